@@ -1,0 +1,75 @@
+// Which room may import which. Anything not listed is forbidden. docs/architecture.md prints the same table; a test holds the two together.
+const MAY_IMPORT = {
+  contracts: [],
+  domain: ['contracts'],
+  telemetry: ['contracts'],
+  vault: ['contracts'],
+  providers: ['contracts', 'domain', 'vault'],
+  db: ['contracts', 'domain'],
+  workflows: ['contracts', 'domain'],
+  activities: ['contracts', 'domain', 'providers', 'vault', 'db', 'telemetry'],
+  api: ['contracts', 'domain', 'providers', 'vault', 'db', 'telemetry'],
+  worker: ['contracts', 'domain', 'providers', 'vault', 'db', 'telemetry', 'activities'],
+  // Stand-ins share nothing with what they stand in for: a shared mistake would hide itself.
+  sandbox: [],
+  // Starts the other processes and waits for them; it sees their configuration, never their code.
+  runtime: ['contracts', 'db', 'telemetry'],
+};
+const ROOMS = [...Object.keys(MAY_IMPORT), 'test', 'bench'].join('|');
+const inRoom = (names) => `^(${names.join('|')})/`;
+
+const roomRules = Object.entries(MAY_IMPORT).map(([room, allowed]) => ({
+  name: `${room}-imports-only-its-rooms`,
+  severity: 'error',
+  from: { path: inRoom([room]) },
+  to: {
+    path: `^(${ROOMS})/`,
+    pathNot: [inRoom([room, ...allowed]), ...(room === 'api' ? [inRoom(['workflows'])] : [])],
+  },
+}));
+
+module.exports = {
+  MAY_IMPORT,
+  forbidden: [
+    ...roomRules,
+    {
+      name: 'api-sees-workflow-types-only',
+      severity: 'error',
+      from: { path: '^api/' },
+      to: { path: '^workflows/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'workflows-import-no-packages-but-temporal',
+      comment: 'Workflow code is replayed: Node, I/O and most packages would answer differently the second time.',
+      severity: 'error',
+      from: { path: '^workflows/' },
+      to: { dependencyTypes: ['core', 'npm', 'npm-dev', 'npm-no-pkg'], pathNot: 'node_modules/@temporalio/(workflow|common)' },
+    },
+    {
+      name: 'domain-decides-without-io',
+      severity: 'error',
+      from: { path: '^domain/' },
+      to: { dependencyTypes: ['core', 'npm', 'npm-dev', 'npm-no-pkg'], pathNot: '^(node:)?crypto$|node_modules/zod' },
+    },
+    {
+      name: 'contracts-import-nothing',
+      severity: 'error',
+      from: { path: '^contracts/' },
+      to: { pathNot: '^contracts/' },
+    },
+    {
+      name: 'only-gateways-speak-temporal',
+      severity: 'error',
+      from: { path: '^api/', pathNot: '^api/(([a-z-]+-)?gateway|main|config)\\.ts$' },
+      to: { path: 'node_modules/@temporalio/' },
+    },
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, dependencyTypesNot: ['type-only'] } },
+    { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    doNotFollow: { path: 'node_modules' },
+    enhancedResolveOptions: { extensions: ['.ts', '.js', '.mjs'], exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'types'] },
+  },
+};
