@@ -1,0 +1,24 @@
+import type { ProviderId } from './providers.ts';
+
+/** Task queues. Provider calls have a queue each, so that one provider's backlog never delays another's. */
+export const WORKFLOW_QUEUE = 'workflows';
+export const INTERNAL_QUEUE = 'internal';
+export const providerQueue = (provider: ProviderId): string => `provider-${provider}`;
+
+/** `priorityKey` of work: 1 runs first. */
+export const PRIORITY = { interactive: 1, webhook: 2, incremental: 3, bulk: 4, reprocessing: 5 } as const;
+
+/**
+ * Search attributes and their Temporal types. Plain text in every store and UI: never personal data.
+ * Postgres visibility holds at most 10 Keyword and 3 Bool attributes in a namespace.
+ */
+export const SEARCH_ATTRIBUTES = {
+  VenueId: 'Keyword',
+  Provider: 'Keyword',
+  ConnectionId: 'Keyword',
+  Resource: 'Keyword',
+  Direction: 'Keyword',
+  Phase: 'Keyword',
+  ErrorType: 'Keyword',
+  NeedsAttention: 'Bool',
+} as const;

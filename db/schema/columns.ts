@@ -1,0 +1,32 @@
+import { sql } from 'drizzle-orm';
+import { customType, integer, jsonb, pgPolicy, text, timestamp, uuid } from 'drizzle-orm/pg-core';
+import type { RecordId, VenueId } from '../../contracts/ids.ts';
+import type { SealedSecret } from '../../contracts/vault.ts';
+
+export const venueId = () => uuid('venue_id').$type<VenueId>().notNull();
+export const instant = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });
+
+export const timestamps = () => ({
+  createdAt: instant('created_at').notNull().defaultNow(),
+  updatedAt: instant('updated_at').notNull().defaultNow(),
+});
+
+/** The envelope of every canonical record. */
+export const recordEnvelope = () => ({
+  id: uuid('id').$type<RecordId>().primaryKey(),
+  venueId: venueId(),
+  sourceId: text('source_id').notNull(),
+  version: integer('version').notNull().default(1),
+  metadata: jsonb('metadata').$type<Readonly<Record<string, string>>>().notNull().default({}),
+  ...timestamps(),
+  deletedAt: instant('deleted_at'),
+});
+
+export const sealedSecret = customType<{ data: SealedSecret; driverData: Uint8Array }>({ dataType: () => 'bytea' });
+
+/** Row-level security: rows of the venue in scope and no other. Without a scope the setting is missing and the query fails. */
+export const venuePolicy = (table: string) =>
+  pgPolicy(`${table}_venue`, {
+    using: sql`venue_id = current_setting('app.venue_id')::uuid`,
+    withCheck: sql`venue_id = current_setting('app.venue_id')::uuid`,
+  });

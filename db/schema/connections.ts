@@ -1,0 +1,34 @@
+import { index, jsonb, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import type { ConnectionId } from '../../contracts/ids.ts';
+import { CONNECTION_STATES, ENVIRONMENTS, PROVIDERS } from '../../contracts/providers.ts';
+import { instant, timestamps, venueId, venuePolicy } from './columns.ts';
+import { venues } from './venues.ts';
+
+/** One venue's grant to one provider account. Its credentials live in `venue_api_keys` or `oauth_tokens`, sealed. */
+export const connections = pgTable(
+  'connections',
+  {
+    id: uuid('id').$type<ConnectionId>().primaryKey(),
+    venueId: venueId().references(() => venues.id),
+    provider: text('provider', { enum: PROVIDERS }).notNull(),
+    environment: text('environment', { enum: ENVIRONMENTS }).notNull(),
+    state: text('state', { enum: CONNECTION_STATES }).notNull(),
+    /** Why the connection is not simply active; null when it is. */
+    cause: text('cause'),
+    stateSince: instant('state_since').notNull().defaultNow(),
+    /** What a person should do next; null when nothing. */
+    nextAction: text('next_action'),
+    externalAccountId: text('external_account_id').notNull(),
+    accountName: text('account_name'),
+    scopes: jsonb('scopes').$type<readonly string[]>().notNull().default([]),
+    expiresAt: instant('expires_at'),
+    nextRefreshAt: instant('next_refresh_at'),
+    ...timestamps(),
+  },
+  (table) => [
+    // Reconnecting the same account updates its row instead of adding a second one.
+    uniqueIndex('connections_account').on(table.venueId, table.provider, table.environment, table.externalAccountId),
+    index('connections_venue').on(table.venueId, table.id),
+    venuePolicy('connections'),
+  ],
+);

@@ -1,0 +1,17 @@
+export { auditLog } from './audit-log.ts';
+export { connections } from './connections.ts';
+export { customers } from './customers.ts';
+export { fieldMappings } from './field-mappings.ts';
+export { idempotencyKeys } from './idempotency-keys.ts';
+export { inventoryLevels } from './inventory-levels.ts';
+export { oauthTokens } from './oauth-tokens.ts';
+export { products } from './products.ts';
+export { providerBudgets } from './provider-budgets.ts';
+export { providerLeases } from './provider-leases.ts';
+export { recordLinks } from './record-links.ts';
+export { syncCursors } from './sync-cursors.ts';
+export { syncLogs } from './sync-logs.ts';
+export { syncRuns } from './sync-runs.ts';
+export { transactions } from './transactions.ts';
+export { venueApiKeys } from './venue-api-keys.ts';
+export { venues } from './venues.ts';

@@ -1,0 +1,38 @@
+import { bigint, index, integer, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import type { ConnectionId, RecordId, SyncId } from '../../contracts/ids.ts';
+import { RESOURCES } from '../../contracts/providers.ts';
+import { LINK_STATES } from '../../contracts/records.ts';
+import { instant, timestamps, venueId, venuePolicy } from './columns.ts';
+import { connections } from './connections.ts';
+
+/** Ties a record to its provider twin and remembers what was last agreed. */
+export const recordLinks = pgTable(
+  'record_links',
+  {
+    connectionId: uuid('connection_id').$type<ConnectionId>().notNull().references(() => connections.id, { onDelete: 'cascade' }),
+    resource: text('resource', { enum: RESOURCES }).notNull(),
+    recordId: uuid('record_id').$type<RecordId>().notNull(),
+    venueId: venueId(),
+    /** Null while the outcome of the first write is not known. */
+    externalId: text('external_id'),
+    /** The provider's version as a number that grows: for Stripe the time of the reading or of the event, in ms. */
+    externalVersion: bigint('external_version', { mode: 'number' }).notNull().default(0),
+    /** The record's version that was last agreed. */
+    recordVersion: integer('record_version').notNull().default(0),
+    /** SHA-256 of the provider payload that was last agreed; null when nothing was. */
+    fingerprint: text('fingerprint'),
+    state: text('state', { enum: LINK_STATES }).notNull(),
+    /** Grows when an idempotency key may not be used again; part of the next key. */
+    writeAttempt: integer('write_attempt').notNull().default(0),
+    /** The run that last wrote this row: a resumed page does not count its records twice. */
+    lastSyncId: uuid('last_sync_id').$type<SyncId>(),
+    syncedAt: instant('synced_at'),
+    ...timestamps(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.connectionId, table.resource, table.recordId] }),
+    uniqueIndex('record_links_external').on(table.connectionId, table.resource, table.externalId),
+    index('record_links_record').on(table.recordId),
+    venuePolicy('record_links'),
+  ],
+);

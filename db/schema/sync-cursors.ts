@@ -1,0 +1,19 @@
+import { pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import type { ConnectionId } from '../../contracts/ids.ts';
+import { DIRECTIONS, RESOURCES } from '../../contracts/providers.ts';
+import { instant, venueId, venuePolicy } from './columns.ts';
+import { connections } from './connections.ts';
+
+/** How far incremental syncs of a connection have read: everything up to `watermark` is ours. */
+export const syncCursors = pgTable(
+  'sync_cursors',
+  {
+    connectionId: uuid('connection_id').$type<ConnectionId>().notNull().references(() => connections.id, { onDelete: 'cascade' }),
+    resource: text('resource', { enum: RESOURCES }).notNull(),
+    direction: text('direction', { enum: DIRECTIONS }).notNull(),
+    venueId: venueId(),
+    watermark: instant('watermark').notNull(),
+    updatedAt: instant('updated_at').notNull().defaultNow(),
+  },
+  (table) => [primaryKey({ columns: [table.connectionId, table.resource, table.direction] }), venuePolicy('sync_cursors')],
+);

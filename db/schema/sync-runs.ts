@@ -1,0 +1,55 @@
+import { sql } from 'drizzle-orm';
+import { bigint, index, integer, jsonb, pgTable, real, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import type { ConnectionId, SyncId } from '../../contracts/ids.ts';
+import { DIRECTIONS, PROVIDERS, RESOURCES, SYNC_MODES } from '../../contracts/providers.ts';
+import { SYNC_OUTCOMES, SYNC_PHASES } from '../../contracts/sync.ts';
+import { instant, timestamps, venueId, venuePolicy } from './columns.ts';
+import { connections } from './connections.ts';
+
+const count = (name: string) => bigint(name, { mode: 'number' }).notNull().default(0);
+
+/** One run of a sync: its cursor (the truth that a crash resumes from), its counts and its end. */
+export const syncRuns = pgTable(
+  'sync_runs',
+  {
+    id: uuid('id').$type<SyncId>().primaryKey(),
+    venueId: venueId(),
+    connectionId: uuid('connection_id').$type<ConnectionId>().notNull().references(() => connections.id, { onDelete: 'cascade' }),
+    provider: text('provider', { enum: PROVIDERS }).notNull(),
+    resource: text('resource', { enum: RESOURCES }).notNull(),
+    direction: text('direction', { enum: DIRECTIONS }).notNull(),
+    mode: text('mode', { enum: SYNC_MODES }).notNull(),
+    phase: text('phase', { enum: SYNC_PHASES }).notNull().default('queued'),
+    outcome: text('outcome', { enum: SYNC_OUTCOMES }),
+    error: jsonb('error').$type<{ readonly code: string; readonly message: string; readonly nextAction: string }>(),
+    waitingFor: jsonb('waiting_for').$type<{ readonly what: string; readonly since: string; readonly until: string | null }>(),
+    /** Where the run stands; its shape belongs to the activity that walks it. */
+    checkpoint: jsonb('checkpoint').$type<unknown>(),
+    /** Grows with every attempt at a chunk; a page is committed only under the newest. */
+    fence: integer('fence').notNull().default(0),
+    done: count('done'),
+    total: bigint('total', { mode: 'number' }),
+    ratePerSecond: real('rate_per_second').notNull().default(0),
+    readCount: count('read_count'),
+    createdCount: count('created_count'),
+    updatedCount: count('updated_count'),
+    unchangedCount: count('unchanged_count'),
+    archivedCount: count('archived_count'),
+    rejectedCount: count('rejected_count'),
+    conflictCount: count('conflict_count'),
+    providerCalls: count('provider_calls'),
+    workflowId: text('workflow_id').notNull(),
+    workflowRunId: text('workflow_run_id'),
+    requestedBy: text('requested_by').notNull(),
+    stopRequestedAt: instant('stop_requested_at'),
+    startedAt: instant('started_at'),
+    finishedAt: instant('finished_at'),
+    ...timestamps(),
+  },
+  (table) => [
+    // One open run of a sync: a second start joins it.
+    uniqueIndex('sync_runs_open').on(table.connectionId, table.resource, table.direction).where(sql`finished_at is null`),
+    index('sync_runs_venue').on(table.venueId, table.id),
+    venuePolicy('sync_runs'),
+  ],
+);

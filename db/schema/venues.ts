@@ -1,0 +1,25 @@
+import { sql } from 'drizzle-orm';
+import { pgPolicy, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import type { VenueId } from '../../contracts/ids.ts';
+import { timestamps } from './columns.ts';
+
+/** The tenants. A caller sees the venues of its token: `app.venues` holds their ids, comma-separated, or `*`. */
+export const venues = pgTable(
+  'venues',
+  {
+    id: uuid('id').$type<VenueId>().primaryKey(),
+    sourceId: text('source_id'),
+    name: text('name').notNull(),
+    timeZone: text('time_zone').notNull(),
+    /** ISO 4217 code. */
+    currency: text('currency').notNull(),
+    ...timestamps(),
+  },
+  (table) => [
+    uniqueIndex('venues_source').on(table.sourceId),
+    pgPolicy('venues_reach', {
+      using: sql`current_setting('app.venues') = '*' or id::text = any (string_to_array(current_setting('app.venues'), ','))`,
+      withCheck: sql`current_setting('app.venues') = '*' or id::text = any (string_to_array(current_setting('app.venues'), ','))`,
+    }),
+  ],
+);

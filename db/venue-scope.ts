@@ -1,0 +1,52 @@
+import { sql } from 'drizzle-orm';
+import { drizzle } from 'drizzle-orm/postgres-js';
+import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js';
+import postgres from 'postgres';
+import type { VenueId } from '../contracts/ids.ts';
+
+/** The non-owner role that every service connection takes on, so that row-level security binds it. Migrations create it. */
+export const APPLICATION_ROLE = 'interlock_app';
+
+export type Database = PostgresJsDatabase & { readonly $client: postgres.Sql };
+export type Transaction = Parameters<Parameters<Database['transaction']>[0]>[0];
+
+/** The venues a token reaches: ids, or all of them. */
+export type VenueReach = readonly VenueId[] | '*';
+
+export interface DatabaseOptions {
+  readonly url: string;
+  readonly maxConnections: number;
+  /** Shown by `pg_stat_activity`. */
+  readonly applicationName: string;
+}
+
+/** Opens a pool whose every connection has given up the login's own rights for the application role's. */
+export function openDatabase({ url, maxConnections, applicationName }: DatabaseOptions): Database {
+  const client = postgres(url, {
+    max: maxConnections,
+    connect_timeout: 10,
+    connection: { application_name: applicationName, options: `-c role=${APPLICATION_ROLE}` },
+    onnotice: () => undefined,
+  });
+  return drizzle(client);
+}
+
+/**
+ * Runs `work` where row-level security sees exactly one venue.
+ * Stores take a Transaction, and only this file makes one, so an unscoped query has nowhere to start.
+ */
+export function withVenue<T>(db: Database, venueId: VenueId, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  return db.transaction(async (tx) => {
+    await tx.execute(sql`select set_config('app.venue_id', ${venueId}, true), set_config('app.venues', ${venueId}, true)`);
+    return work(tx);
+  });
+}
+
+/** Runs `work` where the venues of a token are visible, and nothing inside them. */
+export function withReach<T>(db: Database, reach: VenueReach, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  const venues = reach === '*' ? '*' : reach.join(',');
+  return db.transaction(async (tx) => {
+    await tx.execute(sql`select set_config('app.venues', ${venues}, true)`);
+    return work(tx);
+  });
+}

@@ -1,0 +1,42 @@
+import type { ProviderId } from '../contracts/providers.ts';
+
+export const PROVIDER_ERROR_KINDS = [
+  'needs-reauth',
+  'rate-limited',
+  'quota-exhausted',
+  'conflict',
+  'rejected',
+  'unavailable',
+  'unexpected-response',
+] as const;
+export type ProviderErrorKind = (typeof PROVIDER_ERROR_KINDS)[number];
+
+export interface ProviderErrorDetails {
+  readonly provider: ProviderId;
+  readonly kind: ProviderErrorKind;
+  readonly httpStatus?: number | undefined;
+  /** The provider's own code, such as `parameter_invalid_empty`; never free text. */
+  readonly code?: string | undefined;
+  /** The field that the provider names; never its value. */
+  readonly field?: string | undefined;
+  /** The provider's own id for the call: what their support asks for first. */
+  readonly requestId?: string | undefined;
+  readonly retryAfterMs?: number | undefined;
+  /** The answer was a stored one: this idempotency key will give it again, whatever happens. */
+  readonly replayed?: boolean | undefined;
+}
+
+/**
+ * The one error an adapter throws when the provider, not our code, is the cause.
+ * Its message never quotes a response: responses hold customers' data, and messages reach histories and logs.
+ */
+export class ProviderError extends Error {
+  override readonly name = 'ProviderError';
+  readonly details: ProviderErrorDetails;
+
+  constructor(details: ProviderErrorDetails) {
+    const { provider, kind, httpStatus, code, field } = details;
+    super(`${provider} call failed: ${kind} (http ${httpStatus ?? 'none'}${code ? `, ${code}` : ''}${field ? `, ${field}` : ''})`);
+    this.details = details;
+  }
+}
