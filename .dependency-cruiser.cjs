@@ -3,17 +3,20 @@ const MAY_IMPORT = {
   contracts: [],
   domain: ['contracts'],
   telemetry: ['contracts'],
+  // Reads and validates the environment for every process.
+  config: ['contracts', 'vault'],
   vault: ['contracts'],
   providers: ['contracts', 'domain', 'vault'],
-  db: ['contracts', 'domain'],
+  // `config` for db/main.ts, the migrations' command line.
+  db: ['contracts', 'domain', 'config'],
   workflows: ['contracts', 'domain'],
   activities: ['contracts', 'domain', 'providers', 'vault', 'db', 'telemetry'],
-  api: ['contracts', 'domain', 'providers', 'vault', 'db', 'telemetry'],
-  worker: ['contracts', 'domain', 'providers', 'vault', 'db', 'telemetry', 'activities'],
+  api: ['contracts', 'domain', 'config', 'providers', 'vault', 'db', 'telemetry'],
+  worker: ['contracts', 'domain', 'config', 'providers', 'vault', 'db', 'telemetry', 'activities'],
   // Stand-ins share nothing with what they stand in for: a shared mistake would hide itself.
   sandbox: [],
   // Starts the other processes and waits for them; it sees their configuration, never their code.
-  runtime: ['contracts', 'db', 'telemetry'],
+  runtime: ['contracts', 'config', 'db', 'telemetry'],
 };
 const ROOMS = [...Object.keys(MAY_IMPORT), 'test', 'bench'].join('|');
 const inRoom = (names) => `^(${names.join('|')})/`;

@@ -1,7 +1,13 @@
+import { and, asc, eq, gt, sql } from 'drizzle-orm';
 import type { ConnectionId, ConnectionRef, VenueId } from '../contracts/ids.ts';
 import type { ConnectionState, Environment, ProviderId } from '../contracts/providers.ts';
 import type { SealedSecret } from '../contracts/vault.ts';
+import { toPage } from './page.ts';
 import type { Page, PageRequest } from './page.ts';
+import { connections } from './schema/connections.ts';
+import { venueApiKeys } from './schema/venue-api-keys.ts';
+import { withVenue } from './venue-scope.ts';
+import type { Database, Transaction } from './venue-scope.ts';
 
 export interface Connection {
   readonly id: ConnectionId;
@@ -41,10 +47,104 @@ export interface ConnectionStore {
     venueId: VenueId,
     account: { readonly provider: ProviderId; readonly environment: Environment; readonly externalAccountId: string },
   ): Promise<ConnectionId | null>;
-  /** Inserts, or for a known account replaces the key (its generation grows), and makes the connection active. One transaction. */
+  /**
+   * Inserts, or for a known account replaces the key (its generation grows), and makes the connection active. One transaction.
+   * Throws AccountAlreadyConnectedError when the account is connected under another id, as when two callers connect it at once.
+   */
   saveWithApiKey(connection: NewApiKeyConnection): Promise<Connection>;
   find(ref: ConnectionRef): Promise<Connection | null>;
   list(venueId: VenueId, page: PageRequest): Promise<Page<Connection>>;
   findApiKey(ref: ConnectionRef): Promise<{ readonly sealedKey: SealedSecret; readonly generation: number } | null>;
   setState(ref: ConnectionRef, change: ConnectionStateChange): Promise<void>;
+}
+
+/** The key that was given is sealed for a connection that will not exist: seal it for `connectionId` and save again. */
+export class AccountAlreadyConnectedError extends Error {
+  override readonly name = 'AccountAlreadyConnectedError';
+  readonly connectionId: ConnectionId;
+
+  constructor(connectionId: ConnectionId) {
+    super('The account is already connected under another id');
+    this.connectionId = connectionId;
+  }
+}
+
+export function createConnectionStore(db: Database): ConnectionStore {
+  return {
+    findByAccount: (venueId, { provider, environment, externalAccountId }) =>
+      withVenue(db, venueId, async (tx) => {
+        const isAccount = and(eq(connections.provider, provider), eq(connections.environment, environment), eq(connections.externalAccountId, externalAccountId));
+        const [row] = await tx.select({ id: connections.id }).from(connections).where(isAccount);
+        return row?.id ?? null;
+      }),
+
+    saveWithApiKey: (connection) =>
+      withVenue(db, connection.venueId, async (tx) => {
+        const row = await upsertActive(tx, connection);
+        if (row.id !== connection.connectionId) throw new AccountAlreadyConnectedError(row.id);
+        await tx
+          .insert(venueApiKeys)
+          .values({ connectionId: row.id, venueId: row.venueId, sealedKey: connection.sealedKey })
+          .onConflictDoUpdate({
+            target: venueApiKeys.connectionId,
+            set: { sealedKey: connection.sealedKey, generation: sql`${venueApiKeys.generation} + 1`, updatedAt: sql`now()` },
+          });
+        return toConnection(row);
+      }),
+
+    find: ({ venueId, connectionId }) =>
+      withVenue(db, venueId, async (tx) => {
+        const [row] = await tx.select().from(connections).where(eq(connections.id, connectionId));
+        return row ? toConnection(row) : null;
+      }),
+
+    list: (venueId, { limit, after }) =>
+      withVenue(db, venueId, async (tx) => {
+        const rows = await tx
+          .select()
+          .from(connections)
+          .where(after === null ? undefined : gt(connections.id, after as ConnectionId))
+          .orderBy(asc(connections.id))
+          .limit(limit + 1);
+        return toPage(rows, limit, { item: toConnection, id: (row) => row.id });
+      }),
+
+    findApiKey: ({ venueId, connectionId }) =>
+      withVenue(db, venueId, async (tx) => {
+        const { sealedKey, generation } = venueApiKeys;
+        const [row] = await tx.select({ sealedKey, generation }).from(venueApiKeys).where(eq(venueApiKeys.connectionId, connectionId));
+        return row ?? null;
+      }),
+
+    setState: ({ venueId, connectionId }, { state, cause, nextAction }) =>
+      withVenue(db, venueId, async (tx) => {
+        await tx
+          .update(connections)
+          .set({ state, cause, nextAction, stateSince: sinceWhen(state), updatedAt: sql`now()` })
+          .where(eq(connections.id, connectionId));
+      }),
+  };
+}
+
+type Row = typeof connections.$inferSelect;
+
+/** A connection that stays in its state has been there since it came. */
+const sinceWhen = (state: ConnectionState) => sql`case when ${connections.state} = ${state} then ${connections.stateSince} else now() end`;
+
+async function upsertActive(tx: Transaction, { connectionId, venueId, provider, environment, account, scopes }: NewApiKeyConnection): Promise<Row> {
+  const active = { state: 'active', cause: null, nextAction: null, accountName: account.name, scopes } as const;
+  const [row] = await tx
+    .insert(connections)
+    .values({ ...active, id: connectionId, venueId, provider, environment, externalAccountId: account.id })
+    .onConflictDoUpdate({
+      target: [connections.venueId, connections.provider, connections.environment, connections.externalAccountId],
+      set: { ...active, stateSince: sinceWhen('active'), updatedAt: sql`now()` },
+    })
+    .returning();
+  if (!row) throw new Error('An upsert returned no row');
+  return row;
+}
+
+function toConnection({ stateSince, externalAccountId, accountName, ...row }: Row): Connection {
+  return { ...row, since: stateSince, account: { id: externalAccountId, name: accountName } };
 }

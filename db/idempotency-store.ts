@@ -1,3 +1,7 @@
+import { and, eq, isNull, lte, sql } from 'drizzle-orm';
+import { idempotencyKeys } from './schema/idempotency-keys.ts';
+import type { Database } from './venue-scope.ts';
+
 export interface IdempotencyKeyRef {
   readonly caller: string;
   /** Method and path. */
@@ -27,4 +31,61 @@ export interface IdempotencyStore {
   release(ref: IdempotencyKeyRef): Promise<void>;
   /** Deletes what is past its 7 days; returns how many. */
   deleteExpired(): Promise<number>;
+}
+
+const KEPT_DAYS = 7;
+const MAX_CLAIM_ATTEMPTS = 5;
+
+export function createIdempotencyStore(db: Database): IdempotencyStore {
+  return {
+    claim: async (ref, requestHash, lockMs) => {
+      for (let attempt = 0; attempt < MAX_CLAIM_ATTEMPTS; attempt += 1) {
+        if (await tryClaim(db, ref, { requestHash, lockMs })) return { kind: 'claimed' };
+        const [row] = await db.select().from(idempotencyKeys).where(isKey(ref));
+        if (row) return judge(row, requestHash);
+        // Released between the two statements: the key is free again.
+      }
+      return { kind: 'in-flight' };
+    },
+
+    complete: async (ref, { status, headers, body }) => {
+      // Of twins that both worked, because the first one's lock lapsed, the first answer stands.
+      await db.update(idempotencyKeys).set({ status, headers, body, lockedUntil: null }).where(and(isKey(ref), isNull(idempotencyKeys.status)));
+    },
+
+    release: async (ref) => {
+      await db.delete(idempotencyKeys).where(and(isKey(ref), isNull(idempotencyKeys.status)));
+    },
+
+    deleteExpired: async () => {
+      const { count } = await db.delete(idempotencyKeys).where(lte(idempotencyKeys.expiresAt, sql`now()`));
+      return count;
+    },
+  };
+}
+
+const isKey = ({ caller, operation, key }: IdempotencyKeyRef) =>
+  and(eq(idempotencyKeys.caller, caller), eq(idempotencyKeys.operation, operation), eq(idempotencyKeys.key, key));
+
+/** One statement, so that of many callers at once exactly one gets the row. */
+async function tryClaim(db: Database, ref: IdempotencyKeyRef, { requestHash, lockMs }: { readonly requestHash: string; readonly lockMs: number }): Promise<boolean> {
+  const lockedUntil = sql`now() + ${lockMs}::double precision * interval '1 millisecond'`;
+  const fresh = { requestHash, lockedUntil, createdAt: sql`now()`, expiresAt: sql`now() + ${KEPT_DAYS}::integer * interval '1 day'` };
+  const claimed = await db
+    .insert(idempotencyKeys)
+    .values({ ...ref, ...fresh })
+    .onConflictDoUpdate({
+      target: [idempotencyKeys.caller, idempotencyKeys.operation, idempotencyKeys.key],
+      set: { ...fresh, status: null, headers: null, body: null },
+      setWhere: sql`${idempotencyKeys.expiresAt} <= now()
+        or (${idempotencyKeys.status} is null and ${idempotencyKeys.lockedUntil} <= now() and ${idempotencyKeys.requestHash} = ${requestHash})`,
+    })
+    .returning({ key: idempotencyKeys.key });
+  return claimed.length === 1;
+}
+
+function judge(row: typeof idempotencyKeys.$inferSelect, requestHash: string): IdempotencyClaim {
+  if (row.requestHash !== requestHash) return { kind: 'mismatch' };
+  if (row.status === null) return { kind: 'in-flight' };
+  return { kind: 'replay', answer: { status: row.status, headers: row.headers ?? {}, body: row.body ?? '' } };
 }

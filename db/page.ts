@@ -10,3 +10,10 @@ export interface Page<T> {
   /** Id to go on after; null when this was the last page. */
   readonly next: string | null;
 }
+
+/** Makes a page of rows that were read with `limit + 1`: the extra one only tells that there are more. */
+export function toPage<Row, T>(rows: readonly Row[], limit: number, as: { readonly item: (row: Row) => T; readonly id: (row: Row) => string }): Page<T> {
+  const kept = rows.slice(0, limit);
+  const last = kept.at(-1);
+  return { data: kept.map(as.item), next: rows.length > limit && last !== undefined ? as.id(last) : null };
+}

@@ -1,7 +1,16 @@
+import { and, asc, desc, eq, gt, isNull, lt, sql } from 'drizzle-orm';
+import { v7 as uuidv7 } from 'uuid';
 import type { ConnectionId, RecordId, SyncId, VenueId } from '../contracts/ids.ts';
 import type { Direction, ProviderId, Resource, SyncMode } from '../contracts/providers.ts';
+import { syncWorkflowId } from '../contracts/sync.ts';
 import type { SyncCounts, SyncOutcome, SyncPhase } from '../contracts/sync.ts';
+import { toPage } from './page.ts';
 import type { Page, PageRequest } from './page.ts';
+import { connections } from './schema/connections.ts';
+import { syncLogs } from './schema/sync-logs.ts';
+import { syncRuns } from './schema/sync-runs.ts';
+import { withVenue } from './venue-scope.ts';
+import type { Database, Transaction } from './venue-scope.ts';
 
 export interface SyncRun {
   readonly id: SyncId;
@@ -57,7 +66,7 @@ export interface SyncLogFilter {
 
 /** Runs as the API reads and opens them. What a run does to itself is in `sync-progress-store.ts`. */
 export interface SyncRunStore {
-  /** Opens a run, or finds the open one of the same connection, resource and direction (`joined`). */
+  /** Opens a run, or finds the open one of the same connection, resource and direction (`joined`). Throws when the venue has no such connection. */
   openOrJoin(run: NewSyncRun): Promise<{ readonly run: SyncRun; readonly joined: boolean }>;
   find(venueId: VenueId, id: SyncId): Promise<SyncRun | null>;
   /** Newest first. */
@@ -65,4 +74,96 @@ export interface SyncRunStore {
   /** Oldest first; `after` is a `seq`. */
   listLog(venueId: VenueId, id: SyncId, query: { readonly filter: SyncLogFilter; readonly page: PageRequest }): Promise<Page<SyncLogRow>>;
   setWorkflowRunId(venueId: VenueId, id: SyncId, workflowRunId: string): Promise<void>;
+}
+
+const MAX_OPEN_ATTEMPTS = 5;
+
+export function createSyncRunStore(db: Database): SyncRunStore {
+  return {
+    openOrJoin: async (run) => {
+      for (let attempt = 0; attempt < MAX_OPEN_ATTEMPTS; attempt += 1) {
+        const result = await withVenue(db, run.venueId, async (tx) => {
+          const opened = await tryOpen(tx, run);
+          if (opened) return { run: toSyncRun(opened), joined: false };
+          const open = await findOpen(tx, run);
+          return open && { run: toSyncRun(open), joined: true };
+        });
+        // Nothing found: the run that stood in the way has finished in between.
+        if (result) return result;
+      }
+      throw new Error('Runs of this sync opened and finished faster than one could be joined');
+    },
+
+    find: (venueId, id) =>
+      withVenue(db, venueId, async (tx) => {
+        const [row] = await tx.select().from(syncRuns).where(eq(syncRuns.id, id));
+        return row ? toSyncRun(row) : null;
+      }),
+
+    list: (venueId, { connectionId }, { limit, after }) =>
+      withVenue(db, venueId, async (tx) => {
+        const ofConnection = connectionId === undefined ? undefined : eq(syncRuns.connectionId, connectionId);
+        const older = after === null ? undefined : lt(syncRuns.id, after as SyncId);
+        const rows = await tx.select().from(syncRuns).where(and(ofConnection, older)).orderBy(desc(syncRuns.id)).limit(limit + 1);
+        return toPage(rows, limit, { item: toSyncRun, id: (row) => row.id });
+      }),
+
+    listLog: (venueId, id, { filter, page }) =>
+      withVenue(db, venueId, async (tx) => {
+        const wanted = and(
+          eq(syncLogs.syncId, id),
+          filter.level === undefined ? undefined : eq(syncLogs.level, filter.level),
+          filter.action === undefined ? undefined : eq(syncLogs.action, filter.action),
+          page.after === null ? undefined : gt(syncLogs.seq, Number(page.after)),
+        );
+        const rows = await tx.select(LOG_COLUMNS).from(syncLogs).where(wanted).orderBy(asc(syncLogs.seq)).limit(page.limit + 1);
+        return toPage(rows, page.limit, { item: (row) => row, id: (row) => String(row.seq) });
+      }),
+
+    setWorkflowRunId: (venueId, id, workflowRunId) =>
+      withVenue(db, venueId, async (tx) => {
+        await tx.update(syncRuns).set({ workflowRunId, updatedAt: sql`now()` }).where(eq(syncRuns.id, id));
+      }),
+  };
+}
+
+type Row = typeof syncRuns.$inferSelect;
+
+const { seq, at, level, action, recordId, sourceId, externalId, code, message } = syncLogs;
+const LOG_COLUMNS = { seq, at, level, action, recordId, sourceId, externalId, code, message };
+
+/** Inserts the run and its first log row. Null when the same sync has an open run. */
+async function tryOpen(tx: Transaction, run: NewSyncRun): Promise<Row | null> {
+  // A foreign key looks past row-level security: it would accept another venue's connection.
+  const [connection] = await tx.select({ id: connections.id }).from(connections).where(eq(connections.id, run.connectionId));
+  if (!connection) throw new Error('The venue has no such connection');
+  const id = uuidv7() as SyncId;
+  const [row] = await tx.insert(syncRuns).values({ ...run, id, workflowId: syncWorkflowId(run) }).onConflictDoNothing().returning();
+  if (!row) return null;
+  await tx.insert(syncLogs).values({ venueId: run.venueId, syncId: id, level: 'info', action: 'phase', code: 'queued' });
+  return row;
+}
+
+async function findOpen(tx: Transaction, { connectionId, resource, direction }: NewSyncRun): Promise<Row | null> {
+  const isSync = and(eq(syncRuns.connectionId, connectionId), eq(syncRuns.resource, resource), eq(syncRuns.direction, direction));
+  const [row] = await tx.select().from(syncRuns).where(and(isSync, isNull(syncRuns.finishedAt)));
+  return row ?? null;
+}
+
+function toSyncRun(row: Row): SyncRun {
+  const { id, venueId, connectionId, provider, resource, direction, mode, phase, outcome, error, waitingFor } = row;
+  const { done, total, ratePerSecond, providerCalls, workflowId, workflowRunId, createdAt, startedAt, finishedAt, updatedAt } = row;
+  return {
+    ...{ id, venueId, connectionId, provider, resource, direction, mode, phase, outcome, error, waitingFor },
+    ...{ done, total, ratePerSecond, providerCalls, workflowId, workflowRunId, createdAt, startedAt, finishedAt, updatedAt },
+    counts: {
+      read: row.readCount,
+      created: row.createdCount,
+      updated: row.updatedCount,
+      unchanged: row.unchangedCount,
+      archived: row.archivedCount,
+      rejected: row.rejectedCount,
+      conflicts: row.conflictCount,
+    },
+  };
 }

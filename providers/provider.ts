@@ -47,6 +47,8 @@ export interface MappedRecord {
 
 export interface WriteOptions {
   readonly idempotencyKey: string;
+  /** Metadata keys that an earlier write left at the provider and that the record no longer has. Updates only. */
+  readonly clearedMetadataKeys?: readonly string[];
 }
 
 /**

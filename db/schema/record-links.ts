@@ -21,6 +21,8 @@ export const recordLinks = pgTable(
     recordVersion: integer('record_version').notNull().default(0),
     /** SHA-256 of the provider payload that was last agreed; null when nothing was. */
     fingerprint: text('fingerprint'),
+    /** Metadata keys in what was last agreed: one that has left the record must be cleared at the provider by name. */
+    metadataKeys: text('metadata_keys').array().notNull().default([]),
     state: text('state', { enum: LINK_STATES }).notNull(),
     /** Grows when an idempotency key may not be used again; part of the next key. */
     writeAttempt: integer('write_attempt').notNull().default(0),

@@ -1,0 +1,110 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { SyncProgress } from '../contracts/sync.ts';
+import { RateMeter } from '../domain/rate-meter.ts';
+import type { RunScope, RunState } from '../db/sync-progress-store.ts';
+import { ProviderError } from '../providers/provider-error.ts';
+import type { ResourceMapping, ResourceSession } from '../providers/provider.ts';
+
+/** What a pull or a push needs for one chunk of its run. */
+export interface ChunkEnvironment {
+  readonly scope: RunScope;
+  readonly state: RunState;
+  readonly session: ResourceSession;
+  readonly mapping: ResourceMapping;
+  readonly control: ChunkControl;
+}
+
+export interface ChunkControlOptions {
+  readonly state: RunState;
+  /** The most calls at once that the lease allows. */
+  readonly slots: number;
+  readonly ratePerSecond: number;
+  readonly deadlineMs: number;
+  readonly cancelled: AbortSignal;
+  readonly onProgress: (progress: SyncProgress) => void;
+}
+
+/** A wait that a lane sits out; a longer one ends the chunk, and Temporal waits instead. */
+const LONGEST_WAIT_MS = 10_000;
+const FIRST_GUESS_OF_LATENCY_MS = 150;
+
+/** Tells the lanes of a chunk how many they may be and when to stop, and keeps count. */
+export class ChunkControl {
+  readonly #options: ChunkControlOptions;
+  readonly #meter = new RateMeter(performance.now());
+  readonly #deadlineAtMs: number;
+  #latencyMs = FIRST_GUESS_OF_LATENCY_MS;
+  #calls = 0;
+  #stopRequested: boolean;
+  #error: { readonly cause: unknown } | null = null;
+  progressed = false;
+  progress: SyncProgress;
+
+  constructor(options: ChunkControlOptions) {
+    this.#options = options;
+    this.#deadlineAtMs = performance.now() + options.deadlineMs;
+    this.#stopRequested = options.state.stopRequested;
+    const { done, total, counts, providerCalls } = options.state;
+    this.progress = { done, total, counts, providerCalls };
+  }
+
+  /** Calls at once that fill the budget at the latency seen, within the lease. */
+  get lanes(): number {
+    const useful = Math.ceil((this.#options.ratePerSecond * this.#latencyMs * 1.3) / 1_000) + 1;
+    return Math.max(1, Math.min(this.#options.slots, useful));
+  }
+
+  get stopping(): boolean {
+    return this.#error !== null || this.#stopRequested || this.#options.cancelled.aborted || performance.now() >= this.#deadlineAtMs;
+  }
+
+  get stopRequested(): boolean {
+    return this.#stopRequested;
+  }
+
+  countCall(durationMs: number): void {
+    this.#calls += 1;
+    this.#latencyMs += (durationMs - this.#latencyMs) * 0.1;
+  }
+
+  /** What a commit of `count` records adds to the run besides the records. */
+  takeDelta(count: number): { readonly providerCalls: number; readonly ratePerSecond: number } {
+    const providerCalls = this.#calls;
+    this.#calls = 0;
+    this.#meter.add(count, performance.now());
+    return { providerCalls, ratePerSecond: this.#meter.perSecond(performance.now()) };
+  }
+
+  committed(result: { readonly progress: SyncProgress; readonly stopRequested: boolean }): void {
+    this.progressed = true;
+    this.progress = result.progress;
+    this.#stopRequested ||= result.stopRequested;
+    this.#options.onProgress(result.progress);
+  }
+
+  fail(cause: unknown): void {
+    this.#error ??= { cause };
+  }
+
+  /** Throws the first failure of any lane. */
+  rethrow(): void {
+    if (this.#error) throw this.#error.cause;
+  }
+
+  /**
+   * Runs one piece of provider work. Answers null when it has to be done again: the provider asked for a short pause, which the shared
+   * budget makes everybody keep, or the chunk has failed, which `rethrow` tells.
+   */
+  async attempt<T>(work: () => Promise<T>): Promise<T | null> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isShortPause(error)) this.fail(error);
+      else await delay(50);
+      return null;
+    }
+  }
+}
+
+const isShortPause = (error: unknown) =>
+  error instanceof ProviderError && error.details.kind === 'rate-limited' && (error.details.retryAfterMs ?? 0) <= LONGEST_WAIT_MS;

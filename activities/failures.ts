@@ -1,0 +1,60 @@
+import { ApplicationFailure } from '@temporalio/common';
+import { FAILURE } from '../contracts/failures.ts';
+import type { FailureType } from '../contracts/failures.ts';
+import { SupersededError } from '../db/sync-progress-store.ts';
+import { ProviderError } from '../providers/provider-error.ts';
+import type { ProviderErrorKind } from '../providers/provider-error.ts';
+import { VaultError } from '../vault/vault-error.ts';
+
+/** One row per kind. Error classes do not survive the trip into a workflow; these two fields do. */
+const FAILURES: Record<ProviderErrorKind, { readonly type: FailureType; readonly nonRetryable: boolean }> = {
+  'needs-reauth': { type: FAILURE.needsReauth, nonRetryable: true },
+  'rate-limited': { type: FAILURE.rateLimited, nonRetryable: false },
+  'quota-exhausted': { type: FAILURE.quotaExhausted, nonRetryable: false },
+  conflict: { type: FAILURE.conflict, nonRetryable: false },
+  rejected: { type: FAILURE.rejected, nonRetryable: true },
+  unavailable: { type: FAILURE.unavailable, nonRetryable: false },
+  // A proxy's error page looks the same as a changed API: the first passes, and the time limit of the chunk ends the second.
+  'unexpected-response': { type: FAILURE.unexpectedResponse, nonRetryable: false },
+};
+
+/** Where an attempt got somewhere, the next one starts soon: a long backoff is for a provider that answers nothing. */
+const SOON_MS = 1_000;
+
+/** A failure in the words workflows read. Nothing of an unknown error is quoted: a database's message quotes the row it refused. */
+export function toFailure(error: unknown, progressed: boolean): unknown {
+  if (error instanceof ApplicationFailure) return error;
+  if (error instanceof SupersededError) return ApplicationFailure.create({ type: FAILURE.superseded, message: error.message, nonRetryable: true });
+  if (error instanceof VaultError && error.kind === 'cannot-open') {
+    return ApplicationFailure.create({ type: FAILURE.credentialsUnreadable, message: 'the stored credentials cannot be opened', nonRetryable: true });
+  }
+  if (!(error instanceof ProviderError)) return unknownFailure(error);
+  const { kind, retryAfterMs } = error.details;
+  const nextRetryDelay = retryAfterMs ?? (progressed ? SOON_MS : undefined);
+  return ApplicationFailure.create({
+    ...FAILURES[kind],
+    message: error.message,
+    details: [{ httpStatus: error.details.httpStatus ?? null, code: error.details.code ?? null, requestId: error.details.requestId ?? null }],
+    ...(nextRetryDelay !== undefined && { nextRetryDelay }),
+    ...(kind === 'rate-limited' && { category: 'BENIGN' as const }),
+  });
+}
+
+function unknownFailure(error: unknown): ApplicationFailure {
+  const failure = ApplicationFailure.create({ type: 'Internal', message: describe(error) });
+  if (error instanceof Error && error.stack) failure.stack = framesOf(error.stack);
+  return failure;
+}
+
+/** The error's class and code, and its cause's: enough to find it, nothing of what it was about. */
+export function describe(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  const code = 'code' in error && typeof error.code === 'string' ? ` ${error.code}` : '';
+  return `${error.name}${code}${error.cause === undefined ? '' : ` (${describe(error.cause)})`}`;
+}
+
+const framesOf = (stack: string) =>
+  stack
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line))
+    .join('\n');

@@ -1,0 +1,156 @@
+import type { PushLink, PushResult, PushRow, PushStore } from '../db/push-store.ts';
+import type { RunScope } from '../db/sync-progress-store.ts';
+import { fingerprintOf } from '../domain/fingerprint.ts';
+import { createKey, updateKey } from '../domain/idempotency-key.ts';
+import { decidePush } from '../domain/push-decision.ts';
+import type { PushDecision } from '../domain/push-decision.ts';
+import { ProviderError } from '../providers/provider-error.ts';
+import type { MappedRecord, ProviderRecord, ResourceMapping, ResourceSession } from '../providers/provider.ts';
+
+/** Stripe keeps idempotency keys for at least 24 hours (https://docs.stripe.com/api/idempotent_requests, read 2026-11-21). */
+const KEY_LIFE_MS = 23 * 3_600_000;
+/** Stored failures in a row after which a record is set aside, so that one record cannot hold a run up. */
+const MAX_WRITE_ATTEMPTS = 5;
+/** How far before a write was first sent its twin is looked for: the provider's clock may be behind. */
+const CLOCK_SKEW_S = 600;
+
+export interface PushWork {
+  readonly row: PushRow;
+  readonly mapped: MappedRecord;
+  readonly fingerprint: string;
+  readonly decision: PushDecision;
+}
+
+export interface PushTools {
+  readonly scope: RunScope;
+  readonly session: ResourceSession;
+  readonly mapping: ResourceMapping;
+  readonly store: Pick<PushStore, 'markPending'>;
+}
+
+/** What is to be done with a record. Pure but for the time, which says whether an old key can still be repeated. */
+export function planPush(row: PushRow, mapping: ResourceMapping, nowMs: number): PushWork {
+  const mapped = mapping.toPayload(row);
+  const fingerprint = fingerprintOf(mapped.payload);
+  const decision = decidePush({ fingerprint, hasProblems: mapped.problems.length > 0, link: row.link });
+  // A first write that was sent lately may be sent again under its key: the provider will know it.
+  const repeatable = row.link !== null && row.link.writeAttempt === 0 && nowMs - row.link.createdAt.getTime() < KEY_LIFE_MS;
+  return { row, mapped, fingerprint, decision: decision === 'resolve' && repeatable ? 'create' : decision };
+}
+
+/** Brings one record to the provider. A rejected record is a result; whatever may pass is thrown as ProviderError. */
+export async function pushRecord(work: PushWork, tools: PushTools): Promise<PushResult> {
+  const { decision, mapped } = work;
+  if (decision === 'unchanged') return agreed(work, 'unchanged', null);
+  if (decision === 'deleted-at-provider') return gone(work);
+  if (decision === 'reject') return rejected(work, 'not-mappable', mapped.problems.map(({ path, message }) => `${path}: ${message}`).join(' '));
+  try {
+    return decision === 'resolve' ? await resolve(work, tools) : await write(work, tools);
+  } catch (error) {
+    if (!(error instanceof ProviderError)) throw error;
+    // A spent key stands for a stored failure, or for the same record with other content: what it did is looked up.
+    if (isSpentKey(error) && decision !== 'resolve') return pushRecord({ ...work, decision: 'resolve' }, tools);
+    return afterRefusal(error, work);
+  }
+}
+
+const isSpentKey = ({ details }: ProviderError) => details.kind === 'conflict' || (details.kind === 'unavailable' && details.replayed === true);
+
+async function write(work: PushWork, tools: PushTools): Promise<PushResult> {
+  const { row, mapped } = work;
+  const identity = { connectionId: tools.scope.connectionId, recordId: row.id, attempt: row.link?.writeAttempt ?? 0 };
+  const externalId = row.link?.externalId ?? null;
+  if (externalId === null) return agreed(work, 'created', await tools.session.create(mapped, { idempotencyKey: createKey(identity) }));
+  const clearedMetadataKeys = (row.link?.metadataKeys ?? []).filter((key) => !(key in row.fields.metadata));
+  const idempotencyKey = updateKey(identity, work.fingerprint);
+  return agreed(work, 'updated', await tools.session.update(externalId, mapped, { idempotencyKey, clearedMetadataKeys }));
+}
+
+function afterRefusal(error: ProviderError, work: PushWork): PushResult {
+  const { kind, httpStatus, code, field } = error.details;
+  // 403 refuses the whole account, not this record.
+  if (kind !== 'rejected' || httpStatus === 403) throw error;
+  if (httpStatus === 404 && work.row.link?.externalId != null) return gone(work);
+  const message = `The provider refused this record${field === undefined ? '' : ` because of ${field}`} (http ${httpStatus ?? 'none'}).`;
+  return rejected(work, code ?? 'rejected', message);
+}
+
+/** Looks up what earlier writes of unknown outcome have done, and writes only what is missing, under a key that was never used. */
+async function resolve(work: PushWork, tools: PushTools): Promise<PushResult> {
+  const { row } = work;
+  const linkedId = row.link?.externalId ?? null;
+  const twin = linkedId === null ? await findTwin(work, tools) : await tools.session.retrieve(linkedId);
+  if (twin === null && linkedId !== null) return gone(work);
+  if (twin !== null && isAsWanted(twin, work, tools.mapping)) return agreed(work, linkedId === null ? 'created' : 'updated', twin);
+
+  const writeAttempt = (row.link?.writeAttempt ?? 0) + 1;
+  await tools.store.markPending(tools.scope, [row.id], writeAttempt);
+  if (writeAttempt > MAX_WRITE_ATTEMPTS) return rejected(work, 'provider-keeps-failing', `The provider failed ${MAX_WRITE_ATTEMPTS} times on this record.`);
+  const link = {
+    ...(row.link ?? NO_LINK),
+    writeAttempt,
+    ...(twin !== null && { externalId: twin.externalId, metadataKeys: Object.keys(twin.fields?.metadata ?? {}) }),
+  };
+  return write({ ...work, row: { ...row, link } }, tools);
+}
+
+async function findTwin({ row }: PushWork, { session }: PushTools): Promise<ProviderRecord | null> {
+  const sinceMs = row.link?.createdAt.getTime() ?? Date.now();
+  const hint = { recordId: row.id, email: row.fields.email, createdSinceEpochS: Math.floor(sinceMs / 1_000) - CLOCK_SKEW_S };
+  let after: string | null = null;
+  do {
+    const search: Awaited<ReturnType<ResourceSession['findTwin']>> = await session.findTwin({ ...hint, after });
+    if (search.found) return search.found;
+    after = search.after;
+  } while (after !== null);
+  return null;
+}
+
+function isAsWanted(twin: ProviderRecord, { row, fingerprint }: PushWork, mapping: ResourceMapping): boolean {
+  return twin.fields !== null && fingerprintOf(mapping.toPayload({ id: row.id, sourceId: row.sourceId, fields: twin.fields }).payload) === fingerprint;
+}
+
+const NO_LINK: PushLink = {
+  externalId: null,
+  fingerprint: null,
+  state: 'pending',
+  recordVersion: 0,
+  writeAttempt: 0,
+  metadataKeys: [],
+  createdAt: new Date(0),
+  countedInThisRun: false,
+};
+
+function agreed({ row, fingerprint }: PushWork, action: PushResult['action'], written: ProviderRecord | null): PushResult {
+  return {
+    recordId: row.id,
+    sourceId: row.sourceId,
+    action,
+    recordVersion: row.version,
+    linkState: 'linked',
+    externalId: written?.externalId ?? row.link?.externalId ?? null,
+    externalVersion: written?.version ?? 0,
+    fingerprint,
+    metadataKeys: Object.keys(row.fields.metadata),
+    code: null,
+    message: null,
+  };
+}
+
+const gone = (work: PushWork) => rejected(work, 'deleted-at-provider', 'The provider has deleted this record; it is not created again.');
+
+function rejected({ row }: PushWork, code: string, message: string): PushResult {
+  return {
+    recordId: row.id,
+    sourceId: row.sourceId,
+    action: 'rejected',
+    recordVersion: row.version,
+    linkState: code === 'deleted-at-provider' ? 'gone' : 'rejected',
+    externalId: row.link?.externalId ?? null,
+    externalVersion: 0,
+    fingerprint: null,
+    metadataKeys: [],
+    code,
+    message,
+  };
+}

@@ -1,0 +1,60 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+export interface CommitterOptions {
+  readonly maxBatch: number;
+  /** How long a batch waits for company. */
+  readonly gatherMs: number;
+}
+
+/**
+ * Commits one batch at a time, in order; what arrives meanwhile forms the next batch. So a slow database makes batches larger instead
+ * of queues longer, and a fast one commits at once.
+ */
+export class SerialCommitter<Item> {
+  readonly #commit: (items: readonly Item[]) => Promise<void>;
+  readonly #options: CommitterOptions;
+  readonly #waiting: Item[] = [];
+  #running: Promise<void> | null = null;
+  #error: { readonly cause: unknown } | null = null;
+
+  constructor(commit: (items: readonly Item[]) => Promise<void>, options: CommitterOptions) {
+    this.#commit = commit;
+    this.#options = options;
+  }
+
+  add(item: Item): void {
+    this.#waiting.push(item);
+    this.#running ??= this.#run();
+  }
+
+  /** Set once a commit has failed: nothing more is written, so nothing more should be read. */
+  get failed(): boolean {
+    return this.#error !== null;
+  }
+
+  /** Resolves when everything added is committed. Rejects with the first failure. */
+  async drain(): Promise<void> {
+    while (this.#running !== null) await this.#running;
+    if (this.#error) throw this.#error.cause;
+  }
+
+  /** Resolves when no more than one batch waits: whoever produces faster than the database writes is held here. */
+  async room(): Promise<void> {
+    while (this.#running !== null && this.#waiting.length > this.#options.maxBatch) await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#waiting.length > 0) {
+        const { maxBatch, gatherMs } = this.#options;
+        if (gatherMs > 0 && this.#waiting.length < maxBatch) await delay(gatherMs);
+        await this.#commit(this.#waiting.splice(0, maxBatch));
+      }
+    } catch (cause) {
+      this.#error = { cause };
+      this.#waiting.length = 0;
+    } finally {
+      this.#running = null;
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import { ApplicationFailure } from '@temporalio/common';
+import { FAILURE } from '../contracts/failures.ts';
+import type { FinishSyncInput, SyncConnectionInput, SyncControlActivities, SyncOutcome } from '../contracts/sync.ts';
+import type { AuditStore } from '../db/audit-store.ts';
+import type { ConnectionStore } from '../db/connection-store.ts';
+import type { RunEnd, RunState, SyncProgressStore } from '../db/sync-progress-store.ts';
+import { firstPullCheckpoint } from '../domain/checkpoint.ts';
+import { explainFailure } from '../domain/failure-advice.ts';
+import { toFailure } from './failures.ts';
+
+export interface SyncControlDeps {
+  readonly progress: SyncProgressStore;
+  readonly connections: ConnectionStore;
+  readonly audit: AuditStore;
+}
+
+/** Short steps of a sync on our own database. */
+export function createSyncControlActivities(deps: SyncControlDeps): SyncControlActivities {
+  return {
+    beginSync: (input) => guarded(() => begin(deps, input)),
+    requestStop: (input) => guarded(() => deps.progress.requestStop(input)),
+    finishSync: (input) => guarded(() => finish(deps, input)),
+  };
+}
+
+async function guarded<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw toFailure(error, false);
+  }
+}
+
+async function begin({ progress }: SyncControlDeps, input: SyncConnectionInput) {
+  const state = await progress.begin(input);
+  if (!state) throw ApplicationFailure.nonRetryable('the run is gone, or another run of this sync is open: start it again by the API', FAILURE.runUnavailable);
+  const resumed = state.checkpoint !== null;
+  if (!resumed) {
+    await progress.setPhase(input, 'estimating');
+    await progress.plan(input, await plan(progress, input));
+  }
+  await progress.setPhase(input, 'running');
+  const planned = (await progress.read(input)) ?? state;
+  return { ...progressOf(planned), resumed };
+}
+
+async function plan(progress: SyncProgressStore, input: SyncConnectionInput) {
+  if (input.direction === 'push') return { checkpoint: { kind: 'push', after: null } as const, total: await progress.countToPush(input) };
+  const watermark = await progress.watermark(input);
+  const nowEpochS = Math.floor(Date.now() / 1_000);
+  const watermarkEpochS = watermark === null ? null : Math.floor(watermark.getTime() / 1_000);
+  return { checkpoint: firstPullCheckpoint({ mode: input.mode, nowEpochS, watermarkEpochS }), total: null };
+}
+
+async function finish({ progress, connections, audit }: SyncControlDeps, input: FinishSyncInput) {
+  const state = await progress.read(input);
+  if (!state) throw ApplicationFailure.nonRetryable('the run is gone', FAILURE.runUnavailable);
+  const end = toEnd(input, state);
+  if (input.failure?.type === FAILURE.needsReauth) {
+    const { message, nextAction } = explainFailure(FAILURE.needsReauth);
+    await connections.setState(input, { state: 'needs-reauth', cause: message, nextAction });
+  }
+  const summary = await progress.finish(input, end);
+  await audit.record({
+    venueId: input.venueId,
+    actor: 'syncConnection',
+    action: 'sync.finished',
+    targetType: 'sync',
+    targetId: input.syncId,
+    outcome: end.error ? 'failed' : 'ok',
+    requestId: null,
+    details: { outcome: summary.outcome, done: summary.done, rejected: summary.counts.rejected },
+  });
+  return { ...progressOf(summary), outcome: summary.outcome };
+}
+
+function toEnd(input: FinishSyncInput, state: RunState): RunEnd {
+  const error = input.end === 'failed' ? explainFailure(input.failure?.type ?? 'Internal') : null;
+  const watermarkEpochS = input.end === 'done' && state.checkpoint?.kind === 'done' ? state.checkpoint.watermarkEpochS : null;
+  return {
+    outcome: outcomeOf(input.end, state.counts.rejected),
+    error,
+    watermark: watermarkEpochS === null ? null : new Date(watermarkEpochS * 1_000),
+  };
+}
+
+function outcomeOf(end: FinishSyncInput['end'], rejected: number): SyncOutcome {
+  if (end !== 'done') return end;
+  return rejected > 0 ? 'completed-with-rejections' : 'completed';
+}
+
+// Only numbers go into the history: not the checkpoint.
+const progressOf = ({ done, total, counts, providerCalls }: Pick<RunState, 'done' | 'total' | 'counts' | 'providerCalls'>) => ({ done, total, counts, providerCalls });

@@ -1,0 +1,133 @@
+import type { Request, Response } from 'express';
+import { z } from 'zod';
+import type { ConnectionId, RecordId, SyncId, VenueId } from '../contracts/ids.ts';
+import type { BatchBody } from './body.ts';
+import type { Caller, Role } from './caller.ts';
+import type { NotFoundCode } from './not-found.ts';
+import type { ProblemCode } from './problems.ts';
+
+export type Method = 'get' | 'post' | 'put' | 'patch';
+
+/** What the ids in a path name. An id that is not a UUID answers as one that does not exist. */
+interface PathIds {
+  readonly venueId: VenueId;
+  readonly connectionId: ConnectionId;
+  readonly customerId: RecordId;
+  readonly syncId: SyncId;
+}
+
+export const NOT_FOUND = {
+  venueId: 'venue-not-found',
+  connectionId: 'connection-not-found',
+  customerId: 'customer-not-found',
+  syncId: 'sync-not-found',
+} as const satisfies Record<keyof PathIds, NotFoundCode>;
+
+type IdNames<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}` ? Name | IdNames<Rest> : never;
+export type IdsOf<Path extends string> = { readonly [Name in IdNames<Path> & keyof PathIds]: PathIds[Name] };
+
+/** One checked request, as a handler gets it. */
+export interface Call<Ids, Query, Body> {
+  readonly ids: Ids;
+  readonly query: Query;
+  readonly body: Body;
+  readonly caller: Caller;
+  readonly requestId: string;
+  /** The path without its query. */
+  readonly path: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface Exchange {
+  readonly req: Request;
+  readonly res: Response;
+}
+
+interface Described {
+  /** Operation id in the OpenAPI document. */
+  readonly name: string;
+  readonly summary: string;
+  readonly description?: string;
+  readonly tag: 'Venues' | 'Records' | 'Connections' | 'Syncs';
+  /** The least role that may call it. */
+  readonly role: Role;
+  /** Beyond those that every operation of its kind can answer. */
+  readonly problems?: readonly ProblemCode[];
+  readonly answers: Readonly<Record<number, { readonly description: string; readonly schema: z.ZodType }>>;
+}
+
+interface Spec<Path extends string, Query, Body> extends Described {
+  readonly method: Method;
+  /** OpenAPI's notation: `/v1/venues/{venueId}`. */
+  readonly path: Path;
+  readonly query?: z.ZodType<Query>;
+  readonly body?: z.ZodType<Body>;
+  /** Takes `Idempotency-Key`: it creates or starts something. */
+  readonly idempotent?: boolean;
+  readonly handle: (call: Call<IdsOf<Path>, Query, Body>) => Promise<Answer>;
+}
+
+interface BatchSpec<Path extends string, Query> extends Described {
+  readonly method: 'post';
+  readonly path: Path;
+  readonly query: z.ZodType<Query>;
+  /** What the reference shows: the JSON envelope, and one line of NDJSON. */
+  readonly batch: { readonly json: z.ZodType; readonly line: z.ZodType };
+  readonly handle: (call: Call<IdsOf<Path>, Query, BatchBody>) => Promise<Answer>;
+}
+
+interface StreamSpec<Path extends string> extends Described {
+  readonly method: 'get';
+  readonly path: Path;
+  /** Answers on its own, over time. */
+  readonly stream: (call: Call<IdsOf<Path>, unknown, unknown>, exchange: Exchange) => Promise<void>;
+}
+
+export type AnyIds = Readonly<Partial<PathIds>>;
+export type AnyCall = Call<AnyIds, unknown, unknown>;
+
+interface Common extends Described {
+  readonly method: Method;
+  readonly path: string;
+  readonly query: z.ZodType;
+  readonly body: z.ZodType | null;
+  readonly batch: { readonly json: z.ZodType; readonly line: z.ZodType } | null;
+  readonly idempotent: boolean;
+}
+
+/** One operation: what is mounted, what the OpenAPI document says, and what tests walk over. It answers once, or streams. */
+export type Endpoint =
+  | (Common & { readonly stream: null; readonly handle: (call: AnyCall) => Promise<Answer> })
+  | (Common & { readonly stream: (call: AnyCall, exchange: Exchange) => Promise<void> });
+
+type Handle = (call: AnyCall) => Promise<Answer>;
+type Stream = (call: AnyCall, exchange: Exchange) => Promise<void>;
+
+const NO_QUERY = z.strictObject({});
+
+// The three functions below forget types that the runner restores at run time: it parses with the very schemas that the types came from.
+
+export function endpoint<const Path extends string, Query, Body>(spec: Spec<Path, Query, Body>): Endpoint {
+  return {
+    ...spec,
+    query: spec.query ?? NO_QUERY,
+    body: spec.body ?? null,
+    batch: null,
+    idempotent: spec.idempotent ?? false,
+    stream: null,
+    handle: spec.handle as Handle,
+  };
+}
+
+export function batchEndpoint<const Path extends string, Query>(spec: BatchSpec<Path, Query>): Endpoint {
+  return { ...spec, body: null, idempotent: true, stream: null, handle: spec.handle as Handle };
+}
+
+export function streamEndpoint<const Path extends string>(spec: StreamSpec<Path>): Endpoint {
+  return { ...spec, query: NO_QUERY, body: null, batch: null, idempotent: false, stream: spec.stream as Stream };
+}

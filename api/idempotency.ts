@@ -1,0 +1,100 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { IdempotencyClaim, IdempotencyKeyRef, IdempotencyStore, StoredAnswer } from '../db/idempotency-store.ts';
+import { ApiError } from './api-error.ts';
+import type { BodyStream } from './body-stream.ts';
+import { invalidRequest } from './parse.ts';
+
+/** 1–255 printable ASCII characters. */
+const KEY = /^[\x20-\x7e]{1,255}$/;
+
+/** The claim of a request that died with its process lapses after this; a load in NDJSON may take long. */
+const LOCK_MS = 60_000;
+const STREAM_LOCK_MS = 600_000;
+
+const WAIT_FOR_TWIN_MS = 10_000;
+const FIRST_POLL_MS = 25;
+const MAX_POLL_MS = 400;
+
+/** Kept beside the answer of a streamed request and never sent: its body's hash was not known when the key was claimed. */
+const BODY_HASH = 'x-interlock-body-sha256';
+
+/** What the answer must hold to be given again. */
+export interface SerialisedAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export interface IdempotentRequest {
+  readonly ref: IdempotencyKeyRef;
+  readonly hash: string;
+  /** A body that is read while it is worked on. Its hash is compared after a repeat has sent it all. */
+  readonly stream: BodyStream | null;
+}
+
+export interface Idempotency {
+  /**
+   * Answers with what `work` returns or, when the key was answered before, with that answer. `work` turns its own refusals into answers;
+   * what it throws, and answers of 500 and above, are not kept: a repeat tries again.
+   * Throws `idempotency-key-reused` and `idempotency-in-flight`.
+   */
+  run(request: IdempotentRequest, work: () => Promise<SerialisedAnswer>): Promise<{ answer: SerialisedAnswer; replayed: boolean }>;
+}
+
+export function createIdempotency(store: IdempotencyStore, waitForTwinMs = WAIT_FOR_TWIN_MS): Idempotency {
+  return {
+    async run(request, work) {
+      const claim = await claimOrWait(store, request, waitForTwinMs);
+      if (claim.kind === 'mismatch') throw keyReused();
+      if (claim.kind === 'replay') return { answer: await replay(claim.answer, request), replayed: true };
+      return { answer: await workOnce(store, request, work), replayed: false };
+    },
+  };
+}
+
+/** The value of `Idempotency-Key`, or null without one. Throws `invalid-request`. */
+export function readIdempotencyKey(header: string | string[] | undefined): string | null {
+  if (header === undefined) return null;
+  if (typeof header === 'string' && KEY.test(header)) return header;
+  throw invalidRequest([{ path: 'Idempotency-Key', message: 'Must be 1 to 255 printable ASCII characters' }]);
+}
+
+type Settled = Exclude<IdempotencyClaim, { kind: 'in-flight' }>;
+
+async function claimOrWait(store: IdempotencyStore, { ref, hash, stream }: IdempotentRequest, waitForTwinMs: number): Promise<Settled> {
+  const deadline = performance.now() + waitForTwinMs;
+  for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(pollMs * 2, MAX_POLL_MS)) {
+    const claim = await store.claim(ref, hash, stream ? STREAM_LOCK_MS : LOCK_MS);
+    if (claim.kind !== 'in-flight') return claim;
+    if (performance.now() + pollMs > deadline) {
+      throw new ApiError('idempotency-in-flight', 'The first request with this Idempotency-Key is still at work.', { retryAfterMs: 1_000 });
+    }
+    await sleep(pollMs);
+  }
+}
+
+async function workOnce(store: IdempotencyStore, { ref, stream }: IdempotentRequest, work: () => Promise<SerialisedAnswer>): Promise<SerialisedAnswer> {
+  let settled = false;
+  try {
+    const answer = await work();
+    if (answer.status < 500) {
+      const bodyHash = stream ? { [BODY_HASH]: await stream.digest() } : {};
+      await store.complete(ref, { ...answer, headers: { ...answer.headers, ...bodyHash } });
+      settled = true;
+    }
+    return answer;
+  } finally {
+    // A claim that cannot be given back lapses by itself; the error that led here is the one to show.
+    if (!settled) await store.release(ref).catch(() => undefined);
+  }
+}
+
+async function replay(stored: StoredAnswer, { stream }: IdempotentRequest): Promise<SerialisedAnswer> {
+  const { [BODY_HASH]: bodyHash, ...headers } = stored.headers;
+  if (stream && (await stream.digest()) !== bodyHash) throw keyReused();
+  return { ...stored, headers };
+}
+
+function keyReused(): ApiError {
+  return new ApiError('idempotency-key-reused', 'This Idempotency-Key was sent with another request before.');
+}

@@ -1,0 +1,48 @@
+import { validate as isUuid } from 'uuid';
+import type { Request } from 'express';
+import { hashRequest, JSON_TYPE, NDJSON_TYPE, readBatchBody, readJsonBytes } from './body.ts';
+import type { BodyStream } from './body-stream.ts';
+import type { Caller } from './caller.ts';
+import { NOT_FOUND } from './endpoint.ts';
+import type { AnyCall, AnyIds, Endpoint, Exchange } from './endpoint.ts';
+import { decodeJson } from './json.ts';
+import { notFound } from './not-found.ts';
+import { allOf, check } from './parse.ts';
+import type { Parsed } from './parse.ts';
+import { readQuery } from './query.ts';
+import { contextOf } from './request-context.ts';
+
+export interface PreparedCall {
+  readonly call: AnyCall;
+  /** Of the whole request, for the idempotency key; of its head only when the body is a stream. */
+  readonly hash: string;
+  readonly stream: BodyStream | null;
+}
+
+const ABSENT: Parsed<undefined> = { ok: true, value: undefined };
+const NO_BYTES = new Uint8Array();
+
+/** The ids in the path. One that is not a UUID names nothing, so it is not found. */
+export function readIds(req: Request): AnyIds {
+  const ids: Record<string, string> = {};
+  for (const [name, value] of Object.entries(req.params)) {
+    if (typeof value !== 'string' || !isUuid(value)) throw notFound(NOT_FOUND[name as keyof typeof NOT_FOUND]);
+    ids[name] = value.toLowerCase();
+  }
+  return ids as AnyIds;
+}
+
+/** Reads and checks query and body. Throws with every wrong field of both at once. */
+export async function prepareCall(endpoint: Endpoint, { req, res }: Exchange, who: { readonly caller: Caller; readonly ids: AnyIds }): Promise<PreparedCall> {
+  const head = { ...who, requestId: contextOf(req).requestId, path: req.path };
+  const query = check(endpoint.query, readQuery(req.url));
+  if (endpoint.batch) {
+    const [value] = allOf(query);
+    const body = await readBatchBody(req, res);
+    const [type, bytes, stream] = body.kind === 'json' ? [JSON_TYPE, body.bytes, null] : [NDJSON_TYPE, null, body.stream];
+    return { call: { ...head, query: value, body }, hash: hashRequest(req, type, bytes), stream };
+  }
+  const bytes = endpoint.body ? await readJsonBytes(req, res) : NO_BYTES;
+  const [queryValue, bodyValue] = allOf(query, endpoint.body ? check(endpoint.body, decodeJson(bytes)) : ABSENT);
+  return { call: { ...head, query: queryValue, body: bodyValue }, hash: hashRequest(req, JSON_TYPE, bytes), stream: null };
+}

@@ -1,0 +1,17 @@
+import type { ApiError } from './api-error.ts';
+import { PROBLEM_PAGE, PROBLEMS } from './problems.ts';
+
+export const PROBLEM_JSON = 'application/problem+json; charset=utf-8';
+
+/** The body of every error, as RFC 9457 defines it (https://www.rfc-editor.org/rfc/rfc9457, July 2023), with our `code`, `requestId` and `errors`. */
+export function toProblem(error: ApiError, context: { readonly requestId: string; readonly publicUrl: string }): Record<string, unknown> {
+  return {
+    type: `${context.publicUrl}${PROBLEM_PAGE}#${error.code}`,
+    title: PROBLEMS[error.code].title,
+    status: error.status,
+    code: error.code,
+    detail: error.message,
+    requestId: context.requestId,
+    ...(error.errors ? { errors: error.errors } : {}),
+  };
+}

@@ -1,0 +1,259 @@
+interface Problem {
+  readonly status: number;
+  readonly title: string;
+  /** When a caller gets it. */
+  readonly meaning: string;
+  /** What the caller should do. */
+  readonly remedy: string;
+}
+
+const REPEAT_LATER = 'Repeat the request after the seconds in `Retry-After`, with the same `Idempotency-Key` where one was sent.';
+
+/** Every problem code that the API answers with. Codes are promised to clients: docs/errors.md prints this table, and a test holds the two together. */
+export const PROBLEMS = {
+  'invalid-request': {
+    status: 400,
+    title: 'The request is not valid',
+    meaning: 'One or more fields, query parameters or headers are missing, wrong or unknown. `errors` lists every one of them.',
+    remedy: 'Correct what `errors` names and send the request again.',
+  },
+  'malformed-json': {
+    status: 400,
+    title: 'The body is not JSON',
+    meaning: 'The body could not be read as JSON. `detail` says where the reader stopped.',
+    remedy: 'Send one complete JSON value.',
+  },
+  'invalid-encoding': {
+    status: 400,
+    title: 'The body is not UTF-8',
+    meaning: 'The body holds bytes that are not valid UTF-8, or could not be decompressed.',
+    remedy: 'Encode the body as UTF-8.',
+  },
+  'too-deeply-nested': {
+    status: 400,
+    title: 'The body is nested too deeply',
+    meaning: 'Objects and arrays in the body are nested deeper than 32 levels.',
+    remedy: 'Flatten the body. No field of this API nests deeper than 5 levels.',
+  },
+  'invalid-cursor': {
+    status: 400,
+    title: 'The cursor does not belong here',
+    meaning: '`cursor` was altered, or comes from another list or from the same list with other filters.',
+    remedy: 'Use `nextCursor` as it was given, on the same path with the same filters, or start without a cursor.',
+  },
+  'malformed-request': {
+    status: 400,
+    title: 'The request is not HTTP',
+    meaning: 'The request line, a header or the path could not be read.',
+    remedy: 'Check the client or the proxy in front of it.',
+  },
+  'not-authenticated': {
+    status: 401,
+    title: 'No valid token',
+    meaning: 'The `Authorization` header is missing, or its token is malformed, expired, signed by someone else, or lacks a claim.',
+    remedy: 'Send `Authorization: Bearer <JWT>` with `sub`, `role`, `venues` and `exp`.',
+  },
+  forbidden: {
+    status: 403,
+    title: 'The token may not do this',
+    meaning: 'The role in the token is too low for the operation, or the operation needs a token for all venues.',
+    remedy: 'Use a token with the role that `detail` names.',
+  },
+  'not-found': {
+    status: 404,
+    title: 'No such path',
+    meaning: 'The API has nothing at this path.',
+    remedy: 'Compare the path with the reference at `/docs`.',
+  },
+  'venue-not-found': {
+    status: 404,
+    title: 'No such venue',
+    meaning: 'There is no such venue, or the token does not reach it.',
+    remedy: 'Check the id, and the `venues` claim of the token.',
+  },
+  'connection-not-found': {
+    status: 404,
+    title: 'No such connection',
+    meaning: 'The venue has no connection with this id.',
+    remedy: 'List the connections of the venue.',
+  },
+  'customer-not-found': {
+    status: 404,
+    title: 'No such customer',
+    meaning: 'The venue has no customer with this id, or, for a change, the customer is deleted.',
+    remedy: 'List the customers of the venue, by `sourceId` for example.',
+  },
+  'sync-not-found': {
+    status: 404,
+    title: 'No such sync run',
+    meaning: 'The venue has no sync run with this id.',
+    remedy: 'List the sync runs of the venue.',
+  },
+  'method-not-allowed': {
+    status: 405,
+    title: 'The path does not take this method',
+    meaning: 'The path exists, but not for this method. `Allow` lists those that it takes.',
+    remedy: 'Use one of the methods in `Allow`.',
+  },
+  'request-timeout': {
+    status: 408,
+    title: 'The request took too long to arrive',
+    meaning: 'The head or the body of the request did not arrive in time.',
+    remedy: 'Send the request again; split a large NDJSON load into several.',
+  },
+  'source-id-taken': {
+    status: 409,
+    title: 'The source id is in use',
+    meaning: 'Another venue has this `sourceId`.',
+    remedy: 'Use the venue that has it, or choose another `sourceId`.',
+  },
+  'connection-not-active': {
+    status: 409,
+    title: 'The connection is not active',
+    meaning: 'A sync can only start on an active connection. `detail` names the state.',
+    remedy: 'Read the connection: `cause` and `nextAction` say what to do.',
+  },
+  'sync-finished': {
+    status: 409,
+    title: 'The sync run is over',
+    meaning: 'A run that has finished cannot be cancelled.',
+    remedy: 'Read the run for its outcome.',
+  },
+  'idempotency-in-flight': {
+    status: 409,
+    title: 'The first request with this key is still at work',
+    meaning: 'Another request with the same `Idempotency-Key` has not been answered yet, and waiting for it took too long.',
+    remedy: REPEAT_LATER,
+  },
+  'body-too-large': {
+    status: 413,
+    title: 'The body is too large',
+    meaning: 'The body is larger than this path takes: 10 MB for a JSON batch, 1 MB elsewhere, 1 MB for one line of NDJSON, 256 MB for an NDJSON load.',
+    remedy: 'Send less at once; send large loads as NDJSON.',
+  },
+  'batch-too-large': {
+    status: 413,
+    title: 'Too many records in one request',
+    meaning: 'More than 200,000 records in one load, or more than 10,000 in an atomic one. `detail` says how many records were kept.',
+    remedy: 'Split the load. Records that were kept are found unchanged when they are sent again.',
+  },
+  'unsupported-media-type': {
+    status: 415,
+    title: 'The body is of another type',
+    meaning: 'The path does not take this `Content-Type` or `Content-Encoding`.',
+    remedy: 'Send `application/json` in UTF-8, or `application/x-ndjson` where the reference lists it.',
+  },
+  'batch-refused': {
+    status: 422,
+    title: 'The batch was refused as a whole',
+    meaning: '`atomic=true` was asked for and at least one record is bad. Nothing was written. `errors` lists what is wrong, by position.',
+    remedy: 'Correct the records, or send them without `atomic`.',
+  },
+  'credentials-refused': {
+    status: 422,
+    title: 'The provider refused the credentials',
+    meaning: 'The provider does not know the key, or has revoked it. Nothing was stored.',
+    remedy: 'Copy the key from the provider’s dashboard again.',
+  },
+  'credentials-insufficient': {
+    status: 422,
+    title: 'The key may not do enough',
+    meaning: 'The key is known to the provider but is restricted: it may not read what a sync needs. Nothing was stored.',
+    remedy: 'Give the key the missing permissions, or use an unrestricted one.',
+  },
+  'environment-mismatch': {
+    status: 422,
+    title: 'The key belongs to the other environment',
+    meaning: 'The key is of the provider’s other environment: a test key for `production`, or a live key for `sandbox`. Nothing was stored.',
+    remedy: 'Send the environment that the key belongs to, or the key of that environment.',
+  },
+  'provider-not-supported': {
+    status: 422,
+    title: 'The provider cannot be connected yet',
+    meaning: 'This service does not speak to the provider yet.',
+    remedy: 'Choose another provider.',
+  },
+  'resource-not-supported': {
+    status: 422,
+    title: 'The provider does not have this resource',
+    meaning: 'The connection’s provider has no such resource, or this service does not sync it.',
+    remedy: 'Choose a resource that `detail` lists.',
+  },
+  'direction-not-supported': {
+    status: 422,
+    title: 'The resource does not sync in this direction',
+    meaning: 'The provider’s resource cannot be synced in the direction that was asked for.',
+    remedy: 'Choose a direction that `detail` lists.',
+  },
+  'dry-run-not-supported': {
+    status: 422,
+    title: 'A sync cannot be tried dry yet',
+    meaning: '`dryRun: true` was asked for. Nothing was started.',
+    remedy: 'Leave `dryRun` out, or send `false`.',
+  },
+  'idempotency-key-reused': {
+    status: 422,
+    title: 'The key was used for another request',
+    meaning: 'The `Idempotency-Key` was sent before on this path with another body or other query parameters.',
+    remedy: 'Use a new key for a new request.',
+  },
+  'rate-limited': {
+    status: 429,
+    title: 'Too many requests',
+    meaning: 'The caller, or all callers of the venue together, made too many requests. `RateLimit` and `RateLimit-Policy` show which limit it was.',
+    remedy: 'Wait for the seconds in `Retry-After`.',
+  },
+  'headers-too-large': {
+    status: 431,
+    title: 'The headers are too large',
+    meaning: 'The request’s headers are larger than 16 KB together.',
+    remedy: 'Send fewer or shorter headers. A token with very many venues is the usual cause.',
+  },
+  internal: {
+    status: 500,
+    title: 'Something went wrong on our side',
+    meaning: 'An unexpected error. Its details are in the log under `requestId`.',
+    remedy: 'Repeat the request once. If it fails again, report the `requestId`.',
+  },
+  'provider-unavailable': {
+    status: 503,
+    title: 'The provider cannot be reached',
+    meaning: 'The provider did not answer in time, failed, or answered something that is not its protocol. Nothing was stored.',
+    remedy: REPEAT_LATER,
+  },
+  'provider-rate-limited': {
+    status: 503,
+    title: 'The provider asks us to slow down',
+    meaning: 'The provider’s own rate limit was reached while the key was being tested. Nothing was stored.',
+    remedy: REPEAT_LATER,
+  },
+  'temporal-unavailable': {
+    status: 503,
+    title: 'The workflow service cannot be reached',
+    meaning: 'Temporal did not answer in time, or an earlier run of the same sync is still closing. A run that was opened is kept and starts when the request is repeated.',
+    remedy: REPEAT_LATER,
+  },
+  'database-unavailable': {
+    status: 503,
+    title: 'The database cannot be reached',
+    meaning: 'Postgres did not answer.',
+    remedy: REPEAT_LATER,
+  },
+  'authentication-unavailable': {
+    status: 503,
+    title: 'Tokens cannot be checked',
+    meaning: 'The identity provider’s public keys could not be fetched.',
+    remedy: REPEAT_LATER,
+  },
+  'too-many-streams': {
+    status: 503,
+    title: 'Too many live streams',
+    meaning: 'The run, or this process, has as many open event streams as it takes.',
+    remedy: 'Close streams that nobody reads, or poll the run instead.',
+  },
+} as const satisfies Record<string, Problem>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+/** Where a code is explained. */
+export const PROBLEM_PAGE = '/docs/errors';

@@ -1,0 +1,59 @@
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import { rateLimit } from 'express-rate-limit';
+import type { VenueId } from '../contracts/ids.ts';
+import { ApiError } from './api-error.ts';
+import type { Caller } from './caller.ts';
+
+export interface RateLimitConfig {
+  readonly perCallerPerMinute: number;
+  readonly perVenuePerMinute: number;
+}
+
+export interface RateLimits {
+  /** Counts the request, adds `RateLimit` and `RateLimit-Policy` to the answer, and throws `rate-limited` (with Retry-After) past the limit. */
+  countCaller(exchange: Exchange, caller: Caller): Promise<void>;
+  countVenue(exchange: Exchange, venueId: VenueId): Promise<void>;
+}
+
+interface Exchange {
+  readonly req: Request;
+  readonly res: Response;
+}
+
+const WINDOW_MS = 60_000;
+
+/** Counted in this process's memory: with several API processes behind one address, each allows the whole limit. */
+export function createRateLimits({ perCallerPerMinute, perVenuePerMinute }: RateLimitConfig): RateLimits {
+  const perCaller = limiter('caller', perCallerPerMinute);
+  const perVenue = limiter('venue', perVenuePerMinute);
+  return {
+    countCaller: (exchange, caller) => perCaller(exchange, caller.subject),
+    countVenue: (exchange, venueId) => perVenue(exchange, venueId),
+  };
+}
+
+function limiter(name: string, limit: number): (exchange: Exchange, key: string) => Promise<void> {
+  const keys = new WeakMap<Request, string>();
+  const middleware: RequestHandler = rateLimit({
+    windowMs: WINDOW_MS,
+    limit,
+    identifier: name,
+    standardHeaders: 'draft-8',
+    legacyHeaders: false,
+    // Forwarding headers play no part here: the key is the token's, never an address.
+    validate: { xForwardedForHeader: false, forwardedHeader: false },
+    keyGenerator: (req) => keys.get(req) ?? '',
+    handler: (_req, _res, next: NextFunction) => {
+      next(new ApiError('rate-limited', `More than ${limit} requests a minute for this ${name}.`));
+    },
+  });
+  return ({ req, res }, key) => {
+    keys.set(req, key);
+    return new Promise((resolve, reject) => {
+      void middleware(req, res, (error?: unknown) => {
+        if (error === undefined) resolve();
+        else reject(error instanceof Error ? error : new Error('rate limiter failed'));
+      });
+    });
+  };
+}

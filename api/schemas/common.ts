@@ -1,0 +1,54 @@
+import { z } from 'zod';
+
+const DIGITS = /^\d{1,9}$/;
+
+/** No control characters; without a `u` flag, because the pattern is printed in the OpenAPI document. */
+const NO_CONTROL = /^[^\u0000-\u001f\u007f-\u009f]*$/;
+
+export const sourceId = z
+  .string()
+  .min(1)
+  .max(255)
+  .regex(NO_CONTROL, 'Must not contain control characters')
+  .meta({ description: 'The venue’s own key: 1–255 characters.', example: 'ALFKI' });
+
+export const uuid = z.uuid().transform((id) => id.toLowerCase());
+
+/** A whole number in a query. */
+const whole = (min: number, max: number) =>
+  z.preprocess(
+    (value) => (typeof value === 'string' && DIGITS.test(value) ? Number(value) : value),
+    z.int(`Must be a whole number from ${min} to ${max}`).min(min).max(max),
+  );
+
+/** `true` or `false` in a query. */
+export const flag = z
+  .enum(['true', 'false'])
+  .default('false')
+  .transform((value) => value === 'true');
+
+export const paging = {
+  limit: whole(1, 200).default(50).meta({ description: 'Most items on a page.' }),
+  cursor: z.string().min(1).max(500).optional().meta({ description: '`nextCursor` of the page before.' }),
+};
+
+export const instant = z.iso.datetime({ offset: true, error: 'Must be a time in ISO 8601 with an offset, such as 2026-11-21T10:15:00Z' }).transform((text) => new Date(text));
+
+// Answers: `z.object`, because fields may be added to them.
+
+export const timestamp = z.iso.datetime().meta({ example: '2026-11-21T10:15:00.000Z' });
+
+export const pageOf = <Item extends z.ZodType>(item: Item) =>
+  z.object({ data: z.array(item), nextCursor: z.string().nullable().meta({ description: 'Where the next page begins; null on the last one.' }) });
+
+export const problem = z
+  .object({
+    type: z.string().meta({ description: 'Where the code is explained.' }),
+    title: z.string(),
+    status: z.int(),
+    code: z.string().meta({ description: 'Stable; `docs/errors` lists every one.' }),
+    detail: z.string(),
+    requestId: z.string(),
+    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  })
+  .meta({ id: 'Problem', description: 'Problem details, RFC 9457.' });

@@ -1,0 +1,208 @@
+import type { KeyringConfig } from '../vault/keyring.ts';
+import type { Secret } from '../vault/secret.ts';
+import { Environment } from './environment.ts';
+import type { Env } from './environment.ts';
+import type { VariableValue } from './variables.ts';
+
+export type LogLevel = VariableValue<'LOG_LEVEL'>;
+
+export interface TemporalConfig {
+  /** host:port */
+  readonly address: string;
+  readonly namespace: string;
+  readonly apiKey?: Secret;
+  /** Present when TLS is on; without files it checks the server against the system's authorities. Values are paths of PEM files. */
+  readonly tls?: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string };
+}
+
+/** How callers' tokens are checked. */
+export type JwtConfig = { readonly issuer?: string; readonly audience?: string } & (
+  | { readonly kind: 'secret'; readonly secret: Secret }
+  | { readonly kind: 'jwks'; readonly url: string }
+);
+
+export interface ProcessConfig {
+  readonly production: boolean;
+  readonly logLevel: LogLevel;
+}
+
+/** What every process that serves venues needs. */
+export interface ServiceConfig extends ProcessConfig {
+  /** Holds a password: never log it. */
+  readonly databaseUrl: string;
+  readonly temporal: TemporalConfig;
+  readonly keyring: KeyringConfig;
+  /** `requestsPerSecond` is null where the built-in budget holds. */
+  readonly stripe: { readonly apiUrl: string; readonly requestsPerSecond: number | null };
+  readonly host: string;
+}
+
+export interface ApiConfig extends ServiceConfig {
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** Without a trailing slash. */
+  readonly publicUrl: string;
+  /** Base URL of the Temporal Web UI, without a trailing slash. */
+  readonly temporalUiUrl: string | null;
+  readonly jwt: JwtConfig;
+  readonly rateLimits: { readonly perCallerPerMinute: number; readonly perVenuePerMinute: number };
+}
+
+export interface WorkerConfig extends ServiceConfig {
+  readonly healthPort: number | null;
+}
+
+export interface MigrationConfig extends ProcessConfig {
+  /** Holds a password: never log it. */
+  readonly databaseUrl: string;
+}
+
+/** What the local `npm start` decides by; it hands the rest of the environment on to what it starts. */
+export interface RuntimeConfig extends ProcessConfig {
+  /** Directory, as given: resolve it against the working directory. */
+  readonly home: string;
+  readonly host: string;
+  readonly port: number;
+  /** Null: run an embedded Postgres. Holds a password: never log it. */
+  readonly databaseUrl: string | null;
+  /** Null: run a Temporal development server. */
+  readonly temporalAddress: string | null;
+  readonly temporalNamespace: string;
+}
+
+/** Throws ConfigError. */
+export function readApiConfig(env: Env): ApiConfig {
+  const environment = new Environment(env, 'api');
+  requireService(environment);
+  requireJwt(environment);
+  environment.finish();
+  const host = environment.certain('HOST');
+  const port = environment.certain('PORT');
+  return {
+    ...serviceOf(environment),
+    port,
+    publicUrl: environment.get('PUBLIC_URL') ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    temporalUiUrl: environment.get('TEMPORAL_UI_URL') ?? null,
+    jwt: jwtOf(environment),
+    rateLimits: {
+      perCallerPerMinute: environment.certain('RATE_LIMIT_PER_CALLER_PER_MINUTE'),
+      perVenuePerMinute: environment.certain('RATE_LIMIT_PER_VENUE_PER_MINUTE'),
+    },
+  };
+}
+
+/** Throws ConfigError. */
+export function readWorkerConfig(env: Env): WorkerConfig {
+  const environment = new Environment(env, 'worker');
+  requireService(environment);
+  environment.finish();
+  return { ...serviceOf(environment), healthPort: environment.get('HEALTH_PORT') ?? null };
+}
+
+/** Throws ConfigError. */
+export function readMigrationConfig(env: Env): MigrationConfig {
+  const environment = new Environment(env, 'migrations');
+  environment.require('DATABASE_URL');
+  environment.finish();
+  return { ...processOf(environment), databaseUrl: environment.certain('DATABASE_URL') };
+}
+
+/** Throws ConfigError. */
+export function readRuntimeConfig(env: Env): RuntimeConfig {
+  const environment = new Environment(env, 'runtime');
+  environment.finish();
+  return {
+    ...processOf(environment),
+    home: environment.certain('INTERLOCK_HOME'),
+    host: environment.certain('HOST'),
+    port: environment.certain('PORT'),
+    databaseUrl: environment.get('DATABASE_URL') ?? null,
+    temporalAddress: environment.isSet('TEMPORAL_ADDRESS') ? environment.certain('TEMPORAL_ADDRESS') : null,
+    temporalNamespace: environment.certain('TEMPORAL_NAMESPACE'),
+  };
+}
+
+function requireService(environment: Environment): void {
+  environment.require('DATABASE_URL');
+  if (environment.isSet('TEMPORAL_TLS_CERT_FILE')) environment.require('TEMPORAL_TLS_KEY_FILE', 'when TEMPORAL_TLS_CERT_FILE is set');
+  if (environment.isSet('TEMPORAL_TLS_KEY_FILE')) environment.require('TEMPORAL_TLS_CERT_FILE', 'when TEMPORAL_TLS_KEY_FILE is set');
+  requireKeyring(environment);
+}
+
+function requireKeyring(environment: Environment): void {
+  const local = environment.get('MOCK_KMS');
+  // Wrong already, and it decides which of the others are needed.
+  if (local === undefined) return;
+  if (local) {
+    environment.require('ENCRYPTION_KEY', 'when MOCK_KMS=true');
+    if (environment.get('NODE_ENV') === 'production') {
+      environment.problem('MOCK_KMS=true is refused when NODE_ENV=production. Remove it and set AWS_KMS_KEY_ID and AWS_REGION.');
+    }
+    return;
+  }
+  environment.require('AWS_KMS_KEY_ID', 'unless MOCK_KMS=true (development only)');
+  environment.require('AWS_REGION', 'unless MOCK_KMS=true (development only)');
+  if (environment.isSet('ENCRYPTION_KEY')) {
+    environment.problem('ENCRYPTION_KEY is set but MOCK_KMS is not true, so it would protect nothing. Remove it, or set MOCK_KMS=true for development.');
+  }
+}
+
+function requireJwt(environment: Environment): void {
+  const secret = environment.isSet('JWT_SECRET');
+  const jwks = environment.isSet('JWT_JWKS_URL');
+  if (secret && jwks) environment.problem('JWT_SECRET and JWT_JWKS_URL are both set. Keep one: it decides which tokens are let in.');
+  if (!secret && !jwks) environment.require('JWT_SECRET', 'unless JWT_JWKS_URL is set');
+}
+
+function processOf(environment: Environment): ProcessConfig {
+  return { production: environment.certain('NODE_ENV') === 'production', logLevel: environment.certain('LOG_LEVEL') };
+}
+
+function serviceOf(environment: Environment): ServiceConfig {
+  return {
+    ...processOf(environment),
+    databaseUrl: environment.certain('DATABASE_URL'),
+    temporal: temporalOf(environment),
+    keyring: keyringOf(environment),
+    stripe: { apiUrl: environment.certain('STRIPE_API_URL'), requestsPerSecond: environment.get('STRIPE_REQUESTS_PER_SECOND') ?? null },
+    host: environment.certain('HOST'),
+  };
+}
+
+function temporalOf(environment: Environment): TemporalConfig {
+  const apiKey = environment.get('TEMPORAL_API_KEY');
+  const files = present({
+    caFile: environment.get('TEMPORAL_TLS_CA_FILE'),
+    certFile: environment.get('TEMPORAL_TLS_CERT_FILE'),
+    keyFile: environment.get('TEMPORAL_TLS_KEY_FILE'),
+  });
+  // An API key over an open connection would be readable on the way.
+  const tls = apiKey || Object.keys(files).length > 0 ? files : undefined;
+  return {
+    address: environment.certain('TEMPORAL_ADDRESS'),
+    namespace: environment.certain('TEMPORAL_NAMESPACE'),
+    ...present({ apiKey, tls }),
+  };
+}
+
+function keyringOf(environment: Environment): KeyringConfig {
+  if (environment.certain('MOCK_KMS')) return { kind: 'local', key: environment.certain('ENCRYPTION_KEY') };
+  return {
+    kind: 'kms',
+    keyId: environment.certain('AWS_KMS_KEY_ID'),
+    region: environment.certain('AWS_REGION'),
+    ...present({ endpoint: environment.get('AWS_KMS_ENDPOINT') }),
+  };
+}
+
+function jwtOf(environment: Environment): JwtConfig {
+  const claims = present({ issuer: environment.get('JWT_ISSUER'), audience: environment.get('JWT_AUDIENCE') });
+  const secret = environment.get('JWT_SECRET');
+  return secret ? { kind: 'secret', secret, ...claims } : { kind: 'jwks', url: environment.certain('JWT_JWKS_URL'), ...claims };
+}
+
+type Present<Fields> = { readonly [Name in keyof Fields]?: Exclude<Fields[Name], undefined> };
+
+function present<Fields extends object>(fields: Fields): Present<Fields> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Present<Fields>;
+}

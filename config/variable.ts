@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import { Secret } from '../vault/secret.ts';
+
+/** The programs that read the environment. `runtime` is the local `npm start`, which starts the others. */
+export const PROCESSES = ['api', 'worker', 'runtime', 'migrations'] as const;
+export type ProcessName = (typeof PROCESSES)[number];
+
+export interface Variable {
+  /** From the text of the environment to a value. Its messages are never shown: they could quote a secret. */
+  readonly schema: z.ZodType<unknown, string>;
+  /** Completes "must be …". */
+  readonly form: string;
+  readonly description: string;
+  /** How to get a value. */
+  readonly obtain: string;
+  /** Used when the variable is absent or empty; absent means that nothing takes its place. */
+  readonly default?: string;
+  /** What refuses to start without it. */
+  readonly neededBy?: string;
+  readonly readBy: readonly ProcessName[];
+  readonly secret: boolean;
+}
+
+export const SERVICES = ['api', 'worker'] as const satisfies readonly ProcessName[];
+
+export const text = z.string();
+export const secret = z.string().transform((value) => new Secret(value));
+export const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
+export const port = z.string().regex(/^\d{1,5}$/).transform(Number).pipe(z.int().max(65_535));
+export const count = z.string().regex(/^\d{1,9}$/).transform(Number).pipe(z.int().min(1));
+export const rate = z.string().regex(/^\d{1,6}(\.\d{1,3})?$/).transform(Number).pipe(z.number().positive());
+/** Without trailing slashes, so that a path can be appended. */
+export const httpUrl = z
+  .url({ protocol: /^https?$/ })
+  .refine((value) => {
+    const url = URL.parse(value);
+    return url?.username === '' && url.password === '';
+  })
+  .transform((value) => value.replace(/\/+$/, ''));
+
+export const PORT_FORM = 'a whole number from 0 to 65535';
+export const URL_FORM = 'an http or https URL without user and password';
+export const COUNT_FORM = 'a whole number from 1 to 999999999';

@@ -1,0 +1,99 @@
+import { sql } from 'drizzle-orm';
+import { v7 as uuidv7 } from 'uuid';
+import type { Database } from './venue-scope.ts';
+
+/** A caller that comes late may use slots of this much past time: short gaps between calls do not cost rate. */
+const CATCH_UP_MS = 200;
+/** An interactive call goes at once while at most this much work is waiting. */
+const INTERACTIVE_BACKLOG_MS = 2_000;
+/** What a 429 leaves of the rate, and how much of the full rate comes back each second. */
+const THROTTLE_FACTOR = 0.7;
+const RECOVERY_PER_SECOND = 0.05;
+
+export interface BudgetReservation {
+  readonly ratePerSecond: number;
+  readonly lane: 'interactive' | 'bulk';
+  readonly maxWaitMs: number;
+}
+
+export interface BudgetStore {
+  reserve(key: string, request: BudgetReservation): Promise<{ granted: true; waitMs: number } | { granted: false; retryAfterMs: number }>;
+  throttle(key: string, cut: { readonly ratePerSecond: number; readonly pauseMs: number }): Promise<void>;
+  acquireLease(key: string, request: { slots: number; maxSlots: number; ttlMs: number }): Promise<{ id: string; slots: number } | null>;
+  renewLease(leaseId: string, ttlMs: number): Promise<void>;
+  releaseLease(leaseId: string): Promise<void>;
+}
+
+/**
+ * Token bucket as a queue of slots (GCRA): one row holds the time of the next free slot, a reservation moves it on by one slot's width
+ * and waits for the one it took. Exact over any number of processes, and one statement a call. All clocks are the database's.
+ */
+export function createBudgetStore(db: Database): BudgetStore {
+  return {
+    async reserve(key, { ratePerSecond, lane, maxWaitMs }) {
+      const patienceMs = lane === 'interactive' ? Math.max(maxWaitMs, INTERACTIVE_BACKLOG_MS) : maxWaitMs;
+      const [row] = await db.execute<{ wait_ms: number }>(sql`
+        insert into provider_budgets as budget (key, next_free_at)
+        values (${key}, clock_timestamp() + ${1_000 / ratePerSecond} * interval '1 millisecond')
+        on conflict (key) do update
+          set next_free_at = greatest(budget.next_free_at, clock_timestamp() - ${CATCH_UP_MS} * interval '1 millisecond')
+                             + interval '1 second' / ${effectiveRate(ratePerSecond)}
+          where budget.next_free_at < clock_timestamp() + ${patienceMs} * interval '1 millisecond'
+        returning greatest(0, extract(epoch from next_free_at - clock_timestamp()) * 1000 - 1000.0 / ${effectiveRate(ratePerSecond)})::float8 as wait_ms`);
+      if (row === undefined) return { granted: false, retryAfterMs: await backlogMs(key) };
+      const waitMs = lane === 'interactive' && row.wait_ms <= INTERACTIVE_BACKLOG_MS ? 0 : Math.ceil(row.wait_ms);
+      return { granted: true, waitMs };
+    },
+
+    async throttle(key, { ratePerSecond, pauseMs }) {
+      // Calls in flight together are refused together: they count as one refusal.
+      await db.execute(sql`
+        update provider_budgets as budget
+        set next_free_at = greatest(budget.next_free_at, clock_timestamp() + ${pauseMs} * interval '1 millisecond'),
+            throttled_rate_per_second = case when ${recentlyThrottled} then budget.throttled_rate_per_second
+              else greatest(1, ${effectiveRate(ratePerSecond)} * ${THROTTLE_FACTOR}::float8) end,
+            throttled_at = case when ${recentlyThrottled} then budget.throttled_at else clock_timestamp() end
+        where key = ${key}`);
+    },
+
+    acquireLease(key, { slots, maxSlots, ttlMs }) {
+      return db.transaction(async (tx) => {
+        await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${`lease/${key}`}, 0))`);
+        await tx.execute(sql`delete from provider_leases where key = ${key} and expires_at < clock_timestamp()`);
+        const [used] = await tx.execute<{ slots: number }>(sql`select coalesce(sum(slots), 0)::int as slots from provider_leases where key = ${key}`);
+        const granted = Math.min(slots, maxSlots - (used?.slots ?? 0));
+        if (granted < 1) return null;
+        const id = uuidv7();
+        await tx.execute(sql`
+          insert into provider_leases (id, key, slots, expires_at)
+          values (${id}, ${key}, ${granted}, clock_timestamp() + ${ttlMs} * interval '1 millisecond')`);
+        return { id, slots: granted };
+      });
+    },
+
+    async renewLease(leaseId, ttlMs) {
+      await db.execute(sql`update provider_leases set expires_at = clock_timestamp() + ${ttlMs} * interval '1 millisecond' where id = ${leaseId}`);
+    },
+
+    async releaseLease(leaseId) {
+      await db.execute(sql`delete from provider_leases where id = ${leaseId}`);
+    },
+  };
+
+  async function backlogMs(key: string): Promise<number> {
+    const [row] = await db.execute<{ backlog_ms: number }>(
+      sql`select greatest(1000, extract(epoch from next_free_at - clock_timestamp()) * 1000)::float8 as backlog_ms from provider_budgets where key = ${key}`,
+    );
+    return Math.ceil(row?.backlog_ms ?? 1_000);
+  }
+}
+
+const recentlyThrottled = sql`coalesce(budget.throttled_at > clock_timestamp() - interval '1 second', false)`;
+
+/** The full rate, or what the last 429 left of it and time has given back since. */
+function effectiveRate(ratePerSecond: number) {
+  return sql`least(${ratePerSecond}::float8, coalesce(
+    budget.throttled_rate_per_second
+      + ${ratePerSecond * RECOVERY_PER_SECOND}::float8 * extract(epoch from clock_timestamp() - budget.throttled_at),
+    ${ratePerSecond}::float8))`;
+}

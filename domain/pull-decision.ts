@@ -1,0 +1,50 @@
+/** What is known of a record and its link before a pulled version is applied. */
+export interface KnownTwin {
+  readonly recordVersion: number;
+  readonly recordDeleted: boolean;
+  readonly link: {
+    readonly externalVersion: number;
+    /** The record's version that was last agreed. */
+    readonly recordVersion: number;
+    readonly fingerprint: string | null;
+    readonly gone: boolean;
+  } | null;
+}
+
+export interface PulledVersion {
+  readonly version: number;
+  readonly deleted: boolean;
+  /** Of the pulled fields, mapped as a push would map them; null for a deletion. */
+  readonly fingerprint: string | null;
+}
+
+export type PullDecision =
+  /** A new record of ours. */
+  | 'create'
+  /** Take the provider's fields. */
+  | 'update'
+  /** Take the provider's fields although the venue changed the record too since they last agreed. */
+  | 'overwrite'
+  /** Nothing to write but that we have seen this version. */
+  | 'touch'
+  /** Tie our own earlier push's twin to its record. */
+  | 'adopt'
+  /** The record is deleted at the provider. */
+  | 'archive'
+  /** An older version than the one applied, or a deletion of something we never had. */
+  | 'ignore';
+
+/**
+ * What to do with one pulled version. Applying any set of versions of a record, in any order and any number of times, ends with
+ * the newest one. A record deleted at the provider stays deleted whatever late version arrives.
+ */
+export function decidePull(pulled: PulledVersion, known: KnownTwin | null): PullDecision {
+  if (known === null) return pulled.deleted ? 'ignore' : 'create';
+  if (known.link === null) return pulled.deleted ? 'ignore' : 'adopt';
+  if (known.link.gone || pulled.version <= known.link.externalVersion) return 'ignore';
+  if (pulled.deleted) return 'archive';
+  if (pulled.fingerprint === known.link.fingerprint) return 'touch';
+  // Deleted by the venue, changed at the provider: the venue's deletion stands.
+  if (known.recordDeleted) return 'touch';
+  return known.recordVersion === known.link.recordVersion ? 'update' : 'overwrite';
+}

@@ -1,0 +1,28 @@
+/**
+ * The shared limiter of one provider account: a token bucket and concurrency leases, seen by every process.
+ * Kept in Postgres (`db/budget-store.ts`), so that two workers cannot spend the same second twice.
+ */
+export interface Budget {
+  /** Reserves the next free slot. `waitMs` is how long to wait for it; null when it is further off than `maxWaitMs` and nothing was reserved. */
+  reserve(key: string, request: ReserveRequest): Promise<Reservation>;
+  /** After a 429: cuts the rate, and lets nobody through for `pauseMs`. */
+  throttle(key: string, cut: { readonly ratePerSecond: number; readonly pauseMs: number }): Promise<void>;
+  /** Takes between 1 and `slots` of `maxSlots`; null when none is free. */
+  acquireLease(key: string, request: { readonly slots: number; readonly maxSlots: number; readonly ttlMs: number }): Promise<BudgetLease | null>;
+  renewLease(leaseId: string, ttlMs: number): Promise<void>;
+  releaseLease(leaseId: string): Promise<void>;
+}
+
+export interface ReserveRequest {
+  readonly ratePerSecond: number;
+  /** An interactive call goes at once while the backlog is short; bulk calls then wait a slot longer. */
+  readonly lane: 'interactive' | 'bulk';
+  readonly maxWaitMs: number;
+}
+
+export type Reservation = { readonly granted: true; readonly waitMs: number } | { readonly granted: false; readonly retryAfterMs: number };
+
+export interface BudgetLease {
+  readonly id: string;
+  readonly slots: number;
+}

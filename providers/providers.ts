@@ -1,0 +1,41 @@
+import type { Environment, ProviderId } from '../contracts/providers.ts';
+import type { Secret } from '../vault/secret.ts';
+import type { ProviderAdapter, ProviderSession } from './provider.ts';
+
+/** Whose budget calls count against. */
+export interface BudgetAccount {
+  readonly provider: ProviderId;
+  readonly environment: Environment;
+  readonly externalAccountId: string;
+}
+
+export interface OpenOptions {
+  readonly secretKey: Secret;
+  /** Null while a key is being tested and its account is not known yet. */
+  readonly account: Omit<BudgetAccount, 'provider'> | null;
+  /** `interactive` may jump the queue that `bulk` work waits in. */
+  readonly lane: 'interactive' | 'bulk';
+  /** Stops waiting and calling. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told once per HTTP call, whatever became of it, with the time it took without the wait for the budget. */
+  readonly onCall?: ((durationMs: number) => void) | undefined;
+}
+
+/** A share of how many requests at once the provider account allows. Lapses by itself when it is not renewed. */
+export interface ConcurrencyLease {
+  readonly slots: number;
+  renew(): Promise<void>;
+  release(): Promise<void>;
+}
+
+/** Every provider this process can speak to, each behind the same pipeline: budget → timeout → call → classify → count. */
+export interface Providers {
+  /** Null for a provider that this service does not speak yet. */
+  find(provider: ProviderId): ProviderAdapter | null;
+  /** A session whose every call goes through the pipeline. Throws ProviderError. */
+  open(provider: ProviderId, options: OpenOptions): ProviderSession;
+  /** Leases between 1 and `slots` requests at once. Throws ProviderError `rate-limited` while all are taken. */
+  lease(account: BudgetAccount, slots: number): Promise<ConcurrencyLease>;
+  /** Requests a second that the account's budget allows when nothing throttles it. */
+  ratePerSecond(account: Pick<BudgetAccount, 'provider' | 'environment'>): number;
+}

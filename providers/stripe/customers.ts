@@ -1,0 +1,197 @@
+import type { Stripe } from 'stripe';
+import type { z } from 'zod';
+import type { Address, CustomerFields } from '../../contracts/records.ts';
+import { countryCodeOf } from '../../domain/countries.ts';
+import type { ListQuery, MappedRecord, ProviderPage, ProviderRecord, ResourceMapping, ResourceSession } from '../provider.ts';
+import { statusError, toProviderError, unexpectedResponse } from './errors.ts';
+import { customerEventSchema, customerSchema, deletedCustomerSchema, listSchema } from './responses.ts';
+import type { StripeCustomer } from './responses.ts';
+
+/** The largest page that Stripe gives (https://docs.stripe.com/api/pagination, read 2026-11-21). */
+const PAGE_SIZE = 100;
+const RECORD_ID_KEY = 'interlock_record_id';
+const SOURCE_ID_KEY = 'interlock_source_id';
+const CONSENT_KEY = 'interlock_marketing_consent';
+const OUR_KEYS = new Set([RECORD_ID_KEY, SOURCE_ID_KEY, CONSENT_KEY]);
+
+// https://docs.stripe.com/api/customers/create and https://docs.stripe.com/api/metadata, read 2026-11-21.
+const LIMITS = { name: 256, email: 512, phone: 20, metadataKeys: 50, metadataKey: 40, metadataValue: 500 } as const;
+
+interface CustomerPayload {
+  readonly name: string | null;
+  readonly email: string | null;
+  readonly phone: string | null;
+  readonly address: { readonly [Part in 'line1' | 'line2' | 'city' | 'state' | 'postal_code' | 'country']: string | null } | null;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export const customerMapping: ResourceMapping = {
+  toPayload({ id, sourceId, fields }) {
+    const payload: CustomerPayload = {
+      name: fields.name,
+      email: fields.email,
+      phone: fields.phone,
+      address: fields.address && toStripeAddress(fields.address),
+      metadata: {
+        ...fields.metadata,
+        ...(fields.marketingConsent !== null && { [CONSENT_KEY]: String(fields.marketingConsent) }),
+        [RECORD_ID_KEY]: id,
+        [SOURCE_ID_KEY]: sourceId,
+      },
+    };
+    return { payload: { ...payload }, problems: problemsOf(payload) };
+  },
+};
+
+function toStripeAddress(address: Address): CustomerPayload['address'] {
+  const { line1, line2, city, region, postalCode, country } = address;
+  // Stripe asks for a two-letter code; what is none, Stripe shall judge.
+  return { line1, line2, city, state: region, postal_code: postalCode, country: country && (countryCodeOf(country) ?? country) };
+}
+
+function problemsOf(payload: CustomerPayload): MappedRecord['problems'] {
+  const tooLong = (['name', 'email', 'phone'] as const).flatMap((path) =>
+    (payload[path]?.length ?? 0) > LIMITS[path] ? [{ path, message: `Stripe allows at most ${LIMITS[path]} characters.` }] : [],
+  );
+  const metadata = Object.entries(payload.metadata);
+  const wrongEntries = metadata.flatMap(([key, value], index) => {
+    if (OUR_KEYS.has(key)) return [];
+    const path = `metadata.${index}`;
+    if (key.length > LIMITS.metadataKey) return [{ path, message: `Stripe allows at most ${LIMITS.metadataKey} characters in a metadata key.` }];
+    if (/[[\]]/.test(key)) return [{ path, message: 'Stripe allows no square brackets in a metadata key.' }];
+    return value.length > LIMITS.metadataValue ? [{ path, message: `Stripe allows at most ${LIMITS.metadataValue} characters in a metadata value.` }] : [];
+  });
+  const tooMany = metadata.length > LIMITS.metadataKeys ? [{ path: 'metadata', message: `Stripe allows ${LIMITS.metadataKeys} metadata keys, three of which are ours.` }] : [];
+  return [...tooLong, ...wrongEntries, ...tooMany];
+}
+
+function toFields(customer: StripeCustomer): CustomerFields {
+  const { address, metadata } = customer;
+  const consent = metadata[CONSENT_KEY];
+  return {
+    name: customer.name,
+    email: customer.email,
+    phone: customer.phone,
+    address: address && {
+      line1: address.line1,
+      line2: address.line2,
+      city: address.city,
+      region: address.state,
+      postalCode: address.postal_code,
+      country: address.country,
+    },
+    marketingConsent: consent === undefined ? null : consent === 'true',
+    metadata: Object.fromEntries(Object.entries(metadata).filter(([key]) => !OUR_KEYS.has(key))),
+  };
+}
+
+function toRecord(customer: StripeCustomer, version: number, deleted = false): ProviderRecord {
+  return {
+    externalId: customer.id,
+    version,
+    deleted,
+    recordId: customer.metadata[RECORD_ID_KEY] ?? null,
+    fields: deleted ? null : toFields(customer),
+  };
+}
+
+/**
+ * Stripe's customers carry no version. What orders readings is when they were taken: a listing counts as just before the second in
+ * which it was asked for, so that an event of that second, which may tell of a later change, still counts as newer.
+ */
+const versionOfReading = (askedAtMs: number) => Math.floor(askedAtMs / 1_000) * 1_000 - 1;
+const versionOfEvent = (createdS: number) => createdS * 1_000;
+
+/** Leaves out what is null, or says '' where a null must clear an earlier value. */
+function toParams(mapped: MappedRecord, clearing: { readonly metadataKeys: readonly string[] } | null) {
+  const empty = clearing ? '' : undefined;
+  const { name, email, phone, address, metadata } = mapped.payload as unknown as CustomerPayload;
+  const cleared = Object.fromEntries((clearing?.metadataKeys ?? []).map((key) => [key, '']));
+  return {
+    name: name ?? empty,
+    email: email ?? empty,
+    phone: phone ?? empty,
+    address: address ? Object.fromEntries(Object.entries(address).map(([part, value]) => [part, value ?? empty])) : empty,
+    metadata: { ...cleared, ...metadata },
+  };
+}
+
+const createdWithin = ({ fromEpochS, toEpochS }: Pick<ListQuery, 'fromEpochS' | 'toEpochS'>) => ({ lt: toEpochS, ...(fromEpochS !== null && { gte: fromEpochS }) });
+const startingAfter = (after: string | null) => (after === null ? {} : { starting_after: after });
+
+export function createCustomerSession(stripe: Stripe): ResourceSession {
+  return {
+    async listPage(query) {
+      const version = versionOfReading(Date.now());
+      const page = await ask(listSchema(customerSchema), () =>
+        stripe.customers.list({ limit: PAGE_SIZE, created: createdWithin(query), ...startingAfter(query.after) }),
+      );
+      return toPage(page, page.data.map((customer) => toRecord(customer, version)));
+    },
+
+    async listChanges(query) {
+      const page = await ask(listSchema(customerEventSchema), () =>
+        stripe.events.list({
+          limit: PAGE_SIZE,
+          types: ['customer.created', 'customer.updated', 'customer.deleted'],
+          created: createdWithin(query),
+          ...startingAfter(query.after),
+        }),
+      );
+      return toPage(page, page.data.map((event) => toRecord(event.data.object, versionOfEvent(event.created), event.type === 'customer.deleted')));
+    },
+
+    async create(mapped, { idempotencyKey }) {
+      const version = versionOfReading(Date.now());
+      const params = toParams(mapped, null) as Stripe.CustomerCreateParams;
+      return toRecord(await ask(customerSchema, () => stripe.customers.create(params, { idempotencyKey })), version);
+    },
+
+    async update(externalId, mapped, { idempotencyKey, clearedMetadataKeys = [] }) {
+      const version = versionOfReading(Date.now());
+      const params = toParams(mapped, { metadataKeys: clearedMetadataKeys }) as Stripe.CustomerUpdateParams;
+      return toRecord(await ask(customerSchema, () => stripe.customers.update(externalId, params, { idempotencyKey })), version);
+    },
+
+    async retrieve(externalId) {
+      const version = versionOfReading(Date.now());
+      const customer = await ask(customerSchema.or(deletedCustomerSchema), () => stripe.customers.retrieve(externalId));
+      return 'deleted' in customer ? null : toRecord(customer, version);
+    },
+
+    // The list, not the search: what was just created is missing from the search for up to a minute.
+    async findTwin({ recordId, email, createdSinceEpochS, after }) {
+      const version = versionOfReading(Date.now());
+      const page = await ask(listSchema(customerSchema), () =>
+        stripe.customers.list({ limit: PAGE_SIZE, ...(email === null ? { created: { gte: createdSinceEpochS } } : { email }), ...startingAfter(after) }),
+      );
+      const twin = page.data.find((customer) => customer.metadata[RECORD_ID_KEY] === recordId);
+      return { found: twin ? toRecord(twin, version) : null, after: twin ? null : nextAfter(page) };
+    },
+  };
+}
+
+interface Listed {
+  readonly has_more: boolean;
+  readonly data: readonly { readonly id: string; readonly created: number }[];
+}
+
+const nextAfter = (page: Listed) => (page.has_more ? (page.data.at(-1)?.id ?? null) : null);
+
+function toPage(page: Listed, records: readonly ProviderRecord[]): ProviderPage {
+  return { records, after: nextAfter(page), oldestEpochS: page.data.at(-1)?.created ?? null };
+}
+
+/** One call, checked twice: the SDK resolves some failures, and a resolved body may still not be what was asked for. */
+export async function ask<Schema extends z.ZodType>(schema: Schema, request: () => Promise<Stripe.Response<object>>): Promise<z.output<Schema>> {
+  try {
+    const body = await request();
+    const { statusCode, requestId } = body.lastResponse;
+    if (statusCode >= 300) throw statusError(statusCode, requestId);
+    const parsed = schema.safeParse(body);
+    if (!parsed.success) throw unexpectedResponse(requestId);
+    return parsed.data;
+  } catch (error) {
+    throw toProviderError(error);
+  }
+}

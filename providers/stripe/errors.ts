@@ -1,0 +1,56 @@
+import { Stripe } from 'stripe';
+import { ProviderError } from '../provider-error.ts';
+import type { ProviderErrorKind } from '../provider-error.ts';
+
+/** HTTP status → kind, for what no error class decides. */
+function kindOfStatus(httpStatus: number | undefined): ProviderErrorKind {
+  if (httpStatus === undefined) return 'unavailable';
+  if (httpStatus === 401) return 'needs-reauth';
+  if (httpStatus === 429) return 'rate-limited';
+  // 409 tells that a twin with the same key is in flight, or that an object is locked: the same call may succeed later.
+  if (httpStatus === 409 || httpStatus >= 500) return 'unavailable';
+  return httpStatus >= 400 ? 'rejected' : 'unexpected-response';
+}
+
+// A 2xx whose body is no JSON reaches us as a StripeAPIError without a status (stripe 23.1.0, `_jsonResponseHandler`).
+function kindOf(error: InstanceType<typeof Stripe.errors.StripeError>): ProviderErrorKind {
+  if (error instanceof Stripe.errors.StripeConnectionError) return 'unavailable';
+  if (error instanceof Stripe.errors.StripeRateLimitError || error.code === 'rate_limit') return 'rate-limited';
+  if (error instanceof Stripe.errors.StripeIdempotencyError && error.statusCode !== 409) return 'conflict';
+  if (error.statusCode === undefined) return 'unexpected-response';
+  return kindOfStatus(error.statusCode);
+}
+
+/** Turns whatever the SDK threw into the one error of this room. Quotes nothing that Stripe wrote but its codes. */
+export function toProviderError(error: unknown): unknown {
+  if (error instanceof ProviderError || !(error instanceof Stripe.errors.StripeError)) return error;
+  return new ProviderError({
+    provider: 'stripe',
+    kind: kindOf(error),
+    httpStatus: error.statusCode,
+    code: word(error.code),
+    field: word(error.param),
+    requestId: error.requestId,
+    retryAfterMs: retryAfterMs(error.headers?.['retry-after']),
+    replayed: error.headers?.['idempotent-replayed'] === 'true',
+  });
+}
+
+/** For an answer that the SDK resolved although its status says that it failed. */
+export function statusError(httpStatus: number, requestId: string | undefined): ProviderError {
+  return new ProviderError({ provider: 'stripe', kind: kindOfStatus(httpStatus), httpStatus, requestId });
+}
+
+export function unexpectedResponse(requestId: string | undefined): ProviderError {
+  return new ProviderError({ provider: 'stripe', kind: 'unexpected-response', httpStatus: 200, requestId });
+}
+
+/** Codes and parameter names are words; anything else might be a customer's data and is dropped. */
+function word(text: string | undefined): string | undefined {
+  return text !== undefined && /^[a-z0-9_[\].]{1,64}$/i.test(text) ? text : undefined;
+}
+
+function retryAfterMs(header: string | undefined): number | undefined {
+  const seconds = Number(header);
+  return header !== undefined && seconds > 0 ? seconds * 1_000 : undefined;
+}

@@ -1,0 +1,41 @@
+/** What is put in the place of an error body that the SDK could not read; never sent by Stripe. */
+const UNREADABLE = JSON.stringify({ error: { type: 'api_error', message: 'unreadable error body' } });
+
+/**
+ * A fetch for the SDK that
+ * - stops with the session's signal,
+ * - gives every failed answer an error body: the SDK resolves a non-2xx JSON body without `error` as if it had succeeded, and drops
+ *   the status of one that is no JSON (stripe 23.1.0, `RequestSender._jsonResponseHandler`),
+ * - never lets a closed connection carry `ECONNRESET`, on which the SDK repeats a call even with retries off (`_shouldRetry`).
+ *   `fetch` hides that code in `cause`, which is why the SDK's own Node client is not used.
+ */
+export function createStripeFetch(signal: AbortSignal | undefined): typeof fetch {
+  return async (input, init) => {
+    const signals = [init?.signal, signal].filter((one) => one != null);
+    const response = await fetch(input, { ...init, signal: AbortSignal.any(signals) });
+    return response.ok ? response : withErrorBody(response);
+  };
+}
+
+async function withErrorBody(response: Response): Promise<Response> {
+  const text = await response.text();
+  const { status, headers } = response;
+  return new Response(hasError(text) ? text : UNREADABLE, { status, headers: withoutLength(headers) });
+}
+
+function hasError(text: string): boolean {
+  try {
+    const body: unknown = JSON.parse(text);
+    return typeof body === 'object' && body !== null && 'error' in body && typeof body.error === 'object' && body.error !== null;
+  } catch {
+    return false;
+  }
+}
+
+// The body may have become longer or shorter, and it is no longer compressed.
+function withoutLength(headers: Headers): Headers {
+  const kept = new Headers(headers);
+  kept.delete('content-length');
+  kept.delete('content-encoding');
+  return kept;
+}

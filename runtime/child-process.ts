@@ -1,0 +1,25 @@
+import { existsSync, readFileSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
+
+/** A process that is up, whatever it is. */
+export interface RunningChild {
+  readonly pid: number;
+  /** Resolves when the process has ended, with how: "exit code 1", "SIGKILL". Never rejects. */
+  readonly exited: Promise<string>;
+  /** Ends it: politely first, by force after a bound. Safe to call twice. */
+  readonly stop: () => Promise<void>;
+}
+
+export function exitOf(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.once('error', (error) => { resolve(error.message); });
+    child.once('exit', (code, signal) => { resolve(signal ?? `exit code ${String(code)}`); });
+  });
+}
+
+/** The end of a log file, for the message about a child that did not start. */
+export function lastLines(logFile: string, count = 5): string {
+  if (!existsSync(logFile)) return '';
+  const lines = readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-count).map((line) => `\n  ${line}`).join('');
+  return `The end of ${logFile}:${lines}`;
+}

@@ -1,0 +1,43 @@
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const REPOSITORY = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+
+/** Where one copy of the local runtime keeps everything. Two copies with two homes never touch each other's files. */
+export interface Home {
+  readonly folder: string;
+  readonly postgresFolder: string;
+  readonly temporalFile: string;
+  readonly sandboxFolder: string;
+  readonly logsFolder: string;
+  readonly secretsFile: string;
+  /** Process ids of the running copy, written from the first moment: how a second start or a start after a crash finds it. */
+  readonly instanceFile: string;
+  /** What outside programs read; there only while everything is up. */
+  readonly startedFile: string;
+  readonly demoFile: string;
+}
+
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** The folder of `INTERLOCK_HOME`, or `.interlock` in the repository. */
+export function homeOf(env: Env): Home {
+  const folder = path.resolve(REPOSITORY, env['INTERLOCK_HOME'] || '.interlock');
+  return {
+    folder,
+    postgresFolder: path.join(folder, 'postgres'),
+    temporalFile: path.join(folder, 'temporal', 'temporal.db'),
+    sandboxFolder: path.join(folder, 'sandbox'),
+    logsFolder: path.join(folder, 'logs'),
+    secretsFile: path.join(folder, 'secrets.json'),
+    instanceFile: path.join(folder, 'instance.json'),
+    startedFile: path.join(folder, 'started.json'),
+    demoFile: path.join(folder, 'demo.json'),
+  };
+}
+
+/** Per user, not per copy: a fresh clone and `--fresh` find what was downloaded before. */
+export function cacheFolderOf(env: Env): string {
+  return path.join(env['XDG_CACHE_HOME'] || path.join(os.homedir(), '.cache'), 'interlock');
+}

@@ -1,0 +1,100 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from './start-error.ts';
+import type { RunningChild } from './child-process.ts';
+
+export interface KeeperOptions {
+  readonly log: (line: string) => void;
+  /** Called whenever a child is up, first and after each restart. */
+  readonly onUp: (name: string, pid: number) => void;
+  readonly backoff?: { readonly firstMs: number; readonly maxMs: number; readonly forgottenAfterMs: number };
+}
+
+interface Kept {
+  readonly name: string;
+  readonly start: () => Promise<RunningChild>;
+  child: RunningChild | null;
+}
+
+const BACKOFF = { firstMs: 500, maxMs: 30_000, forgottenAfterMs: 60_000 } as const;
+
+/** Keeps children up: one that ends is started again, after a pause that doubles with each end in a row. */
+export class Keeper {
+  readonly #options: KeeperOptions;
+  readonly #kept: Kept[] = [];
+  readonly #stopping = new AbortController();
+  readonly #working = new Set<Promise<unknown>>();
+
+  constructor(options: KeeperOptions) {
+    this.#options = options;
+  }
+
+  /** Aborts when `stopAll` begins: for work that must not outlive it. */
+  get stopping(): AbortSignal {
+    return this.#stopping.signal;
+  }
+
+  /** Starts a child and keeps it up from then on. The first start is not repeated. @throws what `start` throws. */
+  async keep<Child extends RunningChild>(name: string, start: () => Promise<Child>): Promise<Child> {
+    const kept: Kept = { name, start, child: null };
+    this.#kept.push(kept);
+    const first = await this.#track(this.#up(kept));
+    void this.#track(this.#watch(kept, first));
+    return first as Child;
+  }
+
+  /** Ends every child, one after the other in the given order of names. Nothing is started from here on. */
+  async stopAll(order: readonly string[]): Promise<void> {
+    this.#stopping.abort(new Error('stopping'));
+    const byOrder = [...this.#kept].sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
+    for (const { name, child } of byOrder) {
+      await child?.stop().catch((error: unknown) => { this.#options.log(`${name} could not be stopped: ${messageOf(error)}`); });
+    }
+    // Whatever was being started meanwhile ends itself when it notices.
+    await Promise.allSettled(this.#working);
+  }
+
+  async #up(kept: Kept): Promise<RunningChild> {
+    this.#stopping.signal.throwIfAborted();
+    const child = await kept.start();
+    if (this.#stopping.signal.aborted) {
+      await child.stop();
+      this.#stopping.signal.throwIfAborted();
+    }
+    kept.child = child;
+    this.#options.onUp(kept.name, child.pid);
+    return child;
+  }
+
+  async #watch(kept: Kept, first: RunningChild): Promise<void> {
+    const { firstMs, maxMs, forgottenAfterMs } = this.#options.backoff ?? BACKOFF;
+    let pauseMs: number = firstMs;
+    for (let child: RunningChild | null = first; ; ) {
+      const upSince = performance.now();
+      const how = child === null ? null : await child.exited;
+      if (this.#stopping.signal.aborted) return;
+      if (child !== null && performance.now() - upSince > forgottenAfterMs) pauseMs = firstMs;
+      if (how !== null) this.#options.log(`${kept.name} ended with ${how}: starting it again in ${pauseMs / 1_000} s`);
+      await sleep(pauseMs, null, { signal: this.#stopping.signal }).catch(() => null);
+      pauseMs = Math.min(pauseMs * 2, maxMs);
+      child = await this.#restart(kept, pauseMs);
+    }
+  }
+
+  async #restart(kept: Kept, nextPauseMs: number): Promise<RunningChild | null> {
+    try {
+      const child = await this.#up(kept);
+      this.#options.log(`${kept.name} is up again (process ${child.pid})`);
+      return child;
+    } catch (error) {
+      if (!this.#stopping.signal.aborted) this.#options.log(`${messageOf(error)}\n${kept.name} will be tried again in ${nextPauseMs / 1_000} s`);
+      return null;
+    }
+  }
+
+  #track<Result>(work: Promise<Result>): Promise<Result> {
+    this.#working.add(work);
+    const forget = (): void => { this.#working.delete(work); };
+    work.then(forget, forget);
+    return work;
+  }
+}

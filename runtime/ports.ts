@@ -1,0 +1,76 @@
+import net from 'node:net';
+import { StartError } from './start-error.ts';
+import type { Env } from './home.ts';
+
+const LOOPBACK = '127.0.0.1';
+
+export interface PortRequest {
+  /** The variable that sets this port. */
+  readonly variable: string;
+  readonly standard: number;
+  /** What listens there, for messages. */
+  readonly what: string;
+}
+
+export interface ChosenPort {
+  readonly port: number;
+  /** One line when the standard port was taken and another had to serve; null otherwise. */
+  readonly note: string | null;
+}
+
+/**
+ * A port that is free on loopback now. One that the user set is taken as it is; a standard one that is taken gives way to any free one.
+ * @throws {StartError} when a port set by the user is malformed or taken.
+ */
+export async function choosePort(request: PortRequest, env: Env, reserved: ReadonlySet<number> = new Set()): Promise<ChosenPort> {
+  const wanted = env[request.variable];
+  if (wanted !== undefined && wanted !== '') return { port: await explicitPort(request, wanted), note: null };
+  if (!reserved.has(request.standard) && (await isFree(request.standard))) return { port: request.standard, note: null };
+  const port = await freePort();
+  return { port, note: `port ${request.standard} is taken: ${request.what} listens on ${port} (${request.variable} sets it)` };
+}
+
+async function explicitPort(request: PortRequest, wanted: string): Promise<number> {
+  const port = /^\d{1,5}$/.test(wanted) ? Number(wanted) : Number.NaN;
+  if (!(port <= 65_535)) throw new StartError(`${request.variable} is wrong: it must be a whole number from 0 to 65535.`);
+  if (port === 0) return freePort();
+  if (!(await isFree(port))) throw new StartError(`${request.variable}=${port} is taken: another program listens there. Set ${request.variable} to a free port, or unset it.`);
+  return port;
+}
+
+export async function isFree(port: number): Promise<boolean> {
+  // Both, because some systems let a second listener bind a more specific address beside one that answers.
+  return (await canListen(port)) && !(await answers(port));
+}
+
+export async function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer();
+    server.once('error', reject);
+    server.listen(0, LOOPBACK, () => {
+      const { port } = server.address() as net.AddressInfo;
+      server.close(() => { resolve(port); });
+    });
+  });
+}
+
+function canListen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = net.createServer();
+    server.once('error', () => { resolve(false); });
+    server.listen(port, LOOPBACK, () => { server.close(() => { resolve(true); }); });
+  });
+}
+
+export function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect({ port, host: LOOPBACK, timeout: 1_000 });
+    const finish = (answered: boolean): void => {
+      socket.destroy();
+      resolve(answered);
+    };
+    socket.once('connect', () => { finish(true); });
+    socket.once('error', () => { finish(false); });
+    socket.once('timeout', () => { finish(false); });
+  });
+}

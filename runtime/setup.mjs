@@ -1,0 +1,119 @@
+// Runs on the Node that the machine has (20.3 or later) with nothing installed: brings node_modules up to date, then hands over to
+// the given TypeScript entry point under Node 24 from the npm package `node`. Everything it says goes to standard error, so that
+// the output of the entry point can be piped.
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { accessSync, constants, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const INSTALL_LIMIT_MS = 15 * 60_000;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+const NO_NETWORK = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|ETIMEDOUT|ERR_SOCKET_TIMEOUT)\b/;
+const NO_PERMISSION = /\b(EACCES|EPERM|EROFS)\b/;
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+const modules = path.join(root, 'node_modules');
+const lockFile = path.join(root, 'package-lock.json');
+const stampFile = path.join(modules, '.interlock-lock-sha256');
+const node = path.join(modules, '.bin', 'node');
+
+function fail(message) {
+  process.stderr.write(`interlock: ${message}\n`);
+  process.exit(1);
+}
+
+function checkMachine() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major < 20 || (major === 20 && minor < 3)) fail(`Node ${process.versions.node} is too old: install Node 20.3 or later.`);
+  if (!['linux', 'darwin'].includes(process.platform) || !['x64', 'arm64'].includes(process.arch)) {
+    const hint = process.platform === 'win32' ? ' On Windows, use WSL.' : '';
+    fail(`${process.platform} on ${process.arch} is not supported: Linux or macOS on x64 or arm64 is needed.${hint}`);
+  }
+}
+
+/** True when npm's own record of what it installed holds exactly the locked packages, so that a manual `npm install` is not repeated. */
+function installedByHand() {
+  const hiddenLock = path.join(modules, '.package-lock.json');
+  if (!existsSync(hiddenLock)) return false;
+  const locked = JSON.parse(readFileSync(lockFile, 'utf8')).packages;
+  const installed = JSON.parse(readFileSync(hiddenLock, 'utf8')).packages;
+  const same = (name) => locked[name]?.version === installed[name]?.version && locked[name]?.integrity === installed[name]?.integrity;
+  // Packages for other platforms are locked as optional and absent here.
+  return Object.keys(installed).every(same) && Object.keys(locked).every((name) => name === '' || locked[name].optional || same(name));
+}
+
+function isInstalled(lockHash) {
+  if (!existsSync(node)) return false;
+  if (existsSync(stampFile)) return readFileSync(stampFile, 'utf8').trim() === lockHash;
+  return installedByHand();
+}
+
+function remember(lockHash) {
+  const temporary = `${stampFile}.${process.pid}`;
+  writeFileSync(temporary, `${lockHash}\n`);
+  renameSync(temporary, stampFile);
+}
+
+function failedInstall(output) {
+  const reason = output.split('\n').find((line) => /npm (error|ERR!)/.test(line) && !/ code /.test(line)) ?? 'npm said nothing';
+  if (NO_NETWORK.test(output)) fail(`packages could not be installed: the npm registry cannot be reached (${reason.trim()}).`);
+  if (NO_PERMISSION.test(output)) fail(`packages could not be installed: no permission to write (${reason.trim()}).`);
+  fail(`packages could not be installed: ${reason.trim()}. \`npm ci\` shows more.`);
+}
+
+/** Resolves with npm's exit code and what it wrote. */
+function npmCi() {
+  const env = { ...process.env };
+  // `npm start` puts node_modules/.bin first: its `node` vanishes while `npm ci` replaces the folder.
+  env.PATH = (env.PATH ?? '').split(path.delimiter).filter((folder) => !folder.endsWith(path.join('node_modules', '.bin'))).join(path.delimiter);
+  return new Promise((resolve) => {
+    const npm = spawn('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error', '--progress=false'], {
+      cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'], timeout: INSTALL_LIMIT_MS,
+    });
+    let output = '';
+    for (const stream of [npm.stdout, npm.stderr]) stream.on('data', (chunk) => { output += chunk; });
+    npm.on('error', (error) => { resolve({ code: 1, output: `npm error ${error.message}` }); });
+    npm.on('close', (code, signal) => {
+      resolve({ code: code ?? 1, output: signal === null ? output : `${output}\nnpm error stopped by ${signal} after ${INSTALL_LIMIT_MS / 60_000} minutes at most` });
+    });
+  });
+}
+
+async function install() {
+  const lockHash = createHash('sha256').update(readFileSync(lockFile)).digest('hex');
+  if (isInstalled(lockHash)) {
+    if (!existsSync(stampFile)) try { remember(lockHash); } catch { /* A read-only tree that is complete is good enough. */ }
+    return;
+  }
+  try {
+    accessSync(existsSync(modules) ? modules : root, constants.W_OK);
+  } catch {
+    fail(`no permission to write to ${root}: packages have to be installed there.`);
+  }
+  process.stderr.write(`installing packages (${existsSync(modules) ? 'package-lock.json has changed' : 'first time only'})…\n`);
+  const { code, output } = await npmCi();
+  if (code !== 0) failedInstall(output);
+  if (!existsSync(node)) fail('Node 24 was not installed: npm must be allowed to run install scripts (`npm config get ignore-scripts`).');
+  remember(lockHash);
+}
+
+function handOver([entry, ...args]) {
+  const child = spawn(node, [path.resolve(root, entry), ...args], { cwd: root, stdio: 'inherit' });
+  for (const signal of SIGNALS) {
+    process.on(signal, () => {
+      // A terminal sends Ctrl-C to the whole group: forwarded, it would count twice.
+      if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
+    });
+  }
+  child.on('error', (error) => { fail(`${node} cannot be run: ${error.message}`); });
+  child.on('exit', (code, signal) => {
+    process.exit(signal === null ? code ?? 1 : 128 + os.constants.signals[signal]);
+  });
+}
+
+checkMachine();
+if (process.argv.length < 3) fail('usage: node runtime/setup.mjs <entry.ts> [arguments]');
+await install();
+handOver(process.argv.slice(2));

@@ -1,0 +1,37 @@
+import { z } from 'zod';
+
+const port = z.coerce.number().int().min(0).max(65_535).default(0);
+const optional = <T extends z.ZodType>(schema: T) => z.preprocess((value) => (value === '' ? undefined : value), schema.optional());
+
+const schema = z.object({
+  SANDBOX_STRIPE_PORT: port,
+  SANDBOX_STRIPE_CONTROL_PORT: port,
+  SANDBOX_HOME: optional(z.string()),
+  SANDBOX_STRIPE_SECRET_KEY: optional(z.string().regex(/^sk_test_\w{4,}$/, 'must look like sk_test_…')),
+  SANDBOX_STRIPE_WEBHOOK_SECRET: optional(z.string().regex(/^whsec_\w{4,}$/, 'must look like whsec_…')),
+});
+
+export interface SandboxConfig {
+  /** 0: any free port. */
+  readonly stripePort: number;
+  readonly stripeControlPort: number;
+  /** Where state is kept; absent: in memory only. */
+  readonly home: string | undefined;
+  readonly stripeSecretKey: string | undefined;
+  readonly stripeWebhookSecret: string | undefined;
+}
+
+/** Reads what the sandbox process needs. Throws an error whose message names every wrong variable and never its value. */
+export function readConfig(env: NodeJS.ProcessEnv): SandboxConfig {
+  const parsed = schema.safeParse(env);
+  if (!parsed.success) {
+    throw new Error(parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('\n'));
+  }
+  return {
+    stripePort: parsed.data.SANDBOX_STRIPE_PORT,
+    stripeControlPort: parsed.data.SANDBOX_STRIPE_CONTROL_PORT,
+    home: parsed.data.SANDBOX_HOME,
+    stripeSecretKey: parsed.data.SANDBOX_STRIPE_SECRET_KEY,
+    stripeWebhookSecret: parsed.data.SANDBOX_STRIPE_WEBHOOK_SECRET,
+  };
+}

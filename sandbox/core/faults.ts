@@ -1,0 +1,122 @@
+import { z } from 'zod';
+
+/**
+ * A fault to inject. All of `match` must fit.
+ * `path` is a prefix of the path or a regular expression for the whole of it. `nth` begins at the nth request that fits, and without
+ * `times` strikes once. `times` absent means until the faults are deleted. `probability` draws from `seed`, so a run can be repeated.
+ *
+ * - `status`: answers `status` before anything runs; `stored` also keeps it under the idempotency key, as a provider does once it began.
+ * - `slow`: waits `delayMs`, then goes on as ever.
+ * - `reset`: cuts the connection before anything runs.
+ * - `truncate`: runs the request, then sends half of the answer and cuts the connection.
+ * - `commit-then-fail`: runs the request; then answers `status`, which the idempotency key keeps, or without one cuts the connection.
+ * - `revoke`: from here on the account's keys are refused, until the faults are deleted.
+ */
+export const faultSchema = z.strictObject({
+  match: z
+    .strictObject({
+      method: z.string().min(1).optional(),
+      path: z.string().min(1).refine(isPattern, 'is not a regular expression').optional(),
+      account: z.string().optional(),
+      nth: z.int().min(1).optional(),
+      probability: z.number().min(0).max(1).optional(),
+      seed: z.int().optional(),
+    })
+    .default({}),
+  kind: z.enum(['status', 'slow', 'reset', 'truncate', 'commit-then-fail', 'revoke']),
+  times: z.int().min(1).optional(),
+  status: z.int().min(400).max(599).optional(),
+  delayMs: z.int().min(0).max(600_000).default(0),
+  /** Seconds, sent as Retry-After. */
+  retryAfter: z.number().min(0).optional(),
+  stored: z.boolean().default(false),
+  /** The provider's error code in the body, where its usual one for the status does not serve. */
+  code: z.string().optional(),
+  /** `empty` sends `{}` and `html` a page, as proxies in between do: neither says what went wrong. */
+  body: z.enum(['error', 'empty', 'html']).default('error'),
+});
+
+export type Fault = z.infer<typeof faultSchema>;
+
+export interface FaultTarget {
+  readonly method: string;
+  readonly path: string;
+  readonly account: string | null;
+}
+
+interface Installed {
+  readonly fault: Fault;
+  readonly pattern: RegExp | null;
+  readonly draw: () => number;
+  seen: number;
+  struck: number;
+}
+
+export class Faults {
+  #installed: Installed[] = [];
+
+  install(fault: Fault): void {
+    const { path, seed } = fault.match;
+    this.#installed.push({
+      fault,
+      pattern: path === undefined ? null : new RegExp(`^(?:${path})$`),
+      draw: seed === undefined ? Math.random : seeded(seed),
+      seen: 0,
+      struck: 0,
+    });
+  }
+
+  clear(): void {
+    this.#installed = [];
+  }
+
+  list(): (Fault & { struck: number })[] {
+    return this.#installed.map(({ fault, struck }) => ({ ...fault, struck }));
+  }
+
+  /** The first fault that strikes this request, or null. Each fault that fits counts the request, also when another strikes. */
+  strike(target: FaultTarget): Fault | null {
+    let striking: Fault | null = null;
+    for (const installed of this.#installed) {
+      if (!fits(installed, target)) continue;
+      installed.seen += 1;
+      if (striking || !isDue(installed)) continue;
+      installed.struck += 1;
+      striking = installed.fault;
+    }
+    return striking;
+  }
+}
+
+function fits({ fault: { match }, pattern }: Installed, target: FaultTarget): boolean {
+  if (match.method && match.method.toUpperCase() !== target.method) return false;
+  if (match.account && match.account !== target.account) return false;
+  return match.path === undefined || target.path.startsWith(match.path) || (pattern?.test(target.path) ?? false);
+}
+
+function isDue(installed: Installed): boolean {
+  const { match, times } = installed.fault;
+  if (match.nth !== undefined && installed.seen < match.nth) return false;
+  if (installed.struck >= (times ?? (match.nth === undefined ? Infinity : 1))) return false;
+  return match.probability === undefined || installed.draw() < match.probability;
+}
+
+function isPattern(path: string): boolean {
+  try {
+    new RegExp(`^(?:${path})$`);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A small repeatable generator (mulberry32): the same seed strikes the same requests. */
+function seeded(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

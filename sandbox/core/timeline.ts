@@ -1,0 +1,115 @@
+/** What a timeline holds. `created` is in seconds; `order` is the order of arrival and breaks ties, so the order is total and never changes. */
+export interface TimelineItem {
+  readonly id: string;
+  readonly created: number;
+  readonly order: number;
+}
+
+/** Whole seconds, both ends included. */
+export interface CreatedRange {
+  readonly min: number;
+  readonly max: number;
+}
+
+export interface PageQuery<T> {
+  readonly limit: number;
+  readonly created: CreatedRange;
+  /** The page of the next older items; excludes the cursor itself. */
+  readonly startingAfter?: T | undefined;
+  /** The page of the next newer items; excludes the cursor itself. */
+  readonly endingBefore?: T | undefined;
+  readonly accepts?: ((item: T) => boolean) | undefined;
+}
+
+export interface Page<T> {
+  /** Newest first, whichever way the page was turned. */
+  readonly items: readonly T[];
+  readonly hasMore: boolean;
+}
+
+export const ALL_TIME: CreatedRange = { min: 0, max: Number.MAX_SAFE_INTEGER };
+
+const byAge = (a: TimelineItem, b: TimelineItem): number => a.created - b.created || a.order - b.order;
+
+/** Items by age. A page costs O(log n + page) without a filter; items that arrive while somebody pages never shift a page already turned. */
+export class Timeline<T extends TimelineItem> {
+  #oldestFirst: T[] = [];
+  readonly #byId = new Map<string, T>();
+
+  get size(): number {
+    return this.#oldestFirst.length;
+  }
+
+  get(id: string): T | undefined {
+    return this.#byId.get(id);
+  }
+
+  get oldest(): T | undefined {
+    return this.#oldestFirst[0];
+  }
+
+  add(item: T): void {
+    this.#byId.set(item.id, item);
+    const newest = this.#oldestFirst.at(-1);
+    if (!newest || byAge(newest, item) < 0) this.#oldestFirst.push(item);
+    else this.#oldestFirst.splice(this.#position(item), 0, item);
+  }
+
+  /** Adds many at once. They may be older than what is there. */
+  addAll(items: readonly T[]): void {
+    for (const item of items) this.#byId.set(item.id, item);
+    this.#oldestFirst = this.#oldestFirst.concat(items).sort(byAge);
+  }
+
+  remove(item: T): void {
+    if (!this.#byId.delete(item.id)) return;
+    this.#oldestFirst.splice(this.#position(item), 1);
+  }
+
+  /** Drops everything created before `created` and answers how many that were. */
+  removeOlderThan(created: number): number {
+    const dropped = this.#oldestFirst.splice(0, this.#position({ id: '', created, order: -1 }));
+    for (const item of dropped) this.#byId.delete(item.id);
+    return dropped.length;
+  }
+
+  page(query: PageQuery<T>): Page<T> {
+    let from = this.#position({ id: '', created: query.created.min, order: -1 });
+    let to = this.#position({ id: '', created: query.created.max, order: Number.MAX_SAFE_INTEGER });
+    if (query.startingAfter) to = Math.min(to, this.#position(query.startingAfter));
+    if (query.endingBefore) from = Math.max(from, this.#position(query.endingBefore) + 1);
+
+    const upwards = query.endingBefore !== undefined;
+    const found: T[] = [];
+    for (let step = 0; step < to - from && found.length <= query.limit; step++) {
+      const item = this.#oldestFirst[upwards ? from + step : to - 1 - step];
+      if (item && (query.accepts?.(item) ?? true)) found.push(item);
+    }
+    const items = found.slice(0, query.limit);
+    return { items: upwards ? items.reverse() : items, hasMore: found.length > query.limit };
+  }
+
+  *newestFirst(): Generator<T> {
+    for (let index = this.#oldestFirst.length - 1; index >= 0; index--) {
+      const item = this.#oldestFirst[index];
+      if (item) yield item;
+    }
+  }
+
+  *oldestFirst(): Generator<T> {
+    yield* this.#oldestFirst;
+  }
+
+  /** Where an item stands, or where it would. */
+  #position(item: TimelineItem): number {
+    let low = 0;
+    let high = this.#oldestFirst.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const probe = this.#oldestFirst[middle];
+      if (probe && byAge(probe, item) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}

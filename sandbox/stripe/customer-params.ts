@@ -1,0 +1,137 @@
+import { EMPTY_ADDRESS, EMPTY_FIELDS } from './customer.ts';
+import type { Address, CustomerFields, InvoiceSettings, Shipping } from './customer.ts';
+import { invalidRequest } from './failure.ts';
+import { absent, boolean, clearable, email, emptyString, expand, hash, integer, list, missing, notSimulated, oneOf, text } from './params.ts';
+import type { Read, Reader } from './params.ts';
+import { pagingSpec } from './paging.ts';
+
+/** Stripe's limits on metadata, https://docs.stripe.com/api/metadata (2026-11). */
+const MAX_METADATA_KEYS = 50;
+const MAX_METADATA_KEY_CHARS = 40;
+const MAX_METADATA_VALUE_CHARS = 500;
+const MAX_TEXT = 5_000;
+
+// Any text: Stripe keeps a country that is no two-letter code, https://github.com/stripe/stripe-node/issues/1680 (2023-02).
+const addressPart = clearable(text(MAX_TEXT));
+const readAddress = hash({
+  city: addressPart,
+  country: addressPart,
+  line1: addressPart,
+  line2: addressPart,
+  postal_code: addressPart,
+  state: addressPart,
+});
+
+/** An address replaces the one before it as a whole: what is not sent becomes null, as seen in https://github.com/stripe/stripe-go/pull/179. */
+const address: Reader<Address> = (value, param) => ({ ...EMPTY_ADDRESS, ...readAddress(value, param) });
+
+const readShipping = hash({ address, name: text(MAX_TEXT), phone: clearable(text(MAX_TEXT)) });
+const shipping: Reader<Shipping> = (value, param) => {
+  const read = readShipping(value, param);
+  if (read.address === undefined) throw missing(`${param}[address]`);
+  if (read.name === undefined) throw missing(`${param}[name]`);
+  if (read.name === '') throw emptyString(`${param}[name]`, 'parameter_invalid_string_empty');
+  return { address: read.address, name: read.name, phone: read.phone ?? null };
+};
+
+/** Keys to set, or to remove where the value is null. */
+const metadata: Reader<Map<string, string | null>> = (value, param) => {
+  if (typeof value === 'string') throw invalidRequest('Invalid object', { param });
+  return new Map(
+    [...value].map(([key, inner]) => {
+      const name = `${param}[${key}]`;
+      if (typeof inner !== 'string') throw invalidRequest(`Metadata values must be strings: ${name} is not.`, { param: name });
+      if ([...key].length > MAX_METADATA_KEY_CHARS) {
+        throw invalidRequest(`Metadata keys can have up to ${MAX_METADATA_KEY_CHARS} characters: ${name} is longer.`, { param: name });
+      }
+      if ([...inner].length > MAX_METADATA_VALUE_CHARS) {
+        const length = [...inner].length;
+        throw invalidRequest(`Metadata values can have up to ${MAX_METADATA_VALUE_CHARS} characters, but this one has ${length}.`, { param: name });
+      }
+      return [key, inner === '' ? null : inner];
+    }),
+  );
+};
+
+const invoiceSettings = hash({
+  custom_fields: clearable(list(hash({ name: text(40), value: text(140) }), 4)),
+  default_payment_method: absent('PaymentMethod'),
+  footer: clearable(text(MAX_TEXT)),
+  rendering_options: clearable(hash({ amount_tax_display: clearable(oneOf('exclude_tax', 'include_inclusive_tax')), template: absent('InvoiceRenderingTemplate') })),
+});
+
+const invoicePrefix: Reader<string> = (value, param) => {
+  if (typeof value === 'string' && /^[A-Z0-9]{1,12}$/.test(value)) return value;
+  throw invalidRequest('An invoice prefix must be 1 to 12 uppercase letters or numbers.', { param });
+};
+
+const expandCustomer = expand('default_source', 'discount', 'invoice_settings.default_payment_method', 'test_clock');
+const expandCustomers = expand('data.default_source', 'data.discount', 'data.invoice_settings.default_payment_method', 'data.test_clock');
+
+/** https://docs.stripe.com/api/customers/update and its lengths as of 2026-11. */
+export const updateSpec = {
+  address: clearable(address),
+  balance: integer(),
+  business_name: clearable(text(150)),
+  cash_balance: notSimulated,
+  default_source: absent('source'),
+  description: clearable(text(350)),
+  email: clearable(email(512)),
+  expand: expandCustomer,
+  individual_name: clearable(text(150)),
+  invoice_prefix: invoicePrefix,
+  invoice_settings: invoiceSettings,
+  metadata: clearable(metadata),
+  name: clearable(text(256)),
+  next_invoice_sequence: integer({ min: 1 }),
+  phone: clearable(text(20)),
+  preferred_locales: clearable(list(text(20), 20)),
+  shipping: clearable(shipping),
+  source: absent('token'),
+  tax: notSimulated,
+  tax_exempt: clearable(oneOf('none', 'exempt', 'reverse')),
+  validate: boolean,
+};
+
+const { default_source: _updateOnly, ...shared } = updateSpec;
+export const createSpec = { ...shared, payment_method: absent('PaymentMethod'), tax_id_data: notSimulated, test_clock: absent('test clock') };
+export const retrieveSpec = { expand: expandCustomer };
+export const listSpec = { ...pagingSpec, email: text(512), expand: expandCustomers, test_clock: absent('test clock') };
+
+/** The fields after a create (`before` absent) or a sparse update. Throws a `Failure` when the merged metadata has too many keys. */
+export function mergeFields(params: Read<typeof updateSpec>, before: CustomerFields = EMPTY_FIELDS): CustomerFields {
+  const { cash_balance: _1, default_source: _2, expand: _3, source: _4, tax: _5, validate: _6, ...plain } = params;
+  return {
+    ...before,
+    ...plain,
+    metadata: params.metadata === undefined ? before.metadata : mergeMetadata(before.metadata, params.metadata),
+    invoice_settings: params.invoice_settings === undefined ? before.invoice_settings : mergeInvoiceSettings(before.invoice_settings, params.invoice_settings),
+    preferred_locales: params.preferred_locales === undefined ? before.preferred_locales : (params.preferred_locales ?? []),
+    tax_exempt: params.tax_exempt === undefined ? before.tax_exempt : (params.tax_exempt ?? 'none'),
+  };
+}
+
+function mergeMetadata(before: Readonly<Record<string, string>>, changes: ReadonlyMap<string, string | null> | null): Record<string, string> {
+  if (changes === null) return {};
+  const merged = new Map(Object.entries(before));
+  for (const [key, value] of changes) {
+    if (value === null) merged.delete(key);
+    else merged.set(key, value);
+  }
+  if (merged.size > MAX_METADATA_KEYS) {
+    throw invalidRequest(`You can have up to ${MAX_METADATA_KEYS} metadata keys, and this would make ${merged.size}.`, { param: 'metadata' });
+  }
+  return Object.fromEntries(merged);
+}
+
+function mergeInvoiceSettings(before: InvoiceSettings, changes: Read<InvoiceSettingsSpec>): InvoiceSettings {
+  const { custom_fields: fields, footer, rendering_options: options } = changes;
+  return {
+    custom_fields: fields === undefined ? before.custom_fields : (fields?.map(({ name = '', value = '' }) => ({ name, value })) ?? null),
+    default_payment_method: null,
+    footer: footer === undefined ? before.footer : footer,
+    rendering_options: options === undefined ? before.rendering_options : options && { amount_tax_display: options.amount_tax_display ?? null, template: null },
+  };
+}
+
+type InvoiceSettingsSpec = { readonly [K in keyof ReturnType<typeof invoiceSettings>]-?: Reader<Exclude<ReturnType<typeof invoiceSettings>[K], undefined>> };

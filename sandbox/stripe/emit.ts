@@ -1,0 +1,53 @@
+import type { AccountState } from './account-state.ts';
+import { ControlError } from './control-api.ts';
+import type { EmitBody } from './control-schemas.ts';
+import { anEvent, renderEvent } from './event.ts';
+import type { EventRow } from './event.ts';
+import type { StripeState } from './state.ts';
+import { deliver } from './webhook-sender.ts';
+import type { Delivery } from './webhook-sender.ts';
+
+/** Sends a signed webhook, `times` times one after the other. A new event also joins the account's event list, where Stripe would have it. */
+export async function emit(state: StripeState, account: AccountState, request: EmitBody): Promise<{ event: unknown; deliveries: Delivery[] }> {
+  const event = eventToSend(state, account, request);
+  const eventJson = renderEvent(event);
+  const deliveries: Delivery[] = [];
+  for (let sent = 0; sent < request.times; sent++) {
+    deliveries.push(
+      await deliver({
+        url: request.url,
+        eventJson,
+        secret: request.secret ?? account.profile.webhookSecret,
+        signature: request.signature,
+        timestampOffsetSeconds: request.timestampOffsetSeconds,
+      }),
+    );
+  }
+  return { event: JSON.parse(eventJson) as unknown, deliveries };
+}
+
+function eventToSend(state: StripeState, account: AccountState, request: EmitBody): EventRow {
+  if (request.eventId !== undefined) {
+    const event = account.events.get(request.eventId);
+    if (!event) throw new ControlError(404, 'event-not-found', { message: `There is no event ${request.eventId}.` });
+    return event;
+  }
+  const event = anEvent({
+    type: request.type ?? '',
+    objectJson: objectJson(account, request),
+    previous: request.previousAttributes ?? null,
+    created: state.clock.nowSeconds(),
+    order: account.nextOrder,
+    requestId: null,
+    idempotencyKey: null,
+  });
+  state.commit([{ op: 'event', account: account.profile.id, event }]);
+  return event;
+}
+
+function objectJson(account: AccountState, { customerId, object }: EmitBody): string {
+  if (customerId === undefined) return JSON.stringify(object);
+  const row = account.customers.get(customerId);
+  if (!row) throw new ControlError(404, 'customer-not-found', { message: `There is no customer ${customerId}.` });
+  return account.customerJson(row);
+}

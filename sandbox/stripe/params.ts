@@ -1,0 +1,144 @@
+import { Failure, invalidRequest } from './failure.ts';
+import type { Form, FormValue } from './form.ts';
+
+/** Turns what came over the wire into a value, or throws the `Failure` that Stripe would answer. `param` is the full name, as `address[city]`. */
+export type Reader<T> = (value: FormValue, param: string) => T;
+export type Spec = Readonly<Record<string, Reader<unknown>>>;
+export type Read<S extends Spec> = { -readonly [K in keyof S]?: ReturnType<S[K]> };
+
+/** Reads a whole request. Parameters that `spec` does not know are refused, all of them in one message. */
+export function readForm<S extends Spec>(form: Form, spec: S, within = ''): Read<S> {
+  const nameOf = (key: string) => (within === '' ? key : `${within}[${key}]`);
+  const unknown = [...form.keys()].filter((key) => !Object.hasOwn(spec, key)).map(nameOf);
+  const [first] = unknown;
+  if (first !== undefined) {
+    const message = `Received unknown parameter${unknown.length > 1 ? 's' : ''}: ${unknown.join(', ')}`;
+    throw invalidRequest(message, { code: 'parameter_unknown', param: first });
+  }
+  const entries = [...form].map(([key, value]) => [key, spec[key]?.(value, nameOf(key))] as const);
+  return Object.fromEntries(entries) as Read<S>;
+}
+
+/** A string of at most `max` characters. Empty is passed on: on most of Stripe's parameters it clears the field. */
+export function text(max: number): Reader<string> {
+  return (value, param) => {
+    if (typeof value !== 'string') throw invalidRequest('Invalid string', { param });
+    if ([...value].length > max) {
+      const shown = value.length > 60 ? `${value.slice(0, 20)}...${value.slice(-20)}` : value;
+      throw invalidRequest(`Invalid string: ${shown}; must be at most ${max} characters`, { param });
+    }
+    return value;
+  };
+}
+
+/** A string that may not be empty. */
+export function requiredText(max: number): Reader<string> {
+  const read = text(max);
+  return (value, param) => {
+    const string = read(value, param);
+    if (string === '') throw emptyString(param, 'parameter_invalid_string_empty');
+    return string;
+  };
+}
+
+/** Empty or null on the wire reads as null: the field is cleared. */
+export function clearable<T>(read: Reader<T>): Reader<T | null> {
+  return (value, param) => (value === '' ? null : read(value, param));
+}
+
+export function email(max: number): Reader<string> {
+  const read = text(max);
+  return (value, param) => {
+    const address = read(value, param);
+    if (!/^[^\s@]+@[^\s@]+\.[^\s@.]+$/.test(address)) {
+      throw invalidRequest(`Invalid email address: ${address}`, { code: 'email_invalid', param });
+    }
+    return address;
+  };
+}
+
+export function integer(limits: { readonly min?: number; readonly max?: number } = {}): Reader<number> {
+  return (value, param) => {
+    if (value === '') throw emptyString(param, 'parameter_invalid_empty');
+    if (typeof value !== 'string' || !/^[+-]?\d{1,15}$/.test(value)) {
+      const shown = typeof value === 'string' ? value : 'object';
+      throw invalidRequest(`Invalid integer: ${shown}`, { code: 'parameter_invalid_integer', param });
+    }
+    const number = Number(value);
+    const outside =
+      (number < (limits.min ?? -Infinity) && `greater than or equal to ${limits.min}`) ||
+      (number > (limits.max ?? Infinity) && `less than or equal to ${limits.max}`);
+    if (outside) throw invalidRequest(`This value must be ${outside} (it currently is '${value}').`, { code: 'parameter_invalid_integer', param });
+    return number;
+  };
+}
+
+export const boolean: Reader<boolean> = (value, param) => {
+  if (value === 'true' || value === 'false') return value === 'true';
+  throw invalidRequest(`Invalid boolean: ${typeof value === 'string' ? value : 'object'}`, { param });
+};
+
+export function oneOf<const T extends string>(...allowed: readonly T[]): Reader<T> {
+  return (value, param) => {
+    const found = allowed.find((option) => option === value);
+    if (found === undefined) throw invalidRequest(`Invalid ${param}: must be one of ${allowed.join(', ')}`, { param });
+    return found;
+  };
+}
+
+export function hash<S extends Spec>(spec: S): Reader<Read<S>> {
+  return (value, param) => {
+    if (typeof value === 'string') throw invalidRequest('Invalid object', { param });
+    return readForm(value, spec, param);
+  };
+}
+
+export function list<T>(read: Reader<T>, max: number): Reader<T[]> {
+  return (value, param) => {
+    if (typeof value === 'string') throw invalidRequest('Invalid array', { param });
+    if (value.size > max) throw invalidRequest(`Array ${param} exceeded maximum ${max} allowed elements.`, { param });
+    return [...value].map(([key, item]) => {
+      if (!/^\d+$/.test(key)) throw invalidRequest('Invalid array', { param });
+      return read(item, `${param}[${key}]`);
+    });
+  };
+}
+
+/** A parameter that names an object of a kind the sandbox does not hold: whatever the id, there is no such object. */
+export function absent(kind: string): Reader<never> {
+  return (value, param) => {
+    throw new Failure(400, {
+      type: 'invalid_request_error',
+      code: 'resource_missing',
+      message: `No such ${kind}: '${typeof value === 'string' ? value : ''}'`,
+      param,
+    });
+  };
+}
+
+/** A parameter that Stripe knows and the sandbox does not act on. Refused, so that nobody believes it took effect. */
+export const notSimulated: Reader<never> = (_value, param) => {
+  throw invalidRequest(`The sandbox does not simulate the parameter ${param}.`, { param });
+};
+
+/** `expand[]`: accepted for the fields that are always null here, refused for the rest. */
+export function expand(...expandable: readonly string[]): Reader<string[]> {
+  const read = list(text(255), 20);
+  return (value, param) => {
+    const fields = read(value, param);
+    const refused = fields.find((field) => !expandable.includes(field));
+    if (refused !== undefined) throw invalidRequest(`This property cannot be expanded (${refused}).`, { param });
+    return fields;
+  };
+}
+
+export function emptyString(param: string, code: 'parameter_invalid_empty' | 'parameter_invalid_string_empty'): Failure {
+  return invalidRequest(
+    `You passed an empty string for '${param}'. An empty value asks to unset a parameter, and '${param}' cannot be unset. Remove it from the request or give it a value.`,
+    { code, param },
+  );
+}
+
+export function missing(param: string): Failure {
+  return invalidRequest(`Missing required param: ${param}.`, { code: 'parameter_missing', param });
+}

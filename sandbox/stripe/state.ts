@@ -1,0 +1,168 @@
+import { join } from 'node:path';
+import { SandboxClock } from '../core/clock.ts';
+import { Journal } from '../core/journal.ts';
+import { expiredKeyOf, restrictedKeyOf } from './account.ts';
+import type { AccountProfile } from './account.ts';
+import { AccountState } from './account-state.ts';
+import type { CustomerChange } from './account-state.ts';
+import type { EventRow } from './event.ts';
+import type { KeyRecord } from './idempotency.ts';
+import { DEFAULT_LIMITS } from './limits.ts';
+import type { Limits } from './limits.ts';
+import type { SeedBatch } from './seeds.ts';
+
+/** One step of a transaction, as the journal keeps it. `account` is an account id. */
+export type Change =
+  | { readonly op: 'account'; readonly profile: AccountProfile }
+  | { readonly op: 'settings'; readonly clockOffsetMs: number; readonly limits: Limits }
+  | { readonly op: 'seed'; readonly account: string; readonly batch: SeedBatch }
+  | { readonly op: 'customer'; readonly account: string; readonly customer: CustomerChange }
+  | { readonly op: 'event'; readonly account: string; readonly event: EventRow }
+  | { readonly op: 'key'; readonly account: string; readonly key: string; readonly record: KeyRecord }
+  | { readonly op: 'reset'; readonly account: string | null };
+
+export interface Credential {
+  readonly account: AccountState;
+  readonly kind: 'secret' | 'restricted' | 'expired';
+}
+
+const SNAPSHOT_LINE_CHANGES = 500;
+
+/** All that the stand-in remembers. Every change goes through `commit`, so a restart finds what was answered. */
+export class StripeState {
+  readonly clock = new SandboxClock();
+  limits: Limits = DEFAULT_LIMITS;
+  readonly #accounts = new Map<string, AccountState>();
+  readonly #credentials = new Map<string, Credential>();
+  #journal: Journal<readonly Change[]> | null = null;
+
+  /** `home` is a folder that this process alone writes to; without it nothing outlives the process. */
+  static async open(home: string | undefined): Promise<StripeState> {
+    const state = new StripeState();
+    if (home === undefined) return state;
+    state.#journal = await Journal.open<readonly Change[]>(join(home, 'stripe.jsonl'), {
+      apply: (changes) => {
+        state.#applyAll(changes);
+      },
+      snapshot: () => state.#snapshot(),
+    });
+    return state;
+  }
+
+  /** Account A first, then the others in the order of their making. */
+  get accounts(): readonly AccountState[] {
+    return [...this.#accounts.values()];
+  }
+
+  account(id: string): AccountState | undefined {
+    return this.#accounts.get(id);
+  }
+
+  credential(apiKey: string): Credential | undefined {
+    return this.#credentials.get(apiKey);
+  }
+
+  /** Writes the changes through as one transaction, then makes them visible. */
+  commit(changes: readonly Change[]): void {
+    if (changes.length === 0) return;
+    this.#journal?.append(changes);
+    this.#applyAll(changes);
+    this.#journal?.compactWhenLarge();
+  }
+
+  close(): void {
+    this.#journal?.close();
+  }
+
+  #applyAll(changes: readonly Change[]): void {
+    for (const change of changes) this.#apply(change);
+  }
+
+  #apply(change: Change): void {
+    switch (change.op) {
+      case 'account':
+        this.#putAccount(change.profile);
+        return;
+      case 'settings':
+        this.clock.offsetMs = change.clockOffsetMs;
+        this.limits = change.limits;
+        return;
+      case 'reset':
+        this.#reset(change.account);
+        return;
+      default:
+        this.#applyToAccount(change);
+    }
+  }
+
+  #applyToAccount(change: Extract<Change, { readonly account: string }>): void {
+    const account = this.#accounts.get(change.account);
+    if (!account) return;
+    if (change.op === 'seed') account.seed(change.batch);
+    else if (change.op === 'customer') account.putCustomer(change.customer, this.clock.nowMs());
+    else if (change.op === 'event') account.putEvent(change.event, this.clock.nowSeconds());
+    else account.putKey(change.key, change.record, this.clock.nowMs());
+  }
+
+  #putAccount(profile: AccountProfile): void {
+    const account = this.#accounts.get(profile.id);
+    if (account) account.profile = profile;
+    else this.#accounts.set(profile.id, new AccountState(profile));
+    this.#indexCredentials();
+  }
+
+  /** Without an account: everything goes but account A, which begins anew. */
+  #reset(id: string | null): void {
+    const [first] = this.accounts;
+    const emptied = id === null ? first : this.#accounts.get(id);
+    if (!emptied) return;
+    if (id === null) {
+      this.#accounts.clear();
+      this.clock.offsetMs = 0;
+      this.limits = DEFAULT_LIMITS;
+    }
+    this.#accounts.set(emptied.profile.id, new AccountState(emptied.profile));
+    this.#indexCredentials();
+  }
+
+  #indexCredentials(): void {
+    this.#credentials.clear();
+    for (const account of this.#accounts.values()) {
+      this.#credentials.set(account.profile.secretKey, { account, kind: 'secret' });
+      this.#credentials.set(restrictedKeyOf(account.profile), { account, kind: 'restricted' });
+      this.#credentials.set(expiredKeyOf(account.profile), { account, kind: 'expired' });
+    }
+  }
+
+  *#snapshot(): Generator<readonly Change[]> {
+    yield [{ op: 'settings', clockOffsetMs: this.clock.offsetMs, limits: this.limits }];
+    for (const account of this.#accounts.values()) {
+      yield [{ op: 'account', profile: account.profile }];
+      yield* inLines(changesThatRebuild(account));
+    }
+  }
+}
+
+function* changesThatRebuild(state: AccountState): Generator<Change> {
+  const account = state.profile.id;
+  for (const batch of state.seeds) yield { op: 'seed', account, batch };
+  for (const row of state.customers.oldestFirst()) {
+    // A seeded customer that nobody wrote to comes back with its batch.
+    if (row.seedNo !== null && row.stale === null) continue;
+    yield { op: 'customer', account, customer: { id: row.id, created: row.created, order: row.order, fields: row.fields } };
+  }
+  for (const customer of state.deletedCustomers.values()) yield { op: 'customer', account, customer };
+  for (const event of state.events.oldestFirst()) yield { op: 'event', account, event };
+  for (const [key, record] of state.keys) yield { op: 'key', account, key, record };
+}
+
+function* inLines(changes: Iterable<Change>): Generator<readonly Change[]> {
+  let line: Change[] = [];
+  for (const change of changes) {
+    line.push(change);
+    if (line.length < SNAPSHOT_LINE_CHANGES) continue;
+    yield line;
+    line = [];
+  }
+  if (line.length > 0) yield line;
+}

@@ -1,0 +1,207 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { CallLog } from '../core/call-log.ts';
+import type { Fault, Faults } from '../core/faults.ts';
+import { authenticate, authorise, revoked } from './authenticate.ts';
+import type { AccountState } from './account-state.ts';
+import type { Outcome } from './endpoint.ts';
+import { begin, commonHeaders, paramsOf, receive, refusal } from './exchange.ts';
+import type { Answer, Exchange } from './exchange.ts';
+import { Failure, failureBody, ofStatus, unrecognisedUrl } from './failure.ts';
+import type { Form } from './form.ts';
+import { claim, hashOfParams, release } from './idempotency.ts';
+import type { KeyedRequest, KeyRecord } from './idempotency.ts';
+import type { RateLimiter } from './limits.ts';
+import { findRoute } from './routes.ts';
+import type { Route } from './routes.ts';
+import type { Change, StripeState } from './state.ts';
+
+export interface StripeApiParts {
+  readonly state: StripeState;
+  readonly faults: Faults;
+  readonly limiter: RateLimiter;
+  readonly calls: CallLog;
+  /** Accounts whose keys a fault has revoked, and the error code to refuse them with. */
+  readonly revokedKeys: Map<string, string | undefined>;
+  /** Told of errors that are the sandbox's own. */
+  readonly onError: (error: unknown) => void;
+}
+
+interface Work {
+  readonly account: AccountState;
+  readonly route: Route;
+  readonly id: string;
+  readonly params: Form;
+  readonly keyed: KeyedRequest | null;
+}
+
+/** Stripe's API on the wire: key, limits, faults, idempotency, then the endpoint. */
+export function createStripeApi(parts: StripeApiParts): RequestListener {
+  const api = new StripeApi(parts);
+  return (req, res) => {
+    api.serve(req, res).catch(parts.onError);
+  };
+}
+
+class StripeApi {
+  readonly #parts: StripeApiParts;
+
+  constructor(parts: StripeApiParts) {
+    this.#parts = parts;
+  }
+
+  async serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const exchange = begin(req);
+    const answer = await this.#answer(exchange);
+    this.#parts.calls.add({
+      at: exchange.at,
+      method: exchange.method,
+      path: exchange.path,
+      query: exchange.query,
+      status: answer.cut === 'before' ? 0 : answer.status,
+      idempotencyKey: exchange.idempotencyKey,
+      written: answer.written ?? false,
+      requestId: exchange.requestId,
+      account: exchange.account?.profile.id ?? null,
+      fault: exchange.fault?.kind ?? null,
+    });
+    send(res, exchange, answer);
+  }
+
+  async #answer(exchange: Exchange): Promise<Answer> {
+    try {
+      await receive(exchange);
+      const admitted = this.#admit(exchange);
+      return 'route' in admitted ? await this.#run(exchange, admitted) : admitted;
+    } catch (error) {
+      if (error instanceof Failure) return refusal(error, exchange.requestId);
+      if (exchange.req.errored) return { status: 0, body: '', cut: 'before' };
+      this.#parts.onError(error);
+      return refusal(ofStatus(500), exchange.requestId);
+    }
+  }
+
+  /** Everything that is decided before the endpoint begins. Throws a `Failure` to refuse. */
+  #admit(exchange: Exchange): Work | Answer {
+    const { state, faults, limiter, revokedKeys } = this.#parts;
+    const { method, path, req } = exchange;
+    const credential = authenticate(state, req.headers);
+    const { account } = credential;
+    const accountId = account.profile.id;
+    exchange.account = account;
+    if (revokedKeys.has(accountId)) throw revoked(req.headers, revokedKeys.get(accountId));
+
+    const found = findRoute(method, path);
+    if (!found) throw unrecognisedUrl(method, path);
+    authorise(credential, found.route, req.headers);
+    limiter.admit(state.limits, accountId, `${method} ${found.route.path.source}`);
+
+    const fault = faults.strike({ method, path, account: accountId });
+    exchange.fault = fault;
+    if (fault?.kind === 'reset') return { status: 0, body: '', cut: 'before' };
+    if (fault?.kind === 'status' && !fault.stored) return injected(fault, exchange);
+    if (fault?.kind === 'revoke') {
+      revokedKeys.set(accountId, fault.code);
+      throw revoked(req.headers, fault.code);
+    }
+
+    const params = paramsOf(exchange);
+    const key = method === 'POST' ? exchange.idempotencyKey : null;
+    const keyed = key === null ? null : { key, path, paramsHash: hashOfParams(params) };
+    return { account, route: found.route, id: decodeId(found.id), params, keyed };
+  }
+
+  async #run(exchange: Exchange, work: Work): Promise<Answer> {
+    const { state } = this.#parts;
+    const { account, keyed } = work;
+    const record = keyed && claim(account, keyed, state.clock.nowMs());
+    try {
+      const delayMs = state.limits.latencyMs + (exchange.fault?.kind === 'slow' ? exchange.fault.delayMs : 0);
+      if (delayMs > 0) await sleep(delayMs);
+      return cutBy(exchange.fault, record ? replayed(record) : this.#execute(exchange, work));
+    } finally {
+      if (keyed && !record) release(account, keyed);
+    }
+  }
+
+  #execute(exchange: Exchange, work: Work): Answer {
+    const { fault, requestId } = exchange;
+    if (fault?.kind === 'status') return this.#keep(exchange, work, { answer: injected(fault, exchange), changes: [] });
+    let outcome: Outcome;
+    try {
+      outcome = this.#call(exchange, work);
+    } catch (error) {
+      // Bad parameters never begin to execute, so their key stays free; a missing object is found out by executing.
+      if (!(error instanceof Failure) || error.status !== 404) throw error;
+      return this.#keep(exchange, work, { answer: refusal(error, requestId), changes: [] });
+    }
+    const { body, changes } = outcome;
+    const failsAfterwards = fault?.kind === 'commit-then-fail' && fault.status !== undefined;
+    return this.#keep(exchange, work, { answer: failsAfterwards ? injected(fault, exchange) : { status: 200, body }, changes });
+  }
+
+  #call({ requestId, idempotencyKey, method }: Exchange, { account, route, id, params }: Work): Outcome {
+    const key = method === 'POST' ? idempotencyKey : null;
+    return route.endpoint({ state: this.#parts.state, account, params, id, requestId, idempotencyKey: key });
+  }
+
+  /** Commits the changes together with the answer that the idempotency key will repeat. */
+  #keep(exchange: Exchange, { account, keyed }: Work, done: { answer: Answer; changes: readonly Change[] }): Answer {
+    const { state } = this.#parts;
+    const { answer, changes } = done;
+    const { status, body } = answer;
+    const record = keyed && { atMs: state.clock.nowMs(), path: keyed.path, paramsHash: keyed.paramsHash, requestId: exchange.requestId, status, body };
+    state.commit(record ? [...changes, { op: 'key', account: account.profile.id, key: keyed.key, record }] : changes);
+    return { ...answer, written: changes.length > 0, headers: { ...answer.headers, ...(record && shouldRetry(status)) } };
+  }
+}
+
+function replayed(record: KeyRecord): Answer {
+  const headers = { 'idempotent-replayed': 'true', 'original-request': record.requestId, ...shouldRetry(record.status) };
+  return { status: record.status, body: record.body, headers };
+}
+
+/** A stored failure would only be repeated: Stripe then says so, and its SDK obeys. */
+function shouldRetry(status: number): Record<string, string> {
+  return status >= 500 ? { 'stripe-should-retry': 'false' } : {};
+}
+
+function injected(fault: Fault, { requestId }: Exchange): Answer {
+  const failure = ofStatus(fault.status ?? 500, fault.code);
+  const bodies = { error: () => failureBody(failure, requestId), empty: () => '{}', html: () => '<html><body>Bad gateway</body></html>' };
+  return {
+    status: failure.status,
+    body: bodies[fault.body](),
+    headers: {
+      ...failure.headers,
+      ...(fault.retryAfter !== undefined && { 'retry-after': String(fault.retryAfter) }),
+      ...(fault.body === 'html' && { 'content-type': 'text/html' }),
+    },
+  };
+}
+
+function cutBy(fault: Fault | null, answer: Answer): Answer {
+  if (fault?.kind === 'truncate') return { ...answer, cut: 'halfway' };
+  if (fault?.kind === 'commit-then-fail' && fault.status === undefined) return { ...answer, cut: 'before' };
+  return answer;
+}
+
+function send(res: ServerResponse, exchange: Exchange, answer: Answer): void {
+  const { socket } = exchange.req;
+  if (answer.cut === 'before') {
+    socket.resetAndDestroy();
+    return;
+  }
+  const body = Buffer.from(answer.body);
+  res.writeHead(answer.status, { ...commonHeaders(exchange), ...answer.headers, 'content-length': body.length });
+  if (answer.cut === 'halfway') res.write(body.subarray(0, body.length >> 1), () => socket.destroy());
+  else res.end(body);
+}
+
+function decodeId(id: string): string {
+  try {
+    return decodeURIComponent(id);
+  } catch {
+    return id;
+  }
+}

@@ -1,0 +1,133 @@
+import type { CallLog } from '../core/call-log.ts';
+import { faultSchema } from '../core/faults.ts';
+import type { Faults } from '../core/faults.ts';
+import { expiredKeyOf, restrictedKeyOf } from './account.ts';
+import type { AccountProfile } from './account.ts';
+import type { AccountState } from './account-state.ts';
+import { ControlError, parseInput } from './control-api.ts';
+import type { ControlRoutes } from './control-api.ts';
+import { accountQuery, callsQuery, clockBody, emitBody, limitsBody, newAccountBody, resetBody, seedBody, stateQuery } from './control-schemas.ts';
+import { emit } from './emit.ts';
+import type { RateLimiter } from './limits.ts';
+import { randomId } from './ids.ts';
+import { seedChanges } from './seed-changes.ts';
+import { stateChunks } from './state-chunks.ts';
+import type { StripeState } from './state.ts';
+
+export interface StripeControlParts {
+  readonly state: StripeState;
+  readonly faults: Faults;
+  readonly limiter: RateLimiter;
+  readonly calls: CallLog;
+  readonly revokedKeys: Map<string, string | undefined>;
+}
+
+/** The control API of the stand-in Stripe. It is for tests and operators of the sandbox; the product never calls it. */
+export function stripeControlRoutes(parts: StripeControlParts): ControlRoutes {
+  return { ...objectRoutes(parts), ...faultRoutes(parts), ...settingRoutes(parts) };
+}
+
+function objectRoutes({ state, calls, faults, limiter, revokedKeys }: StripeControlParts): ControlRoutes {
+  return {
+    'POST /reset': ({ body }) => {
+      const { account } = parseInput(resetBody, body);
+      if (account !== undefined) selectAccount(state, account);
+      state.commit([{ op: 'reset', account: account ?? null }]);
+      calls.clear(account);
+      if (account === undefined) {
+        faults.clear();
+        revokedKeys.clear();
+        limiter.clear();
+      }
+      return { json: { reset: account ?? 'everything' } };
+    },
+    'POST /seed': ({ body }) => {
+      const seed = parseInput(seedBody, body);
+      const account = selectAccount(state, seed.account);
+      const { changes, created, ids } = seedChanges(account, seed, state.clock.nowSeconds());
+      state.commit(changes);
+      return { json: { resource: seed.resource, created, total: account.customers.size, ids } };
+    },
+    'GET /state/': ({ query, rest }) => {
+      const { account, includeDeleted } = parseInput(stateQuery, query);
+      return { chunks: stateChunks(selectAccount(state, account), rest, includeDeleted) };
+    },
+    'GET /calls': ({ query }) => {
+      const { since, account } = parseInput(callsQuery, query);
+      return { json: { data: calls.since(since).filter((call) => account === undefined || call.account === account) } };
+    },
+    'POST /emit': async ({ body }) => {
+      const request = parseInput(emitBody, body);
+      return { json: await emit(state, selectAccount(state, request.account), request) };
+    },
+    'GET /accounts': () => ({ json: { data: state.accounts.map(({ profile }) => announced(profile)) } }),
+    'POST /accounts': ({ body }) => {
+      const wanted = parseInput(newAccountBody, body);
+      const profile = newAccount(wanted, state.clock.nowSeconds());
+      if (state.credential(profile.secretKey)) throw new ControlError(409, 'key-taken', { message: 'Another account has this secretKey.' });
+      state.commit([{ op: 'account', profile }]);
+      return { status: 201, json: announced(profile) };
+    },
+  };
+}
+
+function faultRoutes({ faults, revokedKeys }: StripeControlParts): ControlRoutes {
+  return {
+    'GET /faults': () => ({ json: { data: faults.list() } }),
+    'POST /faults': ({ body }) => {
+      const fault = parseInput(faultSchema, body);
+      faults.install(fault);
+      return { status: 201, json: fault };
+    },
+    'DELETE /faults': () => {
+      faults.clear();
+      revokedKeys.clear();
+      return { json: { data: [] } };
+    },
+  };
+}
+
+function settingRoutes({ state, limiter }: StripeControlParts): ControlRoutes {
+  const clock = () => ({ json: { offsetMs: state.clock.offsetMs, now: state.clock.nowMs() } });
+  return {
+    'GET /clock': clock,
+    'POST /clock': ({ body }) => {
+      const move = parseInput(clockBody, body);
+      const clockOffsetMs = 'offsetMs' in move ? move.offsetMs : Math.round(move.now - Date.now());
+      state.commit([{ op: 'settings', clockOffsetMs, limits: state.limits }]);
+      return clock();
+    },
+    'GET /limits': ({ query }) => {
+      parseInput(accountQuery, query);
+      return { json: state.limits };
+    },
+    'POST /limits': ({ body }) => {
+      const changed = Object.entries(parseInput(limitsBody, body)).filter(([, value]) => value !== undefined);
+      state.commit([{ op: 'settings', clockOffsetMs: state.clock.offsetMs, limits: { ...state.limits, ...Object.fromEntries(changed) } }]);
+      limiter.clear();
+      return { json: state.limits };
+    },
+  };
+}
+
+/** A new account with made-up keys where none are given. `created` is in seconds. */
+export function newAccount(wanted: { name?: string | undefined; secretKey?: string | undefined; webhookSecret?: string | undefined }, created: number): AccountProfile {
+  const id = randomId('acct_1', 15);
+  return {
+    id,
+    created,
+    name: wanted.name ?? `Sandbox venue ${id.slice(-4)}`,
+    secretKey: wanted.secretKey ?? randomId('sk_test_', 24),
+    webhookSecret: wanted.webhookSecret ?? randomId('whsec_', 32),
+  };
+}
+
+function announced(profile: AccountProfile) {
+  return { ...profile, restrictedKey: restrictedKeyOf(profile), expiredKey: expiredKeyOf(profile) };
+}
+
+function selectAccount(state: StripeState, id: string | undefined): AccountState {
+  const account = id === undefined ? state.accounts[0] : state.account(id);
+  if (!account) throw new ControlError(404, 'account-not-found', { message: `There is no account ${id}.` });
+  return account;
+}

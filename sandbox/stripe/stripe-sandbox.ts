@@ -1,0 +1,69 @@
+import { CallLog } from '../core/call-log.ts';
+import { Faults } from '../core/faults.ts';
+import { listen } from '../core/http.ts';
+import { createControlApi } from './control-api.ts';
+import { RateLimiter } from './limits.ts';
+import type { Limits } from './limits.ts';
+import { StripeState } from './state.ts';
+import { createStripeApi } from './stripe-api.ts';
+import { newAccount, stripeControlRoutes } from './stripe-control.ts';
+
+export interface StripeSandboxOptions {
+  /** 0 or absent takes any free port. */
+  readonly port?: number | undefined;
+  readonly controlPort?: number | undefined;
+  /** A folder that this sandbox alone writes to. Absent: memory only. */
+  readonly home?: string | undefined;
+  /** The keys of account A. Absent: those of an earlier run in the same home, or new ones. */
+  readonly secretKey?: string | undefined;
+  readonly webhookSecret?: string | undefined;
+  readonly limits?: Partial<Limits> | undefined;
+  /** Told of errors that are the sandbox's own; by default they go to standard error. */
+  readonly onError?: (error: unknown) => void;
+}
+
+export interface StripeSandbox {
+  readonly apiUrl: string;
+  readonly controlUrl: string;
+  /** Of account A. */
+  readonly secretKey: string;
+  readonly webhookSecret: string;
+  close(): Promise<void>;
+}
+
+/** Starts a stand-in Stripe on loopback. Throws when a port is taken or the journal in `home` is damaged. */
+export async function startStripeSandbox(options: StripeSandboxOptions = {}): Promise<StripeSandbox> {
+  const state = await StripeState.open(options.home);
+  const profile = accountA(state, options);
+  if (options.limits) {
+    state.commit([{ op: 'settings', clockOffsetMs: state.clock.offsetMs, limits: { ...state.limits, ...options.limits } }]);
+  }
+  const onError = options.onError ?? reportError;
+  const parts = { state, faults: new Faults(), limiter: new RateLimiter(), calls: new CallLog(), revokedKeys: new Map<string, string | undefined>() };
+  const api = await listen(createStripeApi({ ...parts, onError }), options.port ?? 0);
+  const control = await listen(createControlApi(stripeControlRoutes(parts), onError), options.controlPort ?? 0).catch(async (error: unknown) => {
+    await api.close();
+    throw error;
+  });
+  return {
+    apiUrl: api.url,
+    controlUrl: control.url,
+    secretKey: profile.secretKey,
+    webhookSecret: profile.webhookSecret,
+    async close() {
+      await Promise.all([api.close(), control.close()]);
+      state.close();
+    },
+  };
+}
+
+function accountA(state: StripeState, { secretKey, webhookSecret }: StripeSandboxOptions) {
+  const known = state.accounts[0]?.profile ?? newAccount({ name: 'Interlock demonstration venue' }, state.clock.nowSeconds());
+  const profile = { ...known, secretKey: secretKey ?? known.secretKey, webhookSecret: webhookSecret ?? known.webhookSecret };
+  state.commit([{ op: 'account', profile }]);
+  return profile;
+}
+
+function reportError(error: unknown): void {
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+}

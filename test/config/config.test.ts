@@ -1,0 +1,230 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { ConfigError } from '../../config/config-error.ts';
+import { readApiConfig, readMigrationConfig, readRuntimeConfig, readWorkerConfig } from '../../config/config.ts';
+import type { Env } from '../../config/environment.ts';
+import { VARIABLES } from '../../config/variables.ts';
+
+const KMS: Env = { AWS_KMS_KEY_ID: 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab', AWS_REGION: 'eu-central-1' };
+const COMPLETE: Env = { ...KMS, DATABASE_URL: 'postgres://app:pw@127.0.0.1:5432/interlock', JWT_SECRET: 's'.repeat(32) };
+
+function problemsOf(read: () => unknown): readonly string[] {
+  try {
+    read();
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+describe('a bad environment', () => {
+  it('is refused with every missing variable at once, each with how to get it', () => {
+    expect(problemsOf(() => readApiConfig({}))).toEqual([
+      expect.stringMatching(/^DATABASE_URL is missing\..*How to get it: /),
+      expect.stringMatching(/^AWS_KMS_KEY_ID is missing, needed unless MOCK_KMS=true.*How to get it: /),
+      expect.stringMatching(/^AWS_REGION is missing, needed unless MOCK_KMS=true.*How to get it: /),
+      expect.stringMatching(/^JWT_SECRET is missing, needed unless JWT_JWKS_URL is set\..*How to get it: /),
+    ]);
+  });
+
+  it.each([
+    ['NODE_ENV', 'prod'],
+    ['LOG_LEVEL', 'loud'],
+    ['DATABASE_URL', 'mysql://app:pw@127.0.0.1/x'],
+    ['TEMPORAL_ADDRESS', 'temporal'],
+    ['TEMPORAL_UI_URL', 'ftp://127.0.0.1'],
+    ['PORT', '65536'],
+    ['PORT', '-1'],
+    ['PORT', '3000.5'],
+    ['PUBLIC_URL', 'not a url'],
+    ['JWT_SECRET', 's'.repeat(31)],
+    ['AWS_REGION', 'EU Central'],
+    ['AWS_KMS_KEY_ID', 'a key'],
+    ['AWS_KMS_ENDPOINT', 'https://user:pw@127.0.0.1'],
+    ['MOCK_KMS', 'yes'],
+    ['STRIPE_API_URL', 'api.stripe.com'],
+    ['STRIPE_REQUESTS_PER_SECOND', '0'],
+    ['STRIPE_REQUESTS_PER_SECOND', '1e999'],
+    ['RATE_LIMIT_PER_CALLER_PER_MINUTE', '0'],
+    ['RATE_LIMIT_PER_VENUE_PER_MINUTE', 'many'],
+  ])('is refused for %s=%s, and for nothing else', (name, value) => {
+    expect(problemsOf(() => readApiConfig({ ...COMPLETE, [name]: value }))).toEqual([expect.stringMatching(new RegExp(`^${name} is wrong\\. It must be `))]);
+  });
+
+  it('is never quoted, whichever variable is wrong', () => {
+    const canary = 'canary value 7f3a';
+    const env = Object.fromEntries(Object.keys(VARIABLES).map((name) => [name, canary]));
+    for (const read of [readApiConfig, readWorkerConfig, readMigrationConfig, readRuntimeConfig]) {
+      const error = caught(() => read(env));
+      expect(error).toBeInstanceOf(ConfigError);
+      expect(inspect(error)).not.toContain(canary);
+    }
+  });
+
+  it('is not held against a process that does not read the variable', () => {
+    expect(problemsOf(() => readMigrationConfig({ DATABASE_URL: COMPLETE['DATABASE_URL'], PORT: 'x', JWT_SECRET: 'short' }))).toEqual([]);
+  });
+
+  it('treats an empty value as absent', () => {
+    expect(problemsOf(() => readApiConfig({ ...COMPLETE, DATABASE_URL: '' }))).toEqual([expect.stringMatching(/^DATABASE_URL is missing/)]);
+    expect(readApiConfig({ ...COMPLETE, PORT: '' }).port).toBe(3000);
+  });
+});
+
+describe('the wrapping key', () => {
+  const local: Env = { DATABASE_URL: COMPLETE['DATABASE_URL'], JWT_SECRET: COMPLETE['JWT_SECRET'], MOCK_KMS: 'true' };
+  const bytes = Buffer.alloc(32, 0xfa);
+
+  it.each([
+    ['hex', bytes.toString('hex')],
+    ['base64', bytes.toString('base64')],
+    ['base64 without padding', bytes.toString('base64').replace('=', '')],
+  ])('is taken from ENCRYPTION_KEY in %s', (_form, value) => {
+    const { keyring } = readWorkerConfig({ ...local, ENCRYPTION_KEY: value });
+    expect(keyring.kind === 'local' && keyring.key.expose()).toBe(value);
+  });
+
+  it.each([
+    ['31 bytes of hex', bytes.subarray(1).toString('hex')],
+    ['33 bytes of base64', Buffer.alloc(33).toString('base64')],
+    ['31 bytes of base64', Buffer.alloc(31).toString('base64')],
+    ['a pass phrase', 'correct horse battery staple abcd'],
+  ])('is refused as %s', (_form, value) => {
+    expect(problemsOf(() => readWorkerConfig({ ...local, ENCRYPTION_KEY: value }))).toEqual([expect.stringMatching(/^ENCRYPTION_KEY is wrong/)]);
+  });
+
+  it('is required with MOCK_KMS=true', () => {
+    expect(problemsOf(() => readWorkerConfig(local))).toEqual([expect.stringMatching(/^ENCRYPTION_KEY is missing, needed when MOCK_KMS=true/)]);
+  });
+
+  it('is refused without MOCK_KMS=true, because nothing would use it', () => {
+    const problems = problemsOf(() => readWorkerConfig({ ...COMPLETE, ENCRYPTION_KEY: bytes.toString('hex') }));
+    expect(problems).toEqual([expect.stringMatching(/^ENCRYPTION_KEY is set but MOCK_KMS is not true/)]);
+  });
+
+  it('is never a local one in production', () => {
+    const problems = problemsOf(() => readApiConfig({ ...local, ENCRYPTION_KEY: bytes.toString('hex'), NODE_ENV: 'production' }));
+    expect(problems).toEqual([expect.stringMatching(/^MOCK_KMS=true is refused when NODE_ENV=production/)]);
+  });
+
+  it.each(['1234abcd-12ab-34cd-56ef-1234567890ab', 'alias/interlock', 'arn:aws:kms:eu-central-1:111122223333:alias/interlock', 'mrk-1234abcd12ab34cd56ef1234567890ab'])(
+    'may be named in KMS as %s',
+    (keyId) => {
+      expect(readWorkerConfig({ ...COMPLETE, AWS_KMS_KEY_ID: keyId }).keyring).toEqual({ kind: 'kms', keyId, region: 'eu-central-1' });
+    },
+  );
+});
+
+describe('who is let in', () => {
+  it('is never left to two rules at once', () => {
+    const problems = problemsOf(() => readApiConfig({ ...COMPLETE, JWT_JWKS_URL: 'https://id.example/jwks' }));
+    expect(problems).toEqual([expect.stringMatching(/^JWT_SECRET and JWT_JWKS_URL are both set/)]);
+  });
+
+  it('is read as a shared secret or as a key set, with the claims to require', () => {
+    const secret = readApiConfig({ ...COMPLETE, JWT_ISSUER: 'https://id.example' }).jwt;
+    expect(secret).toMatchObject({ kind: 'secret', issuer: 'https://id.example' });
+    expect(secret.kind === 'secret' && secret.secret.expose()).toBe(COMPLETE['JWT_SECRET']);
+    expect(readApiConfig({ ...COMPLETE, JWT_SECRET: '', JWT_JWKS_URL: 'https://id.example/jwks', JWT_AUDIENCE: 'interlock' }).jwt).toEqual({
+      kind: 'jwks',
+      url: 'https://id.example/jwks',
+      audience: 'interlock',
+    });
+  });
+});
+
+describe('Temporal', () => {
+  it('is reached without TLS on this machine by default', () => {
+    expect(readWorkerConfig(COMPLETE).temporal).toEqual({ address: '127.0.0.1:7233', namespace: 'default' });
+  });
+
+  it('never gets an API key in the clear: a key turns TLS on', () => {
+    const { temporal } = readWorkerConfig({ ...COMPLETE, TEMPORAL_API_KEY: 'tk' });
+    expect(temporal.tls).toEqual({});
+    expect(temporal.apiKey?.expose()).toBe('tk');
+  });
+
+  it.each([
+    ['TEMPORAL_TLS_CERT_FILE', 'TEMPORAL_TLS_KEY_FILE'],
+    ['TEMPORAL_TLS_KEY_FILE', 'TEMPORAL_TLS_CERT_FILE'],
+  ])('is not offered half a client identity: %s needs %s', (given, missing) => {
+    expect(problemsOf(() => readWorkerConfig({ ...COMPLETE, [given]: '/tls/file.pem' }))).toEqual([expect.stringMatching(new RegExp(`^${missing} is missing`))]);
+  });
+
+  it('takes TLS files by path', () => {
+    const env = { ...COMPLETE, TEMPORAL_TLS_CA_FILE: 'ca.pem', TEMPORAL_TLS_CERT_FILE: 'c.pem', TEMPORAL_TLS_KEY_FILE: 'k.pem' };
+    expect(readApiConfig(env).temporal.tls).toEqual({ caFile: 'ca.pem', certFile: 'c.pem', keyFile: 'k.pem' });
+  });
+});
+
+describe('a good environment', () => {
+  it('gives the api everything, with defaults filled in', () => {
+    expect(readApiConfig(COMPLETE)).toMatchObject({
+      production: false,
+      logLevel: 'info',
+      databaseUrl: COMPLETE['DATABASE_URL'],
+      keyring: { kind: 'kms', keyId: KMS['AWS_KMS_KEY_ID'], region: 'eu-central-1' },
+      stripe: { apiUrl: 'https://api.stripe.com', requestsPerSecond: null },
+      host: '127.0.0.1',
+      port: 3000,
+      publicUrl: 'http://127.0.0.1:3000',
+      temporalUiUrl: null,
+      rateLimits: { perCallerPerMinute: 60_000, perVenuePerMinute: 60_000 },
+    });
+  });
+
+  it('gives URLs without a trailing slash, so that paths can be appended', () => {
+    const config = readApiConfig({ ...COMPLETE, PUBLIC_URL: 'https://api.example/', STRIPE_API_URL: 'http://127.0.0.1:4000/', TEMPORAL_UI_URL: 'http://127.0.0.1:8233//' });
+    expect([config.publicUrl, config.stripe.apiUrl, config.temporalUiUrl]).toEqual(['https://api.example', 'http://127.0.0.1:4000', 'http://127.0.0.1:8233']);
+  });
+
+  it('never prints a secret when the whole configuration is printed', () => {
+    const config = readApiConfig({ ...COMPLETE, JWT_SECRET: 'canary'.repeat(8), TEMPORAL_API_KEY: 'canary' });
+    expect(inspect(config, { depth: null }) + JSON.stringify(config)).not.toContain('canary');
+  });
+
+  it('lets the local start run with nothing set, and tells it which servers it has to bring', () => {
+    expect(readRuntimeConfig({})).toEqual({
+      production: false,
+      logLevel: 'info',
+      home: '.interlock',
+      host: '127.0.0.1',
+      port: 3000,
+      databaseUrl: null,
+      temporalAddress: null,
+      temporalNamespace: 'default',
+    });
+    expect(readRuntimeConfig({ TEMPORAL_ADDRESS: 't:7233' }).temporalAddress).toBe('t:7233');
+  });
+
+  it('gives the worker a health port only where one is set', () => {
+    expect(readWorkerConfig(COMPLETE).healthPort).toBeNull();
+    expect(readWorkerConfig({ ...COMPLETE, HEALTH_PORT: '9090', STRIPE_REQUESTS_PER_SECOND: '12.5' })).toMatchObject({ healthPort: 9090, stripe: { requestsPerSecond: 12.5 } });
+  });
+});
+
+describe('exitOnConfigError', () => {
+  it('ends the process with code 78 and the whole list on standard error', () => {
+    const room = fileURLToPath(new URL('../../config/', import.meta.url));
+    const program = `
+      import { exitOnConfigError } from '${room}config-error.ts';
+      import { readMigrationConfig } from '${room}config.ts';
+      exitOnConfigError(() => readMigrationConfig({ LOG_LEVEL: 'loud' }));`;
+    const { status, stderr, stdout } = spawnSync(process.execPath, ['--input-type=module-typescript', '--eval', program], { encoding: 'utf8' });
+    expect(status).toBe(78);
+    expect(stderr).toMatch(/LOG_LEVEL is wrong[^]*DATABASE_URL is missing/);
+    expect(stdout).toBe('');
+  });
+});
+
+function caught(run: () => unknown): unknown {
+  try {
+    run();
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}

@@ -1,0 +1,10 @@
+import type { TestProject } from 'vitest/node';
+import { offerOnDemand } from './on-demand.ts';
+import { createPostgresService } from './postgres-service.ts';
+
+/** Offers the servers that tests share; each starts when a test file first asks for it, so unit tests pay for none. */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const services = await offerOnDemand({ postgres: createPostgresService() });
+  project.provide('onDemandUrl', services.url);
+  return () => services.stop();
+}

@@ -1,0 +1,111 @@
+import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+
+export type KmsOperation = 'GenerateDataKey' | 'Decrypt' | 'Encrypt';
+export type KmsFault = { readonly kind: 'error'; readonly status: number; readonly code: string } | { readonly kind: 'silence' };
+
+interface KmsRequest {
+  readonly KeyId?: string;
+  readonly EncryptionContext?: Readonly<Record<string, string>>;
+  readonly NumberOfBytes?: number;
+  readonly Plaintext?: string;
+  readonly CiphertextBlob?: string;
+}
+
+class KmsRefusal extends Error {
+  readonly code: string;
+  constructor(code: string) {
+    super(code);
+    this.code = code;
+  }
+}
+
+const IV_BYTES = 12;
+const TAG_BYTES = 16;
+
+/**
+ * A stand-in for AWS KMS on 127.0.0.1: one symmetric key that it keeps to itself, JSON 1.1 over HTTP
+ * (https://docs.aws.amazon.com/kms/latest/APIReference, 2026-11-21). It really encrypts, holds callers to the encryption context,
+ * and counts.
+ */
+export async function startKmsServer() {
+  const key = randomBytes(32);
+  const keyUuid = randomUUID();
+  const keyArn = `arn:aws:kms:eu-central-1:111122223333:key/${keyUuid}`;
+  const names = new Set([keyUuid, keyArn, 'alias/interlock', 'arn:aws:kms:eu-central-1:111122223333:alias/interlock']);
+  const calls: { readonly operation: KmsOperation; readonly context: Readonly<Record<string, string>> }[] = [];
+  let fault: KmsFault | null = null;
+
+  function wrap(plaintext: Buffer, context: KmsRequest['EncryptionContext']): string {
+    const iv = randomBytes(IV_BYTES);
+    const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(aad(context));
+    return Buffer.concat([iv, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]).toString('base64');
+  }
+
+  function unwrap(blob: string, context: KmsRequest['EncryptionContext']): Buffer {
+    const bytes = Buffer.from(blob, 'base64');
+    try {
+      const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, IV_BYTES), { authTagLength: TAG_BYTES })
+        .setAAD(aad(context))
+        .setAuthTag(bytes.subarray(-TAG_BYTES));
+      return Buffer.concat([decipher.update(bytes.subarray(IV_BYTES, -TAG_BYTES)), decipher.final()]);
+    } catch {
+      throw new KmsRefusal('InvalidCiphertextException');
+    }
+  }
+
+  function answer(operation: KmsOperation, { KeyId, EncryptionContext, NumberOfBytes = 32, Plaintext = '', CiphertextBlob = '' }: KmsRequest) {
+    if (KeyId !== undefined && !names.has(KeyId)) throw new KmsRefusal('NotFoundException');
+    if (operation === 'Decrypt') return { KeyId: keyArn, Plaintext: unwrap(CiphertextBlob, EncryptionContext).toString('base64') };
+    if (operation === 'Encrypt') return { KeyId: keyArn, CiphertextBlob: wrap(Buffer.from(Plaintext, 'base64'), EncryptionContext) };
+    const dataKey = randomBytes(NumberOfBytes);
+    return { KeyId: keyArn, Plaintext: dataKey.toString('base64'), CiphertextBlob: wrap(dataKey, EncryptionContext) };
+  }
+
+  async function respond(request: IncomingMessage): Promise<{ readonly status: number; readonly body: object } | null> {
+    const operation = String(request.headers['x-amz-target']).replace('TrentService.', '') as KmsOperation;
+    const input = JSON.parse(await text(request)) as KmsRequest;
+    calls.push({ operation, context: input.EncryptionContext ?? {} });
+    if (fault?.kind === 'silence') return null;
+    if (fault) return { status: fault.status, body: { __type: fault.code, message: 'as the test asked' } };
+    try {
+      return { status: 200, body: answer(operation, input) };
+    } catch (error) {
+      if (!(error instanceof KmsRefusal)) throw error;
+      return { status: 400, body: { __type: error.code, message: error.code } };
+    }
+  }
+
+  const server = createServer((request, response) => {
+    void respond(request).then((result) => {
+      if (result) response.writeHead(result.status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(result.body));
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+
+  return {
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    keyArn,
+    keyUuid,
+    calls,
+    count: (operation: KmsOperation) => calls.filter((call) => call.operation === operation).length,
+    /** What every further call meets; null heals it. */
+    fail(next: KmsFault | null) {
+      fault = next;
+    },
+    async stop() {
+      server.closeAllConnections();
+      server.close();
+      if (server.listening) await once(server, 'close');
+    },
+  };
+}
+
+function aad(context: KmsRequest['EncryptionContext'] = {}): Buffer {
+  return Buffer.from(JSON.stringify(Object.entries(context).sort()));
+}

@@ -1,0 +1,89 @@
+import { KMS, KmsKeyringNode, NodeDefaultCryptographicMaterialsManager } from '@aws-crypto/client-node';
+import type { KmsKeyringNodeInput, NodeMaterialsManager } from '@aws-crypto/client-node';
+import type { KeyringConfig } from './keyring.ts';
+import { VaultError } from './vault-error.ts';
+
+type KmsClient = Exclude<ReturnType<NonNullable<KmsKeyringNodeInput['clientProvider']>>, false>;
+
+export interface KmsTimeouts {
+  readonly connectTimeoutMs: number;
+  /** From the request's last byte to the answer's first. */
+  readonly requestTimeoutMs: number;
+  /** The first call included. */
+  readonly maxAttempts: number;
+}
+
+/** KMS answers in tens of milliseconds; at worst a caller waits about ten seconds before it is told. */
+export const KMS_TIMEOUTS: KmsTimeouts = { connectTimeoutMs: 1_000, requestTimeoutMs: 2_000, maxAttempts: 3 };
+
+/** KMS looked at the ciphertext and refused it: https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html#API_Decrypt_Errors (2026-11-21). */
+const CIPHERTEXT_REFUSED = new Set(['InvalidCiphertextException', 'IncorrectKeyException']);
+
+/** Data keys made and unwrapped by AWS KMS, one call each, uncached. Throws VaultError where KMS is the cause. */
+export class KmsMaterials implements NodeMaterialsManager {
+  readonly #kms: KMS;
+  readonly #keyId: string;
+
+  constructor({ keyId, region, endpoint }: Extract<KeyringConfig, { kind: 'kms' }>, timeouts: KmsTimeouts = KMS_TIMEOUTS) {
+    this.#keyId = keyId;
+    // The keyring calls `kms.decrypt(…)`: it needs this aggregated client, a bare KMSClient has no such method.
+    this.#kms = new KMS({
+      region,
+      ...(endpoint === undefined ? {} : { endpoint }),
+      maxAttempts: timeouts.maxAttempts,
+      requestHandler: {
+        connectionTimeout: timeouts.connectTimeoutMs,
+        requestTimeout: timeouts.requestTimeoutMs,
+        // Without it the SDK only logs a warning and goes on waiting.
+        throwOnRequestTimeout: true,
+      },
+    });
+  }
+
+  getEncryptionMaterials(...[request]: Parameters<NodeMaterialsManager['getEncryptionMaterials']>) {
+    return this.#ask({ generatorKeyId: this.#keyId }, (materials) => materials.getEncryptionMaterials(request));
+  }
+
+  decryptMaterials(...[request]: Parameters<NodeMaterialsManager['decryptMaterials']>) {
+    // "Discovery" only lifts the library's rule that the message must name the key exactly as configured, which an id or an alias
+    // never does. The client pins every call to the configured key and region, whatever the message says.
+    return this.#ask({ discovery: true }, (materials) => materials.decryptMaterials(request));
+  }
+
+  async #ask<Material>(input: KmsKeyringNodeInput, obtain: (materials: NodeMaterialsManager) => Promise<Material>): Promise<Material> {
+    // The keyring flattens what KMS answered into one text; watching the client keeps its kind.
+    const failures: VaultError[] = [];
+    const client = this.#pinnedClient((error) => failures.push(toVaultError(error)));
+    const keyring = new KmsKeyringNode({ ...input, clientProvider: () => client });
+    try {
+      // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- it does extend KeyringNode; its declaration goes through a mixin, which hides that
+      return await obtain(new NodeDefaultCryptographicMaterialsManager(keyring));
+    } catch (error) {
+      throw failures[0] ?? error;
+    }
+  }
+
+  #pinnedClient(onFailure: (error: unknown) => void): KmsClient {
+    const watch = async <Output>(call: Promise<Output>): Promise<Output> => {
+      try {
+        return await call;
+      } catch (error) {
+        onFailure(error);
+        throw error;
+      }
+    };
+    const pinned = { KeyId: this.#keyId };
+    // The SDK's outputs may hold an explicit undefined, the keyring's types may not; it checks every field that it uses.
+    return {
+      generateDataKey: (input) => watch(this.#kms.generateDataKey({ ...input, ...pinned })),
+      decrypt: (input) => watch(this.#kms.decrypt({ ...input, ...pinned })),
+      encrypt: (input) => watch(this.#kms.encrypt({ ...input, ...pinned })),
+    } as KmsClient;
+  }
+}
+
+function toVaultError(error: unknown): VaultError {
+  const { name, code } = error instanceof Error ? (error as Error & { readonly code?: unknown }) : { name: '' };
+  const known = [code, name].find((text): text is string => typeof text === 'string' && /^\w{1,64}$/.test(text)) ?? null;
+  return new VaultError(CIPHERTEXT_REFUSED.has(name) ? 'cannot-open' : 'key-service-unavailable', known);
+}

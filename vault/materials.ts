@@ -1,0 +1,58 @@
+import {
+  NodeCachingMaterialsManager,
+  NodeDefaultCryptographicMaterialsManager,
+  RawAesKeyringNode,
+  RawAesWrappingSuiteIdentifier,
+  getLocalCryptographicMaterialsCache,
+} from '@aws-crypto/client-node';
+import type { NodeMaterialsManager } from '@aws-crypto/client-node';
+import { LOCAL_KEY_BYTES, decodeLocalKey } from './keyring.ts';
+import type { KeyringConfig } from './keyring.ts';
+import { KMS_TIMEOUTS, KmsMaterials } from './kms-materials.ts';
+import type { KmsTimeouts } from './kms-materials.ts';
+import { SharedFlightMaterials } from './shared-flight-materials.ts';
+
+/** How long, and for how much, one unwrapped data key serves. */
+export interface DataKeyLimits {
+  /** Also how long the vault goes on opening known secrets while KMS is away, and how long a key outlives its revocation. */
+  readonly maxAgeMs: number;
+  /** Seals under one data key. Each message derives its own key from it, so this bounds damage, not nonces. */
+  readonly maxMessages: number;
+  /** Plaintext bytes sealed under one data key. */
+  readonly maxBytes: number;
+  /** Data keys held at once, about 1 KiB each; the least recently used is zeroed and dropped. */
+  readonly capacity: number;
+}
+
+export const DATA_KEY_LIMITS: DataKeyLimits = { maxAgeMs: 15 * 60_000, maxMessages: 1_000, maxBytes: 1_048_576, capacity: 10_000 };
+
+export interface VaultOptions {
+  readonly dataKeys?: Partial<DataKeyLimits>;
+  readonly kms?: Partial<KmsTimeouts>;
+}
+
+/** Where data keys come from: keyring → cache → one call at a time per data key. Throws Error when a local key is not 32 bytes. */
+export function createMaterials(keyring: KeyringConfig, options: VaultOptions = {}): NodeMaterialsManager {
+  const limits = { ...DATA_KEY_LIMITS, ...options.dataKeys };
+  const cache = new NodeCachingMaterialsManager({
+    backingMaterials: keyring.kind === 'kms' ? new KmsMaterials(keyring, { ...KMS_TIMEOUTS, ...options.kms }) : localMaterials(keyring),
+    cache: getLocalCryptographicMaterialsCache(limits.capacity),
+    maxAge: limits.maxAgeMs,
+    maxMessagesEncrypted: limits.maxMessages,
+    maxBytesEncrypted: limits.maxBytes,
+  });
+  return new SharedFlightMaterials(cache);
+}
+
+function localMaterials({ key }: Extract<KeyringConfig, { kind: 'local' }>): NodeMaterialsManager {
+  const unencryptedMasterKey = decodeLocalKey(key.expose());
+  if (!unencryptedMasterKey) throw new Error(`a local wrapping key is ${LOCAL_KEY_BYTES} bytes in base64 or hex`);
+  return new NodeDefaultCryptographicMaterialsManager(
+    new RawAesKeyringNode({
+      keyNamespace: 'interlock',
+      keyName: 'local',
+      unencryptedMasterKey,
+      wrappingSuite: RawAesWrappingSuiteIdentifier.AES256_GCM_IV12_TAG16_NO_PADDING,
+    }),
+  );
+}

@@ -1,0 +1,23 @@
+import { defineConfig } from 'vitest/config';
+
+const ROOMS = ['contracts', 'domain', 'workflows', 'activities', 'providers', 'vault', 'config', 'db', 'api', 'worker', 'telemetry', 'sandbox', 'runtime'];
+
+// eslint-disable-next-line no-restricted-syntax -- vitest reads its configuration from the default export
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    pool: 'forks',
+    // Two cores: a third file at once would only take time from the first two.
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    globalSetup: ['test/support/global-setup.ts'],
+    restoreMocks: true,
+    coverage: {
+      provider: 'v8',
+      include: ROOMS.map((room) => `${room}/**/*.ts`),
+      reporter: ['text-summary', 'html', 'json-summary'],
+      thresholds: { lines: 80 },
+    },
+  },
+});

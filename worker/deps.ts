@@ -1,0 +1,38 @@
+import type { SyncChunkDeps } from '../activities/sync-chunk.ts';
+import type { SyncControlDeps } from '../activities/sync-control.ts';
+import type { WorkerConfig } from '../config/config.ts';
+import { createAuditStore } from '../db/audit-store.ts';
+import { createBudgetStore } from '../db/budget-store.ts';
+import { createConnectionStore } from '../db/connection-store.ts';
+import { createPullStore } from '../db/pull-store.ts';
+import { createPushStore } from '../db/push-store.ts';
+import { checkDatabase } from '../db/startup-check.ts';
+import { createSyncProgressStore } from '../db/sync-progress-store.ts';
+import { openDatabase } from '../db/venue-scope.ts';
+import { createProviders } from '../providers/registry.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { createOpener } from '../vault/opener.ts';
+
+export type WorkerDeps = SyncChunkDeps & SyncControlDeps & { close(): Promise<void> };
+
+/** A chunk works this long; then the workflow takes note of it and asks for the next. */
+const CHUNK_MS = 3 * 60_000;
+/** Every chunk at work holds at most two connections at a time, and the budget a short one for each call. */
+const MAX_CONNECTIONS = 20;
+
+export async function createDeps(config: WorkerConfig, log: Logger): Promise<WorkerDeps> {
+  const db = openDatabase({ url: config.databaseUrl, maxConnections: MAX_CONNECTIONS, applicationName: 'interlock-worker' });
+  await checkDatabase(db);
+  return {
+    audit: createAuditStore(db),
+    connections: createConnectionStore(db),
+    progress: createSyncProgressStore(db),
+    pulls: createPullStore(db),
+    pushes: createPushStore(db),
+    providers: createProviders({ stripe: config.stripe }, createBudgetStore(db)),
+    vault: createOpener(config.keyring),
+    log,
+    chunkMs: CHUNK_MS,
+    close: () => db.$client.end({ timeout: 5 }),
+  };
+}

@@ -1,0 +1,47 @@
+import { Runtime } from '@temporalio/worker';
+import { exitOnConfigError } from '../config/config-error.ts';
+import { readWorkerConfig } from '../config/config.ts';
+import { createLogger } from '../telemetry/logger.ts';
+import { createDeps } from './deps.ts';
+import { startHealthServer } from './health-server.ts';
+import { connectTemporal } from './temporal-connection.ts';
+import { createTemporalLogger } from './temporal-logger.ts';
+import { createWorkers } from './workers.ts';
+
+// The composition root: the one file that sees every room. It wires and starts; it decides nothing.
+const config = exitOnConfigError(() => readWorkerConfig(process.env));
+const log = createLogger({ name: 'worker', level: config.logLevel });
+
+// Stripe's notices and hints would stand between the lines of a structured log.
+process.env['STRIPE_SUPPRESS_NOTICES'] = 'true';
+
+const stopping = new AbortController();
+const stop = () => {
+  stopping.abort();
+};
+process.once('SIGTERM', stop).once('SIGINT', stop);
+// Started as a child: without its parent nobody would stop it.
+process.once('disconnect', stop);
+
+Runtime.install({ logger: createTemporalLogger(log), shutdownSignals: [] });
+
+let ready = false;
+const health = config.healthPort === null ? null : startHealthServer(config.healthPort, () => ready);
+
+const deps = await createDeps(config, log);
+const connection = await connectTemporal(config.temporal, log, stopping.signal);
+const workers = await createWorkers({ connection, namespace: config.temporal.namespace, deps });
+stopping.signal.addEventListener('abort', () => {
+  ready = false;
+  for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+});
+if (!stopping.signal.aborted) {
+  ready = true;
+  log.info({ queues: workers.map((worker) => worker.options.taskQueue) }, 'worker is ready');
+  await Promise.all(workers.map((worker) => worker.run()));
+}
+await connection.close();
+await deps.close();
+health?.close();
+log.info('worker has stopped');
+process.exit(0);

@@ -1,0 +1,29 @@
+import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { NativeConnection } from '@temporalio/worker';
+import type { TemporalConfig } from '../config/config.ts';
+import type { Logger } from '../telemetry/logger.ts';
+
+const RETRY_EVERY_MS = 1_000;
+
+/** Connects as soon as Temporal answers: the worker may be started first. Gives up when `stopped` says so. */
+export async function connectTemporal(config: TemporalConfig, log: Logger, stopped: AbortSignal): Promise<NativeConnection> {
+  const options = {
+    address: config.address,
+    ...(config.apiKey && { apiKey: config.apiKey.expose() }),
+    ...(config.tls && { tls: await readTls(config.tls) }),
+  };
+  for (;;) {
+    try {
+      return await NativeConnection.connect(options);
+    } catch (error) {
+      log.warn({ address: config.address, cause: error instanceof Error ? error.name : 'unknown' }, 'Temporal does not answer yet');
+      await delay(RETRY_EVERY_MS, undefined, { signal: stopped });
+    }
+  }
+}
+
+async function readTls({ caFile, certFile, keyFile }: NonNullable<TemporalConfig['tls']>) {
+  const [serverRootCACertificate, crt, key] = await Promise.all([caFile, certFile, keyFile].map((file) => (file === undefined ? undefined : readFile(file))));
+  return { ...(serverRootCACertificate && { serverRootCACertificate }), ...(crt && key && { clientCertPair: { crt, key } }) };
+}

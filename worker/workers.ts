@@ -1,0 +1,39 @@
+import { fileURLToPath } from 'node:url';
+import { Worker, bundleWorkflowCode } from '@temporalio/worker';
+import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
+import { createSyncChunkActivities } from '../activities/sync-chunk.ts';
+import { createSyncControlActivities } from '../activities/sync-control.ts';
+import { INTERNAL_QUEUE, WORKFLOW_QUEUE, providerQueue } from '../contracts/temporal.ts';
+import type { WorkerDeps } from './deps.ts';
+
+export interface WorkersOptions {
+  readonly connection: NativeConnection;
+  readonly namespace: string;
+  readonly deps: WorkerDeps;
+}
+
+/** Syncs at work at once in one process: each mostly waits for its provider. */
+const MAX_CHUNKS = 40;
+
+/** One Temporal worker per task queue, all in this process. */
+export async function createWorkers({ connection, namespace, deps }: WorkersOptions): Promise<readonly Worker[]> {
+  const common: Pick<WorkerOptions, 'connection' | 'namespace' | 'shutdownGraceTime' | 'shutdownForceTime'> = {
+    connection,
+    namespace,
+    // A chunk stops within seconds of being told; whatever hangs longer is started again elsewhere from its last committed page.
+    shutdownGraceTime: '1 second',
+    shutdownForceTime: '20 seconds',
+  };
+  const workflowBundle = await bundleWorkflowCode({ workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)) });
+  return Promise.all([
+    // No activities on this queue: eager dispatch would carry provider calls past their own queue.
+    Worker.create({ ...common, taskQueue: WORKFLOW_QUEUE, workflowBundle }),
+    Worker.create({ ...common, taskQueue: INTERNAL_QUEUE, activities: { ...createSyncControlActivities(deps) }, maxConcurrentActivityTaskExecutions: 40 }),
+    Worker.create({
+      ...common,
+      taskQueue: providerQueue('stripe'),
+      activities: { ...createSyncChunkActivities(deps) },
+      maxConcurrentActivityTaskExecutions: MAX_CHUNKS,
+    }),
+  ]);
+}
