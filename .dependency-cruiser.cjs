@@ -1,23 +1,5 @@
-// Which room may import which. Anything not listed is forbidden. docs/architecture.md prints the same table; a test holds the two together.
-const MAY_IMPORT = {
-  contracts: [],
-  domain: ['contracts'],
-  telemetry: ['contracts'],
-  // Reads and validates the environment for every process.
-  config: ['contracts', 'vault'],
-  vault: ['contracts'],
-  providers: ['contracts', 'domain', 'vault'],
-  // `config` for db/main.ts, the migrations' command line.
-  db: ['contracts', 'domain', 'config'],
-  workflows: ['contracts', 'domain'],
-  activities: ['contracts', 'domain', 'providers', 'vault', 'db', 'telemetry'],
-  api: ['contracts', 'domain', 'config', 'providers', 'vault', 'db', 'telemetry'],
-  worker: ['contracts', 'domain', 'config', 'providers', 'vault', 'db', 'telemetry', 'activities'],
-  // Stand-ins share nothing with what they stand in for: a shared mistake would hide itself.
-  sandbox: [],
-  // Starts the other processes and waits for them; it sees their configuration, never their code.
-  runtime: ['contracts', 'config', 'db', 'telemetry'],
-};
+const { MAY_IMPORT } = require('./room-table.cjs');
+
 const ROOMS = [...Object.keys(MAY_IMPORT), 'test', 'bench'].join('|');
 const inRoom = (names) => `^(${names.join('|')})/`;
 
@@ -32,7 +14,6 @@ const roomRules = Object.entries(MAY_IMPORT).map(([room, allowed]) => ({
 }));
 
 module.exports = {
-  MAY_IMPORT,
   forbidden: [
     ...roomRules,
     {
@@ -63,7 +44,7 @@ module.exports = {
     {
       name: 'only-gateways-speak-temporal',
       severity: 'error',
-      from: { path: '^api/', pathNot: '^api/(([a-z-]+-)?gateway|main|config)\\.ts$' },
+      from: { path: '^api/', pathNot: ['^api/[a-z-]*gateway\\.ts$', '^api/main\\.ts$'] },
       to: { path: 'node_modules/@temporalio/' },
     },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, dependencyTypesNot: ['type-only'] } },
@@ -76,3 +57,5 @@ module.exports = {
     enhancedResolveOptions: { extensions: ['.ts', '.js', '.mjs'], exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'types'] },
   },
 };
+// For the test of docs/architecture.md. Not enumerable: dependency-cruiser refuses what it does not know.
+Object.defineProperty(module.exports, 'MAY_IMPORT', { value: MAY_IMPORT });

@@ -28,13 +28,16 @@ export function toFailure(error: unknown, progressed: boolean): unknown {
   if (error instanceof VaultError && error.kind === 'cannot-open') {
     return ApplicationFailure.create({ type: FAILURE.credentialsUnreadable, message: 'the stored credentials cannot be opened', nonRetryable: true });
   }
-  if (!(error instanceof ProviderError)) return unknownFailure(error);
-  const { kind, retryAfterMs } = error.details;
+  return error instanceof ProviderError ? providerFailure(error, progressed) : unknownFailure(error);
+}
+
+function providerFailure({ message, details }: ProviderError, progressed: boolean): ApplicationFailure {
+  const { kind, retryAfterMs, httpStatus = null, code = null, requestId = null } = details;
   const nextRetryDelay = retryAfterMs ?? (progressed ? SOON_MS : undefined);
   return ApplicationFailure.create({
     ...FAILURES[kind],
-    message: error.message,
-    details: [{ httpStatus: error.details.httpStatus ?? null, code: error.details.code ?? null, requestId: error.details.requestId ?? null }],
+    message,
+    details: [{ httpStatus, code, requestId }],
     ...(nextRetryDelay !== undefined && { nextRetryDelay }),
     ...(kind === 'rate-limited' && { category: 'BENIGN' as const }),
   });

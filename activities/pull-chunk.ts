@@ -1,9 +1,10 @@
 import type { RecordId } from '../contracts/ids.ts';
 import type { Checkpoint, PullCheckpoint } from '../domain/checkpoint.ts';
 import { fingerprintOf } from '../domain/fingerprint.ts';
-import { advance, split } from '../domain/segments.ts';
+import { advance, restart, split } from '../domain/segments.ts';
 import type { Segment } from '../domain/segments.ts';
 import type { PulledRecord, PullStore } from '../db/pull-store.ts';
+import { ProviderError } from '../providers/provider-error.ts';
 import type { ProviderPage, ProviderRecord, ResourceMapping } from '../providers/provider.ts';
 import type { ChunkEnvironment } from './chunk.ts';
 import { SerialCommitter } from './serial-committer.ts';
@@ -22,7 +23,7 @@ interface PageRead {
 export async function pullChunk(environment: ChunkEnvironment & { readonly store: PullStore }, checkpoint: PullCheckpoint): Promise<void> {
   const { scope, session, mapping, control, store } = environment;
   const splitting = checkpoint.kind === 'listing';
-  const read = checkpoint.kind === 'changes' && session.listChanges ? session.listChanges.bind(session) : session.listPage.bind(session);
+  const read = checkpoint.kind === 'changes' && session.listChanges ? session.listChanges : session.listPage;
 
   let nextSegmentId = checkpoint.nextSegmentId;
   const idle = [...checkpoint.segments];
@@ -40,9 +41,9 @@ export async function pullChunk(environment: ChunkEnvironment & { readonly store
   }, { maxBatch: MAX_PAGES_A_COMMIT, gatherMs: 0 });
 
   async function readOne(segment: Segment): Promise<void> {
-    const page = await control.attempt(() => read(segment));
-    if (page === null) {
-      idle.push(segment);
+    const page = await control.attempt(() => read(segment).catch((error: unknown) => (isCursorGone(error) ? 'cursor-gone' : Promise.reject(error as Error))));
+    if (page === null || page === 'cursor-gone') {
+      idle.push(page === null ? segment : restart(segment));
       return;
     }
     const left = whatIsLeft(segment, page);
@@ -75,6 +76,10 @@ export async function pullChunk(environment: ChunkEnvironment & { readonly store
     running.add(task);
   }
 }
+
+/** The record that a cursor names may be deleted while the listing is walked (seen as 400 `resource_missing`). */
+const isCursorGone = (error: unknown) =>
+  error instanceof ProviderError && error.details.httpStatus === 400 && error.details.code === 'resource_missing' && error.details.field === 'starting_after';
 
 function toCheckpoint(checkpoint: PullCheckpoint, segments: readonly Segment[], nextSegmentId: number): Checkpoint {
   const { watermarkEpochS } = checkpoint;

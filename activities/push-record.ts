@@ -78,21 +78,19 @@ function afterRefusal(error: ProviderError, work: PushWork): PushResult {
 /** Looks up what earlier writes of unknown outcome have done, and writes only what is missing, under a key that was never used. */
 async function resolve(work: PushWork, tools: PushTools): Promise<PushResult> {
   const { row } = work;
-  const linkedId = row.link?.externalId ?? null;
-  const twin = linkedId === null ? await findTwin(work, tools) : await tools.session.retrieve(linkedId);
-  if (twin === null && linkedId !== null) return gone(work);
-  if (twin !== null && isAsWanted(twin, work, tools.mapping)) return agreed(work, linkedId === null ? 'created' : 'updated', twin);
+  const link = row.link ?? NO_LINK;
+  const { externalId } = link;
+  const twin = externalId === null ? await findTwin(work, tools) : await tools.session.retrieve(externalId);
+  if (twin === null && externalId !== null) return gone(work);
+  if (twin !== null && isAsWanted(twin, work, tools.mapping)) return agreed(work, externalId === null ? 'created' : 'updated', twin);
 
-  const writeAttempt = (row.link?.writeAttempt ?? 0) + 1;
+  const writeAttempt = link.writeAttempt + 1;
   await tools.store.markPending(tools.scope, [row.id], writeAttempt);
   if (writeAttempt > MAX_WRITE_ATTEMPTS) return rejected(work, 'provider-keeps-failing', `The provider failed ${MAX_WRITE_ATTEMPTS} times on this record.`);
-  const link = {
-    ...(row.link ?? NO_LINK),
-    writeAttempt,
-    ...(twin !== null && { externalId: twin.externalId, metadataKeys: Object.keys(twin.fields?.metadata ?? {}) }),
-  };
-  return write({ ...work, row: { ...row, link } }, tools);
+  return write({ ...work, row: { ...row, link: { ...link, writeAttempt, ...twinOf(twin) } } }, tools);
 }
+
+const twinOf = (twin: ProviderRecord | null): Partial<PushLink> => (twin ? { externalId: twin.externalId, metadataKeys: Object.keys(twin.fields?.metadata ?? {}) } : {});
 
 async function findTwin({ row }: PushWork, { session }: PushTools): Promise<ProviderRecord | null> {
   const sinceMs = row.link?.createdAt.getTime() ?? Date.now();

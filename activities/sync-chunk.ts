@@ -67,7 +67,7 @@ async function runChunk(deps: SyncChunkDeps, chunk: Chunk): Promise<SyncChunkRes
   const { connection, secretKey } = await openConnection(deps, scope);
   const account = { provider: scope.provider, environment: connection.environment, externalAccountId: connection.account.id };
   const ratePerSecond = deps.providers.ratePerSecond(account);
-  const lease = await deps.providers.lease(account, Math.max(2, Math.ceil(ratePerSecond / 4)));
+  const lease = await deps.providers.lease(account, { holder: scope.syncId, slots: Math.max(2, Math.ceil(ratePerSecond / 4)) });
   const context = Context.current();
   const hardStop = new AbortController();
   const control = new ChunkControl({

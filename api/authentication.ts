@@ -29,8 +29,8 @@ export interface Authenticator {
   authenticate(authorization: string | undefined): Promise<Caller>;
 }
 
-export async function createAuthenticator(config: JwtConfig, clock: () => Date): Promise<Authenticator> {
-  const getKey = await keySource(config);
+export function createAuthenticator(config: JwtConfig, clock: () => Date): Authenticator {
+  const getKey = keySource(config);
   const options: JWTVerifyOptions = {
     algorithms: config.kind === 'secret' ? SECRET_ALGORITHMS : PUBLIC_KEY_ALGORITHMS,
     requiredClaims: ['sub', 'exp'],
@@ -60,11 +60,11 @@ export async function createAuthenticator(config: JwtConfig, clock: () => Date):
   }
 }
 
-async function keySource(config: JwtConfig): Promise<JWTVerifyGetKey> {
+function keySource(config: JwtConfig): JWTVerifyGetKey {
   if (config.kind === 'jwks') return createRemoteJWKSet(new URL(config.url), { timeoutDuration: KEYS_TIMEOUT_MS });
   const secret = new TextEncoder().encode(config.secret.expose());
   // Imported once: as bytes, the key would be imported again for every request.
-  const key = await crypto.subtle.importKey('raw', secret, { name: 'HMAC', hash: 'SHA-256' }, false, ['verify']);
+  const key = crypto.subtle.importKey('raw', secret, { name: 'HMAC', hash: 'SHA-256' }, false, ['verify']);
   return () => key;
 }
 

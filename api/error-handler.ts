@@ -3,6 +3,7 @@ import { ApiError } from './api-error.ts';
 import type { Log } from './log.ts';
 import { asDatabaseOutage, describeError } from './outage.ts';
 import { PROBLEM_JSON, toProblem } from './problem-details.ts';
+import type { ProblemCode } from './problems.ts';
 import { contextOf } from './request-context.ts';
 
 export interface ErrorHandlerDeps {
@@ -43,16 +44,21 @@ export function toApiError(thrown: unknown): ApiError {
   return asDatabaseOutage(thrown) ?? asHttpError(thrown) ?? new ApiError('internal', 'Something went wrong on our side.', { cause: thrown });
 }
 
-/** Errors of Express and its body reader carry a status and, mostly, a type. */
+/** What Express and its body reader throw, by the `type` that the reader gives its errors. */
+const READER_PROBLEMS: Partial<Record<string, readonly [ProblemCode, string]>> = {
+  'entity.too.large': ['body-too-large', 'The body is larger than this path takes.'],
+  'encoding.unsupported': ['unsupported-media-type', 'This Content-Encoding is not supported.'],
+  'request.aborted': ['malformed-request', 'The body ended early.'],
+  'request.size.invalid': ['malformed-request', 'The body has another length than announced.'],
+};
+
 function asHttpError(thrown: unknown): ApiError | null {
   if (!(thrown instanceof Error) || !('status' in thrown)) return null;
-  const type = 'type' in thrown ? thrown.type : undefined;
-  if (type === 'entity.too.large') return new ApiError('body-too-large', 'The body is larger than this path takes.', { cause: thrown });
-  if (type === 'encoding.unsupported') return new ApiError('unsupported-media-type', 'This Content-Encoding is not supported.', { cause: thrown });
-  if (thrown.status === 400 && thrown instanceof URIError) return new ApiError('malformed-request', 'The path is not valid percent-encoding.', { cause: thrown });
-  if (thrown.status === 400 && (type === 'request.aborted' || type === 'request.size.invalid')) {
-    return new ApiError('malformed-request', 'The body ended early or has another length than announced.', { cause: thrown });
-  }
+  const type = 'type' in thrown ? String(thrown.type) : '';
+  const known = READER_PROBLEMS[type];
+  if (known) return new ApiError(...known, { cause: thrown });
+  if (thrown.status !== 400) return null;
+  if (thrown instanceof URIError) return new ApiError('malformed-request', 'The path is not valid percent-encoding.', { cause: thrown });
   // What is left of the reader's 400s comes from decompression.
-  return thrown.status === 400 ? new ApiError('invalid-encoding', 'The body could not be decompressed.', { cause: thrown }) : null;
+  return new ApiError('invalid-encoding', 'The body could not be decompressed.', { cause: thrown });
 }

@@ -5,19 +5,29 @@ import { findHazards, showKey, UNKNOWN_FIELD } from './json.ts';
 
 export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly errors: readonly FieldError[] };
 
+type ValuesOf<Parts extends readonly Parsed<unknown>[]> = { [Index in keyof Parts]: Parts[Index] extends Parsed<infer Value> ? Value : never };
+
 /** Checks what a caller sent against what the schema promises; names every wrong field at once, never a value. */
 export function check<T>(schema: z.ZodType<T>, input: unknown): Parsed<T> {
-  const hazards = findHazards(input);
+  return checkWith(schema, input, findHazards(input));
+}
+
+/** As `check`, for a value whose parts are checked one by one later: what is deep inside is not looked at. */
+export function checkOutside<T>(schema: z.ZodType<T>, input: unknown): Parsed<T> {
+  return checkWith(schema, input, []);
+}
+
+function checkWith<T>(schema: z.ZodType<T>, input: unknown, hazards: readonly FieldError[]): Parsed<T> {
   const result = schema.safeParse(input);
   if (result.success && hazards.length === 0) return { ok: true, value: result.data };
   return { ok: false, errors: distinct([...hazards, ...(result.error?.issues ?? []).flatMap(toFieldErrors)]) };
 }
 
 /** The values of parts that are all good. Throws `invalid-request` with every error of every part otherwise. */
-export function allOf<const Parts extends readonly Parsed<unknown>[]>(...parts: Parts): { [I in keyof Parts]: unknown } {
+export function allOf<const Parts extends readonly Parsed<unknown>[]>(...parts: Parts): ValuesOf<Parts> {
   const errors = parts.flatMap((part) => (part.ok ? [] : part.errors));
   if (errors.length > 0) throw invalidRequest(errors);
-  return parts.map((part) => (part.ok ? part.value : undefined)) as { [I in keyof Parts]: unknown };
+  return parts.map((part) => (part.ok ? part.value : undefined)) as ValuesOf<Parts>;
 }
 
 export function invalidRequest(errors: readonly FieldError[]): ApiError {

@@ -29,12 +29,17 @@ export function readIds(req: Request): AnyIds {
     if (typeof value !== 'string' || !isUuid(value)) throw notFound(NOT_FOUND[name as keyof typeof NOT_FOUND]);
     ids[name] = value.toLowerCase();
   }
-  return ids as AnyIds;
+  return ids;
+}
+
+/** Two spellings of an id name one resource: idempotency keys and cursors go by this one. */
+function canonicalPath(template: string, ids: AnyIds): string {
+  return template.replace(/\{(\w+)\}/g, (_, name: keyof AnyIds) => ids[name] ?? '');
 }
 
 /** Reads and checks query and body. Throws with every wrong field of both at once. */
 export async function prepareCall(endpoint: Endpoint, { req, res }: Exchange, who: { readonly caller: Caller; readonly ids: AnyIds }): Promise<PreparedCall> {
-  const head = { ...who, requestId: contextOf(req).requestId, path: req.path };
+  const head = { ...who, requestId: contextOf(req).requestId, path: canonicalPath(endpoint.path, who.ids) };
   const query = check(endpoint.query, readQuery(req.url));
   if (endpoint.batch) {
     const [value] = allOf(query);

@@ -1,13 +1,5 @@
-interface Problem {
-  readonly status: number;
-  readonly title: string;
-  /** When a caller gets it. */
-  readonly meaning: string;
-  /** What the caller should do. */
-  readonly remedy: string;
-}
-
-const REPEAT_LATER = 'Repeat the request after the seconds in `Retry-After`, with the same `Idempotency-Key` where one was sent.';
+import { REPEAT_LATER, SERVICE_PROBLEMS } from './service-problems.ts';
+import type { Problem } from './service-problems.ts';
 
 /** Every problem code that the API answers with. Codes are promised to clients: docs/errors.md prints this table, and a test holds the two together. */
 export const PROBLEMS = {
@@ -209,48 +201,7 @@ export const PROBLEMS = {
     meaning: 'The request’s headers are larger than 16 KB together.',
     remedy: 'Send fewer or shorter headers. A token with very many venues is the usual cause.',
   },
-  internal: {
-    status: 500,
-    title: 'Something went wrong on our side',
-    meaning: 'An unexpected error. Its details are in the log under `requestId`.',
-    remedy: 'Repeat the request once. If it fails again, report the `requestId`.',
-  },
-  'provider-unavailable': {
-    status: 503,
-    title: 'The provider cannot be reached',
-    meaning: 'The provider did not answer in time, failed, or answered something that is not its protocol. Nothing was stored.',
-    remedy: REPEAT_LATER,
-  },
-  'provider-rate-limited': {
-    status: 503,
-    title: 'The provider asks us to slow down',
-    meaning: 'The provider’s own rate limit was reached while the key was being tested. Nothing was stored.',
-    remedy: REPEAT_LATER,
-  },
-  'temporal-unavailable': {
-    status: 503,
-    title: 'The workflow service cannot be reached',
-    meaning: 'Temporal did not answer in time, or an earlier run of the same sync is still closing. A run that was opened is kept and starts when the request is repeated.',
-    remedy: REPEAT_LATER,
-  },
-  'database-unavailable': {
-    status: 503,
-    title: 'The database cannot be reached',
-    meaning: 'Postgres did not answer.',
-    remedy: REPEAT_LATER,
-  },
-  'authentication-unavailable': {
-    status: 503,
-    title: 'Tokens cannot be checked',
-    meaning: 'The identity provider’s public keys could not be fetched.',
-    remedy: REPEAT_LATER,
-  },
-  'too-many-streams': {
-    status: 503,
-    title: 'Too many live streams',
-    meaning: 'The run, or this process, has as many open event streams as it takes.',
-    remedy: 'Close streams that nobody reads, or poll the run instead.',
-  },
+  ...SERVICE_PROBLEMS,
 } as const satisfies Record<string, Problem>;
 
 export type ProblemCode = keyof typeof PROBLEMS;

@@ -16,10 +16,17 @@ export interface BudgetReservation {
   readonly maxWaitMs: number;
 }
 
+export interface LeaseRequest {
+  readonly holder: string;
+  readonly slots: number;
+  readonly maxSlots: number;
+  readonly ttlMs: number;
+}
+
 export interface BudgetStore {
   reserve(key: string, request: BudgetReservation): Promise<{ granted: true; waitMs: number } | { granted: false; retryAfterMs: number }>;
   throttle(key: string, cut: { readonly ratePerSecond: number; readonly pauseMs: number }): Promise<void>;
-  acquireLease(key: string, request: { slots: number; maxSlots: number; ttlMs: number }): Promise<{ id: string; slots: number } | null>;
+  acquireLease(key: string, request: LeaseRequest): Promise<{ id: string; slots: number } | null>;
   renewLease(leaseId: string, ttlMs: number): Promise<void>;
   releaseLease(leaseId: string): Promise<void>;
 }
@@ -56,17 +63,17 @@ export function createBudgetStore(db: Database): BudgetStore {
         where key = ${key}`);
     },
 
-    acquireLease(key, { slots, maxSlots, ttlMs }) {
+    acquireLease(key, { holder, slots, maxSlots, ttlMs }) {
       return db.transaction(async (tx) => {
         await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${`lease/${key}`}, 0))`);
-        await tx.execute(sql`delete from provider_leases where key = ${key} and expires_at < clock_timestamp()`);
+        await tx.execute(sql`delete from provider_leases where key = ${key} and (expires_at < clock_timestamp() or holder = ${holder})`);
         const [used] = await tx.execute<{ slots: number }>(sql`select coalesce(sum(slots), 0)::int as slots from provider_leases where key = ${key}`);
         const granted = Math.min(slots, maxSlots - (used?.slots ?? 0));
         if (granted < 1) return null;
         const id = uuidv7();
         await tx.execute(sql`
-          insert into provider_leases (id, key, slots, expires_at)
-          values (${id}, ${key}, ${granted}, clock_timestamp() + ${ttlMs} * interval '1 millisecond')`);
+          insert into provider_leases (id, key, holder, slots, expires_at)
+          values (${id}, ${key}, ${holder}, ${granted}, clock_timestamp() + ${ttlMs} * interval '1 millisecond')`);
         return { id, slots: granted };
       });
     },

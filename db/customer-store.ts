@@ -73,7 +73,7 @@ export function createCustomerStore(db: Database): CustomerStore {
 
 type Row = typeof customers.$inferSelect;
 
-/** Returns the `sourceId`s that were not there before. Sorted, as below, so that two calls never wait for each other in a circle. */
+/** Returns the `sourceId`s that were not there before. Sorted, so that two calls never wait for each other in a circle. */
 async function insertNew(tx: Transaction, venueId: VenueId, records: readonly CustomerInput[]): Promise<ReadonlySet<string>> {
   const documents = records.map((record) => ({ ...record, id: uuidv7() }));
   const rows = await tx.execute<{ source_id: string }>(sql`
@@ -91,11 +91,11 @@ async function insertNew(tx: Transaction, venueId: VenueId, records: readonly Cu
 async function updateChanged(tx: Transaction, records: readonly CustomerInput[]): Promise<ReadonlySet<string>> {
   if (records.length === 0) return new Set();
   const documents = JSON.stringify(records);
-  // A statement of its own: an update takes its row locks in whatever order its plan visits the rows.
+  // A statement of its own, in the order in which every writer locks records: an update locks in whatever order its plan visits the rows.
   await tx.execute(sql`
     select from customers
     where source_id in (select d->>'sourceId' from jsonb_array_elements(${documents}::jsonb) as d)
-    order by source_id
+    order by id
     for no key update`);
   const rows = await tx.execute<{ source_id: string }>(sql`
     update customers as c

@@ -225,17 +225,13 @@ export async function insertLogs(tx: Transaction, scope: RunScope, rows: readonl
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(level text, action text, record_id uuid, source_id text, external_id text, code text, message text)`);
 }
 
+const NO_FIELDS: CustomerFields = { name: null, email: null, phone: null, address: null, marketingConsent: null, metadata: {} };
+
 function recordset(decided: readonly Decided[]) {
-  const rows = decided.map(({ record, pulled: { fields } }) => ({
-    id: record.id,
-    source_id: record.sourceId,
-    name: fields?.name ?? null,
-    email: fields?.email ?? null,
-    phone: fields?.phone ?? null,
-    address: fields?.address ?? null,
-    marketing_consent: fields?.marketingConsent ?? null,
-    metadata: fields?.metadata ?? {},
-  }));
+  const rows = decided.map(({ record, pulled }) => {
+    const { marketingConsent, ...fields } = pulled.fields ?? NO_FIELDS;
+    return { id: record.id, source_id: record.sourceId, marketing_consent: marketingConsent, ...fields };
+  });
   return sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(id uuid, source_id text, name text, email text, phone text, address jsonb,
     marketing_consent boolean, metadata jsonb)`;
 }

@@ -66,18 +66,7 @@ export interface SyncProgressStore {
 
 export function createSyncProgressStore(db: Database): SyncProgressStore {
   return {
-    begin: (input) =>
-      withVenue(db, input.venueId, async (tx) => {
-        // A reset run takes its place only while no other run of the same sync is open: the unique index would refuse it.
-        const [row] = await tx.execute<RunRow>(sql`
-          update sync_runs set started_at = coalesce(started_at, now()), finished_at = null, outcome = null, error = null, waiting_for = null,
-            stop_requested_at = null, updated_at = now()
-          where id = ${input.syncId} and not exists (
-            select from sync_runs other where other.connection_id = ${input.connectionId} and other.resource = ${input.resource}
-              and other.direction = ${input.direction} and other.finished_at is null and other.id <> ${input.syncId})
-          returning *`);
-        return row ? toState(row) : null;
-      }),
+    begin: (input) => withVenue(db, input.venueId, (tx) => begin(tx, input)),
 
     read: (input) =>
       withVenue(db, input.venueId, async (tx) => {
@@ -137,6 +126,18 @@ export function createSyncProgressStore(db: Database): SyncProgressStore {
   };
 }
 
+async function begin(tx: Transaction, input: SyncConnectionInput): Promise<RunState | null> {
+  // A reset run takes its place only while no other run of the same sync is open: the unique index would refuse it.
+  const [row] = await tx.execute<RunRow>(sql`
+    update sync_runs set started_at = coalesce(started_at, now()), finished_at = null, outcome = null, error = null, waiting_for = null,
+      stop_requested_at = null, updated_at = now()
+    where id = ${input.syncId} and not exists (
+      select from sync_runs other where other.connection_id = ${input.connectionId} and other.resource = ${input.resource}
+        and other.direction = ${input.direction} and other.finished_at is null and other.id <> ${input.syncId})
+    returning *`);
+  return row ? toState(row) : null;
+}
+
 /** Rows `c` (record) and `l` (link or null) of which the last agreed version is not the current one. */
 export const needsPush = sql`(l.record_id is null or l.record_version <> c.version or l.state in ('pending', 'rejected'))`;
 
@@ -180,16 +181,23 @@ async function finish(tx: Transaction, input: SyncConnectionInput, end: RunEnd) 
     update sync_runs set outcome = ${end.outcome}, error = ${end.error && JSON.stringify(end.error)}::jsonb, waiting_for = null, rate_per_second = 0,
       total = case when ${end.outcome.startsWith('completed')} then done else total end, fence = fence + 1, finished_at = now(), updated_at = now()
     where id = ${input.syncId} returning *`);
-  if (!row) throw new SupersededError();
+  await logEnd(tx, input, end);
+  await moveWatermark(tx, input, end.watermark);
+  return { ...toState(row ?? open), outcome: end.outcome };
+}
+
+async function logEnd(tx: Transaction, input: SyncConnectionInput, { outcome, error }: RunEnd): Promise<void> {
+  const { code, message } = error ?? { code: outcome, message: null };
   await tx.execute(sql`insert into sync_logs (venue_id, sync_id, level, action, code, message)
-    values (${input.venueId}, ${input.syncId}, ${end.error ? 'error' : 'info'}, 'finished', ${end.error?.code ?? end.outcome}, ${end.error?.message ?? null})`);
-  if (end.watermark !== null) {
-    await tx.execute(sql`
-      insert into sync_cursors (connection_id, resource, direction, venue_id, watermark)
-      values (${input.connectionId}, ${input.resource}, ${input.direction}, ${input.venueId}, ${end.watermark.toISOString()}::timestamptz)
-      on conflict (connection_id, resource, direction) do update set watermark = excluded.watermark, updated_at = now()`);
-  }
-  return { ...toState(row), outcome: end.outcome };
+    values (${input.venueId}, ${input.syncId}, ${error ? 'error' : 'info'}, 'finished', ${code}, ${message})`);
+}
+
+async function moveWatermark(tx: Transaction, input: SyncConnectionInput, watermark: Date | null): Promise<void> {
+  if (watermark === null) return;
+  await tx.execute(sql`
+    insert into sync_cursors (connection_id, resource, direction, venue_id, watermark)
+    values (${input.connectionId}, ${input.resource}, ${input.direction}, ${input.venueId}, ${watermark.toISOString()}::timestamptz)
+    on conflict (connection_id, resource, direction) do update set watermark = excluded.watermark, updated_at = now()`);
 }
 
 interface RunRow extends Record<string, unknown> {

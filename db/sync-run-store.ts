@@ -76,23 +76,16 @@ export interface SyncRunStore {
   setWorkflowRunId(venueId: VenueId, id: SyncId, workflowRunId: string): Promise<void>;
 }
 
-const MAX_OPEN_ATTEMPTS = 5;
-
 export function createSyncRunStore(db: Database): SyncRunStore {
   return {
-    openOrJoin: async (run) => {
-      for (let attempt = 0; attempt < MAX_OPEN_ATTEMPTS; attempt += 1) {
-        const result = await withVenue(db, run.venueId, async (tx) => {
-          const opened = await tryOpen(tx, run);
-          if (opened) return { run: toSyncRun(opened), joined: false };
-          const open = await findOpen(tx, run);
-          return open && { run: toSyncRun(open), joined: true };
-        });
-        // Nothing found: the run that stood in the way has finished in between.
-        if (result) return result;
-      }
-      throw new Error('Runs of this sync opened and finished faster than one could be joined');
-    },
+    openOrJoin: (run) =>
+      withVenue(db, run.venueId, async (tx) => {
+        const id = uuidv7() as SyncId;
+        const row = await insertOrFind(tx, { ...run, id, workflowId: syncWorkflowId(run) });
+        const joined = row.id !== id;
+        if (!joined) await tx.insert(syncLogs).values({ venueId: run.venueId, syncId: id, level: 'info', action: 'phase', code: 'queued' });
+        return { run: toSyncRun(row), joined };
+      }),
 
     find: (venueId, id) =>
       withVenue(db, venueId, async (tx) => {
@@ -132,22 +125,22 @@ type Row = typeof syncRuns.$inferSelect;
 const { seq, at, level, action, recordId, sourceId, externalId, code, message } = syncLogs;
 const LOG_COLUMNS = { seq, at, level, action, recordId, sourceId, externalId, code, message };
 
-/** Inserts the run and its first log row. Null when the same sync has an open run. */
-async function tryOpen(tx: Transaction, run: NewSyncRun): Promise<Row | null> {
+async function insertOrFind(tx: Transaction, run: typeof syncRuns.$inferInsert): Promise<Row> {
   // A foreign key looks past row-level security: it would accept another venue's connection.
   const [connection] = await tx.select({ id: connections.id }).from(connections).where(eq(connections.id, run.connectionId));
   if (!connection) throw new Error('The venue has no such connection');
-  const id = uuidv7() as SyncId;
-  const [row] = await tx.insert(syncRuns).values({ ...run, id, workflowId: syncWorkflowId(run) }).onConflictDoNothing().returning();
-  if (!row) return null;
-  await tx.insert(syncLogs).values({ venueId: run.venueId, syncId: id, level: 'info', action: 'phase', code: 'queued' });
+  const [row] = await tx
+    .insert(syncRuns)
+    .values(run)
+    .onConflictDoUpdate({
+      target: [syncRuns.connectionId, syncRuns.resource, syncRuns.direction],
+      targetWhere: isNull(syncRuns.finishedAt),
+      // Changes nothing; "do nothing" would return no row, and the open run may finish before it is looked for.
+      set: { updatedAt: sql`${syncRuns.updatedAt}` },
+    })
+    .returning();
+  if (!row) throw new Error('An upsert returned no row');
   return row;
-}
-
-async function findOpen(tx: Transaction, { connectionId, resource, direction }: NewSyncRun): Promise<Row | null> {
-  const isSync = and(eq(syncRuns.connectionId, connectionId), eq(syncRuns.resource, resource), eq(syncRuns.direction, direction));
-  const [row] = await tx.select().from(syncRuns).where(and(isSync, isNull(syncRuns.finishedAt)));
-  return row ?? null;
 }
 
 function toSyncRun(row: Row): SyncRun {

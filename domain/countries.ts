@@ -12,7 +12,7 @@ const ALIASES: Readonly<Record<string, string>> = {
 const CODES: ReadonlyMap<string, string> = new Map([...regionNames(), ...Object.entries(ALIASES)]);
 
 function* regionNames(): Generator<[string, string]> {
-  const letters = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ'];
+  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'.split('');
   for (const first of letters) {
     for (const second of letters) {
       const code = first + second;

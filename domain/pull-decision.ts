@@ -39,12 +39,16 @@ export type PullDecision =
  * the newest one. A record deleted at the provider stays deleted whatever late version arrives.
  */
 export function decidePull(pulled: PulledVersion, known: KnownTwin | null): PullDecision {
-  if (known === null) return pulled.deleted ? 'ignore' : 'create';
-  if (known.link === null) return pulled.deleted ? 'ignore' : 'adopt';
-  if (known.link.gone || pulled.version <= known.link.externalVersion) return 'ignore';
+  if (known?.link == null) return firstSight(pulled, known);
+  const { link, recordVersion, recordDeleted } = known;
+  if (link.gone || pulled.version <= link.externalVersion) return 'ignore';
   if (pulled.deleted) return 'archive';
-  if (pulled.fingerprint === known.link.fingerprint) return 'touch';
   // Deleted by the venue, changed at the provider: the venue's deletion stands.
-  if (known.recordDeleted) return 'touch';
-  return known.recordVersion === known.link.recordVersion ? 'update' : 'overwrite';
+  if (pulled.fingerprint === link.fingerprint || recordDeleted) return 'touch';
+  return recordVersion === link.recordVersion ? 'update' : 'overwrite';
+}
+
+function firstSight(pulled: PulledVersion, known: KnownTwin | null): PullDecision {
+  if (pulled.deleted) return 'ignore';
+  return known === null ? 'create' : 'adopt';
 }

@@ -14,8 +14,9 @@ export type PushDecision = 'create' | 'update' | 'unchanged' | 'reject' | 'delet
 /** What a push does with one record. Zero writes for everything that is as it was last agreed. */
 export function decidePush({ fingerprint, hasProblems, link }: PushCandidate): PushDecision {
   if (link?.state === 'gone') return 'deleted-at-provider';
-  if (link?.externalId != null && link.fingerprint === fingerprint) return 'unchanged';
+  const tied = link !== null && link.externalId !== null;
+  if (tied && link.fingerprint === fingerprint) return 'unchanged';
   if (hasProblems) return 'reject';
-  if (link?.externalId != null) return 'update';
+  if (tied) return 'update';
   return link?.state === 'pending' ? 'resolve' : 'create';
 }

@@ -29,6 +29,11 @@ export function advance(segment: Segment, page: SegmentPage): Segment | null {
   };
 }
 
+/** The segment without its cursor: it goes on from the second of the last record read, and reads that second again. */
+export function restart(segment: Segment): Segment {
+  return { ...segment, after: null, toEpochS: segment.oldestEpochS === null ? segment.toEpochS : segment.oldestEpochS + 1 };
+}
+
 /** A listing's records are at least this far apart in time for a split to be worth a call: half of it must hold a page. */
 const MIN_PAGES_TO_SPLIT = 2;
 

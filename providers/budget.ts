@@ -7,8 +7,8 @@ export interface Budget {
   reserve(key: string, request: ReserveRequest): Promise<Reservation>;
   /** After a 429: cuts the rate, and lets nobody through for `pauseMs`. */
   throttle(key: string, cut: { readonly ratePerSecond: number; readonly pauseMs: number }): Promise<void>;
-  /** Takes between 1 and `slots` of `maxSlots`; null when none is free. */
-  acquireLease(key: string, request: { readonly slots: number; readonly maxSlots: number; readonly ttlMs: number }): Promise<BudgetLease | null>;
+  /** Takes, in place of the holder's earlier lease, between 1 and `slots` of `maxSlots`; null when none is free. */
+  acquireLease(key: string, request: { readonly holder: string; readonly slots: number; readonly maxSlots: number; readonly ttlMs: number }): Promise<BudgetLease | null>;
   renewLease(leaseId: string, ttlMs: number): Promise<void>;
   releaseLease(leaseId: string): Promise<void>;
 }

@@ -62,7 +62,7 @@ export function createPipeline({ adapters, budget, requestsPerSecond }: Pipeline
     find: (provider) => byId.get(provider) ?? null,
     open,
     ratePerSecond,
-    lease: (account, slots) => acquire(budget, account, { slots, maxSlots: adapterOf(account.provider).capabilities.limits[account.environment].concurrency }),
+    lease: (account, request) => acquire(budget, account, { ...request, maxSlots: adapterOf(account.provider).capabilities.limits[account.environment].concurrency }),
   };
 }
 
@@ -89,7 +89,7 @@ function guardResource(target: ResourceSession, call: Call): ResourceSession {
   };
 }
 
-async function acquire(budget: Budget, account: BudgetAccount, request: { slots: number; maxSlots: number }): Promise<ConcurrencyLease> {
+async function acquire(budget: Budget, account: BudgetAccount, request: { holder: string; slots: number; maxSlots: number }): Promise<ConcurrencyLease> {
   const lease = await budget.acquireLease(budgetKey(account), { ...request, ttlMs: LEASE_TTL_MS });
   if (!lease) throw new ProviderError({ provider: account.provider, kind: 'rate-limited', code: 'all-slots-leased', retryAfterMs: 5_000 });
   return {

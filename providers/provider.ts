@@ -56,9 +56,9 @@ export interface WriteOptions {
  * and pace. It throws ProviderError and nothing else, and it never retries, waits, stores, or knows that Temporal exists.
  */
 export interface ResourceSession {
-  listPage(query: ListQuery): Promise<ProviderPage>;
+  readonly listPage: (query: ListQuery) => Promise<ProviderPage>;
   /** What changed since a moment, newest first; absent where the provider has no change feed. */
-  listChanges?(query: ListQuery): Promise<ProviderPage>;
+  readonly listChanges?: (query: ListQuery) => Promise<ProviderPage>;
   create(mapped: MappedRecord, options: WriteOptions): Promise<ProviderRecord>;
   update(externalId: string, mapped: MappedRecord, options: WriteOptions): Promise<ProviderRecord>;
   /** Null when the provider has no such record, or has deleted it. */

@@ -34,8 +34,8 @@ export interface Providers {
   find(provider: ProviderId): ProviderAdapter | null;
   /** A session whose every call goes through the pipeline. Throws ProviderError. */
   open(provider: ProviderId, options: OpenOptions): ProviderSession;
-  /** Leases between 1 and `slots` requests at once. Throws ProviderError `rate-limited` while all are taken. */
-  lease(account: BudgetAccount, slots: number): Promise<ConcurrencyLease>;
+  /** Leases between 1 and `slots` requests at once, in place of what the holder has. Throws ProviderError `rate-limited` while all are taken. */
+  lease(account: BudgetAccount, request: { readonly holder: string; readonly slots: number }): Promise<ConcurrencyLease>;
   /** Requests a second that the account's budget allows when nothing throttles it. */
   ratePerSecond(account: Pick<BudgetAccount, 'provider' | 'environment'>): number;
 }

@@ -18,7 +18,7 @@ export function exitOf(child: ChildProcess): Promise<string> {
 }
 
 /** The end of a log file, for the message about a child that did not start. */
-export function lastLines(logFile: string, count = 5): string {
+export function lastLines(logFile: string, count = 20): string {
   if (!existsSync(logFile)) return '';
   const lines = readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-count).map((line) => `\n  ${line}`).join('');
   return `The end of ${logFile}:${lines}`;

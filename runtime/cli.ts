@@ -1,12 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { homeOf } from './home.ts';
+import { homeOf, readEnvFile } from './home.ts';
 import { isAlive } from './processes.ts';
 import { readSecrets } from './secrets.ts';
 import { ROLES, signToken } from './tokens.ts';
 import { messageOf } from './start-error.ts';
 import { runningInstance } from './instance.ts';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Env, Home } from './home.ts';
 import type { TokenRequest } from './tokens.ts';
 
@@ -57,18 +57,25 @@ async function printToken(args: string[], env: Env): Promise<number> {
 
 function readTokenRequest(args: string[], env: Env): TokenRequest {
   const { role, venue, subject, ttl } = parseTokenArguments(args);
-  if (!ROLES.some((known) => known === role)) throw new UsageError(`--role must be ${ROLES.join(', ')}`);
+  const known = ROLES.find((name) => name === role);
+  if (known === undefined) throw new UsageError(`--role must be ${ROLES.join(', ')}`);
   const bad = venue.find((id) => !z.uuid().safeParse(id).success);
   if (bad !== undefined) throw new UsageError(`--venue must be the id of a venue, a UUID; "${bad}" is none`);
-  if (venue.length === 0 && role !== 'admin') throw new UsageError(`--venue <id> is needed: only an admin reaches all venues`);
-  const ttlSeconds = /^\d{1,9}$/.test(ttl) ? Number(ttl) : 0;
-  if (ttlSeconds < 1 || ttlSeconds > MAX_TTL_S) throw new UsageError(`--ttl must be a whole number of seconds from 1 to ${MAX_TTL_S}`);
+  if (venue.length === 0 && known !== 'admin') throw new UsageError('--venue <id> is needed: only an admin reaches all venues');
   return {
-    role: role as TokenRequest['role'], subject, ttlSeconds,
+    role: known,
+    subject,
+    ttlSeconds: toSeconds(ttl),
     venues: venue.length === 0 ? '*' : venue,
     issuer: env['JWT_ISSUER'] || undefined,
     audience: env['JWT_AUDIENCE'] || undefined,
   };
+}
+
+function toSeconds(ttl: string): number {
+  const seconds = /^\d{1,9}$/.test(ttl) ? Number(ttl) : 0;
+  if (seconds < 1 || seconds > MAX_TTL_S) throw new UsageError(`--ttl must be a whole number of seconds from 1 to ${MAX_TTL_S}`);
+  return seconds;
 }
 
 function parseTokenArguments(args: string[]): { role: string; venue: string[]; subject: string; ttl: string } {
@@ -122,4 +129,5 @@ function withoutArguments<Result>(args: readonly string[], run: () => Result): R
   return run();
 }
 
+readEnvFile();
 process.exitCode = await main(process.argv.slice(2), process.env);

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -40,4 +41,10 @@ export function homeOf(env: Env): Home {
 /** Per user, not per copy: a fresh clone and `--fresh` find what was downloaded before. */
 export function cacheFolderOf(env: Env): string {
   return path.join(env['XDG_CACHE_HOME'] || path.join(os.homedir(), '.cache'), 'interlock');
+}
+
+/** Adds what the repository's `.env` sets to the environment of this process; what is set already, also to nothing, stays. */
+export function readEnvFile(): void {
+  const file = path.join(REPOSITORY, '.env');
+  if (existsSync(file)) process.loadEnvFile(file);
 }

@@ -9,10 +9,15 @@ export interface KeeperOptions {
   readonly backoff?: { readonly firstMs: number; readonly maxMs: number; readonly forgottenAfterMs: number };
 }
 
+/** Starts a child; gives up, leaving nothing behind, when `stop` aborts. */
+export type Start<Child extends RunningChild> = (stop: AbortSignal) => Promise<Child>;
+
 interface Kept {
   readonly name: string;
-  readonly start: () => Promise<RunningChild>;
+  readonly start: Start<RunningChild>;
   child: RunningChild | null;
+  /** What is under way for this child: its start, or the watch over it. */
+  work: Promise<unknown>;
 }
 
 const BACKOFF = { firstMs: 500, maxMs: 30_000, forgottenAfterMs: 60_000 } as const;
@@ -22,7 +27,6 @@ export class Keeper {
   readonly #options: KeeperOptions;
   readonly #kept: Kept[] = [];
   readonly #stopping = new AbortController();
-  readonly #working = new Set<Promise<unknown>>();
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -34,28 +38,30 @@ export class Keeper {
   }
 
   /** Starts a child and keeps it up from then on. The first start is not repeated. @throws what `start` throws. */
-  async keep<Child extends RunningChild>(name: string, start: () => Promise<Child>): Promise<Child> {
-    const kept: Kept = { name, start, child: null };
+  async keep<Child extends RunningChild>(name: string, start: Start<Child>): Promise<Child> {
+    const kept: Kept = { name, start, child: null, work: Promise.resolve() };
+    const first = this.#up(kept);
+    kept.work = first;
     this.#kept.push(kept);
-    const first = await this.#track(this.#up(kept));
-    void this.#track(this.#watch(kept, first));
-    return first as Child;
+    const child = await first;
+    kept.work = this.#watch(kept, child);
+    return child as Child;
   }
 
   /** Ends every child, one after the other in the given order of names. Nothing is started from here on. */
   async stopAll(order: readonly string[]): Promise<void> {
     this.#stopping.abort(new Error('stopping'));
     const byOrder = [...this.#kept].sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
-    for (const { name, child } of byOrder) {
+    for (const { name, child, work } of byOrder) {
       await child?.stop().catch((error: unknown) => { this.#options.log(`${name} could not be stopped: ${messageOf(error)}`); });
+      // A start under way gives up by itself; what the others need stays up until it has.
+      await Promise.allSettled([work]);
     }
-    // Whatever was being started meanwhile ends itself when it notices.
-    await Promise.allSettled(this.#working);
   }
 
   async #up(kept: Kept): Promise<RunningChild> {
     this.#stopping.signal.throwIfAborted();
-    const child = await kept.start();
+    const child = await kept.start(this.#stopping.signal);
     if (this.#stopping.signal.aborted) {
       await child.stop();
       this.#stopping.signal.throwIfAborted();
@@ -86,15 +92,13 @@ export class Keeper {
       this.#options.log(`${kept.name} is up again (process ${child.pid})`);
       return child;
     } catch (error) {
-      if (!this.#stopping.signal.aborted) this.#options.log(`${messageOf(error)}\n${kept.name} will be tried again in ${nextPauseMs / 1_000} s`);
+      if (!this.#stopping.signal.aborted) this.#options.log(`${firstLine(error)}\n${kept.name} will be tried again in ${nextPauseMs / 1_000} s`);
       return null;
     }
   }
+}
 
-  #track<Result>(work: Promise<Result>): Promise<Result> {
-    this.#working.add(work);
-    const forget = (): void => { this.#working.delete(work); };
-    work.then(forget, forget);
-    return work;
-  }
+/** The end of the child's log, which follows, is in its file. */
+function firstLine(error: unknown): string {
+  return messageOf(error).split('\n')[0] ?? '';
 }

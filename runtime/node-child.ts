@@ -20,6 +20,8 @@ export interface NodeChildOptions {
   readonly logFile: string;
   readonly readyWhen: ReadyWhen;
   readonly onSpawn?: (pid: number) => void;
+  /** Gives the start up, and ends the child, when it aborts. */
+  readonly stop?: AbortSignal;
   readonly limitMs?: number;
   /** Between SIGTERM and SIGKILL when it is stopped. */
   readonly graceMs?: number;
@@ -45,9 +47,10 @@ export async function startNodeChild(options: NodeChildOptions): Promise<Running
   const limitMs = options.limitMs ?? 60_000;
   const ended = new AbortController();
   void exited.then((how) => { ended.abort(new Error(`it ended with ${how}`)); });
-  const ready = 'url' in options.readyWhen ? answersOk(options.readyWhen.url, ended.signal) : lineSeen(child, options);
+  const givenUp = options.stop === undefined ? ended.signal : AbortSignal.any([ended.signal, options.stop]);
+  const ready = 'url' in options.readyWhen ? answersOk(options.readyWhen.url, givenUp) : lineSeen(child, options);
   try {
-    await Promise.race([ready, whenAborted(ended.signal), refuseAfter(limitMs, ended.signal)]);
+    await Promise.race([ready, whenAborted(givenUp), refuseAfter(limitMs, givenUp)]);
   } catch (error) {
     await stop();
     throw new StartError(`${options.name} did not start: ${messageOf(error)}. ${lastLines(options.logFile)}`, { cause: error });
@@ -95,6 +98,7 @@ function lineSeen(child: ChildProcess, { readyWhen, logFile }: NodeChildOptions)
 
 function whenAborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason as Error);
     signal.addEventListener('abort', () => { reject(signal.reason as Error); }, { once: true });
   });
 }

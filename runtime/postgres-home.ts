@@ -1,6 +1,6 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chown, cp, lstat, mkdir, readdir, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, cp, lstat, mkdir, readdir, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { arch, platform, userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -88,7 +88,6 @@ async function linkToSharedFolder(asked: string): Promise<string> {
   const folder = join(SHARED_FOLDER, `data-${createHash('sha256').update(asked).digest('hex').slice(0, 16)}`);
   // The link was removed to begin anew: what it pointed to goes with it.
   await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true });
   await symlink(folder, asked);
   return folder;
 }
@@ -99,6 +98,7 @@ async function copyBinaries(postgres: string): Promise<{ readonly initdb: string
   const target = join(SHARED_FOLDER, `postgres-${createHash('sha256').update(`${native} ${size} ${mtimeMs}`).digest('hex').slice(0, 16)}`);
   if (!(await stat(target).catch(() => null))) {
     const copy = `${target}.${process.pid}`;
+    await makeSharedFolder();
     await cp(native, copy, { recursive: true, verbatimSymlinks: true });
     // A second process may have been quicker; its copy is as good.
     await rename(copy, target).catch(() => rm(copy, { recursive: true, force: true }));
@@ -106,8 +106,15 @@ async function copyBinaries(postgres: string): Promise<{ readonly initdb: string
   return { initdb: join(target, 'bin', 'initdb'), postgres: join(target, 'bin', 'postgres') };
 }
 
+/** Whatever the umask says, `postgres` must be able to enter it. */
+async function makeSharedFolder(): Promise<void> {
+  await mkdir(SHARED_FOLDER, { recursive: true });
+  await chmod(SHARED_FOLDER, 0o755);
+}
+
 async function takeFolder(folder: string, identity: ServerIdentity): Promise<void> {
   try {
+    if (dirname(folder) === SHARED_FOLDER) await makeSharedFolder();
     await mkdir(folder, { recursive: true, mode: 0o700 });
     if ('uid' in identity) await chown(folder, identity.uid, identity.gid);
     await readdir(folder);

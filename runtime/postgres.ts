@@ -23,7 +23,10 @@ export interface EmbeddedPostgresOptions {
   readonly disposable?: boolean | undefined;
   /** Stops a server that an earlier, killed run has left on this data folder, instead of refusing to start. */
   readonly replaceLeftover?: boolean | undefined;
-  /** Receives the server's own messages, a line at a time; they carry no row, parameter or statement. */
+  /**
+   * Receives the server's own messages, a line at a time; they carry no row, parameter or statement.
+   * They come through a pipe: while this process's event loop stands still for long, the server waits for it.
+   */
   readonly log: (line: string) => void;
 }
 
@@ -39,7 +42,7 @@ export interface EmbeddedPostgres {
 }
 
 const RETRY_MS = 250;
-const MAX_RETRIES = 60;
+const MAX_RETRIES = 120;
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 10_000;
 
@@ -131,6 +134,7 @@ function settings({ maxConnections = 200, disposable = false }: EmbeddedPostgres
     // Statements and constraint details would carry customers' data into the log.
     'log_min_error_statement=panic',
     'log_error_verbosity=terse',
+    'log_checkpoints=off',
     ...(disposable ? ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off', 'wal_level=minimal', 'max_wal_senders=0'] : []),
   ];
   return values.flatMap((value) => ['-c', value]);

@@ -8,6 +8,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+const startedAtMs = Date.now();
 const INSTALL_LIMIT_MS = 15 * 60_000;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 const NO_NETWORK = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|ETIMEDOUT|ERR_SOCKET_TIMEOUT)\b/;
@@ -74,7 +75,7 @@ function npmCi() {
     });
     let output = '';
     for (const stream of [npm.stdout, npm.stderr]) stream.on('data', (chunk) => { output += chunk; });
-    npm.on('error', (error) => { resolve({ code: 1, output: `npm error ${error.message}` }); });
+    npm.on('error', (error) => { fail(error.code === 'ENOENT' ? 'npm is not on PATH: install Node 20.3 or later together with npm.' : `npm cannot be run: ${error.message}`); });
     npm.on('close', (code, signal) => {
       resolve({ code: code ?? 1, output: signal === null ? output : `${output}\nnpm error stopped by ${signal} after ${INSTALL_LIMIT_MS / 60_000} minutes at most` });
     });
@@ -100,7 +101,8 @@ async function install() {
 }
 
 function handOver([entry, ...args]) {
-  const child = spawn(node, [path.resolve(root, entry), ...args], { cwd: root, stdio: 'inherit' });
+  const env = { ...process.env, INTERLOCK_SETUP_STARTED_MS: String(startedAtMs) };
+  const child = spawn(node, [path.resolve(root, entry), ...args], { cwd: root, env, stdio: 'inherit' });
   for (const signal of SIGNALS) {
     process.on(signal, () => {
       // A terminal sends Ctrl-C to the whole group: forwarded, it would count twice.

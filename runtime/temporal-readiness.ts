@@ -16,12 +16,12 @@ export async function waitForTemporal(options: { address: string; namespace: str
   const deadline = performance.now() + limitMs;
   const connection = Connection.lazy({ address });
   try {
-    await until(() => connection.workflowService.describeNamespace({ namespace }), { deadline, stop });
+    await until(() => answerOf(connection, () => connection.workflowService.describeNamespace({ namespace })), { deadline, stop });
     const missing = await registerMissing(connection, namespace);
     if (missing.length > 0) {
       // Registered is not yet usable: the server refreshes its view of a namespace every few seconds.
       const query = missing.map((name) => `${name} IS NULL`).join(' AND ');
-      await until(() => connection.workflowService.countWorkflowExecutions({ namespace, query }), { deadline, stop });
+      await until(() => answerOf(connection, () => connection.workflowService.countWorkflowExecutions({ namespace, query })), { deadline, stop });
     }
   } finally {
     await connection.close();
@@ -35,6 +35,11 @@ async function registerMissing(connection: Connection, namespace: string): Promi
   const searchAttributes = Object.fromEntries(missing.map(([name, type]) => [name, INDEXED_VALUE_TYPE[type]]));
   await connection.operatorService.addSearchAttributes({ namespace, searchAttributes });
   return missing.map(([name]) => name);
+}
+
+/** Without a deadline the client repeats a call for longer than anyone here wants to wait. */
+function answerOf<Answer>(connection: Connection, call: () => Promise<Answer>): Promise<Answer> {
+  return connection.withDeadline(Date.now() + 3_000, call);
 }
 
 async function until(attempt: () => Promise<unknown>, bound: { deadline: number; stop: AbortSignal | undefined }): Promise<void> {

@@ -24,6 +24,9 @@ export interface TemporalOptions {
   /** Takes the server's own output. */
   readonly logFile: string;
   readonly limitMs?: number;
+  readonly onSpawn?: (pid: number) => void;
+  /** Gives the start up, and ends the server, when it aborts. */
+  readonly stop?: AbortSignal;
 }
 
 export interface RunningTemporal extends RunningChild {
@@ -41,11 +44,16 @@ const LOOPBACK = '127.0.0.1';
 export async function startTemporal(options: TemporalOptions): Promise<RunningTemporal> {
   for (const file of [options.dataFile, options.logFile]) if (file !== null) mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
   const output = openSync(options.logFile, 'a', 0o600);
-  const server = spawn(options.binary, serverArguments(options), { stdio: ['ignore', output, output] });
+  const server = spawn(options.binary, serverArguments(options), {
+    stdio: ['ignore', output, output],
+    // A group of its own: Ctrl-C reaches the supervisor only, which stops its children in order.
+    detached: true,
+  });
   closeSync(output);
   const exited = exitOf(server);
   const mark = server.pid === undefined ? null : markOf(server.pid);
   if (mark === null) throw new StartError(`Temporal could not be started: ${await exited}.`);
+  options.onSpawn?.(mark.pid);
   const stop = async (): Promise<void> => { await stopProcess(mark, 10_000); };
   try {
     await waitUntilReady(options, exited);
@@ -74,10 +82,11 @@ async function waitUntilReady(options: TemporalOptions, exited: Promise<string>)
   const deadline = performance.now() + limitMs;
   const ended = new AbortController();
   void exited.then((how) => { ended.abort(new Error(`it ended with ${how}`)); });
+  const stop = options.stop === undefined ? ended.signal : AbortSignal.any([ended.signal, options.stop]);
   while (!(await answers(options.port))) {
-    ended.signal.throwIfAborted();
+    stop.throwIfAborted();
     if (performance.now() > deadline) throw new Error(`port ${options.port} does not answer after ${limitMs / 1_000} s`);
     await sleep(50);
   }
-  await waitForTemporal({ address: `${LOOPBACK}:${options.port}`, namespace: options.namespace, limitMs: deadline - performance.now(), stop: ended.signal });
+  await waitForTemporal({ address: `${LOOPBACK}:${options.port}`, namespace: options.namespace, limitMs: deadline - performance.now(), stop });
 }

@@ -24,6 +24,6 @@ export async function connectTemporal(config: TemporalConfig, log: Logger, stopp
 }
 
 async function readTls({ caFile, certFile, keyFile }: NonNullable<TemporalConfig['tls']>) {
-  const [serverRootCACertificate, crt, key] = await Promise.all([caFile, certFile, keyFile].map((file) => (file === undefined ? undefined : readFile(file))));
+  const [serverRootCACertificate, crt, key] = await Promise.all([caFile, certFile, keyFile].map(async (file) => (file === undefined ? undefined : readFile(file))));
   return { ...(serverRootCACertificate && { serverRootCACertificate }), ...(crt && key && { clientCertPair: { crt, key } }) };
 }

@@ -2,9 +2,15 @@
 -- or may be making it at this moment.
 do $$
 begin
-  create role interlock_app nologin nosuperuser nocreatedb nocreaterole nobypassrls;
-exception when duplicate_object or unique_violation then
-  null;
+  if not exists (select from pg_roles where rolname = 'interlock_app') then
+    create role interlock_app nologin nosuperuser nocreatedb nocreaterole nobypassrls;
+  end if;
+exception
+  when duplicate_object or unique_violation then
+    null;
+  when insufficient_privilege then
+    raise exception 'the login % may not create the role interlock_app', current_user
+      using hint = 'An administrator can: create role interlock_app; grant interlock_app to ' || quote_ident(current_user);
 end
 $$;
 
@@ -21,7 +27,6 @@ exception
     end if;
 end
 $$;
-
 
 create table audit_log (
   id uuid primary key,
@@ -151,6 +156,7 @@ create table provider_budgets (
 create table provider_leases (
   id uuid primary key,
   key text not null,
+  holder text not null,
   slots integer not null,
   expires_at timestamp(3) with time zone not null
 );

@@ -7,6 +7,8 @@ export const providerLeases = pgTable(
   {
     id: uuid('id').primaryKey(),
     key: text('key').notNull(),
+    /** Who asked, such as a sync run: a newer lease of the same holder replaces the older one, which a killed worker left behind. */
+    holder: text('holder').notNull(),
     slots: integer('slots').notNull(),
     expiresAt: instant('expires_at').notNull(),
   },

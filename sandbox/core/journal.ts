@@ -2,7 +2,7 @@ import { appendFileSync, closeSync, createReadStream, existsSync, fsyncSync, mkd
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 
-const COMPACT_OVER_BYTES = 128 * 1024 * 1024;
+const COMPACT_ABOVE_BYTES = 128 * 1024 * 1024;
 const WRITE_CHUNK_CHARS = 1024 * 1024;
 
 export interface JournalSource<Entry> {
@@ -10,6 +10,8 @@ export interface JournalSource<Entry> {
   apply(entry: Entry): void;
   /** The entries that rebuild the present state from nothing. */
   snapshot(): Iterable<Entry>;
+  /** The size from which the file is rewritten, once it is also twice what it holds. 128 MiB unless given. */
+  readonly compactAboveBytes?: number;
 }
 
 /**
@@ -21,7 +23,7 @@ export class Journal<Entry> {
   readonly #source: JournalSource<Entry>;
   #fd = -1;
   #bytes = 0;
-  #compactAtBytes = COMPACT_OVER_BYTES;
+  #compactAtBytes = 0;
 
   /** Use `open`. */
   constructor(file: string, source: JournalSource<Entry>) {
@@ -87,7 +89,7 @@ export class Journal<Entry> {
     this.close();
     this.#fd = openSync(this.#file, 'a', 0o600);
     this.#bytes = bytes;
-    this.#compactAtBytes = Math.max(COMPACT_OVER_BYTES, bytes * 2);
+    this.#compactAtBytes = Math.max(this.#source.compactAboveBytes ?? COMPACT_ABOVE_BYTES, bytes * 2);
   }
 }
 

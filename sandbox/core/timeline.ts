@@ -74,11 +74,7 @@ export class Timeline<T extends TimelineItem> {
   }
 
   page(query: PageQuery<T>): Page<T> {
-    let from = this.#position({ id: '', created: query.created.min, order: -1 });
-    let to = this.#position({ id: '', created: query.created.max, order: Number.MAX_SAFE_INTEGER });
-    if (query.startingAfter) to = Math.min(to, this.#position(query.startingAfter));
-    if (query.endingBefore) from = Math.max(from, this.#position(query.endingBefore) + 1);
-
+    const [from, to] = this.#bounds(query);
     const upwards = query.endingBefore !== undefined;
     const found: T[] = [];
     for (let step = 0; step < to - from && found.length <= query.limit; step++) {
@@ -98,6 +94,16 @@ export class Timeline<T extends TimelineItem> {
 
   *oldestFirst(): Generator<T> {
     yield* this.#oldestFirst;
+  }
+
+  /** The positions a page may come from; the second is excluded. */
+  #bounds({ created, startingAfter, endingBefore }: PageQuery<T>): [from: number, to: number] {
+    const from = this.#position({ id: '', created: created.min, order: -1 });
+    const to = this.#position({ id: '', created: created.max, order: Number.MAX_SAFE_INTEGER });
+    return [
+      endingBefore ? Math.max(from, this.#position(endingBefore) + 1) : from,
+      startingAfter ? Math.min(to, this.#position(startingAfter)) : to,
+    ];
   }
 
   /** Where an item stands, or where it would. */

@@ -1,5 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { z } from 'zod';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { z } from 'zod';
 import { readBody } from '../core/http.ts';
 
 const BODY_LIMIT_BYTES = 256 * 1024 * 1024;
@@ -37,6 +39,8 @@ export type ControlRoutes = Readonly<Record<string, ControlHandler>>;
 export function createControlApi(routes: ControlRoutes, onError: (error: unknown) => void): RequestListener {
   return (req, res) => {
     serve(routes, req, res).catch((error: unknown) => {
+      // A caller that hangs up halfway has nobody left to tell.
+      if (res.destroyed) return;
       if (!(error instanceof ControlError)) onError(error);
       refuse(res, error);
     });
@@ -60,10 +64,7 @@ async function serve(routes: ControlRoutes, req: IncomingMessage, res: ServerRes
   const result = await handler({ query: Object.fromEntries(url.searchParams), body: parseJson(text), rest });
   if ('chunks' in result) {
     res.writeHead(200, { 'content-type': 'application/json' });
-    for (const chunk of result.chunks) {
-      if (!res.write(chunk)) await drained(res);
-    }
-    res.end();
+    await pipeline(Readable.from(result.chunks), res);
     return;
   }
   res.writeHead(result.status ?? 200, { 'content-type': 'application/json' });
@@ -88,13 +89,6 @@ function parseJson(text: string): unknown {
   } catch {
     throw new ControlError(400, 'invalid-json', { message: 'The body is not JSON.' });
   }
-}
-
-function drained(res: ServerResponse): Promise<unknown> {
-  return new Promise((resolve) => {
-    res.once('drain', resolve);
-    res.once('close', resolve);
-  });
 }
 
 function refuse(res: ServerResponse, error: unknown): void {

@@ -1,7 +1,7 @@
 import { EMPTY_ADDRESS, EMPTY_FIELDS } from './customer.ts';
 import type { Address, CustomerFields, InvoiceSettings, Shipping } from './customer.ts';
 import { invalidRequest } from './failure.ts';
-import { absent, boolean, clearable, email, emptyString, expand, hash, integer, list, missing, notSimulated, oneOf, text } from './params.ts';
+import { absent, boolean, charactersIn, clearable, email, emptyString, expand, hash, integer, list, missing, notSimulated, oneOf, text } from './params.ts';
 import type { Read, Reader } from './params.ts';
 import { pagingSpec } from './paging.ts';
 
@@ -41,11 +41,11 @@ const metadata: Reader<Map<string, string | null>> = (value, param) => {
     [...value].map(([key, inner]) => {
       const name = `${param}[${key}]`;
       if (typeof inner !== 'string') throw invalidRequest(`Metadata values must be strings: ${name} is not.`, { param: name });
-      if ([...key].length > MAX_METADATA_KEY_CHARS) {
+      if (charactersIn(key) > MAX_METADATA_KEY_CHARS) {
         throw invalidRequest(`Metadata keys can have up to ${MAX_METADATA_KEY_CHARS} characters: ${name} is longer.`, { param: name });
       }
-      if ([...inner].length > MAX_METADATA_VALUE_CHARS) {
-        const length = [...inner].length;
+      const length = charactersIn(inner);
+      if (length > MAX_METADATA_VALUE_CHARS) {
         throw invalidRequest(`Metadata values can have up to ${MAX_METADATA_VALUE_CHARS} characters, but this one has ${length}.`, { param: name });
       }
       return [key, inner === '' ? null : inner];
@@ -69,12 +69,11 @@ const expandCustomer = expand('default_source', 'discount', 'invoice_settings.de
 const expandCustomers = expand('data.default_source', 'data.discount', 'data.invoice_settings.default_payment_method', 'data.test_clock');
 
 /** https://docs.stripe.com/api/customers/update and its lengths as of 2026-11. */
-export const updateSpec = {
+const sharedSpec = {
   address: clearable(address),
   balance: integer(),
   business_name: clearable(text(150)),
   cash_balance: notSimulated,
-  default_source: absent('source'),
   description: clearable(text(350)),
   email: clearable(email(512)),
   expand: expandCustomer,
@@ -93,17 +92,20 @@ export const updateSpec = {
   validate: boolean,
 };
 
-const { default_source: _updateOnly, ...shared } = updateSpec;
-export const createSpec = { ...shared, payment_method: absent('PaymentMethod'), tax_id_data: notSimulated, test_clock: absent('test clock') };
+export const updateSpec = { ...sharedSpec, default_source: absent('source') };
+export const createSpec = { ...sharedSpec, payment_method: absent('PaymentMethod'), tax_id_data: notSimulated, test_clock: absent('test clock') };
 export const retrieveSpec = { expand: expandCustomer };
 export const listSpec = { ...pagingSpec, email: text(512), expand: expandCustomers, test_clock: absent('test clock') };
 
+/** What a request sets as it is sent. */
+const PLAIN_FIELDS = ['address', 'balance', 'business_name', 'description', 'email', 'individual_name', 'invoice_prefix', 'name', 'next_invoice_sequence', 'phone', 'shipping'] as const;
+
 /** The fields after a create (`before` absent) or a sparse update. Throws a `Failure` when the merged metadata has too many keys. */
-export function mergeFields(params: Read<typeof updateSpec>, before: CustomerFields = EMPTY_FIELDS): CustomerFields {
-  const { cash_balance: _1, default_source: _2, expand: _3, source: _4, tax: _5, validate: _6, ...plain } = params;
+export function mergeFields(params: Read<typeof sharedSpec>, before: CustomerFields = EMPTY_FIELDS): CustomerFields {
+  const sent = PLAIN_FIELDS.filter((field) => params[field] !== undefined).map((field) => [field, params[field]]);
   return {
     ...before,
-    ...plain,
+    ...(Object.fromEntries(sent) as Partial<CustomerFields>),
     metadata: params.metadata === undefined ? before.metadata : mergeMetadata(before.metadata, params.metadata),
     invoice_settings: params.invoice_settings === undefined ? before.invoice_settings : mergeInvoiceSettings(before.invoice_settings, params.invoice_settings),
     preferred_locales: params.preferred_locales === undefined ? before.preferred_locales : (params.preferred_locales ?? []),

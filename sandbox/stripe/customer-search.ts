@@ -6,7 +6,7 @@ type Matches = (fields: CustomerFields, created: number) => boolean;
 const TEXT_FIELDS = ['email', 'name', 'phone'] as const;
 
 // One clause: an optional minus, a field, an operator, and a quoted string, a number or null.
-const CLAUSE = /^\s*(-?)(created|email|name|phone|metadata\[(?:"([^"]+)"|'([^']+)')\])\s*(:|~|>=|<=|>|<)\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|(\d+|null))\s*/;
+const CLAUSE = /^\s*(-?)(created|email|name|phone|metadata\[(?:"[^"]+"|'[^']+')\])\s*(:|~|>=|<=|>|<)\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\d+|null)\s*/;
 const JOIN = /^(AND|OR)\b/i;
 
 /**
@@ -33,15 +33,14 @@ export function parseSearch(query: string): Matches {
   return (fields, created) => (any ? clauses.some((matches) => matches(fields, created)) : clauses.every((matches) => matches(fields, created)));
 }
 
-function matcherOf(clause: RegExpExecArray, query: string): Matches {
-  const [, minus, field = '', doubleKey, singleKey, operator = '', doubleQuoted, singleQuoted, bare] = clause;
-  const quoted = doubleQuoted ?? singleQuoted;
-  const value = quoted === undefined ? (bare ?? '') : quoted.replaceAll(/\\(.)/g, '$1');
-  const matches =
-    field === 'created'
-      ? createdMatcher(operator, quoted === undefined ? value : '', query)
-      : textMatcher(textOf(field, doubleKey ?? singleKey), { operator, value: bare === 'null' ? null : value, query });
+function matcherOf([, minus, field = '', operator = '', literal = '']: RegExpExecArray, query: string): Matches {
+  const value = literal === 'null' ? null : unquoted(literal);
+  const matches = field === 'created' ? createdMatcher(operator, literal, query) : textMatcher(textOf(field), { operator, value, query });
   return minus === '-' ? (fields, created) => !matches(fields, created) : matches;
+}
+
+function unquoted(literal: string): string {
+  return /^["']/.test(literal) ? literal.slice(1, -1).replaceAll(/\\(.)/g, '$1') : literal;
 }
 
 function createdMatcher(operator: string, value: string, query: string): Matches {
@@ -59,12 +58,11 @@ function createdMatcher(operator: string, value: string, query: string): Matches
 
 type TextOf = (fields: CustomerFields) => string | null;
 
-function textOf(field: string, metadataKey: string | undefined): TextOf {
-  if (metadataKey !== undefined) {
-    return ({ metadata }) => (Object.hasOwn(metadata, metadataKey) ? (metadata[metadataKey] ?? null) : null);
-  }
-  const name = TEXT_FIELDS.find((known) => known === field) ?? 'email';
-  return (fields) => fields[name];
+function textOf(field: string): TextOf {
+  const name = TEXT_FIELDS.find((known) => known === field);
+  if (name !== undefined) return (fields) => fields[name];
+  const key = unquoted(field.slice('metadata['.length, -1));
+  return ({ metadata }) => (Object.hasOwn(metadata, key) ? (metadata[key] ?? null) : null);
 }
 
 function textMatcher(read: TextOf, test: { readonly operator: string; readonly value: string | null; readonly query: string }): Matches {

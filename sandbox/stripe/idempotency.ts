@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { Failure, IN_USE_MESSAGE, invalidRequest } from './failure.ts';
-import type { AccountState } from './account-state.ts';
 import { canonicalForm } from './form.ts';
 import type { Form } from './form.ts';
 
@@ -18,6 +17,13 @@ export interface KeyRecord {
   readonly body: string;
 }
 
+/** The keys of one account: each has its own. */
+export interface KeyHolder {
+  readonly keys: ReadonlyMap<string, KeyRecord>;
+  /** Of requests that are running. */
+  readonly keysInUse: Set<string>;
+}
+
 export interface KeyedRequest {
   readonly key: string;
   readonly path: string;
@@ -32,7 +38,7 @@ export function hashOfParams(form: Form): string {
  * The answer to repeat, or null for a key seen for the first time, which is then in use until `release`.
  * Throws a `Failure`: 409 `idempotency_key_in_use` while the first request runs, 400 `idempotency_error` for other parameters or another path.
  */
-export function claim(account: AccountState, request: KeyedRequest, nowMs: number): KeyRecord | null {
+export function claim(account: KeyHolder, request: KeyedRequest, nowMs: number): KeyRecord | null {
   if (request.key.length > MAX_KEY_CHARS) throw invalidRequest(`Idempotency keys can have up to ${MAX_KEY_CHARS} characters.`);
   if (account.keysInUse.has(request.key)) {
     throw new Failure(409, { type: 'idempotency_error', code: 'idempotency_key_in_use', message: IN_USE_MESSAGE });
@@ -52,7 +58,7 @@ export function claim(account: AccountState, request: KeyedRequest, nowMs: numbe
   return record;
 }
 
-export function release(account: AccountState, request: KeyedRequest): void {
+export function release(account: KeyHolder, request: KeyedRequest): void {
   account.keysInUse.delete(request.key);
 }
 

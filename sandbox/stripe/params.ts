@@ -19,11 +19,16 @@ export function readForm<S extends Spec>(form: Form, spec: S, within = ''): Read
   return Object.fromEntries(entries) as Read<S>;
 }
 
+/** Characters as a reader counts them: one outside the basic plane is one. */
+export function charactersIn(string: string): number {
+  return Array.from(string).length;
+}
+
 /** A string of at most `max` characters. Empty is passed on: on most of Stripe's parameters it clears the field. */
 export function text(max: number): Reader<string> {
   return (value, param) => {
     if (typeof value !== 'string') throw invalidRequest('Invalid string', { param });
-    if ([...value].length > max) {
+    if (charactersIn(value) > max) {
       const shown = value.length > 60 ? `${value.slice(0, 20)}...${value.slice(-20)}` : value;
       throw invalidRequest(`Invalid string: ${shown}; must be at most ${max} characters`, { param });
     }
@@ -57,7 +62,7 @@ export function email(max: number): Reader<string> {
   };
 }
 
-export function integer(limits: { readonly min?: number; readonly max?: number } = {}): Reader<number> {
+export function integer({ min = -Infinity, max = Infinity }: { readonly min?: number; readonly max?: number } = {}): Reader<number> {
   return (value, param) => {
     if (value === '') throw emptyString(param, 'parameter_invalid_empty');
     if (typeof value !== 'string' || !/^[+-]?\d{1,15}$/.test(value)) {
@@ -65,11 +70,9 @@ export function integer(limits: { readonly min?: number; readonly max?: number }
       throw invalidRequest(`Invalid integer: ${shown}`, { code: 'parameter_invalid_integer', param });
     }
     const number = Number(value);
-    const outside =
-      (number < (limits.min ?? -Infinity) && `greater than or equal to ${limits.min}`) ||
-      (number > (limits.max ?? Infinity) && `less than or equal to ${limits.max}`);
-    if (outside) throw invalidRequest(`This value must be ${outside} (it currently is '${value}').`, { code: 'parameter_invalid_integer', param });
-    return number;
+    if (number >= min && number <= max) return number;
+    const bound = number < min ? `greater than or equal to ${min}` : `less than or equal to ${max}`;
+    throw invalidRequest(`This value must be ${bound} (it currently is '${value}').`, { code: 'parameter_invalid_integer', param });
   };
 }
 

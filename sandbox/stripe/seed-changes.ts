@@ -29,8 +29,9 @@ export function seedChanges(account: AccountState, seed: SeedBody, nowSeconds: n
     fields: fieldsOf(record),
   }));
   const ids = customers.map((customer) => customer.id);
-  const taken = ids.find((each, index) => account.customers.get(each) ?? account.deletedCustomers.has(each) ?? ids.indexOf(each) !== index);
-  if (taken !== undefined || new Set(ids).size < ids.length) throw new ControlError(409, 'id-taken', { message: `The id ${taken ?? 'of two records'} is taken.` });
+  const taken = ids.find((each) => account.customers.get(each) !== undefined || account.deletedCustomers.has(each));
+  if (taken !== undefined) throw new ControlError(409, 'id-taken', { message: `There is a customer ${taken} already.` });
+  if (new Set(ids).size < ids.length) throw new ControlError(409, 'id-taken', { message: 'Two of the records have the same id.' });
   return { changes: customers.map((customer) => ({ op: 'customer', account: id, customer })), created: ids.length, ids };
 }
 

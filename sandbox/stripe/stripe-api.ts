@@ -83,7 +83,7 @@ class StripeApi {
 
   /** Everything that is decided before the endpoint begins. Throws a `Failure` to refuse. */
   #admit(exchange: Exchange): Work | Answer {
-    const { state, faults, limiter, revokedKeys } = this.#parts;
+    const { state, limiter, revokedKeys } = this.#parts;
     const { method, path, req } = exchange;
     const credential = authenticate(state, req.headers);
     const { account } = credential;
@@ -95,20 +95,25 @@ class StripeApi {
     if (!found) throw unrecognisedUrl(method, path);
     authorise(credential, found.route, req.headers);
     limiter.admit(state.limits, accountId, `${method} ${found.route.path.source}`);
-
-    const fault = faults.strike({ method, path, account: accountId });
-    exchange.fault = fault;
-    if (fault?.kind === 'reset') return { status: 0, body: '', cut: 'before' };
-    if (fault?.kind === 'status' && !fault.stored) return injected(fault, exchange);
-    if (fault?.kind === 'revoke') {
-      revokedKeys.set(accountId, fault.code);
-      throw revoked(req.headers, fault.code);
-    }
+    const struck = this.#strike(exchange, accountId);
+    if (struck) return struck;
 
     const params = paramsOf(exchange);
     const key = method === 'POST' ? exchange.idempotencyKey : null;
     const keyed = key === null ? null : { key, path, paramsHash: hashOfParams(params) };
     return { account, route: found.route, id: decodeId(found.id), params, keyed };
+  }
+
+  /** Lets a fault strike: an answer ends the request here, null lets it go on. Throws a 401 `Failure` when the fault revokes the key. */
+  #strike(exchange: Exchange, accountId: string): Answer | null {
+    const { method, path, req } = exchange;
+    const fault = this.#parts.faults.strike({ method, path, account: accountId });
+    exchange.fault = fault;
+    if (fault?.kind === 'reset') return { status: 0, body: '', cut: 'before' };
+    if (fault?.kind === 'status' && !fault.stored) return injected(fault, exchange);
+    if (fault?.kind !== 'revoke') return null;
+    this.#parts.revokedKeys.set(accountId, fault.code);
+    throw revoked(req.headers, fault.code);
   }
 
   async #run(exchange: Exchange, work: Work): Promise<Answer> {

@@ -8,6 +8,7 @@ import { CLIENT_OPTIONS, SUITE, toEncryptionContext } from '../../vault/message.
 import { createOpener } from '../../vault/opener.ts';
 import { createSealer } from '../../vault/sealer.ts';
 import { Secret } from '../../vault/secret.ts';
+import { SharedFlightMaterials } from '../../vault/shared-flight-materials.ts';
 import { aContext, aLocalKeyring, vaultErrorOf } from './seal-contexts.ts';
 
 const CANARY = 'sk_test_canary_4242';
@@ -141,7 +142,6 @@ describe('the vault', () => {
 
 describe('SharedFlightMaterials', () => {
   it('asks once for callers of one data key at the same moment, and separately for another', async () => {
-    const { SharedFlightMaterials } = await import('../../vault/shared-flight-materials.ts');
     const asked: string[] = [];
     let open = 0;
     let mostAtOnce = 0;

@@ -1,0 +1,16 @@
+import type { RequestHandler } from 'express';
+import type { Log } from './log.ts';
+import { contextOf } from './request-context.ts';
+
+/** One line a request, when it is over. Without its path and query: they may hold what customers are called by. */
+export function logAccess(log: Log): RequestHandler {
+  return (req, res, next) => {
+    const startedAt = performance.now();
+    res.once('close', () => {
+      const { requestId, route, subject } = contextOf(req);
+      const durationMs = Math.round((performance.now() - startedAt) * 10) / 10;
+      log.info({ requestId, method: req.method, route, status: res.statusCode, durationMs, subject, aborted: !res.writableFinished }, 'request');
+    });
+    next();
+  };
+}

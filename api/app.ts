@@ -1,0 +1,151 @@
+import express from 'express';
+import type { Express, RequestHandler } from 'express';
+import helmet from 'helmet';
+import type { JwtConfig } from '../config/config.ts';
+import type { AuditStore } from '../db/audit-store.ts';
+import type { ConnectionStore } from '../db/connection-store.ts';
+import type { CustomerStore } from '../db/customer-store.ts';
+import type { IdempotencyStore } from '../db/idempotency-store.ts';
+import type { SyncRunStore } from '../db/sync-run-store.ts';
+import type { VenueStore } from '../db/venue-store.ts';
+import type { Providers } from '../providers/providers.ts';
+import type { Sealer } from '../vault/vault.ts';
+import { logAccess } from './access-log.ts';
+import { ApiError } from './api-error.ts';
+import { createAuditTrail } from './audit-trail.ts';
+import { createAuthenticator } from './authentication.ts';
+import { docsRouter } from './docs-page.ts';
+import type { Endpoint } from './endpoint.ts';
+import { createRunner } from './endpoint-runner.ts';
+import { createErrorHandler } from './error-handler.ts';
+import type { EventStream } from './event-stream.ts';
+import { createReadiness, live, READINESS_TIMEOUT_MS } from './health.ts';
+import { createIdempotency } from './idempotency.ts';
+import type { Log } from './log.ts';
+import { mount, mountGet } from './mount.ts';
+import { buildOpenApi } from './openapi.ts';
+import { createRateLimits } from './rate-limits.ts';
+import type { RateLimitConfig } from './rate-limits.ts';
+import { requestContext } from './request-context.ts';
+import { connectionRoutes } from './routes/connection-routes.ts';
+import { customerBatchRoute } from './routes/customer-batch-route.ts';
+import { customerRoutes } from './routes/customer-routes.ts';
+import { syncEventsRoute } from './routes/sync-events-route.ts';
+import { syncRoutes } from './routes/sync-routes.ts';
+import { venueRoutes } from './routes/venue-routes.ts';
+import { createSyncFeeds } from './sync-feed.ts';
+import type { SyncGateway } from './sync-gateway.ts';
+import { createVenueGate } from './venue-gate.ts';
+
+export interface AppConfig {
+  /** Without a trailing slash. */
+  readonly publicUrl: string;
+  readonly jwt: JwtConfig;
+  readonly rateLimits: RateLimitConfig;
+  /** Null: no links to runs. */
+  readonly temporalUiUrl: string | null;
+  readonly temporalNamespace: string;
+  /** Credentials are sealed under a key of this machine: every answer says so. */
+  readonly developmentKeyring: boolean;
+}
+
+export interface AppDeps {
+  readonly config: AppConfig;
+  readonly log: Log;
+  readonly clock: () => Date;
+  readonly venues: VenueStore;
+  readonly customers: CustomerStore;
+  readonly connections: ConnectionStore;
+  readonly runs: SyncRunStore;
+  readonly idempotency: IdempotencyStore;
+  readonly audit: AuditStore;
+  readonly providers: Providers;
+  readonly sealer: Sealer;
+  readonly gateway: SyncGateway;
+  /** Throws when the database does not answer. */
+  readonly pingDatabase: () => Promise<unknown>;
+}
+
+export interface App {
+  readonly express: Express;
+  /** What is mounted under /v1. */
+  readonly endpoints: readonly Endpoint[];
+  /** Ends every live stream: their readers resume elsewhere. */
+  endStreams(): void;
+}
+
+/** The whole API over the services it is given. */
+export function createApp(deps: AppDeps): App {
+  const { config, log } = deps;
+  const streams = new Set<EventStream>();
+  const endpoints = endpointsOf(deps, streams);
+  const app = express();
+  app.disable('x-powered-by').disable('etag').enable('strict routing').enable('case sensitive routing');
+  // Queries are read by the operations themselves, which refuse what they do not know.
+  app.set('query parser', false);
+
+  app.use(requestContext, logAccess(log), securityHeaders(), keyringWarning(config.developmentKeyring));
+  mountGet(app, '/health/live', live);
+  mountGet(app, '/health/ready', createReadiness({ postgres: deps.pingDatabase, temporal: () => deps.gateway.ping(READINESS_TIMEOUT_MS) }));
+  mountGet(app, '/openapi.json', openApi(endpoints, config.publicUrl));
+  app.use(docsRouter());
+  mount(app, endpoints, createRunner({ ...commonOf(deps), publicUrl: config.publicUrl }));
+  app.use(() => {
+    throw new ApiError('not-found', 'The API has nothing at this path.');
+  });
+  app.use(createErrorHandler({ log, publicUrl: config.publicUrl }));
+  return {
+    express: app,
+    endpoints,
+    endStreams: () => {
+      for (const stream of streams) stream.end();
+    },
+  };
+}
+
+function endpointsOf(deps: AppDeps, streams: Set<EventStream>): Endpoint[] {
+  const { venues, customers, connections, providers, sealer, runs, gateway, config, log } = deps;
+  const audit = createAuditTrail(deps.audit, log);
+  const ui = { baseUrl: config.temporalUiUrl, namespace: config.temporalNamespace };
+  return [
+    ...venueRoutes({ venues, audit }),
+    // Before the routes of one customer, whose id it would be taken for.
+    customerBatchRoute({ customers, audit }),
+    ...customerRoutes({ customers }),
+    ...connectionRoutes({ connections, providers, sealer, audit }),
+    ...syncRoutes({ connections, providers, runs, gateway, audit, ui }),
+    syncEventsRoute({ runs, ui, streams, feeds: createSyncFeeds(runs, log) }),
+  ];
+}
+
+function commonOf({ config, clock, venues, idempotency }: AppDeps) {
+  return {
+    authenticator: createAuthenticator(config.jwt, clock),
+    limits: createRateLimits(config.rateLimits),
+    gate: createVenueGate(venues, clock),
+    idempotency: createIdempotency(idempotency),
+  };
+}
+
+/** For answers that no browser renders; the reference page has a policy of its own. */
+function securityHeaders(): RequestHandler {
+  return helmet({
+    contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
+    referrerPolicy: { policy: 'no-referrer' },
+  });
+}
+
+function keyringWarning(developmentKeyring: boolean): RequestHandler {
+  return (_req, res, next) => {
+    if (developmentKeyring) res.setHeader('Interlock-Warning', 'development-keyring');
+    next();
+  };
+}
+
+/** Made once: it changes with the code and with nothing else. */
+function openApi(endpoints: readonly Endpoint[], publicUrl: string): RequestHandler {
+  const document = JSON.stringify(buildOpenApi(endpoints, publicUrl));
+  return (_req, res) => {
+    res.set({ 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-cache' }).send(document);
+  };
+}

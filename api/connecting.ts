@@ -1,0 +1,123 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { ConnectionId, VenueId } from '../contracts/ids.ts';
+import type { Environment, ProviderId } from '../contracts/providers.ts';
+import { AccountAlreadyConnectedError } from '../db/connection-store.ts';
+import type { Connection, ConnectionStore } from '../db/connection-store.ts';
+import type { ProviderAccount, ResourceSession } from '../providers/provider.ts';
+import { ProviderError } from '../providers/provider-error.ts';
+import type { Providers } from '../providers/providers.ts';
+import type { Secret } from '../vault/secret.ts';
+import type { Sealer } from '../vault/vault.ts';
+import { VaultError } from '../vault/vault-error.ts';
+import { ApiError } from './api-error.ts';
+
+export interface ConnectingDeps {
+  readonly connections: ConnectionStore;
+  readonly providers: Providers;
+  readonly sealer: Sealer;
+}
+
+export interface EnteredKey {
+  readonly provider: ProviderId;
+  readonly environment: Environment;
+  readonly secretKey: Secret;
+}
+
+const TEST_TIMEOUT_MS = 15_000;
+const PROVIDER_RETRY_AFTER_MS = 5_000;
+const VAULT_RETRY_AFTER_MS = 5_000;
+
+/**
+ * Tests a key at the provider, then seals and stores it. A key for an account that the venue has connected before replaces the old one.
+ * Throws ApiError; nothing is stored when it throws.
+ */
+export async function connectWithKey(
+  deps: ConnectingDeps,
+  venueId: VenueId,
+  entered: EnteredKey,
+): Promise<{ readonly connection: Connection; readonly created: boolean }> {
+  const account = await testKey(deps.providers, entered);
+  const { provider, environment } = entered;
+  const known = await deps.connections.findByAccount(venueId, { provider, environment, externalAccountId: account.externalAccountId });
+  const save = (connectionId: ConnectionId) => sealAndSave(deps, { venueId, connectionId, entered, account });
+  try {
+    return { connection: await save(known ?? (uuidv7() as ConnectionId)), created: known === null };
+  } catch (error) {
+    if (!(error instanceof AccountAlreadyConnectedError)) throw error;
+    // Someone connected the same account at the same moment. What is sealed for our id could not be opened under theirs.
+    return { connection: await save(error.connectionId), created: false };
+  }
+}
+
+/** The live test: asks the provider whose key it is, and whether it may read what a sync reads. Throws what became of it in our words. */
+async function testKey(providers: Providers, { provider, environment, secretKey }: EnteredKey): Promise<ProviderAccount> {
+  const capabilities = providers.find(provider)?.capabilities;
+  const name = capabilities?.displayName ?? provider;
+  if (!capabilities?.connect.includes('api-key')) throw new ApiError('provider-not-supported', `${name} cannot be connected with a secret key.`);
+  const signal = AbortSignal.timeout(TEST_TIMEOUT_MS);
+  try {
+    const session = providers.open(provider, { secretKey, account: null, lane: 'interactive', signal });
+    const account = await session.account();
+    if (account.environment !== environment) {
+      throw new ApiError('environment-mismatch', `This key belongs to ${name}’s ${account.environment} environment, not to ${environment}.`);
+    }
+    for (const { resource } of capabilities.resources) await tryReading(session.resource(resource));
+    return account;
+  } catch (error) {
+    if (error instanceof ProviderError) throw refusal(error, name);
+    if (signal.aborted) throw new ApiError('provider-unavailable', `${name} did not answer in time.`, { retryAfterMs: PROVIDER_RETRY_AFTER_MS });
+    throw error;
+  }
+}
+
+/** Asks for what nobody has: records of 1970. A restricted key is refused all the same. */
+async function tryReading(resource: ResourceSession): Promise<void> {
+  const nothing = { fromEpochS: null, toEpochS: 1, after: null };
+  await resource.listPage(nothing);
+  await resource.listChanges?.(nothing);
+}
+
+/** No cause is handed on for the caller's own mistakes: there is nothing in them for the log. */
+function refusal(error: ProviderError, name: string): ApiError {
+  const { kind, httpStatus, retryAfterMs } = error.details;
+  const wait = { cause: error, retryAfterMs: retryAfterMs ?? PROVIDER_RETRY_AFTER_MS };
+  switch (kind) {
+    case 'needs-reauth':
+      return new ApiError('credentials-refused', `${name} does not accept this key.`);
+    case 'rejected':
+    case 'conflict':
+      if (httpStatus === 403) return new ApiError('credentials-insufficient', `${name} knows this key, but it may not read what a sync needs.`);
+      return new ApiError('credentials-refused', `${name} does not accept this key.`);
+    case 'rate-limited':
+    case 'quota-exhausted':
+      return new ApiError('provider-rate-limited', `${name} asks us to slow down.`, wait);
+    case 'unavailable':
+    case 'unexpected-response':
+      return new ApiError('provider-unavailable', `${name} cannot be reached, or does not answer as it should.`, wait);
+  }
+}
+
+async function sealAndSave(
+  deps: ConnectingDeps,
+  { venueId, connectionId, entered, account }: { venueId: VenueId; connectionId: ConnectionId; entered: EnteredKey; account: ProviderAccount },
+): Promise<Connection> {
+  const { provider, environment, secretKey } = entered;
+  return deps.connections.saveWithApiKey({
+    venueId,
+    connectionId,
+    provider,
+    environment,
+    account: { id: account.externalAccountId, name: account.name },
+    scopes: account.scopes,
+    sealedKey: await seal(deps.sealer, secretKey, { venueId, connectionId }),
+  });
+}
+
+async function seal(sealer: Sealer, key: Secret, ref: { readonly venueId: VenueId; readonly connectionId: ConnectionId }) {
+  try {
+    return await sealer.seal(key, { ...ref, purpose: 'provider-api-key' });
+  } catch (error) {
+    if (!(error instanceof VaultError) || error.kind !== 'key-service-unavailable') throw error;
+    throw new ApiError('vault-unavailable', 'The key service cannot be reached.', { cause: error, retryAfterMs: VAULT_RETRY_AFTER_MS });
+  }
+}

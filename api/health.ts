@@ -1,0 +1,46 @@
+import type { RequestHandler } from 'express';
+import { z } from 'zod';
+
+const state = z.enum(['ok', 'down']);
+export const readinessAnswer = z.object({ status: state, checks: z.object({ postgres: state, temporal: state }) }).meta({ id: 'Readiness' });
+
+export interface HealthDeps {
+  /** Each throws when the service does not answer. */
+  readonly postgres: () => Promise<unknown>;
+  readonly temporal: () => Promise<unknown>;
+}
+
+export const READINESS_TIMEOUT_MS = 2_000;
+
+export const live: RequestHandler = (_req, res) => {
+  res.set('Cache-Control', 'no-store').json({ status: 'ok' });
+};
+
+/** 200 when everything that a request needs answers in time, else 503. Takes no longer than the timeout, whatever hangs. */
+export function createReadiness({ postgres, temporal }: HealthDeps): RequestHandler {
+  const checkPostgres = singleFlight(postgres);
+  const checkTemporal = singleFlight(temporal);
+  return async (_req, res) => {
+    const [postgresState, temporalState] = await Promise.all([checkPostgres(), checkTemporal()]);
+    const status = postgresState === 'ok' && temporalState === 'ok' ? 'ok' : 'down';
+    const body: z.input<typeof readinessAnswer> = { status, checks: { postgres: postgresState, temporal: temporalState } };
+    res.status(status === 'ok' ? 200 : 503).set('Cache-Control', 'no-store').json(body);
+  };
+}
+
+/** One question at a time: a service that hangs must not gather a queue of health checks. */
+function singleFlight(ask: () => Promise<unknown>): () => Promise<'ok' | 'down'> {
+  let inFlight: Promise<'ok' | 'down'> | null = null;
+  return () => {
+    inFlight ??= ask()
+      .then(() => 'ok' as const, () => 'down' as const)
+      .finally(() => { inFlight = null; });
+    return Promise.race([inFlight, downAfter(READINESS_TIMEOUT_MS)]);
+  };
+}
+
+function downAfter(ms: number): Promise<'down'> {
+  return new Promise((resolve) => {
+    setTimeout(() => { resolve('down'); }, ms).unref();
+  });
+}

@@ -1,0 +1,107 @@
+import { readFile } from 'node:fs/promises';
+import { Client, Connection } from '@temporalio/client';
+import { sql } from 'drizzle-orm';
+import { exitOnConfigError } from '../config/config-error.ts';
+import { readApiConfig } from '../config/config.ts';
+import type { TemporalConfig } from '../config/config.ts';
+import { createAuditStore } from '../db/audit-store.ts';
+import { createBudgetStore } from '../db/budget-store.ts';
+import { createConnectionStore } from '../db/connection-store.ts';
+import { createCustomerStore } from '../db/customer-store.ts';
+import { createIdempotencyStore } from '../db/idempotency-store.ts';
+import { checkDatabase } from '../db/startup-check.ts';
+import { createSyncRunStore } from '../db/sync-run-store.ts';
+import { createVenueStore } from '../db/venue-store.ts';
+import { openDatabase } from '../db/venue-scope.ts';
+import { createProviders } from '../providers/registry.ts';
+import { createLogger } from '../telemetry/logger.ts';
+import { createSealer } from '../vault/sealer.ts';
+import { createApp } from './app.ts';
+import { describeError } from './outage.ts';
+import { startServer } from './server.ts';
+import { createSyncGateway } from './sync-gateway.ts';
+
+// The composition root: the one file that sees every room. It wires and starts; it decides nothing.
+const MAX_DATABASE_CONNECTIONS = 20;
+const FORGET_KEYS_EVERY_MS = 3_600_000;
+
+const config = exitOnConfigError(() => readApiConfig(process.env));
+const log = createLogger({ name: 'api', level: config.logLevel });
+// Stripe's notices and hints would stand between the lines of a structured log.
+process.env['STRIPE_SUPPRESS_NOTICES'] = 'true';
+
+const developmentKeyring = config.keyring.kind === 'local';
+if (developmentKeyring) log.warn({}, 'credentials are sealed under a key of this machine (MOCK_KMS=true): for development only');
+
+const db = openDatabase({ url: config.databaseUrl, maxConnections: MAX_DATABASE_CONNECTIONS, applicationName: 'interlock-api' });
+await checkDatabase(db);
+
+const providers = createProviders({ stripe: config.stripe }, createBudgetStore(db));
+// Lazy: the API serves what needs no Temporal while Temporal is still coming; readiness tells.
+const connection = Connection.lazy(await temporalOptions(config.temporal));
+const { namespace } = config.temporal;
+const idempotency = createIdempotencyStore(db);
+
+const app = createApp({
+  config: {
+    publicUrl: config.publicUrl,
+    jwt: config.jwt,
+    rateLimits: config.rateLimits,
+    temporalUiUrl: config.temporalUiUrl,
+    temporalNamespace: namespace,
+    developmentKeyring,
+  },
+  log,
+  clock: () => new Date(),
+  venues: createVenueStore(db),
+  customers: createCustomerStore(db),
+  connections: createConnectionStore(db),
+  runs: createSyncRunStore(db),
+  idempotency,
+  audit: createAuditStore(db),
+  providers,
+  sealer: createSealer(config.keyring),
+  gateway: createSyncGateway({
+    client: new Client({ connection, namespace }),
+    connection,
+    namespace,
+    providerName: (provider) => providers.find(provider)?.capabilities.displayName ?? provider,
+  }),
+  pingDatabase: () => db.execute(sql`select 1`),
+});
+
+const server = await startServer(app, { host: config.host, port: config.port, publicUrl: config.publicUrl });
+log.info({ host: config.host, port: server.port }, 'api is ready');
+
+const forgetKeys = setInterval(() => {
+  idempotency.deleteExpired().catch((error: unknown) => {
+    log.warn({ error: describeError(error) }, 'expired idempotency keys could not be deleted');
+  });
+}, FORGET_KEYS_EVERY_MS);
+
+let stopping = false;
+const stop = (): void => {
+  if (stopping) return;
+  stopping = true;
+  void (async () => {
+    clearInterval(forgetKeys);
+    await server.stop();
+    await connection.close();
+    await db.$client.end({ timeout: 5 });
+    log.info({}, 'api has stopped');
+    process.exit(0);
+  })();
+};
+process.on('SIGTERM', stop).on('SIGINT', stop);
+// Started as a child: without its parent nobody would stop it.
+process.once('disconnect', stop);
+
+async function temporalOptions({ address, apiKey, tls }: TemporalConfig) {
+  const read = async (file: string | undefined) => (file === undefined ? undefined : readFile(file));
+  const [ca, crt, key] = tls ? await Promise.all([read(tls.caFile), read(tls.certFile), read(tls.keyFile)]) : [];
+  return {
+    address,
+    ...(apiKey && { apiKey: apiKey.expose() }),
+    ...(tls && { tls: { ...(ca && { serverRootCACertificate: ca }), ...(crt && key && { clientCertPair: { crt, key } }) } }),
+  };
+}

@@ -1,0 +1,130 @@
+import type { AuditTrail } from '../audit-trail.ts';
+import { readCursor, toPageBody } from '../cursor.ts';
+import { endpoint } from '../endpoint.ts';
+import type { Endpoint } from '../endpoint.ts';
+import { notFound } from '../not-found.ts';
+import { pageOf } from '../schemas/common.ts';
+import { presentSync, presentSyncLog, startSyncBody, syncAnswer, syncListQuery, syncLogAnswer, syncLogQuery } from '../schemas/sync.ts';
+import type { TemporalUi } from '../schemas/sync.ts';
+import { cancelSync, startSync } from '../starting-syncs.ts';
+import type { SyncDeps } from '../starting-syncs.ts';
+
+export interface SyncRouteDeps extends SyncDeps {
+  readonly audit: AuditTrail;
+  readonly ui: TemporalUi;
+}
+
+const COLLECTION = '/v1/venues/{venueId}/syncs';
+const ITEM = '/v1/venues/{venueId}/syncs/{syncId}';
+
+export function syncRoutes(deps: SyncRouteDeps): Endpoint[] {
+  return [startRoute(deps), listRoute(deps), getRoute(deps), logRoute(deps), cancelRoute(deps)];
+}
+
+function startRoute(deps: SyncRouteDeps): Endpoint {
+  return endpoint({
+    name: 'startSync',
+    summary: 'Start a sync, or join the one that is running',
+    tag: 'Syncs',
+    method: 'post',
+    path: COLLECTION,
+    role: 'operator',
+    idempotent: true,
+    body: startSyncBody,
+    answers: {
+      202: { description: 'Started.', schema: syncAnswer },
+      200: { description: 'The same sync is running already: this is its run.', schema: syncAnswer },
+    },
+    problems: [
+      'connection-not-found',
+      'connection-not-active',
+      'resource-not-supported',
+      'direction-not-supported',
+      'dry-run-not-supported',
+      'temporal-unavailable',
+    ],
+    async handle({ ids: { venueId }, body: { dryRun = false, ...body }, caller, requestId }) {
+      const { run, joined } = await startSync(deps, { ...body, venueId, dryRun, requestedBy: caller.subject });
+      const { resource, direction, mode } = run;
+      const action = joined ? 'sync.joined' : 'sync.started';
+      await deps.audit.note({ caller, requestId }, venueId, { action, targetType: 'sync', targetId: run.id, details: { resource, direction, mode } });
+      return { status: joined ? 200 : 202, body: presentSync(run, deps.ui), headers: { Location: `/v1/venues/${venueId}/syncs/${run.id}` } };
+    },
+  });
+}
+
+function listRoute({ runs, ui }: SyncRouteDeps): Endpoint {
+  return endpoint({
+    name: 'listSyncs',
+    summary: 'List sync runs, newest first',
+    tag: 'Syncs',
+    method: 'get',
+    path: COLLECTION,
+    role: 'viewer',
+    query: syncListQuery,
+    answers: { 200: { description: 'A page of runs.', schema: pageOf(syncAnswer) } },
+    problems: ['invalid-cursor'],
+    async handle({ ids: { venueId }, query: { limit, cursor, ...filter }, path }) {
+      const list = { path, filters: filter, order: 'id' } as const;
+      const page = await runs.list(venueId, filter, { limit, after: readCursor(cursor, list) });
+      return { status: 200, body: toPageBody(page, list, (run) => presentSync(run, ui)) };
+    },
+  });
+}
+
+function getRoute({ runs, ui }: SyncRouteDeps): Endpoint {
+  return endpoint({
+    name: 'getSync',
+    summary: 'Read a sync run: phase, progress, counts, outcome',
+    tag: 'Syncs',
+    method: 'get',
+    path: ITEM,
+    role: 'viewer',
+    answers: { 200: { description: 'The run.', schema: syncAnswer } },
+    async handle({ ids: { venueId, syncId } }) {
+      const run = await runs.find(venueId, syncId);
+      if (!run) throw notFound('sync-not-found');
+      return { status: 200, body: presentSync(run, ui) };
+    },
+  });
+}
+
+function logRoute({ runs }: SyncRouteDeps): Endpoint {
+  return endpoint({
+    name: 'listSyncLog',
+    summary: 'What a run did, record by record, oldest first',
+    tag: 'Syncs',
+    method: 'get',
+    path: `${ITEM}/log`,
+    role: 'viewer',
+    query: syncLogQuery,
+    answers: { 200: { description: 'A page of the log.', schema: pageOf(syncLogAnswer) } },
+    problems: ['invalid-cursor'],
+    async handle({ ids: { venueId, syncId }, query: { limit, cursor, ...filter }, path }) {
+      const list = { path, filters: filter, order: 'seq' } as const;
+      const after = readCursor(cursor, list);
+      if (!(await runs.find(venueId, syncId))) throw notFound('sync-not-found');
+      const page = await runs.listLog(venueId, syncId, { filter, page: { limit, after } });
+      return { status: 200, body: toPageBody(page, list, presentSyncLog) };
+    },
+  });
+}
+
+function cancelRoute(deps: SyncRouteDeps): Endpoint {
+  return endpoint({
+    name: 'cancelSync',
+    summary: 'Ask a sync run to stop',
+    description: 'It stops after the page it is at. Asking again is fine.',
+    tag: 'Syncs',
+    method: 'post',
+    path: `${ITEM}/cancel`,
+    role: 'operator',
+    answers: { 202: { description: 'Asked.', schema: syncAnswer } },
+    problems: ['sync-finished', 'temporal-unavailable'],
+    async handle({ ids: { venueId, syncId }, caller, requestId }) {
+      const run = await cancelSync(deps, venueId, syncId);
+      await deps.audit.note({ caller, requestId }, venueId, { action: 'sync.cancelled', targetType: 'sync', targetId: run.id });
+      return { status: 202, body: presentSync(run, deps.ui) };
+    },
+  });
+}

@@ -1,0 +1,105 @@
+import type { VenueStore } from '../../db/venue-store.ts';
+import { ApiError } from '../api-error.ts';
+import type { AuditTrail } from '../audit-trail.ts';
+import { readCursor, toPageBody } from '../cursor.ts';
+import { endpoint } from '../endpoint.ts';
+import type { Endpoint } from '../endpoint.ts';
+import { notFound } from '../not-found.ts';
+import { pageOf, paging } from '../schemas/common.ts';
+import { newVenueBody, presentVenue, venueAnswer, venueChangesBody } from '../schemas/venue.ts';
+import { z } from 'zod';
+
+export interface VenueRouteDeps {
+  readonly venues: VenueStore;
+  readonly audit: AuditTrail;
+}
+
+const listQuery = z.strictObject(paging);
+
+export function venueRoutes(deps: VenueRouteDeps): Endpoint[] {
+  return [createVenue(deps), listVenues(deps), getVenue(deps), changeVenue(deps)];
+}
+
+function createVenue({ venues, audit }: VenueRouteDeps): Endpoint {
+  return endpoint({
+    name: 'createVenue',
+    summary: 'Create a venue',
+    description: 'Needs a token for all venues: one that lists venues could not reach the new one.',
+    tag: 'Venues',
+    method: 'post',
+    path: '/v1/venues',
+    role: 'admin',
+    idempotent: true,
+    body: newVenueBody,
+    answers: { 201: { description: 'Created.', schema: venueAnswer } },
+    problems: ['source-id-taken'],
+    async handle({ body, caller, requestId }) {
+      if (caller.venues !== '*') throw new ApiError('forbidden', 'Creating a venue needs a token for all venues ("venues": "*").');
+      const venue = await venues.create({ ...body, sourceId: body.sourceId ?? null });
+      if (venue === 'source-id-taken') throw new ApiError('source-id-taken', 'Another venue has this sourceId.');
+      await audit.note({ caller, requestId }, venue.id, { action: 'venue.created', targetType: 'venue', targetId: venue.id });
+      return { status: 201, body: presentVenue(venue), headers: { Location: `/v1/venues/${venue.id}` } };
+    },
+  });
+}
+
+function listVenues({ venues }: VenueRouteDeps): Endpoint {
+  return endpoint({
+    name: 'listVenues',
+    summary: 'List the venues that the token reaches',
+    tag: 'Venues',
+    method: 'get',
+    path: '/v1/venues',
+    role: 'viewer',
+    query: listQuery,
+    answers: { 200: { description: 'A page of venues.', schema: pageOf(venueAnswer) } },
+    problems: ['invalid-cursor'],
+    async handle({ query: { limit, cursor }, caller, path }) {
+      const list = { path, filters: {}, order: 'id' } as const;
+      const page = await venues.list(caller.venues, { limit, after: readCursor(cursor, list) });
+      return { status: 200, body: toPageBody(page, list, presentVenue) };
+    },
+  });
+}
+
+function getVenue({ venues }: VenueRouteDeps): Endpoint {
+  return endpoint({
+    name: 'getVenue',
+    summary: 'Read a venue',
+    tag: 'Venues',
+    method: 'get',
+    path: '/v1/venues/{venueId}',
+    role: 'viewer',
+    answers: { 200: { description: 'The venue.', schema: venueAnswer } },
+    async handle({ ids: { venueId } }) {
+      const venue = await venues.find([venueId], venueId);
+      if (!venue) throw notFound('venue-not-found');
+      return { status: 200, body: presentVenue(venue) };
+    },
+  });
+}
+
+function changeVenue({ venues, audit }: VenueRouteDeps): Endpoint {
+  return endpoint({
+    name: 'changeVenue',
+    summary: 'Change a venue',
+    tag: 'Venues',
+    method: 'patch',
+    path: '/v1/venues/{venueId}',
+    role: 'admin',
+    body: venueChangesBody,
+    answers: { 200: { description: 'The venue as it is now.', schema: venueAnswer } },
+    async handle({ ids: { venueId }, body, caller, requestId }) {
+      const venue = await venues.update(venueId, present(body));
+      if (!venue) throw notFound('venue-not-found');
+      const fields = Object.keys(body).join(', ');
+      await audit.note({ caller, requestId }, venueId, { action: 'venue.updated', targetType: 'venue', targetId: venueId, details: { fields } });
+      return { status: 200, body: presentVenue(venue) };
+    },
+  });
+}
+
+/** Without the fields that are undefined: to a store they would mean something else than absent ones. */
+function present<Fields extends object>(fields: Fields): { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> };
+}

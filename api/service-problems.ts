@@ -1,0 +1,62 @@
+export interface Problem {
+  readonly status: number;
+  readonly title: string;
+  /** When a caller gets it. */
+  readonly meaning: string;
+  /** What the caller should do. */
+  readonly remedy: string;
+}
+
+export const REPEAT_LATER = 'Repeat the request after the seconds in `Retry-After`, with the same `Idempotency-Key` where one was sent.';
+
+/** Of everything that is our side's, or a service's behind us. */
+export const SERVICE_PROBLEMS = {
+  internal: {
+    status: 500,
+    title: 'Something went wrong on our side',
+    meaning: 'An unexpected error. Its details are in the log under `requestId`.',
+    remedy: 'Repeat the request once. If it fails again, report the `requestId`.',
+  },
+  'provider-unavailable': {
+    status: 503,
+    title: 'The provider cannot be reached',
+    meaning: 'The provider did not answer in time, failed, or answered something that is not its protocol. Nothing was stored.',
+    remedy: REPEAT_LATER,
+  },
+  'provider-rate-limited': {
+    status: 503,
+    title: 'The provider asks us to slow down',
+    meaning: 'The provider’s own rate limit was reached while the key was being tested. Nothing was stored.',
+    remedy: REPEAT_LATER,
+  },
+  'temporal-unavailable': {
+    status: 503,
+    title: 'The workflow service cannot be reached',
+    meaning: 'Temporal did not answer in time, or an earlier run of the same sync is still closing. A run that was opened is kept and starts when the request is repeated.',
+    remedy: REPEAT_LATER,
+  },
+  'database-unavailable': {
+    status: 503,
+    title: 'The database cannot be reached',
+    meaning: 'Postgres did not answer.',
+    remedy: REPEAT_LATER,
+  },
+  'vault-unavailable': {
+    status: 503,
+    title: 'The vault cannot be reached',
+    meaning: 'The key service that seals credentials did not answer. Nothing was stored.',
+    remedy: REPEAT_LATER,
+  },
+  'authentication-unavailable': {
+    status: 503,
+    title: 'Tokens cannot be checked',
+    meaning: 'The identity provider’s public keys could not be fetched.',
+    remedy: REPEAT_LATER,
+  },
+  'too-many-streams': {
+    status: 503,
+    title: 'Too many live streams',
+    meaning: 'The run, or this process, has as many open event streams as it takes.',
+    remedy: 'Close streams that nobody reads, or poll the run instead.',
+  },
+} as const satisfies Record<string, Problem>;

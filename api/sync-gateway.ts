@@ -1,0 +1,178 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ServiceError, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import type { Client, Connection, WorkflowExecutionDescription } from '@temporalio/client';
+import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
+import type { ProviderId } from '../contracts/providers.ts';
+import { SYNC_CONNECTION } from '../contracts/sync.ts';
+import type { SyncConnectionInput, SyncPhase } from '../contracts/sync.ts';
+import { PRIORITY, WORKFLOW_QUEUE } from '../contracts/temporal.ts';
+import type { SyncRun } from '../db/sync-run-store.ts';
+import type { syncConnection } from '../workflows/sync-connection.ts';
+import { ApiError } from './api-error.ts';
+
+/**
+ * The API's whole view of Temporal. Routes see this interface, never the client.
+ * Every method throws ApiError `temporal-unavailable` within its deadline when Temporal does not answer; repeating it is always safe.
+ */
+export interface SyncGateway {
+  /** Starts the run's workflow, or finds that it is running. Returns the id of the workflow run. */
+  start(run: SyncRun, options?: { readonly delayMs?: number }): Promise<string>;
+  /** The id of the workflow run that is at work on this run; null when there is none. */
+  findRunning(run: SyncRun): Promise<string | null>;
+  /** Asks the run's workflow to stop. False when there is none at work. */
+  cancel(run: SyncRun): Promise<boolean>;
+  /** Throws when Temporal does not answer within `timeoutMs`. */
+  ping(timeoutMs: number): Promise<void>;
+}
+
+export interface SyncGatewayOptions {
+  readonly client: Client;
+  readonly connection: Connection;
+  readonly namespace: string;
+  /** What a person calls a provider: stands in the summary of a run in the Web UI. */
+  readonly providerName: (provider: ProviderId) => string;
+}
+
+const CALL_TIMEOUT_MS = 5_000;
+/** How long an earlier run of the same sync may take to close after it has finished in our database. */
+const CLOSING_TIMEOUT_MS = 10_000;
+const CLOSING_POLL_MS = 250;
+const RETRY_AFTER_MS = 2_000;
+const MAX_CANCEL_ATTEMPTS = 3;
+
+const keyword = (name: string) => defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
+const KEYS = {
+  venueId: keyword('VenueId'),
+  provider: keyword('Provider'),
+  connectionId: keyword('ConnectionId'),
+  resource: keyword('Resource'),
+  direction: keyword('Direction'),
+  phase: keyword('Phase'),
+  needsAttention: defineSearchAttributeKey('NeedsAttention', SearchAttributeType.BOOL),
+};
+
+export function createSyncGateway(options: SyncGatewayOptions): SyncGateway {
+  return new TemporalSyncGateway(options);
+}
+
+class TemporalSyncGateway implements SyncGateway {
+  readonly #options: SyncGatewayOptions;
+
+  constructor(options: SyncGatewayOptions) {
+    this.#options = options;
+  }
+
+  async start(run: SyncRun, { delayMs = 0 }: { readonly delayMs?: number } = {}): Promise<string> {
+    const deadline = performance.now() + CLOSING_TIMEOUT_MS;
+    for (;;) {
+      const started = await this.#tryStart(run, delayMs);
+      if (started !== null) return started;
+      const running = await this.#describe(run);
+      if (running && belongsTo(running, run)) return running.runId;
+      // An earlier run of the same sync has finished in our database and is just closing.
+      if (performance.now() > deadline) throw unavailable('An earlier run of the same sync is still closing.');
+      await sleep(CLOSING_POLL_MS);
+    }
+  }
+
+  async findRunning(run: SyncRun): Promise<string | null> {
+    const running = await this.#describe(run);
+    return running && belongsTo(running, run) ? running.runId : null;
+  }
+
+  async cancel(run: SyncRun): Promise<boolean> {
+    for (let attempt = 0; attempt < MAX_CANCEL_ATTEMPTS; attempt += 1) {
+      const runId = await this.findRunning(run);
+      if (runId === null) return false;
+      try {
+        // Bound to the run that was just seen: the id alone could by now belong to a later sync.
+        await this.#call(({ workflow }) => workflow.getHandle(run.workflowId, runId).cancel());
+        return true;
+      } catch (error) {
+        // It closed or continued as new in between: look again.
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+      }
+    }
+    return false;
+  }
+
+  async ping(timeoutMs: number): Promise<void> {
+    const { connection, namespace } = this.#options;
+    await connection.withDeadline(Date.now() + timeoutMs, () => connection.workflowService.describeNamespace({ namespace }));
+  }
+
+  /** Null when a workflow with this id is running. */
+  async #tryStart(run: SyncRun, delayMs: number): Promise<string | null> {
+    const { providerName } = this.#options;
+    try {
+      const handle = await this.#call(({ workflow }) =>
+        workflow.start<typeof syncConnection>(SYNC_CONNECTION, {
+          taskQueue: WORKFLOW_QUEUE,
+          workflowId: run.workflowId,
+          args: [inputOf(run)],
+          workflowIdConflictPolicy: 'FAIL',
+          workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+          memo: { syncId: run.id },
+          typedSearchAttributes: attributesOf(run),
+          staticSummary: summaryOf(run, providerName(run.provider)),
+          priority: { fairnessKey: run.venueId, priorityKey: run.mode === 'full' ? PRIORITY.bulk : PRIORITY.incremental },
+          ...(delayMs > 0 ? { startDelay: delayMs } : {}),
+        }),
+      );
+      return handle.firstExecutionRunId;
+    } catch (error) {
+      if (error instanceof WorkflowExecutionAlreadyStartedError) return null;
+      throw error;
+    }
+  }
+
+  /** The workflow that is running under the run's workflow id, whoever's it is. */
+  async #describe(run: SyncRun): Promise<WorkflowExecutionDescription | null> {
+    try {
+      const description = await this.#call(({ workflow }) => workflow.getHandle(run.workflowId).describe());
+      return description.status.name === 'RUNNING' || description.status.name === 'PAUSED' ? description : null;
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return null;
+      throw error;
+    }
+  }
+
+  async #call<T>(work: (client: Client) => Promise<T>): Promise<T> {
+    const { client, connection } = this.#options;
+    try {
+      return await connection.withDeadline(Date.now() + CALL_TIMEOUT_MS, () => work(client));
+    } catch (error) {
+      if (error instanceof ServiceError) throw unavailable('The workflow service cannot be reached at the moment.', error);
+      throw error;
+    }
+  }
+}
+
+function belongsTo(running: WorkflowExecutionDescription, run: SyncRun): boolean {
+  return running.memo?.['syncId'] === run.id;
+}
+
+function inputOf({ id, venueId, connectionId, provider, resource, direction, mode }: SyncRun): SyncConnectionInput {
+  if (direction === 'both') throw new Error('a run goes in one direction');
+  return { venueId, connectionId, provider, resource, direction, syncId: id, mode };
+}
+
+function attributesOf(run: SyncRun): TypedSearchAttributes {
+  return new TypedSearchAttributes([
+    { key: KEYS.venueId, value: run.venueId },
+    { key: KEYS.provider, value: run.provider },
+    { key: KEYS.connectionId, value: run.connectionId },
+    { key: KEYS.resource, value: run.resource },
+    { key: KEYS.direction, value: run.direction },
+    { key: KEYS.phase, value: 'queued' satisfies SyncPhase },
+    { key: KEYS.needsAttention, value: false },
+  ]);
+}
+
+function summaryOf({ direction, resource, mode }: SyncRun, provider: string): string {
+  return `${direction === 'pull' ? `${provider} → venue` : `venue → ${provider}`}: ${resource}, ${mode}`;
+}
+
+function unavailable(detail: string, cause?: unknown): ApiError {
+  return new ApiError('temporal-unavailable', detail, { cause, retryAfterMs: RETRY_AFTER_MS });
+}

@@ -1,0 +1,22 @@
+// Which room may import which. Anything not listed is forbidden. docs/architecture.md prints the same table; a test holds the two together.
+const MAY_IMPORT = {
+  contracts: [],
+  domain: ['contracts'],
+  telemetry: ['contracts'],
+  // Reads and validates the environment for every process.
+  config: ['contracts', 'vault'],
+  vault: ['contracts'],
+  providers: ['contracts', 'domain', 'vault'],
+  // `config` for db/main.ts, the migrations' command line.
+  db: ['contracts', 'domain', 'config'],
+  workflows: ['contracts', 'domain'],
+  activities: ['contracts', 'domain', 'providers', 'vault', 'db', 'telemetry'],
+  api: ['contracts', 'domain', 'config', 'providers', 'vault', 'db', 'telemetry'],
+  worker: ['contracts', 'domain', 'config', 'providers', 'vault', 'db', 'telemetry', 'activities'],
+  // Stand-ins share nothing with what they stand in for: a shared mistake would hide itself.
+  sandbox: [],
+  // Starts the other processes and waits for them; it sees their configuration, never their code.
+  runtime: ['contracts', 'config', 'db', 'telemetry'],
+};
+
+module.exports = { MAY_IMPORT };

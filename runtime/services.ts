@@ -1,0 +1,168 @@
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { isSet } from './child-environment.ts';
+import { resolveTemporal, startTemporal } from './temporal.ts';
+import { lineLog } from './logs.ts';
+import { messageOf, StartError } from './start-error.ts';
+import { startEmbeddedPostgres } from './postgres.ts';
+import { startNodeChild } from './node-child.ts';
+import { waitForTemporal } from './temporal-readiness.ts';
+import { cacheFolderOf } from './home.ts';
+import type { Env, Home } from './home.ts';
+import type { Instance, ServiceName } from './instance.ts';
+import type { Keeper } from './keeper.ts';
+import type { LocalSecrets } from './secrets.ts';
+import type { Ports } from './service-ports.ts';
+import type { RunningChild } from './child-process.ts';
+
+/** What every service is started with. */
+export interface Stage {
+  readonly env: Env;
+  readonly home: Home;
+  readonly secrets: LocalSecrets;
+  readonly ports: Ports;
+  readonly keeper: Keeper;
+  readonly instance: Instance;
+  readonly namespace: string;
+  readonly log: (line: string) => void;
+}
+
+const logFile = ({ home }: Stage, name: ServiceName): string => path.join(home.logsFolder, `${name}.log`);
+
+/** The database of DATABASE_URL, or an embedded server that is kept up. Returns its URL. */
+export async function bringUpPostgres(stage: Stage): Promise<string> {
+  const given = stage.env['DATABASE_URL'];
+  if (given !== undefined && given !== '') return given;
+  const { url } = await stage.keeper.keep('postgres', async () => {
+    try {
+      const server = await startEmbeddedPostgres({
+        dataFolder: stage.home.postgresFolder,
+        password: stage.secrets.databasePassword,
+        port: stage.ports.postgres,
+        database: 'interlock',
+        replaceLeftover: true,
+        log: lineLog(logFile(stage, 'postgres')),
+      });
+      const exited = server.exited.then(({ code, signal }) => signal ?? `exit code ${String(code)}`);
+      return { url: server.url, pid: server.pid, exited, stop: () => server.stop() };
+    } catch (error) {
+      throw new StartError(messageOf(error), { cause: error });
+    }
+  });
+  return url;
+}
+
+export interface TemporalPlace {
+  readonly address: string;
+  readonly uiUrl: string | null;
+}
+
+/** The server of TEMPORAL_ADDRESS, or a development server that is kept up. */
+export async function bringUpTemporal(stage: Stage): Promise<TemporalPlace> {
+  const { env, home, keeper, log, namespace, ports } = stage;
+  const source = await resolveTemporal({ cacheFolder: cacheFolderOf(env), env, log, stop: keeper.stopping });
+  if (source.kind === 'server') {
+    await checkGivenTemporal(stage, source.address);
+    return { address: source.address, uiUrl: env['TEMPORAL_UI_URL'] || null };
+  }
+  return keeper.keep('temporal', (stop) => startTemporal({
+    stop,
+    binary: source.path,
+    dataFile: home.temporalFile,
+    port: ports.temporal,
+    uiPort: ports.temporalUi,
+    namespace,
+    logFile: logFile(stage, 'temporal'),
+    onSpawn: (pid) => { stage.instance.setChild('temporal', pid); },
+  }));
+}
+
+async function checkGivenTemporal({ env, namespace, keeper }: Stage, address: string): Promise<void> {
+  const protectedServer = ['TEMPORAL_API_KEY', 'TEMPORAL_TLS_CA_FILE', 'TEMPORAL_TLS_CERT_FILE'].some((name) => isSet(env, name));
+  // api and worker hold the credentials of such a server and report by themselves; its owner registers search attributes.
+  if (protectedServer) return;
+  try {
+    await waitForTemporal({ address, namespace, limitMs: 10_000, stop: keeper.stopping });
+  } catch (error) {
+    throw new StartError(`TEMPORAL_ADDRESS=${address}, namespace ${namespace}: ${messageOf(error)}. Unset it to run a development server.`, { cause: error });
+  }
+}
+
+const stripeSandbox = z.object({ apiUrl: z.string(), controlUrl: z.string(), secretKey: z.string(), webhookSecret: z.string() });
+const sandboxReady = z.object({ ready: z.literal(true), stripe: stripeSandbox });
+export type StripeSandbox = z.output<typeof stripeSandbox>;
+
+export async function bringUpSandbox(stage: Stage): Promise<StripeSandbox> {
+  const { env, home, keeper, ports, secrets } = stage;
+  const told: { stripe: StripeSandbox | null } = { stripe: null };
+  await keeper.keep('sandbox', (stop) => startNodeChild({
+    stop,
+    name: 'sandbox',
+    entry: 'sandbox/main.ts',
+    env: {
+      // Nothing of the services' own environment: the stand-in has no use for their secrets.
+      PATH: env['PATH'],
+      SANDBOX_HOME: home.sandboxFolder,
+      SANDBOX_STRIPE_PORT: String(ports.sandboxStripe),
+      SANDBOX_STRIPE_CONTROL_PORT: String(ports.sandboxStripeControl),
+      SANDBOX_STRIPE_SECRET_KEY: env['SANDBOX_STRIPE_SECRET_KEY'] || secrets.sandboxStripeSecretKey,
+      SANDBOX_STRIPE_WEBHOOK_SECRET: env['SANDBOX_STRIPE_WEBHOOK_SECRET'] || secrets.sandboxStripeWebhookSecret,
+    },
+    logFile: logFile(stage, 'sandbox'),
+    readyWhen: {
+      line: (line) => {
+        const found = readySandbox(line);
+        told.stripe = found ?? told.stripe;
+        return found !== null;
+      },
+    },
+    onSpawn: (pid) => { stage.instance.setChild('sandbox', pid); },
+    graceMs: 5_000,
+  }));
+  if (told.stripe === null) throw new StartError('the sandbox did not say where it is.');
+  return told.stripe;
+}
+
+function readySandbox(line: string): StripeSandbox | null {
+  if (!line.startsWith('{')) return null;
+  try {
+    return sandboxReady.safeParse(JSON.parse(line)).data?.stripe ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** api or worker. `healthUrl` answers 200 when it is ready. */
+export async function bringUpService(stage: Stage, options: { name: 'api' | 'worker'; env: Env; healthUrl: string }): Promise<RunningChild> {
+  const { name, env, healthUrl } = options;
+  return stage.keeper.keep(name, (stop) => startNodeChild({
+    stop,
+    name,
+    entry: `${name}/main.ts`,
+    env,
+    logFile: logFile(stage, name),
+    readyWhen: { url: healthUrl },
+    onSpawn: (pid) => { stage.instance.setChild(name, pid); },
+    // Longer than either takes to finish what is in hand.
+    graceMs: 30_000,
+  }));
+}
+
+/** Says that something slow is still going on, every 10 s, until `work` is done. */
+export async function withProgress<Result>(what: string, log: (line: string) => void, work: Promise<Result>): Promise<Result> {
+  const done = new AbortController();
+  const startedAt = performance.now();
+  const tell = async (): Promise<void> => {
+    for (;;) {
+      await sleep(10_000, null, { signal: done.signal, ref: false });
+      log(`still waiting for ${what}… ${Math.round((performance.now() - startedAt) / 1_000)} s`);
+    }
+  };
+  void tell().catch(() => null);
+  try {
+    return await work;
+  } finally {
+    done.abort();
+  }
+}

@@ -1,0 +1,86 @@
+const REDACTED = '[redacted]';
+const MAX_DEPTH = 8;
+const MAX_CAUSES = 5;
+/** Also bounds the time that the patterns take. */
+const MAX_TEXT_LENGTH = 8_192;
+
+/** Matched anywhere in a name, case and punctuation aside: `accessToken`, `stripe-signature`, `JWT_SECRET`. */
+const SECRET_NAME = /authorization|cookie|token|secret|signature|password|passphrase|credential|apikey|privatekey|encryptionkey|databaseurl/;
+/** Whole names of what holds secrets or a customer's data: SDK errors carry requests and answers under them, drivers carry query parameters. */
+const PRIVATE_NAMES = new Set([
+  ...['key', 'raw', 'rawbody', 'body', 'request', 'response', 'headers', 'config', 'params', 'parameters', 'detail', 'payload'],
+  ...['email', 'phone', 'address', 'fields'],
+]);
+
+/** What can hide in a sentence: provider keys, bearer tokens, JWTs, user and password of a URL, e-mail addresses. */
+const SECRETS_IN_TEXT = [
+  /\b(?:[rsp]k_(?:test|live)|whsec)_\w+/g,
+  /\bBearer\s+[\w.~+/=-]+/gi,
+  /\beyJ[\w-]+\.[\w-]+\.[\w-]*/g,
+  /(?<=\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@]+(?=@)/gi,
+  /\b[\w.+%-]+@[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}\b/gi,
+];
+
+export interface LoggedError {
+  readonly type: string;
+  readonly message: string;
+  readonly code?: string | number;
+  readonly stack?: string;
+  readonly cause?: LoggedError;
+}
+
+export function cleanText(text: string): string {
+  const short = text.length > MAX_TEXT_LENGTH ? `${text.slice(0, MAX_TEXT_LENGTH)}…` : text;
+  return SECRETS_IN_TEXT.reduce((cleaned, secret) => cleaned.replace(secret, REDACTED), short);
+}
+
+/** A copy for the log: secrets and private data replaced, errors cut down to what says where and why. Never throws, and ends on cycles. */
+export function cleanValue(value: unknown, depth = 0): unknown {
+  if (typeof value === 'string') return cleanText(value);
+  if (typeof value !== 'object' || value === null) return value;
+  try {
+    return cleanObject(value, depth);
+  } catch {
+    // A getter or a toJSON threw: a log line must not be what fails a request.
+    return '[unprintable]';
+  }
+}
+
+function cleanObject(value: object, depth: number): unknown {
+  if (value instanceof Error) return cleanError(value);
+  if (ArrayBuffer.isView(value)) return '[bytes]';
+  if (depth >= MAX_DEPTH) return '[too deep]';
+  if ('toJSON' in value && typeof value.toJSON === 'function') return cleanValue((value as { toJSON(): unknown }).toJSON(), depth + 1);
+  if (Array.isArray(value)) return value.map((item) => cleanValue(item, depth + 1));
+  return cleanFields(value, depth + 1);
+}
+
+/** As `cleanValue`, for the fields of one object. */
+export function cleanFields(fields: object, depth = 0): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, isPrivate(name) ? REDACTED : cleanValue(value, depth)]));
+}
+
+/** Kind, message, code and stack; nothing else that an SDK hung on the error. */
+export function cleanError(error: Error, causes = 0): LoggedError {
+  const { name, constructor, cause, code } = error as Error & { readonly code?: unknown };
+  const message = messageOf(error);
+  // The engine writes the message into the stack as well: only the frames are taken.
+  const frames = error.stack?.split('\n').filter((line) => /^\s+at /.test(line));
+  return {
+    type: name === 'Error' ? constructor.name : name,
+    message,
+    ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
+    ...(frames ? { stack: frames.map(cleanText).join('\n') } : {}),
+    ...(cause instanceof Error && causes < MAX_CAUSES ? { cause: cleanError(cause, causes + 1) } : {}),
+  };
+}
+
+/** Drizzle appends the values of a failed query to its message: https://github.com/drizzle-team/drizzle-orm (errors.ts, 0.45). */
+export function messageOf(error: Error): string {
+  return cleanText(error.message.replace(/\nparams:[^]*$/, ''));
+}
+
+function isPrivate(name: string): boolean {
+  const plain = name.toLowerCase().replace(/[^a-z]/g, '');
+  return PRIVATE_NAMES.has(plain) || SECRET_NAME.test(plain);
+}

@@ -1,0 +1,206 @@
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import type { ConnectionId, VenueId } from '../../contracts/ids.ts';
+import { aToken, createApiWorld } from './api-world.ts';
+import type { ApiWorld } from './api-world.ts';
+
+let api: ApiWorld;
+let venueId: VenueId;
+let connectionId: ConnectionId;
+let syncId: string;
+let path: string;
+
+beforeAll(async () => {
+  api = await createApiWorld();
+});
+afterAll(() => api.close());
+beforeEach(async () => {
+  venueId = await api.aVenue();
+  connectionId = (await api.aConnection(venueId)) as ConnectionId;
+  const order = { connectionId, resource: 'customers', direction: 'push', mode: 'full' };
+  syncId = (await api.send('POST', `/v1/venues/${venueId}/syncs`, { json: order })).json.id;
+  path = `/v1/venues/${venueId}/syncs/${syncId}/events`;
+});
+
+interface Event {
+  readonly id: string;
+  readonly event: string;
+  readonly data: any;
+  readonly at: number;
+}
+
+/** Reads events as they come. `until` ends the reading; so does the end of the stream. */
+async function watch(options: { readonly lastEventId?: string; readonly until?: (events: readonly Event[]) => boolean } = {}): Promise<readonly Event[]> {
+  const response = await api.raw('GET', path, options.lastEventId === undefined ? {} : { headers: { 'last-event-id': options.lastEventId } });
+  if (response.status !== 200 || !response.body) throw new Error(`watching answered ${response.status}: ${await response.text()}`);
+  expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
+  const events: Event[] = [];
+  let text = '';
+  const decoder = new TextDecoder();
+  for await (const piece of response.body) {
+    text += decoder.decode(piece, { stream: true });
+    const blocks = text.split('\n\n');
+    text = blocks.pop() ?? '';
+    for (const block of blocks) {
+      const fields = Object.fromEntries(block.split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]));
+      if (fields['event']) events.push({ id: fields['id'] ?? '', event: fields['event'], data: JSON.parse(fields['data'] ?? ''), at: performance.now() });
+    }
+    if (options.until?.(events)) break;
+  }
+  return events;
+}
+
+const reject = (count: number, from = 0) => api.database.admin`
+  insert into sync_logs (venue_id, sync_id, level, action, source_id, code, message)
+  select ${venueId}, ${syncId}, 'warn', 'rejected', 'c' || n, 'email-invalid', 'No.' from generate_series(${from}::int, ${from + count - 1}::int) n order by n`;
+const setPhase = (phase: 'running' | 'finishing') => api.progress.setPhase(inputOf(), phase);
+const finish = () => api.progress.finish(inputOf(), { outcome: 'completed-with-rejections', error: null, watermark: null });
+const advance = (done: number) => api.database.admin`update sync_runs set done = ${done}, total = 1000, rate_per_second = 10 where id = ${syncId}`;
+const inputOf = () => ({ venueId, connectionId, provider: 'stripe', resource: 'customers', direction: 'push', mode: 'full', syncId }) as never;
+const rejected = (events: readonly Event[]) => events.filter(({ event }) => event === 'record-rejected').map(({ data }) => data.sourceId);
+const names = (count: number) => Array.from({ length: count }, (_, index) => `c${index}`);
+
+describe('watching a run', () => {
+  it('tells phases, rejected records, progress and the end, and closes', async () => {
+    const watching = watch();
+    await sleep(300);
+    await setPhase('running');
+    await advance(10);
+    await sleep(400);
+    await reject(3);
+    await sleep(400);
+    await finish();
+    const events = await watching;
+    expect(events.filter(({ event }) => event === 'phase').map(({ data }) => data.phase)).toEqual(['queued', 'running', 'finished']);
+    expect(rejected(events)).toEqual(names(3));
+    expect(events.find(({ event }) => event === 'record-rejected')?.data).toMatchObject({ action: 'rejected', code: 'email-invalid', level: 'warn' });
+    expect(events.filter(({ event }) => event === 'progress').at(-1)?.data).toMatchObject({ phase: 'running', progress: { done: 10, total: 1000, estimatedSecondsLeft: 99 } });
+    expect(events.at(-1)).toMatchObject({ event: 'finished', data: { id: syncId, outcome: 'completed-with-rejections', phase: 'finished' } });
+    expect(new Set(events.map(({ id }) => id)).size).toBe(events.length);
+  });
+
+  it('tells progress at most four times a second', async () => {
+    const watching = watch();
+    const until = performance.now() + 2_500;
+    for (let done = 0; performance.now() < until; done += 1) {
+      await advance(done);
+      await sleep(10);
+    }
+    await finish();
+    const times = (await watching).filter(({ event }) => event === 'progress').map(({ at }) => at);
+    expect(times.length).toBeGreaterThan(5);
+    for (const time of times) expect(times.filter((other) => other >= time && other < time + 1_000).length).toBeLessThanOrEqual(4);
+  });
+
+  it('resumes after the last event seen without loss or repetition, wherever it broke off, also after a restart', async () => {
+    await setPhase('running');
+    await reject(450);
+    const events: Event[] = [];
+    let lastEventId: string | undefined;
+    for (const count of [1, 7, 205, 3]) {
+      const part = await watch({ ...(lastEventId === undefined ? {} : { lastEventId }), until: (seen) => seen.length >= count });
+      events.push(...part.slice(0, count));
+      lastEventId = events.at(-1)?.id ?? '';
+    }
+    await api.restart();
+    await reject(50, 450);
+    await finish();
+    events.push(...(await watch({ lastEventId: lastEventId ?? '' })));
+    expect(rejected(events)).toEqual(names(500));
+    expect(events.filter(({ event }) => event === 'phase').map(({ data }) => data.phase)).toEqual(['queued', 'running', 'finished']);
+    expect(events.at(-1)?.event).toBe('finished');
+  });
+
+  it('tells a run that is long over from its beginning, and again only what is asked for', async () => {
+    await reject(5);
+    await finish();
+    const events = await watch();
+    expect(rejected(events)).toEqual(names(5));
+    const third = events.filter(({ event }) => event === 'record-rejected')[2]?.id ?? '';
+    expect(rejected(await watch({ lastEventId: third }))).toEqual(['c3', 'c4']);
+    const over = await api.raw('GET', path, { headers: { 'last-event-id': events.at(-1)?.id ?? '' } });
+    expect([over.status, await over.text()]).toEqual([204, '']);
+  });
+
+  it('gives every watcher everything, early or late', async () => {
+    const watchers = [watch(), watch()];
+    await reject(300);
+    await sleep(350);
+    watchers.push(watch());
+    await reject(300, 300);
+    await sleep(350);
+    watchers.push(watch());
+    await finish();
+    for (const events of await Promise.all(watchers)) expect(rejected(events)).toEqual(names(600));
+  });
+
+  it.each(['x', '-1', '1-2-3', '99999999999999999999', '7-done'])('refuses %s as Last-Event-ID', async (id) => {
+    expect(await api.send('GET', path, { headers: { 'last-event-id': id } })).toMatchObject({ status: 400, json: { errors: [{ path: 'Last-Event-ID' }] } });
+  });
+
+  it('refuses an id that this run never gave: other watchers would miss what lies before it', async () => {
+    const next = (await api.database.admin`select max(seq) + 1000 as seq from sync_logs`)[0]?.['seq'];
+    expect(await api.send('GET', path, { headers: { 'last-event-id': String(next) } })).toMatchObject({ status: 400 });
+  });
+
+  it('ends when the token expires', async () => {
+    const token = await aToken({ role: 'viewer', venues: [venueId], expiresInS: 2 });
+    const response = await api.raw('GET', path, { token });
+    const startedAt = performance.now();
+    await response.text();
+    expect(performance.now() - startedAt).toBeLessThan(4_000);
+  });
+
+  it('polls once for many watchers and stops with the last', async () => {
+    const spy = { reads: 0 };
+    const { find } = api.runs;
+    api.runs.find = async (venue, id) => {
+      if (id === syncId) spy.reads += 1;
+      return find(venue, id);
+    };
+    onTestFinished(() => {
+      api.runs.find = find;
+    });
+    const controllers = Array.from({ length: 20 }, () => new AbortController());
+    const responses = await Promise.all(controllers.map(({ signal }) => fetchEvents(signal)));
+    expect(responses.every(({ status }) => status === 200)).toBe(true);
+    spy.reads = 0;
+    await sleep(1_500);
+    expect(spy.reads).toBeGreaterThan(2);
+    expect(spy.reads).toBeLessThanOrEqual(7);
+    for (const controller of controllers) controller.abort();
+    await sleep(600);
+    spy.reads = 0;
+    await sleep(700);
+    expect(spy.reads).toBe(0);
+  });
+
+  it('does not keep in memory what a slow reader does not take', async () => {
+    const token = await aToken();
+    const socket = connect(api.port, '127.0.0.1');
+    onTestFinished(() => { socket.destroy(); });
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`);
+    socket.pause();
+    await sleep(300);
+    const before = heldBytes();
+    await api.database.admin`insert into sync_logs (venue_id, sync_id, level, action, source_id, message)
+      select ${venueId}, ${syncId}, 'warn', 'rejected', 'c' || n, repeat('x', 2000) from generate_series(1, 30000) n order by n`;
+    await sleep(4_000);
+    expect((heldBytes() - before) / 1_048_576).toBeLessThan(15);
+  });
+});
+
+/** What is left in memory after a collection. The rows of the test are 60 MB. */
+function heldBytes(): number {
+  setFlagsFromString('--expose_gc');
+  (runInNewContext('gc') as () => void)();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
+async function fetchEvents(signal: AbortSignal): Promise<Response> {
+  return fetch(`http://127.0.0.1:${api.port}${path}`, { signal, headers: { authorization: `Bearer ${await aToken()}` } });
+}

@@ -1,0 +1,54 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { v7 as uuidv7 } from 'uuid';
+import type { VenueId } from '../../contracts/ids.ts';
+import { createVenueStore } from '../../db/venue-store.ts';
+import type { Venue } from '../../db/venue-store.ts';
+import { createTestDatabase } from '../support/database.ts';
+import type { TestDatabase } from '../support/database.ts';
+import { aVenue } from './builders.ts';
+
+describe('venues', () => {
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+  });
+  afterAll(() => database.drop());
+
+  it('with one sourceId are created once, also when ten callers try together', async () => {
+    const store = createVenueStore(database.db);
+    const venue = { sourceId: 'shop-1', name: 'Shop', timeZone: 'Europe/Paris', currency: 'EUR' };
+    const results = await Promise.all(Array.from({ length: 10 }, () => store.create(venue)));
+    expect(results.filter((result) => result === 'source-id-taken')).toHaveLength(9);
+  });
+
+  it('without a sourceId never stand in each other’s way', async () => {
+    const [one, two] = [await aVenue(database.db), await aVenue(database.db)];
+    expect(one).not.toBe(two);
+  });
+
+  it('are paged without loss or repetition while new ones arrive', async () => {
+    const store = createVenueStore(database.db);
+    const expected = (await store.list('*', { limit: 200, after: null })).data.length + 5;
+    for (let count = 0; count < 5; count += 1) await aVenue(database.db);
+    const seen: Venue[] = [];
+    let after: string | null = null;
+    let pages = 0;
+    do {
+      const page = await store.list('*', { limit: 2, after });
+      seen.push(...page.data);
+      if (pages === 0) await aVenue(database.db);
+      after = page.next;
+      pages += 1;
+    } while (after !== null && pages < 50);
+    expect(seen).toHaveLength(expected + 1);
+    expect(new Set(seen.map(({ id }) => id)).size).toBe(seen.length);
+  });
+
+  it('change only in the fields that were sent', async () => {
+    const store = createVenueStore(database.db);
+    const id = await aVenue(database.db, { name: 'Old', currency: 'GBP' });
+    await expect(store.update(id, { name: 'New' })).resolves.toMatchObject({ name: 'New', currency: 'GBP', timeZone: 'Europe/London' });
+    await expect(store.update(id, {})).resolves.toMatchObject({ name: 'New' });
+    await expect(store.update(uuidv7() as VenueId, { name: 'New' })).resolves.toBeNull();
+  });
+});

@@ -1,0 +1,95 @@
+import Stripe from 'stripe';
+import { afterEach } from 'vitest';
+import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
+import type { StripeSandbox, StripeSandboxOptions } from '../../sandbox/stripe/stripe-sandbox.ts';
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+export function later(cleanup: () => unknown): void {
+  cleanups.push(cleanup);
+}
+
+export interface Call {
+  readonly at: number;
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+  readonly idempotencyKey: string | null;
+  readonly written: boolean;
+  readonly requestId: string;
+  readonly account: string | null;
+  readonly fault: string | null;
+}
+
+/** A sandbox of the test's own, without limits unless it asks for some, closed when the test ends. */
+export async function aSandbox(options: StripeSandboxOptions = {}) {
+  const sandbox = await startStripeSandbox({ limits: { requestsPerSecond: 0, searchDelayMs: 0 }, ...options });
+  later(() => sandbox.close());
+  return { ...sandbox, stripe: clientOf(sandbox), control: controlOf(sandbox.controlUrl), raw: rawOf(sandbox) };
+}
+
+/** The real SDK, pointed at the sandbox, with its own retries off. */
+export function clientOf({ apiUrl, secretKey }: Pick<StripeSandbox, 'apiUrl' | 'secretKey'>): Stripe {
+  const { hostname, port } = new URL(apiUrl);
+  return new Stripe(secretKey, { host: hostname, port: Number(port), protocol: 'http', maxNetworkRetries: 0, telemetry: false });
+}
+
+export function controlOf(controlUrl: string) {
+  async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const response = await fetch(controlUrl + path, { method, ...(body !== undefined && { body: JSON.stringify(body) }) });
+    const json = (await response.json()) as T;
+    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${JSON.stringify(json)}`);
+    return json;
+  }
+  return {
+    call,
+    seed: (body: object) => call<{ created: number; total: number; ids: string[] }>('POST', '/seed', { resource: 'customers', ...body }),
+    fault: (body: object) => call('POST', '/faults', body),
+    clearFaults: () => call('DELETE', '/faults'),
+    calls: async (since = 0) => (await call<{ data: Call[] }>('GET', `/calls?since=${since}`)).data,
+    customers: async (query = '') => (await call<{ data: Stripe.Customer[] }>('GET', `/state/customers${query}`)).data,
+    accounts: async () => (await call<{ data: SandboxAccount[] }>('GET', '/accounts')).data,
+    clock: (body: object) => call('POST', '/clock', body),
+    limits: (body: object) => call('POST', '/limits', body),
+    emit: (body: object) => call<{ event: Stripe.Event; deliveries: { status: number | null }[] }>('POST', '/emit', body),
+  };
+}
+
+export interface SandboxAccount {
+  readonly id: string;
+  readonly name: string;
+  readonly secretKey: string;
+  readonly restrictedKey: string;
+  readonly expiredKey: string;
+  readonly webhookSecret: string;
+}
+
+/** Plain HTTP, for what the SDK would never send or hides. */
+function rawOf({ apiUrl, secretKey }: Pick<StripeSandbox, 'apiUrl' | 'secretKey'>) {
+  return async (method: string, path: string, options: { body?: string; headers?: Record<string, string> } = {}) => {
+    const response = await fetch(apiUrl + path, {
+      method,
+      headers: {
+        authorization: `Bearer ${secretKey}`,
+        ...(options.body !== undefined && { 'content-type': 'application/x-www-form-urlencoded' }),
+        ...options.headers,
+      },
+      ...(options.body !== undefined && { body: options.body }),
+    });
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, text, json: () => JSON.parse(text) as Record<string, unknown> & { error: Record<string, unknown> } };
+  };
+}
+
+/** The error a promise is rejected with, as the SDK made it. Fails when it resolves: the SDK resolves some failures. */
+export async function stripeError(promise: Promise<unknown>): Promise<Stripe.errors.StripeError> {
+  const outcome = await promise.then(
+    (value: unknown) => ({ value }),
+    (error: unknown) => ({ error }),
+  );
+  if ('value' in outcome) throw new Error(`expected a Stripe error, got ${JSON.stringify(outcome.value)}`);
+  return outcome.error as Stripe.errors.StripeError;
+}

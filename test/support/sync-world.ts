@@ -1,0 +1,124 @@
+import { randomBytes } from 'node:crypto';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { v7 as uuidv7 } from 'uuid';
+import { createSyncChunkActivities } from '../../activities/sync-chunk.ts';
+import { createSyncControlActivities } from '../../activities/sync-control.ts';
+import type { ConnectionId, SyncId, VenueId } from '../../contracts/ids.ts';
+import type { SyncMode } from '../../contracts/providers.ts';
+import type { SyncChunkResult, SyncConnectionInput, SyncSummary } from '../../contracts/sync.ts';
+import { createAuditStore } from '../../db/audit-store.ts';
+import { createBudgetStore } from '../../db/budget-store.ts';
+import { createConnectionStore } from '../../db/connection-store.ts';
+import { createCustomerStore } from '../../db/customer-store.ts';
+import { createPullStore } from '../../db/pull-store.ts';
+import { createPushStore } from '../../db/push-store.ts';
+import { createSyncProgressStore } from '../../db/sync-progress-store.ts';
+import { createSyncRunStore } from '../../db/sync-run-store.ts';
+import { createVenueStore } from '../../db/venue-store.ts';
+import { createProviders } from '../../providers/registry.ts';
+import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
+import { createLogger } from '../../telemetry/logger.ts';
+import { createOpener } from '../../vault/opener.ts';
+import { createSealer } from '../../vault/sealer.ts';
+import { Secret } from '../../vault/secret.ts';
+import { createTemporalLogger } from '../../worker/temporal-logger.ts';
+import { createTestDatabase } from './database.ts';
+import { sandboxControl } from './sandbox-control.ts';
+
+export interface WorldOptions {
+  readonly chunkMs?: number;
+  readonly requestsPerSecond?: number;
+}
+
+export interface TestVenue {
+  readonly venueId: VenueId;
+  readonly connectionId: ConnectionId;
+}
+
+/** Everything a sync touches but Temporal: a database, a stand-in Stripe, the activities with their real parts. */
+export async function createSyncWorld(options: WorldOptions = {}) {
+  const [database, sandbox] = await Promise.all([createTestDatabase(), startStripeSandbox({ limits: { requestsPerSecond: 0 } })]);
+  const { db } = database;
+  const keyring = { kind: 'local', key: new Secret(randomBytes(32).toString('base64')) } as const;
+  const sealer = createSealer(keyring);
+  const stores = {
+    venues: createVenueStore(db),
+    connections: createConnectionStore(db),
+    customers: createCustomerStore(db),
+    runs: createSyncRunStore(db),
+    progress: createSyncProgressStore(db),
+    pulls: createPullStore(db),
+    pushes: createPushStore(db),
+    audit: createAuditStore(db),
+  };
+  const deps = {
+    ...stores,
+    providers: createProviders({ stripe: { apiUrl: sandbox.apiUrl, requestsPerSecond: options.requestsPerSecond ?? 2_000 } }, createBudgetStore(db)),
+    vault: createOpener(keyring),
+    log: createLogger({ name: 'test', level: 'fatal' }),
+    chunkMs: options.chunkMs ?? 60_000,
+  };
+  const control = createSyncControlActivities(deps);
+  const chunks = createSyncChunkActivities(deps);
+
+  async function aVenue(secretKey = sandbox.secretKey): Promise<TestVenue> {
+    const venue = await stores.venues.create({ sourceId: null, name: 'A venue', timeZone: 'Europe/Berlin', currency: 'EUR' });
+    if (venue === 'source-id-taken') throw new Error('a venue without a sourceId cannot clash');
+    const ref = { venueId: venue.id, connectionId: uuidv7() as ConnectionId };
+    const sealedKey = await sealer.seal(new Secret(secretKey), { ...ref, purpose: 'provider-api-key' });
+    const account = { id: `acct_${randomBytes(6).toString('hex')}`, name: 'An account' };
+    await stores.connections.saveWithApiKey({ ...ref, provider: 'stripe', environment: 'sandbox', account, scopes: [], sealedKey });
+    return ref;
+  }
+
+  /** Opens a run as the API does; the activities move it. */
+  async function open(venue: TestVenue, direction: 'push' | 'pull', mode: SyncMode): Promise<SyncConnectionInput> {
+    const key = { ...venue, provider: 'stripe', resource: 'customers', direction } as const;
+    const { run } = await stores.runs.openOrJoin({ ...key, mode, requestedBy: 'test' });
+    return { ...key, syncId: run.id as SyncId, mode };
+  }
+
+  const aStage = () => new MockActivityEnvironment({}, { logger: createTemporalLogger(deps.log) });
+  const begin = (input: SyncConnectionInput) => aStage().run(control.beginSync, input);
+  const chunk = (input: SyncConnectionInput, environment = aStage()): Promise<SyncChunkResult> => environment.run(chunks.syncChunk, input);
+  const finish = (input: SyncConnectionInput, end: 'done' | 'cancelled' | 'failed' = 'done'): Promise<SyncSummary> =>
+    aStage().run(control.finishSync, { ...input, end });
+
+  /** A whole run, chunk after chunk. */
+  async function sync(venue: TestVenue, direction: 'push' | 'pull', mode: SyncMode = 'full'): Promise<SyncSummary & { readonly syncId: SyncId }> {
+    const input = await open(venue, direction, mode);
+    await begin(input);
+    let result: SyncChunkResult;
+    do result = await chunk(input);
+    while (result.status === 'more');
+    return { ...(await finish(input)), syncId: input.syncId };
+  }
+
+  return {
+    ...stores,
+    database,
+    sandbox,
+    stripe: sandboxControl(sandbox.controlUrl),
+    aStage,
+    aVenue,
+    open,
+    begin,
+    chunk,
+    finish,
+    sync,
+    load: (venue: TestVenue, count: number, from = 0) =>
+      stores.customers.upsertMany(venue.venueId, Array.from({ length: count }, (_, index) => aCustomer(from + index))),
+    async close() {
+      await Promise.all([sandbox.close(), database.drop()]);
+    },
+  };
+}
+
+export const aCustomer = (index: number, name = `Customer ${index}`) => ({
+  sourceId: `c-${index}`,
+  name,
+  email: `customer-${index}@example.com`,
+  phone: null,
+  address: { line1: `${index} High Street`, line2: null, city: 'Berlin', region: null, postalCode: '10115', country: 'Germany' },
+  metadata: { tier: String(index % 3) },
+});
