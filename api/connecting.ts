@@ -64,10 +64,14 @@ async function testKey(providers: Providers, { provider, environment, secretKey 
     for (const { resource } of capabilities.resources) await tryReading(session.resource(resource));
     return account;
   } catch (error) {
-    if (error instanceof ProviderError) throw refusal(error, name);
-    if (signal.aborted) throw new ApiError('provider-unavailable', `${name} did not answer in time.`, { retryAfterMs: PROVIDER_RETRY_AFTER_MS });
-    throw error;
+    throw toRefusal(error, name, signal);
   }
+}
+
+function toRefusal(error: unknown, name: string, signal: AbortSignal): unknown {
+  if (error instanceof ProviderError) return refusal(error, name);
+  if (error instanceof ApiError || !signal.aborted) return error;
+  return new ApiError('provider-unavailable', `${name} did not answer in time.`, { cause: error, retryAfterMs: PROVIDER_RETRY_AFTER_MS });
 }
 
 /** Asks for what nobody has: records of 1970. A restricted key is refused all the same. */

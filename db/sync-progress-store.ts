@@ -178,7 +178,8 @@ async function finish(tx: Transaction, input: SyncConnectionInput, end: RunEnd) 
   if (open.finished_at !== null) return { ...toState(open), outcome: open.outcome ?? end.outcome };
   await changePhase(tx, input, 'finished');
   const [row] = await tx.execute<RunRow>(sql`
-    update sync_runs set outcome = ${end.outcome}, error = ${end.error && JSON.stringify(end.error)}::jsonb, waiting_for = null, rate_per_second = 0,
+    update sync_runs set outcome = ${end.outcome}, error = ${end.error && JSON.stringify(end.error)}::jsonb, waiting_for = null,
+      rate_per_second = done / greatest(1, extract(epoch from now() - coalesce(started_at, now()))),
       total = case when ${end.outcome.startsWith('completed')} then done else total end, fence = fence + 1, finished_at = now(), updated_at = now()
     where id = ${input.syncId} returning *`);
   await logEnd(tx, input, end);

@@ -41,7 +41,7 @@ export async function startNodeChild(options: NodeChildOptions): Promise<Running
   const child = spawnChild(options);
   const exited = exitOf(child);
   const mark = child.pid === undefined ? null : markOf(child.pid);
-  if (mark === null) throw new StartError(`${options.name} could not be started: ${await exited}.`);
+  if (mark === null) throw new StartError(`${options.name} did not start: it ended with ${await exited}. ${lastLines(options.logFile)}`);
   options.onSpawn?.(mark.pid);
   const stop = async (): Promise<void> => { await stopProcess(mark, options.graceMs ?? 10_000); };
   const limitMs = options.limitMs ?? 60_000;

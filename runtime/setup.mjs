@@ -58,10 +58,11 @@ function remember(lockHash) {
 }
 
 function failedInstall(output) {
-  const reason = output.split('\n').find((line) => /npm (error|ERR!)/.test(line) && !/ code /.test(line)) ?? 'npm said nothing';
-  if (NO_NETWORK.test(output)) fail(`packages could not be installed: the npm registry cannot be reached (${reason.trim()}).`);
-  if (NO_PERMISSION.test(output)) fail(`packages could not be installed: no permission to write (${reason.trim()}).`);
-  fail(`packages could not be installed: ${reason.trim()}. \`npm ci\` shows more.`);
+  const lines = output.split('\n').map((line) => /^npm (?:error|ERR!) (?!code )\s*(\S.*)$/.exec(line.trim())?.[1]);
+  const reason = (lines.find((line) => line !== undefined) ?? 'npm said nothing').replace(/\.$/, '');
+  if (NO_NETWORK.test(output)) fail(`packages could not be installed: the npm registry cannot be reached (${reason}).`);
+  if (NO_PERMISSION.test(output)) fail(`packages could not be installed: no permission to write (${reason}).`);
+  fail(`packages could not be installed: ${reason}. \`npm ci\` shows more.`);
 }
 
 /** Resolves with npm's exit code and what it wrote. */

@@ -52,7 +52,7 @@ export async function startTemporal(options: TemporalOptions): Promise<RunningTe
   closeSync(output);
   const exited = exitOf(server);
   const mark = server.pid === undefined ? null : markOf(server.pid);
-  if (mark === null) throw new StartError(`Temporal could not be started: ${await exited}.`);
+  if (mark === null) throw new StartError(`Temporal did not start: it ended with ${await exited}. ${lastLines(options.logFile)}`);
   options.onSpawn?.(mark.pid);
   const stop = async (): Promise<void> => { await stopProcess(mark, 10_000); };
   try {

@@ -67,13 +67,40 @@ export class RecordingGateway implements SyncGateway {
   }
 }
 
+export interface WrongField {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** The fields of all our answers together: each test reads those of the answer that it asked for. */
+export interface AnswerBody {
+  readonly id: string;
+  readonly sourceId: string;
+  readonly updatedAt: string;
+  readonly action: string;
+  readonly account: { readonly id: string };
+  readonly data: AnswerBody[];
+  readonly nextCursor: string | null;
+  readonly received: number;
+  readonly created: number;
+  readonly updated: number;
+  readonly unchanged: number;
+  readonly rejected: number;
+  readonly rejections: readonly { readonly line: number; readonly sourceId: string | null; readonly errors: readonly WrongField[] }[];
+  readonly type: string;
+  readonly detail: string;
+  readonly errors: readonly WrongField[];
+}
+
 export interface Answered {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
-  /** The body as JSON; undefined for an empty one. */
-  readonly json: any;
+  /** The body; an empty object where it is not JSON. */
+  readonly json: AnswerBody;
 }
+
+export const pathsOf = (errors: readonly WrongField[] | undefined): string[] => (errors ?? []).map(({ path }) => path);
 
 export interface SendOptions {
   readonly token?: string | null;
@@ -154,7 +181,8 @@ export async function createApiWorld(options: { readonly config?: Partial<AppCon
   async function send(method: string, path: string, sendOptions: SendOptions = {}): Promise<Answered> {
     const response = await raw(method, path, sendOptions);
     const text = await response.text();
-    return { status: response.status, headers: response.headers, text, json: /json/.test(response.headers.get('content-type') ?? '') && text !== '' ? JSON.parse(text) : undefined };
+    const isJson = /json/.test(response.headers.get('content-type') ?? '') && text !== '';
+    return { status: response.status, headers: response.headers, text, json: (isJson ? JSON.parse(text) : {}) as AnswerBody };
   }
 
   async function aVenue(name = 'A venue'): Promise<VenueId> {

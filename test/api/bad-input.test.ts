@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createApiWorld } from './api-world.ts';
+import { createApiWorld, pathsOf } from './api-world.ts';
 import type { ApiWorld } from './api-world.ts';
 
 let api: ApiWorld;
@@ -105,7 +105,7 @@ describe('a string', () => {
     const records = [{ sourceId: 'k', metadata: { [text]: 'v' } }, { sourceId: 'v', metadata: { k: text } }, { sourceId: text }, { sourceId: 'fine' }];
     const loaded = await api.send('POST', batch, { json: { records } });
     expect(loaded.json).toMatchObject({ created: 1, rejected: 3 });
-    expect(loaded.json.rejections.map((rejection: { line: number }) => rejection.line)).toEqual([1, 2, 3]);
+    expect(loaded.json.rejections.map(({ line }) => line)).toEqual([1, 2, 3]);
     const listed = await api.send('GET', `${customers}?sourceId=${encodeURIComponent('a\0b')}`);
     expect(listed.json.errors).toContainEqual({ path: 'sourceId', message: 'Must not contain NUL' });
   });
@@ -146,7 +146,7 @@ describe('a query', () => {
 
   it('and a body that are both wrong are told together', async () => {
     const answer = await api.send('POST', '/v1/venues?colour=red', { json: { timeZone: 'UTC', currency: 'EUR' } });
-    expect(answer.json.errors.map((error: { path: string }) => error.path)).toEqual(['colour', 'name']);
+    expect(pathsOf(answer.json.errors)).toEqual(['colour', 'name']);
   });
 });
 

@@ -104,7 +104,7 @@ describe('a POST with an Idempotency-Key', () => {
     const probe = await api.send('POST', '/v1/venues', { json: VENUE, headers: { 'idempotency-key': 'probe' } });
     expect(probe.status).toBe(201);
     const [row] = await api.database.admin`select request_hash from idempotency_keys where key = 'probe'`;
-    await api.idempotency.claim(ref, row?.['request_hash'], 60_000);
+    await api.idempotency.claim(ref, String(row?.['request_hash']), 60_000);
     const startedAt = performance.now();
     const answer = await api.send('POST', '/v1/venues', { json: VENUE, headers });
     expect(answer).toMatchObject({ status: 409, json: { code: 'idempotency-in-flight' } });

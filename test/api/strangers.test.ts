@@ -18,7 +18,7 @@ beforeAll(async () => {
   await api.send('POST', `/v1/venues/${venueId}/records/customers/batch`, { json: { records: [{ sourceId: 'a' }] } });
   const customers = await api.send('GET', `/v1/venues/${venueId}/records/customers`);
   const sync = await api.send('POST', `/v1/venues/${venueId}/syncs`, { json: aSync(connectionId) });
-  ids = { venueId, connectionId, customerId: customers.json.data[0].id, syncId: sync.json.id };
+  ids = { venueId, connectionId, customerId: customers.json.data[0]?.id ?? '', syncId: sync.json.id };
 });
 afterAll(() => api.close());
 

@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { ConnectionId, VenueId } from '../../contracts/ids.ts';
 import { aToken, createApiWorld } from './api-world.ts';
 import type { ApiWorld } from './api-world.ts';
@@ -28,29 +28,30 @@ beforeEach(async () => {
 interface Event {
   readonly id: string;
   readonly event: string;
-  readonly data: any;
+  readonly data: { readonly phase: string; readonly sourceId: string };
   readonly at: number;
 }
 
 /** Reads events as they come. `until` ends the reading; so does the end of the stream. */
 async function watch(options: { readonly lastEventId?: string; readonly until?: (events: readonly Event[]) => boolean } = {}): Promise<readonly Event[]> {
   const response = await api.raw('GET', path, options.lastEventId === undefined ? {} : { headers: { 'last-event-id': options.lastEventId } });
-  if (response.status !== 200 || !response.body) throw new Error(`watching answered ${response.status}: ${await response.text()}`);
-  expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
+  expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/event-stream; charset=utf-8']);
   const events: Event[] = [];
   let text = '';
-  const decoder = new TextDecoder();
-  for await (const piece of response.body) {
-    text += decoder.decode(piece, { stream: true });
-    const blocks = text.split('\n\n');
+  for await (const piece of response.body!.pipeThrough(new TextDecoderStream())) {
+    const blocks = (text + piece).split('\n\n');
     text = blocks.pop() ?? '';
-    for (const block of blocks) {
-      const fields = Object.fromEntries(block.split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]));
-      if (fields['event']) events.push({ id: fields['id'] ?? '', event: fields['event'], data: JSON.parse(fields['data'] ?? ''), at: performance.now() });
-    }
+    events.push(...blocks.flatMap(toEvent));
     if (options.until?.(events)) break;
   }
   return events;
+}
+
+/** Nothing for a comment or a `retry`. */
+function toEvent(block: string): Event[] {
+  const fields = new Map(block.split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]));
+  const event = fields.get('event');
+  return event === undefined ? [] : [{ id: fields.get('id') ?? '', event, data: JSON.parse(fields.get('data') ?? '') as Event['data'], at: performance.now() }];
 }
 
 const reject = (count: number, from = 0) => api.database.admin`
@@ -142,8 +143,8 @@ describe('watching a run', () => {
   });
 
   it('refuses an id that this run never gave: other watchers would miss what lies before it', async () => {
-    const next = (await api.database.admin`select max(seq) + 1000 as seq from sync_logs`)[0]?.['seq'];
-    expect(await api.send('GET', path, { headers: { 'last-event-id': String(next) } })).toMatchObject({ status: 400 });
+    const [row] = await api.database.admin<{ next: string }[]>`select max(seq) + 1000 as next from sync_logs`;
+    expect(await api.send('GET', path, { headers: { 'last-event-id': row?.next ?? '' } })).toMatchObject({ status: 400 });
   });
 
   it('ends when the token expires', async () => {
@@ -155,27 +156,20 @@ describe('watching a run', () => {
   });
 
   it('polls once for many watchers and stops with the last', async () => {
-    const spy = { reads: 0 };
-    const { find } = api.runs;
-    api.runs.find = async (venue, id) => {
-      if (id === syncId) spy.reads += 1;
-      return find(venue, id);
-    };
-    onTestFinished(() => {
-      api.runs.find = find;
-    });
+    const find = vi.spyOn(api.runs, 'find');
+    const reads = () => find.mock.calls.filter(([, id]) => id === syncId).length;
     const controllers = Array.from({ length: 20 }, () => new AbortController());
     const responses = await Promise.all(controllers.map(({ signal }) => fetchEvents(signal)));
     expect(responses.every(({ status }) => status === 200)).toBe(true);
-    spy.reads = 0;
+    find.mockClear();
     await sleep(1_500);
-    expect(spy.reads).toBeGreaterThan(2);
-    expect(spy.reads).toBeLessThanOrEqual(7);
+    expect(reads()).toBeGreaterThan(2);
+    expect(reads()).toBeLessThanOrEqual(7);
     for (const controller of controllers) controller.abort();
     await sleep(600);
-    spy.reads = 0;
+    find.mockClear();
     await sleep(700);
-    expect(spy.reads).toBe(0);
+    expect(reads()).toBe(0);
   });
 
   it('does not keep in memory what a slow reader does not take', async () => {

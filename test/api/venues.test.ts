@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { aToken, createApiWorld } from './api-world.ts';
+import { aToken, createApiWorld, pathsOf } from './api-world.ts';
 import type { ApiWorld } from './api-world.ts';
 
 let api: ApiWorld;
@@ -45,9 +45,9 @@ describe('venues', () => {
 
   it('name every wrong field at once', async () => {
     const answer = await api.send('POST', '/v1/venues', { json: { name: '', timeZone: 'X', colour: 'red', 'odd field': 1 } });
-    expect(answer.json.errors.map((error: { path: string }) => error.path).sort()).toEqual(['colour', 'currency', 'name', 'odd field', 'timeZone']);
+    expect(pathsOf(answer.json.errors).sort()).toEqual(['colour', 'currency', 'name', 'odd field', 'timeZone']);
     expect(answer.json.errors).toContainEqual({ path: 'colour', message: 'Unknown field' });
-    expect(answer.json.errors).toContainEqual({ path: 'currency', message: expect.stringMatching(/./) });
+    expect(answer.json.errors).toContainEqual({ path: 'currency', message: 'Required' });
   });
 
   it('cannot be created with a token that lists venues', async () => {
@@ -58,7 +58,7 @@ describe('venues', () => {
   it('are listed as far as the token reaches', async () => {
     const [mine] = [await api.aVenue('Mine'), await api.aVenue('Theirs')];
     const answer = await api.send('GET', '/v1/venues', { token: await aToken({ role: 'viewer', venues: [mine] }) });
-    expect(answer.json.data.map((venue: { id: string }) => venue.id)).toEqual([mine]);
+    expect(answer.json.data.map(({ id }) => id)).toEqual([mine]);
     expect((await api.send('GET', '/v1/venues', { token: await aToken({ venues: [] }) })).json).toEqual({ data: [], nextCursor: null });
   });
 

@@ -69,9 +69,9 @@ test('what a person installed by hand from the same lock is not installed again'
 });
 
 test.each([
-  ['echo "npm error code ENOTFOUND\nnpm error request to the registry failed" >&2; exit 1', 'the npm registry cannot be reached (npm error request to the registry failed)'],
-  ['echo "npm error code EACCES\nnpm error permission denied, mkdir x" >&2; exit 243', 'no permission to write (npm error permission denied, mkdir x)'],
-  ['echo "npm error code EINTEGRITY\nnpm error sha512-x was expected" >&2; exit 1', 'packages could not be installed: npm error sha512-x was expected'],
+  ['echo "npm error code ENOTFOUND\nnpm error request to the registry failed" >&2; exit 1', 'the npm registry cannot be reached (request to the registry failed)'],
+  ['echo "npm error code EACCES\nnpm error permission denied, mkdir x" >&2; exit 243', 'no permission to write (permission denied, mkdir x)'],
+  ['echo "npm error code EUSAGE\nnpm error\nnpm error the lock is out of step." >&2; exit 1', 'packages could not be installed: the lock is out of step. `npm ci` shows more.'],
   ['exit 0', 'Node 24 was not installed: npm must be allowed to run install scripts'],
 ])('an npm that does %j is explained in one line', async (script, message) => {
   const clone = aClone(script);
