@@ -69,15 +69,15 @@ export interface SyncSummary extends SyncProgress {
 
 /** Short steps on our own database: the `internal` queue. */
 export interface SyncControlActivities {
-  beginSync(input: SyncConnectionInput): Promise<BeginSyncResult>;
+  readonly beginSync: (input: SyncConnectionInput) => Promise<BeginSyncResult>;
   /** Makes a chunk in progress stop at its next page, sooner than a heartbeat would tell it. */
-  requestStop(input: SyncConnectionInput): Promise<void>;
-  finishSync(input: FinishSyncInput): Promise<SyncSummary>;
+  readonly requestStop: (input: SyncConnectionInput) => Promise<void>;
+  readonly finishSync: (input: FinishSyncInput) => Promise<SyncSummary>;
 }
 
 /** Minutes of work against the provider: the provider's own queue. */
 export interface SyncChunkActivities {
-  syncChunk(input: SyncConnectionInput): Promise<SyncChunkResult>;
+  readonly syncChunk: (input: SyncConnectionInput) => Promise<SyncChunkResult>;
 }
 
 /** One sync per connection, resource and direction at a time: Temporal refuses a second start under the same id. */

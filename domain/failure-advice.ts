@@ -59,7 +59,7 @@ const INTERNAL: FailureAdvice = {
 };
 
 export function explainFailure(type: string): FailureAdvice {
-  return ADVICE[type] ?? INTERNAL;
+  return (Object.hasOwn(ADVICE, type) ? ADVICE[type] : null) ?? INTERNAL;
 }
 
 export const FAILURE_CODES: readonly string[] = [...Object.values(ADVICE), INTERNAL].map(({ code }) => code);

@@ -41,8 +41,10 @@ export type PullDecision =
 export function decidePull(pulled: PulledVersion, known: KnownTwin | null): PullDecision {
   if (known?.link == null) return firstSight(pulled, known);
   const { link, recordVersion, recordDeleted } = known;
-  if (link.gone || pulled.version <= link.externalVersion) return 'ignore';
+  if (link.gone) return 'ignore';
+  // Nothing follows a deletion. One that seems older than what was applied only comes of a clock that differs, or of the same second.
   if (pulled.deleted) return 'archive';
+  if (pulled.version <= link.externalVersion) return 'ignore';
   // Deleted by the venue, changed at the provider: the venue's deletion stands.
   if (pulled.fingerprint === link.fingerprint || recordDeleted) return 'touch';
   return recordVersion === link.recordVersion ? 'update' : 'overwrite';

@@ -31,7 +31,8 @@ export function readJson(file: string): unknown {
 }
 
 function writeBeside(file: string, value: unknown): string {
-  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+  // Others may pass through, which Postgres under root needs as another user, and list or read nothing.
+  mkdirSync(path.dirname(file), { recursive: true, mode: 0o711 });
   const temporary = `${file}.${process.pid}.new`;
   rmSync(temporary, { force: true });
   const handle = openSync(temporary, 'wx', 0o600);

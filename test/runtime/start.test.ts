@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { REPOSITORY } from '../../runtime/home.ts';
@@ -13,6 +13,13 @@ interface Supervisor {
   output(): string;
   kill(signal: NodeJS.Signals): void;
   readonly exitCode: Promise<number | null>;
+}
+
+/** As the runtime makes it: under root, Postgres passes through as another user. */
+function aHome(): string {
+  const folder = aFolder();
+  chmodSync(folder, 0o711);
+  return folder;
 }
 
 /** What `npm start` runs. */
@@ -40,7 +47,7 @@ async function untilStarted(home: string, supervisor: Supervisor): Promise<Proce
 }
 
 test('a bare home becomes a running copy; a second start is refused; a killed one is cleared up and goes on; SIGTERM ends all', async () => {
-  const home = aFolder();
+  const home = aHome();
   const killed = start(home);
   const before = await untilStarted(home, killed);
   expect(before).toHaveLength(6);
@@ -69,7 +76,7 @@ test('a bare home becomes a running copy; a second start is refused; a killed on
 }, 180_000);
 
 test('--fresh deletes what the runtime has made, and nothing else of the folder', async () => {
-  const home = aFolder();
+  const home = aHome();
   writeFileSync(path.join(home, 'mine.txt'), 'mine');
   writeFileSync(path.join(home, 'secrets.json'), 'damaged');
   const refused = await runNode(['runtime/start.ts'], { env: { ...process.env, ...FREE_PORTS, INTERLOCK_HOME: home } });

@@ -75,7 +75,7 @@ export async function createSyncWorld(options: WorldOptions = {}) {
   async function open(venue: TestVenue, direction: 'push' | 'pull', mode: SyncMode): Promise<SyncConnectionInput> {
     const key = { ...venue, provider: 'stripe', resource: 'customers', direction } as const;
     const { run } = await stores.runs.openOrJoin({ ...key, mode, requestedBy: 'test' });
-    return { ...key, syncId: run.id as SyncId, mode };
+    return { ...key, syncId: run.id, mode };
   }
 
   const aStage = () => new MockActivityEnvironment({}, { logger: createTemporalLogger(deps.log) });

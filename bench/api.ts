@@ -1,0 +1,103 @@
+import { Agent, get } from 'node:http';
+import { z } from 'zod';
+import { agree } from './push.ts';
+import { openLoop, percentile } from './open-loop.ts';
+import { load, round } from './report.ts';
+import { withFolder, withSystem } from './system.ts';
+import type { Sample } from './open-loop.ts';
+import type { Row } from './report.ts';
+import type { System } from './system.ts';
+import type { Venue } from './venue.ts';
+
+export interface ApiOptions {
+  readonly perSecond: number;
+  readonly seconds: number;
+  readonly records: number;
+  readonly connections: number;
+  readonly syncs: number;
+  readonly repeats: number;
+}
+
+const WARM_UP_S = 5;
+const GOAL_MS = 25;
+const page = z.object({ data: z.array(z.object({ id: z.string() })), nextCursor: z.string().nullable() });
+
+/** Reads lists and single items in turn, at a fixed rate in all, from a venue that has something of everything. */
+export async function benchApi(options: ApiOptions): Promise<readonly Row[]> {
+  return withFolder((home) => withSystem({ home, requestsPerSecond: 2_000 }, async (system) => {
+    const targets = await prepare(system, options);
+    const agent = new Agent({ keepAlive: true, maxSockets: 256 });
+    const send = sender(system, { agent, paths: targets.map(({ path }) => path) });
+    try {
+      await openLoop({ perSecond: options.perSecond, seconds: WARM_UP_S, send });
+      const rows: Row[] = [];
+      for (let repeat = 1; repeat <= options.repeats; repeat += 1) {
+        const samples = await openLoop({ ...options, send });
+        const suffix = options.repeats === 1 ? '' : `, run ${repeat}`;
+        rows.push(...targets.map(({ what }, index) => toRow(`${what}${suffix}`, samples.filter((sample) => sample.index % targets.length === index))));
+        rows.push(toRow(`all at ${options.perSecond}/s${suffix}`, samples));
+      }
+      return rows;
+    } finally {
+      agent.destroy();
+    }
+  }));
+}
+
+interface Target {
+  readonly what: string;
+  readonly path: string;
+}
+
+async function prepare(system: System, { records, connections, syncs }: ApiOptions): Promise<readonly Target[]> {
+  const venue = await agree(system, records);
+  for (let index = 1; index < connections; index += 1) await venue.connect((await system.stripe.addAccount()).secretKey);
+  // Everything is agreed by now: these runs are short.
+  for (let index = 1; index < syncs; index += 1) await venue.sync({ direction: 'push', limitMs: 60_000 });
+  return targetsOf(system, venue);
+}
+
+async function targetsOf({ api }: System, venue: Venue): Promise<readonly Target[]> {
+  const base = `/v1/venues/${venue.id}`;
+  const lists = [['customers', `${base}/records/customers`], ['connections', `${base}/connections`], ['syncs', `${base}/syncs`]] as const;
+  const targets = await Promise.all(lists.map(async ([name, path]) => {
+    const { data, nextCursor } = page.parse(await api.get(path));
+    const next = nextCursor === null ? [] : [{ what: `list ${name}, next page`, path: `${path}?cursor=${encodeURIComponent(nextCursor)}` }];
+    return [{ what: `list ${name} (${data.length})`, path }, ...next, { what: `get one of ${name}`, path: `${path}/${data[0]?.id ?? ''}` }];
+  }));
+  return targets.flat();
+}
+
+function sender({ apiUrl, token }: System, { agent, paths }: { agent: Agent; paths: readonly string[] }): (index: number) => Promise<void> {
+  const headers = { authorization: `Bearer ${token}` };
+  return (index) => new Promise((resolve, reject) => {
+    const request = get(`${apiUrl}${paths[index % paths.length] ?? ''}`, { agent, headers, timeout: 10_000 }, (response) => {
+      response.resume();
+      response.once('error', reject);
+      response.once('end', () => {
+        if (response.statusCode === 200) resolve();
+        else reject(new Error(`status ${response.statusCode ?? 'none'}`));
+      });
+    });
+    request.once('error', reject);
+    request.once('timeout', () => { request.destroy(new Error('no answer')); });
+  });
+}
+
+function toRow(what: string, samples: readonly Sample[]): Row {
+  const latencies = samples.map(({ latencyMs }) => latencyMs);
+  const p95 = percentile(latencies, 0.95);
+  const failed = samples.filter((sample) => sample.failed).length;
+  return {
+    what,
+    requests: samples.length,
+    failed,
+    p50Ms: round(percentile(latencies, 0.5)),
+    p95Ms: round(p95),
+    p99Ms: round(percentile(latencies, 0.99)),
+    maxMs: round(Math.max(...latencies)),
+    load: load(),
+    goal: `p95 ≤ ${GOAL_MS} ms`,
+    met: p95 <= GOAL_MS && failed === 0,
+  };
+}

@@ -1,0 +1,65 @@
+import { parseArgs } from 'node:util';
+import { benchApi } from './api.ts';
+import { benchHistory } from './history.ts';
+import { benchPull } from './pull.ts';
+import { benchPush } from './push.ts';
+import { measure, print } from './report.ts';
+import { benchStart } from './start.ts';
+import type { Row } from './report.ts';
+
+const HELP = `Usage: node bench/main.ts <start|pull|push|history|api|all> [options]
+
+  --cold               start: with empty caches, as on a bare machine
+  --rates 10,25,100    pull, push: budgets to try, requests a second
+  --records 10000      customers
+  --changed 1000       push, history: of which have changed
+  --latency 100        pull, push, history: what the sandbox adds to each answer, ms
+  --repeats 3          pull, api: runs of each
+  --per-second 200     api: requests a second
+  --seconds 20         api: how long`;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    cold: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+    rates: { type: 'string' },
+    records: { type: 'string', default: '10000' },
+    changed: { type: 'string', default: '1000' },
+    latency: { type: 'string', default: '100' },
+    repeats: { type: 'string' },
+    'per-second': { type: 'string', default: '200' },
+    seconds: { type: 'string', default: '20' },
+  },
+});
+
+const records = toCount(values.records);
+const changed = toCount(values.changed);
+const latencyMs = toCount(values.latency);
+const repeats = (standard: number): number => (values.repeats === undefined ? standard : toCount(values.repeats));
+const rates = (standard: string): number[] => (values.rates ?? standard).split(',').map(toCount);
+
+const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
+  start: () => benchStart({ cold: values.cold }),
+  pull: () => benchPull({ rates: rates('10,25,100'), records, latencyMs, repeats: repeats(3) }),
+  push: () => benchPush({ rates: rates('25,90'), records, changed, latencyMs }),
+  history: () => benchHistory({ records, changed, latencyMs, rate: rates('90')[0] ?? 90 }),
+  api: () => benchApi({ perSecond: toCount(values['per-second']), seconds: toCount(values.seconds), records, connections: 20, syncs: 60, repeats: repeats(1) }),
+};
+
+function toCount(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 0) throw new Error(`"${text}" is no whole number`);
+  return count;
+}
+
+const [wanted = ''] = positionals;
+const names = wanted === 'all' ? Object.keys(benchmarks) : Object.hasOwn(benchmarks, wanted) ? [wanted] : [];
+if (values.help || names.length === 0) {
+  console.log(HELP);
+  process.exitCode = values.help ? 0 : 2;
+}
+for (const name of names) {
+  const bench = benchmarks[name];
+  if (bench) print(await measure(name, bench));
+}

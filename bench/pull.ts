@@ -1,0 +1,65 @@
+import { STRIPE_CAPABILITIES } from '../providers/stripe/capabilities.ts';
+import { load, round } from './report.ts';
+import { withFolder, withSystem } from './system.ts';
+import { Venue } from './venue.ts';
+import type { Row } from './report.ts';
+import type { System } from './system.ts';
+
+export interface PullOptions {
+  /** Budgets to try, requests a second. */
+  readonly rates: readonly number[];
+  readonly records: number;
+  readonly latencyMs: number;
+  readonly repeats: number;
+}
+
+/** Rows a second that Postgres takes in on the machine of the design's measurements. */
+const ROWS_PER_SECOND = 19_000;
+const PAGE_SIZE = 100;
+
+/** Pulls everything into a new venue at each budget. Only 10 and 25 requests/s have a goal. */
+export async function benchPull(options: PullOptions): Promise<readonly Row[]> {
+  const rows: Row[] = [];
+  for (const rate of options.rates) {
+    rows.push(...(await withFolder((home) => withSystem({ home, requestsPerSecond: rate }, (system) => pullAt(rate, system, options)))));
+  }
+  return rows;
+}
+
+async function pullAt(rate: number, { api, stripe }: System, { records, latencyMs, repeats }: PullOptions): Promise<readonly Row[]> {
+  const { secretKey } = await stripe.addAccount();
+  const account = await stripe.accountOf(secretKey);
+  await stripe.seed({ resource: 'customers', count: records, account });
+  const floorS = floorOf({ rate, records, latencyMs });
+  const goalS = 1.15 * floorS + 1;
+  const runs: Row[] = [];
+  for (let repeat = 1; repeat <= repeats; repeat += 1) {
+    await stripe.limits({ latencyMs: 0 });
+    const venue = await Venue.create(api, secretKey);
+    await stripe.limits({ latencyMs, requestsPerSecond: rate });
+    const run = await venue.sync({ direction: 'pull', limitMs: goalS * 5_000 + 30_000 });
+    if (run.counts.created !== records) throw new Error(`the pull created ${run.counts.created} of ${records} customers`);
+    const calls = await stripe.calls(run.startedAtMs);
+    runs.push({
+      what: `pull ${records} at ${rate}/s, run ${repeat}`,
+      seconds: round(run.wallS),
+      floorS: round(floorS),
+      shareOfFloor: round(run.wallS / floorS),
+      calls: calls.length,
+      refused429: calls.filter(({ status }) => status === 429).length,
+      firstCallS: round((Math.min(...calls.map(({ at }) => at)) - run.startedAtMs) / 1_000),
+      lastCallS: round((Math.max(...calls.map(({ at }) => at)) - run.startedAtMs) / 1_000),
+      load: load(),
+      goal: rate <= 25 ? `≤ ${round(goalS)} s` : null,
+      met: rate <= 25 ? run.wallS <= goalS : null,
+    });
+  }
+  return runs;
+}
+
+/** Seconds that no pull can beat: pages by the budget, pages by latency and concurrency, rows by the database. */
+function floorOf({ rate, records, latencyMs }: { rate: number; records: number; latencyMs: number }): number {
+  const pages = Math.ceil(records / PAGE_SIZE);
+  const { concurrency } = STRIPE_CAPABILITIES.limits.sandbox;
+  return Math.max(pages / rate, (pages * latencyMs) / 1_000 / concurrency, records / ROWS_PER_SECOND);
+}

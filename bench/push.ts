@@ -1,0 +1,65 @@
+import { load, round } from './report.ts';
+import { withFolder, withSystem } from './system.ts';
+import { Venue } from './venue.ts';
+import type { Row } from './report.ts';
+import type { System } from './system.ts';
+
+export interface PushOptions {
+  readonly rates: readonly number[];
+  readonly records: number;
+  readonly changed: number;
+  readonly latencyMs: number;
+}
+
+/** Requests a second while both sides are brought to agree, which is not measured. */
+const PREPARATION_RATE = 2_000;
+
+/** Pushes a set of which a part has changed since both sides agreed, at each budget. */
+export async function benchPush(options: PushOptions): Promise<readonly Row[]> {
+  return withFolder(async (home) => {
+    const venue = await withSystem({ home, requestsPerSecond: PREPARATION_RATE }, (system) => agree(system, options.records));
+    const rows: Row[] = [];
+    for (const rate of options.rates) rows.push(await withSystem({ home, requestsPerSecond: rate }, (system) => pushAt(rate, { system, venue, options })));
+    return rows;
+  });
+}
+
+/** A venue whose records are all at Stripe. */
+export async function agree({ api, stripe }: System, records: number): Promise<Venue> {
+  await stripe.limits({ latencyMs: 0, requestsPerSecond: 0 });
+  const { secretKey } = await stripe.addAccount();
+  const venue = await Venue.create(api, secretKey);
+  await venue.load(records, 'Customer');
+  const run = await venue.sync({ direction: 'push', limitMs: 300_000 });
+  if (run.counts.created !== records) throw new Error(`the first push created ${run.counts.created} of ${records} customers`);
+  return venue;
+}
+
+async function pushAt(rate: number, { system, venue, options }: { system: System; venue: Venue; options: PushOptions }): Promise<Row> {
+  const { changed, records, latencyMs } = options;
+  const { stripe, api } = system;
+  const here = venue.over(api);
+  const loaded = await here.load(changed, `Renamed at ${rate}`);
+  if (loaded.updated !== changed) throw new Error(`${loaded.updated} of ${changed} customers were changed`);
+  await stripe.limits({ latencyMs, requestsPerSecond: rate });
+  const run = await here.sync({ direction: 'push', limitMs: (changed / rate) * 5_000 + 60_000 });
+  const calls = await stripe.calls(run.startedAtMs);
+  const writes = calls.filter(({ written }) => written);
+  const refused = calls.filter(({ status }) => status === 429).length;
+  const times = calls.map(({ at }) => at);
+  // Between the first and the last call: what the budget was used to while there was work.
+  const sustained = ((calls.length - 1) * 1_000) / (Math.max(...times) - Math.min(...times));
+  return {
+    what: `push ${changed} changed of ${records} at ${rate}/s`,
+    seconds: round(run.wallS),
+    writes: writes.length,
+    unchanged: run.counts.unchanged,
+    perSecond: round(sustained),
+    shareOfRate: round(sustained / rate, 3),
+    shareWithStartAndEnd: round(writes.length / run.wallS / rate, 3),
+    refused429: refused,
+    load: load(),
+    goal: `${changed} writes, share ≥ 0.95, 429s ≤ 1 %`,
+    met: writes.length === changed && sustained >= 0.95 * rate && refused <= calls.length / 100,
+  };
+}

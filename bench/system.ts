@@ -1,0 +1,85 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { z } from 'zod';
+import { VARIABLES } from '../config/variables.ts';
+import { ApiClient } from '../runtime/api-client.ts';
+import { readJson } from '../runtime/files.ts';
+import { startNodeChild } from '../runtime/node-child.ts';
+import { sandboxControl } from '../test/support/sandbox-control.ts';
+
+const started = z.object({
+  apiUrl: z.string(),
+  temporalAddress: z.string(),
+  temporalNamespace: z.string(),
+  sandbox: z.object({ stripe: z.object({ controlUrl: z.string() }) }),
+  token: z.string(),
+});
+
+/** A complete Interlock of real processes: what `npm start` runs. */
+export interface System {
+  readonly api: ApiClient;
+  readonly apiUrl: string;
+  readonly token: string;
+  readonly temporal: { readonly address: string; readonly namespace: string };
+  readonly stripe: ReturnType<typeof sandboxControl>;
+}
+
+const PORTS = ['PORT', 'TEMPORAL_PORT', 'TEMPORAL_UI_PORT', 'POSTGRES_PORT', 'SANDBOX_STRIPE_PORT', 'SANDBOX_STRIPE_CONTROL_PORT'];
+
+/** The environment of a system that is nobody else's: no variable of ours is inherited, also not from `.env`, and every port is a free one. */
+export function ownEnvironment(): Record<string, string | undefined> {
+  const blank = Object.fromEntries(Object.keys(VARIABLES).map((name) => [name, '']));
+  return { ...process.env, ...blank, ...Object.fromEntries(PORTS.map((name) => [name, '0'])) };
+}
+
+/** Runs `work` with the path of a folder that is deleted afterwards. */
+export async function withFolder<Result>(work: (folder: string) => Promise<Result>): Promise<Result> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'interlock-bench-'));
+  try {
+    return await work(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+export interface SystemOptions {
+  /** Kept over restarts; with another `requestsPerSecond`, say. */
+  readonly home: string;
+  /** The worker's budget for one Stripe account. */
+  readonly requestsPerSecond: number;
+}
+
+/** Starts a system, runs `work`, and stops it, also when this process is killed. */
+export async function withSystem<Result>({ home, requestsPerSecond }: SystemOptions, work: (system: System) => Promise<Result>): Promise<Result> {
+  const env = {
+    ...ownEnvironment(),
+    INTERLOCK_HOME: home,
+    LOG_LEVEL: 'warn',
+    STRIPE_REQUESTS_PER_SECOND: String(requestsPerSecond),
+    // The load comes from one caller and goes to one venue: what is measured is the service, not its limit.
+    RATE_LIMIT_PER_CALLER_PER_MINUTE: '1000000',
+    RATE_LIMIT_PER_VENUE_PER_MINUTE: '1000000',
+  };
+  const child = await startNodeChild({
+    name: 'the system',
+    entry: 'runtime/start.ts',
+    env,
+    logFile: path.join(home, 'bench.log'),
+    readyWhen: { line: (line) => line.startsWith('Ready after') },
+    limitMs: 300_000,
+    graceMs: 90_000,
+  });
+  try {
+    const { apiUrl, token, temporalAddress, temporalNamespace, sandbox } = started.parse(readJson(path.join(home, 'started.json')));
+    return await work({
+      api: new ApiClient(apiUrl, token),
+      apiUrl,
+      token,
+      temporal: { address: temporalAddress, namespace: temporalNamespace },
+      stripe: sandboxControl(sandbox.stripe.controlUrl),
+    });
+  } finally {
+    await child.stop();
+  }
+}

@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { aCustomer } from '../test/support/sync-world.ts';
+import type { ApiClient } from '../runtime/api-client.ts';
+
+const withId = z.object({ id: z.uuid() });
+const loaded = z.object({ created: z.int(), updated: z.int(), unchanged: z.int(), rejected: z.int() });
+const run = z.object({
+  id: z.uuid(),
+  workflowId: z.string(),
+  runId: z.string().nullable(),
+  phase: z.string(),
+  finishedAt: z.iso.datetime().nullable(),
+  outcome: z.string().nullable(),
+  counts: z.object({ read: z.int(), created: z.int(), updated: z.int(), unchanged: z.int(), rejected: z.int() }),
+  providerCalls: z.int(),
+});
+
+export interface Measured extends z.output<typeof run> {
+  /** From just before the request that started it to the moment it says it finished. */
+  readonly wallS: number;
+  readonly startedAtMs: number;
+}
+
+export interface SyncRequest {
+  readonly direction: 'push' | 'pull';
+  readonly limitMs: number;
+}
+
+const BATCH = 1_000;
+const POLL_MS = 250;
+
+/** A venue as its own backend sees it: over HTTP alone. */
+export class Venue {
+  readonly id: string;
+  readonly connectionId: string;
+  readonly #api: ApiClient;
+
+  private constructor(api: ApiClient, { id, connectionId }: { id: string; connectionId: string }) {
+    this.#api = api;
+    this.id = id;
+    this.connectionId = connectionId;
+  }
+
+  /** A new venue that is connected to the Stripe account of `secretKey`. */
+  static async create(api: ApiClient, secretKey: string): Promise<Venue> {
+    const { id } = withId.parse(await api.post('/v1/venues', { name: 'Benchmark', timeZone: 'Europe/Berlin', currency: 'EUR' }, randomUUID()));
+    const venue = new Venue(api, { id, connectionId: await connect(api, id, secretKey) });
+    return venue;
+  }
+
+  /** The same venue over a restarted API. */
+  over(api: ApiClient): Venue {
+    return new Venue(api, this);
+  }
+
+  async connect(secretKey: string): Promise<string> {
+    return connect(this.#api, this.id, secretKey);
+  }
+
+  /** Customers 0 to `count` - 1, under `name` and their number. */
+  async load(count: number, name: string): Promise<z.output<typeof loaded>> {
+    const sum = { created: 0, updated: 0, unchanged: 0, rejected: 0 };
+    for (let from = 0; from < count; from += BATCH) {
+      const records = Array.from({ length: Math.min(BATCH, count - from) }, (_, index) => aCustomer(from + index, `${name} ${from + index}`));
+      const answer = loaded.parse(await this.#api.post(`/v1/venues/${this.id}/records/customers/batch`, { records }, randomUUID()));
+      for (const key of ['created', 'updated', 'unchanged', 'rejected'] as const) sum[key] += answer[key];
+    }
+    return sum;
+  }
+
+  /** A full sync from its request to its end. @throws when it does not complete within `limitMs`. */
+  async sync(request: SyncRequest): Promise<Measured> {
+    const startedAtMs = Date.now();
+    const { id } = await this.start(request.direction);
+    for (;;) {
+      const now = run.parse(await this.#api.get(`/v1/venues/${this.id}/syncs/${id}`));
+      if (now.finishedAt !== null) {
+        if (now.outcome !== 'completed') throw new Error(`the ${request.direction} ended as ${now.outcome ?? 'nothing'}`);
+        return { ...now, startedAtMs, wallS: (Date.parse(now.finishedAt) - startedAtMs) / 1_000 };
+      }
+      if (Date.now() - startedAtMs > request.limitMs) throw new Error(`the ${request.direction} is still in phase ${now.phase} after ${request.limitMs / 1_000} s`);
+      await sleep(POLL_MS);
+    }
+  }
+
+  async start(direction: 'push' | 'pull'): Promise<z.output<typeof run>> {
+    const body = { connectionId: this.connectionId, resource: 'customers', direction, mode: 'full' };
+    return run.parse(await this.#api.post(`/v1/venues/${this.id}/syncs`, body, randomUUID()));
+  }
+}
+
+async function connect(api: ApiClient, venueId: string, secretKey: string): Promise<string> {
+  const body = { provider: 'stripe', environment: 'sandbox', credentials: { secretKey } };
+  return withId.parse(await api.post(`/v1/venues/${venueId}/connections`, body, randomUUID())).id;
+}

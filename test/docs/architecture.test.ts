@@ -1,0 +1,28 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { describe, expect, it } from 'vitest';
+
+const ROOT = new URL('../../', import.meta.url);
+const { MAY_IMPORT } = (createRequire(import.meta.url)('../../room-table.cjs') as unknown) as { readonly MAY_IMPORT: Readonly<Record<string, readonly string[]>> };
+const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8');
+
+describe('the documents', () => {
+  it('draw the room table that the machine checks', () => {
+    const rows = [...read('docs/architecture.md').matchAll(/^\| ([a-z]+) \| [^|]+ \| ([a-z, –]+) \|$/gm)].filter(([, room]) => room !== 'room');
+    const drawn = Object.fromEntries(rows.map(([, room, may]) => [room, may === '–' ? [] : may!.split(', ')]));
+    expect(drawn).toEqual(MAY_IMPORT);
+  });
+
+  it('name rooms that exist, and every room is named in the README', () => {
+    const readme = read('README.md');
+    for (const room of Object.keys(MAY_IMPORT)) {
+      expect(existsSync(new URL(room, ROOT)), room).toBe(true);
+      expect(readme, room).toContain(`\`${room}/\``);
+    }
+  });
+
+  it.each(['README.md', 'CONTRIBUTING.md', 'docs/architecture.md', 'docs/errors.md', 'docs/decisions/README.md'])('%s links to files that exist', (file) => {
+    const links = [...read(file).matchAll(/\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)/g)].map(([, target]) => target!);
+    for (const target of links) expect(existsSync(new URL(target, new URL(file, ROOT))), `${file} → ${target}`).toBe(true);
+  });
+});

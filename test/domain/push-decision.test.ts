@@ -1,0 +1,54 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decidePush } from '../../domain/push-decision.ts';
+import type { PushCandidate } from '../../domain/push-decision.ts';
+
+const candidate = (link: Partial<NonNullable<PushCandidate['link']>> | null, hasProblems = false): PushCandidate => ({
+  fingerprint: 'now',
+  hasProblems,
+  link: link && { externalId: 'cus_1', fingerprint: 'before', state: 'linked', ...link },
+});
+
+const anyCandidate = fc.record<PushCandidate>({
+  fingerprint: fc.constantFrom('a', 'b'),
+  hasProblems: fc.boolean(),
+  link: fc.option(
+    fc.record({
+      externalId: fc.constantFrom('cus_1', null),
+      fingerprint: fc.constantFrom('a', 'b', null),
+      state: fc.constantFrom('pending' as const, 'linked' as const, 'rejected' as const, 'gone' as const),
+    }),
+  ),
+});
+
+describe('the decision on a record to push', () => {
+  it.each([
+    ['never recreates what the provider has deleted', candidate({ state: 'gone' }), 'deleted-at-provider'],
+    ['never recreates what the provider has deleted, not even unchanged', candidate({ state: 'gone', fingerprint: 'now' }), 'deleted-at-provider'],
+    ['looks an unknown outcome up before it writes', candidate({ state: 'pending', externalId: null, fingerprint: null }), 'resolve'],
+    ['refuses what the provider would refuse', candidate(null, true), 'reject'],
+    ['refuses a change that the provider would refuse', candidate({}, true), 'reject'],
+    ['refuses a pending record that the provider would refuse', candidate({ state: 'pending', externalId: null }, true), 'reject'],
+    ['leaves alone what is as it was agreed', candidate({ fingerprint: 'now' }), 'unchanged'],
+    ['leaves alone what is as it was agreed before a later version was refused', candidate({ fingerprint: 'now', state: 'rejected' }), 'unchanged'],
+    ['updates what has changed', candidate({}), 'update'],
+    ['tries a refused change again once it is another', candidate({ state: 'rejected' }), 'update'],
+    ['tries a refused record again', candidate({ state: 'rejected', externalId: null, fingerprint: null }), 'create'],
+    ['creates what was never sent', candidate(null), 'create'],
+  ] as const)('%s', (_promise, given, decision) => {
+    expect(decidePush(given)).toBe(decision);
+  });
+
+  it('never creates what has a twin, and never writes what is agreed or has problems', () => {
+    fc.assert(
+      fc.property(anyCandidate, (given) => {
+        const decision = decidePush(given);
+        const tied = given.link?.externalId != null;
+        if (tied) expect(['create', 'resolve']).not.toContain(decision);
+        if (decision === 'update') expect(tied).toBe(true);
+        if (given.hasProblems || (tied && given.link?.fingerprint === given.fingerprint)) expect(['create', 'update', 'resolve']).not.toContain(decision);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});

@@ -1,0 +1,151 @@
+import type { z } from 'zod';
+import type { customerAnswer } from '../../api/schemas/customer.ts';
+import type { batchAnswer } from '../../api/schemas/customer-batch.ts';
+import type { connectionAnswer } from '../../api/schemas/connection.ts';
+import type { syncAnswer, syncLogAnswer } from '../../api/schemas/sync.ts';
+import { ApiClient } from '../../runtime/api-client.ts';
+import type { ApiAnswer } from '../../runtime/api-client.ts';
+import { until } from './eventually.ts';
+
+export type SyncBody = z.output<typeof syncAnswer>;
+export type SyncLogBody = z.output<typeof syncLogAnswer>;
+export type ConnectionBody = z.output<typeof connectionAnswer>;
+export type CustomerBody = z.output<typeof customerAnswer>;
+export type BatchBody = z.output<typeof batchAnswer>;
+
+export interface SyncOrder {
+  readonly connectionId: string;
+  readonly direction: 'push' | 'pull';
+  readonly mode?: 'full' | 'incremental';
+}
+
+export interface LiveEvent {
+  readonly id: string;
+  readonly event: string;
+  readonly data: Readonly<Record<string, any>>;
+}
+
+/** What a venue's backend does with the service, over HTTP and nothing else. */
+export class ServiceClient {
+  readonly #baseUrl: string;
+  readonly #token: string;
+  readonly #http: ApiClient;
+
+  constructor(baseUrl: string, token: string) {
+    this.#baseUrl = baseUrl;
+    this.#token = token;
+    this.#http = new ApiClient(baseUrl, token);
+  }
+
+  ask(path: string): Promise<ApiAnswer> {
+    return this.#http.ask(path);
+  }
+
+  tryPost(path: string, body: unknown, key?: string): Promise<ApiAnswer> {
+    return this.#http.tryPost(path, body, key);
+  }
+
+  async createVenue(name = 'A venue'): Promise<string> {
+    return ((await this.#http.post('/v1/venues', { name, timeZone: 'Europe/Berlin', currency: 'EUR' })) as { id: string }).id;
+  }
+
+  async load(venueId: string, records: readonly object[]): Promise<BatchBody> {
+    return (await this.#http.post(`/v1/venues/${venueId}/records/customers/batch`, { records })) as BatchBody;
+  }
+
+  async connect(venueId: string, secretKey: string): Promise<ConnectionBody> {
+    return (await this.#http.post(`/v1/venues/${venueId}/connections`, { provider: 'stripe', environment: 'sandbox', credentials: { secretKey } })) as ConnectionBody;
+  }
+
+  async connection(venueId: string, connectionId: string): Promise<ConnectionBody> {
+    return (await this.#http.get(`/v1/venues/${venueId}/connections/${connectionId}`)) as ConnectionBody;
+  }
+
+  /** 202 for a run of its own, 200 when it joined one. */
+  async order(venueId: string, order: SyncOrder): Promise<{ readonly status: number; readonly run: SyncBody }> {
+    const { status, body } = await this.#http.tryPost(`/v1/venues/${venueId}/syncs`, { resource: 'customers', mode: 'full', ...order });
+    if (status !== 202 && status !== 200) throw new Error(`starting a sync answered ${status} ${JSON.stringify(body)}`);
+    return { status, run: body as SyncBody };
+  }
+
+  async start(venueId: string, order: SyncOrder): Promise<SyncBody> {
+    return (await this.order(venueId, order)).run;
+  }
+
+  async run(venueId: string, id: string): Promise<SyncBody> {
+    return (await this.#http.get(`/v1/venues/${venueId}/syncs/${id}`)) as SyncBody;
+  }
+
+  /** A run from start to end. */
+  async sync(venueId: string, order: SyncOrder): Promise<SyncBody> {
+    return this.finished(venueId, (await this.start(venueId, order)).id);
+  }
+
+  /** Polls until the run is over. An API that is away meanwhile is asked again. */
+  async finished(venueId: string, id: string, limitMs = 50_000): Promise<SyncBody> {
+    return this.reached(venueId, id, { limitMs, what: 'is over', when: (run) => run.finishedAt !== null });
+  }
+
+  /** Polls until the run is as `when` asks. Throws with the run as last seen. */
+  async reached(venueId: string, id: string, { what, when, limitMs = 30_000 }: { what: string; when: (run: SyncBody) => boolean; limitMs?: number }): Promise<SyncBody> {
+    let last: SyncBody | null = null;
+    const look = async (): Promise<SyncBody | null> => {
+      last = await this.run(venueId, id).catch(() => null) ?? last;
+      return last !== null && when(last) ? last : null;
+    };
+    try {
+      return await until(look, { limitMs, what: `run ${id} ${what}`, everyMs: 50 });
+    } catch (error) {
+      throw new Error(`${(error as Error).message}; it is ${JSON.stringify(last)}`, { cause: error });
+    }
+  }
+
+  async cancel(venueId: string, id: string): Promise<ApiAnswer> {
+    return this.#http.tryPost(`/v1/venues/${venueId}/syncs/${id}/cancel`, {});
+  }
+
+  log(venueId: string, id: string, filter = ''): Promise<readonly SyncLogBody[]> {
+    return this.#all(`/v1/venues/${venueId}/syncs/${id}/log?limit=200${filter}`);
+  }
+
+  customers(venueId: string): Promise<readonly CustomerBody[]> {
+    return this.#all(`/v1/venues/${venueId}/records/customers?limit=200`);
+  }
+
+  async #all<T>(path: string): Promise<readonly T[]> {
+    const all: T[] = [];
+    let cursor: string | null = null;
+    do {
+      const next: string = cursor === null ? path : `${path}&cursor=${encodeURIComponent(cursor)}`;
+      const page = (await this.#http.get(next)) as { readonly data: readonly T[]; readonly nextCursor: string | null };
+      all.push(...page.data);
+      cursor = page.nextCursor;
+    } while (cursor !== null);
+    return all;
+  }
+
+  /** Live events of a run until it is over, or until `enough` says so and the line is cut. */
+  async watch(venueId: string, id: string, options: { readonly lastEventId?: string | undefined; readonly enough?: (events: readonly LiveEvent[]) => boolean } = {}): Promise<readonly LiveEvent[]> {
+    const { lastEventId, enough = () => false } = options;
+    const response = await fetch(`${this.#baseUrl}/v1/venues/${venueId}/syncs/${id}/events`, {
+      headers: { authorization: `Bearer ${this.#token}`, ...(lastEventId !== undefined && { 'last-event-id': lastEventId }) },
+      signal: AbortSignal.timeout(50_000),
+    });
+    if (response.status !== 200 || !response.body) throw new Error(`watching answered ${response.status} ${await response.text()}`);
+    const events: LiveEvent[] = [];
+    let text = '';
+    for await (const piece of response.body.pipeThrough(new TextDecoderStream())) {
+      const blocks = (text + piece).split('\n\n');
+      text = blocks.pop() ?? '';
+      events.push(...blocks.flatMap(toEvent));
+      if (enough(events)) break;
+    }
+    return events;
+  }
+}
+
+function toEvent(block: string): readonly LiveEvent[] {
+  const fields = Object.fromEntries(block.split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]));
+  const { id, event, data } = fields;
+  return event === undefined ? [] : [{ id: id ?? '', event, data: JSON.parse(data ?? 'null') as LiveEvent['data'] }];
+}

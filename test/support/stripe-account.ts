@@ -1,0 +1,59 @@
+import type { SandboxCall } from './sandbox-control.ts';
+
+export interface StripeCustomerState {
+  readonly id: string;
+  readonly name: string | null;
+  readonly email: string | null;
+  readonly phone: string | null;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** One account of the stand-in Stripe. Tests that each take their own do not see each other's customers, budgets and faults. */
+export interface StripeAccount {
+  readonly id: string;
+  readonly secretKey: string;
+  seed(count: number): Promise<void>;
+  customers(): Promise<readonly StripeCustomerState[]>;
+  calls(): Promise<readonly SandboxCall[]>;
+  /** Calls that changed something. */
+  writes(): Promise<readonly SandboxCall[]>;
+  fault(fault: { readonly match?: object; readonly kind: string; readonly [setting: string]: unknown }): Promise<void>;
+}
+
+export interface StripeSandboxControl {
+  addAccount(): Promise<StripeAccount>;
+  /** Of every account, also revoked keys. */
+  clearFaults(): Promise<void>;
+  /** Of every account. */
+  limits(limits: { readonly requestsPerSecond?: number; readonly latencyMs?: number }): Promise<void>;
+}
+
+/** Speaks to a sandbox's control API; anything but success fails the test. */
+export function stripeSandboxOf(controlUrl: string): StripeSandboxControl {
+  async function send<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const init = body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+    const response = await fetch(`${controlUrl}${path}`, { method, ...init });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+    return (text === '' ? undefined : JSON.parse(text)) as T;
+  }
+  const list = async <T>(path: string): Promise<readonly T[]> => (await send<{ readonly data: readonly T[] }>('GET', path)).data;
+
+  return {
+    async addAccount() {
+      const { id, secretKey } = await send<{ readonly id: string; readonly secretKey: string }>('POST', '/accounts', {});
+      const calls = () => list<SandboxCall>(`/calls?account=${id}`);
+      return {
+        id,
+        secretKey,
+        seed: (count) => send('POST', '/seed', { resource: 'customers', account: id, count }),
+        customers: () => list<StripeCustomerState>(`/state/customers?account=${id}`),
+        calls,
+        writes: async () => (await calls()).filter(({ written }) => written),
+        fault: (fault) => send('POST', '/faults', { ...fault, match: { ...fault.match, account: id } }),
+      };
+    },
+    clearFaults: () => send('DELETE', '/faults'),
+    limits: (limits) => send('POST', '/limits', limits),
+  };
+}

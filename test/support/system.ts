@@ -1,0 +1,155 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import postgres from 'postgres';
+import { migrateUp } from '../../db/migrate.ts';
+import { serviceEnvironment } from '../../runtime/child-environment.ts';
+import { lastLines } from '../../runtime/child-process.ts';
+import { homeOf } from '../../runtime/home.ts';
+import { Instance, SERVICES } from '../../runtime/instance.ts';
+import { Keeper } from '../../runtime/keeper.ts';
+import { isAlive, markOf } from '../../runtime/processes.ts';
+import { loadSecrets } from '../../runtime/secrets.ts';
+import { choosePorts } from '../../runtime/service-ports.ts';
+import { bringUpPostgres, bringUpSandbox, bringUpService, bringUpTemporal } from '../../runtime/services.ts';
+import { signToken } from '../../runtime/tokens.ts';
+import type { Env } from '../../runtime/home.ts';
+import type { ServiceName } from '../../runtime/instance.ts';
+import type { Stage } from '../../runtime/services.ts';
+import type { TokenRequest } from '../../runtime/tokens.ts';
+import { createTestDatabase } from './database.ts';
+import { until } from './eventually.ts';
+import { ServiceClient } from './service-client.ts';
+import { stripeSandboxOf } from './stripe-account.ts';
+import type { StripeSandboxControl } from './stripe-account.ts';
+import { createTestNamespace } from './temporal.ts';
+
+export interface SystemOptions {
+  /** A Postgres and a Temporal server of its own, which `kill` can reach, instead of those that the run shares. */
+  readonly ownServers?: boolean;
+  /** More environment for the API and the worker, such as STRIPE_REQUESTS_PER_SECOND. */
+  readonly env?: Env;
+}
+
+/** The whole service as its users meet it: every part a process of its own, supervised as `npm start` does it. */
+export interface System {
+  readonly apiUrl: string;
+  /** An admin of all venues. */
+  readonly api: ServiceClient;
+  /** A caller with the given rights. */
+  as(rights: Pick<TokenRequest, 'role' | 'venues'>): Promise<ServiceClient>;
+  readonly stripe: StripeSandboxControl;
+  readonly temporal: Client;
+  /** A superuser, who sees every venue: for assertions only. */
+  readonly database: postgres.Sql;
+  /** SIGKILL. Resolves when the supervisor has it up again, with how long that took. */
+  kill(service: ServiceName): Promise<number>;
+  /** The end of a process's log, for the message of a test that failed. */
+  logOf(service: ServiceName): string;
+  stop(): Promise<void>;
+}
+
+const FREE_PORTS = { PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', POSTGRES_PORT: '0', SANDBOX_STRIPE_PORT: '0', SANDBOX_STRIPE_CONTROL_PORT: '0' };
+const FROM_THE_TEST_RUN = ['PATH', 'HOME', 'XDG_CACHE_HOME', 'TMPDIR'];
+const RESTART_LIMIT_MS = 60_000;
+const TOKEN_TTL_S = 3_600;
+
+/** Starts Postgres, Temporal, sandbox, worker and API, and returns when all are ready. `stop` it in `afterAll`. */
+export async function startSystem(options: SystemOptions = {}): Promise<System> {
+  // Not made by mkdtemp: the user that Postgres runs as under root could not enter it.
+  const folder = path.join(tmpdir(), `interlock_system_${randomBytes(4).toString('hex')}`);
+  mkdirSync(folder);
+  const undo: (() => Promise<unknown>)[] = [async () => { rmSync(folder, { recursive: true, force: true }); }];
+  const stop = async (): Promise<void> => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    return await bringUp(folder, options, { undo, stop });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+interface Teardown {
+  /** Run in reverse. */
+  readonly undo: (() => Promise<unknown>)[];
+  readonly stop: () => Promise<void>;
+}
+
+async function bringUp(folder: string, options: SystemOptions, { undo, stop }: Teardown): Promise<System> {
+  const stage = await setStage(folder, options, undo);
+  const [databaseUrl, temporal, sandbox] = await Promise.all([bringUpPostgres(stage), bringUpTemporal(stage), bringUpSandbox(stage)]);
+  if (options.ownServers) await migrateUp({ url: databaseUrl, log: () => undefined });
+  const { ports, instance, secrets, namespace } = stage;
+  const addresses = { databaseUrl, temporalAddress: temporal.address, temporalUiUrl: temporal.uiUrl, stripeApiUrl: sandbox.apiUrl, apiPort: ports.api, workerHealthPort: ports.workerHealth };
+  const env = serviceEnvironment(stage.env, addresses, secrets);
+  const apiUrl = `http://127.0.0.1:${ports.api}`;
+  await Promise.all([
+    bringUpService(stage, { name: 'worker', env, healthUrl: `http://127.0.0.1:${ports.workerHealth}/health/ready` }),
+    bringUpService(stage, { name: 'api', env, healthUrl: `${apiUrl}/health/ready` }),
+  ]);
+  const connection = await Connection.connect({ address: temporal.address });
+  // Statements that are cut by a killed server must not end the test process.
+  const database = postgres(databaseUrl, { max: 2, onnotice: () => undefined });
+  undo.push(() => connection.close(), () => database.end({ timeout: 5 }));
+  const as: System['as'] = async (rights) => new ServiceClient(apiUrl, await signToken({ ...rights, subject: 'test', ttlSeconds: TOKEN_TTL_S }, secrets.jwtSecret));
+  return {
+    apiUrl,
+    api: await as({ role: 'admin', venues: '*' }),
+    as,
+    stripe: stripeSandboxOf(sandbox.controlUrl),
+    temporal: new Client({ connection, namespace }),
+    database,
+    kill: (service) => kill(instance, service),
+    logOf: (service) => lastLines(path.join(stage.home.logsFolder, `${service}.log`)),
+    stop,
+  };
+}
+
+async function setStage(folder: string, { ownServers = false, env: more = {} }: SystemOptions, undo: Teardown['undo']): Promise<Stage> {
+  const given = Object.fromEntries(FROM_THE_TEST_RUN.map((name) => [name, process.env[name]]));
+  const shared = ownServers ? null : await useSharedServers(undo);
+  const env: Env = {
+    ...given,
+    ...FREE_PORTS,
+    LOG_LEVEL: 'warn',
+    INTERLOCK_HOME: folder,
+    // Empty counts as absent: then a copy runs its own server.
+    DATABASE_URL: shared?.databaseUrl ?? '',
+    TEMPORAL_ADDRESS: shared?.address ?? '',
+    TEMPORAL_NAMESPACE: shared?.namespace ?? 'default',
+    ...more,
+  };
+  const home = homeOf(env);
+  const instance = await Instance.claim(home, () => undefined);
+  const keeper = new Keeper({
+    log: () => undefined,
+    onUp: (name, pid) => {
+      const service = SERVICES.find((known) => known === name);
+      if (service !== undefined) instance.setChild(service, pid);
+    },
+    backoff: { firstMs: 500, maxMs: 2_000, forgottenAfterMs: 5_000 },
+  });
+  undo.push(() => keeper.stopAll(SERVICES));
+  const log = (): void => undefined;
+  return { env, home, secrets: loadSecrets(home.secretsFile), ports: await choosePorts(env, log), keeper, instance, namespace: shared?.namespace ?? 'default', log };
+}
+
+async function useSharedServers(undo: Teardown['undo']): Promise<{ databaseUrl: string; address: string; namespace: string }> {
+  const [database, temporal] = await Promise.all([createTestDatabase(), createTestNamespace()]);
+  undo.push(() => database.drop());
+  return { databaseUrl: database.url, ...temporal };
+}
+
+async function kill(instance: Instance, service: ServiceName): Promise<number> {
+  const pid = instance.pids()[service];
+  const mark = pid === null ? null : markOf(pid);
+  if (mark === null) throw new Error(`this system does not run ${service} itself, or it is down`);
+  const killedAt = performance.now();
+  process.kill(mark.pid, 'SIGKILL');
+  await until(() => !isAlive(mark) && instance.pids()[service] !== mark.pid, { limitMs: RESTART_LIMIT_MS, what: `${service} is up again` });
+  return performance.now() - killedAt;
+}
