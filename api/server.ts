@@ -72,6 +72,8 @@ async function stop(server: Server, app: App): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     server.close(() => { resolve(); });
   });
+  // What comes in on connections that are open already is still answered, and told not to come again.
+  server.prependListener('request', (_req, res) => res.setHeader('Connection', 'close'));
   app.endStreams();
   const closeIdle = setInterval(() => { server.closeIdleConnections(); }, CLOSE_IDLE_EVERY_MS);
   const cut = setTimeout(() => { server.closeAllConnections(); }, DRAIN_TIMEOUT_MS);

@@ -38,7 +38,7 @@ export async function benchHistory(options: HistoryOptions): Promise<readonly Ro
 
 async function prepare({ api, stripe }: System, { records, rate, latencyMs }: HistoryOptions): Promise<{ pull: Venue; push: Venue }> {
   const [source, target] = [await stripe.addAccount(), await stripe.addAccount()];
-  await stripe.seed({ resource: 'customers', count: records, account: await stripe.accountOf(source.secretKey) });
+  await stripe.seed({ resource: 'customers', count: records, account: source.id });
   const venues = { pull: await Venue.create(api, source.secretKey), push: await Venue.create(api, target.secretKey) };
   await venues.push.load(records, 'Customer');
   await stripe.limits({ latencyMs, requestsPerSecond: rate });

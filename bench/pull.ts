@@ -27,8 +27,7 @@ export async function benchPull(options: PullOptions): Promise<readonly Row[]> {
 }
 
 async function pullAt(rate: number, { api, stripe }: System, { records, latencyMs, repeats }: PullOptions): Promise<readonly Row[]> {
-  const { secretKey } = await stripe.addAccount();
-  const account = await stripe.accountOf(secretKey);
+  const { id: account, secretKey } = await stripe.addAccount();
   await stripe.seed({ resource: 'customers', count: records, account });
   const floorS = floorOf({ rate, records, latencyMs });
   const goalS = 1.15 * floorS + 1;

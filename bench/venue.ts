@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { aCustomer } from '../test/support/sync-world.ts';
 import type { ApiClient } from '../runtime/api-client.ts';
 
 const withId = z.object({ id: z.uuid() });
@@ -46,8 +45,7 @@ export class Venue {
   /** A new venue that is connected to the Stripe account of `secretKey`. */
   static async create(api: ApiClient, secretKey: string): Promise<Venue> {
     const { id } = withId.parse(await api.post('/v1/venues', { name: 'Benchmark', timeZone: 'Europe/Berlin', currency: 'EUR' }, randomUUID()));
-    const venue = new Venue(api, { id, connectionId: await connect(api, id, secretKey) });
-    return venue;
+    return new Venue(api, { id, connectionId: await connect(api, id, secretKey) });
   }
 
   /** The same venue over a restarted API. */
@@ -63,7 +61,7 @@ export class Venue {
   async load(count: number, name: string): Promise<z.output<typeof loaded>> {
     const sum = { created: 0, updated: 0, unchanged: 0, rejected: 0 };
     for (let from = 0; from < count; from += BATCH) {
-      const records = Array.from({ length: Math.min(BATCH, count - from) }, (_, index) => aCustomer(from + index, `${name} ${from + index}`));
+      const records = Array.from({ length: Math.min(BATCH, count - from) }, (_, index) => aCustomer(from + index, name));
       const answer = loaded.parse(await this.#api.post(`/v1/venues/${this.id}/records/customers/batch`, { records }, randomUUID()));
       for (const key of ['created', 'updated', 'unchanged', 'rejected'] as const) sum[key] += answer[key];
     }
@@ -95,3 +93,11 @@ async function connect(api: ApiClient, venueId: string, secretKey: string): Prom
   const body = { provider: 'stripe', environment: 'sandbox', credentials: { secretKey } };
   return withId.parse(await api.post(`/v1/venues/${venueId}/connections`, body, randomUUID())).id;
 }
+
+const aCustomer = (no: number, name: string) => ({
+  sourceId: `c-${no}`,
+  name: `${name} ${no}`,
+  email: `customer-${no}@example.com`,
+  address: { line1: `${no} High Street`, city: 'Berlin', postalCode: '10115', country: 'DE' },
+  metadata: { tier: String(no % 3) },
+});

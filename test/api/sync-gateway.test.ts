@@ -137,7 +137,7 @@ describe('the gateway to Temporal', () => {
     await expect(lost.ping(500)).rejects.toThrow();
     await expect(lost.start(aRun())).rejects.toMatchObject({ code: 'temporal-unavailable' });
     await expect(lost.cancel(aRun())).rejects.toMatchObject({ code: 'temporal-unavailable' });
-    expect(performance.now() - startedAt).toBeLessThan(12_000);
+    expect(performance.now() - startedAt).toBeLessThan(20_000);
     await nowhere.close();
   });
 

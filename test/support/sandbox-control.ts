@@ -24,7 +24,7 @@ export function sandboxControl(controlUrl: string) {
     clearFaults: () => send('DELETE', '/faults'),
     limits: (body: object) => send('POST', '/limits', body),
     reset: () => send('POST', '/reset'),
-    addAccount: () => send<{ readonly secretKey: string }>('POST', '/accounts', {}),
+    addAccount: () => send<{ readonly id: string; readonly secretKey: string }>('POST', '/accounts', {}),
     async calls(since = 0): Promise<readonly SandboxCall[]> {
       return (await send<{ readonly data: readonly SandboxCall[] }>('GET', `/calls?since=${since}`)).data;
     },

@@ -1,0 +1,188 @@
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { REPOSITORY } from '../../runtime/home.ts';
+import { bytesIn, countActions, textOf } from '../support/history.ts';
+import type { ConnectionBody, SyncBody } from '../support/service-client.ts';
+import type { StripeAccount } from '../support/stripe-account.ts';
+import { startSystem } from '../support/system.ts';
+import type { System } from '../support/system.ts';
+import { aCustomer } from '../support/sync-world.ts';
+
+let system: System;
+beforeAll(async () => {
+  // As fast as the parts allow: rate limits have tests of their own.
+  system = await startSystem({ env: { STRIPE_REQUESTS_PER_SECOND: '2000' } });
+  await system.stripe.limits({ requestsPerSecond: 0 });
+}, 120_000);
+afterAll(() => system.stop());
+
+interface ConnectedVenue {
+  readonly venueId: string;
+  readonly connection: ConnectionBody;
+  readonly account: StripeAccount;
+}
+
+async function aConnectedVenue(account?: StripeAccount): Promise<ConnectedVenue> {
+  const own = account ?? (await system.stripe.addAccount());
+  const venueId = await system.api.createVenue();
+  return { venueId, connection: await system.api.connect(venueId, own.secretKey), account: own };
+}
+
+const sync = ({ venueId, connection }: ConnectedVenue, direction: 'push' | 'pull', mode: 'full' | 'incremental' = 'full'): Promise<SyncBody> =>
+  system.api.sync(venueId, { connectionId: connection.id, direction, mode });
+
+const customers = (count: number) => Array.from({ length: count }, (_, index) => aCustomer(index));
+const sourceIdsAt = async (account: StripeAccount) => (await account.customers()).map(({ metadata }) => metadata['interlock_source_id']).sort();
+
+const NORTHWIND = path.resolve(REPOSITORY, '..', 'shared', 'samples', 'northwind', 'customers.json');
+const hasNorthwind = existsSync(NORTHWIND);
+if (!hasNorthwind) process.stderr.write(`\nNOT TESTED: Northwind as a venue, because ${NORTHWIND} is not there\n\n`);
+
+function northwindCustomers() {
+  const rows = JSON.parse(readFileSync(NORTHWIND, 'utf8')) as Record<string, string | null>[];
+  return rows.map((row) => ({
+    sourceId: row['customer_id'],
+    name: row['company_name'],
+    phone: row['phone'],
+    address: { line1: row['address'], city: row['city'], region: row['region'], postalCode: row['postal_code'], country: row['country'] },
+    metadata: { contact: row['contact_name'], title: row['contact_title'] },
+  }));
+}
+
+describe.skipIf(!hasNorthwind)('Northwind as a venue', () => {
+  let northwind: ConnectedVenue;
+  beforeAll(async () => {
+    northwind = await aConnectedVenue();
+  });
+
+  it('loads its 91 customers, and pushes each of them to Stripe once', async () => {
+    const records = northwindCustomers();
+    expect(await system.api.load(northwind.venueId, records)).toMatchObject({ received: 91, created: 91, rejected: 0, rejections: [] });
+    expect(await sync(northwind, 'push')).toMatchObject({ outcome: 'completed', progress: { done: 91, total: 91 }, counts: { read: 91, created: 91, rejected: 0 }, error: null });
+    expect(await sourceIdsAt(northwind.account)).toEqual(records.map(({ sourceId }) => sourceId).sort());
+    expect(await northwind.account.writes()).toHaveLength(91);
+    const linked = (await system.api.customers(northwind.venueId)).filter(({ links }) => links.some(({ state, externalId }) => state === 'linked' && externalId !== null));
+    expect(linked).toHaveLength(91);
+  });
+
+  it.each(['full', 'incremental'] as const)('makes zero writes at Stripe when it pushes the unchanged set again, %s', async (mode) => {
+    const before = (await northwind.account.calls()).length;
+    expect(await sync(northwind, 'push', mode)).toMatchObject({ outcome: 'completed', counts: { created: 0, updated: 0, unchanged: mode === 'full' ? 91 : 0 } });
+    expect((await northwind.account.calls()).slice(before).filter(({ method }) => method !== 'GET')).toEqual([]);
+  });
+
+  it('makes exactly one write when one customer has changed, also when the same load is repeated', async () => {
+    const changed = northwindCustomers().map((record) => (record.sourceId === 'ALFKI' ? { ...record, phone: '030-0074322' } : record));
+    expect(await system.api.load(northwind.venueId, changed)).toMatchObject({ updated: 1, unchanged: 90 });
+    expect(await system.api.load(northwind.venueId, changed)).toMatchObject({ updated: 0, unchanged: 91 });
+    expect(await sync(northwind, 'push', 'incremental')).toMatchObject({ outcome: 'completed', counts: { read: 1, updated: 1 } });
+    expect(await northwind.account.writes()).toHaveLength(92);
+    expect((await northwind.account.customers()).find(({ metadata }) => metadata['interlock_source_id'] === 'ALFKI')?.phone).toBe('030-0074322');
+  });
+
+  it('changes nothing of the venue when it is pulled back, and nothing is pushed after that', async () => {
+    const before = await system.api.customers(northwind.venueId);
+    expect(await sync(northwind, 'pull')).toMatchObject({ outcome: 'completed', counts: { read: 91, created: 0, updated: 0, unchanged: 91 } });
+    const after = await system.api.customers(northwind.venueId);
+    expect(after.map(({ sourceId, version, name, address }) => ({ sourceId, version, name, address })))
+      .toEqual(before.map(({ sourceId, version, name, address }) => ({ sourceId, version, name, address })));
+    await sync(northwind, 'push');
+    expect(await northwind.account.writes()).toHaveLength(92);
+  });
+});
+
+describe('a pull of 10,000 customers', () => {
+  let venue: ConnectedVenue;
+  let run: SyncBody;
+  beforeAll(async () => {
+    venue = await aConnectedVenue();
+    await venue.account.seed(10_000);
+    run = await sync(venue, 'pull');
+  });
+
+  it('brings each of them once, and its counts add up', async () => {
+    expect(run).toMatchObject({ outcome: 'completed', progress: { done: 10_000, total: 10_000 }, counts: { read: 10_000, created: 10_000, updated: 0, unchanged: 0, rejected: 0 } });
+    const [stored] = await system.database`
+      select count(*)::int as links, count(distinct external_id)::int as "externalIds", (select count(*)::int from customers where venue_id = ${venue.venueId}) as customers
+      from record_links where connection_id = ${venue.connection.id}`;
+    expect(stored).toEqual({ links: 10_000, externalIds: 10_000, customers: 10_000 });
+  });
+
+  it('leaves a history of at most 60 events, 12 actions and 2 KiB a payload', async () => {
+    const history = await system.temporal.workflow.getHandle(run.workflowId, run.runId ?? undefined).fetchHistory();
+    const events = history.events?.length ?? 0;
+    const largest = Math.max(...bytesIn(history).map(({ length }) => length));
+    process.stdout.write(`10,000 customers pulled: ${events} events, ${countActions(history)} actions, largest payload ${largest} bytes\n`);
+    expect(events).toBeGreaterThan(10);
+    expect(events).toBeLessThanOrEqual(60);
+    expect(countActions(history)).toBeLessThanOrEqual(12);
+    expect(largest).toBeLessThanOrEqual(2_048);
+  });
+
+  it('shows no name, e-mail, phone or secret key to Temporal: not in events, memo, attributes, summaries or details', async () => {
+    const handle = system.temporal.workflow.getHandle(run.workflowId, run.runId ?? undefined);
+    const [history, { raw }, shown] = await Promise.all([handle.fetchHistory(), handle.describe(), handle.query('__temporal_workflow_metadata')]);
+    const text = textOf([history, raw, shown]);
+    // What is searched for can be found: the run's own ids are there.
+    expect(text).toContain(run.id);
+    expect(text).toContain(venue.venueId);
+    const held = await venue.account.customers();
+    const private_ = new Set([venue.account.secretKey, ...held.flatMap(({ name, email, phone, id }) => [name, email, phone, id])]);
+    expect([...private_].filter((word) => word !== null && text.includes(word))).toEqual([]);
+    expect(text).not.toMatch(/[\w.]+@example\.com|sk_test_|\+44\d/);
+  });
+});
+
+describe('two venues', () => {
+  it('of one Stripe account each: neither sees or touches the other’s', async () => {
+    const [one, other] = await Promise.all([aConnectedVenue(), aConnectedVenue()]);
+    await Promise.all([system.api.load(one.venueId, customers(20)), system.api.load(other.venueId, customers(30))]);
+    const [run, otherRun] = await Promise.all([sync(one, 'push'), sync(other, 'push')]);
+    expect([run.counts.created, otherRun.counts.created]).toEqual([20, 30]);
+    expect([(await one.account.customers()).length, (await other.account.customers()).length]).toEqual([20, 30]);
+
+    const stranger = await system.as({ role: 'admin', venues: [one.venueId] });
+    const elsewhere = [
+      `/v1/venues/${other.venueId}`,
+      `/v1/venues/${other.venueId}/syncs/${otherRun.id}`,
+      `/v1/venues/${other.venueId}/records/customers`,
+      `/v1/venues/${one.venueId}/syncs/${otherRun.id}`,
+      `/v1/venues/${one.venueId}/syncs/${otherRun.id}/events`,
+      `/v1/venues/${one.venueId}/connections/${other.connection.id}`,
+    ];
+    for (const url of elsewhere) expect({ url, status: (await stranger.ask(url)).status }).toEqual({ url, status: 404 });
+    const order = { connectionId: other.connection.id, resource: 'customers', direction: 'push', mode: 'full' };
+    expect((await stranger.tryPost(`/v1/venues/${one.venueId}/syncs`, order)).status).toBe(404);
+    expect((await stranger.cancel(one.venueId, otherRun.id)).status).toBe(404);
+    expect(await other.account.writes()).toHaveLength(30);
+  });
+
+  it('that share one Stripe account keep their own records: the same sourceId is another record', async () => {
+    const account = await system.stripe.addAccount();
+    const [one, other] = await Promise.all([aConnectedVenue(account), aConnectedVenue(account)]);
+    await Promise.all([one, other].map(({ venueId }) => system.api.load(venueId, customers(3))));
+    await sync(one, 'push');
+    expect(await sync(other, 'push')).toMatchObject({ counts: { created: 3, updated: 0 } });
+    expect(await sourceIdsAt(account)).toEqual(['c-0', 'c-0', 'c-1', 'c-1', 'c-2', 'c-2']);
+  });
+});
+
+describe('a sync with bad records', () => {
+  let venue: ConnectedVenue;
+  const bad = { ...aCustomer(50), phone: '+49 30 123456789012345 ext. 99' };
+  beforeAll(async () => {
+    venue = await aConnectedVenue();
+    await system.api.load(venue.venueId, [...customers(40), bad]);
+  });
+
+  it('goes on past them, logs each with its reason, and tells it live', async () => {
+    const run = await system.api.start(venue.venueId, { connectionId: venue.connection.id, direction: 'push' });
+    const events = await system.api.watch(venue.venueId, run.id);
+    expect(await system.api.run(venue.venueId, run.id)).toMatchObject({ outcome: 'completed-with-rejections', counts: { read: 41, created: 40, rejected: 1 } });
+    const [entry, ...more] = await system.api.log(venue.venueId, run.id, '&action=rejected');
+    expect(more).toEqual([]);
+    expect(entry).toMatchObject({ level: 'error', action: 'rejected', sourceId: bad.sourceId, code: 'not-mappable', message: 'phone: Stripe allows at most 20 characters.' });
+    expect(events.filter(({ event }) => event === 'record-rejected').map(({ data }) => data)).toEqual([entry]);
+  });
+});
