@@ -61,7 +61,8 @@ async function write(work: PushWork, tools: PushTools): Promise<PushResult> {
   const identity = { connectionId: tools.scope.connectionId, recordId: row.id, attempt: row.link?.writeAttempt ?? 0 };
   const externalId = row.link?.externalId ?? null;
   if (externalId === null) return agreed(work, 'created', await tools.session.create(mapped, { idempotencyKey: createKey(identity) }));
-  const clearedMetadataKeys = (row.link?.metadataKeys ?? []).filter((key) => !(key in row.fields.metadata));
+  const kept = new Set(Object.entries(row.fields.metadata).flatMap(([key, value]) => (value === '' ? [] : [key])));
+  const clearedMetadataKeys = (row.link?.metadataKeys ?? []).filter((key) => !kept.has(key));
   const idempotencyKey = updateKey(identity, work.fingerprint);
   return agreed(work, 'updated', await tools.session.update(externalId, mapped, { idempotencyKey, clearedMetadataKeys }));
 }

@@ -49,7 +49,10 @@ async function plan(progress: SyncProgressStore, input: SyncConnectionInput) {
   const watermark = await progress.watermark(input);
   const nowEpochS = Math.floor(Date.now() / 1_000);
   const watermarkEpochS = watermark === null ? null : Math.floor(watermark.getTime() / 1_000);
-  return { checkpoint: firstPullCheckpoint({ mode: input.mode, nowEpochS, watermarkEpochS }), total: null };
+  const checkpoint = firstPullCheckpoint({ mode: input.mode, nowEpochS, watermarkEpochS });
+  // Stripe's lists do not say how long they are. After a first full pull the links do, nearly; before, nobody knows.
+  const total = checkpoint.kind === 'listing' && watermarkEpochS !== null ? await progress.countLinked(input) : null;
+  return { checkpoint, total };
 }
 
 async function finish({ progress, connections, audit }: SyncControlDeps, input: FinishSyncInput) {

@@ -54,6 +54,8 @@ export interface SyncProgressStore {
   read(input: SyncConnectionInput): Promise<RunState | null>;
   watermark(input: SyncConnectionInput): Promise<Date | null>;
   countToPush(input: SyncConnectionInput): Promise<number>;
+  /** Records that are tied to a living twin: what the next full listing will bring, as far as anyone knows before it. */
+  countLinked(input: SyncConnectionInput): Promise<number>;
   /** The first checkpoint and total; keeps those of a run that has them. */
   plan(input: SyncConnectionInput, plan: { readonly checkpoint: Checkpoint; readonly total: number | null }): Promise<void>;
   setPhase(input: SyncConnectionInput, phase: SyncPhase): Promise<void>;
@@ -88,6 +90,14 @@ export function createSyncProgressStore(db: Database): SyncProgressStore {
           select count(*)::int as total from customers c
           left join record_links l on l.connection_id = ${input.connectionId} and l.resource = ${input.resource} and l.record_id = c.id
           where c.deleted_at is null and (${input.mode === 'full'} or ${needsPush})`);
+        return row?.total ?? 0;
+      }),
+
+    countLinked: (input) =>
+      withVenue(db, input.venueId, async (tx) => {
+        const [row] = await tx.execute<{ total: number }>(sql`
+          select count(*)::int as total from record_links
+          where connection_id = ${input.connectionId} and resource = ${input.resource} and external_id is not null and state <> 'gone'`);
         return row?.total ?? 0;
       }),
 

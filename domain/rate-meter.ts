@@ -18,6 +18,6 @@ export class RateMeter {
     const since = Math.max(this.#startedAtMs, atMs - RateMeter.#WINDOW_MS);
     const count = this.#marks.reduce((sum, mark) => (mark.atMs >= since ? sum + mark.count : sum), 0);
     // Under a second of measuring says nothing yet.
-    return (count * 1_000) / Math.max(1_000, atMs - since);
+    return Math.round((count * 10_000) / Math.max(1_000, atMs - since)) / 10;
   }
 }

@@ -25,43 +25,49 @@ interface CustomerPayload {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+// Stripe keeps no empty text: a payload that held one would differ from what comes back, and look like a change for ever.
 export const customerMapping: ResourceMapping = {
   toPayload({ id, sourceId, fields }) {
     const payload: CustomerPayload = {
-      name: fields.name,
-      email: fields.email,
-      phone: fields.phone,
+      name: fields.name || null,
+      email: fields.email || null,
+      phone: fields.phone || null,
       address: fields.address && toStripeAddress(fields.address),
       metadata: {
-        ...fields.metadata,
+        ...Object.fromEntries(ownMetadata(fields).map(({ key, value }) => [key, value])),
         ...(fields.marketingConsent !== null && { [CONSENT_KEY]: String(fields.marketingConsent) }),
         [RECORD_ID_KEY]: id,
         [SOURCE_ID_KEY]: sourceId,
       },
     };
-    return { payload: { ...payload }, problems: problemsOf(payload) };
+    return { payload: { ...payload }, problems: problemsOf(payload, fields) };
   },
 };
 
 function toStripeAddress(address: Address): CustomerPayload['address'] {
   const { line1, line2, city, region, postalCode, country } = address;
   // Stripe asks for a two-letter code; what is none, Stripe shall judge.
-  return { line1, line2, city, state: region, postal_code: postalCode, country: country && (countryCodeOf(country) ?? country) };
+  const code = country && (countryCodeOf(country) ?? country);
+  const parts = { line1: line1 || null, line2: line2 || null, city: city || null, state: region || null, postal_code: postalCode || null, country: code || null };
+  return Object.values(parts).every((part) => part === null) ? null : parts;
 }
 
-function problemsOf(payload: CustomerPayload): MappedRecord['problems'] {
+/** The venue's metadata as Stripe would keep it, each entry with its position among all. */
+function ownMetadata({ metadata }: CustomerFields): readonly { readonly key: string; readonly value: string; readonly index: number }[] {
+  return Object.entries(metadata).flatMap(([key, value], index) => (value === '' || OUR_KEYS.has(key) ? [] : [{ key, value, index }]));
+}
+
+function problemsOf(payload: CustomerPayload, fields: CustomerFields): MappedRecord['problems'] {
   const tooLong = (['name', 'email', 'phone'] as const).flatMap((path) =>
     (payload[path]?.length ?? 0) > LIMITS[path] ? [{ path, message: `Stripe allows at most ${LIMITS[path]} characters.` }] : [],
   );
-  const metadata = Object.entries(payload.metadata);
-  const wrongEntries = metadata.flatMap(([key, value], index) => {
-    if (OUR_KEYS.has(key)) return [];
+  const wrongEntries = ownMetadata(fields).flatMap(({ key, value, index }) => {
     const path = `metadata.${index}`;
     if (key.length > LIMITS.metadataKey) return [{ path, message: `Stripe allows at most ${LIMITS.metadataKey} characters in a metadata key.` }];
     if (/[[\]]/.test(key)) return [{ path, message: 'Stripe allows no square brackets in a metadata key.' }];
     return value.length > LIMITS.metadataValue ? [{ path, message: `Stripe allows at most ${LIMITS.metadataValue} characters in a metadata value.` }] : [];
   });
-  const tooMany = metadata.length > LIMITS.metadataKeys ? [{ path: 'metadata', message: `Stripe allows ${LIMITS.metadataKeys} metadata keys, three of which are ours.` }] : [];
+  const tooMany = Object.keys(payload.metadata).length > LIMITS.metadataKeys ? [{ path: 'metadata', message: `Stripe allows ${LIMITS.metadataKeys} metadata keys, three of which are ours.` }] : [];
   return [...tooLong, ...wrongEntries, ...tooMany];
 }
 
@@ -112,7 +118,7 @@ function toParams(mapped: MappedRecord, clearing: { readonly metadataKeys: reado
     email: email ?? empty,
     phone: phone ?? empty,
     address: address ? Object.fromEntries(Object.entries(address).map(([part, value]) => [part, value ?? empty])) : empty,
-    metadata: { ...cleared, ...metadata },
+    metadata: { ...(clearing && { [CONSENT_KEY]: '' }), ...cleared, ...metadata },
   };
 }
 

@@ -4,6 +4,7 @@ const UNREADABLE = JSON.stringify({ error: { type: 'api_error', message: 'unread
 /**
  * A fetch for the SDK that
  * - stops with the session's signal,
+ * - follows no redirect: it would carry a customer's data to another host, or repeat the call,
  * - gives every failed answer an error body: the SDK resolves a non-2xx JSON body without `error` as if it had succeeded, and drops
  *   the status of one that is no JSON (stripe 23.1.0, `RequestSender._jsonResponseHandler`),
  * - never lets a closed connection carry `ECONNRESET`, on which the SDK repeats a call even with retries off (`_shouldRetry`).
@@ -12,7 +13,7 @@ const UNREADABLE = JSON.stringify({ error: { type: 'api_error', message: 'unread
 export function createStripeFetch(signal: AbortSignal | undefined): typeof fetch {
   return async (input, init) => {
     const signals = [init?.signal, signal].filter((one) => one != null);
-    const response = await fetch(input, { ...init, signal: AbortSignal.any(signals) });
+    const response = await fetch(input, { ...init, redirect: 'manual', signal: AbortSignal.any(signals) });
     return response.ok ? response : withErrorBody(response);
   };
 }

@@ -1,0 +1,186 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { until } from '../support/eventually.ts';
+import { textOf } from '../support/history.ts';
+import type { LiveEvent, SyncBody } from '../support/service-client.ts';
+import type { StripeAccount } from '../support/stripe-account.ts';
+import { startSystem } from '../support/system.ts';
+import type { System } from '../support/system.ts';
+import { aCustomer } from '../support/sync-world.ts';
+
+let system: System;
+beforeAll(async () => {
+  // Slow enough to step in, at Stripe's usual latency: 240 records take six seconds.
+  system = await startSystem({ env: { STRIPE_REQUESTS_PER_SECOND: '40' } });
+  await system.stripe.limits({ requestsPerSecond: 0, latencyMs: 60 });
+}, 120_000);
+afterAll(() => system.stop());
+
+const RECORDS = 240;
+
+interface PushingVenue {
+  readonly venueId: string;
+  readonly connectionId: string;
+  readonly account: StripeAccount;
+}
+
+async function aVenueWith(records: readonly object[]): Promise<PushingVenue> {
+  const [account, venueId] = await Promise.all([system.stripe.addAccount(), system.api.createVenue()]);
+  const [{ id: connectionId }] = await Promise.all([system.api.connect(venueId, account.secretKey), system.api.load(venueId, records)]);
+  return { venueId, connectionId, account };
+}
+
+const customers = (count: number) => Array.from({ length: count }, (_, index) => aCustomer(index));
+const aPushingVenue = () => aVenueWith(customers(RECORDS));
+const push = ({ venueId, connectionId }: PushingVenue) => system.api.start(venueId, { connectionId, direction: 'push' });
+const atWork = ({ venueId }: PushingVenue, { id }: SyncBody) => system.api.reached(venueId, id, { what: 'is at work', when: ({ progress }) => progress.done >= 30 });
+const handleOf = ({ workflowId, runId }: SyncBody) => system.temporal.workflow.getHandle(workflowId, runId ?? undefined);
+const sum = ({ counts }: SyncBody) => counts.created + counts.updated + counts.unchanged + counts.rejected;
+const sourceIdsAt = async ({ account }: PushingVenue) => (await account.customers()).map(({ metadata }) => metadata['interlock_source_id']).sort();
+
+/** As an operator does in the Web UI: to the first workflow task. Returns the id of the new workflow run. */
+async function reset({ workflowId, runId }: SyncBody): Promise<string> {
+  const execution = { workflowId, runId };
+  const { events } = await handleOf({ workflowId, runId } as SyncBody).fetchHistory();
+  const first = events?.find(({ workflowTaskCompletedEventAttributes }) => workflowTaskCompletedEventAttributes != null);
+  const { namespace } = system.temporal.options;
+  const answer = await system.temporal.workflowService.resetWorkflowExecution({
+    namespace,
+    workflowExecution: execution,
+    reason: 'a test',
+    requestId: randomUUID(),
+    workflowTaskFinishEventId: first?.eventId ?? null,
+  });
+  return answer.runId;
+}
+
+/** The run as it is after `runId` of its workflow has ended well. */
+async function afterReset(venue: PushingVenue, run: SyncBody, runId: string): Promise<SyncBody> {
+  await system.temporal.workflow.getHandle(run.workflowId, runId).result();
+  return system.api.run(venue.venueId, run.id);
+}
+
+async function expectEachOnce(venue: PushingVenue, run: SyncBody): Promise<void> {
+  expect(run).toMatchObject({ outcome: 'completed', error: null, phase: 'finished', progress: { done: RECORDS, total: RECORDS }, counts: { read: RECORDS } });
+  expect(sum(run)).toBe(RECORDS);
+  expect(await sourceIdsAt(venue)).toEqual(customers(RECORDS).map(({ sourceId }) => sourceId).sort());
+  expect(await venue.account.writes()).toHaveLength(RECORDS);
+}
+
+describe('a run that is asked to stop', () => {
+  const ways = [
+    ['the API', async ({ venueId }: PushingVenue, run: SyncBody) => { expect((await system.api.cancel(venueId, run.id)).status).toBeLessThan(300); }],
+    ['Temporal', async (_: PushingVenue, run: SyncBody) => { await handleOf(run).cancel(); }],
+  ] as const;
+
+  it.each(ways)('by %s ends cancelled within seconds, writes nothing after that, and a reset finishes it from its last committed page', async (_, cancel) => {
+    const venue = await aPushingVenue();
+    const run = await push(venue);
+    await atWork(venue, run);
+    const askedAt = performance.now();
+    await cancel(venue, run);
+    const ended = await system.api.finished(venue.venueId, run.id, 10_000);
+    expect(performance.now() - askedAt).toBeLessThan(8_000);
+    expect(ended).toMatchObject({ outcome: 'cancelled', phase: 'finished', error: null });
+    expect(ended.counts.created).toBeLessThan(RECORDS);
+    await until(async () => (await handleOf(run).describe()).status.name === 'CANCELLED', { limitMs: 5_000, what: 'the workflow is cancelled' });
+
+    const written = (await venue.account.writes()).length;
+    expect(written).toBe(ended.counts.created);
+    await sleep(1_500);
+    expect(await venue.account.writes()).toHaveLength(written);
+
+    await expectEachOnce(venue, await afterReset(venue, run, await reset(ended)));
+  });
+
+  it('twice is stopped once, and one that is over says so', async () => {
+    const venue = await aPushingVenue();
+    const run = await push(venue);
+    const answers = await Promise.all([system.api.cancel(venue.venueId, run.id), system.api.cancel(venue.venueId, run.id)]);
+    expect(answers.every(({ status }) => status < 300)).toBe(true);
+    expect(await system.api.finished(venue.venueId, run.id, 10_000)).toMatchObject({ outcome: 'cancelled' });
+    expect(await system.api.cancel(venue.venueId, run.id)).toMatchObject({ status: 409, body: { code: 'sync-finished' } });
+  });
+});
+
+describe('a key that Stripe revokes in the middle of a run', () => {
+  it('fails the run, asks for attention, and entering a key again makes the connection work: a reset and a new sync complete', async () => {
+    const venue = await aPushingVenue();
+    const { venueId, connectionId, account } = venue;
+    const run = await push(venue);
+    await atWork(venue, run);
+    await account.fault({ kind: 'revoke' });
+    const failed = await system.api.finished(venueId, run.id, 15_000);
+    expect(failed).toMatchObject({ outcome: 'failed', error: { code: 'needs-reauth' } });
+    expect(failed.error?.nextAction).not.toBe('');
+    expect(await system.api.connection(venueId, connectionId)).toMatchObject({ state: 'needs-reauth' });
+    const attributes = await until(async () => {
+      const { searchAttributes, status } = await handleOf(run).describe();
+      return status.name === 'FAILED' ? searchAttributes : null;
+    }, { limitMs: 10_000, what: 'the workflow has failed' });
+    expect(attributes).toMatchObject({ NeedsAttention: [true], ErrorType: ['NeedsReauth'], Phase: ['finished'] });
+    const order = { connectionId, resource: 'customers', direction: 'push', mode: 'full' };
+    expect(await system.api.tryPost(`/v1/venues/${venueId}/syncs`, order)).toMatchObject({ status: 409, body: { code: 'connection-not-active' } });
+
+    await system.stripe.clearFaults();
+    expect(await system.api.connect(venueId, account.secretKey)).toMatchObject({ id: connectionId, state: 'active' });
+    await expectEachOnce(venue, await afterReset(venue, run, await reset(failed)));
+    expect(await system.api.sync(venueId, { connectionId, direction: 'push' })).toMatchObject({ outcome: 'completed', counts: { unchanged: RECORDS } });
+  });
+});
+
+describe('a run as its watchers see it', () => {
+  it('is joined by a second start, told live from begin to end, and a line that breaks misses nothing', async () => {
+    const tooLong = (index: number) => ({ ...aCustomer(index), phone: '+49 30 123456789012345 ext. 99' });
+    const venue = await aVenueWith(customers(150).map((record, index) => (index % 30 === 29 ? tooLong(index) : record)));
+    const { venueId, connectionId } = venue;
+    const order = { connectionId, direction: 'push' } as const;
+    const started = await Promise.all(Array.from({ length: 4 }, () => system.api.order(venueId, order)));
+    expect(started.map(({ status }) => status).sort()).toEqual([200, 200, 200, 202]);
+    const ids = new Set(started.map(({ run }) => run.id));
+    expect(ids.size).toBe(1);
+    const [id = ''] = ids;
+    // A pull of the same connection is another sync.
+    expect((await system.api.order(venueId, { connectionId, direction: 'pull' })).status).toBe(202);
+
+    const uncut = system.api.watch(venueId, id);
+    const pieces: LiveEvent[] = [];
+    for (let count = 1; pieces.at(-1)?.event !== 'finished' && count < 100; count += 2) {
+      const piece = await system.api.watch(venueId, id, { lastEventId: pieces.at(-1)?.id, enough: (events) => events.length >= count });
+      pieces.push(...piece.slice(0, count));
+    }
+    const whole = await uncut;
+    const told = (events: readonly LiveEvent[]) => events.filter(({ event }) => event !== 'progress');
+    expect(told(pieces)).toEqual(told(whole));
+    expect(whole.filter(({ event }) => event === 'phase').map(({ data }) => data['phase'])).toEqual(['queued', 'estimating', 'running', 'finished']);
+    expect(whole.filter(({ event }) => event === 'record-rejected')).toHaveLength(5);
+    expect(new Set(whole.map((event) => event.id)).size).toBe(whole.length);
+    const done = whole.filter(({ event }) => event === 'progress').map(({ data }) => data['progress'].done as number);
+    expect(done.length).toBeGreaterThan(3);
+    expect(done).toEqual([...done].sort((a, b) => a - b));
+    expect(whole.at(-1)).toMatchObject({ event: 'finished', data: { id, outcome: 'completed-with-rejections', progress: { done: 150, total: 150 } } });
+  });
+
+  it('is readable for an operator: summary, current details with progress, search attributes', async () => {
+    const venue = await aPushingVenue();
+    const run = await push(venue);
+    await atWork(venue, run);
+    const handle = handleOf(run);
+    const [description, details] = await Promise.all([handle.describe(), handle.query('__temporal_workflow_metadata')]);
+    expect(await description.staticSummary()).toBe('venue → Stripe: customers, full');
+    expect(textOf(details)).toContain(`| done | `);
+    const attributes = { VenueId: [venue.venueId], Provider: ['stripe'], ConnectionId: [venue.connectionId], Resource: ['customers'], Direction: ['push'] };
+    expect(description.searchAttributes).toMatchObject({ ...attributes, Phase: ['running'], NeedsAttention: [false] });
+    await system.api.finished(venue.venueId, run.id);
+    await handle.result();
+    expect((await handle.describe()).searchAttributes).toMatchObject({ ...attributes, Phase: ['finished'], NeedsAttention: [false] });
+    expect(textOf(await handle.query('__temporal_workflow_metadata'))).toContain(`| done | ${RECORDS} of ${RECORDS} |`);
+    const { events } = await handle.fetchHistory();
+    const summaries = (events ?? []).flatMap(({ userMetadata }) => (userMetadata?.summary ? [textOf(userMetadata.summary.data).trim()] : []));
+    expect(summaries).toEqual(expect.arrayContaining(['"Plan the run"', '"push customers"', '"Close the run: done"']));
+    const found = [];
+    for await (const { workflowId } of system.temporal.workflow.list({ query: `VenueId = "${venue.venueId}" AND Phase = "finished"` })) found.push(workflowId);
+    expect(found).toEqual([run.workflowId]);
+  });
+});
