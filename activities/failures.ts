@@ -20,6 +20,8 @@ const FAILURES: Record<ProviderErrorKind, { readonly type: FailureType; readonly
 
 /** Where an attempt got somewhere, the next one starts soon: a long backoff is for a provider that answers nothing. */
 const SOON_MS = 1_000;
+/** Causes may form a ring. */
+const MAX_CAUSES = 5;
 
 /** A failure in the words workflows read. Nothing of an unknown error is quoted: a database's message quotes the row it refused. */
 export function toFailure(error: unknown, progressed: boolean): unknown {
@@ -45,19 +47,22 @@ function providerFailure({ message, details }: ProviderError, progressed: boolea
 
 function unknownFailure(error: unknown): ApplicationFailure {
   const failure = ApplicationFailure.create({ type: 'Internal', message: describe(error) });
-  if (error instanceof Error && error.stack) failure.stack = framesOf(error.stack);
+  if (error instanceof Error) failure.stack = framesOf(error);
   return failure;
 }
 
 /** The error's class and code, and its cause's: enough to find it, nothing of what it was about. */
-export function describe(error: unknown): string {
+export function describe(error: unknown, depth = 0): string {
   if (!(error instanceof Error)) return typeof error;
-  const code = 'code' in error && typeof error.code === 'string' ? ` ${error.code}` : '';
-  return `${error.name}${code}${error.cause === undefined ? '' : ` (${describe(error.cause)})`}`;
+  const code = 'code' in error && typeof error.code === 'string' && /^[\w-]{1,64}$/.test(error.code) ? ` ${error.code}` : '';
+  const cause = error.cause === undefined || depth >= MAX_CAUSES ? '' : ` (${describe(error.cause, depth + 1)})`;
+  return `${error.name}${code}${cause}`;
 }
 
-const framesOf = (stack: string) =>
+// The message stands at the head of the stack, and one of its lines may look like a frame.
+const framesOf = ({ stack = '', message }: Error) =>
   stack
+    .replace(message, () => '')
     .split('\n')
     .filter((line) => /^\s+at /.test(line))
     .join('\n');

@@ -29,14 +29,15 @@ export async function pullChunk(environment: ChunkEnvironment & { readonly store
   const idle = [...checkpoint.segments];
   const running = new Set<Promise<void>>();
   const uncommitted = new Map(checkpoint.segments.map((segment) => [segment.id, segment]));
+  const deletedIds = new Set(checkpoint.deletedIds);
 
   const committer = new SerialCommitter<PageRead>(async (pages) => {
     for (const { segmentId, left } of pages) {
       uncommitted.delete(segmentId);
       for (const segment of left) uncommitted.set(segment.id, segment);
     }
-    const records = pages.flatMap((page) => page.records).map((record) => toPulled(record, mapping));
-    const next = toCheckpoint(checkpoint, [...uncommitted.values()], nextSegmentId);
+    const records = withoutDeleted(pages.flatMap((page) => page.records), deletedIds).map((record) => toPulled(record, mapping));
+    const next = toCheckpoint({ ...checkpoint, nextSegmentId, ...(deletedIds.size > 0 && { deletedIds: [...deletedIds] }) }, [...uncommitted.values()]);
     control.committed(await store.commit(scope, { records, checkpoint: next, ...control.takeDelta(records.length) }));
   }, { maxBatch: MAX_PAGES_A_COMMIT, gatherMs: 0 });
 
@@ -81,9 +82,17 @@ export async function pullChunk(environment: ChunkEnvironment & { readonly store
 const isCursorGone = (error: unknown) =>
   error instanceof ProviderError && error.details.httpStatus === 400 && error.details.code === 'resource_missing' && error.details.field === 'starting_after';
 
-function toCheckpoint(checkpoint: PullCheckpoint, segments: readonly Segment[], nextSegmentId: number): Checkpoint {
+function toCheckpoint(checkpoint: PullCheckpoint, segments: readonly Segment[]): Checkpoint {
   const { watermarkEpochS } = checkpoint;
-  return segments.length === 0 ? { kind: 'done', watermarkEpochS } : { ...checkpoint, segments, nextSegmentId };
+  return segments.length === 0 ? { kind: 'done', watermarkEpochS } : { ...checkpoint, segments };
+}
+
+/** Leaves out what a feed tells of a record after its deletion, which is older: a record we never had would be created, and stay. */
+function withoutDeleted(records: readonly ProviderRecord[], deletedIds: Set<string>): readonly ProviderRecord[] {
+  return records.filter(({ externalId, deleted }) => {
+    if (deleted) deletedIds.add(externalId);
+    return deleted || !deletedIds.has(externalId);
+  });
 }
 
 function toPulled(record: ProviderRecord, mapping: ResourceMapping): PulledRecord {

@@ -36,7 +36,8 @@ export function buildOpenApi(endpoints: readonly Endpoint[], publicUrl: string):
       version: '1',
       description: 'Keeps a venue’s records in step with the services it sells, bills and writes through.',
     },
-    servers: [{ url: publicUrl }],
+    // Without scheme and host: the reference page may only call the origin that it came from, under whatever name that was reached.
+    servers: [{ url: new URL(publicUrl).pathname }],
   });
 }
 

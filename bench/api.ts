@@ -53,7 +53,7 @@ async function prepare(system: System, { records, connections, syncs }: ApiOptio
   const venue = await agree(system, records);
   for (let index = 1; index < connections; index += 1) await venue.connect((await system.stripe.addAccount()).secretKey);
   // Everything is agreed by now: these runs are short.
-  for (let index = 1; index < syncs; index += 1) await venue.sync({ direction: 'push', limitMs: 60_000 });
+  for (let index = 1; index < syncs; index += 1) await venue.sync({ direction: 'push', mode: 'incremental', limitMs: 60_000 });
   return targetsOf(system, venue);
 }
 

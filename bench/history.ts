@@ -47,7 +47,7 @@ async function prepare({ api, stripe }: System, { records, rate, latencyMs }: Hi
 
 async function watched(history: HistoryReader, venue: Venue, request: SyncRequest): Promise<{ run: Measured; cost: HistoryCost }> {
   const ended = new AbortController();
-  const { workflowId } = await venue.start(request.direction);
+  const { workflowId } = await venue.start(request);
   const heartbeats = history.countHeartbeats(workflowId, ended.signal);
   // Joins the run that was just started.
   const run = await venue.sync(request).finally(() => { ended.abort(); });

@@ -14,6 +14,7 @@ const HELP = `Usage: node bench/main.ts <start|pull|push|history|api|all> [optio
   --records 10000      customers
   --changed 1000       push, history: of which have changed
   --latency 100        pull, push, history: what the sandbox adds to each answer, ms
+  --uneven             pull: customers created in bursts
   --repeats 3          pull, api: runs of each
   --per-second 200     api: requests a second
   --seconds 20         api: how long`;
@@ -22,6 +23,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     cold: { type: 'boolean', default: false },
+    uneven: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
     rates: { type: 'string' },
     records: { type: 'string', default: '10000' },
@@ -41,7 +43,7 @@ const rates = (standard: string): number[] => (values.rates ?? standard).split('
 
 const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   start: () => benchStart({ cold: values.cold }),
-  pull: () => benchPull({ rates: rates('10,25,100'), records, latencyMs, repeats: repeats(3) }),
+  pull: () => benchPull({ rates: rates('10,25,100'), records, latencyMs, repeats: repeats(3), uneven: values.uneven }),
   push: () => benchPush({ rates: rates('25,90'), records, changed, latencyMs }),
   history: () => benchHistory({ records, changed, latencyMs, rate: rates('90')[0] ?? 90 }),
   api: () => benchApi({ perSecond: toCount(values['per-second']), seconds: toCount(values.seconds), records, connections: 20, syncs: 60, repeats: repeats(1) }),

@@ -11,6 +11,8 @@ export interface PullOptions {
   readonly records: number;
   readonly latencyMs: number;
   readonly repeats: number;
+  /** Creation times in bursts, as a venue's import leaves them, instead of evenly spread. */
+  readonly uneven: boolean;
 }
 
 /** Rows a second that Postgres takes in on the machine of the design's measurements. */
@@ -26,9 +28,9 @@ export async function benchPull(options: PullOptions): Promise<readonly Row[]> {
   return rows;
 }
 
-async function pullAt(rate: number, { api, stripe }: System, { records, latencyMs, repeats }: PullOptions): Promise<readonly Row[]> {
+async function pullAt(rate: number, { api, stripe }: System, { records, latencyMs, repeats, uneven }: PullOptions): Promise<readonly Row[]> {
   const { id: account, secretKey } = await stripe.addAccount();
-  await stripe.seed({ resource: 'customers', count: records, account });
+  await stripe.seed({ resource: 'customers', account, ...(uneven ? { records: inBursts(records) } : { count: records }) });
   const floorS = floorOf({ rate, records, latencyMs });
   const goalS = 1.15 * floorS + 1;
   const runs: Row[] = [];
@@ -61,4 +63,16 @@ function floorOf({ rate, records, latencyMs }: { rate: number; records: number; 
   const pages = Math.ceil(records / PAGE_SIZE);
   const { concurrency } = STRIPE_CAPABILITIES.limits.sandbox;
   return Math.max(pages / rate, (pages * latencyMs) / 1_000 / concurrency, records / ROWS_PER_SECOND);
+}
+
+const BURST = 1_500;
+const BURST_EVERY_S = 40 * 86_400;
+
+/** Customers two a second, 1,500 in a row, and then none for weeks. */
+function inBursts(count: number): readonly object[] {
+  const nowS = Math.floor(Date.now() / 1_000);
+  return Array.from({ length: count }, (_, index) => {
+    const created = nowS - Math.floor(index / BURST) * BURST_EVERY_S - Math.floor((index % BURST) / 2);
+    return { created, name: `Customer ${index}`, email: `customer-${index}@example.com` };
+  });
 }

@@ -24,6 +24,8 @@ export interface Measured extends z.output<typeof run> {
 
 export interface SyncRequest {
   readonly direction: 'push' | 'pull';
+  /** Full when absent. */
+  readonly mode?: 'full' | 'incremental';
   readonly limitMs: number;
 }
 
@@ -68,10 +70,10 @@ export class Venue {
     return sum;
   }
 
-  /** A full sync from its request to its end. @throws when it does not complete within `limitMs`. */
+  /** A sync from its request to its end. @throws when it does not complete within `limitMs`. */
   async sync(request: SyncRequest): Promise<Measured> {
     const startedAtMs = Date.now();
-    const { id } = await this.start(request.direction);
+    const { id } = await this.start(request);
     for (;;) {
       const now = run.parse(await this.#api.get(`/v1/venues/${this.id}/syncs/${id}`));
       if (now.finishedAt !== null) {
@@ -83,8 +85,8 @@ export class Venue {
     }
   }
 
-  async start(direction: 'push' | 'pull'): Promise<z.output<typeof run>> {
-    const body = { connectionId: this.connectionId, resource: 'customers', direction, mode: 'full' };
+  async start({ direction, mode = 'full' }: Pick<SyncRequest, 'direction' | 'mode'>): Promise<z.output<typeof run>> {
+    const body = { connectionId: this.connectionId, resource: 'customers', direction, mode };
     return run.parse(await this.#api.post(`/v1/venues/${this.id}/syncs`, body, randomUUID()));
   }
 }

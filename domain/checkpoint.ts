@@ -21,6 +21,8 @@ export interface PullCheckpoint {
   readonly nextSegmentId: number;
   /** Everything up to this moment is ours once the run is done. */
   readonly watermarkEpochS: number;
+  /** Of a change feed, which tells the newest first: records it has told to be deleted. What it tells of them later is older. */
+  readonly deletedIds?: readonly string[];
 }
 
 export interface PushCheckpoint {

@@ -36,7 +36,8 @@ export type PullDecision =
 
 /**
  * What to do with one pulled version. Applying any set of versions of a record, in any order and any number of times, ends with
- * the newest one. A record deleted at the provider stays deleted whatever late version arrives.
+ * the newest one. A record deleted at the provider stays deleted whatever late version arrives; of one that we never had, whoever
+ * reads has to keep older versions back, since nothing is stored of its deletion.
  */
 export function decidePull(pulled: PulledVersion, known: KnownTwin | null): PullDecision {
   if (known?.link == null) return firstSight(pulled, known);

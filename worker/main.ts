@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Runtime } from '@temporalio/worker';
 import { exitOnConfigError } from '../config/config-error.ts';
 import { readWorkerConfig } from '../config/config.ts';
@@ -26,22 +27,24 @@ process.once('disconnect', stop);
 Runtime.install({ logger: createTemporalLogger(log), shutdownSignals: [] });
 
 let ready = false;
-const health = config.healthPort === null ? null : startHealthServer(config.healthPort, () => ready);
+const health = config.healthPort === null ? null : startHealthServer({ host: config.host, port: config.healthPort }, () => ready);
 
 const deps = await createDeps(config, log);
 const connection = await connectTemporal(config.temporal, log, stopping.signal);
-const workers = await createWorkers({ connection, namespace: config.temporal.namespace, deps });
-stopping.signal.addEventListener('abort', () => {
-  ready = false;
-  for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
-});
-if (!stopping.signal.aborted) {
-  ready = true;
-  log.info({ queues: workers.map((worker) => worker.options.taskQueue) }, 'worker is ready');
-  await Promise.all(workers.map((worker) => worker.run()));
+if (connection) {
+  const workers = await createWorkers({ connection, namespace: config.temporal.namespace, deps });
+  const stopped = whenStopped();
+  ready = !stopping.signal.aborted;
+  if (ready) log.info({ queues: workers.map((worker) => worker.options.taskQueue) }, 'worker is ready');
+  await Promise.all(workers.map((worker) => worker.runUntil(stopped)));
+  await connection.close();
 }
-await connection.close();
 await deps.close();
 health?.close();
 log.info('worker has stopped');
 process.exit(0);
+
+async function whenStopped(): Promise<void> {
+  if (!stopping.signal.aborted) await once(stopping.signal, 'abort');
+  ready = false;
+}

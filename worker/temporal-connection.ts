@@ -6,21 +6,23 @@ import type { Logger } from '../telemetry/logger.ts';
 
 const RETRY_EVERY_MS = 1_000;
 
-/** Connects as soon as Temporal answers: the worker may be started first. Gives up when `stopped` says so. */
-export async function connectTemporal(config: TemporalConfig, log: Logger, stopped: AbortSignal): Promise<NativeConnection> {
+/** Connects as soon as Temporal answers: the worker may be started first. Null when `stopped` came before that. */
+export async function connectTemporal(config: TemporalConfig, log: Logger, stopped: AbortSignal): Promise<NativeConnection | null> {
   const options = {
     address: config.address,
     ...(config.apiKey && { apiKey: config.apiKey.expose() }),
     ...(config.tls && { tls: await readTls(config.tls) }),
   };
-  for (;;) {
+  while (!stopped.aborted) {
     try {
       return await NativeConnection.connect(options);
     } catch (error) {
       log.warn({ address: config.address, cause: error instanceof Error ? error.name : 'unknown' }, 'Temporal does not answer yet');
-      await delay(RETRY_EVERY_MS, undefined, { signal: stopped });
+      // Rejects when it is cut short, which the loop sees by itself.
+      await delay(RETRY_EVERY_MS, undefined, { signal: stopped }).catch(() => undefined);
     }
   }
+  return null;
 }
 
 async function readTls({ caFile, certFile, keyFile }: NonNullable<TemporalConfig['tls']>) {

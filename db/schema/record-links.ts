@@ -1,3 +1,4 @@
+import { isNotNull } from 'drizzle-orm';
 import { bigint, index, integer, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import type { ConnectionId, RecordId, SyncId } from '../../contracts/ids.ts';
 import { RESOURCES } from '../../contracts/providers.ts';
@@ -33,7 +34,8 @@ export const recordLinks = pgTable(
   },
   (table) => [
     primaryKey({ columns: [table.connectionId, table.resource, table.recordId] }),
-    uniqueIndex('record_links_external').on(table.connectionId, table.resource, table.externalId),
+    // Partial, so that the planner never takes it for a lookup by record.
+    uniqueIndex('record_links_external').on(table.connectionId, table.resource, table.externalId).where(isNotNull(table.externalId)),
     index('record_links_record').on(table.recordId),
     venuePolicy('record_links'),
   ],

@@ -19,7 +19,7 @@ describe('a Stripe call that fails', () => {
   });
   afterAll(() => world.close());
   beforeEach(async () => {
-    await world.stripe.reset();
+    await world.reset();
     customers = world.customers();
   });
 

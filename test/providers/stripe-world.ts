@@ -32,6 +32,11 @@ export async function createStripeWorld() {
       const response = await fetch(`${sandbox.controlUrl}/accounts`);
       return ((await response.json()) as { readonly data: readonly SandboxAccount[] }).data;
     },
+    /** A reset brings the usual limits back. */
+    async reset() {
+      await stripe.reset();
+      await stripe.limits({ requestsPerSecond: 0, searchDelayMs: 0 });
+    },
     close: () => sandbox.close(),
   };
 }

@@ -96,6 +96,8 @@ export async function createSyncWorld(options: WorldOptions = {}) {
 
   return {
     ...stores,
+    deps,
+    keyring,
     database,
     sandbox,
     stripe: sandboxControl(sandbox.controlUrl),

@@ -80,7 +80,7 @@ interface Teardown {
 }
 
 async function bringUp(folder: string, options: SystemOptions, { undo, stop }: Teardown): Promise<System> {
-  const stage = await setStage(folder, options, undo);
+  const { stage, starts } = await setStage(folder, options, undo);
   const [databaseUrl, temporal, sandbox] = await Promise.all([bringUpPostgres(stage), bringUpTemporal(stage), bringUpSandbox(stage)]);
   if (options.ownServers) await migrateUp({ url: databaseUrl, log: () => undefined });
   const { ports, instance, secrets, namespace } = stage;
@@ -103,13 +103,14 @@ async function bringUp(folder: string, options: SystemOptions, { undo, stop }: T
     stripe: stripeSandboxOf(sandbox.controlUrl),
     temporal: new Client({ connection, namespace }),
     database,
-    kill: (service) => kill(instance, service),
-    logOf: (service) => lastLines(path.join(stage.home.logsFolder, `${service}.log`)),
+    kill: (service) => kill({ pid: instance.pids()[service], starts, service }),
+    logOf: (service) => lastLines(path.join(stage.home.logsFolder, `${service}.log`), 400),
     stop,
   };
 }
 
-async function setStage(folder: string, { ownServers = false, env: more = {} }: SystemOptions, undo: Teardown['undo']): Promise<Stage> {
+/** `starts` counts how often each service was up. */
+async function setStage(folder: string, { ownServers = false, env: more = {} }: SystemOptions, undo: Teardown['undo']): Promise<{ stage: Stage; starts: Map<string, number> }> {
   const given = Object.fromEntries(FROM_THE_TEST_RUN.map((name) => [name, process.env[name]]));
   const shared = ownServers ? null : await useSharedServers(undo);
   const env: Env = {
@@ -125,9 +126,11 @@ async function setStage(folder: string, { ownServers = false, env: more = {} }: 
   };
   const home = homeOf(env);
   const instance = await Instance.claim(home, () => undefined);
+  const starts = new Map<string, number>();
   const keeper = new Keeper({
     log: () => undefined,
     onUp: (name, pid) => {
+      starts.set(name, (starts.get(name) ?? 0) + 1);
       const service = SERVICES.find((known) => known === name);
       if (service !== undefined) instance.setChild(service, pid);
     },
@@ -135,7 +138,8 @@ async function setStage(folder: string, { ownServers = false, env: more = {} }: 
   });
   undo.push(() => keeper.stopAll(SERVICES));
   const log = (): void => undefined;
-  return { env, home, secrets: loadSecrets(home.secretsFile), ports: await choosePorts(env, log), keeper, instance, namespace: shared?.namespace ?? 'default', log };
+  const stage = { env, home, secrets: loadSecrets(home.secretsFile), ports: await choosePorts(env, log), keeper, instance, namespace: shared?.namespace ?? 'default', log };
+  return { stage, starts };
 }
 
 async function useSharedServers(undo: Teardown['undo']): Promise<{ databaseUrl: string; address: string; namespace: string }> {
@@ -144,12 +148,12 @@ async function useSharedServers(undo: Teardown['undo']): Promise<{ databaseUrl: 
   return { databaseUrl: database.url, ...temporal };
 }
 
-async function kill(instance: Instance, service: ServiceName): Promise<number> {
-  const pid = instance.pids()[service];
+async function kill({ pid, starts, service }: { pid: number | null; starts: ReadonlyMap<string, number>; service: ServiceName }): Promise<number> {
   const mark = pid === null ? null : markOf(pid);
   if (mark === null) throw new Error(`this system does not run ${service} itself, or it is down`);
+  const before = starts.get(service);
   const killedAt = performance.now();
   process.kill(mark.pid, 'SIGKILL');
-  await until(() => !isAlive(mark) && instance.pids()[service] !== mark.pid, { limitMs: RESTART_LIMIT_MS, what: `${service} is up again` });
+  await until(() => !isAlive(mark) && starts.get(service) !== before, { limitMs: RESTART_LIMIT_MS, what: `${service} is up again` });
   return performance.now() - killedAt;
 }

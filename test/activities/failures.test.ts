@@ -1,0 +1,110 @@
+import { inspect } from 'node:util';
+import { ApplicationFailure, DefaultFailureConverter, defaultPayloadConverter } from '@temporalio/common';
+import { sql } from 'drizzle-orm';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe as describeError, toFailure } from '../../activities/failures.ts';
+import { FAILURE } from '../../contracts/failures.ts';
+import { SupersededError } from '../../db/sync-progress-store.ts';
+import { PROVIDER_ERROR_KINDS, ProviderError } from '../../providers/provider-error.ts';
+import { VaultError } from '../../vault/vault-error.ts';
+import { createTestDatabase } from '../support/database.ts';
+import type { TestDatabase } from '../support/database.ts';
+
+const SECRET = 'ada@private.example';
+
+function failureOf(error: unknown, progressed = false): ApplicationFailure {
+  const failure = toFailure(error, progressed);
+  if (!(failure instanceof ApplicationFailure)) throw new Error('not an ApplicationFailure');
+  return failure;
+}
+
+/** All that Temporal would write into the history. */
+const stored = (failure: ApplicationFailure) => JSON.stringify(new DefaultFailureConverter().errorToFailure(failure, defaultPayloadConverter)) + inspect(failure, { depth: 10, showHidden: true });
+
+describe('a failure in the words of a workflow', () => {
+  const TABLE = {
+    'needs-reauth': [FAILURE.needsReauth, true],
+    'rate-limited': [FAILURE.rateLimited, false],
+    'quota-exhausted': [FAILURE.quotaExhausted, false],
+    conflict: [FAILURE.conflict, false],
+    rejected: [FAILURE.rejected, true],
+    unavailable: [FAILURE.unavailable, false],
+    'unexpected-response': [FAILURE.unexpectedResponse, false],
+  } as const;
+
+  it.each(PROVIDER_ERROR_KINDS)('says of a provider’s %s which type it is and whether a repeat can help', (kind) => {
+    const [type, nonRetryable] = TABLE[kind];
+    const failure = failureOf(new ProviderError({ provider: 'stripe', kind, httpStatus: 499, code: 'a_code', requestId: 'req_1', field: 'email' }));
+    expect(failure).toMatchObject({ type, nonRetryable, details: [{ httpStatus: 499, code: 'a_code', requestId: 'req_1' }] });
+    expect(failure.nextRetryDelay).toBeUndefined();
+  });
+
+  it('waits as long as the provider asks, shortly after progress, and by the policy otherwise', () => {
+    const unavailable = (retryAfterMs?: number) => new ProviderError({ provider: 'stripe', kind: 'unavailable', retryAfterMs });
+    expect(failureOf(unavailable(7_000), true).nextRetryDelay).toBe(7_000);
+    expect(failureOf(unavailable(), true).nextRetryDelay).toBe(1_000);
+    expect(failureOf(unavailable(), false).nextRetryDelay).toBeUndefined();
+  });
+
+  it('is no alarm while a provider only asks for a pause', () => {
+    expect(failureOf(new ProviderError({ provider: 'stripe', kind: 'rate-limited' })).category).toBe('BENIGN');
+    expect(failureOf(new ProviderError({ provider: 'stripe', kind: 'unavailable' })).category).not.toBe('BENIGN');
+  });
+
+  it('passes its own failures on as they are', () => {
+    const own = ApplicationFailure.nonRetryable('gone', FAILURE.connectionGone);
+    expect(toFailure(own, true)).toBe(own);
+  });
+
+  it('never repeats for a superseded attempt or for credentials that cannot be opened, and repeats while the vault is away', () => {
+    expect(failureOf(new SupersededError())).toMatchObject({ type: FAILURE.superseded, nonRetryable: true });
+    expect(failureOf(new VaultError('cannot-open'))).toMatchObject({ type: FAILURE.credentialsUnreadable, nonRetryable: true });
+    expect(failureOf(new VaultError('key-service-unavailable', 'ECONNREFUSED'))).toMatchObject({ type: 'Internal', nonRetryable: false });
+  });
+
+  describe('of an error that nobody foresaw', () => {
+    let database: TestDatabase;
+    beforeAll(async () => {
+      database = await createTestDatabase();
+    });
+    afterAll(() => database.drop());
+
+    it('quotes neither statement nor parameters of a database that refused a row', async () => {
+      const error: unknown = await database.db.execute(sql`insert into venues (id, name) values (${SECRET}::uuid, ${SECRET})`).catch((cause: unknown) => cause);
+      expect(inspect(error)).toContain(SECRET);
+      const failure = failureOf(error);
+      expect(failure).toMatchObject({ type: 'Internal', nonRetryable: false, message: expect.stringMatching(/22P02/) as string });
+      expect(failure.cause).toBeUndefined();
+      expect(stored(failure)).not.toContain(SECRET);
+      expect(stored(failure)).not.toContain('insert into');
+    });
+
+    it.each([
+      ['an error with a cause', () => new TypeError(SECRET, { cause: new Error(`about ${SECRET}`) })],
+      ['an error over several lines, one of which looks like a frame', () => new Error(`first\n    at ${SECRET}\nKey (email)=(${SECRET})`)],
+      ['an error with details', () => Object.assign(new Error('no'), { detail: SECRET, body: { email: SECRET } })],
+      ['a text', () => SECRET],
+      ['an object', () => ({ email: SECRET })],
+      ['a list of errors', () => new AggregateError([new Error(SECRET)], SECRET)],
+      ['an error whose code is free text', () => Object.assign(new Error('no'), { code: `for ${SECRET}` })],
+      ['nothing', () => undefined],
+    ])('shows nothing of %s', (_what, make) => {
+      const failure = failureOf(make());
+      expect(failure.type).toBe('Internal');
+      expect(stored(failure)).not.toContain(SECRET);
+    });
+
+    it('says enough to find it: class, code, those of its cause, and where it was thrown', () => {
+      const error = Object.assign(new RangeError('x', { cause: Object.assign(new Error('y'), { code: 'ECONNREFUSED' }) }), { code: 'E_OUTER' });
+      expect(describeError(error)).toBe('RangeError E_OUTER (Error ECONNREFUSED)');
+      expect(failureOf(error).stack).toMatch(/^\s+at .*failures\.test\.ts/);
+      expect(describeError('text')).toBe('string');
+    });
+
+    it('does not follow causes for ever', () => {
+      const error = new Error('a');
+      error.cause = error;
+      expect(failureOf(error).type).toBe('Internal');
+    });
+  });
+});

@@ -1,0 +1,159 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createBudgetStore } from '../../db/budget-store.ts';
+import type { BudgetStore } from '../../db/budget-store.ts';
+import { openDatabase } from '../../db/venue-scope.ts';
+import type { Database } from '../../db/venue-scope.ts';
+import { createTestDatabase } from '../support/database.ts';
+import type { TestDatabase } from '../support/database.ts';
+
+const BULK = { lane: 'bulk', maxWaitMs: 10_000 } as const;
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const waitOf = (reservation: Awaited<ReturnType<BudgetStore['reserve']>>) => (reservation.granted ? reservation.waitMs : Number.NaN);
+
+describe('the budget that two processes share', () => {
+  let database: TestDatabase;
+  let secondPool: Database;
+  let here: BudgetStore;
+  let there: BudgetStore;
+  let keys = 0;
+  const aKey = () => `stripe/sandbox/acct_${(keys += 1)}`;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    secondPool = openDatabase({ url: database.url, maxConnections: 5, applicationName: 'interlock-test-2' });
+    here = createBudgetStore(database.db);
+    there = createBudgetStore(secondPool);
+  });
+  afterAll(async () => {
+    await secondPool.$client.end({ timeout: 5 });
+    await database.drop();
+  });
+
+  /** Callers that take a slot, wait for it and note when they may go, until the time is up. */
+  async function run(key: string, options: { ratePerSecond: number; forMs: number; callers: number }) {
+    const { ratePerSecond, forMs, callers } = options;
+    const endsAt = Date.now() + forMs;
+    const starts: number[] = [];
+    const caller = async (budget: BudgetStore) => {
+      while (Date.now() < endsAt) {
+        await sleep(waitOf(await budget.reserve(key, { ...BULK, ratePerSecond })));
+        starts.push(Date.now());
+      }
+    };
+    await Promise.all(Array.from({ length: callers }, (_, index) => caller(index % 2 === 0 ? here : there)));
+    return starts.filter((at) => at <= endsAt).sort((a, b) => a - b);
+  }
+
+  it('is never exceeded by any number of callers, and is used to the full', async () => {
+    const starts = await run(aKey(), { ratePerSecond: 40, forMs: 4_000, callers: 16 });
+    expect(starts.length).toBeLessThanOrEqual(40 * 4 + 12);
+    expect(starts.length).toBeGreaterThanOrEqual(40 * 4 * 0.8);
+    // Timers and a late caller's 200 ms of catching up are all that may come on top in any second.
+    const inAnySecond = starts.map((from) => starts.filter((at) => at >= from && at < from + 1_000).length);
+    expect(Math.max(...inAnySecond)).toBeLessThanOrEqual(40 * 1.2 + 5);
+  });
+
+  it('lets an interactive call go at once past a backlog of bulk calls, which then wait a slot longer', async () => {
+    const key = aKey();
+    for (let index = 0; index < 15; index += 1) await here.reserve(key, { ...BULK, ratePerSecond: 10 });
+    const before = waitOf(await here.reserve(key, { ...BULK, ratePerSecond: 10 }));
+    expect(before).toBeGreaterThan(1_000);
+    expect(await there.reserve(key, { lane: 'interactive', maxWaitMs: 0, ratePerSecond: 10 })).toEqual({ granted: true, waitMs: 0 });
+    expect(waitOf(await here.reserve(key, { ...BULK, ratePerSecond: 10 }))).toBeGreaterThan(before);
+  });
+
+  it('refuses what would wait longer than the caller will, reserves nothing for it, and says when to come back', async () => {
+    const key = aKey();
+    for (let index = 0; index < 30; index += 1) await here.reserve(key, { lane: 'bulk', maxWaitMs: 60_000, ratePerSecond: 10 });
+    const refused = await there.reserve(key, { lane: 'bulk', maxWaitMs: 500, ratePerSecond: 10 });
+    expect(refused).toMatchObject({ granted: false, retryAfterMs: expect.closeTo(3_000, -3) as number });
+    const untouched = waitOf(await here.reserve(key, { lane: 'bulk', maxWaitMs: 60_000, ratePerSecond: 10 }));
+    expect(untouched).toBeLessThan(3_100);
+  });
+
+  it('after a 429 lets no bulk call through for the pause, slows everybody down, and recovers', async () => {
+    const key = aKey();
+    await here.reserve(key, { ...BULK, ratePerSecond: 20 });
+    await here.throttle(key, { ratePerSecond: 20, pauseMs: 1_000 });
+    const paused = waitOf(await there.reserve(key, { ...BULK, ratePerSecond: 20 }));
+    expect(paused).toBeGreaterThan(850);
+    expect(paused).toBeLessThanOrEqual(1_000);
+
+    const throttled = await effectiveRate(key);
+    expect(throttled).toBeCloseTo(20 * 0.7, 0);
+    // As if it had been ten seconds ago: a twentieth of the full rate has come back each second.
+    await database.admin`update provider_budgets set throttled_at = throttled_at - interval '10 seconds', next_free_at = clock_timestamp() where key = ${key}`;
+    const starts = await run(key, { ratePerSecond: 20, forMs: 2_000, callers: 6 });
+    expect(starts.length).toBeGreaterThanOrEqual(30);
+  });
+
+  it('counts refusals of calls that were in flight together as one', async () => {
+    const key = aKey();
+    await here.reserve(key, { ...BULK, ratePerSecond: 100 });
+    await Promise.all([here, there, here, there].map((budget) => budget.throttle(key, { ratePerSecond: 100, pauseMs: 10 })));
+    expect(await effectiveRate(key)).toBeCloseTo(70, 0);
+  });
+
+  it('never cuts the rate below one a second, however often it is refused', async () => {
+    const key = aKey();
+    await here.reserve(key, { ...BULK, ratePerSecond: 2 });
+    for (let index = 0; index < 5; index += 1) {
+      await here.throttle(key, { ratePerSecond: 2, pauseMs: 1 });
+      await database.admin`update provider_budgets set throttled_at = throttled_at - interval '1100 milliseconds' where key = ${key}`;
+    }
+    expect(await effectiveRate(key)).toBeGreaterThanOrEqual(1);
+  });
+
+  it('keeps accounts apart', async () => {
+    const [busy, idle] = [aKey(), aKey()];
+    for (let index = 0; index < 20; index += 1) await here.reserve(busy, { ...BULK, ratePerSecond: 10 });
+    expect(await here.reserve(idle, { ...BULK, ratePerSecond: 10 })).toEqual({ granted: true, waitMs: 0 });
+  });
+
+  const effectiveRate = async (key: string) =>
+    Number((await database.admin`select throttled_rate_per_second as rate from provider_budgets where key = ${key}`)[0]?.['rate']);
+
+  describe('in leases of requests at once', () => {
+    const lease = (key: string, holder: string, { slots = 4, ttlMs = 60_000, budget = here }: { slots?: number; ttlMs?: number; budget?: BudgetStore } = {}) =>
+      budget.acquireLease(key, { holder, slots, maxSlots: 10, ttlMs });
+    const leased = async (key: string) => Number((await database.admin`select coalesce(sum(slots), 0) as slots from provider_leases where key = ${key}`)[0]?.['slots']);
+
+    it('never gives out more than the maximum in sum, however many ask at once', async () => {
+      const key = aKey();
+      const given = await Promise.all(Array.from({ length: 12 }, (_, index) => lease(key, `run-${index}`, { budget: index % 2 === 0 ? here : there })));
+      expect(given.reduce((sum, one) => sum + (one?.slots ?? 0), 0)).toBe(10);
+      expect(given.filter((one) => one === null)).toHaveLength(9);
+      expect(await leased(key)).toBe(10);
+    });
+
+    it('frees the slots of a lease that was given back or has lapsed', async () => {
+      const key = aKey();
+      const first = await lease(key, 'one', { slots: 10, ttlMs: 200 });
+      expect(await lease(key, 'two')).toBeNull();
+      await sleep(300);
+      const second = await lease(key, 'two', { slots: 10 });
+      expect(second).toMatchObject({ slots: 10 });
+      await here.releaseLease(second?.id ?? '');
+      expect(await lease(key, 'three', { slots: 10 })).toMatchObject({ slots: 10 });
+      // What the lapsed holder still does touches nobody else's.
+      await here.renewLease(first?.id ?? '', 60_000);
+      await here.releaseLease(first?.id ?? '');
+      expect(await leased(key)).toBe(10);
+    });
+
+    it('keeps a lease that is renewed', async () => {
+      const key = aKey();
+      const first = await lease(key, 'one', { slots: 10, ttlMs: 300 });
+      await there.renewLease(first?.id ?? '', 60_000);
+      await sleep(400);
+      expect(await lease(key, 'two')).toBeNull();
+    });
+
+    it('puts a holder’s newer lease in the place of its older one', async () => {
+      const key = aKey();
+      await lease(key, 'one', { slots: 10 });
+      expect(await lease(key, 'one', { slots: 3, budget: there })).toMatchObject({ slots: 3 });
+      expect(await leased(key)).toBe(3);
+    });
+  });
+});

@@ -1,0 +1,121 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createBudgetStore } from '../../db/budget-store.ts';
+import type { Providers } from '../../providers/providers.ts';
+import { createProviders } from '../../providers/registry.ts';
+import { Secret } from '../../vault/secret.ts';
+import { createTestDatabase } from '../support/database.ts';
+import type { TestDatabase } from '../support/database.ts';
+import { LISTING, createStripeWorld, refusalOf } from './stripe-world.ts';
+import type { StripeWorld } from './stripe-world.ts';
+
+describe('the pipeline around every provider call', () => {
+  let world: StripeWorld;
+  let database: TestDatabase;
+  let accounts = 0;
+  let account: { environment: 'sandbox'; externalAccountId: string };
+
+  beforeAll(async () => {
+    [world, database] = await Promise.all([createStripeWorld(), createTestDatabase()]);
+  });
+  afterAll(() => Promise.all([world.close(), database.drop()]));
+  beforeEach(async () => {
+    await world.reset();
+    account = { environment: 'sandbox', externalAccountId: `acct_${(accounts += 1)}` };
+  });
+
+  const providersAt = (requestsPerSecond: number | null): Providers => createProviders({ stripe: { apiUrl: world.sandbox.apiUrl, requestsPerSecond } }, createBudgetStore(database.db));
+  const open = (providers: Providers, options: { lane?: 'interactive' | 'bulk'; signal?: AbortSignal; onCall?: (durationMs: number) => void } = {}) =>
+    providers.open('stripe', { secretKey: new Secret(world.sandbox.secretKey), account, lane: 'bulk', ...options }).resource('customers');
+  const requests = async () => (await world.stripe.calls()).length;
+
+  it('paces calls to the budget’s rate', async () => {
+    const session = open(providersAt(20));
+    const startedAt = performance.now();
+    await Promise.all(Array.from({ length: 41 }, () => session.listPage(LISTING)));
+    expect(performance.now() - startedAt).toBeGreaterThan(1_700);
+    expect(await requests()).toBe(41);
+  });
+
+  it('hands back at once what would have to wait too long, without a call', async () => {
+    const session = open(providersAt(1));
+    const calls = Array.from({ length: 14 }, () => session.listPage(LISTING).catch((error: unknown) => error));
+    const refused = await refusalOf(Promise.race([...calls.slice(12), new Promise((_, reject) => { setTimeout(reject, 3_000); })]).then((outcome) => Promise.reject(outcome as Error)));
+    expect(refused.details).toMatchObject({ kind: 'rate-limited', retryAfterMs: expect.any(Number) as number });
+    expect(await requests()).toBeLessThan(6);
+    await Promise.all(calls);
+    expect(await requests()).toBeLessThan(14);
+  }, 30_000);
+
+  it('lets an interactive call overtake a bulk backlog', async () => {
+    const providers = providersAt(10);
+    const order: string[] = [];
+    const bulk = Array.from({ length: 12 }, () => open(providers).listPage(LISTING).then(() => order.push('bulk')));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await open(providers, { lane: 'interactive' }).listPage(LISTING).then(() => order.push('interactive'));
+    await Promise.all(bulk);
+    expect(order.indexOf('interactive')).toBeLessThan(6);
+  });
+
+  it('makes everybody keep the pause that one caller’s 429 asks for', async () => {
+    const [one, other] = [open(providersAt(50)), open(providersAt(50))];
+    await world.stripe.fault({ kind: 'status', status: 429, retryAfter: 1, times: 1 });
+    expect((await refusalOf(one.listPage(LISTING))).details.kind).toBe('rate-limited');
+    const startedAt = performance.now();
+    await other.listPage(LISTING);
+    expect(performance.now() - startedAt).toBeGreaterThan(850);
+  });
+
+  it('makes no call for a caller that stops waiting', async () => {
+    const session = open(providersAt(1));
+    await session.listPage(LISTING);
+    const stop = new AbortController();
+    const waiting = open(providersAt(1), { signal: stop.signal }).listPage(LISTING);
+    setTimeout(() => {
+      stop.abort();
+    }, 100);
+    await expect(waiting).rejects.toThrow();
+    expect(await requests()).toBe(1);
+  });
+
+  it('counts every call once, whatever became of it, without the wait', async () => {
+    const durations: number[] = [];
+    const session = open(providersAt(5), { onCall: (durationMs) => durations.push(durationMs) });
+    await world.stripe.fault({ kind: 'status', status: 500, times: 1 });
+    await session.listPage(LISTING).catch(() => undefined);
+    await session.listChanges?.(LISTING);
+    await session.retrieve('cus_nobody').catch(() => undefined);
+    await session.findTwin({ recordId: 'x', email: null, createdSinceEpochS: 0, after: null });
+    const mapped = world.mapping.toPayload({ id: 'r', sourceId: 's', fields: { name: 'Ada', email: null, phone: null, address: null, marketingConsent: null, metadata: {} } });
+    const { externalId } = await session.create(mapped, { idempotencyKey: 'k1' });
+    await session.update(externalId, mapped, { idempotencyKey: 'k2' });
+    expect(durations).toHaveLength(6);
+    expect(await requests()).toBe(6);
+    expect(Math.max(...durations)).toBeLessThan(150);
+  });
+
+  it('shares one budget among keys that are being tested', async () => {
+    const test = () => providersAt(1_000).open('stripe', { secretKey: new Secret(world.sandbox.secretKey), account: null, lane: 'interactive' }).account();
+    expect(await test()).toMatchObject({ environment: 'sandbox' });
+    expect(await database.admin`select key from provider_budgets where key like '%connecting'`).toEqual([{ key: 'stripe/connecting' }]);
+  });
+
+  it('leases no more at once than the adapter declares, and refuses with a time to come back', async () => {
+    const providers = providersAt(null);
+    const target = { provider: 'stripe', ...account } as const;
+    const { concurrency, requestsPerSecond } = providers.find('stripe')!.capabilities.limits.sandbox;
+    const first = await providers.lease(target, { holder: 'one', slots: concurrency - 1 });
+    const second = await providers.lease(target, { holder: 'two', slots: 10 });
+    expect([first.slots, second.slots]).toEqual([concurrency - 1, 1]);
+    expect((await refusalOf(providers.lease(target, { holder: 'three', slots: 1 }))).details).toMatchObject({ kind: 'rate-limited', retryAfterMs: 5_000 });
+    await first.renew();
+    await first.release();
+    expect(await providers.lease(target, { holder: 'three', slots: 1 })).toMatchObject({ slots: 1 });
+    expect(providers.ratePerSecond(target)).toBe(requestsPerSecond);
+    expect(providersAt(7.5).ratePerSecond(target)).toBe(7.5);
+  });
+
+  it('knows no provider that has no adapter', () => {
+    expect(providersAt(1).find('square')).toBeNull();
+    expect(() => providersAt(1).open('square', { secretKey: new Secret('x'), account, lane: 'bulk' })).toThrow('no adapter for square');
+  });
+});

@@ -1,0 +1,79 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { DeterminismViolationError } from '@temporalio/workflow';
+import { Worker, bundleWorkflowCode } from '@temporalio/worker';
+import { beforeAll, describe, expect, it } from 'vitest';
+import * as contracts from '../../contracts/sync.ts';
+import { REPOSITORY } from '../../runtime/home.ts';
+import * as workflows from '../../workflows/index.ts';
+import { parseHistory, textOf } from '../support/history.ts';
+
+const HISTORIES = new URL('./histories/', import.meta.url);
+const FILES = readdirSync(HISTORIES);
+const read = (file: string): string => readFileSync(new URL(file, HISTORIES), 'utf8');
+
+/**
+ * A failure here means that a change would break runs that are open when it is deployed: guard it with patched() instead of editing
+ * the history. Needs no server. `record-history.ts` records more.
+ */
+describe('a run that an earlier version began', () => {
+  let code: string;
+
+  beforeAll(async () => {
+    const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
+    ({ code } = await bundleWorkflowCode({ workflowsPath }));
+  }, 60_000);
+
+  it.each(FILES)('goes on under this one: %s', async (file) => {
+    await Worker.runReplayHistory({ workflowBundle: { code } }, JSON.parse(read(file)), file);
+  });
+
+  it('would be noticed if it did not: a history with another first step is refused', async () => {
+    const other = read('sync-connection.push-completed.json').replaceAll('"beginSync"', '"planSync"');
+    await expect(Worker.runReplayHistory({ workflowBundle: { code } }, JSON.parse(other), 'another')).rejects.toThrow(DeterminismViolationError);
+  });
+});
+
+describe('the recorded histories', () => {
+  it('cover every workflow type, and every way that a run ends', () => {
+    const recorded = FILES.map((file) => parseHistory(read(file)).events?.[0]?.workflowExecutionStartedEventAttributes?.workflowType?.name);
+    expect(new Set(recorded)).toEqual(new Set(Object.keys(workflows)));
+    const ends = FILES.map((file) => Object.keys(parseHistory(read(file)).events?.at(-1) ?? {}).find((key) => key.startsWith('workflowExecution')));
+    expect(new Set(ends)).toEqual(new Set(['Completed', 'Canceled', 'Failed', 'ContinuedAsNew'].map((end) => `workflowExecution${end}EventAttributes`)));
+  });
+
+  it.each(FILES)('hold nothing of a person or a machine, and are small: %s', (file) => {
+    const text = textOf(parseHistory(read(file)));
+    expect(text).toContain('syncConnection');
+    expect(text).not.toMatch(/[\w.+-]+@[\w-]+\.[a-z]{2,}|\b\d+@|sk_test_|Customer \d|\+\d{6}/);
+    expect(text).not.toMatch(/file:\/\/|(^|[\s(])\/(home|root|Users|tmp|var|work)\//m);
+    expect(text).not.toContain(REPOSITORY);
+    expect(Buffer.byteLength(read(file))).toBeLessThan(100_000);
+  });
+});
+
+describe('what the API asks of workflows', () => {
+  const sources = readdirSync(`${REPOSITORY}/api`, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => readFileSync(`${REPOSITORY}/api/${file}`, 'utf8'))
+    .join('\n');
+  /** First arguments of calls to the client; a name in quotes, or one that contracts/sync.ts exports. */
+  const namesAskedFor = (method: string): readonly string[] =>
+    [...sources.matchAll(new RegExp(`\\b(?:workflow|handle|getHandle\\([^)]*\\))\\s*\\.(?:${method})(?:<[^(]*>)?\\(\\s*([\\w']+)`, 'g'))].map(([, name = '']) => {
+      const named = name.startsWith("'") ? name.replaceAll("'", '') : (contracts as Readonly<Record<string, unknown>>)[name];
+      if (typeof named !== 'string') throw new Error(`the name ${name} of a workflow, signal, query or update belongs into contracts/sync.ts`);
+      return named;
+    });
+
+  it('is a workflow that the worker has', () => {
+    const started = namesAskedFor('start|execute|signalWithStart|executeUpdateWithStart|startUpdateWithStart');
+    expect(started.length).toBeGreaterThan(0);
+    expect(started.filter((name) => !(name in workflows))).toEqual([]);
+  });
+
+  it('is a signal, query or update that some workflow handles', () => {
+    const handlers = readdirSync(`${REPOSITORY}/workflows`).map((file) => readFileSync(`${REPOSITORY}/workflows/${file}`, 'utf8')).join('\n');
+    const handled = new Set([...handlers.matchAll(/define(?:Signal|Query|Update)(?:<[^(]*>)?\(\s*'?(\w+)/g)].map(([, name = '']) => (contracts as Readonly<Record<string, unknown>>)[name] ?? name));
+    expect(namesAskedFor('signal|query|executeUpdate|startUpdate').filter((name) => !handled.has(name))).toEqual([]);
+  });
+});
