@@ -22,7 +22,9 @@ export class SerialCommitter<Item> {
     this.#options = options;
   }
 
+  /** After a failed commit this takes nothing more: a later commit would move the cursor past what the failed one lost. */
   add(item: Item): void {
+    if (this.#error !== null) return;
     this.#waiting.push(item);
     this.#running ??= this.#run();
   }

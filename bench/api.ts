@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { Agent, get } from 'node:http';
 import { z } from 'zod';
 import { agree } from './push.ts';
@@ -32,10 +33,12 @@ export async function benchApi(options: ApiOptions): Promise<readonly Row[]> {
       await openLoop({ perSecond: options.perSecond, seconds: WARM_UP_S, send });
       const rows: Row[] = [];
       for (let repeat = 1; repeat <= options.repeats; repeat += 1) {
+        const cpuBefore = cpuMs(system.apiPid);
         const samples = await openLoop({ ...options, send });
+        const cpuMsEach = round((cpuMs(system.apiPid) - cpuBefore) / samples.length);
         const suffix = options.repeats === 1 ? '' : `, run ${repeat}`;
         rows.push(...targets.map(({ what }, index) => toRow(`${what}${suffix}`, samples.filter((sample) => sample.index % targets.length === index))));
-        rows.push(toRow(`all at ${options.perSecond}/s${suffix}`, samples));
+        rows.push({ ...toRow(`all at ${options.perSecond}/s${suffix}`, samples), cpuMsEach });
       }
       return rows;
     } finally {
@@ -100,4 +103,12 @@ function toRow(what: string, samples: readonly Sample[]): Row {
     goal: `p95 ≤ ${GOAL_MS} ms`,
     met: p95 <= GOAL_MS && failed === 0,
   };
+}
+
+/** CPU time that a process has used, in steps of 10 ms; NaN where there is no /proc. proc(5): fields 14 and 15, counted from behind the name. */
+function cpuMs(pid: number): number {
+  const file = `/proc/${pid}/stat`;
+  if (!existsSync(file)) return Number.NaN;
+  const fields = readFileSync(file, 'utf8').replace(/^.*\) /s, '').split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10;
 }

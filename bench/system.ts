@@ -14,6 +14,7 @@ const started = z.object({
   temporalNamespace: z.string(),
   sandbox: z.object({ stripe: z.object({ controlUrl: z.string() }) }),
   token: z.string(),
+  pids: z.object({ api: z.int() }),
 });
 
 /** A complete Interlock of real processes: what `npm start` runs. */
@@ -21,6 +22,7 @@ export interface System {
   readonly api: ApiClient;
   readonly apiUrl: string;
   readonly token: string;
+  readonly apiPid: number;
   readonly temporal: { readonly address: string; readonly namespace: string };
   readonly stripe: ReturnType<typeof sandboxControl>;
 }
@@ -71,11 +73,12 @@ export async function withSystem<Result>({ home, requestsPerSecond }: SystemOpti
     graceMs: 90_000,
   });
   try {
-    const { apiUrl, token, temporalAddress, temporalNamespace, sandbox } = started.parse(readJson(path.join(home, 'started.json')));
+    const { apiUrl, token, temporalAddress, temporalNamespace, sandbox, pids } = started.parse(readJson(path.join(home, 'started.json')));
     return await work({
       api: new ApiClient(apiUrl, token),
       apiUrl,
       token,
+      apiPid: pids.api,
       temporal: { address: temporalAddress, namespace: temporalNamespace },
       stripe: sandboxControl(sandbox.stripe.controlUrl),
     });

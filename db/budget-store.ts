@@ -6,6 +6,8 @@ import type { Database } from './venue-scope.ts';
 const CATCH_UP_MS = 200;
 /** An interactive call goes at once while at most this much work is waiting. */
 const INTERACTIVE_BACKLOG_MS = 2_000;
+/** After a 429 nobody overtakes: the provider has just asked for less. */
+const CALM_AFTER_THROTTLE_MS = 5_000;
 /** What a 429 leaves of the rate, and how much of the full rate comes back each second. */
 const THROTTLE_FACTOR = 0.7;
 const RECOVERY_PER_SECOND = 0.05;
@@ -39,16 +41,18 @@ export function createBudgetStore(db: Database): BudgetStore {
   return {
     async reserve(key, { ratePerSecond, lane, maxWaitMs }) {
       const patienceMs = lane === 'interactive' ? Math.max(maxWaitMs, INTERACTIVE_BACKLOG_MS) : maxWaitMs;
-      const [row] = await db.execute<{ wait_ms: number }>(sql`
+      const [row] = await db.execute<{ wait_ms: number; throttled: boolean }>(sql`
         insert into provider_budgets as budget (key, next_free_at)
         values (${key}, clock_timestamp() + ${1_000 / ratePerSecond} * interval '1 millisecond')
         on conflict (key) do update
           set next_free_at = greatest(budget.next_free_at, clock_timestamp() - ${CATCH_UP_MS} * interval '1 millisecond')
                              + interval '1 second' / ${effectiveRate(ratePerSecond)}
           where budget.next_free_at < clock_timestamp() + ${patienceMs} * interval '1 millisecond'
-        returning greatest(0, extract(epoch from next_free_at - clock_timestamp()) * 1000 - 1000.0 / ${effectiveRate(ratePerSecond)})::float8 as wait_ms`);
+        returning greatest(0, extract(epoch from next_free_at - clock_timestamp()) * 1000 - 1000.0 / ${effectiveRate(ratePerSecond)})::float8 as wait_ms,
+          coalesce(throttled_at > clock_timestamp() - ${CALM_AFTER_THROTTLE_MS} * interval '1 millisecond', false) as throttled`);
       if (row === undefined) return { granted: false, retryAfterMs: await backlogMs(key) };
-      const waitMs = lane === 'interactive' && row.wait_ms <= INTERACTIVE_BACKLOG_MS ? 0 : Math.ceil(row.wait_ms);
+      const mayOvertake = lane === 'interactive' && !row.throttled;
+      const waitMs = mayOvertake && row.wait_ms <= INTERACTIVE_BACKLOG_MS ? 0 : Math.ceil(row.wait_ms);
       return { granted: true, waitMs };
     },
 

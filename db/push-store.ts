@@ -69,7 +69,7 @@ export function createPushStore(db: Database): PushStore {
       withVenue(db, scope.venueId, async (tx) => {
         const rows = await tx.execute<Row>(sql`
           select c.id, c.source_id, c.version, c.name, c.email, c.phone, c.address, c.marketing_consent, c.metadata,
-            l.record_id as link_id, l.external_id, l.fingerprint, l.state, l.record_version, l.write_attempt, l.metadata_keys, l.created_at::text as link_created_at,
+            l.record_id as link_id, l.external_id, l.fingerprint, l.state, l.record_version, l.write_attempt, to_jsonb(l.metadata_keys) as metadata_keys, l.created_at::text as link_created_at,
             l.last_sync_id = ${scope.syncId} as counted
           from customers c
           left join record_links l on l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource} and l.record_id = c.id

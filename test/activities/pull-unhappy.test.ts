@@ -19,7 +19,14 @@ describe('a pull while the provider’s records change', () => {
     venue = await world.aVenue();
   });
 
-  const all = async (of: TestVenue = venue) => (await world.database.admin`
+  interface Row {
+    readonly name: string | null;
+    readonly source_id: string;
+    readonly deleted: boolean;
+    readonly external_id: string;
+    readonly state: string;
+  }
+  const all = async (of: TestVenue = venue) => (await world.database.admin<Row[]>`
     select c.name, c.source_id, c.deleted_at is not null as deleted, l.external_id, l.state from customers c
     left join record_links l on l.record_id = c.id where c.venue_id = ${of.venueId} order by c.id`);
   const api = async (method: string, path: string, form: Record<string, string> = {}) => {
@@ -61,7 +68,7 @@ describe('a pull while the provider’s records change', () => {
 
     const refused = (await world.stripe.calls()).filter(({ status }) => status === 400);
     expect(refused.length).toBeGreaterThan(0);
-    const brought = new Set((await all()).map((row) => row['external_id'] as string));
+    const brought = new Set((await all()).map((row) => row.external_id));
     expect(brought.size).toBe(700);
     for (const { id } of await world.stripe.customers()) expect(brought).toContain(id);
     // The next look at the change feed learns of the deletions.
@@ -75,7 +82,7 @@ describe('a pull while the provider’s records change', () => {
     for (const { after } of await segmentsOf(input)) if (after !== null) await api('DELETE', `/${after}`);
     while ((await world.chunk(input)).status === 'more');
     await world.finish(input);
-    const brought = (await all()).map((row) => row['external_id'] as string);
+    const brought = (await all()).map((row) => row.external_id);
     expect(brought).toEqual(expect.arrayContaining((await world.stripe.customers()).map(({ id }) => id)));
     expect(new Set(brought).size).toBe(brought.length);
   });
@@ -83,7 +90,7 @@ describe('a pull while the provider’s records change', () => {
   it('brings with the next pull what was edited, created and deleted behind its back during the run', async () => {
     await world.stripe.seed({ resource: 'customers', count: 500 });
     const input = await halfway('full', { path: '/v1/customers', nth: 3 });
-    const read = (await all()).map((row) => row['external_id'] as string);
+    const read = (await all()).map((row) => row.external_id);
     expect(read.length).toBeGreaterThanOrEqual(100);
     await api('POST', `/${read[0]}`, { name: 'Edited after it was read' });
     await api('DELETE', `/${read[1]}`);
@@ -94,10 +101,10 @@ describe('a pull while the provider’s records change', () => {
     await world.sync(venue, 'pull', 'incremental');
 
     const rows = await all();
-    expect(rows.find((row) => row['external_id'] === read[0])).toMatchObject({ name: 'Edited after it was read' });
-    expect(rows.find((row) => row['external_id'] === read[1])).toMatchObject({ deleted: true, state: 'gone' });
-    expect(rows.filter((row) => String(row['name']).startsWith('Born'))).toHaveLength(3);
-    expect(rows.filter((row) => row['deleted'] === false)).toHaveLength((await world.stripe.customers()).length);
+    expect(rows.find((row) => row.external_id === read[0])).toMatchObject({ name: 'Edited after it was read' });
+    expect(rows.find((row) => row.external_id === read[1])).toMatchObject({ deleted: true, state: 'gone' });
+    expect(rows.filter((row) => String(row.name).startsWith('Born'))).toHaveLength(3);
+    expect(rows.filter((row) => !row.deleted)).toHaveLength((await world.stripe.customers()).length);
   });
 
   it.each([
@@ -116,8 +123,8 @@ describe('a pull while the provider’s records change', () => {
       await world.finish(input);
     }
 
-    const live = (await all()).filter((row) => row['deleted'] === false);
-    expect(live.map((row) => row['name'])).not.toContain('Short-lived');
+    const live = (await all()).filter((row) => !row.deleted);
+    expect(live.map((row) => row.name)).not.toContain('Short-lived');
     expect(live).toHaveLength(120);
   });
 
@@ -126,9 +133,9 @@ describe('a pull while the provider’s records change', () => {
     const { id } = await api('POST', '', { name: 'Edit 0' });
     for (let edit = 1; edit <= 130; edit += 1) await api('POST', `/${id}`, { name: `Edit ${edit}` });
     await world.sync(venue, 'pull', 'incremental');
-    expect((await all()).map((row) => row['name'])).toEqual(['Edit 130']);
+    expect((await all()).map((row) => row.name)).toEqual(['Edit 130']);
     await world.sync(venue, 'pull', 'incremental');
-    expect((await all()).map((row) => row['name'])).toEqual(['Edit 130']);
+    expect((await all()).map((row) => row.name)).toEqual(['Edit 130']);
   });
 
   it('keeps two venues on one account apart, although both see the same records', async () => {
@@ -142,7 +149,7 @@ describe('a pull while the provider’s records change', () => {
     expect(await world.sync(other, 'push')).toMatchObject({ providerCalls: 0, counts: { unchanged: 5 } });
 
     expect(await all()).toEqual(before);
-    expect((await all(other)).every((row) => String(row['source_id']).startsWith('stripe:'))).toBe(true);
+    expect((await all(other)).every((row) => row.source_id.startsWith('stripe:'))).toBe(true);
     expect((await world.sync(venue, 'pull')).counts).toMatchObject({ created: 0, updated: 0, unchanged: 5 });
   });
 
@@ -155,6 +162,6 @@ describe('a pull while the provider’s records change', () => {
       await world.stripe.seed({ resource: 'customers', records: [{ name: `Copy ${recordId}`, metadata: { interlock_record_id: recordId } }] });
     }
     expect((await world.sync(venue, 'pull')).counts).toMatchObject({ created: 4, updated: 0, unchanged: 1 });
-    expect((await all()).find((row) => row['external_id'] === mine!.id)).toMatchObject({ name: 'Customer 0' });
+    expect((await all()).find((row) => row.external_id === mine!.id)).toMatchObject({ name: 'Customer 0' });
   });
 });

@@ -28,6 +28,16 @@ describe('the serial committer', () => {
     expect(batches).toHaveLength(1);
   });
 
+  it('takes nothing more after a failed commit: a later one would move the cursor past what was lost', async () => {
+    const { committer, batches, next } = aGatedCommitter();
+    committer.add(1);
+    (await next()).fail(new Error('no'));
+    await expect(committer.drain()).rejects.toThrow('no');
+    committer.add(2);
+    await sleep(5);
+    expect(batches).toEqual([[1]]);
+  });
+
   it('does not leave whoever waits for room waiting after a failure', async () => {
     const { committer, next } = aGatedCommitter();
     for (let item = 1; item <= 9; item += 1) committer.add(item);

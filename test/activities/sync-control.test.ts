@@ -46,7 +46,7 @@ describe('the beginning and the end of a run', () => {
     expect(await world.begin(input)).toMatchObject({ resumed: true, total: 3 });
     await world.chunk(input);
     expect(await world.begin(input)).toMatchObject({ resumed: true, done: 7, counts: { created: 7 } });
-    expect((await logged(input.syncId)).filter((line) => line.startsWith('phase'))).toEqual(['phase estimating', 'phase running']);
+    expect((await logged(input.syncId)).filter((line) => line.startsWith('phase'))).toEqual(['phase queued', 'phase estimating', 'phase running']);
   });
 
   it('ends once: a repeated end changes nothing, not even when it says otherwise', async () => {
@@ -97,7 +97,7 @@ describe('the beginning and the end of a run', () => {
     const control = createSyncControlActivities(world);
     const input = await world.open(venue, 'pull', 'full');
     await world.begin(input);
-    await world.aStage().run(control.finishSync, { ...input, end: 'failed', failure: { type: FAILURE.needsReauth, message: 'the text of a provider' } });
+    await world.aStage().run(control.finishSync, { ...input, end: 'failed' as const, failure: { type: FAILURE.needsReauth, message: 'the text of a provider' } });
     expect(await row(input.syncId)).toMatchObject({ outcome: 'failed', error: { code: 'needs-reauth', nextAction: expect.any(String) as string } });
     expect(JSON.stringify(await row(input.syncId))).not.toContain('the text of a provider');
     expect(await world.connections.find(venue)).toMatchObject({ state: 'needs-reauth' });

@@ -8,19 +8,24 @@ interface Local {
   readonly twin: KnownTwin;
 }
 
+const NOTHING: Local = { content: null, twin: { recordVersion: 0, recordDeleted: false, link: null } };
+
 /** What the store does with a decision, on one record. */
 function apply(local: Local | null, pulled: PulledVersion): Local | null {
   const decision = decidePull(pulled, local?.twin ?? null);
   if (decision === 'ignore') return local;
-  const before = local?.twin ?? { recordVersion: 0, recordDeleted: false, link: null };
-  const { version, fingerprint } = pulled;
-  if (decision === 'touch' || decision === 'archive') {
-    const gone = decision === 'archive';
-    const link = { externalVersion: version, recordVersion: before.link?.recordVersion ?? 0, fingerprint: fingerprint ?? before.link?.fingerprint ?? null, gone };
-    return { content: local?.content ?? null, twin: { ...before, recordDeleted: before.recordDeleted || gone, link } };
-  }
-  const recordVersion = before.recordVersion + 1;
-  return { content: fingerprint, twin: { ...before, recordVersion, link: { externalVersion: version, recordVersion, fingerprint, gone: false } } };
+  const before = local ?? NOTHING;
+  return decision === 'touch' || decision === 'archive' ? seen(before, pulled, decision === 'archive') : taken(before, pulled);
+}
+
+function seen({ content, twin }: Local, { version, fingerprint }: PulledVersion, gone: boolean): Local {
+  const link = { externalVersion: version, recordVersion: 0, ...twin.link, fingerprint: fingerprint ?? twin.link?.fingerprint ?? null, gone };
+  return { content, twin: { ...twin, recordDeleted: twin.recordDeleted || gone, link: { ...link, externalVersion: version } } };
+}
+
+function taken({ twin }: Local, { version, fingerprint }: PulledVersion): Local {
+  const recordVersion = twin.recordVersion + 1;
+  return { content: fingerprint, twin: { ...twin, recordVersion, link: { externalVersion: version, recordVersion, fingerprint, gone: false } } };
 }
 
 const play = (versions: readonly PulledVersion[], start: Local | null) => versions.reduce<Local | null>(apply, start);

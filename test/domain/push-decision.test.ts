@@ -43,10 +43,10 @@ describe('the decision on a record to push', () => {
     fc.assert(
       fc.property(anyCandidate, (given) => {
         const decision = decidePush(given);
-        const tied = given.link?.externalId != null;
+        const tied = given.link !== null && given.link.externalId !== null;
         if (tied) expect(['create', 'resolve']).not.toContain(decision);
         if (decision === 'update') expect(tied).toBe(true);
-        if (given.hasProblems || (tied && given.link?.fingerprint === given.fingerprint)) expect(['create', 'update', 'resolve']).not.toContain(decision);
+        if (given.hasProblems || (tied && given.link.fingerprint === given.fingerprint)) expect(['create', 'update', 'resolve']).not.toContain(decision);
       }),
       { numRuns: 300 },
     );

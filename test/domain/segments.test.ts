@@ -42,32 +42,34 @@ class Listing {
 
 const whole = (toEpochS: number, fromEpochS: number | null): Segment => ({ id: 0, fromEpochS, toEpochS, after: null, oldestEpochS: null, pagesRead: 0 });
 
+interface Walked {
+  readonly steps: readonly Step[];
+  readonly check: (open: readonly Segment[], reads: ReadonlyMap<string, number>) => void;
+}
+
 /** Walks a listing step by step; steps that are used up are followed by plain reads. Returns how often each record was read. */
-function walk(listing: Listing, first: Segment, { steps, check }: { steps: readonly Step[]; check: (open: readonly Segment[], reads: ReadonlyMap<string, number>) => void }) {
+function walk(listing: Listing, first: Segment, { steps, check }: Walked): ReadonlyMap<string, number> {
   const reads = new Map<string, number>();
-  let open: readonly Segment[] = [first];
-  let nextId = 1;
-  let turns = 0;
   const queue = [...steps];
-  while (open.length > 0) {
-    turns += 1;
-    if (turns > 2_000) throw new Error('the walk does not end');
+  let open: readonly Segment[] = [first];
+  for (let turn = 1; open.length > 0; turn += 1) {
+    if (turn > 2_000) throw new Error('the walk does not end');
     const { pick, action } = queue.shift() ?? { pick: 0, action: 'read' };
-    const chosen = open[pick % open.length];
-    if (chosen === undefined) break;
-    const others = open.filter((segment) => segment !== chosen);
-    if (action === 'restart') {
-      open = [...others, restart(chosen)];
-      continue;
-    }
-    const page = listing.page(chosen);
-    for (const { id } of page.items) reads.set(id, (reads.get(id) ?? 0) + 1);
-    const rest = advance(chosen, page);
-    const halves = rest && action === 'read-and-split' ? split(rest, nextId++) : null;
-    open = [...others, ...(halves ?? (rest ? [rest] : []))];
+    const at = pick % open.length;
+    open = open.flatMap((segment, index) => (index === at ? step(listing, segment, { action, newId: turn, reads }) : [segment]));
     check(open, reads);
   }
   return reads;
+}
+
+/** What is left of a segment after one step. */
+function step(listing: Listing, segment: Segment, { action, newId, reads }: { action: Step['action']; newId: number; reads: Map<string, number> }): readonly Segment[] {
+  if (action === 'restart') return [restart(segment)];
+  const page = listing.page(segment);
+  for (const { id } of page.items) reads.set(id, (reads.get(id) ?? 0) + 1);
+  const rest = advance(segment, page);
+  if (rest === null) return [];
+  return (action === 'read-and-split' ? split(rest, newId) : null) ?? [rest];
 }
 
 const listings = fc.record({

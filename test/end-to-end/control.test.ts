@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { WorkflowExecutionDescription } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../support/eventually.ts';
 import { textOf } from '../support/history.ts';
@@ -36,6 +37,7 @@ const aPushingVenue = () => aVenueWith(customers(RECORDS));
 const push = ({ venueId, connectionId }: PushingVenue) => system.api.start(venueId, { connectionId, direction: 'push' });
 const atWork = ({ venueId }: PushingVenue, { id }: SyncBody) => system.api.reached(venueId, id, { what: 'is at work', when: ({ progress }) => progress.done >= 30 });
 const handleOf = ({ workflowId, runId }: SyncBody) => system.temporal.workflow.getHandle(workflowId, runId ?? undefined);
+const attributesOf = ({ typedSearchAttributes }: WorkflowExecutionDescription) => Object.fromEntries(typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]));
 const sum = ({ counts }: SyncBody) => counts.created + counts.updated + counts.unchanged + counts.rejected;
 const sourceIdsAt = async ({ account }: PushingVenue) => (await account.customers()).map(({ metadata }) => metadata['interlock_source_id']).sort();
 
@@ -116,10 +118,10 @@ describe('a key that Stripe revokes in the middle of a run', () => {
     expect(failed.error?.nextAction).not.toBe('');
     expect(await system.api.connection(venueId, connectionId)).toMatchObject({ state: 'needs-reauth' });
     const attributes = await until(async () => {
-      const { searchAttributes, status } = await handleOf(run).describe();
-      return status.name === 'FAILED' ? searchAttributes : null;
+      const description = await handleOf(run).describe();
+      return description.status.name === 'FAILED' ? attributesOf(description) : null;
     }, { limitMs: 10_000, what: 'the workflow has failed' });
-    expect(attributes).toMatchObject({ NeedsAttention: [true], ErrorType: ['NeedsReauth'], Phase: ['finished'] });
+    expect(attributes).toMatchObject({ NeedsAttention: true, ErrorType: 'NeedsReauth', Phase: 'finished' });
     const order = { connectionId, resource: 'customers', direction: 'push', mode: 'full' };
     expect(await system.api.tryPost(`/v1/venues/${venueId}/syncs`, order)).toMatchObject({ status: 409, body: { code: 'connection-not-active' } });
 
@@ -156,7 +158,7 @@ describe('a run as its watchers see it', () => {
     expect(whole.filter(({ event }) => event === 'phase').map(({ data }) => data['phase'])).toEqual(['queued', 'estimating', 'running', 'finished']);
     expect(whole.filter(({ event }) => event === 'record-rejected')).toHaveLength(5);
     expect(new Set(whole.map((event) => event.id)).size).toBe(whole.length);
-    const done = whole.filter(({ event }) => event === 'progress').map(({ data }) => data['progress'].done as number);
+    const done = whole.filter(({ event }) => event === 'progress').map(({ data }) => (data as Pick<SyncBody, 'progress'>).progress.done);
     expect(done.length).toBeGreaterThan(3);
     expect(done).toEqual([...done].sort((a, b) => a - b));
     expect(whole.at(-1)).toMatchObject({ event: 'finished', data: { id, outcome: 'completed-with-rejections', progress: { done: 150, total: 150 } } });
@@ -170,11 +172,11 @@ describe('a run as its watchers see it', () => {
     const [description, details] = await Promise.all([handle.describe(), handle.query('__temporal_workflow_metadata')]);
     expect(await description.staticSummary()).toBe('venue → Stripe: customers, full');
     expect(textOf(details)).toContain(`| done | `);
-    const attributes = { VenueId: [venue.venueId], Provider: ['stripe'], ConnectionId: [venue.connectionId], Resource: ['customers'], Direction: ['push'] };
-    expect(description.searchAttributes).toMatchObject({ ...attributes, Phase: ['running'], NeedsAttention: [false] });
+    const attributes = { VenueId: venue.venueId, Provider: 'stripe', ConnectionId: venue.connectionId, Resource: 'customers', Direction: 'push' };
+    expect(attributesOf(description)).toEqual({ ...attributes, Phase: 'running', NeedsAttention: false });
     await system.api.finished(venue.venueId, run.id);
     await handle.result();
-    expect((await handle.describe()).searchAttributes).toMatchObject({ ...attributes, Phase: ['finished'], NeedsAttention: [false] });
+    expect(attributesOf(await handle.describe())).toEqual({ ...attributes, Phase: 'finished', NeedsAttention: false });
     expect(textOf(await handle.query('__temporal_workflow_metadata'))).toContain(`| done | ${RECORDS} of ${RECORDS} |`);
     const { events } = await handle.fetchHistory();
     const summaries = (events ?? []).flatMap(({ userMetadata }) => (userMetadata?.summary ? [textOf(userMetadata.summary.data).trim()] : []));

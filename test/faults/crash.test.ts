@@ -25,7 +25,7 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(() => system.stop(), 60_000);
 afterEach(({ task }) => {
-  if (process.env["SHOW"] || task.result?.state === 'fail') process.stderr.write(`${system.logOf('worker')}\n${system.logOf('api')}\n`);
+  if (task.result?.state === 'fail') process.stderr.write(`${system.logOf('worker')}\n${system.logOf('api')}\n`);
 });
 
 /** A number from 0 to 1 that the seed and the index decide (mulberry32). */

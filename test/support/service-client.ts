@@ -22,7 +22,7 @@ export interface SyncOrder {
 export interface LiveEvent {
   readonly id: string;
   readonly event: string;
-  readonly data: Readonly<Record<string, any>>;
+  readonly data: Readonly<Record<string, unknown>>;
 }
 
 /** What a venue's backend does with the service, over HTTP and nothing else. */

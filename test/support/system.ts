@@ -92,7 +92,6 @@ async function bringUp(folder: string, options: SystemOptions, { undo, stop }: T
     bringUpService(stage, { name: 'api', env, healthUrl: `${apiUrl}/health/ready` }),
   ]);
   const connection = await Connection.connect({ address: temporal.address });
-  // Statements that are cut by a killed server must not end the test process.
   const database = postgres(databaseUrl, { max: 2, onnotice: () => undefined });
   undo.push(() => connection.close(), () => database.end({ timeout: 5 }));
   const as: System['as'] = async (rights) => new ServiceClient(apiUrl, await signToken({ ...rights, subject: 'test', ttlSeconds: TOKEN_TTL_S }, secrets.jwtSecret));
@@ -104,7 +103,7 @@ async function bringUp(folder: string, options: SystemOptions, { undo, stop }: T
     temporal: new Client({ connection, namespace }),
     database,
     kill: (service) => kill({ pid: instance.pids()[service], starts, service }),
-    logOf: (service) => lastLines(path.join(stage.home.logsFolder, `${service}.log`), 400),
+    logOf: (service) => lastLines(path.join(stage.home.logsFolder, `${service}.log`), 60),
     stop,
   };
 }
@@ -112,18 +111,9 @@ async function bringUp(folder: string, options: SystemOptions, { undo, stop }: T
 /** `starts` counts how often each service was up. */
 async function setStage(folder: string, { ownServers = false, env: more = {} }: SystemOptions, undo: Teardown['undo']): Promise<{ stage: Stage; starts: Map<string, number> }> {
   const given = Object.fromEntries(FROM_THE_TEST_RUN.map((name) => [name, process.env[name]]));
-  const shared = ownServers ? null : await useSharedServers(undo);
-  const env: Env = {
-    ...given,
-    ...FREE_PORTS,
-    LOG_LEVEL: 'warn',
-    INTERLOCK_HOME: folder,
-    // Empty counts as absent: then a copy runs its own server.
-    DATABASE_URL: shared?.databaseUrl ?? '',
-    TEMPORAL_ADDRESS: shared?.address ?? '',
-    TEMPORAL_NAMESPACE: shared?.namespace ?? 'default',
-    ...more,
-  };
+  const { databaseUrl, address, namespace } = ownServers ? OWN_SERVERS : await useSharedServers(undo);
+  const servers = { DATABASE_URL: databaseUrl, TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace };
+  const env: Env = { ...given, ...FREE_PORTS, LOG_LEVEL: 'warn', INTERLOCK_HOME: folder, ...servers, ...more };
   const home = homeOf(env);
   const instance = await Instance.claim(home, () => undefined);
   const starts = new Map<string, number>();
@@ -138,11 +128,20 @@ async function setStage(folder: string, { ownServers = false, env: more = {} }: 
   });
   undo.push(() => keeper.stopAll(SERVICES));
   const log = (): void => undefined;
-  const stage = { env, home, secrets: loadSecrets(home.secretsFile), ports: await choosePorts(env, log), keeper, instance, namespace: shared?.namespace ?? 'default', log };
+  const stage = { env, home, secrets: loadSecrets(home.secretsFile), ports: await choosePorts(env, log), keeper, instance, namespace, log };
   return { stage, starts };
 }
 
-async function useSharedServers(undo: Teardown['undo']): Promise<{ databaseUrl: string; address: string; namespace: string }> {
+interface Servers {
+  readonly databaseUrl: string;
+  readonly address: string;
+  readonly namespace: string;
+}
+
+/** Empty counts as absent: then a copy runs its own. */
+const OWN_SERVERS: Servers = { databaseUrl: '', address: '', namespace: 'default' };
+
+async function useSharedServers(undo: Teardown['undo']): Promise<Servers> {
   const [database, temporal] = await Promise.all([createTestDatabase(), createTestNamespace()]);
   undo.push(() => database.drop());
   return { databaseUrl: database.url, ...temporal };

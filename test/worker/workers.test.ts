@@ -1,4 +1,5 @@
 import { Client, Connection } from '@temporalio/client';
+import { Runtime } from '@temporalio/worker';
 import type { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { SyncConnectionInput } from '../../contracts/sync.ts';
@@ -7,6 +8,7 @@ import { INTERNAL_QUEUE, WORKFLOW_QUEUE, providerQueue } from '../../contracts/t
 import type { WorkerDeps } from '../../worker/deps.ts';
 import { createDeps } from '../../worker/deps.ts';
 import { connectTemporal } from '../../worker/temporal-connection.ts';
+import { createTemporalLogger } from '../../worker/temporal-logger.ts';
 import { createWorkers } from '../../worker/workers.ts';
 import { createSyncWorld } from '../support/sync-world.ts';
 import type { TestVenue } from '../support/sync-world.ts';
@@ -39,6 +41,7 @@ describe('the workers of one process', () => {
       host: '127.0.0.1',
       healthPort: null,
     } as const;
+    Runtime.install({ logger: createTemporalLogger(world.deps.log) });
     deps = await createDeps(config, world.deps.log);
     const connected = await connectTemporal(temporal, world.deps.log, stop.signal);
     if (connected === null) throw new Error('nobody stopped it');
