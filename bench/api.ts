@@ -15,7 +15,8 @@ export interface ApiOptions {
   readonly seconds: number;
   readonly records: number;
   readonly connections: number;
-  readonly syncs: number;
+  /** Of each connection but the first. */
+  readonly syncsEach: number;
   readonly repeats: number;
 }
 
@@ -52,11 +53,14 @@ interface Target {
   readonly path: string;
 }
 
-async function prepare(system: System, { records, connections, syncs }: ApiOptions): Promise<readonly Target[]> {
+async function prepare(system: System, { records, connections, syncsEach }: ApiOptions): Promise<readonly Target[]> {
   const venue = await agree(system, records);
-  for (let index = 1; index < connections; index += 1) await venue.connect((await system.stripe.addAccount()).secretKey);
-  // Everything is agreed by now: these runs are short.
-  for (let index = 1; index < syncs; index += 1) await venue.sync({ direction: 'push', mode: 'incremental', limitMs: 60_000 });
+  const others: Venue[] = [];
+  for (let index = 1; index < connections; index += 1) others.push(await venue.connect((await system.stripe.addAccount()).secretKey));
+  // Pulls of empty accounts, an account's one after the other: runs for the list, soon over.
+  await Promise.all(others.map(async (other) => {
+    for (let index = 0; index < syncsEach; index += 1) await other.sync({ direction: 'pull', limitMs: 60_000 });
+  }));
   return targetsOf(system, venue);
 }
 

@@ -46,7 +46,7 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   pull: () => benchPull({ rates: rates('10,25,100'), records, latencyMs, repeats: repeats(3), uneven: values.uneven }),
   push: () => benchPush({ rates: rates('25,90'), records, changed, latencyMs }),
   history: () => benchHistory({ records, changed, latencyMs, rate: rates('90')[0] ?? 90 }),
-  api: () => benchApi({ perSecond: toCount(values['per-second']), seconds: toCount(values.seconds), records, connections: 20, syncs: 51, repeats: repeats(1) }),
+  api: () => benchApi({ perSecond: toCount(values['per-second']), seconds: toCount(values.seconds), records, connections: 20, syncsEach: 3, repeats: repeats(1) }),
 };
 
 function toCount(text: string): number {

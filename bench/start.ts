@@ -69,7 +69,7 @@ async function timeStart(clone: string, env: Record<string, string | undefined>,
     const gaveUp = new Promise<string>((resolve) => { late.signal.addEventListener('abort', () => { resolve(`no end after ${LIMIT_MS / 1_000} s`); }); });
     const how = await Promise.race([ready.then(() => null), exited, gaveUp]);
     if (how !== null) throw new Error(`npm ${args.join(' ')}: ${how}\n${lines.slice(-20).join('\n')}`);
-    return { seconds: (performance.now() - startedAt) / 1_000, temporal: lines.map((line) => /^Temporal: .* from ([^;]+)/.exec(line)?.[1]).find((from) => from !== undefined) ?? 'unknown' };
+    return { seconds: (performance.now() - startedAt) / 1_000, temporal: lines.map((line) => /^Temporal: .*? from ([^;]+)/.exec(line)?.[1]).find((from) => from !== undefined) ?? 'unknown' };
   } finally {
     clearTimeout(limit);
     await stop(clone);

@@ -24,8 +24,6 @@ export interface Measured extends z.output<typeof run> {
 
 export interface SyncRequest {
   readonly direction: 'push' | 'pull';
-  /** Full when absent. */
-  readonly mode?: 'full' | 'incremental';
   readonly limitMs: number;
 }
 
@@ -55,8 +53,9 @@ export class Venue {
     return new Venue(api, this);
   }
 
-  async connect(secretKey: string): Promise<string> {
-    return connect(this.#api, this.id, secretKey);
+  /** The same venue with a further connection, which its syncs then use. */
+  async connect(secretKey: string): Promise<Venue> {
+    return new Venue(this.#api, { id: this.id, connectionId: await connect(this.#api, this.id, secretKey) });
   }
 
   /** Customers 0 to `count` - 1, under `name` and their number. */
@@ -70,7 +69,7 @@ export class Venue {
     return sum;
   }
 
-  /** A sync from its request to its end. @throws when it does not complete within `limitMs`. */
+  /** A full sync from its request to its end. @throws when it does not complete within `limitMs`. */
   async sync(request: SyncRequest): Promise<Measured> {
     const startedAtMs = Date.now();
     const { id } = await this.start(request);
@@ -85,8 +84,8 @@ export class Venue {
     }
   }
 
-  async start({ direction, mode = 'full' }: Pick<SyncRequest, 'direction' | 'mode'>): Promise<z.output<typeof run>> {
-    const body = { connectionId: this.connectionId, resource: 'customers', direction, mode };
+  async start({ direction }: Pick<SyncRequest, 'direction'>): Promise<z.output<typeof run>> {
+    const body = { connectionId: this.connectionId, resource: 'customers', direction, mode: 'full' };
     return run.parse(await this.#api.post(`/v1/venues/${this.id}/syncs`, body, randomUUID()));
   }
 }

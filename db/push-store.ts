@@ -73,7 +73,9 @@ export function createPushStore(db: Database): PushStore {
             l.last_sync_id = ${scope.syncId} as counted
           from customers c
           left join record_links l on l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource} and l.record_id = c.id
-          where c.deleted_at is null and (${after}::uuid is null or c.id > ${after}::uuid) and (${scope.mode === 'full'} or ${needsPush})
+            -- Said of both sides: a merge join would else read the links from the first one, page after page.
+            and (${after}::uuid is null or l.record_id > ${after}::uuid)
+          where c.venue_id = ${scope.venueId} and c.deleted_at is null and (${after}::uuid is null or c.id > ${after}::uuid) and (${scope.mode === 'full'} or ${needsPush})
           order by c.id limit ${limit}`);
         return rows.map(toPushRow);
       }),

@@ -25,12 +25,12 @@ const control = proxyActivities<SyncControlActivities>({
 export async function syncConnection(input: SyncConnectionInput): Promise<SyncSummary> {
   try {
     if (input.continued) {
-      await walk(input);
+      await walk(input, null);
     } else {
       const begun = await control.beginSync.executeWithOptions({ summary: 'Plan the run' }, [input]);
       showPhase('running');
       showProgress(input, begun);
-      await walk(input);
+      await walk(input, begun.total);
     }
   } catch (error) {
     if (isCancellation(error)) {
@@ -44,24 +44,28 @@ export async function syncConnection(input: SyncConnectionInput): Promise<SyncSu
 }
 
 /** Works chunk after chunk. Throws what ended the work early: a cancellation, or the failure of a chunk. */
-async function walk(input: SyncConnectionInput): Promise<void> {
+async function walk(input: SyncConnectionInput, total: number | null): Promise<void> {
+  let expected = total;
   let status: SyncChunkResult['status'];
   do {
-    const chunk = await runChunk(input);
+    const chunk = await runChunk(input, expected);
     showProgress(input, chunk);
-    status = chunk.status;
+    ({ status, total: expected } = chunk);
     if (status === 'more' && workflowInfo().continueAsNewSuggested) await continueAsNew<typeof syncConnection>({ ...input, continued: true });
   } while (status === 'more');
 }
 
-async function runChunk(input: SyncConnectionInput): Promise<SyncChunkResult> {
+/** From here on a run is long enough for its heartbeats to count: each that reaches the server is an action. */
+const MANY_RECORDS = 5_000;
+
+async function runChunk(input: SyncConnectionInput, expected: number | null): Promise<SyncChunkResult> {
   const { syncChunk } = proxyActivities<SyncChunkActivities>({
     taskQueue: providerQueue(input.provider),
     startToCloseTimeout: '10 minutes',
     // Outages are sat out; six hours without an end are a person's business.
     scheduleToCloseTimeout: '6 hours',
-    // A killed worker is noticed after this long. The SDK sends a heartbeat every 0.8 of it, and each is an action.
-    heartbeatTimeout: '20 seconds',
+    // A killed worker is noticed after this long. The SDK sends a heartbeat every 0.8 of it.
+    heartbeatTimeout: (expected ?? 0) > MANY_RECORDS ? '30 seconds' : '20 seconds',
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '2 minutes' },
     summary: `${input.direction} ${input.resource}`,

@@ -304,7 +304,8 @@ create index inventory_levels_page on inventory_levels (venue_id,id);
 create unique index products_source on products (venue_id,source_id);
 create index products_page on products (venue_id,id);
 create index provider_leases_key on provider_leases (key);
-create unique index record_links_external on record_links (connection_id,resource,external_id);
+-- Partial: on a table without statistics the planner held the whole one for equal to the primary key, and read all links of a connection for every record.
+create unique index record_links_external on record_links (connection_id,resource,external_id) where external_id is not null;
 create index record_links_record on record_links (record_id);
 create index sync_logs_run on sync_logs (sync_id,seq);
 create unique index sync_runs_open on sync_runs (connection_id,resource,direction) where finished_at is null;

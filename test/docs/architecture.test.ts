@@ -3,13 +3,13 @@ import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
 
 const ROOT = new URL('../../', import.meta.url);
-const { MAY_IMPORT } = (createRequire(import.meta.url)('../../room-table.cjs') as unknown) as { readonly MAY_IMPORT: Readonly<Record<string, readonly string[]>> };
+const { MAY_IMPORT } = createRequire(import.meta.url)('../../room-table.cjs') as { readonly MAY_IMPORT: Readonly<Record<string, readonly string[]>> };
 const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8');
 
 describe('the documents', () => {
   it('draw the room table that the machine checks', () => {
     const rows = [...read('docs/architecture.md').matchAll(/^\| ([a-z]+) \| [^|]+ \| ([a-z, –]+) \|$/gm)].filter(([, room]) => room !== 'room');
-    const drawn = Object.fromEntries(rows.map(([, room, may]) => [room, may === '–' ? [] : may!.split(', ')]));
+    const drawn = Object.fromEntries(rows.map(([, room, may]): [string, string[]] => [room!, may === '–' ? [] : may!.split(', ')]));
     expect(drawn).toEqual(MAY_IMPORT);
   });
 

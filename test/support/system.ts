@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -10,6 +10,7 @@ import { lastLines } from '../../runtime/child-process.ts';
 import { homeOf } from '../../runtime/home.ts';
 import { Instance, SERVICES } from '../../runtime/instance.ts';
 import { Keeper } from '../../runtime/keeper.ts';
+import { isFree } from '../../runtime/ports.ts';
 import { isAlive, markOf } from '../../runtime/processes.ts';
 import { loadSecrets } from '../../runtime/secrets.ts';
 import { choosePorts } from '../../runtime/service-ports.ts';
@@ -51,7 +52,9 @@ export interface System {
   stop(): Promise<void>;
 }
 
-const FREE_PORTS = { PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', POSTGRES_PORT: '0', SANDBOX_STRIPE_PORT: '0', SANDBOX_STRIPE_CONTROL_PORT: '0' };
+const PORTS = ['PORT', 'HEALTH_PORT', 'TEMPORAL_PORT', 'TEMPORAL_UI_PORT', 'POSTGRES_PORT', 'SANDBOX_STRIPE_PORT', 'SANDBOX_STRIPE_CONTROL_PORT'] as const;
+/** Below the ports that systems hand out to outgoing connections: one of those could take a port before its owner listens, or is up again. */
+const PORT_RANGE = { from: 20_000, to: 32_000 } as const;
 const FROM_THE_TEST_RUN = ['PATH', 'HOME', 'XDG_CACHE_HOME', 'TMPDIR'];
 const RESTART_LIMIT_MS = 60_000;
 const TOKEN_TTL_S = 3_600;
@@ -113,7 +116,7 @@ async function setStage(folder: string, { ownServers = false, env: more = {} }: 
   const given = Object.fromEntries(FROM_THE_TEST_RUN.map((name) => [name, process.env[name]]));
   const { databaseUrl, address, namespace } = ownServers ? OWN_SERVERS : await useSharedServers(undo);
   const servers = { DATABASE_URL: databaseUrl, TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace };
-  const env: Env = { ...given, ...FREE_PORTS, LOG_LEVEL: 'warn', INTERLOCK_HOME: folder, ...servers, ...more };
+  const env: Env = { ...given, ...(await choosePortNumbers()), LOG_LEVEL: 'warn', INTERLOCK_HOME: folder, ...servers, ...more };
   const home = homeOf(env);
   const instance = await Instance.claim(home, () => undefined);
   const starts = new Map<string, number>();
@@ -130,6 +133,16 @@ async function setStage(folder: string, { ownServers = false, env: more = {} }: 
   const log = (): void => undefined;
   const stage = { env, home, secrets: loadSecrets(home.secretsFile), ports: await choosePorts(env, log), keeper, instance, namespace, log };
   return { stage, starts };
+}
+
+async function choosePortNumbers(): Promise<Env> {
+  const chosen = new Set<number>();
+  while (chosen.size < PORTS.length) {
+    const port = randomInt(PORT_RANGE.from, PORT_RANGE.to);
+    if (await isFree(port)) chosen.add(port);
+  }
+  const ports = [...chosen].map(String);
+  return Object.fromEntries(PORTS.map((name, index) => [name, ports[index]]));
 }
 
 interface Servers {
