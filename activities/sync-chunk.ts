@@ -38,7 +38,7 @@ const MAX_UNEXPECTED_ATTEMPTS = 10;
 export function createSyncChunkActivities(deps: SyncChunkDeps): SyncChunkActivities {
   return {
     async syncChunk(input) {
-      const state = await deps.progress.takeOver(input).catch((error: unknown) => {
+      const state = await deps.progress.takeOver(input, Context.current().info.workflowExecution?.runId ?? null).catch((error: unknown) => {
         throw toFailure(error, false);
       });
       const scope: RunScope = { ...input, fence: state.fence };

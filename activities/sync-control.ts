@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { FAILURE } from '../contracts/failures.ts';
 import type { FinishSyncInput, SyncConnectionInput, SyncControlActivities, SyncOutcome } from '../contracts/sync.ts';
@@ -32,7 +33,7 @@ async function guarded<T>(work: () => Promise<T>): Promise<T> {
 }
 
 async function begin({ progress }: SyncControlDeps, input: SyncConnectionInput) {
-  const state = await progress.begin(input);
+  const state = await progress.begin(input, Context.current().info.workflowExecution?.runId ?? null);
   if (!state) throw ApplicationFailure.nonRetryable('the run is gone, or another run of this sync is open: start it again by the API', FAILURE.runUnavailable);
   const resumed = state.checkpoint !== null;
   if (!resumed) {

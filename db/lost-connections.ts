@@ -43,7 +43,7 @@ export function guardTransactions(client: postgres.Sql): void {
 
 const MAX_ATTEMPTS = 3;
 
-/** After these the socket is closed, by either side. 57P: the server is going down, https://www.postgresql.org/docs/18/errcodes-appendix.html (2026-11-21). */
+/** After these the socket is closed, by either side. 57P: the server is going down, https://www.postgresql.org/docs/18/errcodes-appendix.html. */
 const CONNECTION_LOST = /^(CONNECTION_(CLOSED|DESTROYED)|ECONNRESET|EPIPE|ETIMEDOUT|57P0[123])$/;
 
 function isConnectionLost(error: unknown): boolean {

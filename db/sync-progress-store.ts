@@ -49,8 +49,8 @@ export interface RunEnd {
 
 /** A run as the worker moves it. All methods are safe to repeat. */
 export interface SyncProgressStore {
-  /** Opens a queued run, or reopens one that an operator has reset. Null when there is none, or another run of the sync is open. */
-  begin(input: SyncConnectionInput): Promise<RunState | null>;
+  /** `workflowRunId` is the workflow run at work: a reset and a continue-as-new change it. Opens a queued run, or reopens one that an operator has reset. Null when there is none, or another run of the sync is open. */
+  begin(input: SyncConnectionInput, workflowRunId: string | null): Promise<RunState | null>;
   read(input: SyncConnectionInput): Promise<RunState | null>;
   watermark(input: SyncConnectionInput): Promise<Date | null>;
   countToPush(input: SyncConnectionInput): Promise<number>;
@@ -60,7 +60,7 @@ export interface SyncProgressStore {
   plan(input: SyncConnectionInput, plan: { readonly checkpoint: Checkpoint; readonly total: number | null }): Promise<void>;
   setPhase(input: SyncConnectionInput, phase: SyncPhase): Promise<void>;
   /** Takes the run over: every earlier attempt is fenced off. Throws SupersededError when the run has ended. */
-  takeOver(input: SyncConnectionInput): Promise<RunState>;
+  takeOver(input: SyncConnectionInput, workflowRunId: string | null): Promise<RunState>;
   wait(scope: RunScope, waiting: Waiting): Promise<void>;
   requestStop(input: SyncConnectionInput): Promise<void>;
   finish(input: SyncConnectionInput, end: RunEnd): Promise<SyncProgress & { readonly outcome: SyncOutcome }>;
@@ -68,7 +68,7 @@ export interface SyncProgressStore {
 
 export function createSyncProgressStore(db: Database): SyncProgressStore {
   return {
-    begin: (input) => withVenue(db, input.venueId, (tx) => begin(tx, input)),
+    begin: (input, workflowRunId) => withVenue(db, input.venueId, (tx) => begin(tx, input, workflowRunId)),
 
     read: (input) =>
       withVenue(db, input.venueId, async (tx) => {
@@ -110,10 +110,10 @@ export function createSyncProgressStore(db: Database): SyncProgressStore {
 
     setPhase: (input, phase) => withVenue(db, input.venueId, (tx) => changePhase(tx, input, phase)),
 
-    takeOver: (input) =>
+    takeOver: (input, workflowRunId) =>
       withVenue(db, input.venueId, async (tx) => {
         const [row] = await tx.execute<RunRow>(sql`
-          update sync_runs set fence = fence + 1, waiting_for = null, updated_at = now()
+          update sync_runs set fence = fence + 1, waiting_for = null, workflow_run_id = coalesce(${workflowRunId}, workflow_run_id), updated_at = now()
           where id = ${input.syncId} and finished_at is null returning *`);
         if (!row) throw new SupersededError();
         if (row.phase === 'waiting') await changePhase(tx, input, 'running');
@@ -136,11 +136,11 @@ export function createSyncProgressStore(db: Database): SyncProgressStore {
   };
 }
 
-async function begin(tx: Transaction, input: SyncConnectionInput): Promise<RunState | null> {
+async function begin(tx: Transaction, input: SyncConnectionInput, workflowRunId: string | null): Promise<RunState | null> {
   // A reset run takes its place only while no other run of the same sync is open: the unique index would refuse it.
   const [row] = await tx.execute<RunRow>(sql`
     update sync_runs set started_at = coalesce(started_at, now()), finished_at = null, outcome = null, error = null, waiting_for = null,
-      stop_requested_at = null, updated_at = now()
+      stop_requested_at = null, workflow_run_id = coalesce(${workflowRunId}, workflow_run_id), updated_at = now()
     where id = ${input.syncId} and not exists (
       select from sync_runs other where other.connection_id = ${input.connectionId} and other.resource = ${input.resource}
         and other.direction = ${input.direction} and other.finished_at is null and other.id <> ${input.syncId})

@@ -60,7 +60,9 @@ async function reset({ workflowId, runId }: SyncBody): Promise<string> {
 /** The run as it is after `runId` of its workflow has ended well. */
 async function afterReset(venue: PushingVenue, run: SyncBody, runId: string): Promise<SyncBody> {
   await system.temporal.workflow.getHandle(run.workflowId, runId).result();
-  return system.api.run(venue.venueId, run.id);
+  const after = await system.api.run(venue.venueId, run.id);
+  expect(after, 'points to the workflow run that the reset made').toMatchObject({ runId });
+  return after;
 }
 
 async function expectEachOnce(venue: PushingVenue, run: SyncBody): Promise<void> {

@@ -26,7 +26,7 @@ const HEARTBEAT_SHARE = 0.8;
 /**
  * Billable actions of one run: its start, each activity scheduled and each further attempt, timers, signals, updates, continue-as-new,
  * search-attribute upserts, and the most heartbeats that can have reached the server
- * (https://docs.temporal.io/cloud/actions, read 2026-11-21). Queries leave no trace in a history; the service sends none.
+ * (https://docs.temporal.io/cloud/actions). Queries leave no trace in a history; the service sends none.
  */
 export function countActions(history: History): number {
   const events = history.events ?? [];

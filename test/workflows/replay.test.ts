@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { DeterminismViolationError } from '@temporalio/workflow';
-import { Worker, bundleWorkflowCode } from '@temporalio/worker';
+import { DefaultLogger, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
 import * as contracts from '../../contracts/sync.ts';
 import { REPOSITORY } from '../../runtime/home.ts';
@@ -20,6 +20,8 @@ describe('a run that an earlier version began', () => {
   let code: string;
 
   beforeAll(async () => {
+    // Each replay makes a worker, which tells of its states.
+    Runtime.install({ logger: new DefaultLogger('WARN') });
     const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
     ({ code } = await bundleWorkflowCode({ workflowsPath }));
   }, 60_000);
