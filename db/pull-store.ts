@@ -5,7 +5,7 @@ import type { CustomerFields } from '../contracts/records.ts';
 import type { SyncProgress } from '../contracts/sync.ts';
 import { decidePull } from '../domain/pull-decision.ts';
 import type { KnownTwin, PullDecision } from '../domain/pull-decision.ts';
-import { addProgress, lockRun } from './sync-progress-store.ts';
+import { addProgress, linkOfRecord, lockRun } from './sync-progress-store.ts';
 import type { ProgressDelta, RunScope } from './sync-progress-store.ts';
 import { withVenue } from './venue-scope.ts';
 import type { Database, Transaction } from './venue-scope.ts';
@@ -93,7 +93,7 @@ async function decide(tx: Transaction, scope: RunScope, pulled: readonly PulledR
     select c.id, c.source_id, c.version, c.deleted_at is not null as deleted,
       l.external_id, l.external_version, l.record_version as link_record_version, l.fingerprint, l.state
     from twins join customers c on c.id = twins.id
-    left join record_links l on l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource} and l.record_id = c.id
+    ${linkOfRecord(scope)}
     order by c.id for no key update of c`);
   const byExternalId = new Map(rows.flatMap((row) => (row.external_id === null ? [] : [[row.external_id, row] as const])));
   // A record that is tied to another twin already is not this one's: its id was copied at the provider.

@@ -4,7 +4,7 @@ import type { CustomerFields, LinkState } from '../contracts/records.ts';
 import type { SyncCounts } from '../contracts/sync.ts';
 import { insertLogs } from './pull-store.ts';
 import type { CommitResult } from './pull-store.ts';
-import { addProgress, lockRun, needsPush } from './sync-progress-store.ts';
+import { addProgress, linkOfRecord, lockRun, needsPush } from './sync-progress-store.ts';
 import type { ProgressDelta, RunScope } from './sync-progress-store.ts';
 import { withVenue } from './venue-scope.ts';
 import type { Database, Transaction } from './venue-scope.ts';
@@ -72,9 +72,7 @@ export function createPushStore(db: Database): PushStore {
             l.record_id as link_id, l.external_id, l.fingerprint, l.state, l.record_version, l.write_attempt, to_jsonb(l.metadata_keys) as metadata_keys, l.created_at::text as link_created_at,
             l.last_sync_id = ${scope.syncId} as counted
           from customers c
-          left join record_links l on l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource} and l.record_id = c.id
-            -- Said of both sides: a merge join would else read the links from the first one, page after page.
-            and (${after}::uuid is null or l.record_id > ${after}::uuid)
+          ${linkOfRecord(scope)}
           where c.venue_id = ${scope.venueId} and c.deleted_at is null and (${after}::uuid is null or c.id > ${after}::uuid) and (${scope.mode === 'full'} or ${needsPush})
           order by c.id limit ${limit}`);
         return rows.map(toPushRow);
