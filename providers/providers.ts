@@ -32,7 +32,7 @@ export interface ConcurrencyLease {
 export interface Providers {
   /** Null for a provider that this service does not speak yet. */
   find(provider: ProviderId): ProviderAdapter | null;
-  /** A session whose every call goes through the pipeline. Throws ProviderError. */
+  /** A session whose every call goes through the pipeline. Its calls throw ProviderError, or AbortError when `signal` ends the wait for a slot. */
   open(provider: ProviderId, options: OpenOptions): ProviderSession;
   /** Leases between 1 and `slots` requests at once, in place of what the holder has. Throws ProviderError `rate-limited` while all are taken. */
   lease(account: BudgetAccount, request: { readonly holder: string; readonly slots: number }): Promise<ConcurrencyLease>;

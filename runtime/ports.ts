@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import net from 'node:net';
 import { StartError } from './start-error.ts';
 import type { Env } from './home.ts';
@@ -43,15 +44,19 @@ export async function isFree(port: number): Promise<boolean> {
   return (await canListen(port)) && !(await answers(port));
 }
 
+/**
+ * Below the range from which systems take the ports of outgoing connections: a port of that range that is free now may be some
+ * client's a moment later, when its server comes to listen.
+ */
+const FREE_PORTS = { from: 20_000, to: 32_000 } as const;
+const MAX_TRIES = 100;
+
 export async function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer();
-    server.once('error', reject);
-    server.listen(0, LOOPBACK, () => {
-      const { port } = server.address() as net.AddressInfo;
-      server.close(() => { resolve(port); });
-    });
-  });
+  for (let attempt = 0; attempt < MAX_TRIES; attempt += 1) {
+    const port = randomInt(FREE_PORTS.from, FREE_PORTS.to);
+    if (await isFree(port)) return port;
+  }
+  throw new StartError(`No free port was found between ${FREE_PORTS.from} and ${FREE_PORTS.to}: stop some of the programs that listen there.`);
 }
 
 function canListen(port: number): Promise<boolean> {

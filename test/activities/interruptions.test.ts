@@ -10,6 +10,7 @@ import { createBudgetStore } from '../../db/budget-store.ts';
 import { createProviders } from '../../providers/registry.ts';
 import { createTemporalLogger } from '../../worker/temporal-logger.ts';
 import { aStrangeServer } from '../providers/stripe-world.ts';
+import { until } from '../support/eventually.ts';
 import type { TestVenue } from '../support/sync-world.ts';
 import { createSyncWorld } from '../support/sync-world.ts';
 
@@ -37,14 +38,19 @@ describe('a chunk that is interrupted', () => {
 
   async function aSlowPull(count = 3_000) {
     await world.stripe.seed({ resource: 'customers', count });
-    await world.stripe.limits({ latencyMs: 60, requestsPerSecond: 0 });
+    await world.stripe.limits({ latencyMs: 200, requestsPerSecond: 0 });
     const input = await world.open(venue, 'pull', 'full');
     await world.begin(input);
     return input;
   }
 
-  async function interrupt(stage: MockActivityEnvironment, details: ActivityCancellationDetails) {
-    await sleep(350);
+  /** As soon as something is kept, and long before everything is. */
+  async function interrupt(input: SyncConnectionInput, stage: MockActivityEnvironment, details: ActivityCancellationDetails) {
+    await until(async () => Number((await kept(input.syncId))['done']) > 0, { limitMs: 20_000, what: 'something is kept', everyMs: 10 });
+    cancel(stage, details);
+  }
+
+  function cancel(stage: MockActivityEnvironment, details: ActivityCancellationDetails) {
     stage.cancel(details.workerShutdown ? 'WORKER_SHUTDOWN' : 'CANCELLED', details);
   }
 
@@ -52,7 +58,7 @@ describe('a chunk that is interrupted', () => {
     const input = await aSlowPull();
     const stage = world.aStage();
     const chunk = world.chunk(input, stage);
-    const [outcome] = await Promise.allSettled([chunk, interrupt(stage, WORKER_SHUTDOWN)]);
+    const [outcome] = await Promise.allSettled([chunk, interrupt(input, stage, WORKER_SHUTDOWN)]);
 
     expect(outcome).toMatchObject({ status: 'rejected', reason: { type: 'Interrupted', nonRetryable: false, nextRetryDelay: expect.any(Number) as number } });
     const { done } = await kept(input.syncId);
@@ -71,7 +77,7 @@ describe('a chunk that is interrupted', () => {
     const input = await world.open(venue, 'push', 'full');
     await world.begin(input);
     const stage = world.aStage();
-    const [outcome] = await Promise.allSettled([world.chunk(input, stage), interrupt(stage, WORKER_SHUTDOWN)]);
+    const [outcome] = await Promise.allSettled([world.chunk(input, stage), interrupt(input, stage, WORKER_SHUTDOWN)]);
     expect(outcome).toMatchObject({ status: 'rejected', reason: { type: 'Interrupted' } });
     expect((await kept(input.syncId))['done']).toBe((await world.stripe.customers()).length);
 
@@ -85,7 +91,7 @@ describe('a chunk that is interrupted', () => {
   it('ends as stopped when the activity is cancelled, with all that was read', async () => {
     const input = await aSlowPull();
     const stage = world.aStage();
-    const [outcome] = await Promise.allSettled([world.chunk(input, stage), interrupt(stage, CANCEL)]);
+    const [outcome] = await Promise.allSettled([world.chunk(input, stage), interrupt(input, stage, CANCEL)]);
     expect(outcome).toMatchObject({ status: 'fulfilled', value: { status: 'stopped' } });
     expect(await world.finish(input, 'cancelled')).toMatchObject({ outcome: 'cancelled', done: await stored() });
     expect(await stored()).toBeLessThan(3_000);
@@ -96,7 +102,8 @@ describe('a chunk that is interrupted', () => {
     await world.stripe.fault({ kind: 'slow', delayMs: 25_000 });
     const stage = world.aStage();
     const startedAt = performance.now();
-    const [outcome] = await Promise.allSettled([world.chunk(input, stage), interrupt(stage, WORKER_SHUTDOWN)]);
+    const hanging = sleep(1_000).then(() => { cancel(stage, WORKER_SHUTDOWN); });
+    const [outcome] = await Promise.allSettled([world.chunk(input, stage), hanging]);
     expect(outcome).toMatchObject({ status: 'rejected', reason: { type: 'Interrupted' } });
     expect(performance.now() - startedAt).toBeLessThan(15_000);
   }, 40_000);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { until } from '../support/eventually.ts';
 import type { TestVenue } from '../support/sync-world.ts';
 import { createSyncWorld } from '../support/sync-world.ts';
 
@@ -75,10 +76,11 @@ describe('a pull of customers', () => {
     await world.stripe.seed({ resource: 'customers', count: 300 });
     const input = await world.open(venue, 'pull', 'full');
     await world.begin(input);
-    await world.stripe.limits({ latencyMs: 300 });
+    await world.stripe.limits({ latencyMs: 1_500 });
     const zombie = world.chunk(input);
     zombie.catch(() => undefined);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    const fence = async () => Number((await world.database.admin`select fence from sync_runs where id = ${input.syncId}`)[0]?.['fence']);
+    await until(async () => (await fence()) === 1, { limitMs: 10_000, what: 'the first attempt has taken the run' });
     const heir = world.chunk(input);
 
     await expect(zombie).rejects.toMatchObject({ type: 'Superseded', nonRetryable: true });

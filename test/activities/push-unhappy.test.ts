@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { FAILURE } from '../../contracts/failures.ts';
 import type { SyncConnectionInput } from '../../contracts/sync.ts';
+import { until } from '../support/eventually.ts';
 import type { TestVenue } from '../support/sync-world.ts';
 import { aCustomer, createSyncWorld } from '../support/sync-world.ts';
 
@@ -111,10 +111,12 @@ describe('a push that meets trouble', () => {
 
   it('brings with the next push what the venue changed while a record was on its way', async () => {
     await world.load(venue, 1);
-    await world.stripe.limits({ latencyMs: 400 });
+    await world.stripe.limits({ latencyMs: 1_500 });
     const input = await begun();
     const chunk = world.chunk(input);
-    await sleep(200);
+    // The mark is made after the record is read and before it is sent.
+    const marked = async () => (await world.database.admin`select 1 from record_links where venue_id = ${venue.venueId} and state = 'pending'`).length === 1;
+    await until(marked, { limitMs: 10_000, what: 'the record is on its way' });
     await change(0, 'Changed on the way');
     await chunk;
     await world.finish(input);

@@ -1,4 +1,4 @@
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -10,7 +10,7 @@ import { lastLines } from '../../runtime/child-process.ts';
 import { homeOf } from '../../runtime/home.ts';
 import { Instance, SERVICES } from '../../runtime/instance.ts';
 import { Keeper } from '../../runtime/keeper.ts';
-import { isFree } from '../../runtime/ports.ts';
+import { freePort } from '../../runtime/ports.ts';
 import { isAlive, markOf } from '../../runtime/processes.ts';
 import { loadSecrets } from '../../runtime/secrets.ts';
 import { choosePorts } from '../../runtime/service-ports.ts';
@@ -53,8 +53,6 @@ export interface System {
 }
 
 const PORTS = ['PORT', 'HEALTH_PORT', 'TEMPORAL_PORT', 'TEMPORAL_UI_PORT', 'POSTGRES_PORT', 'SANDBOX_STRIPE_PORT', 'SANDBOX_STRIPE_CONTROL_PORT'] as const;
-/** Below the ports that systems hand out to outgoing connections: one of those could take a port before its owner listens, or is up again. */
-const PORT_RANGE = { from: 20_000, to: 32_000 } as const;
 const FROM_THE_TEST_RUN = ['PATH', 'HOME', 'XDG_CACHE_HOME', 'TMPDIR'];
 const RESTART_LIMIT_MS = 60_000;
 const TOKEN_TTL_S = 3_600;
@@ -138,8 +136,7 @@ async function setStage(folder: string, { ownServers = false, env: more = {} }: 
 async function choosePortNumbers(): Promise<Env> {
   const chosen = new Set<number>();
   while (chosen.size < PORTS.length) {
-    const port = randomInt(PORT_RANGE.from, PORT_RANGE.to);
-    if (await isFree(port)) chosen.add(port);
+    chosen.add(await freePort());
   }
   const ports = [...chosen].map(String);
   return Object.fromEntries(PORTS.map((name, index) => [name, ports[index]]));
