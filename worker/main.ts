@@ -12,6 +12,7 @@ import { createWorkers } from './workers.ts';
 // The composition root: the one file that sees every room. It wires and starts; it decides nothing.
 const config = exitOnConfigError(() => readWorkerConfig(process.env));
 const log = createLogger({ name: 'worker', level: config.logLevel });
+if (config.keyring.kind === 'local') log.warn({}, 'credentials are opened with a key of this machine (MOCK_KMS=true): for development only');
 
 // Stripe's notices and hints would stand between the lines of a structured log.
 process.env['STRIPE_SUPPRESS_NOTICES'] = 'true';
