@@ -8,7 +8,6 @@ import type { ResourceMapping, ResourceSession } from '../providers/provider.ts'
 /** What a pull or a push needs for one chunk of its run. */
 export interface ChunkEnvironment {
   readonly scope: RunScope;
-  readonly state: RunState;
   readonly session: ResourceSession;
   readonly mapping: ResourceMapping;
   readonly control: ChunkControl;

@@ -107,7 +107,7 @@ async function walk(deps: SyncChunkDeps, { scope, state }: Chunk, tools: { contr
   const { checkpoint } = state;
   const mapping = deps.providers.find(scope.provider)?.mapping(scope.resource);
   if (!mapping || !checkpoint) throw ApplicationFailure.nonRetryable('the run has no plan', FAILURE.runUnavailable);
-  const environment = { scope, state, mapping, ...tools };
+  const environment = { scope, mapping, ...tools };
   if (checkpoint.kind === 'push') await pushChunk({ ...environment, store: deps.pushes }, checkpoint);
   else if (checkpoint.kind !== 'done') await pullChunk({ ...environment, store: deps.pulls }, checkpoint);
 }

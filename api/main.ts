@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { Client, Connection } from '@temporalio/client';
 import { sql } from 'drizzle-orm';
 import { exitOnConfigError } from '../config/config-error.ts';
 import { readApiConfig } from '../config/config.ts';
-import type { TemporalConfig } from '../config/config.ts';
+import { temporalConnectionOptions } from '../config/temporal-options.ts';
 import { createAuditStore } from '../db/audit-store.ts';
 import { createBudgetStore } from '../db/budget-store.ts';
 import { createConnectionStore } from '../db/connection-store.ts';
@@ -38,7 +37,7 @@ await checkDatabase(db);
 
 const providers = createProviders({ stripe: config.stripe }, createBudgetStore(db));
 // Lazy: the API serves what needs no Temporal while Temporal is still coming; readiness tells.
-const connection = Connection.lazy(await temporalOptions(config.temporal));
+const connection = Connection.lazy(await temporalConnectionOptions(config.temporal));
 const { namespace } = config.temporal;
 const idempotency = createIdempotencyStore(db);
 
@@ -95,13 +94,3 @@ const stop = (): void => {
 process.on('SIGTERM', stop).on('SIGINT', stop);
 // Started as a child: without its parent nobody would stop it.
 process.once('disconnect', stop);
-
-async function temporalOptions({ address, apiKey, tls }: TemporalConfig) {
-  const read = async (file: string | undefined) => (file === undefined ? undefined : readFile(file));
-  const [ca, crt, key] = tls ? await Promise.all([read(tls.caFile), read(tls.certFile), read(tls.keyFile)]) : [];
-  return {
-    address,
-    ...(apiKey && { apiKey: apiKey.expose() }),
-    ...(tls && { tls: { ...(ca && { serverRootCACertificate: ca }), ...(crt && key && { clientCertPair: { crt, key } }) } }),
-  };
-}

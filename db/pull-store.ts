@@ -150,7 +150,8 @@ async function insertRecords(tx: Transaction, scope: RunScope, decided: readonly
     const row = bySource.get(one.record.sourceId);
     if (!row) return one;
     const record = { id: row.id, sourceId: row.source_id, version: row.version };
-    return { ...one, record, fingerprint: one.pulled.fingerprintFor(record) };
+    // The id is part of what is agreed: only a record that was taken over has another than the one decided on.
+    return row.id === one.record.id ? { ...one, record } : { ...one, record, fingerprint: one.pulled.fingerprintFor(record) };
   });
 }
 

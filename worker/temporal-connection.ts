@@ -1,18 +1,14 @@
-import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { NativeConnection } from '@temporalio/worker';
 import type { TemporalConfig } from '../config/config.ts';
+import { temporalConnectionOptions } from '../config/temporal-options.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
 const RETRY_EVERY_MS = 1_000;
 
 /** Connects as soon as Temporal answers: the worker may be started first. Null when `stopped` came before that. */
 export async function connectTemporal(config: TemporalConfig, log: Logger, stopped: AbortSignal): Promise<NativeConnection | null> {
-  const options = {
-    address: config.address,
-    ...(config.apiKey && { apiKey: config.apiKey.expose() }),
-    ...(config.tls && { tls: await readTls(config.tls) }),
-  };
+  const options = await temporalConnectionOptions(config);
   while (!stopped.aborted) {
     try {
       return await NativeConnection.connect(options);
@@ -23,9 +19,4 @@ export async function connectTemporal(config: TemporalConfig, log: Logger, stopp
     }
   }
   return null;
-}
-
-async function readTls({ caFile, certFile, keyFile }: NonNullable<TemporalConfig['tls']>) {
-  const [serverRootCACertificate, crt, key] = await Promise.all([caFile, certFile, keyFile].map(async (file) => (file === undefined ? undefined : readFile(file))));
-  return { ...(serverRootCACertificate && { serverRootCACertificate }), ...(crt && key && { clientCertPair: { crt, key } }) };
 }
