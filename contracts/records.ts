@@ -1,4 +1,5 @@
 import type { ConnectionId, RecordId, VenueId } from './ids.ts';
+import type { Resource } from './providers.ts';
 
 export interface Address {
   readonly line1: string | null;
@@ -19,6 +20,72 @@ export interface CustomerFields {
   readonly marketingConsent: boolean | null;
   readonly metadata: Readonly<Record<string, string>>;
 }
+
+/** The canonical product. */
+export interface ProductFields {
+  readonly name: string;
+  readonly description: string | null;
+  readonly sku: string | null;
+  /** The price in minor units of `currency` (ISO 4217); both are null for a product without a price. */
+  readonly amountMinor: number | null;
+  readonly currency: string | null;
+  readonly active: boolean;
+  readonly taxable: boolean | null;
+  readonly images: readonly string[];
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** How much of a product there is in one place. */
+export interface InventoryFields {
+  readonly productSourceId: string;
+  readonly location: string;
+  /** A decimal: some shops sell by weight. */
+  readonly quantity: string;
+  /** ISO 8601 UTC. */
+  readonly countedAt: string;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export const TRANSACTION_KINDS = ['payment', 'refund', 'adjustment', 'dispute'] as const;
+export type TransactionKind = (typeof TRANSACTION_KINDS)[number];
+
+/** `pending`: the money may still come or go; `succeeded`: it has; `failed`, `cancelled`: it never will; `lost`, `won`: a dispute's end. */
+export const TRANSACTION_STATUSES = ['pending', 'succeeded', 'failed', 'cancelled', 'won', 'lost'] as const;
+export type TransactionStatus = (typeof TRANSACTION_STATUSES)[number];
+
+/** What was sold, where the provider tells. */
+export interface TransactionLine {
+  readonly description: string | null;
+  readonly quantity: string | null;
+  readonly amountMinor: number;
+  readonly productSourceId: string | null;
+}
+
+/** A movement of money, seen from the venue: a payment is positive; a refund, and a dispute that takes money, are negative. */
+export interface TransactionFields {
+  readonly kind: TransactionKind;
+  /** ISO 8601 UTC. */
+  readonly occurredAt: string;
+  /** Minor units of `currency` (ISO 4217). */
+  readonly amountMinor: number;
+  readonly currency: string;
+  /** What the provider kept, in minor units of `currency`; negative when it gave a fee back; null while it is not known. */
+  readonly feeMinor: number | null;
+  readonly status: TransactionStatus;
+  readonly customerSourceId: string | null;
+  /** Our id of the payment that a refund, dispute or adjustment belongs to. */
+  readonly relatedTransactionId: RecordId | null;
+  readonly lines: readonly TransactionLine[];
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export interface FieldsOf {
+  readonly products: ProductFields;
+  readonly customers: CustomerFields;
+  readonly inventory: InventoryFields;
+  readonly transactions: TransactionFields;
+}
+export type RecordFields = FieldsOf[Resource];
 
 /** What every canonical record carries besides its fields. */
 export interface RecordEnvelope {
@@ -43,5 +110,8 @@ export interface RecordLink {
   readonly syncedAt: Date | null;
   readonly state: LinkState;
 }
+
+/** A record as the API shows it. */
+export type VenueRecord<Fields extends RecordFields = RecordFields> = RecordEnvelope & { readonly fields: Fields; readonly links: readonly RecordLink[] };
 
 export type CustomerRecord = RecordEnvelope & CustomerFields & { readonly links: readonly RecordLink[] };

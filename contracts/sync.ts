@@ -25,6 +25,14 @@ export type SyncPhase = (typeof SYNC_PHASES)[number];
 export const SYNC_OUTCOMES = ['completed', 'completed-with-rejections', 'cancelled', 'failed'] as const;
 export type SyncOutcome = (typeof SYNC_OUTCOMES)[number];
 
+/** What a line of a run's log may be about. */
+export const SYNC_LOG_ACTIONS = ['phase', 'created', 'updated', 'archived', 'rejected', 'conflict', 'deviation', 'anomaly', 'finished'] as const;
+export type SyncLogAction = (typeof SYNC_LOG_ACTIONS)[number];
+
+/** What a dry run says of a record. */
+export const PLAN_ACTIONS = ['create', 'update', 'archive', 'skip', 'reject', 'conflict'] as const;
+export type PlanAction = (typeof PLAN_ACTIONS)[number];
+
 export interface SyncCounts {
   readonly read: number;
   readonly created: number;

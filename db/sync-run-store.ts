@@ -3,7 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { ConnectionId, RecordId, SyncId, VenueId } from '../contracts/ids.ts';
 import type { Direction, ProviderId, Resource, SyncMode } from '../contracts/providers.ts';
 import { syncWorkflowId } from '../contracts/sync.ts';
-import type { SyncCounts, SyncOutcome, SyncPhase } from '../contracts/sync.ts';
+import type { SyncCounts, SyncLogAction, SyncOutcome, SyncPhase } from '../contracts/sync.ts';
 import { toPage } from './page.ts';
 import type { Page, PageRequest } from './page.ts';
 import { connections } from './schema/connections.ts';
@@ -41,7 +41,7 @@ export interface SyncLogRow {
   readonly seq: number;
   readonly at: Date;
   readonly level: 'info' | 'warn' | 'error';
-  readonly action: 'phase' | 'created' | 'updated' | 'archived' | 'rejected' | 'conflict' | 'finished';
+  readonly action: SyncLogAction;
   readonly recordId: RecordId | null;
   readonly sourceId: string | null;
   readonly externalId: string | null;

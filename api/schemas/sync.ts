@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ConnectionId } from '../../contracts/ids.ts';
 import { DIRECTIONS, RESOURCES, SYNC_MODES } from '../../contracts/providers.ts';
-import { SYNC_OUTCOMES, SYNC_PHASES } from '../../contracts/sync.ts';
+import { SYNC_LOG_ACTIONS, SYNC_OUTCOMES, SYNC_PHASES } from '../../contracts/sync.ts';
 import type { SyncLogRow, SyncRun } from '../../db/sync-run-store.ts';
 import { paging, timestamp, uuid } from './common.ts';
 
@@ -20,9 +20,8 @@ export const startSyncBody = z
 export const syncListQuery = z.strictObject({ ...paging, connectionId: connectionId.optional() });
 
 const LOG_LEVELS = ['info', 'warn', 'error'] as const;
-const LOG_ACTIONS = ['phase', 'created', 'updated', 'archived', 'rejected', 'conflict', 'finished'] as const;
 
-export const syncLogQuery = z.strictObject({ ...paging, level: z.enum(LOG_LEVELS).optional(), action: z.enum(LOG_ACTIONS).optional() });
+export const syncLogQuery = z.strictObject({ ...paging, level: z.enum(LOG_LEVELS).optional(), action: z.enum(SYNC_LOG_ACTIONS).optional() });
 
 const count = z.int().min(0);
 
@@ -54,7 +53,7 @@ export const syncLogAnswer = z
     seq: z.int().meta({ description: 'Grows through the run; the id of a live event begins with it.' }),
     at: timestamp,
     level: z.enum(LOG_LEVELS),
-    action: z.enum(LOG_ACTIONS),
+    action: z.enum(SYNC_LOG_ACTIONS),
     recordId: z.uuid().nullable(),
     sourceId: z.string().nullable(),
     externalId: z.string().nullable(),

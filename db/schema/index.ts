@@ -11,6 +11,8 @@ export { providerLeases } from './provider-leases.ts';
 export { recordLinks } from './record-links.ts';
 export { syncCursors } from './sync-cursors.ts';
 export { syncLogs } from './sync-logs.ts';
+export { syncMissing } from './sync-missing.ts';
+export { syncPlanItems } from './sync-plan-items.ts';
 export { syncRuns } from './sync-runs.ts';
 export { transactions } from './transactions.ts';
 export { venueApiKeys } from './venue-api-keys.ts';

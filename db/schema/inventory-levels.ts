@@ -18,6 +18,7 @@ export const inventoryLevels = pgTable(
   (table) => [
     uniqueIndex('inventory_levels_source').on(table.venueId, table.sourceId),
     index('inventory_levels_page').on(table.venueId, table.id),
+    index('inventory_levels_updated').on(table.venueId, table.updatedAt),
     venuePolicy('inventory_levels'),
   ],
 );

@@ -21,6 +21,7 @@ export const products = pgTable(
   (table) => [
     uniqueIndex('products_source').on(table.venueId, table.sourceId),
     index('products_page').on(table.venueId, table.id),
+    index('products_updated').on(table.venueId, table.updatedAt),
     venuePolicy('products'),
   ],
 );

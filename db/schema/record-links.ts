@@ -1,5 +1,5 @@
 import { isNotNull } from 'drizzle-orm';
-import { bigint, index, integer, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import { bigint, index, integer, jsonb, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import type { ConnectionId, RecordId, SyncId } from '../../contracts/ids.ts';
 import { RESOURCES } from '../../contracts/providers.ts';
 import { LINK_STATES } from '../../contracts/records.ts';
@@ -24,6 +24,8 @@ export const recordLinks = pgTable(
     fingerprint: text('fingerprint'),
     /** Metadata keys in what was last agreed: one that has left the record must be cleared at the provider by name. */
     metadataKeys: text('metadata_keys').array().notNull().default([]),
+    /** What the next write to the twin has to know of it, in the provider's words, such as its current price; null when there is nothing. */
+    externalState: jsonb('external_state').$type<Readonly<Record<string, string | number>>>(),
     state: text('state', { enum: LINK_STATES }).notNull(),
     /** Grows when an idempotency key may not be used again; part of the next key. */
     writeAttempt: integer('write_attempt').notNull().default(0),

@@ -1,5 +1,6 @@
 import { bigserial, index, pgTable, text, uuid } from 'drizzle-orm/pg-core';
 import type { RecordId, SyncId } from '../../contracts/ids.ts';
+import { SYNC_LOG_ACTIONS } from '../../contracts/sync.ts';
 import { instant, venueId, venuePolicy } from './columns.ts';
 import { syncRuns } from './sync-runs.ts';
 
@@ -12,7 +13,7 @@ export const syncLogs = pgTable(
     syncId: uuid('sync_id').$type<SyncId>().notNull().references(() => syncRuns.id, { onDelete: 'cascade' }),
     at: instant('at').notNull().defaultNow(),
     level: text('level', { enum: ['info', 'warn', 'error'] }).notNull(),
-    action: text('action', { enum: ['phase', 'created', 'updated', 'archived', 'rejected', 'conflict', 'finished'] }).notNull(),
+    action: text('action', { enum: SYNC_LOG_ACTIONS }).notNull(),
     recordId: uuid('record_id').$type<RecordId>(),
     sourceId: text('source_id'),
     externalId: text('external_id'),

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { bigint, index, integer, jsonb, pgTable, real, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import { bigint, boolean, index, integer, jsonb, pgTable, real, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import type { ConnectionId, SyncId } from '../../contracts/ids.ts';
 import { DIRECTIONS, PROVIDERS, RESOURCES, SYNC_MODES } from '../../contracts/providers.ts';
 import { SYNC_OUTCOMES, SYNC_PHASES } from '../../contracts/sync.ts';
@@ -19,6 +19,19 @@ export const syncRuns = pgTable(
     resource: text('resource', { enum: RESOURCES }).notNull(),
     direction: text('direction', { enum: DIRECTIONS }).notNull(),
     mode: text('mode', { enum: SYNC_MODES }).notNull(),
+    /** A dry run reads and decides, and writes to neither side. */
+    dryRun: boolean('dry_run').notNull().default(false),
+    /** Only what was created at the provider in [windowFrom, windowTo). */
+    windowFrom: instant('window_from'),
+    windowTo: instant('window_to'),
+    /** The dry run whose plan this run carries out. */
+    planId: uuid('plan_id').$type<SyncId>(),
+    /** Records that came out otherwise than that plan said. */
+    deviationCount: count('deviation_count'),
+    /** What waits for a person's approval. */
+    awaiting: jsonb('awaiting').$type<{ readonly archiving: number; readonly of: number }>(),
+    approvedAt: instant('approved_at'),
+    approvedBy: text('approved_by'),
     phase: text('phase', { enum: SYNC_PHASES }).notNull().default('queued'),
     outcome: text('outcome', { enum: SYNC_OUTCOMES }),
     error: jsonb('error').$type<{ readonly code: string; readonly message: string; readonly nextAction: string }>(),
@@ -47,8 +60,8 @@ export const syncRuns = pgTable(
     ...timestamps(),
   },
   (table) => [
-    // One open run of a sync: a second start joins it.
-    uniqueIndex('sync_runs_open').on(table.connectionId, table.resource, table.direction).where(sql`finished_at is null`),
+    // One open run of a sync, and one dry run: a second start joins it.
+    uniqueIndex('sync_runs_open').on(table.connectionId, table.resource, table.direction, table.dryRun).where(sql`finished_at is null`),
     index('sync_runs_venue').on(table.venueId, table.id),
     venuePolicy('sync_runs'),
   ],

@@ -1,0 +1,61 @@
+alter table record_links add column external_state jsonb;
+
+alter table sync_runs
+  add column dry_run boolean default false not null,
+  add column window_from timestamp(3) with time zone,
+  add column window_to timestamp(3) with time zone,
+  add column plan_id uuid,
+  add column deviation_count bigint default 0 not null,
+  add column awaiting jsonb,
+  add column approved_at timestamp(3) with time zone,
+  add column approved_by text;
+
+alter table transactions
+  add column customer_external_id text,
+  add column related_external_id text,
+  add column payment_external_id text;
+
+create table sync_missing (
+  sync_id uuid not null,
+  external_id text not null,
+  venue_id uuid not null,
+  record_id uuid,
+  reason text not null,
+  settled boolean default false not null,
+  constraint sync_missing_sync_id_external_id_pk primary key (sync_id,external_id)
+);
+
+create table sync_plan_items (
+  seq bigserial primary key,
+  venue_id uuid not null,
+  sync_id uuid not null,
+  key text not null,
+  action text not null,
+  record_id uuid,
+  source_id text,
+  external_id text,
+  detail text,
+  fingerprint text
+);
+
+alter table sync_missing add constraint sync_missing_sync_id_sync_runs_id_fk foreign key (sync_id) references sync_runs(id) on delete cascade;
+alter table sync_plan_items add constraint sync_plan_items_sync_id_sync_runs_id_fk foreign key (sync_id) references sync_runs(id) on delete cascade;
+
+drop index sync_runs_open;
+create unique index sync_runs_open on sync_runs (connection_id,resource,direction,dry_run) where finished_at is null;
+create index inventory_levels_updated on inventory_levels (venue_id,updated_at);
+create index products_updated on products (venue_id,updated_at);
+create unique index sync_plan_items_key on sync_plan_items (sync_id,key);
+create index sync_plan_items_action on sync_plan_items (sync_id,action,seq);
+create index transactions_updated on transactions (venue_id,updated_at);
+create index transactions_customer_external on transactions (venue_id,customer_external_id) where customer_external_id is not null;
+create index transactions_related_external on transactions (venue_id,related_external_id) where related_external_id is not null;
+create index transactions_payment_external on transactions (venue_id,payment_external_id) where payment_external_id is not null;
+
+alter table sync_missing enable row level security;
+alter table sync_plan_items enable row level security;
+create policy sync_missing_venue on sync_missing using (venue_id = current_setting('app.venue_id')::uuid) with check (venue_id = current_setting('app.venue_id')::uuid);
+create policy sync_plan_items_venue on sync_plan_items using (venue_id = current_setting('app.venue_id')::uuid) with check (venue_id = current_setting('app.venue_id')::uuid);
+
+grant select, insert, update, delete on sync_missing, sync_plan_items to interlock_app;
+grant usage on sequence sync_plan_items_seq_seq to interlock_app;
