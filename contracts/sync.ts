@@ -15,9 +15,25 @@ export interface SyncKey extends ConnectionRef {
 export interface SyncConnectionInput extends SyncKey {
   readonly syncId: SyncId;
   readonly mode: SyncMode;
+  /** Reads and decides, and writes to neither side. */
+  readonly dryRun?: true;
+  /** Only what was created at the provider in [fromEpochS, toEpochS). Pulls only. */
+  readonly window?: { readonly fromEpochS: number | null; readonly toEpochS: number | null };
+  /** The dry run whose plan this run carries out: it tells where it came out otherwise. */
+  readonly planId?: SyncId;
   /** Set only when this run continues an earlier one of the same sync. */
   readonly continued?: true;
 }
+
+/** Lets a run that waits for approval go on. From the API, or by hand in the Temporal Web UI; a run that does not wait ignores it. */
+export const APPROVE_SIGNAL = 'approve';
+export interface ApproveSignal {
+  /** Who approved, as the audit log names them: a subject, never an address. */
+  readonly by: string;
+}
+
+/** Makes a waiting run look again at once: its account was connected anew, or a person asks. A run that does not wait ignores it. */
+export const WAKE_SIGNAL = 'wake';
 
 export const SYNC_PHASES = ['queued', 'estimating', 'running', 'waiting', 'awaiting-approval', 'finishing', 'finished'] as const;
 export type SyncPhase = (typeof SYNC_PHASES)[number];
@@ -57,8 +73,24 @@ export interface BeginSyncResult extends SyncProgress {
 }
 
 export interface SyncChunkResult extends SyncProgress {
-  /** `done`: everything is read or written; `more`: call again; `stopped`: someone asked the run to stop. */
-  readonly status: 'done' | 'more' | 'stopped';
+  /** `done`: everything is read or written; `more`: call again; `stopped`: someone asked the run to stop; `needs-approval`: a person has to say yes first. */
+  readonly status: 'done' | 'more' | 'stopped' | 'needs-approval';
+  /** With `needs-approval`: how many records would be archived, of how many. */
+  readonly awaiting?: { readonly archiving: number; readonly of: number };
+}
+
+/** What a run may wait for; `waitingFor.what` in the API. */
+export const WAITING_FOR = ['needs-reauth', 'rate-limit', 'quota', 'provider-unavailable', 'approval'] as const;
+export type WaitingFor = (typeof WAITING_FOR)[number];
+
+export interface ParkSyncInput extends SyncConnectionInput {
+  readonly what: Exclude<WaitingFor, 'approval'>;
+  /** When the run looks again by itself, ISO 8601 UTC. */
+  readonly until: string;
+}
+
+export interface NoteApprovalInput extends SyncConnectionInput {
+  readonly by: string;
 }
 
 export interface SyncFailureInfo {
@@ -81,14 +113,36 @@ export interface SyncControlActivities {
   /** Makes a chunk in progress stop at its next page, sooner than a heartbeat would tell it. */
   readonly requestStop: (input: SyncConnectionInput) => Promise<void>;
   readonly finishSync: (input: FinishSyncInput) => Promise<SyncSummary>;
+  /** Shows on the run, and for `needs-reauth` on the connection, what it waits for. */
+  readonly parkSync: (input: ParkSyncInput) => Promise<void>;
+  readonly noteApproval: (input: NoteApprovalInput) => Promise<void>;
 }
+
+/** What a Schedule starts: it opens a run, waits for its end as its child, and so keeps the Schedule from starting a second. */
+export const SCHEDULED_SYNC = 'scheduledSync';
+
+export type ScheduledSyncInput = SyncKey;
+
+/** Null when there is nothing to run: another run of the sync is open, or the connection is not active. */
+export interface OpenScheduledRunResult {
+  readonly run: SyncConnectionInput | null;
+  readonly skipped: 'already-running' | 'connection-not-active' | 'connection-gone' | null;
+}
+
+export interface SchedulingActivities {
+  /** Opens an incremental run, or says why there is none to start. Repeating it after a lost answer finds the run that it opened. */
+  readonly openScheduledRun: (input: ScheduledSyncInput) => Promise<OpenScheduledRunResult>;
+}
+
+/** A Schedule's id in Temporal. */
+export const scheduleId = (connectionId: string, resource: Resource): string => `schedule/${connectionId}/${resource}`;
 
 /** Minutes of work against the provider: the provider's own queue. */
 export interface SyncChunkActivities {
   readonly syncChunk: (input: SyncConnectionInput) => Promise<SyncChunkResult>;
 }
 
-/** One sync per connection, resource and direction at a time: Temporal refuses a second start under the same id. */
-export function syncWorkflowId(key: Pick<SyncKey, 'venueId' | 'connectionId' | 'resource' | 'direction'>): string {
-  return `sync/${key.venueId}/${key.connectionId}/${key.resource}/${key.direction}`;
+/** One sync per connection, resource and direction at a time, and one dry run: Temporal refuses a second start under the same id. */
+export function syncWorkflowId(key: Pick<SyncKey, 'venueId' | 'connectionId' | 'resource' | 'direction'> & { readonly dryRun?: boolean | undefined }): string {
+  return `sync/${key.venueId}/${key.connectionId}/${key.resource}/${key.direction}${key.dryRun === true ? '/dry-run' : ''}`;
 }

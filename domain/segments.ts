@@ -4,6 +4,8 @@
  */
 export interface Segment {
   readonly id: number;
+  /** The provider's list that it is a part of. */
+  readonly stream: string;
   readonly fromEpochS: number | null;
   readonly toEpochS: number;
   /** The provider's id of the last record read; null before the first page. */
@@ -54,6 +56,6 @@ export function split(segment: Segment, newId: number): readonly [Segment, Segme
   if (cut <= (fromEpochS ?? 0)) return null;
   return [
     { ...segment, fromEpochS: cut },
-    { id: newId, fromEpochS, toEpochS: cut, after: null, oldestEpochS: null, pagesRead: 0 },
+    { id: newId, stream: segment.stream, fromEpochS, toEpochS: cut, after: null, oldestEpochS: null, pagesRead: 0 },
   ];
 }

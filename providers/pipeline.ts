@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ProviderId } from '../contracts/providers.ts';
 import type { Budget } from './budget.ts';
 import { ProviderError } from './provider-error.ts';
-import type { ProviderAdapter, ProviderSession, ResourceSession } from './provider.ts';
+import type { ProviderAdapter, ProviderSession } from './provider.ts';
 import type { BudgetAccount, ConcurrencyLease, OpenOptions, Providers } from './providers.ts';
 
 /** A wait longer than this is handed back to the caller, which can give up its thread meanwhile. */
@@ -55,7 +55,7 @@ export function createPipeline({ adapters, budget, requestsPerSecond }: Pipeline
       }
     }
 
-    return guardSession(adapterOf(provider).open({ secretKey: options.secretKey, signal }), call);
+    return adapterOf(provider).open({ secretKey: options.secretKey, signal, call });
   }
 
   return {
@@ -67,27 +67,6 @@ export function createPipeline({ adapters, budget, requestsPerSecond }: Pipeline
 }
 
 const budgetKey = ({ provider, environment, externalAccountId }: BudgetAccount) => `${provider}/${environment}/${externalAccountId}`;
-
-type Call = <T>(request: () => Promise<T>) => Promise<T>;
-
-function guardSession(session: ProviderSession, call: Call): ProviderSession {
-  return {
-    account: () => call(() => session.account()),
-    resource: (resource) => guardResource(session.resource(resource), call),
-  };
-}
-
-function guardResource(target: ResourceSession, call: Call): ResourceSession {
-  const { listChanges } = target;
-  return {
-    listPage: (query) => call(() => target.listPage(query)),
-    ...(listChanges && { listChanges: (query) => call(() => listChanges(query)) }),
-    create: (mapped, options) => call(() => target.create(mapped, options)),
-    update: (externalId, mapped, options) => call(() => target.update(externalId, mapped, options)),
-    retrieve: (externalId) => call(() => target.retrieve(externalId)),
-    findTwin: (hint) => call(() => target.findTwin(hint)),
-  };
-}
 
 async function acquire(budget: Budget, account: BudgetAccount, request: { holder: string; slots: number; maxSlots: number }): Promise<ConcurrencyLease> {
   const lease = await budget.acquireLease(budgetKey(account), { ...request, ttlMs: LEASE_TTL_MS });

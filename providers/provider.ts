@@ -1,5 +1,5 @@
 import type { Environment, ProviderCapabilities, ProviderId, Resource } from '../contracts/providers.ts';
-import type { CustomerFields } from '../contracts/records.ts';
+import type { RecordFields, TransactionLine } from '../contracts/records.ts';
 import type { Secret } from '../vault/secret.ts';
 
 /** The account a credential belongs to. */
@@ -15,28 +15,69 @@ export interface ProviderRecord {
   readonly externalId: string;
   /** Grows with every newer reading of the same record; the meaning is the provider's. */
   readonly version: number;
-  /** Set when the provider says that the record is deleted; `fields` are then the last known or null. */
+  /** Set when the provider says that the record is deleted, or that another has taken its place; `fields` are then null. */
   readonly deleted: boolean;
   /** Our record's id, where an earlier push of ours left it at the provider. */
   readonly recordId: string | null;
   /** Null for a deletion. */
-  readonly fields: CustomerFields | null;
+  readonly fields: RecordFields | null;
+  /** Of a transaction: the provider's ids of what it belongs to. Our own ids are looked up where it is stored. */
+  readonly refs?: TransactionRefs;
+  /** What the next write to the twin has to know of it, such as its current price; handed back with that write. */
+  readonly externalState?: ExternalState | null;
+}
+
+export interface TransactionRefs {
+  readonly customer: string | null;
+  /** The payment that a refund, dispute or adjustment belongs to. */
+  readonly related: string | null;
+  /** The whole payment that this is one attempt at; `ProviderAmendment` names it. */
+  readonly payment: string | null;
+}
+
+/** Small values in the provider's words; stored with the link, opaque to everybody but the adapter. */
+export type ExternalState = Readonly<Record<string, string | number>>;
+
+/** What another object tells of a payment that was read before, such as an invoice its lines. Laid over it; dropped when there is no such payment. */
+export interface ProviderAmendment {
+  readonly payment: string;
+  readonly lines: readonly TransactionLine[];
+  /** Added to what is there. */
+  readonly metadata: Readonly<Record<string, string>>;
 }
 
 /** A part of a listing: creation times in [fromEpochS, toEpochS), newest first, after `after`. */
 export interface ListQuery {
+  /** One of the streams that `PullPlan` names: a resource may be made of several of the provider's lists. */
+  readonly stream: string;
   readonly fromEpochS: number | null;
   readonly toEpochS: number;
-  /** The provider's id of the last record seen in this part. */
+  /** The provider's id of the last object seen in this part. */
   readonly after: string | null;
 }
 
 export interface ProviderPage {
   readonly records: readonly ProviderRecord[];
+  readonly amendments?: readonly ProviderAmendment[];
   /** Where to go on in the same part; null when the part has ended. */
   readonly after: string | null;
-  /** Creation time of the oldest record on the page, seconds; null for an empty one. Lets the reader split what is left. */
-  readonly oldestEpochS: number | null;
+  /** Everything on the page in the order it came, also what became no record: the reader checks that pages neither repeat nor leave their part. */
+  readonly positions: readonly PagePosition[];
+}
+
+export interface PagePosition {
+  readonly id: string;
+  readonly createdEpochS: number;
+}
+
+/** How a resource is pulled. */
+export interface PullPlan {
+  /** Lists that together hold everything, stage after stage: a stage's lists are read when the one before is complete. */
+  readonly listing: readonly (readonly string[])[];
+  /** Lists that together tell everything that changed since a moment, stage after stage; null where the provider has no change feed. */
+  readonly changes: readonly (readonly string[])[] | null;
+  /** Whether a record that a complete listing does not bring may have been deleted. */
+  readonly mayVanish: boolean;
 }
 
 /** What a record becomes at the provider. `problems` names every field that the provider would refuse. */
@@ -47,24 +88,38 @@ export interface MappedRecord {
 
 export interface WriteOptions {
   readonly idempotencyKey: string;
-  /** Metadata keys that an earlier write left at the provider and that the record no longer has. Updates only. */
-  readonly clearedMetadataKeys?: readonly string[];
+}
+
+export interface UpdateOptions extends WriteOptions {
+  /** Metadata keys that an earlier write left at the provider and that the record no longer has. */
+  readonly clearedMetadataKeys: readonly string[];
+  /** As the last reading or write left it. */
+  readonly externalState: ExternalState | null;
 }
 
 /**
- * One provider account's records of one resource. Each method is exactly one HTTP call, so that the pipeline around it can count
- * and pace. It throws ProviderError and nothing else, and it never retries, waits, stores, or knows that Temporal exists.
+ * One provider account's records of one resource. Every HTTP call goes through the pipeline's `call`. It throws ProviderError and
+ * nothing else, and it never retries, waits, stores, or knows that Temporal exists.
  */
 export interface ResourceSession {
+  /** One HTTP call. */
   readonly listPage: (query: ListQuery) => Promise<ProviderPage>;
-  /** What changed since a moment, newest first; absent where the provider has no change feed. */
-  readonly listChanges?: (query: ListQuery) => Promise<ProviderPage>;
-  create(mapped: MappedRecord, options: WriteOptions): Promise<ProviderRecord>;
-  update(externalId: string, mapped: MappedRecord, options: WriteOptions): Promise<ProviderRecord>;
+  /** How many records a full listing would bring, as far as one HTTP call can tell; null when the provider does not know. */
+  readonly count: () => Promise<number | null>;
   /** Null when the provider has no such record, or has deleted it. */
-  retrieve(externalId: string): Promise<ProviderRecord | null>;
+  readonly retrieve: (externalId: string) => Promise<ProviderRecord | null>;
+  /** Null for a resource that is only read. */
+  readonly writer: ResourceWriter | null;
+}
+
+export interface ResourceWriter {
+  readonly create: (mapped: MappedRecord, options: WriteOptions) => Promise<ProviderRecord>;
+  /** May take several HTTP calls; repeated with the same arguments it ends the same. */
+  readonly update: (externalId: string, mapped: MappedRecord, options: UpdateOptions) => Promise<ProviderRecord>;
+  /** Takes the twin out of use. `deleted`: it is gone for good; `archived`: a later update brings it back. A twin that is gone already is `deleted`. */
+  readonly archive: (externalId: string, options: WriteOptions) => Promise<'archived' | 'deleted'>;
   /** Looks for the twin that an earlier write of unknown outcome may have left; pages like `listPage`. */
-  findTwin(hint: TwinHint): Promise<TwinSearch>;
+  readonly findTwin: (hint: TwinHint) => Promise<TwinSearch>;
 }
 
 export interface TwinHint {
@@ -86,13 +141,27 @@ export interface ProviderSession {
   resource(resource: Resource): ResourceSession;
 }
 
+/** A record as a mapping takes it. */
+export interface MappableRecord {
+  readonly id: string;
+  readonly sourceId: string;
+  readonly fields: RecordFields;
+}
+
 export interface ResourceMapping {
   /** Pure: canonical fields → provider payload. */
-  toPayload(record: { readonly id: string; readonly sourceId: string; readonly fields: CustomerFields }): MappedRecord;
+  readonly toPayload: (record: MappableRecord) => MappedRecord;
+  /** Pure: HTTP calls that writing the payload takes, to a twin in this state or, for null, to a new one. */
+  readonly callsToWrite: (mapped: MappedRecord, twin: { readonly externalState: ExternalState | null } | null) => number;
 }
+
+/** Makes one HTTP call through the pipeline: budget → timeout → call → classify → count. */
+export type Call = <T>(request: () => Promise<T>) => Promise<T>;
 
 export interface SessionOptions {
   readonly secretKey: Secret;
+  /** Every HTTP call of the session is made through it. */
+  readonly call: Call;
   /** Cancels every call of the session: the activity is asked to stop, or has run out of time. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -102,5 +171,8 @@ export interface ProviderAdapter {
   readonly id: ProviderId;
   readonly capabilities: ProviderCapabilities;
   open(options: SessionOptions): ProviderSession;
+  /** Throws for a resource that the capabilities do not name. */
   mapping(resource: Resource): ResourceMapping;
+  /** Throws for a resource that the capabilities do not name. */
+  pullPlan(resource: Resource): PullPlan;
 }

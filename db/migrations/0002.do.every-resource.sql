@@ -35,7 +35,8 @@ create table sync_plan_items (
   source_id text,
   external_id text,
   detail text,
-  fingerprint text
+  fingerprint text,
+  met_by uuid
 );
 
 alter table sync_missing add constraint sync_missing_sync_id_sync_runs_id_fk foreign key (sync_id) references sync_runs(id) on delete cascade;

@@ -21,6 +21,8 @@ export const syncPlanItems = pgTable(
     detail: text('detail'),
     /** Of what would be written: a later run compares. */
     fingerprint: text('fingerprint'),
+    /** The run that did to this record what the plan said, or tried. */
+    metBy: uuid('met_by').$type<SyncId>(),
   },
   (table) => [
     uniqueIndex('sync_plan_items_key').on(table.syncId, table.key),

@@ -1,9 +1,11 @@
 import { Stripe } from 'stripe';
 import type { Resource } from '../../contracts/providers.ts';
-import type { ProviderAdapter, SessionOptions } from '../provider.ts';
+import type { ProviderAdapter, PullPlan, ResourceMapping, ResourceSession, SessionOptions } from '../provider.ts';
 import { STRIPE_CAPABILITIES } from './capabilities.ts';
-import { ask, createCustomerSession, customerMapping } from './customers.ts';
+import { createCustomerSession, customerMapping, customerPullPlan } from './customers.ts';
 import { createStripeFetch } from './http-client.ts';
+import { createAsk } from './requests.ts';
+import type { Ask } from './requests.ts';
 import { accountSchema } from './responses.ts';
 
 /** Longer than any answer that is still coming; a lost one must not hold a lane for minutes. */
@@ -21,6 +23,7 @@ export function createStripeAdapter(config: StripeConfig): ProviderAdapter {
 
     open(options) {
       const stripe = createClient(config, options);
+      const ask = createAsk(options.call);
       return {
         async account() {
           const account = await ask(accountSchema, () => stripe.accounts.retrieveCurrent());
@@ -32,17 +35,29 @@ export function createStripeAdapter(config: StripeConfig): ProviderAdapter {
             scopes: [],
           };
         },
-        resource: (resource) => supported(resource, createCustomerSession(stripe)),
+        resource: (resource) => resourceOf(resource).session(stripe, ask),
       };
     },
 
-    mapping: (resource) => supported(resource, customerMapping),
+    mapping: (resource) => resourceOf(resource).mapping,
+    pullPlan: (resource) => resourceOf(resource).pullPlan,
   };
 }
 
-function supported<T>(resource: Resource, value: T): T {
-  if (resource !== 'customers') throw new Error(`stripe does not sync ${resource}`);
-  return value;
+interface StripeResource {
+  readonly session: (stripe: Stripe, ask: Ask) => ResourceSession;
+  readonly mapping: ResourceMapping;
+  readonly pullPlan: PullPlan;
+}
+
+const STRIPE_RESOURCES: Readonly<Partial<Record<Resource, StripeResource>>> = {
+  customers: { session: createCustomerSession, mapping: customerMapping, pullPlan: customerPullPlan },
+};
+
+function resourceOf(resource: Resource): StripeResource {
+  const found = STRIPE_RESOURCES[resource];
+  if (!found) throw new Error(`stripe does not sync ${resource}`);
+  return found;
 }
 
 function createClient({ apiUrl }: StripeConfig, { secretKey, signal }: SessionOptions): Stripe {

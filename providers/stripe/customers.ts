@@ -1,16 +1,13 @@
 import type { Stripe } from 'stripe';
-import type { z } from 'zod';
 import type { Address, CustomerFields } from '../../contracts/records.ts';
 import { countryCodeOf } from '../../domain/countries.ts';
-import type { ListQuery, MappedRecord, ProviderPage, ProviderRecord, ResourceMapping, ResourceSession } from '../provider.ts';
-import { statusError, toProviderError, unexpectedResponse } from './errors.ts';
-import { customerEventSchema, customerSchema, deletedCustomerSchema, listSchema } from './responses.ts';
+import type { MappedRecord, ProviderRecord, PullPlan, ResourceMapping, ResourceSession } from '../provider.ts';
+import { countOf, createdWithin, nextAfter, startingAfter, toPage, versionOfEvent, versionOfReading } from './lists.ts';
+import { PAGE_SIZE, RECORD_ID_KEY, SOURCE_ID_KEY } from './names.ts';
+import type { Ask } from './requests.ts';
+import { customerSchema, deletedSchema, eventSchema, listSchema, searchSchema } from './responses.ts';
 import type { StripeCustomer } from './responses.ts';
 
-/** The largest page that Stripe gives (https://docs.stripe.com/api/pagination, read 2026-11-21). */
-const PAGE_SIZE = 100;
-const RECORD_ID_KEY = 'interlock_record_id';
-const SOURCE_ID_KEY = 'interlock_source_id';
 const CONSENT_KEY = 'interlock_marketing_consent';
 const OUR_KEYS = new Set([RECORD_ID_KEY, SOURCE_ID_KEY, CONSENT_KEY]);
 
@@ -27,7 +24,8 @@ interface CustomerPayload {
 
 // Stripe keeps no empty text: a payload that held one would differ from what comes back, and look like a change for ever.
 export const customerMapping: ResourceMapping = {
-  toPayload({ id, sourceId, fields }) {
+  toPayload({ id, sourceId, fields: given }) {
+    const fields = given as CustomerFields;
     const payload: CustomerPayload = {
       name: fields.name || null,
       email: fields.email || null,
@@ -42,7 +40,10 @@ export const customerMapping: ResourceMapping = {
     };
     return { payload: { ...payload }, problems: problemsOf(payload, fields) };
   },
+  callsToWrite: () => 1,
 };
+
+export const customerPullPlan: PullPlan = { listing: [['customers']], changes: [['events']], mayVanish: true };
 
 function toStripeAddress(address: Address): CustomerPayload['address'] {
   const { line1, line2, city, region, postalCode, country } = address;
@@ -101,13 +102,6 @@ function toRecord(customer: StripeCustomer, version: number, deleted = false): P
   };
 }
 
-/**
- * Stripe's customers carry no version. What orders readings is when they were taken: a listing counts as just before the second in
- * which it was asked for, so that an event of that second, which may tell of a later change, still counts as newer.
- */
-const versionOfReading = (askedAtMs: number) => Math.floor(askedAtMs / 1_000) * 1_000 - 1;
-const versionOfEvent = (createdS: number) => createdS * 1_000;
-
 /** Leaves out what is null, or says '' where a null must clear an earlier value. */
 function toParams(mapped: MappedRecord, clearing: { readonly metadataKeys: readonly string[] } | null) {
   const empty = clearing ? '' : undefined;
@@ -122,82 +116,59 @@ function toParams(mapped: MappedRecord, clearing: { readonly metadataKeys: reado
   };
 }
 
-const createdWithin = ({ fromEpochS, toEpochS }: Pick<ListQuery, 'fromEpochS' | 'toEpochS'>) => ({ lt: toEpochS, ...(fromEpochS !== null && { gte: fromEpochS }) });
-const startingAfter = (after: string | null) => (after === null ? {} : { starting_after: after });
+const CUSTOMER_EVENTS = ['customer.created', 'customer.updated', 'customer.deleted'];
 
-export function createCustomerSession(stripe: Stripe): ResourceSession {
+export function createCustomerSession(stripe: Stripe, ask: Ask): ResourceSession {
   return {
     async listPage(query) {
       const version = versionOfReading(Date.now());
-      const page = await ask(listSchema(customerSchema), () =>
-        stripe.customers.list({ limit: PAGE_SIZE, created: createdWithin(query), ...startingAfter(query.after) }),
-      );
+      const range = { limit: PAGE_SIZE, created: createdWithin(query), ...startingAfter(query.after) };
+      if (query.stream === 'events') {
+        const page = await ask(listSchema(eventSchema(customerSchema)), () => stripe.events.list({ ...range, types: CUSTOMER_EVENTS }));
+        return toPage(page, page.data.map((event) => toRecord(event.data.object, versionOfEvent(event.created), event.type === 'customer.deleted')));
+      }
+      const page = await ask(listSchema(customerSchema), () => stripe.customers.list(range));
       return toPage(page, page.data.map((customer) => toRecord(customer, version)));
     },
 
-    async listChanges(query) {
-      const page = await ask(listSchema(customerEventSchema), () =>
-        stripe.events.list({
-          limit: PAGE_SIZE,
-          types: ['customer.created', 'customer.updated', 'customer.deleted'],
-          created: createdWithin(query),
-          ...startingAfter(query.after),
-        }),
-      );
-      return toPage(page, page.data.map((event) => toRecord(event.data.object, versionOfEvent(event.created), event.type === 'customer.deleted')));
-    },
-
-    async create(mapped, { idempotencyKey }) {
-      const version = versionOfReading(Date.now());
-      const params = toParams(mapped, null) as Stripe.CustomerCreateParams;
-      return toRecord(await ask(customerSchema, () => stripe.customers.create(params, { idempotencyKey })), version);
-    },
-
-    async update(externalId, mapped, { idempotencyKey, clearedMetadataKeys = [] }) {
-      const version = versionOfReading(Date.now());
-      const params = toParams(mapped, { metadataKeys: clearedMetadataKeys }) as Stripe.CustomerUpdateParams;
-      return toRecord(await ask(customerSchema, () => stripe.customers.update(externalId, params, { idempotencyKey })), version);
+    async count() {
+      const found = await ask(searchSchema, () => stripe.customers.search({ query: 'created>0', limit: 1, expand: ['total_count'] }));
+      return countOf(found);
     },
 
     async retrieve(externalId) {
       const version = versionOfReading(Date.now());
-      const customer = await ask(customerSchema.or(deletedCustomerSchema), () => stripe.customers.retrieve(externalId));
+      const customer = await ask(customerSchema.or(deletedSchema('customer')), () => stripe.customers.retrieve(externalId));
       return 'deleted' in customer ? null : toRecord(customer, version);
     },
 
-    // The list, not the search: what was just created is missing from the search for up to a minute.
-    async findTwin({ recordId, email, createdSinceEpochS, after }) {
-      const version = versionOfReading(Date.now());
-      const page = await ask(listSchema(customerSchema), () =>
-        stripe.customers.list({ limit: PAGE_SIZE, ...(email === null ? { created: { gte: createdSinceEpochS } } : { email }), ...startingAfter(after) }),
-      );
-      const twin = page.data.find((customer) => customer.metadata[RECORD_ID_KEY] === recordId);
-      return { found: twin ? toRecord(twin, version) : null, after: twin ? null : nextAfter(page) };
+    writer: {
+      async create(mapped, { idempotencyKey }) {
+        const version = versionOfReading(Date.now());
+        const params = toParams(mapped, null) as Stripe.CustomerCreateParams;
+        return toRecord(await ask(customerSchema, () => stripe.customers.create(params, { idempotencyKey })), version);
+      },
+
+      async update(externalId, mapped, { idempotencyKey, clearedMetadataKeys }) {
+        const version = versionOfReading(Date.now());
+        const params = toParams(mapped, { metadataKeys: clearedMetadataKeys }) as Stripe.CustomerUpdateParams;
+        return toRecord(await ask(customerSchema, () => stripe.customers.update(externalId, params, { idempotencyKey })), version);
+      },
+
+      async archive(externalId) {
+        await ask(deletedSchema('customer'), () => stripe.customers.del(externalId));
+        return 'deleted';
+      },
+
+      // The list, not the search: what was just created is missing from the search for up to a minute.
+      async findTwin({ recordId, email, createdSinceEpochS, after }) {
+        const version = versionOfReading(Date.now());
+        const page = await ask(listSchema(customerSchema), () =>
+          stripe.customers.list({ limit: PAGE_SIZE, ...(email === null ? { created: { gte: createdSinceEpochS } } : { email }), ...startingAfter(after) }),
+        );
+        const twin = page.data.find((customer) => customer.metadata[RECORD_ID_KEY] === recordId);
+        return { found: twin ? toRecord(twin, version) : null, after: twin ? null : nextAfter(page) };
+      },
     },
   };
-}
-
-interface Listed {
-  readonly has_more: boolean;
-  readonly data: readonly { readonly id: string; readonly created: number }[];
-}
-
-const nextAfter = (page: Listed) => (page.has_more ? (page.data.at(-1)?.id ?? null) : null);
-
-function toPage(page: Listed, records: readonly ProviderRecord[]): ProviderPage {
-  return { records, after: nextAfter(page), oldestEpochS: page.data.at(-1)?.created ?? null };
-}
-
-/** One call, checked twice: the SDK resolves some failures, and a resolved body may still not be what was asked for. */
-export async function ask<Schema extends z.ZodType>(schema: Schema, request: () => Promise<Stripe.Response<object>>): Promise<z.output<Schema>> {
-  try {
-    const body = await request();
-    const { statusCode, requestId } = body.lastResponse;
-    if (statusCode >= 300) throw statusError(statusCode, requestId);
-    const parsed = schema.safeParse(body);
-    if (!parsed.success) throw unexpectedResponse(requestId);
-    return parsed.data;
-  } catch (error) {
-    throw toProviderError(error);
-  }
 }

@@ -18,17 +18,19 @@ export const customerSchema = z.object({
 });
 export type StripeCustomer = z.output<typeof customerSchema>;
 
-export const deletedCustomerSchema = z.object({ id: z.string().min(1), object: z.literal('customer'), deleted: z.literal(true) });
+export const deletedSchema = <Name extends string>(object: Name) => z.object({ id: z.string().min(1), object: z.literal(object), deleted: z.literal(true) });
 
 export const listSchema = <Item extends z.ZodType>(item: Item) => z.object({ object: z.literal('list'), has_more: z.boolean(), data: z.array(item) });
 
-/** https://docs.stripe.com/api/events/object, read 2026-11-21. `data.object` is the customer as it was then. */
-export const customerEventSchema = z.object({
-  id: z.string().min(1),
-  type: z.enum(['customer.created', 'customer.updated', 'customer.deleted']),
-  created: z.int(),
-  data: z.object({ object: customerSchema }),
+/** https://docs.stripe.com/api/search/pagination, read 2026-11-21; `total_count` comes only when it is asked for. */
+export const searchSchema = z.object({
+  object: z.literal('search_result'),
+  total_count: z.int().min(0).nullish().transform((value) => value ?? null),
 });
+
+/** https://docs.stripe.com/api/events/object, read 2026-11-21. `data.object` is the object as it was then. */
+export const eventSchema = <Subject extends z.ZodType>(subject: Subject) =>
+  z.object({ id: z.string().min(1), type: z.string().min(1), created: z.int(), data: z.object({ object: subject }) });
 
 export const accountSchema = z.object({
   id: z.string().min(1),
