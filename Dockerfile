@@ -2,7 +2,7 @@
 #   docker build --target api     -t interlock-api .
 #   docker build --target worker  -t interlock-worker .
 #   docker build --target migrate -t interlock-migrate .
-# `node runtime/image-check.ts` follows this file without a container engine: it installs and copies what is installed and copied
+# `npm run image-check` follows this file without a container engine: it installs and copies what is installed and copied
 # here, then starts, asks and stops the three as their CMD, HEALTHCHECK and STOPSIGNAL say.
 
 # The Node that package.json tests with; a test holds the two together.

@@ -1,14 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SyncProgress } from '../contracts/sync.ts';
+import type { BlastRadius } from '../domain/blast-radius.ts';
 import { RateMeter } from '../domain/rate-meter.ts';
 import type { RunScope, RunState } from '../db/sync-progress-store.ts';
 import { ProviderError } from '../providers/provider-error.ts';
-import type { ResourceMapping, ResourceSession } from '../providers/provider.ts';
+import type { ProviderSession, ResourceMapping, ResourceSession } from '../providers/provider.ts';
 
 /** What a pull or a push needs for one chunk of its run. */
 export interface ChunkEnvironment {
   readonly scope: RunScope;
   readonly session: ResourceSession;
+  readonly account: Pick<ProviderSession, 'newestChangeEpochS'>;
   readonly mapping: ResourceMapping;
   readonly control: ChunkControl;
 }
@@ -37,6 +39,8 @@ export class ChunkControl {
   #stopRequested: boolean;
   #error: { readonly cause: unknown } | null = null;
   progressed = false;
+  /** Set when a person has to approve before the run may go on. */
+  awaiting: BlastRadius | null = null;
   progress: SyncProgress;
 
   constructor(options: ChunkControlOptions) {
@@ -54,7 +58,7 @@ export class ChunkControl {
   }
 
   get stopping(): boolean {
-    return this.#error !== null || this.#stopRequested || this.#options.cancelled.aborted || performance.now() >= this.#deadlineAtMs;
+    return this.#error !== null || this.awaiting !== null || this.#stopRequested || this.#options.cancelled.aborted || performance.now() >= this.#deadlineAtMs;
   }
 
   get stopRequested(): boolean {
@@ -79,6 +83,10 @@ export class ChunkControl {
     this.progress = result.progress;
     this.#stopRequested ||= result.stopRequested;
     this.#options.onProgress(result.progress);
+  }
+
+  awaitApproval(radius: BlastRadius): void {
+    this.awaiting = radius;
   }
 
   fail(cause: unknown): void {

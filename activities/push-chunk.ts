@@ -1,8 +1,11 @@
 import type { RecordId } from '../contracts/ids.ts';
 import type { Checkpoint, PushCheckpoint } from '../domain/checkpoint.ts';
+import { needsApproval } from '../domain/blast-radius.ts';
 import type { PushResult, PushStore } from '../db/push-store.ts';
+import type { SyncProgressStore } from '../db/sync-progress-store.ts';
+import type { ResourceWriter } from '../providers/provider.ts';
 import type { ChunkEnvironment } from './chunk.ts';
-import { planPush, pushRecord } from './push-record.ts';
+import { planPush, pushRecord, toDoneEntry } from './push-record.ts';
 import type { PushWork } from './push-record.ts';
 import { SerialCommitter } from './serial-committer.ts';
 
@@ -15,7 +18,13 @@ const MAX_RESULTS_A_COMMIT = 500;
 /** Results are stored a few times a second: often enough for a live view, seldom enough to cost nothing. */
 const GATHER_MS = 200;
 
-type PushEnvironment = ChunkEnvironment & { readonly store: PushStore };
+export interface PushEnvironment extends ChunkEnvironment {
+  readonly store: PushStore;
+  readonly writer: ResourceWriter;
+  readonly progress: SyncProgressStore;
+  /** A person has allowed the run to archive as much as it found. */
+  readonly approved: boolean;
+}
 
 /** One page of records on its way. The cursor passes it when it and all before it are finished. */
 interface OpenPage {
@@ -25,6 +34,12 @@ interface OpenPage {
   unfinished: number;
 }
 
+interface Finished {
+  readonly result: PushResult;
+  readonly work: PushWork;
+  readonly page: OpenPage;
+}
+
 interface Waiting {
   readonly work: PushWork;
   readonly page: OpenPage;
@@ -32,12 +47,19 @@ interface Waiting {
 
 /** Writes what changed, several records at once, and commits results as they come; the cursor moves over whole pages. */
 export async function pushChunk(environment: PushEnvironment, checkpoint: PushCheckpoint): Promise<void> {
+  const { scope, store, approved, progress, control } = environment;
+  const radius = approved ? null : await store.blastRadius(scope);
+  if (radius && needsApproval(radius)) {
+    await progress.awaitApproval(scope, radius);
+    control.awaitApproval(radius);
+    return;
+  }
   await new PushWalk(environment, checkpoint).run();
 }
 
 class PushWalk {
   readonly #environment: PushEnvironment;
-  readonly #committer: SerialCommitter<{ readonly result: PushResult; readonly page: OpenPage } | null>;
+  readonly #committer: SerialCommitter<Finished | null>;
   readonly #pages: OpenPage[] = [];
   readonly #waiting: Waiting[] = [];
   readonly #running = new Set<Promise<void>>();
@@ -111,19 +133,20 @@ class PushWalk {
   async #pushOne(one: Waiting): Promise<void> {
     const result = await this.#environment.control.attempt(() => pushRecord(one.work, this.#environment));
     if (result === null) this.#waiting.unshift(one);
-    else this.#committer.add({ result, page: one.page });
+    else this.#committer.add({ ...one, result });
     await this.#committer.room();
   }
 
-  async #commit(finished: readonly ({ readonly result: PushResult; readonly page: OpenPage } | null)[]): Promise<void> {
+  async #commit(finished: readonly (Finished | null)[]): Promise<void> {
     const { store, scope, control } = this.#environment;
     const ended = finished.filter((one) => one !== null);
     for (const { page } of ended) page.unfinished -= 1;
     const passed = this.#takePassed();
     const results = ended.map(({ result }) => result);
+    const entries = scope.planId === undefined ? [] : ended.map(({ work, result }) => toDoneEntry(work, result));
     const unchangedCount = passed.reduce((sum, page) => sum + page.unchangedCount, 0);
     const delta = control.takeDelta(results.length + unchangedCount);
-    control.committed(await store.commit(scope, { results, unchangedCount, checkpoint: this.#checkpointAfter(passed), ...delta }));
+    control.committed(await store.commit(scope, { results, entries, unchangedCount, checkpoint: this.#checkpointAfter(passed), ...delta }));
   }
 
   /** Pages at the front that are finished: the cursor may pass them. */

@@ -1,11 +1,13 @@
+import type { PlanAction } from '../contracts/sync.ts';
+import type { PlanEntry } from '../db/plan-items.ts';
 import type { PushLink, PushResult, PushRow, PushStore } from '../db/push-store.ts';
 import type { RunScope } from '../db/sync-progress-store.ts';
 import { fingerprintOf } from '../domain/fingerprint.ts';
-import { createKey, updateKey } from '../domain/idempotency-key.ts';
+import { archiveKey, createKey, updateKey } from '../domain/idempotency-key.ts';
 import { decidePush } from '../domain/push-decision.ts';
 import type { PushDecision } from '../domain/push-decision.ts';
 import { ProviderError } from '../providers/provider-error.ts';
-import type { MappedRecord, ProviderRecord, ResourceMapping, ResourceSession } from '../providers/provider.ts';
+import type { MappedRecord, ProviderRecord, ResourceMapping, ResourceSession, ResourceWriter, TwinSearch } from '../providers/provider.ts';
 
 /** Stripe keeps idempotency keys for at least 24 hours (https://docs.stripe.com/api/idempotent_requests, read 2026-11-21). */
 const KEY_LIFE_MS = 23 * 3_600_000;
@@ -24,6 +26,7 @@ export interface PushWork {
 export interface PushTools {
   readonly scope: RunScope;
   readonly session: ResourceSession;
+  readonly writer: ResourceWriter;
   readonly mapping: ResourceMapping;
   readonly store: Pick<PushStore, 'markPending'>;
 }
@@ -32,7 +35,7 @@ export interface PushTools {
 export function planPush(row: PushRow, mapping: ResourceMapping, nowMs: number): PushWork {
   const mapped = mapping.toPayload(row);
   const fingerprint = fingerprintOf(mapped.payload);
-  const decision = decidePush({ fingerprint, hasProblems: mapped.problems.length > 0, link: row.link });
+  const decision = decidePush({ fingerprint, hasProblems: mapped.problems.length > 0, deleted: row.deleted, link: row.link });
   // A first write that was sent lately may be sent again under its key: the provider will know it.
   const repeatable = row.link !== null && row.link.writeAttempt === 0 && nowMs - row.link.createdAt.getTime() < KEY_LIFE_MS;
   return { row, mapped, fingerprint, decision: decision === 'resolve' && repeatable ? 'create' : decision };
@@ -45,11 +48,12 @@ export async function pushRecord(work: PushWork, tools: PushTools): Promise<Push
   if (decision === 'deleted-at-provider') return gone(work);
   if (decision === 'reject') return rejected(work, 'not-mappable', mapped.problems.map(({ path, message }) => `${path}: ${message}`).join(' '));
   try {
+    if (decision === 'archive') return await archive(work, tools);
     return decision === 'resolve' ? await resolve(work, tools) : await write(work, tools);
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
     // A spent key stands for a stored failure, or for the same record with other content: what it did is looked up.
-    if (isSpentKey(error) && decision !== 'resolve') return pushRecord({ ...work, decision: 'resolve' }, tools);
+    if (isSpentKey(error) && (decision === 'create' || decision === 'update')) return pushRecord({ ...work, decision: 'resolve' }, tools);
     return afterRefusal(error, work);
   }
 }
@@ -60,11 +64,20 @@ async function write(work: PushWork, tools: PushTools): Promise<PushResult> {
   const { row, mapped } = work;
   const identity = { connectionId: tools.scope.connectionId, recordId: row.id, attempt: row.link?.writeAttempt ?? 0 };
   const externalId = row.link?.externalId ?? null;
-  if (externalId === null) return agreed(work, 'created', await tools.session.create(mapped, { idempotencyKey: createKey(identity) }));
+  if (externalId === null) return agreed(work, 'created', await tools.writer.create(mapped, { idempotencyKey: createKey(identity) }));
   const kept = new Set(Object.entries(row.fields.metadata).flatMap(([key, value]) => (value === '' ? [] : [key])));
   const clearedMetadataKeys = (row.link?.metadataKeys ?? []).filter((key) => !kept.has(key));
   const idempotencyKey = updateKey(identity, work.fingerprint);
-  return agreed(work, 'updated', await tools.session.update(externalId, mapped, { idempotencyKey, clearedMetadataKeys }));
+  return agreed(work, 'updated', await tools.writer.update(externalId, mapped, { idempotencyKey, clearedMetadataKeys, externalState: row.link?.externalState ?? null }));
+}
+
+async function archive(work: PushWork, { scope, writer }: PushTools): Promise<PushResult> {
+  const { row } = work;
+  const externalId = row.link?.externalId;
+  if (externalId == null) throw new Error('only a tied record can be archived');
+  const idempotencyKey = archiveKey({ connectionId: scope.connectionId, recordId: row.id, attempt: row.link?.writeAttempt ?? 0 });
+  const outcome = await writer.archive(externalId, { idempotencyKey });
+  return { ...agreed(work, 'archived', null), linkState: 'archived', externalId: outcome === 'deleted' ? null : externalId, fingerprint: null, externalState: null };
 }
 
 function afterRefusal(error: ProviderError, work: PushWork): PushResult {
@@ -91,14 +104,14 @@ async function resolve(work: PushWork, tools: PushTools): Promise<PushResult> {
   return write({ ...work, row: { ...row, link: { ...link, writeAttempt, ...twinOf(twin) } } }, tools);
 }
 
-const twinOf = (twin: ProviderRecord | null): Partial<PushLink> => (twin ? { externalId: twin.externalId, metadataKeys: Object.keys(twin.fields?.metadata ?? {}) } : {});
+const twinOf = (twin: ProviderRecord | null): Partial<PushLink> => (twin ? { externalId: twin.externalId, metadataKeys: Object.keys(twin.fields?.metadata ?? {}), externalState: twin.externalState ?? null } : {});
 
-async function findTwin({ row }: PushWork, { session }: PushTools): Promise<ProviderRecord | null> {
+async function findTwin({ row }: PushWork, { writer }: PushTools): Promise<ProviderRecord | null> {
   const sinceMs = row.link?.createdAt.getTime() ?? Date.now();
-  const hint = { recordId: row.id, email: row.fields.email, createdSinceEpochS: Math.floor(sinceMs / 1_000) - CLOCK_SKEW_S };
+  const hint = { recordId: row.id, email: 'email' in row.fields ? row.fields.email : null, createdSinceEpochS: Math.floor(sinceMs / 1_000) - CLOCK_SKEW_S };
   let after: string | null = null;
   do {
-    const search: Awaited<ReturnType<ResourceSession['findTwin']>> = await session.findTwin({ ...hint, after });
+    const search: TwinSearch = await writer.findTwin({ ...hint, after });
     if (search.found) return search.found;
     after = search.after;
   } while (after !== null);
@@ -116,6 +129,7 @@ const NO_LINK: PushLink = {
   recordVersion: 0,
   writeAttempt: 0,
   metadataKeys: [],
+  externalState: null,
   createdAt: new Date(0),
   countedInThisRun: false,
 };
@@ -131,6 +145,7 @@ function agreed({ row, fingerprint }: PushWork, action: PushResult['action'], wr
     externalVersion: written?.version ?? 0,
     fingerprint,
     metadataKeys: Object.keys(row.fields.metadata),
+    externalState: written?.externalState ?? null,
     code: null,
     message: null,
   };
@@ -149,7 +164,43 @@ function rejected({ row }: PushWork, code: string, message: string): PushResult 
     externalVersion: 0,
     fingerprint: null,
     metadataKeys: [],
+    externalState: null,
     code,
     message,
   };
+}
+
+/** What a dry run says of the record, and what a plan knows a result by. */
+export function toPlanEntry({ row, mapped, fingerprint, decision }: PushWork): PlanEntry {
+  const action = PLANNED[decision === 'resolve' && row.link?.externalId != null ? 'update' : decision];
+  const { id, sourceId, link } = row;
+  const refusal = decision === 'deleted-at-provider' ? 'deleted-at-provider' : mapped.problems.map(({ path, message }) => `${path}: ${message}`).join(' ');
+  return {
+    ...{ key: id, action, recordId: id, sourceId, externalId: link?.externalId ?? null },
+    detail: action === 'reject' ? refusal : null,
+    fingerprint: action === 'create' || action === 'update' ? fingerprint : null,
+  };
+}
+
+const PLANNED: Readonly<Record<PushDecision, PlanAction>> = {
+  create: 'create',
+  resolve: 'create',
+  update: 'update',
+  archive: 'archive',
+  unchanged: 'skip',
+  reject: 'reject',
+  'deleted-at-provider': 'reject',
+};
+const DONE: Readonly<Record<PushResult['action'], PlanAction>> = { created: 'create', updated: 'update', archived: 'archive', unchanged: 'skip', rejected: 'reject' };
+
+/** What became of the record, to be held against its plan. */
+export function toDoneEntry(work: PushWork, { action, externalId }: PushResult): PlanEntry {
+  return { ...toPlanEntry(work), action: DONE[action], externalId };
+}
+
+/** HTTP calls that bringing the record to the provider would take. */
+export function callsOf({ row, mapped, decision }: PushWork, mapping: ResourceMapping): number {
+  if (decision === 'archive') return 1;
+  if (decision !== 'create' && decision !== 'update' && decision !== 'resolve') return 0;
+  return mapping.callsToWrite(mapped, row.link?.externalId == null ? null : { externalState: row.link.externalState });
 }

@@ -1,26 +1,31 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { FAILURE } from '../contracts/failures.ts';
-import type { SyncChunkActivities, SyncChunkResult, SyncConnectionInput } from '../contracts/sync.ts';
+import type { SyncChunkActivities, SyncChunkResult, SyncConnectionInput, WaitingFor } from '../contracts/sync.ts';
 import type { ConnectionStore } from '../db/connection-store.ts';
 import type { PullStore } from '../db/pull-store.ts';
 import type { PushStore } from '../db/push-store.ts';
+import type { SyncMissingStore } from '../db/sync-missing.ts';
 import type { RunScope, RunState, SyncProgressStore } from '../db/sync-progress-store.ts';
+import { explainFailure } from '../domain/failure-advice.ts';
 import { ProviderError } from '../providers/provider-error.ts';
 import type { ConcurrencyLease, Providers } from '../providers/providers.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Secret } from '../vault/secret.ts';
 import type { Opener } from '../vault/vault.ts';
 import { ChunkControl } from './chunk.ts';
+import type { ChunkEnvironment } from './chunk.ts';
 import { describe, toFailure } from './failures.ts';
 import { pullChunk } from './pull-chunk.ts';
 import { pushChunk } from './push-chunk.ts';
+import { previewPush } from './push-preview.ts';
 
 export interface SyncChunkDeps {
   readonly connections: ConnectionStore;
   readonly progress: SyncProgressStore;
   readonly pulls: PullStore;
   readonly pushes: PushStore;
+  readonly missing: SyncMissingStore;
   readonly providers: Providers;
   readonly vault: Opener;
   readonly log: Logger;
@@ -32,8 +37,6 @@ export interface SyncChunkDeps {
 const DRAIN_MS = 5_000;
 const HEARTBEAT_EVERY_MS = 1_000;
 const RENEW_LEASE_EVERY_MS = 20_000;
-/** Answers nobody understands, in a row and without any progress, after which a person has to look. */
-const MAX_UNEXPECTED_ATTEMPTS = 10;
 
 export function createSyncChunkActivities(deps: SyncChunkDeps): SyncChunkActivities {
   return {
@@ -42,14 +45,14 @@ export function createSyncChunkActivities(deps: SyncChunkDeps): SyncChunkActivit
         throw toFailure(error, false);
       });
       const scope: RunScope = { ...input, fence: state.fence };
-      const work = { control: null as ChunkControl | null };
+      const work: Chunk['work'] = { control: null, keyGeneration: null };
       try {
         return await runChunk(deps, { scope, state, work });
       } catch (error) {
         const progressed = work.control?.progressed ?? false;
         deps.log.warn({ syncId: input.syncId, provider: input.provider, cause: describe(error), progressed }, 'sync chunk interrupted');
-        await noteWaiting(deps, scope, error);
-        throw giveUpOnNonsense(toFailure(error, progressed), progressed);
+        await noteTrouble(deps, { scope, state, work }, error);
+        throw giveUp(toFailure(error, progressed), progressed);
       }
     },
   };
@@ -59,12 +62,13 @@ interface Chunk {
   readonly scope: RunScope;
   readonly state: RunState;
   /** Filled in once work has begun, so that a failure knows how far it came. */
-  readonly work: { control: ChunkControl | null };
+  readonly work: { control: ChunkControl | null; keyGeneration: number | null };
 }
 
 async function runChunk(deps: SyncChunkDeps, chunk: Chunk): Promise<SyncChunkResult> {
   const { scope, state } = chunk;
-  const { connection, secretKey } = await openConnection(deps, scope);
+  const { connection, secretKey, generation } = await openConnection(deps, scope);
+  chunk.work.keyGeneration = generation;
   const account = { provider: scope.provider, environment: connection.environment, externalAccountId: connection.account.id };
   const ratePerSecond = deps.providers.ratePerSecond(account);
   const lease = await deps.providers.lease(account, { holder: scope.syncId, slots: Math.max(2, Math.ceil(ratePerSecond / 4)) });
@@ -92,7 +96,7 @@ async function runChunk(deps: SyncChunkDeps, chunk: Chunk): Promise<SyncChunkRes
         control.countCall(durationMs);
       },
     });
-    await walk(deps, chunk, { control, session: session.resource(scope.resource) });
+    await walk(deps, chunk, { control, account: session, session: session.resource(scope.resource) });
   } catch (error) {
     // Calls that were cut because the run was asked to stop are no failure of theirs.
     if (!hardStop.signal.aborted) throw error;
@@ -103,19 +107,24 @@ async function runChunk(deps: SyncChunkDeps, chunk: Chunk): Promise<SyncChunkRes
   return conclude(deps, scope, control);
 }
 
-async function walk(deps: SyncChunkDeps, { scope, state }: Chunk, tools: { control: ChunkControl; session: ReturnType<ReturnType<Providers['open']>['resource']> }): Promise<void> {
+async function walk(deps: SyncChunkDeps, { scope, state }: Chunk, tools: Pick<ChunkEnvironment, 'control' | 'account' | 'session'>): Promise<void> {
   const { checkpoint } = state;
   const mapping = deps.providers.find(scope.provider)?.mapping(scope.resource);
   if (!mapping || !checkpoint) throw ApplicationFailure.nonRetryable('the run has no plan', FAILURE.runUnavailable);
-  const environment = { scope, mapping, ...tools };
-  if (checkpoint.kind === 'push') await pushChunk({ ...environment, store: deps.pushes }, checkpoint);
-  else if (checkpoint.kind !== 'done') await pullChunk({ ...environment, store: deps.pulls }, checkpoint);
+  const environment = { scope, mapping, progress: deps.progress, approved: state.approved, ...tools };
+  if (checkpoint.kind === 'pull') await pullChunk({ ...environment, pulls: deps.pulls, missing: deps.missing }, checkpoint);
+  if (checkpoint.kind !== 'push') return;
+  const { writer } = tools.session;
+  if (!writer) throw ApplicationFailure.nonRetryable(`${scope.provider} takes no ${scope.resource}`, FAILURE.runUnavailable);
+  if (scope.dryRun === true) await previewPush({ ...environment, store: deps.pushes }, checkpoint);
+  else await pushChunk({ ...environment, writer, store: deps.pushes }, checkpoint);
 }
 
 async function conclude(deps: SyncChunkDeps, scope: RunScope, control: ChunkControl): Promise<SyncChunkResult> {
   const { cancellationSignal, cancellationDetails } = Context.current();
   const done = (await deps.progress.read(scope))?.checkpoint?.kind === 'done';
   if (done) return { ...control.progress, status: 'done' };
+  if (control.awaiting) return { ...control.progress, status: 'needs-approval', awaiting: control.awaiting };
   if (control.stopRequested || cancellationDetails?.cancelRequested === true) return { ...control.progress, status: 'stopped' };
   // The worker is going down, or an operator has paused the activity: the next attempt goes on from the last committed page.
   if (cancellationSignal.aborted) throw ApplicationFailure.create({ type: 'Interrupted', message: 'the worker was asked to stop', nextRetryDelay: 100 });
@@ -129,7 +138,7 @@ async function openConnection({ connections, vault }: SyncChunkDeps, scope: Sync
   if (!stored) throw ApplicationFailure.nonRetryable(`the connection is ${connection.state}`, FAILURE.needsReauth);
   const { venueId, connectionId } = scope;
   const secretKey: Secret = await vault.open(stored.sealedKey, { venueId, connectionId, purpose: 'provider-api-key' });
-  return { connection, secretKey };
+  return { connection, secretKey, generation: stored.generation };
 }
 
 interface Watched {
@@ -160,28 +169,47 @@ function keepAlive({ context, control, lease, hardStop }: Watched): { stop(): vo
   };
 }
 
-/** Shows on the run why it stands still while Temporal waits before the next attempt. */
-async function noteWaiting({ progress, log }: SyncChunkDeps, scope: RunScope, error: unknown): Promise<void> {
+/** Shows on the run, and of a refused key on the connection, why it stands still. */
+async function noteTrouble({ progress, connections, log }: SyncChunkDeps, { scope, work }: Chunk, error: unknown): Promise<void> {
   if (!(error instanceof ProviderError)) return;
-  const what = WAITING_FOR[error.details.kind];
-  if (what === undefined) return;
+  const { kind, retryAfterMs } = error.details;
+  const what = WAITS_FOR[kind];
   const now = Date.now();
-  const until = error.details.retryAfterMs === undefined ? null : new Date(now + error.details.retryAfterMs).toISOString();
-  await progress.wait(scope, { what, since: new Date(now).toISOString(), until }).catch((failure: unknown) => {
+  const until = retryAfterMs === undefined ? null : new Date(now + retryAfterMs).toISOString();
+  try {
+    if (what !== undefined) await progress.wait(scope, { what, since: new Date(now).toISOString(), until });
+    if (kind === 'needs-reauth' && work.keyGeneration !== null) {
+      const { message: cause, nextAction } = explainFailure(FAILURE.needsReauth);
+      await connections.markNeedsReauth(scope, work.keyGeneration, { cause, nextAction });
+    }
+  } catch (failure) {
     log.warn({ syncId: scope.syncId, cause: describe(failure) }, 'could not note what the run waits for');
-  });
+  }
 }
 
-const WAITING_FOR: Partial<Record<ProviderError['details']['kind'], string>> = {
+const WAITS_FOR: Partial<Record<ProviderError['details']['kind'], WaitingFor>> = {
+  'needs-reauth': 'needs-reauth',
   'rate-limited': 'rate-limit',
   'quota-exhausted': 'quota',
   unavailable: 'provider-unavailable',
   'unexpected-response': 'provider-unavailable',
 };
 
-function giveUpOnNonsense(failure: unknown, progressed: boolean): unknown {
-  const attempts = Context.current().info.attempt;
-  if (!(failure instanceof ApplicationFailure) || failure.type !== FAILURE.unexpectedResponse) return failure;
-  if (progressed || attempts < MAX_UNEXPECTED_ATTEMPTS) return failure;
-  return ApplicationFailure.nonRetryable(failure.message, FAILURE.unexpectedResponse);
+/**
+ * After some attempts without any progress the activity ends: the workflow says that it waits, or for answers that nobody understands,
+ * that it failed. Meanwhile no worker and no retry is spent on it.
+ */
+function giveUp(failure: unknown, progressed: boolean): unknown {
+  if (!(failure instanceof ApplicationFailure) || progressed) return failure;
+  const mostAttempts = MOST_ATTEMPTS[failure.type ?? ''];
+  if (mostAttempts === undefined || Context.current().info.attempt < mostAttempts) return failure;
+  return ApplicationFailure.create({ message: failure.message, ...(failure.type != null && { type: failure.type }), nonRetryable: true, details: failure.details ?? [] });
 }
+
+const MOST_ATTEMPTS: Readonly<Partial<Record<string, number>>> = {
+  [FAILURE.unexpectedResponse]: 10,
+  // With the pauses between them some minutes.
+  [FAILURE.unavailable]: 8,
+  [FAILURE.rateLimited]: 8,
+  [FAILURE.quotaExhausted]: 1,
+};

@@ -7,12 +7,14 @@ import type { ConnectionStore } from '../db/connection-store.ts';
 import type { RunEnd, RunState, SyncProgressStore } from '../db/sync-progress-store.ts';
 import { firstPullCheckpoint } from '../domain/checkpoint.ts';
 import { explainFailure } from '../domain/failure-advice.ts';
+import type { Providers } from '../providers/providers.ts';
 import { toFailure } from './failures.ts';
 
 export interface SyncControlDeps {
   readonly progress: SyncProgressStore;
   readonly connections: ConnectionStore;
   readonly audit: AuditStore;
+  readonly providers: Providers;
 }
 
 /** Short steps of a sync on our own database. */
@@ -21,6 +23,8 @@ export function createSyncControlActivities(deps: SyncControlDeps): SyncControlA
     beginSync: (input) => guarded(() => begin(deps, input)),
     requestStop: (input) => guarded(() => deps.progress.requestStop(input)),
     finishSync: (input) => guarded(() => finish(deps, input)),
+    parkSync: (input) => guarded(() => deps.progress.park(input, { what: input.what, since: new Date().toISOString(), until: input.until })),
+    noteApproval: (input) => guarded(() => deps.progress.approve(input, input.by)),
   };
 }
 
@@ -32,38 +36,38 @@ async function guarded<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-async function begin({ progress }: SyncControlDeps, input: SyncConnectionInput) {
+async function begin({ progress, providers }: SyncControlDeps, input: SyncConnectionInput) {
   const state = await progress.begin(input, Context.current().info.workflowExecution?.runId ?? null);
   if (!state) throw ApplicationFailure.nonRetryable('the run is gone, or another run of this sync is open: start it again by the API', FAILURE.runUnavailable);
   const resumed = state.checkpoint !== null;
   if (!resumed) {
     await progress.setPhase(input, 'estimating');
-    await progress.plan(input, await plan(progress, input));
+    await progress.plan(input, await plan({ progress, providers }, input));
   }
   await progress.setPhase(input, 'running');
   const planned = (await progress.read(input)) ?? state;
   return { ...progressOf(planned), resumed };
 }
 
-async function plan(progress: SyncProgressStore, input: SyncConnectionInput) {
+async function plan({ progress, providers }: Pick<SyncControlDeps, 'progress' | 'providers'>, input: SyncConnectionInput) {
   if (input.direction === 'push') return { checkpoint: { kind: 'push', after: null } as const, total: await progress.countToPush(input) };
+  const pullPlan = providers.find(input.provider)?.pullPlan(input.resource);
+  if (!pullPlan) throw ApplicationFailure.nonRetryable(`${input.provider} is not spoken here`, FAILURE.runUnavailable);
   const watermark = await progress.watermark(input);
   const nowEpochS = Math.floor(Date.now() / 1_000);
   const watermarkEpochS = watermark === null ? null : Math.floor(watermark.getTime() / 1_000);
-  const checkpoint = firstPullCheckpoint({ mode: input.mode, nowEpochS, watermarkEpochS });
-  // Stripe's lists do not say how long they are. After a first full pull the links do, nearly; before, nobody knows.
-  const total = checkpoint.kind === 'listing' && watermarkEpochS !== null ? await progress.countLinked(input) : null;
+  const checkpoint = firstPullCheckpoint({ mode: input.mode, plan: pullPlan, nowEpochS, watermarkEpochS, window: input.window ?? null });
+  // Until the provider has counted, what we hold from an earlier full pull is the best guess; of a first one nobody knows.
+  const readsAll = checkpoint.stages[0]?.kind === 'listing' && input.window === undefined;
+  const total = readsAll && watermarkEpochS !== null ? await progress.countLinked(input) : null;
   return { checkpoint, total };
 }
 
-async function finish({ progress, connections, audit }: SyncControlDeps, input: FinishSyncInput) {
+async function finish({ progress, audit, connections, providers }: SyncControlDeps, input: FinishSyncInput) {
   const state = await progress.read(input);
   if (!state) throw ApplicationFailure.nonRetryable('the run is gone', FAILURE.runUnavailable);
-  const end = toEnd(input, state);
-  if (input.failure?.type === FAILURE.needsReauth) {
-    const { message, nextAction } = explainFailure(FAILURE.needsReauth);
-    await connections.setState(input, { state: 'needs-reauth', cause: message, nextAction });
-  }
+  const connection = input.dryRun === true ? await connections.find(input) : null;
+  const end = toEnd(input, state, connection ? providers.ratePerSecond(connection) : null);
   const summary = await progress.finish(input, end);
   await audit.record({
     venueId: input.venueId,
@@ -78,14 +82,22 @@ async function finish({ progress, connections, audit }: SyncControlDeps, input: 
   return { ...progressOf(summary), outcome: summary.outcome };
 }
 
-function toEnd(input: FinishSyncInput, state: RunState): RunEnd {
+/** `ratePerSecond` is known of a dry run. */
+function toEnd(input: FinishSyncInput, state: RunState, ratePerSecond: number | null): RunEnd {
   const error = input.end === 'failed' ? explainFailure(input.failure?.type ?? 'Internal') : null;
-  const watermarkEpochS = input.end === 'done' && state.checkpoint?.kind === 'done' ? state.checkpoint.watermarkEpochS : null;
+  const watermarkEpochS = input.end === 'done' && input.dryRun !== true && state.checkpoint?.kind === 'done' ? state.checkpoint.watermarkEpochS : null;
   return {
     outcome: outcomeOf(input.end, state.counts.rejected),
     error,
+    plan: ratePerSecond === null ? null : estimateOf(input, state, ratePerSecond),
     watermark: watermarkEpochS === null ? null : new Date(watermarkEpochS * 1_000),
   };
+}
+
+/** A push makes the calls that were planned; a pull reads again what the dry run has read. */
+function estimateOf({ direction }: FinishSyncInput, { plannedCalls, providerCalls }: RunState, ratePerSecond: number) {
+  const calls = direction === 'push' ? plannedCalls : providerCalls;
+  return { calls, seconds: Math.ceil(calls / ratePerSecond) };
 }
 
 function outcomeOf(end: FinishSyncInput['end'], rejected: number): SyncOutcome {

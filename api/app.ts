@@ -2,11 +2,17 @@ import express from 'express';
 import type { Express, RequestHandler } from 'express';
 import helmet from 'helmet';
 import type { JwtConfig } from '../config/config.ts';
+import { RESOURCES } from '../contracts/providers.ts';
+import type { Resource } from '../contracts/providers.ts';
 import type { AuditStore } from '../db/audit-store.ts';
+import type { BudgetStatusStore } from '../db/budget-status-store.ts';
 import type { ConnectionStore } from '../db/connection-store.ts';
-import type { CustomerStore } from '../db/customer-store.ts';
 import type { IdempotencyStore } from '../db/idempotency-store.ts';
+import type { RecordStores } from '../db/record-store.ts';
+import type { PlanStore } from '../db/plan-store.ts';
+import type { ScheduleStore } from '../db/schedule-store.ts';
 import type { SyncRunStore } from '../db/sync-run-store.ts';
+import type { TransactionSummaryStore } from '../db/transaction-summary-store.ts';
 import type { VenueStore } from '../db/venue-store.ts';
 import type { Providers } from '../providers/providers.ts';
 import type { Sealer } from '../vault/vault.ts';
@@ -28,11 +34,20 @@ import { createRateLimits } from './rate-limits.ts';
 import type { RateLimitConfig } from './rate-limits.ts';
 import { requestContext } from './request-context.ts';
 import { connectionRoutes } from './routes/connection-routes.ts';
-import { customerBatchRoute } from './routes/customer-batch-route.ts';
-import { customerRoutes } from './routes/customer-routes.ts';
+import { recordBatchRoute } from './routes/record-batch-route.ts';
+import { recordRoutes } from './routes/record-routes.ts';
+import type { RecordRouteDeps } from './routes/record-routes.ts';
+import { integrationRoutes } from './routes/integration-routes.ts';
+import { scheduleRoutes } from './routes/schedule-routes.ts';
 import { syncEventsRoute } from './routes/sync-events-route.ts';
+import { syncPlanRoutes } from './routes/sync-plan-routes.ts';
 import { syncRoutes } from './routes/sync-routes.ts';
+import { syncSteeringRoutes } from './routes/sync-steering-routes.ts';
+import { transactionSummaryRoute } from './routes/transaction-summary-route.ts';
 import { venueRoutes } from './routes/venue-routes.ts';
+import type { ScheduleGateway } from './schedule-gateway.ts';
+import { createDefaultSchedules } from './scheduling.ts';
+import { RECORD_KINDS } from './schemas/records/index.ts';
 import { createSyncFeeds } from './sync-feed.ts';
 import type { SyncGateway } from './sync-gateway.ts';
 import { createVenueGate } from './venue-gate.ts';
@@ -54,14 +69,19 @@ export interface AppDeps {
   readonly log: Log;
   readonly clock: () => Date;
   readonly venues: VenueStore;
-  readonly customers: CustomerStore;
+  readonly records: RecordStores;
+  readonly summaries: TransactionSummaryStore;
   readonly connections: ConnectionStore;
   readonly runs: SyncRunStore;
+  readonly plans: PlanStore;
+  readonly budgets: BudgetStatusStore;
   readonly idempotency: IdempotencyStore;
   readonly audit: AuditStore;
   readonly providers: Providers;
   readonly sealer: Sealer;
   readonly gateway: SyncGateway;
+  readonly schedules: ScheduleStore;
+  readonly scheduleGateway: ScheduleGateway;
   /** Throws when the database does not answer. */
   readonly pingDatabase: () => Promise<unknown>;
 }
@@ -104,19 +124,27 @@ export function createApp(deps: AppDeps): App {
 }
 
 function endpointsOf(deps: AppDeps, streams: Set<EventStream>): Endpoint[] {
-  const { venues, customers, connections, providers, sealer, runs, gateway, config, log } = deps;
+  const { venues, records, connections, providers, sealer, runs, gateway, config, log } = deps;
   const audit = createAuditTrail(deps.audit, log);
   const ui = { baseUrl: config.temporalUiUrl, namespace: config.temporalNamespace };
+  const { schedules, scheduleGateway } = deps;
+  const defaultSchedules = createDefaultSchedules({ providers, schedules, scheduleGateway, log });
   return [
     ...venueRoutes({ venues, audit }),
-    // Before the routes of one customer, whose id it would be taken for.
-    customerBatchRoute({ customers, audit }),
-    ...customerRoutes({ customers }),
-    ...connectionRoutes({ connections, providers, sealer, audit }),
+    ...RESOURCES.flatMap((resource) => recordEndpoints({ kind: RECORD_KINDS[resource], store: records[resource], audit } as RecordRouteDeps<typeof resource>)),
+    transactionSummaryRoute({ venues, summaries: deps.summaries, clock: deps.clock }),
+    ...connectionRoutes({ connections, providers, sealer, defaultSchedules, audit, runs, gateway, log }),
+    ...scheduleRoutes({ connections, venues, providers, schedules, scheduleGateway, defaultSchedules, audit, ui }),
     ...syncRoutes({ connections, providers, runs, gateway, audit, ui }),
+    ...syncSteeringRoutes({ connections, providers, runs, gateway, audit, ui }),
+    ...syncPlanRoutes({ runs, plans: deps.plans }),
+    ...integrationRoutes({ providers, budgets: deps.budgets }),
     syncEventsRoute({ runs, ui, streams, feeds: createSyncFeeds(runs, log) }),
   ];
 }
+
+/** The batch comes before the routes of one record, whose id it would be taken for. */
+const recordEndpoints = <R extends Resource>(deps: RecordRouteDeps<R>): Endpoint[] => [recordBatchRoute(deps), ...recordRoutes(deps)];
 
 function commonOf({ config, clock, venues, idempotency }: AppDeps) {
   return {

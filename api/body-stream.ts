@@ -1,49 +1,40 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import type { Zlib } from 'node:zlib';
 import { ApiError } from './api-error.ts';
 
-export interface Line {
-  /** From 1, blank lines counted. */
-  readonly number: number;
-  /** Null for a line that is longer than MAX_LINE_BYTES. */
-  readonly bytes: Uint8Array | null;
-}
+const DECOMPRESSORS = { gzip: createGunzip, deflate: createInflate, br: createBrotliDecompress } as const;
+export type Encoding = keyof typeof DECOMPRESSORS;
 
-export const MAX_LINE_BYTES = 1_048_576;
+export const isEncoding = (name: string): name is Encoding => Object.hasOwn(DECOMPRESSORS, name);
 
-const NEWLINE = 0x0a;
-const BLANK = /^[ \t\r]*$/;
-
-/** A body that is read line by line as it arrives; holds one chunk and one line of it at a time, and hashes what goes by. */
+/** A body that is worked on as it arrives; holds one chunk of it at a time, and hashes what goes by. */
 export class BodyStream {
   readonly #req: IncomingMessage;
   readonly #limitBytes: number;
   readonly #hash = createHash('sha256');
+  readonly #arriving: AsyncIterator<unknown>;
   readonly #chunks: AsyncIterator<unknown>;
+  readonly #decompressor: (Readable & Zlib) | null;
   #readBytes = 0;
+  #brokenOff = false;
 
-  constructor(req: IncomingMessage, limitBytes: number) {
+  /** `limitBytes` counts what is left after decompression. */
+  constructor(req: IncomingMessage, { limitBytes, encoding }: { readonly limitBytes: number; readonly encoding: Encoding | null }) {
     this.#req = req;
     this.#limitBytes = limitBytes;
     // Giving up must not cut the connection: the answer still has to reach the caller.
-    this.#chunks = req.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]();
+    this.#arriving = req.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]();
+    this.#decompressor = encoding === null ? null : this.#decompress(encoding);
+    this.#chunks = this.#decompressor?.[Symbol.asyncIterator]() ?? this.#arriving;
   }
 
-  /** The lines that are not blank. Throws `body-too-large`, or `malformed-request` when the body ends before its time. */
-  async *lines(): AsyncGenerator<Line> {
-    const line = new LineBuffer();
-    for (let chunk = await this.#next(); chunk !== null; chunk = await this.#next()) {
-      let start = 0;
-      for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
-        line.add(chunk.subarray(start, end));
-        const whole = line.take();
-        if (whole) yield whole;
-        start = end + 1;
-      }
-      line.add(chunk.subarray(start));
-    }
-    const last = line.take();
-    if (last) yield last;
+  /** What has not been read yet. Throws `body-too-large`, `invalid-encoding`, or `malformed-request` when the body ends before its time. */
+  async *chunks(): AsyncGenerator<Buffer> {
+    for (let chunk = await this.#next(); chunk !== null; chunk = await this.#next()) yield chunk;
   }
 
   /** Reads what is left and returns the SHA-256 of the whole body in hex. */
@@ -53,9 +44,27 @@ export class BodyStream {
   }
 
   /** Drops what is left, without holding up the answer. */
-  async abandon(): Promise<void> {
-    await this.#chunks.return?.();
-    this.#req.resume();
+  abandon(): void {
+    this.#decompressor?.destroy();
+    const over = () => { this.#req.resume(); };
+    this.#arriving.return?.().then(over, over);
+  }
+
+  #decompress(encoding: Encoding): Readable & Zlib {
+    const decompressor = DECOMPRESSORS[encoding]();
+    const compressed = Readable.from({ [Symbol.asyncIterator]: () => ({ next: () => this.#arrive() }) });
+    // What goes wrong in there is met by whoever reads what comes out.
+    pipeline(compressed, decompressor).catch(() => undefined);
+    return decompressor;
+  }
+
+  async #arrive(): Promise<IteratorResult<unknown>> {
+    try {
+      return await this.#arriving.next();
+    } catch (error) {
+      this.#brokenOff = true;
+      throw error;
+    }
   }
 
   async #next(): Promise<Buffer | null> {
@@ -63,6 +72,7 @@ export class BodyStream {
     try {
       result = await this.#chunks.next();
     } catch (error) {
+      if (this.#decompressor && !this.#brokenOff) throw new ApiError('invalid-encoding', 'The body could not be decompressed.', { cause: error });
       throw new ApiError('malformed-request', 'The body ended before its time.', { cause: error });
     }
     if (result.done) {
@@ -74,30 +84,5 @@ export class BodyStream {
     if (this.#readBytes > this.#limitBytes) throw new ApiError('body-too-large', `The body is larger than ${this.#limitBytes / 1_048_576} MB.`);
     this.#hash.update(chunk);
     return chunk;
-  }
-}
-
-/** The pieces of one line. Past the limit the pieces are dropped: the line is counted and its bytes are not kept. */
-class LineBuffer {
-  #pieces: Buffer[] = [];
-  #bytes = 0;
-  #number = 1;
-
-  add(piece: Buffer): void {
-    this.#bytes += piece.length;
-    if (this.#bytes > MAX_LINE_BYTES) this.#pieces = [];
-    else if (piece.length > 0) this.#pieces.push(piece);
-  }
-
-  /** The line so far, or null for a blank one; the next one begins. */
-  take(): Line | null {
-    const number = this.#number;
-    const tooLong = this.#bytes > MAX_LINE_BYTES;
-    const bytes = Buffer.concat(this.#pieces);
-    this.#pieces = [];
-    this.#bytes = 0;
-    this.#number += 1;
-    if (tooLong) return { number, bytes: null };
-    return bytes.length <= 4 && BLANK.test(bytes.toString('latin1')) ? null : { number, bytes };
   }
 }

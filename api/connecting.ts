@@ -3,18 +3,20 @@ import type { ConnectionId, VenueId } from '../contracts/ids.ts';
 import type { Environment, ProviderId } from '../contracts/providers.ts';
 import { AccountAlreadyConnectedError } from '../db/connection-store.ts';
 import type { Connection, ConnectionStore } from '../db/connection-store.ts';
-import type { ProviderAccount, ResourceSession } from '../providers/provider.ts';
+import type { ProviderAccount, PullPlan, ResourceSession } from '../providers/provider.ts';
 import { ProviderError } from '../providers/provider-error.ts';
 import type { Providers } from '../providers/providers.ts';
 import type { Secret } from '../vault/secret.ts';
 import type { Sealer } from '../vault/vault.ts';
 import { VaultError } from '../vault/vault-error.ts';
 import { ApiError } from './api-error.ts';
+import type { DefaultSchedules } from './scheduling.ts';
 
 export interface ConnectingDeps {
   readonly connections: ConnectionStore;
   readonly providers: Providers;
   readonly sealer: Sealer;
+  readonly defaultSchedules: DefaultSchedules;
 }
 
 export interface EnteredKey {
@@ -51,9 +53,9 @@ export async function connectWithKey(
 
 /** The live test: asks the provider whose key it is, and whether it may read what a sync reads. Throws what became of it in our words. */
 async function testKey(providers: Providers, { provider, environment, secretKey }: EnteredKey): Promise<ProviderAccount> {
-  const capabilities = providers.find(provider)?.capabilities;
-  const name = capabilities?.displayName ?? provider;
-  if (!capabilities?.connect.includes('api-key')) throw new ApiError('provider-not-supported', `${name} cannot be connected with a secret key.`);
+  const adapter = providers.find(provider);
+  const name = adapter?.capabilities.displayName ?? provider;
+  if (!adapter?.capabilities.connect.includes('api-key')) throw new ApiError('provider-not-supported', `${name} cannot be connected with a secret key.`);
   const signal = AbortSignal.timeout(TEST_TIMEOUT_MS);
   try {
     const session = providers.open(provider, { secretKey, account: null, lane: 'interactive', signal });
@@ -61,7 +63,7 @@ async function testKey(providers: Providers, { provider, environment, secretKey 
     if (account.environment !== environment) {
       throw new ApiError('environment-mismatch', `This key belongs to ${name}’s ${account.environment} environment, not to ${environment}.`);
     }
-    for (const { resource } of capabilities.resources) await tryReading(session.resource(resource));
+    for (const { resource } of adapter.capabilities.resources) await tryReading(session.resource(resource), adapter.pullPlan(resource));
     return account;
   } catch (error) {
     throw toRefusal(error, name, signal);
@@ -74,11 +76,10 @@ function toRefusal(error: unknown, name: string, signal: AbortSignal): unknown {
   return new ApiError('provider-unavailable', `${name} did not answer in time.`, { cause: error, retryAfterMs: PROVIDER_RETRY_AFTER_MS });
 }
 
-/** Asks for what nobody has: records of 1970. A restricted key is refused all the same. */
-async function tryReading(resource: ResourceSession): Promise<void> {
-  const nothing = { fromEpochS: null, toEpochS: 1, after: null };
-  await resource.listPage(nothing);
-  await resource.listChanges?.(nothing);
+/** Asks for what nobody has, records of 1970, so that no record comes along. A restricted key is refused all the same. */
+async function tryReading(session: ResourceSession, { listing, changes }: PullPlan): Promise<void> {
+  const streams = new Set([...listing.flatMap((stage) => stage.slice(0, 1)), ...(changes ?? []).flat()]);
+  for (const stream of streams) await session.listPage({ stream, fromEpochS: null, toEpochS: 1, after: null });
 }
 
 /** No cause is handed on for the caller's own mistakes: there is nothing in them for the log. */
@@ -88,15 +89,15 @@ function refusal(error: ProviderError, name: string): ApiError {
   switch (kind) {
     case 'needs-reauth':
       return new ApiError('credentials-refused', `${name} does not accept this key.`);
-    case 'rejected':
-    case 'conflict':
-      if (httpStatus === 403) return new ApiError('credentials-insufficient', `${name} knows this key, but it may not read what a sync needs.`);
-      return new ApiError('credentials-refused', `${name} does not accept this key.`);
     case 'rate-limited':
     case 'quota-exhausted':
       return new ApiError('provider-rate-limited', `${name} asks us to slow down.`, wait);
+    case 'rejected':
+    case 'conflict':
     case 'unavailable':
     case 'unexpected-response':
+      if (httpStatus === 403) return new ApiError('credentials-insufficient', `${name} knows this key, but it may not read what a sync needs.`);
+      // Any other refusal of a plain reading is not the key’s fault.
       return new ApiError('provider-unavailable', `${name} cannot be reached, or does not answer as it should.`, wait);
   }
 }
@@ -106,7 +107,7 @@ async function sealAndSave(
   { venueId, connectionId, entered, account }: { venueId: VenueId; connectionId: ConnectionId; entered: EnteredKey; account: ProviderAccount },
 ): Promise<Connection> {
   const { provider, environment, secretKey } = entered;
-  return deps.connections.saveWithApiKey({
+  const connection = await deps.connections.saveWithApiKey({
     venueId,
     connectionId,
     provider,
@@ -115,6 +116,8 @@ async function sealAndSave(
     scopes: account.scopes,
     sealedKey: await seal(deps.sealer, secretKey, { venueId, connectionId }),
   });
+  await deps.defaultSchedules.ensure(connection);
+  return connection;
 }
 
 async function seal(sealer: Sealer, key: Secret, ref: { readonly venueId: VenueId; readonly connectionId: ConnectionId }) {

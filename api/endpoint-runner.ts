@@ -46,7 +46,7 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => RequestH
     try {
       send(res, key === null ? serialise(await endpoint.handle(prepared.call)) : await runOnce(endpoint, prepared, key));
     } finally {
-      await prepared.stream?.abandon();
+      prepared.stream?.abandon();
     }
   };
 

@@ -1,27 +1,43 @@
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import type { ConnectionId, RecordId, SyncId, VenueId } from '../contracts/ids.ts';
+import { PROVIDERS, RESOURCES } from '../contracts/providers.ts';
+import type { ProviderId, Resource } from '../contracts/providers.ts';
 import type { BatchBody } from './body.ts';
 import type { Caller, Role } from './caller.ts';
 import type { NotFoundCode } from './not-found.ts';
 import type { ProblemCode } from './problems.ts';
 
-export type Method = 'get' | 'post' | 'put' | 'patch';
+export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
 /** What the ids in a path name. An id that is not a UUID answers as one that does not exist. */
 interface PathIds {
   readonly venueId: VenueId;
   readonly connectionId: ConnectionId;
+  readonly productId: RecordId;
   readonly customerId: RecordId;
+  readonly inventoryId: RecordId;
+  readonly transactionId: RecordId;
   readonly syncId: SyncId;
+  readonly provider: ProviderId;
+  /** Of a schedule. */
+  readonly resource: Resource;
 }
 
 export const NOT_FOUND = {
   venueId: 'venue-not-found',
   connectionId: 'connection-not-found',
+  productId: 'product-not-found',
   customerId: 'customer-not-found',
+  inventoryId: 'inventory-not-found',
+  transactionId: 'transaction-not-found',
   syncId: 'sync-not-found',
+  provider: 'provider-not-found',
+  resource: 'schedule-not-found',
 } as const satisfies Record<keyof PathIds, NotFoundCode>;
+
+/** Names in a path that are words of ours, not UUIDs. */
+export const PATH_WORDS: Readonly<Partial<Record<keyof PathIds, readonly [string, ...string[]]>>> = { provider: PROVIDERS, resource: RESOURCES };
 
 type IdNames<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}` ? Name | IdNames<Rest> : never;
 export type IdsOf<Path extends string> = { readonly [Name in IdNames<Path> & keyof PathIds]: PathIds[Name] };
@@ -53,7 +69,7 @@ interface Described {
   readonly name: string;
   readonly summary: string;
   readonly description?: string;
-  readonly tag: 'Venues' | 'Records' | 'Connections' | 'Syncs';
+  readonly tag: 'Venues' | 'Records' | 'Connections' | 'Syncs' | 'Integrations' | 'Schedules';
   /** The least role that may call it. */
   readonly role: Role;
   /** Beyond those that every operation of its kind can answer. */

@@ -4,13 +4,14 @@ import type { FieldError } from './api-error.ts';
 /** Deeper than anything the API takes, and far from what would exhaust a stack. */
 export const MAX_DEPTH = 32;
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
+export const QUOTE = 0x22;
+export const BACKSLASH = 0x5c;
+export const OPEN_BRACKET = 0x5b;
+export const CLOSE_BRACKET = 0x5d;
+export const OPEN_BRACE = 0x7b;
+export const CLOSE_BRACE = 0x7d;
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
 const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
 const UNPAIRED_SURROGATE = /\p{Surrogate}/u;
 const MAX_KEY_SHOWN = 100;
@@ -20,10 +21,10 @@ const MAX_KEY_SHOWN = 100;
  * Depth is counted on the bytes, before anything recursive sees them.
  */
 export function decodeJson(bytes: Uint8Array): unknown {
-  if (depthExceeds(bytes, MAX_DEPTH)) throw new ApiError('too-deeply-nested', `The body is nested deeper than ${MAX_DEPTH} levels.`);
+  if (depthExceeds(bytes, MAX_DEPTH)) throw tooDeep();
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    text = UTF8.decode(bytes);
   } catch (error) {
     throw new ApiError('invalid-encoding', 'The body is not valid UTF-8.', { cause: error });
   }
@@ -33,6 +34,8 @@ export function decodeJson(bytes: Uint8Array): unknown {
     throw new ApiError('malformed-json', `The body is not valid JSON${placeOf(error)}.`);
   }
 }
+
+export const tooDeep = (): ApiError => new ApiError('too-deeply-nested', `The body is nested deeper than ${MAX_DEPTH} levels.`);
 
 /** The engine's own message quotes the text around the place, which may be a secret: only the place is kept. */
 function placeOf(error: unknown): string {

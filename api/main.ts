@@ -3,13 +3,18 @@ import { sql } from 'drizzle-orm';
 import { exitOnConfigError } from '../config/config-error.ts';
 import { readApiConfig } from '../config/config.ts';
 import { temporalConnectionOptions } from '../config/temporal-options.ts';
+import type { ProviderId } from '../contracts/providers.ts';
 import { createAuditStore } from '../db/audit-store.ts';
+import { createBudgetStatusStore } from '../db/budget-status-store.ts';
 import { createBudgetStore } from '../db/budget-store.ts';
 import { createConnectionStore } from '../db/connection-store.ts';
-import { createCustomerStore } from '../db/customer-store.ts';
 import { createIdempotencyStore } from '../db/idempotency-store.ts';
+import { createRecordStores } from '../db/record-store.ts';
+import { createPlanStore } from '../db/plan-store.ts';
+import { createScheduleStore } from '../db/schedule-store.ts';
 import { checkDatabase } from '../db/startup-check.ts';
 import { createSyncRunStore } from '../db/sync-run-store.ts';
+import { createTransactionSummaryStore } from '../db/transaction-summary-store.ts';
 import { createVenueStore } from '../db/venue-store.ts';
 import { openDatabase } from '../db/venue-scope.ts';
 import { createProviders } from '../providers/registry.ts';
@@ -17,6 +22,7 @@ import { createLogger } from '../telemetry/logger.ts';
 import { createSealer } from '../vault/sealer.ts';
 import { createApp } from './app.ts';
 import { describeError } from './outage.ts';
+import { createScheduleGateway } from './schedule-gateway.ts';
 import { startServer } from './server.ts';
 import { createSyncGateway } from './sync-gateway.ts';
 
@@ -39,6 +45,8 @@ const providers = createProviders({ stripe: config.stripe }, createBudgetStore(d
 // Lazy: the API serves what needs no Temporal while Temporal is still coming; readiness tells.
 const connection = Connection.lazy(await temporalConnectionOptions(config.temporal));
 const { namespace } = config.temporal;
+const client = new Client({ connection, namespace });
+const providerName = (provider: ProviderId): string => providers.find(provider)?.capabilities.displayName ?? provider;
 const idempotency = createIdempotencyStore(db);
 
 const app = createApp({
@@ -53,19 +61,19 @@ const app = createApp({
   log,
   clock: () => new Date(),
   venues: createVenueStore(db),
-  customers: createCustomerStore(db),
+  records: createRecordStores(db),
+  summaries: createTransactionSummaryStore(db),
   connections: createConnectionStore(db),
   runs: createSyncRunStore(db),
+  plans: createPlanStore(db),
+  budgets: createBudgetStatusStore(db),
   idempotency,
   audit: createAuditStore(db),
   providers,
   sealer: createSealer(config.keyring),
-  gateway: createSyncGateway({
-    client: new Client({ connection, namespace }),
-    connection,
-    namespace,
-    providerName: (provider) => providers.find(provider)?.capabilities.displayName ?? provider,
-  }),
+  gateway: createSyncGateway({ client, connection, namespace, providerName }),
+  schedules: createScheduleStore(db),
+  scheduleGateway: createScheduleGateway({ client, connection, providerName }),
   pingDatabase: () => db.execute(sql`select 1`),
 });
 

@@ -3,8 +3,13 @@ import { ApiError } from './api-error.ts';
 const DETAIL = {
   'venue-not-found': 'No such venue.',
   'connection-not-found': 'No such connection.',
+  'product-not-found': 'No such product.',
   'customer-not-found': 'No such customer.',
+  'inventory-not-found': 'No such inventory level.',
+  'transaction-not-found': 'No such transaction.',
   'sync-not-found': 'No such sync run.',
+  'provider-not-found': 'No such provider.',
+  'schedule-not-found': 'No such schedule.',
 } as const;
 
 export type NotFoundCode = keyof typeof DETAIL;

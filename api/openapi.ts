@@ -3,7 +3,7 @@ import type { RouteConfig } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import { JSON_TYPE, NDJSON_TYPE } from './body.ts';
 import type { Endpoint } from './endpoint.ts';
-import { NOT_FOUND } from './endpoint.ts';
+import { NOT_FOUND, PATH_WORDS } from './endpoint.ts';
 import { readinessAnswer } from './health.ts';
 import { PROBLEMS } from './problems.ts';
 import type { ProblemCode } from './problems.ts';
@@ -66,7 +66,7 @@ function requestOf({ path, query, body, batch, idempotent, stream }: Endpoint): 
   const content = body ? { [JSON_TYPE]: { schema: body } } : batch ? { [JSON_TYPE]: { schema: batch.json }, [NDJSON_TYPE]: { schema: batch.line } } : null;
   return {
     headers,
-    ...(ids.length > 0 ? { params: z.object(Object.fromEntries(ids.map((id) => [id, z.uuid()]))) } : {}),
+    ...(ids.length > 0 ? { params: z.object(Object.fromEntries(ids.map((id) => [id, parameterOf(id)]))) } : {}),
     query: query as z.ZodObject,
     ...(content ? { body: { required: true, content } } : {}),
   };
@@ -98,6 +98,11 @@ function problemsOf(endpoint: Endpoint): RouteConfig['responses'] {
 
 const BODY_PROBLEMS: readonly ProblemCode[] = ['malformed-json', 'invalid-encoding', 'too-deeply-nested', 'body-too-large', 'unsupported-media-type'];
 const IDEMPOTENCY_PROBLEMS: readonly ProblemCode[] = ['idempotency-key-reused', 'idempotency-in-flight'];
+
+function parameterOf(id: keyof typeof NOT_FOUND): z.ZodType {
+  const words = PATH_WORDS[id];
+  return words ? z.enum(words) : z.uuid();
+}
 
 function idsIn(path: string): (keyof typeof NOT_FOUND)[] {
   return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as keyof typeof NOT_FOUND);

@@ -1,9 +1,9 @@
 import { validate as isUuid } from 'uuid';
 import type { Request } from 'express';
-import { hashRequest, JSON_TYPE, NDJSON_TYPE, readBatchBody, readJsonBytes } from './body.ts';
+import { hashRequest, JSON_TYPE, openBatchBody, readJsonBytes } from './body.ts';
 import type { BodyStream } from './body-stream.ts';
 import type { Caller } from './caller.ts';
-import { NOT_FOUND } from './endpoint.ts';
+import { NOT_FOUND, PATH_WORDS } from './endpoint.ts';
 import type { AnyCall, AnyIds, Endpoint, Exchange } from './endpoint.ts';
 import { decodeJson } from './json.ts';
 import { notFound } from './not-found.ts';
@@ -22,14 +22,19 @@ export interface PreparedCall {
 const ABSENT: Parsed<undefined> = { ok: true, value: undefined };
 const NO_BYTES = new Uint8Array();
 
-/** The ids in the path. One that is not a UUID names nothing, so it is not found. */
+/** The ids in the path. One that is not a UUID, or not one of our words, names nothing, so it is not found. */
 export function readIds(req: Request): AnyIds {
   const ids: Record<string, string> = {};
   for (const [name, value] of Object.entries(req.params)) {
-    if (typeof value !== 'string' || !isUuid(value)) throw notFound(NOT_FOUND[name as keyof typeof NOT_FOUND]);
+    if (typeof value !== 'string' || !isKnown(name as keyof typeof NOT_FOUND, value)) throw notFound(NOT_FOUND[name as keyof typeof NOT_FOUND]);
     ids[name] = value.toLowerCase();
   }
   return ids;
+}
+
+function isKnown(name: keyof typeof NOT_FOUND, value: string): boolean {
+  const words = PATH_WORDS[name];
+  return words ? words.includes(value) : isUuid(value);
 }
 
 /** Two spellings of an id name one resource: idempotency keys and cursors go by this one. */
@@ -43,9 +48,8 @@ export async function prepareCall(endpoint: Endpoint, { req, res }: Exchange, wh
   const query = check(endpoint.query, readQuery(req.url));
   if (endpoint.batch) {
     const [value] = allOf(query);
-    const body = await readBatchBody(req, res);
-    const [type, bytes, stream] = body.kind === 'json' ? [JSON_TYPE, body.bytes, null] : [NDJSON_TYPE, null, body.stream];
-    return { call: { ...head, query: value, body }, hash: hashRequest(req, type, bytes), stream };
+    const body = openBatchBody(req);
+    return { call: { ...head, query: value, body }, hash: hashRequest(req, body.type, null), stream: body.stream };
   }
   const bytes = endpoint.body ? await readJsonBytes(req, res) : NO_BYTES;
   const [queryValue, bodyValue] = allOf(query, endpoint.body ? check(endpoint.body, decodeJson(bytes)) : ABSENT);

@@ -1,5 +1,6 @@
 import { REPEAT_LATER, SERVICE_PROBLEMS } from './service-problems.ts';
 import type { Problem } from './service-problems.ts';
+import { SYNC_PROBLEMS } from './sync-problems.ts';
 
 /** Every problem code that the API answers with. Codes are promised to clients: docs/errors.md prints this table, and a test holds the two together. */
 export const PROBLEMS = {
@@ -69,17 +70,47 @@ export const PROBLEMS = {
     meaning: 'The venue has no connection with this id.',
     remedy: 'List the connections of the venue.',
   },
+  'product-not-found': {
+    status: 404,
+    title: 'No such product',
+    meaning: 'The venue has no product with this id, or, for a change, the product is deleted.',
+    remedy: 'List the products of the venue, by `sourceId` for example.',
+  },
   'customer-not-found': {
     status: 404,
     title: 'No such customer',
     meaning: 'The venue has no customer with this id, or, for a change, the customer is deleted.',
     remedy: 'List the customers of the venue, by `sourceId` for example.',
   },
+  'inventory-not-found': {
+    status: 404,
+    title: 'No such inventory level',
+    meaning: 'The venue has no inventory level with this id, or, for a change, the inventory level is deleted.',
+    remedy: 'List the inventory levels of the venue, by `sourceId` for example.',
+  },
+  'transaction-not-found': {
+    status: 404,
+    title: 'No such transaction',
+    meaning: 'The venue has no transaction with this id, or, for a change, the transaction is deleted.',
+    remedy: 'List the transactions of the venue, by `sourceId` for example.',
+  },
   'sync-not-found': {
     status: 404,
     title: 'No such sync run',
     meaning: 'The venue has no sync run with this id.',
     remedy: 'List the sync runs of the venue.',
+  },
+  'schedule-not-found': {
+    status: 404,
+    title: 'No such schedule',
+    meaning: 'The connection has no schedule for this resource, or there is no such resource.',
+    remedy: 'List the schedules of the connection, or make this one with PUT.',
+  },
+  'provider-not-found': {
+    status: 404,
+    title: 'No such provider',
+    meaning: 'This service knows no provider of this name.',
+    remedy: 'List the integrations.',
   },
   'method-not-allowed': {
     status: 405,
@@ -91,7 +122,7 @@ export const PROBLEMS = {
     status: 408,
     title: 'The request took too long to arrive',
     meaning: 'The head or the body of the request did not arrive in time.',
-    remedy: 'Send the request again; split a large NDJSON load into several.',
+    remedy: 'Send the request again; split a large load into several.',
   },
   'source-id-taken': {
     status: 409,
@@ -102,15 +133,10 @@ export const PROBLEMS = {
   'connection-not-active': {
     status: 409,
     title: 'The connection is not active',
-    meaning: 'A sync can only start on an active connection. `detail` names the state.',
+    meaning: 'A sync can only be started or retried on an active connection. `detail` names the state and what to do.',
     remedy: 'Read the connection: `cause` and `nextAction` say what to do.',
   },
-  'sync-finished': {
-    status: 409,
-    title: 'The sync run is over',
-    meaning: 'A run that has finished cannot be cancelled.',
-    remedy: 'Read the run for its outcome.',
-  },
+  ...SYNC_PROBLEMS,
   'idempotency-in-flight': {
     status: 409,
     title: 'The first request with this key is still at work',
@@ -120,13 +146,13 @@ export const PROBLEMS = {
   'body-too-large': {
     status: 413,
     title: 'The body is too large',
-    meaning: 'The body is larger than this path takes: 10 MB for a JSON batch, 1 MB elsewhere, 1 MB for one line of NDJSON, 256 MB for an NDJSON load.',
-    remedy: 'Send less at once; send large loads as NDJSON.',
+    meaning: 'The body is larger than this path takes: 256 MB for a batch of records, after decompression, with 4 KB around `records`; 1 MB elsewhere.',
+    remedy: 'Send less at once.',
   },
   'batch-too-large': {
     status: 413,
     title: 'Too many records in one request',
-    meaning: 'More than 200,000 records in one load, or more than 10,000 in an atomic one. `detail` says how many records were kept.',
+    meaning: 'More than 200,000 records in one load. `detail` says how many records were kept; of an atomic load none is.',
     remedy: 'Split the load. Records that were kept are found unchanged when they are sent again.',
   },
   'unsupported-media-type': {
@@ -138,8 +164,14 @@ export const PROBLEMS = {
   'batch-refused': {
     status: 422,
     title: 'The batch was refused as a whole',
-    meaning: '`atomic=true` was asked for and at least one record is bad. Nothing was written. `errors` lists what is wrong, by position.',
+    meaning: '`atomic=true` was asked for and at least one record is bad. Nothing was written. `errors` lists what is wrong, by position, for the first 10,000 bad records.',
     remedy: 'Correct the records, or send them without `atomic`.',
+  },
+  'sum-out-of-range': {
+    status: 422,
+    title: 'A sum is too large',
+    meaning: 'A sum of amounts is larger than 9,007,199,254,740,991 minor units, the largest whole number that every JSON reader keeps exact.',
+    remedy: 'Ask for fewer days, or for one kind, currency or connection.',
   },
   'credentials-refused': {
     status: 422,
@@ -176,12 +208,6 @@ export const PROBLEMS = {
     title: 'The resource does not sync in this direction',
     meaning: 'The provider’s resource cannot be synced in the direction that was asked for.',
     remedy: 'Choose a direction that `detail` lists.',
-  },
-  'dry-run-not-supported': {
-    status: 422,
-    title: 'A sync cannot be tried dry yet',
-    meaning: '`dryRun: true` was asked for. Nothing was started.',
-    remedy: 'Leave `dryRun` out, or send `false`.',
   },
   'idempotency-key-reused': {
     status: 422,

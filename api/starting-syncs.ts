@@ -1,7 +1,8 @@
-import type { ConnectionRef, SyncId, VenueId } from '../contracts/ids.ts';
+import type { ConnectionRef, SyncId } from '../contracts/ids.ts';
 import type { Direction, Resource, SyncMode } from '../contracts/providers.ts';
 import type { Connection, ConnectionStore } from '../db/connection-store.ts';
-import type { NewSyncRun, SyncRun, SyncRunStore } from '../db/sync-run-store.ts';
+import { PlanNotUsableError } from '../db/sync-run-store.ts';
+import type { NewSyncRun, SyncRun, SyncRunStore, SyncWindow } from '../db/sync-run-store.ts';
 import type { Providers } from '../providers/providers.ts';
 import { ApiError } from './api-error.ts';
 import { notFound } from './not-found.ts';
@@ -19,66 +20,73 @@ export interface SyncOrder extends ConnectionRef {
   readonly direction: Direction;
   readonly mode: SyncMode;
   readonly dryRun: boolean;
+  readonly window: SyncWindow | null;
+  readonly planId: SyncId | undefined;
   readonly requestedBy: string;
 }
 
 const MAX_ATTEMPTS = 3;
 const RETRY_AFTER_MS = 1_000;
-/** Long enough for the cancellation to be there before the workflow's first step, so that the step is never taken. */
-const CANCELLED_START_DELAY_MS = 1_000;
 
 /**
- * Opens a run and starts its workflow, or joins the open one. A run that is open without a workflow, because a process died or Temporal
- * was away, gets its workflow now. Throws ApiError; what is half-done then is mended by repeating.
+ * Opens a run and starts its workflow, or joins the open one; one that waits looks again. A run that is open without a workflow, because
+ * a process died or Temporal was away, gets its workflow now. Throws ApiError; what is half-done then is mended by repeating.
  */
 export async function startSync(deps: SyncDeps, order: SyncOrder): Promise<{ readonly run: SyncRun; readonly joined: boolean }> {
   const newRun = await checkOrder(deps, order);
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
-    const { run, joined } = await deps.runs.openOrJoin(newRun);
+    const { run, joined } = await openOrJoin(deps, newRun);
     const workflowRunId = joined ? await joinWorkflow(deps, run) : await deps.gateway.start(run);
     if (workflowRunId === null) continue;
-    if (workflowRunId !== run.workflowRunId) await deps.runs.setWorkflowRunId(run.venueId, run.id, workflowRunId);
-    return { run: (await deps.runs.find(run.venueId, run.id)) ?? run, joined };
+    return { run: await noteWorkflow(deps, run, workflowRunId), joined };
   }
   throw new ApiError('temporal-unavailable', 'Runs of this sync end faster than one can be joined.', { retryAfterMs: RETRY_AFTER_MS });
+}
+
+/** Remembers which workflow run is at work; returns the run as it is now. */
+export async function noteWorkflow({ runs }: SyncDeps, run: SyncRun, workflowRunId: string): Promise<SyncRun> {
+  if (workflowRunId !== run.workflowRunId) await runs.setWorkflowRunId(run.venueId, run.id, workflowRunId);
+  return (await runs.find(run.venueId, run.id)) ?? run;
+}
+
+async function openOrJoin({ runs }: SyncDeps, newRun: NewSyncRun): Promise<{ readonly run: SyncRun; readonly joined: boolean }> {
+  try {
+    return await runs.openOrJoin(newRun);
+  } catch (error) {
+    if (!(error instanceof PlanNotUsableError)) throw error;
+    throw new ApiError('plan-not-usable', 'No completed dry run of this very sync, younger than a day and than its last run, has this id.');
+  }
 }
 
 /** Null when the run has finished since it was found open. A workflow closes only after its run has: this order cannot miss it. */
 async function joinWorkflow({ runs, gateway }: SyncDeps, run: SyncRun): Promise<string | null> {
   const running = await gateway.findRunning(run);
-  if (running !== null) return running;
+  if (running !== null) {
+    if (run.phase === 'waiting') await gateway.wake(run);
+    return running;
+  }
   const now = await runs.find(run.venueId, run.id);
   return now && !now.finishedAt ? gateway.start(now) : null;
-}
-
-/** Asks a run to stop; asking again is fine. Throws `sync-not-found` and `sync-finished`. */
-export async function cancelSync({ runs, gateway }: SyncDeps, venueId: VenueId, id: SyncId): Promise<SyncRun> {
-  const run = openOnly(await runs.find(venueId, id));
-  if (await gateway.cancel(run)) return run;
-  // Either it has just finished, or it never got its workflow. Only a workflow closes a run: this one starts cancelled and does nothing else.
-  const now = openOnly(await runs.find(venueId, id));
-  await gateway.start(now, { delayMs: CANCELLED_START_DELAY_MS });
-  await gateway.cancel(now);
-  return now;
-}
-
-function openOnly(run: SyncRun | null): SyncRun {
-  if (!run) throw notFound('sync-not-found');
-  if (run.finishedAt) throw new ApiError('sync-finished', `The run is over: ${run.outcome ?? 'finished'}.`);
-  return run;
 }
 
 async function checkOrder({ connections, providers }: SyncDeps, order: SyncOrder): Promise<NewSyncRun> {
   const connection = await connections.find(order);
   if (!connection) throw notFound('connection-not-found');
   const direction = checkAbility(providers, connection, order);
-  if (order.dryRun) throw new ApiError('dry-run-not-supported', 'A sync cannot be tried dry yet. Nothing was started.');
-  if (connection.state !== 'active') throw new ApiError('connection-not-active', `The connection is ${connection.state}.`);
-  const { venueId, connectionId, resource, mode, requestedBy } = order;
-  return { venueId, connectionId, provider: connection.provider, resource, direction, mode, requestedBy };
+  requireActive(connection);
+  const { venueId, connectionId, resource, mode, dryRun, window, planId, requestedBy } = order;
+  return { venueId, connectionId, provider: connection.provider, resource, direction, mode, dryRun, window, planId, requestedBy };
 }
 
-function checkAbility(providers: Providers, { provider }: Connection, { resource, direction }: SyncOrder): NewSyncRun['direction'] {
+/** Throws `connection-not-active`, saying what a person should do. */
+export function requireActive({ state, nextAction }: Connection): void {
+  if (state === 'active') return;
+  const advice = nextAction ?? (state === 'needs-reauth' ? 'Enter a valid key: POST …/connections.' : null);
+  throw new ApiError('connection-not-active', `The connection is ${state}.${advice === null ? '' : ` ${advice}`}`);
+}
+
+/** Throws `resource-not-supported` and `direction-not-supported`. */
+export function checkAbility(providers: Providers, { provider }: Connection, { resource, direction }: Pick<SyncOrder, 'resource' | 'direction'>): NewSyncRun['direction'] {
   const { displayName, resources } = providers.find(provider)?.capabilities ?? { displayName: provider, resources: [] };
   const ability = resources.find((candidate) => candidate.resource === resource);
   if (!ability) {

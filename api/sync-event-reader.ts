@@ -92,8 +92,8 @@ export class SyncEventReader implements FeedListener {
   }
 
   async #showProgress(run: SyncRun): Promise<void> {
-    const { id, phase, progress, counts, providerCalls, waitingFor } = presentSync(run, this.#ui);
-    const data = { id, phase, progress, counts, providerCalls, waitingFor };
+    const { id, phase, progress, counts, providerCalls, waitingFor, awaiting } = presentSync(run, this.#ui);
+    const data = { id, phase, progress, counts, providerCalls, waitingFor, awaiting };
     const text = JSON.stringify(data);
     const now = performance.now();
     if (text === this.#lastProgress || now - this.#lastProgressAt < MIN_PROGRESS_GAP_MS) return;

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ServiceError, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
-import type { Client, Connection, WorkflowExecutionDescription } from '@temporalio/client';
+import type { Client, Connection, WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
 import type { ProviderId } from '../contracts/providers.ts';
-import { SYNC_CONNECTION } from '../contracts/sync.ts';
-import type { SyncConnectionInput, SyncPhase } from '../contracts/sync.ts';
+import { APPROVE_SIGNAL, SYNC_CONNECTION, WAKE_SIGNAL } from '../contracts/sync.ts';
+import type { ApproveSignal, SyncConnectionInput, SyncPhase } from '../contracts/sync.ts';
 import { PRIORITY, WORKFLOW_QUEUE } from '../contracts/temporal.ts';
-import type { SyncRun } from '../db/sync-run-store.ts';
+import type { SyncRun, SyncWindow } from '../db/sync-run-store.ts';
 import type { syncConnection } from '../workflows/sync-connection.ts';
 import { ApiError } from './api-error.ts';
 
@@ -21,6 +21,12 @@ export interface SyncGateway {
   findRunning(run: SyncRun): Promise<string | null>;
   /** Asks the run's workflow to stop. False when there is none at work. */
   cancel(run: SyncRun): Promise<boolean>;
+  /** Lets a run that waits for approval go on. False when no workflow is at work on it. */
+  approve(run: SyncRun, approval: ApproveSignal): Promise<boolean>;
+  /** Makes a waiting run look again at once. False when no workflow is at work on it. */
+  wake(run: SyncRun): Promise<boolean>;
+  /** Resolves when no workflow is at work on a run that is over: it closes a moment after the run has. */
+  untilClosed(run: SyncRun): Promise<void>;
   /** Throws when Temporal does not answer within `timeoutMs`. */
   ping(timeoutMs: number): Promise<void>;
 }
@@ -38,7 +44,7 @@ const CALL_TIMEOUT_MS = 5_000;
 const CLOSING_TIMEOUT_MS = 10_000;
 const CLOSING_POLL_MS = 250;
 const RETRY_AFTER_MS = 2_000;
-const MAX_CANCEL_ATTEMPTS = 3;
+const MAX_ASK_ATTEMPTS = 3;
 
 const keyword = (name: string) => defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
 const KEYS = {
@@ -80,13 +86,34 @@ class TemporalSyncGateway implements SyncGateway {
     return running && belongsTo(running, run) ? running.runId : null;
   }
 
-  async cancel(run: SyncRun): Promise<boolean> {
-    for (let attempt = 0; attempt < MAX_CANCEL_ATTEMPTS; attempt += 1) {
+  cancel(run: SyncRun): Promise<boolean> {
+    return this.#ask(run, (workflow) => workflow.cancel());
+  }
+
+  approve(run: SyncRun, approval: ApproveSignal): Promise<boolean> {
+    return this.#ask(run, (workflow) => workflow.signal<[ApproveSignal]>(APPROVE_SIGNAL, approval));
+  }
+
+  wake(run: SyncRun): Promise<boolean> {
+    return this.#ask(run, (workflow) => workflow.signal(WAKE_SIGNAL));
+  }
+
+  async untilClosed(run: SyncRun): Promise<void> {
+    const deadline = performance.now() + CLOSING_TIMEOUT_MS;
+    while ((await this.findRunning(run)) !== null) {
+      if (performance.now() > deadline) throw unavailable('The workflow of this run is still closing.');
+      await sleep(CLOSING_POLL_MS);
+    }
+  }
+
+  /** False when no workflow is at work on the run. */
+  async #ask(run: SyncRun, question: (workflow: WorkflowHandle) => Promise<unknown>): Promise<boolean> {
+    for (let attempt = 0; attempt < MAX_ASK_ATTEMPTS; attempt += 1) {
       const runId = await this.findRunning(run);
       if (runId === null) return false;
       try {
         // Bound to the run that was just seen: the id alone could by now belong to a later sync.
-        await this.#call(({ workflow }) => workflow.getHandle(run.workflowId, runId).cancel());
+        await this.#call(({ workflow }) => question(workflow.getHandle(run.workflowId, runId)));
         return true;
       } catch (error) {
         // It closed or continued as new in between: look again.
@@ -152,10 +179,16 @@ function belongsTo(running: WorkflowExecutionDescription, run: SyncRun): boolean
   return running.memo?.['syncId'] === run.id;
 }
 
-function inputOf({ id, venueId, connectionId, provider, resource, direction, mode }: SyncRun): SyncConnectionInput {
+function inputOf({ id, venueId, connectionId, provider, resource, direction, mode, dryRun, window, planId }: SyncRun): SyncConnectionInput {
   if (direction === 'both') throw new Error('a run goes in one direction');
-  return { venueId, connectionId, provider, resource, direction, syncId: id, mode };
+  const key = { venueId, connectionId, provider, resource, direction };
+  return { ...key, syncId: id, mode, ...(dryRun && { dryRun }), ...(window && { window: inSeconds(window) }), ...(planId !== null && { planId }) };
 }
+
+const toEpochS = (date: Date | null) => (date === null ? null : Math.ceil(date.getTime() / 1_000));
+
+/** Providers count in whole seconds: what lies in [from, to) is what lies in the same window with both ends rounded up. */
+const inSeconds = ({ from, to }: SyncWindow) => ({ fromEpochS: toEpochS(from), toEpochS: toEpochS(to) });
 
 function attributesOf(run: SyncRun): TypedSearchAttributes {
   return new TypedSearchAttributes([
@@ -169,8 +202,9 @@ function attributesOf(run: SyncRun): TypedSearchAttributes {
   ]);
 }
 
-function summaryOf({ direction, resource, mode }: SyncRun, provider: string): string {
-  return `${direction === 'pull' ? `${provider} → venue` : `venue → ${provider}`}: ${resource}, ${mode}`;
+function summaryOf({ direction, resource, mode, dryRun, window }: SyncRun, provider: string): string {
+  const way = direction === 'pull' ? `${provider} → venue` : `venue → ${provider}`;
+  return `${way}: ${resource}, ${window ? 'window' : mode}${dryRun ? ', dry run' : ''}`;
 }
 
 function unavailable(detail: string, cause?: unknown): ApiError {

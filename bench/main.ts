@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { benchApi } from './api.ts';
+import { benchBulkLoad } from './bulk-load.ts';
 import { benchHistory } from './history.ts';
 import { benchPull } from './pull.ts';
 import { benchPush } from './push.ts';
@@ -7,11 +8,11 @@ import { measure, print } from './report.ts';
 import { benchStart } from './start.ts';
 import type { Row } from './report.ts';
 
-const HELP = `Usage: node bench/main.ts <start|pull|push|history|api|all> [options]
+const HELP = `Usage: node bench/main.ts <start|pull|push|history|api|bulk-load|all> [options]
 
   --cold               start: with empty caches, as on a bare machine
   --rates 10,25,100    pull, push: budgets to try, requests a second
-  --records 10000      customers
+  --records 10000      customers; bulk-load: records in one request (100000)
   --changed 1000       push, history: of which have changed
   --latency 100        pull, push, history: what the sandbox adds to each answer, ms
   --uneven             pull: customers created in bursts
@@ -26,7 +27,7 @@ const { values, positionals } = parseArgs({
     uneven: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
     rates: { type: 'string' },
-    records: { type: 'string', default: '10000' },
+    records: { type: 'string' },
     changed: { type: 'string', default: '1000' },
     latency: { type: 'string', default: '100' },
     repeats: { type: 'string' },
@@ -35,7 +36,7 @@ const { values, positionals } = parseArgs({
   },
 });
 
-const records = toCount(values.records);
+const records = toCount(values.records ?? '10000');
 const changed = toCount(values.changed);
 const latencyMs = toCount(values.latency);
 const repeats = (standard: number): number => (values.repeats === undefined ? standard : toCount(values.repeats));
@@ -47,6 +48,7 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   push: () => benchPush({ rates: rates('25,90'), records, changed, latencyMs }),
   history: () => benchHistory({ records, changed, latencyMs, rate: rates('90')[0] ?? 90 }),
   api: () => benchApi({ perSecond: toCount(values['per-second']), seconds: toCount(values.seconds), records, connections: 20, syncsEach: 3, repeats: repeats(1) }),
+  'bulk-load': () => benchBulkLoad({ records: toCount(values.records ?? '100000') }),
 };
 
 function toCount(text: string): number {

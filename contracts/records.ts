@@ -100,8 +100,11 @@ export interface RecordEnvelope {
   readonly deletedAt: Date | null;
 }
 
-/** How a record stands with one connection. `pending`: a write's outcome is not known yet. `gone`: deleted at the provider. */
-export const LINK_STATES = ['pending', 'linked', 'rejected', 'gone'] as const;
+/**
+ * How a record stands with one connection. `pending`: a write's outcome is not known yet. `gone`: deleted at the provider.
+ * `archived`: deleted by the venue, and its twin taken out of use by us.
+ */
+export const LINK_STATES = ['pending', 'linked', 'rejected', 'gone', 'archived'] as const;
 export type LinkState = (typeof LINK_STATES)[number];
 
 export interface RecordLink {

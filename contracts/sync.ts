@@ -121,12 +121,27 @@ export interface SyncControlActivities {
 /** What a Schedule starts: it opens a run, waits for its end as its child, and so keeps the Schedule from starting a second. */
 export const SCHEDULED_SYNC = 'scheduledSync';
 
-export type ScheduledSyncInput = SyncKey;
+export interface ScheduledSyncInput extends SyncKey {
+  /** What a person calls the provider: stands in the summary of the run in the Web UI. */
+  readonly providerName: string;
+}
 
 /** Null when there is nothing to run: another run of the sync is open, or the connection is not active. */
 export interface OpenScheduledRunResult {
   readonly run: SyncConnectionInput | null;
   readonly skipped: 'already-running' | 'connection-not-active' | 'connection-gone' | null;
+}
+
+/** What the Schedule's workflow says of itself while it runs and after, in its memo. `syncId` is null until a run is open, and when none was. */
+export interface ScheduledSyncMemo {
+  readonly syncId: SyncId | null;
+  readonly skipped: OpenScheduledRunResult['skipped'];
+}
+
+export interface ScheduledSyncResult extends ScheduledSyncMemo {
+  readonly outcome: SyncOutcome | null;
+  /** The type of the run's failure; the run itself says more. */
+  readonly errorType: string | null;
 }
 
 export interface SchedulingActivities {

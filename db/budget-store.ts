@@ -101,8 +101,8 @@ export function createBudgetStore(db: Database): BudgetStore {
 
 const recentlyThrottled = sql`coalesce(budget.throttled_at > clock_timestamp() - interval '1 second', false)`;
 
-/** The full rate, or what the last 429 left of it and time has given back since. */
-function effectiveRate(ratePerSecond: number) {
+/** The full rate, or what the last 429 left of it and time has given back since. The row is `budget`. */
+export function effectiveRate(ratePerSecond: number) {
   return sql`least(${ratePerSecond}::float8, coalesce(
     budget.throttled_rate_per_second
       + ${ratePerSecond * RECOVERY_PER_SECOND}::float8 * extract(epoch from clock_timestamp() - budget.throttled_at),

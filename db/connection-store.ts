@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, sql } from 'drizzle-orm';
+import { and, asc, eq, exists, gt, inArray, sql } from 'drizzle-orm';
 import type { ConnectionId, ConnectionRef, VenueId } from '../contracts/ids.ts';
 import type { ConnectionState, Environment, ProviderId } from '../contracts/providers.ts';
 import type { SealedSecret } from '../contracts/vault.ts';
@@ -56,6 +56,8 @@ export interface ConnectionStore {
   list(venueId: VenueId, page: PageRequest): Promise<Page<Connection>>;
   findApiKey(ref: ConnectionRef): Promise<{ readonly sealedKey: SealedSecret; readonly generation: number } | null>;
   setState(ref: ConnectionRef, change: ConnectionStateChange): Promise<void>;
+  /** Says that the provider no longer takes the key of this generation. A connection that has another by now stays as it is. */
+  markNeedsReauth(ref: ConnectionRef, generation: number, why: Pick<ConnectionStateChange, 'cause' | 'nextAction'>): Promise<void>;
 }
 
 /** The key that was given is sealed for a connection that will not exist: seal it for `connectionId` and save again. */
@@ -122,6 +124,15 @@ export function createConnectionStore(db: Database): ConnectionStore {
           .update(connections)
           .set({ state, cause, nextAction, stateSince: sinceWhen(state), updatedAt: sql`now()` })
           .where(eq(connections.id, connectionId));
+      }),
+
+    markNeedsReauth: ({ venueId, connectionId }, generation, { cause, nextAction }) =>
+      withVenue(db, venueId, async (tx) => {
+        const sameKey = tx.select({ one: sql`1` }).from(venueApiKeys).where(and(eq(venueApiKeys.connectionId, connectionId), eq(venueApiKeys.generation, generation)));
+        await tx
+          .update(connections)
+          .set({ state: 'needs-reauth', cause, nextAction, stateSince: sql`now()`, updatedAt: sql`now()` })
+          .where(and(eq(connections.id, connectionId), inArray(connections.state, ['active', 'degraded']), exists(sameKey)));
       }),
   };
 }

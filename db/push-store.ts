@@ -1,11 +1,16 @@
 import { sql } from 'drizzle-orm';
 import type { RecordId } from '../contracts/ids.ts';
-import type { CustomerFields, LinkState } from '../contracts/records.ts';
+import type { LinkState, RecordFields } from '../contracts/records.ts';
 import type { SyncCounts } from '../contracts/sync.ts';
-import { insertLogs } from './pull-store.ts';
+import type { BlastRadius } from '../domain/blast-radius.ts';
+import { meetPlan, savePlanItems } from './plan-items.ts';
+import type { PlanEntry } from './plan-items.ts';
 import type { CommitResult } from './pull-store.ts';
-import { addProgress, linkOfRecord, lockRun, needsPush } from './sync-progress-store.ts';
+import { RECORD_TABLES, fieldsDocument, tableOf } from './record-tables.ts';
+import { insertLogs } from './sync-log.ts';
+import { addProgress, inUse, linkOfRecord, lockRun, needsPush } from './sync-progress-store.ts';
 import type { ProgressDelta, RunScope } from './sync-progress-store.ts';
+import { settleTransactionsOf } from './transaction-references.ts';
 import { withVenue } from './venue-scope.ts';
 import type { Database, Transaction } from './venue-scope.ts';
 
@@ -16,6 +21,8 @@ export interface PushLink {
   readonly recordVersion: number;
   readonly writeAttempt: number;
   readonly metadataKeys: readonly string[];
+  /** What the adapter has to know of the twin. */
+  readonly externalState: Readonly<Record<string, string | number>> | null;
   readonly createdAt: Date;
   /** This run has counted the record already; it was interrupted after that. */
   readonly countedInThisRun: boolean;
@@ -25,7 +32,9 @@ export interface PushRow {
   readonly id: RecordId;
   readonly sourceId: string;
   readonly version: number;
-  readonly fields: CustomerFields;
+  /** Deleted by the venue; its twin is still in use. */
+  readonly deleted: boolean;
+  readonly fields: RecordFields;
   readonly link: PushLink | null;
 }
 
@@ -33,7 +42,7 @@ export interface PushRow {
 export interface PushResult {
   readonly recordId: RecordId;
   readonly sourceId: string;
-  readonly action: 'created' | 'updated' | 'unchanged' | 'rejected';
+  readonly action: 'created' | 'updated' | 'archived' | 'unchanged' | 'rejected';
   readonly recordVersion: number;
   readonly linkState: LinkState;
   readonly externalId: string | null;
@@ -41,14 +50,24 @@ export interface PushResult {
   /** Null when nothing was agreed. */
   readonly fingerprint: string | null;
   readonly metadataKeys: readonly string[];
+  readonly externalState: Readonly<Record<string, string | number>> | null;
   readonly code: string | null;
   readonly message: string | null;
 }
 
 export interface PushCommit extends Omit<ProgressDelta, 'counts' | 'done'> {
   readonly results: readonly PushResult[];
+  /** What the plan knows the results by; empty without a plan. */
+  readonly entries: readonly PlanEntry[];
   /** Records that were as last agreed and need no write of any kind. They are counted when the cursor passes them, with it. */
   readonly unchangedCount: number;
+}
+
+/** One page of a dry run. */
+export interface PushPreview extends Omit<ProgressDelta, 'counts' | 'done'> {
+  readonly entries: readonly PlanEntry[];
+  /** Calls that writing them would take. */
+  readonly calls: number;
 }
 
 export interface PushStore {
@@ -61,6 +80,10 @@ export interface PushStore {
   markPending(scope: RunScope, recordIds: readonly RecordId[], attempt: number): Promise<void>;
   /** Stores results and moves the cursor, in one transaction. Throws SupersededError. */
   commit(scope: RunScope, commit: PushCommit): Promise<CommitResult>;
+  /** Stores what a dry run would do and moves its cursor, in one transaction. Throws SupersededError. */
+  preview(scope: RunScope, preview: PushPreview): Promise<CommitResult>;
+  /** How many twins the run would take out of use, of how many. */
+  blastRadius(scope: RunScope): Promise<BlastRadius>;
 }
 
 export function createPushStore(db: Database): PushStore {
@@ -68,12 +91,13 @@ export function createPushStore(db: Database): PushStore {
     readPage: (scope, { after, limit }) =>
       withVenue(db, scope.venueId, async (tx) => {
         const rows = await tx.execute<Row>(sql`
-          select c.id, c.source_id, c.version, c.name, c.email, c.phone, c.address, c.marketing_consent, c.metadata,
-            l.record_id as link_id, l.external_id, l.fingerprint, l.state, l.record_version, l.write_attempt, to_jsonb(l.metadata_keys) as metadata_keys, l.created_at::text as link_created_at,
-            l.last_sync_id = ${scope.syncId} as counted
-          from customers c
+          select c.id, c.source_id, c.version, c.deleted_at is not null as deleted, ${fieldsDocument(RECORD_TABLES[scope.resource], 'c')} as fields,
+            l.record_id as link_id, l.external_id, l.fingerprint, l.state, l.record_version, l.write_attempt, to_jsonb(l.metadata_keys) as metadata_keys,
+            l.external_state, l.created_at::text as link_created_at, l.last_sync_id = ${scope.syncId} as counted
+          from ${tableOf(scope.resource)} c
           ${linkOfRecord(scope)}
-          where c.venue_id = ${scope.venueId} and c.deleted_at is null and (${after}::uuid is null or c.id > ${after}::uuid) and (${scope.mode === 'full'} or ${needsPush})
+          where c.venue_id = ${scope.venueId} and (c.deleted_at is null or ${inUse}) and (${after}::uuid is null or c.id > ${after}::uuid)
+            and (${scope.mode === 'full'} or ${needsPush})
           order by c.id limit ${limit}`);
         return rows.map(toPushRow);
       }),
@@ -95,24 +119,42 @@ export function createPushStore(db: Database): PushStore {
       withVenue(db, scope.venueId, async (tx) => {
         const { stopRequested } = await lockRun(tx, scope);
         await saveLinks(tx, scope, commit.results);
+        await settleTransactionsOf(tx, scope, commit.results.flatMap(toTied));
+        await meetPlan(tx, scope, commit.entries);
         await logResults(tx, scope, commit.results);
         const counts = countsOf(commit);
         const progress = await addProgress(tx, scope, { ...commit, counts, done: counts.read ?? 0 });
         return { progress, stopRequested };
       }),
+
+    preview: (scope, preview) =>
+      withVenue(db, scope.venueId, async (tx) => {
+        const { stopRequested } = await lockRun(tx, scope);
+        await savePlanItems(tx, scope, preview.entries);
+        const counts = plannedCounts(preview.entries);
+        const progress = await addProgress(tx, scope, { ...preview, counts, done: preview.entries.length, plannedCalls: preview.calls });
+        return { progress, stopRequested };
+      }),
+
+    blastRadius: (scope) =>
+      withVenue(db, scope.venueId, async (tx) => {
+        const [row] = await tx.execute<{ archiving: number; of: number }>(sql`
+          select count(*) filter (where c.deleted_at is not null)::int as archiving, count(*)::int as of
+          from record_links l join ${tableOf(scope.resource)} c on c.id = l.record_id
+          where l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource} and ${inUse}`);
+        return { archiving: row?.archiving ?? 0, of: row?.of ?? 0 };
+      }),
   };
 }
+
+const toTied = ({ action, externalId, recordId, sourceId }: PushResult) => (action === 'created' && externalId !== null ? [{ externalId, id: recordId, sourceId }] : []);
 
 interface Row extends Record<string, unknown> {
   readonly id: RecordId;
   readonly source_id: string;
   readonly version: number;
-  readonly name: string | null;
-  readonly email: string | null;
-  readonly phone: string | null;
-  readonly address: CustomerFields['address'];
-  readonly marketing_consent: boolean | null;
-  readonly metadata: CustomerFields['metadata'];
+  readonly deleted: boolean;
+  readonly fields: RecordFields;
   readonly link_id: string | null;
   readonly external_id: string | null;
   readonly fingerprint: string | null;
@@ -120,19 +162,14 @@ interface Row extends Record<string, unknown> {
   readonly record_version: number | null;
   readonly write_attempt: number | null;
   readonly metadata_keys: readonly string[] | null;
+  readonly external_state: PushLink['externalState'];
   readonly link_created_at: string | null;
   readonly counted: boolean | null;
 }
 
 function toPushRow(row: Row): PushRow {
-  const { name, email, phone, address, metadata } = row;
-  return {
-    id: row.id,
-    sourceId: row.source_id,
-    version: row.version,
-    fields: { name, email, phone, address, metadata, marketingConsent: row.marketing_consent },
-    link: row.link_id === null ? null : toPushLink(row),
-  };
+  const { id, source_id: sourceId, version, deleted, fields } = row;
+  return { id, sourceId, version, deleted, fields, link: row.link_id === null ? null : toPushLink(row) };
 }
 
 function toPushLink(row: Row): PushLink {
@@ -143,6 +180,7 @@ function toPushLink(row: Row): PushLink {
     recordVersion: row.record_version ?? 0,
     writeAttempt: row.write_attempt ?? 0,
     metadataKeys: row.metadata_keys ?? [],
+    externalState: row.external_state,
     createdAt: new Date(row.link_created_at ?? 0),
     countedInThisRun: row.counted ?? false,
   };
@@ -157,19 +195,24 @@ async function saveLinks(tx: Transaction, scope: RunScope, results: readonly Pus
     record_version: result.recordVersion,
     fingerprint: result.fingerprint,
     metadata_keys: result.metadataKeys,
+    external_state: result.externalState,
     state: result.linkState,
   }));
+  // A twin that was deleted for good is forgotten: should the record come back, it is created anew, under another idempotency key.
   await tx.execute(sql`
     insert into record_links as l (connection_id, resource, record_id, venue_id, external_id, external_version, record_version, fingerprint, metadata_keys,
-      state, last_sync_id, synced_at)
+      external_state, state, last_sync_id, synced_at)
     select ${scope.connectionId}, ${scope.resource}, r.record_id, ${scope.venueId}, r.external_id, r.external_version, r.record_version, r.fingerprint,
-      r.metadata_keys, r.state, ${scope.syncId}, case when r.fingerprint is null then null else now() end
+      r.metadata_keys, r.external_state, r.state, ${scope.syncId}, case when r.state = 'linked' then now() end
     from jsonb_to_recordset(${JSON.stringify(links)}::jsonb) as r(record_id uuid, external_id text, external_version bigint, record_version int,
-      fingerprint text, metadata_keys text[], state text)
-    on conflict (connection_id, resource, record_id) do update set external_id = coalesce(excluded.external_id, l.external_id),
+      fingerprint text, metadata_keys text[], external_state jsonb, state text)
+    on conflict (connection_id, resource, record_id) do update set
+      external_id = case when excluded.state = 'archived' then excluded.external_id else coalesce(excluded.external_id, l.external_id) end,
       external_version = greatest(excluded.external_version, l.external_version), record_version = excluded.record_version,
       fingerprint = coalesce(excluded.fingerprint, l.fingerprint),
       metadata_keys = case when excluded.fingerprint is null then l.metadata_keys else excluded.metadata_keys end,
+      external_state = coalesce(excluded.external_state, l.external_state),
+      write_attempt = l.write_attempt + (excluded.state = 'archived' and excluded.external_id is null)::int,
       state = excluded.state, last_sync_id = excluded.last_sync_id, synced_at = coalesce(excluded.synced_at, l.synced_at), updated_at = now()`);
 }
 
@@ -198,7 +241,16 @@ function countsOf({ results, unchangedCount }: PushCommit): Partial<SyncCounts> 
     read: results.length + unchangedCount,
     created: count('created'),
     updated: count('updated'),
+    archived: count('archived'),
     unchanged: count('unchanged') + unchangedCount,
     rejected: count('rejected'),
+  };
+}
+
+function plannedCounts(entries: readonly PlanEntry[]): Partial<SyncCounts> {
+  const count = (action: PlanEntry['action']) => entries.filter((entry) => entry.action === action).length;
+  return {
+    ...{ read: entries.length, created: count('create'), updated: count('update'), archived: count('archive') },
+    ...{ unchanged: count('skip'), rejected: count('reject') },
   };
 }

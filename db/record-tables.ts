@@ -11,12 +11,24 @@ interface Column {
   readonly type: ColumnType;
   /** What a new record gets where nothing was given, and where null was; null where the column may be null. */
   readonly fallback: string | null;
+  /** A record is not whole without it. */
+  readonly required: boolean;
+}
+
+/** What a whole record must keep to, beyond what each field promises by itself: it takes what is stored to tell. */
+export interface Rule {
+  /** The field that is to blame, and what to tell about it. */
+  readonly field: string;
+  readonly message: string;
+  /** Whether row `alias`, the record as it would become, breaks the rule. */
+  readonly brokenBy: (alias: string) => SQL;
 }
 
 /** How one resource's fields lie in their table. Every statement over records is built from this, so that each exists once for all resources. */
 export interface RecordTable {
   readonly name: string;
   readonly columns: readonly Column[];
+  readonly rules: readonly Rule[];
 }
 
 const column = (field: string, type: ColumnType, fallback: string | null = null): Column => ({
@@ -24,14 +36,38 @@ const column = (field: string, type: ColumnType, fallback: string | null = null)
   column: field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
   type,
   fallback,
+  required: false,
 });
+const required = (field: string, type: ColumnType): Column => ({ ...column(field, type), required: true });
+
+const PRICE_IN_PARTS = 'amountMinor and currency come together: send both, or null for both';
+const ONE_PRICE: readonly Rule[] = [
+  { field: 'amountMinor', message: PRICE_IN_PARTS, brokenBy: (row) => sql`${qualified('amount_minor', row)} is null and ${qualified('currency', row)} is not null` },
+  { field: 'currency', message: PRICE_IN_PARTS, brokenBy: (row) => sql`${qualified('currency', row)} is null and ${qualified('amount_minor', row)} is not null` },
+];
+
+/** Row-level security sees to it that another venue's is none. */
+const RELATED_TRANSACTION: Rule = {
+  field: 'relatedTransactionId',
+  message: 'Must be the id of another transaction of this venue',
+  brokenBy: (row) => sql`${qualified('related_transaction_id', row)} is not null and not exists (
+    select from transactions other where other.id = ${qualified('related_transaction_id', row)} and other.source_id <> ${qualified('source_id', row)})`,
+};
+
+const table = (name: string, columns: readonly Column[], rules: readonly Rule[] = []): RecordTable => ({
+  name,
+  columns,
+  rules: [...columns.filter((one) => one.required).map(mustBeThere), ...rules],
+});
+
+const mustBeThere = ({ field, column: name }: Column): Rule => ({ field, message: 'Required', brokenBy: (row) => sql`${qualified(name, row)} is null` });
 const metadata = column('metadata', 'jsonb', '{}');
 
 export const RECORD_TABLES: Readonly<Record<Resource, RecordTable>> = {
-  products: {
-    name: 'products',
-    columns: [
-      column('name', 'text'),
+  products: table(
+    'products',
+    [
+      required('name', 'text'),
       column('description', 'text'),
       column('sku', 'text'),
       column('amountMinor', 'bigint'),
@@ -41,30 +77,39 @@ export const RECORD_TABLES: Readonly<Record<Resource, RecordTable>> = {
       column('images', 'jsonb', '[]'),
       metadata,
     ],
-  },
-  customers: {
-    name: 'customers',
-    columns: [column('name', 'text'), column('email', 'text'), column('phone', 'text'), column('address', 'jsonb'), column('marketingConsent', 'boolean'), metadata],
-  },
-  inventory: {
-    name: 'inventory_levels',
-    columns: [column('productSourceId', 'text'), column('location', 'text'), column('quantity', 'numeric'), column('countedAt', 'timestamptz'), metadata],
-  },
-  transactions: {
-    name: 'transactions',
-    columns: [
-      column('kind', 'text'),
-      column('occurredAt', 'timestamptz'),
-      column('amountMinor', 'bigint'),
-      column('currency', 'text'),
+    ONE_PRICE,
+  ),
+  customers: table('customers', [
+    column('name', 'text'),
+    column('email', 'text'),
+    column('phone', 'text'),
+    column('address', 'jsonb'),
+    column('marketingConsent', 'boolean'),
+    metadata,
+  ]),
+  inventory: table('inventory_levels', [
+    required('productSourceId', 'text'),
+    required('location', 'text'),
+    required('quantity', 'numeric'),
+    required('countedAt', 'timestamptz'),
+    metadata,
+  ]),
+  transactions: table(
+    'transactions',
+    [
+      required('kind', 'text'),
+      required('occurredAt', 'timestamptz'),
+      required('amountMinor', 'bigint'),
+      required('currency', 'text'),
       column('feeMinor', 'bigint'),
-      column('status', 'text'),
+      required('status', 'text'),
       column('customerSourceId', 'text'),
       column('relatedTransactionId', 'uuid'),
       column('lines', 'jsonb', '[]'),
       metadata,
     ],
-  },
+    [RELATED_TRANSACTION],
+  ),
 };
 
 /** The resource's table. */
@@ -85,9 +130,9 @@ export function fieldsDocument({ columns }: RecordTable, alias: string): SQL {
   return sql`jsonb_build_object(${list(columns.map((one) => sql`${sql.raw(`'${one.field}'`)}, ${shown(one, alias)}`))})`;
 }
 
-/** The columns that a document's fields become, for `select … from jsonb_array_elements(…) as d`: absent and null ones fall back. */
+/** The columns that a document's fields become, for `select … from jsonb_array_elements(…) as d`: absent and null ones fall back; each under its column's name. */
 export function documentColumns({ columns }: RecordTable, document: SQL): SQL {
-  return list(columns.map((one) => given(one, document)));
+  return list(columns.map((one) => sql`${given(one, document)} as ${sql.identifier(one.column)}`));
 }
 
 /** As `documentColumns`, but an absent field keeps what row `alias` has; each under its column's name. */

@@ -1,6 +1,9 @@
 import { sql } from 'drizzle-orm';
-import type { SyncCounts, SyncConnectionInput, SyncOutcome, SyncPhase, SyncProgress } from '../contracts/sync.ts';
+import type { SyncCounts, SyncConnectionInput, SyncOutcome, SyncPhase, SyncProgress, WaitingFor } from '../contracts/sync.ts';
+import type { BlastRadius } from '../domain/blast-radius.ts';
 import type { Checkpoint } from '../domain/checkpoint.ts';
+import { noteUnmet } from './plan-items.ts';
+import { tableOf } from './record-tables.ts';
 import { withVenue } from './venue-scope.ts';
 import type { Database, Transaction } from './venue-scope.ts';
 
@@ -21,11 +24,14 @@ export interface RunState extends SyncProgress {
   readonly checkpoint: Checkpoint | null;
   readonly fence: number;
   readonly stopRequested: boolean;
+  readonly approved: boolean;
+  /** Of a dry run: calls that the run itself would take, as far as it came. */
+  readonly plannedCalls: number;
   readonly startedAt: Date;
 }
 
 export interface Waiting {
-  readonly what: string;
+  readonly what: WaitingFor;
   readonly since: string;
   readonly until: string | null;
 }
@@ -38,11 +44,15 @@ export interface ProgressDelta {
   readonly ratePerSecond: number;
   /** Null leaves the stored one. */
   readonly checkpoint: Checkpoint | null;
+  /** Of a dry run: calls that the run itself would take. */
+  readonly plannedCalls?: number;
 }
 
 export interface RunEnd {
   readonly outcome: SyncOutcome;
   readonly error: { readonly code: string; readonly message: string; readonly nextAction: string } | null;
+  /** Of a dry run: what carrying it out would take. */
+  readonly plan: { readonly calls: number; readonly seconds: number } | null;
   /** New watermark of the sync when it completed. */
   readonly watermark: Date | null;
 }
@@ -62,6 +72,14 @@ export interface SyncProgressStore {
   /** Takes the run over: every earlier attempt is fenced off. Throws SupersededError when the run has ended. */
   takeOver(input: SyncConnectionInput, workflowRunId: string | null): Promise<RunState>;
   wait(scope: RunScope, waiting: Waiting): Promise<void>;
+  /** As `wait`, by the workflow itself while no attempt is at work. */
+  park(input: SyncConnectionInput, waiting: Waiting): Promise<void>;
+  /** Shows that a person has to approve, and of what. Throws SupersededError. */
+  awaitApproval(scope: RunScope, awaiting: BlastRadius): Promise<void>;
+  approve(input: SyncConnectionInput, by: string): Promise<void>;
+  setTotal(scope: RunScope, total: number): Promise<void>;
+  /** Moves the cursor and nothing else. Throws SupersededError. */
+  moveTo(scope: RunScope, checkpoint: Checkpoint): Promise<void>;
   requestStop(input: SyncConnectionInput): Promise<void>;
   finish(input: SyncConnectionInput, end: RunEnd): Promise<SyncProgress & { readonly outcome: SyncOutcome }>;
 }
@@ -87,9 +105,9 @@ export function createSyncProgressStore(db: Database): SyncProgressStore {
     countToPush: (input) =>
       withVenue(db, input.venueId, async (tx) => {
         const [row] = await tx.execute<{ total: number }>(sql`
-          select count(*)::int as total from customers c
+          select count(*)::int as total from ${tableOf(input.resource)} c
           ${linkOfRecord(input)}
-          where c.deleted_at is null and (${input.mode === 'full'} or ${needsPush})`);
+          where (c.deleted_at is null or ${inUse}) and (${input.mode === 'full'} or ${needsPush})`);
         return row?.total ?? 0;
       }),
 
@@ -113,18 +131,51 @@ export function createSyncProgressStore(db: Database): SyncProgressStore {
     takeOver: (input, workflowRunId) =>
       withVenue(db, input.venueId, async (tx) => {
         const [row] = await tx.execute<RunRow>(sql`
-          update sync_runs set fence = fence + 1, waiting_for = null, workflow_run_id = coalesce(${workflowRunId}, workflow_run_id), updated_at = now()
+          update sync_runs set fence = fence + 1, workflow_run_id = coalesce(${workflowRunId}, workflow_run_id), updated_at = now()
           where id = ${input.syncId} and finished_at is null returning *`);
         if (!row) throw new SupersededError();
-        if (row.phase === 'waiting') await changePhase(tx, input, 'running');
         return toState(row);
       }),
 
     wait: (scope, waiting) =>
       withVenue(db, scope.venueId, async (tx) => {
         await lockRun(tx, scope);
-        await tx.execute(sql`update sync_runs set waiting_for = ${JSON.stringify(waiting)}::jsonb, updated_at = now() where id = ${scope.syncId}`);
-        await changePhase(tx, scope, 'waiting');
+        await wait(tx, scope, waiting);
+      }),
+
+    park: (input, waiting) =>
+      withVenue(db, input.venueId, async (tx) => {
+        const [open] = await tx.execute(sql`select from sync_runs where id = ${input.syncId} and finished_at is null for update`);
+        if (open) await wait(tx, input, waiting);
+      }),
+
+    awaitApproval: (scope, awaiting) =>
+      withVenue(db, scope.venueId, async (tx) => {
+        await lockRun(tx, scope);
+        const waiting: Waiting = { what: 'approval', since: new Date().toISOString(), until: null };
+        await tx.execute(sql`
+          update sync_runs set awaiting = ${JSON.stringify(awaiting)}::jsonb, waiting_for = ${JSON.stringify(waiting)}::jsonb, updated_at = now() where id = ${scope.syncId}`);
+        await changePhase(tx, scope, 'awaiting-approval');
+      }),
+
+    approve: (input, by) =>
+      withVenue(db, input.venueId, async (tx) => {
+        await tx.execute(sql`
+          update sync_runs set approved_at = now(), approved_by = ${by}, awaiting = null, waiting_for = null, updated_at = now()
+          where id = ${input.syncId} and finished_at is null and approved_at is null`);
+        await changePhase(tx, input, 'running');
+      }),
+
+    setTotal: (scope, total) =>
+      withVenue(db, scope.venueId, async (tx) => {
+        await lockRun(tx, scope);
+        await tx.execute(sql`update sync_runs set total = greatest(done, ${total}), updated_at = now() where id = ${scope.syncId}`);
+      }),
+
+    moveTo: (scope, checkpoint) =>
+      withVenue(db, scope.venueId, async (tx) => {
+        await lockRun(tx, scope);
+        await tx.execute(sql`update sync_runs set checkpoint = ${JSON.stringify(checkpoint)}::jsonb, updated_at = now() where id = ${scope.syncId}`);
       }),
 
     requestStop: (input) =>
@@ -136,6 +187,16 @@ export function createSyncProgressStore(db: Database): SyncProgressStore {
   };
 }
 
+async function wait(tx: Transaction, input: SyncConnectionInput, waiting: Waiting): Promise<void> {
+  // A run that still waits for the same thing has waited since it began to.
+  await tx.execute(sql`
+    update sync_runs set updated_at = now(), rate_per_second = 0,
+      waiting_for = case when waiting_for ->> 'what' = ${waiting.what} then waiting_for || jsonb_build_object('until', ${waiting.until}::text)
+        else ${JSON.stringify(waiting)}::jsonb end
+    where id = ${input.syncId}`);
+  await changePhase(tx, input, 'waiting');
+}
+
 async function begin(tx: Transaction, input: SyncConnectionInput, workflowRunId: string | null): Promise<RunState | null> {
   // A reset run takes its place only while no other run of the same sync is open: the unique index would refuse it.
   const [row] = await tx.execute<RunRow>(sql`
@@ -143,7 +204,7 @@ async function begin(tx: Transaction, input: SyncConnectionInput, workflowRunId:
       stop_requested_at = null, workflow_run_id = coalesce(${workflowRunId}, workflow_run_id), updated_at = now()
     where id = ${input.syncId} and not exists (
       select from sync_runs other where other.connection_id = ${input.connectionId} and other.resource = ${input.resource}
-        and other.direction = ${input.direction} and other.finished_at is null and other.id <> ${input.syncId})
+        and other.direction = ${input.direction} and other.dry_run = ${input.dryRun === true} and other.finished_at is null and other.id <> ${input.syncId})
     returning *`);
   return row ? toState(row) : null;
 }
@@ -155,6 +216,9 @@ async function begin(tx: Transaction, input: SyncConnectionInput, workflowRunId:
  */
 export const linkOfRecord = ({ connectionId, resource }: Pick<SyncConnectionInput, 'connectionId' | 'resource'>) => sql`
   left join lateral (select * from record_links where connection_id = ${connectionId} and resource = ${resource} and record_id = c.id limit 1) l on true`;
+
+/** The twin of link `l` is in use at the provider, as far as we know. */
+export const inUse = sql`(l.external_id is not null and l.state not in ('gone', 'archived'))`;
 
 /** Rows `c` (record) and `l` (link or null) of which the last agreed version is not the current one. */
 export const needsPush = sql`(l.record_id is null or l.record_version <> c.version or l.state in ('pending', 'rejected'))`;
@@ -177,10 +241,19 @@ export async function addProgress(tx: Transaction, scope: RunScope, delta: Progr
       unchanged_count = unchanged_count + ${unchanged}, archived_count = archived_count + ${archived},
       rejected_count = rejected_count + ${rejected}, conflict_count = conflict_count + ${conflicts},
       provider_calls = provider_calls + ${delta.providerCalls}, rate_per_second = ${delta.ratePerSecond},
+      plan = case when ${delta.plannedCalls ?? null}::int is null then plan
+        else jsonb_build_object('calls', coalesce((plan ->> 'calls')::bigint, 0) + ${delta.plannedCalls ?? 0}::int) end,
       checkpoint = coalesce(${delta.checkpoint && JSON.stringify(delta.checkpoint)}::jsonb, checkpoint), updated_at = now()
     where id = ${scope.syncId} returning *`);
   if (!row) throw new SupersededError();
+  // What it waited for is over: not the attempt but its first success shows that.
+  if (row.phase === 'waiting') await resume(tx, scope);
   return toState(row);
+}
+
+async function resume(tx: Transaction, scope: RunScope): Promise<void> {
+  await tx.execute(sql`update sync_runs set waiting_for = null where id = ${scope.syncId}`);
+  await changePhase(tx, scope, 'running');
 }
 
 async function changePhase(tx: Transaction, input: SyncConnectionInput, phase: SyncPhase): Promise<void> {
@@ -196,10 +269,11 @@ async function finish(tx: Transaction, input: SyncConnectionInput, end: RunEnd) 
   if (open.finished_at !== null) return { ...toState(open), outcome: open.outcome ?? end.outcome };
   await changePhase(tx, input, 'finished');
   const [row] = await tx.execute<RunRow>(sql`
-    update sync_runs set outcome = ${end.outcome}, error = ${end.error && JSON.stringify(end.error)}::jsonb, waiting_for = null,
+    update sync_runs set outcome = ${end.outcome}, awaiting = null, plan = coalesce(${end.plan && JSON.stringify(end.plan)}::jsonb, plan), error = ${end.error && JSON.stringify(end.error)}::jsonb, waiting_for = null,
       rate_per_second = round((done / greatest(1, extract(epoch from now() - coalesce(started_at, now()))))::numeric, 1),
       total = case when ${end.outcome.startsWith('completed')} then done else total end, fence = fence + 1, finished_at = now(), updated_at = now()
     where id = ${input.syncId} returning *`);
+  if (input.planId !== undefined && end.outcome.startsWith('completed')) await noteUnmet(tx, input, input.planId);
   await logEnd(tx, input, end);
   await moveWatermark(tx, input, end.watermark);
   return { ...toState(row ?? open), outcome: end.outcome };
@@ -225,6 +299,8 @@ interface RunRow extends Record<string, unknown> {
   readonly outcome: SyncOutcome | null;
   readonly checkpoint: Checkpoint | null;
   readonly stop_requested_at: Date | string | null;
+  readonly approved_at: Date | string | null;
+  readonly plan: { readonly calls: number } | null;
   readonly started_at: Date | string;
   readonly finished_at: Date | string | null;
   readonly done: string;
@@ -245,6 +321,8 @@ function toState(row: RunRow): RunState {
     checkpoint: row.checkpoint,
     fence: row.fence,
     stopRequested: row.stop_requested_at !== null,
+    approved: row.approved_at !== null,
+    plannedCalls: row.plan?.calls ?? 0,
     startedAt: new Date(row.started_at),
     done: Number(row.done),
     total: row.total === null ? null : Number(row.total),

@@ -20,3 +20,8 @@ export function createKey({ connectionId, recordId, attempt }: WriteIdentity): s
 export function updateKey({ connectionId, recordId, attempt }: WriteIdentity, payloadFingerprint: string): string {
   return `il-u-${fingerprintOf([connectionId, recordId, 'update', attempt, payloadFingerprint]).slice(0, 40)}`;
 }
+
+/** The key of taking a twin out of use. */
+export function archiveKey({ connectionId, recordId, attempt }: WriteIdentity): string {
+  return `il-a-${fingerprintOf([connectionId, recordId, 'archive', attempt]).slice(0, 40)}`;
+}

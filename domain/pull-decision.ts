@@ -52,6 +52,7 @@ export function decidePull(pulled: PulledVersion, known: KnownTwin | null): Pull
 }
 
 function firstSight(pulled: PulledVersion, known: KnownTwin | null): PullDecision {
-  if (pulled.deleted) return 'ignore';
+  // Deleted by the venue before it was ever tied: a late reading does not bring it back.
+  if (pulled.deleted || known?.recordDeleted === true) return 'ignore';
   return known === null ? 'create' : 'adopt';
 }

@@ -17,7 +17,7 @@ export interface Segment {
 
 export interface SegmentPage {
   readonly after: string | null;
-  readonly oldestEpochS: number | null;
+  readonly positions: readonly { readonly createdEpochS: number }[];
 }
 
 /** The segment after a page was read, or null when it has ended. */
@@ -26,7 +26,7 @@ export function advance(segment: Segment, page: SegmentPage): Segment | null {
   return {
     ...segment,
     after: page.after,
-    oldestEpochS: page.oldestEpochS ?? segment.oldestEpochS,
+    oldestEpochS: page.positions.at(-1)?.createdEpochS ?? segment.oldestEpochS,
     pagesRead: segment.pagesRead + 1,
   };
 }

@@ -1,6 +1,9 @@
 import type { Environment, ProviderCapabilities, ProviderId, Resource } from '../contracts/providers.ts';
 import type { RecordFields, TransactionLine } from '../contracts/records.ts';
+import type { PullPlan } from '../domain/pull-plan.ts';
 import type { Secret } from '../vault/secret.ts';
+
+export type { PullPlan };
 
 /** The account a credential belongs to. */
 export interface ProviderAccount {
@@ -61,6 +64,8 @@ export interface ProviderPage {
   readonly amendments?: readonly ProviderAmendment[];
   /** Where to go on in the same part; null when the part has ended. */
   readonly after: string | null;
+  /** Most objects that a page can hold. */
+  readonly pageSize: number;
   /** Everything on the page in the order it came, also what became no record: the reader checks that pages neither repeat nor leave their part. */
   readonly positions: readonly PagePosition[];
 }
@@ -68,16 +73,6 @@ export interface ProviderPage {
 export interface PagePosition {
   readonly id: string;
   readonly createdEpochS: number;
-}
-
-/** How a resource is pulled. */
-export interface PullPlan {
-  /** Lists that together hold everything, stage after stage: a stage's lists are read when the one before is complete. */
-  readonly listing: readonly (readonly string[])[];
-  /** Lists that together tell everything that changed since a moment, stage after stage; null where the provider has no change feed. */
-  readonly changes: readonly (readonly string[])[] | null;
-  /** Whether a record that a complete listing does not bring may have been deleted. */
-  readonly mayVanish: boolean;
 }
 
 /** What a record becomes at the provider. `problems` names every field that the provider would refuse. */
@@ -102,7 +97,7 @@ export interface UpdateOptions extends WriteOptions {
  * nothing else, and it never retries, waits, stores, or knows that Temporal exists.
  */
 export interface ResourceSession {
-  /** One HTTP call. */
+  /** One HTTP call, and more only where the provider's page does not tell everything. */
   readonly listPage: (query: ListQuery) => Promise<ProviderPage>;
   /** How many records a full listing would bring, as far as one HTTP call can tell; null when the provider does not know. */
   readonly count: () => Promise<number | null>;
@@ -138,6 +133,8 @@ export interface TwinSearch {
 export interface ProviderSession {
   /** Asks the provider whose credential this is: the live test of a key. */
   account(): Promise<ProviderAccount>;
+  /** When the newest change that the provider's change feed tells of was made, by the provider's clock; null when it tells of none. One HTTP call. */
+  newestChangeEpochS(): Promise<number | null>;
   resource(resource: Resource): ResourceSession;
 }
 

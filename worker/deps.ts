@@ -1,3 +1,4 @@
+import type { SchedulingDeps } from '../activities/scheduling.ts';
 import type { SyncChunkDeps } from '../activities/sync-chunk.ts';
 import type { SyncControlDeps } from '../activities/sync-control.ts';
 import type { WorkerConfig } from '../config/config.ts';
@@ -6,14 +7,17 @@ import { createBudgetStore } from '../db/budget-store.ts';
 import { createConnectionStore } from '../db/connection-store.ts';
 import { createPullStore } from '../db/pull-store.ts';
 import { createPushStore } from '../db/push-store.ts';
+import { createScheduleStore } from '../db/schedule-store.ts';
 import { checkDatabase } from '../db/startup-check.ts';
+import { createSyncMissingStore } from '../db/sync-missing.ts';
 import { createSyncProgressStore } from '../db/sync-progress-store.ts';
+import { createSyncRunStore } from '../db/sync-run-store.ts';
 import { openDatabase } from '../db/venue-scope.ts';
 import { createProviders } from '../providers/registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createOpener } from '../vault/opener.ts';
 
-export type WorkerDeps = SyncChunkDeps & SyncControlDeps & { close(): Promise<void> };
+export type WorkerDeps = SyncChunkDeps & SyncControlDeps & SchedulingDeps & { close(): Promise<void> };
 
 /** A chunk works this long; then the workflow takes note of it and asks for the next. */
 const CHUNK_MS = 3 * 60_000;
@@ -26,9 +30,12 @@ export async function createDeps(config: WorkerConfig, log: Logger): Promise<Wor
   return {
     audit: createAuditStore(db),
     connections: createConnectionStore(db),
+    runs: createSyncRunStore(db),
+    schedules: createScheduleStore(db),
     progress: createSyncProgressStore(db),
     pulls: createPullStore(db),
     pushes: createPushStore(db),
+    missing: createSyncMissingStore(db),
     providers: createProviders({ stripe: config.stripe }, createBudgetStore(db)),
     vault: createOpener(config.keyring),
     log,

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { Worker, bundleWorkflowCode } from '@temporalio/worker';
 import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
+import { createSchedulingActivities } from '../activities/scheduling.ts';
 import { createSyncChunkActivities } from '../activities/sync-chunk.ts';
 import { createSyncControlActivities } from '../activities/sync-control.ts';
 import { INTERNAL_QUEUE, WORKFLOW_QUEUE, providerQueue } from '../contracts/temporal.ts';
@@ -28,7 +29,7 @@ export async function createWorkers({ connection, namespace, deps }: WorkersOpti
   return Promise.all([
     // No activities on this queue: eager dispatch would carry provider calls past their own queue.
     Worker.create({ ...common, taskQueue: WORKFLOW_QUEUE, workflowBundle }),
-    Worker.create({ ...common, taskQueue: INTERNAL_QUEUE, activities: { ...createSyncControlActivities(deps) }, maxConcurrentActivityTaskExecutions: 40 }),
+    Worker.create({ ...common, taskQueue: INTERNAL_QUEUE, activities: { ...createSyncControlActivities(deps), ...createSchedulingActivities(deps) }, maxConcurrentActivityTaskExecutions: 40 }),
     Worker.create({
       ...common,
       taskQueue: providerQueue('stripe'),

@@ -1,2 +1,3 @@
 // What the worker bundles. An export's name is its workflow type, so it is part of the contract.
+export { scheduledSync } from './scheduled-sync.ts';
 export { syncConnection } from './sync-connection.ts';

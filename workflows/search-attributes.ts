@@ -6,9 +6,21 @@ const phaseKey = defineSearchAttributeKey('Phase', SearchAttributeType.KEYWORD);
 const errorTypeKey = defineSearchAttributeKey('ErrorType', SearchAttributeType.KEYWORD);
 const needsAttentionKey = defineSearchAttributeKey('NeedsAttention', SearchAttributeType.BOOL);
 
-/** Only on a change of phase: each call is an entry in the history. */
+/** Only on a change of phase: each call is an entry in the history. A run that moves needs nobody. */
 export function showPhase(phase: SyncPhase): void {
-  upsertSearchAttributes([{ key: phaseKey, value: phase }]);
+  upsertSearchAttributes([
+    { key: phaseKey, value: phase },
+    { key: needsAttentionKey, value: false },
+  ]);
+}
+
+/** A run that stands still; with `needsAttention` on the operators' list. */
+export function showWaiting(phase: SyncPhase, errorType: string | null, needsAttention: boolean): void {
+  upsertSearchAttributes([
+    { key: phaseKey, value: phase },
+    ...(errorType === null ? [] : [{ key: errorTypeKey, value: errorType }]),
+    { key: needsAttentionKey, value: needsAttention },
+  ]);
 }
 
 /** Puts the run on the operators' list. */

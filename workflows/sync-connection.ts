@@ -4,15 +4,28 @@ import {
   ApplicationFailure,
   CancellationScope,
   CancelledFailure,
+  TimeoutFailure,
+  condition,
   continueAsNew,
   isCancellation,
   proxyActivities,
   setCurrentDetails,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { SyncChunkActivities, SyncChunkResult, SyncConnectionInput, SyncControlActivities, SyncProgress, SyncSummary } from '../contracts/sync.ts';
+import type {
+  SyncChunkActivities,
+  SyncChunkResult,
+  SyncConnectionInput,
+  SyncControlActivities,
+  SyncFailureInfo,
+  SyncProgress,
+  SyncSummary,
+} from '../contracts/sync.ts';
 import { INTERNAL_QUEUE, providerQueue } from '../contracts/temporal.ts';
-import { showFailure, showPhase } from './search-attributes.ts';
+import { parkingFor, waitMs } from '../domain/parking.ts';
+import type { Parking } from '../domain/parking.ts';
+import { showFailure, showPhase, showWaiting } from './search-attributes.ts';
+import { Instructions } from './signals.ts';
 
 const control = proxyActivities<SyncControlActivities>({
   taskQueue: INTERNAL_QUEUE,
@@ -21,16 +34,20 @@ const control = proxyActivities<SyncControlActivities>({
   retry: { initialInterval: '500 milliseconds', maximumInterval: '30 seconds' },
 });
 
-/** One run of a sync: chunks of minutes until everything is read or written, or until it is cancelled or fails. */
+/**
+ * One run of a sync: chunks of minutes until everything is read or written, or until it is cancelled or fails. It waits, for as long as
+ * it takes, where the provider or a person has to do something first.
+ */
 export async function syncConnection(input: SyncConnectionInput): Promise<SyncSummary> {
+  const instructions = new Instructions();
   try {
     if (input.continued) {
-      await walk(input, null);
+      await new Run(input, instructions, null).walk();
     } else {
       const begun = await control.beginSync.executeWithOptions({ summary: 'Plan the run' }, [input]);
       showPhase('running');
       showProgress(input, begun);
-      await walk(input, begun.total);
+      await new Run(input, instructions, begun.total).walk();
     }
   } catch (error) {
     if (isCancellation(error)) {
@@ -43,38 +60,100 @@ export async function syncConnection(input: SyncConnectionInput): Promise<SyncSu
   return finish(input, { ...input, end: 'done' });
 }
 
-/** Works chunk after chunk. Throws what ended the work early: a cancellation, or the failure of a chunk. */
-async function walk(input: SyncConnectionInput, total: number | null): Promise<void> {
-  let expected = total;
-  let status: SyncChunkResult['status'];
-  do {
-    const chunk = await runChunk(input, expected);
-    showProgress(input, chunk);
-    ({ status, total: expected } = chunk);
-    if (status === 'more' && workflowInfo().continueAsNewSuggested) await continueAsNew<typeof syncConnection>({ ...input, continued: true });
-  } while (status === 'more');
-}
-
 /** From here on a run is long enough for its heartbeats to count: each that reaches the server is an action. */
 const MANY_RECORDS = 5_000;
 
-async function runChunk(input: SyncConnectionInput, expected: number | null): Promise<SyncChunkResult> {
-  const { syncChunk } = proxyActivities<SyncChunkActivities>({
-    taskQueue: providerQueue(input.provider),
-    startToCloseTimeout: '10 minutes',
-    // Outages are sat out; six hours without an end are a person's business.
-    scheduleToCloseTimeout: '6 hours',
-    // A killed worker is noticed after this long. The SDK sends a heartbeat every 0.8 of it.
-    heartbeatTimeout: (expected ?? 0) > MANY_RECORDS ? '30 seconds' : '20 seconds',
-    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-    retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '2 minutes' },
-    summary: `${input.direction} ${input.resource}`,
-  });
-  // A cancellation reaches the activity with its next heartbeat, which may be long; the flag reaches it with its next page.
-  void CancellationScope.current().cancelRequested.catch(() => CancellationScope.nonCancellable(() => control.requestStop(input)));
-  const chunk = await syncChunk(input);
-  if (chunk.status === 'stopped') throw new CancelledFailure('the run was asked to stop');
-  return chunk;
+class Run {
+  readonly #input: SyncConnectionInput;
+  readonly #instructions: Instructions;
+  #expected: number | null;
+  /** Failures in a row of the same kind, and since when. */
+  #parked: { readonly what: Parking['what']; readonly sinceMs: number; readonly failures: number } | null = null;
+
+  constructor(input: SyncConnectionInput, instructions: Instructions, expected: number | null) {
+    this.#input = input;
+    this.#instructions = instructions;
+    this.#expected = expected;
+  }
+
+  /** Works chunk after chunk. Throws what ended the work early: a cancellation, or the failure of a chunk that waiting does not mend. */
+  async walk(): Promise<void> {
+    for (;;) {
+      this.#instructions.woken = false;
+      this.#instructions.approvedBy = null;
+      const chunk = await this.#tryChunk();
+      if (chunk !== null) {
+        this.#expected = chunk.total;
+        showProgress(this.#input, chunk);
+        if (chunk.status === 'done') return;
+        if (chunk.status === 'needs-approval') await this.#awaitApproval(chunk);
+      }
+      if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof syncConnection>({ ...this.#input, continued: true });
+    }
+  }
+
+  /** Null when the chunk is to be asked for again: its time was up, or it failed in a way that waiting may mend, and the wait is over. */
+  async #tryChunk(): Promise<SyncChunkResult | null> {
+    try {
+      const chunk = await this.#runChunk();
+      if (this.#parked) showPhase('running');
+      this.#parked = null;
+      return chunk;
+    } catch (error) {
+      if (!(error instanceof ActivityFailure)) throw error;
+      if (error.cause instanceof TimeoutFailure) return null;
+      const parking = parkingFor(causeOf(error).type);
+      if (parking === null) throw error;
+      await this.#park(parking, error);
+      return null;
+    }
+  }
+
+  async #runChunk(): Promise<SyncChunkResult> {
+    const { provider, direction, resource } = this.#input;
+    const { syncChunk } = proxyActivities<SyncChunkActivities>({
+      taskQueue: providerQueue(provider),
+      startToCloseTimeout: '10 minutes',
+      // Also the time in the queue. A chunk that does not end in this time is asked for again: it goes on from its last page.
+      scheduleToCloseTimeout: '6 hours',
+      // A killed worker is noticed after this long. The SDK sends a heartbeat every 0.8 of it.
+      heartbeatTimeout: (this.#expected ?? 0) > MANY_RECORDS ? '30 seconds' : '20 seconds',
+      cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+      retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '2 minutes' },
+      summary: `${direction} ${resource}${this.#input.dryRun ? ', dry run' : ''}`,
+    });
+    // A cancellation reaches the activity with its next heartbeat, which may be long; the flag reaches it with its next page.
+    void CancellationScope.current().cancelRequested.catch(() => CancellationScope.nonCancellable(() => control.requestStop(this.#input)));
+    const chunk = await syncChunk(this.#input);
+    if (chunk.status === 'stopped') throw new CancelledFailure('the run was asked to stop');
+    return chunk;
+  }
+
+  async #park(parking: Parking, failure: ActivityFailure): Promise<void> {
+    const same = this.#parked?.what === parking.what ? this.#parked : null;
+    const parked = { what: parking.what, sinceMs: same?.sinceMs ?? Date.now(), failures: (same?.failures ?? 0) + 1 };
+    const forMs = waitMs(parking, { failures: parked.failures, waitedMs: Date.now() - parked.sinceMs });
+    if (forMs === null) throw failure;
+    this.#parked = parked;
+    const until = new Date(Date.now() + forMs).toISOString();
+    await control.parkSync.executeWithOptions({ summary: `Wait: ${parking.what}` }, [{ ...this.#input, what: parking.what, until }]);
+    if (!same) showWaiting('waiting', parking.what, parking.what === 'needs-reauth');
+    await condition(() => this.#instructions.woken, forMs);
+  }
+
+  async #awaitApproval({ awaiting }: SyncChunkResult): Promise<void> {
+    showWaiting('awaiting-approval', null, true);
+    setCurrentDetails(
+      [
+        `**Waits for approval**: the run would archive ${awaiting?.archiving ?? 'many'} of ${awaiting?.of ?? 'all'} records.`,
+        '',
+        'Send the signal `approve` to let it go on, or cancel the run to keep the records.',
+      ].join('\n'),
+    );
+    await condition(() => this.#instructions.approvedBy !== null);
+    await control.noteApproval({ ...this.#input, by: this.#instructions.approvedBy ?? '' });
+    showPhase('running');
+  }
 }
 
 async function finish(input: SyncConnectionInput, end: Parameters<SyncControlActivities['finishSync']>[0]): Promise<SyncSummary> {
@@ -85,16 +164,16 @@ async function finish(input: SyncConnectionInput, end: Parameters<SyncControlAct
   return summary;
 }
 
-function causeOf(failure: ActivityFailure): { readonly type: string; readonly message: string } {
+function causeOf(failure: ActivityFailure): SyncFailureInfo {
   const { cause } = failure;
   return cause instanceof ApplicationFailure ? { type: cause.type ?? 'Internal', message: cause.message } : { type: cause?.name ?? 'Internal', message: '' };
 }
 
 /** What the Web UI shows of the run: numbers and ids only. */
-function showProgress({ syncId, mode }: SyncConnectionInput, { done, total, counts, providerCalls }: SyncProgress): void {
+function showProgress({ syncId, mode, dryRun }: SyncConnectionInput, { done, total, counts, providerCalls }: SyncProgress): void {
   setCurrentDetails(
     [
-      `| ${mode} run | ${syncId} |`,
+      `| ${mode} ${dryRun ? 'dry ' : ''}run | ${syncId} |`,
       '| --- | --- |',
       `| done | ${done} of ${total ?? 'unknown'} |`,
       `| created / updated / unchanged | ${counts.created} / ${counts.updated} / ${counts.unchanged} |`,

@@ -10,8 +10,10 @@ import type { Endpoint } from '../endpoint.ts';
 import { notFound } from '../not-found.ts';
 import { pageOf, paging } from '../schemas/common.ts';
 import { connectionAnswer, newConnectionBody, presentConnection } from '../schemas/connection.ts';
+import { wakeRunsOf } from '../steering-syncs.ts';
+import type { WakingDeps } from '../steering-syncs.ts';
 
-export interface ConnectionRouteDeps extends ConnectingDeps {
+export interface ConnectionRouteDeps extends ConnectingDeps, WakingDeps {
   readonly connections: ConnectionStore;
   readonly audit: AuditTrail;
 }
@@ -26,7 +28,7 @@ function createConnection(deps: ConnectionRouteDeps): Endpoint {
   return endpoint({
     name: 'createConnection',
     summary: 'Connect a provider with a secret key',
-    description: 'The key is tested at the provider before anything is stored. A key for an account that is connected already replaces the old one (200).',
+    description: 'The key is tested at the provider before anything is stored. A key for an account that is connected already replaces the old one (200), and runs that waited for it go on.',
     tag: 'Connections',
     method: 'post',
     path: '/v1/venues/{venueId}/connections',
@@ -52,6 +54,8 @@ function createConnection(deps: ConnectionRouteDeps): Endpoint {
         const { connection, created } = await connectWithKey(deps, venueId, { provider, environment, secretKey: credentials.secretKey });
         const deed = { action: 'connection.connected', targetType: 'connection', targetId: connection.id, details: { ...details, replaced: !created } };
         await deps.audit.note({ caller, requestId }, venueId, deed);
+        // Not waited for: the key is stored, and a run that is not woken looks by itself.
+        if (!created) void wakeRunsOf(deps, { venueId, connectionId: connection.id });
         const headers = { Location: `/v1/venues/${venueId}/connections/${connection.id}` };
         return { status: created ? 201 : 200, body: presentConnection(connection), headers };
       } catch (error) {

@@ -6,7 +6,7 @@ import { notFound } from '../not-found.ts';
 import { pageOf } from '../schemas/common.ts';
 import { presentSync, presentSyncLog, startSyncBody, syncAnswer, syncListQuery, syncLogAnswer, syncLogQuery } from '../schemas/sync.ts';
 import type { TemporalUi } from '../schemas/sync.ts';
-import { cancelSync, startSync } from '../starting-syncs.ts';
+import { startSync } from '../starting-syncs.ts';
 import type { SyncDeps } from '../starting-syncs.ts';
 
 export interface SyncRouteDeps extends SyncDeps {
@@ -18,13 +18,14 @@ const COLLECTION = '/v1/venues/{venueId}/syncs';
 const ITEM = '/v1/venues/{venueId}/syncs/{syncId}';
 
 export function syncRoutes(deps: SyncRouteDeps): Endpoint[] {
-  return [startRoute(deps), listRoute(deps), getRoute(deps), logRoute(deps), cancelRoute(deps)];
+  return [startRoute(deps), listRoute(deps), getRoute(deps), logRoute(deps)];
 }
 
 function startRoute(deps: SyncRouteDeps): Endpoint {
   return endpoint({
     name: 'startSync',
     summary: 'Start a sync, or join the one that is running',
+    description: 'A dry run and a run may be open together. Joining a run that waits makes it look again at once.',
     tag: 'Syncs',
     method: 'post',
     path: COLLECTION,
@@ -40,14 +41,16 @@ function startRoute(deps: SyncRouteDeps): Endpoint {
       'connection-not-active',
       'resource-not-supported',
       'direction-not-supported',
-      'dry-run-not-supported',
+      'plan-not-usable',
       'temporal-unavailable',
     ],
-    async handle({ ids: { venueId }, body: { dryRun = false, ...body }, caller, requestId }) {
-      const { run, joined } = await startSync(deps, { ...body, venueId, dryRun, requestedBy: caller.subject });
+    async handle({ ids: { venueId }, body: { dryRun = false, from, to, planId, ...body }, caller, requestId }) {
+      const window = from || to ? { from: from ?? null, to: to ?? null } : null;
+      const { run, joined } = await startSync(deps, { ...body, venueId, dryRun, window, planId, requestedBy: caller.subject });
       const { resource, direction, mode } = run;
       const action = joined ? 'sync.joined' : 'sync.started';
-      await deps.audit.note({ caller, requestId }, venueId, { action, targetType: 'sync', targetId: run.id, details: { resource, direction, mode } });
+      const details = { resource, direction, mode, ...(run.dryRun && { dryRun: true }) };
+      await deps.audit.note({ caller, requestId }, venueId, { action, targetType: 'sync', targetId: run.id, details });
       return { status: joined ? 200 : 202, body: presentSync(run, deps.ui), headers: { Location: `/v1/venues/${venueId}/syncs/${run.id}` } };
     },
   });
@@ -106,25 +109,6 @@ function logRoute({ runs }: SyncRouteDeps): Endpoint {
       if (!(await runs.find(venueId, syncId))) throw notFound('sync-not-found');
       const page = await runs.listLog(venueId, syncId, { filter, page: { limit, after } });
       return { status: 200, body: toPageBody(page, list, presentSyncLog) };
-    },
-  });
-}
-
-function cancelRoute(deps: SyncRouteDeps): Endpoint {
-  return endpoint({
-    name: 'cancelSync',
-    summary: 'Ask a sync run to stop',
-    description: 'It stops after the page it is at. Asking again is fine.',
-    tag: 'Syncs',
-    method: 'post',
-    path: `${ITEM}/cancel`,
-    role: 'operator',
-    answers: { 202: { description: 'Asked.', schema: syncAnswer } },
-    problems: ['sync-finished', 'temporal-unavailable'],
-    async handle({ ids: { venueId, syncId }, caller, requestId }) {
-      const run = await cancelSync(deps, venueId, syncId);
-      await deps.audit.note({ caller, requestId }, venueId, { action: 'sync.cancelled', targetType: 'sync', targetId: run.id });
-      return { status: 202, body: presentSync(run, deps.ui) };
     },
   });
 }

@@ -2,6 +2,9 @@ import { z } from 'zod';
 
 const DIGITS = /^\d{1,9}$/;
 
+const FIRST_INSTANT = new Date('0001-01-01T00:00:00Z');
+const LAST_INSTANT = new Date('9999-12-31T23:59:59.999Z');
+
 /** No control characters; without a `u` flag, because the pattern is printed in the OpenAPI document. */
 const NO_CONTROL = /^[^\u0000-\u001f\u007f-\u009f]*$/;
 
@@ -32,7 +35,18 @@ export const paging = {
   cursor: z.string().min(1).max(500).optional().meta({ description: '`nextCursor` of the page before.' }),
 };
 
-export const instant = z.iso.datetime({ offset: true, error: 'Must be a time in ISO 8601 with an offset, such as 2026-11-21T10:15:00Z' }).transform((text) => new Date(text));
+/** In years of four digits, whatever the offset does to them: Postgres and JavaScript write others differently. */
+export const instant = z.iso
+  .datetime({ offset: true, error: 'Must be a time in ISO 8601 with an offset, such as 2026-11-21T10:15:00Z' })
+  .transform((text) => new Date(text))
+  .refine((time) => time >= FIRST_INSTANT && time <= LAST_INSTANT, 'Must be in the years 0001 to 9999');
+
+const CURRENCIES = new Set(Intl.supportedValuesOf('currency'));
+
+export const currency = z
+  .string()
+  .refine((code) => CURRENCIES.has(code), 'Must be an ISO 4217 code in capitals, such as EUR')
+  .meta({ description: 'ISO 4217 code.', example: 'EUR' });
 
 // Answers: `z.object`, because fields may be added to them.
 

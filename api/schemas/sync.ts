@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import type { ConnectionId } from '../../contracts/ids.ts';
+import type { ConnectionId, SyncId } from '../../contracts/ids.ts';
 import { DIRECTIONS, RESOURCES, SYNC_MODES } from '../../contracts/providers.ts';
-import { SYNC_LOG_ACTIONS, SYNC_OUTCOMES, SYNC_PHASES } from '../../contracts/sync.ts';
-import type { SyncLogRow, SyncRun } from '../../db/sync-run-store.ts';
-import { paging, timestamp, uuid } from './common.ts';
+import { SYNC_LOG_ACTIONS, SYNC_OUTCOMES, SYNC_PHASES, WAITING_FOR } from '../../contracts/sync.ts';
+import type { SyncPhase } from '../../contracts/sync.ts';
+import type { SyncLogRow, SyncRun, SyncWindow } from '../../db/sync-run-store.ts';
+import { instant, paging, timestamp, uuid } from './common.ts';
 
 const connectionId = uuid.transform((id) => id as ConnectionId);
 
@@ -13,9 +14,44 @@ export const startSyncBody = z
     resource: z.enum(RESOURCES),
     direction: z.enum(DIRECTIONS).meta({ description: '`push`: venue to provider. `pull`: provider to venue.' }),
     mode: z.enum(SYNC_MODES),
-    dryRun: z.boolean().optional().meta({ description: 'Only `false` is taken yet.' }),
+    dryRun: z.boolean().optional().meta({ description: 'Reads and decides, writes to neither side, and leaves a plan.' }),
+    from: instant.optional().meta({ description: 'Of a pull: only what was created at the provider then or later.', format: 'date-time' }),
+    to: instant.optional().meta({ description: 'Of a pull: only what was created at the provider before.', format: 'date-time' }),
+    planId: uuid
+      .transform((id) => id as SyncId)
+      .optional()
+      .meta({ description: 'The dry run to carry out. Without it a run takes on the newest one of the same sync, mode and window that is still good.' }),
   })
+  .superRefine(checkWindow)
   .meta({ id: 'StartSync' });
+
+interface WindowFields {
+  readonly direction: string;
+  readonly dryRun?: boolean | undefined;
+  readonly from?: Date | undefined;
+  readonly to?: Date | undefined;
+  readonly planId?: SyncId | undefined;
+}
+
+/** Seconds, as the run will ask for it. */
+const secondOf = (date: Date) => Math.ceil(date.getTime() / 1_000);
+
+type Refuse = (path: keyof WindowFields, message: string) => void;
+
+function checkWindow(fields: WindowFields, context: z.RefinementCtx): void {
+  const refuse: Refuse = (path, message) => { context.addIssue({ code: 'custom', path: [path], message }); };
+  if (fields.planId !== undefined && fields.dryRun) refuse('planId', 'A dry run carries no plan out');
+  // What is no time is refused already, and comes here as it was sent.
+  if (fields.direction === 'pull') checkOrder({ from: timeOrNull(fields.from), to: timeOrNull(fields.to) }, refuse);
+  else for (const path of ['from', 'to'] as const) if (fields[path]) refuse(path, 'Only a pull takes a window');
+}
+
+const timeOrNull = (value: unknown) => (value instanceof Date ? value : null);
+
+function checkOrder({ from, to }: SyncWindow, refuse: Refuse): void {
+  if (from && from.getTime() < 0) refuse('from', 'Must not be before 1970');
+  else if (to && secondOf(to) <= (from ? secondOf(from) : 0)) refuse('to', from ? 'Must be at least a second after `from`' : 'Must be after the beginning of 1970');
+}
 
 export const syncListQuery = z.strictObject({ ...paging, connectionId: connectionId.optional() });
 
@@ -33,13 +69,23 @@ export const syncAnswer = z
     direction: z.enum(DIRECTIONS),
     mode: z.enum(SYNC_MODES),
     dryRun: z.boolean(),
+    window: z.object({ from: timestamp.nullable(), to: timestamp.nullable() }).nullable().meta({ description: 'Only what was created at the provider in [from, to).' }),
+    plan: z
+      .object({ id: z.uuid(), deviations: count })
+      .nullable()
+      .meta({ description: 'The dry run that this run carries out, and how many records came out otherwise: the log names them.' }),
     phase: z.enum(SYNC_PHASES),
     startedAt: timestamp.nullable(),
     finishedAt: timestamp.nullable(),
     progress: z.object({ done: count, total: count.nullable(), ratePerSecond: z.number(), estimatedSecondsLeft: count.nullable() }),
     counts: z.object({ read: count, created: count, updated: count, unchanged: count, archived: count, rejected: count, conflicts: count }),
     providerCalls: count,
-    waitingFor: z.object({ what: z.string(), since: timestamp, until: timestamp.nullable() }).nullable(),
+    waitingFor: z
+      .object({ what: z.string(), since: timestamp, until: timestamp.nullable() })
+      .nullable()
+      .meta({ description: `What the run waits for (${WAITING_FOR.join(', ')}), and when it next looks by itself.` }),
+    awaiting: z.object({ archiving: count, of: count }).nullable().meta({ description: 'What needs approval: how many records would be archived, of how many.' }),
+    approvedAt: timestamp.nullable(),
     outcome: z.enum(SYNC_OUTCOMES).nullable(),
     error: z.object({ code: z.string(), message: z.string(), nextAction: z.string() }).nullable(),
     workflowId: z.string(),
@@ -75,14 +121,18 @@ export function presentSync(run: SyncRun, ui: TemporalUi): z.input<typeof syncAn
     resource: run.resource,
     direction: run.direction,
     mode: run.mode,
-    dryRun: false,
+    dryRun: run.dryRun,
+    window: run.window && { from: iso(run.window.from), to: iso(run.window.to) },
+    plan: run.planId === null ? null : { id: run.planId, deviations: run.deviationCount },
     phase: run.phase,
-    startedAt: run.startedAt?.toISOString() ?? null,
-    finishedAt: run.finishedAt?.toISOString() ?? null,
+    startedAt: iso(run.startedAt),
+    finishedAt: iso(run.finishedAt),
     progress: { done: run.done, total: run.total, ratePerSecond: run.ratePerSecond, estimatedSecondsLeft: secondsLeft(run) },
     counts: { ...run.counts },
     providerCalls: run.providerCalls,
     waitingFor: run.waitingFor && { ...run.waitingFor },
+    awaiting: run.awaiting && { ...run.awaiting },
+    approvedAt: iso(run.approvedAt),
     outcome: run.outcome,
     error: run.error && { ...run.error },
     workflowId: run.workflowId,
@@ -91,14 +141,19 @@ export function presentSync(run: SyncRun, ui: TemporalUi): z.input<typeof syncAn
   };
 }
 
+const iso = (date: Date | null) => date?.toISOString() ?? null;
+
 export function presentSyncLog(row: SyncLogRow): z.input<typeof syncLogAnswer> {
   return { ...row, at: row.at.toISOString() };
 }
 
+/** Null rather than a guess: while nobody knows the total or has measured a rate, and while nothing moves. */
 function secondsLeft(run: SyncRun): number | null {
-  if (run.finishedAt || run.total === null || run.ratePerSecond <= 0) return null;
+  if (run.finishedAt || run.waitingFor || AT_REST.includes(run.phase) || run.total === null || run.ratePerSecond <= 0) return null;
   return Math.ceil(Math.max(0, run.total - run.done) / run.ratePerSecond);
 }
+
+const AT_REST: readonly SyncPhase[] = ['queued', 'waiting', 'awaiting-approval'];
 
 function temporalUrl(run: SyncRun, { baseUrl, namespace }: TemporalUi): string | null {
   if (baseUrl === null) return null;

@@ -1,8 +1,6 @@
 import { z } from 'zod';
 import type { Venue } from '../../db/venue-store.ts';
-import { sourceId, timestamp } from './common.ts';
-
-const CURRENCIES = new Set(Intl.supportedValuesOf('currency'));
+import { currency, sourceId, timestamp } from './common.ts';
 
 function isTimeZone(name: string): boolean {
   // `Intl` also takes offsets such as +01:00, which have no daylight saving time and are not zones.
@@ -16,16 +14,12 @@ function isTimeZone(name: string): boolean {
 }
 
 const name = z.string().min(1).max(200);
-const timeZone = z
+export const timeZone = z
   .string()
   .min(1)
   .max(64)
   .refine(isTimeZone, 'Must be an IANA time zone, such as Europe/Berlin')
   .meta({ description: 'IANA time zone.', example: 'Europe/Berlin' });
-const currency = z
-  .string()
-  .refine((code) => CURRENCIES.has(code), 'Must be an ISO 4217 code in capitals, such as EUR')
-  .meta({ description: 'ISO 4217 code.', example: 'EUR' });
 
 export const newVenueBody = z.strictObject({ name, timeZone, currency, sourceId: sourceId.nullable().optional() }).meta({ id: 'NewVenue' });
 

@@ -1,5 +1,7 @@
 alter table record_links add column external_state jsonb;
 
+alter table connections add column scheduled_resources jsonb default '[]'::jsonb not null;
+
 alter table sync_runs
   add column dry_run boolean default false not null,
   add column window_from timestamp(3) with time zone,
@@ -7,6 +9,7 @@ alter table sync_runs
   add column plan_id uuid,
   add column deviation_count bigint default 0 not null,
   add column awaiting jsonb,
+  add column plan jsonb,
   add column approved_at timestamp(3) with time zone,
   add column approved_by text;
 

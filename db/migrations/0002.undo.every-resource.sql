@@ -21,7 +21,10 @@ alter table sync_runs
   drop column plan_id,
   drop column deviation_count,
   drop column awaiting,
+  drop column plan,
   drop column approved_at,
   drop column approved_by;
 
 alter table record_links drop column external_state;
+
+alter table connections drop column scheduled_resources;

@@ -1,6 +1,7 @@
 import { index, jsonb, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import type { ConnectionId } from '../../contracts/ids.ts';
 import { CONNECTION_STATES, ENVIRONMENTS, PROVIDERS } from '../../contracts/providers.ts';
+import type { Resource } from '../../contracts/providers.ts';
 import { instant, timestamps, venueId, venuePolicy } from './columns.ts';
 import { venues } from './venues.ts';
 
@@ -23,6 +24,8 @@ export const connections = pgTable(
     scopes: jsonb('scopes').$type<readonly string[]>().notNull().default([]),
     expiresAt: instant('expires_at'),
     nextRefreshAt: instant('next_refresh_at'),
+    /** Resources that have got their default schedule once: what is missing since then was deleted by a person. */
+    scheduledResources: jsonb('scheduled_resources').$type<readonly Resource[]>().notNull().default([]),
     ...timestamps(),
   },
   (table) => [

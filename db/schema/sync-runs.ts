@@ -30,6 +30,8 @@ export const syncRuns = pgTable(
     deviationCount: count('deviation_count'),
     /** What waits for a person's approval. */
     awaiting: jsonb('awaiting').$type<{ readonly archiving: number; readonly of: number }>(),
+    /** Of a dry run: what carrying its plan out would take. */
+    plan: jsonb('plan').$type<{ readonly calls: number; readonly seconds: number }>(),
     approvedAt: instant('approved_at'),
     approvedBy: text('approved_by'),
     phase: text('phase', { enum: SYNC_PHASES }).notNull().default('queued'),

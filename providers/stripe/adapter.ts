@@ -1,12 +1,17 @@
 import { Stripe } from 'stripe';
+import { z } from 'zod';
 import type { Resource } from '../../contracts/providers.ts';
 import type { ProviderAdapter, PullPlan, ResourceMapping, ResourceSession, SessionOptions } from '../provider.ts';
 import { STRIPE_CAPABILITIES } from './capabilities.ts';
 import { createCustomerSession, customerMapping, customerPullPlan } from './customers.ts';
 import { createStripeFetch } from './http-client.ts';
+import { createProductSession } from './product-session.ts';
+import { productMapping, productPullPlan } from './products.ts';
 import { createAsk } from './requests.ts';
 import type { Ask } from './requests.ts';
-import { accountSchema } from './responses.ts';
+import { accountSchema, eventSchema, listSchema } from './responses.ts';
+import { createTransactionSession } from './transaction-session.ts';
+import { transactionMapping, transactionPullPlan } from './transactions.ts';
 
 /** Longer than any answer that is still coming; a lost one must not hold a lane for minutes. */
 const CALL_TIMEOUT_MS = 30_000;
@@ -35,6 +40,10 @@ export function createStripeAdapter(config: StripeConfig): ProviderAdapter {
             scopes: [],
           };
         },
+        async newestChangeEpochS() {
+          const newest = await ask(listSchema(eventSchema(z.object({}))), () => stripe.events.list({ limit: 1 }));
+          return newest.data[0]?.created ?? null;
+        },
         resource: (resource) => resourceOf(resource).session(stripe, ask),
       };
     },
@@ -51,7 +60,9 @@ interface StripeResource {
 }
 
 const STRIPE_RESOURCES: Readonly<Partial<Record<Resource, StripeResource>>> = {
+  products: { session: createProductSession, mapping: productMapping, pullPlan: productPullPlan },
   customers: { session: createCustomerSession, mapping: customerMapping, pullPlan: customerPullPlan },
+  transactions: { session: createTransactionSession, mapping: transactionMapping, pullPlan: transactionPullPlan },
 };
 
 function resourceOf(resource: Resource): StripeResource {

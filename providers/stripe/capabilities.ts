@@ -7,7 +7,11 @@ import type { ProviderCapabilities } from '../../contracts/providers.ts';
 export const STRIPE_CAPABILITIES: ProviderCapabilities = {
   provider: 'stripe',
   displayName: 'Stripe',
-  resources: [{ resource: 'customers', directions: ['push', 'pull'] }],
+  resources: [
+    { resource: 'products', directions: ['push', 'pull'] },
+    { resource: 'customers', directions: ['push', 'pull'] },
+    { resource: 'transactions', directions: ['pull'] },
+  ],
   connect: ['api-key'],
   limits: {
     production: { requestsPerSecond: 90, concurrency: 48 },

@@ -3,16 +3,18 @@ import type { Address, CustomerFields } from '../../contracts/records.ts';
 import { countryCodeOf } from '../../domain/countries.ts';
 import type { MappedRecord, ProviderRecord, PullPlan, ResourceMapping, ResourceSession } from '../provider.ts';
 import { countOf, createdWithin, nextAfter, startingAfter, toPage, versionOfEvent, versionOfReading } from './lists.ts';
-import { PAGE_SIZE, RECORD_ID_KEY, SOURCE_ID_KEY } from './names.ts';
+import { metadataCodec } from './metadata.ts';
+import { PAGE_SIZE, RECORD_ID_KEY } from './names.ts';
+import { nullWhenMissing } from './requests.ts';
 import type { Ask } from './requests.ts';
 import { customerSchema, deletedSchema, eventSchema, listSchema, searchSchema } from './responses.ts';
 import type { StripeCustomer } from './responses.ts';
 
 const CONSENT_KEY = 'interlock_marketing_consent';
-const OUR_KEYS = new Set([RECORD_ID_KEY, SOURCE_ID_KEY, CONSENT_KEY]);
+const ourMetadata = metadataCodec([CONSENT_KEY]);
 
-// https://docs.stripe.com/api/customers/create and https://docs.stripe.com/api/metadata, read 2026-11-21.
-const LIMITS = { name: 256, email: 512, phone: 20, metadataKeys: 50, metadataKey: 40, metadataValue: 500 } as const;
+// https://docs.stripe.com/api/customers/create, read 2026-11-21.
+const LIMITS = { name: 256, email: 512, phone: 20 } as const;
 
 interface CustomerPayload {
   readonly name: string | null;
@@ -31,12 +33,7 @@ export const customerMapping: ResourceMapping = {
       email: fields.email || null,
       phone: fields.phone || null,
       address: fields.address && toStripeAddress(fields.address),
-      metadata: {
-        ...Object.fromEntries(ownMetadata(fields).map(({ key, value }) => [key, value])),
-        ...(fields.marketingConsent !== null && { [CONSENT_KEY]: String(fields.marketingConsent) }),
-        [RECORD_ID_KEY]: id,
-        [SOURCE_ID_KEY]: sourceId,
-      },
+      metadata: ourMetadata.write({ id, sourceId, metadata: fields.metadata }, { [CONSENT_KEY]: fields.marketingConsent === null ? null : String(fields.marketingConsent) }),
     };
     return { payload: { ...payload }, problems: problemsOf(payload, fields) };
   },
@@ -53,23 +50,11 @@ function toStripeAddress(address: Address): CustomerPayload['address'] {
   return Object.values(parts).every((part) => part === null) ? null : parts;
 }
 
-/** The venue's metadata as Stripe would keep it, each entry with its position among all. */
-function ownMetadata({ metadata }: CustomerFields): readonly { readonly key: string; readonly value: string; readonly index: number }[] {
-  return Object.entries(metadata).flatMap(([key, value], index) => (value === '' || OUR_KEYS.has(key) ? [] : [{ key, value, index }]));
-}
-
 function problemsOf(payload: CustomerPayload, fields: CustomerFields): MappedRecord['problems'] {
   const tooLong = (['name', 'email', 'phone'] as const).flatMap((path) =>
     (payload[path]?.length ?? 0) > LIMITS[path] ? [{ path, message: `Stripe allows at most ${LIMITS[path]} characters.` }] : [],
   );
-  const wrongEntries = ownMetadata(fields).flatMap(({ key, value, index }) => {
-    const path = `metadata.${index}`;
-    if (key.length > LIMITS.metadataKey) return [{ path, message: `Stripe allows at most ${LIMITS.metadataKey} characters in a metadata key.` }];
-    if (/[[\]]/.test(key)) return [{ path, message: 'Stripe allows no square brackets in a metadata key.' }];
-    return value.length > LIMITS.metadataValue ? [{ path, message: `Stripe allows at most ${LIMITS.metadataValue} characters in a metadata value.` }] : [];
-  });
-  const tooMany = Object.keys(payload.metadata).length > LIMITS.metadataKeys ? [{ path: 'metadata', message: `Stripe allows ${LIMITS.metadataKeys} metadata keys, three of which are ours.` }] : [];
-  return [...tooLong, ...wrongEntries, ...tooMany];
+  return [...tooLong, ...ourMetadata.problems(fields.metadata, payload.metadata)];
 }
 
 function toFields(customer: StripeCustomer): CustomerFields {
@@ -88,7 +73,7 @@ function toFields(customer: StripeCustomer): CustomerFields {
       country: address.country,
     },
     marketingConsent: consent === undefined ? null : consent === 'true',
-    metadata: Object.fromEntries(Object.entries(metadata).filter(([key]) => !OUR_KEYS.has(key))),
+    metadata: ourMetadata.read(metadata),
   };
 }
 
@@ -106,13 +91,12 @@ function toRecord(customer: StripeCustomer, version: number, deleted = false): P
 function toParams(mapped: MappedRecord, clearing: { readonly metadataKeys: readonly string[] } | null) {
   const empty = clearing ? '' : undefined;
   const { name, email, phone, address, metadata } = mapped.payload as unknown as CustomerPayload;
-  const cleared = Object.fromEntries((clearing?.metadataKeys ?? []).map((key) => [key, '']));
   return {
     name: name ?? empty,
     email: email ?? empty,
     phone: phone ?? empty,
     address: address ? Object.fromEntries(Object.entries(address).map(([part, value]) => [part, value ?? empty])) : empty,
-    metadata: { ...(clearing && { [CONSENT_KEY]: '' }), ...cleared, ...metadata },
+    metadata: { ...(clearing && ourMetadata.clearing(clearing.metadataKeys)), ...metadata },
   };
 }
 
@@ -138,8 +122,8 @@ export function createCustomerSession(stripe: Stripe, ask: Ask): ResourceSession
 
     async retrieve(externalId) {
       const version = versionOfReading(Date.now());
-      const customer = await ask(customerSchema.or(deletedSchema('customer')), () => stripe.customers.retrieve(externalId));
-      return 'deleted' in customer ? null : toRecord(customer, version);
+      const customer = await nullWhenMissing(ask(customerSchema.or(deletedSchema('customer')), () => stripe.customers.retrieve(externalId)));
+      return customer === null || 'deleted' in customer ? null : toRecord(customer, version);
     },
 
     writer: {
@@ -156,7 +140,7 @@ export function createCustomerSession(stripe: Stripe, ask: Ask): ResourceSession
       },
 
       async archive(externalId) {
-        await ask(deletedSchema('customer'), () => stripe.customers.del(externalId));
+        await nullWhenMissing(ask(deletedSchema('customer'), () => stripe.customers.del(externalId)));
         return 'deleted';
       },
 

@@ -1,3 +1,4 @@
+import { PAGE_SIZE } from './names.ts';
 import type { ListQuery, ProviderPage, ProviderRecord } from '../provider.ts';
 
 /**
@@ -18,7 +19,7 @@ interface Listed {
 export const nextAfter = (page: Listed) => (page.has_more ? (page.data.at(-1)?.id ?? null) : null);
 
 export function toPage(page: Listed, records: readonly ProviderRecord[]): ProviderPage {
-  return { records, after: nextAfter(page), positions: page.data.map(({ id, created }) => ({ id, createdEpochS: created })) };
+  return { records, after: nextAfter(page), pageSize: PAGE_SIZE, positions: page.data.map(({ id, created }) => ({ id, createdEpochS: created })) };
 }
 
 /** A search counts exactly up to 10,000 (https://docs.stripe.com/search, read 2026-11-21): beyond that its figure says nothing. */

@@ -1,5 +1,6 @@
 import type { Stripe } from 'stripe';
 import type { z } from 'zod';
+import { ProviderError } from '../provider-error.ts';
 import type { Call } from '../provider.ts';
 import { statusError, toProviderError, unexpectedResponse } from './errors.ts';
 
@@ -21,5 +22,15 @@ async function ask<Schema extends z.ZodType>(schema: Schema, request: () => Prom
     return parsed.data;
   } catch (error) {
     throw toProviderError(error);
+  }
+}
+
+/** What Stripe does not have, or has no longer, is no failure where that may be so. */
+export async function nullWhenMissing<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ProviderError && error.details.httpStatus === 404 && error.details.code === 'resource_missing') return null;
+    throw error;
   }
 }

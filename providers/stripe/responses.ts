@@ -1,6 +1,11 @@
 import { z } from 'zod';
 
-const nullableText = z.string().nullish().transform((value) => value ?? null);
+export const nullableText = z.string().nullish().transform((value) => value ?? null);
+export const metadataOf = z.record(z.string(), z.string()).nullish().transform((value) => value ?? {});
+
+/** The id of an object that comes as its id or, when it was asked for, whole. */
+export const idOf = z.union([z.string().min(1), z.object({ id: z.string().min(1) }).transform(({ id }) => id)]);
+export const nullableIdOf = idOf.nullish().transform((value) => value ?? null);
 
 /** What we read of Stripe's Customer (https://docs.stripe.com/api/customers/object, read 2026-11-21). Unknown fields are let through. */
 export const customerSchema = z.object({
@@ -14,7 +19,7 @@ export const customerSchema = z.object({
     .object({ line1: nullableText, line2: nullableText, city: nullableText, state: nullableText, postal_code: nullableText, country: nullableText })
     .nullish()
     .transform((value) => value ?? null),
-  metadata: z.record(z.string(), z.string()).nullish().transform((value) => value ?? {}),
+  metadata: metadataOf,
 });
 export type StripeCustomer = z.output<typeof customerSchema>;
 

@@ -11,6 +11,10 @@ import { z } from 'zod';
  * - `truncate`: runs the request, then sends half of the answer and cuts the connection.
  * - `commit-then-fail`: runs the request; then answers `status`, which the idempotency key keeps, or without one cuts the connection.
  * - `revoke`: from here on the account's keys are refused, until the faults are deleted.
+ * - `html`: answers a web page with `status` (200 unless given) before anything runs, as a proxy in between does.
+ * - `page-repeat`: a list gives its page before the one that was asked for once more. Strikes only requests with a cursor.
+ * - `page-skip`: a list leaves out the page that was asked for and gives the one after it.
+ * - `page-shrink`: a list gives half of the page that was asked for, and says that there is more.
  */
 export const faultSchema = z.strictObject({
   match: z
@@ -23,25 +27,36 @@ export const faultSchema = z.strictObject({
       seed: z.int().optional(),
     })
     .default({}),
-  kind: z.enum(['status', 'slow', 'reset', 'truncate', 'commit-then-fail', 'revoke']),
+  kind: z.enum(['status', 'slow', 'reset', 'truncate', 'commit-then-fail', 'revoke', 'html', 'page-repeat', 'page-skip', 'page-shrink']),
   times: z.int().min(1).optional(),
-  status: z.int().min(400).max(599).optional(),
+  status: z.int().min(200).max(599).optional(),
   delayMs: z.int().min(0).max(600_000).default(0),
   /** Seconds, sent as Retry-After. */
   retryAfter: z.number().min(0).optional(),
+  /** Of a 429, sent as Stripe-Rate-Limited-Reason; null sends none. `global-rate` unless given. */
+  rateLimitedReason: z.string().min(1).nullable().optional(),
   stored: z.boolean().default(false),
   /** The provider's error code in the body, where its usual one for the status does not serve. */
   code: z.string().optional(),
   /** `empty` sends `{}` and `html` a page, as proxies in between do: neither says what went wrong. */
   body: z.enum(['error', 'empty', 'html']).default('error'),
-});
+}).refine(({ kind, status }) => kind === 'html' || status === undefined || status >= 400, { path: ['status'], message: 'is no failure' });
 
 export type Fault = z.infer<typeof faultSchema>;
+
+/** What a fault does to the page of a list. */
+export type PageFault = 'page-repeat' | 'page-skip' | 'page-shrink';
+
+export function pageFaultOf(fault: Fault | null): PageFault | null {
+  return fault?.kind === 'page-repeat' || fault?.kind === 'page-skip' || fault?.kind === 'page-shrink' ? fault.kind : null;
+}
 
 export interface FaultTarget {
   readonly method: string;
   readonly path: string;
   readonly account: string | null;
+  /** Whether the request asks for a list from its beginning or from a cursor on; null for anything but a list. */
+  readonly page: 'first' | 'later' | null;
 }
 
 interface Installed {
@@ -88,10 +103,17 @@ export class Faults {
   }
 }
 
-function fits({ fault: { match }, pattern }: Installed, target: FaultTarget): boolean {
+function fits({ fault, pattern }: Installed, target: FaultTarget): boolean {
+  const { match } = fault;
+  if (!fitsPage(pageFaultOf(fault), target)) return false;
   if (match.method && match.method.toUpperCase() !== target.method) return false;
   if (match.account && match.account !== target.account) return false;
   return match.path === undefined || target.path.startsWith(match.path) || (pattern?.test(target.path) ?? false);
+}
+
+/** Only a list has pages, and only one that was begun can repeat them. */
+function fitsPage(fault: PageFault | null, { page }: FaultTarget): boolean {
+  return fault === null || (page !== null && (fault !== 'page-repeat' || page === 'later'));
 }
 
 function isDue(installed: Installed): boolean {

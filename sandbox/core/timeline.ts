@@ -58,7 +58,11 @@ export class Timeline<T extends TimelineItem> {
   /** Adds many at once. They may be older than what is there. */
   addAll(items: readonly T[]): void {
     for (const item of items) this.#byId.set(item.id, item);
-    this.#oldestFirst = this.#oldestFirst.concat(items).sort(byAge);
+    const sorted = items.toSorted(byAge);
+    const [first] = sorted;
+    const newest = this.#oldestFirst.at(-1);
+    if (first && newest && byAge(newest, first) > 0) this.#oldestFirst = this.#oldestFirst.concat(sorted).sort(byAge);
+    else for (const item of sorted) this.#oldestFirst.push(item);
   }
 
   remove(item: T): void {

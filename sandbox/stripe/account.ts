@@ -8,6 +8,8 @@ export interface AccountProfile {
   readonly created: number;
   readonly secretKey: string;
   readonly webhookSecret: string;
+  /** What every payment is converted to; absent or null where each currency has a bank account of its own. */
+  readonly settlementCurrency?: string | null;
 }
 
 /** A restricted key that may read the account and nothing else. */

@@ -2,8 +2,6 @@ import { z } from 'zod';
 
 /** An account id; account A when absent. */
 const account = z.string().optional();
-const seconds = z.int().min(0);
-const nullableText = z.string().nullable();
 
 export const accountQuery = z.strictObject({ account });
 
@@ -12,45 +10,6 @@ export const callsQuery = z.strictObject({ since: z.coerce.number().min(0).defau
 export const stateQuery = z.strictObject({ account, includeDeleted: z.stringbool().default(false) });
 
 export const resetBody = z.strictObject({ account });
-
-const address = z.strictObject({
-  city: nullableText.default(null),
-  country: nullableText.default(null),
-  line1: nullableText.default(null),
-  line2: nullableText.default(null),
-  postal_code: nullableText.default(null),
-  state: nullableText.default(null),
-});
-
-/** A customer as it stands at Stripe. Lengths are not checked: what is there already may be odd. */
-const seededCustomer = z.strictObject({
-  id: z.string().min(1).max(255).regex(/^[\w-]+$/).optional(),
-  created: seconds.optional(),
-  address: address.nullable().optional(),
-  balance: z.int().optional(),
-  business_name: nullableText.optional(),
-  description: nullableText.optional(),
-  email: nullableText.optional(),
-  individual_name: nullableText.optional(),
-  metadata: z.record(z.string(), z.string()).optional(),
-  name: nullableText.optional(),
-  phone: nullableText.optional(),
-  preferred_locales: z.array(z.string()).optional(),
-  shipping: z.strictObject({ address, name: z.string(), phone: nullableText.default(null) }).nullable().optional(),
-  tax_exempt: z.enum(['none', 'exempt', 'reverse']).optional(),
-});
-
-export const seedBody = z
-  .strictObject({
-    resource: z.literal('customers'),
-    account,
-    count: z.int().min(1).max(2_000_000).optional(),
-    records: z.array(seededCustomer).min(1).max(100_000).optional(),
-  })
-  .refine(({ count, records }) => (count === undefined) !== (records === undefined), 'give either count or records');
-
-export type SeedBody = z.infer<typeof seedBody>;
-export type SeededCustomer = z.infer<typeof seededCustomer>;
 
 export const emitBody = z
   .strictObject({
@@ -61,6 +20,8 @@ export const emitBody = z
     /** Or a new event of this type, about a customer or about any object at all. */
     type: z.string().min(1).optional(),
     customerId: z.string().optional(),
+    /** Any object that the account holds. */
+    objectId: z.string().optional(),
     object: z.record(z.string(), z.unknown()).optional(),
     previousAttributes: z.record(z.string(), z.unknown()).optional(),
     times: z.int().min(1).max(1_000).default(1),
@@ -69,7 +30,7 @@ export const emitBody = z
     timestampOffsetSeconds: z.int().default(0),
   })
   .refine(({ eventId, type }) => (eventId === undefined) !== (type === undefined), 'give either eventId or type')
-  .refine(({ type, customerId, object }) => type === undefined || (customerId === undefined) !== (object === undefined), 'give type with either customerId or object');
+  .refine(({ type, customerId, objectId, object }) => type === undefined || [customerId, objectId, object].filter((about) => about !== undefined).length === 1, 'give type with one of customerId, objectId and object');
 
 export type EmitBody = z.infer<typeof emitBody>;
 
@@ -95,4 +56,5 @@ export const newAccountBody = z.strictObject({
   name: z.string().min(1).max(100).optional(),
   secretKey: z.string().regex(/^sk_test_\w{4,}$/).optional(),
   webhookSecret: z.string().regex(/^whsec_\w{4,}$/).optional(),
+  settlementCurrency: z.string().regex(/^[a-z]{3}$/).nullable().optional(),
 });

@@ -1,14 +1,11 @@
 import { EMPTY_ADDRESS, EMPTY_FIELDS } from './customer.ts';
 import type { Address, CustomerFields, InvoiceSettings, Shipping } from './customer.ts';
+import { expandable } from './expansion.ts';
 import { invalidRequest } from './failure.ts';
-import { absent, boolean, charactersIn, clearable, email, emptyString, expand, hash, integer, list, missing, notSimulated, oneOf, text } from './params.ts';
+import { absent, boolean, clearable, email, emptyString, hash, integer, list, missing, notSimulated, oneOf, text } from './params.ts';
+import { mergeMetadata, metadata } from './metadata.ts';
 import type { Read, Reader } from './params.ts';
-import { pagingSpec } from './paging.ts';
 
-/** Stripe's limits on metadata, https://docs.stripe.com/api/metadata (2026-11). */
-const MAX_METADATA_KEYS = 50;
-const MAX_METADATA_KEY_CHARS = 40;
-const MAX_METADATA_VALUE_CHARS = 500;
 const MAX_TEXT = 5_000;
 
 // Any text: Stripe keeps a country that is no two-letter code, https://github.com/stripe/stripe-node/issues/1680 (2023-02).
@@ -34,25 +31,6 @@ const shipping: Reader<Shipping> = (value, param) => {
   return { address: read.address, name: read.name, phone: read.phone ?? null };
 };
 
-/** Keys to set, or to remove where the value is null. */
-const metadata: Reader<Map<string, string | null>> = (value, param) => {
-  if (typeof value === 'string') throw invalidRequest('Invalid object', { param });
-  return new Map(
-    [...value].map(([key, inner]) => {
-      const name = `${param}[${key}]`;
-      if (typeof inner !== 'string') throw invalidRequest(`Metadata values must be strings: ${name} is not.`, { param: name });
-      if (charactersIn(key) > MAX_METADATA_KEY_CHARS) {
-        throw invalidRequest(`Metadata keys can have up to ${MAX_METADATA_KEY_CHARS} characters: ${name} is longer.`, { param: name });
-      }
-      const length = charactersIn(inner);
-      if (length > MAX_METADATA_VALUE_CHARS) {
-        throw invalidRequest(`Metadata values can have up to ${MAX_METADATA_VALUE_CHARS} characters, but this one has ${length}.`, { param: name });
-      }
-      return [key, inner === '' ? null : inner];
-    }),
-  );
-};
-
 const invoiceSettings = hash({
   custom_fields: clearable(list(hash({ name: text(40), value: text(140) }), 4)),
   default_payment_method: absent('PaymentMethod'),
@@ -65,9 +43,6 @@ const invoicePrefix: Reader<string> = (value, param) => {
   throw invalidRequest('An invoice prefix must be 1 to 12 uppercase letters or numbers.', { param });
 };
 
-const expandCustomer = expand('default_source', 'discount', 'invoice_settings.default_payment_method', 'test_clock');
-const expandCustomers = expand('data.default_source', 'data.discount', 'data.invoice_settings.default_payment_method', 'data.test_clock');
-
 /** https://docs.stripe.com/api/customers/update and its lengths as of 2026-11. */
 const sharedSpec = {
   address: clearable(address),
@@ -76,11 +51,11 @@ const sharedSpec = {
   cash_balance: notSimulated,
   description: clearable(text(350)),
   email: clearable(email(512)),
-  expand: expandCustomer,
+  expand: expandable('customer'),
   individual_name: clearable(text(150)),
   invoice_prefix: invoicePrefix,
   invoice_settings: invoiceSettings,
-  metadata: clearable(metadata),
+  metadata,
   name: clearable(text(256)),
   next_invoice_sequence: integer({ min: 1 }),
   phone: clearable(text(20)),
@@ -94,8 +69,6 @@ const sharedSpec = {
 
 export const updateSpec = { ...sharedSpec, default_source: absent('source') };
 export const createSpec = { ...sharedSpec, payment_method: absent('PaymentMethod'), tax_id_data: notSimulated, test_clock: absent('test clock') };
-export const retrieveSpec = { expand: expandCustomer };
-export const listSpec = { ...pagingSpec, email: text(512), expand: expandCustomers, test_clock: absent('test clock') };
 
 /** What a request sets as it is sent. */
 const PLAIN_FIELDS = ['address', 'balance', 'business_name', 'description', 'email', 'individual_name', 'invoice_prefix', 'name', 'next_invoice_sequence', 'phone', 'shipping'] as const;
@@ -111,19 +84,6 @@ export function mergeFields(params: Read<typeof sharedSpec>, before: CustomerFie
     preferred_locales: params.preferred_locales === undefined ? before.preferred_locales : (params.preferred_locales ?? []),
     tax_exempt: params.tax_exempt === undefined ? before.tax_exempt : (params.tax_exempt ?? 'none'),
   };
-}
-
-function mergeMetadata(before: Readonly<Record<string, string>>, changes: ReadonlyMap<string, string | null> | null): Record<string, string> {
-  if (changes === null) return {};
-  const merged = new Map(Object.entries(before));
-  for (const [key, value] of changes) {
-    if (value === null) merged.delete(key);
-    else merged.set(key, value);
-  }
-  if (merged.size > MAX_METADATA_KEYS) {
-    throw invalidRequest(`You can have up to ${MAX_METADATA_KEYS} metadata keys, and this would make ${merged.size}.`, { param: 'metadata' });
-  }
-  return Object.fromEntries(merged);
 }
 
 function mergeInvoiceSettings(before: InvoiceSettings, changes: Read<InvoiceSettingsSpec>): InvoiceSettings {

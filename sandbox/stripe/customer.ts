@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { TimelineItem } from '../core/timeline.ts';
+import type { Stored } from './table.ts';
 
 export interface Address {
   readonly city: string | null;
@@ -40,16 +40,8 @@ export interface CustomerFields {
   readonly preferred_locales: readonly string[];
   readonly shipping: Shipping | null;
   readonly tax_exempt: 'none' | 'exempt' | 'reverse';
-}
-
-/** A customer in memory. Seeded ones hold no fields until somebody writes to them: a million of them stay cheap. */
-export interface CustomerRow extends TimelineItem {
-  readonly seedNo: number | null;
-  fields: CustomerFields | null;
-  /** What search still shows, and since when it is out of date: search lags behind. Null when it has caught up long ago. */
-  stale: { readonly sinceMs: number; readonly fields: CustomerFields | null } | null;
-  /** The object in JSON, kept while there are few enough of them. */
-  json: string | null;
+  /** The test clock that the customer lives by, if any. */
+  readonly test_clock?: string | null;
 }
 
 export const EMPTY_ADDRESS: Address = { city: null, country: null, line1: null, line2: null, postal_code: null, state: null };
@@ -73,7 +65,7 @@ export const EMPTY_FIELDS: CustomerFields = {
 };
 
 /** The customer resource of API 2026-10-28.endive, its keys in Stripe's order: https://docs.stripe.com/api/customers/object. */
-export function renderCustomer(id: string, created: number, fields: CustomerFields) {
+export function renderCustomer({ id, created, fields }: Stored<CustomerFields>) {
   return {
     id,
     object: 'customer' as const,
@@ -98,11 +90,9 @@ export function renderCustomer(id: string, created: number, fields: CustomerFiel
     preferred_locales: fields.preferred_locales,
     shipping: fields.shipping,
     tax_exempt: fields.tax_exempt,
-    test_clock: null,
+    test_clock: fields.test_clock ?? null,
   };
 }
-
-export type CustomerObject = ReturnType<typeof renderCustomer>;
 
 export function deletedCustomer(id: string) {
   return { id, object: 'customer' as const, deleted: true as const };
@@ -111,21 +101,4 @@ export function deletedCustomer(id: string) {
 /** Eight hexadecimal digits, as Stripe gives every customer. */
 function invoicePrefix(id: string): string {
   return createHash('sha1').update(id).digest('hex').slice(0, 8).toUpperCase();
-}
-
-/**
- * `previous_attributes` of an update event: the changed keys with their old values. Inside a hash only its changed keys are
- * listed, an added one as null; an array is listed whole. Null when nothing changed.
- */
-export function previousAttributes(before: object, after: object): Record<string, unknown> | null {
-  const old = before as Readonly<Record<string, unknown>>;
-  const now = after as Readonly<Record<string, unknown>>;
-  const changed = [...new Set([...Object.keys(old), ...Object.keys(now)])]
-    .filter((key) => JSON.stringify(old[key]) !== JSON.stringify(now[key]))
-    .map((key) => [key, isHash(old[key]) && isHash(now[key]) ? previousAttributes(old[key], now[key]) : (old[key] ?? null)] as const);
-  return changed.length === 0 ? null : Object.fromEntries(changed);
-}
-
-function isHash(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -3,6 +3,7 @@ import { ControlError } from './control-api.ts';
 import type { EmitBody } from './control-schemas.ts';
 import { anEvent, renderEvent } from './event.ts';
 import type { EventRow } from './event.ts';
+import { KINDS } from './objects.ts';
 import type { StripeState } from './state.ts';
 import { deliver } from './webhook-sender.ts';
 import type { Delivery } from './webhook-sender.ts';
@@ -34,7 +35,7 @@ function eventToSend(state: StripeState, account: AccountState, request: EmitBod
   }
   const event = anEvent({
     type: request.type ?? '',
-    objectJson: objectJson(account, request),
+    objectJson: objectJson(account, request, state.clock.nowSeconds()),
     previous: request.previousAttributes ?? null,
     created: state.clock.nowSeconds(),
     order: account.nextOrder,
@@ -45,9 +46,13 @@ function eventToSend(state: StripeState, account: AccountState, request: EmitBod
   return event;
 }
 
-function objectJson(account: AccountState, { customerId, object }: EmitBody): string {
-  if (customerId === undefined) return JSON.stringify(object);
-  const row = account.customers.get(customerId);
-  if (!row) throw new ControlError(404, 'customer-not-found', { message: `There is no customer ${customerId}.` });
-  return account.customerJson(row);
+function objectJson(account: AccountState, { customerId, objectId, object }: EmitBody, nowSeconds: number): string {
+  const id = customerId ?? objectId;
+  if (id === undefined) return JSON.stringify(object);
+  for (const kind of KINDS) {
+    const table = account.table(kind);
+    const row = table.rows.get(id);
+    if (row) return table.json(row, nowSeconds);
+  }
+  throw new ControlError(404, 'object-not-found', { message: `There is no object ${id}.` });
 }

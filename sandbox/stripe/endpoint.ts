@@ -1,4 +1,5 @@
 import type { AccountState } from './account-state.ts';
+import type { PageFault } from '../core/faults.ts';
 import type { Form } from './form.ts';
 import type { Change, StripeState } from './state.ts';
 
@@ -12,11 +13,15 @@ export interface ApiCall {
   readonly id: string;
   readonly requestId: string;
   readonly idempotencyKey: string | null;
+  /** What a fault does to the page of a list, or null. */
+  readonly pageFault: PageFault | null;
 }
 
 /** What an endpoint decided. Nothing has changed yet: the caller commits `changes`. */
 export interface Outcome {
   readonly body: string;
+  /** 200 unless given: a declined payment is refused and changes something all the same. */
+  readonly status?: number;
   readonly changes: readonly Change[];
 }
 

@@ -4,18 +4,19 @@ import { EVENT_RETENTION_SECONDS, renderEvent } from './event.ts';
 import type { EventRow } from './event.ts';
 import { invalidRequest, noSuch } from './failure.ts';
 import { listPage, pagingSpec } from './paging.ts';
-import { boolean, expand, list, readForm, requiredText } from './params.ts';
+import { expandable } from './expansion.ts';
+import { boolean, list, readForm, requiredText } from './params.ts';
 
 const listSpec = {
   ...pagingSpec,
   delivery_success: boolean,
-  expand: expand(),
+  expand: expandable(null),
   type: requiredText(255),
   types: list(requiredText(255), 20),
 };
 
 /** Events of the last 30 days, newest first. `type` may hold `*` for a group of events. */
-export const listEvents: Endpoint = ({ state, account, params }) => {
+export const listEvents: Endpoint = ({ state, account, params, pageFault }) => {
   const { type, types, ...query } = readForm(params, listSpec);
   if (type !== undefined && types !== undefined) {
     throw invalidRequest('You may only specify one of these parameters: type, types.', { code: 'parameters_exclusive' });
@@ -24,12 +25,12 @@ export const listEvents: Endpoint = ({ state, account, params }) => {
   const wanted = types ?? (type === undefined ? [] : [type]);
   const created = { min: Math.max(query.created?.min ?? 0, keptFrom), max: query.created?.max ?? Number.MAX_SAFE_INTEGER };
   return answer(
-    listPage({ items: account.events, kind: 'event', url: '/v1/events', accepts: ofTypes(wanted), render: renderEvent }, { ...query, created }),
+    listPage({ items: account.events, kind: 'event', url: '/v1/events', accepts: ofTypes(wanted), render: renderEvent, fault: pageFault }, { ...query, created }),
   );
 };
 
 export const retrieveEvent: Endpoint = ({ state, account, params, id }) => {
-  readForm(params, { expand: expand() });
+  readForm(params, { expand: expandable(null) });
   const event = account.events.get(id);
   if (!event || event.created < state.clock.nowSeconds() - EVENT_RETENTION_SECONDS) throw noSuch('event', id, 'id');
   return answer(renderEvent(event));

@@ -1,5 +1,6 @@
+import type { PageFault } from '../core/faults.ts';
 import { ALL_TIME } from '../core/timeline.ts';
-import type { CreatedRange, Timeline, TimelineItem } from '../core/timeline.ts';
+import type { CreatedRange, Page, PageQuery, Timeline, TimelineItem } from '../core/timeline.ts';
 import { invalidRequest, noSuch } from './failure.ts';
 import { hash, integer, requiredText } from './params.ts';
 import type { Read, Reader } from './params.ts';
@@ -32,10 +33,13 @@ export const DEFAULT_LIMIT = 10;
 
 interface ListOf<T extends TimelineItem> {
   readonly items: Timeline<T>;
+  /** Where a cursor may come from, when `items` are only some of them. */
+  readonly all?: Timeline<T>;
   readonly kind: string;
   readonly url: string;
   readonly accepts?: ((item: T) => boolean) | undefined;
   readonly render: (item: T) => string;
+  readonly fault: PageFault | null;
 }
 
 /**
@@ -49,11 +53,11 @@ export function listPage<T extends TimelineItem>(of: ListOf<T>, params: Read<typ
   const cursor = (param: 'starting_after' | 'ending_before') => {
     const id = params[param];
     if (id === undefined) return undefined;
-    const item = of.items.get(id);
+    const item = (of.all ?? of.items).get(id);
     if (!item) throw noSuch(of.kind, id, param);
     return item;
   };
-  const page = of.items.page({
+  const page = faultyPage(of, {
     limit: params.limit ?? DEFAULT_LIMIT,
     created: params.created ?? ALL_TIME,
     startingAfter: cursor('starting_after'),
@@ -61,4 +65,16 @@ export function listPage<T extends TimelineItem>(of: ListOf<T>, params: Read<typ
     accepts: of.accepts,
   });
   return `{"object":"list","data":[${page.items.map(of.render).join(',')}],"has_more":${page.hasMore},"url":"${of.url}"}`;
+}
+
+/** The page asked for, or what a fault makes of it. */
+function faultyPage<T extends TimelineItem>({ items, fault }: ListOf<T>, query: PageQuery<T>): Page<T> {
+  if (fault === 'page-repeat' && query.startingAfter) {
+    const before = items.page({ ...query, limit: query.limit - 1, startingAfter: undefined, endingBefore: query.startingAfter });
+    return { items: [...before.items, query.startingAfter], hasMore: true };
+  }
+  const page = items.page(query);
+  if (fault === 'page-skip') return items.page({ ...query, startingAfter: page.items.at(-1) ?? query.startingAfter });
+  if (fault === 'page-shrink' && page.items.length > 1) return { items: page.items.slice(0, page.items.length >> 1), hasMore: true };
+  return page;
 }

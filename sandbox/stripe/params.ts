@@ -124,17 +124,6 @@ export const notSimulated: Reader<never> = (_value, param) => {
   throw invalidRequest(`The sandbox does not simulate the parameter ${param}.`, { param });
 };
 
-/** `expand[]`: accepted for the fields that are always null here, refused for the rest. */
-export function expand(...expandable: readonly string[]): Reader<string[]> {
-  const read = list(text(255), 20);
-  return (value, param) => {
-    const fields = read(value, param);
-    const refused = fields.find((field) => !expandable.includes(field));
-    if (refused !== undefined) throw invalidRequest(`This property cannot be expanded (${refused}).`, { param });
-    return fields;
-  };
-}
-
 export function emptyString(param: string, code: 'parameter_invalid_empty' | 'parameter_invalid_string_empty'): Failure {
   return invalidRequest(
     `You passed an empty string for '${param}'. An empty value asks to unset a parameter, and '${param}' cannot be unset. Remove it from the request or give it a value.`,

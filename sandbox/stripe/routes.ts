@@ -1,9 +1,14 @@
 import { renderAccount } from './account.ts';
+import { listBalanceTransactions, retrieveBalanceTransaction } from './balance-transactions.ts';
+import { listCharges, retrieveCharge, searchCharges, updateCharge } from './charges.ts';
 import { createCustomer, deleteCustomer, listCustomers, retrieveCustomer, searchCustomers, updateCustomer } from './customers.ts';
 import { answer } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
 import { listEvents, retrieveEvent } from './events.ts';
-import { expand, readForm } from './params.ts';
+import { expandable } from './expansion.ts';
+import { readForm } from './params.ts';
+import { createPrice, listPrices, retrievePrice, searchPrices, updatePrice } from './prices.ts';
+import { createProduct, deleteProduct, listProducts, retrieveProduct, searchProducts, updateProduct } from './products.ts';
 
 export interface Route {
   readonly method: string;
@@ -12,23 +17,53 @@ export interface Route {
   /** What a restricted key would need, or null where the sandbox's restricted key is enough. */
   readonly permission: string | null;
   readonly endpoint: Endpoint;
+  /** True for a list, which is read in pages. */
+  readonly pages?: boolean;
 }
 
 const retrieveAccount: Endpoint = ({ account, params }) => {
-  readForm(params, { expand: expand() });
+  readForm(params, { expand: expandable(null) });
   return answer(JSON.stringify(renderAccount(account.profile)));
 };
 
+interface Operations {
+  readonly list?: Endpoint;
+  readonly create?: Endpoint;
+  readonly search?: Endpoint;
+  readonly retrieve?: Endpoint;
+  readonly update?: Endpoint;
+  readonly remove?: Endpoint;
+  /** `POST /v1/<resource>/<id>/<name>`. */
+  readonly actions?: Readonly<Record<string, Endpoint>>;
+}
+
+/** The routes of one resource, as all of Stripe's resources have them. `permission` is its name in a restricted key. */
+function resource(path: string, permission: string, operations: Operations): Route[] {
+  const read = `rak_${permission}_read`;
+  const write = `rak_${permission}_write`;
+  const one = '/([^/]+)';
+  const routes: [method: string, path: string, permission: string, endpoint: Endpoint | undefined][] = [
+    ['GET', '', read, operations.list],
+    ['POST', '', write, operations.create],
+    ['GET', '/search', read, operations.search],
+    ['GET', one, read, operations.retrieve],
+    ['POST', one, write, operations.update],
+    ['DELETE', one, write, operations.remove],
+    ...Object.entries(operations.actions ?? {}).map(([name, endpoint]): [string, string, string, Endpoint] => ['POST', `${one}/${name}`, write, endpoint]),
+  ];
+  return routes.flatMap(([method, rest, needed, endpoint]) =>
+    endpoint ? [{ method, path: new RegExp(`^/v1/${path}${rest}$`), permission: needed, endpoint, pages: endpoint === operations.list }] : [],
+  );
+}
+
 const ROUTES: readonly Route[] = [
   { method: 'GET', path: /^\/v1\/account$/, permission: null, endpoint: retrieveAccount },
-  { method: 'GET', path: /^\/v1\/customers$/, permission: 'rak_customer_read', endpoint: listCustomers },
-  { method: 'POST', path: /^\/v1\/customers$/, permission: 'rak_customer_write', endpoint: createCustomer },
-  { method: 'GET', path: /^\/v1\/customers\/search$/, permission: 'rak_customer_read', endpoint: searchCustomers },
-  { method: 'GET', path: /^\/v1\/customers\/([^/]+)$/, permission: 'rak_customer_read', endpoint: retrieveCustomer },
-  { method: 'POST', path: /^\/v1\/customers\/([^/]+)$/, permission: 'rak_customer_write', endpoint: updateCustomer },
-  { method: 'DELETE', path: /^\/v1\/customers\/([^/]+)$/, permission: 'rak_customer_write', endpoint: deleteCustomer },
-  { method: 'GET', path: /^\/v1\/events$/, permission: 'rak_event_read', endpoint: listEvents },
-  { method: 'GET', path: /^\/v1\/events\/([^/]+)$/, permission: 'rak_event_read', endpoint: retrieveEvent },
+  ...resource('customers', 'customer', { list: listCustomers, create: createCustomer, search: searchCustomers, retrieve: retrieveCustomer, update: updateCustomer, remove: deleteCustomer }),
+  ...resource('products', 'product', { list: listProducts, create: createProduct, search: searchProducts, retrieve: retrieveProduct, update: updateProduct, remove: deleteProduct }),
+  ...resource('prices', 'price', { list: listPrices, create: createPrice, search: searchPrices, retrieve: retrievePrice, update: updatePrice }),
+  ...resource('charges', 'charge', { list: listCharges, search: searchCharges, retrieve: retrieveCharge, update: updateCharge }),
+  ...resource('balance_transactions', 'balance_transaction_source', { list: listBalanceTransactions, retrieve: retrieveBalanceTransaction }),
+  ...resource('events', 'event', { list: listEvents, retrieve: retrieveEvent }),
 ];
 
 export function findRoute(method: string, path: string): { readonly route: Route; readonly id: string } | null {

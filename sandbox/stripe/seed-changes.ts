@@ -1,41 +1,60 @@
 import type { AccountState } from './account-state.ts';
 import { ControlError } from './control-api.ts';
-import type { SeedBody, SeededCustomer } from './control-schemas.ts';
-import { EMPTY_FIELDS } from './customer.ts';
-import type { CustomerFields } from './customer.ts';
-import { randomId } from './ids.ts';
-import type { Change } from './state.ts';
+import { Draft } from './draft.ts';
+import type { Kind } from './objects.ts';
+import { seedRecord } from './seed-records.ts';
+import type { SeedBody } from './seed-schemas.ts';
+import { SECONDS_APART } from './seeds.ts';
+import type { Change, StripeState } from './state.ts';
 
 interface Seeding {
+  readonly kind: Kind;
   readonly changes: readonly Change[];
   readonly created: number;
   /** Of given records, in their order; empty for a mere count. */
   readonly ids: readonly string[];
 }
 
-/** Customers that were there before anybody looked: they make no events. Throws a 409 `ControlError` when an id is taken. */
-export function seedChanges(account: AccountState, seed: SeedBody, nowSeconds: number): Seeding {
-  const id = account.profile.id;
-  const firstOrder = account.nextOrder;
-  if (seed.records === undefined) {
-    const count = seed.count ?? 0;
-    const batch = { count, newestCreated: nowSeconds, firstNo: account.nextSeedNo, firstOrder };
-    return { changes: [{ op: 'seed', account: id, batch }], created: count, ids: [] };
+/** What each resource is made of when it is seeded by number: a charge has its payment intent and its line of the balance. */
+const COUNTED = { customers: ['customer'], products: ['product', 'price'], charges: ['charge', 'balance_transaction', 'payment_intent'] } as const satisfies Record<string, readonly Kind[]>;
+
+const KIND_OF: Readonly<Record<SeedBody['resource'], Kind>> = {
+  customers: 'customer',
+  products: 'product',
+  prices: 'price',
+  charges: 'charge',
+  refunds: 'refund',
+  disputes: 'dispute',
+  balance_transactions: 'balance_transaction',
+  payouts: 'payout',
+};
+
+/** Objects that were there before anybody looked: they make no events. Throws a 409 `ControlError` when an id is taken, a 404 one for what is not there. */
+export function seedChanges(state: StripeState, account: AccountState, seed: SeedBody): Seeding {
+  const kind = KIND_OF[seed.resource];
+  if ('count' in seed && seed.count !== undefined) {
+    const { count } = seed;
+    return { kind, changes: batches(account, { kinds: COUNTED[seed.resource], count, newestCreated: state.clock.nowSeconds() }), created: count, ids: [] };
   }
-  const customers = seed.records.map((record, index) => ({
-    id: record.id ?? randomId('cus_', 14),
-    created: record.created ?? nowSeconds,
-    order: firstOrder + index,
-    fields: fieldsOf(record),
-  }));
-  const ids = customers.map((customer) => customer.id);
-  const taken = ids.find((each) => account.customers.get(each) !== undefined || account.deletedCustomers.has(each));
-  if (taken !== undefined) throw new ControlError(409, 'id-taken', { message: `There is a customer ${taken} already.` });
-  if (new Set(ids).size < ids.length) throw new ControlError(409, 'id-taken', { message: 'Two of the records have the same id.' });
-  return { changes: customers.map((customer) => ({ op: 'customer', account: id, customer })), created: ids.length, ids };
+  const draft = new Draft({ state, account, requestId: null, idempotencyKey: null }, { told: false });
+  const ids = (seed.records ?? []).map((record) => {
+    const id = record.id;
+    if (id !== undefined && (draft.find(kind, id) || account.table(kind).deleted.has(id))) {
+      throw new ControlError(409, 'id-taken', { message: `There is a ${kind} ${id} already.` });
+    }
+    return seedRecord(draft, seed.resource, record);
+  });
+  return { kind, changes: draft.changes, created: ids.length, ids };
 }
 
-function fieldsOf({ id: _id, created: _created, ...given }: SeededCustomer): CustomerFields {
-  const set = Object.entries(given).filter(([, value]) => value !== undefined);
-  return { ...EMPTY_FIELDS, ...(Object.fromEntries(set) as Partial<CustomerFields>) };
+function batches(account: AccountState, { kinds, count, newestCreated }: { readonly kinds: readonly Kind[]; readonly count: number; readonly newestCreated: number }): Change[] {
+  const customers = account.table('customer').nextSeedNo - 1;
+  // The kinds of one resource count together, so that their objects find one another by number.
+  const firstNo = Math.max(...kinds.map((kind) => account.table(kind).nextSeedNo));
+  return kinds.map((kind, index) => ({
+    op: 'seed',
+    account: account.profile.id,
+    kind,
+    batch: { count, newestCreated, secondsApart: SECONDS_APART, firstNo, firstOrder: account.nextOrder + index * count, customers },
+  }));
 }

@@ -1,21 +1,24 @@
 import type { AccountState } from './account-state.ts';
 import { ControlError } from './control-api.ts';
-import { deletedCustomer } from './customer.ts';
 import { renderEvent } from './event.ts';
+import { KINDS, PLURALS } from './objects.ts';
+import type { Kind } from './objects.ts';
 
 const CHUNK_OBJECTS = 500;
 
 /** `{"data": […]}` of one kind of object, newest first and in pieces: a million customers make no million-customer string. */
-export function stateChunks(account: AccountState, resource: string, includeDeleted: boolean): Iterable<string> {
-  if (resource === 'customers') return inChunks(customers(account, includeDeleted));
+export function stateChunks(account: AccountState, resource: string, options: { readonly includeDeleted: boolean; readonly nowSeconds: number }): Iterable<string> {
   if (resource === 'events') return inChunks(events(account));
-  throw new ControlError(404, 'not-found', { message: `The sandbox holds no ${resource}; it holds customers and events.` });
+  const kind = KINDS.find((each) => PLURALS[each] === resource);
+  if (kind) return inChunks(objects(account, kind, options));
+  throw new ControlError(404, 'not-found', { message: `The sandbox holds no ${resource}; it holds ${Object.values(PLURALS).join(', ')} and events.` });
 }
 
-function* customers(account: AccountState, includeDeleted: boolean): Generator<string> {
-  for (const row of account.customers.newestFirst()) yield account.customerJson(row);
+function* objects(account: AccountState, kind: Kind, { includeDeleted, nowSeconds }: { readonly includeDeleted: boolean; readonly nowSeconds: number }): Generator<string> {
+  const table = account.table(kind);
+  for (const row of table.rows.newestFirst()) yield table.json(row, nowSeconds);
   if (!includeDeleted) return;
-  for (const id of account.deletedCustomers.keys()) yield JSON.stringify(deletedCustomer(id));
+  for (const id of table.deleted.keys()) yield JSON.stringify({ id, object: kind, deleted: true });
 }
 
 function* events(account: AccountState): Generator<string> {

@@ -4,19 +4,21 @@ import { Journal } from '../core/journal.ts';
 import { expiredKeyOf, restrictedKeyOf } from './account.ts';
 import type { AccountProfile } from './account.ts';
 import { AccountState } from './account-state.ts';
-import type { CustomerChange } from './account-state.ts';
 import type { EventRow } from './event.ts';
 import type { KeyRecord } from './idempotency.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import type { Limits } from './limits.ts';
+import { KINDS } from './objects.ts';
+import type { Kind } from './objects.ts';
 import type { SeedBatch } from './seeds.ts';
+import type { Item } from './table.ts';
 
 /** One step of a transaction, as the journal keeps it. `account` is an account id. */
 export type Change =
   | { readonly op: 'account'; readonly profile: AccountProfile }
   | { readonly op: 'settings'; readonly clockOffsetMs: number; readonly limits: Limits }
-  | { readonly op: 'seed'; readonly account: string; readonly batch: SeedBatch }
-  | { readonly op: 'customer'; readonly account: string; readonly customer: CustomerChange }
+  | { readonly op: 'seed'; readonly account: string; readonly kind: Kind; readonly batch: SeedBatch }
+  | { readonly op: 'put'; readonly account: string; readonly kind: Kind; readonly items: readonly Item<unknown>[] }
   | { readonly op: 'event'; readonly account: string; readonly event: EventRow }
   | { readonly op: 'key'; readonly account: string; readonly key: string; readonly record: KeyRecord }
   | { readonly op: 'reset'; readonly account: string | null };
@@ -26,7 +28,8 @@ export interface Credential {
   readonly kind: 'secret' | 'restricted' | 'expired';
 }
 
-const SNAPSHOT_LINE_CHANGES = 500;
+/** Objects, or other changes, in one line of a rewritten journal. */
+const SNAPSHOT_GROUP = 500;
 
 /** All that the stand-in remembers. Every change goes through `commit`, so a restart finds what was answered. */
 export class StripeState {
@@ -98,8 +101,8 @@ export class StripeState {
   #applyToAccount(change: Extract<Change, { readonly account: string }>): void {
     const account = this.#accounts.get(change.account);
     if (!account) return;
-    if (change.op === 'seed') account.seed(change.batch);
-    else if (change.op === 'customer') account.putCustomer(change.customer, this.clock.nowMs());
+    if (change.op === 'seed') account.seed(change.kind, change.batch);
+    else if (change.op === 'put') account.put(change.kind, change.items, this.clock.nowMs());
     else if (change.op === 'event') account.putEvent(change.event, this.clock.nowSeconds());
     else account.putKey(change.key, change.record, this.clock.nowMs());
   }
@@ -138,31 +141,29 @@ export class StripeState {
     yield [{ op: 'settings', clockOffsetMs: this.clock.offsetMs, limits: this.limits }];
     for (const account of this.#accounts.values()) {
       yield [{ op: 'account', profile: account.profile }];
-      yield* inLines(changesThatRebuild(account));
+      for (const change of changesThatRebuild(account)) yield [change];
     }
   }
 }
 
 function* changesThatRebuild(state: AccountState): Generator<Change> {
   const account = state.profile.id;
-  for (const batch of state.seeds) yield { op: 'seed', account, batch };
-  for (const row of state.customers.oldestFirst()) {
-    // A seeded customer that nobody wrote to comes back with its batch.
-    if (row.seedNo !== null && row.stale === null) continue;
-    yield { op: 'customer', account, customer: { id: row.id, created: row.created, order: row.order, fields: row.fields } };
+  for (const kind of KINDS) {
+    const table = state.table(kind);
+    for (const batch of table.seeds) yield { op: 'seed', account, kind, batch };
+    for (const items of inGroups(table.items())) yield { op: 'put', account, kind, items };
   }
-  for (const customer of state.deletedCustomers.values()) yield { op: 'customer', account, customer };
   for (const event of state.events.oldestFirst()) yield { op: 'event', account, event };
   for (const [key, record] of state.keys) yield { op: 'key', account, key, record };
 }
 
-function* inLines(changes: Iterable<Change>): Generator<readonly Change[]> {
-  let line: Change[] = [];
-  for (const change of changes) {
-    line.push(change);
-    if (line.length < SNAPSHOT_LINE_CHANGES) continue;
-    yield line;
-    line = [];
+function* inGroups<T>(all: Iterable<T>): Generator<readonly T[]> {
+  let group: T[] = [];
+  for (const each of all) {
+    group.push(each);
+    if (group.length < SNAPSHOT_GROUP) continue;
+    yield group;
+    group = [];
   }
-  if (line.length > 0) yield line;
+  if (group.length > 0) yield group;
 }

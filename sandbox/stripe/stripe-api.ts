@@ -1,16 +1,18 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CallLog } from '../core/call-log.ts';
+import { pageFaultOf } from '../core/faults.ts';
 import type { Fault, Faults } from '../core/faults.ts';
 import { authenticate, authorise, revoked } from './authenticate.ts';
 import type { AccountState } from './account-state.ts';
 import type { Outcome } from './endpoint.ts';
 import { begin, commonHeaders, paramsOf, receive, refusal } from './exchange.ts';
 import type { Answer, Exchange } from './exchange.ts';
-import { Failure, failureBody, ofStatus, unrecognisedUrl } from './failure.ts';
+import { Failure, ofStatus, unrecognisedUrl } from './failure.ts';
 import type { Form } from './form.ts';
 import { claim, hashOfParams, release } from './idempotency.ts';
 import type { KeyedRequest, KeyRecord } from './idempotency.ts';
+import { injected } from './injected.ts';
 import type { RateLimiter } from './limits.ts';
 import { findRoute } from './routes.ts';
 import type { Route } from './routes.ts';
@@ -95,7 +97,7 @@ class StripeApi {
     if (!found) throw unrecognisedUrl(method, path);
     authorise(credential, found.route, req.headers);
     limiter.admit(state.limits, accountId, `${method} ${found.route.path.source}`);
-    const struck = this.#strike(exchange, accountId);
+    const struck = this.#strike(exchange, accountId, found.route);
     if (struck) return struck;
 
     const params = paramsOf(exchange);
@@ -105,12 +107,12 @@ class StripeApi {
   }
 
   /** Lets a fault strike: an answer ends the request here, null lets it go on. Throws a 401 `Failure` when the fault revokes the key. */
-  #strike(exchange: Exchange, accountId: string): Answer | null {
-    const { method, path, req } = exchange;
-    const fault = this.#parts.faults.strike({ method, path, account: accountId });
+  #strike(exchange: Exchange, accountId: string, route: Route): Answer | null {
+    const { method, path, query, req } = exchange;
+    const fault = this.#parts.faults.strike({ method, path, account: accountId, page: pageOf(route, query) });
     exchange.fault = fault;
     if (fault?.kind === 'reset') return { status: 0, body: '', cut: 'before' };
-    if (fault?.kind === 'status' && !fault.stored) return injected(fault, exchange);
+    if (fault?.kind === 'html' || (fault?.kind === 'status' && !fault.stored)) return injected(fault, exchange);
     if (fault?.kind !== 'revoke') return null;
     this.#parts.revokedKeys.set(accountId, fault.code);
     throw revoked(req.headers, fault.code);
@@ -140,14 +142,14 @@ class StripeApi {
       if (!(error instanceof Failure) || error.status !== 404) throw error;
       return this.#keep(exchange, work, { answer: refusal(error, requestId), changes: [] });
     }
-    const { body, changes } = outcome;
+    const { body, changes, status = 200 } = outcome;
     const failsAfterwards = fault?.kind === 'commit-then-fail' && fault.status !== undefined;
-    return this.#keep(exchange, work, { answer: failsAfterwards ? injected(fault, exchange) : { status: 200, body }, changes });
+    return this.#keep(exchange, work, { answer: failsAfterwards ? injected(fault, exchange) : { status, body }, changes });
   }
 
-  #call({ requestId, idempotencyKey, method }: Exchange, { account, route, id, params }: Work): Outcome {
+  #call({ requestId, idempotencyKey, method, fault }: Exchange, { account, route, id, params }: Work): Outcome {
     const key = method === 'POST' ? idempotencyKey : null;
-    return route.endpoint({ state: this.#parts.state, account, params, id, requestId, idempotencyKey: key });
+    return route.endpoint({ state: this.#parts.state, account, params, id, requestId, idempotencyKey: key, pageFault: pageFaultOf(fault) });
   }
 
   /** Commits the changes together with the answer that the idempotency key will repeat. */
@@ -161,6 +163,11 @@ class StripeApi {
   }
 }
 
+function pageOf({ pages }: Route, query: string): 'first' | 'later' | null {
+  if (pages !== true) return null;
+  return /(?:^|&)(?:starting_after|ending_before)=/.test(query) ? 'later' : 'first';
+}
+
 function replayed(record: KeyRecord): Answer {
   const headers = { 'idempotent-replayed': 'true', 'original-request': record.requestId, ...shouldRetry(record.status) };
   return { status: record.status, body: record.body, headers };
@@ -169,20 +176,6 @@ function replayed(record: KeyRecord): Answer {
 /** A stored failure would only be repeated: Stripe then says so, and its SDK obeys. */
 function shouldRetry(status: number): Record<string, string> {
   return status >= 500 ? { 'stripe-should-retry': 'false' } : {};
-}
-
-function injected(fault: Fault, { requestId }: Exchange): Answer {
-  const failure = ofStatus(fault.status ?? 500, fault.code);
-  const bodies = { error: () => failureBody(failure, requestId), empty: () => '{}', html: () => '<html><body>Bad gateway</body></html>' };
-  return {
-    status: failure.status,
-    body: bodies[fault.body](),
-    headers: {
-      ...failure.headers,
-      ...(fault.retryAfter !== undefined && { 'retry-after': String(fault.retryAfter) }),
-      ...(fault.body === 'html' && { 'content-type': 'text/html' }),
-    },
-  };
 }
 
 function cutBy(fault: Fault | null, answer: Answer): Answer {

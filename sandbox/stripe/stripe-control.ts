@@ -6,11 +6,12 @@ import type { AccountProfile } from './account.ts';
 import type { AccountState } from './account-state.ts';
 import { ControlError, parseInput } from './control-api.ts';
 import type { ControlRoutes } from './control-api.ts';
-import { accountQuery, callsQuery, clockBody, emitBody, limitsBody, newAccountBody, resetBody, seedBody, stateQuery } from './control-schemas.ts';
+import { accountQuery, callsQuery, clockBody, emitBody, limitsBody, newAccountBody, resetBody, stateQuery } from './control-schemas.ts';
 import { emit } from './emit.ts';
 import type { RateLimiter } from './limits.ts';
 import { randomId } from './ids.ts';
 import { seedChanges } from './seed-changes.ts';
+import { seedBody } from './seed-schemas.ts';
 import { stateChunks } from './state-chunks.ts';
 import type { StripeState } from './state.ts';
 
@@ -44,13 +45,13 @@ function objectRoutes({ state, calls, faults, limiter, revokedKeys }: StripeCont
     'POST /seed': ({ body }) => {
       const seed = parseInput(seedBody, body);
       const account = selectAccount(state, seed.account);
-      const { changes, created, ids } = seedChanges(account, seed, state.clock.nowSeconds());
+      const { changes, created, ids, kind } = seedChanges(state, account, seed);
       state.commit(changes);
-      return { json: { resource: seed.resource, created, total: account.customers.size, ids } };
+      return { json: { resource: seed.resource, created, total: account.table(kind).rows.size, ids } };
     },
     'GET /state/': ({ query, rest }) => {
       const { account, includeDeleted } = parseInput(stateQuery, query);
-      return { chunks: stateChunks(selectAccount(state, account), rest, includeDeleted) };
+      return { chunks: stateChunks(selectAccount(state, account), rest, { includeDeleted, nowSeconds: state.clock.nowSeconds() }) };
     },
     'GET /calls': ({ query }) => {
       const { since, account } = parseInput(callsQuery, query);
@@ -111,7 +112,7 @@ function settingRoutes({ state, limiter }: StripeControlParts): ControlRoutes {
 }
 
 /** A new account with made-up keys where none are given. `created` is in seconds. */
-export function newAccount(wanted: { name?: string | undefined; secretKey?: string | undefined; webhookSecret?: string | undefined }, created: number): AccountProfile {
+export function newAccount(wanted: { name?: string | undefined; secretKey?: string | undefined; webhookSecret?: string | undefined; settlementCurrency?: string | null | undefined }, created: number): AccountProfile {
   const id = randomId('acct_1', 15);
   return {
     id,
@@ -119,6 +120,7 @@ export function newAccount(wanted: { name?: string | undefined; secretKey?: stri
     name: wanted.name ?? `Sandbox venue ${id.slice(-4)}`,
     secretKey: wanted.secretKey ?? randomId('sk_test_', 24),
     webhookSecret: wanted.webhookSecret ?? randomId('whsec_', 32),
+    settlementCurrency: wanted.settlementCurrency ?? null,
   };
 }
 

@@ -6,17 +6,17 @@ import { ProviderError } from '../../providers/provider-error.ts';
 
 const COUNTS = { read: 0, created: 0, updated: 0, unchanged: 0, archived: 0, rejected: 0, conflicts: 0 };
 const PROGRESS: SyncProgress = { done: 4, total: 10, counts: { ...COUNTS, read: 4 }, providerCalls: 2 };
+const STATE = { ...PROGRESS, checkpoint: null, fence: 1, stopRequested: false, approved: false, plannedCalls: 0, startedAt: new Date() };
 
 function aControl(options: Partial<ChunkControlOptions> = {}) {
-  const state = { ...PROGRESS, checkpoint: null, fence: 1, stopRequested: false, startedAt: new Date() };
-  return new ChunkControl({ state, slots: 24, ratePerSecond: 90, deadlineMs: 60_000, cancelled: new AbortController().signal, onProgress: () => undefined, ...options });
+  return new ChunkControl({ state: STATE, slots: 24, ratePerSecond: 90, deadlineMs: 60_000, cancelled: new AbortController().signal, onProgress: () => undefined, ...options });
 }
 
 const rateLimited = (retryAfterMs?: number) => new ProviderError({ provider: 'stripe', kind: 'rate-limited', retryAfterMs });
 
 describe('the control of a chunk', () => {
   it.each([
-    ['a run that is asked to stop', { state: { ...PROGRESS, checkpoint: null, fence: 1, stopRequested: true, startedAt: new Date() } }],
+    ['a run that is asked to stop', { state: { ...STATE, stopRequested: true } }],
     ['a cancelled activity', { cancelled: AbortSignal.abort() }],
     ['a chunk whose time is up', { deadlineMs: 0 }],
   ])('stops %s before it begins', (_what, options) => {

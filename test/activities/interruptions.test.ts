@@ -190,7 +190,7 @@ describe('a chunk that is interrupted', () => {
       else await world.stripe.seed({ resource: 'customers', count: 1_000 });
       const input = await begun(direction);
       const fail = () => Promise.reject(Object.assign(new Error('row of ada@private.example'), { code: '53100' }));
-      const broken = { pulls: { commit: fail }, pushes: { ...world.pushes, commit: fail } };
+      const broken = { pulls: { ...world.pulls, commit: fail }, pushes: { ...world.pushes, commit: fail } };
       await expect(attempt(input, broken)).rejects.toMatchObject({ type: 'Internal', nonRetryable: false, message: 'Error 53100' });
       expect(await kept(input.syncId)).toMatchObject({ done: 0 });
 

@@ -93,24 +93,30 @@ describe('the beginning and the end of a run', () => {
     await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.superseded, nonRetryable: true });
   });
 
-  it('says why a run failed and what to do, and asks for a new key where that is the cause', async () => {
-    const control = createSyncControlActivities(world);
+  it('says why a run failed and what to do, in our words', async () => {
+    const control = createSyncControlActivities(world.deps);
     const input = await world.open(venue, 'pull', 'full');
     await world.begin(input);
     await world.aStage().run(control.finishSync, { ...input, end: 'failed' as const, failure: { type: FAILURE.needsReauth, message: 'the text of a provider' } });
     expect(await row(input.syncId)).toMatchObject({ outcome: 'failed', error: { code: 'needs-reauth', nextAction: expect.any(String) as string } });
     expect(JSON.stringify(await row(input.syncId))).not.toContain('the text of a provider');
+  });
+
+  it('holds a connection whose key was refused for one that needs a new key, shows that the run waits, and calls nobody until there is one', async () => {
+    const input = await world.open(venue, 'pull', 'full');
+    await world.begin(input);
+    await world.stripe.fault({ match: {}, kind: 'revoke', times: 1 });
+    await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.needsReauth, nonRetryable: true });
     expect(await world.connections.find(venue)).toMatchObject({ state: 'needs-reauth' });
-    // A connection in that state calls nobody.
-    const next = await world.open(venue, 'pull', 'full');
-    await world.begin(next);
-    await expect(world.chunk(next)).rejects.toMatchObject({ type: FAILURE.needsReauth, nonRetryable: true });
-    expect(await world.stripe.calls()).toHaveLength(0);
+    expect(await row(input.syncId)).toMatchObject({ phase: 'waiting', waiting_for: { what: 'needs-reauth' } });
+    const before = (await world.stripe.calls()).length;
+    await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.needsReauth, nonRetryable: true });
+    expect(await world.stripe.calls()).toHaveLength(before);
   });
 
   it('shows nothing of its database when that is away', async () => {
     const broken = { ...world.progress, begin: () => Promise.reject(Object.assign(new Error('select * from customers where email = ada@private.example'), { code: '57P01' })) };
-    const control = createSyncControlActivities({ ...world, progress: broken });
+    const control = createSyncControlActivities({ ...world.deps, progress: broken });
     const error: unknown = await world.aStage().run(control.beginSync, await world.open(venue, 'pull', 'full')).catch((cause: unknown) => cause);
     expect(error).toMatchObject({ type: 'Internal', nonRetryable: false, message: 'Error 57P01' });
   });

@@ -9,14 +9,19 @@ import type { Role } from '../../api/caller.ts';
 import { startServer } from '../../api/server.ts';
 import type { SyncGateway } from '../../api/sync-gateway.ts';
 import type { VenueId } from '../../contracts/ids.ts';
+import type { ApproveSignal } from '../../contracts/sync.ts';
 import { createAuditStore } from '../../db/audit-store.ts';
+import { createBudgetStatusStore } from '../../db/budget-status-store.ts';
 import { createBudgetStore } from '../../db/budget-store.ts';
 import { createConnectionStore } from '../../db/connection-store.ts';
-import { createCustomerStore } from '../../db/customer-store.ts';
 import { createIdempotencyStore } from '../../db/idempotency-store.ts';
+import { createRecordStores } from '../../db/record-store.ts';
+import { createPlanStore } from '../../db/plan-store.ts';
+import { createScheduleStore } from '../../db/schedule-store.ts';
 import { createSyncProgressStore } from '../../db/sync-progress-store.ts';
 import { createSyncRunStore } from '../../db/sync-run-store.ts';
 import type { SyncRun } from '../../db/sync-run-store.ts';
+import { createTransactionSummaryStore } from '../../db/transaction-summary-store.ts';
 import { createVenueStore } from '../../db/venue-store.ts';
 import { createProviders } from '../../providers/registry.ts';
 import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
@@ -25,6 +30,7 @@ import { createSealer } from '../../vault/sealer.ts';
 import { Secret } from '../../vault/secret.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { sandboxControl } from '../support/sandbox-control.ts';
+import { RecordedSchedules } from './recorded-schedules.ts';
 
 export const JWT_SECRET = randomBytes(32).toString('base64');
 export const PUBLIC_URL = 'https://interlock.test';
@@ -34,6 +40,8 @@ const UI_URL = 'https://temporal.test';
 export class RecordingGateway implements SyncGateway {
   readonly started: SyncRun[] = [];
   readonly cancelled: SyncRun[] = [];
+  readonly approved: { readonly run: SyncRun; readonly by: string }[] = [];
+  readonly woken: SyncRun[] = [];
   /** Workflow run ids by run: what is at work. */
   readonly running = new Map<string, string>();
   away = false;
@@ -56,6 +64,25 @@ export class RecordingGateway implements SyncGateway {
     if (!this.running.has(run.id)) return false;
     this.cancelled.push(run);
     return true;
+  }
+
+  async approve(run: SyncRun, { by }: ApproveSignal): Promise<boolean> {
+    this.#mustBeThere();
+    if (!this.running.has(run.id)) return false;
+    this.approved.push({ run, by });
+    return true;
+  }
+
+  async wake(run: SyncRun): Promise<boolean> {
+    this.#mustBeThere();
+    if (!this.running.has(run.id)) return false;
+    this.woken.push(run);
+    return true;
+  }
+
+  async untilClosed(run: SyncRun): Promise<void> {
+    this.#mustBeThere();
+    this.running.delete(run.id);
   }
 
   async ping(): Promise<void> {
@@ -132,12 +159,17 @@ export async function createApiWorld(options: { readonly config?: Partial<AppCon
   const { db } = database;
   const logLines: string[] = [];
   const gateway = new RecordingGateway();
+  const scheduleGateway = new RecordedSchedules();
   const keyring = { kind: 'local', key: new Secret(randomBytes(32).toString('base64')) } as const;
   const stores = {
     venues: createVenueStore(db),
-    customers: createCustomerStore(db),
+    records: createRecordStores(db),
+    summaries: createTransactionSummaryStore(db),
     connections: createConnectionStore(db),
     runs: createSyncRunStore(db),
+    schedules: createScheduleStore(db),
+    plans: createPlanStore(db),
+    budgets: createBudgetStatusStore(db),
     idempotency: createIdempotencyStore(db),
     audit: createAuditStore(db),
   };
@@ -157,6 +189,7 @@ export async function createApiWorld(options: { readonly config?: Partial<AppCon
     providers: createProviders({ stripe: { apiUrl: sandbox.apiUrl, requestsPerSecond: 2_000 } }, createBudgetStore(db)),
     sealer: createSealer(keyring),
     gateway,
+    scheduleGateway,
     pingDatabase: () => db.execute(sql`select 1`),
     ...options.deps,
   };
@@ -204,6 +237,7 @@ export async function createApiWorld(options: { readonly config?: Partial<AppCon
     stripe: sandboxControl(sandbox.controlUrl),
     progress: createSyncProgressStore(db),
     gateway,
+    scheduleGateway,
     logLines,
     raw,
     send,

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { ConnectionRef, VenueId } from '../../contracts/ids.ts';
+import type { ConnectionId, ConnectionRef, VenueId } from '../../contracts/ids.ts';
+import { until } from '../support/eventually.ts';
 import { aKey, createApiWorld } from './api-world.ts';
 import type { ApiWorld } from './api-world.ts';
 
@@ -93,6 +94,34 @@ describe('connecting Stripe with a key', () => {
 
   it.each(['square', 'quickbooks', 'mailchimp'])('says that %s cannot be connected yet', async (provider) => {
     expect(await api.send('POST', path, { json: { ...aKey('x'), provider } })).toMatchObject({ status: 422, json: { code: 'provider-not-supported' } });
+  });
+});
+
+describe('a key that is entered again', () => {
+  async function anOpenRun(connectionId: string, changes: object = {}): Promise<string> {
+    const order = { connectionId, resource: 'customers', direction: 'push', mode: 'full', ...changes };
+    return (await api.send('POST', `/v1/venues/${venueId}/syncs`, { json: order })).json.id;
+  }
+  const woken = (id: string) => api.gateway.woken.filter((run) => run.id === id).length;
+
+  it('makes every open run of the connection look again at once, and no other', async () => {
+    const { id } = (await connect()).json;
+    const other = (await connect((await api.stripe.addAccount()).secretKey)).json;
+    const [push, dryRun, over, theirs] = [await anOpenRun(id), await anOpenRun(id, { dryRun: true }), await anOpenRun(id, { direction: 'pull' }), await anOpenRun(other.id)];
+    await api.database.admin`update sync_runs set finished_at = now(), phase = 'finished', outcome = 'failed' where id = ${over}`;
+    await api.connections.setState({ venueId, connectionId: id as ConnectionId }, { state: 'needs-reauth', cause: 'revoked', nextAction: null });
+    expect(await connect()).toMatchObject({ status: 200, json: { id, state: 'active' } });
+    await until(() => woken(push) === 1 && woken(dryRun) === 1, { limitMs: 10_000, what: 'the open runs are woken' });
+    expect([woken(over), woken(theirs)]).toEqual([0, 0]);
+  });
+
+  it('is stored and answered though Temporal is away, and the runs are woken when it is back', async () => {
+    const { id } = (await connect()).json;
+    const run = await anOpenRun(id);
+    api.gateway.away = true;
+    expect((await connect()).status).toBe(200);
+    api.gateway.away = false;
+    await until(() => woken(run) === 1, { limitMs: 10_000, what: 'the run is woken' });
   });
 });
 

@@ -58,7 +58,7 @@ describe('the server', () => {
     const connectionId = await world.aConnection(venueId);
     const sync = await world.send('POST', `/v1/venues/${venueId}/syncs`, { json: { connectionId, resource: 'customers', direction: 'push', mode: 'full' } });
     const stream = await world.raw('GET', `/v1/venues/${venueId}/syncs/${sync.json.id}/events`);
-    vi.spyOn(world.customers, 'list').mockImplementationOnce(() => sleep(500, { data: [], next: null }));
+    vi.spyOn(world.records.customers, 'list').mockImplementationOnce(() => sleep(500, { data: [], next: null }));
     const slow = world.send('GET', `/v1/venues/${venueId}/records/customers`);
     await sleep(100);
     const { port } = world;

@@ -4,6 +4,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { ConnectionId, VenueId } from '../../contracts/ids.ts';
+import type { SyncPhase } from '../../contracts/sync.ts';
+import { aConnection } from '../db/builders.ts';
 import { aToken, createApiWorld } from './api-world.ts';
 import type { ApiWorld } from './api-world.ts';
 
@@ -19,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => api.close());
 beforeEach(async () => {
   venueId = await api.aVenue();
-  connectionId = (await api.aConnection(venueId)) as ConnectionId;
+  connectionId = (await aConnection(api.database.db, venueId)).id;
   const order = { connectionId, resource: 'customers', direction: 'push', mode: 'full' };
   syncId = (await api.send('POST', `/v1/venues/${venueId}/syncs`, { json: order })).json.id;
   path = `/v1/venues/${venueId}/syncs/${syncId}/events`;
@@ -57,8 +59,8 @@ function toEvent(block: string): Event[] {
 const reject = (count: number, from = 0) => api.database.admin`
   insert into sync_logs (venue_id, sync_id, level, action, source_id, code, message)
   select ${venueId}, ${syncId}, 'warn', 'rejected', 'c' || n, 'email-invalid', 'No.' from generate_series(${from}::int, ${from + count - 1}::int) n order by n`;
-const setPhase = (phase: 'running' | 'finishing') => api.progress.setPhase(inputOf(), phase);
-const finish = () => api.progress.finish(inputOf(), { outcome: 'completed-with-rejections', error: null, watermark: null });
+const setPhase = (phase: SyncPhase) => api.progress.setPhase(inputOf(), phase);
+const finish = () => api.progress.finish(inputOf(), { outcome: 'completed-with-rejections', error: null, plan: null, watermark: null });
 const advance = (done: number) => api.database.admin`update sync_runs set done = ${done}, total = 1000, rate_per_second = 10 where id = ${syncId}`;
 const inputOf = () => ({ venueId, connectionId, provider: 'stripe', resource: 'customers', direction: 'push', mode: 'full', syncId }) as never;
 const rejected = (events: readonly Event[]) => events.filter(({ event }) => event === 'record-rejected').map(({ data }) => data.sourceId);
@@ -81,6 +83,42 @@ describe('watching a run', () => {
     expect(events.filter(({ event }) => event === 'progress').at(-1)?.data).toMatchObject({ phase: 'running', progress: { done: 10, total: 1000, estimatedSecondsLeft: 99 } });
     expect(events.at(-1)).toMatchObject({ event: 'finished', data: { id: syncId, outcome: 'completed-with-rejections', phase: 'finished' } });
     expect(new Set(events.map(({ id }) => id)).size).toBe(events.length);
+  });
+
+  it('tells that a run waits, for what, and for how many records it wants approval, and guesses no time meanwhile', async () => {
+    const { admin } = api.database;
+    const waitingFor = { what: 'rate-limit', since: '2026-11-21T10:00:00.000Z', until: '2026-11-21T10:05:00.000Z' };
+    await setPhase('running');
+    await advance(10);
+    const latest = (events: readonly Event[]) => events.filter(({ event }) => event === 'progress').at(-1)?.data as unknown as Readonly<Record<string, unknown>> | undefined;
+    const waiting = watch({ until: (events) => latest(events)?.['phase'] === 'waiting' });
+    await admin`update sync_runs set waiting_for = ${admin.json(waitingFor)} where id = ${syncId}`;
+    await setPhase('waiting');
+    const told = await waiting;
+    expect(latest(told)).toMatchObject({ phase: 'waiting', waitingFor, awaiting: null, progress: { done: 10, estimatedSecondsLeft: null } });
+    const asking = watch({ lastEventId: told.at(-1)?.id ?? '', until: (events) => latest(events)?.['phase'] === 'awaiting-approval' });
+    await admin`update sync_runs set waiting_for = null, awaiting = ${admin.json({ archiving: 30, of: 100 })} where id = ${syncId}`;
+    await setPhase('awaiting-approval');
+    expect(latest(await asking)).toMatchObject({ phase: 'awaiting-approval', awaiting: { archiving: 30, of: 100 }, progress: { estimatedSecondsLeft: null } });
+    await setPhase('running');
+    await finish();
+    const phases = (await watch()).filter(({ event }) => event === 'phase').map(({ data }) => data.phase);
+    expect(phases).toEqual(['queued', 'running', 'waiting', 'awaiting-approval', 'running', 'finished']);
+  });
+
+  it('goes on to tell a run that was over and is retried, also to who has seen its end', async () => {
+    await reject(2);
+    await api.progress.finish(inputOf(), { outcome: 'failed', error: null, plan: null, watermark: null });
+    const first = await watch();
+    expect((await api.send('POST', path.replace('/events', '/retry'))).status).toBe(202);
+    const watching = watch({ lastEventId: first.at(-1)?.id ?? '' });
+    await setPhase('running');
+    await reject(1, 2);
+    await finish();
+    const second = await watching;
+    expect(rejected([...first, ...second])).toEqual(names(3));
+    expect(second.filter(({ event }) => event === 'phase').map(({ data }) => data.phase)).toEqual(['queued', 'running', 'finished']);
+    expect(second.at(-1)).toMatchObject({ event: 'finished', data: { outcome: 'completed-with-rejections' } });
   });
 
   it('tells progress at most four times a second', async () => {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSyncGateway } from '../../api/sync-gateway.ts';
 import type { SyncGateway } from '../../api/sync-gateway.ts';
 import type { ConnectionId, SyncId, VenueId } from '../../contracts/ids.ts';
-import { syncWorkflowId } from '../../contracts/sync.ts';
+import { APPROVE_SIGNAL, syncWorkflowId, WAKE_SIGNAL } from '../../contracts/sync.ts';
 import type { SyncRun } from '../../db/sync-run-store.ts';
 import { useTemporal } from '../support/temporal.ts';
 
@@ -25,10 +25,11 @@ afterAll(() => connection.close());
 
 function aRun(changes: Partial<SyncRun> = {}): SyncRun {
   const key = { venueId: uuidv7() as VenueId, connectionId: uuidv7() as ConnectionId, provider: 'stripe', resource: 'customers', direction: 'pull' } as const;
+  const plain = { dryRun: false, window: null, planId: null, deviationCount: 0, plan: null, awaiting: null, approvedAt: null };
   const none = { phase: 'queued', outcome: null, error: null, waitingFor: null, done: 0, total: null, ratePerSecond: 0, providerCalls: 0 } as const;
   const counts = { read: 0, created: 0, updated: 0, unchanged: 0, archived: 0, rejected: 0, conflicts: 0 };
   const times = { createdAt: new Date(), startedAt: null, finishedAt: null, updatedAt: new Date() };
-  return { id: uuidv7() as SyncId, ...key, mode: 'full', ...none, counts, ...times, workflowId: syncWorkflowId(key), workflowRunId: null, ...changes };
+  return { id: uuidv7() as SyncId, ...key, mode: 'full', ...plain, ...none, counts, ...times, workflowId: syncWorkflowId(key), workflowRunId: null, ...changes };
 }
 
 const describeWorkflow = (run: SyncRun) => client.workflow.getHandle(run.workflowId).describe();
@@ -53,10 +54,8 @@ describe('the gateway to Temporal', () => {
       Phase: 'queued',
       NeedsAttention: false,
     });
-    const history = await client.workflow.getHandle(run.workflowId).fetchHistory();
-    const input = history.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0]?.data;
     const { venueId, connectionId } = run;
-    expect(JSON.parse(Buffer.from(input ?? []).toString())).toEqual({ venueId, connectionId, provider: 'stripe', resource: 'customers', direction: 'pull', syncId: run.id, mode: 'full' });
+    expect(await inputOf(run)).toEqual({ venueId, connectionId, provider: 'stripe', resource: 'customers', direction: 'pull', syncId: run.id, mode: 'full' });
     await terminate(run);
   });
 
@@ -67,6 +66,44 @@ describe('the gateway to Temporal', () => {
     expect(await description.staticSummary()).toBe('venue → Stripe: customers, incremental');
     expect(description.priority).toMatchObject({ priorityKey: 3 });
     await terminate(run);
+  });
+
+  it('starts a dry run beside a run, with its window in whole seconds and its plan', async () => {
+    const run = aRun({ mode: 'incremental' });
+    const key = { venueId: run.venueId, connectionId: run.connectionId, resource: 'customers', direction: 'pull' } as const;
+    const window = { from: new Date('2026-01-01T00:00:00.001Z'), to: new Date('2026-01-02T00:00:00Z') };
+    const dry = aRun({ ...key, dryRun: true, window, workflowId: syncWorkflowId({ ...key, dryRun: true }) });
+    const planned = { ...run, planId: dry.id };
+    await Promise.all([gateway.start(planned), gateway.start(dry)]);
+    expect(await inputOf(dry)).toMatchObject({ syncId: dry.id, dryRun: true, window: { fromEpochS: 1_767_225_601, toEpochS: 1_767_312_000 } });
+    expect(await inputOf(planned)).toMatchObject({ syncId: run.id, planId: dry.id });
+    expect(Object.keys(await inputOf(planned))).not.toContain('dryRun');
+    expect(await (await describeWorkflow(dry)).staticSummary()).toBe('Stripe → venue: customers, window, dry run');
+    await Promise.all([terminate(run), terminate(dry)]);
+  });
+
+  it('tells the run’s own workflow who approved it and that it shall look again, and never another run of the same sync', async () => {
+    const run = aRun();
+    await gateway.start(run);
+    const other = { ...run, id: uuidv7() as SyncId };
+    expect([await gateway.approve(other, { by: 'alice' }), await gateway.wake(other)]).toEqual([false, false]);
+    expect(await signals(run)).toEqual([]);
+    expect([await gateway.approve(run, { by: 'alice' }), await gateway.wake(run)]).toEqual([true, true]);
+    expect(await signals(run)).toEqual([[APPROVE_SIGNAL, { by: 'alice' }], [WAKE_SIGNAL]]);
+    await terminate(run);
+    expect([await gateway.approve(run, { by: 'alice' }), await gateway.wake(run), await gateway.wake(aRun())]).toEqual([false, false, false]);
+  });
+
+  it('waits until the workflow of a run that is over has closed', async () => {
+    const run = aRun();
+    await gateway.start(run);
+    let closed = false;
+    const waiting = gateway.untilClosed(run).then(() => { closed = true; });
+    await sleep(600);
+    expect(closed).toBe(false);
+    await terminate(run);
+    await waiting;
+    await gateway.untilClosed(aRun());
   });
 
   it('starts a run once, however often and however concurrently it is asked', async () => {
@@ -145,6 +182,20 @@ describe('the gateway to Temporal', () => {
     expect(await gateway.findRunning(aRun({ workflowId: `sync/${randomUUID()}` }))).toBeNull();
   });
 });
+
+async function inputOf(run: SyncRun): Promise<object> {
+  const { events } = await client.workflow.getHandle(run.workflowId).fetchHistory();
+  const input = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0]?.data;
+  return JSON.parse(Buffer.from(input ?? []).toString()) as object;
+}
+
+/** Name and arguments of each signal that the run was sent. */
+async function signals(run: SyncRun): Promise<unknown[][]> {
+  const { events } = await client.workflow.getHandle(run.workflowId).fetchHistory();
+  return (events ?? []).flatMap(({ workflowExecutionSignaledEventAttributes: signal }) =>
+    signal ? [[signal.signalName, ...(signal.input?.payloads ?? []).map(({ data }) => JSON.parse(Buffer.from(data ?? []).toString()) as unknown)]] : [],
+  );
+}
 
 async function cancelRequests(run: SyncRun): Promise<unknown[]> {
   const { events } = await client.workflow.getHandle(run.workflowId).fetchHistory();

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ConnectionId, VenueId } from '../../contracts/ids.ts';
+import { aConnection } from '../db/builders.ts';
 import { createApiWorld } from './api-world.ts';
 import type { ApiWorld } from './api-world.ts';
 
@@ -14,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => api.close());
 beforeEach(async () => {
   venueId = await api.aVenue();
-  connectionId = (await api.aConnection(venueId)) as ConnectionId;
+  connectionId = (await aConnection(api.database.db, venueId)).id;
   path = `/v1/venues/${venueId}/syncs`;
 });
 
@@ -38,6 +39,8 @@ describe('starting a sync', () => {
       direction: 'push',
       mode: 'full',
       dryRun: false,
+      window: null,
+      plan: null,
       phase: 'queued',
       startedAt: null,
       finishedAt: null,
@@ -45,6 +48,8 @@ describe('starting a sync', () => {
       counts: { read: 0, created: 0, updated: 0, unchanged: 0, archived: 0, rejected: 0, conflicts: 0 },
       providerCalls: 0,
       waitingFor: null,
+      awaiting: null,
+      approvedAt: null,
       outcome: null,
       error: null,
       workflowId,
@@ -87,9 +92,34 @@ describe('starting a sync', () => {
     expect(startedFor(mended.json.id)).toBe(1);
   });
 
+  it('opens a dry run beside a run that is open, and a window with it', async () => {
+    const real = await start({ direction: 'pull' });
+    const window = { from: '2026-01-01T00:00:00.000Z', to: '2026-02-01T00:00:00.000Z' };
+    const dry = await start({ direction: 'pull', dryRun: true, ...window });
+    expect(dry).toMatchObject({ status: 202, json: { dryRun: true, window, plan: null, workflowId: `sync/${venueId}/${connectionId}/customers/pull/dry-run` } });
+    expect(dry.json.id).not.toBe(real.json.id);
+    expect(await start({ direction: 'pull', dryRun: true })).toMatchObject({ status: 200, json: { id: dry.json.id } });
+    expect(await start({ direction: 'pull', dryRun: true, to: window.to })).toMatchObject({ status: 200, json: { id: dry.json.id, window } });
+    expect(api.gateway.started.find((run) => run.id === dry.json.id)).toMatchObject({ dryRun: true, window: { from: new Date(window.from), to: new Date(window.to) } });
+  });
+
+  it('takes a window that is open at one end', async () => {
+    expect(await start({ direction: 'pull', from: '2026-01-01T01:00:00+01:00' })).toMatchObject({ status: 202, json: { window: { from: '2026-01-01T00:00:00.000Z', to: null } } });
+  });
+
+  it('makes one that waits look again at once, and leaves one that is at work alone', async () => {
+    const { id } = (await start()).json;
+    const woken = () => api.gateway.woken.filter((run) => run.id === id).length;
+    await start();
+    expect(woken()).toBe(0);
+    await api.database.admin`update sync_runs set phase = 'waiting' where id = ${id}`;
+    expect(await start()).toMatchObject({ status: 200, json: { id } });
+    expect(woken()).toBe(1);
+  });
+
   it('opens a new run when the one before has finished', async () => {
     const first = await start();
-    await api.progress.finish(inputOf(first.json.id), { outcome: 'completed', error: null, watermark: null });
+    await api.progress.finish(inputOf(first.json.id), { outcome: 'completed', error: null, plan: null, watermark: null });
     const second = await start();
     expect(second.status).toBe(202);
     expect(second.json.id).not.toBe(first.json.id);
@@ -97,9 +127,8 @@ describe('starting a sync', () => {
 
   it.each([
     ['a resource that Stripe lacks', { resource: 'inventory' }, 'resource-not-supported'],
-    ['a resource that is not synced yet', { resource: 'products' }, 'resource-not-supported'],
+    ['a direction that the resource lacks', { resource: 'transactions', direction: 'push' }, 'direction-not-supported'],
     ['a direction that is not synced', { direction: 'both' }, 'direction-not-supported'],
-    ['a dry run', { dryRun: true }, 'dry-run-not-supported'],
   ])('refuses %s', async (_case, changes, code) => {
     expect(await start(changes)).toMatchObject({ status: 422, json: { code } });
     expect((await api.send('GET', path)).json.data).toEqual([]);
@@ -110,14 +139,22 @@ describe('starting a sync', () => {
     ['an unknown mode', { mode: 'fast' }, 'mode'],
     ['dryRun as text', { dryRun: 'false' }, 'dryRun'],
     ['a connection that is no id', { connectionId: 'stripe' }, 'connectionId'],
-    ['an unknown field', { from: '2026-01-01' }, 'from'],
+    ['an unknown field', { since: '2026-01-01' }, 'since'],
+    ['a window that is no time', { direction: 'pull', from: '2026-01-01' }, 'from'],
+    ['a window of a push', { from: '2026-01-01T00:00:00Z' }, 'from'],
+    ['the end of a window of a push', { to: '2026-01-01T00:00:00Z' }, 'to'],
+    ['a window that ends before it begins', { direction: 'pull', from: '2026-01-02T00:00:00Z', to: '2026-01-01T00:00:00Z' }, 'to'],
+    ['a window without a whole second', { direction: 'pull', from: '2026-01-01T00:00:00.1Z', to: '2026-01-01T00:00:00.9Z' }, 'to'],
+    ['a window before providers count', { direction: 'pull', from: '1969-12-31T23:59:59Z' }, 'from'],
+    ['a plan that is no id', { planId: 'newest' }, 'planId'],
+    ['a plan of a dry run', { dryRun: true, planId: '019a0000-0000-7000-8000-000000000000' }, 'planId'],
   ])('refuses %s by name', async (_case, changes, field) => {
     expect(await start(changes)).toMatchObject({ status: 400, json: { code: 'invalid-request', errors: [{ path: field }] } });
   });
 
   it('refuses a connection that is not active, or not there', async () => {
     await api.connections.setState({ venueId, connectionId }, { state: 'needs-reauth', cause: 'revoked', nextAction: 'Enter a new key.' });
-    expect(await start()).toMatchObject({ status: 409, json: { code: 'connection-not-active', detail: 'The connection is needs-reauth.' } });
+    expect(await start()).toMatchObject({ status: 409, json: { code: 'connection-not-active', detail: 'The connection is needs-reauth. Enter a new key.' } });
     expect(await start({ connectionId: '019a0000-0000-7000-8000-000000000000' })).toMatchObject({ status: 404, json: { code: 'connection-not-found' } });
   });
 });
@@ -129,12 +166,33 @@ describe('a sync run', () => {
     expect((await api.send('GET', `${path}/${id}`)).json).toMatchObject({ phase: 'running', progress: { done: 40, total: 100, ratePerSecond: 7, estimatedSecondsLeft: 9 } });
   });
 
+  it.each([
+    ['while nobody knows the total', { total: null }],
+    ['while no rate is measured', { rate_per_second: 0 }],
+    ['while it waits', { phase: 'waiting', waiting_for: { what: 'rate-limit', since: '2026-11-21T10:00:00.000Z', until: null } }],
+    ['while it waits for approval', { phase: 'awaiting-approval', awaiting: { archiving: 30, of: 100 } }],
+    ['when it is over', { phase: 'finished', finished_at: new Date() }],
+  ])('does not guess how long it will take %s', async (_case, row) => {
+    const { id } = (await start()).json;
+    const { admin } = api.database;
+    await admin`update sync_runs set ${admin({ done: 40, total: 100, rate_per_second: 7, phase: 'running', ...row } as never)} where id = ${id}`;
+    expect((await api.send('GET', `${path}/${id}`)).json).toMatchObject({ progress: { done: 40, estimatedSecondsLeft: null } });
+  });
+
+  it('shows what it waits for, and what waits for approval', async () => {
+    const { id } = (await start()).json;
+    const waitingFor = { what: 'needs-reauth', since: '2026-11-21T10:00:00.000Z', until: '2026-11-21T11:00:00.000Z' };
+    const { admin } = api.database;
+    await admin`update sync_runs set phase = 'awaiting-approval', waiting_for = ${admin.json(waitingFor)}, awaiting = ${admin.json({ archiving: 30, of: 100 })} where id = ${id}`;
+    expect((await api.send('GET', `${path}/${id}`)).json).toMatchObject({ waitingFor, awaiting: { archiving: 30, of: 100 }, approvedAt: null });
+  });
+
   it('is listed newest first, by connection, page by page', async () => {
     const ids: string[] = [];
     for (let index = 0; index < 3; index += 1) {
       const { id } = (await start()).json;
       ids.unshift(id);
-      await api.progress.finish(inputOf(id), { outcome: 'completed', error: null, watermark: null });
+      await api.progress.finish(inputOf(id), { outcome: 'completed', error: null, plan: null, watermark: null });
     }
     const first = await api.send('GET', `${path}?limit=2&connectionId=${connectionId}`);
     const second = await api.send('GET', `${path}?limit=2&connectionId=${connectionId}&cursor=${first.json.nextCursor ?? ''}`);
@@ -154,36 +212,6 @@ describe('a sync run', () => {
     expect([...first.json.data, ...second.json.data].map(({ sourceId }) => sourceId)).toEqual(['c0', 'c1', 'c2', 'c3', 'c4']);
     expect((await api.send('GET', `${path}/${id}/log?level=error`)).json).toEqual({ data: [], nextCursor: null });
     expect(await api.send('GET', `${path}/${id}/log?level=loud`)).toMatchObject({ status: 400 });
-  });
-});
-
-describe('cancelling a sync', () => {
-  const cancel = (id: string) => api.send('POST', `${path}/${id}/cancel`);
-
-  it('asks its workflow to stop, and may be repeated', async () => {
-    const { id } = (await start()).json;
-    expect([(await cancel(id)).status, (await cancel(id)).status]).toEqual([202, 202]);
-    expect(api.gateway.cancelled.filter((run) => run.id === id).length).toBe(2);
-  });
-
-  it('answers 409 when the run is over', async () => {
-    const { id } = (await start()).json;
-    await api.progress.finish(inputOf(id), { outcome: 'completed', error: null, watermark: null });
-    expect(await cancel(id)).toMatchObject({ status: 409, json: { code: 'sync-finished' } });
-  });
-
-  it('gives a run that never got its workflow one that is cancelled at once', async () => {
-    const { run } = await api.runs.openOrJoin({ venueId, connectionId, provider: 'stripe', resource: 'customers', direction: 'push', mode: 'full', requestedBy: 'x' });
-    expect(await cancel(run.id)).toMatchObject({ status: 202 });
-    expect(startedFor(run.id)).toBe(1);
-    expect(api.gateway.cancelled.filter((other) => other.id === run.id).length).toBe(1);
-  });
-
-  it('answers 503 when Temporal is away', async () => {
-    const { id } = (await start()).json;
-    api.gateway.away = true;
-    expect(await cancel(id)).toMatchObject({ status: 503, json: { code: 'temporal-unavailable' } });
-    api.gateway.away = false;
   });
 });
 

@@ -4,7 +4,7 @@ import type { VenueId } from '../../contracts/ids.ts';
 import { createAuditStore } from '../../db/audit-store.ts';
 import { createConnectionStore } from '../../db/connection-store.ts';
 import type { Connection } from '../../db/connection-store.ts';
-import { createCustomerStore } from '../../db/customer-store.ts';
+import { createRecordStore } from '../../db/record-store.ts';
 import { createSyncRunStore } from '../../db/sync-run-store.ts';
 import { customers } from '../../db/schema/customers.ts';
 import { venues } from '../../db/schema/venues.ts';
@@ -26,7 +26,7 @@ describe('the scope of a venue', () => {
     mine = await aVenue(database.db);
     theirs = await aVenue(database.db);
     connection = await aConnection(database.db, mine);
-    await createCustomerStore(database.db).upsertMany(mine, [{ sourceId: 'c1', name: 'Ada', metadata: {} }]);
+    await createRecordStore(database.db, 'customers').upsertMany(mine, [{ sourceId: 'c1', name: 'Ada', metadata: {} }]);
     await createSyncRunStore(database.db).openOrJoin(aNewRun(connection));
     await createAuditStore(database.db).record({ venueId: mine, actor: 'alice', action: 'venue.created', targetType: 'venue', targetId: mine, outcome: 'ok', requestId: null });
   });
@@ -110,7 +110,7 @@ describe('the reach of a token', () => {
   it('covers the venues it names, all of them for *, and none of the records inside', async () => {
     const store = createVenueStore(database.db);
     const [one, two, three] = [await aVenue(database.db), await aVenue(database.db), await aVenue(database.db)];
-    await createCustomerStore(database.db).upsertMany(one, [{ sourceId: 'c1' }]);
+    await createRecordStore(database.db, 'customers').upsertMany(one, [{ sourceId: 'c1' }]);
 
     const ids = async (reach: Parameters<typeof store.list>[0]) => (await store.list(reach, FIRST_PAGE)).data.map((venue) => venue.id);
     expect(await ids([one, three])).toEqual([one, three]);

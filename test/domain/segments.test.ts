@@ -36,11 +36,11 @@ class Listing {
   page(segment: Segment) {
     const left = this.left(segment);
     const items = left.slice(0, this.#pageSize);
-    return { items, after: left.length > items.length ? (items.at(-1)?.id ?? null) : null, oldestEpochS: items.at(-1)?.created ?? null };
+    return { items, after: left.length > items.length ? (items.at(-1)?.id ?? null) : null, positions: items.map(({ id, created }) => ({ id, createdEpochS: created })) };
   }
 }
 
-const whole = (toEpochS: number, fromEpochS: number | null): Segment => ({ id: 0, fromEpochS, toEpochS, after: null, oldestEpochS: null, pagesRead: 0 });
+const whole = (toEpochS: number, fromEpochS: number | null): Segment => ({ id: 0, stream: 'records', fromEpochS, toEpochS, after: null, oldestEpochS: null, pagesRead: 0 });
 
 interface Walked {
   readonly steps: readonly Step[];

@@ -6,7 +6,7 @@ import { ProviderError } from '../../providers/provider-error.ts';
 import { Secret } from '../../vault/secret.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
-import { LISTING, createStripeWorld, refusalOf } from './stripe-world.ts';
+import { LISTING, allOf, createStripeWorld, refusalOf, writerOf } from './stripe-world.ts';
 import type { StripeWorld } from './stripe-world.ts';
 
 describe('the pipeline around every provider call', () => {
@@ -88,14 +88,16 @@ describe('the pipeline around every provider call', () => {
     const session = open(providersAt(5), { onCall: (durationMs) => durations.push(durationMs) });
     await world.stripe.fault({ kind: 'status', status: 500, times: 1 });
     await session.listPage(LISTING).catch(() => undefined);
-    await session.listChanges?.(LISTING);
+    await session.listPage(allOf('events'));
+    await session.count();
     await session.retrieve('cus_nobody').catch(() => undefined);
-    await session.findTwin({ recordId: 'x', email: null, createdSinceEpochS: 0, after: null });
+    await writerOf(session).findTwin({ recordId: 'x', email: null, createdSinceEpochS: 0, after: null });
     const mapped = world.mapping.toPayload({ id: 'r', sourceId: 's', fields: { name: 'Ada', email: null, phone: null, address: null, marketingConsent: null, metadata: {} } });
-    const { externalId } = await session.create(mapped, { idempotencyKey: 'k1' });
-    await session.update(externalId, mapped, { idempotencyKey: 'k2' });
-    expect(durations).toHaveLength(6);
-    expect(await requests()).toBe(6);
+    const { externalId } = await writerOf(session).create(mapped, { idempotencyKey: 'k1' });
+    await writerOf(session).update(externalId, mapped, { idempotencyKey: 'k2', clearedMetadataKeys: [], externalState: null });
+    await writerOf(session).archive(externalId, { idempotencyKey: 'k3' });
+    expect(durations).toHaveLength(8);
+    expect(await requests()).toBe(8);
     expect(Math.max(...durations)).toBeLessThan(150);
   });
 

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ResourceSession } from '../../providers/provider.ts';
 import type { ProviderError } from '../../providers/provider-error.ts';
-import { LISTING, aStrangeServer, createStripeWorld, refusalOf } from './stripe-world.ts';
+import { LISTING, aStrangeServer, createStripeWorld, refusalOf, writerOf } from './stripe-world.ts';
 import type { StripeWorld } from './stripe-world.ts';
 
 const ADA = {
@@ -23,7 +23,7 @@ describe('a Stripe call that fails', () => {
     customers = world.customers();
   });
 
-  const create = () => customers.create(world.mapping.toPayload(ADA), { idempotencyKey: `key-${Math.random()}` });
+  const create = () => writerOf(customers).create(world.mapping.toPayload(ADA), { idempotencyKey: `key-${Math.random()}` });
   const list = () => customers.listPage(LISTING);
 
   const FAULTS = [
@@ -63,7 +63,7 @@ describe('a Stripe call that fails', () => {
 
   it('is told apart when the key repeats a stored failure: it will say the same for ever', async () => {
     await world.stripe.fault({ kind: 'status', status: 500, stored: true, times: 1 });
-    const send = () => customers.create(world.mapping.toPayload(ADA), { idempotencyKey: 'one-key' });
+    const send = () => writerOf(customers).create(world.mapping.toPayload(ADA), { idempotencyKey: 'one-key' });
     expect((await refusalOf(send())).details).toMatchObject({ kind: 'unavailable', replayed: false });
     expect((await refusalOf(send())).details).toMatchObject({ kind: 'unavailable', replayed: true });
     expect(await world.stripe.calls()).toHaveLength(2);
@@ -71,8 +71,8 @@ describe('a Stripe call that fails', () => {
 
   it('is a conflict when a key comes with other content', async () => {
     const other = { ...ADA, fields: { ...ADA.fields, name: 'Somebody else' } };
-    await customers.create(world.mapping.toPayload(ADA), { idempotencyKey: 'one-key' });
-    expect((await refusalOf(customers.create(world.mapping.toPayload(other), { idempotencyKey: 'one-key' }))).details.kind).toBe('conflict');
+    await writerOf(customers).create(world.mapping.toPayload(ADA), { idempotencyKey: 'one-key' });
+    expect((await refusalOf(writerOf(customers).create(world.mapping.toPayload(other), { idempotencyKey: 'one-key' }))).details.kind).toBe('conflict');
   });
 
   it.each([
@@ -107,7 +107,7 @@ describe('a Stripe call that fails', () => {
 
   it('names the code and the field that Stripe refuses, and quotes nothing', async () => {
     const bad = world.mapping.toPayload({ ...ADA, fields: { ...ADA.fields, email: 'not-a-mail@' } });
-    const error = await refusalOf(customers.create(bad, { idempotencyKey: 'bad' }));
+    const error = await refusalOf(writerOf(customers).create(bad, { idempotencyKey: 'bad' }));
     expect(error.details).toMatchObject({ kind: 'rejected', httpStatus: 400, code: 'email_invalid', field: 'email', requestId: expect.stringMatching(/^req_/) as string });
     expectNothingOf(['not-a-mail', world.sandbox.secretKey], error);
   });

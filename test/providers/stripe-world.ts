@@ -1,7 +1,8 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { ResourceSession } from '../../providers/provider.ts';
+import type { Resource } from '../../contracts/providers.ts';
+import type { Call, ListQuery, ProviderPage, ResourceSession, ResourceWriter } from '../../providers/provider.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import { createStripeAdapter } from '../../providers/stripe/adapter.ts';
 import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
@@ -20,14 +21,40 @@ export async function createStripeWorld() {
   const sandbox = await startStripeSandbox({ limits: { requestsPerSecond: 0, searchDelayMs: 0 } });
   const stripe = sandboxControl(sandbox.controlUrl);
   const adapter = createStripeAdapter({ apiUrl: sandbox.apiUrl });
-  const open = (secretKey = sandbox.secretKey, signal?: AbortSignal) => adapter.open({ secretKey: new Secret(secretKey), signal });
+  let counted = 0;
+  const call: Call = (request) => {
+    counted += 1;
+    return request();
+  };
+  const open = (secretKey = sandbox.secretKey, signal?: AbortSignal) => adapter.open({ secretKey: new Secret(secretKey), signal, call });
   return {
     sandbox,
     stripe,
     adapter,
     open,
     customers: (signal?: AbortSignal): ResourceSession => open(sandbox.secretKey, signal).resource('customers'),
+    resource: (resource: Resource): ResourceSession => open().resource(resource),
     mapping: adapter.mapping('customers'),
+    /** HTTP calls as the pipeline would have counted them since the last reset. */
+    counted: () => counted,
+    /** Stripe's own objects as they stand. */
+    async state<T = Readonly<Record<string, unknown>>>(resource: string): Promise<readonly T[]> {
+      const response = await fetch(`${sandbox.controlUrl}/state/${resource}`);
+      if (!response.ok) throw new Error(`${resource}: ${response.status}`);
+      return ((await response.json()) as { readonly data: readonly T[] }).data;
+    },
+    /** Puts records there as somebody else would; answers the ids of all that are there then, or of the records that were given. */
+    async seed(resource: string, what: { readonly count: number } | { readonly records: readonly object[] }): Promise<readonly string[]> {
+      const { ids } = (await stripe.seed({ resource, ...what })) as { readonly ids: readonly string[] };
+      return 'records' in what ? ids : (await this.state<{ readonly id: string }>(resource)).map(({ id }) => id);
+    },
+    /** A call of somebody else's. */
+    async ask(method: string, path: string, params: Readonly<Record<string, string>> = {}): Promise<Readonly<Record<string, unknown>>> {
+      const body = method === 'GET' || Object.keys(params).length === 0 ? {} : { body: new URLSearchParams(params) };
+      const response = await fetch(`${sandbox.apiUrl}/v1/${path}`, { method, headers: { authorization: `Bearer ${sandbox.secretKey}` }, ...body });
+      if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+      return (await response.json()) as Readonly<Record<string, unknown>>;
+    },
     async accounts(): Promise<readonly SandboxAccount[]> {
       const response = await fetch(`${sandbox.controlUrl}/accounts`);
       return ((await response.json()) as { readonly data: readonly SandboxAccount[] }).data;
@@ -36,6 +63,7 @@ export async function createStripeWorld() {
     async reset() {
       await stripe.reset();
       await stripe.limits({ requestsPerSecond: 0, searchDelayMs: 0 });
+      counted = 0;
     },
     close: () => sandbox.close(),
   };
@@ -55,7 +83,7 @@ export async function aStrangeServer(answer: (req: IncomingMessage, res: ServerR
   return {
     apiUrl,
     requests: () => requests,
-    open: (secretKey = 'sk_test_strange', signal?: AbortSignal) => createStripeAdapter({ apiUrl }).open({ secretKey: new Secret(secretKey), signal }),
+    open: (secretKey = 'sk_test_strange', signal?: AbortSignal) => createStripeAdapter({ apiUrl }).open({ secretKey: new Secret(secretKey), signal, call: (request) => request() }),
     close: () =>
       new Promise((resolve) => {
         server.close(resolve);
@@ -74,4 +102,22 @@ export async function refusalOf(work: Promise<unknown>): Promise<ProviderError> 
   throw new Error('no ProviderError but something else', { cause: outcome });
 }
 
-export const LISTING = { fromEpochS: null, toEpochS: 4_000_000_000, after: null } as const;
+export const allOf = (stream: string): ListQuery => ({ stream, fromEpochS: null, toEpochS: 4_000_000_000, after: null });
+export const LISTING = allOf('customers');
+
+export function writerOf({ writer }: ResourceSession): ResourceWriter {
+  if (writer === null) throw new Error('the resource is only read');
+  return writer;
+}
+
+/** Walks one of a resource's lists to its end. */
+export async function readAll(session: ResourceSession, query: ListQuery): Promise<readonly ProviderPage[]> {
+  const pages: ProviderPage[] = [];
+  let after: string | null = null;
+  do {
+    const page = await session.listPage({ ...query, after });
+    pages.push(page);
+    after = page.after;
+  } while (after !== null);
+  return pages;
+}

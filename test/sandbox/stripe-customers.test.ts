@@ -78,9 +78,9 @@ describe('what the sandbox refuses, and how', () => {
 
   it('answers 404 for a path that it does not serve', async () => {
     const { raw } = await aSandbox();
-    const { status, json } = await raw('GET', '/v1/charges');
+    const { status, json } = await raw('GET', '/v1/coupons');
     expect(status).toBe(404);
-    expect(json().error['message']).toContain('Unrecognized request URL (GET: /v1/charges)');
+    expect(json().error['message']).toContain('Unrecognized request URL (GET: /v1/coupons)');
   });
 });
 

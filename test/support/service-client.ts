@@ -1,8 +1,8 @@
 import type { z } from 'zod';
-import type { customerAnswer } from '../../api/schemas/customer.ts';
-import type { batchAnswer } from '../../api/schemas/customer-batch.ts';
+import type { batchAnswer } from '../../api/schemas/records/batch.ts';
 import type { connectionAnswer } from '../../api/schemas/connection.ts';
 import type { syncAnswer, syncLogAnswer } from '../../api/schemas/sync.ts';
+import type { CustomerRecord, RecordLink } from '../../contracts/records.ts';
 import { ApiClient } from '../../runtime/api-client.ts';
 import type { ApiAnswer } from '../../runtime/api-client.ts';
 import { until } from './eventually.ts';
@@ -10,7 +10,11 @@ import { until } from './eventually.ts';
 export type SyncBody = z.output<typeof syncAnswer>;
 export type SyncLogBody = z.output<typeof syncLogAnswer>;
 export type ConnectionBody = z.output<typeof connectionAnswer>;
-export type CustomerBody = z.output<typeof customerAnswer>;
+/** A customer as the API shows it. */
+export type CustomerBody = Omit<CustomerRecord, 'createdAt' | 'updatedAt' | 'deletedAt' | 'links'> & {
+  readonly deletedAt: string | null;
+  readonly links: readonly (Omit<RecordLink, 'syncedAt'> & { readonly syncedAt: string | null })[];
+};
 export type BatchBody = z.output<typeof batchAnswer>;
 
 export interface SyncOrder {

@@ -9,9 +9,11 @@ import type { SyncChunkResult, SyncConnectionInput, SyncSummary } from '../../co
 import { createAuditStore } from '../../db/audit-store.ts';
 import { createBudgetStore } from '../../db/budget-store.ts';
 import { createConnectionStore } from '../../db/connection-store.ts';
-import { createCustomerStore } from '../../db/customer-store.ts';
+import { createRecordStore } from '../../db/record-store.ts';
 import { createPullStore } from '../../db/pull-store.ts';
 import { createPushStore } from '../../db/push-store.ts';
+import { createScheduleStore } from '../../db/schedule-store.ts';
+import { createSyncMissingStore } from '../../db/sync-missing.ts';
 import { createSyncProgressStore } from '../../db/sync-progress-store.ts';
 import { createSyncRunStore } from '../../db/sync-run-store.ts';
 import { createVenueStore } from '../../db/venue-store.ts';
@@ -30,6 +32,8 @@ export interface WorldOptions {
   readonly requestsPerSecond?: number;
 }
 
+export type RunOptions = Partial<Pick<SyncConnectionInput, 'resource' | 'dryRun' | 'window' | 'planId'>>;
+
 export interface TestVenue {
   readonly venueId: VenueId;
   readonly connectionId: ConnectionId;
@@ -44,11 +48,13 @@ export async function createSyncWorld(options: WorldOptions = {}) {
   const stores = {
     venues: createVenueStore(db),
     connections: createConnectionStore(db),
-    customers: createCustomerStore(db),
+    customers: createRecordStore(db, 'customers'),
     runs: createSyncRunStore(db),
+    schedules: createScheduleStore(db),
     progress: createSyncProgressStore(db),
     pulls: createPullStore(db),
     pushes: createPushStore(db),
+    missing: createSyncMissingStore(db),
     audit: createAuditStore(db),
   };
   const deps = {
@@ -72,10 +78,10 @@ export async function createSyncWorld(options: WorldOptions = {}) {
   }
 
   /** Opens a run as the API does; the activities move it. */
-  async function open(venue: TestVenue, direction: 'push' | 'pull', mode: SyncMode): Promise<SyncConnectionInput> {
-    const key = { ...venue, provider: 'stripe', resource: 'customers', direction } as const;
-    const { run } = await stores.runs.openOrJoin({ ...key, mode, requestedBy: 'test' });
-    return { ...key, syncId: run.id, mode };
+  async function open(venue: TestVenue, direction: 'push' | 'pull', mode: SyncMode, more: RunOptions = {}): Promise<SyncConnectionInput> {
+    const key = { ...venue, provider: 'stripe', resource: more.resource ?? 'customers', direction } as const;
+    const { run } = await stores.runs.openOrJoin({ ...key, mode, requestedBy: 'test', dryRun: more.dryRun === true, ...(more.planId && { planId: more.planId }) });
+    return { ...key, ...more, resource: key.resource, ...(run.planId && { planId: run.planId }), syncId: run.id, mode };
   }
 
   const aStage = () => new MockActivityEnvironment({}, { logger: createTemporalLogger(deps.log) });
@@ -85,12 +91,13 @@ export async function createSyncWorld(options: WorldOptions = {}) {
     aStage().run(control.finishSync, { ...input, end });
 
   /** A whole run, chunk after chunk. */
-  async function sync(venue: TestVenue, direction: 'push' | 'pull', mode: SyncMode = 'full'): Promise<SyncSummary & { readonly syncId: SyncId }> {
-    const input = await open(venue, direction, mode);
+  async function sync(venue: TestVenue, direction: 'push' | 'pull', mode: SyncMode = 'full', more: RunOptions = {}): Promise<SyncSummary & { readonly syncId: SyncId }> {
+    const input = await open(venue, direction, mode, more);
     await begin(input);
     let result: SyncChunkResult;
     do result = await chunk(input);
     while (result.status === 'more');
+    if (result.status !== 'done') throw new Error(`the run came to ${result.status}`);
     return { ...(await finish(input)), syncId: input.syncId };
   }
 

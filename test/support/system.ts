@@ -22,6 +22,7 @@ import type { Stage } from '../../runtime/services.ts';
 import type { TokenRequest } from '../../runtime/tokens.ts';
 import { createTestDatabase } from './database.ts';
 import { until } from './eventually.ts';
+import { bringUpFullTemporal, wantsFullTemporal } from './full-temporal.ts';
 import { ServiceClient } from './service-client.ts';
 import { stripeSandboxOf } from './stripe-account.ts';
 import type { StripeSandboxControl } from './stripe-account.ts';
@@ -82,7 +83,9 @@ interface Teardown {
 
 async function bringUp(folder: string, options: SystemOptions, { undo, stop }: Teardown): Promise<System> {
   const { stage, starts } = await setStage(folder, options, undo);
-  const [databaseUrl, temporal, sandbox] = await Promise.all([bringUpPostgres(stage), bringUpTemporal(stage), bringUpSandbox(stage)]);
+  const postgresUp = bringUpPostgres(stage);
+  const temporalUp = options.ownServers && wantsFullTemporal() ? postgresUp.then((url) => bringUpFullTemporal(stage, url)) : bringUpTemporal(stage);
+  const [databaseUrl, temporal, sandbox] = await Promise.all([postgresUp, temporalUp, bringUpSandbox(stage)]);
   if (options.ownServers) await migrateUp({ url: databaseUrl, log: () => undefined });
   const { ports, instance, secrets, namespace } = stage;
   const addresses = { databaseUrl, temporalAddress: temporal.address, temporalUiUrl: temporal.uiUrl, stripeApiUrl: sandbox.apiUrl, apiPort: ports.api, workerHealthPort: ports.workerHealth };

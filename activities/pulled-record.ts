@@ -1,0 +1,20 @@
+import type { RecordId } from '../contracts/ids.ts';
+import { fingerprintOf } from '../domain/fingerprint.ts';
+import type { PulledRecord } from '../db/pull-store.ts';
+import type { ProviderRecord, ResourceMapping } from '../providers/provider.ts';
+
+/** A provider's record as it is stored. */
+export function toPulled(record: ProviderRecord, mapping: ResourceMapping): PulledRecord {
+  const { externalId, version, deleted, fields } = record;
+  return {
+    ...{ externalId, version, deleted, fields },
+    recordId: isUuid(record.recordId) ? (record.recordId as RecordId) : null,
+    references: record.refs ?? null,
+    externalState: record.externalState ?? null,
+    fingerprintFor: ({ id, sourceId }) => fields && fingerprintOf(mapping.toPayload({ id, sourceId, fields }).payload),
+    contentFingerprint: () => fields && fingerprintOf(fields),
+  };
+}
+
+// Metadata at a provider is anybody's to edit: what is no id of ours names no record of ours.
+const isUuid = (text: string | null) => text !== null && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);

@@ -1,0 +1,53 @@
+import { Context } from '@temporalio/activity';
+import type { SyncId } from '../contracts/ids.ts';
+import type { OpenScheduledRunResult, ScheduledSyncInput, SchedulingActivities } from '../contracts/sync.ts';
+import type { ConnectionStore } from '../db/connection-store.ts';
+import type { ScheduleStore } from '../db/schedule-store.ts';
+import { syncInputOf } from '../db/sync-input.ts';
+import type { SyncRunStore } from '../db/sync-run-store.ts';
+import { toFailure } from './failures.ts';
+
+export interface SchedulingDeps {
+  readonly connections: ConnectionStore;
+  readonly runs: SyncRunStore;
+  readonly schedules: ScheduleStore;
+}
+
+/** What a Schedule's workflow needs of our database. */
+export function createSchedulingActivities(deps: SchedulingDeps): SchedulingActivities {
+  return {
+    async openScheduledRun(input) {
+      try {
+        return await open(deps, input);
+      } catch (error) {
+        throw toFailure(error, false);
+      }
+    },
+  };
+}
+
+async function open(deps: SchedulingDeps, key: ScheduledSyncInput): Promise<OpenScheduledRunResult> {
+  const { workflowExecution, attempt } = Context.current().info;
+  const requestedBy = `schedule:${workflowExecution?.runId ?? ''}`;
+  // Before anything else: a run that a lost attempt has opened needs its workflow, whatever has become of its connection.
+  const opened = attempt > 1 ? await deps.schedules.findOpenedBy(key, requestedBy) : null;
+  return opened ? again(deps, key, opened.id) : first(deps, key, requestedBy);
+}
+
+async function again({ runs }: SchedulingDeps, { venueId }: ScheduledSyncInput, id: SyncId): Promise<OpenScheduledRunResult> {
+  const run = await runs.find(venueId, id);
+  // Over already: somebody who asked for the same sync has started it meanwhile.
+  return run && !run.finishedAt ? { run: syncInputOf(run), skipped: null } : nothing('already-running');
+}
+
+async function first({ connections, runs }: SchedulingDeps, key: ScheduledSyncInput, requestedBy: string): Promise<OpenScheduledRunResult> {
+  const connection = await connections.find(key);
+  if (!connection) return nothing('connection-gone');
+  if (connection.state !== 'active') return nothing('connection-not-active');
+  const { venueId, connectionId, provider, resource, direction } = key;
+  const { run, joined } = await runs.openOrJoin({ venueId, connectionId, provider, resource, direction, mode: 'incremental', requestedBy });
+  // An open run that has not begun may have lost who was to start it. Temporal refuses a second start, so trying is safe.
+  return joined && run.startedAt ? nothing('already-running') : { run: syncInputOf(run), skipped: null };
+}
+
+const nothing = (skipped: OpenScheduledRunResult['skipped']): OpenScheduledRunResult => ({ run: null, skipped });

@@ -1,0 +1,154 @@
+import { setImmediate as yieldToOthers } from 'node:timers/promises';
+import type { VenueId } from '../contracts/ids.ts';
+import type { Resource } from '../contracts/providers.ts';
+import type { RecordInput, RecordStore, UpsertVerdict } from '../db/record-store.ts';
+import { toDocuments } from '../db/record-writing.ts';
+import { ApiError } from './api-error.ts';
+import { JSON_TYPE } from './body.ts';
+import type { BatchBody } from './body.ts';
+import { BatchJudge } from './batch-judge.ts';
+import type { Entry, Rejection } from './batch-judge.ts';
+import type { BodyPart } from './body-parts.ts';
+import { readBatch } from './json-batch.ts';
+import { decodeJson } from './json.ts';
+import { readLines } from './ndjson.ts';
+import type { RecordKind } from './schemas/records/record-kind.ts';
+
+export interface LoadResult {
+  readonly received: number;
+  readonly created: number;
+  readonly updated: number;
+  readonly unchanged: number;
+  readonly rejected: number;
+  readonly rejections: readonly Rejection[];
+}
+
+/** Where a load goes to. */
+export interface LoadTarget<R extends Resource> {
+  readonly kind: RecordKind<R>;
+  readonly store: RecordStore<R>;
+  readonly venueId: VenueId;
+}
+
+const RECORDS_A_WRITE = 1_000;
+/** Of the records as they were sent: a thousand large ones are not held at once. */
+const BYTES_A_WRITE = 4 * 1_048_576;
+const MAX_RECORDS = 200_000;
+
+const NOT_A_RECORD: Partial<Record<string, string>> = {
+  'malformed-json': 'Not valid JSON',
+  'invalid-encoding': 'Not valid UTF-8',
+  'too-deeply-nested': 'Nested too deeply',
+};
+
+interface Judged<R extends Resource> {
+  readonly line: number;
+  readonly record: RecordInput<R>;
+}
+
+/**
+ * Keeps the good records, a thousand a transaction, and lists the bad ones. The body is read no faster than it is written.
+ * Throws ApiError for a body that is not a batch, and `batch-too-large`; records before the place where it broke off may have been kept.
+ */
+export async function loadRecords<R extends Resource>({ kind, store, venueId }: LoadTarget<R>, body: BatchBody): Promise<LoadResult> {
+  const judge = new BatchJudge(kind.record);
+  const verdicts: Record<Extract<UpsertVerdict, string>, number> = { created: 0, updated: 0, unchanged: 0 };
+  try {
+    for await (const some of ahead(goodRecords(judge, body))) {
+      const results = await store.upsertMany(venueId, some.map(({ record }) => record));
+      for (const [index, verdict] of results.entries()) {
+        if (typeof verdict === 'string') verdicts[verdict] += 1;
+        else judge.reject({ line: some[index]?.line ?? 0, sourceId: some[index]?.record.sourceId ?? null, errors: verdict });
+      }
+    }
+  } catch (error) {
+    throw withKept(error, verdicts.created + verdicts.updated + verdicts.unchanged);
+  }
+  return { received: judge.received, ...verdicts, rejected: judge.rejected, rejections: judge.rejections };
+}
+
+/** Keeps all or none, in one transaction. Throws `batch-refused` with the errors of every bad record. */
+export async function loadRecordsAtomically<R extends Resource>({ kind, store, venueId }: LoadTarget<R>, body: BatchBody): Promise<LoadResult> {
+  const judge = new BatchJudge(kind.record);
+  const result = await store.upsertAll(venueId, {
+    documents: numbered(goodRecords(judge, body)),
+    mayWrite: () => judge.rejected === 0,
+    limit: judge.limit,
+  });
+  if (result.written) {
+    const { created, updated, unchanged } = result;
+    return { received: judge.received, created, updated, unchanged, rejected: 0, rejections: [] };
+  }
+  for (const { no, sourceId, problems } of result.violations) judge.reject({ line: no, sourceId, errors: problems });
+  const rejected = judge.rejected + result.total - result.violations.length;
+  const prefix = body.type === JSON_TYPE ? (line: number) => `records.${line - 1}` : (line: number) => `lines.${line}`;
+  const errors = judge.rejections.flatMap(({ line, errors: own }) =>
+    own.map(({ path, message }) => ({ path: path === '' ? prefix(line) : `${prefix(line)}.${path}`, message })),
+  );
+  throw new ApiError('batch-refused', `${rejected} of ${judge.received} records are bad. Nothing was written.`, { errors });
+}
+
+async function* numbered<R extends Resource>(source: AsyncIterable<readonly Judged<R>[]>) {
+  for await (const some of ahead(source)) {
+    const documents = toDocuments(some.map(({ record }) => record));
+    yield documents.map((document, index) => ({ ...document, no: some[index]?.line ?? 0 }));
+  }
+}
+
+/** As many at once as are written at once. Throws `batch-too-large` behind the last that a batch may have. */
+async function* goodRecords<R extends Resource>(judge: BatchJudge<RecordInput<R>>, body: BatchBody): AsyncGenerator<readonly Judged<R>[]> {
+  let waiting: Judged<R>[] = [];
+  let bytes = 0;
+  for await (const part of partsOf(body)) {
+    if (judge.received >= MAX_RECORDS) {
+      if (waiting.length > 0) yield waiting;
+      throw new ApiError('batch-too-large', `A load is at most ${MAX_RECORDS} records.`);
+    }
+    const record = judge.judge(toEntry(part, body));
+    if (judge.received % RECORDS_A_WRITE === 0) await yieldToOthers();
+    if (record === null) continue;
+    bytes += part.bytes?.length ?? 0;
+    if (waiting.push({ line: part.number, record }) < RECORDS_A_WRITE && bytes < BYTES_A_WRITE) continue;
+    yield waiting;
+    waiting = [];
+    bytes = 0;
+  }
+  if (waiting.length > 0) yield waiting;
+}
+
+const partsOf = ({ type, stream }: BatchBody): AsyncGenerator<BodyPart> => (type === JSON_TYPE ? readBatch : readLines)(stream.chunks());
+
+/** A line that is not JSON costs itself. A list that is not JSON is none: what comes behind the mistake is anyone's guess. */
+function toEntry({ number, bytes }: BodyPart, { type }: BatchBody): Entry {
+  if (bytes === null) return { line: number, problem: 'Longer than 1 MB' };
+  try {
+    return { line: number, value: decodeJson(bytes) };
+  } catch (error) {
+    const problem = error instanceof ApiError ? NOT_A_RECORD[error.code] : undefined;
+    if (!(error instanceof ApiError) || problem === undefined) throw error;
+    if (type === JSON_TYPE) throw new ApiError(error.code, `Record ${number}: ${error.message}`, { cause: error.cause });
+    return { line: number, problem };
+  }
+}
+
+/** The same, with the next one already on its way while one is worked on. */
+async function* ahead<T>(source: AsyncIterable<T>): AsyncGenerator<T> {
+  const iterator = source[Symbol.asyncIterator]();
+  const ask = () => {
+    const next = iterator.next();
+    // It is waited for below, where its failure is met; until then it must not count as one that nobody meets.
+    next.catch(() => undefined);
+    return next;
+  };
+  for (let next = ask(); ; ) {
+    const result = await next;
+    if (result.done) return;
+    next = ask();
+    yield result.value;
+  }
+}
+
+function withKept(error: unknown, kept: number): unknown {
+  if (!(error instanceof ApiError) || kept === 0) return error;
+  return new ApiError(error.code, `${error.message} ${kept} records before that were kept.`, { cause: error.cause, headers: error.headers, ...(error.errors && { errors: error.errors }) });
+}

@@ -1,0 +1,75 @@
+import { PROVIDERS } from '../../contracts/providers.ts';
+import type { ProviderId } from '../../contracts/providers.ts';
+import type { BudgetStatusStore } from '../../db/budget-status-store.ts';
+import type { Providers } from '../../providers/providers.ts';
+import { endpoint } from '../endpoint.ts';
+import type { Endpoint } from '../endpoint.ts';
+import { integrationAnswer, integrationsAnswer, integrationStatusAnswer, presentBudget, presentIntegration } from '../schemas/integration.ts';
+import type { FullRates } from '../schemas/integration.ts';
+
+export interface IntegrationRouteDeps {
+  readonly providers: Providers;
+  readonly budgets: BudgetStatusStore;
+}
+
+const COLLECTION = '/v1/integrations';
+const ITEM = '/v1/integrations/{provider}';
+
+export function integrationRoutes(deps: IntegrationRouteDeps): Endpoint[] {
+  return [listRoute(deps), getRoute(deps), statusRoute(deps)];
+}
+
+function listRoute({ providers }: IntegrationRouteDeps): Endpoint {
+  return endpoint({
+    name: 'listIntegrations',
+    summary: 'What each provider can do, and whether it can be connected here',
+    tag: 'Integrations',
+    method: 'get',
+    path: COLLECTION,
+    role: 'viewer',
+    answers: { 200: { description: 'Every provider.', schema: integrationsAnswer } },
+    handle: () => Promise.resolve({ status: 200, body: { data: PROVIDERS.map((provider) => describe(providers, provider)) } }),
+  });
+}
+
+function getRoute({ providers }: IntegrationRouteDeps): Endpoint {
+  return endpoint({
+    name: 'getIntegration',
+    summary: 'What a provider can do: resources, directions, ways to connect, limits',
+    tag: 'Integrations',
+    method: 'get',
+    path: ITEM,
+    role: 'viewer',
+    answers: { 200: { description: 'The provider.', schema: integrationAnswer } },
+    handle: ({ ids: { provider } }) => Promise.resolve({ status: 200, body: describe(providers, provider) }),
+  });
+}
+
+function statusRoute({ providers, budgets }: IntegrationRouteDeps): Endpoint {
+  return endpoint({
+    name: 'getIntegrationStatus',
+    summary: 'How a provider’s rate budgets stand, of the accounts that the caller’s venues have connected',
+    tag: 'Integrations',
+    method: 'get',
+    path: `${ITEM}/status`,
+    role: 'viewer',
+    answers: { 200: { description: 'The budgets.', schema: integrationStatusAnswer } },
+    async handle({ ids: { provider }, caller }) {
+      const capabilities = providers.find(provider)?.capabilities;
+      if (!capabilities) return { status: 200, body: { provider, budgets: [] } };
+      const rates = ratesOf(providers, provider);
+      const found = await budgets.read(provider, caller.venues, rates);
+      return { status: 200, body: { provider, budgets: found.map((budget) => presentBudget(budget, capabilities, rates)) } };
+    },
+  });
+}
+
+function describe(providers: Providers, provider: ProviderId) {
+  const capabilities = providers.find(provider)?.capabilities ?? null;
+  return presentIntegration(provider, capabilities, capabilities && ratesOf(providers, provider));
+}
+
+const ratesOf = (providers: Providers, provider: ProviderId): FullRates => ({
+  sandbox: providers.ratePerSecond({ provider, environment: 'sandbox' }),
+  production: providers.ratePerSecond({ provider, environment: 'production' }),
+});

@@ -1,0 +1,38 @@
+import type { Resource } from '../../contracts/providers.ts';
+import { batchEndpoint } from '../endpoint.ts';
+import type { Endpoint } from '../endpoint.ts';
+import { loadRecords, loadRecordsAtomically } from '../record-loading.ts';
+import { batchAnswer, batchQuery } from '../schemas/records/batch.ts';
+import { collectionPath, venueOf } from './record-routes.ts';
+import type { RecordRouteDeps } from './record-routes.ts';
+
+export function recordBatchRoute<R extends Resource>({ kind, store, audit }: RecordRouteDeps<R>): Endpoint {
+  const { resource, words } = kind;
+  return batchEndpoint({
+    name: `load${words.many}`,
+    summary: `Create or change ${words.several} in bulk, by sourceId`,
+    description: [
+      'At most 200,000 records in at most 256 MB, each at most 1 MB; they are written while they arrive.',
+      'Good records are kept, a thousand a transaction, and bad ones are listed. Fields that are left out keep their values.',
+      'Of two records with one `sourceId` the later one is rejected. With `atomic=true` everything is kept or nothing, and nothing shows before the end.',
+      'With an `Idempotency-Key`, a repeat is read to its end before it is answered, because only then its hash is known.',
+      'A load that breaks off, or whose JSON does, keeps what was written before; sending it again finds that part unchanged.',
+    ].join(' '),
+    tag: 'Records',
+    method: 'post',
+    path: `${collectionPath(resource)}/batch`,
+    role: 'operator',
+    query: batchQuery,
+    batch: { json: kind.batch, line: kind.record },
+    answers: { 200: { description: 'What became of the records.', schema: batchAnswer } },
+    problems: ['batch-refused', 'batch-too-large'],
+    async handle({ ids, query: { atomic }, body, caller, requestId }) {
+      const venueId = venueOf(ids);
+      const result = await (atomic ? loadRecordsAtomically : loadRecords)({ kind, store, venueId }, body);
+      const { received, created, updated, unchanged, rejected } = result;
+      const details = { received, created, updated, unchanged, rejected, atomic };
+      await audit.note({ caller, requestId }, venueId, { action: 'records.loaded', targetType: resource, targetId: venueId, details });
+      return { status: 200, body: result };
+    },
+  });
+}

@@ -1,0 +1,191 @@
+import type { z } from 'zod';
+import type { ConnectionRef } from '../../contracts/ids.ts';
+import { RESOURCES } from '../../contracts/providers.ts';
+import type { Connection, ConnectionStore } from '../../db/connection-store.ts';
+import type { ScheduleStore } from '../../db/schedule-store.ts';
+import type { VenueStore } from '../../db/venue-store.ts';
+import { scheduleId } from '../../contracts/sync.ts';
+import { defaultJitterMs } from '../../domain/schedule-timing.ts';
+import type { ScheduleTiming } from '../../domain/schedule-timing.ts';
+import type { Providers } from '../../providers/providers.ts';
+import type { AuditTrail } from '../audit-trail.ts';
+import { endpoint } from '../endpoint.ts';
+import type { Answer, Call, Endpoint, IdsOf } from '../endpoint.ts';
+import { notFound } from '../not-found.ts';
+import type { ScheduleGateway, ScheduleRef } from '../schedule-gateway.ts';
+import type { DefaultSchedules } from '../scheduling.ts';
+import { pageOf } from '../schemas/common.ts';
+import { deletedScheduleAnswer, presentSchedule, scheduleAnswer, scheduleBody } from '../schemas/schedule.ts';
+import type { TemporalUi } from '../schemas/sync.ts';
+import { checkAbility } from '../starting-syncs.ts';
+
+export interface ScheduleRouteDeps {
+  readonly connections: ConnectionStore;
+  readonly venues: VenueStore;
+  readonly providers: Providers;
+  readonly schedules: ScheduleStore;
+  readonly scheduleGateway: ScheduleGateway;
+  readonly defaultSchedules: DefaultSchedules;
+  readonly audit: AuditTrail;
+  readonly ui: TemporalUi;
+}
+
+const COLLECTION = '/v1/venues/{venueId}/connections/{connectionId}/schedules';
+const ITEM = `${COLLECTION}/{resource}` as const;
+const TEMPORAL = 'temporal-unavailable';
+
+export function scheduleRoutes(deps: ScheduleRouteDeps): Endpoint[] {
+  return [listRoute(deps), getRoute(deps), putRoute(deps), deleteRoute(deps), pauseRoute(deps), resumeRoute(deps), triggerRoute(deps)];
+}
+
+function listRoute(deps: ScheduleRouteDeps): Endpoint {
+  return endpoint({
+    name: 'listSchedules',
+    summary: 'List the schedules of a connection',
+    description: 'Default schedules that could not be made when the connection was made are made now.',
+    tag: 'Schedules',
+    method: 'get',
+    path: COLLECTION,
+    role: 'viewer',
+    answers: { 200: { description: 'All of them.', schema: pageOf(scheduleAnswer) } },
+    problems: [TEMPORAL],
+    async handle({ ids }) {
+      await connectionOf(deps, ids);
+      const found = await Promise.all(RESOURCES.map((resource) => deps.scheduleGateway.find({ ...ids, resource })));
+      const data = found.filter((schedule) => schedule !== null).map((schedule) => presentSchedule(schedule, ids, deps.ui));
+      return { status: 200, body: { data, nextCursor: null } };
+    },
+  });
+}
+
+function getRoute(deps: ScheduleRouteDeps): Endpoint {
+  return endpoint({
+    name: 'getSchedule',
+    summary: 'Read a schedule: its times, its next and its last runs',
+    tag: 'Schedules',
+    method: 'get',
+    path: ITEM,
+    role: 'viewer',
+    answers: { 200: { description: 'The schedule.', schema: scheduleAnswer } },
+    problems: [TEMPORAL],
+    async handle({ ids }) {
+      await connectionOf(deps, ids);
+      return present(deps, ids, 200);
+    },
+  });
+}
+
+function putRoute(deps: ScheduleRouteDeps): Endpoint {
+  return endpoint({
+    name: 'putSchedule',
+    summary: 'Make or change a schedule of incremental syncs',
+    description: 'Sending the same again changes nothing: an unchanged `every` keeps its times.',
+    tag: 'Schedules',
+    method: 'put',
+    path: ITEM,
+    role: 'operator',
+    body: scheduleBody,
+    answers: { 200: { description: 'The schedule as it is now.', schema: scheduleAnswer } },
+    problems: ['resource-not-supported', 'direction-not-supported', TEMPORAL],
+    async handle({ ids, body, caller, requestId }) {
+      const connection = await connectionOf(deps, ids);
+      const direction = checkAbility(deps.providers, connection, { resource: ids.resource, direction: body.direction });
+      const timing = await timingOf(deps, ids, body);
+      const { jitter = defaultJitterMs(timing), paused, note } = body;
+      await deps.scheduleGateway.put({ ...ids, provider: connection.provider, direction }, { timing, jitterMs: jitter, paused, note });
+      await deps.schedules.noteScheduled(ids, ids.resource);
+      await deps.audit.note({ caller, requestId }, ids.venueId, { ...target(ids), action: 'schedule.changed', details: { ...timing, direction } });
+      return present(deps, ids, 200);
+    },
+  });
+}
+
+function deleteRoute(deps: ScheduleRouteDeps): Endpoint {
+  return endpoint({
+    name: 'deleteSchedule',
+    summary: 'Delete a schedule',
+    description: 'A run that is on goes on. A default schedule that was deleted does not come back by itself.',
+    tag: 'Schedules',
+    method: 'delete',
+    path: ITEM,
+    role: 'operator',
+    answers: { 200: { description: 'Deleted.', schema: deletedScheduleAnswer } },
+    problems: [TEMPORAL],
+    async handle({ ids, caller, requestId }) {
+      await connectionOf(deps, ids);
+      // First: what is deleted must not come back as one that is missing.
+      await deps.schedules.noteScheduled(ids, ids.resource);
+      if (!(await deps.scheduleGateway.delete(ids))) throw notFound('schedule-not-found');
+      await deps.audit.note({ caller, requestId }, ids.venueId, { ...target(ids), action: 'schedule.deleted' });
+      return { status: 200, body: { resource: ids.resource, scheduleId: scheduleId(ids.connectionId, ids.resource), deleted: true } };
+    },
+  });
+}
+
+function pauseRoute(deps: ScheduleRouteDeps): Endpoint {
+  return endpoint({
+    ...actionOf('pause', 'Pause a schedule'),
+    description: 'A run that is on goes on. Pausing again is fine.',
+    answers: { 200: { description: 'Paused.', schema: scheduleAnswer } },
+    handle: (call) => act(deps, call, { action: 'schedule.paused', status: 200, work: (ref) => deps.scheduleGateway.setPaused(ref, true) }),
+  });
+}
+
+function resumeRoute(deps: ScheduleRouteDeps): Endpoint {
+  return endpoint({
+    ...actionOf('resume', 'Resume a paused schedule'),
+    description: 'What came due meanwhile is not made up for: the next run reads everything since the last one. Resuming again is fine.',
+    answers: { 200: { description: 'Resumed.', schema: scheduleAnswer } },
+    handle: (call) => act(deps, call, { action: 'schedule.resumed', status: 200, work: (ref) => deps.scheduleGateway.setPaused(ref, false) }),
+  });
+}
+
+function triggerRoute(deps: ScheduleRouteDeps): Endpoint {
+  return endpoint({
+    ...actionOf('trigger', 'Run a schedule now'),
+    description: 'Also a paused one. Nothing starts while a run of it is on. The run appears in `lastRuns`.',
+    idempotent: true,
+    answers: { 202: { description: 'Asked.', schema: scheduleAnswer } },
+    handle: (call) => act(deps, call, { action: 'schedule.triggered', status: 202, work: (ref) => deps.scheduleGateway.trigger(ref) }),
+  });
+}
+
+const actionOf = <Verb extends 'pause' | 'resume' | 'trigger'>(verb: Verb, summary: string) =>
+  ({ name: `${verb}Schedule`, summary, tag: 'Schedules', method: 'post', path: `${ITEM}/${verb}`, role: 'operator', problems: [TEMPORAL] }) as const;
+
+interface Action {
+  readonly action: string;
+  readonly status: number;
+  /** False when there is no such schedule. */
+  readonly work: (ref: ScheduleRef) => Promise<boolean>;
+}
+
+async function act(deps: ScheduleRouteDeps, { ids, caller, requestId }: Call<IdsOf<typeof ITEM>, unknown, unknown>, { action, status, work }: Action): Promise<Answer> {
+  await connectionOf(deps, ids);
+  if (!(await work(ids))) throw notFound('schedule-not-found');
+  await deps.audit.note({ caller, requestId }, ids.venueId, { ...target(ids), action });
+  return present(deps, ids, status);
+}
+
+/** The venue's connection, with the default schedules that it never had. Throws `connection-not-found`: ids of schedules name no venue. */
+async function connectionOf({ connections, defaultSchedules }: ScheduleRouteDeps, ref: ConnectionRef): Promise<Connection> {
+  const connection = await connections.find(ref);
+  if (!connection) throw notFound('connection-not-found');
+  await defaultSchedules.ensure(connection);
+  return connection;
+}
+
+async function timingOf({ venues }: ScheduleRouteDeps, { venueId }: ScheduleRef, { every, cron, timeZone }: z.output<typeof scheduleBody>): Promise<ScheduleTiming> {
+  if (every !== undefined) return { everyMs: every };
+  const zone = timeZone ?? (await venues.find([venueId], venueId))?.timeZone;
+  if (cron === undefined || zone === undefined) throw notFound('venue-not-found');
+  return { cron, timeZone: zone };
+}
+
+async function present({ scheduleGateway, ui }: ScheduleRouteDeps, ref: ScheduleRef, status: number): Promise<Answer> {
+  const schedule = await scheduleGateway.find(ref);
+  if (!schedule) throw notFound('schedule-not-found');
+  return { status, body: presentSchedule(schedule, ref, ui) };
+}
+
+const target = ({ connectionId, resource }: ScheduleRef) => ({ targetType: 'schedule', targetId: scheduleId(connectionId, resource) });

@@ -1,0 +1,78 @@
+import type { SyncRun } from '../../db/sync-run-store.ts';
+import type { AuditTrail } from '../audit-trail.ts';
+import type { Caller } from '../caller.ts';
+import { endpoint } from '../endpoint.ts';
+import type { Answer, Endpoint } from '../endpoint.ts';
+import { presentSync, syncAnswer } from '../schemas/sync.ts';
+import type { TemporalUi } from '../schemas/sync.ts';
+import type { SyncDeps } from '../starting-syncs.ts';
+import { approveSync, cancelSync, retrySync } from '../steering-syncs.ts';
+
+export interface SyncSteeringRouteDeps extends SyncDeps {
+  readonly audit: AuditTrail;
+  readonly ui: TemporalUi;
+}
+
+const ITEM = '/v1/venues/{venueId}/syncs/{syncId}';
+
+export function syncSteeringRoutes(deps: SyncSteeringRouteDeps): Endpoint[] {
+  return [cancelRoute(deps), approveRoute(deps), retryRoute(deps)];
+}
+
+function cancelRoute(deps: SyncSteeringRouteDeps): Endpoint {
+  return endpoint({
+    name: 'cancelSync',
+    summary: 'Ask a sync run to stop',
+    description: 'It stops after the page it is at. Asking again is fine.',
+    tag: 'Syncs',
+    method: 'post',
+    path: `${ITEM}/cancel`,
+    role: 'operator',
+    answers: { 202: { description: 'Asked.', schema: syncAnswer } },
+    problems: ['sync-finished', 'temporal-unavailable'],
+    handle: async ({ ids, ...by }) => answer(deps, await cancelSync(deps, ids), { ...by, action: 'sync.cancelled' }),
+  });
+}
+
+function approveRoute(deps: SyncSteeringRouteDeps): Endpoint {
+  return endpoint({
+    name: 'approveSync',
+    summary: 'Let a sync run go on that waits for approval',
+    description: 'A run that would archive many records waits; `awaiting` says how many. Approving again is fine; cancelling is the no.',
+    tag: 'Syncs',
+    method: 'post',
+    path: `${ITEM}/approve`,
+    role: 'operator',
+    idempotent: true,
+    answers: { 202: { description: 'Approved: the run goes on in a moment.', schema: syncAnswer } },
+    problems: ['not-awaiting-approval', 'temporal-unavailable'],
+    handle: async ({ ids, ...by }) => answer(deps, await approveSync(deps, ids, by.caller.subject), { ...by, action: 'sync.approved' }),
+  });
+}
+
+function retryRoute(deps: SyncSteeringRouteDeps): Endpoint {
+  return endpoint({
+    name: 'retrySync',
+    summary: 'Take up a sync run that failed, was cancelled, or waits',
+    description: 'It goes on from its last committed page under the same id. A run that waits looks again at once.',
+    tag: 'Syncs',
+    method: 'post',
+    path: `${ITEM}/retry`,
+    role: 'operator',
+    idempotent: true,
+    answers: { 202: { description: 'It goes on in a moment.', schema: syncAnswer } },
+    problems: ['sync-finished', 'sync-running', 'sync-already-open', 'connection-not-active', 'temporal-unavailable'],
+    handle: async ({ ids, ...by }) => answer(deps, await retrySync(deps, ids), { ...by, action: 'sync.retried' }),
+  });
+}
+
+interface Steered {
+  readonly caller: Caller;
+  readonly requestId: string;
+  readonly action: string;
+}
+
+async function answer({ audit, ui }: SyncSteeringRouteDeps, run: SyncRun, { caller, requestId, action }: Steered): Promise<Answer> {
+  await audit.note({ caller, requestId }, run.venueId, { action, targetType: 'sync', targetId: run.id });
+  return { status: 202, body: presentSync(run, ui) };
+}

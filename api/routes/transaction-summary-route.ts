@@ -1,0 +1,76 @@
+import type { z } from 'zod';
+import type { TransactionStatus } from '../../contracts/records.ts';
+import type { TransactionSummaryStore } from '../../db/transaction-summary-store.ts';
+import type { VenueStore } from '../../db/venue-store.ts';
+import { ApiError } from '../api-error.ts';
+import { endpoint } from '../endpoint.ts';
+import type { Endpoint } from '../endpoint.ts';
+import { notFound } from '../not-found.ts';
+import { invalidRequest } from '../parse.ts';
+import { summaryAnswer, summaryQuery } from '../schemas/transaction-summary.ts';
+
+export interface TransactionSummaryRouteDeps {
+  readonly venues: VenueStore;
+  readonly summaries: TransactionSummaryStore;
+  readonly clock: () => Date;
+}
+
+const DEFAULT_DAYS = 30;
+const MAX_DAYS = 366;
+const DAY_MS = 86_400_000;
+
+/** Money that moved. Of a dispute that was won it has come back, so that it counts no more than one that is still open. */
+const SETTLED: readonly TransactionStatus[] = ['succeeded', 'lost'];
+
+export function transactionSummaryRoute({ venues, summaries, clock }: TransactionSummaryRouteDeps): Endpoint {
+  return endpoint({
+    name: 'summariseTransactions',
+    summary: 'Sum up transactions by day, kind, currency and connection',
+    description: [
+      'Counts money that moved: transactions whose status is `succeeded`, and disputes that were `lost`; those that are `pending`, `failed`, `cancelled` or `won` are left out unless `status` asks for them.',
+      'Deleted transactions are left out. Days begin and end at midnight in the venue’s time zone, and a day without transactions has no row. At most 366 days.',
+      'A transaction counts for the first connection that it came from.',
+    ].join(' '),
+    tag: 'Records',
+    method: 'get',
+    path: '/v1/venues/{venueId}/transactions/summary',
+    role: 'viewer',
+    query: summaryQuery,
+    answers: { 200: { description: 'In the order of day, kind, currency and connection.', schema: summaryAnswer } },
+    problems: ['sum-out-of-range'],
+    async handle({ ids: { venueId }, query: { from, to, status, ...filter } }) {
+      const venue = await venues.find([venueId], venueId);
+      if (!venue) throw notFound('venue-not-found');
+      const { timeZone } = venue;
+      const days = daysOf({ from, to }, () => dayIn(timeZone, clock()));
+      const sums = await summaries.summarise(venueId, { ...filter, ...days, timeZone, statuses: status === undefined ? SETTLED : [status] });
+      const data = sums.map((sum) => ({ ...sum, amountMinor: toSafeNumber(sum.amountMinor), feeMinor: toSafeNumber(sum.feeMinor) }));
+      return { status: 200, body: { ...days, timeZone, data } satisfies z.input<typeof summaryAnswer> };
+    },
+  });
+}
+
+/** Throws `invalid-request` for days in the wrong order and for too many. */
+function daysOf({ from, to }: { readonly from: string | undefined; readonly to: string | undefined }, today: () => string): { readonly from: string; readonly to: string } {
+  const last = to ?? today();
+  const first = from ?? toDay(Date.parse(last) - (DEFAULT_DAYS - 1) * DAY_MS);
+  // Of days without hours: every one has the same length.
+  const count = (Date.parse(last) - Date.parse(first)) / DAY_MS + 1;
+  if (count < 1) throw invalidRequest([{ path: 'from', message: to === undefined ? 'Must not be after today' : 'Must not be after `to`' }]);
+  if (count > MAX_DAYS) throw invalidRequest([{ path: 'from', message: `Must not be more than ${MAX_DAYS} days with the last one` }]);
+  return { from: first, to: last };
+}
+
+const toDay = (epochMs: number): string => new Date(epochMs).toISOString().slice(0, 10);
+
+/** The calendar day that it is at a place. */
+function dayIn(timeZone: string, now: Date): string {
+  const parts = new Map(new Intl.DateTimeFormat('en', { timeZone, calendar: 'gregory', numberingSystem: 'latn', year: 'numeric', month: '2-digit', day: '2-digit' }).formatToParts(now).map(({ type, value }) => [type, value]));
+  return `${parts.get('year') ?? ''}-${parts.get('month') ?? ''}-${parts.get('day') ?? ''}`;
+}
+
+function toSafeNumber(sum: bigint): number {
+  const value = Number(sum);
+  if (!Number.isSafeInteger(value)) throw new ApiError('sum-out-of-range', 'A sum is too large to be shown exactly.');
+  return value;
+}

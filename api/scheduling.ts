@@ -1,0 +1,49 @@
+import type { Resource } from '../contracts/providers.ts';
+import type { Connection } from '../db/connection-store.ts';
+import type { ScheduleStore } from '../db/schedule-store.ts';
+import { defaultJitterMs } from '../domain/schedule-timing.ts';
+import type { Providers } from '../providers/providers.ts';
+import type { Log } from './log.ts';
+import { describeError } from './outage.ts';
+import type { ScheduleGateway } from './schedule-gateway.ts';
+
+/** The schedules that every connection starts with. */
+export interface DefaultSchedules {
+  /**
+   * Makes those that the connection has never had: an hourly pull of each resource that can be pulled, the first after an hour. What is
+   * there stays as it is, and what was deleted stays deleted. Never throws: what could not be made is made when it is called again.
+   */
+  ensure(connection: Connection): Promise<void>;
+}
+
+export interface DefaultSchedulesDeps {
+  readonly providers: Providers;
+  readonly schedules: ScheduleStore;
+  readonly scheduleGateway: ScheduleGateway;
+  readonly log: Log;
+}
+
+const HOURLY = { everyMs: 3_600_000 } as const;
+
+export function createDefaultSchedules({ providers, schedules, scheduleGateway, log }: DefaultSchedulesDeps): DefaultSchedules {
+  const make = async ({ id: connectionId, venueId, provider }: Connection, resource: Resource): Promise<void> => {
+    const key = { venueId, connectionId, provider, resource, direction: 'pull' } as const;
+    await scheduleGateway.create(key, { timing: HOURLY, jitterMs: defaultJitterMs(HOURLY) });
+    await schedules.noteScheduled(key, resource);
+  };
+
+  return {
+    async ensure(connection) {
+      const { id: connectionId, venueId, provider, state } = connection;
+      if (state !== 'active') return;
+      try {
+        const pulled = providers.find(provider)?.capabilities.resources.filter(({ directions }) => directions.includes('pull')) ?? [];
+        const known = await schedules.listScheduled({ venueId, connectionId });
+        const missing = pulled.filter(({ resource }) => !known.includes(resource));
+        await Promise.all(missing.map(({ resource }) => make(connection, resource)));
+      } catch (error) {
+        log.warn({ venueId, connectionId, error: describeError(error) }, 'default schedules could not be made; the next look at the schedules makes them');
+      }
+    },
+  };
+}

@@ -1,0 +1,26 @@
+import { z } from 'zod';
+import { flag } from '../common.ts';
+
+export const batchQuery = z.strictObject({ atomic: flag.meta({ description: 'Refuse the whole batch when one record is bad.' }) });
+
+/** A batch without its records, which are read, checked and written while they arrive. */
+export const batchEnvelope = z.strictObject({ records: z.array(z.unknown()) });
+
+export const batchAnswer = z
+  .object({
+    received: z.int().meta({ description: 'Records read.' }),
+    created: z.int(),
+    updated: z.int(),
+    unchanged: z.int(),
+    rejected: z.int(),
+    rejections: z
+      .array(
+        z.object({
+          line: z.int().meta({ description: 'NDJSON: the line, from 1. JSON: the position in `records`, from 1.' }),
+          sourceId: z.string().nullable().meta({ description: 'Null when it could not be read.' }),
+          errors: z.array(z.object({ path: z.string(), message: z.string() })).meta({ description: 'At most 50.' }),
+        }),
+      )
+      .meta({ description: 'The first 10,000 of the rejected records.' }),
+  })
+  .meta({ id: 'BatchResult' });

@@ -1,0 +1,105 @@
+import { z } from 'zod';
+import { DIRECTIONS, RESOURCES } from '../../contracts/providers.ts';
+import { scheduleId } from '../../contracts/sync.ts';
+import type { ConnectionRef } from '../../contracts/ids.ts';
+import { parseCron } from '../../domain/cron.ts';
+import { MAX_EVERY_MS, MAX_JITTER_MS, MIN_EVERY_MS, formatDuration, parseDuration } from '../../domain/schedule-timing.ts';
+import type { Schedule } from '../schedule-gateway.ts';
+import { timestamp } from './common.ts';
+import type { TemporalUi } from './sync.ts';
+import { timeZone } from './venue.ts';
+
+const SKIPPED = ['already-running', 'connection-not-active', 'connection-gone'] as const;
+
+const duration = (minMs: number, maxMs: number) =>
+  z
+    .string()
+    .max(20)
+    .transform((text, context) => {
+      const durationMs = parseDuration(text);
+      if (durationMs !== null && durationMs >= minMs && durationMs <= maxMs) return durationMs;
+      context.addIssue({ code: 'custom', message: `Must be a whole number of s, m, h or d from ${formatDuration(minMs)} to ${formatDuration(maxMs)}, such as 15m` });
+      return z.NEVER;
+    });
+
+const cron = z
+  .string()
+  .trim()
+  .min(1)
+  .max(200)
+  .superRefine((text, context) => {
+    const parsed = parseCron(text);
+    if (!parsed.ok) context.addIssue({ code: 'custom', message: parsed.message });
+  });
+
+/** Wrong fields one by one are told by their own schemas; here is what they may not be together. */
+const ONLY_ONE = 'Send either `every` or `cron`';
+
+export const scheduleBody = z
+  .strictObject({
+    every: duration(MIN_EVERY_MS, MAX_EVERY_MS).optional().meta({ description: 'The time between two runs, `1m` to `31d`. The first comes one interval from now.', example: '1h' }),
+    cron: cron
+      .optional()
+      .meta({ description: 'Five fields as in crontab(5): minute, hour, day of the month, month, day of the week. Where both days are limited, either may match.', example: '30 6 * * mon-fri' }),
+    timeZone: timeZone.optional().meta({ description: 'Of `cron`; the venue’s when it is left out. A time that a change of the clocks leaves out does not come; one that it repeats comes twice.' }),
+    direction: z.enum(DIRECTIONS).default('pull').meta({ description: 'One that the resource syncs in.' }),
+    jitter: duration(0, MAX_JITTER_MS)
+      .optional()
+      .meta({ description: 'Each run comes up to this much later, which spreads the load of many venues. When left out: a tenth of `every` and at most `5m`; for `cron` `1m`.', example: '5m' }),
+    paused: z.boolean().optional().meta({ description: 'When left out it stays as it is; a new schedule is not paused.' }),
+    note: z.string().max(200).nullable().optional().meta({ description: 'For people; shown in the Temporal Web UI too. When left out it stays as it is.' }),
+  })
+  .superRefine(({ every, cron: expression, timeZone: zone, jitter }, context) => {
+    const wrong = (field: string, message: string) => { context.addIssue({ code: 'custom', path: [field], message }); };
+    if ((every === undefined) === (expression === undefined)) for (const field of ['every', 'cron']) wrong(field, ONLY_ONE);
+    if (zone !== undefined && expression === undefined) wrong('timeZone', 'Belongs to `cron`: an interval knows no clock');
+    if (every !== undefined && jitter !== undefined && jitter >= every) wrong('jitter', 'Must be shorter than `every`');
+  })
+  .meta({ id: 'ScheduleSettings' });
+
+export const scheduleAnswer = z
+  .object({
+    resource: z.enum(RESOURCES),
+    direction: z.enum(DIRECTIONS),
+    every: z.string().nullable(),
+    cron: z.string().nullable().meta({ description: 'Null like `every` when somebody has set other times in the Temporal Web UI.' }),
+    timeZone: z.string().nullable(),
+    jitter: z.string(),
+    paused: z.boolean(),
+    note: z.string().nullable(),
+    nextRuns: z.array(timestamp).max(5).meta({ description: 'The next five, jitter included; none while paused.' }),
+    lastRuns: z
+      .array(
+        z.object({
+          at: timestamp,
+          syncId: z.uuid().nullable().meta({ description: 'The run that was opened.' }),
+          skipped: z.enum(SKIPPED).nullable().meta({ description: 'Why none was.' }),
+        }),
+      )
+      .max(5)
+      .meta({ description: 'The last five, newest first. One that comes due while the one before it is at work does not appear.' }),
+    scheduleId: z.string().meta({ description: 'Its id in Temporal.' }),
+    temporalUrl: z.string().nullable().meta({ description: 'The schedule in the Temporal Web UI.' }),
+  })
+  .meta({ id: 'Schedule' });
+
+export const deletedScheduleAnswer = z.object({ resource: z.enum(RESOURCES), scheduleId: z.string(), deleted: z.literal(true) }).meta({ id: 'DeletedSchedule' });
+
+export function presentSchedule(schedule: Schedule, { connectionId }: ConnectionRef, { baseUrl, namespace }: TemporalUi): z.input<typeof scheduleAnswer> {
+  const { resource, direction, timing, jitterMs, paused, note, nextRuns, lastRuns } = schedule;
+  const id = scheduleId(connectionId, resource);
+  return {
+    resource,
+    direction,
+    every: timing && 'everyMs' in timing ? formatDuration(timing.everyMs) : null,
+    cron: timing && 'cron' in timing ? timing.cron : null,
+    timeZone: timing && 'cron' in timing ? timing.timeZone : null,
+    jitter: formatDuration(jitterMs),
+    paused,
+    note,
+    nextRuns: nextRuns.map((time) => time.toISOString()),
+    lastRuns: lastRuns.map(({ at, ...run }) => ({ at: at.toISOString(), ...run })),
+    scheduleId: id,
+    temporalUrl: baseUrl === null ? null : `${baseUrl}/namespaces/${encodeURIComponent(namespace)}/schedules/${encodeURIComponent(id)}`,
+  };
+}

@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import type { ConnectionId } from '../../contracts/ids.ts';
+import { TRANSACTION_KINDS, TRANSACTION_STATUSES } from '../../contracts/records.ts';
+import { currency, uuid } from './common.ts';
+
+/** Far from where calendars begin and end. */
+const day = z.iso.date('Must be a day, such as 2026-11-21').refine((text) => text >= '1000-01-01' && text <= '9998-12-31', 'Must be in the years 1000 to 9998');
+
+export const summaryQuery = z.strictObject({
+  from: day.optional().meta({ description: 'First day, in the venue’s time zone. 29 days before `to` when it is left out.', example: '2026-11-01' }),
+  to: day.optional().meta({ description: 'Last day. Today when it is left out.', example: '2026-11-30' }),
+  kind: z.enum(TRANSACTION_KINDS).optional(),
+  status: z.enum(TRANSACTION_STATUSES).optional().meta({ description: 'Count those with this status alone.' }),
+  currency: currency.optional(),
+  connectionId: uuid.transform((id) => id as ConnectionId).optional(),
+});
+
+export const summaryAnswer = z
+  .object({
+    from: z.iso.date(),
+    to: z.iso.date(),
+    timeZone: z.string().meta({ description: 'The venue’s, in which its days begin and end.' }),
+    data: z.array(
+      z.object({
+        day: z.iso.date(),
+        kind: z.enum(TRANSACTION_KINDS),
+        currency: z.string(),
+        connectionId: z.uuid().nullable().meta({ description: 'Null for transactions that the venue wrote itself.' }),
+        count: z.int(),
+        amountMinor: z.int().meta({ description: 'Sum in minor units of `currency`.' }),
+        feeMinor: z.int().meta({ description: 'Sum of the fees that are known, in minor units of `currency`.' }),
+      }),
+    ),
+  })
+  .meta({ id: 'TransactionSummary' });

@@ -1,0 +1,84 @@
+import { sql } from 'drizzle-orm';
+import type { RecordId } from '../contracts/ids.ts';
+import type { PlanAction } from '../contracts/sync.ts';
+import { insertLogs } from './sync-log.ts';
+import type { LogInsert } from './sync-log.ts';
+import type { RunScope } from './sync-progress-store.ts';
+import type { Transaction } from './venue-scope.ts';
+
+/** What a dry run would do to one record, or what a run has done to it. */
+export interface PlanEntry {
+  /** Of a push the record's id, of a pull the provider's. */
+  readonly key: string;
+  readonly action: PlanAction;
+  readonly recordId: RecordId | null;
+  readonly sourceId: string;
+  readonly externalId: string | null;
+  readonly detail: string | null;
+  readonly fingerprint: string | null;
+}
+
+/** Writes down what a dry run would do. A later reading of the same record takes the place of an earlier one. */
+export async function savePlanItems(tx: Transaction, scope: RunScope, entries: readonly PlanEntry[]): Promise<void> {
+  if (entries.length === 0) return;
+  await tx.execute(sql`
+    insert into sync_plan_items (venue_id, sync_id, key, action, record_id, source_id, external_id, detail, fingerprint)
+    select ${scope.venueId}, ${scope.syncId}, r.* from ${recordset(entries)}
+    on conflict (sync_id, key) do update set action = case when excluded.action = 'skip' then sync_plan_items.action else excluded.action end,
+      detail = excluded.detail, fingerprint = coalesce(excluded.fingerprint, sync_plan_items.fingerprint)`);
+}
+
+interface PlannedRow extends Record<string, unknown> {
+  readonly key: string;
+  readonly action: PlanAction;
+  readonly fingerprint: string | null;
+}
+
+/** Compares what a run did with its plan, and says on the run where they differ. */
+export async function meetPlan(tx: Transaction, scope: RunScope, done: readonly PlanEntry[]): Promise<void> {
+  if (done.length === 0 || scope.planId === undefined) return;
+  const rows = await tx.execute<PlannedRow>(sql`
+    update sync_plan_items set met_by = ${scope.syncId}
+    where sync_id = ${scope.planId} and key in (select jsonb_array_elements_text(${JSON.stringify(done.map(({ key }) => key))}::jsonb))
+    returning key, action, fingerprint`);
+  const planned = new Map(rows.map((row) => [row.key, row]));
+  const deviations = done.flatMap((one) => {
+    const code = deviationOf(one, planned.get(one.key));
+    return code === null ? [] : [toLog(one, code, planned.get(one.key)?.action)];
+  });
+  await noteDeviations(tx, scope, deviations);
+}
+
+/** Says on the run what the plan promised and the run never came to: the record changed in between. */
+export async function noteUnmet(tx: Transaction, scope: Pick<RunScope, 'venueId' | 'syncId'>, planId: string): Promise<void> {
+  const rows = await tx.execute<{ record_id: RecordId | null; source_id: string | null; external_id: string | null; action: PlanAction }>(sql`
+    select record_id, source_id, external_id, action from sync_plan_items
+    where sync_id = ${planId} and met_by is distinct from ${scope.syncId} and action in ('create', 'update', 'archive', 'conflict')
+    order by seq`);
+  const message = (action: PlanAction) => `The plan was to ${action} this record; it changed in between, and nothing was to be done.`;
+  await noteDeviations(tx, scope, rows.map(({ action, ...row }) => ({ ...row, level: 'warn', action: 'deviation', code: 'no-longer-needed', message: message(action) })));
+}
+
+function deviationOf(done: PlanEntry, planned: PlannedRow | undefined): string | null {
+  if (!planned) return done.action === 'skip' ? null : 'not-planned';
+  if (planned.action !== done.action) return 'planned-otherwise';
+  return planned.fingerprint === null || done.fingerprint === null || planned.fingerprint === done.fingerprint ? null : 'content-changed';
+}
+
+function toLog(done: PlanEntry, code: string, planned: PlanAction | undefined): LogInsert {
+  const message = planned === undefined ? `The plan did not know this record: ${done.action}.` : `Planned: ${planned}; done: ${done.action}${code === 'content-changed' ? ', with other content' : ''}.`;
+  return { record_id: done.recordId, source_id: done.sourceId, external_id: done.externalId, level: 'warn', action: 'deviation', code, message };
+}
+
+async function noteDeviations(tx: Transaction, scope: Pick<RunScope, 'venueId' | 'syncId'>, deviations: readonly LogInsert[]): Promise<void> {
+  if (deviations.length === 0) return;
+  await insertLogs(tx, scope, deviations);
+  await tx.execute(sql`update sync_runs set deviation_count = deviation_count + ${deviations.length} where id = ${scope.syncId}`);
+}
+
+function recordset(entries: readonly PlanEntry[]) {
+  const rows = entries.map(({ key, action, recordId, sourceId, externalId, detail, fingerprint }) => ({
+    ...{ key, action, record_id: recordId, source_id: sourceId, external_id: externalId, detail, fingerprint },
+  }));
+  return sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(key text, action text, record_id uuid, source_id text, external_id text, detail text, fingerprint text)`;
+}

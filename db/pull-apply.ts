@@ -1,0 +1,104 @@
+import { sql } from 'drizzle-orm';
+import type { RecordId } from '../contracts/ids.ts';
+import type { Decided } from './pull-lookup.ts';
+import { pulledSql } from './pulled-fields.ts';
+import type { PulledRow } from './pulled-fields.ts';
+import { tableOf } from './record-tables.ts';
+import type { RunScope } from './sync-progress-store.ts';
+import { resolveReferences, settleReferences } from './transaction-references.ts';
+import type { Transaction } from './venue-scope.ts';
+
+/** Writes what was decided but deletions: records, their links, and what hangs on them. */
+export async function applyPulled(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<void> {
+  const resolved = await resolveReferences(tx, scope, decided);
+  const created = await insertRecords(tx, scope, resolved.filter(({ decision }) => decision === 'create'));
+  const taken = resolved.filter(({ decision }) => ['update', 'overwrite', 'adopt'].includes(decision));
+  const changed = await updateRecords(tx, scope, taken);
+  const agreed = [...created, ...taken.map((one) => ({ ...one, record: { ...one.record, version: changed.get(one.record.id) ?? one.record.version } }))];
+  await saveLinks(tx, scope, [...agreed, ...resolved.filter(({ decision }) => decision === 'touch')]);
+  await markSeen(tx, scope, resolved.filter(({ decision }) => decision === 'ignore'));
+  await settleReferences(tx, scope, [...created, ...taken.filter(({ decision }) => decision === 'adopt')]);
+}
+
+export async function archiveRecords(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<void> {
+  if (decided.length === 0) return;
+  const ids = JSON.stringify(decided.map(({ record }) => record.id));
+  await tx.execute(sql`
+    update ${tableOf(scope.resource)} set deleted_at = coalesce(deleted_at, now()), version = version + 1, updated_at = now()
+    where id in (select jsonb_array_elements_text(${ids}::jsonb)::uuid)`);
+  await tx.execute(sql`
+    update record_links set state = 'gone', last_sync_id = ${scope.syncId}, synced_at = now(), updated_at = now()
+    where connection_id = ${scope.connectionId} and resource = ${scope.resource} and record_id in (select jsonb_array_elements_text(${ids}::jsonb)::uuid)`);
+}
+
+/** Returns the decisions with the record that holds them: a record that already has the sourceId is taken over, not doubled. */
+async function insertRecords(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<readonly Decided[]> {
+  if (decided.length === 0) return [];
+  const pulled = pulledSql(scope.resource);
+  const rows = await tx.execute<{ id: RecordId; source_id: string; version: number }>(sql`
+    insert into ${tableOf(scope.resource)} as c (id, venue_id, source_id, ${pulled.columns})
+    select r.id, ${scope.venueId}, r.source_id, ${pulled.values} from ${pulled.rows(decided.map(toRow))}
+    on conflict (venue_id, source_id) do update set (${pulled.columns}) = (
+      select ${pulled.excluded}), version = c.version + 1, updated_at = now(), deleted_at = null
+    returning c.id, c.source_id, c.version`);
+  const bySource = new Map(rows.map((row) => [row.source_id, row]));
+  return decided.map((one) => {
+    const row = bySource.get(one.record.sourceId);
+    if (!row) return one;
+    const record = { id: row.id, sourceId: row.source_id, version: row.version };
+    // The id is part of what is agreed: only a record that was taken over has another than the one decided on.
+    return row.id === one.record.id ? { ...one, record } : { ...one, record, fingerprint: one.pulled.fingerprintFor(record) };
+  });
+}
+
+/** Returns the new versions of the records that changed. */
+async function updateRecords(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<ReadonlyMap<RecordId, number>> {
+  if (decided.length === 0) return new Map();
+  const pulled = pulledSql(scope.resource);
+  const rows = await tx.execute<{ id: RecordId; version: number }>(sql`
+    update ${tableOf(scope.resource)} c set ${pulled.merge}, version = c.version + 1, updated_at = now()
+    from ${pulled.rows(decided.map(toRow))} where c.id = r.id and ${pulled.differs} returning c.id, c.version`);
+  return new Map(rows.map((row) => [row.id, row.version]));
+}
+
+function toRow({ record, pulled }: Decided): PulledRow {
+  if (!pulled.fields) throw new Error('a record without fields cannot be stored');
+  return { id: record.id, sourceId: record.sourceId, fields: pulled.fields, references: pulled.references };
+}
+
+async function saveLinks(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<void> {
+  if (decided.length === 0) return;
+  const links = decided.map(({ pulled, record, fingerprint, decision }) => ({
+    record_id: record.id,
+    external_id: pulled.externalId,
+    external_version: pulled.version,
+    // A version that only was seen again agrees on nothing new.
+    record_version: decision === 'touch' ? null : record.version,
+    fingerprint,
+    metadata_keys: Object.keys(pulled.fields?.metadata ?? {}),
+    external_state: pulled.externalState,
+  }));
+  await tx.execute(sql`
+    insert into record_links as l (connection_id, resource, record_id, venue_id, external_id, external_version, record_version, fingerprint, metadata_keys,
+      external_state, state, last_sync_id, synced_at)
+    select ${scope.connectionId}, ${scope.resource}, r.record_id, ${scope.venueId}, r.external_id, r.external_version, coalesce(r.record_version, 0), r.fingerprint,
+      r.metadata_keys, r.external_state, 'linked', ${scope.syncId}, now()
+    from jsonb_to_recordset(${JSON.stringify(links)}::jsonb) as r(record_id uuid, external_id text, external_version bigint, record_version int,
+      fingerprint text, metadata_keys text[], external_state jsonb)
+    on conflict (connection_id, resource, record_id) do update set external_id = excluded.external_id, external_version = excluded.external_version,
+      record_version = case when excluded.record_version = 0 then l.record_version else excluded.record_version end,
+      fingerprint = coalesce(excluded.fingerprint, l.fingerprint), metadata_keys = excluded.metadata_keys,
+      external_state = coalesce(excluded.external_state, l.external_state),
+      state = case when l.state = 'archived' then l.state else excluded.state end,
+      last_sync_id = excluded.last_sync_id, synced_at = excluded.synced_at, updated_at = now()`);
+}
+
+/** A record that a listing brought is there, also when we know a newer version of it: it must not be taken for missing. */
+async function markSeen(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<void> {
+  const ids = decided.filter(({ record }) => record.version > 0).map(({ record }) => record.id);
+  if (ids.length === 0) return;
+  await tx.execute(sql`
+    update record_links set last_sync_id = ${scope.syncId}
+    where connection_id = ${scope.connectionId} and resource = ${scope.resource}
+      and record_id in (select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)::uuid)`);
+}

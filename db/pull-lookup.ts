@@ -1,0 +1,78 @@
+import { sql } from 'drizzle-orm';
+import { v7 as uuidv7 } from 'uuid';
+import type { RecordId } from '../contracts/ids.ts';
+import { decidePull } from '../domain/pull-decision.ts';
+import type { KnownTwin, PullDecision } from '../domain/pull-decision.ts';
+import type { PulledRecord } from './pull-store.ts';
+import { tableOf } from './record-tables.ts';
+import { linkOfRecord } from './sync-progress-store.ts';
+import type { RunScope } from './sync-progress-store.ts';
+import type { Transaction } from './venue-scope.ts';
+
+/** A pulled record and what is to become of it. */
+export interface Decided {
+  readonly pulled: PulledRecord;
+  readonly decision: PullDecision;
+  readonly record: { readonly id: RecordId; readonly sourceId: string; readonly version: number };
+  readonly fingerprint: string | null;
+}
+
+interface TwinRow extends Record<string, unknown> {
+  readonly id: RecordId;
+  readonly source_id: string;
+  readonly version: number;
+  readonly deleted: boolean;
+  readonly external_id: string | null;
+  readonly external_version: string | null;
+  readonly link_record_version: number | null;
+  readonly fingerprint: string | null;
+  readonly state: string | null;
+}
+
+/** Compares pulled records with what we hold, and locks those until the transaction ends. */
+export async function decidePulled(tx: Transaction, scope: RunScope, pulled: readonly PulledRecord[]): Promise<readonly Decided[]> {
+  if (pulled.length === 0) return [];
+  const rows = await lockTwins(tx, scope, pulled);
+  const byExternalId = new Map(rows.flatMap((row) => (row.external_id === null ? [] : [[row.external_id, row] as const])));
+  // A record that is tied to another twin already is not this one's: its id was copied at the provider.
+  const untied = new Map(rows.flatMap((row) => (row.external_id === null ? [[row.id, row] as const] : [])));
+
+  return pulled.map((one) => {
+    const row = byExternalId.get(one.externalId) ?? (one.recordId === null ? undefined : untied.get(one.recordId));
+    const record = row
+      ? { id: row.id, sourceId: row.source_id, version: row.version }
+      : { id: uuidv7() as RecordId, sourceId: `${scope.provider}:${one.externalId}`, version: 0 };
+    const fingerprint = one.fingerprintFor(record);
+    return { pulled: one, record, fingerprint, decision: decidePull({ ...one, fingerprint }, row ? toKnown(row) : null) };
+  });
+}
+
+function lockTwins(tx: Transaction, scope: RunScope, pulled: readonly PulledRecord[]) {
+  const wanted = {
+    externalIds: pulled.map(({ externalId }) => externalId),
+    recordIds: pulled.flatMap(({ recordId }) => (recordId === null ? [] : [recordId])),
+  };
+  return tx.execute<TwinRow>(sql`
+    with wanted as (select * from jsonb_to_record(${JSON.stringify(wanted)}::jsonb) as w("externalIds" text[], "recordIds" uuid[])),
+    twins as (
+      select l.record_id as id from record_links l, wanted
+        where l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource} and l.external_id = any (wanted."externalIds")
+      union select unnest(wanted."recordIds") from wanted)
+    select c.id, c.source_id, c.version, c.deleted_at is not null as deleted,
+      l.external_id, l.external_version, l.record_version as link_record_version, l.fingerprint, l.state
+    from twins join ${tableOf(scope.resource)} c on c.id = twins.id
+    ${linkOfRecord(scope)}
+    order by c.id for no key update of c`);
+}
+
+function toKnown(row: TwinRow): KnownTwin {
+  const { external_id, external_version, link_record_version, fingerprint, state } = row;
+  return {
+    recordVersion: row.version,
+    recordDeleted: row.deleted,
+    link:
+      external_id === null
+        ? null
+        : { externalVersion: Number(external_version), recordVersion: link_record_version ?? 0, fingerprint, gone: state === 'gone' },
+  };
+}

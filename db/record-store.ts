@@ -1,0 +1,193 @@
+import { sql } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
+import type { ConnectionId, RecordId, VenueId } from '../contracts/ids.ts';
+import { RESOURCES } from '../contracts/providers.ts';
+import type { Resource } from '../contracts/providers.ts';
+import type { FieldsOf, RecordEnvelope, RecordLink } from '../contracts/records.ts';
+import { toPage } from './page.ts';
+import type { Page, PageRequest } from './page.ts';
+import { writeStaged } from './record-staging.ts';
+import type { StagedLoad, StagedResult } from './record-staging.ts';
+import { fieldsDocument, RECORD_TABLES, tableOf } from './record-tables.ts';
+import { created, findViolations, incoming, lockKnown, toDocuments, updated } from './record-writing.ts';
+import type { FieldProblem, NumberedDocument, WriteScope } from './record-writing.ts';
+import { withVenue } from './venue-scope.ts';
+import type { Database, Transaction } from './venue-scope.ts';
+
+/** Fields a caller sent: an absent one keeps its value, null clears it. */
+export type RecordChanges<R extends Resource> = { readonly [Field in keyof FieldsOf[R]]?: FieldsOf[R][Field] | null | undefined };
+
+export type RecordInput<R extends Resource> = RecordChanges<R> & { readonly sourceId: string };
+
+/** A record as it is stored, with its links. */
+export type StoredRecord<R extends Resource> = RecordEnvelope & FieldsOf[R] & { readonly links: readonly RecordLink[] };
+
+export interface RecordFilter {
+  readonly sourceId?: string | undefined;
+  readonly updatedSince?: Date | undefined;
+  readonly connectionId?: ConnectionId | undefined;
+  readonly includeDeleted: boolean;
+  // Of transactions only.
+  readonly occurredFrom?: Date | undefined;
+  /** Not included. */
+  readonly occurredTo?: Date | undefined;
+  readonly kind?: string | undefined;
+  readonly status?: string | undefined;
+  readonly currency?: string | undefined;
+}
+
+/** Problems where the record was not written: what is stored and what was sent do not make a whole record together. */
+export type UpsertVerdict = 'created' | 'updated' | 'unchanged' | readonly FieldProblem[];
+
+export interface RecordStore<R extends Resource> {
+  /**
+   * Creates or changes records by `sourceId`, all in one transaction and in the order given; the verdicts are in the same order.
+   * `sourceId`s in one call are distinct. A record that would not change keeps its version; a deleted one that is sent again comes back.
+   */
+  upsertMany(venueId: VenueId, records: readonly RecordInput<R>[]): Promise<readonly UpsertVerdict[]>;
+  /** As `upsertMany`, for any number of records that are all written or none. */
+  upsertAll(venueId: VenueId, load: StagedLoad & { readonly documents: AsyncIterable<readonly (RecordInput<R> & NumberedDocument)[]> }): Promise<StagedResult>;
+  list(venueId: VenueId, filter: RecordFilter, page: PageRequest): Promise<Page<StoredRecord<R>>>;
+  /** Also a deleted one. */
+  find(venueId: VenueId, id: RecordId): Promise<StoredRecord<R> | null>;
+  /** Null when there is none, or it is deleted; problems when the record would not be whole. An unchanged record keeps its version. */
+  update(venueId: VenueId, id: RecordId, changes: RecordChanges<R>): Promise<StoredRecord<R> | readonly FieldProblem[] | null>;
+  /** Marks it as deleted. Null when there is none; one that is deleted already stays as it is. */
+  remove(venueId: VenueId, id: RecordId): Promise<StoredRecord<R> | null>;
+}
+
+export type RecordStores = { readonly [R in Resource]: RecordStore<R> };
+
+export const createRecordStores = (db: Database): RecordStores => Object.fromEntries(RESOURCES.map((resource) => [resource, createRecordStore(db, resource)])) as unknown as RecordStores;
+
+export function createRecordStore<R extends Resource>(db: Database, resource: R): RecordStore<R> {
+  const table = RECORD_TABLES[resource];
+  const findIn = async (tx: Transaction, id: RecordId): Promise<StoredRecord<R> | null> => {
+    const [row] = await tx.execute<Row>(sql`select ${shownColumns(resource)} from ${tableOf(resource)} c where c.id = ${id}`);
+    return row ? toRecord<R>(row) : null;
+  };
+
+  return {
+    upsertMany: (venueId, records) => withVenue(db, venueId, (tx) => upsert({ tx, venueId, table }, records)),
+
+    upsertAll: (venueId, load) => writeStaged(db, { venueId, table }, load),
+
+    list: (venueId, filter, page) =>
+      withVenue(db, venueId, async (tx) => {
+        const rows = await tx.execute<Row>(listQuery(resource, filter, page));
+        return toPage(rows, page.limit, { item: (row) => toRecord<R>(row), id: (row) => row.id });
+      }),
+
+    find: (venueId, id) => withVenue(db, venueId, (tx) => findIn(tx, id)),
+
+    update: (venueId, id, changes) =>
+      withVenue(db, venueId, async (tx) => {
+        const [row] = await tx.execute<{ source_id: string }>(sql`
+          select source_id from ${tableOf(resource)} where id = ${id} and deleted_at is null for no key update`);
+        if (!row) return null;
+        const [verdict] = await upsertKnown({ tx, venueId, table }, toDocuments([{ ...changes, sourceId: row.source_id }]));
+        return verdict !== undefined && typeof verdict !== 'string' ? verdict : findIn(tx, id);
+      }),
+
+    remove: (venueId, id) =>
+      withVenue(db, venueId, async (tx) => {
+        await tx.execute(sql`update ${tableOf(resource)} set deleted_at = now(), updated_at = now(), version = version + 1 where id = ${id} and deleted_at is null`);
+        return findIn(tx, id);
+      }),
+  };
+}
+
+async function upsert(scope: WriteScope, records: readonly { readonly sourceId: string }[]): Promise<readonly UpsertVerdict[]> {
+  if (records.length === 0) return [];
+  const documents = toDocuments(records);
+  const rows = await scope.tx.execute<{ source_id: string }>(sql`with ${created(scope, incoming(documents))} select source_id from created`);
+  const verdicts: UpsertVerdict[] = documents.map(() => 'created');
+  if (rows.length === documents.length) return verdicts;
+  const isNew = new Set(rows.map((row) => row.source_id));
+  const known = documents.filter(({ sourceId }) => !isNew.has(sourceId));
+  await lockKnown(scope, incoming(known));
+  const later = await upsertKnown(scope, known);
+  for (const [index, verdict] of later.entries()) verdicts[known[index]?.no ?? 0] = verdict;
+  return verdicts;
+}
+
+/** Records that are there and locked; one that is not there is not whole by itself. The verdicts are in the order given. */
+async function upsertKnown(scope: WriteScope, documents: readonly NumberedDocument[]): Promise<readonly UpsertVerdict[]> {
+  const { violations } = await findViolations(scope, incoming(documents), documents.length);
+  const problems = new Map(violations.map((violation) => [violation.no, violation.problems]));
+  const whole = documents.filter(({ no }) => !problems.has(no));
+  const rows = whole.length === 0 ? [] : await scope.tx.execute<{ source_id: string }>(sql`with ${updated(scope.table, incoming(whole))} select source_id from updated`);
+  const changed = new Set(rows.map((row) => row.source_id));
+  return documents.map(({ no, sourceId }) => problems.get(no) ?? (changed.has(sourceId) ? 'updated' : 'unchanged'));
+}
+
+/** Without the venue: row-level security leaves no other. */
+function listQuery(resource: Resource, filter: RecordFilter, { limit, after }: PageRequest): SQL {
+  const past = (id: SQL) => (after === null ? sql`true` : sql`${id} > ${after}::uuid`);
+  return sql`
+    select ${shownColumns(resource)}
+    from ${listedFrom(resource, filter, past)}
+    where ${past(sql`c.id`)} and ${matches(filter)}
+    order by c.id limit ${limit + 1}`;
+}
+
+/**
+ * Those with a link to the connection are found by their links, which the primary key keeps in the order of the list; one that is
+ * asked for by its key is looked up first. Lateral with a limit, so that the planner does not turn it round on tables that it knows
+ * nothing of yet: a page would cost as much as the whole list.
+ */
+function listedFrom(resource: Resource, { connectionId, sourceId }: RecordFilter, past: (id: SQL) => SQL): SQL {
+  const records = sql`${tableOf(resource)} c`;
+  if (connectionId === undefined) return records;
+  const links = sql`record_links where connection_id = ${connectionId} and resource = ${resource}`;
+  if (sourceId !== undefined) return sql`${records} cross join lateral (select from ${links} and record_id = c.id limit 1) l`;
+  return sql`(select record_id from ${links} and ${past(sql`record_id`)} order by record_id) l
+    cross join lateral (select * from ${tableOf(resource)} where id = l.record_id limit 1) c`;
+}
+
+function matches(filter: RecordFilter): SQL {
+  const { sourceId, updatedSince, includeDeleted, occurredFrom, occurredTo, kind, status, currency } = filter;
+  const at = (time: Date) => sql`${time.toISOString()}::timestamptz`;
+  const conditions = [
+    includeDeleted ? undefined : sql`c.deleted_at is null`,
+    sourceId === undefined ? undefined : sql`c.source_id = ${sourceId}`,
+    updatedSince && sql`c.updated_at >= ${at(updatedSince)}`,
+    occurredFrom && sql`c.occurred_at >= ${at(occurredFrom)}`,
+    occurredTo && sql`c.occurred_at < ${at(occurredTo)}`,
+    kind === undefined ? undefined : sql`c.kind = ${kind}`,
+    status === undefined ? undefined : sql`c.status = ${status}`,
+    currency === undefined ? undefined : sql`c.currency = ${currency}`,
+  ].filter((condition) => condition !== undefined);
+  return conditions.length === 0 ? sql`true` : sql.join(conditions, sql` and `);
+}
+
+interface Row extends Record<string, unknown> {
+  readonly id: RecordId;
+  readonly venue_id: VenueId;
+  readonly source_id: string;
+  readonly version: number;
+  readonly created_at: string;
+  readonly updated_at: string;
+  readonly deleted_at: string | null;
+  readonly fields: FieldsOf[Resource];
+  readonly links: readonly (Omit<RecordLink, 'syncedAt'> & { readonly syncedAt: string | null })[];
+}
+
+const shownColumns = (resource: Resource): SQL => sql`
+  c.id, c.venue_id, c.source_id, c.version, c.created_at, c.updated_at, c.deleted_at, ${fieldsDocument(RECORD_TABLES[resource], 'c')} as fields,
+  (select coalesce(jsonb_agg(jsonb_build_object('connectionId', k.connection_id, 'externalId', k.external_id, 'syncedAt', k.synced_at, 'state', k.state) order by k.connection_id), '[]')
+   from record_links k where k.record_id = c.id and k.resource = ${resource}) as links`;
+
+function toRecord<R extends Resource>(row: Row): StoredRecord<R> {
+  const envelope: RecordEnvelope = {
+    id: row.id,
+    venueId: row.venue_id,
+    sourceId: row.source_id,
+    version: row.version,
+    createdAt: new Date(row.created_at),
+    updatedAt: new Date(row.updated_at),
+    deletedAt: row.deleted_at === null ? null : new Date(row.deleted_at),
+  };
+  const links = row.links.map((link) => ({ ...link, syncedAt: link.syncedAt === null ? null : new Date(link.syncedAt) }));
+  return { ...envelope, ...(row.fields as FieldsOf[R]), links };
+}

@@ -1,0 +1,91 @@
+import { sql } from 'drizzle-orm';
+import type { BlastRadius } from '../domain/blast-radius.ts';
+import { lockRun } from './sync-progress-store.ts';
+import type { RunScope } from './sync-progress-store.ts';
+import { withVenue } from './venue-scope.ts';
+import type { Database, Transaction } from './venue-scope.ts';
+
+/** A record that is held for deleted at the provider. */
+export interface MissingRecord {
+  readonly externalId: string;
+  /** `told`: the change feed says so. `unlisted`: a complete listing did not bring it. */
+  readonly reason: 'told' | 'unlisted';
+}
+
+export interface SyncMissingStore {
+  /** Takes down every tied record that this run's complete listing did not bring. Repeating it adds nothing. Throws SupersededError. */
+  findUnlisted(scope: RunScope): Promise<number>;
+  /** How many records the run would archive, of how many. */
+  blastRadius(scope: RunScope): Promise<BlastRadius>;
+  /** The next records to settle, in a stable order. */
+  listUnsettled(scope: RunScope, limit: number): Promise<readonly MissingRecord[]>;
+}
+
+export function createSyncMissingStore(db: Database): SyncMissingStore {
+  return {
+    findUnlisted: (scope) =>
+      withVenue(db, scope.venueId, async (tx) => {
+        await lockRun(tx, scope);
+        const rows = await tx.execute<{ external_id: string }>(sql`
+          insert into sync_missing (sync_id, external_id, venue_id, record_id, reason)
+          select ${scope.syncId}, l.external_id, l.venue_id, l.record_id, 'unlisted' from record_links l
+          where l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource} and l.external_id is not null
+            and l.state in ('linked', 'rejected') and ${unseenBy(scope)}
+          on conflict do nothing returning external_id`);
+        return rows.length;
+      }),
+
+    blastRadius: (scope) =>
+      withVenue(db, scope.venueId, async (tx) => {
+        const [row] = await tx.execute<{ archiving: number; of: number }>(sql`
+          select (select count(*)::int from sync_missing m where m.sync_id = ${scope.syncId} and not m.settled) as archiving,
+            (select count(*)::int from record_links l where l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource}
+              and l.external_id is not null and l.state in ('linked', 'rejected')) as of`);
+        return { archiving: row?.archiving ?? 0, of: row?.of ?? 0 };
+      }),
+
+    listUnsettled: (scope, limit) =>
+      withVenue(db, scope.venueId, async (tx) => {
+        const rows = await tx.execute<{ external_id: string; reason: MissingRecord['reason'] }>(sql`
+          select external_id, reason from sync_missing where sync_id = ${scope.syncId} and not settled order by external_id limit ${limit}`);
+        return rows.map(({ external_id: externalId, reason }) => ({ externalId, reason }));
+      }),
+  };
+}
+
+/**
+ * A dry run leaves no mark on a link: what it saw stands in its plan. What was written since the run began is not missing: the listing may
+ * have been past its place already.
+ */
+const unseenBy = ({ syncId, dryRun }: RunScope) =>
+  dryRun === true
+    ? sql`not exists (select from sync_plan_items p where p.sync_id = ${syncId} and p.key = l.external_id)`
+    : sql`l.last_sync_id is distinct from ${syncId} and l.synced_at < (select s.started_at from sync_runs s where s.id = ${syncId})`;
+
+/** Takes down what the change feed tells to be deleted; one that we never had is settled at once. */
+export async function noteMissing(tx: Transaction, scope: RunScope, externalIds: readonly string[]): Promise<void> {
+  if (externalIds.length === 0) return;
+  await tx.execute(sql`
+    insert into sync_missing (sync_id, external_id, venue_id, record_id, reason, settled)
+    select ${scope.syncId}, w.external_id, ${scope.venueId}, l.record_id, 'told', l.record_id is null or l.state = 'gone'
+    from jsonb_array_elements_text(${JSON.stringify(externalIds)}::jsonb) as w(external_id)
+    left join lateral (select record_id, state from record_links where connection_id = ${scope.connectionId} and resource = ${scope.resource}
+      and external_id = w.external_id limit 1) l on true
+    on conflict do nothing`);
+}
+
+/** Of these, the ones that the run's change feed has told to be deleted. */
+export async function missingAmong(tx: Transaction, scope: RunScope, externalIds: readonly string[]): Promise<ReadonlySet<string>> {
+  if (externalIds.length === 0) return new Set();
+  const rows = await tx.execute<{ external_id: string }>(sql`
+    select external_id from sync_missing where sync_id = ${scope.syncId} and reason = 'told'
+      and external_id in (select jsonb_array_elements_text(${JSON.stringify(externalIds)}::jsonb))`);
+  return new Set(rows.map((row) => row.external_id));
+}
+
+export async function settle(tx: Transaction, scope: RunScope, externalIds: readonly string[]): Promise<void> {
+  if (externalIds.length === 0) return;
+  await tx.execute(sql`
+    update sync_missing set settled = true
+    where sync_id = ${scope.syncId} and external_id in (select jsonb_array_elements_text(${JSON.stringify(externalIds)}::jsonb))`);
+}

@@ -1,0 +1,84 @@
+import { sql } from 'drizzle-orm';
+import type { RecordId } from '../contracts/ids.ts';
+import type { TransactionFields, TransactionLine } from '../contracts/records.ts';
+import type { Decided } from './pull-lookup.ts';
+import type { RunScope } from './sync-progress-store.ts';
+import type { Transaction } from './venue-scope.ts';
+
+/** What another of the provider's objects tells of a payment: laid over it. */
+export interface Amendment {
+  /** The provider's id of the whole payment. */
+  readonly payment: string;
+  readonly lines: readonly TransactionLine[];
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+interface Reference extends Record<string, unknown> {
+  readonly external_id: string;
+  readonly id: RecordId;
+  readonly source_id: string;
+}
+
+/** Puts our own ids where transactions name the provider's, as far as we have the records. */
+export async function resolveReferences(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<readonly Decided[]> {
+  if (scope.resource !== 'transactions') return decided;
+  const stored = decided.filter(({ pulled }) => pulled.fields !== null);
+  const customers = await find(tx, scope, 'customers', stored.map(({ pulled }) => pulled.references?.customer));
+  const related = await find(tx, scope, 'transactions', stored.map(({ pulled }) => pulled.references?.related));
+  // A refund may come on the same page as its payment, which has its id already.
+  const together = new Map(decided.filter(({ decision }) => decision === 'create').map(({ pulled, record }) => [pulled.externalId, record.id]));
+
+  return decided.map((one) => {
+    const { references } = one.pulled;
+    if (!references || !one.pulled.fields) return one;
+    const fields = one.pulled.fields as TransactionFields;
+    const customerSourceId = customers.get(references.customer ?? '')?.source_id ?? fields.customerSourceId;
+    const relatedTransactionId = related.get(references.related ?? '')?.id ?? together.get(references.related ?? '') ?? fields.relatedTransactionId;
+    return { ...one, pulled: { ...one.pulled, fields: { ...fields, customerSourceId, relatedTransactionId } } };
+  });
+}
+
+async function find(tx: Transaction, scope: RunScope, resource: 'customers' | 'transactions', externalIds: readonly (string | null | undefined)[]) {
+  const wanted = [...new Set(externalIds.filter((id) => id != null))];
+  if (wanted.length === 0) return new Map<string, Reference>();
+  const rows = await tx.execute<Reference>(sql`
+    select w.external_id, c.id, c.source_id
+    from jsonb_array_elements_text(${JSON.stringify(wanted)}::jsonb) as w(external_id)
+    cross join lateral (select record_id from record_links where connection_id = ${scope.connectionId} and resource = ${resource}
+      and external_id = w.external_id limit 1) l
+    join ${sql.identifier(resource)} c on c.id = l.record_id`);
+  return new Map(rows.map((row) => [row.external_id, row]));
+}
+
+/** Ties transactions that have waited for these records. */
+export async function settleReferences(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<void> {
+  await settleTransactionsOf(tx, scope, decided.map(({ pulled, record }) => ({ externalId: pulled.externalId, ...record })));
+}
+
+/** Ties transactions that came before the customers or payments they name. */
+export async function settleTransactionsOf(
+  tx: Transaction,
+  scope: Pick<RunScope, 'venueId' | 'resource'>,
+  records: readonly { readonly externalId: string; readonly id: RecordId; readonly sourceId: string }[],
+): Promise<void> {
+  if (records.length === 0 || (scope.resource !== 'customers' && scope.resource !== 'transactions')) return;
+  const rows = JSON.stringify(records.map(({ externalId, id, sourceId }) => ({ external_id: externalId, id, source_id: sourceId })));
+  const known = sql`jsonb_to_recordset(${rows}::jsonb) as r(external_id text, id uuid, source_id text)`;
+  const set =
+    scope.resource === 'customers'
+      ? sql`customer_source_id = r.source_id, version = t.version + 1, updated_at = now()
+          from ${known} where t.venue_id = ${scope.venueId} and t.customer_external_id = r.external_id and t.customer_source_id is null`
+      : sql`related_transaction_id = r.id, version = t.version + 1, updated_at = now()
+          from ${known} where t.venue_id = ${scope.venueId} and t.related_external_id = r.external_id and t.related_transaction_id is null`;
+  await tx.execute(sql`update transactions t set ${set}`);
+}
+
+/** Lays what an invoice tells over the payment that it caused; one that we do not have is left out. */
+export async function amendTransactions(tx: Transaction, scope: RunScope, amendments: readonly Amendment[]): Promise<void> {
+  if (amendments.length === 0) return;
+  await tx.execute(sql`
+    update transactions t set lines = r.lines, metadata = t.metadata || r.metadata, version = t.version + 1, updated_at = now()
+    from jsonb_to_recordset(${JSON.stringify(amendments)}::jsonb) as r(payment text, lines jsonb, metadata jsonb)
+    where t.venue_id = ${scope.venueId} and t.payment_external_id = r.payment
+      and (t.lines, t.metadata) is distinct from (r.lines, t.metadata || r.metadata)`);
+}

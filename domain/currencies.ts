@@ -1,0 +1,20 @@
+/**
+ * Digits after the decimal point of the currencies that do not have two: ISO 4217, list one (published by SIX, read 2026-11-21).
+ * `Intl` knows digits too, but those of daily use: it gives none to the Serbian dinar, which has two.
+ */
+const MINOR_DIGITS: Readonly<Record<string, number>> = {
+  ...digits(0, 'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF'),
+  ...digits(3, 'BHD IQD JOD KWD LYD OMR TND'),
+  ...digits(4, 'CLF UYW'),
+};
+
+const CURRENCIES: ReadonlySet<string> = new Set([...Intl.supportedValuesOf('currency'), ...Object.keys(MINOR_DIGITS)]);
+
+function digits(count: number, codes: string): Record<string, number> {
+  return Object.fromEntries(codes.split(' ').map((code) => [code, count]));
+}
+
+/** How many decimal digits the minor unit of a currency stands for; null for what is no upper-case ISO 4217 code. */
+export function minorDigitsOf(currency: string): number | null {
+  return CURRENCIES.has(currency) ? (MINOR_DIGITS[currency] ?? 2) : null;
+}

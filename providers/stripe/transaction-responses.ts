@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import { idOf, metadataOf, nullableIdOf, nullableText } from './responses.ts';
+
+const id = z.string().min(1);
+const head = { id, created: z.int(), amount: z.int(), currency: z.string().min(1) };
+
+/** What we read of a BalanceTransaction (https://docs.stripe.com/api/balance_transactions/object, read 2026-11-21). Amounts are in the currency that the account settles in. */
+const balanceTransactionFields = { ...head, object: z.literal('balance_transaction'), fee: z.int(), type: z.string(), reporting_category: z.string() };
+export const balanceTransactionSchema = z.object({ ...balanceTransactionFields, source: nullableIdOf });
+export type StripeBalanceTransaction = z.output<typeof balanceTransactionSchema>;
+
+/** An id where it was not asked for whole. */
+const expandableMovement = z.union([id, balanceTransactionSchema]).nullish().transform((value) => value ?? null);
+export type ExpandableMovement = z.output<typeof expandableMovement>;
+
+/** https://docs.stripe.com/api/charges/object, read 2026-11-21. */
+export const chargeSchema = z.object({
+  ...head,
+  object: z.literal('charge'),
+  amount_captured: z.int(),
+  balance_transaction: expandableMovement,
+  captured: z.boolean(),
+  customer: nullableIdOf,
+  failure_code: nullableText,
+  metadata: metadataOf,
+  payment_intent: nullableIdOf,
+  refunded: z.boolean(),
+  status: z.string(),
+});
+export type StripeCharge = z.output<typeof chargeSchema>;
+
+/** https://docs.stripe.com/api/payment_intents/object, read 2026-11-21. */
+export const paymentIntentSchema = z.object({
+  ...head,
+  object: z.literal('payment_intent'),
+  customer: nullableIdOf,
+  latest_charge: nullableIdOf,
+  metadata: metadataOf,
+  status: z.string(),
+});
+export type StripePaymentIntent = z.output<typeof paymentIntentSchema>;
+
+/** https://docs.stripe.com/api/refunds/object, read 2026-11-21. */
+export const refundSchema = z.object({
+  ...head,
+  object: z.literal('refund'),
+  balance_transaction: expandableMovement,
+  charge: nullableIdOf,
+  customer: nullableIdOf,
+  failure_reason: nullableText,
+  metadata: metadataOf,
+  payment_intent: nullableIdOf,
+  reason: nullableText,
+  status: nullableText,
+});
+export type StripeRefund = z.output<typeof refundSchema>;
+
+/** https://docs.stripe.com/api/disputes/object, read 2026-11-21. `balance_transactions` always come whole. */
+export const disputeSchema = z.object({
+  ...head,
+  object: z.literal('dispute'),
+  balance_transactions: z.array(balanceTransactionSchema),
+  charge: nullableIdOf,
+  metadata: metadataOf,
+  payment_intent: nullableIdOf,
+  reason: nullableText,
+  status: z.string(),
+});
+export type StripeDispute = z.output<typeof disputeSchema>;
+
+/** Whatever else moves money, such as a payout or a fee; some of it belongs to a charge. */
+const otherSource = z.object({ object: z.string(), id, charge: nullableIdOf });
+
+/** A movement with the whole object that caused it. */
+export const movementSchema = z.object({
+  ...balanceTransactionFields,
+  // In this order: an object of a kind that we know must have the shape that we know.
+  source: z
+    .union([id, z.discriminatedUnion('object', [chargeSchema, refundSchema, disputeSchema]), otherSource.refine(({ object }) => !['charge', 'refund', 'dispute'].includes(object))])
+    .nullish()
+    .transform((value) => value ?? null),
+});
+export type StripeMovement = z.output<typeof movementSchema>;
+
+export const transactionEventSubject = z.discriminatedUnion('object', [chargeSchema, refundSchema, disputeSchema, paymentIntentSchema]);
+
+/** https://docs.stripe.com/api/invoices/line_item, read 2026-11-21. */
+export const invoiceLineSchema = z.object({
+  id,
+  amount: z.int(),
+  currency: z.string().min(1),
+  description: nullableText,
+  quantity: z.number().nullish().transform((value) => value ?? null),
+});
+export type StripeInvoiceLine = z.output<typeof invoiceLineSchema>;
+
+/** https://docs.stripe.com/api/invoice-payment/object, read 2026-11-21. */
+export const invoicePaymentSchema = z.object({
+  id,
+  object: z.literal('invoice_payment'),
+  invoice: idOf,
+  status: z.string(),
+  payment: z.object({ type: z.string(), payment_intent: nullableIdOf }),
+});
+export type StripeInvoicePayment = z.output<typeof invoicePaymentSchema>;
+
+/** https://docs.stripe.com/api/invoices/object, read 2026-11-21. `payments` come only when they are asked for. */
+export const invoiceSchema = z.object({
+  id,
+  object: z.literal('invoice'),
+  created: z.int(),
+  lines: z.object({ data: z.array(invoiceLineSchema), has_more: z.boolean() }),
+  parent: z.object({ subscription_details: z.object({ subscription: nullableIdOf }).nullish() }).nullish(),
+  payments: z.object({ data: z.array(invoicePaymentSchema), has_more: z.boolean() }).nullish(),
+});
+export type StripeInvoice = z.output<typeof invoiceSchema>;
+
+export const invoiceEventSubject = z.discriminatedUnion('object', [invoiceSchema, invoicePaymentSchema]);

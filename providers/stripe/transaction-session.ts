@@ -1,0 +1,179 @@
+import type { Stripe } from 'stripe';
+import type { z } from 'zod';
+import type { ListQuery, ProviderAmendment, ProviderPage, ProviderRecord, ResourceSession } from '../provider.ts';
+import { amendmentsOf, retrieveInvoice, withAllLines } from './invoices.ts';
+import { createdWithin, startingAfter, toPage, versionOfEvent, versionOfReading } from './lists.ts';
+import { PAGE_SIZE } from './names.ts';
+import { nullWhenMissing } from './requests.ts';
+import type { Ask } from './requests.ts';
+import { eventSchema, listSchema } from './responses.ts';
+import { chargeSchema, disputeSchema, invoiceEventSubject, invoiceSchema, movementSchema, paymentIntentSchema, refundSchema, transactionEventSubject } from './transaction-responses.ts';
+import type { StripeInvoice, StripeInvoicePayment } from './transaction-responses.ts';
+import { adjustmentRecord, chargeRecord, disputeRecord, movementRecords, paymentIntentRecord, progressOf, refundRecord } from './transactions.ts';
+
+/** Stripe takes twenty types at most (https://docs.stripe.com/api/events/list, read 2026-11-21). */
+const TRANSACTION_EVENTS = [
+  ...['captured', 'expired', 'failed', 'pending', 'refunded', 'succeeded', 'updated'].map((event) => `charge.${event}`),
+  ...['closed', 'created', 'funds_reinstated', 'funds_withdrawn', 'updated'].map((event) => `charge.dispute.${event}`),
+  ...['created', 'failed', 'updated'].map((event) => `refund.${event}`),
+  // Not its creation: a payment intent is told by its list, as it is now.
+  ...['amount_capturable_updated', 'canceled', 'payment_failed', 'processing', 'succeeded'].map((event) => `payment_intent.${event}`),
+];
+const INVOICE_EVENTS = ['invoice.paid', 'invoice_payment.paid'];
+
+const EXPANDED_MOVEMENT = { expand: ['data.balance_transaction'] };
+const EXPANDED_SOURCE = { expand: ['data.source'] };
+
+interface Reader {
+  readonly stripe: Stripe;
+  readonly ask: Ask;
+}
+
+/** One of Stripe's lists: how it is asked for and what its objects become. */
+type ReadStream = (reader: Reader, query: ListQuery) => Promise<ProviderPage>;
+
+const rangeOf = (query: ListQuery) => ({ limit: PAGE_SIZE, created: createdWithin(query), ...startingAfter(query.after) });
+
+const STREAMS: Readonly<Record<string, ReadStream>> = {
+  charges: listOf(chargeSchema, ({ charges }, range) => charges.list({ ...range, ...EXPANDED_MOVEMENT }), single(chargeRecord)),
+  payment_intents: listOf(paymentIntentSchema, ({ paymentIntents }, range) => paymentIntents.list(range), single(paymentIntentRecord)),
+  refunds: listOf(refundSchema, ({ refunds }, range) => refunds.list({ ...range, ...EXPANDED_MOVEMENT }), single(refundRecord)),
+  disputes: listOf(disputeSchema, ({ disputes }, range) => disputes.list(range), single(disputeRecord)),
+  adjustments: listOf(movementSchema, ({ balanceTransactions }, range) => balanceTransactions.list({ ...range, ...EXPANDED_SOURCE }), single(adjustmentRecord)),
+  balance_transactions: listOf(movementSchema, ({ balanceTransactions }, range) => balanceTransactions.list({ ...range, ...EXPANDED_SOURCE }), movementRecords),
+  events: changedTransactions,
+  invoices: listedInvoices,
+  invoice_events: paidInvoices,
+};
+
+/** By the prefix of the id. `py_` and `pyr_` are charges and refunds of other means than cards. */
+const RETRIEVALS: readonly { readonly id: RegExp; readonly read: (reader: Reader, id: string, version: number) => Promise<ProviderRecord | null> }[] = [
+  { id: /^(ch|py)_/, read: async ({ stripe, ask }, id, version) => chargeRecord(await ask(chargeSchema, () => stripe.charges.retrieve(id, { expand: ['balance_transaction'] })), version) },
+  { id: /^pi_/, read: async ({ stripe, ask }, id, version) => paymentIntentRecord(await ask(paymentIntentSchema, () => stripe.paymentIntents.retrieve(id)), version) },
+  { id: /^(re|pyr)_/, read: async ({ stripe, ask }, id, version) => refundRecord(await ask(refundSchema, () => stripe.refunds.retrieve(id, { expand: ['balance_transaction'] })), version) },
+  { id: /^(dp|du)_/, read: async ({ stripe, ask }, id, version) => disputeRecord(await ask(disputeSchema, () => stripe.disputes.retrieve(id)), version) },
+  { id: /^txn_/, read: async ({ stripe, ask }, id, version) => adjustmentRecord(await ask(movementSchema, () => stripe.balanceTransactions.retrieve(id, { expand: ['source'] })), version) },
+];
+
+export function createTransactionSession(stripe: Stripe, ask: Ask): ResourceSession {
+  const reader = { stripe, ask };
+  return {
+    listPage(query) {
+      const read = STREAMS[query.stream];
+      if (!read) throw new Error(`stripe has no list ${query.stream} of transactions`);
+      return read(reader, query);
+    },
+
+    // They come from five lists, of which Stripe counts two.
+    count: () => Promise.resolve(null),
+
+    async retrieve(externalId) {
+      const retrieval = RETRIEVALS.find(({ id }) => id.test(externalId));
+      const record = retrieval ? await nullWhenMissing(retrieval.read(reader, externalId, versionOfReading(Date.now()))) : null;
+      return record?.deleted ? null : record;
+    },
+
+    writer: null,
+  };
+}
+
+type Range = ReturnType<typeof rangeOf>;
+type Told = readonly ProviderRecord[];
+interface Positioned {
+  readonly id: string;
+  readonly created: number;
+}
+
+function listOf<Schema extends z.ZodType<Positioned>>(
+  schema: Schema,
+  list: (stripe: Stripe, range: Range) => Promise<Stripe.Response<object>>,
+  tell: (object: z.output<Schema>, version: number) => Told,
+): ReadStream {
+  return async ({ stripe, ask }, query) => {
+    const version = versionOfReading(Date.now());
+    const page = await ask(listSchema(schema), () => list(stripe, rangeOf(query)));
+    return toPage(page, newestOfEach(page.data.flatMap((object) => tell(object, version))));
+  };
+}
+
+function single<T>(tell: (object: T, version: number) => ProviderRecord | null): (object: T, version: number) => Told {
+  return (object, version) => [tell(object, version)].filter((record) => record !== null);
+}
+
+/** Objects as they were at each event. Their fee is not with them, and of a payment intent only an end is taken: `payment_intents` tells the rest. */
+async function changedTransactions({ stripe, ask }: Reader, query: ListQuery): Promise<ProviderPage> {
+  const page = await ask(listSchema(eventSchema(transactionEventSubject)), () => stripe.events.list({ ...rangeOf(query), types: TRANSACTION_EVENTS }));
+  const records = page.data.flatMap(({ created, data: { object } }) => {
+    const version = versionOfEvent(created) + progressOf(object);
+    switch (object.object) {
+      case 'charge':
+        return single(chargeRecord)(object, version);
+      case 'refund':
+        return single(refundRecord)(object, version);
+      case 'dispute':
+        return single(disputeRecord)(object, version);
+      case 'payment_intent':
+        return object.latest_charge !== null || object.status === 'canceled' ? single(paymentIntentRecord)(object, version) : [];
+    }
+  });
+  return toPage(page, newestOfEach(records));
+}
+
+/** One reading of a record a page; of equal versions the first, which is the newer. */
+function newestOfEach(records: Told): Told {
+  const newest = new Map<string, ProviderRecord>();
+  for (const record of records) {
+    const seen = newest.get(record.externalId);
+    if (!seen || record.version > seen.version) newest.set(record.externalId, record);
+  }
+  return [...newest.values()];
+}
+
+/** What an invoice's page brings besides takes a call more where it has over ten lines. */
+async function listedInvoices(reader: Reader, query: ListQuery): Promise<ProviderPage> {
+  const { stripe, ask } = reader;
+  const page = await ask(listSchema(invoiceSchema), () => stripe.invoices.list({ ...rangeOf(query), expand: ['data.payments'] }));
+  const amendments: ProviderAmendment[] = [];
+  for (const invoice of page.data) amendments.push(...(await amend(reader, invoice, invoice.payments?.data ?? [])));
+  return { ...toPage(page, []), amendments };
+}
+
+/**
+ * An invoice's event does not tell its payments, nor a payment's event the invoice; they come together as a rule. A half whose other
+ * half is not on the page takes a call.
+ */
+async function paidInvoices(reader: Reader, query: ListQuery): Promise<ProviderPage> {
+  const { stripe, ask } = reader;
+  const page = await ask(listSchema(eventSchema(invoiceEventSubject)), () => stripe.events.list({ ...rangeOf(query), types: INVOICE_EVENTS }));
+  const amendments: ProviderAmendment[] = [];
+  for (const [id, { invoice, payments }] of byInvoice(page.data.map(({ data }) => data.object))) {
+    if (invoice && payments.length > 0) {
+      amendments.push(...(await amend(reader, invoice, payments)));
+      continue;
+    }
+    const whole = await nullWhenMissing(retrieveInvoice(stripe, ask, id));
+    if (whole) amendments.push(...(await amend(reader, whole, whole.payments?.data ?? [])));
+  }
+  return { ...toPage(page, []), amendments };
+}
+
+interface InvoiceParts {
+  readonly invoice: StripeInvoice | null;
+  readonly payments: readonly StripeInvoicePayment[];
+}
+
+/** Newest first, so the first that is met of an invoice is how it is now. */
+function byInvoice(subjects: readonly (StripeInvoice | StripeInvoicePayment)[]): ReadonlyMap<string, InvoiceParts> {
+  const parts = new Map<string, InvoiceParts>();
+  for (const subject of subjects) {
+    const id = subject.object === 'invoice' ? subject.id : subject.invoice;
+    const { invoice, payments } = parts.get(id) ?? { invoice: null, payments: [] };
+    parts.set(id, subject.object === 'invoice' ? { invoice: invoice ?? subject, payments } : { invoice, payments: [...payments, subject] });
+  }
+  return parts;
+}
+
+async function amend({ stripe, ask }: Reader, invoice: StripeInvoice, payments: readonly StripeInvoicePayment[]): Promise<readonly ProviderAmendment[]> {
+  if (amendmentsOf(invoice, payments).length === 0) return [];
+  return amendmentsOf(await withAllLines(stripe, ask, invoice), payments);
+}

@@ -1,0 +1,24 @@
+import type { Fault } from '../core/faults.ts';
+import type { Answer, Exchange } from './exchange.ts';
+import { failureBody, ofStatus } from './failure.ts';
+
+const PAGE = '<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>Bad gateway</h1></body></html>';
+
+/** What a fault answers in the place of Stripe. */
+export function injected(fault: Fault, { requestId }: Exchange): Answer {
+  if (fault.kind === 'html') return { status: fault.status ?? 200, body: PAGE, headers: { 'content-type': 'text/html' } };
+  const failure = ofStatus(fault.status ?? 500, fault.code);
+  const bodies = { error: () => failureBody(failure, requestId), empty: () => '{}', html: () => PAGE };
+  const { 'stripe-rate-limited-reason': usualReason, ...usual } = failure.headers;
+  const reason = fault.rateLimitedReason === undefined ? usualReason : fault.rateLimitedReason;
+  return {
+    status: failure.status,
+    body: bodies[fault.body](),
+    headers: {
+      ...usual,
+      ...(reason != null && { 'stripe-rate-limited-reason': reason }),
+      ...(fault.retryAfter !== undefined && { 'retry-after': String(fault.retryAfter) }),
+      ...(fault.body === 'html' && { 'content-type': 'text/html' }),
+    },
+  };
+}

@@ -1,0 +1,69 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { LiveEvent, SyncBody } from '../support/service-client.ts';
+import { startSystem } from '../support/system.ts';
+import type { System } from '../support/system.ts';
+import { aCustomer } from '../support/sync-world.ts';
+
+let system: System;
+beforeAll(async () => {
+  // Slow enough to step in: 400 records take ten seconds.
+  system = await startSystem({ env: { STRIPE_REQUESTS_PER_SECOND: '40' } });
+}, 120_000);
+afterAll(() => system.stop());
+
+const RECORDS = 400;
+const REJECTED_EVERY = 20;
+
+/** Reads the live events as a browser does: a line that breaks is taken up again after the last event seen. */
+async function follow(venueId: string, id: string, breaks: { count: number }): Promise<readonly LiveEvent[]> {
+  const events: LiveEvent[] = [];
+  const deadline = performance.now() + 50_000;
+  while (events.at(-1)?.event !== 'finished') {
+    if (performance.now() > deadline) throw new Error(`the end was never told; the last of ${events.length} events is ${JSON.stringify(events.at(-1))}`);
+    let seen: readonly LiveEvent[] = [];
+    try {
+      await system.api.watch(venueId, id, {
+        lastEventId: events.at(-1)?.id,
+        enough: (soFar) => {
+          seen = soFar;
+          return false;
+        },
+      });
+    } catch {
+      await sleep(100);
+    }
+    if (seen.at(-1)?.event !== 'finished' && seen.length > 0) breaks.count += 1;
+    events.push(...seen);
+  }
+  return events;
+}
+
+describe('live events of a run', () => {
+  it('miss nothing and repeat nothing though the API is killed twice meanwhile', async () => {
+    const [account, venueId] = await Promise.all([system.stripe.addAccount(), system.api.createVenue()]);
+    const tooLong = (index: number) => ({ ...aCustomer(index), phone: '+49 30 123456789012345 ext. 99' });
+    const records = Array.from({ length: RECORDS }, (_, index) => (index % REJECTED_EVERY === 0 ? tooLong(index) : aCustomer(index)));
+    const [{ id: connectionId }] = await Promise.all([system.api.connect(venueId, account.secretKey), system.api.load(venueId, records)]);
+    const { id } = await system.api.start(venueId, { connectionId, direction: 'push' });
+    const breaks = { count: 0 };
+    const following = follow(venueId, id, breaks);
+    const reached = (done: number) => system.api.reached(venueId, id, { what: `has done ${done}`, when: ({ progress }) => progress.done >= done });
+    await reached(40);
+    await system.kill('api');
+    await reached(200);
+    await system.kill('api');
+    const events = await following;
+    expect(breaks.count).toBeGreaterThanOrEqual(2);
+
+    const whole = await system.api.watch(venueId, id);
+    const told = (list: readonly LiveEvent[]) => list.filter(({ event }) => event !== 'progress');
+    expect(told(events)).toEqual(told(whole));
+    expect(events.filter(({ event }) => event === 'record-rejected')).toHaveLength(RECORDS / REJECTED_EVERY);
+    const run = events.at(-1)?.data as unknown as SyncBody;
+    expect(run).toMatchObject({ id, outcome: 'completed-with-rejections', progress: { done: RECORDS, total: RECORDS } });
+    const progress = events.filter(({ event }) => event === 'progress').map(({ data }) => data['progress'] as SyncBody['progress']);
+    expect(progress.map(({ done }) => done)).toEqual(progress.map(({ done }) => done).sort((a, b) => a - b));
+    expect(progress.every(({ total, done }) => total === null || total >= done)).toBe(true);
+  });
+});

@@ -1,0 +1,83 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createRequire } from 'node:module';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { exitOf } from '../../runtime/child-process.ts';
+import { commandsOf, containerStartOf, copiesOf, inherited, readDockerfile } from '../../runtime/image-dockerfile.ts';
+import { freePort } from '../../runtime/ports.ts';
+import { startHealthServer } from '../../worker/health-server.ts';
+
+const ROOT = new URL('../../', import.meta.url);
+const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8');
+const { MAY_IMPORT } = createRequire(import.meta.url)('../../room-table.cjs') as { readonly MAY_IMPORT: Readonly<Record<string, readonly string[]>> };
+
+const stages = readDockerfile();
+const TARGETS = ['api', 'worker', 'migrate'] as const;
+const copied = (stage: string) => copiesOf(inherited(stages, stage)).filter(({ fromStage }) => fromStage === null).flatMap(({ sources }) => sources);
+
+/** Rooms that these rooms may import, and those that they may import, and so on. */
+function reachedFrom(rooms: readonly string[], reached = new Set<string>()): Set<string> {
+  for (const room of rooms.filter((name) => !reached.has(name))) reachedFrom(MAY_IMPORT[room] ?? [], reached.add(room));
+  return reached;
+}
+
+describe('the image', () => {
+  it('has the Node that the tests run on, in every stage', () => {
+    const { devDependencies } = JSON.parse(read('package.json')) as { devDependencies: Record<string, string> };
+    const bases = stages.map(({ base }) => base).filter((base) => !stages.some(({ name }) => name === base));
+    expect(new Set(bases)).toEqual(new Set([`node:${devDependencies['node']}-bookworm-slim`]));
+  });
+
+  it('holds the rooms that its processes can reach, and no other', () => {
+    // The worker bundles `workflows` from its source, without importing it.
+    const rooms = [...reachedFrom(['api', 'worker', 'db', 'workflows'])].sort().map((room) => `${room}/`);
+    expect(copied('service').filter((source) => source.endsWith('/')).sort()).toEqual(rooms);
+  });
+
+  it('takes nothing from the repository that .dockerignore keeps out, which keeps out everything else', () => {
+    const [everything, ...allowed] = read('.dockerignore').split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+    const wanted = new Set([...copied('packages'), ...copied('service')].map((source) => `!${source.replace(/\/$/, '')}`));
+    expect(everything).toBe('*');
+    expect(new Set(allowed)).toEqual(wanted);
+  });
+
+  it('installs what the lockfile says, without development packages', () => {
+    expect(commandsOf(inherited(stages, 'packages'))[0]).toMatch(/^npm ci --omit=dev /);
+  });
+
+  it.each(TARGETS)('runs %s as a numbered user, by a program and not by a shell, which gets the signal to stop', (target) => {
+    const { command, user, stopSignal } = containerStartOf(inherited(stages, target));
+    expect(user).toMatch(/^[1-9]\d*:[1-9]\d*$/);
+    expect(command[0]).toBe('node');
+    expect(existsSync(new URL(command[1]!, ROOT)), command[1]).toBe(true);
+    expect(stopSignal).toBe('SIGTERM');
+  });
+});
+
+describe('the health check', () => {
+  const ask = (target: 'api' | 'worker', env: Record<string, string>) => {
+    const [, ...args] = containerStartOf(inherited(stages, target)).healthCommand!;
+    return exitOf(spawn(process.execPath, args, { env, stdio: 'ignore' }));
+  };
+
+  it('of a worker is content while it lives, ready or not, and is not when nobody answers', async () => {
+    const port = await freePort();
+    expect(await ask('worker', { HEALTH_PORT: String(port) })).toBe('exit code 1');
+    const server = startHealthServer({ host: '127.0.0.1', port }, () => false);
+    onTestFinished(() => void server.close());
+    expect(await ask('worker', { HEALTH_PORT: String(port) })).toBe('exit code 0');
+  });
+
+  it('of an API asks whether it lives, and takes any other answer than a success for a no', async () => {
+    const statuses: Record<string, number> = { '/health/live': 200 };
+    const server = createServer((req, res) => res.writeHead(statuses[req.url ?? ''] ?? 503).end()).listen(0, '127.0.0.1');
+    onTestFinished(() => void server.close());
+    await new Promise((resolve) => server.once('listening', resolve));
+    const env = { PORT: String((server.address() as AddressInfo).port) };
+    expect(await ask('api', env)).toBe('exit code 0');
+    statuses['/health/live'] = 500;
+    expect(await ask('api', env)).toBe('exit code 1');
+  });
+});

@@ -1,0 +1,258 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import type { TransactionFields } from '../../contracts/records.ts';
+import type { ProviderPage, ProviderRecord } from '../../providers/provider.ts';
+import { balanceTransactionSchema, chargeSchema, disputeSchema, invoicePaymentSchema, invoiceSchema, movementSchema, paymentIntentSchema, refundSchema } from '../../providers/stripe/transaction-responses.ts';
+import { adjustmentRecord, chargeRecord, disputeRecord, movementRecords, paymentIntentRecord, progressOf, refundRecord } from '../../providers/stripe/transactions.ts';
+import { aStrangeServer, allOf } from './stripe-world.ts';
+
+const FIXTURES = new URL('../../../shared/samples/stripe/fixtures3.json', import.meta.url);
+const S = 1_700_000_000;
+
+// Objects as the API tells them, cut down to what is read of them.
+const CHARGE = { id: 'ch_1', object: 'charge', created: S, amount: 1_000, amount_captured: 1_000, balance_transaction: 'txn_1', captured: true, currency: 'eur', customer: 'cus_1', failure_code: null, metadata: {}, payment_intent: 'pi_1', refunded: false, status: 'succeeded' };
+const INTENT = { id: 'pi_1', object: 'payment_intent', created: S, amount: 1_000, currency: 'eur', customer: { id: 'cus_1', object: 'customer' }, latest_charge: null, metadata: {}, status: 'requires_payment_method' };
+const MOVEMENT = { id: 'txn_1', object: 'balance_transaction', created: S, amount: 1_000, currency: 'eur', fee: 59, type: 'charge', reporting_category: 'charge', source: 'ch_1' };
+const REFUND = { id: 're_1', object: 'refund', created: S, amount: 400, balance_transaction: 'txn_2', charge: 'ch_1', currency: 'eur', customer: null, metadata: null, payment_intent: 'pi_1', reason: null, status: 'succeeded' };
+const DISPUTE = { id: 'dp_1', object: 'dispute', created: S, amount: 1_000, balance_transactions: [] as object[], charge: 'ch_1', currency: 'eur', metadata: {}, payment_intent: 'pi_1', reason: 'general', status: 'warning_needs_response' };
+
+const charge = (with_: object = {}) => chargeRecord(chargeSchema.parse({ ...CHARGE, ...with_ }), 1);
+const intent = (with_: object = {}) => paymentIntentRecord(paymentIntentSchema.parse({ ...INTENT, ...with_ }), 1);
+const refund = (with_: object = {}) => refundRecord(refundSchema.parse({ ...REFUND, ...with_ }), 1);
+const dispute = (with_: object = {}) => disputeRecord(disputeSchema.parse({ ...DISPUTE, ...with_ }), 1);
+const movement = (with_: object = {}) => movementSchema.parse({ ...MOVEMENT, ...with_ });
+const fieldsOf = (record: ProviderRecord | null) => record?.fields as TransactionFields;
+
+describe('a payment', () => {
+  it.each<[string, object, string, number]>([
+    ['authorised and not captured: the money may still come', { captured: false, amount_captured: 0, balance_transaction: null }, 'pending', 1_000],
+    ['authorised and let go', { captured: false, amount_captured: 0, refunded: true, balance_transaction: null }, 'cancelled', 1_000],
+    ['captured in part: the rest was never the venue’s', { amount_captured: 600 }, 'succeeded', 600],
+    ['captured and refunded: the refund tells that', { refunded: true }, 'succeeded', 1_000],
+    ['on its way', { status: 'pending' }, 'pending', 1_000],
+    ['in a state that is not known yet', { status: 'somewhere' }, 'pending', 1_000],
+    ['failed', { status: 'failed', captured: false, amount_captured: 0, failure_code: 'card_declined' }, 'failed', 1_000],
+    ['failed, whatever it says of its capture', { status: 'failed', amount_captured: 0 }, 'failed', 1_000],
+  ])('that is %s', (_what, state, status, amountMinor) => {
+    expect(fieldsOf(charge(state))).toMatchObject({ kind: 'payment', status, amountMinor });
+  });
+
+  it('keeps its own metadata beside what we say of it, and ours wins', () => {
+    expect(fieldsOf(charge({ metadata: { order: '7', stripe_payment_intent: 'forged' } })).metadata).toEqual({ order: '7', stripe_payment_intent: 'pi_1', stripe_balance_transaction: 'txn_1' });
+  });
+
+  it('has no fee where its movement is only named, and the fee where it came along', () => {
+    expect(fieldsOf(charge()).feeMinor).toBeNull();
+    expect(fieldsOf(charge({ balance_transaction: MOVEMENT })).feeMinor).toBe(59);
+  });
+
+  it('is no record in a currency that ISO 4217 does not know', () => {
+    expect(charge({ currency: 'usdc' })).toBeNull();
+  });
+});
+
+describe('a payment intent', () => {
+  it.each([
+    ['requires_payment_method', 'pending'],
+    ['requires_action', 'pending'],
+    ['processing', 'pending'],
+    ['canceled', 'cancelled'],
+  ])('that is %s and was never attempted is a payment that is %s', (status, expected) => {
+    expect(intent({ status })).toMatchObject({ externalId: 'pi_1', deleted: false, refs: { customer: 'cus_1', payment: 'pi_1' }, fields: { kind: 'payment', status: expected, feeMinor: null } });
+  });
+
+  it('gives its place to its charge', () => {
+    expect(intent({ latest_charge: 'ch_1', status: 'succeeded' })).toEqual({ externalId: 'pi_1', version: 1, deleted: true, recordId: null, fields: null });
+    expect(intent({ latest_charge: { ...CHARGE }, status: 'requires_payment_method' })).toMatchObject({ deleted: true });
+  });
+});
+
+describe('a refund', () => {
+  it.each([
+    ['pending', 'pending'],
+    ['requires_action', 'pending'],
+    ['succeeded', 'succeeded'],
+    ['failed', 'failed'],
+    ['canceled', 'cancelled'],
+    [null, 'pending'],
+  ])('that is %s', (status, expected) => {
+    expect(fieldsOf(refund({ status }))).toMatchObject({ kind: 'refund', status: expected, amountMinor: -400 });
+  });
+
+  it('is none when it only lets go of what was never captured', () => {
+    expect(refund({ balance_transaction: null })).toMatchObject({ externalId: 're_1', deleted: true });
+    expect(refund({ balance_transaction: { ...MOVEMENT, type: 'refund', reporting_category: 'partial_capture_reversal' } })).toMatchObject({ deleted: true });
+  });
+
+  it('gives back a part of the fee where Stripe does', () => {
+    expect(fieldsOf(refund({ balance_transaction: { ...MOVEMENT, id: 'txn_2', amount: -400, fee: -12, type: 'refund', reporting_category: 'refund' } })).feeMinor).toBe(-12);
+  });
+});
+
+describe('a dispute', () => {
+  const withdrawal = { ...MOVEMENT, id: 'txn_w', created: S + 60, amount: -1_000, fee: 1_500, type: 'adjustment', reporting_category: 'dispute', source: 'dp_1' };
+  const reversal = { ...withdrawal, id: 'txn_r', created: S + 9_000, amount: 1_000, fee: -1_500, reporting_category: 'dispute_reversal' };
+
+  it('that is only an inquiry has taken nothing', () => {
+    expect(fieldsOf(dispute())).toMatchObject({ status: 'pending', amountMinor: 0, feeMinor: null, metadata: { stripe_disputed_minor: '1000' } });
+    expect(fieldsOf(dispute({ status: 'warning_closed' }))).toMatchObject({ status: 'cancelled', amountMinor: 0 });
+  });
+
+  it('happens when the money is taken, and stays what was taken when it comes back', () => {
+    for (const balance_transactions of [[withdrawal], [withdrawal, reversal]]) {
+      expect(fieldsOf(dispute({ status: 'won', balance_transactions }))).toMatchObject({ status: 'won', amountMinor: -1_000, feeMinor: 1_500, occurredAt: new Date((S + 60) * 1_000).toISOString() });
+    }
+  });
+
+  it('says its own currency where Stripe settles in another, with the exact figures beside it', () => {
+    const settled = { ...withdrawal, currency: 'usd', amount: -1_100 };
+    expect(fieldsOf(dispute({ status: 'lost', balance_transactions: [settled] }))).toMatchObject({
+      amountMinor: -1_000,
+      currency: 'EUR',
+      feeMinor: null,
+      metadata: { stripe_settled_currency: 'USD', stripe_settled_minor: '-1100', stripe_settled_fee_minor: '1500' },
+    });
+  });
+
+  it('is an adjustment when the money comes back, in the currency and at the time in which it does', () => {
+    const source = { ...DISPUTE, status: 'won', balance_transactions: [withdrawal, reversal] };
+    expect(movementRecords(movement({ ...reversal, source }), 1).map((record) => [record.externalId, fieldsOf(record).kind, fieldsOf(record).amountMinor])).toEqual([
+      ['dp_1', 'dispute', -1_000],
+      ['txn_r', 'adjustment', 1_000],
+    ]);
+    expect(movementRecords(movement({ ...withdrawal, source }), 1).map(({ externalId }) => externalId)).toEqual(['dp_1']);
+  });
+});
+
+describe('a movement of the balance', () => {
+  it.each(['payout', 'payout_cancel', 'payout_failure', 'payout_minimum_balance_hold', 'topup', 'topup_reversal', 'reserve_transaction', 'reserve_hold', 'reserved_funds', 'payment_network_reserve_hold'])(
+    'of the venue with itself is no transaction: %s',
+    (type) => {
+      expect(movementRecords(movement({ type, source: null }), 1)).toEqual([]);
+    },
+  );
+
+  it.each(['stripe_fee', 'stripe_fx_fee', 'tax_fee', 'application_fee', 'application_fee_refund', 'contribution', 'transfer', 'issuing_transaction', 'adjustment', 'a_type_of_tomorrow'])(
+    'with somebody else is an adjustment: %s',
+    (type) => {
+      expect(adjustmentRecord(movement({ type, source: { object: 'something', id: 'x_1', charge: 'ch_9' } }), 1)).toMatchObject({
+        externalId: 'txn_1',
+        refs: { related: 'ch_9' },
+        fields: { kind: 'adjustment', status: 'succeeded', amountMinor: 1_000, feeMinor: 59, metadata: { stripe_type: type, stripe_source: 'x_1' } },
+      });
+    },
+  );
+
+  it('that corrects a charge belongs to it, and tells it as well', () => {
+    const records = movementRecords(movement({ id: 'txn_9', type: 'adjustment', amount: -30, source: CHARGE }), 1);
+    expect(records.map(({ externalId, refs }) => [externalId, refs?.related])).toEqual([['ch_1', null], ['txn_9', 'ch_1']]);
+    // The fee of a correction is not the fee of the charge.
+    expect(fieldsOf(records[0] ?? null).feeMinor).toBeNull();
+  });
+
+  it('whose source has not the shape that we know is refused, not taken for something else', () => {
+    expect(movementSchema.safeParse({ ...MOVEMENT, source: { ...CHARGE, amount: '1000' } }).success).toBe(false);
+    expect(movementSchema.safeParse({ ...MOVEMENT, source: { object: 'payout', id: 'po_1' } }).success).toBe(true);
+  });
+});
+
+describe('two events of one second', () => {
+  it('are in the order of how far the object has come', () => {
+    const ranks = (subjects: readonly (Parameters<typeof progressOf>[0])[]) => subjects.map(progressOf);
+    const sorted = (numbers: readonly number[]) => [...new Set(numbers)].sort((a, b) => a - b);
+    const charges = ranks([chargeSchema.parse({ ...CHARGE, status: 'pending' }), chargeSchema.parse({ ...CHARGE, captured: false }), chargeSchema.parse(CHARGE), chargeSchema.parse({ ...CHARGE, status: 'failed' })]);
+    const refunds = ranks([refundSchema.parse({ ...REFUND, status: 'pending' }), refundSchema.parse(REFUND), refundSchema.parse({ ...REFUND, status: 'failed' })]);
+    const disputes = ranks([disputeSchema.parse(DISPUTE), disputeSchema.parse({ ...DISPUTE, balance_transactions: [MOVEMENT] }), disputeSchema.parse({ ...DISPUTE, status: 'lost' }), disputeSchema.parse({ ...DISPUTE, status: 'won', balance_transactions: [MOVEMENT] })]);
+    const intents = ranks([paymentIntentSchema.parse(INTENT), paymentIntentSchema.parse({ ...INTENT, status: 'canceled' }), paymentIntentSchema.parse({ ...INTENT, latest_charge: 'ch_1' })]);
+    for (const rank of [charges, refunds, disputes, intents]) {
+      expect(rank).toEqual(sorted(rank));
+      expect(Math.max(...rank)).toBeLessThan(10);
+    }
+  });
+});
+
+describe('an invoice', () => {
+  const LINE = { id: 'il_1', object: 'line_item', amount: 1_500, currency: 'eur', description: 'Coffee of the month', quantity: 3 };
+  const INVOICE = { id: 'in_1', object: 'invoice', created: S, lines: { object: 'list', data: [LINE], has_more: false }, parent: { type: 'subscription_details', subscription_details: { subscription: 'sub_1' } } };
+  const PAID = { id: 'inpay_1', object: 'invoice_payment', invoice: 'in_1', status: 'paid', payment: { type: 'payment_intent', payment_intent: 'pi_1' } };
+  const event = (id: string, type: string, object: object) => ({ id, object: 'event', type, created: S, data: { object } });
+  const list = (data: readonly object[], has_more = false) => ({ object: 'list', url: '/v1/x', has_more, data });
+  const AMENDMENT = { payment: 'pi_1', lines: [{ description: 'Coffee of the month', quantity: '3', amountMinor: 1_500, productSourceId: null }], metadata: { stripe_invoice: 'in_1', stripe_subscription: 'sub_1' } };
+
+  /** A page of a stream from a server that answers what the test says by path; the requests it took. */
+  async function page(stream: string, answers: Readonly<Record<string, object | readonly object[]>>): Promise<ProviderPage & { readonly requests: readonly string[] }> {
+    const requests: string[] = [];
+    const server = await aStrangeServer((req, res) => {
+      const path = (req.url ?? '').split('?')[0] ?? '';
+      const answer = answers[path];
+      const nth = requests.filter((each) => each === path).length;
+      requests.push(path);
+      res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(Array.isArray(answer) ? (answer as readonly object[])[nth] : answer));
+    });
+    try {
+      return { ...(await server.open().resource('transactions').listPage(allOf(stream))), requests };
+    } finally {
+      await server.close();
+    }
+  }
+
+  it('tells what was sold with the payment that paid it, in one call a page', async () => {
+    const read = await page('invoices', { '/v1/invoices': list([{ ...INVOICE, payments: list([PAID]) }]) });
+    expect(read).toMatchObject({ records: [], amendments: [AMENDMENT], positions: [{ id: 'in_1', createdEpochS: S }], requests: ['/v1/invoices'] });
+  });
+
+  it.each<[string, readonly object[]]>([
+    ['is not paid', [{ ...PAID, status: 'open' }]],
+    ['was paid outside Stripe', [{ ...PAID, payment: { type: 'payment_record', payment_record: 'pr_1' } }]],
+    ['was paid from a balance', []],
+  ])('that %s tells nothing and is no payment of its own', async (_what, payments) => {
+    expect(await page('invoices', { '/v1/invoices': list([{ ...INVOICE, payments: list(payments) }]) })).toMatchObject({ records: [], amendments: [] });
+  });
+
+  it('paid in two goes tells both payments', async () => {
+    const second = { ...PAID, id: 'inpay_2', payment: { type: 'payment_intent', payment_intent: 'pi_2' } };
+    const { amendments } = await page('invoices', { '/v1/invoices': list([{ ...INVOICE, payments: list([PAID, second, PAID]) }]) });
+    expect(amendments?.map(({ payment }) => payment)).toEqual(['pi_1', 'pi_2']);
+  });
+
+  it('tells every line, with a call more for a hundred of them', async () => {
+    const lines = Array.from({ length: 130 }, (_, index) => ({ ...LINE, id: `il_${index}`, amount: index }));
+    const whole = { ...INVOICE, lines: { object: 'list', data: lines.slice(0, 10), has_more: true }, payments: list([PAID]) };
+    const read = await page('invoices', { '/v1/invoices': list([whole]), '/v1/invoices/in_1/lines': [list(lines.slice(10, 110), true), list(lines.slice(110))] });
+    expect(read.amendments?.[0]?.lines.map(({ amountMinor }) => amountMinor)).toEqual(lines.map(({ amount }) => amount));
+    expect(read.requests).toHaveLength(3);
+  });
+
+  it('and its payment, told by two events of one page, need no call more', async () => {
+    const read = await page('invoice_events', { '/v1/events': list([event('evt_2', 'invoice_payment.paid', PAID), event('evt_1', 'invoice.paid', INVOICE)]) });
+    expect(read).toMatchObject({ amendments: [AMENDMENT], requests: ['/v1/events'] });
+    expect(read.positions.map(({ id }) => id)).toEqual(['evt_2', 'evt_1']);
+  });
+
+  it.each<[string, object]>([
+    ['only the invoice', event('evt_1', 'invoice.paid', INVOICE)],
+    ['only its payment', event('evt_2', 'invoice_payment.paid', PAID)],
+  ])('is read whole where the page has %s', async (_what, half) => {
+    const read = await page('invoice_events', { '/v1/events': list([half]), '/v1/invoices/in_1': { ...INVOICE, payments: list([PAID]) } });
+    expect(read).toMatchObject({ amendments: [AMENDMENT], requests: ['/v1/events', '/v1/invoices/in_1'] });
+  });
+});
+
+describe.skipIf(!existsSync(FIXTURES))('Stripe’s own samples (skipped loudly: they are not part of this repository)', () => {
+  const sample = (name: string): unknown => (JSON.parse(readFileSync(FIXTURES, 'utf8')) as { readonly resources: Readonly<Record<string, unknown>> }).resources[name];
+
+  it.each([
+    ['balance_transaction', balanceTransactionSchema],
+    ['balance_transaction', movementSchema],
+    ['charge', chargeSchema],
+    ['payment_intent', paymentIntentSchema],
+    ['refund', refundSchema],
+    ['dispute', disputeSchema],
+    ['invoice', invoiceSchema],
+    ['invoice_payment', invoicePaymentSchema],
+  ] as const)('have the shape that is read: %s', (name, schema) => {
+    expect(schema.parse(sample(name))).toMatchObject({ object: name });
+  });
+});
+
+if (!existsSync(FIXTURES)) process.stderr.write('SKIPPED: Stripe’s published fixtures are not next to this repository; the samples of its transactions were not parsed.\n');
