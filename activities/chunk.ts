@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { SyncProgress } from '../contracts/sync.ts';
 import type { BlastRadius } from '../domain/blast-radius.ts';
 import { RateMeter } from '../domain/rate-meter.ts';
-import type { RunScope, RunState } from '../db/sync-progress-store.ts';
+import type { RunScope } from '../db/run-scope.ts';
+import type { RunState } from '../db/run-state.ts';
 import { ProviderError } from '../providers/provider-error.ts';
 import type { ProviderSession, ResourceMapping, ResourceSession } from '../providers/provider.ts';
 
@@ -28,6 +29,8 @@ export interface ChunkControlOptions {
 /** A wait that a lane sits out; a longer one ends the chunk, and Temporal waits instead. */
 const LONGEST_WAIT_MS = 10_000;
 const FIRST_GUESS_OF_LATENCY_MS = 150;
+/** The latency seen is the mean of about so many calls. */
+const TIMED_CALLS = 10;
 
 /** Tells the lanes of a chunk how many they may be and when to stop, and keeps count. */
 export class ChunkControl {
@@ -35,6 +38,7 @@ export class ChunkControl {
   readonly #meter = new RateMeter(performance.now());
   readonly #deadlineAtMs: number;
   #latencyMs = FIRST_GUESS_OF_LATENCY_MS;
+  #timedCalls = 0;
   #calls = 0;
   #stopRequested: boolean;
   #error: { readonly cause: unknown } | null = null;
@@ -67,7 +71,8 @@ export class ChunkControl {
 
   countCall(durationMs: number): void {
     this.#calls += 1;
-    this.#latencyMs += (durationMs - this.#latencyMs) * 0.1;
+    this.#timedCalls = Math.min(TIMED_CALLS, this.#timedCalls + 1);
+    this.#latencyMs += (durationMs - this.#latencyMs) / this.#timedCalls;
   }
 
   /** What a commit of `count` records adds to the run besides the records. */

@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { FAILURE } from '../contracts/failures.ts';
 import type { FailureType } from '../contracts/failures.ts';
-import { SupersededError } from '../db/sync-progress-store.ts';
+import { SupersededError } from '../db/run-scope.ts';
 import { ProviderError } from '../providers/provider-error.ts';
 import type { ProviderErrorKind } from '../providers/provider-error.ts';
 import { VaultError } from '../vault/vault-error.ts';

@@ -1,19 +1,8 @@
 import { markChanges } from '../domain/checkpoint.ts';
 import type { Checkpoint, PullCheckpoint } from '../domain/checkpoint.ts';
-import type { SyncProgressStore } from '../db/sync-progress-store.ts';
-import type { PullStore } from '../db/pull-store.ts';
-import type { SyncMissingStore } from '../db/sync-missing.ts';
-import type { ChunkEnvironment } from './chunk.ts';
+import type { PullEnvironment } from './pull-environment.ts';
 import { findMissing, settleMissing } from './pull-missing.ts';
 import { readStage } from './pull-stage.ts';
-
-export interface PullEnvironment extends ChunkEnvironment {
-  readonly pulls: PullStore;
-  readonly missing: SyncMissingStore;
-  readonly progress: SyncProgressStore;
-  /** A person has allowed the run to archive as much as it found. */
-  readonly approved: boolean;
-}
 
 /** Works through a pull's stages until they are done, or the chunk is asked to stop, or a person has to approve. */
 export async function pullChunk(environment: PullEnvironment, first: PullCheckpoint): Promise<void> {

@@ -1,9 +1,9 @@
 import { needsApproval } from '../domain/blast-radius.ts';
 import { nextStage } from '../domain/checkpoint.ts';
 import type { Checkpoint, PullCheckpoint } from '../domain/checkpoint.ts';
-import type { PulledRecord } from '../db/pull-store.ts';
+import type { PulledRecord } from '../db/pulled-record.ts';
 import type { MissingRecord } from '../db/sync-missing.ts';
-import type { PullEnvironment } from './pull-chunk.ts';
+import type { PullEnvironment } from './pull-environment.ts';
 import { toPulled } from './pulled-record.ts';
 
 const SETTLED_AT_ONCE = 200;

@@ -3,9 +3,10 @@ import type { Checkpoint, PullCheckpoint, PullStage } from '../domain/checkpoint
 import { anomalyOf } from '../domain/page-check.ts';
 import { advance, restart, split } from '../domain/segments.ts';
 import type { Segment } from '../domain/segments.ts';
+import { SplitAllowance } from '../domain/split-allowance.ts';
 import { ProviderError } from '../providers/provider-error.ts';
 import type { ProviderPage } from '../providers/provider.ts';
-import type { PullEnvironment } from './pull-chunk.ts';
+import type { PullEnvironment } from './pull-environment.ts';
 import { toPulled } from './pulled-record.ts';
 import { SerialCommitter } from './serial-committer.ts';
 
@@ -37,8 +38,10 @@ class StageReader {
   readonly #running = new Set<Promise<void>>();
   /** Parts of which not every page is committed, as the last commit left them. */
   readonly #uncommitted: Map<number, Segment>;
+  readonly #allowance = new SplitAllowance();
   readonly #repeats = new Map<number, number>();
   readonly #anomalies = new Set<string>();
+  #listedCount: number;
   #noted: string[] = [];
   #checkpoint: PullCheckpoint;
   #stored: Checkpoint | null = null;
@@ -49,6 +52,7 @@ class StageReader {
     const segments = checkpoint.segments ?? firstSegments(stage, Math.floor(Date.now() / 1_000), checkpoint.nextSegmentId);
     const nextSegmentId = checkpoint.segments ? checkpoint.nextSegmentId : checkpoint.nextSegmentId + segments.length;
     this.#checkpoint = { ...checkpoint, segments, nextSegmentId };
+    this.#listedCount = checkpoint.listedCount ?? 0;
     this.#idle = [...segments];
     this.#uncommitted = new Map(segments.map((segment) => [segment.id, segment]));
     this.#committer = new SerialCommitter((pages) => this.#commit(pages), { maxBatch: MAX_PAGES_A_COMMIT, gatherMs: 0 });
@@ -107,13 +111,24 @@ class StageReader {
   }
 
   #whatIsLeft(segment: Segment, page: ProviderPage): readonly Segment[] {
+    const { positions, pageSize } = page;
     const rest = advance(segment, page);
+    this.#listedCount += positions.length;
+    this.#allowance.read({ recordCount: positions.length, pageSize, isLast: rest === null });
     if (rest === null) return [];
-    const wanted = this.#stage.kind === 'listing' && this.#running.size + this.#idle.length < this.#environment.control.lanes;
+    if (this.#stage.kind !== 'listing') return [rest];
+    // The one that was just read is still among the running.
+    const reading = { openCount: this.#running.size + this.#idle.length, lanes: this.#environment.control.lanes, recordsLeft: this.#recordsLeft() };
     const { nextSegmentId } = this.#checkpoint;
-    const halves = wanted ? split(rest, nextSegmentId) : null;
-    if (halves) this.#checkpoint = { ...this.#checkpoint, nextSegmentId: nextSegmentId + 1 };
-    return halves ?? [rest];
+    const left = split(rest, page, { parts: this.#allowance.partsFor(reading, pageSize), firstId: nextSegmentId });
+    this.#checkpoint = { ...this.#checkpoint, nextSegmentId: nextSegmentId + left.length - 1 };
+    return left;
+  }
+
+  /** As far as the provider has counted them. Its count may lag: it decides how the rest is read, never whether. */
+  #recordsLeft(): number | null {
+    const { countedAtProvider } = this.#checkpoint;
+    return countedAtProvider == null ? null : Math.max(0, countedAtProvider - this.#listedCount);
   }
 
   async #commit(pages: readonly PageRead[]): Promise<void> {

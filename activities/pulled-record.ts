@@ -1,6 +1,6 @@
 import type { RecordId } from '../contracts/ids.ts';
 import { fingerprintOf } from '../domain/fingerprint.ts';
-import type { PulledRecord } from '../db/pull-store.ts';
+import type { PulledRecord } from '../db/pulled-record.ts';
 import type { ProviderRecord, ResourceMapping } from '../providers/provider.ts';
 
 /** A provider's record as it is stored. */

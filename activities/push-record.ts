@@ -1,7 +1,7 @@
 import type { PlanAction } from '../contracts/sync.ts';
 import type { PlanEntry } from '../db/plan-items.ts';
 import type { PushLink, PushResult, PushRow, PushStore } from '../db/push-store.ts';
-import type { RunScope } from '../db/sync-progress-store.ts';
+import type { RunScope } from '../db/run-scope.ts';
 import { fingerprintOf } from '../domain/fingerprint.ts';
 import { archiveKey, createKey, updateKey } from '../domain/idempotency-key.ts';
 import { decidePush } from '../domain/push-decision.ts';
@@ -48,8 +48,7 @@ export async function pushRecord(work: PushWork, tools: PushTools): Promise<Push
   if (decision === 'deleted-at-provider') return gone(work);
   if (decision === 'reject') return rejected(work, 'not-mappable', mapped.problems.map(({ path, message }) => `${path}: ${message}`).join(' '));
   try {
-    if (decision === 'archive') return await archive(work, tools);
-    return decision === 'resolve' ? await resolve(work, tools) : await write(work, tools);
+    return await WRITES[decision](work, tools);
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
     // A spent key stands for a stored failure, or for the same record with other content: what it did is looked up.
@@ -57,6 +56,13 @@ export async function pushRecord(work: PushWork, tools: PushTools): Promise<Push
     return afterRefusal(error, work);
   }
 }
+
+const WRITES: Readonly<Record<'create' | 'update' | 'archive' | 'resolve', (work: PushWork, tools: PushTools) => Promise<PushResult>>> = {
+  create: write,
+  update: write,
+  archive,
+  resolve,
+};
 
 const isSpentKey = ({ details }: ProviderError) => details.kind === 'conflict' || (details.kind === 'unavailable' && details.replayed === true);
 

@@ -6,7 +6,9 @@ import type { ConnectionStore } from '../db/connection-store.ts';
 import type { PullStore } from '../db/pull-store.ts';
 import type { PushStore } from '../db/push-store.ts';
 import type { SyncMissingStore } from '../db/sync-missing.ts';
-import type { RunScope, RunState, SyncProgressStore } from '../db/sync-progress-store.ts';
+import type { RunScope } from '../db/run-scope.ts';
+import type { RunState } from '../db/run-state.ts';
+import type { SyncProgressStore } from '../db/sync-progress-store.ts';
 import { explainFailure } from '../domain/failure-advice.ts';
 import { ProviderError } from '../providers/provider-error.ts';
 import type { ConcurrencyLease, Providers } from '../providers/providers.ts';
@@ -31,6 +33,8 @@ export interface SyncChunkDeps {
   readonly log: Logger;
   /** How long one chunk works before it hands back to the workflow. */
   readonly chunkMs: number;
+  /** By which other processes see that this one lives (`WorkerPresence`); without one, only missing heartbeats tell that it died. */
+  readonly workerKey?: number;
 }
 
 /** After a chunk was asked to stop, calls in flight have this long to end before they are cut. */
@@ -71,8 +75,9 @@ async function runChunk(deps: SyncChunkDeps, chunk: Chunk): Promise<SyncChunkRes
   chunk.work.keyGeneration = generation;
   const account = { provider: scope.provider, environment: connection.environment, externalAccountId: connection.account.id };
   const ratePerSecond = deps.providers.ratePerSecond(account);
-  const lease = await deps.providers.lease(account, { holder: scope.syncId, slots: Math.max(2, Math.ceil(ratePerSecond / 4)) });
   const context = Context.current();
+  const task = deps.workerKey === undefined ? undefined : { workerKey: deps.workerKey, token: context.info.base64TaskToken };
+  const lease = await deps.providers.lease(account, { holder: scope.syncId, slots: Math.max(2, Math.ceil(ratePerSecond / 4)), task });
   const hardStop = new AbortController();
   const control = new ChunkControl({
     state,

@@ -3,7 +3,7 @@ import type { ConnectionId, VenueId } from '../contracts/ids.ts';
 import type { Environment, ProviderId } from '../contracts/providers.ts';
 import { AccountAlreadyConnectedError } from '../db/connection-store.ts';
 import type { Connection, ConnectionStore } from '../db/connection-store.ts';
-import type { ProviderAccount, PullPlan, ResourceSession } from '../providers/provider.ts';
+import type { ProviderAccount, ProviderAdapter, ProviderSession } from '../providers/provider.ts';
 import { ProviderError } from '../providers/provider-error.ts';
 import type { Providers } from '../providers/providers.ts';
 import type { Secret } from '../vault/secret.ts';
@@ -63,7 +63,7 @@ async function testKey(providers: Providers, { provider, environment, secretKey 
     if (account.environment !== environment) {
       throw new ApiError('environment-mismatch', `This key belongs to ${name}’s ${account.environment} environment, not to ${environment}.`);
     }
-    for (const { resource } of adapter.capabilities.resources) await tryReading(session.resource(resource), adapter.pullPlan(resource));
+    await tryReading(adapter, session);
     return account;
   } catch (error) {
     throw toRefusal(error, name, signal);
@@ -76,10 +76,20 @@ function toRefusal(error: unknown, name: string, signal: AbortSignal): unknown {
   return new ApiError('provider-unavailable', `${name} did not answer in time.`, { cause: error, retryAfterMs: PROVIDER_RETRY_AFTER_MS });
 }
 
-/** Asks for what nobody has, records of 1970, so that no record comes along. A restricted key is refused all the same. */
-async function tryReading(session: ResourceSession, { listing, changes }: PullPlan): Promise<void> {
-  const streams = new Set([...listing.flatMap((stage) => stage.slice(0, 1)), ...(changes ?? []).flat()]);
-  for (const stream of streams) await session.listPage({ stream, fromEpochS: null, toEpochS: 1, after: null });
+/**
+ * Asks for what nobody has, records of 1970, so that no record comes along: a restricted key is refused all the same. Of every stage of a
+ * listing the first list, and every change feed, each once: what resources share needs no second call.
+ */
+async function tryReading(adapter: ProviderAdapter, session: ProviderSession): Promise<void> {
+  const tried = new Set<string>();
+  for (const { resource } of adapter.capabilities.resources) {
+    const { listing, changes } = adapter.pullPlan(resource);
+    for (const stream of [...listing.flatMap((stage) => stage.slice(0, 1)), ...(changes ?? []).flat()]) {
+      if (tried.has(stream)) continue;
+      tried.add(stream);
+      await session.resource(resource).listPage({ stream, fromEpochS: null, toEpochS: 1, after: null });
+    }
+  }
 }
 
 /** No cause is handed on for the caller's own mistakes: there is nothing in them for the log. */

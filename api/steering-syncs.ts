@@ -26,9 +26,9 @@ export async function cancelSync(deps: SyncDeps, ref: SteeredRun): Promise<SyncR
   if (await gateway.cancel(run)) return run;
   // Either it has just finished, or it never got its workflow. Only a workflow closes a run: this one starts cancelled and does nothing else.
   const now = openOnly(await find(deps, ref));
-  await gateway.start(now, { delayMs: CANCELLED_START_DELAY_MS });
-  await gateway.cancel(now);
-  return now;
+  const started = await noteWorkflow(deps, now, await gateway.start(now, { delayMs: CANCELLED_START_DELAY_MS }));
+  await gateway.cancel(started);
+  return started;
 }
 
 /** Lets a run go on that waits for approval; a second yes is fine. Throws `sync-not-found` and `not-awaiting-approval`. */

@@ -4,9 +4,11 @@ import type { Client, Connection, WorkflowExecutionDescription, WorkflowHandle }
 import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
 import type { ProviderId } from '../contracts/providers.ts';
 import { APPROVE_SIGNAL, SYNC_CONNECTION, WAKE_SIGNAL } from '../contracts/sync.ts';
-import type { ApproveSignal, SyncConnectionInput, SyncPhase } from '../contracts/sync.ts';
-import { PRIORITY, WORKFLOW_QUEUE } from '../contracts/temporal.ts';
-import type { SyncRun, SyncWindow } from '../db/sync-run-store.ts';
+import type { ApproveSignal } from '../contracts/sync.ts';
+import { WORKFLOW_QUEUE } from '../contracts/temporal.ts';
+import { syncInputOf } from '../db/sync-input.ts';
+import type { SyncRun } from '../db/sync-run-store.ts';
+import { queuedKeywords, syncPriority, syncSummary } from '../domain/sync-labels.ts';
 import type { syncConnection } from '../workflows/sync-connection.ts';
 import { ApiError } from './api-error.ts';
 
@@ -25,7 +27,7 @@ export interface SyncGateway {
   approve(run: SyncRun, approval: ApproveSignal): Promise<boolean>;
   /** Makes a waiting run look again at once. False when no workflow is at work on it. */
   wake(run: SyncRun): Promise<boolean>;
-  /** Resolves when no workflow is at work on a run that is over: it closes a moment after the run has. */
+  /** Resolves when the workflow that ended a run has closed: it does so a moment after the run has. */
   untilClosed(run: SyncRun): Promise<void>;
   /** Throws when Temporal does not answer within `timeoutMs`. */
   ping(timeoutMs: number): Promise<void>;
@@ -46,16 +48,7 @@ const CLOSING_POLL_MS = 250;
 const RETRY_AFTER_MS = 2_000;
 const MAX_ASK_ATTEMPTS = 3;
 
-const keyword = (name: string) => defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
-const KEYS = {
-  venueId: keyword('VenueId'),
-  provider: keyword('Provider'),
-  connectionId: keyword('ConnectionId'),
-  resource: keyword('Resource'),
-  direction: keyword('Direction'),
-  phase: keyword('Phase'),
-  needsAttention: defineSearchAttributeKey('NeedsAttention', SearchAttributeType.BOOL),
-};
+const NEEDS_ATTENTION = defineSearchAttributeKey('NeedsAttention', SearchAttributeType.BOOL);
 
 export function createSyncGateway(options: SyncGatewayOptions): SyncGateway {
   return new TemporalSyncGateway(options);
@@ -100,7 +93,8 @@ class TemporalSyncGateway implements SyncGateway {
 
   async untilClosed(run: SyncRun): Promise<void> {
     const deadline = performance.now() + CLOSING_TIMEOUT_MS;
-    while ((await this.findRunning(run)) !== null) {
+    // Any other workflow of this run is at work on it anew.
+    while (run.workflowRunId !== null && (await this.findRunning(run)) === run.workflowRunId) {
       if (performance.now() > deadline) throw unavailable('The workflow of this run is still closing.');
       await sleep(CLOSING_POLL_MS);
     }
@@ -136,13 +130,13 @@ class TemporalSyncGateway implements SyncGateway {
         workflow.start<typeof syncConnection>(SYNC_CONNECTION, {
           taskQueue: WORKFLOW_QUEUE,
           workflowId: run.workflowId,
-          args: [inputOf(run)],
+          args: [syncInputOf(run)],
           workflowIdConflictPolicy: 'FAIL',
           workflowIdReusePolicy: 'ALLOW_DUPLICATE',
           memo: { syncId: run.id },
           typedSearchAttributes: attributesOf(run),
-          staticSummary: summaryOf(run, providerName(run.provider)),
-          priority: { fairnessKey: run.venueId, priorityKey: run.mode === 'full' ? PRIORITY.bulk : PRIORITY.incremental },
+          staticSummary: syncSummary(run, providerName(run.provider)),
+          priority: syncPriority(run),
           ...(delayMs > 0 ? { startDelay: delayMs } : {}),
         }),
       );
@@ -179,32 +173,9 @@ function belongsTo(running: WorkflowExecutionDescription, run: SyncRun): boolean
   return running.memo?.['syncId'] === run.id;
 }
 
-function inputOf({ id, venueId, connectionId, provider, resource, direction, mode, dryRun, window, planId }: SyncRun): SyncConnectionInput {
-  if (direction === 'both') throw new Error('a run goes in one direction');
-  const key = { venueId, connectionId, provider, resource, direction };
-  return { ...key, syncId: id, mode, ...(dryRun && { dryRun }), ...(window && { window: inSeconds(window) }), ...(planId !== null && { planId }) };
-}
-
-const toEpochS = (date: Date | null) => (date === null ? null : Math.ceil(date.getTime() / 1_000));
-
-/** Providers count in whole seconds: what lies in [from, to) is what lies in the same window with both ends rounded up. */
-const inSeconds = ({ from, to }: SyncWindow) => ({ fromEpochS: toEpochS(from), toEpochS: toEpochS(to) });
-
 function attributesOf(run: SyncRun): TypedSearchAttributes {
-  return new TypedSearchAttributes([
-    { key: KEYS.venueId, value: run.venueId },
-    { key: KEYS.provider, value: run.provider },
-    { key: KEYS.connectionId, value: run.connectionId },
-    { key: KEYS.resource, value: run.resource },
-    { key: KEYS.direction, value: run.direction },
-    { key: KEYS.phase, value: 'queued' satisfies SyncPhase },
-    { key: KEYS.needsAttention, value: false },
-  ]);
-}
-
-function summaryOf({ direction, resource, mode, dryRun, window }: SyncRun, provider: string): string {
-  const way = direction === 'pull' ? `${provider} → venue` : `venue → ${provider}`;
-  return `${way}: ${resource}, ${window ? 'window' : mode}${dryRun ? ', dry run' : ''}`;
+  const keywords = Object.entries(queuedKeywords(run)).map(([name, value]) => ({ key: defineSearchAttributeKey(name, SearchAttributeType.KEYWORD), value }));
+  return new TypedSearchAttributes([...keywords, { key: NEEDS_ATTENTION, value: false }]);
 }
 
 function unavailable(detail: string, cause?: unknown): ApiError {

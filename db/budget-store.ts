@@ -23,6 +23,15 @@ export interface LeaseRequest {
   readonly slots: number;
   readonly maxSlots: number;
   readonly ttlMs: number;
+  readonly task?: LeasedTask | undefined;
+}
+
+/** The activity attempt that a lease is used for, and the worker process that is at it. */
+export interface LeasedTask {
+  /** As `WorkerPresence` gives it. */
+  readonly workerKey: number;
+  /** Temporal's token of the attempt, as base64. */
+  readonly token: string;
 }
 
 export interface BudgetStore {
@@ -67,7 +76,7 @@ export function createBudgetStore(db: Database): BudgetStore {
         where key = ${key}`);
     },
 
-    acquireLease(key, { holder, slots, maxSlots, ttlMs }) {
+    acquireLease(key, { holder, slots, maxSlots, ttlMs, task }) {
       return db.transaction(async (tx) => {
         await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${`lease/${key}`}, 0))`);
         await tx.execute(sql`delete from provider_leases where key = ${key} and (expires_at < clock_timestamp() or holder = ${holder})`);
@@ -76,8 +85,8 @@ export function createBudgetStore(db: Database): BudgetStore {
         if (granted < 1) return null;
         const id = uuidv7();
         await tx.execute(sql`
-          insert into provider_leases (id, key, holder, slots, expires_at)
-          values (${id}, ${key}, ${holder}, ${granted}, clock_timestamp() + ${ttlMs} * interval '1 millisecond')`);
+          insert into provider_leases (id, key, holder, slots, expires_at, worker_key, task_token)
+          values (${id}, ${key}, ${holder}, ${granted}, clock_timestamp() + ${ttlMs} * interval '1 millisecond', ${task?.workerKey ?? null}, ${task?.token ?? null})`);
         return { id, slots: granted };
       });
     },

@@ -3,7 +3,7 @@ import type { RecordId } from '../contracts/ids.ts';
 import type { PlanAction } from '../contracts/sync.ts';
 import { insertLogs } from './sync-log.ts';
 import type { LogInsert } from './sync-log.ts';
-import type { RunScope } from './sync-progress-store.ts';
+import type { RunScope } from './run-scope.ts';
 import type { Transaction } from './venue-scope.ts';
 
 /** What a dry run would do to one record, or what a run has done to it. */

@@ -4,7 +4,7 @@ import type { Decided } from './pull-lookup.ts';
 import { pulledSql } from './pulled-fields.ts';
 import type { PulledRow } from './pulled-fields.ts';
 import { tableOf } from './record-tables.ts';
-import type { RunScope } from './sync-progress-store.ts';
+import type { RunScope } from './run-scope.ts';
 import { resolveReferences, settleReferences } from './transaction-references.ts';
 import type { Transaction } from './venue-scope.ts';
 

@@ -3,10 +3,10 @@ import { v7 as uuidv7 } from 'uuid';
 import type { RecordId } from '../contracts/ids.ts';
 import { decidePull } from '../domain/pull-decision.ts';
 import type { KnownTwin, PullDecision } from '../domain/pull-decision.ts';
-import type { PulledRecord } from './pull-store.ts';
+import type { PulledRecord } from './pulled-record.ts';
 import { tableOf } from './record-tables.ts';
-import { linkOfRecord } from './sync-progress-store.ts';
-import type { RunScope } from './sync-progress-store.ts';
+import { linkOfRecord } from './run-scope.ts';
+import type { RunScope } from './run-scope.ts';
 import type { Transaction } from './venue-scope.ts';
 
 /** A pulled record and what is to become of it. */

@@ -1,40 +1,21 @@
-import type { RecordId } from '../contracts/ids.ts';
-import type { RecordFields, TransactionLine } from '../contracts/records.ts';
 import type { PlanAction, SyncProgress } from '../contracts/sync.ts';
 import type { PullDecision } from '../domain/pull-decision.ts';
 import { applyPulled, archiveRecords } from './pull-apply.ts';
 import { decidePulled } from './pull-lookup.ts';
 import type { Decided } from './pull-lookup.ts';
-import type { PulledReferences } from './pulled-fields.ts';
+import type { PulledRecord } from './pulled-record.ts';
 import { meetPlan, savePlanItems } from './plan-items.ts';
 import type { PlanEntry } from './plan-items.ts';
 import { insertLogs } from './sync-log.ts';
-import { addProgress, lockRun } from './sync-progress-store.ts';
-import type { ProgressDelta, RunScope } from './sync-progress-store.ts';
+import { lockRun } from './run-scope.ts';
+import type { RunScope } from './run-scope.ts';
+import { addProgress } from './run-state.ts';
+import type { ProgressDelta } from './run-state.ts';
 import { missingAmong, noteMissing, settle } from './sync-missing.ts';
 import { amendTransactions } from './transaction-references.ts';
 import type { Amendment } from './transaction-references.ts';
 import { withVenue } from './venue-scope.ts';
 import type { Database, Transaction } from './venue-scope.ts';
-
-/** One record as pulled, with what a push of it would agree on. */
-export interface PulledRecord {
-  readonly externalId: string;
-  readonly version: number;
-  readonly deleted: boolean;
-  /** Our record's id, where an earlier push left it at the provider. */
-  readonly recordId: RecordId | null;
-  /** Null for a deletion. */
-  readonly fields: RecordFields | null;
-  readonly references: PulledReferences | null;
-  readonly externalState: Readonly<Record<string, string | number>> | null;
-  /** Of the fields as a push of the record with this id and sourceId would map them; null for a deletion. */
-  readonly fingerprintFor: (record: { readonly id: RecordId; readonly sourceId: string }) => string | null;
-  /** Of the fields alone: the same in a dry run and in the run after it. */
-  readonly contentFingerprint: () => string | null;
-}
-
-export type { Amendment, TransactionLine };
 
 export interface PullCommit extends Omit<ProgressDelta, 'counts' | 'done'> {
   readonly records: readonly PulledRecord[];

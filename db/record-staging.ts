@@ -58,14 +58,14 @@ async function write(scope: WriteScope, { mayWrite, limit }: StagedLoad, total: 
     throw new Refused(await findViolations(scope, STAGED, limit));
   };
   if (!mayWrite()) return refuse();
-  const { tx, table } = scope;
+  const { tx } = scope;
   const [inserted] = await tx.execute<{ count: number }>(sql`with ${created(scope, STAGED)} select count(*)::int as count from created`);
   const createdCount = inserted?.count ?? 0;
   if (createdCount === total) return { written: true, created: total, updated: 0, unchanged: 0 };
   await lockKnown(scope, STAGED);
   const found = await findViolations(scope, STAGED, limit);
   if (found.total > 0) throw new Refused(found);
-  const [changed] = await tx.execute<{ count: number }>(sql`with ${updated(table, STAGED)} select count(*)::int as count from updated`);
+  const [changed] = await tx.execute<{ count: number }>(sql`with ${updated(scope, STAGED)} select count(*)::int as count from updated`);
   const updatedCount = changed?.count ?? 0;
   return { written: true, created: createdCount, updated: updatedCount, unchanged: total - createdCount - updatedCount };
 }

@@ -116,7 +116,7 @@ async function upsertKnown(scope: WriteScope, documents: readonly NumberedDocume
   const { violations } = await findViolations(scope, incoming(documents), documents.length);
   const problems = new Map(violations.map((violation) => [violation.no, violation.problems]));
   const whole = documents.filter(({ no }) => !problems.has(no));
-  const rows = whole.length === 0 ? [] : await scope.tx.execute<{ source_id: string }>(sql`with ${updated(scope.table, incoming(whole))} select source_id from updated`);
+  const rows = whole.length === 0 ? [] : await scope.tx.execute<{ source_id: string }>(sql`with ${updated(scope, incoming(whole))} select source_id from updated`);
   const changed = new Set(rows.map((row) => row.source_id));
   return documents.map(({ no, sourceId }) => problems.get(no) ?? (changed.has(sourceId) ? 'updated' : 'unchanged'));
 }

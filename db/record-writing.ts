@@ -58,10 +58,11 @@ export const created = ({ venueId, table }: Omit<WriteScope, 'tx'>, records: Inc
     on conflict (venue_id, source_id) do nothing
     returning source_id)`;
 
-/** A statement of its own, in the order in which every writer locks records: an update locks in whatever order its plan visits the rows. */
+/** A statement of its own, in the order in which every writer locks records: what changes them locks in whatever order its plan visits the rows. */
 export async function lockKnown({ tx, table }: WriteScope, records: Incoming): Promise<void> {
   await tx.execute(sql`
-    with known as materialized (select id from ${name(table)} where source_id in (select s.source_id from ${records} s) order by id for no key update)
+    with known as materialized (
+      select id from ${name(table)} where id = any (array(select o.id from ${records} s cross join ${stored(table)})) order by id for no key update)
     select count(*) from known`);
 }
 
@@ -74,7 +75,7 @@ export async function findViolations({ tx, table }: WriteScope, records: Incomin
     from (
       select s.no, s.source_id, array_remove(array[${flags}], null) as broken
       from ${records} s
-      left join ${name(table)} o on o.source_id = s.source_id
+      left join ${stored(table)} on true
       cross join lateral (select s.source_id, ${mergedColumns(table, DOCUMENT, 'o')}) n
       where o.id is distinct from s.id
     ) judged
@@ -85,18 +86,23 @@ export async function findViolations({ tx, table }: WriteScope, records: Incomin
   return { total: rows[0]?.total ?? 0, violations };
 }
 
-/** Changes what is there and differs; what was deleted comes back. The result is a table `updated` with its `source_id`s. */
-export const updated = (table: RecordTable, records: Incoming): SQL => sql`
+/** Changes what is there and differs; what was deleted comes back. By conflict, so that rows are found by their key alone. The result is a table `updated` with its `source_id`s. */
+export const updated = ({ venueId, table }: Omit<WriteScope, 'tx'>, records: Incoming): SQL => sql`
   updated as (
-    update ${name(table)} c
-    set ${assignments(table, 'n')}, version = c.version + 1, updated_at = now(), deleted_at = null
-    from (
-      select o.id as record_id, ${mergedColumns(table, DOCUMENT, 'o')}
-      from ${records} s join ${name(table)} o on o.source_id = s.source_id
-      where o.id <> s.id
-    ) n
-    where c.id = n.record_id and (c.deleted_at is not null or (${fieldColumns(table, 'c')}) is distinct from (${fieldColumns(table, 'n')}))
+    insert into ${name(table)} as c (id, venue_id, source_id, ${fieldColumns(table)})
+    select s.id, ${venueId}::uuid, s.source_id, ${mergedColumns(table, DOCUMENT, 'o')}
+    from ${records} s cross join ${stored(table)}
+    where o.id <> s.id
+    on conflict (venue_id, source_id) do update
+    set ${assignments(table, 'excluded')}, version = c.version + 1, updated_at = now(), deleted_at = null
+    where c.deleted_at is not null or (${fieldColumns(table, 'c')}) is distinct from (${fieldColumns(table, 'excluded')})
     returning c.source_id)`;
+
+/**
+ * Row `o`, what is stored of record `s`. With a limit, so that it is looked up record by record: a plain join the planner turns into
+ * reading the whole table for every thousand records, as long as it knows nothing of how many one venue has.
+ */
+const stored = (table: RecordTable): SQL => sql`lateral (select * from ${name(table)} where source_id = s.source_id limit 1) o`;
 
 const DOCUMENT = sql`s.document`;
 const name = (table: RecordTable): SQL => sql`${sql.identifier(table.name)}`;

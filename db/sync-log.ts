@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { RecordId } from '../contracts/ids.ts';
-import type { RunScope } from './sync-progress-store.ts';
+import type { RunScope } from './run-scope.ts';
 import type { Transaction } from './venue-scope.ts';
 
 export interface LogInsert {

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { BlastRadius } from '../domain/blast-radius.ts';
-import { lockRun } from './sync-progress-store.ts';
-import type { RunScope } from './sync-progress-store.ts';
+import { lockRun } from './run-scope.ts';
+import type { RunScope } from './run-scope.ts';
 import { withVenue } from './venue-scope.ts';
 import type { Database, Transaction } from './venue-scope.ts';
 

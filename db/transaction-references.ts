@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { RecordId } from '../contracts/ids.ts';
 import type { TransactionFields, TransactionLine } from '../contracts/records.ts';
 import type { Decided } from './pull-lookup.ts';
-import type { RunScope } from './sync-progress-store.ts';
+import type { RunScope } from './run-scope.ts';
 import type { Transaction } from './venue-scope.ts';
 
 /** What another of the provider's objects tells of a payment: laid over it. */
@@ -23,22 +23,26 @@ interface Reference extends Record<string, unknown> {
 export async function resolveReferences(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<readonly Decided[]> {
   if (scope.resource !== 'transactions') return decided;
   const stored = decided.filter(({ pulled }) => pulled.fields !== null);
-  const customers = await find(tx, scope, 'customers', stored.map(({ pulled }) => pulled.references?.customer));
-  const related = await find(tx, scope, 'transactions', stored.map(({ pulled }) => pulled.references?.related));
+  const customers = await find(tx, scope, { resource: 'customers', externalIds: stored.map(({ pulled }) => pulled.references?.customer) });
+  const related = await find(tx, scope, { resource: 'transactions', externalIds: stored.map(({ pulled }) => pulled.references?.related) });
   // A refund may come on the same page as its payment, which has its id already.
   const together = new Map(decided.filter(({ decision }) => decision === 'create').map(({ pulled, record }) => [pulled.externalId, record.id]));
 
-  return decided.map((one) => {
-    const { references } = one.pulled;
-    if (!references || !one.pulled.fields) return one;
-    const fields = one.pulled.fields as TransactionFields;
-    const customerSourceId = customers.get(references.customer ?? '')?.source_id ?? fields.customerSourceId;
-    const relatedTransactionId = related.get(references.related ?? '')?.id ?? together.get(references.related ?? '') ?? fields.relatedTransactionId;
-    return { ...one, pulled: { ...one.pulled, fields: { ...fields, customerSourceId, relatedTransactionId } } };
-  });
+  const ids = (reference: string | null) => (reference === null ? null : (related.get(reference)?.id ?? together.get(reference) ?? null));
+  return stored.length === 0 ? decided : decided.map((one) => withOwnIds(one, { customer: (reference) => customers.get(reference ?? '')?.source_id ?? null, related: ids }));
 }
 
-async function find(tx: Transaction, scope: RunScope, resource: 'customers' | 'transactions', externalIds: readonly (string | null | undefined)[]) {
+function withOwnIds(one: Decided, own: { readonly customer: (reference: string | null) => string | null; readonly related: (reference: string | null) => RecordId | null }): Decided {
+  const { references, fields } = one.pulled;
+  if (!references || !fields) return one;
+  const transaction = fields as TransactionFields;
+  const customerSourceId = own.customer(references.customer) ?? transaction.customerSourceId;
+  const relatedTransactionId = own.related(references.related) ?? transaction.relatedTransactionId;
+  return { ...one, pulled: { ...one.pulled, fields: { ...transaction, customerSourceId, relatedTransactionId } } };
+}
+
+/** Our records that the provider's ids stand for, as far as we have them. */
+async function find(tx: Transaction, scope: RunScope, { resource, externalIds }: { readonly resource: 'customers' | 'transactions'; readonly externalIds: readonly (string | null | undefined)[] }) {
   const wanted = [...new Set(externalIds.filter((id) => id != null))];
   if (wanted.length === 0) return new Map<string, Reference>();
   const rows = await tx.execute<Reference>(sql`

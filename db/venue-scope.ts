@@ -19,14 +19,17 @@ export interface DatabaseOptions {
   readonly maxConnections: number;
   /** Shown by `pg_stat_activity`. */
   readonly applicationName: string;
+  /** Keeps its session for as long as the server does: what hangs on it, such as an advisory lock, is not lost to a planned reconnection. */
+  readonly keepsSession?: boolean;
 }
 
 /** Opens a pool whose every connection has given up the login's own rights for the application role's. */
-export function openDatabase({ url, maxConnections, applicationName }: DatabaseOptions): Database {
+export function openDatabase({ url, maxConnections, applicationName, keepsSession = false }: DatabaseOptions): Database {
   const client = postgres(url, {
     max: maxConnections,
     connect_timeout: 10,
-    connection: { application_name: applicationName, options: `-c role=${APPLICATION_ROLE}` },
+    connection: { application_name: applicationName, options: `-c role=${APPLICATION_ROLE}${keepsSession ? SHORT_KEEPALIVE : ''}` },
+    ...(keepsSession && { max_lifetime: null }),
     onnotice: () => undefined,
     // Asked for on every new connection, with nobody to take the failure: a server that goes down at that moment would end the process.
     fetch_types: false,
@@ -36,6 +39,9 @@ export function openDatabase({ url, maxConnections, applicationName }: DatabaseO
   guardTransactions(client);
   return drizzle(client);
 }
+
+/** A machine that has gone without a word is noticed by the server after 11 s, and its session ended. */
+const SHORT_KEEPALIVE = ' -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3';
 
 const MAX_RECONNECT_PAUSE_S = 1;
 

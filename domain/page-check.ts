@@ -22,14 +22,23 @@ interface Asked {
 }
 
 /** Null for a page as it should be. */
-export function anomalyOf(asked: Asked, { after, pageSize, positions }: CheckedPage): PageAnomaly | null {
+export function anomalyOf(asked: Asked, page: CheckedPage): PageAnomaly | null {
+  if (repeats(asked, page)) return 'page-repeats';
+  if (!isInOrder(asked, page)) return 'page-out-of-order';
+  return page.after !== null && page.positions.length < page.pageSize ? 'page-short' : null;
+}
+
+function repeats(asked: Asked, { after, positions }: CheckedPage): boolean {
   const ids = new Set(positions.map(({ id }) => id));
-  const repeats = ids.size < positions.length || (asked.after !== null && ids.has(asked.after)) || (after !== null && positions.length === 0);
-  if (repeats) return 'page-repeats';
-  let newest = Math.min(asked.toEpochS - 1, asked.oldestEpochS ?? Number.POSITIVE_INFINITY);
-  for (const { createdEpochS } of positions) {
-    if (createdEpochS > newest || createdEpochS < (asked.fromEpochS ?? 0)) return 'page-out-of-order';
+  return ids.size < positions.length || (asked.after !== null && ids.has(asked.after)) || (after !== null && positions.length === 0);
+}
+
+function isInOrder({ fromEpochS, toEpochS, oldestEpochS }: Asked, { positions }: CheckedPage): boolean {
+  const bounds = [toEpochS - 1, ...(oldestEpochS === null ? [] : [oldestEpochS])];
+  let newest = Math.min(...bounds);
+  return positions.every(({ createdEpochS }) => {
+    const fits = createdEpochS <= newest && createdEpochS >= (fromEpochS ?? 0);
     newest = createdEpochS;
-  }
-  return after !== null && positions.length < pageSize ? 'page-short' : null;
+    return fits;
+  });
 }

@@ -16,12 +16,18 @@ export interface PushCandidate {
 export type PushDecision = 'create' | 'update' | 'archive' | 'unchanged' | 'reject' | 'deleted-at-provider' | 'resolve';
 
 /** What a push does with one record. Zero writes for everything that is as it was last agreed. */
-export function decidePush({ fingerprint, hasProblems, deleted, link }: PushCandidate): PushDecision {
-  if (deleted) return link === null || link.externalId === null || link.state === 'gone' || link.state === 'archived' ? 'unchanged' : 'archive';
+export function decidePush(candidate: PushCandidate): PushDecision {
+  const { fingerprint, hasProblems, deleted, link } = candidate;
+  if (deleted) return isInUse(link) ? 'archive' : 'unchanged';
   if (link?.state === 'gone') return 'deleted-at-provider';
-  const tied = link !== null && link.externalId !== null;
-  if (tied && link.fingerprint === fingerprint && link.state !== 'archived') return 'unchanged';
-  if (hasProblems) return 'reject';
-  if (tied) return 'update';
+  const agreed = link !== null && link.externalId !== null && link.fingerprint === fingerprint;
+  if (agreed && link.state !== 'archived') return 'unchanged';
+  return hasProblems ? 'reject' : writeOf(link);
+}
+
+const isInUse = (link: PushCandidate['link']) => link !== null && link.externalId !== null && link.state !== 'gone' && link.state !== 'archived';
+
+function writeOf(link: PushCandidate['link']): PushDecision {
+  if (link !== null && link.externalId !== null) return 'update';
   return link?.state === 'pending' ? 'resolve' : 'create';
 }

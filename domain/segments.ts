@@ -36,26 +36,37 @@ export function restart(segment: Segment): Segment {
   return { ...segment, after: null, toEpochS: segment.oldestEpochS === null ? segment.toEpochS : segment.oldestEpochS + 1 };
 }
 
-/** A listing's records are at least this far apart in time for a split to be worth a call: half of it must hold a page. */
-const MIN_PAGES_TO_SPLIT = 2;
+/** The first part that is cut off holds about this many pages: less is not worth a call of its own. */
+const PAGES_OF_THE_FIRST_PART = 2;
+
+export interface Split {
+  /** Into how many parts at most. */
+  readonly parts: number;
+  /** The new parts have this id and those after it. */
+  readonly firstId: number;
+}
 
 /**
- * Cuts what is left of a segment in two where a second reader could start, or returns null where that is not worth a call.
- * The pages read so far tell how much time a page spans; with an open beginning, the cut is placed a few pages ahead, so that
- * repeated cuts double their reach until they find the beginning. The second half keeps the older records.
+ * Cuts what is left of a segment where further readers could start. The page that was read last tells how much time a page spans; each
+ * part spans twice as much as the one before. So a few parts reach far back whatever lies there, also with an open beginning, and where
+ * they meet more than they expected they are cut again. The first part keeps the cursor, the last the oldest records.
  */
-export function split(segment: Segment, newId: number): readonly [Segment, Segment] | null {
-  const { oldestEpochS, toEpochS, fromEpochS, pagesRead } = segment;
-  if (oldestEpochS === null || pagesRead === 0) return null;
-  const secondsPerPage = Math.max(1, (toEpochS - oldestEpochS) / pagesRead);
-  const cut =
-    fromEpochS === null
-      ? Math.floor(oldestEpochS - secondsPerPage * Math.max(4, pagesRead * 2))
-      : Math.floor((oldestEpochS + fromEpochS) / 2);
-  if (oldestEpochS - cut < secondsPerPage * MIN_PAGES_TO_SPLIT) return null;
-  if (cut <= (fromEpochS ?? 0)) return null;
-  return [
-    { ...segment, fromEpochS: cut },
-    { id: newId, stream: segment.stream, fromEpochS, toEpochS: cut, after: null, oldestEpochS: null, pagesRead: 0 },
-  ];
+export function split(segment: Segment, page: SegmentPage, { parts, firstId }: Split): readonly Segment[] {
+  const [newest, oldest] = [page.positions[0]?.createdEpochS, segment.oldestEpochS];
+  if (newest === undefined || oldest === null) return [segment];
+  const secondsPerPage = Math.max(1, newest - oldest);
+  const earliest = segment.fromEpochS === null ? 1 : segment.fromEpochS + secondsPerPage * PAGES_OF_THE_FIRST_PART;
+  const left: Segment[] = [segment];
+  let cut = oldest;
+  for (let spanS = secondsPerPage * PAGES_OF_THE_FIRST_PART; left.length < parts; spanS *= 2) {
+    cut -= spanS;
+    if (cut < earliest) break;
+    left.push(...cutOff(left.pop() ?? segment, cut, firstId + left.length));
+  }
+  return left;
 }
+
+const cutOff = (segment: Segment, cutEpochS: number, id: number): readonly [Segment, Segment] => [
+  { ...segment, fromEpochS: cutEpochS },
+  { id, stream: segment.stream, fromEpochS: segment.fromEpochS, toEpochS: cutEpochS, after: null, oldestEpochS: null, pagesRead: 0 },
+];

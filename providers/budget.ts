@@ -8,9 +8,16 @@ export interface Budget {
   /** After a 429: cuts the rate, and lets nobody through for `pauseMs`. */
   throttle(key: string, cut: { readonly ratePerSecond: number; readonly pauseMs: number }): Promise<void>;
   /** Takes, in place of the holder's earlier lease, between 1 and `slots` of `maxSlots`; null when none is free. */
-  acquireLease(key: string, request: { readonly holder: string; readonly slots: number; readonly maxSlots: number; readonly ttlMs: number }): Promise<BudgetLease | null>;
+  acquireLease(key: string, request: LeaseRequest & { readonly maxSlots: number; readonly ttlMs: number }): Promise<BudgetLease | null>;
   renewLease(leaseId: string, ttlMs: number): Promise<void>;
   releaseLease(leaseId: string): Promise<void>;
+}
+
+export interface LeaseRequest {
+  readonly holder: string;
+  readonly slots: number;
+  /** The activity attempt that the lease is for: should its worker die, others find it there. */
+  readonly task?: { readonly workerKey: number; readonly token: string } | undefined;
 }
 
 export interface ReserveRequest {

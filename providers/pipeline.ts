@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ProviderId } from '../contracts/providers.ts';
-import type { Budget } from './budget.ts';
+import type { Budget, LeaseRequest } from './budget.ts';
 import { ProviderError } from './provider-error.ts';
 import type { ProviderAdapter, ProviderSession } from './provider.ts';
 import type { BudgetAccount, ConcurrencyLease, OpenOptions, Providers } from './providers.ts';
@@ -68,7 +68,7 @@ export function createPipeline({ adapters, budget, requestsPerSecond }: Pipeline
 
 const budgetKey = ({ provider, environment, externalAccountId }: BudgetAccount) => `${provider}/${environment}/${externalAccountId}`;
 
-async function acquire(budget: Budget, account: BudgetAccount, request: { holder: string; slots: number; maxSlots: number }): Promise<ConcurrencyLease> {
+async function acquire(budget: Budget, account: BudgetAccount, request: LeaseRequest & { maxSlots: number }): Promise<ConcurrencyLease> {
   const lease = await budget.acquireLease(budgetKey(account), { ...request, ttlMs: LEASE_TTL_MS });
   if (!lease) throw new ProviderError({ provider: account.provider, kind: 'rate-limited', code: 'all-slots-leased', retryAfterMs: 5_000 });
   return {

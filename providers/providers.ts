@@ -1,5 +1,6 @@
 import type { Environment, ProviderId } from '../contracts/providers.ts';
 import type { Secret } from '../vault/secret.ts';
+import type { LeaseRequest } from './budget.ts';
 import type { ProviderAdapter, ProviderSession } from './provider.ts';
 
 /** Whose budget calls count against. */
@@ -35,7 +36,7 @@ export interface Providers {
   /** A session whose every call goes through the pipeline. Its calls throw ProviderError, or AbortError when `signal` ends the wait for a slot. */
   open(provider: ProviderId, options: OpenOptions): ProviderSession;
   /** Leases between 1 and `slots` requests at once, in place of what the holder has. Throws ProviderError `rate-limited` while all are taken. */
-  lease(account: BudgetAccount, request: { readonly holder: string; readonly slots: number }): Promise<ConcurrencyLease>;
+  lease(account: BudgetAccount, request: LeaseRequest): Promise<ConcurrencyLease>;
   /** Requests a second that the account's budget allows when nothing throttles it. */
   ratePerSecond(account: Pick<BudgetAccount, 'provider' | 'environment'>): number;
 }

@@ -131,6 +131,17 @@ async function timed<Result>(what: string, work: () => Promise<Result>): Promise
   return result;
 }
 
+let cleaning: Promise<void> | null = null;
+
+/** Once, whoever asks first: the end, or a signal. */
+function cleanUp(): Promise<void> {
+  cleaning ??= (async () => {
+    for (const last of undo.reverse()) await last().catch((error: unknown) => { console.error(messageOf(error)); });
+  })();
+  return cleaning;
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { void cleanUp().finally(() => process.exit(1)); });
 try {
   await main();
   log('the image works');
@@ -138,5 +149,5 @@ try {
   console.error(`image check: ${messageOf(error)}`);
   process.exitCode = 1;
 } finally {
-  for (const last of undo.reverse()) await last().catch((error: unknown) => { console.error(messageOf(error)); });
+  await cleanUp();
 }

@@ -13,11 +13,13 @@ import { createSyncMissingStore } from '../db/sync-missing.ts';
 import { createSyncProgressStore } from '../db/sync-progress-store.ts';
 import { createSyncRunStore } from '../db/sync-run-store.ts';
 import { openDatabase } from '../db/venue-scope.ts';
+import { createWorkerPresence } from '../db/worker-presence.ts';
+import type { WorkerPresence } from '../db/worker-presence.ts';
 import { createProviders } from '../providers/registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createOpener } from '../vault/opener.ts';
 
-export type WorkerDeps = SyncChunkDeps & SyncControlDeps & SchedulingDeps & { close(): Promise<void> };
+export type WorkerDeps = SyncChunkDeps & SyncControlDeps & SchedulingDeps & { readonly presence: WorkerPresence; close(): Promise<void> };
 
 /** A chunk works this long; then the workflow takes note of it and asks for the next. */
 const CHUNK_MS = 3 * 60_000;
@@ -27,6 +29,7 @@ const MAX_CONNECTIONS = 20;
 export async function createDeps(config: WorkerConfig, log: Logger): Promise<WorkerDeps> {
   const db = openDatabase({ url: config.databaseUrl, maxConnections: MAX_CONNECTIONS, applicationName: 'interlock-worker' });
   await checkDatabase(db);
+  const presence = await createWorkerPresence(config.databaseUrl);
   return {
     audit: createAuditStore(db),
     connections: createConnectionStore(db),
@@ -40,6 +43,10 @@ export async function createDeps(config: WorkerConfig, log: Logger): Promise<Wor
     vault: createOpener(config.keyring),
     log,
     chunkMs: CHUNK_MS,
-    close: () => db.$client.end({ timeout: 5 }),
+    workerKey: presence.workerKey,
+    presence,
+    async close() {
+      await Promise.all([db.$client.end({ timeout: 5 }), presence.close()]);
+    },
   };
 }

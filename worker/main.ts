@@ -1,10 +1,12 @@
 import { once } from 'node:events';
+import { Client } from '@temporalio/client';
 import { Runtime } from '@temporalio/worker';
 import { exitOnConfigError } from '../config/config-error.ts';
 import { readWorkerConfig } from '../config/config.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { createDeps } from './deps.ts';
 import { startHealthServer } from './health-server.ts';
+import { watchForLostWorkers } from './lost-workers.ts';
 import { connectTemporal } from './temporal-connection.ts';
 import { createTemporalLogger } from './temporal-logger.ts';
 import { createWorkers } from './workers.ts';
@@ -33,11 +35,16 @@ const health = config.healthPort === null ? null : startHealthServer({ host: con
 const deps = await createDeps(config, log);
 const connection = await connectTemporal(config.temporal, log, stopping.signal);
 if (connection) {
-  const workers = await createWorkers({ connection, namespace: config.temporal.namespace, deps });
+  const { namespace } = config.temporal;
+  const { activity: activities } = new Client({ connection, namespace });
+  // Before the workers are there, which takes seconds: what an earlier process of this machine has left need not wait for them.
+  const watch = watchForLostWorkers({ presence: deps.presence, activities, log, stopped: stopping.signal });
+  const workers = await createWorkers({ connection, namespace, deps });
   const stopped = whenStopped();
   ready = !stopping.signal.aborted;
   if (ready) log.info({ queues: workers.map((worker) => worker.options.taskQueue) }, 'worker is ready');
   await Promise.all(workers.map((worker) => worker.runUntil(stopped)));
+  await watch;
   await connection.close();
 }
 await deps.close();

@@ -18,12 +18,14 @@ const MAX_CHUNKS = 40;
 
 /** One Temporal worker per task queue, all in this process. */
 export async function createWorkers({ connection, namespace, deps }: WorkersOptions): Promise<readonly Worker[]> {
-  const common: Pick<WorkerOptions, 'connection' | 'namespace' | 'shutdownGraceTime' | 'shutdownForceTime'> = {
+  const common: Pick<WorkerOptions, 'connection' | 'namespace' | 'shutdownGraceTime' | 'shutdownForceTime' | 'stickyQueueScheduleToStartTimeout'> = {
     connection,
     namespace,
     // A chunk stops within seconds of being told; whatever hangs longer is started again elsewhere from its last committed page.
     shutdownGraceTime: '1 second',
     shutdownForceTime: '20 seconds',
+    // A workflow's next step is offered first to the process that ran the last one: if that is gone, to everybody after this long.
+    stickyQueueScheduleToStartTimeout: '2 seconds',
   };
   const workflowBundle = await bundleWorkflowCode({ workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)) });
   return Promise.all([

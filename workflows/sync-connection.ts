@@ -8,6 +8,7 @@ import {
   condition,
   continueAsNew,
   isCancellation,
+  patched,
   proxyActivities,
   setCurrentDetails,
   workflowInfo,
@@ -103,7 +104,8 @@ class Run {
       if (!(error instanceof ActivityFailure)) throw error;
       if (error.cause instanceof TimeoutFailure) return null;
       const parking = parkingFor(causeOf(error).type);
-      if (parking === null) throw error;
+      // Runs that an earlier version began end here, as their histories say.
+      if (parking === null || !patched('waits-instead-of-failing')) throw error;
       await this.#park(parking, error);
       return null;
     }

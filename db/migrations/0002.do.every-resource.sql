@@ -13,6 +13,10 @@ alter table sync_runs
   add column approved_at timestamp(3) with time zone,
   add column approved_by text;
 
+alter table provider_leases
+  add column worker_key integer,
+  add column task_token text;
+
 alter table transactions
   add column customer_external_id text,
   add column related_external_id text,
@@ -47,6 +51,7 @@ alter table sync_plan_items add constraint sync_plan_items_sync_id_sync_runs_id_
 
 drop index sync_runs_open;
 create unique index sync_runs_open on sync_runs (connection_id,resource,direction,dry_run) where finished_at is null;
+create index sync_runs_dry on sync_runs (connection_id,resource,direction) where dry_run;
 create index inventory_levels_updated on inventory_levels (venue_id,updated_at);
 create index products_updated on products (venue_id,updated_at);
 create unique index sync_plan_items_key on sync_plan_items (sync_id,key);

@@ -4,6 +4,7 @@ drop table sync_missing;
 -- A dry run and a run may both be open; the older schema knows no dry runs.
 delete from sync_runs where dry_run;
 drop index sync_runs_open;
+drop index sync_runs_dry;
 create unique index sync_runs_open on sync_runs (connection_id,resource,direction) where finished_at is null;
 drop index inventory_levels_updated;
 drop index products_updated;
@@ -24,6 +25,10 @@ alter table sync_runs
   drop column plan,
   drop column approved_at,
   drop column approved_by;
+
+alter table provider_leases
+  drop column worker_key,
+  drop column task_token;
 
 alter table record_links drop column external_state;
 

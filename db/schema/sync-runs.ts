@@ -65,6 +65,8 @@ export const syncRuns = pgTable(
     // One open run of a sync, and one dry run: a second start joins it.
     uniqueIndex('sync_runs_open').on(table.connectionId, table.resource, table.direction, table.dryRun).where(sql`finished_at is null`),
     index('sync_runs_venue').on(table.venueId, table.id),
+    // Every start looks for a plan, and hardly ever is there one.
+    index('sync_runs_dry').on(table.connectionId, table.resource, table.direction).where(sql`dry_run`),
     venuePolicy('sync_runs'),
   ],
 );

@@ -211,13 +211,16 @@ export function movementRecords(movement: StripeMovement, version: number): read
   return [told, adjustment].filter((record) => record !== null);
 }
 
+/** The movement that an object names brings its fee; what another one brings of it counts as just before, so that it never stands in the way. */
 function sourceRecord({ source, ...movement }: StripeMovement, version: number): ProviderRecord | null {
   if (source === null || typeof source === 'string') return null;
-  const whole = { ...movement, source: source.id };
-  const withFee = <T extends StripeCharge | StripeRefund>(object: T): T => (object.balance_transaction === movement.id ? { ...object, balance_transaction: whole } : object);
-  if (source.object === 'charge') return chargeRecord(withFee(source as StripeCharge), version);
-  if (source.object === 'refund') return refundRecord(withFee(source as StripeRefund), version);
-  return source.object === 'dispute' ? disputeRecord(source as StripeDispute, version) : null;
+  if (source.object === 'dispute') return disputeRecord(source as StripeDispute, version);
+  if (source.object !== 'charge' && source.object !== 'refund') return null;
+  const object = source as StripeCharge | StripeRefund;
+  const isOwn = object.balance_transaction === movement.id;
+  const told = isOwn ? { ...object, balance_transaction: { ...movement, source: object.id } } : object;
+  const toldVersion = isOwn ? version : version - 1;
+  return told.object === 'charge' ? chargeRecord(told, toldVersion) : refundRecord(told, toldVersion);
 }
 
 /**

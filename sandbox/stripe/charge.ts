@@ -87,7 +87,7 @@ export function renderCharge({ id, created, fields }: Stored<ChargeFields>) {
     receipt_email: fields.receipt_email,
     receipt_number: null,
     receipt_url: fields.status === 'succeeded' ? `https://pay.stripe.com/receipts/payment/${id}` : null,
-    refunded: fields.amount > 0 && refunded === fields.amount,
+    refunded: refunded > 0 && refunded >= (fields.captured ? captured : fields.amount),
     review: null,
     shipping: fields.shipping,
     source: null,

@@ -1,6 +1,6 @@
 import { expandable } from './expansion.ts';
 import { given } from './given.ts';
-import { mergeMetadata, metadata } from './metadata.ts';
+import { metadata, metadataPatch } from './metadata.ts';
 import { absent, clearable, email, readForm, requiredText, text } from './params.ts';
 import { listing, retrieval, subject, writing } from './resource.ts';
 import { searching } from './search.ts';
@@ -20,6 +20,6 @@ const updateSpec = { description: clearable(text(40_000)), expand: expandable('c
 export const updateCharge = writing('charge', (call, draft) => {
   const before = subject(call, draft, 'charge');
   const { expand, metadata: keys, ...params } = readForm(call.params, updateSpec);
-  const patch = { ...given(params), ...(keys !== undefined && { metadata: mergeMetadata(before.fields.metadata, keys) }) };
+  const patch = { ...given(params), ...metadataPatch(before.fields.metadata, keys) };
   return { object: draft.change('charge.updated', { kind: 'charge', before, patch }), expand };
 });

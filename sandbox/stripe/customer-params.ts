@@ -2,7 +2,7 @@ import { EMPTY_ADDRESS, EMPTY_FIELDS } from './customer.ts';
 import type { Address, CustomerFields, InvoiceSettings, Shipping } from './customer.ts';
 import { expandable } from './expansion.ts';
 import { invalidRequest } from './failure.ts';
-import { absent, boolean, clearable, email, emptyString, hash, integer, list, missing, notSimulated, oneOf, text } from './params.ts';
+import { absent, boolean, clearable, email, emptyString, hash, integer, list, missing, notSimulated, oneOf, requiredText, text } from './params.ts';
 import { mergeMetadata, metadata } from './metadata.ts';
 import type { Read, Reader } from './params.ts';
 
@@ -68,7 +68,7 @@ const sharedSpec = {
 };
 
 export const updateSpec = { ...sharedSpec, default_source: absent('source') };
-export const createSpec = { ...sharedSpec, payment_method: absent('PaymentMethod'), tax_id_data: notSimulated, test_clock: absent('test clock') };
+export const createSpec = { ...sharedSpec, payment_method: absent('PaymentMethod'), tax_id_data: notSimulated, test_clock: requiredText(255) };
 
 /** What a request sets as it is sent. */
 const PLAIN_FIELDS = ['address', 'balance', 'business_name', 'description', 'email', 'individual_name', 'invoice_prefix', 'name', 'next_invoice_sequence', 'phone', 'shipping'] as const;

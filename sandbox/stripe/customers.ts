@@ -3,14 +3,15 @@ import { createSpec, mergeFields, updateSpec } from './customer-params.ts';
 import { Draft } from './draft.ts';
 import { answer } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
+import { given } from './given.ts';
 import { randomId } from './ids.ts';
-import { absent, readForm, text } from './params.ts';
+import { readForm, requiredText, text } from './params.ts';
 import { searching } from './search.ts';
-import { listing, retrieval, subject, writing } from './resource.ts';
+import { listing, named, retrieval, subject, writing } from './resource.ts';
 
 export const listCustomers = listing('customer', {
   email: { read: text(512), key: 'email' },
-  test_clock: { read: absent('test clock'), key: 'test_clock' },
+  test_clock: { read: requiredText(255), key: 'test_clock' },
 });
 
 export const searchCustomers = searching('customer', { texts: ['email', 'name', 'phone'] });
@@ -23,8 +24,9 @@ export const retrieveCustomer: Endpoint = (call) => {
 };
 
 export const createCustomer = writing('customer', (call, draft) => {
-  const { expand, ...params } = readForm(call.params, createSpec);
-  const object = draft.insert('customer', { id: randomId('cus_', 14), fields: mergeFields(params) });
+  const { expand, test_clock: clock, ...params } = readForm(call.params, createSpec);
+  if (clock !== undefined) named(draft, 'test_clock', { id: clock, param: 'test_clock' });
+  const object = draft.insert('customer', { id: randomId('cus_', 14), fields: { ...mergeFields(params), ...given({ test_clock: clock }) } });
   draft.tell('customer.created', { kind: 'customer', object });
   return { object, expand };
 });

@@ -20,7 +20,7 @@ interface Cause {
 /** Everything one request is about to change, with the events that tell of it. Reads see what the draft has written. Nothing counts until its changes are committed. */
 export class Draft implements Lookup {
   /** When new objects and events are created, in seconds. */
-  readonly nowSeconds: number;
+  nowSeconds: number;
   readonly account: AccountState;
   readonly #cause: Cause;
   readonly #items = new Map<Kind, Map<string, Item<unknown>>>();
@@ -35,6 +35,11 @@ export class Draft implements Lookup {
     this.account = cause.account;
     this.nowSeconds = nowSeconds ?? cause.state.clock.nowSeconds();
     this.#nextOrder = cause.account.nextOrder;
+  }
+
+  /** What is made from here on is made at another time, as a test clock has it. Events keep the sandbox's. */
+  at(seconds: number): void {
+    this.nowSeconds = seconds;
   }
 
   find<K extends Kind>(kind: K, id: string): Objekt<K> | undefined {
@@ -84,7 +89,7 @@ export class Draft implements Lookup {
       type,
       objectJson: JSON.stringify(now),
       previous,
-      created: this.nowSeconds,
+      created: this.#cause.state.clock.nowSeconds(),
       order: this.#nextOrder++,
       requestId: this.#cause.requestId,
       idempotencyKey: this.#cause.idempotencyKey,

@@ -19,7 +19,7 @@ const to = (...kinds: readonly Kind[]): Rule => ({ to: kinds });
 
 /** What can be expanded of each kind, by the path of the field: https://docs.stripe.com/api/expanding_objects (2026-11). */
 const RULES: { readonly [K in Kind]?: Readonly<Record<string, Rule>> } = {
-  customer: { default_source: 'null', discount: 'null', 'invoice_settings.default_payment_method': 'null', test_clock: 'null' },
+  customer: { default_source: 'null', discount: 'null', 'invoice_settings.default_payment_method': 'null', test_clock: to('test_clock') },
   product: { default_price: to('price'), tax_code: 'null' },
   price: { product: to('product') },
   payment_intent: { customer: to('customer'), latest_charge: to('charge'), review: 'null', on_behalf_of: 'null' },
@@ -36,6 +36,10 @@ const RULES: { readonly [K in Kind]?: Readonly<Record<string, Rule>> } = {
   refund: { balance_transaction: to('balance_transaction'), failure_balance_transaction: to('balance_transaction'), charge: to('charge'), payment_intent: to('payment_intent') },
   dispute: { charge: to('charge'), payment_intent: to('payment_intent') },
   payout: { balance_transaction: to('balance_transaction') },
+  invoice: { customer: to('customer'), 'parent.subscription_details.subscription': to('subscription'), payments: { list: 'invoice_payment', by: 'invoice' }, test_clock: to('test_clock') },
+  invoiceitem: { customer: to('customer'), invoice: to('invoice') },
+  invoice_payment: { invoice: to('invoice'), 'payment.payment_intent': to('payment_intent') },
+  subscription: { customer: to('customer'), latest_invoice: to('invoice'), 'items.data.price.product': to('product'), pending_setup_intent: 'null', test_clock: to('test_clock') },
 };
 
 interface Step {

@@ -1,9 +1,13 @@
 /** Stripe's error object, https://docs.stripe.com/api/errors (2026-11). `doc_url` and `request_log_url` are added when it is sent. */
 export interface FailureFields {
-  readonly type: 'invalid_request_error' | 'idempotency_error' | 'api_error';
+  readonly type: 'invalid_request_error' | 'idempotency_error' | 'api_error' | 'card_error';
   readonly code?: string;
   readonly message: string;
   readonly param?: string;
+  /** Of a card that was declined, with the payment it was for. */
+  readonly charge?: string;
+  readonly decline_code?: string;
+  readonly payment_intent?: object;
 }
 
 /** A request that Stripe would refuse. */
@@ -76,12 +80,12 @@ function withCode(failure: Failure, code: string | undefined): Failure {
 
 /** The body as Stripe sends it. */
 export function failureBody(failure: Failure, requestId: string): string {
-  const { code, message, param, type } = failure.fields;
+  const { code, message, type, ...details } = failure.fields;
   return JSON.stringify({
     error: {
       ...(code !== undefined && { code, doc_url: `https://stripe.com/docs/error-codes/${code.replaceAll('_', '-')}` }),
       message,
-      ...(param !== undefined && { param }),
+      ...details,
       request_log_url: `https://dashboard.stripe.com/test/logs/${requestId}`,
       type,
     },

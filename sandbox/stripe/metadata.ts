@@ -29,6 +29,11 @@ const keys: Reader<Map<string, string | null>> = (value, param) => {
 /** The parameter `metadata`: keys to set or remove, or null to remove them all. */
 export const metadata = clearable(keys);
 
+/** As a patch of an object's fields: nothing where no metadata was sent. */
+export function metadataPatch(before: Readonly<Record<string, string>>, changes: ReadonlyMap<string, string | null> | null | undefined): { metadata?: Record<string, string> } {
+  return changes === undefined ? {} : { metadata: mergeMetadata(before, changes) };
+}
+
 /** The metadata after a create (`before` empty) or an update. Throws a `Failure` when there are too many keys. */
 export function mergeMetadata(before: Readonly<Record<string, string>>, changes: ReadonlyMap<string, string | null> | null): Record<string, string> {
   if (changes === null) return {};

@@ -16,6 +16,16 @@ import type { ProductFields } from './product.ts';
 import { productShape } from './product.ts';
 import type { RefundFields } from './refund.ts';
 import { refundShape } from './refund.ts';
+import type { InvoiceFields } from './invoice.ts';
+import { invoiceShape } from './invoice.ts';
+import type { InvoiceItemFields } from './invoice-item.ts';
+import { invoiceItemShape } from './invoice-item.ts';
+import type { InvoicePaymentFields } from './invoice-payment.ts';
+import { invoicePaymentShape } from './invoice-payment.ts';
+import type { SubscriptionFields } from './subscription.ts';
+import { subscriptionShape } from './subscription.ts';
+import type { TestClockFields } from './test-clock.ts';
+import { testClockShape } from './test-clock.ts';
 import type { Shape } from './table.ts';
 
 /** Every kind of object by the name in its `object`, with what can change about it. */
@@ -29,6 +39,11 @@ export interface FieldsOf {
   refund: RefundFields;
   dispute: DisputeFields;
   payout: PayoutFields;
+  test_clock: TestClockFields;
+  subscription: SubscriptionFields;
+  invoice_payment: InvoicePaymentFields;
+  invoiceitem: InvoiceItemFields;
+  invoice: InvoiceFields;
 }
 
 export type Kind = keyof FieldsOf;
@@ -43,6 +58,11 @@ export const SHAPES: { readonly [K in Kind]: Shape<FieldsOf[K]> } = {
   refund: refundShape,
   dispute: disputeShape,
   payout: payoutShape,
+  test_clock: testClockShape,
+  subscription: subscriptionShape,
+  invoice_payment: invoicePaymentShape,
+  invoiceitem: invoiceItemShape,
+  invoice: invoiceShape,
 };
 
 export const KINDS = Object.keys(SHAPES) as Kind[];
@@ -58,10 +78,15 @@ export const PLURALS: Readonly<Record<Kind, string>> = {
   refund: 'refunds',
   dispute: 'disputes',
   payout: 'payouts',
+  test_clock: 'test_clocks',
+  subscription: 'subscriptions',
+  invoice_payment: 'invoice_payments',
+  invoiceitem: 'invoiceitems',
+  invoice: 'invoices',
 };
 
 /** Where each kind lives below `/v1`, where that is not its plural. */
-const PATHS: Partial<Record<Kind, string>> = {};
+const PATHS: Partial<Record<Kind, string>> = { test_clock: 'test_helpers/test_clocks' };
 
 export function urlOf(kind: Kind): string {
   return `/v1/${PATHS[kind] ?? PLURALS[kind]}`;

@@ -4,7 +4,7 @@ import { expandable } from './expansion.ts';
 import { invalidRequest } from './failure.ts';
 import { given } from './given.ts';
 import { randomId } from './ids.ts';
-import { mergeMetadata, metadata } from './metadata.ts';
+import { mergeMetadata, metadata, metadataPatch } from './metadata.ts';
 import { boolean, clearable, hash, integer, list, missing, notSimulated, oneOf, readForm, requiredText, text } from './params.ts';
 import type { Read, Reader } from './params.ts';
 import { EMPTY_PRICE } from './price.ts';
@@ -93,7 +93,7 @@ export const updatePrice = writing('price', (call, draft) => {
     throw invalidRequest('You cannot change the tax behavior of a price once it is set.', { param: 'tax_behavior' });
   }
   if (params.lookup_key != null) freeLookupKey(draft, params.lookup_key, { transfer, keeper: before.id });
-  const patch = { ...given(params), ...(keys !== undefined && { metadata: mergeMetadata(before.fields.metadata, keys) }) };
+  const patch = { ...given(params), ...metadataPatch(before.fields.metadata, keys) };
   return { object: draft.change('price.updated', { kind: 'price', before, patch }), expand };
 });
 

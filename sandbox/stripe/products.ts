@@ -4,7 +4,7 @@ import { expandable } from './expansion.ts';
 import { invalidRequest } from './failure.ts';
 import { given } from './given.ts';
 import { randomId } from './ids.ts';
-import { mergeMetadata, metadata } from './metadata.ts';
+import { metadata, metadataPatch } from './metadata.ts';
 import { boolean, clearable, hash, list, missing, notSimulated, oneOf, readForm, requiredText, text } from './params.ts';
 import type { Read, Reader } from './params.ts';
 import { makePrice, priceDataSpec } from './prices.ts';
@@ -103,6 +103,6 @@ function merged(params: Read<Omit<typeof sharedSpec, 'expand'>>, before: Product
     ...(images !== undefined && { images: images ?? [] }),
     ...(features !== undefined && { marketing_features: (features ?? []).map(({ name = '' }) => ({ name })) }),
     ...(box !== undefined && { package_dimensions: box && { height: 0, length: 0, weight: 0, width: 0, ...given(box) } }),
-    ...(keys !== undefined && { metadata: mergeMetadata(before.metadata, keys) }),
+    ...metadataPatch(before.metadata, keys),
   };
 }

@@ -6,7 +6,8 @@ import type { Objekt } from './draft.ts';
 import { answer } from './endpoint.ts';
 import type { ApiCall, Endpoint, Outcome } from './endpoint.ts';
 import { given } from './given.ts';
-import { noSuch } from './failure.ts';
+import { failureBody, noSuch } from './failure.ts';
+import type { Failure } from './failure.ts';
 import { urlOf } from './objects.ts';
 import type { FieldsOf, Kind } from './objects.ts';
 import { listPage, pagingSpec } from './paging.ts';
@@ -17,7 +18,7 @@ import type { Row } from './table.ts';
 /** A parameter that narrows a list: by an index of the kind, or by looking at each object. */
 export type Filter<F> =
   | { readonly read: Reader<string>; readonly key: string }
-  | { readonly read: Reader<unknown>; readonly accepts: (object: { readonly id: string; readonly fields: F }, value: unknown) => boolean };
+  | { readonly read: Reader<unknown>; /** The value when none is sent. */ readonly unsent?: unknown; readonly accepts: (object: { readonly id: string; readonly fields: F }, value: unknown) => boolean };
 
 /** A filter on a field that equals what was sent. */
 export function equal<F, T>(read: Reader<T>, value: (fields: F) => T | null): Filter<F> {
@@ -27,13 +28,14 @@ export function equal<F, T>(read: Reader<T>, value: (fields: F) => T | null): Fi
 /** `GET /v1/<kind>`: newest first, by `created`, and by the kind's own filters. */
 export function listing<K extends Kind>(kind: K, filters: Readonly<Record<string, Filter<FieldsOf[K]>>> = {}): Endpoint {
   const readers = Object.fromEntries(Object.entries(filters).map(([name, { read }]) => [name, read]));
+  const unsent = Object.fromEntries(Object.entries(filters).flatMap(([name, filter]) => ('unsent' in filter ? [[name, filter.unsent]] : [])));
   const spec = { ...readers, ...pagingSpec, expand: expandableInList(kind) };
   return (call) => {
     const { limit, starting_after, ending_before, created, expand = [], ...wanted } = readForm(call.params, spec) as ListQuery;
     const table = call.account.table(kind);
     const tests: ((row: Row<FieldsOf[K]>) => boolean)[] = [];
     let items: Timeline<Row<FieldsOf[K]>> = table.rows;
-    for (const [name, value] of Object.entries(wanted)) {
+    for (const [name, value] of Object.entries({ ...unsent, ...wanted })) {
       const filter = filters[name];
       if (!filter || value === undefined) continue;
       if ('accepts' in filter) tests.push((row) => filter.accepts(table.stored(row), value));
@@ -93,11 +95,19 @@ export function named<K extends Kind>(draft: Draft, kind: K, { id, param }: { re
   return object;
 }
 
+interface Wrote<K extends Kind> {
+  readonly object: Objekt<K>;
+  readonly expand?: Plan | undefined;
+  /** What is answered instead of the object, although something was written: a declined payment. */
+  readonly refusal?: Failure | undefined;
+}
+
 /** An endpoint that writes: runs on a draft, then answers with what it made. */
-export function writing<K extends Kind>(kind: K, run: (call: ApiCall, draft: Draft) => { readonly object: Objekt<K>; readonly expand?: Plan | undefined }): Endpoint {
+export function writing<K extends Kind>(kind: K, run: (call: ApiCall, draft: Draft) => Wrote<K>): Endpoint {
   return (call) => {
     const draft = new Draft(call);
-    const { object, expand = [] } = run(call, draft);
+    const { object, expand = [], refusal } = run(call, draft);
+    if (refusal) return { status: refusal.status, body: failureBody(refusal, call.requestId), changes: draft.changes };
     return written(draft, { kind, object, expand });
   };
 }

@@ -1,3 +1,4 @@
+import { actBody, perform } from './acts.ts';
 import type { CallLog } from '../core/call-log.ts';
 import { faultSchema } from '../core/faults.ts';
 import type { Faults } from '../core/faults.ts';
@@ -56,6 +57,10 @@ function objectRoutes({ state, calls, faults, limiter, revokedKeys }: StripeCont
     'GET /calls': ({ query }) => {
       const { since, account } = parseInput(callsQuery, query);
       return { json: { data: calls.since(since).filter((call) => account === undefined || call.account === account) } };
+    },
+    'POST /acts': ({ body }) => {
+      const wanted = parseInput(actBody, body);
+      return { json: perform(state, selectAccount(state, wanted.account), wanted) };
     },
     'POST /emit': async ({ body }) => {
       const request = parseInput(emitBody, body);

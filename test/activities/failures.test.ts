@@ -4,7 +4,7 @@ import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describe as describeError, toFailure } from '../../activities/failures.ts';
 import { FAILURE } from '../../contracts/failures.ts';
-import { SupersededError } from '../../db/sync-progress-store.ts';
+import { SupersededError } from '../../db/run-scope.ts';
 import { PROVIDER_ERROR_KINDS, ProviderError } from '../../providers/provider-error.ts';
 import { VaultError } from '../../vault/vault-error.ts';
 import { createTestDatabase } from '../support/database.ts';

@@ -82,7 +82,7 @@ export class RecordingGateway implements SyncGateway {
 
   async untilClosed(run: SyncRun): Promise<void> {
     this.#mustBeThere();
-    this.running.delete(run.id);
+    if (this.running.get(run.id) === run.workflowRunId) this.running.delete(run.id);
   }
 
   async ping(): Promise<void> {

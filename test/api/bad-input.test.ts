@@ -151,7 +151,7 @@ describe('a query', () => {
 });
 
 describe('a path', () => {
-  it.each(['/', '/v1', '/v1/', '/v2/venues', '/v1/venues/', '/V1/venues', '/v1/integrations', '/metrics', '/health', '/health/deep', '/docs/swagger-ui.js', '/docs/../package.json'])(
+  it.each(['/', '/v1', '/v1/', '/v2/venues', '/v1/venues/', '/V1/venues', '/v1/providers', '/metrics', '/health', '/health/deep', '/docs/swagger-ui.js', '/docs/../package.json'])(
     '%s that is not ours is 404 with problem details',
     async (path) => {
       const answer = await api.send('GET', path);

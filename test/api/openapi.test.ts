@@ -83,14 +83,29 @@ describe('the OpenAPI document', () => {
     const connectionId = await api.aConnection(venueId);
     const base = `/v1/venues/${venueId}`;
     const loaded = await api.send('POST', `${base}/records/customers/batch`, { json: { records: [{ sourceId: 'a', address: { city: 'B' } }, { sourceId: 'b', email: 'x' }] } });
+    const time = '2026-01-01T00:00:00Z';
+    await api.send('POST', `${base}/records/products/batch`, { json: { records: [{ sourceId: 'a', name: 'A', amountMinor: 1, currency: 'EUR' }] } });
+    await api.send('POST', `${base}/records/inventory/batch`, { json: { records: [{ sourceId: 'a', productSourceId: 'a', location: 'Counter', quantity: '1.5', countedAt: time }] } });
+    await api.send('POST', `${base}/records/transactions/batch`, {
+      json: { records: [{ sourceId: 'a', kind: 'payment', occurredAt: time, amountMinor: 1, currency: 'EUR', status: 'succeeded', lines: [{ amountMinor: 1 }] }] },
+    });
     const started = await api.send('POST', `${base}/syncs`, { json: { connectionId, resource: 'customers', direction: 'pull', mode: 'full' } });
+    const planned = await aPlan(venueId, connectionId);
     const answers = [
-      ['CustomerBatchResult', loaded],
+      ['BatchResult', loaded],
       ['SyncRun', started],
       ['Venue', await api.send('GET', base)],
       ['Connection', await api.send('GET', `${base}/connections/${connectionId}`)],
       ['Customer', { json: (await api.send('GET', `${base}/records/customers`)).json.data[0] ?? {} }],
+      ['Product', { json: (await api.send('GET', `${base}/records/products`)).json.data[0] ?? {} }],
+      ['InventoryLevel', { json: (await api.send('GET', `${base}/records/inventory`)).json.data[0] ?? {} }],
+      ['Transaction', { json: (await api.send('GET', `${base}/records/transactions`)).json.data[0] ?? {} }],
+      ['TransactionSummary', await api.send('GET', `${base}/transactions/summary?from=2026-01-01&to=2026-01-31`)],
       ['SyncLogEntry', { json: (await api.send('GET', `${base}/syncs/${started.json.id}/log`)).json.data[0] ?? {} }],
+      ['SyncPlan', await api.send('GET', `${base}/syncs/${planned}/plan`)],
+      ['SyncPlanItem', { json: (await api.send('GET', `${base}/syncs/${planned}/plan/items`)).json.data[0] ?? {} }],
+      ['Integration', await api.send('GET', '/v1/integrations/stripe')],
+      ['IntegrationStatus', await api.send('GET', '/v1/integrations/stripe/status')],
       ['Problem', await api.send('GET', '/nowhere')],
       ['Readiness', await api.send('GET', '/health/ready')],
     ] as const;
@@ -103,6 +118,16 @@ describe('the OpenAPI document', () => {
     }
   });
 });
+
+/** A dry run as the engine leaves it. */
+async function aPlan(venueId: string, connectionId: string): Promise<string> {
+  const order = { connectionId, resource: 'customers', direction: 'push', mode: 'full', dryRun: true };
+  const { id } = (await api.send('POST', `/v1/venues/${venueId}/syncs`, { json: order })).json;
+  const { admin } = api.database;
+  await admin`update sync_runs set phase = 'finished', outcome = 'completed', finished_at = now(), plan = ${admin.json({ calls: 1, seconds: 0.5 })} where id = ${id}`;
+  await admin`insert into sync_plan_items (venue_id, sync_id, key, action, source_id) values (${venueId}, ${id}, 'a', 'create', 'a')`;
+  return id;
+}
 
 describe('the reference page', () => {
   it('loads scripts and styles from this origin only, has none inline, and each is there', async () => {

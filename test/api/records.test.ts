@@ -1,96 +1,303 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createApiWorld } from './api-world.ts';
+import { RESOURCES } from '../../contracts/providers.ts';
+import type { Resource } from '../../contracts/providers.ts';
+import { aToken, createApiWorld, pathsOf } from './api-world.ts';
 import type { ApiWorld } from './api-world.ts';
 
 let api: ApiWorld;
-let customers: string;
-let batch: string;
+let venueId: string;
 
 beforeAll(async () => {
   api = await createApiWorld();
 });
 afterAll(() => api.close());
 beforeEach(async () => {
-  customers = `/v1/venues/${await api.aVenue()}/records/customers`;
-  batch = `${customers}/batch`;
+  venueId = await api.aVenue();
 });
 
-const load = (records: readonly unknown[], query = '') => api.send('POST', `${batch}${query}`, { json: { records } });
-const list = async (query = '') => (await api.send('GET', `${customers}${query}`)).json.data;
+const pathOf = (resource: Resource, venue = venueId) => `/v1/venues/${venue}/records/${resource}`;
+const load = (resource: Resource, records: readonly unknown[], query = '') => api.send('POST', `${pathOf(resource)}/batch${query}`, { json: { records } });
+const list = async (resource: Resource, query = '') => (await api.send('GET', `${pathOf(resource)}${query}`)).json.data;
+const itemOf = async (resource: Resource, sourceId: string) => `${pathOf(resource)}/${(await list(resource, `?includeDeleted=true&sourceId=${sourceId}`))[0]?.id ?? ''}`;
 
-const ADA = {
-  sourceId: 'ADA',
-  name: 'Ada Lovelace',
-  email: 'ada@example.com',
-  phone: '+44 20 7946 0000',
-  address: { line1: '12 St James’s Square', line2: null, city: 'London', region: null, postalCode: 'SW1Y 4JH', country: 'GB' },
-  marketingConsent: true,
-  metadata: { tier: 'gold' },
+/** All fields of each resource; what a whole record cannot be without; and what a record without the rest looks like. */
+const EXAMPLES: Readonly<Record<Resource, { readonly full: object; readonly required: object; readonly rest: object }>> = {
+  products: {
+    full: { name: 'Espresso “Doppio”', description: 'Two shots', sku: 'ESP-2', amountMinor: 280, currency: 'EUR', active: false, taxable: true, images: ['https://images.example.com/1.jpg'], metadata: { shelf: '7' } },
+    required: { name: 'Espresso' },
+    rest: { description: null, sku: null, amountMinor: null, currency: null, active: true, taxable: null, images: [], metadata: {} },
+  },
+  customers: {
+    full: {
+      name: 'Ada Lovelace',
+      email: 'ada@example.com',
+      phone: '+44 20 7946 0000',
+      address: { line1: '12 St James’s Square', line2: null, city: 'London', region: null, postalCode: 'SW1Y 4JH', country: 'GB' },
+      marketingConsent: true,
+      metadata: { tier: 'gold' },
+    },
+    required: {},
+    rest: { name: null, email: null, phone: null, address: null, marketingConsent: null, metadata: {} },
+  },
+  inventory: {
+    full: { productSourceId: 'ESP', location: 'Counter', quantity: '-2.50', countedAt: '2026-03-29T01:30:00.123Z', metadata: { by: 'Ann' } },
+    required: { productSourceId: 'ESP', location: 'Counter', quantity: '123456789012345678.123456789', countedAt: '2026-03-29T01:30:00.000Z' },
+    rest: { metadata: {} },
+  },
+  transactions: {
+    full: {
+      kind: 'refund',
+      occurredAt: '2026-10-25T00:30:00.000Z',
+      amountMinor: -9_007_199_254_740_991,
+      currency: 'JPY',
+      feeMinor: -12,
+      status: 'succeeded',
+      customerSourceId: 'ADA',
+      lines: [{ description: 'Espresso', quantity: '2', amountMinor: 560, productSourceId: 'ESP' }, { description: null, quantity: null, amountMinor: 1, productSourceId: null }],
+      metadata: { till: '1' },
+    },
+    required: { kind: 'payment', occurredAt: '2026-10-25T00:30:00.000Z', amountMinor: 0, currency: 'EUR', status: 'pending' },
+    rest: { feeMinor: null, customerSourceId: null, relatedTransactionId: null, lines: [], metadata: {} },
+  },
 };
 
-describe('one customer', () => {
-  beforeEach(() => load([ADA, { sourceId: 'BOB', name: 'Bob' }]));
-  const pathOf = async (sourceId: string) => `${customers}/${(await list(`?sourceId=${sourceId}`))[0]?.id ?? ''}`;
+describe.each(RESOURCES)('records of %s', (resource) => {
+  const { full, required, rest } = EXAMPLES[resource];
 
-  it('is replaced by PUT: what is left out is cleared', async () => {
-    const path = await pathOf('ADA');
-    const answer = await api.send('PUT', path, { json: { name: 'Ada King' } });
-    expect(answer.json).toMatchObject({ sourceId: 'ADA', name: 'Ada King', email: null, phone: null, address: null, marketingConsent: null, metadata: {}, version: 2 });
-    expect((await api.send('GET', path)).json).toEqual(answer.json);
+  it('come back as they were sent, with everything that a record carries and nothing else', async () => {
+    expect((await load(resource, [{ sourceId: 'full', ...full }, { sourceId: 'bare', ...required }])).json).toMatchObject({ created: 2, rejections: [] });
+    const [first, bare] = await list(resource);
+    expect(first).toMatchObject({ sourceId: 'full', venueId, version: 1, deletedAt: null, links: [], ...full });
+    expect(bare).toMatchObject({ sourceId: 'bare', ...required, ...rest });
+    const envelope = ['id', 'venueId', 'sourceId', 'version', 'createdAt', 'updatedAt', 'deletedAt', 'links'];
+    expect(Object.keys(first ?? {}).sort()).toEqual([...envelope, ...Object.keys({ ...required, ...rest })].sort());
+    expect((await api.send('GET', await itemOf(resource, 'full'))).json).toEqual(first);
   });
 
-  it('is changed by PATCH: what is left out stays, and an unchanged one keeps its version', async () => {
-    const path = await pathOf('ADA');
-    expect((await api.send('PATCH', path, { json: { phone: null, address: { city: 'Paris' } } })).json).toMatchObject({
-      name: ADA.name,
-      phone: null,
-      address: { line1: null, city: 'Paris', country: null },
-      version: 2,
-    });
-    expect((await api.send('PATCH', path, { json: { phone: null, sourceId: 'ADA' } })).json).toMatchObject({ version: 2 });
+  it('are found unchanged when what was read is sent back: in a batch, by PATCH and by PUT', async () => {
+    await load(resource, [{ sourceId: 'a', ...full }]);
+    expect((await load(resource, [{ sourceId: 'a', ...full }])).json).toMatchObject({ unchanged: 1 });
+    expect((await load(resource, [{ sourceId: 'a', ...full }], '?atomic=true')).json).toMatchObject({ unchanged: 1 });
+    const item = await itemOf(resource, 'a');
+    const before = (await api.send('GET', item)).json;
+    for (const method of ['PATCH', 'PUT']) expect((await api.send(method, item, { json: { sourceId: 'a', ...full } })).json).toEqual(before);
   });
 
-  it('keeps its sourceId', async () => {
+  it('lose by PUT what is left out, and keep it by PATCH and in a batch', async () => {
+    await load(resource, [{ sourceId: 'a', ...full }]);
+    const item = await itemOf(resource, 'a');
+    expect((await api.send('PATCH', item, { json: { metadata: { changed: '1' } } })).json).toMatchObject({ ...full, metadata: { changed: '1' }, version: 2 });
+    expect((await load(resource, [{ sourceId: 'a', metadata: { changed: '2' } }])).json).toMatchObject({ updated: 1 });
+    expect((await api.send('GET', item)).json).toMatchObject({ ...full, metadata: { changed: '2' }, version: 3 });
+    expect((await api.send('PUT', item, { json: required })).json).toMatchObject({ sourceId: 'a', ...required, ...rest, version: 4 });
+  });
+
+  it('need what they cannot be without: when they are new, and by PUT; null is no value for it', async () => {
+    const names = Object.keys(required);
+    const answer = await load(resource, [{ sourceId: 'new' }]);
+    expect(answer.json).toMatchObject(names.length === 0 ? { created: 1 } : { created: 0, rejected: 1 });
+    expect(pathsOf(answer.json.rejections[0]?.errors)).toEqual(names);
+    await load(resource, [{ sourceId: 'a', ...full }]);
+    const item = await itemOf(resource, 'a');
+    if (names.length > 0) expect(pathsOf((await api.send('PUT', item, { json: {} })).json.errors)).toEqual(names);
+    for (const name of names) expect.soft(pathsOf((await api.send('PATCH', item, { json: { [name]: null } })).json.errors), name).toEqual([name]);
+    expect((await api.send('GET', item)).json).toMatchObject({ ...full, version: 1 });
+  });
+
+  it('refuse unknown fields by name, all wrong fields at once', async () => {
+    const answer = await load(resource, [{ sourceId: 'a', ...full, colour: 1, metadata: 7 }]);
+    expect(pathsOf(answer.json.rejections[0]?.errors).sort()).toEqual(['colour', 'metadata']);
+    await load(resource, [{ sourceId: 'a', ...full }]);
+    const item = await itemOf(resource, 'a');
+    for (const method of ['PATCH', 'PUT']) expect(pathsOf((await api.send(method, item, { json: { ...full, colour: 1, id: 'x', metadata: 7 } })).json.errors).sort()).toEqual(['colour', 'id', 'metadata']);
+  });
+
+  it('keep their sourceId', async () => {
+    await load(resource, [{ sourceId: 'a', ...full }]);
     for (const method of ['PUT', 'PATCH']) {
-      const answer = await api.send(method, await pathOf('ADA'), { json: { sourceId: 'BOB' } });
+      const answer = await api.send(method, await itemOf(resource, 'a'), { json: { ...required, sourceId: 'b' } });
       expect(answer).toMatchObject({ status: 400, json: { errors: [{ path: 'sourceId', message: 'Cannot be changed' }] } });
     }
   });
 
-  it('is 404 when it is not there, and 405 to DELETE', async () => {
-    const missing = `${customers}/019a0000-0000-7000-8000-000000000000`;
-    expect(await api.send('GET', missing)).toMatchObject({ status: 404, json: { code: 'customer-not-found' } });
-    expect(await api.send('PATCH', missing, { json: { name: 'x' } })).toMatchObject({ status: 404 });
-    expect(await api.send('DELETE', await pathOf('ADA'))).toMatchObject({ status: 405 });
+  it('are deleted once however often they are: still read, listed when asked for, changed no more, and back when sent again', async () => {
+    await load(resource, [{ sourceId: 'a', ...full }, { sourceId: 'b', ...full }]);
+    const item = await itemOf(resource, 'a');
+    const deleted = await api.send('DELETE', item);
+    expect(deleted).toMatchObject({ status: 200, json: { ...full, version: 2, deletedAt: expect.any(String) as string } });
+    expect(await api.send('DELETE', item)).toMatchObject({ status: 200, text: deleted.text });
+    expect((await api.send('GET', item)).text).toBe(deleted.text);
+    expect((await list(resource)).map(({ sourceId }) => sourceId)).toEqual(['b']);
+    expect((await list(resource, '?includeDeleted=true')).map(({ sourceId }) => sourceId)).toEqual(['a', 'b']);
+    for (const method of ['PATCH', 'PUT']) expect(await api.send(method, item, { json: required })).toMatchObject({ status: 404 });
+    expect((await load(resource, [{ sourceId: 'a' }])).json).toMatchObject({ updated: 1 });
+    expect((await api.send('GET', item)).json).toMatchObject({ ...full, version: 3, deletedAt: null });
+    const [row] = await api.database.admin`select actor, target_type from audit_log where action = 'record.deleted' and venue_id = ${venueId} limit 1`;
+    expect(row).toEqual({ actor: 'tester', target_type: resource });
+  });
+
+  it('are 404 under another venue, another resource and where there is none, in the same words', async () => {
+    await load(resource, [{ sourceId: 'a', ...full }]);
+    const item = await itemOf(resource, 'a');
+    const other = await api.aVenue();
+    const id = item.split('/').at(-1) ?? '';
+    const elsewhere = RESOURCES.find((one) => one !== resource) ?? resource;
+    for (const path of [`${pathOf(resource, other)}/${id}`, `${pathOf(elsewhere)}/${id}`, `${pathOf(resource)}/019a0000-0000-7000-8000-000000000000`, `${pathOf(resource)}/x`]) {
+      for (const method of ['GET', 'PATCH', 'PUT', 'DELETE']) {
+        const answer = await api.send(method, path, method === 'PATCH' || method === 'PUT' ? { json: path.includes(elsewhere) ? EXAMPLES[elsewhere].required : required } : {});
+        expect.soft(answer, `${method} ${path}`).toMatchObject({ status: 404, json: { code: expect.stringMatching(/^(product|customer|inventory|transaction)-not-found$/) as string } });
+      }
+    }
+    expect((await api.send('GET', item)).json).toMatchObject({ version: 1 });
+  });
+
+  it('are read by a viewer and written by an operator', async () => {
+    const [viewer, operator] = [await aToken({ role: 'viewer' }), await aToken({ role: 'operator' })];
+    await load(resource, [{ sourceId: 'a', ...full }]);
+    const item = await itemOf(resource, 'a');
+    for (const [method, json] of [['PATCH', {}], ['PUT', full], ['DELETE', undefined]] as const) {
+      expect(await api.send(method, item, { json, token: viewer })).toMatchObject({ status: 403 });
+      expect(await api.send(method, item, { json, token: operator })).toMatchObject({ status: 200 });
+    }
+    expect(await api.send('GET', item, { token: viewer })).toMatchObject({ status: 200 });
+  });
+
+  it('are listed by sourceId, time of change and connection, with their links', async () => {
+    await load(resource, ['a', 'b', 'c'].map((sourceId) => ({ sourceId, ...full })));
+    const [connectionId, unused] = [await aConnectionRow(), await aConnectionRow()];
+    const ids = new Map((await list(resource)).map(({ sourceId, id }) => [sourceId, id]));
+    for (const sourceId of ['b', 'c']) await link(resource, { connectionId, recordId: ids.get(sourceId) ?? '', externalId: `ext_${sourceId}` });
+    await api.database.admin`update ${api.database.admin(resource === 'inventory' ? 'inventory_levels' : resource)} set updated_at = '2020-01-01' where id = ${ids.get('b') ?? ''}`;
+    const sources = async (query: string) => (await list(resource, query)).map(({ sourceId }) => sourceId);
+    expect(await sources('?sourceId=c')).toEqual(['c']);
+    expect(await sources('?updatedSince=2021-01-01T00:00:00%2B02:00')).toEqual(['a', 'c']);
+    expect(await sources(`?connectionId=${connectionId}`)).toEqual(['b', 'c']);
+    expect(await sources(`?connectionId=${connectionId}&sourceId=c`)).toEqual(['c']);
+    expect(await sources(`?connectionId=${connectionId}&sourceId=a`)).toEqual([]);
+    expect(await sources(`?connectionId=${connectionId}&updatedSince=2021-01-01T00:00:00Z`)).toEqual(['c']);
+    expect(await sources(`?connectionId=${unused}`)).toEqual([]);
+    expect(await list(resource, '?sourceId=b')).toMatchObject([{ links: [{ connectionId, externalId: 'ext_b', syncedAt: '2026-01-02T03:04:05.678Z', state: 'linked' }] }]);
+    const first = await api.send('GET', `${pathOf(resource)}?connectionId=${connectionId}&limit=1`);
+    expect(first.json.data.map(({ sourceId }) => sourceId)).toEqual(['b']);
+    expect(await sources(`?connectionId=${connectionId}&limit=1&cursor=${first.json.nextCursor ?? ''}`)).toEqual(['c']);
   });
 });
 
-describe('listing customers', () => {
-  it('filters by sourceId, by time of change, and shows deleted ones only when asked', async () => {
-    await load([{ sourceId: 'a' }, { sourceId: 'b' }, { sourceId: 'c' }]);
-    await api.database.admin`update customers set deleted_at = now() where venue_id = ${customers.split('/')[3] ?? ''} and source_id = 'b'`;
-    const sources = async (query: string) => (await list(query)).map((customer) => customer.sourceId);
-    expect(await sources('')).toEqual(['a', 'c']);
-    expect(await sources('?includeDeleted=true')).toEqual(['a', 'b', 'c']);
-    expect(await sources('?sourceId=c')).toEqual(['c']);
-    expect(await sources('?sourceId=b')).toEqual([]);
+async function aConnectionRow(): Promise<string> {
+  const [row] = await api.database.admin`
+    insert into connections (id, venue_id, provider, environment, state, external_account_id)
+    values (gen_random_uuid(), ${venueId}, 'stripe', 'sandbox', 'active', gen_random_uuid()::text) returning id`;
+  return String(row?.['id']);
+}
 
-    const updatedAt = (await list('?sourceId=c'))[0]?.updatedAt ?? '';
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    await load([{ sourceId: 'a', name: 'later' }]);
-    const later = (await list('?sourceId=a'))[0]?.updatedAt ?? '';
-    expect(await sources(`?updatedSince=${later}`)).toEqual(['a']);
-    expect(await sources(`?updatedSince=${updatedAt}`)).toEqual(['a', 'c']);
+const link = (resource: Resource, { connectionId, recordId, externalId }: { connectionId: string; recordId: string; externalId: string }) => api.database.admin`
+  insert into record_links (connection_id, resource, record_id, venue_id, external_id, state, synced_at)
+  values (${connectionId}, ${resource}, ${recordId}, ${venueId}, ${externalId}, 'linked', '2026-01-02T03:04:05.678Z')`;
+
+describe('the price of a product', () => {
+  const wrong = async (record: object) => pathsOf((await load('products', [{ sourceId: 'p', ...record }])).json.rejections[0]?.errors);
+
+  it('is an amount and a currency together, also over what is stored', async () => {
+    expect(await wrong({ name: 'P', amountMinor: 5 })).toEqual(['currency']);
+    expect(await wrong({ name: 'P', currency: 'EUR' })).toEqual(['amountMinor']);
+    expect(await wrong({ name: 'P' })).toEqual([]);
+    expect(await wrong({ amountMinor: 5 })).toEqual(['currency']);
+    expect(await wrong({ amountMinor: 5, currency: 'EUR' })).toEqual([]);
+    expect(await wrong({ amountMinor: 6 })).toEqual([]);
+    expect(await wrong({ currency: null })).toEqual(['currency']);
+    const item = await itemOf('products', 'p');
+    const answer = await api.send('PATCH', item, { json: { amountMinor: null } });
+    expect(answer).toMatchObject({ status: 400, json: { code: 'invalid-request', errors: [{ path: 'amountMinor', message: 'amountMinor and currency come together: send both, or null for both' }] } });
+    expect(pathsOf((await api.send('PUT', item, { json: { name: 'P', amountMinor: 5 } })).json.errors)).toEqual(['currency']);
+    expect((await api.send('PATCH', item, { json: { amountMinor: null, currency: null } })).json).toMatchObject({ amountMinor: null, currency: null, version: 4 });
   });
 
-  it('goes through every one exactly once while others are written', async () => {
-    await load(Array.from({ length: 25 }, (_, index) => ({ sourceId: `c${index}` })));
+  it('keeps the good records of a batch when others break it', async () => {
+    await load('products', [{ sourceId: 'b', name: 'B', amountMinor: 1, currency: 'EUR' }]);
+    const answer = await load('products', [{ sourceId: 'a', name: 'A' }, { sourceId: 'b', currency: null }, { sourceId: 'c' }, { sourceId: 'd', name: 'D' }]);
+    expect(answer.json).toMatchObject({ received: 4, created: 2, updated: 0, rejected: 2 });
+    expect(answer.json.rejections).toMatchObject([{ line: 2, sourceId: 'b', errors: [{ path: 'currency' }] }, { line: 3, sourceId: 'c', errors: [{ path: 'name', message: 'Required' }] }]);
+  });
+});
+
+describe('a field', () => {
+  const TRANSACTION = EXAMPLES.transactions.required;
+  const PRODUCT = { name: 'P', amountMinor: 1, currency: 'EUR' };
+  it.each<[string, Resource, object, string]>([
+    ['an amount with decimals', 'products', { ...PRODUCT, amountMinor: 1.5 }, 'amountMinor'],
+    ['an amount as text', 'products', { ...PRODUCT, amountMinor: '100' }, 'amountMinor'],
+    ['an amount that a number does not hold exactly', 'transactions', { ...TRANSACTION, amountMinor: 9_007_199_254_740_992 }, 'amountMinor'],
+    ['a price below zero', 'products', { ...PRODUCT, amountMinor: -1 }, 'amountMinor'],
+    ['a currency that there is not', 'products', { ...PRODUCT, currency: 'EUX' }, 'currency'],
+    ['a currency in small letters', 'transactions', { ...TRANSACTION, currency: 'eur' }, 'currency'],
+    ['an image that is no address', 'products', { ...PRODUCT, images: ['https://x.example/1.jpg', 'javascript:alert(1)'] }, 'images.1'],
+    ['a quantity as a number', 'inventory', { ...EXAMPLES.inventory.required, quantity: 2 }, 'quantity'],
+    ['a quantity with an exponent', 'inventory', { ...EXAMPLES.inventory.required, quantity: '1e3' }, 'quantity'],
+    ['a quantity that is none', 'inventory', { ...EXAMPLES.inventory.required, quantity: 'NaN' }, 'quantity'],
+    ['a count without a zone', 'inventory', { ...EXAMPLES.inventory.required, countedAt: '2026-01-01T00:00:00' }, 'countedAt'],
+    ['a time in the year 0', 'transactions', { ...TRANSACTION, occurredAt: '0000-06-01T00:00:00Z' }, 'occurredAt'],
+    ['a time that its offset takes to the year 10000', 'transactions', { ...TRANSACTION, occurredAt: '9999-12-31T23:59:59-01:00' }, 'occurredAt'],
+    ['an unknown kind', 'transactions', { ...TRANSACTION, kind: 'gift' }, 'kind'],
+    ['an unknown status', 'transactions', { ...TRANSACTION, status: 'open' }, 'status'],
+    ['an unknown part of a line', 'transactions', { ...TRANSACTION, lines: [{ amountMinor: 1, price: 1 }] }, 'lines.0.price'],
+    ['a line without an amount', 'transactions', { ...TRANSACTION, lines: [{ description: 'x' }] }, 'lines.0.amountMinor'],
+    ['a related transaction that is no id', 'transactions', { ...TRANSACTION, relatedTransactionId: 'x' }, 'relatedTransactionId'],
+  ])('with %s is refused by name', async (_case, resource, record, path) => {
+    const answer = await load(resource, [{ sourceId: 'a', ...record }]);
+    expect(answer.json).toMatchObject({ created: 0, rejected: 1 });
+    expect(pathsOf(answer.json.rejections[0]?.errors)).toEqual([path]);
+  });
+
+  it('that is a time with another offset is the same time in UTC', async () => {
+    await load('inventory', [{ sourceId: 'a', ...EXAMPLES.inventory.required, countedAt: '2026-03-29T03:30:00+02:00' }]);
+    expect(await list('inventory')).toMatchObject([{ countedAt: '2026-03-29T01:30:00.000Z' }]);
+  });
+});
+
+describe('transactions', () => {
+  const payment = (sourceId: string, change: object = {}) => ({ sourceId, ...EXAMPLES.transactions.required, ...change });
+
+  it('belong to transactions of the same venue only, and never to themselves', async () => {
+    await load('transactions', [payment('p')]);
+    const id = (await list('transactions'))[0]?.id ?? '';
+    expect((await load('transactions', [payment('r', { kind: 'refund', relatedTransactionId: id.toUpperCase() })])).json).toMatchObject({ created: 1 });
+    expect(await list('transactions', '?kind=refund')).toMatchObject([{ relatedTransactionId: id }]);
+    const wrong = { status: 400, json: { errors: [{ path: 'relatedTransactionId', message: 'Must be the id of another transaction of this venue' }] } };
+    const item = await itemOf('transactions', 'p');
+    expect(await api.send('PATCH', item, { json: { relatedTransactionId: id } })).toMatchObject(wrong);
+    venueId = await api.aVenue();
+    expect((await load('transactions', [payment('x', { relatedTransactionId: id }), payment('y')])).json).toMatchObject({ created: 1, rejections: [{ line: 1, sourceId: 'x', errors: wrong.json.errors }] });
+    expect(await api.send('PATCH', await itemOf('transactions', 'y'), { json: { relatedTransactionId: id } })).toMatchObject(wrong);
+  });
+
+  it('are listed by time, kind, status and currency', async () => {
+    await load('transactions', [
+      payment('a', { occurredAt: '2026-01-01T00:00:00Z' }),
+      payment('b', { occurredAt: '2026-01-02T00:00:00Z', kind: 'refund', status: 'succeeded' }),
+      payment('c', { occurredAt: '2026-01-03T00:00:00Z', currency: 'USD' }),
+    ]);
+    const sources = async (query: string) => (await list('transactions', query)).map(({ sourceId }) => sourceId);
+    expect(await sources('?occurredFrom=2026-01-02T00:00:00Z')).toEqual(['b', 'c']);
+    expect(await sources('?occurredFrom=2026-01-01T00:00:00Z&occurredTo=2026-01-02T00:00:00Z')).toEqual(['a']);
+    expect(await sources('?kind=refund')).toEqual(['b']);
+    expect(await sources('?status=pending')).toEqual(['a', 'c']);
+    expect(await sources('?currency=USD&status=pending')).toEqual(['c']);
+    expect(pathsOf((await api.send('GET', `${pathOf('transactions')}?kind=gift&currency=x&occurredFrom=now`)).json.errors).sort()).toEqual(['currency', 'kind', 'occurredFrom']);
+    expect(pathsOf((await api.send('GET', `${pathOf('products')}?kind=payment`)).json.errors)).toEqual(['kind']);
+  });
+});
+
+describe('a list', () => {
+  const sources = async (query: string) => (await list('customers', query)).map(({ sourceId }) => sourceId);
+
+  it('goes through every record exactly once while others are written', async () => {
+    await load('customers', Array.from({ length: 25 }, (_, index) => ({ sourceId: `c${index}` })));
     const seen: string[] = [];
     let cursor: string | null = '';
     for (let page = 0; page < 20; page += 1) {
-      const answer = await api.send('GET', `${customers}?limit=4${cursor === '' ? '' : `&cursor=${cursor}`}`);
+      const answer = await api.send('GET', `${pathOf('customers')}?limit=4${cursor === '' ? '' : `&cursor=${cursor}`}`);
       seen.push(...answer.json.data.map(({ sourceId }) => sourceId));
-      await load([{ sourceId: `new${page}` }, { sourceId: 'c3', name: `changed ${page}` }]);
+      await load('customers', [{ sourceId: `new${page}` }, { sourceId: 'c3', name: `changed ${page}` }]);
       cursor = answer.json.nextCursor;
       if (cursor === null) break;
     }
@@ -98,10 +305,21 @@ describe('listing customers', () => {
     expect(seen.filter((sourceId) => sourceId.startsWith('c')).length).toBe(25);
   });
 
+  it('shows what was changed at or after a time', async () => {
+    await load('customers', [{ sourceId: 'a' }, { sourceId: 'b' }, { sourceId: 'c' }]);
+    const updatedAt = (await list('customers', '?sourceId=c'))[0]?.updatedAt ?? '';
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await load('customers', [{ sourceId: 'a', name: 'later' }]);
+    const later = (await list('customers', '?sourceId=a'))[0]?.updatedAt ?? '';
+    expect(await sources(`?updatedSince=${later}`)).toEqual(['a']);
+    expect(await sources(`?updatedSince=${updatedAt}`)).toEqual(['a', 'b', 'c']);
+  });
+
   it('refuses a cursor that was altered, or is of another list or other filters', async () => {
-    await load(Array.from({ length: 3 }, (_, index) => ({ sourceId: `c${index}` })));
+    await load('customers', Array.from({ length: 3 }, (_, index) => ({ sourceId: `c${index}` })));
+    const customers = pathOf('customers');
     const nextCursor = (await api.send('GET', `${customers}?limit=1`)).json.nextCursor ?? '';
-    const elsewhere = `/v1/venues/${await api.aVenue()}/records/customers`;
+    const elsewhere = pathOf('customers', await api.aVenue());
     const forged = Buffer.from(Buffer.from(nextCursor, 'base64url').toString().replace(/[^.]+$/, '1')).toString('base64url');
     expect(await api.send('GET', `${customers}?limit=2&cursor=${nextCursor}`)).toMatchObject({ status: 200 });
     for (const url of [
@@ -110,6 +328,7 @@ describe('listing customers', () => {
       `${customers}?cursor=${forged}`,
       `${customers}?includeDeleted=true&cursor=${nextCursor}`,
       `${elsewhere}?cursor=${nextCursor}`,
+      `${pathOf('products')}?cursor=${nextCursor}`,
       `/v1/venues?cursor=${nextCursor}`,
     ]) {
       expect.soft(await api.send('GET', url), url).toMatchObject({ status: 400, json: { code: 'invalid-cursor' } });

@@ -4,6 +4,9 @@ import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Endpoint } from '../../api/endpoint.ts';
 import { ROLES } from '../../api/caller.ts';
+import { RECORD_KINDS } from '../../api/schemas/records/index.ts';
+import { RESOURCES } from '../../contracts/providers.ts';
+import type { Resource } from '../../contracts/providers.ts';
 import { aKey, aToken, createApiWorld, JWT_SECRET } from './api-world.ts';
 import type { ApiWorld, SendOptions } from './api-world.ts';
 
@@ -15,12 +18,34 @@ beforeAll(async () => {
   api = await createApiWorld();
   venueId = await api.aVenue();
   const connectionId = await api.aConnection(venueId as never);
-  await api.send('POST', `/v1/venues/${venueId}/records/customers/batch`, { json: { records: [{ sourceId: 'a' }] } });
-  const customers = await api.send('GET', `/v1/venues/${venueId}/records/customers`);
+  const records = await Promise.all(RESOURCES.map(async (resource) => [ID_NAMES[resource], await aRecord(resource)] as const));
   const sync = await api.send('POST', `/v1/venues/${venueId}/syncs`, { json: aSync(connectionId) });
-  ids = { venueId, connectionId, customerId: customers.json.data[0]?.id ?? '', syncId: sync.json.id };
+  ids = { venueId, connectionId, ...Object.fromEntries(records), syncId: sync.json.id, dryRunId: await aPlan(connectionId), provider: 'stripe' };
 });
 afterAll(() => api.close());
+
+const ID_NAMES = { products: 'productId', customers: 'customerId', inventory: 'inventoryId', transactions: 'transactionId' } as const;
+
+/** What makes a record whole. */
+const FIELDS: Readonly<Record<Resource, object>> = {
+  products: { name: 'P' },
+  customers: {},
+  inventory: { productSourceId: 'p', location: 'Counter', quantity: '1', countedAt: '2026-01-01T00:00:00Z' },
+  transactions: { kind: 'payment', occurredAt: '2026-01-01T00:00:00Z', amountMinor: 1, currency: 'EUR', status: 'succeeded' },
+};
+
+async function aRecord(resource: Resource): Promise<string> {
+  const path = `/v1/venues/${venueId}/records/${resource}`;
+  await api.send('POST', `${path}/batch`, { json: { records: [{ sourceId: 'a', ...FIELDS[resource] }] } });
+  return (await api.send('GET', path)).json.data[0]?.id ?? '';
+}
+
+/** A dry run that has ended: only such a run has a plan. */
+async function aPlan(connectionId: string): Promise<string> {
+  const { id } = (await api.send('POST', `/v1/venues/${venueId}/syncs`, { json: { ...aSync(connectionId), dryRun: true } })).json;
+  await api.database.admin`update sync_runs set phase = 'finished', outcome = 'completed', finished_at = now() where id = ${id}`;
+  return id;
+}
 
 const aSync = (connectionId: string) => ({ connectionId, resource: 'customers', direction: 'push', mode: 'full' });
 
@@ -29,9 +54,14 @@ function bodyOf(endpoint: Endpoint): SendOptions {
   const bodies: Record<string, unknown> = {
     createVenue: { name: 'New', timeZone: 'UTC', currency: 'EUR' },
     changeVenue: { name: 'Changed' },
-    loadCustomers: { records: [{ sourceId: 'b' }] },
-    replaceCustomer: { name: 'Replaced' },
-    changeCustomer: { name: 'Changed' },
+    ...Object.fromEntries(RESOURCES.flatMap((resource) => {
+      const { words: { one, many } } = RECORD_KINDS[resource];
+      return [
+        [`load${many}`, { records: [{ sourceId: 'b', ...FIELDS[resource] }] }],
+        [`replace${one}`, FIELDS[resource]],
+        [`change${one}`, { metadata: { changed: 'yes' } }],
+      ];
+    })),
     createConnection: aKey(api.sandbox.secretKey),
     startSync: aSync(ids['connectionId'] ?? ''),
   };
@@ -39,7 +69,10 @@ function bodyOf(endpoint: Endpoint): SendOptions {
   return json === undefined ? {} : { json };
 }
 
-const pathOf = (endpoint: Endpoint, values: Readonly<Record<string, string>> = ids) => endpoint.path.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '');
+const pathOf = (endpoint: Endpoint, values: Readonly<Record<string, string>> = ids) => {
+  const path = endpoint.path.includes('/plan') && values['syncId'] === ids['syncId'] ? endpoint.path.replace('{syncId}', '{dryRunId}') : endpoint.path;
+  return path.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '');
+};
 const call = (endpoint: Endpoint, options: SendOptions, values?: Readonly<Record<string, string>>) =>
   api.send(endpoint.method.toUpperCase(), pathOf(endpoint, values), { ...bodyOf(endpoint), ...options });
 
@@ -75,7 +108,7 @@ describe('a stranger', () => {
   it('finds nothing of another venue under its own', async () => {
     const own = await api.aVenue('Own');
     const token = await aToken({ venues: [own] });
-    const items = api.endpoints.filter(({ path }) => /\{(?!venueId)/.test(path));
+    const items = api.endpoints.filter(({ path }) => /\{venueId\}.*\{/.test(path));
     await forEvery(items, async (endpoint) => {
       expect.soft(await call(endpoint, { token }, { ...ids, venueId: own }), endpoint.name).toMatchObject({ status: 404 });
     });
@@ -157,7 +190,7 @@ describe('a token', () => {
 /** Everything that a request could have changed. */
 async function dump(): Promise<unknown> {
   const { admin } = api.database;
-  const tables = ['venues', 'customers', 'connections', 'venue_api_keys', 'sync_runs', 'sync_logs', 'audit_log', 'idempotency_keys'];
+  const tables = ['venues', 'products', 'customers', 'inventory_levels', 'transactions', 'connections', 'venue_api_keys', 'sync_runs', 'sync_logs', 'audit_log', 'idempotency_keys'];
   const rows = await Promise.all(tables.map((table) => admin`select * from ${admin(table)} order by 1, 2`));
   return [rows.map((result) => [...result]), api.gateway.started.length, api.gateway.cancelled.length];
 }

@@ -96,9 +96,11 @@ describe('the gateway to Temporal', () => {
 
   it('waits until the workflow of a run that is over has closed', async () => {
     const run = aRun();
-    await gateway.start(run);
+    const runId = await gateway.start(run);
+    // One that another start has given the run is at work, not closing.
+    await gateway.untilClosed({ ...run, workflowRunId: uuidv7() });
     let closed = false;
-    const waiting = gateway.untilClosed(run).then(() => { closed = true; });
+    const waiting = gateway.untilClosed({ ...run, workflowRunId: runId }).then(() => { closed = true; });
     await sleep(600);
     expect(closed).toBe(false);
     await terminate(run);

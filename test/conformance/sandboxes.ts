@@ -16,14 +16,17 @@ export interface RunningSandbox {
   readonly unknownKey: Secret;
   /** Forgets everything that was created and every trouble. */
   reset(): Promise<void>;
-  /** Puts records there as somebody else would; returns the ids of all that are there then. */
+  /** Puts records there as somebody else would; returns the ids of all that are there then and that a full pass brings. */
   seed(resource: Resource, count: number): Promise<readonly string[]>;
+  /** Deletes one as somebody else would. */
   remove(resource: Resource, externalId: string): Promise<void>;
+  /** An id of a kind that the provider knows and of nothing that is there. */
+  unknownId(resource: Resource): string;
   /** Strikes the next `times` requests. */
   trouble(kind: Trouble, times: number): Promise<void>;
   /** Ids of all records that are there. */
   ids(resource: Resource): Promise<readonly string[]>;
-  /** Requests seen so far. */
+  /** Requests of the adapter seen so far. */
   requests(): Promise<number>;
   close(): Promise<void>;
 }
@@ -37,10 +40,27 @@ const STRIPE_TROUBLE: Readonly<Record<Trouble, object>> = {
   'reset-after-commit': { kind: 'commit-then-fail' },
 };
 
+/** Whose list a resource's records are seeded into and counted in. */
+const STRIPE_LISTS: Readonly<Partial<Record<Resource, { readonly list: string; readonly unknownId: string }>>> = {
+  customers: { list: 'customers', unknownId: 'cus_nobody' },
+  products: { list: 'products', unknownId: 'prod_nothing' },
+  transactions: { list: 'charges', unknownId: 'ch_nothing' },
+};
+
 async function startStripe(): Promise<RunningSandbox> {
-  const sandbox = await startStripeSandbox({ limits: { requestsPerSecond: 0 } });
+  const sandbox = await startStripeSandbox({ limits: { requestsPerSecond: 0, searchDelayMs: 0 } });
   const control = sandboxControl(sandbox.controlUrl);
   const accounts = (await (await fetch(`${sandbox.controlUrl}/accounts`)).json()) as { readonly data: readonly { readonly restrictedKey: string }[] };
+  let foreign = 0;
+  const listOf = (resource: Resource) => {
+    const found = STRIPE_LISTS[resource];
+    if (!found) throw new Error(`stripe has no ${resource}`);
+    return found;
+  };
+  const ids = async (resource: Resource) => {
+    const state = (await (await fetch(`${sandbox.controlUrl}/state/${listOf(resource).list}`)).json()) as { readonly data: readonly { readonly id: string }[] };
+    return state.data.map(({ id }) => id);
+  };
   return {
     config: { stripe: { apiUrl: sandbox.apiUrl, requestsPerSecond: 1_000 } },
     secretKey: new Secret(sandbox.secretKey),
@@ -48,20 +68,24 @@ async function startStripe(): Promise<RunningSandbox> {
     unknownKey: new Secret('sk_test_nobodyKnowsThisOne'),
     async reset() {
       await control.reset();
-      await control.limits({ requestsPerSecond: 0 });
+      await control.limits({ requestsPerSecond: 0, searchDelayMs: 0 });
+      foreign = 0;
     },
     async seed(resource, count) {
-      await control.seed({ resource, count });
-      return (await control.customers()).map(({ id }) => id);
+      await control.seed({ resource: listOf(resource).list, count });
+      return ids(resource);
     },
     async remove(resource, externalId) {
-      await fetch(`${sandbox.apiUrl}/v1/${resource}/${externalId}`, { method: 'DELETE', headers: { authorization: `Bearer ${sandbox.secretKey}` } });
+      foreign += 1;
+      const response = await fetch(`${sandbox.apiUrl}/v1/${listOf(resource).list}/${externalId}`, { method: 'DELETE', headers: { authorization: `Bearer ${sandbox.secretKey}` } });
+      if (!response.ok) throw new Error(`${externalId} was not removed: ${response.status}`);
     },
+    unknownId: (resource) => listOf(resource).unknownId,
     async trouble(kind, times) {
       await control.fault({ ...STRIPE_TROUBLE[kind], times });
     },
-    ids: async () => (await control.customers()).map(({ id }) => id),
-    requests: async () => (await control.calls()).length,
+    ids,
+    requests: async () => (await control.calls()).length - foreign,
     close: () => sandbox.close(),
   };
 }

@@ -30,6 +30,8 @@ const all = Object.entries(services);
 const OURS: readonly (readonly [string, ProcessName])[] = [['api', 'api'], ['worker', 'worker'], ['migrate', 'migrations']];
 /** Read by the AWS SDK's default chain and by nothing of ours. */
 const OF_THE_AWS_SDK = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'];
+/** The image listens everywhere in its container, and the cluster beside it speaks plain gRPC. */
+const DECIDED_HERE = ['HOST', 'TEMPORAL_API_KEY', 'TEMPORAL_TLS_CA_FILE', 'TEMPORAL_TLS_CERT_FILE', 'TEMPORAL_TLS_KEY_FILE'];
 const REQUIRED = { POSTGRES_PASSWORD: 'a', TEMPORAL_DB_PASSWORD: 'b', INTERLOCK_MIGRATIONS_DB_PASSWORD: 'c', INTERLOCK_DB_PASSWORD: 'd', GRAFANA_ADMIN_PASSWORD: 'e' };
 const PRODUCTION = { ...REQUIRED, JWT_SECRET: 'x'.repeat(32), AWS_REGION: 'eu-central-1', AWS_KMS_KEY_ID: 'alias/interlock' };
 const TRIAL = { ...REQUIRED, JWT_SECRET: 'x'.repeat(32), NODE_ENV: 'development', MOCK_KMS: 'true', ENCRYPTION_KEY: Buffer.alloc(32).toString('base64') };
@@ -40,6 +42,12 @@ describe('compose.yaml', () => {
     const names = Object.keys(services[service]?.environment ?? {}).filter((name) => !OF_THE_AWS_SDK.includes(name));
     expect(names.filter((name) => !known[name]?.readBy.includes(process))).toEqual([]);
     expect(names.length).toBeGreaterThan(1);
+  });
+
+  it('lets whoever runs it set every variable of api and worker', () => {
+    const settable = new Set(OURS.flatMap(([service]) => Object.keys(services[service]?.environment ?? {})));
+    const wanted = Object.entries<Variable>(VARIABLES).filter(([, { readBy }]) => readBy.includes('api') || readBy.includes('worker')).map(([name]) => name);
+    expect(wanted.filter((name) => !settable.has(name) && !DECIDED_HERE.includes(name))).toEqual([]);
   });
 
   it.each([['production', PRODUCTION], ['a trial without AWS', TRIAL]])('makes configurations that our processes accept, for %s', (_, dotenv) => {

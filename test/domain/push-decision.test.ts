@@ -3,20 +3,23 @@ import { describe, expect, it } from 'vitest';
 import { decidePush } from '../../domain/push-decision.ts';
 import type { PushCandidate } from '../../domain/push-decision.ts';
 
-const candidate = (link: Partial<NonNullable<PushCandidate['link']>> | null, hasProblems = false): PushCandidate => ({
+const candidate = (link: Partial<NonNullable<PushCandidate['link']>> | null, more: Partial<PushCandidate> = {}): PushCandidate => ({
   fingerprint: 'now',
-  hasProblems,
+  hasProblems: false,
+  deleted: false,
   link: link && { externalId: 'cus_1', fingerprint: 'before', state: 'linked', ...link },
+  ...more,
 });
 
 const anyCandidate = fc.record<PushCandidate>({
   fingerprint: fc.constantFrom('a', 'b'),
   hasProblems: fc.boolean(),
+  deleted: fc.boolean(),
   link: fc.option(
     fc.record({
       externalId: fc.constantFrom('cus_1', null),
       fingerprint: fc.constantFrom('a', 'b', null),
-      state: fc.constantFrom('pending' as const, 'linked' as const, 'rejected' as const, 'gone' as const),
+      state: fc.constantFrom('pending' as const, 'linked' as const, 'rejected' as const, 'gone' as const, 'archived' as const),
     }),
   ),
 });
@@ -26,15 +29,22 @@ describe('the decision on a record to push', () => {
     ['never recreates what the provider has deleted', candidate({ state: 'gone' }), 'deleted-at-provider'],
     ['never recreates what the provider has deleted, not even unchanged', candidate({ state: 'gone', fingerprint: 'now' }), 'deleted-at-provider'],
     ['looks an unknown outcome up before it writes', candidate({ state: 'pending', externalId: null, fingerprint: null }), 'resolve'],
-    ['refuses what the provider would refuse', candidate(null, true), 'reject'],
-    ['refuses a change that the provider would refuse', candidate({}, true), 'reject'],
-    ['refuses a pending record that the provider would refuse', candidate({ state: 'pending', externalId: null }, true), 'reject'],
+    ['refuses what the provider would refuse', candidate(null, { hasProblems: true }), 'reject'],
+    ['refuses a change that the provider would refuse', candidate({}, { hasProblems: true }), 'reject'],
+    ['refuses a pending record that the provider would refuse', candidate({ state: 'pending', externalId: null }, { hasProblems: true }), 'reject'],
     ['leaves alone what is as it was agreed', candidate({ fingerprint: 'now' }), 'unchanged'],
     ['leaves alone what is as it was agreed before a later version was refused', candidate({ fingerprint: 'now', state: 'rejected' }), 'unchanged'],
     ['updates what has changed', candidate({}), 'update'],
     ['tries a refused change again once it is another', candidate({ state: 'rejected' }), 'update'],
     ['tries a refused record again', candidate({ state: 'rejected', externalId: null, fingerprint: null }), 'create'],
     ['creates what was never sent', candidate(null), 'create'],
+    ['takes the twin of what the venue deleted out of use', candidate({}, { deleted: true }), 'archive'],
+    ['takes it out of use although it was refused at last, or would be', candidate({ state: 'rejected' }, { deleted: true, hasProblems: true }), 'archive'],
+    ['takes it out of use once', candidate({ state: 'archived' }, { deleted: true }), 'unchanged'],
+    ['has nothing to take out of use where the provider deleted it first', candidate({ state: 'gone' }, { deleted: true }), 'unchanged'],
+    ['never sends what was deleted before it was sent', candidate(null, { deleted: true }), 'unchanged'],
+    ['brings back what it archived, unchanged as it is', candidate({ state: 'archived', fingerprint: 'now' }), 'update'],
+    ['creates anew what was deleted for good', candidate({ state: 'archived', externalId: null }), 'create'],
   ] as const)('%s', (_promise, given, decision) => {
     expect(decidePush(given)).toBe(decision);
   });
@@ -46,7 +56,9 @@ describe('the decision on a record to push', () => {
         const tied = given.link !== null && given.link.externalId !== null;
         if (tied) expect(['create', 'resolve']).not.toContain(decision);
         if (decision === 'update') expect(tied).toBe(true);
-        if (given.hasProblems || (tied && given.link.fingerprint === given.fingerprint)) expect(['create', 'update', 'resolve']).not.toContain(decision);
+        const agreed = tied && given.link.fingerprint === given.fingerprint && given.link.state !== 'archived';
+        if (given.hasProblems || given.deleted || agreed) expect(['create', 'update', 'resolve']).not.toContain(decision);
+        if (decision === 'archive') expect(tied && given.deleted).toBe(true);
       }),
       { numRuns: 300 },
     );

@@ -2,45 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { advance, restart, split } from '../../domain/segments.ts';
 import type { Segment } from '../../domain/segments.ts';
-
-interface Item {
-  readonly id: string;
-  readonly created: number;
-}
+import { Listing, whole } from './listing.ts';
 
 interface Step {
   readonly pick: number;
   readonly action: 'read' | 'read-and-split' | 'restart';
+  readonly parts: number;
 }
-
-/** A provider's listing, newest first, as Stripe pages it. */
-class Listing {
-  readonly #items: readonly Item[];
-  readonly #pageSize: number;
-
-  constructor(created: readonly number[], pageSize: number) {
-    this.#items = [...created].sort((a, b) => b - a).map((at, index) => ({ id: `id-${index}`, created: at }));
-    this.#pageSize = pageSize;
-  }
-
-  get ids(): readonly string[] {
-    return this.#items.map(({ id }) => id);
-  }
-
-  /** What is left of a segment. */
-  left({ fromEpochS, toEpochS, after }: Segment): readonly Item[] {
-    const start = after === null ? 0 : this.#items.findIndex(({ id }) => id === after) + 1;
-    return this.#items.slice(start).filter(({ created }) => created < toEpochS && created >= (fromEpochS ?? -Infinity));
-  }
-
-  page(segment: Segment) {
-    const left = this.left(segment);
-    const items = left.slice(0, this.#pageSize);
-    return { items, after: left.length > items.length ? (items.at(-1)?.id ?? null) : null, positions: items.map(({ id, created }) => ({ id, createdEpochS: created })) };
-  }
-}
-
-const whole = (toEpochS: number, fromEpochS: number | null): Segment => ({ id: 0, stream: 'records', fromEpochS, toEpochS, after: null, oldestEpochS: null, pagesRead: 0 });
 
 interface Walked {
   readonly steps: readonly Step[];
@@ -54,22 +22,22 @@ function walk(listing: Listing, first: Segment, { steps, check }: Walked): Reado
   let open: readonly Segment[] = [first];
   for (let turn = 1; open.length > 0; turn += 1) {
     if (turn > 2_000) throw new Error('the walk does not end');
-    const { pick, action } = queue.shift() ?? { pick: 0, action: 'read' };
+    const { pick, action, parts } = queue.shift() ?? { pick: 0, action: 'read', parts: 1 };
     const at = pick % open.length;
-    open = open.flatMap((segment, index) => (index === at ? step(listing, segment, { action, newId: turn, reads }) : [segment]));
+    open = open.flatMap((segment, index) => (index === at ? step(listing, segment, { action, parts, firstId: turn * 100, reads }) : [segment]));
     check(open, reads);
   }
   return reads;
 }
 
 /** What is left of a segment after one step. */
-function step(listing: Listing, segment: Segment, { action, newId, reads }: { action: Step['action']; newId: number; reads: Map<string, number> }): readonly Segment[] {
+function step(listing: Listing, segment: Segment, { action, parts, firstId, reads }: Omit<Step, 'pick'> & { firstId: number; reads: Map<string, number> }): readonly Segment[] {
   if (action === 'restart') return [restart(segment)];
   const page = listing.page(segment);
-  for (const { id } of page.items) reads.set(id, (reads.get(id) ?? 0) + 1);
+  for (const { id } of page.positions) reads.set(id, (reads.get(id) ?? 0) + 1);
   const rest = advance(segment, page);
   if (rest === null) return [];
-  return (action === 'read-and-split' ? split(rest, newId) : null) ?? [rest];
+  return action === 'read-and-split' ? split(rest, page, { parts, firstId }) : [rest];
 }
 
 const listings = fc.record({
@@ -78,7 +46,7 @@ const listings = fc.record({
   pageSize: fc.integer({ min: 1, max: 7 }),
   fromEpochS: fc.constantFrom(null, 1_003),
 });
-const stepsOf = (...actions: Step['action'][]) => fc.array(fc.record({ pick: fc.nat({ max: 50 }), action: fc.constantFrom(...actions) }), { maxLength: 80 });
+const stepsOf = (...actions: Step['action'][]) => fc.array(fc.record({ pick: fc.nat({ max: 50 }), action: fc.constantFrom(...actions), parts: fc.integer({ min: 1, max: 8 }) }), { maxLength: 80 });
 
 describe('the segments of a listing', () => {
   it('read every record exactly once, in any interleaving and with any splits', () => {
@@ -86,11 +54,11 @@ describe('the segments of a listing', () => {
       fc.property(listings, stepsOf('read', 'read-and-split'), ({ created, pageSize, fromEpochS }, steps) => {
         const listing = new Listing(created, pageSize);
         const first = whole(200_000, fromEpochS);
-        const wanted = listing.left(first).map(({ id }) => id);
+        const wanted = listing.left(first);
         const reads = walk(listing, first, {
           steps,
           check(open, read) {
-            const left = open.flatMap((segment) => listing.left(segment)).map(({ id }) => id);
+            const left = open.flatMap((segment) => listing.left(segment));
             expect([...read.keys(), ...left].sort()).toEqual([...wanted].sort());
           },
         });
@@ -105,11 +73,11 @@ describe('the segments of a listing', () => {
       fc.property(listings, stepsOf('read', 'read-and-split', 'restart'), ({ created, pageSize, fromEpochS }, steps) => {
         const listing = new Listing(created, pageSize);
         const first = whole(200_000, fromEpochS);
-        const wanted = listing.left(first).map(({ id }) => id);
+        const wanted = listing.left(first);
         const reads = walk(listing, first, {
           steps,
           check(open, read) {
-            const left = new Set(open.flatMap((segment) => listing.left(segment)).map(({ id }) => id));
+            const left = new Set(open.flatMap((segment) => listing.left(segment)));
             expect(wanted.every((id) => read.has(id) || left.has(id))).toBe(true);
           },
         });
@@ -119,32 +87,36 @@ describe('the segments of a listing', () => {
     );
   });
 
-  it('are cut so that the halves meet at one second, lie within the whole and leave what was read behind', () => {
-    const segments = fc.record<Segment>({
-      id: fc.constant(0),
+  it('are cut into parts that meet at one second, together make up the whole and leave what was read behind', () => {
+    const segments = fc.record({
       fromEpochS: fc.option(fc.integer({ min: 0, max: 5_000 })),
-      toEpochS: fc.integer({ min: 5_001, max: 2_000_000 }),
-      after: fc.constant('id'),
       oldestEpochS: fc.integer({ min: 5_000, max: 2_000_000 }),
-      pagesRead: fc.integer({ min: 1, max: 100 }),
+      pageSpanS: fc.integer({ min: 0, max: 20_000 }),
+      parts: fc.integer({ min: 1, max: 30 }),
     });
     fc.assert(
-      fc.property(segments.filter(({ oldestEpochS, toEpochS }) => (oldestEpochS ?? 0) < toEpochS), (segment) => {
-        const halves = split(segment, 7);
-        if (halves === null) return;
-        const [newer, older] = halves;
-        expect(newer).toEqual({ ...segment, fromEpochS: older.toEpochS });
-        expect(older).toEqual({ id: 7, fromEpochS: segment.fromEpochS, toEpochS: newer.fromEpochS, after: null, oldestEpochS: null, pagesRead: 0 });
-        expect(older.toEpochS).toBeGreaterThan(segment.fromEpochS ?? 0);
-        expect(older.toEpochS).toBeLessThan(segment.oldestEpochS ?? 0);
+      fc.property(segments, ({ fromEpochS, oldestEpochS, pageSpanS, parts }) => {
+        const toEpochS = oldestEpochS + pageSpanS + 1;
+        const segment: Segment = { ...whole(toEpochS, fromEpochS), after: 'id', oldestEpochS, pagesRead: 1 };
+        const page = { after: 'id', positions: [{ createdEpochS: oldestEpochS + pageSpanS }, { createdEpochS: oldestEpochS }] };
+        const left = split(segment, page, { parts, firstId: 7 });
+        expect(left.length).toBeLessThanOrEqual(parts);
+        expect(left[0]).toEqual({ ...segment, fromEpochS: left[1]?.toEpochS ?? fromEpochS });
+        left.slice(1).forEach((part, index) => {
+          expect(part).toEqual({ ...whole(part.toEpochS, left[index + 2]?.toEpochS ?? fromEpochS), id: 7 + index });
+          expect(part.toEpochS).toBeGreaterThan(part.fromEpochS ?? 0);
+          expect(part.toEpochS).toBeLessThan(oldestEpochS);
+        });
       }),
       { numRuns: 500 },
     );
   });
 
-  it('are not cut before a page tells how dense they are, nor when a page is all that is left', () => {
-    expect(split(whole(1_000, null), 1)).toBeNull();
-    expect(split({ ...whole(1_000, 998), after: 'id', oldestEpochS: 999, pagesRead: 1 }, 1)).toBeNull();
+  it('are not cut when a page tells nothing of how dense they are, nor when a page is all that is left', () => {
+    const read: Segment = { ...whole(1_000, 900), after: 'id', oldestEpochS: 990, pagesRead: 1 };
+    expect(split(read, { after: 'id', positions: [] }, { parts: 4, firstId: 1 })).toEqual([read]);
+    expect(split(read, { after: 'id', positions: [{ createdEpochS: 999 }] }, { parts: 4, firstId: 1 }).length).toBeGreaterThan(1);
+    expect(split({ ...read, fromEpochS: 980 }, { after: 'id', positions: [{ createdEpochS: 999 }] }, { parts: 4, firstId: 1 })).toHaveLength(1);
   });
 
   it('go on from the second of the last record after a lost cursor, and from the start when nothing was read', () => {

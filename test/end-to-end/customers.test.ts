@@ -1,7 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
-import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { REPOSITORY } from '../../runtime/home.ts';
 import { bytesIn, countActions, textOf } from '../support/history.ts';
 import type { ConnectionBody, SyncBody } from '../support/service-client.ts';
 import type { StripeAccount } from '../support/stripe-account.ts';
@@ -34,63 +31,6 @@ const sync = ({ venueId, connection }: ConnectedVenue, direction: 'push' | 'pull
 
 const customers = (count: number) => Array.from({ length: count }, (_, index) => aCustomer(index));
 const sourceIdsAt = async (account: StripeAccount) => (await account.customers()).map(({ metadata }) => metadata['interlock_source_id']).sort();
-
-const NORTHWIND = path.resolve(REPOSITORY, '..', 'shared', 'samples', 'northwind', 'customers.json');
-const hasNorthwind = existsSync(NORTHWIND);
-if (!hasNorthwind) process.stderr.write(`\nNOT TESTED: Northwind as a venue, because ${NORTHWIND} is not there\n\n`);
-
-function northwindCustomers() {
-  const rows = JSON.parse(readFileSync(NORTHWIND, 'utf8')) as Record<string, string | null>[];
-  return rows.map((row) => ({
-    sourceId: row['customer_id'],
-    name: row['company_name'],
-    phone: row['phone'],
-    address: { line1: row['address'], city: row['city'], region: row['region'], postalCode: row['postal_code'], country: row['country'] },
-    metadata: { contact: row['contact_name'], title: row['contact_title'] },
-  }));
-}
-
-describe.skipIf(!hasNorthwind)('Northwind as a venue', () => {
-  let northwind: ConnectedVenue;
-  beforeAll(async () => {
-    northwind = await aConnectedVenue();
-  });
-
-  it('loads its 91 customers, and pushes each of them to Stripe once', async () => {
-    const records = northwindCustomers();
-    expect(await system.api.load(northwind.venueId, records)).toMatchObject({ received: 91, created: 91, rejected: 0, rejections: [] });
-    expect(await sync(northwind, 'push')).toMatchObject({ outcome: 'completed', progress: { done: 91, total: 91 }, counts: { read: 91, created: 91, rejected: 0 }, error: null });
-    expect(await sourceIdsAt(northwind.account)).toEqual(records.map(({ sourceId }) => sourceId).sort());
-    expect(await northwind.account.writes()).toHaveLength(91);
-    const linked = (await system.api.customers(northwind.venueId)).filter(({ links }) => links.some(({ state, externalId }) => state === 'linked' && externalId !== null));
-    expect(linked).toHaveLength(91);
-  });
-
-  it.each(['full', 'incremental'] as const)('makes zero writes at Stripe when it pushes the unchanged set again, %s', async (mode) => {
-    const before = (await northwind.account.calls()).length;
-    expect(await sync(northwind, 'push', mode)).toMatchObject({ outcome: 'completed', counts: { created: 0, updated: 0, unchanged: mode === 'full' ? 91 : 0 } });
-    expect((await northwind.account.calls()).slice(before).filter(({ method }) => method !== 'GET')).toEqual([]);
-  });
-
-  it('makes exactly one write when one customer has changed, also when the same load is repeated', async () => {
-    const changed = northwindCustomers().map((record) => (record.sourceId === 'ALFKI' ? { ...record, phone: '030-0074322' } : record));
-    expect(await system.api.load(northwind.venueId, changed)).toMatchObject({ updated: 1, unchanged: 90 });
-    expect(await system.api.load(northwind.venueId, changed)).toMatchObject({ updated: 0, unchanged: 91 });
-    expect(await sync(northwind, 'push', 'incremental')).toMatchObject({ outcome: 'completed', counts: { read: 1, updated: 1 } });
-    expect(await northwind.account.writes()).toHaveLength(92);
-    expect((await northwind.account.customers()).find(({ metadata }) => metadata['interlock_source_id'] === 'ALFKI')?.phone).toBe('030-0074322');
-  });
-
-  it('changes nothing of the venue when it is pulled back, and nothing is pushed after that', async () => {
-    const before = await system.api.customers(northwind.venueId);
-    expect(await sync(northwind, 'pull')).toMatchObject({ outcome: 'completed', counts: { read: 91, created: 0, updated: 0, unchanged: 91 } });
-    const after = await system.api.customers(northwind.venueId);
-    expect(after.map(({ sourceId, version, name, address }) => ({ sourceId, version, name, address })))
-      .toEqual(before.map(({ sourceId, version, name, address }) => ({ sourceId, version, name, address })));
-    await sync(northwind, 'push');
-    expect(await northwind.account.writes()).toHaveLength(92);
-  });
-});
 
 describe('a pull of 10,000 customers', () => {
   let venue: ConnectedVenue;

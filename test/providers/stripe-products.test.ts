@@ -6,7 +6,7 @@ import { fingerprintOf } from '../../domain/fingerprint.ts';
 import type { ExternalState, ProviderRecord } from '../../providers/provider.ts';
 import { priceSchema } from '../../providers/stripe/product-responses.ts';
 import { productMapping } from '../../providers/stripe/products.ts';
-import { aStrangeServer, allOf, createStripeWorld, readAll, refusalOf, writerOf } from './stripe-world.ts';
+import { aStrangeServer, createStripeWorld, refusalOf, writerOf } from './stripe-world.ts';
 import type { StripeWorld } from './stripe-world.ts';
 
 const FIXTURES = new URL('../../../shared/samples/stripe/fixtures3.json', import.meta.url);
@@ -52,13 +52,6 @@ describe('a product on its way to Stripe and back', () => {
   const create = (fields: ProductFields) => writerOf(products()).create(map(fields), { idempotencyKey: nextKey() });
   const update = (twin: ProviderRecord, fields: ProductFields, options: { clearedMetadataKeys?: readonly string[]; idempotencyKey?: string; externalState?: ExternalState | null } = {}) =>
     writerOf(products()).update(twin.externalId, map(fields), { idempotencyKey: nextKey(), clearedMetadataKeys: [], externalState: twin.externalState ?? null, ...options });
-  /** The calls that the work took, as the pipeline counted them and as Stripe saw them. */
-  async function callsOf(work: () => Promise<unknown>): Promise<number> {
-    const [counted, seen] = [world.counted(), (await world.stripe.calls()).length];
-    await work();
-    expect((await world.stripe.calls()).length - seen).toBe(world.counted() - counted);
-    return world.counted() - counted;
-  }
 
   it('has the fingerprint that it left with: what we wrote is never read as a change', async () => {
     await fc.assert(
@@ -79,7 +72,7 @@ describe('a product on its way to Stripe and back', () => {
         fc.pre(map(before).problems.length === 0 && map(after).problems.length === 0);
         const twin = await create(before);
         const clearedMetadataKeys = Object.keys(before.metadata).filter((one) => !Object.hasOwn(after.metadata, one) || after.metadata[one] === '');
-        const calls = await callsOf(async () => {
+        const calls = await world.callsOf(async () => {
           expect(fingerprint(await update(twin, after, { clearedMetadataKeys }))).toBe(fingerprintOf(map(after).payload));
         });
         expect(calls).toBe(productMapping.callsToWrite(map(after), { externalState: twin.externalState ?? null }));
@@ -101,7 +94,7 @@ describe('a product on its way to Stripe and back', () => {
     const twin = await create(before);
     expect(productMapping.callsToWrite(map(before), null)).toBe(1);
     expect(productMapping.callsToWrite(map(after), { externalState: twin.externalState ?? null })).toBe(calls);
-    expect(await callsOf(() => update(twin, after))).toBe(calls);
+    expect(await world.callsOf(() => update(twin, after))).toBe(calls);
   });
 
   it('has a new price after a change of the amount, and the earlier one is retired, not changed', async () => {
@@ -110,7 +103,7 @@ describe('a product on its way to Stripe and back', () => {
     const prices = await pricesOf(twin.externalId);
     expect(prices.filter(({ active }) => active)).toMatchObject([{ unit_amount: 1_900, currency: 'eur', id: updated.externalState?.['priceId'] }]);
     expect(prices.filter(({ active }) => !active)).toMatchObject([{ unit_amount: 1_800, id: twin.externalState?.['priceId'] }]);
-    expect(await callsOf(() => update(updated, { ...CHAI, amountMinor: 1_900, name: 'Renamed' }))).toBe(1);
+    expect(await world.callsOf(() => update(updated, { ...CHAI, amountMinor: 1_900, name: 'Renamed' }))).toBe(1);
   });
 
   describe.each<[string, ProductFields, number]>([
@@ -153,7 +146,7 @@ describe('a product on its way to Stripe and back', () => {
     await world.ask('POST', `products/${product}`, { default_price: price['id'] as string });
     const twin = (await products().retrieve(product!))!;
     expect(twin).toMatchObject({ externalState: null, fields: { amountMinor: null, currency: null } });
-    expect(await callsOf(() => update(twin, { ...fieldsOf(twin), name: 'Small screws' }))).toBe(1);
+    expect(await world.callsOf(() => update(twin, { ...fieldsOf(twin), name: 'Small screws' }))).toBe(1);
     expect(await world.state('products')).toMatchObject([{ name: 'Small screws', default_price: price['id'] }]);
   });
 
@@ -215,79 +208,6 @@ describe('a product on its way to Stripe and back', () => {
     const full: ProductFields = { ...CHAI, name: 'n'.repeat(250), description: 'd'.repeat(40_000), sku: 's'.repeat(500), taxable: true, images, metadata };
     expect(map(full).problems).toEqual([]);
     await expect(create(full)).resolves.toMatchObject({ recordId: ID, fields: { sku: full.sku, taxable: true, images } });
-  });
-
-  describe('read from the change feed', () => {
-    const changes = async () => (await products().listPage(allOf('events'))).records;
-
-    it('comes once, as it is now, with the amount of its default price; two calls a page', async () => {
-      const twin = await create(CHAI);
-      await update(twin, { ...CHAI, amountMinor: 1_900, name: 'Masala chai' });
-      expect(await callsOf(async () => {
-        expect(await changes()).toMatchObject([{ externalId: twin.externalId, deleted: false, recordId: ID, fields: { name: 'Masala chai', amountMinor: 1_900 } }]);
-      })).toBe(2);
-    });
-
-    it('comes when only its price was changed by somebody else', async () => {
-      const twin = await create(CHAI);
-      await world.stripe.seed({ resource: 'products', records: [{ name: 'Another', unit_amount: 5 }] });
-      const price = await world.ask('POST', 'prices', { product: twin.externalId, currency: 'eur', unit_amount: '2500' });
-      await world.ask('POST', `products/${twin.externalId}`, { default_price: price['id'] as string });
-      expect(await changes()).toMatchObject([{ externalId: twin.externalId, fields: { amountMinor: 2_500 }, externalState: { priceId: price['id'] } }]);
-    });
-
-    it('is told as deleted, and nothing else is told of it', async () => {
-      const created = await world.ask('POST', 'products', { name: 'Short-lived', 'metadata[interlock_record_id]': ID });
-      const id = created['id'] as string;
-      await world.ask('POST', `products/${id}`, { name: 'Renamed' });
-      await world.ask('DELETE', `products/${id}`);
-      expect(await changes()).toMatchObject([{ externalId: id, deleted: true, recordId: ID, fields: null }]);
-    });
-
-    it('asks for nothing more when nothing changed', async () => {
-      await world.seed('products', { count: 3 });
-      expect(await callsOf(async () => {
-        expect(await changes()).toEqual([]);
-      })).toBe(1);
-    });
-
-    it('gives every event a position, and everything on 250 of them', async () => {
-      const twins = [];
-      for (let index = 0; index < 84; index += 1) twins.push((await create({ ...CHAI, name: `Product ${index}` })).externalId);
-      for (const id of twins) await world.ask('POST', `products/${id}`, { name: `Renamed ${id}` });
-      const pages = await readAll(products(), allOf('events'));
-      expect(new Set(pages.flatMap(({ positions }) => positions.map(({ id }) => id))).size).toBe(pages.reduce((sum, { positions }) => sum + positions.length, 0));
-      expect(new Set(pages.flatMap(({ records }) => records.map(({ externalId }) => externalId)))).toEqual(new Set(twins));
-      expect(pages.flatMap(({ records }) => records).every(({ fields }) => (fields as ProductFields).name.startsWith('Renamed'))).toBe(true);
-    });
-  });
-
-  it('is listed with its amount, a call a page, also when it is not active', async () => {
-    const ids = await world.seed('products', { count: 140 });
-    await world.ask('POST', `products/${ids[3]}`, { active: 'false' });
-    expect(await callsOf(async () => {
-      const pages = await readAll(products(), allOf('products'));
-      const records = pages.flatMap((page) => page.records);
-      expect(records.map(({ externalId }) => externalId).sort()).toEqual([...ids].sort());
-      expect(records.every(({ fields }) => Number.isSafeInteger((fields as ProductFields).amountMinor))).toBe(true);
-      expect(records.filter(({ fields }) => !(fields as ProductFields).active)).toHaveLength(1);
-    })).toBe(2);
-  });
-
-  it('is counted with one call, active or not', async () => {
-    await world.seed('products', { records: [{ name: 'a' }, { name: 'b', active: false }, { name: 'c' }] });
-    expect(await callsOf(async () => {
-      expect(await products().count()).toBe(3);
-    })).toBe(1);
-  });
-
-  it('is found again by our id, page after page', async () => {
-    const twin = await create(CHAI);
-    await world.seed('products', { records: Array.from({ length: 130 }, (_, index) => ({ name: `Other ${index}`, created: Math.floor(Date.now() / 1_000) + 5 })) });
-    const hint = { recordId: ID, email: null, createdSinceEpochS: 0 };
-    const first = await writerOf(products()).findTwin({ ...hint, after: null });
-    expect(first).toMatchObject({ found: null, after: expect.any(String) as string });
-    expect(await writerOf(products()).findTwin({ ...hint, after: first.after })).toMatchObject({ found: { externalId: twin.externalId, externalState: { amount: 1_800 } }, after: null });
   });
 
   it.each([

@@ -146,8 +146,11 @@ describe('a movement of the balance', () => {
   it('that corrects a charge belongs to it, and tells it as well', () => {
     const records = movementRecords(movement({ id: 'txn_9', type: 'adjustment', amount: -30, source: CHARGE }), 1);
     expect(records.map(({ externalId, refs }) => [externalId, refs?.related])).toEqual([['ch_1', null], ['txn_9', 'ch_1']]);
-    // The fee of a correction is not the fee of the charge.
+    // The fee of a correction is not the fee of the charge, and that it is missing must not hide the reading that brings it.
     expect(fieldsOf(records[0] ?? null).feeMinor).toBeNull();
+    const [own] = movementRecords(movement({ source: CHARGE }), 1);
+    expect(fieldsOf(own ?? null).feeMinor).toBe(59);
+    expect(own?.version).toBeGreaterThan(records[0]?.version ?? Infinity);
   });
 
   it('whose source has not the shape that we know is refused, not taken for something else', () => {

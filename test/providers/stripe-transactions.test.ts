@@ -34,18 +34,12 @@ describe('the transactions of a Stripe account', () => {
   };
   const one = (records: readonly ProviderRecord[], externalId: string | undefined) => records.filter((record) => record.externalId === externalId);
   const movements = () => world.state<Movement>('balance_transactions');
-  async function callsOf(work: () => Promise<unknown>): Promise<number> {
-    const [counted, seen] = [world.counted(), (await world.stripe.calls()).length];
-    await work();
-    expect((await world.stripe.calls()).length - seen).toBe(world.counted() - counted);
-    return world.counted() - counted;
-  }
   const seedOne = async (resource: string, record: object) => (await world.seed(resource, { records: [record] }))[0] ?? '';
 
   it('are only read, never vanish, and are not counted', async () => {
     expect(transactions().writer).toBeNull();
     expect(transactionPullPlan.mayVanish).toBe(false);
-    expect(await callsOf(async () => {
+    expect(await world.callsOf(async () => {
       expect(await transactions().count()).toBeNull();
     })).toBe(0);
     expect(() => transactions().listPage(allOf('payouts'))).toThrow('no list payouts');
@@ -216,7 +210,7 @@ describe('the transactions of a Stripe account', () => {
     it('take one call a page, and bring a record once on each', async () => {
       const charge = await seedOne('charges', { amount: 900, created: 1_600_000_000 });
       for (let index = 0; index < 120; index += 1) await world.ask('POST', `charges/${charge}`, { description: `Version ${index}` });
-      expect(await callsOf(async () => {
+      expect(await world.callsOf(async () => {
         expect(one(await read('events'), charge)).toHaveLength(2);
       })).toBe(2);
     });
@@ -224,7 +218,7 @@ describe('the transactions of a Stripe account', () => {
 
   it('bring a hundred movements with fees and whole objects in one call', async () => {
     const ids = await world.seed('charges', { count: 100 });
-    expect(await callsOf(async () => {
+    expect(await world.callsOf(async () => {
       const records = await read('balance_transactions');
       expect(records.map(({ externalId }) => externalId).sort()).toEqual([...ids].sort());
       expect(records.every((record) => Number.isSafeInteger(fieldsOf(record).feeMinor))).toBe(true);

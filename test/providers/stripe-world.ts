@@ -37,6 +37,14 @@ export async function createStripeWorld() {
     mapping: adapter.mapping('customers'),
     /** HTTP calls as the pipeline would have counted them since the last reset. */
     counted: () => counted,
+    /** The calls that the work took, as the pipeline would have counted them; what Stripe saw must be the same. */
+    async callsOf(work: () => Promise<unknown>): Promise<number> {
+      const [before, seen] = [counted, (await stripe.calls()).length];
+      await work();
+      const [calls, requests] = [counted - before, (await stripe.calls()).length - seen];
+      if (calls !== requests) throw new Error(`${calls} calls were counted and ${requests} were made`);
+      return calls;
+    },
     /** Stripe's own objects as they stand. */
     async state<T = Readonly<Record<string, unknown>>>(resource: string): Promise<readonly T[]> {
       const response = await fetch(`${sandbox.controlUrl}/state/${resource}`);

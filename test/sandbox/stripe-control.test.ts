@@ -5,7 +5,7 @@ describe('the control API', () => {
   it.each([
     ['POST', '/seed', { resource: 'customers' }, 400],
     ['POST', '/seed', { resource: 'customers', count: 1, records: [{}] }, 400],
-    ['POST', '/seed', { resource: 'invoices', count: 1 }, 400],
+    ['POST', '/seed', { resource: 'coupons', count: 1 }, 400],
     ['POST', '/seed', { resource: 'customers', records: [{ nickname: 'x' }] }, 400],
     ['POST', '/seed', { resource: 'customers', records: [{ id: 'cus_1' }, { id: 'cus_1' }] }, 409],
     ['POST', '/faults', { kind: 'explode' }, 400],
@@ -14,7 +14,7 @@ describe('the control API', () => {
     ['POST', '/clock', { now: 'yesterday' }, 400],
     ['POST', '/emit', { url: 'file:///etc/passwd', type: 'x', object: {} }, 400],
     ['POST', '/reset', { account: 'acct_nobody' }, 404],
-    ['GET', '/state/invoices', undefined, 404],
+    ['GET', '/state/coupons', undefined, 404],
     ['GET', '/calls?until=5', undefined, 400],
     ['GET', '/nothing', undefined, 404],
     ['DELETE', '/seed', undefined, 405],

@@ -50,6 +50,7 @@ export function controlOf(controlUrl: string) {
     fault: (body: object) => call('POST', '/faults', body),
     clearFaults: () => call('DELETE', '/faults'),
     calls: async (since = 0) => (await call<{ data: Call[] }>('GET', `/calls?since=${since}`)).data,
+    state: async <T = Record<string, unknown>>(resource: string, query = '') => (await call<{ data: T[] }>('GET', `/state/${resource}${query}`)).data,
     customers: async (query = '') => (await call<{ data: Stripe.Customer[] }>('GET', `/state/customers${query}`)).data,
     accounts: async () => (await call<{ data: SandboxAccount[] }>('GET', '/accounts')).data,
     clock: (body: object) => call('POST', '/clock', body),

@@ -2,7 +2,8 @@ import type { z } from 'zod';
 import type { batchAnswer } from '../../api/schemas/records/batch.ts';
 import type { connectionAnswer } from '../../api/schemas/connection.ts';
 import type { syncAnswer, syncLogAnswer } from '../../api/schemas/sync.ts';
-import type { CustomerRecord, RecordLink } from '../../contracts/records.ts';
+import type { Resource } from '../../contracts/providers.ts';
+import type { CustomerRecord, FieldsOf, RecordLink } from '../../contracts/records.ts';
 import { ApiClient } from '../../runtime/api-client.ts';
 import type { ApiAnswer } from '../../runtime/api-client.ts';
 import { until } from './eventually.ts';
@@ -15,10 +16,13 @@ export type CustomerBody = Omit<CustomerRecord, 'createdAt' | 'updatedAt' | 'del
   readonly deletedAt: string | null;
   readonly links: readonly (Omit<RecordLink, 'syncedAt'> & { readonly syncedAt: string | null })[];
 };
+export type RecordBody<R extends Resource> = FieldsOf[R] & Pick<CustomerBody, 'id' | 'venueId' | 'sourceId' | 'version' | 'deletedAt' | 'links'>;
 export type BatchBody = z.output<typeof batchAnswer>;
 
 export interface SyncOrder {
   readonly connectionId: string;
+  readonly resource?: Resource;
+  readonly dryRun?: boolean;
   readonly direction: 'push' | 'pull';
   readonly mode?: 'full' | 'incremental';
 }
@@ -53,8 +57,8 @@ export class ServiceClient {
     return ((await this.#http.post('/v1/venues', { name, timeZone: 'Europe/Berlin', currency: 'EUR' })) as { id: string }).id;
   }
 
-  async load(venueId: string, records: readonly object[]): Promise<BatchBody> {
-    return (await this.#http.post(`/v1/venues/${venueId}/records/customers/batch`, { records })) as BatchBody;
+  async load(venueId: string, records: readonly object[], resource: Resource = 'customers'): Promise<BatchBody> {
+    return (await this.#http.post(`/v1/venues/${venueId}/records/${resource}/batch`, { records })) as BatchBody;
   }
 
   async connect(venueId: string, secretKey: string): Promise<ConnectionBody> {
@@ -114,6 +118,15 @@ export class ServiceClient {
 
   customers(venueId: string): Promise<readonly CustomerBody[]> {
     return this.#all(`/v1/venues/${venueId}/records/customers?limit=200`);
+  }
+
+  /** Every record of a resource, as the API shows it. */
+  records<R extends Resource>(venueId: string, resource: R): Promise<readonly RecordBody<R>[]> {
+    return this.#all(`/v1/venues/${venueId}/records/${resource}?limit=200`);
+  }
+
+  async get<T>(path: string): Promise<T> {
+    return (await this.#http.get(path)) as T;
   }
 
   async #all<T>(path: string): Promise<readonly T[]> {

@@ -13,7 +13,11 @@ export interface StripeAccount {
   readonly id: string;
   readonly secretKey: string;
   seed(count: number): Promise<void>;
+  /** Objects that were there before anybody looked. */
+  put(resource: string, records: readonly object[]): Promise<void>;
   customers(): Promise<readonly StripeCustomerState[]>;
+  /** Stripe's own objects. */
+  state<T>(resource: string): Promise<readonly T[]>;
   calls(): Promise<readonly SandboxCall[]>;
   /** Calls that changed something. */
   writes(): Promise<readonly SandboxCall[]>;
@@ -47,6 +51,8 @@ export function stripeSandboxOf(controlUrl: string): StripeSandboxControl {
         id,
         secretKey,
         seed: (count) => send('POST', '/seed', { resource: 'customers', account: id, count }),
+        put: (resource, records) => send('POST', '/seed', { resource, account: id, records }),
+        state: (resource) => list(`/state/${resource}?account=${id}`),
         customers: () => list<StripeCustomerState>(`/state/customers?account=${id}`),
         calls,
         writes: async () => (await calls()).filter(({ written }) => written),

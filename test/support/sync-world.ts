@@ -101,8 +101,27 @@ export async function createSyncWorld(options: WorldOptions = {}) {
     return { ...(await finish(input)), syncId: input.syncId };
   }
 
+  /** A call of Stripe's API, as somebody else with the account's key makes it. */
+  async function callStripe<T = { readonly id: string }>(method: 'GET' | 'POST' | 'DELETE', path: string, form: Readonly<Record<string, string>> = {}): Promise<T> {
+    const response = await fetch(`${sandbox.apiUrl}/v1/${path}`, {
+      method,
+      headers: { authorization: `Bearer ${sandbox.secretKey}`, 'content-type': 'application/x-www-form-urlencoded' },
+      ...(method === 'POST' && { body: new URLSearchParams(form).toString() }),
+    });
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    return (await response.json()) as T;
+  }
+
+  /** A run's log, oldest first, without the lines about its phases. */
+  async function logOf(venue: TestVenue, syncId: SyncId) {
+    const { data } = await stores.runs.listLog(venue.venueId, syncId, { filter: {}, page: { limit: 200, after: null } });
+    return data.filter(({ action }) => action !== 'phase' && action !== 'finished');
+  }
+
   return {
     ...stores,
+    callStripe,
+    logOf,
     deps,
     keyring,
     database,

@@ -18,6 +18,7 @@ import { Client, Connection } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { z } from 'zod';
 import { homeOf, REPOSITORY } from '../../runtime/home.ts';
+import { scheduleId } from '../../contracts/sync.ts';
 import { until } from '../support/eventually.ts';
 import type { History } from '../support/history.ts';
 import { ServiceClient } from '../support/service-client.ts';
@@ -55,8 +56,18 @@ async function aVenue(records: number): Promise<Venue> {
 const start = ({ venueId, connectionId }: Venue, direction: 'push' | 'pull') => api.start(venueId, { connectionId, direction });
 const end = ({ venueId }: Venue, { id }: SyncBody) => api.finished(venueId, id, 400_000);
 
+/** What the schedule of a venue's customers starts when it is triggered. */
+async function scheduled({ venueId, connectionId }: Venue): Promise<Execution> {
+  await api.tryPost(`/v1/venues/${venueId}/connections/${connectionId}/schedules/customers/trigger`, {});
+  const { recentActions } = (await temporal.schedule.getHandle(scheduleId(connectionId, 'customers')).describe()).info;
+  const { workflowId, firstExecutionRunId } = recentActions.at(-1)?.action.workflow ?? { workflowId: '', firstExecutionRunId: '' };
+  return { workflowId, runId: firstExecutionRunId };
+}
+
+type Execution = Pick<SyncBody, 'workflowId' | 'runId'>;
+
 /** Each brings about one run, and returns it under the name of its file; a run that continued has two. */
-const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, SyncBody>>>>> = {
+const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Execution>>>>> = {
   async 'push-completed'() {
     const venue = await aVenue(50);
     return { 'push-completed': await end(venue, await start(venue, 'push')) };
@@ -85,6 +96,16 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Sync
     await venue.account.fault({ kind: 'status', status: 503, match: { nth: 20 }, times: 12 });
     return { 'completed-after-outage': await end(venue, await start(venue, 'push')) };
   },
+  async 'scheduled-sync.completed'() {
+    return { 'scheduled-sync.completed': await scheduled(await aVenue(0)) };
+  },
+  async 'scheduled-sync.skipped'() {
+    const venue = await aVenue(0);
+    await venue.account.seed(5_000);
+    const run = await start(venue, 'pull');
+    await api.reached(venue.venueId, run.id, { what: 'has begun', when: ({ startedAt }) => startedAt !== null });
+    return { 'scheduled-sync.skipped': await scheduled(venue) };
+  },
   async 'continued-as-new'() {
     const venue = await aVenue(4_800);
     const first = await start(venue, 'push');
@@ -97,11 +118,11 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Sync
   },
 };
 
-async function record(name: string, { workflowId, runId }: SyncBody): Promise<void> {
+async function record(name: string, { workflowId, runId }: Execution): Promise<void> {
   const handle = temporal.workflow.getHandle(workflowId, runId ?? undefined);
   // The run is over in the database a moment before its workflow is.
   await until(async () => (await handle.describe()).status.name !== 'RUNNING', { limitMs: 10_000, what: 'the workflow has closed' });
-  const file = new URL(`histories/sync-connection.${name}.json`, import.meta.url);
+  const file = new URL(`histories/${name.includes('.') ? name : `sync-connection.${name}`}.json`, import.meta.url);
   writeFileSync(file, `${JSON.stringify(withoutMachine(toJson(await handle.fetchHistory())), null, 1)}\n`);
   process.stdout.write(`${name}: recorded\n`);
 }

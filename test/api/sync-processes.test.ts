@@ -7,13 +7,19 @@ import { aCustomer } from '../support/sync-world.ts';
 
 let system: System;
 beforeAll(async () => {
-  // Slow enough to step in: 400 records take ten seconds.
-  system = await startSystem({ env: { STRIPE_REQUESTS_PER_SECOND: '40' } });
+  // Slow enough to step in twice, with a start of the API between: 500 records take twenty seconds.
+  system = await startSystem({ env: { STRIPE_REQUESTS_PER_SECOND: '25' } });
 }, 120_000);
 afterAll(() => system.stop());
 
-const RECORDS = 400;
+const RECORDS = 500;
 const REJECTED_EVERY = 20;
+
+async function aVenueWith(records: readonly object[]) {
+  const [account, venueId] = await Promise.all([system.stripe.addAccount(), system.api.createVenue()]);
+  const [{ id: connectionId }] = await Promise.all([system.api.connect(venueId, account.secretKey), system.api.load(venueId, records)]);
+  return { account, venueId, connectionId };
+}
 
 /** Reads the live events as a browser does: a line that breaks is taken up again after the last event seen. */
 async function follow(venueId: string, id: string, breaks: { count: number }): Promise<readonly LiveEvent[]> {
@@ -41,17 +47,15 @@ async function follow(venueId: string, id: string, breaks: { count: number }): P
 
 describe('live events of a run', () => {
   it('miss nothing and repeat nothing though the API is killed twice meanwhile', async () => {
-    const [account, venueId] = await Promise.all([system.stripe.addAccount(), system.api.createVenue()]);
     const tooLong = (index: number) => ({ ...aCustomer(index), phone: '+49 30 123456789012345 ext. 99' });
-    const records = Array.from({ length: RECORDS }, (_, index) => (index % REJECTED_EVERY === 0 ? tooLong(index) : aCustomer(index)));
-    const [{ id: connectionId }] = await Promise.all([system.api.connect(venueId, account.secretKey), system.api.load(venueId, records)]);
+    const { venueId, connectionId } = await aVenueWith(Array.from({ length: RECORDS }, (_, index) => (index % REJECTED_EVERY === 0 ? tooLong(index) : aCustomer(index))));
     const { id } = await system.api.start(venueId, { connectionId, direction: 'push' });
     const breaks = { count: 0 };
     const following = follow(venueId, id, breaks);
     const reached = (done: number) => system.api.reached(venueId, id, { what: `has done ${done}`, when: ({ progress }) => progress.done >= done });
     await reached(40);
     await system.kill('api');
-    await reached(200);
+    await reached(80);
     await system.kill('api');
     const events = await following;
     expect(breaks.count).toBeGreaterThanOrEqual(2);
@@ -65,5 +69,25 @@ describe('live events of a run', () => {
     const progress = events.filter(({ event }) => event === 'progress').map(({ data }) => data['progress'] as SyncBody['progress']);
     expect(progress.map(({ done }) => done)).toEqual(progress.map(({ done }) => done).sort((a, b) => a - b));
     expect(progress.every(({ total, done }) => total === null || total >= done)).toBe(true);
+  });
+});
+
+describe('a run that was cancelled', () => {
+  it('goes on from its last committed page when it is retried, by many at once, and writes each record once', async () => {
+    const { account, venueId, connectionId } = await aVenueWith(Array.from({ length: 80 }, (_, index) => aCustomer(index)));
+    const { id, runId } = await system.api.start(venueId, { connectionId, direction: 'push' });
+    await system.api.reached(venueId, id, { what: 'is at work', when: ({ progress }) => progress.done >= 20 });
+    await system.api.cancel(venueId, id);
+    const cancelled = await system.api.finished(venueId, id);
+    expect(cancelled).toMatchObject({ outcome: 'cancelled' });
+    // At once: the old workflow may still be closing.
+    const answers = await Promise.all([1, 2, 3].map(() => system.api.tryPost(`/v1/venues/${venueId}/syncs/${id}/retry`, {})));
+    expect(answers.some(({ status }) => status === 202)).toBe(true);
+    for (const { status, body } of answers) if (status !== 202) expect({ status, body }).toMatchObject({ status: 409, body: { code: 'sync-running' } });
+    const run = await system.api.finished(venueId, id);
+    expect(run).toMatchObject({ id, outcome: 'completed', error: null, progress: { done: 80 }, counts: { created: 80 } });
+    expect(run.runId).not.toBe(runId);
+    expect(await account.writes()).toHaveLength(80);
+    expect(await system.api.tryPost(`/v1/venues/${venueId}/syncs/${id}/retry`, {})).toMatchObject({ status: 409, body: { code: 'sync-finished' } });
   });
 });

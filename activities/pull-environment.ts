@@ -1,0 +1,13 @@
+import type { PullStore } from '../db/pull-store.ts';
+import type { SyncMissingStore } from '../db/sync-missing.ts';
+import type { SyncProgressStore } from '../db/sync-progress-store.ts';
+import type { ChunkEnvironment } from './chunk.ts';
+
+/** What a pull needs for one chunk of its run. */
+export interface PullEnvironment extends ChunkEnvironment {
+  readonly pulls: PullStore;
+  readonly missing: SyncMissingStore;
+  readonly progress: SyncProgressStore;
+  /** A person has allowed the run to archive as much as it found. */
+  readonly approved: boolean;
+}

@@ -1,0 +1,67 @@
+import { sql } from 'drizzle-orm';
+import type { SyncConnectionInput, WaitingFor } from '../contracts/sync.ts';
+import type { BlastRadius } from '../domain/blast-radius.ts';
+import { lockRun } from './run-scope.ts';
+import type { RunScope } from './run-scope.ts';
+import { changePhase } from './run-state.ts';
+import { withVenue } from './venue-scope.ts';
+import type { Database, Transaction } from './venue-scope.ts';
+
+export interface Waiting {
+  readonly what: WaitingFor;
+  readonly since: string;
+  readonly until: string | null;
+}
+
+/** How a run shows that it stands still, and why. */
+export interface SyncRunWaiting {
+  wait(scope: RunScope, waiting: Waiting): Promise<void>;
+  /** As `wait`, by the workflow itself while no attempt is at work. */
+  park(input: SyncConnectionInput, waiting: Waiting): Promise<void>;
+  /** Shows that a person has to approve, and of what. Throws SupersededError. */
+  awaitApproval(scope: RunScope, awaiting: BlastRadius): Promise<void>;
+  approve(input: SyncConnectionInput, by: string): Promise<void>;
+}
+
+export function waitingOf(db: Database): SyncRunWaiting {
+  return {
+    wait: (scope, waiting) =>
+      withVenue(db, scope.venueId, async (tx) => {
+        await lockRun(tx, scope);
+        await wait(tx, scope, waiting);
+      }),
+
+    park: (input, waiting) =>
+      withVenue(db, input.venueId, async (tx) => {
+        const [open] = await tx.execute(sql`select from sync_runs where id = ${input.syncId} and finished_at is null for update`);
+        if (open) await wait(tx, input, waiting);
+      }),
+
+    awaitApproval: (scope, awaiting) =>
+      withVenue(db, scope.venueId, async (tx) => {
+        await lockRun(tx, scope);
+        const waiting: Waiting = { what: 'approval', since: new Date().toISOString(), until: null };
+        await tx.execute(sql`
+          update sync_runs set awaiting = ${JSON.stringify(awaiting)}::jsonb, waiting_for = ${JSON.stringify(waiting)}::jsonb, updated_at = now() where id = ${scope.syncId}`);
+        await changePhase(tx, scope, 'awaiting-approval');
+      }),
+
+    approve: (input, by) =>
+      withVenue(db, input.venueId, async (tx) => {
+        await tx.execute(sql`
+          update sync_runs set approved_at = now(), approved_by = ${by}, awaiting = null, waiting_for = null, updated_at = now()
+          where id = ${input.syncId} and finished_at is null and approved_at is null`);
+        await changePhase(tx, input, 'running');
+      }),
+  };
+}
+
+async function wait(tx: Transaction, input: SyncConnectionInput, waiting: Waiting): Promise<void> {
+  // A run that still waits for the same thing has waited since it began to.
+  await tx.execute(sql`
+    update sync_runs set updated_at = now(), rate_per_second = 0,
+      waiting_for = case when waiting_for ->> 'what' = ${waiting.what} then waiting_for || jsonb_build_object('until', ${waiting.until}::text)
+        else ${JSON.stringify(waiting)}::jsonb end
+    where id = ${input.syncId}`);
+  await changePhase(tx, input, 'waiting');
+}

@@ -1,0 +1,115 @@
+import { describe, expect, it } from 'vitest';
+import type { ProviderPage, ProviderRecord } from '../../providers/provider.ts';
+import { SPOKEN, aKey, allTime, changing, createBench, readAll } from './bench.ts';
+import type { Part } from './bench.ts';
+import { aRecord, samplesOf } from './records.ts';
+
+describe.each(SPOKEN)('the adapter of %s', (provider) => {
+  const { adapter, agreed, counted, map, open, resourcesWith, sandbox, write } = createBench(provider);
+
+  describe.each(resourcesWith('pull'))('reading %s', (resource) => {
+    const plan = adapter().pullPlan(resource);
+    const session = () => open().resource(resource);
+    const listing = async (part: Part = allTime(), between?: () => Promise<unknown>) => {
+      const pages: ProviderPage[] = [];
+      for (const stream of plan.listing.flat()) pages.push(...(await readAll(session(), { ...part, stream }, between)));
+      return pages;
+    };
+
+    it.each([...new Set([...plan.listing, ...(plan.changes ?? [])].flat())])('answers an empty page with one call where there is nothing: %s', async (stream) => {
+      const { records, positions, after, amendments = [] } = await session().listPage({ ...allTime(), stream });
+      expect([records, positions, after, amendments]).toEqual([[], [], null, []]);
+      expect(counted()).toBe(1);
+    });
+
+    it('brings every record once, newest first, one call a page, each with its position', async () => {
+      const ids = await sandbox().seed(resource, 257);
+      for (const stream of plan.listing.flat()) {
+        const pages = await readAll(session(), { ...allTime(), stream });
+        const positions = pages.flatMap((page) => page.positions);
+        expect(new Set(positions.map(({ id }) => id)).size).toBe(positions.length);
+        const created = positions.map(({ createdEpochS }) => createdEpochS);
+        expect(created).toEqual([...created].sort((a, b) => b - a));
+        expect(pages.slice(0, -1).every(({ after, positions: all }) => after === all.at(-1)?.id)).toBe(true);
+      }
+      const before = counted();
+      const pages = await listing();
+      expect(livingIds(pages).sort()).toEqual([...ids].sort());
+      expect(counted() - before).toBe(pages.length);
+    });
+
+    it('misses nothing that was there when the walk began, while others are created', async () => {
+      const ids = await sandbox().seed(resource, 250);
+      const pages = await listing(allTime(), () => sandbox().seed(resource, 1));
+      expect(new Set(livingIds(pages)).size).toBe(livingIds(pages).length);
+      expect(livingIds(pages)).toEqual(expect.arrayContaining([...ids]));
+      expect((await sandbox().ids(resource)).length).toBeGreaterThan(ids.length);
+    });
+
+    it('brings the parts of a listing without gap or overlap where it is cut in time', async () => {
+      const ids = await sandbox().seed(resource, 120);
+      const cut = (await listing())[0]?.positions.at(-1)?.createdEpochS ?? 0;
+      const parts = [await listing({ ...allTime(), fromEpochS: cut }), await listing({ ...allTime(), toEpochS: cut })];
+      expect(parts.flatMap(livingIds).sort()).toEqual([...ids].sort());
+      expect(parts.every((pages) => livingIds(pages).length > 0)).toBe(true);
+    });
+
+    it('gives a later reading a version that is not older', async () => {
+      await sandbox().seed(resource, 1);
+      const [first, second] = [living(await listing())[0], living(await listing())[0]];
+      expect(second?.version).toBeGreaterThanOrEqual(first?.version ?? Infinity);
+      expect(first).toMatchObject({ deleted: false, recordId: null, fields: expect.any(Object) as object });
+    });
+
+    it('retrieves what it lists, and nothing where there is nothing', async () => {
+      await sandbox().seed(resource, 2);
+      for (const record of living(await listing())) {
+        expect(await session().retrieve(record.externalId)).toMatchObject({ externalId: record.externalId, fields: record.fields });
+      }
+      expect(await session().retrieve(sandbox().unknownId(resource))).toBeNull();
+    });
+
+    it('counts what a full listing brings with one call, or says that it cannot', async () => {
+      const ids = await sandbox().seed(resource, 7);
+      expect([ids.length, null]).toContain(await session().count());
+      expect(counted()).toBeLessThanOrEqual(1);
+    });
+  });
+
+  describe.each(resourcesWith('push', 'pull'))('reading what changed of %s', (resource) => {
+    const { full, minimal, renamed } = samplesOf(resource);
+    const changes = async () => {
+      const records: ProviderRecord[] = [];
+      for (const stream of (adapter().pullPlan(resource).changes ?? []).flat()) {
+        records.push(...(await readAll(open().resource(resource), { ...allTime(), stream })).flatMap((page) => page.records));
+      }
+      return records;
+    };
+
+    it('tells the newest state of what was created and changed, if it has a change feed', async () => {
+      if (adapter().pullPlan(resource).changes === null) return;
+      const record = aRecord(full);
+      const twin = await write(resource).create(map(resource, record), aKey());
+      const later = { ...record, fields: renamed(full) };
+      await write(resource).update(twin.externalId, map(resource, later), changing(twin));
+      const told = await changes();
+      const newest = told.reduce((one, other) => (other.version > one.version ? other : one));
+      expect(newest).toMatchObject({ externalId: twin.externalId, recordId: record.id, deleted: false });
+      expect(agreed(resource, later, newest)).toBe(true);
+      const versions = told.map(({ version }) => version);
+      expect(versions).toEqual([...versions].sort((a, b) => b - a));
+    });
+
+    it('tells a deletion, and nothing newer', async () => {
+      if (adapter().pullPlan(resource).changes === null) return;
+      const twin = await write(resource).create(map(resource, aRecord(minimal)), aKey());
+      await sandbox().remove(resource, twin.externalId);
+      const told = await changes();
+      expect(told[0]).toMatchObject({ externalId: twin.externalId, deleted: true, fields: null });
+      expect(told.every(({ version }) => version <= (told[0]?.version ?? 0))).toBe(true);
+    });
+  });
+});
+
+const living = (pages: readonly ProviderPage[]) => pages.flatMap(({ records }) => records).filter(({ deleted }) => !deleted);
+const livingIds = (pages: readonly ProviderPage[]) => living(pages).map(({ externalId }) => externalId);

@@ -1,0 +1,156 @@
+import { describe, expect, it } from 'vitest';
+import { ProviderError } from '../../providers/provider-error.ts';
+import type { MappableRecord, ProviderRecord, ResourceWriter, TwinSearch } from '../../providers/provider.ts';
+import { SPOKEN, aKey, changing, createBench, writerOf } from './bench.ts';
+import { aRecord, samplesOf } from './records.ts';
+import type { Trouble } from './sandboxes.ts';
+
+describe.each(SPOKEN)('the adapter of %s', (provider) => {
+  const { adapter, agreed, counted, map, open, resourcesWith, sandbox, write } = createBench(provider);
+
+  describe.each(resourcesWith('push'))('writing %s', (resource) => {
+    const { full, minimal, emails } = samplesOf(resource);
+    const session = () => open().resource(resource);
+    const create = (record: MappableRecord = aRecord(full), key = aKey()) => write(resource).create(map(resource, record), key);
+
+    it('has nothing against a full record and against an empty one', () => {
+      for (const fields of [full, minimal]) expect(map(resource, aRecord(fields)).problems).toEqual([]);
+    });
+
+    it('creates what retrieving and looking for it then find', async () => {
+      const record = aRecord(full);
+      const created = await create(record);
+      expect(created).toMatchObject({ recordId: record.id, deleted: false });
+      expect(await session().retrieve(created.externalId)).toMatchObject({ externalId: created.externalId, recordId: record.id, fields: created.fields });
+      for (const email of emails) expect(await lookFor(write(resource), record, email)).toMatchObject({ externalId: created.externalId });
+      expect(agreed(resource, record, created)).toBe(true);
+    });
+
+    it('takes as many calls as the mapping foretells', async () => {
+      const record = aRecord(full);
+      const { callsToWrite } = adapter().mapping(resource);
+      const twin = await create(record);
+      expect(counted()).toBe(callsToWrite(map(resource, record), null));
+      for (const fields of [full, minimal]) {
+        const mapped = map(resource, { ...record, fields });
+        const before = counted();
+        await write(resource).update(twin.externalId, mapped, changing(twin));
+        expect(counted() - before).toBe(callsToWrite(mapped, { externalState: twin.externalState ?? null }));
+      }
+    });
+
+    it('creates once under one key, however often it is sent', async () => {
+      const [record, key] = [aRecord(full), aKey()];
+      const first = await create(record, key);
+      expect(await create(record, key)).toMatchObject({ externalId: first.externalId });
+      expect(await sandbox().ids(resource)).toEqual([first.externalId]);
+    });
+
+    it('creates once when the first answer was lost', async () => {
+      const [record, key] = [aRecord(full), aKey()];
+      await sandbox().trouble('reset-after-commit', 1);
+      await expect(create(record, key)).rejects.toMatchObject({ details: { kind: 'unavailable' } });
+      const second = await create(record, key);
+      expect(await sandbox().ids(resource)).toEqual([second.externalId]);
+    });
+
+    it.each(emails)('finds the twin of a lost answer without its key, by email %s and our id', async (email) => {
+      const record = aRecord({ ...full, ...(email === null && 'email' in full && { email: null }) });
+      await sandbox().seed(resource, 3);
+      await sandbox().trouble('reset-after-commit', 1);
+      await create(record).catch(() => undefined);
+      expect(await lookFor(write(resource), record, email)).toMatchObject({ recordId: record.id });
+      expect(await lookFor(write(resource), aRecord(full), email)).toBeNull();
+    });
+
+    it('updates every field, clears what is cleared, and keeps the id', async () => {
+      const record = aRecord(full);
+      const twin = await create(record);
+      const emptied = { ...record, fields: minimal };
+      const updated = await write(resource).update(twin.externalId, map(resource, emptied), { ...changing(twin), clearedMetadataKeys: Object.keys(full.metadata) });
+      expect(updated.externalId).toBe(twin.externalId);
+      for (const read of [updated, await session().retrieve(twin.externalId)]) expect(agreed(resource, emptied, read)).toBe(true);
+      const refilled = await write(resource).update(twin.externalId, map(resource, record), changing(updated));
+      expect(agreed(resource, record, refilled)).toBe(true);
+    });
+
+    it('ends an update the same however often it is repeated', async () => {
+      const record = aRecord(full);
+      const twin = await create(record);
+      const options = { ...changing(twin), clearedMetadataKeys: Object.keys(full.metadata) };
+      const mapped = map(resource, { ...record, fields: minimal });
+      await write(resource).update(twin.externalId, mapped, options);
+      expect(agreed(resource, { ...record, fields: minimal }, await write(resource).update(twin.externalId, mapped, options))).toBe(true);
+      expect(await sandbox().ids(resource)).toEqual([twin.externalId]);
+    });
+
+    it('takes a twin out of use, says whether for good, and calls one that is gone gone', async () => {
+      const record = aRecord(minimal);
+      const twin = await create(record);
+      const end = await write(resource).archive(twin.externalId, aKey());
+      const left = await session().retrieve(twin.externalId);
+      if (end === 'deleted') expect(left).toBeNull();
+      else {
+        expect(agreed(resource, record, left)).toBe(false);
+        expect(agreed(resource, record, await write(resource).update(twin.externalId, map(resource, record), changing(left)))).toBe(true);
+        await sandbox().remove(resource, twin.externalId);
+      }
+      expect(await write(resource).archive(twin.externalId, aKey())).toBe('deleted');
+    });
+
+    it('has nothing to retrieve where there never was a record or is none any more, and refuses to update it', async () => {
+      const twin = await create(aRecord(minimal));
+      await sandbox().remove(resource, twin.externalId);
+      expect(await session().retrieve(twin.externalId)).toBeNull();
+      for (const fields of [minimal, full]) {
+        await expect(write(resource).update(twin.externalId, map(resource, aRecord(fields)), changing(twin))).rejects.toMatchObject({ details: { kind: 'rejected', httpStatus: 404 } });
+      }
+    });
+
+    it.each<[Trouble, string]>([
+      ['server-error', 'unavailable'],
+      ['page-instead-of-json', 'unavailable'],
+      ['reset', 'unavailable'],
+      ['too-many-requests', 'rate-limited'],
+    ])('throws on %s what a caller can act on, after one request, and writes nothing', async (trouble, kind) => {
+      await sandbox().trouble(trouble, 1);
+      const error: unknown = await create().catch((cause: unknown) => cause);
+      expect(error).toBeInstanceOf(ProviderError);
+      expect((error as ProviderError).details).toMatchObject({ provider, kind });
+      expect(counted()).toBe(1);
+      expect(await sandbox().ids(resource)).toEqual([]);
+    });
+
+    it('says when a failure is only being repeated', async () => {
+      const [record, key] = [aRecord(full), aKey()];
+      await sandbox().trouble('server-error-once-stored', 1);
+      await expect(create(record, key)).rejects.toMatchObject({ details: { kind: 'unavailable', replayed: false } });
+      await expect(create(record, key)).rejects.toMatchObject({ details: { kind: 'unavailable', replayed: true } });
+      await expect(create(record)).resolves.toMatchObject({ recordId: record.id });
+    });
+
+    it('tells an unknown key from one that may not do enough', async () => {
+      await expect(open(sandbox().unknownKey).account()).rejects.toMatchObject({ details: { kind: 'needs-reauth' } });
+      const restricted = writerOf(open(sandbox().restrictedKey).resource(resource));
+      await expect(restricted.create(map(resource, aRecord(full)), aKey())).rejects.toMatchObject({ details: { kind: 'rejected', httpStatus: 403 } });
+    });
+
+    it('stops with its signal', async () => {
+      let asked = 0;
+      const stopped = adapter().open({ secretKey: sandbox().secretKey, signal: AbortSignal.abort(), call: (request) => ((asked += 1), request()) });
+      await expect(writerOf(stopped.resource(resource)).create(map(resource, aRecord(full)), aKey())).rejects.toBeInstanceOf(ProviderError);
+      expect([asked, await sandbox().requests()]).toEqual([1, 0]);
+    });
+  });
+});
+
+async function lookFor(writer: ResourceWriter, record: MappableRecord, email: string | null): Promise<ProviderRecord | null> {
+  const hint = { recordId: record.id, email, createdSinceEpochS: Math.floor(Date.now() / 1_000) - 600 };
+  let after: string | null = null;
+  do {
+    const search: TwinSearch = await writer.findTwin({ ...hint, after });
+    if (search.found) return search.found;
+    after = search.after;
+  } while (after !== null);
+  return null;
+}
