@@ -131,7 +131,7 @@ function endpointsOf(deps: AppDeps, streams: Set<EventStream>): Endpoint[] {
   const defaultSchedules = createDefaultSchedules({ providers, schedules, scheduleGateway, log });
   return [
     ...venueRoutes({ venues, audit }),
-    ...RESOURCES.flatMap((resource) => recordEndpoints({ kind: RECORD_KINDS[resource], store: records[resource], audit } as RecordRouteDeps<typeof resource>)),
+    ...RESOURCES.flatMap((resource) => recordEndpoints({ kind: RECORD_KINDS[resource], store: records[resource], audit })),
     transactionSummaryRoute({ venues, summaries: deps.summaries, clock: deps.clock }),
     ...connectionRoutes({ connections, providers, sealer, defaultSchedules, audit, runs, gateway, log }),
     ...scheduleRoutes({ connections, venues, providers, schedules, scheduleGateway, defaultSchedules, audit, ui }),

@@ -87,24 +87,24 @@ class BatchReader {
   }
 
   #isEdge(byte: number | undefined): boolean {
-    switch (byte) {
-      case QUOTE:
-        this.#inString = true;
-        return false;
-      case COMMA:
-        return this.#inRecords && this.#depth === 2;
-      case OPEN_BRACE:
-      case OPEN_BRACKET:
-        this.#depth += 1;
-        if (this.#depth > MAX_DEPTH) throw tooDeep();
-        return byte === OPEN_BRACKET && this.#depth === 2 && !this.#inRecords;
-      case CLOSE_BRACE:
-      case CLOSE_BRACKET:
-        this.#depth -= 1;
-        return this.#inRecords && this.#depth === 1;
-      default:
-        return false;
-    }
+    if (byte === COMMA) return this.#inRecords && this.#depth === 2;
+    if (byte === OPEN_BRACE || byte === OPEN_BRACKET) return this.#goDeeper() && byte === OPEN_BRACKET;
+    if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) return this.#goBack();
+    if (byte === QUOTE) this.#inString = true;
+    return false;
+  }
+
+  /** Whether what opens here may be the records. */
+  #goDeeper(): boolean {
+    this.#depth += 1;
+    if (this.#depth > MAX_DEPTH) throw tooDeep();
+    return this.#depth === 2 && !this.#inRecords;
+  }
+
+  /** Whether what closes here are the records. */
+  #goBack(): boolean {
+    this.#depth -= 1;
+    return this.#inRecords && this.#depth === 1;
   }
 
   /** Whether the array that the envelope so far ends with is that of `records`. Refuses what stands wrongly before it. */

@@ -97,23 +97,44 @@ async function* numbered<R extends Resource>(source: AsyncIterable<readonly Judg
 
 /** As many at once as are written at once. Throws `batch-too-large` behind the last that a batch may have. */
 async function* goodRecords<R extends Resource>(judge: BatchJudge<RecordInput<R>>, body: BatchBody): AsyncGenerator<readonly Judged<R>[]> {
-  let waiting: Judged<R>[] = [];
-  let bytes = 0;
+  const pile = new Pile<R>();
   for await (const part of partsOf(body)) {
     if (judge.received >= MAX_RECORDS) {
-      if (waiting.length > 0) yield waiting;
+      if (!pile.isEmpty) yield pile.take();
       throw new ApiError('batch-too-large', `A load is at most ${MAX_RECORDS} records.`);
     }
     const record = judge.judge(toEntry(part, body));
+    if (record !== null) pile.add(record, part);
+    if (pile.isFull) yield pile.take();
     if (judge.received % RECORDS_A_WRITE === 0) await yieldToOthers();
-    if (record === null) continue;
-    bytes += part.bytes?.length ?? 0;
-    if (waiting.push({ line: part.number, record }) < RECORDS_A_WRITE && bytes < BYTES_A_WRITE) continue;
-    yield waiting;
-    waiting = [];
-    bytes = 0;
   }
-  if (waiting.length > 0) yield waiting;
+  if (!pile.isEmpty) yield pile.take();
+}
+
+/** Records that wait to be written together. */
+class Pile<R extends Resource> {
+  #records: Judged<R>[] = [];
+  #bytes = 0;
+
+  get isEmpty(): boolean {
+    return this.#records.length === 0;
+  }
+
+  get isFull(): boolean {
+    return this.#records.length >= RECORDS_A_WRITE || this.#bytes >= BYTES_A_WRITE;
+  }
+
+  add(record: RecordInput<R>, { number, bytes }: BodyPart): void {
+    this.#records.push({ line: number, record });
+    this.#bytes += bytes?.length ?? 0;
+  }
+
+  take(): readonly Judged<R>[] {
+    const records = this.#records;
+    this.#records = [];
+    this.#bytes = 0;
+    return records;
+  }
 }
 
 const partsOf = ({ type, stream }: BatchBody): AsyncGenerator<BodyPart> => (type === JSON_TYPE ? readBatch : readLines)(stream.chunks());

@@ -17,5 +17,4 @@ await withFolder((home) => withSystem({ home, requestsPerSecond: rate }, async (
     console.log(run.wallS, calls.length, JSON.stringify(h), calls.map((c) => c.path.slice(0, 30)).filter((p) => !p.startsWith('/v1/customers')).join());
     console.log(cpu0, '\n', readFileSync('/proc/stat','utf8').split('\n')[0]);
   }
-  const f = readFileSync(home + '/started.json', 'utf8'); console.log(f);
 }));

@@ -16,31 +16,47 @@ export interface PlanEntry {
   readonly externalId: string | null;
   readonly detail: string | null;
   readonly fingerprint: string | null;
+  /** Of the reading that was decided on; absent where nothing newer can come, such as a deletion. */
+  readonly version?: number;
 }
 
-/** Writes down what a dry run would do. A later reading of the same record takes the place of an earlier one. */
-export async function savePlanItems(tx: Transaction, scope: RunScope, entries: readonly PlanEntry[]): Promise<void> {
-  if (entries.length === 0) return;
+/**
+ * Writes down what a dry run would do; of several readings of a record the newest counts, in whatever order they come. Returns the keys
+ * of which the plan says nothing else than it said before.
+ */
+export async function savePlanItems(tx: Transaction, scope: RunScope, entries: readonly PlanEntry[]): Promise<ReadonlySet<string>> {
+  if (entries.length === 0) return new Set();
+  const rows = await tx.execute<{ key: string; action: PlanAction; version: string | null }>(sql`
+    select key, action, version from sync_plan_items where sync_id = ${scope.syncId} and key in ${keysOf(entries)}`);
+  const earlier = new Map(rows.map((row) => [row.key, row]));
+  const isNewest = ({ key, version }: PlanEntry) => {
+    const before = earlier.get(key);
+    return !before || version === undefined || (before.version !== null && version > Number(before.version));
+  };
+  const newest = entries.filter(isNewest);
   await tx.execute(sql`
-    insert into sync_plan_items (venue_id, sync_id, key, action, record_id, source_id, external_id, detail, fingerprint)
-    select ${scope.venueId}, ${scope.syncId}, r.* from ${recordset(entries)}
-    on conflict (sync_id, key) do update set action = case when excluded.action = 'skip' then sync_plan_items.action else excluded.action end,
-      detail = excluded.detail, fingerprint = coalesce(excluded.fingerprint, sync_plan_items.fingerprint)`);
+    insert into sync_plan_items (venue_id, sync_id, key, action, record_id, source_id, external_id, detail, fingerprint, version)
+    select ${scope.venueId}, ${scope.syncId}, r.* from ${recordset(newest)}
+    on conflict (sync_id, key) do update set action = excluded.action, detail = excluded.detail, fingerprint = excluded.fingerprint, version = excluded.version`);
+  return new Set(entries.filter((entry) => !newest.includes(entry) || earlier.get(entry.key)?.action === entry.action).map(({ key }) => key));
 }
 
 interface PlannedRow extends Record<string, unknown> {
   readonly key: string;
   readonly action: PlanAction;
   readonly fingerprint: string | null;
+  /** This run has come to the record before. */
+  readonly met: boolean;
 }
 
 /** Compares what a run did with its plan, and says on the run where they differ. */
 export async function meetPlan(tx: Transaction, scope: RunScope, done: readonly PlanEntry[]): Promise<void> {
   if (done.length === 0 || scope.planId === undefined) return;
   const rows = await tx.execute<PlannedRow>(sql`
-    update sync_plan_items set met_by = ${scope.syncId}
-    where sync_id = ${scope.planId} and key in (select jsonb_array_elements_text(${JSON.stringify(done.map(({ key }) => key))}::jsonb))
-    returning key, action, fingerprint`);
+    with planned as (select seq, key, action, fingerprint, met_by is not distinct from ${scope.syncId} as met from sync_plan_items
+      where sync_id = ${scope.planId} and key in ${keysOf(done)}),
+    marked as (update sync_plan_items set met_by = ${scope.syncId} where seq in (select seq from planned))
+    select key, action, fingerprint, met from planned`);
   const planned = new Map(rows.map((row) => [row.key, row]));
   const deviations = done.flatMap((one) => {
     const code = deviationOf(one, planned.get(one.key));
@@ -61,7 +77,9 @@ export async function noteUnmet(tx: Transaction, scope: Pick<RunScope, 'venueId'
 
 function deviationOf(done: PlanEntry, planned: PlannedRow | undefined): string | null {
   if (!planned) return done.action === 'skip' ? null : 'not-planned';
-  if (planned.action !== done.action) return 'planned-otherwise';
+  // Seen again, and nothing was left to do.
+  if (done.action === 'skip' && planned.met) return null;
+  if (planned.action !== done.action) return done.action === 'skip' ? 'no-longer-needed' : 'planned-otherwise';
   return planned.fingerprint === null || done.fingerprint === null || planned.fingerprint === done.fingerprint ? null : 'content-changed';
 }
 
@@ -76,9 +94,12 @@ async function noteDeviations(tx: Transaction, scope: Pick<RunScope, 'venueId' |
   await tx.execute(sql`update sync_runs set deviation_count = deviation_count + ${deviations.length} where id = ${scope.syncId}`);
 }
 
+const keysOf = (entries: readonly PlanEntry[]) => sql`(select jsonb_array_elements_text(${JSON.stringify(entries.map(({ key }) => key))}::jsonb))`;
+
 function recordset(entries: readonly PlanEntry[]) {
-  const rows = entries.map(({ key, action, recordId, sourceId, externalId, detail, fingerprint }) => ({
-    ...{ key, action, record_id: recordId, source_id: sourceId, external_id: externalId, detail, fingerprint },
+  const rows = entries.map(({ key, action, recordId, sourceId, externalId, detail, fingerprint, version }) => ({
+    ...{ key, action, record_id: recordId, source_id: sourceId, external_id: externalId, detail, fingerprint, version },
   }));
-  return sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(key text, action text, record_id uuid, source_id text, external_id text, detail text, fingerprint text)`;
+  return sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+    as r(key text, action text, record_id uuid, source_id text, external_id text, detail text, fingerprint text, version bigint)`;
 }

@@ -56,35 +56,37 @@ export function createPullStore(db: Database): PullStore {
         const { stopRequested } = await lockRun(tx, scope);
         const living = await withoutDeleted(tx, scope, pages.records);
         const decided = await decidePulled(tx, scope, living);
-        await apply(tx, scope, decided);
+        const told = await apply(tx, scope, decided);
         if (scope.dryRun !== true) await amendTransactions(tx, scope, pages.amendments);
         await insertLogs(tx, scope, pages.anomalies.map(toAnomaly));
-        const read = pages.handOff ? decided.filter(({ decision }) => decision !== 'touch' && decision !== 'ignore').length : pages.records.length;
-        return { progress: await addProgress(tx, scope, { ...pages, done: read, counts: countsOf(read, decided) }), stopRequested };
+        const read = pages.handOff ? told.filter(({ decision }) => decision !== 'touch' && decision !== 'ignore').length : pages.records.length;
+        return { progress: await addProgress(tx, scope, { ...pages, done: read, counts: countsOf(read, told) }), stopRequested };
       }),
 
     settleMissing: (scope, settled) =>
       withVenue(db, scope.venueId, async (tx) => {
         const { stopRequested } = await lockRun(tx, scope);
         const decided = await decidePulled(tx, scope, [...settled.found, ...settled.gone.map(toDeletion)]);
-        await apply(tx, scope, decided);
+        const told = await apply(tx, scope, decided);
         await settle(tx, scope, [...settled.gone, ...settled.found.map(({ externalId }) => externalId)]);
         await insertLogs(tx, scope, settled.found.map(toUnlisted));
-        const counts = countsOf(settled.found.length, decided);
+        const counts = countsOf(settled.found.length, told);
         return { progress: await addProgress(tx, scope, { ...settled, done: settled.found.length, counts }), stopRequested };
       }),
   };
 }
 
-async function apply(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<void> {
+/** Returns what is to be counted: a dry run, which changes nothing, decides the same again whenever it meets a record again. */
+async function apply(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<readonly Decided[]> {
   if (scope.dryRun === true) {
-    await savePlanItems(tx, scope, decided.map(toPlanEntry));
-    return;
+    const known = await savePlanItems(tx, scope, decided.map(toPlanEntry));
+    return decided.map((one) => (known.has(one.pulled.externalId) ? { ...one, decision: 'touch' } : one));
   }
   await applyPulled(tx, scope, decided);
   await archiveRecords(tx, scope, decided.filter(({ decision }) => decision === 'archive'));
   if (scope.planId !== undefined) await meetPlan(tx, scope, decided.map(toPlanEntry));
   await logRecords(tx, scope, decided);
+  return decided;
 }
 
 /**
@@ -143,6 +145,7 @@ function toPlanEntry({ pulled, record, decision }: Decided): PlanEntry {
     externalId: pulled.externalId,
     detail: null,
     fingerprint: action === 'skip' ? null : pulled.contentFingerprint(),
+    ...(!pulled.deleted && { version: pulled.version }),
   };
 }
 

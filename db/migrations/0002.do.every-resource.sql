@@ -43,6 +43,7 @@ create table sync_plan_items (
   external_id text,
   detail text,
   fingerprint text,
+  version bigint,
   met_by uuid
 );
 

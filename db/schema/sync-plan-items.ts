@@ -1,4 +1,4 @@
-import { bigserial, index, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import { bigint, bigserial, index, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import type { RecordId, SyncId } from '../../contracts/ids.ts';
 import { PLAN_ACTIONS } from '../../contracts/sync.ts';
 import { venueId, venuePolicy } from './columns.ts';
@@ -21,6 +21,8 @@ export const syncPlanItems = pgTable(
     detail: text('detail'),
     /** Of what would be written: a later run compares. */
     fingerprint: text('fingerprint'),
+    /** Of the reading that the item tells of; null where nothing newer can come. */
+    version: bigint('version', { mode: 'number' }),
     /** The run that did to this record what the plan said, or tried. */
     metBy: uuid('met_by').$type<SyncId>(),
   },
