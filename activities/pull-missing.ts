@@ -2,7 +2,6 @@ import { needsApproval } from '../domain/blast-radius.ts';
 import { nextStage } from '../domain/checkpoint.ts';
 import type { Checkpoint, PullCheckpoint } from '../domain/checkpoint.ts';
 import type { PulledRecord } from '../db/pulled-record.ts';
-import type { MissingRecord } from '../db/sync-missing.ts';
 import type { PullEnvironment } from './pull-environment.ts';
 import { toPulled } from './pulled-record.ts';
 
@@ -16,27 +15,39 @@ export async function findMissing({ scope, missing, progress }: PullEnvironment,
 
 /**
  * Archives what is deleted at the provider. What only was not listed is looked up first: a listing that leaves records out, for whatever
- * reason, archives nothing. More than a run may archive by itself waits for a person.
+ * reason, archives nothing, and asks nobody. More than a run may archive by itself waits for a person.
  */
 export async function settleMissing(environment: PullEnvironment, checkpoint: PullCheckpoint): Promise<Checkpoint | null> {
-  const { scope, missing, control, pulls, progress } = environment;
-  if (!environment.approved && scope.dryRun !== true) {
-    const radius = await missing.blastRadius(scope);
-    if (needsApproval(radius)) {
-      await progress.awaitApproval(scope, radius);
-      control.awaitApproval(radius);
-      return null;
-    }
-  }
+  const { scope, missing, control, pulls } = environment;
+  if (!(await lookUpUnlisted(environment)) || !(await isAllowed(environment))) return null;
   for (;;) {
-    const batch = await missing.listUnsettled(scope, SETTLED_AT_ONCE);
-    if (batch.length === 0) return moveOn(environment, checkpoint);
-    const { gone, found } = await lookUp(environment, batch);
-    if (gone.length + found.length > 0) {
-      control.committed(await pulls.settleMissing(scope, { gone, found, checkpoint: null, ...control.takeDelta(found.length) }));
-    }
-    control.rethrow();
+    const gone = await missing.listUnsettled(scope, 'told', SETTLED_AT_ONCE);
+    if (gone.length === 0) return moveOn(environment, checkpoint);
+    control.committed(await pulls.settleMissing(scope, { gone, found: [], checkpoint: null, ...control.takeDelta(0) }));
     if (control.stopping) return null;
+  }
+}
+
+async function isAllowed({ scope, approved, missing, progress, control }: PullEnvironment): Promise<boolean> {
+  if (approved || scope.dryRun === true) return true;
+  const radius = await missing.blastRadius(scope);
+  if (!needsApproval(radius)) return true;
+  await progress.awaitApproval(scope, radius);
+  control.awaitApproval(radius);
+  return false;
+}
+
+/** False when the chunk is asked to stop before everything is looked up. */
+async function lookUpUnlisted(environment: PullEnvironment): Promise<boolean> {
+  const { scope, missing, control, pulls } = environment;
+  for (;;) {
+    const batch = await missing.listUnsettled(scope, 'unlisted', SETTLED_AT_ONCE);
+    if (batch.length === 0) return true;
+    const { gone, found } = await lookUp(environment, batch);
+    await missing.confirm(scope, gone);
+    if (gone.length + found.length > 0) control.committed(await pulls.settleMissing(scope, { gone: [], found, checkpoint: null, ...control.takeDelta(found.length) }));
+    control.rethrow();
+    if (control.stopping) return false;
   }
 }
 
@@ -46,19 +57,15 @@ async function moveOn({ scope, progress }: Pick<PullEnvironment, 'scope' | 'prog
   return next;
 }
 
-async function lookUp({ session, mapping, control }: PullEnvironment, batch: readonly MissingRecord[]) {
+async function lookUp({ session, mapping, control }: PullEnvironment, batch: readonly string[]) {
   const gone: string[] = [];
   const found: PulledRecord[] = [];
   const waiting = [...batch];
   const lane = async (): Promise<void> => {
-    for (let next = waiting.shift(); next !== undefined && !control.stopping; next = waiting.shift()) {
-      const { externalId, reason } = next;
-      if (reason === 'told') {
-        gone.push(externalId);
-        continue;
-      }
+    for (let id = waiting.shift(); id !== undefined && !control.stopping; id = waiting.shift()) {
+      const externalId = id;
       const answer = await control.attempt(async () => ({ record: await session.retrieve(externalId) }));
-      if (answer === null) waiting.push(next);
+      if (answer === null) waiting.push(externalId);
       else if (answer.record === null) gone.push(externalId);
       else found.push(toPulled(answer.record, mapping));
     }

@@ -45,6 +45,7 @@ class StageReader {
   #noted: string[] = [];
   #checkpoint: PullCheckpoint;
   #stored: Checkpoint | null = null;
+  #counted = Promise.resolve();
 
   constructor(environment: PullEnvironment, checkpoint: PullCheckpoint, stage: ReadingStage) {
     this.#environment = environment;
@@ -60,7 +61,7 @@ class StageReader {
 
   async run(): Promise<Checkpoint | null> {
     const { control } = this.#environment;
-    if (this.#stage.kind === 'listing' && this.#checkpoint.countedAtProvider === undefined && this.#checkpoint.watermarkEpochS !== null) this.#begin(this.#count());
+    if (this.#isToBeCounted()) this.#begin((this.#counted = this.#count()));
     while ((this.#idle.length > 0 || this.#running.size > 0) && !this.#committer.failed) {
       while (this.#idle.length > 0 && this.#running.size < control.lanes && !control.stopping) this.#start(this.#idle.shift());
       if (this.#running.size === 0) break;
@@ -70,6 +71,10 @@ class StageReader {
     await this.#committer.drain();
     control.rethrow();
     return this.#uncommitted.size === 0 ? this.#stored : null;
+  }
+
+  #isToBeCounted(): boolean {
+    return this.#stage.kind === 'listing' && this.#checkpoint.countedAtProvider === undefined && this.#checkpoint.watermarkEpochS !== null;
   }
 
   #start(segment: Segment | undefined): void {
@@ -139,6 +144,8 @@ class StageReader {
     }
     const listed = this.#stage.kind === 'listing' ? pages.reduce((sum, { page }) => sum + page.positions.length, 0) : 0;
     this.#checkpoint = { ...this.#checkpoint, segments: [...this.#uncommitted.values()], listedCount: (this.#checkpoint.listedCount ?? 0) + listed };
+    // A listing that is quicker than its count is not complete before the two are compared.
+    if (this.#uncommitted.size === 0) await this.#counted;
     const next = this.#uncommitted.size === 0 ? nextStage(this.#checkpoint) : this.#checkpoint;
     if (next.kind === 'pull' && next.relisted === true && this.#checkpoint.relisted !== true) this.#note('fewer-than-counted');
 

@@ -18,6 +18,7 @@ import type { Providers } from '../providers/providers.ts';
 import type { Sealer } from '../vault/vault.ts';
 import { logAccess } from './access-log.ts';
 import { ApiError } from './api-error.ts';
+import { createAtomicLoadSlots } from './atomic-load-slots.ts';
 import { createAuditTrail } from './audit-trail.ts';
 import { createAuthenticator } from './authentication.ts';
 import { docsRouter } from './docs-page.ts';
@@ -35,8 +36,8 @@ import type { RateLimitConfig } from './rate-limits.ts';
 import { requestContext } from './request-context.ts';
 import { connectionRoutes } from './routes/connection-routes.ts';
 import { recordBatchRoute } from './routes/record-batch-route.ts';
+import type { RecordBatchRouteDeps } from './routes/record-batch-route.ts';
 import { recordRoutes } from './routes/record-routes.ts';
-import type { RecordRouteDeps } from './routes/record-routes.ts';
 import { integrationRoutes } from './routes/integration-routes.ts';
 import { scheduleRoutes } from './routes/schedule-routes.ts';
 import { syncEventsRoute } from './routes/sync-events-route.ts';
@@ -126,12 +127,13 @@ export function createApp(deps: AppDeps): App {
 function endpointsOf(deps: AppDeps, streams: Set<EventStream>): Endpoint[] {
   const { venues, records, connections, providers, sealer, runs, gateway, config, log } = deps;
   const audit = createAuditTrail(deps.audit, log);
+  const atomicLoads = createAtomicLoadSlots();
   const ui = { baseUrl: config.temporalUiUrl, namespace: config.temporalNamespace };
   const { schedules, scheduleGateway } = deps;
   const defaultSchedules = createDefaultSchedules({ providers, schedules, scheduleGateway, log });
   return [
     ...venueRoutes({ venues, audit }),
-    ...RESOURCES.flatMap((resource) => recordEndpoints({ kind: RECORD_KINDS[resource], store: records[resource], audit })),
+    ...RESOURCES.flatMap((resource) => recordEndpoints({ kind: RECORD_KINDS[resource], store: records[resource], audit, atomicLoads })),
     transactionSummaryRoute({ venues, summaries: deps.summaries, clock: deps.clock }),
     ...connectionRoutes({ connections, providers, sealer, defaultSchedules, audit, runs, gateway, log }),
     ...scheduleRoutes({ connections, venues, providers, schedules, scheduleGateway, defaultSchedules, audit, ui }),
@@ -144,7 +146,7 @@ function endpointsOf(deps: AppDeps, streams: Set<EventStream>): Endpoint[] {
 }
 
 /** The batch comes before the routes of one record, whose id it would be taken for. */
-const recordEndpoints = <R extends Resource>(deps: RecordRouteDeps<R>): Endpoint[] => [recordBatchRoute(deps), ...recordRoutes(deps)];
+const recordEndpoints = <R extends Resource>(deps: RecordBatchRouteDeps<R>): Endpoint[] => [recordBatchRoute(deps), ...recordRoutes(deps)];
 
 function commonOf({ config, clock, venues, idempotency }: AppDeps) {
   return {

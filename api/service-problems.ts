@@ -59,4 +59,10 @@ export const SERVICE_PROBLEMS = {
     meaning: 'The run, or this process, has as many open event streams as it takes.',
     remedy: 'Close streams that nobody reads, or poll the run instead.',
   },
+  'too-many-loads': {
+    status: 503,
+    title: 'Too many atomic loads',
+    meaning: 'This process has as many loads with `atomic=true` at work as it takes. Nothing of this one was written.',
+    remedy: REPEAT_LATER,
+  },
 } as const satisfies Record<string, Problem>;

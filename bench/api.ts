@@ -34,9 +34,9 @@ export async function benchApi(options: ApiOptions): Promise<readonly Row[]> {
       await openLoop({ perSecond: options.perSecond, seconds: WARM_UP_S, send });
       const rows: Row[] = [];
       for (let repeat = 1; repeat <= options.repeats; repeat += 1) {
-        const cpuBefore = cpuMs(system.apiPid);
+        const cpuBefore = cpuMs(system.pids.api);
         const samples = await openLoop({ ...options, send });
-        const cpuMsEach = round((cpuMs(system.apiPid) - cpuBefore) / samples.length);
+        const cpuMsEach = round((cpuMs(system.pids.api) - cpuBefore) / samples.length);
         const suffix = options.repeats === 1 ? '' : `, run ${repeat}`;
         rows.push(...targets.map(({ what }, index) => toRow(`${what}${suffix}`, samples.filter((sample) => sample.index % targets.length === index))));
         rows.push({ ...toRow(`all at ${options.perSecond}/s${suffix}`, samples), cpuMsEach });

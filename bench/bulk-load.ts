@@ -46,7 +46,7 @@ export async function benchBulkLoad({ records }: BulkLoadOptions): Promise<reado
   return rows;
 }
 
-type LoadedSystem = Pick<System, 'api' | 'apiUrl' | 'token' | 'apiPid'>;
+type LoadedSystem = Pick<System, 'api' | 'apiUrl' | 'token' | 'pids'>;
 
 interface Load {
   readonly resource: Resource;
@@ -74,10 +74,10 @@ interface MeasuredLoad {
   readonly growthMib: number;
 }
 
-async function measured({ apiUrl, token, apiPid }: LoadedSystem, { resource, way, records, venueId }: Load & { venueId: string }): Promise<MeasuredLoad> {
+async function measured({ apiUrl, token, pids }: LoadedSystem, { resource, way, records, venueId }: Load & { venueId: string }): Promise<MeasuredLoad> {
   const sent = { bytes: 0 };
-  const rssBeforeMib = rssMib(apiPid);
-  const watch = watchRss(apiPid);
+  const rssBeforeMib = rssMib(pids.api);
+  const watch = watchRss(pids.api);
   const startedAt = performance.now();
   const response = await fetch(`${apiUrl}/v1/venues/${venueId}/records/${resource}/batch${way.query}`, {
     method: 'POST',

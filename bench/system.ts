@@ -14,7 +14,8 @@ const started = z.object({
   temporalNamespace: z.string(),
   sandbox: z.object({ stripe: z.object({ controlUrl: z.string() }) }),
   token: z.string(),
-  pids: z.object({ api: z.int() }),
+  databaseUrl: z.string(),
+  pids: z.object({ api: z.int(), worker: z.int(), postgres: z.int(), temporal: z.int(), sandbox: z.int() }),
 });
 
 /** A complete Interlock of real processes: what `npm start` runs. */
@@ -22,7 +23,8 @@ export interface System {
   readonly api: ApiClient;
   readonly apiUrl: string;
   readonly token: string;
-  readonly apiPid: number;
+  readonly databaseUrl: string;
+  readonly pids: z.output<typeof started>['pids'];
   readonly temporal: { readonly address: string; readonly namespace: string };
   readonly stripe: ReturnType<typeof sandboxControl>;
 }
@@ -73,12 +75,13 @@ export async function withSystem<Result>({ home, requestsPerSecond }: SystemOpti
     graceMs: 90_000,
   });
   try {
-    const { apiUrl, token, temporalAddress, temporalNamespace, sandbox, pids } = started.parse(readJson(path.join(home, 'started.json')));
+    const { apiUrl, token, databaseUrl, temporalAddress, temporalNamespace, sandbox, pids } = started.parse(readJson(path.join(home, 'started.json')));
     return await work({
       api: new ApiClient(apiUrl, token),
       apiUrl,
       token,
-      apiPid: pids.api,
+      databaseUrl,
+      pids,
       temporal: { address: temporalAddress, namespace: temporalNamespace },
       stripe: sandboxControl(sandbox.stripe.controlUrl),
     });

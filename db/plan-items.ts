@@ -45,20 +45,20 @@ interface PlannedRow extends Record<string, unknown> {
   readonly key: string;
   readonly action: PlanAction;
   readonly fingerprint: string | null;
-  /** This run has come to the record before. */
-  readonly met: boolean;
 }
 
-/** Compares what a run did with its plan, and says on the run where they differ. */
+/**
+ * Compares what a run did with its plan, and says on the run where they differ. Records of which nothing was to be done are left to
+ * `noteUnmet`: a run may come to one again, or for the first time with an older version.
+ */
 export async function meetPlan(tx: Transaction, scope: RunScope, done: readonly PlanEntry[]): Promise<void> {
-  if (done.length === 0 || scope.planId === undefined) return;
+  const acted = done.filter(({ action }) => action !== 'skip');
+  if (acted.length === 0 || scope.planId === undefined) return;
   const rows = await tx.execute<PlannedRow>(sql`
-    with planned as (select seq, key, action, fingerprint, met_by is not distinct from ${scope.syncId} as met from sync_plan_items
-      where sync_id = ${scope.planId} and key in ${keysOf(done)}),
-    marked as (update sync_plan_items set met_by = ${scope.syncId} where seq in (select seq from planned))
-    select key, action, fingerprint, met from planned`);
+    update sync_plan_items set met_by = ${scope.syncId}
+    where sync_id = ${scope.planId} and key in ${keysOf(acted)} returning key, action, fingerprint`);
   const planned = new Map(rows.map((row) => [row.key, row]));
-  const deviations = done.flatMap((one) => {
+  const deviations = acted.flatMap((one) => {
     const code = deviationOf(one, planned.get(one.key));
     return code === null ? [] : [toLog(one, code, planned.get(one.key)?.action)];
   });
@@ -69,17 +69,15 @@ export async function meetPlan(tx: Transaction, scope: RunScope, done: readonly 
 export async function noteUnmet(tx: Transaction, scope: Pick<RunScope, 'venueId' | 'syncId'>, planId: string): Promise<void> {
   const rows = await tx.execute<{ record_id: RecordId | null; source_id: string | null; external_id: string | null; action: PlanAction }>(sql`
     select record_id, source_id, external_id, action from sync_plan_items
-    where sync_id = ${planId} and met_by is distinct from ${scope.syncId} and action in ('create', 'update', 'archive', 'conflict')
+    where sync_id = ${planId} and met_by is distinct from ${scope.syncId} and action <> 'skip'
     order by seq`);
   const message = (action: PlanAction) => `The plan was to ${action} this record; it changed in between, and nothing was to be done.`;
   await noteDeviations(tx, scope, rows.map(({ action, ...row }) => ({ ...row, level: 'warn', action: 'deviation', code: 'no-longer-needed', message: message(action) })));
 }
 
 function deviationOf(done: PlanEntry, planned: PlannedRow | undefined): string | null {
-  if (!planned) return done.action === 'skip' ? null : 'not-planned';
-  // Seen again, and nothing was left to do.
-  if (done.action === 'skip' && planned.met) return null;
-  if (planned.action !== done.action) return done.action === 'skip' ? 'no-longer-needed' : 'planned-otherwise';
+  if (!planned) return 'not-planned';
+  if (planned.action !== done.action) return 'planned-otherwise';
   return planned.fingerprint === null || done.fingerprint === null || planned.fingerprint === done.fingerprint ? null : 'content-changed';
 }
 

@@ -47,21 +47,21 @@ export async function decidePulled(tx: Transaction, scope: RunScope, pulled: rea
   });
 }
 
+// Ids are looked up one by one, by index, whatever the planner knows: a join takes time that grows with what the connection holds.
 function lockTwins(tx: Transaction, scope: RunScope, pulled: readonly PulledRecord[]) {
-  const wanted = {
-    externalIds: pulled.map(({ externalId }) => externalId),
-    recordIds: pulled.flatMap(({ recordId }) => (recordId === null ? [] : [recordId])),
-  };
+  const externalIds = JSON.stringify(pulled.map(({ externalId }) => externalId));
+  const recordIds = JSON.stringify(pulled.flatMap(({ recordId }) => (recordId === null ? [] : [recordId])));
   return tx.execute<TwinRow>(sql`
-    with wanted as (select * from jsonb_to_record(${JSON.stringify(wanted)}::jsonb) as w("externalIds" text[], "recordIds" uuid[])),
-    twins as (
-      select l.record_id as id from record_links l, wanted
-        where l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource} and l.external_id = any (wanted."externalIds")
-      union select unnest(wanted."recordIds") from wanted)
+    with twins as (
+      select l.id from jsonb_array_elements_text(${externalIds}::jsonb) as w(external_id)
+        cross join lateral (select record_id as id from record_links where connection_id = ${scope.connectionId} and resource = ${scope.resource}
+          and external_id = w.external_id limit 1) l
+      union select jsonb_array_elements_text(${recordIds}::jsonb)::uuid)
     select c.id, c.source_id, c.version, c.deleted_at is not null as deleted,
       l.external_id, l.external_version, l.record_version as link_record_version, l.fingerprint, l.state
-    from twins join ${tableOf(scope.resource)} c on c.id = twins.id
+    from ${tableOf(scope.resource)} c
     ${linkOfRecord(scope)}
+    where c.id = any (array(select id from twins))
     order by c.id for no key update of c`);
 }
 

@@ -122,13 +122,13 @@ async function upsertKnown(scope: WriteScope, documents: readonly NumberedDocume
 }
 
 /** Without the venue: row-level security leaves no other. */
-function listQuery(resource: Resource, filter: RecordFilter, { limit, after }: PageRequest): SQL {
-  const past = (id: SQL) => (after === null ? sql`true` : sql`${id} > ${after}::uuid`);
+export function listQuery(resource: Resource, filter: RecordFilter, { limit, after }: PageRequest): SQL {
+  const { from, id } = listedFrom(resource, filter);
   return sql`
     select ${shownColumns(resource)}
-    from ${listedFrom(resource, filter, past)}
-    where ${past(sql`c.id`)} and ${matches(filter)}
-    order by c.id limit ${limit + 1}`;
+    from ${from}
+    where ${after === null ? sql`true` : sql`${id} > ${after}::uuid`} and ${matches(filter)}
+    order by ${id} limit ${limit + 1}`;
 }
 
 /**
@@ -136,13 +136,15 @@ function listQuery(resource: Resource, filter: RecordFilter, { limit, after }: P
  * asked for by its key is looked up first. Lateral with a limit, so that the planner does not turn it round on tables that it knows
  * nothing of yet: a page would cost as much as the whole list.
  */
-function listedFrom(resource: Resource, { connectionId, sourceId }: RecordFilter, past: (id: SQL) => SQL): SQL {
+function listedFrom(resource: Resource, { connectionId, sourceId }: RecordFilter): { readonly from: SQL; readonly id: SQL } {
   const records = sql`${tableOf(resource)} c`;
-  if (connectionId === undefined) return records;
+  if (connectionId === undefined) return { from: records, id: sql`c.id` };
   const links = sql`record_links where connection_id = ${connectionId} and resource = ${resource}`;
-  if (sourceId !== undefined) return sql`${records} cross join lateral (select from ${links} and record_id = c.id limit 1) l`;
-  return sql`(select record_id from ${links} and ${past(sql`record_id`)} order by record_id) l
-    cross join lateral (select * from ${tableOf(resource)} where id = l.record_id limit 1) c`;
+  if (sourceId !== undefined) return { from: sql`${records} cross join lateral (select from ${links} and record_id = c.id limit 1) l`, id: sql`c.id` };
+  return {
+    from: sql`(select record_id from ${links}) l cross join lateral (select * from ${tableOf(resource)} where id = l.record_id limit 1) c`,
+    id: sql`l.record_id`,
+  };
 }
 
 function matches(filter: RecordFilter): SQL {

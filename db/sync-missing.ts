@@ -5,20 +5,18 @@ import type { RunScope } from './run-scope.ts';
 import { withVenue } from './venue-scope.ts';
 import type { Database, Transaction } from './venue-scope.ts';
 
-/** A record that is held for deleted at the provider. */
-export interface MissingRecord {
-  readonly externalId: string;
-  /** `told`: the change feed says so. `unlisted`: a complete listing did not bring it. */
-  readonly reason: 'told' | 'unlisted';
-}
+/** Why a record is held for deleted. `told`: the provider says so, in its change feed or when asked. `unlisted`: a complete listing did not bring it. */
+export type MissingReason = 'told' | 'unlisted';
 
 export interface SyncMissingStore {
   /** Takes down every tied record that this run's complete listing did not bring. Repeating it adds nothing. Throws SupersededError. */
   findUnlisted(scope: RunScope): Promise<number>;
   /** How many records the run would archive, of how many. */
   blastRadius(scope: RunScope): Promise<BlastRadius>;
-  /** The next records to settle, in a stable order. */
-  listUnsettled(scope: RunScope, limit: number): Promise<readonly MissingRecord[]>;
+  /** The next records to settle, by their ids at the provider, in a stable order. */
+  listUnsettled(scope: RunScope, reason: MissingReason, limit: number): Promise<readonly string[]>;
+  /** The provider was asked for these and has them no more. Throws SupersededError. */
+  confirm(scope: RunScope, externalIds: readonly string[]): Promise<void>;
 }
 
 export function createSyncMissingStore(db: Database): SyncMissingStore {
@@ -44,11 +42,19 @@ export function createSyncMissingStore(db: Database): SyncMissingStore {
         return { archiving: row?.archiving ?? 0, of: row?.of ?? 0 };
       }),
 
-    listUnsettled: (scope, limit) =>
+    listUnsettled: (scope, reason, limit) =>
       withVenue(db, scope.venueId, async (tx) => {
-        const rows = await tx.execute<{ external_id: string; reason: MissingRecord['reason'] }>(sql`
-          select external_id, reason from sync_missing where sync_id = ${scope.syncId} and not settled order by external_id limit ${limit}`);
-        return rows.map(({ external_id: externalId, reason }) => ({ externalId, reason }));
+        const rows = await tx.execute<{ external_id: string }>(sql`
+          select external_id from sync_missing where sync_id = ${scope.syncId} and reason = ${reason} and not settled order by external_id limit ${limit}`);
+        return rows.map((row) => row.external_id);
+      }),
+
+    confirm: (scope, externalIds) =>
+      withVenue(db, scope.venueId, async (tx) => {
+        await lockRun(tx, scope);
+        await tx.execute(sql`
+          update sync_missing set reason = 'told'
+          where sync_id = ${scope.syncId} and external_id in (select jsonb_array_elements_text(${JSON.stringify(externalIds)}::jsonb))`);
       }),
   };
 }
@@ -57,10 +63,13 @@ export function createSyncMissingStore(db: Database): SyncMissingStore {
  * A dry run leaves no mark on a link: what it saw stands in its plan. What was written since the run began is not missing: the listing may
  * have been past its place already.
  */
-const unseenBy = ({ syncId, dryRun }: RunScope) =>
-  dryRun === true
-    ? sql`not exists (select from sync_plan_items p where p.sync_id = ${syncId} and p.key = l.external_id)`
-    : sql`l.last_sync_id is distinct from ${syncId} and l.synced_at < (select s.started_at from sync_runs s where s.id = ${syncId})`;
+const unseenBy = ({ syncId, dryRun }: RunScope) => {
+  const unseen =
+    dryRun === true
+      ? sql`not exists (select from sync_plan_items p where p.sync_id = ${syncId} and p.key = l.external_id)`
+      : sql`l.last_sync_id is distinct from ${syncId}`;
+  return sql`${unseen} and l.synced_at < (select s.started_at from sync_runs s where s.id = ${syncId})`;
+};
 
 /** Takes down what the change feed tells to be deleted; one that we never had is settled at once. */
 export async function noteMissing(tx: Transaction, scope: RunScope, externalIds: readonly string[]): Promise<void> {

@@ -20,6 +20,7 @@ export interface SyncRunWaiting {
   park(input: SyncConnectionInput, waiting: Waiting): Promise<void>;
   /** Shows that a person has to approve, and of what. Throws SupersededError. */
   awaitApproval(scope: RunScope, awaiting: BlastRadius): Promise<void>;
+  /** Does nothing for a run that does not wait for it. */
   approve(input: SyncConnectionInput, by: string): Promise<void>;
 }
 
@@ -48,10 +49,10 @@ export function waitingOf(db: Database): SyncRunWaiting {
 
     approve: (input, by) =>
       withVenue(db, input.venueId, async (tx) => {
-        await tx.execute(sql`
+        const approved = await tx.execute(sql`
           update sync_runs set approved_at = now(), approved_by = ${by}, awaiting = null, waiting_for = null, updated_at = now()
-          where id = ${input.syncId} and finished_at is null and approved_at is null`);
-        await changePhase(tx, input, 'running');
+          where id = ${input.syncId} and finished_at is null and awaiting is not null returning id`);
+        if (approved.length > 0) await changePhase(tx, input, 'running');
       }),
   };
 }

@@ -28,7 +28,7 @@ export function openDatabase({ url, maxConnections, applicationName, keepsSessio
   const client = postgres(url, {
     max: maxConnections,
     connect_timeout: 10,
-    connection: { application_name: applicationName, options: `-c role=${APPLICATION_ROLE}${keepsSession ? SHORT_KEEPALIVE : ''}` },
+    connection: { application_name: applicationName, options: `-c role=${APPLICATION_ROLE} ${NO_JIT}${keepsSession ? SHORT_KEEPALIVE : ''}` },
     ...(keepsSession && { max_lifetime: null }),
     onnotice: () => undefined,
     // Asked for on every new connection, with nobody to take the failure: a server that goes down at that moment would end the process.
@@ -40,6 +40,8 @@ export function openDatabase({ url, maxConnections, applicationName, keepsSessio
   return drizzle(client);
 }
 
+/** Compiling a statement takes longer than any of ours. */
+const NO_JIT = '-c jit=off';
 /** A machine that has gone without a word is noticed by the server after 11 s, and its session ended. */
 const SHORT_KEEPALIVE = ' -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3';
 

@@ -1,4 +1,5 @@
 import type { Resource } from '../../contracts/providers.ts';
+import type { AtomicLoadSlots } from '../atomic-load-slots.ts';
 import { batchEndpoint } from '../endpoint.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { loadRecords, loadRecordsAtomically } from '../record-loading.ts';
@@ -6,7 +7,11 @@ import { batchAnswer, batchQuery } from '../schemas/records/batch.ts';
 import { collectionPath, venueOf } from './record-routes.ts';
 import type { RecordRouteDeps } from './record-routes.ts';
 
-export function recordBatchRoute<R extends Resource>({ kind, store, audit }: RecordRouteDeps<R>): Endpoint {
+export interface RecordBatchRouteDeps<R extends Resource> extends RecordRouteDeps<R> {
+  readonly atomicLoads: AtomicLoadSlots;
+}
+
+export function recordBatchRoute<R extends Resource>({ kind, store, audit, atomicLoads }: RecordBatchRouteDeps<R>): Endpoint {
   const { resource, words } = kind;
   return batchEndpoint({
     name: `load${words.many}`,
@@ -25,10 +30,11 @@ export function recordBatchRoute<R extends Resource>({ kind, store, audit }: Rec
     query: batchQuery,
     batch: { json: kind.batch, line: kind.record },
     answers: { 200: { description: 'What became of the records.', schema: batchAnswer } },
-    problems: ['batch-refused', 'batch-too-large'],
+    problems: ['batch-refused', 'batch-too-large', 'too-many-loads'],
     async handle({ ids, query: { atomic }, body, caller, requestId }) {
       const venueId = venueOf(ids);
-      const result = await (atomic ? loadRecordsAtomically : loadRecords)({ kind, store, venueId }, body);
+      const target = { kind, store, venueId };
+      const result = await (atomic ? atomicLoads.run(() => loadRecordsAtomically(target, body)) : loadRecords(target, body));
       const { received, created, updated, unchanged, rejected } = result;
       const details = { received, created, updated, unchanged, rejected, atomic };
       await audit.note({ caller, requestId }, venueId, { action: 'records.loaded', targetType: resource, targetId: venueId, details });

@@ -25,7 +25,7 @@ function startRoute(deps: SyncRouteDeps): Endpoint {
   return endpoint({
     name: 'startSync',
     summary: 'Start a sync, or join the one that is running',
-    description: 'A dry run and a run may be open together. Joining a run that waits makes it look again at once.',
+    description: 'A dry run and a run may be open together. A run takes on the plan of the newest dry run of the same sync, mode and window, if nothing has run since. Joining changes nothing of the run that is open; one that waits looks again at once.',
     tag: 'Syncs',
     method: 'post',
     path: COLLECTION,

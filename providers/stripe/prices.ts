@@ -27,9 +27,9 @@ export function moneyOf(price: StripePrice): Money | null {
   return plain && amount !== null ? toMoney(amount, currency) : null;
 }
 
-/** What the next write has to know; null where there is no price that it could replace. */
-export function stateOf(price: StripePrice | null): ExternalState | null {
-  if (price?.unit_amount == null || moneyOf(price) === null) return null;
+/** What the next write has to know. Empty where there is no price that it could replace: a null would leave an earlier state standing. */
+export function stateOf(price: StripePrice | null): ExternalState {
+  if (price?.unit_amount == null || moneyOf(price) === null) return {};
   const { id, unit_amount: amount, currency, recurring, tax_behavior: taxBehavior } = price;
   return {
     priceId: id,

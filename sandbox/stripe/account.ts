@@ -46,6 +46,7 @@ export function renderAccount(profile: AccountProfile) {
       minority_owned_business_designation: null,
       name: profile.name,
       product_description: null,
+      specified_commercial_transactions_act_url: null,
       support_address: NO_ADDRESS,
       support_email: null,
       support_phone: null,

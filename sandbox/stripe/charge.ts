@@ -130,6 +130,7 @@ function methodDetails({ amount, card }: ChargeFields) {
       brand,
       checks: { address_line1_check: null, address_postal_code_check: null, cvc_check: 'pass' },
       country,
+      electronic_commerce_indicator: null,
       exp_month: 8,
       exp_year: 2030,
       extended_authorization: { status: 'disabled' },

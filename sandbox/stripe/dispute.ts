@@ -50,6 +50,7 @@ function renderDispute({ id, created, fields }: Stored<DisputeFields>, nowSecond
       has_evidence: Object.values(fields.evidence).some((piece) => piece !== null),
       past_due: fields.due_by < nowSeconds,
       submission_count: fields.submission_count,
+      submission_method: fields.submission_count === 0 ? 'not_submitted' : 'manual',
     },
     intended_submission_method: null,
     is_charge_refundable: false,

@@ -79,8 +79,10 @@ export function lookupIn(account: AccountState, nowSeconds: number): Lookup {
   const parsed = (kind: Kind, row: Parameters<ReturnType<typeof account.table>['json']>[0]) => JSON.parse(account.table(kind).json(row, nowSeconds)) as object;
   return {
     object(kind, id) {
-      const row = account.table(kind).rows.get(id);
-      return row ? parsed(kind, row) : null;
+      const table = account.table(kind);
+      const row = table.rows.get(id);
+      if (row) return parsed(kind, row);
+      return table.deleted.has(id) ? { id, object: kind, deleted: true } : null;
     },
     list: (kind, key, value) => [...account.table(kind).indexed(key, value).newestFirst()].map((row) => parsed(kind, row)),
   };

@@ -101,10 +101,19 @@ export class StripeState {
   #applyToAccount(change: Extract<Change, { readonly account: string }>): void {
     const account = this.#accounts.get(change.account);
     if (!account) return;
-    if (change.op === 'seed') account.seed(change.kind, change.batch);
-    else if (change.op === 'put') account.put(change.kind, change.items, this.clock.nowMs());
-    else if (change.op === 'event') account.putEvent(change.event, this.clock.nowSeconds());
-    else account.putKey(change.key, change.record, this.clock.nowMs());
+    switch (change.op) {
+      case 'seed':
+        account.seed(change.kind, change.batch);
+        return;
+      case 'put':
+        account.put(change.kind, change.items, this.clock.nowMs());
+        return;
+      case 'event':
+        account.putEvent(change.event, this.clock.nowSeconds());
+        return;
+      case 'key':
+        account.putKey(change.key, change.record, this.clock.nowMs());
+    }
   }
 
   #putAccount(profile: AccountProfile): void {

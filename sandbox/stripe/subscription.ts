@@ -47,7 +47,7 @@ function renderSubscription({ id, created, fields }: Stored<SubscriptionFields>)
     cancel_at: fields.cancel_at_period_end ? fields.period.end : null,
     cancel_at_period_end: fields.cancel_at_period_end,
     canceled_at: fields.canceled_at,
-    cancellation_details: { comment: null, feedback: null, reason: fields.canceled_at === null ? null : 'cancellation_requested' },
+    cancellation_details: { comment: null, feedback: null, feedback_option: null, reason: fields.canceled_at === null ? null : 'cancellation_requested' },
     collection_method: fields.collection_method,
     created,
     currency: fields.currency,
@@ -79,7 +79,7 @@ function renderSubscription({ id, created, fields }: Stored<SubscriptionFields>)
     test_clock: fields.test_clock,
     transfer_data: null,
     trial_end: null,
-    trial_settings: { end_behavior: { missing_payment_method: 'create_invoice' } },
+    trial_settings: { end_behavior: { billing_cycle_anchor: null, missing_payment_method: 'create_invoice' } },
     trial_start: null,
   };
 }

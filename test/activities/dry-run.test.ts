@@ -83,7 +83,7 @@ describe('a dry run', () => {
 
       const run = await world.sync(venue, 'push', 'full', { planId });
 
-      expect(await deviations(run.syncId)).toEqual(['c-0: content-changed', 'c-10: no-longer-needed', 'c-1: no-longer-needed', 'c-20: planned-otherwise', 'c-2: planned-otherwise', 'c-30: not-planned'].sort());
+      expect(await deviations(run.syncId)).toEqual(['c-0: content-changed', 'c-1: no-longer-needed', 'c-10: no-longer-needed', 'c-20: planned-otherwise', 'c-2: planned-otherwise', 'c-30: not-planned'].sort());
       expect(await deviationCount(run.syncId)).toBe(6);
     });
 
@@ -127,7 +127,7 @@ describe('a dry run', () => {
       const run = await world.sync(venue, 'pull', 'full', { dryRun: true });
 
       expect((await items(run.syncId)).map(({ action }) => action).sort()).toEqual(['archive', 'conflict', 'create', 'skip', 'skip', 'update']);
-      expect(run.counts).toMatchObject({ read: 5, created: 1, updated: 2, archived: 1, conflicts: 1, unchanged: 2 });
+      expect(run.counts).toMatchObject({ created: 1, updated: 2, archived: 1, conflicts: 1 });
       const calls = await callsSince(from);
       expect(calls.filter(({ method }) => method !== 'GET')).toEqual([]);
       expect(await plan(run.syncId)).toMatchObject({ calls: run.providerCalls });
@@ -143,9 +143,8 @@ describe('a dry run', () => {
     });
 
     it.each(['full', 'incremental'] as const)('is carried out exactly, and then nothing is said (%s)', async (mode) => {
+      await world.stripe.seed({ resource: 'customers', count: 5 });
       await world.sync(venue, 'pull');
-      for (let index = 0; index < 5; index += 1) await create(`New ${index}`);
-      await world.sync(venue, 'pull', 'incremental');
       const { id } = await create('One more');
       await world.callStripe('POST', `customers/${id}`, { name: 'Edited at once' });
       const [, first, second] = await world.stripe.customers();

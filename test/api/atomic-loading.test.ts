@@ -52,6 +52,23 @@ describe('all or nothing', () => {
     expect(counts(await answer)).toMatchObject({ received: 3_000, created: 2_999, updated: 1 });
   });
 
+  it('is asked to come back while five others are still being sent', async () => {
+    const open = Array.from({ length: 5 }, () => new TransformStream<Uint8Array, Uint8Array>());
+    const writers = open.map(({ writable }) => writable.getWriter());
+    const answers = open.map(({ readable }) => loadLines(readable, '?atomic=true'));
+    await Promise.all(writers.map((writer, index) => writer.write(new Uint8Array(Buffer.from(`{"sourceId":"w${index}"}\n`)))));
+    const refused = await vi.waitFor(async () => {
+      const answer = await load([{ sourceId: 'a' }], '?atomic=true');
+      expect(answer).toMatchObject({ status: 503, json: { code: 'too-many-loads' } });
+      return answer;
+    });
+    expect(refused.headers.get('retry-after')).toBe('5');
+    expect(await load([{ sourceId: 'b' }])).toMatchObject({ status: 200 });
+    await Promise.all(writers.map((writer) => writer.close()));
+    expect((await Promise.all(answers)).map(({ json }) => json.created)).toEqual([1, 1, 1, 1, 1]);
+    expect(await load([{ sourceId: 'a' }], '?atomic=true')).toMatchObject({ status: 200 });
+  });
+
   it('keeps nothing when the caller hangs up in the middle, and the connection is free again', async () => {
     for (let attempt = 0; attempt < 12; attempt += 1) {
       const hangUp = new AbortController();

@@ -20,7 +20,7 @@ beforeAll(async () => {
   const connectionId = await api.aConnection(venueId as never);
   const records = await Promise.all(RESOURCES.map(async (resource) => [ID_NAMES[resource], await aRecord(resource)] as const));
   const sync = await api.send('POST', `/v1/venues/${venueId}/syncs`, { json: aSync(connectionId) });
-  ids = { venueId, connectionId, ...Object.fromEntries(records), syncId: sync.json.id, dryRunId: await aPlan(connectionId), provider: 'stripe' };
+  ids = { venueId, connectionId, ...Object.fromEntries(records), syncId: sync.json.id, dryRunId: await aPlan(connectionId), provider: 'stripe', resource: 'customers' };
 });
 afterAll(() => api.close());
 
@@ -64,6 +64,7 @@ function bodyOf(endpoint: Endpoint): SendOptions {
     })),
     createConnection: aKey(api.sandbox.secretKey),
     startSync: aSync(ids['connectionId'] ?? ''),
+    putSchedule: { every: '1d' },
   };
   const json = bodies[endpoint.name];
   return json === undefined ? {} : { json };
@@ -137,7 +138,7 @@ describe('a role', () => {
       expect.soft(answer, endpoint.name).toMatchObject({ status: 403, json: { code: 'forbidden' } });
     }
     expect(await dump()).toEqual(before);
-    expect(above.length).toBe({ viewer: 8, operator: 3, admin: 0 }[role]);
+    expect(above.length).toBe({ viewer: 28, operator: 3, admin: 0 }[role]);
   });
 
   it('viewer reads everything', async () => {

@@ -91,3 +91,38 @@ describe('a run that was cancelled', () => {
     expect(await system.api.tryPost(`/v1/venues/${venueId}/syncs/${id}/retry`, {})).toMatchObject({ status: 409, body: { code: 'sync-finished' } });
   });
 });
+
+describe('a plan', () => {
+  it('is made without a write, and carried out to the letter', async () => {
+    const { account, venueId, connectionId } = await aVenueWith(Array.from({ length: 30 }, (_, index) => aCustomer(index)));
+    const order = { connectionId, resource: 'customers', direction: 'push', mode: 'full' };
+    const dry = (await system.api.tryPost(`/v1/venues/${venueId}/syncs`, { ...order, dryRun: true })).body as SyncBody;
+    expect(await system.api.finished(venueId, dry.id)).toMatchObject({ dryRun: true, outcome: 'completed', plan: null });
+    expect(await account.writes()).toEqual([]);
+    const { body: plan } = await system.api.ask(`/v1/venues/${venueId}/syncs/${dry.id}/plan`);
+    expect(plan).toMatchObject({ syncId: dry.id, counts: { create: 30, update: 0, archive: 0, skip: 0, reject: 0, conflict: 0 }, estimate: { calls: 30 } });
+
+    const run = await system.api.sync(venueId, { connectionId, direction: 'push' });
+    expect(run).toMatchObject({ outcome: 'completed', counts: { created: 30 }, plan: { id: dry.id, deviations: 0 } });
+    expect(await account.writes()).toHaveLength(30);
+  });
+});
+
+describe('a run whose key is revoked', () => {
+  it('waits, and goes on as soon as the key is entered again', async () => {
+    const { account, venueId, connectionId } = await aVenueWith(Array.from({ length: 60 }, (_, index) => aCustomer(index)));
+    const { id } = await system.api.start(venueId, { connectionId, direction: 'push' });
+    await system.api.reached(venueId, id, { what: 'is at work', when: ({ progress }) => progress.done >= 10 });
+    await account.fault({ kind: 'revoke' });
+    const waiting = await system.api.reached(venueId, id, { what: 'waits', when: ({ phase }) => phase === 'waiting' });
+    expect(waiting).toMatchObject({ waitingFor: { what: 'needs-reauth' }, progress: { estimatedSecondsLeft: null } });
+    const started = await system.api.tryPost(`/v1/venues/${venueId}/syncs`, { connectionId, resource: 'customers', direction: 'pull', mode: 'full' });
+    expect(started).toMatchObject({ status: 409, body: { code: 'connection-not-active' } });
+
+    await system.stripe.clearFaults();
+    await system.api.connect(venueId, account.secretKey);
+    expect(await system.api.finished(venueId, id)).toMatchObject({ id, outcome: 'completed', counts: { created: 60 }, waitingFor: null });
+    expect(await account.writes()).toHaveLength(60);
+  });
+});
+

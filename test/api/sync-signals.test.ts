@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { bundleWorkflowCode, NativeConnection, Worker } from '@temporalio/worker';
+import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSyncGateway } from '../../api/sync-gateway.ts';
@@ -50,9 +50,11 @@ describe('what the API says to a workflow', () => {
 
   // The real bundle, and nobody to do its activities: the workflow stands at its first step and hears.
   beforeAll(async () => {
+    const logger = new DefaultLogger('ERROR');
+    Runtime.install({ logger });
     const { address, namespace } = await createTestNamespace();
     [native, connection] = await Promise.all([NativeConnection.connect({ address }), Connection.connect({ address })]);
-    const workflowBundle = await bundleWorkflowCode({ workflowsPath: fileURLToPath(new URL('index.ts', root('workflows'))) });
+    const workflowBundle = await bundleWorkflowCode({ workflowsPath: fileURLToPath(new URL('index.ts', root('workflows'))), logger });
     worker = await Worker.create({ connection: native, namespace, taskQueue: WORKFLOW_QUEUE, workflowBundle });
     running = worker.run();
     client = new Client({ connection, namespace });

@@ -1,10 +1,12 @@
+import { sql } from 'drizzle-orm';
 import fc from 'fast-check';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RecordId, VenueId } from '../../contracts/ids.ts';
 import type { CustomerFields } from '../../contracts/records.ts';
-import { createRecordStore } from '../../db/record-store.ts';
+import { createRecordStore, listQuery } from '../../db/record-store.ts';
 import type { RecordFilter, RecordInput, RecordStore, UpsertVerdict } from '../../db/record-store.ts';
+import { withVenue } from '../../db/venue-scope.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { aConnection, aVenue } from './builders.ts';
@@ -125,6 +127,17 @@ describe('customers', () => {
     expect(await one('c1')).toMatchObject({ name: 'Ada', version: 1 });
   });
 
+  it('are deleted once, and another venue’s are not', async () => {
+    await store.upsertMany(venueId, [{ sourceId: 'c1', name: 'Ada' }]);
+    const { id } = await one('c1');
+    await expect(store.remove(await aVenue(database.db), id)).resolves.toBeNull();
+    expect(await one('c1')).toMatchObject({ deletedAt: null });
+    const deleted = await store.remove(venueId, id);
+    expect(deleted).toMatchObject({ name: 'Ada', version: 2, deletedAt: expect.any(Date) as Date });
+    await expect(store.remove(venueId, id)).resolves.toEqual(deleted);
+    await expect(store.remove(venueId, uuidv7() as RecordId)).resolves.toBeNull();
+  });
+
   it('of two venues may share a sourceId', async () => {
     const other = await aVenue(database.db);
     await store.upsertMany(venueId, [{ sourceId: 'c1', name: 'Mine' }]);
@@ -168,6 +181,23 @@ describe('customers', () => {
     expect(new Set(seen).size).toBe(26);
   });
 
+  it('linked to a connection are listed by reading a page of them, also when the planner knows nothing yet of many', async () => {
+    const [few, many] = [await aConnection(database.db, venueId), await aConnection(database.db, venueId)];
+    await database.admin`insert into customers (id, venue_id, source_id) select gen_random_uuid(), ${venueId}, 'n' || n from generate_series(1, 20000) n`;
+    for (const { id } of [few, many]) {
+      await database.admin`insert into record_links (connection_id, resource, record_id, venue_id, external_id, state)
+        select ${id}, 'customers', id, venue_id, id::text, 'linked' from customers where venue_id = ${venueId} ${id === few.id ? database.admin`and source_id like 'n1999_'` : database.admin``}`;
+    }
+    for (const [connection, filter, found] of [[many, {}, 51], [few, {}, 10], [many, { sourceId: 'n7' }, 1], [few, { sourceId: 'n7' }, 0]] as const) {
+      const query = listQuery('customers', { ...LIVING, connectionId: connection.id, ...filter }, { limit: 50, after: null });
+      const [row] = await withVenue(database.db, venueId, (tx) => tx.execute<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(sql`explain (analyze, format json) ${query}`));
+      const plan = row!['QUERY PLAN'][0].Plan;
+      expect(plan['Actual Rows']).toBe(found);
+      // The page, its lookups, and the links that each of its records shows.
+      expect(Math.max(...rowsRead(plan))).toBeLessThanOrEqual(51 * 2);
+    }
+  });
+
   it('end as a simple model says, whatever is sent in whatever order', async () => {
     const text = fc.oneof(fc.constant(null), fc.string({ unit: 'grapheme', maxLength: 8 }).filter((value) => !value.includes('\0')));
     const metadata = fc.dictionary(fc.constantFrom('a', 'b', '__proto__x'), fc.string({ maxLength: 3 }).filter((value) => !value.includes('\0')));
@@ -199,6 +229,19 @@ describe('customers', () => {
     );
   });
 });
+
+/** As much of a node as is read here. */
+interface PlanNode {
+  readonly 'Actual Rows': number;
+  readonly 'Actual Loops': number;
+  readonly 'Rows Removed by Filter'?: number;
+  readonly Plans?: readonly PlanNode[];
+}
+
+function rowsRead(node: PlanNode): number[] {
+  const own = (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)) * node['Actual Loops'];
+  return [own, ...(node.Plans ?? []).flatMap(rowsRead)];
+}
 
 const EMPTY: CustomerFields = { name: null, email: null, phone: null, address: null, marketingConsent: null, metadata: {} };
 

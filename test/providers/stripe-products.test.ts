@@ -97,6 +97,16 @@ describe('a product on its way to Stripe and back', () => {
     expect(await world.callsOf(() => update(twin, after))).toBe(calls);
   });
 
+  it('gets its price again after it had lost it', async () => {
+    const priceless = { ...CHAI, amountMinor: null, currency: null };
+    const twin = await update(await create(CHAI), priceless);
+    // Not null, which would leave standing what was known of the earlier price.
+    expect(twin.externalState).toEqual({});
+    const updated = await update(twin, CHAI);
+    expect(updated).toMatchObject({ fields: { amountMinor: 1_800 } });
+    expect(await pricesOf(updated.externalId, true)).toHaveLength(1);
+  });
+
   it('has a new price after a change of the amount, and the earlier one is retired, not changed', async () => {
     const twin = await create(CHAI);
     const updated = await update(twin, { ...CHAI, amountMinor: 1_900 });
@@ -145,7 +155,7 @@ describe('a product on its way to Stripe and back', () => {
     const price = await world.ask('POST', 'prices', { product: product!, currency: 'eur', unit_amount_decimal: '0.5' });
     await world.ask('POST', `products/${product}`, { default_price: price['id'] as string });
     const twin = (await products().retrieve(product!))!;
-    expect(twin).toMatchObject({ externalState: null, fields: { amountMinor: null, currency: null } });
+    expect(twin).toMatchObject({ externalState: {}, fields: { amountMinor: null, currency: null } });
     expect(await world.callsOf(() => update(twin, { ...fieldsOf(twin), name: 'Small screws' }))).toBe(1);
     expect(await world.state('products')).toMatchObject([{ name: 'Small screws', default_price: price['id'] }]);
   });
@@ -159,7 +169,7 @@ describe('a product on its way to Stripe and back', () => {
     const price = { id: 'price_1', object: 'price', billing_scheme: 'per_unit', currency: 'eur', unit_amount: 500, tax_behavior: null, recurring: null, ...kind };
     const body = { id: 'prod_1', object: 'product', created: 1_700_000_000, active: true, name: 'Odd', description: null, images: [], metadata: {}, default_price: price };
     const server = await aStrangeServer((_req, res) => res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body)));
-    expect(await server.open().resource('products').retrieve('prod_1')).toMatchObject({ externalState: null, fields: { amountMinor: null, currency: null } });
+    expect(await server.open().resource('products').retrieve('prod_1')).toMatchObject({ externalState: {}, fields: { amountMinor: null, currency: null } });
     await server.close();
   });
 

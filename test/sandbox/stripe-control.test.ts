@@ -80,6 +80,14 @@ describe('the control API', () => {
     expect(await control.call('GET', '/clock')).toMatchObject({ offsetMs: 0 });
   });
 
+  it('sends a webhook about any object that the account holds', async () => {
+    const { stripe, control } = await aSandbox();
+    const { id } = await stripe.products.create({ name: 'Chai' });
+    const { event } = await control.emit({ url: 'http://127.0.0.1:9/nobody', type: 'product.updated', objectId: id });
+    expect(event).toMatchObject({ type: 'product.updated', data: { object: { id, object: 'product' } } });
+    await expect(control.emit({ url: 'http://127.0.0.1:9/nobody', type: 'product.updated', objectId: 'prod_none' })).rejects.toThrow('404');
+  });
+
   it('moves the clock: new customers are created then', async () => {
     const { stripe, control } = await aSandbox();
     const now = Date.UTC(2030, 0, 1);

@@ -122,3 +122,57 @@ describe('faults', () => {
     expect(new Set(first)).toEqual(new Set([200, 500]));
   });
 });
+
+describe('faults that speak another language', () => {
+  it('429 with Stripe’s reason, with another, or without any hint', async () => {
+    const { raw, control } = await aSandbox();
+    const hints = async (fault: object) => {
+      await control.fault({ kind: 'status', status: 429, times: 1, ...fault });
+      const { status, headers } = await raw('GET', '/v1/products');
+      return [status, headers.get('stripe-rate-limited-reason'), headers.get('retry-after')];
+    };
+    expect(await hints({})).toEqual([429, 'global-rate', null]);
+    expect(await hints({ rateLimitedReason: 'endpoint-concurrency', retryAfter: 2 })).toEqual([429, 'endpoint-concurrency', '2']);
+    expect(await hints({ rateLimitedReason: null })).toEqual([429, null, null]);
+  });
+
+  it('html: a web page, with a status of success unless another is asked for, and nothing written', async () => {
+    const { raw, control } = await aSandbox();
+    await control.fault({ kind: 'html', times: 1 });
+    await control.fault({ kind: 'html', status: 503, times: 1 });
+    for (const status of [200, 503]) {
+      const answer = await raw('POST', '/v1/products', { body: 'name=Chai' });
+      expect([answer.status, answer.headers.get('content-type')]).toEqual([status, 'text/html']);
+      expect(answer.text).toMatch(/^<!DOCTYPE html>/);
+    }
+    expect(await control.state('products')).toEqual([]);
+  });
+
+  it('500 before and after the commit: nothing or one payment is there, and the key repeats the failure', async () => {
+    const { stripe, control } = await aSandbox();
+    const payWith = (idempotencyKey: string) => stripe.paymentIntents.create({ amount: 100, currency: 'usd', confirm: true, payment_method: 'pm_card_visa' }, { idempotencyKey });
+    await control.fault({ kind: 'status', status: 500, times: 1 });
+    expect((await stripeError(payWith('k1'))).statusCode).toBe(500);
+    expect(await control.state('charges')).toEqual([]);
+    await control.fault({ kind: 'commit-then-fail', status: 500, times: 1 });
+    expect((await stripeError(payWith('k2'))).statusCode).toBe(500);
+    expect((await stripeError(payWith('k2'))).statusCode).toBe(500);
+    expect(await control.state('charges')).toHaveLength(1);
+  });
+
+  it.each([-600_000, 600_000])('a clock %i ms off: what is created shows Stripe’s time, not ours', async (offsetMs) => {
+    const { stripe, control } = await aSandbox();
+    await control.clock({ offsetMs });
+    const { created, updated } = await stripe.products.create({ name: 'Chai' });
+    const [event] = (await stripe.events.list()).data;
+    for (const time of [created, updated, event!.created]) expect(Math.abs(time - (Date.now() + offsetMs) / 1_000)).toBeLessThan(5);
+  });
+
+  it.each([
+    [{ kind: 'status', status: 200 }],
+    [{ kind: 'page-forget' }],
+  ])('refuses %j', async (fault) => {
+    const { controlUrl } = await aSandbox();
+    expect((await fetch(`${controlUrl}/faults`, { method: 'POST', body: JSON.stringify(fault) })).status).toBe(400);
+  });
+});

@@ -37,6 +37,14 @@ describe('payments', () => {
     expect(await world.stripe.paymentIntents.confirm(intent!.id, { payment_method: 'pm_card_visa' })).toMatchObject({ status: 'succeeded', last_payment_error: null });
   });
 
+  it('a charge whose customer was deleted shows the deleted customer when expanded', async () => {
+    const world = await aSandbox();
+    const { id: customer } = await world.stripe.customers.create();
+    const intent = await pay(world, { customer });
+    await world.stripe.customers.del(customer);
+    expect(await world.stripe.charges.retrieve(chargeOf(intent), { expand: ['customer'] })).toMatchObject({ customer: { id: customer, deleted: true } });
+  });
+
   it('a declined payment under a key is answered again and charged once', async () => {
     const world = await aSandbox();
     const attempt = () => world.stripe.paymentIntents.create({ amount: 500, currency: 'usd', confirm: true, payment_method: 'pm_card_chargeDeclined' }, { idempotencyKey: 'k1' });

@@ -5,7 +5,7 @@ import ts from 'typescript';
 
 const stripeFolder = dirname(dirname(createRequire(import.meta.url).resolve('stripe')));
 
-/** Each interface of one of the Stripe SDK's typing files by its qualified name, as `Account.Settings`: its keys with their types as written. */
+/** Each interface of one of the Stripe SDK's typing files by its qualified name, as `Account.Settings`: its keys with their types as written, `undefined` among them where a key may be absent. */
 export function interfacesIn(resource: string): ReadonlyMap<string, ReadonlyMap<string, string>> {
   const path = join(stripeFolder, 'esm', 'resources', `${resource}.d.ts`);
   const source = ts.createSourceFile(path, readFileSync(path, 'utf8'), ts.ScriptTarget.ES2023, true);
@@ -19,7 +19,7 @@ export function interfacesIn(resource: string): ReadonlyMap<string, ReadonlyMap<
       ts.forEachChild(node, (child) => { visit(child, within); });
       return;
     }
-    const members = node.members.filter(ts.isPropertySignature).map((member) => [member.name.getText(source), member.type?.getText(source) ?? ''] as const);
+    const members = node.members.filter(ts.isPropertySignature).map((member) => [member.name.getText(source), `${member.type?.getText(source) ?? ''}${member.questionToken ? ' | undefined' : ''}`] as const);
     found.set(within + node.name.text, new Map(members));
   };
   visit(source, '');

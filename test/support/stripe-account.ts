@@ -22,6 +22,12 @@ export interface StripeAccount {
   /** Calls that changed something. */
   writes(): Promise<readonly SandboxCall[]>;
   fault(fault: { readonly match?: object; readonly kind: string; readonly [setting: string]: unknown }): Promise<void>;
+  /** Its faults in the order in which they were installed, with how often each has struck. */
+  faults(): Promise<readonly { readonly kind: string; readonly struck: number }[]>;
+  /** Of this account alone, also a revoked key. */
+  clearFaults(): Promise<void>;
+  /** A call of Stripe's API with the account's key, as the venue's own people make one. */
+  call<T = { readonly id: string }>(method: 'GET' | 'POST' | 'DELETE', path: string, form?: Readonly<Record<string, string>>): Promise<T>;
 }
 
 export interface StripeSandboxControl {
@@ -30,16 +36,24 @@ export interface StripeSandboxControl {
   clearFaults(): Promise<void>;
   /** Of every account. */
   limits(limits: { readonly requestsPerSecond?: number; readonly latencyMs?: number }): Promise<void>;
+  /** Sets Stripe's clock so far ahead of ours, or behind it. */
+  clock(offsetMs: number): Promise<void>;
 }
 
 /** Speaks to a sandbox's control API; anything but success fails the test. */
-export function stripeSandboxOf(controlUrl: string): StripeSandboxControl {
+export function stripeSandboxOf({ controlUrl, apiUrl }: { readonly controlUrl: string; readonly apiUrl: string }): StripeSandboxControl {
   async function send<T>(method: string, path: string, body?: unknown): Promise<T> {
     const init = body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
     const response = await fetch(`${controlUrl}${path}`, { method, ...init });
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
     return (text === '' ? undefined : JSON.parse(text)) as T;
+  }
+  async function call<T>(secretKey: string, [method, path, form]: readonly [string, string, Readonly<Record<string, string>>]): Promise<T> {
+    const body = method === 'POST' ? { body: new URLSearchParams(form) } : {};
+    const response = await fetch(`${apiUrl}/v1/${path}`, { method, headers: { authorization: `Bearer ${secretKey}` }, ...body });
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    return (await response.json()) as T;
   }
   const list = async <T>(path: string): Promise<readonly T[]> => (await send<{ readonly data: readonly T[] }>('GET', path)).data;
 
@@ -57,9 +71,13 @@ export function stripeSandboxOf(controlUrl: string): StripeSandboxControl {
         calls,
         writes: async () => (await calls()).filter(({ written }) => written),
         fault: (fault) => send('POST', '/faults', { ...fault, match: { ...fault.match, account: id } }),
+        faults: async () => (await list<{ readonly kind: string; readonly struck: number; readonly match: { readonly account?: string } }>('/faults')).filter(({ match }) => match.account === id),
+        clearFaults: () => send('DELETE', `/faults?account=${id}`),
+        call: (method, path, form = {}) => call(secretKey, [method, path, form]),
       };
     },
     clearFaults: () => send('DELETE', '/faults'),
     limits: (limits) => send('POST', '/limits', limits),
+    clock: (offsetMs) => send('POST', '/clock', { offsetMs }),
   };
 }

@@ -103,7 +103,7 @@ async function bringUp(folder: string, options: SystemOptions, { undo, stop }: T
     apiUrl,
     api: await as({ role: 'admin', venues: '*' }),
     as,
-    stripe: stripeSandboxOf(sandbox.controlUrl),
+    stripe: stripeSandboxOf(sandbox),
     temporal: new Client({ connection, namespace }),
     database,
     kill: (service) => kill({ pid: instance.pids()[service], starts, service }),

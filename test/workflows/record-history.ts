@@ -36,7 +36,7 @@ const startedFile = z.object({
 
 const started = startedFile.parse(JSON.parse(readFileSync(homeOf(process.env).startedFile, 'utf8')));
 const api = new ServiceClient(started.apiUrl, started.token);
-const stripe = stripeSandboxOf(started.sandbox.stripe.controlUrl);
+const stripe = stripeSandboxOf(started.sandbox.stripe);
 const connection = await Connection.connect({ address: started.temporalAddress });
 const temporal = new Client({ connection, namespace: started.temporalNamespace });
 

@@ -46,7 +46,7 @@ describe('the recorded histories', () => {
 
   it.each(FILES)('hold nothing of a person or a machine, and are small: %s', (file) => {
     const text = textOf(parseHistory(read(file)));
-    expect(text).toContain('syncConnection');
+    expect(text).toContain(file.startsWith('scheduled-sync.') ? 'scheduledSync' : 'syncConnection');
     expect(text).not.toMatch(/[\w.+-]+@[\w-]+\.[a-z]{2,}|\b\d+@|sk_test_|Customer \d|\+\d{6}/);
     expect(text).not.toMatch(/file:\/\/|(^|[\s(])\/(home|root|Users|tmp|var|work)\//m);
     expect(text).not.toContain(REPOSITORY);

@@ -2,7 +2,8 @@ import type { WorkflowExecutionDescription } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import type { scheduleAnswer } from '../../api/schemas/schedule.ts';
-import { scheduleId } from '../../contracts/sync.ts';
+import type { ConnectionId, VenueId } from '../../contracts/ids.ts';
+import { SYNC_CONNECTION, scheduleId, syncWorkflowId } from '../../contracts/sync.ts';
 import type { ScheduledSyncResult } from '../../contracts/sync.ts';
 import { until } from '../support/eventually.ts';
 import type { SyncBody } from '../support/service-client.ts';
@@ -61,6 +62,12 @@ async function workflowOf(venue: Venue) {
   return system.temporal.workflow.getHandle(last.workflowId, last.firstExecutionRunId);
 }
 const resultOf = async (venue: Venue) => (await (await workflowOf(venue)).result()) as ScheduledSyncResult;
+
+/** A workflow under the id of the venue's sync that nobody works at. */
+const occupy = ({ venueId, connectionId }: Venue) => {
+  const workflowId = syncWorkflowId({ venueId: venueId as VenueId, connectionId: connectionId as ConnectionId, resource: 'customers', direction: 'pull' });
+  return system.temporal.workflow.start(SYNC_CONNECTION, { workflowId, taskQueue: 'nobody' });
+};
 
 const shown = async (description: WorkflowExecutionDescription) => ({
   summary: await description.staticSummary(),
@@ -158,6 +165,28 @@ describe('the workflow of a schedule', () => {
     expect(await lastRun(venue, ({ skipped }) => skipped !== null)).toMatchObject({ skipped: 'already-running' });
     await system.api.cancel(venue.venueId, syncId);
     expect((await system.api.finished(venue.venueId, syncId)).outcome).toBe('cancelled');
+  });
+
+  it('waits for an earlier run’s workflow that is just closing', async () => {
+    const venue = await aVenue();
+    const earlier = await occupy(venue);
+    await trigger(venue);
+    const syncId = await opened(venue);
+    await earlier.terminate('a test');
+    expect((await system.api.finished(venue.venueId, syncId)).outcome).toBe('completed');
+    expect(await resultOf(venue)).toMatchObject({ syncId, outcome: 'completed' });
+  });
+
+  it('gives up when another stays at work, and the next takes up the run that was opened', async () => {
+    const venue = await aVenue();
+    const other = await occupy(venue);
+    await trigger(venue);
+    const syncId = await opened(venue);
+    expect(await resultOf(venue)).toMatchObject({ syncId: null, skipped: 'already-running' });
+    await other.terminate('a test');
+    await trigger(venue);
+    expect(await resultOf(venue)).toMatchObject({ syncId, outcome: 'completed' });
+    expect((await runsOf(venue)).map(({ id, outcome }) => [id, outcome])).toEqual([[syncId, 'completed']]);
   });
 
   it('ends well when the run fails, and says how it failed', async () => {
