@@ -61,7 +61,10 @@ class StageReader {
 
   async run(): Promise<Checkpoint | null> {
     const { control } = this.#environment;
-    if (this.#isToBeCounted()) this.#begin((this.#counted = this.#count()));
+    if (this.#isToBeCounted()) {
+      this.#counted = this.#count();
+      this.#begin(this.#counted);
+    }
     while ((this.#idle.length > 0 || this.#running.size > 0) && !this.#committer.failed) {
       while (this.#idle.length > 0 && this.#running.size < control.lanes && !control.stopping) this.#start(this.#idle.shift());
       if (this.#running.size === 0) break;

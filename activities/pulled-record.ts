@@ -8,6 +8,7 @@ export function toPulled(record: ProviderRecord, mapping: ResourceMapping): Pull
   const { externalId, version, deleted, fields } = record;
   return {
     ...{ externalId, version, deleted, fields },
+    superseded: record.superseded === true,
     recordId: isUuid(record.recordId) ? (record.recordId as RecordId) : null,
     references: record.refs ?? null,
     externalState: record.externalState ?? null,

@@ -68,7 +68,7 @@ const isSpentKey = ({ details }: ProviderError) => details.kind === 'conflict' |
 
 async function write(work: PushWork, tools: PushTools): Promise<PushResult> {
   const { row, mapped } = work;
-  const identity = { connectionId: tools.scope.connectionId, recordId: row.id, attempt: row.link?.writeAttempt ?? 0 };
+  const identity = identityOf(work, tools);
   const externalId = row.link?.externalId ?? null;
   if (externalId === null) return agreed(work, 'created', await tools.writer.create(mapped, { idempotencyKey: createKey(identity) }));
   const kept = new Set(Object.entries(row.fields.metadata).flatMap(([key, value]) => (value === '' ? [] : [key])));
@@ -77,13 +77,16 @@ async function write(work: PushWork, tools: PushTools): Promise<PushResult> {
   return agreed(work, 'updated', await tools.writer.update(externalId, mapped, { idempotencyKey, clearedMetadataKeys, externalState: row.link?.externalState ?? null }));
 }
 
-async function archive(work: PushWork, { scope, writer }: PushTools): Promise<PushResult> {
-  const { row } = work;
-  const externalId = row.link?.externalId;
-  if (externalId == null) throw new Error('only a tied record can be archived');
-  const idempotencyKey = archiveKey({ connectionId: scope.connectionId, recordId: row.id, attempt: row.link?.writeAttempt ?? 0 });
-  const outcome = await writer.archive(externalId, { idempotencyKey });
-  return { ...agreed(work, 'archived', null), linkState: 'archived', externalId: outcome === 'deleted' ? null : externalId, fingerprint: null, externalState: null };
+const identityOf = ({ row }: PushWork, { scope }: PushTools) => ({
+  ...{ connectionId: scope.connectionId, recordId: row.id, recordVersion: row.version, attempt: row.link?.writeAttempt ?? 0 },
+});
+
+/** Also of a record whose first write was never answered: that may have left a twin. */
+async function archive(work: PushWork, tools: PushTools): Promise<PushResult> {
+  const externalId = work.row.link?.externalId ?? (await findTwin(work, tools))?.externalId ?? null;
+  const outcome = externalId === null ? 'deleted' : await tools.writer.archive(externalId, { idempotencyKey: archiveKey(identityOf(work, tools)) });
+  const result = agreed(work, externalId === null ? 'unchanged' : 'archived', null);
+  return { ...result, linkState: 'archived', externalId: outcome === 'deleted' ? null : externalId, fingerprint: null, externalState: null };
 }
 
 function afterRefusal(error: ProviderError, work: PushWork): PushResult {

@@ -95,7 +95,7 @@ async function apply(tx: Transaction, scope: RunScope, decided: readonly Decided
  */
 async function withoutDeleted(tx: Transaction, scope: RunScope, records: readonly PulledRecord[]): Promise<readonly PulledRecord[]> {
   const newest = newestOfEach(records);
-  const deleted = new Set(newest.filter((record) => record.deleted).map(({ externalId }) => externalId));
+  const deleted = new Set(newest.filter((record) => record.deleted && !record.superseded).map(({ externalId }) => externalId));
   const earlier = await missingAmong(tx, scope, newest.map(({ externalId }) => externalId));
   await noteMissing(tx, scope, [...deleted]);
   return newest.filter(({ externalId }) => !deleted.has(externalId) && !earlier.has(externalId));
@@ -116,6 +116,7 @@ const toDeletion = (externalId: string): PulledRecord => ({
   externalId,
   version: 0,
   deleted: true,
+  superseded: false,
   recordId: null,
   fields: null,
   references: null,
@@ -169,10 +170,13 @@ const toUnlisted = ({ externalId }: PulledRecord) => ({
   message: 'The provider’s listing left this record out; it was looked up, is there, and was not archived.',
 });
 
+const DELETED = { code: 'deleted-at-provider', message: 'The provider deleted this record.' };
+const SUPERSEDED = { code: 'superseded', message: 'Another record has taken its place, such as a payment that of its intent.' };
+
 async function logRecords(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<void> {
   const rows = decided.flatMap(({ decision, record, pulled }) => {
     const row = { record_id: record.id, source_id: record.sourceId, external_id: pulled.externalId };
-    if (decision === 'archive') return [{ ...row, level: 'info', action: 'archived', code: 'deleted-at-provider', message: 'The provider deleted this record.' }];
+    if (decision === 'archive') return [{ ...row, level: 'info', action: 'archived', ...(pulled.superseded ? SUPERSEDED : DELETED) }];
     if (decision !== 'overwrite') return [];
     const message = 'Both sides changed since they last agreed; a pull takes the provider’s values.';
     return [{ ...row, level: 'warn', action: 'conflict', code: 'venue-change-overwritten', message }];

@@ -7,6 +7,8 @@ export interface PulledRecord {
   readonly externalId: string;
   readonly version: number;
   readonly deleted: boolean;
+  /** With `deleted`: another record has taken its place, and nobody has to be asked. */
+  readonly superseded: boolean;
   /** Our record's id, where an earlier push left it at the provider. */
   readonly recordId: RecordId | null;
   /** Null for a deletion. */

@@ -23,8 +23,8 @@ export interface RunScope extends SyncConnectionInput {
 export const linkOfRecord = ({ connectionId, resource }: Pick<SyncConnectionInput, 'connectionId' | 'resource'>) => sql`
   left join lateral (select * from record_links where connection_id = ${connectionId} and resource = ${resource} and record_id = c.id limit 1) l on true`;
 
-/** The twin of link `l` is in use at the provider, as far as we know. */
-export const inUse = sql`(l.external_id is not null and l.state not in ('gone', 'archived'))`;
+/** The twin of link `l` is in use at the provider, as far as we know; or may be, since nothing answered the write that would make it. */
+export const inUse = sql`((l.external_id is not null or l.state = 'pending') and l.state not in ('gone', 'archived'))`;
 
 /** Rows `c` (record) and `l` (link or null) of which the last agreed version is not the current one. */
 export const needsPush = sql`(l.record_id is null or l.record_version <> c.version or l.state in ('pending', 'rejected'))`;

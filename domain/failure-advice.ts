@@ -13,7 +13,7 @@ const ADVICE: Readonly<Record<string, FailureAdvice>> = {
   [FAILURE.needsReauth]: {
     code: 'needs-reauth',
     message: 'The provider no longer accepts the stored credentials.',
-    nextAction: 'Connect the account again with a valid key, then start the sync again.',
+    nextAction: 'Connect the account again with a valid key: a waiting run goes on by itself, a failed one by a retry.',
   },
   [FAILURE.connectionGone]: {
     code: 'connection-gone',
@@ -23,17 +23,22 @@ const ADVICE: Readonly<Record<string, FailureAdvice>> = {
   [FAILURE.rejected]: {
     code: 'provider-refused',
     message: 'The provider refused the request for the whole account.',
-    nextAction: 'Check the permissions of the key, enter one that may read and write the resource, then start the sync again.',
+    nextAction: 'Check the permissions of the key, enter one that may read and write the resource, then retry the run.',
   },
   [FAILURE.unavailable]: {
     code: 'provider-unavailable',
-    message: 'The provider did not answer for hours.',
-    nextAction: 'Look at the provider’s status page, then start the sync again: it goes on from what was agreed.',
+    message: 'The provider did not answer for a week.',
+    nextAction: 'Look at the provider’s status page, then retry the run: it goes on from its last committed page.',
   },
   [FAILURE.rateLimited]: {
     code: 'provider-rate-limited',
-    message: 'The provider’s rate limit was reached for hours.',
-    nextAction: 'Lower the other traffic on the account, then start the sync again.',
+    message: 'The provider’s rate limit was reached for a week.',
+    nextAction: 'Lower the other traffic on the account, then retry the run.',
+  },
+  [FAILURE.quotaExhausted]: {
+    code: 'provider-quota-exhausted',
+    message: 'The provider’s quota stayed spent for more than a month.',
+    nextAction: 'Raise the quota at the provider, then retry the run.',
   },
   [FAILURE.unexpectedResponse]: {
     code: 'provider-unexpected-response',

@@ -16,12 +16,20 @@ export function createKey({ connectionId, recordId, attempt }: WriteIdentity): s
   return `il-c-${fingerprintOf([connectionId, recordId, 'create', attempt]).slice(0, 40)}`;
 }
 
-/** The key of a later write: the same content has the same key. */
-export function updateKey({ connectionId, recordId, attempt }: WriteIdentity, payloadFingerprint: string): string {
-  return `il-u-${fingerprintOf([connectionId, recordId, 'update', attempt, payloadFingerprint]).slice(0, 40)}`;
+/** A write to a twin that is there, for one version of the record. */
+interface LaterWrite extends WriteIdentity {
+  readonly recordVersion: number;
+}
+
+/**
+ * The key of a later write: the same content of the same version has the same key. The version is in it because content comes back: under
+ * the key of an earlier day's write of it, the provider would repeat that answer and change nothing.
+ */
+export function updateKey({ connectionId, recordId, attempt, recordVersion }: LaterWrite, payloadFingerprint: string): string {
+  return `il-u-${fingerprintOf([connectionId, recordId, 'update', attempt, recordVersion, payloadFingerprint]).slice(0, 40)}`;
 }
 
 /** The key of taking a twin out of use. */
-export function archiveKey({ connectionId, recordId, attempt }: WriteIdentity): string {
-  return `il-a-${fingerprintOf([connectionId, recordId, 'archive', attempt]).slice(0, 40)}`;
+export function archiveKey({ connectionId, recordId, attempt, recordVersion }: LaterWrite): string {
+  return `il-a-${fingerprintOf([connectionId, recordId, 'archive', attempt, recordVersion]).slice(0, 40)}`;
 }

@@ -20,6 +20,8 @@ export interface ProviderRecord {
   readonly version: number;
   /** Set when the provider says that the record is deleted, or that another has taken its place; `fields` are then null. */
   readonly deleted: boolean;
+  /** With `deleted`: nothing was lost, another record has taken its place. It is archived without further questions. */
+  readonly superseded?: true;
   /** Our record's id, where an earlier push of ours left it at the provider. */
   readonly recordId: string | null;
   /** Null for a deletion. */

@@ -1,11 +1,11 @@
-import { fileURLToPath } from 'node:url';
-import { Worker, bundleWorkflowCode } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
 import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
 import { createSchedulingActivities } from '../activities/scheduling.ts';
 import { createSyncChunkActivities } from '../activities/sync-chunk.ts';
 import { createSyncControlActivities } from '../activities/sync-control.ts';
 import { INTERNAL_QUEUE, WORKFLOW_QUEUE, providerQueue } from '../contracts/temporal.ts';
 import type { WorkerDeps } from './deps.ts';
+import { buildWorkflowBundle } from './workflow-bundle.ts';
 
 export interface WorkersOptions {
   readonly connection: NativeConnection;
@@ -27,7 +27,7 @@ export async function createWorkers({ connection, namespace, deps }: WorkersOpti
     // A workflow's next step is offered first to the process that ran the last one: if that is gone, to everybody after this long.
     stickyQueueScheduleToStartTimeout: '2 seconds',
   };
-  const workflowBundle = await bundleWorkflowCode({ workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)) });
+  const workflowBundle = await buildWorkflowBundle();
   return Promise.all([
     // No activities on this queue: eager dispatch would carry provider calls past their own queue.
     Worker.create({ ...common, taskQueue: WORKFLOW_QUEUE, workflowBundle }),

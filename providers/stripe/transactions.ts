@@ -73,7 +73,7 @@ function feeOf({ movements, currency }: Told): { readonly feeMinor: number | nul
 }
 
 function gone(externalId: string, version: number): ProviderRecord {
-  return { externalId, version, deleted: true, recordId: null, fields: null };
+  return { externalId, version, deleted: true, superseded: true, recordId: null, fields: null };
 }
 
 /** A charge is one attempt at a payment. */

@@ -109,6 +109,17 @@ describe('a push that meets trouble', () => {
     expect(await names()).toEqual(['Changed in between']);
   });
 
+  it('creates nothing twice either when what it would be found by changes in between', async () => {
+    await world.load(venue, 1);
+    await world.stripe.fault({ match: { method: 'POST', path: '/v1/customers' }, times: 1, kind: 'commit-then-fail' });
+    const input = await begun();
+    await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.unavailable });
+    await world.customers.upsertMany(venue.venueId, [{ ...aCustomer(0, 'Changed in between'), email: 'another@example.com' }]);
+    await persist(input);
+    await world.finish(input);
+    expect(await names()).toEqual(['Changed in between']);
+  });
+
   it('brings with the next push what the venue changed while a record was on its way', async () => {
     await world.load(venue, 1);
     await world.stripe.limits({ latencyMs: 1_500 });

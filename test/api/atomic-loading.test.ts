@@ -23,6 +23,12 @@ const list = async (query = '') => (await api.send('GET', `${customers}${query}`
 const counts = ({ json }: Answered) => ({ received: json.received, created: json.created, updated: json.updated, unchanged: json.unchanged, rejected: json.rejected });
 
 describe('all or nothing', () => {
+  /** Waits until so many loads hold a transaction that waits for their callers. */
+  const openLoads = (count: number) => vi.waitFor(async () => {
+    const [activity] = await api.database.admin`
+      select count(*)::int as open from pg_stat_activity where datname = current_database() and state = 'idle in transaction' and query like '%staged_records%'`;
+    expect(activity).toEqual({ open: count });
+  }, 10_000);
   const many = (count: number) => Array.from({ length: count }, (_, index) => ({ sourceId: `c${index}`, name: `Customer ${index}` }));
   const asLines = (records: readonly unknown[]) => records.map((record) => JSON.stringify(record)).join('\n');
   const rows = async () => (await api.database.admin`select version, xmin::text as transaction from customers where venue_id = ${venueIdOf(customers)}`);
@@ -40,11 +46,7 @@ describe('all or nothing', () => {
     const writer = writable.getWriter();
     const answer = loadLines(readable, '?atomic=true');
     await writer.write(new Uint8Array(Buffer.from(`${asLines(many(3_000))}\n`)));
-    // Two thousand of them are on the way to the database at least: it takes one write after the other.
-    await vi.waitFor(async () => {
-      const [activity] = await api.database.admin`select count(*)::int as open from pg_stat_activity where state = 'idle in transaction' and query like '%staged_records%'`;
-      expect(activity).toEqual({ open: 1 });
-    }, 10_000);
+    await openLoads(1);
     expect(await list()).toEqual([]);
     // Others write the same records meanwhile, and wait for nothing.
     expect(counts(await load([{ sourceId: 'c7', name: 'Written meanwhile' }]))).toMatchObject({ created: 1 });
@@ -57,11 +59,9 @@ describe('all or nothing', () => {
     const writers = open.map(({ writable }) => writable.getWriter());
     const answers = open.map(({ readable }) => loadLines(readable, '?atomic=true'));
     await Promise.all(writers.map((writer, index) => writer.write(new Uint8Array(Buffer.from(`{"sourceId":"w${index}"}\n`)))));
-    const refused = await vi.waitFor(async () => {
-      const answer = await load([{ sourceId: 'a' }], '?atomic=true');
-      expect(answer).toMatchObject({ status: 503, json: { code: 'too-many-loads' } });
-      return answer;
-    });
+    await openLoads(5);
+    const refused = await load([{ sourceId: 'a' }], '?atomic=true');
+    expect(refused).toMatchObject({ status: 503, json: { code: 'too-many-loads' } });
     expect(refused.headers.get('retry-after')).toBe('5');
     expect(await load([{ sourceId: 'b' }])).toMatchObject({ status: 200 });
     await Promise.all(writers.map((writer) => writer.close()));
@@ -81,10 +81,7 @@ describe('all or nothing', () => {
       await expect(fetch(`http://127.0.0.1:${api.port}${batch}?atomic=true`, { method: 'POST', body, duplex: 'half', signal: hangUp.signal, headers: { ...NDJSON, authorization: `Bearer ${await aToken()}` } })).rejects.toThrow();
     }
     expect(await list()).toEqual([]);
-    await vi.waitFor(async () => {
-      const [activity] = await api.database.admin`select count(*)::int as open from pg_stat_activity where state like 'idle in transaction%'`;
-      expect(activity).toEqual({ open: 0 });
-    });
+    await openLoads(0);
   });
 
   it('tells what breaks a rule of the stored record together with what is wrong by itself, each by its place', async () => {

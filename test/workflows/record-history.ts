@@ -31,7 +31,7 @@ const startedFile = z.object({
   temporalAddress: z.string(),
   temporalNamespace: z.string(),
   token: z.string(),
-  sandbox: z.object({ stripe: z.object({ controlUrl: z.string() }) }),
+  sandbox: z.object({ stripe: z.object({ apiUrl: z.string(), controlUrl: z.string() }) }),
 });
 
 const started = startedFile.parse(JSON.parse(readFileSync(homeOf(process.env).startedFile, 'utf8')));
