@@ -2,13 +2,14 @@ import { parseArgs } from 'node:util';
 import { benchApi } from './api.ts';
 import { benchBulkLoad } from './bulk-load.ts';
 import { benchHistory } from './history.ts';
+import { benchMillion } from './million.ts';
 import { benchPull } from './pull.ts';
 import { benchPush } from './push.ts';
 import { measure, print } from './report.ts';
 import { benchStart } from './start.ts';
 import type { Row } from './report.ts';
 
-const HELP = `Usage: node bench/main.ts <start|pull|push|history|api|bulk-load|all> [options]
+const HELP = `Usage: node bench/main.ts <start|pull|push|history|api|bulk-load|million|all> [options]
 
   --cold               start: with empty caches, as on a bare machine
   --rates 10,25,100    pull, push: budgets to try, requests a second
@@ -48,6 +49,7 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   push: () => benchPush({ rates: rates('25,90'), records, changed, latencyMs }),
   history: () => benchHistory({ records, changed, latencyMs, rate: rates('90')[0] ?? 90 }),
   api: () => benchApi({ perSecond: toCount(values['per-second']), seconds: toCount(values.seconds), records, connections: 20, syncsEach: 3, repeats: repeats(1) }),
+  million: () => benchMillion({ records: toCount(values.records ?? '1000000'), rate: rates('1000')[0] ?? 1_000 }),
   'bulk-load': () => benchBulkLoad({ records: toCount(values.records ?? '100000') }),
 };
 

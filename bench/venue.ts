@@ -14,6 +14,7 @@ const run = z.object({
   outcome: z.string().nullable(),
   counts: z.object({ read: z.int(), created: z.int(), updated: z.int(), unchanged: z.int(), rejected: z.int() }),
   providerCalls: z.int(),
+  progress: z.object({ done: z.int() }),
 });
 
 export interface Measured extends z.output<typeof run> {
@@ -24,6 +25,10 @@ export interface Measured extends z.output<typeof run> {
 
 export interface SyncRequest {
   readonly direction: 'push' | 'pull';
+  /** Full when absent. */
+  readonly mode?: 'full' | 'incremental';
+  /** Customers when absent. */
+  readonly resource?: 'customers' | 'products';
   readonly limitMs: number;
 }
 
@@ -69,7 +74,7 @@ export class Venue {
     return sum;
   }
 
-  /** A full sync from its request to its end. @throws when it does not complete within `limitMs`. */
+  /** A sync from its request to its end. @throws when it does not complete within `limitMs`. */
   async sync(request: SyncRequest): Promise<Measured> {
     const startedAtMs = Date.now();
     const { id } = await this.start(request);
@@ -84,8 +89,13 @@ export class Venue {
     }
   }
 
-  async start({ direction }: Pick<SyncRequest, 'direction'>): Promise<z.output<typeof run>> {
-    const body = { connectionId: this.connectionId, resource: 'customers', direction, mode: 'full' };
+  /** Records that a run has done so far. */
+  async done(syncId: string): Promise<number> {
+    return run.parse(await this.#api.get(`/v1/venues/${this.id}/syncs/${syncId}`)).progress.done;
+  }
+
+  async start({ direction, mode = 'full', resource = 'customers' }: Omit<SyncRequest, 'limitMs'>): Promise<z.output<typeof run>> {
+    const body = { connectionId: this.connectionId, resource, direction, mode };
     return run.parse(await this.#api.post(`/v1/venues/${this.id}/syncs`, body, randomUUID()));
   }
 }

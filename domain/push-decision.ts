@@ -18,14 +18,18 @@ export type PushDecision = 'create' | 'update' | 'archive' | 'unchanged' | 'reje
 /** What a push does with one record. Zero writes for everything that is as it was last agreed. */
 export function decidePush(candidate: PushCandidate): PushDecision {
   const { fingerprint, hasProblems, deleted, link } = candidate;
-  if (deleted) return isInUse(link) ? 'archive' : 'unchanged';
+  if (deleted) return mayBeInUse(link) ? 'archive' : 'unchanged';
   if (link?.state === 'gone') return 'deleted-at-provider';
   const agreed = link !== null && link.externalId !== null && link.fingerprint === fingerprint;
   if (agreed && link.state !== 'archived') return 'unchanged';
   return hasProblems ? 'reject' : writeOf(link);
 }
 
-const isInUse = (link: PushCandidate['link']) => link !== null && link.externalId !== null && link.state !== 'gone' && link.state !== 'archived';
+/** A first write that was never answered may have left a twin. */
+function mayBeInUse(link: PushCandidate['link']): boolean {
+  if (link === null || link.state === 'gone' || link.state === 'archived') return false;
+  return link.externalId !== null || link.state === 'pending';
+}
 
 function writeOf(link: PushCandidate['link']): PushDecision {
   if (link !== null && link.externalId !== null) return 'update';

@@ -18,6 +18,8 @@ export interface NodeChildOptions {
   readonly entry: string;
   readonly env: Env;
   readonly logFile: string;
+  /** Options of Node itself. */
+  readonly nodeArguments?: readonly string[];
   readonly readyWhen: ReadyWhen;
   readonly onSpawn?: (pid: number) => void;
   /** Gives the start up, and ends the child, when it aborts. */
@@ -58,10 +60,10 @@ export async function startNodeChild(options: NodeChildOptions): Promise<Running
   return { pid: mark.pid, exited, stop };
 }
 
-function spawnChild({ entry, env, logFile, readyWhen }: NodeChildOptions): ChildProcess {
+function spawnChild({ entry, env, logFile, readyWhen, nodeArguments = [] }: NodeChildOptions): ChildProcess {
   const output = openSync(logFile, 'a', 0o600);
   try {
-    return spawn(process.execPath, ['--disable-warning=ExperimentalWarning', '--import', EXIT_WITH_PARENT, path.resolve(REPOSITORY, entry)], {
+    return spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...nodeArguments, '--import', EXIT_WITH_PARENT, path.resolve(REPOSITORY, entry)], {
       cwd: REPOSITORY,
       env,
       // A group of its own: Ctrl-C reaches the supervisor only, which stops its children in order.

@@ -42,6 +42,8 @@ describe('the decision on a record to push', () => {
     ['takes it out of use although it was refused at last, or would be', candidate({ state: 'rejected' }, { deleted: true, hasProblems: true }), 'archive'],
     ['takes it out of use once', candidate({ state: 'archived' }, { deleted: true }), 'unchanged'],
     ['has nothing to take out of use where the provider deleted it first', candidate({ state: 'gone' }, { deleted: true }), 'unchanged'],
+    ['looks for the twin that an unanswered creation of it may have left', candidate({ state: 'pending', externalId: null }, { deleted: true }), 'archive'],
+    ['has nothing to take out of use where it was refused', candidate({ state: 'rejected', externalId: null }, { deleted: true }), 'unchanged'],
     ['never sends what was deleted before it was sent', candidate(null, { deleted: true }), 'unchanged'],
     ['brings back what it archived, unchanged as it is', candidate({ state: 'archived', fingerprint: 'now' }), 'update'],
     ['creates anew what was deleted for good', candidate({ state: 'archived', externalId: null }), 'create'],
@@ -58,7 +60,7 @@ describe('the decision on a record to push', () => {
         if (decision === 'update') expect(tied).toBe(true);
         const agreed = tied && given.link.fingerprint === given.fingerprint && given.link.state !== 'archived';
         if (given.hasProblems || given.deleted || agreed) expect(['create', 'update', 'resolve']).not.toContain(decision);
-        if (decision === 'archive') expect(tied && given.deleted).toBe(true);
+        if (decision === 'archive') expect(given.deleted && (tied || given.link?.state === 'pending')).toBe(true);
       }),
       { numRuns: 300 },
     );

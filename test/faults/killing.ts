@@ -36,8 +36,8 @@ export async function killAll({ system, watch, kills, inspect }: KillingOptions)
     await inspect();
     const strike: Strike = { service, hit: watch.open().length, upAfterMs: null, resumedAfterMs: null };
     strikes.push(strike);
-    const stopTiming = timeResumption(watch, strike, () => strikes.at(-1) === strike);
-    mending.set(service, kill(system, strike).then(inspect).finally(() => { if (strikes.at(-1) !== strike) stopTiming(); }));
+    mending.set(service, kill(system, strike).then(inspect));
+    timeResumption(watch, strike, () => strikes.at(-1) === strike);
   }
   await Promise.all(mending.values());
   return strikes;
@@ -53,15 +53,16 @@ async function kill(system: System, strike: Strike): Promise<void> {
 
 const isDown = (error: unknown) => error instanceof Error && error.message.includes('or it is down');
 
-function timeResumption(watch: RunWatch, strike: Strike, isLast: () => boolean): () => void {
-  const before = new Map(watch.open().map(({ id, done }) => [id, done]));
+/** Measured from the first look after the kill: what was committed just before it is no resumption. */
+function timeResumption(watch: RunWatch, strike: Strike, isLast: () => boolean): void {
   const killedAt = performance.now();
+  let before: ReadonlyMap<string, number> | null = null;
   const stop = watch.onLook(() => {
-    if (!isLast()) return stop();
-    const resumed = [...before].some(([id, done]) => (watch.find(id)?.done ?? 0) > done || watch.find(id)?.finished === true);
-    if (!resumed) return;
-    strike.resumedAfterMs = performance.now() - killedAt;
-    stop();
+    if (!isLast()) stop();
+    else if (before === null) before = new Map(watch.open().map(({ id, done }) => [id, done]));
+    else if ([...before].some(([id, done]) => (watch.find(id)?.done ?? 0) > done || watch.find(id)?.finished === true)) {
+      strike.resumedAfterMs = performance.now() - killedAt;
+      stop();
+    }
   });
-  return stop;
 }

@@ -62,7 +62,7 @@ describe('a payment intent', () => {
   });
 
   it('gives its place to its charge', () => {
-    expect(intent({ latest_charge: 'ch_1', status: 'succeeded' })).toEqual({ externalId: 'pi_1', version: 1, deleted: true, recordId: null, fields: null });
+    expect(intent({ latest_charge: 'ch_1', status: 'succeeded' })).toEqual({ externalId: 'pi_1', version: 1, deleted: true, superseded: true, recordId: null, fields: null });
     expect(intent({ latest_charge: { ...CHARGE }, status: 'requires_payment_method' })).toMatchObject({ deleted: true });
   });
 });

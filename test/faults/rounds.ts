@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto';
+import { expect } from 'vitest';
+import { until } from '../support/eventually.ts';
+import type { SyncBody } from '../support/service-client.ts';
+import type { StripeAccount } from '../support/stripe-account.ts';
+import type { System } from '../support/system.ts';
+import { PROVIDER_FAULTS } from './plan.ts';
+import type { FaultName, PlannedFault, PlannedVenue } from './plan.ts';
+import type { RunWatch } from './watch.ts';
+
+export interface Venue {
+  readonly plan: PlannedVenue;
+  readonly venueId: string;
+  readonly connectionId: string;
+  readonly account: StripeAccount;
+}
+
+export interface Stage {
+  readonly system: System;
+  readonly watch: RunWatch;
+  /** How often each fault has struck. */
+  readonly struck: Map<FaultName, number>;
+  readonly clockSkewMs: number;
+}
+
+export interface Round {
+  readonly mode: 'full' | 'incremental';
+  readonly faults: readonly PlannedFault[];
+  /** Calls of the kind that faults are for, about. */
+  readonly expectedCalls: number;
+}
+
+/** Longer than the kills of an episode and the longest pause between two attempts. */
+const RUN_LIMIT_MS = 300_000;
+const ANSWER_LIMIT_MS = 90_000;
+/** Each page of a pull takes so long, so that kills meet pulls of few pages. */
+const PAGE_DELAY_MS = 600;
+
+/** Does it again until it succeeds: the API is one of what is killed. What it does has to bear that. */
+export async function persistently<T>(what: string, work: () => Promise<T>): Promise<T> {
+  let last: unknown = null;
+  const attempt = () => work().then((value) => ({ value })).catch((error: unknown) => {
+    last = error;
+    return null;
+  });
+  try {
+    return (await until(attempt, { limitMs: ANSWER_LIMIT_MS, what, everyMs: 250 })).value;
+  } catch (error) {
+    throw new Error(`${(error as Error).message}; it failed with ${String(last)}`, { cause: last });
+  }
+}
+
+export async function openVenue(system: System, plan: PlannedVenue): Promise<Venue> {
+  const account = await system.stripe.addAccount();
+  const venueId = await persistently('a venue is created', () => system.api.createVenue());
+  const { id: connectionId } = await persistently('the account is connected', () => system.api.connect(venueId, account.secretKey));
+  return { plan, venueId, connectionId, account };
+}
+
+/** One run from its start to its end, with the round's faults. Returns it as the API shows it. */
+export async function sync(stage: Stage, venue: Venue, round: Round): Promise<SyncBody> {
+  const { system, watch } = stage;
+  await installFaults(venue, round);
+  const run = await start(system, venue, round.mode);
+  if (round.faults.some(({ name }) => name === 'revoked')) await enterKeyWhenRefused(stage, venue, run.id);
+  await watch.reached(run.id, { what: 'is over', when: ({ finished }) => finished, limitMs: RUN_LIMIT_MS });
+  await noteStruck(stage, venue, round.faults);
+  await venue.account.clearFaults();
+  return persistently('the run is read', () => system.api.run(venue.venueId, run.id));
+}
+
+async function start({ api }: System, { venueId, connectionId, plan }: Venue, mode: Round['mode']): Promise<SyncBody> {
+  const { resource, direction } = plan;
+  // The same key, so that an answer that was lost is told again and no second run is started.
+  const key = randomUUID();
+  return persistently(`a ${direction} of ${resource} is started`, async () => {
+    const { status, body } = await api.tryPost(`/v1/venues/${venueId}/syncs`, { connectionId, resource, direction, mode }, key);
+    if (status !== 202) throw new Error(`it answered ${status} ${JSON.stringify(body)}`);
+    return body as SyncBody;
+  });
+}
+
+const methodOf = ({ plan }: Venue) => (plan.direction === 'push' ? 'POST' : 'GET');
+
+async function installFaults(venue: Venue, { faults, expectedCalls }: Round): Promise<void> {
+  const { account, plan } = venue;
+  await account.clearFaults();
+  for (const { name, at, times } of faults) {
+    await account.fault({ ...PROVIDER_FAULTS[name], times, match: { method: methodOf(venue), nth: 1 + Math.floor(at * expectedCalls) } });
+  }
+  // The first that is due strikes: this one comes last.
+  if (plan.direction === 'pull') await account.fault({ kind: 'slow', delayMs: PAGE_DELAY_MS, match: { method: 'GET' } });
+}
+
+async function noteStruck({ struck }: Stage, { account }: Venue, faults: readonly PlannedFault[]): Promise<void> {
+  const installed = await account.faults();
+  for (const [index, { name }] of faults.entries()) {
+    const times = installed[index]?.struck ?? 0;
+    if (times > 0) struck.set(name, (struck.get(name) ?? 0) + times);
+  }
+}
+
+/** Waits for the refusal, if the run gets that far; then the run waits and says so, and the same key, entered again, lets it go on. */
+async function enterKeyWhenRefused(stage: Stage, venue: Venue, runId: string): Promise<void> {
+  const { system, watch } = stage;
+  const { venueId, connectionId, account } = venue;
+  const { finished } = await watch.reached(runId, { what: 'waits for a key or is over', when: (run) => run.finished || run.waitingFor === 'needs-reauth', limitMs: RUN_LIMIT_MS });
+  if (finished) return;
+  await until(() => system.api.connection(venueId, connectionId).then(({ state }) => state === 'needs-reauth').catch(() => false), {
+    limitMs: ANSWER_LIMIT_MS,
+    what: 'the connection says that its key was refused',
+    everyMs: 250,
+  });
+  const { phase } = await watch.reached(runId, { what: 'waits for a key', when: (run) => run.waitingFor === 'needs-reauth', limitMs: 1_000 });
+  expect(phase).toBe('waiting');
+  stage.struck.set('revoked', (stage.struck.get('revoked') ?? 0) + 1);
+  await account.clearFaults();
+  await persistently('the key is entered again', () => system.api.connect(venueId, account.secretKey));
+}
