@@ -7,7 +7,7 @@ import { archiveKey, createKey, updateKey } from '../domain/idempotency-key.ts';
 import { decidePush } from '../domain/push-decision.ts';
 import type { PushDecision } from '../domain/push-decision.ts';
 import { ProviderError } from '../providers/provider-error.ts';
-import type { MappedRecord, ProviderRecord, ResourceMapping, ResourceSession, ResourceWriter, TwinSearch } from '../providers/provider.ts';
+import type { MappedRecord, ProviderRecord, ResourceMapping, ResourceSession, ResourceWriter, TwinHint, TwinSearch } from '../providers/provider.ts';
 
 /** Stripe keeps idempotency keys for at least 24 hours (https://docs.stripe.com/api/idempotent_requests, read 2026-11-21). */
 const KEY_LIFE_MS = 23 * 3_600_000;
@@ -115,9 +115,16 @@ async function resolve(work: PushWork, tools: PushTools): Promise<PushResult> {
 
 const twinOf = (twin: ProviderRecord | null): Partial<PushLink> => (twin ? { externalId: twin.externalId, metadataKeys: Object.keys(twin.fields?.metadata ?? {}), externalState: twin.externalState ?? null } : {});
 
-async function findTwin({ row }: PushWork, { writer }: PushTools): Promise<ProviderRecord | null> {
-  const sinceMs = row.link?.createdAt.getTime() ?? Date.now();
-  const hint = { recordId: row.id, email: 'email' in row.fields ? row.fields.email : null, createdSinceEpochS: Math.floor(sinceMs / 1_000) - CLOCK_SKEW_S };
+/** By its email where it has one; a record that changed since its first write was sent may have had another then. */
+async function findTwin(work: PushWork, { writer }: PushTools): Promise<ProviderRecord | null> {
+  const { id: recordId, fields, link } = work.row;
+  const createdSinceEpochS = Math.floor((link?.createdAt.getTime() ?? Date.now()) / 1_000) - CLOCK_SKEW_S;
+  const email = 'email' in fields ? fields.email : null;
+  const found = await searchTwin(writer, { recordId, createdSinceEpochS, email });
+  return found === null && email !== null && link?.recordChangedSince === true ? searchTwin(writer, { recordId, createdSinceEpochS, email: null }) : found;
+}
+
+async function searchTwin(writer: ResourceWriter, hint: Omit<TwinHint, 'after'>): Promise<ProviderRecord | null> {
   let after: string | null = null;
   do {
     const search: TwinSearch = await writer.findTwin({ ...hint, after });
@@ -140,6 +147,7 @@ const NO_LINK: PushLink = {
   metadataKeys: [],
   externalState: null,
   createdAt: new Date(0),
+  recordChangedSince: false,
   countedInThisRun: false,
 };
 

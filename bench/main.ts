@@ -1,6 +1,8 @@
 import { parseArgs } from 'node:util';
 import { benchApi } from './api.ts';
 import { benchBulkLoad } from './bulk-load.ts';
+import { benchCrowd } from './crowd.ts';
+import { benchFlood } from './flood.ts';
 import { benchHistory } from './history.ts';
 import { benchMillion } from './million.ts';
 import { benchPull } from './pull.ts';
@@ -9,13 +11,14 @@ import { measure, print } from './report.ts';
 import { benchStart } from './start.ts';
 import type { Row } from './report.ts';
 
-const HELP = `Usage: node bench/main.ts <start|pull|push|history|api|bulk-load|million|all> [options]
+const HELP = `Usage: node bench/main.ts <start|pull|push|history|api|bulk-load|million|crowd|flood|all> [options]
 
   --cold               start: with empty caches, as on a bare machine
   --rates 10,25,100    pull, push: budgets to try, requests a second
   --records 10000      customers; bulk-load: records in one request (100000)
   --changed 1000       push, history: of which have changed
   --latency 100        pull, push, history: what the sandbox adds to each answer, ms
+  --syncs 10           crowd, flood (60): syncs at the same time
   --uneven             pull: customers created in bursts
   --repeats 3          pull, api: runs of each
   --per-second 200     api: requests a second
@@ -29,6 +32,7 @@ const { values, positionals } = parseArgs({
     help: { type: 'boolean', default: false },
     rates: { type: 'string' },
     records: { type: 'string' },
+    syncs: { type: 'string' },
     changed: { type: 'string', default: '1000' },
     latency: { type: 'string', default: '100' },
     repeats: { type: 'string' },
@@ -50,6 +54,8 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   history: () => benchHistory({ records, changed, latencyMs, rate: rates('90')[0] ?? 90 }),
   api: () => benchApi({ perSecond: toCount(values['per-second']), seconds: toCount(values.seconds), records, connections: 20, syncsEach: 3, repeats: repeats(1) }),
   million: () => benchMillion({ records: toCount(values.records ?? '1000000'), rate: rates('1000')[0] ?? 1_000 }),
+  crowd: () => benchCrowd({ syncs: toCount(values.syncs ?? '10'), records: toCount(values.records ?? '5000'), latencyMs, rate: rates('25')[0] ?? 25 }),
+  flood: () => benchFlood({ syncs: toCount(values.syncs ?? '60'), records: toCount(values.records ?? '50000'), latencyMs, rate: rates('25')[0] ?? 25, repeats: repeats(5) }),
   'bulk-load': () => benchBulkLoad({ records: toCount(values.records ?? '100000') }),
 };
 

@@ -12,7 +12,7 @@ const started = z.object({
   apiUrl: z.string(),
   temporalAddress: z.string(),
   temporalNamespace: z.string(),
-  sandbox: z.object({ stripe: z.object({ controlUrl: z.string() }) }),
+  sandbox: z.object({ stripe: z.object({ apiUrl: z.string(), controlUrl: z.string() }) }),
   token: z.string(),
   databaseUrl: z.string(),
   pids: z.object({ api: z.int(), worker: z.int(), postgres: z.int(), temporal: z.int(), sandbox: z.int() }),
@@ -26,6 +26,8 @@ export interface System {
   readonly databaseUrl: string;
   readonly pids: z.output<typeof started>['pids'];
   readonly temporal: { readonly address: string; readonly namespace: string };
+  /** Where the sandbox answers as Stripe does. */
+  readonly stripeApiUrl: string;
   readonly stripe: ReturnType<typeof sandboxControl>;
 }
 
@@ -83,6 +85,7 @@ export async function withSystem<Result>({ home, requestsPerSecond }: SystemOpti
       databaseUrl,
       pids,
       temporal: { address: temporalAddress, namespace: temporalNamespace },
+      stripeApiUrl: sandbox.stripe.apiUrl,
       stripe: sandboxControl(sandbox.stripe.controlUrl),
     });
   } finally {

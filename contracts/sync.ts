@@ -23,6 +23,8 @@ export interface SyncConnectionInput extends SyncKey {
   readonly planId?: SyncId;
   /** Set only when this run continues an earlier one of the same sync. */
   readonly continued?: true;
+  /** What the workflow waited for when it continued as new; null for nothing. */
+  readonly parked?: ParkedSync | null;
 }
 
 /** Lets a run that waits for approval go on. From the API, or by hand in the Temporal Web UI; a run that does not wait ignores it. */
@@ -82,6 +84,13 @@ export interface SyncChunkResult extends SyncProgress {
 /** What a run may wait for; `waitingFor.what` in the API. */
 export const WAITING_FOR = ['needs-reauth', 'rate-limit', 'quota', 'provider-unavailable', 'approval'] as const;
 export type WaitingFor = (typeof WAITING_FOR)[number];
+
+/** Failures in a row for one reason, and since when. */
+export interface ParkedSync {
+  readonly what: Exclude<WaitingFor, 'approval'>;
+  readonly sinceMs: number;
+  readonly failures: number;
+}
 
 export interface ParkSyncInput extends SyncConnectionInput {
   readonly what: Exclude<WaitingFor, 'approval'>;

@@ -26,6 +26,8 @@ export interface PushLink {
   /** What the adapter has to know of the twin. */
   readonly externalState: Readonly<Record<string, string | number>> | null;
   readonly createdAt: Date;
+  /** The record changed after that. */
+  readonly recordChangedSince: boolean;
   /** This run has counted the record already; it was interrupted after that. */
   readonly countedInThisRun: boolean;
 }
@@ -95,7 +97,7 @@ export function createPushStore(db: Database): PushStore {
         const rows = await tx.execute<Row>(sql`
           select c.id, c.source_id, c.version, c.deleted_at is not null as deleted, ${fieldsDocument(RECORD_TABLES[scope.resource], 'c')} as fields,
             l.record_id as link_id, l.external_id, l.fingerprint, l.state, l.record_version, l.write_attempt, to_jsonb(l.metadata_keys) as metadata_keys,
-            l.external_state, l.created_at::text as link_created_at, l.last_sync_id = ${scope.syncId} as counted
+            l.external_state, l.created_at::text as link_created_at, c.updated_at > l.created_at as changed_since, l.last_sync_id = ${scope.syncId} as counted
           from ${tableOf(scope.resource)} c
           ${linkOfRecord(scope)}
           where c.venue_id = ${scope.venueId} and (c.deleted_at is null or ${inUse}) and (${after}::uuid is null or c.id > ${after}::uuid)
@@ -166,6 +168,7 @@ interface Row extends Record<string, unknown> {
   readonly metadata_keys: readonly string[] | null;
   readonly external_state: PushLink['externalState'];
   readonly link_created_at: string | null;
+  readonly changed_since: boolean | null;
   readonly counted: boolean | null;
 }
 
@@ -184,6 +187,7 @@ function toPushLink(row: Row): PushLink {
     metadataKeys: row.metadata_keys ?? [],
     externalState: row.external_state,
     createdAt: new Date(row.link_created_at ?? 0),
+    recordChangedSince: row.changed_since ?? false,
     countedInThisRun: row.counted ?? false,
   };
 }

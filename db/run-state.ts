@@ -46,7 +46,9 @@ export async function addProgress(tx: Transaction, scope: RunScope, delta: Progr
   if (!row) throw new SupersededError();
   // What it waited for is over: not the attempt but its first success shows that.
   if (row.phase === 'waiting') await resume(tx, scope);
-  return toState(row);
+  // Heartbeats and histories carry it: numbers only, and not the checkpoint.
+  const { done, total, counts, providerCalls } = toState(row);
+  return { done, total, counts, providerCalls };
 }
 
 async function resume(tx: Transaction, scope: RunScope): Promise<void> {

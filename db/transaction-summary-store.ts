@@ -9,8 +9,8 @@ export interface SummaryFilter {
   readonly from: string;
   readonly to: string;
   readonly timeZone: string;
-  /** Of which money is counted. */
-  readonly statuses: readonly TransactionStatus[];
+  /** Null: all money that moved, see `moved`. */
+  readonly status: TransactionStatus | null;
   readonly kind?: TransactionKind | undefined;
   readonly currency?: string | undefined;
   readonly connectionId?: ConnectionId | undefined;
@@ -65,10 +65,16 @@ interface Row extends Record<string, unknown> {
 }
 
 /**
+ * A dispute takes the money when it is opened, and its amount says how much that was, whatever becomes of it: what a won one gives back
+ * is an adjustment of its own day.
+ */
+const moved = sql`(t.status in ('succeeded', 'won', 'lost') or t.kind = 'dispute')`;
+
+/**
  * The range of time is a day wider on both sides than the days asked for, for the index; the day itself decides, so that it does not
  * matter whether a change of the clocks skips or repeats midnight. A transaction belongs to the first connection that it was linked to.
  */
-const summaryQuery = ({ from, to, timeZone, statuses, kind, currency, connectionId }: SummaryFilter) => sql`
+const summaryQuery = ({ from, to, timeZone, status, kind, currency, connectionId }: SummaryFilter) => sql`
   select d.day::text as day, t.kind, t.currency, l.connection_id, count(*)::int as count,
     sum(t.amount_minor)::text as amount_minor, coalesce(sum(t.fee_minor), 0)::text as fee_minor
   from transactions t
@@ -80,7 +86,7 @@ const summaryQuery = ({ from, to, timeZone, statuses, kind, currency, connection
     and t.occurred_at < (${to}::date + 2)::timestamp at time zone ${timeZone}
     and d.day between ${from}::date and ${to}::date
     and t.deleted_at is null
-    and t.status in (select jsonb_array_elements_text(${JSON.stringify(statuses)}::jsonb))
+    and ${status === null ? moved : sql`t.status = ${status}`}
     ${kind === undefined ? sql`` : sql`and t.kind = ${kind}`}
     ${currency === undefined ? sql`` : sql`and t.currency = ${currency}`}
     ${connectionId === undefined ? sql`` : sql`and l.connection_id = ${connectionId}`}

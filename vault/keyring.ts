@@ -9,11 +9,15 @@ export type KeyringConfig =
       readonly region: string;
       /** Base URL of a KMS other than the region's own. */
       readonly endpoint?: string;
+      /** Key ARNs of the same region that secrets may also be sealed under, before and after a rotation: opened with, never sealed with. */
+      readonly otherKeyArns?: readonly string[];
     }
   | {
       readonly kind: 'local';
       /** Text that `decodeLocalKey` accepts. */
       readonly key: Secret;
+      /** As `otherKeyArns`. */
+      readonly otherKeys?: readonly Secret[];
     };
 
 export const LOCAL_KEY_BYTES = 32;

@@ -23,9 +23,11 @@ const CIPHERTEXT_REFUSED = new Set(['InvalidCiphertextException', 'IncorrectKeyE
 export class KmsMaterials implements NodeMaterialsManager {
   readonly #kms: KMS;
   readonly #keyId: string;
+  readonly #otherKeyArns: ReadonlySet<string>;
 
-  constructor({ keyId, region, endpoint }: Extract<KeyringConfig, { kind: 'kms' }>, timeouts: KmsTimeouts = KMS_TIMEOUTS) {
+  constructor({ keyId, region, endpoint, otherKeyArns = [] }: Extract<KeyringConfig, { kind: 'kms' }>, timeouts: KmsTimeouts = KMS_TIMEOUTS) {
     this.#keyId = keyId;
+    this.#otherKeyArns = new Set(otherKeyArns);
     // The keyring calls `kms.decrypt(…)`: it needs this aggregated client, a bare KMSClient has no such method.
     this.#kms = new KMS({
       region,
@@ -41,19 +43,22 @@ export class KmsMaterials implements NodeMaterialsManager {
   }
 
   getEncryptionMaterials(...[request]: Parameters<NodeMaterialsManager['getEncryptionMaterials']>) {
-    return this.#ask({ generatorKeyId: this.#keyId }, (materials) => materials.getEncryptionMaterials(request));
+    return this.#ask(this.#keyId, { generatorKeyId: this.#keyId }, (materials) => materials.getEncryptionMaterials(request));
   }
 
   decryptMaterials(...[request]: Parameters<NodeMaterialsManager['decryptMaterials']>) {
     // "Discovery" only lifts the library's rule that the message must name the key exactly as configured, which an id or an alias
-    // never does. The client pins every call to the configured key and region, whatever the message says.
-    return this.#ask({ discovery: true }, (materials) => materials.decryptMaterials(request));
+    // never does. The client pins every call to a configured key and the region, whatever the message says: to the current key, unless
+    // the message names one of the others.
+    const named = request.encryptedDataKeys[0]?.providerInfo;
+    const keyId = named !== undefined && this.#otherKeyArns.has(named) ? named : this.#keyId;
+    return this.#ask(keyId, { discovery: true }, (materials) => materials.decryptMaterials(request));
   }
 
-  async #ask<Material>(input: KmsKeyringNodeInput, obtain: (materials: NodeMaterialsManager) => Promise<Material>): Promise<Material> {
+  async #ask<Material>(keyId: string, input: KmsKeyringNodeInput, obtain: (materials: NodeMaterialsManager) => Promise<Material>): Promise<Material> {
     // The keyring flattens what KMS answered into one text; watching the client keeps its kind.
     const failures: VaultError[] = [];
-    const client = this.#pinnedClient((error) => failures.push(toVaultError(error)));
+    const client = this.#pinnedClient(keyId, (error) => failures.push(toVaultError(error)));
     const keyring = new KmsKeyringNode({ ...input, clientProvider: () => client });
     try {
       // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- it does extend KeyringNode; its declaration goes through a mixin, which hides that
@@ -63,7 +68,7 @@ export class KmsMaterials implements NodeMaterialsManager {
     }
   }
 
-  #pinnedClient(onFailure: (error: unknown) => void): KmsClient {
+  #pinnedClient(keyId: string, onFailure: (error: unknown) => void): KmsClient {
     const watch = async <Output>(call: Promise<Output>): Promise<Output> => {
       try {
         return await call;
@@ -72,7 +77,7 @@ export class KmsMaterials implements NodeMaterialsManager {
         throw error;
       }
     };
-    const pinned = { KeyId: this.#keyId };
+    const pinned = { KeyId: keyId };
     // The SDK's outputs may hold an explicit undefined, the keyring's types may not; it checks every field that it uses.
     return {
       generateDataKey: (input) => watch(this.#kms.generateDataKey({ ...input, ...pinned })),

@@ -1,15 +1,9 @@
-import {
-  NodeCachingMaterialsManager,
-  NodeDefaultCryptographicMaterialsManager,
-  RawAesKeyringNode,
-  RawAesWrappingSuiteIdentifier,
-  getLocalCryptographicMaterialsCache,
-} from '@aws-crypto/client-node';
+import { NodeCachingMaterialsManager, getLocalCryptographicMaterialsCache } from '@aws-crypto/client-node';
 import type { NodeMaterialsManager } from '@aws-crypto/client-node';
-import { LOCAL_KEY_BYTES, decodeLocalKey } from './keyring.ts';
 import type { KeyringConfig } from './keyring.ts';
 import { KMS_TIMEOUTS, KmsMaterials } from './kms-materials.ts';
 import type { KmsTimeouts } from './kms-materials.ts';
+import { localMaterials } from './local-materials.ts';
 import { SharedFlightMaterials } from './shared-flight-materials.ts';
 
 /** How long, and for how much, one unwrapped data key serves. */
@@ -42,17 +36,4 @@ export function createMaterials(keyring: KeyringConfig, options: VaultOptions = 
     maxBytesEncrypted: limits.maxBytes,
   });
   return new SharedFlightMaterials(cache);
-}
-
-function localMaterials({ key }: Extract<KeyringConfig, { kind: 'local' }>): NodeMaterialsManager {
-  const unencryptedMasterKey = decodeLocalKey(key.expose());
-  if (!unencryptedMasterKey) throw new Error(`a local wrapping key is ${LOCAL_KEY_BYTES} bytes in base64 or hex`);
-  return new NodeDefaultCryptographicMaterialsManager(
-    new RawAesKeyringNode({
-      keyNamespace: 'interlock',
-      keyName: 'local',
-      unencryptedMasterKey,
-      wrappingSuite: RawAesWrappingSuiteIdentifier.AES256_GCM_IV12_TAG16_NO_PADDING,
-    }),
-  );
 }

@@ -14,7 +14,7 @@ export interface WorkersOptions {
 }
 
 /** Syncs at work at once in one process: each mostly waits for its provider. */
-const MAX_CHUNKS = 40;
+const MAX_CHUNKS = { incremental: 20, bulk: 30 } as const;
 
 /** One Temporal worker per task queue, all in this process. */
 export async function createWorkers({ connection, namespace, deps }: WorkersOptions): Promise<readonly Worker[]> {
@@ -32,11 +32,13 @@ export async function createWorkers({ connection, namespace, deps }: WorkersOpti
     // No activities on this queue: eager dispatch would carry provider calls past their own queue.
     Worker.create({ ...common, taskQueue: WORKFLOW_QUEUE, workflowBundle }),
     Worker.create({ ...common, taskQueue: INTERNAL_QUEUE, activities: { ...createSyncControlActivities(deps), ...createSchedulingActivities(deps) }, maxConcurrentActivityTaskExecutions: 40 }),
-    Worker.create({
-      ...common,
-      taskQueue: providerQueue('stripe'),
-      activities: { ...createSyncChunkActivities(deps) },
-      maxConcurrentActivityTaskExecutions: MAX_CHUNKS,
-    }),
+    ...(['incremental', 'bulk'] as const).map((work) =>
+      Worker.create({
+        ...common,
+        taskQueue: providerQueue('stripe', work),
+        activities: { ...createSyncChunkActivities(deps) },
+        maxConcurrentActivityTaskExecutions: MAX_CHUNKS[work],
+      }),
+    ),
   ]);
 }

@@ -6,10 +6,11 @@ const phaseKey = defineSearchAttributeKey('Phase', SearchAttributeType.KEYWORD);
 const errorTypeKey = defineSearchAttributeKey('ErrorType', SearchAttributeType.KEYWORD);
 const needsAttentionKey = defineSearchAttributeKey('NeedsAttention', SearchAttributeType.BOOL);
 
-/** Only on a change of phase: each call is an entry in the history. A run that moves needs nobody. */
+/** Only on a change of phase: each call is an entry in the history. A run that moves has no error and needs nobody. */
 export function showPhase(phase: SyncPhase): void {
   upsertSearchAttributes([
     { key: phaseKey, value: phase },
+    { key: errorTypeKey, value: null },
     { key: needsAttentionKey, value: false },
   ]);
 }

@@ -14,6 +14,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type {
+  ParkedSync,
   SyncChunkActivities,
   SyncChunkResult,
   SyncConnectionInput,
@@ -68,13 +69,15 @@ class Run {
   readonly #input: SyncConnectionInput;
   readonly #instructions: Instructions;
   #expected: number | null;
-  /** Failures in a row of the same kind, and since when. */
-  #parked: { readonly what: Parking['what']; readonly sinceMs: number; readonly failures: number } | null = null;
+  /** Chunks that ended with more to do. */
+  #chunks = 0;
+  #parked: ParkedSync | null;
 
   constructor(input: SyncConnectionInput, instructions: Instructions, expected: number | null) {
     this.#input = input;
     this.#instructions = instructions;
     this.#expected = expected;
+    this.#parked = input.parked ?? null;
   }
 
   /** Works chunk after chunk. Throws what ended the work early: a cancellation, or the failure of a chunk that waiting does not mend. */
@@ -87,10 +90,16 @@ class Run {
         this.#expected = chunk.total;
         showProgress(this.#input, chunk);
         if (chunk.status === 'done') return;
+        this.#chunks += 1;
         if (chunk.status === 'needs-approval') await this.#awaitApproval(chunk);
       }
-      if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof syncConnection>({ ...this.#input, continued: true });
+      if (workflowInfo().continueAsNewSuggested) await this.#continueAsNew();
     }
+  }
+
+  #continueAsNew(): Promise<never> {
+    // Null where it no longer waits for what an earlier continuation waited for.
+    return continueAsNew<typeof syncConnection>({ ...this.#input, continued: true, parked: this.#parked });
   }
 
   /** Null when the chunk is to be asked for again: its time was up, or it failed in a way that waiting may mend, and the wait is over. */
@@ -112,9 +121,11 @@ class Run {
   }
 
   async #runChunk(): Promise<SyncChunkResult> {
-    const { provider, direction, resource } = this.#input;
+    const { provider, direction, resource, mode, continued } = this.#input;
+    // Whatever takes more than one chunk is bulk work, whatever it was meant to be.
+    const work = mode === 'full' || continued || this.#chunks > 0 ? 'bulk' : 'incremental';
     const { syncChunk } = proxyActivities<SyncChunkActivities>({
-      taskQueue: providerQueue(provider),
+      taskQueue: providerQueue(provider, work),
       startToCloseTimeout: '10 minutes',
       // Also the time in the queue. A chunk that does not end in this time is asked for again: it goes on from its last page.
       scheduleToCloseTimeout: '6 hours',
@@ -125,10 +136,19 @@ class Run {
       summary: `${direction} ${resource}${this.#input.dryRun ? ', dry run' : ''}`,
     });
     // A cancellation reaches the activity with its next heartbeat, which may be long; the flag reaches it with its next page.
-    void CancellationScope.current().cancelRequested.catch(() => CancellationScope.nonCancellable(() => control.requestStop(this.#input)));
-    const chunk = await syncChunk(this.#input);
+    const attempt = { over: false };
+    void CancellationScope.current().cancelRequested.catch(() => this.#requestStop(attempt));
+    const chunk = await syncChunk(this.#input).finally(() => {
+      attempt.over = true;
+    });
     if (chunk.status === 'stopped') throw new CancelledFailure('the run was asked to stop');
     return chunk;
+  }
+
+  async #requestStop(attempt: { readonly over: boolean }): Promise<void> {
+    // Runs that an earlier version began asked once for each chunk that there ever was.
+    if (attempt.over && patched('stops-only-the-chunk-at-work')) return;
+    await CancellationScope.nonCancellable(() => control.requestStop(this.#input));
   }
 
   async #park(parking: Parking, failure: ActivityFailure): Promise<void> {
@@ -139,7 +159,7 @@ class Run {
     this.#parked = parked;
     const until = new Date(Date.now() + forMs).toISOString();
     await control.parkSync.executeWithOptions({ summary: `Wait: ${parking.what}` }, [{ ...this.#input, what: parking.what, until }]);
-    if (!same) showWaiting('waiting', parking.what, parking.what === 'needs-reauth');
+    if (!same) showWaiting('waiting', causeOf(failure).type, parking.what === 'needs-reauth');
     await condition(() => this.#instructions.woken, forMs);
   }
 

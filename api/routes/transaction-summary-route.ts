@@ -1,5 +1,4 @@
 import type { z } from 'zod';
-import type { TransactionStatus } from '../../contracts/records.ts';
 import type { TransactionSummaryStore } from '../../db/transaction-summary-store.ts';
 import type { VenueStore } from '../../db/venue-store.ts';
 import { ApiError } from '../api-error.ts';
@@ -19,15 +18,12 @@ const DEFAULT_DAYS = 30;
 const MAX_DAYS = 366;
 const DAY_MS = 86_400_000;
 
-/** Money that moved. Of a dispute that was won it has come back, so that it counts no more than one that is still open. */
-const SETTLED: readonly TransactionStatus[] = ['succeeded', 'lost'];
-
 export function transactionSummaryRoute({ venues, summaries, clock }: TransactionSummaryRouteDeps): Endpoint {
   return endpoint({
     name: 'summariseTransactions',
     summary: 'Sum up transactions by day, kind, currency and connection',
     description: [
-      'Counts money that moved: transactions whose status is `succeeded`, and disputes that were `lost`; those that are `pending`, `failed`, `cancelled` or `won` are left out unless `status` asks for them.',
+      'Counts money that moved: transactions whose status is `succeeded`, and every dispute with what it took (what a won one gives back is an adjustment of its own day). Others that are `pending`, `failed` or `cancelled` are left out unless `status` asks for them.',
       'Deleted transactions are left out. Days begin and end at midnight in the venue’s time zone, and a day without transactions has no row. At most 366 days.',
       'A transaction counts for the first connection that it came from.',
     ].join(' '),
@@ -43,7 +39,7 @@ export function transactionSummaryRoute({ venues, summaries, clock }: Transactio
       if (!venue) throw notFound('venue-not-found');
       const { timeZone } = venue;
       const days = daysOf({ from, to }, () => dayIn(timeZone, clock()));
-      const sums = await summaries.summarise(venueId, { ...filter, ...days, timeZone, statuses: status === undefined ? SETTLED : [status] });
+      const sums = await summaries.summarise(venueId, { ...filter, ...days, timeZone, status: status ?? null });
       const data = sums.map((sum) => ({ ...sum, amountMinor: toSafeNumber(sum.amountMinor), feeMinor: toSafeNumber(sum.feeMinor) }));
       return { status: 200, body: { ...days, timeZone, data } satisfies z.input<typeof summaryAnswer> };
     },

@@ -1,4 +1,8 @@
-alter table record_links add column external_state jsonb;
+alter table record_links
+  add column external_state jsonb,
+  drop constraint record_links_connection_id_resource_record_id_pk,
+  add constraint record_links_pk primary key (record_id,connection_id,resource);
+drop index record_links_record;
 
 alter table connections add column scheduled_resources jsonb default '[]'::jsonb not null;
 

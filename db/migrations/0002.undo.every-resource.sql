@@ -30,6 +30,10 @@ alter table provider_leases
   drop column worker_key,
   drop column task_token;
 
-alter table record_links drop column external_state;
+alter table record_links
+  drop column external_state,
+  drop constraint record_links_pk,
+  add constraint record_links_connection_id_resource_record_id_pk primary key (connection_id,resource,record_id);
+create index record_links_record on record_links (record_id);
 
 alter table connections drop column scheduled_resources;

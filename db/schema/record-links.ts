@@ -1,5 +1,5 @@
 import { isNotNull } from 'drizzle-orm';
-import { bigint, index, integer, jsonb, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import { bigint, integer, jsonb, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import type { ConnectionId, RecordId, SyncId } from '../../contracts/ids.ts';
 import { RESOURCES } from '../../contracts/providers.ts';
 import { LINK_STATES } from '../../contracts/records.ts';
@@ -35,10 +35,11 @@ export const recordLinks = pgTable(
     ...timestamps(),
   },
   (table) => [
-    primaryKey({ columns: [table.connectionId, table.resource, table.recordId] }),
+    // The record first: on tables that Postgres has not analysed yet, the planner would else take this index for a lookup by the provider's
+    // id, and read all links of the connection for each.
+    primaryKey({ name: 'record_links_pk', columns: [table.recordId, table.connectionId, table.resource] }),
     // Partial, so that the planner never takes it for a lookup by record.
     uniqueIndex('record_links_external').on(table.connectionId, table.resource, table.externalId).where(isNotNull(table.externalId)),
-    index('record_links_record').on(table.recordId),
     venuePolicy('record_links'),
   ],
 );

@@ -39,6 +39,19 @@ describe('a pull of customers', () => {
     expect(run.providerCalls).toBeLessThanOrEqual(32);
   });
 
+  it.each(['pull', 'push'] as const)('hands nothing but its status and numbers to the workflow, whose history everybody reads (%s)', async (direction) => {
+    await world.stripe.seed({ resource: 'customers', count: 3 });
+    await world.load(venue, 3);
+    const input = await world.open(venue, direction, 'full');
+    const begun = await world.begin(input);
+    const chunk = await world.chunk(input);
+    const finished = await world.finish(input);
+    const numbers = ['counts', 'done', 'providerCalls', 'total'];
+    expect(Object.keys(begun).sort()).toEqual([...numbers, 'resumed'].sort());
+    expect(Object.keys(chunk).sort()).toEqual([...numbers, 'status'].sort());
+    expect(Object.keys(finished).sort()).toEqual([...numbers, 'outcome'].sort());
+  });
+
   it('brings every record when all were created in the same second', async () => {
     const created = Math.floor(Date.now() / 1_000) - 5_000;
     await world.stripe.seed({ resource: 'customers', records: Array.from({ length: 350 }, (_, index) => ({ name: `Twin ${index}`, created })) });

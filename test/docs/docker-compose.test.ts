@@ -129,10 +129,10 @@ describe('the scripts and settings', () => {
     expect(count('Bool')).toBeLessThanOrEqual(3);
   });
 
-  it('make fairness exact for each provider’s queue, and name no queue that does not exist', () => {
+  it('make fairness exact for each provider’s queues, and name no queue that does not exist', () => {
     type Setting = readonly { readonly value: unknown; readonly constraints?: { readonly taskQueueName: string } }[];
     const settings = parse(read('dynamicconfig/interlock.yaml')) as Readonly<Record<string, Setting>>;
-    const ofOnePartition = PROVIDERS.map((provider) => ({ value: 1, constraints: { taskQueueName: providerQueue(provider) } }));
+    const ofOnePartition = PROVIDERS.flatMap((provider) => (['incremental', 'bulk'] as const).map((work) => ({ value: 1, constraints: { taskQueueName: providerQueue(provider, work) } })));
     expect(settings['matching.enableFairness']).toEqual([{ value: true }]);
     expect(settings['matching.numTaskqueueReadPartitions']).toEqual(ofOnePartition);
     expect(settings['matching.numTaskqueueWritePartitions']).toEqual(ofOnePartition);

@@ -58,6 +58,8 @@ it.each(Array.from({ length: episodes }, (_, index) => index))(
       const stage = { system, watch, struck, clockSkewMs };
       const killing = killAll({ system, watch, kills, inspect }).finally(() => { over = true; });
       const living = Promise.all(venues.map((venue) => live(stage, venue, { life: lives.get(venue.connectionId)!, enough: () => over })));
+      // What fails ends the others too, before the next episode begins.
+      living.catch(() => { over = true; });
       const [made] = await Promise.all([killing, living]);
       strikes.push(...made);
 
@@ -85,10 +87,10 @@ function summary(): string {
 
 function timesOf(service: Killed): string {
   const own = strikes.filter((strike) => strike.service === service);
-  return `${service}: ${own.length} kills, up again ${distribution(own.map(({ upAfterMs }) => upAfterMs))}, work went on ${distribution(own.map(({ resumedAfterMs }) => resumedAfterMs))}`;
+  return `${service}: ${own.length} kills, up again ${distribution(own.map(({ upAfterMs }) => upAfterMs))}, work went on ${distribution(own.map(({ alone, resumedAfterMs }) => (alone ? resumedAfterMs : null)))}`;
 }
 
-/** Where the next kill came first there is no time. */
+/** Without a time: kills that others followed or went before. */
 function distribution(times: readonly (number | null)[]): string {
   const known = times.filter((time) => time !== null).sort((a, b) => a - b);
   const at = (share: number) => Math.round(known[Math.min(known.length - 1, Math.floor(known.length * share))] ?? 0);

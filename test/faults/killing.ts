@@ -8,9 +8,12 @@ export interface Strike {
   readonly service: Killed;
   /** Runs that were open. */
   readonly hit: number;
+  /** Whether the work was going on when it was killed, and nothing else was killed before it went on again. */
+  alone: boolean;
+  readonly killedAt: number;
   /** Until the supervisor had it up again. */
   upAfterMs: number | null;
-  /** Until one of the runs that were hit had committed something more; null when the next kill came first. */
+  /** Until a run committed something; null when the next kill came first. */
   resumedAfterMs: number | null;
 }
 
@@ -24,20 +27,24 @@ export interface KillingOptions {
 
 const TARGETS_LIMIT_MS = 120_000;
 const UP_LIMIT_MS = 60_000;
+/** Of several kills at once, with the longest pause between two attempts. */
+const RESUMPTION_LIMIT_MS = 180_000;
 
-/** Kills one process after the other, each while a push and a pull are open. A kill does not wait until those before it are mended. */
+/** Kills one process after the other, each while a push and a pull are open. */
 export async function killAll({ system, watch, kills, inspect }: KillingOptions): Promise<readonly Strike[]> {
   const strikes: Strike[] = [];
   const mending = new Map<Killed, Promise<void>>();
-  for (const { service, afterMs } of kills) {
+  for (const { service, since, afterMs } of kills) {
+    const [before] = strikes.slice(-1);
+    if (since === 'progress') await resumption(watch, before ?? null);
     await sleep(afterMs);
     await mending.get(service);
     await until(() => ['push', 'pull'].every((direction) => watch.open().some((run) => run.direction === direction)), { limitMs: TARGETS_LIMIT_MS, what: 'a push and a pull are open' });
     await inspect();
-    const strike: Strike = { service, hit: watch.open().length, upAfterMs: null, resumedAfterMs: null };
+    const strike: Strike = { service, hit: watch.open().length, alone: since === 'progress', killedAt: performance.now(), upAfterMs: null, resumedAfterMs: null };
+    if (before?.resumedAfterMs === null) before.alone = false;
     strikes.push(strike);
     mending.set(service, kill(system, strike).then(inspect));
-    timeResumption(watch, strike, () => strikes.at(-1) === strike);
   }
   await Promise.all(mending.values());
   return strikes;
@@ -53,16 +60,19 @@ async function kill(system: System, strike: Strike): Promise<void> {
 
 const isDown = (error: unknown) => error instanceof Error && error.message.includes('or it is down');
 
-/** Measured from the first look after the kill: what was committed just before it is no resumption. */
-function timeResumption(watch: RunWatch, strike: Strike, isLast: () => boolean): void {
-  const killedAt = performance.now();
+/** Waits until any run has committed something since the kill. What is there at the first look was committed just before. */
+async function resumption(watch: RunWatch, strike: Strike | null): Promise<void> {
   let before: ReadonlyMap<string, number> | null = null;
-  const stop = watch.onLook(() => {
-    if (!isLast()) stop();
-    else if (before === null) before = new Map(watch.open().map(({ id, done }) => [id, done]));
-    else if ([...before].some(([id, done]) => (watch.find(id)?.done ?? 0) > done || watch.find(id)?.finished === true)) {
-      strike.resumedAfterMs = performance.now() - killedAt;
-      stop();
-    }
-  });
+  const resumed = () => {
+    if (before === null) before = new Map(watch.runs().map(({ id, done }) => [id, done]));
+    return watch.runs().some(({ id, done }) => done > (before?.get(id) ?? 0));
+  };
+  const stop = watch.onLook(() => { if (seen === null && resumed()) seen = performance.now(); });
+  let seen: number | null = null;
+  try {
+    const at = await until(() => seen, { limitMs: RESUMPTION_LIMIT_MS, what: `work goes on after ${strike?.service ?? 'the start'}${strike ? ' was killed' : ''}` });
+    if (strike) strike.resumedAfterMs = at - strike.killedAt;
+  } finally {
+    stop();
+  }
 }

@@ -34,7 +34,8 @@ export interface PlannedFault {
 
 export interface PlannedKill {
   readonly service: Killed;
-  /** After the kill before, and not before a push and a pull are under way. */
+  /** What the delay counts from: the first commit of any run after the kill before, or that kill itself, before anything is mended. */
+  readonly since: 'progress' | 'kill';
   readonly afterMs: number;
 }
 
@@ -82,15 +83,20 @@ export function drawEpisode(seed: number, index: number, killCount: number): Epi
   const share = Math.ceil(deck.length / VENUES.length);
   const services = draw.shuffled(Array.from({ length: killCount }, (_, each) => KILLED[each % KILLED.length] ?? 'worker'));
   return {
-    clockSkewMs: SKEWS_MS[index % SKEWS_MS.length] ?? 0,
+    clockSkewMs: SKEWS_MS[(seed + index) % SKEWS_MS.length] ?? 0,
     venues: VENUES.map((venue, each) => ({
       ...venue,
-      records: draw.between(300, 600),
+      records: draw.between(300, 1_000),
       faults: deck.slice(each * share, (each + 1) * share).map((name) => drawFault(draw, name)),
       seed: draw.between(1, 2 ** 31),
     })),
-    kills: services.map((service) => ({ service, afterMs: draw.chance(0.3) ? draw.between(50, 400) : draw.between(800, 4_000) })),
+    kills: services.map((service, each) => drawKill(draw, { service, isFirst: each === 0 })),
   };
+}
+
+function drawKill(draw: Draw, { service, isFirst }: { readonly service: Killed; readonly isFirst: boolean }): PlannedKill {
+  const since = isFirst || draw.chance(0.55) ? 'progress' : 'kill';
+  return { service, since, afterMs: since === 'kill' ? draw.between(20, 600) : draw.between(20, 2_500) };
 }
 
 /** What a venue does in its later rounds, for as long as there are kills to come: a small change, synced one way or the other. */

@@ -42,8 +42,12 @@ export class RunWatch {
     this.#connectionIds.push(connectionId);
   }
 
+  runs(): readonly SeenRun[] {
+    return [...this.#runs.values()];
+  }
+
   open(): readonly SeenRun[] {
-    return [...this.#runs.values()].filter(({ finished }) => !finished);
+    return this.runs().filter(({ finished }) => !finished);
   }
 
   /** Called after each look. Returns a function that ends it. */

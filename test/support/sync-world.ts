@@ -84,7 +84,7 @@ export async function createSyncWorld(options: WorldOptions = {}) {
     return { ...key, ...more, resource: key.resource, ...(run.planId && { planId: run.planId }), syncId: run.id, mode };
   }
 
-  const aStage = () => new MockActivityEnvironment({}, { logger: createTemporalLogger(deps.log) });
+  const aStage = (info: ConstructorParameters<typeof MockActivityEnvironment>[0] = {}) => new MockActivityEnvironment(info, { logger: createTemporalLogger(deps.log) });
   const begin = (input: SyncConnectionInput) => aStage().run(control.beginSync, input);
   const chunk = (input: SyncConnectionInput, environment = aStage()): Promise<SyncChunkResult> => environment.run(chunks.syncChunk, input);
   const finish = (input: SyncConnectionInput, end: 'done' | 'cancelled' | 'failed' = 'done'): Promise<SyncSummary> =>

@@ -66,8 +66,8 @@ describe('the workers of one process', () => {
 
   const start = (input: SyncConnectionInput) => client.workflow.start(SYNC_CONNECTION, { workflowId: syncWorkflowId(input), taskQueue: WORKFLOW_QUEUE, args: [input] });
 
-  it('serve the queue of workflows, that of short steps, and one for each provider', () => {
-    expect(workers.map(({ options }) => options.taskQueue)).toEqual([WORKFLOW_QUEUE, INTERNAL_QUEUE, providerQueue('stripe')]);
+  it('serve the queue of workflows, that of short steps, and two for each provider', () => {
+    expect(workers.map(({ options }) => options.taskQueue)).toEqual([WORKFLOW_QUEUE, INTERNAL_QUEUE, providerQueue('stripe', 'incremental'), providerQueue('stripe', 'bulk')]);
   });
 
   it('sit out an outage of the provider and bring everything once', async () => {
