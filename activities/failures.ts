@@ -30,6 +30,9 @@ export function toFailure(error: unknown, progressed: boolean): unknown {
   if (error instanceof VaultError && error.kind === 'cannot-open') {
     return ApplicationFailure.create({ type: FAILURE.credentialsUnreadable, message: 'the stored credentials cannot be opened', nonRetryable: true });
   }
+  if (error instanceof VaultError && error.kind === 'key-service-unavailable') {
+    return ApplicationFailure.create({ type: FAILURE.keyServiceUnavailable, message: error.message, details: [{ code: error.code }] });
+  }
   return error instanceof ProviderError ? providerFailure(error, progressed) : unknownFailure(error);
 }
 

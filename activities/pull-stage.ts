@@ -11,7 +11,7 @@ import { toPulled } from './pulled-record.ts';
 import { SerialCommitter } from './serial-committer.ts';
 
 /** Pages in one transaction at most. */
-const MAX_PAGES_A_COMMIT = 20;
+const MAX_PAGES_A_COMMIT = 10;
 /** Times in a row that one part may bring a page again before a person has to look. */
 const MAX_REPEATS = 3;
 
@@ -126,17 +126,18 @@ class StageReader {
     if (rest === null) return [];
     if (this.#stage.kind !== 'listing') return [rest];
     // The one that was just read is still among the running.
-    const reading = { openCount: this.#running.size + this.#idle.length, lanes: this.#environment.control.lanes, recordsLeft: this.#recordsLeft() };
+    const pagesLeft = this.#pagesLeft(pageSize);
+    const reading = { openCount: this.#running.size + this.#idle.length, lanes: this.#environment.control.lanes, pagesLeft };
     const { nextSegmentId } = this.#checkpoint;
-    const left = split(rest, page, { parts: this.#allowance.partsFor(reading, pageSize), firstId: nextSegmentId });
+    const left = split(rest, page, { parts: this.#allowance.partsFor(reading), firstId: nextSegmentId, pagesLeft });
     this.#checkpoint = { ...this.#checkpoint, nextSegmentId: nextSegmentId + left.length - 1 };
     return left;
   }
 
   /** As far as the provider has counted them. Its count may lag: it decides how the rest is read, never whether. */
-  #recordsLeft(): number | null {
+  #pagesLeft(pageSize: number): number | null {
     const { countedAtProvider } = this.#checkpoint;
-    return countedAtProvider == null ? null : Math.max(0, countedAtProvider - this.#listedCount);
+    return countedAtProvider == null ? null : Math.ceil(Math.max(0, countedAtProvider - this.#listedCount) / pageSize);
   }
 
   async #commit(pages: readonly PageRead[]): Promise<void> {
@@ -147,10 +148,7 @@ class StageReader {
     }
     const listed = this.#stage.kind === 'listing' ? pages.reduce((sum, { page }) => sum + page.positions.length, 0) : 0;
     this.#checkpoint = { ...this.#checkpoint, segments: [...this.#uncommitted.values()], listedCount: (this.#checkpoint.listedCount ?? 0) + listed };
-    // A listing that is quicker than its count is not complete before the two are compared.
-    if (this.#uncommitted.size === 0) await this.#counted;
-    const next = this.#uncommitted.size === 0 ? nextStage(this.#checkpoint) : this.#checkpoint;
-    if (next.kind === 'pull' && next.relisted === true && this.#checkpoint.relisted !== true) this.#note('fewer-than-counted');
+    const next = this.#uncommitted.size === 0 ? await this.#endStage() : this.#checkpoint;
 
     const records = pages.flatMap(({ page }) => page.records).map((record) => toPulled(record, mapping));
     const amendments = pages.flatMap(({ page }) => page.amendments ?? []);
@@ -158,6 +156,14 @@ class StageReader {
     this.#noted = [];
     control.committed(await pulls.commit(scope, { records, amendments, anomalies, handOff: this.#stage.kind === 'changes' && this.#stage.handOff === true, checkpoint: next, ...control.takeDelta(records.length) }));
     this.#stored = next;
+  }
+
+  /** A listing that is quicker than its count is not complete before the two are compared. */
+  async #endStage(): Promise<Checkpoint> {
+    await this.#counted;
+    const next = nextStage(this.#checkpoint);
+    if (next.kind === 'pull' && next.relisted === true && this.#checkpoint.relisted !== true) this.#note('fewer-than-counted');
+    return next;
   }
 
   /** Each kind once a chunk: a provider that always does so would fill the log. */

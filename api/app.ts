@@ -11,6 +11,7 @@ import type { IdempotencyStore } from '../db/idempotency-store.ts';
 import type { RecordStores } from '../db/record-store.ts';
 import type { PlanStore } from '../db/plan-store.ts';
 import type { ScheduleStore } from '../db/schedule-store.ts';
+import type { SecretRotationStore } from '../db/secret-rotation-store.ts';
 import type { SyncRunStore } from '../db/sync-run-store.ts';
 import type { TransactionSummaryStore } from '../db/transaction-summary-store.ts';
 import type { VenueStore } from '../db/venue-store.ts';
@@ -28,12 +29,14 @@ import { createErrorHandler } from './error-handler.ts';
 import type { EventStream } from './event-stream.ts';
 import { createReadiness, live, READINESS_TIMEOUT_MS } from './health.ts';
 import { createIdempotency } from './idempotency.ts';
+import type { JobGateway } from './job-gateway.ts';
 import type { Log } from './log.ts';
 import { mount, mountGet } from './mount.ts';
 import { buildOpenApi } from './openapi.ts';
 import { createRateLimits } from './rate-limits.ts';
 import type { RateLimitConfig } from './rate-limits.ts';
 import { requestContext } from './request-context.ts';
+import { adminRoutes } from './routes/admin-routes.ts';
 import { connectionRoutes } from './routes/connection-routes.ts';
 import { recordBatchRoute } from './routes/record-batch-route.ts';
 import type { RecordBatchRouteDeps } from './routes/record-batch-route.ts';
@@ -83,6 +86,8 @@ export interface AppDeps {
   readonly gateway: SyncGateway;
   readonly schedules: ScheduleStore;
   readonly scheduleGateway: ScheduleGateway;
+  readonly rotations: SecretRotationStore;
+  readonly jobGateway: JobGateway;
   /** Throws when the database does not answer. */
   readonly pingDatabase: () => Promise<unknown>;
 }
@@ -140,6 +145,7 @@ function endpointsOf(deps: AppDeps, streams: Set<EventStream>): Endpoint[] {
     ...syncRoutes({ connections, providers, runs, gateway, audit, ui }),
     ...syncSteeringRoutes({ connections, providers, runs, gateway, audit, ui }),
     ...syncPlanRoutes({ runs, plans: deps.plans }),
+    ...adminRoutes({ rotations: deps.rotations, jobGateway: deps.jobGateway, sealer, ui, log }),
     ...integrationRoutes({ providers, budgets: deps.budgets }),
     syncEventsRoute({ runs, ui, streams, feeds: createSyncFeeds(runs, log) }),
   ];

@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import type { ConnectionId, RecordId, SyncId, VenueId } from '../contracts/ids.ts';
+import type { ConnectionId, JobId, RecordId, SyncId, VenueId } from '../contracts/ids.ts';
 import { PROVIDERS, RESOURCES } from '../contracts/providers.ts';
 import type { ProviderId, Resource } from '../contracts/providers.ts';
 import type { BatchBody } from './body.ts';
@@ -19,6 +19,7 @@ interface PathIds {
   readonly inventoryId: RecordId;
   readonly transactionId: RecordId;
   readonly syncId: SyncId;
+  readonly jobId: JobId;
   readonly provider: ProviderId;
   /** Of a schedule. */
   readonly resource: Resource;
@@ -32,6 +33,7 @@ export const NOT_FOUND = {
   inventoryId: 'inventory-not-found',
   transactionId: 'transaction-not-found',
   syncId: 'sync-not-found',
+  jobId: 'job-not-found',
   provider: 'provider-not-found',
   resource: 'schedule-not-found',
 } as const satisfies Record<keyof PathIds, NotFoundCode>;
@@ -69,7 +71,7 @@ interface Described {
   readonly name: string;
   readonly summary: string;
   readonly description?: string;
-  readonly tag: 'Venues' | 'Records' | 'Connections' | 'Syncs' | 'Integrations' | 'Schedules';
+  readonly tag: 'Venues' | 'Records' | 'Connections' | 'Syncs' | 'Integrations' | 'Schedules' | 'Administration';
   /** The least role that may call it. */
   readonly role: Role;
   /** Beyond those that every operation of its kind can answer. */

@@ -13,6 +13,7 @@ import { createRecordStores } from '../db/record-store.ts';
 import { createPlanStore } from '../db/plan-store.ts';
 import { createScheduleStore } from '../db/schedule-store.ts';
 import { checkDatabase } from '../db/startup-check.ts';
+import { createSecretRotationStore } from '../db/secret-rotation-store.ts';
 import { createSyncRunStore } from '../db/sync-run-store.ts';
 import { createTransactionSummaryStore } from '../db/transaction-summary-store.ts';
 import { createVenueStore } from '../db/venue-store.ts';
@@ -20,7 +21,9 @@ import { openDatabase } from '../db/venue-scope.ts';
 import { createProviders } from '../providers/registry.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { createSealer } from '../vault/sealer.ts';
+import { checkKeyAccess } from '../vault/startup-check.ts';
 import { createApp } from './app.ts';
+import { createJobGateway } from './job-gateway.ts';
 import { describeError } from './outage.ts';
 import { createScheduleGateway } from './schedule-gateway.ts';
 import { startServer } from './server.ts';
@@ -40,6 +43,9 @@ if (developmentKeyring) log.warn({}, 'credentials are sealed under a key of this
 
 const db = openDatabase({ url: config.databaseUrl, maxConnections: MAX_DATABASE_CONNECTIONS, applicationName: 'interlock-api' });
 await checkDatabase(db);
+const sealer = createSealer(config.keyring);
+const keyAccess = await checkKeyAccess(sealer);
+if (keyAccess.state === 'unavailable') log.warn({ code: keyAccess.code }, 'the key service does not answer: until it does, nothing can be connected');
 
 const providers = createProviders({ stripe: config.stripe }, createBudgetStore(db));
 // Lazy: the API serves what needs no Temporal while Temporal is still coming; readiness tells.
@@ -48,6 +54,7 @@ const { namespace } = config.temporal;
 const client = new Client({ connection, namespace });
 const providerName = (provider: ProviderId): string => providers.find(provider)?.capabilities.displayName ?? provider;
 const idempotency = createIdempotencyStore(db);
+const audit = createAuditStore(db);
 
 const app = createApp({
   config: {
@@ -68,12 +75,14 @@ const app = createApp({
   plans: createPlanStore(db),
   budgets: createBudgetStatusStore(db),
   idempotency,
-  audit: createAuditStore(db),
+  audit,
   providers,
-  sealer: createSealer(config.keyring),
+  sealer,
   gateway: createSyncGateway({ client, connection, namespace, providerName }),
   schedules: createScheduleStore(db),
   scheduleGateway: createScheduleGateway({ client, connection, providerName }),
+  rotations: createSecretRotationStore(db, audit),
+  jobGateway: createJobGateway({ client, connection }),
   pingDatabase: () => db.execute(sql`select 1`),
 });
 

@@ -10,6 +10,7 @@ const DETAIL = {
   'sync-not-found': 'No such sync run.',
   'provider-not-found': 'No such provider.',
   'schedule-not-found': 'No such schedule.',
+  'job-not-found': 'No such job.',
 } as const;
 
 export type NotFoundCode = keyof typeof DETAIL;

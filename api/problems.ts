@@ -106,6 +106,12 @@ export const PROBLEMS = {
     meaning: 'The connection has no schedule for this resource, or there is no such resource.',
     remedy: 'List the schedules of the connection, or make this one with PUT.',
   },
+  'job-not-found': {
+    status: 404,
+    title: 'No such job',
+    meaning: 'No administrator has started a job with this id.',
+    remedy: 'Use the id that the start of the job answered with.',
+  },
   'provider-not-found': {
     status: 404,
     title: 'No such provider',

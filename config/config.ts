@@ -122,6 +122,13 @@ export function readRuntimeConfig(env: Env): RuntimeConfig {
   };
 }
 
+/** How an operator's command reaches Temporal. Throws ConfigError. */
+export function readTemporalConfig(env: Env): TemporalConfig {
+  const environment = new Environment(env, 'worker');
+  environment.finish();
+  return temporalOf(environment);
+}
+
 function requireService(environment: Environment): void {
   environment.require('DATABASE_URL');
   if (environment.isSet('TEMPORAL_TLS_CERT_FILE')) environment.require('TEMPORAL_TLS_KEY_FILE', 'when TEMPORAL_TLS_CERT_FILE is set');
@@ -186,12 +193,12 @@ function temporalOf(environment: Environment): TemporalConfig {
 }
 
 function keyringOf(environment: Environment): KeyringConfig {
-  if (environment.certain('MOCK_KMS')) return { kind: 'local', key: environment.certain('ENCRYPTION_KEY') };
+  if (environment.certain('MOCK_KMS')) return { kind: 'local', key: environment.certain('ENCRYPTION_KEY'), ...present({ otherKeys: environment.get('OTHER_ENCRYPTION_KEYS') }) };
   return {
     kind: 'kms',
     keyId: environment.certain('AWS_KMS_KEY_ID'),
     region: environment.certain('AWS_REGION'),
-    ...present({ endpoint: environment.get('AWS_KMS_ENDPOINT') }),
+    ...present({ endpoint: environment.get('AWS_KMS_ENDPOINT'), otherKeyArns: environment.get('AWS_KMS_OTHER_KEY_ARNS') }),
   };
 }
 

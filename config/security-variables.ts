@@ -58,9 +58,20 @@ export const SECURITY_VARIABLES = {
     description:
       'Symmetric KMS key that wraps the data keys of stored credentials. Prefer the key ARN: an alias pointed at another key leaves what was sealed before unreadable.',
     obtain:
-      '`aws kms create-key`. The API’s role needs `kms:GenerateDataKey`, the worker’s `kms:Decrypt`; AWS credentials come from the AWS SDK’s default chain.',
+      '`aws kms create-key`. The API’s role needs `kms:GenerateDataKey`, the worker’s that and `kms:Decrypt`; AWS credentials come from the AWS SDK’s default chain.',
     neededBy: 'api, worker, unless `MOCK_KMS=true`',
     readBy: SERVICES,
+    secret: false,
+  },
+  AWS_KMS_OTHER_KEY_ARNS: {
+    schema: z
+      .string()
+      .regex(/^arn:[^\s:,]+:kms:[^\s:,]+:[^\s:,]+:key\/[\w-]+(,arn:[^\s:,]+:kms:[^\s:,]+:[^\s:,]+:key\/[\w-]+)*$/)
+      .transform((value) => value.split(',')),
+    form: 'key ARNs of the region AWS_REGION, separated by commas',
+    description: 'KMS keys that stored credentials may also be sealed under: opened with, never sealed with. Needed while keys are rotated.',
+    obtain: 'docs/operations/rotate-keys.md. The worker’s role needs `kms:Decrypt` on each.',
+    readBy: ['worker'],
     secret: false,
   },
   AWS_KMS_ENDPOINT: {
@@ -90,6 +101,17 @@ export const SECURITY_VARIABLES = {
     obtain: '`openssl rand -base64 32`.',
     neededBy: 'api, worker when `MOCK_KMS=true`',
     readBy: SERVICES,
+    secret: true,
+  },
+  OTHER_ENCRYPTION_KEYS: {
+    schema: z
+      .string()
+      .refine((value) => value.split(',').every((key) => decodeLocalKey(key) !== null))
+      .transform((value) => value.split(',').map((key) => new Secret(key))),
+    form: 'keys of exactly 32 bytes in base64 or hex, separated by commas',
+    description: 'As `AWS_KMS_OTHER_KEY_ARNS`, when `MOCK_KMS=true`: earlier values of `ENCRYPTION_KEY`.',
+    obtain: 'Keep the old value when `ENCRYPTION_KEY` changes.',
+    readBy: ['worker'],
     secret: true,
   },
 } as const satisfies Record<string, Variable>;

@@ -6,6 +6,7 @@ export type VenueId = Id<'VenueId'>;
 export type ConnectionId = Id<'ConnectionId'>;
 export type SyncId = Id<'SyncId'>;
 export type RecordId = Id<'RecordId'>;
+export type JobId = Id<'JobId'>;
 
 /** The pair every query, workflow and seal of a connection is scoped by. */
 export interface ConnectionRef {

@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
 import type { RecordId } from '../contracts/ids.ts';
 import type { TransactionFields, TransactionLine } from '../contracts/records.ts';
 import type { Decided } from './pull-lookup.ts';
@@ -62,7 +63,7 @@ export async function settleReferences(tx: Transaction, scope: RunScope, decided
 /** Ties transactions that came before the customers or payments they name. */
 export async function settleTransactionsOf(
   tx: Transaction,
-  scope: Pick<RunScope, 'venueId' | 'resource'>,
+  scope: Pick<RunScope, 'venueId' | 'connectionId' | 'resource'>,
   records: readonly { readonly externalId: string; readonly id: RecordId; readonly sourceId: string }[],
 ): Promise<void> {
   if (records.length === 0 || (scope.resource !== 'customers' && scope.resource !== 'transactions')) return;
@@ -74,14 +75,22 @@ export async function settleTransactionsOf(
           from ${known} where t.venue_id = ${scope.venueId} and t.customer_external_id = r.external_id and t.customer_source_id is null`
       : sql`related_transaction_id = r.id, version = t.version + 1, updated_at = now()
           from ${known} where t.venue_id = ${scope.venueId} and t.related_external_id = r.external_id and t.related_transaction_id is null`;
-  await tx.execute(sql`update transactions t set ${set}`);
+  await changeAgreed(tx, scope, set);
+}
+
+/** Changes transactions without making the change the venue's: what was agreed with the provider moves along. */
+async function changeAgreed(tx: Transaction, { connectionId }: Pick<RunScope, 'connectionId'>, set: SQL): Promise<void> {
+  await tx.execute(sql`
+    with changed as (update transactions t set ${set} returning t.id, t.version)
+    update record_links l set record_version = changed.version from changed
+    where l.connection_id = ${connectionId} and l.resource = 'transactions' and l.record_id = changed.id and l.record_version = changed.version - 1`);
 }
 
 /** Lays what an invoice tells over the payment that it caused; one that we do not have is left out. */
 export async function amendTransactions(tx: Transaction, scope: RunScope, amendments: readonly Amendment[]): Promise<void> {
   if (amendments.length === 0) return;
-  await tx.execute(sql`
-    update transactions t set lines = r.lines, metadata = t.metadata || r.metadata, version = t.version + 1, updated_at = now()
+  await changeAgreed(tx, scope, sql`
+    lines = r.lines, metadata = t.metadata || r.metadata, version = t.version + 1, updated_at = now()
     from jsonb_to_recordset(${JSON.stringify(amendments)}::jsonb) as r(payment text, lines jsonb, metadata jsonb)
     where t.venue_id = ${scope.venueId} and t.payment_external_id = r.payment
       and (t.lines, t.metadata) is distinct from (r.lines, t.metadata || r.metadata)`);

@@ -44,6 +44,8 @@ export interface Split {
   readonly parts: number;
   /** The new parts have this id and those after it. */
   readonly firstId: number;
+  /** No more than about so many are still to come in the whole listing; null when nobody knows. */
+  readonly pagesLeft: number | null;
 }
 
 /**
@@ -51,16 +53,16 @@ export interface Split {
  * part spans twice as much as the one before. So a few parts reach far back whatever lies there, also with an open beginning, and where
  * they meet more than they expected they are cut again. The first part keeps the cursor, the last the oldest records.
  */
-export function split(segment: Segment, page: SegmentPage, { parts, firstId }: Split): readonly Segment[] {
+export function split(segment: Segment, page: SegmentPage, { parts, firstId, pagesLeft }: Split): readonly Segment[] {
   const [newest, oldest] = [page.positions[0]?.createdEpochS, segment.oldestEpochS];
   if (newest === undefined || oldest === null) return [segment];
   const secondsPerPage = Math.max(1, newest - oldest);
   const earliest = segment.fromEpochS === null ? 1 : segment.fromEpochS + secondsPerPage * PAGES_OF_THE_FIRST_PART;
   const left: Segment[] = [segment];
   let cut = oldest;
-  for (let spanS = secondsPerPage * PAGES_OF_THE_FIRST_PART; left.length < parts; spanS *= 2) {
-    cut -= spanS;
-    if (cut < earliest) break;
+  for (let pages = PAGES_OF_THE_FIRST_PART; left.length < parts; pages *= 2) {
+    cut -= pages * secondsPerPage;
+    if (cut < earliest || oldest - cut >= (pagesLeft ?? Infinity) * secondsPerPage) break;
     left.push(...cutOff(left.pop() ?? segment, cut, firstId + left.length));
   }
   return left;

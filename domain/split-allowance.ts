@@ -10,8 +10,8 @@ export interface Reading {
   readonly openCount: number;
   /** Readers that the budget can keep busy. */
   readonly lanes: number;
-  /** Records still to come; null when nobody knows. */
-  readonly recordsLeft: number | null;
+  /** Pages still to come; null when nobody knows. */
+  readonly pagesLeft: number | null;
 }
 
 /**
@@ -30,9 +30,8 @@ export class SplitAllowance {
   }
 
   /** How many parts one of the open ones may become. */
-  partsFor({ openCount, lanes, recordsLeft }: Reading, pageSize: number): number {
+  partsFor({ openCount, lanes, pagesLeft }: Reading): number {
     const affordable = (EXTRA_CALLS + EXTRA_SHARE * this.#pages - this.#lost) / EXPECTED_LOSS;
-    const useful = recordsLeft === null ? lanes : Math.ceil(recordsLeft / pageSize);
-    return Math.max(1, Math.floor(Math.min(lanes, affordable, useful) - openCount) + 1);
+    return Math.max(1, Math.floor(Math.min(lanes, affordable, pagesLeft ?? lanes) - openCount) + 1);
   }
 }

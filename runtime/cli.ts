@@ -5,8 +5,10 @@ import { homeOf, readEnvFile } from './home.ts';
 import { isAlive } from './processes.ts';
 import { readSecrets } from './secrets.ts';
 import { ROLES, signToken } from './tokens.ts';
+import { brakeQueue } from './queue-command.ts';
 import { messageOf } from './start-error.ts';
 import { runningInstance } from './instance.ts';
+import { UsageError } from './usage-error.ts';
 import type { Env, Home } from './home.ts';
 import type { TokenRequest } from './tokens.ts';
 
@@ -17,6 +19,9 @@ const HELP = `Usage: npm run -s interlock -- <command>
             --venue <id>                   repeat it for several; an admin without it reaches all
             --subject <name>               who acts, as the audit log shows it; default "cli"
             --ttl <seconds>                default 3600
+  queue   slow, stop or release the syncs of a provider, of all venues: docs/operations/queues.md
+            --provider <id>                stripe
+            --rate <n>|pause|release       chunks of syncs that may begin in a second
   status  what runs on this home, and where; exit code 1 when nothing does
   stop    stop what runs on this home
   help    this text
@@ -26,11 +31,9 @@ INTERLOCK_HOME names the home; default .interlock`;
 const STOP_LIMIT_MS = 90_000;
 const MAX_TTL_S = 366 * 24 * 3_600;
 
-/** The arguments cannot be used. The message is one line. */
-class UsageError extends Error {}
-
 const commands: Readonly<Record<string, (args: string[], env: Env) => Promise<number> | number>> = {
   token: printToken,
+  queue: brakeQueue,
   status: (args, env) => withoutArguments(args, () => printStatus(homeOf(env))),
   stop: (args, env) => withoutArguments(args, () => stopInstance(homeOf(env))),
   help: (args) => withoutArguments(args, () => { console.log(HELP); return 0; }),
@@ -39,7 +42,7 @@ const commands: Readonly<Record<string, (args: string[], env: Env) => Promise<nu
 async function main([name = 'help', ...args]: readonly string[], env: Env): Promise<number> {
   try {
     const command = Object.hasOwn(commands, name.replace(/^--?/, '')) ? commands[name.replace(/^--?/, '')] : undefined;
-    if (command === undefined) throw new UsageError(`there is no command "${name}": token, status, stop and help are known`);
+    if (command === undefined) throw new UsageError(`there is no command "${name}": token, queue, status, stop and help are known`);
     return await command(args, env);
   } catch (error) {
     console.error(`interlock: ${messageOf(error)}`);

@@ -26,7 +26,7 @@ const undo: (() => Promise<unknown>)[] = [];
 const log = (line: string): void => { console.log(line); };
 const secret = (): string => randomBytes(24).toString('hex');
 
-/** What `.env` would hold. Credentials are not opened here, so the key need not exist. */
+/** What `.env` would hold. Credentials are not opened here, so the key need not exist, and a key service that is away stops nobody. */
 const DOTENV = {
   POSTGRES_PASSWORD: secret(),
   INTERLOCK_MIGRATIONS_DB_PASSWORD: secret(),
@@ -34,6 +34,9 @@ const DOTENV = {
   JWT_SECRET: secret(),
   AWS_REGION: 'eu-central-1',
   AWS_KMS_KEY_ID: 'arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-0000-0000-000000000000',
+  AWS_KMS_ENDPOINT: 'http://127.0.0.1:9',
+  AWS_ACCESS_KEY_ID: secret(),
+  AWS_SECRET_ACCESS_KEY: secret(),
 } as const;
 
 async function main(): Promise<void> {

@@ -35,5 +35,6 @@ const nameOf = (bytes: Uint8Array): string => `key-${createHash('sha256').update
 
 function aKeyring(keyName: string, unencryptedMasterKey: Uint8Array): RawAesKeyringNode {
   const wrappingSuite = RawAesWrappingSuiteIdentifier.AES256_GCM_IV12_TAG16_NO_PADDING;
-  return new RawAesKeyringNode({ keyNamespace: NAMESPACE, keyName, unencryptedMasterKey, wrappingSuite });
+  // A copy: the library zeroes what it is given.
+  return new RawAesKeyringNode({ keyNamespace: NAMESPACE, keyName, unencryptedMasterKey: Uint8Array.from(unencryptedMasterKey), wrappingSuite });
 }

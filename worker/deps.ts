@@ -1,3 +1,4 @@
+import type { KeyRotationDeps } from '../activities/key-rotation.ts';
 import type { SchedulingDeps } from '../activities/scheduling.ts';
 import type { SyncChunkDeps } from '../activities/sync-chunk.ts';
 import type { SyncControlDeps } from '../activities/sync-control.ts';
@@ -9,6 +10,7 @@ import { createPullStore } from '../db/pull-store.ts';
 import { createPushStore } from '../db/push-store.ts';
 import { createScheduleStore } from '../db/schedule-store.ts';
 import { checkDatabase } from '../db/startup-check.ts';
+import { createSecretRotationStore } from '../db/secret-rotation-store.ts';
 import { createSyncMissingStore } from '../db/sync-missing.ts';
 import { createSyncProgressStore } from '../db/sync-progress-store.ts';
 import { createSyncRunStore } from '../db/sync-run-store.ts';
@@ -18,8 +20,11 @@ import type { WorkerPresence } from '../db/worker-presence.ts';
 import { createProviders } from '../providers/registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createOpener } from '../vault/opener.ts';
+import { createResealer } from '../vault/resealer.ts';
+import { createSealer } from '../vault/sealer.ts';
+import { checkKeyAccess } from '../vault/startup-check.ts';
 
-export type WorkerDeps = SyncChunkDeps & SyncControlDeps & SchedulingDeps & { readonly presence: WorkerPresence; close(): Promise<void> };
+export type WorkerDeps = SyncChunkDeps & SyncControlDeps & SchedulingDeps & KeyRotationDeps & { readonly presence: WorkerPresence; close(): Promise<void> };
 
 /** A chunk works this long; then the workflow takes note of it and asks for the next. */
 const CHUNK_MS = 3 * 60_000;
@@ -29,9 +34,13 @@ const MAX_CONNECTIONS = 20;
 export async function createDeps(config: WorkerConfig, log: Logger): Promise<WorkerDeps> {
   const db = openDatabase({ url: config.databaseUrl, maxConnections: MAX_CONNECTIONS, applicationName: 'interlock-worker' });
   await checkDatabase(db);
+  const vault = createOpener(config.keyring);
+  const keyAccess = await checkKeyAccess(createSealer(config.keyring), vault);
+  if (keyAccess.state === 'unavailable') log.warn({ code: keyAccess.code }, 'the key service does not answer: until it does, no credentials can be opened');
   const presence = await createWorkerPresence(config.databaseUrl);
+  const audit = createAuditStore(db);
   return {
-    audit: createAuditStore(db),
+    audit,
     connections: createConnectionStore(db),
     runs: createSyncRunStore(db),
     schedules: createScheduleStore(db),
@@ -40,7 +49,9 @@ export async function createDeps(config: WorkerConfig, log: Logger): Promise<Wor
     pushes: createPushStore(db),
     missing: createSyncMissingStore(db),
     providers: createProviders({ stripe: config.stripe }, createBudgetStore(db)),
-    vault: createOpener(config.keyring),
+    vault,
+    rotations: createSecretRotationStore(db, audit),
+    resealer: createResealer(config.keyring),
     log,
     chunkMs: CHUNK_MS,
     workerKey: presence.workerKey,

@@ -1,5 +1,6 @@
 import { Worker } from '@temporalio/worker';
 import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
+import { createKeyRotationActivities } from '../activities/key-rotation.ts';
 import { createSchedulingActivities } from '../activities/scheduling.ts';
 import { createSyncChunkActivities } from '../activities/sync-chunk.ts';
 import { createSyncControlActivities } from '../activities/sync-control.ts';
@@ -31,7 +32,7 @@ export async function createWorkers({ connection, namespace, deps }: WorkersOpti
   return Promise.all([
     // No activities on this queue: eager dispatch would carry provider calls past their own queue.
     Worker.create({ ...common, taskQueue: WORKFLOW_QUEUE, workflowBundle }),
-    Worker.create({ ...common, taskQueue: INTERNAL_QUEUE, activities: { ...createSyncControlActivities(deps), ...createSchedulingActivities(deps) }, maxConcurrentActivityTaskExecutions: 40 }),
+    Worker.create({ ...common, taskQueue: INTERNAL_QUEUE, activities: { ...createSyncControlActivities(deps), ...createSchedulingActivities(deps), ...createKeyRotationActivities(deps) }, maxConcurrentActivityTaskExecutions: 40 }),
     ...(['incremental', 'bulk'] as const).map((work) =>
       Worker.create({
         ...common,

@@ -1,9 +1,11 @@
+export { adminJobs } from './admin-jobs.ts';
 export { auditLog } from './audit-log.ts';
 export { connections } from './connections.ts';
 export { customers } from './customers.ts';
 export { fieldMappings } from './field-mappings.ts';
 export { idempotencyKeys } from './idempotency-keys.ts';
 export { inventoryLevels } from './inventory-levels.ts';
+export { migratedConnections } from './migrated-connections.ts';
 export { oauthTokens } from './oauth-tokens.ts';
 export { products } from './products.ts';
 export { providerBudgets } from './provider-budgets.ts';

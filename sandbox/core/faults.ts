@@ -81,8 +81,9 @@ export class Faults {
     });
   }
 
-  clear(): void {
-    this.#installed = [];
+  /** All of them, or those that name this account. */
+  clear(account?: string): void {
+    this.#installed = account === undefined ? [] : this.#installed.filter(({ fault }) => fault.match.account !== account);
   }
 
   list(): (Fault & { struck: number })[] {

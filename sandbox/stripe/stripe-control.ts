@@ -85,10 +85,12 @@ function faultRoutes({ faults, revokedKeys }: StripeControlParts): ControlRoutes
       faults.install(fault);
       return { status: 201, json: fault };
     },
-    'DELETE /faults': () => {
-      faults.clear();
-      revokedKeys.clear();
-      return { json: { data: [] } };
+    'DELETE /faults': ({ query }) => {
+      const { account } = parseInput(accountQuery, query);
+      faults.clear(account);
+      if (account === undefined) revokedKeys.clear();
+      else revokedKeys.delete(account);
+      return { json: { data: faults.list() } };
     },
   };
 }

@@ -43,7 +43,7 @@ describe('a pull of customers', () => {
     await world.stripe.seed({ resource: 'customers', count: 3 });
     await world.load(venue, 3);
     const input = await world.open(venue, direction, 'full');
-    const begun = await world.begin(input);
+    const begun = (await world.begin(input)) as object;
     const chunk = await world.chunk(input);
     const finished = await world.finish(input);
     const numbers = ['counts', 'done', 'providerCalls', 'total'];

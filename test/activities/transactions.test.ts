@@ -43,9 +43,9 @@ describe('a pull of transactions', () => {
     expect((await held()).map(({ kind, status, amountMinor }) => `${kind} ${status} ${amountMinor}`).sort()).toEqual(
       ['adjustment succeeded 5000', 'dispute won -5000', 'payment failed 700', 'payment succeeded 10000', 'payment succeeded 5000', 'refund succeeded -2500'].sort(),
     );
-    const before = await held();
+    const before = (await held()).map(({ links: _links, ...record }) => record);
     for (const mode of ['full', 'incremental'] as const) expect((await pull(mode)).counts).toMatchObject({ created: 0, updated: 0, archived: 0, conflicts: 0 });
-    expect(await held()).toEqual(before);
+    expect((await held()).map(({ links: _links, ...record }) => record)).toEqual(before);
   });
 
   it.each(['customers first', 'transactions first'] as const)('ties them to their customers and payments, whatever comes first (%s)', async (order) => {

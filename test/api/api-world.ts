@@ -18,6 +18,7 @@ import { createIdempotencyStore } from '../../db/idempotency-store.ts';
 import { createRecordStores } from '../../db/record-store.ts';
 import { createPlanStore } from '../../db/plan-store.ts';
 import { createScheduleStore } from '../../db/schedule-store.ts';
+import { createSecretRotationStore } from '../../db/secret-rotation-store.ts';
 import { createSyncProgressStore } from '../../db/sync-progress-store.ts';
 import { createSyncRunStore } from '../../db/sync-run-store.ts';
 import type { SyncRun } from '../../db/sync-run-store.ts';
@@ -42,6 +43,7 @@ export class RecordingGateway implements SyncGateway {
   readonly cancelled: SyncRun[] = [];
   readonly approved: { readonly run: SyncRun; readonly by: string }[] = [];
   readonly woken: SyncRun[] = [];
+  readonly jobs: string[] = [];
   /** Workflow run ids by run: what is at work. */
   readonly running = new Map<string, string>();
   away = false;
@@ -83,6 +85,11 @@ export class RecordingGateway implements SyncGateway {
   async untilClosed(run: SyncRun): Promise<void> {
     this.#mustBeThere();
     if (this.running.get(run.id) === run.workflowRunId) this.running.delete(run.id);
+  }
+
+  async startJob(jobId: string): Promise<void> {
+    this.#mustBeThere();
+    this.jobs.push(jobId);
   }
 
   async ping(): Promise<void> {
@@ -190,6 +197,8 @@ export async function createApiWorld(options: { readonly config?: Partial<AppCon
     sealer: createSealer(keyring),
     gateway,
     scheduleGateway,
+    rotations: createSecretRotationStore(db, stores.audit),
+    jobGateway: { startKeyRotation: (jobId) => gateway.startJob(jobId) },
     pingDatabase: () => db.execute(sql`select 1`),
     ...options.deps,
   };

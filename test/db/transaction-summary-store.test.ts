@@ -92,7 +92,7 @@ describe('sums of transactions', () => {
     for (const status of ['pending', 'failed', 'cancelled'] as const) await write('2026-05-02T10:00:00Z', { status });
     for (const status of ['pending', 'won', 'lost'] as const) await write('2026-05-03T10:00:00Z', { kind: 'dispute', status, amountMinor: -100 });
     expect(await days({})).toEqual(['2026-05-03 3']);
-    expect(await days({ status: 'pending' })).toEqual(['2026-05-02 1']);
+    expect(await days({ status: 'failed' })).toEqual(['2026-05-02 1']);
   });
 
   it('are exact beyond what a number holds', async () => {

@@ -24,6 +24,8 @@ const anyCandidate = fc.record<PushCandidate>({
   ),
 });
 
+const isAgreed = ({ link, fingerprint }: PushCandidate) => link !== null && link.externalId !== null && link.fingerprint === fingerprint && link.state !== 'archived';
+
 describe('the decision on a record to push', () => {
   it.each([
     ['never recreates what the provider has deleted', candidate({ state: 'gone' }), 'deleted-at-provider'],
@@ -58,9 +60,19 @@ describe('the decision on a record to push', () => {
         const tied = given.link !== null && given.link.externalId !== null;
         if (tied) expect(['create', 'resolve']).not.toContain(decision);
         if (decision === 'update') expect(tied).toBe(true);
-        const agreed = tied && given.link.fingerprint === given.fingerprint && given.link.state !== 'archived';
+        const agreed = isAgreed(given);
         if (given.hasProblems || given.deleted || agreed) expect(['create', 'update', 'resolve']).not.toContain(decision);
-        if (decision === 'archive') expect(given.deleted && (tied || given.link?.state === 'pending')).toBe(true);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('takes out of use only what the venue deleted and what has, or may have, a twin', () => {
+    fc.assert(
+      fc.property(anyCandidate, (given) => {
+        if (decidePush(given) !== 'archive') return;
+        expect(given.deleted).toBe(true);
+        expect(given.link?.externalId != null || given.link?.state === 'pending').toBe(true);
       }),
       { numRuns: 300 },
     );

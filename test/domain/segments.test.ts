@@ -37,7 +37,7 @@ function step(listing: Listing, segment: Segment, { action, parts, firstId, read
   for (const { id } of page.positions) reads.set(id, (reads.get(id) ?? 0) + 1);
   const rest = advance(segment, page);
   if (rest === null) return [];
-  return action === 'read-and-split' ? split(rest, page, { parts, firstId }) : [rest];
+  return action === 'read-and-split' ? split(rest, page, { parts, firstId, pagesLeft: null }) : [rest];
 }
 
 const listings = fc.record({
@@ -99,7 +99,7 @@ describe('the segments of a listing', () => {
         const toEpochS = oldestEpochS + pageSpanS + 1;
         const segment: Segment = { ...whole(toEpochS, fromEpochS), after: 'id', oldestEpochS, pagesRead: 1 };
         const page = { after: 'id', positions: [{ createdEpochS: oldestEpochS + pageSpanS }, { createdEpochS: oldestEpochS }] };
-        const left = split(segment, page, { parts, firstId: 7 });
+        const left = split(segment, page, { parts, firstId: 7, pagesLeft: null });
         expect(left.length).toBeLessThanOrEqual(parts);
         expect(left[0]).toEqual({ ...segment, fromEpochS: left[1]?.toEpochS ?? fromEpochS });
         left.slice(1).forEach((part, index) => {
@@ -114,9 +114,9 @@ describe('the segments of a listing', () => {
 
   it('are not cut when a page tells nothing of how dense they are, nor when a page is all that is left', () => {
     const read: Segment = { ...whole(1_000, 900), after: 'id', oldestEpochS: 990, pagesRead: 1 };
-    expect(split(read, { after: 'id', positions: [] }, { parts: 4, firstId: 1 })).toEqual([read]);
-    expect(split(read, { after: 'id', positions: [{ createdEpochS: 999 }] }, { parts: 4, firstId: 1 }).length).toBeGreaterThan(1);
-    expect(split({ ...read, fromEpochS: 980 }, { after: 'id', positions: [{ createdEpochS: 999 }] }, { parts: 4, firstId: 1 })).toHaveLength(1);
+    expect(split(read, { after: 'id', positions: [] }, { parts: 4, firstId: 1, pagesLeft: null })).toEqual([read]);
+    expect(split(read, { after: 'id', positions: [{ createdEpochS: 999 }] }, { parts: 4, firstId: 1, pagesLeft: null }).length).toBeGreaterThan(1);
+    expect(split({ ...read, fromEpochS: 980 }, { after: 'id', positions: [{ createdEpochS: 999 }] }, { parts: 4, firstId: 1, pagesLeft: null })).toHaveLength(1);
   });
 
   it('go on from the second of the last record after a lost cursor, and from the start when nothing was read', () => {

@@ -34,8 +34,8 @@ function readAll(listing: Listing, lanes: number, total: number | null): Read {
       allowance.read({ recordCount: page.positions.length, pageSize: PAGE_SIZE, isLast: rest === null });
       if (rest === null) return;
       const openCount = idle.length + asked.length - index;
-      const parts = allowance.partsFor({ openCount, lanes, recordsLeft: total === null ? null : total - ids.length }, PAGE_SIZE);
-      const left = split(rest, page, { parts, firstId: nextId });
+      const pagesLeft = total === null ? null : Math.ceil((total - ids.length) / PAGE_SIZE);
+      const left = split(rest, page, { parts: allowance.partsFor({ openCount, lanes, pagesLeft }), firstId: nextId, pagesLeft });
       nextId += left.length - 1;
       idle.push(...left);
     });

@@ -109,27 +109,28 @@ describe('a run that is asked to stop', () => {
 });
 
 describe('a key that Stripe revokes in the middle of a run', () => {
-  it('fails the run, asks for attention, and entering a key again makes the connection work: a reset and a new sync complete', async () => {
+  it('makes the run wait and asks for attention, and entering a key again lets it end well: it and a new sync complete', async () => {
     const venue = await aPushingVenue();
     const { venueId, connectionId, account } = venue;
     const run = await push(venue);
     await atWork(venue, run);
     await account.fault({ kind: 'revoke' });
-    const failed = await system.api.finished(venueId, run.id, 15_000);
-    expect(failed).toMatchObject({ outcome: 'failed', error: { code: 'needs-reauth' } });
-    expect(failed.error?.nextAction).not.toBe('');
-    expect(await system.api.connection(venueId, connectionId)).toMatchObject({ state: 'needs-reauth' });
+    const waiting = await system.api.reached(venueId, run.id, { what: 'waits', when: ({ phase, waitingFor }) => phase === 'waiting' && waitingFor?.until != null });
+    expect(waiting).toMatchObject({ waitingFor: { what: 'needs-reauth' }, outcome: null, finishedAt: null });
+    const refused = await system.api.connection(venueId, connectionId);
+    expect(refused).toMatchObject({ state: 'needs-reauth' });
+    expect(refused.nextAction).not.toBe('');
     const attributes = await until(async () => {
-      const description = await handleOf(run).describe();
-      return description.status.name === 'FAILED' ? attributesOf(description) : null;
-    }, { limitMs: 10_000, what: 'the workflow has failed' });
-    expect(attributes).toMatchObject({ NeedsAttention: true, ErrorType: 'NeedsReauth', Phase: 'finished' });
+      const shown = attributesOf(await handleOf(run).describe());
+      return shown['Phase'] === 'waiting' ? shown : null;
+    }, { limitMs: 10_000, what: 'the workflow waits' });
+    expect(attributes).toMatchObject({ NeedsAttention: true, ErrorType: 'NeedsReauth' });
     const order = { connectionId, resource: 'customers', direction: 'push', mode: 'full' };
     expect(await system.api.tryPost(`/v1/venues/${venueId}/syncs`, order)).toMatchObject({ status: 409, body: { code: 'connection-not-active' } });
 
-    await system.stripe.clearFaults();
+    await account.clearFaults();
     expect(await system.api.connect(venueId, account.secretKey)).toMatchObject({ id: connectionId, state: 'active' });
-    await expectEachOnce(venue, await afterReset(venue, run, await reset(failed)));
+    await expectEachOnce(venue, await system.api.finished(venueId, run.id));
     expect(await system.api.sync(venueId, { connectionId, direction: 'push' })).toMatchObject({ outcome: 'completed', counts: { unchanged: RECORDS } });
   });
 });

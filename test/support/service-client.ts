@@ -25,6 +25,9 @@ export interface SyncOrder {
   readonly dryRun?: boolean;
   readonly direction: 'push' | 'pull';
   readonly mode?: 'full' | 'incremental';
+  /** Of a pull: what was created at the provider in [from, to). */
+  readonly from?: string;
+  readonly to?: string;
 }
 
 export interface LiveEvent {

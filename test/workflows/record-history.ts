@@ -1,28 +1,29 @@
 /**
  * Records the histories that `replay.test.ts` replays, from a running copy of the service. By hand, after `npm start`:
  *
- *     node test/workflows/record-history.ts                 # all but the last two
+ *     node test/workflows/record-history.ts                 # every scene that has no history yet, but the last
  *     node test/workflows/record-history.ts push-completed  # only the named ones
  *
+ * `woke-by-itself` takes some four minutes: an outage, and the first wait after it.
  * `continued-as-new` and `continuation` take over three minutes, and a Temporal server that suggests to continue early:
  *
  *     temporal server start-dev --headless --port 7300 --dynamic-config-value limit.historyCount.suggestContinueAsNew=10
  *     TEMPORAL_ADDRESS=127.0.0.1:7300 npm start
  *     node test/workflows/record-history.ts continued-as-new
  *
- * INTERLOCK_HOME names the copy, as everywhere. Record again only what is new: an old history is worth keeping, for it stands for
- * runs that are open when a new version is deployed.
+ * INTERLOCK_HOME names the copy, as everywhere. What is there is never overwritten, a second history of a scene gets a number: an old
+ * one stands for runs that are open when a new version is deployed.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { Client, Connection } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { z } from 'zod';
 import { homeOf, REPOSITORY } from '../../runtime/home.ts';
-import { scheduleId } from '../../contracts/sync.ts';
+import { APPROVE_SIGNAL, scheduleId } from '../../contracts/sync.ts';
 import { until } from '../support/eventually.ts';
 import type { History } from '../support/history.ts';
 import { ServiceClient } from '../support/service-client.ts';
-import type { SyncBody } from '../support/service-client.ts';
+import type { SyncBody, SyncOrder } from '../support/service-client.ts';
 import { stripeSandboxOf } from '../support/stripe-account.ts';
 import type { StripeAccount } from '../support/stripe-account.ts';
 
@@ -53,8 +54,31 @@ async function aVenue(records: number): Promise<Venue> {
   return { venueId, connectionId: (await api.connect(venueId, account.secretKey)).id, account };
 }
 
-const start = ({ venueId, connectionId }: Venue, direction: 'push' | 'pull') => api.start(venueId, { connectionId, direction });
+const start = ({ venueId, connectionId }: Venue, direction: 'push' | 'pull', more: Partial<SyncOrder> = {}) => api.start(venueId, { connectionId, direction, ...more });
+const reachesWait = ({ venueId }: Venue, { id }: SyncBody, limitMs = 30_000) =>
+  api.reached(venueId, id, { limitMs, what: 'waits in its workflow', when: ({ phase, waitingFor }) => phase === 'waiting' && waitingFor?.until != null });
 const end = ({ venueId }: Venue, { id }: SyncBody) => api.finished(venueId, id, 400_000);
+
+/** A run that waits for a new key. */
+async function parked(): Promise<{ venue: Venue; run: SyncBody }> {
+  const venue = await aVenue(10);
+  await venue.account.fault({ kind: 'revoke' });
+  const run = await start(venue, 'push');
+  await reachesWait(venue, run);
+  return { venue, run };
+}
+
+/** A run that would archive 60 of 100 records. */
+async function awaitingApproval(): Promise<{ venue: Venue; run: SyncBody }> {
+  const venue = await aVenue(0);
+  await venue.account.seed(100);
+  await end(venue, await start(venue, 'pull'));
+  const held = await venue.account.customers();
+  await Promise.all(held.slice(0, 60).map(({ id }) => venue.account.call('DELETE', `customers/${id}`)));
+  const run = await start(venue, 'pull');
+  await api.reached(venue.venueId, run.id, { what: 'waits for approval', when: ({ phase }) => phase === 'awaiting-approval' });
+  return { venue, run };
+}
 
 /** What the schedule of a venue's customers starts when it is triggered. */
 async function scheduled({ venueId, connectionId }: Venue): Promise<Execution> {
@@ -84,12 +108,79 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Exec
     await api.cancel(venue.venueId, run.id);
     return { cancelled: await end(venue, run) };
   },
-  async 'failed-needs-reauth'() {
+  async 'dry-run-completed'() {
+    const venue = await aVenue(30);
+    return { 'dry-run-completed': await end(venue, await start(venue, 'push', { dryRun: true })) };
+  },
+  async 'windowed-pull-completed'() {
+    const venue = await aVenue(0);
+    await venue.account.seed(300);
+    return { 'windowed-pull-completed': await end(venue, await start(venue, 'pull', { from: '2020-01-01T00:00:00Z', to: '2030-01-01T00:00:00Z' })) };
+  },
+  async 'incremental-pull-completed'() {
+    const venue = await aVenue(0);
+    await venue.account.seed(50);
+    await end(venue, await start(venue, 'pull'));
+    return { 'incremental-pull-completed': await end(venue, await start(venue, 'pull', { mode: 'incremental' })) };
+  },
+  async 'products-push-completed'() {
+    const venue = await aVenue(0);
+    const products = Array.from({ length: 20 }, (_, index) => ({ sourceId: `p-${index}`, name: `Product ${index}`, active: true, amountMinor: 1_000 + index, currency: 'EUR' }));
+    await api.load(venue.venueId, products, 'products');
+    return { 'products-push-completed': await end(venue, await start(venue, 'push', { resource: 'products' })) };
+  },
+  async 'transactions-pull-completed'() {
+    const venue = await aVenue(0);
+    await venue.account.put('charges', Array.from({ length: 50 }, (_, index) => ({ amount: 500 + index, currency: 'eur' })));
+    return { 'transactions-pull-completed': await end(venue, await start(venue, 'pull', { resource: 'transactions' })) };
+  },
+  async 'completed-with-rejections'() {
     const venue = await aVenue(10);
-    await venue.account.fault({ kind: 'revoke' });
-    const run = await end(venue, await start(venue, 'push'));
-    await stripe.clearFaults();
-    return { 'failed-needs-reauth': run };
+    await api.load(venue.venueId, [{ sourceId: 'too-long', name: 'A name', phone: '+49 30 123456789012345 ext. 99' }]);
+    return { 'completed-with-rejections': await end(venue, await start(venue, 'push')) };
+  },
+  async 'parked-and-woken'() {
+    const { venue, run } = await parked();
+    await venue.account.clearFaults();
+    await api.connect(venue.venueId, venue.account.secretKey);
+    return { 'parked-and-woken': await end(venue, run) };
+  },
+  async 'cancelled-while-parked'() {
+    const { venue, run } = await parked();
+    await api.cancel(venue.venueId, run.id);
+    return { 'cancelled-while-parked': await end(venue, run) };
+  },
+  async 'woke-by-itself'() {
+    const venue = await aVenue(10);
+    await venue.account.fault({ kind: 'status', status: 503 });
+    const run = await start(venue, 'push');
+    await reachesWait(venue, run, 400_000);
+    await venue.account.clearFaults();
+    return { 'woke-by-itself': await end(venue, run) };
+  },
+  async approved() {
+    const { venue, run } = await awaitingApproval();
+    await api.tryPost(`/v1/venues/${venue.venueId}/syncs/${run.id}/approve`, {});
+    return { approved: await end(venue, run) };
+  },
+  async 'approved-by-signal'() {
+    const { venue, run } = await awaitingApproval();
+    await temporal.workflow.getHandle(run.workflowId, run.runId ?? undefined).signal(APPROVE_SIGNAL);
+    return { 'approved-by-signal': await end(venue, run) };
+  },
+  async 'cancelled-while-awaiting-approval'() {
+    const { venue, run } = await awaitingApproval();
+    await api.cancel(venue.venueId, run.id);
+    return { 'cancelled-while-awaiting-approval': await end(venue, run) };
+  },
+  async retried() {
+    const venue = await aVenue(0);
+    await venue.account.seed(3_000);
+    await venue.account.fault({ match: { path: '/v1/customers', nth: 8 }, kind: 'status', status: 400 });
+    const failed = await end(venue, await start(venue, 'pull'));
+    await venue.account.clearFaults();
+    await api.tryPost(`/v1/venues/${venue.venueId}/syncs/${failed.id}/retry`, {});
+    return { 'failed-before-its-retry': failed, retried: await end(venue, failed) };
   },
   async 'completed-after-outage'() {
     const venue = await aVenue(100);
@@ -118,11 +209,14 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Exec
   },
 };
 
+const fileOf = (name: string): URL => new URL(`histories/${name.startsWith('scheduled-sync.') ? name : `sync-connection.${name}`}.json`, import.meta.url);
+
 async function record(name: string, { workflowId, runId }: Execution): Promise<void> {
   const handle = temporal.workflow.getHandle(workflowId, runId ?? undefined);
   // The run is over in the database a moment before its workflow is.
   await until(async () => (await handle.describe()).status.name !== 'RUNNING', { limitMs: 10_000, what: 'the workflow has closed' });
-  const file = new URL(`histories/${name.includes('.') ? name : `sync-connection.${name}`}.json`, import.meta.url);
+  let file = fileOf(name);
+  for (let number = 2; existsSync(file); number += 1) file = fileOf(`${name}.${number}`);
   writeFileSync(file, `${JSON.stringify(withoutMachine(toJson(await handle.fetchHistory())), null, 1)}\n`);
   process.stdout.write(`${name}: recorded\n`);
 }
@@ -139,7 +233,7 @@ function withoutMachine(value: unknown): unknown {
 
 const wanted = process.argv.slice(2);
 for (const [name, scene] of Object.entries(SCENES)) {
-  if (wanted.length === 0 ? name === 'continued-as-new' : !wanted.includes(name)) continue;
+  if (wanted.length === 0 ? name === 'continued-as-new' || existsSync(fileOf(name)) : !wanted.includes(name)) continue;
   for (const [file, run] of Object.entries(await scene())) await record(file, run);
 }
 await connection.close();

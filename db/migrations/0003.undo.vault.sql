@@ -1,0 +1,2 @@
+drop table migrated_connections;
+drop table admin_jobs;

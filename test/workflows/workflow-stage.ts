@@ -1,0 +1,177 @@
+import { randomUUID } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { Context, getClient } from '@temporalio/activity';
+import { Client, Connection } from '@temporalio/client';
+import type { WorkflowHandle } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import { DefaultLogger, NativeConnection, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
+import type { BundleOptions } from '@temporalio/worker';
+import type { ConnectionId, SyncId, VenueId } from '../../contracts/ids.ts';
+import { syncWorkflowId } from '../../contracts/sync.ts';
+import type { SyncMode } from '../../contracts/providers.ts';
+import type { FinishSyncInput, NoteApprovalInput, ParkSyncInput, SyncChunkResult, SyncConnectionInput, SyncProgress } from '../../contracts/sync.ts';
+import { INTERNAL_QUEUE, WORKFLOW_QUEUE, providerQueue } from '../../contracts/temporal.ts';
+import { createSyncGateway } from '../../api/sync-gateway.ts';
+import type { SyncRun } from '../../db/sync-run-store.ts';
+import { until } from '../support/eventually.ts';
+import { createTestNamespace } from '../support/temporal.ts';
+
+const WORKFLOWS = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
+const SCALED_PARKING = fileURLToPath(new URL('scaled-parking.ts', import.meta.url));
+const LIMIT_MS = 20_000;
+
+/** Bundles the workflows with `scaled-parking.ts` in the place of the waits that a person would have to sit out. */
+const withFastClock: NonNullable<BundleOptions['webpackConfigHook']> = (config) => ({
+  ...config,
+  plugins: [
+    ...(config.plugins ?? []),
+    {
+      apply(compiler) {
+        compiler.hooks.normalModuleFactory.tap('fast-clock', (factory) => {
+          factory.hooks.beforeResolve.tap('fast-clock', (module) => {
+            if (module.request.endsWith('/domain/parking.ts') && module.contextInfo.issuer !== SCALED_PARKING) module.request = SCALED_PARKING;
+          });
+        });
+      },
+    },
+  ],
+});
+
+const NOTHING: SyncProgress = { done: 0, total: 100, counts: { read: 0, created: 0, updated: 0, unchanged: 0, archived: 0, rejected: 0, conflicts: 0 }, providerCalls: 0 };
+
+/** An answer of a chunk. */
+export const chunk = (status: SyncChunkResult['status'], more: object = {}): SyncChunkResult => ({ ...NOTHING, status, ...more });
+/** Throws what a chunk fails with that has tried long enough. */
+export const failing = (type: string) => (): never => { throw ApplicationFailure.nonRetryable('as the provider said', type); };
+/** History enough, in three answers, that the server suggests to continue as new: it does so at 4 MiB. */
+export const PADDING = { padding: 'x'.repeat(1_500_000) };
+
+/** What a run's chunks answer one after the other, the last again and again, and what its activities were asked. */
+export interface Script {
+  chunks: (() => Promise<SyncChunkResult> | SyncChunkResult)[];
+  /** Whether waits and approvals leave much in the history. */
+  padded: boolean;
+  readonly parked: ParkSyncInput[];
+  readonly approvals: NoteApprovalInput[];
+  readonly ends: FinishSyncInput[];
+  begun: number;
+  stops: number;
+  chunksRun: number;
+}
+
+export interface PlayedRun {
+  readonly script: Script;
+  readonly handle: WorkflowHandle;
+  readonly parkedTimes: (times: number) => Promise<unknown>;
+  readonly shows: (phase: string) => Promise<unknown>;
+  /** Types of the activities of the workflow run that began it, in order. */
+  readonly steps: () => Promise<readonly string[]>;
+  /** How long each wait of the workflow was to be, in ms, in order. */
+  readonly waits: () => Promise<readonly number[]>;
+  readonly hasContinuedAsNew: () => Promise<boolean>;
+}
+
+/** `syncConnection` alone, on a real server. What its activities answer is a test's to say, also what takes a provider days to bring about. */
+export interface WorkflowStage {
+  readonly client: Client;
+  play(...chunks: Script['chunks']): Promise<PlayedRun>;
+  /** Starts a run as the API does, whose chunks answer so. */
+  playFor(order: { readonly venueId: VenueId; readonly mode: SyncMode }, ...chunks: Script['chunks']): Promise<PlayedRun>;
+  close(): Promise<void>;
+}
+
+/** With `fastClock` a minute of waiting passes in a millisecond; `chunkSlots` chunks run at once in each of the provider's queues. */
+export async function createWorkflowStage({ fastClock = false, chunkSlots = 20 } = {}): Promise<WorkflowStage> {
+  const bundle = bundleWorkflowCode({ workflowsPath: WORKFLOWS, logger: new DefaultLogger('WARN'), ...(fastClock && { webpackConfigHook: withFastClock }) });
+  const [{ address, namespace }, workflowBundle] = await Promise.all([createTestNamespace(), bundle]);
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  const connection = await NativeConnection.connect({ address });
+  const scripts = new Map<string, Script>();
+  const { control, chunks } = activitiesOf(scripts);
+  const common = { connection, namespace };
+  const workers = await Promise.all([
+    Worker.create({ ...common, taskQueue: WORKFLOW_QUEUE, workflowBundle }),
+    Worker.create({ ...common, taskQueue: INTERNAL_QUEUE, activities: control }),
+    ...(['incremental', 'bulk'] as const).map((work) => Worker.create({ ...common, taskQueue: providerQueue('stripe', work), activities: chunks, maxConcurrentActivityTaskExecutions: chunkSlots })),
+  ]);
+  const running = Promise.all(workers.map((worker) => worker.run()));
+  const clientConnection = await Connection.connect({ address });
+  const client = new Client({ connection: clientConnection, namespace });
+  const gateway = createSyncGateway({ client, connection: clientConnection, namespace, providerName: () => 'Stripe' });
+  const playFor: WorkflowStage['playFor'] = async ({ venueId, mode }, ...answers) => {
+    const script: Script = { chunks: answers, padded: false, parked: [], approvals: [], ends: [], begun: 0, stops: 0, chunksRun: 0 };
+    const run = aRun(venueId, mode);
+    scripts.set(run.id, script);
+    return playedRun(client, script, { workflowId: run.workflowId, firstRunId: await gateway.start(run) });
+  };
+  return {
+    client,
+    playFor,
+    play: (...answers) => playFor({ venueId: randomUUID() as VenueId, mode: 'full' }, ...answers),
+    async close() {
+      for (const worker of workers) worker.shutdown();
+      await running;
+      await Promise.all([connection.close(), client.connection.close()]);
+    },
+  };
+}
+
+/** What the API would hand over. */
+function aRun(venueId: VenueId, mode: SyncMode): SyncRun {
+  const key = { venueId, connectionId: randomUUID() as ConnectionId, provider: 'stripe', resource: 'customers', direction: 'pull' } as const;
+  return { ...key, id: randomUUID() as SyncId, workflowId: syncWorkflowId(key), mode, dryRun: false, window: null, planId: null } as SyncRun;
+}
+
+function activitiesOf(scripts: ReadonlyMap<string, Script>) {
+  const scriptOf = ({ syncId }: SyncConnectionInput): Script => {
+    const script = scripts.get(syncId);
+    if (!script) throw ApplicationFailure.nonRetryable('no test has this run');
+    return script;
+  };
+  const noted = <Input extends SyncConnectionInput, Answer>(answer: (script: Script, input: Input) => Answer) => (input: Input) => Promise.resolve(answer(scriptOf(input), input));
+  const padding = ({ padded }: Script) => (padded ? PADDING : undefined);
+  return {
+    control: {
+      beginSync: noted((script) => { script.begun += 1; return { ...NOTHING, resumed: false }; }),
+      requestStop: noted((script) => { script.stops += 1; }),
+      parkSync: noted((script, input: ParkSyncInput) => { script.parked.push(input); return padding(script); }),
+      noteApproval: noted((script, input: NoteApprovalInput) => { script.approvals.push(input); return padding(script); }),
+      finishSync: noted((script, input: FinishSyncInput) => { script.ends.push(input); return { ...NOTHING, outcome: input.end === 'done' ? 'completed' : input.end }; }),
+    },
+    chunks: {
+      syncChunk(input: SyncConnectionInput) {
+        const script = scriptOf(input);
+        script.chunksRun += 1;
+        const next = script.chunks.length > 1 ? script.chunks.shift() : script.chunks[0];
+        if (!next) throw ApplicationFailure.nonRetryable('the test expects no chunk');
+        return next();
+      },
+    },
+  };
+}
+
+function playedRun(client: Client, script: Script, { workflowId, firstRunId }: { readonly workflowId: string; readonly firstRunId: string }): PlayedRun {
+  // Not bound to its first workflow run: it may continue as new.
+  const handle = client.workflow.getHandle(workflowId);
+  const runs = async () => [...new Set([firstRunId, (await handle.describe()).runId])];
+  const eventsOf = async (runId: string) => (await client.workflow.getHandle(workflowId, runId).fetchHistory()).events ?? [];
+  return {
+    script,
+    handle,
+    parkedTimes: (times) => until(() => script.parked.length >= times, { limitMs: LIMIT_MS, what: `the run has been parked ${times} times` }),
+    shows: (phase) => until(async () => (await phaseOf(handle)) === phase, { limitMs: LIMIT_MS, what: `the workflow shows ${phase}`, everyMs: 50 }),
+    steps: async () => (await eventsOf(firstRunId)).flatMap(({ activityTaskScheduledEventAttributes: activity }) => (activity?.activityType?.name == null ? [] : [activity.activityType.name])),
+    waits: async () => {
+      const events = (await Promise.all((await runs()).map(eventsOf))).flat();
+      return events.flatMap(({ timerStartedEventAttributes: timer }) => (timer ? [Number(timer.startToFireTimeout?.seconds ?? 0) * 1_000 + (timer.startToFireTimeout?.nanos ?? 0) / 1_000_000] : []));
+    },
+    hasContinuedAsNew: async () => (await runs()).length > 1,
+  };
+}
+
+const phaseOf = async (handle: WorkflowHandle) => (await handle.describe()).typedSearchAttributes.getAll().find(({ key }) => key.name === 'Phase')?.value;
+
+/** From within a chunk: a signal to the run that it belongs to, which has it before the chunk has answered. */
+export function signalOwnRun(name: string, ...args: unknown[]): Promise<void> {
+  return getClient().workflow.getHandle(Context.current().info.workflowExecution?.workflowId ?? '').signal(name, ...args);
+}
