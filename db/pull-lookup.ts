@@ -27,6 +27,7 @@ interface TwinRow extends Record<string, unknown> {
   readonly link_record_version: number | null;
   readonly fingerprint: string | null;
   readonly state: string | null;
+  readonly met: boolean | null;
 }
 
 /** Compares pulled records with what we hold, and locks those until the transaction ends. */
@@ -58,7 +59,7 @@ function lockTwins(tx: Transaction, scope: RunScope, pulled: readonly PulledReco
           and external_id = w.external_id limit 1) l
       union select jsonb_array_elements_text(${recordIds}::jsonb)::uuid)
     select c.id, c.source_id, c.version, c.deleted_at is not null as deleted,
-      l.external_id, l.external_version, l.record_version as link_record_version, l.fingerprint, l.state
+      l.external_id, l.external_version, l.record_version as link_record_version, l.fingerprint, l.state, l.last_sync_id = ${scope.syncId} as met
     from ${tableOf(scope.resource)} c
     ${linkOfRecord(scope)}
     where c.id = any (array(select id from twins))
@@ -73,6 +74,6 @@ function toKnown(row: TwinRow): KnownTwin {
     link:
       external_id === null
         ? null
-        : { externalVersion: Number(external_version), recordVersion: link_record_version ?? 0, fingerprint, gone: state === 'gone' },
+        : { externalVersion: Number(external_version), recordVersion: link_record_version ?? 0, fingerprint, gone: state === 'gone', metInThisRun: row.met === true },
   };
 }

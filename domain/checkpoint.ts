@@ -54,7 +54,7 @@ export interface PushCheckpoint {
 }
 
 /** Changes are asked for again over this much time: provider and we may read different clocks, and feeds lag. */
-export const OVERLAP_S = 600;
+export const OVERLAP_S = 900;
 /** A listing's upper bound lies ahead of our clock, so that a provider whose clock is ahead loses nothing. */
 const CLOCK_SKEW_S = 900;
 /** Stripe's events reach back 30 days (https://docs.stripe.com/api/events, read 2026-11-21); a day is left for a slow run. */

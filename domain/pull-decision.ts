@@ -8,6 +8,8 @@ export interface KnownTwin {
     readonly recordVersion: number;
     readonly fingerprint: string | null;
     readonly gone: boolean;
+    /** This run has met the twin before. */
+    readonly metInThisRun: boolean;
   } | null;
 }
 
@@ -45,10 +47,18 @@ export function decidePull(pulled: PulledVersion, known: KnownTwin | null): Pull
   if (link.gone) return 'ignore';
   // Nothing follows a deletion. One that seems older than what was applied only comes of a clock that differs, or of the same second.
   if (pulled.deleted) return 'archive';
-  if (pulled.version <= link.externalVersion) return 'ignore';
+  if (isOlder(pulled, link)) return 'ignore';
   // Deleted by the venue, changed at the provider: the venue's deletion stands.
   if (pulled.fingerprint === link.fingerprint || recordDeleted) return 'touch';
   return recordVersion === link.recordVersion ? 'update' : 'overwrite';
+}
+
+/**
+ * A provider's clock ticks in seconds: a change in the second of the one that was applied has the same version. Feeds tell the newest
+ * first, so of equal versions the one that a run meets first is the newer, and may have come after an earlier run had read that second.
+ */
+function isOlder({ version }: PulledVersion, { externalVersion, metInThisRun }: NonNullable<KnownTwin['link']>): boolean {
+  return version < externalVersion || (version === externalVersion && metInThisRun);
 }
 
 function firstSight(pulled: PulledVersion, known: KnownTwin | null): PullDecision {

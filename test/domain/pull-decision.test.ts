@@ -19,13 +19,13 @@ function apply(local: Local | null, pulled: PulledVersion): Local | null {
 }
 
 function seen({ content, twin }: Local, { version, fingerprint }: PulledVersion, gone: boolean): Local {
-  const link = { externalVersion: version, recordVersion: 0, ...twin.link, fingerprint: fingerprint ?? twin.link?.fingerprint ?? null, gone };
+  const link = { externalVersion: version, recordVersion: 0, ...twin.link, fingerprint: fingerprint ?? twin.link?.fingerprint ?? null, gone, metInThisRun: true };
   return { content, twin: { ...twin, recordDeleted: twin.recordDeleted || gone, link: { ...link, externalVersion: version } } };
 }
 
 function taken({ twin }: Local, { version, fingerprint }: PulledVersion): Local {
   const recordVersion = twin.recordVersion + 1;
-  return { content: fingerprint, twin: { ...twin, recordVersion, link: { externalVersion: version, recordVersion, fingerprint, gone: false } } };
+  return { content: fingerprint, twin: { ...twin, recordVersion, link: { externalVersion: version, recordVersion, fingerprint, gone: false, metInThisRun: true } } };
 }
 
 const play = (versions: readonly PulledVersion[], start: Local | null) => versions.reduce<Local | null>(apply, start);
@@ -44,7 +44,7 @@ const shuffled = (versions: readonly PulledVersion[]) =>
 const known = (link: Partial<NonNullable<KnownTwin['link']>> = {}, record: Partial<KnownTwin> = {}): KnownTwin => ({
   recordVersion: 3,
   recordDeleted: false,
-  link: { externalVersion: 5_000, recordVersion: 3, fingerprint: 'agreed', gone: false, ...link },
+  link: { externalVersion: 5_000, recordVersion: 3, fingerprint: 'agreed', gone: false, metInThisRun: false, ...link },
   ...record,
 });
 const pulled = (version: number, fingerprint: string | null = 'changed'): PulledVersion => ({ version, deleted: fingerprint === null, fingerprint });
@@ -92,7 +92,9 @@ describe('the decision on a pulled version', () => {
     ['a new record is created', pulled(1), null, 'create'],
     ['a record that an own push has left is tied to its twin', pulled(1), known({}, { link: null }), 'adopt'],
     ['an older version is ignored', pulled(4_999), known(), 'ignore'],
-    ['the same version is ignored', pulled(5_000), known(), 'ignore'],
+    ['the same version is ignored when the run has met it', pulled(5_000), known({ metInThisRun: true }), 'ignore'],
+    ['the same version again, in a later run, changes nothing', pulled(5_000, 'agreed'), known(), 'touch'],
+    ['a change in the second of the one that an earlier run applied is taken', pulled(5_000), known(), 'update'],
     ['an edit after the deletion is ignored', pulled(9_000), known({ gone: true }), 'ignore'],
     ['a second deletion is ignored', pulled(9_000, null), known({ gone: true }), 'ignore'],
     ['an edit that changes nothing of ours only moves the version', pulled(9_000, 'agreed'), known(), 'touch'],

@@ -197,6 +197,11 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Exec
     await api.reached(venue.venueId, run.id, { what: 'has begun', when: ({ startedAt }) => startedAt !== null });
     return { 'scheduled-sync.skipped': await scheduled(venue) };
   },
+  async 'rotate-vault-keys.completed'() {
+    await aVenue(0);
+    const { id } = (await api.tryPost('/v1/admin/keys/rotate', {})).body as { readonly id: JobId };
+    return { 'rotate-vault-keys.completed': { workflowId: rotateVaultKeysWorkflowId(id), runId: null } };
+  },
   async 'continued-as-new'() {
     const venue = await aVenue(4_800);
     const first = await start(venue, 'push');

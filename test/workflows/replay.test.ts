@@ -3,11 +3,13 @@ import { fileURLToPath } from 'node:url';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { DefaultLogger, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
-import * as contracts from '../../contracts/sync.ts';
+import * as syncContract from '../../contracts/sync.ts';
+import * as vaultContract from '../../contracts/vault.ts';
 import { REPOSITORY } from '../../runtime/home.ts';
 import * as workflows from '../../workflows/index.ts';
 import { parseHistory, textOf } from '../support/history.ts';
 
+const contracts = { ...syncContract, ...vaultContract };
 const HISTORIES = new URL('./histories/', import.meta.url);
 const FILES = readdirSync(HISTORIES);
 const read = (file: string): string => readFileSync(new URL(file, HISTORIES), 'utf8');
@@ -46,7 +48,7 @@ describe('the recorded histories', () => {
 
   it.each(FILES)('hold nothing of a person or a machine, and are small: %s', (file) => {
     const text = textOf(parseHistory(read(file)));
-    expect(text).toContain(file.startsWith('scheduled-sync.') ? 'scheduledSync' : 'syncConnection');
+    expect(text).toContain(camelCase(file.split('.')[0] ?? ''));
     expect(text).not.toMatch(/[\w.+-]+@[\w-]+\.[a-z]{2,}|\b\d+@|sk_test_|Customer \d|\+\d{6}/);
     expect(text).not.toMatch(/file:\/\/|(^|[\s(])\/(home|root|Users|tmp|var|work)\//m);
     expect(text).not.toContain(REPOSITORY);
@@ -54,16 +56,18 @@ describe('the recorded histories', () => {
   });
 });
 
+const camelCase = (name: string): string => name.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+
 describe('what the API asks of workflows', () => {
   const sources = readdirSync(`${REPOSITORY}/api`, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))
     .map((file) => readFileSync(`${REPOSITORY}/api/${file}`, 'utf8'))
     .join('\n');
-  /** First arguments of calls to the client; a name in quotes, or one that contracts/sync.ts exports. */
+  /** First arguments of calls to the client; a name in quotes, or one that contracts/ exports. */
   const namesAskedFor = (method: string): readonly string[] =>
     [...sources.matchAll(new RegExp(`\\b(?:workflow|handle|getHandle\\([^)]*\\))\\s*\\.(?:${method})(?:<[^(]*>)?\\(\\s*([\\w']+)`, 'g'))].map(([, name = '']) => {
       const named = name.startsWith("'") ? name.replaceAll("'", '') : (contracts as Readonly<Record<string, unknown>>)[name];
-      if (typeof named !== 'string') throw new Error(`the name ${name} of a workflow, signal, query or update belongs into contracts/sync.ts`);
+      if (typeof named !== 'string') throw new Error(`the name ${name} of a workflow, signal, query or update belongs into contracts/`);
       return named;
     });
 

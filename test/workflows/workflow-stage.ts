@@ -14,6 +14,7 @@ import { INTERNAL_QUEUE, WORKFLOW_QUEUE, providerQueue } from '../../contracts/t
 import { createSyncGateway } from '../../api/sync-gateway.ts';
 import type { SyncRun } from '../../db/sync-run-store.ts';
 import { until } from '../support/eventually.ts';
+import type { History } from '../support/history.ts';
 import { createTestNamespace } from '../support/temporal.ts';
 
 const WORKFLOWS = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
@@ -154,7 +155,7 @@ function playedRun(client: Client, script: Script, { workflowId, firstRunId }: {
   // Not bound to its first workflow run: it may continue as new.
   const handle = client.workflow.getHandle(workflowId);
   const runs = async () => [...new Set([firstRunId, (await handle.describe()).runId])];
-  const eventsOf = async (runId: string) => (await client.workflow.getHandle(workflowId, runId).fetchHistory()).events ?? [];
+  const eventsOf = (runId: string) => readHistory(client, { workflowId, runId });
   return {
     script,
     handle,
@@ -168,6 +169,21 @@ function playedRun(client: Client, script: Script, { workflowId, firstRunId }: {
     hasContinuedAsNew: async () => (await runs()).length > 1,
   };
 }
+
+/** Page by page: padded, one answer with all of it would be more than a client takes. */
+async function readHistory({ workflowService, options: { namespace } }: Client, execution: { readonly workflowId: string; readonly runId: string }) {
+  const events: HistoryEvents = [];
+  let nextPageToken: Uint8Array | null = null;
+  do {
+    const page: Page = await workflowService.getWorkflowExecutionHistory({ namespace, execution, maximumPageSize: 5, nextPageToken });
+    events.push(...(page.history?.events ?? []));
+    nextPageToken = page.nextPageToken.length > 0 ? page.nextPageToken : null;
+  } while (nextPageToken !== null);
+  return events;
+}
+
+type Page = Awaited<ReturnType<Client['workflowService']['getWorkflowExecutionHistory']>>;
+type HistoryEvents = NonNullable<History['events']>;
 
 const phaseOf = async (handle: WorkflowHandle) => (await handle.describe()).typedSearchAttributes.getAll().find(({ key }) => key.name === 'Phase')?.value;
 
