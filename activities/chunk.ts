@@ -83,8 +83,9 @@ export class ChunkControl {
     return { providerCalls, ratePerSecond: this.#meter.perSecond(performance.now()) };
   }
 
-  committed(result: { readonly progress: SyncProgress; readonly stopRequested: boolean }): void {
-    this.progressed = true;
+  /** `moved`: the commit held more than the calls that were made. An attempt that moved nothing is one more towards giving up. */
+  committed(result: { readonly progress: SyncProgress; readonly stopRequested: boolean }, { moved = true } = {}): void {
+    this.progressed ||= moved;
     this.progress = result.progress;
     this.#stopRequested ||= result.stopRequested;
     this.#options.onProgress(result.progress);

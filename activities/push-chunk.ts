@@ -146,7 +146,9 @@ class PushWalk {
     const entries = scope.planId === undefined ? [] : ended.map(({ work, result }) => toDoneEntry(work, result));
     const unchangedCount = passed.reduce((sum, page) => sum + page.unchangedCount, 0);
     const delta = control.takeDelta(results.length + unchangedCount);
-    control.committed(await store.commit(scope, { results, entries, unchangedCount, checkpoint: this.#checkpointAfter(passed), ...delta }));
+    const committed = await store.commit(scope, { results, entries, unchangedCount, checkpoint: this.#checkpointAfter(passed), ...delta });
+    // Reading a page commits too.
+    control.committed(committed, { moved: results.length > 0 || passed.length > 0 });
   }
 
   /** Pages at the front that are finished: the cursor may pass them. */

@@ -216,5 +216,7 @@ const MOST_ATTEMPTS: Readonly<Partial<Record<string, number>>> = {
   // With the pauses between them some minutes.
   [FAILURE.unavailable]: 8,
   [FAILURE.rateLimited]: 8,
+  // Each has asked the key service three times.
+  [FAILURE.keyServiceUnavailable]: 5,
   [FAILURE.quotaExhausted]: 1,
 };

@@ -50,6 +50,11 @@ const ADVICE: Readonly<Record<string, FailureAdvice>> = {
     message: 'The stored credentials cannot be opened.',
     nextAction: 'Connect the account again with its key; an operator should find out whether the encryption key was changed.',
   },
+  [FAILURE.keyServiceUnavailable]: {
+    code: 'key-service-unavailable',
+    message: 'The key service that guards the stored credentials did not answer for a week.',
+    nextAction: 'Tell an operator: docs/operations/kms-unavailable.md. Then retry the run: it goes on from its last committed page.',
+  },
   [FAILURE.runUnavailable]: {
     code: 'run-unavailable',
     message: 'The run could not be taken up: its record is gone, or another run of the same sync is open.',

@@ -21,6 +21,7 @@ const PARKING: Readonly<Record<string, Parking>> = {
   [FAILURE.rateLimited]: { what: 'rate-limit', firstWaitMs: MINUTE_MS, longestWaitMs: 30 * MINUTE_MS, givesUpAfterMs: 7 * DAY_MS },
   [FAILURE.quotaExhausted]: { what: 'quota', firstWaitMs: HOUR_MS, longestWaitMs: 6 * HOUR_MS, givesUpAfterMs: 35 * DAY_MS },
   [FAILURE.unavailable]: { what: 'provider-unavailable', firstWaitMs: MINUTE_MS, longestWaitMs: 30 * MINUTE_MS, givesUpAfterMs: 7 * DAY_MS },
+  [FAILURE.keyServiceUnavailable]: { what: 'key-service-unavailable', firstWaitMs: MINUTE_MS, longestWaitMs: 30 * MINUTE_MS, givesUpAfterMs: 7 * DAY_MS },
 };
 
 /** Null for a failure that waiting does not mend. */

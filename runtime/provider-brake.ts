@@ -1,10 +1,11 @@
 import { hostname } from 'node:os';
 import type { Client } from '@temporalio/client';
+import type { temporal } from '@temporalio/proto';
 import type { ProviderId } from '../contracts/providers.ts';
 import { providerQueue } from '../contracts/temporal.ts';
 
 /** `TASK_QUEUE_TYPE_ACTIVITY` of Temporal's API: https://github.com/temporalio/api/blob/master/temporal/api/enums/v1/task_queue.proto (read 2026-11-21). */
-const ACTIVITY_QUEUE = 2;
+export const ACTIVITY_QUEUE = 2 as temporal.api.enums.v1.TaskQueueType;
 
 export interface ProviderRate {
   readonly provider: ProviderId;

@@ -13,7 +13,7 @@ import { UsageError } from './usage-error.ts';
 import type { ProviderId } from '../contracts/providers.ts';
 import type { Env } from './home.ts';
 
-const CALL_TIMEOUT_MS = 10_000;
+const CALL_TIMEOUT_MS = 5_000;
 const startedFile = z.object({ temporalAddress: z.string(), temporalNamespace: z.string() });
 
 interface QueueRequest {

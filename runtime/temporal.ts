@@ -72,7 +72,8 @@ function serverArguments(options: TemporalOptions): string[] {
   const ui = options.uiPort === null ? ['--headless'] : ['--ui-port', String(options.uiPort)];
   return [
     ...['server', 'start-dev', '--ip', LOOPBACK, '--port', String(options.port), '--namespace', options.namespace, '--log-level', 'warn'],
-    ...['--dynamic-config-value', 'matching.enableFairness=true'],
+    // Venues take turns within a partition of a queue, not across: with the usual four, one venue's backlog may still go first.
+    ...['matching.enableFairness=true', 'matching.numTaskqueueReadPartitions=1', 'matching.numTaskqueueWritePartitions=1'].flatMap((setting) => ['--dynamic-config-value', setting]),
     ...file, ...ui, ...attributes,
   ];
 }

@@ -59,7 +59,7 @@ describe('a failure in the words of a workflow', () => {
   it('never repeats for a superseded attempt or for credentials that cannot be opened, and repeats while the vault is away', () => {
     expect(failureOf(new SupersededError())).toMatchObject({ type: FAILURE.superseded, nonRetryable: true });
     expect(failureOf(new VaultError('cannot-open'))).toMatchObject({ type: FAILURE.credentialsUnreadable, nonRetryable: true });
-    expect(failureOf(new VaultError('key-service-unavailable', 'ECONNREFUSED'))).toMatchObject({ type: 'Internal', nonRetryable: false });
+    expect(failureOf(new VaultError('key-service-unavailable', 'ECONNREFUSED'))).toMatchObject({ type: FAILURE.keyServiceUnavailable, nonRetryable: false });
   });
 
   describe('of an error that nobody foresaw', () => {

@@ -57,8 +57,8 @@ describe('a pull while the provider’s records change', () => {
   }
 
   it('brings every other record when the one that its cursor names is deleted', async () => {
-    await world.stripe.seed({ resource: 'customers', count: 700 });
-    const input = await halfway('full', { path: '/v1/customers', nth: 4 });
+    await world.stripe.seed({ resource: 'customers', count: 3_000 });
+    const input = await halfway('full', { path: '/v1/customers', nth: 10 });
     const cursors = (await segmentsOf(input)).flatMap(({ after }) => (after === null ? [] : [after]));
     expect(cursors.length).toBeGreaterThan(0);
     for (const id of cursors) await api('DELETE', `/${id}`);
@@ -69,7 +69,7 @@ describe('a pull while the provider’s records change', () => {
     const refused = (await world.stripe.calls()).filter(({ status }) => status === 400);
     expect(refused.length).toBeGreaterThan(0);
     const brought = new Set((await all()).map((row) => row.external_id));
-    expect(brought.size).toBe(700);
+    expect(brought.size).toBe(3_000);
     for (const { id } of await world.stripe.customers()) expect(brought).toContain(id);
     // The change feed, to which the listing hands over, told of the deletions.
     expect(finished.counts).toMatchObject({ archived: cursors.length });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { FAILURE } from '../../contracts/failures.ts';
 import { parkingFor, waitMs } from '../../domain/parking.ts';
 
-const PARKED = [FAILURE.needsReauth, FAILURE.rateLimited, FAILURE.quotaExhausted, FAILURE.unavailable];
+const PARKED = [FAILURE.needsReauth, FAILURE.rateLimited, FAILURE.quotaExhausted, FAILURE.unavailable, FAILURE.keyServiceUnavailable];
 
 describe('a run that cannot go on for now', () => {
   it('waits for what passes by itself or by a new key, and for nothing else', () => {

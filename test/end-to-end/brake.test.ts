@@ -1,12 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { setProviderRate } from '../../runtime/provider-brake.ts';
+import { ACTIVITY_QUEUE } from '../../runtime/provider-brake.ts';
+import { runNode } from '../runtime/support.ts';
+import { providerQueue } from '../../contracts/temporal.ts';
 import { until } from '../support/eventually.ts';
 import type { SyncBody } from '../support/service-client.ts';
 import { aSyncVenue, handleOf } from '../support/sync-venue.ts';
 import type { SyncVenue } from '../support/sync-venue.ts';
 import { startSystem } from '../support/system.ts';
 import type { System } from '../support/system.ts';
+import { useTemporal } from '../support/temporal.ts';
 
 let system: System;
 beforeAll(async () => {
@@ -15,8 +18,15 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => system.stop());
 
-const brake = (perSecond: number | null) => setProviderRate(system.temporal, { provider: 'stripe', perSecond, reason: 'a test' });
-afterEach(() => brake(null));
+/** As an operator does. */
+async function brake(rate: 'pause' | 'release' | '3'): Promise<string> {
+  const { address } = await useTemporal();
+  const env = { PATH: process.env['PATH'], TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: system.temporal.options.namespace };
+  const { code, stdout, stderr } = await runNode(['runtime/setup.mjs', 'runtime/cli.ts', 'queue', '--provider', 'stripe', '--rate', rate], { env });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  return stdout;
+}
+afterEach(() => brake('release'));
 
 const push = ({ venueId, connectionId }: SyncVenue, mode: 'full' | 'incremental' = 'full') => system.api.start(venueId, { connectionId, direction: 'push', mode });
 
@@ -26,7 +36,7 @@ const queuedChunk = (run: SyncBody) =>
 
 describe('the operator’s brake on a provider', () => {
   it('stops what is queued, of every venue, and released lets all of it end: nothing is lost, nothing written twice', async () => {
-    await brake(0);
+    await brake('pause');
     const venues = await Promise.all([aSyncVenue(system, 20), aSyncVenue(system, 20)]);
     const runs = await Promise.all(venues.map((venue) => push(venue)));
     await Promise.all(runs.map(queuedChunk));
@@ -35,7 +45,7 @@ describe('the operator’s brake on a provider', () => {
     expect(await Promise.all(venues.map(async ({ account }) => (await account.calls()).length))).toEqual(quiet);
     await Promise.all(runs.map(queuedChunk));
 
-    await brake(null);
+    await brake('release');
     for (const [index, venue] of venues.entries()) {
       expect(await system.api.finished(venue.venueId, runs[index]?.id ?? '')).toMatchObject({ outcome: 'completed', counts: { created: 20 } });
       expect(await venue.account.writes()).toHaveLength(20);
@@ -43,12 +53,25 @@ describe('the operator’s brake on a provider', () => {
   });
 
   it('lets a run be cancelled that it holds', async () => {
-    await brake(0);
+    await brake('pause');
     const venue = await aSyncVenue(system, 5);
     const run = await push(venue);
     await queuedChunk(run);
     await system.api.cancel(venue.venueId, run.id);
     expect(await system.api.finished(venue.venueId, run.id)).toMatchObject({ outcome: 'cancelled', counts: { created: 0 } });
     expect(await venue.account.writes()).toEqual([]);
+  });
+
+  it('only slows, says how much, and is kept by Temporal until it is released', async () => {
+    const ratesOf = () => Promise.all((['incremental', 'bulk'] as const).map(async (work) => {
+      const { config } = await system.temporal.workflowService.describeTaskQueue({ namespace: system.temporal.options.namespace, taskQueue: { name: providerQueue('stripe', work) }, taskQueueType: ACTIVITY_QUEUE, reportConfig: true });
+      return config?.queueRateLimit?.rateLimit?.requestsPerSecond ?? null;
+    }));
+    expect(await brake('3')).toBe('chunks of syncs of stripe begin at 3 a second, in each of its queues\n');
+    expect(await ratesOf()).toEqual([3, 3]);
+    const venue = await aSyncVenue(system, 5);
+    expect(await system.api.finished(venue.venueId, (await push(venue)).id)).toMatchObject({ outcome: 'completed', counts: { created: 5 } });
+    await brake('release');
+    expect(await ratesOf()).toEqual([null, null]);
   });
 });

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { jwtVerify } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { homeOf } from '../../runtime/home.ts';
+import { freePort } from '../../runtime/ports.ts';
 import { markOf } from '../../runtime/processes.ts';
 import { loadSecrets } from '../../runtime/secrets.ts';
 import { aFolder, anIdleProcess, runNode } from './support.ts';
@@ -52,6 +53,28 @@ describe('token', () => {
     const { code, stdout, stderr } = await cli(['token', '--role', 'admin'], { INTERLOCK_HOME: aFolder() });
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toBe('interlock: there is no secret to sign with: set JWT_SECRET, or run `npm start` once on this home\n');
+  });
+});
+
+describe('queue', () => {
+  test.each([
+    [['--rate', 'pause'], '--provider must be stripe'],
+    [['--provider', 'paypal', '--rate', 'pause'], '--provider must be stripe'],
+    [['--provider', 'stripe'], '--rate must be a number above 0, pause or release'],
+    [['--provider', 'stripe', '--rate', '0'], '--rate must be'],
+    [['--provider', 'stripe', '--rate', 'fast'], '--rate must be'],
+    [['--provider', 'stripe', '--rate', '5', '--venue', VENUE], "Unknown option '--venue'"],
+  ])('%j is refused in one line with exit code 2, and changes nothing', async (args, message) => {
+    const { code, stdout, stderr } = await cli(['queue', ...args], { INTERLOCK_HOME: aFolder() });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain(message);
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+  });
+
+  test('says that Temporal does not answer', async () => {
+    const { code, stderr } = await cli(['queue', '--provider', 'stripe', '--rate', 'pause'], { INTERLOCK_HOME: aFolder(), TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}` });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^interlock: /);
   });
 });
 

@@ -57,6 +57,13 @@ async function interruptions(handle: Awaited<ReturnType<typeof start>>): Promise
   return (events ?? []).flatMap(({ activityTaskStartedEventAttributes: started }) => (started?.lastFailure ? [started.lastFailure.message] : []));
 }
 
+/** When the chunk's last attempt began. */
+async function lastStartMs(handle: Awaited<ReturnType<typeof start>>): Promise<number> {
+  const { events } = await handle.fetchHistory();
+  const time = events?.find(({ activityTaskStartedEventAttributes: started }) => started?.lastFailure)?.eventTime;
+  return Number(time?.seconds ?? NaN) * 1_000 + (time?.nanos ?? 0) / 1e6;
+}
+
 async function expectEachRecordOnce(): Promise<void> {
   const [held] = await world.database.admin`
     select (select count(*)::int from customers where venue_id = ${venue.venueId}) as customers, count(distinct external_id)::int as different
@@ -75,10 +82,12 @@ it('another process takes over from a killed one without waiting for its heartbe
   const second = await aReadyWorker();
   expect(await done(input)).toBeLessThan(RECORDS);
   process.kill(first.pid, 'SIGKILL');
+  const killedAtMs = Date.now();
   await world.stripe.limits({ requestsPerSecond: 0, latencyMs: 50 });
 
   expect(await handle.result()).toMatchObject({ outcome: 'completed', done: RECORDS, counts: { read: RECORDS, created: RECORDS } });
   expect(await interruptions(handle)).toEqual(['the worker is gone']);
+  process.stdout.write(`the other process began ${(await lastStartMs(handle)) - killedAtMs} ms after the kill\n`);
   expect(second.output()).toContain('a worker is gone');
   expect(await leaseOf(input)).toBeUndefined();
   await expectEachRecordOnce();

@@ -20,6 +20,8 @@ import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { z } from 'zod';
 import { homeOf, REPOSITORY } from '../../runtime/home.ts';
 import { APPROVE_SIGNAL, scheduleId } from '../../contracts/sync.ts';
+import type { JobId } from '../../contracts/ids.ts';
+import { rotateVaultKeysWorkflowId } from '../../contracts/vault.ts';
 import { until } from '../support/eventually.ts';
 import type { History } from '../support/history.ts';
 import { ServiceClient } from '../support/service-client.ts';
@@ -214,7 +216,7 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Exec
   },
 };
 
-const fileOf = (name: string): URL => new URL(`histories/${name.startsWith('scheduled-sync.') ? name : `sync-connection.${name}`}.json`, import.meta.url);
+const fileOf = (name: string): URL => new URL(`histories/${/^(scheduled-sync|rotate-vault-keys)\./.test(name) ? name : `sync-connection.${name}`}.json`, import.meta.url);
 
 async function record(name: string, { workflowId, runId }: Execution): Promise<void> {
   const handle = temporal.workflow.getHandle(workflowId, runId ?? undefined);

@@ -46,6 +46,16 @@ describe('the recorded histories', () => {
     expect(new Set(ends)).toEqual(new Set(['Completed', 'Canceled', 'Failed', 'ContinuedAsNew'].map((end) => `workflowExecution${end}EventAttributes`)));
   });
 
+  it('cover every step of a run, every signal, and every way that it waits and goes on', () => {
+    const events = FILES.filter((file) => file.startsWith('sync-connection.')).flatMap((file) => parseHistory(read(file)).events ?? []);
+    const steps = events.flatMap(({ activityTaskScheduledEventAttributes: step }) => step?.activityType?.name ?? []);
+    expect(new Set(steps)).toEqual(new Set(['beginSync', 'syncChunk', 'requestStop', 'parkSync', 'noteApproval', 'finishSync']));
+    const signals = events.flatMap(({ workflowExecutionSignaledEventAttributes: signal }) => signal?.signalName ?? []);
+    expect(new Set(signals)).toEqual(new Set([contracts.WAKE_SIGNAL, contracts.APPROVE_SIGNAL]));
+    const timers = events.flatMap((event) => Object.keys(event).filter((key) => /^timer(Fired|Canceled)/.test(key) && event[key as keyof typeof event] != null));
+    expect(new Set(timers)).toEqual(new Set(['timerFiredEventAttributes', 'timerCanceledEventAttributes']));
+  });
+
   it.each(FILES)('hold nothing of a person or a machine, and are small: %s', (file) => {
     const text = textOf(parseHistory(read(file)));
     expect(text).toContain(camelCase(file.split('.')[0] ?? ''));

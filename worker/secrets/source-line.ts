@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import { ENVIRONMENTS, PROVIDERS } from '../../contracts/providers.ts';
+
+const text = z.string().min(1).max(255);
+
+/** One line of the file that `migrate` reads: docs/operations/migrate-secrets.md describes it. */
+export const sourceLine = z.strictObject({
+  /** Our id of the venue, or its `sourceId`. */
+  venue: text,
+  provider: z.enum(PROVIDERS),
+  environment: z.enum(ENVIRONMENTS),
+  externalAccountId: text,
+  accountName: text.nullable().default(null),
+  scopes: z.array(text).max(100).default([]),
+  /** CryptoJS's string. */
+  ciphertext: z.string().min(1).max(10_000),
+});
+export type SourceLine = z.output<typeof sourceLine>;
+
+/** What an API key may look like; anything else was opened with a wrong passphrase, or is no key. */
+export const API_KEY = /^[\x21-\x7e]{1,500}$/;
+
+/** The line, or which of its fields are wrong. Never quotes the line. */
+export function parseLine(line: string): { readonly ok: true; readonly line: SourceLine } | { readonly ok: false; readonly reason: string } {
+  let json: unknown;
+  try {
+    json = JSON.parse(line);
+  } catch {
+    return { ok: false, reason: 'is not JSON' };
+  }
+  const parsed = sourceLine.safeParse(json);
+  if (parsed.success) return { ok: true, line: parsed.data };
+  // An unknown field's own name may hold anything.
+  const fields = new Set(parsed.error.issues.map(({ path, code }) => (code === 'unrecognized_keys' ? 'unknown fields' : path.join('.') || 'the line')));
+  return { ok: false, reason: `has wrong or missing fields: ${[...fields].join(', ')}` };
+}
