@@ -15,6 +15,7 @@ import type { ConcurrencyLease, Providers } from '../providers/providers.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Secret } from '../vault/secret.ts';
 import type { Opener } from '../vault/vault.ts';
+import type { BulkShare } from './bulk-share.ts';
 import { ChunkControl } from './chunk.ts';
 import type { ChunkEnvironment } from './chunk.ts';
 import { describe, toFailure } from './failures.ts';
@@ -35,6 +36,7 @@ export interface SyncChunkDeps {
   readonly chunkMs: number;
   /** By which other processes see that this one lives (`WorkerPresence`); without one, only missing heartbeats tell that it died. */
   readonly workerKey?: number;
+  readonly bulkShare?: BulkShare;
 }
 
 /** After a chunk was asked to stop, calls in flight have this long to end before they are cut. */
@@ -42,7 +44,9 @@ const DRAIN_MS = 5_000;
 const HEARTBEAT_EVERY_MS = 1_000;
 const RENEW_LEASE_EVERY_MS = 20_000;
 
-export function createSyncChunkActivities(deps: SyncChunkDeps): SyncChunkActivities {
+/** With a `bulkShare`, pulls take their turn in what it allows all of them. */
+export function createSyncChunkActivities(given: SyncChunkDeps, bulkShare?: BulkShare): SyncChunkActivities {
+  const deps = bulkShare ? { ...given, pulls: bulkShare.pulls(given.pulls), bulkShare } : given;
   return {
     async syncChunk(input) {
       const state = await deps.progress.takeOver(input, Context.current().info.workflowExecution?.runId ?? null).catch((error: unknown) => {
@@ -101,7 +105,7 @@ async function runChunk(deps: SyncChunkDeps, chunk: Chunk): Promise<SyncChunkRes
         control.countCall(durationMs);
       },
     });
-    await walk(deps, chunk, { control, account: session, session: session.resource(scope.resource) });
+    await walk(deps, chunk, { control, account: session, session: deps.bulkShare?.session(session.resource(scope.resource)) ?? session.resource(scope.resource) });
   } catch (error) {
     // Calls that were cut because the run was asked to stop are no failure of theirs.
     if (!hardStop.signal.aborted) throw error;

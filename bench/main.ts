@@ -9,9 +9,10 @@ import { benchPull } from './pull.ts';
 import { benchPush } from './push.ts';
 import { measure, print } from './report.ts';
 import { benchStart } from './start.ts';
+import { benchVault } from './vault.ts';
 import type { Row } from './report.ts';
 
-const HELP = `Usage: node bench/main.ts <start|pull|push|history|api|bulk-load|million|crowd|flood|all> [options]
+const HELP = `Usage: node bench/main.ts <start|pull|push|history|api|bulk-load|vault|million|crowd|flood|all> [options]
 
   --cold               start: with empty caches, as on a bare machine
   --rates 10,25,100    pull, push: budgets to try, requests a second
@@ -56,6 +57,7 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   million: () => benchMillion({ records: toCount(values.records ?? '1000000'), rate: rates('1000')[0] ?? 1_000 }),
   crowd: () => benchCrowd({ syncs: toCount(values.syncs ?? '10'), records: toCount(values.records ?? '5000'), latencyMs, rate: rates('25')[0] ?? 25 }),
   flood: () => benchFlood({ syncs: toCount(values.syncs ?? '60'), records: toCount(values.records ?? '50000'), latencyMs, rate: rates('25')[0] ?? 25, repeats: repeats(5) }),
+  vault: () => benchVault({ connections: 100, opensEach: 200, secrets: records, kmsLatencyMs: 10 }),
   'bulk-load': () => benchBulkLoad({ records: toCount(values.records ?? '100000') }),
 };
 

@@ -25,7 +25,10 @@ interface QueueRequest {
 export async function brakeQueue(args: string[], env: Env): Promise<number> {
   const { provider, perSecond } = readQueueRequest(args);
   const { namespace, ...config } = readTemporalConfig({ ...addressOfInstance(env), ...env });
-  const connection = await Connection.connect({ ...(await temporalConnectionOptions({ ...config, namespace })), connectTimeout: CALL_TIMEOUT_MS });
+  const options = { ...(await temporalConnectionOptions({ ...config, namespace })), connectTimeout: CALL_TIMEOUT_MS };
+  const connection = await Connection.connect(options).catch((error: unknown) => {
+    throw new Error(`Temporal at ${config.address} does not answer`, { cause: error });
+  });
   try {
     const client = new Client({ connection, namespace });
     await connection.withDeadline(Date.now() + CALL_TIMEOUT_MS, () => setProviderRate(client, { provider, perSecond, reason: 'interlock queue' }));

@@ -2,6 +2,7 @@ import { Worker } from '@temporalio/worker';
 import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
 import { createKeyRotationActivities } from '../activities/key-rotation.ts';
 import { createSchedulingActivities } from '../activities/scheduling.ts';
+import { BulkShare } from '../activities/bulk-share.ts';
 import { createSyncChunkActivities } from '../activities/sync-chunk.ts';
 import { createSyncControlActivities } from '../activities/sync-control.ts';
 import { INTERNAL_QUEUE, WORKFLOW_QUEUE, providerQueue } from '../contracts/temporal.ts';
@@ -37,7 +38,7 @@ export async function createWorkers({ connection, namespace, deps }: WorkersOpti
       Worker.create({
         ...common,
         taskQueue: providerQueue('stripe', work),
-        activities: { ...createSyncChunkActivities(deps) },
+        activities: { ...createSyncChunkActivities(deps, work === 'bulk' ? new BulkShare() : undefined) },
         maxConcurrentActivityTaskExecutions: MAX_CHUNKS[work],
       }),
     ),

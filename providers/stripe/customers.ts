@@ -2,7 +2,7 @@ import type { Stripe } from 'stripe';
 import type { Address, CustomerFields } from '../../contracts/records.ts';
 import { countryCodeOf } from '../../domain/countries.ts';
 import type { MappedRecord, ProviderRecord, PullPlan, ResourceMapping, ResourceSession } from '../provider.ts';
-import { countOf, createdWithin, nextAfter, startingAfter, toPage, versionOfEvent, versionOfReading } from './lists.ts';
+import { countOf, createdWithin, nextAfter, startingAfter, toPage, versionOfEvent } from './lists.ts';
 import { metadataCodec } from './metadata.ts';
 import { PAGE_SIZE, RECORD_ID_KEY } from './names.ts';
 import { nullWhenMissing } from './requests.ts';
@@ -105,14 +105,14 @@ const CUSTOMER_EVENTS = ['customer.created', 'customer.updated', 'customer.delet
 export function createCustomerSession(stripe: Stripe, ask: Ask): ResourceSession {
   return {
     async listPage(query) {
-      const version = versionOfReading(Date.now());
+      const askedAtMs = Date.now();
       const range = { limit: PAGE_SIZE, created: createdWithin(query), ...startingAfter(query.after) };
       if (query.stream === 'events') {
         const page = await ask(listSchema(eventSchema(customerSchema)), () => stripe.events.list({ ...range, types: CUSTOMER_EVENTS }));
         return toPage(page, page.data.map((event) => toRecord(event.data.object, versionOfEvent(event.created), event.type === 'customer.deleted')));
       }
       const page = await ask(listSchema(customerSchema), () => stripe.customers.list(range));
-      return toPage(page, page.data.map((customer) => toRecord(customer, version)));
+      return toPage(page, page.data.map((customer) => toRecord(customer, ask.versionOf(askedAtMs))));
     },
 
     async count() {
@@ -121,22 +121,22 @@ export function createCustomerSession(stripe: Stripe, ask: Ask): ResourceSession
     },
 
     async retrieve(externalId) {
-      const version = versionOfReading(Date.now());
+      const askedAtMs = Date.now();
       const customer = await nullWhenMissing(ask(customerSchema.or(deletedSchema('customer')), () => stripe.customers.retrieve(externalId)));
-      return customer === null || 'deleted' in customer ? null : toRecord(customer, version);
+      return customer === null || 'deleted' in customer ? null : toRecord(customer, ask.versionOf(askedAtMs));
     },
 
     writer: {
       async create(mapped, { idempotencyKey }) {
-        const version = versionOfReading(Date.now());
+        const askedAtMs = Date.now();
         const params = toParams(mapped, null) as Stripe.CustomerCreateParams;
-        return toRecord(await ask(customerSchema, () => stripe.customers.create(params, { idempotencyKey })), version);
+        return toRecord(await ask(customerSchema, () => stripe.customers.create(params, { idempotencyKey })), ask.versionOf(askedAtMs));
       },
 
       async update(externalId, mapped, { idempotencyKey, clearedMetadataKeys }) {
-        const version = versionOfReading(Date.now());
+        const askedAtMs = Date.now();
         const params = toParams(mapped, { metadataKeys: clearedMetadataKeys }) as Stripe.CustomerUpdateParams;
-        return toRecord(await ask(customerSchema, () => stripe.customers.update(externalId, params, { idempotencyKey })), version);
+        return toRecord(await ask(customerSchema, () => stripe.customers.update(externalId, params, { idempotencyKey })), ask.versionOf(askedAtMs));
       },
 
       async archive(externalId) {
@@ -146,12 +146,12 @@ export function createCustomerSession(stripe: Stripe, ask: Ask): ResourceSession
 
       // The list, not the search: what was just created is missing from the search for up to a minute.
       async findTwin({ recordId, email, createdSinceEpochS, after }) {
-        const version = versionOfReading(Date.now());
+        const askedAtMs = Date.now();
         const page = await ask(listSchema(customerSchema), () =>
           stripe.customers.list({ limit: PAGE_SIZE, ...(email === null ? { created: { gte: createdSinceEpochS } } : { email }), ...startingAfter(after) }),
         );
         const twin = page.data.find((customer) => customer.metadata[RECORD_ID_KEY] === recordId);
-        return { found: twin ? toRecord(twin, version) : null, after: twin ? null : nextAfter(page) };
+        return { found: twin ? toRecord(twin, ask.versionOf(askedAtMs)) : null, after: twin ? null : nextAfter(page) };
       },
     },
   };

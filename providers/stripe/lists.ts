@@ -2,8 +2,8 @@ import { PAGE_SIZE } from './names.ts';
 import type { ListQuery, ProviderPage, ProviderRecord } from '../provider.ts';
 
 /**
- * Stripe's objects carry no version. What orders readings is when they were taken: a listing counts as just before the second in
- * which it was asked for, so that an event of that second, which may tell of a later change, still counts as newer.
+ * Stripe's objects carry no version. What orders readings is when they were taken, by Stripe's clock: a listing counts as just before the
+ * second in which it was asked for, so that an event of that second, which may tell of a later change, still counts as newer.
  */
 export const versionOfReading = (askedAtMs: number) => Math.floor(askedAtMs / 1_000) * 1_000 - 1;
 export const versionOfEvent = (createdS: number) => createdS * 1_000;

@@ -1,6 +1,6 @@
 import type { Stripe } from 'stripe';
 import type { ListQuery, ProviderPage, ProviderRecord, ResourceSession } from '../provider.ts';
-import { countOf, createdWithin, nextAfter, startingAfter, toPage, versionOfEvent, versionOfReading } from './lists.ts';
+import { countOf, createdWithin, nextAfter, startingAfter, toPage, versionOfEvent } from './lists.ts';
 import { PAGE_SIZE, RECORD_ID_KEY } from './names.ts';
 import { createProductWriter } from './product-writer.ts';
 import { productEventSubject, productSchema } from './product-responses.ts';
@@ -18,9 +18,9 @@ export function createProductSession(stripe: Stripe, ask: Ask): ResourceSession 
   return {
     async listPage(query) {
       if (query.stream === 'events') return changes(stripe, ask, query);
-      const version = versionOfReading(Date.now());
+      const askedAtMs = Date.now();
       const page = await productsOf({ created: createdWithin(query), ...startingAfter(query.after) });
-      return toPage(page, page.data.map((product) => toProductRecord(product, version)));
+      return toPage(page, page.data.map((product) => toProductRecord(product, ask.versionOf(askedAtMs))));
     },
 
     // A product's time of creation cannot be searched for (https://docs.stripe.com/search#query-fields-for-products, read 2026-11-21).
@@ -30,20 +30,20 @@ export function createProductSession(stripe: Stripe, ask: Ask): ResourceSession 
     },
 
     async retrieve(externalId) {
-      const version = versionOfReading(Date.now());
+      const askedAtMs = Date.now();
       const retrieve = () => stripe.products.retrieve(externalId, { expand: ['default_price'] });
       const product = await nullWhenMissing(ask(productSchema.or(deletedSchema('product')), retrieve));
-      return product === null || 'deleted' in product ? null : toProductRecord(product, version);
+      return product === null || 'deleted' in product ? null : toProductRecord(product, ask.versionOf(askedAtMs));
     },
 
     writer: {
       ...createProductWriter(stripe, ask),
 
       async findTwin({ recordId, createdSinceEpochS, after }) {
-        const version = versionOfReading(Date.now());
+        const askedAtMs = Date.now();
         const page = await productsOf({ created: { gte: createdSinceEpochS }, ...startingAfter(after) });
         const twin = page.data.find(({ metadata }) => metadata[RECORD_ID_KEY] === recordId);
-        return { found: twin ? toProductRecord(twin, version) : null, after: twin ? null : nextAfter(page) };
+        return { found: twin ? toProductRecord(twin, ask.versionOf(askedAtMs)) : null, after: twin ? null : nextAfter(page) };
       },
     },
   };
@@ -62,8 +62,8 @@ async function changes(stripe: Stripe, ask: Ask, query: ListQuery): Promise<Prov
     // Newest first: the first deletion that is met is the last one.
     else if (!deletions.has(id)) deletions.set(id, { externalId: id, version: versionOfEvent(created), deleted: true, recordId: subject.metadata[RECORD_ID_KEY] ?? null, fields: null });
   }
-  const version = versionOfReading(Date.now());
+  const askedAtMs = Date.now();
   // A page names at most a page of products. What the list does not bring is deleted, which an event of its own tells.
   const read = touched.size === 0 ? [] : (await ask(listSchema(productSchema), () => stripe.products.list({ ...WITH_PRICES, ids: [...touched] }))).data;
-  return toPage(page, [...read.map((product) => toProductRecord(product, version)), ...deletions.values()]);
+  return toPage(page, [...read.map((product) => toProductRecord(product, ask.versionOf(askedAtMs))), ...deletions.values()]);
 }

@@ -1,7 +1,6 @@
 import type { Stripe } from 'stripe';
 import { ProviderError } from '../provider-error.ts';
 import type { ResourceWriter } from '../provider.ts';
-import { versionOfReading } from './lists.ts';
 import { knownPrice, samePrice } from './prices.ts';
 import type { KnownPrice, PriceAmount } from './prices.ts';
 import { priceSchema, productSchema } from './product-responses.ts';
@@ -23,7 +22,7 @@ export function createProductWriter(stripe: Stripe, ask: Ask): Omit<ResourceWrit
 
   return {
     async create(mapped, { idempotencyKey }) {
-      const version = versionOfReading(Date.now());
+      const askedAtMs = Date.now();
       const { name, description, active, images, price, metadata } = productPayload(mapped);
       const params: Stripe.ProductCreateParams = {
         name,
@@ -34,7 +33,7 @@ export function createProductWriter(stripe: Stripe, ask: Ask): Omit<ResourceWrit
         ...(price && { default_price_data: { currency: price.currency, unit_amount: price.amount } }),
         ...WITH_PRICE,
       };
-      return toProductRecord(await ask(productSchema, () => stripe.products.create(params, { idempotencyKey })), version);
+      return toProductRecord(await ask(productSchema, () => stripe.products.create(params, { idempotencyKey })), ask.versionOf(askedAtMs));
     },
 
     // A price's amount cannot change, and a product's default price cannot be retired: a new price, then the product, then the earlier price.
@@ -44,12 +43,12 @@ export function createProductWriter(stripe: Stripe, ask: Ask): Omit<ResourceWrit
       const changed = !samePrice(payload.price, earlier);
       const created = changed && payload.price ? await newPrice(externalId, payload.price, { earlier, idempotencyKey: `${idempotencyKey}.price` }) : null;
       const params = updateParams(payload, clearedMetadataKeys, changed ? (created?.id ?? (earlier ? '' : null)) : null);
-      const version = versionOfReading(Date.now());
+      const askedAtMs = Date.now();
       const product = await ask(productSchema, () => stripe.products.update(externalId, params, { idempotencyKey }));
       if (changed && earlier) {
         await nullWhenMissing(ask(priceSchema, () => stripe.prices.update(earlier.priceId, { active: false }, { idempotencyKey: `${idempotencyKey}.retire` })));
       }
-      return toProductRecord(product, version);
+      return toProductRecord(product, ask.versionOf(askedAtMs));
     },
 
     // Stripe deletes no product that has prices (https://docs.stripe.com/api/products/delete, read 2026-11-21).

@@ -3,19 +3,40 @@ import type { z } from 'zod';
 import { ProviderError } from '../provider-error.ts';
 import type { Call } from '../provider.ts';
 import { statusError, toProviderError, unexpectedResponse } from './errors.ts';
+import { versionOfReading } from './lists.ts';
 
-/** One HTTP call and its answer, which has the shape that was asked for. Throws ProviderError. */
-export type Ask = <Schema extends z.ZodType>(schema: Schema, request: () => Promise<Stripe.Response<object>>) => Promise<z.output<Schema>>;
+export interface Ask {
+  /** One HTTP call and its answer, which has the shape that was asked for. Throws ProviderError. */
+  <Schema extends z.ZodType>(schema: Schema, request: () => Promise<Stripe.Response<object>>): Promise<z.output<Schema>>;
+  /** The version of a reading that was asked for at this time of ours. Only once its answer is there: that tells Stripe's time. */
+  versionOf(askedAtMs: number): number;
+}
 
 /** Every call of a session goes through `call`, and its answer is checked twice: the SDK resolves some failures, and a resolved body may still not be what was asked for. */
 export function createAsk(call: Call): Ask {
-  return (schema, request) => call(() => ask(schema, request));
+  let behindMs: number | null = null;
+  // The least is the nearest, and never lets a later reading count as older than an earlier one.
+  const note = (found: number) => { behindMs = Math.min(found, behindMs ?? found); };
+  return Object.assign(<Schema extends z.ZodType>(schema: Schema, request: () => Promise<Stripe.Response<object>>) => call(() => ask(schema, request, note)), {
+    versionOf: (askedAtMs: number) => versionOfReading(askedAtMs - (behindMs ?? 0)),
+  });
 }
 
-async function ask<Schema extends z.ZodType>(schema: Schema, request: () => Promise<Stripe.Response<object>>): Promise<z.output<Schema>> {
+/**
+ * How far Stripe's clock may be behind ours; nothing where the answer does not say. `Date` is of whole seconds and older than its arrival, so
+ * this is too much rather than too little: a reading that counts as too new would hide the changes that follow it.
+ */
+function behindOf(headers: Readonly<Record<string, string>>): number {
+  // The SDK's types promise an object, its fetch client hands on a Headers (stripe 23.1.0): this takes either.
+  const dateMs = Date.parse(new Headers(headers).get('date') ?? '');
+  return Number.isNaN(dateMs) ? 0 : Math.max(0, Date.now() - dateMs);
+}
+
+async function ask<Schema extends z.ZodType>(schema: Schema, request: () => Promise<Stripe.Response<object>>, noteBehind: (ms: number) => void): Promise<z.output<Schema>> {
   try {
     const body = await request();
-    const { statusCode, requestId } = body.lastResponse;
+    const { headers, statusCode, requestId } = body.lastResponse;
+    noteBehind(behindOf(headers));
     if (statusCode >= 300) throw statusError(statusCode, requestId);
     const parsed = schema.safeParse(body);
     if (!parsed.success) throw unexpectedResponse(requestId);

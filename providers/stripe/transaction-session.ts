@@ -2,7 +2,7 @@ import type { Stripe } from 'stripe';
 import type { z } from 'zod';
 import type { ListQuery, ProviderAmendment, ProviderPage, ProviderRecord, ResourceSession } from '../provider.ts';
 import { amendmentsOf, retrieveInvoice, withAllLines } from './invoices.ts';
-import { createdWithin, startingAfter, toPage, versionOfEvent, versionOfReading } from './lists.ts';
+import { createdWithin, startingAfter, toPage, versionOfEvent } from './lists.ts';
 import { PAGE_SIZE } from './names.ts';
 import { nullWhenMissing } from './requests.ts';
 import type { Ask } from './requests.ts';
@@ -47,12 +47,12 @@ const STREAMS: Readonly<Record<string, ReadStream>> = {
 };
 
 /** By the prefix of the id. `py_` and `pyr_` are charges and refunds of other means than cards. */
-const RETRIEVALS: readonly { readonly id: RegExp; readonly read: (reader: Reader, id: string, version: number) => Promise<ProviderRecord | null> }[] = [
-  { id: /^(ch|py)_/, read: async ({ stripe, ask }, id, version) => chargeRecord(await ask(chargeSchema, () => stripe.charges.retrieve(id, { expand: ['balance_transaction'] })), version) },
-  { id: /^pi_/, read: async ({ stripe, ask }, id, version) => paymentIntentRecord(await ask(paymentIntentSchema, () => stripe.paymentIntents.retrieve(id)), version) },
-  { id: /^(re|pyr)_/, read: async ({ stripe, ask }, id, version) => refundRecord(await ask(refundSchema, () => stripe.refunds.retrieve(id, { expand: ['balance_transaction'] })), version) },
-  { id: /^(dp|du)_/, read: async ({ stripe, ask }, id, version) => disputeRecord(await ask(disputeSchema, () => stripe.disputes.retrieve(id)), version) },
-  { id: /^txn_/, read: async ({ stripe, ask }, id, version) => adjustmentRecord(await ask(movementSchema, () => stripe.balanceTransactions.retrieve(id, { expand: ['source'] })), version) },
+const RETRIEVALS: readonly { readonly id: RegExp; readonly read: (reader: Reader, id: string, askedAtMs: number) => Promise<ProviderRecord | null> }[] = [
+  { id: /^(ch|py)_/, read: async ({ stripe, ask }, id, askedAtMs) => chargeRecord(await ask(chargeSchema, () => stripe.charges.retrieve(id, { expand: ['balance_transaction'] })), ask.versionOf(askedAtMs)) },
+  { id: /^pi_/, read: async ({ stripe, ask }, id, askedAtMs) => paymentIntentRecord(await ask(paymentIntentSchema, () => stripe.paymentIntents.retrieve(id)), ask.versionOf(askedAtMs)) },
+  { id: /^(re|pyr)_/, read: async ({ stripe, ask }, id, askedAtMs) => refundRecord(await ask(refundSchema, () => stripe.refunds.retrieve(id, { expand: ['balance_transaction'] })), ask.versionOf(askedAtMs)) },
+  { id: /^(dp|du)_/, read: async ({ stripe, ask }, id, askedAtMs) => disputeRecord(await ask(disputeSchema, () => stripe.disputes.retrieve(id)), ask.versionOf(askedAtMs)) },
+  { id: /^txn_/, read: async ({ stripe, ask }, id, askedAtMs) => adjustmentRecord(await ask(movementSchema, () => stripe.balanceTransactions.retrieve(id, { expand: ['source'] })), ask.versionOf(askedAtMs)) },
 ];
 
 export function createTransactionSession(stripe: Stripe, ask: Ask): ResourceSession {
@@ -69,7 +69,7 @@ export function createTransactionSession(stripe: Stripe, ask: Ask): ResourceSess
 
     async retrieve(externalId) {
       const retrieval = RETRIEVALS.find(({ id }) => id.test(externalId));
-      const record = retrieval ? await nullWhenMissing(retrieval.read(reader, externalId, versionOfReading(Date.now()))) : null;
+      const record = retrieval ? await nullWhenMissing(retrieval.read(reader, externalId, Date.now())) : null;
       return record?.deleted ? null : record;
     },
 
@@ -90,8 +90,9 @@ function listOf<Schema extends z.ZodType<Positioned>>(
   tell: (object: z.output<Schema>, version: number) => Told,
 ): ReadStream {
   return async ({ stripe, ask }, query) => {
-    const version = versionOfReading(Date.now());
+    const askedAtMs = Date.now();
     const page = await ask(listSchema(schema), () => list(stripe, rangeOf(query)));
+    const version = ask.versionOf(askedAtMs);
     return toPage(page, newestOfEach(page.data.flatMap((object) => tell(object, version))));
   };
 }

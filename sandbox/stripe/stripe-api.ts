@@ -67,7 +67,7 @@ class StripeApi {
       account: exchange.account?.profile.id ?? null,
       fault: exchange.fault?.kind ?? null,
     });
-    send(res, exchange, answer);
+    send(res, exchange, { ...answer, headers: { date: new Date(this.#parts.state.clock.nowMs()).toUTCString(), ...answer.headers } });
   }
 
   async #answer(exchange: Exchange): Promise<Answer> {

@@ -78,14 +78,18 @@ describe('the workers of one process', () => {
     expect(await world.stripe.customers()).toHaveLength(40);
   });
 
-  it('end a run whose key was revoked as failed, with advice, and repeat nothing', async () => {
+  it('let a run whose key was revoked wait, with advice, and repeat nothing', async () => {
     await world.load(venue, 3);
     await world.stripe.fault({ kind: 'revoke' });
     const input = await world.open(venue, 'push', 'full');
-    await expect((await start(input)).result()).rejects.toThrow();
-    const [row] = await world.database.admin`select outcome, error from sync_runs where id = ${input.syncId}`;
-    expect(row).toMatchObject({ outcome: 'failed', error: { code: 'needs-reauth' } });
+    const handle = await start(input);
+    const row = async () => (await world.database.admin`select phase, outcome, waiting_for from sync_runs where id = ${input.syncId}`)[0];
+    await expect.poll(row, { timeout: 20_000 }).toMatchObject({ phase: 'waiting', outcome: null, waiting_for: { what: 'needs-reauth', until: expect.any(String) as string } });
     expect(await world.connections.find(venue)).toMatchObject({ state: 'needs-reauth' });
+    const calls = (await world.stripe.calls()).length;
+    await handle.cancel();
+    await expect(handle.result()).rejects.toThrow(/cancel/i);
+    expect(await world.stripe.calls()).toHaveLength(calls);
     await world.stripe.clearFaults();
   });
 

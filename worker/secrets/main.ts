@@ -1,5 +1,4 @@
-import { createReadStream, readFileSync } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { open, readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { exitOnConfigError } from '../../config/config-error.ts';
 import { readWorkerConfig } from '../../config/config.ts';
@@ -62,19 +61,13 @@ async function main(): Promise<number> {
       say(`${await migrated.shred(venueId, need(values, 'actor'))} credentials deleted; what backups hold of them opens until the key is rotated and destroyed`);
       return 0;
     }
+    const [file, passphraseFile, batch] = [need(values, 'file'), need(values, 'passphrase-file'), need(values, 'batch')];
+    const passphrase = new Secret((await readFile(passphraseFile, 'utf8')).replace(/\r?\n$/, ''));
     const [sealer, opener] = [createSealer(config.keyring), createOpener(config.keyring)];
     const access = await checkKeyAccess(sealer, opener);
     if (access.state === 'unavailable') throw new Error(`the key service does not answer (${String(access.code)})`);
-    const report = await migrateSecrets(
-      { connections: createConnectionStore(db), migrated, sealer, opener },
-      {
-        lines: createInterface({ input: createReadStream(need(values, 'file')), crlfDelay: Infinity }),
-        passphrase: new Secret(readFileSync(need(values, 'passphrase-file'), 'utf8').replace(/\r?\n$/, '')),
-        batch: need(values, 'batch'),
-        dryRun: values['dry-run'],
-        tell: say,
-      },
-    );
+    const deps = { connections: createConnectionStore(db), migrated, sealer, opener };
+    const report = await migrateSecrets(deps, { lines: (await open(file)).readLines(), passphrase, batch, dryRun: values['dry-run'], tell: say });
     say(`${values['dry-run'] ? 'dry run, nothing written: ' : ''}${JSON.stringify(report)}`);
     return report.refused === 0 ? 0 : 1;
   } finally {
