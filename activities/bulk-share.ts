@@ -3,8 +3,8 @@ import type { ResourceSession } from '../providers/provider.ts';
 
 /** Pages that bulk runs of one process ask for at once, over all accounts: as many as the fastest account can use by itself. */
 const MAX_READS = 24;
-/** Commits of bulk runs at once: with more, others wait for connections and for the processor, and nothing is faster. */
-const MAX_COMMITS = 2;
+/** Commits of bulk runs at once: Postgres writes one page in about the time that this process takes to read one. */
+const MAX_COMMITS = 1;
 
 /** What the bulk runs of one process share, so that however many they are, an incremental run beside them finds room. */
 export class BulkShare {

@@ -118,6 +118,25 @@ describe('the wrapping key', () => {
   );
 });
 
+describe('the other keys that a worker opens with', () => {
+  const arn = 'arn:aws:kms:eu-central-1:111122223333:key/';
+  const key = 'ab'.repeat(32);
+
+  it('are listed with commas', () => {
+    expect(readWorkerConfig({ ...COMPLETE, AWS_KMS_OTHER_KEY_ARNS: `${arn}a,${arn}b` }).keyring).toMatchObject({ kind: 'kms', otherKeyArns: [`${arn}a`, `${arn}b`] });
+    const { keyring } = readWorkerConfig({ ...COMPLETE, MOCK_KMS: 'true', ENCRYPTION_KEY: key, OTHER_ENCRYPTION_KEYS: `${key},${key}` });
+    expect(keyring.kind === 'local' && keyring.otherKeys?.map((other) => other.expose())).toEqual([key, key]);
+  });
+
+  it.each([
+    ['AWS_KMS_OTHER_KEY_ARNS', 'alias/interlock'],
+    ['AWS_KMS_OTHER_KEY_ARNS', `${arn}a, ${arn}b`],
+    ['OTHER_ENCRYPTION_KEYS', `${key},`],
+  ])('are refused as %s=%s', (name, value) => {
+    expect(problemsOf(() => readWorkerConfig({ ...COMPLETE, [name]: value }))).toEqual([expect.stringMatching(new RegExp(`^${name} is wrong`))]);
+  });
+});
+
 describe('who is let in', () => {
   it('is never left to two rules at once', () => {
     const problems = problemsOf(() => readApiConfig({ ...COMPLETE, JWT_JWKS_URL: 'https://id.example/jwks' }));

@@ -1,0 +1,37 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { stripeSandboxOf } from '../support/stripe-account.ts';
+import { createSyncWorld } from '../support/sync-world.ts';
+import { PROVIDER_SIDES } from './provider-side.ts';
+
+const CHANGES = { mode: 'incremental', changed: 10, added: 5, removed: 3, faults: [] } as const;
+
+let world: Awaited<ReturnType<typeof createSyncWorld>>;
+beforeAll(async () => {
+  world = await createSyncWorld();
+});
+afterAll(() => world.close());
+
+it.each([
+  ['customers', -240],
+  ['customers', -2],
+  ['customers', 240],
+  ['products', -240],
+  ['products', 240],
+  ['transactions', -240],
+  ['transactions', 240],
+] as const)('an incremental pull of %s misses no change, though it comes right after a full one, with the provider’s clock %i s ahead of ours', async (resource, aheadS) => {
+  const stripe = stripeSandboxOf(world.sandbox);
+  await stripe.clock(aheadS * 1_000);
+  const account = await stripe.addAccount();
+  const venue = await world.aVenue(account.secretKey);
+  const nowEpochS = () => Math.floor(Date.now() / 1_000) + aheadS;
+  const side = PROVIDER_SIDES[resource];
+  await side.seed(account, { records: 120, nowEpochS: nowEpochS() });
+  await world.sync(venue, 'pull', 'full', { resource });
+  for (const round of [1, 2]) {
+    await side.change(account, CHANGES, nowEpochS());
+    const { outcome } = await world.sync(venue, 'pull', 'incremental', { resource });
+    expect(outcome, `round ${round}`).toBe('completed');
+    await side.expectHeldOnce(world.database.admin, { ...venue, account });
+  }
+});
