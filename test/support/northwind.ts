@@ -54,7 +54,7 @@ export function northwindOrders(): readonly NorthwindOrder[] {
   const lines = Map.groupBy(rows('order_details'), (row) => row['order_id']);
   return rows('orders').map((row) => {
     const day = text(row['order_date'])!;
-    const sold = (lines.get(row['order_id']!) ?? []).reduce((sum, line) => sum + lineMinor(line), 0);
+    const sold = (lines.get(row['order_id']) ?? []).reduce((sum, line) => sum + lineMinor(line), 0);
     return {
       orderId: text(row['order_id'])!,
       customerId: text(row['customer_id'])!,
