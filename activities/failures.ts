@@ -1,6 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { FAILURE } from '../contracts/failures.ts';
 import type { FailureType } from '../contracts/failures.ts';
+import { isDatabaseAway } from '../db/outage.ts';
 import { SupersededError } from '../db/run-scope.ts';
 import { ProviderError } from '../providers/provider-error.ts';
 import type { ProviderErrorKind } from '../providers/provider-error.ts';
@@ -20,6 +21,8 @@ const FAILURES: Record<ProviderErrorKind, { readonly type: FailureType; readonly
 
 /** Where an attempt got somewhere, the next one starts soon: a long backoff is for a provider that answers nothing. */
 const SOON_MS = 1_000;
+/** Our own database restarts in seconds: a backoff that counts every attempt of the chunk, for whatever reason, would outlast it by minutes. */
+const DATABASE_AWAY_MS = 3_000;
 /** Causes may form a ring. */
 const MAX_CAUSES = 5;
 
@@ -33,7 +36,7 @@ export function toFailure(error: unknown, progressed: boolean): unknown {
   if (error instanceof VaultError && error.kind === 'key-service-unavailable') {
     return ApplicationFailure.create({ type: FAILURE.keyServiceUnavailable, message: error.message, details: [{ code: error.code }] });
   }
-  return error instanceof ProviderError ? providerFailure(error, progressed) : unknownFailure(error);
+  return error instanceof ProviderError ? providerFailure(error, progressed) : unknownFailure(error, progressed);
 }
 
 function providerFailure({ message, details }: ProviderError, progressed: boolean): ApplicationFailure {
@@ -48,8 +51,9 @@ function providerFailure({ message, details }: ProviderError, progressed: boolea
   });
 }
 
-function unknownFailure(error: unknown): ApplicationFailure {
-  const failure = ApplicationFailure.create({ type: 'Internal', message: describe(error) });
+function unknownFailure(error: unknown, progressed: boolean): ApplicationFailure {
+  const nextRetryDelay = isDatabaseAway(error) ? DATABASE_AWAY_MS : progressed ? SOON_MS : undefined;
+  const failure = ApplicationFailure.create({ type: 'Internal', message: describe(error), ...(nextRetryDelay !== undefined && { nextRetryDelay }) });
   if (error instanceof Error) failure.stack = framesOf(error);
   return failure;
 }

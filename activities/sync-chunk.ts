@@ -58,9 +58,10 @@ export function createSyncChunkActivities(given: SyncChunkDeps, bulkShare?: Bulk
         return await runChunk(deps, { scope, state, work });
       } catch (error) {
         const progressed = work.control?.progressed ?? false;
+        const isFresh = progressed || isFirstInARow(error, state);
         deps.log.warn({ syncId: input.syncId, provider: input.provider, cause: describe(error), progressed }, 'sync chunk interrupted');
         await noteTrouble(deps, { scope, state, work }, error);
-        throw giveUp(toFailure(error, progressed), progressed);
+        throw giveUp(toFailure(error, isFresh), isFresh);
       }
     },
   };
@@ -205,11 +206,21 @@ const WAITS_FOR: Partial<Record<ProviderError['details']['kind'], WaitingFor>> =
 };
 
 /**
+ * Attempts also end because a worker or the database went away, and Temporal counts them all: only failures of the provider that follow
+ * each other, with nothing committed in between, are a reason for long pauses and for giving up.
+ */
+function isFirstInARow(error: unknown, { waiting }: RunState): boolean {
+  return error instanceof ProviderError && PASSES_SOON.has(error.details.kind) && !waiting;
+}
+
+const PASSES_SOON: ReadonlySet<ProviderError['details']['kind']> = new Set(['rate-limited', 'unavailable', 'unexpected-response']);
+
+/**
  * After some attempts without any progress the activity ends: the workflow says that it waits, or for answers that nobody understands,
  * that it failed. Meanwhile no worker and no retry is spent on it.
  */
-function giveUp(failure: unknown, progressed: boolean): unknown {
-  if (!(failure instanceof ApplicationFailure) || progressed) return failure;
+function giveUp(failure: unknown, isFresh: boolean): unknown {
+  if (!(failure instanceof ApplicationFailure) || isFresh) return failure;
   const mostAttempts = MOST_ATTEMPTS[failure.type ?? ''];
   if (mostAttempts === undefined || Context.current().info.attempt < mostAttempts) return failure;
   return ApplicationFailure.create({ message: failure.message, ...(failure.type != null && { type: failure.type }), nonRetryable: true, details: failure.details ?? [] });

@@ -1,48 +1,12 @@
+import { codesOf, isDatabaseAway } from '../db/outage.ts';
 import { ApiError } from './api-error.ts';
 
-/** postgres.js's own codes for a connection that could not be had or was lost, and the system's. */
-const CONNECTION_CODES = new Set([
-  'CONNECT_TIMEOUT',
-  'CONNECTION_CLOSED',
-  'CONNECTION_ENDED',
-  'CONNECTION_DESTROYED',
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-]);
-
-/**
- * SQLSTATE classes and codes that mean "not now": connection exceptions, shutting down, crashed, starting up, too many connections.
- * https://www.postgresql.org/docs/18/errcodes-appendix.html (2025-09-25)
- */
-const NOT_NOW = /^(08...|57P0[123]|53300)$/;
-
 const RETRY_AFTER_MS = 2_000;
-const MAX_CAUSES = 8;
 
 /** 503 when the database is the cause, however deeply it is wrapped; null otherwise. */
 export function asDatabaseOutage(error: unknown): ApiError | null {
-  for (const code of codesOf(error)) {
-    if (CONNECTION_CODES.has(code) || NOT_NOW.test(code)) {
-      return new ApiError('database-unavailable', 'The database cannot be reached at the moment.', { cause: error, retryAfterMs: RETRY_AFTER_MS });
-    }
-  }
+  if (isDatabaseAway(error)) return new ApiError('database-unavailable', 'The database cannot be reached at the moment.', { cause: error, retryAfterMs: RETRY_AFTER_MS });
   return null;
-}
-
-/** The codes of an error and its causes, outermost first. */
-function codesOf(error: unknown): string[] {
-  const codes: string[] = [];
-  let current: unknown = error;
-  for (let depth = 0; depth < MAX_CAUSES && current instanceof Error; depth += 1) {
-    if ('code' in current && typeof current.code === 'string') codes.push(current.code);
-    current = current.cause ?? (current instanceof AggregateError ? current.errors[0] : undefined);
-  }
-  return codes;
 }
 
 /**

@@ -132,9 +132,9 @@ export function listQuery(resource: Resource, filter: RecordFilter, { limit, aft
 }
 
 /**
- * Those with a link to the connection are found by their links, which the primary key keeps in the order of the list; one that is
- * asked for by its key is looked up first. Lateral with a limit, so that the planner does not turn it round on tables that it knows
- * nothing of yet: a page would cost as much as the whole list.
+ * Those with a link to the connection are found by their links, which the index `record_links_listing` keeps in the order of the list
+ * (its predicate, `write_attempt >= 0`, always holds); one that is asked for by its key is looked up first. Lateral with a limit, so
+ * that the planner does not turn it round on tables that it knows nothing of yet: a page would cost as much as the whole list.
  */
 function listedFrom(resource: Resource, { connectionId, sourceId }: RecordFilter): { readonly from: SQL; readonly id: SQL } {
   const records = sql`${tableOf(resource)} c`;
@@ -142,7 +142,7 @@ function listedFrom(resource: Resource, { connectionId, sourceId }: RecordFilter
   const links = sql`record_links where connection_id = ${connectionId} and resource = ${resource}`;
   if (sourceId !== undefined) return { from: sql`${records} cross join lateral (select from ${links} and record_id = c.id limit 1) l`, id: sql`c.id` };
   return {
-    from: sql`(select record_id from ${links}) l cross join lateral (select * from ${tableOf(resource)} where id = l.record_id limit 1) c`,
+    from: sql`(select record_id from ${links} and write_attempt >= 0) l cross join lateral (select * from ${tableOf(resource)} where id = l.record_id limit 1) c`,
     id: sql`l.record_id`,
   };
 }

@@ -9,6 +9,8 @@ export interface RunState extends SyncProgress {
   readonly checkpoint: Checkpoint | null;
   readonly fence: number;
   readonly stopRequested: boolean;
+  /** An earlier attempt ended in something that the run waits for, and nothing was committed since. */
+  readonly waiting: boolean;
   readonly approved: boolean;
   /** Of a dry run: calls that the run itself would take, as far as it came. */
   readonly plannedCalls: number;
@@ -92,6 +94,7 @@ export function toState(row: RunRow): RunState {
     checkpoint: row.checkpoint,
     fence: row.fence,
     stopRequested: row.stop_requested_at !== null,
+    waiting: row.phase === 'waiting',
     approved: row.approved_at !== null,
     plannedCalls: row.plan?.calls ?? 0,
     startedAt: new Date(row.started_at),

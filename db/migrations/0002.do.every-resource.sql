@@ -3,6 +3,9 @@ alter table record_links
   drop constraint record_links_connection_id_resource_record_id_pk,
   add constraint record_links_pk primary key (record_id,connection_id,resource);
 drop index record_links_record;
+-- Its predicate always holds; a list repeats it, and no look-up does. On a table without statistics the planner would hold an index that
+-- begins with connection and resource for as good as the one by external id, and read all links of a connection for every look-up.
+create index record_links_listing on record_links (connection_id,resource,record_id) where write_attempt >= 0;
 
 alter table connections add column scheduled_resources jsonb default '[]'::jsonb not null;
 

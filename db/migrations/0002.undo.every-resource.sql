@@ -30,6 +30,7 @@ alter table provider_leases
   drop column worker_key,
   drop column task_token;
 
+drop index record_links_listing;
 alter table record_links
   drop column external_state,
   drop constraint record_links_pk,

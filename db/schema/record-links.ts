@@ -1,5 +1,5 @@
-import { isNotNull } from 'drizzle-orm';
-import { bigint, integer, jsonb, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import { isNotNull, sql } from 'drizzle-orm';
+import { bigint, index, integer, jsonb, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import type { ConnectionId, RecordId, SyncId } from '../../contracts/ids.ts';
 import { RESOURCES } from '../../contracts/providers.ts';
 import { LINK_STATES } from '../../contracts/records.ts';
@@ -40,6 +40,8 @@ export const recordLinks = pgTable(
     primaryKey({ name: 'record_links_pk', columns: [table.recordId, table.connectionId, table.resource] }),
     // Partial, so that the planner never takes it for a lookup by record.
     uniqueIndex('record_links_external').on(table.connectionId, table.resource, table.externalId).where(isNotNull(table.externalId)),
+    // Its predicate always holds; a list repeats it, so that no look-up by external id ever takes this index.
+    index('record_links_listing').on(table.connectionId, table.resource, table.recordId).where(sql`write_attempt >= 0`),
     venuePolicy('record_links'),
   ],
 );

@@ -16,6 +16,7 @@ describe('a dry run', () => {
   afterAll(() => world.close());
   beforeEach(async () => {
     await world.stripe.reset();
+    await world.stripe.limits({ requestsPerSecond: 0 });
     venue = await world.aVenue();
   });
 

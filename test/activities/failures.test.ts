@@ -46,6 +46,14 @@ describe('a failure in the words of a workflow', () => {
     expect(failureOf(unavailable(), false).nextRetryDelay).toBeUndefined();
   });
 
+  it('waits seconds while the database is away, however often the chunk was attempted', () => {
+    const refused = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' });
+    const starting = Object.assign(new Error('starting up'), { code: '57P03' });
+    for (const cause of [refused, starting]) expect(failureOf(new Error('Failed query', { cause })).nextRetryDelay).toBe(3_000);
+    expect(failureOf(new Error('a mistake of ours')).nextRetryDelay).toBeUndefined();
+    expect(failureOf(new Error('a mistake of ours'), true).nextRetryDelay).toBe(1_000);
+  });
+
   it('is no alarm while a provider only asks for a pause', () => {
     expect(failureOf(new ProviderError({ provider: 'stripe', kind: 'rate-limited' })).category).toBe('BENIGN');
     expect(failureOf(new ProviderError({ provider: 'stripe', kind: 'unavailable' })).category).not.toBe('BENIGN');

@@ -5,9 +5,10 @@ import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } 
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSyncGateway } from '../../api/sync-gateway.ts';
-import type { ConnectionId, VenueId } from '../../contracts/ids.ts';
+import type { ConnectionId, JobId, VenueId } from '../../contracts/ids.ts';
 import { syncWorkflowId } from '../../contracts/sync.ts';
 import { WORKFLOW_QUEUE } from '../../contracts/temporal.ts';
+import { ROTATE_VAULT_KEYS, rotateVaultKeysWorkflowId } from '../../contracts/vault.ts';
 import type { SyncRun } from '../../db/sync-run-store.ts';
 import { createTestNamespace } from '../support/temporal.ts';
 
@@ -61,9 +62,13 @@ describe('what the API says to a workflow', () => {
     const gateway = createSyncGateway({ client, connection, namespace, providerName: () => 'Stripe' });
     await gateway.start(run);
     expect([await gateway.approve(run, { by: 'alice' }), await gateway.wake(run)]).toEqual([true, true]);
-    const { definition } = await client.workflow.getHandle(run.workflowId).query<WorkflowMetadata>('__temporal_workflow_metadata');
-    const namesOf = (definitions: readonly { readonly name?: string }[] = []) => definitions.flatMap(({ name }) => name ?? []);
-    handled = { signal: namesOf(definition.signalDefinitions), query: namesOf(definition.queryDefinitions), update: namesOf(definition.updateDefinitions) };
+    const jobId = uuidv7() as JobId;
+    // One that has begun already: its first step is nobody's either.
+    const rotation = { taskQueue: WORKFLOW_QUEUE, workflowId: rotateVaultKeysWorkflowId(jobId), args: [{ jobId, continued: true }] };
+    await client.workflow.start(ROTATE_VAULT_KEYS, rotation);
+    const told = await Promise.all([run.workflowId, rotation.workflowId].map((id) => client.workflow.getHandle(id).query<WorkflowMetadata>('__temporal_workflow_metadata')));
+    const namesOf = (kind: keyof WorkflowMetadata['definition']) => told.flatMap(({ definition }) => (definition[kind] ?? []).flatMap(({ name }) => name ?? []));
+    handled = { signal: namesOf('signalDefinitions'), query: namesOf('queryDefinitions'), update: namesOf('updateDefinitions') };
   }, 120_000);
   afterAll(async () => {
     worker.shutdown();

@@ -56,7 +56,11 @@ it.each(Array.from({ length: episodes }, (_, index) => index))(
 
       let over = false;
       const stage = { system, watch, struck, clockSkewMs };
-      const killing = killAll({ system, watch, kills, inspect }).finally(() => { over = true; });
+      let lastKillAt = 0;
+      const killing = killAll({ system, watch, kills, inspect }).finally(() => {
+        over = true;
+        lastKillAt = performance.now();
+      });
       const living = Promise.all(venues.map((venue) => live(stage, venue, { life: lives.get(venue.connectionId)!, enough: () => over })));
       // What fails ends the others too, before the next episode begins.
       living.catch(() => { over = true; });
@@ -64,7 +68,7 @@ it.each(Array.from({ length: episodes }, (_, index) => index))(
       strikes.push(...made);
 
       const rounds = [...lives.values()].reduce((sum, life) => sum + life.rounds, 0);
-      process.stdout.write(`episode ${index}: clock ${clockSkewMs} ms ahead, ${made.length} kills, ${rounds} rounds of ${venues.length} venues, ${cursorsSeen} cursors looked at\n`);
+      process.stdout.write(`episode ${index}: clock ${clockSkewMs} ms ahead, ${made.length} kills, ${rounds} rounds of ${venues.length} venues, ${cursorsSeen} cursors looked at, all over ${Math.round(performance.now() - lastKillAt)} ms after the last process was up\n`);
       expect({ ahead, wentBack: watch.wentBack }).toEqual({ ahead: [], wentBack: [] });
       expect(cursorsSeen).toBeGreaterThan(0);
       expect(made.every(({ hit }) => hit >= 2)).toBe(true);

@@ -1,0 +1,38 @@
+/** postgres.js's own codes for a connection that could not be had or was lost, and the system's. */
+const CONNECTION_CODES = new Set([
+  'CONNECT_TIMEOUT',
+  'CONNECTION_CLOSED',
+  'CONNECTION_ENDED',
+  'CONNECTION_DESTROYED',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+]);
+
+/**
+ * SQLSTATE classes and codes that mean "not now": connection exceptions, shutting down, crashed, starting up, too many connections.
+ * https://www.postgresql.org/docs/18/errcodes-appendix.html (2025-09-25)
+ */
+const NOT_NOW = /^(08...|57P0[123]|53300)$/;
+
+const MAX_CAUSES = 8;
+
+/** Whether the database could not be reached, or not now, however deeply that is wrapped. */
+export function isDatabaseAway(error: unknown): boolean {
+  return codesOf(error).some((code) => CONNECTION_CODES.has(code) || NOT_NOW.test(code));
+}
+
+/** The codes of an error and its causes, outermost first. */
+export function codesOf(error: unknown): readonly string[] {
+  const codes: string[] = [];
+  let current: unknown = error;
+  for (let depth = 0; depth < MAX_CAUSES && current instanceof Error; depth += 1) {
+    if ('code' in current && typeof current.code === 'string') codes.push(current.code);
+    current = current.cause ?? (current instanceof AggregateError ? current.errors[0] : undefined);
+  }
+  return codes;
+}
