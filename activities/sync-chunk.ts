@@ -50,7 +50,7 @@ export function createSyncChunkActivities(given: SyncChunkDeps, bulkShare?: Bulk
   return {
     async syncChunk(input) {
       const state = await deps.progress.takeOver(input, Context.current().info.workflowExecution?.runId ?? null).catch((error: unknown) => {
-        throw toFailure(error, false);
+        throw toFailure(error, { progressed: false });
       });
       const scope: RunScope = { ...input, fence: state.fence };
       const work: Chunk['work'] = { control: null, keyGeneration: null };
@@ -58,10 +58,9 @@ export function createSyncChunkActivities(given: SyncChunkDeps, bulkShare?: Bulk
         return await runChunk(deps, { scope, state, work });
       } catch (error) {
         const progressed = work.control?.progressed ?? false;
-        const isFresh = progressed || isFirstInARow(error, state);
         deps.log.warn({ syncId: input.syncId, provider: input.provider, cause: describe(error), progressed }, 'sync chunk interrupted');
         await noteTrouble(deps, { scope, state, work }, error);
-        throw giveUp(toFailure(error, isFresh), isFresh);
+        throw giveUp(toFailure(error, { progressed, pauseMs: pauseAfter(error, state) }), progressed || (state.waitingSince === null && isPassing(error)));
       }
     },
   };
@@ -205,22 +204,27 @@ const WAITS_FOR: Partial<Record<ProviderError['details']['kind'], WaitingFor>> =
   'unexpected-response': 'provider-unavailable',
 };
 
+const PASSES_SOON: ReadonlySet<ProviderError['details']['kind']> = new Set(['rate-limited', 'unavailable', 'unexpected-response']);
+const isPassing = (error: unknown) => error instanceof ProviderError && PASSES_SOON.has(error.details.kind);
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 120_000;
+
 /**
- * Attempts also end because a worker or the database went away, and Temporal counts them all: only failures of the provider that follow
- * each other, with nothing committed in between, are a reason for long pauses and for giving up.
+ * How long to wait after a failure of the provider that passes by itself: as long again as the run has waited already, so twice as long
+ * each time. Temporal's own backoff counts every attempt, also those that ended because a worker or the database went away.
  */
-function isFirstInARow(error: unknown, { waiting }: RunState): boolean {
-  return error instanceof ProviderError && PASSES_SOON.has(error.details.kind) && !waiting;
+function pauseAfter(error: unknown, { waitingSince }: RunState): number | undefined {
+  if (!isPassing(error)) return undefined;
+  const waitedMs = waitingSince === null ? 0 : Date.now() - waitingSince.getTime();
+  return Math.min(LONGEST_PAUSE_MS, Math.max(FIRST_PAUSE_MS, waitedMs));
 }
 
-const PASSES_SOON: ReadonlySet<ProviderError['details']['kind']> = new Set(['rate-limited', 'unavailable', 'unexpected-response']);
-
 /**
- * After some attempts without any progress the activity ends: the workflow says that it waits, or for answers that nobody understands,
+ * After some attempts without any progress, and never after the first failure of its kind, the activity ends: the workflow says that it waits, or for answers that nobody understands,
  * that it failed. Meanwhile no worker and no retry is spent on it.
  */
-function giveUp(failure: unknown, isFresh: boolean): unknown {
-  if (!(failure instanceof ApplicationFailure) || isFresh) return failure;
+function giveUp(failure: unknown, isFirst: boolean): unknown {
+  if (!(failure instanceof ApplicationFailure) || isFirst) return failure;
   const mostAttempts = MOST_ATTEMPTS[failure.type ?? ''];
   if (mostAttempts === undefined || Context.current().info.attempt < mostAttempts) return failure;
   return ApplicationFailure.create({ message: failure.message, ...(failure.type != null && { type: failure.type }), nonRetryable: true, details: failure.details ?? [] });

@@ -9,8 +9,8 @@ export interface RunState extends SyncProgress {
   readonly checkpoint: Checkpoint | null;
   readonly fence: number;
   readonly stopRequested: boolean;
-  /** An earlier attempt ended in something that the run waits for, and nothing was committed since. */
-  readonly waiting: boolean;
+  /** Since when the run waits for something that ended earlier attempts, with nothing committed since; null when it does not. */
+  readonly waitingSince: Date | null;
   readonly approved: boolean;
   /** Of a dry run: calls that the run itself would take, as far as it came. */
   readonly plannedCalls: number;
@@ -69,6 +69,7 @@ export async function changePhase(tx: Transaction, input: SyncConnectionInput, p
 export interface RunRow extends Record<string, unknown> {
   readonly fence: number;
   readonly phase: SyncPhase;
+  readonly waiting_for: { readonly since: string } | null;
   readonly outcome: SyncOutcome | null;
   readonly checkpoint: Checkpoint | null;
   readonly stop_requested_at: Date | string | null;
@@ -94,7 +95,7 @@ export function toState(row: RunRow): RunState {
     checkpoint: row.checkpoint,
     fence: row.fence,
     stopRequested: row.stop_requested_at !== null,
-    waiting: row.phase === 'waiting',
+    waitingSince: row.phase === 'waiting' && row.waiting_for !== null ? new Date(row.waiting_for.since) : null,
     approved: row.approved_at !== null,
     plannedCalls: row.plan?.calls ?? 0,
     startedAt: new Date(row.started_at),
