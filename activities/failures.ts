@@ -26,8 +26,8 @@ const DATABASE_AWAY_MS = 3_000;
 /** Causes may form a ring. */
 const MAX_CAUSES = 5;
 
-/** A failure in the words workflows read. Nothing of an unknown error is quoted: a database's message quotes the row it refused. */
-export function toFailure(error: unknown, progressed: boolean): unknown {
+/** A failure in the words workflows read. `pauseMs` is for a provider that asks for no pause itself. Nothing of an unknown error is quoted: a database's message quotes the row it refused. */
+export function toFailure(error: unknown, progressed: boolean, pauseMs?: number): unknown {
   if (error instanceof ApplicationFailure) return error;
   if (error instanceof SupersededError) return ApplicationFailure.create({ type: FAILURE.superseded, message: error.message, nonRetryable: true });
   if (error instanceof VaultError && error.kind === 'cannot-open') {
@@ -36,12 +36,12 @@ export function toFailure(error: unknown, progressed: boolean): unknown {
   if (error instanceof VaultError && error.kind === 'key-service-unavailable') {
     return ApplicationFailure.create({ type: FAILURE.keyServiceUnavailable, message: error.message, details: [{ code: error.code }] });
   }
-  return error instanceof ProviderError ? providerFailure(error, progressed) : unknownFailure(error, progressed);
+  return error instanceof ProviderError ? providerFailure(error, progressed ? SOON_MS : pauseMs) : unknownFailure(error, progressed);
 }
 
-function providerFailure({ message, details }: ProviderError, progressed: boolean): ApplicationFailure {
+function providerFailure({ message, details }: ProviderError, pauseMs: number | undefined): ApplicationFailure {
   const { kind, retryAfterMs, httpStatus = null, code = null, requestId = null } = details;
-  const nextRetryDelay = retryAfterMs ?? (progressed ? SOON_MS : undefined);
+  const nextRetryDelay = retryAfterMs ?? pauseMs;
   return ApplicationFailure.create({
     ...FAILURES[kind],
     message,

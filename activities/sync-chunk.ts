@@ -50,7 +50,7 @@ export function createSyncChunkActivities(given: SyncChunkDeps, bulkShare?: Bulk
   return {
     async syncChunk(input) {
       const state = await deps.progress.takeOver(input, Context.current().info.workflowExecution?.runId ?? null).catch((error: unknown) => {
-        throw toFailure(error, { progressed: false });
+        throw toFailure(error, false);
       });
       const scope: RunScope = { ...input, fence: state.fence };
       const work: Chunk['work'] = { control: null, keyGeneration: null };
@@ -60,7 +60,7 @@ export function createSyncChunkActivities(given: SyncChunkDeps, bulkShare?: Bulk
         const progressed = work.control?.progressed ?? false;
         deps.log.warn({ syncId: input.syncId, provider: input.provider, cause: describe(error), progressed }, 'sync chunk interrupted');
         await noteTrouble(deps, { scope, state, work }, error);
-        throw giveUp(toFailure(error, { progressed, pauseMs: pauseAfter(error, state) }), progressed || (state.waitingSince === null && isPassing(error)));
+        throw giveUp(toFailure(error, progressed, pauseAfter(error, state)), progressed || (state.waitingSince === null && isPassing(error)));
       }
     },
   };
@@ -220,8 +220,8 @@ function pauseAfter(error: unknown, { waitingSince }: RunState): number | undefi
 }
 
 /**
- * After some attempts without any progress, and never after the first failure of its kind, the activity ends: the workflow says that it waits, or for answers that nobody understands,
- * that it failed. Meanwhile no worker and no retry is spent on it.
+ * After some attempts without any progress, and never with the first failure of the provider's, the activity ends: the workflow says that
+ * it waits, or for answers that nobody understands, that it failed. Meanwhile no worker and no retry is spent on it.
  */
 function giveUp(failure: unknown, isFirst: boolean): unknown {
   if (!(failure instanceof ApplicationFailure) || isFirst) return failure;
