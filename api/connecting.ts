@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { ConnectionId, VenueId } from '../contracts/ids.ts';
-import type { Environment, ProviderId } from '../contracts/providers.ts';
+import type { Environment, ProviderId, Resource } from '../contracts/providers.ts';
 import { AccountAlreadyConnectedError } from '../db/connection-store.ts';
 import type { Connection, ConnectionStore } from '../db/connection-store.ts';
 import type { ProviderAccount, ProviderAdapter, ProviderSession } from '../providers/provider.ts';
@@ -81,15 +81,13 @@ function toRefusal(error: unknown, name: string, signal: AbortSignal): unknown {
  * listing the first list, and every change feed, each once: what resources share needs no second call.
  */
 async function tryReading(adapter: ProviderAdapter, session: ProviderSession): Promise<void> {
-  const tried = new Set<string>();
+  const resourceOf = new Map<string, Resource>();
   for (const { resource } of adapter.capabilities.resources) {
     const { listing, changes } = adapter.pullPlan(resource);
-    for (const stream of [...listing.flatMap((stage) => stage.slice(0, 1)), ...(changes ?? []).flat()]) {
-      if (tried.has(stream)) continue;
-      tried.add(stream);
-      await session.resource(resource).listPage({ stream, fromEpochS: null, toEpochS: 1, after: null });
-    }
+    for (const stream of [...listing.flatMap((stage) => stage.slice(0, 1)), ...(changes ?? []).flat()]) resourceOf.set(stream, resourceOf.get(stream) ?? resource);
   }
+  // At once: somebody waits for the answer.
+  await Promise.all([...resourceOf].map(([stream, resource]) => session.resource(resource).listPage({ stream, fromEpochS: null, toEpochS: 1, after: null })));
 }
 
 /** No cause is handed on for the caller's own mistakes: there is nothing in them for the log. */
