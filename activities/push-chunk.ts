@@ -142,6 +142,8 @@ class PushWalk {
     const ended = finished.filter((one) => one !== null);
     for (const { page } of ended) page.unfinished -= 1;
     const passed = this.#takePassed();
+    // A page was read and is still on its way: nothing has come of it yet that a waiting run could go on by.
+    if (ended.length === 0 && passed.length === 0 && !(this.#atEnd && this.#pages.length === 0)) return;
     const results = ended.map(({ result }) => result);
     const entries = scope.planId === undefined ? [] : ended.map(({ work, result }) => toDoneEntry(work, result));
     const unchangedCount = passed.reduce((sum, page) => sum + page.unchangedCount, 0);

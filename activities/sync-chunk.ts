@@ -60,7 +60,8 @@ export function createSyncChunkActivities(given: SyncChunkDeps, bulkShare?: Bulk
         const progressed = work.control?.progressed ?? false;
         deps.log.warn({ syncId: input.syncId, provider: input.provider, cause: describe(error), progressed }, 'sync chunk interrupted');
         await noteTrouble(deps, { scope, state, work }, error);
-        throw giveUp(toFailure(error, progressed, pauseAfter(error, state)), progressed || (state.waitingSince === null && isPassing(error)));
+        const attempts = isPassing(error) ? state.failures + 1 : Context.current().info.attempt;
+        throw giveUp(toFailure(error, progressed, pauseAfter(error, state)), { progressed, attempts });
       }
     },
   };
@@ -209,24 +210,17 @@ const isPassing = (error: unknown) => error instanceof ProviderError && PASSES_S
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 120_000;
 
-/**
- * How long to wait after a failure of the provider that passes by itself: as long again as the run has waited already, so twice as long
- * each time. Temporal's own backoff counts every attempt, also those that ended because a worker or the database went away.
- */
-function pauseAfter(error: unknown, { waitingSince }: RunState): number | undefined {
-  if (!isPassing(error)) return undefined;
-  const waitedMs = waitingSince === null ? 0 : Date.now() - waitingSince.getTime();
-  return Math.min(LONGEST_PAUSE_MS, Math.max(FIRST_PAUSE_MS, waitedMs));
-}
+/** Twice as long with each failure in a row. Temporal's own backoff counts every attempt, also those that a lost worker or database ended. */
+const pauseAfter = (error: unknown, { failures }: RunState) => (isPassing(error) ? Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** failures) : undefined);
 
 /**
- * After some attempts without any progress, and never with the first failure of the provider's, the activity ends: the workflow says that
- * it waits, or for answers that nobody understands, that it failed. Meanwhile no worker and no retry is spent on it.
+ * After some attempts in a row without any progress the activity ends: the workflow says that it waits, or for answers that nobody
+ * understands, that it failed. Meanwhile no worker and no retry is spent on it.
  */
-function giveUp(failure: unknown, isFirst: boolean): unknown {
-  if (!(failure instanceof ApplicationFailure) || isFirst) return failure;
+function giveUp(failure: unknown, { progressed, attempts }: { readonly progressed: boolean; readonly attempts: number }): unknown {
+  if (!(failure instanceof ApplicationFailure) || progressed) return failure;
   const mostAttempts = MOST_ATTEMPTS[failure.type ?? ''];
-  if (mostAttempts === undefined || Context.current().info.attempt < mostAttempts) return failure;
+  if (mostAttempts === undefined || attempts < mostAttempts) return failure;
   return ApplicationFailure.create({ message: failure.message, ...(failure.type != null && { type: failure.type }), nonRetryable: true, details: failure.details ?? [] });
 }
 

@@ -9,8 +9,8 @@ export interface RunState extends SyncProgress {
   readonly checkpoint: Checkpoint | null;
   readonly fence: number;
   readonly stopRequested: boolean;
-  /** Since when the run waits for something that ended earlier attempts, with nothing committed since; null when it does not. */
-  readonly waitingSince: Date | null;
+  /** Attempts in a row that ended for what the run waits for, with nothing committed in between. */
+  readonly failures: number;
   readonly approved: boolean;
   /** Of a dry run: calls that the run itself would take, as far as it came. */
   readonly plannedCalls: number;
@@ -69,7 +69,7 @@ export async function changePhase(tx: Transaction, input: SyncConnectionInput, p
 export interface RunRow extends Record<string, unknown> {
   readonly fence: number;
   readonly phase: SyncPhase;
-  readonly waiting_for: { readonly since: string } | null;
+  readonly waiting_for: { readonly failures?: number } | null;
   readonly outcome: SyncOutcome | null;
   readonly checkpoint: Checkpoint | null;
   readonly stop_requested_at: Date | string | null;
@@ -95,7 +95,7 @@ export function toState(row: RunRow): RunState {
     checkpoint: row.checkpoint,
     fence: row.fence,
     stopRequested: row.stop_requested_at !== null,
-    waitingSince: row.phase === 'waiting' && row.waiting_for !== null ? new Date(row.waiting_for.since) : null,
+    failures: row.phase === 'waiting' ? (row.waiting_for?.failures ?? 0) : 0,
     approved: row.approved_at !== null,
     plannedCalls: row.plan?.calls ?? 0,
     startedAt: new Date(row.started_at),

@@ -29,13 +29,14 @@ export function waitingOf(db: Database): SyncRunWaiting {
     wait: (scope, waiting) =>
       withVenue(db, scope.venueId, async (tx) => {
         await lockRun(tx, scope);
-        await wait(tx, scope, waiting);
+        await wait(tx, scope, { waiting, failures: 1 });
       }),
 
     park: (input, waiting) =>
       withVenue(db, input.venueId, async (tx) => {
         const [open] = await tx.execute(sql`select from sync_runs where id = ${input.syncId} and finished_at is null for update`);
-        if (open) await wait(tx, input, waiting);
+        // The next attempt is the first of a new row.
+        if (open) await wait(tx, input, { waiting, failures: 0 });
       }),
 
     awaitApproval: (scope, awaiting) =>
@@ -57,12 +58,12 @@ export function waitingOf(db: Database): SyncRunWaiting {
   };
 }
 
-async function wait(tx: Transaction, input: SyncConnectionInput, waiting: Waiting): Promise<void> {
+async function wait(tx: Transaction, input: SyncConnectionInput, { waiting, failures }: { readonly waiting: Waiting; readonly failures: number }): Promise<void> {
   // A run that still waits for the same thing has waited since it began to.
   await tx.execute(sql`
     update sync_runs set updated_at = now(), rate_per_second = 0,
-      waiting_for = case when waiting_for ->> 'what' = ${waiting.what} then waiting_for || jsonb_build_object('until', ${waiting.until}::text)
-        else ${JSON.stringify(waiting)}::jsonb end
+      waiting_for = case when waiting_for ->> 'what' = ${waiting.what} then waiting_for || jsonb_build_object('until', ${waiting.until}::text,
+          'failures', ${failures}::int * (coalesce((waiting_for ->> 'failures')::int, 0) + 1)) else ${JSON.stringify({ ...waiting, failures })}::jsonb end
     where id = ${input.syncId}`);
   await changePhase(tx, input, 'waiting');
 }

@@ -130,7 +130,7 @@ export function presentSync(run: SyncRun, ui: TemporalUi): z.input<typeof syncAn
     progress: { done: run.done, total: run.total, ratePerSecond: run.ratePerSecond, estimatedSecondsLeft: secondsLeft(run) },
     counts: { ...run.counts },
     providerCalls: run.providerCalls,
-    waitingFor: run.waitingFor && { ...run.waitingFor },
+    waitingFor: run.waitingFor && { what: run.waitingFor.what, since: run.waitingFor.since, until: run.waitingFor.until },
     awaiting: run.awaiting && { ...run.awaiting },
     approvedAt: iso(run.approvedAt),
     outcome: run.outcome,

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, 
 import type { ConnectionId, VenueId } from '../../contracts/ids.ts';
 import type { SyncPhase } from '../../contracts/sync.ts';
 import { aConnection } from '../db/builders.ts';
+import { until } from '../support/eventually.ts';
 import { aToken, createApiWorld } from './api-world.ts';
 import type { ApiWorld } from './api-world.ts';
 
@@ -221,7 +222,8 @@ describe('watching a run', () => {
     await api.database.admin`insert into sync_logs (venue_id, sync_id, level, action, source_id, message)
       select ${venueId}, ${syncId}, 'warn', 'rejected', 'c' || n, repeat('x', 2000) from generate_series(1, 30000) n order by n`;
     await sleep(4_000);
-    expect(((await heldBytes()) - before) / 1_048_576).toBeLessThan(15);
+    // Other work of the process may hold something for a moment; what is kept for the reader would stay.
+    await until(async () => ((await heldBytes()) - before) / 1_048_576 < 15, { limitMs: 20_000, everyMs: 500, what: 'less than 15 MB are held' });
   });
 });
 
