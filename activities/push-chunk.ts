@@ -102,7 +102,7 @@ class PushWalk {
       this.#after = last;
       const works = rows.filter((row) => row.link?.countedInThisRun !== true).map((row) => planPush(row, mapping, Date.now()));
       const open = works.filter((work) => !isSettled(work));
-      await this.#markCreations(open);
+      await this.#markWrites(open);
       const page = { last, unchangedCount: works.length - open.length, unfinished: open.length };
       this.#pages.push(page);
       this.#waiting.push(...open.map((work) => ({ work, page })));
@@ -114,10 +114,12 @@ class PushWalk {
   }
 
   // Before the first write is sent, not after: should its answer be lost, the mark says that there may be a twin.
-  async #markCreations(works: readonly PushWork[]): Promise<void> {
+  async #markWrites(works: readonly PushWork[]): Promise<void> {
     const { store, scope } = this.#environment;
     const first = works.filter(({ decision, row }) => decision === 'create' && row.link?.state !== 'pending').map(({ row }) => row.id);
     if (first.length > 0) await store.markPending(scope, first, 0);
+    const updates = works.filter(({ decision }) => decision === 'update').map(({ row: { id, version, fields } }) => ({ recordId: id, version, metadataKeys: Object.keys(fields.metadata) }));
+    if (updates.length > 0) await store.markSent(scope, updates);
   }
 
   #fillLanes(): void {

@@ -21,6 +21,8 @@ export interface PushWork {
   readonly mapped: MappedRecord;
   readonly fingerprint: string;
   readonly decision: PushDecision;
+  /** An update that was sent earlier may have left something behind, and its key does not tell. */
+  readonly afterLostUpdate: boolean;
 }
 
 export interface PushTools {
@@ -35,10 +37,19 @@ export interface PushTools {
 export function planPush(row: PushRow, mapping: ResourceMapping, nowMs: number): PushWork {
   const mapped = mapping.toPayload(row);
   const fingerprint = fingerprintOf(mapped.payload);
-  const decision = decidePush({ fingerprint, hasProblems: mapped.problems.length > 0, deleted: row.deleted, link: row.link });
+  const { link } = row;
+  const decision = decidePush({ fingerprint, hasProblems: mapped.problems.length > 0, deleted: row.deleted, link: link && { ...link, inDoubt: link.sent !== null } });
   // A first write that was sent lately may be sent again under its key: the provider will know it.
-  const repeatable = row.link !== null && row.link.writeAttempt === 0 && nowMs - row.link.createdAt.getTime() < KEY_LIFE_MS;
-  return { row, mapped, fingerprint, decision: decision === 'resolve' && repeatable ? 'create' : decision };
+  const repeatable = link !== null && link.writeAttempt === 0 && isLately(link.createdAt, nowMs);
+  return { row, mapped, fingerprint, afterLostUpdate: isUnrepeatable(row, nowMs), decision: decision === 'resolve' && repeatable ? 'create' : decision };
+}
+
+const isLately = (sentAt: Date, nowMs: number) => nowMs - sentAt.getTime() < KEY_LIFE_MS;
+
+/** An update was sent, and the key that the next one would have is not that one's, or is forgotten. */
+function isUnrepeatable({ version, link }: PushRow, nowMs: number): boolean {
+  if (link?.sent == null) return false;
+  return link.sent.version !== version || link.writeAttempt > 0 || !isLately(link.sent.at, nowMs);
 }
 
 /** Brings one record to the provider. A rejected record is a result; whatever may pass is thrown as ProviderError. */
@@ -67,14 +78,15 @@ const WRITES: Readonly<Record<'create' | 'update' | 'archive' | 'resolve', (work
 const isSpentKey = ({ details }: ProviderError) => details.kind === 'conflict' || (details.kind === 'unavailable' && details.replayed === true);
 
 async function write(work: PushWork, tools: PushTools): Promise<PushResult> {
-  const { row, mapped } = work;
+  const { row, mapped, afterLostUpdate } = work;
   const identity = identityOf(work, tools);
   const externalId = row.link?.externalId ?? null;
   if (externalId === null) return agreed(work, 'created', await tools.writer.create(mapped, { idempotencyKey: createKey(identity) }));
   const kept = new Set(Object.entries(row.fields.metadata).flatMap(([key, value]) => (value === '' ? [] : [key])));
   const clearedMetadataKeys = (row.link?.metadataKeys ?? []).filter((key) => !kept.has(key));
   const idempotencyKey = updateKey(identity, work.fingerprint);
-  return agreed(work, 'updated', await tools.writer.update(externalId, mapped, { idempotencyKey, clearedMetadataKeys, externalState: row.link?.externalState ?? null }));
+  const externalState = row.link?.externalState ?? null;
+  return agreed(work, 'updated', await tools.writer.update(externalId, mapped, { idempotencyKey, clearedMetadataKeys, externalState, afterLostUpdate }));
 }
 
 const identityOf = ({ row }: PushWork, { scope }: PushTools) => ({
@@ -102,15 +114,14 @@ function afterRefusal(error: ProviderError, work: PushWork): PushResult {
 async function resolve(work: PushWork, tools: PushTools): Promise<PushResult> {
   const { row } = work;
   const link = row.link ?? NO_LINK;
-  const { externalId } = link;
-  const twin = externalId === null ? await findTwin(work, tools) : await tools.session.retrieve(externalId);
-  if (twin === null && externalId !== null) return gone(work);
-  if (twin !== null && isAsWanted(twin, work, tools.mapping)) return agreed(work, externalId === null ? 'created' : 'updated', twin);
+  const twin = link.externalId === null ? await findTwin(work, tools) : null;
+  // Only of a record that never was another can nothing but its creation have been sent.
+  if (twin !== null && !link.recordChangedSince && isAsWanted(twin, work, tools.mapping)) return agreed(work, 'created', twin);
 
   const writeAttempt = link.writeAttempt + 1;
   await tools.store.markPending(tools.scope, [row.id], writeAttempt);
   if (writeAttempt > MAX_WRITE_ATTEMPTS) return rejected(work, 'provider-keeps-failing', `The provider failed ${MAX_WRITE_ATTEMPTS} times on this record.`);
-  return write({ ...work, row: { ...row, link: { ...link, writeAttempt, ...twinOf(twin) } } }, tools);
+  return write({ ...work, row: { ...row, link: { ...link, writeAttempt, ...twinOf(twin) } }, afterLostUpdate: true }, tools);
 }
 
 const twinOf = (twin: ProviderRecord | null): Partial<PushLink> => (twin ? { externalId: twin.externalId, metadataKeys: Object.keys(twin.fields?.metadata ?? {}), externalState: twin.externalState ?? null } : {});
@@ -144,6 +155,7 @@ const NO_LINK: PushLink = {
   state: 'pending',
   recordVersion: 0,
   writeAttempt: 0,
+  sent: null,
   metadataKeys: [],
   externalState: null,
   createdAt: new Date(0),

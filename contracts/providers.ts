@@ -26,6 +26,10 @@ export const CONNECTION_STATES = [
 ] as const;
 export type ConnectionState = (typeof CONNECTION_STATES)[number];
 
+/** How an owner grants access: Stripe Connect or a Stripe App, the code flow with the app's secret, or with PKCE in its place. */
+export const OAUTH_FLOWS = ['connect', 'app', 'code', 'pkce'] as const;
+export type OAuthFlow = (typeof OAUTH_FLOWS)[number];
+
 /** What one provider can do, as `GET /v1/integrations` shows it and as a sync start is checked against. */
 export interface ProviderCapabilities {
   readonly provider: ProviderId;

@@ -7,8 +7,8 @@ export type SealedSecret = Uint8Array & { readonly [sealed]: true };
 
 /** Bound into the ciphertext and compared on open: a row copied to another venue, connection or purpose cannot be opened there. */
 export interface SealContext extends ConnectionRef {
-  /** `probe`: of no secret; it proves that a key may be used. */
-  readonly purpose: SecretPurpose | 'probe';
+  /** `probe`: of no secret; it proves that a key may be used. `authorization`: the code and the verifier of an attempt to connect, for its ten minutes. */
+  readonly purpose: SecretPurpose | 'probe' | 'authorization';
 }
 
 /** What is kept sealed: a key that a venue entered, or the tokens of an OAuth grant. */

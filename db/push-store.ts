@@ -22,6 +22,8 @@ export interface PushLink {
   readonly state: LinkState;
   readonly recordVersion: number;
   readonly writeAttempt: number;
+  /** The first update that was sent since the last agreement; null when none was. */
+  readonly sent: { readonly version: number; readonly at: Date } | null;
   readonly metadataKeys: readonly string[];
   /** What the adapter has to know of the twin. */
   readonly externalState: Readonly<Record<string, string | number>> | null;
@@ -74,6 +76,12 @@ export interface PushPreview extends Omit<ProgressDelta, 'counts' | 'done'> {
   readonly calls: number;
 }
 
+export interface SentUpdate {
+  readonly recordId: RecordId;
+  readonly version: number;
+  readonly metadataKeys: readonly string[];
+}
+
 export interface PushStore {
   /** Records after a cursor in the order of their ids: all of them, or for an incremental run those that changed. */
   readPage(scope: RunScope, page: { readonly after: RecordId | null; readonly limit: number }): Promise<readonly PushRow[]>;
@@ -82,6 +90,11 @@ export interface PushStore {
    * `attempt` it also says that earlier idempotency keys may not be used again.
    */
   markPending(scope: RunScope, recordIds: readonly RecordId[], attempt: number): Promise<void>;
+  /**
+   * Marks records whose twin is about to be updated: should the outcome be lost, and the record change again before it is told, the mark
+   * says that the twin may be neither as agreed nor as wanted. The metadata keys count as left at the provider.
+   */
+  markSent(scope: RunScope, updates: readonly SentUpdate[]): Promise<void>;
   /** Stores results and moves the cursor, in one transaction. Throws SupersededError. */
   commit(scope: RunScope, commit: PushCommit): Promise<CommitResult>;
   /** Stores what a dry run would do and moves its cursor, in one transaction. Throws SupersededError. */
@@ -96,7 +109,7 @@ export function createPushStore(db: Database): PushStore {
       withVenue(db, scope.venueId, async (tx) => {
         const rows = await tx.execute<Row>(sql`
           select c.id, c.source_id, c.version, c.deleted_at is not null as deleted, ${fieldsDocument(RECORD_TABLES[scope.resource], 'c')} as fields,
-            l.record_id as link_id, l.external_id, l.fingerprint, l.state, l.record_version, l.write_attempt, to_jsonb(l.metadata_keys) as metadata_keys,
+            l.record_id as link_id, l.external_id, l.fingerprint, l.state, l.record_version, l.write_attempt, l.sent_version, l.sent_at::text as sent_at, to_jsonb(l.metadata_keys) as metadata_keys,
             l.external_state, l.created_at::text as link_created_at, c.updated_at > l.created_at as changed_since, l.last_sync_id = ${scope.syncId} as counted
           from ${tableOf(scope.resource)} c
           ${linkOfRecord(scope)}
@@ -106,18 +119,8 @@ export function createPushStore(db: Database): PushStore {
         return rows.map(toPushRow);
       }),
 
-    markPending: (scope, recordIds, attempt) =>
-      withVenue(db, scope.venueId, async (tx) => {
-        await lockRun(tx, scope);
-        await tx.execute(sql`
-          insert into record_links as l (connection_id, resource, record_id, venue_id, state, write_attempt)
-          select ${scope.connectionId}, ${scope.resource}, id::uuid, ${scope.venueId}, 'pending', ${attempt}
-          from jsonb_array_elements_text(${JSON.stringify(recordIds)}::jsonb) as id
-          on conflict (connection_id, resource, record_id) do update
-            set write_attempt = greatest(l.write_attempt, excluded.write_attempt), updated_at = now(),
-                state = case when l.external_id is null then 'pending' else l.state end,
-                created_at = case when l.external_id is null and l.state <> 'pending' then now() else l.created_at end`);
-      }),
+    markPending: (scope, recordIds, attempt) => marking(db, scope, (tx) => insertPending(tx, scope, { recordIds, attempt })),
+    markSent: (scope, updates) => marking(db, scope, (tx) => noteSent(tx, scope, updates)),
 
     commit: (scope, commit) =>
       withVenue(db, scope.venueId, async (tx) => {
@@ -151,6 +154,31 @@ export function createPushStore(db: Database): PushStore {
   };
 }
 
+function marking(db: Database, scope: RunScope, mark: (tx: Transaction) => Promise<unknown>): Promise<void> {
+  return withVenue(db, scope.venueId, async (tx) => {
+    await lockRun(tx, scope);
+    await mark(tx);
+  });
+}
+
+const insertPending = (tx: Transaction, scope: RunScope, { recordIds, attempt }: { readonly recordIds: readonly RecordId[]; readonly attempt: number }) =>
+  tx.execute(sql`
+    insert into record_links as l (connection_id, resource, record_id, venue_id, state, write_attempt)
+    select ${scope.connectionId}, ${scope.resource}, id::uuid, ${scope.venueId}, 'pending', ${attempt}
+    from jsonb_array_elements_text(${JSON.stringify(recordIds)}::jsonb) as id
+    on conflict (connection_id, resource, record_id) do update
+      set write_attempt = greatest(l.write_attempt, excluded.write_attempt), updated_at = now(),
+          state = case when l.external_id is null then 'pending' else l.state end,
+          created_at = case when l.external_id is null and l.state <> 'pending' then now() else l.created_at end`);
+
+const noteSent = (tx: Transaction, scope: RunScope, updates: readonly SentUpdate[]) =>
+  tx.execute(sql`
+    update record_links l set sent_version = coalesce(l.sent_version, s.version), sent_at = coalesce(l.sent_at, now()), updated_at = now(),
+      metadata_keys = array(select distinct key from unnest(l.metadata_keys || s.metadata_keys) as key)
+    from jsonb_to_recordset(${JSON.stringify(updates.map(({ recordId, version, metadataKeys }) => ({ record_id: recordId, version, metadata_keys: metadataKeys })))}::jsonb)
+      as s(record_id uuid, version int, metadata_keys text[])
+    where l.record_id = s.record_id and l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource}`);
+
 const toTied = ({ action, externalId, recordId, sourceId }: PushResult) => (action === 'created' && externalId !== null ? [{ externalId, id: recordId, sourceId }] : []);
 
 interface Row extends Record<string, unknown> {
@@ -165,6 +193,8 @@ interface Row extends Record<string, unknown> {
   readonly state: LinkState | null;
   readonly record_version: number | null;
   readonly write_attempt: number | null;
+  readonly sent_version: number | null;
+  readonly sent_at: string | null;
   readonly metadata_keys: readonly string[] | null;
   readonly external_state: PushLink['externalState'];
   readonly link_created_at: string | null;
@@ -184,6 +214,7 @@ function toPushLink(row: Row): PushLink {
     state: row.state ?? 'pending',
     recordVersion: row.record_version ?? 0,
     writeAttempt: row.write_attempt ?? 0,
+    sent: row.sent_version === null || row.sent_at === null ? null : { version: row.sent_version, at: new Date(row.sent_at) },
     metadataKeys: row.metadata_keys ?? [],
     externalState: row.external_state,
     createdAt: new Date(row.link_created_at ?? 0),
@@ -218,6 +249,8 @@ async function saveLinks(tx: Transaction, scope: RunScope, results: readonly Pus
       fingerprint = coalesce(excluded.fingerprint, l.fingerprint),
       metadata_keys = case when excluded.fingerprint is null then l.metadata_keys else excluded.metadata_keys end,
       external_state = coalesce(excluded.external_state, l.external_state),
+      sent_version = case when excluded.state <> 'rejected' then null else l.sent_version end,
+      sent_at = case when excluded.state <> 'rejected' then null else l.sent_at end,
       write_attempt = l.write_attempt + (excluded.state = 'archived' and excluded.external_id is null)::int,
       state = excluded.state, last_sync_id = excluded.last_sync_id, synced_at = coalesce(excluded.synced_at, l.synced_at), updated_at = now()`);
 }

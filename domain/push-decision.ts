@@ -10,6 +10,8 @@ export interface PushCandidate {
     readonly externalId: string | null;
     readonly fingerprint: string | null;
     readonly state: LinkState;
+    /** An update was sent and never answered: the twin may be as some version in between. */
+    readonly inDoubt: boolean;
   } | null;
 }
 
@@ -17,12 +19,16 @@ export type PushDecision = 'create' | 'update' | 'archive' | 'unchanged' | 'reje
 
 /** What a push does with one record. Zero writes for everything that is as it was last agreed. */
 export function decidePush(candidate: PushCandidate): PushDecision {
-  const { fingerprint, hasProblems, deleted, link } = candidate;
+  const { hasProblems, deleted, link } = candidate;
   if (deleted) return mayBeInUse(link) ? 'archive' : 'unchanged';
   if (link?.state === 'gone') return 'deleted-at-provider';
-  const agreed = link !== null && link.externalId !== null && link.fingerprint === fingerprint;
-  if (agreed && link.state !== 'archived') return 'unchanged';
+  if (isAgreed(candidate)) return 'unchanged';
   return hasProblems ? 'reject' : writeOf(link);
+}
+
+function isAgreed({ fingerprint, link }: PushCandidate): boolean {
+  if (link === null || link.externalId === null || link.inDoubt) return false;
+  return link.fingerprint === fingerprint && link.state !== 'archived';
 }
 
 /** A first write that was never answered may have left a twin. */

@@ -92,6 +92,8 @@ export interface UpdateOptions extends WriteOptions {
   readonly clearedMetadataKeys: readonly string[];
   /** As the last reading or write left it. */
   readonly externalState: ExternalState | null;
+  /** An earlier update of unknown outcome, with other content or under another key, may have gone any part of its way: what it left behind is looked up. */
+  readonly afterLostUpdate?: boolean;
 }
 
 /**
@@ -159,6 +161,8 @@ export type Call = <T>(request: () => Promise<T>) => Promise<T>;
 
 export interface SessionOptions {
   readonly secretKey: Secret;
+  /** Set where the key is the platform's own and acts for this account. */
+  readonly onBehalfOf?: string | undefined;
   /** Every HTTP call of the session is made through it. */
   readonly call: Call;
   /** Cancels every call of the session: the activity is asked to stop, or has run out of time. */

@@ -29,6 +29,9 @@ export const recordLinks = pgTable(
     state: text('state', { enum: LINK_STATES }).notNull(),
     /** Grows when an idempotency key may not be used again; part of the next key. */
     writeAttempt: integer('write_attempt').notNull().default(0),
+    /** The first version of the record that an update was sent with since the last agreement; null when none was: the twin may be as any version since. */
+    sentVersion: integer('sent_version'),
+    sentAt: instant('sent_at'),
     /** The run that last wrote this row: a resumed page does not count its records twice. */
     lastSyncId: uuid('last_sync_id').$type<SyncId>(),
     syncedAt: instant('synced_at'),

@@ -16,7 +16,7 @@ interface Listed {
   readonly data: readonly { readonly id: string; readonly created: number }[];
 }
 
-export const nextAfter = (page: Listed) => (page.has_more ? (page.data.at(-1)?.id ?? null) : null);
+export const nextAfter = (page: { readonly has_more: boolean; readonly data: readonly { readonly id: string }[] }) => (page.has_more ? (page.data.at(-1)?.id ?? null) : null);
 
 export function toPage(page: Listed, records: readonly ProviderRecord[]): ProviderPage {
   return { records, after: nextAfter(page), pageSize: PAGE_SIZE, positions: page.data.map(({ id, created }) => ({ id, createdEpochS: created })) };

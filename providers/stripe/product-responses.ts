@@ -5,6 +5,7 @@ import { idOf, metadataOf, nullableText } from './responses.ts';
 export const priceSchema = z.object({
   id: z.string().min(1),
   object: z.literal('price'),
+  metadata: metadataOf,
   billing_scheme: z.string(),
   currency: z.string().min(1),
   /** Null where the amount is tiered, chosen by the buyer, or a part of a minor unit. */

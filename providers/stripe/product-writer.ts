@@ -1,9 +1,8 @@
 import type { Stripe } from 'stripe';
-import { ProviderError } from '../provider-error.ts';
 import type { ResourceWriter } from '../provider.ts';
-import { knownPrice, samePrice } from './prices.ts';
-import type { KnownPrice, PriceAmount } from './prices.ts';
-import { priceSchema, productSchema } from './product-responses.ts';
+import { createPriceChanger } from './price-changer.ts';
+import { knownPrice } from './prices.ts';
+import { productSchema } from './product-responses.ts';
 import { productMetadata, productPayload, toProductRecord } from './products.ts';
 import type { ProductPayload } from './products.ts';
 import { nullWhenMissing } from './requests.ts';
@@ -12,13 +11,7 @@ import type { Ask } from './requests.ts';
 const WITH_PRICE = { expand: ['default_price'] };
 
 export function createProductWriter(stripe: Stripe, ask: Ask): Omit<ResourceWriter, 'findTwin'> {
-  async function newPrice(product: string, amount: PriceAmount, { earlier, idempotencyKey }: { readonly earlier: KnownPrice | null; readonly idempotencyKey: string }) {
-    try {
-      return await ask(priceSchema, () => stripe.prices.create(newPriceParams(product, amount, earlier), { idempotencyKey }));
-    } catch (error) {
-      throw asMissing(error);
-    }
-  }
+  const prices = createPriceChanger(stripe, ask);
 
   return {
     async create(mapped, { idempotencyKey }) {
@@ -37,17 +30,14 @@ export function createProductWriter(stripe: Stripe, ask: Ask): Omit<ResourceWrit
     },
 
     // A price's amount cannot change, and a product's default price cannot be retired: a new price, then the product, then the earlier price.
-    async update(externalId, mapped, { idempotencyKey, clearedMetadataKeys, externalState }) {
+    async update(externalId, mapped, { idempotencyKey, clearedMetadataKeys, externalState, afterLostUpdate = false }) {
       const payload = productPayload(mapped);
       const earlier = knownPrice(externalState);
-      const changed = !samePrice(payload.price, earlier);
-      const created = changed && payload.price ? await newPrice(externalId, payload.price, { earlier, idempotencyKey: `${idempotencyKey}.price` }) : null;
-      const params = updateParams(payload, clearedMetadataKeys, changed ? (created?.id ?? (earlier ? '' : null)) : null);
+      const { defaultPrice, outdated } = await prices.change(externalId, payload, { earlier, afterLostUpdate, idempotencyKey });
+      const params = updateParams(payload, clearedMetadataKeys, defaultPrice);
       const askedAtMs = Date.now();
       const product = await ask(productSchema, () => stripe.products.update(externalId, params, { idempotencyKey }));
-      if (changed && earlier) {
-        await nullWhenMissing(ask(priceSchema, () => stripe.prices.update(earlier.priceId, { active: false }, { idempotencyKey: `${idempotencyKey}.retire` })));
-      }
+      await prices.retire(outdated, idempotencyKey);
       return toProductRecord(product, ask.versionOf(askedAtMs));
     },
 
@@ -56,24 +46,6 @@ export function createProductWriter(stripe: Stripe, ask: Ask): Omit<ResourceWrit
       const archived = await nullWhenMissing(ask(productSchema, () => stripe.products.update(externalId, { active: false, ...WITH_PRICE }, { idempotencyKey })));
       return archived ? 'archived' : 'deleted';
     },
-  };
-}
-
-/** A product that is gone is a 404 when it is asked for and a 400 when it is a parameter; to the caller it is the same. */
-function asMissing(error: unknown): unknown {
-  const details = error instanceof ProviderError ? error.details : null;
-  return details?.code === 'resource_missing' && details.field === 'product' ? new ProviderError({ ...details, httpStatus: 404 }) : error;
-}
-
-/** Bought as often and taxed as the earlier price. */
-function newPriceParams(product: string, { amount, currency }: PriceAmount, earlier: KnownPrice | null): Stripe.PriceCreateParams {
-  const recurring = earlier?.interval ? { interval: earlier.interval, interval_count: earlier.intervalCount ?? 1 } : undefined;
-  return {
-    product,
-    currency,
-    unit_amount: amount,
-    ...(recurring && { recurring }),
-    ...(earlier?.taxBehavior && { tax_behavior: earlier.taxBehavior }),
   };
 }
 

@@ -97,6 +97,50 @@ describe('a sync of products', () => {
     expect(await world.sync(venue, 'push', 'full', PRODUCTS)).toMatchObject({ providerCalls: 0 });
   });
 
+  const STEPS = [
+    ['the new price', '/v1/prices$'],
+    ['the product', '/v1/products/.*'],
+    ['the retired price', '/v1/prices/.*'],
+  ] as const;
+  /** Every price that the product has, and which one it sells at. */
+  const offers = async () => {
+    const [twin] = await atStripe();
+    const prices = await pricesOf(twin!.id);
+    return prices.map(({ id, unit_amount: amount, active }) => `${amount}${active ? '' : ' retired'}${id === twin!.default_price?.id ? ' default' : ''}`).sort();
+  };
+
+  it.each(STEPS)('changes a price once although Stripe stored a failure under the key of %s', async (_what, path) => {
+    await load(1);
+    await world.sync(venue, 'push', 'full', PRODUCTS);
+    await load(1, { amountMinor: 2_000 });
+    await world.stripe.fault({ match: { method: 'POST', path }, times: 1, kind: 'status', status: 500, stored: true });
+    expect(await persist('push', 'incremental')).toMatchObject({ outcome: 'completed', counts: { updated: 1 } });
+    expect(await offers()).toEqual(['1000 retired', '2000 default']);
+    expect(await world.sync(venue, 'push', 'full', PRODUCTS)).toMatchObject({ providerCalls: 0 });
+  });
+
+  it.each(STEPS.flatMap(([what, path]) => [[what, path, 'another', 3_000], [what, path, 'the one before', 1_000]] as const))(
+    'leaves one price in use when the answer about %s was lost and the price is changed again meanwhile (%s: to %s)',
+    async (_what, path, _to, amountMinor) => {
+      await load(1, { amountMinor: 1_000, metadata: { season: 'summer' } });
+      await world.sync(venue, 'push', 'full', PRODUCTS);
+      await load(1, { amountMinor: 2_000, name: 'Renamed', metadata: { season: 'summer', colour: 'red' } });
+      await world.stripe.fault({ match: { method: 'POST', path }, times: 1, kind: 'commit-then-fail' });
+      const interrupted = await world.open(venue, 'push', 'incremental', PRODUCTS);
+      await world.begin(interrupted);
+      await expect(world.chunk(interrupted)).rejects.toThrow();
+      await load(1, { amountMinor, metadata: { season: 'summer' } });
+      expect((await world.chunk(interrupted)).status).toBe('done');
+      await world.finish(interrupted);
+
+      expect((await offers()).filter((offer) => !offer.includes('retired'))).toEqual([`${amountMinor} default`]);
+      const [twin] = await atStripe();
+      expect(twin).toMatchObject({ name: 'Product 0', metadata: { season: 'summer' } });
+      expect(twin!.metadata).not.toHaveProperty('colour');
+      expect(await world.sync(venue, 'push', 'full', PRODUCTS)).toMatchObject({ providerCalls: 0 });
+    },
+  );
+
   it('takes what the venue deleted out of use, brings it back as the same twin, and that as often as wanted', async () => {
     await load(2);
     await world.sync(venue, 'push', 'full', PRODUCTS);

@@ -7,7 +7,7 @@ const candidate = (link: Partial<NonNullable<PushCandidate['link']>> | null, mor
   fingerprint: 'now',
   hasProblems: false,
   deleted: false,
-  link: link && { externalId: 'cus_1', fingerprint: 'before', state: 'linked', ...link },
+  link: link && { externalId: 'cus_1', fingerprint: 'before', state: 'linked', inDoubt: false, ...link },
   ...more,
 });
 
@@ -20,11 +20,12 @@ const anyCandidate = fc.record<PushCandidate>({
       externalId: fc.constantFrom('cus_1', null),
       fingerprint: fc.constantFrom('a', 'b', null),
       state: fc.constantFrom('pending' as const, 'linked' as const, 'rejected' as const, 'gone' as const, 'archived' as const),
+      inDoubt: fc.boolean(),
     }),
   ),
 });
 
-const isAgreed = ({ link, fingerprint }: PushCandidate) => link !== null && link.externalId !== null && link.fingerprint === fingerprint && link.state !== 'archived';
+const isAgreed = ({ link, fingerprint }: PushCandidate) => link !== null && link.externalId !== null && link.fingerprint === fingerprint && link.state !== 'archived' && !link.inDoubt;
 
 describe('the decision on a record to push', () => {
   it.each([
@@ -37,6 +38,7 @@ describe('the decision on a record to push', () => {
     ['leaves alone what is as it was agreed', candidate({ fingerprint: 'now' }), 'unchanged'],
     ['leaves alone what is as it was agreed before a later version was refused', candidate({ fingerprint: 'now', state: 'rejected' }), 'unchanged'],
     ['updates what has changed', candidate({}), 'update'],
+    ['updates what is as agreed again after an update that was never answered', candidate({ fingerprint: 'now', inDoubt: true }), 'update'],
     ['tries a refused change again once it is another', candidate({ state: 'rejected' }), 'update'],
     ['tries a refused record again', candidate({ state: 'rejected', externalId: null, fingerprint: null }), 'create'],
     ['creates what was never sent', candidate(null), 'create'],

@@ -1,0 +1,170 @@
+import type { ConnectionId, ConnectionRef } from './ids.ts';
+import type { Environment, OAuthFlow, ProviderId } from './providers.ts';
+
+// Every name and shape in this file is stored in workflow histories: add fields, never rename or reuse one.
+// A code, a verifier and a token enter a history only sealed, as base64 of the sealed bytes.
+
+/** Base64 of a SealedSecret. */
+export type SealedText = string;
+
+// --- One attempt to connect ------------------------------------------------------------------------------------------------------------
+
+export const AUTHORIZE_CONNECTION = 'authorizeConnection';
+
+/** Named by a digest of the attempt's state: whoever reads the list of workflows must not be able to complete one. */
+export const authorizeConnectionWorkflowId = (stateDigest: string): string => `authorize/${stateDigest}`;
+
+/** How long a venue's owner has to approve. */
+export const AUTHORIZATION_LIFE_MS = 10 * 60_000;
+
+export interface AuthorizeConnectionInput extends ConnectionRef {
+  readonly provider: ProviderId;
+  readonly environment: Environment;
+  readonly flow: OAuthFlow;
+  /** Where the provider sends the owner back to: part of the code exchange. */
+  readonly redirectUri: string;
+  readonly sealedVerifier: SealedText;
+  /** ISO 8601 UTC. */
+  readonly expiresAt: string;
+  /** The connection was connected before and has to stay with the account it had. */
+  readonly reauthorize: boolean;
+  /** `sub` of who asked, for the audit trail. */
+  readonly requestedBy: string;
+}
+
+/** What the callback has to know before it can hand the code over; kept in the workflow's memo, so that it is there while no worker is. */
+export interface AuthorizationMemo extends ConnectionRef {
+  readonly provider: ProviderId;
+  readonly returnUrl: string | null;
+}
+
+/** What the provider sent the owner back with. */
+export type AuthorizationCallback =
+  | { readonly kind: 'approved'; readonly sealedCode: SealedText; /** QuickBooks: the company. */ readonly realmId?: string }
+  | { readonly kind: 'denied' };
+
+/** Why an attempt ended without a connection. */
+export const AUTHORIZATION_REFUSALS = ['denied', 'expired', 'code-refused', 'wrong-account', 'environment-mismatch', 'permissions-missing', 'provider-unavailable', 'vault-unavailable', 'cancelled'] as const;
+export type AuthorizationRefusal = (typeof AUTHORIZATION_REFUSALS)[number];
+
+export type AuthorizationOutcome =
+  /** `connectionId` is the one that the account had in this venue before, when it had one. */
+  | { readonly outcome: 'connected'; readonly connectionId: ConnectionId }
+  | { readonly outcome: 'refused'; readonly connectionId: ConnectionId; readonly code: AuthorizationRefusal };
+
+/** Update of `authorizeConnection`. Rejected with the failure type `AuthorizationUsed` when the state was used before, or its time is up. */
+export const COMPLETE_AUTHORIZATION_UPDATE = 'completeAuthorization';
+export type CompleteAuthorizationArgs = [AuthorizationCallback];
+
+export interface ExchangeInput extends AuthorizeConnectionInput {
+  readonly callback: Extract<AuthorizationCallback, { readonly kind: 'approved' }>;
+}
+
+export interface RefuseAuthorizationInput extends AuthorizeConnectionInput {
+  readonly code: AuthorizationRefusal;
+}
+
+/** The provider's queue. */
+export interface AuthorizationExchangeActivities {
+  /** Exchanges the code, asks whose account it is, seals and stores the grant, makes the connection active. A second call after success answers the same. */
+  readonly exchangeAuthorization: (input: ExchangeInput) => Promise<AuthorizationOutcome>;
+}
+
+/** The `internal` queue. */
+export interface AuthorizationActivities {
+  /**
+   * Ends the attempt on the connection: a new one is `disconnected` with the cause, one that was connected before stays as it is. Answers what
+   * stands: an exchange that was given up may have come to its end all the same.
+   */
+  readonly refuseAuthorization: (input: RefuseAuthorizationInput) => Promise<AuthorizationOutcome>;
+  /** Starts the connection's `keepConnectionFresh`, or tells it that its grant was replaced; makes its default schedules. */
+  readonly adoptConnection: (input: ConnectionRef & { readonly provider: ProviderId }) => Promise<void>;
+}
+
+// --- The owner of a connection's token -------------------------------------------------------------------------------------------------
+
+export const KEEP_CONNECTION_FRESH = 'keepConnectionFresh';
+export const keepConnectionFreshWorkflowId = (connectionId: ConnectionId): string => `fresh/${connectionId}`;
+
+export interface KeepConnectionFreshInput extends ConnectionRef {
+  readonly provider: ProviderId;
+  /** Set by continue-as-new: warnings that were given, as `deadline kind:days`. */
+  readonly warned?: readonly string[];
+}
+
+/**
+ * Update. Answers once the connection has a token that is good for `minValidMs` from now and newer than `rejectedGeneration`, which is the
+ * generation that the provider has just refused; null when none was. One refresh serves all who ask meanwhile.
+ */
+export const ENSURE_FRESH_UPDATE = 'ensureFresh';
+export type EnsureFreshArgs = [{ readonly minValidMs: number; readonly rejectedGeneration: number | null }];
+export interface EnsureFreshResult {
+  /** `unavailable`: the provider cannot be asked just now; ask again later. */
+  readonly status: 'fresh' | 'needs-reauth' | 'unavailable' | 'disconnected';
+  readonly generation: number | null;
+}
+
+/** Update. Ends with the connection: revokes at the provider where that is possible, stops schedules and runs, wipes credentials. */
+export const DISCONNECT_UPDATE = 'disconnect';
+export interface DisconnectRequest {
+  readonly records: 'keep' | 'delete';
+  /** `sub` of who asked, or the name of a workflow. */
+  readonly requestedBy: string;
+}
+export type DisconnectArgs = [DisconnectRequest];
+
+/** Signal: the connection has another grant or key now; look at it again. */
+export const GRANT_REPLACED_SIGNAL = 'grantReplaced';
+/** Signal: the provider says that its user has taken the access back. */
+export const ACCESS_REVOKED_SIGNAL = 'accessRevoked';
+
+/** How a grant dies by itself. */
+export const GRANT_DEADLINES = ['refresh-token-idle', 'refresh-token-hard-limit', 'access-token-expiry'] as const;
+export type GrantDeadline = (typeof GRANT_DEADLINES)[number];
+
+/** What the workflow plans by: times and numbers only. */
+export interface GrantStatus {
+  readonly state: 'usable' | 'needs-reauth' | 'suspended' | 'gone';
+  readonly generation: number | null;
+  /** ISO 8601 UTC; null: it does not expire. */
+  readonly accessExpiresAt: string | null;
+  /** When it is to be refreshed; null: never. */
+  readonly refreshAt: string | null;
+  /** What a refresh does not put off for ever. */
+  readonly deadlines: readonly { readonly kind: GrantDeadline; readonly at: string }[];
+}
+
+export interface RefreshInput extends ConnectionRef {
+  readonly provider: ProviderId;
+  /** Refresh this generation; a newer one that is there already is answered as it is. */
+  readonly generation: number;
+}
+
+export interface RefreshResult {
+  readonly status: 'refreshed' | 'needs-reauth';
+  readonly grant: GrantStatus;
+}
+
+/** The provider's queue. */
+export interface TokenActivities {
+  /** One call to the provider for one generation of the grant. An outage is thrown, a refused grant is a result. */
+  readonly refreshGrant: (input: RefreshInput) => Promise<RefreshResult>;
+  /** `shared`: others still use the same account's grant, so it is left standing. `not-supported`: the provider's user removes the access by hand. */
+  readonly revokeGrant: (input: ConnectionRef & { readonly provider: ProviderId }) => Promise<'revoked' | 'already-gone' | 'not-supported' | 'shared'>;
+}
+
+/** The `internal` queue. */
+export interface ConnectionUpkeepActivities {
+  readonly readGrant: (input: ConnectionRef) => Promise<GrantStatus>;
+  /** Refreshes fail for a while: the connection is `degraded`, and with an access token that has ended says so. Null: it is well again. */
+  readonly noteTrouble: (input: ConnectionRef & { readonly errorType: string | null }) => Promise<void>;
+  /** The grant of this generation is dead. */
+  readonly noteRevoked: (input: ConnectionRef & { readonly generation: number | null; readonly why: 'revoked-at-provider' | 'refused' }) => Promise<void>;
+  readonly warnOfDeadline: (input: ConnectionRef & { readonly kind: GrantDeadline; readonly at: string; readonly daysLeft: number }) => Promise<void>;
+  /** Makes the connection `disconnecting`, deletes its schedules, cancels its runs and waits until they have ended. */
+  readonly stopConnection: (input: ConnectionRef & DisconnectRequest) => Promise<void>;
+  /** Wipes the credentials and makes the connection `disconnected`. */
+  readonly wipeCredentials: (input: ConnectionRef & DisconnectRequest & { readonly revocation: string }) => Promise<void>;
+  /** Deletes some of the records that only this connection brought. False when none is left. */
+  readonly deleteRecords: (input: ConnectionRef) => Promise<boolean>;
+}
