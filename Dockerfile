@@ -42,7 +42,7 @@ COPY activities/ activities/
 COPY worker/ worker/
 COPY api/ api/
 # As `npm start` runs them: with half the memory.
-ENV NODE_OPTIONS=--max-semi-space-size=4 MALLOC_ARENA_MAX=2
+ENV MALLOC_ARENA_MAX=2
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000 HEALTH_PORT=3001
 # By number, so that an orchestrator can see that it is not root. Everything above belongs to root: the process can change nothing,
 # and runs as well on a read-only file system.
@@ -58,9 +58,9 @@ CMD ["node", "db/main.ts", "up"]
 FROM service AS worker
 EXPOSE 3001
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.HEALTH_PORT}/health/live`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "worker/main.ts"]
+CMD ["node", "--max-semi-space-size=4", "--heap-growing-percent=50", "worker/main.ts"]
 
 FROM service AS api
 EXPOSE 3000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health/live`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "api/main.ts"]
+CMD ["node", "--max-semi-space-size=4", "--heap-growing-percent=50", "api/main.ts"]

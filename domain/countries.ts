@@ -9,27 +9,30 @@ const ALIASES: Readonly<Record<string, string>> = {
   holland: 'NL',
 };
 
-const CODES: ReadonlyMap<string, string> = new Map([...regionNames(), ...Object.entries(ALIASES)]);
+const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'.split('');
 
-function* regionNames(): Generator<[string, string]> {
-  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'.split('');
-  for (const first of letters) {
-    for (const second of letters) {
-      const code = first + second;
-      const name = DISPLAY.of(code);
-      // Old codes, such as DD, are named after their successors: only a code that is its own successor counts.
-      if (name !== undefined && currentCode(code) === code) yield [name.toLowerCase(), code];
-    }
-  }
-}
+/** What every two letters that name a region are today's code for. Looked up once: `Intl` takes a thousandth of a second for some twenty. */
+const CURRENT: ReadonlyMap<string, string> = new Map(
+  LETTERS.flatMap((first) => LETTERS.map((second) => first + second))
+    .filter((code) => DISPLAY.of(code) !== undefined)
+    .flatMap((code): readonly (readonly [string, string])[] => {
+      const { region } = new Intl.Locale(`und-${code}`);
+      return region === undefined ? [] : [[code, region]];
+    }),
+);
 
-function currentCode(code: string): string | null {
-  return new Intl.Locale(`und-${code}`).region ?? null;
-}
+const CODES: ReadonlyMap<string, string> = new Map([
+  // Old codes, such as DD, are named after their successors: only a code that is its own successor counts.
+  ...[...CURRENT].filter(([code, current]) => code === current).map(([code]) => [(DISPLAY.of(code) ?? code).toLowerCase(), code] as const),
+  ...Object.entries(ALIASES),
+]);
 
 /** ISO 3166-1 alpha-2 code of a country that was written as a code or as an English name; null when it is neither. */
 export function countryCodeOf(country: string): string | null {
   const text = country.trim();
-  if (/^[A-Za-z]{2}$/.test(text) && DISPLAY.of(text.toUpperCase()) !== undefined) return currentCode(text);
+  if (/^[A-Za-z]{2}$/.test(text)) {
+    const current = CURRENT.get(text.toUpperCase());
+    if (current !== undefined) return current;
+  }
   return CODES.get(text.toLowerCase()) ?? null;
 }
