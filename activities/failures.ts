@@ -26,17 +26,21 @@ const DATABASE_AWAY_MS = 3_000;
 /** Causes may form a ring. */
 const MAX_CAUSES = 5;
 
-/** A failure in the words workflows read. `pauseMs` is for a provider that asks for no pause itself. Nothing of an unknown error is quoted: a database's message quotes the row it refused. */
+/** A failure in the words workflows read. `pauseMs` is for a failure that asks for no pause itself and that came before any progress. Nothing of an unknown error is quoted: a database's message quotes the row it refused. */
 export function toFailure(error: unknown, progressed: boolean, pauseMs?: number): unknown {
   if (error instanceof ApplicationFailure) return error;
   if (error instanceof SupersededError) return ApplicationFailure.create({ type: FAILURE.superseded, message: error.message, nonRetryable: true });
-  if (error instanceof VaultError && error.kind === 'cannot-open') {
-    return ApplicationFailure.create({ type: FAILURE.credentialsUnreadable, message: 'the stored credentials cannot be opened', nonRetryable: true });
+  if (error instanceof VaultError) return vaultFailure(error, pauseMs);
+  return error instanceof ProviderError ? providerFailure(error, progressed ? SOON_MS : pauseMs) : unknownFailure(error, progressed ? SOON_MS : pauseMs);
+}
+
+function vaultFailure(error: VaultError, nextRetryDelay: number | undefined): ApplicationFailure {
+  const { kind, code, message } = error;
+  if (kind === 'key-service-unavailable') {
+    return ApplicationFailure.create({ type: FAILURE.keyServiceUnavailable, message, details: [{ code }], ...(nextRetryDelay !== undefined && { nextRetryDelay }) });
   }
-  if (error instanceof VaultError && error.kind === 'key-service-unavailable') {
-    return ApplicationFailure.create({ type: FAILURE.keyServiceUnavailable, message: error.message, details: [{ code: error.code }] });
-  }
-  return error instanceof ProviderError ? providerFailure(error, progressed ? SOON_MS : pauseMs) : unknownFailure(error, progressed);
+  if (kind === 'cannot-open') return ApplicationFailure.create({ type: FAILURE.credentialsUnreadable, message: 'the stored credentials cannot be opened', nonRetryable: true });
+  return unknownFailure(error, nextRetryDelay);
 }
 
 function providerFailure({ message, details }: ProviderError, pauseMs: number | undefined): ApplicationFailure {
@@ -51,8 +55,8 @@ function providerFailure({ message, details }: ProviderError, pauseMs: number | 
   });
 }
 
-function unknownFailure(error: unknown, progressed: boolean): ApplicationFailure {
-  const nextRetryDelay = isDatabaseAway(error) ? DATABASE_AWAY_MS : progressed ? SOON_MS : undefined;
+function unknownFailure(error: unknown, pauseMs: number | undefined): ApplicationFailure {
+  const nextRetryDelay = isDatabaseAway(error) ? DATABASE_AWAY_MS : pauseMs;
   const failure = ApplicationFailure.create({ type: 'Internal', message: describe(error), ...(nextRetryDelay !== undefined && { nextRetryDelay }) });
   if (error instanceof Error) failure.stack = framesOf(error);
   return failure;

@@ -2,35 +2,31 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { FAILURE } from '../contracts/failures.ts';
 import type { SyncChunkActivities, SyncChunkResult, SyncConnectionInput, WaitingFor } from '../contracts/sync.ts';
-import type { ConnectionStore } from '../db/connection-store.ts';
 import type { PullStore } from '../db/pull-store.ts';
 import type { PushStore } from '../db/push-store.ts';
 import type { SyncMissingStore } from '../db/sync-missing.ts';
 import type { RunScope } from '../db/run-scope.ts';
 import type { RunState } from '../db/run-state.ts';
 import type { SyncProgressStore } from '../db/sync-progress-store.ts';
-import { explainFailure } from '../domain/failure-advice.ts';
 import { ProviderError } from '../providers/provider-error.ts';
 import type { ConcurrencyLease, Providers } from '../providers/providers.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { Secret } from '../vault/secret.ts';
-import type { Opener } from '../vault/vault.ts';
 import type { BulkShare } from './bulk-share.ts';
 import { ChunkControl } from './chunk.ts';
 import type { ChunkEnvironment } from './chunk.ts';
+import type { Credentials, OpenedConnection } from './credentials.ts';
 import { describe, toFailure } from './failures.ts';
 import { pullChunk } from './pull-chunk.ts';
 import { pushChunk } from './push-chunk.ts';
 import { previewPush } from './push-preview.ts';
 
 export interface SyncChunkDeps {
-  readonly connections: ConnectionStore;
+  readonly credentials: Credentials;
   readonly progress: SyncProgressStore;
   readonly pulls: PullStore;
   readonly pushes: PushStore;
   readonly missing: SyncMissingStore;
   readonly providers: Providers;
-  readonly vault: Opener;
   readonly log: Logger;
   /** How long one chunk works before it hands back to the workflow. */
   readonly chunkMs: number;
@@ -50,15 +46,16 @@ export function createSyncChunkActivities(given: SyncChunkDeps, bulkShare?: Bulk
   return {
     async syncChunk(input) {
       const state = await deps.progress.takeOver(input, Context.current().info.workflowExecution?.runId ?? null).catch((error: unknown) => {
-        throw toFailure(error, false);
+        throw toFailure(error, false, backoffMs(Context.current().info.attempt - 1));
       });
       const scope: RunScope = { ...input, fence: state.fence };
-      const work: Chunk['work'] = { control: null, keyGeneration: null };
+      const work: Chunk['work'] = { control: null, opened: null };
       try {
         return await runChunk(deps, { scope, state, work });
-      } catch (error) {
+      } catch (thrown) {
         const progressed = work.control?.progressed ?? false;
-        deps.log.warn({ syncId: input.syncId, provider: input.provider, cause: describe(error), progressed }, 'sync chunk interrupted');
+        deps.log.warn({ syncId: input.syncId, provider: input.provider, cause: describe(thrown), progressed }, 'sync chunk interrupted');
+        const error = await replaceRefused(deps, { scope, state, work }, thrown);
         await noteTrouble(deps, { scope, state, work }, error);
         const attempts = isPassing(error) ? state.failures + 1 : Context.current().info.attempt;
         throw giveUp(toFailure(error, progressed, pauseAfter(error, state)), { progressed, attempts });
@@ -71,14 +68,12 @@ interface Chunk {
   readonly scope: RunScope;
   readonly state: RunState;
   /** Filled in once work has begun, so that a failure knows how far it came. */
-  readonly work: { control: ChunkControl | null; keyGeneration: number | null };
+  readonly work: { control: ChunkControl | null; opened: OpenedConnection | null };
 }
 
 async function runChunk(deps: SyncChunkDeps, chunk: Chunk): Promise<SyncChunkResult> {
   const { scope, state } = chunk;
-  const { connection, secretKey, generation } = await openConnection(deps, scope);
-  chunk.work.keyGeneration = generation;
-  const account = { provider: scope.provider, environment: connection.environment, externalAccountId: connection.account.id };
+  const { account, credential } = (chunk.work.opened = await openConnection(deps, scope));
   const ratePerSecond = deps.providers.ratePerSecond(account);
   const context = Context.current();
   const task = deps.workerKey === undefined ? undefined : { workerKey: deps.workerKey, token: context.info.base64TaskToken };
@@ -98,7 +93,7 @@ async function runChunk(deps: SyncChunkDeps, chunk: Chunk): Promise<SyncChunkRes
   const watch = keepAlive({ context, control, lease, hardStop });
   try {
     const session = deps.providers.open(scope.provider, {
-      secretKey,
+      ...credential,
       account,
       lane: 'bulk',
       signal: hardStop.signal,
@@ -141,14 +136,30 @@ async function conclude(deps: SyncChunkDeps, scope: RunScope, control: ChunkCont
   return { ...control.progress, status: 'more' };
 }
 
-async function openConnection({ connections, vault }: SyncChunkDeps, scope: SyncConnectionInput) {
-  const connection = await connections.find(scope);
-  if (!connection) throw ApplicationFailure.nonRetryable('the connection no longer exists', FAILURE.connectionGone);
-  const stored = connection.state === 'active' || connection.state === 'degraded' ? await connections.findApiKey(scope) : null;
-  if (!stored) throw ApplicationFailure.nonRetryable(`the connection is ${connection.state}`, FAILURE.needsReauth);
-  const { venueId, connectionId } = scope;
-  const secretKey: Secret = await vault.open(stored.sealedKey, { venueId, connectionId, purpose: 'provider-api-key' });
-  return { connection, secretKey, generation: stored.generation };
+/** Its token may have to be renewed first. */
+async function openConnection({ credentials }: SyncChunkDeps, scope: SyncConnectionInput): Promise<OpenedConnection> {
+  const context = Context.current();
+  const heartbeat = setInterval(() => { context.heartbeat(); }, HEARTBEAT_EVERY_MS);
+  try {
+    return await credentials.open(scope);
+  } finally {
+    clearInterval(heartbeat);
+  }
+}
+
+/** What a refused credential comes to: with another in its place, an attempt that is soon repeated. */
+async function replaceRefused({ credentials }: SyncChunkDeps, { scope, work }: Chunk, error: unknown): Promise<unknown> {
+  if (!(error instanceof ProviderError) || error.details.kind !== 'needs-reauth' || !work.opened) return error;
+  const context = Context.current();
+  const heartbeat = setInterval(() => { context.heartbeat(work.control?.progress); }, HEARTBEAT_EVERY_MS);
+  try {
+    const replaced = await credentials.replaceRefused(scope, work.opened);
+    return replaced ? ApplicationFailure.create({ type: FAILURE.tokenRenewed, message: 'the token has been renewed', nextRetryDelay: 100 }) : error;
+  } catch (failure) {
+    return failure;
+  } finally {
+    clearInterval(heartbeat);
+  }
 }
 
 interface Watched {
@@ -179,8 +190,8 @@ function keepAlive({ context, control, lease, hardStop }: Watched): { stop(): vo
   };
 }
 
-/** Shows on the run, and of a refused key on the connection, why it stands still. */
-async function noteTrouble({ progress, connections, log }: SyncChunkDeps, { scope, work }: Chunk, error: unknown): Promise<void> {
+/** Shows on the run why it stands still. */
+async function noteTrouble({ progress, log }: SyncChunkDeps, { scope }: Chunk, error: unknown): Promise<void> {
   if (!(error instanceof ProviderError)) return;
   const { kind, retryAfterMs } = error.details;
   const what = WAITS_FOR[kind];
@@ -188,10 +199,6 @@ async function noteTrouble({ progress, connections, log }: SyncChunkDeps, { scop
   const until = retryAfterMs === undefined ? null : new Date(now + retryAfterMs).toISOString();
   try {
     if (what !== undefined) await progress.wait(scope, { what, since: new Date(now).toISOString(), until });
-    if (kind === 'needs-reauth' && work.keyGeneration !== null) {
-      const { message: cause, nextAction } = explainFailure(FAILURE.needsReauth);
-      await connections.markNeedsReauth(scope, work.keyGeneration, { cause, nextAction });
-    }
   } catch (failure) {
     log.warn({ syncId: scope.syncId, cause: describe(failure) }, 'could not note what the run waits for');
   }
@@ -210,8 +217,9 @@ const isPassing = (error: unknown) => error instanceof ProviderError && PASSES_S
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 120_000;
 
-/** Twice as long with each failure in a row. Temporal's own backoff counts every attempt, also those that a lost worker or database ended. */
-const pauseAfter = (error: unknown, { failures }: RunState) => (isPassing(error) ? Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** failures) : undefined);
+/** Twice as long with each failure in a row: of the provider, where it is the provider that fails; else of whatever ended attempts. */
+const pauseAfter = (error: unknown, { failures }: RunState) => backoffMs(isPassing(error) ? failures : Context.current().info.attempt - 1);
+const backoffMs = (earlier: number) => Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(earlier, 20));
 
 /**
  * After some attempts in a row without any progress the activity ends: the workflow says that it waits, or for answers that nobody

@@ -6,8 +6,10 @@ import { RESOURCES } from '../contracts/providers.ts';
 import type { Resource } from '../contracts/providers.ts';
 import type { AuditStore } from '../db/audit-store.ts';
 import type { BudgetStatusStore } from '../db/budget-status-store.ts';
+import type { ConnectionSteeringStore } from '../db/connection-steering-store.ts';
 import type { ConnectionStore } from '../db/connection-store.ts';
 import type { IdempotencyStore } from '../db/idempotency-store.ts';
+import type { OAuthTokenStore } from '../db/oauth-token-store.ts';
 import type { RecordStores } from '../db/record-store.ts';
 import type { PlanStore } from '../db/plan-store.ts';
 import type { ScheduleStore } from '../db/schedule-store.ts';
@@ -15,6 +17,8 @@ import type { SecretRotationStore } from '../db/secret-rotation-store.ts';
 import type { SyncRunStore } from '../db/sync-run-store.ts';
 import type { TransactionSummaryStore } from '../db/transaction-summary-store.ts';
 import type { VenueStore } from '../db/venue-store.ts';
+import { createReturnUrls } from '../domain/return-url.ts';
+import type { ReturnUrls } from '../domain/return-url.ts';
 import type { Providers } from '../providers/providers.ts';
 import type { Sealer } from '../vault/vault.ts';
 import { logAccess } from './access-log.ts';
@@ -22,6 +26,7 @@ import { ApiError } from './api-error.ts';
 import { createAtomicLoadSlots } from './atomic-load-slots.ts';
 import { createAuditTrail } from './audit-trail.ts';
 import { createAuthenticator } from './authentication.ts';
+import type { ConnectionGateway } from './connection-gateway.ts';
 import { docsRouter } from './docs-page.ts';
 import type { Endpoint } from './endpoint.ts';
 import { createRunner } from './endpoint-runner.ts';
@@ -32,16 +37,20 @@ import { createIdempotency } from './idempotency.ts';
 import type { JobGateway } from './job-gateway.ts';
 import type { Log } from './log.ts';
 import { mount, mountGet } from './mount.ts';
+import { oauthCallbackRouter } from './oauth-callback.ts';
 import { buildOpenApi } from './openapi.ts';
 import { createRateLimits } from './rate-limits.ts';
 import type { RateLimitConfig } from './rate-limits.ts';
 import { requestContext } from './request-context.ts';
 import { adminRoutes } from './routes/admin-routes.ts';
+import { auditRoute } from './routes/audit-routes.ts';
 import { connectionRoutes } from './routes/connection-routes.ts';
+import { connectionSteeringRoutes } from './routes/connection-steering-routes.ts';
 import { recordBatchRoute } from './routes/record-batch-route.ts';
 import type { RecordBatchRouteDeps } from './routes/record-batch-route.ts';
 import { recordRoutes } from './routes/record-routes.ts';
 import { integrationRoutes } from './routes/integration-routes.ts';
+import { reauthorizationRoute } from './routes/reauthorization-routes.ts';
 import { scheduleRoutes } from './routes/schedule-routes.ts';
 import { syncEventsRoute } from './routes/sync-events-route.ts';
 import { syncPlanRoutes } from './routes/sync-plan-routes.ts';
@@ -59,6 +68,8 @@ import { createVenueGate } from './venue-gate.ts';
 export interface AppConfig {
   /** Without a trailing slash. */
   readonly publicUrl: string;
+  /** Under which owners may be sent back after they have approved. */
+  readonly returnUrls: readonly string[];
   readonly jwt: JwtConfig;
   readonly rateLimits: RateLimitConfig;
   /** Null: no links to runs. */
@@ -76,6 +87,9 @@ export interface AppDeps {
   readonly records: RecordStores;
   readonly summaries: TransactionSummaryStore;
   readonly connections: ConnectionStore;
+  readonly steering: ConnectionSteeringStore;
+  readonly oauthTokens: Pick<OAuthTokenStore, 'listForForecast'>;
+  readonly connectionGateway: ConnectionGateway;
   readonly runs: SyncRunStore;
   readonly plans: PlanStore;
   readonly budgets: BudgetStatusStore;
@@ -104,7 +118,9 @@ export interface App {
 export function createApp(deps: AppDeps): App {
   const { config, log } = deps;
   const streams = new Set<EventStream>();
-  const endpoints = endpointsOf(deps, streams);
+  const returnUrls = createReturnUrls(config.returnUrls);
+  const endpoints = endpointsOf(deps, { streams, returnUrls });
+  const common = commonOf(deps);
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('strict routing').enable('case sensitive routing');
   // Queries are read by the operations themselves, which refuse what they do not know.
@@ -115,7 +131,8 @@ export function createApp(deps: AppDeps): App {
   mountGet(app, '/health/ready', createReadiness({ postgres: deps.pingDatabase, temporal: () => deps.gateway.ping(READINESS_TIMEOUT_MS) }));
   mountGet(app, '/openapi.json', openApi(endpoints, config.publicUrl));
   app.use(docsRouter());
-  mount(app, endpoints, createRunner({ ...commonOf(deps), publicUrl: config.publicUrl }));
+  app.use(oauthCallbackRouter({ ...deps, limits: common.limits, returnUrls, providerName: (provider) => deps.providers.find(provider)?.capabilities.displayName ?? provider }));
+  mount(app, endpoints, createRunner({ ...common, publicUrl: config.publicUrl }));
   app.use(() => {
     throw new ApiError('not-found', 'The API has nothing at this path.');
   });
@@ -129,18 +146,28 @@ export function createApp(deps: AppDeps): App {
   };
 }
 
-function endpointsOf(deps: AppDeps, streams: Set<EventStream>): Endpoint[] {
+interface Shared {
+  readonly streams: Set<EventStream>;
+  readonly returnUrls: ReturnUrls;
+}
+
+function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[] {
   const { venues, records, connections, providers, sealer, runs, gateway, config, log } = deps;
   const audit = createAuditTrail(deps.audit, log);
   const atomicLoads = createAtomicLoadSlots();
   const ui = { baseUrl: config.temporalUiUrl, namespace: config.temporalNamespace };
   const { schedules, scheduleGateway } = deps;
   const defaultSchedules = createDefaultSchedules({ providers, schedules, scheduleGateway, log });
+  const { steering, connectionGateway, clock } = deps;
+  const authorizing = { connections, steering, providers, sealer, connectionGateway, returnUrls, clock, publicUrl: config.publicUrl };
   return [
     ...venueRoutes({ venues, audit }),
     ...RESOURCES.flatMap((resource) => recordEndpoints({ kind: RECORD_KINDS[resource], store: records[resource], audit, atomicLoads })),
     transactionSummaryRoute({ venues, summaries: deps.summaries, clock: deps.clock }),
-    ...connectionRoutes({ connections, providers, sealer, defaultSchedules, audit, runs, gateway, log }),
+    ...connectionRoutes({ ...authorizing, defaultSchedules, audit, runs, gateway, log }),
+    ...connectionSteeringRoutes({ ...authorizing, audit, runs, gateway, log }),
+    reauthorizationRoute(deps),
+    auditRoute(deps),
     ...scheduleRoutes({ connections, venues, providers, schedules, scheduleGateway, defaultSchedules, audit, ui }),
     ...syncRoutes({ connections, providers, runs, gateway, audit, ui }),
     ...syncSteeringRoutes({ connections, providers, runs, gateway, audit, ui }),

@@ -6,7 +6,7 @@ import { describeError } from './outage.ts';
 
 export type Deed = Pick<AuditEntry, 'action' | 'targetType' | 'targetId' | 'details'> & { readonly outcome?: AuditEntry['outcome'] };
 
-interface Doer {
+export interface Doer {
   readonly caller: Caller;
   readonly requestId: string;
 }

@@ -36,6 +36,11 @@ export function openBatchBody(req: Request): BatchBody {
   return { type, stream: new BodyStream(req, { limitBytes: BATCH_LIMIT_BYTES, encoding }) };
 }
 
+/** Whether the request announces a body, as RFC 9112 section 6.3 has it (June 2022). */
+export function hasBody({ headers }: Request): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
 function encodingOf(req: Request): Encoding | null {
   const encoding = req.headers['content-encoding']?.toLowerCase() ?? 'identity';
   if (encoding === 'identity') return null;

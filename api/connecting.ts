@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { ConnectionId, VenueId } from '../contracts/ids.ts';
 import type { Environment, ProviderId, Resource } from '../contracts/providers.ts';
-import { AccountAlreadyConnectedError } from '../db/connection-store.ts';
+import { AccountAlreadyConnectedError, DisconnectingError } from '../db/connection-store.ts';
 import type { Connection, ConnectionStore } from '../db/connection-store.ts';
 import type { ProviderAccount, ProviderAdapter, ProviderSession } from '../providers/provider.ts';
 import { ProviderError } from '../providers/provider-error.ts';
@@ -28,6 +28,7 @@ export interface EnteredKey {
 const TEST_TIMEOUT_MS = 15_000;
 const PROVIDER_RETRY_AFTER_MS = 5_000;
 const VAULT_RETRY_AFTER_MS = 5_000;
+const DISCONNECTING_RETRY_AFTER_MS = 2_000;
 
 /**
  * Tests a key at the provider, then seals and stores it. A key for an account that the venue has connected before replaces the old one.
@@ -45,6 +46,7 @@ export async function connectWithKey(
   try {
     return { connection: await save(known ?? (uuidv7() as ConnectionId)), created: known === null };
   } catch (error) {
+    if (error instanceof DisconnectingError) throw new ApiError('connection-disconnecting', 'This account’s connection is being disconnected.', { retryAfterMs: DISCONNECTING_RETRY_AFTER_MS });
     if (!(error instanceof AccountAlreadyConnectedError)) throw error;
     // Someone connected the same account at the same moment. What is sealed for our id could not be opened under theirs.
     return { connection: await save(error.connectionId), created: false };

@@ -71,7 +71,7 @@ interface Described {
   readonly name: string;
   readonly summary: string;
   readonly description?: string;
-  readonly tag: 'Venues' | 'Records' | 'Connections' | 'Syncs' | 'Integrations' | 'Schedules' | 'Administration';
+  readonly tag: 'Venues' | 'Records' | 'Connections' | 'Syncs' | 'Integrations' | 'Schedules' | 'Audit' | 'Administration';
   /** The least role that may call it. */
   readonly role: Role;
   /** Beyond those that every operation of its kind can answer. */
@@ -85,6 +85,8 @@ interface Spec<Path extends string, Query, Body> extends Described {
   readonly path: Path;
   readonly query?: z.ZodType<Query>;
   readonly body?: z.ZodType<Body>;
+  /** A request without a body is taken as one with `{}`. */
+  readonly bodyOptional?: boolean;
   /** Takes `Idempotency-Key`: it creates or starts something. */
   readonly idempotent?: boolean;
   readonly handle: (call: Call<IdsOf<Path>, Query, Body>) => Promise<Answer>;
@@ -114,6 +116,7 @@ interface Common extends Described {
   readonly path: string;
   readonly query: z.ZodType;
   readonly body: z.ZodType | null;
+  readonly bodyOptional: boolean;
   readonly batch: { readonly json: z.ZodType; readonly line: z.ZodType } | null;
   readonly idempotent: boolean;
 }
@@ -135,6 +138,7 @@ export function endpoint<const Path extends string, Query, Body>(spec: Spec<Path
     ...spec,
     query: spec.query ?? NO_QUERY,
     body: spec.body ?? null,
+    bodyOptional: spec.bodyOptional ?? false,
     batch: null,
     idempotent: spec.idempotent ?? false,
     stream: null,
@@ -143,9 +147,9 @@ export function endpoint<const Path extends string, Query, Body>(spec: Spec<Path
 }
 
 export function batchEndpoint<const Path extends string, Query>(spec: BatchSpec<Path, Query>): Endpoint {
-  return { ...spec, body: null, idempotent: true, stream: null, handle: spec.handle as Handle };
+  return { ...spec, body: null, bodyOptional: false, idempotent: true, stream: null, handle: spec.handle as Handle };
 }
 
 export function streamEndpoint<const Path extends string>(spec: StreamSpec<Path>): Endpoint {
-  return { ...spec, query: NO_QUERY, body: null, batch: null, idempotent: false, stream: spec.stream as Stream };
+  return { ...spec, query: NO_QUERY, body: null, bodyOptional: false, batch: null, idempotent: false, stream: spec.stream as Stream };
 }

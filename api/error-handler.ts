@@ -15,13 +15,8 @@ export interface ErrorHandlerDeps {
 export function createErrorHandler({ log, publicUrl }: ErrorHandlerDeps): ErrorRequestHandler {
   // eslint-disable-next-line max-params -- Express recognises an error handler by its four parameters.
   return (thrown: unknown, req, res, _next) => {
-    const { requestId, route } = contextOf(req);
     const error = toApiError(thrown);
-    if (error.status >= 500) {
-      const fields = { requestId, route, code: error.code, error: describeError(error.cause ?? thrown) };
-      if (error.code === 'internal') log.error(fields, 'unexpected error');
-      else log.warn(fields, 'a service that this request needs is not available');
-    }
+    logOutage(log, { req, thrown, error });
     if (res.headersSent) {
       // Half an answer is on its way: cutting the connection is the only way left to say that it is not whole.
       res.destroy();
@@ -29,6 +24,15 @@ export function createErrorHandler({ log, publicUrl }: ErrorHandlerDeps): ErrorR
     }
     sendProblem(error, { req, res, publicUrl });
   };
+}
+
+/** What is our side's, or a service's behind us. A caller's own mistakes are for the caller. */
+export function logOutage(log: Log, { req, thrown, error }: { readonly req: Request; readonly thrown: unknown; readonly error: ApiError }): void {
+  if (error.status < 500) return;
+  const { requestId, route } = contextOf(req);
+  const fields = { requestId, route, code: error.code, error: describeError(error.cause ?? thrown) };
+  if (error.code === 'internal') log.error(fields, 'unexpected error');
+  else log.warn(fields, 'a service that this request needs is not available');
 }
 
 export function sendProblem(error: ApiError, { req, res, publicUrl }: { req: Request; res: Response; publicUrl: string }): void {

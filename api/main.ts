@@ -7,9 +7,11 @@ import type { ProviderId } from '../contracts/providers.ts';
 import { createAuditStore } from '../db/audit-store.ts';
 import { createBudgetStatusStore } from '../db/budget-status-store.ts';
 import { createBudgetStore } from '../db/budget-store.ts';
+import { createConnectionSteeringStore } from '../db/connection-steering-store.ts';
 import { createConnectionStore } from '../db/connection-store.ts';
 import { createIdempotencyStore } from '../db/idempotency-store.ts';
 import { createRecordStores } from '../db/record-store.ts';
+import { createOAuthTokenStore } from '../db/oauth-token-store.ts';
 import { createPlanStore } from '../db/plan-store.ts';
 import { createScheduleStore } from '../db/schedule-store.ts';
 import { checkDatabase } from '../db/startup-check.ts';
@@ -23,6 +25,7 @@ import { createLogger } from '../telemetry/logger.ts';
 import { createSealer } from '../vault/sealer.ts';
 import { checkKeyAccess } from '../vault/startup-check.ts';
 import { createApp } from './app.ts';
+import { createConnectionGateway } from './connection-gateway.ts';
 import { createJobGateway } from './job-gateway.ts';
 import { describeError } from './outage.ts';
 import { createScheduleGateway } from './schedule-gateway.ts';
@@ -47,7 +50,7 @@ const sealer = createSealer(config.keyring);
 const keyAccess = await checkKeyAccess(sealer);
 if (keyAccess.state === 'unavailable') log.warn({ code: keyAccess.code }, 'the key service does not answer: until it does, nothing can be connected');
 
-const providers = createProviders({ stripe: config.stripe }, createBudgetStore(db));
+const providers = createProviders(config.providers, createBudgetStore(db));
 // Lazy: the API serves what needs no Temporal while Temporal is still coming; readiness tells.
 const connection = Connection.lazy(await temporalConnectionOptions(config.temporal));
 const { namespace } = config.temporal;
@@ -59,6 +62,7 @@ const audit = createAuditStore(db);
 const app = createApp({
   config: {
     publicUrl: config.publicUrl,
+    returnUrls: config.returnUrls,
     jwt: config.jwt,
     rateLimits: config.rateLimits,
     temporalUiUrl: config.temporalUiUrl,
@@ -71,6 +75,10 @@ const app = createApp({
   records: createRecordStores(db),
   summaries: createTransactionSummaryStore(db),
   connections: createConnectionStore(db),
+  steering: createConnectionSteeringStore(db),
+  // The API refreshes nothing: it only reads when grants end.
+  oauthTokens: createOAuthTokenStore({ db, refreshing: db, audit }),
+  connectionGateway: createConnectionGateway({ client, connection, providerName }),
   runs: createSyncRunStore(db),
   plans: createPlanStore(db),
   budgets: createBudgetStatusStore(db),

@@ -1,10 +1,13 @@
 import { OpenApiGeneratorV31, OpenAPIRegistry } from '@asteasolutions/zod-to-openapi';
-import type { RouteConfig } from '@asteasolutions/zod-to-openapi';
+import type { ResponseConfig, RouteConfig } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
+import { PROVIDERS } from '../contracts/providers.ts';
 import { JSON_TYPE, NDJSON_TYPE } from './body.ts';
 import type { Endpoint } from './endpoint.ts';
 import { NOT_FOUND, PATH_WORDS } from './endpoint.ts';
 import { readinessAnswer } from './health.ts';
+import { REFUSAL_CODES } from './authorization-problems.ts';
+import { ATTEMPT_PATH, CALLBACK_PATH, CALLBACK_PROBLEMS } from './oauth-callback.ts';
 import { PROBLEMS } from './problems.ts';
 import type { ProblemCode } from './problems.ts';
 import { problem } from './schemas/common.ts';
@@ -20,6 +23,13 @@ const idempotencyHeader = z
   .optional()
   .meta({ description: 'Kept 7 days for this caller and path: a repeat gets the first answer again, with `Idempotency-Replayed: true`.' });
 const lastEventHeader = z.string().optional().meta({ description: 'Id of the last event seen.' });
+
+const callbackQuery = z.object({
+  state: z.string(),
+  code: z.string().optional(),
+  error: z.string().optional(),
+  realmId: z.string().optional().meta({ description: 'QuickBooks Online: the company.' }),
+});
 
 const answerHeaders = { 'X-Request-Id': { schema: { type: 'string' as const }, description: 'Names the request in answers and logs.' } };
 
@@ -56,7 +66,7 @@ function describe(endpoint: Endpoint): RouteConfig {
   };
 }
 
-function requestOf({ path, query, body, batch, idempotent, stream }: Endpoint): NonNullable<RouteConfig['request']> {
+function requestOf({ path, query, body, bodyOptional, batch, idempotent, stream }: Endpoint): NonNullable<RouteConfig['request']> {
   const ids = idsIn(path);
   const headers = z.object({
     'X-Request-Id': requestIdHeader,
@@ -68,7 +78,7 @@ function requestOf({ path, query, body, batch, idempotent, stream }: Endpoint): 
     headers,
     ...(ids.length > 0 ? { params: z.object(Object.fromEntries(ids.map((id) => [id, parameterOf(id)]))) } : {}),
     query: query as z.ZodObject,
-    ...(content ? { body: { required: true, content } } : {}),
+    ...(content ? { body: { required: !bodyOptional, content } } : {}),
   };
 }
 
@@ -87,13 +97,12 @@ function problemsOf(endpoint: Endpoint): RouteConfig['responses'] {
   if (endpoint.idempotent) for (const code of IDEMPOTENCY_PROBLEMS) codes.add(code);
   for (const id of idsIn(endpoint.path)) codes.add(NOT_FOUND[id]);
   for (const code of endpoint.problems ?? []) codes.add(code);
-  const byStatus = Map.groupBy(codes, (code) => PROBLEMS[code].status);
-  return Object.fromEntries(
-    [...byStatus].map(([status, group]) => [
-      status,
-      { description: group.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`).join(' '), headers: answerHeaders, content: { [PROBLEM_TYPE]: { schema: problem } } },
-    ]),
-  );
+  return problemsBy(codes, { headers: answerHeaders, content: { [PROBLEM_TYPE]: { schema: problem } } });
+}
+
+function problemsBy(codes: Iterable<ProblemCode>, answer: Omit<ResponseConfig, 'description'>): RouteConfig['responses'] {
+  const byStatus = Map.groupBy(new Set(codes), (code) => PROBLEMS[code].status);
+  return Object.fromEntries([...byStatus].map(([status, group]) => [status, { description: group.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`).join(' '), ...answer }]));
 }
 
 const BODY_PROBLEMS: readonly ProblemCode[] = ['malformed-json', 'invalid-encoding', 'too-deeply-nested', 'body-too-large', 'unsupported-media-type'];
@@ -122,6 +131,22 @@ function plainPaths(): RouteConfig[] {
     },
     { ...plain('/openapi.json', 'openapi', 'This document'), responses: { 200: { description: 'OpenAPI 3.1.', ...json(z.object({ openapi: z.string() }).loose()) } } },
     { ...plain('/docs', 'docs', 'This document as a page'), responses: { 200: { description: 'The reference.', ...html } } },
+    {
+      ...plain(CALLBACK_PATH, 'oauthCallback', 'Where providers send account owners back to'),
+      description: 'Answers a page for people, or sends them on to the `returnUrl` of their attempt (303). Not for programs: the `state` works once.',
+      request: { params: z.object({ provider: z.enum(PROVIDERS) }), query: callbackQuery },
+      responses: {
+        200: { description: 'Connected.', ...html },
+        202: { description: 'Approved, and still being finished.', ...html },
+        303: { description: 'Back to the `returnUrl`, with `connectionId`, `outcome` and `code`.', headers: answerHeaders },
+        ...problemsBy(CALLBACK_PROBLEMS, html),
+      },
+    },
+    {
+      ...plain(ATTEMPT_PATH, 'oauthAttempt', 'What became of an attempt to connect, for its visitor'),
+      request: { params: z.object({ attempt: z.string() }) },
+      responses: { 200: { description: 'Connected.', ...html }, 202: { description: 'Still being finished.', ...html }, ...problemsBy(['authorization-not-found', 'authorization-failed', ...Object.values(REFUSAL_CODES)], html) },
+    },
     { ...plain('/docs/errors', 'errors', 'Every problem code'), responses: { 200: { description: 'What each means and what to do.', ...html } } },
   ];
 }

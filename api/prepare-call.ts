@@ -1,6 +1,6 @@
 import { validate as isUuid } from 'uuid';
 import type { Request } from 'express';
-import { hashRequest, JSON_TYPE, openBatchBody, readJsonBytes } from './body.ts';
+import { hasBody, hashRequest, JSON_TYPE, openBatchBody, readJsonBytes } from './body.ts';
 import type { BodyStream } from './body-stream.ts';
 import type { Caller } from './caller.ts';
 import { NOT_FOUND, PATH_WORDS } from './endpoint.ts';
@@ -51,7 +51,8 @@ export async function prepareCall(endpoint: Endpoint, { req, res }: Exchange, wh
     const body = openBatchBody(req);
     return { call: { ...head, query: value, body }, hash: hashRequest(req, body.type, null), stream: body.stream };
   }
-  const bytes = endpoint.body ? await readJsonBytes(req, res) : NO_BYTES;
-  const [queryValue, bodyValue] = allOf(query, endpoint.body ? check(endpoint.body, decodeJson(bytes)) : ABSENT);
+  const takesBody = endpoint.body !== null && !(endpoint.bodyOptional && !hasBody(req));
+  const bytes = takesBody ? await readJsonBytes(req, res) : NO_BYTES;
+  const [queryValue, bodyValue] = allOf(query, endpoint.body ? check(endpoint.body, takesBody ? decodeJson(bytes) : {}) : ABSENT);
   return { call: { ...head, query: queryValue, body: bodyValue }, hash: hashRequest(req, JSON_TYPE, bytes), stream: null };
 }

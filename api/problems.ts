@@ -1,3 +1,4 @@
+import { AUTHORIZATION_PROBLEMS } from './authorization-problems.ts';
 import { REPEAT_LATER, SERVICE_PROBLEMS } from './service-problems.ts';
 import type { Problem } from './service-problems.ts';
 import { SYNC_PROBLEMS } from './sync-problems.ts';
@@ -142,6 +143,7 @@ export const PROBLEMS = {
     meaning: 'A sync can only be started or retried on an active connection. `detail` names the state and what to do.',
     remedy: 'Read the connection: `cause` and `nextAction` say what to do.',
   },
+  ...AUTHORIZATION_PROBLEMS,
   ...SYNC_PROBLEMS,
   'idempotency-in-flight': {
     status: 409,
@@ -187,15 +189,15 @@ export const PROBLEMS = {
   },
   'credentials-insufficient': {
     status: 422,
-    title: 'The key may not do enough',
-    meaning: 'The key is known to the provider but is restricted: it may not read what a sync needs. Nothing was stored.',
-    remedy: 'Give the key the missing permissions, or use an unrestricted one.',
+    title: 'The access does not cover enough',
+    meaning: 'The key is restricted, or its owner has not approved everything: it may not read what a sync needs. Nothing was stored.',
+    remedy: 'Give the key the missing permissions, or use an unrestricted one; or connect again and approve all that is asked for.',
   },
   'environment-mismatch': {
     status: 422,
-    title: 'The key belongs to the other environment',
-    meaning: 'The key is of the provider’s other environment: a test key for `production`, or a live key for `sandbox`. Nothing was stored.',
-    remedy: 'Send the environment that the key belongs to, or the key of that environment.',
+    title: 'The account is of the other environment',
+    meaning: 'The key, or the account whose owner approved, is of the provider’s other environment: of its test mode for `production`, or a live one for `sandbox`. Nothing was stored.',
+    remedy: 'Send the environment that the account belongs to, or the key of that environment.',
   },
   'provider-not-supported': {
     status: 422,

@@ -1,5 +1,5 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
-import { rateLimit } from 'express-rate-limit';
+import { ipKeyGenerator, rateLimit } from 'express-rate-limit';
 import type { VenueId } from '../contracts/ids.ts';
 import { ApiError } from './api-error.ts';
 import type { Caller } from './caller.ts';
@@ -13,6 +13,8 @@ export interface RateLimits {
   /** Counts the request, adds `RateLimit` and `RateLimit-Policy` to the answer, and throws `rate-limited` (with Retry-After) past the limit. */
   countCaller(exchange: Exchange, caller: Caller): Promise<void>;
   countVenue(exchange: Exchange, venueId: VenueId): Promise<void>;
+  /** For paths without a token. Counted by the address that the connection comes from: behind a proxy all visitors share one. */
+  countVisitor(exchange: Exchange): Promise<void>;
 }
 
 interface Exchange {
@@ -21,14 +23,19 @@ interface Exchange {
 }
 
 const WINDOW_MS = 60_000;
+/** Each visit costs the workflow service one question; so many owners do not come back from their providers in a minute. */
+const VISITS_PER_MINUTE = 600;
+const IPV6_SUBNET_BITS = 56;
 
 /** Counted in this process's memory: with several API processes behind one address, each allows the whole limit. */
 export function createRateLimits({ perCallerPerMinute, perVenuePerMinute }: RateLimitConfig): RateLimits {
   const perCaller = limiter('caller', perCallerPerMinute);
   const perVenue = limiter('venue', perVenuePerMinute);
+  const perAddress = limiter('address', VISITS_PER_MINUTE);
   return {
     countCaller: (exchange, caller) => perCaller(exchange, caller.subject),
     countVenue: (exchange, venueId) => perVenue(exchange, venueId),
+    countVisitor: (exchange) => perAddress(exchange, ipKeyGenerator(exchange.req.ip ?? '', IPV6_SUBNET_BITS)),
   };
 }
 

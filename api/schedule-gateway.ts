@@ -1,14 +1,13 @@
 import { ScheduleAlreadyRunning, ScheduleNotFoundError, ServiceError } from '@temporalio/client';
 import type { Client, Connection, ScheduleDescription, ScheduleHandle, ScheduleOptions } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
-import type { Priority } from '@temporalio/common';
 import type { ConnectionRef } from '../contracts/ids.ts';
 import type { ProviderId, Resource } from '../contracts/providers.ts';
-import { SCHEDULED_SYNC, scheduleId } from '../contracts/sync.ts';
+import { scheduleId } from '../contracts/sync.ts';
 import type { ScheduledSyncInput, ScheduledSyncMemo, SyncKey } from '../contracts/sync.ts';
-import { WORKFLOW_QUEUE } from '../contracts/temporal.ts';
 import type { ScheduleTiming } from '../domain/schedule-timing.ts';
-import { syncKeywords, syncPriority, syncSummary } from '../domain/sync-labels.ts';
+import { SCHEDULE_POLICIES, scheduledAction } from '../domain/scheduled-sync.ts';
+import { syncKeywords } from '../domain/sync-labels.ts';
 import { ApiError } from './api-error.ts';
 import { invalidRequest } from './parse.ts';
 import { specOf, timingOf } from './schedule-spec-gateway.ts';
@@ -67,8 +66,6 @@ export interface ScheduleGatewayOptions {
 
 const CALL_TIMEOUT_MS = 5_000;
 const RETRY_AFTER_MS = 2_000;
-/** What came due while Temporal was away is made up for if it is not older; the next run reads the same changes. */
-const CATCH_UP_MS = 60_000;
 const MAX_RUNS_SHOWN = 5;
 /** Open runs are listed first, whenever they began. */
 const RUNS_LOOKED_AT = 10;
@@ -142,28 +139,13 @@ class TemporalScheduleGateway implements ScheduleGateway {
   }
 
   #definitionOf(key: SyncKey, { timing, jitterMs }: ScheduleSettings, previous: ScheduleDescription | null): Pick<ScheduleOptions, 'spec' | 'action' | 'policies' | 'typedSearchAttributes'> {
-    const { venueId, connectionId, provider, resource, direction } = key;
-    const providerName = this.#options.providerName(provider);
-    const input: ScheduledSyncInput = { venueId, connectionId, provider, resource, direction, providerName };
+    const action = scheduledAction(key, this.#options.providerName(key.provider));
     const typedSearchAttributes = Object.entries(syncKeywords(key)).map(([name, value]) => ({ key: defineSearchAttributeKey(name, SearchAttributeType.KEYWORD), value }));
-    const run = { venueId, direction, resource, mode: 'incremental' } as const;
-    // The SDK sends a schedule's priority, but its type does not know it.
-    const priority: { readonly priority: Priority } = { priority: syncPriority(run) };
     return {
       spec: specOf(timing, jitterMs, { now: new Date(), previous: previous?.spec ?? null }),
-      policies: { overlap: 'SKIP', catchupWindow: CATCH_UP_MS },
+      policies: SCHEDULE_POLICIES,
       typedSearchAttributes,
-      action: {
-        type: 'startWorkflow',
-        workflowType: SCHEDULED_SYNC,
-        // Temporal appends the time.
-        workflowId: `scheduled-sync/${connectionId}/${resource}`,
-        taskQueue: WORKFLOW_QUEUE,
-        args: [input],
-        typedSearchAttributes,
-        staticSummary: `Scheduled: ${syncSummary(run, providerName)}`,
-        ...priority,
-      },
+      action: { ...action, typedSearchAttributes },
     };
   }
 

@@ -2,6 +2,7 @@ import type { Resource } from '../contracts/providers.ts';
 import type { Connection } from '../db/connection-store.ts';
 import type { ScheduleStore } from '../db/schedule-store.ts';
 import { defaultJitterMs } from '../domain/schedule-timing.ts';
+import { DEFAULT_TIMING, withoutDefaultSchedule } from '../domain/scheduled-sync.ts';
 import type { Providers } from '../providers/providers.ts';
 import type { Log } from './log.ts';
 import { describeError } from './outage.ts';
@@ -23,12 +24,10 @@ export interface DefaultSchedulesDeps {
   readonly log: Log;
 }
 
-const HOURLY = { everyMs: 3_600_000 } as const;
-
 export function createDefaultSchedules({ providers, schedules, scheduleGateway, log }: DefaultSchedulesDeps): DefaultSchedules {
   const make = async ({ id: connectionId, venueId, provider }: Connection, resource: Resource): Promise<void> => {
     const key = { venueId, connectionId, provider, resource, direction: 'pull' } as const;
-    await scheduleGateway.create(key, { timing: HOURLY, jitterMs: defaultJitterMs(HOURLY) });
+    await scheduleGateway.create(key, { timing: DEFAULT_TIMING, jitterMs: defaultJitterMs(DEFAULT_TIMING) });
     await schedules.noteScheduled(key, resource);
   };
 
@@ -37,10 +36,9 @@ export function createDefaultSchedules({ providers, schedules, scheduleGateway, 
       const { id: connectionId, venueId, provider, state } = connection;
       if (state !== 'active') return;
       try {
-        const pulled = providers.find(provider)?.capabilities.resources.filter(({ directions }) => directions.includes('pull')) ?? [];
         const known = await schedules.listScheduled({ venueId, connectionId });
-        const missing = pulled.filter(({ resource }) => !known.includes(resource));
-        await Promise.all(missing.map(({ resource }) => make(connection, resource)));
+        const missing = withoutDefaultSchedule(providers.find(provider)?.capabilities, known);
+        await Promise.all(missing.map((resource) => make(connection, resource)));
       } catch (error) {
         log.warn({ venueId, connectionId, error: describeError(error) }, 'default schedules could not be made; the next look at the schedules makes them');
       }

@@ -80,8 +80,9 @@ async function checkOrder({ connections, providers }: SyncDeps, order: SyncOrder
 
 /** Throws `connection-not-active`, saying what a person should do. */
 export function requireActive({ state, nextAction }: Connection): void {
-  if (state === 'active') return;
-  const advice = nextAction ?? (state === 'needs-reauth' ? 'Enter a valid key: POST …/connections.' : null);
+  // A degraded one has trouble, and still works.
+  if (state === 'active' || state === 'degraded') return;
+  const advice = nextAction ?? (state === 'needs-reauth' ? 'Re-authorise it, or enter a valid key: POST …/connections.' : null);
   throw new ApiError('connection-not-active', `The connection is ${state}.${advice === null ? '' : ` ${advice}`}`);
 }
 

@@ -2,6 +2,8 @@ import type { KeyringConfig } from '../vault/keyring.ts';
 import type { Secret } from '../vault/secret.ts';
 import { Environment } from './environment.ts';
 import type { Env } from './environment.ts';
+import { providersOf, requireWholeApps } from './providers-config.ts';
+import type { ProvidersConfig } from './providers-config.ts';
 import type { VariableValue } from './variables.ts';
 
 export type LogLevel = VariableValue<'LOG_LEVEL'>;
@@ -32,8 +34,7 @@ export interface ServiceConfig extends ProcessConfig {
   readonly databaseUrl: string;
   readonly temporal: TemporalConfig;
   readonly keyring: KeyringConfig;
-  /** `requestsPerSecond` is null where the built-in budget holds. */
-  readonly stripe: { readonly apiUrl: string; readonly requestsPerSecond: number | null };
+  readonly providers: ProvidersConfig;
   readonly host: string;
 }
 
@@ -42,6 +43,8 @@ export interface ApiConfig extends ServiceConfig {
   readonly port: number;
   /** Without a trailing slash. */
   readonly publicUrl: string;
+  /** URLs in their normal form; whatever lies under one of them may be returned to. */
+  readonly returnUrls: readonly string[];
   /** Base URL of the Temporal Web UI, without a trailing slash. */
   readonly temporalUiUrl: string | null;
   readonly jwt: JwtConfig;
@@ -75,6 +78,7 @@ export function readApiConfig(env: Env): ApiConfig {
   const environment = new Environment(env, 'api');
   requireService(environment);
   requireJwt(environment);
+  refuseOpenReturns(environment);
   environment.finish();
   const host = environment.certain('HOST');
   const port = environment.certain('PORT');
@@ -82,6 +86,7 @@ export function readApiConfig(env: Env): ApiConfig {
     ...serviceOf(environment),
     port,
     publicUrl: environment.get('PUBLIC_URL') ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    returnUrls: environment.get('RETURN_URLS') ?? [],
     temporalUiUrl: environment.get('TEMPORAL_UI_URL') ?? null,
     jwt: jwtOf(environment),
     rateLimits: {
@@ -134,6 +139,7 @@ function requireService(environment: Environment): void {
   if (environment.isSet('TEMPORAL_TLS_CERT_FILE')) environment.require('TEMPORAL_TLS_KEY_FILE', 'when TEMPORAL_TLS_CERT_FILE is set');
   if (environment.isSet('TEMPORAL_TLS_KEY_FILE')) environment.require('TEMPORAL_TLS_CERT_FILE', 'when TEMPORAL_TLS_KEY_FILE is set');
   requireKeyring(environment);
+  requireWholeApps(environment);
 }
 
 function requireKeyring(environment: Environment): void {
@@ -161,6 +167,11 @@ function requireJwt(environment: Environment): void {
   if (!secret && !jwks) environment.require('JWT_SECRET', 'unless JWT_JWKS_URL is set');
 }
 
+function refuseOpenReturns(environment: Environment): void {
+  const open = environment.get('NODE_ENV') === 'production' && environment.get('RETURN_URLS')?.some((url) => url.startsWith('http:'));
+  if (open === true) environment.problem('RETURN_URLS holds an http URL, which is refused when NODE_ENV=production. Use https.');
+}
+
 function processOf(environment: Environment): ProcessConfig {
   return { production: environment.certain('NODE_ENV') === 'production', logLevel: environment.certain('LOG_LEVEL') };
 }
@@ -171,7 +182,7 @@ function serviceOf(environment: Environment): ServiceConfig {
     databaseUrl: environment.certain('DATABASE_URL'),
     temporal: temporalOf(environment),
     keyring: keyringOf(environment),
-    stripe: { apiUrl: environment.certain('STRIPE_API_URL'), requestsPerSecond: environment.get('STRIPE_REQUESTS_PER_SECOND') ?? null },
+    providers: providersOf(environment),
     host: environment.certain('HOST'),
   };
 }

@@ -38,6 +38,22 @@ export const httpUrl = z
   })
   .transform((value) => value.replace(/\/+$/, ''));
 
+const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+/** As a browser would write them, so that they can be compared with the parts of another URL. */
+export const returnUrls = z
+  .string()
+  .transform((value) => value.split(',').map((one) => URL.parse(one.trim())))
+  .refine((urls) => urls.every((url) => url !== null && isReturnUrl(url)))
+  .transform((urls) => urls.flatMap((url) => url?.href ?? []));
+
+function isReturnUrl({ protocol, hostname, username, password, search, hash, href }: URL): boolean {
+  // `href` alone shows a `?` or `#` with nothing behind it.
+  const bare = username === '' && password === '' && search === '' && hash === '' && !/[?#]/.test(href);
+  // `*` is a host name to the URL standard, and would look like a pattern here.
+  return bare && !hostname.includes('*') && (protocol === 'https:' || (protocol === 'http:' && LOOPBACK.has(hostname)));
+}
+
 export const PORT_FORM = 'a whole number from 0 to 65535';
 export const URL_FORM = 'an http or https URL without user and password';
 export const COUNT_FORM = 'a whole number from 1 to 999999999';

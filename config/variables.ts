@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { PROVIDER_VARIABLES } from './provider-variables.ts';
+import { SANDBOX_VARIABLES } from './sandbox-variables.ts';
 import { SECURITY_VARIABLES } from './security-variables.ts';
-import { COUNT_FORM, PORT_FORM, SERVICES, URL_FORM, count, httpUrl, port, rate, secret, text } from './variable.ts';
+import { COUNT_FORM, PORT_FORM, SERVICES, URL_FORM, count, httpUrl, port, returnUrls, secret, text } from './variable.ts';
 import type { Variable } from './variable.ts';
 
 /** Every environment variable, once. docs/configuration.md and .env.example are held to this table by a test. */
@@ -113,8 +115,16 @@ export const VARIABLES = {
   PUBLIC_URL: {
     schema: httpUrl,
     form: URL_FORM,
-    description: 'Base URL under which callers reach the API, as links and the API reference show it.',
-    obtain: 'The URL of the load balancer or proxy. Without it: `http://HOST:PORT`.',
+    description: 'Base URL under which callers reach the API, as links and the API reference show it. Providers send owners back to `/oauth/{provider}/callback` under it.',
+    obtain: 'The URL of the load balancer or proxy; register the redirect URI with each provider. Without it: `http://HOST:PORT`.',
+    readBy: ['api'],
+    secret: false,
+  },
+  RETURN_URLS: {
+    schema: returnUrls,
+    form: 'https URLs without user, password, query and fragment, separated by commas; http only on this machine',
+    description: 'Where a person who has connected a provider may be sent back to: anything under one of these. Nowhere without it.',
+    obtain: 'The pages of your own product that start a connection.',
     readBy: ['api'],
     secret: false,
   },
@@ -127,23 +137,7 @@ export const VARIABLES = {
     secret: false,
   },
   ...SECURITY_VARIABLES,
-  STRIPE_API_URL: {
-    schema: httpUrl,
-    form: URL_FORM,
-    description: 'Base URL of Stripe’s API.',
-    obtain: 'Change it only to use a stand-in.',
-    default: 'https://api.stripe.com',
-    readBy: SERVICES,
-    secret: false,
-  },
-  STRIPE_REQUESTS_PER_SECOND: {
-    schema: rate,
-    form: 'a number above 0 and below 1000000, with at most three decimals',
-    description: 'Requests per second to one Stripe account, in place of the built-in budget.',
-    obtain: 'The limit that Stripe granted the account, less what its other integrations use.',
-    readBy: SERVICES,
-    secret: false,
-  },
+  ...PROVIDER_VARIABLES,
   RATE_LIMIT_PER_CALLER_PER_MINUTE: {
     schema: count,
     form: COUNT_FORM,
@@ -198,24 +192,7 @@ export const VARIABLES = {
     readBy: ['runtime'],
     secret: false,
   },
-  SANDBOX_STRIPE_PORT: {
-    schema: port,
-    form: PORT_FORM,
-    description: 'TCP port of the Stripe sandbox that `npm start` runs.',
-    obtain: 'Unset, a standard port that is taken gives way to a free one. 0 takes any free port.',
-    default: '12111',
-    readBy: ['runtime'],
-    secret: false,
-  },
-  SANDBOX_STRIPE_CONTROL_PORT: {
-    schema: port,
-    form: PORT_FORM,
-    description: 'TCP port of the Stripe sandbox’s control API.',
-    obtain: 'Unset, a standard port that is taken gives way to a free one. 0 takes any free port.',
-    default: '12112',
-    readBy: ['runtime'],
-    secret: false,
-  },
+  ...SANDBOX_VARIABLES,
 } as const satisfies Record<string, Variable>;
 
 export type VariableName = keyof typeof VARIABLES;

@@ -90,6 +90,15 @@ export interface KeepConnectionFreshInput extends ConnectionRef {
   readonly provider: ProviderId;
   /** Set by continue-as-new: warnings that were given, as `deadline kind:days`. */
   readonly warned?: readonly string[];
+  /** Set by continue-as-new: rounds of refreshes that have failed in a row. */
+  readonly failedRounds?: number;
+  /** Set by continue-as-new: the generation that was obtained because the provider had refused the one before. */
+  readonly renewed?: RenewedGrant;
+}
+
+export interface RenewedGrant {
+  readonly generation: number;
+  readonly atMs: number;
 }
 
 /**
@@ -113,6 +122,17 @@ export interface DisconnectRequest {
 }
 export type DisconnectArgs = [DisconnectRequest];
 
+/**
+ * What became of the access at the provider. `shared`: others still use the same account's grant, so it is left standing. `not-supported`: the
+ * provider's user removes the access by hand; `failed`: so they have to, the provider did not answer for minutes.
+ */
+export const REVOCATIONS = ['revoked', 'already-gone', 'not-supported', 'shared', 'failed'] as const;
+export type Revocation = (typeof REVOCATIONS)[number];
+
+export interface DisconnectResult {
+  readonly revocation: Revocation;
+}
+
 /** Signal: the connection has another grant or key now; look at it again. */
 export const GRANT_REPLACED_SIGNAL = 'grantReplaced';
 /** Signal: the provider says that its user has taken the access back. */
@@ -124,7 +144,7 @@ export type GrantDeadline = (typeof GRANT_DEADLINES)[number];
 
 /** What the workflow plans by: times and numbers only. */
 export interface GrantStatus {
-  readonly state: 'usable' | 'needs-reauth' | 'suspended' | 'gone';
+  readonly state: 'usable' | 'degraded' | 'needs-reauth' | 'suspended' | 'gone';
   readonly generation: number | null;
   /** ISO 8601 UTC; null: it does not expire. */
   readonly accessExpiresAt: string | null;
@@ -149,22 +169,41 @@ export interface RefreshResult {
 export interface TokenActivities {
   /** One call to the provider for one generation of the grant. An outage is thrown, a refused grant is a result. */
   readonly refreshGrant: (input: RefreshInput) => Promise<RefreshResult>;
-  /** `shared`: others still use the same account's grant, so it is left standing. `not-supported`: the provider's user removes the access by hand. */
-  readonly revokeGrant: (input: ConnectionRef & { readonly provider: ProviderId }) => Promise<'revoked' | 'already-gone' | 'not-supported' | 'shared'>;
+  /** An outage is thrown. */
+  readonly revokeGrant: (input: ConnectionRef & { readonly provider: ProviderId }) => Promise<Exclude<Revocation, 'failed'>>;
 }
 
 /** The `internal` queue. */
 export interface ConnectionUpkeepActivities {
   readonly readGrant: (input: ConnectionRef) => Promise<GrantStatus>;
   /** Refreshes fail for a while: the connection is `degraded`, and with an access token that has ended says so. Null: it is well again. */
-  readonly noteTrouble: (input: ConnectionRef & { readonly errorType: string | null }) => Promise<void>;
+  readonly noteTrouble: (input: ConnectionRef & { readonly errorType: string | null; /** That could not be refreshed: news of an earlier one comes too late. */ readonly generation: number | null }) => Promise<void>;
   /** The grant of this generation is dead. */
   readonly noteRevoked: (input: ConnectionRef & { readonly generation: number | null; readonly why: 'revoked-at-provider' | 'refused' }) => Promise<void>;
   readonly warnOfDeadline: (input: ConnectionRef & { readonly kind: GrantDeadline; readonly at: string; readonly daysLeft: number }) => Promise<void>;
-  /** Makes the connection `disconnecting`, deletes its schedules, cancels its runs and waits until they have ended. */
+  /** Makes the connection `disconnecting`, deletes its schedules, cancels its runs and waits until they have ended. One that was never connected is `disconnected`. */
   readonly stopConnection: (input: ConnectionRef & DisconnectRequest) => Promise<void>;
-  /** Wipes the credentials and makes the connection `disconnected`. */
-  readonly wipeCredentials: (input: ConnectionRef & DisconnectRequest & { readonly revocation: string }) => Promise<void>;
-  /** Deletes some of the records that only this connection brought. False when none is left. */
-  readonly deleteRecords: (input: ConnectionRef) => Promise<boolean>;
+  /** Wipes the credentials and makes the connection `disconnected`; with records to delete it becomes so when they are. */
+  readonly wipeCredentials: (input: ConnectionRef & DisconnectRequest & { readonly revocation: Revocation }) => Promise<void>;
+  /** Deletes some of the records that only this connection brought. False when none is left; then the connection is `disconnected`. */
+  readonly deleteRecords: (input: ConnectionRef & Pick<DisconnectRequest, 'requestedBy'>) => Promise<boolean>;
+}
+
+// --- A live test of what is stored -----------------------------------------------------------------------------------------------------
+
+export const TEST_CONNECTION = 'testConnection';
+/** One at a time: who asks meanwhile gets the same answer. */
+export const testConnectionWorkflowId = (connectionId: ConnectionId): string => `test/${connectionId}`;
+
+export interface TestConnectionInput extends ConnectionRef {
+  readonly provider: ProviderId;
+}
+
+/** `refused`: the provider no longer accepts the credentials, and the connection says so. `unavailable`: nobody can tell just now. */
+export type ConnectionTestOutcome = 'accepted' | 'refused' | 'unavailable';
+
+/** The provider's interactive queue. */
+export interface ConnectionTestActivities {
+  /** Asks the provider whose credentials these are. An outage is thrown. */
+  readonly tryCredentials: (input: TestConnectionInput) => Promise<Exclude<ConnectionTestOutcome, 'unavailable'>>;
 }

@@ -2,6 +2,8 @@
 export const FAILURE = {
   connectionGone: 'ConnectionGone',
   needsReauth: 'NeedsReauth',
+  /** The provider refused a token that has been renewed since: the next attempt uses the new one. */
+  tokenRenewed: 'TokenRenewed',
   rateLimited: 'RateLimited',
   quotaExhausted: 'QuotaExhausted',
   conflict: 'ProviderConflict',
@@ -18,6 +20,8 @@ export const FAILURE = {
   superseded: 'Superseded',
   /** The run row that the workflow was started for is not there, or another run of the same sync is open. */
   runUnavailable: 'SyncRunUnavailable',
+  /** The attempt to connect is over, or somebody has come back with it before: its state works once. */
+  authorizationUsed: 'AuthorizationUsed',
 } as const;
 
 export type FailureType = (typeof FAILURE)[keyof typeof FAILURE];

@@ -2,11 +2,12 @@ import type { ProviderId } from './providers.ts';
 
 /**
  * Task queues. Provider calls have a queue each, so that one provider's backlog never delays another's, and bulk work has one of its own:
- * however much of it is under way, an incremental run finds a free worker slot.
+ * however much of it is under way, an incremental run finds a free worker slot. What somebody waits for, such as a token, has one too:
+ * runs hold their slots for minutes, and may themselves be waiting for that token.
  */
 export const WORKFLOW_QUEUE = 'workflows';
 export const INTERNAL_QUEUE = 'internal';
-export const providerQueue = (provider: ProviderId, work: 'incremental' | 'bulk'): string => (work === 'bulk' ? `provider-${provider}-bulk` : `provider-${provider}`);
+export const providerQueue = (provider: ProviderId, work: 'interactive' | 'incremental' | 'bulk'): string => (work === 'incremental' ? `provider-${provider}` : `provider-${provider}-${work}`);
 
 /** `priorityKey` of work: 1 runs first. */
 export const PRIORITY = { interactive: 1, webhook: 2, incremental: 3, bulk: 4, reprocessing: 5 } as const;

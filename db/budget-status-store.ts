@@ -60,7 +60,8 @@ async function connectedAccounts(db: Database, provider: ProviderId, venues: Exc
   const found: { environment: Environment; externalAccountId: string }[] = [];
   const { environment, externalAccountId } = connections;
   for (const venueId of venues) {
-    found.push(...(await withVenue(db, venueId, (tx) => tx.selectDistinct({ environment, externalAccountId }).from(connections).where(eq(connections.provider, provider)))));
+    const rows = await withVenue(db, venueId, (tx) => tx.selectDistinct({ environment, externalAccountId }).from(connections).where(eq(connections.provider, provider)));
+    found.push(...rows.flatMap((row) => (row.externalAccountId === null ? [] : [{ ...row, externalAccountId: row.externalAccountId }])));
   }
   return found;
 }

@@ -1,10 +1,11 @@
-import { and, asc, eq, exists, gt, inArray, sql } from 'drizzle-orm';
+import { and, asc, eq, exists, gt, inArray, ne, sql } from 'drizzle-orm';
 import type { ConnectionId, ConnectionRef, VenueId } from '../contracts/ids.ts';
-import type { ConnectionState, Environment, ProviderId } from '../contracts/providers.ts';
+import type { ConnectionState, Environment, OAuthFlow, ProviderId } from '../contracts/providers.ts';
 import type { SealedSecret } from '../contracts/vault.ts';
 import { toPage } from './page.ts';
 import type { Page, PageRequest } from './page.ts';
 import { connections } from './schema/connections.ts';
+import { oauthTokens } from './schema/oauth-tokens.ts';
 import { venueApiKeys } from './schema/venue-api-keys.ts';
 import { withVenue } from './venue-scope.ts';
 import type { Database, Transaction } from './venue-scope.ts';
@@ -18,7 +19,10 @@ export interface Connection {
   readonly cause: string | null;
   readonly since: Date;
   readonly nextAction: string | null;
-  readonly account: { readonly id: string; readonly name: string | null };
+  /** Null until its owner has approved. */
+  readonly account: { readonly id: string; readonly name: string | null } | null;
+  /** How its owner granted access, or is asked to; null for a connection with a key. */
+  readonly flow: OAuthFlow | null;
   readonly scopes: readonly string[];
   readonly expiresAt: Date | null;
   readonly nextRefreshAt: Date | null;
@@ -49,15 +53,26 @@ export interface ConnectionStore {
   ): Promise<ConnectionId | null>;
   /**
    * Inserts, or for a known account replaces the key (its generation grows), and makes the connection active. One transaction.
-   * Throws AccountAlreadyConnectedError when the account is connected under another id, as when two callers connect it at once.
+   * Throws AccountAlreadyConnectedError when the account is connected under another id, as when two callers connect it at once, and
+   * DisconnectingError.
    */
   saveWithApiKey(connection: NewApiKeyConnection): Promise<Connection>;
   find(ref: ConnectionRef): Promise<Connection | null>;
   list(venueId: VenueId, page: PageRequest): Promise<Page<Connection>>;
   findApiKey(ref: ConnectionRef): Promise<{ readonly sealedKey: SealedSecret; readonly generation: number } | null>;
   setState(ref: ConnectionRef, change: ConnectionStateChange): Promise<void>;
+  /** Changes the state of a connection that is in one of these; any other stays as it is. False then. */
+  changeState(ref: ConnectionRef, from: readonly ConnectionState[], change: ConnectionStateChange): Promise<boolean>;
   /** Says that the provider no longer takes the key of this generation. A connection that has another by now stays as it is. */
   markNeedsReauth(ref: ConnectionRef, generation: number, why: Pick<ConnectionStateChange, 'cause' | 'nextAction'>): Promise<void>;
+}
+
+/** The account's connection is being disconnected at this moment: what is stored now would be wiped. */
+export class DisconnectingError extends Error {
+  override readonly name = 'DisconnectingError';
+  constructor() {
+    super('The connection is being disconnected');
+  }
 }
 
 /** The key that was given is sealed for a connection that will not exist: seal it for `connectionId` and save again. */
@@ -82,11 +97,13 @@ export function createConnectionStore(db: Database): ConnectionStore {
 
     saveWithApiKey: (connection) =>
       withVenue(db, connection.venueId, async (tx) => {
+        // One kind of credential a connection. The grant first, as whoever refreshes it locks it. Generations go on.
+        const [grant] = await tx.delete(oauthTokens).where(eq(oauthTokens.connectionId, connection.connectionId)).returning({ generation: oauthTokens.generation });
         const row = await upsertActive(tx, connection);
         if (row.id !== connection.connectionId) throw new AccountAlreadyConnectedError(row.id);
         await tx
           .insert(venueApiKeys)
-          .values({ connectionId: row.id, venueId: row.venueId, sealedKey: connection.sealedKey })
+          .values({ connectionId: row.id, venueId: row.venueId, sealedKey: connection.sealedKey, generation: 1 + (grant?.generation ?? 0) })
           .onConflictDoUpdate({
             target: venueApiKeys.connectionId,
             set: { sealedKey: connection.sealedKey, generation: sql`${venueApiKeys.generation} + 1`, updatedAt: sql`now()` },
@@ -113,8 +130,7 @@ export function createConnectionStore(db: Database): ConnectionStore {
 
     findApiKey: ({ venueId, connectionId }) =>
       withVenue(db, venueId, async (tx) => {
-        const { sealedKey, generation } = venueApiKeys;
-        const [row] = await tx.select({ sealedKey, generation }).from(venueApiKeys).where(eq(venueApiKeys.connectionId, connectionId));
+        const [row] = await tx.select({ sealedKey: venueApiKeys.sealedKey, generation: venueApiKeys.generation }).from(venueApiKeys).where(eq(venueApiKeys.connectionId, connectionId));
         return row ?? null;
       }),
 
@@ -125,6 +141,8 @@ export function createConnectionStore(db: Database): ConnectionStore {
           .set({ state, cause, nextAction, stateSince: sinceWhen(state), updatedAt: sql`now()` })
           .where(eq(connections.id, connectionId));
       }),
+
+    changeState: (ref, from, change) => withVenue(db, ref.venueId, (tx) => changeState(tx, { ref, from, change })),
 
     markNeedsReauth: ({ venueId, connectionId }, generation, { cause, nextAction }) =>
       withVenue(db, venueId, async (tx) => {
@@ -137,25 +155,36 @@ export function createConnectionStore(db: Database): ConnectionStore {
   };
 }
 
+async function changeState(tx: Transaction, { ref, from, change }: { readonly ref: ConnectionRef; readonly from: readonly ConnectionState[]; readonly change: ConnectionStateChange }): Promise<boolean> {
+  const { state, cause, nextAction } = change;
+  const changed = await tx
+    .update(connections)
+    .set({ state, cause, nextAction, stateSince: sinceWhen(state), updatedAt: sql`now()` })
+    .where(and(eq(connections.id, ref.connectionId), inArray(connections.state, [...from])))
+    .returning({ id: connections.id });
+  return changed.length === 1;
+}
+
 type Row = typeof connections.$inferSelect;
 
 /** A connection that stays in its state has been there since it came. */
 const sinceWhen = (state: ConnectionState) => sql`case when ${connections.state} = ${state} then ${connections.stateSince} else now() end`;
 
 async function upsertActive(tx: Transaction, { connectionId, venueId, provider, environment, account, scopes }: NewApiKeyConnection): Promise<Row> {
-  const active = { state: 'active', cause: null, nextAction: null, accountName: account.name, scopes } as const;
+  const active = { state: 'active', cause: null, nextAction: null, accountName: account.name, flow: null, scopes, expiresAt: null, nextRefreshAt: null } as const;
   const [row] = await tx
     .insert(connections)
     .values({ ...active, id: connectionId, venueId, provider, environment, externalAccountId: account.id })
     .onConflictDoUpdate({
       target: [connections.venueId, connections.provider, connections.environment, connections.externalAccountId],
       set: { ...active, stateSince: sinceWhen('active'), updatedAt: sql`now()` },
+      setWhere: ne(connections.state, 'disconnecting'),
     })
     .returning();
-  if (!row) throw new Error('An upsert returned no row');
+  if (!row) throw new DisconnectingError();
   return row;
 }
 
 function toConnection({ stateSince, externalAccountId, accountName, ...row }: Row): Connection {
-  return { ...row, since: stateSince, account: { id: externalAccountId, name: accountName } };
+  return { ...row, since: stateSince, account: externalAccountId === null ? null : { id: externalAccountId, name: accountName } };
 }

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, isNull, lt, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, isNull, lt, notInArray, sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import type { ConnectionId, ConnectionRef, RecordId, SyncId, VenueId } from '../contracts/ids.ts';
@@ -112,7 +112,7 @@ export class OtherRunOpenError extends Error {
 export interface SyncRunStore {
   /**
    * Opens a run, or finds the open one of the same connection, resource and direction (`joined`); dry runs are apart. A run that is not dry
-   * takes on the plan of a dry run. Throws PlanNotUsableError, and when the venue has no such connection.
+   * takes on the plan of a dry run. Throws PlanNotUsableError, and when the venue has no such connection any more.
    */
   openOrJoin(run: NewSyncRun): Promise<{ readonly run: SyncRun; readonly joined: boolean }>;
   find(venueId: VenueId, id: SyncId): Promise<SyncRun | null>;
@@ -198,8 +198,10 @@ const { seq, at, level, action, recordId, sourceId, externalId, code, message } 
 const LOG_COLUMNS = { seq, at, level, action, recordId, sourceId, externalId, code, message };
 
 async function insertOrFind(tx: Transaction, { window, planId, ...run }: NewSyncRun, id: SyncId): Promise<Row> {
-  // A foreign key looks past row-level security: it would accept another venue's connection.
-  const [connection] = await tx.select({ id: connections.id }).from(connections).where(eq(connections.id, run.connectionId));
+  // A foreign key looks past row-level security: it would accept another venue's connection. Locked, so that whoever disconnects it
+  // meanwhile finds this run among those to cancel.
+  const usable = and(eq(connections.id, run.connectionId), notInArray(connections.state, ['disconnecting', 'disconnected']));
+  const [connection] = await tx.select({ id: connections.id }).from(connections).where(usable).for('share');
   if (!connection) throw new Error('The venue has no such connection');
   const [row] = await tx
     .insert(syncRuns)

@@ -16,8 +16,9 @@ export interface Parking {
 
 /** Failures that pass by themselves, or by a new key: the run waits instead of failing. */
 const PARKING: Readonly<Record<string, Parking>> = {
-  // It costs no call to the provider: the connection itself says whether there is a new key. A wake-up tells sooner.
-  [FAILURE.needsReauth]: { what: 'needs-reauth', firstWaitMs: 15 * MINUTE_MS, longestWaitMs: 6 * HOUR_MS, givesUpAfterMs: 30 * DAY_MS },
+  // It costs no call to the provider: the connection itself says whether there is a new key. A wake-up tells sooner; one that was lost costs
+  // about as long again as the run has waited.
+  [FAILURE.needsReauth]: { what: 'needs-reauth', firstWaitMs: MINUTE_MS, longestWaitMs: 6 * HOUR_MS, givesUpAfterMs: 30 * DAY_MS },
   [FAILURE.rateLimited]: { what: 'rate-limit', firstWaitMs: MINUTE_MS, longestWaitMs: 30 * MINUTE_MS, givesUpAfterMs: 7 * DAY_MS },
   [FAILURE.quotaExhausted]: { what: 'quota', firstWaitMs: HOUR_MS, longestWaitMs: 6 * HOUR_MS, givesUpAfterMs: 35 * DAY_MS },
   [FAILURE.unavailable]: { what: 'provider-unavailable', firstWaitMs: MINUTE_MS, longestWaitMs: 30 * MINUTE_MS, givesUpAfterMs: 7 * DAY_MS },

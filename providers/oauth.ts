@@ -46,6 +46,12 @@ export interface SessionCredential {
   readonly onBehalfOf?: string;
 }
 
+/** Whose account a grant is for, and what that question has taught about the grant itself. */
+export interface GrantedAccount extends ProviderAccount {
+  /** Belongs into the grant's `context`, which lacks it: Mailchimp's `dc`, when it could not be had with the exchange. */
+  readonly context?: Grant['context'];
+}
+
 /**
  * One provider's authorisation server in one flow. Throws ProviderError and nothing else: `needs-reauth` for a grant, code or refresh token that it
  * refuses (`invalid_grant`, revoked); `unavailable` with the code `invalid_client` when it refuses our app's own credentials, which is no
@@ -55,7 +61,7 @@ export interface OAuthAdapter {
   readonly flow: OAuthFlow;
   /** Where the accounts are that our app can be given access to. */
   readonly environment: Environment;
-  /** How long the refresh token before the newest still works; 0: not at all. A response that was lost can be asked for again so long. */
+  /** How long the refresh token before the newest still works; 0: not at all; Infinity: it never changes. A response that was lost can be asked for again so long. */
   readonly previousTokenGraceMs: number;
   authorizationUrl(request: AuthorizationRequest): Promise<string>;
   exchange(exchange: CodeExchange, calls: OAuthCalls): Promise<Grant>;
@@ -63,8 +69,8 @@ export interface OAuthAdapter {
   readonly refresh: ((grant: Grant, calls: OAuthCalls) => Promise<Grant>) | null;
   /** Null: only the account's owner can take the access back. A grant that is gone already counts as revoked. */
   readonly revoke: ((grant: Grant, calls: OAuthCalls) => Promise<void>) | null;
-  /** Whose account it is: also the live test of a grant. */
-  account(grant: Grant, calls: OAuthCalls): Promise<ProviderAccount>;
+  /** Whose account it is and which scopes were granted, as the provider knows them: also the live test of a grant. Several calls. */
+  account(grant: Grant, calls: OAuthCalls): Promise<GrantedAccount>;
   credential(grant: Grant): SessionCredential;
   /** Pure. When a grant that was obtained then is due; null: never. */
   refreshAt(times: { readonly obtainedAt: Date; readonly accessExpiresAt: Date | null }): Date | null;

@@ -2,8 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ProviderId } from '../contracts/providers.ts';
 import type { Budget, LeaseRequest } from './budget.ts';
 import { ProviderError } from './provider-error.ts';
-import type { ProviderAdapter, ProviderSession } from './provider.ts';
-import type { BudgetAccount, ConcurrencyLease, OpenOptions, Providers } from './providers.ts';
+import type { OAuthAdapter } from './oauth.ts';
+import type { Call, ProviderAdapter } from './provider.ts';
+import type { BudgetAccount, CallOptions, ConcurrencyLease, Integration, Providers } from './providers.ts';
 
 /** A wait longer than this is handed back to the caller, which can give up its thread meanwhile. */
 const MAX_WAIT_MS = 10_000;
@@ -11,15 +12,23 @@ const MAX_WAIT_MS = 10_000;
 const DEFAULT_PAUSE_MS = 1_000;
 const LEASE_TTL_MS = 60_000;
 
+/** A provider's apps as they are set up here: the flows that can be used, best first, and what is to be set for there to be one. */
+export interface OAuthSetup {
+  readonly provider: ProviderId;
+  readonly adapters: readonly OAuthAdapter[];
+  readonly missing: readonly string[];
+}
+
 export interface PipelineOptions {
   readonly adapters: readonly ProviderAdapter[];
+  readonly oauth?: readonly OAuthSetup[];
   readonly budget: Budget;
   /** An operator's own figure for a provider instead of the declared one, requests per second and account. */
   readonly requestsPerSecond: Readonly<Partial<Record<ProviderId, number | null>>>;
 }
 
 /** Builds the one way to call any provider: budget → timeout → call → classify → count. */
-export function createPipeline({ adapters, budget, requestsPerSecond }: PipelineOptions): Providers {
+export function createPipeline({ adapters, oauth = [], budget, requestsPerSecond }: PipelineOptions): Providers {
   const byId = new Map(adapters.map((adapter) => [adapter.id, adapter]));
 
   function adapterOf(provider: ProviderId): ProviderAdapter {
@@ -31,14 +40,15 @@ export function createPipeline({ adapters, budget, requestsPerSecond }: Pipeline
   const ratePerSecond: Providers['ratePerSecond'] = ({ provider, environment }) =>
     requestsPerSecond[provider] ?? adapterOf(provider).capabilities.limits[environment].requestsPerSecond;
 
-  function open(provider: ProviderId, options: OpenOptions): ProviderSession {
+  /** The one way to make a call: within the account's budget, and told to who counts. */
+  function callOf(provider: ProviderId, options: CallOptions): Call {
     const { account, lane, signal, onCall } = options;
     const environment = account?.environment ?? 'production';
     // Keys that are being tested share one budget: their account is not known before the answer.
     const key = account ? budgetKey({ ...account, provider }) : `${provider}/connecting`;
     const rate = ratePerSecond({ provider, environment });
 
-    async function call<T>(request: () => Promise<T>): Promise<T> {
+    return async function call<T>(request: () => Promise<T>): Promise<T> {
       const slot = await budget.reserve(key, { ratePerSecond: rate, lane, maxWaitMs: MAX_WAIT_MS });
       if (!slot.granted) throw new ProviderError({ provider, kind: 'rate-limited', retryAfterMs: slot.retryAfterMs });
       if (slot.waitMs > 0) await delay(slot.waitMs, undefined, signal ? { signal } : {});
@@ -53,14 +63,23 @@ export function createPipeline({ adapters, budget, requestsPerSecond }: Pipeline
       } finally {
         onCall?.(performance.now() - startedAt);
       }
-    }
-
-    return adapterOf(provider).open({ secretKey: options.secretKey, signal, call });
+    };
   }
+
+  const flowsOf = (provider: ProviderId) => oauth.find((setup) => setup.provider === provider)?.adapters ?? [];
+  const integration = (provider: ProviderId): Integration => {
+    const flows = flowsOf(provider);
+    const missing = oauth.find((setup) => setup.provider === provider)?.missing ?? [];
+    return { configured: flows.length > 0, flows: flows.map(({ flow }) => flow), environment: flows[0]?.environment ?? null, missing };
+  };
 
   return {
     find: (provider) => byId.get(provider) ?? null,
-    open,
+    open: (provider, options) =>
+      adapterOf(provider).open({ secretKey: options.secretKey, onBehalfOf: options.onBehalfOf, signal: options.signal, call: callOf(provider, options) }),
+    oauth: (provider, flow) => flowsOf(provider).find((adapter) => adapter.flow === flow) ?? null,
+    integration,
+    calls: (provider, options) => ({ call: callOf(provider, options), signal: options.signal }),
     ratePerSecond,
     lease: (account, request) => acquire(budget, account, { ...request, maxSlots: adapterOf(account.provider).capabilities.limits[account.environment].concurrency }),
   };

@@ -1,6 +1,6 @@
-import type { Environment, ProviderId } from '../contracts/providers.ts';
-import type { Secret } from '../vault/secret.ts';
+import type { Environment, OAuthFlow, ProviderId } from '../contracts/providers.ts';
 import type { LeaseRequest } from './budget.ts';
+import type { OAuthAdapter, OAuthCalls, SessionCredential } from './oauth.ts';
 import type { ProviderAdapter, ProviderSession } from './provider.ts';
 
 /** Whose budget calls count against. */
@@ -10,8 +10,7 @@ export interface BudgetAccount {
   readonly externalAccountId: string;
 }
 
-export interface OpenOptions {
-  readonly secretKey: Secret;
+export interface CallOptions {
   /** Null while a key is being tested and its account is not known yet. */
   readonly account: Omit<BudgetAccount, 'provider'> | null;
   /** `interactive` may jump the queue that `bulk` work waits in. */
@@ -20,6 +19,20 @@ export interface OpenOptions {
   readonly signal?: AbortSignal | undefined;
   /** Told once per HTTP call, whatever became of it, with the time it took without the wait for the budget. */
   readonly onCall?: ((durationMs: number) => void) | undefined;
+}
+
+export type OpenOptions = CallOptions & SessionCredential;
+
+/** Whether a provider's app is set up here, as `GET /v1/integrations` shows it. */
+export interface Integration {
+  /** At least one flow can be used. */
+  readonly configured: boolean;
+  /** Those that can be used, the one to offer first. */
+  readonly flows: readonly OAuthFlow[];
+  /** Where accounts that are connected by OAuth are; null while no flow can be used. */
+  readonly environment: Environment | null;
+  /** Variables that an operator has to set before the first flow can be used. */
+  readonly missing: readonly string[];
 }
 
 /** A share of how many requests at once the provider account allows. Lapses by itself when it is not renewed. */
@@ -35,6 +48,11 @@ export interface Providers {
   find(provider: ProviderId): ProviderAdapter | null;
   /** A session whose every call goes through the pipeline. Its calls throw ProviderError, or AbortError when `signal` ends the wait for a slot. */
   open(provider: ProviderId, options: OpenOptions): ProviderSession;
+  /** Null: not set up here, or no flow of this provider. */
+  oauth(provider: ProviderId, flow: OAuthFlow): OAuthAdapter | null;
+  integration(provider: ProviderId): Integration;
+  /** How an OAuth adapter reaches its provider: through the same pipeline as a session. */
+  calls(provider: ProviderId, options: CallOptions & { readonly signal: AbortSignal }): OAuthCalls;
   /** Leases between 1 and `slots` requests at once, in place of what the holder has. Throws ProviderError `rate-limited` while all are taken. */
   lease(account: BudgetAccount, request: LeaseRequest): Promise<ConcurrencyLease>;
   /** Requests a second that the account's budget allows when nothing throttles it. */

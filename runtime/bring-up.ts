@@ -10,7 +10,8 @@ import { messageOf, StartError } from './start-error.ts';
 import { signToken } from './tokens.ts';
 import type { DemoResult } from './demo.ts';
 import type { Env } from './home.ts';
-import type { Stage, StripeSandbox, TemporalPlace } from './services.ts';
+import type { Sandbox } from './sandbox.ts';
+import type { Stage, TemporalPlace } from './services.ts';
 
 export type BringUpOptions = Omit<Stage, 'secrets' | 'ports'> & {
   readonly startedAtMs: number;
@@ -24,7 +25,7 @@ interface Running {
   readonly apiUrl: string;
   readonly databaseUrl: string;
   readonly temporal: TemporalPlace;
-  readonly stripe: StripeSandbox;
+  readonly sandbox: Sandbox;
   /** An admin of all venues; null where tokens are made elsewhere. */
   readonly token: string | null;
 }
@@ -49,12 +50,12 @@ export async function bringUp(options: BringUpOptions): Promise<() => void> {
 
 async function startServices(stage: Stage, host: string): Promise<Running> {
   const { env, log, ports, secrets } = stage;
-  const [databaseUrl, temporal, stripe] = await Promise.all([
+  const [databaseUrl, temporal, sandbox] = await Promise.all([
     withProgress('Postgres', log, startDatabase(stage)),
     bringUpTemporal(stage),
     withProgress('the sandbox', log, bringUpSandbox(stage)),
   ]);
-  const addresses = { databaseUrl, temporalAddress: temporal.address, temporalUiUrl: temporal.uiUrl, stripeApiUrl: stripe.apiUrl, apiPort: ports.api, workerHealthPort: ports.workerHealth };
+  const addresses = { databaseUrl, temporalAddress: temporal.address, temporalUiUrl: temporal.uiUrl, sandbox, apiPort: ports.api, workerHealthPort: ports.workerHealth };
   const environment = serviceEnvironment(env, addresses, secrets);
   const apiUrl = `http://${reachable(host)}:${ports.api}`;
   await withProgress('api and worker', log, Promise.all([
@@ -63,7 +64,7 @@ async function startServices(stage: Stage, host: string): Promise<Running> {
   ]));
   stage.instance.setApiUrl(apiUrl);
   log(`up: Postgres, Temporal, sandbox, worker, API at ${apiUrl}`);
-  return { stage, apiUrl, databaseUrl, temporal, stripe, token: await adminToken(environment) };
+  return { stage, apiUrl, databaseUrl, temporal, sandbox, token: await adminToken(environment) };
 }
 
 async function startDatabase(stage: Stage): Promise<string> {
@@ -89,7 +90,7 @@ async function adminToken(env: Env): Promise<string | null> {
 }
 
 /** Null, with a line that says why, where the demonstration would reach past this machine. */
-async function demonstrate({ stage, apiUrl, stripe, token }: Running): Promise<DemoResult | null> {
+async function demonstrate({ stage, apiUrl, sandbox, token }: Running): Promise<DemoResult | null> {
   const { env, home, keeper, log } = stage;
   if (token === null) {
     log('no demonstration: JWT_JWKS_URL is set, so tokens are made elsewhere');
@@ -99,10 +100,10 @@ async function demonstrate({ stage, apiUrl, stripe, token }: Running): Promise<D
     log('no demonstration: STRIPE_API_URL is set, and its customers are made up');
     return null;
   }
-  return runDemonstration({ api: new ApiClient(apiUrl, token), demoFile: home.demoFile, stripeSecretKey: stripe.secretKey, log, stop: keeper.stopping });
+  return runDemonstration({ api: new ApiClient(apiUrl, token), demoFile: home.demoFile, stripeSecretKey: sandbox.stripe.secretKey, log, stop: keeper.stopping });
 }
 
-function writeStarted({ stage, apiUrl, databaseUrl, temporal, stripe, token }: Running, demo: DemoResult | null): void {
+function writeStarted({ stage, apiUrl, databaseUrl, temporal, sandbox, token }: Running, demo: DemoResult | null): void {
   writeJsonAtomically(stage.home.startedFile, {
     apiUrl,
     docsUrl: `${apiUrl}/docs`,
@@ -110,7 +111,7 @@ function writeStarted({ stage, apiUrl, databaseUrl, temporal, stripe, token }: R
     temporalAddress: temporal.address,
     temporalNamespace: stage.namespace,
     databaseUrl,
-    sandbox: { stripe },
+    sandbox,
     venueId: demo?.venueId ?? null,
     connectionId: demo?.connectionId ?? null,
     token,

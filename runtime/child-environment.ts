@@ -1,4 +1,5 @@
 import type { Env } from './home.ts';
+import type { Sandbox } from './sandbox.ts';
 import type { LocalSecrets } from './secrets.ts';
 
 /** Where everything is, as far as the services need to know. */
@@ -6,7 +7,7 @@ export interface Addresses {
   readonly databaseUrl: string;
   readonly temporalAddress: string;
   readonly temporalUiUrl: string | null;
-  readonly stripeApiUrl: string;
+  readonly sandbox: Sandbox;
   readonly apiPort: number;
   readonly workerHealthPort: number;
 }
@@ -16,7 +17,7 @@ export function serviceEnvironment(env: Env, addresses: Addresses, secrets: Loca
   return {
     ...env,
     ...unlessSet(env, 'TEMPORAL_UI_URL', addresses.temporalUiUrl ?? undefined),
-    ...unlessSet(env, 'STRIPE_API_URL', addresses.stripeApiUrl),
+    ...providersOf(env, addresses.sandbox),
     ...keyring(env, secrets),
     ...(isSet(env, 'JWT_JWKS_URL') ? {} : unlessSet(env, 'JWT_SECRET', secrets.jwtSecret)),
     DATABASE_URL: addresses.databaseUrl,
@@ -28,6 +29,30 @@ export function serviceEnvironment(env: Env, addresses: Addresses, secrets: Loca
 
 export function isSet(env: Env, name: string): boolean {
   return (env[name] ?? '') !== '';
+}
+
+/** The stand-ins, and the apps that they know us as. One variable of a provider that the user has set means the real one, or a stand-in of their own. */
+function providersOf(env: Env, { stripe, square, quickbooks, mailchimp }: Sandbox): Env {
+  const { connectUrl, marketplaceUrl, connectClientId, appClientId, platformKey } = stripe;
+  const stripeOAuth = { STRIPE_CONNECT_URL: connectUrl, STRIPE_MARKETPLACE_URL: marketplaceUrl, STRIPE_CLIENT_ID: connectClientId, STRIPE_APP_CLIENT_ID: appClientId, STRIPE_SECRET_KEY: platformKey };
+  return {
+    ...(isSet(env, 'STRIPE_API_URL') ? {} : { STRIPE_API_URL: stripe.apiUrl, ...unlessAnySet(env, stripeOAuth) }),
+    ...unlessAnySet(env, { SQUARE_API_URL: square.apiUrl, SQUARE_APP_ID: square.clientId, SQUARE_APP_SECRET: square.clientSecret, SQUARE_SANDBOX: 'true' }),
+    ...unlessAnySet(env, {
+      QUICKBOOKS_API_URL: quickbooks.apiUrl,
+      QUICKBOOKS_AUTHORIZE_URL: quickbooks.authorizeUrl,
+      QUICKBOOKS_TOKEN_URL: quickbooks.tokenUrl,
+      QUICKBOOKS_REVOKE_URL: quickbooks.revokeUrl,
+      QUICKBOOKS_CLIENT_ID: quickbooks.clientId,
+      QUICKBOOKS_CLIENT_SECRET: quickbooks.clientSecret,
+      QUICKBOOKS_SANDBOX: 'true',
+    }),
+    ...unlessAnySet(env, { MAILCHIMP_API_URL: mailchimp.apiUrl, MAILCHIMP_LOGIN_URL: mailchimp.apiUrl, MAILCHIMP_CLIENT_ID: mailchimp.clientId, MAILCHIMP_CLIENT_SECRET: mailchimp.clientSecret }),
+  };
+}
+
+function unlessAnySet(env: Env, values: Readonly<Record<string, string>>): Env {
+  return Object.keys(values).some((name) => isSet(env, name)) ? {} : values;
 }
 
 /** A KMS key, when there is one; otherwise the development keyring, and its key unless the user has one. */

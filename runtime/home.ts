@@ -5,6 +5,9 @@ import { fileURLToPath } from 'node:url';
 
 export const REPOSITORY = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 
+/** Where Node keeps what it has compiled of our sources and packages. */
+export const NODE_COMPILE_CACHE = path.join(REPOSITORY, 'node_modules', '.cache', 'interlock', 'compiled');
+
 /** Where one copy of the local runtime keeps everything. Two copies with two homes never touch each other's files. */
 export interface Home {
   readonly folder: string;

@@ -12,7 +12,20 @@ export interface Ports {
   readonly postgres: number;
   readonly sandboxStripe: number;
   readonly sandboxStripeControl: number;
+  /** Of the other stand-ins, by the variables that set them. */
+  readonly standIns: Readonly<Record<StandInPort, number>>;
 }
+
+/** Any free port serves, unless one is set: nothing keeps the address of these. */
+const STAND_IN_PORTS = [
+  'SANDBOX_SQUARE_PORT',
+  'SANDBOX_SQUARE_CONTROL_PORT',
+  'SANDBOX_QUICKBOOKS_PORT',
+  'SANDBOX_QUICKBOOKS_CONTROL_PORT',
+  'SANDBOX_MAILCHIMP_PORT',
+  'SANDBOX_MAILCHIMP_CONTROL_PORT',
+] as const;
+type StandInPort = (typeof STAND_IN_PORTS)[number];
 
 const REQUESTS = {
   api: { variable: 'PORT', standard: 3000, what: 'the API' },
@@ -40,11 +53,28 @@ export async function choosePorts(env: Env, log: (line: string) => void): Promis
   const port = (name: keyof typeof REQUESTS): number => chosen[name] ?? 0;
   return {
     api: port('api'),
-    workerHealth: isSet(env, 'HEALTH_PORT') ? (await choosePort({ variable: 'HEALTH_PORT', standard: 0, what: 'the worker' }, env)).port : await freePort(),
+    workerHealth: await anyPort(env, 'HEALTH_PORT', 'the worker'),
     temporal: port('temporal'),
     temporalUi: port('temporalUi'),
     postgres: port('postgres'),
     sandboxStripe: port('sandboxStripe'),
     sandboxStripeControl: port('sandboxStripeControl'),
+    standIns: await standInPorts(env),
   };
+}
+
+/** One after the other, and no port twice. */
+async function standInPorts(env: Env): Promise<Ports['standIns']> {
+  const chosen = new Map<StandInPort, number>();
+  for (const variable of STAND_IN_PORTS) {
+    let port = 0;
+    do port = await anyPort(env, variable, 'a sandbox');
+    while (!isSet(env, variable) && [...chosen.values()].includes(port));
+    chosen.set(variable, port);
+  }
+  return Object.fromEntries(chosen) as Ports['standIns'];
+}
+
+async function anyPort(env: Env, variable: string, what: string): Promise<number> {
+  return isSet(env, variable) ? (await choosePort({ variable, standard: 0, what }, env)).port : freePort();
 }

@@ -1,20 +1,24 @@
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
 import { isSet } from './child-environment.ts';
 import { resolveTemporal, startTemporal } from './temporal.ts';
 import { lineLog } from './logs.ts';
 import { messageOf, StartError } from './start-error.ts';
 import { startEmbeddedPostgres } from './postgres.ts';
 import { startNodeChild } from './node-child.ts';
+import { readReadyLine } from './sandbox.ts';
 import { waitForTemporal } from './temporal-readiness.ts';
-import { cacheFolderOf } from './home.ts';
+import { cacheFolderOf, NODE_COMPILE_CACHE } from './home.ts';
 import type { Env, Home } from './home.ts';
 import type { Instance, ServiceName } from './instance.ts';
 import type { Keeper } from './keeper.ts';
 import type { LocalSecrets } from './secrets.ts';
 import type { Ports } from './service-ports.ts';
 import type { RunningChild } from './child-process.ts';
+import type { Sandbox } from './sandbox.ts';
+
+/** Types are stripped and code is compiled once, not at every start: one that was killed is back sooner. */
+const COMPILED_ONCE = { NODE_COMPILE_CACHE };
 
 /** What every service is started with. */
 export interface Stage {
@@ -89,13 +93,9 @@ async function checkGivenTemporal({ env, namespace, keeper }: Stage, address: st
   }
 }
 
-const stripeSandbox = z.object({ apiUrl: z.string(), controlUrl: z.string(), secretKey: z.string(), webhookSecret: z.string() });
-const sandboxReady = z.object({ ready: z.literal(true), stripe: stripeSandbox });
-export type StripeSandbox = z.output<typeof stripeSandbox>;
-
-export async function bringUpSandbox(stage: Stage): Promise<StripeSandbox> {
+export async function bringUpSandbox(stage: Stage): Promise<Sandbox> {
   const { env, home, keeper, ports, secrets } = stage;
-  const told: { stripe: StripeSandbox | null } = { stripe: null };
+  const told: { sandbox: Sandbox | null } = { sandbox: null };
   await keeper.keep('sandbox', (stop) => startNodeChild({
     stop,
     name: 'sandbox',
@@ -103,34 +103,27 @@ export async function bringUpSandbox(stage: Stage): Promise<StripeSandbox> {
     env: {
       // Nothing of the services' own environment: the stand-in has no use for their secrets.
       PATH: env['PATH'],
+      ...COMPILED_ONCE,
       SANDBOX_HOME: home.sandboxFolder,
       SANDBOX_STRIPE_PORT: String(ports.sandboxStripe),
       SANDBOX_STRIPE_CONTROL_PORT: String(ports.sandboxStripeControl),
+      ...Object.fromEntries(Object.entries(ports.standIns).map(([name, port]) => [name, String(port)])),
       SANDBOX_STRIPE_SECRET_KEY: env['SANDBOX_STRIPE_SECRET_KEY'] || secrets.sandboxStripeSecretKey,
       SANDBOX_STRIPE_WEBHOOK_SECRET: env['SANDBOX_STRIPE_WEBHOOK_SECRET'] || secrets.sandboxStripeWebhookSecret,
     },
     logFile: logFile(stage, 'sandbox'),
     readyWhen: {
       line: (line) => {
-        const found = readySandbox(line);
-        told.stripe = found ?? told.stripe;
+        const found = readReadyLine(line);
+        told.sandbox = found ?? told.sandbox;
         return found !== null;
       },
     },
     onSpawn: (pid) => { stage.instance.setChild('sandbox', pid); },
     graceMs: 5_000,
   }));
-  if (told.stripe === null) throw new StartError('the sandbox did not say where it is.');
-  return told.stripe;
-}
-
-function readySandbox(line: string): StripeSandbox | null {
-  if (!line.startsWith('{')) return null;
-  try {
-    return sandboxReady.safeParse(JSON.parse(line)).data?.stripe ?? null;
-  } catch {
-    return null;
-  }
+  if (told.sandbox === null) throw new StartError('the sandbox did not say where it is.');
+  return told.sandbox;
 }
 
 /**
@@ -149,7 +142,7 @@ export async function bringUpService(stage: Stage, options: { name: 'api' | 'wor
     name,
     entry: `${name}/main.ts`,
     nodeArguments: SMALL_HEAP,
-    env: { ...FEW_POOLS, ...env },
+    env: { ...FEW_POOLS, ...COMPILED_ONCE, ...env },
     logFile: logFile(stage, name),
     readyWhen: { url: healthUrl },
     onSpawn: (pid) => { stage.instance.setChild(name, pid); },

@@ -5,14 +5,11 @@ import path from 'node:path';
 import { z } from 'zod';
 import { exitOf } from './child-process.ts';
 import { readJson } from './files.ts';
-import { REPOSITORY } from './home.ts';
+import { NODE_COMPILE_CACHE, REPOSITORY } from './home.ts';
 import { readPackageScripts } from './package-scripts.ts';
 
 // What `npm test` runs: types, lint and room rules, then every test with coverage. With arguments: vitest alone, on what they name.
 const CHECKS = ['types', 'lint', 'rooms'] as const;
-
-/** The suite starts our processes some hundred times. None has to strip the types of what another has stripped. */
-const COMPILED_ONCE = { NODE_COMPILE_CACHE: path.join(REPOSITORY, 'node_modules', '.cache', 'interlock-test') };
 
 const results = z.object({
   numPassedTests: z.int(),
@@ -67,7 +64,7 @@ function filesThatDidNotRun({ testResults }: z.output<typeof results>): number {
 /** Runs a program of node_modules/.bin, under Node 24, on this terminal. */
 async function run(program: string, args: readonly string[]): Promise<string> {
   const bin = path.join(REPOSITORY, 'node_modules', '.bin');
-  const env = { ...process.env, ...COMPILED_ONCE, PATH: `${bin}${path.delimiter}${process.env['PATH'] ?? ''}` };
+  const env = { ...process.env, NODE_COMPILE_CACHE, PATH: `${bin}${path.delimiter}${process.env['PATH'] ?? ''}` };
   const child = spawn(path.join(bin, program), args, { cwd: REPOSITORY, env, stdio: 'inherit' });
   const forward = (signal: NodeJS.Signals): void => { child.kill(signal); };
   process.on('SIGTERM', forward);

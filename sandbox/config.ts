@@ -6,15 +6,25 @@ const optional = <T extends z.ZodType>(schema: T) => z.preprocess((value) => (va
 const schema = z.object({
   SANDBOX_STRIPE_PORT: port,
   SANDBOX_STRIPE_CONTROL_PORT: port,
+  SANDBOX_SQUARE_PORT: port,
+  SANDBOX_SQUARE_CONTROL_PORT: port,
+  SANDBOX_QUICKBOOKS_PORT: port,
+  SANDBOX_QUICKBOOKS_CONTROL_PORT: port,
+  SANDBOX_MAILCHIMP_PORT: port,
+  SANDBOX_MAILCHIMP_CONTROL_PORT: port,
   SANDBOX_HOME: optional(z.string()),
   SANDBOX_STRIPE_SECRET_KEY: optional(z.string().regex(/^sk_test_\w{4,}$/, 'must look like sk_test_…')),
   SANDBOX_STRIPE_WEBHOOK_SECRET: optional(z.string().regex(/^whsec_\w{4,}$/, 'must look like whsec_…')),
 });
 
+/** 0: any free port. */
+export interface Ports {
+  readonly api: number;
+  readonly control: number;
+}
+
 export interface SandboxConfig {
-  /** 0: any free port. */
-  readonly stripePort: number;
-  readonly stripeControlPort: number;
+  readonly ports: Readonly<Record<'stripe' | 'square' | 'quickbooks' | 'mailchimp', Ports>>;
   /** Where state is kept; absent: in memory only. */
   readonly home: string | undefined;
   readonly stripeSecretKey: string | undefined;
@@ -27,11 +37,16 @@ export function readConfig(env: NodeJS.ProcessEnv): SandboxConfig {
   if (!parsed.success) {
     throw new Error(parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('\n'));
   }
+  const { data } = parsed;
   return {
-    stripePort: parsed.data.SANDBOX_STRIPE_PORT,
-    stripeControlPort: parsed.data.SANDBOX_STRIPE_CONTROL_PORT,
-    home: parsed.data.SANDBOX_HOME,
-    stripeSecretKey: parsed.data.SANDBOX_STRIPE_SECRET_KEY,
-    stripeWebhookSecret: parsed.data.SANDBOX_STRIPE_WEBHOOK_SECRET,
+    ports: {
+      stripe: { api: data.SANDBOX_STRIPE_PORT, control: data.SANDBOX_STRIPE_CONTROL_PORT },
+      square: { api: data.SANDBOX_SQUARE_PORT, control: data.SANDBOX_SQUARE_CONTROL_PORT },
+      quickbooks: { api: data.SANDBOX_QUICKBOOKS_PORT, control: data.SANDBOX_QUICKBOOKS_CONTROL_PORT },
+      mailchimp: { api: data.SANDBOX_MAILCHIMP_PORT, control: data.SANDBOX_MAILCHIMP_CONTROL_PORT },
+    },
+    home: data.SANDBOX_HOME,
+    stripeSecretKey: data.SANDBOX_STRIPE_SECRET_KEY,
+    stripeWebhookSecret: data.SANDBOX_STRIPE_WEBHOOK_SECRET,
   };
 }

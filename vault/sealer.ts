@@ -1,24 +1,46 @@
-import { buildEncrypt } from '@aws-crypto/client-node';
-import type { SealedSecret } from '../contracts/vault.ts';
+import { NodeAlgorithmSuite, buildEncrypt } from '@aws-crypto/client-node';
+import type { NodeMaterialsManager } from '@aws-crypto/client-node';
+import type { SealContext, SealedSecret } from '../contracts/vault.ts';
 import type { KeyringConfig } from './keyring.ts';
 import { createMaterials } from './materials.ts';
 import type { VaultOptions } from './materials.ts';
 import { CLIENT_OPTIONS, SUITE, toEncryptionContext } from './message.ts';
 import { VaultError } from './vault-error.ts';
-import type { Sealer } from './vault.ts';
+import type { Secret } from './secret.ts';
+import type { PreparingSealer } from './vault.ts';
 
-/** Seals under the keyring; with KMS it needs `kms:GenerateDataKey` and cannot open. `seal` throws VaultError. */
-export function createSealer(keyring: KeyringConfig, options: VaultOptions = {}): Sealer {
+/** What the cache counts for a secret whose length is not known yet. */
+const EXPECTED_BYTES = 4_096;
+
+/** Seals under the keyring; with KMS it needs `kms:GenerateDataKey` and cannot open. Its methods throw VaultError. */
+export function createSealer(keyring: KeyringConfig, options: VaultOptions = {}): PreparingSealer {
   const { encrypt } = buildEncrypt(CLIENT_OPTIONS);
   const materials = createMaterials(keyring, options);
+  const sealWith = (source: NodeMaterialsManager, plaintext: Secret, context: SealContext) =>
+    guarded(async () => {
+      const { result } = await encrypt(source, Buffer.from(plaintext.expose(), 'utf8'), { suiteId: SUITE, encryptionContext: toEncryptionContext(context) });
+      return result as Uint8Array as SealedSecret;
+    });
   return {
-    async seal(plaintext, context) {
-      try {
-        const { result } = await encrypt(materials, Buffer.from(plaintext.expose(), 'utf8'), { suiteId: SUITE, encryptionContext: toEncryptionContext(context) });
-        return result as Uint8Array as SealedSecret;
-      } catch (error) {
-        throw error instanceof VaultError ? new VaultError(error.kind, error.code) : new VaultError('cannot-seal');
-      }
-    },
+    seal: (plaintext, context) => sealWith(materials, plaintext, context),
+
+    prepare: (context) =>
+      guarded(async () => {
+        const request = { suite: new NodeAlgorithmSuite(SUITE), encryptionContext: { ...toEncryptionContext(context) }, plaintextLength: EXPECTED_BYTES, commitmentPolicy: CLIENT_OPTIONS.commitmentPolicy };
+        const material = await materials.getEncryptionMaterials(request);
+        const inHand: NodeMaterialsManager = {
+          getEncryptionMaterials: () => Promise.resolve(material),
+          decryptMaterials: () => Promise.reject(new VaultError('cannot-open')),
+        };
+        return (plaintext) => sealWith(inHand, plaintext, context);
+      }),
   };
+}
+
+async function guarded<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw error instanceof VaultError ? new VaultError(error.kind, error.code) : new VaultError('cannot-seal');
+  }
 }

@@ -1,11 +1,20 @@
+import type { AdoptingDeps } from '../activities/adopting.ts';
+import type { AuthorizingDeps } from '../activities/authorizing.ts';
+import type { ConnectionUpkeepDeps } from '../activities/connection-upkeep.ts';
+import { createCredentials } from '../activities/credentials.ts';
+import type { DisconnectingDeps, RevokingDeps } from '../activities/disconnecting.ts';
 import type { KeyRotationDeps } from '../activities/key-rotation.ts';
+import type { RefreshingDeps } from '../activities/refreshing.ts';
 import type { SchedulingDeps } from '../activities/scheduling.ts';
 import type { SyncChunkDeps } from '../activities/sync-chunk.ts';
 import type { SyncControlDeps } from '../activities/sync-control.ts';
 import type { WorkerConfig } from '../config/config.ts';
 import { createAuditStore } from '../db/audit-store.ts';
+import { createAuthorizationStore } from '../db/authorization-store.ts';
 import { createBudgetStore } from '../db/budget-store.ts';
 import { createConnectionStore } from '../db/connection-store.ts';
+import { createDisconnectionStore } from '../db/disconnection-store.ts';
+import { createOAuthTokenStore } from '../db/oauth-token-store.ts';
 import { createPullStore } from '../db/pull-store.ts';
 import { createPushStore } from '../db/push-store.ts';
 import { createScheduleStore } from '../db/schedule-store.ts';
@@ -24,32 +33,44 @@ import { createResealer } from '../vault/resealer.ts';
 import { createSealer } from '../vault/sealer.ts';
 import { checkKeyAccess } from '../vault/startup-check.ts';
 
-export type WorkerDeps = SyncChunkDeps & SyncControlDeps & SchedulingDeps & KeyRotationDeps & { readonly presence: WorkerPresence; close(): Promise<void> };
+export type WorkerDeps = SyncChunkDeps & SyncControlDeps & SchedulingDeps & KeyRotationDeps & RefreshingDeps & ConnectionUpkeepDeps & AuthorizingDeps & AdoptingDeps & DisconnectingDeps & RevokingDeps & { readonly presence: WorkerPresence; close(): Promise<void> };
 
 /** A chunk works this long; then the workflow takes note of it and asks for the next. */
 const CHUNK_MS = 3 * 60_000;
 /** Every chunk at work holds at most two connections at a time, and the budget a short one for each call. */
 const MAX_CONNECTIONS = 20;
+/** A refresh holds one for as long as its provider takes to answer. Apart from the others, so that neither waits for the other. */
+const MAX_REFRESHING_CONNECTIONS = 8;
 
 export async function createDeps(config: WorkerConfig, log: Logger): Promise<WorkerDeps> {
   const db = openDatabase({ url: config.databaseUrl, maxConnections: MAX_CONNECTIONS, applicationName: 'interlock-worker' });
   await checkDatabase(db);
+  const refreshing = openDatabase({ url: config.databaseUrl, maxConnections: MAX_REFRESHING_CONNECTIONS, applicationName: 'interlock-worker' });
   const vault = createOpener(config.keyring);
-  const keyAccess = await checkKeyAccess(createSealer(config.keyring), vault);
+  const sealer = createSealer(config.keyring);
+  const keyAccess = await checkKeyAccess(sealer, vault);
   if (keyAccess.state === 'unavailable') log.warn({ code: keyAccess.code }, 'the key service does not answer: until it does, no credentials can be opened');
   const presence = await createWorkerPresence(config.databaseUrl);
   const audit = createAuditStore(db);
+  const connections = createConnectionStore(db);
+  const tokens = createOAuthTokenStore({ db, refreshing, audit });
+  const providers = createProviders(config.providers, createBudgetStore(db));
   return {
     audit,
-    connections: createConnectionStore(db),
+    connections,
+    tokens,
+    authorizations: createAuthorizationStore(db, { tokens, audit }),
+    disconnections: createDisconnectionStore(db, audit),
+    credentials: createCredentials({ connections, tokens, providers, vault }),
     runs: createSyncRunStore(db),
     schedules: createScheduleStore(db),
     progress: createSyncProgressStore(db),
     pulls: createPullStore(db),
     pushes: createPushStore(db),
     missing: createSyncMissingStore(db),
-    providers: createProviders({ stripe: config.stripe }, createBudgetStore(db)),
+    providers,
     vault,
+    sealer,
     rotations: createSecretRotationStore(db, audit),
     resealer: createResealer(config.keyring),
     log,
@@ -57,7 +78,7 @@ export async function createDeps(config: WorkerConfig, log: Logger): Promise<Wor
     workerKey: presence.workerKey,
     presence,
     async close() {
-      await Promise.all([db.$client.end({ timeout: 5 }), presence.close()]);
+      await Promise.all([db.$client.end({ timeout: 5 }), refreshing.$client.end({ timeout: 5 }), presence.close()]);
     },
   };
 }

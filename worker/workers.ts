@@ -1,10 +1,17 @@
 import { Worker } from '@temporalio/worker';
 import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
+import { createAdoptingActivities } from '../activities/adopting.ts';
+import { createAuthorizingActivities } from '../activities/authorizing.ts';
+import { createConnectionUpkeepActivities } from '../activities/connection-upkeep.ts';
+import { createDisconnectingActivities, createRevokingActivities } from '../activities/disconnecting.ts';
 import { createKeyRotationActivities } from '../activities/key-rotation.ts';
+import { createRefreshingActivities } from '../activities/refreshing.ts';
+import { createTestingActivities } from '../activities/testing-credentials.ts';
 import { createSchedulingActivities } from '../activities/scheduling.ts';
 import { BulkShare } from '../activities/bulk-share.ts';
 import { createSyncChunkActivities } from '../activities/sync-chunk.ts';
 import { createSyncControlActivities } from '../activities/sync-control.ts';
+import { PROVIDERS } from '../contracts/providers.ts';
 import { INTERNAL_QUEUE, WORKFLOW_QUEUE, providerQueue } from '../contracts/temporal.ts';
 import type { WorkerDeps } from './deps.ts';
 import { buildWorkflowBundle } from './workflow-bundle.ts';
@@ -17,6 +24,8 @@ export interface WorkersOptions {
 
 /** Syncs at work at once in one process: each mostly waits for its provider. */
 const MAX_CHUNKS = { incremental: 20, bulk: 30 } as const;
+/** Short calls that somebody waits for, at once and provider. */
+const MAX_INTERACTIVE = 4;
 
 /** One Temporal worker per task queue, all in this process. */
 export async function createWorkers({ connection, namespace, deps }: WorkersOptions): Promise<readonly Worker[]> {
@@ -33,7 +42,16 @@ export async function createWorkers({ connection, namespace, deps }: WorkersOpti
   return Promise.all([
     // No activities on this queue: eager dispatch would carry provider calls past their own queue.
     Worker.create({ ...common, taskQueue: WORKFLOW_QUEUE, workflowBundle }),
-    Worker.create({ ...common, taskQueue: INTERNAL_QUEUE, activities: { ...createSyncControlActivities(deps), ...createSchedulingActivities(deps), ...createKeyRotationActivities(deps) }, maxConcurrentActivityTaskExecutions: 40 }),
+    Worker.create({ ...common, taskQueue: INTERNAL_QUEUE, activities: internalActivities(deps), maxConcurrentActivityTaskExecutions: 40 }),
+    ...PROVIDERS.map((provider) =>
+      Worker.create({
+        ...common,
+        taskQueue: providerQueue(provider, 'interactive'),
+        activities: { ...createAuthorizingActivities(deps), ...createRefreshingActivities(deps), ...createRevokingActivities(deps), ...createTestingActivities(deps) },
+        maxConcurrentActivityTaskExecutions: MAX_INTERACTIVE,
+        maxConcurrentActivityTaskPolls: MAX_INTERACTIVE,
+      }),
+    ),
     ...(['incremental', 'bulk'] as const).map((work) =>
       Worker.create({
         ...common,
@@ -44,3 +62,12 @@ export async function createWorkers({ connection, namespace, deps }: WorkersOpti
     ),
   ]);
 }
+
+const internalActivities = (deps: WorkerDeps) => ({
+  ...createSyncControlActivities(deps),
+  ...createSchedulingActivities(deps),
+  ...createKeyRotationActivities(deps),
+  ...createConnectionUpkeepActivities(deps),
+  ...createAdoptingActivities(deps),
+  ...createDisconnectingActivities(deps),
+});

@@ -1,5 +1,7 @@
 import { SearchAttributeType, defineSearchAttributeKey } from '@temporalio/common';
 import { upsertSearchAttributes } from '@temporalio/workflow';
+import type { AuthorizationRefusal } from '../contracts/connections.ts';
+import type { ConnectionState } from '../contracts/providers.ts';
 import type { SyncPhase } from '../contracts/sync.ts';
 
 const phaseKey = defineSearchAttributeKey('Phase', SearchAttributeType.KEYWORD);
@@ -30,5 +32,22 @@ export function showFailure(errorType: string): void {
     { key: phaseKey, value: 'finished' },
     { key: errorTypeKey, value: errorType },
     { key: needsAttentionKey, value: true },
+  ]);
+}
+
+/** How an attempt to connect ended. None is the operators' to mend by itself, so none is on their list; `ErrorType` finds a kind. */
+export function showAttempt(end: 'connected' | AuthorizationRefusal): void {
+  upsertSearchAttributes([
+    { key: phaseKey, value: 'finished' },
+    { key: errorTypeKey, value: end === 'connected' ? null : end },
+  ]);
+}
+
+/** How a connection stands. */
+export function showConnection(state: ConnectionState, errorType: string | null, needsAttention: boolean): void {
+  upsertSearchAttributes([
+    { key: phaseKey, value: state },
+    { key: errorTypeKey, value: errorType },
+    { key: needsAttentionKey, value: needsAttention },
   ]);
 }

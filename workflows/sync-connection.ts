@@ -132,7 +132,8 @@ class Run {
       // A killed worker is noticed after this long. The SDK sends a heartbeat every 0.8 of it.
       heartbeatTimeout: (this.#expected ?? 0) > MANY_RECORDS ? '30 seconds' : '20 seconds',
       cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-      retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '2 minutes' },
+      // For attempts that a lost worker ended, which tell of nothing that a pause would mend. All that fail say themselves how long to wait.
+      retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '5 seconds' },
       summary: `${direction} ${resource}${this.#input.dryRun ? ', dry run' : ''}`,
     });
     // A cancellation reaches the activity with its next heartbeat, which may be long; the flag reaches it with its next page.

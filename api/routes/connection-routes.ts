@@ -1,19 +1,23 @@
 import { z } from 'zod';
-import type { ConnectionStore } from '../../db/connection-store.ts';
+import type { VenueId } from '../../contracts/ids.ts';
+import type { Connection, ConnectionStore } from '../../db/connection-store.ts';
 import { ApiError } from '../api-error.ts';
-import type { AuditTrail } from '../audit-trail.ts';
+import type { AuditTrail, Doer } from '../audit-trail.ts';
+import { connectByConsent } from '../authorizing.ts';
+import type { AuthorizingDeps, NewAuthorization } from '../authorizing.ts';
 import { connectWithKey } from '../connecting.ts';
-import type { ConnectingDeps } from '../connecting.ts';
+import type { ConnectingDeps, EnteredKey } from '../connecting.ts';
+import { tellOwner } from '../connection-owner.ts';
 import { readCursor, toPageBody } from '../cursor.ts';
 import { endpoint } from '../endpoint.ts';
-import type { Endpoint } from '../endpoint.ts';
+import type { Answer, Endpoint } from '../endpoint.ts';
 import { notFound } from '../not-found.ts';
 import { pageOf, paging } from '../schemas/common.ts';
-import { connectionAnswer, newConnectionBody, presentConnection } from '../schemas/connection.ts';
+import { connectionAnswer, newConnectionBody, presentAuthorization, presentConnection, startedAuthorizationAnswer } from '../schemas/connection.ts';
 import { wakeRunsOf } from '../steering-syncs.ts';
 import type { WakingDeps } from '../steering-syncs.ts';
 
-export interface ConnectionRouteDeps extends ConnectingDeps, WakingDeps {
+export interface ConnectionRouteDeps extends ConnectingDeps, AuthorizingDeps, WakingDeps {
   readonly connections: ConnectionStore;
   readonly audit: AuditTrail;
 }
@@ -24,11 +28,15 @@ export function connectionRoutes(deps: ConnectionRouteDeps): Endpoint[] {
   return [createConnection(deps), listConnections(deps), getConnection(deps)];
 }
 
+/** Every problem of a consent that is begun. */
+export const AUTHORIZING_PROBLEMS = ['provider-not-configured', 'temporal-unavailable', 'vault-unavailable'] as const;
+
 function createConnection(deps: ConnectionRouteDeps): Endpoint {
   return endpoint({
     name: 'createConnection',
-    summary: 'Connect a provider with a secret key',
-    description: 'The key is tested at the provider before anything is stored. A key for an account that is connected already replaces the old one (200), and runs that waited for it go on.',
+    summary: 'Connect a provider, with a secret key or by its owner’s consent',
+    description:
+      'With `credentials` the key is tested at the provider before anything is stored; one for an account that is connected already replaces the old key (200), and runs that waited for it go on. Without, the connection is `connecting` until the account’s owner has opened `authorizationUrl` and approved. A repeat with the same `Idempotency-Key` gives the same `authorizationUrl`: after ten minutes that is spent, so another attempt takes another key.',
     tag: 'Connections',
     method: 'post',
     path: '/v1/venues/{venueId}/connections',
@@ -36,36 +44,57 @@ function createConnection(deps: ConnectionRouteDeps): Endpoint {
     idempotent: true,
     body: newConnectionBody,
     answers: {
-      201: { description: 'Connected.', schema: connectionAnswer },
+      201: { description: 'Connected, or begun to.', schema: z.union([connectionAnswer, startedAuthorizationAnswer]) },
       200: { description: 'The account was connected before; its key is replaced.', schema: connectionAnswer },
     },
     problems: [
       'credentials-refused',
       'credentials-insufficient',
       'environment-mismatch',
+      'connection-disconnecting',
       'provider-not-supported',
       'provider-unavailable',
       'provider-rate-limited',
-      'vault-unavailable',
+      ...AUTHORIZING_PROBLEMS,
     ],
-    async handle({ ids: { venueId }, body: { provider, environment, credentials }, caller, requestId }) {
-      const details = { provider, environment };
+    async handle({ ids: { venueId }, body: { credentials, ...wanted }, caller, requestId }) {
+      const by = { caller, requestId };
       try {
-        const { connection, created } = await connectWithKey(deps, venueId, { provider, environment, secretKey: credentials.secretKey });
-        const deed = { action: 'connection.connected', targetType: 'connection', targetId: connection.id, details: { ...details, replaced: !created } };
-        await deps.audit.note({ caller, requestId }, venueId, deed);
-        // Not waited for: the key is stored, and a run that is not woken looks by itself.
-        if (!created) void wakeRunsOf(deps, { venueId, connectionId: connection.id });
-        const headers = { Location: `/v1/venues/${venueId}/connections/${connection.id}` };
-        return { status: created ? 201 : 200, body: presentConnection(connection), headers };
+        return credentials ? await enterKey(deps, { ...by, venueId }, { ...wanted, secretKey: credentials.secretKey }) : await askForConsent(deps, { ...by, venueId }, wanted);
       } catch (error) {
-        const deed = { action: 'connection.refused', targetType: 'provider', targetId: provider, outcome: 'refused' } as const;
-        if (error instanceof ApiError) await deps.audit.note({ caller, requestId }, venueId, { ...deed, details: { ...details, code: error.code } });
+        const deed = { action: 'connection.refused', targetType: 'provider', targetId: wanted.provider, outcome: 'refused' } as const;
+        const { provider, environment } = wanted;
+        if (error instanceof ApiError) await deps.audit.note(by, venueId, { ...deed, details: { provider, environment, code: error.code } });
         throw error;
       }
     },
   });
 }
+
+interface VenueDoer extends Doer {
+  readonly venueId: VenueId;
+}
+
+async function enterKey(deps: ConnectionRouteDeps, { venueId, ...by }: VenueDoer, entered: EnteredKey): Promise<Answer> {
+  const { provider, environment } = entered;
+  const { connection, created } = await connectWithKey(deps, venueId, entered);
+  await deps.audit.note(by, venueId, { action: 'connection.connected', targetType: 'connection', targetId: connection.id, details: { provider, environment, replaced: !created } });
+  if (!created) tellOwner(deps, { venueId, connectionId: connection.id, provider });
+  // Before the answer: whoever gets none asks again, so that no run stays asleep because this process ended in between.
+  if (!created) await wakeRunsOf(deps, { venueId, connectionId: connection.id });
+  return { status: created ? 201 : 200, body: presentConnection(connection), headers: locationOf(connection) };
+}
+
+/** Where an idempotency key was given, the answer is kept with its URL: the state in it works once and for ten minutes, the answer is its asker's own. */
+async function askForConsent(deps: ConnectionRouteDeps, { venueId, ...by }: VenueDoer, wanted: Omit<NewAuthorization, 'requestedBy'>): Promise<Answer> {
+  const started = await connectByConsent(deps, venueId, { ...wanted, requestedBy: by.caller.subject });
+  const { connection } = started;
+  const { provider, environment, flow } = connection;
+  await deps.audit.note(by, venueId, { action: 'connection.authorization-started', targetType: 'connection', targetId: connection.id, details: { provider, environment, flow } });
+  return { status: 201, body: presentAuthorization(started), headers: locationOf(connection) };
+}
+
+const locationOf = ({ venueId, id }: Connection) => ({ Location: `/v1/venues/${venueId}/connections/${id}` });
 
 function listConnections({ connections }: ConnectionRouteDeps): Endpoint {
   return endpoint({

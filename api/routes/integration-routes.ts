@@ -66,7 +66,7 @@ function statusRoute({ providers, budgets }: IntegrationRouteDeps): Endpoint {
 
 function describe(providers: Providers, provider: ProviderId) {
   const capabilities = providers.find(provider)?.capabilities ?? null;
-  return presentIntegration(provider, capabilities, capabilities && ratesOf(providers, provider));
+  return presentIntegration(provider, capabilities, { rates: capabilities && ratesOf(providers, provider), oauth: providers.integration(provider) });
 }
 
 const ratesOf = (providers: Providers, provider: ProviderId): FullRates => ({

@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import { CONNECTION_STATES, ENVIRONMENTS, PROVIDERS } from '../../contracts/providers.ts';
+import { CONNECTION_STATES, ENVIRONMENTS, OAUTH_FLOWS, PROVIDERS } from '../../contracts/providers.ts';
 import type { Connection } from '../../db/connection-store.ts';
+import { MAX_RETURN_URL_LENGTH } from '../../domain/return-url.ts';
 import { Secret } from '../../vault/secret.ts';
+import type { StartedAuthorization } from '../authorizing.ts';
 import { timestamp } from './common.ts';
 
 const secretKey = z
@@ -12,13 +14,48 @@ const secretKey = z
   // Wrapped at once: from here on nothing can print it.
   .transform((key) => new Secret(key));
 
+/** RFC 6749 section 3.3 (October 2012). */
+const scope = z.string().min(1).max(200).regex(/^[\x21\x23-\x5b\x5d-\x7e]*$/, 'Must be a scope as OAuth 2.0 has them');
+
+const wishes = {
+  scopes: z
+    .array(scope)
+    .min(1)
+    .max(50)
+    .refine((scopes) => new Set(scopes).size === scopes.length, 'Must name each scope once')
+    .optional()
+    .meta({ description: 'What the owner is asked to approve. Without it: what a sync of all resources needs.' }),
+  returnUrl: z
+    .string()
+    .max(MAX_RETURN_URL_LENGTH)
+    .optional()
+    .meta({ description: 'Where the owner is sent afterwards, with `connectionId`, `outcome` (`connected`, `refused`, `pending`) and `code` added to its query. Must lie under a URL in RETURN_URLS. Without it they see a page of ours.' }),
+};
+
 export const newConnectionBody = z
   .strictObject({
     provider: z.enum(PROVIDERS),
     environment: z.enum(ENVIRONMENTS).meta({ description: 'The provider’s test mode, or the one that moves money.' }),
-    credentials: z.strictObject({ secretKey: secretKey.meta({ description: 'The provider’s secret key. Tested, sealed, and never shown again.', format: 'password' }) }),
+    credentials: z
+      .strictObject({ secretKey: secretKey.meta({ description: 'The provider’s secret key. Tested, sealed, and never shown again.', format: 'password' }) })
+      .optional()
+      .meta({ description: 'Without it the account’s owner is asked for consent.' }),
+    flow: z.enum(OAUTH_FLOWS).optional().meta({ description: 'How consent is asked for. Without it: the first that `GET /v1/integrations/{provider}` lists.' }),
+    ...wishes,
+  })
+  .superRefine(({ credentials, flow, scopes, returnUrl }, context) => {
+    if (!credentials) return;
+    for (const [name, value] of Object.entries({ flow, scopes, returnUrl })) {
+      if (value !== undefined) context.addIssue({ code: 'custom', path: [name], message: 'Only for connecting by consent: not together with `credentials`' });
+    }
   })
   .meta({ id: 'NewConnection' });
+
+export const reauthorizeBody = z.strictObject(wishes).meta({ id: 'Reauthorization' });
+
+export const disconnectQuery = z.strictObject({
+  records: z.enum(['keep', 'delete']).default('keep').meta({ description: '`delete` also deletes the records that only this connection has brought.' }),
+});
 
 export const connectionAnswer = z
   .object({
@@ -30,14 +67,36 @@ export const connectionAnswer = z
     cause: z.string().nullable().meta({ description: 'Why the connection is not simply active.' }),
     since: timestamp.meta({ description: 'Since when it is in this state.' }),
     nextAction: z.string().nullable().meta({ description: 'What a person should do next.' }),
-    account: z.object({ id: z.string(), name: z.string().nullable() }).meta({ description: 'The account at the provider.' }),
+    account: z.object({ id: z.string(), name: z.string().nullable() }).nullable().meta({ description: 'The account at the provider; null until its owner has approved.' }),
+    flow: z.enum(OAUTH_FLOWS).nullable().meta({ description: 'How its owner granted access; null for a connection with a key.' }),
     scopes: z.array(z.string()),
-    expiresAt: timestamp.nullable(),
-    nextRefreshAt: timestamp.nullable(),
+    expiresAt: timestamp.nullable().meta({ description: 'When the access dies unless something is done; null: never.' }),
+    nextRefreshAt: timestamp.nullable().meta({ description: 'When the service renews it next; null: it need not.' }),
     createdAt: timestamp,
     updatedAt: timestamp,
   })
   .meta({ id: 'Connection' });
+
+export const connectionTestAnswer = z
+  .object({
+    outcome: z.enum(['accepted', 'refused', 'unavailable']).meta({ description: '`refused`: the connection needs its owner, or another key. `unavailable`: the provider, or our key service, could not tell just now.' }),
+    testedAt: timestamp,
+    connection: connectionAnswer.meta({ description: 'As it is after the test.' }),
+  })
+  .meta({ id: 'ConnectionTest' });
+
+/** The answer that begins to connect by consent. `expiresAt` is the attempt's: the access itself is not there yet. */
+export const startedAuthorizationAnswer = z
+  .object({
+    ...connectionAnswer.shape,
+    authorizationUrl: z.url().meta({ description: 'To be opened by the account’s owner, once, in a browser. Who has it can finish the attempt: hand it to nobody else.' }),
+    expiresAt: timestamp.meta({ description: 'Until when the owner can approve: ten minutes from now.' }),
+  })
+  .meta({ id: 'StartedAuthorization' });
+
+export function presentAuthorization({ connection, authorizationUrl, expiresAt }: StartedAuthorization): z.input<typeof startedAuthorizationAnswer> {
+  return { ...presentConnection(connection), authorizationUrl, expiresAt: expiresAt.toISOString() };
+}
 
 export function presentConnection(connection: Connection): z.input<typeof connectionAnswer> {
   return {
@@ -49,7 +108,8 @@ export function presentConnection(connection: Connection): z.input<typeof connec
     cause: connection.cause,
     since: connection.since.toISOString(),
     nextAction: connection.nextAction,
-    account: { id: connection.account.id, name: connection.account.name },
+    account: connection.account && { id: connection.account.id, name: connection.account.name },
+    flow: connection.flow,
     scopes: [...connection.scopes],
     expiresAt: connection.expiresAt?.toISOString() ?? null,
     nextRefreshAt: connection.nextRefreshAt?.toISOString() ?? null,

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { DIRECTIONS, ENVIRONMENTS, PROVIDERS, RESOURCES } from '../../contracts/providers.ts';
+import { DIRECTIONS, ENVIRONMENTS, OAUTH_FLOWS, PROVIDERS, RESOURCES } from '../../contracts/providers.ts';
 import type { Environment, ProviderCapabilities, ProviderId } from '../../contracts/providers.ts';
 import type { BudgetStatus } from '../../db/budget-status-store.ts';
+import type { Integration as IntegrationHere } from '../../providers/providers.ts';
 
 const rate = z.number().min(0);
 const slots = z.int().min(0);
@@ -11,9 +12,11 @@ export const integrationAnswer = z
   .object({
     provider: z.enum(PROVIDERS),
     displayName: z.string(),
-    configured: z.boolean().meta({ description: 'Whether it can be connected here and now.' }),
+    configured: z.boolean().meta({ description: 'Whether it can be connected here and now, the first way in `connect`.' }),
     supported: z.boolean().meta({ description: 'Whether this version speaks to the provider; the settings in `toSet` alone do not change that.' }),
-    toSet: z.array(z.string()).meta({ description: 'Environment variables that connecting it needs and that are not set.' }),
+    toSet: z.array(z.string()).meta({ description: 'Environment variables that connecting by consent needs and that are not set.' }),
+    flows: z.array(z.enum(OAUTH_FLOWS)).meta({ description: 'How consent can be asked for here, the usual way first.' }),
+    environment: z.enum(ENVIRONMENTS).nullable().meta({ description: 'Where accounts are that are connected by consent; null while none can be.' }),
     resources: z.array(z.object({ resource: z.enum(RESOURCES), directions: z.array(z.enum(DIRECTIONS)) })),
     connect: z.array(z.enum(['api-key', 'oauth'])),
     limits: z.object({ sandbox: limit, production: limit }).nullable().meta({ description: 'Of one provider account: what this service allows itself.' }),
@@ -41,29 +44,21 @@ export const integrationStatusAnswer = z
   })
   .meta({ id: 'IntegrationStatus' });
 
-/** What connecting a provider needs of the environment, for those that this version does not speak to yet. */
-const TO_COME: Readonly<Partial<Record<ProviderId, { readonly displayName: string; readonly toSet: readonly string[] }>>> = {
-  square: { displayName: 'Square', toSet: ['SQUARE_APP_ID', 'SQUARE_APP_SECRET', 'SQUARE_WEBHOOK_SIGNATURE_KEY'] },
-  quickbooks: { displayName: 'QuickBooks Online', toSet: ['QUICKBOOKS_CLIENT_ID', 'QUICKBOOKS_CLIENT_SECRET', 'QUICKBOOKS_WEBHOOK_TOKEN'] },
-  mailchimp: { displayName: 'Mailchimp', toSet: ['MAILCHIMP_CLIENT_ID', 'MAILCHIMP_CLIENT_SECRET'] },
-};
-
 export type FullRates = Readonly<Record<Environment, number>>;
 
 /** `capabilities` is null for a provider that has no adapter. */
-export function presentIntegration(provider: ProviderId, capabilities: ProviderCapabilities | null, rates: FullRates | null): z.input<typeof integrationAnswer> {
-  if (!capabilities || !rates) {
-    const { displayName, toSet } = TO_COME[provider] ?? { displayName: provider, toSet: [] };
-    return { provider, displayName, configured: false, supported: false, toSet: [...toSet], resources: [], connect: [], limits: null };
-  }
+export function presentIntegration(provider: ProviderId, capabilities: ProviderCapabilities | null, here: { readonly rates: FullRates | null; readonly oauth: IntegrationHere }): z.input<typeof integrationAnswer> {
+  const { rates, oauth } = here;
+  const app = { toSet: [...oauth.missing], flows: [...oauth.flows], environment: oauth.environment };
+  if (!capabilities || !rates) return { provider, displayName: provider, configured: false, supported: false, ...app, resources: [], connect: [], limits: null };
   const { displayName, resources, connect, limits } = capabilities;
   const limitOf = (environment: Environment) => ({ requestsPerSecond: rates[environment], concurrency: limits[environment].concurrency });
   return {
     provider,
     displayName,
-    configured: true,
+    configured: connect[0] === 'api-key' || oauth.configured,
     supported: true,
-    toSet: [],
+    ...app,
     resources: resources.map(({ resource, directions }) => ({ resource, directions: [...directions] })),
     connect: [...connect],
     limits: { sandbox: limitOf('sandbox'), production: limitOf('production') },

@@ -1,6 +1,7 @@
-import { index, jsonb, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import { sql } from 'drizzle-orm';
+import { check, index, jsonb, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import type { ConnectionId } from '../../contracts/ids.ts';
-import { CONNECTION_STATES, ENVIRONMENTS, PROVIDERS } from '../../contracts/providers.ts';
+import { CONNECTION_STATES, ENVIRONMENTS, OAUTH_FLOWS, PROVIDERS } from '../../contracts/providers.ts';
 import type { Resource } from '../../contracts/providers.ts';
 import { instant, timestamps, venueId, venuePolicy } from './columns.ts';
 import { venues } from './venues.ts';
@@ -19,9 +20,13 @@ export const connections = pgTable(
     stateSince: instant('state_since').notNull().defaultNow(),
     /** What a person should do next; null when nothing. */
     nextAction: text('next_action'),
-    externalAccountId: text('external_account_id').notNull(),
+    /** Null until the account's owner has approved, and for ever when that never happened. */
+    externalAccountId: text('external_account_id'),
     accountName: text('account_name'),
+    /** How its owner grants access; null for a connection with a key. */
+    flow: text('flow', { enum: OAUTH_FLOWS }),
     scopes: jsonb('scopes').$type<readonly string[]>().notNull().default([]),
+    /** When the credentials die by themselves unless something is done; null: never. */
     expiresAt: instant('expires_at'),
     nextRefreshAt: instant('next_refresh_at'),
     /** Resources that have got their default schedule once: what is missing since then was deleted by a person. */
@@ -31,6 +36,9 @@ export const connections = pgTable(
   (table) => [
     // Reconnecting the same account updates its row instead of adding a second one.
     uniqueIndex('connections_account').on(table.venueId, table.provider, table.environment, table.externalAccountId),
+    check('connections_account_known', sql`${table.externalAccountId} is not null or ${table.state} in ('connecting', 'disconnected')`),
+    // Other venues' connections to the same account.
+    index('connections_account_anywhere').on(table.provider, table.environment, table.externalAccountId),
     index('connections_venue').on(table.venueId, table.id),
     venuePolicy('connections'),
   ],

@@ -1,4 +1,4 @@
-import { integer, pgTable, uuid } from 'drizzle-orm/pg-core';
+import { integer, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import type { ConnectionId } from '../../contracts/ids.ts';
 import { instant, sealedSecret, timestamps, venueId, venuePolicy } from './columns.ts';
 import { connections } from './connections.ts';
@@ -11,9 +11,18 @@ export const oauthTokens = pgTable(
     venueId: venueId(),
     sealedTokens: sealedSecret('sealed_tokens').notNull(),
     generation: integer('generation').notNull().default(1),
+    /** All times are by the database's clock: workers' clocks differ. */
+    obtainedAt: instant('obtained_at').notNull().defaultNow(),
     accessExpiresAt: instant('access_expires_at'),
+    /** When the refresh token dies if it is not used. */
     refreshExpiresAt: instant('refresh_expires_at'),
+    /** When the grant dies however much it is used. */
+    hardExpiresAt: instant('refresh_hard_expires_at'),
+    /** A refresh of this generation was begun then, and its answer has not been stored. */
+    refreshSentAt: instant('refresh_sent_at'),
+    /** The attempt to connect that brought the grant: a repeated exchange finds by it that the first one came to its end. */
+    authorizedBy: text('authorized_by'),
     ...timestamps(),
   },
-  () => [venuePolicy('oauth_tokens')],
+  (table) => [uniqueIndex('oauth_tokens_attempt').on(table.authorizedBy), venuePolicy('oauth_tokens')],
 );

@@ -28,7 +28,7 @@ export function createStripeAdapter(config: StripeConfig): ProviderAdapter {
 
     open(options) {
       const stripe = createClient(config, options);
-      const ask = createAsk(options.call);
+      const ask = createAsk(options.call, { platformKey: options.onBehalfOf !== undefined });
       return {
         async account() {
           const account = await ask(accountSchema, () => stripe.accounts.retrieveCurrent());
@@ -71,13 +71,14 @@ function resourceOf(resource: Resource): StripeResource {
   return found;
 }
 
-function createClient({ apiUrl }: StripeConfig, { secretKey, signal }: SessionOptions): Stripe {
+function createClient({ apiUrl }: StripeConfig, { secretKey, onBehalfOf, signal }: SessionOptions): Stripe {
   const { protocol, hostname, port } = new URL(apiUrl);
   return new Stripe(secretKey.expose(), {
     apiVersion: '2026-10-28.endive',
     protocol: protocol === 'http:' ? 'http' : 'https',
     host: hostname,
     ...(port !== '' && { port: Number(port) }),
+    ...(onBehalfOf !== undefined && { stripeAccount: onBehalfOf }),
     // Temporal retries; a second retry policy inside the first would multiply attempts and step around the budget.
     maxNetworkRetries: 0,
     timeout: CALL_TIMEOUT_MS,

@@ -12,7 +12,7 @@ export const STRIPE_CAPABILITIES: ProviderCapabilities = {
     { resource: 'customers', directions: ['push', 'pull'] },
     { resource: 'transactions', directions: ['pull'] },
   ],
-  connect: ['api-key'],
+  connect: ['api-key', 'oauth'],
   limits: {
     production: { requestsPerSecond: 90, concurrency: 48 },
     sandbox: { requestsPerSecond: 23, concurrency: 24 },

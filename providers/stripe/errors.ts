@@ -17,6 +17,8 @@ function kindOf(error: InstanceType<typeof Stripe.errors.StripeError>): Provider
   if (error instanceof Stripe.errors.StripeConnectionError) return 'unavailable';
   if (error instanceof Stripe.errors.StripeRateLimitError || error.code === 'rate_limit') return 'rate-limited';
   if (error instanceof Stripe.errors.StripeIdempotencyError && error.statusCode !== 409) return 'conflict';
+  // A platform that the account's owner has taken the access from (https://docs.stripe.com/error-codes#account-invalid, read 2026-11-21).
+  if (error.code === 'account_invalid') return 'needs-reauth';
   if (error.statusCode === undefined) return 'unexpected-response';
   return kindOfStatus(error.statusCode);
 }

@@ -13,11 +13,11 @@ export interface Ask {
 }
 
 /** Every call of a session goes through `call`, and its answer is checked twice: the SDK resolves some failures, and a resolved body may still not be what was asked for. */
-export function createAsk(call: Call): Ask {
+export function createAsk(call: Call, { platformKey }: { readonly platformKey: boolean } = { platformKey: false }): Ask {
   let behindMs: number | null = null;
   // The least is the nearest, and never lets a later reading count as older than an earlier one.
   const note = (found: number) => { behindMs = Math.min(found, behindMs ?? found); };
-  return Object.assign(<Schema extends z.ZodType>(schema: Schema, request: () => Promise<Stripe.Response<object>>) => call(() => ask(schema, request, note)), {
+  return Object.assign(<Schema extends z.ZodType>(schema: Schema, request: () => Promise<Stripe.Response<object>>) => call(() => ask(schema, request, note).catch((error: unknown) => { throw platformKey ? withoutBlame(error) : error; })), {
     versionOf: (askedAtMs: number) => versionOfReading(askedAtMs - (behindMs ?? 0)),
   });
 }
@@ -44,6 +44,12 @@ async function ask<Schema extends z.ZodType>(schema: Schema, request: () => Prom
   } catch (error) {
     throw toProviderError(error);
   }
+}
+
+/** A platform's key that Stripe refuses is the operator's to mend, and must not ask every venue to connect again. */
+function withoutBlame(error: unknown): unknown {
+  const refused = error instanceof ProviderError && error.details.httpStatus === 401;
+  return refused ? new ProviderError({ ...error.details, kind: 'unavailable', code: 'invalid_client' }) : error;
 }
 
 /** What Stripe does not have, or has no longer, is no failure where that may be so. */

@@ -16,6 +16,8 @@ export interface Call {
   readonly account: string | null;
   /** The kind of fault that struck, or null. */
   readonly fault: string | null;
+  /** Of a request for tokens: what it gave for them, `authorization_code` or `refresh_token`. */
+  readonly grantType?: string | null;
 }
 
 const KEPT_CALLS = 200_000;

@@ -1,4 +1,4 @@
-import { derivedId } from './ids.ts';
+import { derivedId, randomId } from '../core/ids.ts';
 
 /** An account of the sandbox with everything that proves to be it. */
 export interface AccountProfile {
@@ -10,6 +10,19 @@ export interface AccountProfile {
   readonly webhookSecret: string;
   /** What every payment is converted to; absent or null where each currency has a bank account of its own. */
   readonly settlementCurrency?: string | null;
+}
+
+/** A new account with made-up keys where none are given. `created` is in seconds. */
+export function newAccount(wanted: { name?: string | undefined; secretKey?: string | undefined; webhookSecret?: string | undefined; settlementCurrency?: string | null | undefined }, created: number): AccountProfile {
+  const id = randomId('acct_1', 15);
+  return {
+    id,
+    created,
+    name: wanted.name ?? `Sandbox venue ${id.slice(-4)}`,
+    secretKey: wanted.secretKey ?? randomId('sk_test_', 24),
+    webhookSecret: wanted.webhookSecret ?? randomId('whsec_', 32),
+    settlementCurrency: wanted.settlementCurrency ?? null,
+  };
 }
 
 /** A restricted key that may read the account and nothing else. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { AccountState } from './account-state.ts';
-import { ControlError } from './control-api.ts';
+import { ControlError } from '../core/control-api.ts';
 import { Draft } from './draft.ts';
 import type { Objekt } from './draft.ts';
 import { addDispute, closeDispute, failRefund } from './money.ts';

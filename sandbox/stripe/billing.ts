@@ -1,6 +1,6 @@
 import type { Draft, Objekt } from './draft.ts';
 import type { Failure } from './failure.ts';
-import { randomId } from './ids.ts';
+import { randomId } from '../core/ids.ts';
 import { totalOf } from './invoice.ts';
 import type { InvoiceFields } from './invoice.ts';
 import { cancel, confirm } from './paying.ts';

@@ -1,6 +1,6 @@
 import { EMPTY_ADDRESS } from './customer.ts';
 import type { Address, Shipping } from './customer.ts';
-import { derivedId } from './ids.ts';
+import { derivedId } from '../core/ids.ts';
 import { longSeedId, mix, seedCode } from './seeds.ts';
 import type { Shape, Stored } from './table.ts';
 import { cardOf } from './test-cards.ts';

@@ -1,15 +1,7 @@
 import { z } from 'zod';
-
-/** An account id; account A when absent. */
-const account = z.string().optional();
-
-export const accountQuery = z.strictObject({ account });
-
-export const callsQuery = z.strictObject({ since: z.coerce.number().min(0).default(0), account });
+import { account } from '../core/control-schemas.ts';
 
 export const stateQuery = z.strictObject({ account, includeDeleted: z.stringbool().default(false) });
-
-export const resetBody = z.strictObject({ account });
 
 export const emitBody = z
   .strictObject({
@@ -33,12 +25,6 @@ export const emitBody = z
   .refine(({ type, customerId, objectId, object }) => type === undefined || [customerId, objectId, object].filter((about) => about !== undefined).length === 1, 'give type with one of customerId, objectId and object');
 
 export type EmitBody = z.infer<typeof emitBody>;
-
-/** `now` is milliseconds since the epoch or an ISO time. */
-export const clockBody = z.union([
-  z.strictObject({ offsetMs: z.int() }),
-  z.strictObject({ now: z.union([z.number(), z.iso.datetime({ offset: true }).transform((text) => Date.parse(text))]) }),
-]);
 
 const rate = z.number().min(0).max(1_000_000);
 

@@ -4,7 +4,7 @@ import { Draft } from './draft.ts';
 import { answer } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
 import { given } from './given.ts';
-import { randomId } from './ids.ts';
+import { randomId } from '../core/ids.ts';
 import { readForm, requiredText, text } from './params.ts';
 import { searching } from './search.ts';
 import { listing, named, retrieval, subject, writing } from './resource.ts';

@@ -1,5 +1,5 @@
 import type { AccountState } from './account-state.ts';
-import { ControlError } from './control-api.ts';
+import { ControlError } from '../core/control-api.ts';
 import type { EmitBody } from './control-schemas.ts';
 import { anEvent, renderEvent } from './event.ts';
 import type { EventRow } from './event.ts';

@@ -1,5 +1,5 @@
 import type { TimelineItem } from '../core/timeline.ts';
-import { randomId } from './ids.ts';
+import { randomId } from '../core/ids.ts';
 
 /** The version that the stand-in speaks: the one stripe 23.1.0 pins. */
 export const API_VERSION = '2026-10-28.endive';

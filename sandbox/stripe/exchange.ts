@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Answer } from '../core/answer.ts';
 import type { Fault } from '../core/faults.ts';
 import { readBody } from '../core/http.ts';
 import type { AccountState } from './account-state.ts';
@@ -6,7 +7,7 @@ import { API_VERSION } from './event.ts';
 import { Failure, failureBody, invalidRequest } from './failure.ts';
 import { parseForm } from './form.ts';
 import type { Form } from './form.ts';
-import { randomId } from './ids.ts';
+import { randomId } from '../core/ids.ts';
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
 
@@ -22,15 +23,6 @@ export interface Exchange {
   body: string;
   account: AccountState | null;
   fault: Fault | null;
-}
-
-export interface Answer {
-  readonly status: number;
-  readonly body: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly written?: boolean;
-  /** Cut the connection: before a byte is sent, or halfway through the body. */
-  readonly cut?: 'before' | 'halfway';
 }
 
 export function begin(req: IncomingMessage): Exchange {

@@ -1,14 +1,14 @@
+import { PROXY_PAGE } from '../core/answer.ts';
+import type { Answer } from '../core/answer.ts';
 import type { Fault } from '../core/faults.ts';
-import type { Answer, Exchange } from './exchange.ts';
+import type { Exchange } from './exchange.ts';
 import { failureBody, ofStatus } from './failure.ts';
-
-const PAGE = '<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>Bad gateway</h1></body></html>';
 
 /** What a fault answers in the place of Stripe. */
 export function injected(fault: Fault, { requestId }: Exchange): Answer {
-  if (fault.kind === 'html') return { status: fault.status ?? 200, body: PAGE, headers: { 'content-type': 'text/html' } };
+  if (fault.kind === 'html') return { status: fault.status ?? 200, body: PROXY_PAGE, headers: { 'content-type': 'text/html' } };
   const failure = ofStatus(fault.status ?? 500, fault.code);
-  const bodies = { error: () => failureBody(failure, requestId), empty: () => '{}', html: () => PAGE };
+  const bodies = { error: () => failureBody(failure, requestId), empty: () => '{}', html: () => PROXY_PAGE };
   const { 'stripe-rate-limited-reason': usualReason, ...usual } = failure.headers;
   const reason = fault.rateLimitedReason === undefined ? usualReason : fault.rateLimitedReason;
   return {

@@ -4,7 +4,7 @@ import type { Objekt } from './draft.ts';
 import type { Endpoint } from './endpoint.ts';
 import { expandable } from './expansion.ts';
 import { invalidRequest } from './failure.ts';
-import { randomId } from './ids.ts';
+import { randomId } from '../core/ids.ts';
 import type { InvoiceLine } from './invoice.ts';
 import type { InvoiceItemFields } from './invoice-item.ts';
 import { mergeMetadata, metadata } from './metadata.ts';

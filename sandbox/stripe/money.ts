@@ -5,7 +5,7 @@ import type { ChargeFields } from './charge.ts';
 import { converted, exchangeRate, usualFee } from './currency.ts';
 import type { DisputeFields } from './dispute.ts';
 import type { Draft, Objekt } from './draft.ts';
-import { randomId } from './ids.ts';
+import { randomId } from '../core/ids.ts';
 import type { RefundFields } from './refund.ts';
 import { cardOf } from './test-cards.ts';
 

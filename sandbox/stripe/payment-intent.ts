@@ -1,6 +1,6 @@
 import { seededAmount, seededCustomerOf } from './charge.ts';
 import type { Shipping } from './customer.ts';
-import { derivedId } from './ids.ts';
+import { derivedId } from '../core/ids.ts';
 import { longSeedId } from './seeds.ts';
 import type { Shape, Stored } from './table.ts';
 

@@ -2,7 +2,7 @@ import { checkAmount, currencyCode } from './currency.ts';
 import type { Draft, Objekt } from './draft.ts';
 import { expandable } from './expansion.ts';
 import { given } from './given.ts';
-import { randomId } from './ids.ts';
+import { randomId } from '../core/ids.ts';
 import { mergeMetadata, metadata, metadataPatch } from './metadata.ts';
 import { boolean, clearable, email, hash, integer, list, missing, oneOf, readForm, requiredText, text } from './params.ts';
 import { cancel, capture, confirm } from './paying.ts';

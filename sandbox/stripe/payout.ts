@@ -1,4 +1,4 @@
-import { derivedId } from './ids.ts';
+import { derivedId } from '../core/ids.ts';
 import type { Shape, Stored } from './table.ts';
 
 /** A transfer of the balance to the bank. The amount is in minor units of `currency`. */

@@ -3,7 +3,7 @@ import type { Draft, Objekt } from './draft.ts';
 import { expandable } from './expansion.ts';
 import { invalidRequest } from './failure.ts';
 import { given } from './given.ts';
-import { randomId } from './ids.ts';
+import { randomId } from '../core/ids.ts';
 import { mergeMetadata, metadata, metadataPatch } from './metadata.ts';
 import { boolean, clearable, hash, integer, list, missing, notSimulated, oneOf, readForm, requiredText, text } from './params.ts';
 import type { Read, Reader } from './params.ts';

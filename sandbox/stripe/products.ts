@@ -3,7 +3,7 @@ import type { Endpoint } from './endpoint.ts';
 import { expandable } from './expansion.ts';
 import { invalidRequest } from './failure.ts';
 import { given } from './given.ts';
-import { randomId } from './ids.ts';
+import { randomId } from '../core/ids.ts';
 import { metadata, metadataPatch } from './metadata.ts';
 import { boolean, clearable, hash, list, missing, notSimulated, oneOf, readForm, requiredText, text } from './params.ts';
 import type { Read, Reader } from './params.ts';

@@ -1,5 +1,5 @@
 import type { AccountState } from './account-state.ts';
-import { ControlError } from './control-api.ts';
+import { ControlError } from '../core/control-api.ts';
 import { Draft } from './draft.ts';
 import type { Kind } from './objects.ts';
 import { seedRecord } from './seed-records.ts';

@@ -1,9 +1,9 @@
 import { availableOn, stripeFee } from './balance-transaction.ts';
-import { ControlError } from './control-api.ts';
+import { ControlError } from '../core/control-api.ts';
 import { EMPTY_FIELDS } from './customer.ts';
 import type { Draft, Objekt } from './draft.ts';
 import { given } from './given.ts';
-import { randomId } from './ids.ts';
+import { randomId } from '../core/ids.ts';
 import { addCharge, addDispute, addLine, addRefund, closeDispute, failRefund } from './money.ts';
 import { EMPTY_PAYMENT_INTENT } from './payment-intent.ts';
 import { EMPTY_PRICE } from './price.ts';

@@ -1,4 +1,4 @@
-import { base62 } from './ids.ts';
+import { base62 } from '../core/ids.ts';
 
 /** Seconds from one seeded object to the next: 10,000 of them spread over four days, a million over fourteen months. */
 export const SECONDS_APART = 37;

@@ -1,5 +1,5 @@
 import type { AccountState } from './account-state.ts';
-import { ControlError } from './control-api.ts';
+import { ControlError } from '../core/control-api.ts';
 import { renderEvent } from './event.ts';
 import { KINDS, PLURALS } from './objects.ts';
 import type { Kind } from './objects.ts';

@@ -25,7 +25,8 @@ export type Change =
 
 export interface Credential {
   readonly account: AccountState;
-  readonly kind: 'secret' | 'restricted' | 'expired';
+  /** `read-only`: of OAuth, for an account that granted no more. */
+  readonly kind: 'secret' | 'restricted' | 'read-only' | 'expired';
 }
 
 /** Objects, or other changes, in one line of a rewritten journal. */

@@ -1,17 +1,20 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { cutBy, send } from '../core/answer.ts';
+import type { Answer } from '../core/answer.ts';
 import type { CallLog } from '../core/call-log.ts';
 import { pageFaultOf } from '../core/faults.ts';
-import type { Fault, Faults } from '../core/faults.ts';
+import type { Faults } from '../core/faults.ts';
 import { authenticate, authorise, revoked } from './authenticate.ts';
 import type { AccountState } from './account-state.ts';
 import type { Outcome } from './endpoint.ts';
 import { begin, commonHeaders, paramsOf, receive, refusal } from './exchange.ts';
-import type { Answer, Exchange } from './exchange.ts';
+import type { Exchange } from './exchange.ts';
 import { Failure, ofStatus, unrecognisedUrl } from './failure.ts';
 import type { Form } from './form.ts';
 import { claim, hashOfParams, release } from './idempotency.ts';
 import type { KeyedRequest, KeyRecord } from './idempotency.ts';
+import type { GrantedKeys } from './granted-keys.ts';
 import { injected } from './injected.ts';
 import type { RateLimiter } from './limits.ts';
 import { findRoute } from './routes.ts';
@@ -23,6 +26,7 @@ export interface StripeApiParts {
   readonly faults: Faults;
   readonly limiter: RateLimiter;
   readonly calls: CallLog;
+  readonly grantedKeys: GrantedKeys;
   /** Accounts whose keys a fault has revoked, and the error code to refuse them with. */
   readonly revokedKeys: Map<string, string | undefined>;
   /** Told of errors that are the sandbox's own. */
@@ -67,7 +71,8 @@ class StripeApi {
       account: exchange.account?.profile.id ?? null,
       fault: exchange.fault?.kind ?? null,
     });
-    send(res, exchange, { ...answer, headers: { date: new Date(this.#parts.state.clock.nowMs()).toUTCString(), ...answer.headers } });
+    const date = new Date(this.#parts.state.clock.nowMs()).toUTCString();
+    send(req, res, { ...answer, headers: { ...commonHeaders(exchange), date, ...answer.headers } });
   }
 
   async #answer(exchange: Exchange): Promise<Answer> {
@@ -87,7 +92,7 @@ class StripeApi {
   #admit(exchange: Exchange): Work | Answer {
     const { state, limiter, revokedKeys } = this.#parts;
     const { method, path, req } = exchange;
-    const credential = authenticate(state, req.headers);
+    const credential = authenticate(this.#parts, req.headers);
     const { account } = credential;
     const accountId = account.profile.id;
     exchange.account = account;
@@ -176,24 +181,6 @@ function replayed(record: KeyRecord): Answer {
 /** A stored failure would only be repeated: Stripe then says so, and its SDK obeys. */
 function shouldRetry(status: number): Record<string, string> {
   return status >= 500 ? { 'stripe-should-retry': 'false' } : {};
-}
-
-function cutBy(fault: Fault | null, answer: Answer): Answer {
-  if (fault?.kind === 'truncate') return { ...answer, cut: 'halfway' };
-  if (fault?.kind === 'commit-then-fail' && fault.status === undefined) return { ...answer, cut: 'before' };
-  return answer;
-}
-
-function send(res: ServerResponse, exchange: Exchange, answer: Answer): void {
-  const { socket } = exchange.req;
-  if (answer.cut === 'before') {
-    socket.resetAndDestroy();
-    return;
-  }
-  const body = Buffer.from(answer.body);
-  res.writeHead(answer.status, { ...commonHeaders(exchange), ...answer.headers, 'content-length': body.length });
-  if (answer.cut === 'halfway') res.write(body.subarray(0, body.length >> 1), () => socket.destroy());
-  else res.end(body);
 }
 
 function decodeId(id: string): string {

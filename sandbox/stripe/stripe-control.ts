@@ -2,18 +2,22 @@ import { actBody, perform } from './acts.ts';
 import type { CallLog } from '../core/call-log.ts';
 import { faultSchema } from '../core/faults.ts';
 import type { Faults } from '../core/faults.ts';
-import { expiredKeyOf, restrictedKeyOf } from './account.ts';
+import { expiredKeyOf, newAccount, restrictedKeyOf } from './account.ts';
 import type { AccountProfile } from './account.ts';
 import type { AccountState } from './account-state.ts';
-import { ControlError, parseInput } from './control-api.ts';
-import type { ControlRoutes } from './control-api.ts';
-import { accountQuery, callsQuery, clockBody, emitBody, limitsBody, newAccountBody, resetBody, stateQuery } from './control-schemas.ts';
+import { ControlError, parseInput } from '../core/control-api.ts';
+import type { ControlRoutes } from '../core/control-api.ts';
+import { accountQuery, callsQuery, clockBody, offsetOf, resetBody } from '../core/control-schemas.ts';
+import { emitBody, limitsBody, newAccountBody, stateQuery } from './control-schemas.ts';
 import { emit } from './emit.ts';
 import type { RateLimiter } from './limits.ts';
-import { randomId } from './ids.ts';
+import { grantRoutes, stateOf } from '../oauth/control.ts';
+import type { AccountBook } from '../oauth/exchange.ts';
+import type { Ledger } from '../oauth/ledger.ts';
 import { seedChanges } from './seed-changes.ts';
 import { seedBody } from './seed-schemas.ts';
 import { stateChunks } from './state-chunks.ts';
+import { STRIPE_CONSENTS } from './stripe-oauth.ts';
 import type { StripeState } from './state.ts';
 
 export interface StripeControlParts {
@@ -22,14 +26,19 @@ export interface StripeControlParts {
   readonly limiter: RateLimiter;
   readonly calls: CallLog;
   readonly revokedKeys: Map<string, string | undefined>;
+  readonly ledger: Ledger;
+  readonly accounts: AccountBook;
 }
+
+/** What OAuth keeps beside Stripe's own objects. */
+const GRANT_TABLES = ['apps', 'codes', 'grants', 'tokens'];
 
 /** The control API of the stand-in Stripe. It is for tests and operators of the sandbox; the product never calls it. */
 export function stripeControlRoutes(parts: StripeControlParts): ControlRoutes {
-  return { ...objectRoutes(parts), ...faultRoutes(parts), ...settingRoutes(parts) };
+  return { ...objectRoutes(parts), ...faultRoutes(parts), ...settingRoutes(parts), ...grantRoutes({ ...parts, consents: STRIPE_CONSENTS }) };
 }
 
-function objectRoutes({ state, calls, faults, limiter, revokedKeys }: StripeControlParts): ControlRoutes {
+function objectRoutes({ state, calls, faults, limiter, revokedKeys, ledger }: StripeControlParts): ControlRoutes {
   return {
     'POST /reset': ({ body }) => {
       const { account } = parseInput(resetBody, body);
@@ -37,6 +46,8 @@ function objectRoutes({ state, calls, faults, limiter, revokedKeys }: StripeCont
       state.commit([{ op: 'reset', account: account ?? null }]);
       calls.clear(account);
       if (account === undefined) {
+        ledger.commit([{ op: 'reset', account: null }]);
+        ledger.refusedAccounts.clear();
         faults.clear();
         revokedKeys.clear();
         limiter.clear();
@@ -52,6 +63,7 @@ function objectRoutes({ state, calls, faults, limiter, revokedKeys }: StripeCont
     },
     'GET /state/': ({ query, rest }) => {
       const { account, includeDeleted } = parseInput(stateQuery, query);
+      if (GRANT_TABLES.includes(rest)) return { json: { data: stateOf(ledger, rest, account) } };
       return { chunks: stateChunks(selectAccount(state, account), rest, { includeDeleted, nowSeconds: state.clock.nowSeconds() }) };
     },
     'GET /calls': ({ query }) => {
@@ -77,7 +89,7 @@ function objectRoutes({ state, calls, faults, limiter, revokedKeys }: StripeCont
   };
 }
 
-function faultRoutes({ faults, revokedKeys }: StripeControlParts): ControlRoutes {
+function faultRoutes({ faults, revokedKeys, ledger }: StripeControlParts): ControlRoutes {
   return {
     'GET /faults': () => ({ json: { data: faults.list() } }),
     'POST /faults': ({ body }) => {
@@ -88,8 +100,10 @@ function faultRoutes({ faults, revokedKeys }: StripeControlParts): ControlRoutes
     'DELETE /faults': ({ query }) => {
       const { account } = parseInput(accountQuery, query);
       faults.clear(account);
-      if (account === undefined) revokedKeys.clear();
-      else revokedKeys.delete(account);
+      for (const refused of [revokedKeys, ledger.refusedAccounts]) {
+        if (account === undefined) refused.clear();
+        else refused.delete(account);
+      }
       return { json: { data: faults.list() } };
     },
   };
@@ -100,9 +114,7 @@ function settingRoutes({ state, limiter }: StripeControlParts): ControlRoutes {
   return {
     'GET /clock': clock,
     'POST /clock': ({ body }) => {
-      const move = parseInput(clockBody, body);
-      const clockOffsetMs = 'offsetMs' in move ? move.offsetMs : Math.round(move.now - Date.now());
-      state.commit([{ op: 'settings', clockOffsetMs, limits: state.limits }]);
+      state.commit([{ op: 'settings', clockOffsetMs: offsetOf(parseInput(clockBody, body)), limits: state.limits }]);
       return clock();
     },
     'GET /limits': ({ query }) => {
@@ -115,19 +127,6 @@ function settingRoutes({ state, limiter }: StripeControlParts): ControlRoutes {
       limiter.clear();
       return { json: state.limits };
     },
-  };
-}
-
-/** A new account with made-up keys where none are given. `created` is in seconds. */
-export function newAccount(wanted: { name?: string | undefined; secretKey?: string | undefined; webhookSecret?: string | undefined; settlementCurrency?: string | null | undefined }, created: number): AccountProfile {
-  const id = randomId('acct_1', 15);
-  return {
-    id,
-    created,
-    name: wanted.name ?? `Sandbox venue ${id.slice(-4)}`,
-    secretKey: wanted.secretKey ?? randomId('sk_test_', 24),
-    webhookSecret: wanted.webhookSecret ?? randomId('whsec_', 32),
-    settlementCurrency: wanted.settlementCurrency ?? null,
   };
 }
 

@@ -1,12 +1,16 @@
 import { CallLog } from '../core/call-log.ts';
 import { Faults } from '../core/faults.ts';
 import { listen } from '../core/http.ts';
-import { createControlApi } from './control-api.ts';
+import { createControlApi } from '../core/control-api.ts';
 import { RateLimiter } from './limits.ts';
 import type { Limits } from './limits.ts';
 import { StripeState } from './state.ts';
 import { createStripeApi } from './stripe-api.ts';
-import { newAccount, stripeControlRoutes } from './stripe-control.ts';
+import { newAccount } from './account.ts';
+import { GrantedKeys } from './granted-keys.ts';
+import { stripeControlRoutes } from './stripe-control.ts';
+import { accountsOf, createStripeOAuth, isOAuthPath, openGrants, stripeApps } from './stripe-oauth.ts';
+import type { StripeApps } from './stripe-oauth.ts';
 
 export interface StripeSandboxOptions {
   /** 0 or absent takes any free port. */
@@ -22,12 +26,16 @@ export interface StripeSandboxOptions {
   readonly onError?: (error: unknown) => void;
 }
 
-export interface StripeSandbox {
+export interface StripeSandbox extends StripeApps {
   readonly apiUrl: string;
   readonly controlUrl: string;
   /** Of account A. */
   readonly secretKey: string;
   readonly webhookSecret: string;
+  /** Where Connect's OAuth is. */
+  readonly connectUrl: string;
+  /** The page on which the Stripe App is installed. */
+  readonly marketplaceUrl: string;
   close(): Promise<void>;
 }
 
@@ -39,8 +47,13 @@ export async function startStripeSandbox(options: StripeSandboxOptions = {}): Pr
     state.commit([{ op: 'settings', clockOffsetMs: state.clock.offsetMs, limits: { ...state.limits, ...options.limits } }]);
   }
   const onError = options.onError ?? reportError;
-  const parts = { state, faults: new Faults(), limiter: new RateLimiter(), calls: new CallLog(), revokedKeys: new Map<string, string | undefined>() };
-  const api = await listen(createStripeApi({ ...parts, onError }), options.port ?? 0);
+  const ledger = await openGrants(options.home, state);
+  const apps = stripeApps(ledger);
+  const grantedKeys = new GrantedKeys(state, ledger, apps.platformKey);
+  const parts = { state, ledger, accounts: accountsOf(state), grantedKeys, faults: new Faults(), limiter: new RateLimiter(), calls: new CallLog(), revokedKeys: new Map<string, string | undefined>() };
+  const oauth = createStripeOAuth({ ...parts, onError });
+  const objects = createStripeApi({ ...parts, onError });
+  const api = await listen((req, res) => { (isOAuthPath(req.url ?? '') ? oauth : objects)(req, res); }, options.port ?? 0);
   const control = await listen(createControlApi(stripeControlRoutes(parts), onError), options.controlPort ?? 0).catch(async (error: unknown) => {
     await api.close();
     throw error;
@@ -50,9 +63,13 @@ export async function startStripeSandbox(options: StripeSandboxOptions = {}): Pr
     controlUrl: control.url,
     secretKey: profile.secretKey,
     webhookSecret: profile.webhookSecret,
+    connectUrl: api.url,
+    marketplaceUrl: `${api.url}/oauth/v2/authorize`,
+    ...apps,
     async close() {
       await Promise.all([api.close(), control.close()]);
       state.close();
+      ledger.close();
     },
   };
 }

@@ -1,6 +1,6 @@
 import { addInvoice, finalize, pay } from './billing.ts';
 import type { Draft, Objekt } from './draft.ts';
-import { randomId } from './ids.ts';
+import { randomId } from '../core/ids.ts';
 import type { InvoiceFields, InvoiceLine } from './invoice.ts';
 import type { Recurring } from './price.ts';
 

@@ -1,4 +1,4 @@
-import { derivedId } from './ids.ts';
+import { derivedId } from '../core/ids.ts';
 import { renderPrice } from './price.ts';
 import type { PriceFields } from './price.ts';
 import type { Shape, Stored } from './table.ts';

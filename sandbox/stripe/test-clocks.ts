@@ -2,7 +2,7 @@ import { Draft } from './draft.ts';
 import type { Endpoint } from './endpoint.ts';
 import { expandable } from './expansion.ts';
 import { invalidRequest } from './failure.ts';
-import { randomId } from './ids.ts';
+import { randomId } from '../core/ids.ts';
 import { integer, missing, readForm, text } from './params.ts';
 import { listing, retrieval, subject, writing, written } from './resource.ts';
 import { advance, end } from './subscribing.ts';

@@ -39,11 +39,14 @@ describe('a failure in the words of a workflow', () => {
     expect(failure.nextRetryDelay).toBeUndefined();
   });
 
-  it('waits as long as the provider asks, shortly after progress, and by the policy otherwise', () => {
+  it('waits as long as the provider asks, shortly after progress, and else as long as it is told', () => {
     const unavailable = (retryAfterMs?: number) => new ProviderError({ provider: 'stripe', kind: 'unavailable', retryAfterMs });
     expect(failureOf(unavailable(7_000), true).nextRetryDelay).toBe(7_000);
     expect(failureOf(unavailable(), true).nextRetryDelay).toBe(1_000);
     expect(failureOf(unavailable(), false).nextRetryDelay).toBeUndefined();
+    const known = [unavailable(), new Error('a mistake of ours'), new VaultError('key-service-unavailable')];
+    for (const error of known) expect((toFailure(error, false, 30_000) as ApplicationFailure).nextRetryDelay).toBe(30_000);
+    expect((toFailure(unavailable(7_000), false, 30_000) as ApplicationFailure).nextRetryDelay).toBe(7_000);
   });
 
   it('waits seconds while the database is away, however often the chunk was attempted', () => {

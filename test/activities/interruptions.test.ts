@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ActivityCancellationDetails } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createCredentials } from '../../activities/credentials.ts';
 import { createSyncChunkActivities } from '../../activities/sync-chunk.ts';
-import type { SyncChunkDeps } from '../../activities/sync-chunk.ts';
 import { FAILURE } from '../../contracts/failures.ts';
 import type { SyncConnectionInput } from '../../contracts/sync.ts';
 import { createBudgetStore } from '../../db/budget-store.ts';
@@ -145,8 +145,8 @@ describe('a chunk that is interrupted', () => {
 
   describe('for good', () => {
     /** The same activities with some parts replaced. */
-    const attempt = (input: SyncConnectionInput, parts: Partial<SyncChunkDeps>, number = 1) =>
-      new MockActivityEnvironment({ attempt: number }, { logger: createTemporalLogger(world.deps.log) }).run(createSyncChunkActivities({ ...world.deps, ...parts }).syncChunk, input);
+    const attempt = (input: SyncConnectionInput, parts: Partial<typeof world.deps>, number = 1) =>
+      new MockActivityEnvironment({ attempt: number }, { logger: createTemporalLogger(world.deps.log) }).run(createSyncChunkActivities({ ...world.deps, ...parts, credentials: createCredentials({ ...world.deps, ...parts }) }).syncChunk, input);
     const begun = async (direction: 'push' | 'pull' = 'pull') => {
       const input = await world.open(venue, direction, 'full');
       await world.begin(input);
@@ -178,7 +178,7 @@ describe('a chunk that is interrupted', () => {
     it('takes no lease while all slots are taken, and says when to come back', async () => {
       const input = await begun();
       const connection = await world.connections.find(venue);
-      const account = { provider: 'stripe', environment: 'sandbox', externalAccountId: connection!.account.id } as const;
+      const account = { provider: 'stripe', environment: 'sandbox', externalAccountId: connection!.account!.id } as const;
       const taken = await world.deps.providers.lease(account, { holder: 'another run', slots: 1_000 });
       await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.rateLimited, nonRetryable: false, nextRetryDelay: 5_000 });
       await taken.release();

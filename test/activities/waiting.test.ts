@@ -36,7 +36,7 @@ describe('a run that has to wait', () => {
   const newKey = async (secretKey: string) => {
     const sealedKey = await createSealer(world.keyring).seal(new Secret(secretKey), { ...venue, purpose: 'provider-api-key' });
     const connection = await world.connections.find(venue);
-    await world.connections.saveWithApiKey({ ...venue, provider: 'stripe', environment: 'sandbox', account: connection!.account, scopes: [], sealedKey });
+    await world.connections.saveWithApiKey({ ...venue, provider: 'stripe', environment: 'sandbox', account: connection!.account!, scopes: [], sealedKey });
   };
 
   it.each([

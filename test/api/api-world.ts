@@ -1,105 +1,44 @@
 import { randomBytes } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { SignJWT } from 'jose';
-import { v7 as uuidv7 } from 'uuid';
 import { createApp } from '../../api/app.ts';
 import type { AppConfig, AppDeps } from '../../api/app.ts';
-import { ApiError } from '../../api/api-error.ts';
 import type { Role } from '../../api/caller.ts';
 import { startServer } from '../../api/server.ts';
-import type { SyncGateway } from '../../api/sync-gateway.ts';
 import type { VenueId } from '../../contracts/ids.ts';
-import type { ApproveSignal } from '../../contracts/sync.ts';
+import type { ProviderId } from '../../contracts/providers.ts';
 import { createAuditStore } from '../../db/audit-store.ts';
 import { createBudgetStatusStore } from '../../db/budget-status-store.ts';
 import { createBudgetStore } from '../../db/budget-store.ts';
+import { createConnectionSteeringStore } from '../../db/connection-steering-store.ts';
 import { createConnectionStore } from '../../db/connection-store.ts';
 import { createIdempotencyStore } from '../../db/idempotency-store.ts';
 import { createRecordStores } from '../../db/record-store.ts';
+import { createOAuthTokenStore } from '../../db/oauth-token-store.ts';
 import { createPlanStore } from '../../db/plan-store.ts';
 import { createScheduleStore } from '../../db/schedule-store.ts';
 import { createSecretRotationStore } from '../../db/secret-rotation-store.ts';
 import { createSyncProgressStore } from '../../db/sync-progress-store.ts';
 import { createSyncRunStore } from '../../db/sync-run-store.ts';
-import type { SyncRun } from '../../db/sync-run-store.ts';
 import { createTransactionSummaryStore } from '../../db/transaction-summary-store.ts';
 import { createVenueStore } from '../../db/venue-store.ts';
 import { createProviders } from '../../providers/registry.ts';
+import type { ProvidersConfig } from '../../providers/registry.ts';
 import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { createSealer } from '../../vault/sealer.ts';
 import { Secret } from '../../vault/secret.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { sandboxControl } from '../support/sandbox-control.ts';
+import { allApps } from './all-apps.ts';
+import { RecordedConnections } from './recorded-connections.ts';
 import { RecordedSchedules } from './recorded-schedules.ts';
+import { RecordingGateway } from './recording-gateway.ts';
 
 export const JWT_SECRET = randomBytes(32).toString('base64');
 export const PUBLIC_URL = 'https://interlock.test';
+export const RETURN_URL = 'https://shop.test/connected';
 const UI_URL = 'https://temporal.test';
-
-/** Stands where Temporal stands: remembers what it was asked, and can be told to be away. */
-export class RecordingGateway implements SyncGateway {
-  readonly started: SyncRun[] = [];
-  readonly cancelled: SyncRun[] = [];
-  readonly approved: { readonly run: SyncRun; readonly by: string }[] = [];
-  readonly woken: SyncRun[] = [];
-  readonly jobs: string[] = [];
-  /** Workflow run ids by run: what is at work. */
-  readonly running = new Map<string, string>();
-  away = false;
-
-  async start(run: SyncRun): Promise<string> {
-    this.#mustBeThere();
-    this.started.push(run);
-    const runId = uuidv7();
-    this.running.set(run.id, runId);
-    return runId;
-  }
-
-  async findRunning(run: SyncRun): Promise<string | null> {
-    this.#mustBeThere();
-    return this.running.get(run.id) ?? null;
-  }
-
-  async cancel(run: SyncRun): Promise<boolean> {
-    this.#mustBeThere();
-    if (!this.running.has(run.id)) return false;
-    this.cancelled.push(run);
-    return true;
-  }
-
-  async approve(run: SyncRun, { by }: ApproveSignal): Promise<boolean> {
-    this.#mustBeThere();
-    if (!this.running.has(run.id)) return false;
-    this.approved.push({ run, by });
-    return true;
-  }
-
-  async wake(run: SyncRun): Promise<boolean> {
-    this.#mustBeThere();
-    if (!this.running.has(run.id)) return false;
-    this.woken.push(run);
-    return true;
-  }
-
-  async untilClosed(run: SyncRun): Promise<void> {
-    this.#mustBeThere();
-    if (this.running.get(run.id) === run.workflowRunId) this.running.delete(run.id);
-  }
-
-  async startJob(jobId: string): Promise<void> {
-    this.#mustBeThere();
-    this.jobs.push(jobId);
-  }
-
-  async ping(): Promise<void> {
-    this.#mustBeThere();
-  }
-
-  #mustBeThere(): void {
-    if (this.away) throw new ApiError('temporal-unavailable', 'The workflow service cannot be reached at the moment.', { retryAfterMs: 2_000 });
-  }
-}
 
 export interface WrongField {
   readonly path: string;
@@ -113,6 +52,10 @@ export interface AnswerBody {
   readonly updatedAt: string;
   readonly action: string;
   readonly account: { readonly id: string };
+  readonly state: string;
+  readonly code: string;
+  readonly authorizationUrl: string;
+  readonly expiresAt: string;
   readonly data: AnswerBody[];
   readonly nextCursor: string | null;
   readonly received: number;
@@ -161,13 +104,15 @@ export async function aToken({ sub = 'tester', role = 'admin', venues = '*', exp
 }
 
 /** The whole API on a real server, with a real database and a stand-in Stripe; only Temporal is recorded. */
-export async function createApiWorld(options: { readonly config?: Partial<AppConfig>; readonly deps?: Partial<AppDeps> } = {}) {
+export async function createApiWorld(options: { readonly config?: Partial<AppConfig>; readonly deps?: Partial<AppDeps>; readonly providers?: ProvidersConfig } = {}) {
   const [database, sandbox] = await Promise.all([createTestDatabase(), startStripeSandbox({ limits: { requestsPerSecond: 0 } })]);
   const { db } = database;
   const logLines: string[] = [];
   const gateway = new RecordingGateway();
   const scheduleGateway = new RecordedSchedules();
+  const connectionGateway = new RecordedConnections();
   const keyring = { kind: 'local', key: new Secret(randomBytes(32).toString('base64')) } as const;
+  const audit = createAuditStore(db);
   const stores = {
     venues: createVenueStore(db),
     records: createRecordStores(db),
@@ -178,11 +123,14 @@ export async function createApiWorld(options: { readonly config?: Partial<AppCon
     plans: createPlanStore(db),
     budgets: createBudgetStatusStore(db),
     idempotency: createIdempotencyStore(db),
-    audit: createAuditStore(db),
+    steering: createConnectionSteeringStore(db),
+    oauthTokens: createOAuthTokenStore({ db, refreshing: db, audit }),
+    audit,
   };
   const deps: AppDeps = {
     config: {
       publicUrl: PUBLIC_URL,
+      returnUrls: [RETURN_URL],
       jwt: { kind: 'secret', secret: new Secret(JWT_SECRET) },
       rateLimits: { perCallerPerMinute: 100_000, perVenuePerMinute: 100_000 },
       temporalUiUrl: UI_URL,
@@ -193,10 +141,11 @@ export async function createApiWorld(options: { readonly config?: Partial<AppCon
     log: createLogger({ name: 'test', level: 'trace', destination: { write: (line: string) => { logLines.push(line); } } }),
     clock: () => new Date(),
     ...stores,
-    providers: createProviders({ stripe: { apiUrl: sandbox.apiUrl, requestsPerSecond: 2_000 } }, createBudgetStore(db)),
+    providers: createProviders(options.providers ?? allApps(sandbox.apiUrl), createBudgetStore(db)),
     sealer: createSealer(keyring),
     gateway,
     scheduleGateway,
+    connectionGateway,
     rotations: createSecretRotationStore(db, stores.audit),
     jobGateway: { startKeyRotation: (jobId) => gateway.startJob(jobId) },
     pingDatabase: () => db.execute(sql`select 1`),
@@ -247,11 +196,14 @@ export async function createApiWorld(options: { readonly config?: Partial<AppCon
     progress: createSyncProgressStore(db),
     gateway,
     scheduleGateway,
+    connectionGateway,
     logLines,
     raw,
     send,
     aVenue,
     aConnection,
+    /** Where the accounts are that the provider's app here can be given access to. */
+    environmentOf: (provider: ProviderId) => deps.providers.integration(provider).environment ?? 'sandbox',
     get endpoints() {
       return app.endpoints;
     },

@@ -92,8 +92,8 @@ describe('connecting Stripe with a key', () => {
     expect(answer).toMatchObject({ status: 400, json: { code: 'invalid-request', errors: [{ path: field }] } });
   });
 
-  it.each(['square', 'quickbooks', 'mailchimp'])('says that %s cannot be connected yet', async (provider) => {
-    expect(await api.send('POST', path, { json: { ...aKey('x'), provider } })).toMatchObject({ status: 422, json: { code: 'provider-not-supported' } });
+  it('says that QuickBooks cannot be connected with a key', async () => {
+    expect(await api.send('POST', path, { json: { ...aKey('x'), provider: 'quickbooks' } })).toMatchObject({ status: 422, json: { code: 'provider-not-supported' } });
   });
 });
 
@@ -119,9 +119,27 @@ describe('a key that is entered again', () => {
     const { id } = (await connect()).json;
     const run = await anOpenRun(id);
     api.gateway.away = true;
-    expect((await connect()).status).toBe(200);
+    const answering = connect();
+    await until(async () => (await api.connections.findApiKey({ venueId, connectionId: id as ConnectionId }))?.generation === 2, { limitMs: 10_000, what: 'the key is stored' });
     api.gateway.away = false;
+    expect((await answering).status).toBe(200);
     await until(() => woken(run) === 1, { limitMs: 10_000, what: 'the run is woken' });
+  });
+});
+
+describe('a key for a connection', () => {
+  it('that is being disconnected is refused until that is done, and nothing is stored', async () => {
+    const { id } = (await connect()).json;
+    const ref = { venueId, connectionId: id as ConnectionId };
+    await api.connections.setState(ref, { state: 'disconnecting', cause: 'Asked for.', nextAction: null });
+    const refused = await connect();
+    expect(refused).toMatchObject({ status: 409, json: { code: 'connection-disconnecting' } });
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect((await api.connections.findApiKey(ref))?.generation).toBe(1);
+    await api.connections.setState(ref, { state: 'disconnected', cause: 'Asked for.', nextAction: null });
+    expect(await connect()).toMatchObject({ status: 200, json: { id, state: 'active' } });
+    // What owns the connection's credentials hears of it.
+    await until(() => api.connectionGateway.looked.includes(ref.connectionId), { limitMs: 5_000, what: 'the owner is told' });
   });
 });
 

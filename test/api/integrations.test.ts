@@ -26,18 +26,19 @@ describe('the integrations', () => {
     expect(data.map(({ provider }) => provider)).toEqual([...PROVIDERS]);
     const { resources, connect, limits } = STRIPE_CAPABILITIES;
     expect(data[0]).toEqual({
-      ...{ provider: 'stripe', displayName: 'Stripe', configured: true, supported: true, toSet: [], resources, connect },
+      ...{ provider: 'stripe', displayName: 'Stripe', configured: true, supported: true, toSet: [], flows: ['connect', 'app'], environment: 'sandbox', resources, connect },
       // The operator's own budget, which the calls really go by.
       limits: { sandbox: { requestsPerSecond: 2_000, concurrency: limits.sandbox.concurrency }, production: { requestsPerSecond: 2_000, concurrency: limits.production.concurrency } },
     });
   });
 
-  it.each(['square', 'quickbooks', 'mailchimp'])('list %s as not configured, with what to set', async (provider) => {
+  it.each([
+    ['square', ['code', 'pkce'], 'sandbox'],
+    ['quickbooks', ['code'], 'sandbox'],
+    ['mailchimp', ['code'], 'production'],
+  ])('list %s with the flows that its app can be asked by, and no resources yet', async (provider, flows, environment) => {
     const { json } = await api.send('GET', `/v1/integrations/${provider}`);
-    expect(json).toMatchObject({ provider, configured: false, supported: false, resources: [], connect: [], limits: null });
-    const { toSet } = json as unknown as Integration;
-    expect(toSet.length).toBeGreaterThan(0);
-    expect(toSet.every((name) => name.startsWith(`${provider.toUpperCase()}_`))).toBe(true);
+    expect(json).toMatchObject({ provider, configured: true, supported: true, toSet: [], flows, environment, resources: [] });
     expect((await api.send('GET', `/v1/integrations/${provider}/status`)).json).toEqual({ provider, budgets: [] });
   });
 
@@ -61,9 +62,9 @@ describe('the status of an integration', () => {
   async function aCalledAccount(): Promise<{ venueId: VenueId; accountId: string; key: string }> {
     const venueId = await api.aVenue();
     const { account } = await aConnection(api.database.db, venueId);
-    const key = `stripe/sandbox/${account.id}`;
+    const key = `stripe/sandbox/${account!.id}`;
     await createBudgetStore(api.database.db).reserve(key, { ratePerSecond: 2_000, lane: 'bulk', maxWaitMs: 1_000 });
-    return { venueId, accountId: account.id, key };
+    return { venueId, accountId: account!.id, key };
   }
 
   it('shows the budgets of the caller’s own accounts and of nobody else', async () => {

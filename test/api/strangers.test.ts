@@ -119,7 +119,7 @@ describe('a stranger', () => {
     expect(filtered.json).toEqual({ data: [], nextCursor: null });
   });
 
-  it.each(['not-a-uuid', '00000000-0000-0000-0000-00000000000', '%2e%2e'])('gets 404 for %s in the place of any id', async (id) => {
+  it.each(['not-a-uuid', '00000000-0000-0000-0000-00000000000', '%2e%2e%2f'])('gets 404 for %s in the place of any id', async (id) => {
     await forEvery(api.endpoints.filter(({ path }) => path.includes('{')), async (endpoint) => {
       const names = [...endpoint.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? '');
       const wrong = { ...ids, [names.at(-1) ?? '']: id };
@@ -138,7 +138,7 @@ describe('a role', () => {
       expect.soft(answer, endpoint.name).toMatchObject({ status: 403, json: { code: 'forbidden' } });
     }
     expect(await dump()).toEqual(before);
-    expect(above.length).toBe({ viewer: 30, operator: 5, admin: 0 }[role]);
+    expect(above.length).toBe({ viewer: 36, operator: 7, admin: 0 }[role]);
   });
 
   it('viewer reads everything of a venue', async () => {
@@ -191,7 +191,8 @@ describe('a token', () => {
 /** Everything that a request could have changed. */
 async function dump(): Promise<unknown> {
   const { admin } = api.database;
-  const tables = ['venues', 'products', 'customers', 'inventory_levels', 'transactions', 'connections', 'venue_api_keys', 'sync_runs', 'sync_logs', 'audit_log', 'idempotency_keys'];
+  const tables = ['venues', 'products', 'customers', 'inventory_levels', 'transactions', 'connections', 'venue_api_keys', 'oauth_tokens', 'sync_runs', 'sync_logs', 'audit_log', 'idempotency_keys'];
   const rows = await Promise.all(tables.map((table) => admin`select * from ${admin(table)} order by 1, 2`));
-  return [rows.map((result) => [...result]), api.gateway.started.length, api.gateway.cancelled.length];
+  const { inputs, disconnected, withdrawn, looked, tested } = api.connectionGateway;
+  return [rows.map((result) => [...result]), api.gateway.started.length, api.gateway.cancelled.length, inputs.size, disconnected.length, withdrawn.length, looked.length, tested.length];
 }

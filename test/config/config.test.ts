@@ -186,7 +186,7 @@ describe('a good environment', () => {
       logLevel: 'info',
       databaseUrl: COMPLETE['DATABASE_URL'],
       keyring: { kind: 'kms', keyId: KMS['AWS_KMS_KEY_ID'], region: 'eu-central-1' },
-      stripe: { apiUrl: 'https://api.stripe.com', requestsPerSecond: null },
+      providers: { stripe: { apiUrl: 'https://api.stripe.com', requestsPerSecond: null } },
       host: '127.0.0.1',
       port: 3000,
       publicUrl: 'http://127.0.0.1:3000',
@@ -197,7 +197,7 @@ describe('a good environment', () => {
 
   it('gives URLs without a trailing slash, so that paths can be appended', () => {
     const config = readApiConfig({ ...COMPLETE, PUBLIC_URL: 'https://api.example/', STRIPE_API_URL: 'http://127.0.0.1:4000/', TEMPORAL_UI_URL: 'http://127.0.0.1:8233//' });
-    expect([config.publicUrl, config.stripe.apiUrl, config.temporalUiUrl]).toEqual(['https://api.example', 'http://127.0.0.1:4000', 'http://127.0.0.1:8233']);
+    expect([config.publicUrl, config.providers.stripe.apiUrl, config.temporalUiUrl]).toEqual(['https://api.example', 'http://127.0.0.1:4000', 'http://127.0.0.1:8233']);
   });
 
   it('never prints a secret when the whole configuration is printed', () => {
@@ -221,7 +221,7 @@ describe('a good environment', () => {
 
   it('gives the worker a health port only where one is set', () => {
     expect(readWorkerConfig(COMPLETE).healthPort).toBeNull();
-    expect(readWorkerConfig({ ...COMPLETE, HEALTH_PORT: '9090', STRIPE_REQUESTS_PER_SECOND: '12.5' })).toMatchObject({ healthPort: 9090, stripe: { requestsPerSecond: 12.5 } });
+    expect(readWorkerConfig({ ...COMPLETE, HEALTH_PORT: '9090', STRIPE_REQUESTS_PER_SECOND: '12.5' })).toMatchObject({ healthPort: 9090, providers: { stripe: { requestsPerSecond: 12.5 } } });
   });
 });
 

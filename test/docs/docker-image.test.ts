@@ -51,7 +51,8 @@ describe('the image', () => {
     const { command, user, stopSignal } = containerStartOf(inherited(stages, target));
     expect(user).toMatch(/^[1-9]\d*:[1-9]\d*$/);
     expect(command[0]).toBe('node');
-    expect(existsSync(new URL(command[1]!, ROOT)), command[1]).toBe(true);
+    const entry = command.slice(1).find((argument) => !argument.startsWith('--'));
+    expect(existsSync(new URL(entry!, ROOT)), entry).toBe(true);
     expect(stopSignal).toBe('SIGTERM');
   });
 });

@@ -21,6 +21,8 @@ export interface Stage {
   /** How often each fault has struck. */
   readonly struck: Map<FaultName, number>;
   readonly clockSkewMs: number;
+  /** Runs that were started and are over. */
+  readonly over: Set<string>;
 }
 
 export interface Round {
@@ -61,23 +63,28 @@ export async function openVenue(system: System, plan: PlannedVenue): Promise<Ven
 export async function sync(stage: Stage, venue: Venue, round: Round): Promise<SyncBody> {
   const { system, watch } = stage;
   await installFaults(venue, round);
-  const run = await start(system, venue, round.mode);
+  const run = await start(stage, venue, round.mode);
   const left = round.faults.some(({ name }) => name === 'revoked') ? await enterKeyWhenRefused(stage, venue, { runId: run.id, round }) : round.faults;
   await watch.reached(run.id, { what: 'is over', when: ({ finished }) => finished, limitMs: RUN_LIMIT_MS });
+  stage.over.add(run.id);
   await noteStruck(stage, venue, left);
   await venue.account.clearFaults();
   return persistently('the run is read', () => system.api.run(venue.venueId, run.id));
 }
 
-async function start({ api }: System, { venueId, connectionId, plan }: Venue, mode: Round['mode']): Promise<SyncBody> {
+async function start({ system: { api }, over }: Stage, { venueId, connectionId, plan }: Venue, mode: Round['mode']): Promise<SyncBody> {
   const { resource, direction } = plan;
-  // The same key, so that an answer that was lost is told again and no second run is started.
+  // The same key, so that no second run is started for an answer that was lost. It is told again (202), or where the API died before it could
+  // note it, the run that it had opened is joined (200).
   const key = randomUUID();
-  return persistently(`a ${direction} of ${resource} is started`, async () => {
+  const run = await persistently(`a ${direction} of ${resource} is started`, async () => {
     const { status, body } = await api.tryPost(`/v1/venues/${venueId}/syncs`, { connectionId, resource, direction, mode }, key);
-    if (status !== 202) throw new Error(`it answered ${status} ${JSON.stringify(body)}`);
+    if (status !== 202 && status !== 200) throw new Error(`it answered ${status} ${JSON.stringify(body)}`);
     return body as SyncBody;
   });
+  expect(run, 'the run that was started').toMatchObject({ connectionId, resource, direction, mode });
+  expect(over, 'runs that were over before').not.toContain(run.id);
+  return run;
 }
 
 const methodOf = ({ plan }: Venue) => (plan.direction === 'push' ? 'POST' : 'GET');

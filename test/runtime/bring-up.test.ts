@@ -18,7 +18,7 @@ interface Started {
   apiUrl: string;
   databaseUrl: string;
   temporalAddress: string;
-  sandbox: { stripe: { controlUrl: string; secretKey: string } };
+  sandbox: Record<'stripe' | 'square' | 'quickbooks' | 'mailchimp', { controlUrl: string }>;
   venueId: string | null;
   connectionId: string | null;
   token: string | null;
@@ -83,12 +83,18 @@ describe('a copy on servers that were given', () => {
     const { payload } = await jwtVerify(started.token!, Buffer.from(loadSecrets(first.home.secretsFile).jwtSecret));
     expect(payload).toMatchObject({ role: 'admin', venues: '*' });
 
+    // The apps that every stand-in knows us as, which a killed sandbox remembers.
+    const apps = (): Promise<unknown[]> => Promise.all(Object.values(started.sandbox).map(async ({ controlUrl }) => (await fetch(`${controlUrl}/apps`)).json()));
+    const appsBefore = await apps();
+    expect(Object.keys(started.sandbox)).toEqual(['stripe', 'square', 'quickbooks', 'mailchimp']);
+
     // A child that is killed comes back on its port, and started.json tells its new process.
     const { api, worker, sandbox } = started.pids;
     for (const pid of [api!, worker!, sandbox!]) process.kill(pid, 'SIGKILL');
     await eventually(() => ['api', 'worker', 'sandbox'].every((name) => first.started().pids[name] !== started.pids[name]), 30_000);
     await eventually(() => isUp(started.apiUrl));
     for (const name of ['api', 'worker', 'sandbox']) expect(markOf(first.started().pids[name]!)).not.toBeNull();
+    expect(await apps()).toEqual(appsBefore);
 
     const pids = Object.values(first.started().pids).filter((pid) => pid !== null && pid !== process.pid);
     await first.stop();

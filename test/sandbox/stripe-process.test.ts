@@ -1,13 +1,12 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { clientOf, controlOf, later, stripeError } from './support.ts';
+import { aHome, clientOf, controlOf, later, stripeError } from './support.ts';
 import type { StripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
 
 const MAIN = fileURLToPath(new URL('../../sandbox/main.ts', import.meta.url));
@@ -44,6 +43,31 @@ describe('the sandbox process', () => {
     await second.control.seed({ count: 500 });
     const ids = (await second.control.customers()).map((customer) => customer.id);
     expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  it('finds after kill -9 what owners granted, at each provider, and the apps that they granted it to', async () => {
+    const home = aHome();
+    const first = await aProcess({ home });
+    const told = (provider: string, name: string) => first.all[provider]?.[name] ?? '';
+    const pages = {
+      stripe: { page: `${told('stripe', 'connectUrl')}/oauth/authorize`, clientId: told('stripe', 'connectClientId') },
+      square: { page: `${told('square', 'apiUrl')}/oauth2/authorize`, clientId: told('square', 'clientId') },
+      quickbooks: { page: told('quickbooks', 'authorizeUrl'), clientId: told('quickbooks', 'clientId'), scope: 'com.intuit.quickbooks.accounting' },
+      mailchimp: { page: `${told('mailchimp', 'apiUrl')}/oauth2/authorize`, clientId: told('mailchimp', 'clientId') },
+    };
+    for (const [provider, { page, clientId, ...more }] of Object.entries(pages)) {
+      const query = new URLSearchParams({ response_type: 'code', state: 's', redirect_uri: 'http://localhost:3000/callback', client_id: clientId, ...more });
+      await controlOf(told(provider, 'controlUrl')).call('POST', '/approve', { authorizationUrl: `${page}?${query.toString()}` });
+    }
+    const codesOf = ({ all }: typeof first) => Promise.all(Object.keys(pages).map((provider) => controlOf(all[provider]?.['controlUrl'] ?? '').state('codes')));
+    const before = await codesOf(first);
+    expect(before.map((each) => each.length)).toEqual([1, 1, 1, 1]);
+    await first.kill('SIGKILL');
+    const second = await aProcess({ home });
+    expect(await codesOf(second)).toEqual(before);
+    for (const field of ['clientId', 'clientSecret', 'connectClientId', 'appClientId', 'platformKey']) {
+      for (const provider of Object.keys(first.all)) expect(second.all[provider]?.[field]).toBe(first.all[provider]?.[field]);
+    }
   });
 
   it('drops a line that the kill cut short, and refuses a journal damaged in the middle', async () => {
@@ -96,12 +120,6 @@ describe('the sandbox process', () => {
   });
 });
 
-function aHome(): string {
-  const home = mkdtempSync(join(tmpdir(), 'stripe-sandbox-'));
-  later(() => { rmSync(home, { recursive: true, force: true }); });
-  return home;
-}
-
 function launch(env: Record<string, string>, stdio: StdioOptions = ['ignore', 'pipe', 'pipe']) {
   const child: ChildProcess = spawn(process.execPath, [MAIN], { env: { PATH: process.env['PATH'], ...env }, stdio });
   later(() => child.kill('SIGKILL'));
@@ -117,12 +135,14 @@ async function aProcess({ home, env = {}, stdio }: { home?: string; env?: Record
   const lines = createInterface({ input: child.stdout }).on('line', (line) => stdoutLines.push(line));
   const [line] = (await Promise.race([once(lines, 'line'), once(child, 'exit')])) as [string];
   if (typeof line !== 'string') throw new Error(`the sandbox did not start: ${stderr()}`);
-  const { ready, stripe } = JSON.parse(line) as { ready: boolean; stripe: Omit<StripeSandbox, 'close'> };
+  const { ready, ...all } = JSON.parse(line) as { ready: boolean; stripe: Omit<StripeSandbox, 'close'> };
+  const { stripe } = all;
   expect(ready).toBe(true);
   return {
     child,
     stdoutLines,
     ready: stripe,
+    all: all as unknown as Readonly<Record<string, Readonly<Record<string, string>>>>,
     stripe: clientOf(stripe),
     control: controlOf(stripe.controlUrl),
     async kill(signal: NodeJS.Signals) {

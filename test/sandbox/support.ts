@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import Stripe from 'stripe';
 import { afterEach } from 'vitest';
 import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
@@ -10,6 +13,13 @@ afterEach(async () => {
 
 export function later(cleanup: () => unknown): void {
   cleanups.push(cleanup);
+}
+
+/** A folder of the test's own, deleted when the test ends. */
+export function aHome(): string {
+  const home = mkdtempSync(join(tmpdir(), 'sandbox-'));
+  later(() => { rmSync(home, { recursive: true, force: true }); });
+  return home;
 }
 
 export interface Call {

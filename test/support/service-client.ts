@@ -56,6 +56,11 @@ export class ServiceClient {
     return this.#http.tryPost(path, body, key);
   }
 
+  async tryDelete(path: string): Promise<ApiAnswer> {
+    const response = await fetch(`${this.#baseUrl}${path}`, { method: 'DELETE', headers: { authorization: `Bearer ${this.#token}` }, signal: AbortSignal.timeout(30_000) });
+    return { status: response.status, body: await response.json() };
+  }
+
   async createVenue(name = 'A venue'): Promise<string> {
     return ((await this.#http.post('/v1/venues', { name, timeZone: 'Europe/Berlin', currency: 'EUR' })) as { id: string }).id;
   }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { v7 as uuidv7 } from 'uuid';
+import { createCredentials } from '../../activities/credentials.ts';
 import { createSyncChunkActivities } from '../../activities/sync-chunk.ts';
 import { createSyncControlActivities } from '../../activities/sync-control.ts';
 import type { ConnectionId, SyncId, VenueId } from '../../contracts/ids.ts';
@@ -10,6 +11,7 @@ import { createAuditStore } from '../../db/audit-store.ts';
 import { createBudgetStore } from '../../db/budget-store.ts';
 import { createConnectionStore } from '../../db/connection-store.ts';
 import { createRecordStore } from '../../db/record-store.ts';
+import { createOAuthTokenStore } from '../../db/oauth-token-store.ts';
 import { createPullStore } from '../../db/pull-store.ts';
 import { createPushStore } from '../../db/push-store.ts';
 import { createScheduleStore } from '../../db/schedule-store.ts';
@@ -57,10 +59,15 @@ export async function createSyncWorld(options: WorldOptions = {}) {
     missing: createSyncMissingStore(db),
     audit: createAuditStore(db),
   };
+  const vault = createOpener(keyring);
+  const tokens = createOAuthTokenStore({ db, refreshing: db, audit: stores.audit });
+  const providers = createProviders({ stripe: { apiUrl: sandbox.apiUrl, requestsPerSecond: options.requestsPerSecond ?? 2_000 } }, createBudgetStore(db));
   const deps = {
     ...stores,
-    providers: createProviders({ stripe: { apiUrl: sandbox.apiUrl, requestsPerSecond: options.requestsPerSecond ?? 2_000 } }, createBudgetStore(db)),
-    vault: createOpener(keyring),
+    providers,
+    vault,
+    tokens,
+    credentials: createCredentials({ connections: stores.connections, tokens, providers, vault }),
     log: createLogger({ name: 'test', level: 'fatal' }),
     chunkMs: options.chunkMs ?? 60_000,
   };

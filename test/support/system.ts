@@ -18,6 +18,7 @@ import { bringUpPostgres, bringUpSandbox, bringUpService, bringUpTemporal } from
 import { signToken } from '../../runtime/tokens.ts';
 import type { Env } from '../../runtime/home.ts';
 import type { ServiceName } from '../../runtime/instance.ts';
+import type { Sandbox } from '../../runtime/sandbox.ts';
 import type { Stage } from '../../runtime/services.ts';
 import type { TokenRequest } from '../../runtime/tokens.ts';
 import { createTestDatabase } from './database.ts';
@@ -43,6 +44,8 @@ export interface System {
   /** A caller with the given rights. */
   as(rights: Pick<TokenRequest, 'role' | 'venues'>): Promise<ServiceClient>;
   readonly stripe: StripeSandboxControl;
+  /** Where the stand-ins of all providers are. */
+  readonly sandbox: Sandbox;
   readonly temporal: Client;
   /** A superuser, who sees every venue: for assertions only. */
   readonly database: postgres.Sql;
@@ -50,6 +53,7 @@ export interface System {
   kill(service: ServiceName): Promise<number>;
   /** The end of a process's log, for the message of a test that failed. */
   logOf(service: ServiceName): string;
+  logFileOf(service: ServiceName): string;
   stop(): Promise<void>;
 }
 
@@ -88,7 +92,7 @@ async function bringUp(folder: string, options: SystemOptions, { undo, stop }: T
   const [databaseUrl, temporal, sandbox] = await Promise.all([postgresUp, temporalUp, bringUpSandbox(stage)]);
   if (options.ownServers) await migrateUp({ url: databaseUrl, log: () => undefined });
   const { ports, instance, secrets, namespace } = stage;
-  const addresses = { databaseUrl, temporalAddress: temporal.address, temporalUiUrl: temporal.uiUrl, stripeApiUrl: sandbox.apiUrl, apiPort: ports.api, workerHealthPort: ports.workerHealth };
+  const addresses = { databaseUrl, temporalAddress: temporal.address, temporalUiUrl: temporal.uiUrl, sandbox, apiPort: ports.api, workerHealthPort: ports.workerHealth };
   const env = serviceEnvironment(stage.env, addresses, secrets);
   const apiUrl = `http://127.0.0.1:${ports.api}`;
   await Promise.all([
@@ -98,16 +102,19 @@ async function bringUp(folder: string, options: SystemOptions, { undo, stop }: T
   const connection = await Connection.connect({ address: temporal.address });
   const database = postgres(databaseUrl, { max: 2, onnotice: () => undefined });
   undo.push(() => connection.close(), () => database.end({ timeout: 5 }));
+  const logFileOf: System['logFileOf'] = (service) => path.join(stage.home.logsFolder, `${service}.log`);
   const as: System['as'] = async (rights) => new ServiceClient(apiUrl, await signToken({ ...rights, subject: 'test', ttlSeconds: TOKEN_TTL_S }, secrets.jwtSecret));
   return {
     apiUrl,
     api: await as({ role: 'admin', venues: '*' }),
     as,
-    stripe: stripeSandboxOf(sandbox),
+    stripe: stripeSandboxOf(sandbox.stripe),
+    sandbox,
     temporal: new Client({ connection, namespace }),
     database,
     kill: (service) => kill({ pid: instance.pids()[service], starts, service }),
-    logOf: (service) => lastLines(path.join(stage.home.logsFolder, `${service}.log`), 60),
+    logOf: (service) => lastLines(logFileOf(service), 60),
+    logFileOf,
     stop,
   };
 }

@@ -67,7 +67,7 @@ const keysHere = async () => {
   return Promise.all(data.map(async ({ id, account, state }) => {
     const ref = { venueId, connectionId: id };
     const stored = await world.connections.findApiKey(ref);
-    return [account.id, state, stored && (await opener.open(stored.sealedKey, { ...ref, purpose: 'provider-api-key' })).expose()];
+    return [account!.id, state, stored && (await opener.open(stored.sealedKey, { ...ref, purpose: 'provider-api-key' })).expose()];
   }));
 };
 

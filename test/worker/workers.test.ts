@@ -2,6 +2,7 @@ import { Client, Connection } from '@temporalio/client';
 import { Runtime } from '@temporalio/worker';
 import type { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { PROVIDERS } from '../../contracts/providers.ts';
 import type { SyncConnectionInput } from '../../contracts/sync.ts';
 import { SYNC_CONNECTION, syncWorkflowId } from '../../contracts/sync.ts';
 import { INTERNAL_QUEUE, WORKFLOW_QUEUE, providerQueue } from '../../contracts/temporal.ts';
@@ -14,6 +15,13 @@ import { createSyncWorld } from '../support/sync-world.ts';
 import type { TestVenue } from '../support/sync-world.ts';
 import { createTestNamespace } from '../support/temporal.ts';
 import type { TestTemporal } from '../support/temporal.ts';
+
+const NOWHERE = 'http://127.0.0.1:1';
+const NO_APPS = {
+  square: { apiUrl: NOWHERE, environment: 'sandbox', app: null },
+  quickbooks: { apiUrl: NOWHERE, authorizeUrl: NOWHERE, tokenUrl: NOWHERE, revokeUrl: NOWHERE, environment: 'sandbox', app: null },
+  mailchimp: { loginUrl: NOWHERE, apiUrl: NOWHERE, app: null },
+} as const;
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 type Connected = NonNullable<Awaited<ReturnType<typeof connectTemporal>>>;
@@ -37,7 +45,7 @@ describe('the workers of one process', () => {
       databaseUrl: world.database.url,
       temporal,
       keyring: world.keyring,
-      stripe: { apiUrl: world.sandbox.apiUrl, requestsPerSecond: 500 },
+      providers: { ...NO_APPS, stripe: { apiUrl: world.sandbox.apiUrl, requestsPerSecond: 500, oauth: null } },
       host: '127.0.0.1',
       healthPort: null,
     } as const;
@@ -66,8 +74,9 @@ describe('the workers of one process', () => {
 
   const start = (input: SyncConnectionInput) => client.workflow.start(SYNC_CONNECTION, { workflowId: syncWorkflowId(input), taskQueue: WORKFLOW_QUEUE, args: [input] });
 
-  it('serve the queue of workflows, that of short steps, and two for each provider', () => {
-    expect(workers.map(({ options }) => options.taskQueue)).toEqual([WORKFLOW_QUEUE, INTERNAL_QUEUE, providerQueue('stripe', 'incremental'), providerQueue('stripe', 'bulk')]);
+  it('serve the queue of workflows, that of short steps, one of each provider for what somebody waits for, and two for its syncs', () => {
+    const interactive = PROVIDERS.map((provider) => providerQueue(provider, 'interactive'));
+    expect(workers.map(({ options }) => options.taskQueue)).toEqual([WORKFLOW_QUEUE, INTERNAL_QUEUE, ...interactive, providerQueue('stripe', 'incremental'), providerQueue('stripe', 'bulk')]);
   });
 
   it('sit out an outage of the provider and bring everything once', async () => {

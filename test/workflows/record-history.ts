@@ -5,6 +5,7 @@
  *     node test/workflows/record-history.ts push-completed  # only the named ones
  *
  * `woke-by-itself` takes some four minutes: an outage, and the first wait after it.
+ * `authorize-connection.expired` takes ten minutes.
  * `continued-as-new` and `continuation` take over three minutes, and a Temporal server that suggests to continue early:
  *
  *     temporal server start-dev --headless --port 7300 --dynamic-config-value limit.historyCount.suggestContinueAsNew=10
@@ -28,13 +29,14 @@ import { ServiceClient } from '../support/service-client.ts';
 import type { SyncBody, SyncOrder } from '../support/service-client.ts';
 import { stripeSandboxOf } from '../support/stripe-account.ts';
 import type { StripeAccount } from '../support/stripe-account.ts';
+import { connectionScenes } from './connection-scenes.ts';
 
 const startedFile = z.object({
   apiUrl: z.string(),
   temporalAddress: z.string(),
   temporalNamespace: z.string(),
   token: z.string(),
-  sandbox: z.object({ stripe: z.object({ apiUrl: z.string(), controlUrl: z.string() }) }),
+  sandbox: z.object({ stripe: z.object({ apiUrl: z.string(), controlUrl: z.string() }), square: z.object({ controlUrl: z.string() }) }),
 });
 
 const started = startedFile.parse(JSON.parse(readFileSync(homeOf(process.env).startedFile, 'utf8')));
@@ -204,6 +206,7 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Exec
     const { id } = (await api.tryPost('/v1/admin/keys/rotate', {})).body as { readonly id: JobId };
     return { 'rotate-vault-keys.completed': { workflowId: rotateVaultKeysWorkflowId(id), runId: null } };
   },
+  ...connectionScenes({ api, apiUrl: started.apiUrl, temporal, stripe, squareControlUrl: started.sandbox.square.controlUrl, stripeControlUrl: started.sandbox.stripe.controlUrl }),
   async 'continued-as-new'() {
     const venue = await aVenue(4_800);
     const first = await start(venue, 'push');
@@ -216,7 +219,7 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Exec
   },
 };
 
-const fileOf = (name: string): URL => new URL(`histories/${/^(scheduled-sync|rotate-vault-keys)\./.test(name) ? name : `sync-connection.${name}`}.json`, import.meta.url);
+const fileOf = (name: string): URL => new URL(`histories/${/^(scheduled-sync|rotate-vault-keys|authorize-connection|keep-connection-fresh|test-connection)\./.test(name) ? name : `sync-connection.${name}`}.json`, import.meta.url);
 
 async function record(name: string, { workflowId, runId }: Execution): Promise<void> {
   const handle = temporal.workflow.getHandle(workflowId, runId ?? undefined);

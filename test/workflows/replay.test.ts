@@ -3,13 +3,14 @@ import { fileURLToPath } from 'node:url';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { DefaultLogger, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
+import * as connectionContract from '../../contracts/connections.ts';
 import * as syncContract from '../../contracts/sync.ts';
 import * as vaultContract from '../../contracts/vault.ts';
 import { REPOSITORY } from '../../runtime/home.ts';
 import * as workflows from '../../workflows/index.ts';
 import { parseHistory, textOf } from '../support/history.ts';
 
-const contracts = { ...syncContract, ...vaultContract };
+const contracts = { ...connectionContract, ...syncContract, ...vaultContract };
 const HISTORIES = new URL('./histories/', import.meta.url);
 const FILES = readdirSync(HISTORIES);
 const read = (file: string): string => readFileSync(new URL(file, HISTORIES), 'utf8');
@@ -73,16 +74,18 @@ describe('what the API asks of workflows', () => {
     .filter((file) => file.endsWith('.ts'))
     .map((file) => readFileSync(`${REPOSITORY}/api/${file}`, 'utf8'))
     .join('\n');
-  /** First arguments of calls to the client; a name in quotes, or one that contracts/ exports. */
-  const namesAskedFor = (method: string): readonly string[] =>
-    [...sources.matchAll(new RegExp(`\\b(?:workflow|handle|getHandle\\([^)]*\\))\\s*\\.(?:${method})(?:<[^(]*>)?\\(\\s*([\\w']+)`, 'g'))].map(([, name = '']) => {
-      const named = name.startsWith("'") ? name.replaceAll("'", '') : (contracts as Readonly<Record<string, unknown>>)[name];
-      if (typeof named !== 'string') throw new Error(`the name ${name} of a workflow, signal, query or update belongs into contracts/`);
-      return named;
-    });
+  /** A name in quotes, or one that contracts/ exports. */
+  const named = (name: string): string => {
+    const known = name.startsWith("'") ? name.replaceAll("'", '') : (contracts as Readonly<Record<string, unknown>>)[name];
+    if (typeof known !== 'string') throw new Error(`the name ${name} of a workflow, signal, query or update belongs into contracts/`);
+    return known;
+  };
+  /** First arguments of calls that match. */
+  const firstArguments = (call: string): readonly string[] => [...sources.matchAll(new RegExp(`${call}(?:<[^(]*>)?\\(\\s*([\\w']+)`, 'g'))].map(([, name = '']) => named(name));
+  const namesAskedFor = (method: string) => firstArguments(`\\b(?:workflow|handle|getHandle\\([^)]*\\))\\s*\\.(?:${method})`);
 
   it('is a workflow that the worker has', () => {
-    const started = namesAskedFor('start|execute|signalWithStart|executeUpdateWithStart|startUpdateWithStart');
+    const started = [...namesAskedFor('start|execute|signalWithStart'), ...firstArguments('\\bnew WithStartWorkflowOperation')];
     expect(started.length).toBeGreaterThan(0);
     expect(started.filter((name) => !(name in workflows))).toEqual([]);
   });
@@ -90,6 +93,6 @@ describe('what the API asks of workflows', () => {
   it('is a signal, query or update that some workflow handles', () => {
     const handlers = readdirSync(`${REPOSITORY}/workflows`).map((file) => readFileSync(`${REPOSITORY}/workflows/${file}`, 'utf8')).join('\n');
     const handled = new Set([...handlers.matchAll(/define(?:Signal|Query|Update)(?:<[^(]*>)?\(\s*'?(\w+)/g)].map(([, name = '']) => (contracts as Readonly<Record<string, unknown>>)[name] ?? name));
-    expect(namesAskedFor('signal|query|executeUpdate|startUpdate').filter((name) => !handled.has(name))).toEqual([]);
+    expect(namesAskedFor('signal|query|executeUpdate|startUpdate|executeUpdateWithStart|startUpdateWithStart').filter((name) => !handled.has(name))).toEqual([]);
   });
 });

@@ -96,10 +96,13 @@ describe('a run that is taken up again', () => {
   async function aPull(): Promise<{ venue: SyncVenue; run: SyncBody }> {
     const venue = await aSyncVenue(system);
     await venue.account.seed(PAGES * 100);
+    // From here on it is slow, so that what ends the run comes before its end.
+    await venue.account.fault({ match: { method: 'GET', path: '/v1/customers', nth: 35 }, kind: 'slow', delayMs: 2_000 });
     return { venue, run: await system.api.start(venue.venueId, { connectionId: venue.connectionId, direction: 'pull' }) };
   }
 
   async function expectTheRestOnly(venue: SyncVenue, ended: SyncBody): Promise<void> {
+    await venue.account.clearFaults();
     const before = await pagesRead(venue);
     expect(ended.progress.done).toBeGreaterThan(0);
     expect(ended.progress.done).toBeLessThan(PAGES * 100);
@@ -125,6 +128,7 @@ describe('a run that is taken up again', () => {
   it('after it failed does so too, and no longer says that it failed', async () => {
     const { venue, run } = await aPull();
     await atWork(venue, run, 3_000);
+    await venue.account.clearFaults();
     await venue.account.fault({ match: { path: '/v1/customers' }, kind: 'status', status: 400 });
     const ended = await system.api.finished(venue.venueId, run.id, 20_000);
     expect(ended).toMatchObject({ outcome: 'failed' });

@@ -2,7 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { z } from 'zod';
-import { readBody } from '../core/http.ts';
+import { readBody } from './http.ts';
 
 const BODY_LIMIT_BYTES = 256 * 1024 * 1024;
 

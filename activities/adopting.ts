@@ -1,0 +1,77 @@
+import { Context, getClient } from '@temporalio/activity';
+import { ScheduleAlreadyRunning } from '@temporalio/client';
+import { SearchAttributeType, defineSearchAttributeKey } from '@temporalio/common';
+import type { AuthorizationActivities } from '../contracts/connections.ts';
+import type { ConnectionRef } from '../contracts/ids.ts';
+import type { ProviderId } from '../contracts/providers.ts';
+import { scheduleId } from '../contracts/sync.ts';
+import type { SyncKey } from '../contracts/sync.ts';
+import type { AuthorizationStore } from '../db/authorization-store.ts';
+import type { ScheduleStore } from '../db/schedule-store.ts';
+import type { SyncRunStore } from '../db/sync-run-store.ts';
+import { defaultJitterMs, phaseFrom } from '../domain/schedule-timing.ts';
+import { DEFAULT_TIMING, SCHEDULE_POLICIES, scheduledAction, withoutDefaultSchedule } from '../domain/scheduled-sync.ts';
+import { syncKeywords } from '../domain/sync-labels.ts';
+import type { Providers } from '../providers/providers.ts';
+import { tellOwner, wakeRuns } from './connection-owner.ts';
+import { toFailure } from './failures.ts';
+
+export interface AdoptingDeps {
+  readonly authorizations: AuthorizationStore;
+  readonly providers: Providers;
+  readonly schedules: ScheduleStore;
+  readonly runs: SyncRunStore;
+}
+
+/** What is left to do of an attempt to connect once it is decided. */
+export function createAdoptingActivities(deps: AdoptingDeps): AuthorizationActivities {
+  return {
+    refuseAuthorization: (input) =>
+      guarded(async () => {
+        const attemptId = Context.current().info.workflowExecution?.workflowId ?? '';
+        const connected = await deps.authorizations.refuse({ ...input, attemptId }, input.code);
+        return connected === null ? { outcome: 'refused', connectionId: input.connectionId, code: input.code } : { outcome: 'connected', connectionId: connected };
+      }),
+    adoptConnection: (input) => guarded(() => adopt(deps, input)),
+  };
+}
+
+async function guarded<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw toFailure(error, false);
+  }
+}
+
+async function adopt({ providers, schedules, runs }: AdoptingDeps, connection: ConnectionRef & { readonly provider: ProviderId }): Promise<void> {
+  const { venueId, connectionId, provider } = connection;
+  const capabilities = providers.find(provider)?.capabilities;
+  const providerName = capabilities?.displayName ?? provider;
+  // First of all: somebody has to own the token.
+  await tellOwner(connection, providerName);
+  for (const resource of withoutDefaultSchedule(capabilities, await schedules.listScheduled(connection))) {
+    const key = { venueId, connectionId, provider, resource, direction: 'pull' } as const;
+    await makeSchedule(key, providerName);
+    await schedules.noteScheduled(key, resource);
+  }
+  await wakeRuns(await runs.listOpen(connection));
+}
+
+/** Leaves one that is there as it is. */
+async function makeSchedule(key: SyncKey, providerName: string): Promise<void> {
+  const { offsetMs, startAt } = phaseFrom(new Date(), DEFAULT_TIMING.everyMs);
+  const typedSearchAttributes = Object.entries(syncKeywords(key)).map(([name, value]) => ({ key: defineSearchAttributeKey(name, SearchAttributeType.KEYWORD), value }));
+  try {
+    await getClient().schedule.create({
+      scheduleId: scheduleId(key.connectionId, key.resource),
+      memo: { venueId: key.venueId },
+      spec: { intervals: [{ every: DEFAULT_TIMING.everyMs, offset: offsetMs }], startAt, jitter: defaultJitterMs(DEFAULT_TIMING) },
+      policies: SCHEDULE_POLICIES,
+      typedSearchAttributes,
+      action: { ...scheduledAction(key, providerName), typedSearchAttributes },
+    });
+  } catch (error) {
+    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+  }
+}

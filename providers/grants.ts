@@ -1,0 +1,45 @@
+import type { z } from 'zod';
+import type { ProviderId } from '../contracts/providers.ts';
+import type { Grant } from './oauth.ts';
+import { ProviderError } from './provider-error.ts';
+
+/** What a provider answered, in the shape that was asked for. Throws ProviderError: the answer itself is quoted nowhere. */
+export function parseAnswer<Schema extends z.ZodType>(provider: ProviderId, schema: Schema, body: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(body);
+  if (!parsed.success) throw new ProviderError({ provider, kind: 'unexpected-response', httpStatus: 200 });
+  return parsed.data;
+}
+
+/** `null` for a life that is not told, or that is not limited. */
+export const expiry = (now: Date, seconds: number | null | undefined): Date | null => (seconds ? new Date(now.getTime() + seconds * 1_000) : null);
+
+/** After three quarters of its life, and no later than `maxAgeMs`: both leave room for an outage. */
+export function dueWithin(maxAgeMs: number) {
+  return ({ obtainedAt, accessExpiresAt }: { readonly obtainedAt: Date; readonly accessExpiresAt: Date | null }): Date | null => {
+    if (accessExpiresAt === null) return null;
+    const lifeMs = accessExpiresAt.getTime() - obtainedAt.getTime();
+    return new Date(obtainedAt.getTime() + Math.min(maxAgeMs, Math.max(0, lifeMs * 0.75)));
+  };
+}
+
+/** For flows that the caller can only reach with a mistake of its own. */
+export function refreshTokenOf(provider: ProviderId, { refreshToken }: Grant): string {
+  if (refreshToken === null) throw new ProviderError({ provider, kind: 'needs-reauth', code: 'no-refresh-token' });
+  return refreshToken.expose();
+}
+
+/** What the grant says beside the token. */
+export function contextOf(provider: ProviderId, { context }: Grant, name: string): string {
+  const value = context[name];
+  if (value === undefined) throw new ProviderError({ provider, kind: 'unexpected-response', code: `no-${name}` });
+  return value;
+}
+
+/** The name of a page with its parameters, which the owner's browser is sent to. */
+export function pageUrl(page: string, parameters: Readonly<Record<string, string>>): string {
+  const url = new URL(page);
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+  return url.href;
+}
+
+export const scopesOf = (scope: string | null | undefined): readonly string[] => scope?.split(/[\s,]+/).filter((one) => one !== '') ?? [];

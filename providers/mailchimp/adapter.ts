@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import type { Secret } from '../../vault/secret.ts';
+import { createAccountAdapter } from '../account-adapter.ts';
+import { parseAnswer } from '../grants.ts';
+import { ProviderError } from '../provider-error.ts';
+import type { ProviderAccount, ProviderAdapter, SessionOptions } from '../provider.ts';
+import { createTransport, word } from '../transport.ts';
+import type { Answer } from '../transport.ts';
+import { MAILCHIMP_CAPABILITIES } from './capabilities.ts';
+
+export interface MailchimpConfig {
+  readonly loginUrl: string;
+  /** Of a stand-in. Null: the account's own data centre. */
+  readonly apiUrl: string | null;
+  readonly app: { readonly id: string; readonly secret: Secret } | null;
+}
+
+/** `onBehalfOf` is the data centre of an OAuth token; an API key has it at its end. */
+export function createMailchimpAdapter(config: MailchimpConfig): ProviderAdapter {
+  return createAccountAdapter(MAILCHIMP_CAPABILITIES, (options) => readMailchimpAccount(config, options));
+}
+
+const DATA_CENTRE = /^[a-z]{2,4}\d{1,3}$/;
+
+/**
+ * Where an account's API is. A data centre is part of a host name that a token is sent to: nothing but Mailchimp's own pattern is let through.
+ */
+export function apiBaseOf({ apiUrl }: Pick<MailchimpConfig, 'apiUrl'>, dataCentre: string | undefined): string {
+  if (dataCentre === undefined || !DATA_CENTRE.test(dataCentre)) throw new ProviderError({ provider: 'mailchimp', kind: 'needs-reauth', code: 'no-data-centre' });
+  return apiUrl ?? `https://${dataCentre}.api.mailchimp.com`;
+}
+
+const accountSchema = z.object({ account_id: z.string().min(1), account_name: z.string().nullish() });
+
+export async function readMailchimpAccount(config: Pick<MailchimpConfig, 'apiUrl'>, { secretKey, onBehalfOf, call, signal = new AbortController().signal }: SessionOptions): Promise<ProviderAccount> {
+  const key = secretKey.expose();
+  const base = apiBaseOf(config, onBehalfOf ?? /-([a-z0-9]+)$/.exec(key)?.[1]);
+  const answer = await createTransport({ provider: 'mailchimp', calls: { call, signal } })(`${base}/3.0/?fields=account_id,account_name`, {
+    headers: { authorization: `Bearer ${key}`, accept: 'application/json' },
+  });
+  if (answer.status >= 400) throw refusedCall(answer);
+  const { account_id, account_name } = parseAnswer('mailchimp', accountSchema, answer.body);
+  return { externalAccountId: account_id, name: account_name ?? null, environment: 'production', scopes: [] };
+}
+
+/** A 403 that is no problem document is a gateway's, and asks to slow down (https://mailchimp.com/developer/marketing/docs/errors/, read 2026-11-21). */
+function refusedCall({ status, body, requestId }: Answer): ProviderError {
+  const details = { provider: 'mailchimp', httpStatus: status, requestId } as const;
+  if (body === null && (status === 403 || status === 401)) return new ProviderError({ ...details, kind: 'unavailable' });
+  return new ProviderError({ ...details, kind: status === 401 || status === 403 ? 'needs-reauth' : 'rejected', code: word(body?.['title']) });
+}

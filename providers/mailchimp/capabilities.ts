@@ -1,0 +1,15 @@
+import type { ProviderCapabilities } from '../../contracts/providers.ts';
+
+const LIMITS = { requestsPerSecond: 10, concurrency: 8 };
+
+/**
+ * Ten connections at once for each user, shared with the user's other apps (https://mailchimp.com/developer/marketing/docs/fundamentals/#throttling, read
+ * 2026-11-21). There is no test mode: every account is one of production.
+ */
+export const MAILCHIMP_CAPABILITIES: ProviderCapabilities = {
+  provider: 'mailchimp',
+  displayName: 'Mailchimp',
+  resources: [],
+  connect: ['oauth', 'api-key'],
+  limits: { production: LIMITS, sandbox: LIMITS },
+};

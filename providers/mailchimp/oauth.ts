@@ -1,0 +1,76 @@
+import { ClientSecretPost } from 'openid-client';
+import { z } from 'zod';
+import { Secret } from '../../vault/secret.ts';
+import { contextOf, pageUrl, parseAnswer } from '../grants.ts';
+import type { Grant, OAuthAdapter, OAuthCalls } from '../oauth.ts';
+import type { OAuthSetup } from '../pipeline.ts';
+import { ProviderError } from '../provider-error.ts';
+import { requestToken } from '../token-endpoint.ts';
+import { createTransport } from '../transport.ts';
+import type { Json } from '../transport.ts';
+import { apiBaseOf, readMailchimpAccount } from './adapter.ts';
+import type { MailchimpConfig } from './adapter.ts';
+
+interface App {
+  readonly id: string;
+  readonly secret: Secret;
+}
+
+export function mailchimpOAuth(config: MailchimpConfig): OAuthSetup {
+  const { app } = config;
+  return app ? { provider: 'mailchimp', adapters: [codeFlow(config, app)], missing: [] } : { provider: 'mailchimp', adapters: [], missing: ['MAILCHIMP_CLIENT_ID', 'MAILCHIMP_CLIENT_SECRET'] };
+}
+
+/**
+ * No scopes, no PKCE, no refresh token; a token lasts until the account's owner removes the app, which no call can do
+ * (https://mailchimp.com/developer/marketing/guides/access-user-data-oauth-2/, read 2026-11-21).
+ */
+function codeFlow(config: MailchimpConfig, app: App): OAuthAdapter {
+  const credential = (grant: Grant) => ({ secretKey: grant.accessToken, onBehalfOf: contextOf('mailchimp', grant, 'dc') });
+  return {
+    flow: 'code',
+    environment: 'production',
+    previousTokenGraceMs: 0,
+    authorizationUrl: ({ state, redirectUri }) => Promise.resolve(pageUrl(`${config.loginUrl}/oauth2/authorize`, { response_type: 'code', client_id: app.id, redirect_uri: redirectUri, state })),
+    async exchange({ code, redirectUri }, calls) {
+      const endpoint = { provider: 'mailchimp', url: `${config.loginUrl}/oauth2/token`, clientId: app.id, clientAuth: ClientSecretPost(app.secret.expose()), amend: asRfc6749 } as const;
+      const body = await requestToken(endpoint, calls, { grant_type: 'authorization_code', code: code.expose(), redirect_uri: redirectUri });
+      const accessToken = new Secret(parseAnswer('mailchimp', z.object({ access_token: z.string().min(1) }), body).access_token);
+      const context = await whereItIs(config, accessToken, calls).catch(nothingYet);
+      return { accessToken, refreshToken: null, accessExpiresAt: null, refreshExpiresAt: null, hardExpiresAt: null, scopes: [], context };
+    },
+    refresh: null,
+    revoke: null,
+    async account(grant, calls) {
+      const context = grant.context['dc'] === undefined ? await whereItIs(config, grant.accessToken, calls) : grant.context;
+      return { ...(await readMailchimpAccount(config, { ...credential({ ...grant, context }), ...calls })), context };
+    },
+    credential,
+    refreshAt: () => null,
+  };
+}
+
+/** Mailchimp leaves out `token_type`, and sends `expires_in: 0` and `scope: null` for "none". */
+function asRfc6749({ expires_in: _expiresIn, scope: _scope, ...body }: Json): Json {
+  return { token_type: 'bearer', ...body };
+}
+
+const metadataSchema = z.object({ dc: z.string(), api_endpoint: z.url() });
+
+/**
+ * Where the account is. The answer names the API's address, and the token is about to be sent to it: it has to be the one that the data centre
+ * stands for, or the configured stand-in.
+ */
+async function whereItIs(config: MailchimpConfig, token: Secret, calls: OAuthCalls): Promise<Grant['context']> {
+  const { status, body, refusesToken, requestId } = await createTransport({ provider: 'mailchimp', calls })(`${config.loginUrl}/oauth2/metadata`, { headers: { authorization: `OAuth ${token.expose()}`, accept: 'application/json' } });
+  if (status >= 400) throw new ProviderError({ provider: 'mailchimp', kind: refusesToken ? 'needs-reauth' : 'unexpected-response', httpStatus: status, requestId });
+  const { dc, api_endpoint } = parseAnswer('mailchimp', metadataSchema, body);
+  if (new URL(apiBaseOf(config, dc)).origin !== new URL(api_endpoint).origin) throw new ProviderError({ provider: 'mailchimp', kind: 'unexpected-response', httpStatus: status, code: 'foreign-api-endpoint', requestId });
+  return { dc };
+}
+
+/** The code is spent by now: an outage must not cost the token that it brought. Whoever asks for the account asks for this again. */
+function nothingYet(error: unknown): Grant['context'] {
+  if (error instanceof ProviderError && (error.details.kind === 'unavailable' || error.details.kind === 'rate-limited')) return {};
+  throw error;
+}

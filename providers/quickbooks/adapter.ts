@@ -1,0 +1,65 @@
+import { z } from 'zod';
+import type { Environment } from '../../contracts/providers.ts';
+import type { Secret } from '../../vault/secret.ts';
+import { createAccountAdapter } from '../account-adapter.ts';
+import { parseAnswer } from '../grants.ts';
+import { ProviderError } from '../provider-error.ts';
+import type { ProviderAccount, ProviderAdapter, SessionOptions } from '../provider.ts';
+import { createTransport } from '../transport.ts';
+import type { Answer } from '../transport.ts';
+import { QUICKBOOKS_CAPABILITIES } from './capabilities.ts';
+
+export interface QuickBooksConfig {
+  readonly apiUrl: string;
+  readonly authorizeUrl: string;
+  readonly tokenUrl: string;
+  readonly revokeUrl: string;
+  readonly environment: Environment;
+  readonly app: { readonly id: string; readonly secret: Secret } | null;
+}
+
+/** All minor versions below are answered as this one (https://blogs.intuit.com/2025/01/21/changes-to-our-accounting-api-that-may-impact-your-application/, read 2026-11-21). */
+const MINOR_VERSION = '75';
+
+/** `onBehalfOf` is the company: the token alone does not tell it. */
+export function createQuickBooksAdapter(config: QuickBooksConfig): ProviderAdapter {
+  return createAccountAdapter(QUICKBOOKS_CAPABILITIES, (options) => readCompany(config, options));
+}
+
+const companySchema = z.object({ CompanyInfo: z.object({ CompanyName: z.string().nullish() }) });
+
+/** The company that a realm id names. It goes into a path, so nothing but digits is let through. */
+export function realmOf(text: string | null | undefined): string {
+  if (text && /^\d{1,32}$/.test(text)) return text;
+  throw new ProviderError({ provider: 'quickbooks', kind: 'rejected', code: 'realm-missing' });
+}
+
+/** The realm id stays the account's: the company's own `Id` is 1 in every company. */
+export async function readCompany({ apiUrl, environment }: Pick<QuickBooksConfig, 'apiUrl' | 'environment'>, { secretKey, onBehalfOf, call, signal = new AbortController().signal }: SessionOptions): Promise<ProviderAccount> {
+  const realm = realmOf(onBehalfOf);
+  const answer = await createTransport({ provider: 'quickbooks', calls: { call, signal } })(`${apiUrl}/v3/company/${realm}/companyinfo/${realm}?minorversion=${MINOR_VERSION}`, {
+    headers: { authorization: `Bearer ${secretKey.expose()}`, accept: 'application/json' },
+  });
+  if (answer.status >= 400 || answer.body?.['Fault'] !== undefined) throw refusedCall(answer);
+  const { CompanyInfo } = parseAnswer('quickbooks', companySchema, answer.body);
+  return { externalAccountId: realm, name: CompanyInfo.CompanyName ?? null, environment, scopes: [] };
+}
+
+/** QuickBooks may tell a fault with status 200, and a company that has taken the access back with 403 and code 3100. */
+function refusedCall({ status, body, refusesToken, requestId }: Answer): ProviderError {
+  const code = faultCodeOf(body);
+  const details = { provider: 'quickbooks', httpStatus: status, code, requestId } as const;
+  if (refusesToken || (status === 403 && code === '3100')) return new ProviderError({ ...details, kind: 'needs-reauth' });
+  return new ProviderError({ ...details, kind: status === 401 ? 'unavailable' : 'rejected' });
+}
+
+// `Fault` from the accounting service, `fault` from the gateway in front of it.
+const faultBody = z.object({ Error: z.array(z.object({ code: z.coerce.string().regex(/^\d{1,10}$/) })).min(1) });
+const gatewayBody = z.object({ error: z.array(z.object({ code: z.coerce.string().regex(/^\d{1,10}$/) })).min(1) });
+
+function faultCodeOf(body: Answer['body']): string | undefined {
+  const fault = faultBody.safeParse(body?.['Fault']);
+  if (fault.success) return fault.data.Error[0]?.code;
+  const gateway = gatewayBody.safeParse(body?.['fault']);
+  return gateway.success ? gateway.data.error[0]?.code : undefined;
+}

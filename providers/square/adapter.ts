@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import type { Environment } from '../../contracts/providers.ts';
+import type { Secret } from '../../vault/secret.ts';
+import { createAccountAdapter } from '../account-adapter.ts';
+import { parseAnswer } from '../grants.ts';
+import type { OAuthCalls } from '../oauth.ts';
+import { ProviderError } from '../provider-error.ts';
+import type { ProviderAccount, ProviderAdapter } from '../provider.ts';
+import { SQUARE_CAPABILITIES } from './capabilities.ts';
+import { askSquare, createSquareClient } from './client.ts';
+import type { SquareRefusal } from './client.ts';
+
+export interface SquareConfig {
+  readonly apiUrl: string;
+  readonly environment: Environment;
+  /** `secret` is null where only PKCE is set up. */
+  readonly app: { readonly id: string; readonly secret: Secret | null } | null;
+}
+
+export function createSquareAdapter(config: SquareConfig): ProviderAdapter {
+  return createAccountAdapter(SQUARE_CAPABILITIES, ({ secretKey, call, signal = new AbortController().signal }) => readSquareAccount(config, secretKey, { call, signal }));
+}
+
+const statusSchema = z.object({ scopes: z.array(z.string()).default([]), merchantId: z.string().min(1) });
+const merchantSchema = z.object({ merchant: z.object({ id: z.string().min(1), businessName: z.string().nullish() }) });
+
+/**
+ * Whose token it is and what it may do (https://developer.squareup.com/reference/square/oauth-api/retrieve-token-status, read 2026-11-21); then
+ * the merchant's name, which takes the scope MERCHANT_PROFILE_READ and is left out without it. Two HTTP calls.
+ */
+export async function readSquareAccount({ apiUrl, environment }: Pick<SquareConfig, 'apiUrl' | 'environment'>, token: Secret, calls: OAuthCalls): Promise<ProviderAccount> {
+  const client = await createSquareClient(apiUrl, token, calls);
+  const status = parseAnswer('square', statusSchema, await askSquare(calls, () => client.oAuth.retrieveTokenStatus(), refusedToken));
+  const account = { externalAccountId: status.merchantId, name: null, environment, scopes: status.scopes };
+  // A personal access token may do everything and lists nothing.
+  if (status.scopes.length > 0 && !status.scopes.includes('MERCHANT_PROFILE_READ')) return account;
+  const { merchant } = parseAnswer('square', merchantSchema, await askSquare(calls, () => client.merchants.get({ merchantId: 'me' }), refusedToken));
+  if (merchant.id !== account.externalAccountId) throw new ProviderError({ provider: 'square', kind: 'unexpected-response', httpStatus: 200, code: 'another-account' });
+  return { ...account, name: merchant.businessName ?? null };
+}
+
+/** https://developer.squareup.com/docs/oauth-api/best-practices, read 2026-11-21: 401 is the token, 403 what it may do. */
+function refusedToken({ status, code, readable }: SquareRefusal): ProviderError {
+  const kind = !readable ? 'unavailable' : status === 401 ? 'needs-reauth' : 'rejected';
+  return new ProviderError({ provider: 'square', kind, httpStatus: status, code });
+}

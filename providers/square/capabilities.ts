@@ -1,0 +1,16 @@
+import type { ProviderCapabilities } from '../../contracts/providers.ts';
+
+/**
+ * Square tells no limits (https://developer.squareup.com/docs/build-basics/general-considerations/handling-errors#rate-limit-errors, read
+ * 2026-11-21). These are careful; a 429 cuts them.
+ */
+export const SQUARE_CAPABILITIES: ProviderCapabilities = {
+  provider: 'square',
+  displayName: 'Square',
+  resources: [],
+  connect: ['oauth', 'api-key'],
+  limits: {
+    production: { requestsPerSecond: 10, concurrency: 8 },
+    sandbox: { requestsPerSecond: 10, concurrency: 8 },
+  },
+};

@@ -1,0 +1,59 @@
+import type { SquareClient } from 'square';
+import type { Secret } from '../../vault/secret.ts';
+import type { OAuthCalls } from '../oauth.ts';
+import { ProviderError } from '../provider-error.ts';
+import { createTransport, fetchThrough, word } from '../transport.ts';
+
+/** Loaded when the first of its clients is wanted: the SDK takes some 80 MB and half a second, which a process that meets no Square account never spends. */
+const loadSdk = () => import('square');
+
+/** A client of its own for each session: it holds one merchant's token. */
+export async function createSquareClient(apiUrl: string, token: Secret | null, calls: OAuthCalls): Promise<SquareClient> {
+  const { SquareClient } = await loadSdk();
+  return new SquareClient({
+    baseUrl: apiUrl,
+    ...(token && { token: token.expose() }),
+    // Retries are Temporal's; a second policy inside the first would multiply attempts and step around the budget.
+    maxRetries: 0,
+    // Longer than the transport's own, which decides: the SDK's timer does not cover the body.
+    timeoutInSeconds: 60,
+    fetch: fetchThrough('square', createTransport({ provider: 'square', calls })),
+  });
+}
+
+export interface SquareRefusal {
+  readonly status: number;
+  /** `UNAUTHORIZED`, `ACCESS_TOKEN_REVOKED`; undefined where Square's gateway speaks and not the endpoint. */
+  readonly code: string | undefined;
+  /** False for a page of whatever is in between. */
+  readonly readable: boolean;
+}
+
+/**
+ * What the SDK's call answers. Throws ProviderError: the SDK's own errors quote the whole answer. `refuse` judges a refusal.
+ */
+export async function askSquare<T>(calls: OAuthCalls, request: () => Promise<T>, refuse: (refusal: SquareRefusal) => ProviderError): Promise<T> {
+  try {
+    return await request();
+  } catch (error) {
+    calls.signal.throwIfAborted();
+    throw await toProviderError(error, refuse);
+  }
+}
+
+async function toProviderError(error: unknown, refuse: (refusal: SquareRefusal) => ProviderError): Promise<ProviderError> {
+  if (error instanceof ProviderError) return error;
+  if (error instanceof Error && error.cause instanceof ProviderError) return error.cause;
+  const { SquareError } = await loadSdk();
+  if (!(error instanceof SquareError) || error.statusCode === undefined) return new ProviderError({ provider: 'square', kind: 'unexpected-response' });
+  // The transport shows the SDK an empty object in the place of a page.
+  const readable = typeof error.body === 'object' && error.body !== null && Object.keys(error.body).length > 0;
+  return refuse({ status: error.statusCode, code: codeOf(error.body), readable });
+}
+
+/** Only from the list of errors: the SDK makes one up where there is none. */
+function codeOf(body: unknown): string | undefined {
+  if (typeof body !== 'object' || body === null || !('errors' in body) || !Array.isArray(body.errors)) return undefined;
+  const [first] = body.errors as unknown[];
+  return typeof first === 'object' && first !== null && 'code' in first ? word(first.code) : undefined;
+}

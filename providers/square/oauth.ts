@@ -1,0 +1,139 @@
+import { calculatePKCECodeChallenge } from 'openid-client';
+import type { SquareClient } from 'square';
+import { z } from 'zod';
+import { Secret } from '../../vault/secret.ts';
+import { contextOf, dueWithin, pageUrl, parseAnswer, refreshTokenOf } from '../grants.ts';
+import type { Grant, OAuthAdapter, OAuthCalls } from '../oauth.ts';
+import type { OAuthSetup } from '../pipeline.ts';
+import { ProviderError } from '../provider-error.ts';
+import { createTransport, word } from '../transport.ts';
+import { readSquareAccount } from './adapter.ts';
+import type { SquareConfig } from './adapter.ts';
+import { askSquare, createSquareClient } from './client.ts';
+import type { SquareRefusal } from './client.ts';
+
+/** What a sync of all resources needs (https://developer.squareup.com/docs/oauth-api/square-permissions, read 2026-11-21). */
+const SCOPES = ['MERCHANT_PROFILE_READ', 'ITEMS_READ', 'ITEMS_WRITE', 'CUSTOMERS_READ', 'CUSTOMERS_WRITE', 'INVENTORY_READ', 'INVENTORY_WRITE', 'ORDERS_READ', 'PAYMENTS_READ'];
+
+/** Square asks for a renewal every seven days or less (https://developer.squareup.com/docs/oauth-api/refresh-revoke-limit-scope, read 2026-11-21). */
+const RENEW_WITHIN_MS = 7 * 24 * 3_600_000;
+
+const date = z.iso.datetime({ offset: true }).transform((value) => new Date(value));
+
+/** Times are dates, not lives. Only PKCE's refresh token has an end. */
+const tokenSchema = z.object({
+  accessToken: z.string().min(1),
+  expiresAt: date,
+  merchantId: z.string().min(1),
+  refreshToken: z.string().min(1).optional(),
+  refreshTokenExpiresAt: date.nullish().transform((value) => value ?? null),
+});
+
+interface App {
+  readonly id: string;
+  readonly secret: Secret | null;
+}
+
+export function squareOAuth(config: SquareConfig): OAuthSetup {
+  const { app } = config;
+  if (!app) return { provider: 'square', adapters: [], missing: ['SQUARE_APP_ID', 'SQUARE_APP_SECRET'] };
+  return { provider: 'square', adapters: [...(app.secret ? [codeFlow(config, app, app.secret)] : []), pkceFlow(config, app)], missing: [] };
+}
+
+/** With the app's secret: the refresh token stays the same and never expires. */
+function codeFlow(config: SquareConfig, app: App, secret: Secret): OAuthAdapter {
+  const client = { clientId: app.id, clientSecret: secret.expose() };
+  return {
+    ...shared(config, app),
+    flow: 'code',
+    previousTokenGraceMs: Infinity,
+    authorizationUrl: ({ state, redirectUri, scopes }) => Promise.resolve(consentUrl(config, app, { scope: (scopes ?? SCOPES).join(' '), state, redirect_uri: redirectUri })),
+    exchange: ({ code, redirectUri }, calls) => obtainToken(config, { calls, request: { ...client, grantType: 'authorization_code', code: code.expose(), redirectUri } }),
+    refresh: (grant, calls) => obtainToken(config, { calls, request: { ...client, grantType: 'refresh_token', refreshToken: refreshTokenOf('square', grant) }, before: grant }),
+  };
+}
+
+/** Without it: a refresh token works once, for 90 days. */
+function pkceFlow(config: SquareConfig, app: App): OAuthAdapter {
+  const client = { clientId: app.id };
+  return {
+    ...shared(config, app),
+    flow: 'pkce',
+    previousTokenGraceMs: 0,
+    authorizationUrl: async ({ state, redirectUri, scopes, codeVerifier }) =>
+      consentUrl(config, app, { scope: (scopes ?? SCOPES).join(' '), state, redirect_uri: redirectUri, code_challenge: await calculatePKCECodeChallenge(codeVerifier.expose()) }),
+    exchange: ({ code, redirectUri, codeVerifier }, calls) =>
+      obtainToken(config, { calls, request: { ...client, grantType: 'authorization_code', code: code.expose(), redirectUri, codeVerifier: codeVerifier.expose() } }),
+    refresh: (grant, calls) => obtainToken(config, { calls, request: { ...client, grantType: 'refresh_token', refreshToken: refreshTokenOf('square', grant) }, before: grant }),
+  };
+}
+
+function shared(config: SquareConfig, app: App) {
+  return {
+    environment: config.environment,
+    // Square wants the app's secret for it, which the PKCE flow alone does not have.
+    revoke: app.secret ? (grant: Grant, calls: OAuthCalls) => revoke(config, { id: app.id, secret: app.secret }, { grant, calls }) : null,
+    async account(grant, calls) {
+      const account = await readSquareAccount(config, grant.accessToken, calls);
+      if (account.externalAccountId === contextOf('square', grant, 'merchant_id')) return account;
+      throw new ProviderError({ provider: 'square', kind: 'unexpected-response', httpStatus: 200, code: 'another-account' });
+    },
+    credential: ({ accessToken }) => ({ secretKey: accessToken }),
+    refreshAt: dueWithin(RENEW_WITHIN_MS),
+  } satisfies Partial<OAuthAdapter>;
+}
+
+/**
+ * `session=false` makes the seller sign in, since the browser may be signed in to another seller's account. It means nothing in Square's sandbox
+ * (https://developer.squareup.com/docs/oauth-api/create-urls-for-square-authorization, read 2026-11-21).
+ */
+function consentUrl({ apiUrl, environment }: SquareConfig, { id }: App, parameters: Readonly<Record<string, string>>): string {
+  return pageUrl(`${apiUrl}/oauth2/authorize`, { client_id: id, ...parameters, ...(environment === 'production' && { session: 'false' }) });
+}
+
+interface TokenRequest {
+  readonly calls: OAuthCalls;
+  readonly request: Parameters<SquareClient['oAuth']['obtainToken']>[0];
+  readonly before?: Grant;
+}
+
+/** Square's token endpoint takes JSON, which the SDK writes. Scopes are not in the answer: the account tells them. */
+async function obtainToken({ apiUrl }: SquareConfig, { calls, request, before }: TokenRequest): Promise<Grant> {
+  const client = await createSquareClient(apiUrl, null, calls);
+  const token = parseAnswer('square', tokenSchema, await askSquare(calls, () => client.oAuth.obtainToken(request), refusedGrant));
+  const refreshToken = token.refreshToken === undefined ? before?.refreshToken : new Secret(token.refreshToken);
+  if (!refreshToken) throw new ProviderError({ provider: 'square', kind: 'unexpected-response', httpStatus: 200, code: 'no-refresh-token' });
+  return {
+    accessToken: new Secret(token.accessToken),
+    refreshToken,
+    accessExpiresAt: token.expiresAt,
+    refreshExpiresAt: token.refreshTokenExpiresAt,
+    hardExpiresAt: null,
+    scopes: before?.scopes ?? [],
+    context: { ...before?.context, merchant_id: token.merchantId },
+  };
+}
+
+/**
+ * A code or token that it does not take has 401 and a list of errors; an app that it does not know has 401 from Square's gateway, without one.
+ * Both were seen against the real one in September 2026; they are not documented.
+ */
+function refusedGrant({ status, code, readable }: SquareRefusal): ProviderError {
+  const details = { provider: 'square', httpStatus: status } as const;
+  if (!readable) return new ProviderError({ ...details, kind: 'unexpected-response' });
+  if (status === 401 && code === undefined) return new ProviderError({ ...details, kind: 'unavailable', code: 'invalid_client' });
+  if (status === 401) return new ProviderError({ ...details, kind: 'needs-reauth', code });
+  return new ProviderError({ ...details, kind: code === undefined ? 'unexpected-response' : 'rejected', code });
+}
+
+/** Ends every token that this app has of the merchant. By merchant: the access token may have expired. */
+async function revoke({ apiUrl }: SquareConfig, { id, secret }: App, { grant, calls }: { readonly grant: Grant; readonly calls: OAuthCalls }): Promise<void> {
+  const { status, body, requestId } = await createTransport({ provider: 'square', calls })(`${apiUrl}/oauth2/revoke`, {
+    method: 'POST',
+    headers: { authorization: `Client ${secret?.expose() ?? ''}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ client_id: id, merchant_id: contextOf('square', grant, 'merchant_id') }),
+  });
+  // A proxy's page has a status too: only Square says that it is done.
+  if (body?.['success'] === true || (status === 404 && body !== null)) return;
+  throw new ProviderError({ provider: 'square', kind: 'unavailable', httpStatus: status, code: status === 401 ? 'invalid_client' : word(body?.['type']), requestId });
+}

@@ -1,0 +1,188 @@
+import type { ClientAuth } from 'openid-client';
+import { z } from 'zod';
+import type { Environment } from '../../contracts/providers.ts';
+import { Secret } from '../../vault/secret.ts';
+import { contextOf, dueWithin, expiry, pageUrl, parseAnswer, refreshTokenOf, scopesOf } from '../grants.ts';
+import type { Grant, OAuthAdapter, OAuthCalls } from '../oauth.ts';
+import { ProviderError } from '../provider-error.ts';
+import type { OAuthSetup } from '../pipeline.ts';
+import type { ProviderAccount, ProviderAdapter, SessionOptions } from '../provider.ts';
+import { requestToken } from '../token-endpoint.ts';
+import { CALL_TIMEOUT_MS, createTransport, word } from '../transport.ts';
+
+export interface StripeOAuthConfig {
+  readonly connectUrl: string;
+  /** The page on which an App is installed, without its query. */
+  readonly marketplaceUrl: string;
+  /** Of the Connect platform, or of the account that the App belongs to. */
+  readonly secretKey: Secret;
+  readonly connectClientId: string | null;
+  readonly appClientId: string | null;
+}
+
+interface Parts {
+  readonly apiUrl: string;
+  readonly config: StripeOAuthConfig;
+  readonly open: ProviderAdapter['open'];
+}
+
+const HOUR_S = 3_600;
+const YEAR_S = 365 * 24 * HOUR_S;
+
+/**
+ * What both kinds of exchange answer with (https://docs.stripe.com/connect/oauth-reference and
+ * https://docs.stripe.com/stripe-apps/api-authentication/oauth, read 2026-11-21). A refresh may leave out whose account it is.
+ */
+const tokenSchema = z.object({
+  access_token: z.string().min(1),
+  refresh_token: z.string().min(1).nullish(),
+  scope: z.string().nullish(),
+  livemode: z.boolean().optional(),
+  stripe_user_id: z.string().regex(/^acct_\w+$/).optional(),
+});
+
+export function stripeOAuth(apiUrl: string, config: StripeOAuthConfig | null, open: ProviderAdapter['open']): OAuthSetup {
+  if (!config) return { provider: 'stripe', adapters: [], missing: ['STRIPE_CLIENT_ID', 'STRIPE_SECRET_KEY'] };
+  const parts = { apiUrl, config, open };
+  const { connectClientId, appClientId } = config;
+  return {
+    provider: 'stripe',
+    adapters: [connectClientId === null ? [] : connectFlow(parts, connectClientId), appClientId === null ? [] : appFlow(parts, appClientId)].flat(),
+    missing: [],
+  };
+}
+
+/**
+ * Stripe Connect. Its access token never expires and is not used: calls are made with the platform's key for the account that has connected
+ * (https://docs.stripe.com/connect/authentication, read 2026-11-21).
+ */
+function connectFlow(parts: Parts, clientId: string): OAuthAdapter {
+  const { config } = parts;
+  const endpoint = { url: `${config.connectUrl}/oauth/token`, clientId, key: config.secretKey };
+  const credential = (grant: Grant) => ({ secretKey: config.secretKey, onBehalfOf: contextOf('stripe', grant, 'stripe_user_id') });
+  const account: OAuthAdapter['account'] = (grant, calls) => accountOf(parts, { grant, calls, credential: credential(grant) });
+  return {
+    flow: 'connect',
+    environment: environmentOf(config.secretKey),
+    previousTokenGraceMs: 0,
+    authorizationUrl: ({ state, redirectUri, scopes }) =>
+      Promise.resolve(pageUrl(`${config.connectUrl}/oauth/authorize`, { response_type: 'code', client_id: clientId, scope: scopes?.join(' ') ?? 'read_write', state, redirect_uri: redirectUri })),
+    async exchange({ code }, calls) {
+      const body = await requestStripeToken({ ...endpoint, calls }, { grant_type: 'authorization_code', code: code.expose() });
+      // It refreshes nothing that expires, only narrows: what is not needed is not kept.
+      return { ...grantOf(body), refreshToken: null };
+    },
+    refresh: null,
+    revoke: (grant, calls) => deauthorize({ config, clientId, grant, calls, stillThere: () => account(grant, calls) }),
+    account,
+    credential,
+    refreshAt: () => null,
+  };
+}
+
+/** A Stripe App. A refresh token works once and lives a year, an access token an hour, which is not in the answer. */
+function appFlow(parts: Parts, clientId: string): OAuthAdapter {
+  const { apiUrl, config } = parts;
+  const endpoint = { url: `${apiUrl}/v1/oauth/token`, clientId, key: config.secretKey };
+  const withLife = (grant: Grant, obtainedAt: Date): Grant => ({ ...grant, accessExpiresAt: expiry(obtainedAt, HOUR_S), refreshExpiresAt: expiry(obtainedAt, YEAR_S) });
+  const credential = ({ accessToken }: Grant) => ({ secretKey: accessToken });
+  return {
+    flow: 'app',
+    environment: environmentOf(config.secretKey),
+    previousTokenGraceMs: 0,
+    authorizationUrl: ({ state, redirectUri }) => Promise.resolve(pageUrl(config.marketplaceUrl, { client_id: clientId, redirect_uri: redirectUri, state })),
+    async exchange({ code }, calls) {
+      const askedAt = new Date();
+      const grant = grantOf(await requestStripeToken({ ...endpoint, calls }, { grant_type: 'authorization_code', code: code.expose() }));
+      if (grant.refreshToken === null) throw new ProviderError({ provider: 'stripe', kind: 'unexpected-response', httpStatus: 200, code: 'no-refresh-token' });
+      return withLife(grant, askedAt);
+    },
+    async refresh(grant, calls) {
+      const askedAt = new Date();
+      const body = await requestStripeToken({ ...endpoint, calls }, { grant_type: 'refresh_token', refresh_token: refreshTokenOf('stripe', grant) });
+      return withLife(grantOf(body, grant), askedAt);
+    },
+    // Only an uninstall ends it, which is the account owner's.
+    revoke: null,
+    account: (grant, calls) => accountOf(parts, { grant, calls, credential: credential(grant) }).catch((error: unknown) => nameless(grant, error)),
+    credential,
+    refreshAt: dueWithin(HOUR_S * 1_000),
+  };
+}
+
+/** Stripe takes an API key in the place of the client's own credentials. */
+async function requestStripeToken(
+  { url, clientId, key, calls }: { readonly url: string; readonly clientId: string; readonly key: Secret; readonly calls: OAuthCalls },
+  parameters: { readonly grant_type: string } & Readonly<Record<string, string>>,
+) {
+  const clientAuth: ClientAuth = (...[, , , headers]) => { headers.set('authorization', bearer(key)); };
+  return parseAnswer('stripe', tokenSchema, await requestToken({ provider: 'stripe', url, clientId, clientAuth }, calls, parameters));
+}
+
+function grantOf(body: z.output<typeof tokenSchema>, before?: Grant): Grant {
+  const { access_token, refresh_token, scope, livemode, stripe_user_id } = body;
+  const context = { ...before?.context, ...(stripe_user_id !== undefined && { stripe_user_id }), ...(livemode !== undefined && { livemode: String(livemode) }) };
+  const grant: Grant = {
+    accessToken: new Secret(access_token),
+    refreshToken: refresh_token ? new Secret(refresh_token) : (before?.refreshToken ?? null),
+    accessExpiresAt: null,
+    refreshExpiresAt: null,
+    hardExpiresAt: null,
+    scopes: scope ? scopesOf(scope) : (before?.scopes ?? []),
+    context,
+  };
+  contextOf('stripe', grant, 'stripe_user_id');
+  return grant;
+}
+
+/** Never another account than the one that was granted. */
+async function accountOf({ open }: Parts, { grant, calls, credential }: { readonly grant: Grant; readonly calls: OAuthCalls; readonly credential: Pick<SessionOptions, 'secretKey' | 'onBehalfOf'> }): Promise<ProviderAccount> {
+  const granted = contextOf('stripe', grant, 'stripe_user_id');
+  const { call, signal } = calls;
+  const found = await open({ ...credential, call, signal: AbortSignal.any([signal, AbortSignal.timeout(CALL_TIMEOUT_MS)]) }).account();
+  if (found.externalAccountId !== granted) throw new ProviderError({ provider: 'stripe', kind: 'unexpected-response', httpStatus: 200, code: 'another-account' });
+  const { livemode } = grant.context;
+  return { ...found, scopes: grant.scopes, ...(livemode !== undefined && { environment: livemode === 'true' ? 'production' : 'sandbox' }) };
+}
+
+/**
+ * An App whose manifest does not ask to read accounts is not told the name. That it may not, says that the token is good: if it is Stripe who says
+ * so, whose answers all have a request id (https://docs.stripe.com/api/request_ids, read 2026-11-21).
+ */
+function nameless(grant: Grant, error: unknown): ProviderAccount {
+  if (!(error instanceof ProviderError)) throw error;
+  const { kind, httpStatus, requestId } = error.details;
+  if (kind !== 'rejected' || httpStatus !== 403 || requestId === undefined) throw error;
+  return { externalAccountId: contextOf('stripe', grant, 'stripe_user_id'), name: null, environment: grant.context['livemode'] === 'true' ? 'production' : 'sandbox', scopes: grant.scopes };
+}
+
+/**
+ * Stripe says `invalid_client` both for an account that is not connected and for a client id that is not the key's
+ * (https://docs.stripe.com/connect/oauth-reference, read 2026-11-21): whether the account can still be reached tells which.
+ */
+async function deauthorize({ config, clientId, grant, calls, stillThere }: { readonly config: StripeOAuthConfig; readonly clientId: string; readonly grant: Grant; readonly calls: OAuthCalls; readonly stillThere: () => Promise<unknown> }): Promise<void> {
+  const { status, body, requestId } = await createTransport({ provider: 'stripe', calls })(`${config.connectUrl}/oauth/deauthorize`, {
+    method: 'POST',
+    headers: { authorization: bearer(config.secretKey) },
+    body: new URLSearchParams({ client_id: clientId, stripe_user_id: contextOf('stripe', grant, 'stripe_user_id') }),
+  });
+  if (status < 300) return;
+  const code = word(body?.['error']);
+  if (code === 'invalid_client' && (await isGone(stillThere))) return;
+  throw new ProviderError({ provider: 'stripe', kind: 'unavailable', httpStatus: status, code: code ?? 'deauthorize-refused', requestId });
+}
+
+async function isGone(stillThere: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await stillThere();
+    return false;
+  } catch (error) {
+    if (error instanceof ProviderError && error.details.code === 'account_invalid') return true;
+    throw error;
+  }
+}
+
+const bearer = (key: Secret): string => `Bearer ${key.expose()}`;
+
+/** `sk_live_…`, `rk_live_…`: the key says which mode it belongs to (https://docs.stripe.com/keys, read 2026-11-21). */
+const environmentOf = (key: Secret): Environment => (/^[a-z]+_live_/.test(key.expose()) ? 'production' : 'sandbox');

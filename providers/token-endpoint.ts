@@ -1,0 +1,59 @@
+import * as client from 'openid-client';
+import type { ProviderId } from '../contracts/providers.ts';
+import type { OAuthCalls } from './oauth.ts';
+import { ProviderError } from './provider-error.ts';
+import { createTransport, fetchThrough, word } from './transport.ts';
+import type { Json } from './transport.ts';
+
+export interface TokenEndpoint {
+  readonly provider: ProviderId;
+  readonly url: string;
+  readonly clientId: string;
+  readonly clientAuth: client.ClientAuth;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Brings an answer into the form that RFC 6749 asks for. */
+  readonly amend?: (body: Json) => Json;
+}
+
+/**
+ * One call to a token endpoint that takes forms, by openid-client. Throws ProviderError: its errors hold the answer, which may hold a token, and
+ * stay here. Everything is made anew for each call, so that no two share anything.
+ */
+export async function requestToken(endpoint: TokenEndpoint, calls: OAuthCalls, parameters: { readonly grant_type: string } & Readonly<Record<string, string>>): Promise<Json> {
+  const { provider, url, clientId, clientAuth, headers, amend } = endpoint;
+  const { grant_type, ...rest } = parameters;
+  const server = { issuer: new URL(url).origin, token_endpoint: url };
+  const config = new client.Configuration(server, clientId, undefined, clientAuth);
+  // Its deprecation is a warning sign. This is what a stand-in on the same machine needs, and the operator's own URL says so.
+  // eslint-disable-next-line @typescript-eslint/no-deprecated
+  if (new URL(url).protocol === 'http:') client.allowInsecureRequests(config);
+  const transport = createTransport({ provider, calls });
+  const send = fetchThrough(provider, transport, amend);
+  config[client.customFetch] = (target, options) => send(target, { method: options.method, body: options.body as URLSearchParams, headers: { ...options.headers, ...headers } });
+  try {
+    return { ...(await client.genericGrantRequest(config, grant_type, rest)) };
+  } catch (error) {
+    calls.signal.throwIfAborted();
+    throw toProviderError(provider, error);
+  }
+}
+
+function toProviderError(provider: ProviderId, error: unknown): ProviderError {
+  if (error instanceof ProviderError) return error;
+  if (error instanceof client.ResponseBodyError) return refusal(provider, error.status, word(error.error));
+  if (!(error instanceof client.ClientError)) return new ProviderError({ provider, kind: 'unexpected-response' });
+  // Whatever our own fetch threw comes as the cause.
+  if (error.cause instanceof ProviderError) return error.cause;
+  const status = error.cause instanceof Response ? error.cause.status : undefined;
+  return status !== undefined && status >= 400 ? refusal(provider, status, undefined) : new ProviderError({ provider, kind: 'unexpected-response', httpStatus: status });
+}
+
+/** A token endpoint's refusal (RFC 6749, section 5.2). 401 is about our app: a grant is refused with 400. */
+export function refusal(provider: ProviderId, httpStatus: number, code: string | undefined): ProviderError {
+  if (code === 'invalid_grant') return new ProviderError({ provider, kind: 'needs-reauth', httpStatus, code });
+  if (code === 'invalid_client' || code === 'unauthorized_client' || httpStatus === 401) {
+    return new ProviderError({ provider, kind: 'unavailable', httpStatus, code: 'invalid_client' });
+  }
+  // Without a code it is not the provider that speaks, or not yet.
+  return new ProviderError({ provider, kind: code === undefined ? 'unexpected-response' : 'rejected', httpStatus, code });
+}

@@ -1,0 +1,35 @@
+import { z } from 'zod';
+
+const standIn = z.object({ apiUrl: z.string(), controlUrl: z.string() });
+const app = { clientId: z.string(), clientSecret: z.string() };
+
+const sandbox = z.object({
+  stripe: standIn.extend({
+    secretKey: z.string(),
+    webhookSecret: z.string(),
+    connectUrl: z.string(),
+    marketplaceUrl: z.string(),
+    connectClientId: z.string(),
+    appClientId: z.string(),
+    platformKey: z.string(),
+  }),
+  square: standIn.extend(app),
+  quickbooks: standIn.extend({ ...app, authorizeUrl: z.string(), tokenUrl: z.string(), revokeUrl: z.string() }),
+  mailchimp: standIn.extend(app),
+});
+
+/** Where the stand-in of each provider is, and the credentials to come to it with. */
+export type Sandbox = z.output<typeof sandbox>;
+
+const readyLine = sandbox.extend({ ready: z.literal(true) });
+
+/** The sandbox process's word that it is ready; null for any other line of its output. */
+export function readReadyLine(line: string): Sandbox | null {
+  if (!line.startsWith('{')) return null;
+  try {
+    const { data } = readyLine.safeParse(JSON.parse(line));
+    return data === undefined ? null : { stripe: data.stripe, square: data.square, quickbooks: data.quickbooks, mailchimp: data.mailchimp };
+  } catch {
+    return null;
+  }
+}

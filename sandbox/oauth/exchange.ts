@@ -1,0 +1,102 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { Ledger } from './ledger.ts';
+import type { Account, Change } from './ledger-rows.ts';
+
+/** Whose accounts can be connected: kept by the ledger, or by the stand-in of a provider that has its own. */
+export interface AccountBook {
+  list(): readonly Account[];
+  /** Makes one more, as somebody who signs up at the provider does. */
+  add(name: string | undefined): Account;
+}
+
+/** A request that has been read to its end. */
+export interface Visit {
+  readonly ledger: Ledger;
+  readonly accounts: AccountBook;
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+  readonly nowMs: number;
+}
+
+/** What a handler decided. Nothing has changed yet: whoever called it commits `changes`. */
+export interface Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly changes: readonly Change[];
+}
+
+export interface Route {
+  readonly method: string;
+  readonly path: RegExp;
+  /** Throws a `Refusal` in the place of an answer. `part` is what the first group of `path` caught. */
+  readonly run: (visit: Visit, part: string) => Reply;
+}
+
+/** An answer that ends the request at once: what the provider says to what it will not do. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+  readonly reply: Reply;
+
+  constructor(reply: Reply) {
+    super(`refused with status ${reply.status}`);
+    this.reply = reply;
+  }
+}
+
+export function json(value: unknown, { status = 200, changes = [], headers = {} }: Partial<Omit<Reply, 'body'>> = {}): Reply {
+  return { status, changes, headers: { 'content-type': 'application/json;charset=utf-8', ...headers }, body: JSON.stringify(value) };
+}
+
+export function visitOf(req: IncomingMessage, { ledger, accounts, body }: Pick<Visit, 'ledger' | 'accounts' | 'body'>): Visit {
+  const url = new URL(req.url ?? '/', 'http://sandbox');
+  return { ledger, accounts, body, method: req.method ?? 'GET', path: url.pathname, query: url.searchParams, headers: req.headers, nowMs: ledger.clock.nowMs() };
+}
+
+/** The fields of a form, or null when the body is declared as something else. A field that was sent twice is left out: no server should choose. */
+export function formOf({ headers, body }: Visit): Readonly<Record<string, string>> | null {
+  if (!headers['content-type']?.startsWith('application/x-www-form-urlencoded')) return null;
+  const form = new URLSearchParams(body);
+  return Object.fromEntries([...form].filter(([name]) => form.getAll(name).length === 1));
+}
+
+/** The JSON object of the body, or null when it is declared or written as something else. */
+export function jsonOf({ headers, body }: Visit): Readonly<Record<string, unknown>> | null {
+  if (!headers['content-type']?.startsWith('application/json')) return null;
+  try {
+    const value = JSON.parse(body) as unknown;
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null;
+  } catch {
+    return null;
+  }
+}
+
+/** What follows a scheme in the Authorization header, or null under another scheme. */
+export function authorizationOf({ headers }: Visit, scheme: string): string | null {
+  const [given = '', value = ''] = (headers.authorization ?? '').split(' ');
+  return given.toLowerCase() === scheme.toLowerCase() && value !== '' ? value : null;
+}
+
+/** User name and password of Basic, as RFC 6749 2.3.1 has them: form-encoded. */
+export function basicOf(visit: Visit): { readonly user: string; readonly password: string } | null {
+  const encoded = authorizationOf(visit, 'basic');
+  if (encoded === null) return null;
+  const [user = '', password = ''] = Buffer.from(encoded, 'base64').toString('utf8').split(/:(.*)/s);
+  const params = new URLSearchParams(`user=${user}&password=${password}`);
+  return { user: params.get('user') ?? '', password: params.get('password') ?? '' };
+}
+
+export function sameSecret(given: string | null | undefined, expected: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  return typeof given === 'string' && timingSafeEqual(digest(given), digest(expected));
+}
+
+/** RFC 7636 with S256. */
+export function provesChallenge(verifier: unknown, challenge: string): boolean {
+  if (typeof verifier !== 'string' || !/^[\w.~-]{43,128}$/.test(verifier)) return false;
+  return createHash('sha256').update(verifier).digest('base64url') === challenge;
+}

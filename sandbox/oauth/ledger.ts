@@ -1,0 +1,133 @@
+import { join } from 'node:path';
+import { SandboxClock } from '../core/clock.ts';
+import { Journal } from '../core/journal.ts';
+import { put, TABLES } from './ledger-rows.ts';
+import type { Change, Grant, Rows, Token } from './ledger-rows.ts';
+
+export interface LedgerOptions {
+  /** A folder that this process alone writes to; absent: nothing outlives the process. */
+  readonly home: string | undefined;
+  /** Name of the journal in it, without `.jsonl`. */
+  readonly name: string;
+  /** Given where somebody else keeps the provider's time. */
+  readonly clock?: SandboxClock;
+}
+
+/** What a token is worth now. `superseded`: another took its place; `revoked`: the whole grant has ended. */
+export type TokenState = 'live' | 'expired' | 'superseded' | 'revoked';
+
+export interface KnownToken {
+  readonly token: Token;
+  readonly grant: Grant;
+  readonly state: TokenState;
+}
+
+/** All that an authorisation server remembers. Every change goes through `commit`, so a restart finds what was answered. */
+export class Ledger {
+  readonly clock: SandboxClock;
+  /** Accounts whose tokens a fault has revoked. Not kept over a restart, like all faults. */
+  readonly refusedAccounts = new Set<string>();
+  readonly #rows: { readonly [Table in keyof Rows]: Map<string, Rows[Table]> } = { apps: new Map(), accounts: new Map(), codes: new Map(), grants: new Map(), tokens: new Map() };
+  /** Ids by account: one is asked for at each call of a platform. */
+  readonly #grantsOf = new Map<string, Set<string>>();
+  #journal: Journal<readonly Change[]> | null = null;
+
+  private constructor(clock: SandboxClock) {
+    this.clock = clock;
+  }
+
+  /** Throws when the journal is damaged. */
+  static async open({ home, name, clock }: LedgerOptions): Promise<Ledger> {
+    const ledger = new Ledger(clock ?? new SandboxClock());
+    if (home === undefined) return ledger;
+    ledger.#journal = await Journal.open<readonly Change[]>(join(home, `${name}.jsonl`), {
+      apply: (changes) => { ledger.#applyAll(changes); },
+      snapshot: () => ledger.#snapshot(clock === undefined),
+    });
+    return ledger;
+  }
+
+  get<Table extends keyof Rows>(table: Table, id: string): Rows[Table] | undefined {
+    return this.#rows[table].get(id);
+  }
+
+  /** In the order of their making. */
+  all<Table extends keyof Rows>(table: Table): Rows[Table][] {
+    return [...this.#rows[table].values()];
+  }
+
+  /** Null for a token that was never given out. */
+  token(id: string, kind: Token['kind']): KnownToken | null {
+    const token = this.get('tokens', id);
+    const grant = token?.kind === kind ? this.get('grants', token.grant) : undefined;
+    return token && grant ? { token, grant, state: this.#stateOf(token, grant) } : null;
+  }
+
+  /** Whose code or token this is. */
+  accountBehind(secret: string): string | undefined {
+    const grant = this.#rows.tokens.get(secret)?.grant;
+    return this.#rows.codes.get(secret)?.account ?? (grant === undefined ? undefined : this.#rows.grants.get(grant)?.account);
+  }
+
+  grantsOf(account: string): Grant[] {
+    return [...(this.#grantsOf.get(account) ?? [])].flatMap((id) => this.#rows.grants.get(id) ?? []);
+  }
+
+  liveGrants(account: string): Grant[] {
+    return this.refusedAccounts.has(account) ? [] : this.grantsOf(account).filter(({ endedAtMs }) => endedAtMs === null);
+  }
+
+  /** Writes the changes through as one transaction, then makes them visible. */
+  commit(changes: readonly Change[]): void {
+    if (changes.length === 0) return;
+    this.#journal?.append(changes);
+    this.#applyAll(changes);
+    this.#journal?.compactWhenLarge();
+  }
+
+  close(): void {
+    this.#journal?.close();
+  }
+
+  #stateOf(token: Token, grant: Grant): TokenState {
+    const nowMs = this.clock.nowMs();
+    if (grant.endedAtMs !== null || this.refusedAccounts.has(grant.account)) return 'revoked';
+    if (token.endsAtMs !== null && token.endsAtMs <= nowMs) return 'superseded';
+    return token.expiresAtMs !== null && token.expiresAtMs <= nowMs ? 'expired' : 'live';
+  }
+
+  #applyAll(changes: readonly Change[]): void {
+    for (const change of changes) {
+      if (change.op === 'put') this.#put(change);
+      else if (change.op === 'settings') this.clock.offsetMs = change.clockOffsetMs;
+      else this.#reset(change.account);
+    }
+  }
+
+  #put(change: Extract<Change, { readonly op: 'put' }>): void {
+    (this.#rows[change.table] as Map<string, Rows[keyof Rows]>).set(change.row.id, change.row);
+    if (change.table !== 'grants') return;
+    const { id, account } = change.row;
+    const known = this.#grantsOf.get(account);
+    if (known) known.add(id);
+    else this.#grantsOf.set(account, new Set([id]));
+  }
+
+  #reset(account: string | null): void {
+    const { accounts, codes, grants, tokens } = this.#rows;
+    if (account === null) {
+      for (const table of [accounts, codes, grants, tokens, this.#grantsOf]) table.clear();
+      this.clock.offsetMs = 0;
+      return;
+    }
+    for (const token of tokens.values()) if (grants.get(token.grant)?.account === account) tokens.delete(token.id);
+    for (const code of codes.values()) if (code.account === account) codes.delete(code.id);
+    for (const id of this.#grantsOf.get(account) ?? []) grants.delete(id);
+    this.#grantsOf.delete(account);
+  }
+
+  *#snapshot(withClock: boolean): Generator<readonly Change[]> {
+    if (withClock) yield [{ op: 'settings', clockOffsetMs: this.clock.offsetMs }];
+    for (const table of TABLES) for (const row of this.all(table)) yield [put(table, row)];
+  }
+}

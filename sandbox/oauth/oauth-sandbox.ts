@@ -1,0 +1,88 @@
+import { CallLog } from '../core/call-log.ts';
+import { createControlApi } from '../core/control-api.ts';
+import { Faults } from '../core/faults.ts';
+import { listen } from '../core/http.ts';
+import { consentRoutes } from './consent.ts';
+import type { ConsentRules } from './consent.ts';
+import { controlRoutes } from './control.ts';
+import type { AccountBook, Reply, Route } from './exchange.ts';
+import { Ledger } from './ledger.ts';
+import { put } from './ledger-rows.ts';
+import type { Account, App } from './ledger-rows.ts';
+import { createService } from './service.ts';
+
+export interface OAuthSandboxOptions {
+  /** 0 or absent takes any free port. */
+  readonly port?: number | undefined;
+  readonly controlPort?: number | undefined;
+  /** A folder that this sandbox alone writes to. Absent: memory only. */
+  readonly home?: string | undefined;
+  /** Told of errors that are the sandbox's own; by default they go to standard error. */
+  readonly onError?: (error: unknown) => void;
+}
+
+export interface OAuthSandbox {
+  readonly apiUrl: string;
+  readonly controlUrl: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  close(): Promise<void>;
+}
+
+/** What makes a stand-in one provider's and no other's. */
+export interface ProviderRules {
+  /** Name of its journal. */
+  readonly name: string;
+  readonly consent: ConsentRules;
+  readonly routes: readonly Route[];
+  readonly refuse: (status: number, code?: string) => Reply;
+  readonly headers?: (requestId: string) => Readonly<Record<string, string>>;
+  readonly newApp: () => Pick<App, 'id' | 'secret'>;
+  readonly newAccount: (name: string) => Account;
+  /** The accounts that are there from the beginning. */
+  readonly accountNames: readonly string[];
+}
+
+/** Starts a stand-in on loopback. Throws when a port is taken or the journal in `home` is damaged. */
+export async function startOAuthSandbox(rules: ProviderRules, options: OAuthSandboxOptions = {}): Promise<OAuthSandbox> {
+  const { name, consent, routes, refuse, headers, newAccount } = rules;
+  const ledger = await Ledger.open({ home: options.home, name });
+  const [known] = ledger.all('apps');
+  const app = known ?? { ...rules.newApp(), flow: consent.flow, redirectUris: [] };
+  if (!known) ledger.commit([put('apps', app), ...rules.accountNames.map((each) => put('accounts', newAccount(each)))]);
+
+  const onError = options.onError ?? reportError;
+  const accounts = accountsIn(ledger, newAccount);
+  const parts = { ledger, accounts, faults: new Faults(), calls: new CallLog(), onError };
+  const service = createService({ ...parts, routes: [...consentRoutes(consent), ...routes], refuse, ...(headers && { headers }) });
+  const api = await listen(service, options.port ?? 0);
+  const control = await listen(createControlApi(controlRoutes({ ...parts, consents: [consent], keptAccounts: rules.accountNames.length }), onError), options.controlPort ?? 0).catch(async (error: unknown) => {
+    await api.close();
+    throw error;
+  });
+  return {
+    apiUrl: api.url,
+    controlUrl: control.url,
+    clientId: app.id,
+    clientSecret: app.secret,
+    async close() {
+      await Promise.all([api.close(), control.close()]);
+      ledger.close();
+    },
+  };
+}
+
+function accountsIn(ledger: Ledger, newAccount: ProviderRules['newAccount']): AccountBook {
+  return {
+    list: () => ledger.all('accounts'),
+    add(name) {
+      const account = newAccount(name ?? `Venue ${ledger.all('accounts').length + 1}`);
+      ledger.commit([put('accounts', account)]);
+      return account;
+    },
+  };
+}
+
+function reportError(error: unknown): void {
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+}

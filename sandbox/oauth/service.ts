@@ -1,0 +1,149 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { cutBy, PROXY_PAGE, send } from '../core/answer.ts';
+import type { Answer } from '../core/answer.ts';
+import type { CallLog } from '../core/call-log.ts';
+import type { Fault, Faults } from '../core/faults.ts';
+import { readBody } from '../core/http.ts';
+import { randomId } from '../core/ids.ts';
+import { formOf, jsonOf, Refusal, visitOf } from './exchange.ts';
+import type { AccountBook, Reply, Route, Visit } from './exchange.ts';
+import type { Ledger } from './ledger.ts';
+
+const BODY_LIMIT_BYTES = 64 * 1024;
+
+export interface ServiceParts {
+  readonly ledger: Ledger;
+  readonly accounts: AccountBook;
+  readonly faults: Faults;
+  readonly calls: CallLog;
+  readonly routes: readonly Route[];
+  /** What the provider says with a status when nothing more is known. */
+  readonly refuse: (status: number, code?: string) => Reply;
+  /** Headers of every answer, by the id of the request. */
+  readonly headers?: (requestId: string) => Readonly<Record<string, string>>;
+  /** Told of errors that are the sandbox's own. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** An authorisation server, and the resources that its tokens open, on the wire: faults, then the route, then the log. */
+export function createService(parts: ServiceParts): RequestListener {
+  return (req, res) => {
+    serve(parts, req, res).catch(parts.onError);
+  };
+}
+
+async function serve(parts: ServiceParts, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  const at = Date.now();
+  const requestId = randomId('req_', 14);
+  const body = await readBody(req, BODY_LIMIT_BYTES);
+  const visit = visitOf(req, { ...parts, body: body ?? '' });
+  const account = accountOf(visit);
+  const fault = parts.faults.strike({ method: visit.method, path: visit.path, account, page: null });
+  const answer = body === null ? toAnswer(parts.refuse(413)) : await answerOf(parts, visit, { fault, account });
+  parts.calls.add({
+    at,
+    method: visit.method,
+    path: visit.path,
+    query: maskedQuery(visit.query),
+    status: answer.cut === 'before' ? 0 : answer.status,
+    idempotencyKey: null,
+    written: answer.written ?? false,
+    requestId,
+    account,
+    fault: fault?.kind ?? null,
+    grantType: grantTypeOf(visit),
+  });
+  const date = new Date(parts.ledger.clock.nowMs()).toUTCString();
+  send(req, res, { ...answer, headers: { date, ...parts.headers?.(requestId), ...answer.headers } });
+}
+
+async function answerOf(parts: ServiceParts, visit: Visit, { fault, account }: { readonly fault: Fault | null; readonly account: string | null }): Promise<Answer> {
+  if (fault === null) return run(parts, visit);
+  switch (fault.kind) {
+    case 'reset':
+      return { status: 0, body: '', cut: 'before' };
+    case 'status':
+    case 'html':
+      return injected(parts, fault);
+    case 'slow':
+      await sleep(fault.delayMs);
+      // The clock may have been moved, and others may have come first, meanwhile.
+      return run(parts, { ...visit, nowMs: parts.ledger.clock.nowMs() });
+    case 'commit-then-fail':
+      return failAfterwards(parts, fault, run(parts, visit));
+    case 'revoke':
+      if (account !== null) parts.ledger.refusedAccounts.add(account);
+      return run(parts, visit);
+    default:
+      return cutBy(fault, run(parts, visit));
+  }
+}
+
+/** After `delayMs`, as for a client whose patience ends before the answer comes. */
+async function failAfterwards(parts: ServiceParts, fault: Fault, ran: Answer): Promise<Answer> {
+  await sleep(fault.delayMs);
+  return fault.status === undefined ? cutBy(fault, ran) : { ...injected(parts, fault), written: ran.written ?? false };
+}
+
+function run({ ledger, routes, refuse, onError }: ServiceParts, visit: Visit): Answer {
+  try {
+    const reply = replyTo(routes, visit) ?? refuse(404);
+    ledger.commit(reply.changes);
+    return toAnswer(reply);
+  } catch (error) {
+    onError(error);
+    return toAnswer(refuse(500));
+  }
+}
+
+function replyTo(routes: readonly Route[], visit: Visit): Reply | null {
+  for (const route of routes) {
+    const match = route.method === visit.method ? route.path.exec(visit.path) : null;
+    if (!match) continue;
+    try {
+      return route.run(visit, match[1] ?? '');
+    } catch (error) {
+      if (error instanceof Refusal) return error.reply;
+      throw error;
+    }
+  }
+  return null;
+}
+
+function injected({ refuse }: ServiceParts, fault: Fault): Answer {
+  const html = fault.kind === 'html' || fault.body === 'html';
+  const reply = refuse(fault.status ?? 500, fault.code);
+  const status = fault.kind === 'html' ? (fault.status ?? 200) : reply.status;
+  const headers = { ...reply.headers, ...(html && { 'content-type': 'text/html' }), ...(fault.retryAfter !== undefined && { 'retry-after': String(fault.retryAfter) }) };
+  return { status, headers, body: html ? PROXY_PAGE : fault.body === 'empty' ? '{}' : reply.body };
+}
+
+function toAnswer({ status, headers, body, changes }: Reply): Answer {
+  return { status, headers, body, written: changes.length > 0 };
+}
+
+const SECRET_FIELDS = ['code', 'refresh_token', 'access_token', 'token'];
+
+/** The account that a request is about, found by whatever it carries that leads to one. */
+function accountOf(visit: Visit): string | null {
+  const { ledger, headers } = visit;
+  const fields: Readonly<Record<string, unknown>> = formOf(visit) ?? jsonOf(visit) ?? {};
+  const secrets = [headers.authorization?.split(' ')[1], ...SECRET_FIELDS.map((name) => fields[name])];
+  const [known] = secrets.flatMap((secret) => (typeof secret === 'string' ? (ledger.accountBehind(secret) ?? []) : []));
+  if (known !== undefined) return known;
+  const named = fields['merchant_id'] ?? fields['stripe_user_id'];
+  return typeof named === 'string' ? named : null;
+}
+
+function grantTypeOf(visit: Visit): string | null {
+  const grantType = visit.method === 'POST' ? (formOf(visit) ?? jsonOf(visit))?.['grant_type'] : undefined;
+  return typeof grantType === 'string' ? grantType : null;
+}
+
+/** The query without what would let a reader of the log act for somebody. */
+function maskedQuery(query: URLSearchParams): string {
+  const masked = new URLSearchParams(query);
+  for (const name of ['state', 'client_secret', ...SECRET_FIELDS]) if (masked.has(name)) masked.set(name, '***');
+  return masked.toString();
+}

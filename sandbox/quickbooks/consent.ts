@@ -1,0 +1,25 @@
+import { LinkProblem } from '../oauth/consent.ts';
+import type { ConsentRules } from '../oauth/consent.ts';
+
+export const ACCOUNTING = 'com.intuit.quickbooks.accounting';
+const SCOPES = [ACCOUNTING, 'com.intuit.quickbooks.payment', 'openid', 'profile', 'email', 'phone', 'address'];
+
+/** Intuit's page on which a company is chosen: https://developer.intuit.com/app/developer/qbo/docs/develop/authentication-and-authorization/oauth-2.0 (2026-11). */
+export const QUICKBOOKS_CONSENT: ConsentRules = {
+  provider: 'QuickBooks',
+  flow: 'quickbooks',
+  path: /^\/connect\/oauth2$/,
+  codePrefix: 'AB1',
+  codeLifeMs: 10 * 60_000,
+  responseType: 'required',
+  redirectUri: 'required',
+  state: 'required',
+  scopesOf(query) {
+    const scopes = (query.get('scope') ?? '').split(' ').filter((scope) => scope !== '');
+    if (scopes.length === 0 || scopes.some((scope) => !SCOPES.includes(scope))) throw new LinkProblem('The scope query parameter is missing or holds one that there is not.');
+    return scopes;
+  },
+  challenge: null,
+  approved: ({ code, account }) => ({ code, realmId: account.id }),
+  denied: { error: 'access_denied' },
+};

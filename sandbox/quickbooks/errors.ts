@@ -1,0 +1,56 @@
+import { json, Refusal } from '../oauth/exchange.ts';
+import type { Reply } from '../oauth/exchange.ts';
+
+/** An error of the token endpoint, RFC 6749 5.2. Intuit leaves the description out of `invalid_client`. */
+export function oauthError(status: number, error: string, description?: string): Refusal {
+  return new Refusal(json({ ...(description !== undefined && { error_description: description }), error }, { status }));
+}
+
+interface Problem {
+  readonly message: string;
+  readonly code: string;
+  readonly type: string;
+  readonly detail?: string;
+}
+
+/** A refusal by the gateway in front of the API, with the lower-case names that recorded exchanges show. */
+export function gatewayFault(status: number, { message, code, type, detail = '' }: Problem): Reply {
+  return json(
+    {
+      warnings: null,
+      intuitObject: null,
+      fault: { error: [{ message, detail, code, element: null }], type },
+      report: null,
+      queryResponse: null,
+      batchItemResponse: [],
+      attachableResponse: [],
+      syncErrorResponse: null,
+      requestId: null,
+      time: Date.now(),
+      status: null,
+      cdcresponse: [],
+    },
+    { status, headers: status === 401 ? { 'www-authenticate': 'Bearer realm="Intuit", error="invalid_token"' } : {} },
+  );
+}
+
+export function authenticationFailed(detail: string): Refusal {
+  return new Refusal(gatewayFault(401, { message: 'message=AuthenticationFailed; errorCode=003200; statusCode=401', code: '3200', type: 'AUTHENTICATION', detail }));
+}
+
+/** A token of another company, or without the scope. */
+export function authorizationFailed(): Refusal {
+  return new Refusal(gatewayFault(403, { message: 'message=ApplicationAuthorizationFailed; errorCode=003100; statusCode=403', code: '3100', type: 'AUTHORIZATION' }));
+}
+
+/** What QuickBooks says with a status when nothing more is known. */
+export function ofStatus(status: number, code?: string): Reply {
+  const usual: Partial<Record<number, Problem>> = {
+    401: { message: 'message=AuthenticationFailed; errorCode=003200; statusCode=401', code: '3200', type: 'AUTHENTICATION' },
+    404: { message: 'message=NotFound; errorCode=005000; statusCode=404', code: '5000', type: 'SERVICE' },
+    429: { message: 'message=ThrottleExceeded; errorCode=003001; statusCode=429', code: '3001', type: 'THROTTLE' },
+  };
+  const other = { message: `message=InternalServerError; errorCode=010000; statusCode=${status}`, code: '10000', type: 'SERVICE' };
+  const problem = usual[status] ?? other;
+  return gatewayFault(status, code === undefined ? problem : { ...problem, code });
+}

@@ -1,0 +1,27 @@
+import { LinkProblem, s256Challenge } from '../oauth/consent.ts';
+import type { ConsentRules } from '../oauth/consent.ts';
+
+/** What an authorisation URL without scopes asks for: https://developer.squareup.com/docs/oauth-api/create-urls-for-square-authorization (2026-11). */
+const USUAL_SCOPES = ['MERCHANT_PROFILE_READ', 'PAYMENTS_READ', 'SETTLEMENTS_READ', 'BANK_ACCOUNTS_READ'];
+
+/** Square's authorisation page. The same application serves the code flow and PKCE: a challenge makes it the latter. */
+export const SQUARE_CONSENT: ConsentRules = {
+  provider: 'Square',
+  flow: 'square',
+  path: /^\/oauth2\/authorize$/,
+  codePrefix: 'sq0cgb-',
+  // https://developer.squareup.com/docs/oauth-api/overview (2026-11)
+  codeLifeMs: 5 * 60_000,
+  responseType: 'optional',
+  redirectUri: 'optional',
+  state: 'optional',
+  scopesOf(query) {
+    const scopes = (query.get('scope') ?? '').split(' ').filter((scope) => scope !== '');
+    const wrong = scopes.find((scope) => !/^[A-Z]+(_[A-Z0-9]+)*$/.test(scope));
+    if (wrong !== undefined) throw new LinkProblem(`There is no permission ${wrong}.`);
+    return scopes.length === 0 ? USUAL_SCOPES : scopes;
+  },
+  challenge: s256Challenge,
+  approved: ({ code }) => ({ code, response_type: 'code' }),
+  denied: { error: 'access_denied', error_description: 'user_denied' },
+};

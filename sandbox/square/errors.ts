@@ -1,0 +1,47 @@
+import { json, Refusal } from '../oauth/exchange.ts';
+import type { Reply } from '../oauth/exchange.ts';
+
+// https://developer.squareup.com/docs/build-basics/general-considerations/handling-errors (2026-11)
+type Category = 'API_ERROR' | 'AUTHENTICATION_ERROR' | 'INVALID_REQUEST_ERROR' | 'RATE_LIMIT_ERROR';
+
+interface SquareError {
+  readonly category: Category;
+  readonly code: string;
+  readonly detail: string;
+  readonly field?: string;
+}
+
+export function squareError(status: number, error: SquareError): Reply {
+  return json({ errors: [error] }, { status });
+}
+
+export function invalidRequest(code: string, detail: string, field?: string): Refusal {
+  return new Refusal(squareError(400, { category: 'INVALID_REQUEST_ERROR', code, detail, ...(field !== undefined && { field }) }));
+}
+
+export function unauthorised(detail: string, code = 'UNAUTHORIZED'): Refusal {
+  return new Refusal(squareError(401, { category: 'AUTHENTICATION_ERROR', code, detail }));
+}
+
+/**
+ * An application id and secret that do not belong together. The token endpoint then answers in the manner of an older API, as people who
+ * have seen it report (2026-11); a bad code or token is told apart by that alone.
+ */
+export function unknownApplication(): Refusal {
+  return new Refusal(json({ message: 'Not Authorized', type: 'service.not_authorized' }, { status: 401 }));
+}
+
+/** What Square says with a status when nothing more is known. */
+export function ofStatus(status: number, code?: string): Reply {
+  const usual: Partial<Record<number, SquareError>> = {
+    401: { category: 'AUTHENTICATION_ERROR', code: 'UNAUTHORIZED', detail: 'This request could not be authorized.' },
+    403: { category: 'AUTHENTICATION_ERROR', code: 'FORBIDDEN', detail: 'You have insufficient permissions to perform that action.' },
+    404: { category: 'INVALID_REQUEST_ERROR', code: 'NOT_FOUND', detail: 'API endpoint for URL path and HTTP method is not found.' },
+    429: { category: 'RATE_LIMIT_ERROR', code: 'RATE_LIMITED', detail: 'Rate limited.' },
+    503: { category: 'API_ERROR', code: 'SERVICE_UNAVAILABLE', detail: 'Service Unavailable' },
+  };
+  const serverSide: SquareError = { category: 'API_ERROR', code: 'INTERNAL_SERVER_ERROR', detail: 'An internal error has occurred, and the API was unable to service your request.' };
+  const callerSide: SquareError = { category: 'INVALID_REQUEST_ERROR', code: 'BAD_REQUEST', detail: 'Bad request.' };
+  const error = usual[status] ?? (status >= 500 ? serverSide : callerSide);
+  return squareError(status, code === undefined ? error : { ...error, code });
+}

@@ -1,0 +1,67 @@
+import { authorizationOf, json, Refusal } from '../oauth/exchange.ts';
+import type { Reply, Visit } from '../oauth/exchange.ts';
+import type { Account } from '../oauth/ledger-rows.ts';
+import { squareError, unauthorised } from './errors.ts';
+import { iso } from './tokens.ts';
+
+interface Bearer {
+  readonly merchant: Account;
+  /** Null: a personal access token, which may do everything. */
+  readonly scopes: readonly string[] | null;
+  readonly clientId: string | null;
+  readonly expiresAtMs: number | null;
+}
+
+/** `POST /oauth2/token/status`: what a token may do and until when. */
+export function tokenStatus(visit: Visit): Reply {
+  const { merchant, scopes, clientId, expiresAtMs } = bearerOf(visit);
+  return json({ scopes: scopes ?? [], ...(expiresAtMs !== null && { expires_at: iso(expiresAtMs) }), ...(clientId !== null && { client_id: clientId }), merchant_id: merchant.id });
+}
+
+/** `GET /v2/merchants/me`, or by the id. */
+export function retrieveMerchant(visit: Visit, id: string): Reply {
+  const { merchant } = readerOf(visit);
+  if (id !== 'me' && id !== merchant.id) throw new Refusal(squareError(404, { category: 'INVALID_REQUEST_ERROR', code: 'NOT_FOUND', detail: `Merchant ${id} not found.` }));
+  return json({ merchant: render(merchant) });
+}
+
+/** `GET /v2/merchants`: the one that the token belongs to. */
+export function listMerchants(visit: Visit): Reply {
+  return json({ merchant: [render(readerOf(visit).merchant)] });
+}
+
+function readerOf(visit: Visit): Bearer {
+  const bearer = bearerOf(visit);
+  if (bearer.scopes === null || bearer.scopes.includes('MERCHANT_PROFILE_READ')) return bearer;
+  const detail = 'The merchant has not given your application sufficient permissions to do that. The merchant must authorize your application for the following scopes: MERCHANT_PROFILE_READ';
+  throw new Refusal(squareError(403, { category: 'AUTHENTICATION_ERROR', code: 'INSUFFICIENT_SCOPES', detail }));
+}
+
+/** Throws a 401 `Refusal` for a token that is unknown, expired or revoked. */
+function bearerOf(visit: Visit): Bearer {
+  const { ledger, accounts } = visit;
+  const given = authorizationOf(visit, 'bearer');
+  if (given === null) throw unauthorised('Your request did not include an `Authorization` http header with an access token.');
+  const personal = accounts.list().find(({ id, details }) => details['personalToken'] === given && !ledger.refusedAccounts.has(id));
+  if (personal) return { merchant: personal, scopes: null, clientId: null, expiresAtMs: null };
+  const known = ledger.token(given, 'access');
+  const merchant = known && ledger.get('accounts', known.grant.account);
+  if (!known || !merchant) throw unauthorised('This request could not be authorized.');
+  if (known.state === 'expired') throw unauthorised('The provided access token has expired.', 'ACCESS_TOKEN_EXPIRED');
+  if (known.state !== 'live') throw unauthorised('The provided access token has been revoked.', 'ACCESS_TOKEN_REVOKED');
+  return { merchant, scopes: known.token.scopes, clientId: known.grant.app, expiresAtMs: known.token.expiresAtMs };
+}
+
+/** https://developer.squareup.com/reference/square/objects/Merchant (2026-11). */
+function render({ id, name, details }: Account) {
+  return {
+    id,
+    business_name: name,
+    country: 'GB',
+    language_code: 'en-GB',
+    currency: 'GBP',
+    status: 'ACTIVE',
+    main_location_id: details['mainLocationId'],
+    created_at: details['createdAt'],
+  };
+}

@@ -1,0 +1,32 @@
+import { randomId } from '../core/ids.ts';
+import { startOAuthSandbox } from '../oauth/oauth-sandbox.ts';
+import type { OAuthSandbox, OAuthSandboxOptions, ProviderRules } from '../oauth/oauth-sandbox.ts';
+import { SQUARE_CONSENT } from './consent.ts';
+import { ofStatus } from './errors.ts';
+import { listMerchants, retrieveMerchant, tokenStatus } from './merchants.ts';
+import { obtainToken, revokeToken } from './tokens.ts';
+
+const SQUARE: ProviderRules = {
+  name: 'square',
+  consent: SQUARE_CONSENT,
+  routes: [
+    { method: 'POST', path: /^\/oauth2\/token$/, run: obtainToken },
+    { method: 'POST', path: /^\/oauth2\/token\/status$/, run: tokenStatus },
+    { method: 'POST', path: /^\/oauth2\/revoke$/, run: revokeToken },
+    { method: 'GET', path: /^\/v2\/merchants$/, run: listMerchants },
+    { method: 'GET', path: /^\/v2\/merchants\/([^/]+)$/, run: retrieveMerchant },
+  ],
+  refuse: ofStatus,
+  newApp: () => ({ id: randomId('sandbox-sq0idb-', 22), secret: randomId('sandbox-sq0csb-', 43) }),
+  newAccount: (name) => ({
+    id: `ML${randomId('', 11).toUpperCase()}`,
+    name,
+    details: { personalToken: randomId('EAAAE', 59), mainLocationId: `L${randomId('', 12).toUpperCase()}`, createdAt: new Date().toISOString() },
+  }),
+  accountNames: ['Corner Café', 'Harbour Bakery'],
+};
+
+/** Starts a stand-in Square: authorisation page, tokens in the code flow and PKCE, and whose they are. */
+export function startSquareSandbox(options: OAuthSandboxOptions = {}): Promise<OAuthSandbox> {
+  return startOAuthSandbox(SQUARE, options);
+}

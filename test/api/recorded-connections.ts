@@ -1,0 +1,77 @@
+import { ApiError } from '../../api/api-error.ts';
+import type { AccountConnection, AuthorizationAttempt, Completion, ConnectionGateway } from '../../api/connection-gateway.ts';
+import type { AuthorizationCallback, AuthorizationOutcome, AuthorizeConnectionInput, ConnectionTestOutcome, DisconnectRequest } from '../../contracts/connections.ts';
+import type { ConnectionId } from '../../contracts/ids.ts';
+
+/** Stands where the workflows of connections stand: an attempt can be completed once. Can be told to be away, and how the next attempts end. */
+export class RecordedConnections implements ConnectionGateway {
+  readonly inputs = new Map<string, AuthorizeConnectionInput>();
+  readonly callbacks: { readonly attempt: string; readonly callback: AuthorizationCallback }[] = [];
+  readonly disconnected: (AccountConnection & DisconnectRequest)[] = [];
+  readonly withdrawn: ConnectionId[] = [];
+  readonly looked: ConnectionId[] = [];
+  readonly tested: ConnectionId[] = [];
+  testOutcome: ConnectionTestOutcome = 'accepted';
+  away = false;
+  /** Nobody takes what is handed over. */
+  noWorker = false;
+  /** Of the attempts that are completed from now on; null: none is done in time. */
+  end: ((input: AuthorizeConnectionInput) => AuthorizationOutcome) | null = ({ connectionId }) => ({ outcome: 'connected', connectionId });
+  readonly #attempts = new Map<string, AuthorizationAttempt>();
+
+  async authorize(attempt: string, input: AuthorizeConnectionInput, returnUrl: string | null): Promise<void> {
+    this.#mustBeThere();
+    this.inputs.set(attempt, input);
+    const { venueId, connectionId, provider } = input;
+    this.#attempts.set(attempt, { venueId, connectionId, provider, returnUrl, state: 'open', outcome: null });
+  }
+
+  async findAttempt(attempt: string): Promise<AuthorizationAttempt | null> {
+    this.#mustBeThere();
+    return this.#attempts.get(attempt) ?? null;
+  }
+
+  async complete(attempt: string, callback: AuthorizationCallback): Promise<Completion> {
+    this.#mustBeThere();
+    if (this.noWorker) throw new ApiError('worker-unavailable', 'No worker has taken the request in time.', { retryAfterMs: 5_000 });
+    const input = this.inputs.get(attempt);
+    if (!input || this.callbacks.some((before) => before.attempt === attempt)) return { kind: 'used' };
+    this.callbacks.push({ attempt, callback });
+    if (callback.kind === 'approved' && !this.end) return { kind: 'pending' };
+    const outcome: AuthorizationOutcome = callback.kind === 'denied' || !this.end ? { outcome: 'refused', connectionId: input.connectionId, code: 'denied' } : this.end(input);
+    this.finish(attempt, 'ended', outcome);
+    return { kind: 'ended', outcome };
+  }
+
+  async withdrawAttempts(connectionId: ConnectionId): Promise<void> {
+    this.#mustBeThere();
+    this.withdrawn.push(connectionId);
+  }
+
+  async disconnect({ venueId, connectionId, provider }: AccountConnection, request: DisconnectRequest): Promise<void> {
+    this.#mustBeThere();
+    if (this.noWorker) throw new ApiError('worker-unavailable', 'No worker has taken the request in time.', { retryAfterMs: 5_000 });
+    this.disconnected.push({ venueId, connectionId, provider, ...request });
+  }
+
+  async test({ connectionId }: AccountConnection): Promise<ConnectionTestOutcome> {
+    this.#mustBeThere();
+    this.tested.push(connectionId);
+    return this.testOutcome;
+  }
+
+  async lookAgain({ connectionId }: AccountConnection): Promise<void> {
+    this.#mustBeThere();
+    this.looked.push(connectionId);
+  }
+
+  /** An attempt ends without its callback: time, or somebody in the Web UI. */
+  finish(attempt: string, state: 'ended' | 'failed', outcome: AuthorizationOutcome | null): void {
+    const known = this.#attempts.get(attempt);
+    if (known) this.#attempts.set(attempt, { ...known, state, outcome });
+  }
+
+  #mustBeThere(): void {
+    if (this.away) throw new ApiError('temporal-unavailable', 'The workflow service cannot be reached at the moment.', { retryAfterMs: 2_000 });
+  }
+}

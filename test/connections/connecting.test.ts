@@ -1,0 +1,210 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createAuthorizingActivities } from '../../activities/authorizing.ts';
+import type { AuthorizeConnectionInput } from '../../contracts/connections.ts';
+import type { VenueId } from '../../contracts/ids.ts';
+import { AUTHORIZATION_LIFE_MS } from '../../contracts/connections.ts';
+import { createConnectionWorld } from '../support/connection-world.ts';
+import type { ConnectionWorld, StartedAttempt } from '../support/connection-world.ts';
+
+const TOKEN_PATH = '/oauth2/token';
+
+describe('an attempt to connect', () => {
+  let world: ConnectionWorld;
+  let venueId: VenueId;
+  beforeAll(async () => {
+    world = await createConnectionWorld();
+  }, 120_000);
+  beforeEach(async () => {
+    venueId = await world.aVenue();
+  });
+  afterEach(async () => {
+    await Promise.all(Object.values(world.control).map((control) => control.clearFaults()));
+  });
+  afterAll(() => world.close());
+
+  const square = () => world.control.square;
+  const exchanges = async (since: number) => (await square().calls(since)).filter(({ path, grantType }) => path === TOKEN_PATH && grantType === 'authorization_code');
+  /** Nothing of it is left that could be taken for a connection. */
+  async function expectNothing(attempt: StartedAttempt, cause: RegExp) {
+    expect(await world.connectionOf(attempt)).toMatchObject({ state: 'disconnected', cause: expect.stringMatching(cause) as string, account: null });
+    expect(await world.credentialsOf(attempt.connectionId)).toEqual({ keys: 0, grants: 0, generation: null });
+  }
+
+  it('is used once: whoever comes back with the same state again changes nothing', async () => {
+    const { outcome, ...attempt } = await world.connect(venueId, 'square', { account: 'new' });
+    expect(outcome).toMatchObject({ outcome: 'connected' });
+    const before = await world.connectionOf(attempt);
+    const since = Date.now();
+    expect(await world.complete(attempt, { kind: 'denied' })).toBe('used');
+    expect(await world.connectionOf(attempt)).toEqual(before);
+    expect(await square().calls(since)).toEqual([]);
+  });
+
+  it('takes one of two callbacks that come at once, and exchanges one code', async () => {
+    const attempt = await world.begin(venueId, 'square');
+    const callback = await world.approve(attempt, 'new');
+    const since = Date.now();
+    const outcomes = await Promise.all([world.complete(attempt, callback), world.complete(attempt, callback)]);
+    expect(outcomes.filter((outcome) => outcome === 'used')).toHaveLength(1);
+    expect(outcomes).toContainEqual({ outcome: 'connected', connectionId: attempt.connectionId });
+    expect(await exchanges(since)).toHaveLength(1);
+  });
+
+  it('ends with its time, and takes no callback after that', async () => {
+    const attempt = await world.begin(venueId, 'square', { agoMs: AUTHORIZATION_LIFE_MS - 1_500 });
+    const callback = await world.approve(attempt, 'new');
+    expect(await attempt.handle.result()).toEqual({ outcome: 'refused', connectionId: attempt.connectionId, code: 'expired' });
+    const since = Date.now();
+    expect(await world.complete(attempt, callback)).toBe('used');
+    expect(await exchanges(since)).toEqual([]);
+    await expectNothing(attempt, /ten minutes/);
+  });
+
+  it.each([-1, 1])('lives ten minutes also where the API’s clock is %i times as much off', async (sign) => {
+    const attempt = await world.begin(venueId, 'square', { agoMs: sign * AUTHORIZATION_LIFE_MS });
+    const { events = [] } = await attempt.handle.fetchHistory();
+    const timers = (events ?? []).flatMap(({ timerStartedEventAttributes: timer }) => (timer ? [Number(timer.startToFireTimeout?.seconds)] : []));
+    const [seconds = 0] = timers.length > 0 ? timers : [AUTHORIZATION_LIFE_MS / 1_000];
+    expect(seconds).toBeLessThanOrEqual(AUTHORIZATION_LIFE_MS / 1_000);
+    expect(await world.complete(attempt, await world.approve(attempt, 'new'))).toMatchObject({ outcome: 'connected' });
+  });
+
+  it('ends when the owner refuses', async () => {
+    const attempt = await world.begin(venueId, 'square');
+    const { redirectUrl } = await square().deny(attempt.authorizationUrl);
+    expect(await world.complete(attempt, await world.cameBack(attempt, redirectUrl))).toMatchObject({ outcome: 'refused', code: 'denied' });
+    await expectNothing(attempt, /not approved/);
+    expect(await world.audit(venueId)).toContain('connection.refused');
+  });
+
+  it('does not connect with a code that another attempt has used', async () => {
+    const first = await world.begin(venueId, 'square');
+    const { redirectUrl } = await square().approve(first.authorizationUrl, 'new');
+    expect(await world.complete(first, await world.cameBack(first, redirectUrl))).toMatchObject({ outcome: 'connected' });
+    const second = await world.begin(venueId, 'square');
+    expect(await world.complete(second, await world.cameBack(second, redirectUrl))).toMatchObject({ outcome: 'refused', code: 'code-refused' });
+    await expectNothing(second, /did not accept the code/);
+  });
+
+  it('opens no code that was sealed for another venue, and asks the provider nothing', async () => {
+    const theirs = await world.begin(await world.aVenue(), 'square');
+    const stolen = await world.approve(theirs, 'new');
+    const attempt = await world.begin(venueId, 'square');
+    const since = Date.now();
+    expect(await world.complete(attempt, stolen)).toMatchObject({ outcome: 'refused', code: 'vault-unavailable' });
+    expect(await square().calls(since)).toEqual([]);
+    await expectNothing(attempt, /not stored/);
+    expect(await world.complete(theirs, stolen)).toMatchObject({ outcome: 'connected' });
+  });
+
+  it('that asked for another environment than the account’s connects nothing', async () => {
+    const attempt = await world.begin(venueId, 'stripe', { flow: 'connect', environment: 'production' });
+    expect(await world.complete(attempt, await world.approve(attempt, 'new'))).toMatchObject({ outcome: 'refused', code: 'environment-mismatch' });
+    await expectNothing(attempt, /other environment/);
+  });
+
+  it('ends when it is withdrawn, and what the owner approves afterwards connects nothing', async () => {
+    const attempt = await world.begin(venueId, 'square');
+    await attempt.handle.cancel();
+    expect(await attempt.handle.result()).toMatchObject({ outcome: 'refused', code: 'cancelled' });
+    expect(await world.complete(attempt, await world.approve(attempt, 'new'))).toBe('used');
+    await expectNothing(attempt, /withdrawn/);
+  });
+
+  it('of a connection that was disconnected meanwhile connects nothing', async () => {
+    const attempt = await world.begin(venueId, 'square');
+    await world.disconnect(attempt);
+    expect(await world.complete(attempt, await world.approve(attempt, 'new'))).toMatchObject({ outcome: 'refused', code: 'cancelled' });
+    await expectNothing(attempt, /isconnected/);
+  });
+
+  it('is only delayed while no worker is there', async () => {
+    const attempt = await world.begin(venueId, 'square');
+    const callback = await world.approve(attempt, 'new');
+    await world.workers.stop();
+    const completion = world.gateway.complete(attempt.attempt, callback).catch((error: unknown) => error);
+    await world.workers.start();
+    await completion;
+    expect(await attempt.handle.result()).toMatchObject({ outcome: 'connected' });
+    expect(await world.connectionOf(attempt)).toMatchObject({ state: 'active' });
+  });
+
+  it('connects after an outage of the provider that came before the code was taken', async () => {
+    const attempt = await world.begin(venueId, 'square');
+    const callback = await world.approve(attempt, 'new');
+    await square().fault({ match: { path: TOKEN_PATH }, kind: 'status', status: 503, times: 2 });
+    expect(await world.complete(attempt, callback)).toMatchObject({ outcome: 'connected' });
+  });
+
+  it('ends at once when the provider does not know our app', async () => {
+    const attempt = await world.begin(venueId, 'quickbooks');
+    const callback = await world.approve(attempt, 'new');
+    const path = '/oauth2/v1/tokens/bearer';
+    await world.control.quickbooks.fault({ match: { path }, kind: 'status', status: 401, code: 'invalid_client' });
+    const since = Date.now();
+    expect(await world.complete(attempt, callback)).toMatchObject({ outcome: 'refused', code: 'provider-unavailable' });
+    expect((await world.control.quickbooks.calls(since)).filter((call) => call.path === path)).toHaveLength(1);
+    await expectNothing(attempt, /did not answer/);
+  });
+
+  it('connects although the provider is away when it is asked whose account it is', async () => {
+    const attempt = await world.begin(venueId, 'square');
+    const callback = await world.approve(attempt, 'new');
+    await square().fault({ match: { method: 'GET' }, kind: 'status', status: 503, times: 3 });
+    const since = Date.now();
+    expect(await world.complete(attempt, callback)).toMatchObject({ outcome: 'connected' });
+    expect(await exchanges(since)).toHaveLength(1);
+  });
+
+  it('whose answer was lost says that the code is spent, and leaves nothing half-connected', async () => {
+    const attempt = await world.begin(venueId, 'square');
+    const callback = await world.approve(attempt, 'new');
+    await square().fault({ match: { path: TOKEN_PATH }, kind: 'commit-then-fail', times: 1 });
+    expect(await world.complete(attempt, callback)).toMatchObject({ outcome: 'refused', code: 'code-refused' });
+    await expectNothing(attempt, /did not accept the code/);
+  });
+
+  it('that is exchanged again after it was stored answers the same, and asks the provider nothing', async () => {
+    const attempt = await world.begin(venueId, 'square');
+    const callback = await world.approve(attempt, 'new');
+    if (callback.kind !== 'approved') throw new Error('the owner approves');
+    const [{ input } = { input: null }] = await inputsOf(attempt);
+    const again = () => {
+      const environment = new MockActivityEnvironment({ workflowExecution: { workflowId: attempt.handle.workflowId, runId: 'r' } });
+      return environment.run(createAuthorizingActivities(world.deps).exchangeAuthorization, { ...(input as AuthorizeConnectionInput), callback });
+    };
+    const first = await again();
+    const since = Date.now();
+    expect(await again()).toEqual(first);
+    expect(first).toEqual({ outcome: 'connected', connectionId: attempt.connectionId });
+    expect(await square().calls(since)).toEqual([]);
+    // As when the first attempt at the exchange was given up by Temporal, and had come to its end all the same.
+    expect(await world.complete(attempt, callback)).toEqual(first);
+    expect(await world.credentialsOf(attempt.connectionId)).toEqual({ keys: 0, grants: 1, generation: 1 });
+  });
+
+  it.each([
+    ['stripe', 'connect'],
+    ['stripe', 'app'],
+    ['square', 'code'],
+    ['square', 'pkce'],
+    ['quickbooks', 'code'],
+    ['mailchimp', 'code'],
+  ] as const)('ends with an active connection that has its account, its scopes and an owner: %s, %s', async (provider, flow) => {
+    const attempt = await world.connect(venueId, provider, { flow, account: 'new' });
+    expect(attempt.outcome).toEqual({ outcome: 'connected', connectionId: attempt.connectionId });
+    const connection = await world.connectionOf(attempt);
+    expect(connection).toMatchObject({ state: 'active', cause: null, nextAction: null, provider, flow });
+    expect(connection.account?.id).toBeTruthy();
+    expect(await world.credentialsOf(attempt.connectionId)).toEqual({ keys: 0, grants: 1, generation: 1 });
+    expect((await world.owner(attempt.connectionId).describe()).status.name).toBe('RUNNING');
+  });
+
+  async function inputsOf({ handle }: StartedAttempt) {
+    const { events } = await handle.fetchHistory();
+    return (events ?? []).flatMap(({ workflowExecutionStartedEventAttributes: start }) =>
+      (start?.input?.payloads ?? []).map(({ data }) => ({ input: JSON.parse(Buffer.from(data ?? []).toString()) as unknown })),
+    );
+  }
+});

@@ -1,0 +1,54 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { until } from '../support/eventually.ts';
+import { oauthControl } from '../support/sandbox-oauth.ts';
+import type { ConnectionBody } from '../support/service-client.ts';
+import { startSystem } from '../support/system.ts';
+import type { System } from '../support/system.ts';
+
+type Connecting = ConnectionBody & { readonly authorizationUrl: string };
+
+describe('an attempt to connect', () => {
+  let system: System;
+  beforeAll(async () => {
+    system = await startSystem({ ownServers: true });
+  }, 180_000);
+  afterAll(() => system.stop());
+
+  const square = () => oauthControl(system.sandbox.square.controlUrl);
+  async function begin(venueId: string): Promise<Connecting> {
+    const { status, body } = await system.api.tryPost(`/v1/venues/${venueId}/connections`, { provider: 'square', environment: 'sandbox' });
+    expect(status, JSON.stringify(body)).toBe(201);
+    return body as Connecting;
+  }
+  /** What the owner's browser does once they have approved; behind a proxy, the public name is ours. */
+  async function comeBack(redirectUrl: string): Promise<{ readonly status: number; readonly page: string }> {
+    const { pathname, search } = new URL(redirectUrl);
+    const response = await fetch(`${system.apiUrl}${pathname}${search}`, { redirect: 'manual' });
+    return { status: response.status, page: await response.text() };
+  }
+
+  const isIn = (venueId: string, { id }: Connecting, state: string) =>
+    until(() => system.api.connection(venueId, id).then((connection) => connection.state === state, () => false), { limitMs: 60_000, what: `the connection is ${state}`, everyMs: 200 });
+
+  it.each([['api'], ['worker'], ['temporal'], ['postgres']] as const)('survives a restart of %s while its owner approves', async (service) => {
+    const venueId = await system.api.createVenue();
+    const connecting = await begin(venueId);
+    expect(connecting.state).toBe('connecting');
+    const { redirectUrl } = await square().approve(connecting.authorizationUrl, 'new');
+    await system.kill(service);
+    await isIn(venueId, connecting, 'connecting');
+    const { status, page } = await comeBack(redirectUrl);
+    expect(status, page).toBeLessThan(400);
+    await isIn(venueId, connecting, 'active');
+  }, 120_000);
+
+  it('is used up by the first to come back also after a restart of everything', async () => {
+    const venueId = await system.api.createVenue();
+    const connecting = await begin(venueId);
+    const { redirectUrl } = await square().approve(connecting.authorizationUrl, 'new');
+    expect((await comeBack(redirectUrl)).status).toBeLessThan(400);
+    await Promise.all([system.kill('api'), system.kill('worker'), system.kill('temporal')]);
+    const again = await comeBack(redirectUrl);
+    expect({ ...again, page: again.page.includes('authorization-used') }).toEqual({ status: 409, page: true });
+  }, 120_000);
+});

@@ -1,0 +1,157 @@
+import type { ServerResponse } from 'node:http';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { ProviderId } from '../../contracts/providers.ts';
+import type { OAuthAdapter } from '../../providers/oauth.ts';
+import { aCode, aGrant, aServer, canary, configAt, counted, oauthOf, refusalOf, sendJson } from './oauth-world.ts';
+import type { Asked } from './oauth-world.ts';
+
+const DAY_MS = 24 * 3_600_000;
+
+let closing: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  await Promise.all(closing.map((close) => close()));
+  closing = [];
+});
+
+async function serve(answer: (asked: Asked, res: ServerResponse, url: string) => void) {
+  const server = await aServer((asked, res) => { answer(asked, res, server.url); });
+  closing.push(() => server.close());
+  return server;
+}
+
+async function adapterAt(provider: ProviderId, flow: OAuthAdapter['flow'], answer: (asked: Asked, res: ServerResponse, url: string) => void) {
+  const server = await serve(answer);
+  return { adapter: oauthOf(configAt(server.url), provider, flow), server };
+}
+
+describe('an answer that is unusual and still good', () => {
+  it('may have more fields than we know', async () => {
+    const { adapter } = await adapterAt('quickbooks', 'code', (_asked, res) => { sendJson(res, { access_token: 'a', token_type: 'Bearer', refresh_token: 'r', expires_in: 3600, x_refresh_token_expires_in: 8_726_400, x_refresh_token_hard_expires_in: 86_400, idToken: 'i', new_field: [1] }); });
+    const grant = await adapter.exchange(aCode(), counted());
+    expect(grant).toMatchObject({ context: { realmId: '9130' }, scopes: ['com.intuit.quickbooks.accounting'] });
+    expect(grant.hardExpiresAt!.getTime() - Date.now()).toBeLessThanOrEqual(DAY_MS);
+  });
+
+  it('of Intuit may leave the hard limit out: then it is five years, and a refresh keeps what was known', async () => {
+    const { adapter } = await adapterAt('quickbooks', 'code', (_asked, res) => { sendJson(res, { access_token: 'a', token_type: 'bearer', refresh_token: 'r', expires_in: 3600, x_refresh_token_expires_in: 8_726_400 }); });
+    const { hardExpiresAt } = await adapter.exchange(aCode(), counted());
+    expect(Math.round((hardExpiresAt!.getTime() - Date.now()) / DAY_MS)).toBe(5 * 365);
+    expect((await adapter.refresh!(aGrant(), counted())).hardExpiresAt).toEqual(aGrant().hardExpiresAt);
+  });
+
+  it('of a Stripe App may name the account otherwise in a refresh: it stays the one it was', async () => {
+    const { adapter } = await adapterAt('stripe', 'app', (_asked, res) => { sendJson(res, { access_token: 'sk_test_b', refresh_token: 'rt_b', account_id: 'acct_1', scope: 'stripe_apps', token_type: 'bearer' }); });
+    expect(await adapter.refresh!(aGrant(), counted())).toMatchObject({ context: { stripe_user_id: 'acct_1', livemode: 'false' }, scopes: ['stripe_apps'] });
+  });
+
+  it('of Square may leave the refresh token out of a refresh: it stays the one it was', async () => {
+    const { adapter } = await adapterAt('square', 'code', (_asked, res) => { sendJson(res, { access_token: 'a', token_type: 'bearer', expires_at: '2026-12-21T12:00:00Z', merchant_id: 'M1' }); });
+    expect((await adapter.refresh!(aGrant(), counted())).refreshToken?.expose()).toBe(canary('refresh'));
+    expect(await refusalOf(adapter.exchange(aCode(), counted()))).toMatchObject({ kind: 'unexpected-response', code: 'no-refresh-token' });
+  });
+
+  it('of Mailchimp has no type of token, an end of 0 and no scopes', async () => {
+    const { adapter } = await adapterAt('mailchimp', 'code', ({ path }, res, url) => { sendJson(res, path === '/oauth2/metadata' ? { dc: 'us6', api_endpoint: url } : { access_token: 'a', expires_in: 0, scope: null }); });
+    expect(await adapter.exchange(aCode(), counted())).toMatchObject({ refreshToken: null, accessExpiresAt: null, context: { dc: 'us6' } });
+  });
+
+  it('of Stripe may come from live mode, and the account is one of production then', async () => {
+    const { adapter } = await adapterAt('stripe', 'app', (_asked, res) => { sendJson(res, { id: 'acct_1', object: 'account' }); });
+    expect(await adapter.account(aGrant({ context: { stripe_user_id: 'acct_1', livemode: 'true' } }), counted())).toMatchObject({ environment: 'production' });
+  });
+});
+
+describe('another account than the one that was granted', () => {
+  it.each([
+    ['stripe', 'connect', { id: 'acct_other', object: 'account' }],
+    ['stripe', 'app', { id: 'acct_other', object: 'account' }],
+    ['square', 'code', { scopes: ['MERCHANT_PROFILE_READ'], merchant_id: 'M2', merchant: { id: 'M2', business_name: 'Other' } }],
+  ] as const)('is never taken for it: %s by %s', async (provider, flow, body) => {
+    const { adapter } = await adapterAt(provider, flow, (_asked, res) => { sendJson(res, body); });
+    expect(await refusalOf(adapter.account(aGrant(), counted()))).toMatchObject({ kind: 'unexpected-response', code: 'another-account' });
+  });
+});
+
+describe('Mailchimp’s word on where an account is', () => {
+  const tokenThen = (metadata: object) => ({ path }: Asked, res: ServerResponse) => { sendJson(res, path === '/oauth2/metadata' ? metadata : { access_token: canary('access'), expires_in: 0 }); };
+
+  it.each([
+    ['another host', { dc: 'us6', api_endpoint: 'https://us6.api.mailchimp.com.evil.example' }],
+    ['another data centre', { dc: 'us6', api_endpoint: 'https://us7.api.mailchimp.com' }],
+    ['an address of this machine', { dc: 'us6', api_endpoint: 'http://127.0.0.1:8080' }],
+    ['no TLS', { dc: 'us6', api_endpoint: 'http://us6.api.mailchimp.com' }],
+    ['another port', { dc: 'us6', api_endpoint: 'https://us6.api.mailchimp.com:8443' }],
+    ['a user in the address', { dc: 'us6', api_endpoint: 'https://us6.api.mailchimp.com@evil.example' }],
+    ['no address', { dc: 'us6', api_endpoint: 'us6.api.mailchimp.com' }],
+    ['a script', { dc: 'us6', api_endpoint: 'javascript:alert(1)' }],
+    ['nothing', { dc: 'us6' }],
+  ])('is not followed to %s', async (_what, metadata) => {
+    const server = await serve(tokenThen(metadata));
+    const config = configAt(server.url);
+    const real = oauthOf({ ...config, mailchimp: { ...config.mailchimp, apiUrl: null } }, 'mailchimp', 'code');
+    expect(await refusalOf(real.exchange(aCode(), counted()))).toMatchObject({ kind: 'unexpected-response' });
+    expect(server.asked()).toHaveLength(2);
+  });
+
+  it.each(['us6.evil.example/', 'evil.example#', '127.0.0.1:80/', 'us6@evil.example', '', 'US6', '..'])('is refused when it names the data centre %j', async (dc) => {
+    const server = await serve(tokenThen({ dc, api_endpoint: `https://${dc}.api.mailchimp.com` }));
+    const config = configAt(server.url);
+    const real = oauthOf({ ...config, mailchimp: { ...config.mailchimp, apiUrl: null } }, 'mailchimp', 'code');
+    expect((await refusalOf(real.exchange(aCode(), counted()))).kind).toMatch(/unexpected-response|needs-reauth/);
+    expect((await refusalOf(real.account(aGrant({ context: { dc } }), counted()))).code).toBe('no-data-centre');
+  });
+
+  it('may come later: the token of a code that is spent is not lost to an outage', async () => {
+    let down = true;
+    const { adapter } = await adapterAt('mailchimp', 'code', ({ path }, res, url) => {
+      if (path === '/oauth2/metadata' && down) res.writeHead(503).end('down');
+      else sendJson(res, path === '/oauth2/metadata' ? { dc: 'us6', api_endpoint: url } : { access_token: 'a', expires_in: 0, account_id: 'a1', account_name: 'News' });
+    });
+    const grant = await adapter.exchange(aCode(), counted());
+    expect(grant.context).toEqual({});
+    expect(await refusalOf(adapter.account(grant, counted()))).toMatchObject({ kind: 'unavailable' });
+    down = false;
+    expect(await adapter.account(grant, counted())).toMatchObject({ externalAccountId: 'a1', context: { dc: 'us6' } });
+  });
+
+  it('is taken when it is Mailchimp’s own', async () => {
+    const server = await serve(tokenThen({ dc: 'us6', api_endpoint: 'https://us6.api.mailchimp.com' }));
+    const config = configAt(server.url);
+    const grant = await oauthOf({ ...config, mailchimp: { ...config.mailchimp, apiUrl: null } }, 'mailchimp', 'code').exchange(aCode(), counted());
+    expect(grant.context).toEqual({ dc: 'us6' });
+  });
+
+  it('is not followed past the stand-in that is configured', async () => {
+    const { adapter } = await adapterAt('mailchimp', 'code', tokenThen({ dc: 'us6', api_endpoint: 'https://us6.api.mailchimp.com' }));
+    expect(await refusalOf(adapter.exchange(aCode(), counted()))).toMatchObject({ kind: 'unexpected-response', code: 'foreign-api-endpoint' });
+  });
+});
+
+describe('a refusal of a call about the account', () => {
+  it.each([
+    ['quickbooks', 401, { fault: { error: [{ code: '3200', message: canary('access') }], type: 'AUTHENTICATION' } }, { kind: 'needs-reauth', code: '3200' }],
+    ['quickbooks', 403, { Fault: { Error: [{ code: '3100', Message: canary('access') }] } }, { kind: 'needs-reauth', code: '3100' }],
+    ['quickbooks', 403, {}, { kind: 'rejected' }],
+    ['quickbooks', 200, { Fault: { Error: [{ code: '6190', Message: 'x' }], type: 'ValidationFault' } }, { kind: 'rejected', code: '6190' }],
+    ['mailchimp', 401, { title: 'API Key Invalid', status: 401, detail: canary('access') }, { kind: 'needs-reauth' }],
+    ['mailchimp', 403, { title: 'Forbidden', status: 403 }, { kind: 'needs-reauth', code: 'Forbidden' }],
+    ['mailchimp', 403, null, { kind: 'unavailable' }],
+    ['square', 401, { errors: [{ category: 'AUTHENTICATION_ERROR', code: 'ACCESS_TOKEN_REVOKED', detail: canary('access') }] }, { kind: 'needs-reauth', code: 'ACCESS_TOKEN_REVOKED' }],
+    ['square', 403, { errors: [{ category: 'AUTHENTICATION_ERROR', code: 'INSUFFICIENT_SCOPES' }] }, { kind: 'rejected', code: 'INSUFFICIENT_SCOPES' }],
+  ] as const)('of %s with %i tells whether the owner has to act', async (provider, status, body, details) => {
+    const { adapter } = await adapterAt(provider, 'code', (_asked, res) => { sendJson(res, body, status); });
+    expect(await refusalOf(adapter.account(aGrant(), counted()))).toMatchObject({ httpStatus: status, ...details });
+  });
+
+  it('of a Stripe App that may not read accounts leaves it without a name', async () => {
+    const { adapter } = await adapterAt('stripe', 'app', (_asked, res) => { sendJson(res, { error: { type: 'invalid_request_error', message: 'permission' } }, 403, { 'request-id': 'req_1' }); });
+    expect(await adapter.account(aGrant(), counted())).toEqual({ externalAccountId: 'acct_1', name: null, environment: 'sandbox', scopes: ['earlier'] });
+  });
+
+  it('of Stripe tells a platform’s bad key from an account that has gone', async () => {
+    const gone = await adapterAt('stripe', 'connect', (_asked, res) => { sendJson(res, { error: { type: 'invalid_request_error', code: 'account_invalid', message: 'revoked' } }, 403); });
+    expect(await refusalOf(gone.adapter.account(aGrant(), counted()))).toMatchObject({ kind: 'needs-reauth', code: 'account_invalid' });
+    const badKey = await adapterAt('stripe', 'connect', (_asked, res) => { sendJson(res, { error: { type: 'invalid_request_error', message: 'Invalid API Key' } }, 401); });
+    expect(await refusalOf(badKey.adapter.account(aGrant(), counted()))).toMatchObject({ kind: 'unavailable', code: 'invalid_client' });
+  });
+});

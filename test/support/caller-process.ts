@@ -1,0 +1,47 @@
+import { once } from 'node:events';
+import { Client, Connection } from '@temporalio/client';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { Runtime } from '@temporalio/worker';
+import type { KeepConnectionFreshInput } from '../../contracts/connections.ts';
+import { readWorkerConfig } from '../../config/config.ts';
+import { createLogger } from '../../telemetry/logger.ts';
+import { createDeps } from '../../worker/deps.ts';
+import { connectTemporal } from '../../worker/temporal-connection.ts';
+import { createTemporalLogger } from '../../worker/temporal-logger.ts';
+import { createWorkers } from '../../worker/workers.ts';
+
+/** What a test asks of the process: so many activities that need this connection's token at the same moment. */
+export interface NeedTokens {
+  readonly connection: KeepConnectionFreshInput;
+  readonly callers: number;
+}
+
+// A worker process as `worker/main.ts` makes it, in which activities of a test need a token as a sync does. Sends `ready`, and for each request
+// the generations that its callers had, or what went wrong; ends with its parent.
+const config = readWorkerConfig(process.env);
+const log = createLogger({ name: 'worker', level: config.logLevel });
+Runtime.install({ logger: createTemporalLogger(log), shutdownSignals: [] });
+const deps = await createDeps(config, log);
+const { address, namespace } = config.temporal;
+const connection = await connectTemporal(config.temporal, log, new AbortController().signal);
+if (!connection) throw new Error('nobody stopped it');
+const client = new Client({ connection: await Connection.connect({ address }), namespace });
+const workers = await createWorkers({ connection, namespace, deps });
+const stopped = once(process, 'disconnect');
+const running = Promise.all(workers.map((worker) => worker.runUntil(stopped)));
+
+async function need(input: KeepConnectionFreshInput): Promise<number | string> {
+  const activity = new MockActivityEnvironment({}, { client, logger: createTemporalLogger(log) });
+  try {
+    return await activity.run(async () => (await deps.credentials.open(input)).generation);
+  } catch (error) {
+    return error instanceof Error ? error.message : 'unknown';
+  }
+}
+
+process.on('message', ({ connection: input, callers }: NeedTokens) => {
+  void Promise.all(Array.from({ length: callers }, () => need(input))).then((generations) => process.send?.(generations));
+});
+process.send?.('ready');
+await running;
+process.exit(0);

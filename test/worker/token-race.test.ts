@@ -1,0 +1,113 @@
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { NeedTokens } from '../support/caller-process.ts';
+import { createGrantWorld } from '../support/grant-world.ts';
+import type { GrantWorld, TestGrant } from '../support/grant-world.ts';
+
+const PROCESSES = 3;
+const CALLERS_EACH = 34;
+const QUICKBOOKS_TOKEN = { path: '/oauth2/v1/tokens/bearer' };
+
+let world: GrantWorld;
+let processes: ChildProcess[];
+
+async function startProcess(): Promise<ChildProcess> {
+  const child = fork(fileURLToPath(new URL('../support/caller-process.ts', import.meta.url)), { env: { PATH: process.env['PATH'], ...world.workerEnv }, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+  await once(child, 'message');
+  return child;
+}
+
+async function signalled(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = signal === 'SIGKILL' ? once(child, 'exit') : undefined;
+  child.kill(signal);
+  await exited;
+}
+
+beforeAll(async () => {
+  world = await createGrantWorld();
+  processes = await Promise.all(Array.from({ length: PROCESSES }, startProcess));
+}, 180_000);
+afterAll(async () => {
+  await Promise.all(processes.map((child) => signalled(child, 'SIGKILL')));
+  await world.close();
+});
+afterEach(() => Promise.all(Object.values(world.controls).map((control) => control.clearFaults())));
+
+async function need(child: ChildProcess, { venueId, connectionId, provider }: TestGrant, callers: number): Promise<readonly (number | string)[]> {
+  child.send({ connection: { venueId, connectionId, provider }, callers } satisfies NeedTokens);
+  const [generations] = (await once(child, 'message')) as [readonly (number | string)[]];
+  return generations;
+}
+
+describe('three worker processes', () => {
+  it.each([['quickbooks', 'code'], ['stripe', 'app'], ['square', 'pkce']] as const)('make one refresh of an ended token for a hundred who need it at once: %s %s', async (provider, flow) => {
+    const grant = await world.aGrant(provider, flow);
+    await world.expire(grant);
+    const answers = (await Promise.all(processes.map((child) => need(child, grant, CALLERS_EACH)))).flat();
+    expect(answers).toEqual(Array.from({ length: PROCESSES * CALLERS_EACH }, () => 2));
+    expect(await world.refreshCalls(grant)).toHaveLength(1);
+    expect(await world.works(grant)).toBe(true);
+  }, 60_000);
+
+  it('ask a provider once about a dead grant, whoever needs it', async () => {
+    const grant = await world.aGrant('stripe', 'app');
+    await world.expire(grant);
+    await world.controls.stripe.revoke(grant.account);
+    const answers = (await Promise.all(processes.map((child) => need(child, grant, CALLERS_EACH)))).flat();
+    expect(new Set(answers)).toEqual(new Set(['the connection is needs-reauth']));
+    expect(await world.refreshCalls(grant)).toHaveLength(1);
+  }, 60_000);
+});
+
+describe('a worker that dies while it refreshes', () => {
+  /** Kills whoever is at work on the refresh once the provider has its request. */
+  async function killRefresher(grant: TestGrant, signal: NodeJS.Signals): Promise<ChildProcess> {
+    await expect.poll(async () => (await world.row(grant)).sentAt, { timeout: 15_000, interval: 20 }).not.toBeNull();
+    const identity = async () => (await world.owner(grant).describe()).raw.pendingActivities?.find(({ activityType }) => activityType?.name === 'refreshGrant')?.lastWorkerIdentity;
+    await expect.poll(identity, { timeout: 5_000 }).toBeTruthy();
+    const pid = Number((await identity())?.split('@')[0]);
+    const child = processes.find((one) => one.pid === pid);
+    if (!child) throw new Error(`no process of this test: ${pid}`);
+    // By now the provider has rotated the token, and its answer is on the way.
+    await sleep(700);
+    await signalled(child, signal);
+    return child;
+  }
+
+  const replace = async (child: ChildProcess): Promise<void> => {
+    processes[processes.indexOf(child)] = await startProcess();
+  };
+
+  it('costs nothing where the old token still works', async () => {
+    const grant = await world.aGrant('quickbooks', 'code');
+    await world.expire(grant);
+    await world.controls.quickbooks.fault({ kind: 'slow', delayMs: 3_000, times: 1, match: QUICKBOOKS_TOKEN });
+    const answer = world.ensureFresh(grant);
+    await replace(await killRefresher(grant, 'SIGKILL'));
+    expect(await answer).toEqual({ status: 'fresh', generation: 2 });
+    expect(await world.works(grant)).toBe(true);
+    expect(await world.row(grant)).toMatchObject({ state: 'active', sentAt: null });
+  }, 90_000);
+
+  it('that was only frozen brings its token when it wakes, and writes over nothing newer', async () => {
+    const grant = await world.aGrant('quickbooks', 'code');
+    await world.expire(grant);
+    await world.controls.quickbooks.fault({ kind: 'slow', delayMs: 2_000, times: 1, match: QUICKBOOKS_TOKEN });
+    const answer = world.ensureFresh(grant).catch((error: unknown) => error);
+    const frozen = await killRefresher(grant, 'SIGSTOP');
+    // The database ends its transaction; nothing in this test waits that long.
+    await world.admin`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and state = 'idle in transaction' and query like '%oauth_tokens%'`;
+    // A frozen process still takes tasks, which then have to time out: it may take more than one round.
+    await expect.poll(() => world.row(grant), { timeout: 150_000 }).toMatchObject({ state: 'active', generation: 2 });
+    await answer;
+    frozen.kill('SIGCONT');
+    await sleep(3_000);
+    expect(await world.row(grant)).toMatchObject({ state: 'active', generation: 2 });
+    expect(await world.works(grant)).toBe(true);
+  }, 240_000);
+});

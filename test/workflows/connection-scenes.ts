@@ -1,0 +1,91 @@
+import { z } from 'zod';
+import type { Client } from '@temporalio/client';
+import { attemptOf } from '../../api/authorizing.ts';
+import { authorizeConnectionWorkflowId, DISCONNECT_UPDATE, keepConnectionFreshWorkflowId, testConnectionWorkflowId } from '../../contracts/connections.ts';
+import type { ConnectionId } from '../../contracts/ids.ts';
+import { until } from '../support/eventually.ts';
+import { oauthControl } from '../support/sandbox-oauth.ts';
+import type { ServiceClient } from '../support/service-client.ts';
+import type { StripeSandboxControl } from '../support/stripe-account.ts';
+
+export interface ConnectionStage {
+  readonly api: ServiceClient;
+  readonly apiUrl: string;
+  readonly temporal: Client;
+  readonly stripe: StripeSandboxControl;
+  readonly squareControlUrl: string;
+  readonly stripeControlUrl: string;
+}
+
+interface Attempt {
+  readonly venueId: string;
+  readonly connectionId: string;
+  readonly authorizationUrl: string;
+  readonly workflowId: string;
+}
+
+type Executions = Readonly<Record<string, { readonly workflowId: string; readonly runId: string | null }>>;
+const connecting = z.object({ id: z.string(), authorizationUrl: z.string() });
+
+/** Attempts to connect and a disconnection, each ended. */
+export function connectionScenes({ api, apiUrl, temporal, stripe, squareControlUrl, stripeControlUrl }: ConnectionStage): Readonly<Record<string, () => Promise<Executions>>> {
+  async function begin(provider: 'square' | 'stripe', flow: string): Promise<Attempt> {
+    const venueId = await api.createVenue();
+    const { id, authorizationUrl } = connecting.parse((await api.tryPost(`/v1/venues/${venueId}/connections`, { provider, environment: 'sandbox', flow })).body);
+    const state = new URL(authorizationUrl).searchParams.get('state') ?? '';
+    return { venueId, connectionId: id, authorizationUrl, workflowId: authorizeConnectionWorkflowId(attemptOf(state)) };
+  }
+  async function comeBack(redirectUrl: string): Promise<void> {
+    const { pathname, search } = new URL(redirectUrl);
+    await (await fetch(`${apiUrl}${pathname}${search}`)).text();
+  }
+  const square = oauthControl(squareControlUrl);
+  const ended = ({ workflowId }: Attempt) => ({ workflowId, runId: null });
+
+  return {
+    async 'authorize-connection.connected'() {
+      const attempt = await begin('square', 'code');
+      await comeBack((await square.approve(attempt.authorizationUrl, 'new')).redirectUrl);
+      return { 'authorize-connection.connected': ended(attempt) };
+    },
+    async 'authorize-connection.denied'() {
+      const attempt = await begin('square', 'code');
+      await comeBack((await square.deny(attempt.authorizationUrl)).redirectUrl);
+      return { 'authorize-connection.denied': ended(attempt) };
+    },
+    async 'authorize-connection.code-refused'() {
+      const attempt = await begin('square', 'code');
+      const { redirectUrl } = await square.approve(attempt.authorizationUrl, 'new');
+      await square.fault({ match: { path: '/oauth2/token' }, kind: 'commit-then-fail', times: 1 });
+      await comeBack(redirectUrl);
+      return { 'authorize-connection.code-refused': ended(attempt) };
+    },
+    async 'authorize-connection.withdrawn'() {
+      const attempt = await begin('square', 'code');
+      await temporal.workflow.getHandle(attempt.workflowId).cancel();
+      return { 'authorize-connection.withdrawn': ended(attempt) };
+    },
+    /** Takes ten minutes. */
+    async 'authorize-connection.expired'() {
+      const attempt = await begin('square', 'code');
+      await until(async () => (await temporal.workflow.getHandle(attempt.workflowId).describe()).status.name !== 'RUNNING', { limitMs: 700_000, what: 'the attempt’s time is up', everyMs: 2_000 });
+      return { 'authorize-connection.expired': ended(attempt) };
+    },
+    async 'test-connection.accepted'() {
+      const venueId = await api.createVenue();
+      const { id } = await api.connect(venueId, (await stripe.addAccount()).secretKey);
+      await api.tryPost(`/v1/venues/${venueId}/connections/${id}/test`, {});
+      return { 'test-connection.accepted': { workflowId: testConnectionWorkflowId(id as ConnectionId), runId: null } };
+    },
+    async 'keep-connection-fresh.disconnected'() {
+      const account = await stripe.addAccount();
+      await account.seed(20);
+      const { venueId, connectionId, authorizationUrl } = await begin('stripe', 'connect');
+      await comeBack((await oauthControl(stripeControlUrl).approve(authorizationUrl, account.id)).redirectUrl);
+      await api.sync(venueId, { connectionId, direction: 'pull' });
+      const workflowId = keepConnectionFreshWorkflowId(connectionId as ConnectionId);
+      await temporal.workflow.getHandle(workflowId).executeUpdate(DISCONNECT_UPDATE, { args: [{ records: 'delete', requestedBy: 'recorded' }] });
+      return { 'keep-connection-fresh.disconnected': { workflowId, runId: null } };
+    },
+  };
+}

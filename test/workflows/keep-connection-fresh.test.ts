@@ -1,0 +1,231 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { ACCESS_REVOKED_SIGNAL, GRANT_REPLACED_SIGNAL, KEEP_CONNECTION_FRESH } from '../../contracts/connections.ts';
+import { createGrantWorld } from '../support/grant-world.ts';
+import type { GrantWorld, TestGrant } from '../support/grant-world.ts';
+
+const DAY_MS = 24 * 60 * 60_000;
+
+let world: GrantWorld;
+beforeAll(async () => {
+  world = await createGrantWorld();
+  await world.aWorker();
+}, 120_000);
+afterAll(() => world.close());
+beforeEach(async () => {
+  await Promise.all(Object.values(world.controls).map((control) => control.clearFaults()));
+});
+
+/** The steps of the workflow so far. */
+async function steps(grant: TestGrant): Promise<readonly string[]> {
+  const { events } = await world.owner(grant).fetchHistory();
+  return events?.flatMap(({ activityTaskScheduledEventAttributes: step }) => step?.activityType?.name ?? []) ?? [];
+}
+
+async function attributes(grant: TestGrant): Promise<Record<string, unknown>> {
+  const { typedSearchAttributes } = await world.owner(grant).describe();
+  return Object.fromEntries(typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]));
+}
+
+describe('a connection that is left alone', () => {
+  it('refreshes by itself when it is due, and the provider takes the new token', async () => {
+    const grant = await world.aGrant('quickbooks', 'code');
+    await world.makeDue(grant);
+    await world.startOwner(grant);
+    await expect.poll(() => world.row(grant), { timeout: 10_000 }).toMatchObject({ state: 'active', generation: 2, sentAt: null });
+    expect(await world.works(grant)).toBe(true);
+    expect((await world.row(grant)).nextRefreshAt!.getTime()).toBeGreaterThan(Date.now() + 30 * 60_000);
+    expect(await world.refreshCalls(grant)).toHaveLength(1);
+    expect(await world.auditOf(grant)).toEqual([{ action: 'credentials.refreshed', outcome: 'ok', details: { provider: 'quickbooks', generation: 2 } }]);
+  });
+
+  it.each([['stripe', 'connect'], ['mailchimp', 'code']] as const)('of a provider whose tokens do not expire sets no timer: %s %s', async (provider, flow) => {
+    const grant = await world.aGrant(provider, flow);
+    expect(await world.ensureFresh(grant)).toEqual({ status: 'fresh', generation: 1 });
+    const { events } = await world.owner(grant).fetchHistory();
+    expect(events?.filter(({ timerStartedEventAttributes: timer }) => timer != null)).toEqual([]);
+    expect(await world.refreshCalls(grant)).toEqual([]);
+  });
+
+  it('shows when it refreshes next and what it is, and nothing of the token', async () => {
+    const grant = await world.aGrant('quickbooks', 'code');
+    await world.ensureFresh(grant);
+    const details = await world.owner(grant).query<{ currentDetails?: string }>('__temporal_workflow_metadata');
+    expect(JSON.stringify(details)).toContain((await world.row(grant)).nextRefreshAt!.toISOString());
+    expect(await attributes(grant)).toMatchObject({ VenueId: grant.venueId, ConnectionId: grant.connectionId, Provider: 'quickbooks', Phase: 'active' });
+  });
+});
+
+describe('what an idle connection costs', () => {
+  /** Entries of the history that Temporal bills as actions (https://docs.temporal.io/cloud/actions, read 2026-11-21). */
+  async function actions(grant: TestGrant): Promise<Readonly<Record<string, number>>> {
+    const { events } = await world.owner(grant).fetchHistory();
+    const count = (attributes: 'activityTaskScheduledEventAttributes' | 'timerStartedEventAttributes' | 'upsertWorkflowSearchAttributesEventAttributes') => events?.filter((event) => event[attributes] != null).length ?? 0;
+    return { activities: count('activityTaskScheduledEventAttributes'), timers: count('timerStartedEventAttributes'), upserts: count('upsertWorkflowSearchAttributesEventAttributes') };
+  }
+
+  it.each([['quickbooks', 'code'], ['stripe', 'app'], ['square', 'code'], ['square', 'pkce']] as const)('is a timer and an activity for each refresh, beside one look when it starts: %s %s', async (provider, flow) => {
+    const grant = await world.aGrant(provider, flow);
+    await world.makeDue(grant);
+    await world.startOwner(grant);
+    await expect.poll(() => world.row(grant), { timeout: 10_000 }).toMatchObject({ generation: 2 });
+    await expect.poll(() => actions(grant), { timeout: 5_000 }).toEqual({ activities: 2, timers: 1, upserts: 0 });
+  });
+
+  it.each([['stripe', 'connect'], ['mailchimp', 'code']] as const)('is nothing where no token expires: %s %s', async (provider, flow) => {
+    const grant = await world.aGrant(provider, flow);
+    await world.startOwner(grant);
+    await expect.poll(() => actions(grant), { timeout: 5_000 }).toEqual({ activities: 1, timers: 0, upserts: 0 });
+  });
+});
+
+describe('many who ask at once', () => {
+  it('share one refresh, and all have the new token', async () => {
+    const grant = await world.aGrant('stripe', 'app');
+    await world.expire(grant);
+    const answers = await Promise.all(Array.from({ length: 9 }, () => world.ensureFresh(grant)));
+    expect(answers).toEqual(Array.from({ length: 9 }, () => ({ status: 'fresh', generation: 2 })));
+    expect(await world.refreshCalls(grant)).toHaveLength(1);
+    expect(await world.works(grant)).toBe(true);
+  });
+
+  it('of different connections do not wait for each other’s provider', async () => {
+    const [slow, quick] = await Promise.all([world.aGrant('quickbooks', 'code'), world.aGrant('square', 'code')]);
+    await Promise.all([world.expire(slow), world.expire(quick)]);
+    await world.controls.quickbooks.fault({ kind: 'slow', delayMs: 4_000, times: 1, match: { path: '/oauth2/v1/tokens/bearer' } });
+    const order: string[] = [];
+    await Promise.all([world.ensureFresh(slow).then(() => order.push('slow')), world.ensureFresh(quick).then(() => order.push('quick'))]);
+    expect(order).toEqual(['quick', 'slow']);
+  });
+});
+
+describe('a token that the provider refuses', () => {
+  it('is renewed once; what replaced it and is refused as well means that the access is gone', async () => {
+    const grant = await world.aGrant('quickbooks', 'code');
+    expect(await world.ensureFresh(grant, { rejectedGeneration: 1 })).toEqual({ status: 'fresh', generation: 2 });
+    // Late news of the first.
+    expect(await world.ensureFresh(grant, { rejectedGeneration: 1 })).toEqual({ status: 'fresh', generation: 2 });
+    expect(await world.ensureFresh(grant, { rejectedGeneration: 2 })).toEqual({ status: 'needs-reauth', generation: 2 });
+    expect(await world.refreshCalls(grant)).toHaveLength(1);
+    expect(await world.row(grant)).toMatchObject({ state: 'needs-reauth', nextAction: expect.stringContaining('reauthorize') as string });
+    expect(await attributes(grant)).toMatchObject({ Phase: 'needs-reauth', NeedsAttention: true });
+  });
+
+  it('and that nothing renews means the same at once', async () => {
+    const grant = await world.aGrant('mailchimp', 'code');
+    expect(await world.ensureFresh(grant, { rejectedGeneration: 1 })).toEqual({ status: 'needs-reauth', generation: 1 });
+  });
+
+  it('of an earlier approval says nothing of the present one', async () => {
+    const grant = await world.aGrant('mailchimp', 'code');
+    await world.admin`update oauth_tokens set generation = 2 where connection_id = ${grant.connectionId}`;
+    expect(await world.ensureFresh(grant, { rejectedGeneration: 1 })).toEqual({ status: 'fresh', generation: 2 });
+    expect(await world.row(grant)).toMatchObject({ state: 'active' });
+  });
+});
+
+describe('what it is told', () => {
+  it('that the access was taken back ends the grant, with why', async () => {
+    const grant = await world.aGrant('square', 'code');
+    const handle = await world.startOwner(grant);
+    await handle.signal(ACCESS_REVOKED_SIGNAL);
+    await expect.poll(() => world.row(grant), { timeout: 10_000 }).toMatchObject({ state: 'needs-reauth', cause: expect.stringContaining('taken back at the provider') as string });
+    expect(await world.refreshCalls(grant)).toEqual([]);
+    expect(await world.auditOf(grant)).toEqual([{ action: 'credentials.revoked', outcome: 'ok', details: { why: 'revoked-at-provider', generation: 1 } }]);
+  });
+
+  it('that there is another grant makes a dead connection’s owner serve it', async () => {
+    const grant = await world.aGrant('stripe', 'app');
+    await world.controls.stripe.revoke(grant.account);
+    await world.expire(grant);
+    expect(await world.ensureFresh(grant)).toMatchObject({ status: 'needs-reauth' });
+    // As an approval leaves it.
+    await world.admin`update oauth_tokens set generation = 2, access_expires_at = now() + interval '1 hour' where connection_id = ${grant.connectionId}`;
+    await world.admin`update connections set state = 'active', cause = null, next_refresh_at = now() + interval '45 minutes' where id = ${grant.connectionId}`;
+    await world.owner(grant).signal(GRANT_REPLACED_SIGNAL);
+    expect(await world.ensureFresh(grant)).toEqual({ status: 'fresh', generation: 2 });
+    await expect.poll(() => attributes(grant), { timeout: 5_000 }).toMatchObject({ Phase: 'active', NeedsAttention: false });
+  });
+
+  it('that a connection is suspended stops no refresh, and that it is gone ends the workflow', async () => {
+    const grant = await world.aGrant('quickbooks', 'code');
+    await world.makeDue(grant);
+    await world.admin`update connections set state = 'suspended' where id = ${grant.connectionId}`;
+    await world.startOwner(grant);
+    await expect.poll(() => world.row(grant), { timeout: 10_000 }).toMatchObject({ state: 'suspended', generation: 2 });
+    await world.admin`update connections set state = 'disconnected' where id = ${grant.connectionId}`;
+    await world.owner(grant).signal(GRANT_REPLACED_SIGNAL);
+    await world.owner(grant).result();
+    expect(await world.ensureFresh(grant)).toMatchObject({ status: 'disconnected' });
+  });
+});
+
+describe('a connection with a key', () => {
+  async function aKey(): Promise<TestGrant> {
+    const { venueId, connectionId } = await world.aGrant('stripe', 'connect');
+    await world.admin`delete from connections where id = ${connectionId}`;
+    const sealedKey = await world.sealer.seal(world.config.providers.stripe.oauth!.secretKey, { venueId, connectionId, purpose: 'provider-api-key' });
+    await world.connections.saveWithApiKey({ venueId, connectionId, provider: 'stripe', environment: 'sandbox', account: { id: `acct_${randomBytes(6).toString('hex')}`, name: null }, scopes: [], sealedKey });
+    return { venueId, connectionId, provider: 'stripe', account: 'none' };
+  }
+
+  it('has an owner that neither refreshes nor sets a timer', async () => {
+    const key = await aKey();
+    expect(await world.ensureFresh(key)).toEqual({ status: 'fresh', generation: 1 });
+    expect(await steps(key)).toEqual(['readGrant']);
+    expect((await world.owner(key).fetchHistory()).events?.filter(({ timerStartedEventAttributes: timer }) => timer != null)).toEqual([]);
+  });
+
+  it('needs another when the provider refuses this one', async () => {
+    const key = await aKey();
+    expect(await world.ensureFresh(key, { rejectedGeneration: 1 })).toEqual({ status: 'needs-reauth', generation: 1 });
+    expect(await world.connections.find(key)).toMatchObject({ state: 'needs-reauth' });
+  });
+});
+
+describe('a grant that will die', () => {
+  const dying = async (days: number): Promise<TestGrant> => {
+    const grant = await world.aGrant('quickbooks', 'code');
+    await world.admin`update oauth_tokens set refresh_hard_expires_at = ${new Date(Date.now() + days * DAY_MS)} where connection_id = ${grant.connectionId}`;
+    return grant;
+  };
+  const warnings = async (grant: TestGrant) => (await world.auditOf(grant)).map(({ action, details }) => ({ action, kind: details['kind'], daysLeft: details['daysLeft'] }));
+
+  it.each([
+    { days: 29.5, daysLeft: 30, urgent: false },
+    { days: 6.5, daysLeft: 7, urgent: true },
+    { days: 0.5, daysLeft: 1, urgent: true },
+  ])('is warned of once when $days days are left', async ({ days, daysLeft, urgent }) => {
+    const grant = await dying(days);
+    await world.ensureFresh(grant);
+    await expect.poll(() => warnings(grant), { timeout: 5_000 }).toEqual([{ action: 'connection.expiry-warned', kind: 'refresh-token-hard-limit', daysLeft }]);
+    await expect.poll(async () => (await attributes(grant))['NeedsAttention']).toBe(urgent);
+    await world.owner(grant).signal(GRANT_REPLACED_SIGNAL);
+    await expect.poll(async () => (await steps(grant)).filter((step) => step === 'readGrant').length).toBe(2);
+    expect(await warnings(grant)).toHaveLength(1);
+  });
+});
+
+describe('an owner that an operator has ended', () => {
+  it('is started again by whoever asks next, and misses nothing', async () => {
+    const grant = await world.aGrant('quickbooks', 'code');
+    await world.ensureFresh(grant);
+    await world.owner(grant).terminate('a test');
+    await world.expire(grant);
+    expect(await world.ensureFresh(grant)).toEqual({ status: 'fresh', generation: 2 });
+    expect((await world.owner(grant).describe()).type).toBe(KEEP_CONNECTION_FRESH);
+  });
+
+  it('while it refreshes loses no token', async () => {
+    const grant = await world.aGrant('stripe', 'app');
+    await world.expire(grant);
+    await world.controls.stripe.fault({ kind: 'slow', delayMs: 1_500, times: 1, match: { path: '/v1/oauth/token' } });
+    const first = world.ensureFresh(grant).catch((error: unknown) => error);
+    await expect.poll(() => steps(grant), { timeout: 5_000 }).toContain('refreshGrant');
+    await world.owner(grant).terminate('a test');
+    await first;
+    expect(await world.ensureFresh(grant)).toEqual({ status: 'fresh', generation: 2 });
+    expect(await world.refreshCalls(grant)).toHaveLength(1);
+    expect(await world.works(grant)).toBe(true);
+  });
+});

@@ -1,0 +1,46 @@
+import { ActivityFailure, isCancellation, proxyActivities } from '@temporalio/workflow';
+import type { ConnectionUpkeepActivities, DisconnectRequest, DisconnectResult, KeepConnectionFreshInput, TokenActivities } from '../contracts/connections.ts';
+import { INTERNAL_QUEUE, PRIORITY, providerQueue } from '../contracts/temporal.ts';
+
+const retry = { initialInterval: '500 milliseconds', maximumInterval: '30 seconds' } as const;
+
+const { wipeCredentials } = proxyActivities<Pick<ConnectionUpkeepActivities, 'wipeCredentials'>>({ taskQueue: INTERNAL_QUEUE, startToCloseTimeout: '30 seconds', retry });
+
+/** Steps of minutes: a run ends only after its page, and a connection may have brought millions of records. */
+const { stopConnection, deleteRecords } = proxyActivities<Pick<ConnectionUpkeepActivities, 'stopConnection' | 'deleteRecords'>>({
+  taskQueue: INTERNAL_QUEUE,
+  startToCloseTimeout: '5 minutes',
+  heartbeatTimeout: '20 seconds',
+  retry,
+});
+
+/** Ends a connection, whatever state it is in: nothing works with it any more, then its access is given back, then its credentials are gone. */
+export async function disconnectConnection(input: KeepConnectionFreshInput, request: DisconnectRequest): Promise<DisconnectResult> {
+  const { venueId, connectionId, provider } = input;
+  const ref = { venueId, connectionId };
+  await stopConnection.executeWithOptions({ summary: 'Stop schedules and runs' }, [{ ...ref, ...request }]);
+  const revocation = await revoke({ ...ref, provider });
+  await wipeCredentials.executeWithOptions({ summary: 'Wipe the credentials' }, [{ ...ref, ...request, revocation }]);
+  if (request.records === 'delete') {
+    while (await deleteRecords.executeWithOptions({ summary: 'Delete records' }, [{ ...ref, requestedBy: request.requestedBy }]));
+  }
+  return { revocation };
+}
+
+/** An outage of the provider puts the end off for minutes, not for ever: `failed` then tells that the access is to be removed there by hand. */
+async function revoke(input: Pick<KeepConnectionFreshInput, 'venueId' | 'connectionId' | 'provider'>): Promise<DisconnectResult['revocation']> {
+  const { revokeGrant } = proxyActivities<Pick<TokenActivities, 'revokeGrant'>>({
+    taskQueue: providerQueue(input.provider, 'interactive'),
+    startToCloseTimeout: '30 seconds',
+    scheduleToCloseTimeout: '5 minutes',
+    retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
+    priority: { priorityKey: PRIORITY.interactive, fairnessKey: input.venueId },
+    summary: 'Revoke the access at the provider',
+  });
+  try {
+    return await revokeGrant(input);
+  } catch (error) {
+    if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
+    return 'failed';
+  }
+}

@@ -1,0 +1,290 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  allHandlersFinished,
+  condition,
+  continueAsNew,
+  defineSignal,
+  defineUpdate,
+  isCancellation,
+  proxyActivities,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { ACCESS_REVOKED_SIGNAL, DISCONNECT_UPDATE, ENSURE_FRESH_UPDATE, GRANT_REPLACED_SIGNAL } from '../contracts/connections.ts';
+import type {
+  ConnectionUpkeepActivities,
+  DisconnectArgs,
+  DisconnectRequest,
+  DisconnectResult,
+  EnsureFreshArgs,
+  EnsureFreshResult,
+  GrantStatus,
+  KeepConnectionFreshInput,
+  RenewedGrant,
+  TokenActivities,
+} from '../contracts/connections.ts';
+import type { ConnectionRef } from '../contracts/ids.ts';
+import { INTERNAL_QUEUE, PRIORITY, providerQueue } from '../contracts/temporal.ts';
+import { nextWarning, pauseAfterRound, standingWarnings, warningKey } from '../domain/grant-timing.ts';
+import type { Warning } from '../domain/grant-timing.ts';
+import { ConnectionView } from './connection-view.ts';
+import { disconnectConnection } from './disconnecting.ts';
+
+const upkeep = proxyActivities<Pick<ConnectionUpkeepActivities, 'readGrant' | 'noteTrouble' | 'noteRevoked' | 'warnOfDeadline'>>({
+  taskQueue: INTERNAL_QUEUE,
+  startToCloseTimeout: '30 seconds',
+  priority: { priorityKey: PRIORITY.interactive },
+  retry: { initialInterval: '500 milliseconds', maximumInterval: '30 seconds' },
+});
+
+/** A token that replaced a refused one, and is refused within this time, shows that it is the access that is refused. */
+const RENEWED_COUNTS_FOR_MS = 10 * 60_000;
+/** Whatever clocks and providers say, a grant is not refreshed again sooner by itself. */
+const SHORTEST_REFRESH_CYCLE_MS = 30_000;
+
+/**
+ * The one owner of a connection's credentials: refreshes its token before it ends, hands all who need one the same refresh, warns before
+ * the grant dies. Ends with the connection. It holds nothing that is not in the database too: ended by an operator, it goes on when it
+ * is next asked.
+ */
+export async function keepConnectionFresh(input: KeepConnectionFreshInput): Promise<void> {
+  await new Owner(input).keep();
+}
+
+class Owner {
+  readonly #ref: ConnectionRef;
+  readonly #input: KeepConnectionFreshInput;
+  readonly #view: ConnectionView;
+  #grant: GrantStatus | null = null;
+  #warned: readonly string[];
+  /** Refreshes fail; nobody tries again before `untilMs`. */
+  #trouble: { readonly rounds: number; readonly errorType: string | null; readonly untilMs: number } | null;
+  #renewed: RenewedGrant | null;
+  #notBeforeMs = 0;
+  #stale = true;
+  #revoked = false;
+  /** Grows with whatever the next step may depend on. */
+  #changes = 0;
+  #looking: Promise<void> | null = null;
+  #refreshing: Promise<void> | null = null;
+  #disconnecting: Promise<DisconnectResult> | null = null;
+
+  constructor(input: KeepConnectionFreshInput) {
+    const { venueId, connectionId, warned = [], failedRounds = 0, renewed = null } = input;
+    this.#input = input;
+    this.#ref = { venueId, connectionId };
+    this.#view = new ConnectionView();
+    this.#warned = warned;
+    this.#trouble = failedRounds === 0 ? null : { rounds: failedRounds, errorType: null, untilMs: 0 };
+    this.#renewed = renewed;
+    this.#listen();
+  }
+
+  #listen(): void {
+    setHandler(defineUpdate<EnsureFreshResult, EnsureFreshArgs>(ENSURE_FRESH_UPDATE), (request) => this.#ensureFresh(request), {
+      description: 'Answers once the connection has a token that is good for `minValidMs`, and is not the one that the provider has just refused.',
+    });
+    setHandler(defineUpdate<DisconnectResult, DisconnectArgs>(DISCONNECT_UPDATE), (request) => this.#disconnect(request), {
+      description: 'Ends the connection: gives its access back at the provider, stops its schedules and runs, wipes its credentials.',
+    });
+    setHandler(
+      defineSignal(GRANT_REPLACED_SIGNAL),
+      () => {
+        this.#stale = true;
+        this.#changes += 1;
+      },
+      { description: 'The connection has another grant or key, or another state: makes its owner look at it again.' },
+    );
+    setHandler(
+      defineSignal(ACCESS_REVOKED_SIGNAL),
+      () => {
+        this.#revoked = true;
+        this.#changes += 1;
+      },
+      { description: 'The provider says that its user has taken the access back.' },
+    );
+  }
+
+  async keep(): Promise<void> {
+    for (;;) {
+      if (this.#stale || this.#grant === null) await this.#look();
+      else if (this.#grant.state === 'gone') break;
+      else if (this.#revoked) await this.#giveUp('revoked-at-provider');
+      else if (Date.now() >= this.#nextRefreshMs(this.#grant)) await this.#refresh();
+      else await this.#rest(this.#grant);
+    }
+    await condition(allHandlersFinished);
+  }
+
+  /** Until something changes, or the next thing is due. */
+  async #rest(grant: GrantStatus): Promise<void> {
+    const warning = grant.state === 'needs-reauth' ? null : nextWarning(grant.deadlines, this.#warned, Date.now());
+    if (warning && warning.dueMs <= Date.now()) return this.#warn(warning);
+    if (workflowInfo().continueAsNewSuggested) return this.#continueAsNew();
+    const before = this.#changes;
+    const changed = () => this.#changes !== before || workflowInfo().continueAsNewSuggested;
+    const nextMs = Math.min(this.#nextRefreshMs(grant), warning?.dueMs ?? Infinity);
+    if (nextMs === Infinity) await condition(changed);
+    else await condition(changed, nextMs - Date.now(), { summary: nextMs === warning?.dueMs ? 'Until the next warning' : 'Until the next refresh' });
+  }
+
+  /** What is known elsewhere is read again; the rest goes along. */
+  async #continueAsNew(): Promise<void> {
+    await condition(allHandlersFinished);
+    // A signal came while it waited: it would be lost.
+    if (this.#revoked) return;
+    await continueAsNew<typeof keepConnectionFresh>({
+      ...this.#ref,
+      provider: this.#input.provider,
+      warned: this.#warned,
+      ...(this.#trouble && { failedRounds: this.#trouble.rounds }),
+      ...(this.#renewed && { renewed: this.#renewed }),
+    });
+  }
+
+  #nextRefreshMs({ state, refreshAt }: GrantStatus): number {
+    if (refreshAt === null || state === 'needs-reauth' || state === 'gone') return Infinity;
+    // What has failed is tried again, due or not: somebody asked for it.
+    return Math.max(this.#trouble?.untilMs ?? Date.parse(refreshAt), this.#notBeforeMs);
+  }
+
+  async #ensureFresh({ minValidMs, rejectedGeneration }: EnsureFreshArgs[0]): Promise<EnsureFreshResult> {
+    if (this.#stale || !isKept(this.#grant)) await this.#look();
+    const before = this.#answer(minValidMs, rejectedGeneration);
+    if (before) return before;
+    if (this.#isRefusedForGood(rejectedGeneration)) {
+      await this.#giveUp('refused');
+      return this.#answer(0, rejectedGeneration) ?? this.#result('needs-reauth');
+    }
+    if (Date.now() >= (this.#trouble?.untilMs ?? 0)) await this.#refresh(rejectedGeneration);
+    // A token that lives shorter than was asked for is all that there is.
+    return this.#answer(0, rejectedGeneration) ?? this.#result('unavailable');
+  }
+
+  /** Null while the token has to be renewed first. */
+  #answer(minValidMs: number, rejectedGeneration: number | null): EnsureFreshResult | null {
+    const grant = this.#grant;
+    if (!isKept(grant)) return this.#result(this.#grant?.state === 'needs-reauth' ? 'needs-reauth' : 'disconnected');
+    if (rejectedGeneration !== null && (grant.generation ?? 0) <= rejectedGeneration) return null;
+    // A token that nothing renews is used to its end.
+    const neededMs = grant.refreshAt === null ? 0 : minValidMs;
+    return grant.accessExpiresAt === null || Date.parse(grant.accessExpiresAt) - Date.now() > neededMs ? this.#result('fresh') : null;
+  }
+
+  #isRefusedForGood(rejectedGeneration: number | null): boolean {
+    if (this.#grant?.refreshAt === null) return true;
+    const renewed = this.#renewed;
+    return renewed !== null && renewed.generation === rejectedGeneration && Date.now() - renewed.atMs < RENEWED_COUNTS_FOR_MS;
+  }
+
+  #result(status: EnsureFreshResult['status']): EnsureFreshResult {
+    return { status, generation: this.#grant?.generation ?? null };
+  }
+
+  /** Everybody who asks meanwhile waits for the same answer. */
+  #look(): Promise<void> {
+    this.#looking ??= this.#readGrant().finally(() => {
+      this.#looking = null;
+    });
+    return this.#looking;
+  }
+
+  async #readGrant(): Promise<void> {
+    this.#stale = false;
+    this.#take(await upkeep.readGrant.executeWithOptions({ summary: 'Look at the connection' }, [this.#ref]));
+  }
+
+  /** Everybody who asks meanwhile waits for the same refresh. */
+  #refresh(rejectedGeneration: number | null = null): Promise<void> {
+    this.#refreshing ??= this.#refreshGrant(rejectedGeneration).finally(() => {
+      this.#refreshing = null;
+    });
+    return this.#refreshing;
+  }
+
+  async #refreshGrant(rejectedGeneration: number | null): Promise<void> {
+    try {
+      const generation = Math.max(this.#grant?.generation ?? 0, rejectedGeneration ?? 0);
+      const { grant } = await this.#refreshActivity()({ ...this.#ref, provider: this.#input.provider, generation });
+      this.#trouble = null;
+      this.#notBeforeMs = Date.now() + SHORTEST_REFRESH_CYCLE_MS;
+      if (rejectedGeneration !== null && grant.generation !== null) this.#renewed = { generation: grant.generation, atMs: Date.now() };
+      await this.#takeRefreshed(grant);
+    } catch (error) {
+      if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
+      await this.#noteTrouble(error);
+    }
+  }
+
+  #refreshActivity() {
+    return proxyActivities<Pick<TokenActivities, 'refreshGrant'>>({
+      taskQueue: providerQueue(this.#input.provider, 'interactive'),
+      startToCloseTimeout: '90 seconds',
+      scheduleToCloseTimeout: '4 minutes',
+      // A killed worker is noticed after this long; a second attempt waits for the first one's lock, so a false alarm does no harm.
+      heartbeatTimeout: '3 seconds',
+      priority: { priorityKey: PRIORITY.interactive },
+      retry: { initialInterval: '500 milliseconds', backoffCoefficient: 2, maximumAttempts: 3 },
+      summary: 'Refresh the token',
+    }).refreshGrant;
+  }
+
+  async #takeRefreshed(grant: GrantStatus): Promise<void> {
+    this.#take(grant.state === 'degraded' ? { ...grant, state: 'usable' } : grant);
+    if (grant.state === 'degraded') await upkeep.noteTrouble.executeWithOptions({ summary: 'Well again' }, [{ ...this.#ref, errorType: null, generation: grant.generation }]);
+  }
+
+  async #noteTrouble({ cause }: ActivityFailure): Promise<void> {
+    const failure = cause instanceof ApplicationFailure ? { errorType: cause.type ?? 'Internal', retryAfterMs: durationMs(cause.nextRetryDelay) } : { errorType: cause?.name ?? 'Internal', retryAfterMs: null };
+    const rounds = (this.#trouble?.rounds ?? 0) + 1;
+    this.#trouble = { rounds, errorType: failure.errorType, untilMs: Date.now() + pauseAfterRound(this.#ref.connectionId, { rounds, retryAfterMs: failure.retryAfterMs }) };
+    this.#changed();
+    await upkeep.noteTrouble.executeWithOptions({ summary: `Trouble: ${failure.errorType}` }, [{ ...this.#ref, errorType: failure.errorType, generation: this.#grant?.generation ?? null }]);
+  }
+
+  /** Whoever asks meanwhile waits for the same end, whatever they wanted done with the records. */
+  #disconnect(request: DisconnectRequest): Promise<DisconnectResult> {
+    this.#disconnecting ??= this.#disconnectOnce(request).finally(() => {
+      this.#disconnecting = null;
+    });
+    return this.#disconnecting;
+  }
+
+  async #disconnectOnce(request: DisconnectRequest): Promise<DisconnectResult> {
+    // What is revoked is what is stored: not the token before it.
+    await this.#refreshing;
+    const result = await disconnectConnection(this.#input, request);
+    await this.#look();
+    return result;
+  }
+
+  async #giveUp(why: 'revoked-at-provider' | 'refused'): Promise<void> {
+    this.#revoked = false;
+    await upkeep.noteRevoked.executeWithOptions({ summary: `The grant is dead: ${why}` }, [{ ...this.#ref, generation: this.#grant?.generation ?? null, why }]);
+    await this.#look();
+  }
+
+  async #warn(warning: Warning): Promise<void> {
+    const { kind, at, daysLeft } = warning;
+    await upkeep.warnOfDeadline.executeWithOptions({ summary: `Warn: ${daysLeft} days left` }, [{ ...this.#ref, kind, at, daysLeft }]);
+    this.#warned = [...this.#warned, warningKey(warning)];
+    this.#changed();
+  }
+
+  #take(grant: GrantStatus): void {
+    this.#grant = grant;
+    this.#warned = standingWarnings(grant.deadlines, this.#warned, Date.now());
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.#changes += 1;
+    if (this.#grant) this.#view.show(this.#grant, { trouble: this.#trouble, warned: this.#warned, nextRefreshMs: this.#nextRefreshMs(this.#grant) });
+  }
+}
+
+/** There is something to keep. */
+const isKept = (grant: GrantStatus | null): grant is GrantStatus => grant !== null && grant.state !== 'needs-reauth' && grant.state !== 'gone';
+
+const durationMs = (duration: ApplicationFailure['nextRetryDelay']): number | null => (typeof duration === 'number' ? duration : null);
