@@ -6,6 +6,7 @@ import type { EnsureFreshArgs, EnsureFreshResult, KeepConnectionFreshInput } fro
 import { FAILURE } from '../contracts/failures.ts';
 import type { ConnectionRef } from '../contracts/ids.ts';
 import type { ProviderId } from '../contracts/providers.ts';
+import type { AuditEntry, AuditStore } from '../db/audit-store.ts';
 import type { Connection, ConnectionStore } from '../db/connection-store.ts';
 import type { ConnectedGrant, OAuthTokenStore } from '../db/oauth-token-store.ts';
 import { explainFailure } from '../domain/failure-advice.ts';
@@ -13,6 +14,7 @@ import type { SessionCredential } from '../providers/oauth.ts';
 import { ProviderError } from '../providers/provider-error.ts';
 import type { BudgetAccount, Providers } from '../providers/providers.ts';
 import type { Opener } from '../vault/vault.ts';
+import { VaultError } from '../vault/vault-error.ts';
 import { ownerStart } from './connection-owner.ts';
 import { openGrant } from './sealed-grant.ts';
 
@@ -37,6 +39,7 @@ export interface CredentialsDeps {
   readonly tokens: OAuthTokenStore;
   readonly providers: Providers;
   readonly vault: Opener;
+  readonly audit: AuditStore;
 }
 
 /** A chunk of a sync works for some minutes with what it has opened. */
@@ -46,7 +49,7 @@ const LAST_USE_MS = 30_000;
 const MAX_ASK_ATTEMPTS = 4;
 
 export function createCredentials(deps: CredentialsDeps): Credentials {
-  const { connections, tokens, providers, vault } = deps;
+  const { connections, tokens, providers, vault, audit } = deps;
   const owners = new Owners(providers);
 
   async function openKey(connection: Connection, ref: ConnectionRef): Promise<OpenedConnection> {
@@ -77,8 +80,16 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
       const ref = { venueId, connectionId };
       const connection = await connections.find(ref);
       if (!connection) throw ApplicationFailure.nonRetryable('the connection no longer exists', FAILURE.connectionGone);
+      if (connection.state === 'disconnecting' || connection.state === 'disconnected') throw ApplicationFailure.nonRetryable(`the connection is ${connection.state}`, FAILURE.connectionGone);
       if (connection.state !== 'active' && connection.state !== 'degraded') throw needsReauth(connection.state);
-      return connection.flow === null ? openKey(connection, ref) : openToken(connection, ref);
+      try {
+        const opened = await (connection.flow === null ? openKey(connection, ref) : openToken(connection, ref));
+        await audit.record(openingOf(connection, { outcome: 'ok', generation: opened.generation }));
+        return opened;
+      } catch (error) {
+        if (error instanceof VaultError) await audit.record(openingOf(connection, { outcome: 'failed', why: error.kind }));
+        throw error;
+      }
     },
 
     async replaceRefused({ venueId, connectionId, provider }, { generation, kind }) {
@@ -93,6 +104,12 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
       return false;
     },
   };
+}
+
+/** Once for each piece of work that calls the provider: a chunk of a sync opens them for its minutes. */
+function openingOf({ id, venueId, provider }: Connection, { outcome, ...details }: Pick<AuditEntry, 'outcome'> & { readonly generation?: number; readonly why?: string }): AuditEntry {
+  const actor = Context.current().info.workflowType ?? Context.current().info.activityType;
+  return { venueId, actor, action: 'credentials.opened', targetType: 'connection', targetId: id, outcome, requestId: null, details: { provider, ...details } };
 }
 
 const needsReauth = (state: string) => ApplicationFailure.nonRetryable(`the connection is ${state}`, FAILURE.needsReauth);

@@ -144,7 +144,8 @@ function showEnd(deps: OAuthCallbackDeps, exchange: Exchange, attempt: Authoriza
     showOutcome(deps, exchange, { attempt, outcome });
     return;
   }
-  throw new ApiError('authorization-used', outcome?.outcome === 'connected' ? 'It has made the connection: there is nothing left to do here.' : 'It works once.');
+  if (outcome?.outcome === 'connected') sendPage(exchange.res, connectedBeforePage(deps.providerName(attempt.provider), outcome, contextOf(exchange.req).requestId));
+  else throw new ApiError('authorization-used', 'It works once.');
 }
 
 function showOutcome(deps: OAuthCallbackDeps, exchange: Exchange, { attempt, outcome }: { readonly attempt: AuthorizationAttempt; readonly outcome: AuthorizationOutcome }): void {
@@ -195,6 +196,13 @@ function outcomePage(provider: string, outcome: AuthorizationOutcome, requestId:
   const { message, nextAction } = explainRefusal(outcome.code);
   const { status } = PROBLEMS[code];
   return { status, title: `${provider} was not connected`, paragraphs: [message, nextAction], facts: { Provider: provider, Code: code, ...facts } };
+}
+
+/** Who reloads the page, or comes back to it, has done all there is to do; the refusal is for whoever replays the state. */
+function connectedBeforePage(provider: string, { connectionId }: AuthorizationOutcome, requestId: string): OwnersPage {
+  const code = 'authorization-used';
+  const paragraphs = ['This link works once, and has done so. It has made the connection: there is nothing left to do here.'];
+  return { status: PROBLEMS[code].status, tone: 'good', title: `${provider} is connected`, paragraphs, facts: { Provider: provider, Code: code, Connection: connectionId, Request: requestId } };
 }
 
 function pendingPage(provider: string, id: string, requestId: string): OwnersPage {

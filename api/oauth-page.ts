@@ -26,9 +26,13 @@ const POLICY = [
   `frame-ancestors 'none'`,
 ].join('; ');
 
+type Tone = 'good' | 'waiting' | 'bad';
+
 /** What the owner of an account reads when they come back from the provider. All of it is text of ours, or is escaped. */
 export interface OwnersPage {
   readonly status: number;
+  /** The colour of the page; without it the status tells. */
+  readonly tone?: Tone;
   readonly title: string;
   readonly paragraphs: readonly string[];
   /** Small print, for whoever is asked about it. */
@@ -61,7 +65,7 @@ export function sendPage(res: Response, page: OwnersPage): void {
   res.end(toHtml(page));
 }
 
-function toHtml({ status, title, paragraphs, facts, again }: OwnersPage): string {
+function toHtml({ status, tone = toneOf(status), title, paragraphs, facts, again }: OwnersPage): string {
   const refresh = again ? `\n<meta http-equiv="refresh" content="${again.afterS}${again.path === null ? '' : `;url=${escape(again.path)}`}">` : '';
   const small = Object.entries(facts).map(([name, value]) => `<p>${escape(name)}: ${escape(value)}</p>`);
   return `<!doctype html>
@@ -72,7 +76,7 @@ function toHtml({ status, title, paragraphs, facts, again }: OwnersPage): string
 <title>${escape(title)}</title>
 <style>${STYLE}</style>
 </head>
-<body class="${toneOf(status)}">
+<body class="${tone}">
 <main>
 <h1>${escape(title)}</h1>
 ${paragraphs.map((text) => `<p>${escape(text)}</p>`).join('\n')}
@@ -86,7 +90,7 @@ ${small.join('\n')}
 }
 
 /** The colour of the page's edge; its heading says the same in words. */
-function toneOf(status: number): 'good' | 'waiting' | 'bad' {
+function toneOf(status: number): Tone {
   if (status === 202) return 'waiting';
   return status < 300 ? 'good' : 'bad';
 }

@@ -61,7 +61,7 @@ export async function createDeps(config: WorkerConfig, log: Logger): Promise<Wor
     tokens,
     authorizations: createAuthorizationStore(db, { tokens, audit }),
     disconnections: createDisconnectionStore(db, audit),
-    credentials: createCredentials({ connections, tokens, providers, vault }),
+    credentials: createCredentials({ connections, tokens, providers, vault, audit }),
     runs: createSyncRunStore(db),
     schedules: createScheduleStore(db),
     progress: createSyncProgressStore(db),

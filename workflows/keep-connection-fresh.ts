@@ -109,12 +109,20 @@ class Owner {
   async keep(): Promise<void> {
     for (;;) {
       if (this.#stale || this.#grant === null) await this.#look();
-      else if (this.#grant.state === 'gone') break;
+      else if (this.#grant.state === 'gone') {
+        await condition(allHandlersFinished);
+        // A reconnect that came meanwhile would be without its owner.
+        if (!this.#isStale()) return;
+      }
       else if (this.#revoked) await this.#giveUp('revoked-at-provider');
       else if (Date.now() >= this.#nextRefreshMs(this.#grant)) await this.#refresh();
       else await this.#rest(this.#grant);
     }
-    await condition(allHandlersFinished);
+  }
+
+  /** Asked, not remembered: a signal may have come since. */
+  #isStale(): boolean {
+    return this.#stale;
   }
 
   /** Until something changes, or the next thing is due. */

@@ -5,6 +5,7 @@ import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } 
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSyncGateway } from '../../api/sync-gateway.ts';
+import { AUTHORIZE_CONNECTION, KEEP_CONNECTION_FRESH, authorizeConnectionWorkflowId, keepConnectionFreshWorkflowId } from '../../contracts/connections.ts';
 import type { ConnectionId, JobId, VenueId } from '../../contracts/ids.ts';
 import { syncWorkflowId } from '../../contracts/sync.ts';
 import { WORKFLOW_QUEUE } from '../../contracts/temporal.ts';
@@ -66,7 +67,12 @@ describe('what the API says to a workflow', () => {
     // One that has begun already: its first step is nobody's either.
     const rotation = { taskQueue: WORKFLOW_QUEUE, workflowId: rotateVaultKeysWorkflowId(jobId), args: [{ jobId, continued: true }] };
     await client.workflow.start(ROTATE_VAULT_KEYS, rotation);
-    const told = await Promise.all([run.workflowId, rotation.workflowId].map((id) => client.workflow.getHandle(id).query<WorkflowMetadata>('__temporal_workflow_metadata')));
+    const ref = { venueId: run.venueId, connectionId: run.connectionId, provider: run.provider };
+    const owner = { taskQueue: WORKFLOW_QUEUE, workflowId: keepConnectionFreshWorkflowId(run.connectionId), args: [ref] };
+    await client.workflow.start(KEEP_CONNECTION_FRESH, owner);
+    const attempt = { taskQueue: WORKFLOW_QUEUE, workflowId: authorizeConnectionWorkflowId('0'.repeat(32)), args: [{ ...ref, expiresAt: new Date(Date.now() + 60_000).toISOString() }] };
+    await client.workflow.start(AUTHORIZE_CONNECTION, attempt);
+    const told = await Promise.all([run, rotation, owner, attempt].map(({ workflowId }) => workflowId).map((id) => client.workflow.getHandle(id).query<WorkflowMetadata>('__temporal_workflow_metadata')));
     const namesOf = (kind: keyof WorkflowMetadata['definition']) => told.flatMap(({ definition }) => (definition[kind] ?? []).flatMap(({ name }) => name ?? []));
     handled = { signal: namesOf('signalDefinitions'), query: namesOf('queryDefinitions'), update: namesOf('updateDefinitions') };
   }, 120_000);

@@ -178,7 +178,7 @@ describe('retrying a sync', () => {
     await api.connections.setState({ venueId, connectionId }, { state: 'needs-reauth', cause: 'revoked', nextAction: null });
     const answer = await retry(id);
     expect(answer).toMatchObject({ status: 409, json: { code: 'connection-not-active' } });
-    expect(answer.json.detail).toContain('Enter a valid key');
+    expect(answer.json.detail).toContain('enter a valid key');
   });
 
   it('that failed because Temporal was away is mended by repeating it', async () => {

@@ -4,7 +4,7 @@ import { FAILURE } from '../../contracts/failures.ts';
 import { FAILURE_CODES, explainFailure } from '../../domain/failure-advice.ts';
 
 /** Failures that no venue can do anything about, or that never end a run. */
-const INTERNAL_ON_PURPOSE: readonly string[] = [FAILURE.superseded, FAILURE.conflict, FAILURE.otherKey];
+const INTERNAL_ON_PURPOSE: readonly string[] = [FAILURE.superseded, FAILURE.conflict, FAILURE.otherKey, FAILURE.tokenRenewed, FAILURE.authorizationUsed];
 
 describe('the advice on a failed run', () => {
   it.each(Object.values(FAILURE).filter((type) => !INTERNAL_ON_PURPOSE.includes(type)))('names a cause and a next step for %s', (type) => {

@@ -67,7 +67,7 @@ export async function createSyncWorld(options: WorldOptions = {}) {
     providers,
     vault,
     tokens,
-    credentials: createCredentials({ connections: stores.connections, tokens, providers, vault }),
+    credentials: createCredentials({ connections: stores.connections, tokens, providers, vault, audit: stores.audit }),
     log: createLogger({ name: 'test', level: 'fatal' }),
     chunkMs: options.chunkMs ?? 60_000,
   };
