@@ -40,9 +40,11 @@ const DRAIN_MS = 5_000;
 const HEARTBEAT_EVERY_MS = 1_000;
 const RENEW_LEASE_EVERY_MS = 20_000;
 
-/** With a `bulkShare`, pulls take their turn in what it allows all of them. */
-export function createSyncChunkActivities(given: SyncChunkDeps, bulkShare?: BulkShare): SyncChunkActivities {
-  const deps = bulkShare ? { ...given, pulls: bulkShare.pulls(given.pulls), bulkShare } : given;
+/** Of bulk runs: pulls take their turn in what `bulkShare` allows all of them. */
+export const createBulkChunkActivities = (deps: SyncChunkDeps, bulkShare: BulkShare): SyncChunkActivities =>
+  createSyncChunkActivities({ ...deps, pulls: bulkShare.pulls(deps.pulls), bulkShare });
+
+export function createSyncChunkActivities(deps: SyncChunkDeps): SyncChunkActivities {
   return {
     async syncChunk(input) {
       const state = await deps.progress.takeOver(input, Context.current().info.workflowExecution?.runId ?? null).catch((error: unknown) => {

@@ -9,6 +9,7 @@ import type { RunState } from '../db/run-state.ts';
 import { firstPullCheckpoint } from '../domain/checkpoint.ts';
 import { explainFailure } from '../domain/failure-advice.ts';
 import type { Providers } from '../providers/providers.ts';
+import type { BulkShare } from './bulk-share.ts';
 import { toFailure } from './failures.ts';
 
 export interface SyncControlDeps {
@@ -16,6 +17,8 @@ export interface SyncControlDeps {
   readonly connections: ConnectionStore;
   readonly audit: AuditStore;
   readonly providers: Providers;
+  /** Of the bulk runs in this process, which give way to an incremental one. */
+  readonly bulkShare?: Pick<BulkShare, 'giveWay'>;
 }
 
 /** Short steps of a sync on our own database. */
@@ -37,7 +40,8 @@ async function guarded<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-async function begin({ progress, providers }: SyncControlDeps, input: SyncConnectionInput) {
+async function begin({ progress, providers, bulkShare }: SyncControlDeps, input: SyncConnectionInput) {
+  if (input.mode === 'incremental') bulkShare?.giveWay();
   const state = await progress.begin(input, Context.current().info.workflowExecution?.runId ?? null);
   if (!state) throw ApplicationFailure.nonRetryable('the run is gone, or another run of this sync is open: start it again by the API', FAILURE.runUnavailable);
   const resumed = state.checkpoint !== null;

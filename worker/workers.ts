@@ -9,10 +9,12 @@ import { createRefreshingActivities } from '../activities/refreshing.ts';
 import { createTestingActivities } from '../activities/testing-credentials.ts';
 import { createSchedulingActivities } from '../activities/scheduling.ts';
 import { BulkShare } from '../activities/bulk-share.ts';
-import { createSyncChunkActivities } from '../activities/sync-chunk.ts';
+import { createBulkChunkActivities, createSyncChunkActivities } from '../activities/sync-chunk.ts';
 import { createSyncControlActivities } from '../activities/sync-control.ts';
+import type { SyncControlDeps } from '../activities/sync-control.ts';
 import { PROVIDERS } from '../contracts/providers.ts';
 import { INTERNAL_QUEUE, WORKFLOW_QUEUE, providerQueue } from '../contracts/temporal.ts';
+import type { SyncChunkActivities } from '../contracts/sync.ts';
 import type { WorkerDeps } from './deps.ts';
 import { buildWorkflowBundle } from './workflow-bundle.ts';
 
@@ -39,10 +41,11 @@ export async function createWorkers({ connection, namespace, deps }: WorkersOpti
     stickyQueueScheduleToStartTimeout: '2 seconds',
   };
   const workflowBundle = await buildWorkflowBundle();
+  const bulkShare = new BulkShare();
   return Promise.all([
     // No activities on this queue: eager dispatch would carry provider calls past their own queue.
     Worker.create({ ...common, taskQueue: WORKFLOW_QUEUE, workflowBundle }),
-    Worker.create({ ...common, taskQueue: INTERNAL_QUEUE, activities: internalActivities(deps), maxConcurrentActivityTaskExecutions: 40 }),
+    Worker.create({ ...common, taskQueue: INTERNAL_QUEUE, activities: internalActivities({ ...deps, bulkShare }), maxConcurrentActivityTaskExecutions: 40 }),
     ...PROVIDERS.map((provider) =>
       Worker.create({
         ...common,
@@ -52,18 +55,23 @@ export async function createWorkers({ connection, namespace, deps }: WorkersOpti
         maxConcurrentActivityTaskPolls: MAX_INTERACTIVE,
       }),
     ),
-    ...(['incremental', 'bulk'] as const).map((work) =>
-      Worker.create({
-        ...common,
-        taskQueue: providerQueue('stripe', work),
-        activities: { ...createSyncChunkActivities(deps, work === 'bulk' ? new BulkShare() : undefined) },
-        maxConcurrentActivityTaskExecutions: MAX_CHUNKS[work],
-      }),
-    ),
+    Worker.create({ ...common, taskQueue: providerQueue('stripe', 'incremental'), activities: { ...incrementalActivities(deps, bulkShare) }, maxConcurrentActivityTaskExecutions: MAX_CHUNKS.incremental }),
+    Worker.create({ ...common, taskQueue: providerQueue('stripe', 'bulk'), activities: { ...createBulkChunkActivities(deps, bulkShare) }, maxConcurrentActivityTaskExecutions: MAX_CHUNKS.bulk }),
   ]);
 }
 
-const internalActivities = (deps: WorkerDeps) => ({
+/** A chunk of theirs begins: those in bulk step back for a moment. */
+function incrementalActivities(deps: WorkerDeps, bulkShare: BulkShare): SyncChunkActivities {
+  const { syncChunk } = createSyncChunkActivities(deps);
+  return {
+    syncChunk(input) {
+      bulkShare.giveWay();
+      return syncChunk(input);
+    },
+  };
+}
+
+const internalActivities = (deps: WorkerDeps & Pick<SyncControlDeps, 'bulkShare'>) => ({
   ...createSyncControlActivities(deps),
   ...createSchedulingActivities(deps),
   ...createKeyRotationActivities(deps),

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { Gate } from '../../activities/bulk-share.ts';
 
 it('a gate lets so many through at once, in the order they came, also past one that fails', async () => {
-  const gate = new Gate(2);
+  const gate = new Gate(() => 2);
   const begun: number[] = [];
   const ends: ((failed: boolean) => void)[] = [];
   const works = Array.from({ length: 5 }, (_, index) =>
@@ -28,4 +28,23 @@ it('a gate lets so many through at once, in the order they came, also past one t
   await settled;
   // Every place is free again.
   expect(await Promise.all([gate.pass(() => Promise.resolve('a')), gate.pass(() => Promise.resolve('b')), gate.pass(() => Promise.resolve('c'))])).toEqual(['a', 'b', 'c']);
+});
+
+it('a gate that is narrowed lets those inside end, and opens again as they leave', async () => {
+  let places = 3;
+  const gate = new Gate(() => places);
+  const ends: (() => void)[] = [];
+  const works = Array.from({ length: 6 }, () => gate.pass(() => new Promise<void>((resolve) => ends.push(resolve))));
+  expect(ends).toHaveLength(3);
+  places = 1;
+  ends[0]?.();
+  ends[1]?.();
+  await Promise.all(works.slice(0, 2));
+  expect(ends).toHaveLength(3);
+  places = 3;
+  ends[2]?.();
+  await works[2];
+  expect(ends).toHaveLength(6);
+  for (const end of ends) end();
+  await Promise.all(works);
 });
