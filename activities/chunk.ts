@@ -18,8 +18,8 @@ export interface ChunkEnvironment {
 
 export interface ChunkControlOptions {
   readonly state: RunState;
-  /** The most calls at once that the lease allows. */
-  readonly slots: number;
+  /** The most calls at once that it allows, which may change. */
+  readonly lease: { readonly slots: number };
   readonly ratePerSecond: number;
   readonly deadlineMs: number;
   readonly cancelled: AbortSignal;
@@ -58,7 +58,7 @@ export class ChunkControl {
   /** Calls at once that fill the budget at the latency seen, within the lease. */
   get lanes(): number {
     const useful = Math.ceil((this.#options.ratePerSecond * this.#latencyMs * 1.3) / 1_000) + 1;
-    return Math.max(1, Math.min(this.#options.slots, useful));
+    return Math.max(1, Math.min(this.#options.lease.slots, useful));
   }
 
   get stopping(): boolean {

@@ -38,7 +38,8 @@ export interface SyncChunkDeps {
 /** After a chunk was asked to stop, calls in flight have this long to end before they are cut. */
 const DRAIN_MS = 5_000;
 const HEARTBEAT_EVERY_MS = 1_000;
-const RENEW_LEASE_EVERY_MS = 20_000;
+/** Also how soon a run that came second to an account gets its part of it. */
+const RENEW_LEASE_EVERY_MS = 5_000;
 
 /** Of bulk runs: pulls take their turn in what `bulkShare` allows all of them. */
 export const createBulkChunkActivities = (deps: SyncChunkDeps, bulkShare: BulkShare): SyncChunkActivities =>
@@ -83,7 +84,7 @@ async function runChunk(deps: SyncChunkDeps, chunk: Chunk): Promise<SyncChunkRes
   const hardStop = new AbortController();
   const control = new ChunkControl({
     state,
-    slots: lease.slots,
+    lease,
     ratePerSecond,
     deadlineMs: deps.chunkMs,
     cancelled: context.cancellationSignal,

@@ -6,13 +6,13 @@ import { benchFlood } from './flood.ts';
 import { benchHistory } from './history.ts';
 import { benchMillion } from './million.ts';
 import { benchPull } from './pull.ts';
-import { benchPush } from './push.ts';
+import { benchFirstPush, benchPush } from './push.ts';
 import { measure, print } from './report.ts';
 import { benchStart } from './start.ts';
 import { benchVault } from './vault.ts';
 import type { Row } from './report.ts';
 
-const HELP = `Usage: node bench/main.ts <start|pull|push|history|api|bulk-load|vault|million|crowd|flood|all> [options]
+const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|bulk-load|vault|million|crowd|flood|all> [options]
 
   --cold               start: with empty caches, as on a bare machine
   --rates 10,25,100    pull, push: budgets to try, requests a second
@@ -52,6 +52,7 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   start: () => benchStart({ cold: values.cold }),
   pull: () => benchPull({ rates: rates('10,25,100'), records, latencyMs, repeats: repeats(3), uneven: values.uneven }),
   push: () => benchPush({ rates: rates('25,90'), records, changed, latencyMs }),
+  'first-push': () => benchFirstPush({ rate: 90, products: 1_000, customers: records, latencyMs }),
   history: () => benchHistory({ records, changed, latencyMs, rate: rates('90')[0] ?? 90 }),
   api: () => benchApi({ perSecond: toCount(values['per-second']), seconds: toCount(values.seconds), records, connections: 20, syncsEach: 3, repeats: repeats(1) }),
   million: () => benchMillion({ records: toCount(values.records ?? '1000000'), rate: rates('1000')[0] ?? 1_000 }),

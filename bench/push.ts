@@ -63,3 +63,31 @@ async function pushAt(rate: number, { system, venue, options }: { system: System
     met: writes.length === changed && sustained >= 0.95 * rate && refused <= calls.length / 100,
   };
 }
+
+export interface FirstPushOptions {
+  readonly rate: number;
+  readonly products: number;
+  readonly customers: number;
+  readonly latencyMs: number;
+}
+
+/** Products and customers that Stripe has not seen, pushed at once: one account, one budget for both. */
+export async function benchFirstPush({ rate, products, customers, latencyMs }: FirstPushOptions): Promise<readonly Row[]> {
+  return withFolder((home) => withSystem({ home, requestsPerSecond: rate }, async ({ api, stripe }) => {
+    const { secretKey } = await stripe.addAccount();
+    const venue = await Venue.create(api, secretKey);
+    await venue.loadProducts(products);
+    await venue.load(customers, 'Customer');
+    await stripe.limits({ latencyMs, requestsPerSecond: rate });
+    const limitMs = ((products + customers) / rate) * 3_000 + 60_000;
+    const runs = await Promise.all((['products', 'customers'] as const).map((resource) => venue.sync({ direction: 'push', resource, limitMs })));
+    const calls = await stripe.calls(Math.min(...runs.map(({ startedAtMs }) => startedAtMs)));
+    const writes = calls.filter(({ written }) => written).length;
+    const refused = calls.filter(({ status }) => status === 429).length;
+    const seconds = Math.max(...runs.map(({ wallS }) => wallS));
+    const share = writes / seconds / rate;
+    const what = `first push of ${products} products and ${customers} customers at ${rate}/s`;
+    const met = writes === products + customers && share >= 0.95;
+    return [{ what, seconds: round(seconds), writes, calls: calls.length, refused429: refused, perSecond: round(writes / seconds), shareOfRate: round(share, 3), load: load(), goal: 'each written once, share ≥ 0.95', met }];
+  }));
+}

@@ -74,6 +74,14 @@ export class Venue {
     return sum;
   }
 
+  /** Products 0 to `count` - 1, a price each. */
+  async loadProducts(count: number): Promise<void> {
+    const records = Array.from({ length: count }, (_, index) => ({ sourceId: `product-${index}`, name: `Product ${index}`, amountMinor: 1_000 + index, currency: 'EUR', active: true }));
+    for (let from = 0; from < count; from += BATCH) {
+      await this.#api.post(`/v1/venues/${this.id}/records/products/batch`, { records: records.slice(from, from + BATCH) }, randomUUID());
+    }
+  }
+
   /** A sync from its request to its end. @throws when it does not complete within `limitMs`. */
   async sync(request: SyncRequest): Promise<Measured> {
     const startedAtMs = Date.now();

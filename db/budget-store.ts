@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
-import type { Database } from './venue-scope.ts';
+import type { Database, Transaction } from './venue-scope.ts';
 
 /** A caller that comes late may use slots of this much past time: short gaps between calls do not cost rate. */
 const CATCH_UP_MS = 200;
@@ -38,7 +38,7 @@ export interface BudgetStore {
   reserve(key: string, request: BudgetReservation): Promise<{ granted: true; waitMs: number } | { granted: false; retryAfterMs: number }>;
   throttle(key: string, cut: { readonly ratePerSecond: number; readonly pauseMs: number }): Promise<void>;
   acquireLease(key: string, request: LeaseRequest): Promise<{ id: string; slots: number } | null>;
-  renewLease(leaseId: string, ttlMs: number): Promise<void>;
+  renewLease(leaseId: string, request: { readonly slots: number; readonly maxSlots: number; readonly ttlMs: number }): Promise<number | null>;
   releaseLease(leaseId: string): Promise<void>;
 }
 
@@ -91,9 +91,7 @@ export function createBudgetStore(db: Database): BudgetStore {
       });
     },
 
-    async renewLease(leaseId, ttlMs) {
-      await db.execute(sql`update provider_leases set expires_at = clock_timestamp() + ${ttlMs} * interval '1 millisecond' where id = ${leaseId}`);
-    },
+    renewLease: (leaseId, request) => db.transaction((tx) => renew(tx, leaseId, request)),
 
     async releaseLease(leaseId) {
       await db.execute(sql`delete from provider_leases where id = ${leaseId}`);
@@ -106,6 +104,24 @@ export function createBudgetStore(db: Database): BudgetStore {
     );
     return Math.ceil(row?.backlog_ms ?? 1_000);
   }
+}
+
+type Renewal = Parameters<BudgetStore['renewLease']>[1];
+
+async function renew(tx: Transaction, leaseId: string, { slots, maxSlots, ttlMs }: Renewal): Promise<number | null> {
+  const [mine] = await tx.execute<{ key: string }>(sql`select key from provider_leases where id = ${leaseId}`);
+  if (!mine) return null;
+  await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${`lease/${mine.key}`}, 0))`);
+  const [renewed] = await tx.execute<{ slots: number }>(sql`
+    with others as (
+      select count(*)::int as leases, coalesce(sum(slots), 0)::int as slots, min(slots) as fewest
+      from provider_leases where key = ${mine.key} and id <> ${leaseId} and expires_at >= clock_timestamp())
+    update provider_leases l
+    set expires_at = clock_timestamp() + ${ttlMs} * interval '1 millisecond',
+        slots = greatest(1, least(${slots}, ${maxSlots} - o.slots - sign(o.leases)::int,
+          case when o.fewest < ${maxSlots} / (o.leases + 1) then ${maxSlots} / (o.leases + 1) else ${slots} end))
+    from others o where l.id = ${leaseId} returning l.slots`);
+  return renewed?.slots ?? null;
 }
 
 const recentlyThrottled = sql`coalesce(budget.throttled_at > clock_timestamp() - interval '1 second', false)`;

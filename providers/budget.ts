@@ -9,7 +9,12 @@ export interface Budget {
   throttle(key: string, cut: { readonly ratePerSecond: number; readonly pauseMs: number }): Promise<void>;
   /** Takes, in place of the holder's earlier lease, between 1 and `slots` of `maxSlots`; null when none is free. */
   acquireLease(key: string, request: LeaseRequest & { readonly maxSlots: number; readonly ttlMs: number }): Promise<BudgetLease | null>;
-  renewLease(leaseId: string, ttlMs: number): Promise<void>;
+  /**
+   * Keeps a lease for `ttlMs` more and answers what it is now. It grows up to `slots` while some of `maxSlots` are free; one that has more
+   * than its even part shrinks to that while another has less, and several leave one for whoever comes next: nobody is left with the rest
+   * for minutes. Null when it has lapsed and is gone.
+   */
+  renewLease(leaseId: string, request: { readonly slots: number; readonly maxSlots: number; readonly ttlMs: number }): Promise<number | null>;
   releaseLease(leaseId: string): Promise<void>;
 }
 

@@ -90,9 +90,15 @@ const budgetKey = ({ provider, environment, externalAccountId }: BudgetAccount) 
 async function acquire(budget: Budget, account: BudgetAccount, request: LeaseRequest & { maxSlots: number }): Promise<ConcurrencyLease> {
   const lease = await budget.acquireLease(budgetKey(account), { ...request, ttlMs: LEASE_TTL_MS });
   if (!lease) throw new ProviderError({ provider: account.provider, kind: 'rate-limited', code: 'all-slots-leased', retryAfterMs: 5_000 });
+  const { slots, maxSlots } = request;
+  let held = lease.slots;
   return {
-    slots: lease.slots,
-    renew: () => budget.renewLease(lease.id, LEASE_TTL_MS),
+    get slots() {
+      return held;
+    },
+    async renew() {
+      held = (await budget.renewLease(lease.id, { slots, maxSlots, ttlMs: LEASE_TTL_MS })) ?? held;
+    },
     release: () => budget.releaseLease(lease.id),
   };
 }

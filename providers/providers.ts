@@ -37,6 +37,7 @@ export interface Integration {
 
 /** A share of how many requests at once the provider account allows. Lapses by itself when it is not renewed. */
 export interface ConcurrencyLease {
+  /** Changes with `renew`: leases of one account come to even parts. */
   readonly slots: number;
   renew(): Promise<void>;
   release(): Promise<void>;

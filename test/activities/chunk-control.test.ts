@@ -9,7 +9,7 @@ const PROGRESS: SyncProgress = { done: 4, total: 10, counts: { ...COUNTS, read: 
 const STATE = { ...PROGRESS, checkpoint: null, fence: 1, stopRequested: false, failures: 0, approved: false, plannedCalls: 0, startedAt: new Date() };
 
 function aControl(options: Partial<ChunkControlOptions> = {}) {
-  return new ChunkControl({ state: STATE, slots: 24, ratePerSecond: 90, deadlineMs: 60_000, cancelled: new AbortController().signal, onProgress: () => undefined, ...options });
+  return new ChunkControl({ state: STATE, lease: { slots: 24 }, ratePerSecond: 90, deadlineMs: 60_000, cancelled: new AbortController().signal, onProgress: () => undefined, ...options });
 }
 
 const rateLimited = (retryAfterMs?: number) => new ProviderError({ provider: 'stripe', kind: 'rate-limited', retryAfterMs });
@@ -50,13 +50,13 @@ describe('the control of a chunk', () => {
   });
 
   it('has as many lanes as the budget fills at the latency seen, at least one and at most its lease', () => {
-    const control = aControl({ ratePerSecond: 90, slots: 24 });
+    const control = aControl({ ratePerSecond: 90, lease: { slots: 24 } });
     expect(control.lanes).toBe(Math.ceil(90 * 0.15 * 1.3) + 1);
     for (let call = 0; call < 200; call += 1) control.countCall(10);
     expect(control.lanes).toBeLessThanOrEqual(4);
     for (let call = 0; call < 200; call += 1) control.countCall(5_000);
     expect(control.lanes).toBe(24);
-    expect(aControl({ ratePerSecond: 0.1, slots: 1 }).lanes).toBe(1);
+    expect(aControl({ ratePerSecond: 0.1, lease: { slots: 1 } }).lanes).toBe(1);
   });
 
   it('adds each call to one commit only, and tells of the progress', () => {

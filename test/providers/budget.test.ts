@@ -136,7 +136,7 @@ describe('the budget that two processes share', () => {
       await here.releaseLease(second?.id ?? '');
       expect(await lease(key, 'three', { slots: 10 })).toMatchObject({ slots: 10 });
       // What the lapsed holder still does touches nobody else's.
-      await here.renewLease(first?.id ?? '', 60_000);
+      expect(await here.renewLease(first?.id ?? '', { slots: 10, maxSlots: 10, ttlMs: 60_000 })).toBeNull();
       await here.releaseLease(first?.id ?? '');
       expect(await leased(key)).toBe(10);
     });
@@ -144,9 +144,33 @@ describe('the budget that two processes share', () => {
     it('keeps a lease that is renewed', async () => {
       const key = aKey();
       const first = await lease(key, 'one', { slots: 10, ttlMs: 300 });
-      await there.renewLease(first?.id ?? '', 60_000);
+      expect(await there.renewLease(first?.id ?? '', { slots: 10, maxSlots: 10, ttlMs: 60_000 })).toBe(10);
       await sleep(400);
       expect(await lease(key, 'two')).toBeNull();
+    });
+
+    it('brings those who share an account to even parts, and leaves one for whoever comes next', async () => {
+      const key = aKey();
+      const ids = new Map<string, string>();
+      const take = async (holder: string) => {
+        const given = await lease(key, holder, { slots: 9 });
+        ids.set(holder, given?.id ?? '');
+        return given?.slots;
+      };
+      const renew = (holder: string) => here.renewLease(ids.get(holder) ?? '', { slots: 9, maxSlots: 10, ttlMs: 60_000 });
+      expect([await take('one'), await take('two')]).toEqual([9, 1]);
+      expect([await renew('one'), await renew('two')]).toEqual([5, 4]);
+      expect(await take('three')).toBe(1);
+      for (let round = 0; round < 3; round += 1) {
+        for (const holder of ['one', 'two', 'three']) {
+          await renew(holder);
+          expect(await leased(key)).toBeLessThanOrEqual(10);
+        }
+      }
+      expect([await renew('one'), await renew('two'), await renew('three')]).toEqual([3, 3, 3]);
+      await here.releaseLease(ids.get('one') ?? '');
+      await here.releaseLease(ids.get('two') ?? '');
+      expect(await renew('three')).toBe(9);
     });
 
     it('puts a holder’s newer lease in the place of its older one', async () => {

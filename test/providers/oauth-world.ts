@@ -21,7 +21,7 @@ export const NO_BUDGET: Budget = {
   reserve: () => Promise.resolve({ granted: true, waitMs: 0 }),
   throttle: () => Promise.resolve(),
   acquireLease: () => Promise.resolve(null),
-  renewLease: () => Promise.resolve(),
+  renewLease: () => Promise.resolve(null),
   releaseLease: () => Promise.resolve(),
 };
 
