@@ -41,6 +41,8 @@ COPY workflows/ workflows/
 COPY activities/ activities/
 COPY worker/ worker/
 COPY api/ api/
+# Once, and not at every start of a worker, which can write nothing and start no program.
+RUN node worker/keep-bundle.ts
 # As `npm start` runs them: with half the memory.
 ENV MALLOC_ARENA_MAX=2
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000 HEALTH_PORT=3001
