@@ -55,7 +55,7 @@ it.each(Array.from({ length: episodes }, (_, index) => index))(
       };
 
       let over = false;
-      const stage = { system, watch, struck, clockSkewMs, over: new Set<string>() };
+      const stage = { system, watch, struck, clockSkewMs };
       let lastKillAt = 0;
       const killing = killAll({ system, watch, kills, inspect }).finally(() => {
         over = true;
