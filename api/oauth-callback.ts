@@ -122,7 +122,7 @@ async function answerVisit(deps: OAuthCallbackDeps, exchange: Exchange, { id, at
   } else {
     const callback = await toCallback(deps.sealer, attempt, query);
     const completion = await deps.connectionGateway.complete(id, callback);
-    if (completion.kind === 'used') showEnd(deps, exchange, (await deps.connectionGateway.findAttempt(id)) ?? attempt);
+    if (completion.kind === 'used') showUse(deps, exchange, { id, attempt: (await deps.connectionGateway.findAttempt(id)) ?? attempt });
     else if (completion.kind === 'ended') showOutcome(deps, exchange, { attempt, outcome: completion.outcome });
     else showPending(deps, exchange, { id, attempt });
   }
@@ -134,6 +134,12 @@ async function toCallback(sealer: Sealer, attempt: AuthorizationAttempt, query: 
   if (attempt.provider === 'quickbooks' && realmId === null) throw new ApiError('callback-invalid', 'realmId is missing.');
   const sealedCode = await sealForAttempt(sealer, new Secret(query.code), attempt);
   return { kind: 'approved', sealedCode, ...(attempt.provider === 'quickbooks' && realmId !== null && { realmId }) };
+}
+
+/** Of an attempt that has been handed a callback: perhaps by this visitor, who was told that no worker took it and whose page came again. */
+function showUse(deps: OAuthCallbackDeps, exchange: Exchange, { id, attempt }: { readonly id: string; readonly attempt: AuthorizationAttempt }): void {
+  if (attempt.state === 'open') showPending(deps, exchange, { id, attempt });
+  else showEnd(deps, exchange, attempt);
 }
 
 /** Of an attempt that was over when the visitor came. Only one that nobody has used says how it ended: a state works once. */

@@ -28,6 +28,7 @@ export function visitorsOf(api: ApiWorld) {
       const { connectionGateway } = api;
       connectionGateway.away = false;
       connectionGateway.noWorker = false;
+      connectionGateway.lateWorker = false;
       connectionGateway.end = ({ connectionId }) => ({ outcome: 'connected', connectionId });
     },
   };

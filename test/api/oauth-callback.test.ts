@@ -148,6 +148,17 @@ describe('what is away', () => {
     api.connectionGateway[fault] = false;
     expectPage(await visit({ state: begun.state, code: CODE }), 200);
   });
+
+  it('a worker that takes the callback after the visitor was told that none had: the page that comes again follows it to its end', async () => {
+    const begun = await anAttempt();
+    api.connectionGateway.lateWorker = true;
+    expectPage(await visit({ state: begun.state, code: CODE }), 503, 'worker-unavailable');
+    api.connectionGateway.lateWorker = false;
+    const again = await visit({ state: begun.state, code: CODE });
+    expectPage(again, 202);
+    expect(again.text).toContain(`url=/oauth/attempts/${begun.attempt}`);
+    expect(handedOver(begun)).toHaveLength(1);
+  });
 });
 
 describe('what a callback leaves behind', () => {

@@ -15,6 +15,8 @@ export class RecordedConnections implements ConnectionGateway {
   away = false;
   /** Nobody takes what is handed over. */
   noWorker = false;
+  /** What is handed over is taken after its sender was told that nobody would. */
+  lateWorker = false;
   /** Of the attempts that are completed from now on; null: none is done in time. */
   end: ((input: AuthorizeConnectionInput) => AuthorizationOutcome) | null = ({ connectionId }) => ({ outcome: 'connected', connectionId });
   readonly #attempts = new Map<string, AuthorizationAttempt>();
@@ -33,10 +35,11 @@ export class RecordedConnections implements ConnectionGateway {
 
   async complete(attempt: string, callback: AuthorizationCallback): Promise<Completion> {
     this.#mustBeThere();
-    if (this.noWorker) throw new ApiError('worker-unavailable', 'No worker has taken the request in time.', { retryAfterMs: 5_000 });
+    if (this.noWorker) throw noWorker();
     const input = this.inputs.get(attempt);
     if (!input || this.callbacks.some((before) => before.attempt === attempt)) return { kind: 'used' };
     this.callbacks.push({ attempt, callback });
+    if (this.lateWorker) throw noWorker();
     if (callback.kind === 'approved' && !this.end) return { kind: 'pending' };
     const outcome: AuthorizationOutcome = callback.kind === 'denied' || !this.end ? { outcome: 'refused', connectionId: input.connectionId, code: 'denied' } : this.end(input);
     this.finish(attempt, 'ended', outcome);
@@ -50,7 +53,7 @@ export class RecordedConnections implements ConnectionGateway {
 
   async disconnect({ venueId, connectionId, provider }: AccountConnection, request: DisconnectRequest): Promise<void> {
     this.#mustBeThere();
-    if (this.noWorker) throw new ApiError('worker-unavailable', 'No worker has taken the request in time.', { retryAfterMs: 5_000 });
+    if (this.noWorker) throw noWorker();
     this.disconnected.push({ venueId, connectionId, provider, ...request });
   }
 
@@ -75,3 +78,5 @@ export class RecordedConnections implements ConnectionGateway {
     if (this.away) throw new ApiError('temporal-unavailable', 'The workflow service cannot be reached at the moment.', { retryAfterMs: 2_000 });
   }
 }
+
+const noWorker = (): ApiError => new ApiError('worker-unavailable', 'No worker has taken the request in time.', { retryAfterMs: 5_000 });
