@@ -1,6 +1,5 @@
 import { Context, getClient } from '@temporalio/activity';
 import { ScheduleAlreadyRunning } from '@temporalio/client';
-import { SearchAttributeType, defineSearchAttributeKey } from '@temporalio/common';
 import type { AuthorizationActivities } from '../contracts/connections.ts';
 import type { ConnectionRef } from '../contracts/ids.ts';
 import type { ProviderId } from '../contracts/providers.ts';
@@ -14,7 +13,8 @@ import { DEFAULT_TIMING, SCHEDULE_POLICIES, scheduledAction, withoutDefaultSched
 import { syncKeywords } from '../domain/sync-labels.ts';
 import type { Providers } from '../providers/providers.ts';
 import { tellOwner, wakeRuns } from './connection-owner.ts';
-import { toFailure } from './failures.ts';
+import { guarded } from './failures.ts';
+import { keywordAttributes } from './search-attributes.ts';
 
 export interface AdoptingDeps {
   readonly authorizations: AuthorizationStore;
@@ -36,14 +36,6 @@ export function createAdoptingActivities(deps: AdoptingDeps): AuthorizationActiv
   };
 }
 
-async function guarded<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw toFailure(error, false);
-  }
-}
-
 async function adopt({ providers, schedules, runs }: AdoptingDeps, connection: ConnectionRef & { readonly provider: ProviderId }): Promise<void> {
   const { venueId, connectionId, provider } = connection;
   const capabilities = providers.find(provider)?.capabilities;
@@ -61,7 +53,7 @@ async function adopt({ providers, schedules, runs }: AdoptingDeps, connection: C
 /** Leaves one that is there as it is. */
 async function makeSchedule(key: SyncKey, providerName: string): Promise<void> {
   const { offsetMs, startAt } = phaseFrom(new Date(), DEFAULT_TIMING.everyMs);
-  const typedSearchAttributes = Object.entries(syncKeywords(key)).map(([name, value]) => ({ key: defineSearchAttributeKey(name, SearchAttributeType.KEYWORD), value }));
+  const typedSearchAttributes = keywordAttributes(syncKeywords(key));
   try {
     await getClient().schedule.create({
       scheduleId: scheduleId(key.connectionId, key.resource),

@@ -18,6 +18,7 @@ import type { Secret } from '../vault/secret.ts';
 import type { Opener, PreparedSeal, PreparingSealer } from '../vault/vault.ts';
 import { VaultError } from '../vault/vault-error.ts';
 import { describe, toFailure } from './failures.ts';
+import { withHeartbeat } from './heartbeat.ts';
 import { grantSealContext, grantText, newGrant, sealGrant } from './sealed-grant.ts';
 
 export interface AuthorizingDeps {
@@ -35,20 +36,16 @@ const CALLS_TIMEOUT_MS = 20_000;
 /** A grant in hand is lost when it is not stored: our own parts get this long to come back. */
 const STORING_LIMIT_MS = 15_000;
 const STORING_PAUSE_MS = 500;
-const HEARTBEAT_EVERY_MS = 2_000;
 
 export function createAuthorizingActivities(deps: AuthorizingDeps): AuthorizationExchangeActivities {
   return {
     async exchangeAuthorization(input) {
-      const context = Context.current();
-      const heartbeat = setInterval(() => { context.heartbeat(); }, HEARTBEAT_EVERY_MS);
+      const attempt = { ...input, attemptId: Context.current().info.workflowExecution?.workflowId ?? '' };
       try {
-        return await exchange(deps, input, { ...input, attemptId: context.info.workflowExecution?.workflowId ?? '' });
+        return await withHeartbeat(() => exchange(deps, input, attempt));
       } catch (error) {
         deps.log.warn({ venueId: input.venueId, connectionId: input.connectionId, provider: input.provider, cause: describe(error) }, 'exchange of an authorisation code interrupted');
         throw toFailure(error, false);
-      } finally {
-        clearInterval(heartbeat);
       }
     },
   };

@@ -7,7 +7,7 @@ import type { SyncRunStore } from '../db/sync-run-store.ts';
 import { explainDeath, explainTrouble } from '../domain/grant-advice.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { wakeRuns } from './connection-owner.ts';
-import { toFailure } from './failures.ts';
+import { guarded } from './failures.ts';
 import { GONE, statusOf, statusOfKey } from './grant-status.ts';
 
 export interface ConnectionUpkeepDeps {
@@ -28,14 +28,6 @@ export function createConnectionUpkeepActivities(deps: ConnectionUpkeepDeps): Up
     noteRevoked: (input) => guarded(() => noteRevoked(deps, input)),
     warnOfDeadline: (input) => guarded(() => warn(deps, input)),
   };
-}
-
-async function guarded<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw toFailure(error, false);
-  }
 }
 
 async function read({ tokens, connections }: ConnectionUpkeepDeps, ref: ConnectionRef): Promise<GrantStatus> {

@@ -15,7 +15,7 @@ import { ProviderError } from '../providers/provider-error.ts';
 import type { Providers } from '../providers/providers.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Opener } from '../vault/vault.ts';
-import { describe, toFailure } from './failures.ts';
+import { describe, guarded } from './failures.ts';
 import { openGrant } from './sealed-grant.ts';
 
 export interface DisconnectingDeps {
@@ -64,14 +64,6 @@ export function createRevokingActivities(deps: RevokingDeps): Pick<TokenActiviti
         }
       }),
   };
-}
-
-async function guarded<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw toFailure(error, false);
-  }
 }
 
 async function stop({ disconnections, runs }: DisconnectingDeps, ref: ConnectionRef): Promise<void> {

@@ -26,6 +26,15 @@ const DATABASE_AWAY_MS = 3_000;
 /** Causes may form a ring. */
 const MAX_CAUSES = 5;
 
+/** Runs an activity's work, and throws what it throws as `toFailure` words it: for work that counts no progress and asks for no pause of its own. */
+export async function guarded<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw toFailure(error, false);
+  }
+}
+
 /** A failure in the words workflows read. `pauseMs` is for a failure that asks for no pause itself and that came before any progress. Nothing of an unknown error is quoted: a database's message quotes the row it refused. */
 export function toFailure(error: unknown, progressed: boolean, pauseMs?: number): unknown {
   if (error instanceof ApplicationFailure) return error;

@@ -8,7 +8,7 @@ import type { ResealedSecret, RotationJob, SecretRotationStore, StoredSecret } f
 import type { Logger } from '../telemetry/logger.ts';
 import type { Resealer } from '../vault/resealer.ts';
 import { VaultError } from '../vault/vault-error.ts';
-import { toFailure } from './failures.ts';
+import { guarded } from './failures.ts';
 
 export interface KeyRotationDeps {
   readonly rotations: SecretRotationStore;
@@ -31,14 +31,6 @@ export function createKeyRotationActivities(deps: KeyRotationDeps): KeyRotationA
     parkKeyRotation: ({ jobId, errorType }) => guarded(() => deps.rotations.setPhase(jobId, 'waiting', errorType)),
     finishKeyRotation: (input) => guarded(() => finish(deps, input)),
   };
-}
-
-async function guarded<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw toFailure(error, false);
-  }
 }
 
 async function begin({ rotations }: KeyRotationDeps, { jobId }: RotateVaultKeysInput): Promise<RotationProgress> {

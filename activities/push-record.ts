@@ -7,7 +7,7 @@ import { archiveKey, createKey, updateKey } from '../domain/idempotency-key.ts';
 import { decidePush } from '../domain/push-decision.ts';
 import type { PushDecision } from '../domain/push-decision.ts';
 import { ProviderError } from '../providers/provider-error.ts';
-import type { MappedRecord, ProviderRecord, ResourceMapping, ResourceSession, ResourceWriter, TwinHint, TwinSearch } from '../providers/provider.ts';
+import type { MappedRecord, ProviderRecord, ResourceMapping, ResourceWriter, TwinHint, TwinSearch } from '../providers/provider.ts';
 
 /** Stripe keeps idempotency keys for at least 24 hours (https://docs.stripe.com/api/idempotent_requests, read 2026-11-21). */
 const KEY_LIFE_MS = 23 * 3_600_000;
@@ -27,7 +27,6 @@ export interface PushWork {
 
 export interface PushTools {
   readonly scope: RunScope;
-  readonly session: ResourceSession;
   readonly writer: ResourceWriter;
   readonly mapping: ResourceMapping;
   readonly store: Pick<PushStore, 'markPending'>;

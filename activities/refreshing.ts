@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { GrantStatus, RefreshInput, RefreshResult, TokenActivities } from '../contracts/connections.ts';
 import { FAILURE } from '../contracts/failures.ts';
@@ -14,6 +13,7 @@ import type { Opener, PreparedSeal, PreparingSealer } from '../vault/vault.ts';
 import { tellOwner } from './connection-owner.ts';
 import { describe, toFailure } from './failures.ts';
 import { GONE, statusOf } from './grant-status.ts';
+import { withHeartbeat } from './heartbeat.ts';
 import { grantSealContext, grantText, newGrant, openGrant } from './sealed-grant.ts';
 
 export interface RefreshingDeps {
@@ -29,21 +29,16 @@ const CALL_TIMEOUT_MS = 15_000;
 /** A token in hand whose lock was lost is all that is left of the grant: the database gets this long to come back. */
 const STORE_LATE_LIMIT_MS = 60_000;
 const STORE_LATE_PAUSE_MS = 500;
-const HEARTBEAT_EVERY_MS = 1_000;
 
 /** The one place where a token is refreshed. Only `keepConnectionFresh` asks for it. */
 export function createRefreshingActivities(deps: RefreshingDeps): Pick<TokenActivities, 'refreshGrant'> {
   return {
     async refreshGrant(input) {
-      const context = Context.current();
-      const heartbeat = setInterval(() => { context.heartbeat(); }, HEARTBEAT_EVERY_MS);
       try {
-        return await refresh(deps, input);
+        return await withHeartbeat(() => refresh(deps, input));
       } catch (error) {
         deps.log.warn({ connectionId: input.connectionId, provider: input.provider, cause: describe(error) }, 'a token could not be refreshed');
         throw toFailure(error, false);
-      } finally {
-        clearInterval(heartbeat);
       }
     },
   };

@@ -5,7 +5,7 @@ import type { ConnectionStore } from '../db/connection-store.ts';
 import type { ScheduleStore } from '../db/schedule-store.ts';
 import { syncInputOf } from '../db/sync-input.ts';
 import type { SyncRunStore } from '../db/sync-run-store.ts';
-import { toFailure } from './failures.ts';
+import { guarded } from './failures.ts';
 
 export interface SchedulingDeps {
   readonly connections: ConnectionStore;
@@ -16,13 +16,7 @@ export interface SchedulingDeps {
 /** What a Schedule's workflow needs of our database. */
 export function createSchedulingActivities(deps: SchedulingDeps): SchedulingActivities {
   return {
-    async openScheduledRun(input) {
-      try {
-        return await open(deps, input);
-      } catch (error) {
-        throw toFailure(error, false);
-      }
-    },
+    openScheduledRun: (input) => guarded(() => open(deps, input)),
   };
 }
 

@@ -16,6 +16,7 @@ import { ChunkControl } from './chunk.ts';
 import type { ChunkEnvironment } from './chunk.ts';
 import type { Credentials, OpenedConnection } from './credentials.ts';
 import { describe, toFailure } from './failures.ts';
+import { withHeartbeat } from './heartbeat.ts';
 import { pullChunk } from './pull-chunk.ts';
 import { pushChunk } from './push-chunk.ts';
 import { previewPush } from './push-preview.ts';
@@ -37,7 +38,7 @@ export interface SyncChunkDeps {
 
 /** After a chunk was asked to stop, calls in flight have this long to end before they are cut. */
 const DRAIN_MS = 5_000;
-const HEARTBEAT_EVERY_MS = 1_000;
+const LOOK_EVERY_MS = 1_000;
 /** Also how soon a run that came second to an account gets its part of it. */
 const RENEW_LEASE_EVERY_MS = 5_000;
 
@@ -104,7 +105,9 @@ async function runChunk(deps: SyncChunkDeps, chunk: Chunk): Promise<SyncChunkRes
         control.countCall(durationMs);
       },
     });
-    await walk(deps, chunk, { control, account: session, session: deps.bulkShare?.session(session.resource(scope.resource)) ?? session.resource(scope.resource) });
+    const resource = session.resource(scope.resource);
+    const tools = { control, account: session, session: deps.bulkShare?.session(resource) ?? resource };
+    await withHeartbeat(() => walk(deps, chunk, tools), () => control.progress);
   } catch (error) {
     // Calls that were cut because the run was asked to stop are no failure of theirs.
     if (!hardStop.signal.aborted) throw error;
@@ -140,28 +143,17 @@ async function conclude(deps: SyncChunkDeps, scope: RunScope, control: ChunkCont
 }
 
 /** Its token may have to be renewed first. */
-async function openConnection({ credentials }: SyncChunkDeps, scope: SyncConnectionInput): Promise<OpenedConnection> {
-  const context = Context.current();
-  const heartbeat = setInterval(() => { context.heartbeat(); }, HEARTBEAT_EVERY_MS);
-  try {
-    return await credentials.open(scope);
-  } finally {
-    clearInterval(heartbeat);
-  }
-}
+const openConnection = ({ credentials }: SyncChunkDeps, scope: SyncConnectionInput): Promise<OpenedConnection> => withHeartbeat(() => credentials.open(scope));
 
 /** What a refused credential comes to: with another in its place, an attempt that is soon repeated. */
 async function replaceRefused({ credentials }: SyncChunkDeps, { scope, work }: Chunk, error: unknown): Promise<unknown> {
-  if (!(error instanceof ProviderError) || error.details.kind !== 'needs-reauth' || !work.opened) return error;
-  const context = Context.current();
-  const heartbeat = setInterval(() => { context.heartbeat(work.control?.progress); }, HEARTBEAT_EVERY_MS);
+  const { opened, control } = work;
+  if (!(error instanceof ProviderError) || error.details.kind !== 'needs-reauth' || !opened) return error;
   try {
-    const replaced = await credentials.replaceRefused(scope, work.opened);
+    const replaced = await withHeartbeat(() => credentials.replaceRefused(scope, opened), () => control?.progress);
     return replaced ? ApplicationFailure.create({ type: FAILURE.tokenRenewed, message: 'the token has been renewed', nextRetryDelay: 100 }) : error;
   } catch (failure) {
     return failure;
-  } finally {
-    clearInterval(heartbeat);
   }
 }
 
@@ -172,22 +164,21 @@ interface Watched {
   readonly hardStop: AbortController;
 }
 
-/** Heartbeats, keeps the lease, and cuts what still hangs a while after the chunk was asked to stop. */
+/** Keeps the lease, and cuts what still hangs a while after the chunk was asked to stop. */
 function keepAlive({ context, control, lease, hardStop }: Watched): { stop(): void } {
   let stoppingSinceMs: number | null = null;
-  const heartbeat = setInterval(() => {
-    context.heartbeat(control.progress);
+  const look = setInterval(() => {
     const now = performance.now();
     if (control.stopRequested || context.cancellationSignal.aborted) stoppingSinceMs ??= now;
     if (stoppingSinceMs !== null && now - stoppingSinceMs > DRAIN_MS) hardStop.abort();
-  }, HEARTBEAT_EVERY_MS);
+  }, LOOK_EVERY_MS);
   const renewal = setInterval(() => {
     // A lease that lapses costs others nothing worse than a little more traffic; the next renewal may succeed.
     lease.renew().catch(() => undefined);
   }, RENEW_LEASE_EVERY_MS);
   return {
     stop() {
-      clearInterval(heartbeat);
+      clearInterval(look);
       clearInterval(renewal);
     },
   };

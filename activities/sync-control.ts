@@ -10,7 +10,7 @@ import { firstPullCheckpoint } from '../domain/checkpoint.ts';
 import { explainFailure } from '../domain/failure-advice.ts';
 import type { Providers } from '../providers/providers.ts';
 import type { BulkShare } from './bulk-share.ts';
-import { toFailure } from './failures.ts';
+import { guarded } from './failures.ts';
 
 export interface SyncControlDeps {
   readonly progress: SyncProgressStore;
@@ -30,14 +30,6 @@ export function createSyncControlActivities(deps: SyncControlDeps): SyncControlA
     parkSync: (input) => guarded(() => deps.progress.park(input, { what: input.what, since: new Date().toISOString(), until: input.until })),
     noteApproval: (input) => guarded(() => deps.progress.approve(input, input.by)),
   };
-}
-
-async function guarded<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw toFailure(error, false);
-  }
 }
 
 async function begin({ progress, providers, bulkShare }: SyncControlDeps, input: SyncConnectionInput) {

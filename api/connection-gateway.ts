@@ -1,14 +1,14 @@
-import { ServiceError, WithStartWorkflowOperation, WorkflowFailedError, WorkflowNotFoundError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
-import type { Client, Connection, WorkflowExecutionDescription } from '@temporalio/client';
-import { ApplicationFailure, defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
+import { WithStartWorkflowOperation, WorkflowFailedError, WorkflowNotFoundError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
+import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import {
+  ACCESS_REVOKED_SIGNAL,
   authorizeConnectionWorkflowId,
   AUTHORIZE_CONNECTION,
   COMPLETE_AUTHORIZATION_UPDATE,
   DISCONNECT_UPDATE,
   GRANT_REPLACED_SIGNAL,
   KEEP_CONNECTION_FRESH,
-  keepConnectionFreshWorkflowId,
   TEST_CONNECTION,
   testConnectionWorkflowId,
 } from '../contracts/connections.ts';
@@ -28,7 +28,10 @@ import { FAILURE } from '../contracts/failures.ts';
 import type { ConnectionId, ConnectionRef } from '../contracts/ids.ts';
 import type { ProviderId } from '../contracts/providers.ts';
 import { PRIORITY, WORKFLOW_QUEUE } from '../contracts/temporal.ts';
+import { connectionKeywords, ownerKeywords, ownerOptions } from '../domain/connection-owner.ts';
 import { ApiError } from './api-error.ts';
+import { CALL_TIMEOUT_MS, callTemporal, startAttributes } from './temporal-gateway.ts';
+import type { TemporalAccess } from './temporal-gateway.ts';
 
 /** What is known of one attempt to connect. */
 export interface AuthorizationAttempt extends AuthorizationMemo {
@@ -68,11 +71,11 @@ export interface ConnectionGateway {
   test(connection: AccountConnection): Promise<ConnectionTestOutcome>;
   /** Tells the connection's owner that something about it was changed here. */
   lookAgain(connection: AccountConnection): Promise<void>;
+  /** Tells the connection's owner that the provider has sent word of a revocation. Resolves when Temporal has it: a worker need not be there. */
+  accessRevoked(connection: AccountConnection): Promise<void>;
 }
 
-export interface ConnectionGatewayOptions {
-  readonly client: Client;
-  readonly connection: Connection;
+export interface ConnectionGatewayOptions extends TemporalAccess {
   /** What a person calls a provider: stands in the summary in the Web UI. */
   readonly providerName: (provider: ProviderId) => string;
   /** How long an exchange of the code may keep a browser waiting. */
@@ -81,15 +84,11 @@ export interface ConnectionGatewayOptions {
   readonly acceptTimeoutMs?: number;
 }
 
-const CALL_TIMEOUT_MS = 5_000;
 const ACCEPT_TIMEOUT_MS = 8_000;
 const SETTLE_TIMEOUT_MS = 15_000;
 /** The activity's own limit is 20 s. */
 const TEST_TIMEOUT_MS = 24_000;
-const RETRY_AFTER_MS = 2_000;
 const WORKER_RETRY_AFTER_MS = 5_000;
-
-const NEEDS_ATTENTION = defineSearchAttributeKey('NeedsAttention', SearchAttributeType.BOOL);
 
 export function createConnectionGateway(options: ConnectionGatewayOptions): ConnectionGateway {
   return new TemporalConnectionGateway(options);
@@ -105,7 +104,7 @@ class TemporalConnectionGateway implements ConnectionGateway {
   async authorize(attempt: string, input: AuthorizeConnectionInput, returnUrl: string | null): Promise<void> {
     const { venueId, connectionId, provider, flow, reauthorize } = input;
     const memo: AuthorizationMemo = { venueId, connectionId, provider, returnUrl };
-    await this.#call(CALL_TIMEOUT_MS, ({ workflow }) =>
+    await this.#call(({ workflow }) =>
       workflow.start(AUTHORIZE_CONNECTION, {
         taskQueue: WORKFLOW_QUEUE,
         workflowId: authorizeConnectionWorkflowId(attempt),
@@ -114,7 +113,7 @@ class TemporalConnectionGateway implements ConnectionGateway {
         workflowIdConflictPolicy: 'USE_EXISTING',
         workflowIdReusePolicy: 'REJECT_DUPLICATE',
         memo: { ...memo },
-        typedSearchAttributes: attributesOf(input, 'connecting'),
+        typedSearchAttributes: startAttributes(connectionKeywords(input, 'connecting')),
         staticSummary: `${this.#options.providerName(provider)}: ${reauthorize ? 're-authorise' : 'connect'} (${flow})`,
         priority: { priorityKey: PRIORITY.interactive, fairnessKey: venueId },
       }),
@@ -123,7 +122,7 @@ class TemporalConnectionGateway implements ConnectionGateway {
 
   async findAttempt(attempt: string): Promise<AuthorizationAttempt | null> {
     try {
-      return await this.#call(CALL_TIMEOUT_MS, async ({ workflow }) => {
+      return await this.#call(async ({ workflow }) => {
         const handle = workflow.getHandle(authorizeConnectionWorkflowId(attempt));
         const description = await handle.describe();
         const state = stateOf(description);
@@ -143,7 +142,7 @@ class TemporalConnectionGateway implements ConnectionGateway {
           .getHandle(authorizeConnectionWorkflowId(attempt))
           .startUpdate<AuthorizationOutcome, CompleteAuthorizationArgs>(COMPLETE_AUTHORIZATION_UPDATE, { args: [callback], waitForStage: 'ACCEPTED' }),
       );
-      return { kind: 'ended', outcome: await this.#call(settleTimeoutMs, () => taken.result()) };
+      return { kind: 'ended', outcome: await this.#call(() => taken.result(), settleTimeoutMs) };
     } catch (error) {
       const completion = toCompletion(error);
       if (completion === null) throw error;
@@ -152,7 +151,7 @@ class TemporalConnectionGateway implements ConnectionGateway {
   }
 
   async withdrawAttempts(connectionId: ConnectionId): Promise<void> {
-    await this.#call(CALL_TIMEOUT_MS, async ({ workflow }) => {
+    await this.#call(async ({ workflow }) => {
       const query = `WorkflowType = '${AUTHORIZE_CONNECTION}' AND ConnectionId = '${connectionId}' AND ExecutionStatus = 'Running'`;
       for await (const { workflowId, runId } of workflow.list({ query })) {
         await workflow.getHandle(workflowId, runId).cancel().catch((error: unknown) => {
@@ -174,7 +173,7 @@ class TemporalConnectionGateway implements ConnectionGateway {
 
   async test(connection: AccountConnection): Promise<ConnectionTestOutcome> {
     const { venueId, connectionId, provider } = connection;
-    const handle = await this.#call(CALL_TIMEOUT_MS, ({ workflow }) =>
+    const handle = await this.#call(({ workflow }) =>
       workflow.start<Tester>(TEST_CONNECTION, {
         taskQueue: WORKFLOW_QUEUE,
         workflowId: testConnectionWorkflowId(connectionId),
@@ -182,13 +181,13 @@ class TemporalConnectionGateway implements ConnectionGateway {
         workflowIdConflictPolicy: 'USE_EXISTING',
         workflowIdReusePolicy: 'ALLOW_DUPLICATE',
         workflowExecutionTimeout: TEST_TIMEOUT_MS,
-        typedSearchAttributes: attributesOf(connection, 'testing'),
+        typedSearchAttributes: startAttributes(connectionKeywords(connection, 'testing')),
         staticSummary: `${this.#options.providerName(provider)}: test the credentials`,
         priority: { priorityKey: PRIORITY.interactive, fairnessKey: venueId },
       }),
     );
     try {
-      return await this.#call(TEST_TIMEOUT_MS + CALL_TIMEOUT_MS, () => handle.result());
+      return await this.#call(() => handle.result(), TEST_TIMEOUT_MS + CALL_TIMEOUT_MS);
     } catch (error) {
       // Its time limit is far above what the test itself takes.
       if (!(error instanceof WorkflowFailedError)) throw error;
@@ -197,37 +196,25 @@ class TemporalConnectionGateway implements ConnectionGateway {
   }
 
   async lookAgain(connection: AccountConnection): Promise<void> {
-    await this.#call(CALL_TIMEOUT_MS, ({ workflow }) => workflow.signalWithStart<Owner>(KEEP_CONNECTION_FRESH, { ...this.#ownerOf(connection), signal: GRANT_REPLACED_SIGNAL }));
+    await this.#call(({ workflow }) => workflow.signalWithStart<Owner>(KEEP_CONNECTION_FRESH, { ...this.#ownerOf(connection), signal: GRANT_REPLACED_SIGNAL }));
+  }
+
+  async accessRevoked(connection: AccountConnection): Promise<void> {
+    await this.#call(({ workflow }) => workflow.signalWithStart<Owner>(KEEP_CONNECTION_FRESH, { ...this.#ownerOf(connection), signal: ACCESS_REVOKED_SIGNAL }));
   }
 
   #ownerOf(connection: AccountConnection) {
-    const { venueId, connectionId, provider } = connection;
-    return {
-      taskQueue: WORKFLOW_QUEUE,
-      workflowId: keepConnectionFreshWorkflowId(connectionId),
-      args: [{ venueId, connectionId, provider }] as [KeepConnectionFreshInput],
-      workflowIdConflictPolicy: 'USE_EXISTING' as const,
-      workflowIdReusePolicy: 'ALLOW_DUPLICATE' as const,
-      typedSearchAttributes: attributesOf(connection, 'active'),
-      staticSummary: `${this.#options.providerName(provider)}: keep the connection fresh`,
-      priority: { priorityKey: PRIORITY.interactive, fairnessKey: venueId },
-    };
+    return { ...ownerOptions(connection, this.#options.providerName(connection.provider)), typedSearchAttributes: startAttributes(ownerKeywords(connection)) };
   }
 
-  async #call<T>(timeoutMs: number, work: (client: Client) => Promise<T>): Promise<T> {
-    const { client, connection } = this.#options;
-    try {
-      return await connection.withDeadline(Date.now() + timeoutMs, () => work(client));
-    } catch (error) {
-      if (!(error instanceof ServiceError)) throw error;
-      throw new ApiError('temporal-unavailable', 'The workflow service cannot be reached at the moment.', { cause: error, retryAfterMs: RETRY_AFTER_MS });
-    }
+  #call<T>(work: (client: Client) => Promise<T>, timeoutMs?: number): Promise<T> {
+    return callTemporal(this.#options, work, timeoutMs);
   }
 
   /** A call that only a worker can answer. */
   async #callWorker<T>(work: (client: Client) => Promise<T>): Promise<T> {
     try {
-      return await this.#call(this.#options.acceptTimeoutMs ?? ACCEPT_TIMEOUT_MS, work);
+      return await this.#call(work, this.#options.acceptTimeoutMs ?? ACCEPT_TIMEOUT_MS);
     } catch (error) {
       if (!(error instanceof WorkflowUpdateRPCTimeoutOrCancelledError)) throw error;
       throw new ApiError('worker-unavailable', 'No worker has taken the request in time.', { cause: error, retryAfterMs: WORKER_RETRY_AFTER_MS });
@@ -257,9 +244,4 @@ function toCompletion(error: unknown): Completion | null {
   if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure && error.cause.type === FAILURE.authorizationUsed) return { kind: 'used' };
   // The workflow has it: what is being waited for is the provider.
   return error instanceof WorkflowUpdateRPCTimeoutOrCancelledError ? { kind: 'pending' } : null;
-}
-
-function attributesOf({ venueId, connectionId, provider }: AccountConnection, phase: string): TypedSearchAttributes {
-  const keywords = Object.entries({ VenueId: venueId, ConnectionId: connectionId, Provider: provider, Phase: phase });
-  return new TypedSearchAttributes([...keywords.map(([name, value]) => ({ key: defineSearchAttributeKey(name, SearchAttributeType.KEYWORD), value })), { key: NEEDS_ATTENTION, value: false }]);
 }

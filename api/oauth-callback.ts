@@ -138,7 +138,7 @@ async function toCallback(sealer: Sealer, attempt: AuthorizationAttempt, query: 
 
 /** Of an attempt that has been handed a callback: perhaps by this visitor, who was told that no worker took it and whose page came again. */
 function showUse(deps: OAuthCallbackDeps, exchange: Exchange, { id, attempt }: { readonly id: string; readonly attempt: AuthorizationAttempt }): void {
-  if (attempt.state === 'open') showPending(deps, exchange, { id, attempt });
+  if (attempt.state === 'open') sendPage(exchange.res, beingUsedPage(deps.providerName(attempt.provider), id, contextOf(exchange.req).requestId));
   else showEnd(deps, exchange, attempt);
 }
 
@@ -219,6 +219,13 @@ function pendingPage(provider: string, id: string, requestId: string): OwnersPag
     facts: { Provider: provider, Request: requestId },
     again: { afterS: LOOK_AGAIN_AFTER_S, path: ATTEMPT_PATH.replace('{attempt}', id) },
   };
+}
+
+/** The status is for whoever replays the state; its owner is led on. */
+function beingUsedPage(provider: string, id: string, requestId: string): OwnersPage {
+  const code = 'authorization-used';
+  const { facts, ...page } = pendingPage(provider, id, requestId);
+  return { ...page, status: PROBLEMS[code].status, tone: 'waiting', facts: { ...facts, Code: code } };
 }
 
 function errorPages(log: Log): ErrorRequestHandler {

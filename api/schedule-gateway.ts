@@ -1,6 +1,5 @@
-import { ScheduleAlreadyRunning, ScheduleNotFoundError, ServiceError } from '@temporalio/client';
-import type { Client, Connection, ScheduleDescription, ScheduleHandle, ScheduleOptions } from '@temporalio/client';
-import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { ScheduleAlreadyRunning, ScheduleNotFoundError } from '@temporalio/client';
+import type { Client, ScheduleDescription, ScheduleHandle, ScheduleOptions } from '@temporalio/client';
 import type { ConnectionRef } from '../contracts/ids.ts';
 import type { ProviderId, Resource } from '../contracts/providers.ts';
 import { scheduleId } from '../contracts/sync.ts';
@@ -8,9 +7,10 @@ import type { ScheduledSyncInput, ScheduledSyncMemo, SyncKey } from '../contract
 import type { ScheduleTiming } from '../domain/schedule-timing.ts';
 import { SCHEDULE_POLICIES, scheduledAction } from '../domain/scheduled-sync.ts';
 import { syncKeywords } from '../domain/sync-labels.ts';
-import { ApiError } from './api-error.ts';
 import { invalidRequest } from './parse.ts';
 import { specOf, timingOf } from './schedule-spec-gateway.ts';
+import { callTemporal, keywordAttributes, temporalUnavailable } from './temporal-gateway.ts';
+import type { TemporalAccess } from './temporal-gateway.ts';
 
 export interface ScheduleRef extends ConnectionRef {
   readonly resource: Resource;
@@ -57,15 +57,11 @@ export interface ScheduleGateway {
   delete(ref: ScheduleRef): Promise<boolean>;
 }
 
-export interface ScheduleGatewayOptions {
-  readonly client: Client;
-  readonly connection: Connection;
+export interface ScheduleGatewayOptions extends TemporalAccess {
   /** What a person calls a provider. */
   readonly providerName: (provider: ProviderId) => string;
 }
 
-const CALL_TIMEOUT_MS = 5_000;
-const RETRY_AFTER_MS = 2_000;
 const MAX_RUNS_SHOWN = 5;
 /** Open runs are listed first, whenever they began. */
 const RUNS_LOOKED_AT = 10;
@@ -102,7 +98,7 @@ class TemporalScheduleGateway implements ScheduleGateway {
       });
       if (updated !== null) return;
     }
-    throw unavailable('The schedule is being made and deleted at the same time.');
+    throw temporalUnavailable('The schedule is being made and deleted at the same time.');
   }
 
   async setPaused(ref: ScheduleRef, paused: boolean): Promise<boolean> {
@@ -140,7 +136,7 @@ class TemporalScheduleGateway implements ScheduleGateway {
 
   #definitionOf(key: SyncKey, { timing, jitterMs }: ScheduleSettings, previous: ScheduleDescription | null): Pick<ScheduleOptions, 'spec' | 'action' | 'policies' | 'typedSearchAttributes'> {
     const action = scheduledAction(key, this.#options.providerName(key.provider));
-    const typedSearchAttributes = Object.entries(syncKeywords(key)).map(([name, value]) => ({ key: defineSearchAttributeKey(name, SearchAttributeType.KEYWORD), value }));
+    const typedSearchAttributes = keywordAttributes(syncKeywords(key));
     return {
       spec: specOf(timing, jitterMs, { now: new Date(), previous: previous?.spec ?? null }),
       policies: SCHEDULE_POLICIES,
@@ -173,11 +169,9 @@ class TemporalScheduleGateway implements ScheduleGateway {
   }
 
   async #call<T>(work: (client: Client) => Promise<T>): Promise<T> {
-    const { client, connection } = this.#options;
     try {
-      return await connection.withDeadline(Date.now() + CALL_TIMEOUT_MS, () => work(client));
+      return await callTemporal(this.#options, work);
     } catch (error) {
-      if (error instanceof ServiceError) throw unavailable('The workflow service cannot be reached at the moment.', error);
       // How the SDK hands on that the server refuses a schedule's times. Ours are made of checked numbers; only the zone is the server's own to know.
       if (error instanceof TypeError && /time zone/.test(error.message)) throw invalidRequest([{ path: 'timeZone', message: 'The workflow service does not know this time zone' }]);
       throw error;
@@ -205,8 +199,4 @@ function stateOf({ paused, note }: ScheduleSettings, { state }: ScheduleDescript
 
 function noteOf(note: string | undefined): string | null {
   return !note || Object.values<string>(OWN_NOTES).includes(note) ? null : note;
-}
-
-function unavailable(detail: string, cause?: unknown): ApiError {
-  return new ApiError('temporal-unavailable', detail, { cause, retryAfterMs: RETRY_AFTER_MS });
 }

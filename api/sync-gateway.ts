@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ServiceError, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
-import type { Client, Connection, WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
-import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
+import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import type { Client, WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
 import type { ProviderId } from '../contracts/providers.ts';
 import { APPROVE_SIGNAL, SYNC_CONNECTION, WAKE_SIGNAL } from '../contracts/sync.ts';
 import type { ApproveSignal } from '../contracts/sync.ts';
@@ -10,7 +9,8 @@ import { syncInputOf } from '../db/sync-input.ts';
 import type { SyncRun } from '../db/sync-run-store.ts';
 import { queuedKeywords, syncPriority, syncSummary } from '../domain/sync-labels.ts';
 import type { syncConnection } from '../workflows/sync-connection.ts';
-import { ApiError } from './api-error.ts';
+import { callTemporal, startAttributes, temporalUnavailable } from './temporal-gateway.ts';
+import type { TemporalAccess } from './temporal-gateway.ts';
 
 /**
  * The API's whole view of Temporal. Routes see this interface, never the client.
@@ -33,22 +33,16 @@ export interface SyncGateway {
   ping(timeoutMs: number): Promise<void>;
 }
 
-export interface SyncGatewayOptions {
-  readonly client: Client;
-  readonly connection: Connection;
+export interface SyncGatewayOptions extends TemporalAccess {
   readonly namespace: string;
   /** What a person calls a provider: stands in the summary of a run in the Web UI. */
   readonly providerName: (provider: ProviderId) => string;
 }
 
-const CALL_TIMEOUT_MS = 5_000;
 /** How long an earlier run of the same sync may take to close after it has finished in our database. */
 const CLOSING_TIMEOUT_MS = 10_000;
 const CLOSING_POLL_MS = 250;
-const RETRY_AFTER_MS = 2_000;
 const MAX_ASK_ATTEMPTS = 3;
-
-const NEEDS_ATTENTION = defineSearchAttributeKey('NeedsAttention', SearchAttributeType.BOOL);
 
 export function createSyncGateway(options: SyncGatewayOptions): SyncGateway {
   return new TemporalSyncGateway(options);
@@ -69,7 +63,7 @@ class TemporalSyncGateway implements SyncGateway {
       const running = await this.#describe(run);
       if (running && belongsTo(running, run)) return running.runId;
       // An earlier run of the same sync has finished in our database and is just closing.
-      if (performance.now() > deadline) throw unavailable('An earlier run of the same sync is still closing.');
+      if (performance.now() > deadline) throw temporalUnavailable('An earlier run of the same sync is still closing.');
       await sleep(CLOSING_POLL_MS);
     }
   }
@@ -95,7 +89,7 @@ class TemporalSyncGateway implements SyncGateway {
     const deadline = performance.now() + CLOSING_TIMEOUT_MS;
     // Any other workflow of this run is at work on it anew.
     while (run.workflowRunId !== null && (await this.findRunning(run)) === run.workflowRunId) {
-      if (performance.now() > deadline) throw unavailable('The workflow of this run is still closing.');
+      if (performance.now() > deadline) throw temporalUnavailable('The workflow of this run is still closing.');
       await sleep(CLOSING_POLL_MS);
     }
   }
@@ -134,7 +128,7 @@ class TemporalSyncGateway implements SyncGateway {
           workflowIdConflictPolicy: 'FAIL',
           workflowIdReusePolicy: 'ALLOW_DUPLICATE',
           memo: { syncId: run.id },
-          typedSearchAttributes: attributesOf(run),
+          typedSearchAttributes: startAttributes(queuedKeywords(run)),
           staticSummary: syncSummary(run, providerName(run.provider)),
           priority: syncPriority(run),
           ...(delayMs > 0 ? { startDelay: delayMs } : {}),
@@ -158,26 +152,11 @@ class TemporalSyncGateway implements SyncGateway {
     }
   }
 
-  async #call<T>(work: (client: Client) => Promise<T>): Promise<T> {
-    const { client, connection } = this.#options;
-    try {
-      return await connection.withDeadline(Date.now() + CALL_TIMEOUT_MS, () => work(client));
-    } catch (error) {
-      if (error instanceof ServiceError) throw unavailable('The workflow service cannot be reached at the moment.', error);
-      throw error;
-    }
+  #call<T>(work: (client: Client) => Promise<T>): Promise<T> {
+    return callTemporal(this.#options, work);
   }
 }
 
 function belongsTo(running: WorkflowExecutionDescription, run: SyncRun): boolean {
   return running.memo?.['syncId'] === run.id;
-}
-
-function attributesOf(run: SyncRun): TypedSearchAttributes {
-  const keywords = Object.entries(queuedKeywords(run)).map(([name, value]) => ({ key: defineSearchAttributeKey(name, SearchAttributeType.KEYWORD), value }));
-  return new TypedSearchAttributes([...keywords, { key: NEEDS_ATTENTION, value: false }]);
-}
-
-function unavailable(detail: string, cause?: unknown): ApiError {
-  return new ApiError('temporal-unavailable', detail, { cause, retryAfterMs: RETRY_AFTER_MS });
 }

@@ -6,6 +6,8 @@ import type { BlastRadius } from '../domain/blast-radius.ts';
 import { meetPlan, savePlanItems } from './plan-items.ts';
 import type { PlanEntry } from './plan-items.ts';
 import type { CommitResult } from './pull-store.ts';
+import { marksOf } from './push-marks.ts';
+import type { PushMarks } from './push-marks.ts';
 import { RECORD_TABLES, fieldsDocument, tableOf } from './record-tables.ts';
 import { insertLogs } from './sync-log.ts';
 import { addProgress } from './run-state.ts';
@@ -76,25 +78,9 @@ export interface PushPreview extends Omit<ProgressDelta, 'counts' | 'done'> {
   readonly calls: number;
 }
 
-export interface SentUpdate {
-  readonly recordId: RecordId;
-  readonly version: number;
-  readonly metadataKeys: readonly string[];
-}
-
-export interface PushStore {
+export interface PushStore extends PushMarks {
   /** Records after a cursor in the order of their ids: all of them, or for an incremental run those that changed. */
   readPage(scope: RunScope, page: { readonly after: RecordId | null; readonly limit: number }): Promise<readonly PushRow[]>;
-  /**
-   * Marks records whose first write is about to be sent: should its outcome be lost, the mark tells when it may have happened. With
-   * `attempt` it also says that earlier idempotency keys may not be used again.
-   */
-  markPending(scope: RunScope, recordIds: readonly RecordId[], attempt: number): Promise<void>;
-  /**
-   * Marks records whose twin is about to be updated: should the outcome be lost, and the record change again before it is told, the mark
-   * says that the twin may be neither as agreed nor as wanted. The metadata keys count as left at the provider.
-   */
-  markSent(scope: RunScope, updates: readonly SentUpdate[]): Promise<void>;
   /** Stores results and moves the cursor, in one transaction. Throws SupersededError. */
   commit(scope: RunScope, commit: PushCommit): Promise<CommitResult>;
   /** Stores what a dry run would do and moves its cursor, in one transaction. Throws SupersededError. */
@@ -105,6 +91,8 @@ export interface PushStore {
 
 export function createPushStore(db: Database): PushStore {
   return {
+    ...marksOf(db),
+
     readPage: (scope, { after, limit }) =>
       withVenue(db, scope.venueId, async (tx) => {
         const rows = await tx.execute<Row>(sql`
@@ -118,9 +106,6 @@ export function createPushStore(db: Database): PushStore {
           order by c.id limit ${limit}`);
         return rows.map(toPushRow);
       }),
-
-    markPending: (scope, recordIds, attempt) => marking(db, scope, (tx) => insertPending(tx, scope, { recordIds, attempt })),
-    markSent: (scope, updates) => marking(db, scope, (tx) => noteSent(tx, scope, updates)),
 
     commit: (scope, commit) =>
       withVenue(db, scope.venueId, async (tx) => {
@@ -153,31 +138,6 @@ export function createPushStore(db: Database): PushStore {
       }),
   };
 }
-
-function marking(db: Database, scope: RunScope, mark: (tx: Transaction) => Promise<unknown>): Promise<void> {
-  return withVenue(db, scope.venueId, async (tx) => {
-    await lockRun(tx, scope);
-    await mark(tx);
-  });
-}
-
-const insertPending = (tx: Transaction, scope: RunScope, { recordIds, attempt }: { readonly recordIds: readonly RecordId[]; readonly attempt: number }) =>
-  tx.execute(sql`
-    insert into record_links as l (connection_id, resource, record_id, venue_id, state, write_attempt)
-    select ${scope.connectionId}, ${scope.resource}, id::uuid, ${scope.venueId}, 'pending', ${attempt}
-    from jsonb_array_elements_text(${JSON.stringify(recordIds)}::jsonb) as id
-    on conflict (connection_id, resource, record_id) do update
-      set write_attempt = greatest(l.write_attempt, excluded.write_attempt), updated_at = now(),
-          state = case when l.external_id is null then 'pending' else l.state end,
-          created_at = case when l.external_id is null and l.state <> 'pending' then now() else l.created_at end`);
-
-const noteSent = (tx: Transaction, scope: RunScope, updates: readonly SentUpdate[]) =>
-  tx.execute(sql`
-    update record_links l set sent_version = coalesce(l.sent_version, s.version), sent_at = coalesce(l.sent_at, now()), updated_at = now(),
-      metadata_keys = array(select distinct key from unnest(l.metadata_keys || s.metadata_keys) as key)
-    from jsonb_to_recordset(${JSON.stringify(updates.map(({ recordId, version, metadataKeys }) => ({ record_id: recordId, version, metadata_keys: metadataKeys })))}::jsonb)
-      as s(record_id uuid, version int, metadata_keys text[])
-    where l.record_id = s.record_id and l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource}`);
 
 const toTied = ({ action, externalId, recordId, sourceId }: PushResult) => (action === 'created' && externalId !== null ? [{ externalId, id: recordId, sourceId }] : []);
 

@@ -9,6 +9,7 @@ import { prepareCopy } from './browser-walk-copy.ts';
 import { walkFlow } from './browser-walk-flow.ts';
 import { startProduct } from './browser-walk-product.ts';
 import { WalkReport } from './browser-walk-report.ts';
+import { createCleanUp } from './clean-up.ts';
 import { messageOf } from './start-error.ts';
 import type { ApiClient } from './api-client.ts';
 import type { Flow } from './browser-walk-flow.ts';
@@ -28,7 +29,7 @@ const integrations = z.object({
 /** What issue 5 promises: a flow that is not offered must not go unnoticed. */
 const EXPECTED_FLOWS = ['stripe connect', 'stripe app', 'square code', 'square pkce', 'quickbooks code', 'mailchimp code'];
 
-const undo: (() => Promise<unknown>)[] = [];
+const cleanUp = createCleanUp();
 const log = (line: string): void => { console.log(line); };
 
 async function main(browserProgram: string, options: { readonly only: string | undefined; readonly pictures: string | undefined }): Promise<boolean> {
@@ -40,12 +41,12 @@ async function main(browserProgram: string, options: { readonly only: string | u
   log(`screenshots: ${pictures}`);
 
   const product = await startProduct();
-  undo.push(() => product.stop());
+  cleanUp.add(() => product.stop());
   const copy = await prepareCopy({ folder, returnUrl: product.returnUrl, log });
-  undo.push(() => copy.stop());
+  cleanUp.add(() => copy.stop());
   const api = await copy.bringUp();
   const browser = startBrowser(browserProgram, path.join(folder, 'browser'));
-  undo.push(() => browser.stop());
+  cleanUp.add(() => browser.stop());
   const devtools = await browser.connect();
 
   const report = new WalkReport(pictures);
@@ -66,21 +67,10 @@ async function flowsOf(api: ApiClient): Promise<readonly Flow[]> {
   return data.flatMap(({ provider, displayName, flows, environment }) => flows.map((flow) => ({ provider, displayName, flow, environment: environment ?? 'sandbox' })));
 }
 
-let cleaning: Promise<void> | null = null;
-
-/** Once, whoever asks first: the end, or a signal. */
-function cleanUp(): Promise<void> {
-  cleaning ??= (async () => {
-    for (const last of undo.reverse()) await last().catch((error: unknown) => { console.error(messageOf(error)); });
-  })();
-  return cleaning;
-}
-
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { void cleanUp().finally(() => process.exit(1)); });
 // The browser's words are read where no caller could catch.
 process.once('uncaughtException', (error) => {
   console.error(error);
-  void cleanUp().finally(() => process.exit(1));
+  cleanUp.abort();
 });
 try {
   const { help, only, pictures } = parseArgs({ options: { help: { type: 'boolean', short: 'h', default: false }, only: { type: 'string' }, pictures: { type: 'string' } } }).values;
@@ -97,5 +87,5 @@ try {
   console.error(`browser walk: ${messageOf(error)}`);
   process.exitCode = 1;
 } finally {
-  await cleanUp();
+  await cleanUp.run();
 }

@@ -17,7 +17,7 @@ export function serviceEnvironment(env: Env, addresses: Addresses, secrets: Loca
   return {
     ...env,
     ...unlessSet(env, 'TEMPORAL_UI_URL', addresses.temporalUiUrl ?? undefined),
-    ...providersOf(env, addresses.sandbox),
+    ...providerEnvironment(env, addresses.sandbox),
     ...keyring(env, secrets),
     ...(isSet(env, 'JWT_JWKS_URL') ? {} : unlessSet(env, 'JWT_SECRET', secrets.jwtSecret)),
     DATABASE_URL: addresses.databaseUrl,
@@ -27,17 +27,24 @@ export function serviceEnvironment(env: Env, addresses: Addresses, secrets: Loca
   };
 }
 
+/** Where the service takes webhooks: under the address that it believes to have, which Square's signature covers. */
+export function webhooksUrl(env: Env, apiPort: number): string {
+  const host = env['HOST'] || '127.0.0.1';
+  const publicUrl = env['PUBLIC_URL'] || `http://${host.includes(':') ? `[${host}]` : host}:${apiPort}`;
+  return `${publicUrl.replace(/\/+$/, '')}/webhooks`;
+}
+
 export function isSet(env: Env, name: string): boolean {
   return (env[name] ?? '') !== '';
 }
 
 /** The stand-ins, and the apps that they know us as. One variable of a provider that the user has set means the real one, or a stand-in of their own. */
-function providersOf(env: Env, { stripe, square, quickbooks, mailchimp }: Sandbox): Env {
-  const { connectUrl, marketplaceUrl, connectClientId, appClientId, platformKey } = stripe;
-  const stripeOAuth = { STRIPE_CONNECT_URL: connectUrl, STRIPE_MARKETPLACE_URL: marketplaceUrl, STRIPE_CLIENT_ID: connectClientId, STRIPE_APP_CLIENT_ID: appClientId, STRIPE_SECRET_KEY: platformKey };
+export function providerEnvironment(env: Env, { stripe, square, quickbooks, mailchimp }: Sandbox): Env {
+  const { connectUrl, marketplaceUrl, connectClientId, appClientId, platformKey, webhookSecret } = stripe;
+  const stripeOAuth = { STRIPE_CONNECT_URL: connectUrl, STRIPE_MARKETPLACE_URL: marketplaceUrl, STRIPE_CLIENT_ID: connectClientId, STRIPE_APP_CLIENT_ID: appClientId, STRIPE_SECRET_KEY: platformKey, STRIPE_WEBHOOK_SECRET: webhookSecret };
   return {
     ...(isSet(env, 'STRIPE_API_URL') ? {} : { STRIPE_API_URL: stripe.apiUrl, ...unlessAnySet(env, stripeOAuth) }),
-    ...unlessAnySet(env, { SQUARE_API_URL: square.apiUrl, SQUARE_APP_ID: square.clientId, SQUARE_APP_SECRET: square.clientSecret, SQUARE_SANDBOX: 'true' }),
+    ...unlessAnySet(env, { SQUARE_API_URL: square.apiUrl, SQUARE_APP_ID: square.clientId, SQUARE_APP_SECRET: square.clientSecret, SQUARE_WEBHOOK_SIGNATURE_KEY: square.webhookSecret, SQUARE_SANDBOX: 'true' }),
     ...unlessAnySet(env, {
       QUICKBOOKS_API_URL: quickbooks.apiUrl,
       QUICKBOOKS_AUTHORIZE_URL: quickbooks.authorizeUrl,

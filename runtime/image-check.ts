@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { createCleanUp } from './clean-up.ts';
 import { composeEnvironment, createDatabases } from './full-temporal-stack.ts';
 import { cacheFolderOf, REPOSITORY } from './home.ts';
 import { commandsOf, containerStartOf, copiesOf, inherited, readDockerfile } from './image-dockerfile.ts';
@@ -22,7 +23,7 @@ const UNTIL_READY_MS = 60_000;
 const GRACE_MS = 30_000;
 
 const stages = readDockerfile();
-const undo: (() => Promise<unknown>)[] = [];
+const cleanUp = createCleanUp();
 const log = (line: string): void => { console.log(line); };
 const secret = (): string => randomBytes(24).toString('hex');
 
@@ -43,12 +44,12 @@ async function main(): Promise<void> {
   const work = path.join(tmpdir(), `interlock_image_${randomBytes(4).toString('hex')}`);
   const app = path.join(work, 'app');
   mkdirSync(app, { recursive: true });
-  undo.push(async () => { rmSync(work, { recursive: true, force: true }); return Promise.resolve(); });
+  cleanUp.add(async () => { rmSync(work, { recursive: true, force: true }); return Promise.resolve(); });
   await timed('packages and files', () => assemble(app));
   log(`size of the image above its base: ${(await runCommand('du', ['-sm', app], { timeoutMs: 60_000 })).split('\t')[0] ?? ''} MiB`);
 
   const postgres = await startEmbeddedPostgres({ dataFolder: path.join(work, 'postgres'), password: DOTENV.POSTGRES_PASSWORD, log: () => undefined });
-  undo.push(() => postgres.stop());
+  cleanUp.add(() => postgres.stop());
   await createDatabases(postgres.url, 'interlock.sql', DOTENV);
   const temporalAddress = await bringUpTemporal(path.join(work, 'temporal.log'));
   const run = (name: string, more: Record<string, string> = {}): ImageProcess => start(name, { app, logFile: path.join(work, `${name}.log`), env: { ...environmentOf(name, { postgres, temporalAddress }), ...more } });
@@ -83,7 +84,7 @@ async function bringUpTemporal(logFile: string): Promise<string> {
   const source = await resolveTemporal({ cacheFolder: cacheFolderOf(process.env), log, env: { ...process.env, TEMPORAL_ADDRESS: '' } });
   if (source.kind !== 'binary') throw new Error('a server was named although none was asked for');
   const temporal = await startTemporal({ binary: source.path, dataFile: null, port: await freePort(), uiPort: null, namespace: composeEnvironment('worker', DOTENV)['TEMPORAL_NAMESPACE'] ?? '', logFile });
-  undo.push(() => temporal.stop());
+  cleanUp.add(() => temporal.stop());
   return temporal.address;
 }
 
@@ -97,7 +98,7 @@ function environmentOf(service: string, { postgres, temporalAddress }: { readonl
 
 function start(name: string, { app, logFile, env }: { readonly app: string; readonly logFile: string; readonly env: Readonly<Record<string, string>> }): ImageProcess {
   const started = new ImageProcess({ name, start: containerStartOf(inherited(stages, name)), folder: app, env, logFile });
-  undo.push(() => started.kill());
+  cleanUp.add(() => started.kill());
   return started;
 }
 
@@ -136,17 +137,6 @@ async function timed<Result>(what: string, work: () => Promise<Result>): Promise
   return result;
 }
 
-let cleaning: Promise<void> | null = null;
-
-/** Once, whoever asks first: the end, or a signal. */
-function cleanUp(): Promise<void> {
-  cleaning ??= (async () => {
-    for (const last of undo.reverse()) await last().catch((error: unknown) => { console.error(messageOf(error)); });
-  })();
-  return cleaning;
-}
-
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { void cleanUp().finally(() => process.exit(1)); });
 try {
   await main();
   log('the image works');
@@ -154,5 +144,5 @@ try {
   console.error(`image check: ${messageOf(error)}`);
   process.exitCode = 1;
 } finally {
-  await cleanUp();
+  await cleanUp.run();
 }

@@ -29,8 +29,12 @@ export const recordLinks = pgTable(
     state: text('state', { enum: LINK_STATES }).notNull(),
     /** Grows when an idempotency key may not be used again; part of the next key. */
     writeAttempt: integer('write_attempt').notNull().default(0),
-    /** The first version of the record that an update was sent with since the last agreement; null when none was: the twin may be as any version since. */
+    /**
+     * The record's version when the first update since the last agreement was about to be sent. While it stands, the twin may be as last
+     * agreed, as at this version, as at any later one, or in between. Null when no update was sent since: none is in doubt.
+     */
     sentVersion: integer('sent_version'),
+    /** When that was; its idempotency key is forgotten a day later. */
     sentAt: instant('sent_at'),
     /** The run that last wrote this row: a resumed page does not count its records twice. */
     lastSyncId: uuid('last_sync_id').$type<SyncId>(),

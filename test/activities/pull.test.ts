@@ -157,7 +157,7 @@ describe('a pull of customers', () => {
     const input = await world.open(venue, 'pull', 'full');
     await world.begin(input);
     const chunk = world.chunk(input);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await until(async () => ((await world.progress.read(input))?.done ?? 0) > 0, { limitMs: 10_000, what: 'the first page is stored' });
     await world.progress.requestStop(input);
 
     const stopped = await chunk;

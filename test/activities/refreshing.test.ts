@@ -91,7 +91,7 @@ describe('an outage', () => {
     await world.expire(grant);
     await world.controls.quickbooks.fault({ ...fault, match: onToken('quickbooks') });
     expect(await world.ensureFresh(grant)).toEqual({ status: 'unavailable', generation: 1 });
-    await expect.poll(() => world.row(grant)).toMatchObject({ state: 'degraded', cause: expect.stringContaining('syncs wait') as string });
+    await expect.poll(() => world.row(grant), { timeout: 10_000 }).toMatchObject({ state: 'degraded', cause: expect.stringContaining('syncs wait') as string });
     const calls = (await world.refreshCalls(grant)).length;
     expect(calls).toBeLessThanOrEqual(3);
     await Promise.all(Array.from({ length: 9 }, () => world.ensureFresh(grant)));
@@ -103,7 +103,7 @@ describe('an outage', () => {
     await world.expire(grant);
     await world.controls.quickbooks.fault({ kind: 'status', status: 503, match: onToken('quickbooks') });
     expect(await world.ensureFresh(grant)).toEqual({ status: 'unavailable', generation: 1 });
-    await expect.poll(() => world.row(grant)).toMatchObject({ state: 'degraded' });
+    await expect.poll(() => world.row(grant), { timeout: 10_000 }).toMatchObject({ state: 'degraded' });
     await world.controls.quickbooks.clearFaults();
     await expect.poll(() => world.row(grant), { timeout: 20_000 }).toMatchObject({ state: 'active', cause: null, generation: 2 });
     expect(await world.works(grant)).toBe(true);
@@ -114,7 +114,7 @@ describe('an outage', () => {
     await world.expire(grant);
     await world.controls.quickbooks.fault({ kind: 'status', status: 401, code: 'invalid_client', match: onToken('quickbooks') });
     expect(await world.ensureFresh(grant)).toMatchObject({ status: 'unavailable' });
-    await expect.poll(() => world.row(grant)).toMatchObject({ state: 'degraded' });
+    await expect.poll(() => world.row(grant), { timeout: 10_000 }).toMatchObject({ state: 'degraded' });
   });
 });
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { SerialCommitter } from '../../activities/serial-committer.ts';
+import { until } from '../support/eventually.ts';
 
 /** A committer whose commits end only when they are told to. */
 function aGatedCommitter(options = { maxBatch: 3, gatherMs: 0 }) {
@@ -14,7 +15,7 @@ function aGatedCommitter(options = { maxBatch: 3, gatherMs: 0 }) {
     await new Promise<void>((open, fail) => gates.push({ open, fail }));
     atOnce -= 1;
   }, options);
-  return { committer, batches, next: async () => { await sleep(1); return gates.shift()!; } };
+  return { committer, batches, next: () => until(() => gates.shift() ?? null, { limitMs: 5_000, what: 'a commit has begun', everyMs: 1 }) };
 }
 
 describe('the serial committer', () => {
@@ -87,7 +88,7 @@ describe('the serial committer', () => {
 
   it('lets a batch wait for company, but a full one not', async () => {
     const batches: (readonly number[])[] = [];
-    const committer = new SerialCommitter<number>((items) => Promise.resolve(void batches.push(items)), { maxBatch: 4, gatherMs: 30 });
+    const committer = new SerialCommitter<number>((items) => Promise.resolve(void batches.push(items)), { maxBatch: 4, gatherMs: 500 });
     committer.add(1);
     await sleep(5);
     committer.add(2);

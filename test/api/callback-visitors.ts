@@ -1,7 +1,8 @@
-import { expect } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import { attemptOf } from '../../api/authorizing.ts';
 import type { VenueId } from '../../contracts/ids.ts';
 import type { ProviderId } from '../../contracts/providers.ts';
+import { createApiWorld } from './api-world.ts';
 import type { Answered, ApiWorld, SendOptions } from './api-world.ts';
 
 export const CODE = 'canary-code_0123456789';
@@ -12,10 +13,29 @@ export interface Begun {
   readonly attempt: string;
 }
 
-/** Owners of accounts, and what their browsers do. */
-export function visitorsOf(api: ApiWorld) {
+/** Owners of accounts and what their browsers do, against an API for the tests of a file. Each begins with a venue of its own, with everything answering and every attempt succeeding. */
+export function createVisitors() {
+  let api: ApiWorld;
+  let venueId: VenueId;
+
+  beforeAll(async () => {
+    api = await createApiWorld();
+  });
+  beforeEach(async () => {
+    venueId = await api.aVenue();
+  });
+  afterEach(() => {
+    const { connectionGateway } = api;
+    connectionGateway.away = false;
+    connectionGateway.noWorker = false;
+    connectionGateway.lateWorker = false;
+    connectionGateway.end = ({ connectionId }) => ({ outcome: 'connected', connectionId });
+  });
+  afterAll(() => api.close());
+
   return {
-    async anAttempt(venueId: VenueId, provider: ProviderId = 'square', more: object = {}): Promise<Begun> {
+    api: () => api,
+    anAttempt: async (provider: ProviderId = 'square', more: object = {}): Promise<Begun> => {
       const { json } = await api.send('POST', `/v1/venues/${venueId}/connections`, { json: { provider, environment: api.environmentOf(provider), ...more } });
       const state = new URL(json.authorizationUrl).searchParams.get('state') ?? '';
       return { connectionId: json.id, state, attempt: attemptOf(state) };
@@ -23,14 +43,6 @@ export function visitorsOf(api: ApiWorld) {
     visit: (query: string | Readonly<Record<string, string>>, { provider = 'square', method = 'GET', ...options }: SendOptions & { readonly provider?: string; readonly method?: string } = {}) =>
       api.send(method, `/oauth/${provider}/callback?${typeof query === 'string' ? query : new URLSearchParams(query).toString()}`, { token: null, ...options }),
     handedOver: ({ attempt }: Begun) => api.connectionGateway.callbacks.filter((callback) => callback.attempt === attempt),
-    /** Everything answers, and every attempt succeeds. */
-    makeWell(): void {
-      const { connectionGateway } = api;
-      connectionGateway.away = false;
-      connectionGateway.noWorker = false;
-      connectionGateway.lateWorker = false;
-      connectionGateway.end = ({ connectionId }) => ({ outcome: 'connected', connectionId });
-    },
   };
 }
 

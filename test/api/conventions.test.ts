@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { until } from '../support/eventually.ts';
 import { aToken, createApiWorld, PUBLIC_URL } from './api-world.ts';
 import type { ApiWorld } from './api-world.ts';
 
@@ -92,7 +93,7 @@ describe('the access log', () => {
     const before = api.logLines.length;
     await api.send('GET', `/v1/venues/${venueId}/records/customers?sourceId=private-key`, { headers: { 'x-request-id': 'logged-1' } });
     await api.send('POST', `/v1/venues/${venueId}/records/customers/batch`, { json: { records: [{ sourceId: 'p', email: 'ada@example.com', name: 'Ada Private' }] } });
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await until(() => api.logLines.length >= before + 2, { limitMs: 10_000, what: 'both requests are logged' });
     const lines = api.logLines.slice(before);
     expect(lines.map((line) => JSON.parse(line) as Record<string, unknown>)).toMatchObject([
       { requestId: 'logged-1', method: 'GET', route: '/v1/venues/{venueId}/records/customers', status: 200, subject: 'tester' },

@@ -1,31 +1,9 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { PROBLEMS } from '../../api/problems.ts';
-import type { VenueId } from '../../contracts/ids.ts';
-import type { ProviderId } from '../../contracts/providers.ts';
-import { createApiWorld } from './api-world.ts';
-import type { ApiWorld } from './api-world.ts';
-import { CODE, expectPage, visitorsOf } from './callback-visitors.ts';
+import { CODE, createVisitors, expectPage } from './callback-visitors.ts';
 import type { Begun } from './callback-visitors.ts';
 
-let api: ApiWorld;
-let venueId: VenueId;
-let visitors: ReturnType<typeof visitorsOf>;
-
-beforeAll(async () => {
-  api = await createApiWorld();
-  visitors = visitorsOf(api);
-});
-afterAll(() => api.close());
-beforeEach(async () => {
-  venueId = await api.aVenue();
-});
-afterEach(() => {
-  visitors.makeWell();
-});
-
-const anAttempt = (provider?: ProviderId, more?: object) => visitors.anAttempt(venueId, provider, more);
-const visit: typeof visitors.visit = (query, options) => visitors.visit(query, options);
-const handedOver = (begun: Begun) => visitors.handedOver(begun);
+const { api, anAttempt, visit, handedOver } = createVisitors();
 
 describe('a callback that is not as it should be', () => {
   it.each<[string, string, string]>([
@@ -84,7 +62,7 @@ describe('a callback that is not as it should be', () => {
   });
 
   it.each(['not-an-attempt', 'A'.repeat(32), '0'.repeat(32), '%00'])('for the attempt %s is not found', async (attempt) => {
-    expectPage(await api.send('GET', `/oauth/attempts/${attempt}`, { token: null }), 404, 'authorization-not-found');
+    expectPage(await api().send('GET', `/oauth/attempts/${attempt}`, { token: null }), 404, 'authorization-not-found');
   });
 });
 
@@ -108,14 +86,14 @@ describe('a state', () => {
 
   it.each([['expired', 410, 'authorization-expired'], ['cancelled', 409, 'authorization-cancelled']] as const)('of an attempt that has %s says so', async (code, status, problem) => {
     const begun = await anAttempt();
-    api.connectionGateway.finish(begun.attempt, 'ended', { outcome: 'refused', connectionId: begun.connectionId as never, code });
+    api().connectionGateway.finish(begun.attempt, 'ended', { outcome: 'refused', connectionId: begun.connectionId as never, code });
     expectPage(await visit({ state: begun.state, code: CODE }), status, problem);
     expect(handedOver(begun)).toEqual([]);
   });
 
   it('of an attempt that was ended from outside says so', async () => {
     const begun = await anAttempt();
-    api.connectionGateway.finish(begun.attempt, 'failed', null);
+    api().connectionGateway.finish(begun.attempt, 'failed', null);
     expectPage(await visit({ state: begun.state, code: CODE }), 500, 'authorization-failed');
   });
 

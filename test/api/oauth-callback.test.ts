@@ -1,36 +1,15 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { PROBLEMS } from '../../api/problems.ts';
 import type { AuthorizationRefusal } from '../../contracts/connections.ts';
 import { AUTHORIZATION_REFUSALS } from '../../contracts/connections.ts';
-import type { VenueId } from '../../contracts/ids.ts';
-import type { ProviderId } from '../../contracts/providers.ts';
 import { createApiWorld, RETURN_URL } from './api-world.ts';
-import type { ApiWorld } from './api-world.ts';
-import { CODE, expectPage, visitorsOf } from './callback-visitors.ts';
+import { CODE, createVisitors, expectPage } from './callback-visitors.ts';
 import type { Begun } from './callback-visitors.ts';
 
-let api: ApiWorld;
-let venueId: VenueId;
-let visitors: ReturnType<typeof visitorsOf>;
-
-beforeAll(async () => {
-  api = await createApiWorld();
-  visitors = visitorsOf(api);
-});
-afterAll(() => api.close());
-beforeEach(async () => {
-  venueId = await api.aVenue();
-});
-afterEach(() => {
-  visitors.makeWell();
-});
-
-const anAttempt = (provider?: ProviderId, more?: object) => visitors.anAttempt(venueId, provider, more);
-const visit: typeof visitors.visit = (query, options) => visitors.visit(query, options);
-const handedOver = (begun: Begun) => visitors.handedOver(begun);
+const { api, anAttempt, visit, handedOver } = createVisitors();
 
 const refuseAll = (code: AuthorizationRefusal) => {
-  api.connectionGateway.end = ({ connectionId }) => ({ outcome: 'refused', connectionId, code });
+  api().connectionGateway.end = ({ connectionId }) => ({ outcome: 'refused', connectionId, code });
 };
 
 describe('an owner who comes back from the provider', () => {
@@ -48,18 +27,18 @@ describe('an owner who comes back from the provider', () => {
   });
 
   it('is told that it takes longer, on a page that looks again by itself and then says how it ended', async () => {
-    api.connectionGateway.end = null;
+    api().connectionGateway.end = null;
     const begun = await anAttempt();
     const answer = await visit({ state: begun.state, code: CODE });
     expectPage(answer, 202);
     const [, path] = /<meta http-equiv="refresh" content="3;url=(\/oauth\/attempts\/[0-9a-f]{32})">/.exec(answer.text) ?? [];
-    const look = () => api.send('GET', path ?? '', { token: null });
+    const look = () => api().send('GET', path ?? '', { token: null });
     expectPage(await look(), 202);
-    api.connectionGateway.finish(begun.attempt, 'ended', { outcome: 'connected', connectionId: begun.connectionId as never });
+    api().connectionGateway.finish(begun.attempt, 'ended', { outcome: 'connected', connectionId: begun.connectionId as never });
     const end = await look();
     expectPage(end, 200);
     expect(end.text).not.toContain('refresh');
-    api.connectionGateway.finish(begun.attempt, 'failed', null);
+    api().connectionGateway.finish(begun.attempt, 'failed', null);
     expectPage(await look(), 500, 'authorization-failed');
   });
 
@@ -91,14 +70,14 @@ describe('an owner who comes back from the provider', () => {
 
   it('after a restart of the API still connects: nothing of the attempt was in its memory', async () => {
     const begun = await anAttempt();
-    await api.restart();
+    await api().restart();
     expectPage(await visit({ state: begun.state, code: CODE }), 200);
   });
 });
 
 describe('the way back to a return URL', () => {
   async function goBack(query: Readonly<Record<string, string>>, begun: Begun): Promise<URL> {
-    const response = await fetch(`http://127.0.0.1:${api.port}/oauth/square/callback?${new URLSearchParams({ ...query, state: begun.state }).toString()}`, { redirect: 'manual' });
+    const response = await fetch(`http://127.0.0.1:${api().port}/oauth/square/callback?${new URLSearchParams({ ...query, state: begun.state }).toString()}`, { redirect: 'manual' });
     expect([response.status, response.headers.get('referrer-policy'), response.headers.get('cache-control')]).toEqual([303, 'no-referrer', 'no-store']);
     return new URL(response.headers.get('location') ?? '');
   }
@@ -118,14 +97,14 @@ describe('the way back to a return URL', () => {
   });
 
   it('says pending where the exchange takes longer', async () => {
-    api.connectionGateway.end = null;
+    api().connectionGateway.end = null;
     const begun = await begin();
     expect(parametersOf(await goBack({ code: CODE }, begun))).toEqual({ venue: '7', connectionId: begun.connectionId, outcome: 'pending' });
   });
 
   it('names the connection that the account had before', async () => {
     const known = '019a0000-0000-7000-8000-000000000000' as never;
-    api.connectionGateway.end = () => ({ outcome: 'connected', connectionId: known });
+    api().connectionGateway.end = () => ({ outcome: 'connected', connectionId: known });
     expect(parametersOf(await goBack({ code: CODE }, await begin()))).toMatchObject({ connectionId: known, outcome: 'connected' });
   });
 
@@ -139,44 +118,44 @@ describe('the way back to a return URL', () => {
 describe('what is away', () => {
   it.each([['Temporal', 'away', 'temporal-unavailable'], ['every worker', 'noWorker', 'worker-unavailable']] as const)('%s: the page says so, comes again by itself, and nothing is lost', async (_who, fault, code) => {
     const begun = await anAttempt();
-    api.connectionGateway[fault] = true;
+    api().connectionGateway[fault] = true;
     const answer = await visit({ state: begun.state, code: CODE });
     expectPage(answer, 503, code);
     expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
     // The same address once more: it is not written into the page.
     expect(answer.text).toContain('<meta http-equiv="refresh" content="5">');
-    api.connectionGateway[fault] = false;
+    api().connectionGateway[fault] = false;
     expectPage(await visit({ state: begun.state, code: CODE }), 200);
   });
 
   it('a worker that takes the callback after the visitor was told that none had: the page that comes again follows it to its end', async () => {
     const begun = await anAttempt();
-    api.connectionGateway.lateWorker = true;
+    api().connectionGateway.lateWorker = true;
     expectPage(await visit({ state: begun.state, code: CODE }), 503, 'worker-unavailable');
-    api.connectionGateway.lateWorker = false;
+    api().connectionGateway.lateWorker = false;
     const again = await visit({ state: begun.state, code: CODE });
-    expectPage(again, 202);
-    expect(again.text).toContain(`url=/oauth/attempts/${begun.attempt}`);
+    expectPage(again, 409, 'authorization-used');
+    expect(again.text).toContain(`<meta http-equiv="refresh" content="3;url=/oauth/attempts/${begun.attempt}">`);
     expect(handedOver(begun)).toHaveLength(1);
   });
 });
 
 describe('what a callback leaves behind', () => {
   it('holds neither its query nor its code nor its state: not in the log, not in the database, whatever becomes of it', async () => {
-    const before = api.logLines.length;
+    const before = api().logLines.length;
     const begun = await anAttempt();
     const { state } = begun;
     await visit({ state, code: CODE }, { provider: 'stripe' });
     await visit({ state, code: CODE }, { method: 'HEAD' });
-    api.connectionGateway.noWorker = true;
+    api().connectionGateway.noWorker = true;
     await visit({ state, code: CODE });
-    api.connectionGateway.noWorker = false;
+    api().connectionGateway.noWorker = false;
     await visit({ state, code: CODE });
     await visit({ state, code: CODE });
     await visit(`state=${state}&state=${state}&code=${CODE}`);
-    const lines = api.logLines.slice(before);
+    const lines = api().logLines.slice(before);
     expect(lines.filter((line) => line.includes('"route":"/oauth/{provider}/callback"')).length).toBeGreaterThanOrEqual(6);
-    const { admin } = api.database;
+    const { admin } = api().database;
     const rows = await admin`select to_jsonb(t)::text as row from audit_log t union all select to_jsonb(c)::text from connections c`;
     const seen = [...lines, ...rows.map(({ row }) => String(row))].join('\n');
     for (const secret of [CODE, state]) expect(seen).not.toContain(secret);

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
+import { until } from '../support/eventually.ts';
 import { aToken, createApiWorld, JWT_SECRET } from './api-world.ts';
 import type { ApiWorld } from './api-world.ts';
 
@@ -45,7 +46,7 @@ describe('the server', () => {
     socket.write(`${head}{"sourceId":"a"}\n{"sour`);
     await sleep(200);
     socket.destroy();
-    await vi.waitFor(() => { expect(api.logLines.some((line) => line.includes('"aborted":true'))).toBe(true); });
+    await until(() => api.logLines.some((line) => line.includes('"aborted":true')), { limitMs: 10_000, what: 'the log says that the caller hung up' });
     // The key is free again: the work was not done.
     const again = await api.send('POST', `/v1/venues/${venueId}/records/customers/batch`, { body: '{"sourceId":"a"}', headers: { 'content-type': 'application/x-ndjson', 'idempotency-key': 'cut' } });
     expect(again).toMatchObject({ status: 200, json: { created: 1 } });
@@ -58,15 +59,17 @@ describe('the server', () => {
     const connectionId = await world.aConnection(venueId);
     const sync = await world.send('POST', `/v1/venues/${venueId}/syncs`, { json: { connectionId, resource: 'customers', direction: 'push', mode: 'full' } });
     const stream = await world.raw('GET', `/v1/venues/${venueId}/syncs/${sync.json.id}/events`);
-    vi.spyOn(world.records.customers, 'list').mockImplementationOnce(() => sleep(500, { data: [], next: null }));
+    let finish = (): void => undefined;
+    const finished = new Promise<void>((resolve) => { finish = resolve; });
+    const list = vi.spyOn(world.records.customers, 'list').mockImplementationOnce(() => finished.then(() => ({ data: [], next: null })));
     const slow = world.send('GET', `/v1/venues/${venueId}/records/customers`);
-    await sleep(100);
+    await until(() => list.mock.calls.length > 0, { limitMs: 10_000, what: 'the request is in hand' });
     const { port } = world;
     const startedAt = performance.now();
     const closing = world.close();
-    await sleep(50);
     await expect(once(connect(port, '127.0.0.1'), 'connect')).rejects.toThrow('ECONNREFUSED');
     await stream.text();
+    finish();
     expect((await slow).status).toBe(200);
     await closing;
     expect(performance.now() - startedAt).toBeLessThan(5_000);

@@ -31,7 +31,7 @@ beforeEach(async () => {
 interface Event {
   readonly id: string;
   readonly event: string;
-  readonly data: { readonly phase: string; readonly sourceId: string };
+  readonly data: { readonly phase: string; readonly sourceId: string; readonly progress: { readonly done: number } };
   readonly at: number;
 }
 
@@ -69,13 +69,15 @@ const names = (count: number) => Array.from({ length: count }, (_, index) => `c$
 
 describe('watching a run', () => {
   it('tells phases, rejected records, progress and the end, and closes', async () => {
-    const watching = watch();
-    await sleep(300);
+    let told: readonly Event[] = [];
+    const watching = watch({ until: (events) => { told = events; return false; } });
+    const isTold = (what: string, check: () => boolean) => until(check, { limitMs: 10_000, what: `${what} is told` });
+    await isTold('the run', () => told.length > 0);
     await setPhase('running');
     await advance(10);
-    await sleep(400);
+    await isTold('progress', () => told.some(({ event, data }) => event === 'progress' && data.progress.done === 10));
     await reject(3);
-    await sleep(400);
+    await isTold('each rejected record', () => rejected(told).length === 3);
     await finish();
     const events = await watching;
     expect(events.filter(({ event }) => event === 'phase').map(({ data }) => data.phase)).toEqual(['queued', 'running', 'finished']);
@@ -201,14 +203,18 @@ describe('watching a run', () => {
     const responses = await Promise.all(controllers.map(({ signal }) => fetchEvents(signal)));
     expect(responses.every(({ status }) => status === 200)).toBe(true);
     find.mockClear();
+    const since = performance.now();
     await sleep(1_500);
-    expect(reads()).toBeGreaterThan(2);
-    expect(reads()).toBeLessThanOrEqual(7);
+    await until(() => reads() > 2, { limitMs: 10_000, what: 'the run is polled again and again' });
+    // Four times a second.
+    expect(reads()).toBeLessThanOrEqual(1 + (performance.now() - since) / 250);
     for (const controller of controllers) controller.abort();
-    await sleep(600);
-    find.mockClear();
-    await sleep(700);
-    expect(reads()).toBe(0);
+    const isQuiet = async () => {
+      find.mockClear();
+      await sleep(700);
+      return reads() === 0;
+    };
+    await until(isQuiet, { limitMs: 10_000, what: 'nobody polls the run' });
   });
 
   it('does not keep in memory what a slow reader does not take', async () => {

@@ -6,19 +6,10 @@ import { ConfigError } from '../../config/config-error.ts';
 import { readApiConfig, readMigrationConfig, readRuntimeConfig, readWorkerConfig } from '../../config/config.ts';
 import type { Env } from '../../config/environment.ts';
 import { VARIABLES } from '../../config/variables.ts';
+import { problemsOf } from './problems-of.ts';
 
 const KMS: Env = { AWS_KMS_KEY_ID: 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab', AWS_REGION: 'eu-central-1' };
 const COMPLETE: Env = { ...KMS, DATABASE_URL: 'postgres://app:pw@127.0.0.1:5432/interlock', JWT_SECRET: 's'.repeat(32) };
-
-function problemsOf(read: () => unknown): readonly string[] {
-  try {
-    read();
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
-    throw error;
-  }
-  return [];
-}
 
 describe('a bad environment', () => {
   it('is refused with every missing variable at once, each with how to get it', () => {

@@ -1,8 +1,8 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { ConfigError } from '../../config/config-error.ts';
 import { readApiConfig, readWorkerConfig } from '../../config/config.ts';
 import type { Env } from '../../config/environment.ts';
+import { problemsOf } from './problems-of.ts';
 
 const COMPLETE: Env = { AWS_KMS_KEY_ID: 'alias/interlock', AWS_REGION: 'eu-central-1', DATABASE_URL: 'postgres://app:pw@127.0.0.1:5432/interlock', JWT_SECRET: 's'.repeat(32) };
 const ALL_APPS: Env = {
@@ -18,16 +18,6 @@ const ALL_APPS: Env = {
   MAILCHIMP_CLIENT_ID: '123456789012',
   MAILCHIMP_CLIENT_SECRET: 'canary-mailchimp',
 };
-
-function problemsOf(read: () => unknown): readonly string[] {
-  try {
-    read();
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
-    throw error;
-  }
-  return [];
-}
 
 describe('the providers’ apps', () => {
   it('are none by default, and the providers are the real ones in production', () => {

@@ -1,20 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { VenueId } from '../../contracts/ids.ts';
 import { Secret } from '../../vault/secret.ts';
-import { createConnectionWorld } from '../support/connection-world.ts';
 import type { ConnectionWorld } from '../support/connection-world.ts';
+import { useConnectionWorld } from './connection-suite.ts';
 
 describe('an attempt to connect', () => {
   let world: ConnectionWorld;
   let venueId: VenueId;
-  beforeAll(async () => {
-    world = await createConnectionWorld();
-  }, 120_000);
-  beforeEach(async () => {
-    venueId = await world.aVenue();
+  useConnectionWorld((given, newVenue) => {
+    world = given;
+    venueId = newVenue;
   });
-  afterAll(() => world.close());
 
   const square = () => world.control.square;
   const liveGrants = async (account: string) => (await square().grants(account)).filter(({ endedAtMs }) => endedAtMs === null);

@@ -1,27 +1,21 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createAuthorizingActivities } from '../../activities/authorizing.ts';
 import type { AuthorizeConnectionInput } from '../../contracts/connections.ts';
 import type { VenueId } from '../../contracts/ids.ts';
 import { AUTHORIZATION_LIFE_MS } from '../../contracts/connections.ts';
-import { createConnectionWorld } from '../support/connection-world.ts';
 import type { ConnectionWorld, StartedAttempt } from '../support/connection-world.ts';
+import { useConnectionWorld } from './connection-suite.ts';
 
 const TOKEN_PATH = '/oauth2/token';
 
 describe('an attempt to connect', () => {
   let world: ConnectionWorld;
   let venueId: VenueId;
-  beforeAll(async () => {
-    world = await createConnectionWorld();
-  }, 120_000);
-  beforeEach(async () => {
-    venueId = await world.aVenue();
+  useConnectionWorld((given, newVenue) => {
+    world = given;
+    venueId = newVenue;
   });
-  afterEach(async () => {
-    await Promise.all(Object.values(world.control).map((control) => control.clearFaults()));
-  });
-  afterAll(() => world.close());
 
   const square = () => world.control.square;
   const exchanges = async (since: number) => (await square().calls(since)).filter(({ path, grantType }) => path === TOKEN_PATH && grantType === 'authorization_code');

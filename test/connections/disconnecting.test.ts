@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { v7 as uuidv7 } from 'uuid';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { createRevokingActivities } from '../../activities/disconnecting.ts';
 import type { DisconnectResult } from '../../contracts/connections.ts';
 import { DISCONNECT_UPDATE } from '../../contracts/connections.ts';
@@ -11,10 +11,10 @@ import { DisconnectingError } from '../../db/connection-store.ts';
 import { createRecordStore } from '../../db/record-store.ts';
 import { createTemporalLogger } from '../../worker/temporal-logger.ts';
 import { Secret } from '../../vault/secret.ts';
-import { createConnectionWorld } from '../support/connection-world.ts';
 import type { ConnectionWorld } from '../support/connection-world.ts';
 import { until } from '../support/eventually.ts';
 import { aCustomer } from '../support/sync-world.ts';
+import { useConnectionWorld } from './connection-suite.ts';
 
 const KEEP = { records: 'keep', requestedBy: 'an-admin' } as const;
 const DELETE = { ...KEEP, records: 'delete' } as const;
@@ -22,17 +22,11 @@ const DELETE = { ...KEEP, records: 'delete' } as const;
 describe('a disconnection', () => {
   let world: ConnectionWorld;
   let venueId: VenueId;
-  beforeAll(async () => {
-    world = await createConnectionWorld();
-  }, 120_000);
-  beforeEach(async () => {
-    venueId = await world.aVenue();
+  useConnectionWorld((given, newVenue) => {
+    world = given;
+    venueId = newVenue;
   });
-  afterEach(async () => {
-    await Promise.all(Object.values(world.control).map((control) => control.clearFaults()));
-    await world.stripe.limits({ latencyMs: 0 });
-  });
-  afterAll(() => world.close());
+  afterEach(() => world.stripe.limits({ latencyMs: 0 }));
 
   const square = () => world.control.square;
   const liveGrants = async (account: string) => (await square().grants(account)).filter(({ endedAtMs }) => endedAtMs === null);

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { providerEnvironment } from '../../runtime/child-environment.ts';
 import { createConnectionWorld } from '../support/connection-world.ts';
 import type { ConnectionWorld } from '../support/connection-world.ts';
 import { until } from '../support/eventually.ts';
@@ -62,17 +63,12 @@ describe('an attempt to connect whose worker is killed', () => {
   afterAll(() => world.close());
 
   const aWorker = async () => {
-    const { square, stripe } = world.sandbox;
     const worker = await aWorkerProcess({
+      ...providerEnvironment({}, world.sandbox),
       DATABASE_URL: world.database.url,
       TEMPORAL_ADDRESS: world.temporal.address,
       TEMPORAL_NAMESPACE: world.temporal.namespace,
       ENCRYPTION_KEY: world.encryptionKey,
-      STRIPE_API_URL: stripe.apiUrl,
-      SQUARE_API_URL: square.apiUrl,
-      SQUARE_APP_ID: square.clientId,
-      SQUARE_APP_SECRET: square.clientSecret,
-      SQUARE_SANDBOX: 'true',
     });
     await until(async () => (await worker.health('ready')) === 200, { limitMs: 60_000, what: 'the worker is ready', everyMs: 200 });
     return worker;

@@ -5,6 +5,7 @@ import { openDatabase } from '../../db/venue-scope.ts';
 import type { Database } from '../../db/venue-scope.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
+import { until } from '../support/eventually.ts';
 
 const BULK = { lane: 'bulk', maxWaitMs: 10_000 } as const;
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -128,12 +129,11 @@ describe('the budget that two processes share', () => {
 
     it('frees the slots of a lease that was given back or has lapsed', async () => {
       const key = aKey();
-      const first = await lease(key, 'one', { slots: 10, ttlMs: 200 });
+      const first = await lease(key, 'one', { slots: 10, ttlMs: 1_000 });
       expect(await lease(key, 'two')).toBeNull();
-      await sleep(300);
-      const second = await lease(key, 'two', { slots: 10 });
+      const second = await until(() => lease(key, 'two', { slots: 10 }), { limitMs: 10_000, what: 'the lease has lapsed' });
       expect(second).toMatchObject({ slots: 10 });
-      await here.releaseLease(second?.id ?? '');
+      await here.releaseLease(second.id);
       expect(await lease(key, 'three', { slots: 10 })).toMatchObject({ slots: 10 });
       // What the lapsed holder still does touches nobody else's.
       expect(await here.renewLease(first?.id ?? '', { slots: 10, maxSlots: 10, ttlMs: 60_000 })).toBeNull();
@@ -143,9 +143,9 @@ describe('the budget that two processes share', () => {
 
     it('keeps a lease that is renewed', async () => {
       const key = aKey();
-      const first = await lease(key, 'one', { slots: 10, ttlMs: 300 });
+      const first = await lease(key, 'one', { slots: 10, ttlMs: 1_000 });
       expect(await there.renewLease(first?.id ?? '', { slots: 10, maxSlots: 10, ttlMs: 60_000 })).toBe(10);
-      await sleep(400);
+      await sleep(1_100);
       expect(await lease(key, 'two')).toBeNull();
     });
 

@@ -1,28 +1,9 @@
 import type { ServerResponse } from 'node:http';
-import { afterEach, describe, expect, it } from 'vitest';
-import type { ProviderId } from '../../contracts/providers.ts';
-import type { OAuthAdapter } from '../../providers/oauth.ts';
-import { aCode, aGrant, aServer, canary, configAt, counted, oauthOf, refusalOf, sendJson } from './oauth-world.ts';
+import { describe, expect, it } from 'vitest';
+import { aCode, aGrant, adapterAt, canary, configAt, counted, oauthOf, refusalOf, sendJson, serve } from './oauth-world.ts';
 import type { Asked } from './oauth-world.ts';
 
 const DAY_MS = 24 * 3_600_000;
-
-let closing: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  await Promise.all(closing.map((close) => close()));
-  closing = [];
-});
-
-async function serve(answer: (asked: Asked, res: ServerResponse, url: string) => void) {
-  const server = await aServer((asked, res) => { answer(asked, res, server.url); });
-  closing.push(() => server.close());
-  return server;
-}
-
-async function adapterAt(provider: ProviderId, flow: OAuthAdapter['flow'], answer: (asked: Asked, res: ServerResponse, url: string) => void) {
-  const server = await serve(answer);
-  return { adapter: oauthOf(configAt(server.url), provider, flow), server };
-}
 
 describe('an answer that is unusual and still good', () => {
   it('may have more fields than we know', async () => {

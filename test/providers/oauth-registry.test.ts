@@ -1,22 +1,8 @@
-import type { ServerResponse } from 'node:http';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ProviderError } from '../../providers/provider-error.ts';
 import { createProviders } from '../../providers/registry.ts';
 import { Secret } from '../../vault/secret.ts';
-import { NO_BUDGET, aGrant, aServer, configAt, refusalOf, sendJson } from './oauth-world.ts';
-import type { Asked } from './oauth-world.ts';
-
-let closing: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  await Promise.all(closing.map((close) => close()));
-  closing = [];
-});
-
-async function serve(answer: (asked: Asked, res: ServerResponse, url: string) => void) {
-  const server = await aServer((asked, res) => { answer(asked, res, server.url); });
-  closing.push(() => server.close());
-  return server;
-}
+import { NO_BUDGET, aGrant, configAt, refusalOf, sendJson, serve } from './oauth-world.ts';
 
 describe('keys that are entered by hand', () => {
   it.each([

@@ -1,29 +1,12 @@
 import type { ServerResponse } from 'node:http';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { ProviderId } from '../../contracts/providers.ts';
 import type { OAuthAdapter } from '../../providers/oauth.ts';
 import { Secret } from '../../vault/secret.ts';
-import { APP_SECRET, PLATFORM_KEY, aCode, aGrant, aServer, canary, configAt, counted, oauthOf, refusalOf, sendJson } from './oauth-world.ts';
+import { APP_SECRET, PLATFORM_KEY, aCode, aGrant, adapterAt, canary, configAt, counted, oauthOf, refusalOf, sendJson } from './oauth-world.ts';
 import type { Asked } from './oauth-world.ts';
 
 const REDIRECT_URI = 'https://interlock.example/oauth/x/callback';
-
-let closing: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  await Promise.all(closing.map((close) => close()));
-  closing = [];
-});
-
-async function serve(answer: (asked: Asked, res: ServerResponse, url: string) => void) {
-  const server = await aServer((asked, res) => { answer(asked, res, server.url); });
-  closing.push(() => server.close());
-  return server;
-}
-
-async function adapterAt(provider: ProviderId, flow: OAuthAdapter['flow'], answer: (asked: Asked, res: ServerResponse, url: string) => void) {
-  const server = await serve(answer);
-  return { adapter: oauthOf(configAt(server.url), provider, flow), server };
-}
 
 const formOf = ({ body }: Asked) => Object.fromEntries(new URLSearchParams(body));
 const jsonOf = ({ body }: Asked): unknown => JSON.parse(body);

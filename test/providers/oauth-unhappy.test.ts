@@ -1,23 +1,10 @@
 import type { ServerResponse } from 'node:http';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { ProviderId } from '../../contracts/providers.ts';
 import type { OAuthAdapter } from '../../providers/oauth.ts';
-import { aCode, aGrant, aServer, canary, configAt, counted, oauthOf, refusalOf, sendJson } from './oauth-world.ts';
-import type { Asked } from './oauth-world.ts';
+import { aCode, aGrant, aServer, adapterAt, canary, configAt, counted, oauthOf, refusalOf, sendJson } from './oauth-world.ts';
 
 const FLOWS: readonly (readonly [ProviderId, OAuthAdapter['flow']])[] = [['stripe', 'connect'], ['stripe', 'app'], ['square', 'code'], ['square', 'pkce'], ['quickbooks', 'code'], ['mailchimp', 'code']];
-
-let close: (() => Promise<void>) | undefined;
-afterEach(async () => {
-  await close?.();
-  close = undefined;
-});
-
-async function adapterAt(provider: ProviderId, flow: OAuthAdapter['flow'], answer: (asked: Asked, res: ServerResponse) => void) {
-  const server = await aServer(answer);
-  close = () => server.close();
-  return { adapter: oauthOf(configAt(server.url), provider, flow), server };
-}
 
 /** What a proxy, a breakdown or a hurry answers, and what becomes of it. None of it may cost a venue its connection. */
 const BROKEN: readonly (readonly [string, (res: ServerResponse) => void, { readonly kind?: string; readonly httpStatus?: number; readonly retryAfterMs?: number; readonly code?: string }])[] = [
@@ -60,7 +47,6 @@ describe.each(FLOWS)('%s by %s', (provider, flow) => {
         expect(refused.kind).not.toMatch(/needs-reauth|rejected/);
         expect(server.asked()).toHaveLength(1);
       }
-      await server.close();
     }
   });
 
@@ -91,7 +77,6 @@ describe.each(FLOWS)('%s by %s', (provider, flow) => {
       const { adapter, server } = await adapterAt(provider, flow, ({ path }, res) => { sendJson(res, path.endsWith('metadata') ? { dc: 'us6', api_endpoint: server.url } : rest); });
       const outcome = await adapter.exchange(aCode(), counted()).then(() => 'granted', () => refusalOf(adapter.exchange(aCode(), counted())));
       if (outcome !== 'granted') expect(outcome).toMatchObject({ kind: 'unexpected-response' });
-      await server.close();
     }
   });
 });

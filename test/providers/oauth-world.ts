@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
+import { onTestFinished } from 'vitest';
 import type { ProviderId } from '../../contracts/providers.ts';
 import type { Budget } from '../../providers/budget.ts';
 import type { CodeExchange, Grant, OAuthAdapter, OAuthCalls } from '../../providers/oauth.ts';
@@ -113,6 +114,20 @@ export async function aServer(answer: (asked: Asked, res: ServerResponse, req: I
         server.closeAllConnections();
       }),
   };
+}
+
+type Answer = (asked: Asked, res: ServerResponse, url: string) => void;
+
+/** A server that knows its own address, for the test that asks for it: closed when that ends. */
+export async function serve(answer: Answer) {
+  const server = await aServer((asked, res) => { answer(asked, res, server.url); });
+  onTestFinished(() => server.close());
+  return server;
+}
+
+export async function adapterAt(provider: ProviderId, flow: OAuthAdapter['flow'], answer: Answer) {
+  const server = await serve(answer);
+  return { adapter: oauthOf(configAt(server.url), provider, flow), server };
 }
 
 export function sendJson(res: ServerResponse, body: unknown, status = 200, headers: Readonly<Record<string, string>> = {}): void {

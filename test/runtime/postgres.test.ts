@@ -5,12 +5,12 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import postgres from 'postgres';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startEmbeddedPostgres } from '../../runtime/postgres.ts';
 import type { EmbeddedPostgres, EmbeddedPostgresOptions } from '../../runtime/postgres.ts';
+import { until } from '../support/eventually.ts';
 
 const run = promisify(execFile);
 const isRoot = process.getuid?.() === 0;
@@ -68,7 +68,8 @@ describe('the embedded Postgres', () => {
     await query(first, 'create table kept as select 1 as id');
     const client = postgres(first.url, { max: 1, onnotice: () => undefined });
     const busy = client`select count(*) from generate_series(1, 8000000) a where a % 7 = 3`.catch(() => undefined);
-    await sleep(200);
+    const running = `select from pg_stat_activity where state = 'active' and query like 'select count(*) from generate_series%'`;
+    await until(async () => (await query(first, running)).length > 0, { limitMs: 10_000, what: 'the query runs' });
     process.kill(first.pid, 'SIGKILL');
     await expect(first.exited).resolves.toEqual({ code: null, signal: 'SIGKILL' });
 
@@ -147,8 +148,7 @@ describe('the embedded Postgres', () => {
     const child = await run(process.execPath, ['--input-type=module-typescript', '-e', program]).catch((error: unknown) => error as { code: number; stdout: string });
     expect(child).toMatchObject({ code: 3 });
     const pid = Number(child.stdout);
-    for (let waited = 0; waited < 100 && isAlive(pid); waited += 1) await sleep(100);
-    expect(isAlive(pid)).toBe(false);
+    await until(() => !isAlive(pid), { limitMs: 10_000, what: 'the server has ended' });
   });
 
   it.runIf(isRoot)('runs for root below a folder that nobody else may enter, and begins anew when that is emptied', async () => {

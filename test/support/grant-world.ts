@@ -17,6 +17,7 @@ import { connections as connectionRows } from '../../db/schema/connections.ts';
 import { withVenue } from '../../db/venue-scope.ts';
 import { createVenueStore } from '../../db/venue-store.ts';
 import { createProviders } from '../../providers/registry.ts';
+import { providerEnvironment } from '../../runtime/child-environment.ts';
 import type { Env } from '../../runtime/home.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { createOpener } from '../../vault/opener.ts';
@@ -28,7 +29,6 @@ import { createTemporalLogger } from '../../worker/temporal-logger.ts';
 import { createWorkers } from '../../worker/workers.ts';
 import { createTestDatabase } from './database.ts';
 import { oauthControl, startOAuthSandbox } from './sandbox-oauth.ts';
-import type { RunningOAuthSandbox } from './sandbox-oauth.ts';
 import { createTestNamespace } from './temporal.ts';
 import type { TestTemporal } from './temporal.ts';
 
@@ -52,7 +52,7 @@ export type GrantWorld = Awaited<ReturnType<typeof createGrantWorld>>;
 export async function createGrantWorld(options: GrantWorldOptions = {}) {
   const [database, sandbox, temporal] = await Promise.all([createTestDatabase(), startOAuthSandbox(), options.temporal ?? createTestNamespace()]);
   const { db, admin } = database;
-  const workerEnv: Env = { ...environmentOf(sandbox, temporal), DATABASE_URL: database.url, MOCK_KMS: 'true', ENCRYPTION_KEY: randomBytes(32).toString('base64'), LOG_LEVEL: 'fatal', ...options.env };
+  const workerEnv: Env = { ...providerEnvironment({}, sandbox), TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: temporal.namespace, DATABASE_URL: database.url, MOCK_KMS: 'true', ENCRYPTION_KEY: randomBytes(32).toString('base64'), LOG_LEVEL: 'fatal', ...options.env };
   const config = readWorkerConfig(workerEnv);
   const audit = createAuditStore(db);
   const providers = createProviders(config.providers, createBudgetStore(db));
@@ -189,32 +189,4 @@ let installed = false;
 function installRuntime(logger: ReturnType<typeof createTemporalLogger>): void {
   if (!installed) Runtime.install({ logger });
   installed = true;
-}
-
-function environmentOf({ stripe, square, quickbooks, mailchimp }: RunningOAuthSandbox, temporal: TestTemporal): Env {
-  return {
-    TEMPORAL_ADDRESS: temporal.address,
-    TEMPORAL_NAMESPACE: temporal.namespace,
-    STRIPE_API_URL: stripe.apiUrl,
-    STRIPE_CONNECT_URL: stripe.connectUrl,
-    STRIPE_MARKETPLACE_URL: stripe.marketplaceUrl,
-    STRIPE_SECRET_KEY: stripe.platformKey,
-    STRIPE_CLIENT_ID: stripe.connectClientId,
-    STRIPE_APP_CLIENT_ID: stripe.appClientId,
-    SQUARE_SANDBOX: 'true',
-    SQUARE_API_URL: square.apiUrl,
-    SQUARE_APP_ID: square.clientId,
-    SQUARE_APP_SECRET: square.clientSecret,
-    QUICKBOOKS_SANDBOX: 'true',
-    QUICKBOOKS_API_URL: quickbooks.apiUrl,
-    QUICKBOOKS_AUTHORIZE_URL: quickbooks.authorizeUrl,
-    QUICKBOOKS_TOKEN_URL: quickbooks.tokenUrl,
-    QUICKBOOKS_REVOKE_URL: quickbooks.revokeUrl,
-    QUICKBOOKS_CLIENT_ID: quickbooks.clientId,
-    QUICKBOOKS_CLIENT_SECRET: quickbooks.clientSecret,
-    MAILCHIMP_LOGIN_URL: mailchimp.apiUrl,
-    MAILCHIMP_API_URL: mailchimp.apiUrl,
-    MAILCHIMP_CLIENT_ID: mailchimp.clientId,
-    MAILCHIMP_CLIENT_SECRET: mailchimp.clientSecret,
-  };
 }

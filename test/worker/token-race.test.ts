@@ -73,8 +73,9 @@ describe('a worker that dies while it refreshes', () => {
     const pid = Number((await identity())?.split('@')[0]);
     const child = processes.find((one) => one.pid === pid);
     if (!child) throw new Error(`no process of this test: ${pid}`);
-    // By now the provider has rotated the token, and its answer is on the way.
-    await sleep(700);
+    // The provider has the request now: it rotates the token, whoever is still there to take its answer.
+    const struck = async () => (await world.controls[grant.provider].send<{ readonly data: readonly { readonly struck: number }[] }>('GET', '/faults')).data[0]?.struck;
+    await expect.poll(struck, { timeout: 15_000, interval: 20 }).toBe(1);
     await signalled(child, signal);
     return child;
   }
