@@ -4,7 +4,7 @@ import type { BodyStream } from './body-stream.ts';
 import { requireRole } from './caller.ts';
 import type { AnyCall, Answer, Endpoint } from './endpoint.ts';
 import { toApiError } from './error-handler.ts';
-import { readIdempotencyKey } from './idempotency.ts';
+import { readIdempotencyKey, requestKeyOf } from './idempotency.ts';
 import type { Idempotency, SerialisedAnswer } from './idempotency.ts';
 import { readIds, prepareCall } from './prepare-call.ts';
 import type { PreparedCall } from './prepare-call.ts';
@@ -52,9 +52,10 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => RequestH
 
   async function runOnce(endpoint: HandledEndpoint, { call, hash, stream }: PreparedCall, key: string): Promise<SerialisedAnswer> {
     const ref = { caller: call.caller.subject, operation: `${endpoint.method.toUpperCase()} ${call.path}`, key };
+    const requestKey = requestKeyOf({ ref, hash, stream });
     const { answer, replayed } = await deps.idempotency.run({ ref, hash, stream }, async () => {
       try {
-        return serialise(await endpoint.handle(call));
+        return serialise(await endpoint.handle({ ...call, requestKey }));
       } catch (thrown) {
         return refusal(thrown, call, stream);
       }

@@ -51,6 +51,8 @@ export interface Call<Ids, Query, Body> {
   readonly body: Body;
   readonly caller: Caller;
   readonly requestId: string;
+  /** Digest of a request with an Idempotency-Key, the same for every repeat of it: what it makes is marked with it. Null without one. */
+  readonly requestKey: string | null;
   /** The path without its query. */
   readonly path: string;
 }

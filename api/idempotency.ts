@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { IdempotencyClaim, IdempotencyKeyRef, IdempotencyStore, StoredAnswer } from '../db/idempotency-store.ts';
 import { ApiError } from './api-error.ts';
@@ -57,6 +58,15 @@ export function readIdempotencyKey(header: string | string[] | undefined): strin
   if (header === undefined) return null;
   if (typeof header === 'string' && KEY.test(header)) return header;
   throw invalidRequest([{ path: 'Idempotency-Key', message: 'Must be 1 to 255 printable ASCII characters' }]);
+}
+
+/**
+ * What a request marks with it what it makes, in one transaction: a process that dies before its answer is stored leaves that mark, and the
+ * repeat finds by it what is there. The body is in it: a key whose first request failed is free for another body. Null for a streamed body.
+ */
+export function requestKeyOf({ ref: { caller, operation, key }, hash, stream }: IdempotentRequest): string | null {
+  if (stream) return null;
+  return createHash('sha256').update(JSON.stringify([caller, operation, key, hash])).digest('hex');
 }
 
 type Settled = Exclude<IdempotencyClaim, { kind: 'in-flight' }>;

@@ -44,7 +44,7 @@ function canonicalPath(template: string, ids: AnyIds): string {
 
 /** Reads and checks query and body. Throws with every wrong field of both at once. */
 export async function prepareCall(endpoint: Endpoint, { req, res }: Exchange, who: { readonly caller: Caller; readonly ids: AnyIds }): Promise<PreparedCall> {
-  const head = { ...who, requestId: contextOf(req).requestId, path: canonicalPath(endpoint.path, who.ids) };
+  const head = { ...who, requestId: contextOf(req).requestId, requestKey: null, path: canonicalPath(endpoint.path, who.ids) };
   const query = check(endpoint.query, readQuery(req.url));
   if (endpoint.batch) {
     const [value] = allOf(query);

@@ -1,8 +1,9 @@
 import type { ConnectionRef, SyncId } from '../contracts/ids.ts';
 import type { Direction, Resource, SyncMode } from '../contracts/providers.ts';
 import type { Connection, ConnectionStore } from '../db/connection-store.ts';
-import { PlanNotUsableError } from '../db/sync-run-store.ts';
-import type { NewSyncRun, SyncRun, SyncRunStore, SyncWindow } from '../db/sync-run-store.ts';
+import { PlanNotUsableError } from '../db/sync-run-opening.ts';
+import type { NewSyncRun, Opening, SyncWindow } from '../db/sync-run-opening.ts';
+import type { SyncRun, SyncRunStore } from '../db/sync-run-store.ts';
 import type { Providers } from '../providers/providers.ts';
 import { ApiError } from './api-error.ts';
 import { notFound } from './not-found.ts';
@@ -23,6 +24,8 @@ export interface SyncOrder extends ConnectionRef {
   readonly window: SyncWindow | null;
   readonly planId: SyncId | undefined;
   readonly requestedBy: string;
+  /** Digest of the request, where it may be repeated. */
+  readonly requestKey: string | null;
 }
 
 const MAX_ATTEMPTS = 3;
@@ -30,15 +33,15 @@ const RETRY_AFTER_MS = 1_000;
 
 /**
  * Opens a run and starts its workflow, or joins the open one; one that waits looks again. A run that is open without a workflow, because
- * a process died or Temporal was away, gets its workflow now. Throws ApiError; what is half-done then is mended by repeating.
+ * a process died or Temporal was away, gets its workflow now. A request that has opened a run before gets that one, as its first answer was
+ * to be, also when it is over. Throws ApiError; what is half-done then is mended by repeating.
  */
 export async function startSync(deps: SyncDeps, order: SyncOrder): Promise<{ readonly run: SyncRun; readonly joined: boolean }> {
-  const newRun = await checkOrder(deps, order);
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
-    const { run, joined } = await openOrJoin(deps, newRun);
-    const workflowRunId = joined ? await joinWorkflow(deps, run) : await deps.gateway.start(run);
-    if (workflowRunId === null) continue;
-    return { run: await noteWorkflow(deps, run, workflowRunId), joined };
+    const { run, joined, fresh } = await openOrJoin(deps, order);
+    const workflowRunId = fresh ? await deps.gateway.start(run) : await joinWorkflow(deps, run);
+    if (workflowRunId !== null) return { run: await noteWorkflow(deps, run, workflowRunId), joined };
+    if (!joined) return { run: (await deps.runs.find(run.venueId, run.id)) ?? run, joined };
   }
   throw new ApiError('temporal-unavailable', 'Runs of this sync end faster than one can be joined.', { retryAfterMs: RETRY_AFTER_MS });
 }
@@ -49,17 +52,23 @@ export async function noteWorkflow({ runs }: SyncDeps, run: SyncRun, workflowRun
   return (await runs.find(run.venueId, run.id)) ?? run;
 }
 
-async function openOrJoin({ runs }: SyncDeps, newRun: NewSyncRun): Promise<{ readonly run: SyncRun; readonly joined: boolean }> {
+async function openOrJoin(deps: SyncDeps, order: SyncOrder): Promise<{ readonly run: SyncRun } & Opening> {
+  const { venueId, requestKey } = order;
+  // Before the order is checked: its connection may be gone by now, and its plan is carried out.
+  const own = requestKey === null ? null : await deps.runs.findByRequest(venueId, requestKey);
+  if (own) return { run: own, joined: false, fresh: false };
+  const newRun = await checkOrder(deps, order);
   try {
-    return await runs.openOrJoin(newRun);
+    return await deps.runs.openOrJoin(newRun);
   } catch (error) {
     if (!(error instanceof PlanNotUsableError)) throw error;
     throw new ApiError('plan-not-usable', 'No completed dry run of this very sync, younger than a day and than its last run, has this id.');
   }
 }
 
-/** Null when the run has finished since it was found open. A workflow closes only after its run has: this order cannot miss it. */
+/** Null when the run has finished. A workflow closes only after its run has: this order cannot miss it. */
 async function joinWorkflow({ runs, gateway }: SyncDeps, run: SyncRun): Promise<string | null> {
+  if (run.finishedAt) return null;
   const running = await gateway.findRunning(run);
   if (running !== null) {
     if (run.phase === 'waiting') await gateway.wake(run);
@@ -74,8 +83,8 @@ async function checkOrder({ connections, providers }: SyncDeps, order: SyncOrder
   if (!connection) throw notFound('connection-not-found');
   const direction = checkAbility(providers, connection, order);
   requireActive(connection);
-  const { venueId, connectionId, resource, mode, dryRun, window, planId, requestedBy } = order;
-  return { venueId, connectionId, provider: connection.provider, resource, direction, mode, dryRun, window, planId, requestedBy };
+  const { venueId, connectionId, resource, mode, dryRun, window, planId, requestedBy, requestKey } = order;
+  return { venueId, connectionId, provider: connection.provider, resource, direction, mode, dryRun, window, planId, requestedBy, requestKey };
 }
 
 /** Throws `connection-not-active`, saying what a person should do. */

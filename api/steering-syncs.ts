@@ -1,5 +1,5 @@
 import type { ConnectionRef, SyncId, VenueId } from '../contracts/ids.ts';
-import { OtherRunOpenError } from '../db/sync-run-store.ts';
+import { OtherRunOpenError } from '../db/sync-run-opening.ts';
 import type { SyncRun, SyncRunStore } from '../db/sync-run-store.ts';
 import { ApiError } from './api-error.ts';
 import type { Log } from './log.ts';

@@ -33,7 +33,7 @@ export interface IdempotencyStore {
   deleteExpired(): Promise<number>;
 }
 
-const KEPT_DAYS = 7;
+export const IDEMPOTENCY_KEPT_DAYS = 7;
 const MAX_CLAIM_ATTEMPTS = 5;
 
 export function createIdempotencyStore(db: Database): IdempotencyStore {
@@ -70,7 +70,7 @@ const isKey = ({ caller, operation, key }: IdempotencyKeyRef) =>
 /** One statement, so that of many callers at once exactly one gets the row. */
 async function tryClaim(db: Database, ref: IdempotencyKeyRef, { requestHash, lockMs }: { readonly requestHash: string; readonly lockMs: number }): Promise<boolean> {
   const lockedUntil = sql`now() + ${lockMs}::double precision * interval '1 millisecond'`;
-  const fresh = { requestHash, lockedUntil, createdAt: sql`now()`, expiresAt: sql`now() + ${KEPT_DAYS}::integer * interval '1 day'` };
+  const fresh = { requestHash, lockedUntil, createdAt: sql`now()`, expiresAt: sql`now() + ${IDEMPOTENCY_KEPT_DAYS}::integer * interval '1 day'` };
   const claimed = await db
     .insert(idempotencyKeys)
     .values({ ...ref, ...fresh })

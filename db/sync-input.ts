@@ -1,5 +1,6 @@
 import type { SyncConnectionInput } from '../contracts/sync.ts';
-import type { SyncRun, SyncWindow } from './sync-run-store.ts';
+import type { SyncWindow } from './sync-run-opening.ts';
+import type { SyncRun } from './sync-run-store.ts';
 
 /** What the workflow of a run is started with. */
 export function syncInputOf({ id, venueId, connectionId, provider, resource, direction, mode, dryRun, window, planId }: SyncRun): SyncConnectionInput {

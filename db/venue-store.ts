@@ -3,6 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { VenueId } from '../contracts/ids.ts';
 import { toPage } from './page.ts';
 import type { Page, PageRequest } from './page.ts';
+import { isLapsed, isMadeBy } from './request-keys.ts';
 import { venues } from './schema/venues.ts';
 import { withReach } from './venue-scope.ts';
 import type { Database, VenueReach } from './venue-scope.ts';
@@ -20,8 +21,11 @@ export interface Venue {
 export type NewVenue = Pick<Venue, 'sourceId' | 'name' | 'timeZone' | 'currency'>;
 
 export interface VenueStore {
-  /** Returns 'source-id-taken' when another venue has the same `sourceId`. */
-  create(venue: NewVenue): Promise<Venue | 'source-id-taken'>;
+  /**
+   * Returns 'source-id-taken' when another venue has the same `sourceId`. A request creates one venue at most: asked again under its key
+   * (request-keys.ts), it gets that one as it is now.
+   */
+  create(venue: NewVenue, requestKey?: string | null): Promise<Venue | 'source-id-taken'>;
   find(reach: VenueReach, id: VenueId): Promise<Venue | null>;
   list(reach: VenueReach, page: PageRequest): Promise<Page<Venue>>;
   update(id: VenueId, changes: Partial<Pick<Venue, 'name' | 'timeZone' | 'currency'>>): Promise<Venue | null>;
@@ -29,24 +33,27 @@ export interface VenueStore {
 
 export function createVenueStore(db: Database): VenueStore {
   return {
-    create: (venue) => {
-      const id = uuidv7() as VenueId;
-      return withReach(db, [id], async (tx) => {
-        const [row] = await tx.insert(venues).values({ ...venue, id }).onConflictDoNothing({ target: venues.sourceId }).returning();
-        return row ?? 'source-id-taken';
-      });
+    create: async (venue, requestKey = null) => {
+      for (;;) {
+        const created = await tryCreate(db, venue, requestKey);
+        if (created) return created;
+        if (requestKey === null) return 'source-id-taken';
+        const own = await findByRequest(db, requestKey);
+        if (own) return own;
+        if (!(await freeLapsed(db, requestKey))) return 'source-id-taken';
+      }
     },
 
     find: (reach, id) =>
       withReach(db, reach, async (tx) => {
-        const [row] = await tx.select().from(venues).where(eq(venues.id, id));
+        const [row] = await tx.select(COLUMNS).from(venues).where(eq(venues.id, id));
         return row ?? null;
       }),
 
     list: (reach, { limit, after }) =>
       withReach(db, reach, async (tx) => {
         const rows = await tx
-          .select()
+          .select(COLUMNS)
           .from(venues)
           .where(after === null ? undefined : gt(venues.id, after as VenueId))
           .orderBy(asc(venues.id))
@@ -56,8 +63,35 @@ export function createVenueStore(db: Database): VenueStore {
 
     update: (id, changes) =>
       withReach(db, [id], async (tx) => {
-        const [row] = await tx.update(venues).set({ ...changes, updatedAt: new Date() }).where(eq(venues.id, id)).returning();
+        const [row] = await tx.update(venues).set({ ...changes, updatedAt: new Date() }).where(eq(venues.id, id)).returning(COLUMNS);
         return row ?? null;
       }),
   };
+}
+
+const { id, sourceId, name, timeZone, currency, createdAt, updatedAt } = venues;
+const COLUMNS = { id, sourceId, name, timeZone, currency, createdAt, updatedAt };
+
+/** Null when there is a venue of the same `sourceId`, or one with this request key. */
+function tryCreate(db: Database, venue: NewVenue, requestKey: string | null): Promise<Venue | null> {
+  const venueId = uuidv7() as VenueId;
+  return withReach(db, [venueId], async (tx) => {
+    const [row] = await tx.insert(venues).values({ ...venue, id: venueId, requestKey }).onConflictDoNothing().returning(COLUMNS);
+    return row ?? null;
+  });
+}
+
+function findByRequest(db: Database, requestKey: string): Promise<Venue | null> {
+  return withReach(db, '*', async (tx) => {
+    const [row] = await tx.select(COLUMNS).from(venues).where(isMadeBy(venues, requestKey));
+    return row ?? null;
+  });
+}
+
+/** False when nobody holds the key any more. */
+function freeLapsed(db: Database, requestKey: string): Promise<boolean> {
+  return withReach(db, '*', async (tx) => {
+    const freed = await tx.update(venues).set({ requestKey: null }).where(isLapsed(venues, requestKey)).returning({ id });
+    return freed.length > 0;
+  });
 }

@@ -44,9 +44,9 @@ function startRoute(deps: SyncRouteDeps): Endpoint {
       'plan-not-usable',
       'temporal-unavailable',
     ],
-    async handle({ ids: { venueId }, body: { dryRun = false, from, to, planId, ...body }, caller, requestId }) {
+    async handle({ ids: { venueId }, body: { dryRun = false, from, to, planId, ...body }, caller, requestId, requestKey }) {
       const window = from || to ? { from: from ?? null, to: to ?? null } : null;
-      const { run, joined } = await startSync(deps, { ...body, venueId, dryRun, window, planId, requestedBy: caller.subject });
+      const { run, joined } = await startSync(deps, { ...body, venueId, dryRun, window, planId, requestedBy: caller.subject, requestKey });
       const { resource, direction, mode } = run;
       const action = joined ? 'sync.joined' : 'sync.started';
       const details = { resource, direction, mode, ...(run.dryRun && { dryRun: true }) };

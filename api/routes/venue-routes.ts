@@ -33,9 +33,9 @@ function createVenue({ venues, audit }: VenueRouteDeps): Endpoint {
     body: newVenueBody,
     answers: { 201: { description: 'Created.', schema: venueAnswer } },
     problems: ['source-id-taken'],
-    async handle({ body, caller, requestId }) {
+    async handle({ body, caller, requestId, requestKey }) {
       if (caller.venues !== '*') throw new ApiError('forbidden', 'Creating a venue needs a token for all venues ("venues": "*").');
-      const venue = await venues.create({ ...body, sourceId: body.sourceId ?? null });
+      const venue = await venues.create({ ...body, sourceId: body.sourceId ?? null }, requestKey);
       if (venue === 'source-id-taken') throw new ApiError('source-id-taken', 'Another venue has this sourceId.');
       await audit.note({ caller, requestId }, venue.id, { action: 'venue.created', targetType: 'venue', targetId: venue.id });
       return { status: 201, body: presentVenue(venue), headers: { Location: `/v1/venues/${venue.id}` } };

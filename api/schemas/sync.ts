@@ -3,7 +3,8 @@ import type { ConnectionId, SyncId } from '../../contracts/ids.ts';
 import { DIRECTIONS, RESOURCES, SYNC_MODES } from '../../contracts/providers.ts';
 import { SYNC_LOG_ACTIONS, SYNC_OUTCOMES, SYNC_PHASES, WAITING_FOR } from '../../contracts/sync.ts';
 import type { SyncPhase } from '../../contracts/sync.ts';
-import type { SyncLogRow, SyncRun, SyncWindow } from '../../db/sync-run-store.ts';
+import type { SyncWindow } from '../../db/sync-run-opening.ts';
+import type { SyncLogRow, SyncRun } from '../../db/sync-run-store.ts';
 import { instant, paging, timestamp, uuid } from './common.ts';
 
 const connectionId = uuid.transform((id) => id as ConnectionId);

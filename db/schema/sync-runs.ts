@@ -56,6 +56,8 @@ export const syncRuns = pgTable(
     workflowId: text('workflow_id').notNull(),
     workflowRunId: text('workflow_run_id'),
     requestedBy: text('requested_by').notNull(),
+    /** Digest of the request that opened it; null for one without an Idempotency-Key. */
+    requestKey: text('request_key'),
     stopRequestedAt: instant('stop_requested_at'),
     startedAt: instant('started_at'),
     finishedAt: instant('finished_at'),
@@ -64,6 +66,8 @@ export const syncRuns = pgTable(
   (table) => [
     // One open run of a sync, and one dry run: a second start joins it.
     uniqueIndex('sync_runs_open').on(table.connectionId, table.resource, table.direction, table.dryRun).where(sql`finished_at is null`),
+    // What two processes take for the same request opens one run.
+    uniqueIndex('sync_runs_request').on(table.venueId, table.requestKey).where(sql`request_key is not null`),
     index('sync_runs_venue').on(table.venueId, table.id),
     // Every start looks for a plan, and hardly ever is there one.
     index('sync_runs_dry').on(table.connectionId, table.resource, table.direction).where(sql`dry_run`),

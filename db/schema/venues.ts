@@ -13,10 +13,13 @@ export const venues = pgTable(
     timeZone: text('time_zone').notNull(),
     /** ISO 4217 code. */
     currency: text('currency').notNull(),
+    /** Digest of the request that created it; null for one without an Idempotency-Key. */
+    requestKey: text('request_key'),
     ...timestamps(),
   },
   (table) => [
     uniqueIndex('venues_source').on(table.sourceId),
+    uniqueIndex('venues_request').on(table.requestKey),
     pgPolicy('venues_reach', {
       using: sql`current_setting('app.venues') = '*' or id::text = any (string_to_array(current_setting('app.venues'), ','))`,
       withCheck: sql`current_setting('app.venues') = '*' or id::text = any (string_to_array(current_setting('app.venues'), ','))`,

@@ -87,7 +87,7 @@ describe('a POST with an Idempotency-Key', () => {
     api.gateway.away = false;
     const again = await api.send('POST', `/v1/venues/${venueId}/syncs`, { json, headers });
     expect(failed).toMatchObject({ status: 503, json: { code: 'temporal-unavailable' } });
-    expect(again.status).toBe(200);
+    expect(again.status).toBe(202);
     expect(again.headers.get('idempotency-replayed')).toBeNull();
     expect(api.gateway.started.filter((run) => run.id === again.json.id).length).toBe(1);
   });

@@ -3,7 +3,7 @@ import type { ConnectionId, VenueId } from '../../contracts/ids.ts';
 import type { SealedSecret } from '../../contracts/vault.ts';
 import { createConnectionStore } from '../../db/connection-store.ts';
 import type { Connection, NewApiKeyConnection } from '../../db/connection-store.ts';
-import type { NewSyncRun } from '../../db/sync-run-store.ts';
+import type { NewSyncRun } from '../../db/sync-run-opening.ts';
 import { createVenueStore } from '../../db/venue-store.ts';
 import type { NewVenue } from '../../db/venue-store.ts';
 import type { Database } from '../../db/venue-scope.ts';

@@ -21,6 +21,30 @@ describe('venues', () => {
     expect(results.filter((result) => result === 'source-id-taken')).toHaveLength(9);
   });
 
+  it.each([[null], ['shop-of-a-request']])('of a request with a key, with sourceId %s, are one, also when it is sent many times at once', async (sourceId) => {
+    const store = createVenueStore(database.db);
+    const venue = { sourceId, name: 'Shop', timeZone: 'Europe/Paris', currency: 'EUR' };
+    const requestKey = uuidv7();
+    const results = await Promise.all(Array.from({ length: 10 }, () => store.create(venue, requestKey)));
+    const [first] = results;
+    for (const result of results) expect(result).toEqual(first);
+    const other = await store.create(venue, uuidv7());
+    if (sourceId === null) expect(other).not.toMatchObject({ id: (first as Venue).id });
+    else expect(other).toBe('source-id-taken');
+  });
+
+  it('of a request are found by it for 7 days; after that the same key is a new request', async () => {
+    const store = createVenueStore(database.db);
+    const venue = { sourceId: null, name: 'Shop', timeZone: 'Europe/Paris', currency: 'EUR' };
+    const requestKey = uuidv7();
+    const first = (await store.create(venue, requestKey)) as Venue;
+    await database.admin`update venues set created_at = now() - interval '7 days' - interval '1 second' where id = ${first.id}`;
+    const second = (await store.create(venue, requestKey)) as Venue;
+    expect(second.id).not.toBe(first.id);
+    await expect(store.create(venue, requestKey)).resolves.toEqual(second);
+    await expect(store.find('*', first.id)).resolves.toMatchObject({ id: first.id });
+  });
+
   it('without a sourceId never stand in each other’s way', async () => {
     const [one, two] = [await aVenue(database.db), await aVenue(database.db)];
     expect(one).not.toBe(two);

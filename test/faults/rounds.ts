@@ -61,42 +61,34 @@ export async function openVenue(system: System, plan: PlannedVenue): Promise<Ven
 export async function sync(stage: Stage, venue: Venue, round: Round): Promise<SyncBody> {
   const { system, watch } = stage;
   await installFaults(venue, round);
-  const sinceMs = Date.now();
-  await start(system, venue, { mode: round.mode, sinceMs });
-  const [run, ...more] = await openedSince(system, venue, sinceMs);
-  if (!run) throw new Error('a run was started and is not there');
+  const since = new Date();
+  const run = await start(system, venue, round.mode);
   const left = round.faults.some(({ name }) => name === 'revoked') ? await enterKeyWhenRefused(stage, venue, { runId: run.id, round }) : round.faults;
   await watch.reached(run.id, { what: 'is over', when: ({ finished }) => finished, limitMs: RUN_LIMIT_MS });
-  for (const { id } of more) await watch.reached(id, { what: 'is over', when: ({ finished }) => finished, limitMs: RUN_LIMIT_MS });
+  expect(await openedSince(system, venue, since), 'the runs that one request has opened').toEqual([run.id]);
   await noteStruck(stage, venue, left);
   await venue.account.clearFaults();
   return persistently('the run is read', () => system.api.run(venue.venueId, run.id));
 }
 
-async function start({ api }: System, { venueId, connectionId, plan }: Venue, { mode, sinceMs }: { readonly mode: Round['mode']; readonly sinceMs: number }): Promise<void> {
+/** Whoever is killed meanwhile: the request, repeated under its key, is answered with the one run that it has opened. */
+async function start({ api }: System, { venueId, connectionId, plan }: Venue, mode: Round['mode']): Promise<SyncBody> {
   const { resource, direction } = plan;
   const key = randomUUID();
-  await persistently(`a ${direction} of ${resource} is started`, async () => {
+  return persistently(`a ${direction} of ${resource} is started`, async () => {
     const { status, body } = await api.tryPost(`/v1/venues/${venueId}/syncs`, { connectionId, resource, direction, mode }, key);
-    const joinsOwn = status === 200 && openedAtMs((body as SyncBody).id) >= sinceMs;
-    // One that was opened earlier may have read what has changed since.
-    if (status !== 202 && !joinsOwn) throw new Error(`it answered ${status} ${JSON.stringify(body)}`);
+    // 200: it joined one that was opened earlier, which may have read what has changed since.
+    if (status !== 202) throw new Error(`it answered ${status} ${JSON.stringify(body)}`);
+    return body as SyncBody;
   });
 }
 
-/** A UUIDv7 begins with its time. */
-const openedAtMs = (id: string) => Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16);
-
-/**
- * The first does the round's work. There are more where the API died after it had opened a run and before it could note its answer, and the
- * repeat came after that run's end: they find nothing to do.
- */
-function openedSince({ database }: System, { connectionId, plan }: Venue, sinceMs: number): Promise<readonly { readonly id: string }[]> {
+function openedSince({ database }: System, { connectionId, plan }: Venue, since: Date): Promise<readonly string[]> {
   const { resource, direction } = plan;
   return persistently('the runs of the round are looked up', async () => {
     const runs = await database<{ id: string }[]>`
-      select id from sync_runs where connection_id = ${connectionId} and resource = ${resource} and direction = ${direction} order by id desc limit 5`;
-    return runs.filter(({ id }) => openedAtMs(id) >= sinceMs).reverse();
+      select id from sync_runs where connection_id = ${connectionId} and resource = ${resource} and direction = ${direction} and created_at >= ${since}`;
+    return runs.map(({ id }) => id);
   });
 }
 
