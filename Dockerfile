@@ -44,7 +44,7 @@ COPY api/ api/
 # Once, and not at every start of a worker, which can write nothing and start no program.
 RUN node worker/keep-bundle.ts
 # As `npm start` runs them: with half the memory.
-ENV MALLOC_ARENA_MAX=2
+ENV MALLOC_ARENA_MAX=2 MALLOC_TRIM_THRESHOLD_=131072 MALLOC_MMAP_THRESHOLD_=131072
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000 HEALTH_PORT=3001
 # By number, so that an orchestrator can see that it is not root. Everything above belongs to root: the process can change nothing,
 # and runs as well on a read-only file system.
