@@ -4,6 +4,7 @@ import helmet from 'helmet';
 import type { JwtConfig } from '../config/config.ts';
 import { RESOURCES } from '../contracts/providers.ts';
 import type { Resource } from '../contracts/providers.ts';
+import type { AccountConnections } from '../db/account-connections.ts';
 import type { AuditStore } from '../db/audit-store.ts';
 import type { BudgetStatusStore } from '../db/budget-status-store.ts';
 import type { ConnectionSteeringStore } from '../db/connection-steering-store.ts';
@@ -20,6 +21,7 @@ import type { VenueStore } from '../db/venue-store.ts';
 import { createReturnUrls } from '../domain/return-url.ts';
 import type { ReturnUrls } from '../domain/return-url.ts';
 import type { Providers } from '../providers/providers.ts';
+import type { WebhookSetup } from '../providers/webhooks.ts';
 import type { Sealer } from '../vault/vault.ts';
 import { logAccess } from './access-log.ts';
 import { ApiError } from './api-error.ts';
@@ -64,6 +66,7 @@ import { RECORD_KINDS } from './schemas/records/index.ts';
 import { createSyncFeeds } from './sync-feed.ts';
 import type { SyncGateway } from './sync-gateway.ts';
 import { createVenueGate } from './venue-gate.ts';
+import { webhookRouter } from './webhooks.ts';
 
 export interface AppConfig {
   /** Without a trailing slash. */
@@ -90,6 +93,8 @@ export interface AppDeps {
   readonly steering: ConnectionSteeringStore;
   readonly oauthTokens: Pick<OAuthTokenStore, 'listForForecast'>;
   readonly connectionGateway: ConnectionGateway;
+  readonly accountConnections: AccountConnections;
+  readonly webhooks: readonly WebhookSetup[];
   readonly runs: SyncRunStore;
   readonly plans: PlanStore;
   readonly budgets: BudgetStatusStore;
@@ -132,6 +137,7 @@ export function createApp(deps: AppDeps): App {
   mountGet(app, '/openapi.json', openApi(endpoints, config.publicUrl));
   app.use(docsRouter());
   app.use(oauthCallbackRouter({ ...deps, limits: common.limits, returnUrls, providerName: (provider) => deps.providers.find(provider)?.capabilities.displayName ?? provider }));
+  app.use(webhookRouter({ ...deps, publicUrl: config.publicUrl }));
   mount(app, endpoints, createRunner({ ...common, publicUrl: config.publicUrl }));
   app.use(() => {
     throw new ApiError('not-found', 'The API has nothing at this path.');

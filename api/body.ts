@@ -14,6 +14,7 @@ export const JSON_TYPE = 'application/json';
 export const NDJSON_TYPE = 'application/x-ndjson';
 
 const readSmall = rawReader(JSON_LIMIT_BYTES);
+const readAsSent = express.raw({ type: () => true, limit: JSON_LIMIT_BYTES, inflate: false });
 
 /** Records that are read while they are worked on. */
 export interface BatchBody {
@@ -25,6 +26,11 @@ export interface BatchBody {
 export async function readJsonBytes(req: Request, res: Response): Promise<Uint8Array> {
   expectType(req, [JSON_TYPE]);
   return read(readSmall, req, res);
+}
+
+/** The bytes of a body of up to 1 MiB, whatever its type, as they were signed. Throws `body-too-large`, and `unsupported-media-type` for one that is compressed. */
+export function readSentBytes(req: Request, res: Response): Promise<Uint8Array> {
+  return read(readAsSent, req, res);
 }
 
 /** A batch in JSON or NDJSON, of up to 256 MiB. Nothing of it has been read yet. */

@@ -4,6 +4,7 @@ import { exitOnConfigError } from '../config/config-error.ts';
 import { readApiConfig } from '../config/config.ts';
 import { temporalConnectionOptions } from '../config/temporal-options.ts';
 import type { ProviderId } from '../contracts/providers.ts';
+import { createAccountConnections } from '../db/account-connections.ts';
 import { createAuditStore } from '../db/audit-store.ts';
 import { createBudgetStatusStore } from '../db/budget-status-store.ts';
 import { createBudgetStore } from '../db/budget-store.ts';
@@ -20,7 +21,7 @@ import { createSyncRunStore } from '../db/sync-run-store.ts';
 import { createTransactionSummaryStore } from '../db/transaction-summary-store.ts';
 import { createVenueStore } from '../db/venue-store.ts';
 import { openDatabase } from '../db/venue-scope.ts';
-import { createProviders } from '../providers/registry.ts';
+import { createProviders, createWebhooks } from '../providers/registry.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { createSealer } from '../vault/sealer.ts';
 import { checkKeyAccess } from '../vault/startup-check.ts';
@@ -79,6 +80,8 @@ const app = createApp({
   // The API refreshes nothing: it only reads when grants end.
   oauthTokens: createOAuthTokenStore({ db, refreshing: db, audit }),
   connectionGateway: createConnectionGateway({ client, connection, providerName }),
+  accountConnections: createAccountConnections(db),
+  webhooks: createWebhooks(config.providers),
   runs: createSyncRunStore(db),
   plans: createPlanStore(db),
   budgets: createBudgetStatusStore(db),

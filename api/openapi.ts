@@ -11,6 +11,7 @@ import { ATTEMPT_PATH, CALLBACK_PATH, CALLBACK_PROBLEMS } from './oauth-callback
 import { PROBLEMS } from './problems.ts';
 import type { ProblemCode } from './problems.ts';
 import { problem } from './schemas/common.ts';
+import { WEBHOOK_PATH, WEBHOOK_PROBLEM_CODES, webhookAnswer } from './webhooks.ts';
 
 const PROBLEM_TYPE = 'application/problem+json';
 const SECURITY = 'token';
@@ -146,6 +147,13 @@ function plainPaths(): RouteConfig[] {
       ...plain(ATTEMPT_PATH, 'oauthAttempt', 'What became of an attempt to connect, for its visitor'),
       request: { params: z.object({ attempt: z.string() }) },
       responses: { 200: { description: 'Connected.', ...html }, 202: { description: 'Still being finished.', ...html }, ...problemsBy(['authorization-not-found', 'authorization-failed', ...Object.values(REFUSAL_CODES)], html) },
+    },
+    {
+      ...plain(WEBHOOK_PATH, 'webhook', 'Where providers send events to'),
+      method: 'post',
+      description: 'Takes Stripe’s `account.application.deauthorized` and Square’s `oauth.authorization.revoked`, signed. Another type of event is answered 200 and not kept.',
+      request: { params: z.object({ provider: z.enum(PROVIDERS) }), body: { required: true, content: { [JSON_TYPE]: { schema: z.object({ type: z.string() }).loose() } } } },
+      responses: { 200: { description: 'Taken: it need not be sent again.', ...json(webhookAnswer) }, ...problemsBy(WEBHOOK_PROBLEM_CODES, { headers: answerHeaders, content: { [PROBLEM_TYPE]: { schema: problem } } }) },
     },
     { ...plain('/docs/errors', 'errors', 'Every problem code'), responses: { 200: { description: 'What each means and what to do.', ...html } } },
   ];

@@ -2,6 +2,7 @@ import { AUTHORIZATION_PROBLEMS } from './authorization-problems.ts';
 import { REPEAT_LATER, SERVICE_PROBLEMS } from './service-problems.ts';
 import type { Problem } from './service-problems.ts';
 import { SYNC_PROBLEMS } from './sync-problems.ts';
+import { WEBHOOK_PROBLEMS } from './webhook-problems.ts';
 
 /** Every problem code that the API answers with. Codes are promised to clients: docs/errors.md prints this table, and a test holds the two together. */
 export const PROBLEMS = {
@@ -144,6 +145,7 @@ export const PROBLEMS = {
     remedy: 'Read the connection: `cause` and `nextAction` say what to do.',
   },
   ...AUTHORIZATION_PROBLEMS,
+  ...WEBHOOK_PROBLEMS,
   ...SYNC_PROBLEMS,
   'idempotency-in-flight': {
     status: 409,

@@ -55,6 +55,17 @@ export const PROVIDER_VARIABLES = {
     readBy: SERVICES,
     secret: true,
   },
+  STRIPE_WEBHOOK_SECRET: {
+    schema: z
+      .string()
+      .regex(/^whsec_\S+$/)
+      .pipe(secret),
+    form: 'a signing secret: whsec_…',
+    description: 'Secret that Stripe signs webhooks to `PUBLIC_URL` + `/webhooks/stripe` with. Without it they are refused, and a revocation is noticed by the next call.',
+    obtain: 'Stripe Dashboard: Developers, Webhooks: an endpoint for events on connected accounts, of the same mode as `STRIPE_SECRET_KEY`, with `account.application.deauthorized`; its signing secret.',
+    readBy: ['api'],
+    secret: true,
+  },
   STRIPE_CONNECT_URL: {
     schema: httpUrl,
     form: URL_FORM,
@@ -88,6 +99,14 @@ export const PROVIDER_VARIABLES = {
     description: 'Secret of the Square app. Its refresh tokens never expire, and access can be revoked with it.',
     obtain: 'Square Developer Console: the app, OAuth.',
     readBy: SERVICES,
+    secret: true,
+  },
+  SQUARE_WEBHOOK_SIGNATURE_KEY: {
+    schema: secret,
+    form: 'a signature key',
+    description: 'Key that Square signs webhooks to `PUBLIC_URL` + `/webhooks/square` with. Without it they are refused, and a revocation is noticed by the next call.',
+    obtain: 'Square Developer Console: the app, Webhooks, Subscriptions: one to exactly this address with `oauth.authorization.revoked`; its signature key.',
+    readBy: ['api'],
     secret: true,
   },
   SQUARE_SANDBOX: {

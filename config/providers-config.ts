@@ -31,10 +31,12 @@ export function providersOf(environment: Environment) {
 
 function stripeOf(environment: Environment) {
   const secretKey = environment.get('STRIPE_SECRET_KEY');
+  const webhookSecret = environment.get('STRIPE_WEBHOOK_SECRET');
   return {
     apiUrl: environment.certain('STRIPE_API_URL'),
     // Null where the built-in budget holds.
     requestsPerSecond: environment.get('STRIPE_REQUESTS_PER_SECOND') ?? null,
+    ...(webhookSecret && { webhookSecret }),
     oauth: secretKey
       ? {
           secretKey,
@@ -50,11 +52,13 @@ function stripeOf(environment: Environment) {
 function squareOf(environment: Environment) {
   const sandbox = environment.certain('SQUARE_SANDBOX');
   const id = environment.get('SQUARE_APP_ID');
+  const webhookSignatureKey = environment.get('SQUARE_WEBHOOK_SIGNATURE_KEY');
   return {
     apiUrl: environment.get('SQUARE_API_URL') ?? `https://connect.squareup${sandbox ? 'sandbox' : ''}.com`,
     environment: environmentOf(sandbox),
     // Without the secret, PKCE is left.
     app: id === undefined ? null : { id, secret: environment.get('SQUARE_APP_SECRET') ?? null },
+    ...(webhookSignatureKey && { webhookSignatureKey }),
   };
 }
 

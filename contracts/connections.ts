@@ -94,6 +94,8 @@ export interface KeepConnectionFreshInput extends ConnectionRef {
   readonly failedRounds?: number;
   /** Set by continue-as-new: the generation that was obtained because the provider had refused the one before. */
   readonly renewed?: RenewedGrant;
+  /** Set by continue-as-new: the provider has sent word of a revocation, and has not been asked about it yet. */
+  readonly revoked?: boolean;
 }
 
 export interface RenewedGrant {
@@ -135,7 +137,7 @@ export interface DisconnectResult {
 
 /** Signal: the connection has another grant or key now; look at it again. */
 export const GRANT_REPLACED_SIGNAL = 'grantReplaced';
-/** Signal: the provider says that its user has taken the access back. */
+/** Signal: the provider has sent word that its user has taken the access back. It may be old, or of another token: the provider is asked before it is believed. */
 export const ACCESS_REVOKED_SIGNAL = 'accessRevoked';
 
 /** How a grant dies by itself. */
@@ -165,8 +167,17 @@ export interface RefreshResult {
   readonly grant: GrantStatus;
 }
 
+/** What a provider says of a grant. `expired`: its token is past its time, or nearly so, and tells nothing; a refresh does. */
+export interface GrantTrial {
+  readonly outcome: 'accepted' | 'refused' | 'expired' | 'gone';
+  /** What was tried; null: there was none. */
+  readonly generation: number | null;
+}
+
 /** The provider's queue. */
 export interface TokenActivities {
+  /** Asks the provider whose grant this is, and changes nothing. An outage is thrown. */
+  readonly tryGrant: (input: ConnectionRef & { readonly provider: ProviderId }) => Promise<GrantTrial>;
   /** One call to the provider for one generation of the grant. An outage is thrown, a refused grant is a result. */
   readonly refreshGrant: (input: RefreshInput) => Promise<RefreshResult>;
   /** An outage is thrown. */

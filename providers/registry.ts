@@ -10,9 +10,13 @@ import { quickbooksOAuth } from './quickbooks/oauth.ts';
 import { createSquareAdapter } from './square/adapter.ts';
 import type { SquareConfig } from './square/adapter.ts';
 import { squareOAuth } from './square/oauth.ts';
+import { squareWebhooks } from './square/webhooks.ts';
+import type { Secret } from '../vault/secret.ts';
 import { createStripeAdapter } from './stripe/adapter.ts';
 import { stripeOAuth } from './stripe/oauth.ts';
 import type { StripeOAuthConfig } from './stripe/oauth.ts';
+import { stripeWebhooks } from './stripe/webhooks.ts';
+import type { WebhookSetup } from './webhooks.ts';
 
 export interface ProvidersConfig {
   readonly stripe: {
@@ -20,6 +24,7 @@ export interface ProvidersConfig {
     /** An operator's own budget instead of the declared one, requests per second and account. */
     readonly requestsPerSecond: number | null;
     readonly oauth?: StripeOAuthConfig | null;
+    readonly webhookSecret?: Secret;
   };
   readonly square?: SquareConfig;
   readonly quickbooks?: QuickBooksConfig;
@@ -40,4 +45,9 @@ export function createProviders({ stripe, square, quickbooks, mailchimp }: Provi
     budget,
     requestsPerSecond: { stripe: stripe.requestsPerSecond },
   });
+}
+
+/** The providers that send webhooks, set up here or not. QuickBooks and Mailchimp send none when an access is taken back. */
+export function createWebhooks({ stripe, square }: Pick<ProvidersConfig, 'stripe' | 'square'>): readonly WebhookSetup[] {
+  return [stripeWebhooks(stripe.webhookSecret ?? null), ...(square ? [squareWebhooks(square.webhookSignatureKey ?? null, square.environment)] : [])];
 }

@@ -13,7 +13,7 @@ const sandbox = z.object({
     appClientId: z.string(),
     platformKey: z.string(),
   }),
-  square: standIn.extend(app),
+  square: standIn.extend({ ...app, webhookSecret: z.string() }),
   quickbooks: standIn.extend({ ...app, authorizeUrl: z.string(), tokenUrl: z.string(), revokeUrl: z.string() }),
   mailchimp: standIn.extend(app),
 });

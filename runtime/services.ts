@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isSet } from './child-environment.ts';
+import { isSet, webhooksUrl } from './child-environment.ts';
 import { resolveTemporal, startTemporal } from './temporal.ts';
 import { lineLog } from './logs.ts';
 import { messageOf, StartError } from './start-error.ts';
@@ -110,6 +110,7 @@ export async function bringUpSandbox(stage: Stage): Promise<Sandbox> {
       ...Object.fromEntries(Object.entries(ports.standIns).map(([name, port]) => [name, String(port)])),
       SANDBOX_STRIPE_SECRET_KEY: env['SANDBOX_STRIPE_SECRET_KEY'] || secrets.sandboxStripeSecretKey,
       SANDBOX_STRIPE_WEBHOOK_SECRET: env['SANDBOX_STRIPE_WEBHOOK_SECRET'] || secrets.sandboxStripeWebhookSecret,
+      SANDBOX_WEBHOOKS_URL: webhooksUrl(env, ports.api),
     },
     logFile: logFile(stage, 'sandbox'),
     readyWhen: {
@@ -131,8 +132,8 @@ export async function bringUpSandbox(stage: Stage): Promise<Sandbox> {
  * is looked through. With these our services need half the memory, and no more time (`bench million`).
  */
 const SMALL_HEAP = ['--max-semi-space-size=4', '--heap-growing-percent=50'];
-/** The same for the memory of native code: glibc keeps a pool for each of many threads. */
-const FEW_POOLS = { MALLOC_ARENA_MAX: '2' };
+/** The same for the memory of native code: glibc keeps a pool for each of many threads, and the more of what is freed the more was once asked for at once. */
+const FEW_POOLS = { MALLOC_ARENA_MAX: '2', MALLOC_TRIM_THRESHOLD_: '131072', MALLOC_MMAP_THRESHOLD_: '131072' };
 
 /** api or worker. `healthUrl` answers 200 when it is ready. */
 export async function bringUpService(stage: Stage, options: { name: 'api' | 'worker'; env: Env; healthUrl: string }): Promise<RunningChild> {

@@ -14,6 +14,7 @@ const schema = z.object({
   SANDBOX_MAILCHIMP_CONTROL_PORT: port,
   SANDBOX_HOME: optional(z.string()),
   SANDBOX_STRIPE_SECRET_KEY: optional(z.string().regex(/^sk_test_\w{4,}$/, 'must look like sk_test_…')),
+  SANDBOX_WEBHOOKS_URL: optional(z.url({ protocol: /^https?$/ })),
   SANDBOX_STRIPE_WEBHOOK_SECRET: optional(z.string().regex(/^whsec_\w{4,}$/, 'must look like whsec_…')),
 });
 
@@ -29,6 +30,8 @@ export interface SandboxConfig {
   readonly home: string | undefined;
   readonly stripeSecretKey: string | undefined;
   readonly stripeWebhookSecret: string | undefined;
+  /** Under which our service takes webhooks, by the name of the provider; absent: none are sent but what is asked for. */
+  readonly webhooksUrl: string | undefined;
 }
 
 /** Reads what the sandbox process needs. Throws an error whose message names every wrong variable and never its value. */
@@ -48,5 +51,6 @@ export function readConfig(env: NodeJS.ProcessEnv): SandboxConfig {
     home: data.SANDBOX_HOME,
     stripeSecretKey: data.SANDBOX_STRIPE_SECRET_KEY,
     stripeWebhookSecret: data.SANDBOX_STRIPE_WEBHOOK_SECRET,
+    webhooksUrl: data.SANDBOX_WEBHOOKS_URL,
   };
 }

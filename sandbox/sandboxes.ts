@@ -12,11 +12,12 @@ export interface Sandboxes {
 }
 
 /** Starts every stand-in, or none: when one cannot start, those that did are stopped again. Throws what the first of them threw. */
-export async function startSandboxes({ ports, home, stripeSecretKey, stripeWebhookSecret }: SandboxConfig): Promise<Sandboxes> {
+export async function startSandboxes({ ports, home, stripeSecretKey, stripeWebhookSecret, webhooksUrl }: SandboxConfig): Promise<Sandboxes> {
   const at = ({ api, control }: Ports) => ({ home, port: api, controlPort: control });
+  const receiver = (provider: string) => webhooksUrl && `${webhooksUrl}/${provider}`;
   const starting = {
-    stripe: startStripeSandbox({ ...at(ports.stripe), secretKey: stripeSecretKey, webhookSecret: stripeWebhookSecret }),
-    square: startSquareSandbox(at(ports.square)),
+    stripe: startStripeSandbox({ ...at(ports.stripe), secretKey: stripeSecretKey, webhookSecret: stripeWebhookSecret, webhookUrl: receiver('stripe') }),
+    square: startSquareSandbox({ ...at(ports.square), webhookUrl: receiver('square') }),
     quickbooks: startQuickBooksSandbox(at(ports.quickbooks)),
     mailchimp: startMailchimpSandbox(at(ports.mailchimp)),
   };

@@ -7,6 +7,7 @@ import { createDisconnectingActivities, createRevokingActivities } from '../acti
 import { createKeyRotationActivities } from '../activities/key-rotation.ts';
 import { createRefreshingActivities } from '../activities/refreshing.ts';
 import { createTestingActivities } from '../activities/testing-credentials.ts';
+import { createTryingGrantActivities } from '../activities/trying-grant.ts';
 import { createSchedulingActivities } from '../activities/scheduling.ts';
 import { BulkShare } from '../activities/bulk-share.ts';
 import { createBulkChunkActivities, createSyncChunkActivities } from '../activities/sync-chunk.ts';
@@ -29,6 +30,12 @@ const MAX_CHUNKS = { incremental: 20, bulk: 30 } as const;
 /** Short calls that somebody waits for, at once and provider. */
 const MAX_INTERACTIVE = 4;
 
+/**
+ * What `debugMode` means in this version of the SDK and nothing else but a default that is set back here: no thread of their own for workflows,
+ * which would hold a second copy of the SDK (docs/decisions/0022). Ours decide and call; none of them computes.
+ */
+const IN_THIS_THREAD = { debugMode: true, isolateExecutionTimeout: '5 seconds' } as const;
+
 /** One Temporal worker per task queue, all in this process. */
 export async function createWorkers({ connection, namespace, deps }: WorkersOptions): Promise<readonly Worker[]> {
   const common: Pick<WorkerOptions, 'connection' | 'namespace' | 'shutdownGraceTime' | 'shutdownForceTime' | 'stickyQueueScheduleToStartTimeout'> = {
@@ -44,13 +51,13 @@ export async function createWorkers({ connection, namespace, deps }: WorkersOpti
   const bulkShare = new BulkShare();
   return Promise.all([
     // No activities on this queue: eager dispatch would carry provider calls past their own queue.
-    Worker.create({ ...common, taskQueue: WORKFLOW_QUEUE, workflowBundle }),
+    Worker.create({ ...common, taskQueue: WORKFLOW_QUEUE, workflowBundle, ...IN_THIS_THREAD }),
     Worker.create({ ...common, taskQueue: INTERNAL_QUEUE, activities: internalActivities({ ...deps, bulkShare }), maxConcurrentActivityTaskExecutions: 40 }),
     ...PROVIDERS.map((provider) =>
       Worker.create({
         ...common,
         taskQueue: providerQueue(provider, 'interactive'),
-        activities: { ...createAuthorizingActivities(deps), ...createRefreshingActivities(deps), ...createRevokingActivities(deps), ...createTestingActivities(deps) },
+        activities: { ...createAuthorizingActivities(deps), ...createRefreshingActivities(deps), ...createRevokingActivities(deps), ...createTestingActivities(deps), ...createTryingGrantActivities(deps) },
         maxConcurrentActivityTaskExecutions: MAX_INTERACTIVE,
         maxConcurrentActivityTaskPolls: MAX_INTERACTIVE,
       }),

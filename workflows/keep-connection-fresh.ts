@@ -7,6 +7,7 @@ import {
   defineSignal,
   defineUpdate,
   isCancellation,
+  patched,
   proxyActivities,
   setHandler,
   workflowInfo,
@@ -22,14 +23,14 @@ import type {
   GrantStatus,
   KeepConnectionFreshInput,
   RenewedGrant,
-  TokenActivities,
 } from '../contracts/connections.ts';
 import type { ConnectionRef } from '../contracts/ids.ts';
-import { INTERNAL_QUEUE, PRIORITY, providerQueue } from '../contracts/temporal.ts';
+import { INTERNAL_QUEUE, PRIORITY } from '../contracts/temporal.ts';
 import { nextWarning, pauseAfterRound, standingWarnings, warningKey } from '../domain/grant-timing.ts';
 import type { Warning } from '../domain/grant-timing.ts';
 import { ConnectionView } from './connection-view.ts';
 import { disconnectConnection } from './disconnecting.ts';
+import { refreshActivity, trialActivity } from './token-activities.ts';
 
 const upkeep = proxyActivities<Pick<ConnectionUpkeepActivities, 'readGrant' | 'noteTrouble' | 'noteRevoked' | 'warnOfDeadline'>>({
   taskQueue: INTERNAL_QUEUE,
@@ -42,6 +43,8 @@ const upkeep = proxyActivities<Pick<ConnectionUpkeepActivities, 'readGrant' | 'n
 const RENEWED_COUNTS_FOR_MS = 10 * 60_000;
 /** Whatever clocks and providers say, a grant is not refreshed again sooner by itself. */
 const SHORTEST_REFRESH_CYCLE_MS = 30_000;
+/** While a provider does not answer whether an access was taken back, everything else goes on. */
+const ASK_AGAIN_AFTER_MS = 10 * 60_000;
 
 /**
  * The one owner of a connection's credentials: refreshes its token before it ends, hands all who need one the same refresh, warns before
@@ -63,7 +66,8 @@ class Owner {
   #renewed: RenewedGrant | null;
   #notBeforeMs = 0;
   #stale = true;
-  #revoked = false;
+  /** When to ask the provider whether the access was taken back, as it has sent word; Infinity: there is nothing to ask. */
+  #askMs: number;
   /** Grows with whatever the next step may depend on. */
   #changes = 0;
   #looking: Promise<void> | null = null;
@@ -71,13 +75,14 @@ class Owner {
   #disconnecting: Promise<DisconnectResult> | null = null;
 
   constructor(input: KeepConnectionFreshInput) {
-    const { venueId, connectionId, warned = [], failedRounds = 0, renewed = null } = input;
+    const { venueId, connectionId, warned = [], failedRounds = 0, renewed = null, revoked = false } = input;
     this.#input = input;
     this.#ref = { venueId, connectionId };
     this.#view = new ConnectionView();
     this.#warned = warned;
     this.#trouble = failedRounds === 0 ? null : { rounds: failedRounds, errorType: null, untilMs: 0 };
     this.#renewed = renewed;
+    this.#askMs = revoked ? 0 : Infinity;
     this.#listen();
   }
 
@@ -99,10 +104,10 @@ class Owner {
     setHandler(
       defineSignal(ACCESS_REVOKED_SIGNAL),
       () => {
-        this.#revoked = true;
+        this.#askMs = 0;
         this.#changes += 1;
       },
-      { description: 'The provider says that its user has taken the access back.' },
+      { description: 'The provider has sent word that its user has taken the access back: makes its owner ask whether that is so.' },
     );
   }
 
@@ -114,7 +119,7 @@ class Owner {
         // A reconnect that came meanwhile would be without its owner.
         if (!this.#isStale()) return;
       }
-      else if (this.#revoked) await this.#giveUp('revoked-at-provider');
+      else if (Date.now() >= this.#askMs) await (patched('asks-before-it-believes') ? this.#askWhetherRevoked() : this.#giveUp('revoked-at-provider'));
       else if (Date.now() >= this.#nextRefreshMs(this.#grant)) await this.#refresh();
       else await this.#rest(this.#grant);
     }
@@ -132,7 +137,7 @@ class Owner {
     if (workflowInfo().continueAsNewSuggested) return this.#continueAsNew();
     const before = this.#changes;
     const changed = () => this.#changes !== before || workflowInfo().continueAsNewSuggested;
-    const nextMs = Math.min(this.#nextRefreshMs(grant), warning?.dueMs ?? Infinity);
+    const nextMs = Math.min(this.#nextRefreshMs(grant), warning?.dueMs ?? Infinity, this.#askMs);
     if (nextMs === Infinity) await condition(changed);
     else await condition(changed, nextMs - Date.now(), { summary: nextMs === warning?.dueMs ? 'Until the next warning' : 'Until the next refresh' });
   }
@@ -140,14 +145,13 @@ class Owner {
   /** What is known elsewhere is read again; the rest goes along. */
   async #continueAsNew(): Promise<void> {
     await condition(allHandlersFinished);
-    // A signal came while it waited: it would be lost.
-    if (this.#revoked) return;
     await continueAsNew<typeof keepConnectionFresh>({
       ...this.#ref,
       provider: this.#input.provider,
       warned: this.#warned,
       ...(this.#trouble && { failedRounds: this.#trouble.rounds }),
       ...(this.#renewed && { renewed: this.#renewed }),
+      ...(this.#askMs !== Infinity && { revoked: true }),
     });
   }
 
@@ -214,7 +218,7 @@ class Owner {
   async #refreshGrant(rejectedGeneration: number | null): Promise<void> {
     try {
       const generation = Math.max(this.#grant?.generation ?? 0, rejectedGeneration ?? 0);
-      const { grant } = await this.#refreshActivity()({ ...this.#ref, provider: this.#input.provider, generation });
+      const { grant } = await refreshActivity(this.#input.provider)({ ...this.#ref, provider: this.#input.provider, generation });
       this.#trouble = null;
       this.#notBeforeMs = Date.now() + SHORTEST_REFRESH_CYCLE_MS;
       if (rejectedGeneration !== null && grant.generation !== null) this.#renewed = { generation: grant.generation, atMs: Date.now() };
@@ -223,19 +227,6 @@ class Owner {
       if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
       await this.#noteTrouble(error);
     }
-  }
-
-  #refreshActivity() {
-    return proxyActivities<Pick<TokenActivities, 'refreshGrant'>>({
-      taskQueue: providerQueue(this.#input.provider, 'interactive'),
-      startToCloseTimeout: '90 seconds',
-      scheduleToCloseTimeout: '4 minutes',
-      // A killed worker is noticed after this long; a second attempt waits for the first one's lock, so a false alarm does no harm.
-      heartbeatTimeout: '3 seconds',
-      priority: { priorityKey: PRIORITY.interactive },
-      retry: { initialInterval: '500 milliseconds', backoffCoefficient: 2, maximumAttempts: 3 },
-      summary: 'Refresh the token',
-    }).refreshGrant;
   }
 
   async #takeRefreshed(grant: GrantStatus): Promise<void> {
@@ -267,9 +258,30 @@ class Owner {
     return result;
   }
 
-  async #giveUp(why: 'revoked-at-provider' | 'refused'): Promise<void> {
-    this.#revoked = false;
-    await upkeep.noteRevoked.executeWithOptions({ summary: `The grant is dead: ${why}` }, [{ ...this.#ref, generation: this.#grant?.generation ?? null, why }]);
+  /**
+   * Word of a revocation can be late, sent twice, or about another token of the account than the one in hand: Square sends it for each token
+   * (https://developer.squareup.com/docs/oauth-api/cookbook/revoke-oauth-tokens, read 2026-11-21), and meanwhile the owner may have approved
+   * anew. Comparing its time with the grant's would trust two clocks; the provider, asked for whose token it is, knows. With both
+   * telling the same, the grant is dead, and no refresh is tried.
+   */
+  async #askWhetherRevoked(): Promise<void> {
+    this.#askMs = Infinity;
+    // What is known may be the grant before.
+    await this.#look();
+    if (!isKept(this.#grant)) return;
+    try {
+      const { outcome, generation } = await trialActivity(this.#input.provider)({ ...this.#ref, provider: this.#input.provider });
+      if (outcome === 'refused') await this.#giveUp('revoked-at-provider', generation);
+      else if (outcome === 'expired') await this.#refresh();
+    } catch (error) {
+      if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
+      this.#askMs = Date.now() + ASK_AGAIN_AFTER_MS;
+    }
+  }
+
+  async #giveUp(why: 'revoked-at-provider' | 'refused', generation = this.#grant?.generation ?? null): Promise<void> {
+    this.#askMs = Infinity;
+    await upkeep.noteRevoked.executeWithOptions({ summary: `The grant is dead: ${why}` }, [{ ...this.#ref, generation, why }]);
     await this.#look();
   }
 

@@ -15,6 +15,7 @@ export interface SquareConfig {
   readonly environment: Environment;
   /** `secret` is null where only PKCE is set up. */
   readonly app: { readonly id: string; readonly secret: Secret | null } | null;
+  readonly webhookSignatureKey?: Secret;
 }
 
 export function createSquareAdapter(config: SquareConfig): ProviderAdapter {

@@ -12,6 +12,7 @@ import { endGrants } from './grants.ts';
 import type { Ledger } from './ledger.ts';
 import { put, TABLES } from './ledger-rows.ts';
 import type { Grant, Rows, Token } from './ledger-rows.ts';
+import type { RevocationWebhooks } from './revocation-webhooks.ts';
 
 export interface ControlParts {
   readonly ledger: Ledger;
@@ -28,6 +29,7 @@ const revokeBody = z.strictObject({ account: z.string(), flow: z.string().option
 const expireBody = z.strictObject({ account: z.string(), kind: z.enum(['access', 'refresh', 'all']).default('access') });
 const appBody = z.strictObject({ id: z.string(), redirectUris: z.array(z.url()) });
 const accountBody = z.strictObject({ name: z.string().min(1).max(100).optional() });
+const webhooksBody = z.strictObject({ url: z.url({ protocol: /^https?$/ }).nullable() });
 const seedBody = z.strictObject({ resource: z.literal('accounts'), count: z.int().min(1).max(1_000) });
 
 /** The control API of a stand-in that knows accounts and grants. */
@@ -125,6 +127,18 @@ function faultRoutes({ ledger, faults }: ControlParts): ControlRoutes {
     'POST /clock': ({ body }) => {
       ledger.commit([{ op: 'settings', clockOffsetMs: offsetOf(parseInput(clockBody, body)) }]);
       return clock();
+    },
+  };
+}
+
+/** Where the provider sends word of what owners take back, and what it has sent so far, oldest first. */
+export function webhookRoutes(webhooks: RevocationWebhooks): ControlRoutes {
+  const shown = () => ({ json: { url: webhooks.url, data: webhooks.sent } });
+  return {
+    'GET /webhooks': shown,
+    'POST /webhooks': ({ body }) => {
+      webhooks.url = parseInput(webhooksBody, body).url;
+      return shown();
     },
   };
 }

@@ -3,6 +3,7 @@ import { SandboxClock } from '../core/clock.ts';
 import { Journal } from '../core/journal.ts';
 import { put, TABLES } from './ledger-rows.ts';
 import type { Change, Grant, Rows, Token } from './ledger-rows.ts';
+import type { EndedGrant } from './revocation-webhooks.ts';
 
 export interface LedgerOptions {
   /** A folder that this process alone writes to; absent: nothing outlives the process. */
@@ -27,6 +28,8 @@ export class Ledger {
   readonly clock: SandboxClock;
   /** Accounts whose tokens a fault has revoked. Not kept over a restart, like all faults. */
   readonly refusedAccounts = new Set<string>();
+  /** Told of grants that their owner, or our app, has ended, once that is written. */
+  onEnded: ((grants: readonly EndedGrant[]) => void) | null = null;
   readonly #rows: { readonly [Table in keyof Rows]: Map<string, Rows[Table]> } = { apps: new Map(), accounts: new Map(), codes: new Map(), grants: new Map(), tokens: new Map() };
   /** Ids by account: one is asked for at each call of a platform. */
   readonly #grantsOf = new Map<string, Set<string>>();
@@ -80,13 +83,21 @@ export class Ledger {
   /** Writes the changes through as one transaction, then makes them visible. */
   commit(changes: readonly Change[]): void {
     if (changes.length === 0) return;
+    const ended = changes.flatMap((change) => this.#endedBy(change));
     this.#journal?.append(changes);
     this.#applyAll(changes);
     this.#journal?.compactWhenLarge();
+    if (ended.length > 0) this.onEnded?.(ended);
   }
 
   close(): void {
     this.#journal?.close();
+  }
+
+  #endedBy(change: Change): readonly EndedGrant[] {
+    if (change.op !== 'put' || change.table !== 'grants') return [];
+    const { id, account, app, endedBy, endedAtMs } = change.row;
+    return endedAtMs !== null && endedBy !== 'code-replay' && this.get('grants', id)?.endedAtMs === null ? [{ account, app, endedBy, endedAtMs }] : [];
   }
 
   #stateOf(token: Token, grant: Grant): TokenState {

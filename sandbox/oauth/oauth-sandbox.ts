@@ -1,14 +1,17 @@
 import { CallLog } from '../core/call-log.ts';
 import { createControlApi } from '../core/control-api.ts';
+import type { ControlRoutes } from '../core/control-api.ts';
 import { Faults } from '../core/faults.ts';
 import { listen } from '../core/http.ts';
 import { consentRoutes } from './consent.ts';
 import type { ConsentRules } from './consent.ts';
-import { controlRoutes } from './control.ts';
+import { controlRoutes, webhookRoutes } from './control.ts';
 import type { AccountBook, Reply, Route } from './exchange.ts';
 import { Ledger } from './ledger.ts';
 import { put } from './ledger-rows.ts';
 import type { Account, App } from './ledger-rows.ts';
+import { RevocationWebhooks } from './revocation-webhooks.ts';
+import type { RevocationWriter } from './revocation-webhooks.ts';
 import { createService } from './service.ts';
 
 export interface OAuthSandboxOptions {
@@ -17,6 +20,8 @@ export interface OAuthSandboxOptions {
   readonly controlPort?: number | undefined;
   /** A folder that this sandbox alone writes to. Absent: memory only. */
   readonly home?: string | undefined;
+  /** Where word of what owners take back is sent, by a provider that sends any; `POST /webhooks` sets it too. */
+  readonly webhookUrl?: string | undefined;
   /** Told of errors that are the sandbox's own; by default they go to standard error. */
   readonly onError?: (error: unknown) => void;
 }
@@ -26,6 +31,8 @@ export interface OAuthSandbox {
   readonly controlUrl: string;
   readonly clientId: string;
   readonly clientSecret: string;
+  /** What webhooks are signed with, by a provider that sends any. */
+  readonly webhookSecret?: string;
   close(): Promise<void>;
 }
 
@@ -41,6 +48,8 @@ export interface ProviderRules {
   readonly newAccount: (name: string) => Account;
   /** The accounts that are there from the beginning. */
   readonly accountNames: readonly string[];
+  /** Left out by a provider that sends none. */
+  readonly webhooks?: { readonly secretOf: (app: App) => string; readonly writer: (app: App) => RevocationWriter; readonly control: (app: App) => ControlRoutes };
 }
 
 /** Starts a stand-in on loopback. Throws when a port is taken or the journal in `home` is damaged. */
@@ -56,7 +65,9 @@ export async function startOAuthSandbox(rules: ProviderRules, options: OAuthSand
   const parts = { ledger, accounts, faults: new Faults(), calls: new CallLog(), onError };
   const service = createService({ ...parts, routes: [...consentRoutes(consent), ...routes], refuse, ...(headers && { headers }) });
   const api = await listen(service, options.port ?? 0);
-  const control = await listen(createControlApi(controlRoutes({ ...parts, consents: [consent], keptAccounts: rules.accountNames.length }), onError), options.controlPort ?? 0).catch(async (error: unknown) => {
+  const webhooks = openWebhooks(rules, { app, ledger, url: options.webhookUrl });
+  const controls = { ...controlRoutes({ ...parts, consents: [consent], keptAccounts: rules.accountNames.length }), ...webhooks?.controls };
+  const control = await listen(createControlApi(controls, onError), options.controlPort ?? 0).catch(async (error: unknown) => {
     await api.close();
     throw error;
   });
@@ -65,11 +76,21 @@ export async function startOAuthSandbox(rules: ProviderRules, options: OAuthSand
     controlUrl: control.url,
     clientId: app.id,
     clientSecret: app.secret,
+    ...(webhooks && { webhookSecret: webhooks.secret }),
     async close() {
+      webhooks?.close();
       await Promise.all([api.close(), control.close()]);
       ledger.close();
     },
   };
+}
+
+/** Undefined for a provider that sends none. */
+function openWebhooks({ webhooks: own }: ProviderRules, { app, ledger, url = null }: { readonly app: App; readonly ledger: Ledger; readonly url: string | null | undefined }) {
+  if (!own) return undefined;
+  const webhooks = new RevocationWebhooks(own.writer(app), url);
+  ledger.onEnded = (grants) => { webhooks.tell(grants); };
+  return { secret: own.secretOf(app), controls: { ...webhookRoutes(webhooks), ...own.control(app) }, close: () => { webhooks.close(); } };
 }
 
 function accountsIn(ledger: Ledger, newAccount: ProviderRules['newAccount']): AccountBook {

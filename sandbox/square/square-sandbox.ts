@@ -5,6 +5,7 @@ import { SQUARE_CONSENT } from './consent.ts';
 import { ofStatus } from './errors.ts';
 import { listMerchants, retrieveMerchant, tokenStatus } from './merchants.ts';
 import { obtainToken, revokeToken } from './tokens.ts';
+import { emitRoute, revocationWriter, signatureKeyOf } from './webhooks.ts';
 
 const SQUARE: ProviderRules = {
   name: 'square',
@@ -24,9 +25,15 @@ const SQUARE: ProviderRules = {
     details: { personalToken: randomId('EAAAE', 59), mainLocationId: `L${randomId('', 12).toUpperCase()}`, createdAt: new Date().toISOString() },
   }),
   accountNames: ['Corner Café', 'Harbour Bakery'],
+  webhooks: { secretOf: signatureKeyOf, writer: revocationWriter, control: emitRoute },
 };
 
+export interface SquareSandbox extends OAuthSandbox {
+  readonly webhookSecret: string;
+}
+
 /** Starts a stand-in Square: authorisation page, tokens in the code flow and PKCE, and whose they are. */
-export function startSquareSandbox(options: OAuthSandboxOptions = {}): Promise<OAuthSandbox> {
-  return startOAuthSandbox(SQUARE, options);
+export async function startSquareSandbox(options: OAuthSandboxOptions = {}): Promise<SquareSandbox> {
+  const { webhookSecret = '', ...sandbox } = await startOAuthSandbox(SQUARE, options);
+  return { ...sandbox, webhookSecret };
 }

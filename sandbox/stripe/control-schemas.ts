@@ -16,6 +16,8 @@ export const emitBody = z
     objectId: z.string().optional(),
     object: z.record(z.string(), z.unknown()).optional(),
     previousAttributes: z.record(z.string(), z.unknown()).optional(),
+    /** To the platform's endpoint for events on connected accounts: the event names the account, and the secret is the platform's. */
+    connect: z.boolean().default(false),
     times: z.int().min(1).max(1_000).default(1),
     signature: z.enum(['valid', 'wrong', 'absent']).default('valid'),
     secret: z.string().optional(),

@@ -1,24 +1,24 @@
 import type { AccountState } from './account-state.ts';
 import { ControlError } from '../core/control-api.ts';
+import type { Delivery } from '../core/delivery.ts';
 import type { EmitBody } from './control-schemas.ts';
-import { anEvent, renderEvent } from './event.ts';
+import { anEvent, renderConnectEvent, renderEvent } from './event.ts';
 import type { EventRow } from './event.ts';
 import { KINDS } from './objects.ts';
 import type { StripeState } from './state.ts';
 import { deliver } from './webhook-sender.ts';
-import type { Delivery } from './webhook-sender.ts';
 
 /** Sends a signed webhook, `times` times one after the other. A new event also joins the account's event list, where Stripe would have it. */
 export async function emit(state: StripeState, account: AccountState, request: EmitBody): Promise<{ event: unknown; deliveries: Delivery[] }> {
   const event = eventToSend(state, account, request);
-  const eventJson = renderEvent(event);
+  const eventJson = request.connect ? renderConnectEvent(event, account.profile.id) : renderEvent(event);
   const deliveries: Delivery[] = [];
   for (let sent = 0; sent < request.times; sent++) {
     deliveries.push(
       await deliver({
         url: request.url,
         eventJson,
-        secret: request.secret ?? account.profile.webhookSecret,
+        secret: request.secret ?? (request.connect ? (state.accounts[0] ?? account) : account).profile.webhookSecret,
         signature: request.signature,
         timestampOffsetSeconds: request.timestampOffsetSeconds,
       }),

@@ -30,3 +30,8 @@ export function renderEvent(event: EventRow): string {
     `"request":${request},"type":${JSON.stringify(event.type)}}`
   );
 }
+
+/** As it is sent to the platform that its account is connected to. */
+export function renderConnectEvent(event: EventRow, account: string): string {
+  return JSON.stringify({ ...(JSON.parse(renderEvent(event)) as object), account });
+}

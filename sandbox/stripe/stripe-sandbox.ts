@@ -2,11 +2,14 @@ import { CallLog } from '../core/call-log.ts';
 import { Faults } from '../core/faults.ts';
 import { listen } from '../core/http.ts';
 import { createControlApi } from '../core/control-api.ts';
+import { webhookRoutes } from '../oauth/control.ts';
+import { RevocationWebhooks } from '../oauth/revocation-webhooks.ts';
 import { RateLimiter } from './limits.ts';
 import type { Limits } from './limits.ts';
 import { StripeState } from './state.ts';
 import { createStripeApi } from './stripe-api.ts';
 import { newAccount } from './account.ts';
+import { deauthorizationWriter } from './deauthorized.ts';
 import { GrantedKeys } from './granted-keys.ts';
 import { stripeControlRoutes } from './stripe-control.ts';
 import { accountsOf, createStripeOAuth, isOAuthPath, openGrants, stripeApps } from './stripe-oauth.ts';
@@ -21,6 +24,8 @@ export interface StripeSandboxOptions {
   /** The keys of account A. Absent: those of an earlier run in the same home, or new ones. */
   readonly secretKey?: string | undefined;
   readonly webhookSecret?: string | undefined;
+  /** The platform's endpoint for events on connected accounts; `POST /webhooks` sets it too. */
+  readonly webhookUrl?: string | undefined;
   readonly limits?: Partial<Limits> | undefined;
   /** Told of errors that are the sandbox's own; by default they go to standard error. */
   readonly onError?: (error: unknown) => void;
@@ -31,6 +36,7 @@ export interface StripeSandbox extends StripeApps {
   readonly controlUrl: string;
   /** Of account A. */
   readonly secretKey: string;
+  /** Of account A, and of the platform's endpoint for events on connected accounts. */
   readonly webhookSecret: string;
   /** Where Connect's OAuth is. */
   readonly connectUrl: string;
@@ -49,12 +55,14 @@ export async function startStripeSandbox(options: StripeSandboxOptions = {}): Pr
   const onError = options.onError ?? reportError;
   const ledger = await openGrants(options.home, state);
   const apps = stripeApps(ledger);
+  const webhooks = new RevocationWebhooks(deauthorizationWriter(profile.webhookSecret, 'Interlock'), options.webhookUrl ?? null);
+  ledger.onEnded = (grants) => { webhooks.tell(grants); };
   const grantedKeys = new GrantedKeys(state, ledger, apps.platformKey);
   const parts = { state, ledger, accounts: accountsOf(state), grantedKeys, faults: new Faults(), limiter: new RateLimiter(), calls: new CallLog(), revokedKeys: new Map<string, string | undefined>() };
   const oauth = createStripeOAuth({ ...parts, onError });
   const objects = createStripeApi({ ...parts, onError });
   const api = await listen((req, res) => { (isOAuthPath(req.url ?? '') ? oauth : objects)(req, res); }, options.port ?? 0);
-  const control = await listen(createControlApi(stripeControlRoutes(parts), onError), options.controlPort ?? 0).catch(async (error: unknown) => {
+  const control = await listen(createControlApi({ ...stripeControlRoutes(parts), ...webhookRoutes(webhooks) }, onError), options.controlPort ?? 0).catch(async (error: unknown) => {
     await api.close();
     throw error;
   });
@@ -67,6 +75,7 @@ export async function startStripeSandbox(options: StripeSandboxOptions = {}): Pr
     marketplaceUrl: `${api.url}/oauth/v2/authorize`,
     ...apps,
     async close() {
+      webhooks.close();
       await Promise.all([api.close(), control.close()]);
       state.close();
       ledger.close();

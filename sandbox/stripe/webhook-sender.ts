@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
-
-const DELIVERY_TIMEOUT_MS = 20_000;
+import { post } from '../core/delivery.ts';
+import type { Delivery } from '../core/delivery.ts';
 
 export interface Webhook {
   readonly url: string;
@@ -13,21 +13,14 @@ export interface Webhook {
   readonly timestampOffsetSeconds: number;
 }
 
-export interface Delivery {
-  /** Null when no answer came. */
-  readonly status: number | null;
-  readonly body: string;
-  readonly durationMs: number;
-}
-
 /** `Stripe-Signature` over the raw body: https://docs.stripe.com/webhooks#verify-manually (2026-11). `timestamp` is in seconds. */
 export function signatureHeader(payload: string, secret: string, timestamp: number): string {
   const signature = createHmac('sha256', secret).update(`${timestamp}.${payload}`).digest('hex');
   return `t=${timestamp},v1=${signature}`;
 }
 
-/** Posts the event once and reports what came back. A receiver that cannot be reached is a delivery without a status, not an error. */
-export async function deliver(webhook: Webhook): Promise<Delivery> {
+/** Posts the event once and reports what came back. */
+export function deliver(webhook: Webhook): Promise<Delivery> {
   const payload = JSON.stringify(JSON.parse(webhook.eventJson), null, 2);
   // By the machine's clock: receivers compare it with theirs, whatever time the sandbox pretends.
   const timestamp = Math.floor(Date.now() / 1_000) + webhook.timestampOffsetSeconds;
@@ -37,13 +30,5 @@ export async function deliver(webhook: Webhook): Promise<Delivery> {
     'user-agent': 'Stripe/1.0 (+https://stripe.com/docs/webhooks)',
     ...(webhook.signature !== 'absent' && { 'stripe-signature': signatureHeader(payload, secret, timestamp) }),
   };
-  const startedAtMs = performance.now();
-  const durationMs = () => Math.round(performance.now() - startedAtMs);
-  try {
-    const signal = AbortSignal.timeout(DELIVERY_TIMEOUT_MS);
-    const response = await fetch(webhook.url, { method: 'POST', body: payload, headers, redirect: 'manual', signal });
-    return { status: response.status, body: (await response.text()).slice(0, 10_000), durationMs: durationMs() };
-  } catch (error) {
-    return { status: null, body: error instanceof Error ? error.message : 'unknown error', durationMs: durationMs() };
-  }
+  return post(webhook.url, { payload, headers });
 }

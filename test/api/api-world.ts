@@ -7,6 +7,7 @@ import type { Role } from '../../api/caller.ts';
 import { startServer } from '../../api/server.ts';
 import type { VenueId } from '../../contracts/ids.ts';
 import type { ProviderId } from '../../contracts/providers.ts';
+import { createAccountConnections } from '../../db/account-connections.ts';
 import { createAuditStore } from '../../db/audit-store.ts';
 import { createBudgetStatusStore } from '../../db/budget-status-store.ts';
 import { createBudgetStore } from '../../db/budget-store.ts';
@@ -22,7 +23,7 @@ import { createSyncProgressStore } from '../../db/sync-progress-store.ts';
 import { createSyncRunStore } from '../../db/sync-run-store.ts';
 import { createTransactionSummaryStore } from '../../db/transaction-summary-store.ts';
 import { createVenueStore } from '../../db/venue-store.ts';
-import { createProviders } from '../../providers/registry.ts';
+import { createProviders, createWebhooks } from '../../providers/registry.ts';
 import type { ProvidersConfig } from '../../providers/registry.ts';
 import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
 import { createLogger } from '../../telemetry/logger.ts';
@@ -126,6 +127,7 @@ export async function createApiWorld(options: { readonly config?: Partial<AppCon
     steering: createConnectionSteeringStore(db),
     oauthTokens: createOAuthTokenStore({ db, refreshing: db, audit }),
     audit,
+    accountConnections: createAccountConnections(db),
   };
   const deps: AppDeps = {
     config: {
@@ -142,6 +144,7 @@ export async function createApiWorld(options: { readonly config?: Partial<AppCon
     clock: () => new Date(),
     ...stores,
     providers: createProviders(options.providers ?? allApps(sandbox.apiUrl), createBudgetStore(db)),
+    webhooks: createWebhooks(options.providers ?? allApps(sandbox.apiUrl)),
     sealer: createSealer(keyring),
     gateway,
     scheduleGateway,

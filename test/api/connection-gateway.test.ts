@@ -107,6 +107,16 @@ describe('the owner of a connection', () => {
     await handle.terminate('test');
   });
 
+  it('is told of a revocation, also while no worker runs, in a signal that carries nothing', async () => {
+    const ours = aConnection();
+    await gateway.accessRevoked(ours);
+    await gateway.accessRevoked(ours);
+    const handle = client.workflow.getHandle(keepConnectionFreshWorkflowId(ours.connectionId));
+    const signals = (await handle.fetchHistory()).events?.flatMap(({ workflowExecutionSignaledEventAttributes: signal }) => (signal ? [[signal.signalName, signal.input?.payloads?.length ?? 0]] : []));
+    expect(signals).toEqual([['accessRevoked', 0], ['accessRevoked', 0]]);
+    await handle.terminate('test');
+  });
+
   it('that nobody works for does not take a disconnection, and says so', async () => {
     await expect(gateway.disconnect(aConnection(), { records: 'keep', requestedBy: 'alice' })).rejects.toMatchObject({ code: 'worker-unavailable' });
   });
@@ -117,7 +127,7 @@ describe('while Temporal is away', () => {
     const nowhere = Connection.lazy({ address: '127.0.0.1:1' });
     const away = createConnectionGateway({ client: new Client({ connection: nowhere }), connection: nowhere, providerName: () => 'Square', acceptTimeoutMs: 1_000 });
     const ours = { venueId: uuidv7() as VenueId, connectionId: uuidv7() as ConnectionId, provider: 'square' } as const;
-    const asked = [away.authorize('a', anInput(), null), away.findAttempt('a'), away.withdrawAttempts(ours.connectionId), away.lookAgain(ours)];
+    const asked = [away.authorize('a', anInput(), null), away.findAttempt('a'), away.withdrawAttempts(ours.connectionId), away.lookAgain(ours), away.accessRevoked(ours)];
     // Whether Temporal or the worker is away cannot be told apart here: nobody answers.
     const askedOfWorkers = [away.disconnect(ours, { records: 'keep', requestedBy: 'alice' }), away.complete('a', { kind: 'denied' })];
     await Promise.all([

@@ -10,6 +10,7 @@ export class RecordedConnections implements ConnectionGateway {
   readonly disconnected: (AccountConnection & DisconnectRequest)[] = [];
   readonly withdrawn: ConnectionId[] = [];
   readonly looked: ConnectionId[] = [];
+  readonly revoked: AccountConnection[] = [];
   readonly tested: ConnectionId[] = [];
   testOutcome: ConnectionTestOutcome = 'accepted';
   away = false;
@@ -66,6 +67,11 @@ export class RecordedConnections implements ConnectionGateway {
   async lookAgain({ connectionId }: AccountConnection): Promise<void> {
     this.#mustBeThere();
     this.looked.push(connectionId);
+  }
+
+  async accessRevoked({ venueId, connectionId, provider }: AccountConnection): Promise<void> {
+    this.#mustBeThere();
+    this.revoked.push({ venueId, connectionId, provider });
   }
 
   /** An attempt ends without its callback: time, or somebody in the Web UI. */

@@ -166,6 +166,8 @@ describe('an owner', () => {
     const path = `${connections(venueId)}/${connection.id}`;
     const test = async () => (await system.api.tryPost(`${path}/test`, {})) as { readonly status: number; readonly body: { readonly outcome: string; readonly connection: ConnectionBody } };
     expect(await test()).toMatchObject({ status: 200, body: { outcome: 'accepted', connection: { state: 'active' } } });
+    // Square’s own word of it does not come: revocation.test.ts has that.
+    await control('square').send('POST', '/webhooks', { url: null });
     await control('square').revoke(account);
     const refused = await test();
     expect(refused).toMatchObject({ status: 200, body: { outcome: 'refused', connection: { state: 'needs-reauth' } } });

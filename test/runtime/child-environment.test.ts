@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { readApiConfig, readWorkerConfig } from '../../config/config.ts';
-import { serviceEnvironment } from '../../runtime/child-environment.ts';
+import { serviceEnvironment, webhooksUrl } from '../../runtime/child-environment.ts';
 import type { Env } from '../../runtime/home.ts';
 
 const app = (name: string) => ({ apiUrl: `http://127.0.0.1:1/${name}`, controlUrl: `http://127.0.0.1:2/${name}`, clientId: `${name}-id`, clientSecret: `${name}-secret` });
@@ -14,7 +14,7 @@ const addresses = {
   workerHealthPort: 3001,
   sandbox: {
     stripe: { apiUrl: at('stripe'), controlUrl: at('c'), secretKey: 'sk_test_account', webhookSecret: 'whsec_x', connectUrl: at('connect'), marketplaceUrl: at('market'), connectClientId: 'ca_connect', appClientId: 'ca_app', platformKey: 'sk_test_platform' },
-    square: app('square'),
+    square: { ...app('square'), webhookSecret: 'square-key' },
     quickbooks: { ...app('quickbooks'), authorizeUrl: at('authorize'), tokenUrl: at('token'), revokeUrl: at('revoke') },
     mailchimp: app('mailchimp'),
   },
@@ -35,15 +35,26 @@ describe('what api and worker are told of the providers', () => {
   });
 
   test.each([
-    ['SQUARE_APP_ID', 'sq0idp-real', ['SQUARE_APP_SECRET', 'SQUARE_API_URL', 'SQUARE_SANDBOX']],
+    ['SQUARE_APP_ID', 'sq0idp-real', ['SQUARE_APP_SECRET', 'SQUARE_WEBHOOK_SIGNATURE_KEY', 'SQUARE_API_URL', 'SQUARE_SANDBOX']],
     ['QUICKBOOKS_SANDBOX', 'true', ['QUICKBOOKS_CLIENT_ID', 'QUICKBOOKS_CLIENT_SECRET', 'QUICKBOOKS_TOKEN_URL']],
     ['MAILCHIMP_CLIENT_ID', '123', ['MAILCHIMP_CLIENT_SECRET', 'MAILCHIMP_LOGIN_URL', 'MAILCHIMP_API_URL']],
-    ['STRIPE_SECRET_KEY', 'sk_test_real', ['STRIPE_CLIENT_ID', 'STRIPE_APP_CLIENT_ID', 'STRIPE_CONNECT_URL']],
+    ['STRIPE_SECRET_KEY', 'sk_test_real', ['STRIPE_CLIENT_ID', 'STRIPE_WEBHOOK_SECRET', 'STRIPE_APP_CLIENT_ID', 'STRIPE_CONNECT_URL']],
     ['STRIPE_API_URL', 'https://api.stripe.com', ['STRIPE_SECRET_KEY', 'STRIPE_CLIENT_ID', 'STRIPE_CONNECT_URL']],
   ])('leaves a provider alone that the user has set %s of: no secret goes to a stand-in, no made-up one to the real provider', (name, value, absent) => {
     const given = environment({ [name]: value });
     expect(given[name]).toBe(value);
     for (const other of absent) expect(given[other]).toBeUndefined();
+  });
+
+  test('has the secrets that the stand-ins sign webhooks with, and only the API reads them', () => {
+    const api = readApiConfig(environment()).providers;
+    expect([api.stripe.webhookSecret?.expose(), api.square.webhookSignatureKey?.expose()]).toEqual(['whsec_x', 'square-key']);
+    const worker = readWorkerConfig(environment()).providers;
+    expect([worker.stripe.webhookSecret, worker.square.webhookSignatureKey]).toEqual([undefined, undefined]);
+  });
+
+  test.each<Env>([{}, { HOST: '0.0.0.0' }, { HOST: '::1' }, { PUBLIC_URL: 'https://interlock.test/under/' }])('has stand-ins send webhooks to the very address that the API believes to have: %o', (env) => {
+    expect(webhooksUrl(env, addresses.apiPort)).toBe(`${readApiConfig(environment(env)).publicUrl}/webhooks`);
   });
 
   test('counts an empty variable as absent', () => {

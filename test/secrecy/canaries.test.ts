@@ -1,4 +1,5 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { createHmac, randomBytes, randomUUID } from 'node:crypto';
+import { Stripe } from 'stripe';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OAuthFlow, ProviderId } from '../../contracts/providers.ts';
 import { until } from '../support/eventually.ts';
@@ -21,6 +22,7 @@ type Tap = Awaited<ReturnType<typeof tap>>;
 type Taps = Readonly<Record<ProviderId | 'kms', Tap>>;
 
 const AWS_SECRET = `aws${randomBytes(20).toString('hex')}`;
+const IN_AN_EVENT = `buyer${randomBytes(8).toString('hex')}@shop.test`;
 const WRONG_KEY = `sk_test_${randomBytes(12).toString('hex')}`;
 
 describe('every secret that goes through the service, in failures too', () => {
@@ -32,6 +34,7 @@ describe('every secret that goes through the service, in failures too', () => {
   /** What the API answered, pages of the callback included. */
   const answers: string[] = [];
   const states: Overheard[] = [];
+  const webhookSecrets: Overheard[] = [];
   let everything: readonly Source[];
   let secrets: readonly Overheard[];
   let connectionId: string;
@@ -47,7 +50,7 @@ describe('every secret that goes through the service, in failures too', () => {
     venueId = await system.api.createVenue();
     connectionId = await liveThroughEverything();
     everything = await readEverything();
-    secrets = [...Object.values(taps).flatMap((one) => one.overheard()), ...states, { kind: 'AWS secret', value: AWS_SECRET }, { kind: 'refused key', value: WRONG_KEY }];
+    secrets = [...Object.values(taps).flatMap((one) => one.overheard()), ...states, ...webhookSecrets, { kind: 'AWS secret', value: AWS_SECRET }, { kind: 'refused key', value: WRONG_KEY }];
   }, 300_000);
   afterAll(async () => {
     await system.stop();
@@ -96,6 +99,25 @@ describe('every secret that goes through the service, in failures too', () => {
     await until(async () => (await system.api.connection(venueId, id)).state !== 'connecting', { limitMs: 110_000, what: 'the attempt has ended', everyMs: 200 });
   }
 
+  /** Events about whoever they like: genuine, forged, and of a type that nothing is done with. */
+  async function webhooks(): Promise<void> {
+    const stripeEvent = JSON.stringify({ type: 'account.application.deauthorized', account: 'acct_nobody', livemode: false, data: { object: { name: IN_AN_EVENT } } });
+    const squareEvent = JSON.stringify({ type: 'customer.created', merchant_id: 'M1', data: { object: { customer: { email_address: IN_AN_EVENT } } } });
+    const [forStripe, forSquare] = [sandbox.stripe.webhookSecret, sandbox.square.webhookSecret];
+    const stripeSignature = Stripe.webhooks.generateTestHeaderString({ payload: stripeEvent, secret: forStripe });
+    const squareSignature = createHmac('sha256', forSquare).update(`${system.apiUrl}/webhooks/square${squareEvent}`).digest('base64');
+    const deliver = async (provider: string, body: string, headers: Readonly<Record<string, string>>) => {
+      const response = await fetch(`${system.apiUrl}/webhooks/${provider}`, { method: 'POST', body, headers });
+      answers.push(await response.text());
+      return response.status;
+    };
+    expect(await deliver('stripe', stripeEvent, { 'stripe-signature': stripeSignature })).toBe(200);
+    expect(await deliver('square', squareEvent, { 'x-square-hmacsha256-signature': squareSignature })).toBe(200);
+    expect(await deliver('stripe', squareEvent, { 'stripe-signature': stripeSignature })).toBe(401);
+    expect(await deliver('square', stripeEvent, { 'x-square-hmacsha256-signature': squareSignature })).toBe(401);
+    webhookSecrets.push(...[forStripe, forSquare].map((value) => ({ kind: 'webhook secret', value })), { kind: 'webhook signature', value: squareSignature }, { kind: 'webhook signature', value: stripeSignature.split('v1=')[1] ?? '' }, { kind: 'event', value: IN_AN_EVENT });
+  }
+
   /** Answers one connection that has seen most of it. */
   async function liveThroughEverything(): Promise<string> {
     const stripe = stripeSandboxOf(sandbox.stripe);
@@ -127,6 +149,7 @@ describe('every secret that goes through the service, in failures too', () => {
     await attemptThatFails('mailchimp', 'code', { status: 500, html: true, times: 2 });
     await attemptThatFails('stripe', 'connect', { status: 500, html: true, times: 1 });
 
+    await webhooks();
     taps.square.echo({ status: 500, html: true, times: 1 });
     await system.api.cancel(venueId, parked.id);
     for (const one of [renewed[1], byKey]) {
@@ -151,7 +174,7 @@ describe('every secret that goes through the service, in failures too', () => {
 
   it('was overheard: keys, codes, verifiers, tokens, the apps’ own secrets, the key service’s plaintext', () => {
     const kinds = new Set(secrets.map(({ kind }) => kind.toLowerCase().replaceAll('_', '')));
-    for (const kind of ['bearer credential', 'code', 'codeverifier', 'clientsecret', 'client secret', 'accesstoken', 'refreshtoken', 'plaintext', 'state', 'aws secret']) expect(kinds, kind).toContain(kind);
+    for (const kind of ['bearer credential', 'code', 'codeverifier', 'clientsecret', 'client secret', 'accesstoken', 'refreshtoken', 'plaintext', 'state', 'aws secret', 'webhook secret', 'webhook signature', 'event']) expect(kinds, kind).toContain(kind);
     expect(secrets.length).toBeGreaterThan(50);
   });
 
@@ -198,6 +221,8 @@ function environmentOf({ stripe, square, quickbooks, mailchimp }: RunningOAuthSa
     STRIPE_CLIENT_ID: stripe.connectClientId,
     STRIPE_APP_CLIENT_ID: stripe.appClientId,
     STRIPE_SECRET_KEY: stripe.platformKey,
+    STRIPE_WEBHOOK_SECRET: stripe.webhookSecret,
+    SQUARE_WEBHOOK_SIGNATURE_KEY: square.webhookSecret,
     SQUARE_API_URL: taps.square.url,
     SQUARE_APP_ID: square.clientId,
     SQUARE_APP_SECRET: square.clientSecret,

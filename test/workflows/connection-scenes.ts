@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Client } from '@temporalio/client';
 import { attemptOf } from '../../api/authorizing.ts';
-import { authorizeConnectionWorkflowId, DISCONNECT_UPDATE, keepConnectionFreshWorkflowId, testConnectionWorkflowId } from '../../contracts/connections.ts';
+import { ACCESS_REVOKED_SIGNAL, authorizeConnectionWorkflowId, DISCONNECT_UPDATE, keepConnectionFreshWorkflowId, testConnectionWorkflowId } from '../../contracts/connections.ts';
 import type { ConnectionId } from '../../contracts/ids.ts';
 import { until } from '../support/eventually.ts';
 import { oauthControl } from '../support/sandbox-oauth.ts';
@@ -76,6 +76,22 @@ export function connectionScenes({ api, apiUrl, temporal, stripe, squareControlU
       const { id } = await api.connect(venueId, (await stripe.addAccount()).secretKey);
       await api.tryPost(`/v1/venues/${venueId}/connections/${id}/test`, {});
       return { 'test-connection.accepted': { workflowId: testConnectionWorkflowId(id as ConnectionId), runId: null } };
+    },
+    /** By word from Square that is true, and before that by word that is not. */
+    async 'keep-connection-fresh.revoked'() {
+      const { venueId, connectionId, authorizationUrl } = await begin('square', 'code');
+      const { redirectUrl, account } = await square.approve(authorizationUrl, 'new');
+      await comeBack(redirectUrl);
+      const workflowId = keepConnectionFreshWorkflowId(connectionId as ConnectionId);
+      const handle = temporal.workflow.getHandle(workflowId);
+      await handle.signal(ACCESS_REVOKED_SIGNAL);
+      const trials = async () => (await handle.fetchHistory()).events?.filter(({ activityTaskScheduledEventAttributes: step }) => step?.activityType?.name === 'tryGrant').length ?? 0;
+      await until(async () => (await trials()) === 1, { limitMs: 20_000, what: 'Square was asked', everyMs: 100 });
+      await square.revoke(account);
+      await until(async () => (await api.connection(venueId, connectionId)).state === 'needs-reauth', { limitMs: 20_000, what: 'the connection needs its owner', everyMs: 100 });
+      await handle.executeUpdate(DISCONNECT_UPDATE, { args: [{ records: 'keep', requestedBy: 'recorded' }] });
+      await handle.result();
+      return { 'keep-connection-fresh.revoked': { workflowId, runId: null } };
     },
     async 'keep-connection-fresh.disconnected'() {
       const account = await stripe.addAccount();

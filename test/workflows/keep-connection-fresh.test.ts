@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { ACCESS_REVOKED_SIGNAL, GRANT_REPLACED_SIGNAL, KEEP_CONNECTION_FRESH } from '../../contracts/connections.ts';
+import { GRANT_REPLACED_SIGNAL, KEEP_CONNECTION_FRESH } from '../../contracts/connections.ts';
 import { createGrantWorld } from '../support/grant-world.ts';
 import type { GrantWorld, TestGrant } from '../support/grant-world.ts';
 
@@ -125,15 +125,6 @@ describe('a token that the provider refuses', () => {
 });
 
 describe('what it is told', () => {
-  it('that the access was taken back ends the grant, with why', async () => {
-    const grant = await world.aGrant('square', 'code');
-    const handle = await world.startOwner(grant);
-    await handle.signal(ACCESS_REVOKED_SIGNAL);
-    await expect.poll(() => world.row(grant), { timeout: 10_000 }).toMatchObject({ state: 'needs-reauth', cause: expect.stringContaining('taken back at the provider') as string });
-    expect(await world.refreshCalls(grant)).toEqual([]);
-    expect(await world.auditOf(grant)).toEqual([{ action: 'credentials.revoked', outcome: 'ok', details: { why: 'revoked-at-provider', generation: 1 } }]);
-  });
-
   it('that there is another grant makes a dead connection’s owner serve it', async () => {
     const grant = await world.aGrant('stripe', 'app');
     await world.controls.stripe.revoke(grant.account);
@@ -199,9 +190,9 @@ describe('a grant that will die', () => {
     const grant = await dying(days);
     await world.ensureFresh(grant);
     await expect.poll(() => warnings(grant), { timeout: 5_000 }).toEqual([{ action: 'connection.expiry-warned', kind: 'refresh-token-hard-limit', daysLeft }]);
-    await expect.poll(async () => (await attributes(grant))['NeedsAttention']).toBe(urgent);
+    await expect.poll(async () => (await attributes(grant))['NeedsAttention'], { timeout: 5_000 }).toBe(urgent);
     await world.owner(grant).signal(GRANT_REPLACED_SIGNAL);
-    await expect.poll(async () => (await steps(grant)).filter((step) => step === 'readGrant').length).toBe(2);
+    await expect.poll(async () => (await steps(grant)).filter((step) => step === 'readGrant').length, { timeout: 5_000 }).toBe(2);
     expect(await warnings(grant)).toHaveLength(1);
   });
 });

@@ -1,0 +1,101 @@
+import { Router } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
+import { z } from 'zod';
+import { PROVIDERS } from '../contracts/providers.ts';
+import type { ProviderId } from '../contracts/providers.ts';
+import type { AccountConnections } from '../db/account-connections.ts';
+import type { RevokedAccess, WebhookReader, WebhookSetup } from '../providers/webhooks.ts';
+import { ApiError } from './api-error.ts';
+import { readSentBytes } from './body.ts';
+import type { ConnectionGateway } from './connection-gateway.ts';
+import { decodeJson } from './json.ts';
+import type { Log } from './log.ts';
+import type { ProblemCode } from './problems.ts';
+import { contextOf } from './request-context.ts';
+
+export interface WebhookDeps {
+  /** Without a trailing slash. */
+  readonly publicUrl: string;
+  /** Of the providers that send any. */
+  readonly webhooks: readonly WebhookSetup[];
+  readonly accountConnections: AccountConnections;
+  readonly connectionGateway: Pick<ConnectionGateway, 'accessRevoked'>;
+  readonly log: Log;
+}
+
+export const WEBHOOK_PATH = '/webhooks/{provider}';
+
+/** What a delivery can be answered with, for the OpenAPI document. */
+export const WEBHOOK_PROBLEM_CODES = [
+  'invalid-request',
+  'malformed-json',
+  'invalid-encoding',
+  'too-deeply-nested',
+  'webhook-not-signed',
+  'webhook-not-found',
+  'body-too-large',
+  'unsupported-media-type',
+  'internal',
+  'database-unavailable',
+  'temporal-unavailable',
+] as const satisfies readonly ProblemCode[];
+
+export const webhookAnswer = z.object({ received: z.literal(true) });
+
+/** Of a provider's type of event, all that may stand in a log. */
+const TYPE = /^[a-z0-9._]{1,100}$/;
+
+/**
+ * Where providers send events to. No token and no rate limit: what counts is the signature, which is checked before anything is read. An
+ * event is answered 200 when nothing of it can be lost any more; anything else makes the provider send it again.
+ */
+export function webhookRouter(deps: WebhookDeps): Router {
+  const router = Router({ strict: true, caseSensitive: true });
+  const route = router.route(WEBHOOK_PATH.replace(/\{(\w+)\}/g, ':$1'));
+  route.all((req, _res, next) => {
+    contextOf(req).route = WEBHOOK_PATH;
+    if (req.method !== 'POST') throw new ApiError('method-not-allowed', 'This path takes POST.', { headers: { Allow: 'POST' } });
+    next();
+  });
+  route.post(webhookHandler(deps));
+  return router;
+}
+
+function webhookHandler(deps: WebhookDeps): RequestHandler {
+  return async (req, res) => {
+    const { provider, reader } = receiverOf(deps.webhooks, String(req.params['provider']));
+    const { type, revoked } = await readEvent(reader, { req, res, url: `${deps.publicUrl}/webhooks/${provider}` });
+    const { requestId } = contextOf(req);
+    if (revoked) {
+      const connections = await passOn(deps, provider, revoked);
+      deps.log.info({ requestId, provider, connections }, 'a provider has sent word that an access was taken back');
+    } else {
+      deps.log.debug({ requestId, provider, type: TYPE.test(type) ? type : null }, 'an event of a type that nothing is done with');
+    }
+    res.set('Cache-Control', 'no-store').json({ received: true } satisfies z.output<typeof webhookAnswer>);
+  };
+}
+
+function receiverOf(webhooks: readonly WebhookSetup[], name: string): { readonly provider: ProviderId; readonly reader: WebhookReader } {
+  const setup = webhooks.find(({ provider }) => provider === name);
+  if (setup?.reader) return { provider: setup.provider, reader: setup.reader };
+  if (setup) throw new ApiError('webhook-not-found', `Webhooks of ${setup.provider} are not set up here: set ${setup.variable}.`);
+  const known = PROVIDERS.some((provider) => provider === name);
+  throw new ApiError('webhook-not-found', known ? `${name} sends no event that this service takes.` : 'No such provider.');
+}
+
+async function readEvent(reader: WebhookReader, { req, res, url }: { readonly req: Request; readonly res: Response; readonly url: string }) {
+  const body = await readSentBytes(req, res);
+  const header = (name: string) => req.get(name);
+  if (!reader.isGenuine({ body, header, url })) throw new ApiError('webhook-not-signed', 'The signature is missing, too old, or not of this body.', { headers: { 'WWW-Authenticate': 'Signature realm="webhooks"' } });
+  const event = reader.read(decodeJson(body));
+  if (!event) throw new ApiError('invalid-request', 'This is not an event in the provider’s shape.');
+  return event;
+}
+
+/** The signals are in Temporal when it resolves. Sent twice they do no harm, so a delivery whose every second signal failed is simply sent again. */
+async function passOn({ accountConnections, connectionGateway }: WebhookDeps, provider: ProviderId, revoked: RevokedAccess): Promise<number> {
+  const connections = await accountConnections.findGranted({ provider, ...revoked });
+  await Promise.all(connections.map((connection) => connectionGateway.accessRevoked({ ...connection, provider })));
+  return connections.length;
+}

@@ -1,0 +1,1 @@
+drop function connections_of_provider_account(text, text, text);

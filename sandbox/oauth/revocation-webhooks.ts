@@ -1,0 +1,68 @@
+import type { Delivery } from '../core/delivery.ts';
+import type { Grant } from './ledger-rows.ts';
+
+/** An access that has ended. */
+export type EndedGrant = Pick<Grant, 'account' | 'app' | 'endedBy'> & { readonly endedAtMs: number };
+
+/** How one provider words, signs and posts that an access has ended; the same text at each attempt. */
+export type RevocationWriter = (ended: EndedGrant) => { readonly type: string; readonly deliver: (url: string) => Promise<Delivery> };
+
+/** One attempt. */
+export interface SentRevocation extends Delivery {
+  readonly at: number;
+  readonly url: string;
+  readonly type: string;
+  readonly account: string;
+  /** From 1. */
+  readonly attempt: number;
+}
+
+/** The providers' own pauses are minutes and hours. */
+const RETRY_AFTER_MS = [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000];
+
+/**
+ * Tells whoever has registered for it that an access has ended, without being asked and until that is answered with 2xx, as the provider does.
+ * Neither what was registered by hand nor what is still to be sent is kept over a restart.
+ */
+export class RevocationWebhooks {
+  readonly sent: SentRevocation[] = [];
+  /** Null: nobody has registered. */
+  url: string | null;
+  readonly #write: RevocationWriter;
+  readonly #waiting = new Set<NodeJS.Timeout>();
+  #closed = false;
+
+  constructor(write: RevocationWriter, url: string | null) {
+    this.#write = write;
+    this.url = url;
+  }
+
+  /** One event for each account and application, however many grants have ended with it. */
+  tell(grants: readonly EndedGrant[]): void {
+    if (this.url === null) return;
+    for (const ended of new Map(grants.map((grant) => [`${grant.app} ${grant.account}`, grant])).values()) {
+      void this.#send({ ...this.#write(ended), url: this.url, account: ended.account }, 1);
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const timer of this.#waiting) clearTimeout(timer);
+  }
+
+  async #send(webhook: { readonly type: string; readonly url: string; readonly account: string; readonly deliver: (url: string) => Promise<Delivery> }, attempt: number): Promise<void> {
+    const { type, url, account, deliver } = webhook;
+    const at = Date.now();
+    const delivery = await deliver(url);
+    this.sent.push({ at, url, type, account, attempt, ...delivery });
+    const pauseMs = RETRY_AFTER_MS[attempt - 1];
+    if (this.#closed || isTaken(delivery) || pauseMs === undefined) return;
+    const timer = setTimeout(() => {
+      this.#waiting.delete(timer);
+      void this.#send(webhook, attempt + 1);
+    }, pauseMs);
+    this.#waiting.add(timer);
+  }
+}
+
+const isTaken = ({ status }: Delivery): boolean => status !== null && status >= 200 && status < 300;

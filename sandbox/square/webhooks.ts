@@ -1,0 +1,77 @@
+import { createHmac, randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import { parseInput } from '../core/control-api.ts';
+import type { ControlRoutes } from '../core/control-api.ts';
+import { post } from '../core/delivery.ts';
+import type { Delivery } from '../core/delivery.ts';
+import { derivedId } from '../core/ids.ts';
+import type { EndedGrant, RevocationWriter } from '../oauth/revocation-webhooks.ts';
+import type { App } from '../oauth/ledger-rows.ts';
+
+const REVOKED = 'oauth.authorization.revoked';
+
+/** Of the application's one subscription. */
+export function signatureKeyOf({ secret }: Pick<App, 'secret'>): string {
+  return derivedId('', 22, `webhook signature key ${secret}`);
+}
+
+/** https://developer.squareup.com/reference/square/webhooks/oauth.authorization.revoked (2026-11). */
+export function revokedEvent({ account, endedBy, endedAtMs }: Pick<EndedGrant, 'account' | 'endedBy' | 'endedAtMs'>): object {
+  return {
+    merchant_id: account,
+    type: REVOKED,
+    event_id: randomUUID(),
+    created_at: new Date(endedAtMs).toISOString(),
+    data: {
+      type: 'revocation',
+      id: randomUUID(),
+      object: { revocation: { revoked_at: new Date(endedAtMs).toISOString(), revoker_type: endedBy === 'app' ? 'APPLICATION' : 'MERCHANT' } },
+    },
+  };
+}
+
+/** https://developer.squareup.com/docs/webhooks/step3validate (2026-11). */
+function deliver(url: string, { payload, signature }: { readonly payload: string; readonly signature: string | null }): Promise<Delivery> {
+  const headers = {
+    'content-type': 'application/json',
+    'user-agent': 'Square Connect v2',
+    'square-environment': 'Sandbox',
+    ...(signature !== null && { 'x-square-hmacsha256-signature': signature }),
+  };
+  return post(url, { payload, headers });
+}
+
+const sign = (key: string, url: string, payload: string) => createHmac('sha256', key).update(url + payload).digest('base64');
+
+export function revocationWriter(app: App): RevocationWriter {
+  return (ended) => {
+    const payload = JSON.stringify(revokedEvent(ended));
+    return { type: REVOKED, deliver: (url) => deliver(url, { payload, signature: sign(signatureKeyOf(app), url, payload) }) };
+  };
+}
+
+const emitBody = z
+  .strictObject({
+    url: z.url({ protocol: /^https?$/ }),
+    /** A new revocation of this merchant's, or any event at all. */
+    account: z.string().optional(),
+    event: z.record(z.string(), z.unknown()).optional(),
+    times: z.int().min(1).max(1_000).default(1),
+    signature: z.enum(['valid', 'wrong', 'absent']).default('valid'),
+  })
+  .refine(({ account, event }) => (account === undefined) !== (event === undefined), 'give either account or event');
+
+/** `POST /emit`: sends a signed webhook, `times` times one after the other. */
+export function emitRoute(app: App): ControlRoutes {
+  return {
+    'POST /emit': async ({ body }) => {
+      const { url, account, event: given, times, signature } = parseInput(emitBody, body);
+      const event = given ?? revokedEvent({ account: account ?? '', endedBy: 'owner', endedAtMs: Date.now() });
+      const payload = JSON.stringify(event);
+      const key = signature === 'wrong' ? `${signatureKeyOf(app)}_other` : signatureKeyOf(app);
+      const deliveries: Delivery[] = [];
+      for (let sent = 0; sent < times; sent++) deliveries.push(await deliver(url, { payload, signature: signature === 'absent' ? null : sign(key, url, payload) }));
+      return { json: { event, deliveries } };
+    },
+  };
+}
