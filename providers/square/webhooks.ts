@@ -19,7 +19,7 @@ function readerOf(signatureKey: Secret, environment: Environment): WebhookReader
   return {
     /**
      * HMAC-SHA256 over the registered address and the body, in base64 (https://developer.squareup.com/docs/webhooks/step3validate, read
-     * 2026-11-23). Not by the SDK's `WebhooksHelper` (square 46.0.0): it compares with `===`, which tells by its time how much was right,
+     * 2026-11-21). Not by the SDK's `WebhooksHelper` (square 46.0.0): it compares with `===`, which tells by its time how much was right,
      * and takes the body as text. Tests hold the two to the same answers. No time is signed: an event can be sent again at any time.
      */
     isGenuine({ body, header, url }) {
