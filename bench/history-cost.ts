@@ -61,7 +61,7 @@ export class HistoryReader {
 }
 
 /** Start, activity, timer, signal, update and search attributes are an action each; a child workflow is two. A retry shows in the attempt. */
-function actionsOf(event: HistoryEvent): number {
+export function actionsOf(event: HistoryEvent): number {
   if (event.workflowExecutionStartedEventAttributes || event.activityTaskScheduledEventAttributes) return 1;
   if (event.timerStartedEventAttributes || event.workflowExecutionSignaledEventAttributes) return 1;
   if (event.upsertWorkflowSearchAttributesEventAttributes || event.workflowExecutionUpdateAcceptedEventAttributes) return 1;

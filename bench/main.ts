@@ -4,6 +4,7 @@ import { benchBulkLoad } from './bulk-load.ts';
 import { benchCrowd } from './crowd.ts';
 import { benchFlood } from './flood.ts';
 import { benchHistory } from './history.ts';
+import { benchIdle } from './idle.ts';
 import { benchMillion } from './million.ts';
 import { benchPull } from './pull.ts';
 import { benchFirstPush, benchPush } from './push.ts';
@@ -12,7 +13,7 @@ import { benchStart } from './start.ts';
 import { benchVault } from './vault.ts';
 import type { Row } from './report.ts';
 
-const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|bulk-load|vault|million|crowd|flood|all> [options]
+const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|bulk-load|vault|million|crowd|flood|idle|all> [options]
 
   --cold               start: with empty caches, as on a bare machine
   --rates 10,25,100    pull, push: budgets to try, requests a second
@@ -21,9 +22,10 @@ const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|
   --latency 100        pull, push, history: what the sandbox adds to each answer, ms
   --syncs 10           crowd, flood (60): syncs at the same time
   --uneven             pull: customers created in bursts
+  --connections 10000  idle: how many
   --repeats 3          pull, api: runs of each
   --per-second 200     api: requests a second
-  --seconds 20         api: how long`;
+  --seconds 20         api, idle (120): how long`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -34,11 +36,12 @@ const { values, positionals } = parseArgs({
     rates: { type: 'string' },
     records: { type: 'string' },
     syncs: { type: 'string' },
+    connections: { type: 'string', default: '10000' },
     changed: { type: 'string', default: '1000' },
     latency: { type: 'string', default: '100' },
     repeats: { type: 'string' },
     'per-second': { type: 'string', default: '200' },
-    seconds: { type: 'string', default: '20' },
+    seconds: { type: 'string' },
   },
 });
 
@@ -54,10 +57,11 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   push: () => benchPush({ rates: rates('25,90'), records, changed, latencyMs }),
   'first-push': () => benchFirstPush({ rate: 90, products: 1_000, customers: records, latencyMs }),
   history: () => benchHistory({ records, changed, latencyMs, rate: rates('90')[0] ?? 90 }),
-  api: () => benchApi({ perSecond: toCount(values['per-second']), seconds: toCount(values.seconds), records, connections: 20, syncsEach: 3, repeats: repeats(1) }),
+  api: () => benchApi({ perSecond: toCount(values['per-second']), seconds: toCount(values.seconds ?? '20'), records, connections: 20, syncsEach: 3, repeats: repeats(1) }),
   million: () => benchMillion({ records: toCount(values.records ?? '1000000'), rate: rates('1000')[0] ?? 1_000 }),
   crowd: () => benchCrowd({ syncs: toCount(values.syncs ?? '10'), records: toCount(values.records ?? '5000'), latencyMs, rate: rates('25')[0] ?? 25 }),
   flood: () => benchFlood({ syncs: toCount(values.syncs ?? '60'), records: toCount(values.records ?? '50000'), latencyMs, rate: rates('25')[0] ?? 25, repeats: repeats(5) }),
+  idle: () => benchIdle({ connections: toCount(values.connections), seconds: toCount(values.seconds ?? '120') }),
   vault: () => benchVault({ connections: 100, opensEach: 200, secrets: records, kmsLatencyMs: 10 }),
   'bulk-load': () => benchBulkLoad({ records: toCount(values.records ?? '100000') }),
 };

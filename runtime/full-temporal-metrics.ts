@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { Connection } from '@temporalio/client';
+import type { temporal } from '@temporalio/proto';
 import { z } from 'zod';
 import { STACK_FOLDER } from './full-temporal-stack.ts';
 
@@ -22,4 +24,29 @@ export async function metricsAt(url: string): Promise<ReadonlySet<string>> {
   const response = await fetch(url, { signal: AbortSignal.timeout(10_000) });
   const text = await response.text();
   return new Set([...text.matchAll(/^([a-z_][a-z0-9_]*)[{ ]/gm)].map(([, name = '']) => name));
+}
+
+/** `COMMAND_TYPE_FAIL_WORKFLOW_EXECUTION` (https://github.com/temporalio/api/blob/master/temporal/api/enums/v1/command_type.proto, read 2026-11-21). */
+// eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the enum's own package is none of ours: the SDK brings it along.
+const FAIL_WORKFLOW = 5 as temporal.api.enums.v1.CommandType;
+const TAKES_AT_MOST_MS = 30_000;
+
+/**
+ * Lets one workflow fail, in a worker's place: a server offers the metric of failed workflows once it has seen one, and ours end with an
+ * outcome and not in failure.
+ */
+export async function failOneWorkflow({ address, namespace }: { readonly address: string; readonly namespace: string }): Promise<void> {
+  const connection = await Connection.connect({ address });
+  const taskQueue = { name: 'metrics-of-a-failure' };
+  const { workflowService } = connection;
+  try {
+    await connection.withDeadline(Date.now() + TAKES_AT_MOST_MS, async () => {
+      await workflowService.startWorkflowExecution({ namespace, taskQueue, workflowId: taskQueue.name, workflowType: { name: 'fails' }, requestId: taskQueue.name });
+      const { taskToken } = await workflowService.pollWorkflowTaskQueue({ namespace, taskQueue });
+      const command = { commandType: FAIL_WORKFLOW, failWorkflowExecutionCommandAttributes: { failure: { message: 'meant to fail' } } };
+      await workflowService.respondWorkflowTaskCompleted({ namespace, taskToken, commands: [command] });
+    });
+  } finally {
+    await connection.close();
+  }
 }

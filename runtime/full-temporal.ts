@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { exitOf } from './child-process.ts';
 import { fullTemporalBinaries, FULL_TEMPORAL_VERSION } from './full-temporal-binaries.ts';
-import { dashboardMetrics, metricsAt } from './full-temporal-metrics.ts';
+import { dashboardMetrics, failOneWorkflow, metricsAt } from './full-temporal-metrics.ts';
 import { prepareFullTemporal, setUpSchema, startFullTemporal } from './full-temporal-server.ts';
 import { DYNAMIC_CONFIG_FILE } from './full-temporal-stack.ts';
 import { cacheFolderOf, REPOSITORY } from './home.ts';
@@ -48,6 +48,7 @@ async function main(args: readonly string[]): Promise<number> {
   const env = { TEMPORAL_ADDRESS: server.address, TEST_DATABASE_URL: postgres.url, INTERLOCK_TEST_FULL_TEMPORAL: 'true' };
   const how = await step('tests', () => runTests(args.length === 0 ? DEFAULT_TESTS : args, env), (outcome) => outcome);
   // Other tests need not lead to every one of them.
+  if (args.length === 0) await step('a workflow that fails', () => failOneWorkflow({ address: server.address, namespace: NAMESPACE }));
   const missing = args.length === 0 ? await missingMetrics(cluster.ports.METRICS_PORT) : [];
   log(`Temporal's resident memory after the tests: ${residentMib(server.pid)} MiB`);
   return how === 'exit code 0' && missing.length === 0 ? 0 : 1;
