@@ -16,7 +16,9 @@ export async function applyPulled(tx: Transaction, scope: RunScope, decided: rea
   const changed = await updateRecords(tx, scope, taken);
   const agreed = [...created, ...taken.map((one) => ({ ...one, record: { ...one.record, version: changed.get(one.record.id) ?? one.record.version } }))];
   await saveLinks(tx, scope, [...agreed, ...resolved.filter(({ decision }) => decision === 'touch')]);
-  await markSeen(tx, scope, resolved.filter(({ decision }) => decision === 'ignore'));
+  const ignored = resolved.filter(({ decision }) => decision === 'ignore');
+  await fillGaps(tx, scope, ignored);
+  await markSeen(tx, scope, ignored);
   await settleReferences(tx, scope, [...created, ...taken.filter(({ decision }) => decision === 'adopt')]);
 }
 
@@ -59,6 +61,23 @@ async function updateRecords(tx: Transaction, scope: RunScope, decided: readonly
     update ${tableOf(scope.resource)} c set ${pulled.merge}, version = c.version + 1, updated_at = now()
     from ${pulled.rows(decided.map(toRow))} where c.id = r.id and ${pulled.differs} returning c.id, c.version`);
   return new Map(rows.map((row) => [row.id, row.version]));
+}
+
+/**
+ * An older version than the one applied still tells what that one does not, such as a fee: an event tells none, and counts as newer than a
+ * listing of the same second. So the order in which two lists are read makes no difference. Not the venue's change: what was agreed moves along.
+ */
+async function fillGaps(tx: Transaction, scope: RunScope, ignored: readonly Decided[]): Promise<void> {
+  const pulled = pulledSql(scope.resource);
+  const { fill } = pulled;
+  const older = ignored.filter((one) => one.record.version > 0 && one.pulled.fields !== null);
+  if (!fill || older.length === 0) return;
+  await tx.execute(sql`
+    with changed as (
+      update ${tableOf(scope.resource)} c set ${fill.set}, version = c.version + 1, updated_at = now()
+      from ${pulled.rows(older.map(toRow))} where c.id = r.id and c.deleted_at is null and ${fill.differs} returning c.id, c.version)
+    update record_links l set record_version = changed.version from changed
+    where l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource} and l.record_id = changed.id and l.record_version = changed.version - 1`);
 }
 
 function toRow({ record, pulled }: Decided): PulledRow {

@@ -16,21 +16,25 @@ export interface PulledReferences {
 }
 
 /**
- * What a pulled version does not take away. Several objects of a provider tell of one transaction, each a part: a fee that is known stays
- * known, lines and ids that another object told stay until something else is told.
+ * What a version of a record leaves where it says nothing itself. Several objects of a provider tell of one transaction, each a part: a fee
+ * that is known stays known, lines and ids that another object told stay until something else is told.
  */
-const MERGED: Readonly<Partial<Record<Resource, Readonly<Record<string, SQL>>>>> = {
+const MERGED: Readonly<Partial<Record<Resource, Readonly<Record<string, (newer: SQL, older: SQL) => SQL>>>>> = {
   transactions: {
-    fee_minor: sql`coalesce(r.fee_minor, c.fee_minor)`,
-    customer_source_id: sql`coalesce(r.customer_source_id, c.customer_source_id)`,
-    related_transaction_id: sql`coalesce(r.related_transaction_id, c.related_transaction_id)`,
-    lines: sql`case when r.lines = '[]' then c.lines else r.lines end`,
-    metadata: sql`c.metadata || r.metadata`,
-    customer_external_id: sql`coalesce(r.customer_external_id, c.customer_external_id)`,
-    related_external_id: sql`coalesce(r.related_external_id, c.related_external_id)`,
-    payment_external_id: sql`coalesce(r.payment_external_id, c.payment_external_id)`,
+    fee_minor: firstKnown,
+    customer_source_id: firstKnown,
+    related_transaction_id: firstKnown,
+    lines: (newer, older) => sql`case when ${newer} = '[]' then ${older} else ${newer} end`,
+    metadata: (newer, older) => sql`${older} || ${newer}`,
+    customer_external_id: firstKnown,
+    related_external_id: firstKnown,
+    payment_external_id: firstKnown,
   },
 };
+
+function firstKnown(newer: SQL, older: SQL): SQL {
+  return sql`coalesce(${newer}, ${older})`;
+}
 
 interface PulledColumn {
   readonly name: string;
@@ -57,6 +61,8 @@ export interface PulledSql {
   readonly merge: SQL;
   /** True where the merge would change something. */
   readonly differs: SQL;
+  /** `merge` the other way round, for a pulled version that is older than the stored one: what that leaves open. Null: nothing can be open. */
+  readonly fill: { readonly set: SQL; readonly differs: SQL } | null;
   /** `jsonb_to_recordset(…) as r(id uuid, source_id text, …)` */
   rows(records: readonly PulledRow[]): SQL;
 }
@@ -69,7 +75,8 @@ export function pulledSql(resource: Resource): PulledSql {
     ...references.map(([name]) => ({ name, type: 'text' })),
   ];
   const merged = MERGED[resource] ?? {};
-  const mergeOf = ({ name }: PulledColumn) => merged[name] ?? ofRow('r', name);
+  const mergeOf = ({ name }: PulledColumn) => merged[name]?.(ofRow('r', name), ofRow('c', name)) ?? ofRow('r', name);
+  const filled = Object.entries(merged).map(([name, merge]) => ({ name, value: merge(ofRow('c', name), ofRow('r', name)) }));
   const names = columns.map(({ name }) => sql`${sql.identifier(name)}`);
   const shape = columns.map(({ name, type }) => sql`${sql.identifier(name)} ${sql.raw(type)}`);
 
@@ -79,6 +86,10 @@ export function pulledSql(resource: Resource): PulledSql {
     excluded: list(columns.map(({ name }) => ofRow('excluded', name))),
     merge: list(columns.map((column) => sql`${sql.identifier(column.name)} = ${mergeOf(column)}`)),
     differs: sql`(${list(columns.map(({ name }) => ofRow('c', name)))}) is distinct from (${list(columns.map(mergeOf))})`,
+    fill: filled.length === 0 ? null : {
+      set: list(filled.map(({ name, value }) => sql`${sql.identifier(name)} = ${value}`)),
+      differs: sql`(${list(filled.map(({ name }) => ofRow('c', name)))}) is distinct from (${list(filled.map(({ value }) => value))})`,
+    },
     rows(records) {
       const documents = records.map(({ id, sourceId, fields, references: refs }) => {
         const given = fields as unknown as Readonly<Record<string, unknown>>;

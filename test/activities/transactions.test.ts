@@ -88,6 +88,25 @@ describe('a pull of transactions', () => {
     expect(await byId('ch_1')).toMatchObject({ feeMinor });
   });
 
+  it.each([['balance_transactions', 'the fee'], ['events', 'the change']])('misses no fee, whichever list comes last: %s, with %s', async (list) => {
+    await aLedger();
+    await pull();
+    // Every event of the last seconds counts as newer than any reading.
+    await world.stripe.clock(20_000);
+    const intent = await world.callStripe('POST', 'payment_intents', { amount: '4000', currency: 'eur', payment_method: 'pm_card_visa', confirm: 'true' });
+    await world.callStripe('POST', 'refunds', { payment_intent: intent.id, amount: '50' });
+    await world.stripe.fault({ match: { path: `/v1/${list}` }, kind: 'slow', delayMs: 700, times: 5 });
+    await pull('incremental');
+    const parts = (await held()).filter(({ metadata }) => metadata['stripe_payment_intent'] === intent.id);
+    expect(parts.find(({ kind }) => kind === 'payment')?.feeMinor).toBeGreaterThan(0);
+    expect(parts.find(({ kind }) => kind === 'refund')?.feeMinor).toBe(0);
+    const before = (await held()).map(({ links: _links, ...record }) => record);
+    await world.stripe.clearFaults();
+    for (const mode of ['incremental', 'full'] as const) expect((await pull(mode)).counts).toMatchObject({ created: 0, conflicts: 0 });
+    expect((await held()).map(({ links: _links, ...record }) => record)).toEqual(before);
+    await world.stripe.clock(0);
+  });
+
   it('takes nothing for deleted that a listing leaves out: money does not vanish', async () => {
     await aLedger();
     await pull();

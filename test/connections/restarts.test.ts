@@ -48,8 +48,9 @@ describe('an attempt to connect', () => {
     const { redirectUrl } = await square().approve(connecting.authorizationUrl, 'new');
     await system.kill(service);
     await isIn(venueId, connecting, 'connecting');
-    const { status, page } = await comeBack(redirectUrl);
-    expect(status, page).toBe(200);
+    const { page } = await comeBack(redirectUrl);
+    // Also where a first visit was taken and its answer lost: the second is led to the same end.
+    expect(page).toContain('<title>Square is connected</title>');
     await isIn(venueId, connecting, 'active');
   }, 120_000);
 

@@ -22,6 +22,8 @@ export function sandboxControl(controlUrl: string) {
     seed: (body: object) => send('POST', '/seed', body),
     fault: (body: object) => send('POST', '/faults', body),
     clearFaults: () => send('DELETE', '/faults'),
+    /** Sets Stripe's clock so far ahead of ours. */
+    clock: (offsetMs: number) => send('POST', '/clock', { offsetMs }),
     limits: (body: object) => send('POST', '/limits', body),
     reset: () => send('POST', '/reset'),
     addAccount: () => send<{ readonly id: string; readonly secretKey: string }>('POST', '/accounts', {}),

@@ -107,6 +107,8 @@ describe('a schedule that comes due', () => {
     await resultOf(venue);
     const scheduled = await shown(await system.temporal.workflow.getHandle(run.workflowId).describe());
     const asked = await system.api.sync(venue.venueId, { connectionId: venue.connectionId, direction: 'pull', mode: 'incremental' });
+    // It closes a moment after the run has ended.
+    await system.temporal.workflow.getHandle(asked.workflowId).result();
     const started = await shown(await system.temporal.workflow.getHandle(asked.workflowId).describe());
     expect(asked.workflowId).toBe(run.workflowId);
     expect(scheduled).toEqual({ ...started, memo: { syncId: run.id } });
