@@ -55,6 +55,8 @@ export interface PushCheckpoint {
 
 /** Changes are asked for again over this much time: provider and we may read different clocks, and feeds lag. */
 export const OVERLAP_S = 900;
+/** A reading counts as up to a second or two older than it is; what an event of that time told, a listing may not tell anew. */
+export const HAND_OFF_OVERLAP_S = 5;
 /** A listing's upper bound lies ahead of our clock, so that a provider whose clock is ahead loses nothing. */
 const CLOCK_SKEW_S = 900;
 /** Stripe's events reach back 30 days (https://docs.stripe.com/api/events, read 2026-11-21); a day is left for a slow run. */
@@ -105,7 +107,7 @@ function handOver(plan: PullPlan, listed: readonly PullStage[], nowEpochS: numbe
 export function markChanges(checkpoint: PullCheckpoint, newestEpochS: number | null): PullCheckpoint | DoneCheckpoint {
   const next = nextStage(checkpoint);
   if (next.kind === 'done' || newestEpochS === null) return next;
-  return { ...next, stages: next.stages.map((stage) => (stage.kind === 'changes' ? { ...stage, fromEpochS: newestEpochS } : stage)) };
+  return { ...next, stages: next.stages.map((stage) => (stage.kind === 'changes' ? { ...stage, fromEpochS: newestEpochS - HAND_OFF_OVERLAP_S } : stage)) };
 }
 
 /** The parts that a reading stage begins with. */

@@ -23,13 +23,14 @@ export function createAsk(call: Call, { platformKey }: { readonly platformKey: b
 }
 
 /**
- * How far Stripe's clock may be behind ours; nothing where the answer does not say. `Date` is of whole seconds and older than its arrival, so
- * this is too much rather than too little: a reading that counts as too new would hide the changes that follow it.
+ * How far Stripe's clock may be behind ours, less than nothing where it is ahead, and nothing where the answer does not say. `Date` is of whole
+ * seconds and older than its arrival, so this is too much rather than too little: a reading that counts as too new would hide the changes that
+ * follow it. One that counts as much too old would be ignored for an event that was read before it, and is the only one to tell what came between.
  */
 function behindOf(headers: Readonly<Record<string, string>>): number {
   // The SDK's types promise an object, its fetch client hands on a Headers (stripe 23.1.0): this takes either.
   const dateMs = Date.parse(new Headers(headers).get('date') ?? '');
-  return Number.isNaN(dateMs) ? 0 : Math.max(0, Date.now() - dateMs);
+  return Number.isNaN(dateMs) ? 0 : Date.now() - dateMs;
 }
 
 async function ask<Schema extends z.ZodType>(schema: Schema, request: () => Promise<Stripe.Response<object>>, noteBehind: (ms: number) => void): Promise<z.output<Schema>> {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { OVERLAP_S, firstPullCheckpoint, firstSegments, markChanges, nextStage } from '../../domain/checkpoint.ts';
+import { HAND_OFF_OVERLAP_S, OVERLAP_S, firstPullCheckpoint, firstSegments, markChanges, nextStage } from '../../domain/checkpoint.ts';
 import type { Checkpoint, PullCheckpoint, PullStart } from '../../domain/checkpoint.ts';
 import type { PullPlan } from '../../domain/pull-plan.ts';
 
@@ -69,11 +69,13 @@ describe('the stages of a pull', () => {
     );
   });
 
-  it('hand over to the change feed from the provider’s newest change, by the provider’s clock; from ours where it has none', () => {
+  it('hand over to the change feed from just before the provider’s newest change, by the provider’s clock; from ours where it has none', () => {
     const behind = NOW - 5_000;
-    expect(reading(markChanges(first(), behind), 'changes')).toMatchObject([{ fromEpochS: behind, handOff: true }]);
+    const fromEpochS = behind - HAND_OFF_OVERLAP_S;
+    expect(fromEpochS).toBeLessThan(behind - 2);
+    expect(reading(markChanges(first(), behind), 'changes')).toMatchObject([{ fromEpochS, handOff: true }]);
     expect(reading(markChanges(first(), null), 'changes')).toMatchObject([{ fromEpochS: NOW - OVERLAP_S, handOff: true }]);
-    expect(reading(markChanges(first({ plan: LEDGER }), behind), 'changes')).toMatchObject([{ fromEpochS: behind }, { fromEpochS: behind }]);
+    expect(reading(markChanges(first({ plan: LEDGER }), behind), 'changes')).toMatchObject([{ fromEpochS }, { fromEpochS }]);
   });
 
   it('end, each passed once, and promise nothing beyond the moment they began at', () => {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { stripeSandboxOf } from '../support/stripe-account.ts';
 import { createSyncWorld } from '../support/sync-world.ts';
@@ -34,4 +35,30 @@ it.each([
     expect(outcome, `round ${round}`).toBe('completed');
     await side.expectHeldOnce(world.database.admin, { ...venue, account });
   }
+});
+
+it.each([
+  ['customers', -240],
+  ['customers', 0],
+  ['customers', 20],
+  ['customers', 240],
+  ['products', 240],
+  ['transactions', 240],
+] as const)('a full pull of %s misses no change, though an incremental one came right before, with the provider’s clock %i s ahead of ours', async (resource, aheadS) => {
+  const stripe = stripeSandboxOf(world.sandbox);
+  await stripe.clock(aheadS * 1_000);
+  const account = await stripe.addAccount();
+  const venue = await world.aVenue(account.secretKey);
+  const nowEpochS = () => Math.floor(Date.now() / 1_000) + aheadS;
+  const side = PROVIDER_SIDES[resource];
+  await side.seed(account, { records: 120, nowEpochS: nowEpochS() });
+  await world.sync(venue, 'pull', 'full', { resource });
+  await side.change(account, CHANGES, nowEpochS());
+  await world.sync(venue, 'pull', 'incremental', { resource });
+  // The same again, of which the change feed shows the newest only.
+  await side.change(account, CHANGES, nowEpochS());
+  await sleep(1_100);
+  await side.change(account, { ...CHANGES, changed: 0, added: 1, removed: 0 }, nowEpochS());
+  await world.sync(venue, 'pull', 'full', { resource });
+  await side.expectHeldOnce(world.database.admin, { ...venue, account });
 });
