@@ -31,6 +31,12 @@ const MAX_CHUNKS = { incremental: 20, bulk: 30 } as const;
 const MAX_INTERACTIVE = 4;
 
 /**
+ * Each takes some 60 KB, and every connection has one that mostly sleeps: left to the SDK, ten thousand of them filled 800 MB (`bench idle`).
+ * One that is not kept is made again from its history, a few milliseconds' work, when it wakes.
+ */
+const MAX_CACHED_WORKFLOWS = 500;
+
+/**
  * What `debugMode` means in this version of the SDK and nothing else but a default that is set back here: no thread of their own for workflows,
  * which would hold a second copy of the SDK (docs/decisions/0022). Ours decide and call; none of them computes.
  */
@@ -51,7 +57,7 @@ export async function createWorkers({ connection, namespace, deps }: WorkersOpti
   const bulkShare = new BulkShare();
   return Promise.all([
     // No activities on this queue: eager dispatch would carry provider calls past their own queue.
-    Worker.create({ ...common, taskQueue: WORKFLOW_QUEUE, workflowBundle, ...IN_THIS_THREAD }),
+    Worker.create({ ...common, taskQueue: WORKFLOW_QUEUE, workflowBundle, maxCachedWorkflows: MAX_CACHED_WORKFLOWS, ...IN_THIS_THREAD }),
     Worker.create({ ...common, taskQueue: INTERNAL_QUEUE, activities: internalActivities({ ...deps, bulkShare }), maxConcurrentActivityTaskExecutions: 40 }),
     ...PROVIDERS.map((provider) =>
       Worker.create({
