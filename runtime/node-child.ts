@@ -87,7 +87,8 @@ async function answersOk(url: string, ended: AbortSignal): Promise<void> {
 function lineSeen(child: ChildProcess, { readyWhen, logFile }: NodeChildOptions): Promise<void> {
   const { stdout } = child;
   if (stdout === null || 'url' in readyWhen) return Promise.reject(new Error('its output is not read'));
-  const log = createWriteStream(logFile, { flags: 'a', mode: 0o600 });
+  // Opened here and now: a stream that opens its file itself fails later, when nobody listens, if the folder is gone by then.
+  const log = createWriteStream(logFile, { fd: openSync(logFile, 'a', 0o600) });
   return new Promise((resolve) => {
     const lines = createInterface({ input: stdout });
     lines.on('line', (line) => {
