@@ -195,12 +195,16 @@ class TemporalConnectionGateway implements ConnectionGateway {
     }
   }
 
-  async lookAgain(connection: AccountConnection): Promise<void> {
-    await this.#call(({ workflow }) => workflow.signalWithStart<Owner>(KEEP_CONNECTION_FRESH, { ...this.#ownerOf(connection), signal: GRANT_REPLACED_SIGNAL }));
+  lookAgain(connection: AccountConnection): Promise<void> {
+    return this.#tellOwner(connection, GRANT_REPLACED_SIGNAL);
   }
 
-  async accessRevoked(connection: AccountConnection): Promise<void> {
-    await this.#call(({ workflow }) => workflow.signalWithStart<Owner>(KEEP_CONNECTION_FRESH, { ...this.#ownerOf(connection), signal: ACCESS_REVOKED_SIGNAL }));
+  accessRevoked(connection: AccountConnection): Promise<void> {
+    return this.#tellOwner(connection, ACCESS_REVOKED_SIGNAL);
+  }
+
+  async #tellOwner(connection: AccountConnection, signal: string): Promise<void> {
+    await this.#call(({ workflow }) => workflow.signalWithStart<Owner>(KEEP_CONNECTION_FRESH, { ...this.#ownerOf(connection), signal }));
   }
 
   #ownerOf(connection: AccountConnection) {

@@ -9,6 +9,7 @@ import type { ApprovedGrant, OAuthTokenStore } from './oauth-token-store.ts';
 import { connections } from './schema/connections.ts';
 import { oauthTokens } from './schema/oauth-tokens.ts';
 import { venueApiKeys } from './schema/venue-api-keys.ts';
+import { isUniqueViolation } from './unique-violation.ts';
 import { withVenue } from './venue-scope.ts';
 import type { Database, Transaction } from './venue-scope.ts';
 
@@ -137,5 +138,3 @@ async function findConnected(tx: Transaction, attemptId: string): Promise<Connec
 function auditEntry({ venueId, requestedBy, attemptId }: Attempt, action: string, { targetId, outcome, details }: { readonly targetId: string; readonly outcome: 'ok' | 'refused'; readonly details: Readonly<Record<string, string | boolean>> }) {
   return { venueId, actor: requestedBy, action, targetType: 'connection', targetId, outcome, requestId: null, details: { ...details, attemptId } };
 }
-
-const isUniqueViolation = (error: unknown) => error instanceof Error && (error.cause as { readonly code?: unknown } | undefined)?.code === '23505';

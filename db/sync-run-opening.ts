@@ -8,6 +8,7 @@ import { isLapsed, isMadeBy } from './request-keys.ts';
 import { connections } from './schema/connections.ts';
 import { syncLogs } from './schema/sync-logs.ts';
 import { syncRuns } from './schema/sync-runs.ts';
+import { isUniqueViolation } from './unique-violation.ts';
 import { withVenue } from './venue-scope.ts';
 import type { Database, Transaction } from './venue-scope.ts';
 
@@ -171,8 +172,6 @@ async function tryReopen(tx: Transaction, id: SyncId): Promise<Row | null> {
   await logQueued(tx, row);
   return row;
 }
-
-const isUniqueViolation = (error: unknown) => error instanceof Error && (error.cause as { readonly code?: unknown } | undefined)?.code === '23505';
 
 async function logQueued(tx: Transaction, { venueId, id }: Row): Promise<void> {
   await tx.insert(syncLogs).values({ venueId, syncId: id, level: 'info', action: 'phase', code: 'queued' });

@@ -12,6 +12,19 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
+/** A venue whose seeded account has been pulled in full, with the provider's clock so far ahead. */
+async function pulledOnce(resource: keyof typeof PROVIDER_SIDES, aheadS: number) {
+  const stripe = stripeSandboxOf(world.sandbox);
+  await stripe.clock(aheadS * 1_000);
+  const account = await stripe.addAccount();
+  const venue = await world.aVenue(account.secretKey);
+  const nowEpochS = () => Math.floor(Date.now() / 1_000) + aheadS;
+  const side = PROVIDER_SIDES[resource];
+  await side.seed(account, { records: 120, nowEpochS: nowEpochS() });
+  await world.sync(venue, 'pull', 'full', { resource });
+  return { account, venue, nowEpochS, side };
+}
+
 it.each([
   ['customers', -240],
   ['customers', -2],
@@ -21,14 +34,7 @@ it.each([
   ['transactions', -240],
   ['transactions', 240],
 ] as const)('an incremental pull of %s misses no change, though it comes right after a full one, with the provider’s clock %i s ahead of ours', async (resource, aheadS) => {
-  const stripe = stripeSandboxOf(world.sandbox);
-  await stripe.clock(aheadS * 1_000);
-  const account = await stripe.addAccount();
-  const venue = await world.aVenue(account.secretKey);
-  const nowEpochS = () => Math.floor(Date.now() / 1_000) + aheadS;
-  const side = PROVIDER_SIDES[resource];
-  await side.seed(account, { records: 120, nowEpochS: nowEpochS() });
-  await world.sync(venue, 'pull', 'full', { resource });
+  const { account, venue, nowEpochS, side } = await pulledOnce(resource, aheadS);
   for (const round of [1, 2]) {
     await side.change(account, CHANGES, nowEpochS());
     const { outcome } = await world.sync(venue, 'pull', 'incremental', { resource });
@@ -45,14 +51,7 @@ it.each([
   ['products', 240],
   ['transactions', 240],
 ] as const)('a full pull of %s misses no change, though an incremental one came right before, with the provider’s clock %i s ahead of ours', async (resource, aheadS) => {
-  const stripe = stripeSandboxOf(world.sandbox);
-  await stripe.clock(aheadS * 1_000);
-  const account = await stripe.addAccount();
-  const venue = await world.aVenue(account.secretKey);
-  const nowEpochS = () => Math.floor(Date.now() / 1_000) + aheadS;
-  const side = PROVIDER_SIDES[resource];
-  await side.seed(account, { records: 120, nowEpochS: nowEpochS() });
-  await world.sync(venue, 'pull', 'full', { resource });
+  const { account, venue, nowEpochS, side } = await pulledOnce(resource, aheadS);
   await side.change(account, CHANGES, nowEpochS());
   await world.sync(venue, 'pull', 'incremental', { resource });
   // The same again, of which the change feed shows the newest only.
