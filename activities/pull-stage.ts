@@ -10,8 +10,8 @@ import type { PullEnvironment } from './pull-environment.ts';
 import { toPulled } from './pulled-record.ts';
 import { SerialCommitter } from './serial-committer.ts';
 
-/** Pages in one transaction at most. */
-const MAX_PAGES_A_COMMIT = 10;
+/** Pages in one transaction at most, and as many may wait for it. */
+const MAX_PAGES_A_COMMIT = 8;
 /** Times in a row that one part may bring a page again before a person has to look. */
 const MAX_REPEATS = 3;
 

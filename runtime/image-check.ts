@@ -60,14 +60,11 @@ async function main(): Promise<void> {
   await checkApi(run);
 }
 
-/** Follows COPY and RUN. What RUN does in other stages concerns the image's system, not our files, unless it runs one of them. */
+/** Follows COPY and RUN of the stage that has our files. What RUN does in other stages concerns the image's system. */
 async function assemble(app: string): Promise<void> {
-  const packages = inherited(stages, 'packages');
-  copyInto(app, packages);
-  for (const command of commandsOf(packages)) await runCommand('sh', ['-c', `cd "$0" && ${command}`, app], { timeoutMs: 10 * 60_000 });
-  const service = inherited(stages, 'service');
-  copyInto(app, service);
-  for (const command of commandsOf(service).filter((one) => one.startsWith('node '))) await runCommand('sh', ['-c', `cd "$0" && ${command}`, app], { timeoutMs: 60_000 });
+  const bundled = inherited(stages, 'bundled');
+  copyInto(app, bundled);
+  for (const command of commandsOf(bundled)) await runCommand('sh', ['-c', `cd "$0" && ${command}`, app], { timeoutMs: 10 * 60_000 });
 }
 
 function copyInto(app: string, instructions: Parameters<typeof copiesOf>[0]): void {

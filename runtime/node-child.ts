@@ -14,7 +14,7 @@ import type { RunningChild } from './child-process.ts';
 export interface NodeChildOptions {
   /** For messages and the log file. */
   readonly name: string;
-  /** A TypeScript file, from the repository's root or absolute. */
+  /** A program for Node, from the repository's root or absolute. */
   readonly entry: string;
   readonly env: Env;
   readonly logFile: string;

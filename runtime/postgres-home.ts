@@ -1,11 +1,12 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmod, chown, cp, lstat, mkdir, readdir, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, cp, lstat, mkdir, readFile, readdir, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { arch, platform, userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { markOf } from './processes.ts';
 
 const run = promisify(execFile);
 
@@ -75,6 +76,8 @@ export async function preparePostgresHome(wanted: string): Promise<PostgresHome>
 }
 
 const SHARED_FOLDER = '/var/lib/interlock';
+/** Ends the name of a file beside linked data that says where its link is. */
+const LINK_NOTE = '.link';
 
 function canEnter(folder: string, identity: ServerIdentity): boolean {
   if (!('uid' in identity)) return true;
@@ -85,11 +88,32 @@ async function linkToSharedFolder(asked: string): Promise<string> {
   const occupied = await lstat(asked).then(() => readdir(asked)).catch(() => null);
   if (occupied && occupied.length > 0) throw new Error(`The user "postgres" cannot enter ${dirname(asked)}: make it searchable, or move ${asked} to a folder that is`);
   await rm(asked, { recursive: true, force: true });
+  await removeForsaken();
   const folder = join(SHARED_FOLDER, `data-${createHash('sha256').update(asked).digest('hex').slice(0, 16)}`);
   // The link was removed to begin anew: what it pointed to goes with it.
   await rm(folder, { recursive: true, force: true });
   await symlink(folder, asked);
+  await makeSharedFolder();
+  await writeFile(`${folder}${LINK_NOTE}`, asked);
   return folder;
+}
+
+/** Deletes the data of homes that were deleted: whoever did that saw the link only, and each leaves gigabytes. */
+async function removeForsaken(): Promise<void> {
+  const names = await readdir(SHARED_FOLDER).catch(() => []);
+  for (const note of names.filter((name) => name.endsWith(LINK_NOTE)).map((name) => join(SHARED_FOLDER, name))) {
+    const folder = note.slice(0, -LINK_NOTE.length);
+    const link = await readFile(note, 'utf8').catch(() => null);
+    if (link === null || (await readlink(link).catch(() => null)) === folder || (await isServed(folder))) continue;
+    await rm(folder, { recursive: true, force: true });
+    await rm(note, { force: true });
+  }
+}
+
+/** https://www.postgresql.org/docs/18/storage-file-layout.html, read 2026-11-22: the first line of the lock file is the server's process. */
+async function isServed(folder: string): Promise<boolean> {
+  const pid = Number((await readFile(join(folder, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')[0]);
+  return pid > 0 && markOf(pid) !== null;
 }
 
 async function copyBinaries(postgres: string): Promise<{ readonly initdb: string; readonly postgres: string }> {

@@ -8,7 +8,8 @@ import { startEmbeddedPostgres } from './postgres.ts';
 import { startNodeChild } from './node-child.ts';
 import { readReadyLine } from './sandbox.ts';
 import { waitForTemporal } from './temporal-readiness.ts';
-import { cacheFolderOf, NODE_COMPILE_CACHE } from './home.ts';
+import { cacheFolderOf, NODE_COMPILE_CACHE, REPOSITORY } from './home.ts';
+import { runCommand } from './run-command.ts';
 import type { Env, Home } from './home.ts';
 import type { Instance, ServiceName } from './instance.ts';
 import type { Keeper } from './keeper.ts';
@@ -133,15 +134,16 @@ export async function bringUpSandbox(stage: Stage): Promise<Sandbox> {
  */
 const SMALL_HEAP = ['--max-semi-space-size=4', '--heap-growing-percent=50'];
 /** The same for the memory of native code: glibc keeps a pool for each of many threads, and the more of what is freed the more was once asked for at once. */
-const FEW_POOLS = { MALLOC_ARENA_MAX: '2', MALLOC_TRIM_THRESHOLD_: '131072', MALLOC_MMAP_THRESHOLD_: '131072' };
+const FEW_POOLS = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072', MALLOC_MMAP_THRESHOLD_: '131072' };
 
 /** api or worker. `healthUrl` answers 200 when it is ready. */
 export async function bringUpService(stage: Stage, options: { name: 'api' | 'worker'; env: Env; healthUrl: string }): Promise<RunningChild> {
   const { name, env, healthUrl } = options;
+  const entry = name === 'worker' ? await bundleWorker(stage) : 'api/main.ts';
   return stage.keeper.keep(name, (stop) => startNodeChild({
     stop,
     name,
-    entry: `${name}/main.ts`,
+    entry,
     nodeArguments: SMALL_HEAP,
     env: { ...FEW_POOLS, ...COMPILED_ONCE, ...env },
     logFile: logFile(stage, name),
@@ -150,6 +152,17 @@ export async function bringUpService(stage: Stage, options: { name: 'api' | 'wor
     // Longer than either takes to finish what is in hand.
     graceMs: 30_000,
   }));
+}
+
+/** The worker in one file, as the image has it. */
+async function bundleWorker({ keeper }: Stage): Promise<string> {
+  const program = ['--disable-warning=ExperimentalWarning', path.join(REPOSITORY, 'worker', 'bundle.ts')];
+  try {
+    // Without secrets, which it has no use for.
+    return (await runCommand(process.execPath, program, { timeoutMs: 120_000, env: COMPILED_ONCE, stop: keeper.stopping })).trim();
+  } catch (error) {
+    throw new StartError(`The worker could not be bundled: ${messageOf(error)}.`, { cause: error });
+  }
 }
 
 /** Says that something slow is still going on, every 10 s, until `work` is done. */

@@ -7,7 +7,12 @@ process.once('disconnect', () => process.exit());
 
 const MAP_COMMENT = /\/\/# sourceMappingURL=data:application\/json;[^,]*base64,([\w+/=]+)\s*$/;
 
-const { code } = await bundleWorkflowCode({ workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)), logger: new DefaultLogger('WARN') });
+const { code } = await bundleWorkflowCode({
+  workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
+  logger: new DefaultLogger('WARN'),
+  // A line for a line: columns would fill 5 MB of every worker, and a stack trace is read by its lines.
+  webpackConfigHook: (config) => ({ ...config, devtool: 'inline-cheap-module-source-map' }),
+});
 process.send?.({ code: slim(code) });
 
 /**

@@ -7,6 +7,7 @@ import { createLogger } from '../telemetry/logger.ts';
 import { createDeps } from './deps.ts';
 import { startHealthServer } from './health-server.ts';
 import { watchForLostWorkers } from './lost-workers.ts';
+import { keepWithinAllowance } from './memory-allowance.ts';
 import { connectTemporal } from './temporal-connection.ts';
 import { createTemporalLogger } from './temporal-logger.ts';
 import { createWorkers } from './workers.ts';
@@ -27,30 +28,36 @@ process.once('SIGTERM', stop).once('SIGINT', stop);
 // Started as a child: without its parent nobody would stop it.
 process.once('disconnect', stop);
 
+keepWithinAllowance();
 Runtime.install({ logger: createTemporalLogger(log), shutdownSignals: [] });
 
 let ready = false;
 const health = config.healthPort === null ? null : startHealthServer({ host: config.host, port: config.healthPort }, () => ready);
 
-const deps = await createDeps(config, log);
-const connection = await connectTemporal(config.temporal, log, stopping.signal);
-if (connection) {
-  const { namespace } = config.temporal;
-  const { activity: activities } = new Client({ connection, namespace });
-  // Before the workers are there, which takes seconds: what an earlier process of this machine has left need not wait for them.
-  const watch = watchForLostWorkers({ presence: deps.presence, activities, log, stopped: stopping.signal });
-  const workers = await createWorkers({ connection, namespace, deps });
-  const stopped = whenStopped();
-  ready = !stopping.signal.aborted;
-  if (ready) log.info({ queues: workers.map((worker) => worker.options.taskQueue) }, 'worker is ready');
-  await Promise.all(workers.map((worker) => worker.runUntil(stopped)));
-  await watch;
-  await connection.close();
+// Not at the top level, where the bundle cannot wait.
+void run();
+
+async function run(): Promise<void> {
+  const deps = await createDeps(config, log);
+  const connection = await connectTemporal(config.temporal, log, stopping.signal);
+  if (connection) {
+    const { namespace } = config.temporal;
+    const { activity: activities } = new Client({ connection, namespace });
+    // Before the workers are there, which takes seconds: what an earlier process of this machine has left need not wait for them.
+    const watch = watchForLostWorkers({ presence: deps.presence, activities, log, stopped: stopping.signal });
+    const workers = await createWorkers({ connection, namespace, deps });
+    const stopped = whenStopped();
+    ready = !stopping.signal.aborted;
+    if (ready) log.info({ queues: workers.map((worker) => worker.options.taskQueue) }, 'worker is ready');
+    await Promise.all(workers.map((worker) => worker.runUntil(stopped)));
+    await watch;
+    await connection.close();
+  }
+  await deps.close();
+  health?.close();
+  log.info('worker has stopped');
+  process.exit(0);
 }
-await deps.close();
-health?.close();
-log.info('worker has stopped');
-process.exit(0);
 
 async function whenStopped(): Promise<void> {
   if (!stopping.signal.aborted) await once(stopping.signal, 'abort');

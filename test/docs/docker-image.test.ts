@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createRequire } from 'node:module';
+import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { exitOf } from '../../runtime/child-process.ts';
 import { commandsOf, containerStartOf, copiesOf, inherited, readDockerfile } from '../../runtime/image-dockerfile.ts';
@@ -10,10 +11,12 @@ import { freePort } from '../../runtime/ports.ts';
 import { startHealthServer } from '../../worker/health-server.ts';
 
 const ROOT = new URL('../../', import.meta.url);
-const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8');
+const read = (name: string) => readFileSync(new URL(name, ROOT), 'utf8');
 const { MAY_IMPORT } = createRequire(import.meta.url)('../../room-table.cjs') as { readonly MAY_IMPORT: Readonly<Record<string, readonly string[]>> };
 
 const stages = readDockerfile();
+/** Made in the image, and nowhere in the repository. */
+const BUNDLES = commandsOf(inherited(stages, 'bundled'));
 const TARGETS = ['api', 'worker', 'migrate'] as const;
 const copied = (stage: string) => copiesOf(inherited(stages, stage)).filter(({ fromStage }) => fromStage === null).flatMap(({ sources }) => sources);
 
@@ -33,12 +36,12 @@ describe('the image', () => {
   it('holds the rooms that its processes can reach, and no other', () => {
     // The worker bundles `workflows` from its source, without importing it.
     const rooms = [...reachedFrom(['api', 'worker', 'db', 'workflows'])].sort().map((room) => `${room}/`);
-    expect(copied('service').filter((source) => source.endsWith('/')).sort()).toEqual(rooms);
+    expect(copied('bundled').filter((source) => source.endsWith('/') && source !== 'patches/').sort()).toEqual(rooms);
   });
 
   it('takes nothing from the repository that .dockerignore keeps out, which keeps out everything else', () => {
     const [everything, ...allowed] = read('.dockerignore').split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-    const wanted = new Set([...copied('packages'), ...copied('service')].map((source) => `!${source.replace(/\/$/, '')}`));
+    const wanted = new Set(copied('bundled').map((source) => `!${source.replace(/\/$/, '')}`));
     expect(everything).toBe('*');
     expect(new Set(allowed)).toEqual(wanted);
   });
@@ -52,7 +55,7 @@ describe('the image', () => {
     expect(user).toMatch(/^[1-9]\d*:[1-9]\d*$/);
     expect(command[0]).toBe('node');
     const entry = command.slice(1).find((argument) => !argument.startsWith('--'));
-    expect(existsSync(new URL(entry!, ROOT)), entry).toBe(true);
+    expect(existsSync(new URL(entry!, ROOT)) || BUNDLES.includes(`node worker/bundle.ts ${path.dirname(entry!)}`), entry).toBe(true);
     expect(stopSignal).toBe('SIGTERM');
   });
 });

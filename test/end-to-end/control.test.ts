@@ -72,6 +72,14 @@ async function expectEachOnce(venue: PushingVenue, run: SyncBody): Promise<void>
   expect(await venue.account.writes()).toHaveLength(RECORDS);
 }
 
+it('a run at work shows an operator in the Temporal Web UI where it stands, by the names and lines of our source', async () => {
+  const venue = await aPushingVenue();
+  const run = await push(venue);
+  await atWork(venue, run);
+  expect(await handleOf(run).query<string>('__stack_trace')).toMatch(/syncConnection.*workflows\/sync-connection\.ts:\d+/);
+  await system.api.cancel(venue.venueId, run.id);
+});
+
 describe('a run that is asked to stop', () => {
   const ways = [
     ['the API', async ({ venueId }: PushingVenue, run: SyncBody) => { expect((await system.api.cancel(venueId, run.id)).status).toBeLessThan(300); }],

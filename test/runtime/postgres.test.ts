@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -149,6 +149,23 @@ describe('the embedded Postgres', () => {
     expect(child).toMatchObject({ code: 3 });
     const pid = Number(child.stdout);
     await until(() => !isAlive(pid), { limitMs: 10_000, what: 'the server has ended' });
+  });
+
+  it.runIf(isRoot)('leaves nothing of a home that root has deleted once another is made, and lets the others be', async () => {
+    const homes = await Promise.all([1, 2, 3].map(() => mkdtemp(join(tmpdir(), 'interlock-'))));
+    const [deleted = '', kept = '', later = ''] = homes.map((home) => join(home, 'data', 'postgres'));
+    try {
+      for (const folder of [deleted, kept]) await (await start({ dataFolder: folder })).stop();
+      const [gone, there] = await Promise.all([deleted, kept].map((folder) => readlink(folder)));
+      await rm(deleted, { recursive: true });
+      await start({ dataFolder: later });
+      await expect(stat(gone!)).rejects.toThrow(/ENOENT/);
+      await expect(stat(`${gone}.link`)).rejects.toThrow(/ENOENT/);
+      expect((await stat(join(there!, 'PG_VERSION'))).isFile()).toBe(true);
+    } finally {
+      await Promise.all(servers.map((server) => server.stop()));
+      await Promise.all(homes.map((home) => rm(home, { recursive: true, force: true })));
+    }
   });
 
   it.runIf(isRoot)('runs for root below a folder that nobody else may enter, and begins anew when that is emptied', async () => {

@@ -1,0 +1,29 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { KEPT_IN } from '../../worker/kept-bundles.ts';
+import { buildWorkerBundle, keepWorkerBundle } from '../../worker/worker-bundle.ts';
+
+it('the bundled worker tells as the one from source does what has to be set', async () => {
+  const kept = await keepWorkerBundle();
+  const folder = await mkdtemp(path.join(KEPT_IN, 'test-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const [fromSource, ...bundled] = await Promise.all(['worker/main.ts', kept, await buildWorkerBundle(folder)].map(startWithoutSettings));
+  expect(fromSource!.output).toContain('DATABASE_URL');
+  expect(fromSource!.code).toBeGreaterThan(0);
+  expect(bundled).toEqual([fromSource, fromSource]);
+}, 60_000);
+
+it('is bundled once for the same sources, however many ask', async () => {
+  const asked = await Promise.all([1, 2, 3].map(() => keepWorkerBundle()));
+  expect(new Set(asked).size).toBe(1);
+  expect(await keepWorkerBundle()).toBe(asked[0]);
+}, 60_000);
+
+const startWithoutSettings = (entry: string) =>
+  new Promise<{ readonly code: unknown; readonly output: string }>((resolve) => {
+    execFile(process.execPath, ['--disable-warning=ExperimentalWarning', entry], { env: {} }, (error, stdout, stderr) => {
+      resolve({ code: error?.code, output: stdout + stderr });
+    });
+  });
