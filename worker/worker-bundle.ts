@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
@@ -17,8 +17,8 @@ export async function keepWorkerBundle(): Promise<string> {
   const folder = path.join(KEPT_IN, `worker-${await fingerprintOf(SOURCES)}`);
   const kept = path.join(folder, NAME);
   if (await exists(kept)) return kept;
-  const unfinished = `${folder}.${process.pid}`;
-  await mkdir(unfinished, { recursive: true });
+  await mkdir(KEPT_IN, { recursive: true });
+  const unfinished = await mkdtemp(`${folder}.`);
   await buildWorkerBundle(unfinished);
   // Whole or not at all: others may be reading, or may have been quicker.
   await rename(unfinished, folder).catch(async (error: unknown) => {
@@ -39,7 +39,7 @@ export async function buildWorkerBundle(folder: string): Promise<string> {
     format: 'cjs',
     platform: 'node',
     target: `node${process.versions.node}`,
-    // Node keeps the text of its programs in memory, more than once. Functions keep their names, and lines a readable length: of an error that
+    // Node keeps the text of its programs in memory. Functions keep their names, and lines a readable length: of an error that
     // nobody catches Node prints the line.
     minifySyntax: true,
     minifyWhitespace: true,
