@@ -52,7 +52,7 @@ export type AuthorizationOutcome =
   | { readonly outcome: 'connected'; readonly connectionId: ConnectionId }
   | { readonly outcome: 'refused'; readonly connectionId: ConnectionId; readonly code: AuthorizationRefusal };
 
-/** Update of `authorizeConnection`. Rejected with the failure type `AuthorizationUsed` when the state was used before, or its time is up. */
+/** Update of `authorizeConnection`. Rejected with the failure type `AuthorizationUsed` when the state was used before. One that comes while the attempt is being ended is answered with how that ends. */
 export const COMPLETE_AUTHORIZATION_UPDATE = 'completeAuthorization';
 export type CompleteAuthorizationArgs = [AuthorizationCallback];
 

@@ -52,9 +52,10 @@ class Attempt {
   constructor(input: AuthorizeConnectionInput) {
     this.#input = input;
     setHandler(defineUpdate<AuthorizationOutcome, CompleteAuthorizationArgs>(COMPLETE_AUTHORIZATION_UPDATE), (callback) => this.#complete(callback), {
-      // The state works once. Nothing of a refused update enters the history.
+      // The state works once. Nothing of a refused update enters the history. Who comes while the attempt is being ended
+      // is told how that ends.
       validator: (_callback: AuthorizationCallback) => {
-        if (!this.#open) throw ApplicationFailure.nonRetryable('this attempt to connect has been used, or its time is up', FAILURE.authorizationUsed);
+        if (this.#callback !== null) throw ApplicationFailure.nonRetryable('this attempt to connect has been used', FAILURE.authorizationUsed);
       },
       description: 'What the provider sent the venue’s owner back with. Only the callback of the API can make one.',
     });
@@ -95,8 +96,7 @@ class Attempt {
   }
 
   async #complete(callback: AuthorizationCallback): Promise<AuthorizationOutcome> {
-    this.#open = false;
-    this.#callback = callback;
+    if (this.#open) this.#callback = callback;
     await CancellationScope.nonCancellable(() => condition(() => this.#outcome !== null));
     if (this.#outcome === null) throw new Error('an attempt ends with an outcome');
     return this.#outcome;

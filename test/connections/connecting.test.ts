@@ -5,6 +5,7 @@ import type { AuthorizeConnectionInput } from '../../contracts/connections.ts';
 import type { VenueId } from '../../contracts/ids.ts';
 import { AUTHORIZATION_LIFE_MS } from '../../contracts/connections.ts';
 import type { ConnectionWorld, StartedAttempt } from '../support/connection-world.ts';
+import { until } from '../support/eventually.ts';
 import { useConnectionWorld } from './connection-suite.ts';
 
 const TOKEN_PATH = '/oauth2/token';
@@ -19,6 +20,7 @@ describe('an attempt to connect', () => {
 
   const square = () => world.control.square;
   const exchanges = async (since: number) => (await square().calls(since)).filter(({ path, grantType }) => path === TOKEN_PATH && grantType === 'authorization_code');
+  const steps = async ({ handle }: StartedAttempt) => (await handle.fetchHistory()).events?.flatMap(({ activityTaskScheduledEventAttributes: step }) => step?.activityType?.name ?? []) ?? [];
   /** Nothing of it is left that could be taken for a connection. */
   async function expectNothing(attempt: StartedAttempt, cause: RegExp) {
     expect(await world.connectionOf(attempt)).toMatchObject({ state: 'disconnected', cause: expect.stringMatching(cause) as string, account: null });
@@ -103,6 +105,24 @@ describe('an attempt to connect', () => {
     await attempt.handle.cancel();
     expect(await attempt.handle.result()).toMatchObject({ outcome: 'refused', code: 'cancelled' });
     expect(await world.complete(attempt, await world.approve(attempt, 'new'))).toBe('used');
+    await expectNothing(attempt, /withdrawn/);
+  });
+
+  it('that is just being withdrawn tells whoever comes back that it was, and exchanges nothing', async () => {
+    const attempt = await world.begin(venueId, 'square');
+    const callback = await world.approve(attempt, 'new');
+    const since = Date.now();
+    // While the row is held, the end of the attempt cannot be written.
+    const completion = await world.database.admin.begin(async (tx) => {
+      await tx`select id from connections where id = ${attempt.connectionId} for update`;
+      await attempt.handle.cancel();
+      await until(async () => (await steps(attempt)).includes('refuseAuthorization'), { limitMs: 20_000, what: 'the attempt is being ended' });
+      const waits = world.complete(attempt, callback);
+      await until(async () => (await attempt.handle.fetchHistory()).events?.some((event) => event.workflowExecutionUpdateAcceptedEventAttributes) ?? false, { limitMs: 20_000, what: 'the callback was taken' });
+      return [waits];
+    });
+    expect(await Promise.all(completion)).toMatchObject([{ outcome: 'refused', code: 'cancelled' }]);
+    expect(await exchanges(since)).toEqual([]);
     await expectNothing(attempt, /withdrawn/);
   });
 

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { Context } from '@temporalio/activity';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { VenueId } from '../../contracts/ids.ts';
-import { PRIORITY } from '../../contracts/temporal.ts';
+import { PRIORITY, providerQueue } from '../../contracts/temporal.ts';
+import { ACTIVITY_QUEUE } from '../../runtime/provider-brake.ts';
 import { until } from '../support/eventually.ts';
 import { chunk, createWorkflowStage } from './workflow-stage.ts';
 import type { PlayedRun, WorkflowStage } from './workflow-stage.ts';
@@ -36,8 +37,16 @@ const served = (venueId: VenueId) => () => {
 };
 const play = (venueId: VenueId, mode: 'full' | 'incremental') => stage.playFor({ venueId, mode }, served(venueId));
 const times = (count: number, venueId: VenueId, mode: 'full' | 'incremental') => Promise.all(Array.from({ length: count }, () => play(venueId, mode)));
-const queued = (runs: readonly PlayedRun[]) =>
-  Promise.all(runs.map(({ handle }) => until(async () => (await handle.describe()).raw.pendingActivities?.some(({ activityType }) => activityType?.name === 'syncChunk') ?? false, { limitMs: 40_000, what: 'its chunk is queued', everyMs: 200 })));
+const scheduled = (runs: readonly PlayedRun[]) =>
+  Promise.all(runs.map(({ handle }) => until(async () => (await handle.describe()).raw.pendingActivities?.some(({ activityType }) => activityType?.name === 'syncChunk') ?? false, { limitMs: 40_000, what: 'its chunk is scheduled', everyMs: 200 })));
+/** What a history has scheduled reaches its queue a moment later, and only what lies there can be served in turn. The server counts every 5 s. */
+const queued = (count: number, mode: 'full' | 'incremental') =>
+  until(async () => (await backlogOf(providerQueue('stripe', mode === 'full' ? 'bulk' : 'incremental'))) === count, { limitMs: 40_000, what: `${count} chunks are queued`, everyMs: 200 });
+async function backlogOf(name: string): Promise<number> {
+  const { workflowService, options: { namespace } } = stage.client;
+  const { stats } = await workflowService.describeTaskQueue({ namespace, taskQueue: { name }, taskQueueType: ACTIVITY_QUEUE, reportStats: true });
+  return Number(stats?.approximateBacklogCount);
+}
 const ended = (runs: readonly PlayedRun[]) => Promise.all(runs.map(({ handle }) => handle.result()));
 
 /** A run whose chunk takes the only slot of its queue until it is let go. */
@@ -54,9 +63,10 @@ describe('a venue that floods a provider’s queue', () => {
   it.each(['incremental', 'full'] as const)('does not keep another waiting behind its backlog of %s runs, however late that comes', async (mode) => {
     const first = await holdSlot(mode);
     const flood = await times(FLOOD, flooding, mode);
-    await queued(flood);
+    await scheduled(flood);
     const late = await play(small, mode);
-    await queued([late]);
+    await scheduled([late]);
+    await queued(FLOOD + 1, mode);
     first.letGo();
     await ended([first.run, ...flood, late]);
     expect(dispatched).toHaveLength(FLOOD + 1);
