@@ -113,15 +113,15 @@ describe('an attempt to connect', () => {
     const callback = await world.approve(attempt, 'new');
     const since = Date.now();
     // While the row is held, the end of the attempt cannot be written.
-    const completion = await world.database.admin.begin(async (tx) => {
+    const { completion } = await world.database.admin.begin(async (tx) => {
       await tx`select id from connections where id = ${attempt.connectionId} for update`;
       await attempt.handle.cancel();
       await until(async () => (await steps(attempt)).includes('refuseAuthorization'), { limitMs: 20_000, what: 'the attempt is being ended' });
-      const waits = world.complete(attempt, callback);
+      const completion = world.complete(attempt, callback);
       await until(async () => (await attempt.handle.fetchHistory()).events?.some((event) => event.workflowExecutionUpdateAcceptedEventAttributes) ?? false, { limitMs: 20_000, what: 'the callback was taken' });
-      return [waits];
+      return { completion };
     });
-    expect(await Promise.all(completion)).toMatchObject([{ outcome: 'refused', code: 'cancelled' }]);
+    expect(await completion).toMatchObject({ outcome: 'refused', code: 'cancelled' });
     expect(await exchanges(since)).toEqual([]);
     await expectNothing(attempt, /withdrawn/);
   });
