@@ -32,7 +32,7 @@ COPY workflows/ workflows/
 COPY activities/ activities/
 COPY worker/ worker/
 COPY api/ api/
-RUN node worker/bundle.ts dist
+RUN node worker/bundle.ts dist/main.cjs
 # Bundlers and compilers, 40 MB.
 RUN rm -rf node_modules/esbuild node_modules/@esbuild node_modules/webpack node_modules/@swc node_modules/terser node_modules/terser-webpack-plugin
 

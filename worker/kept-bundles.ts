@@ -1,14 +1,37 @@
-import { createHash } from 'node:crypto';
-import { readFile, readdir } from 'node:fs/promises';
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Beside the packages that they are made with. */
-export const KEPT_IN = path.join(ROOT, 'node_modules', '.cache', 'interlock');
+const KEPT_IN = path.join(ROOT, 'node_modules', '.cache', 'interlock');
+
+interface Sources {
+  /** From the repository's root, as the files are. */
+  readonly folders: readonly string[];
+  readonly files?: readonly string[];
+}
+
+/** Where a bundle of these sources is kept. It need not be there. */
+export async function keptFile(name: string, sources: Sources, extension: string): Promise<string> {
+  return path.join(KEPT_IN, `${name}-${await fingerprintOf(sources)}${extension}`);
+}
+
+/** Writes a file whole or not at all: others may be reading, or writing the same. */
+export async function writeWhole(file: string, text: string): Promise<void> {
+  await mkdir(path.dirname(file), { recursive: true });
+  const unfinished = `${file}.${randomUUID()}`;
+  try {
+    await writeFile(unfinished, text);
+    await rename(unfinished, file);
+  } finally {
+    await rm(unfinished, { force: true });
+  }
+}
 
 /** Of the code in these folders, the named files, the packages and where they are: what has the same fingerprint is bundled to the same. */
-export async function fingerprintOf({ folders, files }: { readonly folders: readonly string[]; readonly files: readonly string[] }): Promise<string> {
+async function fingerprintOf({ folders, files = [] }: Sources): Promise<string> {
   const listed = await Promise.all(folders.map(async (folder) => (await readdir(path.join(ROOT, folder), { recursive: true })).map((name) => path.join(folder, name))));
   const names = listed.flat().filter((name) => /\.(ts|patch)$/.test(name)).sort();
   const hash = createHash('sha256').update(ROOT);

@@ -1,9 +1,9 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
-import { KEPT_IN, ROOT, fingerprintOf } from './kept-bundles.ts';
+import { ROOT, keptFile, writeWhole } from './kept-bundles.ts';
 
 const BUNDLER = 'worker/bundle-workflows.ts';
 const SOURCES = { folders: ['workflows', 'contracts', 'domain'], files: [BUNDLER] };
@@ -14,21 +14,13 @@ const SOURCES = { folders: ['workflows', 'contracts', 'domain'], files: [BUNDLER
  * @throws when it cannot be made.
  */
 export async function buildWorkflowBundle(): Promise<{ readonly code: string }> {
-  const file = path.join(KEPT_IN, `workflows-${await fingerprintOf(SOURCES)}.js`);
+  const file = await keptFile('workflows', SOURCES, '.js');
   const kept = await readFile(file, 'utf8').catch(() => null);
   if (kept !== null) return { code: kept };
   const { code } = await bundleInChild();
   // A read-only file system is no reason not to start.
-  await keep(file, code).catch(() => undefined);
+  await writeWhole(file, code).catch(() => undefined);
   return { code };
-}
-
-/** Whole or not at all: others may be reading. */
-async function keep(file: string, code: string): Promise<void> {
-  await mkdir(KEPT_IN, { recursive: true });
-  const unfinished = `${file}.${process.pid}`;
-  await writeFile(unfinished, code);
-  await rename(unfinished, file);
 }
 
 /** In a process of its own: a bundler takes some 200 MB, which a worker that made it itself would keep for as long as it lives. */

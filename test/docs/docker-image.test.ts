@@ -3,7 +3,6 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createRequire } from 'node:module';
-import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { exitOf } from '../../runtime/child-process.ts';
 import { commandsOf, containerStartOf, copiesOf, inherited, readDockerfile } from '../../runtime/image-dockerfile.ts';
@@ -55,7 +54,7 @@ describe('the image', () => {
     expect(user).toMatch(/^[1-9]\d*:[1-9]\d*$/);
     expect(command[0]).toBe('node');
     const entry = command.slice(1).find((argument) => !argument.startsWith('--'));
-    expect(existsSync(new URL(entry!, ROOT)) || BUNDLES.includes(`node worker/bundle.ts ${path.dirname(entry!)}`), entry).toBe(true);
+    expect(existsSync(new URL(entry!, ROOT)) || BUNDLES.includes(`node worker/bundle.ts ${entry!}`), entry).toBe(true);
     expect(stopSignal).toBe('SIGTERM');
   });
 });

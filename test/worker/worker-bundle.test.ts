@@ -1,15 +1,16 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { KEPT_IN } from '../../worker/kept-bundles.ts';
 import { buildWorkerBundle, keepWorkerBundle } from '../../worker/worker-bundle.ts';
 
 it('the bundled worker tells as the one from source does what has to be set', async () => {
   const kept = await keepWorkerBundle();
-  const folder = await mkdtemp(path.join(KEPT_IN, 'test-'));
-  onTestFinished(() => rm(folder, { recursive: true }));
-  const [fromSource, ...bundled] = await Promise.all(['worker/main.ts', kept, await buildWorkerBundle(folder)].map(startWithoutSettings));
+  const named = path.join(path.dirname(kept), `${randomUUID()}.cjs`);
+  onTestFinished(() => rm(named));
+  await buildWorkerBundle(named);
+  const [fromSource, ...bundled] = await Promise.all(['worker/main.ts', kept, named].map(startWithoutSettings));
   expect(fromSource!.output).toContain('DATABASE_URL');
   expect(fromSource!.code).toBeGreaterThan(0);
   expect(bundled).toEqual([fromSource, fromSource]);
