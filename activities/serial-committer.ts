@@ -15,6 +15,8 @@ export class SerialCommitter<Item> {
   readonly #options: CommitterOptions;
   readonly #waiting: Item[] = [];
   #running: Promise<void> | null = null;
+  /** Until the next batch is taken. */
+  #taken = Promise.withResolvers<null>();
   #error: { readonly cause: unknown } | null = null;
 
   constructor(commit: (items: readonly Item[]) => Promise<void>, options: CommitterOptions) {
@@ -42,7 +44,15 @@ export class SerialCommitter<Item> {
 
   /** Resolves when no more than one batch waits: whoever produces faster than the database writes is held here. */
   async room(): Promise<void> {
-    while (this.#running !== null && this.#waiting.length > this.#options.maxBatch) await this.#running;
+    while (this.#waiting.length > this.#options.maxBatch) await this.#taken.promise;
+  }
+
+  /** Makes room: whoever waits for it looks again. */
+  #take(count: number): readonly Item[] {
+    const taken = this.#waiting.splice(0, count);
+    this.#taken.resolve(null);
+    this.#taken = Promise.withResolvers();
+    return taken;
   }
 
   async #run(): Promise<void> {
@@ -50,11 +60,11 @@ export class SerialCommitter<Item> {
       while (this.#waiting.length > 0) {
         const { maxBatch, gatherMs } = this.#options;
         if (gatherMs > 0 && this.#waiting.length < maxBatch) await delay(gatherMs);
-        await this.#commit(this.#waiting.splice(0, maxBatch));
+        await this.#commit(this.#take(maxBatch));
       }
     } catch (cause) {
       this.#error = { cause };
-      this.#waiting.length = 0;
+      this.#take(this.#waiting.length);
     } finally {
       this.#running = null;
     }

@@ -38,6 +38,8 @@ export function restart(segment: Segment): Segment {
 
 /** The first part that is cut off holds about this many pages: less is not worth a call of its own. */
 const PAGES_OF_THE_FIRST_PART = 2;
+/** They reach back 126 pages, as long as nothing tells how many there are. The one after them is cut again when its first page was not the last. */
+const MAX_PARTS_AT_ONCE = 7;
 
 export interface Split {
   /** Into how many parts at most. */
@@ -60,7 +62,7 @@ export function split(segment: Segment, page: SegmentPage, { parts, firstId, pag
   const earliest = segment.fromEpochS === null ? 1 : segment.fromEpochS + secondsPerPage * PAGES_OF_THE_FIRST_PART;
   const left: Segment[] = [segment];
   let cut = oldest;
-  for (let pages = PAGES_OF_THE_FIRST_PART; left.length < parts; pages *= 2) {
+  for (let pages = PAGES_OF_THE_FIRST_PART; left.length < Math.min(parts, MAX_PARTS_AT_ONCE); pages *= 2) {
     cut -= pages * secondsPerPage;
     if (cut < earliest || oldest - cut >= (pagesLeft ?? Infinity) * secondsPerPage) break;
     left.push(...cutOff(left.pop() ?? segment, cut, firstId + left.length));
