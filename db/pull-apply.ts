@@ -37,19 +37,22 @@ export async function archiveRecords(tx: Transaction, scope: RunScope, decided: 
 async function insertRecords(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<readonly Decided[]> {
   if (decided.length === 0) return [];
   const pulled = pulledSql(scope.resource);
+  // A new record is in its first version, and has the id that it was given: only the others are worth an answer.
   const rows = await tx.execute<{ id: RecordId; source_id: string; version: number }>(sql`
-    insert into ${tableOf(scope.resource)} as c (id, venue_id, source_id, ${pulled.columns})
-    select r.id, ${scope.venueId}, r.source_id, ${pulled.values} from ${pulled.rows(decided.map(toRow))}
-    on conflict (venue_id, source_id) do update set (${pulled.columns}) = (
-      select ${pulled.excluded}), version = c.version + 1, updated_at = now(), deleted_at = null
-    returning c.id, c.source_id, c.version`);
-  const bySource = new Map(rows.map((row) => [row.source_id, row]));
+    with held as (
+      insert into ${tableOf(scope.resource)} as c (id, venue_id, source_id, ${pulled.columns})
+      select r.id, ${scope.venueId}, r.source_id, ${pulled.values} from ${pulled.rows(decided.map(toRow))}
+      on conflict (venue_id, source_id) do update set (${pulled.columns}) = (
+        select ${pulled.excluded}), version = c.version + 1, updated_at = now(), deleted_at = null
+      returning c.id, c.source_id, c.version)
+    select * from held where version > 1`);
+  const takenOver = new Map(rows.map((row) => [row.source_id, row]));
   return decided.map((one) => {
-    const row = bySource.get(one.record.sourceId);
-    if (!row) return one;
+    const row = takenOver.get(one.record.sourceId);
+    if (!row) return { ...one, record: { ...one.record, version: 1 } };
     const record = { id: row.id, sourceId: row.source_id, version: row.version };
-    // The id is part of what is agreed: only a record that was taken over has another than the one decided on.
-    return row.id === one.record.id ? { ...one, record } : { ...one, record, fingerprint: one.pulled.fingerprintFor(record) };
+    // The id is part of what is agreed.
+    return { ...one, record, fingerprint: one.pulled.fingerprintFor(record) };
   });
 }
 

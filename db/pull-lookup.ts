@@ -17,7 +17,7 @@ export interface Decided {
   readonly fingerprint: string | null;
 }
 
-interface TwinRow extends Record<string, unknown> {
+export interface TwinRow extends Record<string, unknown> {
   readonly id: RecordId;
   readonly source_id: string;
   readonly version: number;
@@ -30,10 +30,8 @@ interface TwinRow extends Record<string, unknown> {
   readonly met: boolean | null;
 }
 
-/** Compares pulled records with what we hold, and locks those until the transaction ends. */
-export async function decidePulled(tx: Transaction, scope: RunScope, pulled: readonly PulledRecord[]): Promise<readonly Decided[]> {
-  if (pulled.length === 0) return [];
-  const rows = await lockTwins(tx, scope, pulled);
+/** Compares pulled records with what we hold of them: their twins, as `lockTwins` has found them. */
+export function decidePulled(scope: RunScope, pulled: readonly PulledRecord[], rows: readonly TwinRow[]): readonly Decided[] {
   const byExternalId = new Map(rows.flatMap((row) => (row.external_id === null ? [] : [[row.external_id, row] as const])));
   // A record that is tied to another twin already is not this one's: its id was copied at the provider.
   const untied = new Map(rows.flatMap((row) => (row.external_id === null ? [[row.id, row] as const] : [])));
@@ -48,10 +46,12 @@ export async function decidePulled(tx: Transaction, scope: RunScope, pulled: rea
   });
 }
 
-// Ids are looked up one by one, by index, whatever the planner knows: a join takes time that grows with what the connection holds.
-function lockTwins(tx: Transaction, scope: RunScope, pulled: readonly PulledRecord[]) {
+/** What we hold of pulled records, locked until the transaction ends. */
+export async function lockTwins(tx: Transaction, scope: RunScope, pulled: readonly PulledRecord[]): Promise<readonly TwinRow[]> {
+  if (pulled.length === 0) return [];
   const externalIds = JSON.stringify(pulled.map(({ externalId }) => externalId));
   const recordIds = JSON.stringify(pulled.flatMap(({ recordId }) => (recordId === null ? [] : [recordId])));
+  // Ids are looked up one by one, by index, whatever the planner knows: a join takes time that grows with what the connection holds.
   return tx.execute<TwinRow>(sql`
     with twins as (
       select l.id from jsonb_array_elements_text(${externalIds}::jsonb) as w(external_id)

@@ -1,7 +1,7 @@
 import type { PlanAction, SyncProgress } from '../contracts/sync.ts';
 import type { PullDecision } from '../domain/pull-decision.ts';
 import { applyPulled, archiveRecords } from './pull-apply.ts';
-import { decidePulled } from './pull-lookup.ts';
+import { decidePulled, lockTwins } from './pull-lookup.ts';
 import type { Decided } from './pull-lookup.ts';
 import type { PulledRecord } from './pulled-record.ts';
 import { meetPlan, savePlanItems } from './plan-items.ts';
@@ -14,7 +14,7 @@ import type { ProgressDelta } from './run-state.ts';
 import { missingAmong, noteMissing, settle } from './sync-missing.ts';
 import { amendTransactions } from './transaction-references.ts';
 import type { Amendment } from './transaction-references.ts';
-import { withVenue } from './venue-scope.ts';
+import { together, withVenue } from './venue-scope.ts';
 import type { Database, Transaction } from './venue-scope.ts';
 
 export interface PullCommit extends Omit<ProgressDelta, 'counts' | 'done'> {
@@ -53,9 +53,9 @@ export function createPullStore(db: Database): PullStore {
   return {
     commit: (scope, pages) =>
       withVenue(db, scope.venueId, async (tx) => {
-        const { stopRequested } = await lockRun(tx, scope);
-        const living = await withoutDeleted(tx, scope, pages.records);
-        const decided = await decidePulled(tx, scope, living);
+        const newest = newestOfEach(pages.records);
+        const [{ stopRequested }, missing, twins] = await together(lockRun(tx, scope), missingAmong(tx, scope, newest), lockTwins(tx, scope, newest));
+        const decided = decidePulled(scope, await withoutDeleted(tx, scope, { newest, missing }), twins);
         const told = await apply(tx, scope, decided);
         if (scope.dryRun !== true) await amendTransactions(tx, scope, pages.amendments);
         await insertLogs(tx, scope, pages.anomalies.map(toAnomaly));
@@ -66,7 +66,8 @@ export function createPullStore(db: Database): PullStore {
     settleMissing: (scope, settled) =>
       withVenue(db, scope.venueId, async (tx) => {
         const { stopRequested } = await lockRun(tx, scope);
-        const decided = await decidePulled(tx, scope, [...settled.found, ...settled.gone.map(toDeletion)]);
+        const records = [...settled.found, ...settled.gone.map(toDeletion)];
+        const decided = decidePulled(scope, records, await lockTwins(tx, scope, records));
         const told = await apply(tx, scope, decided);
         await settle(tx, scope, [...settled.gone, ...settled.found.map(({ externalId }) => externalId)]);
         await insertLogs(tx, scope, settled.found.map(toUnlisted));
@@ -93,12 +94,10 @@ async function apply(tx: Transaction, scope: RunScope, decided: readonly Decided
  * Sets deletions aside, and leaves out what is told of a record after its deletion: a feed tells the newest first, so that is older, and
  * a record that we never had would be created, and stay.
  */
-async function withoutDeleted(tx: Transaction, scope: RunScope, records: readonly PulledRecord[]): Promise<readonly PulledRecord[]> {
-  const newest = newestOfEach(records);
+async function withoutDeleted(tx: Transaction, scope: RunScope, { newest, missing }: { readonly newest: readonly PulledRecord[]; readonly missing: ReadonlySet<string> }): Promise<readonly PulledRecord[]> {
   const deleted = new Set(newest.filter((record) => record.deleted && !record.superseded).map(({ externalId }) => externalId));
-  const earlier = await missingAmong(tx, scope, newest.map(({ externalId }) => externalId));
   await noteMissing(tx, scope, [...deleted]);
-  return newest.filter(({ externalId }) => !deleted.has(externalId) && !earlier.has(externalId));
+  return newest.filter(({ externalId }) => !deleted.has(externalId) && !missing.has(externalId));
 }
 
 /** A change feed may tell of a record twice on one page: newest first, so of equal versions the first is the later one. */

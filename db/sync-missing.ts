@@ -83,9 +83,10 @@ export async function noteMissing(tx: Transaction, scope: RunScope, externalIds:
     on conflict do nothing`);
 }
 
-/** Of these, the ones that the run's change feed has told to be deleted. */
-export async function missingAmong(tx: Transaction, scope: RunScope, externalIds: readonly string[]): Promise<ReadonlySet<string>> {
-  if (externalIds.length === 0) return new Set();
+/** Of these, the ids of the ones that the run's change feed has told to be deleted. */
+export async function missingAmong(tx: Transaction, scope: RunScope, records: readonly { readonly externalId: string }[]): Promise<ReadonlySet<string>> {
+  if (records.length === 0) return new Set();
+  const externalIds = records.map(({ externalId }) => externalId);
   const rows = await tx.execute<{ external_id: string }>(sql`
     select external_id from sync_missing where sync_id = ${scope.syncId} and reason = 'told'
       and external_id in (select jsonb_array_elements_text(${JSON.stringify(externalIds)}::jsonb))`);

@@ -66,3 +66,12 @@ export function withReach<T>(db: Database, reach: VenueReach, work: (tx: Transac
     return work(tx);
   });
 }
+
+/**
+ * Waits for statements of one transaction that were sent without waiting for each other's answers. Ends when all of them have ended, also
+ * after a failure: nothing may reach the connection after its ROLLBACK. Throws the first one's failure.
+ */
+export async function together<Results extends readonly unknown[]>(...statements: { readonly [Index in keyof Results]: Promise<Results[Index]> }): Promise<Results> {
+  await Promise.allSettled(statements);
+  return Promise.all(statements);
+}
