@@ -15,8 +15,7 @@ export class SerialCommitter<Item> {
   readonly #options: CommitterOptions;
   readonly #waiting: Item[] = [];
   #running: Promise<void> | null = null;
-  /** Until the next batch is taken. */
-  #taken = Promise.withResolvers<null>();
+  readonly #held: (() => void)[] = [];
   #error: { readonly cause: unknown } | null = null;
 
   constructor(commit: (items: readonly Item[]) => Promise<void>, options: CommitterOptions) {
@@ -42,16 +41,17 @@ export class SerialCommitter<Item> {
     if (this.#error) throw this.#error.cause;
   }
 
-  /** Resolves when no more than one batch waits: whoever produces faster than the database writes is held here. */
+  /**
+   * Resolves when there is room for what the caller would add next: whoever produces faster than the database writes is held here. Each batch
+   * that is taken lets as many go as it has items, so that not all of them produce at once.
+   */
   async room(): Promise<void> {
-    while (this.#waiting.length > this.#options.maxBatch) await this.#taken.promise;
+    if (this.#waiting.length > this.#options.maxBatch) await new Promise<void>((letGo) => this.#held.push(letGo));
   }
 
-  /** Makes room: whoever waits for it looks again. */
   #take(count: number): readonly Item[] {
     const taken = this.#waiting.splice(0, count);
-    this.#taken.resolve(null);
-    this.#taken = Promise.withResolvers();
+    for (const letGo of this.#held.splice(0, this.#waiting.length === 0 ? Infinity : count)) letGo();
     return taken;
   }
 
