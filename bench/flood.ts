@@ -21,18 +21,17 @@ const LIMIT_MS = 300_000;
 /** One venue's small incremental pull by itself, and while another venue has asked for more full pulls than a worker takes at once. */
 export async function benchFlood(options: FloodOptions): Promise<readonly Row[]> {
   return withFolder((home) => withSystem({ home, requestsPerSecond: options.rate }, async (system) => {
-    const { api, stripe } = system;
-    const account = await stripe.addAccount();
-    await stripe.seed({ resource: 'customers', count: CUSTOMERS_OF_THE_OTHER, account: account.id });
-    const other = { venue: await Venue.create(api, account.secretKey), secretKey: account.secretKey };
+    const { stripe } = system;
+    // Another account each time: the change feed is read with an overlap, so that each pull of one has more to read than the one before.
+    const [undisturbed, disturbed] = [await aSmallVenue(system), await aSmallVenue(system)];
     const flooding = await connectMany(system, options);
     await stripe.limits({ latencyMs: options.latencyMs, requestsPerSecond: options.rate });
-    await other.venue.sync({ direction: 'pull', limitMs: LIMIT_MS });
+    for (const { venue } of [undisturbed, disturbed]) await venue.sync({ direction: 'pull', limitMs: LIMIT_MS });
 
-    const alone = await measure(system, other, options);
+    const alone = await measure(system, undisturbed, options);
     const running = await Promise.all(flooding.map((venue) => venue.start({ direction: 'pull' })));
     const loadAlone = load();
-    const beside = await measure(system, other, options);
+    const beside = await measure(system, disturbed, options);
     const done = await Promise.all(flooding.map((venue, index) => venue.done(running[index]?.id ?? '')));
     const unfinished = done.filter((count) => count < options.records).length;
     const ratio = medianOf(beside) / medianOf(alone);
@@ -52,6 +51,17 @@ export async function benchFlood(options: FloodOptions): Promise<readonly Row[]>
   }));
 }
 
+interface SmallVenue {
+  readonly venue: Venue;
+  readonly secretKey: string;
+}
+
+async function aSmallVenue({ api, stripe }: System): Promise<SmallVenue> {
+  const { id, secretKey } = await stripe.addAccount();
+  await stripe.seed({ resource: 'customers', count: CUSTOMERS_OF_THE_OTHER, account: id });
+  return { venue: await Venue.create(api, secretKey), secretKey };
+}
+
 async function connectMany({ api, stripe }: System, { syncs, records }: FloodOptions): Promise<readonly Venue[]> {
   const accounts = await Promise.all(Array.from({ length: syncs }, () => stripe.addAccount()));
   for (const { id } of accounts) await stripe.seed({ resource: 'customers', count: records, account: id });
@@ -64,7 +74,7 @@ async function connectMany({ api, stripe }: System, { syncs, records }: FloodOpt
 }
 
 /** Seconds of each of some incremental pulls, one after the other. */
-async function measure({ stripeApiUrl }: System, { venue, secretKey }: { venue: Venue; secretKey: string }, { repeats }: FloodOptions): Promise<readonly number[]> {
+async function measure({ stripeApiUrl }: System, { venue, secretKey }: SmallVenue, { repeats }: FloodOptions): Promise<readonly number[]> {
   const seconds: number[] = [];
   for (let repeat = 0; repeat < repeats; repeat += 1) {
     for (let index = 0; index < CHANGES_EACH; index += 1) await createAtStripe(stripeApiUrl, secretKey);
