@@ -10,11 +10,11 @@ import type { ScheduleStore } from '../db/schedule-store.ts';
 import type { SyncRunStore } from '../db/sync-run-store.ts';
 import { defaultJitterMs, phaseFrom } from '../domain/schedule-timing.ts';
 import { DEFAULT_TIMING, SCHEDULE_POLICIES, scheduledAction, withoutDefaultSchedule } from '../domain/scheduled-sync.ts';
+import { keywordAttributes } from '../domain/search-attributes.ts';
 import { syncKeywords } from '../domain/sync-labels.ts';
 import type { Providers } from '../providers/providers.ts';
 import { tellOwner, wakeRuns } from './connection-owner.ts';
 import { guarded } from './failures.ts';
-import { keywordAttributes } from './search-attributes.ts';
 
 export interface AdoptingDeps {
   readonly authorizations: AuthorizationStore;

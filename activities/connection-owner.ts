@@ -5,7 +5,7 @@ import type { KeepConnectionFreshInput } from '../contracts/connections.ts';
 import { WAKE_SIGNAL } from '../contracts/sync.ts';
 import type { SyncRun } from '../db/sync-run-store.ts';
 import { ownerKeywords, ownerOptions } from '../domain/connection-owner.ts';
-import { startAttributes } from './search-attributes.ts';
+import { startAttributes } from '../domain/search-attributes.ts';
 
 type Owner = (input: KeepConnectionFreshInput) => Promise<unknown>;
 

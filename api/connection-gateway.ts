@@ -29,8 +29,9 @@ import type { ConnectionId, ConnectionRef } from '../contracts/ids.ts';
 import type { ProviderId } from '../contracts/providers.ts';
 import { PRIORITY, WORKFLOW_QUEUE } from '../contracts/temporal.ts';
 import { connectionKeywords, ownerKeywords, ownerOptions } from '../domain/connection-owner.ts';
+import { startAttributes } from '../domain/search-attributes.ts';
 import { ApiError } from './api-error.ts';
-import { CALL_TIMEOUT_MS, callTemporal, startAttributes } from './temporal-gateway.ts';
+import { CALL_TIMEOUT_MS, callTemporal } from './temporal-gateway.ts';
 import type { TemporalAccess } from './temporal-gateway.ts';
 
 /** What is known of one attempt to connect. */

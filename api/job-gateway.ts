@@ -1,8 +1,9 @@
 import type { JobId } from '../contracts/ids.ts';
 import { PRIORITY, WORKFLOW_QUEUE } from '../contracts/temporal.ts';
 import { ROTATE_VAULT_KEYS, rotateVaultKeysWorkflowId } from '../contracts/vault.ts';
+import { startAttributes } from '../domain/search-attributes.ts';
 import type { rotateVaultKeys } from '../workflows/rotate-vault-keys.ts';
-import { callTemporal, startAttributes } from './temporal-gateway.ts';
+import { callTemporal } from './temporal-gateway.ts';
 import type { TemporalAccess } from './temporal-gateway.ts';
 
 /** Starts the workflows of administrators' jobs. Throws ApiError `temporal-unavailable` within its deadline; repeating it is always safe. */

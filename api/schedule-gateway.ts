@@ -6,10 +6,11 @@ import { scheduleId } from '../contracts/sync.ts';
 import type { ScheduledSyncInput, ScheduledSyncMemo, SyncKey } from '../contracts/sync.ts';
 import type { ScheduleTiming } from '../domain/schedule-timing.ts';
 import { SCHEDULE_POLICIES, scheduledAction } from '../domain/scheduled-sync.ts';
+import { keywordAttributes } from '../domain/search-attributes.ts';
 import { syncKeywords } from '../domain/sync-labels.ts';
 import { invalidRequest } from './parse.ts';
 import { specOf, timingOf } from './schedule-spec-gateway.ts';
-import { callTemporal, keywordAttributes, temporalUnavailable } from './temporal-gateway.ts';
+import { callTemporal, temporalUnavailable } from './temporal-gateway.ts';
 import type { TemporalAccess } from './temporal-gateway.ts';
 
 export interface ScheduleRef extends ConnectionRef {

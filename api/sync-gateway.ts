@@ -7,9 +7,10 @@ import type { ApproveSignal } from '../contracts/sync.ts';
 import { WORKFLOW_QUEUE } from '../contracts/temporal.ts';
 import { syncInputOf } from '../db/sync-input.ts';
 import type { SyncRun } from '../db/sync-run-store.ts';
+import { startAttributes } from '../domain/search-attributes.ts';
 import { queuedKeywords, syncPriority, syncSummary } from '../domain/sync-labels.ts';
 import type { syncConnection } from '../workflows/sync-connection.ts';
-import { callTemporal, startAttributes, temporalUnavailable } from './temporal-gateway.ts';
+import { callTemporal, temporalUnavailable } from './temporal-gateway.ts';
 import type { TemporalAccess } from './temporal-gateway.ts';
 
 /**

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { TypedSearchAttributes } from '@temporalio/common';
 import postgres from 'postgres';
-import { keywordAttributes } from '../activities/search-attributes.ts';
+import { keywordAttributes } from '../domain/search-attributes.ts';
 import { KEEP_CONNECTION_FRESH, keepConnectionFreshWorkflowId } from '../contracts/connections.ts';
 import type { KeepConnectionFreshInput } from '../contracts/connections.ts';
 import type { ConnectionId, VenueId } from '../contracts/ids.ts';

@@ -110,6 +110,11 @@ export async function createGrantWorld(options: GrantWorldOptions = {}) {
     aGrant,
     aWorker,
     owner,
+    /** The activities that the owner has asked for so far, in order. */
+    async steps(grant: TestGrant): Promise<readonly string[]> {
+      const { events } = await owner(grant).fetchHistory();
+      return events?.flatMap(({ activityTaskScheduledEventAttributes: step }) => step?.activityType?.name ?? []) ?? [];
+    },
 
     ensureFresh: (grant: TestGrant, { minValidMs = 300_000, rejectedGeneration = null }: Partial<EnsureFreshArgs[0]> = {}): Promise<EnsureFreshResult> =>
       client.workflow.executeUpdateWithStart<Owner, EnsureFreshResult, EnsureFreshArgs>(ENSURE_FRESH_UPDATE, {

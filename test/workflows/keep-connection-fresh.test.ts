@@ -16,12 +16,6 @@ beforeEach(async () => {
   await Promise.all(Object.values(world.controls).map((control) => control.clearFaults()));
 });
 
-/** The steps of the workflow so far. */
-async function steps(grant: TestGrant): Promise<readonly string[]> {
-  const { events } = await world.owner(grant).fetchHistory();
-  return events?.flatMap(({ activityTaskScheduledEventAttributes: step }) => step?.activityType?.name ?? []) ?? [];
-}
-
 async function attributes(grant: TestGrant): Promise<Record<string, unknown>> {
   const { typedSearchAttributes } = await world.owner(grant).describe();
   return Object.fromEntries(typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]));
@@ -163,7 +157,7 @@ describe('a connection with a key', () => {
   it('has an owner that neither refreshes nor sets a timer', async () => {
     const key = await aKey();
     expect(await world.ensureFresh(key)).toEqual({ status: 'fresh', generation: 1 });
-    expect(await steps(key)).toEqual(['readGrant']);
+    expect(await world.steps(key)).toEqual(['readGrant']);
     expect((await world.owner(key).fetchHistory()).events?.filter(({ timerStartedEventAttributes: timer }) => timer != null)).toEqual([]);
   });
 
@@ -192,7 +186,7 @@ describe('a grant that will die', () => {
     await expect.poll(() => warnings(grant), { timeout: 5_000 }).toEqual([{ action: 'connection.expiry-warned', kind: 'refresh-token-hard-limit', daysLeft }]);
     await expect.poll(async () => (await attributes(grant))['NeedsAttention'], { timeout: 5_000 }).toBe(urgent);
     await world.owner(grant).signal(GRANT_REPLACED_SIGNAL);
-    await expect.poll(async () => (await steps(grant)).filter((step) => step === 'readGrant').length, { timeout: 5_000 }).toBe(2);
+    await expect.poll(async () => (await world.steps(grant)).filter((step) => step === 'readGrant').length, { timeout: 5_000 }).toBe(2);
     expect(await warnings(grant)).toHaveLength(1);
   });
 });
@@ -212,7 +206,7 @@ describe('an owner that an operator has ended', () => {
     await world.expire(grant);
     await world.controls.stripe.fault({ kind: 'slow', delayMs: 1_500, times: 1, match: { path: '/v1/oauth/token' } });
     const first = world.ensureFresh(grant).catch((error: unknown) => error);
-    await expect.poll(() => steps(grant), { timeout: 5_000 }).toContain('refreshGrant');
+    await expect.poll(() => world.steps(grant), { timeout: 5_000 }).toContain('refreshGrant');
     await world.owner(grant).terminate('a test');
     await first;
     expect(await world.ensureFresh(grant)).toEqual({ status: 'fresh', generation: 2 });

@@ -13,12 +13,7 @@ beforeEach(async () => {
   await Promise.all(Object.values(world.controls).map((control) => control.clearFaults()));
 });
 
-/** The steps of the workflow so far. */
-async function steps(grant: TestGrant): Promise<readonly string[]> {
-  const { events } = await world.owner(grant).fetchHistory();
-  return events?.flatMap(({ activityTaskScheduledEventAttributes: step }) => step?.activityType?.name ?? []) ?? [];
-}
-const looks = async (grant: TestGrant): Promise<number> => (await steps(grant)).filter((step) => step === 'readGrant').length;
+const looks = async (grant: TestGrant): Promise<number> => (await world.steps(grant)).filter((step) => step === 'readGrant').length;
 
 describe('word of a revocation', () => {
   it.each([['square', 'code'], ['square', 'pkce'], ['stripe', 'connect'], ['stripe', 'app']] as const)('ends a grant that the provider refuses, with why and without a refresh: %s %s', async (provider, flow) => {
@@ -40,7 +35,7 @@ describe('word of a revocation', () => {
     const handle = await world.startOwner(grant);
     for (let word = 1; word <= 3; word += 1) {
       await handle.signal(ACCESS_REVOKED_SIGNAL);
-      await expect.poll(async () => (await steps(grant)).filter((step) => step === 'tryGrant').length, { timeout: 10_000 }).toBe(word);
+      await expect.poll(async () => (await world.steps(grant)).filter((step) => step === 'tryGrant').length, { timeout: 10_000 }).toBe(word);
     }
     expect(await world.ensureFresh(grant)).toEqual({ status: 'fresh', generation: 1 });
     expect(await world.row(grant)).toMatchObject({ state: 'active', generation: 1 });
@@ -88,7 +83,7 @@ describe('word of a revocation', () => {
     await world.admin`update connections set state = 'suspended' where id = ${grant.connectionId}`;
     const handle = await world.startOwner(grant);
     await handle.signal(ACCESS_REVOKED_SIGNAL);
-    await expect.poll(() => steps(grant), { timeout: 10_000 }).toContain('tryGrant');
+    await expect.poll(() => world.steps(grant), { timeout: 10_000 }).toContain('tryGrant');
     expect(await world.row(grant)).toMatchObject({ state: 'suspended' });
     await world.controls.square.revoke(grant.account);
     await handle.signal(ACCESS_REVOKED_SIGNAL);
