@@ -134,10 +134,10 @@ class StageReader {
     return left;
   }
 
-  /** As far as the provider has counted them. Its count may lag: it decides how the rest is read, never whether. */
+  /** As far as the provider has counted them, for which it takes its time: what is behind the listing tells nothing. It decides how the rest is read, never whether. */
   #pagesLeft(pageSize: number): number | null {
-    const { countedAtProvider } = this.#checkpoint;
-    return countedAtProvider == null ? null : Math.ceil(Math.max(0, countedAtProvider - this.#listedCount) / pageSize);
+    const left = (this.#checkpoint.countedAtProvider ?? 0) - this.#listedCount;
+    return left > 0 ? Math.ceil(left / pageSize) : null;
   }
 
   async #commit(pages: readonly PageRead[]): Promise<void> {

@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { Agent, get } from 'node:http';
+import postgres from 'postgres';
 import { z } from 'zod';
+import { until } from '../test/support/eventually.ts';
 import { agree } from './push.ts';
 import { openLoop, percentile } from './open-loop.ts';
 import { load, round } from './report.ts';
@@ -61,7 +63,19 @@ async function prepare(system: System, { records, connections, syncsEach }: ApiO
   await Promise.all(others.map(async (other) => {
     for (let index = 0; index < syncsEach; index += 1) await other.sync({ direction: 'pull', limitMs: 60_000 });
   }));
+  await untilAnalysed(system);
   return targetsOf(system, venue);
+}
+
+/** Waits until Postgres knows how much was loaded, which its autovacuum sees to within a minute or two. Before that it reads a list as if its table were small. */
+async function untilAnalysed({ databaseUrl }: System): Promise<void> {
+  const sql = postgres(databaseUrl, { max: 1 });
+  const unknown = () => sql`select 1 from pg_stat_user_tables where relname in ('customers', 'record_links') and last_autoanalyze is null`;
+  try {
+    await until(async () => (await unknown()).length === 0, { limitMs: 180_000, what: 'Postgres has analysed its tables', everyMs: 1_000 });
+  } finally {
+    await sql.end();
+  }
 }
 
 async function targetsOf({ api }: System, venue: Venue): Promise<readonly Target[]> {
