@@ -151,6 +151,15 @@ describe('a pull of customers', () => {
     expect(await stored()).toBe(7);
   });
 
+  it('is read in parts also while the provider’s own count has not caught up', async () => {
+    const nowS = Math.floor(Date.now() / 1_000);
+    await world.stripe.seed({ resource: 'customers', records: Array.from({ length: 2_000 }, (_, index) => ({ created: nowS - index, name: `Customer ${index}` })) });
+    const since = Date.now();
+    expect(await world.sync(venue, 'pull')).toMatchObject({ counts: { created: 2_000 } });
+    const queries = (await world.stripe.calls(since)).map(({ query }) => new URLSearchParams(query));
+    expect(new Set(queries.map((query) => query.get('created[lt]'))).size).toBeGreaterThan(4);
+  });
+
   it('stops at its next page when it is asked to', async () => {
     await world.stripe.seed({ resource: 'customers', count: 5_000 });
     await world.stripe.limits({ latencyMs: 100 });

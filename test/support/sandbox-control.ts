@@ -3,6 +3,8 @@ export interface SandboxCall {
   readonly at: number;
   readonly method: string;
   readonly path: string;
+  /** Without its question mark. */
+  readonly query: string;
   readonly status: number;
   readonly idempotencyKey: string | null;
   readonly written: boolean;
