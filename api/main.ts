@@ -113,7 +113,8 @@ const stop = (): void => {
   void (async () => {
     clearInterval(forgetKeys);
     await server.stop();
-    await connection.close();
+    // The connection to Temporal is left to the end of the process: once it is closed, a call that its SDK repeats throws where nobody can catch
+    // it (@temporalio/client 1.24.0, lib/grpc-retry.js).
     await db.$client.end({ timeout: 5 });
     log.info({}, 'api has stopped');
     process.exit(0);

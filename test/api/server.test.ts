@@ -126,6 +126,28 @@ describe('the process', () => {
     expect(await once(child, 'exit')).toEqual([0, null]);
   });
 
+  it('stops in good order while it still asks a Temporal that is away', async () => {
+    const child = start();
+    const port = await portOf(child);
+    const hungUp = new AbortController();
+    const token = await aToken();
+    await database.admin.begin(async (sql) => {
+      // Keeps one statement open, and with it the process, for as long as its pool waits.
+      await sql`lock table venues`;
+      const ask = (path: string): void => {
+        fetch(`http://127.0.0.1:${port}${path}`, { headers: { authorization: `Bearer ${token}` }, signal: hungUp.signal }).catch(() => undefined);
+      };
+      ask('/v1/venues');
+      const waiting = () => sql`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+      await until(async () => (await waiting()).length > 0, { limitMs: 10_000, what: 'a statement waits' });
+      ask('/health/ready');
+      await sleep(500);
+      hungUp.abort();
+      child.kill('SIGTERM');
+      expect([await once(child, 'close'), child.lines.at(-1)]).toEqual([[0, null], expect.stringContaining('api has stopped')]);
+    });
+  });
+
   it('stops by itself when its parent is gone', async () => {
     const child = start();
     await portOf(child);
