@@ -134,7 +134,10 @@ class StageReader {
     return left;
   }
 
-  /** As far as the provider has counted them, for which it takes its time: what is behind the listing tells nothing. It decides how the rest is read, never whether. */
+  /**
+   * Null when nobody knows. A provider's count may lag behind its listing: one that the listing has passed tells nothing. It decides how the
+   * rest is read, never whether.
+   */
   #pagesLeft(pageSize: number): number | null {
     const left = (this.#checkpoint.countedAtProvider ?? 0) - this.#listedCount;
     return left > 0 ? Math.ceil(left / pageSize) : null;

@@ -51,6 +51,7 @@ export class SerialCommitter<Item> {
 
   #take(count: number): readonly Item[] {
     const taken = this.#waiting.splice(0, count);
+    // With nothing left to take, no other batch would come to let the rest go.
     for (const letGo of this.#held.splice(0, this.#waiting.length === 0 ? Infinity : count)) letGo();
     return taken;
   }

@@ -28,6 +28,7 @@ import { ApiError } from './api-error.ts';
 import { createAtomicLoadSlots } from './atomic-load-slots.ts';
 import { createAuditTrail } from './audit-trail.ts';
 import { createAuthenticator } from './authentication.ts';
+import type { AuthorizationGateway } from './authorization-gateway.ts';
 import type { ConnectionGateway } from './connection-gateway.ts';
 import { docsRouter } from './docs-page.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -92,6 +93,7 @@ export interface AppDeps {
   readonly connections: ConnectionStore;
   readonly steering: ConnectionSteeringStore;
   readonly oauthTokens: Pick<OAuthTokenStore, 'listForForecast'>;
+  readonly authorizationGateway: AuthorizationGateway;
   readonly connectionGateway: ConnectionGateway;
   readonly accountConnections: AccountConnections;
   readonly webhooks: readonly WebhookSetup[];
@@ -164,14 +166,14 @@ function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[]
   const ui = { baseUrl: config.temporalUiUrl, namespace: config.temporalNamespace };
   const { schedules, scheduleGateway } = deps;
   const defaultSchedules = createDefaultSchedules({ providers, schedules, scheduleGateway, log });
-  const { steering, connectionGateway, clock } = deps;
-  const authorizing = { connections, steering, providers, sealer, connectionGateway, returnUrls, clock, publicUrl: config.publicUrl };
+  const { steering, authorizationGateway, connectionGateway, clock } = deps;
+  const authorizing = { connections, steering, providers, sealer, authorizationGateway, returnUrls, clock, publicUrl: config.publicUrl };
   return [
     ...venueRoutes({ venues, audit }),
     ...RESOURCES.flatMap((resource) => recordEndpoints({ kind: RECORD_KINDS[resource], store: records[resource], audit, atomicLoads })),
     transactionSummaryRoute({ venues, summaries: deps.summaries, clock: deps.clock }),
-    ...connectionRoutes({ ...authorizing, defaultSchedules, audit, runs, gateway, log }),
-    ...connectionSteeringRoutes({ ...authorizing, audit, runs, gateway, log }),
+    ...connectionRoutes({ ...authorizing, connectionGateway, defaultSchedules, audit, runs, gateway, log }),
+    ...connectionSteeringRoutes({ ...authorizing, connectionGateway, audit, runs, gateway, log }),
     reauthorizationRoute(deps),
     auditRoute(deps),
     ...scheduleRoutes({ connections, venues, providers, schedules, scheduleGateway, defaultSchedules, audit, ui }),

@@ -14,8 +14,8 @@ import { Secret } from '../vault/secret.ts';
 import type { Sealer } from '../vault/vault.ts';
 import { VaultError } from '../vault/vault-error.ts';
 import { ApiError } from './api-error.ts';
+import type { AuthorizationGateway } from './authorization-gateway.ts';
 import type { FieldError } from './api-error.ts';
-import type { ConnectionGateway } from './connection-gateway.ts';
 import { notFound } from './not-found.ts';
 import { invalidRequest } from './parse.ts';
 
@@ -24,7 +24,7 @@ export interface AuthorizingDeps {
   readonly steering: ConnectionSteeringStore;
   readonly providers: Providers;
   readonly sealer: Sealer;
-  readonly connectionGateway: ConnectionGateway;
+  readonly authorizationGateway: AuthorizationGateway;
   readonly returnUrls: ReturnUrls;
   readonly clock: () => Date;
   /** Without a trailing slash: providers send owners back to a path under it. */
@@ -137,7 +137,7 @@ async function startAttempt(deps: AuthorizingDeps, attempt: NewAttempt): Promise
   const authorizationUrl = await adapter.authorizationUrl({ state, redirectUri, codeVerifier, scopes });
   const sealedVerifier = await sealForAttempt(deps.sealer, codeVerifier, ref);
   const input = { ...ref, provider, environment, flow: adapter.flow, redirectUri, sealedVerifier, expiresAt: expiresAt.toISOString(), reauthorize: attempt.reauthorize, requestedBy };
-  await deps.connectionGateway.authorize(attemptOf(state), input, returnUrl);
+  await deps.authorizationGateway.begin(attemptOf(state), input, returnUrl);
   return { authorizationUrl, expiresAt };
 }
 

@@ -26,6 +26,7 @@ import { createLogger } from '../telemetry/logger.ts';
 import { createSealer } from '../vault/sealer.ts';
 import { checkKeyAccess } from '../vault/startup-check.ts';
 import { createApp } from './app.ts';
+import { createAuthorizationGateway } from './authorization-gateway.ts';
 import { createConnectionGateway } from './connection-gateway.ts';
 import { createJobGateway } from './job-gateway.ts';
 import { describeError } from './outage.ts';
@@ -79,6 +80,7 @@ const app = createApp({
   steering: createConnectionSteeringStore(db),
   // The API refreshes nothing: it only reads when grants end.
   oauthTokens: createOAuthTokenStore({ db, refreshing: db, audit }),
+  authorizationGateway: createAuthorizationGateway({ client, connection, providerName }),
   connectionGateway: createConnectionGateway({ client, connection, providerName }),
   accountConnections: createAccountConnections(db),
   webhooks: createWebhooks(config.providers),

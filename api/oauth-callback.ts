@@ -9,11 +9,11 @@ import type { ReturnParameters, ReturnUrls } from '../domain/return-url.ts';
 import { Secret } from '../vault/secret.ts';
 import type { Sealer } from '../vault/vault.ts';
 import { ApiError } from './api-error.ts';
+import type { AuthorizationAttempt, AuthorizationGateway } from './authorization-gateway.ts';
 import { REFUSAL_CODES } from './authorization-problems.ts';
 import { attemptOf, sealForAttempt } from './authorizing.ts';
 import { readCallback } from './callback-query.ts';
 import type { CallbackQuery } from './callback-query.ts';
-import type { AuthorizationAttempt, ConnectionGateway } from './connection-gateway.ts';
 import { logOutage, toApiError } from './error-handler.ts';
 import type { Log } from './log.ts';
 import { problemPage, sendPage } from './oauth-page.ts';
@@ -24,7 +24,7 @@ import type { RateLimits } from './rate-limits.ts';
 import { contextOf } from './request-context.ts';
 
 export interface OAuthCallbackDeps {
-  readonly connectionGateway: ConnectionGateway;
+  readonly authorizationGateway: AuthorizationGateway;
   readonly sealer: Sealer;
   readonly returnUrls: ReturnUrls;
   readonly limits: RateLimits;
@@ -87,7 +87,7 @@ function callbackHandler(deps: OAuthCallbackDeps): RequestHandler {
     if (!provider) throw new ApiError('provider-not-found', 'No such provider.');
     const query = readCallback(req.url);
     const id = attemptOf(query.state);
-    const attempt = await deps.connectionGateway.findAttempt(id);
+    const attempt = await deps.authorizationGateway.find(id);
     if (!attempt) throw new ApiError('authorization-not-found', 'There is no attempt to connect with this state.');
     if (attempt.provider !== provider) throw new ApiError('callback-other-provider', 'The attempt is with another provider.');
     await answerVisit(deps, { req, res }, { id, attempt, query });
@@ -121,8 +121,8 @@ async function answerVisit(deps: OAuthCallbackDeps, exchange: Exchange, { id, at
     showProviderError(deps, exchange, { attempt, error: query.error });
   } else {
     const callback = await toCallback(deps.sealer, attempt, query);
-    const completion = await deps.connectionGateway.complete(id, callback);
-    if (completion.kind === 'used') showUse(deps, exchange, { id, attempt: (await deps.connectionGateway.findAttempt(id)) ?? attempt });
+    const completion = await deps.authorizationGateway.complete(id, callback);
+    if (completion.kind === 'used') showUse(deps, exchange, { id, attempt: (await deps.authorizationGateway.find(id)) ?? attempt });
     else if (completion.kind === 'ended') showOutcome(deps, exchange, { attempt, outcome: completion.outcome });
     else showPending(deps, exchange, { id, attempt });
   }
@@ -184,7 +184,7 @@ function attemptHandler(deps: OAuthCallbackDeps): RequestHandler {
   return async (req, res) => {
     await deps.limits.countVisitor({ req, res });
     const id = String(req.params['attempt']);
-    const attempt = ATTEMPT.test(id) ? await deps.connectionGateway.findAttempt(id) : null;
+    const attempt = ATTEMPT.test(id) ? await deps.authorizationGateway.find(id) : null;
     if (!attempt) throw new ApiError('authorization-not-found', 'There is no such attempt to connect.');
     if (attempt.state === 'failed') throw new ApiError('authorization-failed', 'The attempt has ended without an outcome.');
     const name = deps.providerName(attempt.provider);

@@ -60,9 +60,10 @@ export function split(segment: Segment, page: SegmentPage, { parts, firstId, pag
   if (newest === undefined || oldest === null) return [segment];
   const secondsPerPage = Math.max(1, newest - oldest);
   const earliest = segment.fromEpochS === null ? 1 : segment.fromEpochS + secondsPerPage * PAGES_OF_THE_FIRST_PART;
+  const maxParts = Math.min(parts, MAX_PARTS_AT_ONCE);
   const left: Segment[] = [segment];
   let cut = oldest;
-  for (let pages = PAGES_OF_THE_FIRST_PART; left.length < Math.min(parts, MAX_PARTS_AT_ONCE); pages *= 2) {
+  for (let pages = PAGES_OF_THE_FIRST_PART; left.length < maxParts; pages *= 2) {
     cut -= pages * secondsPerPage;
     if (cut < earliest || oldest - cut >= (pagesLeft ?? Infinity) * secondsPerPage) break;
     left.push(...cutOff(left.pop() ?? segment, cut, firstId + left.length));

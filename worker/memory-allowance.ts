@@ -4,7 +4,10 @@ import { setFlagsFromString } from 'node:v8';
  * Resident memory, MiB: a smaller worker need not save, and a larger one holds more than saving could bring below 200.
  */
 const SAVING = { aboveMib: 172, belowMib: 240 } as const;
-/** How far the heap may grow beyond what lives in it before it is looked through, percent: the less, the more time that takes. `free` is what it is started with. */
+/**
+ * How far the heap may grow beyond what lives in it before it is looked through, percent: the less, the more time that takes. `free` is
+ * what it is started with.
+ */
 const GROWTH = { free: 50, saving: 15 } as const;
 const LOOK_EVERY_MS = 250;
 const MIB = 2 ** 20;

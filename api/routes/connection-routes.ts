@@ -8,6 +8,7 @@ import type { AuthorizingDeps, NewAuthorization } from '../authorizing.ts';
 import { connectWithKey } from '../connecting.ts';
 import type { ConnectingDeps, EnteredKey } from '../connecting.ts';
 import { tellOwner } from '../connection-owner.ts';
+import type { OwnerDeps } from '../connection-owner.ts';
 import { readCursor, toPageBody } from '../cursor.ts';
 import { endpoint } from '../endpoint.ts';
 import type { Answer, Endpoint } from '../endpoint.ts';
@@ -17,7 +18,7 @@ import { connectionAnswer, newConnectionBody, presentAuthorization, presentConne
 import { wakeRunsOf } from '../steering-syncs.ts';
 import type { WakingDeps } from '../steering-syncs.ts';
 
-export interface ConnectionRouteDeps extends ConnectingDeps, AuthorizingDeps, WakingDeps {
+export interface ConnectionRouteDeps extends ConnectingDeps, AuthorizingDeps, OwnerDeps, WakingDeps {
   readonly connections: ConnectionStore;
   readonly audit: AuditTrail;
 }

@@ -5,6 +5,7 @@ import type { AuditTrail, Doer } from '../audit-trail.ts';
 import { reauthorize } from '../authorizing.ts';
 import type { AuthorizingDeps } from '../authorizing.ts';
 import { tellOwner } from '../connection-owner.ts';
+import type { OwnerDeps } from '../connection-owner.ts';
 import { endpoint } from '../endpoint.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { notFound } from '../not-found.ts';
@@ -14,7 +15,7 @@ import { wakeRunsOf } from '../steering-syncs.ts';
 import type { WakingDeps } from '../steering-syncs.ts';
 import { AUTHORIZING_PROBLEMS } from './connection-routes.ts';
 
-export interface ConnectionSteeringRouteDeps extends AuthorizingDeps, WakingDeps {
+export interface ConnectionSteeringRouteDeps extends AuthorizingDeps, OwnerDeps, WakingDeps {
   readonly audit: AuditTrail;
 }
 
@@ -41,7 +42,7 @@ function disconnectRoute(deps: ConnectionSteeringRouteDeps): Endpoint {
       const connection = await find(deps, ids);
       if (connection.state === 'disconnected') return { status: 202, body: presentConnection(connection) };
       const { provider } = connection;
-      await deps.connectionGateway.withdrawAttempts(connection.id);
+      await deps.authorizationGateway.withdraw(connection.id);
       await deps.connectionGateway.disconnect({ ...ids, provider }, { records, requestedBy: caller.subject });
       await note(deps, connection, { caller, requestId, action: 'connection.disconnect-requested', details: { provider, records } });
       const now = await find(deps, ids);

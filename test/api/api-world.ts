@@ -148,6 +148,7 @@ export async function createApiWorld(options: { readonly config?: Partial<AppCon
     sealer: createSealer(keyring),
     gateway,
     scheduleGateway,
+    authorizationGateway: connectionGateway,
     connectionGateway,
     rotations: createSecretRotationStore(db, stores.audit),
     jobGateway: { startKeyRotation: (jobId) => gateway.startJob(jobId) },

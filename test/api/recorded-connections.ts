@@ -1,10 +1,11 @@
 import { ApiError } from '../../api/api-error.ts';
-import type { AccountConnection, AuthorizationAttempt, Completion, ConnectionGateway } from '../../api/connection-gateway.ts';
+import type { AuthorizationAttempt, AuthorizationGateway, Completion } from '../../api/authorization-gateway.ts';
+import type { AccountConnection, ConnectionGateway } from '../../api/connection-gateway.ts';
 import type { AuthorizationCallback, AuthorizationOutcome, AuthorizeConnectionInput, ConnectionTestOutcome, DisconnectRequest } from '../../contracts/connections.ts';
 import type { ConnectionId } from '../../contracts/ids.ts';
 
 /** Stands where the workflows of connections stand: an attempt can be completed once. Can be told to be away, and how the next attempts end. */
-export class RecordedConnections implements ConnectionGateway {
+export class RecordedConnections implements AuthorizationGateway, ConnectionGateway {
   readonly inputs = new Map<string, AuthorizeConnectionInput>();
   readonly callbacks: { readonly attempt: string; readonly callback: AuthorizationCallback }[] = [];
   readonly disconnected: (AccountConnection & DisconnectRequest)[] = [];
@@ -22,14 +23,14 @@ export class RecordedConnections implements ConnectionGateway {
   end: ((input: AuthorizeConnectionInput) => AuthorizationOutcome) | null = ({ connectionId }) => ({ outcome: 'connected', connectionId });
   readonly #attempts = new Map<string, AuthorizationAttempt>();
 
-  async authorize(attempt: string, input: AuthorizeConnectionInput, returnUrl: string | null): Promise<void> {
+  async begin(attempt: string, input: AuthorizeConnectionInput, returnUrl: string | null): Promise<void> {
     this.#mustBeThere();
     this.inputs.set(attempt, input);
     const { venueId, connectionId, provider } = input;
     this.#attempts.set(attempt, { venueId, connectionId, provider, returnUrl, state: 'open', outcome: null });
   }
 
-  async findAttempt(attempt: string): Promise<AuthorizationAttempt | null> {
+  async find(attempt: string): Promise<AuthorizationAttempt | null> {
     this.#mustBeThere();
     return this.#attempts.get(attempt) ?? null;
   }
@@ -47,7 +48,7 @@ export class RecordedConnections implements ConnectionGateway {
     return { kind: 'ended', outcome };
   }
 
-  async withdrawAttempts(connectionId: ConnectionId): Promise<void> {
+  async withdraw(connectionId: ConnectionId): Promise<void> {
     this.#mustBeThere();
     this.withdrawn.push(connectionId);
   }

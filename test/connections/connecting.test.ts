@@ -6,6 +6,7 @@ import type { VenueId } from '../../contracts/ids.ts';
 import { AUTHORIZATION_LIFE_MS } from '../../contracts/connections.ts';
 import type { ConnectionWorld, StartedAttempt } from '../support/connection-world.ts';
 import { until } from '../support/eventually.ts';
+import { activitiesIn } from '../support/history.ts';
 import { useConnectionWorld } from './connection-suite.ts';
 
 const TOKEN_PATH = '/oauth2/token';
@@ -20,7 +21,7 @@ describe('an attempt to connect', () => {
 
   const square = () => world.control.square;
   const exchanges = async (since: number) => (await square().calls(since)).filter(({ path, grantType }) => path === TOKEN_PATH && grantType === 'authorization_code');
-  const steps = async ({ handle }: StartedAttempt) => (await handle.fetchHistory()).events?.flatMap(({ activityTaskScheduledEventAttributes: step }) => step?.activityType?.name ?? []) ?? [];
+  const steps = async ({ handle }: StartedAttempt) => activitiesIn((await handle.fetchHistory()).events);
   /** Nothing of it is left that could be taken for a connection. */
   async function expectNothing(attempt: StartedAttempt, cause: RegExp) {
     expect(await world.connectionOf(attempt)).toMatchObject({ state: 'disconnected', cause: expect.stringMatching(cause) as string, account: null });
@@ -137,7 +138,7 @@ describe('an attempt to connect', () => {
     const attempt = await world.begin(venueId, 'square');
     const callback = await world.approve(attempt, 'new');
     await world.workers.stop();
-    const completion = world.gateway.complete(attempt.attempt, callback).catch((error: unknown) => error);
+    const completion = world.authorizationGateway.complete(attempt.attempt, callback).catch((error: unknown) => error);
     await world.workers.start();
     await completion;
     expect(await attempt.handle.result()).toMatchObject({ outcome: 'connected' });

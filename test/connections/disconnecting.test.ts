@@ -119,7 +119,7 @@ describe('a disconnection', () => {
   it('is held up by no worker that is away', async () => {
     const { id: account } = await square().addAccount();
     const ref = await world.connect(venueId, 'square', { account });
-    await world.gateway.disconnect({ venueId, connectionId: ref.connectionId, provider: 'square' }, KEEP);
+    await world.connectionGateway.disconnect({ venueId, connectionId: ref.connectionId, provider: 'square' }, KEEP);
     await world.workers.stop();
     await world.workers.start();
     await world.reaches(ref, 'disconnected');

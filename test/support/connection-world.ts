@@ -3,6 +3,7 @@ import { Client, Connection } from '@temporalio/client';
 import type { WorkflowHandle } from '@temporalio/client';
 import { Runtime } from '@temporalio/worker';
 import type { Worker } from '@temporalio/worker';
+import { createAuthorizationGateway } from '../../api/authorization-gateway.ts';
 import { attemptOf, connectByConsent, reauthorize, sealForAttempt } from '../../api/authorizing.ts';
 import { createConnectionGateway } from '../../api/connection-gateway.ts';
 import { createSyncGateway } from '../../api/sync-gateway.ts';
@@ -60,13 +61,15 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
   const deps = await createDeps(config, log);
   const connection = await Connection.connect({ address: temporal.address });
   const client = new Client({ connection, namespace: temporal.namespace });
-  const gateway = createConnectionGateway({ client, connection, providerName: (provider) => provider });
-  const syncs = createSyncGateway({ client, connection, namespace: temporal.namespace, providerName: (provider) => provider });
+  const gatewayOptions = { client, connection, providerName: (provider: ProviderId) => provider };
+  const authorizationGateway = createAuthorizationGateway(gatewayOptions);
+  const connectionGateway = createConnectionGateway(gatewayOptions);
+  const syncs = createSyncGateway({ ...gatewayOptions, namespace: temporal.namespace });
   const venues = createVenueStore(database.db);
   const api = {
     ...deps,
     steering: createConnectionSteeringStore(database.db),
-    connectionGateway: gateway,
+    authorizationGateway,
     returnUrls: createReturnUrls([]),
     publicUrl: 'https://interlock.test',
   };
@@ -94,7 +97,8 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
     sandbox,
     deps,
     client,
-    gateway,
+    authorizationGateway,
+    connectionGateway,
     api,
     workers,
     encryptionKey,
@@ -129,7 +133,7 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
 
     /** Tells us; the outcome, or `used`. */
     async complete({ attempt, handle }: StartedAttempt, callback: AuthorizationCallback): Promise<AuthorizationOutcome | 'used'> {
-      const completion = await gateway.complete(attempt, callback);
+      const completion = await authorizationGateway.complete(attempt, callback);
       if (completion.kind === 'used') return 'used';
       return completion.kind === 'ended' ? completion.outcome : ((await handle.result()) as AuthorizationOutcome);
     },
@@ -141,7 +145,7 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
     },
 
     async disconnect({ venueId, connectionId, provider }: ConnectionRef & { readonly provider: ProviderId }, request: DisconnectRequest = { records: 'keep', requestedBy: 'an-admin' }): Promise<void> {
-      await gateway.disconnect({ venueId, connectionId, provider }, request);
+      await connectionGateway.disconnect({ venueId, connectionId, provider }, request);
       await world.reaches({ venueId, connectionId }, 'disconnected');
     },
 

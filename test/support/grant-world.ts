@@ -28,6 +28,7 @@ import { connectTemporal } from '../../worker/temporal-connection.ts';
 import { createTemporalLogger } from '../../worker/temporal-logger.ts';
 import { createWorkers } from '../../worker/workers.ts';
 import { createTestDatabase } from './database.ts';
+import { activitiesIn } from './history.ts';
 import { oauthControl, startOAuthSandbox } from './sandbox-oauth.ts';
 import { createTestNamespace } from './temporal.ts';
 import type { TestTemporal } from './temporal.ts';
@@ -111,10 +112,7 @@ export async function createGrantWorld(options: GrantWorldOptions = {}) {
     aWorker,
     owner,
     /** The activities that the owner has asked for so far, in order. */
-    async steps(grant: TestGrant): Promise<readonly string[]> {
-      const { events } = await owner(grant).fetchHistory();
-      return events?.flatMap(({ activityTaskScheduledEventAttributes: step }) => step?.activityType?.name ?? []) ?? [];
-    },
+    steps: async (grant: TestGrant): Promise<readonly string[]> => activitiesIn((await owner(grant).fetchHistory()).events),
 
     ensureFresh: (grant: TestGrant, { minValidMs = 300_000, rejectedGeneration = null }: Partial<EnsureFreshArgs[0]> = {}): Promise<EnsureFreshResult> =>
       client.workflow.executeUpdateWithStart<Owner, EnsureFreshResult, EnsureFreshArgs>(ENSURE_FRESH_UPDATE, {

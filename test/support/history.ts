@@ -20,6 +20,11 @@ export function textOf(value: unknown): string {
   return Object.entries(value).map(([name, item]) => `${name}\n${textOf(item)}`).join('');
 }
 
+/** Types of the activities that these events ask for, in order. */
+export function activitiesIn(events: readonly HistoryEvent[] | null | undefined): readonly string[] {
+  return (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: scheduled }) => scheduled?.activityType?.name ?? []);
+}
+
 /** The SDK sends a heartbeat at once, then one in each 0.8 of the heartbeat timeout. */
 const HEARTBEAT_SHARE = 0.8;
 

@@ -14,6 +14,7 @@ import { INTERNAL_QUEUE, WORKFLOW_QUEUE, providerQueue } from '../../contracts/t
 import { createSyncGateway } from '../../api/sync-gateway.ts';
 import type { SyncRun } from '../../db/sync-run-store.ts';
 import { until } from '../support/eventually.ts';
+import { activitiesIn } from '../support/history.ts';
 import type { History } from '../support/history.ts';
 import { createTestNamespace } from '../support/temporal.ts';
 
@@ -161,7 +162,7 @@ function playedRun(client: Client, script: Script, { workflowId, firstRunId }: {
     handle,
     parkedTimes: (times) => until(() => script.parked.length >= times, { limitMs: LIMIT_MS, what: `the run has been parked ${times} times` }),
     shows: (phase) => until(async () => (await phaseOf(handle)) === phase, { limitMs: LIMIT_MS, what: `the workflow shows ${phase}`, everyMs: 50 }),
-    steps: async () => (await eventsOf(firstRunId)).flatMap(({ activityTaskScheduledEventAttributes: activity }) => (activity?.activityType?.name == null ? [] : [activity.activityType.name])),
+    steps: async () => activitiesIn(await eventsOf(firstRunId)),
     waits: async () => {
       const events = (await Promise.all((await runs()).map(eventsOf))).flat();
       return events.flatMap(({ timerStartedEventAttributes: timer }) => (timer ? [Number(timer.startToFireTimeout?.seconds ?? 0) * 1_000 + (timer.startToFireTimeout?.nanos ?? 0) / 1_000_000] : []));
