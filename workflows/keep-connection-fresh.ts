@@ -162,7 +162,7 @@ class Owner {
   }
 
   async #ensureFresh({ minValidMs, rejectedGeneration }: EnsureFreshArgs[0]): Promise<EnsureFreshResult> {
-    if (this.#stale || !isKept(this.#grant)) await this.#look();
+    await this.#lookIfNeeded();
     const before = this.#answer(minValidMs, rejectedGeneration);
     if (before) return before;
     if (this.#isRefusedForGood(rejectedGeneration)) {
@@ -194,11 +194,15 @@ class Owner {
     return { status, generation: this.#grant?.generation ?? null };
   }
 
+  /** Nobody is answered from before what they may know: neither while a look is under way, nor from one that a signal has overtaken. */
+  async #lookIfNeeded(): Promise<void> {
+    if (this.#stale || !isKept(this.#grant)) await this.#look();
+    while ((this.#isStale() || this.#looking) && patched('asks-wait-for-a-look')) await this.#look();
+  }
+
   /** Everybody who asks meanwhile waits for the same answer. */
   #look(): Promise<void> {
-    this.#looking ??= this.#readGrant().finally(() => {
-      this.#looking = null;
-    });
+    this.#looking ??= this.#readGrant().finally(() => { this.#looking = null; });
     return this.#looking;
   }
 
@@ -209,9 +213,7 @@ class Owner {
 
   /** Everybody who asks meanwhile waits for the same refresh. */
   #refresh(rejectedGeneration: number | null = null): Promise<void> {
-    this.#refreshing ??= this.#refreshGrant(rejectedGeneration).finally(() => {
-      this.#refreshing = null;
-    });
+    this.#refreshing ??= this.#refreshGrant(rejectedGeneration).finally(() => { this.#refreshing = null; });
     return this.#refreshing;
   }
 
@@ -244,9 +246,7 @@ class Owner {
 
   /** Whoever asks meanwhile waits for the same end, whatever they wanted done with the records. */
   #disconnect(request: DisconnectRequest): Promise<DisconnectResult> {
-    this.#disconnecting ??= this.#disconnectOnce(request).finally(() => {
-      this.#disconnecting = null;
-    });
+    this.#disconnecting ??= this.#disconnectOnce(request).finally(() => { this.#disconnecting = null; });
     return this.#disconnecting;
   }
 
