@@ -26,6 +26,7 @@ import type {
 } from '../contracts/connections.ts';
 import type { ConnectionRef } from '../contracts/ids.ts';
 import { INTERNAL_QUEUE, PRIORITY } from '../contracts/temporal.ts';
+import { answerFrom, isKept, isRefusedForGood, resultOf } from '../domain/grant-answer.ts';
 import { nextWarning, pauseAfterRound, standingWarnings, warningKey } from '../domain/grant-timing.ts';
 import type { Warning } from '../domain/grant-timing.ts';
 import { ConnectionView } from './connection-view.ts';
@@ -39,8 +40,6 @@ const upkeep = proxyActivities<Pick<ConnectionUpkeepActivities, 'readGrant' | 'n
   retry: { initialInterval: '500 milliseconds', maximumInterval: '30 seconds' },
 });
 
-/** A token that replaced a refused one, and is refused within this time, shows that it is the access that is refused. */
-const RENEWED_COUNTS_FOR_MS = 10 * 60_000;
 /** Whatever clocks and providers say, a grant is not refreshed again sooner by itself. */
 const SHORTEST_REFRESH_CYCLE_MS = 30_000;
 /** While a provider does not answer whether an access was taken back, everything else goes on. */
@@ -163,35 +162,20 @@ class Owner {
 
   async #ensureFresh({ minValidMs, rejectedGeneration }: EnsureFreshArgs[0]): Promise<EnsureFreshResult> {
     await this.#lookIfNeeded();
-    const before = this.#answer(minValidMs, rejectedGeneration);
+    const before = answerFrom(this.#grant, { minValidMs, rejectedGeneration }, Date.now());
     if (before) return before;
-    if (this.#isRefusedForGood(rejectedGeneration)) {
+    if (isRefusedForGood(this.#grant, { renewed: this.#renewed, rejectedGeneration }, Date.now())) {
       await this.#giveUp('refused');
-      return this.#answer(0, rejectedGeneration) ?? this.#result('needs-reauth');
+      return this.#answerAtLast(rejectedGeneration, 'needs-reauth');
     }
     if (Date.now() >= (this.#trouble?.untilMs ?? 0)) await this.#refresh(rejectedGeneration);
     // A token that lives shorter than was asked for is all that there is.
-    return this.#answer(0, rejectedGeneration) ?? this.#result('unavailable');
+    return this.#answerAtLast(rejectedGeneration, 'unavailable');
   }
 
-  /** Null while the token has to be renewed first. */
-  #answer(minValidMs: number, rejectedGeneration: number | null): EnsureFreshResult | null {
-    const grant = this.#grant;
-    if (!isKept(grant)) return this.#result(this.#grant?.state === 'needs-reauth' ? 'needs-reauth' : 'disconnected');
-    if (rejectedGeneration !== null && (grant.generation ?? 0) <= rejectedGeneration) return null;
-    // A token that nothing renews is used to its end.
-    const neededMs = grant.refreshAt === null ? 0 : minValidMs;
-    return grant.accessExpiresAt === null || Date.parse(grant.accessExpiresAt) - Date.now() > neededMs ? this.#result('fresh') : null;
-  }
-
-  #isRefusedForGood(rejectedGeneration: number | null): boolean {
-    if (this.#grant?.refreshAt === null) return true;
-    const renewed = this.#renewed;
-    return renewed !== null && renewed.generation === rejectedGeneration && Date.now() - renewed.atMs < RENEWED_COUNTS_FOR_MS;
-  }
-
-  #result(status: EnsureFreshResult['status']): EnsureFreshResult {
-    return { status, generation: this.#grant?.generation ?? null };
+  /** `otherwise` while there is no token that is good for now. */
+  #answerAtLast(rejectedGeneration: number | null, otherwise: EnsureFreshResult['status']): EnsureFreshResult {
+    return answerFrom(this.#grant, { minValidMs: 0, rejectedGeneration }, Date.now()) ?? resultOf(otherwise, this.#grant);
   }
 
   /** Nobody is answered from before what they may know: neither while a look is under way, nor from one that a signal has overtaken. */
@@ -303,8 +287,5 @@ class Owner {
     if (this.#grant) this.#view.show(this.#grant, { trouble: this.#trouble, warned: this.#warned, nextRefreshMs: this.#nextRefreshMs(this.#grant) });
   }
 }
-
-/** There is something to keep. */
-const isKept = (grant: GrantStatus | null): grant is GrantStatus => grant !== null && grant.state !== 'needs-reauth' && grant.state !== 'gone';
 
 const durationMs = (duration: ApplicationFailure['nextRetryDelay']): number | null => (typeof duration === 'number' ? duration : null);
