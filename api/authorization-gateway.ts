@@ -5,12 +5,11 @@ import { authorizeConnectionWorkflowId, AUTHORIZE_CONNECTION, COMPLETE_AUTHORIZA
 import type { AuthorizationCallback, AuthorizationMemo, AuthorizationOutcome, AuthorizeConnectionInput, CompleteAuthorizationArgs } from '../contracts/connections.ts';
 import { FAILURE } from '../contracts/failures.ts';
 import type { ConnectionId } from '../contracts/ids.ts';
-import type { ProviderId } from '../contracts/providers.ts';
 import { PRIORITY, WORKFLOW_QUEUE } from '../contracts/temporal.ts';
 import { connectionKeywords } from '../domain/connection-owner.ts';
 import { startAttributes } from '../domain/search-attributes.ts';
 import { callTemporal, callWorker } from './temporal-gateway.ts';
-import type { WorkerAccess } from './temporal-gateway.ts';
+import type { StarterAccess, WorkerAccess } from './temporal-gateway.ts';
 
 /** What is known of one attempt to connect. */
 export interface AuthorizationAttempt extends AuthorizationMemo {
@@ -41,9 +40,7 @@ export interface AuthorizationGateway {
   withdraw(connectionId: ConnectionId): Promise<void>;
 }
 
-export interface AuthorizationGatewayOptions extends WorkerAccess {
-  /** What a person calls a provider: stands in the summary in the Web UI. */
-  readonly providerName: (provider: ProviderId) => string;
+export interface AuthorizationGatewayOptions extends StarterAccess, WorkerAccess {
   /** How long an exchange of the code may keep a browser waiting. */
   readonly settleTimeoutMs?: number;
 }

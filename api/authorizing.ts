@@ -14,8 +14,8 @@ import { Secret } from '../vault/secret.ts';
 import type { Sealer } from '../vault/vault.ts';
 import { VaultError } from '../vault/vault-error.ts';
 import { ApiError } from './api-error.ts';
-import type { AuthorizationGateway } from './authorization-gateway.ts';
 import type { FieldError } from './api-error.ts';
+import type { AuthorizationGateway } from './authorization-gateway.ts';
 import { notFound } from './not-found.ts';
 import { invalidRequest } from './parse.ts';
 

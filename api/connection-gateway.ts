@@ -7,7 +7,7 @@ import { PRIORITY, WORKFLOW_QUEUE } from '../contracts/temporal.ts';
 import { connectionKeywords, ownerKeywords, ownerOptions } from '../domain/connection-owner.ts';
 import { startAttributes } from '../domain/search-attributes.ts';
 import { CALL_TIMEOUT_MS, callTemporal, callWorker, workerUnavailable } from './temporal-gateway.ts';
-import type { WorkerAccess } from './temporal-gateway.ts';
+import type { StarterAccess, WorkerAccess } from './temporal-gateway.ts';
 
 export interface AccountConnection extends ConnectionRef {
   readonly provider: ProviderId;
@@ -28,10 +28,7 @@ export interface ConnectionGateway {
   accessRevoked(connection: AccountConnection): Promise<void>;
 }
 
-export interface ConnectionGatewayOptions extends WorkerAccess {
-  /** What a person calls a provider: stands in the summary in the Web UI. */
-  readonly providerName: (provider: ProviderId) => string;
-}
+export interface ConnectionGatewayOptions extends StarterAccess, WorkerAccess {}
 
 /** The activity's own limit is 20 s. */
 const TEST_TIMEOUT_MS = 24_000;

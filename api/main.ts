@@ -57,7 +57,7 @@ const providers = createProviders(config.providers, createBudgetStore(db));
 const connection = Connection.lazy(await temporalConnectionOptions(config.temporal));
 const { namespace } = config.temporal;
 const client = new Client({ connection, namespace });
-const providerName = (provider: ProviderId): string => providers.find(provider)?.capabilities.displayName ?? provider;
+const temporal = { client, connection, providerName: (provider: ProviderId): string => providers.find(provider)?.capabilities.displayName ?? provider };
 const idempotency = createIdempotencyStore(db);
 const audit = createAuditStore(db);
 
@@ -80,8 +80,8 @@ const app = createApp({
   steering: createConnectionSteeringStore(db),
   // The API refreshes nothing: it only reads when grants end.
   oauthTokens: createOAuthTokenStore({ db, refreshing: db, audit }),
-  authorizationGateway: createAuthorizationGateway({ client, connection, providerName }),
-  connectionGateway: createConnectionGateway({ client, connection, providerName }),
+  authorizationGateway: createAuthorizationGateway(temporal),
+  connectionGateway: createConnectionGateway(temporal),
   accountConnections: createAccountConnections(db),
   webhooks: createWebhooks(config.providers),
   runs: createSyncRunStore(db),
@@ -91,11 +91,11 @@ const app = createApp({
   audit,
   providers,
   sealer,
-  gateway: createSyncGateway({ client, connection, namespace, providerName }),
+  gateway: createSyncGateway({ ...temporal, namespace }),
   schedules: createScheduleStore(db),
-  scheduleGateway: createScheduleGateway({ client, connection, providerName }),
+  scheduleGateway: createScheduleGateway(temporal),
   rotations: createSecretRotationStore(db, audit),
-  jobGateway: createJobGateway({ client, connection }),
+  jobGateway: createJobGateway(temporal),
   pingDatabase: () => db.execute(sql`select 1`),
 });
 

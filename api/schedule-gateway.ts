@@ -1,7 +1,7 @@
 import { ScheduleAlreadyRunning, ScheduleNotFoundError } from '@temporalio/client';
 import type { Client, ScheduleDescription, ScheduleHandle, ScheduleOptions } from '@temporalio/client';
 import type { ConnectionRef } from '../contracts/ids.ts';
-import type { ProviderId, Resource } from '../contracts/providers.ts';
+import type { Resource } from '../contracts/providers.ts';
 import { scheduleId } from '../contracts/sync.ts';
 import type { ScheduledSyncInput, ScheduledSyncMemo, SyncKey } from '../contracts/sync.ts';
 import type { ScheduleTiming } from '../domain/schedule-timing.ts';
@@ -11,7 +11,7 @@ import { syncKeywords } from '../domain/sync-labels.ts';
 import { invalidRequest } from './parse.ts';
 import { specOf, timingOf } from './schedule-spec-gateway.ts';
 import { callTemporal, temporalUnavailable } from './temporal-gateway.ts';
-import type { TemporalAccess } from './temporal-gateway.ts';
+import type { StarterAccess } from './temporal-gateway.ts';
 
 export interface ScheduleRef extends ConnectionRef {
   readonly resource: Resource;
@@ -58,11 +58,6 @@ export interface ScheduleGateway {
   delete(ref: ScheduleRef): Promise<boolean>;
 }
 
-export interface ScheduleGatewayOptions extends TemporalAccess {
-  /** What a person calls a provider. */
-  readonly providerName: (provider: ProviderId) => string;
-}
-
 const MAX_RUNS_SHOWN = 5;
 /** Open runs are listed first, whenever they began. */
 const RUNS_LOOKED_AT = 10;
@@ -70,14 +65,14 @@ const MAX_PUT_ATTEMPTS = 3;
 /** Temporal wants a note with every pause and resumption. Nobody's own words: not shown. */
 const OWN_NOTES = { paused: 'Paused over the API', resumed: 'Resumed over the API' } as const;
 
-export function createScheduleGateway(options: ScheduleGatewayOptions): ScheduleGateway {
+export function createScheduleGateway(options: StarterAccess): ScheduleGateway {
   return new TemporalScheduleGateway(options);
 }
 
 class TemporalScheduleGateway implements ScheduleGateway {
-  readonly #options: ScheduleGatewayOptions;
+  readonly #options: StarterAccess;
 
-  constructor(options: ScheduleGatewayOptions) {
+  constructor(options: StarterAccess) {
     this.#options = options;
   }
 

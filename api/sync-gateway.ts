@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import type { Client, WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
-import type { ProviderId } from '../contracts/providers.ts';
 import { APPROVE_SIGNAL, SYNC_CONNECTION, WAKE_SIGNAL } from '../contracts/sync.ts';
 import type { ApproveSignal } from '../contracts/sync.ts';
 import { WORKFLOW_QUEUE } from '../contracts/temporal.ts';
@@ -11,7 +10,7 @@ import { startAttributes } from '../domain/search-attributes.ts';
 import { queuedKeywords, syncPriority, syncSummary } from '../domain/sync-labels.ts';
 import type { syncConnection } from '../workflows/sync-connection.ts';
 import { callTemporal, temporalUnavailable } from './temporal-gateway.ts';
-import type { TemporalAccess } from './temporal-gateway.ts';
+import type { StarterAccess } from './temporal-gateway.ts';
 
 /**
  * The API's whole view of Temporal. Routes see this interface, never the client.
@@ -34,10 +33,8 @@ export interface SyncGateway {
   ping(timeoutMs: number): Promise<void>;
 }
 
-export interface SyncGatewayOptions extends TemporalAccess {
+export interface SyncGatewayOptions extends StarterAccess {
   readonly namespace: string;
-  /** What a person calls a provider: stands in the summary of a run in the Web UI. */
-  readonly providerName: (provider: ProviderId) => string;
 }
 
 /** How long an earlier run of the same sync may take to close after it has finished in our database. */

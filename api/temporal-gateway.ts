@@ -1,11 +1,18 @@
 import { ServiceError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
 import type { Client, Connection } from '@temporalio/client';
+import type { ProviderId } from '../contracts/providers.ts';
 import { ApiError } from './api-error.ts';
 
 /** What every gateway to Temporal calls it with. */
 export interface TemporalAccess {
   readonly client: Client;
   readonly connection: Connection;
+}
+
+/** For a gateway that starts workflows. */
+export interface StarterAccess extends TemporalAccess {
+  /** What a person calls a provider: stands in the summary in the Web UI. */
+  readonly providerName: (provider: ProviderId) => string;
 }
 
 /** For a gateway that asks workers too. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { Client, Connection } from '@temporalio/client';
+import type { Client, Connection } from '@temporalio/client';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createAuthorizationGateway } from '../../api/authorization-gateway.ts';
@@ -9,7 +9,7 @@ import { authorizeConnectionWorkflowId } from '../../contracts/connections.ts';
 import type { AuthorizeConnectionInput } from '../../contracts/connections.ts';
 import type { ConnectionId, VenueId } from '../../contracts/ids.ts';
 import { textOf } from '../support/history.ts';
-import { useTemporal } from '../support/temporal.ts';
+import { awayTemporal, useTemporalClient } from '../support/temporal.ts';
 
 // No worker runs here: workflows stay where the gateway has put them.
 let connection: Connection;
@@ -17,10 +17,9 @@ let client: Client;
 let gateway: AuthorizationGateway;
 
 beforeAll(async () => {
-  const { address, namespace } = await useTemporal();
-  connection = Connection.lazy({ address });
-  client = new Client({ connection, namespace });
-  gateway = createAuthorizationGateway({ client, connection, providerName: () => 'Square', acceptTimeoutMs: 1_000, settleTimeoutMs: 1_000 });
+  const temporal = await useTemporalClient();
+  ({ client, connection } = temporal);
+  gateway = createAuthorizationGateway({ ...temporal, providerName: () => 'Square', acceptTimeoutMs: 1_000, settleTimeoutMs: 1_000 });
 });
 afterAll(() => connection.close());
 
@@ -96,14 +95,14 @@ describe('an attempt to connect', () => {
 
 describe('while Temporal is away', () => {
   it('every question is answered in time, as one to repeat', async () => {
-    const nowhere = Connection.lazy({ address: '127.0.0.1:1' });
-    const away = createAuthorizationGateway({ client: new Client({ connection: nowhere }), connection: nowhere, providerName: () => 'Square', acceptTimeoutMs: 1_000 });
+    const nowhere = awayTemporal();
+    const away = createAuthorizationGateway({ ...nowhere, providerName: () => 'Square', acceptTimeoutMs: 1_000 });
     const asked = [away.begin('a', anInput(), null), away.find('a'), away.withdraw(uuidv7() as ConnectionId)];
     await Promise.all([
       ...asked.map((question: Promise<unknown>) => expect(question).rejects.toMatchObject({ code: 'temporal-unavailable' })),
       // Whether Temporal or the worker is away cannot be told apart here: nobody answers.
       expect(away.complete('a', { kind: 'denied' })).rejects.toMatchObject({ status: 503 }),
     ]);
-    await nowhere.close();
+    await nowhere.connection.close();
   }, 60_000);
 });

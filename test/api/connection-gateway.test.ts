@@ -1,11 +1,11 @@
-import { Client, Connection } from '@temporalio/client';
+import type { Client, Connection } from '@temporalio/client';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createConnectionGateway } from '../../api/connection-gateway.ts';
 import type { ConnectionGateway } from '../../api/connection-gateway.ts';
 import { keepConnectionFreshWorkflowId } from '../../contracts/connections.ts';
 import type { ConnectionId, VenueId } from '../../contracts/ids.ts';
-import { useTemporal } from '../support/temporal.ts';
+import { awayTemporal, useTemporalClient } from '../support/temporal.ts';
 
 // No worker runs here: workflows stay where the gateway has put them.
 let connection: Connection;
@@ -13,10 +13,9 @@ let client: Client;
 let gateway: ConnectionGateway;
 
 beforeAll(async () => {
-  const { address, namespace } = await useTemporal();
-  connection = Connection.lazy({ address });
-  client = new Client({ connection, namespace });
-  gateway = createConnectionGateway({ client, connection, providerName: () => 'Square', acceptTimeoutMs: 1_000 });
+  const temporal = await useTemporalClient();
+  ({ client, connection } = temporal);
+  gateway = createConnectionGateway({ ...temporal, providerName: () => 'Square', acceptTimeoutMs: 1_000 });
 });
 afterAll(() => connection.close());
 
@@ -50,14 +49,14 @@ describe('the owner of a connection', () => {
 
 describe('while Temporal is away', () => {
   it('every question is answered in time, as one to repeat', async () => {
-    const nowhere = Connection.lazy({ address: '127.0.0.1:1' });
-    const away = createConnectionGateway({ client: new Client({ connection: nowhere }), connection: nowhere, providerName: () => 'Square', acceptTimeoutMs: 1_000 });
+    const nowhere = awayTemporal();
+    const away = createConnectionGateway({ ...nowhere, providerName: () => 'Square', acceptTimeoutMs: 1_000 });
     const ours = aConnection();
     await Promise.all([
       ...[away.lookAgain(ours), away.accessRevoked(ours), away.test(ours)].map((question: Promise<unknown>) => expect(question).rejects.toMatchObject({ code: 'temporal-unavailable' })),
       // Whether Temporal or the worker is away cannot be told apart here: nobody answers.
       expect(away.disconnect(ours, { records: 'keep', requestedBy: 'alice' })).rejects.toMatchObject({ status: 503 }),
     ]);
-    await nowhere.close();
+    await nowhere.connection.close();
   }, 60_000);
 });

@@ -1,4 +1,4 @@
-import { Client, Connection } from '@temporalio/client';
+import type { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { createScheduleGateway } from '../../api/schedule-gateway.ts';
@@ -6,7 +6,7 @@ import type { scheduleAnswer } from '../../api/schemas/schedule.ts';
 import type { VenueId } from '../../contracts/ids.ts';
 import type { Resource } from '../../contracts/providers.ts';
 import { scheduleId } from '../../contracts/sync.ts';
-import { useTemporal } from '../support/temporal.ts';
+import { useTemporalClient } from '../support/temporal.ts';
 import { aKey, aToken, createApiWorld } from './api-world.ts';
 import type { Answered, ApiWorld, SendOptions } from './api-world.ts';
 
@@ -21,10 +21,9 @@ let connection: Connection;
 let client: Client;
 
 beforeAll(async () => {
-  const { address, namespace } = await useTemporal();
-  connection = Connection.lazy({ address });
-  client = new Client({ connection, namespace });
-  api = await createApiWorld({ deps: { scheduleGateway: createScheduleGateway({ client, connection, providerName: () => 'Stripe' }) } });
+  const temporal = await useTemporalClient();
+  ({ client, connection } = temporal);
+  api = await createApiWorld({ deps: { scheduleGateway: createScheduleGateway({ ...temporal, providerName: () => 'Stripe' }) } });
 });
 afterAll(async () => {
   await api.close();

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, Connection } from '@temporalio/client';
+import type { Client, Connection } from '@temporalio/client';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSyncGateway } from '../../api/sync-gateway.ts';
@@ -8,7 +8,7 @@ import type { SyncGateway } from '../../api/sync-gateway.ts';
 import type { ConnectionId, SyncId, VenueId } from '../../contracts/ids.ts';
 import { APPROVE_SIGNAL, syncWorkflowId, WAKE_SIGNAL } from '../../contracts/sync.ts';
 import type { SyncRun } from '../../db/sync-run-store.ts';
-import { useTemporal } from '../support/temporal.ts';
+import { awayTemporal, useTemporalClient } from '../support/temporal.ts';
 
 // No worker runs here: workflows stay where the gateway has put them.
 let connection: Connection;
@@ -16,10 +16,9 @@ let client: Client;
 let gateway: SyncGateway;
 
 beforeAll(async () => {
-  const { address, namespace } = await useTemporal();
-  connection = Connection.lazy({ address });
-  client = new Client({ connection, namespace });
-  gateway = createSyncGateway({ client, connection, namespace, providerName: () => 'Stripe' });
+  const temporal = await useTemporalClient();
+  ({ client, connection } = temporal);
+  gateway = createSyncGateway({ ...temporal, providerName: () => 'Stripe' });
 });
 afterAll(() => connection.close());
 
@@ -170,14 +169,14 @@ describe('the gateway to Temporal', () => {
 
   it('answers pings, and says within its deadline when Temporal is not there', async () => {
     await expect(gateway.ping(2_000)).resolves.toBeUndefined();
-    const nowhere = Connection.lazy({ address: '127.0.0.1:1' });
-    const lost = createSyncGateway({ client: new Client({ connection: nowhere }), connection: nowhere, namespace: 'default', providerName: () => 'Stripe' });
+    const nowhere = awayTemporal();
+    const lost = createSyncGateway({ ...nowhere, namespace: 'default', providerName: () => 'Stripe' });
     const startedAt = performance.now();
     await expect(lost.ping(500)).rejects.toThrow();
     await expect(lost.start(aRun())).rejects.toMatchObject({ code: 'temporal-unavailable' });
     await expect(lost.cancel(aRun())).rejects.toMatchObject({ code: 'temporal-unavailable' });
     expect(performance.now() - startedAt).toBeLessThan(20_000);
-    await nowhere.close();
+    await nowhere.connection.close();
   });
 
   it('has no workflow for a run that nobody started', async () => {

@@ -1,6 +1,5 @@
 import { createHmac, randomBytes, randomUUID } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
-import { Client, Connection } from '@temporalio/client';
 import { Stripe } from 'stripe';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -9,6 +8,7 @@ import type { ConnectionId, VenueId } from '../../contracts/ids.ts';
 import { createAccountConnections } from '../../db/account-connections.ts';
 import { openDatabase } from '../../db/venue-scope.ts';
 import { freePort } from '../../runtime/ports.ts';
+import { awayTemporal } from '../support/temporal.ts';
 import { Secret } from '../../vault/secret.ts';
 import { allApps } from './all-apps.ts';
 import { createApiWorld, PUBLIC_URL } from './api-world.ts';
@@ -252,8 +252,8 @@ describe('a path that takes no webhooks', () => {
 
 describe('a service behind us that is away', () => {
   it('makes the provider send it again: Temporal, in earnest', async () => {
-    const connection = Connection.lazy({ address: `127.0.0.1:${await freePort()}` });
-    const gateway = createConnectionGateway({ client: new Client({ connection }), connection, providerName: () => 'Square' });
+    const nowhere = awayTemporal();
+    const gateway = createConnectionGateway({ ...nowhere, providerName: () => 'Square' });
     const world = await createApiWorld({ providers: providers(), deps: { connectionGateway: gateway, accountConnections: { findGranted: async () => [await aGrant('square', anAccount('square'))] } } });
     try {
       const body = revocation('square', anAccount('square'));
@@ -262,7 +262,7 @@ describe('a service behind us that is away', () => {
       expect(answer.headers.has('retry-after')).toBe(true);
     } finally {
       await world.close();
-      await connection.close();
+      await nowhere.connection.close();
     }
   }, 30_000);
 
