@@ -45,6 +45,7 @@ const RETRY_MS = 250;
 const MAX_RETRIES = 120;
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 10_000;
+const LAST_WORDS_TIMEOUT_MS = 1_000;
 
 /** Starts Postgres on 127.0.0.1 and returns when it takes connections. Throws an Error of one line that says what to do. */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
@@ -100,6 +101,7 @@ async function tryServer(home: PostgresHome, port: number, options: EmbeddedPost
     child.once('exit', (code, signal) => { resolve({ code, signal }); });
     child.once('error', () => { resolve({ code: null, signal: null }); });
   });
+  const closed = new Promise<void>((resolve) => { child.once('close', () => { resolve(); }); });
   const lines: string[] = [];
   const ready = new Promise<'ready'>((resolve) => {
     forEachLine(child, (line) => {
@@ -120,6 +122,8 @@ async function tryServer(home: PostgresHome, port: number, options: EmbeddedPost
     child.kill('SIGKILL');
     return `it was not ready after ${START_TIMEOUT_MS / 1000} s`;
   }
+  // The end of a process may be told before its last words are read; bounded, for a child of a killed server may hold the pipe.
+  await Promise.race([closed, sleep(LAST_WORDS_TIMEOUT_MS, null, { ref: false })]);
   const fatal = lines.filter((line) => /FATAL|could not bind/.test(line));
   return (fatal.length > 0 ? fatal : lines.slice(-1)).join('; ') || 'it ended without a word';
 }
