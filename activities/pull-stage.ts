@@ -19,7 +19,7 @@ type ReadingStage = Extract<PullStage, { readonly streams: readonly string[] }>;
 
 /** One page read, and what it leaves of its segment. */
 interface PageRead {
-  readonly page: Pick<ProviderPage, 'records' | 'amendments' | 'positions'>;
+  readonly page: Pick<ProviderPage, 'records' | 'amendments' | 'rejections' | 'positions'>;
   readonly segmentId: number;
   readonly left: readonly Segment[];
 }
@@ -155,9 +155,11 @@ class StageReader {
 
     const records = pages.flatMap(({ page }) => page.records).map((record) => toPulled(record, mapping));
     const amendments = pages.flatMap(({ page }) => page.amendments ?? []);
+    const rejections = pages.flatMap(({ page }) => page.rejections ?? []);
     const anomalies = this.#noted;
     this.#noted = [];
-    control.committed(await pulls.commit(scope, { records, amendments, anomalies, handOff: this.#stage.kind === 'changes' && this.#stage.handOff === true, checkpoint: next, ...control.takeDelta(records.length) }));
+    const handOff = this.#stage.kind === 'changes' && this.#stage.handOff === true;
+    control.committed(await pulls.commit(scope, { records, amendments, rejections, anomalies, handOff, checkpoint: next, ...control.takeDelta(records.length + rejections.length) }));
     this.#stored = next;
   }
 

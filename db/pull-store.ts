@@ -4,6 +4,8 @@ import { applyPulled, archiveRecords } from './pull-apply.ts';
 import { decidePulled, lockTwins } from './pull-lookup.ts';
 import type { Decided } from './pull-lookup.ts';
 import type { PulledRecord } from './pulled-record.ts';
+import { logRejections } from './pull-rejections.ts';
+import type { Rejection } from './pull-rejections.ts';
 import { meetPlan, savePlanItems } from './plan-items.ts';
 import type { PlanEntry } from './plan-items.ts';
 import { insertLogs } from './sync-log.ts';
@@ -20,6 +22,7 @@ import type { Database, Transaction } from './venue-scope.ts';
 export interface PullCommit extends Omit<ProgressDelta, 'counts' | 'done'> {
   readonly records: readonly PulledRecord[];
   readonly amendments: readonly Amendment[];
+  readonly rejections: readonly Rejection[];
   /** What the run's listing brought already is not counted again. */
   readonly handOff: boolean;
   /** Oddities of the pages, for the log: codes only. */
@@ -59,8 +62,9 @@ export function createPullStore(db: Database): PullStore {
         const told = await apply(tx, scope, decided);
         if (scope.dryRun !== true) await amendTransactions(tx, scope, pages.amendments);
         await insertLogs(tx, scope, pages.anomalies.map(toAnomaly));
-        const read = pages.handOff ? told.filter(({ decision }) => decision !== 'touch' && decision !== 'ignore').length : pages.records.length;
-        return { progress: await addProgress(tx, scope, { ...pages, done: read, counts: countsOf(read, told) }), stopRequested };
+        const rejected = await logRejections(tx, scope, pages.rejections);
+        const read = rejected + (pages.handOff ? told.filter(({ decision }) => decision !== 'touch' && decision !== 'ignore').length : pages.records.length);
+        return { progress: await addProgress(tx, scope, { ...pages, done: read, counts: countsOf({ read, rejected }, told) }), stopRequested };
       }),
 
     settleMissing: (scope, settled) =>
@@ -71,7 +75,7 @@ export function createPullStore(db: Database): PullStore {
         const told = await apply(tx, scope, decided);
         await settle(tx, scope, [...settled.gone, ...settled.found.map(({ externalId }) => externalId)]);
         await insertLogs(tx, scope, settled.found.map(toUnlisted));
-        const counts = countsOf(settled.found.length, told);
+        const counts = countsOf({ read: settled.found.length, rejected: 0 }, told);
         return { progress: await addProgress(tx, scope, { ...settled, done: settled.found.length, counts }), stopRequested };
       }),
   };
@@ -183,9 +187,9 @@ async function logRecords(tx: Transaction, scope: RunScope, decided: readonly De
   await insertLogs(tx, scope, rows);
 }
 
-function countsOf(read: number, decided: readonly Decided[]): ProgressDelta['counts'] {
+function countsOf({ read, rejected }: { readonly read: number; readonly rejected: number }, decided: readonly Decided[]): ProgressDelta['counts'] {
   const count = (...decisions: PullDecision[]) => decided.filter(({ decision }) => decisions.includes(decision)).length;
   const created = count('create');
   const updated = count('update', 'overwrite', 'adopt');
-  return { read, created, updated, archived: count('archive'), conflicts: count('overwrite'), unchanged: Math.max(0, read - created - updated) };
+  return { read, rejected, created, updated, archived: count('archive'), conflicts: count('overwrite'), unchanged: Math.max(0, read - rejected - created - updated) };
 }

@@ -61,9 +61,20 @@ export interface ListQuery {
   readonly after: string | null;
 }
 
+/** An object of a page that cannot become a record. It is logged and counted, and the rest of the page goes on. */
+export interface ProviderRejection {
+  /** Null when not even its id could be read. */
+  readonly externalId: string | null;
+  /** Kebab-case, listed in docs/errors.md. */
+  readonly code: string;
+  /** Names the field and the rule that it breaks, never its value. */
+  readonly message: string;
+}
+
 export interface ProviderPage {
   readonly records: readonly ProviderRecord[];
   readonly amendments?: readonly ProviderAmendment[];
+  readonly rejections?: readonly ProviderRejection[];
   /** Where to go on in the same part; null when the part has ended. */
   readonly after: string | null;
   /** Most objects that a page can hold. */

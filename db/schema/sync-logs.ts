@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import { bigserial, index, pgTable, text, uuid } from 'drizzle-orm/pg-core';
 import type { RecordId, SyncId } from '../../contracts/ids.ts';
 import { SYNC_LOG_ACTIONS } from '../../contracts/sync.ts';
@@ -20,5 +21,9 @@ export const syncLogs = pgTable(
     code: text('code'),
     message: text('message'),
   },
-  (table) => [index('sync_logs_run').on(table.syncId, table.seq), venuePolicy('sync_logs')],
+  (table) => [
+    index('sync_logs_run').on(table.syncId, table.seq),
+    index('sync_logs_rejected').on(table.syncId, table.externalId).where(sql`action = 'rejected'`),
+    venuePolicy('sync_logs'),
+  ],
 );

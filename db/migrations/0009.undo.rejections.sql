@@ -1,0 +1,1 @@
+drop index sync_logs_rejected;
