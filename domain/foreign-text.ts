@@ -1,0 +1,42 @@
+/**
+ * Text from a provider as Postgres can store it: without U+0000, which neither `text` nor `jsonb` takes, and with U+FFFD in place of every
+ * lone surrogate, which has no UTF-8 form.
+ * https://www.postgresql.org/docs/18/datatype-character.html, https://www.postgresql.org/docs/18/datatype-json.html (2025-09-25)
+ */
+export function cleanText(text: string): string {
+  // Surrogates first: removing U+0000 from between two halves would otherwise join them into a character that nobody wrote.
+  return text.toWellFormed().replaceAll('\u0000', '');
+}
+
+/**
+ * A JSON value with `cleanText` applied to every string in it, keys included. Of two keys that become equal the last one counts, as it
+ * does in JSON. Returns the value itself when there is nothing to clean; anything that is not JSON, such as a `Date`, stays as it is.
+ */
+export function cleanDeep<T>(value: T): T {
+  return cleanValue(value) as T;
+}
+
+function cleanValue(value: unknown): unknown {
+  if (typeof value === 'string') return cleanText(value);
+  if (Array.isArray(value)) return cleanArray(value);
+  return isPlainObject(value) ? cleanObject(value) : value;
+}
+
+function cleanArray(items: readonly unknown[]): readonly unknown[] {
+  const cleaned = items.map(cleanValue);
+  return cleaned.every((item, index) => Object.is(item, items[index])) ? items : cleaned;
+}
+
+function cleanObject(object: object): object {
+  const entries: readonly (readonly [string, unknown])[] = Object.entries(object);
+  const cleaned = entries.map(([key, value]) => [cleanText(key), cleanValue(value)] as const);
+  const same = cleaned.every(([key, value], index) => key === entries[index]?.[0] && Object.is(value, entries[index][1]));
+  // Defines properties instead of assigning them: a key named `__proto__` stays a key.
+  return same ? object : Object.fromEntries(cleaned);
+}
+
+function isPlainObject(value: unknown): value is object {
+  if (value === null || typeof value !== 'object') return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
