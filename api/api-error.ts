@@ -9,6 +9,8 @@ export interface FieldError {
 
 export interface ApiErrorOptions extends ErrorOptions {
   readonly errors?: readonly FieldError[];
+  /** How many errors there are besides `errors`. */
+  readonly errorsOmitted?: number;
   readonly headers?: Readonly<Record<string, string>>;
   /** Becomes `Retry-After`, in whole seconds, at least one. */
   readonly retryAfterMs?: number;
@@ -20,6 +22,7 @@ export class ApiError extends Error {
   readonly code: ProblemCode;
   readonly status: number;
   readonly errors: readonly FieldError[] | undefined;
+  readonly errorsOmitted: number;
   readonly headers: Readonly<Record<string, string>>;
 
   /** `detail` is shown to the caller; what only we may see goes in `options.cause`. */
@@ -28,6 +31,7 @@ export class ApiError extends Error {
     this.code = code;
     this.status = PROBLEMS[code].status;
     this.errors = options.errors;
+    this.errorsOmitted = options.errorsOmitted ?? 0;
     this.headers = {
       ...options.headers,
       ...(options.retryAfterMs === undefined ? {} : { 'Retry-After': String(Math.max(1, Math.ceil(options.retryAfterMs / 1000))) }),

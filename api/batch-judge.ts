@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { FieldError } from './api-error.ts';
+import { bytesOf, MAX_ERRORS_BYTES } from './error-list.ts';
 import { check } from './parse.ts';
 import { sourceId as sourceIdSchema } from './schemas/common.ts';
 
@@ -12,9 +13,10 @@ export interface Rejection {
 /** One record as it was sent, or why it could not even be read. */
 export type Entry = { readonly line: number; readonly value: unknown } | { readonly line: number; readonly problem: string };
 
-// They keep memory bounded when everything is bad. All rejections are counted.
-const MAX_REJECTIONS_LISTED = 10_000;
+// They keep memory and the answer bounded when everything is bad. All rejections are counted.
+const MAX_REJECTIONS_LISTED = 1_000;
 const MAX_ERRORS_A_RECORD = 50;
+const JSON_AROUND_A_REJECTION = 50;
 
 /** Tells good records of a batch from bad ones, the second of two with one `sourceId` among them. */
 export class BatchJudge<T extends { readonly sourceId: string }> {
@@ -23,6 +25,7 @@ export class BatchJudge<T extends { readonly sourceId: string }> {
   readonly limit = MAX_REJECTIONS_LISTED;
   readonly #schema: z.ZodType<T>;
   readonly #rejections: Rejection[] = [];
+  #bytes = 0;
   readonly #firstLines = new Map<string, number>();
 
   constructor(schema: z.ZodType<T>) {
@@ -51,8 +54,15 @@ export class BatchJudge<T extends { readonly sourceId: string }> {
   /** What was found to be bad later, too. */
   reject({ errors, ...rejection }: Rejection): null {
     this.rejected += 1;
-    if (this.#rejections.length < MAX_REJECTIONS_LISTED) this.#rejections.push({ ...rejection, errors: errors.slice(0, MAX_ERRORS_A_RECORD) });
+    if (this.#isFull) return null;
+    const kept = errors.slice(0, MAX_ERRORS_A_RECORD);
+    this.#bytes += JSON_AROUND_A_REJECTION + Buffer.byteLength(rejection.sourceId ?? '') + kept.reduce((sum, error) => sum + bytesOf(error), 0);
+    if (this.#bytes <= MAX_ERRORS_BYTES || this.#rejections.length === 0) this.#rejections.push({ ...rejection, errors: kept });
     return null;
+  }
+
+  get #isFull(): boolean {
+    return this.#rejections.length >= MAX_REJECTIONS_LISTED || this.#bytes > MAX_ERRORS_BYTES;
   }
 }
 

@@ -1,8 +1,12 @@
 import { ApiError } from './api-error.ts';
-import type { FieldError } from './api-error.ts';
+import { pathTo } from './error-list.ts';
+import type { ErrorList } from './error-list.ts';
 
 /** Deeper than anything the API takes, and far from what would exhaust a stack. */
 export const MAX_DEPTH = 32;
+
+/** Of one JSON text, far more than any record holds. What checks a body takes memory for every wrong value in it. */
+const MAX_VALUES = 100_000;
 
 export const QUOTE = 0x22;
 export const BACKSLASH = 0x5c;
@@ -11,17 +15,19 @@ export const CLOSE_BRACKET = 0x5d;
 export const OPEN_BRACE = 0x7b;
 export const CLOSE_BRACE = 0x7d;
 
+const COMMA = 0x2c;
+
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
 const UNPAIRED_SURROGATE = /\p{Surrogate}/u;
 const MAX_KEY_SHOWN = 100;
 
 /**
- * Reads one JSON text. Throws ApiError `invalid-encoding`, `too-deeply-nested` or `malformed-json`; no message quotes the body.
- * Depth is counted on the bytes, before anything recursive sees them.
+ * Reads one JSON text. Throws ApiError `invalid-encoding`, `too-deeply-nested`, `too-many-values` or `malformed-json`; no message quotes the
+ * body. Depth and values are counted on the bytes, before anything recursive sees them.
  */
 export function decodeJson(bytes: Uint8Array): unknown {
-  if (depthExceeds(bytes, MAX_DEPTH)) throw tooDeep();
+  checkShape(bytes);
   let text: string;
   try {
     text = UTF8.decode(bytes);
@@ -43,17 +49,21 @@ function placeOf(error: unknown): string {
   return place ? ` ${place}` : ': it is empty, ends too early, or holds something else';
 }
 
-function depthExceeds(bytes: Uint8Array, limit: number): boolean {
+function checkShape(bytes: Uint8Array): void {
   let depth = 0;
+  let values = 1;
   // An index loop: this runs over every byte of every body, and an iterator costs five times as much.
   for (let index = 0; index < bytes.length; index += 1) {
     const byte = bytes[index];
     if (byte === QUOTE) index = endOfString(bytes, index);
-    else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth += 1;
-    else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth -= 1;
-    if (depth > limit) return true;
+    else if (byte === COMMA) values += 1;
+    else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+      depth += 1;
+      values += 1;
+    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth -= 1;
+    if (depth > MAX_DEPTH) throw tooDeep();
+    if (values > MAX_VALUES) throw new ApiError('too-many-values', `The body holds more than ${MAX_VALUES} values.`);
   }
-  return false;
 }
 
 /** The index of the quote that closes the string opened at `start`. */
@@ -64,37 +74,33 @@ function endOfString(bytes: Uint8Array, start: number): number {
 }
 
 /**
- * What no field of the API may hold, wherever it stands in `value`: NUL and unpaired surrogates, which Postgres cannot store, and keys
- * that reach for an object's prototype.
+ * Adds what no field of the API may hold, wherever it stands in `value`: NUL and unpaired surrogates, which Postgres cannot store, and keys
+ * that reach for an object's prototype. Looks no further once the list is full.
  */
-export function findHazards(value: unknown): FieldError[] {
-  const errors: FieldError[] = [];
-  walk(value, [], errors);
-  return errors;
-}
-
-function walk(value: unknown, path: readonly string[], errors: FieldError[]): void {
-  if (typeof value === 'string') {
-    const message = hazardOf(value);
-    if (message) errors.push({ path: path.join('.'), message });
-  } else if (Array.isArray(value)) {
-    value.forEach((item, index) => {
-      walk(item, [...path, String(index)], errors);
-    });
+export function findHazards(value: unknown, errors: ErrorList, path = ''): void {
+  if (typeof value === 'string') noteHazard(value, errors, path);
+  else if (Array.isArray(value)) {
+    for (let index = 0; index < value.length && !errors.isFull; index += 1) findHazards(value[index], errors, pathTo(path, String(index)));
   } else if (typeof value === 'object' && value !== null) {
-    for (const [key, item] of Object.entries(value)) walkEntry([key, item], path, errors);
+    for (const [key, item] of Object.entries(value)) {
+      if (errors.isFull) return;
+      findInEntry([key, item], errors, pathTo(path, showKey(key)));
+    }
   }
 }
 
-function walkEntry([key, item]: [string, unknown], path: readonly string[], errors: FieldError[]): void {
-  const itemPath = [...path, showKey(key)];
+function findInEntry([key, item]: [string, unknown], errors: ErrorList, path: string): void {
   if (FORBIDDEN_KEYS.has(key)) {
-    errors.push({ path: itemPath.join('.'), message: UNKNOWN_FIELD });
+    errors.add({ path, message: UNKNOWN_FIELD });
     return;
   }
-  const message = hazardOf(key);
-  if (message) errors.push({ path: itemPath.join('.'), message });
-  walk(item, itemPath, errors);
+  noteHazard(key, errors, path);
+  findHazards(item, errors, path);
+}
+
+function noteHazard(text: string, errors: ErrorList, path: string): void {
+  const message = hazardOf(text);
+  if (message) errors.add({ path, message });
 }
 
 function hazardOf(text: string): string | null {

@@ -106,7 +106,7 @@ function problemsBy(codes: Iterable<ProblemCode>, answer: Omit<ResponseConfig, '
   return Object.fromEntries([...byStatus].map(([status, group]) => [status, { description: group.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`).join(' '), ...answer }]));
 }
 
-const BODY_PROBLEMS: readonly ProblemCode[] = ['malformed-json', 'invalid-encoding', 'too-deeply-nested', 'body-too-large', 'unsupported-media-type'];
+const BODY_PROBLEMS: readonly ProblemCode[] = ['malformed-json', 'invalid-encoding', 'too-deeply-nested', 'too-many-values', 'body-too-large', 'unsupported-media-type'];
 const IDEMPOTENCY_PROBLEMS: readonly ProblemCode[] = ['idempotency-key-reused', 'idempotency-in-flight'];
 
 function parameterOf(id: keyof typeof NOT_FOUND): z.ZodType {

@@ -1,59 +1,61 @@
 import type { z } from 'zod';
 import { ApiError } from './api-error.ts';
 import type { FieldError } from './api-error.ts';
+import { ErrorList } from './error-list.ts';
 import { findHazards, showKey, UNKNOWN_FIELD } from './json.ts';
 
-export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly errors: readonly FieldError[] };
+/** `omitted`: how many errors there are besides those that `errors` has room for. */
+export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly errors: readonly FieldError[]; readonly omitted: number };
 
 type ValuesOf<Parts extends readonly Parsed<unknown>[]> = { [Index in keyof Parts]: Parts[Index] extends Parsed<infer Value> ? Value : never };
 
-/** Checks what a caller sent against what the schema promises; names every wrong field at once, never a value. */
+/** Checks what a caller sent against what the schema promises; names every wrong field at once, as far as an answer has room, never a value. */
 export function check<T>(schema: z.ZodType<T>, input: unknown): Parsed<T> {
-  return checkWith(schema, input, findHazards(input));
+  const errors = new ErrorList();
+  findHazards(input, errors);
+  return checkWith(schema, input, errors);
 }
 
 /** As `check`, for a value whose parts are checked one by one later: what is deep inside is not looked at. */
 export function checkOutside<T>(schema: z.ZodType<T>, input: unknown): Parsed<T> {
-  return checkWith(schema, input, []);
+  return checkWith(schema, input, new ErrorList());
 }
 
-function checkWith<T>(schema: z.ZodType<T>, input: unknown, hazards: readonly FieldError[]): Parsed<T> {
+function checkWith<T>(schema: z.ZodType<T>, input: unknown, errors: ErrorList): Parsed<T> {
   const result = schema.safeParse(input);
-  if (result.success && hazards.length === 0) return { ok: true, value: result.data };
-  return { ok: false, errors: distinct([...hazards, ...(result.error?.issues ?? []).flatMap(toFieldErrors)]) };
+  for (const issue of result.error?.issues ?? []) errors.addAll(toFieldErrors(issue));
+  if (result.success && errors.kept.length === 0) return { ok: true, value: result.data };
+  return { ok: false, errors: errors.kept, omitted: errors.omitted };
 }
 
 /** The values of parts that are all good. Throws `invalid-request` with every error of every part otherwise. */
 export function allOf<const Parts extends readonly Parsed<unknown>[]>(...parts: Parts): ValuesOf<Parts> {
-  const errors = parts.flatMap((part) => (part.ok ? [] : part.errors));
-  if (errors.length > 0) throw invalidRequest(errors);
+  const errors = new ErrorList();
+  for (const part of parts) if (!part.ok) errors.addAll(part.errors, part.omitted);
+  if (errors.kept.length > 0) throw refusal(errors);
   return parts.map((part) => (part.ok ? part.value : undefined)) as ValuesOf<Parts>;
 }
 
 export function invalidRequest(errors: readonly FieldError[]): ApiError {
-  const [first] = errors;
-  const rest = errors.length - 1;
-  const place = first && first.path !== '' ? `${first.path}: ` : '';
-  return new ApiError('invalid-request', `${place}${first?.message ?? 'Not valid'}${rest > 0 ? `, and ${rest} more` : ''}.`, { errors });
+  const list = new ErrorList();
+  list.addAll(errors);
+  return refusal(list);
 }
 
-function toFieldErrors(issue: z.core.$ZodIssue): FieldError[] {
+function refusal({ kept, omitted }: ErrorList): ApiError {
+  const [first] = kept;
+  const rest = kept.length - 1 + omitted;
+  const place = first && first.path !== '' ? `${first.path}: ` : '';
+  return new ApiError('invalid-request', `${place}${first?.message ?? 'Not valid'}${rest > 0 ? `, and ${rest} more` : ''}.`, { errors: kept, errorsOmitted: omitted });
+}
+
+function* toFieldErrors(issue: z.core.$ZodIssue): Generator<FieldError> {
   const path = issue.path.map((part) => showKey(String(part)));
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => ({ path: [...path, showKey(key)].join('.'), message: UNKNOWN_FIELD }));
-  return [{ path: path.join('.'), message: messageOf(issue) }];
+  if (issue.code !== 'unrecognized_keys') yield { path: path.join('.'), message: messageOf(issue) };
+  else for (const key of issue.keys) yield { path: [...path, showKey(key)].join('.'), message: UNKNOWN_FIELD };
 }
 
 function messageOf(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) return 'Required';
   return issue.message.replace(/^Invalid input: e/, 'E');
-}
-
-function distinct(errors: readonly FieldError[]): FieldError[] {
-  const seen = new Set<string>();
-  return errors.filter(({ path, message }) => {
-    const key = `${path}\n${message}`;
-    if (seen.has(key)) return false;
-    seen.add(key);
-    return true;
-  });
 }

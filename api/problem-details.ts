@@ -13,5 +13,6 @@ export function toProblem(error: ApiError, context: { readonly requestId: string
     detail: error.message,
     requestId: context.requestId,
     ...(error.errors ? { errors: error.errors } : {}),
+    ...(error.errorsOmitted > 0 ? { errorsOmitted: error.errorsOmitted } : {}),
   };
 }

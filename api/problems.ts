@@ -9,7 +9,7 @@ export const PROBLEMS = {
   'invalid-request': {
     status: 400,
     title: 'The request is not valid',
-    meaning: 'One or more fields, query parameters or headers are missing, wrong or unknown. `errors` lists every one of them.',
+    meaning: 'One or more fields, query parameters or headers are missing, wrong or unknown. `errors` lists them, up to 1,000 and 64 KB; `errorsOmitted` says how many there are besides.',
     remedy: 'Correct what `errors` names and send the request again.',
   },
   'malformed-json': {
@@ -29,6 +29,12 @@ export const PROBLEMS = {
     title: 'The body is nested too deeply',
     meaning: 'Objects and arrays in the body are nested deeper than 32 levels.',
     remedy: 'Flatten the body. No field of this API nests deeper than 5 levels.',
+  },
+  'too-many-values': {
+    status: 400,
+    title: 'The body holds too many values',
+    meaning: 'One JSON text, or one record of a batch, holds more than 100,000 values.',
+    remedy: 'Send fewer. No record of this API holds as many.',
   },
   'invalid-cursor': {
     status: 400,
@@ -174,7 +180,7 @@ export const PROBLEMS = {
   'batch-refused': {
     status: 422,
     title: 'The batch was refused as a whole',
-    meaning: '`atomic=true` was asked for and at least one record is bad. Nothing was written. `errors` lists what is wrong, by position, for the first 10,000 bad records.',
+    meaning: '`atomic=true` was asked for and at least one record is bad. Nothing was written. `errors` lists what is wrong, by position, up to 64 KB.',
     remedy: 'Correct the records, or send them without `atomic`.',
   },
   'sum-out-of-range': {

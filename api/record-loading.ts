@@ -39,6 +39,7 @@ const NOT_A_RECORD: Partial<Record<string, string>> = {
   'malformed-json': 'Not valid JSON',
   'invalid-encoding': 'Not valid UTF-8',
   'too-deeply-nested': 'Nested too deeply',
+  'too-many-values': 'Holds more than 100,000 values',
 };
 
 interface Judged<R extends Resource> {
@@ -171,5 +172,5 @@ async function* ahead<T>(source: AsyncIterable<T>): AsyncGenerator<T> {
 
 function withKept(error: unknown, kept: number): unknown {
   if (!(error instanceof ApiError) || kept === 0) return error;
-  return new ApiError(error.code, `${error.message} ${kept} records before that were kept.`, { cause: error.cause, headers: error.headers, ...(error.errors && { errors: error.errors }) });
+  return new ApiError(error.code, `${error.message} ${kept} records before that were kept.`, { cause: error.cause, headers: error.headers, errorsOmitted: error.errorsOmitted, ...(error.errors && { errors: error.errors }) });
 }

@@ -31,6 +31,7 @@ export const WEBHOOK_PROBLEM_CODES = [
   'malformed-json',
   'invalid-encoding',
   'too-deeply-nested',
+  'too-many-values',
   'webhook-not-signed',
   'webhook-not-found',
   'body-too-large',

@@ -63,6 +63,7 @@ export const problem = z
     code: z.string().meta({ description: 'Stable; `docs/errors` lists every one.' }),
     detail: z.string(),
     requestId: z.string(),
-    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional().meta({ description: 'At most 1,000 and 64 KB.' }),
+    errorsOmitted: z.int().optional().meta({ description: 'How many errors there are besides `errors`; at least as many, since nobody looks further.' }),
   })
   .meta({ id: 'Problem', description: 'Problem details, RFC 9457.' });

@@ -21,6 +21,6 @@ export const batchAnswer = z
           errors: z.array(z.object({ path: z.string(), message: z.string() })).meta({ description: 'At most 50.' }),
         }),
       )
-      .meta({ description: 'The first 10,000 of the rejected records.' }),
+      .meta({ description: 'The first rejected records, at most 1,000 and 64 KB; `rejected` counts all.' }),
   })
   .meta({ id: 'BatchResult' });
