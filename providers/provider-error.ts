@@ -24,6 +24,8 @@ export interface ProviderErrorDetails {
   readonly retryAfterMs?: number | undefined;
   /** The answer was a stored one: this idempotency key will give it again, whatever happens. */
   readonly replayed?: boolean | undefined;
+  /** With `unexpected-response`, where one object of the provider's cannot be read: `issuesOf` what is wrong with it. The provider itself is well. */
+  readonly unreadable?: string | undefined;
 }
 
 /**

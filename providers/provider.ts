@@ -136,6 +136,8 @@ export interface TwinHint {
   readonly recordId: string;
   readonly email: string | null;
   readonly createdSinceEpochS: number;
+  /** The provider's ids of objects that carry the record's id and are other records' twins: they were copied with their metadata. */
+  readonly excluded?: readonly string[];
   readonly after: string | null;
 }
 

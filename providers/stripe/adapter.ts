@@ -42,7 +42,7 @@ export function createStripeAdapter(config: StripeConfig): ProviderAdapter {
         },
         async newestChangeEpochS() {
           const newest = await ask(listSchema(eventSchema(z.object({}))), () => stripe.events.list({ limit: 1 }));
-          return newest.data[0]?.created ?? null;
+          return newest.positions[0]?.createdEpochS ?? null;
         },
         resource: (resource) => resourceOf(resource).session(stripe, ask),
       };

@@ -1,13 +1,14 @@
 import type { Stripe } from 'stripe';
+import { z } from 'zod';
 import type { Address, CustomerFields } from '../../contracts/records.ts';
 import { countryCodeOf } from '../../domain/countries.ts';
 import type { MappedRecord, ProviderRecord, PullPlan, ResourceMapping, ResourceSession } from '../provider.ts';
-import { countOf, createdWithin, nextAfter, startingAfter, toPage, versionOfEvent } from './lists.ts';
+import { countOf, createdWithin, nextAfter, startingAfter, toPage, twinAmong, versionOfEvent } from './lists.ts';
 import { metadataCodec } from './metadata.ts';
 import { PAGE_SIZE, RECORD_ID_KEY } from './names.ts';
-import { nullWhenMissing } from './requests.ts';
+import { nullWhenMissing, stillThere } from './requests.ts';
 import type { Ask } from './requests.ts';
-import { customerSchema, deletedSchema, eventSchema, listSchema, searchSchema } from './responses.ts';
+import { customerSchema, deletable, deletedSchema, eventSchema, listSchema, metadataOf, searchSchema, subjectIdIn } from './responses.ts';
 import type { StripeCustomer } from './responses.ts';
 
 const CONSENT_KEY = 'interlock_marketing_consent';
@@ -77,14 +78,18 @@ function toFields(customer: StripeCustomer): CustomerFields {
   };
 }
 
-function toRecord(customer: StripeCustomer, version: number, deleted = false): ProviderRecord {
-  return {
-    externalId: customer.id,
-    version,
-    deleted,
-    recordId: customer.metadata[RECORD_ID_KEY] ?? null,
-    fields: deleted ? null : toFields(customer),
-  };
+const customer = deletable('customer', customerSchema);
+/** As the event of its deletion tells it, whatever it was like. */
+const deletedCustomer = z.object({ id: z.string().min(1), metadata: metadataOf.catch({}) }).transform((told) => ({ ...told, deleted: true as const }));
+interface DeletedCustomer {
+  readonly id: string;
+  readonly deleted: true;
+  readonly metadata?: StripeCustomer['metadata'];
+}
+
+function toRecord(told: Exclude<z.output<typeof customer>, { readonly deleted: true }> | DeletedCustomer, version: number): ProviderRecord {
+  const recordId = told.metadata?.[RECORD_ID_KEY] ?? null;
+  return { externalId: told.id, version, deleted: told.deleted === true, recordId, fields: told.deleted === true ? null : toFields(told) };
 }
 
 /** Leaves out what is null, or says '' where a null must clear an earlier value. */
@@ -100,7 +105,13 @@ function toParams(mapped: MappedRecord, clearing: { readonly metadataKeys: reado
   };
 }
 
-const CUSTOMER_EVENTS = ['customer.created', 'customer.updated', 'customer.deleted'];
+const CUSTOMER_CHANGES = ['customer.created', 'customer.updated'];
+const CUSTOMER_DELETED = 'customer.deleted';
+const CUSTOMER_EVENTS = [...CUSTOMER_CHANGES, CUSTOMER_DELETED];
+const customerEvent = z.discriminatedUnion('type', [
+  eventSchema(deletedCustomer).extend({ type: z.literal(CUSTOMER_DELETED) }),
+  eventSchema(customer).extend({ type: z.enum(CUSTOMER_CHANGES) }),
+]);
 
 export function createCustomerSession(stripe: Stripe, ask: Ask): ResourceSession {
   return {
@@ -108,10 +119,10 @@ export function createCustomerSession(stripe: Stripe, ask: Ask): ResourceSession
       const askedAtMs = Date.now();
       const range = { limit: PAGE_SIZE, created: createdWithin(query), ...startingAfter(query.after) };
       if (query.stream === 'events') {
-        const page = await ask(listSchema(eventSchema(customerSchema)), () => stripe.events.list({ ...range, types: CUSTOMER_EVENTS }));
-        return toPage(page, page.data.map((event) => toRecord(event.data.object, versionOfEvent(event.created), event.type === 'customer.deleted')));
+        const page = await ask(listSchema(customerEvent, subjectIdIn), () => stripe.events.list({ ...range, types: CUSTOMER_EVENTS }));
+        return toPage(page, page.data.map((event) => toRecord(event.data.object, versionOfEvent(event.created))));
       }
-      const page = await ask(listSchema(customerSchema), () => stripe.customers.list(range));
+      const page = await ask(listSchema(customer), () => stripe.customers.list(range));
       return toPage(page, page.data.map((customer) => toRecord(customer, ask.versionOf(askedAtMs))));
     },
 
@@ -122,21 +133,21 @@ export function createCustomerSession(stripe: Stripe, ask: Ask): ResourceSession
 
     async retrieve(externalId) {
       const askedAtMs = Date.now();
-      const customer = await nullWhenMissing(ask(customerSchema.or(deletedSchema('customer')), () => stripe.customers.retrieve(externalId)));
-      return customer === null || 'deleted' in customer ? null : toRecord(customer, ask.versionOf(askedAtMs));
+      const found = await nullWhenMissing(ask(customer, () => stripe.customers.retrieve(externalId)));
+      return found === null || found.deleted ? null : toRecord(found, ask.versionOf(askedAtMs));
     },
 
     writer: {
       async create(mapped, { idempotencyKey }) {
         const askedAtMs = Date.now();
         const params = toParams(mapped, null) as Stripe.CustomerCreateParams;
-        return toRecord(await ask(customerSchema, () => stripe.customers.create(params, { idempotencyKey })), ask.versionOf(askedAtMs));
+        return toRecord(await ask(customer, () => stripe.customers.create(params, { idempotencyKey })), ask.versionOf(askedAtMs));
       },
 
       async update(externalId, mapped, { idempotencyKey, clearedMetadataKeys }) {
         const askedAtMs = Date.now();
         const params = toParams(mapped, { metadataKeys: clearedMetadataKeys }) as Stripe.CustomerUpdateParams;
-        return toRecord(await ask(customerSchema, () => stripe.customers.update(externalId, params, { idempotencyKey })), ask.versionOf(askedAtMs));
+        return toRecord(stillThere(await ask(customer, () => stripe.customers.update(externalId, params, { idempotencyKey }))), ask.versionOf(askedAtMs));
       },
 
       async archive(externalId) {
@@ -145,12 +156,13 @@ export function createCustomerSession(stripe: Stripe, ask: Ask): ResourceSession
       },
 
       // The list, not the search: what was just created is missing from the search for up to a minute.
-      async findTwin({ recordId, email, createdSinceEpochS, after }) {
+      async findTwin(hint) {
+        const { email, createdSinceEpochS, after } = hint;
         const askedAtMs = Date.now();
-        const page = await ask(listSchema(customerSchema), () =>
+        const page = await ask(listSchema(customer), () =>
           stripe.customers.list({ limit: PAGE_SIZE, ...(email === null ? { created: { gte: createdSinceEpochS } } : { email }), ...startingAfter(after) }),
         );
-        const twin = page.data.find((customer) => customer.metadata[RECORD_ID_KEY] === recordId);
+        const twin = twinAmong(page, hint);
         return { found: twin ? toRecord(twin, ask.versionOf(askedAtMs)) : null, after: twin ? null : nextAfter(page) };
       },
     },

@@ -2,6 +2,7 @@ import type { Stripe } from 'stripe';
 import type { TransactionLine } from '../../contracts/records.ts';
 import type { ProviderAmendment } from '../provider.ts';
 import { toMoney } from './amounts.ts';
+import { wholePage } from './lists.ts';
 import { PAGE_SIZE } from './names.ts';
 import type { Ask } from './requests.ts';
 import { listSchema } from './responses.ts';
@@ -36,9 +37,9 @@ export async function withAllLines(stripe: Stripe, ask: Ask, invoice: StripeInvo
   let more = invoice.lines.has_more;
   while (more) {
     const startingAfter = data.at(-1)?.id;
-    const page = await ask(listSchema(invoiceLineSchema), () =>
+    const page = wholePage(await ask(listSchema(invoiceLineSchema), () =>
       stripe.invoices.listLineItems(invoice.id, { limit: PAGE_SIZE, ...(startingAfter !== undefined && { starting_after: startingAfter }) }),
-    );
+    ));
     data.push(...page.data);
     more = page.has_more && page.data.length > 0;
   }

@@ -1,5 +1,9 @@
-import { PAGE_SIZE } from './names.ts';
-import type { ListQuery, ProviderPage, ProviderRecord } from '../provider.ts';
+import { z } from 'zod';
+import { unreadableObject } from './errors.ts';
+import { PAGE_SIZE, RECORD_ID_KEY } from './names.ts';
+import { unreadableRejection } from '../items.ts';
+import type { UnreadableItem } from '../items.ts';
+import type { ListQuery, PagePosition, ProviderPage, ProviderRecord, TwinHint } from '../provider.ts';
 
 /**
  * Stripe's objects carry no version. What orders readings is when they were taken, by Stripe's clock: a listing counts as just before the
@@ -13,14 +17,43 @@ export const startingAfter = (after: string | null) => (after === null ? {} : { 
 
 interface Listed {
   readonly has_more: boolean;
-  readonly data: readonly { readonly id: string; readonly created: number }[];
+  /** Of the last object of the page. */
+  readonly lastId: string | null;
+  readonly positions: readonly PagePosition[];
+  readonly unreadable: readonly UnreadableItem[];
 }
 
-export const nextAfter = (page: { readonly has_more: boolean; readonly data: readonly { readonly id: string }[] }) => (page.has_more ? (page.data.at(-1)?.id ?? null) : null);
+export const nextAfter = (page: Pick<Listed, 'has_more' | 'lastId'>) => (page.has_more ? page.lastId : null);
 
 export function toPage(page: Listed, records: readonly ProviderRecord[]): ProviderPage {
-  return { records, after: nextAfter(page), pageSize: PAGE_SIZE, positions: page.data.map(({ id, created }) => ({ id, createdEpochS: created })) };
+  return { records, rejections: page.unreadable.map(unreadableRejection), after: nextAfter(page), pageSize: PAGE_SIZE, positions: page.positions };
 }
+
+/** For a list whose items are parts of one object: that cannot be read where one of them cannot. */
+export function wholePage<Page extends Pick<Listed, 'unreadable'>>(page: Page): Page {
+  const [first] = page.unreadable;
+  if (first) throw unreadableObject(undefined, first.issues);
+  return page;
+}
+
+/** Without metadata where it is deleted. */
+interface Carrying {
+  readonly id: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** The object of a page that carries our record's id. Throws where one that cannot be read may be it: nothing else says whether there is a twin. */
+export function twinAmong<Item extends Carrying>(page: Pick<Listed, 'unreadable'> & { readonly data: readonly Item[] }, { recordId, excluded = [] }: TwinHint): Item | null {
+  const found = page.data.find(({ id, metadata }) => metadata?.[RECORD_ID_KEY] === recordId && !excluded.includes(id));
+  const doubtful = page.unreadable.find(({ raw, externalId }) => mayCarry(raw, recordId) && !excluded.includes(externalId ?? ''));
+  if (!found && doubtful) throw unreadableObject(undefined, doubtful.issues);
+  return found ?? null;
+}
+
+const mayCarry = (raw: unknown, recordId: string) => {
+  const { success, data } = z.object({ metadata: z.record(z.string(), z.unknown()) }).safeParse(raw);
+  return !success || data.metadata[RECORD_ID_KEY] === recordId;
+};
 
 /** A search counts exactly up to 10,000 (https://docs.stripe.com/search, read 2026-11-21): beyond that its figure says nothing. */
 const SEARCH_COUNTS_UP_TO = 10_000;

@@ -1,6 +1,6 @@
 import type { Stripe } from 'stripe';
 import { ProviderError } from '../provider-error.ts';
-import { nextAfter, startingAfter } from './lists.ts';
+import { nextAfter, startingAfter, wholePage } from './lists.ts';
 import { PAGE_SIZE, RECORD_ID_KEY } from './names.ts';
 import { samePrice } from './prices.ts';
 import type { KnownPrice, PriceAmount } from './prices.ts';
@@ -9,7 +9,7 @@ import type { StripePrice } from './product-responses.ts';
 import type { ProductPayload } from './products.ts';
 import { nullWhenMissing } from './requests.ts';
 import type { Ask } from './requests.ts';
-import { listSchema } from './responses.ts';
+import { listSchema, objectWithId } from './responses.ts';
 
 export interface PriceChange {
   /** The default price as the last reading or write left it. */
@@ -31,7 +31,7 @@ export interface PriceChanger {
 export function createPriceChanger(stripe: Stripe, ask: Ask): PriceChanger {
   async function create(product: string, payload: ProductPayload & { readonly price: PriceAmount }, { earlier, idempotencyKey }: PriceChange): Promise<string> {
     try {
-      const { id } = await ask(priceSchema, () => stripe.prices.create(newPriceParams(product, payload, earlier), { idempotencyKey: `${idempotencyKey}.price` }));
+      const { id } = await ask(objectWithId, () => stripe.prices.create(newPriceParams(product, payload, earlier), { idempotencyKey: `${idempotencyKey}.price` }));
       return id;
     } catch (error) {
       throw asMissing(error);
@@ -44,7 +44,7 @@ export function createPriceChanger(stripe: Stripe, ask: Ask): PriceChanger {
     let after: string | null = null;
     do {
       const params: Stripe.PriceListParams = { product, active: true, limit: PAGE_SIZE, ...startingAfter(after) };
-      const page = await ask(listSchema(priceSchema), () => stripe.prices.list(params));
+      const page = wholePage(await ask(listSchema(priceSchema), () => stripe.prices.list(params)));
       ours.push(...page.data.filter((price) => price.id === earlier?.priceId || price.metadata[RECORD_ID_KEY] === metadata[RECORD_ID_KEY]));
       after = nextAfter(page);
     } while (after !== null);
@@ -65,7 +65,7 @@ export function createPriceChanger(stripe: Stripe, ask: Ask): PriceChanger {
 
     async retire(prices, idempotencyKey) {
       for (const id of prices) {
-        await nullWhenMissing(ask(priceSchema, () => stripe.prices.update(id, { active: false }, { idempotencyKey: `${idempotencyKey}.retire.${id}` })));
+        await nullWhenMissing(ask(objectWithId, () => stripe.prices.update(id, { active: false }, { idempotencyKey: `${idempotencyKey}.retire.${id}` })));
       }
     },
   };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { idOf, metadataOf, nullableText } from './responses.ts';
+import { deletable, metadataOf, nullableIdOf, nullableText } from './responses.ts';
 
 /** What we read of Stripe's Price (https://docs.stripe.com/api/prices/object, read 2026-11-21). */
 export const priceSchema = z.object({
@@ -29,12 +29,15 @@ const productFields = {
   metadata: metadataOf,
 };
 
-/** `default_price` must come whole: an id alone would be read as no price. */
-export const productSchema = z.object({ ...productFields, default_price: priceSchema.nullish().transform((value) => value ?? null) });
+/** `default_price` must come whole: an id alone would be read as no price. One that is deleted is none. */
+export const productSchema = z.object({
+  ...productFields,
+  default_price: deletable('price', priceSchema).nullish().transform((price) => (price == null || price.deleted ? null : price)),
+});
 export type StripeProduct = z.output<typeof productSchema>;
 
-/** Of what an event tells, only whose it is: its product has no price, its price no product. */
+/** Of what an event tells, only whose it is: its product has no price, its price no product. A deleted price may not tell: then it was nobody's default. */
 export const productEventSubject = z.discriminatedUnion('object', [
-  z.object({ object: z.literal('product'), id: z.string().min(1), metadata: metadataOf }),
-  z.object({ object: z.literal('price'), product: idOf }),
+  z.object({ object: z.literal('product'), id: z.string().min(1), metadata: metadataOf.catch({}) }),
+  z.object({ object: z.literal('price'), product: nullableIdOf }),
 ]);

@@ -1,26 +1,31 @@
 import type { Stripe } from 'stripe';
+import type { z } from 'zod';
 import type { ListQuery, ProviderPage, ProviderRecord, ResourceSession } from '../provider.ts';
-import { countOf, createdWithin, nextAfter, startingAfter, toPage, versionOfEvent } from './lists.ts';
+import { countOf, createdWithin, nextAfter, startingAfter, toPage, twinAmong, versionOfEvent } from './lists.ts';
 import { PAGE_SIZE, RECORD_ID_KEY } from './names.ts';
 import { createProductWriter } from './product-writer.ts';
 import { productEventSubject, productSchema } from './product-responses.ts';
 import { toProductRecord } from './products.ts';
 import { nullWhenMissing } from './requests.ts';
 import type { Ask } from './requests.ts';
-import { deletedSchema, eventSchema, listSchema, searchSchema } from './responses.ts';
+import { deletable, eventSchema, listSchema, searchSchema, subjectIdIn } from './responses.ts';
 
 const PRODUCT_EVENTS = ['product.created', 'product.updated', 'product.deleted', 'price.created', 'price.updated', 'price.deleted'];
+const product = deletable('product', productSchema);
 const WITH_PRICES = { limit: PAGE_SIZE, expand: ['data.default_price'] };
 
+const productEvent = eventSchema(productEventSubject);
+type ProductEvent = z.output<typeof productEvent>;
+
 export function createProductSession(stripe: Stripe, ask: Ask): ResourceSession {
-  const productsOf = (params: Stripe.ProductListParams) => ask(listSchema(productSchema), () => stripe.products.list({ ...WITH_PRICES, ...params }));
+  const productsOf = (params: Stripe.ProductListParams) => ask(listSchema(product), () => stripe.products.list({ ...WITH_PRICES, ...params }));
 
   return {
     async listPage(query) {
       if (query.stream === 'events') return changes(stripe, ask, query);
       const askedAtMs = Date.now();
       const page = await productsOf({ created: createdWithin(query), ...startingAfter(query.after) });
-      return toPage(page, page.data.map((product) => toProductRecord(product, ask.versionOf(askedAtMs))));
+      return toPage(page, page.data.map((one) => toRecord(one, ask.versionOf(askedAtMs))));
     },
 
     // A product's time of creation cannot be searched for (https://docs.stripe.com/search#query-fields-for-products, read 2026-11-21).
@@ -32,38 +37,50 @@ export function createProductSession(stripe: Stripe, ask: Ask): ResourceSession 
     async retrieve(externalId) {
       const askedAtMs = Date.now();
       const retrieve = () => stripe.products.retrieve(externalId, { expand: ['default_price'] });
-      const product = await nullWhenMissing(ask(productSchema.or(deletedSchema('product')), retrieve));
-      return product === null || 'deleted' in product ? null : toProductRecord(product, ask.versionOf(askedAtMs));
+      const found = await nullWhenMissing(ask(product, retrieve));
+      return found === null || found.deleted ? null : toProductRecord(found, ask.versionOf(askedAtMs));
     },
 
     writer: {
       ...createProductWriter(stripe, ask),
 
-      async findTwin({ recordId, createdSinceEpochS, after }) {
+      async findTwin(hint) {
         const askedAtMs = Date.now();
-        const page = await productsOf({ created: { gte: createdSinceEpochS }, ...startingAfter(after) });
-        const twin = page.data.find(({ metadata }) => metadata[RECORD_ID_KEY] === recordId);
-        return { found: twin ? toProductRecord(twin, ask.versionOf(askedAtMs)) : null, after: twin ? null : nextAfter(page) };
+        const page = await productsOf({ created: { gte: hint.createdSinceEpochS }, ...startingAfter(hint.after) });
+        const twin = twinAmong(page, hint);
+        return { found: twin ? toRecord(twin, ask.versionOf(askedAtMs)) : null, after: twin ? null : nextAfter(page) };
       },
     },
   };
 }
 
+const toRecord = (one: z.output<typeof product>, version: number): ProviderRecord =>
+  one.deleted ? { externalId: one.id, version, deleted: true, recordId: null, fields: null } : toProductRecord(one, version);
+
 /** Two calls: an event tells the id of the default price and not its amount, so what changed is read anew; as it is now, not as it was then. */
 async function changes(stripe: Stripe, ask: Ask, query: ListQuery): Promise<ProviderPage> {
   const range = { limit: PAGE_SIZE, created: createdWithin(query), ...startingAfter(query.after) };
-  const page = await ask(listSchema(eventSchema(productEventSubject)), () => stripe.events.list({ ...range, types: PRODUCT_EVENTS }));
-  const deletions = new Map<string, ProviderRecord>();
-  const touched = new Set<string>();
-  for (const { type, created, data } of page.data) {
-    const subject = data.object;
-    const id = subject.object === 'product' ? subject.id : subject.product;
-    if (subject.object !== 'product' || type !== 'product.deleted') touched.add(id);
-    // Newest first: the first deletion that is met is the last one.
-    else if (!deletions.has(id)) deletions.set(id, { externalId: id, version: versionOfEvent(created), deleted: true, recordId: subject.metadata[RECORD_ID_KEY] ?? null, fields: null });
-  }
+  const page = await ask(listSchema(productEvent, subjectIdIn), () => stripe.events.list({ ...range, types: PRODUCT_EVENTS }));
+  const { touched, deletions } = sorted(page.data);
   const askedAtMs = Date.now();
   // A page names at most a page of products. What the list does not bring is deleted, which an event of its own tells.
-  const read = touched.size === 0 ? [] : (await ask(listSchema(productSchema), () => stripe.products.list({ ...WITH_PRICES, ids: [...touched] }))).data;
-  return toPage(page, [...read.map((product) => toProductRecord(product, ask.versionOf(askedAtMs))), ...deletions.values()]);
+  const read = touched.length === 0 ? NOTHING_READ : await ask(listSchema(product), () => stripe.products.list({ ...WITH_PRICES, ids: [...touched] }));
+  const records = [...read.data.map((one) => toRecord(one, ask.versionOf(askedAtMs))), ...deletions];
+  return toPage({ ...page, unreadable: [...page.unreadable, ...read.unreadable] }, records);
+}
+
+const NOTHING_READ = { data: [], unreadable: [] } as const;
+
+function sorted(events: readonly ProductEvent[]): { readonly touched: readonly string[]; readonly deletions: readonly ProviderRecord[] } {
+  const deletions = new Map<string, ProviderRecord>();
+  const touched = new Set<string>();
+  for (const { type, created, data } of events) {
+    const subject = data.object;
+    const id = subject.object === 'product' ? subject.id : subject.product;
+    if (subject.object !== 'product' || type !== 'product.deleted') touched.add(id ?? '');
+    // Newest first: the first deletion that is met is the last one.
+    else if (!deletions.has(subject.id)) deletions.set(subject.id, { externalId: subject.id, version: versionOfEvent(created), deleted: true, recordId: subject.metadata[RECORD_ID_KEY] ?? null, fields: null });
+  }
+  touched.delete('');
+  return { touched: [...touched], deletions: [...deletions.values()] };
 }

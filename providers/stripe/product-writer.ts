@@ -5,8 +5,9 @@ import { knownPrice } from './prices.ts';
 import { productSchema } from './product-responses.ts';
 import { productMetadata, productPayload, toProductRecord } from './products.ts';
 import type { ProductPayload } from './products.ts';
-import { nullWhenMissing } from './requests.ts';
+import { nullWhenMissing, stillThere } from './requests.ts';
 import type { Ask } from './requests.ts';
+import { deletable, objectWithId } from './responses.ts';
 
 const WITH_PRICE = { expand: ['default_price'] };
 
@@ -36,14 +37,14 @@ export function createProductWriter(stripe: Stripe, ask: Ask): Omit<ResourceWrit
       const { defaultPrice, outdated } = await prices.change(externalId, payload, { earlier, afterLostUpdate, idempotencyKey });
       const params = updateParams(payload, clearedMetadataKeys, defaultPrice);
       const askedAtMs = Date.now();
-      const product = await ask(productSchema, () => stripe.products.update(externalId, params, { idempotencyKey }));
+      const product = stillThere(await ask(deletable('product', productSchema), () => stripe.products.update(externalId, params, { idempotencyKey })));
       await prices.retire(outdated, idempotencyKey);
       return toProductRecord(product, ask.versionOf(askedAtMs));
     },
 
     // Stripe deletes no product that has prices (https://docs.stripe.com/api/products/delete, read 2026-11-21).
     async archive(externalId, { idempotencyKey }) {
-      const archived = await nullWhenMissing(ask(productSchema, () => stripe.products.update(externalId, { active: false, ...WITH_PRICE }, { idempotencyKey })));
+      const archived = await nullWhenMissing(ask(objectWithId, () => stripe.products.update(externalId, { active: false, ...WITH_PRICE }, { idempotencyKey })));
       return archived ? 'archived' : 'deleted';
     },
   };

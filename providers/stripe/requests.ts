@@ -1,8 +1,9 @@
 import type { Stripe } from 'stripe';
 import type { z } from 'zod';
+import { issuesOf, textAt } from '../items.ts';
 import { ProviderError } from '../provider-error.ts';
 import type { Call } from '../provider.ts';
-import { statusError, toProviderError, unexpectedResponse } from './errors.ts';
+import { statusError, toProviderError, unexpectedResponse, unreadableObject } from './errors.ts';
 import { versionOfReading } from './lists.ts';
 
 export interface Ask {
@@ -40,11 +41,17 @@ async function ask<Schema extends z.ZodType>(schema: Schema, request: () => Prom
     noteBehind(behindOf(headers));
     if (statusCode >= 300) throw statusError(statusCode, requestId);
     const parsed = schema.safeParse(body);
-    if (!parsed.success) throw unexpectedResponse(requestId);
+    if (!parsed.success) throw isOneObject(body) ? unreadableObject(requestId, issuesOf(parsed.error)) : unexpectedResponse(requestId);
     return parsed.data;
   } catch (error) {
     throw toProviderError(error);
   }
+}
+
+/** Whether the answer is one object of Stripe's, whatever its shape, rather than a list or what only a proxy would say. */
+function isOneObject(body: unknown): boolean {
+  const kind = textAt(body, 'object');
+  return kind !== null && kind !== 'list' && kind !== 'search_result';
 }
 
 /** A platform's key that Stripe refuses is the operator's to mend, and must not ask every venue to connect again. */
@@ -61,4 +68,10 @@ export async function nullWhenMissing<T>(answer: Promise<T>): Promise<T | null> 
     if (error instanceof ProviderError && error.details.httpStatus === 404 && error.details.code === 'resource_missing') return null;
     throw error;
   }
+}
+
+/** The answer of an update. Throws where it says that the object is deleted, as Stripe does for one that is missing. */
+export function stillThere<Answer extends { readonly deleted?: boolean | undefined }>(answer: Answer): Exclude<Answer, { readonly deleted: true }> {
+  if (answer.deleted === true) throw new ProviderError({ provider: 'stripe', kind: 'rejected', httpStatus: 404, code: 'resource_missing' });
+  return answer as Exclude<Answer, { readonly deleted: true }>;
 }

@@ -1,12 +1,13 @@
 import type { Stripe } from 'stripe';
 import type { z } from 'zod';
-import type { ListQuery, ProviderAmendment, ProviderPage, ProviderRecord, ResourceSession } from '../provider.ts';
+import { unreadableIssuesOf, unreadableRejection } from '../items.ts';
+import type { ListQuery, ProviderAmendment, ProviderPage, ProviderRecord, ProviderRejection, ResourceSession } from '../provider.ts';
 import { amendmentsOf, retrieveInvoice, withAllLines } from './invoices.ts';
 import { createdWithin, startingAfter, toPage, versionOfEvent } from './lists.ts';
 import { PAGE_SIZE } from './names.ts';
 import { nullWhenMissing } from './requests.ts';
 import type { Ask } from './requests.ts';
-import { eventSchema, listSchema } from './responses.ts';
+import { eventSchema, listSchema, subjectIdIn } from './responses.ts';
 import { chargeSchema, disputeSchema, invoiceEventSubject, invoiceSchema, movementSchema, paymentIntentSchema, refundSchema, transactionEventSubject } from './transaction-responses.ts';
 import type { StripeInvoice, StripeInvoicePayment } from './transaction-responses.ts';
 import { adjustmentRecord, chargeRecord, disputeRecord, movementRecords, paymentIntentRecord, progressOf, refundRecord } from './transactions.ts';
@@ -103,7 +104,7 @@ function single<T>(tell: (object: T, version: number) => ProviderRecord | null):
 
 /** Objects as they were at each event. Their fee is not with them, and of a payment intent only an end is taken: `payment_intents` tells the rest. */
 async function changedTransactions({ stripe, ask }: Reader, query: ListQuery): Promise<ProviderPage> {
-  const page = await ask(listSchema(eventSchema(transactionEventSubject)), () => stripe.events.list({ ...rangeOf(query), types: TRANSACTION_EVENTS }));
+  const page = await ask(listSchema(eventSchema(transactionEventSubject), subjectIdIn), () => stripe.events.list({ ...rangeOf(query), types: TRANSACTION_EVENTS }));
   const records = page.data.flatMap(({ created, data: { object } }) => {
     const version = versionOfEvent(created) + progressOf(object);
     switch (object.object) {
@@ -134,9 +135,9 @@ function newestOfEach(records: Told): Told {
 async function listedInvoices(reader: Reader, query: ListQuery): Promise<ProviderPage> {
   const { stripe, ask } = reader;
   const page = await ask(listSchema(invoiceSchema), () => stripe.invoices.list({ ...rangeOf(query), expand: ['data.payments'] }));
-  const amendments: ProviderAmendment[] = [];
-  for (const invoice of page.data) amendments.push(...(await amend(reader, invoice, invoice.payments?.data ?? [])));
-  return { ...toPage(page, []), amendments };
+  const told = new ToldInvoices();
+  for (const invoice of page.data) await told.add(invoice.id, () => amend(reader, invoice, invoice.payments?.data ?? []));
+  return told.onto(toPage(page, []));
 }
 
 /**
@@ -145,17 +146,36 @@ async function listedInvoices(reader: Reader, query: ListQuery): Promise<Provide
  */
 async function paidInvoices(reader: Reader, query: ListQuery): Promise<ProviderPage> {
   const { stripe, ask } = reader;
-  const page = await ask(listSchema(eventSchema(invoiceEventSubject)), () => stripe.events.list({ ...rangeOf(query), types: INVOICE_EVENTS }));
-  const amendments: ProviderAmendment[] = [];
+  const page = await ask(listSchema(eventSchema(invoiceEventSubject), subjectIdIn), () => stripe.events.list({ ...rangeOf(query), types: INVOICE_EVENTS }));
+  const told = new ToldInvoices();
   for (const [id, { invoice, payments }] of byInvoice(page.data.map(({ data }) => data.object))) {
-    if (invoice && payments.length > 0) {
-      amendments.push(...(await amend(reader, invoice, payments)));
-      continue;
-    }
-    const whole = await nullWhenMissing(retrieveInvoice(stripe, ask, id));
-    if (whole) amendments.push(...(await amend(reader, whole, whole.payments?.data ?? [])));
+    await told.add(id, async () => {
+      if (invoice && payments.length > 0) return amend(reader, invoice, payments);
+      const whole = await nullWhenMissing(retrieveInvoice(stripe, ask, id));
+      return whole ? amend(reader, whole, whole.payments?.data ?? []) : [];
+    });
   }
-  return { ...toPage(page, []), amendments };
+  return told.onto(toPage(page, []));
+}
+
+/** What the invoices of a page tell. One that cannot be read, or one of its lines, is rejected by itself. */
+class ToldInvoices {
+  readonly #amendments: ProviderAmendment[] = [];
+  readonly #rejections: ProviderRejection[] = [];
+
+  async add(externalId: string, tell: () => Promise<readonly ProviderAmendment[]>): Promise<void> {
+    try {
+      this.#amendments.push(...(await tell()));
+    } catch (error) {
+      const issues = unreadableIssuesOf(error);
+      if (issues === null) throw error;
+      this.#rejections.push(unreadableRejection({ externalId, issues }));
+    }
+  }
+
+  onto(page: ProviderPage): ProviderPage {
+    return { ...page, amendments: this.#amendments, rejections: [...(page.rejections ?? []), ...this.#rejections] };
+  }
 }
 
 interface InvoiceParts {

@@ -26,12 +26,15 @@ import { createOpener } from '../../vault/opener.ts';
 import { createSealer } from '../../vault/sealer.ts';
 import { Secret } from '../../vault/secret.ts';
 import { createTemporalLogger } from '../../worker/temporal-logger.ts';
+import { startAnswerEditingProxy } from './answer-editing-proxy.ts';
 import { createTestDatabase } from './database.ts';
 import { sandboxControl } from './sandbox-control.ts';
 
 export interface WorldOptions {
   readonly chunkMs?: number;
   readonly requestsPerSecond?: number;
+  /** Puts a proxy between the activities and the stand-in, whose answers `world.proxy` edits. */
+  readonly withProxy?: boolean;
 }
 
 export type RunOptions = Partial<Pick<SyncConnectionInput, 'resource' | 'dryRun' | 'window' | 'planId'>>;
@@ -45,6 +48,7 @@ export interface TestVenue {
 export async function createSyncWorld(options: WorldOptions = {}) {
   const [database, sandbox] = await Promise.all([createTestDatabase(), startStripeSandbox({ limits: { requestsPerSecond: 0 } })]);
   const { db } = database;
+  const proxy = options.withProxy ? await startAnswerEditingProxy(sandbox.apiUrl) : null;
   const keyring = { kind: 'local', key: new Secret(randomBytes(32).toString('base64')) } as const;
   const sealer = createSealer(keyring);
   const stores = {
@@ -61,7 +65,7 @@ export async function createSyncWorld(options: WorldOptions = {}) {
   };
   const vault = createOpener(keyring);
   const tokens = createOAuthTokenStore({ db, refreshing: db, audit: stores.audit });
-  const providers = createProviders({ stripe: { apiUrl: sandbox.apiUrl, requestsPerSecond: options.requestsPerSecond ?? 2_000 } }, createBudgetStore(db));
+  const providers = createProviders({ stripe: { apiUrl: proxy?.url ?? sandbox.apiUrl, requestsPerSecond: options.requestsPerSecond ?? 2_000 } }, createBudgetStore(db));
   const deps = {
     ...stores,
     providers,
@@ -133,6 +137,10 @@ export async function createSyncWorld(options: WorldOptions = {}) {
     keyring,
     database,
     sandbox,
+    get proxy() {
+      if (proxy === null) throw new Error('this world has no proxy');
+      return proxy;
+    },
     stripe: sandboxControl(sandbox.controlUrl),
     aStage,
     aVenue,
@@ -144,7 +152,7 @@ export async function createSyncWorld(options: WorldOptions = {}) {
     load: (venue: TestVenue, count: number, from = 0) =>
       stores.customers.upsertMany(venue.venueId, Array.from({ length: count }, (_, index) => aCustomer(from + index))),
     async close() {
-      await Promise.all([sandbox.close(), database.drop()]);
+      await Promise.all([proxy?.close(), sandbox.close(), database.drop()]);
     },
   };
 }

@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { issuesOf, readItems } from '../../providers/items.ts';
+
+const schema = z.object({ id: z.string().min(1), phone: z.string().nullish(), owner: z.union([z.string(), z.object({ id: z.string() })]).optional() });
+const issuesIn = (value: unknown, of: z.ZodType = schema) => issuesOf(of.safeParse(value).error!);
+
+describe('reading the items of a list', () => {
+  it('reads every item that can be read, and names each other by its id and the path that is wrong', () => {
+    const raw = [{ id: 'a', phone: '1' }, { id: 'b', phone: { secret: 'value' } }, { id: 'c' }, null, 5, { phone: '2' }, { id: 7 }];
+    const { items, unreadable } = readItems(schema, raw);
+    expect(items.map(({ id }) => id)).toEqual(['a', 'c']);
+    expect(unreadable).toEqual([
+      { raw: raw[1], externalId: 'b', issues: 'phone: expected string, received object' },
+      { raw: null, externalId: null, issues: 'the object: expected object, received null' },
+      { raw: 5, externalId: null, issues: 'the object: expected object, received number' },
+      { raw: raw[5], externalId: null, issues: 'id: expected string, received undefined' },
+      { raw: raw[6], externalId: null, issues: 'id: expected string, received number' },
+    ]);
+  });
+
+  it('names the part that is wrong in the shape that was meant, of a choice of shapes', () => {
+    expect(issuesIn({ id: 'a', owner: { id: 5 } })).toBe('owner.id: expected string, received number');
+    expect(issuesIn({ id: 'a', owner: 5 })).toBe('owner: is of no known shape');
+  });
+
+  it('quotes no value, no key that is no plain word, and is bounded however much is wrong', () => {
+    const map = z.record(z.string(), z.string());
+    expect(issuesIn({ 'anna@example.com': 5 }, map)).toBe('*: expected string, received number');
+    const long = issuesIn(Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`key${index}`, 1])), map);
+    expect(long.length).toBeLessThan(800);
+    expect(long).toContain('; and 495 more');
+    const deep = z.record(z.string(), map);
+    expect(issuesIn({ ['k'.repeat(500)]: { ['v'.repeat(500)]: 1 } }, deep)).toBe('*.*: expected string, received number');
+    expect(issuesIn({ id: 'secret-id', phone: 'x' }, z.object({ id: z.literal('customer'), phone: z.email() }))).not.toMatch(/secret-id/);
+    expect(issuesIn({ secretKey: 1 }, z.strictObject({}))).not.toMatch(/secretKey/);
+  });
+});
