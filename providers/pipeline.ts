@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ProviderId } from '../contracts/providers.ts';
 import type { Budget, LeaseRequest } from './budget.ts';
+import { cleanSession } from './clean-session.ts';
 import { ProviderError } from './provider-error.ts';
 import type { OAuthAdapter } from './oauth.ts';
 import type { Call, ProviderAdapter } from './provider.ts';
@@ -76,7 +77,7 @@ export function createPipeline({ adapters, oauth = [], budget, requestsPerSecond
   return {
     find: (provider) => byId.get(provider) ?? null,
     open: (provider, options) =>
-      adapterOf(provider).open({ secretKey: options.secretKey, onBehalfOf: options.onBehalfOf, signal: options.signal, call: callOf(provider, options) }),
+      cleanSession(provider, adapterOf(provider).open({ secretKey: options.secretKey, onBehalfOf: options.onBehalfOf, signal: options.signal, call: callOf(provider, options) })),
     oauth: (provider, flow) => flowsOf(provider).find((adapter) => adapter.flow === flow) ?? null,
     integration,
     calls: (provider, options) => ({ call: callOf(provider, options), signal: options.signal }),

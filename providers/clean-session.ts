@@ -1,0 +1,57 @@
+import { cleanDeep, cleanText } from '../domain/foreign-text.ts';
+import { unreadableRejection } from './items.ts';
+import { ProviderError } from './provider-error.ts';
+import type { ProviderPage, ProviderRecord, ProviderSession, ResourceSession, ResourceWriter } from './provider.ts';
+import type { ProviderId } from '../contracts/providers.ts';
+
+const ID_ISSUES = 'id: holds characters that cannot be stored';
+
+/**
+ * A session all of whose answers hold only text that can be stored, whatever people typed at the provider. Everything that is made of an
+ * answer, such as a fingerprint, is made of the clean one: cleaning is never a change of the venue's. An object is not known by an altered
+ * id: one whose id would change is an object that cannot be read.
+ */
+export function cleanSession(provider: ProviderId, session: ProviderSession): ProviderSession {
+  return {
+    account: async () => cleanDeep(await session.account()),
+    newestChangeEpochS: () => session.newestChangeEpochS(),
+    resource: (resource) => cleanResource(provider, session.resource(resource)),
+  };
+}
+
+function cleanResource(provider: ProviderId, session: ResourceSession): ResourceSession {
+  return {
+    listPage: async (query) => cleanPage(await session.listPage(query)),
+    count: () => session.count(),
+    retrieve: async (externalId) => {
+      const record = await session.retrieve(externalId);
+      return record && cleanRecord(provider, record);
+    },
+    writer: session.writer && cleanWriter(provider, session.writer),
+  };
+}
+
+function cleanWriter(provider: ProviderId, writer: ResourceWriter): ResourceWriter {
+  return {
+    create: async (mapped, options) => cleanRecord(provider, await writer.create(mapped, options)),
+    update: async (externalId, mapped, options) => cleanRecord(provider, await writer.update(externalId, mapped, options)),
+    archive: (externalId, options) => writer.archive(externalId, options),
+    findTwin: async (hint) => {
+      const search = await writer.findTwin(hint);
+      return { ...search, found: search.found && cleanRecord(provider, search.found) };
+    },
+  };
+}
+
+function cleanPage(page: ProviderPage): ProviderPage {
+  const [records, altered] = [page.records.filter(hasCleanId), page.records.filter((record) => !hasCleanId(record))];
+  const rejections = altered.map(({ externalId }) => unreadableRejection({ externalId, issues: ID_ISSUES }));
+  return cleanDeep({ ...page, records, rejections: [...(page.rejections ?? []), ...rejections] });
+}
+
+function cleanRecord(provider: ProviderId, record: ProviderRecord): ProviderRecord {
+  if (!hasCleanId(record)) throw new ProviderError({ provider, kind: 'unexpected-response', httpStatus: 200, unreadable: ID_ISSUES });
+  return cleanDeep(record);
+}
+
+const hasCleanId = ({ externalId }: ProviderRecord) => cleanText(externalId) === externalId;
