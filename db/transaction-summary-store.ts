@@ -1,6 +1,8 @@
 import { sql } from 'drizzle-orm';
 import type { ConnectionId, VenueId } from '../contracts/ids.ts';
 import type { TransactionKind, TransactionStatus } from '../contracts/records.ts';
+import { offsetPeriods } from '../domain/time-zone.ts';
+import type { OffsetPeriod } from '../domain/time-zone.ts';
 import { withVenue } from './venue-scope.ts';
 import type { Database } from './venue-scope.ts';
 
@@ -71,19 +73,22 @@ interface Row extends Record<string, unknown> {
 const moved = sql`(t.status in ('succeeded', 'won', 'lost') or t.kind = 'dispute')`;
 
 /**
- * The range of time is a day wider on both sides than the days asked for, for the index; the day itself decides, so that it does not
- * matter whether a change of the clocks skips or repeats midnight. A transaction belongs to the first connection that it was linked to.
+ * Zones are read by Node alone, and Postgres is handed their offsets: it would read some names otherwise (`MET` as an abbreviation), and
+ * others not at all. The range of time is a day wider on both sides than the days asked for, for the index; the day itself decides, so
+ * that it does not matter whether a change of the clocks skips or repeats midnight. A transaction belongs to the first connection that
+ * it was linked to.
  */
-const summaryQuery = ({ from, to, timeZone, status, kind, currency, connectionId }: SummaryFilter) => sql`
+const summaryQuery = ({ from, to, timeZone, status, kind, currency, connectionId }: SummaryFilter) => {
+  const periods = offsetPeriods(timeZone, new Date(Date.parse(from) - DAY_MS), new Date(Date.parse(to) + 2 * DAY_MS));
+  return sql`
   select d.day::text as day, t.kind, t.currency, l.connection_id, count(*)::int as count,
     sum(t.amount_minor)::text as amount_minor, coalesce(sum(t.fee_minor), 0)::text as fee_minor
   from transactions t
-  cross join lateral (select (t.occurred_at at time zone ${timeZone})::date as day) d
+  cross join lateral (select (t.occurred_at at time zone 'UTC' + make_interval(secs => ${offsetOf(periods)}))::date as day) d
   left join lateral (
     select connection_id from record_links where record_id = t.id and resource = 'transactions' order by created_at, connection_id limit 1
   ) l on true
-  where t.occurred_at >= (${from}::date - 1)::timestamp at time zone ${timeZone}
-    and t.occurred_at < (${to}::date + 2)::timestamp at time zone ${timeZone}
+  where t.occurred_at >= ${iso(periods.at(0)?.startsAt)} and t.occurred_at < ${iso(periods.at(-1)?.endsAt)}
     and d.day between ${from}::date and ${to}::date
     and t.deleted_at is null
     and ${status === null ? moved : sql`t.status = ${status}`}
@@ -92,3 +97,11 @@ const summaryQuery = ({ from, to, timeZone, status, kind, currency, connectionId
     ${connectionId === undefined ? sql`` : sql`and l.connection_id = ${connectionId}`}
   group by d.day, t.kind, t.currency, l.connection_id
   order by d.day, t.kind, t.currency, l.connection_id nulls first`;
+};
+
+const DAY_MS = 86_400_000;
+
+/** The offset in seconds at `t.occurred_at`, which lies in one of the periods. */
+const offsetOf = (periods: readonly OffsetPeriod[]) => sql`case ${sql.join(periods.map(({ endsAt, offsetS }) => sql`when t.occurred_at < ${iso(endsAt)} then ${offsetS}::int`), sql` `)} end`;
+
+const iso = (time: Date | undefined) => sql`${time?.toISOString() ?? null}::timestamptz`;

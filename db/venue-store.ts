@@ -1,6 +1,7 @@
 import { asc, eq, gt } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import type { VenueId } from '../contracts/ids.ts';
+import { timeZoneOfStored } from '../domain/time-zone.ts';
 import { toPage } from './page.ts';
 import type { Page, PageRequest } from './page.ts';
 import { isLapsed, isMadeBy } from './request-keys.ts';
@@ -12,6 +13,7 @@ export interface Venue {
   readonly id: VenueId;
   readonly sourceId: string | null;
   readonly name: string;
+  /** One of domain/time-zone-names.ts, or a name of before which `Intl` reads. */
   readonly timeZone: string;
   readonly currency: string;
   readonly createdAt: Date;
@@ -47,7 +49,7 @@ export function createVenueStore(db: Database): VenueStore {
     find: (reach, id) =>
       withReach(db, reach, async (tx) => {
         const [row] = await tx.select(COLUMNS).from(venues).where(eq(venues.id, id));
-        return row ?? null;
+        return row ? toVenue(row) : null;
       }),
 
     list: (reach, { limit, after }) =>
@@ -58,13 +60,13 @@ export function createVenueStore(db: Database): VenueStore {
           .where(after === null ? undefined : gt(venues.id, after as VenueId))
           .orderBy(asc(venues.id))
           .limit(limit + 1);
-        return toPage(rows, limit, { item: (row) => row, id: (row) => row.id });
+        return toPage(rows, limit, { item: toVenue, id: (row) => row.id });
       }),
 
     update: (id, changes) =>
       withReach(db, [id], async (tx) => {
         const [row] = await tx.update(venues).set({ ...changes, updatedAt: new Date() }).where(eq(venues.id, id)).returning(COLUMNS);
-        return row ?? null;
+        return row ? toVenue(row) : null;
       }),
   };
 }
@@ -72,19 +74,21 @@ export function createVenueStore(db: Database): VenueStore {
 const { id, sourceId, name, timeZone, currency, createdAt, updatedAt } = venues;
 const COLUMNS = { id, sourceId, name, timeZone, currency, createdAt, updatedAt };
 
+const toVenue = (row: Venue): Venue => ({ ...row, timeZone: timeZoneOfStored(row.timeZone) });
+
 /** Null when there is a venue of the same `sourceId`, or one with this request key. */
 function tryCreate(db: Database, venue: NewVenue, requestKey: string | null): Promise<Venue | null> {
   const venueId = uuidv7() as VenueId;
   return withReach(db, [venueId], async (tx) => {
     const [row] = await tx.insert(venues).values({ ...venue, id: venueId, requestKey }).onConflictDoNothing().returning(COLUMNS);
-    return row ?? null;
+    return row ? toVenue(row) : null;
   });
 }
 
 function findByRequest(db: Database, requestKey: string): Promise<Venue | null> {
   return withReach(db, '*', async (tx) => {
     const [row] = await tx.select(COLUMNS).from(venues).where(isMadeBy(venues, requestKey));
-    return row ?? null;
+    return row ? toVenue(row) : null;
   });
 }
 

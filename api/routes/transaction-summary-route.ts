@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { TransactionSummaryStore } from '../../db/transaction-summary-store.ts';
 import type { VenueStore } from '../../db/venue-store.ts';
+import { dayIn } from '../../domain/time-zone.ts';
 import { ApiError } from '../api-error.ts';
 import { endpoint } from '../endpoint.ts';
 import type { Endpoint } from '../endpoint.ts';
@@ -58,12 +59,6 @@ function daysOf({ from, to }: { readonly from: string | undefined; readonly to: 
 }
 
 const toDay = (epochMs: number): string => new Date(epochMs).toISOString().slice(0, 10);
-
-/** The calendar day that it is at a place. */
-function dayIn(timeZone: string, now: Date): string {
-  const parts = new Map(new Intl.DateTimeFormat('en', { timeZone, calendar: 'gregory', numberingSystem: 'latn', year: 'numeric', month: '2-digit', day: '2-digit' }).formatToParts(now).map(({ type, value }) => [type, value]));
-  return `${parts.get('year') ?? ''}-${parts.get('month') ?? ''}-${parts.get('day') ?? ''}`;
-}
 
 function toSafeNumber(sum: bigint): number {
   const value = Number(sum);

@@ -1,25 +1,21 @@
 import { z } from 'zod';
 import type { Venue } from '../../db/venue-store.ts';
+import { findTimeZone } from '../../domain/time-zone.ts';
 import { currency, sourceId, timestamp } from './common.ts';
 
-function isTimeZone(name: string): boolean {
-  // `Intl` also takes offsets such as +01:00, which have no daylight saving time and are not zones.
-  if (/^[+-]/.test(name)) return false;
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 const name = z.string().min(1).max(200);
+/** One of the list that every engine reads alike, as the list spells it. */
 export const timeZone = z
   .string()
   .min(1)
   .max(64)
-  .refine(isTimeZone, 'Must be an IANA time zone, such as Europe/Berlin')
-  .meta({ description: 'IANA time zone.', example: 'Europe/Berlin' });
+  .transform((text, context) => {
+    const zone = findTimeZone(text);
+    if (zone !== null) return zone;
+    context.addIssue({ code: 'custom', message: 'Must be a name of the IANA time zone database, such as Europe/Berlin' });
+    return z.NEVER;
+  })
+  .meta({ description: 'A name of the IANA time zone database, in any case.', example: 'Europe/Berlin' });
 
 export const newVenueBody = z.strictObject({ name, timeZone, currency, sourceId: sourceId.nullable().optional() }).meta({ id: 'NewVenue' });
 
