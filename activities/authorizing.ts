@@ -1,27 +1,24 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
-import { ApplicationFailure } from '@temporalio/common';
 import type { AuthorizationExchangeActivities, AuthorizationOutcome, AuthorizationRefusal, ExchangeInput, SealedText } from '../contracts/connections.ts';
-import { FAILURE } from '../contracts/failures.ts';
 import type { ConnectionId } from '../contracts/ids.ts';
 import type { SealedSecret } from '../contracts/vault.ts';
 import type { Attempt, AuthorizationStore } from '../db/authorization-store.ts';
 import type { ConnectionStore } from '../db/connection-store.ts';
 import type { OAuthTokenStore } from '../db/oauth-token-store.ts';
-import { isDatabaseAway } from '../db/outage.ts';
-import type { Grant, OAuthAdapter, OAuthCalls } from '../providers/oauth.ts';
+import type { Grant, OAuthAdapter } from '../providers/oauth.ts';
 import type { ProviderAccount } from '../providers/provider.ts';
 import { ProviderError } from '../providers/provider-error.ts';
 import type { Providers } from '../providers/providers.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { Secret } from '../vault/secret.ts';
 import type { Opener, PreparedSeal, PreparingSealer } from '../vault/vault.ts';
-import { VaultError } from '../vault/vault-error.ts';
+import { exchangeOnce, untilItWorks } from './exchanging.ts';
+import type { ExchangingDeps } from './exchanging.ts';
 import { describe, toFailure } from './failures.ts';
 import { withHeartbeat } from './heartbeat.ts';
-import { grantSealContext, grantText, newGrant, sealGrant } from './sealed-grant.ts';
+import { exchangeSealContext, grantSealContext, grantText, newGrant, sealGrant } from './sealed-grant.ts';
+import type { ExchangedGrant } from './sealed-grant.ts';
 
-export interface AuthorizingDeps {
+export interface AuthorizingDeps extends ExchangingDeps {
   readonly authorizations: AuthorizationStore;
   readonly connections: ConnectionStore;
   readonly tokens: OAuthTokenStore;
@@ -31,11 +28,10 @@ export interface AuthorizingDeps {
   readonly log: Logger;
 }
 
-/** For all calls of an exchange together. What is left of the activity's time is for storing what they brought. */
+/** For the exchange and for the questions about the account, each. */
 const CALLS_TIMEOUT_MS = 20_000;
-/** A grant in hand is lost when it is not stored: our own parts get this long to come back. */
+/** What an outage of the database or the key service may take before the next attempt at the activity goes on. */
 const STORING_LIMIT_MS = 15_000;
-const STORING_PAUSE_MS = 500;
 
 export function createAuthorizingActivities(deps: AuthorizingDeps): AuthorizationExchangeActivities {
   return {
@@ -51,73 +47,87 @@ export function createAuthorizingActivities(deps: AuthorizingDeps): Authorizatio
   };
 }
 
-/**
- * A code works once. When the answer to it was lost, or its worker was before the grant was stored, the second try finds it spent: that
- * attempt to connect has failed, and says so. Throws what a later try may mend.
- */
+/** Each step finds what an earlier try of it has done, so that the whole may be tried again. Throws what a later try may mend. */
 async function exchange(deps: AuthorizingDeps, input: ExchangeInput, attempt: Attempt): Promise<AuthorizationOutcome> {
   const connected = await deps.authorizations.findConnected(attempt);
   if (connected !== null) return { outcome: 'connected', connectionId: connected };
   const refused = (code: AuthorizationRefusal): AuthorizationOutcome => ({ outcome: 'refused', connectionId: input.connectionId, code });
 
   const adapter = deps.providers.oauth(input.provider, input.flow);
-  if (!adapter) throw ApplicationFailure.nonRetryable(`${input.provider} is not set up here for the flow ${input.flow}`, FAILURE.unavailable);
-  const { prepared, ...secrets } = await openSecrets(deps, input);
-  const databaseAheadMs = await deps.tokens.clockAheadMs();
-  const signal = AbortSignal.any([Context.current().cancellationSignal, AbortSignal.timeout(CALLS_TIMEOUT_MS)]);
-  const calls = deps.providers.calls(input.provider, { account: null, lane: 'interactive', signal });
-  const granted = await obtain(adapter, { input, ...secrets }, calls);
+  if (!adapter) return refused('app-refused');
+  const seals = await prepareSeals(deps, input);
+  const exchanged = await obtain(deps, { input, attempt, adapter, seals });
+  if (typeof exchanged === 'string') return refused(exchanged);
+  const granted = await identify(deps, { input, adapter, exchanged });
   if (typeof granted === 'string') return refused(granted);
 
   if (granted.account.environment !== input.environment) return refused('environment-mismatch');
-  const sealed = sealedOnce(deps, { attempt, prepared, grant: granted.grant });
-  return keepTrying(async () => {
-    const stored = await store(deps, attempt, { ...granted, adapter, databaseAheadMs, sealed });
+  const sealed = sealedOnce(deps, { attempt, prepared: seals.stored, grant: granted.grant });
+  return untilItWorks(async () => {
+    const stored = await store(deps, attempt, { ...granted, adapter, sealed });
     return stored.status === 'connected' ? { outcome: 'connected', connectionId: stored.connectionId } : refused(stored.code);
-  });
+  }, AbortSignal.timeout(STORING_LIMIT_MS));
 }
 
-/** `prepared`: what the code brings can be sealed whatever becomes of the key service meanwhile. */
-async function openSecrets({ vault, sealer }: AuthorizingDeps, { venueId, connectionId, callback, sealedVerifier }: ExchangeInput) {
+interface Seals {
+  /** For what the code brings until it is stored. */
+  readonly exchanged: PreparedSeal;
+  /** For the grant as it is stored. */
+  readonly stored: PreparedSeal;
+}
+
+/** Before the code is sent: what it brings can be sealed whatever becomes of the key service meanwhile. */
+async function prepareSeals({ sealer }: AuthorizingDeps, { venueId, connectionId }: ExchangeInput): Promise<Seals> {
+  const ref = { venueId, connectionId };
+  return { exchanged: await sealer.prepare(exchangeSealContext(ref)), stored: await sealer.prepare(grantSealContext(ref)) };
+}
+
+interface Obtaining {
+  readonly input: ExchangeInput;
+  readonly attempt: Attempt;
+  readonly adapter: OAuthAdapter;
+  readonly seals: Seals;
+}
+
+async function obtain(deps: AuthorizingDeps, { input, attempt, adapter, seals }: Obtaining): Promise<ExchangedGrant | AuthorizationRefusal> {
+  const { venueId, connectionId, provider, callback, sealedVerifier, redirectUri } = input;
   const context = { venueId, connectionId, purpose: 'authorization' } as const;
-  const [code, codeVerifier] = [await vault.open(unpack(callback.sealedCode), context), await vault.open(unpack(sealedVerifier), context)];
-  return { code, codeVerifier, prepared: await sealer.prepare(grantSealContext({ venueId, connectionId })) };
+  const [code, codeVerifier] = [await deps.vault.open(unpack(callback.sealedCode), context), await deps.vault.open(unpack(sealedVerifier), context)];
+  const databaseAheadMs = await deps.tokens.clockAheadMs();
+  // Not cut by a worker's shutdown: an answer that nobody waits for is a grant lost.
+  const signal = AbortSignal.timeout(CALLS_TIMEOUT_MS);
+  const calls = deps.providers.calls(provider, { account: null, lane: 'interactive', signal });
+  return exchangeOnce(deps, { exchange: { venueId, connectionId, attemptId: attempt.attemptId }, adapter, request: { code, codeVerifier, redirectUri, realmId: callback.realmId ?? null }, seal: seals.exchanged, calls, databaseAheadMs });
 }
 
 const unpack = (text: SealedText) => new Uint8Array(Buffer.from(text, 'base64')) as SealedSecret;
 
-interface Obtaining {
-  readonly input: ExchangeInput;
-  readonly code: Secret;
-  readonly codeVerifier: Secret;
-}
-
 interface Granted {
-  readonly grant: Grant;
+  readonly grant: ExchangedGrant;
   readonly account: ProviderAccount;
-  /** By this process's clock. */
-  readonly obtainedAt: Date;
 }
 
-async function obtain(adapter: OAuthAdapter, { input, code, codeVerifier }: Obtaining, calls: OAuthCalls): Promise<Granted | AuthorizationRefusal> {
-  const grant = await orRefused(() => adapter.exchange({ code, codeVerifier, redirectUri: input.redirectUri, realmId: input.callback.realmId ?? null }, calls), 'code-refused');
-  if (typeof grant === 'string') return grant;
-  const obtainedAt = new Date();
-  // A grant in hand: a second exchange could not bring it again.
-  const account = await orRefused(() => keepTrying(() => adapter.account(grant, calls), calls.signal), 'permissions-missing');
-  if (typeof account === 'string') return account;
-  return { grant: { ...grant, scopes: account.scopes, context: { ...grant.context, ...account.context } }, account, obtainedAt };
-}
-
-async function orRefused<T>(work: () => Promise<T>, code: AuthorizationRefusal): Promise<T | AuthorizationRefusal> {
+/** Asks whose account the grant is for. It may be asked any number of times. */
+async function identify(deps: AuthorizingDeps, { input, adapter, exchanged }: { readonly input: ExchangeInput; readonly adapter: OAuthAdapter; readonly exchanged: ExchangedGrant }): Promise<Granted | AuthorizationRefusal> {
+  const signal = AbortSignal.any([Context.current().cancellationSignal, AbortSignal.timeout(CALLS_TIMEOUT_MS)]);
+  const calls = deps.providers.calls(input.provider, { account: null, lane: 'interactive', signal });
   try {
-    return await work();
+    const account = await untilItWorks(() => adapter.account(exchanged, calls), signal);
+    return { grant: { ...exchanged, scopes: account.scopes, context: { ...exchanged.context, ...account.context } }, account };
   } catch (error) {
-    if (error instanceof ProviderError && (error.details.kind === 'needs-reauth' || error.details.kind === 'rejected')) return code;
-    // Our own app’s credentials are wrong: no later try mends that, and somebody waits in a browser.
-    if (error instanceof ProviderError && error.details.code === 'invalid_client') throw ApplicationFailure.nonRetryable(error.message, FAILURE.unavailable);
-    throw error;
+    const refusal = error instanceof ProviderError ? refusalOf(error) : null;
+    if (refusal === null) throw error;
+    return refusal;
   }
+}
+
+/** Null: a later try may mend it. What cannot be read has been asked for again and again by now. */
+function refusalOf({ details: { kind, httpStatus, code } }: ProviderError): AuthorizationRefusal | null {
+  if (code === 'invalid_client') return 'app-refused';
+  if (kind === 'needs-reauth') return 'access-refused';
+  if (kind === 'unexpected-response') return 'provider-unexpected';
+  if (kind !== 'rejected' && kind !== 'conflict') return null;
+  return httpStatus === 403 ? 'permissions-missing' : 'provider-refused';
 }
 
 type Stored = { readonly status: 'connected'; readonly connectionId: ConnectionId } | { readonly status: 'refused'; readonly code: AuthorizationRefusal };
@@ -138,11 +148,10 @@ function sealedOnce({ sealer }: AuthorizingDeps, { attempt, prepared, grant }: {
 
 interface Storable extends Granted {
   readonly adapter: OAuthAdapter;
-  readonly databaseAheadMs: number;
   readonly sealed: SealFor;
 }
 
-async function store({ authorizations, connections }: AuthorizingDeps, attempt: Attempt, { grant, account, sealed, ...obtained }: Storable): Promise<Stored> {
+async function store({ authorizations, connections }: AuthorizingDeps, attempt: Attempt, { grant, account, adapter, sealed }: Storable): Promise<Stored> {
   const { venueId, provider, environment, reauthorize } = attempt;
   const known = reauthorize ? null : await connections.findByAccount(venueId, { provider, environment, externalAccountId: account.externalAccountId });
   let connectionId = known ?? attempt.connectionId;
@@ -150,7 +159,8 @@ async function store({ authorizations, connections }: AuthorizingDeps, attempt: 
     const stored = await authorizations.store(attempt, {
       account: { id: account.externalAccountId, name: account.name },
       connectionId,
-      grant: { ...newGrant({ venueId, connectionId }, grant, { ...obtained, sealedTokens: await sealed(connectionId) }), authorizedBy: attempt.attemptId },
+      // The times of what a code has brought are by the database's clock already.
+      grant: { ...newGrant({ venueId, connectionId }, grant, { adapter, sealedTokens: await sealed(connectionId), obtainedAt: grant.obtainedAt, databaseAheadMs: 0 }), authorizedBy: attempt.attemptId },
     });
     if (stored.status === 'refused') return stored;
     if (stored.status === 'connected') return { status: 'connected', connectionId };
@@ -158,19 +168,3 @@ async function store({ authorizations, connections }: AuthorizingDeps, attempt: 
     connectionId = stored.connectionId;
   }
 }
-
-/** Repeats what an outage of the provider, the key service or the database ended, for as long as there is time. */
-async function keepTrying<T>(work: () => Promise<T>, signal: AbortSignal = AbortSignal.timeout(STORING_LIMIT_MS)): Promise<T> {
-  for (;;) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!mayPass(error) || signal.aborted) throw error;
-      await delay(STORING_PAUSE_MS);
-    }
-  }
-}
-
-const PASSING: ReadonlySet<string> = new Set(['unavailable', 'rate-limited', 'unexpected-response']);
-const mayPass = (error: unknown): boolean =>
-  isDatabaseAway(error) || (error instanceof VaultError && error.kind === 'key-service-unavailable') || (error instanceof ProviderError && PASSING.has(error.details.kind));

@@ -30,6 +30,36 @@ export async function openGrant(vault: Opener, ref: ConnectionRef, stored: Store
   return { accessToken: new Secret(accessToken), refreshToken: refreshToken === null ? null : new Secret(refreshToken), scopes, context, accessExpiresAt, refreshExpiresAt, hardExpiresAt };
 }
 
+/** What a code has brought. All times are by the database's clock. */
+export interface ExchangedGrant extends Grant {
+  readonly obtainedAt: Date;
+}
+
+const instant = z.iso.datetime().transform((text) => new Date(text));
+const exchanged = contents.extend({ obtainedAt: instant, accessExpiresAt: instant.nullable(), refreshExpiresAt: instant.nullable(), hardExpiresAt: instant.nullable() });
+
+/** Like the code itself, which it takes the place of: for the minutes of an attempt to connect. */
+export const exchangeSealContext = ({ venueId, connectionId }: ConnectionRef): SealContext => ({ venueId, connectionId, purpose: 'authorization' });
+
+/** The whole grant, with its times. */
+export function exchangedText({ accessToken, refreshToken, scopes, context, ...times }: ExchangedGrant): Secret {
+  const iso = (at: Date | null) => at?.toISOString() ?? null;
+  const { obtainedAt, accessExpiresAt, refreshExpiresAt, hardExpiresAt } = times;
+  return new Secret(
+    JSON.stringify({
+      ...{ accessToken: accessToken.expose(), refreshToken: refreshToken?.expose() ?? null, scopes, context, obtainedAt: obtainedAt.toISOString() },
+      ...{ accessExpiresAt: iso(accessExpiresAt), refreshExpiresAt: iso(refreshExpiresAt), hardExpiresAt: iso(hardExpiresAt) },
+    } satisfies z.input<typeof exchanged>),
+  );
+}
+
+/** Throws VaultError. */
+export async function openExchanged(vault: Opener, ref: ConnectionRef, sealedGrant: SealedSecret): Promise<ExchangedGrant> {
+  const opened = await vault.open(sealedGrant, exchangeSealContext(ref));
+  const { accessToken, refreshToken, ...rest } = exchanged.parse(JSON.parse(opened.expose()));
+  return { ...rest, accessToken: new Secret(accessToken), refreshToken: refreshToken === null ? null : new Secret(refreshToken) };
+}
+
 export const sealGrant = (sealer: Sealer, ref: ConnectionRef, grant: Grant): Promise<SealedSecret> => sealer.seal(grantText(grant), grantSealContext(ref));
 
 export interface Obtained {
@@ -46,7 +76,8 @@ export function newGrant({ connectionId }: ConnectionRef, grant: Grant, { adapte
   const shift = (at: Date) => new Date(at.getTime() + databaseAheadMs);
   const obtainedAt = shift(local.obtainedAt);
   const accessExpiresAt = grant.accessExpiresAt && shift(grant.accessExpiresAt);
-  const dueAt = adapter.refreshAt({ obtainedAt, accessExpiresAt });
+  // What has no refresh token is used to its end.
+  const dueAt = grant.refreshToken === null ? null : adapter.refreshAt({ obtainedAt, accessExpiresAt });
   return {
     flow: adapter.flow,
     sealedTokens,

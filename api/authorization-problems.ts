@@ -102,6 +102,18 @@ export const AUTHORIZATION_PROBLEMS = {
     meaning: 'The provider refused the code that it had sent the owner back with: it was used, had expired, or was made up. Nothing was connected.',
     remedy: CONNECT_AGAIN,
   },
+  'authorization-answer-lost': {
+    status: 502,
+    title: 'The provider’s answer was lost',
+    meaning: 'The code was sent to the provider once, and its answer was lost before the access could be stored: the connection broke, or our own process did. A code works once, so it is not sent again. Nothing was connected.',
+    remedy: CONNECT_AGAIN,
+  },
+  'provider-app-refused': {
+    status: 500,
+    title: 'The provider refuses this installation’s app',
+    meaning: 'The provider does not accept the app’s own id and secret, or the platform’s key, or the app is no longer set up here. That is no fault of the venue or of the account’s owner.',
+    remedy: 'An operator compares the app’s settings (docs/configuration.md) with those at the provider. Repeating the request does not help before that.',
+  },
   'authorization-failed': {
     status: 500,
     title: 'The attempt to connect broke off',
@@ -124,7 +136,14 @@ export const REFUSAL_CODES = {
   'wrong-account': 'wrong-account',
   'environment-mismatch': 'environment-mismatch',
   'permissions-missing': 'credentials-insufficient',
+  'answer-lost': 'authorization-answer-lost',
+  'access-refused': 'credentials-refused',
+  'app-refused': 'provider-app-refused',
+  'provider-refused': 'provider-refused',
+  'provider-unexpected': 'provider-unexpected-response',
+  'provider-unreachable': 'provider-unreachable',
   'provider-unavailable': 'provider-unavailable',
+  interrupted: 'authorization-failed',
   'vault-unavailable': 'vault-unavailable',
   cancelled: 'authorization-cancelled',
 } as const satisfies Record<AuthorizationRefusal, string>;

@@ -94,23 +94,31 @@ async function tryReading(adapter: ProviderAdapter, session: ProviderSession): P
 
 /** No cause is handed on for the caller's own mistakes: there is nothing in them for the log. */
 function refusal(error: ProviderError, name: string): ApiError {
-  const { kind, httpStatus, retryAfterMs } = error.details;
-  const wait = { cause: error, retryAfterMs: retryAfterMs ?? PROVIDER_RETRY_AFTER_MS };
+  const { kind, httpStatus, retryAfterMs = PROVIDER_RETRY_AFTER_MS } = error.details;
   switch (kind) {
     case 'needs-reauth':
       return new ApiError('credentials-refused', `${name} does not accept this key.`);
     case 'rate-limited':
     case 'quota-exhausted':
-      return new ApiError('provider-rate-limited', `${name} asks us to slow down.`, wait);
+      return new ApiError('provider-rate-limited', `${name} asks us to slow down.`, { cause: error, retryAfterMs });
     case 'rejected':
     case 'conflict':
-    case 'unavailable':
-    case 'unexpected-response':
       if (httpStatus === 403) return new ApiError('credentials-insufficient', `${name} knows this key, but it may not read what a sync needs.`);
-      // Any other refusal of a plain reading is not the key’s fault.
-      return new ApiError('provider-unavailable', `${name} cannot be reached, or does not answer as it should.`, wait);
+      return new ApiError('provider-refused', `${name} refused a reading that a sync needs${withStatus(httpStatus)}. That is not the key’s fault.`, { cause: error });
+    case 'unexpected-response':
+      return new ApiError('provider-unexpected-response', `What answers at the address of ${name}’s API is not its API, or is one that this version does not know${withStatus(httpStatus)}.`, { cause: error });
+    case 'unavailable':
+      return outage(error, name);
   }
 }
+
+function outage(error: ProviderError, name: string): ApiError {
+  const { httpStatus, code, retryAfterMs = PROVIDER_RETRY_AFTER_MS } = error.details;
+  if (code === 'unreachable') return new ApiError('provider-unreachable', `No connection to ${name}’s API can be made: its host name is unknown, nothing listens there, or TLS fails.`, { cause: error, retryAfterMs });
+  return new ApiError('provider-unavailable', `${name} did not answer, or is in trouble${withStatus(httpStatus)}.`, { cause: error, retryAfterMs });
+}
+
+const withStatus = (httpStatus: number | undefined): string => (httpStatus === undefined ? '' : ` (HTTP ${httpStatus})`);
 
 async function sealAndSave(
   deps: ConnectingDeps,

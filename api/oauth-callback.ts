@@ -45,7 +45,6 @@ export const CALLBACK_PROBLEMS = [
   'provider-not-found',
   'authorization-not-found',
   'authorization-used',
-  'authorization-failed',
   ...Object.values(REFUSAL_CODES),
   'rate-limited',
   'temporal-unavailable',

@@ -1,4 +1,5 @@
-import { codesOf, isDatabaseAway } from '../db/outage.ts';
+import { isDatabaseAway } from '../db/outage.ts';
+import { codesOf } from '../domain/error-codes.ts';
 import { ApiError } from './api-error.ts';
 
 const RETRY_AFTER_MS = 2_000;

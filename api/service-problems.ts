@@ -17,10 +17,28 @@ export const SERVICE_PROBLEMS = {
     meaning: 'An unexpected error. Its details are in the log under `requestId`.',
     remedy: 'Repeat the request once. If it fails again, report the `requestId`.',
   },
+  'provider-refused': {
+    status: 502,
+    title: 'The provider refuses the request',
+    meaning: 'The provider understood a request that connecting needs and refused it, for another reason than the key or its permissions. `detail` has its HTTP status. Nothing was stored.',
+    remedy: 'Check the account at the provider. If that is in order, an operator compares the provider’s addresses and the app’s settings with docs/configuration.md and docs/providers. Repeating the same request does not help.',
+  },
+  'provider-unexpected-response': {
+    status: 502,
+    title: 'What answers is not the provider’s API',
+    meaning: 'The answer could not be read: a web page, another server’s JSON, or a shape that this version does not know. `detail` has its HTTP status. Mostly the provider’s address is wrong, or a proxy answers in its place. Nothing was stored.',
+    remedy: 'An operator checks the provider’s address (docs/configuration.md) and any proxy in between. Repeat the request once; if it stays, repeating does not help.',
+  },
+  'provider-unreachable': {
+    status: 503,
+    title: 'No connection to the provider can be made',
+    meaning: 'The host name of the provider’s API is unknown, nothing listens there, or TLS fails. Nothing was sent, and nothing was stored.',
+    remedy: 'Repeat the request after the seconds in `Retry-After`. If it stays, an operator checks the provider’s address (docs/configuration.md), name resolution and the network.',
+  },
   'provider-unavailable': {
     status: 503,
-    title: 'The provider cannot be reached',
-    meaning: 'The provider did not answer in time, failed, or answered something that is not its protocol. Nothing was stored.',
+    title: 'The provider does not answer',
+    meaning: 'The provider did not answer in time, or failed (HTTP 5xx). Nothing was stored.',
     remedy: REPEAT_LATER,
   },
   'provider-rate-limited': {

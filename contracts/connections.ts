@@ -44,7 +44,7 @@ export type AuthorizationCallback =
   | { readonly kind: 'denied' };
 
 /** Why an attempt ended without a connection. */
-export const AUTHORIZATION_REFUSALS = ['denied', 'expired', 'code-refused', 'wrong-account', 'environment-mismatch', 'permissions-missing', 'provider-unavailable', 'vault-unavailable', 'cancelled'] as const;
+export const AUTHORIZATION_REFUSALS = ['denied', 'expired', 'code-refused', 'wrong-account', 'environment-mismatch', 'permissions-missing', 'provider-unavailable', 'vault-unavailable', 'cancelled', 'answer-lost', 'access-refused', 'app-refused', 'provider-refused', 'provider-unexpected', 'provider-unreachable', 'interrupted'] as const;
 export type AuthorizationRefusal = (typeof AUTHORIZATION_REFUSALS)[number];
 
 export type AuthorizationOutcome =
@@ -66,7 +66,7 @@ export interface RefuseAuthorizationInput extends AuthorizeConnectionInput {
 
 /** The provider's queue. */
 export interface AuthorizationExchangeActivities {
-  /** Exchanges the code, asks whose account it is, seals and stores the grant, makes the connection active. A second call after success answers the same. */
+  /** Exchanges the code, once, asks whose account it is, seals and stores the grant, makes the connection active. A second call goes on where the first one stopped, and after success answers the same. */
   readonly exchangeAuthorization: (input: ExchangeInput) => Promise<AuthorizationOutcome>;
 }
 

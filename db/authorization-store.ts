@@ -5,6 +5,7 @@ import type { ConnectionId, ConnectionRef } from '../contracts/ids.ts';
 import type { ConnectionState } from '../contracts/providers.ts';
 import { explainRefusal } from '../domain/authorization-refusal.ts';
 import type { AuditStore } from './audit-store.ts';
+import { endExchangeIn } from './authorization-exchange-store.ts';
 import type { ApprovedGrant, OAuthTokenStore } from './oauth-token-store.ts';
 import { connections } from './schema/connections.ts';
 import { oauthTokens } from './schema/oauth-tokens.ts';
@@ -53,6 +54,7 @@ export function createAuthorizationStore(db: Database, { tokens, audit }: { read
       withVenue(db, attempt.venueId, async (tx) => {
         const connected = await findConnected(tx, attempt.attemptId);
         if (connected !== null) return connected;
+        await endExchangeIn(tx, attempt.attemptId);
         const { message, nextAction } = explainRefusal(code);
         if (!attempt.reauthorize) await disconnectAttempt(tx, attempt, { cause: message, nextAction });
         await audit.recordIn(tx, auditEntry(attempt, 'connection.refused', { targetId: attempt.connectionId, outcome: 'refused', details: { code } }));
@@ -90,6 +92,7 @@ async function connect(tx: Transaction, target: Row, { account, connectionId, gr
   const { venueId, provider, environment, flow } = attempt;
   await activate(tx, target, { attempt, account });
   await tokens.replaceIn(tx, { venueId, connectionId }, grant);
+  await endExchangeIn(tx, attempt.attemptId);
   // One kind of credential a connection: an old key would outlive the disconnection of the grant.
   await tx.delete(venueApiKeys).where(eq(venueApiKeys.connectionId, connectionId));
   const joins = connectionId !== attempt.connectionId;

@@ -6,6 +6,7 @@ import type { Resource } from '../contracts/providers.ts';
 import { explainDisconnection } from '../domain/disconnection.ts';
 import type { AuditStore } from './audit-store.ts';
 import { tableOf } from './record-tables.ts';
+import { authorizationExchanges } from './schema/authorization-exchanges.ts';
 import { connections } from './schema/connections.ts';
 import { oauthTokens } from './schema/oauth-tokens.ts';
 import { syncCursors } from './schema/sync-cursors.ts';
@@ -77,6 +78,7 @@ export function createDisconnectionStore(db: Database, audit: AuditStore): Disco
         // The grant before its connection, as whoever refreshes it locks them.
         const tokens = await tx.delete(oauthTokens).where(eq(oauthTokens.connectionId, ref.connectionId)).returning({ id: oauthTokens.connectionId });
         const keys = await tx.delete(venueApiKeys).where(eq(venueApiKeys.connectionId, ref.connectionId)).returning({ id: venueApiKeys.connectionId });
+        await tx.delete(authorizationExchanges).where(eq(authorizationExchanges.connectionId, ref.connectionId));
         const before = await tx.select({ state: connections.state }).from(connections).where(isRow(ref)).for('update');
         const again = before[0]?.state === 'disconnected';
         await tx

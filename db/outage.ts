@@ -1,3 +1,5 @@
+import { codesOf } from '../domain/error-codes.ts';
+
 /** postgres.js's own codes for a connection that could not be had or was lost, and the system's. */
 const CONNECTION_CODES = new Set([
   'CONNECT_TIMEOUT',
@@ -19,20 +21,7 @@ const CONNECTION_CODES = new Set([
  */
 const NOT_NOW = /^(08...|57P0[123]|53300)$/;
 
-const MAX_CAUSES = 8;
-
 /** Whether the database could not be reached, or not now, however deeply that is wrapped. */
 export function isDatabaseAway(error: unknown): boolean {
   return codesOf(error).some((code) => CONNECTION_CODES.has(code) || NOT_NOW.test(code));
-}
-
-/** The codes of an error and its causes, outermost first. */
-export function codesOf(error: unknown): readonly string[] {
-  const codes: string[] = [];
-  let current: unknown = error;
-  for (let depth = 0; depth < MAX_CAUSES && current instanceof Error; depth += 1) {
-    if ('code' in current && typeof current.code === 'string') codes.push(current.code);
-    current = current.cause ?? (current instanceof AggregateError ? current.errors[0] : undefined);
-  }
-  return codes;
 }

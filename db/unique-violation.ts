@@ -1,2 +1,10 @@
-/** Whether a statement was refused because another row has what has to be unique (https://www.postgresql.org/docs/18/errcodes-appendix.html, read 2026-11-21). */
-export const isUniqueViolation = (error: unknown): boolean => error instanceof Error && (error.cause as { readonly code?: unknown } | undefined)?.code === '23505';
+import { codesOf } from '../domain/error-codes.ts';
+
+/** https://www.postgresql.org/docs/18/errcodes-appendix.html (2025-09-25) */
+const UNIQUE_VIOLATION = '23505';
+
+/**
+ * Whether a statement was refused because another row has what has to be unique. The code stands in Drizzle's `cause` when a statement fails
+ * and in the error itself when the commit does (drizzle-orm 0.45.4, postgres 3.4.9).
+ */
+export const isUniqueViolation = (error: unknown): boolean => codesOf(error).includes(UNIQUE_VIOLATION);

@@ -1,5 +1,6 @@
 import { cleanDeep, cleanText } from '../domain/foreign-text.ts';
 import { unreadableRejection } from './items.ts';
+import type { OAuthAdapter } from './oauth.ts';
 import { ProviderError } from './provider-error.ts';
 import type { ProviderPage, ProviderRecord, ProviderSession, ResourceSession, ResourceWriter } from './provider.ts';
 import type { ProviderId } from '../contracts/providers.ts';
@@ -18,6 +19,9 @@ export function cleanSession(provider: ProviderId, session: ProviderSession): Pr
     resource: (resource) => cleanResource(provider, session.resource(resource)),
   };
 }
+
+/** As `cleanSession`, for what a provider says of the account whose owner has granted access. */
+export const cleanOAuth = (adapter: OAuthAdapter): OAuthAdapter => ({ ...adapter, account: async (grant, calls) => cleanDeep(await adapter.account(grant, calls)) });
 
 function cleanResource(provider: ProviderId, session: ResourceSession): ResourceSession {
   return {

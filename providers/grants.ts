@@ -10,6 +10,9 @@ export function parseAnswer<Schema extends z.ZodType>(provider: ProviderId, sche
   return parsed.data;
 }
 
+/** A field without which a grant is still a grant: one that is absent, or not of its shape, counts as not told. */
+export const optional = <Schema extends z.ZodType>(schema: Schema) => schema.nullish().catch(null);
+
 /** `null` for a life that is not told, or that is not limited. */
 export const expiry = (now: Date, seconds: number | null | undefined): Date | null => (seconds ? new Date(now.getTime() + seconds * 1_000) : null);
 

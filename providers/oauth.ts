@@ -48,7 +48,7 @@ export interface SessionCredential {
 
 /** Whose account a grant is for, and what that question has taught about the grant itself. */
 export interface GrantedAccount extends ProviderAccount {
-  /** Belongs into the grant's `context`, which lacks it: Mailchimp's `dc`, when it could not be had with the exchange. */
+  /** Belongs into the grant's `context`, which lacks it: Mailchimp's `dc`, or whose grant it is where the exchange did not say so. */
   readonly context?: Grant['context'];
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ProviderId } from '../contracts/providers.ts';
 import type { Budget, LeaseRequest } from './budget.ts';
-import { cleanSession } from './clean-session.ts';
+import { cleanOAuth, cleanSession } from './clean-session.ts';
 import { ProviderError } from './provider-error.ts';
 import type { OAuthAdapter } from './oauth.ts';
 import type { Call, ProviderAdapter } from './provider.ts';
@@ -78,7 +78,10 @@ export function createPipeline({ adapters, oauth = [], budget, requestsPerSecond
     find: (provider) => byId.get(provider) ?? null,
     open: (provider, options) =>
       cleanSession(provider, adapterOf(provider).open({ secretKey: options.secretKey, onBehalfOf: options.onBehalfOf, signal: options.signal, call: callOf(provider, options) })),
-    oauth: (provider, flow) => flowsOf(provider).find((adapter) => adapter.flow === flow) ?? null,
+    oauth(provider, flow) {
+      const adapter = flowsOf(provider).find((one) => one.flow === flow);
+      return adapter ? cleanOAuth(adapter) : null;
+    },
     integration,
     calls: (provider, options) => ({ call: callOf(provider, options), signal: options.signal }),
     ratePerSecond,

@@ -11,8 +11,6 @@ export interface TokenEndpoint {
   readonly clientId: string;
   readonly clientAuth: client.ClientAuth;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Brings an answer into the form that RFC 6749 asks for. */
-  readonly amend?: (body: Json) => Json;
 }
 
 /**
@@ -20,7 +18,7 @@ export interface TokenEndpoint {
  * stay here. Everything is made anew for each call, so that no two share anything.
  */
 export async function requestToken(endpoint: TokenEndpoint, calls: OAuthCalls, parameters: { readonly grant_type: string } & Readonly<Record<string, string>>): Promise<Json> {
-  const { provider, url, clientId, clientAuth, headers, amend } = endpoint;
+  const { provider, url, clientId, clientAuth, headers } = endpoint;
   const { grant_type, ...rest } = parameters;
   const server = { issuer: new URL(url).origin, token_endpoint: url };
   const config = new client.Configuration(server, clientId, undefined, clientAuth);
@@ -28,15 +26,27 @@ export async function requestToken(endpoint: TokenEndpoint, calls: OAuthCalls, p
   // eslint-disable-next-line @typescript-eslint/no-deprecated
   if (new URL(url).protocol === 'http:') client.allowInsecureRequests(config);
   const transport = createTransport({ provider, calls });
-  const send = fetchThrough(provider, transport, amend);
+  let granted: Json = {};
+  const send = fetchThrough(provider, transport, (body) => {
+    granted = body;
+    return required(body);
+  });
   config[client.customFetch] = (target, options) => send(target, { method: options.method, body: options.body as URLSearchParams, headers: { ...options.headers, ...headers } });
   try {
-    return { ...(await client.genericGrantRequest(config, grant_type, rest)) };
+    await client.genericGrantRequest(config, grant_type, rest);
+    return granted;
   } catch (error) {
     calls.signal.throwIfAborted();
     throw toProviderError(provider, error);
   }
 }
+
+/**
+ * Of a grant only what RFC 6749, section 5.1, requires is shown to the library, which throws for an optional field that it does not like: a
+ * `scope` that is null, an `id_token` of another issuer (oauth4webapi 3.8.8). The code is spent by then, and the grant would be lost with it.
+ * Mailchimp leaves `token_type` out.
+ */
+const required = ({ access_token, token_type = 'bearer' }: Json): Json => ({ access_token, token_type });
 
 function toProviderError(provider: ProviderId, error: unknown): ProviderError {
   if (error instanceof ProviderError) return error;

@@ -1,4 +1,6 @@
 import type { ProviderId } from '../contracts/providers.ts';
+import { cleanDeep } from '../domain/foreign-text.ts';
+import { connectionFailureOf } from './connection-failure.ts';
 import type { OAuthCalls } from './oauth.ts';
 import { ProviderError } from './provider-error.ts';
 
@@ -78,10 +80,10 @@ async function send({ provider, calls: { signal } }: Target, url: string, init: 
     const signals = [signal, timeout, init.signal].filter((one) => one != null);
     const response = await fetch(url, { ...init, redirect: 'manual', signal: AbortSignal.any(signals) });
     return { status: response.status, headers: response.headers, text: await textOf(response) };
-  } catch {
+  } catch (error) {
     signal.throwIfAborted();
     // The cause is left behind: it may quote the request.
-    throw new ProviderError({ provider, kind: 'unavailable', code: timeout.aborted ? 'timeout' : 'connection-failed' });
+    throw new ProviderError({ provider, kind: 'unavailable', code: timeout.aborted ? 'timeout' : connectionFailureOf(error) });
   }
 }
 
@@ -97,9 +99,10 @@ async function textOf(response: Response): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
+/** With its text cleaned: from here on everything in it can be stored. */
 function objectOf(text: string): Json | null {
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = cleanDeep(JSON.parse(text));
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : null;
   } catch {
     return null;

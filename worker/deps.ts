@@ -10,6 +10,7 @@ import type { SyncChunkDeps } from '../activities/sync-chunk.ts';
 import type { SyncControlDeps } from '../activities/sync-control.ts';
 import type { WorkerConfig } from '../config/config.ts';
 import { createAuditStore } from '../db/audit-store.ts';
+import { createAuthorizationExchangeStore } from '../db/authorization-exchange-store.ts';
 import { createAuthorizationStore } from '../db/authorization-store.ts';
 import { createBudgetStore } from '../db/budget-store.ts';
 import { createConnectionStore } from '../db/connection-store.ts';
@@ -60,6 +61,7 @@ export async function createDeps(config: WorkerConfig, log: Logger): Promise<Wor
     connections,
     tokens,
     authorizations: createAuthorizationStore(db, { tokens, audit }),
+    exchanges: createAuthorizationExchangeStore(db),
     disconnections: createDisconnectionStore(db, audit),
     credentials: createCredentials({ connections, tokens, providers, vault, audit }),
     runs: createSyncRunStore(db),

@@ -1,6 +1,7 @@
 import {
   ActivityFailure,
   ApplicationFailure,
+  TimeoutFailure,
   CancellationScope,
   allHandlersFinished,
   condition,
@@ -120,10 +121,11 @@ class Attempt {
     const { venueId, provider, connectionId } = this.#input;
     const { exchangeAuthorization } = proxyActivities<AuthorizationExchangeActivities>({
       taskQueue: providerQueue(provider, 'interactive'),
-      startToCloseTimeout: '45 seconds',
+      // What a code has brought is held for more than a minute while the database is away.
+      startToCloseTimeout: '150 seconds',
       // Somebody waits in a browser: a worker that was killed is missed soon, and another finds out how the exchange ended.
       heartbeatTimeout: '8 seconds',
-      scheduleToCloseTimeout: '100 seconds',
+      scheduleToCloseTimeout: '4 minutes',
       retry: { initialInterval: '1 second', maximumInterval: '10 seconds' },
       priority: { priorityKey: PRIORITY.interactive, fairnessKey: venueId },
       summary: 'Exchange the code',
@@ -150,7 +152,23 @@ function lifeMs({ expiresAt }: AuthorizeConnectionInput): number {
   return leftMs > 0 ? Math.min(leftMs, AUTHORIZATION_LIFE_MS) : AUTHORIZATION_LIFE_MS;
 }
 
+const REFUSALS: Readonly<Record<string, AuthorizationRefusal>> = {
+  [FAILURE.keyServiceUnavailable]: 'vault-unavailable',
+  [FAILURE.credentialsUnreadable]: 'vault-unavailable',
+  [FAILURE.unavailable]: 'provider-unavailable',
+  [FAILURE.rateLimited]: 'provider-unavailable',
+  [FAILURE.quotaExhausted]: 'provider-unavailable',
+  [FAILURE.rejected]: 'provider-refused',
+  [FAILURE.conflict]: 'provider-refused',
+  [FAILURE.needsReauth]: 'access-refused',
+  [FAILURE.unexpectedResponse]: 'provider-unexpected',
+};
+
+/** Why the exchange came to nothing. A timeout carries the failure of the attempt before it, if there was one. */
 function refusalFor({ cause }: ActivityFailure): AuthorizationRefusal {
-  const type = cause instanceof ApplicationFailure ? cause.type : null;
-  return type === FAILURE.keyServiceUnavailable || type === FAILURE.credentialsUnreadable ? 'vault-unavailable' : 'provider-unavailable';
+  const failure = cause instanceof TimeoutFailure ? cause.cause : cause;
+  if (!(failure instanceof ApplicationFailure)) return 'interrupted';
+  const [details] = (failure.details ?? []) as readonly ({ readonly code?: unknown } | undefined)[];
+  if (details?.code === 'unreachable') return 'provider-unreachable';
+  return REFUSALS[failure.type ?? ''] ?? 'interrupted';
 }

@@ -1,5 +1,6 @@
 export { adminJobs } from './admin-jobs.ts';
 export { auditLog } from './audit-log.ts';
+export { authorizationExchanges } from './authorization-exchanges.ts';
 export { connections } from './connections.ts';
 export { customers } from './customers.ts';
 export { fieldMappings } from './field-mappings.ts';

@@ -46,6 +46,6 @@ export async function readMailchimpAccount(config: Pick<MailchimpConfig, 'apiUrl
 /** A 403 that is no problem document is a gateway's, and asks to slow down (https://mailchimp.com/developer/marketing/docs/errors/, read 2026-11-21). */
 function refusedCall({ status, body, requestId }: Answer): ProviderError {
   const details = { provider: 'mailchimp', httpStatus: status, requestId } as const;
-  if (body === null && (status === 403 || status === 401)) return new ProviderError({ ...details, kind: 'unavailable' });
-  return new ProviderError({ ...details, kind: status === 401 || status === 403 ? 'needs-reauth' : 'rejected', code: word(body?.['title']) });
+  if (body === null) return new ProviderError({ ...details, kind: status === 403 ? 'unavailable' : 'unexpected-response' });
+  return new ProviderError({ ...details, kind: status === 401 || status === 403 ? 'needs-reauth' : 'rejected', code: word(body['title']) });
 }

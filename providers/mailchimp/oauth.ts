@@ -7,7 +7,6 @@ import type { OAuthSetup } from '../pipeline.ts';
 import { ProviderError } from '../provider-error.ts';
 import { requestToken } from '../token-endpoint.ts';
 import { createTransport } from '../transport.ts';
-import type { Json } from '../transport.ts';
 import { apiBaseOf, readMailchimpAccount } from './adapter.ts';
 import type { MailchimpConfig } from './adapter.ts';
 
@@ -33,11 +32,11 @@ function codeFlow(config: MailchimpConfig, app: App): OAuthAdapter {
     previousTokenGraceMs: 0,
     authorizationUrl: ({ state, redirectUri }) => Promise.resolve(pageUrl(`${config.loginUrl}/oauth2/authorize`, { response_type: 'code', client_id: app.id, redirect_uri: redirectUri, state })),
     async exchange({ code, redirectUri }, calls) {
-      const endpoint = { provider: 'mailchimp', url: `${config.loginUrl}/oauth2/token`, clientId: app.id, clientAuth: ClientSecretPost(app.secret.expose()), amend: asRfc6749 } as const;
+      const endpoint = { provider: 'mailchimp', url: `${config.loginUrl}/oauth2/token`, clientId: app.id, clientAuth: ClientSecretPost(app.secret.expose()) } as const;
       const body = await requestToken(endpoint, calls, { grant_type: 'authorization_code', code: code.expose(), redirect_uri: redirectUri });
       const accessToken = new Secret(parseAnswer('mailchimp', z.object({ access_token: z.string().min(1) }), body).access_token);
-      const context = await whereItIs(config, accessToken, calls).catch(nothingYet);
-      return { accessToken, refreshToken: null, accessExpiresAt: null, refreshExpiresAt: null, hardExpiresAt: null, scopes: [], context };
+      // Where the account is, `account` asks: the code is spent by now, and a second call that fails must not cost the token that it brought.
+      return { accessToken, refreshToken: null, accessExpiresAt: null, refreshExpiresAt: null, hardExpiresAt: null, scopes: [], context: {} };
     },
     refresh: null,
     revoke: null,
@@ -48,11 +47,6 @@ function codeFlow(config: MailchimpConfig, app: App): OAuthAdapter {
     credential,
     refreshAt: () => null,
   };
-}
-
-/** Mailchimp leaves out `token_type`, and sends `expires_in: 0` and `scope: null` for "none". */
-function asRfc6749({ expires_in: _expiresIn, scope: _scope, ...body }: Json): Json {
-  return { token_type: 'bearer', ...body };
 }
 
 const metadataSchema = z.object({ dc: z.string(), api_endpoint: z.url() });
@@ -67,10 +61,4 @@ async function whereItIs(config: MailchimpConfig, token: Secret, calls: OAuthCal
   const { dc, api_endpoint } = parseAnswer('mailchimp', metadataSchema, body);
   if (new URL(apiBaseOf(config, dc)).origin !== new URL(api_endpoint).origin) throw new ProviderError({ provider: 'mailchimp', kind: 'unexpected-response', httpStatus: status, code: 'foreign-api-endpoint', requestId });
   return { dc };
-}
-
-/** The code is spent by now: an outage must not cost the token that it brought. Whoever asks for the account asks for this again. */
-function nothingYet(error: unknown): Grant['context'] {
-  if (error instanceof ProviderError && (error.details.kind === 'unavailable' || error.details.kind === 'rate-limited')) return {};
-  throw error;
 }

@@ -4,10 +4,13 @@ import type { Secret } from '../../vault/secret.ts';
 import { createAccountAdapter } from '../account-adapter.ts';
 import { parseAnswer } from '../grants.ts';
 import { ProviderError } from '../provider-error.ts';
+import type { ProviderErrorKind } from '../provider-error.ts';
 import type { ProviderAccount, ProviderAdapter, SessionOptions } from '../provider.ts';
 import { createTransport } from '../transport.ts';
 import type { Answer } from '../transport.ts';
 import { QUICKBOOKS_CAPABILITIES } from './capabilities.ts';
+import { faultIn } from './faults.ts';
+import type { Fault } from './faults.ts';
 
 export interface QuickBooksConfig {
   readonly apiUrl: string;
@@ -40,26 +43,26 @@ export async function readCompany({ apiUrl, environment }: Pick<QuickBooksConfig
   const answer = await createTransport({ provider: 'quickbooks', calls: { call, signal } })(`${apiUrl}/v3/company/${realm}/companyinfo/${realm}?minorversion=${MINOR_VERSION}`, {
     headers: { authorization: `Bearer ${secretKey.expose()}`, accept: 'application/json' },
   });
-  if (answer.status >= 400 || answer.body?.['Fault'] !== undefined) throw refusedCall(answer);
+  const fault = faultIn(answer.body);
+  if (answer.status >= 400 || fault) throw refusedCall(answer, fault);
   const { CompanyInfo } = parseAnswer('quickbooks', companySchema, answer.body);
   return { externalAccountId: realm, name: CompanyInfo.CompanyName ?? null, environment, scopes: [] };
 }
 
-/** QuickBooks may tell a fault with status 200, and a company that has taken the access back with 403 and code 3100. */
-function refusedCall({ status, body, refusesToken, requestId }: Answer): ProviderError {
-  const code = faultCodeOf(body);
-  const details = { provider: 'quickbooks', httpStatus: status, code, requestId } as const;
-  if (refusesToken || (status === 403 && code === '3100')) return new ProviderError({ ...details, kind: 'needs-reauth' });
-  return new ProviderError({ ...details, kind: status === 401 ? 'unavailable' : 'rejected' });
+function refusedCall({ status, body, refusesToken, requestId }: Answer, fault: Fault | null): ProviderError {
+  const details = { provider: 'quickbooks', httpStatus: status, code: fault?.code, requestId } as const;
+  if (refusesToken) return new ProviderError({ ...details, kind: 'needs-reauth' });
+  if (body === null) return new ProviderError({ ...details, kind: 'unexpected-response' });
+  return new ProviderError({ ...details, kind: kindOf(fault) });
 }
 
-// `Fault` from the accounting service, `fault` from the gateway in front of it.
-const faultBody = z.object({ Error: z.array(z.object({ code: z.coerce.string().regex(/^\d{1,10}$/) })).min(1) });
-const gatewayBody = z.object({ error: z.array(z.object({ code: z.coerce.string().regex(/^\d{1,10}$/) })).min(1) });
-
-function faultCodeOf(body: Answer['body']): string | undefined {
-  const fault = faultBody.safeParse(body?.['Fault']);
-  if (fault.success) return fault.data.Error[0]?.code;
-  const gateway = gatewayBody.safeParse(body?.['fault']);
-  return gateway.success ? gateway.data.error[0]?.code : undefined;
+/** Status 200 says nothing where there is a fault: its code and its type do. */
+function kindOf(fault: Fault | null): ProviderErrorKind {
+  const { code = '', type = '' } = fault ?? {};
+  return KINDS_BY_CODE[code] ?? (TROUBLE.has(type) ? 'unavailable' : 'rejected');
 }
+
+/** 3200: the token has ended or was taken back. 3100: the company has disconnected the app. 3001: too many requests. */
+const KINDS_BY_CODE: Readonly<Record<string, ProviderErrorKind>> = { 3200: 'needs-reauth', 3100: 'needs-reauth', 3001: 'rate-limited' };
+/** Of the service, and of the gateway in front of it. */
+const TROUBLE: ReadonlySet<string> = new Set(['SystemFault', 'SERVICE']);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Secret } from '../../vault/secret.ts';
-import { contextOf, dueWithin, expiry, pageUrl, parseAnswer, refreshTokenOf } from '../grants.ts';
+import { contextOf, dueWithin, expiry, optional, pageUrl, parseAnswer, refreshTokenOf } from '../grants.ts';
 import type { Grant, OAuthAdapter, OAuthCalls } from '../oauth.ts';
 import type { OAuthSetup } from '../pipeline.ts';
 import { ProviderError } from '../provider-error.ts';
@@ -16,15 +16,19 @@ const DAY_MS = 24 * HOUR_MS;
 /** Of every grant since October 2023, however much it is used (https://blogs.intuit.com/2025/11/12/important-changes-to-refresh-token-policy/, read 2026-11-21). */
 const HARD_LIFE_S = (5 * 365 * DAY_MS) / 1_000;
 
-const seconds = z.int().positive();
+/** Of an access token, and of a refresh token that is not used, where the answer does not tell (https://developer.intuit.com/app/developer/qbo/docs/develop/authentication-and-authorization/faq, read 2026-11-28). */
+const ACCESS_LIFE_S = HOUR_MS / 1_000;
+const IDLE_LIFE_S = (100 * DAY_MS) / 1_000;
+
+const seconds = optional(z.int().positive());
 
 /** Lives in seconds. The last is only told to who asks for it by a header (intuit-oauth 4.2.4, CHANGELOG). */
 const tokenSchema = z.object({
   access_token: z.string().min(1),
   expires_in: seconds,
-  refresh_token: z.string().min(1),
+  refresh_token: optional(z.string().min(1)),
   x_refresh_token_expires_in: seconds,
-  x_refresh_token_hard_expires_in: seconds.optional(),
+  x_refresh_token_hard_expires_in: seconds,
 });
 
 interface App {
@@ -79,13 +83,14 @@ async function obtainToken(config: QuickBooksConfig, app: App, { calls, paramete
     headers: { 'x-include-refresh-token-hard-expires-in': 'true' },
   };
   const token = parseAnswer('quickbooks', tokenSchema, await requestToken(endpoint, calls, parameters));
+  const known = { refreshToken: null, hardExpiresAt: expiry(askedAt, HARD_LIFE_S), scopes: [SCOPE], ...before };
   return {
     accessToken: new Secret(token.access_token),
-    refreshToken: new Secret(token.refresh_token),
-    accessExpiresAt: expiry(askedAt, token.expires_in),
-    refreshExpiresAt: expiry(askedAt, token.x_refresh_token_expires_in),
-    hardExpiresAt: expiry(askedAt, token.x_refresh_token_hard_expires_in) ?? before?.hardExpiresAt ?? expiry(askedAt, HARD_LIFE_S),
-    scopes: before?.scopes ?? [SCOPE],
+    refreshToken: token.refresh_token ? new Secret(token.refresh_token) : known.refreshToken,
+    accessExpiresAt: expiry(askedAt, token.expires_in ?? ACCESS_LIFE_S),
+    refreshExpiresAt: expiry(askedAt, token.x_refresh_token_expires_in ?? IDLE_LIFE_S),
+    hardExpiresAt: expiry(askedAt, token.x_refresh_token_hard_expires_in) ?? known.hardExpiresAt,
+    scopes: known.scopes,
     context,
   };
 }

@@ -42,6 +42,6 @@ export async function readSquareAccount({ apiUrl, environment }: Pick<SquareConf
 
 /** https://developer.squareup.com/docs/oauth-api/best-practices, read 2026-11-21: 401 is the token, 403 what it may do. */
 function refusedToken({ status, code, readable }: SquareRefusal): ProviderError {
-  const kind = !readable ? 'unavailable' : status === 401 ? 'needs-reauth' : 'rejected';
+  const kind = !readable ? 'unexpected-response' : status === 401 ? 'needs-reauth' : 'rejected';
   return new ProviderError({ provider: 'square', kind, httpStatus: status, code });
 }

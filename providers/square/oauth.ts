@@ -2,7 +2,7 @@ import { calculatePKCECodeChallenge } from 'openid-client';
 import type { SquareClient } from 'square';
 import { z } from 'zod';
 import { Secret } from '../../vault/secret.ts';
-import { contextOf, dueWithin, pageUrl, parseAnswer, refreshTokenOf } from '../grants.ts';
+import { contextOf, dueWithin, expiry, optional, pageUrl, parseAnswer, refreshTokenOf } from '../grants.ts';
 import type { Grant, OAuthAdapter, OAuthCalls } from '../oauth.ts';
 import type { OAuthSetup } from '../pipeline.ts';
 import { ProviderError } from '../provider-error.ts';
@@ -18,15 +18,18 @@ const SCOPES = ['MERCHANT_PROFILE_READ', 'ITEMS_READ', 'ITEMS_WRITE', 'CUSTOMERS
 /** Square asks for a renewal every seven days or less (https://developer.squareup.com/docs/oauth-api/refresh-revoke-limit-scope, read 2026-11-21). */
 const RENEW_WITHIN_MS = 7 * 24 * 3_600_000;
 
-const date = z.iso.datetime({ offset: true }).transform((value) => new Date(value));
+/** Of an access token where the answer does not tell its end (https://developer.squareup.com/docs/oauth-api/refresh-revoke-limit-scope, read 2026-11-21). */
+const ACCESS_LIFE_S = 30 * 24 * 3_600;
 
-/** Times are dates, not lives. Only PKCE's refresh token has an end. */
+const date = optional(z.iso.datetime({ offset: true }).transform((value) => new Date(value)));
+
+/** Times are dates, not lives. Only PKCE's refresh token has an end. Square calls every field optional (square 46.0.0, ObtainTokenResponse). */
 const tokenSchema = z.object({
   accessToken: z.string().min(1),
   expiresAt: date,
-  merchantId: z.string().min(1),
-  refreshToken: z.string().min(1).optional(),
-  refreshTokenExpiresAt: date.nullish().transform((value) => value ?? null),
+  merchantId: optional(z.string().min(1)),
+  refreshToken: optional(z.string().min(1)),
+  refreshTokenExpiresAt: date,
 });
 
 interface App {
@@ -75,7 +78,8 @@ function shared(config: SquareConfig, app: App) {
     revoke: app.secret ? (grant: Grant, calls: OAuthCalls) => revoke(config, { id: app.id, secret: app.secret }, { grant, calls }) : null,
     async account(grant, calls) {
       const account = await readSquareAccount(config, grant.accessToken, calls);
-      if (account.externalAccountId === contextOf('square', grant, 'merchant_id')) return account;
+      const { merchant_id = account.externalAccountId } = grant.context;
+      if (account.externalAccountId === merchant_id) return { ...account, context: { merchant_id } };
       throw new ProviderError({ provider: 'square', kind: 'unexpected-response', httpStatus: 200, code: 'another-account' });
     },
     credential: ({ accessToken }) => ({ secretKey: accessToken }),
@@ -100,17 +104,16 @@ interface TokenRequest {
 /** Square's token endpoint takes JSON, which the SDK writes. Scopes are not in the answer: the account tells them. */
 async function obtainToken({ apiUrl }: SquareConfig, { calls, request, before }: TokenRequest): Promise<Grant> {
   const client = await createSquareClient(apiUrl, null, calls);
+  const askedAt = new Date();
   const token = parseAnswer('square', tokenSchema, await askSquare(calls, () => client.oAuth.obtainToken(request), refusedGrant));
-  const refreshToken = token.refreshToken === undefined ? before?.refreshToken : new Secret(token.refreshToken);
-  if (!refreshToken) throw new ProviderError({ provider: 'square', kind: 'unexpected-response', httpStatus: 200, code: 'no-refresh-token' });
   return {
     accessToken: new Secret(token.accessToken),
-    refreshToken,
-    accessExpiresAt: token.expiresAt,
-    refreshExpiresAt: token.refreshTokenExpiresAt,
+    refreshToken: token.refreshToken ? new Secret(token.refreshToken) : (before?.refreshToken ?? null),
+    accessExpiresAt: token.expiresAt ?? expiry(askedAt, ACCESS_LIFE_S),
+    refreshExpiresAt: token.refreshTokenExpiresAt ?? null,
     hardExpiresAt: null,
     scopes: before?.scopes ?? [],
-    context: { ...before?.context, merchant_id: token.merchantId },
+    context: { ...before?.context, ...(token.merchantId && { merchant_id: token.merchantId }) },
   };
 }
 

@@ -1,6 +1,8 @@
 import { Stripe } from 'stripe';
+import { connectionFailureOf } from '../connection-failure.ts';
 import { ProviderError } from '../provider-error.ts';
 import type { ProviderErrorKind } from '../provider-error.ts';
+import { NOT_STRIPES } from './http-client.ts';
 
 /** HTTP status → kind, for what no error class decides. */
 function kindOfStatus(httpStatus: number | undefined): ProviderErrorKind {
@@ -20,8 +22,16 @@ function kindOf(error: InstanceType<typeof Stripe.errors.StripeError>): Provider
   // A platform that the account's owner has taken the access from (https://docs.stripe.com/error-codes#account-invalid, read 2026-11-21).
   if (error.code === 'account_invalid') return 'needs-reauth';
   if (error.statusCode === undefined) return 'unexpected-response';
-  return kindOfStatus(error.statusCode);
+  const kind = kindOfStatus(error.statusCode);
+  return error.code === NOT_STRIPES && REFUSALS.has(kind) ? 'unexpected-response' : kind;
 }
+
+/** Of a key or a record. Only Stripe can make one. */
+const REFUSALS: ReadonlySet<ProviderErrorKind> = new Set(['rejected', 'needs-reauth']);
+
+/** A connection's failure has no code of Stripe's. */
+const codeOf = (error: InstanceType<typeof Stripe.errors.StripeError>): string | undefined =>
+  error instanceof Stripe.errors.StripeConnectionError ? connectionFailureOf(error.detail) : word(error.code);
 
 /** Turns whatever the SDK threw into the one error of this room. Quotes nothing that Stripe wrote but its codes. */
 export function toProviderError(error: unknown): unknown {
@@ -30,7 +40,7 @@ export function toProviderError(error: unknown): unknown {
     provider: 'stripe',
     kind: kindOf(error),
     httpStatus: error.statusCode,
-    code: word(error.code),
+    code: codeOf(error),
     field: word(error.param),
     requestId: error.requestId,
     retryAfterMs: retryAfterMs(error.headers?.['retry-after']),

@@ -1,5 +1,9 @@
-/** What is put in the place of an error body that the SDK could not read; never sent by Stripe. */
-const UNREADABLE = JSON.stringify({ error: { type: 'api_error', message: 'unreadable error body' } });
+/** The code of an error whose body is no JSON object: somebody else answers, a proxy or another server. Never sent by Stripe. */
+export const NOT_STRIPES = 'not_json';
+
+/** What is put in the place of an error body that the SDK could not read. */
+const UNREADABLE = { error: { type: 'api_error', message: 'unreadable error body' } };
+const NO_JSON = { error: { ...UNREADABLE.error, code: NOT_STRIPES } };
 
 /**
  * A fetch for the SDK that
@@ -21,15 +25,21 @@ export function createStripeFetch(signal: AbortSignal | undefined): typeof fetch
 async function withErrorBody(response: Response): Promise<Response> {
   const text = await response.text();
   const { status, headers } = response;
-  return new Response(hasError(text) ? text : UNREADABLE, { status, headers: withoutLength(headers) });
+  return new Response(readable(text), { status, headers: withoutLength(headers) });
 }
 
-function hasError(text: string): boolean {
+function readable(text: string): string {
+  const body = objectOf(text);
+  if (body === null) return JSON.stringify(NO_JSON);
+  return 'error' in body && typeof body.error === 'object' && body.error !== null ? text : JSON.stringify(UNREADABLE);
+}
+
+function objectOf(text: string): object | null {
   try {
     const body: unknown = JSON.parse(text);
-    return typeof body === 'object' && body !== null && 'error' in body && typeof body.error === 'object' && body.error !== null;
+    return typeof body === 'object' ? body : null;
   } catch {
-    return false;
+    return null;
   }
 }
 

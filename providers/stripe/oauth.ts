@@ -2,11 +2,11 @@ import type { ClientAuth } from 'openid-client';
 import { z } from 'zod';
 import type { Environment } from '../../contracts/providers.ts';
 import { Secret } from '../../vault/secret.ts';
-import { contextOf, dueWithin, expiry, pageUrl, parseAnswer, refreshTokenOf, scopesOf } from '../grants.ts';
-import type { Grant, OAuthAdapter, OAuthCalls } from '../oauth.ts';
+import { contextOf, dueWithin, expiry, optional, pageUrl, parseAnswer, refreshTokenOf, scopesOf } from '../grants.ts';
+import type { Grant, GrantedAccount, OAuthAdapter, OAuthCalls } from '../oauth.ts';
 import { ProviderError } from '../provider-error.ts';
 import type { OAuthSetup } from '../pipeline.ts';
-import type { ProviderAccount, ProviderAdapter, SessionOptions } from '../provider.ts';
+import type { ProviderAdapter, SessionOptions } from '../provider.ts';
 import { requestToken } from '../token-endpoint.ts';
 import { CALL_TIMEOUT_MS, createTransport, word } from '../transport.ts';
 
@@ -35,10 +35,10 @@ const YEAR_S = 365 * 24 * HOUR_S;
  */
 const tokenSchema = z.object({
   access_token: z.string().min(1),
-  refresh_token: z.string().min(1).nullish(),
-  scope: z.string().nullish(),
-  livemode: z.boolean().optional(),
-  stripe_user_id: z.string().regex(/^acct_\w+$/).optional(),
+  refresh_token: optional(z.string().min(1)),
+  scope: optional(z.string()),
+  livemode: optional(z.boolean()),
+  stripe_user_id: optional(z.string().regex(/^acct_\w+$/)),
 });
 
 export function stripeOAuth(apiUrl: string, config: StripeOAuthConfig | null, open: ProviderAdapter['open']): OAuthSetup {
@@ -69,8 +69,11 @@ function connectFlow(parts: Parts, clientId: string): OAuthAdapter {
       Promise.resolve(pageUrl(`${config.connectUrl}/oauth/authorize`, { response_type: 'code', client_id: clientId, scope: scopes?.join(' ') ?? 'read_write', state, redirect_uri: redirectUri })),
     async exchange({ code }, calls) {
       const body = await requestStripeToken({ ...endpoint, calls }, { grant_type: 'authorization_code', code: code.expose() });
-      // It refreshes nothing that expires, only narrows: what is not needed is not kept.
-      return { ...grantOf(body), refreshToken: null };
+      const grant = grantOf(body);
+      // Calls are made for this account with the platform's key: without it there is no access.
+      contextOf('stripe', grant, 'stripe_user_id');
+      // The refresh token refreshes nothing that expires, only narrows: what is not needed is not kept.
+      return { ...grant, refreshToken: null };
     },
     refresh: null,
     revoke: (grant, calls) => deauthorize({ config, clientId, grant, calls, stillThere: () => account(grant, calls) }),
@@ -93,9 +96,7 @@ function appFlow(parts: Parts, clientId: string): OAuthAdapter {
     authorizationUrl: ({ state, redirectUri }) => Promise.resolve(pageUrl(config.marketplaceUrl, { client_id: clientId, redirect_uri: redirectUri, state })),
     async exchange({ code }, calls) {
       const askedAt = new Date();
-      const grant = grantOf(await requestStripeToken({ ...endpoint, calls }, { grant_type: 'authorization_code', code: code.expose() }));
-      if (grant.refreshToken === null) throw new ProviderError({ provider: 'stripe', kind: 'unexpected-response', httpStatus: 200, code: 'no-refresh-token' });
-      return withLife(grant, askedAt);
+      return withLife(grantOf(await requestStripeToken({ ...endpoint, calls }, { grant_type: 'authorization_code', code: code.expose() })), askedAt);
     },
     async refresh(grant, calls) {
       const askedAt = new Date();
@@ -121,8 +122,8 @@ async function requestStripeToken(
 
 function grantOf(body: z.output<typeof tokenSchema>, before?: Grant): Grant {
   const { access_token, refresh_token, scope, livemode, stripe_user_id } = body;
-  const context = { ...before?.context, ...(stripe_user_id !== undefined && { stripe_user_id }), ...(livemode !== undefined && { livemode: String(livemode) }) };
-  const grant: Grant = {
+  const context = { ...before?.context, ...(stripe_user_id && { stripe_user_id }), ...(typeof livemode === 'boolean' && { livemode: String(livemode) }) };
+  return {
     accessToken: new Secret(access_token),
     refreshToken: refresh_token ? new Secret(refresh_token) : (before?.refreshToken ?? null),
     accessExpiresAt: null,
@@ -131,25 +132,23 @@ function grantOf(body: z.output<typeof tokenSchema>, before?: Grant): Grant {
     scopes: scope ? scopesOf(scope) : (before?.scopes ?? []),
     context,
   };
-  contextOf('stripe', grant, 'stripe_user_id');
-  return grant;
 }
 
-/** Never another account than the one that was granted. */
-async function accountOf({ open }: Parts, { grant, calls, credential }: { readonly grant: Grant; readonly calls: OAuthCalls; readonly credential: Pick<SessionOptions, 'secretKey' | 'onBehalfOf'> }): Promise<ProviderAccount> {
-  const granted = contextOf('stripe', grant, 'stripe_user_id');
+/** Never another account than the one that was granted; where the exchange did not name it, the one whose token it is. */
+async function accountOf({ open }: Parts, { grant, calls, credential }: { readonly grant: Grant; readonly calls: OAuthCalls; readonly credential: Pick<SessionOptions, 'secretKey' | 'onBehalfOf'> }): Promise<GrantedAccount> {
   const { call, signal } = calls;
   const found = await open({ ...credential, call, signal: AbortSignal.any([signal, AbortSignal.timeout(CALL_TIMEOUT_MS)]) }).account();
-  if (found.externalAccountId !== granted) throw new ProviderError({ provider: 'stripe', kind: 'unexpected-response', httpStatus: 200, code: 'another-account' });
+  const { stripe_user_id = found.externalAccountId } = grant.context;
+  if (found.externalAccountId !== stripe_user_id) throw new ProviderError({ provider: 'stripe', kind: 'unexpected-response', httpStatus: 200, code: 'another-account' });
   const { livemode } = grant.context;
-  return { ...found, scopes: grant.scopes, ...(livemode !== undefined && { environment: livemode === 'true' ? 'production' : 'sandbox' }) };
+  return { ...found, scopes: grant.scopes, context: { stripe_user_id }, ...(livemode !== undefined && { environment: livemode === 'true' ? 'production' : 'sandbox' }) };
 }
 
 /**
  * An App whose manifest does not ask to read accounts is not told the name. That it may not, says that the token is good: if it is Stripe who says
  * so, whose answers all have a request id (https://docs.stripe.com/api/request_ids, read 2026-11-21).
  */
-function nameless(grant: Grant, error: unknown): ProviderAccount {
+function nameless(grant: Grant, error: unknown): GrantedAccount {
   if (!(error instanceof ProviderError)) throw error;
   const { kind, httpStatus, requestId } = error.details;
   if (kind !== 'rejected' || httpStatus !== 403 || requestId === undefined) throw error;

@@ -56,7 +56,7 @@ function isOneObject(body: unknown): boolean {
 
 /** A platform's key that Stripe refuses is the operator's to mend, and must not ask every venue to connect again. */
 function withoutBlame(error: unknown): unknown {
-  const refused = error instanceof ProviderError && error.details.httpStatus === 401;
+  const refused = error instanceof ProviderError && error.details.kind === 'needs-reauth' && error.details.httpStatus === 401;
   return refused ? new ProviderError({ ...error.details, kind: 'unavailable', code: 'invalid_client' }) : error;
 }
 

@@ -158,9 +158,9 @@ describe('an attempt to connect', () => {
     const path = '/oauth2/v1/tokens/bearer';
     await world.control.quickbooks.fault({ match: { path }, kind: 'status', status: 401, code: 'invalid_client' });
     const since = Date.now();
-    expect(await world.complete(attempt, callback)).toMatchObject({ outcome: 'refused', code: 'provider-unavailable' });
+    expect(await world.complete(attempt, callback)).toMatchObject({ outcome: 'refused', code: 'app-refused' });
     expect((await world.control.quickbooks.calls(since)).filter((call) => call.path === path)).toHaveLength(1);
-    await expectNothing(attempt, /did not answer/);
+    await expectNothing(attempt, /this installation’s own app/);
   });
 
   it('connects although the provider is away when it is asked whose account it is', async () => {
@@ -172,12 +172,22 @@ describe('an attempt to connect', () => {
     expect(await exchanges(since)).toHaveLength(1);
   });
 
-  it('whose answer was lost says that the code is spent, and leaves nothing half-connected', async () => {
+  it('whose answer was lost says so, sends the code no second time, and leaves nothing half-connected', async () => {
     const attempt = await world.begin(venueId, 'square');
     const callback = await world.approve(attempt, 'new');
     await square().fault({ match: { path: TOKEN_PATH }, kind: 'commit-then-fail', times: 1 });
-    expect(await world.complete(attempt, callback)).toMatchObject({ outcome: 'refused', code: 'code-refused' });
-    await expectNothing(attempt, /did not accept the code/);
+    const since = Date.now();
+    expect(await world.complete(attempt, callback)).toMatchObject({ outcome: 'refused', code: 'answer-lost' });
+    expect(await exchanges(since)).toHaveLength(1);
+    await expectNothing(attempt, /the answer was lost/);
+  });
+
+  it('whose code was spent behind an error of the provider says that the answer was lost', async () => {
+    const attempt = await world.begin(venueId, 'square');
+    const callback = await world.approve(attempt, 'new');
+    await square().fault({ match: { path: TOKEN_PATH }, kind: 'commit-then-fail', status: 502, times: 1 });
+    expect(await world.complete(attempt, callback)).toMatchObject({ outcome: 'refused', code: 'answer-lost' });
+    await expectNothing(attempt, /the answer was lost/);
   });
 
   it('that is exchanged again after it was stored answers the same, and asks the provider nothing', async () => {

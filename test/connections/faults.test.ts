@@ -74,7 +74,7 @@ describe('an attempt to connect whose worker is killed', () => {
     return worker;
   };
 
-  it('between the exchange and its storing says that the code is spent, and the next attempt connects', async () => {
+  it('between the exchange and its storing is connected by another worker with what the code has brought', async () => {
     const victim = await aWorker();
     const attempt = await world.begin(await world.aVenue(), 'square');
     const { id: account } = await world.control.square.addAccount();
@@ -82,14 +82,34 @@ describe('an attempt to connect whose worker is killed', () => {
     await world.control.square.fault({ match: { method: 'GET' }, kind: 'slow', delayMs: 60_000 });
     const since = Date.now();
     const completion = world.complete(attempt, callback);
-    await until(async () => (await exchangesAt(world, since)).length === 1, { limitMs: 30_000, what: 'the code was exchanged' });
+    await until(async () => (await world.database.admin`select 1 from authorization_exchanges where state = 'granted'`).length === 1, { limitMs: 30_000, what: 'the code was exchanged' });
     victim.stop('SIGKILL');
     await world.control.square.clearFaults();
     const heir = await aWorker();
-    expect(await completion).toMatchObject({ outcome: 'refused', code: 'code-refused' });
+    expect(await completion).toEqual({ outcome: 'connected', connectionId: attempt.connectionId });
+    expect(await world.connectionOf(attempt)).toMatchObject({ state: 'active', account: { id: account } });
+    expect(await world.credentialsOf(attempt.connectionId)).toEqual({ keys: 0, grants: 1, generation: 1 });
+    expect(await exchangesAt(world, since)).toHaveLength(1);
+    expect(await world.database.admin`select 1 from authorization_exchanges`).toHaveLength(0);
+    heir.stop();
+    await heir.exitCode();
+  });
+
+  it('while the provider answers sends the code no second time, and says that the answer was lost', async () => {
+    const victim = await aWorker();
+    const attempt = await world.begin(await world.aVenue(), 'square');
+    const callback = await world.approve(attempt, 'new');
+    await world.control.square.fault({ match: { path: TOKEN_PATH }, kind: 'commit-then-fail', delayMs: 60_000 });
+    const since = Date.now();
+    const completion = world.complete(attempt, callback);
+    await until(async () => (await world.database.admin`select 1 from authorization_exchanges where connection_id = ${attempt.connectionId}`).length === 1, { limitMs: 30_000, what: 'the code is being exchanged' });
+    victim.stop('SIGKILL');
+    await world.control.square.clearFaults();
+    const heir = await aWorker();
+    expect(await completion).toMatchObject({ outcome: 'refused', code: 'answer-lost' });
+    expect((await exchangesAt(world, since)).length).toBeLessThanOrEqual(1);
     expect(await world.connectionOf(attempt)).toMatchObject({ state: 'disconnected', nextAction: 'Connect again.' });
-    expect(await world.credentialsOf(attempt.connectionId)).toMatchObject({ grants: 0 });
-    expect((await world.connect(attempt.venueId, 'square', { account })).outcome).toMatchObject({ outcome: 'connected' });
+    expect(await world.database.admin`select 1 from authorization_exchanges`).toHaveLength(0);
     heir.stop();
     await heir.exitCode();
   });

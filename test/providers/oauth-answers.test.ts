@@ -25,15 +25,16 @@ describe('an answer that is unusual and still good', () => {
     expect(await adapter.refresh!(aGrant(), counted())).toMatchObject({ context: { stripe_user_id: 'acct_1', livemode: 'false' }, scopes: ['stripe_apps'] });
   });
 
-  it('of Square may leave the refresh token out of a refresh: it stays the one it was', async () => {
-    const { adapter } = await adapterAt('square', 'code', (_asked, res) => { sendJson(res, { access_token: 'a', token_type: 'bearer', expires_at: '2026-12-21T12:00:00Z', merchant_id: 'M1' }); });
+  it.each([['square', 'code'], ['square', 'pkce'], ['quickbooks', 'code'], ['stripe', 'app']] as const)('may leave the refresh token out of a refresh: it stays the one it was: %s by %s', async (provider, flow) => {
+    const { adapter } = await adapterAt(provider, flow, (_asked, res) => { sendJson(res, { access_token: 'a', token_type: 'bearer' }); });
     expect((await adapter.refresh!(aGrant(), counted())).refreshToken?.expose()).toBe(canary('refresh'));
-    expect(await refusalOf(adapter.exchange(aCode(), counted()))).toMatchObject({ kind: 'unexpected-response', code: 'no-refresh-token' });
   });
 
   it('of Mailchimp has no type of token, an end of 0 and no scopes', async () => {
-    const { adapter } = await adapterAt('mailchimp', 'code', ({ path }, res, url) => { sendJson(res, path === '/oauth2/metadata' ? { dc: 'us6', api_endpoint: url } : { access_token: 'a', expires_in: 0, scope: null }); });
-    expect(await adapter.exchange(aCode(), counted())).toMatchObject({ refreshToken: null, accessExpiresAt: null, context: { dc: 'us6' } });
+    const { adapter } = await adapterAt('mailchimp', 'code', ({ path }, res, url) => { sendJson(res, path === '/oauth2/metadata' ? { dc: 'us6', api_endpoint: url } : { access_token: 'a', expires_in: 0, scope: null, account_id: 'a1' }); });
+    const grant = await adapter.exchange(aCode(), counted());
+    expect(grant).toMatchObject({ refreshToken: null, accessExpiresAt: null });
+    expect(await adapter.account(grant, counted())).toMatchObject({ context: { dc: 'us6' } });
   });
 
   it('of Stripe may come from live mode, and the account is one of production then', async () => {
@@ -70,7 +71,8 @@ describe('Mailchimp’s word on where an account is', () => {
     const server = await serve(tokenThen(metadata));
     const config = configAt(server.url);
     const real = oauthOf({ ...config, mailchimp: { ...config.mailchimp, apiUrl: null } }, 'mailchimp', 'code');
-    expect(await refusalOf(real.exchange(aCode(), counted()))).toMatchObject({ kind: 'unexpected-response' });
+    const grant = await real.exchange(aCode(), counted());
+    expect(await refusalOf(real.account(grant, counted()))).toMatchObject({ kind: 'unexpected-response' });
     expect(server.asked()).toHaveLength(2);
   });
 
@@ -78,33 +80,42 @@ describe('Mailchimp’s word on where an account is', () => {
     const server = await serve(tokenThen({ dc, api_endpoint: `https://${dc}.api.mailchimp.com` }));
     const config = configAt(server.url);
     const real = oauthOf({ ...config, mailchimp: { ...config.mailchimp, apiUrl: null } }, 'mailchimp', 'code');
-    expect((await refusalOf(real.exchange(aCode(), counted()))).kind).toMatch(/unexpected-response|needs-reauth/);
+    expect((await refusalOf(real.account(await real.exchange(aCode(), counted()), counted()))).kind).toMatch(/unexpected-response|needs-reauth/);
     expect((await refusalOf(real.account(aGrant({ context: { dc } }), counted()))).code).toBe('no-data-centre');
   });
 
-  it('may come later: the token of a code that is spent is not lost to an outage', async () => {
+  it.each([
+    ['an outage', 503],
+    ['a refusal', 403],
+    ['a page', 404],
+  ])('is not asked for with the exchange: %s costs no token', async (_what, status) => {
     let down = true;
     const { adapter } = await adapterAt('mailchimp', 'code', ({ path }, res, url) => {
-      if (path === '/oauth2/metadata' && down) res.writeHead(503).end('down');
+      if (path === '/oauth2/metadata' && down) res.writeHead(status).end('down');
       else sendJson(res, path === '/oauth2/metadata' ? { dc: 'us6', api_endpoint: url } : { access_token: 'a', expires_in: 0, account_id: 'a1', account_name: 'News' });
     });
     const grant = await adapter.exchange(aCode(), counted());
     expect(grant.context).toEqual({});
-    expect(await refusalOf(adapter.account(grant, counted()))).toMatchObject({ kind: 'unavailable' });
+    expect(await refusalOf(adapter.account(grant, counted()))).toMatchObject({ httpStatus: status });
     down = false;
     expect(await adapter.account(grant, counted())).toMatchObject({ externalAccountId: 'a1', context: { dc: 'us6' } });
   });
 
-  it('is taken when it is Mailchimp’s own', async () => {
+  it('is followed when it is Mailchimp’s own', async () => {
     const server = await serve(tokenThen({ dc: 'us6', api_endpoint: 'https://us6.api.mailchimp.com' }));
     const config = configAt(server.url);
-    const grant = await oauthOf({ ...config, mailchimp: { ...config.mailchimp, apiUrl: null } }, 'mailchimp', 'code').exchange(aCode(), counted());
-    expect(grant.context).toEqual({ dc: 'us6' });
+    const real = oauthOf({ ...config, mailchimp: { ...config.mailchimp, apiUrl: null } }, 'mailchimp', 'code');
+    const grant = await real.exchange(aCode(), counted());
+    let made = 0;
+    const calls = counted();
+    // The second call would leave this machine.
+    const work = real.account(grant, { ...calls, call: (request) => ((made += 1) === 1 ? request() : Promise.reject(new Error('asked the API'))) });
+    await expect(work).rejects.toThrow('asked the API');
   });
 
   it('is not followed past the stand-in that is configured', async () => {
     const { adapter } = await adapterAt('mailchimp', 'code', tokenThen({ dc: 'us6', api_endpoint: 'https://us6.api.mailchimp.com' }));
-    expect(await refusalOf(adapter.exchange(aCode(), counted()))).toMatchObject({ kind: 'unexpected-response', code: 'foreign-api-endpoint' });
+    expect(await refusalOf(adapter.account(await adapter.exchange(aCode(), counted()), counted()))).toMatchObject({ kind: 'unexpected-response', code: 'foreign-api-endpoint' });
   });
 });
 

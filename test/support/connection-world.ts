@@ -172,6 +172,9 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
 
     finished: (run: SyncRun) => until(async () => { const now = await world.runOf(run); return now.finishedAt && now; }, { limitMs: 60_000, what: 'the run is over', everyMs: 50 }),
 
+    /** The highest attempt of an activity that the workflow waits for. */
+    tries: async ({ handle }: StartedAttempt): Promise<number> => Math.max(0, ...((await handle.describe()).raw.pendingActivities ?? []).map(({ attempt }) => attempt ?? 0)),
+
     owner: (connectionId: ConnectionId) => client.workflow.getHandle(keepConnectionFreshWorkflowId(connectionId)),
 
     /** Rows of credentials of the connection, by kind. */
