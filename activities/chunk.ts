@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { SyncProgress } from '../contracts/sync.ts';
-import type { BlastRadius } from '../domain/blast-radius.ts';
+import type { ArchivingCount, SyncProgress } from '../contracts/sync.ts';
 import { RateMeter } from '../domain/rate-meter.ts';
 import type { RunScope } from '../db/run-scope.ts';
 import type { RunState } from '../db/run-state.ts';
@@ -44,7 +43,7 @@ export class ChunkControl {
   #error: { readonly cause: unknown } | null = null;
   progressed = false;
   /** Set when a person has to approve before the run may go on. */
-  awaiting: BlastRadius | null = null;
+  awaiting: ArchivingCount | null = null;
   progress: SyncProgress;
 
   constructor(options: ChunkControlOptions) {
@@ -91,8 +90,8 @@ export class ChunkControl {
     this.#options.onProgress(result.progress);
   }
 
-  awaitApproval(radius: BlastRadius): void {
-    this.awaiting = radius;
+  awaitApproval(counted: ArchivingCount): void {
+    this.awaiting = counted;
   }
 
   fail(cause: unknown): void {

@@ -1,3 +1,4 @@
+import type { ArchivingCount } from '../contracts/sync.ts';
 import type { PullStore } from '../db/pull-store.ts';
 import type { SyncMissingStore } from '../db/sync-missing.ts';
 import type { SyncProgressStore } from '../db/sync-progress-store.ts';
@@ -8,6 +9,6 @@ export interface PullEnvironment extends ChunkEnvironment {
   readonly pulls: PullStore;
   readonly missing: SyncMissingStore;
   readonly progress: SyncProgressStore;
-  /** A person has allowed the run to archive as much as it found. */
-  readonly approved: boolean;
+  /** What a person has allowed the run to archive; null while nobody has. */
+  readonly approved: ArchivingCount | null;
 }

@@ -1,4 +1,4 @@
-import { needsApproval } from '../domain/blast-radius.ts';
+import { mayArchive } from '../domain/blast-radius.ts';
 import { nextStage } from '../domain/checkpoint.ts';
 import type { Checkpoint, PullCheckpoint } from '../domain/checkpoint.ts';
 import type { PulledRecord } from '../db/pulled-record.ts';
@@ -29,11 +29,11 @@ export async function settleMissing(environment: PullEnvironment, checkpoint: Pu
 }
 
 async function isAllowed({ scope, approved, missing, progress, control }: PullEnvironment): Promise<boolean> {
-  if (approved || scope.dryRun === true) return true;
-  const radius = await missing.blastRadius(scope);
-  if (!needsApproval(radius)) return true;
-  await progress.awaitApproval(scope, radius);
-  control.awaitApproval(radius);
+  if (scope.dryRun === true) return true;
+  const counted = { ...(await missing.blastRadius(scope)), archived: control.progress.counts.archived, newestDeletionEpochUs: null };
+  if (mayArchive(counted, approved)) return true;
+  await progress.awaitApproval(scope, counted);
+  control.awaitApproval(counted);
   return false;
 }
 

@@ -1,6 +1,7 @@
 import type { RecordId } from '../contracts/ids.ts';
+import type { ArchivingCount } from '../contracts/sync.ts';
 import type { Checkpoint, PushCheckpoint } from '../domain/checkpoint.ts';
-import { needsApproval } from '../domain/blast-radius.ts';
+import { mayArchive } from '../domain/blast-radius.ts';
 import type { PushResult, PushStore } from '../db/push-store.ts';
 import type { SyncProgressStore } from '../db/sync-progress-store.ts';
 import type { ResourceWriter } from '../providers/provider.ts';
@@ -22,8 +23,8 @@ export interface PushEnvironment extends ChunkEnvironment {
   readonly store: PushStore;
   readonly writer: ResourceWriter;
   readonly progress: SyncProgressStore;
-  /** A person has allowed the run to archive as much as it found. */
-  readonly approved: boolean;
+  /** What a person has allowed the run to archive; null while nobody has. */
+  readonly approved: ArchivingCount | null;
 }
 
 /** One page of records on its way. The cursor passes it when it and all before it are finished. */
@@ -48,13 +49,13 @@ interface Waiting {
 /** Writes what changed, several records at once, and commits results as they come; the cursor moves over whole pages. */
 export async function pushChunk(environment: PushEnvironment, checkpoint: PushCheckpoint): Promise<void> {
   const { scope, store, approved, progress, control } = environment;
-  const radius = approved ? null : await store.blastRadius(scope);
-  if (radius && needsApproval(radius)) {
-    await progress.awaitApproval(scope, radius);
-    control.awaitApproval(radius);
+  const counted = { ...(await store.blastRadius(scope)), archived: control.progress.counts.archived };
+  if (!mayArchive(counted, approved)) {
+    await progress.awaitApproval(scope, counted);
+    control.awaitApproval(counted);
     return;
   }
-  await new PushWalk(environment, checkpoint).run();
+  await new PushWalk(environment, checkpoint, counted).run();
 }
 
 class PushWalk {
@@ -63,11 +64,13 @@ class PushWalk {
   readonly #pages: OpenPage[] = [];
   readonly #waiting: Waiting[] = [];
   readonly #running = new Set<Promise<void>>();
+  readonly #newestDeletionEpochUs: number | null;
   #after: RecordId | null;
   #atEnd = false;
 
-  constructor(environment: PushEnvironment, checkpoint: PushCheckpoint) {
+  constructor(environment: PushEnvironment, checkpoint: PushCheckpoint, counted: ArchivingCount) {
     this.#environment = environment;
+    this.#newestDeletionEpochUs = counted.newestDeletionEpochUs;
     this.#after = checkpoint.after;
     this.#committer = new SerialCommitter((finished) => this.#commit(finished), { maxBatch: MAX_RESULTS_A_COMMIT, gatherMs: GATHER_MS });
   }
@@ -96,7 +99,7 @@ class PushWalk {
 
   async #readPage(): Promise<void> {
     const { store, scope, mapping } = this.#environment;
-    const rows = await store.readPage(scope, { after: this.#after, limit: PAGE_SIZE });
+    const rows = await store.readPage(scope, { after: this.#after, limit: PAGE_SIZE, newestDeletionEpochUs: this.#newestDeletionEpochUs });
     const last = rows.at(-1)?.id;
     if (last !== undefined) {
       this.#after = last;

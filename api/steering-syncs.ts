@@ -38,7 +38,7 @@ export async function approveSync(deps: SyncDeps, ref: SteeredRun, by: string): 
     if (run.approvedAt !== null) return run;
     throw new ApiError('not-awaiting-approval', `The run does not wait for approval: it is ${run.phase}.`);
   }
-  if (await deps.gateway.approve(run, { by })) return run;
+  if (await deps.gateway.approve(run, { by, ...(run.awaiting && { awaiting: run.awaiting }) })) return run;
   await giveWorkflow(deps, run);
   throw new ApiError('temporal-unavailable', 'The run had lost its workflow and has got another: approve it when it waits again.', { retryAfterMs: RETRY_AFTER_MS });
 }

@@ -32,6 +32,19 @@ export const APPROVE_SIGNAL = 'approve';
 export interface ApproveSignal {
   /** Who approved, as the audit log names them: a subject, never an address. */
   readonly by: string;
+  /** What the person was shown. Absent for a signal sent by hand: that one approves what the run waits for when it arrives. */
+  readonly awaiting?: ArchivingCount;
+}
+
+/** What a run has counted before it archives: numbers and times only, so that it may stand in histories. */
+export interface ArchivingCount {
+  /** Records that the run would archive, and of how many. */
+  readonly archiving: number;
+  readonly of: number;
+  /** Records that the run had archived before it counted. */
+  readonly archived: number;
+  /** Of a push: when the venue deleted the newest of the counted records, in microseconds since 1970. Null for a pull, whose missing records are listed once. */
+  readonly newestDeletionEpochUs: number | null;
 }
 
 /** Makes a waiting run look again at once: its account was connected anew, or a person asks. A run that does not wait ignores it. */
@@ -77,8 +90,8 @@ export interface BeginSyncResult extends SyncProgress {
 export interface SyncChunkResult extends SyncProgress {
   /** `done`: everything is read or written; `more`: call again; `stopped`: someone asked the run to stop; `needs-approval`: a person has to say yes first. */
   readonly status: 'done' | 'more' | 'stopped' | 'needs-approval';
-  /** With `needs-approval`: how many records would be archived, of how many. */
-  readonly awaiting?: { readonly archiving: number; readonly of: number };
+  /** With `needs-approval`: what the run would archive. */
+  readonly awaiting?: ArchivingCount;
 }
 
 /** What a run may wait for; `waitingFor.what` in the API. */

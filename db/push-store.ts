@@ -1,8 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { RecordId } from '../contracts/ids.ts';
 import type { LinkState, RecordFields } from '../contracts/records.ts';
-import type { SyncCounts } from '../contracts/sync.ts';
-import type { BlastRadius } from '../domain/blast-radius.ts';
+import type { ArchivingCount, SyncCounts } from '../contracts/sync.ts';
 import { meetPlan, savePlanItems } from './plan-items.ts';
 import type { PlanEntry } from './plan-items.ts';
 import type { CommitResult } from './pull-store.ts';
@@ -78,22 +77,32 @@ export interface PushPreview extends Omit<ProgressDelta, 'counts' | 'done'> {
   readonly calls: number;
 }
 
+export interface PushPageRequest {
+  readonly after: RecordId | null;
+  readonly limit: number;
+  /**
+   * Leaves out records that were deleted later than this: they were not counted, so nobody knows whether the run may archive them. Null
+   * leaves out all deleted records, undefined none.
+   */
+  readonly newestDeletionEpochUs?: number | null;
+}
+
 export interface PushStore extends PushMarks {
   /** Records after a cursor in the order of their ids: all of them, or for an incremental run those that changed. */
-  readPage(scope: RunScope, page: { readonly after: RecordId | null; readonly limit: number }): Promise<readonly PushRow[]>;
+  readPage(scope: RunScope, page: PushPageRequest): Promise<readonly PushRow[]>;
   /** Stores results and moves the cursor, in one transaction. Throws SupersededError. */
   commit(scope: RunScope, commit: PushCommit): Promise<CommitResult>;
   /** Stores what a dry run would do and moves its cursor, in one transaction. Throws SupersededError. */
   preview(scope: RunScope, preview: PushPreview): Promise<CommitResult>;
-  /** How many twins the run would take out of use, of how many. */
-  blastRadius(scope: RunScope): Promise<BlastRadius>;
+  /** How many remote records the run would take out of use, of how many, and when the newest of them was deleted here. */
+  blastRadius(scope: RunScope): Promise<Omit<ArchivingCount, 'archived'>>;
 }
 
 export function createPushStore(db: Database): PushStore {
   return {
     ...marksOf(db),
 
-    readPage: (scope, { after, limit }) =>
+    readPage: (scope, { after, limit, newestDeletionEpochUs }) =>
       withVenue(db, scope.venueId, async (tx) => {
         const rows = await tx.execute<Row>(sql`
           select c.id, c.source_id, c.version, c.deleted_at is not null as deleted, ${fieldsDocument(RECORD_TABLES[scope.resource], 'c')} as fields,
@@ -101,7 +110,8 @@ export function createPushStore(db: Database): PushStore {
             l.external_state, l.created_at::text as link_created_at, c.updated_at > l.created_at as changed_since, l.last_sync_id = ${scope.syncId} as counted
           from ${tableOf(scope.resource)} c
           ${linkOfRecord(scope)}
-          where c.venue_id = ${scope.venueId} and (c.deleted_at is null or ${inUse}) and (${after}::uuid is null or c.id > ${after}::uuid)
+          where c.venue_id = ${scope.venueId} and (c.deleted_at is null or (${inUse} and ${newestDeletionEpochUs === undefined ? sql`true` : sql`${deletionEpochUs} <= ${newestDeletionEpochUs}`}))
+            and (${after}::uuid is null or c.id > ${after}::uuid)
             and (${scope.mode === 'full'} or ${needsPush})
           order by c.id limit ${limit}`);
         return rows.map(toPushRow);
@@ -130,14 +140,17 @@ export function createPushStore(db: Database): PushStore {
 
     blastRadius: (scope) =>
       withVenue(db, scope.venueId, async (tx) => {
-        const [row] = await tx.execute<{ archiving: number; of: number }>(sql`
-          select count(*) filter (where c.deleted_at is not null)::int as archiving, count(*)::int as of
+        const [row] = await tx.execute<{ archiving: number; of: number; newest: string | null }>(sql`
+          select count(*) filter (where c.deleted_at is not null)::int as archiving, count(*)::int as of, max(${deletionEpochUs}) as newest
           from record_links l join ${tableOf(scope.resource)} c on c.id = l.record_id
           where l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource} and ${inUse}`);
-        return { archiving: row?.archiving ?? 0, of: row?.of ?? 0 };
+        return { archiving: row?.archiving ?? 0, of: row?.of ?? 0, newestDeletionEpochUs: row?.newest == null ? null : Number(row.newest) };
       }),
   };
 }
+
+/** A bigint: microseconds, as exact as the column. */
+const deletionEpochUs = sql`(extract(epoch from c.deleted_at) * 1000000)::bigint`;
 
 const toTied = ({ action, externalId, recordId, sourceId }: PushResult) => (action === 'created' && externalId !== null ? [{ externalId, id: recordId, sourceId }] : []);
 

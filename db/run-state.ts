@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import type { SyncConnectionInput, SyncCounts, SyncOutcome, SyncPhase, SyncProgress } from '../contracts/sync.ts';
+import type { ArchivingCount, SyncConnectionInput, SyncCounts, SyncOutcome, SyncPhase, SyncProgress } from '../contracts/sync.ts';
 import type { Checkpoint } from '../domain/checkpoint.ts';
 import { SupersededError } from './run-scope.ts';
 import type { RunScope } from './run-scope.ts';
@@ -11,7 +11,8 @@ export interface RunState extends SyncProgress {
   readonly stopRequested: boolean;
   /** Attempts in a row that ended for what the run waits for, with nothing committed in between. */
   readonly failures: number;
-  readonly approved: boolean;
+  /** What a person has allowed the run to archive; null while nobody has. */
+  readonly approved: ArchivingCount | null;
   /** Of a dry run: calls that the run itself would take, as far as it came. */
   readonly plannedCalls: number;
   readonly startedAt: Date;
@@ -73,7 +74,7 @@ export interface RunRow extends Record<string, unknown> {
   readonly outcome: SyncOutcome | null;
   readonly checkpoint: Checkpoint | null;
   readonly stop_requested_at: Date | string | null;
-  readonly approved_at: Date | string | null;
+  readonly approved: ArchivingCount | null;
   readonly plan: { readonly calls: number } | null;
   readonly started_at: Date | string;
   readonly finished_at: Date | string | null;
@@ -96,7 +97,7 @@ export function toState(row: RunRow): RunState {
     fence: row.fence,
     stopRequested: row.stop_requested_at !== null,
     failures: row.phase === 'waiting' ? (row.waiting_for?.failures ?? 0) : 0,
-    approved: row.approved_at !== null,
+    approved: row.approved,
     plannedCalls: row.plan?.calls ?? 0,
     startedAt: new Date(row.started_at),
     done: Number(row.done),

@@ -1,7 +1,7 @@
 import { and, asc, desc, eq, gt, isNull, lt, sql } from 'drizzle-orm';
 import type { ConnectionId, ConnectionRef, RecordId, SyncId, VenueId } from '../contracts/ids.ts';
 import type { Direction, ProviderId, Resource, SyncMode } from '../contracts/providers.ts';
-import type { SyncCounts, SyncLogAction, SyncOutcome, SyncPhase } from '../contracts/sync.ts';
+import type { ArchivingCount, SyncCounts, SyncLogAction, SyncOutcome, SyncPhase } from '../contracts/sync.ts';
 import { toPage } from './page.ts';
 import type { Page, PageRequest } from './page.ts';
 import { syncLogs } from './schema/sync-logs.ts';
@@ -32,7 +32,7 @@ export interface SyncRun {
   readonly error: { readonly code: string; readonly message: string; readonly nextAction: string } | null;
   readonly waitingFor: { readonly what: string; readonly since: string; readonly until: string | null } | null;
   /** What waits for a person's approval. */
-  readonly awaiting: { readonly archiving: number; readonly of: number } | null;
+  readonly awaiting: ArchivingCount | null;
   readonly approvedAt: Date | null;
   readonly done: number;
   readonly total: number | null;

@@ -1,6 +1,5 @@
 import { sql } from 'drizzle-orm';
-import type { SyncConnectionInput, WaitingFor } from '../contracts/sync.ts';
-import type { BlastRadius } from '../domain/blast-radius.ts';
+import type { ArchivingCount, SyncConnectionInput, WaitingFor } from '../contracts/sync.ts';
 import { lockRun } from './run-scope.ts';
 import type { RunScope } from './run-scope.ts';
 import { changePhase } from './run-state.ts';
@@ -18,9 +17,9 @@ export interface SyncRunWaiting {
   wait(scope: RunScope, waiting: Waiting): Promise<void>;
   /** As `wait`, by the workflow itself while no attempt is at work. */
   park(input: SyncConnectionInput, waiting: Waiting): Promise<void>;
-  /** Shows that a person has to approve, and of what. Throws SupersededError. */
-  awaitApproval(scope: RunScope, awaiting: BlastRadius): Promise<void>;
-  /** Does nothing for a run that does not wait for it. */
+  /** Shows that a person has to approve, and of what. An earlier approval ends with it. Throws SupersededError. */
+  awaitApproval(scope: RunScope, awaiting: ArchivingCount): Promise<void>;
+  /** Approves what the run shows that it waits for. Does nothing for a run that does not wait for it. */
   approve(input: SyncConnectionInput, by: string): Promise<void>;
 }
 
@@ -44,14 +43,16 @@ export function waitingOf(db: Database): SyncRunWaiting {
         await lockRun(tx, scope);
         const waiting: Waiting = { what: 'approval', since: new Date().toISOString(), until: null };
         await tx.execute(sql`
-          update sync_runs set awaiting = ${JSON.stringify(awaiting)}::jsonb, waiting_for = ${JSON.stringify(waiting)}::jsonb, updated_at = now() where id = ${scope.syncId}`);
+          update sync_runs set awaiting = ${JSON.stringify(awaiting)}::jsonb, approved = null, approved_at = null, approved_by = null,
+            waiting_for = ${JSON.stringify(waiting)}::jsonb, updated_at = now()
+          where id = ${scope.syncId}`);
         await changePhase(tx, scope, 'awaiting-approval');
       }),
 
     approve: (input, by) =>
       withVenue(db, input.venueId, async (tx) => {
         const approved = await tx.execute(sql`
-          update sync_runs set approved_at = now(), approved_by = ${by}, awaiting = null, waiting_for = null, updated_at = now()
+          update sync_runs set approved = awaiting, approved_at = now(), approved_by = ${by}, awaiting = null, waiting_for = null, updated_at = now()
           where id = ${input.syncId} and finished_at is null and awaiting is not null returning id`);
         if (approved.length > 0) await changePhase(tx, input, 'running');
       }),

@@ -4,7 +4,7 @@ import type { ApproveSignal } from '../contracts/sync.ts';
 
 /** What people and the API have told a run since it last asked. */
 export class Instructions {
-  approvedBy: string | null = null;
+  approval: ApproveSignal | null = null;
   woken = false;
 
   constructor() {
@@ -12,7 +12,7 @@ export class Instructions {
       defineSignal<[ApproveSignal?]>(APPROVE_SIGNAL),
       // Sent by hand in the Web UI it may come without a name.
       (approval) => {
-        this.approvedBy = approval?.by ?? 'temporal-ui';
+        this.approval = approval ?? { by: 'temporal-ui' };
       },
       { description: 'Lets a run go on that waits because it would archive many records. Look at the run’s details first.' },
     );

@@ -24,6 +24,7 @@ import type {
   SyncSummary,
 } from '../contracts/sync.ts';
 import { INTERNAL_QUEUE, providerQueue } from '../contracts/temporal.ts';
+import { isSameCount } from '../domain/blast-radius.ts';
 import { parkingFor, waitMs } from '../domain/parking.ts';
 import type { Parking } from '../domain/parking.ts';
 import { showFailure, showPhase, showWaiting } from './search-attributes.ts';
@@ -84,7 +85,7 @@ class Run {
   async walk(): Promise<void> {
     for (;;) {
       this.#instructions.woken = false;
-      this.#instructions.approvedBy = null;
+      this.#instructions.approval = null;
       const chunk = await this.#tryChunk();
       if (chunk !== null) {
         this.#expected = chunk.total;
@@ -173,9 +174,17 @@ class Run {
         'Send the signal `approve` to let it go on, or cancel the run to keep the records.',
       ].join('\n'),
     );
-    await condition(() => this.#instructions.approvedBy !== null);
-    await control.noteApproval({ ...this.#input, by: this.#instructions.approvedBy ?? '' });
+    // A reset sends earlier signals to the run again, so a signal that came before the question counts only when it names what it approves.
+    const isBound = patched('approvals-name-what-they-approve');
+    if (isBound && !this.#instructions.approval?.awaiting) this.#instructions.approval = null;
+    await condition(() => this.#isApproved(isBound ? awaiting : undefined));
+    await control.noteApproval({ ...this.#input, by: this.#instructions.approval?.by ?? '' });
     showPhase('running');
+  }
+
+  #isApproved(awaiting: SyncChunkResult['awaiting']): boolean {
+    const { approval } = this.#instructions;
+    return approval !== null && (!awaiting || !approval.awaiting || isSameCount(approval.awaiting, awaiting));
   }
 }
 

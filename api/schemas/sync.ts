@@ -132,7 +132,7 @@ export function presentSync(run: SyncRun, ui: TemporalUi): z.input<typeof syncAn
     counts: { ...run.counts },
     providerCalls: run.providerCalls,
     waitingFor: run.waitingFor && { what: run.waitingFor.what, since: run.waitingFor.since, until: run.waitingFor.until },
-    awaiting: run.awaiting && { ...run.awaiting },
+    awaiting: run.awaiting && { archiving: run.awaiting.archiving, of: run.awaiting.of },
     approvedAt: iso(run.approvedAt),
     outcome: run.outcome,
     error: run.error && { ...run.error },

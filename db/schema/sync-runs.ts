@@ -3,6 +3,7 @@ import { bigint, boolean, index, integer, jsonb, pgTable, real, text, uniqueInde
 import type { ConnectionId, SyncId } from '../../contracts/ids.ts';
 import { DIRECTIONS, PROVIDERS, RESOURCES, SYNC_MODES } from '../../contracts/providers.ts';
 import { SYNC_OUTCOMES, SYNC_PHASES } from '../../contracts/sync.ts';
+import type { ArchivingCount } from '../../contracts/sync.ts';
 import { instant, timestamps, venueId, venuePolicy } from './columns.ts';
 import { connections } from './connections.ts';
 
@@ -29,9 +30,11 @@ export const syncRuns = pgTable(
     /** Records that came out otherwise than that plan said. */
     deviationCount: count('deviation_count'),
     /** What waits for a person's approval. */
-    awaiting: jsonb('awaiting').$type<{ readonly archiving: number; readonly of: number }>(),
+    awaiting: jsonb('awaiting').$type<ArchivingCount>(),
     /** Of a dry run: what carrying its plan out would take. */
     plan: jsonb('plan').$type<{ readonly calls: number; readonly seconds: number }>(),
+    /** What was approved. An approval without it, of an earlier version, covers nothing. */
+    approved: jsonb('approved').$type<ArchivingCount>(),
     approvedAt: instant('approved_at'),
     approvedBy: text('approved_by'),
     phase: text('phase', { enum: SYNC_PHASES }).notNull().default('queued'),

@@ -6,7 +6,7 @@ import { ProviderError } from '../../providers/provider-error.ts';
 
 const COUNTS = { read: 0, created: 0, updated: 0, unchanged: 0, archived: 0, rejected: 0, conflicts: 0 };
 const PROGRESS: SyncProgress = { done: 4, total: 10, counts: { ...COUNTS, read: 4 }, providerCalls: 2 };
-const STATE = { ...PROGRESS, checkpoint: null, fence: 1, stopRequested: false, failures: 0, approved: false, plannedCalls: 0, startedAt: new Date() };
+const STATE = { ...PROGRESS, checkpoint: null, fence: 1, stopRequested: false, failures: 0, approved: null, plannedCalls: 0, startedAt: new Date() };
 
 function aControl(options: Partial<ChunkControlOptions> = {}) {
   return new ChunkControl({ state: STATE, lease: { slots: 24 }, ratePerSecond: 90, deadlineMs: 60_000, cancelled: new AbortController().signal, onProgress: () => undefined, ...options });

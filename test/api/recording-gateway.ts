@@ -8,7 +8,7 @@ import type { SyncRun } from '../../db/sync-run-store.ts';
 export class RecordingGateway implements SyncGateway {
   readonly started: SyncRun[] = [];
   readonly cancelled: SyncRun[] = [];
-  readonly approved: { readonly run: SyncRun; readonly by: string }[] = [];
+  readonly approved: (ApproveSignal & { readonly run: SyncRun })[] = [];
   readonly woken: SyncRun[] = [];
   readonly jobs: string[] = [];
   /** Workflow run ids by run: what is at work. */
@@ -35,10 +35,10 @@ export class RecordingGateway implements SyncGateway {
     return true;
   }
 
-  async approve(run: SyncRun, { by }: ApproveSignal): Promise<boolean> {
+  async approve(run: SyncRun, approval: ApproveSignal): Promise<boolean> {
     this.#mustBeThere();
     if (!this.running.has(run.id)) return false;
-    this.approved.push({ run, by });
+    this.approved.push({ run, ...approval });
     return true;
   }
 

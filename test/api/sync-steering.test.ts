@@ -71,6 +71,16 @@ describe('approving a sync', () => {
     expect(await audited(id)).toEqual(['tester sync.started', 'alice sync.approved']);
   });
 
+  it('tells the run which count was approved; the answer shows only its two numbers', async () => {
+    const { id } = (await start()).json;
+    await setPhase(id, 'awaiting-approval');
+    const awaiting = { archiving: 30, of: 100, archived: 2, newestDeletionEpochUs: 1_700_000_000_000_001 };
+    await api.database.admin`update sync_runs set awaiting = ${api.database.admin.json(awaiting)} where id = ${id}`;
+    expect((await approve(id)).status).toBe(202);
+    expect(((await approve(id)).json as unknown as { awaiting: object }).awaiting).toEqual({ archiving: 30, of: 100 });
+    expect(approvals(id)).toMatchObject([{ awaiting }, { awaiting }]);
+  });
+
   it('may be repeated: before the run has heard it, and after', async () => {
     const { id } = (await start()).json;
     await setPhase(id, 'awaiting-approval');

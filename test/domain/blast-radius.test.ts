@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { needsApproval } from '../../domain/blast-radius.ts';
+import { isSameCount, mayArchive, needsApproval } from '../../domain/blast-radius.ts';
 
 describe('a run that would archive much', () => {
   it.each([
@@ -22,5 +22,33 @@ describe('a run that would archive much', () => {
         expect(needsApproval({ archiving, of: Math.max(0, of - more) })).toBe(true);
       }),
     );
+  });
+});
+
+describe('an approval of a count', () => {
+  const approved = { archiving: 40, of: 100, archived: 5, newestDeletionEpochUs: 1_000 };
+
+  it.each([
+    ['the same count', {}, true],
+    ['what is left after some are archived', { archiving: 30, archived: 15 }, true],
+    ['what is left after some are settled otherwise', { archiving: 30, archived: 10 }, true],
+    ['one more', { archiving: 41 }, false],
+    ['as many after some are archived', { archiving: 40, archived: 6 }, false],
+    ['as many, of which one was deleted later', { newestDeletionEpochUs: 1_001 }, false],
+    ['fewer, of which one was deleted later', { archiving: 30, archived: 15, newestDeletionEpochUs: 1_001 }, false],
+    ['few enough to need none', { archiving: 20, newestDeletionEpochUs: 9_999 }, true],
+  ])('covers %s or not: %j', (_case, change, covered) => {
+    expect(mayArchive({ ...approved, ...change }, approved)).toBe(covered);
+  });
+
+  it('is needed where nobody has approved, also of a pull, whose records have no time of deletion', () => {
+    expect(mayArchive(approved, null)).toBe(false);
+    const pulled = { ...approved, newestDeletionEpochUs: null };
+    expect([mayArchive(pulled, null), mayArchive(pulled, pulled), mayArchive({ ...pulled, archiving: 41 }, pulled)]).toEqual([false, true, false]);
+  });
+
+  it.each(['archiving', 'of', 'archived', 'newestDeletionEpochUs'] as const)('is of another count when %s differs', (field) => {
+    expect(isSameCount(approved, { ...approved })).toBe(true);
+    expect(isSameCount(approved, { ...approved, [field]: 7 })).toBe(false);
   });
 });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { APPROVE_SIGNAL } from '../../contracts/sync.ts';
+import type { ArchivingCount } from '../../contracts/sync.ts';
 import { until } from '../support/eventually.ts';
 import { PADDING, chunk, createWorkflowStage, signalOwnRun } from './workflow-stage.ts';
 import type { WorkflowStage } from './workflow-stage.ts';
@@ -10,7 +11,8 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => stage.close());
 
-const asks = () => chunk('needs-approval', { awaiting: { archiving: 60, of: 100 } });
+const COUNTED: ArchivingCount = { archiving: 60, of: 100, archived: 0, newestDeletionEpochUs: 1_000_000 };
+const asks = () => chunk('needs-approval', { awaiting: COUNTED });
 const done = () => chunk('done');
 
 describe('a run that waits for approval', () => {
@@ -34,7 +36,7 @@ describe('a run that waits for approval', () => {
 
   it('hears a yes that comes before its workflow knows that it waits: the API shows it first', async () => {
     const { script, handle } = await stage.play(async () => {
-      await signalOwnRun(APPROVE_SIGNAL, { by: 'somebody quick' });
+      await signalOwnRun(APPROVE_SIGNAL, { by: 'somebody quick', awaiting: COUNTED });
       return asks();
     }, done);
     await handle.result();
@@ -51,6 +53,29 @@ describe('a run that waits for approval', () => {
     await handle.signal(APPROVE_SIGNAL, { by: 'second' });
     await handle.result();
     expect(script.approvals).toMatchObject([{ by: 'first' }, { by: 'second' }]);
+  });
+
+  it('ignores an approval that names another count, before and while it waits: a reset sends earlier signals again', async () => {
+    const { script, handle, shows } = await stage.play(async () => {
+      await signalOwnRun(APPROVE_SIGNAL, { by: 'earlier', awaiting: { ...COUNTED, archiving: 40 } });
+      return asks();
+    }, done);
+    await shows('awaiting-approval');
+    await handle.signal(APPROVE_SIGNAL, { by: 'late', awaiting: { ...COUNTED, newestDeletionEpochUs: 2 } });
+    await handle.signal(APPROVE_SIGNAL, { by: 'right', awaiting: COUNTED });
+    await handle.result();
+    expect(script.approvals).toMatchObject([{ by: 'right' }]);
+  });
+
+  it('ignores an approval that names no count and comes before the question', async () => {
+    const { script, handle, shows } = await stage.play(async () => {
+      await signalOwnRun(APPROVE_SIGNAL, { by: 'sent again by a reset' });
+      return asks();
+    }, done);
+    await shows('awaiting-approval');
+    await handle.signal(APPROVE_SIGNAL);
+    await handle.result();
+    expect(script.approvals).toMatchObject([{ by: 'temporal-ui' }]);
   });
 
   it('remembers the yes when it continues as new right after it', async () => {
