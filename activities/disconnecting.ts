@@ -1,14 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Context, getClient } from '@temporalio/activity';
 import { ScheduleNotFoundError, WorkflowNotFoundError } from '@temporalio/client';
-import type { ConnectionUpkeepActivities, Revocation, TokenActivities } from '../contracts/connections.ts';
+import type { ConnectionUpkeepActivities, DeleteRecordsInput, DeletionCursor, Revocation, TokenActivities } from '../contracts/connections.ts';
 import type { ConnectionRef } from '../contracts/ids.ts';
 import { RESOURCES } from '../contracts/providers.ts';
 import type { ProviderId } from '../contracts/providers.ts';
 import { scheduleId } from '../contracts/sync.ts';
 import type { ConnectionStore } from '../db/connection-store.ts';
 import { FIRST_DELETION } from '../db/disconnection-store.ts';
-import type { DeletionCursor, DisconnectionStore } from '../db/disconnection-store.ts';
+import type { DisconnectionStore } from '../db/disconnection-store.ts';
 import type { OAuthTokenStore } from '../db/oauth-token-store.ts';
 import type { SyncRun, SyncRunStore } from '../db/sync-run-store.ts';
 import { ProviderError } from '../providers/provider-error.ts';
@@ -127,16 +127,16 @@ async function goneOrThrow(takeBack: () => Promise<void>): Promise<'revoked' | '
   }
 }
 
-async function deleteRecords({ disconnections }: DisconnectingDeps, input: ConnectionRef & { readonly requestedBy: string }): Promise<boolean> {
+async function deleteRecords({ disconnections }: DisconnectingDeps, input: DeleteRecordsInput): Promise<DeletionCursor | null> {
   const context = Context.current();
   const until = performance.now() + DELETING_MS;
-  let cursor: DeletionCursor | null = (context.info.heartbeatDetails as DeletionCursor | undefined) ?? FIRST_DELETION;
+  let cursor: DeletionCursor | null = (context.info.heartbeatDetails as DeletionCursor | undefined) ?? input.cursor ?? FIRST_DELETION;
   while (cursor !== null) {
-    if (performance.now() > until) return true;
+    if (performance.now() > until) return { resource: cursor.resource, after: cursor.after };
     context.cancellationSignal.throwIfAborted();
     cursor = await disconnections.deleteSome(input, cursor, RECORDS_AT_ONCE);
     context.heartbeat(cursor ?? undefined);
   }
   await disconnections.finish(input, input.requestedBy);
-  return false;
+  return null;
 }

@@ -1,5 +1,5 @@
-import type { ConnectionId, ConnectionRef } from './ids.ts';
-import type { Environment, OAuthFlow, ProviderId } from './providers.ts';
+import type { ConnectionId, ConnectionRef, RecordId } from './ids.ts';
+import type { Environment, OAuthFlow, ProviderId, Resource } from './providers.ts';
 
 // Every name and shape in this file is stored in workflow histories: add fields, never rename or reuse one.
 // A code, a verifier and a token enter a history only sealed, as base64 of the sealed bytes.
@@ -196,8 +196,22 @@ export interface ConnectionUpkeepActivities {
   readonly stopConnection: (input: ConnectionRef & DisconnectRequest) => Promise<void>;
   /** Wipes the credentials and makes the connection `disconnected`; with records to delete it becomes so when they are. */
   readonly wipeCredentials: (input: ConnectionRef & DisconnectRequest & { readonly revocation: Revocation }) => Promise<void>;
-  /** Deletes some of the records that only this connection brought. False when none is left; then the connection is `disconnected`. */
-  readonly deleteRecords: (input: ConnectionRef & Pick<DisconnectRequest, 'requestedBy'>) => Promise<boolean>;
+  /**
+   * Deletes some of the records that only this connection brought, from `cursor` on. Answers where the next activity goes on; null when none is
+   * left, and then the connection is `disconnected`. Earlier versions answered only whether there was more.
+   */
+  readonly deleteRecords: (input: DeleteRecordsInput) => Promise<DeletionCursor | null>;
+}
+
+/** Where a deletion stands: after which record of which resource. */
+export interface DeletionCursor {
+  readonly resource: Resource;
+  readonly after: RecordId | null;
+}
+
+export interface DeleteRecordsInput extends ConnectionRef, Pick<DisconnectRequest, 'requestedBy'> {
+  /** Absent at the beginning. */
+  readonly cursor?: DeletionCursor;
 }
 
 // --- A live test of what is stored -----------------------------------------------------------------------------------------------------

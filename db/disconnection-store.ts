@@ -1,8 +1,7 @@
 import { and, eq, isNull, notInArray, sql } from 'drizzle-orm';
-import type { Revocation } from '../contracts/connections.ts';
+import type { DeletionCursor, Revocation } from '../contracts/connections.ts';
 import type { ConnectionRef, RecordId } from '../contracts/ids.ts';
 import { RESOURCES } from '../contracts/providers.ts';
-import type { Resource } from '../contracts/providers.ts';
 import { explainDisconnection } from '../domain/disconnection.ts';
 import type { AuditStore } from './audit-store.ts';
 import { tableOf } from './record-tables.ts';
@@ -14,12 +13,6 @@ import { syncRuns } from './schema/sync-runs.ts';
 import { venueApiKeys } from './schema/venue-api-keys.ts';
 import { withVenue } from './venue-scope.ts';
 import type { Database, Transaction } from './venue-scope.ts';
-
-/** Where a deletion stands: after which record of which resource. */
-export interface DeletionCursor {
-  readonly resource: Resource;
-  readonly after: RecordId | null;
-}
 
 export interface WipeOptions {
   readonly revocation: Revocation;

@@ -1,5 +1,5 @@
 import { ActivityFailure, isCancellation, proxyActivities } from '@temporalio/workflow';
-import type { ConnectionUpkeepActivities, DisconnectRequest, DisconnectResult, KeepConnectionFreshInput, TokenActivities } from '../contracts/connections.ts';
+import type { ConnectionUpkeepActivities, DeleteRecordsInput, DeletionCursor, DisconnectRequest, DisconnectResult, KeepConnectionFreshInput, TokenActivities } from '../contracts/connections.ts';
 import { INTERNAL_QUEUE, PRIORITY, providerQueue } from '../contracts/temporal.ts';
 
 const retry = { initialInterval: '500 milliseconds', maximumInterval: '30 seconds' } as const;
@@ -21,10 +21,18 @@ export async function disconnectConnection(input: KeepConnectionFreshInput, requ
   await stopConnection.executeWithOptions({ summary: 'Stop schedules and runs' }, [{ ...ref, ...request }]);
   const revocation = await revoke({ ...ref, provider });
   await wipeCredentials.executeWithOptions({ summary: 'Wipe the credentials' }, [{ ...ref, ...request, revocation }]);
-  if (request.records === 'delete') {
-    while (await deleteRecords.executeWithOptions({ summary: 'Delete records' }, [{ ...ref, requestedBy: request.requestedBy }]));
-  }
+  if (request.records === 'delete') await deleteAll({ ...ref, requestedBy: request.requestedBy });
   return { revocation };
+}
+
+async function deleteAll(input: Omit<DeleteRecordsInput, 'cursor'>): Promise<void> {
+  let cursor: DeletionCursor | undefined;
+  for (;;) {
+    // Histories and workers of earlier versions answer only whether there is more.
+    const left: DeletionCursor | boolean | null = await deleteRecords.executeWithOptions({ summary: 'Delete records' }, [{ ...input, ...(cursor && { cursor }) }]);
+    if (!left) return;
+    if (typeof left === 'object') cursor = left;
+  }
 }
 
 /** An outage of the provider puts the end off for minutes, not for ever: `failed` then tells that the access is to be removed there by hand. */

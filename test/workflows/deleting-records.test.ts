@@ -1,0 +1,67 @@
+import { randomUUID } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import { DefaultLogger, NativeConnection, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DISCONNECT_UPDATE, KEEP_CONNECTION_FRESH, keepConnectionFreshWorkflowId } from '../../contracts/connections.ts';
+import type { DeletionCursor, KeepConnectionFreshInput } from '../../contracts/connections.ts';
+import type { ConnectionId, RecordId, VenueId } from '../../contracts/ids.ts';
+import { INTERNAL_QUEUE, WORKFLOW_QUEUE, providerQueue } from '../../contracts/temporal.ts';
+import { createTestNamespace } from '../support/temporal.ts';
+
+type Answer = DeletionCursor | boolean | null;
+
+/** The connection's owner on a real server; its activities answer what a test says. */
+describe('a disconnection that deletes records', () => {
+  let client: Client;
+  let stop: () => Promise<void>;
+  const answers = new Map<string, Answer[]>();
+  const asked = new Map<string, (DeletionCursor | undefined)[]>();
+
+  beforeAll(async () => {
+    const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
+    const [{ address, namespace }, workflowBundle] = await Promise.all([createTestNamespace(), bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') })]);
+    Runtime.install({ logger: new DefaultLogger('ERROR') });
+    const connection = await NativeConnection.connect({ address });
+    const upkeep = {
+      readGrant: () => ({ state: 'active', generation: 1, accessExpiresAt: null, refreshAt: null, deadlines: [] }),
+      stopConnection: () => undefined,
+      wipeCredentials: () => undefined,
+      deleteRecords({ connectionId, cursor }: KeepConnectionFreshInput & { readonly cursor?: DeletionCursor }): Answer {
+        asked.set(connectionId, [...(asked.get(connectionId) ?? []), cursor]);
+        return answers.get(connectionId)?.shift() ?? null;
+      },
+    };
+    const workers = await Promise.all([
+      Worker.create({ connection, namespace, taskQueue: WORKFLOW_QUEUE, workflowBundle }),
+      Worker.create({ connection, namespace, taskQueue: INTERNAL_QUEUE, activities: upkeep }),
+      Worker.create({ connection, namespace, taskQueue: providerQueue('stripe', 'interactive'), activities: { revokeGrant: () => 'revoked' } }),
+    ]);
+    const running = Promise.all(workers.map((worker) => worker.run()));
+    const clientConnection = await Connection.connect({ address });
+    client = new Client({ connection: clientConnection, namespace });
+    stop = async () => {
+      for (const worker of workers) worker.shutdown();
+      await running;
+      await Promise.all([connection.close(), clientConnection.close()]);
+    };
+  }, 120_000);
+  afterAll(() => stop());
+
+  async function cursorsAsked(...answered: Answer[]) {
+    const input = { venueId: randomUUID() as VenueId, connectionId: randomUUID() as ConnectionId, provider: 'stripe' } as const;
+    answers.set(input.connectionId, answered);
+    const owner = await client.workflow.start(KEEP_CONNECTION_FRESH, { taskQueue: WORKFLOW_QUEUE, workflowId: keepConnectionFreshWorkflowId(input.connectionId), args: [input] });
+    await owner.executeUpdate(DISCONNECT_UPDATE, { args: [{ records: 'delete', requestedBy: 'an-admin' }] });
+    return asked.get(input.connectionId);
+  }
+  const at = (after: string): DeletionCursor => ({ resource: 'customers', after: after as RecordId });
+
+  it('hands each activity the cursor of the one before it', async () => {
+    expect(await cursorsAsked(at('a'), at('b'), null)).toEqual([undefined, at('a'), at('b')]);
+  });
+
+  it('asks on and ends with a worker of an earlier version, which answers only whether there is more', async () => {
+    expect(await cursorsAsked(at('a'), true, false)).toEqual([undefined, at('a'), at('a')]);
+  });
+});
