@@ -2,6 +2,8 @@ import { mayArchive } from '../domain/blast-radius.ts';
 import { nextStage } from '../domain/checkpoint.ts';
 import type { Checkpoint, PullCheckpoint } from '../domain/checkpoint.ts';
 import type { PulledRecord } from '../db/pulled-record.ts';
+import { unreadableIssuesOf, unreadableRejection } from '../providers/items.ts';
+import type { ProviderRecord, ProviderRejection, ResourceSession } from '../providers/provider.ts';
 import type { PullEnvironment } from './pull-environment.ts';
 import { toPulled } from './pulled-record.ts';
 
@@ -23,7 +25,7 @@ export async function settleMissing(environment: PullEnvironment, checkpoint: Pu
   for (;;) {
     const gone = await missing.listUnsettled(scope, 'told', SETTLED_AT_ONCE);
     if (gone.length === 0) return moveOn(environment, checkpoint);
-    control.committed(await pulls.settleMissing(scope, { gone, found: [], checkpoint: null, ...control.takeDelta(0) }));
+    control.committed(await pulls.settleMissing(scope, { gone, found: [], rejections: [], checkpoint: null, ...control.takeDelta(0) }));
     if (control.stopping) return null;
   }
 }
@@ -43,9 +45,10 @@ async function lookUpUnlisted(environment: PullEnvironment): Promise<boolean> {
   for (;;) {
     const batch = await missing.listUnsettled(scope, 'unlisted', SETTLED_AT_ONCE);
     if (batch.length === 0) return true;
-    const { gone, found } = await lookUp(environment, batch);
+    const { gone, found, rejections } = await lookUp(environment, batch);
     await missing.confirm(scope, gone);
-    if (gone.length + found.length > 0) control.committed(await pulls.settleMissing(scope, { gone: [], found, checkpoint: null, ...control.takeDelta(found.length) }));
+    const settled = found.length + rejections.length;
+    if (gone.length + settled > 0) control.committed(await pulls.settleMissing(scope, { gone: [], found, rejections, checkpoint: null, ...control.takeDelta(settled) }));
     control.rethrow();
     if (control.stopping) return false;
   }
@@ -60,16 +63,29 @@ async function moveOn({ scope, progress }: Pick<PullEnvironment, 'scope' | 'prog
 async function lookUp({ session, mapping, control }: PullEnvironment, batch: readonly string[]) {
   const gone: string[] = [];
   const found: PulledRecord[] = [];
+  const rejections: ProviderRejection[] = [];
   const waiting = [...batch];
   const lane = async (): Promise<void> => {
     for (let id = waiting.shift(); id !== undefined && !control.stopping; id = waiting.shift()) {
       const externalId = id;
-      const answer = await control.attempt(async () => ({ record: await session.retrieve(externalId) }));
+      const answer = await control.attempt(() => ask(session, externalId));
       if (answer === null) waiting.push(externalId);
+      else if (answer.rejection) rejections.push(answer.rejection);
       else if (answer.record === null) gone.push(externalId);
       else found.push(toPulled(answer.record, mapping));
     }
   };
   await Promise.all(Array.from({ length: control.lanes }, lane));
-  return { gone, found };
+  return { gone, found, rejections };
+}
+
+/** What cannot be read is there: its record is kept as it is. */
+async function ask(session: ResourceSession, externalId: string): Promise<{ readonly record: ProviderRecord | null; readonly rejection?: ProviderRejection }> {
+  try {
+    return { record: await session.retrieve(externalId) };
+  } catch (error) {
+    const issues = unreadableIssuesOf(error);
+    if (issues === null) throw error;
+    return { record: null, rejection: unreadableRejection({ externalId, issues }) };
+  }
 }

@@ -6,15 +6,15 @@ import { fingerprintOf } from '../domain/fingerprint.ts';
 import { archiveKey, createKey, updateKey } from '../domain/idempotency-key.ts';
 import { decidePush } from '../domain/push-decision.ts';
 import type { PushDecision } from '../domain/push-decision.ts';
+import { unreadableIssuesOf } from '../providers/items.ts';
 import { ProviderError } from '../providers/provider-error.ts';
-import type { MappedRecord, ProviderRecord, ResourceMapping, ResourceWriter, TwinHint, TwinSearch } from '../providers/provider.ts';
+import type { MappedRecord, ProviderRecord, ResourceMapping, ResourceWriter } from '../providers/provider.ts';
+import { findTwin } from './push-twin.ts';
 
 /** Stripe keeps idempotency keys for at least 24 hours (https://docs.stripe.com/api/idempotent_requests, read 2026-11-21). */
 const KEY_LIFE_MS = 23 * 3_600_000;
 /** Stored failures in a row after which a record is set aside, so that one record cannot hold a run up. */
 const MAX_WRITE_ATTEMPTS = 5;
-/** How far before a write was first sent its twin is looked for: the provider's clock may be behind. */
-const CLOCK_SKEW_S = 600;
 
 export interface PushWork {
   readonly row: PushRow;
@@ -29,7 +29,7 @@ export interface PushTools {
   readonly scope: RunScope;
   readonly writer: ResourceWriter;
   readonly mapping: ResourceMapping;
-  readonly store: Pick<PushStore, 'markPending'>;
+  readonly store: Pick<PushStore, 'markPending' | 'tiedTo'>;
 }
 
 /** What is to be done with a record. Pure but for the time, which says whether an old key can still be repeated. */
@@ -63,7 +63,8 @@ export async function pushRecord(work: PushWork, tools: PushTools): Promise<Push
     if (!(error instanceof ProviderError)) throw error;
     // A spent key stands for a stored failure, or for the same record with other content: what it did is looked up.
     if (isSpentKey(error) && (decision === 'create' || decision === 'update')) return pushRecord({ ...work, decision: 'resolve' }, tools);
-    return afterRefusal(error, work);
+    const issues = unreadableIssuesOf(error);
+    return issues === null ? afterRefusal(error, work) : afterUnreadable(issues, work, tools);
   }
 }
 
@@ -94,10 +95,21 @@ const identityOf = ({ row }: PushWork, { scope }: PushTools) => ({
 
 /** Also of a record whose first write was never answered: that may have left a twin. */
 async function archive(work: PushWork, tools: PushTools): Promise<PushResult> {
-  const externalId = work.row.link?.externalId ?? (await findTwin(work, tools))?.externalId ?? null;
+  const externalId = work.row.link?.externalId ?? (await findTwin(work.row, tools)).twin?.externalId ?? null;
   const outcome = externalId === null ? 'deleted' : await tools.writer.archive(externalId, { idempotencyKey: archiveKey(identityOf(work, tools)) });
   const result = agreed(work, externalId === null ? 'unchanged' : 'archived', null);
   return { ...result, linkState: 'archived', externalId: outcome === 'deleted' ? null : externalId, fingerprint: null, externalState: null };
+}
+
+/**
+ * The provider answers well, and only not what can be read of this record: its write is one of unknown outcome, and this run leaves it at that.
+ * A first write stays pending, under a key that was never used, so that the next run looks its twin up before it writes.
+ */
+async function afterUnreadable(issues: string, work: PushWork, { store, scope }: PushTools): Promise<PushResult> {
+  const { row, decision } = work;
+  if (decision === 'create') await store.markPending(scope, [row.id], (row.link?.writeAttempt ?? 0) + 1);
+  const result = rejected(work, 'unreadable-answer', `The provider’s answer cannot be read: ${issues}. The next run finds out whether the record was written.`);
+  return result.externalId === null ? { ...result, linkState: 'pending' } : result;
 }
 
 function afterRefusal(error: ProviderError, work: PushWork): PushResult {
@@ -113,36 +125,21 @@ function afterRefusal(error: ProviderError, work: PushWork): PushResult {
 async function resolve(work: PushWork, tools: PushTools): Promise<PushResult> {
   const { row } = work;
   const link = row.link ?? NO_LINK;
-  const twin = link.externalId === null ? await findTwin(work, tools) : null;
+  const { twin, copies } = link.externalId === null ? await findTwin(row, tools) : NO_TWIN;
+  const note = copies.length === 0 ? {} : COPIED;
   // Only of a record that never was another can nothing but its creation have been sent.
-  if (twin !== null && !link.recordChangedSince && isAsWanted(twin, work, tools.mapping)) return agreed(work, 'created', twin);
+  if (twin !== null && !link.recordChangedSince && isAsWanted(twin, work, tools.mapping)) return { ...agreed(work, 'created', twin), ...note };
 
   const writeAttempt = link.writeAttempt + 1;
   await tools.store.markPending(tools.scope, [row.id], writeAttempt);
   if (writeAttempt > MAX_WRITE_ATTEMPTS) return rejected(work, 'provider-keeps-failing', `The provider failed ${MAX_WRITE_ATTEMPTS} times on this record.`);
-  return write({ ...work, row: { ...row, link: { ...link, writeAttempt, ...twinOf(twin) } }, afterLostUpdate: true }, tools);
+  return { ...(await write({ ...work, row: { ...row, link: { ...link, writeAttempt, ...twinOf(twin) } }, afterLostUpdate: true }, tools)), ...note };
 }
+
+const NO_TWIN = { twin: null, copies: [] } as const;
+const COPIED = { code: 'own-id-copied', message: 'Another record’s object at the provider carries this record’s id: it was copied there, and was left alone.' } as const;
 
 const twinOf = (twin: ProviderRecord | null): Partial<PushLink> => (twin ? { externalId: twin.externalId, metadataKeys: Object.keys(twin.fields?.metadata ?? {}), externalState: twin.externalState ?? null } : {});
-
-/** By its email where it has one; a record that changed since its first write was sent may have had another then. */
-async function findTwin(work: PushWork, { writer }: PushTools): Promise<ProviderRecord | null> {
-  const { id: recordId, fields, link } = work.row;
-  const createdSinceEpochS = Math.floor((link?.createdAt.getTime() ?? Date.now()) / 1_000) - CLOCK_SKEW_S;
-  const email = 'email' in fields ? fields.email : null;
-  const found = await searchTwin(writer, { recordId, createdSinceEpochS, email });
-  return found === null && email !== null && link?.recordChangedSince === true ? searchTwin(writer, { recordId, createdSinceEpochS, email: null }) : found;
-}
-
-async function searchTwin(writer: ResourceWriter, hint: Omit<TwinHint, 'after'>): Promise<ProviderRecord | null> {
-  let after: string | null = null;
-  do {
-    const search: TwinSearch = await writer.findTwin({ ...hint, after });
-    if (search.found) return search.found;
-    after = search.after;
-  } while (after !== null);
-  return null;
-}
 
 function isAsWanted(twin: ProviderRecord, { row, fingerprint }: PushWork, mapping: ResourceMapping): boolean {
   return twin.fields !== null && fingerprintOf(mapping.toPayload({ id: row.id, sourceId: row.sourceId, fields: twin.fields }).payload) === fingerprint;

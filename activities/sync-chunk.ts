@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { FAILURE } from '../contracts/failures.ts';
-import type { SyncChunkActivities, SyncChunkResult, SyncConnectionInput, WaitingFor } from '../contracts/sync.ts';
+import type { SyncChunkActivities, SyncChunkResult, SyncConnectionInput } from '../contracts/sync.ts';
 import type { PullStore } from '../db/pull-store.ts';
 import type { PushStore } from '../db/push-store.ts';
 import type { SyncMissingStore } from '../db/sync-missing.ts';
@@ -20,6 +20,7 @@ import { withHeartbeat } from './heartbeat.ts';
 import { pullChunk } from './pull-chunk.ts';
 import { pushChunk } from './push-chunk.ts';
 import { previewPush } from './push-preview.ts';
+import { noteOnRun, waitingOfTrouble } from './trouble.ts';
 
 export interface SyncChunkDeps {
   readonly credentials: Credentials;
@@ -49,7 +50,8 @@ export const createBulkChunkActivities = (deps: SyncChunkDeps, bulkShare: BulkSh
 export function createSyncChunkActivities(deps: SyncChunkDeps): SyncChunkActivities {
   return {
     async syncChunk(input) {
-      const state = await deps.progress.takeOver(input, Context.current().info.workflowExecution?.runId ?? null).catch((error: unknown) => {
+      const state = await deps.progress.takeOver(input, Context.current().info.workflowExecution?.runId ?? null).catch(async (error: unknown) => {
+        await noteOnRun(deps, input, error);
         throw toFailure(error, false, backoffMs(Context.current().info.attempt - 1));
       });
       const scope: RunScope = { ...input, fence: state.fence };
@@ -186,25 +188,13 @@ function keepAlive({ context, control, lease, hardStop }: Watched): { stop(): vo
 
 /** Shows on the run why it stands still. */
 async function noteTrouble({ progress, log }: SyncChunkDeps, { scope }: Chunk, error: unknown): Promise<void> {
-  if (!(error instanceof ProviderError)) return;
-  const { kind, retryAfterMs } = error.details;
-  const what = WAITS_FOR[kind];
-  const now = Date.now();
-  const until = retryAfterMs === undefined ? null : new Date(now + retryAfterMs).toISOString();
+  const waiting = waitingOfTrouble(error);
   try {
-    if (what !== undefined) await progress.wait(scope, { what, since: new Date(now).toISOString(), until });
+    if (waiting !== null) await progress.wait(scope, waiting);
   } catch (failure) {
     log.warn({ syncId: scope.syncId, cause: describe(failure) }, 'could not note what the run waits for');
   }
 }
-
-const WAITS_FOR: Partial<Record<ProviderError['details']['kind'], WaitingFor>> = {
-  'needs-reauth': 'needs-reauth',
-  'rate-limited': 'rate-limit',
-  'quota-exhausted': 'quota',
-  unavailable: 'provider-unavailable',
-  'unexpected-response': 'provider-unavailable',
-};
 
 const PASSES_SOON: ReadonlySet<ProviderError['details']['kind']> = new Set(['rate-limited', 'unavailable', 'unexpected-response']);
 const isPassing = (error: unknown) => error instanceof ProviderError && PASSES_SOON.has(error.details.kind);

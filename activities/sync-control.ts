@@ -8,9 +8,12 @@ import type { RunEnd, SyncProgressStore } from '../db/sync-progress-store.ts';
 import type { RunState } from '../db/run-state.ts';
 import { firstPullCheckpoint } from '../domain/checkpoint.ts';
 import { explainFailure } from '../domain/failure-advice.ts';
+import { explainWaiting } from '../domain/waiting-advice.ts';
 import type { Providers } from '../providers/providers.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import type { BulkShare } from './bulk-share.ts';
 import { guarded } from './failures.ts';
+import { noteOnRun } from './trouble.ts';
 
 export interface SyncControlDeps {
   readonly progress: SyncProgressStore;
@@ -19,17 +22,28 @@ export interface SyncControlDeps {
   readonly providers: Providers;
   /** Of the bulk runs in this process, which give way to an incremental one. */
   readonly bulkShare?: Pick<BulkShare, 'giveWay'>;
+  readonly log: Logger;
 }
 
 /** Short steps of a sync on our own database. */
 export function createSyncControlActivities(deps: SyncControlDeps): SyncControlActivities {
   return {
-    beginSync: (input) => guarded(() => begin(deps, input)),
+    beginSync: (input) => guarded(() => telling(deps, input, () => begin(deps, input))),
     requestStop: (input) => guarded(() => deps.progress.requestStop(input)),
-    finishSync: (input) => guarded(() => finish(deps, input)),
-    parkSync: (input) => guarded(() => deps.progress.park(input, { what: input.what, since: new Date().toISOString(), until: input.until })),
+    finishSync: (input) => guarded(() => telling(deps, input, () => finish(deps, input))),
+    parkSync: (input) => guarded(() => deps.progress.park(input, { what: input.what, since: new Date().toISOString(), until: input.until, error: explainWaiting(input.what) })),
     noteApproval: (input) => guarded(() => deps.progress.approve(input, input.by)),
   };
+}
+
+/** Temporal repeats these steps until they succeed: meanwhile the run says why they do not. */
+async function telling<T>(deps: SyncControlDeps, input: SyncConnectionInput, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    await noteOnRun(deps, input, error);
+    throw error;
+  }
 }
 
 async function begin({ progress, providers, bulkShare }: SyncControlDeps, input: SyncConnectionInput) {

@@ -95,7 +95,19 @@ export interface SyncChunkResult extends SyncProgress {
 }
 
 /** What a run may wait for; `waitingFor.what` in the API. */
-export const WAITING_FOR = ['needs-reauth', 'rate-limit', 'quota', 'provider-unavailable', 'key-service-unavailable', 'approval'] as const;
+export const WAITING_FOR = [
+  'needs-reauth',
+  'rate-limit',
+  'quota',
+  'provider-unavailable',
+  /** The provider answers, and not in its own protocol. */
+  'provider-unexpected-response',
+  'key-service-unavailable',
+  'database-unavailable',
+  /** Something fails on our side, whatever it is. */
+  'internal',
+  'approval',
+] as const;
 export type WaitingFor = (typeof WAITING_FOR)[number];
 
 /** Failures in a row for one reason, and since when. */

@@ -13,14 +13,9 @@ export function guardTransactions(client: postgres.Sql): void {
 
   async function once(work: TransactionWork, state: { begun: boolean; over: boolean }): Promise<unknown> {
     try {
-      return await begin(async (tx) => {
+      return await begin((tx) => {
         state.begun = true;
-        try {
-          return await work(cutOffWhen(tx, () => state.over));
-        } catch (error) {
-          if (isConnectionLost(error)) return new Promise(() => undefined);
-          throw error;
-        }
+        return neverEndsWhenLost(work, cutOffWhen(tx, () => state.over));
       });
     } finally {
       state.over = true;
@@ -41,6 +36,15 @@ export function guardTransactions(client: postgres.Sql): void {
   client.begin = guarded as typeof client.begin;
 }
 
+async function neverEndsWhenLost(work: TransactionWork, tx: postgres.TransactionSql): Promise<unknown> {
+  try {
+    return await work(tx);
+  } catch (error) {
+    if (isConnectionLost(error)) return new Promise(() => undefined);
+    throw error;
+  }
+}
+
 const MAX_ATTEMPTS = 3;
 
 /** After these the socket is closed, by either side. 57P: the server is going down, https://www.postgresql.org/docs/18/errcodes-appendix.html. */
@@ -55,6 +59,8 @@ function cutOffWhen(tx: postgres.TransactionSql, isOver: () => boolean): postgre
   return new Proxy(tx, {
     get(target, name) {
       if (isOver()) throw Object.assign(new Error('the transaction has lost its connection'), { code: 'CONNECTION_CLOSED' });
+      // What is done under a savepoint has a handle of its own.
+      if (name === 'savepoint') return (work: TransactionWork) => target.savepoint((inner) => neverEndsWhenLost(work, cutOffWhen(inner, isOver)));
       return Reflect.get(target, name) as unknown;
     },
   });

@@ -12,7 +12,8 @@ export interface PlanEntry {
   readonly key: string;
   readonly action: PlanAction;
   readonly recordId: RecordId | null;
-  readonly sourceId: string;
+  /** Null for an object of the provider's that became no record. */
+  readonly sourceId: string | null;
   readonly externalId: string | null;
   readonly detail: string | null;
   readonly fingerprint: string | null;
@@ -39,6 +40,15 @@ export async function savePlanItems(tx: Transaction, scope: RunScope, entries: r
     select ${scope.venueId}, ${scope.syncId}, r.* from ${recordset(newest)}
     on conflict (sync_id, key) do update set action = excluded.action, detail = excluded.detail, fingerprint = excluded.fingerprint, version = excluded.version`);
   return new Set(entries.filter((entry) => !newest.includes(entry) || earlier.get(entry.key)?.action === entry.action).map(({ key }) => key));
+}
+
+/** The objects that a dry run has planned to tie to these records, which it does not do: by the records' ids. */
+export async function plannedTies(tx: Transaction, scope: RunScope, recordIds: readonly RecordId[]): Promise<ReadonlyMap<RecordId, string>> {
+  if (scope.dryRun !== true || recordIds.length === 0) return new Map();
+  const rows = await tx.execute<{ record_id: RecordId; key: string }>(sql`
+    select record_id, key from sync_plan_items where sync_id = ${scope.syncId} and action = 'update'
+      and record_id in (select jsonb_array_elements_text(${JSON.stringify(recordIds)}::jsonb)::uuid)`);
+  return new Map(rows.map((row) => [row.record_id, row.key]));
 }
 
 interface PlannedRow extends Record<string, unknown> {

@@ -15,6 +15,8 @@ export interface Decided {
   readonly decision: PullDecision;
   readonly record: { readonly id: RecordId; readonly sourceId: string; readonly version: number };
   readonly fingerprint: string | null;
+  /** With `create`: the record whose id the object carries. It is another object's twin, so the object was copied, metadata and all. */
+  readonly copyOf: RecordId | null;
 }
 
 export interface TwinRow extends Record<string, unknown> {
@@ -30,19 +32,26 @@ export interface TwinRow extends Record<string, unknown> {
   readonly met: boolean | null;
 }
 
-/** Compares pulled records with what we hold of them: their twins, as `lockTwins` has found them. */
-export function decidePulled(scope: RunScope, pulled: readonly PulledRecord[], rows: readonly TwinRow[]): readonly Decided[] {
+/**
+ * Compares pulled records with what we hold of them: their twins, as `lockTwins` has found them. Of several objects that carry one id of ours
+ * the first is tied; `ties` are those that a dry run has planned before, by our ids.
+ */
+export function decidePulled(scope: RunScope, pulled: readonly PulledRecord[], { rows, ties }: { readonly rows: readonly TwinRow[]; readonly ties: ReadonlyMap<RecordId, string> }): readonly Decided[] {
   const byExternalId = new Map(rows.flatMap((row) => (row.external_id === null ? [] : [[row.external_id, row] as const])));
-  // A record that is tied to another twin already is not this one's: its id was copied at the provider.
-  const untied = new Map(rows.flatMap((row) => (row.external_id === null ? [[row.id, row] as const] : [])));
+  const byId = new Map<RecordId | null, TwinRow>(rows.map((row) => [row.id, row]));
+  const tied = new Map(ties);
+  const isFree = (row: TwinRow | undefined, externalId: string) => row?.external_id === null && (tied.get(row.id) ?? externalId) === externalId;
 
   return pulled.map((one) => {
-    const row = byExternalId.get(one.externalId) ?? (one.recordId === null ? undefined : untied.get(one.recordId));
+    const carried = byId.get(one.recordId);
+    const row = byExternalId.get(one.externalId) ?? (isFree(carried, one.externalId) ? carried : undefined);
     const record = row
       ? { id: row.id, sourceId: row.source_id, version: row.version }
       : { id: uuidv7() as RecordId, sourceId: `${scope.provider}:${one.externalId}`, version: 0 };
     const fingerprint = one.fingerprintFor(record);
-    return { pulled: one, record, fingerprint, decision: decidePull({ ...one, fingerprint }, row ? toKnown(row) : null) };
+    const decision = decidePull({ ...one, fingerprint }, row ? toKnown(row) : null);
+    if (decision === 'adopt') tied.set(record.id, one.externalId);
+    return { pulled: one, record, fingerprint, decision, copyOf: decision === 'create' ? (carried?.id ?? null) : null };
   });
 }
 

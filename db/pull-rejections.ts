@@ -1,4 +1,7 @@
 import { sql } from 'drizzle-orm';
+import { cleanText } from '../domain/foreign-text.ts';
+import { meetPlan, savePlanItems } from './plan-items.ts';
+import type { PlanEntry } from './plan-items.ts';
 import { insertLogs } from './sync-log.ts';
 import type { RunScope } from './run-scope.ts';
 import type { Transaction } from './venue-scope.ts';
@@ -16,16 +19,29 @@ export interface Rejection {
  */
 export async function logRejections(tx: Transaction, scope: RunScope, rejections: readonly Rejection[]): Promise<number> {
   if (rejections.length === 0) return 0;
-  const externalIds = [...new Set(rejections.flatMap(({ externalId }) => externalId ?? []))];
-  const logged = await loggedAmong(tx, scope, externalIds);
-  const isNew = ({ externalId }: Rejection, index: number): boolean =>
-    externalId === null || (!logged.has(externalId) && rejections.findIndex((one) => one.externalId === externalId) === index);
-  const fresh = rejections.filter(isNew);
+  const bounded = rejections.map((one) => ({ ...one, shownId: shownIdOf(one) }));
+  const logged = await loggedAmong(tx, scope, bounded.flatMap(({ shownId }) => shownId ?? []));
+  const isNew = ({ shownId }: { readonly shownId: string | null }, index: number): boolean =>
+    shownId === null || (!logged.has(shownId) && bounded.findIndex((one) => one.shownId === shownId) === index);
+  const fresh = bounded.filter(isNew);
   const row = { record_id: null, source_id: null, level: 'error', action: 'rejected' };
-  await insertLogs(tx, scope, fresh.map(({ externalId, code, message }) => ({ ...row, external_id: externalId, code, message })));
-  if (scope.dryRun !== true) await markSeen(tx, scope, externalIds);
+  await insertLogs(tx, scope, fresh.map(({ shownId, code, message }) => ({ ...row, external_id: shownId, code, message })));
+  const entries = fresh.flatMap(({ shownId, message }) => (shownId === null ? [] : [toEntry(shownId, message)]));
+  if (scope.dryRun === true) await savePlanItems(tx, scope, entries);
+  else {
+    await meetPlan(tx, scope, entries);
+    await markSeen(tx, scope, [...new Set(rejections.flatMap(({ externalId }) => externalId ?? []))]);
+  }
   return fresh.length;
 }
+
+/** An index takes rows of some 2,700 bytes. */
+const MAX_SHOWN_ID_LENGTH = 255;
+const shownIdOf = ({ externalId }: Rejection) => externalId && cleanText(externalId.slice(0, MAX_SHOWN_ID_LENGTH));
+
+const toEntry = (externalId: string, message: string): PlanEntry => ({
+  ...{ key: externalId, action: 'reject', recordId: null, sourceId: null, externalId, detail: message, fingerprint: null },
+});
 
 async function loggedAmong(tx: Transaction, { syncId }: RunScope, externalIds: readonly string[]): Promise<ReadonlySet<string>> {
   const rows = await tx.execute<{ external_id: string }>(sql`

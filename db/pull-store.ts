@@ -2,12 +2,14 @@ import type { PlanAction, SyncProgress } from '../contracts/sync.ts';
 import type { PullDecision } from '../domain/pull-decision.ts';
 import { applyPulled, archiveRecords } from './pull-apply.ts';
 import { decidePulled, lockTwins } from './pull-lookup.ts';
-import type { Decided } from './pull-lookup.ts';
+import type { Decided, TwinRow } from './pull-lookup.ts';
 import type { PulledRecord } from './pulled-record.ts';
 import { logRejections } from './pull-rejections.ts';
 import type { Rejection } from './pull-rejections.ts';
-import { meetPlan, savePlanItems } from './plan-items.ts';
+import { meetPlan, plannedTies, savePlanItems } from './plan-items.ts';
 import type { PlanEntry } from './plan-items.ts';
+import { withRefusals } from './rejecting.ts';
+import type { StoreEach } from './rejecting.ts';
 import { insertLogs } from './sync-log.ts';
 import { lockRun } from './run-scope.ts';
 import type { RunScope } from './run-scope.ts';
@@ -16,7 +18,7 @@ import type { ProgressDelta } from './run-state.ts';
 import { missingAmong, noteMissing, settle } from './sync-missing.ts';
 import { amendTransactions } from './transaction-references.ts';
 import type { Amendment } from './transaction-references.ts';
-import { together, withVenue } from './venue-scope.ts';
+import { together } from './venue-scope.ts';
 import type { Database, Transaction } from './venue-scope.ts';
 
 export interface PullCommit extends Omit<ProgressDelta, 'counts' | 'done'> {
@@ -40,6 +42,8 @@ export interface SettledMissing extends Omit<ProgressDelta, 'counts' | 'done'> {
   readonly gone: readonly string[];
   /** There after all, as they are now. */
   readonly found: readonly PulledRecord[];
+  /** There after all, and cannot be read. */
+  readonly rejections: readonly Rejection[];
 }
 
 export interface PullStore {
@@ -54,31 +58,55 @@ export interface PullStore {
 
 export function createPullStore(db: Database): PullStore {
   return {
-    commit: (scope, pages) =>
-      withVenue(db, scope.venueId, async (tx) => {
-        const newest = newestOfEach(pages.records);
-        const [{ stopRequested }, missing, twins] = await together(lockRun(tx, scope), missingAmong(tx, scope, newest), lockTwins(tx, scope, newest));
-        const decided = decidePulled(scope, await withoutDeleted(tx, scope, { newest, missing }), twins);
-        const told = await apply(tx, scope, decided);
-        if (scope.dryRun !== true) await amendTransactions(tx, scope, pages.amendments);
-        await insertLogs(tx, scope, pages.anomalies.map(toAnomaly));
-        const rejected = await logRejections(tx, scope, pages.rejections);
-        const read = rejected + (pages.handOff ? told.filter(({ decision }) => decision !== 'touch' && decision !== 'ignore').length : pages.records.length);
-        return { progress: await addProgress(tx, scope, { ...pages, done: read, counts: countsOf({ read, rejected }, told) }), stopRequested };
-      }),
-
-    settleMissing: (scope, settled) =>
-      withVenue(db, scope.venueId, async (tx) => {
-        const { stopRequested } = await lockRun(tx, scope);
-        const records = [...settled.found, ...settled.gone.map(toDeletion)];
-        const decided = decidePulled(scope, records, await lockTwins(tx, scope, records));
-        const told = await apply(tx, scope, decided);
-        await settle(tx, scope, [...settled.gone, ...settled.found.map(({ externalId }) => externalId)]);
-        await insertLogs(tx, scope, settled.found.map(toUnlisted));
-        const counts = countsOf({ read: settled.found.length, rejected: 0 }, told);
-        return { progress: await addProgress(tx, scope, { ...settled, done: settled.found.length, counts }), stopRequested };
-      }),
+    commit: (scope, pages) => withRefusals(db, scope.venueId, (tx, storeEach) => commitPages({ tx, scope, storeEach }, pages)),
+    settleMissing: (scope, settled) => withRefusals(db, scope.venueId, (tx, storeEach) => settleRecords({ tx, scope, storeEach }, settled)),
   };
+}
+
+interface Storing {
+  readonly tx: Transaction;
+  readonly scope: RunScope;
+  readonly storeEach: StoreEach;
+}
+
+async function commitPages({ tx, scope, storeEach }: Storing, pages: PullCommit): Promise<CommitResult> {
+  // Sent together with what follows it, unless that may have to be taken back.
+  const locking = lockRun(tx, scope);
+  locking.catch(() => undefined);
+  const stored = await storeEach(newestOfEach(pages.records), async (sp, part) => {
+    const [, missing, rows] = await together(locking, missingAmong(sp, scope, part), lockTwins(sp, scope, part));
+    return decideAndApply({ tx: sp, scope }, await withoutDeleted(sp, scope, { newest: part, missing }), rows);
+  });
+  const { stopRequested } = await locking;
+  const told = stored.results.flat();
+  const amended = await storeEach(scope.dryRun === true ? [] : pages.amendments, (sp, part) => amendTransactions(sp, scope, part));
+  await insertLogs(tx, scope, [...pages.anomalies.map(toAnomaly), ...told.flatMap(toCopied)]);
+  const notStored = [...stored.refused.map(({ item, reason }) => notStorable(item.externalId, reason)), ...amended.refused.map(({ item, reason }) => notStorable(item.payment, reason))];
+  const rejected = await logRejections(tx, scope, [...pages.rejections, ...notStored]);
+  const refused = new Set(stored.refused.map(({ item }) => item.externalId));
+  const kept = pages.handOff ? told.filter(({ decision }) => decision !== 'touch' && decision !== 'ignore') : pages.records.filter(({ externalId }) => !refused.has(externalId));
+  const read = rejected + kept.length;
+  return { progress: await addProgress(tx, scope, { ...pages, done: read, counts: countsOf({ read, rejected }, told) }), stopRequested };
+}
+
+async function settleRecords({ tx, scope, storeEach }: Storing, settled: SettledMissing): Promise<CommitResult> {
+  const { stopRequested } = await lockRun(tx, scope);
+  const stored = await storeEach([...settled.found, ...settled.gone.map(toDeletion)], async (sp, part) => decideAndApply({ tx: sp, scope }, part, await lockTwins(sp, scope, part)));
+  const refused = new Set(stored.refused.map(({ item }) => item.externalId));
+  const found = settled.found.filter(({ externalId }) => !refused.has(externalId));
+  const rejections = [...settled.rejections, ...stored.refused.map(({ item, reason }) => notStorable(item.externalId, reason))];
+  const rejected = await logRejections(tx, scope, rejections);
+  await settle(tx, scope, [...settled.gone, ...settled.found.map(({ externalId }) => externalId), ...settled.rejections.flatMap(({ externalId }) => externalId ?? [])]);
+  await insertLogs(tx, scope, found.map(toUnlisted));
+  const read = found.length + rejected;
+  return { progress: await addProgress(tx, scope, { ...settled, done: read, counts: countsOf({ read, rejected }, stored.results.flat()) }), stopRequested };
+}
+
+const notStorable = (externalId: string, reason: string): Rejection => ({ externalId, code: 'not-storable', message: `The database does not store this object (${reason}).` });
+
+async function decideAndApply({ tx, scope }: Pick<Storing, 'tx' | 'scope'>, records: readonly PulledRecord[], rows: readonly TwinRow[]): Promise<readonly Decided[]> {
+  const ties = await plannedTies(tx, scope, records.flatMap(({ recordId }) => recordId ?? []));
+  return apply(tx, scope, decidePulled(scope, records, { rows, ties }));
 }
 
 /** Returns what is to be counted: a dry run, which changes nothing, decides the same again whenever it meets a record again. */
@@ -162,6 +190,17 @@ const ANOMALIES: Readonly<Record<string, string>> = {
   'cursor-lost': 'The provider no longer knew the record that the listing had come to; the listing went on from the second before it.',
   'fewer-than-counted': 'The provider listed fewer records than it counted; the listing was read once more.',
 };
+
+/** Of two objects with one id of ours, the one that was met later. */
+const toCopied = ({ record, pulled, copyOf, decision }: Decided) =>
+  copyOf === null || decision !== 'create'
+    ? []
+    : [
+        {
+          ...{ record_id: record.id, source_id: record.sourceId, external_id: pulled.externalId, level: 'warn', action: 'anomaly', code: 'own-id-copied' },
+          message: `This object carries the id of record ${copyOf}, which is tied to another object: it was copied at the provider, and became a record of its own.`,
+        },
+      ];
 
 const toUnlisted = ({ externalId }: PulledRecord) => ({
   record_id: null,

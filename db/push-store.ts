@@ -2,20 +2,23 @@ import { sql } from 'drizzle-orm';
 import type { RecordId } from '../contracts/ids.ts';
 import type { LinkState, RecordFields } from '../contracts/records.ts';
 import type { ArchivingCount, SyncCounts } from '../contracts/sync.ts';
-import { meetPlan, savePlanItems } from './plan-items.ts';
+import { savePlanItems } from './plan-items.ts';
 import type { PlanEntry } from './plan-items.ts';
 import type { CommitResult } from './pull-store.ts';
+import { commitResults } from './push-commit.ts';
+import type { PushCommit, PushResult } from './push-commit.ts';
 import { marksOf } from './push-marks.ts';
 import type { PushMarks } from './push-marks.ts';
 import { RECORD_TABLES, fieldsDocument, tableOf } from './record-tables.ts';
-import { insertLogs } from './sync-log.ts';
+import { withRefusals } from './rejecting.ts';
 import { addProgress } from './run-state.ts';
 import { inUse, linkOfRecord, lockRun, needsPush } from './run-scope.ts';
 import type { ProgressDelta } from './run-state.ts';
 import type { RunScope } from './run-scope.ts';
-import { settleTransactionsOf } from './transaction-references.ts';
 import { withVenue } from './venue-scope.ts';
-import type { Database, Transaction } from './venue-scope.ts';
+import type { Database } from './venue-scope.ts';
+
+export type { PushCommit, PushResult };
 
 export interface PushLink {
   readonly externalId: string | null;
@@ -45,31 +48,6 @@ export interface PushRow {
   readonly link: PushLink | null;
 }
 
-/** What became of one record. */
-export interface PushResult {
-  readonly recordId: RecordId;
-  readonly sourceId: string;
-  readonly action: 'created' | 'updated' | 'archived' | 'unchanged' | 'rejected';
-  readonly recordVersion: number;
-  readonly linkState: LinkState;
-  readonly externalId: string | null;
-  readonly externalVersion: number;
-  /** Null when nothing was agreed. */
-  readonly fingerprint: string | null;
-  readonly metadataKeys: readonly string[];
-  readonly externalState: Readonly<Record<string, string | number>> | null;
-  readonly code: string | null;
-  readonly message: string | null;
-}
-
-export interface PushCommit extends Omit<ProgressDelta, 'counts' | 'done'> {
-  readonly results: readonly PushResult[];
-  /** What the plan knows the results by; empty without a plan. */
-  readonly entries: readonly PlanEntry[];
-  /** Records that were as last agreed and need no write of any kind. They are counted when the cursor passes them, with it. */
-  readonly unchangedCount: number;
-}
-
 /** One page of a dry run. */
 export interface PushPreview extends Omit<ProgressDelta, 'counts' | 'done'> {
   readonly entries: readonly PlanEntry[];
@@ -94,6 +72,8 @@ export interface PushStore extends PushMarks {
   commit(scope: RunScope, commit: PushCommit): Promise<CommitResult>;
   /** Stores what a dry run would do and moves its cursor, in one transaction. Throws SupersededError. */
   preview(scope: RunScope, preview: PushPreview): Promise<CommitResult>;
+  /** The record whose twin the provider's object is; null for an object that none is tied to. */
+  tiedTo(scope: RunScope, externalId: string): Promise<RecordId | null>;
   /** How many remote records the run would take out of use, of how many, and when the newest of them was deleted here. */
   blastRadius(scope: RunScope): Promise<Omit<ArchivingCount, 'archived'>>;
 }
@@ -117,17 +97,7 @@ export function createPushStore(db: Database): PushStore {
         return rows.map(toPushRow);
       }),
 
-    commit: (scope, commit) =>
-      withVenue(db, scope.venueId, async (tx) => {
-        const { stopRequested } = await lockRun(tx, scope);
-        await saveLinks(tx, scope, commit.results);
-        await settleTransactionsOf(tx, scope, commit.results.flatMap(toTied));
-        await meetPlan(tx, scope, commit.entries);
-        await logResults(tx, scope, commit.results);
-        const counts = countsOf(commit);
-        const progress = await addProgress(tx, scope, { ...commit, counts, done: counts.read ?? 0 });
-        return { progress, stopRequested };
-      }),
+    commit: (scope, commit) => withRefusals(db, scope.venueId, (tx, storeEach) => commitResults({ tx, scope, storeEach }, commit)),
 
     preview: (scope, preview) =>
       withVenue(db, scope.venueId, async (tx) => {
@@ -136,6 +106,13 @@ export function createPushStore(db: Database): PushStore {
         const counts = plannedCounts(preview.entries);
         const progress = await addProgress(tx, scope, { ...preview, counts, done: preview.entries.length, plannedCalls: preview.calls });
         return { progress, stopRequested };
+      }),
+
+    tiedTo: (scope, externalId) =>
+      withVenue(db, scope.venueId, async (tx) => {
+        const [row] = await tx.execute<{ record_id: RecordId }>(sql`
+          select record_id from record_links where connection_id = ${scope.connectionId} and resource = ${scope.resource} and external_id = ${externalId} limit 1`);
+        return row?.record_id ?? null;
       }),
 
     blastRadius: (scope) =>
@@ -151,8 +128,6 @@ export function createPushStore(db: Database): PushStore {
 
 /** A bigint: microseconds, as exact as the column. */
 const deletionEpochUs = sql`(extract(epoch from c.deleted_at) * 1000000)::bigint`;
-
-const toTied = ({ action, externalId, recordId, sourceId }: PushResult) => (action === 'created' && externalId !== null ? [{ externalId, id: recordId, sourceId }] : []);
 
 interface Row extends Record<string, unknown> {
   readonly id: RecordId;
@@ -193,69 +168,6 @@ function toPushLink(row: Row): PushLink {
     createdAt: new Date(row.link_created_at ?? 0),
     recordChangedSince: row.changed_since ?? false,
     countedInThisRun: row.counted ?? false,
-  };
-}
-
-async function saveLinks(tx: Transaction, scope: RunScope, results: readonly PushResult[]): Promise<void> {
-  if (results.length === 0) return;
-  const links = results.map((result) => ({
-    record_id: result.recordId,
-    external_id: result.externalId,
-    external_version: result.externalVersion,
-    record_version: result.recordVersion,
-    fingerprint: result.fingerprint,
-    metadata_keys: result.metadataKeys,
-    external_state: result.externalState,
-    state: result.linkState,
-  }));
-  // A twin that was deleted for good is forgotten: should the record come back, it is created anew, under another idempotency key.
-  await tx.execute(sql`
-    insert into record_links as l (connection_id, resource, record_id, venue_id, external_id, external_version, record_version, fingerprint, metadata_keys,
-      external_state, state, last_sync_id, synced_at)
-    select ${scope.connectionId}, ${scope.resource}, r.record_id, ${scope.venueId}, r.external_id, r.external_version, r.record_version, r.fingerprint,
-      r.metadata_keys, r.external_state, r.state, ${scope.syncId}, case when r.state = 'linked' then now() end
-    from jsonb_to_recordset(${JSON.stringify(links)}::jsonb) as r(record_id uuid, external_id text, external_version bigint, record_version int,
-      fingerprint text, metadata_keys text[], external_state jsonb, state text)
-    on conflict (connection_id, resource, record_id) do update set
-      external_id = case when excluded.state = 'archived' then excluded.external_id else coalesce(excluded.external_id, l.external_id) end,
-      external_version = greatest(excluded.external_version, l.external_version), record_version = excluded.record_version,
-      fingerprint = coalesce(excluded.fingerprint, l.fingerprint),
-      metadata_keys = case when excluded.fingerprint is null then l.metadata_keys else excluded.metadata_keys end,
-      external_state = coalesce(excluded.external_state, l.external_state),
-      sent_version = case when excluded.state <> 'rejected' then null else l.sent_version end,
-      sent_at = case when excluded.state <> 'rejected' then null else l.sent_at end,
-      write_attempt = l.write_attempt + (excluded.state = 'archived' and excluded.external_id is null)::int,
-      state = excluded.state, last_sync_id = excluded.last_sync_id, synced_at = coalesce(excluded.synced_at, l.synced_at), updated_at = now()`);
-}
-
-async function logResults(tx: Transaction, scope: RunScope, results: readonly PushResult[]): Promise<void> {
-  const rows = results.flatMap((result) =>
-    result.action === 'unchanged'
-      ? []
-      : [
-          {
-            record_id: result.recordId,
-            source_id: result.sourceId,
-            external_id: result.externalId,
-            level: result.action === 'rejected' ? 'error' : 'info',
-            action: result.action,
-            code: result.code,
-            message: result.message,
-          },
-        ],
-  );
-  await insertLogs(tx, scope, rows);
-}
-
-function countsOf({ results, unchangedCount }: PushCommit): Partial<SyncCounts> {
-  const count = (action: PushResult['action']) => results.filter((result) => result.action === action).length;
-  return {
-    read: results.length + unchangedCount,
-    created: count('created'),
-    updated: count('updated'),
-    archived: count('archived'),
-    unchanged: count('unchanged') + unchangedCount,
-    rejected: count('rejected'),
   };
 }
 

@@ -55,7 +55,7 @@ export async function addProgress(tx: Transaction, scope: RunScope, delta: Progr
 }
 
 async function resume(tx: Transaction, scope: RunScope): Promise<void> {
-  await tx.execute(sql`update sync_runs set waiting_for = null where id = ${scope.syncId}`);
+  await tx.execute(sql`update sync_runs set waiting_for = null, error = null where id = ${scope.syncId}`);
   await changePhase(tx, scope, 'running');
 }
 

@@ -38,7 +38,11 @@ export function createSyncProgressStore(db: Database): SyncProgressStore {
   return {
     ...beginningOf(db),
     ...waitingOf(db),
-    setPhase: (input, phase) => withVenue(db, input.venueId, (tx) => changePhase(tx, input, phase)),
+    setPhase: (input, phase) =>
+      withVenue(db, input.venueId, async (tx) => {
+        await tx.execute(sql`update sync_runs set waiting_for = null, error = null where id = ${input.syncId} and phase = 'waiting'`);
+        await changePhase(tx, input, phase);
+      }),
 
     takeOver: (input, workflowRunId) =>
       withVenue(db, input.venueId, async (tx) => {

@@ -10,7 +10,12 @@ export interface Waiting {
   readonly what: WaitingFor;
   readonly since: string;
   readonly until: string | null;
+  /** What the run tells of it meanwhile; null for what is no trouble. */
+  readonly error: { readonly code: string; readonly message: string; readonly nextAction: string } | null;
 }
+
+/** Failures that tell nothing about the provider, and bring the run no nearer to giving it up. */
+const NOT_COUNTED: ReadonlySet<WaitingFor> = new Set(['internal', 'database-unavailable']);
 
 /** How a run shows that it stands still, and why. */
 export interface SyncRunWaiting {
@@ -28,7 +33,7 @@ export function waitingOf(db: Database): SyncRunWaiting {
     wait: (scope, waiting) =>
       withVenue(db, scope.venueId, async (tx) => {
         await lockRun(tx, scope);
-        await wait(tx, scope, { waiting, failures: 1 });
+        await wait(tx, scope, { waiting, failures: NOT_COUNTED.has(waiting.what) ? 0 : 1 });
       }),
 
     park: (input, waiting) =>
@@ -41,7 +46,7 @@ export function waitingOf(db: Database): SyncRunWaiting {
     awaitApproval: (scope, awaiting) =>
       withVenue(db, scope.venueId, async (tx) => {
         await lockRun(tx, scope);
-        const waiting: Waiting = { what: 'approval', since: new Date().toISOString(), until: null };
+        const waiting = { what: 'approval', since: new Date().toISOString(), until: null };
         await tx.execute(sql`
           update sync_runs set awaiting = ${JSON.stringify(awaiting)}::jsonb, approved = null, approved_at = null, approved_by = null,
             waiting_for = ${JSON.stringify(waiting)}::jsonb, updated_at = now()
@@ -59,10 +64,10 @@ export function waitingOf(db: Database): SyncRunWaiting {
   };
 }
 
-async function wait(tx: Transaction, input: SyncConnectionInput, { waiting, failures }: { readonly waiting: Waiting; readonly failures: number }): Promise<void> {
+async function wait(tx: Transaction, input: SyncConnectionInput, { waiting: { error, ...waiting }, failures }: { readonly waiting: Waiting; readonly failures: number }): Promise<void> {
   // A run that still waits for the same thing has waited since it began to.
   await tx.execute(sql`
-    update sync_runs set updated_at = now(), rate_per_second = 0,
+    update sync_runs set updated_at = now(), rate_per_second = 0, error = ${error && JSON.stringify(error)}::jsonb,
       waiting_for = case when waiting_for ->> 'what' = ${waiting.what} then waiting_for || jsonb_build_object('until', ${waiting.until}::text,
           'failures', ${failures}::int * (coalesce((waiting_for ->> 'failures')::int, 0) + 1)) else ${JSON.stringify({ ...waiting, failures })}::jsonb end
     where id = ${input.syncId}`);

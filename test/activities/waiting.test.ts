@@ -43,7 +43,7 @@ describe('a run that has to wait', () => {
     ['the provider limits its rate for long', { kind: 'status', status: 429, retryAfter: 120 }, 'rate-limit', FAILURE.rateLimited],
     ['the provider is down', { kind: 'status', status: 503 }, 'provider-unavailable', FAILURE.unavailable],
     ['the provider cuts every connection', { kind: 'reset' }, 'provider-unavailable', FAILURE.unavailable],
-    ['something in between answers for the provider', { kind: 'html' }, 'provider-unavailable', FAILURE.unexpectedResponse],
+    ['something in between answers for the provider', { kind: 'html' }, 'provider-unexpected-response', FAILURE.unexpectedResponse],
     ['the key is refused', { kind: 'status', status: 401 }, 'needs-reauth', FAILURE.needsReauth],
   ] as const)('says what for while %s, since when, and no longer once it goes on', async (_when, fault, what, type) => {
     const input = await begun();
@@ -135,7 +135,7 @@ describe('a run that has to wait', () => {
     expect(await world.connections.find(other)).toMatchObject({ state: 'active' });
     while ((await world.chunk(theirs)).status === 'more');
     expect(await row(theirs)).toMatchObject({ phase: 'running', waiting_for: null });
-    await world.progress.park({ ...mine, venueId: other.venueId }, { what: 'quota', since: new Date().toISOString(), until: null });
+    await world.progress.park({ ...mine, venueId: other.venueId }, { what: 'quota', since: new Date().toISOString(), until: null, error: null });
     expect(await row(mine)).toMatchObject({ waiting_for: { what: 'needs-reauth' } });
   });
 
@@ -144,7 +144,7 @@ describe('a run that has to wait', () => {
     await world.stripe.fault({ match: {}, kind: 'status', status: 503 });
     await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.unavailable });
     await world.finish(input, 'cancelled');
-    await world.progress.park(input, { what: 'quota', since: new Date().toISOString(), until: null });
+    await world.progress.park(input, { what: 'quota', since: new Date().toISOString(), until: null, error: null });
     expect(await row(input)).toMatchObject({ phase: 'finished', waiting_for: null });
   });
 });
