@@ -71,7 +71,12 @@ async function underLock(deps: RefreshingDeps, attempt: Attempt): Promise<Refres
   } catch (error) {
     const brought = await flight.call?.catch(() => null);
     if (brought) return keep(deps, attempt, brought);
-    if (!earlierLost && (!flight.sent || isDefinite(error))) await deps.tokens.forgetRefreshSent({ ...input, generation });
+    if (!earlierLost && (!flight.sent || isDefinite(error))) {
+      // A mark that stays only makes the next refresh more careful; the failure is what has to be told.
+      await deps.tokens.forgetRefreshSent({ ...input, generation }).catch((failure: unknown) => {
+        deps.log.warn({ connectionId: input.connectionId, provider: input.provider, cause: describe(failure) }, 'the mark of a refresh that was sent could not be taken back');
+      });
+    }
     throw error;
   }
 }
