@@ -1,4 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type postgres from 'postgres';
+import { codesOf } from '../domain/error-codes.ts';
 
 type TransactionWork = (tx: postgres.TransactionSql) => unknown;
 
@@ -6,7 +8,8 @@ type TransactionWork = (tx: postgres.TransactionSql) => unknown;
  * Makes transactions of a pool end well when their connection is lost. By itself the library goes on sending for them, ROLLBACK at
  * least: to a socket that is gone, which ends the process, or to one that by then belongs to another transaction
  * (https://github.com/porsager/postgres/issues/1199, read 2026-11-21). Here such work is cut off and never told to have ended;
- * `begin` itself rejects as soon as the connection is closed.
+ * `begin` itself rejects as soon as the connection is closed. Work may also fail with the error of another connection, such as one to a
+ * provider or of another pool: when `begin` has not rejected a moment later, the transaction's own connection is there, and the error is the work's.
  */
 export function guardTransactions(client: postgres.Sql): void {
   const begin = client.begin.bind(client) as (work: TransactionWork) => Promise<unknown>;
@@ -18,7 +21,8 @@ export function guardTransactions(client: postgres.Sql): void {
         try {
           return await work(cutOffWhen(tx, () => state.over));
         } catch (error) {
-          if (isConnectionLost(error)) return new Promise(() => undefined);
+          if (isConnectionLost(error)) await delay(CLOSING_MS, undefined, { ref: false });
+          if (state.over) return new Promise(() => undefined);
           throw error;
         }
       });
@@ -42,13 +46,14 @@ export function guardTransactions(client: postgres.Sql): void {
 }
 
 const MAX_ATTEMPTS = 3;
+/** A lost connection is closed in the same turn as its error, or a round trip after the server's last words. */
+const CLOSING_MS = 500;
 
 /** After these the socket is closed, by either side. 57P: the server is going down, https://www.postgresql.org/docs/18/errcodes-appendix.html. */
 const CONNECTION_LOST = /^(CONNECTION_(CLOSED|DESTROYED)|ECONNRESET|EPIPE|ETIMEDOUT|57P0[123])$/;
 
 function isConnectionLost(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return ('code' in error && typeof error.code === 'string' && CONNECTION_LOST.test(error.code)) || isConnectionLost(error.cause);
+  return codesOf(error).some((code) => CONNECTION_LOST.test(code));
 }
 
 function cutOffWhen(tx: postgres.TransactionSql, isOver: () => boolean): postgres.TransactionSql {
