@@ -1,5 +1,11 @@
 import tseslint from 'typescript-eslint';
 
+/** An error thrown in a `finally` replaces the error that led there, and fails work that is done. */
+const SAFE_FINALLY = {
+  selector: "TryStatement > BlockStatement.finalizer AwaitExpression:not([argument.callee.property.name='catch'])",
+  message: 'Catch what may be thrown here: it would replace the error that led here, or fail work that is done.',
+};
+
 export default tseslint.config(
   { ignores: ['dist/**', 'coverage/**', '.interlock/**', '**/*.js', '**/*.cjs', '**/*.mjs'] },
   ...tseslint.configs.strictTypeChecked,
@@ -20,11 +26,12 @@ export default tseslint.config(
         { selector: 'ExportDefaultDeclaration', message: 'Export by name: one name for one thing everywhere.' },
         { selector: 'TSEnumDeclaration', message: 'Use a const object and a union type.' },
         { selector: 'MemberExpression[object.name=process][property.name=env]', message: 'Only a main.ts reads the environment.' },
+        SAFE_FINALLY,
       ],
       'no-console': 'error',
     },
   },
   // Entry points read the environment once. The local runtime and the benchmarks are command-line programs: they print.
-  { files: ['**/main.ts', 'runtime/*.ts', 'bench/**'], rules: { 'no-restricted-syntax': 'off', 'no-console': 'off' } },
+  { files: ['**/main.ts', 'runtime/*.ts', 'bench/**'], rules: { 'no-restricted-syntax': ['error', SAFE_FINALLY], 'no-console': 'off' } },
   { files: ['test/**', 'bench/**'], rules: { 'max-lines-per-function': 'off', 'max-params': 'off', 'no-restricted-syntax': 'off', '@typescript-eslint/require-await': 'off', '@typescript-eslint/no-non-null-assertion': 'off' } },
 );

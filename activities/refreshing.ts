@@ -6,7 +6,7 @@ import type { AuditEntry } from '../db/audit-store.ts';
 import type { ConnectedGrant, LockedGrant, NewGrant, OAuthTokenStore } from '../db/oauth-token-store.ts';
 import { explainDeath } from '../domain/grant-advice.ts';
 import type { OAuthAdapter } from '../providers/oauth.ts';
-import { ProviderError } from '../providers/provider-error.ts';
+import { ProviderError, leavesOutcomeOpen } from '../providers/provider-error.ts';
 import type { Providers } from '../providers/providers.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Opener, PreparedSeal, PreparingSealer } from '../vault/vault.ts';
@@ -71,7 +71,12 @@ async function underLock(deps: RefreshingDeps, attempt: Attempt): Promise<Refres
   } catch (error) {
     const brought = await flight.call?.catch(() => null);
     if (brought) return keep(deps, attempt, brought);
-    if (!earlierLost && (!flight.sent || isDefinite(error))) await deps.tokens.forgetRefreshSent({ ...input, generation });
+    if (!earlierLost && (!flight.sent || isDefinite(error))) {
+      // A mark that stays only makes the next refresh more careful; the failure is what has to be told.
+      await deps.tokens.forgetRefreshSent({ ...input, generation }).catch((failure: unknown) => {
+        deps.log.warn({ connectionId: input.connectionId, provider: input.provider, cause: describe(failure) }, 'the mark of a refresh that was sent could not be taken back');
+      });
+    }
     throw error;
   }
 }
@@ -144,10 +149,14 @@ async function refused({ log }: RefreshingDeps, { input, grant, earlierLost }: R
   return { status: 'needs-reauth', grant: statusOf({ ...grant, state: 'needs-reauth' }) };
 }
 
-/** The provider looked at the request and would not have it: nothing was rotated. After anything else it may have been. */
+/**
+ * The provider looked at the request and refused it, so nothing was rotated. After anything else the token may have been: also after a refusal
+ * that nobody can read, which may come from a proxy that has dropped the provider's answer.
+ */
 const isDefinite = (error: unknown): boolean => {
-  const status = error instanceof ProviderError ? error.details.httpStatus : undefined;
-  return status !== undefined && status >= 400 && status < 500;
+  if (!(error instanceof ProviderError) || error.details.kind === 'unexpected-response') return false;
+  const { httpStatus } = error.details;
+  return httpStatus !== undefined && httpStatus >= 400 && !leavesOutcomeOpen(httpStatus);
 };
 
 /** The lock is lost with the database's connection, the provider's answer is not: it is stored as soon as that is possible, unless something newer is there. */

@@ -115,7 +115,10 @@ async function runChunk(deps: SyncChunkDeps, chunk: Chunk): Promise<SyncChunkRes
     if (!hardStop.signal.aborted) throw error;
   } finally {
     watch.stop();
-    await lease.release();
+    // The lease lapses by itself: a release that fails must neither fail a chunk that is done nor hide why one failed.
+    await lease.release().catch((error: unknown) => {
+      deps.log.warn({ syncId: scope.syncId, provider: scope.provider, cause: describe(error) }, 'the lease of a chunk could not be released');
+    });
   }
   return conclude(deps, scope, control);
 }

@@ -1,4 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type postgres from 'postgres';
+import { codesOf } from '../domain/error-codes.ts';
 
 type TransactionWork = (tx: postgres.TransactionSql) => unknown;
 
@@ -6,7 +8,8 @@ type TransactionWork = (tx: postgres.TransactionSql) => unknown;
  * Makes transactions of a pool end well when their connection is lost. By itself the library goes on sending for them, ROLLBACK at
  * least: to a socket that is gone, which ends the process, or to one that by then belongs to another transaction
  * (https://github.com/porsager/postgres/issues/1199, read 2026-11-21). Here such work is cut off and never told to have ended;
- * `begin` itself rejects as soon as the connection is closed.
+ * `begin` itself rejects as soon as the connection is closed. Work may also fail with the error of another connection, such as one to a
+ * provider or of another pool: when `begin` has not rejected a moment later, the transaction's own connection is there, and the error is the work's.
  */
 export function guardTransactions(client: postgres.Sql): void {
   const begin = client.begin.bind(client) as (work: TransactionWork) => Promise<unknown>;
@@ -15,7 +18,7 @@ export function guardTransactions(client: postgres.Sql): void {
     try {
       return await begin((tx) => {
         state.begun = true;
-        return neverEndsWhenLost(work, cutOffWhen(tx, () => state.over));
+        return neverEndsWhenLost(work, tx, () => state.over);
       });
     } finally {
       state.over = true;
@@ -36,23 +39,25 @@ export function guardTransactions(client: postgres.Sql): void {
   client.begin = guarded as typeof client.begin;
 }
 
-async function neverEndsWhenLost(work: TransactionWork, tx: postgres.TransactionSql): Promise<unknown> {
+async function neverEndsWhenLost(work: TransactionWork, tx: postgres.TransactionSql, isOver: () => boolean): Promise<unknown> {
   try {
-    return await work(tx);
+    return await work(cutOffWhen(tx, isOver));
   } catch (error) {
-    if (isConnectionLost(error)) return new Promise(() => undefined);
+    if (isConnectionLost(error)) await delay(CLOSING_MS, undefined, { ref: false });
+    if (isOver()) return new Promise(() => undefined);
     throw error;
   }
 }
 
 const MAX_ATTEMPTS = 3;
+/** A lost connection is closed in the same turn as its error, or a round trip after the server's last words. */
+const CLOSING_MS = 500;
 
 /** After these the socket is closed, by either side. 57P: the server is going down, https://www.postgresql.org/docs/18/errcodes-appendix.html. */
 const CONNECTION_LOST = /^(CONNECTION_(CLOSED|DESTROYED)|ECONNRESET|EPIPE|ETIMEDOUT|57P0[123])$/;
 
 function isConnectionLost(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return ('code' in error && typeof error.code === 'string' && CONNECTION_LOST.test(error.code)) || isConnectionLost(error.cause);
+  return codesOf(error).some((code) => CONNECTION_LOST.test(code));
 }
 
 function cutOffWhen(tx: postgres.TransactionSql, isOver: () => boolean): postgres.TransactionSql {
@@ -60,7 +65,7 @@ function cutOffWhen(tx: postgres.TransactionSql, isOver: () => boolean): postgre
     get(target, name) {
       if (isOver()) throw Object.assign(new Error('the transaction has lost its connection'), { code: 'CONNECTION_CLOSED' });
       // What is done under a savepoint has a handle of its own.
-      if (name === 'savepoint') return (work: TransactionWork) => target.savepoint((inner) => neverEndsWhenLost(work, cutOffWhen(inner, isOver)));
+      if (name === 'savepoint') return (work: TransactionWork) => target.savepoint((inner) => neverEndsWhenLost(work, inner, isOver));
       return Reflect.get(target, name) as unknown;
     },
   });

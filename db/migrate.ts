@@ -84,7 +84,7 @@ async function withConnection<T>(url: string, work: (sql: postgres.Sql) => Promi
   try {
     return await work(sql);
   } finally {
-    await sql.end({ timeout: 5 });
+    await sql.end({ timeout: 5 }).catch(() => undefined);
   }
 }
 

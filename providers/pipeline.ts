@@ -58,7 +58,8 @@ export function createPipeline({ adapters, oauth = [], budget, requestsPerSecond
         return await request();
       } catch (error) {
         if (error instanceof ProviderError && error.details.kind === 'rate-limited') {
-          await budget.throttle(key, { ratePerSecond: rate, pauseMs: error.details.retryAfterMs ?? DEFAULT_PAUSE_MS });
+          // The refusal is what the caller has to know, also when it cannot be noted for the others.
+          await budget.throttle(key, { ratePerSecond: rate, pauseMs: error.details.retryAfterMs ?? DEFAULT_PAUSE_MS }).catch(() => undefined);
         }
         throw error;
       } finally {

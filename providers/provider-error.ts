@@ -42,3 +42,12 @@ export class ProviderError extends Error {
     this.details = details;
   }
 }
+
+/**
+ * Whether an answer of this status leaves open what became of the call: it may have been carried out, and the same call may succeed later.
+ * 408 and 499 come from a server or proxy that stopped waiting, 409 from a conflict with another call, 425 from a server that expects the call
+ * again (RFC 9110, sections 15.5.9 and 15.5.10, https://www.rfc-editor.org/rfc/rfc9110; RFC 8470, section 5.2; 499 is nginx's own).
+ */
+export const leavesOutcomeOpen = (httpStatus: number): boolean => OPEN_STATUSES.has(httpStatus) || httpStatus >= 500;
+
+const OPEN_STATUSES: ReadonlySet<number> = new Set([408, 409, 425, 499]);

@@ -2,7 +2,7 @@ import type { ProviderId } from '../contracts/providers.ts';
 import { cleanDeep } from '../domain/foreign-text.ts';
 import { connectionFailureOf } from './connection-failure.ts';
 import type { OAuthCalls } from './oauth.ts';
-import { ProviderError } from './provider-error.ts';
+import { ProviderError, leavesOutcomeOpen } from './provider-error.ts';
 
 /** Of the whole call, its body included. A token call holds a connection's lock meanwhile. */
 export const CALL_TIMEOUT_MS = 10_000;
@@ -33,7 +33,7 @@ export interface Target {
 /**
  * The way to a provider's OAuth and account endpoints, in place of each library's own: one call is one HTTP request, within ten seconds, that
  * follows no redirect, since it would carry a secret to another host. Whatever no library has to look at is decided here: no answer,
- * a redirect, 408, 429 and 5xx are thrown.
+ * a redirect, 429 and whatever leaves the outcome open are thrown.
  */
 export function createTransport(target: Target): Transport {
   return (url, init) => target.calls.call(async () => judged(target.provider, await send(target, url, init)));
@@ -43,7 +43,7 @@ function judged(provider: ProviderId, { status, headers, text }: Received): Answ
   const requestId = requestIdOf(headers);
   const details = { provider, httpStatus: status, requestId, retryAfterMs: retryAfterMs(headers) };
   if (status === 429) throw new ProviderError({ ...details, kind: 'rate-limited' });
-  if (status >= 500 || status === 408) throw new ProviderError({ ...details, kind: 'unavailable' });
+  if (leavesOutcomeOpen(status)) throw new ProviderError({ ...details, kind: 'unavailable' });
   if (status < 200 || (status >= 300 && status < 400)) throw new ProviderError({ ...details, kind: 'unexpected-response' });
   const body = objectOf(text);
   const refusesToken = status === 401 && (body !== null || /^bearer\b/i.test(headers.get('www-authenticate') ?? ''));

@@ -39,7 +39,7 @@ export async function walkFlow(parts: WalkParts, flow: Flow): Promise<void> {
     } catch (error) {
       parts.report.step(`${name}, ${kind}`, (error as Error).message, { 'it goes on': false });
     } finally {
-      await page.close();
+      await page.close().catch(() => undefined);
     }
   }
 }

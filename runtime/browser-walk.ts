@@ -87,5 +87,8 @@ try {
   console.error(`browser walk: ${messageOf(error)}`);
   process.exitCode = 1;
 } finally {
-  await cleanUp.run();
+  await cleanUp.run().catch((error: unknown) => {
+    console.error(`browser walk: it could not clean up: ${messageOf(error)}`);
+    process.exitCode = 1;
+  });
 }

@@ -47,6 +47,6 @@ export async function failOneWorkflow({ address, namespace }: { readonly address
       await workflowService.respondWorkflowTaskCompleted({ namespace, taskToken, commands: [command] });
     });
   } finally {
-    await connection.close();
+    await connection.close().catch(() => undefined);
   }
 }

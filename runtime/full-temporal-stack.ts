@@ -49,6 +49,6 @@ export async function createDatabases(adminUrl: string, file: 'temporal.sql' | '
       await sql.unsafe(statement.replaceAll(/:'(\w+)'/g, (_, name: string) => `'${(values.get(name) ?? '').replaceAll("'", "''")}'`));
     }
   } finally {
-    await sql.end({ timeout: 5 });
+    await sql.end({ timeout: 5 }).catch(() => undefined);
   }
 }

@@ -141,5 +141,8 @@ try {
   console.error(`image check: ${messageOf(error)}`);
   process.exitCode = 1;
 } finally {
-  await cleanUp.run();
+  await cleanUp.run().catch((error: unknown) => {
+    console.error(`image check: it could not clean up: ${messageOf(error)}`);
+    process.exitCode = 1;
+  });
 }

@@ -54,7 +54,7 @@ export async function startNodeChild(options: NodeChildOptions): Promise<Running
   try {
     await Promise.race([ready, whenAborted(givenUp), refuseAfter(limitMs, givenUp)]);
   } catch (error) {
-    await stop();
+    await stop().catch(() => undefined);
     throw new StartError(`${options.name} did not start: ${messageOf(error)}. ${lastLines(options.logFile)}`, { cause: error });
   }
   return { pid: mark.pid, exited, stop };

@@ -175,8 +175,8 @@ export async function initialiseCluster(home: PostgresHome, options: { readonly 
     const reason = lines.find((line) => line.includes('error:')) ?? (error as Error).message;
     throw new Error(`The Postgres data folder ${home.dataFolder} could not be initialised: ${reason.trim()}`, { cause: error });
   } finally {
-    await rm(passwordFile, { force: true });
-    await rm(halfMade, { recursive: true, force: true });
+    await rm(passwordFile, { force: true }).catch(() => undefined);
+    await rm(halfMade, { recursive: true, force: true }).catch(() => undefined);
   }
   return 'created';
 }

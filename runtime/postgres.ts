@@ -228,6 +228,6 @@ async function openDatabaseOf(port: number, { password, database = 'postgres' }:
     }
     throw error;
   } finally {
-    await sql.end({ timeout: 5 });
+    await sql.end({ timeout: 5 }).catch(() => undefined);
   }
 }

@@ -33,7 +33,7 @@ export async function brakeQueue(args: string[], env: Env): Promise<number> {
     const client = new Client({ connection, namespace });
     await connection.withDeadline(Date.now() + CALL_TIMEOUT_MS, () => setProviderRate(client, { provider, perSecond, reason: 'interlock queue' }));
   } finally {
-    await connection.close();
+    await connection.close().catch(() => undefined);
   }
   console.log(sayWhatHolds(provider, perSecond));
   return 0;

@@ -41,7 +41,7 @@ export async function cachedBinary(cacheFolder: string): Promise<TemporalBinary>
     await requireSha256(file, note.sha256);
     return await inspectBinary(file);
   } catch (error) {
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true }).catch(() => undefined);
     throw new Error(`damaged and deleted: ${error instanceof z.ZodError ? 'source.json is incomplete' : (error as Error).message}`, { cause: error });
   }
 }
@@ -53,7 +53,7 @@ export async function inWorkFolder<Result>(cacheFolder: string, use: (folder: st
   try {
     return await use(folder);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true }).catch(() => undefined);
   }
 }
 

@@ -24,7 +24,7 @@ export async function waitForTemporal(options: { address: string; namespace: str
       await until(() => answerOf(connection, () => connection.workflowService.countWorkflowExecutions({ namespace, query })), { deadline, stop });
     }
   } finally {
-    await connection.close();
+    await connection.close().catch(() => undefined);
   }
 }
 

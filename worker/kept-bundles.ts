@@ -26,7 +26,7 @@ export async function writeWhole(file: string, text: string): Promise<void> {
     await writeFile(unfinished, text);
     await rename(unfinished, file);
   } finally {
-    await rm(unfinished, { force: true });
+    await rm(unfinished, { force: true }).catch(() => undefined);
   }
 }
 

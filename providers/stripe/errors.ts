@@ -1,6 +1,6 @@
 import { Stripe } from 'stripe';
 import { connectionFailureOf } from '../connection-failure.ts';
-import { ProviderError } from '../provider-error.ts';
+import { ProviderError, leavesOutcomeOpen } from '../provider-error.ts';
 import type { ProviderErrorKind } from '../provider-error.ts';
 import { NOT_STRIPES } from './http-client.ts';
 
@@ -9,8 +9,8 @@ function kindOfStatus(httpStatus: number | undefined): ProviderErrorKind {
   if (httpStatus === undefined) return 'unavailable';
   if (httpStatus === 401) return 'needs-reauth';
   if (httpStatus === 429) return 'rate-limited';
-  // 409 tells that a twin with the same key is in flight, or that an object is locked: the same call may succeed later.
-  if (httpStatus === 409 || httpStatus >= 500) return 'unavailable';
+  // Stripe's own 409 tells that a call with the same key is in flight, or that an object is locked.
+  if (leavesOutcomeOpen(httpStatus)) return 'unavailable';
   return httpStatus >= 400 ? 'rejected' : 'unexpected-response';
 }
 

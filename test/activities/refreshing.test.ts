@@ -46,6 +46,16 @@ describe('an answer that is lost after the provider has rotated the token', () =
     expect(await world.auditOf(grant)).toEqual([{ action: 'credentials.refreshed', outcome: 'refused', details: { provider, generation: 1, why: 'refresh-response-lost' } }]);
   });
 
+  it.each(
+    [408, 409, 425, 499].flatMap((status) => SINGLE_USE.map(([provider, flow]) => ({ status, provider, flow }))),
+  )('may be a $status, which tells nothing of the token: $provider $flow', async ({ status, provider, flow }) => {
+    const grant = await world.aGrant(provider, flow);
+    await world.expire(grant);
+    await world.controls[provider].fault({ kind: 'commit-then-fail', status, times: 1, match: onToken(provider) });
+    await expect.poll(() => world.ensureFresh(grant), { timeout: 15_000 }).toEqual({ status: 'needs-reauth', generation: 1 });
+    expect(await world.auditOf(grant)).toMatchObject([{ outcome: 'refused', details: { why: 'refresh-response-lost' } }]);
+  });
+
   it.each(SINGLE_USE)('costs nothing when the provider had not got so far: %s %s', async (provider, flow) => {
     const grant = await world.aGrant(provider, flow);
     await world.expire(grant);

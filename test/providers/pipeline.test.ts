@@ -62,6 +62,13 @@ describe('the pipeline around every provider call', () => {
     expect(order.indexOf('interactive')).toBeLessThan(6);
   });
 
+  it('tells that the provider limits the rate, also when the shared budget cannot note it', async () => {
+    const budget = { ...createBudgetStore(database.db), throttle: () => Promise.reject(new Error('the database is away')) };
+    const session = open(createProviders({ stripe: { apiUrl: world.sandbox.apiUrl, requestsPerSecond: 50 } }, budget));
+    await world.stripe.fault({ kind: 'status', status: 429, retryAfter: 7, times: 1 });
+    expect((await refusalOf(session.listPage(LISTING))).details).toMatchObject({ kind: 'rate-limited', retryAfterMs: 7_000 });
+  });
+
   it('makes everybody keep the pause that one caller’s 429 asks for', async () => {
     const [one, other] = [open(providersAt(50)), open(providersAt(50))];
     await world.stripe.fault({ kind: 'status', status: 429, retryAfter: 1, times: 1 });

@@ -71,7 +71,7 @@ async function main(): Promise<number> {
     say(`${values['dry-run'] ? 'dry run, nothing written: ' : ''}${JSON.stringify(report)}`);
     return report.refused === 0 ? 0 : 1;
   } finally {
-    await db.$client.end({ timeout: 5 });
+    await db.$client.end({ timeout: 5 }).catch(() => undefined);
   }
 }
 
