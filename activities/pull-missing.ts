@@ -1,7 +1,8 @@
 import { mayArchive } from '../domain/blast-radius.ts';
 import { nextStage } from '../domain/checkpoint.ts';
 import type { Checkpoint, PullCheckpoint } from '../domain/checkpoint.ts';
-import type { PulledRecord } from '../db/pulled-record.ts';
+import type { SettledMissing } from '../db/pull-store.ts';
+import type { Deletion, Unclear } from '../db/sync-missing.ts';
 import { unreadableIssuesOf, unreadableRejection } from '../providers/items.ts';
 import type { ProviderRecord, ProviderRejection, ResourceSession } from '../providers/provider.ts';
 import type { PullEnvironment } from './pull-environment.ts';
@@ -16,14 +17,14 @@ export async function findMissing({ scope, missing, progress }: PullEnvironment,
 }
 
 /**
- * Archives what is deleted at the provider. What only was not listed is looked up first: a listing that leaves records out, for whatever
- * reason, archives nothing, and asks nobody. More than a run may archive by itself waits for a person.
+ * Archives what is deleted at the provider. What only was not listed, or is told both as deleted and as there, is looked up first: a listing that
+ * leaves records out, for whatever reason, archives nothing, and asks nobody. More than a run may archive by itself waits for a person.
  */
 export async function settleMissing(environment: PullEnvironment, checkpoint: PullCheckpoint): Promise<Checkpoint | null> {
   const { scope, missing, control, pulls } = environment;
-  if (!(await lookUpUnlisted(environment)) || !(await isAllowed(environment))) return null;
+  if (!(await lookUpUnclear(environment)) || !(await isAllowed(environment))) return null;
   for (;;) {
-    const gone = await missing.listUnsettled(scope, 'told', SETTLED_AT_ONCE);
+    const gone = await missing.listDeletions(scope, SETTLED_AT_ONCE);
     if (gone.length === 0) return moveOn(environment, checkpoint);
     control.committed(await pulls.settleMissing(scope, { gone, found: [], rejections: [], checkpoint: null, ...control.takeDelta(0) }));
     if (control.stopping) return null;
@@ -40,10 +41,10 @@ async function isAllowed({ scope, approved, missing, progress, control }: PullEn
 }
 
 /** False when the chunk is asked to stop before everything is looked up. */
-async function lookUpUnlisted(environment: PullEnvironment): Promise<boolean> {
+async function lookUpUnclear(environment: PullEnvironment): Promise<boolean> {
   const { scope, missing, control, pulls } = environment;
   for (;;) {
-    const batch = await missing.listUnsettled(scope, 'unlisted', SETTLED_AT_ONCE);
+    const batch = await missing.listUnclear(scope, SETTLED_AT_ONCE);
     if (batch.length === 0) return true;
     const { gone, found, rejections } = await lookUp(environment, batch);
     await missing.confirm(scope, gone);
@@ -60,19 +61,21 @@ async function moveOn({ scope, progress }: Pick<PullEnvironment, 'scope' | 'prog
   return next;
 }
 
-async function lookUp({ session, mapping, control }: PullEnvironment, batch: readonly string[]) {
-  const gone: string[] = [];
-  const found: PulledRecord[] = [];
+async function lookUp({ session, mapping, control }: PullEnvironment, batch: readonly Unclear[]) {
+  const gone: Pick<Deletion, 'externalId' | 'version'>[] = [];
+  const found: SettledMissing['found'][number][] = [];
   const rejections: ProviderRejection[] = [];
   const waiting = [...batch];
   const lane = async (): Promise<void> => {
-    for (let id = waiting.shift(); id !== undefined && !control.stopping; id = waiting.shift()) {
-      const externalId = id;
+    for (let next = waiting.shift(); next !== undefined && !control.stopping; next = waiting.shift()) {
+      const unclear = next;
+      const { externalId, reason } = unclear;
+      const askedAtMs = Date.now();
       const answer = await control.attempt(() => ask(session, externalId));
-      if (answer === null) waiting.push(externalId);
+      if (answer === null) waiting.push(unclear);
       else if (answer.rejection) rejections.push(answer.rejection);
-      else if (answer.record === null) gone.push(externalId);
-      else found.push(toPulled(answer.record, mapping));
+      else if (answer.record === null) gone.push({ externalId, version: session.versionOf(askedAtMs) });
+      else found.push({ pulled: toPulled(answer.record, mapping, { lookedUp: true }), reason });
     }
   };
   await Promise.all(Array.from({ length: control.lanes }, lane));

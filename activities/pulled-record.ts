@@ -1,14 +1,18 @@
 import type { RecordId } from '../contracts/ids.ts';
 import { fingerprintOf } from '../domain/fingerprint.ts';
+import { NOTHING_FOLLOWS } from '../domain/pull-decision.ts';
 import type { PulledRecord } from '../db/pulled-record.ts';
 import type { ProviderRecord, ResourceMapping } from '../providers/provider.ts';
 
-/** A provider's record as it is stored. */
-export function toPulled(record: ProviderRecord, mapping: ResourceMapping): PulledRecord {
-  const { externalId, version, deleted, fields } = record;
+/** A provider's record as it is stored. `lookedUp`: the provider was asked for it alone, after all pages were applied. */
+export function toPulled(record: ProviderRecord, mapping: ResourceMapping, { lookedUp = false } = {}): PulledRecord {
+  const { externalId, deleted, fields } = record;
+  const superseded = record.superseded === true;
   return {
-    ...{ externalId, version, deleted, fields },
-    superseded: record.superseded === true,
+    ...{ externalId, deleted, fields, superseded },
+    version: superseded ? NOTHING_FOLLOWS : record.version,
+    certain: superseded || lookedUp,
+    deletedAtMs: record.deletedAtMs ?? null,
     recordId: isUuid(record.recordId) ? (record.recordId as RecordId) : null,
     references: record.refs ?? null,
     externalState: record.externalState ?? null,

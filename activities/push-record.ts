@@ -8,7 +8,7 @@ import { decidePush } from '../domain/push-decision.ts';
 import type { PushDecision } from '../domain/push-decision.ts';
 import { unreadableIssuesOf } from '../providers/items.ts';
 import { ProviderError } from '../providers/provider-error.ts';
-import type { MappedRecord, ProviderRecord, ResourceMapping, ResourceWriter } from '../providers/provider.ts';
+import type { MappedRecord, ProviderRecord, ResourceMapping, ResourceSession, ResourceWriter } from '../providers/provider.ts';
 import { findTwin } from './push-twin.ts';
 
 /** Stripe keeps idempotency keys for at least 24 hours (https://docs.stripe.com/api/idempotent_requests, read 2026-11-21). */
@@ -29,7 +29,8 @@ export interface PushTools {
   readonly scope: RunScope;
   readonly writer: ResourceWriter;
   readonly mapping: ResourceMapping;
-  readonly store: Pick<PushStore, 'markPending' | 'tiedTo'>;
+  readonly session: Pick<ResourceSession, 'retrieve'>;
+  readonly store: Pick<PushStore, 'markPending' | 'markAnew' | 'tiedTo'>;
 }
 
 /** What is to be done with a record. Pure but for the time, which says whether an old key can still be repeated. */
@@ -40,8 +41,12 @@ export function planPush(row: PushRow, mapping: ResourceMapping, nowMs: number):
   const decision = decidePush({ fingerprint, hasProblems: mapped.problems.length > 0, deleted: row.deleted, link: link && { ...link, inDoubt: link.sent !== null } });
   // A first write that was sent lately may be sent again under its key: the provider will know it.
   const repeatable = link !== null && link.writeAttempt === 0 && isLately(link.createdAt, nowMs);
-  return { row, mapped, fingerprint, afterLostUpdate: isUnrepeatable(row, nowMs), decision: decision === 'resolve' && repeatable ? 'create' : decision };
+  const kept = link?.state === 'gone' ? { ...row, link: withoutTwin(link) } : row;
+  return { row: kept, mapped, fingerprint, afterLostUpdate: isUnrepeatable(kept, nowMs), decision: decision === 'resolve' && repeatable ? 'create' : decision };
 }
+
+/** What is left of a link whose twin the provider has deleted: its count of spent keys. */
+const withoutTwin = (link: PushLink): PushLink => ({ ...link, externalId: null, fingerprint: null, metadataKeys: [], externalState: null, sent: null });
 
 const isLately = (sentAt: Date, nowMs: number) => nowMs - sentAt.getTime() < KEY_LIFE_MS;
 
@@ -55,17 +60,22 @@ function isUnrepeatable({ version, link }: PushRow, nowMs: number): boolean {
 export async function pushRecord(work: PushWork, tools: PushTools): Promise<PushResult> {
   const { decision, mapped } = work;
   if (decision === 'unchanged') return agreed(work, 'unchanged', null);
-  if (decision === 'deleted-at-provider') return gone(work);
   if (decision === 'reject') return rejected(work, 'not-mappable', mapped.problems.map(({ path, message }) => `${path}: ${message}`).join(' '));
   try {
     return await WRITES[decision](work, tools);
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
-    // A spent key stands for a stored failure, or for the same record with other content: what it did is looked up.
-    if (isSpentKey(error) && (decision === 'create' || decision === 'update')) return pushRecord({ ...work, decision: 'resolve' }, tools);
-    const issues = unreadableIssuesOf(error);
-    return issues === null ? afterRefusal(error, work) : afterUnreadable(issues, work, tools);
+    return afterError(error, work, tools);
   }
+}
+
+async function afterError(error: ProviderError, work: PushWork, tools: PushTools): Promise<PushResult> {
+  const { decision } = work;
+  // A spent key stands for a stored failure, or for the same record with other content: what it did is looked up.
+  if (isSpentKey(error) && (decision === 'create' || decision === 'update')) return pushRecord({ ...work, decision: 'resolve' }, tools);
+  if (decision === 'update' && isMissing(error) && (await isTwinGone(work, tools))) return createAnew(work, tools);
+  const issues = unreadableIssuesOf(error);
+  return issues === null ? afterRefusal(error, work) : afterUnreadable(issues, work, tools);
 }
 
 const WRITES: Readonly<Record<'create' | 'update' | 'archive' | 'resolve', (work: PushWork, tools: PushTools) => Promise<PushResult>>> = {
@@ -74,6 +84,31 @@ const WRITES: Readonly<Record<'create' | 'update' | 'archive' | 'resolve', (work
   archive,
   resolve,
 };
+
+const isMissing = ({ details }: ProviderError) => details.kind === 'rejected' && details.httpStatus === 404;
+
+/** Asks, since what an update says to be missing may be another object than the twin, such as a price. */
+async function isTwinGone({ row }: PushWork, { session }: PushTools): Promise<boolean> {
+  const externalId = row.link?.externalId ?? null;
+  try {
+    return externalId !== null && (await session.retrieve(externalId)) === null;
+  } catch (error) {
+    // What cannot be read is there.
+    if (unreadableIssuesOf(error) === null) throw error;
+    return false;
+  }
+}
+
+/** The venue changed the record since both sides agreed, so it wants it: what the provider has deleted is made once more, under a fresh key. */
+async function createAnew(work: PushWork, tools: PushTools): Promise<PushResult> {
+  const { row } = work;
+  const link = { ...withoutTwin(row.link ?? NO_LINK), writeAttempt: (row.link?.writeAttempt ?? 0) + 1 };
+  await tools.store.markAnew(tools.scope, row.id, link.writeAttempt);
+  const result = await pushRecord({ ...work, row: { ...row, link }, decision: 'create', afterLostUpdate: false }, tools);
+  return result.action === 'created' ? { ...result, ...CREATED_ANEW } : result;
+}
+
+const CREATED_ANEW = { code: 'created-anew', message: 'The provider had deleted this record, and the venue changed it since: it was created anew.' } as const;
 
 const isSpentKey = ({ details }: ProviderError) => details.kind === 'conflict' || (details.kind === 'unavailable' && details.replayed === true);
 
@@ -116,7 +151,6 @@ function afterRefusal(error: ProviderError, work: PushWork): PushResult {
   const { kind, httpStatus, code, field } = error.details;
   // 403 refuses the whole account, not this record.
   if (kind !== 'rejected' || httpStatus === 403) throw error;
-  if (httpStatus === 404 && work.row.link?.externalId != null) return gone(work);
   const message = `The provider refused this record${field === undefined ? '' : ` because of ${field}`} (http ${httpStatus ?? 'none'}).`;
   return rejected(work, code ?? 'rejected', message);
 }
@@ -176,15 +210,13 @@ function agreed({ row, fingerprint }: PushWork, action: PushResult['action'], wr
   };
 }
 
-const gone = (work: PushWork) => rejected(work, 'deleted-at-provider', 'The provider has deleted this record; it is not created again.');
-
 function rejected({ row }: PushWork, code: string, message: string): PushResult {
   return {
     recordId: row.id,
     sourceId: row.sourceId,
     action: 'rejected',
     recordVersion: row.version,
-    linkState: code === 'deleted-at-provider' ? 'gone' : 'rejected',
+    linkState: 'rejected',
     externalId: row.link?.externalId ?? null,
     externalVersion: 0,
     fingerprint: null,
@@ -199,10 +231,9 @@ function rejected({ row }: PushWork, code: string, message: string): PushResult 
 export function toPlanEntry({ row, mapped, fingerprint, decision }: PushWork): PlanEntry {
   const action = PLANNED[decision === 'resolve' && row.link?.externalId != null ? 'update' : decision];
   const { id, sourceId, link } = row;
-  const refusal = decision === 'deleted-at-provider' ? 'deleted-at-provider' : mapped.problems.map(({ path, message }) => `${path}: ${message}`).join(' ');
   return {
     ...{ key: id, action, recordId: id, sourceId, externalId: link?.externalId ?? null },
-    detail: action === 'reject' ? refusal : null,
+    detail: action === 'reject' ? mapped.problems.map(({ path, message }) => `${path}: ${message}`).join(' ') : null,
     fingerprint: action === 'create' || action === 'update' ? fingerprint : null,
   };
 }
@@ -214,7 +245,6 @@ const PLANNED: Readonly<Record<PushDecision, PlanAction>> = {
   archive: 'archive',
   unchanged: 'skip',
   reject: 'reject',
-  'deleted-at-provider': 'reject',
 };
 const DONE: Readonly<Record<PushResult['action'], PlanAction>> = { created: 'create', updated: 'update', archived: 'archive', unchanged: 'skip', rejected: 'reject' };
 

@@ -54,7 +54,7 @@ export function createSyncChunkActivities(deps: SyncChunkDeps): SyncChunkActivit
         await noteOnRun(deps, input, error);
         throw toFailure(error, false, backoffMs(Context.current().info.attempt - 1));
       });
-      const scope: RunScope = { ...input, fence: state.fence };
+      const scope: RunScope = { ...input, fence: state.fence, account: state.account };
       const work: Chunk['work'] = { control: null, opened: null };
       try {
         return await runChunk(deps, { scope, state, work });

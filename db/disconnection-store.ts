@@ -118,14 +118,12 @@ async function deleteSome(tx: Transaction, ref: ConnectionRef, { resource, after
   return { resource, after: last, deleted: deleted.length };
 }
 
-/** Records that a pull of this connection made, told by the source id that it gave them: what the venue itself loaded is the venue's, also where it was written to the provider. */
+/** Records that a pull of this connection created: what the venue itself loaded is the venue's, also where it was written to the provider. */
 async function lockBrought(tx: Transaction, { connectionId }: ConnectionRef, { resource, after, limit }: DeletionCursor & { readonly limit: number }): Promise<readonly RecordId[]> {
   const rows = await tx.execute<{ id: RecordId }>(sql`
     select c.id from record_links l
-    join connections n on n.id = l.connection_id
     join ${tableOf(resource)} c on c.id = l.record_id
-    where l.connection_id = ${connectionId} and l.resource = ${resource} and l.write_attempt >= 0
-      and c.source_id = n.provider || ':' || l.external_id
+    where l.connection_id = ${connectionId} and l.resource = ${resource} and l.write_attempt >= 0 and l.brought
       ${after === null ? sql`` : sql`and l.record_id > ${after}`}
     order by l.record_id limit ${limit} for update of c`);
   return rows.map(({ id }) => id);

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { RecordId } from '../contracts/ids.ts';
+import { earlierSourceId, pulledSourceId } from '../domain/source-id.ts';
 import type { Decided } from './pull-lookup.ts';
 import { pulledSql } from './pulled-fields.ts';
 import type { PulledRow } from './pulled-fields.ts';
@@ -11,48 +12,91 @@ import type { Transaction } from './venue-scope.ts';
 /** Writes what was decided but deletions: records, their links, and what hangs on them. */
 export async function applyPulled(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<void> {
   const resolved = await resolveReferences(tx, scope, decided);
-  const created = await insertRecords(tx, scope, resolved.filter(({ decision }) => decision === 'create'));
-  const taken = resolved.filter(({ decision }) => ['update', 'overwrite', 'adopt'].includes(decision));
+  const created = await insertRecords(tx, scope, await withEarlierSourceIds(tx, scope, resolved.filter(({ decision }) => decision === 'create')));
+  const taken = resolved.filter(({ decision }) => ['update', 'overwrite', 'adopt', 'revive'].includes(decision));
   const changed = await updateRecords(tx, scope, taken);
   const agreed = [...created, ...taken.map((one) => ({ ...one, record: { ...one.record, version: changed.get(one.record.id) ?? one.record.version } }))];
   await saveLinks(tx, scope, [...agreed, ...resolved.filter(({ decision }) => decision === 'touch')]);
   const ignored = resolved.filter(({ decision }) => decision === 'ignore');
   await fillGaps(tx, scope, ignored);
   await markSeen(tx, scope, ignored);
-  await settleReferences(tx, scope, [...created, ...taken.filter(({ decision }) => decision === 'adopt')]);
+  await settleReferences(tx, scope, [...created, ...taken.filter(({ decision }) => decision === 'adopt' || decision === 'revive')]);
 }
 
-export async function archiveRecords(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<void> {
+/** Applies deletions: `archive` deletes the record too, `keep` leaves it. */
+export async function applyDeletions(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<void> {
+  const archived = decided.filter(({ decision }) => decision === 'archive');
+  if (archived.length > 0) {
+    await tx.execute(sql`
+      update ${tableOf(scope.resource)} set deleted_at = coalesce(deleted_at, now()), version = version + 1, updated_at = now()
+      where id in (select jsonb_array_elements_text(${JSON.stringify(archived.map(({ record }) => record.id))}::jsonb)::uuid)`);
+  }
+  await moveGone(tx, scope, decided.filter(({ decision }) => decision === 'archive' || decision === 'keep'));
+}
+
+/**
+ * Marks links as gone since the versions of the deletions. The record's id at the provider is kept, since the provider may make it again. A link
+ * that goes uses its idempotency keys up: the answer that the provider stored for the creation names the deleted twin.
+ */
+export async function moveGone(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<void> {
   if (decided.length === 0) return;
-  const ids = JSON.stringify(decided.map(({ record }) => record.id));
+  const rows = JSON.stringify(decided.map(({ record, pulled }) => ({ id: record.id, version: pulled.version })));
   await tx.execute(sql`
-    update ${tableOf(scope.resource)} set deleted_at = coalesce(deleted_at, now()), version = version + 1, updated_at = now()
-    where id in (select jsonb_array_elements_text(${ids}::jsonb)::uuid)`);
-  await tx.execute(sql`
-    update record_links set state = 'gone', last_sync_id = ${scope.syncId}, synced_at = now(), updated_at = now()
-    where connection_id = ${scope.connectionId} and resource = ${scope.resource} and record_id in (select jsonb_array_elements_text(${ids}::jsonb)::uuid)`);
+    update record_links l set external_version = greatest(l.external_version, r.version), write_attempt = l.write_attempt + (l.state <> 'gone')::int,
+      state = 'gone', last_sync_id = ${scope.syncId}, synced_at = now(), updated_at = now()
+    from jsonb_to_recordset(${rows}::jsonb) as r(id uuid, version bigint)
+    where l.record_id = r.id and l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource}`);
 }
 
-/** Returns the decisions with the record that holds them: a record that already has the sourceId is taken over, not doubled. */
+/**
+ * Returns the decisions with the record that holds them. A record that this account's pull has created before under the sourceId, and that
+ * lost its link, is taken over; one that is tied to another object by now is not, and the new record gets another sourceId.
+ */
 async function insertRecords(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<readonly Decided[]> {
   if (decided.length === 0) return [];
   const pulled = pulledSql(scope.resource);
   // A new record is in its first version, and has the id that it was given: only the others are worth an answer.
-  const rows = await tx.execute<{ id: RecordId; source_id: string; version: number }>(sql`
-    with held as (
+  const rows = await tx.execute<{ id: RecordId | null; source_id: string; version: number }>(sql`
+    with given as (select r.* from ${pulled.rows(decided.map(toRow))}), held as (
       insert into ${tableOf(scope.resource)} as c (id, venue_id, source_id, ${pulled.columns})
-      select r.id, ${scope.venueId}, r.source_id, ${pulled.values} from ${pulled.rows(decided.map(toRow))}
+      select r.id, ${scope.venueId}, r.source_id, ${pulled.values} from given r
       on conflict (venue_id, source_id) do update set (${pulled.columns}) = (
         select ${pulled.excluded}), version = c.version + 1, updated_at = now(), deleted_at = null
+      where not exists (select from record_links l where l.record_id = c.id and l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource})
       returning c.id, c.source_id, c.version)
-    select * from held where version > 1`);
-  const takenOver = new Map(rows.map((row) => [row.source_id, row]));
+    select id, source_id, version from held where version > 1
+    union all select null, source_id, 0 from given where source_id not in (select source_id from held)`);
+  const others = new Map(rows.map((row) => [row.source_id, row]));
+  const held = decided.flatMap((one): readonly Decided[] => {
+    const row = others.get(one.record.sourceId);
+    if (!row) return [{ ...one, record: { ...one.record, version: 1 } }];
+    return row.id === null ? [] : [withRecord(one, { id: row.id, sourceId: row.source_id, version: row.version })];
+  });
+  const refused = decided.filter((one) => others.get(one.record.sourceId)?.id === null);
+  const renamed = refused.map((one) => withRecord(one, { ...one.record, sourceId: pulledSourceId(scope.account, one.pulled.externalId, one.record.id) }));
+  return [...held, ...(await insertRecords(tx, scope, renamed))];
+}
+
+// The record's ids are part of what is agreed.
+const withRecord = (one: Decided, record: Decided['record']): Decided => ({ ...one, record, fingerprint: one.pulled.fingerprintFor(record) });
+
+/**
+ * Records of earlier releases have a sourceId without their account. One that lost its link is found by that, but only in a venue that has
+ * never connected another account of the provider: else nobody knows whose it is.
+ */
+async function withEarlierSourceIds(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<readonly Decided[]> {
+  if (decided.length === 0) return decided;
+  const earlier = new Map(decided.map((one) => [earlierSourceId(scope.account, one.pulled.externalId), one]));
+  const rows = await tx.execute<{ source_id: string }>(sql`
+    select c.source_id from jsonb_array_elements_text(${JSON.stringify([...earlier.keys()])}::jsonb) as w(source_id)
+    cross join lateral (select id, source_id from ${tableOf(scope.resource)} where venue_id = ${scope.venueId} and source_id = w.source_id limit 1) c
+    where (select count(*) from connections where provider = ${scope.provider} and external_account_id is not null) = 1
+      and not exists (select from record_links l where l.record_id = c.id and l.resource = ${scope.resource})`);
+  const found = new Set(rows.map((row) => row.source_id));
+  if (found.size === 0) return decided;
   return decided.map((one) => {
-    const row = takenOver.get(one.record.sourceId);
-    if (!row) return { ...one, record: { ...one.record, version: 1 } };
-    const record = { id: row.id, sourceId: row.source_id, version: row.version };
-    // The id is part of what is agreed.
-    return { ...one, record, fingerprint: one.pulled.fingerprintFor(record) };
+    const sourceId = earlierSourceId(scope.account, one.pulled.externalId);
+    return found.has(sourceId) ? withRecord(one, { ...one.record, sourceId }) : one;
   });
 }
 
@@ -61,8 +105,8 @@ async function updateRecords(tx: Transaction, scope: RunScope, decided: readonly
   if (decided.length === 0) return new Map();
   const pulled = pulledSql(scope.resource);
   const rows = await tx.execute<{ id: RecordId; version: number }>(sql`
-    update ${tableOf(scope.resource)} c set ${pulled.merge}, version = c.version + 1, updated_at = now()
-    from ${pulled.rows(decided.map(toRow))} where c.id = r.id and ${pulled.differs} returning c.id, c.version`);
+    update ${tableOf(scope.resource)} c set ${pulled.merge}, version = c.version + 1, updated_at = now(), deleted_at = null
+    from ${pulled.rows(decided.map(toRow))} where c.id = r.id and (c.deleted_at is not null or ${pulled.differs}) returning c.id, c.version`);
   return new Map(rows.map((row) => [row.id, row.version]));
 }
 
@@ -99,15 +143,17 @@ async function saveLinks(tx: Transaction, scope: RunScope, decided: readonly Dec
     fingerprint,
     metadata_keys: Object.keys(pulled.fields?.metadata ?? {}),
     external_state: pulled.externalState,
+    brought: decision === 'create',
   }));
   await tx.execute(sql`
     insert into record_links as l (connection_id, resource, record_id, venue_id, external_id, external_version, record_version, fingerprint, metadata_keys,
-      external_state, state, last_sync_id, synced_at)
+      external_state, state, brought, last_sync_id, synced_at)
     select ${scope.connectionId}, ${scope.resource}, r.record_id, ${scope.venueId}, r.external_id, r.external_version, coalesce(r.record_version, 0), r.fingerprint,
-      r.metadata_keys, r.external_state, 'linked', ${scope.syncId}, now()
+      r.metadata_keys, r.external_state, 'linked', r.brought, ${scope.syncId}, now()
     from jsonb_to_recordset(${JSON.stringify(links)}::jsonb) as r(record_id uuid, external_id text, external_version bigint, record_version int,
-      fingerprint text, metadata_keys text[], external_state jsonb)
-    on conflict (connection_id, resource, record_id) do update set external_id = excluded.external_id, external_version = excluded.external_version,
+      fingerprint text, metadata_keys text[], external_state jsonb, brought boolean)
+    on conflict (connection_id, resource, record_id) do update set external_id = excluded.external_id,
+      external_version = greatest(excluded.external_version, l.external_version), brought = l.brought or excluded.brought,
       record_version = case when excluded.record_version = 0 then l.record_version else excluded.record_version end,
       fingerprint = coalesce(excluded.fingerprint, l.fingerprint), metadata_keys = excluded.metadata_keys,
       external_state = coalesce(excluded.external_state, l.external_state),

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import type { RecordId } from '../contracts/ids.ts';
 import { decidePull } from '../domain/pull-decision.ts';
+import { pulledSourceId } from '../domain/source-id.ts';
 import type { KnownTwin, PullDecision } from '../domain/pull-decision.ts';
 import type { PulledRecord } from './pulled-record.ts';
 import { tableOf } from './record-tables.ts';
@@ -30,24 +31,29 @@ export interface TwinRow extends Record<string, unknown> {
   readonly fingerprint: string | null;
   readonly state: string | null;
   readonly met: boolean | null;
+  readonly updated_at_ms: number;
+  readonly synced_at_ms: number | null;
+  /** Without a link to this connection: the record has a twin in another account. */
+  readonly tied_elsewhere: boolean;
 }
 
 /**
  * Compares pulled records with what we hold of them: their twins, as `lockTwins` has found them. Of several objects that carry one id of ours
- * the first is tied; `ties` are those that a dry run has planned before, by our ids.
+ * the first is tied; `ties` are those that a dry run has planned before, by our ids. A record that has a twin in another account is tied to
+ * one of this account only where a push has begun to create it here: accounts are copied too, with ids and metadata.
  */
 export function decidePulled(scope: RunScope, pulled: readonly PulledRecord[], { rows, ties }: { readonly rows: readonly TwinRow[]; readonly ties: ReadonlyMap<RecordId, string> }): readonly Decided[] {
   const byExternalId = new Map(rows.flatMap((row) => (row.external_id === null ? [] : [[row.external_id, row] as const])));
   const byId = new Map<RecordId | null, TwinRow>(rows.map((row) => [row.id, row]));
   const tied = new Map(ties);
-  const isFree = (row: TwinRow | undefined, externalId: string) => row?.external_id === null && (tied.get(row.id) ?? externalId) === externalId;
+  const isFree = (row: TwinRow | undefined, externalId: string) => row?.external_id === null && !row.tied_elsewhere && (tied.get(row.id) ?? externalId) === externalId;
 
   return pulled.map((one) => {
     const carried = byId.get(one.recordId);
     const row = byExternalId.get(one.externalId) ?? (isFree(carried, one.externalId) ? carried : undefined);
     const record = row
       ? { id: row.id, sourceId: row.source_id, version: row.version }
-      : { id: uuidv7() as RecordId, sourceId: `${scope.provider}:${one.externalId}`, version: 0 };
+      : { id: uuidv7() as RecordId, sourceId: pulledSourceId(scope.account, one.externalId), version: 0 };
     const fingerprint = one.fingerprintFor(record);
     const decision = decidePull({ ...one, fingerprint }, row ? toKnown(row) : null);
     if (decision === 'adopt') tied.set(record.id, one.externalId);
@@ -68,7 +74,9 @@ export async function lockTwins(tx: Transaction, scope: RunScope, pulled: readon
           and external_id = w.external_id limit 1) l
       union select jsonb_array_elements_text(${recordIds}::jsonb)::uuid)
     select c.id, c.source_id, c.version, c.deleted_at is not null as deleted,
-      l.external_id, l.external_version, l.record_version as link_record_version, l.fingerprint, l.state, l.last_sync_id = ${scope.syncId} as met
+      l.external_id, l.external_version, l.record_version as link_record_version, l.fingerprint, l.state, l.last_sync_id = ${scope.syncId} as met,
+      (extract(epoch from c.updated_at) * 1000)::float8 as updated_at_ms, (extract(epoch from l.synced_at) * 1000)::float8 as synced_at_ms,
+      l.record_id is null and exists (select from record_links o where o.record_id = c.id and o.resource = ${scope.resource} and o.external_id is not null) as tied_elsewhere
     from ${tableOf(scope.resource)} c
     ${linkOfRecord(scope)}
     where c.id = any (array(select id from twins))
@@ -76,13 +84,16 @@ export async function lockTwins(tx: Transaction, scope: RunScope, pulled: readon
 }
 
 function toKnown(row: TwinRow): KnownTwin {
-  const { external_id, external_version, link_record_version, fingerprint, state } = row;
+  return { recordVersion: row.version, recordDeleted: row.deleted, recordUpdatedAtMs: row.updated_at_ms, link: row.external_id === null ? null : toKnownLink(row) };
+}
+
+function toKnownLink(row: TwinRow): NonNullable<KnownTwin['link']> {
   return {
-    recordVersion: row.version,
-    recordDeleted: row.deleted,
-    link:
-      external_id === null
-        ? null
-        : { externalVersion: Number(external_version), recordVersion: link_record_version ?? 0, fingerprint, gone: state === 'gone', metInThisRun: row.met === true },
+    externalVersion: Number(row.external_version),
+    recordVersion: row.link_record_version ?? 0,
+    fingerprint: row.fingerprint,
+    gone: row.state === 'gone',
+    metInThisRun: row.met === true,
+    syncedAtMs: row.synced_at_ms ?? 0,
   };
 }

@@ -9,6 +9,10 @@ export interface PulledRecord {
   readonly deleted: boolean;
   /** With `deleted`: another record has taken its place, and nobody has to be asked. */
   readonly superseded: boolean;
+  /** The provider was asked for this one object after everything that is known of it had been applied. */
+  readonly certain: boolean;
+  /** With `deleted`: when, by the provider's clock; null where it does not tell. */
+  readonly deletedAtMs: number | null;
   /** Our record's id, where an earlier push left it at the provider. */
   readonly recordId: RecordId | null;
   /** Null for a deletion. */

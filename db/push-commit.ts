@@ -95,7 +95,7 @@ async function saveLinks(tx: Transaction, scope: RunScope, results: readonly Pus
     from jsonb_to_recordset(${JSON.stringify(links)}::jsonb) as r(record_id uuid, external_id text, external_version bigint, record_version int,
       fingerprint text, metadata_keys text[], external_state jsonb, state text)
     on conflict (connection_id, resource, record_id) do update set
-      external_id = case when excluded.state = 'archived' then excluded.external_id else coalesce(excluded.external_id, l.external_id) end,
+      external_id = case when excluded.state = 'archived' or l.state = 'gone' then excluded.external_id else coalesce(excluded.external_id, l.external_id) end,
       external_version = greatest(excluded.external_version, l.external_version), record_version = excluded.record_version,
       fingerprint = coalesce(excluded.fingerprint, l.fingerprint),
       metadata_keys = case when excluded.fingerprint is null then l.metadata_keys else excluded.metadata_keys end,
@@ -106,6 +106,9 @@ async function saveLinks(tx: Transaction, scope: RunScope, results: readonly Pus
       state = excluded.state, last_sync_id = excluded.last_sync_id, synced_at = coalesce(excluded.synced_at, l.synced_at), updated_at = now()`);
 }
 
+/** What was done is no news; what goes beyond it is. */
+const levelOf = ({ action, code }: PushResult) => (action === 'rejected' ? 'error' : code === null ? 'info' : 'warn');
+
 async function logResults(tx: Transaction, scope: RunScope, results: readonly PushResult[]): Promise<void> {
   const rows = results.flatMap((result) =>
     result.action === 'unchanged'
@@ -115,7 +118,7 @@ async function logResults(tx: Transaction, scope: RunScope, results: readonly Pu
             record_id: result.recordId,
             source_id: result.sourceId,
             external_id: result.externalId,
-            level: result.action === 'rejected' ? 'error' : 'info',
+            level: levelOf(result),
             action: result.action,
             code: result.code,
             message: result.message,

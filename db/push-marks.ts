@@ -15,9 +15,11 @@ export interface SentUpdate {
 export interface PushMarks {
   /**
    * Marks records whose first write is about to be sent: should its outcome be lost, the mark tells when it may have happened. With
-   * `attempt` it also says that earlier idempotency keys may not be used again.
+   * `attempt` it also says that earlier idempotency keys may not be used again. A twin that is gone is forgotten.
    */
   markPending(scope: RunScope, recordIds: readonly RecordId[], attempt: number): Promise<void>;
+  /** Marks a record whose twin turned out to be deleted, and whose next first write is about to be sent, as `markPending` does. */
+  markAnew(scope: RunScope, recordId: RecordId, attempt: number): Promise<void>;
   /**
    * Marks records whose twin is about to be updated: should the outcome be lost, and the record change again before it is told, the mark
    * says that the twin may be neither as agreed nor as wanted. The metadata keys count as left at the provider.
@@ -28,6 +30,12 @@ export interface PushMarks {
 export function marksOf(db: Database): PushMarks {
   return {
     markPending: (scope, recordIds, attempt) => marking(db, scope, (tx) => insertPending(tx, scope, { recordIds, attempt })),
+    markAnew: (scope, recordId, attempt) =>
+      marking(db, scope, async (tx) => {
+        await tx.execute(sql`
+          update record_links set state = 'gone' where record_id = ${recordId} and connection_id = ${scope.connectionId} and resource = ${scope.resource}`);
+        await insertPending(tx, scope, { recordIds: [recordId], attempt });
+      }),
     markSent: (scope, updates) => marking(db, scope, (tx) => noteSent(tx, scope, updates)),
   };
 }
@@ -46,8 +54,15 @@ const insertPending = (tx: Transaction, scope: RunScope, { recordIds, attempt }:
     from jsonb_array_elements_text(${JSON.stringify(recordIds)}::jsonb) as id
     on conflict (connection_id, resource, record_id) do update
       set write_attempt = greatest(l.write_attempt, excluded.write_attempt), updated_at = now(),
-          state = case when l.external_id is null then 'pending' else l.state end,
-          created_at = case when l.external_id is null and l.state <> 'pending' then now() else l.created_at end`);
+          state = case when ${hasNoTwin} then 'pending' else l.state end,
+          created_at = case when ${hasNoTwin} and l.state <> 'pending' then now() else l.created_at end,
+          external_id = case when ${isGone} then null else l.external_id end, external_version = case when ${isGone} then 0 else l.external_version end,
+          fingerprint = case when ${isGone} then null else l.fingerprint end, metadata_keys = case when ${isGone} then '{}' else l.metadata_keys end,
+          external_state = case when ${isGone} then null else l.external_state end, sent_version = case when ${isGone} then null else l.sent_version end,
+          sent_at = case when ${isGone} then null else l.sent_at end`);
+
+const isGone = sql`l.state = 'gone'`;
+const hasNoTwin = sql`(l.external_id is null or ${isGone})`;
 
 const noteSent = (tx: Transaction, scope: RunScope, updates: readonly SentUpdate[]) =>
   tx.execute(sql`

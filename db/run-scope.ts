@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { SyncConnectionInput } from '../contracts/sync.ts';
+import type { ProviderAccountName } from '../domain/source-id.ts';
 import type { Transaction } from './venue-scope.ts';
 
 /** A newer attempt at the run's chunk has begun, or the run has ended: whatever this one still holds must not be written. */
@@ -13,6 +14,8 @@ export class SupersededError extends Error {
 /** The run that one attempt works on. `fence` is that attempt's number: writes under an older one are refused. */
 export interface RunScope extends SyncConnectionInput {
   readonly fence: number;
+  /** The account that the run reads and writes. */
+  readonly account: ProviderAccountName;
 }
 
 /**
@@ -26,8 +29,8 @@ export const linkOfRecord = ({ connectionId, resource }: Pick<SyncConnectionInpu
 /** The twin of link `l` is in use at the provider, as far as we know; or may be, since nothing answered the write that would make it. */
 export const inUse = sql`((l.external_id is not null or l.state = 'pending') and l.state not in ('gone', 'archived'))`;
 
-/** Rows `c` (record) and `l` (link or null) of which the last agreed version is not the current one. */
-export const needsPush = sql`(l.record_id is null or l.record_version <> c.version or l.state in ('pending', 'rejected'))`;
+/** Rows `c` (record) and `l` (link or null) of which the last agreed version is not the current one, or whose twin is gone. */
+export const needsPush = sql`(l.record_id is null or l.record_version <> c.version or l.state in ('pending', 'rejected', 'gone'))`;
 
 /** Locks the run for one commit. Throws SupersededError under an older fence. Returns whether someone asked the run to stop. */
 export async function lockRun(tx: Transaction, scope: RunScope): Promise<{ readonly stopRequested: boolean }> {

@@ -1,22 +1,43 @@
 import { sql } from 'drizzle-orm';
+import type { RecordId } from '../contracts/ids.ts';
 import type { BlastRadius } from '../domain/blast-radius.ts';
 import { lockRun } from './run-scope.ts';
 import type { RunScope } from './run-scope.ts';
 import { withVenue } from './venue-scope.ts';
 import type { Database, Transaction } from './venue-scope.ts';
 
-/** Why a record is held for deleted. `told`: the provider says so, in its change feed or when asked. `unlisted`: a complete listing did not bring it. */
-export type MissingReason = 'told' | 'unlisted';
+/**
+ * Why a record is held for deleted. `told`: the change feed says so. `unlisted`: a complete listing did not bring it. `doubted`: the provider
+ * tells of it both as deleted and as there, and versions do not say which is the later.
+ */
+export type MissingReason = 'told' | 'unlisted' | 'doubted';
+
+/** A deletion that is believed: the change feed told it, or the provider was asked (`certain`). */
+export interface Deletion {
+  readonly externalId: string;
+  readonly version: number;
+  /** By the provider's clock; null where it does not tell. */
+  readonly deletedAtMs: number | null;
+  readonly certain: boolean;
+}
+
+/** A record that the provider has to be asked for. */
+export interface Unclear {
+  readonly externalId: string;
+  readonly reason: MissingReason;
+}
 
 export interface SyncMissingStore {
   /** Takes down every tied record that this run's complete listing did not bring. Repeating it adds nothing. Throws SupersededError. */
   findUnlisted(scope: RunScope): Promise<number>;
   /** How many records the run would archive, of how many. */
   blastRadius(scope: RunScope): Promise<BlastRadius>;
-  /** The next records to settle, by their ids at the provider, in a stable order. */
-  listUnsettled(scope: RunScope, reason: MissingReason, limit: number): Promise<readonly string[]>;
-  /** The provider was asked for these and has them no more. Throws SupersededError. */
-  confirm(scope: RunScope, externalIds: readonly string[]): Promise<void>;
+  /** The next records to ask the provider for, in a stable order. */
+  listUnclear(scope: RunScope, limit: number): Promise<readonly Unclear[]>;
+  /** The next deletions to apply, in a stable order. */
+  listDeletions(scope: RunScope, limit: number): Promise<readonly Deletion[]>;
+  /** The provider was asked for these, by readings of these versions, and has them no more. Throws SupersededError. */
+  confirm(scope: RunScope, gone: readonly Pick<Deletion, 'externalId' | 'version'>[]): Promise<void>;
 }
 
 export function createSyncMissingStore(db: Database): SyncMissingStore {
@@ -42,19 +63,33 @@ export function createSyncMissingStore(db: Database): SyncMissingStore {
         return { archiving: row?.archiving ?? 0, of: row?.of ?? 0 };
       }),
 
-    listUnsettled: (scope, reason, limit) =>
+    listUnclear: (scope, limit) =>
       withVenue(db, scope.venueId, async (tx) => {
-        const rows = await tx.execute<{ external_id: string }>(sql`
-          select external_id from sync_missing where sync_id = ${scope.syncId} and reason = ${reason} and not settled order by external_id limit ${limit}`);
-        return rows.map((row) => row.external_id);
+        const rows = await tx.execute<{ external_id: string; reason: MissingReason }>(sql`
+          select external_id, reason from sync_missing where sync_id = ${scope.syncId} and version is null and not settled order by external_id limit ${limit}`);
+        return rows.map(({ external_id: externalId, reason }) => ({ externalId, reason }));
       }),
 
-    confirm: (scope, externalIds) =>
+    listDeletions: (scope, limit) =>
+      withVenue(db, scope.venueId, async (tx) => {
+        const rows = await tx.execute<{ external_id: string; reason: MissingReason; version: string; deleted_at_ms: number | null }>(sql`
+          select external_id, reason, version, (extract(epoch from deleted_at) * 1000)::float8 as deleted_at_ms
+          from sync_missing where sync_id = ${scope.syncId} and version is not null and not settled order by external_id limit ${limit}`);
+        return rows.map((row) => ({ externalId: row.external_id, version: Number(row.version), deletedAtMs: row.deleted_at_ms, certain: row.reason !== 'told' }));
+      }),
+
+    confirm: (scope, gone) =>
       withVenue(db, scope.venueId, async (tx) => {
         await lockRun(tx, scope);
+        const rows = JSON.stringify(gone.map(({ externalId, version }) => ({ external_id: externalId, version })));
+        // Where an earlier run has archived the record already, there is nothing left to do.
         await tx.execute(sql`
-          update sync_missing set reason = 'told'
-          where sync_id = ${scope.syncId} and external_id in (select jsonb_array_elements_text(${JSON.stringify(externalIds)}::jsonb))`);
+          update sync_missing m set version = r.version, reason = case when m.reason = 'told' then 'doubted' else m.reason end, settled = m.settled or coalesce(r.gone, false)
+          from (select w.external_id, w.version, l.state = 'gone' as gone
+            from jsonb_to_recordset(${rows}::jsonb) as w(external_id text, version bigint)
+            left join lateral (select state from record_links where connection_id = ${scope.connectionId} and resource = ${scope.resource}
+              and external_id = w.external_id limit 1) l on true) r
+          where m.sync_id = ${scope.syncId} and m.external_id = r.external_id`);
       }),
   };
 }
@@ -71,26 +106,37 @@ const unseenBy = ({ syncId, dryRun }: RunScope) => {
   return sql`${unseen} and l.synced_at < (select s.started_at from sync_runs s where s.id = ${syncId})`;
 };
 
-/** Takes down what the change feed tells to be deleted; one that we never had is settled at once. */
-export async function noteMissing(tx: Transaction, scope: RunScope, externalIds: readonly string[]): Promise<void> {
-  if (externalIds.length === 0) return;
+export interface MissingNote extends Unclear {
+  /** Null for a record that we do not have. */
+  readonly recordId: RecordId | null;
+  /** Of the deletion; null where the provider has to be asked. */
+  readonly version: number | null;
+  readonly deletedAtMs: number | null;
+  /** Noted only so that what is told of it later in the run, which is older, is left out. */
+  readonly settled: boolean;
+}
+
+/** Takes down records that may be deleted. The first note of a run stands: feeds tell the newest first. */
+export async function noteMissing(tx: Transaction, scope: RunScope, notes: readonly MissingNote[]): Promise<void> {
+  if (notes.length === 0) return;
+  const rows = notes.map(({ externalId, recordId, reason, version, deletedAtMs, settled }) => ({
+    ...{ external_id: externalId, record_id: recordId, reason, version, settled },
+    deleted_at: deletedAtMs === null ? null : new Date(deletedAtMs).toISOString(),
+  }));
   await tx.execute(sql`
-    insert into sync_missing (sync_id, external_id, venue_id, record_id, reason, settled)
-    select ${scope.syncId}, w.external_id, ${scope.venueId}, l.record_id, 'told', l.record_id is null or l.state = 'gone'
-    from jsonb_array_elements_text(${JSON.stringify(externalIds)}::jsonb) as w(external_id)
-    left join lateral (select record_id, state from record_links where connection_id = ${scope.connectionId} and resource = ${scope.resource}
-      and external_id = w.external_id limit 1) l on true
+    insert into sync_missing (sync_id, external_id, venue_id, record_id, reason, version, deleted_at, settled)
+    select ${scope.syncId}, r.external_id, ${scope.venueId}, r.record_id, r.reason, r.version, r.deleted_at, r.settled
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(external_id text, record_id uuid, reason text, version bigint, deleted_at timestamptz, settled boolean)
     on conflict do nothing`);
 }
 
-/** Of these, the ids of the ones that the run's change feed has told to be deleted. */
-export async function missingAmong(tx: Transaction, scope: RunScope, records: readonly { readonly externalId: string }[]): Promise<ReadonlySet<string>> {
-  if (records.length === 0) return new Set();
-  const externalIds = records.map(({ externalId }) => externalId);
-  const rows = await tx.execute<{ external_id: string }>(sql`
-    select external_id from sync_missing where sync_id = ${scope.syncId} and reason = 'told'
+/** Of these, the ones that the run's change feed has told to be deleted, each with the version of its deletion. */
+export async function missingAmong(tx: Transaction, scope: RunScope, externalIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  if (externalIds.length === 0) return new Map();
+  const rows = await tx.execute<{ external_id: string; version: string }>(sql`
+    select external_id, version from sync_missing where sync_id = ${scope.syncId} and reason = 'told' and version is not null
       and external_id in (select jsonb_array_elements_text(${JSON.stringify(externalIds)}::jsonb))`);
-  return new Set(rows.map((row) => row.external_id));
+  return new Map(rows.map((row) => [row.external_id, Number(row.version)]));
 }
 
 export async function settle(tx: Transaction, scope: RunScope, externalIds: readonly string[]): Promise<void> {

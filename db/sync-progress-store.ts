@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { SyncConnectionInput, SyncOutcome, SyncPhase, SyncProgress } from '../contracts/sync.ts';
 import type { Checkpoint } from '../domain/checkpoint.ts';
+import type { ProviderAccountName } from '../domain/source-id.ts';
 import { noteUnmet } from './plan-items.ts';
 import { SupersededError, lockRun } from './run-scope.ts';
 import type { RunScope } from './run-scope.ts';
@@ -26,7 +27,7 @@ export interface RunEnd {
 export interface SyncProgressStore extends SyncRunBeginning, SyncRunWaiting {
   setPhase(input: SyncConnectionInput, phase: SyncPhase): Promise<void>;
   /** Takes the run over: every earlier attempt is fenced off. Throws SupersededError when the run has ended. */
-  takeOver(input: SyncConnectionInput, workflowRunId: string | null): Promise<RunState>;
+  takeOver(input: SyncConnectionInput, workflowRunId: string | null): Promise<RunState & Pick<RunScope, 'account'>>;
   setTotal(scope: RunScope, total: number): Promise<void>;
   /** Moves the cursor and nothing else. Throws SupersededError. */
   moveTo(scope: RunScope, checkpoint: Checkpoint): Promise<void>;
@@ -46,11 +47,12 @@ export function createSyncProgressStore(db: Database): SyncProgressStore {
 
     takeOver: (input, workflowRunId) =>
       withVenue(db, input.venueId, async (tx) => {
-        const [row] = await tx.execute<RunRow>(sql`
-          update sync_runs set fence = fence + 1, workflow_run_id = coalesce(${workflowRunId}, workflow_run_id), updated_at = now()
-          where id = ${input.syncId} and finished_at is null returning *`);
+        const [row] = await tx.execute<RunRow & AccountRow>(sql`
+          update sync_runs r set fence = r.fence + 1, workflow_run_id = coalesce(${workflowRunId}, r.workflow_run_id), updated_at = now()
+          from connections n where r.id = ${input.syncId} and r.finished_at is null and n.id = r.connection_id
+          returning r.*, n.environment, n.external_account_id`);
         if (!row) throw new SupersededError();
-        return toState(row);
+        return { ...toState(row), account: { provider: input.provider, environment: row.environment, externalAccountId: row.external_account_id } };
       }),
 
     setTotal: (scope, total) =>
@@ -72,6 +74,11 @@ export function createSyncProgressStore(db: Database): SyncProgressStore {
 
     finish: (input, end) => withVenue(db, input.venueId, (tx) => finish(tx, input, end)),
   };
+}
+
+interface AccountRow extends Record<string, unknown> {
+  readonly environment: ProviderAccountName['environment'];
+  readonly external_account_id: string;
 }
 
 async function finish(tx: Transaction, input: SyncConnectionInput, end: RunEnd) {

@@ -72,11 +72,18 @@ export async function settleTransactionsOf(
   const set =
     scope.resource === 'customers'
       ? sql`customer_source_id = r.source_id, version = t.version + 1, updated_at = now()
-          from ${known} where t.venue_id = ${scope.venueId} and t.customer_external_id = r.external_id and t.customer_source_id is null`
+          from ${known} where t.venue_id = ${scope.venueId} and t.customer_external_id = r.external_id and t.customer_source_id is null and ${isOwn(scope)}`
       : sql`related_transaction_id = r.id, version = t.version + 1, updated_at = now()
-          from ${known} where t.venue_id = ${scope.venueId} and t.related_external_id = r.external_id and t.related_transaction_id is null`;
+          from ${known} where t.venue_id = ${scope.venueId} and t.related_external_id = r.external_id and t.related_transaction_id is null and ${isOwn(scope)}`;
   await changeAgreed(tx, scope, set);
 }
+
+/**
+ * Transaction `t` is tied to the connection: the provider's ids are unique in one account only. With an offset, so that each link is looked up by
+ * its key: the planner would turn a plain condition into a join, and on tables that it knows nothing of read all links of the connection.
+ */
+const isOwn = ({ connectionId }: Pick<RunScope, 'connectionId'>): SQL => sql`
+  exists (select from record_links l where l.record_id = t.id and l.connection_id = ${connectionId} and l.resource = 'transactions' offset 0)`;
 
 /** Changes transactions without making the change the venue's: what was agreed with the provider moves along. */
 async function changeAgreed(tx: Transaction, { connectionId }: Pick<RunScope, 'connectionId'>, set: SQL): Promise<void> {
@@ -92,6 +99,6 @@ export async function amendTransactions(tx: Transaction, scope: RunScope, amendm
   await changeAgreed(tx, scope, sql`
     lines = r.lines, metadata = t.metadata || r.metadata, version = t.version + 1, updated_at = now()
     from jsonb_to_recordset(${JSON.stringify(amendments)}::jsonb) as r(payment text, lines jsonb, metadata jsonb)
-    where t.venue_id = ${scope.venueId} and t.payment_external_id = r.payment
+    where t.venue_id = ${scope.venueId} and t.payment_external_id = r.payment and ${isOwn(scope)}
       and (t.lines, t.metadata) is distinct from (r.lines, t.metadata || r.metadata)`);
 }

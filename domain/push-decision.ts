@@ -15,20 +15,22 @@ export interface PushCandidate {
   } | null;
 }
 
-export type PushDecision = 'create' | 'update' | 'archive' | 'unchanged' | 'reject' | 'deleted-at-provider' | 'resolve';
+export type PushDecision = 'create' | 'update' | 'archive' | 'unchanged' | 'reject' | 'resolve';
 
-/** What a push does with one record. Zero writes for everything that is as it was last agreed. */
+/**
+ * What a push does with one record. Zero writes for everything that is as it was last agreed. A live record whose twin is gone was written by the
+ * venue after the deletion, since a pull would have deleted it otherwise: it is created anew.
+ */
 export function decidePush(candidate: PushCandidate): PushDecision {
   const { hasProblems, deleted, link } = candidate;
   if (deleted) return mayBeInUse(link) ? 'archive' : 'unchanged';
-  if (link?.state === 'gone') return 'deleted-at-provider';
   if (isAgreed(candidate)) return 'unchanged';
   return hasProblems ? 'reject' : writeOf(link);
 }
 
 function isAgreed({ fingerprint, link }: PushCandidate): boolean {
   if (link === null || link.externalId === null || link.inDoubt) return false;
-  return link.fingerprint === fingerprint && link.state !== 'archived';
+  return link.fingerprint === fingerprint && link.state !== 'archived' && link.state !== 'gone';
 }
 
 /** A first write that was never answered may have left a twin. */
@@ -38,6 +40,6 @@ function mayBeInUse(link: PushCandidate['link']): boolean {
 }
 
 function writeOf(link: PushCandidate['link']): PushDecision {
-  if (link !== null && link.externalId !== null) return 'update';
+  if (link !== null && link.externalId !== null && link.state !== 'gone') return 'update';
   return link?.state === 'pending' ? 'resolve' : 'create';
 }

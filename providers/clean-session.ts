@@ -27,6 +27,7 @@ function cleanResource(provider: ProviderId, session: ResourceSession): Resource
   return {
     listPage: async (query) => cleanPage(await session.listPage(query)),
     count: () => session.count(),
+    versionOf: (askedAtMs) => session.versionOf(askedAtMs),
     retrieve: async (externalId) => {
       const record = await session.retrieve(externalId);
       return record && cleanRecord(provider, record);

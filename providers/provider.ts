@@ -22,6 +22,8 @@ export interface ProviderRecord {
   readonly deleted: boolean;
   /** With `deleted`: nothing was lost, another record has taken its place. It is archived without further questions. */
   readonly superseded?: true;
+  /** With `deleted`: when, in ms, by the provider's clock; absent where it does not tell. */
+  readonly deletedAtMs?: number;
   /** Our record's id, where an earlier push of ours left it at the provider. */
   readonly recordId: string | null;
   /** Null for a deletion. */
@@ -116,6 +118,8 @@ export interface ResourceSession {
   readonly listPage: (query: ListQuery) => Promise<ProviderPage>;
   /** How many records a full listing would bring, as far as one HTTP call can tell; null when the provider does not know. */
   readonly count: () => Promise<number | null>;
+  /** The version that a reading has which was asked for at this time of ours. Once an answer is there, it counts the provider's time. */
+  readonly versionOf: (askedAtMs: number) => number;
   /** Null when the provider has no such record, or has deleted it. */
   readonly retrieve: (externalId: string) => Promise<ProviderRecord | null>;
   /** Null for a resource that is only read. */

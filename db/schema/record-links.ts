@@ -1,5 +1,5 @@
 import { isNotNull, sql } from 'drizzle-orm';
-import { bigint, index, integer, jsonb, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import { bigint, boolean, index, integer, jsonb, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import type { ConnectionId, RecordId, SyncId } from '../../contracts/ids.ts';
 import { RESOURCES } from '../../contracts/providers.ts';
 import { LINK_STATES } from '../../contracts/records.ts';
@@ -16,7 +16,7 @@ export const recordLinks = pgTable(
     venueId: venueId(),
     /** Null while the outcome of the first write is not known. */
     externalId: text('external_id'),
-    /** The provider's version as a number that grows: for Stripe the time of the reading or of the event, in ms. */
+    /** The provider's version as a number that grows: for Stripe the time of the reading or of the event, in ms. Of a link that is gone, the deletion's. */
     externalVersion: bigint('external_version', { mode: 'number' }).notNull().default(0),
     /** The record's version that was last agreed. */
     recordVersion: integer('record_version').notNull().default(0),
@@ -27,6 +27,8 @@ export const recordLinks = pgTable(
     /** What the next write to the twin has to know of it, in the provider's words, such as its current price; null when there is nothing. */
     externalState: jsonb('external_state').$type<Readonly<Record<string, string | number>>>(),
     state: text('state', { enum: LINK_STATES }).notNull(),
+    /** A pull of this connection created the record: it goes when the connection's records are deleted. */
+    brought: boolean('brought').notNull().default(false),
     /** Grows when an idempotency key may not be used again; part of the next key. */
     writeAttempt: integer('write_attempt').notNull().default(0),
     /**

@@ -1,6 +1,6 @@
-import { boolean, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import { bigint, boolean, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
 import type { RecordId, SyncId } from '../../contracts/ids.ts';
-import { venueId, venuePolicy } from './columns.ts';
+import { instant, venueId, venuePolicy } from './columns.ts';
 import { syncRuns } from './sync-runs.ts';
 
 /** Records that a run holds for deleted on the other side, before they are archived: a whole run's worth may need a person's approval. */
@@ -12,8 +12,12 @@ export const syncMissing = pgTable(
     venueId: venueId(),
     /** Null for a record that we never had. */
     recordId: uuid('record_id').$type<RecordId>(),
-    /** `told`: the change feed says so. `unlisted`: a complete listing did not bring it; it is looked up before it is believed. */
-    reason: text('reason', { enum: ['told', 'unlisted'] }).notNull(),
+    /** `told`: the change feed says so. `unlisted`: a complete listing did not bring it. `doubted`: it is told both as deleted and as there. */
+    reason: text('reason', { enum: ['told', 'unlisted', 'doubted'] }).notNull(),
+    /** Of the deletion, as `record_links.external_version`; null while the provider has to be asked. */
+    version: bigint('version', { mode: 'number' }),
+    /** When it was deleted, by the provider's clock; null where it does not tell. */
+    deletedAt: instant('deleted_at'),
     /** Looked up and archived, or found to be there after all. */
     settled: boolean('settled').notNull().default(false),
   },

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Address, CustomerFields } from '../../contracts/records.ts';
 import { countryCodeOf } from '../../domain/countries.ts';
 import type { MappedRecord, ProviderRecord, PullPlan, ResourceMapping, ResourceSession } from '../provider.ts';
-import { countOf, createdWithin, nextAfter, startingAfter, toPage, twinAmong, versionOfEvent } from './lists.ts';
+import { countOf, createdWithin, dated, nextAfter, startingAfter, toPage, twinAmong, versionOfEvent } from './lists.ts';
 import { metadataCodec } from './metadata.ts';
 import { PAGE_SIZE, RECORD_ID_KEY } from './names.ts';
 import { nullWhenMissing, stillThere } from './requests.ts';
@@ -120,7 +120,7 @@ export function createCustomerSession(stripe: Stripe, ask: Ask): ResourceSession
       const range = { limit: PAGE_SIZE, created: createdWithin(query), ...startingAfter(query.after) };
       if (query.stream === 'events') {
         const page = await ask(listSchema(customerEvent, subjectIdIn), () => stripe.events.list({ ...range, types: CUSTOMER_EVENTS }));
-        return toPage(page, page.data.map((event) => toRecord(event.data.object, versionOfEvent(event.created))));
+        return toPage(page, page.data.map(({ created, data }) => dated(toRecord(data.object, versionOfEvent(created)), created)));
       }
       const page = await ask(listSchema(customer), () => stripe.customers.list(range));
       return toPage(page, page.data.map((customer) => toRecord(customer, ask.versionOf(askedAtMs))));
@@ -130,6 +130,8 @@ export function createCustomerSession(stripe: Stripe, ask: Ask): ResourceSession
       const found = await ask(searchSchema, () => stripe.customers.search({ query: 'created>0', limit: 1, expand: ['total_count'] }));
       return countOf(found);
     },
+
+    versionOf: ask.versionOf,
 
     async retrieve(externalId) {
       const askedAtMs = Date.now();

@@ -12,6 +12,9 @@ import type { ListQuery, PagePosition, ProviderPage, ProviderRecord, TwinHint } 
 export const versionOfReading = (askedAtMs: number) => Math.floor(askedAtMs / 1_000) * 1_000 - 1;
 export const versionOfEvent = (createdS: number) => createdS * 1_000;
 
+/** A deletion with the second in which its event says that it was made. */
+export const dated = (record: ProviderRecord, createdS: number): ProviderRecord => (record.deleted ? { ...record, deletedAtMs: createdS * 1_000 } : record);
+
 export const createdWithin = ({ fromEpochS, toEpochS }: Pick<ListQuery, 'fromEpochS' | 'toEpochS'>) => ({ lt: toEpochS, ...(fromEpochS !== null && { gte: fromEpochS }) });
 export const startingAfter = (after: string | null) => (after === null ? {} : { starting_after: after });
 

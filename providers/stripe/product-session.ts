@@ -1,7 +1,7 @@
 import type { Stripe } from 'stripe';
 import type { z } from 'zod';
 import type { ListQuery, ProviderPage, ProviderRecord, ResourceSession } from '../provider.ts';
-import { countOf, createdWithin, nextAfter, startingAfter, toPage, twinAmong, versionOfEvent } from './lists.ts';
+import { countOf, createdWithin, dated, nextAfter, startingAfter, toPage, twinAmong, versionOfEvent } from './lists.ts';
 import { PAGE_SIZE, RECORD_ID_KEY } from './names.ts';
 import { createProductWriter } from './product-writer.ts';
 import { productEventSubject, productSchema } from './product-responses.ts';
@@ -34,6 +34,8 @@ export function createProductSession(stripe: Stripe, ask: Ask): ResourceSession 
       return countOf(await ask(searchSchema, () => stripe.products.search({ query, limit: 1, expand: ['total_count'] })));
     },
 
+    versionOf: ask.versionOf,
+
     async retrieve(externalId) {
       const askedAtMs = Date.now();
       const retrieve = () => stripe.products.retrieve(externalId, { expand: ['default_price'] });
@@ -63,9 +65,11 @@ async function changes(stripe: Stripe, ask: Ask, query: ListQuery): Promise<Prov
   const page = await ask(listSchema(productEvent, subjectIdIn), () => stripe.events.list({ ...range, types: PRODUCT_EVENTS }));
   const { touched, deletions } = sorted(page.data);
   const askedAtMs = Date.now();
-  // A page names at most a page of products. What the list does not bring is deleted, which an event of its own tells.
+  // A page names at most a page of products. What the list does not bring is deleted. What it brings is there, also when an event of the
+  // page says that it was deleted: ids may be chosen, and it was made again since.
   const read = touched.length === 0 ? NOTHING_READ : await ask(listSchema(product), () => stripe.products.list({ ...WITH_PRICES, ids: [...touched] }));
-  const records = [...read.data.map((one) => toRecord(one, ask.versionOf(askedAtMs))), ...deletions];
+  const there = new Set([...read.data.flatMap((one) => (one.deleted ? [] : one.id)), ...read.unreadable.map(({ externalId }) => externalId)]);
+  const records = [...read.data.map((one) => toRecord(one, ask.versionOf(askedAtMs))), ...deletions.filter(({ externalId }) => !there.has(externalId))];
   return toPage({ ...page, unreadable: [...page.unreadable, ...read.unreadable] }, records);
 }
 
@@ -77,9 +81,11 @@ function sorted(events: readonly ProductEvent[]): { readonly touched: readonly s
   for (const { type, created, data } of events) {
     const subject = data.object;
     const id = subject.object === 'product' ? subject.id : subject.product;
-    if (subject.object !== 'product' || type !== 'product.deleted') touched.add(id ?? '');
+    touched.add(id ?? '');
+    if (subject.object !== 'product' || type !== 'product.deleted') continue;
+    const deletion = { externalId: subject.id, version: versionOfEvent(created), deleted: true, recordId: subject.metadata[RECORD_ID_KEY] ?? null, fields: null };
     // Newest first: the first deletion that is met is the last one.
-    else if (!deletions.has(subject.id)) deletions.set(subject.id, { externalId: subject.id, version: versionOfEvent(created), deleted: true, recordId: subject.metadata[RECORD_ID_KEY] ?? null, fields: null });
+    if (!deletions.has(subject.id)) deletions.set(subject.id, dated(deletion, created));
   }
   touched.delete('');
   return { touched: [...touched], deletions: [...deletions.values()] };

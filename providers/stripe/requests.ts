@@ -10,7 +10,7 @@ export interface Ask {
   /** One HTTP call and its answer, which has the shape that was asked for. Throws ProviderError. */
   <Schema extends z.ZodType>(schema: Schema, request: () => Promise<Stripe.Response<object>>): Promise<z.output<Schema>>;
   /** The version of a reading that was asked for at this time of ours. Only once its answer is there: that tells Stripe's time. */
-  versionOf(askedAtMs: number): number;
+  readonly versionOf: (askedAtMs: number) => number;
 }
 
 /** Every call of a session goes through `call`, and its answer is checked twice: the SDK resolves some failures, and a resolved body may still not be what was asked for. */

@@ -68,6 +68,8 @@ export function createTransactionSession(stripe: Stripe, ask: Ask): ResourceSess
     // They come from five lists, of which Stripe counts two.
     count: () => Promise.resolve(null),
 
+    versionOf: ask.versionOf,
+
     async retrieve(externalId) {
       const retrieval = RETRIEVALS.find(({ id }) => id.test(externalId));
       const record = retrieval ? await nullWhenMissing(retrieval.read(reader, externalId, Date.now())) : null;

@@ -56,8 +56,8 @@ export function seedRecord(draft: Draft, resource: SeedBody['resource'], record:
 }
 
 function seedCharge(draft: Draft, record: SeededCharge): Objekt<'charge'> {
-  const { id, created, disputed, refunded_amount: refunded, payment_intent: hasIntent, fee, settlement_currency: currency, exchange_rate: exchangeRate, ...rest } = record;
-  const intent = hasIntent ? randomId('pi_3', 23) : null;
+  const { id, created, disputed, refunded_amount: refunded, payment_intent: wanted, fee, settlement_currency: currency, exchange_rate: exchangeRate, ...rest } = record;
+  const intent = wanted === true ? randomId('pi_3', 23) : wanted || null;
   const fields = { ...given(rest), payment_intent: intent, failure: rest.status === 'failed' ? failureOf(rest.card) : null };
   const charge = addCharge(draft, { id, created, fields, settlement: { fee, currency, exchangeRate } });
   if (intent !== null) addIntent(draft, charge, intent);

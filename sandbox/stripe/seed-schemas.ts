@@ -3,7 +3,8 @@ import { CARD_NAMES } from './test-cards.ts';
 
 const seconds = z.int().min(0);
 const nullableText = z.string().nullable();
-const id = z.string().min(1).max(255).regex(/^[\w-]+$/).optional();
+const givenId = z.string().min(1).max(255).regex(/^[\w-]+$/);
+const id = givenId.optional();
 const metadata = z.record(z.string(), z.string()).optional();
 const currency = z.string().regex(/^[a-z]{3}$/);
 const minor = z.int();
@@ -80,8 +81,8 @@ const charge = z.strictObject({
   /** Opens a dispute over what is not refunded; a text is its reason. */
   disputed: z.union([z.boolean(), z.string()]).default(false),
   metadata,
-  /** True makes the payment intent that goes with it. */
-  payment_intent: z.boolean().default(false),
+  /** True makes the payment intent that goes with it; a text is that intent's id. */
+  payment_intent: z.union([z.boolean(), givenId]).default(false),
   receipt_email: nullableText.optional(),
   refunded_amount: minor.min(0).default(0),
   status: z.enum(['succeeded', 'failed', 'pending']).optional(),

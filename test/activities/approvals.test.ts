@@ -113,8 +113,8 @@ describe('an approval', () => {
     expect(await world.chunk(input)).toMatchObject({ status: 'needs-approval', awaiting: { archiving: 45, of: 100 } });
     await world.progress.approve(input, 'a-person');
     await world.database.admin`
-      insert into sync_missing (sync_id, external_id, venue_id, record_id, reason)
-      select ${input.syncId}, external_id, venue_id, record_id, 'told' from record_links where connection_id = ${venue.connectionId} and external_id = ${ids[60]!}`;
+      insert into sync_missing (sync_id, external_id, venue_id, record_id, reason, version)
+      select ${input.syncId}, external_id, venue_id, record_id, 'told', (extract(epoch from now()) * 1000)::bigint from record_links where connection_id = ${venue.connectionId} and external_id = ${ids[60]!}`;
 
     await retried(input);
     expect(await world.chunk(input)).toMatchObject({ status: 'needs-approval', awaiting: { archiving: 46, of: 100 } });

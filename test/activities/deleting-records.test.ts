@@ -32,8 +32,8 @@ describe('deleting the records of a connection', () => {
     const { admin } = world.database;
     await admin`insert into customers (id, venue_id, source_id, name) select gen_random_uuid(), ${venue.venueId}, 'stripe:cus_' || n, 'A customer' from generate_series(1, 1200) n`;
     const link = (of: string, limit: number) => admin`
-      insert into record_links (connection_id, resource, record_id, venue_id, external_id, state, record_version, synced_at)
-      select ${of}, 'customers', id, ${venue.venueId}, substr(source_id, 8), 'linked', 1, now() from customers where venue_id = ${venue.venueId} order by id limit ${limit}`;
+      insert into record_links (connection_id, resource, record_id, venue_id, external_id, state, record_version, synced_at, brought)
+      select ${of}, 'customers', id, ${venue.venueId}, substr(source_id, 8), 'linked', 1, now(), true from customers where venue_id = ${venue.venueId} order by id limit ${limit}`;
     await link(venue.connectionId, 1_200);
     await link(connectionId, 1_100);
     return venue;

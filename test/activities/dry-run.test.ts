@@ -120,7 +120,7 @@ describe('a dry run', () => {
       const [first, second, third] = await world.stripe.customers();
       await world.callStripe('POST', `customers/${first!.id}`, { name: 'Theirs' });
       await world.callStripe('POST', `customers/${third!.id}`, { name: 'Contested' });
-      await world.customers.upsertMany(venue.venueId, [{ sourceId: `stripe:${third!.id}`, name: 'Ours' }]);
+      await world.customers.upsertMany(venue.venueId, [{ sourceId: world.pulledId(venue, third!.id), name: 'Ours' }]);
       await world.callStripe('DELETE', `customers/${second!.id}`);
       await create('New');
       const [before, from] = [await everything(), (await world.stripe.calls()).length];
@@ -188,7 +188,7 @@ describe('a dry run', () => {
       const run = await world.sync(venue, 'pull', 'full', { planId });
 
       expect(await deviations(run.syncId)).toEqual(
-        [`stripe:${first!.id}: content-changed`, `stripe:${second!.id}: planned-otherwise`, `stripe:${fourth!.id}: planned-otherwise`, `stripe:${id}: not-planned`].sort(),
+        [`${first!.id}: content-changed`, `${second!.id}: planned-otherwise`, `${fourth!.id}: planned-otherwise`, `${id}: not-planned`].map((line) => world.pulledId(venue, line)).sort(),
       );
     });
 

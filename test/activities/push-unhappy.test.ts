@@ -66,7 +66,7 @@ describe('a push that meets trouble', () => {
     expect(await world.stripe.customers()).toHaveLength(11);
   });
 
-  it('reports a record that the provider has deleted, ties it no more, and never creates it again', async () => {
+  it('creates a record anew whose update finds out that the provider has deleted it, and updates the others', async () => {
     await world.load(venue, 4);
     await world.sync(venue, 'push');
     const [first] = await world.stripe.customers<{ id: string; metadata: Record<string, string> }>();
@@ -74,11 +74,12 @@ describe('a push that meets trouble', () => {
     await world.customers.upsertMany(venue.venueId, Array.from({ length: 4 }, (_, index) => aCustomer(index, `Renamed ${index}`)));
 
     const run = await world.sync(venue, 'push');
-    expect(run).toMatchObject({ outcome: 'completed-with-rejections', counts: { updated: 3, rejected: 1, created: 0 } });
-    expect(await rejections(run.syncId)).toMatchObject([{ sourceId: first!.metadata['interlock_source_id'], code: 'deleted-at-provider' }]);
+    expect(run).toMatchObject({ outcome: 'completed', counts: { updated: 3, rejected: 0, created: 1 } });
+    const log = await world.logOf(venue, run.syncId);
+    expect(log.filter(({ action }) => action === 'created')).toMatchObject([{ sourceId: first!.metadata['interlock_source_id'], code: 'created-anew' }]);
 
-    expect((await world.sync(venue, 'push')).counts).toMatchObject({ unchanged: 3, created: 0 });
-    expect(await world.stripe.customers()).toHaveLength(3);
+    expect((await world.sync(venue, 'push')).counts).toMatchObject({ unchanged: 4, created: 0 });
+    expect(await world.stripe.customers()).toHaveLength(4);
   });
 
   it.each([

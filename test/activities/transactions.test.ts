@@ -54,12 +54,12 @@ describe('a pull of transactions', () => {
     await pull();
     if (order === 'transactions first') await pullCustomers();
     const payment = await byId('ch_1');
-    expect(payment).toMatchObject({ customerSourceId: 'stripe:cus_ada', metadata: { order: '7' } });
-    expect(await byId('ch_2')).toMatchObject({ customerSourceId: 'stripe:cus_bob' });
+    expect(payment).toMatchObject({ customerSourceId: world.pulledId(venue, 'cus_ada'), metadata: { order: '7' } });
+    expect(await byId('ch_2')).toMatchObject({ customerSourceId: world.pulledId(venue, 'cus_bob') });
     expect(await byId('re_1')).toMatchObject({ relatedTransactionId: payment!.id });
     expect(await byId('dp_2')).toMatchObject({ relatedTransactionId: (await byId('ch_2'))!.id });
     expect((await pull()).counts).toMatchObject({ created: 0, updated: 0, conflicts: 0 });
-    expect(await byId('ch_1')).toMatchObject({ customerSourceId: 'stripe:cus_ada' });
+    expect(await byId('ch_1')).toMatchObject({ customerSourceId: world.pulledId(venue, 'cus_ada') });
   });
 
   it('holds no change of its own for one of the venue’s', async () => {
@@ -67,14 +67,14 @@ describe('a pull of transactions', () => {
     await pull();
     // Tied afterwards, and so changed by ourselves.
     await pullCustomers();
-    expect(await byId('ch_1')).toMatchObject({ customerSourceId: 'stripe:cus_ada' });
+    expect(await byId('ch_1')).toMatchObject({ customerSourceId: world.pulledId(venue, 'cus_ada') });
     await world.callStripe('POST', 'charges/ch_1', { 'metadata[order]': '8' });
     // A reading counts as just before the second it was taken in.
     await new Promise((resolve) => setTimeout(resolve, 1_100));
     const run = await pull();
     expect(run.counts).toMatchObject({ updated: 1, conflicts: 0 });
     expect(await world.logOf(venue, run.syncId)).toEqual([]);
-    expect(await byId('ch_1')).toMatchObject({ metadata: { order: '8' }, customerSourceId: 'stripe:cus_ada' });
+    expect(await byId('ch_1')).toMatchObject({ metadata: { order: '8' }, customerSourceId: world.pulledId(venue, 'cus_ada') });
   });
 
   it('never takes a fee away that is known', async () => {
@@ -143,7 +143,7 @@ describe('a pull of transactions', () => {
     await pull('full', other);
     expect(await byId('ch_1', other)).toMatchObject({ customerSourceId: null });
     await pull();
-    expect(await byId('ch_1')).toMatchObject({ customerSourceId: 'stripe:cus_ada' });
+    expect(await byId('ch_1')).toMatchObject({ customerSourceId: world.pulledId(venue, 'cus_ada') });
     expect(await byId('ch_1', other)).toMatchObject({ customerSourceId: null });
     expect(await byId('re_1', other)).toMatchObject({ relatedTransactionId: (await byId('ch_1', other))!.id });
   });

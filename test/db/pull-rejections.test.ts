@@ -18,8 +18,8 @@ describe('rejections of a pull', () => {
   async function aRun(): Promise<RunScope> {
     const input = await world.open(venue, 'pull', 'full');
     await world.begin(input);
-    const { fence } = await world.progress.takeOver(input, null);
-    return { ...input, fence };
+    const { fence, account } = await world.progress.takeOver(input, null);
+    return { ...input, fence, account };
   }
   const commit = (scope: RunScope, rejections: readonly Rejection[]) =>
     world.pulls.commit(scope, { records: [], amendments: [], rejections, anomalies: [], handOff: false, checkpoint: null, providerCalls: 1, ratePerSecond: 1 });

@@ -25,12 +25,13 @@ const anyCandidate = fc.record<PushCandidate>({
   ),
 });
 
-const isAgreed = ({ link, fingerprint }: PushCandidate) => link !== null && link.externalId !== null && link.fingerprint === fingerprint && link.state !== 'archived' && !link.inDoubt;
+const isAgreed = ({ link, fingerprint }: PushCandidate) => link !== null && link.externalId !== null && link.fingerprint === fingerprint && link.state !== 'archived' && link.state !== 'gone' && !link.inDoubt;
 
 describe('the decision on a record to push', () => {
   it.each([
-    ['never recreates what the provider has deleted', candidate({ state: 'gone' }), 'deleted-at-provider'],
-    ['never recreates what the provider has deleted, not even unchanged', candidate({ state: 'gone', fingerprint: 'now' }), 'deleted-at-provider'],
+    ['creates a live record anew that the provider has deleted', candidate({ state: 'gone' }), 'create'],
+    ['creates it anew although its content is as it was agreed', candidate({ state: 'gone', fingerprint: 'now' }), 'create'],
+    ['refuses what was deleted at the provider and would be refused now', candidate({ state: 'gone' }, { hasProblems: true }), 'reject'],
     ['looks an unknown outcome up before it writes', candidate({ state: 'pending', externalId: null, fingerprint: null }), 'resolve'],
     ['refuses what the provider would refuse', candidate(null, { hasProblems: true }), 'reject'],
     ['refuses a change that the provider would refuse', candidate({}, { hasProblems: true }), 'reject'],
@@ -59,7 +60,7 @@ describe('the decision on a record to push', () => {
     fc.assert(
       fc.property(anyCandidate, (given) => {
         const decision = decidePush(given);
-        const tied = given.link !== null && given.link.externalId !== null;
+        const tied = given.link !== null && given.link.externalId !== null && given.link.state !== 'gone';
         if (tied) expect(['create', 'resolve']).not.toContain(decision);
         if (decision === 'update') expect(tied).toBe(true);
         const agreed = isAgreed(given);

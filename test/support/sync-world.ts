@@ -5,7 +5,7 @@ import { createCredentials } from '../../activities/credentials.ts';
 import { createSyncChunkActivities } from '../../activities/sync-chunk.ts';
 import { createSyncControlActivities } from '../../activities/sync-control.ts';
 import type { ConnectionId, SyncId, VenueId } from '../../contracts/ids.ts';
-import type { SyncMode } from '../../contracts/providers.ts';
+import type { Environment, SyncMode } from '../../contracts/providers.ts';
 import type { SyncChunkResult, SyncConnectionInput, SyncSummary } from '../../contracts/sync.ts';
 import { createAuditStore } from '../../db/audit-store.ts';
 import { createBudgetStore } from '../../db/budget-store.ts';
@@ -19,6 +19,8 @@ import { createSyncMissingStore } from '../../db/sync-missing.ts';
 import { createSyncProgressStore } from '../../db/sync-progress-store.ts';
 import { createSyncRunStore } from '../../db/sync-run-store.ts';
 import { createVenueStore } from '../../db/venue-store.ts';
+import { pulledSourceId } from '../../domain/source-id.ts';
+import type { ProviderAccountName } from '../../domain/source-id.ts';
 import { createProviders } from '../../providers/registry.ts';
 import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
 import { createLogger } from '../../telemetry/logger.ts';
@@ -81,10 +83,24 @@ export async function createSyncWorld(options: WorldOptions = {}) {
   async function aVenue(secretKey = sandbox.secretKey): Promise<TestVenue> {
     const venue = await stores.venues.create({ sourceId: null, name: 'A venue', timeZone: 'Europe/Berlin', currency: 'EUR' });
     if (venue === 'source-id-taken') throw new Error('a venue without a sourceId cannot clash');
-    const ref = { venueId: venue.id, connectionId: uuidv7() as ConnectionId };
-    const sealedKey = await sealer.seal(new Secret(secretKey), { ...ref, purpose: 'provider-api-key' });
-    const account = { id: `acct_${randomBytes(6).toString('hex')}`, name: 'An account' };
-    await stores.connections.saveWithApiKey({ ...ref, provider: 'stripe', environment: 'sandbox', account, scopes: [], sealedKey });
+    return connect(venue.id, { secretKey });
+  }
+
+  const accounts = new Map<ConnectionId, ProviderAccountName>();
+  /** The `sourceId` that a pull gives a record of the connection. */
+  function pulledId({ connectionId }: TestVenue, externalId: string): string {
+    const account = accounts.get(connectionId);
+    if (!account) throw new Error('not a connection of this world');
+    return pulledSourceId(account, externalId);
+  }
+
+  /** Connects one more account to a venue. */
+  async function connect(venueId: VenueId, account: { readonly secretKey: string; readonly id?: string; readonly environment?: Environment }): Promise<TestVenue> {
+    const ref = { venueId, connectionId: uuidv7() as ConnectionId };
+    const sealedKey = await sealer.seal(new Secret(account.secretKey), { ...ref, purpose: 'provider-api-key' });
+    const { id = `acct_${randomBytes(6).toString('hex')}`, environment = 'sandbox' } = account;
+    accounts.set(ref.connectionId, { provider: 'stripe', environment, externalAccountId: id });
+    await stores.connections.saveWithApiKey({ ...ref, provider: 'stripe', environment, account: { id, name: 'An account' }, scopes: [], sealedKey });
     return ref;
   }
 
@@ -144,6 +160,8 @@ export async function createSyncWorld(options: WorldOptions = {}) {
     stripe: sandboxControl(sandbox.controlUrl),
     aStage,
     aVenue,
+    connect,
+    pulledId,
     open,
     begin,
     chunk,
