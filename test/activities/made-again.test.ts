@@ -97,6 +97,20 @@ describe('a product that is deleted and made again under its id', () => {
     }
   });
 
+  it('is alive although its deletion is told on a later page of the change feed than what it is now', async () => {
+    await make('VIP');
+    await world.callStripe('POST', 'products', { id: 'other', name: 'Other' });
+    await pull('full', 'products');
+    await drop();
+    await make('V2');
+    // The newest hundred events end with the creation.
+    for (let edit = 1; edit < 100; edit += 1) await world.callStripe('POST', 'products/other', { name: `Edit ${edit}` });
+    expect((await pull('incremental', 'products')).counts).toMatchObject({ archived: 0 });
+    await world.callStripe('DELETE', 'products/other');
+    await pull('full', 'products');
+    expect((await recordsOf('products')).map((one) => ('name' in one && one.deletedAt === null ? one.name : null)).filter((name) => name !== null)).toEqual(['V2']);
+  });
+
   it('is planned by a dry run as the run then does it', async () => {
     await make('VIP');
     await pull('full', 'products');

@@ -58,6 +58,18 @@ describe('a record that its provider deleted and the venue wrote again', () => {
     await settled();
   });
 
+  it.each(MODES)('is created anew by a pull, a load and a push when it was loaded as it was before anybody knew (%s)', async (mode) => {
+    await load();
+    await push();
+    await removeAtStripe();
+    expect(await load()).toEqual(['unchanged']);
+    expect(await push(mode)).toMatchObject({ providerCalls: 0 });
+    expect((await pull(mode)).counts).toMatchObject({ archived: 1 });
+    expect(await load()).toEqual(['updated']);
+    expect((await push(mode)).counts).toMatchObject({ created: 1, unchanged: 0, rejected: 0 });
+    await settled();
+  });
+
   it.each(MODES)('is created anew when only the push finds out (%s)', async (mode) => {
     await load();
     await push();
