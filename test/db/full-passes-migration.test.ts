@@ -6,6 +6,8 @@ import type { TestDatabase } from '../support/database.ts';
 import { aVenue } from './builders.ts';
 
 const quiet = () => undefined;
+/** The number of the migration. */
+const FULL_PASSES = 12;
 
 describe('the times of full passes, after an upgrade', () => {
   let database: TestDatabase;
@@ -19,7 +21,7 @@ describe('the times of full passes, after an upgrade', () => {
     const venueId = await aVenue(database.db);
     const connectionId = uuidv7();
     await admin`insert into connections (id, venue_id, provider, environment, state, external_account_id, flow) values (${connectionId}, ${venueId}, 'stripe', 'sandbox', 'active', 'acct_1', 'code')`;
-    await migrateDown({ url, to: 9, log: quiet });
+    await migrateDown({ url, to: FULL_PASSES - 1, log: quiet });
     const hour = (at: number) => new Date(Date.UTC(2026, 10, 1, at));
     const run = (resource: string, at: number, { mode = 'incremental', outcome = 'completed', dryRun = false, windowed = false } = {}) => admin`
       insert into sync_runs (id, venue_id, connection_id, provider, resource, direction, mode, dry_run, window_to, outcome, phase, workflow_id, requested_by, started_at, finished_at)
