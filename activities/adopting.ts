@@ -61,7 +61,7 @@ async function makeSchedule(key: SyncKey, providerName: string): Promise<void> {
       spec: { intervals: [{ every: DEFAULT_TIMING.everyMs, offset: offsetMs }], startAt, jitter: defaultJitterMs(DEFAULT_TIMING) },
       policies: SCHEDULE_POLICIES,
       typedSearchAttributes,
-      action: { ...scheduledAction(key, providerName), typedSearchAttributes },
+      action: { ...scheduledAction(key, { providerName }), typedSearchAttributes },
     });
   } catch (error) {
     if (!(error instanceof ScheduleAlreadyRunning)) throw error;

@@ -1,10 +1,12 @@
 import { Context } from '@temporalio/activity';
 import type { SyncId } from '../contracts/ids.ts';
+import type { SyncMode } from '../contracts/providers.ts';
 import type { OpenScheduledRunResult, ScheduledSyncInput, SchedulingActivities } from '../contracts/sync.ts';
 import type { ConnectionStore } from '../db/connection-store.ts';
 import type { ScheduleStore } from '../db/schedule-store.ts';
 import { syncInputOf } from '../db/sync-input.ts';
 import type { SyncRunStore } from '../db/sync-run-store.ts';
+import { DEFAULT_FULL_EVERY_MS, fullPassDueAt } from '../domain/full-pass.ts';
 import { guarded } from './failures.ts';
 
 export interface SchedulingDeps {
@@ -34,14 +36,23 @@ async function again({ runs }: SchedulingDeps, { venueId }: ScheduledSyncInput, 
   return run && !run.finishedAt ? { run: syncInputOf(run), skipped: null } : nothing('already-running');
 }
 
-async function first({ connections, runs }: SchedulingDeps, key: ScheduledSyncInput, requestedBy: string): Promise<OpenScheduledRunResult> {
+async function first({ connections, runs, schedules }: SchedulingDeps, key: ScheduledSyncInput, requestedBy: string): Promise<OpenScheduledRunResult> {
   const connection = await connections.find(key);
   if (!connection) return nothing('connection-gone');
   if (connection.state !== 'active') return nothing('connection-not-active');
   const { venueId, connectionId, provider, resource, direction } = key;
-  const { run, joined } = await runs.openOrJoin({ venueId, connectionId, provider, resource, direction, mode: 'incremental', requestedBy });
+  const mode = await modeOf(schedules, key);
+  const { run, joined } = await runs.openOrJoin({ venueId, connectionId, provider, resource, direction, mode, requestedBy });
   // An open run that has not begun may have lost who was to start it. Temporal refuses a second start, so trying is safe.
   return joined && run.startedAt ? nothing('already-running') : { run: syncInputOf(run), skipped: null };
+}
+
+/** Full when the last full pass is long enough ago: it finds what the change feed did not tell. */
+async function modeOf(schedules: ScheduleStore, key: ScheduledSyncInput): Promise<SyncMode> {
+  const passes = await schedules.listFullPasses(key);
+  const last = passes.find(({ resource, direction }) => resource === key.resource && direction === key.direction) ?? null;
+  const dueAt = fullPassDueAt(key, key.fullEveryMs === undefined ? DEFAULT_FULL_EVERY_MS : key.fullEveryMs, last);
+  return dueAt !== null && dueAt.getTime() <= Date.now() ? 'full' : 'incremental';
 }
 
 const nothing = (skipped: OpenScheduledRunResult['skipped']): OpenScheduledRunResult => ({ run: null, skipped });

@@ -96,13 +96,19 @@ async function finish({ progress, audit, connections, providers }: SyncControlDe
 /** `ratePerSecond` is known of a dry run. */
 function toEnd(input: FinishSyncInput, state: RunState, ratePerSecond: number | null): RunEnd {
   const error = input.end === 'failed' ? explainFailure(input.failure?.type ?? 'Internal') : null;
-  const watermarkEpochS = input.end === 'done' && input.dryRun !== true && state.checkpoint?.kind === 'done' ? state.checkpoint.watermarkEpochS : null;
   return {
     outcome: outcomeOf(input.end, state.counts.rejected),
     error,
     plan: ratePerSecond === null ? null : estimateOf(input, state, ratePerSecond),
-    watermark: watermarkEpochS === null ? null : new Date(watermarkEpochS * 1_000),
+    ...reachOf(input, state),
   };
+}
+
+/** How far a run has come that ended well and wrote to the records. */
+function reachOf({ end, dryRun, direction, mode }: FinishSyncInput, { checkpoint }: RunState): Pick<RunEnd, 'watermark' | 'wasFull'> {
+  if (end !== 'done' || dryRun === true || checkpoint?.kind !== 'done') return { watermark: null };
+  const { watermarkEpochS, readAll = false } = checkpoint;
+  return { watermark: watermarkEpochS === null ? null : new Date(watermarkEpochS * 1_000), wasFull: direction === 'push' ? mode === 'full' : readAll };
 }
 
 /** A push makes the calls that were planned; a pull reads again what the dry run has read. */

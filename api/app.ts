@@ -172,7 +172,7 @@ function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[]
     ...venueRoutes({ venues, audit }),
     ...RESOURCES.flatMap((resource) => recordEndpoints({ kind: RECORD_KINDS[resource], store: records[resource], audit, atomicLoads })),
     transactionSummaryRoute({ venues, summaries: deps.summaries, clock: deps.clock }),
-    ...connectionRoutes({ ...authorizing, connectionGateway, defaultSchedules, audit, runs, gateway, log }),
+    ...connectionRoutes({ ...authorizing, connectionGateway, schedules, defaultSchedules, audit, runs, gateway, log }),
     ...connectionSteeringRoutes({ ...authorizing, connectionGateway, audit, runs, gateway, log }),
     reauthorizationRoute(deps),
     auditRoute(deps),

@@ -4,6 +4,7 @@ import type { ConnectionRef } from '../contracts/ids.ts';
 import type { Resource } from '../contracts/providers.ts';
 import { scheduleId } from '../contracts/sync.ts';
 import type { ScheduledSyncInput, ScheduledSyncMemo, SyncKey } from '../contracts/sync.ts';
+import { DEFAULT_FULL_EVERY_MS } from '../domain/full-pass.ts';
 import type { ScheduleTiming } from '../domain/schedule-timing.ts';
 import { SCHEDULE_POLICIES, scheduledAction } from '../domain/scheduled-sync.ts';
 import { keywordAttributes } from '../domain/search-attributes.ts';
@@ -21,6 +22,8 @@ export interface ScheduleSettings {
   readonly timing: ScheduleTiming;
   /** Each run comes up to this much later: it spreads the load of many venues. */
   readonly jitterMs: number;
+  /** Null: never. Undefined: stays as it is; for a new schedule the default. */
+  readonly fullEveryMs?: number | null | undefined;
   /** Undefined: stays as it is; a new schedule is not paused. */
   readonly paused?: boolean | undefined;
   /** Undefined: stays as it is. */
@@ -33,6 +36,8 @@ export interface Schedule {
   /** Null: somebody has given it other times in the Temporal Web UI. */
   readonly timing: ScheduleTiming | null;
   readonly jitterMs: number;
+  /** How often a run goes through everything; null: never. */
+  readonly fullEveryMs: number | null;
   readonly paused: boolean;
   readonly note: string | null;
   /** None while it is paused. */
@@ -130,8 +135,9 @@ class TemporalScheduleGateway implements ScheduleGateway {
     }
   }
 
-  #definitionOf(key: SyncKey, { timing, jitterMs }: ScheduleSettings, previous: ScheduleDescription | null): Pick<ScheduleOptions, 'spec' | 'action' | 'policies' | 'typedSearchAttributes'> {
-    const action = scheduledAction(key, this.#options.providerName(key.provider));
+  #definitionOf(key: SyncKey, { timing, jitterMs, fullEveryMs }: ScheduleSettings, previous: ScheduleDescription | null): Pick<ScheduleOptions, 'spec' | 'action' | 'policies' | 'typedSearchAttributes'> {
+    const kept = fullEveryMs === undefined && previous ? inputOf(previous).fullEveryMs : fullEveryMs;
+    const action = scheduledAction(key, { providerName: this.#options.providerName(key.provider), ...(kept !== undefined && { fullEveryMs: kept }) });
     const typedSearchAttributes = keywordAttributes(syncKeywords(key));
     return {
       spec: specOf(timing, jitterMs, { now: new Date(), previous: previous?.spec ?? null }),
@@ -175,13 +181,20 @@ class TemporalScheduleGateway implements ScheduleGateway {
   }
 }
 
-function presentable({ spec, action, state, info }: ScheduleDescription, resource: Resource): Omit<Schedule, 'lastRuns'> {
-  const [input] = (action.args ?? []) as readonly Partial<ScheduledSyncInput>[];
+function inputOf({ action }: ScheduleDescription): Partial<ScheduledSyncInput> {
+  const [input = {}] = (action.args ?? []) as readonly Partial<ScheduledSyncInput>[];
+  return input;
+}
+
+function presentable(description: ScheduleDescription, resource: Resource): Omit<Schedule, 'lastRuns'> {
+  const { spec, state, info } = description;
+  const { direction = 'pull', fullEveryMs = DEFAULT_FULL_EVERY_MS } = inputOf(description);
   return {
     resource,
-    direction: input?.direction ?? 'pull',
+    direction,
     timing: timingOf(spec),
     jitterMs: spec.jitter ?? 0,
+    fullEveryMs,
     paused: state.paused,
     note: noteOf(state.note),
     nextRuns: state.paused ? [] : info.nextActionTimes.slice(0, MAX_RUNS_SHOWN),

@@ -158,6 +158,8 @@ export const SCHEDULED_SYNC = 'scheduledSync';
 export interface ScheduledSyncInput extends SyncKey {
   /** What a person calls the provider: stands in the summary of the run in the Web UI. */
   readonly providerName: string;
+  /** How often a run goes through everything; null for never. Undefined in a schedule from before there was a choice: the default. */
+  readonly fullEveryMs?: number | null;
 }
 
 /** Null when there is nothing to run: another run of the sync is open, or the connection is not active. */
@@ -179,7 +181,7 @@ export interface ScheduledSyncResult extends ScheduledSyncMemo {
 }
 
 export interface SchedulingActivities {
-  /** Opens an incremental run, or says why there is none to start. Repeating it after a lost answer finds the run that it opened. */
+  /** Opens a run, incremental unless a full pass is due, or says why there is none to start. Repeating it after a lost answer finds the run that it opened. */
   readonly openScheduledRun: (input: ScheduledSyncInput) => Promise<OpenScheduledRunResult>;
 }
 

@@ -21,6 +21,8 @@ export interface RunEnd {
   readonly plan: { readonly calls: number; readonly seconds: number } | null;
   /** New watermark of the sync when it completed. */
   readonly watermark: Date | null;
+  /** It went through everything and completed. */
+  readonly wasFull?: boolean;
 }
 
 /** A run as the worker moves it. All methods are safe to repeat. */
@@ -94,7 +96,7 @@ async function finish(tx: Transaction, input: SyncConnectionInput, end: RunEnd) 
     where id = ${input.syncId} returning *`);
   if (input.planId !== undefined && end.outcome.startsWith('completed')) await noteUnmet(tx, input, input.planId);
   await logEnd(tx, input, end);
-  await moveWatermark(tx, input, end.watermark);
+  await moveCursor(tx, row ?? open, { ...input, ...end });
   return { ...toState(row ?? open), outcome: end.outcome };
 }
 
@@ -104,10 +106,12 @@ async function logEnd(tx: Transaction, input: SyncConnectionInput, { outcome, er
     values (${input.venueId}, ${input.syncId}, ${error ? 'error' : 'info'}, 'finished', ${code}, ${message})`);
 }
 
-async function moveWatermark(tx: Transaction, input: SyncConnectionInput, watermark: Date | null): Promise<void> {
-  if (watermark === null) return;
+async function moveCursor(tx: Transaction, run: RunRow, { venueId, connectionId, resource, direction, watermark, wasFull = false }: SyncConnectionInput & RunEnd): Promise<void> {
+  if (watermark === null && !wasFull) return;
+  const [startedAt, finishedAt] = wasFull ? [run.started_at, run.finished_at].map((at) => (at === null ? null : new Date(at).toISOString())) : [null, null];
   await tx.execute(sql`
-    insert into sync_cursors (connection_id, resource, direction, venue_id, watermark)
-    values (${input.connectionId}, ${input.resource}, ${input.direction}, ${input.venueId}, ${watermark.toISOString()}::timestamptz)
-    on conflict (connection_id, resource, direction) do update set watermark = excluded.watermark, updated_at = now()`);
+    insert into sync_cursors (connection_id, resource, direction, venue_id, watermark, full_started_at, full_finished_at)
+    values (${connectionId}, ${resource}, ${direction}, ${venueId}, ${watermark?.toISOString() ?? null}::timestamptz, ${startedAt ?? null}::timestamptz, ${finishedAt ?? null}::timestamptz)
+    on conflict (connection_id, resource, direction) do update set watermark = coalesce(excluded.watermark, sync_cursors.watermark),
+      full_started_at = coalesce(excluded.full_started_at, sync_cursors.full_started_at), full_finished_at = coalesce(excluded.full_finished_at, sync_cursors.full_finished_at), updated_at = now()`);
 }

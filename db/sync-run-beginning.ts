@@ -33,10 +33,10 @@ export function beginningOf(db: Database): SyncRunBeginning {
 
     watermark: (input) =>
       withVenue(db, input.venueId, async (tx) => {
-        const [row] = await tx.execute<{ at: string }>(sql`
+        const [row] = await tx.execute<{ at: string | null }>(sql`
           select watermark::text as at from sync_cursors
           where connection_id = ${input.connectionId} and resource = ${input.resource} and direction = ${input.direction}`);
-        return row ? new Date(row.at) : null;
+        return row?.at == null ? null : new Date(row.at);
       }),
 
     countToPush: (input) =>

@@ -12,6 +12,8 @@ export interface DoneCheckpoint {
   readonly kind: 'done';
   /** Of a pull that covers everything up to then. */
   readonly watermarkEpochS: number | null;
+  /** Of a pull that read everything, whatever its mode. */
+  readonly readAll?: true;
 }
 
 export interface PullCheckpoint {
@@ -26,6 +28,8 @@ export interface PullCheckpoint {
   /** Objects that listings have brought, and how many the provider counted; undefined before it was asked. */
   readonly listedCount?: number;
   readonly countedAtProvider?: number | null;
+  /** It reads everything, whatever its mode. */
+  readonly readAll?: true;
   /** The listing was read a second time, because the first brought fewer than the provider counted. */
   readonly relisted?: true;
 }
@@ -84,6 +88,7 @@ export function firstPullCheckpoint(start: PullStart): PullCheckpoint {
   const missing: readonly PullStage[] = plan.mayVanish ? [{ kind: 'find-missing' }] : [];
   return {
     ...common,
+    readAll: true,
     stages: [...handOver(plan, listing(plan, { fromEpochS: null, toEpochS: null }), nowEpochS), ...missing, { kind: 'settle-missing' }],
   };
 }
@@ -122,7 +127,7 @@ export function nextStage(checkpoint: PullCheckpoint): PullCheckpoint | DoneChec
   if (ended?.kind === 'listing' && stages[0]?.kind !== 'listing' && broughtTooFew(checkpoint)) {
     return { ...checkpoint, segments: null, listedCount: 0, relisted: true };
   }
-  return stages.length === 0 ? { kind: 'done', watermarkEpochS: checkpoint.watermarkEpochS } : { ...checkpoint, stages, segments: null };
+  return stages.length === 0 ? { kind: 'done', watermarkEpochS: checkpoint.watermarkEpochS, ...(checkpoint.readAll && { readAll: true as const }) } : { ...checkpoint, stages, segments: null };
 }
 
 function broughtTooFew({ relisted, listedCount = 0, countedAtProvider }: PullCheckpoint): boolean {

@@ -10,8 +10,8 @@ const CATCH_UP_MS = 60_000;
 export const SCHEDULE_POLICIES = { overlap: 'SKIP', catchupWindow: CATCH_UP_MS } as const;
 
 /** What a sync's Schedule starts each time, in Temporal's words but for the search attributes. */
-export function scheduledAction({ venueId, connectionId, provider, resource, direction }: SyncKey, providerName: string) {
-  const input: ScheduledSyncInput = { venueId, connectionId, provider, resource, direction, providerName };
+export function scheduledAction({ venueId, connectionId, provider, resource, direction }: SyncKey, { providerName, fullEveryMs }: Pick<ScheduledSyncInput, 'providerName' | 'fullEveryMs'>) {
+  const input: ScheduledSyncInput = { venueId, connectionId, provider, resource, direction, providerName, ...(fullEveryMs !== undefined && { fullEveryMs }) };
   const run = { venueId, direction, resource, mode: 'incremental' } as const;
   return {
     type: 'startWorkflow' as const,

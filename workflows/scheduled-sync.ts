@@ -31,7 +31,7 @@ const CLOSING_ATTEMPTS = 5;
 const CLOSING_PAUSE = '2 seconds';
 
 /**
- * What a Schedule starts: opens an incremental run and waits for its end, so that the Schedule skips what comes due meanwhile. How the run
+ * What a Schedule starts: opens a run, incremental unless a full pass is due, and waits for its end, so that the Schedule skips what comes due meanwhile. How the run
  * ends is the run's own: this completes also when it fails. Ending this, in whatever way, does not end the run.
  */
 export async function scheduledSync(input: ScheduledSyncInput): Promise<ScheduledSyncResult> {

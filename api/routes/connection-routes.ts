@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { VenueId } from '../../contracts/ids.ts';
 import type { Connection, ConnectionStore } from '../../db/connection-store.ts';
+import type { ScheduleStore } from '../../db/schedule-store.ts';
 import { ApiError } from '../api-error.ts';
 import type { AuditTrail, Doer } from '../audit-trail.ts';
 import { connectByConsent } from '../authorizing.ts';
@@ -14,12 +15,13 @@ import { endpoint } from '../endpoint.ts';
 import type { Answer, Endpoint } from '../endpoint.ts';
 import { notFound } from '../not-found.ts';
 import { pageOf, paging } from '../schemas/common.ts';
-import { connectionAnswer, newConnectionBody, presentAuthorization, presentConnection, startedAuthorizationAnswer } from '../schemas/connection.ts';
+import { connectionAnswer, connectionDetailAnswer, newConnectionBody, presentAuthorization, presentConnection, presentConnectionDetail, startedAuthorizationAnswer } from '../schemas/connection.ts';
 import { wakeRunsOf } from '../steering-syncs.ts';
 import type { WakingDeps } from '../steering-syncs.ts';
 
 export interface ConnectionRouteDeps extends ConnectingDeps, AuthorizingDeps, OwnerDeps, WakingDeps {
   readonly connections: ConnectionStore;
+  readonly schedules: ScheduleStore;
   readonly audit: AuditTrail;
 }
 
@@ -119,7 +121,7 @@ function listConnections({ connections }: ConnectionRouteDeps): Endpoint {
   });
 }
 
-function getConnection({ connections }: ConnectionRouteDeps): Endpoint {
+function getConnection({ connections, schedules }: ConnectionRouteDeps): Endpoint {
   return endpoint({
     name: 'getConnection',
     summary: 'Read a connection',
@@ -127,11 +129,11 @@ function getConnection({ connections }: ConnectionRouteDeps): Endpoint {
     method: 'get',
     path: '/v1/venues/{venueId}/connections/{connectionId}',
     role: 'viewer',
-    answers: { 200: { description: 'The connection.', schema: connectionAnswer } },
+    answers: { 200: { description: 'The connection.', schema: connectionDetailAnswer } },
     async handle({ ids }) {
       const connection = await connections.find(ids);
       if (!connection) throw notFound('connection-not-found');
-      return { status: 200, body: presentConnection(connection) };
+      return { status: 200, body: presentConnectionDetail(connection, await schedules.listFullPasses(ids)) };
     },
   });
 }

@@ -52,7 +52,8 @@ function listRoute(deps: ScheduleRouteDeps): Endpoint {
     async handle({ ids }) {
       await connectionOf(deps, ids);
       const found = await Promise.all(RESOURCES.map((resource) => deps.scheduleGateway.find({ ...ids, resource })));
-      const data = found.filter((schedule) => schedule !== null).map((schedule) => presentSchedule(schedule, ids, deps.ui));
+      const fullPasses = await deps.schedules.listFullPasses(ids);
+      const data = found.filter((schedule) => schedule !== null).map((schedule) => presentSchedule(schedule, { ref: ids, ui: deps.ui, fullPasses }));
       return { status: 200, body: { data, nextCursor: null } };
     },
   });
@@ -78,8 +79,8 @@ function getRoute(deps: ScheduleRouteDeps): Endpoint {
 function putRoute(deps: ScheduleRouteDeps): Endpoint {
   return endpoint({
     name: 'putSchedule',
-    summary: 'Make or change a schedule of incremental syncs',
-    description: 'Sending the same again changes nothing: an unchanged `every` keeps its times.',
+    summary: 'Make or change a schedule of syncs',
+    description: 'Runs are incremental, and every `fullEvery` one goes through everything. Sending the same again changes nothing: an unchanged `every` keeps its times.',
     tag: 'Schedules',
     method: 'put',
     path: ITEM,
@@ -91,10 +92,10 @@ function putRoute(deps: ScheduleRouteDeps): Endpoint {
       const connection = await connectionOf(deps, ids);
       const direction = checkAbility(deps.providers, connection, { resource: ids.resource, direction: body.direction });
       const timing = await timingOf(deps, ids, body);
-      const { jitter = defaultJitterMs(timing), paused, note } = body;
-      await deps.scheduleGateway.put({ ...ids, provider: connection.provider, direction }, { timing, jitterMs: jitter, paused, note });
+      const { jitter = defaultJitterMs(timing), fullEvery, paused, note } = body;
+      await deps.scheduleGateway.put({ ...ids, provider: connection.provider, direction }, { timing, jitterMs: jitter, fullEveryMs: fullEvery, paused, note });
       await deps.schedules.noteScheduled(ids, ids.resource);
-      await deps.audit.note({ caller, requestId }, ids.venueId, { ...target(ids), action: 'schedule.changed', details: { ...timing, direction } });
+      await deps.audit.note({ caller, requestId }, ids.venueId, { ...target(ids), action: 'schedule.changed', details: { ...timing, ...(fullEvery !== undefined && { fullEveryMs: fullEvery }), direction } });
       return present(deps, ids, 200);
     },
   });
@@ -182,10 +183,10 @@ async function timingOf({ venues }: ScheduleRouteDeps, { venueId }: ScheduleRef,
   return { cron, timeZone: zone };
 }
 
-async function present({ scheduleGateway, ui }: ScheduleRouteDeps, ref: ScheduleRef, status: number): Promise<Answer> {
+async function present({ scheduleGateway, schedules, ui }: ScheduleRouteDeps, ref: ScheduleRef, status: number): Promise<Answer> {
   const schedule = await scheduleGateway.find(ref);
   if (!schedule) throw notFound('schedule-not-found');
-  return { status, body: presentSchedule(schedule, ref, ui) };
+  return { status, body: presentSchedule(schedule, { ref, ui, fullPasses: await schedules.listFullPasses(ref) }) };
 }
 
 const target = ({ connectionId, resource }: ScheduleRef) => ({ targetType: 'schedule', targetId: scheduleId(connectionId, resource) });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { CONNECTION_STATES, ENVIRONMENTS, OAUTH_FLOWS, PROVIDERS } from '../../contracts/providers.ts';
+import { CONNECTION_STATES, DIRECTIONS, ENVIRONMENTS, OAUTH_FLOWS, PROVIDERS, RESOURCES } from '../../contracts/providers.ts';
 import type { Connection } from '../../db/connection-store.ts';
+import type { FullPasses } from '../../domain/full-pass.ts';
 import { MAX_RETURN_URL_LENGTH } from '../../domain/return-url.ts';
 import { Secret } from '../../vault/secret.ts';
 import type { StartedAuthorization } from '../authorizing.ts';
@@ -77,6 +78,16 @@ export const connectionAnswer = z
   })
   .meta({ id: 'Connection' });
 
+/** One connection, read by itself. */
+export const connectionDetailAnswer = z
+  .object({
+    ...connectionAnswer.shape,
+    fullPasses: z
+      .array(z.object({ resource: z.enum(RESOURCES), direction: z.enum(DIRECTIONS), endedAt: timestamp }))
+      .meta({ description: 'When a sync last went through everything, by a schedule or because somebody asked: by resource and direction, those that have.' }),
+  })
+  .meta({ id: 'ConnectionDetail' });
+
 export const connectionTestAnswer = z
   .object({
     outcome: z.enum(['accepted', 'refused', 'unavailable']).meta({ description: '`refused`: the connection needs its owner, or another key. `unavailable`: the provider, or our key service, could not tell just now.' }),
@@ -116,4 +127,9 @@ export function presentConnection(connection: Connection): z.input<typeof connec
     createdAt: connection.createdAt.toISOString(),
     updatedAt: connection.updatedAt.toISOString(),
   };
+}
+
+export function presentConnectionDetail(connection: Connection, fullPasses: readonly FullPasses[]): z.input<typeof connectionDetailAnswer> {
+  const ended = fullPasses.flatMap(({ resource, direction, finishedAt }) => (finishedAt === null ? [] : [{ resource, direction, endedAt: finishedAt.toISOString() }]));
+  return { ...presentConnection(connection), fullPasses: ended };
 }

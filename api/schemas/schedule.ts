@@ -3,6 +3,8 @@ import { DIRECTIONS, RESOURCES } from '../../contracts/providers.ts';
 import { scheduleId } from '../../contracts/sync.ts';
 import type { ConnectionRef } from '../../contracts/ids.ts';
 import { parseCron } from '../../domain/cron.ts';
+import { MAX_FULL_EVERY_MS, MIN_FULL_EVERY_MS, fullPassDueAt } from '../../domain/full-pass.ts';
+import type { FullPasses } from '../../domain/full-pass.ts';
 import { MAX_EVERY_MS, MAX_JITTER_MS, MIN_EVERY_MS, formatDuration, parseDuration } from '../../domain/schedule-timing.ts';
 import type { Schedule } from '../schedule-gateway.ts';
 import { timestamp } from './common.ts';
@@ -46,6 +48,10 @@ export const scheduleBody = z
     jitter: duration(0, MAX_JITTER_MS)
       .optional()
       .meta({ description: 'Each run comes up to this much later, which spreads the load of many venues. When left out: a tenth of `every` and at most `5m`; for `cron` `1m`.', example: '5m' }),
+    fullEvery: duration(MIN_FULL_EVERY_MS, MAX_FULL_EVERY_MS)
+      .nullable()
+      .optional()
+      .meta({ description: 'How often a run goes through everything, `1h` to `90d`, in place of an incremental one; `null` for never. When left out it stays as it is; a new schedule has `7d`.', example: '7d' }),
     paused: z.boolean().optional().meta({ description: 'When left out it stays as it is; a new schedule is not paused.' }),
     note: z.string().max(200).nullable().optional().meta({ description: 'For people; shown in the Temporal Web UI too. When left out it stays as it is.' }),
   })
@@ -65,6 +71,9 @@ export const scheduleAnswer = z
     cron: z.string().nullable().meta({ description: 'Null like `every` when somebody has set other times in the Temporal Web UI.' }),
     timeZone: z.string().nullable(),
     jitter: z.string(),
+    fullEvery: z.string().nullable().meta({ description: 'How often a run goes through everything; null: never.' }),
+    lastFullAt: timestamp.nullable().meta({ description: 'When the last full pass ended, scheduled or not; null: none has.' }),
+    nextFullAt: timestamp.nullable().meta({ description: 'The run that will be the next full pass, or from when on: up to a tenth earlier than `fullEvery` after the last began, and six hours after one that failed at the soonest. Null: never, or paused.' }),
     paused: z.boolean(),
     note: z.string().nullable(),
     nextRuns: z.array(timestamp).max(5).meta({ description: 'The next five, jitter included; none while paused.' }),
@@ -85,8 +94,15 @@ export const scheduleAnswer = z
 
 export const deletedScheduleAnswer = z.object({ resource: z.enum(RESOURCES), scheduleId: z.string(), deleted: z.literal(true) }).meta({ id: 'DeletedSchedule' });
 
-export function presentSchedule(schedule: Schedule, { connectionId }: ConnectionRef, { baseUrl, namespace }: TemporalUi): z.input<typeof scheduleAnswer> {
-  const { resource, direction, timing, jitterMs, paused, note, nextRuns, lastRuns } = schedule;
+export interface ScheduleContext {
+  readonly ref: ConnectionRef;
+  readonly ui: TemporalUi;
+  /** Of the connection. */
+  readonly fullPasses: readonly FullPasses[];
+}
+
+export function presentSchedule(schedule: Schedule, { ref: { connectionId }, ui: { baseUrl, namespace }, fullPasses }: ScheduleContext): z.input<typeof scheduleAnswer> {
+  const { resource, direction, timing, jitterMs, fullEveryMs, paused, note, nextRuns, lastRuns } = schedule;
   const id = scheduleId(connectionId, resource);
   return {
     resource,
@@ -95,6 +111,8 @@ export function presentSchedule(schedule: Schedule, { connectionId }: Connection
     cron: timing && 'cron' in timing ? timing.cron : null,
     timeZone: timing && 'cron' in timing ? timing.timeZone : null,
     jitter: formatDuration(jitterMs),
+    fullEvery: fullEveryMs === null ? null : formatDuration(fullEveryMs),
+    ...fullPassesOf(schedule, { connectionId, fullPasses }),
     paused,
     note,
     nextRuns: nextRuns.map((time) => time.toISOString()),
@@ -102,4 +120,15 @@ export function presentSchedule(schedule: Schedule, { connectionId }: Connection
     scheduleId: id,
     temporalUrl: baseUrl === null ? null : `${baseUrl}/namespaces/${encodeURIComponent(namespace)}/schedules/${encodeURIComponent(id)}`,
   };
+}
+
+function fullPassesOf({ resource, direction, fullEveryMs, nextRuns }: Schedule, { connectionId, fullPasses }: Pick<ConnectionRef, 'connectionId'> & Pick<ScheduleContext, 'fullPasses'>) {
+  const last = fullPasses.find((passes) => passes.resource === resource && passes.direction === direction) ?? null;
+  const next = firstFull(nextRuns, fullPassDueAt({ connectionId, resource }, fullEveryMs, last));
+  return { lastFullAt: last?.finishedAt?.toISOString() ?? null, nextFullAt: next?.toISOString() ?? null };
+}
+
+/** The first planned run that is a full pass; beyond those that are known, the time from which on it comes. Null while no run is planned. */
+function firstFull(nextRuns: readonly Date[], dueAt: Date | null): Date | null {
+  return dueAt === null || nextRuns.length === 0 ? null : (nextRuns.find((run) => run >= dueAt) ?? dueAt);
 }

@@ -74,6 +74,8 @@ export const syncRuns = pgTable(
     index('sync_runs_venue').on(table.venueId, table.id),
     // Every start looks for a plan, and hardly ever is there one.
     index('sync_runs_dry').on(table.connectionId, table.resource, table.direction).where(sql`dry_run`),
+    // Every scheduled run looks for the newest attempt at a full pass.
+    index('sync_runs_full').on(table.connectionId, table.resource, table.direction, table.id).where(sql`mode = 'full' and not dry_run`),
     venuePolicy('sync_runs'),
   ],
 );

@@ -5,6 +5,7 @@ import type { ProviderAdapter, PullPlan, ResourceMapping, ResourceSession, Sessi
 import { STRIPE_CAPABILITIES } from './capabilities.ts';
 import { createCustomerSession, customerMapping, customerPullPlan } from './customers.ts';
 import { createStripeFetch } from './http-client.ts';
+import { API_VERSION } from './names.ts';
 import { createProductSession } from './product-session.ts';
 import { productMapping, productPullPlan } from './products.ts';
 import { createAsk } from './requests.ts';
@@ -74,7 +75,7 @@ function resourceOf(resource: Resource): StripeResource {
 function createClient({ apiUrl }: StripeConfig, { secretKey, onBehalfOf, signal }: SessionOptions): Stripe {
   const { protocol, hostname, port } = new URL(apiUrl);
   return new Stripe(secretKey.expose(), {
-    apiVersion: '2026-10-28.endive',
+    apiVersion: API_VERSION,
     protocol: protocol === 'http:' ? 'http' : 'https',
     host: hostname,
     ...(port !== '' && { port: Number(port) }),

@@ -3,12 +3,13 @@ import { z } from 'zod';
 import type { Address, CustomerFields } from '../../contracts/records.ts';
 import { countryCodeOf } from '../../domain/countries.ts';
 import type { MappedRecord, ProviderRecord, PullPlan, ResourceMapping, ResourceSession } from '../provider.ts';
+import { Rereading, asToday, listEvents } from './events.ts';
 import { countOf, createdWithin, dated, nextAfter, startingAfter, toPage, twinAmong, versionOfEvent } from './lists.ts';
 import { metadataCodec } from './metadata.ts';
 import { PAGE_SIZE, RECORD_ID_KEY } from './names.ts';
 import { nullWhenMissing, stillThere } from './requests.ts';
 import type { Ask } from './requests.ts';
-import { customerSchema, deletable, deletedSchema, eventSchema, listSchema, metadataOf, searchSchema, subjectIdIn } from './responses.ts';
+import { customerSchema, deletable, deletedSchema, listSchema, metadataOf, searchSchema } from './responses.ts';
 import type { StripeCustomer } from './responses.ts';
 
 const CONSENT_KEY = 'interlock_marketing_consent';
@@ -105,22 +106,30 @@ function toParams(mapped: MappedRecord, clearing: { readonly metadataKeys: reado
   };
 }
 
-const CUSTOMER_CHANGES = ['customer.created', 'customer.updated'];
 const CUSTOMER_DELETED = 'customer.deleted';
-const CUSTOMER_EVENTS = [...CUSTOMER_CHANGES, CUSTOMER_DELETED];
-const customerEvent = z.discriminatedUnion('type', [
-  eventSchema(deletedCustomer).extend({ type: z.literal(CUSTOMER_DELETED) }),
-  eventSchema(customer).extend({ type: z.enum(CUSTOMER_CHANGES) }),
-]);
+const CUSTOMER_EVENTS = ['customer.created', 'customer.updated', CUSTOMER_DELETED];
+const readChange = asToday(customer);
+/** A deletion is one in every version, and nothing is left to be read anew. */
+const readEvent = (event: Parameters<typeof readChange>[0]) => (event.type === CUSTOMER_DELETED ? (deletedCustomer.safeParse(event.object).data ?? null) : readChange(event));
 
 export function createCustomerSession(stripe: Stripe, ask: Ask): ResourceSession {
+  /** As it is now: deleted where it is missing. */
+  const read = async (externalId: string): Promise<ProviderRecord> => {
+    const askedAtMs = Date.now();
+    const found = await nullWhenMissing(ask(customer, () => stripe.customers.retrieve(externalId)));
+    return toRecord(found ?? { id: externalId, deleted: true }, ask.versionOf(askedAtMs));
+  };
+  const changed = new Rereading(ask, ({ id }) => read(id));
   return {
     async listPage(query) {
       const askedAtMs = Date.now();
       const range = { limit: PAGE_SIZE, created: createdWithin(query), ...startingAfter(query.after) };
       if (query.stream === 'events') {
-        const page = await ask(listSchema(customerEvent, subjectIdIn), () => stripe.events.list({ ...range, types: CUSTOMER_EVENTS }));
-        return toPage(page, page.data.map(({ created, data }) => dated(toRecord(data.object, versionOfEvent(created)), created)));
+        const page = await listEvents({ stripe, ask }, query, { types: CUSTOMER_EVENTS, read: readEvent });
+        const ended = new Set(page.told.flatMap(({ object }) => (object.deleted === true ? [object.id] : [])));
+        const { found, rejections } = await changed.readEach(page.changed.filter(({ id }) => !ended.has(id)));
+        const told = toPage(page, [...found, ...page.told.map(({ created, object }) => dated(toRecord(object, versionOfEvent(created)), created))]);
+        return { ...told, rejections: [...(told.rejections ?? []), ...rejections] };
       }
       const page = await ask(listSchema(customer), () => stripe.customers.list(range));
       return toPage(page, page.data.map((customer) => toRecord(customer, ask.versionOf(askedAtMs))));
@@ -134,9 +143,8 @@ export function createCustomerSession(stripe: Stripe, ask: Ask): ResourceSession
     versionOf: ask.versionOf,
 
     async retrieve(externalId) {
-      const askedAtMs = Date.now();
-      const found = await nullWhenMissing(ask(customer, () => stripe.customers.retrieve(externalId)));
-      return found === null || found.deleted ? null : toRecord(found, ask.versionOf(askedAtMs));
+      const found = await read(externalId);
+      return found.deleted ? null : found;
     },
 
     writer: {

@@ -18,7 +18,7 @@ export const dated = (record: ProviderRecord, createdS: number): ProviderRecord 
 export const createdWithin = ({ fromEpochS, toEpochS }: Pick<ListQuery, 'fromEpochS' | 'toEpochS'>) => ({ lt: toEpochS, ...(fromEpochS !== null && { gte: fromEpochS }) });
 export const startingAfter = (after: string | null) => (after === null ? {} : { starting_after: after });
 
-interface Listed {
+export interface Listed {
   readonly has_more: boolean;
   /** Of the last object of the page. */
   readonly lastId: string | null;

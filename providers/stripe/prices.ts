@@ -18,12 +18,12 @@ export interface KnownPrice extends PriceAmount {
 }
 
 /**
- * What one piece costs. Null for a price that one amount cannot tell: tiers, packages, metered use, an amount that the buyer chooses, a
+ * What one piece costs. Null for a price that one amount cannot tell: tiers, packages, use that is metered or of a kind that nobody knows, an amount that the buyer chooses, a
  * part of a minor unit. Such a price is never replaced or retired by what the venue does not say.
  */
 export function moneyOf(price: StripePrice): Money | null {
   const { unit_amount: amount, billing_scheme: scheme, custom_unit_amount: chosen, transform_quantity: packages, recurring, currency } = price;
-  const plain = scheme === 'per_unit' && chosen == null && packages == null && recurring?.usage_type !== 'metered';
+  const plain = scheme === 'per_unit' && chosen == null && packages == null && (recurring == null || recurring.usage_type === 'licensed');
   return plain && amount !== null ? toMoney(amount, currency) : null;
 }
 

@@ -65,9 +65,9 @@ export const searchSchema = z.object({
   total_count: z.int().min(0).nullish().transform((value) => value ?? null),
 });
 
-/** https://docs.stripe.com/api/events/object, read 2026-11-21. `data.object` is the object as it was then. */
+/** https://docs.stripe.com/api/events/object, read 2026-11-21. `data.object` is the object as it was then, in the shape of `api_version`. */
 export const eventSchema = <Subject extends z.ZodType>(subject: Subject) =>
-  z.object({ id: z.string().min(1), type: z.string().min(1), created: z.int(), data: z.object({ object: subject }) });
+  z.object({ id: z.string().min(1), type: z.string().min(1), created: z.int(), api_version: nullableText, data: z.object({ object: subject }) });
 
 /** Whose an event is that cannot be read: the object's that it tells of. */
 export const subjectIdIn = (event: unknown): string | null => textAt(event, 'data', 'object', 'id');

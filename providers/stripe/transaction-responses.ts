@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { idOf, metadataOf, nullableIdOf, nullableText } from './responses.ts';
 
+// Every status is named: one that nobody knows may mean anything, so an object that has it cannot be read, and says so.
+
 const id = z.string().min(1);
 const head = { id, created: z.int(), amount: z.int(), currency: z.string().min(1) };
 
@@ -25,7 +27,7 @@ export const chargeSchema = z.object({
   metadata: metadataOf,
   payment_intent: nullableIdOf,
   refunded: z.boolean(),
-  status: z.string(),
+  status: z.enum(['succeeded', 'pending', 'failed']),
 });
 export type StripeCharge = z.output<typeof chargeSchema>;
 
@@ -36,7 +38,7 @@ export const paymentIntentSchema = z.object({
   customer: nullableIdOf,
   latest_charge: nullableIdOf,
   metadata: metadataOf,
-  status: z.string(),
+  status: z.enum(['requires_payment_method', 'requires_confirmation', 'requires_action', 'processing', 'requires_capture', 'canceled', 'succeeded']),
 });
 export type StripePaymentIntent = z.output<typeof paymentIntentSchema>;
 
@@ -51,9 +53,15 @@ export const refundSchema = z.object({
   metadata: metadataOf,
   payment_intent: nullableIdOf,
   reason: nullableText,
-  status: nullableText,
+  status: z.enum(['pending', 'requires_action', 'succeeded', 'failed', 'canceled']).nullish().transform((value) => value ?? null),
 });
 export type StripeRefund = z.output<typeof refundSchema>;
+
+/** `charge_refunded` is of earlier days; the rest is that of stripe 23.1.0. */
+const DISPUTE_STATUSES = [
+  ...(['warning_needs_response', 'warning_under_review', 'warning_closed', 'needs_response', 'under_review', 'charge_refunded'] as const),
+  ...(['appeal_needs_response', 'appeal_under_review', 'won', 'lost', 'prevented'] as const),
+] as const;
 
 /** https://docs.stripe.com/api/disputes/object, read 2026-11-21. `balance_transactions` always come whole. */
 export const disputeSchema = z.object({
@@ -64,7 +72,7 @@ export const disputeSchema = z.object({
   metadata: metadataOf,
   payment_intent: nullableIdOf,
   reason: nullableText,
-  status: z.string(),
+  status: z.enum(DISPUTE_STATUSES),
 });
 export type StripeDispute = z.output<typeof disputeSchema>;
 
@@ -74,9 +82,9 @@ const otherSource = z.object({ object: z.string(), id, charge: nullableIdOf });
 /** A movement with the whole object that caused it. */
 export const movementSchema = z.object({
   ...balanceTransactionFields,
-  // In this order: an object of a kind that we know must have the shape that we know.
+  // An object of a kind that we know must have the shape that we know. Aborts, because zod tells of a union's only unaborted failure and hides the others (zod 4).
   source: z
-    .union([id, z.discriminatedUnion('object', [chargeSchema, refundSchema, disputeSchema]), otherSource.refine(({ object }) => !['charge', 'refund', 'dispute'].includes(object))])
+    .union([id, z.discriminatedUnion('object', [chargeSchema, refundSchema, disputeSchema]), otherSource.refine(({ object }) => !['charge', 'refund', 'dispute'].includes(object), { abort: true })])
     .nullish()
     .transform((value) => value ?? null),
 });
@@ -99,8 +107,8 @@ export const invoicePaymentSchema = z.object({
   id,
   object: z.literal('invoice_payment'),
   invoice: idOf,
-  status: z.string(),
-  payment: z.object({ type: z.string(), payment_intent: nullableIdOf }),
+  status: z.enum(['open', 'paid', 'canceled']),
+  payment: z.object({ type: z.enum(['charge', 'payment_intent', 'payment_record']), payment_intent: nullableIdOf }),
 });
 export type StripeInvoicePayment = z.output<typeof invoicePaymentSchema>;
 

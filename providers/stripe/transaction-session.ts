@@ -1,13 +1,15 @@
 import type { Stripe } from 'stripe';
-import type { z } from 'zod';
-import { unreadableIssuesOf, unreadableRejection } from '../items.ts';
+import { z } from 'zod';
+import { idIn, unreadableIssuesOf, unreadableRejection } from '../items.ts';
 import type { ListQuery, ProviderAmendment, ProviderPage, ProviderRecord, ProviderRejection, ResourceSession } from '../provider.ts';
 import { amendmentsOf, retrieveInvoice, withAllLines } from './invoices.ts';
+import { Rereading, asToday, kindOf, listEvents } from './events.ts';
+import type { ChangedObject } from './events.ts';
 import { createdWithin, startingAfter, toPage, versionOfEvent } from './lists.ts';
 import { PAGE_SIZE } from './names.ts';
 import { nullWhenMissing } from './requests.ts';
 import type { Ask } from './requests.ts';
-import { eventSchema, listSchema, subjectIdIn } from './responses.ts';
+import { idOf, listSchema } from './responses.ts';
 import { chargeSchema, disputeSchema, invoiceEventSubject, invoiceSchema, movementSchema, paymentIntentSchema, refundSchema, transactionEventSubject } from './transaction-responses.ts';
 import type { StripeInvoice, StripeInvoicePayment } from './transaction-responses.ts';
 import { adjustmentRecord, chargeRecord, disputeRecord, movementRecords, paymentIntentRecord, progressOf, refundRecord } from './transactions.ts';
@@ -25,9 +27,15 @@ const INVOICE_EVENTS = ['invoice.paid', 'invoice_payment.paid'];
 const EXPANDED_MOVEMENT = { expand: ['data.balance_transaction'] };
 const EXPANDED_SOURCE = { expand: ['data.source'] };
 
-interface Reader {
+interface Calls {
   readonly stripe: Stripe;
   readonly ask: Ask;
+}
+
+interface Reader extends Calls {
+  /** Of what events told only that it changed. Null: gone, or no transaction. */
+  readonly transactions: Rereading<ProviderRecord | null>;
+  readonly invoices: Rereading<StripeInvoice | null>;
 }
 
 /** One of Stripe's lists: how it is asked for and what its objects become. */
@@ -48,7 +56,7 @@ const STREAMS: Readonly<Record<string, ReadStream>> = {
 };
 
 /** By the prefix of the id. `py_` and `pyr_` are charges and refunds of other means than cards. */
-const RETRIEVALS: readonly { readonly id: RegExp; readonly read: (reader: Reader, id: string, askedAtMs: number) => Promise<ProviderRecord | null> }[] = [
+const RETRIEVALS: readonly { readonly id: RegExp; readonly read: (calls: Calls, id: string, askedAtMs: number) => Promise<ProviderRecord | null> }[] = [
   { id: /^(ch|py)_/, read: async ({ stripe, ask }, id, askedAtMs) => chargeRecord(await ask(chargeSchema, () => stripe.charges.retrieve(id, { expand: ['balance_transaction'] })), ask.versionOf(askedAtMs)) },
   { id: /^pi_/, read: async ({ stripe, ask }, id, askedAtMs) => paymentIntentRecord(await ask(paymentIntentSchema, () => stripe.paymentIntents.retrieve(id)), ask.versionOf(askedAtMs)) },
   { id: /^(re|pyr)_/, read: async ({ stripe, ask }, id, askedAtMs) => refundRecord(await ask(refundSchema, () => stripe.refunds.retrieve(id, { expand: ['balance_transaction'] })), ask.versionOf(askedAtMs)) },
@@ -57,12 +65,17 @@ const RETRIEVALS: readonly { readonly id: RegExp; readonly read: (reader: Reader
 ];
 
 export function createTransactionSession(stripe: Stripe, ask: Ask): ResourceSession {
-  const reader = { stripe, ask };
+  const calls = { stripe, ask };
+  const read = async (externalId: string): Promise<ProviderRecord | null> => {
+    const retrieval = RETRIEVALS.find(({ id }) => id.test(externalId));
+    return retrieval ? nullWhenMissing(retrieval.read(calls, externalId, Date.now())) : null;
+  };
+  const reader: Reader = { ...calls, transactions: new Rereading(ask, ({ id }) => read(id)), invoices: new Rereading(ask, (changed) => rereadInvoice(calls, changed)) };
   return {
     listPage(query) {
-      const read = STREAMS[query.stream];
-      if (!read) throw new Error(`stripe has no list ${query.stream} of transactions`);
-      return read(reader, query);
+      const readStream = STREAMS[query.stream];
+      if (!readStream) throw new Error(`stripe has no list ${query.stream} of transactions`);
+      return readStream(reader, query);
     },
 
     // They come from five lists, of which Stripe counts two.
@@ -71,8 +84,7 @@ export function createTransactionSession(stripe: Stripe, ask: Ask): ResourceSess
     versionOf: ask.versionOf,
 
     async retrieve(externalId) {
-      const retrieval = RETRIEVALS.find(({ id }) => id.test(externalId));
-      const record = retrieval ? await nullWhenMissing(retrieval.read(reader, externalId, Date.now())) : null;
+      const record = await read(externalId);
       return record?.deleted ? null : record;
     },
 
@@ -105,9 +117,10 @@ function single<T>(tell: (object: T, version: number) => ProviderRecord | null):
 }
 
 /** Objects as they were at each event. Their fee is not with them, and of a payment intent only an end is taken: `payment_intents` tells the rest. */
-async function changedTransactions({ stripe, ask }: Reader, query: ListQuery): Promise<ProviderPage> {
-  const page = await ask(listSchema(eventSchema(transactionEventSubject), subjectIdIn), () => stripe.events.list({ ...rangeOf(query), types: TRANSACTION_EVENTS }));
-  const records = page.data.flatMap(({ created, data: { object } }) => {
+async function changedTransactions(reader: Reader, query: ListQuery): Promise<ProviderPage> {
+  const page = await listEvents(reader, query, { types: TRANSACTION_EVENTS, read: asToday(transactionEventSubject) });
+  const { found, rejections } = await reader.transactions.readEach(page.changed);
+  const records = page.told.flatMap(({ created, object }) => {
     const version = versionOfEvent(created) + progressOf(object);
     switch (object.object) {
       case 'charge':
@@ -120,8 +133,10 @@ async function changedTransactions({ stripe, ask }: Reader, query: ListQuery): P
         return object.latest_charge !== null || object.status === 'canceled' ? single(paymentIntentRecord)(object, version) : [];
     }
   });
-  return toPage(page, newestOfEach(records));
+  return rejecting(rejections, toPage(page, newestOfEach([...found.filter((record) => record !== null), ...records])));
 }
+
+const rejecting = (rejections: readonly ProviderRejection[], page: ProviderPage): ProviderPage => ({ ...page, rejections: [...(page.rejections ?? []), ...rejections] });
 
 /** One reading of a record a page; of equal versions the first, which is the newer. */
 function newestOfEach(records: Told): Told {
@@ -144,20 +159,29 @@ async function listedInvoices(reader: Reader, query: ListQuery): Promise<Provide
 
 /**
  * An invoice's event does not tell its payments, nor a payment's event the invoice; they come together as a rule. A half whose other
- * half is not on the page takes a call.
+ * half is not on the page, or cannot be believed, takes a call.
  */
 async function paidInvoices(reader: Reader, query: ListQuery): Promise<ProviderPage> {
-  const { stripe, ask } = reader;
-  const page = await ask(listSchema(eventSchema(invoiceEventSubject), subjectIdIn), () => stripe.events.list({ ...rangeOf(query), types: INVOICE_EVENTS }));
+  const page = await listEvents(reader, query, { types: INVOICE_EVENTS, read: asToday(invoiceEventSubject) });
+  const changed = new Map(page.changed.map((each) => [invoiceIdOf(each), each]));
   const told = new ToldInvoices();
-  for (const [id, { invoice, payments }] of byInvoice(page.data.map(({ data }) => data.object))) {
-    await told.add(id, async () => {
-      if (invoice && payments.length > 0) return amend(reader, invoice, payments);
-      const whole = await nullWhenMissing(retrieveInvoice(stripe, ask, id));
-      return whole ? amend(reader, whole, whole.payments?.data ?? []) : [];
-    });
+  for (const [id, { invoice, payments, changedAtS }] of byInvoice(page.told)) {
+    if (invoice && payments.length > 0 && !changed.has(id)) await told.add(id, () => amend(reader, invoice, payments));
+    else if (!changed.has(id)) changed.set(id, { id, object: null, changedAtS });
   }
-  return told.onto(toPage(page, []));
+  const { found, rejections } = await reader.invoices.readEach([...changed].map(([id, each]) => ({ ...each, id })));
+  for (const invoice of found) if (invoice) await told.add(invoice.id, () => amend(reader, invoice, invoice.payments?.data ?? []));
+  return rejecting(rejections, told.onto(toPage(page, [])));
+}
+
+const invoiceOfPayment = z.object({ invoice: idOf });
+
+/** An invoice's own id, or the one that its payment names; the payment's where it names none. */
+const invoiceIdOf = ({ id, object }: ChangedObject): string => (kindOf(object) === 'invoice_payment' ? (invoiceOfPayment.safeParse(object).data?.invoice ?? id) : id);
+
+async function rereadInvoice({ stripe, ask }: Calls, { id, object }: ChangedObject): Promise<StripeInvoice | null> {
+  const isPayment = kindOf(object) === 'invoice_payment' && id === idIn(object);
+  return nullWhenMissing(isPayment ? ask(invoiceOfPayment, () => stripe.invoicePayments.retrieve(id)).then(({ invoice }) => retrieveInvoice(stripe, ask, invoice)) : retrieveInvoice(stripe, ask, id));
 }
 
 /** What the invoices of a page tell. One that cannot be read, or one of its lines, is rejected by itself. */
@@ -183,15 +207,16 @@ class ToldInvoices {
 interface InvoiceParts {
   readonly invoice: StripeInvoice | null;
   readonly payments: readonly StripeInvoicePayment[];
+  readonly changedAtS: number;
 }
 
 /** Newest first, so the first that is met of an invoice is how it is now. */
-function byInvoice(subjects: readonly (StripeInvoice | StripeInvoicePayment)[]): ReadonlyMap<string, InvoiceParts> {
+function byInvoice(events: readonly { readonly created: number; readonly object: StripeInvoice | StripeInvoicePayment }[]): ReadonlyMap<string, InvoiceParts> {
   const parts = new Map<string, InvoiceParts>();
-  for (const subject of subjects) {
+  for (const { created, object: subject } of events) {
     const id = subject.object === 'invoice' ? subject.id : subject.invoice;
-    const { invoice, payments } = parts.get(id) ?? { invoice: null, payments: [] };
-    parts.set(id, subject.object === 'invoice' ? { invoice: invoice ?? subject, payments } : { invoice, payments: [...payments, subject] });
+    const { invoice, payments, changedAtS } = parts.get(id) ?? { invoice: null, payments: [], changedAtS: created };
+    parts.set(id, subject.object === 'invoice' ? { invoice: invoice ?? subject, payments, changedAtS } : { invoice, payments: [...payments, subject], changedAtS });
   }
   return parts;
 }

@@ -96,8 +96,7 @@ export function chargeRecord(charge: StripeCharge, version: number): ProviderRec
 }
 
 function chargeStatus({ status, captured, refunded }: StripeCharge): TransactionStatus {
-  if (status === 'failed') return 'failed';
-  if (status !== 'succeeded') return 'pending';
+  if (status !== 'succeeded') return status;
   if (captured) return 'succeeded';
   return refunded ? 'cancelled' : 'pending';
 }
@@ -111,7 +110,15 @@ export function paymentIntentRecord(intent: StripePaymentIntent, version: number
   return toRecord({ id, kind: 'payment', status, created, amount, currency, movements: [], refs, facts: { stripe_payment_intent: id }, metadata }, version);
 }
 
-const REFUND_STATUS: Readonly<Record<string, TransactionStatus>> = { succeeded: 'succeeded', failed: 'failed', canceled: 'cancelled' };
+const REFUND_STATUS: Readonly<Record<NonNullable<StripeRefund['status']>, TransactionStatus>> = {
+  pending: 'pending',
+  requires_action: 'pending',
+  succeeded: 'succeeded',
+  failed: 'failed',
+  canceled: 'cancelled',
+};
+/** Stripe's type allows a refund without a status; it is on its way. */
+const refundStatus = ({ status }: StripeRefund): TransactionStatus => (status === null ? 'pending' : REFUND_STATUS[status]);
 
 export function refundRecord(refund: StripeRefund, version: number): ProviderRecord | null {
   const { id, created, amount, currency, charge, customer, payment_intent: payment, balance_transaction: movement, metadata } = refund;
@@ -119,7 +126,7 @@ export function refundRecord(refund: StripeRefund, version: number): ProviderRec
   const told: Told = {
     id,
     kind: 'refund',
-    status: REFUND_STATUS[refund.status ?? ''] ?? 'pending',
+    status: refundStatus(refund),
     created,
     amount: -amount,
     currency,
@@ -143,7 +150,19 @@ function releasesAuthorisation({ status, balance_transaction: movement }: Stripe
   return typeof movement !== 'string' && movement.reporting_category === 'partial_capture_reversal';
 }
 
-const DISPUTE_STATUS: Readonly<Record<string, TransactionStatus>> = { won: 'won', lost: 'lost', warning_closed: 'cancelled', prevented: 'cancelled', charge_refunded: 'cancelled' };
+const DISPUTE_STATUS: Readonly<Record<StripeDispute['status'], TransactionStatus>> = {
+  warning_needs_response: 'pending',
+  warning_under_review: 'pending',
+  needs_response: 'pending',
+  under_review: 'pending',
+  appeal_needs_response: 'pending',
+  appeal_under_review: 'pending',
+  won: 'won',
+  lost: 'lost',
+  warning_closed: 'cancelled',
+  prevented: 'cancelled',
+  charge_refunded: 'cancelled',
+};
 
 /** What was withdrawn for it: nothing at first, and for an inquiry never. What Stripe gives back is an adjustment, on the day on which it does. */
 export function disputeRecord(dispute: StripeDispute, version: number): ProviderRecord | null {
@@ -154,7 +173,7 @@ export function disputeRecord(dispute: StripeDispute, version: number): Provider
   const told: Told = {
     id,
     kind: 'dispute',
-    status: DISPUTE_STATUS[dispute.status] ?? 'pending',
+    status: DISPUTE_STATUS[dispute.status],
     created: Math.min(...withdrawals.map(({ created }) => created), withdrawals.length === 0 ? dispute.created : Infinity),
     amount: inCurrency ? sumOf(withdrawals, (movement) => movement.amount) : -dispute.amount,
     currency,
@@ -234,9 +253,9 @@ export function progressOf(subject: StripeCharge | StripeRefund | StripeDispute 
     case 'charge':
       return { pending: subject.status === 'pending' ? 0 : 1, succeeded: 2, cancelled: 3, failed: 3, won: 0, lost: 0 }[chargeStatus(subject)];
     case 'refund':
-      return { succeeded: 1, failed: 2, canceled: 2 }[subject.status ?? ''] ?? 0;
+      return { pending: 0, requires_action: 0, succeeded: 1, failed: 2, canceled: 2 }[subject.status ?? 'pending'];
     case 'dispute':
-      return Math.min(subject.balance_transactions.length, 4) + (DISPUTE_STATUS[subject.status] ? 5 : 0);
+      return Math.min(subject.balance_transactions.length, 4) + (DISPUTE_STATUS[subject.status] === 'pending' ? 0 : 5);
   }
 }
 

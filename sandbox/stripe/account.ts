@@ -10,10 +10,20 @@ export interface AccountProfile {
   readonly webhookSecret: string;
   /** What every payment is converted to; absent or null where each currency has a bank account of its own. */
   readonly settlementCurrency?: string | null;
+  /** The API version that its events are rendered in; absent: today's. */
+  readonly apiVersion?: string;
+}
+
+export interface WantedAccount {
+  readonly name?: string | undefined;
+  readonly secretKey?: string | undefined;
+  readonly webhookSecret?: string | undefined;
+  readonly settlementCurrency?: string | null | undefined;
+  readonly apiVersion?: string | undefined;
 }
 
 /** A new account with made-up keys where none are given. `created` is in seconds. */
-export function newAccount(wanted: { name?: string | undefined; secretKey?: string | undefined; webhookSecret?: string | undefined; settlementCurrency?: string | null | undefined }, created: number): AccountProfile {
+export function newAccount(wanted: WantedAccount, created: number): AccountProfile {
   const id = randomId('acct_1', 15);
   return {
     id,
@@ -22,6 +32,7 @@ export function newAccount(wanted: { name?: string | undefined; secretKey?: stri
     secretKey: wanted.secretKey ?? randomId('sk_test_', 24),
     webhookSecret: wanted.webhookSecret ?? randomId('whsec_', 32),
     settlementCurrency: wanted.settlementCurrency ?? null,
+    ...(wanted.apiVersion !== undefined && { apiVersion: wanted.apiVersion }),
   };
 }
 

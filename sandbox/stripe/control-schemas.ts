@@ -40,9 +40,15 @@ export const limitsBody = z
   })
   .partial();
 
+/** As Stripe names them: a date, since 2024-09-30 with a name. */
+const apiVersion = z.string().regex(/^\d{4}-\d{2}-\d{2}(\.[a-z]+)?$/);
+
+export const apiVersionBody = z.strictObject({ account, apiVersion });
+
 export const newAccountBody = z.strictObject({
   name: z.string().min(1).max(100).optional(),
   secretKey: z.string().regex(/^sk_test_\w{4,}$/).optional(),
   webhookSecret: z.string().regex(/^whsec_\w{4,}$/).optional(),
   settlementCurrency: z.string().regex(/^[a-z]{3}$/).nullable().optional(),
+  apiVersion: apiVersion.optional(),
 });

@@ -3,7 +3,8 @@ import { SHAPES } from './objects.ts';
 import type { FieldsOf, Kind } from './objects.ts';
 import type { AccountState } from './account-state.ts';
 import type { Lookup } from './expansion.ts';
-import { anEvent } from './event.ts';
+import { API_VERSION, anEvent } from './event.ts';
+import { hearsOf, inVersion } from './old-versions.ts';
 import { previousAttributes } from './previous-attributes.ts';
 import type { Change, StripeState } from './state.ts';
 import type { Item, Stored } from './table.ts';
@@ -79,14 +80,17 @@ export class Draft implements Lookup {
     return SHAPES[kind].render(object, this.#cause.state.clock.nowSeconds());
   }
 
-  /** An event about the object as it is now. With `before`, the event lists what changed since; when nothing did, there is no event. */
+  /** An event about the object as it is now, in the shape of the account's API version. With `before`, the event lists what changed since; when nothing did, there is no event. */
   tell<K extends Kind>(type: string, about: { readonly kind: K; readonly object: Objekt<K>; readonly before?: Objekt<K> }): void {
-    if (!this.#told) return;
-    const now = this.render(about.kind, about.object);
-    const previous = about.before ? previousAttributes(this.render(about.kind, about.before), now) : null;
+    const { apiVersion = API_VERSION } = this.account.profile;
+    if (!this.#told || !hearsOf(apiVersion, type)) return;
+    const shown = (object: Objekt<K>) => inVersion(apiVersion, this.render(about.kind, object), this);
+    const now = shown(about.object);
+    const previous = about.before ? previousAttributes(shown(about.before), now) : null;
     if (about.before && previous === null) return;
     const event = anEvent({
       type,
+      apiVersion,
       objectJson: JSON.stringify(now),
       previous,
       created: this.#cause.state.clock.nowSeconds(),

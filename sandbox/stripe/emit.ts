@@ -2,9 +2,11 @@ import type { AccountState } from './account-state.ts';
 import { ControlError } from '../core/control-api.ts';
 import type { Delivery } from '../core/delivery.ts';
 import type { EmitBody } from './control-schemas.ts';
-import { anEvent, renderConnectEvent, renderEvent } from './event.ts';
+import { API_VERSION, anEvent, renderConnectEvent, renderEvent } from './event.ts';
 import type { EventRow } from './event.ts';
+import { lookupIn } from './expansion.ts';
 import { KINDS } from './objects.ts';
+import { inVersion } from './old-versions.ts';
 import type { StripeState } from './state.ts';
 import { deliver } from './webhook-sender.ts';
 
@@ -35,6 +37,7 @@ function eventToSend(state: StripeState, account: AccountState, request: EmitBod
   }
   const event = anEvent({
     type: request.type ?? '',
+    apiVersion: account.profile.apiVersion ?? API_VERSION,
     objectJson: objectJson(account, request, state.clock.nowSeconds()),
     previous: request.previousAttributes ?? null,
     created: state.clock.nowSeconds(),
@@ -52,7 +55,7 @@ function objectJson(account: AccountState, { customerId, objectId, object }: Emi
   for (const kind of KINDS) {
     const table = account.table(kind);
     const row = table.rows.get(id);
-    if (row) return table.json(row, nowSeconds);
+    if (row) return JSON.stringify(inVersion(account.profile.apiVersion ?? API_VERSION, JSON.parse(table.json(row, nowSeconds)) as object, lookupIn(account, nowSeconds)));
   }
   throw new ControlError(404, 'object-not-found', { message: `There is no object ${id}.` });
 }

@@ -10,6 +10,8 @@ export const EVENT_RETENTION_SECONDS = 30 * 24 * 60 * 60;
 /** An event in memory and in the journal. The object is kept as it was, in JSON. */
 export interface EventRow extends TimelineItem {
   readonly type: string;
+  /** Absent: today's. The object has the shape of that version. */
+  readonly apiVersion?: string;
   readonly objectJson: string;
   readonly previous: Readonly<Record<string, unknown>> | null;
   readonly requestId: string | null;
@@ -25,7 +27,7 @@ export function renderEvent(event: EventRow): string {
   const previous = event.previous === null ? '' : `,"previous_attributes":${JSON.stringify(event.previous)}`;
   const request = JSON.stringify({ id: event.requestId, idempotency_key: event.idempotencyKey });
   return (
-    `{"id":"${event.id}","object":"event","api_version":"${API_VERSION}","created":${event.created},` +
+    `{"id":"${event.id}","object":"event","api_version":${JSON.stringify(event.apiVersion ?? API_VERSION)},"created":${event.created},` +
     `"data":{"object":${event.objectJson}${previous}},"livemode":false,"pending_webhooks":0,` +
     `"request":${request},"type":${JSON.stringify(event.type)}}`
   );

@@ -124,7 +124,7 @@ export class StripeState {
     this.#indexCredentials();
   }
 
-  /** Without an account: everything goes but account A, which begins anew. */
+  /** Without an account: everything goes but account A, which begins anew in today's API version. */
   #reset(id: string | null): void {
     const [first] = this.accounts;
     const emptied = id === null ? first : this.#accounts.get(id);
@@ -134,7 +134,8 @@ export class StripeState {
       this.clock.offsetMs = 0;
       this.limits = DEFAULT_LIMITS;
     }
-    this.#accounts.set(emptied.profile.id, new AccountState(emptied.profile));
+    const { apiVersion, ...profile } = emptied.profile;
+    this.#accounts.set(profile.id, new AccountState({ ...profile, ...(id !== null && apiVersion !== undefined && { apiVersion }) }));
     this.#indexCredentials();
   }
 

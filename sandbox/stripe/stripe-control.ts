@@ -8,7 +8,7 @@ import type { AccountState } from './account-state.ts';
 import { ControlError, parseInput } from '../core/control-api.ts';
 import type { ControlRoutes } from '../core/control-api.ts';
 import { accountQuery, callsQuery, clockBody, offsetOf, resetBody } from '../core/control-schemas.ts';
-import { emitBody, limitsBody, newAccountBody, stateQuery } from './control-schemas.ts';
+import { apiVersionBody, emitBody, limitsBody, newAccountBody, stateQuery } from './control-schemas.ts';
 import { emit } from './emit.ts';
 import type { RateLimiter } from './limits.ts';
 import { grantRoutes, stateOf } from '../oauth/control.ts';
@@ -77,6 +77,13 @@ function objectRoutes({ state, calls, faults, limiter, revokedKeys, ledger }: St
     'POST /emit': async ({ body }) => {
       const request = parseInput(emitBody, body);
       return { json: await emit(state, selectAccount(state, request.account), request) };
+    },
+    // An upgrade, or the way back: what happened before keeps the shape that it had.
+    'POST /api-version': ({ body }) => {
+      const { account, apiVersion } = parseInput(apiVersionBody, body);
+      const profile = { ...selectAccount(state, account).profile, apiVersion };
+      state.commit([{ op: 'account', profile }]);
+      return { json: announced(profile) };
     },
     'GET /accounts': () => ({ json: { data: state.accounts.map(({ profile }) => announced(profile)) } }),
     'POST /accounts': ({ body }) => {

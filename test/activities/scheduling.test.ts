@@ -20,7 +20,7 @@ describe('opening the run of a schedule', () => {
   afterAll(() => world.close());
   beforeEach(async () => {
     venue = await world.aVenue();
-    input = { ...venue, provider: 'stripe', resource: 'customers', direction: 'pull', providerName: 'Stripe' };
+    input = { ...venue, provider: 'stripe', resource: 'customers', direction: 'pull', providerName: 'Stripe', fullEveryMs: null };
   });
 
   /** One attempt of the activity, in the workflow run `runId`. */

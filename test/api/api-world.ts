@@ -57,6 +57,7 @@ export interface AnswerBody {
   readonly code: string;
   readonly authorizationUrl: string;
   readonly expiresAt: string;
+  readonly fullPasses: readonly object[];
   readonly data: AnswerBody[];
   readonly nextCursor: string | null;
   readonly received: number;

@@ -91,15 +91,17 @@ describe('the OpenAPI document', () => {
     });
     const started = await api.send('POST', `${base}/syncs`, { json: { connectionId, resource: 'customers', direction: 'pull', mode: 'full' } });
     const planned = await aPlan(venueId, connectionId);
+    const first = async (path: string) => ({ json: (await api.send('GET', `${base}/${path}`)).json.data[0] ?? {} });
     const answers = [
       ['BatchResult', loaded],
       ['SyncRun', started],
       ['Venue', await api.send('GET', base)],
-      ['Connection', await api.send('GET', `${base}/connections/${connectionId}`)],
-      ['Customer', { json: (await api.send('GET', `${base}/records/customers`)).json.data[0] ?? {} }],
-      ['Product', { json: (await api.send('GET', `${base}/records/products`)).json.data[0] ?? {} }],
-      ['InventoryLevel', { json: (await api.send('GET', `${base}/records/inventory`)).json.data[0] ?? {} }],
-      ['Transaction', { json: (await api.send('GET', `${base}/records/transactions`)).json.data[0] ?? {} }],
+      ['ConnectionDetail', await api.send('GET', `${base}/connections/${connectionId}`)],
+      ['Connection', await first('connections')],
+      ['Customer', await first('records/customers')],
+      ['Product', await first('records/products')],
+      ['InventoryLevel', await first('records/inventory')],
+      ['Transaction', await first('records/transactions')],
       ['TransactionSummary', await api.send('GET', `${base}/transactions/summary?from=2026-01-01&to=2026-01-31`)],
       ['SyncLogEntry', { json: (await api.send('GET', `${base}/syncs/${started.json.id}/log`)).json.data[0] ?? {} }],
       ['SyncPlan', await api.send('GET', `${base}/syncs/${planned}/plan`)],

@@ -1,4 +1,5 @@
 import type { Resource } from '../../contracts/providers.ts';
+import { DEFAULT_FULL_EVERY_MS } from '../../domain/full-pass.ts';
 import { scheduleId } from '../../contracts/sync.ts';
 import type { SyncKey } from '../../contracts/sync.ts';
 import { ApiError } from '../../api/api-error.ts';
@@ -16,7 +17,7 @@ export class RecordedSchedules implements ScheduleGateway {
 
   async find(ref: ScheduleRef): Promise<Schedule | null> {
     const kept = this.#get(ref);
-    return kept ? { ...kept, paused: kept.paused ?? false, note: kept.note ?? null, nextRuns: [], lastRuns: [] } : null;
+    return kept ? { ...kept, fullEveryMs: kept.fullEveryMs === undefined ? DEFAULT_FULL_EVERY_MS : kept.fullEveryMs, paused: kept.paused ?? false, note: kept.note ?? null, nextRuns: [], lastRuns: [] } : null;
   }
 
   async create(key: SyncKey, settings: ScheduleSettings): Promise<void> {

@@ -47,4 +47,8 @@ describe('what a schedule takes', () => {
     expect(await put({ every: '1h' }, 'inventory')).toMatchObject({ status: 422, json: { code: 'resource-not-supported' } });
     expect(await put({ every: '1h' }, 'guitars')).toMatchObject({ status: 404, json: { code: 'schedule-not-found' } });
   });
+
+  it.each(['59m', '91d', '0d', 'weekly', ''])('is a full pass every hour to 90 days, or null, not %s', async (fullEvery) => {
+    expect((await put({ every: '1h', fullEvery })).json.errors).toEqual([{ path: 'fullEvery', message: 'Must be a whole number of s, m, h or d from 1h to 90d, such as 15m' }]);
+  });
 });

@@ -126,6 +126,32 @@ describe('a schedule', () => {
     });
   });
 
+  it('goes through everything once a week, as often as it is told, or never', async () => {
+    const made = await read();
+    expect(made).toMatchObject({ fullEvery: '7d', lastFullAt: null, nextFullAt: made.nextRuns[0] });
+    expect(scheduleOf(await put({ every: '1h', fullEvery: '2d' }))).toMatchObject({ fullEvery: '2d' });
+    expect((await handleOf().describe()).action.args).toMatchObject([{ fullEveryMs: 2 * 24 * HOUR_MS }]);
+    expect(scheduleOf(await put({ every: '2h' }))).toMatchObject({ every: '2h', fullEvery: '2d' });
+    expect(scheduleOf(await put({ every: '2h', fullEvery: null }))).toMatchObject({ fullEvery: null, nextFullAt: null });
+    expect(scheduleOf(await put({ every: '3h' }))).toMatchObject({ fullEvery: null });
+    expect(scheduleOf(await put({ every: '3h', fullEvery: '48h' }))).toMatchObject({ fullEvery: '2d' });
+  });
+
+  it('shows when the last full pass ended and which run will be the next; so does its connection', async () => {
+    const ended = new Date(Date.now() - 2 * HOUR_MS);
+    await api.database.admin`insert into sync_cursors (connection_id, resource, direction, venue_id, watermark, full_started_at, full_finished_at)
+      values (${connectionId}, 'customers', 'pull', ${venueId}, now(), ${ended}, ${ended}), (${connectionId}, 'products', 'pull', ${venueId}, now(), null, null)`;
+    const { lastFullAt, nextFullAt, nextRuns } = scheduleOf(await put({ every: '1h', jitter: '0s', fullEvery: '4h' }));
+    expect(lastFullAt).toBe(ended.toISOString());
+    // It began two hours ago and comes up to a tenth earlier than four hours after: not with the first run.
+    expect(nextFullAt).toBe(nextRuns[1]);
+    const far = scheduleOf(await put({ every: '1h', jitter: '0s', fullEvery: '7d' }));
+    expect(new Date(far.nextFullAt ?? 0).getTime() - ended.getTime()).toBeGreaterThan(6 * 24 * HOUR_MS);
+    expect(scheduleOf(await put({ every: '1h', paused: true }))).toMatchObject({ lastFullAt, nextFullAt: null });
+    expect((await api.send('GET', `/v1/venues/${venueId}/connections/${connectionId}`)).json.fullPasses).toEqual([{ resource: 'customers', direction: 'pull', endedAt: lastFullAt }]);
+    expect((await list()).map((schedule) => [schedule.resource, schedule.lastFullAt])).toEqual([['products', null], ['customers', lastFullAt], ['transactions', null]]);
+  });
+
   it('that is sent again unchanged keeps its times; a new interval begins anew', async () => {
     const first = scheduleOf(await put({ every: '2h', jitter: '0s' }));
     expect(scheduleOf(await put({ every: '120m', jitter: '0s', note: 'same' })).nextRuns).toEqual(first.nextRuns);

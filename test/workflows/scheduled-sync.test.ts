@@ -77,13 +77,13 @@ const shown = async (description: WorkflowExecutionDescription) => ({
 });
 
 describe('a schedule that comes due', () => {
-  it('opens an incremental run by itself, which ends like any other and is found under the syncs', async () => {
+  it('opens a run by itself, the first one full, which ends like any other and is found under the syncs', async () => {
     const venue = await aVenue();
     await handleOf(venue).update((previous) => ({ ...previous, spec: { intervals: [{ every: '1 second' }] } }));
     const syncId = await opened(venue);
     await handleOf(venue).pause();
     const run = await system.api.finished(venue.venueId, syncId);
-    expect(run).toMatchObject({ resource: 'customers', direction: 'pull', mode: 'incremental', dryRun: false, outcome: 'completed', counts: { created: 3 } });
+    expect(run).toMatchObject({ resource: 'customers', direction: 'pull', mode: 'full', dryRun: false, outcome: 'completed', counts: { created: 3 } });
     expect((await runsOf(venue)).map(({ id }) => id)).toContain(syncId);
     expect(await system.api.customers(venue.venueId)).toHaveLength(3);
   });
@@ -106,15 +106,20 @@ describe('a schedule that comes due', () => {
     const run = await system.api.finished(venue.venueId, await opened(venue));
     await resultOf(venue);
     const scheduled = await shown(await system.temporal.workflow.getHandle(run.workflowId).describe());
-    const asked = await system.api.sync(venue.venueId, { connectionId: venue.connectionId, direction: 'pull', mode: 'incremental' });
+    const asked = await system.api.sync(venue.venueId, { connectionId: venue.connectionId, direction: 'pull', mode: 'full' });
     // It closes a moment after the run has ended.
     await system.temporal.workflow.getHandle(asked.workflowId).result();
     const started = await shown(await system.temporal.workflow.getHandle(asked.workflowId).describe());
     expect(asked.workflowId).toBe(run.workflowId);
     expect(scheduled).toEqual({ ...started, memo: { syncId: run.id } });
     expect(started.memo).toEqual({ syncId: asked.id });
-    expect(scheduled.summary).toBe('Stripe → venue: customers, incremental');
-    expect(scheduled.priority).toMatchObject({ fairnessKey: venue.venueId, priorityKey: 3 });
+    expect(scheduled.summary).toBe('Stripe → venue: customers, full');
+    expect(scheduled.priority).toMatchObject({ fairnessKey: venue.venueId, priorityKey: 4 });
+    await trigger(venue);
+    const next = await system.api.finished(venue.venueId, (await lastRun(venue, ({ syncId }) => syncId !== null && syncId !== run.id)).syncId ?? '');
+    expect(next.mode).toBe('incremental');
+    const incremental = await shown(await system.temporal.workflow.getHandle(next.workflowId).describe());
+    expect(incremental).toMatchObject({ summary: 'Stripe → venue: customers, incremental', priority: { fairnessKey: venue.venueId, priorityKey: 3 } });
   });
 
   it('skips when somebody else’s run of the same sync is on, and says so', async () => {

@@ -1,0 +1,128 @@
+import type { Stripe } from 'stripe';
+import { z } from 'zod';
+import { fewAtATime } from '../few-at-a-time.ts';
+import { idIn, textAt, unreadableIssuesOf, unreadableRejection } from '../items.ts';
+import type { UnreadableItem } from '../items.ts';
+import type { ListQuery, ProviderRejection } from '../provider.ts';
+import { createdWithin, startingAfter, versionOfEvent } from './lists.ts';
+import type { Listed } from './lists.ts';
+import { API_VERSION, PAGE_SIZE } from './names.ts';
+import type { Ask } from './requests.ts';
+import { eventSchema, listSchema, subjectIdIn } from './responses.ts';
+
+/**
+ * An event's object was rendered when the event was made, in the API version that its account had then, whatever version asks for it
+ * (https://docs.stripe.com/api/events/list, read 2026-11-28). Versions rename fields and values: before 2015-02-18 a charge that
+ * succeeded is `paid`. So only an event of the version that this adapter speaks is read as it is, and only while its object fits what we
+ * know of that version; any other event says no more than that an object changed, and the object is read anew.
+ */
+interface EventFeed<Subject> {
+  readonly types: readonly string[];
+  /** The object of an event that can be believed; null where it has to be read anew. */
+  readonly read: (event: RawEvent) => Subject | null;
+}
+
+interface RawEvent {
+  readonly type: string;
+  /** Of the version that this adapter speaks. */
+  readonly isCurrent: boolean;
+  /** Of any shape. */
+  readonly object: unknown;
+}
+
+interface ToldEvent<Subject> {
+  readonly type: string;
+  readonly created: number;
+  readonly object: Subject;
+}
+
+/** An object of which only is known that it changed. */
+export interface ChangedObject {
+  readonly id: string;
+  /** As its newest event has it, of any shape. */
+  readonly object: unknown;
+  readonly changedAtS: number;
+}
+
+interface EventPage<Subject> extends Listed {
+  readonly told: readonly ToldEvent<Subject>[];
+  /** Each once. */
+  readonly changed: readonly ChangedObject[];
+}
+
+/** Reads today's objects by their schema, of which every value has to be known. */
+export const asToday =
+  <Schema extends z.ZodType>(schema: Schema) =>
+  ({ isCurrent, object }: RawEvent): z.output<Schema> | null =>
+    (isCurrent ? schema.safeParse(object).data : undefined) ?? null;
+
+/** One page of the change feed, in one HTTP call. */
+export async function listEvents<Subject>({ stripe, ask }: { readonly stripe: Stripe; readonly ask: Ask }, query: ListQuery, { types, read }: EventFeed<Subject>): Promise<EventPage<Subject>> {
+  const range = { limit: PAGE_SIZE, created: createdWithin(query), ...startingAfter(query.after) };
+  const page = await ask(listSchema(eventSchema(z.unknown()), subjectIdIn), () => stripe.events.list({ ...range, types: [...types] }));
+  const told: ToldEvent<Subject>[] = [];
+  const changed = new Map<string, ChangedObject>();
+  const unreadable: UnreadableItem[] = [...page.unreadable];
+  for (const event of page.data) {
+    const { type, created, api_version: version, data } = event;
+    const object = read({ type, isCurrent: version === API_VERSION, object: data.object });
+    const id = idIn(data.object);
+    if (object !== null) told.push({ type, created, object });
+    else if (id === null) unreadable.push({ raw: event, externalId: null, issues: 'data.object.id: expected a text' });
+    // Newest first: the first that is met of an object is its newest.
+    else if (!changed.has(id)) changed.set(id, { id, object: data.object, changedAtS: created });
+  }
+  return { ...page, unreadable, told, changed: [...changed.values()] };
+}
+
+/** The name of an object's kind, such as `charge`. */
+export const kindOf = (object: unknown): string | null => textAt(object, 'object');
+
+const AT_ONCE = 4;
+const MOST_REMEMBERED = 1_000;
+
+/**
+ * Reads changed objects anew, as they are now. A page of events may take a hundred calls, and is asked for again when one of them was
+ * not let through: what has been read is remembered, so that a page under a rate limit comes to its end.
+ */
+export class Rereading<Found> {
+  readonly #ask: Ask;
+  readonly #read: (changed: ChangedObject) => Promise<Found>;
+  readonly #remembered = new Map<string, { readonly version: number; readonly found: Found }>();
+
+  constructor(ask: Ask, read: (changed: ChangedObject) => Promise<Found>) {
+    this.#ask = ask;
+    this.#read = read;
+  }
+
+  /** An object that cannot be read rejects itself. */
+  async readEach(changed: readonly ChangedObject[]): Promise<{ readonly found: readonly Found[]; readonly rejections: readonly ProviderRejection[] }> {
+    const rejections: ProviderRejection[] = [];
+    const found = await fewAtATime(changed, AT_ONCE, async (each) => {
+      try {
+        return [await this.#readOne(each)];
+      } catch (error) {
+        const issues = unreadableIssuesOf(error);
+        if (issues === null) throw error;
+        rejections.push(unreadableRejection({ externalId: each.id, issues }));
+        return [];
+      }
+    });
+    return { found: found.flat(), rejections };
+  }
+
+  async #readOne(changed: ChangedObject): Promise<Found> {
+    const { id, changedAtS } = changed;
+    const known = this.#remembered.get(id);
+    if (known && known.version > versionOfEvent(changedAtS)) return known.found;
+    const askedAtMs = Date.now();
+    const found = await this.#read(changed);
+    this.#remembered.delete(id);
+    this.#remembered.set(id, { version: this.#ask.versionOf(askedAtMs), found });
+    for (const oldest of this.#remembered.keys()) {
+      if (this.#remembered.size <= MOST_REMEMBERED) break;
+      this.#remembered.delete(oldest);
+    }
+    return found;
+  }
+}
