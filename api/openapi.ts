@@ -90,6 +90,9 @@ function answersOf({ answers, stream }: Endpoint): RouteConfig['responses'] {
   return { ...Object.fromEntries(described), ...over };
 }
 
+/** Whoever needs Temporal can meet both. */
+const TEMPORAL_PROBLEMS = ['temporal-unavailable', 'temporal-refused'] as const satisfies readonly ProblemCode[];
+
 /** Problems by status, with the codes that each can have here. */
 function problemsOf(endpoint: Endpoint): RouteConfig['responses'] {
   const codes = new Set<ProblemCode>(['invalid-request', 'not-authenticated', 'rate-limited', 'internal', 'database-unavailable', 'authentication-unavailable']);
@@ -97,7 +100,7 @@ function problemsOf(endpoint: Endpoint): RouteConfig['responses'] {
   if (endpoint.body || endpoint.batch) for (const code of BODY_PROBLEMS) codes.add(code);
   if (endpoint.idempotent) for (const code of IDEMPOTENCY_PROBLEMS) codes.add(code);
   for (const id of idsIn(endpoint.path)) codes.add(NOT_FOUND[id]);
-  for (const code of endpoint.problems ?? []) codes.add(code);
+  for (const code of endpoint.problems ?? []) for (const one of code === 'temporal-unavailable' ? TEMPORAL_PROBLEMS : [code]) codes.add(one);
   return problemsBy(codes, { headers: answerHeaders, content: { [PROBLEM_TYPE]: { schema: problem } } });
 }
 

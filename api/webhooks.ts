@@ -38,6 +38,7 @@ export const WEBHOOK_PROBLEM_CODES = [
   'unsupported-media-type',
   'internal',
   'database-unavailable',
+  'temporal-refused',
   'temporal-unavailable',
 ] as const satisfies readonly ProblemCode[];
 

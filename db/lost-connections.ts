@@ -1,4 +1,5 @@
 import type postgres from 'postgres';
+import { codesOf } from '../domain/error-codes.ts';
 
 type TransactionWork = (tx: postgres.TransactionSql) => unknown;
 
@@ -46,10 +47,7 @@ const MAX_ATTEMPTS = 3;
 /** After these the socket is closed, by either side. 57P: the server is going down, https://www.postgresql.org/docs/18/errcodes-appendix.html. */
 const CONNECTION_LOST = /^(CONNECTION_(CLOSED|DESTROYED)|ECONNRESET|EPIPE|ETIMEDOUT|57P0[123])$/;
 
-function isConnectionLost(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return ('code' in error && typeof error.code === 'string' && CONNECTION_LOST.test(error.code)) || isConnectionLost(error.cause);
-}
+const isConnectionLost = (error: unknown): boolean => codesOf(error).some((code) => CONNECTION_LOST.test(code));
 
 function cutOffWhen(tx: postgres.TransactionSql, isOver: () => boolean): postgres.TransactionSql {
   return new Proxy(tx, {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { CONNECTION_STATES, ENVIRONMENTS, OAUTH_FLOWS, PROVIDERS } from '../../contracts/providers.ts';
 import type { Connection } from '../../db/connection-store.ts';
+import { notesOf } from '../../domain/connection-notes.ts';
 import { MAX_RETURN_URL_LENGTH } from '../../domain/return-url.ts';
 import { Secret } from '../../vault/secret.ts';
 import type { StartedAuthorization } from '../authorizing.ts';
@@ -72,6 +73,9 @@ export const connectionAnswer = z
     scopes: z.array(z.string()),
     expiresAt: timestamp.nullable().meta({ description: 'When the access dies unless something is done; null: never.' }),
     nextRefreshAt: timestamp.nullable().meta({ description: 'When the service renews it next; null: it need not.' }),
+    notes: z
+      .array(z.object({ code: z.string().meta({ description: 'Stable; more may come.' }), message: z.string() }))
+      .meta({ description: 'What is worth knowing and asks for nothing. `account-shared`: another venue has connected the same account.' }),
     createdAt: timestamp,
     updatedAt: timestamp,
   })
@@ -113,6 +117,7 @@ export function presentConnection(connection: Connection): z.input<typeof connec
     scopes: [...connection.scopes],
     expiresAt: connection.expiresAt?.toISOString() ?? null,
     nextRefreshAt: connection.nextRefreshAt?.toISOString() ?? null,
+    notes: notesOf(connection).map(({ code, message }) => ({ code, message })),
     createdAt: connection.createdAt.toISOString(),
     updatedAt: connection.updatedAt.toISOString(),
   };
