@@ -84,6 +84,7 @@ export const connectionAnswer = z
 export const connectionTestAnswer = z
   .object({
     outcome: z.enum(['accepted', 'refused', 'unavailable']).meta({ description: '`refused`: the connection needs its owner, or another key. `unavailable`: the provider, or our key service, could not tell just now.' }),
+    code: z.string().nullable().meta({ description: 'Of `unavailable`: why nobody could tell, as docs/errors.md has it; null otherwise.' }),
     testedAt: timestamp,
     connection: connectionAnswer.meta({ description: 'As it is after the test.' }),
   })
