@@ -40,6 +40,14 @@ describe('connecting another provider with a key', () => {
   it.each([
     ['square', 'sandbox', 'personalToken'],
     ['mailchimp', 'production', 'apiKey'],
+  ] as const)('works for an account of %s whose name Postgres does not store as it is', async (provider, environment, key) => {
+    const account = await oauthControl(sandboxes[provider].controlUrl).addAccount('Caf\u0000e \ud83c');
+    expect(await send(provider, environment, account.details![key]!)).toMatchObject({ status: 201, json: { state: 'active', account: { id: account.id, name: 'Cafe \ufffd' } } });
+  });
+
+  it.each([
+    ['square', 'sandbox', 'personalToken'],
+    ['mailchimp', 'production', 'apiKey'],
   ] as const)('says at a second venue of %s that another has the account, and not which', async (provider, environment, key) => {
     const account = await oauthControl(sandboxes[provider].controlUrl).addAccount();
     const secretKey = account.details![key]!;

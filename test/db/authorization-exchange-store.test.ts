@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { ConnectionId, VenueId } from '../../contracts/ids.ts';
+import type { ConnectionId } from '../../contracts/ids.ts';
 import type { SealedSecret } from '../../contracts/vault.ts';
 import { createAuthorizationExchangeStore } from '../../db/authorization-exchange-store.ts';
 import type { AuthorizationExchangeStore, ExchangeRef } from '../../db/authorization-exchange-store.ts';
