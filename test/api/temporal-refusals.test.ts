@@ -7,12 +7,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createAuthorizationGateway } from '../../api/authorization-gateway.ts';
 import { createConnectionGateway } from '../../api/connection-gateway.ts';
 import { createJobGateway } from '../../api/job-gateway.ts';
+import { createScheduleGateway } from '../../api/schedule-gateway.ts';
 import { callTemporal } from '../../api/temporal-gateway.ts';
 import { ENSURE_FRESH_UPDATE, KEEP_CONNECTION_FRESH } from '../../contracts/connections.ts';
 import type { AuthorizeConnectionInput } from '../../contracts/connections.ts';
 import type { ConnectionId, JobId, VenueId } from '../../contracts/ids.ts';
 import { WORKFLOW_QUEUE } from '../../contracts/temporal.ts';
 import { ownerKeywords, ownerOptions } from '../../domain/connection-owner.ts';
+import { DEFAULT_TIMING } from '../../domain/scheduled-sync.ts';
 import { startAttributes } from '../../domain/search-attributes.ts';
 import { createTestNamespace } from '../support/temporal.ts';
 import type { TestTemporal } from '../support/temporal.ts';
@@ -59,6 +61,9 @@ describe('what Temporal refuses for good', () => {
   it('is told as ours to mend: a namespace that is not registered', async () => {
     const nowhere = { ...access, client: new Client({ connection, namespace: 'nobody-registered-this' }) };
     await expect(createJobGateway(nowhere).startKeyRotation(uuidv7() as JobId)).rejects.toMatchObject(refused);
+    const schedule = { ...aConnection(), resource: 'customers' } as const;
+    await expect(createScheduleGateway(nowhere).create({ ...schedule, direction: 'pull' }, { timing: DEFAULT_TIMING, jitterMs: 0 })).rejects.toMatchObject(refused);
+    await expect(createScheduleGateway(nowhere).find(schedule)).rejects.toMatchObject(refused);
     await expect(createConnectionGateway(nowhere).lookAgain(aConnection())).rejects.toMatchObject(refused);
     await expect(createConnectionGateway(nowhere).disconnect(aConnection(), { records: 'keep', requestedBy: 'alice' })).rejects.toMatchObject(refused);
   });
