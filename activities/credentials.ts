@@ -1,5 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Context, getClient } from '@temporalio/activity';
-import { ServiceError, WithStartWorkflowOperation, WorkflowUpdateFailedError } from '@temporalio/client';
+import { ServiceError, WithStartWorkflowOperation, WorkflowUpdateFailedError, isGrpcServiceError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { ENSURE_FRESH_UPDATE, KEEP_CONNECTION_FRESH } from '../contracts/connections.ts';
 import type { EnsureFreshArgs, EnsureFreshResult, KeepConnectionFreshInput } from '../contracts/connections.ts';
@@ -10,6 +11,7 @@ import type { AuditEntry, AuditStore } from '../db/audit-store.ts';
 import type { Connection, ConnectionStore } from '../db/connection-store.ts';
 import type { ConnectedGrant, OAuthTokenStore } from '../db/oauth-token-store.ts';
 import { explainFailure } from '../domain/failure-advice.ts';
+import { isRefusedForGood } from '../domain/grpc-status.ts';
 import type { SessionCredential } from '../providers/oauth.ts';
 import { ProviderError } from '../providers/provider-error.ts';
 import type { BudgetAccount, Providers } from '../providers/providers.ts';
@@ -40,6 +42,8 @@ export interface CredentialsDeps {
   readonly providers: Providers;
   readonly vault: Opener;
   readonly audit: AuditStore;
+  /** How long a connection's owner may take to answer. */
+  readonly askTimeoutMs?: number;
 }
 
 /** A chunk of a sync works for some minutes with what it has opened. */
@@ -47,10 +51,16 @@ const MIN_VALID_MS = 5 * 60_000;
 /** A token that nobody can renew just now is used until shortly before its end. */
 const LAST_USE_MS = 30_000;
 const MAX_ASK_ATTEMPTS = 4;
+/**
+ * A refresh takes some twenty seconds at most. The deadline of the call itself would not do: a worker's connection repeats a refusal, such as that of
+ * an eleventh update in flight, beyond it (@temporalio/worker 1.24.0).
+ */
+const ASK_TIMEOUT_MS = 40_000;
+const UNAVAILABLE: EnsureFreshResult = { status: 'unavailable', generation: null };
 
 export function createCredentials(deps: CredentialsDeps): Credentials {
   const { connections, tokens, providers, vault, audit } = deps;
-  const owners = new Owners(providers);
+  const owners = new Owners(deps);
 
   async function openKey(connection: Connection, ref: ConnectionRef): Promise<OpenedConnection> {
     const stored = await connections.findApiKey(ref);
@@ -127,10 +137,12 @@ type Owner = (input: KeepConnectionFreshInput) => Promise<unknown>;
 /** This process's way to the owners of connections: whoever asks the same of one at the same time shares the question. */
 class Owners {
   readonly #providers: Providers;
+  readonly #askTimeoutMs: number;
   readonly #asked = new Map<string, Promise<EnsureFreshResult>>();
 
-  constructor(providers: Providers) {
+  constructor({ providers, askTimeoutMs = ASK_TIMEOUT_MS }: Pick<CredentialsDeps, 'providers' | 'askTimeoutMs'>) {
     this.#providers = providers;
+    this.#askTimeoutMs = askTimeoutMs;
   }
 
   async ensureFresh(connection: KeepConnectionFreshInput, rejectedGeneration: number | null): Promise<EnsureFreshResult> {
@@ -142,6 +154,11 @@ class Owners {
 
   /** The owner is started where it is not running, also when it is ended while it answers. */
   async #ask(connection: KeepConnectionFreshInput, rejectedGeneration: number | null): Promise<EnsureFreshResult> {
+    const late = delay(this.#askTimeoutMs, UNAVAILABLE, { ref: false });
+    return Promise.race([this.#askOwner(connection, rejectedGeneration), late]);
+  }
+
+  async #askOwner(connection: KeepConnectionFreshInput, rejectedGeneration: number | null): Promise<EnsureFreshResult> {
     const start = ownerStart(connection, this.#providers.find(connection.provider)?.capabilities.displayName ?? connection.provider);
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -150,8 +167,14 @@ class Owners {
           startWorkflowOperation: new WithStartWorkflowOperation<Owner>(KEEP_CONNECTION_FRESH, start),
         });
       } catch (error) {
-        if (attempt === MAX_ASK_ATTEMPTS || !(error instanceof WorkflowUpdateFailedError || error instanceof ServiceError)) throw error;
+        if (attempt === MAX_ASK_ATTEMPTS || !mayPass(error)) throw error;
       }
     }
   }
+}
+
+/** The owner was ended while it answered, or Temporal is in trouble. What Temporal refuses for good it refuses again. */
+function mayPass(error: unknown): boolean {
+  if (error instanceof WorkflowUpdateFailedError) return true;
+  return (error instanceof ServiceError || isGrpcServiceError(error)) && !isRefusedForGood(error);
 }

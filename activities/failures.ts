@@ -74,7 +74,8 @@ function unknownFailure(error: unknown, pauseMs: number | undefined): Applicatio
 /** The error's class and code, and its cause's: enough to find it, nothing of what it was about. */
 export function describe(error: unknown, depth = 0): string {
   if (!(error instanceof Error)) return typeof error;
-  const code = 'code' in error && typeof error.code === 'string' && /^[\w-]{1,64}$/.test(error.code) ? ` ${error.code}` : '';
+  // A number is a gRPC status of Temporal's.
+  const code = 'code' in error && /^[\w-]{1,64}$/.test(String(error.code)) ? ` ${String(error.code)}` : '';
   const cause = error.cause === undefined || depth >= MAX_CAUSES ? '' : ` (${describe(error.cause, depth + 1)})`;
   return `${error.name}${code}${cause}`;
 }

@@ -123,7 +123,7 @@ export const AUTHORIZATION_PROBLEMS = {
   'worker-unavailable': {
     status: 503,
     title: 'No worker answers',
-    meaning: 'The workflow service has the request, and no worker has taken it up in time.',
+    meaning: 'The workflow service has the request, and no worker has taken it up in time; or as many requests for the same connection are in flight as its workflow takes.',
     remedy: REPEAT_LATER,
   },
 } as const satisfies Record<string, Problem>;

@@ -1,6 +1,6 @@
 import { WithStartWorkflowOperation, WorkflowFailedError } from '@temporalio/client';
 import { ACCESS_REVOKED_SIGNAL, DISCONNECT_UPDATE, GRANT_REPLACED_SIGNAL, KEEP_CONNECTION_FRESH, TEST_CONNECTION, testConnectionWorkflowId } from '../contracts/connections.ts';
-import type { ConnectionTestOutcome, DisconnectArgs, DisconnectRequest, KeepConnectionFreshInput, TestConnectionInput } from '../contracts/connections.ts';
+import type { ConnectionTestOutcome, ConnectionTestResult, DisconnectArgs, DisconnectRequest, KeepConnectionFreshInput, TestConnectionInput } from '../contracts/connections.ts';
 import type { ConnectionRef } from '../contracts/ids.ts';
 import type { ProviderId } from '../contracts/providers.ts';
 import { PRIORITY, WORKFLOW_QUEUE } from '../contracts/temporal.ts';
@@ -21,7 +21,7 @@ export interface ConnectionGateway {
   /** Resolves when the connection's owner has taken the request and not when it is done. */
   disconnect(connection: AccountConnection, request: DisconnectRequest): Promise<void>;
   /** Has a worker try the stored credentials. */
-  test(connection: AccountConnection): Promise<ConnectionTestOutcome>;
+  test(connection: AccountConnection): Promise<ConnectionTestResult>;
   /** Tells the connection's owner that something about it was changed here. */
   lookAgain(connection: AccountConnection): Promise<void>;
   /** Tells the connection's owner that the provider has sent word of a revocation. Resolves when Temporal has it: a worker need not be there. */
@@ -54,7 +54,7 @@ class TemporalConnectionGateway implements ConnectionGateway {
     );
   }
 
-  async test(connection: AccountConnection): Promise<ConnectionTestOutcome> {
+  async test(connection: AccountConnection): Promise<ConnectionTestResult> {
     const { venueId, connectionId, provider } = connection;
     const handle = await callTemporal(this.#options, ({ workflow }) =>
       workflow.start<Tester>(TEST_CONNECTION, {
@@ -70,7 +70,8 @@ class TemporalConnectionGateway implements ConnectionGateway {
       }),
     );
     try {
-      return await callTemporal(this.#options, () => handle.result(), TEST_TIMEOUT_MS + CALL_TIMEOUT_MS);
+      const result = await callTemporal(this.#options, () => handle.result(), TEST_TIMEOUT_MS + CALL_TIMEOUT_MS);
+      return typeof result === 'string' ? { outcome: result, refusal: null } : result;
     } catch (error) {
       // Its time limit is far above what the test itself takes.
       if (!(error instanceof WorkflowFailedError)) throw error;
@@ -98,4 +99,4 @@ class TemporalConnectionGateway implements ConnectionGateway {
 /** The workflow that owns a connection's token. */
 type Owner = (input: KeepConnectionFreshInput) => Promise<unknown>;
 
-type Tester = (input: TestConnectionInput) => Promise<ConnectionTestOutcome>;
+type Tester = (input: TestConnectionInput) => Promise<ConnectionTestResult | ConnectionTestOutcome>;

@@ -32,6 +32,7 @@ export function logOutage(log: Log, { req, thrown, error }: { readonly req: Requ
   const { requestId, route } = contextOf(req);
   const fields = { requestId, route, code: error.code, error: describeError(error.cause ?? thrown) };
   if (error.code === 'internal') log.error(fields, 'unexpected error');
+  else if (error.code === 'temporal-refused') log.error(fields, 'Temporal refuses a request of ours for good: an operator has to look');
   else log.warn(fields, 'a service that this request needs is not available');
 }
 

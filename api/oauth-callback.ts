@@ -47,6 +47,7 @@ export const CALLBACK_PROBLEMS = [
   'authorization-used',
   ...Object.values(REFUSAL_CODES),
   'rate-limited',
+  'temporal-refused',
   'temporal-unavailable',
   'worker-unavailable',
   'internal',

@@ -90,6 +90,9 @@ function answersOf({ answers, stream }: Endpoint): RouteConfig['responses'] {
   return { ...Object.fromEntries(described), ...over };
 }
 
+/** Whoever can find Temporal away can be refused by it. */
+const withRelated = (code: ProblemCode): readonly ProblemCode[] => (code === 'temporal-unavailable' ? [code, 'temporal-refused'] : [code]);
+
 /** Problems by status, with the codes that each can have here. */
 function problemsOf(endpoint: Endpoint): RouteConfig['responses'] {
   const codes = new Set<ProblemCode>(['invalid-request', 'not-authenticated', 'rate-limited', 'internal', 'database-unavailable', 'authentication-unavailable']);
@@ -97,7 +100,7 @@ function problemsOf(endpoint: Endpoint): RouteConfig['responses'] {
   if (endpoint.body || endpoint.batch) for (const code of BODY_PROBLEMS) codes.add(code);
   if (endpoint.idempotent) for (const code of IDEMPOTENCY_PROBLEMS) codes.add(code);
   for (const id of idsIn(endpoint.path)) codes.add(NOT_FOUND[id]);
-  for (const code of endpoint.problems ?? []) codes.add(code);
+  for (const code of (endpoint.problems ?? []).flatMap(withRelated)) codes.add(code);
   return problemsBy(codes, { headers: answerHeaders, content: { [PROBLEM_TYPE]: { schema: problem } } });
 }
 

@@ -47,6 +47,12 @@ export const SERVICE_PROBLEMS = {
     meaning: 'The provider’s own rate limit was reached while the key was being tested. Nothing was stored.',
     remedy: REPEAT_LATER,
   },
+  'temporal-refused': {
+    status: 500,
+    title: 'The workflow service refuses our request',
+    meaning: 'Temporal understood a request of ours and refused it for good: a search attribute or the namespace is not registered, a value is too large, or our credentials lack a right. It is no outage.',
+    remedy: 'Repeating does not help. An operator finds the reason in the log under `requestId`; docs/operations/deployment.md says what is to be registered.',
+  },
   'temporal-unavailable': {
     status: 503,
     title: 'The workflow service cannot be reached',

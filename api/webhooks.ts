@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { PROVIDERS } from '../contracts/providers.ts';
 import type { ProviderId } from '../contracts/providers.ts';
 import type { AccountConnections } from '../db/account-connections.ts';
+import { cleanDeep } from '../domain/foreign-text.ts';
 import type { RevokedAccess, WebhookReader, WebhookSetup } from '../providers/webhooks.ts';
 import { ApiError } from './api-error.ts';
 import { readSentBytes } from './body.ts';
@@ -38,6 +39,7 @@ export const WEBHOOK_PROBLEM_CODES = [
   'unsupported-media-type',
   'internal',
   'database-unavailable',
+  'temporal-refused',
   'temporal-unavailable',
 ] as const satisfies readonly ProblemCode[];
 
@@ -89,7 +91,8 @@ async function readEvent(reader: WebhookReader, { req, res, url }: { readonly re
   const body = await readSentBytes(req, res);
   const header = (name: string) => req.get(name);
   if (!reader.isGenuine({ body, header, url })) throw new ApiError('webhook-not-signed', 'The signature is missing, too old, or not of this body.', { headers: { 'WWW-Authenticate': 'Signature realm="webhooks"' } });
-  const event = reader.read(decodeJson(body));
+  // As all text of a provider is cleaned where it enters: Postgres is asked for the account that it names.
+  const event = reader.read(cleanDeep(decodeJson(body)));
   if (!event) throw new ApiError('invalid-request', 'This is not an event in the provider’s shape.');
   return event;
 }

@@ -227,6 +227,13 @@ export interface TestConnectionInput extends ConnectionRef {
 /** `refused`: the provider no longer accepts the credentials, and the connection says so. `unavailable`: nobody can tell just now. */
 export type ConnectionTestOutcome = 'accepted' | 'refused' | 'unavailable';
 
+/** What `testConnection` answers. One that an earlier version began answers the outcome alone. */
+export interface ConnectionTestResult {
+  readonly outcome: ConnectionTestOutcome;
+  /** Why nobody can tell, in the words of an attempt to connect; null: the provider has answered. */
+  readonly refusal: AuthorizationRefusal | null;
+}
+
 /** The provider's interactive queue. */
 export interface ConnectionTestActivities {
   /** Asks the provider whose credentials these are. An outage is thrown. */

@@ -1,4 +1,4 @@
-import { and, asc, eq, exists, gt, inArray, ne, sql } from 'drizzle-orm';
+import { and, asc, eq, exists, getTableColumns, gt, inArray, ne, sql } from 'drizzle-orm';
 import type { ConnectionId, ConnectionRef, VenueId } from '../contracts/ids.ts';
 import type { ConnectionState, Environment, OAuthFlow, ProviderId } from '../contracts/providers.ts';
 import type { SealedSecret } from '../contracts/vault.ts';
@@ -26,6 +26,8 @@ export interface Connection {
   readonly scopes: readonly string[];
   readonly expiresAt: Date | null;
   readonly nextRefreshAt: Date | null;
+  /** Another venue has connected the same account. Who that is stays unknown. */
+  readonly accountShared: boolean;
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }
@@ -108,19 +110,17 @@ export function createConnectionStore(db: Database): ConnectionStore {
             target: venueApiKeys.connectionId,
             set: { sealedKey: connection.sealedKey, generation: sql`${venueApiKeys.generation} + 1`, updatedAt: sql`now()` },
           });
-        return toConnection(row);
+        const saved = await find(tx, row.id);
+        if (!saved) throw new Error('the connection that was just saved is gone');
+        return saved;
       }),
 
-    find: ({ venueId, connectionId }) =>
-      withVenue(db, venueId, async (tx) => {
-        const [row] = await tx.select().from(connections).where(eq(connections.id, connectionId));
-        return row ? toConnection(row) : null;
-      }),
+    find: ({ venueId, connectionId }) => withVenue(db, venueId, (tx) => find(tx, connectionId)),
 
     list: (venueId, { limit, after }) =>
       withVenue(db, venueId, async (tx) => {
         const rows = await tx
-          .select()
+          .select(SHOWN)
           .from(connections)
           .where(after === null ? undefined : gt(connections.id, after as ConnectionId))
           .orderBy(asc(connections.id))
@@ -167,6 +167,14 @@ async function changeState(tx: Transaction, { ref, from, change }: { readonly re
 
 type Row = typeof connections.$inferSelect;
 
+/** A connection's row, with what only a function may look for in other venues. */
+const SHOWN = { ...getTableColumns(connections), accountShared: sql<boolean>`provider_account_is_elsewhere(${connections.id})` };
+
+async function find(tx: Transaction, connectionId: ConnectionId): Promise<Connection | null> {
+  const [row] = await tx.select(SHOWN).from(connections).where(eq(connections.id, connectionId));
+  return row ? toConnection(row) : null;
+}
+
 /** A connection that stays in its state has been there since it came. */
 const sinceWhen = (state: ConnectionState) => sql`case when ${connections.state} = ${state} then ${connections.stateSince} else now() end`;
 
@@ -185,6 +193,6 @@ async function upsertActive(tx: Transaction, { connectionId, venueId, provider, 
   return row;
 }
 
-function toConnection({ stateSince, externalAccountId, accountName, ...row }: Row): Connection {
+function toConnection({ stateSince, externalAccountId, accountName, ...row }: Row & { readonly accountShared: boolean }): Connection {
   return { ...row, since: stateSince, account: externalAccountId === null ? null : { id: externalAccountId, name: accountName } };
 }

@@ -56,9 +56,7 @@ const CLOSING_MS = 500;
 /** After these the socket is closed, by either side. 57P: the server is going down, https://www.postgresql.org/docs/18/errcodes-appendix.html. */
 const CONNECTION_LOST = /^(CONNECTION_(CLOSED|DESTROYED)|ECONNRESET|EPIPE|ETIMEDOUT|57P0[123])$/;
 
-function isConnectionLost(error: unknown): boolean {
-  return codesOf(error).some((code) => CONNECTION_LOST.test(code));
-}
+const isConnectionLost = (error: unknown): boolean => codesOf(error).some((code) => CONNECTION_LOST.test(code));
 
 function cutOffWhen(tx: postgres.TransactionSql, isOver: () => boolean): postgres.TransactionSql {
   return new Proxy(tx, {

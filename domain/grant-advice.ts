@@ -27,6 +27,8 @@ export function explainTrouble(errorType: string, tokenEnded: boolean): GrantAdv
   const meanwhile = tokenEnded ? 'Its token has ended, so syncs wait.' : 'Its token is still good, so syncs go on.';
   if (errorType === FAILURE.keyServiceUnavailable) return { cause: `The key service that guards the credentials does not answer. ${meanwhile}`, nextAction: 'Tell an operator: docs/operations/kms-unavailable.md.' };
   if (errorType === FAILURE.credentialsUnreadable) return { cause: `The stored credentials cannot be opened. ${meanwhile}`, nextAction: 'Tell an operator: the encryption key may have been changed. If it cannot be restored, reauthorize the connection.' };
-  if (errorType === FAILURE.unavailable || errorType === FAILURE.rateLimited || errorType === FAILURE.unexpectedResponse) return { cause: `The provider does not give a new token at the moment. ${meanwhile}`, nextAction: NOTHING_TO_DO };
+  if (errorType === FAILURE.unexpectedResponse) return { cause: `What answers in the provider’s place cannot be read: it is not the provider’s API, or the API has changed. ${meanwhile}`, nextAction: `${NOTHING_TO_DO} If it goes on, an operator checks the provider’s address (docs/configuration.md).` };
+  if (errorType === FAILURE.rejected) return { cause: `The provider refuses the request for a new token, and not the access itself. ${meanwhile}`, nextAction: `Tell an operator: the app’s settings are to be compared with docs/providers. It is tried again meanwhile.` };
+  if (errorType === FAILURE.unavailable || errorType === FAILURE.rateLimited) return { cause: `The provider does not give a new token at the moment. ${meanwhile}`, nextAction: NOTHING_TO_DO };
   return { cause: `The token could not be refreshed (${errorType}). ${meanwhile}`, nextAction: `${NOTHING_TO_DO} Tell an operator if it goes on for long.` };
 }

@@ -1,7 +1,6 @@
 import {
   ActivityFailure,
   ApplicationFailure,
-  TimeoutFailure,
   CancellationScope,
   allHandlersFinished,
   condition,
@@ -23,6 +22,7 @@ import type {
 } from '../contracts/connections.ts';
 import { FAILURE } from '../contracts/failures.ts';
 import { INTERNAL_QUEUE, PRIORITY, providerQueue } from '../contracts/temporal.ts';
+import { refusalFor } from './refusals.ts';
 import { showAttempt } from './search-attributes.ts';
 
 const steps = proxyActivities<AuthorizationActivities>({
@@ -150,25 +150,4 @@ class Attempt {
 function lifeMs({ expiresAt }: AuthorizeConnectionInput): number {
   const leftMs = Date.parse(expiresAt) - Date.now();
   return leftMs > 0 ? Math.min(leftMs, AUTHORIZATION_LIFE_MS) : AUTHORIZATION_LIFE_MS;
-}
-
-const REFUSALS: Readonly<Record<string, AuthorizationRefusal>> = {
-  [FAILURE.keyServiceUnavailable]: 'vault-unavailable',
-  [FAILURE.credentialsUnreadable]: 'vault-unavailable',
-  [FAILURE.unavailable]: 'provider-unavailable',
-  [FAILURE.rateLimited]: 'provider-unavailable',
-  [FAILURE.quotaExhausted]: 'provider-unavailable',
-  [FAILURE.rejected]: 'provider-refused',
-  [FAILURE.conflict]: 'provider-refused',
-  [FAILURE.needsReauth]: 'access-refused',
-  [FAILURE.unexpectedResponse]: 'provider-unexpected',
-};
-
-/** Why the exchange came to nothing. A timeout carries the failure of the attempt before it, if there was one. */
-function refusalFor({ cause }: ActivityFailure): AuthorizationRefusal {
-  const failure = cause instanceof TimeoutFailure ? cause.cause : cause;
-  if (!(failure instanceof ApplicationFailure)) return 'interrupted';
-  const [details] = (failure.details ?? []) as readonly ({ readonly code?: unknown } | undefined)[];
-  if (details?.code === 'unreachable') return 'provider-unreachable';
-  return REFUSALS[failure.type ?? ''] ?? 'interrupted';
 }

@@ -1,9 +1,10 @@
 import { ActivityFailure, isCancellation, proxyActivities } from '@temporalio/workflow';
-import type { ConnectionTestActivities, ConnectionTestOutcome, TestConnectionInput } from '../contracts/connections.ts';
+import type { ConnectionTestActivities, ConnectionTestResult, TestConnectionInput } from '../contracts/connections.ts';
 import { PRIORITY, providerQueue } from '../contracts/temporal.ts';
+import { refusalFor } from './refusals.ts';
 
 /** Tries a connection's stored credentials at the provider: only a worker can open them. Somebody waits for the answer. */
-export async function testConnection(input: TestConnectionInput): Promise<ConnectionTestOutcome> {
+export async function testConnection(input: TestConnectionInput): Promise<ConnectionTestResult> {
   const { tryCredentials } = proxyActivities<ConnectionTestActivities>({
     taskQueue: providerQueue(input.provider, 'interactive'),
     scheduleToCloseTimeout: '20 seconds',
@@ -12,9 +13,9 @@ export async function testConnection(input: TestConnectionInput): Promise<Connec
     summary: 'Ask the provider whose credentials these are',
   });
   try {
-    return await tryCredentials(input);
+    return { outcome: await tryCredentials(input), refusal: null };
   } catch (error) {
     if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
-    return 'unavailable';
+    return { outcome: 'unavailable', refusal: refusalFor(error) };
   }
 }

@@ -2,6 +2,7 @@ import type { ConnectionRef } from '../../contracts/ids.ts';
 import type { Connection } from '../../db/connection-store.ts';
 import { ApiError } from '../api-error.ts';
 import type { AuditTrail, Doer } from '../audit-trail.ts';
+import { REFUSAL_CODES } from '../authorization-problems.ts';
 import { reauthorize } from '../authorizing.ts';
 import type { AuthorizingDeps } from '../authorizing.ts';
 import { tellOwner } from '../connection-owner.ts';
@@ -67,9 +68,9 @@ function testRoute(deps: ConnectionSteeringRouteDeps): Endpoint {
     async handle({ ids, caller, requestId }) {
       const connection = await find(deps, ids);
       requireActive(connection);
-      const outcome = await deps.connectionGateway.test({ ...ids, provider: connection.provider });
+      const { outcome, refusal } = await deps.connectionGateway.test({ ...ids, provider: connection.provider });
       await note(deps, connection, { caller, requestId, action: 'connection.tested', details: { result: outcome } });
-      return { status: 200, body: { outcome, testedAt: deps.clock().toISOString(), connection: presentConnection(await find(deps, ids)) } };
+      return { status: 200, body: { outcome, code: refusal && REFUSAL_CODES[refusal], testedAt: deps.clock().toISOString(), connection: presentConnection(await find(deps, ids)) } };
     },
   });
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { CONNECTION_STATES, DIRECTIONS, ENVIRONMENTS, OAUTH_FLOWS, PROVIDERS, RESOURCES } from '../../contracts/providers.ts';
 import type { Connection } from '../../db/connection-store.ts';
 import type { FullPasses } from '../../domain/full-pass.ts';
+import { notesOf } from '../../domain/connection-notes.ts';
 import { MAX_RETURN_URL_LENGTH } from '../../domain/return-url.ts';
 import { Secret } from '../../vault/secret.ts';
 import type { StartedAuthorization } from '../authorizing.ts';
@@ -73,6 +74,9 @@ export const connectionAnswer = z
     scopes: z.array(z.string()),
     expiresAt: timestamp.nullable().meta({ description: 'When the access dies unless something is done; null: never.' }),
     nextRefreshAt: timestamp.nullable().meta({ description: 'When the service renews it next; null: it need not.' }),
+    notes: z
+      .array(z.object({ code: z.string().meta({ description: 'Stable; more may come.' }), message: z.string() }))
+      .meta({ description: 'What is worth knowing and asks for nothing. `account-shared`: another venue has connected the same account.' }),
     createdAt: timestamp,
     updatedAt: timestamp,
   })
@@ -91,6 +95,7 @@ export const connectionDetailAnswer = z
 export const connectionTestAnswer = z
   .object({
     outcome: z.enum(['accepted', 'refused', 'unavailable']).meta({ description: '`refused`: the connection needs its owner, or another key. `unavailable`: the provider, or our key service, could not tell just now.' }),
+    code: z.string().nullable().meta({ description: 'Of `unavailable`: why nobody could tell, as docs/errors.md has it; null otherwise.' }),
     testedAt: timestamp,
     connection: connectionAnswer.meta({ description: 'As it is after the test.' }),
   })
@@ -124,6 +129,7 @@ export function presentConnection(connection: Connection): z.input<typeof connec
     scopes: [...connection.scopes],
     expiresAt: connection.expiresAt?.toISOString() ?? null,
     nextRefreshAt: connection.nextRefreshAt?.toISOString() ?? null,
+    notes: notesOf(connection).map(({ code, message }) => ({ code, message })),
     createdAt: connection.createdAt.toISOString(),
     updatedAt: connection.updatedAt.toISOString(),
   };

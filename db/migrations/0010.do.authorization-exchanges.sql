@@ -17,3 +17,17 @@ alter table authorization_exchanges enable row level security;
 create policy authorization_exchanges_venue on authorization_exchanges using (venue_id = current_setting('app.venue_id')::uuid) with check (venue_id = current_setting('app.venue_id')::uuid);
 
 grant select, insert, update, delete on authorization_exchanges to interlock_app;
+
+-- Whether another venue has connected the account of this connection too: row-level security hides other venues'. It answers yes or no and nothing else.
+create function provider_account_is_elsewhere(this_connection uuid) returns boolean
+language sql stable security definer set search_path = pg_catalog, public
+as $$
+  select exists (
+    select from public.connections this
+    join public.connections other on other.provider = this.provider and other.environment = this.environment and other.external_account_id = this.external_account_id
+    where this.id = this_connection and this.venue_id = current_setting('app.venue_id')::uuid
+      and this.state not in ('connecting', 'disconnecting', 'disconnected')
+      and other.venue_id <> this.venue_id and other.state not in ('connecting', 'disconnecting', 'disconnected'))
+$$;
+revoke execute on function provider_account_is_elsewhere(uuid) from public;
+grant execute on function provider_account_is_elsewhere(uuid) to interlock_app;

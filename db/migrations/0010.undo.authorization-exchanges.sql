@@ -1,1 +1,2 @@
+drop function provider_account_is_elsewhere(uuid);
 drop table authorization_exchanges;

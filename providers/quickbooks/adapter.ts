@@ -53,16 +53,18 @@ function refusedCall({ status, body, refusesToken, requestId }: Answer, fault: F
   const details = { provider: 'quickbooks', httpStatus: status, code: fault?.code, requestId } as const;
   if (refusesToken) return new ProviderError({ ...details, kind: 'needs-reauth' });
   if (body === null) return new ProviderError({ ...details, kind: 'unexpected-response' });
-  return new ProviderError({ ...details, kind: kindOf(fault) });
+  return new ProviderError({ ...details, kind: kindOf(status, fault) });
 }
 
 /** Status 200 says nothing where there is a fault: its code and its type do. */
-function kindOf(fault: Fault | null): ProviderErrorKind {
+function kindOf(status: number, fault: Fault | null): ProviderErrorKind {
   const { code = '', type = '' } = fault ?? {};
+  // The company has disconnected the app. In an outage the gateway uses the code too (https://github.com/minimul/qbo_api/issues/81, read 2026-11-28).
+  if (code === '3100' && status === 403) return 'needs-reauth';
   return KINDS_BY_CODE[code] ?? (TROUBLE.has(type) ? 'unavailable' : 'rejected');
 }
 
-/** 3200: the token has ended or was taken back. 3100: the company has disconnected the app. 3001: too many requests. */
-const KINDS_BY_CODE: Readonly<Record<string, ProviderErrorKind>> = { 3200: 'needs-reauth', 3100: 'needs-reauth', 3001: 'rate-limited' };
+/** 3200: the token has ended or was taken back. 3001: too many requests. */
+const KINDS_BY_CODE: Readonly<Record<string, ProviderErrorKind>> = { 3200: 'needs-reauth', 3001: 'rate-limited' };
 /** Of the service, and of the gateway in front of it. */
 const TROUBLE: ReadonlySet<string> = new Set(['SystemFault', 'SERVICE']);

@@ -38,8 +38,11 @@ export const faultSchema = z.strictObject({
   stored: z.boolean().default(false),
   /** The provider's error code in the body, where its usual one for the status does not serve. */
   code: z.string().optional(),
-  /** `empty` sends `{}` and `html` a page, as proxies in between do: neither says what went wrong. */
-  body: z.enum(['error', 'empty', 'html']).default('error'),
+  /**
+   * `empty` sends `{}` and `html` a page, as proxies in between do: neither says what went wrong. `inside-success` sends the failure inside a 200,
+   * where the provider has such answers.
+   */
+  body: z.enum(['error', 'empty', 'html', 'inside-success']).default('error'),
 }).refine(({ kind, status }) => kind === 'html' || status === undefined || status >= 400, { path: ['status'], message: 'is no failure' });
 
 export type Fault = z.infer<typeof faultSchema>;

@@ -43,6 +43,8 @@ export interface ProviderRules {
   readonly consent: ConsentRules;
   readonly routes: readonly Route[];
   readonly refuse: (status: number, code?: string) => Reply;
+  /** A failure that comes as a success, by a provider that has any. */
+  readonly insideSuccess?: (code?: string) => Reply;
   readonly headers?: (requestId: string) => Readonly<Record<string, string>>;
   readonly newApp: () => Pick<App, 'id' | 'secret'>;
   readonly newAccount: (name: string) => Account;
@@ -54,7 +56,7 @@ export interface ProviderRules {
 
 /** Starts a stand-in on loopback. Throws when a port is taken or the journal in `home` is damaged. */
 export async function startOAuthSandbox(rules: ProviderRules, options: OAuthSandboxOptions = {}): Promise<OAuthSandbox> {
-  const { name, consent, routes, refuse, headers, newAccount } = rules;
+  const { name, consent, routes, refuse, insideSuccess, headers, newAccount } = rules;
   const ledger = await Ledger.open({ home: options.home, name });
   const [known] = ledger.all('apps');
   const app = known ?? { ...rules.newApp(), flow: consent.flow, redirectUris: [] };
@@ -63,7 +65,7 @@ export async function startOAuthSandbox(rules: ProviderRules, options: OAuthSand
   const onError = options.onError ?? reportError;
   const accounts = accountsIn(ledger, newAccount);
   const parts = { ledger, accounts, faults: new Faults(), calls: new CallLog(), onError };
-  const service = createService({ ...parts, routes: [...consentRoutes(consent), ...routes], refuse, ...(headers && { headers }) });
+  const service = createService({ ...parts, routes: [...consentRoutes(consent), ...routes], refuse, insideSuccess, ...(headers && { headers }) });
   const api = await listen(service, options.port ?? 0);
   const webhooks = openWebhooks(rules, { app, ledger, url: options.webhookUrl });
   const controls = { ...controlRoutes({ ...parts, consents: [consent], keptAccounts: rules.accountNames.length }), ...webhooks?.controls };

@@ -20,6 +20,8 @@ export interface ServiceParts {
   readonly routes: readonly Route[];
   /** What the provider says with a status when nothing more is known. */
   readonly refuse: (status: number, code?: string) => Reply;
+  /** A failure that comes as a success, by a provider that has any. */
+  readonly insideSuccess?: ((code?: string) => Reply) | undefined;
   /** Headers of every answer, by the id of the request. */
   readonly headers?: (requestId: string) => Readonly<Record<string, string>>;
   /** Told of errors that are the sandbox's own. */
@@ -111,7 +113,12 @@ function replyTo(routes: readonly Route[], visit: Visit): Reply | null {
   return null;
 }
 
-function injected({ refuse }: ServiceParts, fault: Fault): Answer {
+function injected(parts: ServiceParts, fault: Fault): Answer {
+  if (fault.body === 'inside-success' && parts.insideSuccess) return toAnswer(parts.insideSuccess(fault.code));
+  return refusedBy(parts, fault);
+}
+
+function refusedBy({ refuse }: ServiceParts, fault: Fault): Answer {
   const html = fault.kind === 'html' || fault.body === 'html';
   const reply = refuse(fault.status ?? 500, fault.code);
   const status = fault.kind === 'html' ? (fault.status ?? 200) : reply.status;

@@ -1,14 +1,14 @@
 import { authorizationOf, json } from '../oauth/exchange.ts';
 import type { Reply, Visit } from '../oauth/exchange.ts';
 import { ACCOUNTING } from './consent.ts';
-import { authenticationFailed, authorizationFailed } from './errors.ts';
+import { accountingFault, authenticationFailed, authorizationFailed } from './errors.ts';
 
 /** `GET /v3/company/{realmId}/companyinfo/{realmId}`. */
 export function companyInfo(visit: Visit, realmId: string): Reply {
   const { ledger, nowMs } = visit;
   const given = authorizationOf(visit, 'bearer') ?? '';
   const known = ledger.token(given, 'access');
-  if (known?.state !== 'live') throw authenticationFailed(problemOf(known?.state));
+  if (known?.state !== 'live') throw authenticationFailed(problemOf(known?.state, given));
   const { grant } = known;
   const company = ledger.get('accounts', realmId);
   if (grant.account !== realmId || !company || !known.token.scopes.includes(ACCOUNTING)) throw authorizationFailed();
@@ -34,7 +34,13 @@ export function companyInfo(visit: Visit, realmId: string): Reply {
   });
 }
 
-function problemOf(state: string | undefined): string {
+/** The detail of an expired token quotes the token: a recorded exchange of 2020-09-29 has it. That one of a revoked token does so too is assumed. */
+function problemOf(state: string | undefined, token: string): string {
   if (state === undefined) return 'Malformed bearer token: too short or too long';
-  return state === 'expired' ? 'Token expired' : 'Token revoked';
+  return state === 'expired' ? `Token expired: ${token}` : `Token revoked: ${token}`;
+}
+
+/** Any operation that there is not: 400, and not 404 (https://github.com/IntuitDeveloper/SampleApp-CRUD-PHP/issues/7, read 2026-11-28). */
+export function unknownOperation({ path }: Visit): Reply {
+  return accountingFault(400, { code: '500', message: 'Unsupported Operation', detail: `Operation Could not find resource for relative : ${path} of full path: https://sandbox.example${path} is not supported.` });
 }

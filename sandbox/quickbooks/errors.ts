@@ -34,6 +34,18 @@ export function gatewayFault(status: number, { message, code, type, detail = '' 
   );
 }
 
+/** A refusal by the accounting service itself, with the names of its documentation: https://developer.intuit.com/app/developer/qbo/docs/develop/troubleshooting/error-codes (2026-11). */
+export function accountingFault(status: number, { message, code, type = 'ValidationFault', detail = '' }: Omit<Problem, 'type'> & { readonly type?: string }): Reply {
+  return json({ Fault: { Error: [{ Message: message, Detail: detail, code, element: '' }], type }, time: new Date().toISOString() }, { status });
+}
+
+/** A failure that comes with status 200, inside the response: people have seen 6190 so (https://github.com/intuit/QuickBooks-V3-PHP-SDK/issues/211, read 2026-11-28). */
+export function faultInside200(code = '6190'): Reply {
+  const detail = "You can't add data to QuickBooks Online Plus because your trial or subscription period ended.";
+  const Fault = { Error: [{ Message: 'Invalid Company Status', Detail: detail, code, element: '' }], type: 'ValidationFault' };
+  return json({ IntuitResponse: { Fault }, time: new Date().toISOString() });
+}
+
 export function authenticationFailed(detail: string): Refusal {
   return new Refusal(gatewayFault(401, { message: 'message=AuthenticationFailed; errorCode=003200; statusCode=401', code: '3200', type: 'AUTHENTICATION', detail }));
 }

@@ -2,9 +2,9 @@ import { randomInt } from 'node:crypto';
 import { randomId } from '../core/ids.ts';
 import { startOAuthSandbox } from '../oauth/oauth-sandbox.ts';
 import type { OAuthSandbox, OAuthSandboxOptions, ProviderRules } from '../oauth/oauth-sandbox.ts';
-import { companyInfo } from './company.ts';
+import { companyInfo, unknownOperation } from './company.ts';
 import { QUICKBOOKS_CONSENT } from './consent.ts';
-import { ofStatus } from './errors.ts';
+import { faultInside200, ofStatus } from './errors.ts';
 import { bearerTokens, revokeTokens } from './tokens.ts';
 
 /** Intuit has a host for each of these paths; here they share one. */
@@ -17,8 +17,11 @@ const QUICKBOOKS: ProviderRules = {
     { method: 'POST', path: new RegExp(`^${PATHS.token}$`), run: bearerTokens },
     { method: 'POST', path: new RegExp(`^${PATHS.revoke}$`), run: revokeTokens },
     { method: 'GET', path: /^\/v3\/company\/(\d+)\/companyinfo\/\1$/, run: companyInfo },
+    { method: 'GET', path: /^\/v3\//, run: unknownOperation },
+    { method: 'POST', path: /^\/v3\//, run: unknownOperation },
   ],
   refuse: ofStatus,
+  insideSuccess: faultInside200,
   headers: (requestId) => ({ intuit_tid: `1-${requestId}` }),
   newApp: () => ({ id: randomId('AB', 48), secret: randomId('', 40) }),
   newAccount: (name) => ({ id: `93414${randomInt(1e10, 1e11)}`, name, details: { createdAt: new Date().toISOString() } }),

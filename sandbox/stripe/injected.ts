@@ -8,7 +8,9 @@ import { failureBody, ofStatus } from './failure.ts';
 export function injected(fault: Fault, { requestId }: Exchange): Answer {
   if (fault.kind === 'html') return { status: fault.status ?? 200, body: PROXY_PAGE, headers: { 'content-type': 'text/html' } };
   const failure = ofStatus(fault.status ?? 500, fault.code);
-  const bodies = { error: () => failureBody(failure, requestId), empty: () => '{}', html: () => PROXY_PAGE };
+  const error = () => failureBody(failure, requestId);
+  // Stripe tells no failure inside a success.
+  const bodies = { error, 'inside-success': error, empty: () => '{}', html: () => PROXY_PAGE };
   const { 'stripe-rate-limited-reason': usualReason, ...usual } = failure.headers;
   const reason = fault.rateLimitedReason === undefined ? usualReason : fault.rateLimitedReason;
   return {

@@ -131,11 +131,16 @@ describe('re-authorising', () => {
 });
 
 describe('testing', () => {
-  it.each(['accepted', 'refused', 'unavailable'] as const)('answers that the credentials are %s, with the connection, and leaves a trace', async (outcome) => {
-    api.connectionGateway.testOutcome = outcome;
+  it.each([
+    ['accepted', null, null],
+    ['refused', null, null],
+    ['unavailable', 'provider-unexpected', 'provider-unexpected-response'],
+    ['unavailable', 'permissions-missing', 'credentials-insufficient'],
+  ] as const)('answers that the credentials are %s, why, with the connection, and leaves a trace', async (outcome, refusal, code) => {
+    api.connectionGateway.testResult = { outcome, refusal };
     const id = await aKeyConnection();
     const answer = await post(id, 'test', { token: await aToken({ role: 'operator' }) });
-    expect(answer).toMatchObject({ status: 200, json: { outcome, connection: { id, state: 'active' } } });
+    expect(answer).toMatchObject({ status: 200, json: { outcome, code, connection: { id, state: 'active' } } });
     expect((await audits()).at(-1)).toMatchObject({ action: 'connection.tested', details: { result: outcome } });
   });
 

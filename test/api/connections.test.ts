@@ -43,6 +43,23 @@ describe('connecting Stripe with a key', () => {
     expect((await stored()).length).toBe(1);
   });
 
+  it('says at the second venue with the account that there is another, in every answer, and not which', async () => {
+    const { secretKey } = await api.stripe.addAccount();
+    const first = await connect(secretKey);
+    expect(first).toMatchObject({ status: 201, json: { notes: [] } });
+    const firstVenue = venueId;
+    venueId = await api.aVenue();
+    path = `/v1/venues/${venueId}/connections`;
+    const second = await connect(secretKey);
+    expect(second).toMatchObject({ status: 201, json: { state: 'active', notes: [{ code: 'account-shared' }] } });
+    const again = [await connect(secretKey), await api.send('GET', path), await api.send('GET', `${path}/${second.json.id}`)];
+    for (const { text } of [second, ...again]) {
+      expect(text).toContain('account-shared');
+      expect(text).not.toContain(firstVenue);
+      expect(text).not.toContain(first.json.id);
+    }
+  });
+
   it('makes one connection when the same account is connected many times at once', async () => {
     const answers = await Promise.all(Array.from({ length: 8 }, () => connect()));
     expect(new Set(answers.map((answer) => answer.json.id)).size).toBe(1);

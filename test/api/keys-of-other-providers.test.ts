@@ -38,6 +38,29 @@ describe('connecting another provider with a key', () => {
   });
 
   it.each([
+    ['square', 'sandbox', 'personalToken'],
+    ['mailchimp', 'production', 'apiKey'],
+  ] as const)('works for an account of %s whose name Postgres does not store as it is', async (provider, environment, key) => {
+    const account = await oauthControl(sandboxes[provider].controlUrl).addAccount('Caf\u0000e \ud83c');
+    expect(await send(provider, environment, account.details![key]!)).toMatchObject({ status: 201, json: { state: 'active', account: { id: account.id, name: 'Cafe \ufffd' } } });
+  });
+
+  it.each([
+    ['square', 'sandbox', 'personalToken'],
+    ['mailchimp', 'production', 'apiKey'],
+  ] as const)('says at a second venue of %s that another has the account, and not which', async (provider, environment, key) => {
+    const account = await oauthControl(sandboxes[provider].controlUrl).addAccount();
+    const secretKey = account.details![key]!;
+    const first = await send(provider, environment, secretKey);
+    expect(first).toMatchObject({ status: 201, json: { notes: [] } });
+    const venue = await api.send('POST', '/v1/venues', { json: { name: 'Market', timeZone: 'UTC', currency: 'EUR' } });
+    const second = await api.send('POST', `/v1/venues/${venue.json.id}/connections`, { json: { provider, environment, credentials: { secretKey } } });
+    expect(second).toMatchObject({ status: 201, json: { state: 'active', notes: [{ code: 'account-shared' }] } });
+    const [firstVenue] = path.split('/').slice(3, 4);
+    for (const hidden of [first.json.id, firstVenue!, 'Harbour']) expect(second.text).not.toContain(hidden);
+  });
+
+  it.each([
     ['square', 'sandbox', 'EAAA-of-nobody'],
     ['mailchimp', 'production', '0123456789abcdef0123456789abcdef-us6'],
     ['mailchimp', 'production', 'a-key-without-a-data-centre'],

@@ -1,7 +1,7 @@
 import { ApiError } from '../../api/api-error.ts';
 import type { AuthorizationAttempt, AuthorizationGateway, Completion } from '../../api/authorization-gateway.ts';
 import type { AccountConnection, ConnectionGateway } from '../../api/connection-gateway.ts';
-import type { AuthorizationCallback, AuthorizationOutcome, AuthorizeConnectionInput, ConnectionTestOutcome, DisconnectRequest } from '../../contracts/connections.ts';
+import type { AuthorizationCallback, AuthorizationOutcome, AuthorizeConnectionInput, ConnectionTestResult, DisconnectRequest } from '../../contracts/connections.ts';
 import type { ConnectionId } from '../../contracts/ids.ts';
 
 /** Stands where the workflows of connections stand: an attempt can be completed once. Can be told to be away, and how the next attempts end. */
@@ -13,7 +13,7 @@ export class RecordedConnections implements AuthorizationGateway, ConnectionGate
   readonly looked: ConnectionId[] = [];
   readonly revoked: AccountConnection[] = [];
   readonly tested: ConnectionId[] = [];
-  testOutcome: ConnectionTestOutcome = 'accepted';
+  testResult: ConnectionTestResult = { outcome: 'accepted', refusal: null };
   away = false;
   /** Nobody takes what is handed over. */
   noWorker = false;
@@ -59,10 +59,10 @@ export class RecordedConnections implements AuthorizationGateway, ConnectionGate
     this.disconnected.push({ venueId, connectionId, provider, ...request });
   }
 
-  async test({ connectionId }: AccountConnection): Promise<ConnectionTestOutcome> {
+  async test({ connectionId }: AccountConnection): Promise<ConnectionTestResult> {
     this.#mustBeThere();
     this.tested.push(connectionId);
-    return this.testOutcome;
+    return this.testResult;
   }
 
   async lookAgain({ connectionId }: AccountConnection): Promise<void> {

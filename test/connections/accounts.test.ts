@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { VenueId } from '../../contracts/ids.ts';
+import { notesOf } from '../../domain/connection-notes.ts';
 import { Secret } from '../../vault/secret.ts';
 import type { ConnectionWorld } from '../support/connection-world.ts';
 import { useConnectionWorld } from './connection-suite.ts';
@@ -43,12 +44,33 @@ describe('an attempt to connect', () => {
     }
   });
 
-  it('by two venues with one account gives each a connection of its own', async () => {
-    const { id: account } = await square().addAccount();
-    const here = await world.connect(venueId, 'square', { account });
-    const there = await world.connect(await world.aVenue(), 'square', { account });
+  it.each([
+    ['stripe', 'connect'],
+    ['stripe', 'app'],
+    ['square', 'code'],
+    ['square', 'pkce'],
+    ['quickbooks', 'code'],
+    ['mailchimp', 'code'],
+  ] as const)('by two venues with one account gives each a connection of its own, which says so: %s, %s', async (provider, flow) => {
+    const { id: account } = await world.control[provider].addAccount();
+    const here = await world.connect(venueId, provider, { account, flow });
+    expect(notesOf(await world.connectionOf(here))).toEqual([]);
+    const there = await world.connect(await world.aVenue(), provider, { account, flow });
     expect([here.outcome, there.outcome]).toEqual([here, there].map(({ connectionId }) => ({ outcome: 'connected', connectionId })));
     expect(here.connectionId).not.toBe(there.connectionId);
+    const notes = notesOf(await world.connectionOf(there));
+    expect(notes).toMatchObject([{ code: 'account-shared' }]);
+    // Nothing of the other venue, nor of its connection.
+    for (const hidden of [here.venueId, here.connectionId, account]) expect(JSON.stringify(notes)).not.toContain(hidden);
+    await world.disconnect(here);
+    expect(notesOf(await world.connectionOf(there))).toEqual([]);
+  });
+
+  it('that was begun and never approved is no sharing', async () => {
+    const { id: account } = await square().addAccount();
+    const here = await world.connect(venueId, 'square', { account });
+    await world.begin(await world.aVenue(), 'square');
+    expect(notesOf(await world.connectionOf(here))).toEqual([]);
   });
 
   it('to re-authorise keeps the connection with its account, and with what a person had stopped', async () => {

@@ -3,6 +3,7 @@ import type { VenueId } from '../../contracts/ids.ts';
 import type { OAuthFlow, ProviderId } from '../../contracts/providers.ts';
 import type { ConnectionWorld } from '../support/connection-world.ts';
 import { until } from '../support/eventually.ts';
+import { textOf } from '../support/history.ts';
 import { useConnectionWorld } from './connection-suite.ts';
 
 const FLOWS = [
@@ -56,6 +57,16 @@ describe('an account whose owner has approved', () => {
     expect(await completion).toEqual({ outcome: 'connected', connectionId: attempt.connectionId });
     expect(await exchanges(provider, since)).toHaveLength(1);
     expect(await admin`select 1 from authorization_exchanges`).toHaveLength(0);
+  });
+
+  it('is not connected when QuickBooks tells a failure inside a 200, and nothing of its text is kept', async () => {
+    const attempt = await world.begin(venueId, 'quickbooks');
+    const callback = await world.approve(attempt, 'new');
+    await world.control.quickbooks.fault({ match: { method: 'GET' }, kind: 'status', body: 'inside-success', times: 1 });
+    expect(await world.complete(attempt, callback)).toMatchObject({ outcome: 'refused', code: 'provider-refused' });
+    const [kept] = await world.database.admin<{ text: string }[]>`select (select jsonb_agg(c) from connections c)::text || (select jsonb_agg(a) from audit_log a)::text as text`;
+    expect(kept?.text).not.toMatch(/trial|subscription|Invalid Company/i);
+    expect(textOf(await attempt.handle.fetchHistory())).not.toMatch(/trial|subscription|Invalid Company/i);
   });
 
   it('leaves nothing of a grant behind when its attempt comes to nothing', async () => {

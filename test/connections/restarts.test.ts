@@ -54,6 +54,23 @@ describe('an attempt to connect', () => {
     await isIn(venueId, connecting, 'active');
   }, 120_000);
 
+  it.each([
+    ['the provider is still answering', { path: '/oauth2/token' }, 'sent'],
+    ['it is asked whose account it is', { path: '/oauth2/token/status' }, 'granted'],
+  ])('exchanges its code once although Postgres dies while %s', async (_when, match, state) => {
+    const venueId = await system.api.createVenue();
+    const connecting = await begin(venueId);
+    const { redirectUrl } = await square().approve(connecting.authorizationUrl, 'new');
+    await square().fault({ match: { method: 'POST', path: `^${match.path}$` }, kind: 'slow', delayMs: 3_000, times: 1 });
+    const since = Date.now();
+    const visit = comeBack(redirectUrl).catch(() => null);
+    await until(async () => (await system.database`select 1 from authorization_exchanges where connection_id = ${connecting.id} and state = ${state}`).length === 1, { limitMs: 30_000, what: `the exchange is ${state}`, everyMs: 50 });
+    await system.kill('postgres');
+    await visit;
+    await isIn(venueId, connecting, 'active');
+    expect((await square().calls(since)).filter(({ grantType }) => grantType === 'authorization_code')).toHaveLength(1);
+  }, 120_000);
+
   it('is used up by the first to come back also after a restart of everything', async () => {
     const venueId = await system.api.createVenue();
     const connecting = await begin(venueId);

@@ -209,7 +209,7 @@ describe('what a stand-in remembers', () => {
   it('answers an unknown path in the provider’s own words', async () => {
     const [square, quickbooks, mailchimp] = await Promise.all([aProvider(startSquareSandbox), aProvider(startQuickBooksSandbox), aProvider(startMailchimpSandbox)]);
     expect(await get(`${square.apiUrl}/v2/nothing`)).toMatchObject({ status: 404, body: { errors: [{ code: 'NOT_FOUND' }] } });
-    expect(await get(`${quickbooks.apiUrl}/v3/nothing`)).toMatchObject({ status: 404, body: { fault: { type: 'SERVICE' } } });
+    expect(await get(`${quickbooks.apiUrl}/v3/nothing`)).toMatchObject({ status: 400, body: { Fault: { type: 'ValidationFault' } } });
     expect(await get(`${mailchimp.apiUrl}/3.0/nothing`)).toMatchObject({ status: 404, body: { title: 'Resource Not Found' } });
     for (const { controlUrl } of [square, quickbooks, mailchimp]) expect((await fetch(`${controlUrl}/nothing`)).status).toBe(404);
   });

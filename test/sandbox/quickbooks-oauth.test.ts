@@ -100,11 +100,20 @@ describe('QuickBooks, refreshing', () => {
     expect(body).toMatchObject({ token_type: 'bearer', expires_in: 3_600, x_refresh_token_expires_in: 8_726_400 });
     await quickbooks.control.clock(HOUR_MS);
     const answer = await company(quickbooks, realmId, accessToken);
-    expect(answer).toMatchObject({ status: 401, body: { fault: { type: 'AUTHENTICATION', error: [{ code: '3200', message: 'message=AuthenticationFailed; errorCode=003200; statusCode=401', detail: 'Token expired' }] } } });
+    expect(answer).toMatchObject({ status: 401, body: { fault: { type: 'AUTHENTICATION', error: [{ code: '3200', message: 'message=AuthenticationFailed; errorCode=003200; statusCode=401', detail: `Token expired: ${accessToken}` }] } } });
     expect(answer.headers.get('www-authenticate')).toBe('Bearer realm="Intuit", error="invalid_token"');
     expect(answer.headers.get('intuit_tid')).toMatch(/^1-/);
     const next = await refresh(quickbooks, refreshToken);
     expect((await company(quickbooks, realmId, String(next.body['access_token']))).status).toBe(200);
+  });
+
+  it('answers an operation that it does not know with 400 and a Fault, and may tell a failure inside a 200', async () => {
+    const quickbooks = await aQuickBooks();
+    const { realmId, accessToken } = await connected(quickbooks);
+    const unknown = await get(`${quickbooks.apiUrl}/v3/company/${realmId}/nosuch/1`, `Bearer ${accessToken}`);
+    expect(unknown).toMatchObject({ status: 400, body: { Fault: { Error: [{ Message: 'Unsupported Operation', code: '500' }], type: 'ValidationFault' } } });
+    await quickbooks.control.fault({ kind: 'status', body: 'inside-success', times: 1 });
+    expect(await company(quickbooks, realmId, accessToken)).toMatchObject({ status: 200, body: { IntuitResponse: { Fault: { Error: [{ code: '6190' }] } } } });
   });
 
   it('lets a refresh token die that nobody used for 101 days', async () => {

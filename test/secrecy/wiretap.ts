@@ -48,6 +48,8 @@ export async function tap(target: string) {
     // A server that names itself names the tap: Mailchimp tells where its API is.
     const answered = Buffer.from((await answer.text()).replaceAll(target, `http://${request.headers.host ?? ''}`));
     noteFields(answered, note);
+    // QuickBooks says which token has expired.
+    note('token quoted by a fault', /Token expired: ([^"]+)/.exec(answered.toString('utf8'))?.[1]);
     response.writeHead(answer.status, without(Object.fromEntries(answer.headers), ['content-encoding', 'transfer-encoding', 'content-length'])).end(answered);
   }
 
