@@ -7,7 +7,7 @@ import { archiveKey, createKey, updateKey } from '../domain/idempotency-key.ts';
 import { decidePush } from '../domain/push-decision.ts';
 import type { PushDecision } from '../domain/push-decision.ts';
 import { ProviderError } from '../providers/provider-error.ts';
-import type { MappedRecord, ProviderRecord, ResourceMapping, ResourceWriter, TwinHint, TwinSearch } from '../providers/provider.ts';
+import type { MappedRecord, ProviderRecord, ResourceMapping, ResourceWriter, TwinHint, TwinSearch, WrittenRecord } from '../providers/provider.ts';
 
 /** Stripe keeps idempotency keys for at least 24 hours (https://docs.stripe.com/api/idempotent_requests, read 2026-11-21). */
 const KEY_LIFE_MS = 23 * 3_600_000;
@@ -162,7 +162,7 @@ const NO_LINK: PushLink = {
   countedInThisRun: false,
 };
 
-function agreed({ row, fingerprint }: PushWork, action: PushResult['action'], written: ProviderRecord | null): PushResult {
+function agreed({ row, fingerprint }: PushWork, action: PushResult['action'], written: WrittenRecord | null): PushResult {
   return {
     recordId: row.id,
     sourceId: row.sourceId,
@@ -174,6 +174,7 @@ function agreed({ row, fingerprint }: PushWork, action: PushResult['action'], wr
     fingerprint,
     metadataKeys: Object.keys(row.fields.metadata),
     externalState: written?.externalState ?? null,
+    notes: written?.notes ?? [],
     code: null,
     message: null,
   };
@@ -193,6 +194,7 @@ function rejected({ row }: PushWork, code: string, message: string): PushResult 
     fingerprint: null,
     metadataKeys: [],
     externalState: null,
+    notes: [],
     code,
     message,
   };

@@ -52,8 +52,8 @@ export const productMapping: ResourceMapping = {
     const { price } = productPayload(mapped);
     const earlier = knownPrice(twin.externalState);
     if (samePrice(price, earlier)) return 1;
-    // The update, with a new price before it and the retirement of the earlier one after it.
-    return 1 + (price ? 1 : 0) + (earlier ? 1 : 0);
+    // The update, with a look at the active prices and a new one before it, and the retirement of the earlier one after it.
+    return 1 + (price ? 2 : 0) + (earlier ? 1 : 0);
   },
 };
 
