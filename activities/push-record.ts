@@ -169,15 +169,18 @@ function agreed({ row, fingerprint }: PushWork, action: PushResult['action'], wr
     action,
     recordVersion: row.version,
     linkState: 'linked',
-    externalId: written?.externalId ?? row.link?.externalId ?? null,
-    externalVersion: written?.version ?? 0,
+    ...toldBy(written, row.link),
     fingerprint,
     metadataKeys: Object.keys(row.fields.metadata),
-    externalState: written?.externalState ?? null,
-    notes: written?.notes ?? [],
     code: null,
     message: null,
   };
+}
+
+/** What the answer to a write tells; without one the twin is the link's. */
+function toldBy(written: WrittenRecord | null, link: PushLink | null): Pick<PushResult, 'externalId' | 'externalVersion' | 'externalState' | 'notes'> {
+  if (written === null) return { externalId: link?.externalId ?? null, externalVersion: 0, externalState: null, notes: [] };
+  return { externalId: written.externalId, externalVersion: written.version, externalState: written.externalState ?? null, notes: written.notes ?? [] };
 }
 
 const gone = (work: PushWork) => rejected(work, 'deleted-at-provider', 'The provider has deleted this record; it is not created again.');

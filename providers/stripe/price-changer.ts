@@ -79,7 +79,7 @@ export function createPriceChanger(stripe: Stripe, askStripe: Ask): PriceChanger
       const recordId = payload.metadata[RECORD_ID_KEY] ?? '';
       // A look before a price is made: it tells what the new one takes over, what others sell by, and what an interrupted attempt has made.
       const active = afterLostUpdate || price !== null ? await activePrices(product, recordId, earlier) : NONE_ACTIVE;
-      const known = [...new Set([...active.ours.map(({ id }) => id), ...(earlier ? [earlier.priceId] : [])])];
+      const known = idsOf(active.ours, earlier);
       if (price === null) return { defaultPrice: known.length > 0 ? '' : null, outdated: known, notes: [] };
       const { id: defaultPrice, notes } = await offer(product, price, { active, change, recordId });
       const othersLeft = earlier === null && active.others.some(({ id }) => id !== defaultPrice);
@@ -99,6 +99,8 @@ interface Offer {
   readonly change: PriceChange;
   readonly recordId: string;
 }
+
+const idsOf = (ours: readonly StripePrice[], earlier: KnownPrice | null): readonly string[] => [...new Set([...ours.map(({ id }) => id), ...(earlier ? [earlier.priceId] : [])])];
 
 const NONE_ACTIVE: ActivePrices = { ours: [], others: [] };
 

@@ -31,17 +31,21 @@ export function carriedDetails(price: PriceAmount, { source, earlier, recordId }
   const { lookup_key: lookupKey, nickname, recurring, tax_behavior: taxBehavior } = source;
   const foreign = Object.entries(source.metadata).filter(([key]) => key !== RECORD_ID_KEY);
   const options = currencyOptions(source, price.currency);
-  const trialDays = recurring?.trial_period_days;
   const params = {
     metadata: { ...Object.fromEntries(foreign.slice(0, MAX_METADATA_KEYS - 1)), ...marker },
     ...(lookupKey !== null && { lookup_key: lookupKey, transfer_lookup_key: true }),
     ...(nickname !== null && { nickname }),
-    ...(recurring && { recurring: { interval: recurring.interval, interval_count: recurring.interval_count, ...(trialDays != null && { trial_period_days: trialDays }) } }),
+    ...(recurring && { recurring: termsOf(recurring) }),
     ...(taxBehavior !== null && { tax_behavior: taxBehavior }),
     ...(Object.keys(options.kept).length > 0 && { currency_options: options.kept }),
   };
   return { params, notes: [...(options.lost ? [NOTES.currencyOptions] : []), ...(foreign.length >= MAX_METADATA_KEYS ? [NOTES.metadata] : [])] };
 }
+
+const termsOf = ({ interval, interval_count, trial_period_days: trialDays }: NonNullable<StripePrice['recurring']>): Stripe.PriceCreateParams.Recurring => ({
+  ...{ interval, interval_count },
+  ...(trialDays != null && { trial_period_days: trialDays }),
+});
 
 const remembered = (earlier: KnownPrice | null): Partial<Stripe.PriceCreateParams> => ({
   ...(earlier?.interval && { recurring: { interval: earlier.interval, interval_count: earlier.intervalCount ?? 1 } }),

@@ -143,12 +143,17 @@ function stepFor(kinds: readonly Kind[], path: string): Step | null {
   for (const kind of kinds) {
     for (const [field, rule] of Object.entries(RULES[kind] ?? {})) {
       if (path === field) return { path: field, rule, next: [] };
-      if (!path.startsWith(`${field}.`) || rule === 'null' || 'hidden' in rule) continue;
-      const rest = path.slice(field.length + 1);
-      const next = 'to' in rule ? stepFor(rule.to, rest) : rest.startsWith('data.') ? stepFor([rule.list], rest.slice('data.'.length)) : null;
+      if (!path.startsWith(`${field}.`)) continue;
+      const next = stepWithin(rule, path.slice(field.length + 1));
       if (next) return { path: field, rule, next: [next] };
     }
   }
   return null;
 }
 
+/** The step for the rest of a path, in what a field holds. */
+function stepWithin(rule: Rule, rest: string): Step | null {
+  if (rule === 'null' || 'hidden' in rule) return null;
+  if ('to' in rule) return stepFor(rule.to, rest);
+  return rest.startsWith('data.') ? stepFor([rule.list], rest.slice('data.'.length)) : null;
+}

@@ -108,7 +108,7 @@ export const updatePrice = writing('price', (call, draft) => {
     throw invalidRequest('You cannot change the tax behavior of a price once it is set.', { param: 'tax_behavior' });
   }
   if (params.lookup_key != null) freeLookupKey(draft, params.lookup_key, { transfer, keeper: before.id });
-  const patch = { ...given(params), ...metadataPatch(before.fields.metadata, keys), ...(options !== undefined && { currency_options: optionsBeside(before.fields.currency, options ?? new Map()) }) };
+  const patch = { ...given(params), ...metadataPatch(before.fields.metadata, keys), ...optionsPatch(before.fields, options) };
   return { object: draft.change('price.updated', { kind: 'price', before, patch }), expand };
 });
 
@@ -139,6 +139,12 @@ function amountOf({ unit_amount: whole, unit_amount_decimal: fraction }: { reado
     unit_amount: /\.\d*[1-9]/.test(amount) ? null : Math.trunc(Number(amount)),
     unit_amount_decimal: amount.replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, ''),
   };
+}
+
+/** As a patch of a price's fields: options that were not named stay; null removes them all. */
+function optionsPatch({ currency, currency_options: before }: PriceFields, changes: ReadonlyMap<string, CurrencyOption> | null | undefined): Partial<PriceFields> {
+  if (changes === undefined) return {};
+  return { currency_options: changes === null ? {} : { ...before, ...optionsBeside(currency, changes) } };
 }
 
 /** An option in the price's own currency would say the amount twice. */
