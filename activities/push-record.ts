@@ -8,7 +8,7 @@ import { decidePush } from '../domain/push-decision.ts';
 import type { PushDecision } from '../domain/push-decision.ts';
 import { unreadableIssuesOf } from '../providers/items.ts';
 import { ProviderError } from '../providers/provider-error.ts';
-import type { MappedRecord, ProviderRecord, ResourceMapping, ResourceSession, ResourceWriter } from '../providers/provider.ts';
+import type { MappedRecord, ProviderRecord, ResourceMapping, ResourceSession, ResourceWriter, WrittenRecord } from '../providers/provider.ts';
 import { findTwin } from './push-twin.ts';
 
 /** Stripe keeps idempotency keys for at least 24 hours (https://docs.stripe.com/api/idempotent_requests, read 2026-11-21). */
@@ -193,21 +193,25 @@ const NO_LINK: PushLink = {
   countedInThisRun: false,
 };
 
-function agreed({ row, fingerprint }: PushWork, action: PushResult['action'], written: ProviderRecord | null): PushResult {
+function agreed({ row, fingerprint }: PushWork, action: PushResult['action'], written: WrittenRecord | null): PushResult {
   return {
     recordId: row.id,
     sourceId: row.sourceId,
     action,
     recordVersion: row.version,
     linkState: 'linked',
-    externalId: written?.externalId ?? row.link?.externalId ?? null,
-    externalVersion: written?.version ?? 0,
+    ...toldBy(written, row.link),
     fingerprint,
     metadataKeys: Object.keys(row.fields.metadata),
-    externalState: written?.externalState ?? null,
     code: null,
     message: null,
   };
+}
+
+/** What the answer to a write tells; without one the twin is the link's. */
+function toldBy(written: WrittenRecord | null, link: PushLink | null): Pick<PushResult, 'externalId' | 'externalVersion' | 'externalState' | 'notes'> {
+  if (written === null) return { externalId: link?.externalId ?? null, externalVersion: 0, externalState: null, notes: [] };
+  return { externalId: written.externalId, externalVersion: written.version, externalState: written.externalState ?? null, notes: written.notes ?? [] };
 }
 
 function rejected({ row }: PushWork, code: string, message: string): PushResult {
@@ -222,6 +226,7 @@ function rejected({ row }: PushWork, code: string, message: string): PushResult 
     fingerprint: null,
     metadataKeys: [],
     externalState: null,
+    notes: [],
     code,
     message,
   };

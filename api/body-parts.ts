@@ -2,24 +2,28 @@
 export interface BodyPart {
   /** From 1. In NDJSON the line, blank ones counted. */
   readonly number: number;
-  /** Null for one that is longer than MAX_PART_BYTES. */
+  /** Without the white space before it. Null for one that is longer than MAX_PART_BYTES. */
   readonly bytes: Uint8Array | null;
 }
 
 export const MAX_PART_BYTES = 1_048_576;
 
-/** The pieces of one part. Past the limit the pieces are dropped: the part is counted and its bytes are not kept. */
+/**
+ * The pieces of one part. White space before its first byte is dropped as it arrives, however long; past the limit all pieces are dropped:
+ * the part is counted and its bytes are not kept.
+ */
 export class PartBuffer {
   #pieces: Buffer[] = [];
   #bytes = 0;
 
   add(piece: Buffer): void {
-    this.#bytes += piece.length;
+    const kept = this.#bytes === 0 ? withoutLeadingWhiteSpace(piece) : piece;
+    this.#bytes += kept.length;
     if (this.#bytes > MAX_PART_BYTES) this.#pieces = [];
-    else if (piece.length > 0) this.#pieces.push(piece);
+    else if (kept.length > 0) this.#pieces.push(kept);
   }
 
-  /** The part so far, null when it is too long; the next one begins. */
+  /** The part so far, empty when it is blank, null when it is too long; the next one begins. */
   take(): Buffer | null {
     const tooLong = this.#bytes > MAX_PART_BYTES;
     const [first, ...others] = this.#pieces;
@@ -30,8 +34,11 @@ export class PartBuffer {
   }
 }
 
-const BLANK = /^[ \t\r\n]*$/;
-const FEW_BYTES = 4;
+/** White space as JSON has it (RFC 8259, section 2): tab, line feed, carriage return, space. */
+const WHITE_SPACE = new Set([0x09, 0x0a, 0x0d, 0x20]);
 
-/** Nothing but white space; a long run of it counts as something. */
-export const isBlank = (bytes: Uint8Array): boolean => bytes.length <= FEW_BYTES && BLANK.test(Buffer.from(bytes).toString('latin1'));
+function withoutLeadingWhiteSpace(piece: Buffer): Buffer {
+  let start = 0;
+  while (start < piece.length && WHITE_SPACE.has(piece[start] ?? 0)) start += 1;
+  return piece.subarray(start);
+}

@@ -6,6 +6,7 @@ import type { ProviderId, Resource } from '../contracts/providers.ts';
 import type { BatchBody } from './body.ts';
 import type { Caller, Role } from './caller.ts';
 import type { NotFoundCode } from './not-found.ts';
+import type { Parsed } from './parse.ts';
 import type { ProblemCode } from './problems.ts';
 
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
@@ -87,6 +88,8 @@ interface Spec<Path extends string, Query, Body> extends Described {
   readonly path: Path;
   readonly query?: z.ZodType<Query>;
   readonly body?: z.ZodType<Body>;
+  /** Checks the body in place of `body` alone, where what is stored decides too. */
+  readonly checkBody?: (ids: IdsOf<Path>, input: unknown) => Promise<Parsed<Body>>;
   /** A request without a body is taken as one with `{}`. */
   readonly bodyOptional?: boolean;
   /** Takes `Idempotency-Key`: it creates or starts something. */
@@ -118,6 +121,7 @@ interface Common extends Described {
   readonly path: string;
   readonly query: z.ZodType;
   readonly body: z.ZodType | null;
+  readonly checkBody: CheckBody | null;
   readonly bodyOptional: boolean;
   readonly batch: { readonly json: z.ZodType; readonly line: z.ZodType } | null;
   readonly idempotent: boolean;
@@ -128,6 +132,7 @@ export type Endpoint =
   | (Common & { readonly stream: null; readonly handle: (call: AnyCall) => Promise<Answer> })
   | (Common & { readonly stream: (call: AnyCall, exchange: Exchange) => Promise<void> });
 
+type CheckBody = (ids: AnyIds, input: unknown) => Promise<Parsed<unknown>>;
 type Handle = (call: AnyCall) => Promise<Answer>;
 type Stream = (call: AnyCall, exchange: Exchange) => Promise<void>;
 
@@ -140,6 +145,7 @@ export function endpoint<const Path extends string, Query, Body>(spec: Spec<Path
     ...spec,
     query: spec.query ?? NO_QUERY,
     body: spec.body ?? null,
+    checkBody: (spec.checkBody as CheckBody | undefined) ?? null,
     bodyOptional: spec.bodyOptional ?? false,
     batch: null,
     idempotent: spec.idempotent ?? false,
@@ -149,9 +155,9 @@ export function endpoint<const Path extends string, Query, Body>(spec: Spec<Path
 }
 
 export function batchEndpoint<const Path extends string, Query>(spec: BatchSpec<Path, Query>): Endpoint {
-  return { ...spec, body: null, bodyOptional: false, idempotent: true, stream: null, handle: spec.handle as Handle };
+  return { ...spec, body: null, checkBody: null, bodyOptional: false, idempotent: true, stream: null, handle: spec.handle as Handle };
 }
 
 export function streamEndpoint<const Path extends string>(spec: StreamSpec<Path>): Endpoint {
-  return { ...spec, query: NO_QUERY, body: null, bodyOptional: false, batch: null, idempotent: false, stream: spec.stream as Stream };
+  return { ...spec, query: NO_QUERY, body: null, checkBody: null, bodyOptional: false, batch: null, idempotent: false, stream: spec.stream as Stream };
 }

@@ -121,7 +121,7 @@ class BatchReader {
   /** Null for the nothing in an empty array. */
   #takePart(isLast: boolean): BodyPart | null {
     const bytes = this.#part.take();
-    if (isLast && this.#number === 0 && bytes?.toString('latin1').trim() === '') return null;
+    if (isLast && this.#number === 0 && bytes?.length === 0) return null;
     this.#number += 1;
     return { number: this.#number, bytes };
   }

@@ -1,3 +1,4 @@
+import { firstCharacters } from '../domain/characters.ts';
 import { ApiError } from './api-error.ts';
 import { pathTo } from './error-list.ts';
 import type { ErrorList } from './error-list.ts';
@@ -112,5 +113,6 @@ export const UNKNOWN_FIELD = 'Unknown field';
 
 /** A key as an error's path shows it: a key may be as long as the body. */
 export function showKey(key: string): string {
-  return key.length <= MAX_KEY_SHOWN ? key : `${key.slice(0, MAX_KEY_SHOWN)}…`;
+  const shown = firstCharacters(key, MAX_KEY_SHOWN);
+  return shown === key ? key : `${shown}…`;
 }

@@ -53,6 +53,11 @@ export async function prepareCall(endpoint: Endpoint, { req, res }: Exchange, wh
   }
   const takesBody = endpoint.body !== null && !(endpoint.bodyOptional && !hasBody(req));
   const bytes = takesBody ? await readJsonBytes(req, res) : NO_BYTES;
-  const [queryValue, bodyValue] = allOf(query, endpoint.body ? check(endpoint.body, takesBody ? decodeJson(bytes) : {}) : ABSENT);
+  const [queryValue, bodyValue] = allOf(query, await checkBody(endpoint, who.ids, takesBody ? decodeJson(bytes) : {}));
   return { call: { ...head, query: queryValue, body: bodyValue }, hash: hashRequest(req, JSON_TYPE, bytes), stream: null };
+}
+
+async function checkBody({ body, checkBody: checkStored }: Endpoint, ids: AnyIds, input: unknown): Promise<Parsed<unknown>> {
+  if (body === null) return ABSENT;
+  return checkStored ? checkStored(ids, input) : check(body, input);
 }

@@ -107,11 +107,20 @@ export interface RecordEnvelope {
 export const LINK_STATES = ['pending', 'linked', 'rejected', 'gone', 'archived'] as const;
 export type LinkState = (typeof LINK_STATES)[number];
 
+/** Something of a record that a write could not carry to the provider, or left standing there. Never a value of the record. */
+export interface RecordNote {
+  /** Kebab-case, listed in docs/errors.md. */
+  readonly code: string;
+  readonly message: string;
+}
+
 export interface RecordLink {
   readonly connectionId: ConnectionId;
   readonly externalId: string | null;
   readonly syncedAt: Date | null;
   readonly state: LinkState;
+  /** Of the last write. */
+  readonly notes: readonly RecordNote[];
 }
 
 /** A record as the API shows it. */

@@ -57,7 +57,7 @@ export const SYNC_OUTCOMES = ['completed', 'completed-with-rejections', 'cancell
 export type SyncOutcome = (typeof SYNC_OUTCOMES)[number];
 
 /** What a line of a run's log may be about. */
-export const SYNC_LOG_ACTIONS = ['phase', 'created', 'updated', 'archived', 'rejected', 'conflict', 'deviation', 'anomaly', 'finished'] as const;
+export const SYNC_LOG_ACTIONS = ['phase', 'created', 'updated', 'archived', 'rejected', 'conflict', 'deviation', 'anomaly', 'note', 'finished'] as const;
 export type SyncLogAction = (typeof SYNC_LOG_ACTIONS)[number];
 
 /** What a dry run says of a record. */

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { RecordId } from '../contracts/ids.ts';
-import type { LinkState } from '../contracts/records.ts';
+import type { LinkState, RecordNote } from '../contracts/records.ts';
 import type { SyncCounts } from '../contracts/sync.ts';
 import { meetPlan } from './plan-items.ts';
 import type { PlanEntry } from './plan-items.ts';
@@ -27,6 +27,8 @@ export interface PushResult {
   readonly fingerprint: string | null;
   readonly metadataKeys: readonly string[];
   readonly externalState: Readonly<Record<string, string | number>> | null;
+  /** What the write could not carry over or left standing. */
+  readonly notes: readonly RecordNote[];
   readonly code: string | null;
   readonly message: string | null;
 }
@@ -85,21 +87,23 @@ async function saveLinks(tx: Transaction, scope: RunScope, results: readonly Pus
     metadata_keys: result.metadataKeys,
     external_state: result.externalState,
     state: result.linkState,
+    notes: result.action === 'unchanged' || result.action === 'rejected' ? null : result.notes,
   }));
   // A twin that was deleted for good is forgotten: should the record come back, it is created anew, under another idempotency key.
   await tx.execute(sql`
     insert into record_links as l (connection_id, resource, record_id, venue_id, external_id, external_version, record_version, fingerprint, metadata_keys,
-      external_state, state, last_sync_id, synced_at)
+      external_state, state, notes, last_sync_id, synced_at)
     select ${scope.connectionId}, ${scope.resource}, r.record_id, ${scope.venueId}, r.external_id, r.external_version, r.record_version, r.fingerprint,
-      r.metadata_keys, r.external_state, r.state, ${scope.syncId}, case when r.state = 'linked' then now() end
+      r.metadata_keys, r.external_state, r.state, r.notes, ${scope.syncId}, case when r.state = 'linked' then now() end
     from jsonb_to_recordset(${JSON.stringify(links)}::jsonb) as r(record_id uuid, external_id text, external_version bigint, record_version int,
-      fingerprint text, metadata_keys text[], external_state jsonb, state text)
+      fingerprint text, metadata_keys text[], external_state jsonb, state text, notes jsonb)
     on conflict (connection_id, resource, record_id) do update set
       external_id = case when excluded.state = 'archived' or l.state = 'gone' then excluded.external_id else coalesce(excluded.external_id, l.external_id) end,
       external_version = greatest(excluded.external_version, l.external_version), record_version = excluded.record_version,
       fingerprint = coalesce(excluded.fingerprint, l.fingerprint),
       metadata_keys = case when excluded.fingerprint is null then l.metadata_keys else excluded.metadata_keys end,
       external_state = coalesce(excluded.external_state, l.external_state),
+      notes = coalesce(excluded.notes, l.notes),
       sent_version = case when excluded.state <> 'rejected' then null else l.sent_version end,
       sent_at = case when excluded.state <> 'rejected' then null else l.sent_at end,
       write_attempt = l.write_attempt + (excluded.state = 'archived' and excluded.external_id is null)::int,
@@ -110,21 +114,13 @@ async function saveLinks(tx: Transaction, scope: RunScope, results: readonly Pus
 const levelOf = ({ action, code }: PushResult) => (action === 'rejected' ? 'error' : code === null ? 'info' : 'warn');
 
 async function logResults(tx: Transaction, scope: RunScope, results: readonly PushResult[]): Promise<void> {
-  const rows = results.flatMap((result) =>
-    result.action === 'unchanged'
-      ? []
-      : [
-          {
-            record_id: result.recordId,
-            source_id: result.sourceId,
-            external_id: result.externalId,
-            level: levelOf(result),
-            action: result.action,
-            code: result.code,
-            message: result.message,
-          },
-        ],
-  );
+  const rows = results.flatMap((result) => {
+    const about = { record_id: result.recordId, source_id: result.sourceId, external_id: result.externalId };
+    const notes = result.notes.map((note) => ({ ...about, ...note, level: 'warn', action: 'note' }));
+    if (result.action === 'unchanged') return notes;
+    const { action, code, message } = result;
+    return [{ ...about, level: levelOf(result), action, code, message }, ...notes];
+  });
   await insertLogs(tx, scope, rows);
 }
 

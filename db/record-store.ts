@@ -177,7 +177,7 @@ interface Row extends Record<string, unknown> {
 
 const shownColumns = (resource: Resource): SQL => sql`
   c.id, c.venue_id, c.source_id, c.version, c.created_at, c.updated_at, c.deleted_at, ${fieldsDocument(RECORD_TABLES[resource], 'c')} as fields,
-  (select coalesce(jsonb_agg(jsonb_build_object('connectionId', k.connection_id, 'externalId', k.external_id, 'syncedAt', k.synced_at, 'state', k.state) order by k.connection_id), '[]')
+  (select coalesce(jsonb_agg(jsonb_build_object('connectionId', k.connection_id, 'externalId', k.external_id, 'syncedAt', k.synced_at, 'state', k.state, 'notes', coalesce(k.notes, '[]')) order by k.connection_id), '[]')
    from record_links k where k.record_id = c.id and k.resource = ${resource}) as links`;
 
 function toRecord<R extends Resource>(row: Row): StoredRecord<R> {

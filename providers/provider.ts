@@ -1,5 +1,5 @@
 import type { Environment, ProviderCapabilities, ProviderId, Resource } from '../contracts/providers.ts';
-import type { RecordFields, TransactionLine } from '../contracts/records.ts';
+import type { RecordFields, RecordNote, TransactionLine } from '../contracts/records.ts';
 import type { PullPlan } from '../domain/pull-plan.ts';
 import type { Secret } from '../vault/secret.ts';
 
@@ -126,10 +126,16 @@ export interface ResourceSession {
   readonly writer: ResourceWriter | null;
 }
 
+/** A remote record as a write has left it. */
+export interface WrittenRecord extends ProviderRecord {
+  /** What the write could not carry over or left standing; goes to the run's log and to the record's link. */
+  readonly notes?: readonly RecordNote[];
+}
+
 export interface ResourceWriter {
-  readonly create: (mapped: MappedRecord, options: WriteOptions) => Promise<ProviderRecord>;
+  readonly create: (mapped: MappedRecord, options: WriteOptions) => Promise<WrittenRecord>;
   /** May take several HTTP calls; repeated with the same arguments it ends the same. */
-  readonly update: (externalId: string, mapped: MappedRecord, options: UpdateOptions) => Promise<ProviderRecord>;
+  readonly update: (externalId: string, mapped: MappedRecord, options: UpdateOptions) => Promise<WrittenRecord>;
   /** Takes the twin out of use. `deleted`: it is gone for good; `archived`: a later update brings it back. A twin that is gone already is `deleted`. */
   readonly archive: (externalId: string, options: WriteOptions) => Promise<'archived' | 'deleted'>;
   /** Looks for the twin that an earlier write of unknown outcome may have left; pages like `listPage`. */

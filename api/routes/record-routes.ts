@@ -1,5 +1,7 @@
+import type { z } from 'zod';
 import type { RecordId, VenueId } from '../../contracts/ids.ts';
 import type { Resource } from '../../contracts/providers.ts';
+import { RECORD_TABLES } from '../../db/record-tables.ts';
 import type { RecordChanges, RecordStore, StoredRecord } from '../../db/record-store.ts';
 import type { AuditTrail } from '../audit-trail.ts';
 import { readCursor, toPageBody } from '../cursor.ts';
@@ -7,6 +9,8 @@ import { endpoint, NOT_FOUND } from '../endpoint.ts';
 import type { AnyIds, Answer, Endpoint } from '../endpoint.ts';
 import { notFound } from '../not-found.ts';
 import { invalidRequest } from '../parse.ts';
+import type { Parsed } from '../parse.ts';
+import { checkChanged } from '../unchanged-fields.ts';
 import { presentRecord } from '../schemas/records/record-kind.ts';
 import type { RecordKind } from '../schemas/records/record-kind.ts';
 
@@ -20,6 +24,8 @@ export interface RecordRouteDeps<R extends Resource> {
 export function recordRoutes<R extends Resource>(deps: RecordRouteDeps<R>): Endpoint[] {
   return [listRecords(deps), getRecord(deps), replaceRecord(deps), changeRecord(deps), deleteRecord(deps)];
 }
+
+const SENT_BACK = 'A field that holds what a read has answered is always accepted, also where a provider has brought what could not be sent otherwise.';
 
 export const collectionPath = (resource: Resource): string => `/v1/venues/{venueId}/records/${resource}`;
 const itemPath = ({ resource, id }: RecordKind): string => `${collectionPath(resource)}/{${id}}`;
@@ -66,12 +72,13 @@ function replaceRecord<R extends Resource>(deps: RecordRouteDeps<R>): Endpoint {
   return endpoint({
     name: `replace${kind.words.one}`,
     summary: `Replace ${kind.words.a}`,
-    description: 'Fields that are left out are cleared. An unchanged record keeps its version.',
+    description: `Fields that are left out are cleared. An unchanged record keeps its version. ${SENT_BACK}`,
     tag: 'Records',
     method: 'put',
     path: itemPath(kind),
     role: 'operator',
     body: kind.replacement,
+    checkBody: (ids, input) => checkBody(deps, ids, { schema: kind.replacement, input }),
     answers: { 200: { description: 'The record as it is now.', schema: kind.answer } },
     handle: ({ ids, body }) => update(deps, ids, body),
   });
@@ -82,12 +89,13 @@ function changeRecord<R extends Resource>(deps: RecordRouteDeps<R>): Endpoint {
   return endpoint({
     name: `change${kind.words.one}`,
     summary: `Change ${kind.words.a}`,
-    description: 'Fields that are left out keep their values; null clears one. An unchanged record keeps its version.',
+    description: `Fields that are left out keep their values; null clears one. An unchanged record keeps its version. ${SENT_BACK}`,
     tag: 'Records',
     method: 'patch',
     path: itemPath(kind),
     role: 'operator',
     body: kind.changes,
+    checkBody: (ids, input) => checkBody(deps, ids, { schema: kind.changes, input }),
     answers: { 200: { description: 'The record as it is now.', schema: kind.answer } },
     handle: ({ ids, body }) => update(deps, ids, body),
   });
@@ -110,6 +118,16 @@ function deleteRecord<R extends Resource>({ kind, store, audit }: RecordRouteDep
       return answer;
     },
   });
+}
+
+/** What a pull has stored may break the rules for input; only what differs from it is judged. */
+function checkBody<R extends Resource, Body>({ kind, store }: RecordRouteDeps<R>, ids: AnyIds, { schema, input }: { readonly schema: z.ZodType<Body>; readonly input: unknown }): Promise<Parsed<Body>> {
+  const fields = ['sourceId', ...RECORD_TABLES[kind.resource].columns.map(({ field }) => field)];
+  const readShown = async () => {
+    const record = await store.find(venueOf(ids), recordOf(kind, ids));
+    return record && presentRecord(record);
+  };
+  return checkChanged(schema, input, { readShown, fields });
 }
 
 async function update<R extends Resource>({ kind, store }: RecordRouteDeps<R>, ids: AnyIds, body: RecordChanges<R> & { readonly sourceId?: string | undefined }): Promise<Answer> {

@@ -3,6 +3,7 @@ import { bigint, boolean, index, integer, jsonb, pgTable, primaryKey, text, uniq
 import type { ConnectionId, RecordId, SyncId } from '../../contracts/ids.ts';
 import { RESOURCES } from '../../contracts/providers.ts';
 import { LINK_STATES } from '../../contracts/records.ts';
+import type { RecordNote } from '../../contracts/records.ts';
 import { instant, timestamps, venueId, venuePolicy } from './columns.ts';
 import { connections } from './connections.ts';
 
@@ -26,6 +27,8 @@ export const recordLinks = pgTable(
     metadataKeys: text('metadata_keys').array().notNull().default([]),
     /** What the next write to the twin has to know of it, in the provider's words, such as its current price; null when there is nothing. */
     externalState: jsonb('external_state').$type<Readonly<Record<string, string | number>>>(),
+    /** What the last write could not carry over or left standing at the provider; null when nothing was written yet. */
+    notes: jsonb('notes').$type<readonly RecordNote[]>(),
     state: text('state', { enum: LINK_STATES }).notNull(),
     /** A pull of this connection created the record: it goes when the connection's records are deleted. */
     brought: boolean('brought').notNull().default(false),

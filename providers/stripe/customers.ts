@@ -1,6 +1,7 @@
 import type { Stripe } from 'stripe';
 import { z } from 'zod';
 import type { Address, CustomerFields } from '../../contracts/records.ts';
+import { isLongerThan } from '../../domain/characters.ts';
 import { countryCodeOf } from '../../domain/countries.ts';
 import type { MappedRecord, ProviderRecord, PullPlan, ResourceMapping, ResourceSession } from '../provider.ts';
 import { Rereading, asToday, listEvents } from './events.ts';
@@ -54,7 +55,7 @@ function toStripeAddress(address: Address): CustomerPayload['address'] {
 
 function problemsOf(payload: CustomerPayload, fields: CustomerFields): MappedRecord['problems'] {
   const tooLong = (['name', 'email', 'phone'] as const).flatMap((path) =>
-    (payload[path]?.length ?? 0) > LIMITS[path] ? [{ path, message: `Stripe allows at most ${LIMITS[path]} characters.` }] : [],
+    isLongerThan(payload[path] ?? '', LIMITS[path]) ? [{ path, message: `Stripe allows at most ${LIMITS[path]} characters.` }] : [],
   );
   return [...tooLong, ...ourMetadata.problems(fields.metadata, payload.metadata)];
 }

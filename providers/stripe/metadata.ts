@@ -1,3 +1,4 @@
+import { isLongerThan } from '../../domain/characters.ts';
 import type { MappedRecord } from '../provider.ts';
 import { RECORD_ID_KEY, SOURCE_ID_KEY } from './names.ts';
 
@@ -45,7 +46,7 @@ export function metadataCodec(extraKeys: readonly string[]): MetadataCodec {
 
 /** At most one: what is wrong with the key comes first. */
 function entryProblems(key: string, value: string): readonly string[] {
-  if (key.length > LIMITS.key) return [`Stripe allows at most ${LIMITS.key} characters in a metadata key.`];
+  if (isLongerThan(key, LIMITS.key)) return [`Stripe allows at most ${LIMITS.key} characters in a metadata key.`];
   if (/[[\]]/.test(key)) return ['Stripe allows no square brackets in a metadata key.'];
-  return value.length > LIMITS.value ? [`Stripe allows at most ${LIMITS.value} characters in a metadata value.`] : [];
+  return isLongerThan(value, LIMITS.value) ? [`Stripe allows at most ${LIMITS.value} characters in a metadata value.`] : [];
 }

@@ -1,8 +1,11 @@
 import type { Stripe } from 'stripe';
+import type { z } from 'zod';
+import type { RecordNote } from '../../contracts/records.ts';
 import { ProviderError } from '../provider-error.ts';
 import { nextAfter, startingAfter, wholePage } from './lists.ts';
 import { PAGE_SIZE, RECORD_ID_KEY } from './names.ts';
-import { samePrice } from './prices.ts';
+import { carriedDetails, NOTES } from './price-details.ts';
+import { moneyOf, samePrice } from './prices.ts';
 import type { KnownPrice, PriceAmount } from './prices.ts';
 import { priceSchema } from './product-responses.ts';
 import type { StripePrice } from './product-responses.ts';
@@ -19,48 +22,68 @@ export interface PriceChange {
   readonly idempotencyKey: string;
 }
 
+/** What the product is to be told, and what is left to do after that. */
+interface ChangedPrice {
+  /** '' for none, null for nothing: the default price stays. */
+  readonly defaultPrice: string | null;
+  /** Prices to retire once the product was told. */
+  readonly outdated: readonly string[];
+  readonly notes: readonly RecordNote[];
+}
+
 export interface PriceChanger {
-  /**
-   * Makes the price that the product is to have, unless it is there. `defaultPrice` is what the product is to be told: '' for none, null for
-   * nothing. `outdated` are the prices to retire once it was told.
-   */
-  change(product: string, payload: ProductPayload, change: PriceChange): Promise<{ readonly defaultPrice: string | null; readonly outdated: readonly string[] }>;
+  /** Makes the price that the product is to have, unless it is there. */
+  change(product: string, payload: ProductPayload, change: PriceChange): Promise<ChangedPrice>;
   retire(prices: readonly string[], idempotencyKey: string): Promise<void>;
 }
 
-export function createPriceChanger(stripe: Stripe, ask: Ask): PriceChanger {
-  async function create(product: string, payload: ProductPayload & { readonly price: PriceAmount }, { earlier, idempotencyKey }: PriceChange): Promise<string> {
-    try {
-      const { id } = await ask(objectWithId, () => stripe.prices.create(newPriceParams(product, payload, earlier), { idempotencyKey: `${idempotencyKey}.price` }));
-      return id;
-    } catch (error) {
-      throw asMissing(error);
-    }
-  }
+interface ActivePrices {
+  /** The one that was known, and those of an update whose further steps were never taken; newest first. */
+  readonly ours: readonly StripePrice[];
+  /** Somebody else's: another system may sell by them. */
+  readonly others: readonly StripePrice[];
+}
 
-  /** Prices in use that are ours: the one that was known, and those of an update whose further steps were never taken. */
-  async function pricesLeft(product: string, { metadata }: ProductPayload, earlier: KnownPrice | null): Promise<readonly StripePrice[]> {
-    const ours: StripePrice[] = [];
+export function createPriceChanger(stripe: Stripe, askStripe: Ask): PriceChanger {
+  const ask = <Schema extends z.ZodType>(schema: Schema, request: () => Promise<Stripe.Response<object>>) => askStripe(schema, request).catch((error: unknown) => { throw asMissing(error); });
+
+  async function activePrices(product: string, recordId: string, earlier: KnownPrice | null): Promise<ActivePrices> {
+    const all: StripePrice[] = [];
     let after: string | null = null;
     do {
-      const params: Stripe.PriceListParams = { product, active: true, limit: PAGE_SIZE, ...startingAfter(after) };
+      const params: Stripe.PriceListParams = { product, active: true, limit: PAGE_SIZE, expand: ['data.currency_options'], ...startingAfter(after) };
       const page = wholePage(await ask(listSchema(priceSchema), () => stripe.prices.list(params)));
-      ours.push(...page.data.filter((price) => price.id === earlier?.priceId || price.metadata[RECORD_ID_KEY] === metadata[RECORD_ID_KEY]));
+      all.push(...page.data);
       after = nextAfter(page);
     } while (after !== null);
-    return ours;
+    const isOurs = (price: StripePrice) => price.id === earlier?.priceId || price.metadata[RECORD_ID_KEY] === recordId;
+    return { ours: all.filter(isOurs), others: all.filter((price) => !isOurs(price)) };
+  }
+
+  /** The price that is there already, or a new one that takes over what the earlier one had. */
+  async function offer(product: string, price: PriceAmount, { active, change, recordId }: Offer): Promise<{ readonly id: string; readonly notes: readonly RecordNote[] }> {
+    const { earlier, idempotencyKey } = change;
+    const found = active.ours.find((one) => samePrice(price, amountOf(one))) ?? (earlier === null ? active.others.find((one) => isPlainOneOff(one) && samePrice(price, amountOf(one))) : undefined);
+    if (found) return { id: found.id, notes: [] };
+    const { params, notes } = carriedDetails(price, { source: active.ours[0] ?? null, earlier, recordId });
+    const created = { product, currency: price.currency, unit_amount: price.amount, ...params };
+    const { id } = await ask(objectWithId, () => stripe.prices.create(created, { idempotencyKey: `${idempotencyKey}.price` }));
+    return { id, notes };
   }
 
   return {
     async change(product, payload, change) {
       const { earlier, afterLostUpdate } = change;
-      if (!afterLostUpdate && samePrice(payload.price, earlier)) return { defaultPrice: null, outdated: [] };
-      const left = afterLostUpdate ? await pricesLeft(product, payload, earlier) : [];
-      const known = [...new Set([...left.map(({ id }) => id), ...(earlier ? [earlier.priceId] : [])])];
       const { price } = payload;
-      if (price === null) return { defaultPrice: known.length > 0 ? '' : null, outdated: known };
-      const defaultPrice = left.find((one) => samePrice(price, amountOf(one)))?.id ?? (await create(product, { ...payload, price }, change));
-      return { defaultPrice, outdated: known.filter((id) => id !== defaultPrice) };
+      if (!afterLostUpdate && samePrice(price, earlier)) return { defaultPrice: null, outdated: [], notes: [] };
+      const recordId = payload.metadata[RECORD_ID_KEY] ?? '';
+      // A look before a price is made: it tells what the new one takes over, what others sell by, and what an interrupted attempt has made.
+      const active = afterLostUpdate || price !== null ? await activePrices(product, recordId, earlier) : NONE_ACTIVE;
+      const known = idsOf(active.ours, earlier);
+      if (price === null) return { defaultPrice: known.length > 0 ? '' : null, outdated: known, notes: [] };
+      const { id: defaultPrice, notes } = await offer(product, price, { active, change, recordId });
+      const othersLeft = earlier === null && active.others.some(({ id }) => id !== defaultPrice);
+      return { defaultPrice, outdated: known.filter((id) => id !== defaultPrice), notes: [...notes, ...(othersLeft ? [NOTES.otherPrices] : [])] };
     },
 
     async retire(prices, idempotencyKey) {
@@ -71,22 +94,23 @@ export function createPriceChanger(stripe: Stripe, ask: Ask): PriceChanger {
   };
 }
 
+interface Offer {
+  readonly active: ActivePrices;
+  readonly change: PriceChange;
+  readonly recordId: string;
+}
+
+const idsOf = (ours: readonly StripePrice[], earlier: KnownPrice | null): readonly string[] => [...new Set([...ours.map(({ id }) => id), ...(earlier ? [earlier.priceId] : [])])];
+
+const NONE_ACTIVE: ActivePrices = { ours: [], others: [] };
+
 const amountOf = ({ unit_amount: amount, currency }: StripePrice) => (amount === null ? null : { amount, currency });
+
+/** What a first price of ours would be. */
+const isPlainOneOff = (price: StripePrice) => price.recurring == null && moneyOf(price) !== null;
 
 /** A product that is gone is a 404 when it is asked for and a 400 when it is a parameter; to the caller it is the same. */
 function asMissing(error: unknown): unknown {
   const details = error instanceof ProviderError ? error.details : null;
   return details?.code === 'resource_missing' && details.field === 'product' ? new ProviderError({ ...details, httpStatus: 404 }) : error;
-}
-
-/** Bought as often and taxed as the earlier price, and marked as ours. */
-function newPriceParams(product: string, { price, metadata }: ProductPayload & { readonly price: PriceAmount }, earlier: KnownPrice | null): Stripe.PriceCreateParams {
-  return {
-    product,
-    currency: price.currency,
-    unit_amount: price.amount,
-    metadata: { [RECORD_ID_KEY]: metadata[RECORD_ID_KEY] ?? '' },
-    ...(earlier?.interval && { recurring: { interval: earlier.interval, interval_count: earlier.intervalCount ?? 1 } }),
-    ...(earlier?.taxBehavior && { tax_behavior: earlier.taxBehavior }),
-  };
 }

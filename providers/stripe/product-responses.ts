@@ -1,6 +1,16 @@
 import { z } from 'zod';
 import { deletable, metadataOf, nullableIdOf, nullableText } from './responses.ts';
 
+/** A decimal comes as a text; the SDK hands on an object that writes itself as one (stripe 23.1.0). */
+const decimalText = z.unknown().transform((value) => (value == null ? null : String(value as string | number | { toString(): string })));
+
+const currencyOption = z.object({
+  unit_amount: z.int().nullish(),
+  unit_amount_decimal: decimalText,
+  tax_behavior: nullableText,
+  custom_unit_amount: z.object({}).nullish(),
+});
+
 /** What we read of Stripe's Price (https://docs.stripe.com/api/prices/object, read 2026-11-21). */
 export const priceSchema = z.object({
   id: z.string().min(1),
@@ -11,7 +21,11 @@ export const priceSchema = z.object({
   /** Null where the amount is tiered, chosen by the buyer, or a part of a minor unit. */
   unit_amount: z.int().nullish().transform((value) => value ?? null),
   custom_unit_amount: z.object({}).nullish(),
-  recurring: z.object({ interval: z.string(), interval_count: z.int(), usage_type: z.string() }).nullish(),
+  recurring: z.object({ interval: z.string(), interval_count: z.int(), usage_type: z.string(), trial_period_days: z.int().nullish() }).nullish(),
+  lookup_key: nullableText,
+  nickname: nullableText,
+  /** Comes only when it is asked for; the price's own currency is among them (https://docs.stripe.com/api/prices/object, read 2026-11-28). */
+  currency_options: z.record(z.string(), currencyOption).nullish(),
   tax_behavior: nullableText,
   transform_quantity: z.object({}).nullish(),
 });

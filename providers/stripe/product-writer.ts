@@ -34,12 +34,12 @@ export function createProductWriter(stripe: Stripe, ask: Ask): Omit<ResourceWrit
     async update(externalId, mapped, { idempotencyKey, clearedMetadataKeys, externalState, afterLostUpdate = false }) {
       const payload = productPayload(mapped);
       const earlier = knownPrice(externalState);
-      const { defaultPrice, outdated } = await prices.change(externalId, payload, { earlier, afterLostUpdate, idempotencyKey });
+      const { defaultPrice, outdated, notes } = await prices.change(externalId, payload, { earlier, afterLostUpdate, idempotencyKey });
       const params = updateParams(payload, clearedMetadataKeys, defaultPrice);
       const askedAtMs = Date.now();
       const product = stillThere(await ask(deletable('product', productSchema), () => stripe.products.update(externalId, params, { idempotencyKey })));
       await prices.retire(outdated, idempotencyKey);
-      return toProductRecord(product, ask.versionOf(askedAtMs));
+      return { ...toProductRecord(product, ask.versionOf(askedAtMs)), notes };
     },
 
     // Stripe deletes no product that has prices (https://docs.stripe.com/api/products/delete, read 2026-11-21).

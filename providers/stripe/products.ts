@@ -1,4 +1,5 @@
 import type { ProductFields } from '../../contracts/records.ts';
+import { isLongerThan } from '../../domain/characters.ts';
 import type { MappedRecord, ProviderRecord, PullPlan, ResourceMapping } from '../provider.ts';
 import { toStripeAmount } from './amounts.ts';
 import { metadataCodec } from './metadata.ts';
@@ -51,8 +52,8 @@ export const productMapping: ResourceMapping = {
     const { price } = productPayload(mapped);
     const earlier = knownPrice(twin.externalState);
     if (samePrice(price, earlier)) return 1;
-    // The update, with a new price before it and the retirement of the earlier one after it.
-    return 1 + (price ? 1 : 0) + (earlier ? 1 : 0);
+    // The update, with a look at the active prices and a new one before it, and the retirement of the earlier one after it.
+    return 1 + (price ? 2 : 0) + (earlier ? 1 : 0);
   },
 };
 
@@ -66,14 +67,14 @@ function priceOf({ amountMinor, currency }: ProductFields): { readonly price: Pr
 }
 
 function problemsOf(payload: ProductPayload, { sku, images, metadata }: ProductFields): MappedRecord['problems'] {
-  const lengths = { name: payload.name, description: payload.description, sku } as const;
+  const texts = { name: payload.name, description: payload.description, sku } as const;
   return [
     ...(payload.name.trim() === '' ? [{ path: 'name', message: 'Stripe allows no product without a name.' }] : []),
     ...(['name', 'description', 'sku'] as const).flatMap((path) =>
-      (lengths[path]?.length ?? 0) > LIMITS[path] ? [{ path, message: `Stripe allows at most ${LIMITS[path]} characters.` }] : [],
+      isLongerThan(texts[path] ?? '', LIMITS[path]) ? [{ path, message: `Stripe allows at most ${LIMITS[path]} characters.` }] : [],
     ),
     ...(payload.images.length > LIMITS.images ? [{ path: 'images', message: `Stripe allows at most ${LIMITS.images} images.` }] : []),
-    ...images.flatMap((url, index) => (url.length > LIMITS.imageUrl ? [{ path: `images.${index}`, message: `Stripe allows at most ${LIMITS.imageUrl} characters.` }] : [])),
+    ...images.flatMap((url, index) => (isLongerThan(url, LIMITS.imageUrl) ? [{ path: `images.${index}`, message: `Stripe allows at most ${LIMITS.imageUrl} characters.` }] : [])),
     ...productMetadata.problems(metadata, payload.metadata),
   ];
 }

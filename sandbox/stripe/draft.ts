@@ -49,6 +49,10 @@ export class Draft implements Lookup {
     return item.fields === null ? undefined : (item as Objekt<K>);
   }
 
+  price(id: string): FieldsOf['price'] | null {
+    return this.find('price', id)?.fields ?? null;
+  }
+
   insert<K extends Kind>(kind: K, { id, fields, created = this.nowSeconds }: { readonly id: string; readonly fields: FieldsOf[K]; readonly created?: number | undefined }): Objekt<K> {
     const item = { id, created, order: this.#nextOrder++, fields };
     this.#put(kind, item);

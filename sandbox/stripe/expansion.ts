@@ -4,15 +4,21 @@ import { urlOf } from './objects.ts';
 import type { Kind } from './objects.ts';
 import { list, text } from './params.ts';
 import type { Reader } from './params.ts';
+import { renderCurrencyOptions } from './price.ts';
+import type { PriceFields } from './price.ts';
 
 type Json = Record<string, unknown>;
 
-/** A field that `expand[]` may name: an id of one of these kinds, a list that only shows when it is asked for, or what is always null here. */
-type Rule = { readonly to: readonly Kind[] } | ListRule | 'null';
+/** A field that `expand[]` may name: an id of one of these kinds, a list or a field of a price that only shows when it is asked for, or what is always null here. */
+type Rule = { readonly to: readonly Kind[] } | ListRule | HiddenRule | 'null';
 
 interface ListRule {
   readonly list: Kind;
   readonly by: string;
+}
+
+interface HiddenRule {
+  readonly hidden: (price: PriceFields) => object;
 }
 
 const to = (...kinds: readonly Kind[]): Rule => ({ to: kinds });
@@ -21,7 +27,7 @@ const to = (...kinds: readonly Kind[]): Rule => ({ to: kinds });
 const RULES: { readonly [K in Kind]?: Readonly<Record<string, Rule>> } = {
   customer: { default_source: 'null', discount: 'null', 'invoice_settings.default_payment_method': 'null', test_clock: to('test_clock') },
   product: { default_price: to('price'), tax_code: 'null' },
-  price: { product: to('product') },
+  price: { currency_options: { hidden: renderCurrencyOptions }, product: to('product') },
   payment_intent: { customer: to('customer'), latest_charge: to('charge'), review: 'null', on_behalf_of: 'null' },
   charge: {
     balance_transaction: to('balance_transaction'),
@@ -70,6 +76,7 @@ export function expandableInList(kind: Kind): Reader<Plan> {
 /** Where expansion finds what it puts in. What it answers may be changed. */
 export interface Lookup {
   object(kind: Kind, id: string): object | null;
+  price(id: string): PriceFields | null;
   /** The objects of a kind whose `key` is `value`, newest first. */
   list(kind: Kind, key: string, value: string): object[];
 }
@@ -84,6 +91,7 @@ export function lookupIn(account: AccountState, nowSeconds: number): Lookup {
       if (row) return parsed(kind, row);
       return table.deleted.has(id) ? { id, object: kind, deleted: true } : null;
     },
+    price: (id) => account.table('price').get(id)?.fields ?? null,
     list: (kind, key, value) => [...account.table(kind).indexed(key, value).newestFirst()].map((row) => parsed(kind, row)),
   };
 }
@@ -93,6 +101,7 @@ export function expandObject(lookup: Lookup, object: object, plan: Plan): object
   for (const { path, rule, next } of plan) {
     if (rule === 'null') continue;
     if ('to' in rule) replaceAt(object as Json, path.split('.'), (value) => expanded(lookup, value, { kinds: rule.to, plan: next }));
+    else if ('hidden' in rule) revealAt(lookup, object, { path, rule });
     else Object.assign(object, { [path]: listOf(lookup, (object as { readonly id: string }).id, { rule, plan: next }) });
   }
   return object;
@@ -113,6 +122,11 @@ function listOf(lookup: Lookup, owner: string, { rule, plan }: { readonly rule: 
   return { object: 'list', data, has_more: false, url: `${urlOf(rule.list)}?${rule.by}=${owner}` };
 }
 
+function revealAt(lookup: Lookup, object: object, { path, rule }: { readonly path: string; readonly rule: HiddenRule }): void {
+  const fields = lookup.price((object as { readonly id: string }).id);
+  if (fields) Object.assign(object, { [path]: rule.hidden(fields) });
+}
+
 function replaceAt(at: Json, [key = '', ...rest]: readonly string[], replace: (value: unknown) => unknown): void {
   const value = at[key];
   if (rest.length === 0) {
@@ -129,12 +143,17 @@ function stepFor(kinds: readonly Kind[], path: string): Step | null {
   for (const kind of kinds) {
     for (const [field, rule] of Object.entries(RULES[kind] ?? {})) {
       if (path === field) return { path: field, rule, next: [] };
-      if (!path.startsWith(`${field}.`) || rule === 'null') continue;
-      const rest = path.slice(field.length + 1);
-      const next = 'to' in rule ? stepFor(rule.to, rest) : rest.startsWith('data.') ? stepFor([rule.list], rest.slice('data.'.length)) : null;
+      if (!path.startsWith(`${field}.`)) continue;
+      const next = stepWithin(rule, path.slice(field.length + 1));
       if (next) return { path: field, rule, next: [next] };
     }
   }
   return null;
 }
 
+/** The step for the rest of a path, in what a field holds. */
+function stepWithin(rule: Rule, rest: string): Step | null {
+  if (rule === 'null' || 'hidden' in rule) return null;
+  if ('to' in rule) return stepFor(rule.to, rest);
+  return rest.startsWith('data.') ? stepFor([rule.list], rest.slice('data.'.length)) : null;
+}

@@ -29,7 +29,8 @@ export function text(max: number): Reader<string> {
   return (value, param) => {
     if (typeof value !== 'string') throw invalidRequest('Invalid string', { param });
     if (charactersIn(value) > max) {
-      const shown = value.length > 60 ? `${value.slice(0, 20)}...${value.slice(-20)}` : value;
+      const characters = Array.from(value);
+      const shown = characters.length > 60 ? `${characters.slice(0, 20).join('')}...${characters.slice(-20).join('')}` : value;
       throw invalidRequest(`Invalid string: ${shown}; must be at most ${max} characters`, { param });
     }
     return value;

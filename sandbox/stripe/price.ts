@@ -4,12 +4,22 @@ import type { Shape, Stored } from './table.ts';
 export interface Recurring {
   readonly interval: 'day' | 'week' | 'month' | 'year';
   readonly interval_count: number;
+  readonly trial_period_days: number | null;
 }
 
-/** What makes a price. Only `active`, `lookup_key`, `metadata`, `nickname` and `tax_behavior` ever change. */
+/** What the price is in another currency: minor units, as of the price itself. */
+export interface CurrencyOption {
+  readonly tax_behavior: PriceFields['tax_behavior'];
+  readonly unit_amount: number | null;
+  readonly unit_amount_decimal: string;
+}
+
+/** What makes a price. Only `active`, `currency_options`, `lookup_key`, `metadata`, `nickname` and `tax_behavior` ever change. */
 export interface PriceFields {
   readonly active: boolean;
   readonly currency: string;
+  /** Of other currencies than its own. */
+  readonly currency_options: Readonly<Record<string, CurrencyOption>>;
   readonly lookup_key: string | null;
   readonly metadata: Readonly<Record<string, string>>;
   readonly nickname: string | null;
@@ -25,6 +35,7 @@ export interface PriceFields {
 export const EMPTY_PRICE: PriceFields = {
   active: true,
   currency: 'usd',
+  currency_options: {},
   lookup_key: null,
   metadata: {},
   nickname: null,
@@ -50,7 +61,7 @@ export function renderPrice({ id, created, fields }: Stored<PriceFields>) {
     metadata: fields.metadata,
     nickname: fields.nickname,
     product: fields.product,
-    recurring: fields.recurring && { ...fields.recurring, meter: null, trial_period_days: null, usage_type: 'licensed' },
+    recurring: fields.recurring && { ...fields.recurring, meter: null, usage_type: 'licensed' },
     tax_behavior: fields.tax_behavior,
     tiers_mode: null,
     transform_quantity: null,
@@ -58,6 +69,12 @@ export function renderPrice({ id, created, fields }: Stored<PriceFields>) {
     unit_amount: fields.unit_amount,
     unit_amount_decimal: fields.unit_amount_decimal,
   };
+}
+
+/** What `expand[]=currency_options` shows: every currency that the price has, its own among them. */
+export function renderCurrencyOptions({ currency, currency_options: options, tax_behavior, unit_amount, unit_amount_decimal }: PriceFields): object {
+  const all = { ...options, [currency]: { tax_behavior, unit_amount, unit_amount_decimal } };
+  return Object.fromEntries(Object.entries(all).map(([code, option]) => [code, { custom_unit_amount: null, ...option }]));
 }
 
 export const priceShape: Shape<PriceFields> = {

@@ -8,7 +8,7 @@ import { mergeMetadata, metadata, metadataPatch } from './metadata.ts';
 import { boolean, clearable, hash, integer, list, missing, notSimulated, oneOf, readForm, requiredText, text } from './params.ts';
 import type { Read, Reader } from './params.ts';
 import { EMPTY_PRICE } from './price.ts';
-import type { PriceFields } from './price.ts';
+import type { CurrencyOption, PriceFields } from './price.ts';
 import { EMPTY_PRODUCT } from './product.ts';
 import { equal, listing, named, retrieval, subject, writing } from './resource.ts';
 import { searching } from './search.ts';
@@ -23,13 +23,28 @@ const decimal: Reader<string> = (value, param) => {
 
 const taxBehavior = oneOf('exclusive', 'inclusive', 'unspecified');
 
+const optionSpec = { custom_unit_amount: notSimulated, tax_behavior: taxBehavior, tiers: notSimulated, unit_amount: integer({ min: 0 }), unit_amount_decimal: decimal };
+
+/** Amounts by currency. */
+const currencyOptions: Reader<ReadonlyMap<string, CurrencyOption>> = (value, param) => {
+  if (typeof value === 'string') throw invalidRequest('Invalid object', { param });
+  return new Map(
+    [...value].map(([key, option]) => {
+      const name = `${param}[${key}]`;
+      const { tax_behavior = 'unspecified', ...amounts } = hash(optionSpec)(option, name);
+      if ((amounts.unit_amount === undefined) === (amounts.unit_amount_decimal === undefined)) throw missing(`${name}[unit_amount]`);
+      return [currencyCode(key, name), { tax_behavior, ...amountOf(amounts) }];
+    }),
+  );
+};
+
 /** What `default_price_data` of a product and a price itself have in common: https://docs.stripe.com/api/prices/create (2026-11). */
 export const priceDataSpec = {
   currency: currencyCode,
-  currency_options: notSimulated,
+  currency_options: currencyOptions,
   custom_unit_amount: notSimulated,
   metadata,
-  recurring: hash({ interval: oneOf('day', 'week', 'month', 'year'), interval_count: integer({ min: 1, max: 156 }), usage_type: oneOf('licensed') }),
+  recurring: hash({ interval: oneOf('day', 'week', 'month', 'year'), interval_count: integer({ min: 1, max: 156 }), trial_period_days: integer({ min: 1, max: 730 }), usage_type: oneOf('licensed') }),
   tax_behavior: taxBehavior,
   unit_amount: integer({ min: 0 }),
   unit_amount_decimal: decimal,
@@ -53,7 +68,7 @@ const createSpec = {
 /** An amount is not among them: a price with another amount is another price. */
 const updateSpec = {
   active: boolean,
-  currency_options: notSimulated,
+  currency_options: clearable(currencyOptions),
   expand: expandable('price'),
   lookup_key: clearable(text(200)),
   metadata,
@@ -85,7 +100,7 @@ export const createPrice = writing('price', (call, draft) => {
 
 export const updatePrice = writing('price', (call, draft) => {
   const before = subject(call, draft, 'price');
-  const { expand, transfer_lookup_key: transfer = false, metadata: keys, ...params } = readForm(call.params, updateSpec);
+  const { expand, transfer_lookup_key: transfer = false, metadata: keys, currency_options: options, ...params } = readForm(call.params, updateSpec);
   if (params.active === false && draft.find('product', before.fields.product)?.fields.default_price === before.id) {
     throw invalidRequest('This price cannot be archived because it is the default price of its product.');
   }
@@ -93,7 +108,7 @@ export const updatePrice = writing('price', (call, draft) => {
     throw invalidRequest('You cannot change the tax behavior of a price once it is set.', { param: 'tax_behavior' });
   }
   if (params.lookup_key != null) freeLookupKey(draft, params.lookup_key, { transfer, keeper: before.id });
-  const patch = { ...given(params), ...metadataPatch(before.fields.metadata, keys) };
+  const patch = { ...given(params), ...metadataPatch(before.fields.metadata, keys), ...optionsPatch(before.fields, options) };
   return { object: draft.change('price.updated', { kind: 'price', before, patch }), expand };
 });
 
@@ -102,21 +117,40 @@ type PriceParams = Omit<Read<typeof createSpec>, 'expand' | 'product_data'> & { 
 /** A new price with its event. Throws a `Failure` without a currency or an amount. */
 export function makePrice(draft: Draft, params: PriceParams): Objekt<'price'> {
   checkPrice(params);
-  const { currency = '', product, metadata: keys, recurring, active, lookup_key, nickname, tax_behavior } = params;
-  const amount = params.unit_amount_decimal ?? String(params.unit_amount);
+  const { currency = '', currency_options: options = new Map(), product, metadata: keys, recurring, active, lookup_key, nickname, tax_behavior } = params;
   const fields: PriceFields = {
     ...EMPTY_PRICE,
     ...given({ active, lookup_key, nickname, tax_behavior }),
     currency,
+    currency_options: optionsBeside(currency, options),
     product,
     metadata: mergeMetadata({}, keys ?? new Map()),
-    recurring: recurring ? { interval: recurring.interval ?? 'month', interval_count: recurring.interval_count ?? 1 } : null,
-    unit_amount: /\.\d*[1-9]/.test(amount) ? null : Math.trunc(Number(amount)),
-    unit_amount_decimal: amount.replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, ''),
+    recurring: recurring ? { interval: recurring.interval ?? 'month', interval_count: recurring.interval_count ?? 1, trial_period_days: recurring.trial_period_days ?? null } : null,
+    ...amountOf(params),
   };
   const object = draft.insert('price', { id: randomId('price_1', 23), fields });
   draft.tell('price.created', { kind: 'price', object });
   return object;
+}
+
+function amountOf({ unit_amount: whole, unit_amount_decimal: fraction }: { readonly unit_amount?: number; readonly unit_amount_decimal?: string }): Pick<PriceFields, 'unit_amount' | 'unit_amount_decimal'> {
+  const amount = fraction ?? String(whole);
+  return {
+    unit_amount: /\.\d*[1-9]/.test(amount) ? null : Math.trunc(Number(amount)),
+    unit_amount_decimal: amount.replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, ''),
+  };
+}
+
+/** As a patch of a price's fields: options that were not named stay; null removes them all. */
+function optionsPatch({ currency, currency_options: before }: PriceFields, changes: ReadonlyMap<string, CurrencyOption> | null | undefined): Partial<PriceFields> {
+  if (changes === undefined) return {};
+  return { currency_options: changes === null ? {} : { ...before, ...optionsBeside(currency, changes) } };
+}
+
+/** An option in the price's own currency would say the amount twice. */
+function optionsBeside(currency: string, options: ReadonlyMap<string, CurrencyOption>): Readonly<Record<string, CurrencyOption>> {
+  if (options.has(currency)) throw invalidRequest(`The currency ${currency} is the price's own, and cannot be one of its currency options.`, { param: `currency_options[${currency}]` });
+  return Object.fromEntries(options);
 }
 
 function checkPrice(params: Pick<PriceParams, 'currency' | 'recurring' | 'unit_amount' | 'unit_amount_decimal'>): void {

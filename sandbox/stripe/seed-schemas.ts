@@ -63,7 +63,7 @@ const price = z.strictObject({
   metadata,
   nickname: nullableText.optional(),
   product: z.string(),
-  recurring: z.strictObject({ interval: z.enum(['day', 'week', 'month', 'year']), interval_count: z.int().min(1).default(1) }).nullable().optional(),
+  recurring: z.strictObject({ interval: z.enum(['day', 'week', 'month', 'year']), interval_count: z.int().min(1).default(1), trial_period_days: z.int().min(1).nullable().default(null) }).nullable().optional(),
   unit_amount: minor.min(0),
 });
 

@@ -39,7 +39,7 @@ export function end(draft: Draft, before: Objekt<'subscription'>): Objekt<'subsc
 }
 
 /** The end of the period that begins at `start`: months keep the anchor's day, or take the last day of a shorter month. */
-export function periodAfter(anchor: number, start: number, { interval, interval_count: count }: Recurring): number {
+export function periodAfter(anchor: number, start: number, { interval, interval_count: count }: Pick<Recurring, 'interval' | 'interval_count'>): number {
   if (interval === 'day' || interval === 'week') return start + count * (interval === 'day' ? 1 : 7) * 24 * 60 * 60;
   const from = new Date(start * 1_000);
   const months = interval === 'year' ? 12 * count : count;

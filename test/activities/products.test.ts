@@ -183,7 +183,7 @@ describe('a sync of products', () => {
     expect((await world.sync(venue, 'push', 'full', PRODUCTS)).counts).toMatchObject({ unchanged: 7 });
   });
 
-  it('says in a dry run what a push would cost: a new price takes three calls, a name one', async () => {
+  it('says in a dry run what a push would cost: a new price takes four calls, a name one', async () => {
     await load(3);
     await world.sync(venue, 'push', 'full', PRODUCTS);
     await products.upsertMany(venue.venueId, [aProduct(0, { amountMinor: 5_000 }), aProduct(1, { name: 'Renamed' }), aProduct(7)]);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Address } from '../../../contracts/records.ts';
-import { metadata, metadataAnswer, text } from './fields.ts';
+import { email, metadata, metadataAnswer, text } from './fields.ts';
 import { recordKind } from './record-kind.ts';
 
 const addressLine = z.string().max(500).nullable().optional();
@@ -22,7 +22,7 @@ export const customers = recordKind('customers', {
   required: {},
   clearable: {
     name: z.string().max(1_000),
-    email: z.email().max(512),
+    email,
     phone: z.string().max(50),
     address,
     marketingConsent: z.boolean(),

@@ -3,12 +3,31 @@ import { z } from 'zod';
 /** What fields of several resources have in common. */
 export const text = z.string().nullable();
 
-export const metadata = z
-  .record(z.string().min(1).max(100), z.string().max(5_000))
-  .refine((entries) => Object.keys(entries).length <= 50, 'Must have at most 50 keys')
-  .meta({ description: 'At most 50 keys of 1–100 characters; values are strings of at most 5,000.' });
+const metadataUpTo = (maxKeys: number) =>
+  z
+    .record(z.string().min(1).max(100), z.string().max(5_000))
+    .refine((entries) => Object.keys(entries).length <= maxKeys, `Must have at most ${maxKeys} keys`)
+    .meta({ description: `At most ${maxKeys} keys of 1–100 characters; values are strings of at most 5,000.` });
+
+export const metadata = metadataUpTo(50);
+
+/** Beside what was given to a transaction, a pull keeps facts of the provider's in its metadata. */
+export const transactionMetadata = metadataUpTo(100);
 
 export const metadataAnswer = z.record(z.string(), z.string());
+
+/**
+ * Refuses only what cannot be an address: a part that is missing, white space and control characters outside quotes, a second `@`, an empty
+ * label in the domain. Dots may stand anywhere before the `@`, as in addresses of Japanese carriers, and any script is allowed. What a
+ * provider refuses beyond that is told of the record when it is pushed. Without a `u` flag, because the pattern is printed in the OpenAPI document.
+ */
+const EMAIL = /^(?:[^\s@"\u0000-\u001f\u007f-\u009f]+|"[^"\u0000-\u001f\u007f-\u009f]+")@[^\s@.\u0000-\u001f\u007f-\u009f]+(?:\.[^\s@.\u0000-\u001f\u007f-\u009f]+)*$/;
+
+export const email = z
+  .string()
+  .max(512)
+  .regex(EMAIL, 'Must be an email address, such as ada@example.com')
+  .meta({ description: 'An email address. Internationalised ones are accepted.', example: 'ada@example.com' });
 
 /** Zod’s `int` refuses what a JavaScript number cannot hold exactly. */
 export const amountMinor = z.int('Must be a whole number of minor units, such as 1099').meta({ description: 'Money in minor units of `currency`.', example: 1099 });

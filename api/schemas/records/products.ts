@@ -8,8 +8,8 @@ export const products = recordKind('products', {
   id: 'productId',
   required: { name: z.string().min(1).max(1_000) },
   clearable: {
-    description: z.string().max(20_000),
-    sku: z.string().max(255),
+    description: z.string().max(40_000),
+    sku: z.string().max(500),
     amountMinor: amountMinor.min(0).meta({ description: 'The price in minor units of `currency`. Both are given or neither.', example: 1099 }),
     currency,
     active: z.boolean().meta({ description: 'True when it is left out or cleared.' }),

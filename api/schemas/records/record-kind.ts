@@ -92,7 +92,13 @@ const envelope = {
 };
 
 const links = z.array(
-  z.object({ connectionId: z.uuid(), externalId: z.string().nullable(), syncedAt: timestamp.nullable(), state: z.enum(LINK_STATES) }),
+  z.object({
+    connectionId: z.uuid(),
+    externalId: z.string().nullable(),
+    syncedAt: timestamp.nullable(),
+    state: z.enum(LINK_STATES),
+    notes: z.array(z.object({ code: z.string(), message: z.string() })).meta({ description: 'What the last write could not carry over or left standing at the provider; `docs/errors` lists the codes.' }),
+  }),
 );
 
 const commonFilters = {

@@ -2,12 +2,12 @@ import { z } from 'zod';
 import { TRANSACTION_KINDS, TRANSACTION_STATUSES } from '../../../contracts/records.ts';
 import type { TransactionLine } from '../../../contracts/records.ts';
 import { currency, instant, sourceId, timestamp, uuid } from '../common.ts';
-import { amountMinor, decimal, metadata, metadataAnswer, text } from './fields.ts';
+import { amountMinor, decimal, metadataAnswer, text, transactionMetadata } from './fields.ts';
 import { recordKind } from './record-kind.ts';
 
 const line = z
   .strictObject({
-    description: z.string().max(1_000).nullable().optional(),
+    description: z.string().max(5_000).nullable().optional(),
     quantity: decimal.nullable().optional(),
     amountMinor,
     productSourceId: sourceId.nullable().optional(),
@@ -38,8 +38,8 @@ export const transactions = recordKind('transactions', {
     feeMinor: amountMinor.meta({ description: 'What the provider kept, in minor units of `currency`; null while it is not known.', example: 47 }),
     customerSourceId: sourceId,
     relatedTransactionId: uuid.meta({ description: 'Id of the transaction that this one belongs to, such as the payment of a refund. It must be one of the venue.' }),
-    lines: z.array(line).max(500).meta({ description: 'What was sold. Replaced as a whole.' }),
-    metadata,
+    lines: z.array(line).max(5_000).meta({ description: 'What was sold. Replaced as a whole.' }),
+    metadata: transactionMetadata,
   },
   answer: {
     kind,
