@@ -68,6 +68,13 @@ export interface Exchange {
   readonly res: Response;
 }
 
+interface DescribedAnswer {
+  readonly description: string;
+  readonly schema: z.ZodType;
+  /** It has a `Location`: what that names. */
+  readonly location?: string;
+}
+
 interface Described {
   /** Operation id in the OpenAPI document. */
   readonly name: string;
@@ -78,7 +85,7 @@ interface Described {
   readonly role: Role;
   /** Beyond those that every operation of its kind can answer. */
   readonly problems?: readonly ProblemCode[];
-  readonly answers: Readonly<Record<number, { readonly description: string; readonly schema: z.ZodType }>>;
+  readonly answers: Readonly<Record<number, DescribedAnswer>>;
 }
 
 interface Spec<Path extends string, Query, Body> extends Described {
@@ -87,6 +94,8 @@ interface Spec<Path extends string, Query, Body> extends Described {
   readonly path: Path;
   readonly query?: z.ZodType<Query>;
   readonly body?: z.ZodType<Body>;
+  /** What the OpenAPI document shows in place of `body`, where that says less than it checks. */
+  readonly bodyShown?: z.ZodType;
   /** A request without a body is taken as one with `{}`. */
   readonly bodyOptional?: boolean;
   /** Takes `Idempotency-Key`: it creates or starts something. */
@@ -98,7 +107,7 @@ interface BatchSpec<Path extends string, Query> extends Described {
   readonly method: 'post';
   readonly path: Path;
   readonly query: z.ZodType<Query>;
-  /** What the reference shows: the JSON envelope, and one line of NDJSON. */
+  /** What the reference shows: the JSON envelope, and the schema of one line of NDJSON. */
   readonly batch: { readonly json: z.ZodType; readonly line: z.ZodType };
   readonly handle: (call: Call<IdsOf<Path>, Query, BatchBody>) => Promise<Answer>;
 }
@@ -118,6 +127,7 @@ interface Common extends Described {
   readonly path: string;
   readonly query: z.ZodType;
   readonly body: z.ZodType | null;
+  readonly bodyShown: z.ZodType | null;
   readonly bodyOptional: boolean;
   readonly batch: { readonly json: z.ZodType; readonly line: z.ZodType } | null;
   readonly idempotent: boolean;
@@ -140,6 +150,7 @@ export function endpoint<const Path extends string, Query, Body>(spec: Spec<Path
     ...spec,
     query: spec.query ?? NO_QUERY,
     body: spec.body ?? null,
+    bodyShown: spec.bodyShown ?? spec.body ?? null,
     bodyOptional: spec.bodyOptional ?? false,
     batch: null,
     idempotent: spec.idempotent ?? false,
@@ -149,9 +160,9 @@ export function endpoint<const Path extends string, Query, Body>(spec: Spec<Path
 }
 
 export function batchEndpoint<const Path extends string, Query>(spec: BatchSpec<Path, Query>): Endpoint {
-  return { ...spec, body: null, bodyOptional: false, idempotent: true, stream: null, handle: spec.handle as Handle };
+  return { ...spec, body: null, bodyShown: null, bodyOptional: false, idempotent: true, stream: null, handle: spec.handle as Handle };
 }
 
 export function streamEndpoint<const Path extends string>(spec: StreamSpec<Path>): Endpoint {
-  return { ...spec, query: NO_QUERY, body: null, bodyOptional: false, batch: null, idempotent: false, stream: spec.stream as Stream };
+  return { ...spec, query: NO_QUERY, body: null, bodyShown: null, bodyOptional: false, batch: null, idempotent: false, stream: spec.stream as Stream };
 }
