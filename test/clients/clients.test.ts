@@ -24,8 +24,8 @@ beforeAll(async () => {
   system = await startSystem();
 }, LIMIT_MS);
 afterAll(async () => {
-  await system.stop();
   rmSync(folder, { recursive: true, force: true });
+  await system.stop();
 });
 
 /** What each client finds, from making a venue over two pushes to the answers that are problems. */
