@@ -7,7 +7,7 @@ const SAFE_FINALLY = {
 };
 
 export default tseslint.config(
-  { ignores: ['dist/**', 'coverage/**', '.interlock/**', '**/*.js', '**/*.cjs', '**/*.mjs'] },
+  { ignores: ['dist/**', 'coverage/**', 'test/clients/typescript/**', '.interlock/**', '**/*.js', '**/*.cjs', '**/*.mjs'] },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true } },

@@ -69,6 +69,13 @@ export interface Exchange {
   readonly res: Response;
 }
 
+interface DescribedAnswer {
+  readonly description: string;
+  readonly schema: z.ZodType;
+  /** It has a `Location`: what that names. */
+  readonly location?: string;
+}
+
 interface Described {
   /** Operation id in the OpenAPI document. */
   readonly name: string;
@@ -79,7 +86,7 @@ interface Described {
   readonly role: Role;
   /** Beyond those that every operation of its kind can answer. */
   readonly problems?: readonly ProblemCode[];
-  readonly answers: Readonly<Record<number, { readonly description: string; readonly schema: z.ZodType }>>;
+  readonly answers: Readonly<Record<number, DescribedAnswer>>;
 }
 
 interface Spec<Path extends string, Query, Body> extends Described {
@@ -90,6 +97,8 @@ interface Spec<Path extends string, Query, Body> extends Described {
   readonly body?: z.ZodType<Body>;
   /** Checks the body in place of `body` alone, where what is stored decides too. */
   readonly checkBody?: (ids: IdsOf<Path>, input: unknown) => Promise<Parsed<Body>>;
+  /** What the OpenAPI document shows in place of `body`, where that says less than it checks. */
+  readonly bodyShown?: z.ZodType;
   /** A request without a body is taken as one with `{}`. */
   readonly bodyOptional?: boolean;
   /** Takes `Idempotency-Key`: it creates or starts something. */
@@ -101,7 +110,7 @@ interface BatchSpec<Path extends string, Query> extends Described {
   readonly method: 'post';
   readonly path: Path;
   readonly query: z.ZodType<Query>;
-  /** What the reference shows: the JSON envelope, and one line of NDJSON. */
+  /** What the reference shows: the JSON envelope, and the schema of one line of NDJSON. */
   readonly batch: { readonly json: z.ZodType; readonly line: z.ZodType };
   readonly handle: (call: Call<IdsOf<Path>, Query, BatchBody>) => Promise<Answer>;
 }
@@ -122,6 +131,7 @@ interface Common extends Described {
   readonly query: z.ZodType;
   readonly body: z.ZodType | null;
   readonly checkBody: CheckBody | null;
+  readonly bodyShown: z.ZodType | null;
   readonly bodyOptional: boolean;
   readonly batch: { readonly json: z.ZodType; readonly line: z.ZodType } | null;
   readonly idempotent: boolean;
@@ -146,6 +156,7 @@ export function endpoint<const Path extends string, Query, Body>(spec: Spec<Path
     query: spec.query ?? NO_QUERY,
     body: spec.body ?? null,
     checkBody: (spec.checkBody as CheckBody | undefined) ?? null,
+    bodyShown: spec.bodyShown ?? spec.body ?? null,
     bodyOptional: spec.bodyOptional ?? false,
     batch: null,
     idempotent: spec.idempotent ?? false,
@@ -155,9 +166,9 @@ export function endpoint<const Path extends string, Query, Body>(spec: Spec<Path
 }
 
 export function batchEndpoint<const Path extends string, Query>(spec: BatchSpec<Path, Query>): Endpoint {
-  return { ...spec, body: null, checkBody: null, bodyOptional: false, idempotent: true, stream: null, handle: spec.handle as Handle };
+  return { ...spec, body: null, checkBody: null, bodyShown: null, bodyOptional: false, idempotent: true, stream: null, handle: spec.handle as Handle };
 }
 
 export function streamEndpoint<const Path extends string>(spec: StreamSpec<Path>): Endpoint {
-  return { ...spec, query: NO_QUERY, body: null, checkBody: null, bodyOptional: false, batch: null, idempotent: false, stream: spec.stream as Stream };
+  return { ...spec, query: NO_QUERY, body: null, checkBody: null, bodyShown: null, bodyOptional: false, batch: null, idempotent: false, stream: spec.stream as Stream };
 }

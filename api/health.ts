@@ -1,7 +1,7 @@
 import type { RequestHandler } from 'express';
 import { z } from 'zod';
 
-const state = z.enum(['ok', 'down']);
+const state = z.enum(['ok', 'down']).meta({ id: 'HealthState' });
 export const readinessAnswer = z.object({ status: state, checks: z.object({ postgres: state, temporal: state }) }).meta({ id: 'Readiness' });
 
 export interface HealthDeps {

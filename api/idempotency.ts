@@ -6,7 +6,7 @@ import type { BodyStream } from './body-stream.ts';
 import { invalidRequest } from './parse.ts';
 
 /** 1–255 printable ASCII characters. */
-const KEY = /^[\x20-\x7e]{1,255}$/;
+export const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
 
 /** The claim of a request that died with its process lapses after this; a load in NDJSON may take long. */
 const LOCK_MS = 60_000;
@@ -56,7 +56,7 @@ export function createIdempotency(store: IdempotencyStore, waitForTwinMs = WAIT_
 /** The value of `Idempotency-Key`, or null without one. Throws `invalid-request`. */
 export function readIdempotencyKey(header: string | string[] | undefined): string | null {
   if (header === undefined) return null;
-  if (typeof header === 'string' && KEY.test(header)) return header;
+  if (typeof header === 'string' && IDEMPOTENCY_KEY.test(header)) return header;
   throw invalidRequest([{ path: 'Idempotency-Key', message: 'Must be 1 to 255 printable ASCII characters' }]);
 }
 

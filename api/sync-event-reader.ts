@@ -1,13 +1,15 @@
+import type { z } from 'zod';
 import type { SyncLogRow, SyncRun, SyncRunStore } from '../db/sync-run-store.ts';
 import type { ApiError } from './api-error.ts';
 import type { EventStream, StreamEvent } from './event-stream.ts';
 import { invalidRequest } from './parse.ts';
 import { presentSync, presentSyncLog } from './schemas/sync.ts';
+import type { syncProgressAnswer } from './schemas/sync-events.ts';
 import type { TemporalUi } from './schemas/sync.ts';
 import type { FeedListener, FeedView } from './sync-feed.ts';
 
 /** `<seq>` of a log row; `<seq>-<n>` for progress between two rows; `<seq>-finished` for the end. */
-const EVENT_ID = /^(\d{1,15})(?:-(\d{1,9}|finished))?$/;
+export const LAST_EVENT_ID = /^(\d{1,15})(?:-(\d{1,9}|finished))?$/;
 const CATCH_UP_ROWS = 200;
 const MIN_PROGRESS_GAP_MS = 250;
 
@@ -20,7 +22,7 @@ export interface ReaderPosition {
 /** Throws `invalid-request` for an id that no event of ours has. */
 export function readLastEventId(header: string | string[] | undefined): ReaderPosition {
   if (header === undefined || header === '') return { seq: 0, finished: false };
-  const [, seq, rest] = EVENT_ID.exec(String(header)) ?? [];
+  const [, seq, rest] = LAST_EVENT_ID.exec(String(header)) ?? [];
   if (seq === undefined) throw unknownEventId();
   return { seq: Number(seq), finished: rest === 'finished' };
 }
@@ -93,7 +95,7 @@ export class SyncEventReader implements FeedListener {
 
   async #showProgress(run: SyncRun): Promise<void> {
     const { id, phase, progress, counts, providerCalls, waitingFor, awaiting } = presentSync(run, this.#ui);
-    const data = { id, phase, progress, counts, providerCalls, waitingFor, awaiting };
+    const data: z.input<typeof syncProgressAnswer> = { id, phase, progress, counts, providerCalls, waitingFor, awaiting };
     const text = JSON.stringify(data);
     const now = performance.now();
     if (text === this.#lastProgress || now - this.#lastProgressAt < MIN_PROGRESS_GAP_MS) return;

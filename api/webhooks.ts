@@ -43,7 +43,7 @@ export const WEBHOOK_PROBLEM_CODES = [
   'temporal-unavailable',
 ] as const satisfies readonly ProblemCode[];
 
-export const webhookAnswer = z.object({ received: z.literal(true) });
+export const webhookAnswer = z.object({ received: z.literal(true) }).meta({ id: 'WebhookTaken' });
 
 /** Of a provider's type of event, all that may stand in a log. */
 const TYPE = /^[a-z0-9._]{1,100}$/;

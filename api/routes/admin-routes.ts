@@ -37,7 +37,7 @@ function rotateKeysRoute({ rotations, jobGateway, sealer, ui, log }: AdminRouteD
     path: '/v1/admin/keys/rotate',
     role: 'admin',
     idempotent: true,
-    answers: { 202: { description: 'Started, or at work already.', schema: jobAnswer } },
+    answers: { 202: { description: 'Started, or at work already.', schema: jobAnswer, location: 'The job.' } },
     problems: ['vault-unavailable', 'temporal-unavailable'],
     async handle({ caller, requestId }) {
       requireAllVenues(caller);

@@ -15,7 +15,7 @@ export function auditRoute({ audit }: { readonly audit: AuditStore }): Endpoint 
     path: '/v1/venues/{venueId}/audit',
     role: 'operator',
     query: auditQuery,
-    answers: { 200: { description: 'A page of entries.', schema: pageOf(auditAnswer) } },
+    answers: { 200: { description: 'A page of entries.', schema: pageOf('AuditEntry', auditAnswer) } },
     problems: ['invalid-cursor'],
     async handle({ ids: { venueId }, query: { limit, cursor, ...filter }, path }) {
       const list = { path, filters: filter, order: 'id' } as const;

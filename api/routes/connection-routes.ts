@@ -47,8 +47,9 @@ function createConnection(deps: ConnectionRouteDeps): Endpoint {
     idempotent: true,
     body: newConnectionBody,
     answers: {
-      201: { description: 'Connected, or begun to.', schema: z.union([connectionAnswer, startedAuthorizationAnswer]) },
-      200: { description: 'The account was connected before; its key is replaced.', schema: connectionAnswer },
+      // The one with more fields first: a client that takes the first that fits would lose them.
+      201: { description: 'Connected, or begun to.', schema: z.union([startedAuthorizationAnswer, connectionAnswer]), location: 'The connection.' },
+      200: { description: 'The account was connected before; its key is replaced.', schema: connectionAnswer, location: 'The connection.' },
     },
     problems: [
       'credentials-refused',
@@ -111,7 +112,7 @@ function listConnections({ connections }: ConnectionRouteDeps): Endpoint {
     path: '/v1/venues/{venueId}/connections',
     role: 'viewer',
     query: listQuery,
-    answers: { 200: { description: 'A page of connections.', schema: pageOf(connectionAnswer) } },
+    answers: { 200: { description: 'A page of connections.', schema: pageOf('Connection', connectionAnswer) } },
     problems: ['invalid-cursor'],
     async handle({ ids: { venueId }, query: { limit, cursor }, path }) {
       const list = { path, filters: {}, order: 'id' } as const;

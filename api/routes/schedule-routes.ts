@@ -15,7 +15,7 @@ import { notFound } from '../not-found.ts';
 import type { ScheduleGateway, ScheduleRef } from '../schedule-gateway.ts';
 import type { DefaultSchedules } from '../scheduling.ts';
 import { pageOf } from '../schemas/common.ts';
-import { deletedScheduleAnswer, presentSchedule, scheduleAnswer, scheduleBody } from '../schemas/schedule.ts';
+import { deletedScheduleAnswer, presentSchedule, scheduleAnswer, scheduleBody, scheduleBodyShown } from '../schemas/schedule.ts';
 import type { TemporalUi } from '../schemas/sync.ts';
 import { checkAbility } from '../starting-syncs.ts';
 
@@ -47,7 +47,7 @@ function listRoute(deps: ScheduleRouteDeps): Endpoint {
     method: 'get',
     path: COLLECTION,
     role: 'viewer',
-    answers: { 200: { description: 'All of them.', schema: pageOf(scheduleAnswer) } },
+    answers: { 200: { description: 'All of them.', schema: pageOf('Schedule', scheduleAnswer) } },
     problems: [TEMPORAL],
     async handle({ ids }) {
       await connectionOf(deps, ids);
@@ -86,6 +86,7 @@ function putRoute(deps: ScheduleRouteDeps): Endpoint {
     path: ITEM,
     role: 'operator',
     body: scheduleBody,
+    bodyShown: scheduleBodyShown,
     answers: { 200: { description: 'The schedule as it is now.', schema: scheduleAnswer } },
     problems: ['resource-not-supported', 'direction-not-supported', TEMPORAL],
     async handle({ ids, body, caller, requestId }) {

@@ -28,7 +28,7 @@ export function syncEventsRoute(deps: SyncEventsRouteDeps): Endpoint {
     name: 'watchSync',
     summary: 'Watch a sync run live',
     description: [
-      'Server-sent events: `phase`, `record-rejected` (an entry of the log), `progress` (at most four a second) and `finished` (the run), from the beginning of the run.',
+      'Server-sent events, each as the schema `SyncEvent` says: `phase`, `record-rejected` (an entry of the log), `progress` (at most four a second) and `finished` (the run), from the beginning of the run.',
       '`Last-Event-ID` resumes after an event, also on another process. The stream closes after `finished`, and when the token expires;',
       'a reader that comes back with the id of `finished` gets 204.',
     ].join(' '),
@@ -36,7 +36,7 @@ export function syncEventsRoute(deps: SyncEventsRouteDeps): Endpoint {
     method: 'get',
     path: '/v1/venues/{venueId}/syncs/{syncId}/events',
     role: 'viewer',
-    answers: { 200: { description: 'The events, as text/event-stream.', schema: z.string() } },
+    answers: { 200: { description: 'The events, as text/event-stream.', schema: z.string().meta({ description: 'A stream of `SyncEvent`s.' }) } },
     problems: ['too-many-streams'],
     async stream({ ids: { venueId, syncId }, caller }, exchange) {
       const position = readLastEventId(exchange.req.headers['last-event-id']);

@@ -47,7 +47,7 @@ function itemsRoute({ runs, plans }: SyncPlanRouteDeps): Endpoint {
     path: `${PLAN}/items`,
     role: 'viewer',
     query: planItemsQuery,
-    answers: { 200: { description: 'A page of the plan.', schema: pageOf(planItemAnswer) } },
+    answers: { 200: { description: 'A page of the plan.', schema: pageOf('SyncPlanItem', planItemAnswer) } },
     problems: ['invalid-cursor', 'not-a-dry-run', 'plan-not-ready'],
     async handle({ ids: { venueId, syncId }, query: { limit, cursor, action }, path }) {
       const list = { path, filters: { action }, order: 'seq' } as const;

@@ -33,8 +33,8 @@ function startRoute(deps: SyncRouteDeps): Endpoint {
     idempotent: true,
     body: startSyncBody,
     answers: {
-      202: { description: 'Started.', schema: syncAnswer },
-      200: { description: 'The same sync is running already: this is its run.', schema: syncAnswer },
+      202: { description: 'Started.', schema: syncAnswer, location: 'The run.' },
+      200: { description: 'The same sync is running already: this is its run.', schema: syncAnswer, location: 'The run.' },
     },
     problems: [
       'connection-not-found',
@@ -65,7 +65,7 @@ function listRoute({ runs, ui }: SyncRouteDeps): Endpoint {
     path: COLLECTION,
     role: 'viewer',
     query: syncListQuery,
-    answers: { 200: { description: 'A page of runs.', schema: pageOf(syncAnswer) } },
+    answers: { 200: { description: 'A page of runs.', schema: pageOf('SyncRun', syncAnswer) } },
     problems: ['invalid-cursor'],
     async handle({ ids: { venueId }, query: { limit, cursor, ...filter }, path }) {
       const list = { path, filters: filter, order: 'id' } as const;
@@ -101,7 +101,7 @@ function logRoute({ runs }: SyncRouteDeps): Endpoint {
     path: `${ITEM}/log`,
     role: 'viewer',
     query: syncLogQuery,
-    answers: { 200: { description: 'A page of the log.', schema: pageOf(syncLogAnswer) } },
+    answers: { 200: { description: 'A page of the log.', schema: pageOf('SyncLogEntry', syncLogAnswer) } },
     problems: ['invalid-cursor'],
     async handle({ ids: { venueId, syncId }, query: { limit, cursor, ...filter }, path }) {
       const list = { path, filters: filter, order: 'seq' } as const;

@@ -31,7 +31,7 @@ function createVenue({ venues, audit }: VenueRouteDeps): Endpoint {
     role: 'admin',
     idempotent: true,
     body: newVenueBody,
-    answers: { 201: { description: 'Created.', schema: venueAnswer } },
+    answers: { 201: { description: 'Created.', schema: venueAnswer, location: 'The venue.' } },
     problems: ['source-id-taken'],
     async handle({ body, caller, requestId, requestKey }) {
       if (caller.venues !== '*') throw new ApiError('forbidden', 'Creating a venue needs a token for all venues ("venues": "*").');
@@ -52,7 +52,7 @@ function listVenues({ venues }: VenueRouteDeps): Endpoint {
     path: '/v1/venues',
     role: 'viewer',
     query: listQuery,
-    answers: { 200: { description: 'A page of venues.', schema: pageOf(venueAnswer) } },
+    answers: { 200: { description: 'A page of venues.', schema: pageOf('Venue', venueAnswer) } },
     problems: ['invalid-cursor'],
     async handle({ query: { limit, cursor }, caller, path }) {
       const list = { path, filters: {}, order: 'id' } as const;

@@ -43,17 +43,36 @@ export const instant = z.iso
 
 const CURRENCIES = new Set(Intl.supportedValuesOf('currency'));
 
+/** What a currency must be. The pattern says nothing that the set does not; it is there for readers of the OpenAPI document. */
+const CURRENCY_RULE = 'Must be an ISO 4217 code in capitals, such as EUR';
+
 export const currency = z
   .string()
-  .refine((code) => CURRENCIES.has(code), 'Must be an ISO 4217 code in capitals, such as EUR')
+  .regex(/^[A-Z]{3}$/, CURRENCY_RULE)
+  .refine((code) => CURRENCIES.has(code), CURRENCY_RULE)
   .meta({ description: 'ISO 4217 code.', example: 'EUR' });
 
 // Answers: `z.object`, because fields may be added to them.
 
+/** A schema of the OpenAPI document's own, or null. `.nullable()` would make the shared schema itself nullable in the document. */
+export const orNull = <T extends z.ZodType>(schema: T) => z.union([schema, z.null()]);
+
 export const timestamp = z.iso.datetime().meta({ example: '2026-11-21T10:15:00.000Z' });
 
-export const pageOf = <Item extends z.ZodType>(item: Item) =>
-  z.object({ data: z.array(item), nextCursor: z.string().nullable().meta({ description: 'Where the next page begins; null on the last one.' }) });
+export const currencyAnswer = z.string().meta({ description: 'ISO 4217 code.', example: 'EUR' });
+
+/** `name` of an item, in the OpenAPI document. */
+export const pageOf = <Item extends z.ZodType>(name: string, item: Item) =>
+  z
+    .object({ data: z.array(item), nextCursor: z.string().nullable().meta({ description: 'Where the next page begins; null on the last one.' }) })
+    .meta({ id: `${name}Page` });
+
+export const fieldError = z
+  .object({
+    path: z.string().meta({ description: 'The field, as in `records.3.amountMinor`; the name of a query parameter or header.', example: 'timeZone' }),
+    message: z.string(),
+  })
+  .meta({ id: 'FieldError' });
 
 export const problem = z
   .object({
@@ -63,7 +82,7 @@ export const problem = z
     code: z.string().meta({ description: 'Stable; `docs/errors` lists every one.' }),
     detail: z.string(),
     requestId: z.string(),
-    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional().meta({ description: 'At most 1,000 and 64 KB.' }),
+    errors: z.array(fieldError).optional().meta({ description: 'Of `invalid-request`: every wrong field at once, at most 1,000 and 64 KB.' }),
     errorsOmitted: z.int().optional().meta({ description: 'How many errors there are besides `errors`; at least as many, since nobody looks further.' }),
   })
   .meta({ id: 'Problem', description: 'Problem details, RFC 9457.' });

@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { CONNECTION_STATES, DIRECTIONS, ENVIRONMENTS, OAUTH_FLOWS, PROVIDERS, RESOURCES } from '../../contracts/providers.ts';
 import type { Connection } from '../../db/connection-store.ts';
 import type { FullPasses } from '../../domain/full-pass.ts';
 import { notesOf } from '../../domain/connection-notes.ts';
 import { MAX_RETURN_URL_LENGTH } from '../../domain/return-url.ts';
 import { Secret } from '../../vault/secret.ts';
 import type { StartedAuthorization } from '../authorizing.ts';
-import { timestamp } from './common.ts';
+import { orNull, timestamp } from './common.ts';
+import { connectionState, environment, oauthFlow, provider, direction, resource } from './words.ts';
 
 const secretKey = z
   .string()
@@ -26,7 +26,7 @@ const wishes = {
     .max(50)
     .refine((scopes) => new Set(scopes).size === scopes.length, 'Must name each scope once')
     .optional()
-    .meta({ description: 'What the owner is asked to approve. Without it: what a sync of all resources needs.' }),
+    .meta({ description: 'What the owner is asked to approve, each scope once. Without it: what a sync of all resources needs.', uniqueItems: true }),
   returnUrl: z
     .string()
     .max(MAX_RETURN_URL_LENGTH)
@@ -36,13 +36,13 @@ const wishes = {
 
 export const newConnectionBody = z
   .strictObject({
-    provider: z.enum(PROVIDERS),
-    environment: z.enum(ENVIRONMENTS).meta({ description: 'The provider’s test mode, or the one that moves money.' }),
+    provider,
+    environment,
     credentials: z
       .strictObject({ secretKey: secretKey.meta({ description: 'The provider’s secret key. Tested, sealed, and never shown again.', format: 'password' }) })
       .optional()
       .meta({ description: 'Without it the account’s owner is asked for consent.' }),
-    flow: z.enum(OAUTH_FLOWS).optional().meta({ description: 'How consent is asked for. Without it: the first that `GET /v1/integrations/{provider}` lists.' }),
+    flow: oauthFlow.optional(),
     ...wishes,
   })
   .superRefine(({ credentials, flow, scopes, returnUrl }, context) => {
@@ -63,19 +63,19 @@ export const connectionAnswer = z
   .object({
     id: z.uuid(),
     venueId: z.uuid(),
-    provider: z.enum(PROVIDERS),
-    environment: z.enum(ENVIRONMENTS),
-    state: z.enum(CONNECTION_STATES),
+    provider,
+    environment,
+    state: connectionState,
     cause: z.string().nullable().meta({ description: 'Why the connection is not simply active.' }),
     since: timestamp.meta({ description: 'Since when it is in this state.' }),
     nextAction: z.string().nullable().meta({ description: 'What a person should do next.' }),
     account: z.object({ id: z.string(), name: z.string().nullable() }).nullable().meta({ description: 'The account at the provider; null until its owner has approved.' }),
-    flow: z.enum(OAUTH_FLOWS).nullable().meta({ description: 'How its owner granted access; null for a connection with a key.' }),
+    flow: orNull(oauthFlow).meta({ description: 'How its owner granted access; null for a connection with a key.' }),
     scopes: z.array(z.string()),
     expiresAt: timestamp.nullable().meta({ description: 'When the access dies unless something is done; null: never.' }),
     nextRefreshAt: timestamp.nullable().meta({ description: 'When the service renews it next; null: it need not.' }),
     notes: z
-      .array(z.object({ code: z.string().meta({ description: 'Stable; more may come.' }), message: z.string() }))
+      .array(z.object({ code: z.string().meta({ description: 'Stable; more may come.' }), message: z.string() }).meta({ id: 'ConnectionNote' }))
       .meta({ description: 'What is worth knowing and asks for nothing. `account-shared`: another venue has connected the same account.' }),
     createdAt: timestamp,
     updatedAt: timestamp,
@@ -87,7 +87,7 @@ export const connectionDetailAnswer = z
   .object({
     ...connectionAnswer.shape,
     fullPasses: z
-      .array(z.object({ resource: z.enum(RESOURCES), direction: z.enum(DIRECTIONS), endedAt: timestamp }))
+      .array(z.object({ resource, direction, endedAt: timestamp }).meta({ id: 'FullPass' }))
       .meta({ description: 'When a sync last went through everything, by a schedule or because somebody asked: by resource and direction, those that have.' }),
   })
   .meta({ id: 'ConnectionDetail' });
@@ -97,7 +97,7 @@ export const connectionTestAnswer = z
     outcome: z.enum(['accepted', 'refused', 'unavailable']).meta({ description: '`refused`: the connection needs its owner, or another key. `unavailable`: the provider, or our key service, could not tell just now.' }),
     code: z.string().nullable().meta({ description: 'Of `unavailable`: why nobody could tell, as docs/errors.md has it; null otherwise.' }),
     testedAt: timestamp,
-    connection: connectionAnswer.meta({ description: 'As it is after the test.' }),
+    connection: connectionAnswer,
   })
   .meta({ id: 'ConnectionTest' });
 

@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { DIRECTIONS, ENVIRONMENTS, OAUTH_FLOWS, PROVIDERS, RESOURCES } from '../../contracts/providers.ts';
 import type { Environment, ProviderCapabilities, ProviderId } from '../../contracts/providers.ts';
 import type { BudgetStatus } from '../../db/budget-status-store.ts';
 import type { Integration as IntegrationHere } from '../../providers/providers.ts';
+import { orNull } from './common.ts';
+import { direction, environment, oauthFlow, provider, resource } from './words.ts';
 
 const rate = z.number().min(0);
 const slots = z.int().min(0);
@@ -10,28 +11,28 @@ const limit = z.object({ requestsPerSecond: rate, concurrency: slots });
 
 export const integrationAnswer = z
   .object({
-    provider: z.enum(PROVIDERS),
+    provider,
     displayName: z.string(),
     configured: z.boolean().meta({ description: 'Whether it can be connected here and now, the first way in `connect`.' }),
     supported: z.boolean().meta({ description: 'Whether this version speaks to the provider; the settings in `toSet` alone do not change that.' }),
     toSet: z.array(z.string()).meta({ description: 'Environment variables that connecting by consent needs and that are not set.' }),
-    flows: z.array(z.enum(OAUTH_FLOWS)).meta({ description: 'How consent can be asked for here, the usual way first.' }),
-    environment: z.enum(ENVIRONMENTS).nullable().meta({ description: 'Where accounts are that are connected by consent; null while none can be.' }),
-    resources: z.array(z.object({ resource: z.enum(RESOURCES), directions: z.array(z.enum(DIRECTIONS)) })),
+    flows: z.array(oauthFlow).meta({ description: 'How consent can be asked for here, the usual way first.' }),
+    environment: orNull(environment).meta({ description: 'Where accounts are that are connected by consent; null while none can be.' }),
+    resources: z.array(z.object({ resource, directions: z.array(direction) })),
     connect: z.array(z.enum(['api-key', 'oauth'])),
     limits: z.object({ sandbox: limit, production: limit }).nullable().meta({ description: 'Of one provider account: what this service allows itself.' }),
   })
   .meta({ id: 'Integration' });
 
-export const integrationsAnswer = z.object({ data: z.array(integrationAnswer) });
+export const integrationsAnswer = z.object({ data: z.array(integrationAnswer) }).meta({ id: 'Integrations' });
 
 export const integrationStatusAnswer = z
   .object({
-    provider: z.enum(PROVIDERS),
+    provider,
     budgets: z
       .array(
         z.object({
-          environment: z.enum(ENVIRONMENTS),
+          environment,
           accountId: z.string(),
           requestsPerSecond: rate.meta({ description: 'The full budget.' }),
           allowedPerSecond: rate.meta({ description: 'What is let through now: less while the account recovers from being slowed down.' }),

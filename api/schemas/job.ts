@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { rotateVaultKeysWorkflowId } from '../../contracts/vault.ts';
 import type { RotationJob } from '../../db/secret-rotation-store.ts';
-import { timestamp } from './common.ts';
+import { orNull, timestamp } from './common.ts';
 import type { TemporalUi } from './sync.ts';
+
+const jobOutcome = z.enum(['completed', 'cancelled', 'failed']).meta({ id: 'JobOutcome' });
 
 const count = z.int().min(0);
 
@@ -11,7 +13,7 @@ export const jobAnswer = z
     id: z.uuid(),
     kind: z.enum(['rotate-vault-keys']),
     phase: z.enum(['queued', 'running', 'waiting', 'finished']).meta({ description: '`waiting`: what it waits for is in `errorType`; it goes on by itself.' }),
-    outcome: z.enum(['completed', 'cancelled', 'failed']).nullable().meta({ description: 'Null until it is finished. `completed` also when some secrets cannot be opened: see `progress.unreadable`.' }),
+    outcome: orNull(jobOutcome).meta({ description: 'Null until it is finished. `completed` also when some secrets cannot be opened: see `progress.unreadable`.' }),
     errorType: z.string().nullable(),
     targetKey: z.string().meta({ description: 'Name of the key that every stored secret comes under: the ARN of a KMS key.' }),
     requestedBy: z.string(),

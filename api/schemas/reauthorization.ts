@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { GRANT_DEADLINES } from '../../contracts/connections.ts';
-import { PROVIDERS } from '../../contracts/providers.ts';
 import type { NeedingReauth } from '../../db/connection-steering-store.ts';
 import type { ForecastEntry } from '../../domain/grant-forecast.ts';
 import { timestamp } from './common.ts';
+import { provider } from './words.ts';
 
 export const reauthorizationAnswer = z
   .object({
     connectionId: z.uuid(),
-    provider: z.enum(PROVIDERS),
+    provider,
     date: timestamp.meta({ description: 'When the access ends by itself; of `needs-reauth`, since when it has.' }),
     kind: z.enum(['needs-reauth', ...GRANT_DEADLINES]),
     why: z.string(),
@@ -17,7 +17,7 @@ export const reauthorizationAnswer = z
   })
   .meta({ id: 'ReauthorizationForecast' });
 
-export const reauthorizationsAnswer = z.object({ data: z.array(reauthorizationAnswer) });
+export const reauthorizationsAnswer = z.object({ data: z.array(reauthorizationAnswer) }).meta({ id: 'Reauthorizations' });
 
 type Entry = z.input<typeof reauthorizationAnswer>;
 

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { DIRECTIONS, RESOURCES } from '../../contracts/providers.ts';
 import { scheduleId } from '../../contracts/sync.ts';
 import type { ConnectionRef } from '../../contracts/ids.ts';
 import { parseCron } from '../../domain/cron.ts';
@@ -7,11 +6,12 @@ import { MAX_FULL_EVERY_MS, MIN_FULL_EVERY_MS, fullPassDueAt } from '../../domai
 import type { FullPasses } from '../../domain/full-pass.ts';
 import { MAX_EVERY_MS, MAX_JITTER_MS, MIN_EVERY_MS, formatDuration, parseDuration } from '../../domain/schedule-timing.ts';
 import type { Schedule } from '../schedule-gateway.ts';
-import { timestamp } from './common.ts';
+import { orNull, timestamp } from './common.ts';
 import type { TemporalUi } from './sync.ts';
 import { timeZone } from './venue.ts';
+import { direction, resource } from './words.ts';
 
-const SKIPPED = ['already-running', 'connection-not-active', 'connection-gone'] as const;
+const skipReason = z.enum(['already-running', 'connection-not-active', 'connection-gone']).meta({ id: 'SkipReason' });
 
 const duration = (minMs: number, maxMs: number) =>
   z
@@ -44,7 +44,7 @@ export const scheduleBody = z
       .optional()
       .meta({ description: 'Five fields as in crontab(5): minute, hour, day of the month, month, day of the week. Where both days are limited, either may match.', example: '30 6 * * mon-fri' }),
     timeZone: timeZone.optional().meta({ description: 'Of `cron`; the venue’s when it is left out. A time that a change of the clocks leaves out does not come; one that it repeats comes twice.' }),
-    direction: z.enum(DIRECTIONS).default('pull').meta({ description: 'One that the resource syncs in.' }),
+    direction: direction.default('pull'),
     jitter: duration(0, MAX_JITTER_MS)
       .optional()
       .meta({ description: 'Each run comes up to this much later, which spreads the load of many venues. When left out: a tenth of `every` and at most `5m`; for `cron` `1m`.', example: '5m' }),
@@ -61,12 +61,24 @@ export const scheduleBody = z
     if (zone !== undefined && expression === undefined) wrong('timeZone', 'Belongs to `cron`: an interval knows no clock');
     if (every !== undefined && jitter !== undefined && jitter >= every) wrong('jitter', 'Must be shorter than `every`');
   })
-  .meta({ id: 'ScheduleSettings' });
+  ;
+
+const { every: everyField, cron: cronField, timeZone: timeZoneField, ...shared } = scheduleBody.shape;
+const required = <T extends z.ZodType>(field: z.ZodOptional<T>) => field.unwrap().meta(field.meta() ?? {});
+const DIRECTION_NOTE = '`direction` is `pull` when it is left out.';
+
+/** The same for the OpenAPI document: exactly one of `every` and `cron`, in a form that generators of clients read. */
+export const scheduleBodyShown = z
+  .union([
+    z.strictObject({ every: required(everyField), ...shared }).meta({ id: 'IntervalSchedule', description: `Runs every so often. ${DIRECTION_NOTE}` }),
+    z.strictObject({ cron: required(cronField), timeZone: timeZoneField, ...shared }).meta({ id: 'ClockSchedule', description: `Runs at times of a clock. ${DIRECTION_NOTE}` }),
+  ])
+  .meta({ id: 'ScheduleSettings', description: 'Exactly one of `every` and `cron`.' });
 
 export const scheduleAnswer = z
   .object({
-    resource: z.enum(RESOURCES),
-    direction: z.enum(DIRECTIONS),
+    resource,
+    direction,
     every: z.string().nullable(),
     cron: z.string().nullable().meta({ description: 'Null like `every` when somebody has set other times in the Temporal Web UI.' }),
     timeZone: z.string().nullable(),
@@ -82,7 +94,7 @@ export const scheduleAnswer = z
         z.object({
           at: timestamp,
           syncId: z.uuid().nullable().meta({ description: 'The run that was opened.' }),
-          skipped: z.enum(SKIPPED).nullable().meta({ description: 'Why none was.' }),
+          skipped: orNull(skipReason).meta({ description: 'Why none was.' }),
         }),
       )
       .max(5)
@@ -92,7 +104,7 @@ export const scheduleAnswer = z
   })
   .meta({ id: 'Schedule' });
 
-export const deletedScheduleAnswer = z.object({ resource: z.enum(RESOURCES), scheduleId: z.string(), deleted: z.literal(true) }).meta({ id: 'DeletedSchedule' });
+export const deletedScheduleAnswer = z.object({ resource, scheduleId: z.string(), deleted: z.literal(true) }).meta({ id: 'DeletedSchedule' });
 
 export interface ScheduleContext {
   readonly ref: ConnectionRef;

@@ -4,8 +4,9 @@ import type { PlanItem, PlanSummary } from '../../db/plan-store.ts';
 import { PLAN_LIFETIME_MS } from '../../db/sync-run-opening.ts';
 import type { SyncRun } from '../../db/sync-run-store.ts';
 import { paging, timestamp } from './common.ts';
+import { planAction } from './words.ts';
 
-export const planItemsQuery = z.strictObject({ ...paging, action: z.enum(PLAN_ACTIONS).optional() });
+export const planItemsQuery = z.strictObject({ ...paging, action: planAction.optional() });
 
 const sample = {
   recordId: z.uuid().nullable(),
@@ -14,7 +15,7 @@ const sample = {
   detail: z.string().nullable().meta({ description: 'The fields that would change, or why the record would be refused.' }),
 };
 
-export const planItemAnswer = z.object({ action: z.enum(PLAN_ACTIONS), ...sample }).meta({ id: 'SyncPlanItem' });
+export const planItemAnswer = z.object({ action: planAction, ...sample }).meta({ id: 'SyncPlanItem' });
 
 const perAction = <T extends z.ZodType>(value: T) => z.object({ create: value, update: value, archive: value, skip: value, reject: value, conflict: value });
 

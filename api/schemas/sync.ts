@@ -1,20 +1,20 @@
 import { z } from 'zod';
 import type { ConnectionId, SyncId } from '../../contracts/ids.ts';
-import { DIRECTIONS, RESOURCES, SYNC_MODES } from '../../contracts/providers.ts';
-import { SYNC_LOG_ACTIONS, SYNC_OUTCOMES, SYNC_PHASES, WAITING_FOR } from '../../contracts/sync.ts';
+import { WAITING_FOR } from '../../contracts/sync.ts';
 import type { SyncPhase } from '../../contracts/sync.ts';
 import type { SyncWindow } from '../../db/sync-run-opening.ts';
 import type { SyncLogRow, SyncRun } from '../../db/sync-run-store.ts';
-import { instant, paging, timestamp, uuid } from './common.ts';
+import { instant, orNull, paging, timestamp, uuid } from './common.ts';
+import { direction, resource, syncLogAction, syncLogLevel, syncMode, syncOutcome, syncPhase } from './words.ts';
 
 const connectionId = uuid.transform((id) => id as ConnectionId);
 
 export const startSyncBody = z
   .strictObject({
     connectionId,
-    resource: z.enum(RESOURCES),
-    direction: z.enum(DIRECTIONS).meta({ description: '`push`: venue to provider. `pull`: provider to venue.' }),
-    mode: z.enum(SYNC_MODES),
+    resource,
+    direction,
+    mode: syncMode,
     dryRun: z.boolean().optional().meta({ description: 'Reads and decides, writes to neither side, and leaves a plan.' }),
     from: instant.optional().meta({ description: 'Of a pull: only what was created at the provider then or later.', format: 'date-time' }),
     to: instant.optional().meta({ description: 'Of a pull: only what was created at the provider before.', format: 'date-time' }),
@@ -56,9 +56,7 @@ function checkOrder({ from, to }: SyncWindow, refuse: Refuse): void {
 
 export const syncListQuery = z.strictObject({ ...paging, connectionId: connectionId.optional() });
 
-const LOG_LEVELS = ['info', 'warn', 'error'] as const;
-
-export const syncLogQuery = z.strictObject({ ...paging, level: z.enum(LOG_LEVELS).optional(), action: z.enum(SYNC_LOG_ACTIONS).optional() });
+export const syncLogQuery = z.strictObject({ ...paging, level: syncLogLevel.optional(), action: syncLogAction.optional() });
 
 const count = z.int().min(0);
 
@@ -66,16 +64,16 @@ export const syncAnswer = z
   .object({
     id: z.uuid(),
     connectionId: z.uuid(),
-    resource: z.enum(RESOURCES),
-    direction: z.enum(DIRECTIONS),
-    mode: z.enum(SYNC_MODES),
+    resource,
+    direction,
+    mode: syncMode,
     dryRun: z.boolean(),
     window: z.object({ from: timestamp.nullable(), to: timestamp.nullable() }).nullable().meta({ description: 'Only what was created at the provider in [from, to).' }),
     plan: z
       .object({ id: z.uuid(), deviations: count })
       .nullable()
       .meta({ description: 'The dry run that this run carries out, and how many records came out otherwise: the log names them.' }),
-    phase: z.enum(SYNC_PHASES),
+    phase: syncPhase,
     startedAt: timestamp.nullable(),
     finishedAt: timestamp.nullable(),
     progress: z.object({ done: count, total: count.nullable(), ratePerSecond: z.number(), estimatedSecondsLeft: count.nullable() }),
@@ -87,7 +85,7 @@ export const syncAnswer = z
       .meta({ description: `What the run waits for (${WAITING_FOR.join(', ')}), and when it next looks by itself.` }),
     awaiting: z.object({ archiving: count, of: count }).nullable().meta({ description: 'What needs approval: how many records would be archived, of how many.' }),
     approvedAt: timestamp.nullable(),
-    outcome: z.enum(SYNC_OUTCOMES).nullable(),
+    outcome: orNull(syncOutcome),
     error: z.object({ code: z.string(), message: z.string(), nextAction: z.string() }).nullable(),
     workflowId: z.string(),
     runId: z.string().nullable(),
@@ -99,8 +97,8 @@ export const syncLogAnswer = z
   .object({
     seq: z.int().meta({ description: 'Grows through the run; the id of a live event begins with it.' }),
     at: timestamp,
-    level: z.enum(LOG_LEVELS),
-    action: z.enum(SYNC_LOG_ACTIONS),
+    level: syncLogLevel,
+    action: syncLogAction,
     recordId: z.uuid().nullable(),
     sourceId: z.string().nullable(),
     externalId: z.string().nullable(),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ConnectionId } from '../../contracts/ids.ts';
-import { TRANSACTION_KINDS, TRANSACTION_STATUSES } from '../../contracts/records.ts';
-import { currency, uuid } from './common.ts';
+import { currency, currencyAnswer, uuid } from './common.ts';
+import { transactionKind, transactionStatus } from './words.ts';
 
 /** Far from where calendars begin and end. */
 const day = z.iso.date('Must be a day, such as 2026-11-21').refine((text) => text >= '1000-01-01' && text <= '9998-12-31', 'Must be in the years 1000 to 9998');
@@ -9,8 +9,8 @@ const day = z.iso.date('Must be a day, such as 2026-11-21').refine((text) => tex
 export const summaryQuery = z.strictObject({
   from: day.optional().meta({ description: 'First day, in the venue’s time zone. 29 days before `to` when it is left out.', example: '2026-11-01' }),
   to: day.optional().meta({ description: 'Last day. Today when it is left out.', example: '2026-11-30' }),
-  kind: z.enum(TRANSACTION_KINDS).optional(),
-  status: z.enum(TRANSACTION_STATUSES).optional().meta({ description: 'Count those with this status alone.' }),
+  kind: transactionKind.optional(),
+  status: transactionStatus.optional().meta({ description: 'Count those with this status alone.' }),
   currency: currency.optional(),
   connectionId: uuid.transform((id) => id as ConnectionId).optional(),
 });
@@ -23,8 +23,8 @@ export const summaryAnswer = z
     data: z.array(
       z.object({
         day: z.iso.date(),
-        kind: z.enum(TRANSACTION_KINDS),
-        currency: z.string(),
+        kind: transactionKind,
+        currency: currencyAnswer,
         connectionId: z.uuid().nullable().meta({ description: 'Null for transactions that the venue wrote itself.' }),
         count: z.int(),
         amountMinor: z.int().meta({ description: 'Sum in minor units of `currency`.' }),

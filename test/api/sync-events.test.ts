@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { ConnectionId, VenueId } from '../../contracts/ids.ts';
 import type { SyncPhase } from '../../contracts/sync.ts';
@@ -67,6 +68,12 @@ const inputOf = () => ({ venueId, connectionId, provider: 'stripe', resource: 'c
 const rejected = (events: readonly Event[]) => events.filter(({ event }) => event === 'record-rejected').map(({ data }) => data.sourceId);
 const names = (count: number) => Array.from({ length: count }, (_, index) => `c${index}`);
 
+/** What the OpenAPI document says of an event. */
+async function describedEvent() {
+  const { components } = (await api.send('GET', '/openapi.json')).json as unknown as { readonly components: object };
+  return new Ajv2020({ strict: false, validateFormats: false, schemas: [{ $id: 'interlock', components }] }).compile({ $ref: 'interlock#/components/schemas/SyncEvent' });
+}
+
 describe('watching a run', () => {
   it('tells phases, rejected records, progress and the end, and closes', async () => {
     let told: readonly Event[] = [];
@@ -86,6 +93,9 @@ describe('watching a run', () => {
     expect(events.filter(({ event }) => event === 'progress').at(-1)?.data).toMatchObject({ phase: 'running', progress: { done: 10, total: 1000, estimatedSecondsLeft: 99 } });
     expect(events.at(-1)).toMatchObject({ event: 'finished', data: { id: syncId, outcome: 'completed-with-rejections', phase: 'finished' } });
     expect(new Set(events.map(({ id }) => id)).size).toBe(events.length);
+    const validate = await describedEvent();
+    for (const { id, event, data } of events) expect.soft(validate({ id, event, data }), `${event} ${JSON.stringify(validate.errors)}`).toBe(true);
+    expect(validate({ id: '1', event: 'progress', data: {} })).toBe(false);
   });
 
   it('tells that a run waits, for what, and for how many records it wants approval, and guesses no time meanwhile', async () => {

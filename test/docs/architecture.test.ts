@@ -21,7 +21,7 @@ describe('the documents', () => {
     }
   });
 
-  it.each(['README.md', 'CONTRIBUTING.md', 'docs/architecture.md', 'docs/errors.md', 'docs/decisions/README.md'])('%s links to files that exist', (file) => {
+  it.each(['README.md', 'CONTRIBUTING.md', 'docs/architecture.md', 'docs/errors.md', 'docs/using-the-api.md', 'docs/decisions/README.md'])('%s links to files that exist', (file) => {
     const links = [...read(file).matchAll(/\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)/g)].map(([, target]) => target!);
     for (const target of links) expect(existsSync(new URL(target, new URL(file, ROOT))), `${file} → ${target}`).toBe(true);
   });

@@ -1,39 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
-import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { cacheFolderOf } from '../../runtime/home.ts';
 import { freePort } from '../../runtime/ports.ts';
-import { runCommand } from '../../runtime/run-command.ts';
 import { until } from './eventually.ts';
+import { findPython } from './python-environment.ts';
 
-/** Every package pinned, so that a test of next year meets the server of today. */
-const REQUIREMENTS = fileURLToPath(new URL('moto-requirements.txt', import.meta.url));
-const FOLDER = 'moto-5.2.5';
-const INSTALL_LIMIT_MS = 300_000;
+const PACKAGES = { folder: 'moto-5.2.5', requirements: fileURLToPath(new URL('moto-requirements.txt', import.meta.url)) };
 const START_LIMIT_MS = 60_000;
 
-/** Where moto's interpreter is, installed into the cache on first use; or why it cannot be had on this machine. */
-export async function findMoto(): Promise<{ readonly python: string } | { readonly missing: string }> {
-  const cache = cacheFolderOf(process.env);
-  const python = path.join(cache, FOLDER, 'bin', 'python');
-  if (existsSync(python)) return { python };
-  mkdirSync(cache, { recursive: true });
-  const work = mkdtempSync(path.join(cache, `${FOLDER}.`));
-  try {
-    const run = (program: string, ...args: string[]) => runCommand(program, args, { timeoutMs: INSTALL_LIMIT_MS });
-    await run('python3', '-m', 'venv', work);
-    await run(path.join(work, 'bin', 'python'), '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-deps', '-r', REQUIREMENTS);
-    // Whole or not at all; whoever was faster has put the same there.
-    renameSync(work, path.join(cache, FOLDER));
-  } catch (error) {
-    if (!existsSync(python)) return { missing: error instanceof Error ? error.message : String(error) };
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
-  return { python };
-}
+/** Where moto's interpreter is, or why it cannot be had on this machine. */
+export const findMoto = () => findPython(PACKAGES);
 
 export interface MotoServer {
   readonly endpoint: string;

@@ -41,6 +41,8 @@ export interface System {
   readonly apiUrl: string;
   /** An admin of all venues. */
   readonly api: ServiceClient;
+  /** That admin's token. */
+  readonly token: string;
   /** A caller with the given rights. */
   as(rights: Pick<TokenRequest, 'role' | 'venues'>): Promise<ServiceClient>;
   readonly stripe: StripeSandboxControl;
@@ -103,10 +105,13 @@ async function bringUp(folder: string, options: SystemOptions, { undo, stop }: T
   const database = postgres(databaseUrl, { max: 2, onnotice: () => undefined });
   undo.push(() => connection.close(), () => database.end({ timeout: 5 }));
   const logFileOf: System['logFileOf'] = (service) => path.join(stage.home.logsFolder, `${service}.log`);
-  const as: System['as'] = async (rights) => new ServiceClient(apiUrl, await signToken({ ...rights, subject: 'test', ttlSeconds: TOKEN_TTL_S }, secrets.jwtSecret));
+  const tokenOf = (rights: Parameters<System['as']>[0]) => signToken({ ...rights, subject: 'test', ttlSeconds: TOKEN_TTL_S }, secrets.jwtSecret);
+  const as: System['as'] = async (rights) => new ServiceClient(apiUrl, await tokenOf(rights));
+  const token = await tokenOf({ role: 'admin', venues: '*' });
   return {
     apiUrl,
-    api: await as({ role: 'admin', venues: '*' }),
+    api: new ServiceClient(apiUrl, token),
+    token,
     as,
     stripe: stripeSandboxOf(sandbox.stripe),
     sandbox,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { flag } from '../common.ts';
+import { fieldError, flag } from '../common.ts';
 
 export const batchQuery = z.strictObject({ atomic: flag.meta({ description: 'Refuse the whole batch when one record is bad.' }) });
 
@@ -18,7 +18,7 @@ export const batchAnswer = z
         z.object({
           line: z.int().meta({ description: 'NDJSON: the line, from 1. JSON: the position in `records`, from 1.' }),
           sourceId: z.string().nullable().meta({ description: 'Null when it could not be read.' }),
-          errors: z.array(z.object({ path: z.string(), message: z.string() })).meta({ description: 'At most 50.' }),
+          errors: z.array(fieldError).meta({ description: 'At most 50.' }),
         }),
       )
       .meta({ description: 'The first rejected records, at most 1,000 and 64 KB; `rejected` counts all.' }),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Address } from '../../../contracts/records.ts';
+import { orNull } from '../common.ts';
 import { email, metadata, metadataAnswer, text } from './fields.ts';
 import { recordKind } from './record-kind.ts';
 
@@ -32,7 +33,7 @@ export const customers = recordKind('customers', {
     name: text,
     email: text,
     phone: text,
-    address: z.object({ line1: text, line2: text, city: text, region: text, postalCode: text, country: text }).nullable(),
+    address: orNull(z.object({ line1: text, line2: text, city: text, region: text, postalCode: text, country: text }).meta({ id: 'Address' })),
     marketingConsent: z.boolean().nullable(),
     metadata: metadataAnswer,
   },

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type { ConnectionId } from '../../../contracts/ids.ts';
 import type { Resource } from '../../../contracts/providers.ts';
-import { LINK_STATES } from '../../../contracts/records.ts';
 import type { RecordEnvelope, RecordLink } from '../../../contracts/records.ts';
 import type { RecordChanges, RecordFilter, RecordInput } from '../../../db/record-store.ts';
 import { flag, instant, pageOf, paging, sourceId, timestamp, uuid } from '../common.ts';
+import { linkState } from '../words.ts';
 
 type Shape = Readonly<Record<string, z.ZodType>>;
 
@@ -64,7 +64,7 @@ export function recordKind<R extends Resource>(resource: R, { words, id, require
     listQuery: z.strictObject({ ...paging, ...commonFilters, ...filters }),
     batch: z.strictObject({ records: z.array(record) }).meta({ id: `${words.one}Batch` }),
     answer: shown,
-    page: pageOf(shown),
+    page: pageOf(words.one, shown),
   };
   // Of the shapes only their keys are known here; test/api/records.test.ts holds them to the fields that the contracts name.
   return { resource, words, id, ...schemas } as unknown as RecordKind<R>;
@@ -92,13 +92,17 @@ const envelope = {
 };
 
 const links = z.array(
-  z.object({
-    connectionId: z.uuid(),
-    externalId: z.string().nullable(),
-    syncedAt: timestamp.nullable(),
-    state: z.enum(LINK_STATES),
-    notes: z.array(z.object({ code: z.string(), message: z.string() })).meta({ description: 'What the last write could not carry over or left standing at the provider; `docs/errors` lists the codes.' }),
-  }),
+  z
+    .object({
+      connectionId: z.uuid(),
+      externalId: z.string().nullable(),
+      syncedAt: timestamp.nullable(),
+      state: linkState,
+      notes: z
+        .array(z.object({ code: z.string(), message: z.string() }).meta({ id: 'RecordNote' }))
+        .meta({ description: 'What the last write could not carry over or left standing at the provider; `docs/errors` lists the codes.' }),
+    })
+    .meta({ id: 'RecordLink', description: 'What the record is at a provider.' }),
 );
 
 const commonFilters = {

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { TRANSACTION_KINDS, TRANSACTION_STATUSES } from '../../../contracts/records.ts';
 import type { TransactionLine } from '../../../contracts/records.ts';
-import { currency, instant, sourceId, timestamp, uuid } from '../common.ts';
+import { currency, currencyAnswer, instant, sourceId, timestamp, uuid } from '../common.ts';
 import { amountMinor, decimal, metadataAnswer, text, transactionMetadata } from './fields.ts';
 import { recordKind } from './record-kind.ts';
+import { transactionKind, transactionStatus } from '../words.ts';
 
 const line = z
   .strictObject({
@@ -12,6 +12,7 @@ const line = z
     amountMinor,
     productSourceId: sourceId.nullable().optional(),
   })
+  .meta({ id: 'TransactionLineInput' })
   .transform((given): TransactionLine => ({
     description: given.description ?? null,
     quantity: given.quantity ?? null,
@@ -19,20 +20,15 @@ const line = z
     productSourceId: given.productSourceId ?? null,
   }));
 
-const kind = z.enum(TRANSACTION_KINDS);
-const status = z.enum(TRANSACTION_STATUSES).meta({
-  description: '`pending`: the money may still come or go; `succeeded`: it has; `failed`, `cancelled`: it never will; `won`, `lost`: how a dispute ended.',
-});
-
 export const transactions = recordKind('transactions', {
   words: { one: 'Transaction', many: 'Transactions', a: 'a transaction', several: 'transactions' },
   id: 'transactionId',
   required: {
-    kind,
+    kind: transactionKind,
     occurredAt: instant,
     amountMinor: amountMinor.meta({ description: 'Minor units of `currency`, seen from the venue: a payment is positive; a refund, and a dispute that takes money, are negative.', example: 1099 }),
     currency,
-    status,
+    status: transactionStatus,
   },
   clearable: {
     feeMinor: amountMinor.meta({ description: 'What the provider kept, in minor units of `currency`; null while it is not known.', example: 47 }),
@@ -42,22 +38,22 @@ export const transactions = recordKind('transactions', {
     metadata: transactionMetadata,
   },
   answer: {
-    kind,
+    kind: transactionKind,
     occurredAt: timestamp,
     amountMinor: z.int(),
-    currency: z.string(),
+    currency: currencyAnswer,
     feeMinor: z.int().nullable(),
-    status,
+    status: transactionStatus,
     customerSourceId: text,
     relatedTransactionId: z.uuid().nullable(),
-    lines: z.array(z.object({ description: text, quantity: text, amountMinor: z.int(), productSourceId: text })),
+    lines: z.array(z.object({ description: text, quantity: text, amountMinor: z.int(), productSourceId: text }).meta({ id: 'TransactionLine' })),
     metadata: metadataAnswer,
   },
   filters: {
     occurredFrom: instant.optional().meta({ description: 'At or after this time.' }),
     occurredTo: instant.optional().meta({ description: 'Before this time.' }),
-    kind: kind.optional(),
-    status: status.optional(),
+    kind: transactionKind.optional(),
+    status: transactionStatus.optional(),
     currency: currency.optional(),
   },
 });

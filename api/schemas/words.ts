@@ -1,0 +1,32 @@
+import { z } from 'zod';
+import { CONNECTION_STATES, DIRECTIONS, ENVIRONMENTS, OAUTH_FLOWS, PROVIDERS, RESOURCES, SYNC_MODES } from '../../contracts/providers.ts';
+import { LINK_STATES, TRANSACTION_KINDS, TRANSACTION_STATUSES } from '../../contracts/records.ts';
+import { PLAN_ACTIONS, SYNC_LOG_ACTIONS, SYNC_OUTCOMES, SYNC_PHASES } from '../../contracts/sync.ts';
+
+// The closed sets of words that several schemas use. Each is one schema of the OpenAPI document: a generated client then has one type for it.
+
+export const provider = z.enum(PROVIDERS).meta({ id: 'Provider' });
+export const environment = z.enum(ENVIRONMENTS).meta({ id: 'Environment', description: 'The provider’s test mode, or the one that moves money.' });
+export const oauthFlow = z.enum(OAUTH_FLOWS).meta({ id: 'OAuthFlow', description: 'How an account’s owner is asked for consent. The usual way of a provider is the first that `GET /v1/integrations/{provider}` lists under `flows`.' });
+export const connectionState = z.enum(CONNECTION_STATES).meta({ id: 'ConnectionState' });
+export const resource = z.enum(RESOURCES).meta({ id: 'Resource' });
+export const direction = z.enum(DIRECTIONS).meta({ id: 'Direction', description: '`push`: venue to provider. `pull`: provider to venue. No provider syncs `both` yet.' });
+export const syncMode = z.enum(SYNC_MODES).meta({
+  id: 'SyncMode',
+  description: [
+    '`incremental`: of a push, the records that changed since this connection last agreed on them, so that a first push takes every record; of a pull, what the provider says has changed since the last pull.',
+    'A first pull, one after more than 29 days, and one of a resource without a feed of changes read everything.',
+    '`full`: every record is read and compared. What is the same on both sides is not written in either mode.',
+  ].join(' '),
+});
+export const syncPhase = z.enum(SYNC_PHASES).meta({ id: 'SyncPhase' });
+export const syncOutcome = z.enum(SYNC_OUTCOMES).meta({ id: 'SyncOutcome' });
+export const syncLogLevel = z.enum(['info', 'warn', 'error']).meta({ id: 'SyncLogLevel' });
+export const syncLogAction = z.enum(SYNC_LOG_ACTIONS).meta({ id: 'SyncLogAction' });
+export const planAction = z.enum(PLAN_ACTIONS).meta({ id: 'PlanAction' });
+export const linkState = z.enum(LINK_STATES).meta({ id: 'LinkState' });
+export const transactionKind = z.enum(TRANSACTION_KINDS).meta({ id: 'TransactionKind' });
+export const transactionStatus = z.enum(TRANSACTION_STATUSES).meta({
+  id: 'TransactionStatus',
+  description: '`pending`: the money may still come or go; `succeeded`: it has; `failed`, `cancelled`: it never will; `won`, `lost`: how a dispute ended.',
+});
