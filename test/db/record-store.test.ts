@@ -161,7 +161,7 @@ describe('customers', () => {
     expect(await sources({ ...LIVING, connectionId: linked.id })).toEqual(['c1']);
     expect(await sources({ ...LIVING, connectionId: unused.id })).toEqual([]);
     expect(await sources({ ...LIVING, sourceId: 'nobody' })).toEqual([]);
-    const links = [{ connectionId: linked.id, externalId: 'cus_1', syncedAt: new Date('2026-01-01'), state: 'linked' }];
+    const links = [{ connectionId: linked.id, externalId: 'cus_1', syncedAt: new Date('2026-01-01'), state: 'linked', notes: [] }];
     expect((await one('c1')).links).toEqual(links);
     await expect(store.find(venueId, id)).resolves.toMatchObject({ links });
   });
