@@ -58,4 +58,41 @@ describe('an incremental pull of events of another API version', () => {
     expect(await byId(charge)).toMatchObject({ status: 'succeeded', amountMinor: 1_300 });
     expect(await succeeded()).toEqual({ payment: 1_300, refund: -200 });
   });
+
+  it('keeps payments, refunds and customers of an account of an old version as they are, without a proxy', async () => {
+    await fetch(`${world.sandbox.controlUrl}/api-version`, { method: 'POST', body: JSON.stringify({ apiVersion: '2014-12-22' }) });
+    await pull('full');
+    await world.sync(venue, 'pull', 'full');
+    const { id: customer } = await world.callStripe('POST', 'customers', { name: 'Ada' });
+    const { latest_charge: charge } = await world.callStripe<{ latest_charge: string }>('POST', 'payment_intents', { amount: '1300', currency: 'usd', customer, payment_method: 'pm_card_visa', confirm: 'true' });
+    await world.callStripe('POST', 'refunds', { charge, amount: '200' });
+    expect(await pull('incremental')).toMatchObject({ outcome: 'completed', counts: { rejected: 0 } });
+    expect(await world.sync(venue, 'pull', 'incremental')).toMatchObject({ outcome: 'completed', counts: { created: 1, rejected: 0 } });
+    expect(await byId(charge)).toMatchObject({ status: 'succeeded', amountMinor: 1_300 });
+    expect(await succeeded()).toEqual({ payment: 1_300, refund: -200 });
+  });
+
+  it('says which payment has a status that nobody knows, keeps what is stored of it, and goes on with the others', async () => {
+    const pay = () => world.callStripe<{ latest_charge: string }>('POST', 'payment_intents', { amount: '1300', currency: 'usd', payment_method: 'pm_card_visa', confirm: 'true' });
+    const { latest_charge: odd } = await pay();
+    await pull('full');
+    const { latest_charge: other } = await pay();
+    await world.callStripe('POST', `charges/${odd}`, { 'metadata[order]': '7' });
+    world.proxy.edit((answer) => {
+      const visit = (value: unknown): void => {
+        if (typeof value !== 'object' || value === null) return;
+        if ((value as { readonly id?: string }).id === odd) (value as { status?: string }).status = 'frozen';
+        Object.values(value).forEach(visit);
+      };
+      visit(answer.body);
+    });
+    for (const mode of ['incremental', 'full'] as const) {
+      const run = await pull(mode);
+      expect(run.outcome).toBe('completed-with-rejections');
+      const rejected = (await world.logOf(venue, run.syncId)).filter(({ action }) => action === 'rejected');
+      expect(rejected.find(({ externalId }) => externalId === odd)).toMatchObject({ code: 'unreadable', message: expect.stringContaining('status: ') as string });
+      expect(await byId(odd)).toMatchObject({ status: 'succeeded', metadata: expect.not.objectContaining({ order: '7' }) as object });
+      expect(await byId(other)).toMatchObject({ status: 'succeeded' });
+    }
+  });
 });
