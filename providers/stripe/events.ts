@@ -1,7 +1,7 @@
 import type { Stripe } from 'stripe';
 import { z } from 'zod';
 import { fewAtATime } from '../few-at-a-time.ts';
-import { idIn, textAt, unreadableIssuesOf, unreadableRejection } from '../items.ts';
+import { idIn, unreadableIssuesOf, unreadableRejection } from '../items.ts';
 import type { UnreadableItem } from '../items.ts';
 import type { ListQuery, ProviderRejection } from '../provider.ts';
 import { createdWithin, startingAfter, versionOfEvent } from './lists.ts';
@@ -39,7 +39,8 @@ interface ToldEvent<Subject> {
 /** An object of which only is known that it changed. */
 export interface ChangedObject {
   readonly id: string;
-  /** As its newest event has it, of any shape. */
+  /** Of its newest event, with the object as that has it, of any shape. */
+  readonly type: string;
   readonly object: unknown;
   readonly changedAtS: number;
 }
@@ -70,13 +71,10 @@ export async function listEvents<Subject>({ stripe, ask }: { readonly stripe: St
     if (object !== null) told.push({ type, created, object });
     else if (id === null) unreadable.push({ raw: event, externalId: null, issues: 'data.object.id: expected a text' });
     // Newest first: the first that is met of an object is its newest.
-    else if (!changed.has(id)) changed.set(id, { id, object: data.object, changedAtS: created });
+    else if (!changed.has(id)) changed.set(id, { id, type, object: data.object, changedAtS: created });
   }
   return { ...page, unreadable, told, changed: [...changed.values()] };
 }
-
-/** The name of an object's kind, such as `charge`. */
-export const kindOf = (object: unknown): string | null => textAt(object, 'object');
 
 const AT_ONCE = 4;
 const MOST_REMEMBERED = 1_000;

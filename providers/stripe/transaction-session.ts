@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { idIn, unreadableIssuesOf, unreadableRejection } from '../items.ts';
 import type { ListQuery, ProviderAmendment, ProviderPage, ProviderRecord, ProviderRejection, ResourceSession } from '../provider.ts';
 import { amendmentsOf, retrieveInvoice, withAllLines } from './invoices.ts';
-import { Rereading, asToday, kindOf, listEvents } from './events.ts';
+import { Rereading, asToday, listEvents } from './events.ts';
 import type { ChangedObject } from './events.ts';
 import { createdWithin, startingAfter, toPage, versionOfEvent } from './lists.ts';
 import { PAGE_SIZE } from './names.ts';
@@ -55,22 +55,21 @@ const STREAMS: Readonly<Record<string, ReadStream>> = {
   invoice_events: paidInvoices,
 };
 
-/** By the prefix of the id. `py_` and `pyr_` are charges and refunds of other means than cards. */
-const RETRIEVALS: readonly { readonly id: RegExp; readonly read: (calls: Calls, id: string, askedAtMs: number) => Promise<ProviderRecord | null> }[] = [
-  { id: /^(ch|py)_/, read: async ({ stripe, ask }, id, askedAtMs) => chargeRecord(await ask(chargeSchema, () => stripe.charges.retrieve(id, { expand: ['balance_transaction'] })), ask.versionOf(askedAtMs)) },
-  { id: /^pi_/, read: async ({ stripe, ask }, id, askedAtMs) => paymentIntentRecord(await ask(paymentIntentSchema, () => stripe.paymentIntents.retrieve(id)), ask.versionOf(askedAtMs)) },
-  { id: /^(re|pyr)_/, read: async ({ stripe, ask }, id, askedAtMs) => refundRecord(await ask(refundSchema, () => stripe.refunds.retrieve(id, { expand: ['balance_transaction'] })), ask.versionOf(askedAtMs)) },
-  { id: /^(dp|du)_/, read: async ({ stripe, ask }, id, askedAtMs) => disputeRecord(await ask(disputeSchema, () => stripe.disputes.retrieve(id)), ask.versionOf(askedAtMs)) },
+/** By the prefix of the id, or by the events that tell of it. `py_` and `pyr_` are charges and refunds of other means than cards. */
+const RETRIEVALS: readonly { readonly id: RegExp; readonly events?: RegExp; readonly read: (calls: Calls, id: string, askedAtMs: number) => Promise<ProviderRecord | null> }[] = [
+  { id: /^(ch|py)_/, events: /^charge\.(?!dispute\.)/, read: async ({ stripe, ask }, id, askedAtMs) => chargeRecord(await ask(chargeSchema, () => stripe.charges.retrieve(id, { expand: ['balance_transaction'] })), ask.versionOf(askedAtMs)) },
+  { id: /^pi_/, events: /^payment_intent\./, read: async ({ stripe, ask }, id, askedAtMs) => paymentIntentRecord(await ask(paymentIntentSchema, () => stripe.paymentIntents.retrieve(id)), ask.versionOf(askedAtMs)) },
+  { id: /^(re|pyr)_/, events: /^refund\./, read: async ({ stripe, ask }, id, askedAtMs) => refundRecord(await ask(refundSchema, () => stripe.refunds.retrieve(id, { expand: ['balance_transaction'] })), ask.versionOf(askedAtMs)) },
+  { id: /^(dp|du)_/, events: /^charge\.dispute\./, read: async ({ stripe, ask }, id, askedAtMs) => disputeRecord(await ask(disputeSchema, () => stripe.disputes.retrieve(id)), ask.versionOf(askedAtMs)) },
   { id: /^txn_/, read: async ({ stripe, ask }, id, askedAtMs) => adjustmentRecord(await ask(movementSchema, () => stripe.balanceTransactions.retrieve(id, { expand: ['source'] })), ask.versionOf(askedAtMs)) },
 ];
 
 export function createTransactionSession(stripe: Stripe, ask: Ask): ResourceSession {
   const calls = { stripe, ask };
-  const read = async (externalId: string): Promise<ProviderRecord | null> => {
-    const retrieval = RETRIEVALS.find(({ id }) => id.test(externalId));
-    return retrieval ? nullWhenMissing(retrieval.read(calls, externalId, Date.now())) : null;
-  };
-  const reader: Reader = { ...calls, transactions: new Rereading(ask, ({ id }) => read(id)), invoices: new Rereading(ask, (changed) => rereadInvoice(calls, changed)) };
+  const read = async (retrieval: (typeof RETRIEVALS)[number] | undefined, externalId: string): Promise<ProviderRecord | null> =>
+    retrieval ? nullWhenMissing(retrieval.read(calls, externalId, Date.now())) : null;
+  const reread = ({ id, type }: ChangedObject) => read(RETRIEVALS.find(({ events }) => events?.test(type)), id);
+  const reader: Reader = { ...calls, transactions: new Rereading(ask, reread), invoices: new Rereading(ask, (changed) => rereadInvoice(calls, changed)) };
   return {
     listPage(query) {
       const readStream = STREAMS[query.stream];
@@ -84,7 +83,7 @@ export function createTransactionSession(stripe: Stripe, ask: Ask): ResourceSess
     versionOf: ask.versionOf,
 
     async retrieve(externalId) {
-      const record = await read(externalId);
+      const record = await read(RETRIEVALS.find(({ id }) => id.test(externalId)), externalId);
       return record?.deleted ? null : record;
     },
 
@@ -167,7 +166,7 @@ async function paidInvoices(reader: Reader, query: ListQuery): Promise<ProviderP
   const told = new ToldInvoices();
   for (const [id, { invoice, payments, changedAtS }] of byInvoice(page.told)) {
     if (invoice && payments.length > 0 && !changed.has(id)) await told.add(id, () => amend(reader, invoice, payments));
-    else if (!changed.has(id)) changed.set(id, { id, object: null, changedAtS });
+    else if (!changed.has(id)) changed.set(id, { id, type: 'invoice.paid', object: null, changedAtS });
   }
   const { found, rejections } = await reader.invoices.readEach([...changed].map(([id, each]) => ({ ...each, id })));
   for (const invoice of found) if (invoice) await told.add(invoice.id, () => amend(reader, invoice, invoice.payments?.data ?? []));
@@ -177,10 +176,12 @@ async function paidInvoices(reader: Reader, query: ListQuery): Promise<ProviderP
 const invoiceOfPayment = z.object({ invoice: idOf });
 
 /** An invoice's own id, or the one that its payment names; the payment's where it names none. */
-const invoiceIdOf = ({ id, object }: ChangedObject): string => (kindOf(object) === 'invoice_payment' ? (invoiceOfPayment.safeParse(object).data?.invoice ?? id) : id);
+const isOfPayment = ({ type }: Pick<ChangedObject, 'type'>) => type.startsWith('invoice_payment.');
+const invoiceIdOf = ({ id, object, ...changed }: ChangedObject): string => (isOfPayment(changed) ? (invoiceOfPayment.safeParse(object).data?.invoice ?? id) : id);
 
-async function rereadInvoice({ stripe, ask }: Calls, { id, object }: ChangedObject): Promise<StripeInvoice | null> {
-  const isPayment = kindOf(object) === 'invoice_payment' && id === idIn(object);
+async function rereadInvoice({ stripe, ask }: Calls, changed: ChangedObject): Promise<StripeInvoice | null> {
+  const { id, object } = changed;
+  const isPayment = isOfPayment(changed) && id === idIn(object);
   return nullWhenMissing(isPayment ? ask(invoiceOfPayment, () => stripe.invoicePayments.retrieve(id)).then(({ invoice }) => retrieveInvoice(stripe, ask, invoice)) : retrieveInvoice(stripe, ask, id));
 }
 

@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { migrateDown, migrateUp } from '../../db/migrate.ts';
@@ -6,8 +7,7 @@ import type { TestDatabase } from '../support/database.ts';
 import { aVenue } from './builders.ts';
 
 const quiet = () => undefined;
-/** The number of the migration. */
-const FULL_PASSES = 12;
+const FULL_PASSES = Number(readdirSync('db/migrations').find((name) => name.endsWith('.do.full-passes.sql'))?.slice(0, 4));
 
 describe('the times of full passes, after an upgrade', () => {
   let database: TestDatabase;
