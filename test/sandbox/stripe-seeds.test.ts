@@ -57,7 +57,7 @@ describe('seeding', () => {
 
   it('charges with the payment intents that are named, in two accounts the same', async () => {
     const { stripe, control } = await aSandbox();
-    const { id: account } = await control.addAccount();
+    const { id: account } = await control.call<{ readonly id: string }>('POST', '/accounts', {});
     for (const of of [{}, { account }]) await control.seed({ resource: 'charges', ...of, records: [{ id: 'ch_same', amount: 10, payment_intent: 'pi_same' }, { amount: 20, payment_intent: false }] });
     expect(await stripe.paymentIntents.retrieve('pi_same')).toMatchObject({ latest_charge: 'ch_same', amount_received: 10 });
     expect((await stripe.charges.list()).data.map(({ payment_intent: intent }) => intent)).toEqual([null, 'pi_same']);
