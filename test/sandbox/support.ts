@@ -63,7 +63,6 @@ export function controlOf(controlUrl: string) {
     state: async <T = Record<string, unknown>>(resource: string, query = '') => (await call<{ data: T[] }>('GET', `/state/${resource}${query}`)).data,
     customers: async (query = '') => (await call<{ data: Stripe.Customer[] }>('GET', `/state/customers${query}`)).data,
     accounts: async () => (await call<{ data: SandboxAccount[] }>('GET', '/accounts')).data,
-    addAccount: (body: object = {}) => call<SandboxAccount>('POST', '/accounts', body),
     clock: (body: object) => call('POST', '/clock', body),
     limits: (body: object) => call('POST', '/limits', body),
     emit: (body: object) => call<{ event: Stripe.Event; deliveries: { status: number | null }[] }>('POST', '/emit', body),
