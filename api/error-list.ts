@@ -1,3 +1,4 @@
+import { shortened } from '../domain/characters.ts';
 import type { FieldError } from './api-error.ts';
 
 /** Of one answer. A body of a megabyte can hold hundreds of thousands of wrong fields, each with a path of kilobytes. */
@@ -30,7 +31,7 @@ export class ErrorList {
 
   add({ path, message }: FieldError): void {
     this.#seen += 1;
-    const error = { path: shortened(path), message };
+    const error = { path: shortened(path, MAX_PATH_LENGTH), message };
     const key = `${error.path}\n${message}`;
     if (this.#kept.has(key)) return;
     if (!this.isFull) this.#bytes += bytesOf(error);
@@ -48,10 +49,4 @@ export class ErrorList {
 export const bytesOf = ({ path, message }: FieldError): number => Buffer.byteLength(path) + Buffer.byteLength(message) + JSON_AROUND_AN_ERROR;
 
 /** The path of `key` inside the value at `path`. Costs no more the deeper it is. */
-export const pathTo = (path: string, key: string): string => (path === '' ? key : path.length > MAX_PATH_LENGTH ? path : shortened(`${path}.${key}`));
-
-function shortened(path: string): string {
-  if (path.length <= MAX_PATH_LENGTH) return path;
-  const characters = Array.from(path);
-  return characters.length <= MAX_PATH_LENGTH ? path : `${characters.slice(0, MAX_PATH_LENGTH).join('')}…`;
-}
+export const pathTo = (path: string, key: string): string => (path === '' ? key : path.length > MAX_PATH_LENGTH ? path : shortened(`${path}.${key}`, MAX_PATH_LENGTH));

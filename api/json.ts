@@ -1,4 +1,4 @@
-import { firstCharacters } from '../domain/characters.ts';
+import { shortened } from '../domain/characters.ts';
 import { ApiError } from './api-error.ts';
 import { pathTo } from './error-list.ts';
 import type { ErrorList } from './error-list.ts';
@@ -112,7 +112,4 @@ function hazardOf(text: string): string | null {
 export const UNKNOWN_FIELD = 'Unknown field';
 
 /** A key as an error's path shows it: a key may be as long as the body. */
-export function showKey(key: string): string {
-  const shown = firstCharacters(key, MAX_KEY_SHOWN);
-  return shown === key ? key : `${shown}…`;
-}
+export const showKey = (key: string): string => shortened(key, MAX_KEY_SHOWN);

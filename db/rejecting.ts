@@ -1,5 +1,5 @@
 import type { VenueId } from '../contracts/ids.ts';
-import { codesOf } from '../domain/error-codes.ts';
+import { causesOf, codesOf } from '../domain/error-codes.ts';
 import { withVenue } from './venue-scope.ts';
 import type { Database, Transaction } from './venue-scope.ts';
 
@@ -65,10 +65,7 @@ function reasonOf(error: unknown): string {
 }
 
 /** A detail that Postgres sends with an error, wherever among the causes that stands. */
-function wordOf(error: unknown, name: 'column_name' | 'constraint_name', depth = 0): string | null {
-  if (!(error instanceof Error) || depth > MAX_CAUSES) return null;
-  const word = (error as unknown as Readonly<Record<string, unknown>>)[name];
-  return typeof word === 'string' && /^\w{1,63}$/.test(word) ? word : wordOf(error.cause, name, depth + 1);
+function wordOf(error: unknown, name: 'column_name' | 'constraint_name'): string | null {
+  const words = causesOf(error).map((cause) => (cause as unknown as Readonly<Record<string, unknown>>)[name]);
+  return words.find((word): word is string => typeof word === 'string' && /^\w{1,63}$/.test(word)) ?? null;
 }
-
-const MAX_CAUSES = 5;

@@ -12,3 +12,9 @@ export function isLongerThan(text: string, max: number): boolean {
 export function firstCharacters(text: string, max: number): string {
   return isLongerThan(text, max) ? Array.from(text.slice(0, 2 * max)).slice(0, max).join('') : text;
 }
+
+/** As `firstCharacters`, with `…` behind a text that is cut. */
+export function shortened(text: string, max: number): string {
+  const first = firstCharacters(text, max);
+  return first === text ? text : `${first}…`;
+}
