@@ -107,10 +107,14 @@ export const invoicePaymentSchema = z.object({
   id,
   object: z.literal('invoice_payment'),
   invoice: idOf,
-  status: z.enum(['open', 'paid', 'canceled']),
+  status: z.string(),
   payment: z.object({ type: z.enum(['charge', 'payment_intent', 'payment_record']), payment_intent: nullableIdOf }),
 });
 export type StripeInvoicePayment = z.output<typeof invoicePaymentSchema>;
+
+/** Stripe lists these in words and types the field as any text, as its own sample has it: another status is refused here, not by the shape. */
+const INVOICE_PAYMENT_STATUSES: ReadonlySet<string> = new Set(['open', 'paid', 'canceled']);
+const knownInvoicePayment = invoicePaymentSchema.refine(({ status }) => INVOICE_PAYMENT_STATUSES.has(status), { path: ['status'], message: 'expected a known status', abort: true });
 
 /** https://docs.stripe.com/api/invoices/object, read 2026-11-21. `payments` come only when they are asked for. */
 export const invoiceSchema = z.object({
@@ -119,8 +123,8 @@ export const invoiceSchema = z.object({
   created: z.int(),
   lines: z.object({ data: z.array(invoiceLineSchema), has_more: z.boolean() }),
   parent: z.object({ subscription_details: z.object({ subscription: nullableIdOf }).nullish() }).nullish(),
-  payments: z.object({ data: z.array(invoicePaymentSchema), has_more: z.boolean() }).nullish(),
+  payments: z.object({ data: z.array(knownInvoicePayment), has_more: z.boolean() }).nullish(),
 });
 export type StripeInvoice = z.output<typeof invoiceSchema>;
 
-export const invoiceEventSubject = z.discriminatedUnion('object', [invoiceSchema, invoicePaymentSchema]);
+export const invoiceEventSubject = z.discriminatedUnion('object', [invoiceSchema, knownInvoicePayment]);
