@@ -33,7 +33,7 @@ describe('a run whose key Stripe revokes', () => {
   }, 60_000);
 
   it('waits instead of failing, says what for and since when, and is on the operators’ list', async () => {
-    expect(parked).toMatchObject({ phase: 'waiting', waitingFor: { what: 'needs-reauth' }, outcome: null, error: null, finishedAt: null });
+    expect(parked).toMatchObject({ phase: 'waiting', waitingFor: { what: 'needs-reauth' }, outcome: null, error: { code: 'needs-reauth' }, finishedAt: null });
     expect(parked.progress.done).toBeGreaterThanOrEqual(30);
     expect(await system.api.connection(venue.venueId, venue.connectionId)).toMatchObject({ state: 'needs-reauth' });
     expect(await attributesOnce(system, run, ({ Phase }) => Phase === 'waiting')).toMatchObject({ ErrorType: 'NeedsReauth', NeedsAttention: true });
