@@ -64,7 +64,7 @@ export interface TransactionLine {
 /** A movement of money, seen from the venue: a payment is positive; a refund, and a dispute that takes money, are negative. */
 export interface TransactionFields {
   readonly kind: TransactionKind;
-  /** ISO 8601 UTC. */
+  /** ISO 8601 UTC. When the money moved; before that, when the transaction began. */
   readonly occurredAt: string;
   /** Minor units of `currency` (ISO 4217). */
   readonly amountMinor: number;
@@ -72,6 +72,8 @@ export interface TransactionFields {
   /** What the provider kept, in minor units of `currency`; negative when it gave a fee back; null while it is not known. */
   readonly feeMinor: number | null;
   readonly status: TransactionStatus;
+  /** Whether the money is in the books of the provider's balance, at `occurredAt`; sums count what is. Null, as for what a venue writes itself: its status tells. */
+  readonly posted: boolean | null;
   readonly customerSourceId: string | null;
   /** Our id of the payment that a refund, dispute or adjustment belongs to. */
   readonly relatedTransactionId: RecordId | null;

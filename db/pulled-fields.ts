@@ -15,25 +15,31 @@ export interface PulledReferences {
   readonly payment: string | null;
 }
 
+/** A column of the newer or of the older version of a record; without a name, the column that is merged. */
+type Version = (column?: string) => SQL;
+
 /**
  * What a version of a record leaves where it says nothing itself. Several objects of a provider tell of one transaction, each a part: a fee
- * that is known stays known, lines and ids that another object told stay until something else is told.
+ * that is known stays known, lines and ids that another object told stay until something else is told. Money that was posted stays posted,
+ * at the time at which it was: a balance is never rewritten.
  */
-const MERGED: Readonly<Partial<Record<Resource, Readonly<Record<string, (newer: SQL, older: SQL) => SQL>>>>> = {
+const MERGED: Readonly<Partial<Record<Resource, Readonly<Record<string, (newer: Version, older: Version) => SQL>>>>> = {
   transactions: {
+    occurred_at: (newer, older) => sql`case when ${older('posted')} and ${newer('posted')} is not true then ${older()} else ${newer()} end`,
+    posted: (newer, older) => sql`(${newer()} or ${older()})`,
     fee_minor: firstKnown,
     customer_source_id: firstKnown,
     related_transaction_id: firstKnown,
-    lines: (newer, older) => sql`case when ${newer} = '[]' then ${older} else ${newer} end`,
-    metadata: (newer, older) => sql`${older} || ${newer}`,
+    lines: (newer, older) => sql`case when ${newer()} = '[]' then ${older()} else ${newer()} end`,
+    metadata: (newer, older) => sql`${older()} || ${newer()}`,
     customer_external_id: firstKnown,
     related_external_id: firstKnown,
     payment_external_id: firstKnown,
   },
 };
 
-function firstKnown(newer: SQL, older: SQL): SQL {
-  return sql`coalesce(${newer}, ${older})`;
+function firstKnown(newer: Version, older: Version): SQL {
+  return sql`coalesce(${newer()}, ${older()})`;
 }
 
 interface PulledColumn {
@@ -75,8 +81,8 @@ export function pulledSql(resource: Resource): PulledSql {
     ...references.map(([name]) => ({ name, type: 'text' })),
   ];
   const merged = MERGED[resource] ?? {};
-  const mergeOf = ({ name }: PulledColumn) => merged[name]?.(ofRow('r', name), ofRow('c', name)) ?? ofRow('r', name);
-  const filled = Object.entries(merged).map(([name, merge]) => ({ name, value: merge(ofRow('c', name), ofRow('r', name)) }));
+  const mergeOf = ({ name }: PulledColumn) => merged[name]?.(versionOf('r', name), versionOf('c', name)) ?? ofRow('r', name);
+  const filled = Object.entries(merged).map(([name, merge]) => ({ name, value: merge(versionOf('c', name), versionOf('r', name)) }));
   const names = columns.map(({ name }) => sql`${sql.identifier(name)}`);
   const shape = columns.map(({ name, type }) => sql`${sql.identifier(name)} ${sql.raw(type)}`);
 
@@ -105,5 +111,6 @@ export function pulledSql(resource: Resource): PulledSql {
   };
 }
 
+const versionOf = (alias: string, merged: string): Version => (column = merged) => ofRow(alias, column);
 const ofRow = (alias: string, name: string): SQL => sql`${sql.identifier(alias)}.${sql.identifier(name)}`;
 const list = (parts: readonly SQL[]): SQL => sql.join([...parts], sql`, `);

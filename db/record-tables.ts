@@ -103,6 +103,7 @@ export const RECORD_TABLES: Readonly<Record<Resource, RecordTable>> = {
       required('currency', 'text'),
       column('feeMinor', 'bigint'),
       required('status', 'text'),
+      column('posted', 'boolean'),
       column('customerSourceId', 'text'),
       column('relatedTransactionId', 'uuid'),
       column('lines', 'jsonb', '[]'),

@@ -93,12 +93,12 @@ async function changeAgreed(tx: Transaction, { connectionId }: Pick<RunScope, 'c
     where l.connection_id = ${connectionId} and l.resource = 'transactions' and l.record_id = changed.id and l.record_version = changed.version - 1`);
 }
 
-/** Lays what an invoice tells over the payment that it caused; one that we do not have is left out. */
+/** Lays what an invoice tells over the payment that it caused, which no refund or dispute of it repeats; one that we do not have is left out. */
 export async function amendTransactions(tx: Transaction, scope: RunScope, amendments: readonly Amendment[]): Promise<void> {
   if (amendments.length === 0) return;
   await changeAgreed(tx, scope, sql`
     lines = r.lines, metadata = t.metadata || r.metadata, version = t.version + 1, updated_at = now()
     from jsonb_to_recordset(${JSON.stringify(amendments)}::jsonb) as r(payment text, lines jsonb, metadata jsonb)
-    where t.venue_id = ${scope.venueId} and t.payment_external_id = r.payment and ${isOwn(scope)}
+    where t.venue_id = ${scope.venueId} and t.payment_external_id = r.payment and t.kind = 'payment' and ${isOwn(scope)}
       and (t.lines, t.metadata) is distinct from (r.lines, t.metadata || r.metadata)`);
 }

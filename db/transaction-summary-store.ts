@@ -11,7 +11,7 @@ export interface SummaryFilter {
   readonly from: string;
   readonly to: string;
   readonly timeZone: string;
-  /** Null: all money that moved, see `moved`. */
+  /** Null: all money that is posted, see `posted`. */
   readonly status: TransactionStatus | null;
   readonly kind?: TransactionKind | undefined;
   readonly currency?: string | undefined;
@@ -67,10 +67,10 @@ interface Row extends Record<string, unknown> {
 }
 
 /**
- * A dispute takes the money when it is opened, and its amount says how much that was, whatever becomes of it: what a won one gives back
- * is an adjustment of its own day.
+ * What a provider's balance has, whatever became of it since: what undoes it is a transaction of its own day. Where nothing says whether a
+ * transaction is posted, its status tells; a dispute takes the money when it is opened.
  */
-const moved = sql`(t.status in ('succeeded', 'won', 'lost') or t.kind = 'dispute')`;
+const posted = sql`coalesce(t.posted, t.status in ('succeeded', 'won', 'lost') or t.kind = 'dispute')`;
 
 /**
  * Zones are read by Node alone, and Postgres is handed their offsets: it would read some names otherwise (`MET` as an abbreviation), and
@@ -91,7 +91,7 @@ const summaryQuery = ({ from, to, timeZone, status, kind, currency, connectionId
   where t.occurred_at >= ${iso(periods.at(0)?.startsAt)} and t.occurred_at < ${iso(periods.at(-1)?.endsAt)}
     and d.day between ${from}::date and ${to}::date
     and t.deleted_at is null
-    and ${status === null ? moved : sql`t.status = ${status}`}
+    and ${status === null ? posted : sql`t.status = ${status}`}
     ${kind === undefined ? sql`` : sql`and t.kind = ${kind}`}
     ${currency === undefined ? sql`` : sql`and t.currency = ${currency}`}
     ${connectionId === undefined ? sql`` : sql`and l.connection_id = ${connectionId}`}

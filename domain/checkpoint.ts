@@ -43,6 +43,8 @@ export type PullStage =
       readonly fromEpochS: number | null;
       /** Null: up to the moment at which the stage begins, and a little beyond. */
       readonly toEpochS: number | null;
+      /** By stream: how much further back than `fromEpochS` it is read. */
+      readonly lookBackS?: Readonly<Record<string, number>>;
       /** Tells what changed behind a listing's back: what the listing brought already is not counted again. */
       readonly handOff?: true;
     }
@@ -84,7 +86,7 @@ export function firstPullCheckpoint(start: PullStart): PullCheckpoint {
   const common = { kind: 'pull', segments: null, nextSegmentId: 1, watermarkEpochS: window ? null : nowEpochS } as const;
   if (window) return { ...common, stages: listing(plan, window) };
   const sinceEpochS = changesSince(start);
-  if (sinceEpochS !== null) return { ...common, stages: [...changes(plan, sinceEpochS), { kind: 'settle-missing' }] };
+  if (sinceEpochS !== null) return { ...common, stages: [...changes(plan, sinceEpochS).map((stage) => ({ ...stage, ...(plan.lookBackS && { lookBackS: plan.lookBackS }) })), { kind: 'settle-missing' }] };
   const missing: readonly PullStage[] = plan.mayVanish ? [{ kind: 'find-missing' }] : [];
   return {
     ...common,
@@ -118,7 +120,8 @@ export function markChanges(checkpoint: PullCheckpoint, newestEpochS: number | n
 /** The parts that a reading stage begins with. */
 export function firstSegments(stage: Extract<PullStage, { readonly streams: readonly string[] }>, nowEpochS: number, firstId: number): readonly Segment[] {
   const toEpochS = stage.toEpochS ?? nowEpochS + CLOCK_SKEW_S;
-  return stage.streams.map((stream, index) => ({ id: firstId + index, stream, fromEpochS: stage.fromEpochS, toEpochS, after: null, oldestEpochS: null, pagesRead: 0 }));
+  const fromEpochS = (stream: string) => stage.fromEpochS && stage.fromEpochS - (stage.lookBackS?.[stream] ?? 0);
+  return stage.streams.map((stream, index) => ({ id: firstId + index, stream, fromEpochS: fromEpochS(stream), toEpochS, after: null, oldestEpochS: null, pagesRead: 0 }));
 }
 
 /** The checkpoint after its first stage is complete. A listing that brought fewer records than the provider counts is read once more. */

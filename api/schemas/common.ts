@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { minorDigitsOf } from '../../domain/currencies.ts';
 
 const DIGITS = /^\d{1,9}$/;
 
@@ -41,15 +42,13 @@ export const instant = z.iso
   .transform((text) => new Date(text))
   .refine((time) => time >= FIRST_INSTANT && time <= LAST_INSTANT, 'Must be in the years 0001 to 9999');
 
-const CURRENCIES = new Set(Intl.supportedValuesOf('currency'));
-
 /** What a currency must be. The pattern says nothing that the set does not; it is there for readers of the OpenAPI document. */
 const CURRENCY_RULE = 'Must be an ISO 4217 code in capitals, such as EUR';
 
 export const currency = z
   .string()
   .regex(/^[A-Z]{3}$/, CURRENCY_RULE)
-  .refine((code) => CURRENCIES.has(code), CURRENCY_RULE)
+  .refine((code) => minorDigitsOf(code) !== null, CURRENCY_RULE)
   .meta({ description: 'ISO 4217 code.', example: 'EUR' });
 
 // Answers: `z.object`, because fields may be added to them.

@@ -1,5 +1,5 @@
 import { isNotNull } from 'drizzle-orm';
-import { bigint, index, jsonb, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import { bigint, boolean, index, jsonb, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import type { RecordId } from '../../contracts/ids.ts';
 import { TRANSACTION_KINDS, TRANSACTION_STATUSES } from '../../contracts/records.ts';
 import type { TransactionLine } from '../../contracts/records.ts';
@@ -19,6 +19,8 @@ export const transactions = pgTable(
     currency: text('currency').notNull(),
     feeMinor: bigint('fee_minor', { mode: 'number' }),
     status: text('status', { enum: TRANSACTION_STATUSES }).notNull(),
+    /** Null: the status tells. */
+    posted: boolean('posted'),
     customerSourceId: text('customer_source_id'),
     relatedTransactionId: uuid('related_transaction_id').$type<RecordId>(),
     lines: jsonb('lines').$type<readonly TransactionLine[]>().notNull().default([]),

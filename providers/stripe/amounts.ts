@@ -1,4 +1,5 @@
 import { minorDigitsOf } from '../../domain/currencies.ts';
+import { unreadableObject } from './errors.ts';
 
 /**
  * Stripe counts in ISO 4217 minor units but for these: for old callers' sake ISK and UGX keep two digits, which must be zeros, and MGA
@@ -33,6 +34,14 @@ export function toStripeAmount({ amountMinor, currency }: Money): StripeAmount {
   if (amount === null) return { problem: `Stripe takes no such fraction of ${currency}, or no amount of this size.` };
   if (minorDigitsOf(currency) === DIGITS_THAT_END_IN_ZERO && amount % 10 !== 0) return { problem: `Stripe takes amounts of ${currency} whose last digit is 0 only.` };
   return { amount, currency: currency.toLowerCase(), problem: null };
+}
+
+/** As `toMoney`. Throws for what cannot be said exactly, so that the object that has it rejects itself with the reason; `field` names the amount. */
+export function tellable(field: string, { amount, currency }: { readonly amount: number; readonly currency: string }): Money {
+  const money = toMoney(amount, currency);
+  if (money !== null) return money;
+  const isKnown = shiftOf(currency.toUpperCase()) !== null;
+  throw unreadableObject(undefined, `${field}: ${isKnown ? 'is no whole number of minor units in ISO 4217, or too large' : 'is in no ISO 4217 currency'}`);
 }
 
 /** Digits that an amount gains on its way from Stripe. */

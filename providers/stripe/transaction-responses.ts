@@ -106,6 +106,8 @@ export type StripeInvoiceLine = z.output<typeof invoiceLineSchema>;
 export const invoicePaymentSchema = z.object({
   id,
   object: z.literal('invoice_payment'),
+  amount_paid: z.int().nullish().transform((value) => value ?? null),
+  created: z.int(),
   invoice: idOf,
   status: z.string(),
   payment: z.object({ type: z.enum(['charge', 'payment_intent', 'payment_record']), payment_intent: nullableIdOf }),
@@ -114,12 +116,13 @@ export type StripeInvoicePayment = z.output<typeof invoicePaymentSchema>;
 
 /** Stripe lists these in words and types the field as any text, as its own sample has it: another status is refused here, not by the shape. */
 const INVOICE_PAYMENT_STATUSES: ReadonlySet<string> = new Set(['open', 'paid', 'canceled']);
-const knownInvoicePayment = invoicePaymentSchema.refine(({ status }) => INVOICE_PAYMENT_STATUSES.has(status), { path: ['status'], message: 'expected a known status', abort: true });
+export const knownInvoicePayment = invoicePaymentSchema.refine(({ status }) => INVOICE_PAYMENT_STATUSES.has(status), { path: ['status'], message: 'expected a known status', abort: true });
 
 /** https://docs.stripe.com/api/invoices/object, read 2026-11-21. `payments` come only when they are asked for. */
 export const invoiceSchema = z.object({
   id,
   object: z.literal('invoice'),
+  amount_paid: z.int(),
   created: z.int(),
   lines: z.object({ data: z.array(invoiceLineSchema), has_more: z.boolean() }),
   parent: z.object({ subscription_details: z.object({ subscription: nullableIdOf }).nullish() }).nullish(),

@@ -2,7 +2,7 @@ import type { Stripe } from 'stripe';
 import { z } from 'zod';
 import { idIn, unreadableIssuesOf, unreadableRejection } from '../items.ts';
 import type { ListQuery, ProviderAmendment, ProviderPage, ProviderRecord, ProviderRejection, ResourceSession } from '../provider.ts';
-import { amendmentsOf, retrieveInvoice, withAllLines } from './invoices.ts';
+import { allPaymentsOf, amendmentsOf, arePaymentsComplete, retrieveInvoice, withAllLines } from './invoices.ts';
 import { Rereading, asToday, listEvents } from './events.ts';
 import type { ChangedObject } from './events.ts';
 import { createdWithin, startingAfter, toPage, versionOfEvent } from './lists.ts';
@@ -12,7 +12,7 @@ import type { Ask } from './requests.ts';
 import { idOf, listSchema } from './responses.ts';
 import { chargeSchema, disputeSchema, invoiceEventSubject, invoiceSchema, movementSchema, paymentIntentSchema, refundSchema, transactionEventSubject } from './transaction-responses.ts';
 import type { StripeInvoice, StripeInvoicePayment } from './transaction-responses.ts';
-import { adjustmentRecord, chargeRecord, disputeRecord, movementRecords, paymentIntentRecord, progressOf, refundRecord } from './transactions.ts';
+import { adjustmentRecord, chargeRecord, disputeRecord, paymentIntentRecord, progressOf, refundRecord, sourceRecord } from './transactions.ts';
 
 /** Stripe takes twenty types at most (https://docs.stripe.com/api/events/list, read 2026-11-21). */
 const TRANSACTION_EVENTS = [
@@ -44,12 +44,12 @@ type ReadStream = (reader: Reader, query: ListQuery) => Promise<ProviderPage>;
 const rangeOf = (query: ListQuery) => ({ limit: PAGE_SIZE, created: createdWithin(query), ...startingAfter(query.after) });
 
 const STREAMS: Readonly<Record<string, ReadStream>> = {
-  charges: listOf(chargeSchema, ({ charges }, range) => charges.list({ ...range, ...EXPANDED_MOVEMENT }), single(chargeRecord)),
-  payment_intents: listOf(paymentIntentSchema, ({ paymentIntents }, range) => paymentIntents.list(range), single(paymentIntentRecord)),
-  refunds: listOf(refundSchema, ({ refunds }, range) => refunds.list({ ...range, ...EXPANDED_MOVEMENT }), single(refundRecord)),
-  disputes: listOf(disputeSchema, ({ disputes }, range) => disputes.list(range), single(disputeRecord)),
-  adjustments: listOf(movementSchema, ({ balanceTransactions }, range) => balanceTransactions.list({ ...range, ...EXPANDED_SOURCE }), single(adjustmentRecord)),
-  balance_transactions: listOf(movementSchema, ({ balanceTransactions }, range) => balanceTransactions.list({ ...range, ...EXPANDED_SOURCE }), movementRecords),
+  charges: listOf(chargeSchema, ({ charges }, range) => charges.list({ ...range, ...EXPANDED_MOVEMENT }), [chargeRecord]),
+  payment_intents: listOf(paymentIntentSchema, ({ paymentIntents }, range) => paymentIntents.list(range), [paymentIntentRecord]),
+  refunds: listOf(refundSchema, ({ refunds }, range) => refunds.list({ ...range, ...EXPANDED_MOVEMENT }), [refundRecord]),
+  disputes: listOf(disputeSchema, ({ disputes }, range) => disputes.list(range), [disputeRecord]),
+  adjustments: listOf(movementSchema, ({ balanceTransactions }, range) => balanceTransactions.list({ ...range, ...EXPANDED_SOURCE }), [adjustmentRecord]),
+  balance_transactions: listOf(movementSchema, ({ balanceTransactions }, range) => balanceTransactions.list({ ...range, ...EXPANDED_SOURCE }), [sourceRecord, adjustmentRecord]),
   events: changedTransactions,
   invoices: listedInvoices,
   invoice_events: paidInvoices,
@@ -101,38 +101,57 @@ interface Positioned {
 function listOf<Schema extends z.ZodType<Positioned>>(
   schema: Schema,
   list: (stripe: Stripe, range: Range) => Promise<Stripe.Response<object>>,
-  tell: (object: z.output<Schema>, version: number) => Told,
+  tellers: readonly ((object: z.output<Schema>, version: number) => ProviderRecord | null)[],
 ): ReadStream {
   return async ({ stripe, ask }, query) => {
     const askedAtMs = Date.now();
     const page = await ask(listSchema(schema), () => list(stripe, rangeOf(query)));
     const version = ask.versionOf(askedAtMs);
-    return toPage(page, newestOfEach(page.data.flatMap((object) => tell(object, version))));
+    const { records, rejections } = tellEach(page.data.flatMap((object) => tellers.map((tell) => ({ id: object.id, tell: () => tell(object, version) }))));
+    return rejecting(rejections, toPage(page, newestOfEach(records)));
   };
 }
 
-function single<T>(tell: (object: T, version: number) => ProviderRecord | null): (object: T, version: number) => Told {
-  return (object, version) => [tell(object, version)].filter((record) => record !== null);
+/** An object whose money cannot be told rejects itself. */
+function tellEach(objects: readonly { readonly id: string; readonly tell: () => ProviderRecord | null }[]): { readonly records: Told; readonly rejections: readonly ProviderRejection[] } {
+  const rejections: ProviderRejection[] = [];
+  const records = objects.flatMap(({ id, tell }) => {
+    try {
+      return tell() ?? [];
+    } catch (error) {
+      rejections.push(rejectionOf(id, error));
+      return [];
+    }
+  });
+  return { records, rejections };
+}
+
+/** Throws what is no matter of one object. */
+function rejectionOf(externalId: string, error: unknown): ProviderRejection {
+  const issues = unreadableIssuesOf(error);
+  if (issues === null) throw error;
+  return unreadableRejection({ externalId, issues });
 }
 
 /** Objects as they were at each event. Their fee is not with them, and of a payment intent only an end is taken: `payment_intents` tells the rest. */
 async function changedTransactions(reader: Reader, query: ListQuery): Promise<ProviderPage> {
   const page = await listEvents(reader, query, { types: TRANSACTION_EVENTS, read: asToday(transactionEventSubject) });
   const { found, rejections } = await reader.transactions.readEach(page.changed);
-  const records = page.told.flatMap(({ created, object }) => {
-    const version = versionOfEvent(created) + progressOf(object);
-    switch (object.object) {
-      case 'charge':
-        return single(chargeRecord)(object, version);
-      case 'refund':
-        return single(refundRecord)(object, version);
-      case 'dispute':
-        return single(disputeRecord)(object, version);
-      case 'payment_intent':
-        return object.latest_charge !== null || object.status === 'canceled' ? single(paymentIntentRecord)(object, version) : [];
-    }
-  });
-  return rejecting(rejections, toPage(page, newestOfEach([...found.filter((record) => record !== null), ...records])));
+  const told = tellEach(page.told.map(({ created, object }) => ({ id: object.id, tell: () => eventRecord(object, versionOfEvent(created) + progressOf(object)) })));
+  return rejecting([...rejections, ...told.rejections], toPage(page, newestOfEach([...found.filter((record) => record !== null), ...told.records])));
+}
+
+function eventRecord(object: z.output<typeof transactionEventSubject>, version: number): ProviderRecord | null {
+  switch (object.object) {
+    case 'charge':
+      return chargeRecord(object, version);
+    case 'refund':
+      return refundRecord(object, version);
+    case 'dispute':
+      return disputeRecord(object, version);
+    case 'payment_intent':
+      return object.latest_charge !== null || object.status === 'canceled' ? paymentIntentRecord(object, version) : null;
+  }
 }
 
 const rejecting = (rejections: readonly ProviderRejection[], page: ProviderPage): ProviderPage => ({ ...page, rejections: [...(page.rejections ?? []), ...rejections] });
@@ -152,24 +171,24 @@ async function listedInvoices(reader: Reader, query: ListQuery): Promise<Provide
   const { stripe, ask } = reader;
   const page = await ask(listSchema(invoiceSchema), () => stripe.invoices.list({ ...rangeOf(query), expand: ['data.payments'] }));
   const told = new ToldInvoices();
-  for (const invoice of page.data) await told.add(invoice.id, () => amend(reader, invoice, invoice.payments?.data ?? []));
+  for (const invoice of page.data) await told.add(invoice.id, async () => amend(reader, invoice, await allPaymentsOf(stripe, ask, invoice)));
   return told.onto(toPage(page, []));
 }
 
 /**
- * An invoice's event does not tell its payments, nor a payment's event the invoice; they come together as a rule. A half whose other
- * half is not on the page, or cannot be believed, takes a call.
+ * An invoice's event does not tell its payments, nor a payment's event the invoice; they come together as a rule. An invoice whose payments
+ * are not all on the page, or cannot be believed, takes a call.
  */
 async function paidInvoices(reader: Reader, query: ListQuery): Promise<ProviderPage> {
   const page = await listEvents(reader, query, { types: INVOICE_EVENTS, read: asToday(invoiceEventSubject) });
   const changed = new Map(page.changed.map((each) => [invoiceIdOf(each), each]));
   const told = new ToldInvoices();
   for (const [id, { invoice, payments, changedAtS }] of byInvoice(page.told)) {
-    if (invoice && payments.length > 0 && !changed.has(id)) await told.add(id, () => amend(reader, invoice, payments));
+    if (invoice && arePaymentsComplete(invoice, payments) && !changed.has(id)) await told.add(id, () => amend(reader, invoice, payments));
     else if (!changed.has(id)) changed.set(id, { id, type: 'invoice.paid', object: null, changedAtS });
   }
   const { found, rejections } = await reader.invoices.readEach([...changed].map(([id, each]) => ({ ...each, id })));
-  for (const invoice of found) if (invoice) await told.add(invoice.id, () => amend(reader, invoice, invoice.payments?.data ?? []));
+  for (const invoice of found) if (invoice) await told.add(invoice.id, async () => amend(reader, invoice, await allPaymentsOf(reader.stripe, reader.ask, invoice)));
   return rejecting(rejections, told.onto(toPage(page, [])));
 }
 
@@ -194,9 +213,7 @@ class ToldInvoices {
     try {
       this.#amendments.push(...(await tell()));
     } catch (error) {
-      const issues = unreadableIssuesOf(error);
-      if (issues === null) throw error;
-      this.#rejections.push(unreadableRejection({ externalId, issues }));
+      this.#rejections.push(rejectionOf(externalId, error));
     }
   }
 

@@ -1,11 +1,14 @@
 import type { TransactionFields, TransactionStatus } from '../../contracts/records.ts';
 import type { MappedRecord, ProviderRecord, PullPlan, ResourceMapping, TransactionRefs } from '../provider.ts';
-import { toMoney } from './amounts.ts';
+import { tellable } from './amounts.ts';
 import type { ExpandableMovement, StripeCharge, StripeDispute, StripeMovement, StripePaymentIntent, StripeRefund } from './transaction-responses.ts';
+
+const HOUR_S = 3_600;
 
 /**
  * Charges come before what refers to them. `adjustments` and `balance_transactions` are the same list of Stripe's: a full pass, which
- * reads every charge, refund and dispute anyway, takes of it only what belongs to none of them.
+ * reads every charge, refund and dispute anyway, takes of it only what belongs to none of them. A movement may join that list hours after
+ * the time that it is dated by.
  */
 export const transactionPullPlan: PullPlan = {
   listing: [
@@ -13,6 +16,7 @@ export const transactionPullPlan: PullPlan = {
     ['refunds', 'disputes', 'adjustments', 'invoices'],
   ],
   changes: [['balance_transactions', 'payment_intents', 'events'], ['invoice_events']],
+  lookBackS: { balance_transactions: 12 * HOUR_S },
   mayVanish: false,
 };
 
@@ -22,8 +26,16 @@ export const transactionMapping: ResourceMapping = {
   callsToWrite: () => 0,
 };
 
-/** Money between the venue and itself, such as to its own bank, or set aside: no transaction of the venue. */
-const INTERNAL = /^(payout|topup|reserve|payment_network_reserve)(_|$)|^reserved_funds$/;
+/** Money between the venue and itself, such as to its own bank, or set aside. It is no transaction of the venue, but what Stripe takes for it is. */
+const INTERNAL = /^(payout|topup|inbound_transfer|reserve|payment_network_reserve)(_|$)|^reserved_funds$/;
+
+interface Movement {
+  readonly id: string;
+  readonly created: number;
+  readonly amount: number;
+  readonly fee: number;
+  readonly currency: string;
+}
 
 interface Told {
   readonly id: string;
@@ -33,24 +45,27 @@ interface Told {
   /** Signed, in Stripe's units. */
   readonly amount: number;
   readonly currency: string;
-  readonly movements: readonly { readonly id: string; readonly amount: number; readonly fee: number; readonly currency: string }[];
+  /** The movement of the balance that this is; null where there is none, or where it is only named. */
+  readonly movement: Movement | null;
   readonly refs: TransactionRefs;
   /** Null entries are left out. */
   readonly facts: Readonly<Record<string, string | null>>;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Null for money that cannot be told in ISO 4217 minor units. */
-function toRecord(told: Told, version: number): ProviderRecord | null {
-  const money = toMoney(told.amount, told.currency);
-  if (money === null) return null;
+/**
+ * A movement is dated by its own time: money that is captured days after it was authorised moves on the day of the capture, and a day that is
+ * over does not change. Throws for money that cannot be told in ISO 4217 minor units.
+ */
+function toRecord(told: Told, version: number): ProviderRecord {
   const { feeMinor, facts } = feeOf(told);
   const fields: TransactionFields = {
     kind: told.kind,
-    occurredAt: new Date(told.created * 1_000).toISOString(),
-    ...money,
+    occurredAt: new Date((told.movement?.created ?? told.created) * 1_000).toISOString(),
+    ...tellable('amount', told),
     feeMinor,
     status: told.status,
+    posted: told.movement !== null,
     customerSourceId: null,
     relatedTransactionId: null,
     lines: [],
@@ -60,15 +75,14 @@ function toRecord(told: Told, version: number): ProviderRecord | null {
 }
 
 /** Stripe takes its fee in the currency that it settles in. One in another currency than the transaction is told beside it, never converted. */
-function feeOf({ movements, currency }: Told): { readonly feeMinor: number | null; readonly facts: Told['facts'] } {
-  const [first] = movements;
-  if (!first) return { feeMinor: null, facts: {} };
-  const fee = toMoney(sumOf(movements, (movement) => movement.fee), first.currency);
-  if (first.currency === currency) return { feeMinor: fee?.amountMinor ?? null, facts: {} };
-  const settled = toMoney(sumOf(movements, (movement) => movement.amount), first.currency);
+function feeOf({ movement, currency }: Told): { readonly feeMinor: number | null; readonly facts: Told['facts'] } {
+  if (movement === null) return { feeMinor: null, facts: {} };
+  const fee = tellable('fee', { amount: movement.fee, currency: movement.currency });
+  if (movement.currency === currency) return { feeMinor: fee.amountMinor, facts: {} };
+  const settled = tellable('settled amount', movement);
   return {
     feeMinor: null,
-    facts: { stripe_settled_currency: settled?.currency ?? null, stripe_settled_minor: text(settled?.amountMinor), stripe_settled_fee_minor: text(fee?.amountMinor) },
+    facts: { stripe_settled_currency: settled.currency, stripe_settled_minor: String(settled.amountMinor), stripe_settled_fee_minor: String(fee.amountMinor) },
   };
 }
 
@@ -77,7 +91,7 @@ function gone(externalId: string, version: number): ProviderRecord {
 }
 
 /** A charge is one attempt at a payment. */
-export function chargeRecord(charge: StripeCharge, version: number): ProviderRecord | null {
+export function chargeRecord(charge: StripeCharge, version: number): ProviderRecord {
   const { id, created, currency, captured, customer, payment_intent: payment, balance_transaction: movement, metadata } = charge;
   const told: Told = {
     id,
@@ -87,7 +101,7 @@ export function chargeRecord(charge: StripeCharge, version: number): ProviderRec
     // What was authorised and not captured was never the venue's.
     amount: charge.status === 'succeeded' && captured ? charge.amount_captured : charge.amount,
     currency,
-    movements: movementsOf(movement),
+    movement: movementOf(movement),
     refs: { customer, related: null, payment },
     facts: { stripe_payment_intent: payment, stripe_balance_transaction: idOfMovement(movement), stripe_failure_code: charge.failure_code },
     metadata,
@@ -102,12 +116,12 @@ function chargeStatus({ status, captured, refunded }: StripeCharge): Transaction
 }
 
 /** A payment that nobody has attempted yet. Once there is a charge, that takes its place. */
-export function paymentIntentRecord(intent: StripePaymentIntent, version: number): ProviderRecord | null {
+export function paymentIntentRecord(intent: StripePaymentIntent, version: number): ProviderRecord {
   const { id, created, amount, currency, customer, metadata } = intent;
   if (intent.latest_charge !== null) return gone(id, version);
   const status = intent.status === 'canceled' ? 'cancelled' : 'pending';
   const refs = { customer, related: null, payment: id };
-  return toRecord({ id, kind: 'payment', status, created, amount, currency, movements: [], refs, facts: { stripe_payment_intent: id }, metadata }, version);
+  return toRecord({ id, kind: 'payment', status, created, amount, currency, movement: null, refs, facts: { stripe_payment_intent: id }, metadata }, version);
 }
 
 const REFUND_STATUS: Readonly<Record<NonNullable<StripeRefund['status']>, TransactionStatus>> = {
@@ -120,7 +134,7 @@ const REFUND_STATUS: Readonly<Record<NonNullable<StripeRefund['status']>, Transa
 /** Stripe's type allows a refund without a status; it is on its way. */
 const refundStatus = ({ status }: StripeRefund): TransactionStatus => (status === null ? 'pending' : REFUND_STATUS[status]);
 
-export function refundRecord(refund: StripeRefund, version: number): ProviderRecord | null {
+export function refundRecord(refund: StripeRefund, version: number): ProviderRecord {
   const { id, created, amount, currency, charge, customer, payment_intent: payment, balance_transaction: movement, metadata } = refund;
   if (releasesAuthorisation(refund)) return gone(id, version);
   const told: Told = {
@@ -130,7 +144,7 @@ export function refundRecord(refund: StripeRefund, version: number): ProviderRec
     created,
     amount: -amount,
     currency,
-    movements: movementsOf(movement),
+    movement: movementOf(movement),
     refs: { customer, related: charge, payment },
     facts: {
       stripe_charge: charge,
@@ -164,25 +178,27 @@ const DISPUTE_STATUS: Readonly<Record<StripeDispute['status'], TransactionStatus
   charge_refunded: 'cancelled',
 };
 
-/** What was withdrawn for it: nothing at first, and for an inquiry never. What Stripe gives back is an adjustment, on the day on which it does. */
-export function disputeRecord(dispute: StripeDispute, version: number): ProviderRecord | null {
+/**
+ * What was withdrawn for it first: nothing in the beginning, and for an inquiry never. What Stripe gives back, or takes once more, is an
+ * adjustment, on the day on which it does.
+ */
+export function disputeRecord(dispute: StripeDispute, version: number): ProviderRecord {
   const { id, currency, charge, payment_intent: payment, metadata } = dispute;
-  const withdrawals = dispute.balance_transactions.filter((movement) => movement.amount < 0);
-  const inCurrency = withdrawals.every((movement) => movement.currency === currency);
-  const disputed = toMoney(dispute.amount, currency);
+  const withdrawal = withdrawalOf(dispute);
+  const disputed = tellable('amount', dispute);
   const told: Told = {
     id,
     kind: 'dispute',
     status: DISPUTE_STATUS[dispute.status],
-    created: Math.min(...withdrawals.map(({ created }) => created), withdrawals.length === 0 ? dispute.created : Infinity),
-    amount: inCurrency ? sumOf(withdrawals, (movement) => movement.amount) : -dispute.amount,
+    created: dispute.created,
+    amount: disputedAmount(dispute, withdrawal),
     currency,
-    movements: withdrawals,
+    movement: withdrawal,
     refs: { customer: null, related: charge, payment },
     facts: {
       stripe_charge: charge,
       stripe_payment_intent: payment,
-      stripe_disputed_minor: text(disputed?.amountMinor),
+      stripe_disputed_minor: String(disputed.amountMinor),
       stripe_dispute_reason: dispute.reason,
       stripe_dispute_status: dispute.status,
     },
@@ -191,10 +207,27 @@ export function disputeRecord(dispute: StripeDispute, version: number): Provider
   return toRecord(told, version);
 }
 
-/** What a movement of the balance is by itself; null where it belongs to a charge, a refund or a dispute, which tell it, or is the venue's own affair. */
+/** The first movement that took money for a dispute; null before there is one. */
+function withdrawalOf({ balance_transactions: movements }: StripeDispute): StripeDispute['balance_transactions'][number] | null {
+  const withdrawals = movements.filter(({ amount }) => amount < 0);
+  return withdrawals.sort((a, b) => a.created - b.created || a.id.localeCompare(b.id))[0] ?? null;
+}
+
+function disputedAmount({ amount, currency }: StripeDispute, withdrawal: ReturnType<typeof withdrawalOf>): number {
+  if (withdrawal === null) return 0;
+  return withdrawal.currency === currency ? withdrawal.amount : -amount;
+}
+
+/**
+ * What a movement of the balance is by itself; null where it belongs to a charge, a refund or a dispute, which tell it, or is the venue's own
+ * affair. So every movement is told by exactly one transaction, on its own day, and what is undone later stays where it was: a bank that takes
+ * a payment back, or sends a refund back, is an adjustment.
+ */
 export function adjustmentRecord(movement: StripeMovement, version: number): ProviderRecord | null {
-  const { id, type, created, amount, fee, currency, source } = movement;
-  if (INTERNAL.test(type) || isToldBySource(movement)) return null;
+  const { id, type, created, fee, currency, source } = movement;
+  const isOnlyFee = INTERNAL.test(type) || movement.reporting_category === 'partial_capture_reversal';
+  if (isOnlyFee ? fee === 0 : isToldBySource(movement)) return null;
+  const amount = isOnlyFee ? 0 : movement.amount;
   const told: Told = {
     id,
     kind: 'adjustment',
@@ -202,7 +235,7 @@ export function adjustmentRecord(movement: StripeMovement, version: number): Pro
     created,
     amount,
     currency,
-    movements: [{ id, amount, fee, currency }],
+    movement: { id, created, amount, fee, currency },
     refs: { customer: null, related: chargeOf(source), payment: null },
     facts: { stripe_balance_transaction: id, stripe_type: type, stripe_source: typeof source === 'string' ? source : (source?.id ?? null) },
     metadata: {},
@@ -215,30 +248,33 @@ function chargeOf(source: StripeMovement['source']): string | null {
   return 'charge' in source ? source.charge : source.id;
 }
 
-/** A failed charge or refund says so itself, so the movement that undoes it is none of its own; a dispute tells what was withdrawn. */
-const TOLD_TYPES = /^(charge|payment|refund|payment_refund|refund_failure|payment_failure_refund|payment_reversal)$/;
+/** The types of the movements that a charge or a refund names as its own; for a source that was not expanded. */
+const OWN_TYPES = /^(charge|payment|refund|payment_refund)$/;
 
-function isToldBySource({ type, amount, source }: StripeMovement): boolean {
-  return TOLD_TYPES.test(type) || (typeof source !== 'string' && source?.object === 'dispute' && amount < 0);
+function isToldBySource({ id, type, source }: StripeMovement): boolean {
+  if (source === null) return false;
+  if (typeof source === 'string') return OWN_TYPES.test(type);
+  if (source.object === 'dispute') return withdrawalOf(source as StripeDispute)?.id === id;
+  return (source.object === 'charge' || source.object === 'refund') && isOwn({ id, type }, source as StripeCharge | StripeRefund);
 }
 
-/** A movement with what caused it, as an incremental pull reads it: everything that it tells. */
-export function movementRecords(movement: StripeMovement, version: number): readonly ProviderRecord[] {
-  const { source } = movement;
-  const adjustment = adjustmentRecord(movement, version);
-  const told = source === null || typeof source === 'string' ? null : sourceRecord(movement, version);
-  return [told, adjustment].filter((record) => record !== null);
+/** An object that was told a moment too early does not name its movement yet. */
+function isOwn({ id, type }: Pick<StripeMovement, 'id' | 'type'>, { balance_transaction: movement }: StripeCharge | StripeRefund): boolean {
+  return movement === null ? OWN_TYPES.test(type) : idOfMovement(movement) === id;
 }
 
-/** The movement that an object names brings its fee; what another one brings of it counts as just before, so that it never stands in the way. */
-function sourceRecord({ source, ...movement }: StripeMovement, version: number): ProviderRecord | null {
+/**
+ * What a movement tells of what caused it, which came with it. The movement that an object names brings its fee and its day; what another one
+ * brings of the object counts as just before, so that it never stands in the way.
+ */
+export function sourceRecord({ source, ...movement }: StripeMovement, version: number): ProviderRecord | null {
   if (source === null || typeof source === 'string') return null;
   if (source.object === 'dispute') return disputeRecord(source as StripeDispute, version);
   if (source.object !== 'charge' && source.object !== 'refund') return null;
   const object = source as StripeCharge | StripeRefund;
-  const isOwn = object.balance_transaction === movement.id;
-  const told = isOwn ? { ...object, balance_transaction: { ...movement, source: object.id } } : object;
-  const toldVersion = isOwn ? version : version - 1;
+  const own = isOwn(movement, object);
+  const told = own ? { ...object, balance_transaction: { ...movement, source: object.id } } : object;
+  const toldVersion = own ? version : version - 1;
   return told.object === 'charge' ? chargeRecord(told, toldVersion) : refundRecord(told, toldVersion);
 }
 
@@ -259,8 +295,6 @@ export function progressOf(subject: StripeCharge | StripeRefund | StripeDispute 
   }
 }
 
-const movementsOf = (movement: ExpandableMovement) => (movement === null || typeof movement === 'string' ? [] : [movement]);
+const movementOf = (movement: ExpandableMovement) => (typeof movement === 'string' ? null : movement);
 const idOfMovement = (movement: ExpandableMovement) => (typeof movement === 'string' ? movement : (movement?.id ?? null));
-const sumOf = <T>(items: readonly T[], amountOf: (item: T) => number) => items.reduce((sum, item) => sum + amountOf(item), 0);
-const text = (value: number | undefined) => (value === undefined ? null : String(value));
 const withoutNulls = (facts: Told['facts']) => Object.fromEntries(Object.entries(facts).filter((fact): fact is [string, string] => fact[1] !== null));

@@ -81,6 +81,21 @@ export function pay(draft: Draft, before: Objekt<'invoice'>, card: string | null
   return { invoice: markPaid(draft, draft.update('invoice', before, { attempt_count }), intent.fields.amount) };
 }
 
+/** Counts a payment that was made already towards an open invoice, which is paid once its payments reach what is due. */
+export function attach(draft: Draft, before: Objekt<'invoice'>, intent: Objekt<'payment_intent'>): Objekt<'invoice'> {
+  const { amount_received: amount, currency } = intent.fields;
+  const paid = draft.insert('invoice_payment', {
+    id: randomId('inpay_1', 23),
+    fields: { amount_paid: amount, amount_requested: amount, canceled_at: null, currency, invoice: before.id, paid_at: draft.nowSeconds, payment_intent: intent.id, status: 'paid' },
+  });
+  draft.tell('invoice_payment.paid', { kind: 'invoice_payment', object: paid });
+  const total = before.fields.amount_paid + amount;
+  if (total < totalOf(before.fields)) return draft.change('invoice.updated', { kind: 'invoice', before, patch: { amount_paid: total } });
+  const open = openPayment(draft, before.id);
+  if (open) cancelPayment(draft, open);
+  return markPaid(draft, before, total);
+}
+
 export function voidInvoice(draft: Draft, before: Objekt<'invoice'>): Objekt<'invoice'> {
   const payment = openPayment(draft, before.id);
   if (payment) cancelPayment(draft, payment);

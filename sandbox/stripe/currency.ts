@@ -51,9 +51,9 @@ export function usualFee(amountMinor: number, currency: string): number {
   return rounded(amountMinor * 0.029, currency) + 30 * 10 ** Math.max(0, decimalsOf(currency) - 2);
 }
 
-/** To a whole minor unit; in three-decimal currencies to ten of them, as Stripe keeps them. */
+/** To a whole minor unit; to ten of them in three-decimal currencies, and to a hundred where the last two digits must be zeros. */
 function rounded(amount: number, currency: string): number {
-  const step = decimalsOf(currency) === 3 ? 10 : 1;
+  const step = WHOLE_UNITS_IN_HUNDREDTHS.has(currency) ? 100 : decimalsOf(currency) === 3 ? 10 : 1;
   // Twelve digits drop the noise of binary fractions before a half is rounded.
   return Math.sign(amount) * Math.round(Number((Math.abs(amount) / step).toPrecision(12))) * step;
 }

@@ -42,6 +42,9 @@ export interface InvoiceFields {
   readonly voided_at: number | null;
 }
 
+/** Lines that come with an invoice, whether it is listed, retrieved or told by an event; a list has the rest (https://docs.stripe.com/api/invoices/object, `lines`). */
+const LINES_INSIDE = 10;
+
 /** What is to be paid. */
 export function totalOf({ lines }: Pick<InvoiceFields, 'lines'>): number {
   return lines.reduce((sum, { amount }) => sum + amount, 0);
@@ -82,7 +85,7 @@ function renderInvoice({ id, created, fields }: Stored<InvoiceFields>) {
     issuer: { type: 'self' },
     last_finalization_error: null,
     latest_revision: null,
-    lines: { object: 'list', data: fields.lines.map((line) => renderLine(line, { id, fields })), has_more: false, url: `/v1/invoices/${id}/lines` },
+    lines: { object: 'list', data: fields.lines.slice(0, LINES_INSIDE).map((line) => renderInvoiceLine(line, { id, fields })), has_more: fields.lines.length > LINES_INSIDE, url: `/v1/invoices/${id}/lines` },
     livemode: false,
     metadata: fields.metadata,
     next_payment_attempt: null,
@@ -148,7 +151,7 @@ function customerPart({ customer, billed }: InvoiceFields) {
   };
 }
 
-function renderLine(line: InvoiceLine, { id, fields }: Pick<Stored<InvoiceFields>, 'id' | 'fields'>) {
+export function renderInvoiceLine(line: InvoiceLine, { id, fields }: Pick<Stored<InvoiceFields>, 'id' | 'fields'>) {
   const { subscription } = fields;
   const invoiceItem = subscription === null || line.item?.startsWith('ii_') === true;
   return {

@@ -1,12 +1,13 @@
-import { addInvoice, finalize, pay, voidInvoice } from './billing.ts';
+import { addInvoice, attach, finalize, pay, voidInvoice } from './billing.ts';
 import { currencyCode } from './currency.ts';
 import { Draft } from './draft.ts';
 import type { Objekt } from './draft.ts';
+import { answer } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
 import { expandable } from './expansion.ts';
 import { invalidRequest } from './failure.ts';
 import { given } from './given.ts';
-import { totalOf } from './invoice.ts';
+import { renderInvoiceLine, totalOf } from './invoice.ts';
 import type { InvoiceStatus } from './invoice.ts';
 import { lineOf } from './invoice-items.ts';
 import { mergeMetadata, metadata, metadataPatch } from './metadata.ts';
@@ -86,6 +87,29 @@ export const payInvoice = writing('invoice', (call, draft) => {
   const { invoice, refusal } = pay(draft, open, elsewhere ? null : (card ?? null));
   return { object: invoice, expand: plan, refusal };
 });
+
+/** https://docs.stripe.com/api/invoices/attach_payment: one payment of several. The sandbox takes payments that have succeeded. */
+export const attachPayment = writing('invoice', (call, draft) => {
+  const before = within(subject(call, draft, 'invoice'), ['open', 'uncollectible'], 'You can only attach payments to open invoices.');
+  const { expand: plan, payment_intent: id } = readForm(call.params, { expand, payment_intent: requiredText(255) });
+  if (id === undefined) throw missing('payment_intent');
+  const intent = named(draft, 'payment_intent', { id, param: 'payment_intent' });
+  if (intent.fields.status !== 'succeeded') throw invalidRequest('The sandbox attaches payments that have succeeded only.', { param: 'payment_intent' });
+  return { object: attach(draft, before, intent), expand: plan };
+});
+
+const lineListSpec = { limit: integer({ min: 1, max: 100 }), starting_after: requiredText(255), expand: expandable(null) };
+
+/** https://docs.stripe.com/api/invoice-line-item/invoice_list. Lines have no index of their own: they are a part of their invoice. */
+export const listInvoiceLines: Endpoint = (call) => {
+  const { limit = 10, starting_after: after } = readForm(call.params, lineListSpec);
+  const invoice = subject(call, new Draft(call), 'invoice');
+  const { lines } = invoice.fields;
+  const from = after === undefined ? 0 : lines.findIndex(({ id }) => id === after) + 1;
+  if (after !== undefined && from === 0) throw invalidRequest(`No such invoice line item: '${after}'`, { param: 'starting_after' });
+  const data = lines.slice(from, from + limit).map((line) => renderInvoiceLine(line, invoice));
+  return answer(JSON.stringify({ object: 'list', data, has_more: from + limit < lines.length, url: `/v1/invoices/${invoice.id}/lines` }));
+};
 
 export const voidInvoiceEndpoint = writing('invoice', (call, draft) => {
   const before = within(subject(call, draft, 'invoice'), ['open', 'uncollectible'], 'You can only pass in open or uncollectible invoices.');

@@ -63,17 +63,17 @@ export function addCharge(draft: Draft, { fields: given, id = randomId('ch_3', 2
   const fields = { ...EMPTY_CHARGE, ...given };
   if (fields.status === 'failed' || !fields.captured) return draft.insert('charge', { id, created, fields });
   const charge = draft.insert('charge', { id, created, fields: { ...fields, amount_captured: fields.amount } });
-  return settle(draft, charge, settlement);
+  return settle(draft, charge, { settlement, created: charge.created });
 }
 
-/** The line of the balance of what was captured. */
-export function settle(draft: Draft, charge: Objekt<'charge'>, settlement: Settlement = {}): Objekt<'charge'> {
+/** Writes the line of the balance for what was captured. The line is dated by the capture: `created`, or now. */
+export function settle(draft: Draft, charge: Objekt<'charge'>, { settlement = {}, created }: Pick<NewCharge, 'settlement' | 'created'> = {}): Objekt<'charge'> {
   const { amount_captured: amount, currency, description, card } = charge.fields;
   const settled = settlement.currency ?? draft.account.profile.settlementCurrency ?? currency;
   const rate = settled === currency ? 1 : (settlement.exchangeRate ?? exchangeRate(currency, settled));
   const fee = settlement.fee ?? usualFee(converted(amount, rate, { from: currency, to: settled }), settled);
   const type = card === 'bank' ? 'payment' : 'charge';
-  const line = addLine(draft, { type, amount, currency, source: charge.id, description, fee, settlement, created: charge.created });
+  const line = addLine(draft, { type, amount, currency, source: charge.id, description, fee, settlement, created });
   return draft.update('charge', charge, { balance_transaction: line.id });
 }
 

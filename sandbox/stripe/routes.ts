@@ -9,7 +9,7 @@ import { listEvents, retrieveEvent } from './events.ts';
 import { expandable } from './expansion.ts';
 import { createInvoiceItem, deleteInvoiceItem, listInvoiceItems, retrieveInvoiceItem } from './invoice-items.ts';
 import { listInvoicePayments, retrieveInvoicePayment } from './invoice-payments.ts';
-import { createInvoice, deleteInvoice, finalizeInvoice, listInvoices, markUncollectible, payInvoice, retrieveInvoice, searchInvoices, updateInvoice, voidInvoiceEndpoint } from './invoices.ts';
+import { attachPayment, createInvoice, deleteInvoice, finalizeInvoice, listInvoiceLines, listInvoices, markUncollectible, payInvoice, retrieveInvoice, searchInvoices, updateInvoice, voidInvoiceEndpoint } from './invoices.ts';
 import { readForm } from './params.ts';
 import { cancelPaymentIntent, capturePaymentIntent, confirmPaymentIntent, createPaymentIntent, listPaymentIntents, retrievePaymentIntent, searchPaymentIntents, updatePaymentIntent } from './payment-intents.ts';
 import { listPayouts, retrievePayout } from './payouts.ts';
@@ -42,6 +42,8 @@ interface Operations {
   readonly retrieve?: Endpoint;
   readonly update?: Endpoint;
   readonly remove?: Endpoint;
+  /** `GET /v1/<resource>/<id>/<name>`. */
+  readonly parts?: Readonly<Record<string, Endpoint>>;
   /** `POST /v1/<resource>/<id>/<name>`. */
   readonly actions?: Readonly<Record<string, Endpoint>>;
 }
@@ -58,6 +60,7 @@ function resource(path: string, permission: string, operations: Operations): Rou
     ['GET', one, read, operations.retrieve],
     ['POST', one, write, operations.update],
     ['DELETE', one, write, operations.remove],
+    ...Object.entries(operations.parts ?? {}).map(([name, endpoint]): [string, string, string, Endpoint] => ['GET', `${one}/${name}`, read, endpoint]),
     ...Object.entries(operations.actions ?? {}).map(([name, endpoint]): [string, string, string, Endpoint] => ['POST', `${one}/${name}`, write, endpoint]),
   ];
   return routes.flatMap(([method, rest, needed, endpoint]) =>
@@ -84,12 +87,13 @@ const ROUTES: readonly Route[] = [
   ...resource('disputes', 'dispute', { list: listDisputes, retrieve: retrieveDispute, update: updateDispute, actions: { close: closeDisputeEndpoint } }),
   ...resource('invoices', 'invoice', {
     list: listInvoices,
+    parts: { lines: listInvoiceLines },
     create: createInvoice,
     search: searchInvoices,
     retrieve: retrieveInvoice,
     update: updateInvoice,
     remove: deleteInvoice,
-    actions: { finalize: finalizeInvoice, pay: payInvoice, void: voidInvoiceEndpoint, mark_uncollectible: markUncollectible },
+    actions: { attach_payment: attachPayment, finalize: finalizeInvoice, pay: payInvoice, void: voidInvoiceEndpoint, mark_uncollectible: markUncollectible },
   }),
   ...resource('invoiceitems', 'invoice', { list: listInvoiceItems, create: createInvoiceItem, retrieve: retrieveInvoiceItem, remove: deleteInvoiceItem }),
   ...resource('invoice_payments', 'invoice', { list: listInvoicePayments, retrieve: retrieveInvoicePayment }),

@@ -18,7 +18,7 @@ const FIELDS: { readonly [R in Resource]: (who: string) => FieldsOf[R] } = {
   customers: (who) => ({ name: who, email: null, phone: null, address: null, marketingConsent: null, metadata: { who } }),
   inventory: (who) => ({ productSourceId: 'p', location: 'shelf', quantity: '1', countedAt: '2026-11-01T00:00:00.000Z', metadata: { who } }),
   transactions: (who) => ({
-    ...{ kind: 'payment', occurredAt: '2026-11-01T00:00:00.000Z', amountMinor: 1, currency: 'EUR', feeMinor: null, status: 'succeeded' },
+    ...{ kind: 'payment', occurredAt: '2026-11-01T00:00:00.000Z', amountMinor: 1, currency: 'EUR', feeMinor: null, status: 'succeeded', posted: null },
     ...{ customerSourceId: null, relatedTransactionId: null, lines: [], metadata: { who } },
   }),
 };

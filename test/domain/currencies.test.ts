@@ -19,6 +19,10 @@ describe('the minor unit of a currency', () => {
     ['KWD', 3],
     ['TND', 3],
     ['CLF', 4],
+    ['MRO', 2],
+    ['STD', 2],
+    ['VEF', 2],
+    ['BYR', 0],
   ])('of %s has %i digits, as ISO 4217 says and not as daily use has it', (currency, digits) => {
     expect(minorDigitsOf(currency)).toBe(digits);
   });

@@ -6,7 +6,7 @@ import { transactionPullPlan } from '../../providers/stripe/transactions.ts';
 import { Secret } from '../../vault/secret.ts';
 import { objectsOf, startAnswerEditingProxy } from '../support/answer-editing-proxy.ts';
 import type { AnswerEditingProxy, ProxiedAnswer } from '../support/answer-editing-proxy.ts';
-import { allOf, createStripeWorld, readAll } from './stripe-world.ts';
+import { allOf, createStripeWorld, mergeReadings, readAll } from './stripe-world.ts';
 import type { StripeWorld } from './stripe-world.ts';
 
 type Json = Record<string, unknown>;
@@ -54,13 +54,12 @@ describe('events of another API version', () => {
         expect(page.rejections ?? []).toEqual([]);
         amendments.push(...(page.amendments ?? []));
         for (const record of page.records) {
-          const known = records.get(record.externalId);
           if (record.deleted) deleted.add(record.externalId);
-          else if (!known || record.version > known.version) records.set(record.externalId, record);
+          else records.set(record.externalId, mergeReadings(record, records.get(record.externalId)));
         }
       }
     }
-    const simple = [...records.values()].filter(({ externalId }) => !deleted.has(externalId)).map(({ externalId, fields, refs }) => ({ externalId, fields: { ...(fields as TransactionFields), feeMinor: null }, refs }));
+    const simple = [...records.values()].filter(({ externalId }) => !deleted.has(externalId)).map(({ externalId, fields, refs }) => ({ externalId, fields, refs }));
     return { records: simple.sort((one, other) => one.externalId.localeCompare(other.externalId)), amendments };
   }
 

@@ -1,9 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { TransactionFields } from '../../contracts/records.ts';
+import { unreadableIssuesOf } from '../../providers/items.ts';
 import type { ProviderPage, ProviderRecord } from '../../providers/provider.ts';
+import type { StripeMovement } from '../../providers/stripe/transaction-responses.ts';
 import { balanceTransactionSchema, chargeSchema, disputeSchema, invoicePaymentSchema, invoiceSchema, movementSchema, paymentIntentSchema, refundSchema } from '../../providers/stripe/transaction-responses.ts';
-import { adjustmentRecord, chargeRecord, disputeRecord, movementRecords, paymentIntentRecord, progressOf, refundRecord } from '../../providers/stripe/transactions.ts';
+import { adjustmentRecord, chargeRecord, disputeRecord, paymentIntentRecord, progressOf, refundRecord, sourceRecord } from '../../providers/stripe/transactions.ts';
 import { aStrangeServer, allOf } from './stripe-world.ts';
 
 const FIXTURES = new URL('../../../shared/samples/stripe/fixtures3.json', import.meta.url);
@@ -21,6 +23,16 @@ const intent = (with_: object = {}) => paymentIntentRecord(paymentIntentSchema.p
 const refund = (with_: object = {}) => refundRecord(refundSchema.parse({ ...REFUND, ...with_ }), 1);
 const dispute = (with_: object = {}) => disputeRecord(disputeSchema.parse({ ...DISPUTE, ...with_ }), 1);
 const movement = (with_: object = {}) => movementSchema.parse({ ...MOVEMENT, ...with_ });
+/** Everything that an incremental pull takes from a movement. */
+const movementRecords = (told: StripeMovement, version: number) => [sourceRecord(told, version), adjustmentRecord(told, version)].filter((record) => record !== null);
+const issuesOf = (work: () => unknown): string | null => {
+  try {
+    work();
+    return null;
+  } catch (error) {
+    return unreadableIssuesOf(error);
+  }
+};
 const fieldsOf = (record: ProviderRecord | null) => record?.fields as TransactionFields;
 
 describe('a payment', () => {
@@ -45,8 +57,23 @@ describe('a payment', () => {
     expect(fieldsOf(charge({ balance_transaction: MOVEMENT })).feeMinor).toBe(59);
   });
 
-  it('is no record in a currency that ISO 4217 does not know', () => {
-    expect(charge({ currency: 'usdc' })).toBeNull();
+  it.each<[string, object, RegExp]>([
+    ['in a currency that ISO 4217 does not know', { currency: 'usdc' }, /^amount: is in no ISO 4217 currency/],
+    ['in a fraction that ISO 4217 does not know', { currency: 'isk', amount_captured: 150 }, /^amount: is no whole number/],
+    ['with a fee in such a fraction', { currency: 'isk', amount_captured: 200, balance_transaction: { ...MOVEMENT, currency: 'isk', fee: 7 } }, /^fee: is no whole number/],
+    ['that settles in such a currency', { balance_transaction: { ...MOVEMENT, currency: 'usdc' } }, /^fee: is in no ISO 4217 currency/],
+  ])('%s refuses itself with the reason', (_what, state, issues) => {
+    expect(issuesOf(() => charge(state))).toMatch(issues);
+  });
+
+  it.each([['mro', 'MRO'], ['std', 'STD'], ['vef', 'VEF']])('in %s, which no country uses any more, is in the books', (currency, code) => {
+    expect(fieldsOf(charge({ currency }))).toMatchObject({ currency: code, amountMinor: 1_000 });
+  });
+
+  it('is posted at the time of its movement, and not before that is known', () => {
+    expect(fieldsOf(charge())).toMatchObject({ posted: false, occurredAt: new Date(S * 1_000).toISOString() });
+    expect(fieldsOf(charge({ balance_transaction: { ...MOVEMENT, created: S + 259_200 } }))).toMatchObject({ posted: true, occurredAt: new Date((S + 259_200) * 1_000).toISOString() });
+    expect(fieldsOf(charge({ status: 'failed', balance_transaction: MOVEMENT }))).toMatchObject({ status: 'failed', posted: true });
   });
 });
 
@@ -127,9 +154,36 @@ describe('a movement of the balance', () => {
   it.each(['payout', 'payout_cancel', 'payout_failure', 'payout_minimum_balance_hold', 'topup', 'topup_reversal', 'reserve_transaction', 'reserve_hold', 'reserved_funds', 'payment_network_reserve_hold'])(
     'of the venue with itself is no transaction: %s',
     (type) => {
-      expect(movementRecords(movement({ type, source: null }), 1)).toEqual([]);
+      expect(movementRecords(movement({ type, source: null, fee: 0 }), 1)).toEqual([]);
     },
   );
+
+  it.each(['payout', 'topup'])('of the venue with itself is told by its fee alone: %s', (type) => {
+    expect(movementRecords(movement({ type, source: null, amount: -9_000, fee: 135 }), 1)).toMatchObject([
+      { externalId: 'txn_1', fields: { kind: 'adjustment', status: 'succeeded', posted: true, amountMinor: 0, feeMinor: 135, metadata: { stripe_type: type } } },
+    ]);
+  });
+
+  it.each<[string, object]>([
+    ['a bank takes a payment back', { type: 'payment_failure_refund', amount: -1_000, source: { ...CHARGE, status: 'failed', balance_transaction: 'txn_0' } }],
+    ['a bank sends a refund back', { type: 'refund_failure', amount: 400, source: { ...REFUND, status: 'failed', balance_transaction: 'txn_0' } }],
+    ['a dispute takes money once more', { type: 'adjustment', amount: -1_000, source: { ...DISPUTE, balance_transactions: [{ ...MOVEMENT, id: 'txn_0', created: S - 60, amount: -1_000 }, { ...MOVEMENT, amount: -1_000 }] } }],
+    ['nothing says what caused it', { type: 'charge', source: null }],
+  ])('is an adjustment of its own day when %s', (_what, state) => {
+    const told = movement({ fee: 0, ...state });
+    expect(adjustmentRecord(told, 1)).toMatchObject({ externalId: 'txn_1', fields: { kind: 'adjustment', amountMinor: told.amount, posted: true } });
+  });
+
+  it('is no adjustment while its charge does not name it yet: it posts the charge', () => {
+    expect(movementRecords(movement({ source: { ...CHARGE, balance_transaction: null } }), 1)).toMatchObject([{ externalId: 'ch_1', fields: { posted: true, feeMinor: 59 } }]);
+  });
+
+  it('that releases what was not captured tells its fee, where there is one', () => {
+    const source = { ...REFUND, balance_transaction: 'txn_1' };
+    const released = { type: 'refund', reporting_category: 'partial_capture_reversal', amount: -400, source };
+    expect(adjustmentRecord(movement({ ...released, fee: 0 }), 1)).toBeNull();
+    expect(adjustmentRecord(movement({ ...released, fee: -12 }), 1)).toMatchObject({ fields: { amountMinor: 0, feeMinor: -12 } });
+  });
 
   it.each(['stripe_fee', 'stripe_fx_fee', 'tax_fee', 'application_fee', 'application_fee_refund', 'contribution', 'transfer', 'issuing_transaction', 'adjustment', 'a_type_of_tomorrow'])(
     'with somebody else is an adjustment: %s',
@@ -175,8 +229,8 @@ describe('two events of one second', () => {
 
 describe('an invoice', () => {
   const LINE = { id: 'il_1', object: 'line_item', amount: 1_500, currency: 'eur', description: 'Coffee of the month', quantity: 3 };
-  const INVOICE = { id: 'in_1', object: 'invoice', created: S, lines: { object: 'list', data: [LINE], has_more: false }, parent: { type: 'subscription_details', subscription_details: { subscription: 'sub_1' } } };
-  const PAID = { id: 'inpay_1', object: 'invoice_payment', invoice: 'in_1', status: 'paid', payment: { type: 'payment_intent', payment_intent: 'pi_1' } };
+  const INVOICE = { id: 'in_1', object: 'invoice', amount_paid: 1_500, created: S, lines: { object: 'list', data: [LINE], has_more: false }, parent: { type: 'subscription_details', subscription_details: { subscription: 'sub_1' } } };
+  const PAID = { id: 'inpay_1', object: 'invoice_payment', amount_paid: 1_500, created: S, invoice: 'in_1', status: 'paid', payment: { type: 'payment_intent', payment_intent: 'pi_1' } };
   const event = (id: string, type: string, object: object) => ({ id, object: 'event', api_version: '2026-10-28.endive', type, created: S, data: { object } });
   const list = (data: readonly object[], has_more = false) => ({ object: 'list', url: '/v1/x', has_more, data });
   const AMENDMENT = { payment: 'pi_1', lines: [{ description: 'Coffee of the month', quantity: '3', amountMinor: 1_500, productSourceId: null }], metadata: { stripe_invoice: 'in_1', stripe_subscription: 'sub_1' } };
@@ -211,10 +265,34 @@ describe('an invoice', () => {
     expect(await page('invoices', { '/v1/invoices': list([{ ...INVOICE, payments: list(payments) }]) })).toMatchObject({ records: [], amendments: [] });
   });
 
-  it('paid in two goes tells both payments', async () => {
-    const second = { ...PAID, id: 'inpay_2', payment: { type: 'payment_intent', payment_intent: 'pi_2' } };
-    const { amendments } = await page('invoices', { '/v1/invoices': list([{ ...INVOICE, payments: list([PAID, second, PAID]) }]) });
-    expect(amendments?.map(({ payment }) => payment)).toEqual(['pi_1', 'pi_2']);
+  describe('paid in two goes', () => {
+    const [first, second] = [{ ...PAID, amount_paid: 900 }, { ...PAID, id: 'inpay_2', created: S + 60, amount_paid: 600, payment: { type: 'payment_intent', payment_intent: 'pi_2' } }];
+    const both = [AMENDMENT, { ...AMENDMENT, payment: 'pi_2', lines: [] }];
+
+    it('tells both payments of it, and its lines once: to the first', async () => {
+      for (const payments of [[first, second], [second, first, second]]) {
+        expect((await page('invoices', { '/v1/invoices': list([{ ...INVOICE, payments: list(payments) }]) })).amendments).toEqual(both);
+      }
+    });
+
+    it('tells the same when the page of events has only the second payment', async () => {
+      const read = await page('invoice_events', {
+        '/v1/events': list([event('evt_2', 'invoice_payment.paid', second), event('evt_1', 'invoice.paid', INVOICE)]),
+        '/v1/invoices/in_1': { ...INVOICE, payments: list([second, first]) },
+      });
+      expect(read).toMatchObject({ amendments: both, requests: ['/v1/events', '/v1/invoices/in_1'] });
+    });
+
+    it('takes a call more for payments that do not come with it', async () => {
+      const read = await page('invoices', { '/v1/invoices': list([{ ...INVOICE, payments: list([second], true) }]), '/v1/invoice_payments': list([first]) });
+      expect(read).toMatchObject({ amendments: both, requests: ['/v1/invoices', '/v1/invoice_payments'] });
+    });
+  });
+
+  it('is refused with a line whose amount cannot be told: the others would not add up', async () => {
+    const lines = { object: 'list', data: [LINE, { ...LINE, id: 'il_2', currency: 'usdc' }], has_more: false };
+    const read = await page('invoices', { '/v1/invoices': list([{ ...INVOICE, lines, payments: list([PAID]) }]) });
+    expect(read).toMatchObject({ amendments: [], rejections: [{ externalId: 'in_1', code: 'unreadable' }] });
   });
 
   it('tells every line, with a call more for a hundred of them', async () => {

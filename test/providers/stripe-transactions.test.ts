@@ -110,12 +110,13 @@ describe('the transactions of a Stripe account', () => {
     expect(fieldsOf(record)).toMatchObject({ kind: 'refund', status: 'succeeded', amountMinor: -2_500, feeMinor: 0, metadata: { note: 'twice', stripe_charge: charge, stripe_refund_reason: 'duplicate' } });
   });
 
-  it('hold a refund that failed as one that failed, and not what undid it', async () => {
+  it('hold a refund that failed on the day on which it was made, and what came back as an adjustment', async () => {
     const charge = await seedOne('charges', { amount: 10_000 });
     const refund = await seedOne('refunds', { charge, amount: 2_500, status: 'failed' });
     const records = await read('balance_transactions');
-    expect(fieldsOf(one(records, refund)[0])).toMatchObject({ status: 'failed', amountMinor: -2_500 });
-    expect(records.map((record) => fieldsOf(record).kind).sort()).toEqual(['payment', 'refund']);
+    expect(fieldsOf(one(records, refund)[0])).toMatchObject({ status: 'failed', posted: true, amountMinor: -2_500 });
+    const adjustments = records.filter((record) => fieldsOf(record).kind === 'adjustment');
+    expect(adjustments.map((record) => [fieldsOf(record).amountMinor, record.refs?.related])).toEqual([[2_500, charge]]);
   });
 
   it.each([
@@ -189,7 +190,7 @@ describe('the transactions of a Stripe account', () => {
         const balance = (await movements()).filter(({ type }) => type !== 'payout' && type !== 'topup').reduce((sum, { net }) => sum + net, 0);
 
         const records = await read('balance_transactions');
-        const moved = records.filter((record) => ['succeeded', 'won', 'lost'].includes(fieldsOf(record).status) || fieldsOf(record).kind === 'dispute');
+        const moved = records.filter((record) => fieldsOf(record).posted);
 
         expect(new Set(records.map(({ externalId }) => externalId)).size).toBe(records.length);
         expect(moved.reduce((sum, record) => sum + fieldsOf(record).amountMinor - (fieldsOf(record).feeMinor ?? 0), 0)).toBe(balance);

@@ -2,7 +2,8 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Resource } from '../../contracts/providers.ts';
-import type { Call, ListQuery, ProviderPage, ResourceSession, ResourceWriter } from '../../providers/provider.ts';
+import type { TransactionFields } from '../../contracts/records.ts';
+import type { Call, ListQuery, ProviderPage, ProviderRecord, ResourceSession, ResourceWriter } from '../../providers/provider.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import { createStripeAdapter } from '../../providers/stripe/adapter.ts';
 import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
@@ -108,6 +109,15 @@ export async function refusalOf(work: Promise<unknown>): Promise<ProviderError> 
   );
   if (outcome instanceof ProviderError) return outcome;
   throw new Error('no ProviderError but something else', { cause: outcome });
+}
+
+/** Two readings of one record as the store keeps them: the newer one, and of the older one what the newer one does not know. */
+export function mergeReadings(one: ProviderRecord, other: ProviderRecord | undefined): ProviderRecord {
+  if (!other) return one;
+  const [newer, older] = one.version > other.version ? [one, other] : [other, one];
+  const [now, before] = [newer.fields as TransactionFields, older.fields as TransactionFields];
+  const occurredAt = before.posted === true && now.posted !== true ? before.occurredAt : now.occurredAt;
+  return { ...newer, fields: { ...now, occurredAt, posted: now.posted === true || before.posted === true, feeMinor: now.feeMinor ?? before.feeMinor } };
 }
 
 export const allOf = (stream: string): ListQuery => ({ stream, fromEpochS: null, toEpochS: 4_000_000_000, after: null });

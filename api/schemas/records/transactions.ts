@@ -32,6 +32,7 @@ export const transactions = recordKind('transactions', {
   },
   clearable: {
     feeMinor: amountMinor.meta({ description: 'What the provider kept, in minor units of `currency`; null while it is not known.', example: 47 }),
+    posted: z.boolean().meta({ description: 'Whether the money is in the books of the provider’s balance, at `occurredAt`. Sums count what is posted. Null where nothing says so: then what has `succeeded` is counted, and every dispute.' }),
     customerSourceId: sourceId,
     relatedTransactionId: uuid.meta({ description: 'Id of the transaction that this one belongs to, such as the payment of a refund. It must be one of the venue.' }),
     lines: z.array(line).max(5_000).meta({ description: 'What was sold. Replaced as a whole.' }),
@@ -44,6 +45,7 @@ export const transactions = recordKind('transactions', {
     currency: currencyAnswer,
     feeMinor: z.int().nullable(),
     status: transactionStatus,
+    posted: z.boolean().nullable(),
     customerSourceId: text,
     relatedTransactionId: z.uuid().nullable(),
     lines: z.array(z.object({ description: text, quantity: text, amountMinor: z.int(), productSourceId: text }).meta({ id: 'TransactionLine' })),
