@@ -9,6 +9,8 @@ import type { Transaction } from './venue-scope.ts';
 /** The newest reading of a record among several. */
 export interface NewestReading {
   readonly pulled: PulledRecord;
+  /** The others, newest first, as far as they have fields. */
+  readonly older: readonly PulledRecord[];
   /** Another one, which seems older, says that the record is deleted. */
   readonly contradicted: boolean;
 }
@@ -20,7 +22,8 @@ export function newestOfEach(records: readonly PulledRecord[]): readonly NewestR
     const seen = newest.get(record.externalId);
     const [later, earlier] = !seen || record.version > seen.pulled.version ? [record, seen?.pulled] : [seen.pulled, record];
     const contradicted = seen?.contradicted === true || earlier?.deleted === true;
-    newest.set(record.externalId, { pulled: later, contradicted: contradicted && !later.deleted });
+    const older = [...(seen?.older ?? []), ...(earlier && earlier.fields !== null ? [earlier] : [])].sort((a, b) => b.version - a.version);
+    newest.set(record.externalId, { pulled: later, older: later.deleted ? [] : older, contradicted: contradicted && !later.deleted });
   }
   return [...newest.values()];
 }

@@ -11,7 +11,7 @@ import { nullWhenMissing } from './requests.ts';
 import type { Ask } from './requests.ts';
 import { idOf, listSchema } from './responses.ts';
 import { chargeSchema, disputeSchema, invoiceEventSubject, invoiceSchema, movementSchema, paymentIntentSchema, refundSchema, transactionEventSubject } from './transaction-responses.ts';
-import type { StripeInvoice, StripeInvoicePayment } from './transaction-responses.ts';
+import type { StripeInvoice, StripeInvoicePayment, StripeMovement } from './transaction-responses.ts';
 import { adjustmentRecord, chargeRecord, disputeRecord, paymentIntentRecord, progressOf, refundRecord, sourceRecord } from './transactions.ts';
 
 /** Stripe takes twenty types at most (https://docs.stripe.com/api/events/list, read 2026-11-21). */
@@ -44,12 +44,12 @@ type ReadStream = (reader: Reader, query: ListQuery) => Promise<ProviderPage>;
 const rangeOf = (query: ListQuery) => ({ limit: PAGE_SIZE, created: createdWithin(query), ...startingAfter(query.after) });
 
 const STREAMS: Readonly<Record<string, ReadStream>> = {
-  charges: listOf(chargeSchema, ({ charges }, range) => charges.list({ ...range, ...EXPANDED_MOVEMENT }), [chargeRecord]),
-  payment_intents: listOf(paymentIntentSchema, ({ paymentIntents }, range) => paymentIntents.list(range), [paymentIntentRecord]),
-  refunds: listOf(refundSchema, ({ refunds }, range) => refunds.list({ ...range, ...EXPANDED_MOVEMENT }), [refundRecord]),
-  disputes: listOf(disputeSchema, ({ disputes }, range) => disputes.list(range), [disputeRecord]),
-  adjustments: listOf(movementSchema, ({ balanceTransactions }, range) => balanceTransactions.list({ ...range, ...EXPANDED_SOURCE }), [adjustmentRecord]),
-  balance_transactions: listOf(movementSchema, ({ balanceTransactions }, range) => balanceTransactions.list({ ...range, ...EXPANDED_SOURCE }), [sourceRecord, adjustmentRecord]),
+  charges: listOf(chargeSchema, ({ charges }, range) => charges.list({ ...range, ...EXPANDED_MOVEMENT }), [teller(chargeRecord)]),
+  payment_intents: listOf(paymentIntentSchema, ({ paymentIntents }, range) => paymentIntents.list(range), [teller(paymentIntentRecord)]),
+  refunds: listOf(refundSchema, ({ refunds }, range) => refunds.list({ ...range, ...EXPANDED_MOVEMENT }), [teller(refundRecord)]),
+  disputes: listOf(disputeSchema, ({ disputes }, range) => disputes.list(range), [teller(disputeRecord)]),
+  adjustments: listOf(movementSchema, ({ balanceTransactions }, range) => balanceTransactions.list({ ...range, ...EXPANDED_SOURCE }), [teller(adjustmentRecord)]),
+  balance_transactions: listOf(movementSchema, ({ balanceTransactions }, range) => balanceTransactions.list({ ...range, ...EXPANDED_SOURCE }), [{ idOf: sourceIdOf, tell: sourceRecord }, teller(adjustmentRecord)]),
   events: changedTransactions,
   invoices: listedInvoices,
   invoice_events: paidInvoices,
@@ -101,15 +101,29 @@ interface Positioned {
 function listOf<Schema extends z.ZodType<Positioned>>(
   schema: Schema,
   list: (stripe: Stripe, range: Range) => Promise<Stripe.Response<object>>,
-  tellers: readonly ((object: z.output<Schema>, version: number) => ProviderRecord | null)[],
+  tellers: readonly Teller<z.output<Schema>>[],
 ): ReadStream {
   return async ({ stripe, ask }, query) => {
     const askedAtMs = Date.now();
     const page = await ask(listSchema(schema), () => list(stripe, rangeOf(query)));
     const version = ask.versionOf(askedAtMs);
-    const { records, rejections } = tellEach(page.data.flatMap((object) => tellers.map((tell) => ({ id: object.id, tell: () => tell(object, version) }))));
+    const { records, rejections } = tellEach(page.data.flatMap((object) => tellers.map(({ idOf: externalIdOf, tell }) => ({ id: externalIdOf(object), tell: () => tell(object, version) }))));
     return rejecting(rejections, toPage(page, newestOfEach(records)));
   };
+}
+
+/** How an object becomes one record, and that record's id. */
+interface Teller<Item> {
+  readonly idOf: (object: Item) => string;
+  readonly tell: (object: Item, version: number) => ProviderRecord | null;
+}
+
+function teller<Item extends Positioned>(tell: Teller<Item>['tell']): Teller<Item> {
+  return { idOf: ({ id }) => id, tell };
+}
+
+function sourceIdOf({ id, source }: StripeMovement): string {
+  return source === null || typeof source === 'string' ? id : source.id;
 }
 
 /** An object whose money cannot be told rejects itself. */
