@@ -4,14 +4,13 @@ import { earlierSourceId, pulledSourceId } from '../domain/source-id.ts';
 import type { Decided } from './pull-lookup.ts';
 import { pulledSql } from './pulled-fields.ts';
 import type { PulledRow } from './pulled-fields.ts';
-import type { PulledRecord } from './pulled-record.ts';
 import { tableOf } from './record-tables.ts';
 import type { RunScope } from './run-scope.ts';
 import { resolveReferences, settleReferences } from './transaction-references.ts';
 import type { Transaction } from './venue-scope.ts';
 
-/** Writes what was decided but deletions: records, their links, and what hangs on them. `olderOf` has the older readings of the same commit, by the provider's id. */
-export async function applyPulled(tx: Transaction, scope: RunScope, decided: readonly Decided[], olderOf: OlderReadings = new Map()): Promise<void> {
+/** Writes what was decided but deletions: records, their links, and what hangs on them. */
+export async function applyPulled(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<void> {
   const resolved = await resolveReferences(tx, scope, decided);
   const created = await insertRecords(tx, scope, await withEarlierSourceIds(tx, scope, resolved.filter(({ decision }) => decision === 'create')));
   const taken = resolved.filter(({ decision }) => ['update', 'overwrite', 'adopt', 'revive'].includes(decision));
@@ -21,18 +20,15 @@ export async function applyPulled(tx: Transaction, scope: RunScope, decided: rea
   const ignored = resolved.filter(({ decision }) => decision === 'ignore');
   await fillGaps(tx, scope, ignored);
   await markSeen(tx, scope, ignored);
-  await fillFromOlder(tx, scope, [...created, ...resolved.filter(({ decision }) => decision !== 'create')], olderOf);
+  await fillFromOlder(tx, scope, [...created, ...resolved.filter(({ decision }) => decision !== 'create')]);
   await settleReferences(tx, scope, [...created, ...taken.filter(({ decision }) => decision === 'adopt' || decision === 'revive')]);
 }
 
-/** By the provider's id, newest first. */
-export type OlderReadings = ReadonlyMap<string, readonly PulledRecord[]>;
-
 /** Two lists may tell of one record in one commit: the older reading still brings what the newer one does not know. */
-async function fillFromOlder(tx: Transaction, scope: RunScope, decided: readonly Decided[], olderOf: OlderReadings): Promise<void> {
+async function fillFromOlder(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<void> {
   for (let nth = 0; ; nth += 1) {
     const readings = decided.flatMap((one) => {
-      const pulled = olderOf.get(one.pulled.externalId)?.[nth];
+      const pulled = one.older?.[nth];
       return pulled ? [{ ...one, pulled }] : [];
     });
     if (readings.length === 0) return;

@@ -13,6 +13,8 @@ import type { Transaction } from './venue-scope.ts';
 /** A pulled record and what is to become of it. */
 export interface Decided {
   readonly pulled: PulledRecord;
+  /** Older readings of the same commit, newest first. */
+  readonly older?: readonly PulledRecord[] | undefined;
   readonly decision: PullDecision;
   readonly record: { readonly id: RecordId; readonly sourceId: string; readonly version: number };
   readonly fingerprint: string | null;

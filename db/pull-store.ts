@@ -1,7 +1,6 @@
 import type { PlanAction, SyncProgress } from '../contracts/sync.ts';
 import type { PullDecision } from '../domain/pull-decision.ts';
 import { applyDeletions, applyPulled } from './pull-apply.ts';
-import type { OlderReadings } from './pull-apply.ts';
 import { newestOfEach, setDeletionsAside, toDeletion, withoutDeleted } from './pull-deletions.ts';
 import { decidePulled, lockTwins } from './pull-lookup.ts';
 import type { Decided, TwinRow } from './pull-lookup.ts';
@@ -80,10 +79,10 @@ async function commitPages({ tx, scope, storeEach }: Storing, pages: PullCommit)
     const records = part.map(({ pulled }) => pulled);
     const [, missing, rows] = await together(locking, missingAmong(sp, scope, records.map(({ externalId }) => externalId)), lockTwins(sp, scope, records));
     const current = withoutDeleted(part, missing);
-    const decided = await decide({ tx: sp, scope }, current.map(({ pulled }) => pulled), rows);
+    const olderOf = new Map(current.map(({ pulled, older }) => [pulled.externalId, older]));
+    const decided = (await decide({ tx: sp, scope }, current.map(({ pulled }) => pulled), rows)).map((one) => ({ ...one, older: olderOf.get(one.pulled.externalId) }));
     const contradicted = new Set(current.flatMap((one) => (one.contradicted ? one.pulled.externalId : [])));
-    const olderOf = new Map(current.filter(({ older }) => older.length > 0).map(({ pulled, older }) => [pulled.externalId, older]));
-    const applied = await apply({ tx: sp, scope }, await setDeletionsAside(sp, scope, { decided, contradicted }), olderOf);
+    const applied = await apply(sp, scope, await setDeletionsAside(sp, scope, { decided, contradicted }));
     return [...applied, ...decided.filter(({ pulled, decision }) => !pulled.deleted && decision === 'look-up')];
   });
   const { stopRequested } = await locking;
@@ -104,7 +103,7 @@ async function settleRecords({ tx, scope, storeEach }: Storing, settled: Settled
   const stored = await storeEach(records, async (sp, part) => {
     const decided = await decide({ tx: sp, scope }, part, await lockTwins(sp, scope, part));
     // A deletion that was told is doubtful by now when the twin was met after that: made again, it is there.
-    return apply({ tx: sp, scope }, decided.filter(({ decision }) => decision !== 'look-up'));
+    return apply(sp, scope, decided.filter(({ decision }) => decision !== 'look-up'));
   });
   const refused = new Set(stored.refused.map(({ item }) => item.externalId));
   // What is doubted was counted with its page.
@@ -125,12 +124,12 @@ async function decide({ tx, scope }: Pick<Storing, 'tx' | 'scope'>, records: rea
 }
 
 /** Returns what is to be counted: a dry run, which changes nothing, decides the same again whenever it meets a record again. */
-async function apply({ tx, scope }: Pick<Storing, 'tx' | 'scope'>, decided: readonly Decided[], olderOf?: OlderReadings): Promise<readonly Decided[]> {
+async function apply(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<readonly Decided[]> {
   if (scope.dryRun === true) {
     const known = await savePlanItems(tx, scope, decided.map(toPlanEntry));
     return decided.map((one) => (known.has(one.pulled.externalId) ? { ...one, decision: 'touch' } : one));
   }
-  await applyPulled(tx, scope, decided, olderOf);
+  await applyPulled(tx, scope, decided);
   await applyDeletions(tx, scope, decided);
   if (scope.planId !== undefined) await meetPlan(tx, scope, decided.map(toPlanEntry));
   await logPulled(tx, scope, decided);

@@ -48,7 +48,7 @@ export function converted(amountMinor: number, rate: number, between: { readonly
 
 /** Stripe's usual fee for a card: 2.9 % and 30 hundredths, in the minor units of the settlement currency. */
 export function usualFee(amountMinor: number, currency: string): number {
-  return rounded(amountMinor * 0.029, currency) + 30 * 10 ** Math.max(0, decimalsOf(currency) - 2);
+  return rounded(amountMinor * 0.029 + 30 * 10 ** Math.max(0, decimalsOf(currency) - 2), currency);
 }
 
 /** To a whole minor unit; to ten of them in three-decimal currencies, and to a hundred where the last two digits must be zeros. */

@@ -32,11 +32,12 @@ export const EXAMPLES: Readonly<Record<Resource, { readonly full: object; readon
       currency: 'JPY',
       feeMinor: -12,
       status: 'succeeded',
+      posted: true,
       customerSourceId: 'ADA',
       lines: [{ description: 'Espresso', quantity: '2', amountMinor: 560, productSourceId: 'ESP' }, { description: null, quantity: null, amountMinor: 1, productSourceId: null }],
       metadata: { till: '1' },
     },
     required: { kind: 'payment', occurredAt: '2026-10-25T00:30:00.000Z', amountMinor: 0, currency: 'EUR', status: 'pending' },
-    rest: { feeMinor: null, customerSourceId: null, relatedTransactionId: null, lines: [], metadata: {} },
+    rest: { feeMinor: null, posted: null, customerSourceId: null, relatedTransactionId: null, lines: [], metadata: {} },
   },
 };

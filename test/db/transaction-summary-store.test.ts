@@ -95,6 +95,15 @@ describe('sums of transactions', () => {
     expect(await days({ status: 'failed' })).toEqual(['2026-05-02 1']);
   });
 
+  it('count what is posted where that is known, whatever the status says', async () => {
+    await write('2026-05-01T10:00:00Z', { status: 'failed', posted: true });
+    await write('2026-05-02T10:00:00Z', { status: 'pending', posted: true });
+    await write('2026-05-03T10:00:00Z', { status: 'succeeded', posted: false });
+    await write('2026-05-04T10:00:00Z', { kind: 'dispute', status: 'pending', posted: false });
+    expect(await days({})).toEqual(['2026-05-01 1', '2026-05-02 1']);
+    expect(await days({ status: 'succeeded' })).toEqual(['2026-05-03 1']);
+  });
+
   it('are exact beyond what a number holds', async () => {
     for (let index = 0; index < 3; index += 1) await write('2026-05-01T10:00:00Z', { amountMinor: Number.MAX_SAFE_INTEGER });
     expect(await summaries.summarise(venueId, ALL)).toMatchObject([{ amountMinor: 27_021_597_764_222_973n }]);

@@ -34,6 +34,40 @@ describe('invoices', () => {
     ]);
   });
 
+  it('carry ten of their lines wherever they are shown; their own list has the others', async () => {
+    const world = await aSandbox();
+    const { stripe } = world;
+    const customer = await aCustomer(world);
+    for (let amount = 101; amount <= 125; amount += 1) await stripe.invoiceItems.create({ customer, amount, currency: 'usd' });
+    const { id } = await stripe.invoices.create({ customer, pending_invoice_items_behavior: 'include' });
+    const whole = (await stripe.invoices.listLineItems(id, { limit: 100 })).data;
+    expect(whole.map(({ amount }) => amount).sort()).toEqual(Array.from({ length: 25 }, (_, index) => 101 + index));
+    const told = (await stripe.events.list({ type: 'invoice.created' })).data[0]?.data.object as Stripe.Invoice;
+    for (const { lines } of [await stripe.invoices.retrieve(id), (await stripe.invoices.list()).data[0]!, told]) {
+      expect([lines.has_more, lines.data.map((line) => line.id)]).toEqual([true, whole.slice(0, 10).map((line) => line.id)]);
+    }
+    const pages: string[] = [];
+    for await (const line of stripe.invoices.listLineItems(id, { limit: 10 })) pages.push(line.id);
+    expect(pages).toEqual(whole.map((line) => line.id));
+    expect(await stripeError(stripe.invoices.listLineItems(id, { starting_after: 'il_none' }))).toMatchObject({ statusCode: 400, param: 'starting_after' });
+    expect(await stripeError(stripe.invoices.listLineItems('in_none'))).toMatchObject({ statusCode: 404 });
+  });
+
+  it('are paid by several payments once these reach what is due', async () => {
+    const world = await aSandbox();
+    const { stripe } = world;
+    const customer = await aCustomer(world);
+    await stripe.invoiceItems.create({ customer, amount: 2_500, currency: 'usd' });
+    const { id } = await stripe.invoices.create({ customer, pending_invoice_items_behavior: 'include' });
+    await stripe.invoices.finalizeInvoice(id);
+    const paid = async (amount: number, options: Partial<Stripe.PaymentIntentCreateParams> = {}) =>
+      (await stripe.paymentIntents.create({ amount, currency: 'usd', confirm: true, payment_method: 'pm_card_visa', ...options })).id;
+    expect(await stripe.invoices.attachPayment(id, { payment_intent: await paid(1_500) })).toMatchObject({ status: 'open', amount_paid: 1_500, amount_remaining: 1_000 });
+    expect(await stripe.invoices.attachPayment(id, { payment_intent: await paid(1_000), expand: ['payments'] })).toMatchObject({ status: 'paid', amount_paid: 2_500, payments: { data: [{ amount_paid: 1_000 }, { amount_paid: 1_500 }, { status: 'canceled' }] } });
+    const late = await paid(100);
+    expect(await stripeError(stripe.invoices.attachPayment(id, { payment_intent: late }))).toMatchObject({ statusCode: 400 });
+  });
+
   it('stay open when the card is declined, and are void with their payment cancelled', async () => {
     const world = await aSandbox();
     const { stripe } = world;

@@ -67,6 +67,22 @@ describe('payments', () => {
     expect(await stripeError(stripe.paymentIntents.capture(released.id))).toMatchObject({ statusCode: 400, code: 'payment_intent_unexpected_state' });
   });
 
+  it('a late capture writes its line of the balance on the day of the capture', async () => {
+    const world = await aSandbox();
+    await world.control.call('POST', '/clock', { offsetMs: -3 * 86_400_000 });
+    const held = await pay(world, { capture_method: 'manual' });
+    await world.control.call('POST', '/clock', { offsetMs: 0 });
+    await world.stripe.paymentIntents.capture(held.id);
+    const charge = await world.stripe.charges.retrieve(chargeOf(held), { expand: ['balance_transaction'] });
+    expect((charge.balance_transaction as Stripe.BalanceTransaction).created - charge.created).toBeGreaterThanOrEqual(3 * 86_400);
+  });
+
+  it('a fee in a currency without fractions has none', async () => {
+    const world = await aSandbox();
+    await pay(world, { amount: 12_300, currency: 'isk' });
+    expect(await lines(world)).toMatchObject([{ amount: 12_300, fee: 400, currency: 'isk' }]);
+  });
+
   it('a bank payment is pending for days, then arrives or fails and leaves the balance again', async () => {
     const world = await aSandbox();
     const intents = [await pay(world, { payment_method: 'pm_usBankAccount' }), await pay(world, { payment_method: 'pm_usBankAccount' })];
