@@ -22,13 +22,13 @@ export function newestOfEach(records: readonly PulledRecord[]): readonly NewestR
     const seen = newest.get(record.externalId);
     const [later, earlier] = !seen || record.version > seen.pulled.version ? [record, seen?.pulled] : [seen.pulled, record];
     const contradicted = seen?.contradicted === true || earlier?.deleted === true;
-    newest.set(record.externalId, { pulled: later, older: later.deleted ? [] : newestFirst(seen?.older, earlier), contradicted: contradicted && !later.deleted });
+    newest.set(record.externalId, { pulled: later, older: newestFirst([...(seen?.older ?? []), earlier]), contradicted: contradicted && !later.deleted });
   }
   return [...newest.values()];
 }
 
-const newestFirst = (older: readonly PulledRecord[] = [], earlier?: PulledRecord) =>
-  [...older, ...(earlier ? [earlier] : [])].filter(({ fields }) => fields !== null).sort((a, b) => b.version - a.version);
+const newestFirst = (records: readonly (PulledRecord | undefined)[]) =>
+  records.filter((record): record is PulledRecord => record?.fields != null).sort((a, b) => b.version - a.version);
 
 /** Without what is told of a record after its deletion: a feed tells the newest first, so it is older, and would bring the record back. */
 export const withoutDeleted = (part: readonly NewestReading[], missing: ReadonlyMap<string, number>): readonly NewestReading[] =>
