@@ -17,18 +17,16 @@ export interface NewestReading {
 
 /** A change feed may tell of a record twice on one page: newest first, so of equal versions the first is the later one. */
 export function newestOfEach(records: readonly PulledRecord[]): readonly NewestReading[] {
-  const newest = new Map<string, NewestReading>();
-  for (const record of records) {
-    const seen = newest.get(record.externalId);
-    const [later, earlier] = !seen || record.version > seen.pulled.version ? [record, seen?.pulled] : [seen.pulled, record];
-    const contradicted = seen?.contradicted === true || earlier?.deleted === true;
-    newest.set(record.externalId, { pulled: later, older: newestFirst([...(seen?.older ?? []), earlier]), contradicted: contradicted && !later.deleted });
-  }
-  return [...newest.values()];
+  return [...Map.groupBy(records, ({ externalId }) => externalId).values()].map((readings) => {
+    const pulled = readings.reduce((newest, one) => (one.version > newest.version ? one : newest));
+    const others = readings.filter((one) => one !== pulled);
+    return {
+      pulled,
+      older: others.filter(({ fields }) => fields !== null).sort((a, b) => b.version - a.version),
+      contradicted: !pulled.deleted && others.some(({ deleted }) => deleted),
+    };
+  });
 }
-
-const newestFirst = (records: readonly (PulledRecord | undefined)[]) =>
-  records.filter((record): record is PulledRecord => record?.fields != null).sort((a, b) => b.version - a.version);
 
 /** Without what is told of a record after its deletion: a feed tells the newest first, so it is older, and would bring the record back. */
 export const withoutDeleted = (part: readonly NewestReading[], missing: ReadonlyMap<string, number>): readonly NewestReading[] =>
