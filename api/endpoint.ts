@@ -19,6 +19,7 @@ interface PathIds {
   readonly customerId: RecordId;
   readonly inventoryId: RecordId;
   readonly transactionId: RecordId;
+  readonly invoiceId: RecordId;
   readonly syncId: SyncId;
   readonly jobId: JobId;
   readonly provider: ProviderId;
@@ -33,6 +34,7 @@ export const NOT_FOUND = {
   customerId: 'customer-not-found',
   inventoryId: 'inventory-not-found',
   transactionId: 'transaction-not-found',
+  invoiceId: 'invoice-not-found',
   syncId: 'sync-not-found',
   jobId: 'job-not-found',
   provider: 'provider-not-found',

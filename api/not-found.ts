@@ -7,6 +7,7 @@ const DETAIL = {
   'customer-not-found': 'No such customer.',
   'inventory-not-found': 'No such inventory level.',
   'transaction-not-found': 'No such transaction.',
+  'invoice-not-found': 'No such invoice.',
   'sync-not-found': 'No such sync run.',
   'provider-not-found': 'No such provider.',
   'schedule-not-found': 'No such schedule.',

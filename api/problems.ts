@@ -102,6 +102,12 @@ export const PROBLEMS = {
     meaning: 'The venue has no transaction with this id, or, for a change, the transaction is deleted.',
     remedy: 'List the transactions of the venue, by `sourceId` for example.',
   },
+  'invoice-not-found': {
+    status: 404,
+    title: 'No such invoice',
+    meaning: 'The venue has no invoice with this id, or, for a change, the invoice is deleted.',
+    remedy: 'List the invoices of the venue, by `sourceId` for example.',
+  },
   'sync-not-found': {
     status: 404,
     title: 'No such sync run',

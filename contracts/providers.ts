@@ -5,7 +5,7 @@ export type ProviderId = (typeof PROVIDERS)[number];
 export const ENVIRONMENTS = ['sandbox', 'production'] as const;
 export type Environment = (typeof ENVIRONMENTS)[number];
 
-export const RESOURCES = ['products', 'customers', 'inventory', 'transactions'] as const;
+export const RESOURCES = ['products', 'customers', 'inventory', 'transactions', 'invoices'] as const;
 export type Resource = (typeof RESOURCES)[number];
 
 /** `push` = venue → provider, `pull` = provider → venue, `both` = merged. */

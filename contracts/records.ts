@@ -81,11 +81,46 @@ export interface TransactionFields {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+export const INVOICE_STATUSES = ['draft', 'open', 'paid', 'void', 'uncollectible'] as const;
+export type InvoiceStatus = (typeof INVOICE_STATUSES)[number];
+
+export interface InvoiceLine {
+  readonly description: string | null;
+  /** A decimal. */
+  readonly quantity: string | null;
+  /** A decimal in the currency's main unit, such as `12.5`: prices have up to twelve decimals at some providers. */
+  readonly unitAmount: string | null;
+  /** Minor units of the invoice's currency. */
+  readonly amountMinor: number;
+  readonly taxMinor: number | null;
+  readonly productSourceId: string | null;
+}
+
+/** What a customer is asked to pay. Amounts are in minor units of `currency` (ISO 4217). */
+export interface InvoiceFields {
+  readonly number: string | null;
+  readonly status: InvoiceStatus;
+  /** ISO 8601 UTC; null for a draft. */
+  readonly issuedAt: string | null;
+  readonly dueAt: string | null;
+  readonly customerSourceId: string | null;
+  readonly currency: string;
+  /** After discounts, before tax that is added. */
+  readonly subtotalMinor: number | null;
+  readonly taxMinor: number | null;
+  readonly totalMinor: number;
+  /** What is still to be paid; null while it is not known. */
+  readonly amountDueMinor: number | null;
+  readonly lines: readonly InvoiceLine[];
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
 export interface FieldsOf {
   readonly products: ProductFields;
   readonly customers: CustomerFields;
   readonly inventory: InventoryFields;
   readonly transactions: TransactionFields;
+  readonly invoices: InvoiceFields;
 }
 export type RecordFields = FieldsOf[Resource];
 

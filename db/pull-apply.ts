@@ -6,7 +6,7 @@ import { pulledSql } from './pulled-fields.ts';
 import type { PulledRow } from './pulled-fields.ts';
 import { tableOf } from './record-tables.ts';
 import type { RunScope } from './run-scope.ts';
-import { resolveReferences, settleReferences } from './transaction-references.ts';
+import { resolveReferences, settleReferences } from './record-references.ts';
 import type { Transaction } from './venue-scope.ts';
 
 /** Writes what was decided but deletions: records, their links, and what hangs on them. */

@@ -19,8 +19,8 @@ import { addProgress } from './run-state.ts';
 import type { ProgressDelta } from './run-state.ts';
 import { missingAmong, settle } from './sync-missing.ts';
 import type { Deletion, MissingReason } from './sync-missing.ts';
-import { amendTransactions } from './transaction-references.ts';
-import type { Amendment } from './transaction-references.ts';
+import { amendTransactions } from './record-references.ts';
+import type { Amendment } from './record-references.ts';
 import { together } from './venue-scope.ts';
 import type { Database, Transaction } from './venue-scope.ts';
 

@@ -4,9 +4,10 @@ import type { Resource } from '../contracts/providers.ts';
 import type { RecordFields } from '../contracts/records.ts';
 import { RECORD_TABLES } from './record-tables.ts';
 
-/** Columns that only a pull fills: the provider's ids of what a transaction belongs to. */
+/** Columns that only a pull fills: the provider's ids of what a record belongs to. */
 const REFERENCE_COLUMNS: Readonly<Partial<Record<Resource, Readonly<Record<string, keyof PulledReferences>>>>> = {
   transactions: { customer_external_id: 'customer', related_external_id: 'related', payment_external_id: 'payment' },
+  invoices: { customer_external_id: 'customer' },
 };
 
 export interface PulledReferences {
@@ -36,6 +37,7 @@ const MERGED: Readonly<Partial<Record<Resource, Readonly<Record<string, (newer: 
     related_external_id: firstKnown,
     payment_external_id: firstKnown,
   },
+  invoices: { customer_source_id: firstKnown },
 };
 
 function firstKnown(newer: Version, older: Version): SQL {

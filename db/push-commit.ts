@@ -11,7 +11,7 @@ import type { RunScope } from './run-scope.ts';
 import { addProgress } from './run-state.ts';
 import type { ProgressDelta } from './run-state.ts';
 import { insertLogs } from './sync-log.ts';
-import { settleTransactionsOf } from './transaction-references.ts';
+import { settleReferencesTo } from './record-references.ts';
 import type { Transaction } from './venue-scope.ts';
 
 /** What became of one record. */
@@ -47,7 +47,7 @@ export async function commitResults({ tx, scope, storeEach }: { readonly tx: Tra
   const entries = new Map(commit.entries.map((entry) => [entry.key, entry]));
   const store = async (sp: Transaction, results: readonly PushResult[]): Promise<readonly PushResult[]> => {
     await saveLinks(sp, scope, results);
-    await settleTransactionsOf(sp, scope, results.flatMap(toTied));
+    await settleReferencesTo(sp, scope, results.flatMap(toTied));
     await meetPlan(sp, scope, results.flatMap((result) => withAction(entries.get(result.recordId), result)));
     await logResults(sp, scope, results);
     return results;

@@ -27,13 +27,19 @@ export interface RecordFilter {
   readonly updatedSince?: Date | undefined;
   readonly connectionId?: ConnectionId | undefined;
   readonly includeDeleted: boolean;
-  // Of transactions only.
-  readonly occurredFrom?: Date | undefined;
-  /** Not included. */
-  readonly occurredTo?: Date | undefined;
+  // Of the resources that have such a field.
   readonly kind?: string | undefined;
   readonly status?: string | undefined;
   readonly currency?: string | undefined;
+  readonly number?: string | undefined;
+  readonly customerSourceId?: string | undefined;
+  /** The end of a range of time is not part of it. */
+  readonly occurredFrom?: Date | undefined;
+  readonly occurredTo?: Date | undefined;
+  readonly issuedFrom?: Date | undefined;
+  readonly issuedTo?: Date | undefined;
+  readonly dueFrom?: Date | undefined;
+  readonly dueTo?: Date | undefined;
 }
 
 /** Problems where the record was not written: what is stored and what was sent do not make a whole record together. */
@@ -147,20 +153,27 @@ function listedFrom(resource: Resource, { connectionId, sourceId }: RecordFilter
   };
 }
 
+/** Filters that a field has to equal, by their columns. */
+const EQUAL_TO = { sourceId: 'source_id', kind: 'kind', status: 'status', currency: 'currency', number: 'number', customerSourceId: 'customer_source_id' } as const;
+const NOT_BEFORE = { updatedSince: 'updated_at', occurredFrom: 'occurred_at', issuedFrom: 'issued_at', dueFrom: 'due_at' } as const;
+const BEFORE = { occurredTo: 'occurred_at', issuedTo: 'issued_at', dueTo: 'due_at' } as const;
+
 function matches(filter: RecordFilter): SQL {
-  const { sourceId, updatedSince, includeDeleted, occurredFrom, occurredTo, kind, status, currency } = filter;
-  const at = (time: Date) => sql`${time.toISOString()}::timestamptz`;
   const conditions = [
-    includeDeleted ? undefined : sql`c.deleted_at is null`,
-    sourceId === undefined ? undefined : sql`c.source_id = ${sourceId}`,
-    updatedSince && sql`c.updated_at >= ${at(updatedSince)}`,
-    occurredFrom && sql`c.occurred_at >= ${at(occurredFrom)}`,
-    occurredTo && sql`c.occurred_at < ${at(occurredTo)}`,
-    kind === undefined ? undefined : sql`c.kind = ${kind}`,
-    status === undefined ? undefined : sql`c.status = ${status}`,
-    currency === undefined ? undefined : sql`c.currency = ${currency}`,
-  ].filter((condition) => condition !== undefined);
+    ...(filter.includeDeleted ? [] : [sql`c.deleted_at is null`]),
+    ...givenOf(filter, EQUAL_TO).map(({ column, value }) => sql`${column} = ${value}`),
+    ...givenOf(filter, NOT_BEFORE).map(({ column, value }) => sql`${column} >= ${value.toISOString()}::timestamptz`),
+    ...givenOf(filter, BEFORE).map(({ column, value }) => sql`${column} < ${value.toISOString()}::timestamptz`),
+  ];
   return conditions.length === 0 ? sql`true` : sql.join(conditions, sql` and `);
+}
+
+/** The filters among these that the caller gave. */
+function givenOf<Name extends keyof RecordFilter>(filter: RecordFilter, columns: Readonly<Record<Name, string>>) {
+  return Object.entries(columns).flatMap(([name, column]) => {
+    const value = filter[name as Name];
+    return value === undefined ? [] : [{ column: sql`c.${sql.identifier(column as string)}`, value: value }];
+  });
 }
 
 interface Row extends Record<string, unknown> {

@@ -111,6 +111,20 @@ export const RECORD_TABLES: Readonly<Record<Resource, RecordTable>> = {
     ],
     [RELATED_TRANSACTION],
   ),
+  invoices: table('invoices', [
+    column('number', 'text'),
+    required('status', 'text'),
+    column('issuedAt', 'timestamptz'),
+    column('dueAt', 'timestamptz'),
+    column('customerSourceId', 'text'),
+    required('currency', 'text'),
+    column('subtotalMinor', 'bigint'),
+    column('taxMinor', 'bigint'),
+    required('totalMinor', 'bigint'),
+    column('amountDueMinor', 'bigint'),
+    column('lines', 'jsonb', '[]'),
+    metadata,
+  ]),
 };
 
 /** The resource's table. */

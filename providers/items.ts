@@ -37,6 +37,13 @@ export function unreadableRejection({ externalId, issues }: Omit<UnreadableItem,
 /** What is wrong with the one object whose answer this error is about; null for any other error. */
 export const unreadableIssuesOf = (error: unknown): string | null => (error instanceof ProviderError ? (error.details.unreadable ?? null) : null);
 
+/** Rejects the object that this error is about. Throws an error that is no matter of one object. */
+export function rejectionOf(externalId: string, error: unknown): ProviderRejection {
+  const issues = unreadableIssuesOf(error);
+  if (issues === null) throw error;
+  return unreadableRejection({ externalId, issues });
+}
+
 /** The text at the end of a path of keys, in a value of any shape. */
 export function textAt(value: unknown, ...path: readonly string[]): string | null {
   const found = path.reduce<unknown>((at, key) => (typeof at === 'object' && at !== null && Object.hasOwn(at, key) ? (at as Readonly<Record<string, unknown>>)[key] : undefined), value);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { CONNECTION_STATES, DIRECTIONS, ENVIRONMENTS, OAUTH_FLOWS, PROVIDERS, RESOURCES, SYNC_MODES } from '../../contracts/providers.ts';
-import { LINK_STATES, TRANSACTION_KINDS, TRANSACTION_STATUSES } from '../../contracts/records.ts';
+import { INVOICE_STATUSES, LINK_STATES, TRANSACTION_KINDS, TRANSACTION_STATUSES } from '../../contracts/records.ts';
 import { PLAN_ACTIONS, SYNC_LOG_ACTIONS, SYNC_OUTCOMES, SYNC_PHASES } from '../../contracts/sync.ts';
 
 // The closed sets of words that several schemas use. Each is one schema of the OpenAPI document: a generated client then has one type for it.
@@ -25,6 +25,7 @@ export const syncLogLevel = z.enum(['info', 'warn', 'error']).meta({ id: 'SyncLo
 export const syncLogAction = z.enum(SYNC_LOG_ACTIONS).meta({ id: 'SyncLogAction' });
 export const planAction = z.enum(PLAN_ACTIONS).meta({ id: 'PlanAction' });
 export const linkState = z.enum(LINK_STATES).meta({ id: 'LinkState' });
+export const invoiceStatus = z.enum(INVOICE_STATUSES).meta({ id: 'InvoiceStatus' });
 export const transactionKind = z.enum(TRANSACTION_KINDS).meta({ id: 'TransactionKind' });
 export const transactionStatus = z.enum(TRANSACTION_STATUSES).meta({
   id: 'TransactionStatus',

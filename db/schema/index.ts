@@ -6,6 +6,7 @@ export { customers } from './customers.ts';
 export { fieldMappings } from './field-mappings.ts';
 export { idempotencyKeys } from './idempotency-keys.ts';
 export { inventoryLevels } from './inventory-levels.ts';
+export { invoices } from './invoices.ts';
 export { migratedConnections } from './migrated-connections.ts';
 export { oauthTokens } from './oauth-tokens.ts';
 export { products } from './products.ts';

@@ -6,6 +6,7 @@ import { STRIPE_CAPABILITIES } from './capabilities.ts';
 import { createCustomerSession, customerMapping, customerPullPlan } from './customers.ts';
 import { createStripeFetch } from './http-client.ts';
 import { API_VERSION } from './names.ts';
+import { createInvoiceSession, invoiceMapping, invoicePullPlan } from './invoice-session.ts';
 import { createProductSession } from './product-session.ts';
 import { productMapping, productPullPlan } from './products.ts';
 import { createAsk } from './requests.ts';
@@ -64,6 +65,7 @@ const STRIPE_RESOURCES: Readonly<Partial<Record<Resource, StripeResource>>> = {
   products: { session: createProductSession, mapping: productMapping, pullPlan: productPullPlan },
   customers: { session: createCustomerSession, mapping: customerMapping, pullPlan: customerPullPlan },
   transactions: { session: createTransactionSession, mapping: transactionMapping, pullPlan: transactionPullPlan },
+  invoices: { session: createInvoiceSession, mapping: invoiceMapping, pullPlan: invoicePullPlan },
 };
 
 function resourceOf(resource: Resource): StripeResource {

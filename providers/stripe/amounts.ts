@@ -44,6 +44,22 @@ export function tellable(field: string, { amount, currency }: { readonly amount:
   throw unreadableObject(undefined, `${field}: ${isKnown ? 'is no whole number of minor units in ISO 4217, or too large' : 'is in no ISO 4217 currency'}`);
 }
 
+/**
+ * A decimal amount of Stripe's, such as a price of a part of a cent, in the currency's main unit: `1250.5` in `usd` is `12.505`. Null where it
+ * is no plain decimal or the currency is unknown.
+ */
+export function toMainUnits(decimal: string, stripeCurrency: string): string | null {
+  const currency = stripeCurrency.toUpperCase();
+  const digits = STRIPE_DIGITS[currency] ?? minorDigitsOf(currency);
+  const parts = /^(-?)(\d+)(?:\.(\d+))?$/.exec(decimal);
+  if (digits === null || !parts) return null;
+  const [, sign = '', whole = '', fraction = ''] = parts;
+  const padded = whole.padStart(digits + 1, '0');
+  const point = padded.length - digits;
+  const [units, rest] = [padded.slice(0, point).replace(/^0+(?=\d)/, ''), `${padded.slice(point)}${fraction}`.replace(/0+$/, '')];
+  return `${sign}${units}${rest === '' ? '' : `.${rest}`}`;
+}
+
 /** Digits that an amount gains on its way from Stripe. */
 function shiftOf(currency: string): number | null {
   const minorDigits = minorDigitsOf(currency);

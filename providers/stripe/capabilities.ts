@@ -11,6 +11,7 @@ export const STRIPE_CAPABILITIES: ProviderCapabilities = {
     { resource: 'products', directions: ['push', 'pull'] },
     { resource: 'customers', directions: ['push', 'pull'] },
     { resource: 'transactions', directions: ['pull'] },
+    { resource: 'invoices', directions: ['pull'] },
   ],
   connect: ['api-key', 'oauth'],
   limits: {

@@ -1,7 +1,7 @@
 import type { Stripe } from 'stripe';
 import { z } from 'zod';
 import { fewAtATime } from '../few-at-a-time.ts';
-import { idIn, unreadableIssuesOf, unreadableRejection } from '../items.ts';
+import { idIn, rejectionOf } from '../items.ts';
 import type { UnreadableItem } from '../items.ts';
 import type { ListQuery, ProviderRejection } from '../provider.ts';
 import { createdWithin, startingAfter, versionOfEvent } from './lists.ts';
@@ -100,9 +100,7 @@ export class Rereading<Found> {
       try {
         return [await this.#readOne(each)];
       } catch (error) {
-        const issues = unreadableIssuesOf(error);
-        if (issues === null) throw error;
-        rejections.push(unreadableRejection({ externalId: each.id, issues }));
+        rejections.push(rejectionOf(each.id, error));
         return [];
       }
     });

@@ -56,7 +56,8 @@ interface PartOfList<Item> {
   readonly has_more: boolean;
 }
 
-async function withTheRest<Item extends { readonly id: string }>(first: PartOfList<Item>, read: (range: { readonly limit: number; readonly starting_after?: string }) => Promise<PartOfList<Item>>): Promise<Item[]> {
+/** What a list inside an object leaves out, a page a call. */
+export async function withTheRest<Item extends { readonly id: string }>(first: PartOfList<Item>, read: (range: { readonly limit: number; readonly starting_after?: string }) => Promise<PartOfList<Item>>): Promise<Item[]> {
   const items = [...first.data];
   let more = first.has_more;
   while (more) {

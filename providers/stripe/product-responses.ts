@@ -1,8 +1,5 @@
 import { z } from 'zod';
-import { deletable, metadataOf, nullableIdOf, nullableText } from './responses.ts';
-
-/** A decimal comes as a text; the SDK hands on an object that writes itself as one (stripe 23.1.0). */
-const decimalText = z.unknown().transform((value) => (value == null ? null : String(value as string | number | { toString(): string })));
+import { decimalText, deletable, metadataOf, nullableIdOf, nullableText } from './responses.ts';
 
 const currencyOption = z.object({
   unit_amount: z.int().nullish(),

@@ -3,6 +3,8 @@ import { idIn, readItems, textAt } from '../items.ts';
 import type { PagePosition } from '../provider.ts';
 
 export const nullableText = z.string().nullish().transform((value) => value ?? null);
+/** A decimal comes as a text; the SDK hands on an object that writes itself as one (stripe 23.1.0). */
+export const decimalText = z.unknown().transform((value) => (value == null ? null : String(value as string | number | { toString(): string })));
 const isTextMap = (value: unknown) => z.record(z.string(), z.string()).safeParse(value).success;
 // What is wrong with an entry is told of the whole: keys are the venue's, and stand in no message.
 export const metadataOf = z

@@ -118,7 +118,7 @@ export type StripeInvoicePayment = z.output<typeof invoicePaymentSchema>;
 const INVOICE_PAYMENT_STATUSES: ReadonlySet<string> = new Set(['open', 'paid', 'canceled']);
 export const knownInvoicePayment = invoicePaymentSchema.refine(({ status }) => INVOICE_PAYMENT_STATUSES.has(status), { path: ['status'], message: 'expected a known status', abort: true });
 
-/** https://docs.stripe.com/api/invoices/object, read 2026-11-21. `payments` come only when they are asked for. */
+/** The part of an invoice that tells of its payments (https://docs.stripe.com/api/invoices/object, read 2026-11-21). `payments` come only when they are asked for. */
 export const invoiceSchema = z.object({
   id,
   object: z.literal('invoice'),

@@ -1,6 +1,6 @@
 import type { Stripe } from 'stripe';
 import { z } from 'zod';
-import { idIn, unreadableIssuesOf, unreadableRejection } from '../items.ts';
+import { idIn, rejectionOf } from '../items.ts';
 import type { ListQuery, ProviderAmendment, ProviderPage, ProviderRecord, ProviderRejection, ResourceSession } from '../provider.ts';
 import { allPaymentsOf, amendmentsOf, arePaymentsComplete, retrieveInvoice, withAllLines } from './invoices.ts';
 import { Rereading, asToday, listEvents } from './events.ts';
@@ -138,13 +138,6 @@ function tellEach(objects: readonly { readonly id: string; readonly tell: () => 
     }
   });
   return { records, rejections };
-}
-
-/** Throws what is no matter of one object. */
-function rejectionOf(externalId: string, error: unknown): ProviderRejection {
-  const issues = unreadableIssuesOf(error);
-  if (issues === null) throw error;
-  return unreadableRejection({ externalId, issues });
 }
 
 /** Objects as they were at each event. Their fee is not with them, and of a payment intent only an end is taken: `payment_intents` tells the rest. */

@@ -1,7 +1,7 @@
 import type { Draft, Objekt } from './draft.ts';
 import type { Failure } from './failure.ts';
 import { randomId } from '../core/ids.ts';
-import { totalOf } from './invoice.ts';
+import { EMPTY_INVOICE, totalOf } from './invoice.ts';
 import type { InvoiceFields } from './invoice.ts';
 import { cancel, confirm } from './paying.ts';
 import { EMPTY_PAYMENT_INTENT } from './payment-intent.ts';
@@ -11,30 +11,7 @@ type NewInvoice = Pick<InvoiceFields, 'currency' | 'customer' | 'period'> & Part
 /** A draft invoice of a customer, with its event. */
 export function addInvoice(draft: Draft, { currency, customer, period, ...rest }: NewInvoice): Objekt<'invoice'> {
   const { address = null, email = null, name = null, phone = null, test_clock = null } = draft.find('customer', customer)?.fields ?? {};
-  const fields: InvoiceFields = {
-    amount_paid: 0,
-    attempt_count: 0,
-    auto_advance: false,
-    billing_reason: 'manual',
-    collection_method: 'charge_automatically',
-    currency,
-    customer,
-    billed: { address, email, name, phone },
-    description: null,
-    due_date: null,
-    finalized_at: null,
-    lines: [],
-    metadata: {},
-    number: null,
-    paid_at: null,
-    period,
-    status: 'draft',
-    subscription: null,
-    test_clock,
-    uncollectible_at: null,
-    voided_at: null,
-    ...rest,
-  };
+  const fields: InvoiceFields = { ...EMPTY_INVOICE, currency, customer, billed: { address, email, name, phone }, period, test_clock, ...rest };
   const object = draft.insert('invoice', { id: randomId('in_1', 23), fields });
   draft.tell('invoice.created', { kind: 'invoice', object });
   return object;

@@ -1,4 +1,6 @@
+import { seededAmount, seededCustomerOf } from './charge.ts';
 import type { Address } from './customer.ts';
+import { longSeedId } from './seeds.ts';
 import type { Shape, Stored } from './table.ts';
 
 /** One line of an invoice. The amount is in minor units of the invoice's currency. */
@@ -184,7 +186,46 @@ export function renderInvoiceLine(line: InvoiceLine, { id, fields }: Pick<Stored
   };
 }
 
+export const EMPTY_INVOICE: Omit<InvoiceFields, 'customer' | 'period'> = {
+  amount_paid: 0,
+  attempt_count: 0,
+  auto_advance: false,
+  billing_reason: 'manual',
+  collection_method: 'charge_automatically',
+  currency: 'usd',
+  billed: { address: null, email: null, name: null, phone: null },
+  description: null,
+  due_date: null,
+  finalized_at: null,
+  lines: [],
+  metadata: {},
+  number: null,
+  paid_at: null,
+  status: 'draft',
+  subscription: null,
+  test_clock: null,
+  uncollectible_at: null,
+  voided_at: null,
+};
+
 export const invoiceShape: Shape<InvoiceFields> = {
   render: renderInvoice,
+  seed: {
+    id: (salt, no) => longSeedId('in_1', salt, no),
+    fields({ no, created, salt, batch }) {
+      const amount = seededAmount(no);
+      const period = { start: created, end: created };
+      return {
+        ...EMPTY_INVOICE,
+        customer: seededCustomerOf(no, batch.customers, salt) ?? 'cus_nobody',
+        finalized_at: created,
+        lines: [{ id: longSeedId('il_1', salt, no), amount, description: `Seeded ${no}`, metadata: {}, period, price: null, quantity: 1, item: null }],
+        metadata: { seed: String(no) },
+        number: `SEED-${no}`,
+        period,
+        status: 'open',
+      };
+    },
+  },
   keys: { customer: ({ customer }) => customer, subscription: ({ subscription }) => subscription, status: ({ status }) => status },
 };

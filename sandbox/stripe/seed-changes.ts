@@ -16,7 +16,7 @@ interface Seeding {
 }
 
 /** What each resource is made of when it is seeded by number: a charge has its payment intent and its line of the balance. */
-const COUNTED = { customers: ['customer'], products: ['product', 'price'], charges: ['charge', 'balance_transaction', 'payment_intent'] } as const satisfies Record<string, readonly Kind[]>;
+const COUNTED = { customers: ['customer'], products: ['product', 'price'], charges: ['charge', 'balance_transaction', 'payment_intent'], invoices: ['invoice'] } as const satisfies Record<string, readonly Kind[]>;
 
 const KIND_OF: Readonly<Record<SeedBody['resource'], Kind>> = {
   customers: 'customer',
@@ -27,6 +27,7 @@ const KIND_OF: Readonly<Record<SeedBody['resource'], Kind>> = {
   disputes: 'dispute',
   balance_transactions: 'balance_transaction',
   payouts: 'payout',
+  invoices: 'invoice',
 };
 
 /** Objects that were there before anybody looked: they make no events. Throws a 409 `ControlError` when an id is taken, a 404 one for what is not there. */

@@ -5,10 +5,11 @@ import type { Draft, Objekt } from './draft.ts';
 import { given } from './given.ts';
 import { randomId } from '../core/ids.ts';
 import { addCharge, addDispute, addLine, addRefund, closeDispute, failRefund } from './money.ts';
+import { EMPTY_INVOICE } from './invoice.ts';
 import { EMPTY_PAYMENT_INTENT } from './payment-intent.ts';
 import { EMPTY_PRICE } from './price.ts';
 import { EMPTY_PRODUCT } from './product.ts';
-import type { SeedBody, SeededBalanceTransaction, SeededCharge, SeededCustomer, SeededDispute, SeededPayout, SeededPrice, SeededProduct, SeededRefund } from './seed-schemas.ts';
+import type { SeedBody, SeededBalanceTransaction, SeededCharge, SeededCustomer, SeededDispute, SeededInvoice, SeededPayout, SeededPrice, SeededProduct, SeededRefund } from './seed-schemas.ts';
 import { cardOf } from './test-cards.ts';
 
 const SEEDERS = {
@@ -47,6 +48,13 @@ const SEEDERS = {
   },
 
   payouts: seedPayout,
+
+  invoices: (draft: Draft, { id = randomId('in_1', 23), created = draft.nowSeconds, lines, ...rest }: SeededInvoice) => {
+    const period = { start: created, end: created };
+    const whole = lines.map((line) => ({ id: randomId('il_1', 23), item: null, metadata: {}, period, price: null, ...line }));
+    const finalizedAt = rest.status === 'draft' ? null : created;
+    return draft.insert('invoice', { id, created, fields: { ...EMPTY_INVOICE, ...given(rest), finalized_at: finalizedAt, lines: whole, period } });
+  },
 };
 
 /** Puts one record there with everything that goes with it; answers its id. Throws a `ControlError` for what it refers to in vain. */

@@ -127,6 +127,21 @@ const balanceTransaction = z.strictObject({
 /** A payout of these balance transactions, or of everything available in its currency that was not paid out. */
 const payout = z.strictObject({ id, balance_transactions: z.array(z.string()).optional(), created: seconds.optional(), currency: currency.default('usd'), metadata });
 
+/** An invoice as it stands at Stripe; `status` other than `draft` counts as finalized when it was created. */
+const invoice = z.strictObject({
+  id,
+  created: seconds.optional(),
+  amount_paid: minor.min(0).optional(),
+  currency: currency.default('usd'),
+  customer: z.string().default('cus_nobody'),
+  description: nullableText.optional(),
+  due_date: seconds.nullable().optional(),
+  lines: z.array(z.strictObject({ amount: minor, description: nullableText.default(null), quantity: z.int().min(0).default(1) })).default([]),
+  metadata,
+  number: nullableText.optional(),
+  status: z.enum(['draft', 'open', 'paid', 'uncollectible', 'void']).default('draft'),
+});
+
 const account = z.string().optional();
 const count = z.int().min(1).max(2_000_000).optional();
 const records = <T extends z.ZodType>(record: T) => z.array(record).min(1).max(100_000);
@@ -148,6 +163,7 @@ export const seedBody = z
     given('disputes', dispute),
     given('balance_transactions', balanceTransaction),
     given('payouts', payout),
+    countedOrGiven('invoices', invoice),
   ])
   .refine((seed) => (countOf(seed) === undefined) !== (seed.records === undefined), 'give either count or records');
 
@@ -159,4 +175,5 @@ export type SeededCharge = z.infer<typeof charge>;
 export type SeededRefund = z.infer<typeof refund>;
 export type SeededDispute = z.infer<typeof dispute>;
 export type SeededBalanceTransaction = z.infer<typeof balanceTransaction>;
+export type SeededInvoice = z.infer<typeof invoice>;
 export type SeededPayout = z.infer<typeof payout>;

@@ -23,7 +23,7 @@ interface Held {
   readonly deleted: boolean;
 }
 
-const PULLED = ['products', 'customers', 'transactions'] as const satisfies readonly Resource[];
+const PULLED = ['products', 'customers', 'transactions', 'invoices'] as const satisfies readonly Resource[];
 
 describe('two accounts of one venue that hold objects with equal ids', () => {
   let world: World;
@@ -53,7 +53,7 @@ describe('two accounts of one venue that hold objects with equal ids', () => {
   };
   const productOf = (of: Connected) =>
     call<{ name: string; description: string | null; default_price: { unit_amount: number; currency: string } }>(of, 'GET', 'products/house-red?expand[]=default_price');
-  const tables = { products: 'products', customers: 'customers', inventory: 'inventory_levels', transactions: 'transactions' } as const;
+  const tables = { products: 'products', customers: 'customers', inventory: 'inventory_levels', transactions: 'transactions', invoices: 'invoices' } as const;
   /** Records that are tied to the connection. */
   const tied = async (of: TestVenue, resource: Resource) => {
     const { admin } = world.database;
@@ -68,6 +68,7 @@ describe('two accounts of one venue that hold objects with equal ids', () => {
     products: (who: string) => ({ id: 'same', name: who, unit_amount: who === 'A' ? 900 : 4_200, currency: who === 'A' ? 'usd' : 'eur' }),
     customers: (who: string) => ({ id: 'same', name: who }),
     transactions: (who: string) => ({ id: 'same', amount: who === 'A' ? 900 : 4_200, metadata: { who } }),
+    invoices: (who: string) => ({ id: 'same', lines: [{ amount: who === 'A' ? 900 : 4_200 }], metadata: { who } }),
   };
   const seeded = (resource: (typeof PULLED)[number]) => (resource === 'transactions' ? 'charges' : resource);
   const bothHold = async (resource: (typeof PULLED)[number]) => {

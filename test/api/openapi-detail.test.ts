@@ -138,7 +138,7 @@ describe('the OpenAPI document', () => {
   });
 
   it('says what currency, scopes, modes and a schedule’s times must be', () => {
-    expect(parametersNamed('currency').map(({ schema }) => schema.pattern)).toEqual(['^[A-Z]{3}$', '^[A-Z]{3}$']);
+    expect(parametersNamed('currency').map(({ schema }) => schema.pattern)).toEqual(['^[A-Z]{3}$', '^[A-Z]{3}$', '^[A-Z]{3}$']);
     for (const name of ['NewConnection', 'Reauthorization']) expect(document.components.schemas[name]?.properties?.['scopes']).toMatchObject({ uniqueItems: true });
     expect(document.components.schemas['SyncMode']).toMatchObject({ description: expect.stringMatching(/first push takes every record/) as string });
   });

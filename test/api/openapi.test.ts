@@ -89,6 +89,7 @@ describe('the OpenAPI document', () => {
     await api.send('POST', `${base}/records/transactions/batch`, {
       json: { records: [{ sourceId: 'a', kind: 'payment', occurredAt: time, amountMinor: 1, currency: 'EUR', status: 'succeeded', lines: [{ amountMinor: 1 }] }] },
     });
+    await api.send('POST', `${base}/records/invoices/batch`, { json: { records: [{ sourceId: 'a', status: 'open', currency: 'EUR', totalMinor: 1, lines: [{ amountMinor: 1 }] }] } });
     const started = await api.send('POST', `${base}/syncs`, { json: { connectionId, resource: 'customers', direction: 'pull', mode: 'full' } });
     const planned = await aPlan(venueId, connectionId);
     const first = async (path: string) => ({ json: (await api.send('GET', `${base}/${path}`)).json.data[0] ?? {} });
@@ -102,6 +103,7 @@ describe('the OpenAPI document', () => {
       ['Product', await first('records/products')],
       ['InventoryLevel', await first('records/inventory')],
       ['Transaction', await first('records/transactions')],
+      ['Invoice', await first('records/invoices')],
       ['TransactionSummary', await api.send('GET', `${base}/transactions/summary?from=2026-01-01&to=2026-01-31`)],
       ['SyncLogEntry', { json: (await api.send('GET', `${base}/syncs/${started.json.id}/log`)).json.data[0] ?? {} }],
       ['SyncPlan', await api.send('GET', `${base}/syncs/${planned}/plan`)],

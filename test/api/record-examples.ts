@@ -40,4 +40,25 @@ export const EXAMPLES: Readonly<Record<Resource, { readonly full: object; readon
     required: { kind: 'payment', occurredAt: '2026-10-25T00:30:00.000Z', amountMinor: 0, currency: 'EUR', status: 'pending' },
     rest: { feeMinor: null, posted: null, customerSourceId: null, relatedTransactionId: null, lines: [], metadata: {} },
   },
+  invoices: {
+    full: {
+      number: 'INV-0042',
+      status: 'open',
+      issuedAt: '2026-10-25T00:30:00.000Z',
+      dueAt: '2026-11-24T00:00:00.000Z',
+      customerSourceId: 'ADA',
+      currency: 'EUR',
+      subtotalMinor: 2_600,
+      taxMinor: 494,
+      totalMinor: 3_094,
+      amountDueMinor: 3_094,
+      lines: [
+        { description: 'Coffee', quantity: '2.5', unitAmount: '10.4', amountMinor: 2_600, taxMinor: 494, productSourceId: 'ESP' },
+        { description: null, quantity: null, unitAmount: null, amountMinor: 0, taxMinor: null, productSourceId: null },
+      ],
+      metadata: { till: '1' },
+    },
+    required: { status: 'draft', currency: 'EUR', totalMinor: 0 },
+    rest: { number: null, issuedAt: null, dueAt: null, customerSourceId: null, subtotalMinor: null, taxMinor: null, amountDueMinor: null, lines: [], metadata: {} },
+  },
 };

@@ -105,7 +105,7 @@ describe.each(RESOURCES)('records of %s', (resource) => {
     for (const path of [`${pathOf(resource, other)}/${id}`, `${pathOf(elsewhere)}/${id}`, `${pathOf(resource)}/019a0000-0000-7000-8000-000000000000`, `${pathOf(resource)}/x`]) {
       for (const method of ['GET', 'PATCH', 'PUT', 'DELETE']) {
         const answer = await api.send(method, path, method === 'PATCH' || method === 'PUT' ? { json: path.includes(elsewhere) ? EXAMPLES[elsewhere].required : required } : {});
-        expect.soft(answer, `${method} ${path}`).toMatchObject({ status: 404, json: { code: expect.stringMatching(/^(product|customer|inventory|transaction)-not-found$/) as string } });
+        expect.soft(answer, `${method} ${path}`).toMatchObject({ status: 404, json: { code: expect.stringMatching(/^(product|customer|inventory|transaction|invoice)-not-found$/) as string } });
       }
     }
     expect((await api.send('GET', item)).json).toMatchObject({ version: 1 });

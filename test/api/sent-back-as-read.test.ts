@@ -29,6 +29,13 @@ const product = fc.record(
   { requiredKeys: ['name'] },
 );
 const charge = fc.record({ amount: fc.integer({ min: 50, max: 99_999_999 }), currency: fc.constantFrom('usd', 'jpy', 'mga', 'std', 'eur'), description: textOrNone, metadata, refunded_amount: fc.constantFrom(0, 50) });
+const invoice = fc.record({
+  currency: fc.constantFrom('usd', 'jpy', 'mga', 'std', 'eur'),
+  lines: fc.array(fc.record({ amount: fc.integer({ min: -99_999, max: 99_999_999 }), description: textOrNone, quantity: fc.nat() }), { maxLength: 12 }),
+  number: textOrNone,
+  metadata,
+  status: fc.constantFrom('draft', 'open', 'paid', 'void', 'uncollectible'),
+});
 
 describe('a record that a pull has stored', () => {
   let world: SyncWorld;
@@ -67,6 +74,7 @@ describe('a record that a pull has stored', () => {
     ['customers', 'customers', customer],
     ['products', 'products', product],
     ['transactions', 'charges', charge],
+    ['invoices', 'invoices', invoice],
   ])('is accepted and unchanged when it is sent back as it was read: %s', async (resource, kind, arbitrary) => {
     await fc.assert(
       fc.asyncProperty(fc.array(arbitrary, { minLength: 4, maxLength: 8 }), async (records) => {

@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
-const ID_NAMES = { products: 'productId', customers: 'customerId', inventory: 'inventoryId', transactions: 'transactionId' } as const;
+const ID_NAMES = { products: 'productId', customers: 'customerId', inventory: 'inventoryId', transactions: 'transactionId', invoices: 'invoiceId' } as const;
 
 /** What makes a record whole. */
 const FIELDS: Readonly<Record<Resource, object>> = {
@@ -32,6 +32,7 @@ const FIELDS: Readonly<Record<Resource, object>> = {
   customers: {},
   inventory: { productSourceId: 'p', location: 'Counter', quantity: '1', countedAt: '2026-01-01T00:00:00Z' },
   transactions: { kind: 'payment', occurredAt: '2026-01-01T00:00:00Z', amountMinor: 1, currency: 'EUR', status: 'succeeded' },
+  invoices: { status: 'open', currency: 'EUR', totalMinor: 1 },
 };
 
 async function aRecord(resource: Resource): Promise<string> {
@@ -138,7 +139,7 @@ describe('a role', () => {
       expect.soft(answer, endpoint.name).toMatchObject({ status: 403, json: { code: 'forbidden' } });
     }
     expect(await dump()).toEqual(before);
-    expect(above.length).toBe({ viewer: 36, operator: 7, admin: 0 }[role]);
+    expect(above.length).toBe({ viewer: 40, operator: 7, admin: 0 }[role]);
   });
 
   it('viewer reads everything of a venue', async () => {
@@ -191,7 +192,7 @@ describe('a token', () => {
 /** Everything that a request could have changed. */
 async function dump(): Promise<unknown> {
   const { admin } = api.database;
-  const tables = ['venues', 'products', 'customers', 'inventory_levels', 'transactions', 'connections', 'venue_api_keys', 'oauth_tokens', 'sync_runs', 'sync_logs', 'audit_log', 'idempotency_keys'];
+  const tables = ['venues', 'products', 'customers', 'inventory_levels', 'transactions', 'invoices', 'connections', 'venue_api_keys', 'oauth_tokens', 'sync_runs', 'sync_logs', 'audit_log', 'idempotency_keys'];
   const rows = await Promise.all(tables.map((table) => admin`select * from ${admin(table)} order by 1, 2`));
   const { inputs, disconnected, withdrawn, looked, tested } = api.connectionGateway;
   return [rows.map((result) => [...result]), api.gateway.started.length, api.gateway.cancelled.length, inputs.size, disconnected.length, withdrawn.length, looked.length, tested.length];

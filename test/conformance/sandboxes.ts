@@ -45,6 +45,7 @@ const STRIPE_LISTS: Readonly<Partial<Record<Resource, { readonly list: string; r
   customers: { list: 'customers', unknownId: 'cus_nobody' },
   products: { list: 'products', unknownId: 'prod_nothing' },
   transactions: { list: 'charges', unknownId: 'ch_nothing' },
+  invoices: { list: 'invoices', unknownId: 'in_nothing' },
 };
 
 async function startStripe(): Promise<RunningSandbox> {

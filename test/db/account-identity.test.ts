@@ -21,6 +21,10 @@ const FIELDS: { readonly [R in Resource]: (who: string) => FieldsOf[R] } = {
     ...{ kind: 'payment', occurredAt: '2026-11-01T00:00:00.000Z', amountMinor: 1, currency: 'EUR', feeMinor: null, status: 'succeeded', posted: null },
     ...{ customerSourceId: null, relatedTransactionId: null, lines: [], metadata: { who } },
   }),
+  invoices: (who) => ({
+    ...{ number: who, status: 'open', issuedAt: null, dueAt: null, customerSourceId: null, currency: 'EUR', subtotalMinor: 1, taxMinor: 0, totalMinor: 1, amountDueMinor: 1 },
+    ...{ lines: [], metadata: { who } },
+  }),
 };
 
 const aPulled = (externalId: string, fields: RecordFields, recordId: RecordId | null = null): PulledRecord => ({

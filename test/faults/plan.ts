@@ -40,7 +40,7 @@ export interface PlannedKill {
 }
 
 export interface PlannedVenue {
-  readonly resource: Exclude<Resource, 'inventory'>;
+  readonly resource: Exclude<Resource, 'inventory' | 'invoices'>;
   readonly direction: Exclude<Direction, 'both'>;
   readonly records: number;
   /** Of its first round, which moves every record. */

@@ -18,7 +18,7 @@ export interface RecordWords {
   readonly several: string;
 }
 
-export type RecordIdName = 'productId' | 'customerId' | 'inventoryId' | 'transactionId';
+export type RecordIdName = 'productId' | 'customerId' | 'inventoryId' | 'transactionId' | 'invoiceId';
 
 interface Definition {
   readonly words: RecordWords;
