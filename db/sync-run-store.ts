@@ -90,6 +90,8 @@ export interface SyncRunStore {
   list(venueId: VenueId, filter: SyncRunFilter, page: PageRequest): Promise<Page<SyncRun>>;
   /** Oldest first; `after` is a `seq`. */
   listLog(venueId: VenueId, id: SyncId, query: { readonly filter: SyncLogFilter; readonly page: PageRequest }): Promise<Page<SyncLogRow>>;
+  /** The `seq` of the run's newest log row; 0 when it has none. */
+  newestLogSeq(venueId: VenueId, id: SyncId): Promise<number>;
   setWorkflowRunId(venueId: VenueId, id: SyncId, workflowRunId: string): Promise<void>;
 }
 
@@ -136,6 +138,12 @@ export function createSyncRunStore(db: Database): SyncRunStore {
         );
         const rows = await tx.select(LOG_COLUMNS).from(syncLogs).where(wanted).orderBy(asc(syncLogs.seq)).limit(page.limit + 1);
         return toPage(rows, page.limit, { item: (row) => row, id: (row) => String(row.seq) });
+      }),
+
+    newestLogSeq: (venueId, id) =>
+      withVenue(db, venueId, async (tx) => {
+        const [row] = await tx.select({ seq: syncLogs.seq }).from(syncLogs).where(eq(syncLogs.syncId, id)).orderBy(desc(syncLogs.seq)).limit(1);
+        return row?.seq ?? 0;
       }),
 
     setWorkflowRunId: (venueId, id, workflowRunId) =>
