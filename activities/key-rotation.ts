@@ -1,9 +1,10 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { FAILURE } from '../contracts/failures.ts';
-import type { VenueId } from '../contracts/ids.ts';
+import type { ConnectionId, VenueId } from '../contracts/ids.ts';
 import type { FinishRotationInput, KeyRotationActivities, RotateVaultKeysInput, RotationChunkResult, RotationProgress, SecretRef } from '../contracts/vault.ts';
 import type { AuditStore } from '../db/audit-store.ts';
+import { ROTATED_PURPOSES } from '../db/secret-rotation-store.ts';
 import type { ResealedSecret, RotationJob, SecretRotationStore, StoredSecret } from '../db/secret-rotation-store.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Resealer } from '../vault/resealer.ts';
@@ -72,11 +73,10 @@ const SECRETS_AT_ONCE = 50;
 
 /** Answers which secrets cannot be opened. */
 async function rotateVenue(deps: KeyRotationDeps, job: RotationJob, venueId: VenueId): Promise<readonly SecretRef[]> {
-  const secrets = await deps.rotations.listSecrets(venueId);
   const unreadable: SecretRef[] = [];
-  for (let from = 0; from < secrets.length; from += SECRETS_AT_ONCE) {
+  for await (const secrets of pagesOfSecrets(deps, venueId)) {
     const done: ResealedSecret[] = [];
-    for (const secret of secrets.slice(from, from + SECRETS_AT_ONCE)) {
+    for (const secret of secrets) {
       const outcome = await reseal(deps, secret);
       if (outcome === 'unreadable') unreadable.push(refOf(secret));
       else if (outcome) done.push(outcome);
@@ -86,6 +86,17 @@ async function rotateVenue(deps: KeyRotationDeps, job: RotationJob, venueId: Ven
   }
   for (const secret of unreadable) await noteUnreadable(deps, job, secret);
   return unreadable;
+}
+
+async function* pagesOfSecrets({ rotations }: KeyRotationDeps, venueId: VenueId): AsyncGenerator<readonly StoredSecret[]> {
+  for (const purpose of ROTATED_PURPOSES) {
+    for (let after: ConnectionId | null = null, full = true; full; ) {
+      const page: readonly StoredSecret[] = await rotations.listSecrets(venueId, { purpose, after, limit: SECRETS_AT_ONCE });
+      if (page.length > 0) yield page;
+      after = page.at(-1)?.connectionId ?? null;
+      full = page.length === SECRETS_AT_ONCE;
+    }
+  }
 }
 
 /** Null when there is nothing to do. One secret that cannot be opened must not keep all others under the old key. */

@@ -4,6 +4,7 @@ import type { Request, RequestHandler, Response } from 'express';
 import { ApiError } from './api-error.ts';
 import { BodyStream, isEncoding } from './body-stream.ts';
 import type { Encoding } from './body-stream.ts';
+import { queryTextOf } from './query.ts';
 
 const MIB = 1_048_576;
 
@@ -55,8 +56,8 @@ function encodingOf(req: Request): Encoding | null {
 }
 
 /** What makes two requests with the same idempotency key the same: the query, the type and the bytes of the body. */
-export function hashRequest(req: Request, type: string, bytes: Uint8Array | null): string {
-  const hash = createHash('sha256').update(`${req.url.split('?')[1] ?? ''}\n${type}\n`);
+export function hashRequest(req: Pick<Request, 'url'>, type: string, bytes: Uint8Array | null): string {
+  const hash = createHash('sha256').update(`${queryTextOf(req.url)}\n${type}\n`);
   return (bytes ? hash.update(bytes) : hash).digest('hex');
 }
 

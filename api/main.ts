@@ -22,6 +22,7 @@ import { createTransactionSummaryStore } from '../db/transaction-summary-store.t
 import { createVenueStore } from '../db/venue-store.ts';
 import { openDatabase } from '../db/venue-scope.ts';
 import { createProviders, createWebhooks } from '../providers/registry.ts';
+import { exitOnUncaught } from '../telemetry/exit-on-uncaught.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { createSealer } from '../vault/sealer.ts';
 import { checkKeyAccess } from '../vault/startup-check.ts';
@@ -40,6 +41,7 @@ const FORGET_KEYS_EVERY_MS = 3_600_000;
 
 const config = exitOnConfigError(() => readApiConfig(process.env));
 const log = createLogger({ name: 'api', level: config.logLevel });
+exitOnUncaught(log);
 // Stripe's notices and hints would stand between the lines of a structured log.
 process.env['STRIPE_SUPPRESS_NOTICES'] = 'true';
 

@@ -40,7 +40,7 @@ export function createDefaultSchedules({ providers, schedules, scheduleGateway, 
         const missing = withoutDefaultSchedule(providers.find(provider)?.capabilities, known);
         await Promise.all(missing.map((resource) => make(connection, resource)));
       } catch (error) {
-        log.warn({ venueId, connectionId, error: describeError(error) }, 'default schedules could not be made; the next look at the schedules makes them');
+        log.warn({ venueId, connectionId, error: describeError(error) }, 'default schedules could not be made; the next change of one of its schedules makes them');
       }
     },
   };

@@ -18,23 +18,23 @@ export interface FeedListener {
 }
 
 export interface SyncFeeds {
-  /** Starts to tell a listener what becomes of a run; the returned function ends it. `from` is the `seq` that the listener has seen. */
-  subscribe(run: { readonly venueId: VenueId; readonly id: SyncId; readonly from: number }, listener: FeedListener): () => void;
+  /** Starts to tell a listener what becomes of a run; the returned function ends it. */
+  subscribe(run: { readonly venueId: VenueId; readonly id: SyncId }, listener: FeedListener): () => void;
   countOf(id: SyncId): number;
 }
 
 /** A little over a quarter of a second: a `progress` event for each view is at most four a second. */
 const POLL_MS = 255;
 const MAX_POLL_MS = 5_000;
-const PAGE_ROWS = 200;
+/** How many of the newest log rows are kept in memory, and read between two views at most. */
 const KEPT_ROWS = 1_000;
 
 /** One poller per run, however many listen; it ends with the last of them. */
 export function createSyncFeeds(runs: SyncRunStore, log: Log): SyncFeeds {
   const feeds = new Map<SyncId, RunFeed>();
   return {
-    subscribe({ venueId, id, from }, listener) {
-      const feed = feeds.get(id) ?? new RunFeed({ runs, log, venueId, id }, from);
+    subscribe({ venueId, id }, listener) {
+      const feed = feeds.get(id) ?? new RunFeed({ runs, log, venueId, id });
       feeds.set(id, feed);
       feed.add(listener);
       return () => {
@@ -56,17 +56,16 @@ class RunFeed {
   readonly #source: FeedSource;
   readonly #listeners = new Set<FeedListener>();
   /** Every row after `#keptAfter`. */
-  #kept: SyncLogRow[] = [];
-  #keptAfter: number;
-  #head: number;
+  #kept: readonly SyncLogRow[] = [];
+  #keptAfter = 0;
+  /** Null before the first look. */
+  #head: number | null = null;
   #view: FeedView | null = null;
   #timer: NodeJS.Timeout | null = null;
   #pollMs = POLL_MS;
 
-  constructor(source: FeedSource, from: number) {
+  constructor(source: FeedSource) {
     this.#source = source;
-    this.#head = from;
-    this.#keptAfter = from;
   }
 
   get size(): number {
@@ -110,26 +109,34 @@ class RunFeed {
       for (const listener of this.#listeners) listener.onGone();
       return;
     }
-    for (let more = true; more; ) {
-      const page = await runs.listLog(venueId, id, { filter: {}, page: { limit: PAGE_ROWS, after: String(this.#head) } });
-      this.#keep(page.data);
-      more = page.next !== null && this.#listeners.size > 0;
-    }
+    const head = (this.#head === null ? null : await this.#readAfter(this.#head)) ?? (await this.#skipToNewest());
+    this.#head = head;
     const kept = this.#kept;
     const keptAfter = this.#keptAfter;
-    const view: FeedView = { run, head: this.#head, rowsAfter: (seq) => (seq < keptAfter ? null : kept.filter((row) => row.seq > seq)) };
+    const view: FeedView = { run, head, rowsAfter: (seq) => (seq < keptAfter ? null : kept.filter((row) => row.seq > seq)) };
     this.#view = view;
     for (const listener of this.#listeners) listener.onView(view);
   }
 
-  #keep(rows: readonly SyncLogRow[]): void {
-    const last = rows.at(-1);
-    if (!last) return;
-    this.#head = last.seq;
-    const all = [...this.#kept, ...rows];
+  /** Keeps the rows after `head` and returns the new head; null when they are more than are kept. */
+  async #readAfter(head: number): Promise<number | null> {
+    const { runs, venueId, id } = this.#source;
+    const page = await runs.listLog(venueId, id, { filter: {}, page: { limit: KEPT_ROWS, after: String(head) } });
+    if (page.next !== null) return null;
+    const all = [...this.#kept, ...page.data];
     const dropped = all.slice(0, -KEPT_ROWS).at(-1);
     // A new array each time: views hold on to theirs.
     this.#kept = all.slice(-KEPT_ROWS);
     if (dropped) this.#keptAfter = dropped.seq;
+    return page.data.at(-1)?.seq ?? head;
+  }
+
+  /** Keeps no row up to the newest: a log may be very long, and each reader fetches what it has not seen at its own pace. */
+  async #skipToNewest(): Promise<number> {
+    const { runs, venueId, id } = this.#source;
+    const newest = await runs.newestLogSeq(venueId, id);
+    this.#kept = [];
+    this.#keptAfter = newest;
+    return newest;
   }
 }

@@ -1,6 +1,6 @@
 import { and, asc, eq, gt, isNull, sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
-import type { JobId, VenueId } from '../contracts/ids.ts';
+import type { ConnectionId, JobId, VenueId } from '../contracts/ids.ts';
 import type { SealedSecret, SecretRef } from '../contracts/vault.ts';
 import type { AuditStore } from './audit-store.ts';
 import { adminJobs } from './schema/admin-jobs.ts';
@@ -20,6 +20,23 @@ export interface ResealedSecret extends StoredSecret {
   readonly resealed: SealedSecret;
 }
 
+/** Where the secrets that a rotation goes through are kept. */
+const SECRETS = {
+  'provider-api-key': { table: venueApiKeys, sealed: venueApiKeys.sealedKey },
+  'provider-oauth-tokens': { table: oauthTokens, sealed: oauthTokens.sealedTokens },
+} as const;
+
+type RotatedPurpose = keyof typeof SECRETS;
+
+export const ROTATED_PURPOSES = Object.keys(SECRETS) as readonly RotatedPurpose[];
+
+export interface SecretPage {
+  readonly purpose: RotatedPurpose;
+  /** The last connection of the page before; null for the first page. */
+  readonly after: ConnectionId | null;
+  readonly limit: number;
+}
+
 /** What a page of venues came to. */
 export interface PageOutcome {
   readonly lastVenueId: VenueId;
@@ -37,7 +54,8 @@ export interface SecretRotationStore {
   setPhase(jobId: JobId, phase: 'running' | 'waiting', errorType: string | null): Promise<void>;
   /** Ids of all venues, oldest first. */
   listVenues(after: VenueId | null, limit: number): Promise<readonly VenueId[]>;
-  listSecrets(venueId: VenueId): Promise<readonly StoredSecret[]>;
+  /** A page of the venue's secrets of one purpose, in the order of their connections. */
+  listSecrets(venueId: VenueId, page: SecretPage): Promise<readonly StoredSecret[]>;
   /** Stores what was sealed anew, unless the secret was replaced meanwhile, with its audit rows and the job's count, in one transaction. */
   replace(job: Pick<RotationJob, 'id'>, venueId: VenueId, secrets: readonly ResealedSecret[]): Promise<void>;
   /** Moves the job past a page; does nothing when another attempt has been there first. */
@@ -76,7 +94,7 @@ export function createSecretRotationStore(db: Database, audit: AuditStore): Secr
         return rows.map(({ id }) => id);
       }),
 
-    listSecrets: (venueId) => withVenue(db, venueId, (tx) => listSecrets(tx, venueId)),
+    listSecrets: (venueId, page) => withVenue(db, venueId, (tx) => listSecrets(tx, venueId, page)),
 
     replace: ({ id }, venueId, secrets) =>
       withVenue(db, venueId, async (tx) => {
@@ -136,13 +154,11 @@ async function openOrJoin(db: Database, { targetKey, requestedBy }: { readonly t
   }
 }
 
-async function listSecrets(tx: Transaction, venueId: VenueId): Promise<StoredSecret[]> {
-  const keys = await tx.select({ connectionId: venueApiKeys.connectionId, sealed: venueApiKeys.sealedKey }).from(venueApiKeys);
-  const tokens = await tx.select({ connectionId: oauthTokens.connectionId, sealed: oauthTokens.sealedTokens }).from(oauthTokens);
-  return [
-    ...keys.map((key) => ({ ...key, venueId, purpose: 'provider-api-key' as const })),
-    ...tokens.map((token) => ({ ...token, venueId, purpose: 'provider-oauth-tokens' as const })),
-  ];
+async function listSecrets(tx: Transaction, venueId: VenueId, { purpose, after, limit }: SecretPage): Promise<StoredSecret[]> {
+  const { table, sealed } = SECRETS[purpose];
+  const inPage = and(eq(table.venueId, venueId), after === null ? undefined : gt(table.connectionId, after));
+  const rows = await tx.select({ connectionId: table.connectionId, sealed }).from(table).where(inPage).orderBy(asc(table.connectionId)).limit(limit);
+  return rows.map((row) => ({ ...row, venueId, purpose }));
 }
 
 /** False when the secret is no longer the one that was sealed anew. Its generation stays: it is still the same key or token. */

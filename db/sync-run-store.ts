@@ -9,7 +9,7 @@ import { syncRuns } from './schema/sync-runs.ts';
 import { findByRequest, openOrJoin, reopen } from './sync-run-opening.ts';
 import type { NewSyncRun, Opening, SyncWindow } from './sync-run-opening.ts';
 import { withVenue } from './venue-scope.ts';
-import type { Database } from './venue-scope.ts';
+import type { Database, Transaction } from './venue-scope.ts';
 
 export interface SyncRun {
   readonly id: SyncId;
@@ -59,6 +59,10 @@ export interface SyncLogRow {
   readonly message: string | null;
 }
 
+export interface SyncRunFilter {
+  readonly connectionId?: ConnectionId | undefined;
+}
+
 export interface SyncLogFilter {
   readonly level?: SyncLogRow['level'] | undefined;
   readonly action?: SyncLogRow['action'] | undefined;
@@ -83,9 +87,11 @@ export interface SyncRunStore {
    */
   reopen(venueId: VenueId, id: SyncId): Promise<SyncRun | null>;
   /** Newest first. */
-  list(venueId: VenueId, filter: { readonly connectionId?: ConnectionId | undefined }, page: PageRequest): Promise<Page<SyncRun>>;
+  list(venueId: VenueId, filter: SyncRunFilter, page: PageRequest): Promise<Page<SyncRun>>;
   /** Oldest first; `after` is a `seq`. */
   listLog(venueId: VenueId, id: SyncId, query: { readonly filter: SyncLogFilter; readonly page: PageRequest }): Promise<Page<SyncLogRow>>;
+  /** The `seq` of the run's newest log row; 0 when it has none. */
+  newestLogSeq(venueId: VenueId, id: SyncId): Promise<number>;
   setWorkflowRunId(venueId: VenueId, id: SyncId, workflowRunId: string): Promise<void>;
 }
 
@@ -119,13 +125,8 @@ export function createSyncRunStore(db: Database): SyncRunStore {
       return row && toSyncRun(row);
     },
 
-    list: (venueId, { connectionId }, { limit, after }) =>
-      withVenue(db, venueId, async (tx) => {
-        const ofConnection = connectionId === undefined ? undefined : eq(syncRuns.connectionId, connectionId);
-        const older = after === null ? undefined : lt(syncRuns.id, after as SyncId);
-        const rows = await tx.select().from(syncRuns).where(and(ofConnection, older)).orderBy(desc(syncRuns.id)).limit(limit + 1);
-        return toPage(rows, limit, { item: toSyncRun, id: (row) => row.id });
-      }),
+    list: (venueId, filter, page) =>
+      withVenue(db, venueId, async (tx) => toPage(await selectPage(tx, filter, page), page.limit, { item: toSyncRun, id: (row) => row.id })),
 
     listLog: (venueId, id, { filter, page }) =>
       withVenue(db, venueId, async (tx) => {
@@ -139,11 +140,24 @@ export function createSyncRunStore(db: Database): SyncRunStore {
         return toPage(rows, page.limit, { item: (row) => row, id: (row) => String(row.seq) });
       }),
 
+    newestLogSeq: (venueId, id) =>
+      withVenue(db, venueId, async (tx) => {
+        const [row] = await tx.select({ seq: syncLogs.seq }).from(syncLogs).where(eq(syncLogs.syncId, id)).orderBy(desc(syncLogs.seq)).limit(1);
+        return row?.seq ?? 0;
+      }),
+
     setWorkflowRunId: (venueId, id, workflowRunId) =>
       withVenue(db, venueId, async (tx) => {
         await tx.update(syncRuns).set({ workflowRunId, updatedAt: sql`now()` }).where(eq(syncRuns.id, id));
       }),
   };
+}
+
+/** The statement of a page of runs, newest first, with one more row than the page has: it tells whether another page follows. */
+export function selectPage(tx: Transaction, { connectionId }: SyncRunFilter, { limit, after }: PageRequest) {
+  const ofConnection = connectionId === undefined ? undefined : eq(syncRuns.connectionId, connectionId);
+  const older = after === null ? undefined : lt(syncRuns.id, after as SyncId);
+  return tx.select().from(syncRuns).where(and(ofConnection, older)).orderBy(desc(syncRuns.id)).limit(limit + 1);
 }
 
 type Row = typeof syncRuns.$inferSelect;

@@ -3,6 +3,7 @@ import { Client } from '@temporalio/client';
 import { Runtime } from '@temporalio/worker';
 import { exitOnConfigError } from '../config/config-error.ts';
 import { readWorkerConfig } from '../config/config.ts';
+import { exitOnUncaught } from '../telemetry/exit-on-uncaught.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { createDeps } from './deps.ts';
 import { startHealthServer } from './health-server.ts';
@@ -15,6 +16,7 @@ import { createWorkers } from './workers.ts';
 // The composition root: the one file that sees every room. It wires and starts; it decides nothing.
 const config = exitOnConfigError(() => readWorkerConfig(process.env));
 const log = createLogger({ name: 'worker', level: config.logLevel });
+exitOnUncaught(log);
 if (config.keyring.kind === 'local') log.warn({}, 'credentials are opened with a key of this machine (MOCK_KMS=true): for development only');
 
 // Stripe's notices and hints would stand between the lines of a structured log.

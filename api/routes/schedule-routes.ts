@@ -42,7 +42,6 @@ function listRoute(deps: ScheduleRouteDeps): Endpoint {
   return endpoint({
     name: 'listSchedules',
     summary: 'List the schedules of a connection',
-    description: 'Default schedules that could not be made when the connection was made are made now.',
     tag: 'Schedules',
     method: 'get',
     path: COLLECTION,
@@ -90,7 +89,7 @@ function putRoute(deps: ScheduleRouteDeps): Endpoint {
     answers: { 200: { description: 'The schedule as it is now.', schema: scheduleAnswer } },
     problems: ['resource-not-supported', 'direction-not-supported', TEMPORAL],
     async handle({ ids, body, caller, requestId }) {
-      const connection = await connectionOf(deps, ids);
+      const connection = await connectionToChange(deps, ids);
       const direction = checkAbility(deps.providers, connection, { resource: ids.resource, direction: body.direction });
       const timing = await timingOf(deps, ids, body);
       const { jitter = defaultJitterMs(timing), fullEvery, paused, note } = body;
@@ -114,7 +113,7 @@ function deleteRoute(deps: ScheduleRouteDeps): Endpoint {
     answers: { 200: { description: 'Deleted.', schema: deletedScheduleAnswer } },
     problems: [TEMPORAL],
     async handle({ ids, caller, requestId }) {
-      await connectionOf(deps, ids);
+      await connectionToChange(deps, ids);
       // First: what is deleted must not come back as one that is missing.
       await deps.schedules.noteScheduled(ids, ids.resource);
       if (!(await deps.scheduleGateway.delete(ids))) throw notFound('schedule-not-found');
@@ -163,17 +162,23 @@ interface Action {
 }
 
 async function act(deps: ScheduleRouteDeps, { ids, caller, requestId }: Call<IdsOf<typeof ITEM>, unknown, unknown>, { action, status, work }: Action): Promise<Answer> {
-  await connectionOf(deps, ids);
+  await connectionToChange(deps, ids);
   if (!(await work(ids))) throw notFound('schedule-not-found');
   await deps.audit.note({ caller, requestId }, ids.venueId, { ...target(ids), action });
   return present(deps, ids, status);
 }
 
-/** The venue's connection, with the default schedules that it never had. Throws `connection-not-found`: ids of schedules name no venue. */
-async function connectionOf({ connections, defaultSchedules }: ScheduleRouteDeps, ref: ConnectionRef): Promise<Connection> {
+/** Throws `connection-not-found`: ids of schedules name no venue. */
+async function connectionOf({ connections }: ScheduleRouteDeps, ref: ConnectionRef): Promise<Connection> {
   const connection = await connections.find(ref);
   if (!connection) throw notFound('connection-not-found');
-  await defaultSchedules.ensure(connection);
+  return connection;
+}
+
+/** As `connectionOf`, for a request that changes schedules: makes the default schedules first that an outage of Temporal has left out. */
+async function connectionToChange(deps: ScheduleRouteDeps, ref: ConnectionRef): Promise<Connection> {
+  const connection = await connectionOf(deps, ref);
+  await deps.defaultSchedules.ensure(connection);
   return connection;
 }
 

@@ -59,7 +59,7 @@ export function syncEventsRoute(deps: SyncEventsRouteDeps): Endpoint {
 async function isOver(runs: SyncRunStore, run: SyncRun, { seq, finished }: ReaderPosition): Promise<boolean> {
   if (seq === 0) return false;
   const page = await runs.listLog(run.venueId, run.id, { filter: {}, page: { limit: 2, after: String(seq - 1) } });
-  // Readers of a run share what is read of it: a made-up position would make the others miss what lies before it.
+  // A reader that goes on from a position ahead of the log would miss what is written before that position.
   if (page.data[0]?.seq !== seq) throw unknownEventId();
   return finished && run.finishedAt !== null && page.data.length === 1;
 }
@@ -74,7 +74,7 @@ function open(
   }
   const stream = new EventStream(res, caller.expiresAt);
   streams.add(stream);
-  const unsubscribe = feeds.subscribe({ venueId, id, from: position.seq }, new SyncEventReader(stream, { runs, ui, from: position.seq }));
+  const unsubscribe = feeds.subscribe({ venueId, id }, new SyncEventReader(stream, { runs, ui, from: position.seq }));
   res.once('close', () => {
     unsubscribe();
     streams.delete(stream);

@@ -1,4 +1,4 @@
-import { integer, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import { index, integer, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import type { ConnectionId } from '../../contracts/ids.ts';
 import { instant, sealedSecret, timestamps, venueId, venuePolicy } from './columns.ts';
 import { connections } from './connections.ts';
@@ -24,5 +24,5 @@ export const oauthTokens = pgTable(
     authorizedBy: text('authorized_by'),
     ...timestamps(),
   },
-  (table) => [uniqueIndex('oauth_tokens_attempt').on(table.authorizedBy), venuePolicy('oauth_tokens')],
+  (table) => [uniqueIndex('oauth_tokens_attempt').on(table.authorizedBy), index('oauth_tokens_venue').on(table.venueId, table.connectionId), venuePolicy('oauth_tokens')],
 );

@@ -76,6 +76,10 @@ export const syncRuns = pgTable(
     index('sync_runs_dry').on(table.connectionId, table.resource, table.direction).where(sql`dry_run`),
     // Every scheduled run looks for the newest attempt at a full pass.
     index('sync_runs_full').on(table.connectionId, table.resource, table.direction, table.id).where(sql`mode = 'full' and not dry_run`),
+    // A start that takes on a plan asks whether a run of the sync has finished since.
+    index('sync_runs_finished').on(table.connectionId, table.resource, table.direction, table.finishedAt).where(sql`not dry_run`),
+    // Runs of one connection are listed newest first, and deleted with it.
+    index('sync_runs_connection').on(table.connectionId, table.id),
     venuePolicy('sync_runs'),
   ],
 );

@@ -1,4 +1,4 @@
-import { integer, pgTable, uuid } from 'drizzle-orm/pg-core';
+import { index, integer, pgTable, uuid } from 'drizzle-orm/pg-core';
 import type { ConnectionId } from '../../contracts/ids.ts';
 import { sealedSecret, timestamps, venueId, venuePolicy } from './columns.ts';
 import { connections } from './connections.ts';
@@ -13,5 +13,5 @@ export const venueApiKeys = pgTable(
     generation: integer('generation').notNull().default(1),
     ...timestamps(),
   },
-  () => [venuePolicy('venue_api_keys')],
+  (table) => [index('venue_api_keys_venue').on(table.venueId, table.connectionId), venuePolicy('venue_api_keys')],
 );

@@ -85,14 +85,27 @@ describe('connecting while Temporal is away', () => {
   });
   afterAll(() => away.close());
 
-  it('connects, and the next look at the schedules makes what is missing', async () => {
+  it('connects, and a later change of one of its schedules makes those that are missing', async () => {
     const venue = await away.aVenue();
     away.scheduleGateway.away = true;
     const ofConnection = await away.aConnection(venue);
     expect(away.logLines.join('')).toContain('default schedules could not be made');
     expect((await away.send('GET', pathOf(venue, ofConnection))).json).toMatchObject({ code: 'temporal-unavailable' });
     away.scheduleGateway.away = false;
-    expect((await away.send('GET', pathOf(venue, ofConnection))).json.data).toHaveLength(3);
+    expect((await away.send('GET', pathOf(venue, ofConnection))).json.data).toEqual([]);
+    expect((await away.send('PUT', `${pathOf(venue, ofConnection)}/customers`, { json: { every: '1d' } })).status).toBe(200);
+    const made = (await away.send('GET', pathOf(venue, ofConnection))).json.data as unknown as ScheduleBody[];
+    expect(made.map(({ resource, every }) => [resource, every])).toEqual([['products', '1h'], ['customers', '1d'], ['transactions', '1h']]);
+  });
+
+  it('makes nothing later for a connection that is disconnected by then', async () => {
+    const venue = await away.aVenue();
+    away.scheduleGateway.away = true;
+    const ofConnection = await away.aConnection(venue);
+    await away.database.admin`update connections set state = 'disconnected' where id = ${ofConnection}`;
+    away.scheduleGateway.away = false;
+    expect((await away.send('POST', `${pathOf(venue, ofConnection)}/customers/resume`)).json).toMatchObject({ code: 'schedule-not-found' });
+    expect((await away.send('GET', pathOf(venue, ofConnection))).json.data).toEqual([]);
   });
 
   it('does not make one later that was deleted before it could be made', async () => {
@@ -101,6 +114,7 @@ describe('connecting while Temporal is away', () => {
     const ofConnection = await away.aConnection(venue);
     await away.send('DELETE', `${pathOf(venue, ofConnection)}/customers`);
     away.scheduleGateway.away = false;
+    await away.send('POST', `${pathOf(venue, ofConnection)}/products/resume`);
     expect((await away.send('GET', pathOf(venue, ofConnection))).json.data.map((each) => (each as unknown as ScheduleBody).resource)).toEqual(['products', 'transactions']);
   });
 });

@@ -6,6 +6,7 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { freePort } from '../../runtime/ports.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { until } from '../support/eventually.ts';
@@ -153,6 +154,14 @@ describe('the process', () => {
     await portOf(child);
     child.disconnect();
     expect(await once(child, 'exit')).toEqual([0, null]);
+  });
+
+  it('logs why it cannot start when Postgres is away, as every line through the logger that removes secrets', async () => {
+    const child = start({ DATABASE_URL: `postgres://someone:hunter2@127.0.0.1:${await freePort()}/none` });
+    expect(await once(child, 'close')).toEqual([1, null]);
+    const lines = child.lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(lines.at(-1)).toMatchObject({ name: 'api', level: 'fatal', err: { type: 'DrizzleQueryError', cause: { code: 'ECONNREFUSED' } } });
+    expect(child.lines.join('\n')).not.toContain('hunter2');
   });
 
   it('says what is wrong with its settings and exits with 78', async () => {

@@ -193,7 +193,7 @@ describe('watching a run', () => {
     expect(await api.send('GET', path, { headers: { 'last-event-id': id } })).toMatchObject({ status: 400, json: { errors: [{ path: 'Last-Event-ID' }] } });
   });
 
-  it('refuses an id that this run never gave: other watchers would miss what lies before it', async () => {
+  it('refuses an id that this run never gave: its watcher would miss what is written before it', async () => {
     const [row] = await api.database.admin<{ next: string }[]>`select max(seq) + 1000 as next from sync_logs`;
     expect(await api.send('GET', path, { headers: { 'last-event-id': row?.next ?? '' } })).toMatchObject({ status: 400 });
   });

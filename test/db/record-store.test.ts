@@ -10,6 +10,8 @@ import { withVenue } from '../../db/venue-scope.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { aConnection, aVenue } from './builders.ts';
+import { rowsRead } from './query-plan.ts';
+import type { QueryPlan } from './query-plan.ts';
 
 const ALL: RecordFilter = { includeDeleted: true };
 const LIVING: RecordFilter = { includeDeleted: false };
@@ -190,7 +192,7 @@ describe('customers', () => {
     }
     for (const [connection, filter, found] of [[many, {}, 51], [few, {}, 10], [many, { sourceId: 'n7' }, 1], [few, { sourceId: 'n7' }, 0]] as const) {
       const query = listQuery('customers', { ...LIVING, connectionId: connection.id, ...filter }, { limit: 50, after: null });
-      const [row] = await withVenue(database.db, venueId, (tx) => tx.execute<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(sql`explain (analyze, format json) ${query}`));
+      const [row] = await withVenue(database.db, venueId, (tx) => tx.execute<QueryPlan>(sql`explain (analyze, format json) ${query}`));
       const plan = row!['QUERY PLAN'][0].Plan;
       expect(plan['Actual Rows']).toBe(found);
       // The page, its lookups, and the links that each of its records shows.
@@ -231,18 +233,6 @@ describe('customers', () => {
 });
 
 /** As much of a node as is read here. */
-interface PlanNode {
-  readonly 'Actual Rows': number;
-  readonly 'Actual Loops': number;
-  readonly 'Rows Removed by Filter'?: number;
-  readonly Plans?: readonly PlanNode[];
-}
-
-function rowsRead(node: PlanNode): number[] {
-  const own = (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)) * node['Actual Loops'];
-  return [own, ...(node.Plans ?? []).flatMap(rowsRead)];
-}
-
 const EMPTY: CustomerFields = { name: null, email: null, phone: null, address: null, marketingConsent: null, metadata: {} };
 
 function applyToModel(model: Map<string, CustomerFields & { version: number }>, { sourceId, ...changes }: RecordInput<'customers'>): UpsertVerdict {

@@ -68,6 +68,15 @@ describe('a rotation', () => {
     expect(Buffer.from(await world.stored(ref)).equals(sealed)).toBe(true);
   });
 
+  it('never holds more than a page of a venue’s secrets, and passes over none between two pages', async () => {
+    const venueId = await world.aVenue();
+    for (let index = 0; index < 65; index += 1) await world.aSecret(old, { venueId, purpose: index < 60 ? 'provider-api-key' : 'provider-oauth-tokens' });
+    const listSecrets = vi.spyOn(world.rotations, 'listSecrets');
+    expect(await world.rotate(both)).toMatchObject({ outcome: 'completed', resealed: 65 });
+    const pages = await Promise.all(listSecrets.mock.results.map(({ value }) => value as Promise<readonly unknown[]>));
+    expect(Math.max(...pages.map((page) => page.length))).toBeLessThanOrEqual(50);
+  });
+
   it('started twice is one job', async () => {
     const [first, second] = await Promise.all([world.openJob(both), world.openJob(both)]);
     expect(first).toBe(second);

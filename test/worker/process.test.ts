@@ -30,6 +30,7 @@ describe('a worker process that cannot start', () => {
     expect(await worker.exitCode()).toBe(1);
     expect(worker.output()).toContain('ECONNREFUSED');
     expect(worker.output()).not.toContain('hunter2');
+    expect(fatalLineOf(worker.output())).toMatchObject({ name: 'worker', level: 'fatal', err: { type: 'DrizzleQueryError', cause: { code: 'ECONNREFUSED' } } });
   });
 
   it('does not work on a database without our tables', async () => {
@@ -40,6 +41,12 @@ describe('a worker process that cannot start', () => {
     expect(worker.output()).toMatch(/migrat/i);
   });
 });
+
+/** The last line, when every line is one of the structured log: nothing has been printed past the logger, which removes secrets. */
+function fatalLineOf(output: string): Record<string, unknown> {
+  const lines = output.trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+  return lines.at(-1) ?? {};
+}
 
 describe('a worker process', () => {
   let world: World;

@@ -1,0 +1,13 @@
+import type { Logger } from './logger.ts';
+
+/**
+ * Makes the process log an error that nobody has caught as one line of its structured log, and exit with 1. By itself Node prints the error with
+ * every property to standard error, past the logger that removes secrets (https://nodejs.org/docs/latest-v24.x/api/process.html#event-uncaughtexception,
+ * read 2026-11-28). Rejected promises arrive here too.
+ */
+export function exitOnUncaught(log: Logger): void {
+  process.on('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'the process ends with an error that nobody has caught');
+    process.exit(1);
+  });
+}
