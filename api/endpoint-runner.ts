@@ -34,6 +34,7 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => RequestH
     const ids = readIds(req);
     if (ids.venueId) {
       await deps.gate.enter(caller, ids.venueId);
+      context.venueId = ids.venueId;
       await deps.limits.countVenue(exchange, ids.venueId);
     }
     requireRole(caller, endpoint.role);

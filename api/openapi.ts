@@ -109,7 +109,7 @@ function problemsBy(codes: Iterable<ProblemCode>, kind: Omit<AnswerKind, 'status
   );
 }
 
-const BODY_PROBLEMS: readonly ProblemCode[] = ['malformed-json', 'invalid-encoding', 'too-deeply-nested', 'too-many-values', 'body-too-large', 'unsupported-media-type'];
+const BODY_PROBLEMS: readonly ProblemCode[] = ['malformed-json', 'invalid-encoding', 'too-deeply-nested', 'too-many-values', 'body-too-large', 'unsupported-media-type', 'malformed-request', 'request-timeout'];
 const IDEMPOTENCY_PROBLEMS: readonly ProblemCode[] = ['idempotency-key-reused', 'idempotency-in-flight'];
 
 function parameterOf(id: keyof typeof NOT_FOUND): z.ZodType {
