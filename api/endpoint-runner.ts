@@ -38,6 +38,7 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => RequestH
       await deps.limits.countVenue(exchange, ids.venueId);
     }
     requireRole(caller, endpoint.role);
+    if (endpoint.effort && ids.venueId) await deps.limits.countEffort(exchange, endpoint.effort, ids.venueId);
     const key = endpoint.idempotent ? readIdempotencyKey(req.headers['idempotency-key']) : null;
     const prepared = await prepareCall(endpoint, exchange, { caller, ids });
     if (endpoint.stream) {

@@ -86,7 +86,7 @@ const withRelated = (code: ProblemCode): readonly ProblemCode[] => (code === 'te
 
 /** Problems by status, with the codes that each can have here. */
 function problemsOf(endpoint: Endpoint): RouteConfig['responses'] {
-  const codes = new Set<ProblemCode>(['invalid-request', 'not-authenticated', 'rate-limited', 'internal', 'database-unavailable', 'authentication-unavailable']);
+  const codes = new Set<ProblemCode>(['invalid-request', 'not-authenticated', 'rate-limited', 'internal', 'database-unavailable', 'database-busy', 'authentication-unavailable']);
   if (endpoint.role !== 'viewer') codes.add('forbidden');
   if (endpoint.body || endpoint.batch) for (const code of BODY_PROBLEMS) codes.add(code);
   if (endpoint.idempotent) for (const code of IDEMPOTENCY_PROBLEMS) codes.add(code);
