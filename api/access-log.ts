@@ -7,9 +7,9 @@ export function logAccess(log: Log): RequestHandler {
   return (req, res, next) => {
     const startedAt = performance.now();
     res.once('close', () => {
-      const { requestId, route, subject } = contextOf(req);
+      const { requestId, route, subject, venueId, code } = contextOf(req);
       const durationMs = Math.round((performance.now() - startedAt) * 10) / 10;
-      log.info({ requestId, method: req.method, route, status: res.statusCode, durationMs, subject, aborted: !res.writableFinished }, 'request');
+      log.info({ requestId, method: req.method, route, status: res.statusCode, code, durationMs, subject, venueId, aborted: !res.writableFinished }, 'request');
     });
     next();
   };

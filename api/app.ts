@@ -1,7 +1,8 @@
 import express from 'express';
 import type { Express, RequestHandler } from 'express';
 import helmet from 'helmet';
-import type { JwtConfig } from '../config/config.ts';
+import type { JwtConfig, RateLimitConfig, VenueShareConfig } from '../config/config.ts';
+import { POOLS } from '../config/limit-variables.ts';
 import { RESOURCES } from '../contracts/providers.ts';
 import type { Resource } from '../contracts/providers.ts';
 import type { AccountConnections } from '../db/account-connections.ts';
@@ -20,6 +21,7 @@ import type { TransactionSummaryStore } from '../db/transaction-summary-store.ts
 import type { VenueStore } from '../db/venue-store.ts';
 import { createReturnUrls } from '../domain/return-url.ts';
 import type { ReturnUrls } from '../domain/return-url.ts';
+import { VenueShares } from '../domain/venue-shares.ts';
 import type { Providers } from '../providers/providers.ts';
 import type { WebhookSetup } from '../providers/webhooks.ts';
 import type { Sealer } from '../vault/vault.ts';
@@ -43,7 +45,6 @@ import { mount, mountGet } from './mount.ts';
 import { oauthCallbackRouter } from './oauth-callback.ts';
 import { buildOpenApi } from './openapi.ts';
 import { createRateLimits } from './rate-limits.ts';
-import type { RateLimitConfig } from './rate-limits.ts';
 import { requestContext } from './request-context.ts';
 import { adminRoutes } from './routes/admin-routes.ts';
 import { auditRoute } from './routes/audit-routes.ts';
@@ -76,6 +77,7 @@ export interface AppConfig {
   readonly returnUrls: readonly string[];
   readonly jwt: JwtConfig;
   readonly rateLimits: RateLimitConfig;
+  readonly venueShares: VenueShareConfig;
   /** Null: no links to runs. */
   readonly temporalUiUrl: string | null;
   readonly temporalNamespace: string;
@@ -162,7 +164,8 @@ interface Shared {
 function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[] {
   const { venues, records, connections, providers, sealer, runs, gateway, config, log } = deps;
   const audit = createAuditTrail(deps.audit, log);
-  const atomicLoads = createAtomicLoadSlots();
+  const atomicLoads = createAtomicLoadSlots(config.venueShares.atomicLoads);
+  const streamShares = new VenueShares({ total: POOLS.eventStreams, perVenue: config.venueShares.eventStreams });
   const ui = { baseUrl: config.temporalUiUrl, namespace: config.temporalNamespace };
   const { schedules, scheduleGateway } = deps;
   const defaultSchedules = createDefaultSchedules({ providers, schedules, scheduleGateway, log });
@@ -182,7 +185,7 @@ function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[]
     ...syncPlanRoutes({ runs, plans: deps.plans }),
     ...adminRoutes({ rotations: deps.rotations, jobGateway: deps.jobGateway, sealer, ui, log }),
     ...integrationRoutes({ providers, budgets: deps.budgets }),
-    syncEventsRoute({ runs, ui, streams, feeds: createSyncFeeds(runs, log) }),
+    syncEventsRoute({ runs, ui, streams, shares: streamShares, feeds: createSyncFeeds(runs, log) }),
   ];
 }
 

@@ -1,24 +1,25 @@
+import { POOLS } from '../config/limit-variables.ts';
+import type { VenueId } from '../contracts/ids.ts';
+import { VenueShares } from '../domain/venue-shares.ts';
 import { ApiError } from './api-error.ts';
 
-/** Each holds a connection to the database for as long as its caller sends, so that slow callers could hold them all. */
-const MAX_ATOMIC_LOADS = 5;
 const RETRY_AFTER_MS = 5_000;
 
 export interface AtomicLoadSlots {
-  /** Throws `too-many-loads` while as many as this process takes are at work. */
-  run<T>(load: () => Promise<T>): Promise<T>;
+  /** Each load holds a connection to the database for as long as its caller sends. Throws `too-many-loads` while the venue, or all, have as many at work as they may. */
+  run<T>(venueId: VenueId, load: () => Promise<T>): Promise<T>;
 }
 
-export function createAtomicLoadSlots(): AtomicLoadSlots {
-  let taken = 0;
+export function createAtomicLoadSlots(perVenue: number): AtomicLoadSlots {
+  const shares = new VenueShares({ total: POOLS.atomicLoads, perVenue });
   return {
-    async run(load) {
-      if (taken >= MAX_ATOMIC_LOADS) throw new ApiError('too-many-loads', 'As many atomic loads as this process takes are at work.', { retryAfterMs: RETRY_AFTER_MS });
-      taken += 1;
+    async run(venueId, load) {
+      const release = shares.tryTake(venueId);
+      if (!release) throw new ApiError('too-many-loads', 'As many atomic loads as this venue, or this process, may have are at work.', { retryAfterMs: RETRY_AFTER_MS });
       try {
         return await load();
       } finally {
-        taken -= 1;
+        release();
       }
     },
   };

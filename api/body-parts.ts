@@ -1,3 +1,5 @@
+import { ApiError } from './api-error.ts';
+
 /** One record of a batch, as it was sent. */
 export interface BodyPart {
   /** From 1. In NDJSON the line, blank ones counted. */
@@ -7,6 +9,8 @@ export interface BodyPart {
 }
 
 export const MAX_PART_BYTES = 1_048_576;
+/** Of one body, around its parts: far more than indentation takes. */
+const MAX_WHITE_SPACE_BYTES = 16 * 1_048_576;
 
 /**
  * The pieces of one part. White space before its first byte is dropped as it arrives, however long; past the limit all pieces are dropped:
@@ -15,9 +19,13 @@ export const MAX_PART_BYTES = 1_048_576;
 export class PartBuffer {
   #pieces: Buffer[] = [];
   #bytes = 0;
+  #droppedBytes = 0;
 
+  /** Throws `body-too-large` once more white space was dropped than any body has. */
   add(piece: Buffer): void {
     const kept = this.#bytes === 0 ? withoutLeadingWhiteSpace(piece) : piece;
+    this.#droppedBytes += piece.length - kept.length;
+    if (this.#droppedBytes > MAX_WHITE_SPACE_BYTES) throw new ApiError('body-too-large', `A batch holds at most ${MAX_WHITE_SPACE_BYTES / 1_048_576} MB of white space around its records.`);
     this.#bytes += kept.length;
     if (this.#bytes > MAX_PART_BYTES) this.#pieces = [];
     else if (kept.length > 0) this.#pieces.push(kept);

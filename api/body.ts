@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import express from 'express';
-import type { Request, RequestHandler, Response } from 'express';
+import type { Request } from 'express';
 import { ApiError } from './api-error.ts';
 import { BodyStream, isEncoding } from './body-stream.ts';
 import type { Encoding } from './body-stream.ts';
@@ -14,24 +13,37 @@ export const BATCH_LIMIT_BYTES = 256 * MIB;
 export const JSON_TYPE = 'application/json';
 export const NDJSON_TYPE = 'application/x-ndjson';
 
-const readSmall = rawReader(JSON_LIMIT_BYTES);
-const readAsSent = express.raw({ type: () => true, limit: JSON_LIMIT_BYTES, inflate: false });
-
 /** Records that are read while they are worked on. */
 export interface BatchBody {
   readonly type: typeof JSON_TYPE | typeof NDJSON_TYPE;
   readonly stream: BodyStream;
 }
 
-/** The bytes of a JSON body of up to 1 MiB, decompressed. Throws `unsupported-media-type` or `body-too-large`. */
-export async function readJsonBytes(req: Request, res: Response): Promise<Uint8Array> {
+/** The bytes of a JSON body of up to 1 MiB, decompressed. Throws `unsupported-media-type`, and what a BodyStream throws. */
+export async function readJsonBytes(req: Request): Promise<Uint8Array> {
   expectType(req, [JSON_TYPE]);
-  return read(readSmall, req, res);
+  return readWhole(req, encodingOf(req));
 }
 
-/** The bytes of a body of up to 1 MiB, whatever its type, as they were signed. Throws `body-too-large`, and `unsupported-media-type` for one that is compressed. */
-export function readSentBytes(req: Request, res: Response): Promise<Uint8Array> {
-  return read(readAsSent, req, res);
+/** The bytes of a body of up to 1 MiB, whatever its type, as they were signed. Throws `unsupported-media-type` for one that is compressed, and what a BodyStream throws. */
+export async function readSentBytes(req: Request): Promise<Uint8Array> {
+  if (encodingOf(req) !== null) throw new ApiError('unsupported-media-type', 'Webhooks are taken uncompressed only.');
+  return readWhole(req, null);
+}
+
+async function readWhole(req: Request, encoding: Encoding | null): Promise<Uint8Array> {
+  refuseAnnounced(req, JSON_LIMIT_BYTES);
+  const stream = new BodyStream(req, { limitBytes: JSON_LIMIT_BYTES, encoding });
+  try {
+    return await stream.bytes();
+  } finally {
+    stream.abandon();
+  }
+}
+
+/** Before anything is read. */
+function refuseAnnounced({ headers }: Request, limitBytes: number): void {
+  if (Number(headers['content-length'] ?? 0) > limitBytes) throw new ApiError('body-too-large', `The body is larger than ${limitBytes / MIB} MB.`);
 }
 
 /** A batch in JSON or NDJSON, of up to 256 MiB. Nothing of it has been read yet. */
@@ -39,7 +51,7 @@ export function openBatchBody(req: Request): BatchBody {
   const type = expectType(req, [JSON_TYPE, NDJSON_TYPE]);
   const encoding = encodingOf(req);
   if (encoding !== null && type === NDJSON_TYPE) throw new ApiError('unsupported-media-type', 'NDJSON is taken uncompressed only.');
-  if (Number(req.headers['content-length'] ?? 0) > BATCH_LIMIT_BYTES) throw new ApiError('body-too-large', `A batch is at most ${BATCH_LIMIT_BYTES / MIB} MB.`);
+  refuseAnnounced(req, BATCH_LIMIT_BYTES);
   return { type, stream: new BodyStream(req, { limitBytes: BATCH_LIMIT_BYTES, encoding }) };
 }
 
@@ -68,18 +80,4 @@ function expectType<const Type extends string>(req: Request, accepted: readonly 
   const foreign = parameters.find((parameter) => parameter.startsWith('charset=') && !/^charset="?utf-?8"?$/.test(parameter));
   if (foreign !== undefined) throw new ApiError('unsupported-media-type', 'Send the body in UTF-8.');
   return type;
-}
-
-function rawReader(limit: number): RequestHandler {
-  return express.raw({ type: () => true, limit });
-}
-
-/** After an error the rest of the body has been read off, so that a client that is still sending hears the answer. */
-function read(reader: RequestHandler, req: Request, res: Response): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
-    void reader(req, res, (error?: unknown) => {
-      if (error === undefined) resolve(req.body instanceof Uint8Array ? req.body : new Uint8Array());
-      else reject(error instanceof Error ? error : new Error('body reader failed'));
-    });
-  });
 }

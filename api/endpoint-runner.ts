@@ -34,9 +34,11 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => RequestH
     const ids = readIds(req);
     if (ids.venueId) {
       await deps.gate.enter(caller, ids.venueId);
+      context.venueId = ids.venueId;
       await deps.limits.countVenue(exchange, ids.venueId);
     }
     requireRole(caller, endpoint.role);
+    if (endpoint.effort && ids.venueId) await deps.limits.countEffort(exchange, endpoint.effort, ids.venueId);
     const key = endpoint.idempotent ? readIdempotencyKey(req.headers['idempotency-key']) : null;
     const prepared = await prepareCall(endpoint, exchange, { caller, ids });
     if (endpoint.stream) {

@@ -8,6 +8,7 @@ import type { Caller, Role } from './caller.ts';
 import type { NotFoundCode } from './not-found.ts';
 import type { Parsed } from './parse.ts';
 import type { ProblemCode } from './problems.ts';
+import type { Effort } from './rate-limits.ts';
 
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
@@ -105,6 +106,8 @@ interface Spec<Path extends string, Query, Body> extends Described {
   readonly bodyOptional?: boolean;
   /** Takes `Idempotency-Key`: it creates or starts something. */
   readonly idempotent?: boolean;
+  /** It is about a venue, and counts against what the venue may start. */
+  readonly effort?: Effort;
   readonly handle: (call: Call<IdsOf<Path>, Query, Body>) => Promise<Answer>;
 }
 
@@ -137,6 +140,7 @@ interface Common extends Described {
   readonly bodyOptional: boolean;
   readonly batch: { readonly json: z.ZodType; readonly line: z.ZodType } | null;
   readonly idempotent: boolean;
+  readonly effort: Effort | null;
 }
 
 /** One operation: what is mounted, what the OpenAPI document says, and what tests walk over. It answers once, or streams. */
@@ -162,15 +166,16 @@ export function endpoint<const Path extends string, Query, Body>(spec: Spec<Path
     bodyOptional: spec.bodyOptional ?? false,
     batch: null,
     idempotent: spec.idempotent ?? false,
+    effort: spec.effort ?? null,
     stream: null,
     handle: spec.handle as Handle,
   };
 }
 
 export function batchEndpoint<const Path extends string, Query>(spec: BatchSpec<Path, Query>): Endpoint {
-  return { ...spec, body: null, checkBody: null, bodyShown: null, bodyOptional: false, idempotent: true, stream: null, handle: spec.handle as Handle };
+  return { ...spec, body: null, checkBody: null, bodyShown: null, bodyOptional: false, idempotent: true, effort: null, stream: null, handle: spec.handle as Handle };
 }
 
 export function streamEndpoint<const Path extends string>(spec: StreamSpec<Path>): Endpoint {
-  return { ...spec, query: NO_QUERY, body: null, checkBody: null, bodyShown: null, bodyOptional: false, batch: null, idempotent: false, stream: spec.stream as Stream };
+  return { ...spec, query: NO_QUERY, body: null, checkBody: null, bodyShown: null, bodyOptional: false, batch: null, idempotent: false, effort: null, stream: spec.stream as Stream };
 }

@@ -16,7 +16,7 @@ export function createErrorHandler({ log, publicUrl }: ErrorHandlerDeps): ErrorR
   // eslint-disable-next-line max-params -- Express recognises an error handler by its four parameters.
   return (thrown: unknown, req, res, _next) => {
     const error = toApiError(thrown);
-    logOutage(log, { req, thrown, error });
+    logProblem(log, { req, thrown, error });
     if (res.headersSent) {
       // Half an answer is on its way: cutting the connection is the only way left to say that it is not whole.
       res.destroy();
@@ -26,10 +26,15 @@ export function createErrorHandler({ log, publicUrl }: ErrorHandlerDeps): ErrorR
   };
 }
 
-/** What is our side's, or a service's behind us. A caller's own mistakes are for the caller. */
-export function logOutage(log: Log, { req, thrown, error }: { readonly req: Request; readonly thrown: unknown; readonly error: ApiError }): void {
-  if (error.status < 500) return;
-  const { requestId, route } = contextOf(req);
+/** Nothing is wrong then: the access log has the code. */
+const OWN_LIMITS: readonly ProblemCode[] = ['too-many-loads', 'too-many-streams'];
+
+/** Notes the code for the access log, and logs what is our side's, or a service's behind us. A caller's own mistakes are for the caller. */
+export function logProblem(log: Log, { req, thrown, error }: { readonly req: Request; readonly thrown: unknown; readonly error: ApiError }): void {
+  const context = contextOf(req);
+  context.code = error.code;
+  if (error.status < 500 || OWN_LIMITS.includes(error.code)) return;
+  const { requestId, route } = context;
   const fields = { requestId, route, code: error.code, error: describeError(error.cause ?? thrown) };
   if (error.code === 'internal') log.error(fields, 'unexpected error');
   else if (error.code === 'temporal-refused') log.error(fields, 'Temporal refuses a request of ours for good: an operator has to look');
@@ -49,21 +54,7 @@ export function toApiError(thrown: unknown): ApiError {
   return asDatabaseOutage(thrown) ?? asHttpError(thrown) ?? new ApiError('internal', 'Something went wrong on our side.', { cause: thrown });
 }
 
-/** What Express and its body reader throw, by the `type` that the reader gives its errors. */
-const READER_PROBLEMS: Partial<Record<string, readonly [ProblemCode, string]>> = {
-  'entity.too.large': ['body-too-large', 'The body is larger than this path takes.'],
-  'encoding.unsupported': ['unsupported-media-type', 'This Content-Encoding is not supported.'],
-  'request.aborted': ['malformed-request', 'The body ended early.'],
-  'request.size.invalid': ['malformed-request', 'The body has another length than announced.'],
-};
-
 function asHttpError(thrown: unknown): ApiError | null {
-  if (!(thrown instanceof Error) || !('status' in thrown)) return null;
-  const type = 'type' in thrown ? String(thrown.type) : '';
-  const known = READER_PROBLEMS[type];
-  if (known) return new ApiError(...known, { cause: thrown });
-  if (thrown.status !== 400) return null;
-  if (thrown instanceof URIError) return new ApiError('malformed-request', 'The path is not valid percent-encoding.', { cause: thrown });
-  // What is left of the reader's 400s comes from decompression.
-  return new ApiError('invalid-encoding', 'The body could not be decompressed.', { cause: thrown });
+  // Express's own, of a path that is not valid percent-encoding.
+  return thrown instanceof URIError ? new ApiError('malformed-request', 'The path is not valid percent-encoding.', { cause: thrown }) : null;
 }

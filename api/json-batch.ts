@@ -4,6 +4,7 @@ import type { BodyPart } from './body-parts.ts';
 import { BACKSLASH, CLOSE_BRACE, CLOSE_BRACKET, decodeJson, MAX_DEPTH, OPEN_BRACE, OPEN_BRACKET, QUOTE, tooDeep } from './json.ts';
 import { allOf, checkOutside, invalidRequest } from './parse.ts';
 import { batchEnvelope } from './schemas/records/batch.ts';
+import { Turns } from './turns.ts';
 
 const COMMA = 0x2c;
 
@@ -19,7 +20,13 @@ const PROBE = '0]}';
  */
 export async function* readBatch(chunks: AsyncIterable<Buffer>): AsyncGenerator<BodyPart> {
   const reader = new BatchReader();
-  for await (const chunk of chunks) yield* reader.push(chunk);
+  const turns = new Turns();
+  for await (const chunk of chunks) {
+    for (const part of reader.push(chunk)) {
+      yield part;
+      if (turns.endsWith(part.bytes?.length ?? 0)) await turns.next();
+    }
+  }
   reader.end();
 }
 

@@ -2,6 +2,7 @@ import { Client, Connection } from '@temporalio/client';
 import { sql } from 'drizzle-orm';
 import { exitOnConfigError } from '../config/config-error.ts';
 import { readApiConfig } from '../config/config.ts';
+import { POOLS } from '../config/limit-variables.ts';
 import { temporalConnectionOptions } from '../config/temporal-options.ts';
 import type { ProviderId } from '../contracts/providers.ts';
 import { createAccountConnections } from '../db/account-connections.ts';
@@ -20,6 +21,7 @@ import { createSecretRotationStore } from '../db/secret-rotation-store.ts';
 import { createSyncRunStore } from '../db/sync-run-store.ts';
 import { createTransactionSummaryStore } from '../db/transaction-summary-store.ts';
 import { createVenueStore } from '../db/venue-store.ts';
+import { deleteUnapprovedConnections } from '../db/unapproved-connections.ts';
 import { openDatabase } from '../db/venue-scope.ts';
 import { createProviders, createWebhooks } from '../providers/registry.ts';
 import { exitOnUncaught } from '../telemetry/exit-on-uncaught.ts';
@@ -36,8 +38,7 @@ import { startServer } from './server.ts';
 import { createSyncGateway } from './sync-gateway.ts';
 
 // The composition root: the one file that sees every room. It wires and starts; it decides nothing.
-const MAX_DATABASE_CONNECTIONS = 20;
-const FORGET_KEYS_EVERY_MS = 3_600_000;
+const TIDY_EVERY_MS = 600_000;
 
 const config = exitOnConfigError(() => readApiConfig(process.env));
 const log = createLogger({ name: 'api', level: config.logLevel });
@@ -48,7 +49,7 @@ process.env['STRIPE_SUPPRESS_NOTICES'] = 'true';
 const developmentKeyring = config.keyring.kind === 'local';
 if (developmentKeyring) log.warn({}, 'credentials are sealed under a key of this machine (MOCK_KMS=true): for development only');
 
-const db = openDatabase({ url: config.databaseUrl, maxConnections: MAX_DATABASE_CONNECTIONS, applicationName: 'interlock-api' });
+const db = openDatabase({ url: config.databaseUrl, maxConnections: POOLS.databaseConnections, connectionsPerVenue: config.venueShares.databaseConnections, applicationName: 'interlock-api' });
 await checkDatabase(db);
 const sealer = createSealer(config.keyring);
 const keyAccess = await checkKeyAccess(sealer);
@@ -69,6 +70,7 @@ const app = createApp({
     returnUrls: config.returnUrls,
     jwt: config.jwt,
     rateLimits: config.rateLimits,
+    venueShares: config.venueShares,
     temporalUiUrl: config.temporalUiUrl,
     temporalNamespace: namespace,
     developmentKeyring,
@@ -104,18 +106,22 @@ const app = createApp({
 const server = await startServer(app, { host: config.host, port: config.port, publicUrl: config.publicUrl });
 log.info({ host: config.host, port: server.port }, 'api is ready');
 
-const forgetKeys = setInterval(() => {
+const tidy = setInterval(() => {
   idempotency.deleteExpired().catch((error: unknown) => {
     log.warn({ error: describeError(error) }, 'expired idempotency keys could not be deleted');
   });
-}, FORGET_KEYS_EVERY_MS);
+  deleteUnapprovedConnections(db).then(
+    (removed) => { if (removed > 0) log.info({ removed }, 'connections that nobody has approved were removed'); },
+    (error: unknown) => { log.warn({ error: describeError(error) }, 'connections that nobody has approved could not be removed'); },
+  );
+}, TIDY_EVERY_MS);
 
 let stopping = false;
 const stop = (): void => {
   if (stopping) return;
   stopping = true;
   void (async () => {
-    clearInterval(forgetKeys);
+    clearInterval(tidy);
     await server.stop();
     // The connection to Temporal is left to the end of the process: once it is closed, a call that its SDK repeats throws where nobody can catch
     // it (@temporalio/client 1.24.0, lib/grpc-retry.js).

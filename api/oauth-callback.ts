@@ -14,7 +14,7 @@ import { REFUSAL_CODES } from './authorization-problems.ts';
 import { attemptOf, sealForAttempt } from './authorizing.ts';
 import { readCallback } from './callback-query.ts';
 import type { CallbackQuery } from './callback-query.ts';
-import { logOutage, toApiError } from './error-handler.ts';
+import { logProblem, toApiError } from './error-handler.ts';
 import type { Log } from './log.ts';
 import { problemPage, sendPage } from './oauth-page.ts';
 import type { OwnersPage } from './oauth-page.ts';
@@ -232,7 +232,7 @@ function errorPages(log: Log): ErrorRequestHandler {
   // eslint-disable-next-line max-params -- Express recognises an error handler by its four parameters.
   return (thrown: unknown, req, res, next) => {
     const error = toApiError(thrown);
-    logOutage(log, { req, thrown, error });
+    logProblem(log, { req, thrown, error });
     if (res.headersSent) {
       next(thrown);
       return;

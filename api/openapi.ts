@@ -86,7 +86,7 @@ const withRelated = (code: ProblemCode): readonly ProblemCode[] => (code === 'te
 
 /** Problems by status, with the codes that each can have here. */
 function problemsOf(endpoint: Endpoint): RouteConfig['responses'] {
-  const codes = new Set<ProblemCode>(['invalid-request', 'not-authenticated', 'rate-limited', 'internal', 'database-unavailable', 'authentication-unavailable']);
+  const codes = new Set<ProblemCode>(['invalid-request', 'not-authenticated', 'rate-limited', 'internal', 'database-unavailable', 'database-busy', 'authentication-unavailable']);
   if (endpoint.role !== 'viewer') codes.add('forbidden');
   if (endpoint.body || endpoint.batch) for (const code of BODY_PROBLEMS) codes.add(code);
   if (endpoint.idempotent) for (const code of IDEMPOTENCY_PROBLEMS) codes.add(code);
@@ -109,7 +109,7 @@ function problemsBy(codes: Iterable<ProblemCode>, kind: Omit<AnswerKind, 'status
   );
 }
 
-const BODY_PROBLEMS: readonly ProblemCode[] = ['malformed-json', 'invalid-encoding', 'too-deeply-nested', 'too-many-values', 'body-too-large', 'unsupported-media-type'];
+const BODY_PROBLEMS: readonly ProblemCode[] = ['malformed-json', 'invalid-encoding', 'too-deeply-nested', 'too-many-values', 'body-too-large', 'unsupported-media-type', 'malformed-request', 'request-timeout'];
 const IDEMPOTENCY_PROBLEMS: readonly ProblemCode[] = ['idempotency-key-reused', 'idempotency-in-flight'];
 
 function parameterOf(id: keyof typeof NOT_FOUND): z.ZodType {

@@ -1,4 +1,4 @@
-import { isDatabaseAway } from '../db/outage.ts';
+import { isDatabaseAway, isDatabaseBusy } from '../db/outage.ts';
 import { codesOf } from '../domain/error-codes.ts';
 import { ApiError } from './api-error.ts';
 
@@ -6,6 +6,7 @@ const RETRY_AFTER_MS = 2_000;
 
 /** 503 when the database is the cause, however deeply it is wrapped; null otherwise. */
 export function asDatabaseOutage(error: unknown): ApiError | null {
+  if (isDatabaseBusy(error)) return new ApiError('database-busy', 'The database has let this request wait for as long as it may.', { cause: error, retryAfterMs: RETRY_AFTER_MS });
   if (isDatabaseAway(error)) return new ApiError('database-unavailable', 'The database cannot be reached at the moment.', { cause: error, retryAfterMs: RETRY_AFTER_MS });
   return null;
 }

@@ -43,7 +43,7 @@ function canonicalPath(template: string, ids: AnyIds): string {
 }
 
 /** Reads and checks query and body. Throws with every wrong field of both at once. */
-export async function prepareCall(endpoint: Endpoint, { req, res }: Exchange, who: { readonly caller: Caller; readonly ids: AnyIds }): Promise<PreparedCall> {
+export async function prepareCall(endpoint: Endpoint, { req }: Exchange, who: { readonly caller: Caller; readonly ids: AnyIds }): Promise<PreparedCall> {
   const head = { ...who, requestId: contextOf(req).requestId, requestKey: null, path: canonicalPath(endpoint.path, who.ids) };
   const query = check(endpoint.query, readQuery(req.url));
   if (endpoint.batch) {
@@ -52,7 +52,7 @@ export async function prepareCall(endpoint: Endpoint, { req, res }: Exchange, wh
     return { call: { ...head, query: value, body }, hash: hashRequest(req, body.type, null), stream: body.stream };
   }
   const takesBody = endpoint.body !== null && !(endpoint.bodyOptional && !hasBody(req));
-  const bytes = takesBody ? await readJsonBytes(req, res) : NO_BYTES;
+  const bytes = takesBody ? await readJsonBytes(req) : NO_BYTES;
   const [queryValue, bodyValue] = allOf(query, await checkBody(endpoint, who.ids, takesBody ? decodeJson(bytes) : {}));
   return { call: { ...head, query: queryValue, body: bodyValue }, hash: hashRequest(req, JSON_TYPE, bytes), stream: null };
 }

@@ -141,7 +141,7 @@ export const PROBLEMS = {
   'request-timeout': {
     status: 408,
     title: 'The request took too long to arrive',
-    meaning: 'The head or the body of the request did not arrive in time.',
+    meaning: 'The head of the request did not arrive in time, or its body came to less than 4 KB a second.',
     remedy: 'Send the request again; split a large load into several.',
   },
   'source-id-taken': {
@@ -168,13 +168,13 @@ export const PROBLEMS = {
   'body-too-large': {
     status: 413,
     title: 'The body is too large',
-    meaning: 'The body is larger than this path takes: 256 MB for a batch of records, after decompression, with 4 KB around `records`; 1 MB elsewhere.',
+    meaning: 'The body is larger than this path takes: 256 MB for a batch of records, after decompression, with 4 KB and 16 MB of white space around `records`; 1 MB elsewhere. Or a compressed body became more than 100 times larger.',
     remedy: 'Send less at once.',
   },
   'batch-too-large': {
     status: 413,
     title: 'Too many records in one request',
-    meaning: 'More than 200,000 records in one load. `detail` says how many records were kept; of an atomic load none is.',
+    meaning: 'More than 200,000 records, or more than a million lines, in one load. `detail` says how many records were kept; of an atomic load none is.',
     remedy: 'Split the load. Records that were kept are found unchanged when they are sent again.',
   },
   'unsupported-media-type': {

@@ -1,18 +1,16 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { ipKeyGenerator, rateLimit } from 'express-rate-limit';
+import type { RateLimitConfig } from '../config/config.ts';
 import type { VenueId } from '../contracts/ids.ts';
 import { ApiError } from './api-error.ts';
 import type { Caller } from './caller.ts';
-
-export interface RateLimitConfig {
-  readonly perCallerPerMinute: number;
-  readonly perVenuePerMinute: number;
-}
 
 export interface RateLimits {
   /** Counts the request, adds `RateLimit` and `RateLimit-Policy` to the answer, and throws `rate-limited` (with Retry-After) past the limit. */
   countCaller(exchange: Exchange, caller: Caller): Promise<void>;
   countVenue(exchange: Exchange, venueId: VenueId): Promise<void>;
+  /** What costs more than a request: it starts something that lasts. */
+  countEffort(exchange: Exchange, effort: Effort, venueId: VenueId): Promise<void>;
   /** For paths without a token. Counted by the address that the connection comes from: behind a proxy all visitors share one. */
   countVisitor(exchange: Exchange): Promise<void>;
 }
@@ -22,27 +20,32 @@ interface Exchange {
   readonly res: Response;
 }
 
-const WINDOW_MS = 60_000;
+/** `start`: something begins or changes in Temporal; `connect`: a provider is asked, or an attempt to connect is opened. */
+export type Effort = 'start' | 'connect';
+
+const MINUTE_MS = 60_000;
 /** Each visit costs the workflow service one question; so many owners do not come back from their providers in a minute. */
 const VISITS_PER_MINUTE = 600;
 const IPV6_SUBNET_BITS = 56;
 
 /** Counted in this process's memory: with several API processes behind one address, each allows the whole limit. */
-export function createRateLimits({ perCallerPerMinute, perVenuePerMinute }: RateLimitConfig): RateLimits {
+export function createRateLimits({ perCallerPerMinute, perVenuePerMinute, startsPerVenuePerMinute, connectingPerVenuePerTenMinutes }: RateLimitConfig): RateLimits {
   const perCaller = limiter('caller', perCallerPerMinute);
   const perVenue = limiter('venue', perVenuePerMinute);
+  const efforts = { start: limiter('venue-starts', startsPerVenuePerMinute), connect: limiter('venue-connecting', connectingPerVenuePerTenMinutes, 10) };
   const perAddress = limiter('address', VISITS_PER_MINUTE);
   return {
     countCaller: (exchange, caller) => perCaller(exchange, caller.subject),
     countVenue: (exchange, venueId) => perVenue(exchange, venueId),
+    countEffort: (exchange, effort, venueId) => efforts[effort](exchange, venueId),
     countVisitor: (exchange) => perAddress(exchange, ipKeyGenerator(exchange.req.ip ?? '', IPV6_SUBNET_BITS)),
   };
 }
 
-function limiter(name: string, limit: number): (exchange: Exchange, key: string) => Promise<void> {
+function limiter(name: string, limit: number, minutes = 1): (exchange: Exchange, key: string) => Promise<void> {
   const keys = new WeakMap<Request, string>();
   const middleware: RequestHandler = rateLimit({
-    windowMs: WINDOW_MS,
+    windowMs: minutes * MINUTE_MS,
     limit,
     identifier: name,
     standardHeaders: 'draft-8',
@@ -51,7 +54,7 @@ function limiter(name: string, limit: number): (exchange: Exchange, key: string)
     validate: { xForwardedForHeader: false, forwardedHeader: false },
     keyGenerator: (req) => keys.get(req) ?? '',
     handler: (_req, _res, next: NextFunction) => {
-      next(new ApiError('rate-limited', `More than ${limit} requests a minute for this ${name}.`));
+      next(new ApiError('rate-limited', `More than ${limit} requests in ${minutes === 1 ? 'a minute' : `${minutes} minutes`} for this ${name}.`));
     },
   });
   return ({ req, res }, key) => {

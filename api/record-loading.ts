@@ -1,4 +1,3 @@
-import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import type { VenueId } from '../contracts/ids.ts';
 import type { Resource } from '../contracts/providers.ts';
 import type { RecordInput, RecordStore, UpsertVerdict } from '../db/record-store.ts';
@@ -107,7 +106,6 @@ async function* goodRecords<R extends Resource>(judge: BatchJudge<RecordInput<R>
     const record = judge.judge(toEntry(part, body));
     if (record !== null) pile.add(record, part);
     if (pile.isFull) yield pile.take();
-    if (judge.received % RECORDS_A_WRITE === 0) await yieldToOthers();
   }
   if (!pile.isEmpty) yield pile.take();
 }

@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { RequestHandler } from 'express';
 import { v7 as uuidv7 } from 'uuid';
+import type { VenueId } from '../contracts/ids.ts';
+import type { ProblemCode } from './problems.ts';
 
 /** What one request is known by in answers, logs and the audit trail. */
 export interface RequestContext {
@@ -9,6 +11,10 @@ export interface RequestContext {
   route: string | null;
   /** `sub` of the token. Set once the token is checked. */
   subject: string | null;
+  /** Whose data the path is about. Set once the token is known to reach it. */
+  venueId: VenueId | null;
+  /** Problem code of the answer; null when it is none. */
+  code: ProblemCode | null;
 }
 
 const SANE_REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
@@ -19,7 +25,7 @@ const contexts = new WeakMap<IncomingMessage, RequestContext>();
 export const requestContext: RequestHandler = (req, res, next) => {
   const given = req.headers['x-request-id'];
   const requestId = typeof given === 'string' && SANE_REQUEST_ID.test(given) ? given : uuidv7();
-  contexts.set(req, { requestId, route: null, subject: null });
+  contexts.set(req, { requestId, route: null, subject: null, venueId: null, code: null });
   res.setHeader('X-Request-Id', requestId);
   next();
 };

@@ -16,6 +16,9 @@ const REQUEST_TIMEOUT_MS = 600_000;
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 const DRAIN_TIMEOUT_MS = 10_000;
 const CLOSE_IDLE_EVERY_MS = 100;
+/** For how long a finished answer may wait for a reader that takes nothing of it, and for one that takes little. */
+const STALLED_MS = 30_000;
+const MAX_TAKING_MS = 300_000;
 
 export interface RunningServer {
   /** The port that was taken, where 0 was asked for. */
@@ -28,11 +31,15 @@ export interface ServerOptions {
   readonly host: string;
   readonly port: number;
   readonly publicUrl: string;
+  readonly stalledMs?: number;
 }
 
 /** Resolves when the server listens. Rejects when it cannot: the port is in use, or may not be used. */
-export async function startServer(app: App, { host, port, publicUrl }: ServerOptions): Promise<RunningServer> {
+export async function startServer(app: App, { host, port, publicUrl, stalledMs = STALLED_MS }: ServerOptions): Promise<RunningServer> {
   const server = createHttpServer(app.express);
+  server.prependListener('request', (_req, res) => {
+    cutWhenStalled(res, stalledMs);
+  });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     refuse(error, socket, publicUrl);
   });
@@ -66,6 +73,17 @@ function createHttpServer(app: Express): Server {
     },
     app,
   );
+}
+
+/** A whole answer that nobody takes is held in memory. The server's own idle time replaces this one when the answer is out. */
+function cutWhenStalled(res: ServerResponse, stalledMs: number): void {
+  res.once('prefinish', () => {
+    const { socket } = res;
+    if (!socket) return;
+    socket.setTimeout(stalledMs);
+    const cut = setTimeout(() => { socket.destroy(); }, MAX_TAKING_MS);
+    res.once('close', () => { clearTimeout(cut); });
+  });
 }
 
 async function stop(server: Server, app: App): Promise<void> {

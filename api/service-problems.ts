@@ -65,6 +65,12 @@ export const SERVICE_PROBLEMS = {
     meaning: 'Postgres did not answer.',
     remedy: REPEAT_LATER,
   },
+  'database-busy': {
+    status: 503,
+    title: 'The request waited too long for the database',
+    meaning: 'Requests of this venue hold as many database connections as one venue may, another request has what this one changes locked, or it took longer than two minutes. Nothing of it was written, but for the records of a load that `detail` counts.',
+    remedy: REPEAT_LATER,
+  },
   'vault-unavailable': {
     status: 503,
     title: 'The vault cannot be reached',
@@ -80,13 +86,13 @@ export const SERVICE_PROBLEMS = {
   'too-many-streams': {
     status: 503,
     title: 'Too many live streams',
-    meaning: 'The run, or this process, has as many open event streams as it takes.',
+    meaning: 'The run, the venue, or this process has as many open event streams as it takes.',
     remedy: 'Close streams that nobody reads, or poll the run instead.',
   },
   'too-many-loads': {
     status: 503,
     title: 'Too many atomic loads',
-    meaning: 'This process has as many loads with `atomic=true` at work as it takes. Nothing of this one was written.',
+    meaning: 'The venue, or this process, has as many loads with `atomic=true` at work as it takes. Nothing of this one was written.',
     remedy: REPEAT_LATER,
   },
 } as const satisfies Record<string, Problem>;

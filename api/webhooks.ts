@@ -1,5 +1,5 @@
 import { Router } from 'express';
-import type { Request, RequestHandler, Response } from 'express';
+import type { Request, RequestHandler } from 'express';
 import { z } from 'zod';
 import { PROVIDERS } from '../contracts/providers.ts';
 import type { ProviderId } from '../contracts/providers.ts';
@@ -36,6 +36,8 @@ export const WEBHOOK_PROBLEM_CODES = [
   'webhook-not-signed',
   'webhook-not-found',
   'body-too-large',
+  'malformed-request',
+  'request-timeout',
   'unsupported-media-type',
   'internal',
   'database-unavailable',
@@ -67,7 +69,7 @@ export function webhookRouter(deps: WebhookDeps): Router {
 function webhookHandler(deps: WebhookDeps): RequestHandler {
   return async (req, res) => {
     const { provider, reader } = receiverOf(deps.webhooks, String(req.params['provider']));
-    const { type, revoked } = await readEvent(reader, { req, res, url: `${deps.publicUrl}/webhooks/${provider}` });
+    const { type, revoked } = await readEvent(reader, { req, url: `${deps.publicUrl}/webhooks/${provider}` });
     const { requestId } = contextOf(req);
     if (revoked) {
       const connections = await passOn(deps, provider, revoked);
@@ -87,8 +89,8 @@ function receiverOf(webhooks: readonly WebhookSetup[], name: string): { readonly
   throw new ApiError('webhook-not-found', known ? `${name} sends no event that this service takes.` : 'No such provider.');
 }
 
-async function readEvent(reader: WebhookReader, { req, res, url }: { readonly req: Request; readonly res: Response; readonly url: string }) {
-  const body = await readSentBytes(req, res);
+async function readEvent(reader: WebhookReader, { req, url }: { readonly req: Request; readonly url: string }) {
+  const body = await readSentBytes(req);
   const header = (name: string) => req.get(name);
   if (!reader.isGenuine({ body, header, url })) throw new ApiError('webhook-not-signed', 'The signature is missing, too old, or not of this body.', { headers: { 'WWW-Authenticate': 'Signature realm="webhooks"' } });
   // As all text of a provider is cleaned where it enters: Postgres is asked for the account that it names.

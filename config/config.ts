@@ -23,6 +23,20 @@ export type JwtConfig = { readonly issuer?: string; readonly audience?: string }
   | { readonly kind: 'jwks'; readonly url: string }
 );
 
+export interface RateLimitConfig {
+  readonly perCallerPerMinute: number;
+  readonly perVenuePerMinute: number;
+  readonly startsPerVenuePerMinute: number;
+  readonly connectingPerVenuePerTenMinutes: number;
+}
+
+/** What one venue may hold of each pool of an API process. */
+export interface VenueShareConfig {
+  readonly atomicLoads: number;
+  readonly eventStreams: number;
+  readonly databaseConnections: number;
+}
+
 export interface ProcessConfig {
   readonly production: boolean;
   readonly logLevel: LogLevel;
@@ -48,7 +62,8 @@ export interface ApiConfig extends ServiceConfig {
   /** Base URL of the Temporal Web UI, without a trailing slash. */
   readonly temporalUiUrl: string | null;
   readonly jwt: JwtConfig;
-  readonly rateLimits: { readonly perCallerPerMinute: number; readonly perVenuePerMinute: number };
+  readonly rateLimits: RateLimitConfig;
+  readonly venueShares: VenueShareConfig;
 }
 
 export interface WorkerConfig extends ServiceConfig {
@@ -92,6 +107,13 @@ export function readApiConfig(env: Env): ApiConfig {
     rateLimits: {
       perCallerPerMinute: environment.certain('RATE_LIMIT_PER_CALLER_PER_MINUTE'),
       perVenuePerMinute: environment.certain('RATE_LIMIT_PER_VENUE_PER_MINUTE'),
+      startsPerVenuePerMinute: environment.certain('RATE_LIMIT_STARTS_PER_VENUE_PER_MINUTE'),
+      connectingPerVenuePerTenMinutes: environment.certain('RATE_LIMIT_CONNECTING_PER_VENUE_PER_TEN_MINUTES'),
+    },
+    venueShares: {
+      atomicLoads: environment.certain('VENUE_SHARE_OF_ATOMIC_LOADS'),
+      eventStreams: environment.certain('VENUE_SHARE_OF_EVENT_STREAMS'),
+      databaseConnections: environment.certain('VENUE_SHARE_OF_DATABASE_CONNECTIONS'),
     },
   };
 }

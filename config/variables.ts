@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { LIMIT_VARIABLES } from './limit-variables.ts';
 import { PROVIDER_VARIABLES } from './provider-variables.ts';
 import { SANDBOX_VARIABLES } from './sandbox-variables.ts';
 import { SECURITY_VARIABLES } from './security-variables.ts';
-import { COUNT_FORM, PORT_FORM, SERVICES, URL_FORM, count, httpUrl, port, returnUrls, secret, text } from './variable.ts';
+import { PORT_FORM, SERVICES, URL_FORM, httpUrl, port, returnUrls, secret, text } from './variable.ts';
 import type { Variable } from './variable.ts';
 
 /** Every environment variable, once. docs/configuration.md and .env.example are held to this table by a test. */
@@ -138,24 +139,7 @@ export const VARIABLES = {
   },
   ...SECURITY_VARIABLES,
   ...PROVIDER_VARIABLES,
-  RATE_LIMIT_PER_CALLER_PER_MINUTE: {
-    schema: count,
-    form: COUNT_FORM,
-    description: 'API requests that one caller (`sub`) may make in a minute.',
-    obtain: 'Choose one.',
-    default: '60000',
-    readBy: ['api'],
-    secret: false,
-  },
-  RATE_LIMIT_PER_VENUE_PER_MINUTE: {
-    schema: count,
-    form: COUNT_FORM,
-    description: 'API requests that may be made about one venue in a minute.',
-    obtain: 'Choose one.',
-    default: '60000',
-    readBy: ['api'],
-    secret: false,
-  },
+  ...LIMIT_VARIABLES,
   INTERLOCK_HOME: {
     schema: text,
     form: 'the path of a directory',

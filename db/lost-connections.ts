@@ -53,8 +53,8 @@ const MAX_ATTEMPTS = 3;
 /** A lost connection is closed in the same turn as its error, or a round trip after the server's last words. */
 const CLOSING_MS = 500;
 
-/** After these the socket is closed, by either side. 57P: the server is going down, https://www.postgresql.org/docs/18/errcodes-appendix.html. */
-const CONNECTION_LOST = /^(CONNECTION_(CLOSED|DESTROYED)|ECONNRESET|EPIPE|ETIMEDOUT|57P0[123])$/;
+/** After these the socket is closed, by either side. 57P: the server is going down; 25P03: the transaction was idle for too long; https://www.postgresql.org/docs/18/errcodes-appendix.html. */
+const CONNECTION_LOST = /^(CONNECTION_(CLOSED|DESTROYED)|ECONNRESET|EPIPE|ETIMEDOUT|57P0[123]|25P03)$/;
 
 const isConnectionLost = (error: unknown): boolean => codesOf(error).some((code) => CONNECTION_LOST.test(code));
 

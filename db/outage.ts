@@ -1,4 +1,5 @@
 import { codesOf } from '../domain/error-codes.ts';
+import { VenueBusyError } from './venue-scope.ts';
 
 /** postgres.js's own codes for a connection that could not be had or was lost, and the system's. */
 const CONNECTION_CODES = new Set([
@@ -16,10 +17,19 @@ const CONNECTION_CODES = new Set([
 ]);
 
 /**
- * SQLSTATE classes and codes that mean "not now": connection exceptions, shutting down, crashed, starting up, too many connections.
+ * SQLSTATE classes and codes that mean "not now": connection exceptions, shutting down, crashed, starting up, too many connections;
+ * and the end of a session that was idle in a transaction for too long.
  * https://www.postgresql.org/docs/18/errcodes-appendix.html (2025-09-25)
  */
-const NOT_NOW = /^(08...|57P0[123]|53300)$/;
+const NOT_NOW = /^(08...|57P0[123]|53300|25P03)$/;
+
+/** What it takes too long to wait for: a lock, and a statement's end. https://www.postgresql.org/docs/18/errcodes-appendix.html (2025-09-25) */
+const TOO_LONG = new Set(['55P03', '57014']);
+
+/** Whether the database is there, and what was asked of it took longer than anything may, or waited for too long. */
+export function isDatabaseBusy(error: unknown): boolean {
+  return error instanceof VenueBusyError || codesOf(error).some((code) => TOO_LONG.has(code));
+}
 
 /** Whether the database could not be reached, or not now, however deeply that is wrapped. */
 export function isDatabaseAway(error: unknown): boolean {

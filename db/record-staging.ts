@@ -3,7 +3,7 @@ import type { VenueId } from '../contracts/ids.ts';
 import { created, findViolations, incoming, lockKnown, updated } from './record-writing.ts';
 import type { NumberedDocument, Violation, WriteScope } from './record-writing.ts';
 import type { RecordTable } from './record-tables.ts';
-import { withVenue } from './venue-scope.ts';
+import { allowLongTransaction, withVenue } from './venue-scope.ts';
 import type { Database } from './venue-scope.ts';
 
 /** Everything or nothing, of any size. */
@@ -30,6 +30,7 @@ export async function writeStaged(db: Database, { venueId, table }: { readonly v
   try {
     return await withVenue(db, venueId, async (tx) => {
       const scope = { tx, venueId, table };
+      await allowLongTransaction(tx);
       await tx.execute(sql`create temporary table staged_records (no int not null, id uuid not null, source_id text not null, document jsonb not null) on commit drop`);
       const total = await stage(scope, reading(load.documents, broken));
       // The planner knows nothing of a new table, and would compare every record with every other.

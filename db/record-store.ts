@@ -62,6 +62,9 @@ export interface RecordStore<R extends Resource> {
   remove(venueId: VenueId, id: RecordId): Promise<StoredRecord<R> | null>;
 }
 
+/** A page ends with the record that goes beyond it; one record is at most a megabyte. */
+const MAX_PAGE_BYTES = 3.5 * 1_048_576;
+
 export type RecordStores = { readonly [R in Resource]: RecordStore<R> };
 
 export const createRecordStores = (db: Database): RecordStores => Object.fromEntries(RESOURCES.map((resource) => [resource, createRecordStore(db, resource)])) as unknown as RecordStores;
@@ -80,8 +83,8 @@ export function createRecordStore<R extends Resource>(db: Database, resource: R)
 
     list: (venueId, filter, page) =>
       withVenue(db, venueId, async (tx) => {
-        const rows = await tx.execute<Row>(listQuery(resource, filter, page));
-        return toPage(rows, page.limit, { item: (row) => toRecord<R>(row), id: (row) => row.id });
+        const rows = await tx.execute<Row & { readonly found: number }>(boundedQuery(listQuery(resource, filter, page)));
+        return toPage(rows, page.limit, { item: (row) => toRecord<R>(row), id: (row) => row.id, found: rows[0]?.found ?? 0 });
       }),
 
     find: (venueId, id) => withVenue(db, venueId, (tx) => findIn(tx, id)),
@@ -126,6 +129,20 @@ async function upsertKnown(scope: WriteScope, documents: readonly NumberedDocume
   const changed = new Set(rows.map((row) => row.source_id));
   return documents.map(({ no, sourceId }) => problems.get(no) ?? (changed.has(sourceId) ? 'updated' : 'unchanged'));
 }
+
+/**
+ * The rows of a list up to the one that fills the page; `found` counts them all. Bounded where they are read: 200 records can be 200 MB,
+ * which the API would have to hold.
+ */
+const boundedQuery = (list: SQL): SQL => sql`
+  select id, venue_id, source_id, version, created_at, updated_at, deleted_at, fields, links, found
+  from (
+    select q.*, count(*) over ()::int as found,
+      sum(octet_length(fields::text) + octet_length(links::text)) over (order by id rows between unbounded preceding and 1 preceding) as bytes_before
+    from (${list}) q
+  ) measured
+  where coalesce(bytes_before, 0) < ${MAX_PAGE_BYTES}
+  order by id`;
 
 /** Without the venue: row-level security leaves no other. */
 export function listQuery(resource: Resource, filter: RecordFilter, { limit, after }: PageRequest): SQL {

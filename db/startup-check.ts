@@ -14,7 +14,7 @@ interface RoleFacts extends Record<string, unknown> {
  * Throws, with what to do, when this connection's role is one that row-level security does not bind,
  * or when the database lacks a migration that this code needs. Every service calls it before it serves.
  */
-export async function checkDatabase(db: Database): Promise<void> {
+export async function checkDatabase(db: Pick<Database, 'execute'>): Promise<void> {
   const [facts] = await db.execute<RoleFacts>(sql`
     select rolname as role, rolsuper as superuser, rolbypassrls as bypasses,
       (select min(relname) from pg_class where relrowsecurity and pg_has_role(pg_roles.oid, relowner, 'usage')) as owned,

@@ -3,12 +3,13 @@ import { drizzle } from 'drizzle-orm/postgres-js';
 import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import type { VenueId } from '../contracts/ids.ts';
+import { VenueShares } from '../domain/venue-shares.ts';
 import { guardTransactions } from './lost-connections.ts';
 
 /** The non-owner role that every service connection takes on, so that row-level security binds it. Migrations create it. */
 export const APPLICATION_ROLE = 'interlock_app';
 
-export type Database = PostgresJsDatabase & { readonly $client: postgres.Sql };
+export type Database = PostgresJsDatabase & { readonly $client: postgres.Sql; readonly venueShares: VenueShares };
 export type Transaction = Parameters<Parameters<Database['transaction']>[0]>[0];
 
 /** The venues a token reaches: ids, or all of them. */
@@ -19,16 +20,41 @@ export interface DatabaseOptions {
   readonly maxConnections: number;
   /** Shown by `pg_stat_activity`. */
   readonly applicationName: string;
+  /** Connections that one venue may use at a time; without it, all of them. */
+  readonly connectionsPerVenue?: number;
+  readonly timeouts?: Partial<DatabaseTimeouts>;
   /** Keeps its session for as long as the server does: what hangs on it, such as an advisory lock, is not lost to a planned reconnection. */
   readonly keepsSession?: boolean;
 }
 
+/** How long a connection may hold up others. After each the server ends the statement, or the session. */
+export interface DatabaseTimeouts {
+  /** Waiting for one lock. */
+  readonly lockMs: number;
+  readonly statementMs: number;
+  /** Between two statements of a transaction. */
+  readonly idleInTransactionMs: number;
+}
+
+const TIMEOUTS: DatabaseTimeouts = { lockMs: 10_000, statementMs: 120_000, idleInTransactionMs: 60_000 };
+
+/** A venue that has its share of the pool and waits for longer than anyone should. */
+export class VenueBusyError extends Error {
+  override readonly name = 'VenueBusyError';
+
+  constructor() {
+    super('the venue holds as many database connections as one venue may');
+  }
+}
+
 /** Opens a pool whose every connection has given up the login's own rights for the application role's. */
-export function openDatabase({ url, maxConnections, applicationName, keepsSession = false }: DatabaseOptions): Database {
+export function openDatabase({ url, maxConnections, applicationName, connectionsPerVenue = maxConnections, timeouts, keepsSession = false }: DatabaseOptions): Database {
+  const { lockMs, statementMs, idleInTransactionMs } = { ...TIMEOUTS, ...timeouts };
+  const limits = `-c lock_timeout=${lockMs} -c statement_timeout=${statementMs} -c idle_in_transaction_session_timeout=${idleInTransactionMs}`;
   const client = postgres(url, {
     max: maxConnections,
     connect_timeout: 10,
-    connection: { application_name: applicationName, options: `-c role=${APPLICATION_ROLE} ${NO_JIT}${keepsSession ? SHORT_KEEPALIVE : ''}` },
+    connection: { application_name: applicationName, options: `-c role=${APPLICATION_ROLE} ${NO_JIT} ${limits}${keepsSession ? SHORT_KEEPALIVE : ''}` },
     ...(keepsSession && { max_lifetime: null }),
     onnotice: () => undefined,
     // Asked for on every new connection, with nobody to take the failure: a server that goes down at that moment would end the process.
@@ -37,7 +63,8 @@ export function openDatabase({ url, maxConnections, applicationName, keepsSessio
     backoff: (retries) => Math.min(0.05 * 2 ** retries, MAX_RECONNECT_PAUSE_S),
   });
   guardTransactions(client);
-  return drizzle(client);
+  // The pool itself lets wait whoever finds all connections taken.
+  return Object.assign(drizzle(client), { venueShares: new VenueShares({ total: Infinity, perVenue: connectionsPerVenue }) });
 }
 
 /** Compiling a statement takes longer than any of ours. */
@@ -50,13 +77,29 @@ const MAX_RECONNECT_PAUSE_S = 1;
 /**
  * Runs `work` where row-level security sees exactly one venue.
  * Stores take a Transaction, and only this file makes one, so an unscoped query has nowhere to start.
+ * Throws VenueBusyError when the venue has had its share of the pool in use for too long. One inside another would wait for itself.
  */
-export function withVenue<T>(db: Database, venueId: VenueId, work: (tx: Transaction) => Promise<T>): Promise<T> {
-  return db.transaction(async (tx) => {
-    await tx.execute(sql`select set_config('app.venue_id', ${venueId}, true), set_config('app.venues', ${venueId}, true)`);
-    return work(tx);
-  });
+export async function withVenue<T>(db: Database, venueId: VenueId, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  const release = await db.venueShares.take(venueId, MAX_WAIT_FOR_SHARE_MS);
+  if (!release) throw new VenueBusyError();
+  try {
+    return await db.transaction(async (tx) => {
+      await tx.execute(sql`select set_config('app.venue_id', ${venueId}, true), set_config('app.venues', ${venueId}, true)`);
+      return work(tx);
+    });
+  } finally {
+    release();
+  }
 }
+
+const MAX_WAIT_FOR_SHARE_MS = 10_000;
+
+/** For the rest of a transaction that takes in a load of any size, as slowly as its sender may send it. */
+export async function allowLongTransaction(tx: Transaction): Promise<void> {
+  await tx.execute(sql`select set_config('statement_timeout', ${LONG_MS}, true), set_config('idle_in_transaction_session_timeout', ${LONG_MS}, true)`);
+}
+
+const LONG_MS = '600000';
 
 /** Runs `work` where the venues of a token are visible, and nothing inside them. */
 export function withReach<T>(db: Database, reach: VenueReach, work: (tx: Transaction) => Promise<T>): Promise<T> {

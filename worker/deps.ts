@@ -40,13 +40,14 @@ export type WorkerDeps = SyncChunkDeps & SyncControlDeps & SchedulingDeps & KeyR
 const CHUNK_MS = 3 * 60_000;
 /** Every chunk at work holds at most two connections at a time, and the budget a short one for each call. */
 const MAX_CONNECTIONS = 20;
+const MAX_CONNECTIONS_OF_A_VENUE = 14;
 /** A refresh holds one for as long as its provider takes to answer. Apart from the others, so that neither waits for the other. */
 const MAX_REFRESHING_CONNECTIONS = 8;
 
 export async function createDeps(config: WorkerConfig, log: Logger): Promise<WorkerDeps> {
-  const db = openDatabase({ url: config.databaseUrl, maxConnections: MAX_CONNECTIONS, applicationName: 'interlock-worker' });
+  const db = openDatabase({ url: config.databaseUrl, maxConnections: MAX_CONNECTIONS, connectionsPerVenue: MAX_CONNECTIONS_OF_A_VENUE, applicationName: 'interlock-worker' });
   await checkDatabase(db);
-  const refreshing = openDatabase({ url: config.databaseUrl, maxConnections: MAX_REFRESHING_CONNECTIONS, applicationName: 'interlock-worker' });
+  const refreshing = openDatabase({ url: config.databaseUrl, maxConnections: MAX_REFRESHING_CONNECTIONS, connectionsPerVenue: MAX_REFRESHING_CONNECTIONS - 2, applicationName: 'interlock-worker' });
   const vault = createOpener(config.keyring);
   const sealer = createSealer(config.keyring);
   const keyAccess = await checkKeyAccess(sealer, vault);

@@ -45,6 +45,7 @@ function createConnection(deps: ConnectionRouteDeps): Endpoint {
     path: '/v1/venues/{venueId}/connections',
     role: 'admin',
     idempotent: true,
+    effort: 'connect',
     body: newConnectionBody,
     answers: {
       // The one with more fields first: a client that takes the first that fits would lose them.

@@ -34,7 +34,7 @@ export function recordBatchRoute<R extends Resource>({ kind, store, audit, atomi
     async handle({ ids, query: { atomic }, body, caller, requestId }) {
       const venueId = venueOf(ids);
       const target = { kind, store, venueId };
-      const result = await (atomic ? atomicLoads.run(() => loadRecordsAtomically(target, body)) : loadRecords(target, body));
+      const result = await (atomic ? atomicLoads.run(venueId, () => loadRecordsAtomically(target, body)) : loadRecords(target, body));
       const { received, created, updated, unchanged, rejected } = result;
       const details = { received, created, updated, unchanged, rejected, atomic };
       await audit.note({ caller, requestId }, venueId, { action: 'records.loaded', targetType: resource, targetId: venueId, details });

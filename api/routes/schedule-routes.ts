@@ -83,6 +83,7 @@ function putRoute(deps: ScheduleRouteDeps): Endpoint {
     tag: 'Schedules',
     method: 'put',
     path: ITEM,
+    effort: 'start',
     role: 'operator',
     body: scheduleBody,
     bodyShown: scheduleBodyShown,
@@ -109,6 +110,7 @@ function deleteRoute(deps: ScheduleRouteDeps): Endpoint {
     tag: 'Schedules',
     method: 'delete',
     path: ITEM,
+    effort: 'start',
     role: 'operator',
     answers: { 200: { description: 'Deleted.', schema: deletedScheduleAnswer } },
     problems: [TEMPORAL],
@@ -152,7 +154,7 @@ function triggerRoute(deps: ScheduleRouteDeps): Endpoint {
 }
 
 const actionOf = <Verb extends 'pause' | 'resume' | 'trigger'>(verb: Verb, summary: string) =>
-  ({ name: `${verb}Schedule`, summary, tag: 'Schedules', method: 'post', path: `${ITEM}/${verb}`, role: 'operator', problems: [TEMPORAL] }) as const;
+  ({ name: `${verb}Schedule`, summary, tag: 'Schedules', method: 'post', path: `${ITEM}/${verb}`, role: 'operator', effort: 'start', problems: [TEMPORAL] }) as const;
 
 interface Action {
   readonly action: string;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { SyncRun, SyncRunStore } from '../../db/sync-run-store.ts';
+import type { VenueShares } from '../../domain/venue-shares.ts';
 import { ApiError } from '../api-error.ts';
 import type { Caller } from '../caller.ts';
 import { streamEndpoint } from '../endpoint.ts';
@@ -15,11 +16,11 @@ export interface SyncEventsRouteDeps {
   readonly runs: SyncRunStore;
   readonly feeds: SyncFeeds;
   readonly ui: TemporalUi;
+  readonly shares: VenueShares;
   /** The streams that are open, so that a stopping server can end them. */
   readonly streams: Set<EventStream>;
 }
 
-const MAX_STREAMS = 1_000;
 const MAX_STREAMS_OF_A_RUN = 100;
 const RETRY_AFTER_MS = 5_000;
 
@@ -65,11 +66,12 @@ async function isOver(runs: SyncRunStore, run: SyncRun, { seq, finished }: Reade
 }
 
 function open(
-  { runs, feeds, ui, streams }: SyncEventsRouteDeps,
+  { runs, feeds, ui, streams, shares }: SyncEventsRouteDeps,
   { venueId, id }: SyncRun,
   { position, caller, exchange: { res } }: { readonly position: ReaderPosition; readonly caller: Caller; readonly exchange: Exchange },
 ): void {
-  if (streams.size >= MAX_STREAMS || feeds.countOf(id) >= MAX_STREAMS_OF_A_RUN) {
+  const release = feeds.countOf(id) < MAX_STREAMS_OF_A_RUN ? shares.tryTake(venueId) : null;
+  if (!release) {
     throw new ApiError('too-many-streams', 'Too many live streams are open.', { retryAfterMs: RETRY_AFTER_MS });
   }
   const stream = new EventStream(res, caller.expiresAt);
@@ -78,5 +80,6 @@ function open(
   res.once('close', () => {
     unsubscribe();
     streams.delete(stream);
+    release();
   });
 }

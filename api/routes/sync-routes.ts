@@ -30,6 +30,7 @@ function startRoute(deps: SyncRouteDeps): Endpoint {
     method: 'post',
     path: COLLECTION,
     role: 'operator',
+    effort: 'start',
     idempotent: true,
     body: startSyncBody,
     answers: {

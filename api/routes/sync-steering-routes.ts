@@ -58,6 +58,7 @@ function retryRoute(deps: SyncSteeringRouteDeps): Endpoint {
     tag: 'Syncs',
     method: 'post',
     path: `${ITEM}/retry`,
+    effort: 'start',
     role: 'operator',
     idempotent: true,
     answers: { 202: { description: 'It goes on in a moment.', schema: syncAnswer } },

@@ -105,6 +105,9 @@ export async function aToken({ sub = 'tester', role = 'admin', venues = '*', exp
     .sign(new TextEncoder().encode(secret));
 }
 
+/** Limits that no test meets by accident. */
+export const WIDE_LIMITS = { perCallerPerMinute: 100_000, perVenuePerMinute: 100_000, startsPerVenuePerMinute: 100_000, connectingPerVenuePerTenMinutes: 100_000 };
+
 /** The whole API on a real server, with a real database and a stand-in Stripe; only Temporal is recorded. */
 export async function createApiWorld(options: { readonly config?: Partial<AppConfig>; readonly deps?: Partial<AppDeps>; readonly providers?: ProvidersConfig } = {}) {
   const [database, sandbox] = await Promise.all([createTestDatabase(), startStripeSandbox({ limits: { requestsPerSecond: 0 } })]);
@@ -135,7 +138,8 @@ export async function createApiWorld(options: { readonly config?: Partial<AppCon
       publicUrl: PUBLIC_URL,
       returnUrls: [RETURN_URL],
       jwt: { kind: 'secret', secret: new Secret(JWT_SECRET) },
-      rateLimits: { perCallerPerMinute: 100_000, perVenuePerMinute: 100_000 },
+      rateLimits: WIDE_LIMITS,
+      venueShares: { atomicLoads: 2, eventStreams: 200, databaseConnections: 8 },
       temporalUiUrl: UI_URL,
       temporalNamespace: 'default',
       developmentKeyring: true,

@@ -54,19 +54,31 @@ describe('all or nothing', () => {
     expect(counts(await answer)).toMatchObject({ received: 3_000, created: 2_999, updated: 1 });
   });
 
-  it('is asked to come back while five others are still being sent', async () => {
-    const open = Array.from({ length: 5 }, () => new TransformStream<Uint8Array, Uint8Array>());
-    const writers = open.map(({ writable }) => writable.getWriter());
-    const answers = open.map(({ readable }) => loadLines(readable, '?atomic=true'));
-    await Promise.all(writers.map((writer, index) => writer.write(new Uint8Array(Buffer.from(`{"sourceId":"w${index}"}\n`)))));
-    await openLoads(5);
-    const refused = await load([{ sourceId: 'a' }], '?atomic=true');
+  it('is asked to come back while its venue has two others being sent, or all venues five', async () => {
+    const others = await Promise.all([1, 2, 3].map(async () => `/v1/venues/${await api.aVenue()}/records/customers/batch`));
+    const [other = ''] = others;
+    const open = [batch, batch, ...others].map((path) => ({ path, pipe: new TransformStream<Uint8Array, Uint8Array>() }));
+    const writers = open.map(({ pipe }) => pipe.writable.getWriter());
+    const send = (index: number) => api.send('POST', `${open[index]?.path ?? ''}?atomic=true`, { body: open[index]!.pipe.readable, headers: { 'content-type': 'application/x-ndjson' } });
+    const begin = async (indexes: readonly number[]) => {
+      const answers = indexes.map(send);
+      for (const index of indexes) await writers[index]?.write(new Uint8Array(Buffer.from(`{"sourceId":"w${index}"}\n`)));
+      return answers;
+    };
+    const atomic = (path: string) => api.send('POST', `${path}?atomic=true`, { json: { records: [{ sourceId: 'a' }] } });
+    const first = await begin([0, 1]);
+    await openLoads(2);
+    const refused = await atomic(batch);
     expect(refused).toMatchObject({ status: 503, json: { code: 'too-many-loads' } });
     expect(refused.headers.get('retry-after')).toBe('5');
+    expect(await atomic(other)).toMatchObject({ status: 200 });
+    const second = await begin([2, 3, 4]);
+    await openLoads(5);
+    expect(await atomic(other)).toMatchObject({ status: 503, json: { code: 'too-many-loads' } });
     expect(await load([{ sourceId: 'b' }])).toMatchObject({ status: 200 });
     await Promise.all(writers.map((writer) => writer.close()));
-    expect((await Promise.all(answers)).map(({ json }) => json.created)).toEqual([1, 1, 1, 1, 1]);
-    expect(await load([{ sourceId: 'a' }], '?atomic=true')).toMatchObject({ status: 200 });
+    expect((await Promise.all([...first, ...second])).map(({ json }) => json.created)).toEqual([1, 1, 1, 1, 1]);
+    expect(await atomic(batch)).toMatchObject({ status: 200 });
   });
 
   it('keeps nothing when the caller hangs up in the middle, and the connection is free again', async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { until } from '../support/eventually.ts';
-import { aToken, createApiWorld, PUBLIC_URL } from './api-world.ts';
+import { aToken, createApiWorld, PUBLIC_URL, WIDE_LIMITS } from './api-world.ts';
 import type { ApiWorld } from './api-world.ts';
 
 let api: ApiWorld;
@@ -105,7 +105,7 @@ describe('the access log', () => {
 
 describe('our own rate limits', () => {
   it('show on every answer how much is left, and answer 429 with Retry-After past it: per caller', async () => {
-    const limited = await createApiWorld({ config: { rateLimits: { perCallerPerMinute: 3, perVenuePerMinute: 100 } } });
+    const limited = await createApiWorld({ config: { rateLimits: { ...WIDE_LIMITS, perCallerPerMinute: 3, perVenuePerMinute: 100 } } });
     const answers = [];
     for (let index = 0; index < 4; index += 1) answers.push(await limited.send('GET', '/v1/venues'));
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 429]);
@@ -118,7 +118,7 @@ describe('our own rate limits', () => {
   });
 
   it('hold for a venue over all its callers, and strangers do not use them up', async () => {
-    const limited = await createApiWorld({ config: { rateLimits: { perCallerPerMinute: 100, perVenuePerMinute: 2 } } });
+    const limited = await createApiWorld({ config: { rateLimits: { ...WIDE_LIMITS, perCallerPerMinute: 100, perVenuePerMinute: 2 } } });
     const venueId = await limited.aVenue();
     const other = await limited.aVenue();
     const stranger = await aToken({ sub: 'stranger', venues: [other] });

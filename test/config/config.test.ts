@@ -41,6 +41,11 @@ describe('a bad environment', () => {
     ['STRIPE_REQUESTS_PER_SECOND', '1e999'],
     ['RATE_LIMIT_PER_CALLER_PER_MINUTE', '0'],
     ['RATE_LIMIT_PER_VENUE_PER_MINUTE', 'many'],
+    ['RATE_LIMIT_STARTS_PER_VENUE_PER_MINUTE', '-1'],
+    ['RATE_LIMIT_CONNECTING_PER_VENUE_PER_TEN_MINUTES', '1.5'],
+    ['VENUE_SHARE_OF_ATOMIC_LOADS', '6'],
+    ['VENUE_SHARE_OF_EVENT_STREAMS', '1001'],
+    ['VENUE_SHARE_OF_DATABASE_CONNECTIONS', '21'],
   ])('is refused for %s=%s, and for nothing else', (name, value) => {
     expect(problemsOf(() => readApiConfig({ ...COMPLETE, [name]: value }))).toEqual([expect.stringMatching(new RegExp(`^${name} is wrong\\. It must be `))]);
   });
@@ -182,7 +187,8 @@ describe('a good environment', () => {
       port: 3000,
       publicUrl: 'http://127.0.0.1:3000',
       temporalUiUrl: null,
-      rateLimits: { perCallerPerMinute: 60_000, perVenuePerMinute: 60_000 },
+      rateLimits: { perCallerPerMinute: 60_000, perVenuePerMinute: 60_000, startsPerVenuePerMinute: 600, connectingPerVenuePerTenMinutes: 60 },
+      venueShares: { atomicLoads: 2, eventStreams: 200, databaseConnections: 8 },
     });
   });
 

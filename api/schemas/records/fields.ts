@@ -3,11 +3,18 @@ import { z } from 'zod';
 /** What fields of several resources have in common. */
 export const text = z.string().nullable();
 
+/** Together with the largest of the other fields a record stays below a megabyte, whatever its changes add up to. */
+const MAX_METADATA_BYTES = 64 * 1_024;
+
+/** For a field whose parts are bounded one by one, and together could be megabytes. */
+export const isUpTo = (maxBytes: number) => (value: unknown): boolean => Buffer.byteLength(JSON.stringify(value)) <= maxBytes;
+
 const metadataUpTo = (maxKeys: number) =>
   z
     .record(z.string().min(1).max(100), z.string().max(5_000))
     .refine((entries) => Object.keys(entries).length <= maxKeys, `Must have at most ${maxKeys} keys`)
-    .meta({ description: `At most ${maxKeys} keys of 1–100 characters; values are strings of at most 5,000.` });
+    .refine(isUpTo(MAX_METADATA_BYTES), 'Must have at most 64 KB as JSON')
+    .meta({ description: `At most ${maxKeys} keys of 1–100 characters; values are strings of at most 5,000; at most 64 KB together, as JSON.` });
 
 export const metadata = metadataUpTo(50);
 

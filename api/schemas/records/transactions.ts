@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import type { TransactionLine } from '../../../contracts/records.ts';
 import { currency, currencyAnswer, instant, sourceId, timestamp, uuid } from '../common.ts';
-import { amountMinor, decimal, metadataAnswer, text, transactionMetadata } from './fields.ts';
+import { amountMinor, decimal, isUpTo, metadataAnswer, text, transactionMetadata } from './fields.ts';
 import { recordKind } from './record-kind.ts';
 import { transactionKind, transactionStatus } from '../words.ts';
+
+const MAX_LINES_BYTES = 750 * 1_024;
 
 const line = z
   .strictObject({
@@ -35,7 +37,7 @@ export const transactions = recordKind('transactions', {
     posted: z.boolean().meta({ description: 'Whether the money is in the books of the provider’s balance, at `occurredAt`. Sums count what is posted. Null where nothing says so: then what has `succeeded` is counted, and every dispute.' }),
     customerSourceId: sourceId,
     relatedTransactionId: uuid.meta({ description: 'Id of the transaction that this one belongs to, such as the payment of a refund. It must be one of the venue.' }),
-    lines: z.array(line).max(5_000).meta({ description: 'What was sold. Replaced as a whole.' }),
+    lines: z.array(line).max(5_000).refine(isUpTo(MAX_LINES_BYTES), 'Must have at most 750 KB as JSON').meta({ description: 'What was sold: at most 5,000 lines and 750 KB as JSON. Replaced as a whole.' }),
     metadata: transactionMetadata,
   },
   answer: {

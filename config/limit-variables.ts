@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { COUNT_FORM, count } from './variable.ts';
+import type { Variable } from './variable.ts';
+
+const upTo = (max: number) => z.string().regex(/^\d{1,9}$/).transform(Number).pipe(z.int().min(1).max(max));
+const formUpTo = (max: number): string => `a whole number from 1 to ${max}`;
+
+/** What of one API process all share. A venue's share is less, so that no venue can take everything. */
+export const POOLS = { atomicLoads: 5, eventStreams: 1_000, databaseConnections: 20 } as const;
+
+/** What keeps one caller, venue or visitor from using up what all share; docs/operations/limits.md says what each protects. */
+export const LIMIT_VARIABLES = {
+  RATE_LIMIT_PER_CALLER_PER_MINUTE: {
+    schema: count,
+    form: COUNT_FORM,
+    description: 'API requests that one caller (`sub`) may make in a minute.',
+    obtain: 'Choose one.',
+    default: '60000',
+    readBy: ['api'],
+    secret: false,
+  },
+  RATE_LIMIT_PER_VENUE_PER_MINUTE: {
+    schema: count,
+    form: COUNT_FORM,
+    description: 'API requests that may be made about one venue in a minute.',
+    obtain: 'Choose one.',
+    default: '60000',
+    readBy: ['api'],
+    secret: false,
+  },
+  RATE_LIMIT_STARTS_PER_VENUE_PER_MINUTE: {
+    schema: count,
+    form: COUNT_FORM,
+    description: 'Requests of one venue in a minute that start something in Temporal or change its schedules.',
+    obtain: 'Choose one.',
+    default: '600',
+    readBy: ['api'],
+    secret: false,
+  },
+  RATE_LIMIT_CONNECTING_PER_VENUE_PER_TEN_MINUTES: {
+    schema: count,
+    form: COUNT_FORM,
+    description: 'Attempts of one venue in ten minutes to connect a provider. An attempt by consent stays open for ten minutes.',
+    obtain: 'Choose one.',
+    default: '60',
+    readBy: ['api'],
+    secret: false,
+  },
+  VENUE_SHARE_OF_ATOMIC_LOADS: {
+    schema: upTo(POOLS.atomicLoads),
+    form: formUpTo(POOLS.atomicLoads),
+    description: `Loads with \`atomic=true\` that one venue may have at work in one API process, which takes ${POOLS.atomicLoads}.`,
+    obtain: 'Choose one.',
+    default: '2',
+    readBy: ['api'],
+    secret: false,
+  },
+  VENUE_SHARE_OF_EVENT_STREAMS: {
+    schema: upTo(POOLS.eventStreams),
+    form: formUpTo(POOLS.eventStreams),
+    description: `Live event streams that one venue may have open at one API process, which takes ${POOLS.eventStreams}.`,
+    obtain: 'Choose one.',
+    default: '200',
+    readBy: ['api'],
+    secret: false,
+  },
+  VENUE_SHARE_OF_DATABASE_CONNECTIONS: {
+    schema: upTo(POOLS.databaseConnections),
+    form: formUpTo(POOLS.databaseConnections),
+    description: `Database connections that one venue may use at a time in one API process, which has ${POOLS.databaseConnections}.`,
+    obtain: 'Choose one.',
+    default: '8',
+    readBy: ['api'],
+    secret: false,
+  },
+} as const satisfies Record<string, Variable>;
