@@ -199,13 +199,8 @@ describe('a token', () => {
 /** Everything that a request could have changed. */
 async function dump(): Promise<unknown> {
   const { admin } = api.database;
-<<<<<<< HEAD
-  const tables = ['venues', 'products', 'customers', 'inventory_levels', 'transactions', 'invoices', 'connections', 'venue_api_keys', 'oauth_tokens', 'sync_runs', 'sync_logs', 'audit_log', 'idempotency_keys'];
-  const rows = await Promise.all(tables.map((table) => admin`select * from ${admin(table)} order by 1, 2`));
-=======
   const tables = await admin<{ name: string }[]>`select relname as name from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace order by relname`;
   const rows = await Promise.all(tables.map(({ name }) => admin`select * from ${admin(name)} order by 1, 2`));
->>>>>>> w/defects
   const { inputs, disconnected, withdrawn, looked, tested } = api.connectionGateway;
   return [rows.map((result) => [...result]), api.gateway.started.length, api.gateway.cancelled.length, inputs.size, disconnected.length, withdrawn.length, looked.length, tested.length, [...api.scheduleGateway.kept]];
 }
