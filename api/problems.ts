@@ -5,6 +5,13 @@ import { SYNC_PROBLEMS } from './sync-problems.ts';
 import { WEBHOOK_PROBLEMS } from './webhook-problems.ts';
 
 /** Every problem code that the API answers with. Codes are promised to clients: docs/errors.md prints this table, and a test holds the two together. */
+const noSuchRecord = (one: string, several: string) => ({
+  status: 404,
+  title: `No such ${one}`,
+  meaning: `The venue has no ${one} with this id, or, for a change, the ${one} is deleted.`,
+  remedy: `List the ${several} of the venue, by \`sourceId\` for example.`,
+});
+
 export const PROBLEMS = {
   'invalid-request': {
     status: 400,
@@ -78,36 +85,11 @@ export const PROBLEMS = {
     meaning: 'The venue has no connection with this id.',
     remedy: 'List the connections of the venue.',
   },
-  'product-not-found': {
-    status: 404,
-    title: 'No such product',
-    meaning: 'The venue has no product with this id, or, for a change, the product is deleted.',
-    remedy: 'List the products of the venue, by `sourceId` for example.',
-  },
-  'customer-not-found': {
-    status: 404,
-    title: 'No such customer',
-    meaning: 'The venue has no customer with this id, or, for a change, the customer is deleted.',
-    remedy: 'List the customers of the venue, by `sourceId` for example.',
-  },
-  'inventory-not-found': {
-    status: 404,
-    title: 'No such inventory level',
-    meaning: 'The venue has no inventory level with this id, or, for a change, the inventory level is deleted.',
-    remedy: 'List the inventory levels of the venue, by `sourceId` for example.',
-  },
-  'transaction-not-found': {
-    status: 404,
-    title: 'No such transaction',
-    meaning: 'The venue has no transaction with this id, or, for a change, the transaction is deleted.',
-    remedy: 'List the transactions of the venue, by `sourceId` for example.',
-  },
-  'invoice-not-found': {
-    status: 404,
-    title: 'No such invoice',
-    meaning: 'The venue has no invoice with this id, or, for a change, the invoice is deleted.',
-    remedy: 'List the invoices of the venue, by `sourceId` for example.',
-  },
+  'product-not-found': noSuchRecord('product', 'products'),
+  'customer-not-found': noSuchRecord('customer', 'customers'),
+  'inventory-not-found': noSuchRecord('inventory level', 'inventory levels'),
+  'transaction-not-found': noSuchRecord('transaction', 'transactions'),
+  'invoice-not-found': noSuchRecord('invoice', 'invoices'),
   'sync-not-found': {
     status: 404,
     title: 'No such sync run',
