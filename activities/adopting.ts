@@ -12,13 +12,13 @@ import { defaultJitterMs, phaseFrom } from '../domain/schedule-timing.ts';
 import { DEFAULT_TIMING, SCHEDULE_POLICIES, scheduledAction, withoutDefaultSchedule } from '../domain/scheduled-sync.ts';
 import { keywordAttributes } from '../domain/search-attributes.ts';
 import { syncKeywords } from '../domain/sync-labels.ts';
-import type { Providers } from '../providers/providers.ts';
 import { tellOwner, wakeRuns } from './connection-owner.ts';
 import { guarded } from './failures.ts';
+import { revokeRejected } from './rejected-grant.ts';
+import type { RejectedGrantDeps } from './rejected-grant.ts';
 
-export interface AdoptingDeps {
+export interface AdoptingDeps extends RejectedGrantDeps {
   readonly authorizations: AuthorizationStore;
-  readonly providers: Providers;
   readonly schedules: ScheduleStore;
   readonly runs: SyncRunStore;
 }
@@ -29,6 +29,8 @@ export function createAdoptingActivities(deps: AdoptingDeps): AuthorizationActiv
     refuseAuthorization: (input) =>
       guarded(async () => {
         const attemptId = Context.current().info.workflowExecution?.workflowId ?? '';
+        // First: with the attempt what it has brought is forgotten.
+        await revokeRejected(deps, { ...input, attemptId });
         const connected = await deps.authorizations.refuse({ ...input, attemptId }, input.code);
         return connected === null ? { outcome: 'refused', connectionId: input.connectionId, code: input.code } : { outcome: 'connected', connectionId: connected };
       }),

@@ -25,7 +25,7 @@ export interface ChunkControlOptions {
   readonly onProgress: (progress: SyncProgress) => void;
 }
 
-/** A wait that a lane sits out; a longer one ends the chunk, and Temporal waits instead. */
+/** A wait that a lane sits out; a longer one ends the chunk, and Temporal waits instead. Short pauses with no success in between are one wait. */
 const LONGEST_WAIT_MS = 10_000;
 const FIRST_GUESS_OF_LATENCY_MS = 150;
 /** The latency seen is the mean of about so many calls. */
@@ -41,6 +41,8 @@ export class ChunkControl {
   #calls = 0;
   #stopRequested: boolean;
   #error: { readonly cause: unknown } | null = null;
+  /** Since when every piece of work was refused with a short pause; null after one that was not. */
+  #refusedSinceMs: number | null = null;
   progressed = false;
   /** Set when a person has to approve before the run may go on. */
   awaiting: ArchivingCount | null = null;
@@ -105,16 +107,25 @@ export class ChunkControl {
 
   /**
    * Runs one piece of provider work. Answers null when it has to be done again: the provider asked for a short pause, which the shared
-   * budget makes everybody keep, or the chunk has failed, which `rethrow` tells.
+   * budget makes everybody keep, or the chunk has failed, which `rethrow` tells. A provider that asks for one short pause after another fails it too:
+   * the run then says that it waits, and the attempt is counted.
    */
   async attempt<T>(work: () => Promise<T>): Promise<T | null> {
     try {
-      return await work();
+      const result = await work();
+      this.#refusedSinceMs = null;
+      return result;
     } catch (error) {
-      if (!isShortPause(error)) this.fail(error);
-      else await delay(50);
+      if (isShortPause(error) && !this.#hasWaitedLong()) await delay(50);
+      else this.fail(error);
       return null;
     }
+  }
+
+  #hasWaitedLong(): boolean {
+    const now = performance.now();
+    this.#refusedSinceMs ??= now;
+    return now - this.#refusedSinceMs >= LONGEST_WAIT_MS;
   }
 }
 

@@ -53,15 +53,14 @@ async function recover({ connections, runs }: ConnectionUpkeepDeps, ref: Connect
 
 async function noteRevoked(deps: ConnectionUpkeepDeps, { generation, why, ...ref }: Parameters<Upkeep['noteRevoked']>[0]): Promise<void> {
   if (generation === null) return;
-  const { tokens, connections, audit, log } = deps;
+  const { tokens, connections, log } = deps;
   const death = why === 'refused' ? 'access-refused' : why;
   const { venueId, connectionId } = ref;
   const entry = { venueId, actor: 'keepConnectionFresh', action: 'credentials.revoked', targetType: 'connection', targetId: connectionId, outcome: 'ok', requestId: null, details: { why: death, generation } } as const;
   if (await tokens.find(ref)) {
     if (!(await tokens.markDead({ ...ref, generation }, explainDeath(death), entry))) return;
   } else {
-    await connections.markNeedsReauth(ref, generation, explainDeath(death));
-    await audit.record(entry);
+    await connections.markNeedsReauth(ref, generation, { ...explainDeath(death), audit: entry });
   }
   log.error({ alert: 'grant-dead', why: death, venueId, connectionId }, 'a connection needs its owner’s approval again');
 }

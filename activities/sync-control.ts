@@ -74,13 +74,12 @@ async function plan({ progress, providers }: Pick<SyncControlDeps, 'progress' | 
   return { checkpoint, total };
 }
 
-async function finish({ progress, audit, connections, providers }: SyncControlDeps, input: FinishSyncInput) {
+async function finish({ progress, connections, providers }: SyncControlDeps, input: FinishSyncInput) {
   const state = await progress.read(input);
   if (!state) throw ApplicationFailure.nonRetryable('the run is gone', FAILURE.runUnavailable);
   const connection = input.dryRun === true ? await connections.find(input) : null;
   const end = toEnd(input, state, connection ? providers.ratePerSecond(connection) : null);
-  const summary = await progress.finish(input, end);
-  await audit.record({
+  const summary = await progress.finish(input, end, ({ outcome, done, counts }) => ({
     venueId: input.venueId,
     actor: 'syncConnection',
     action: 'sync.finished',
@@ -88,8 +87,8 @@ async function finish({ progress, audit, connections, providers }: SyncControlDe
     targetId: input.syncId,
     outcome: end.error ? 'failed' : 'ok',
     requestId: null,
-    details: { outcome: summary.outcome, done: summary.done, rejected: summary.counts.rejected },
-  });
+    details: { outcome, done, rejected: counts.rejected },
+  }));
   return { ...progressOf(summary), outcome: summary.outcome };
 }
 

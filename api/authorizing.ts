@@ -5,7 +5,8 @@ import type { SealedText } from '../contracts/connections.ts';
 import type { ConnectionId, ConnectionRef, VenueId } from '../contracts/ids.ts';
 import type { ConnectionState, Environment, OAuthFlow, ProviderId } from '../contracts/providers.ts';
 import type { Connection, ConnectionStore } from '../db/connection-store.ts';
-import type { ConnectionSteeringStore } from '../db/connection-steering-store.ts';
+import type { AuditEntry } from '../db/audit-store.ts';
+import type { ConnectionSteeringStore, NewConnecting } from '../db/connection-steering-store.ts';
 import type { ReturnUrls } from '../domain/return-url.ts';
 import { knownScopes } from '../providers/known-scopes.ts';
 import type { OAuthAdapter } from '../providers/oauth.ts';
@@ -61,14 +62,15 @@ export const callbackUrl = (publicUrl: string, provider: ProviderId): string => 
 export const attemptOf = (state: string): string => createHash('sha256').update(state).digest('hex').slice(0, 32);
 
 /** Begins to connect an account by its owner's consent. Throws ApiError; nothing is stored when it throws. */
-export async function connectByConsent(deps: AuthorizingDeps, venueId: VenueId, wanted: NewAuthorization): Promise<StartedAuthorization> {
+export async function connectByConsent(deps: AuthorizingDeps, venueId: VenueId, wanted: NewAuthorization & { readonly auditOf?: (connecting: NewConnecting) => AuditEntry }): Promise<StartedAuthorization> {
   const { provider, environment, requestedBy } = wanted;
   const adapter = adapterFor(deps.providers, wanted);
   const ref = { venueId, connectionId: uuidv7() as ConnectionId };
   const attempt = { ref, provider, environment, adapter, requestedBy, reauthorize: false, ...wishesOf(deps, { provider, flow: adapter.flow }, wanted) };
   const started = await startAttempt(deps, attempt);
   // After the workflow: a connection that is there without one would be `connecting` for ever. A workflow without its connection ends by itself.
-  await deps.steering.insertConnecting({ ...ref, provider, environment, flow: adapter.flow, nextAction: APPROVE });
+  const connecting = { ...ref, provider, environment, flow: adapter.flow, nextAction: APPROVE };
+  await deps.steering.insertConnecting(connecting, wanted.auditOf?.(connecting));
   const connection = await deps.connections.find(ref);
   if (!connection) throw new Error('the connection that was just stored is gone');
   return { ...started, connection };

@@ -1,6 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { ConnectionId, VenueId } from '../contracts/ids.ts';
 import type { Environment, ProviderId, Resource } from '../contracts/providers.ts';
+import type { AuditEntry, AuditOf } from '../db/audit-store.ts';
 import { AccountAlreadyConnectedError, DisconnectingError } from '../db/connection-store.ts';
 import type { Connection, ConnectionStore } from '../db/connection-store.ts';
 import type { ProviderAccount, ProviderAdapter, ProviderSession } from '../providers/provider.ts';
@@ -25,6 +26,9 @@ export interface EnteredKey {
   readonly secretKey: Secret;
 }
 
+/** Tells of a stored key, and whether it replaces another. */
+export type KeyAudit = (connection: Connection, replaced: boolean) => AuditEntry;
+
 const TEST_TIMEOUT_MS = 15_000;
 const PROVIDER_RETRY_AFTER_MS = 5_000;
 const VAULT_RETRY_AFTER_MS = 5_000;
@@ -37,19 +41,19 @@ const DISCONNECTING_RETRY_AFTER_MS = 2_000;
 export async function connectWithKey(
   deps: ConnectingDeps,
   venueId: VenueId,
-  entered: EnteredKey,
+  entered: EnteredKey & { readonly auditOf: KeyAudit },
 ): Promise<{ readonly connection: Connection; readonly created: boolean }> {
   const account = await testKey(deps.providers, entered);
-  const { provider, environment } = entered;
+  const { provider, environment, auditOf } = entered;
   const known = await deps.connections.findByAccount(venueId, { provider, environment, externalAccountId: account.externalAccountId });
-  const save = (connectionId: ConnectionId) => sealAndSave(deps, { venueId, connectionId, entered, account });
+  const save = (connectionId: ConnectionId, replaced: boolean) => sealAndSave(deps, { venueId, connectionId, entered, account, auditOf: (connection) => auditOf(connection, replaced) });
   try {
-    return { connection: await save(known ?? (uuidv7() as ConnectionId)), created: known === null };
+    return { connection: await save(known ?? (uuidv7() as ConnectionId), known !== null), created: known === null };
   } catch (error) {
     if (error instanceof DisconnectingError) throw new ApiError('connection-disconnecting', 'This account’s connection is being disconnected.', { retryAfterMs: DISCONNECTING_RETRY_AFTER_MS });
     if (!(error instanceof AccountAlreadyConnectedError)) throw error;
     // Someone connected the same account at the same moment. What is sealed for our id could not be opened under theirs.
-    return { connection: await save(error.connectionId), created: false };
+    return { connection: await save(error.connectionId, true), created: false };
   }
 }
 
@@ -122,18 +126,14 @@ const withStatus = (httpStatus: number | undefined): string => (httpStatus === u
 
 async function sealAndSave(
   deps: ConnectingDeps,
-  { venueId, connectionId, entered, account }: { venueId: VenueId; connectionId: ConnectionId; entered: EnteredKey; account: ProviderAccount },
+  { venueId, connectionId, entered, account, auditOf }: { venueId: VenueId; connectionId: ConnectionId; entered: EnteredKey; account: ProviderAccount; auditOf: AuditOf<Connection> },
 ): Promise<Connection> {
   const { provider, environment, secretKey } = entered;
-  const connection = await deps.connections.saveWithApiKey({
-    venueId,
-    connectionId,
-    provider,
-    environment,
-    account: { id: account.externalAccountId, name: account.name },
-    scopes: account.scopes,
-    sealedKey: await seal(deps.sealer, secretKey, { venueId, connectionId }),
-  });
+  const sealedKey = await seal(deps.sealer, secretKey, { venueId, connectionId });
+  const connection = await deps.connections.saveWithApiKey(
+    { venueId, connectionId, provider, environment, account: { id: account.externalAccountId, name: account.name }, scopes: account.scopes, sealedKey },
+    auditOf,
+  );
   await deps.defaultSchedules.ensure(connection);
   return connection;
 }

@@ -1,5 +1,6 @@
 import type { VenueId } from '../contracts/ids.ts';
 import type { Resource } from '../contracts/providers.ts';
+import type { AuditOf } from '../db/audit-store.ts';
 import type { RecordInput, RecordStore, UpsertVerdict } from '../db/record-store.ts';
 import { toDocuments } from '../db/record-writing.ts';
 import { ApiError } from './api-error.ts';
@@ -13,12 +14,15 @@ import { decodeJson } from './json.ts';
 import { readLines } from './ndjson.ts';
 import type { RecordKind } from './schemas/records/record-kind.ts';
 
-export interface LoadResult {
+export interface LoadCounts {
   readonly received: number;
   readonly created: number;
   readonly updated: number;
   readonly unchanged: number;
   readonly rejected: number;
+}
+
+export interface LoadResult extends LoadCounts {
   readonly rejections: readonly Rejection[];
 }
 
@@ -27,6 +31,11 @@ export interface LoadTarget<R extends Resource> {
   readonly kind: RecordKind<R>;
   readonly store: RecordStore<R>;
   readonly venueId: VenueId;
+}
+
+export interface AtomicLoadTarget<R extends Resource> extends LoadTarget<R> {
+  /** Tells of the load, in its transaction. */
+  readonly auditOf: AuditOf<LoadCounts>;
 }
 
 const RECORDS_A_WRITE = 1_000;
@@ -68,12 +77,13 @@ export async function loadRecords<R extends Resource>({ kind, store, venueId }: 
 }
 
 /** Keeps all or none, in one transaction. Throws `batch-refused` with the errors of every bad record. */
-export async function loadRecordsAtomically<R extends Resource>({ kind, store, venueId }: LoadTarget<R>, body: BatchBody): Promise<LoadResult> {
+export async function loadRecordsAtomically<R extends Resource>({ kind, store, venueId, auditOf }: AtomicLoadTarget<R>, body: BatchBody): Promise<LoadResult> {
   const judge = new BatchJudge(kind.record);
   const result = await store.upsertAll(venueId, {
     documents: numbered(goodRecords(judge, body)),
     mayWrite: () => judge.rejected === 0,
     limit: judge.limit,
+    auditOf: (counts) => auditOf({ received: judge.received, ...counts, rejected: 0 }),
   });
   if (result.written) {
     const { created, updated, unchanged } = result;

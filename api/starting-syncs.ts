@@ -1,5 +1,6 @@
 import type { ConnectionRef, SyncId } from '../contracts/ids.ts';
 import type { Direction, Resource, SyncMode } from '../contracts/providers.ts';
+import type { AuditOf } from '../db/audit-store.ts';
 import type { Connection, ConnectionStore } from '../db/connection-store.ts';
 import { PlanNotUsableError } from '../db/sync-run-opening.ts';
 import type { NewSyncRun, Opening, SyncWindow } from '../db/sync-run-opening.ts';
@@ -26,6 +27,8 @@ export interface SyncOrder extends ConnectionRef {
   readonly requestedBy: string;
   /** Digest of the request, where it may be repeated. */
   readonly requestKey: string | null;
+  /** Tells of a run that this order opens. */
+  readonly auditOf: AuditOf<SyncRun>;
 }
 
 const MAX_ATTEMPTS = 3;
@@ -59,7 +62,7 @@ async function openOrJoin(deps: SyncDeps, order: SyncOrder): Promise<{ readonly 
   if (own) return { run: own, joined: false, fresh: false };
   const newRun = await checkOrder(deps, order);
   try {
-    return await deps.runs.openOrJoin(newRun);
+    return await deps.runs.openOrJoin(newRun, order.auditOf);
   } catch (error) {
     if (!(error instanceof PlanNotUsableError)) throw error;
     throw new ApiError('plan-not-usable', 'No completed dry run of this very sync, younger than a day and than its last run, has this id.');

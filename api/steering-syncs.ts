@@ -1,4 +1,5 @@
 import type { ConnectionRef, SyncId, VenueId } from '../contracts/ids.ts';
+import type { AuditOf } from '../db/audit-store.ts';
 import { OtherRunOpenError } from '../db/sync-run-opening.ts';
 import type { SyncRun, SyncRunStore } from '../db/sync-run-store.ts';
 import { ApiError } from './api-error.ts';
@@ -13,6 +14,12 @@ import type { SyncGateway } from './sync-gateway.ts';
 const CANCELLED_START_DELAY_MS = 1_000;
 const RETRY_AFTER_MS = 2_000;
 const WAKE_AGAIN_AFTER_MS = 2_000;
+
+/** How a retry is written down: with the run's row when it is reopened, by itself when only its workflow is woken or started again. */
+export interface RetryAudit {
+  readonly entry: AuditOf<SyncRun>;
+  readonly note: (run: SyncRun) => Promise<void>;
+}
 
 interface SteeredRun {
   readonly venueId: VenueId;
@@ -47,16 +54,20 @@ export async function approveSync(deps: SyncDeps, ref: SteeredRun, by: string): 
  * Takes up a run that has failed or was cancelled, at its last committed page; makes a waiting one look again at once; gives an open one
  * that lost its workflow another. Repeating it mends what is half-done. Throws ApiError.
  */
-export async function retrySync(deps: SyncDeps, ref: SteeredRun): Promise<SyncRun> {
+export async function retrySync(deps: SyncDeps, ref: SteeredRun, audited: RetryAudit): Promise<SyncRun> {
   const run = await find(deps, ref);
-  if (!run.finishedAt) return retryOpen(deps, run);
+  if (!run.finishedAt) {
+    const retried = await retryOpen(deps, run);
+    await audited.note(retried);
+    return retried;
+  }
   if (run.outcome !== 'failed' && run.outcome !== 'cancelled') throw finished(run);
   const connection = await deps.connections.find({ venueId: run.venueId, connectionId: run.connectionId });
   if (!connection) throw notFound('connection-not-found');
   requireActive(connection);
   // Its old workflow carries the same run in its memo: one that is just closing would be taken for the new one.
   await deps.gateway.untilClosed(run);
-  const reopened = await reopen(deps.runs, run);
+  const reopened = await reopen(deps.runs, run, audited.entry);
   return giveWorkflow(deps, reopened);
 }
 
@@ -66,9 +77,9 @@ async function retryOpen(deps: SyncDeps, run: SyncRun): Promise<SyncRun> {
   throw new ApiError('sync-running', run.phase === 'awaiting-approval' ? 'The run waits for approval: approve it or cancel it.' : `The run is at work: ${run.phase}.`);
 }
 
-async function reopen(runs: SyncRunStore, run: SyncRun): Promise<SyncRun> {
+async function reopen(runs: SyncRunStore, run: SyncRun, auditOf: AuditOf<SyncRun>): Promise<SyncRun> {
   try {
-    const reopened = await runs.reopen(run.venueId, run.id);
+    const reopened = await runs.reopen(run.venueId, run.id, auditOf);
     if (reopened) return reopened;
   } catch (error) {
     if (!(error instanceof OtherRunOpenError)) throw error;

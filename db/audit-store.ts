@@ -43,10 +43,21 @@ export interface AuditStore {
   list(venueId: VenueId, query: { readonly filter: AuditFilter; readonly page: PageRequest }): Promise<Page<AuditRow>>;
 }
 
+/** The row that tells of a change, from what has become of it; null for none. */
+export type AuditOf<Outcome> = (outcome: Outcome) => AuditEntry | null;
+
+/** Writes the row that tells of a change in the change's own transaction: both stand or fall together. Returns what has become of the change. */
+export async function recordWith<Outcome>(tx: Transaction, outcome: Outcome, auditOf: AuditOf<Outcome> | undefined): Promise<Outcome> {
+  const entry = auditOf?.(outcome) ?? null;
+  if (entry) await recordIn(tx, entry);
+  return outcome;
+}
+
+async function recordIn(tx: Transaction, entry: AuditEntry): Promise<void> {
+  await tx.insert(auditLog).values({ ...entry, id: uuidv7() });
+}
+
 export function createAuditStore(db: Database): AuditStore {
-  const recordIn = async (tx: Transaction, entry: AuditEntry): Promise<void> => {
-    await tx.insert(auditLog).values({ ...entry, id: uuidv7() });
-  };
   return {
     record: (entry) => withVenue(db, entry.venueId, (tx) => recordIn(tx, entry)),
     recordIn,

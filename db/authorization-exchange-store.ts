@@ -30,6 +30,8 @@ export interface AuthorizationExchangeStore {
   forget(exchange: ExchangeRef): Promise<void>;
   /** Keeps what the code brought until it is stored with its connection. */
   keep(exchange: ExchangeRef, sealedGrant: SealedSecret): Promise<void>;
+  /** What the code has brought and no connection has yet; null when there is nothing. */
+  findGranted(exchange: ExchangeRef): Promise<SealedSecret | null>;
 }
 
 /** An attempt that was terminated leaves its exchange behind. No attempt lives as long as this. */
@@ -47,6 +49,12 @@ export function createAuthorizationExchangeStore(db: Database): AuthorizationExc
     forget: ({ venueId, attemptId }) =>
       withVenue(db, venueId, async (tx) => {
         await tx.delete(authorizationExchanges).where(and(isOf(attemptId), eq(authorizationExchanges.state, 'sent')));
+      }),
+
+    findGranted: ({ venueId, attemptId }) =>
+      withVenue(db, venueId, async (tx) => {
+        const [row] = await tx.select({ sealedGrant: authorizationExchanges.sealedGrant }).from(authorizationExchanges).where(isOf(attemptId));
+        return row?.sealedGrant ?? null;
       }),
 
     keep: ({ venueId, attemptId }, sealedGrant) =>

@@ -2,6 +2,8 @@ import { and, asc, eq, exists, getTableColumns, gt, inArray, ne, sql } from 'dri
 import type { ConnectionId, ConnectionRef, VenueId } from '../contracts/ids.ts';
 import type { ConnectionState, Environment, OAuthFlow, ProviderId } from '../contracts/providers.ts';
 import type { SealedSecret } from '../contracts/vault.ts';
+import { recordWith } from './audit-store.ts';
+import type { AuditEntry, AuditOf } from './audit-store.ts';
 import { toPage } from './page.ts';
 import type { Page, PageRequest } from './page.ts';
 import { connections } from './schema/connections.ts';
@@ -58,15 +60,15 @@ export interface ConnectionStore {
    * Throws AccountAlreadyConnectedError when the account is connected under another id, as when two callers connect it at once, and
    * DisconnectingError.
    */
-  saveWithApiKey(connection: NewApiKeyConnection): Promise<Connection>;
+  saveWithApiKey(connection: NewApiKeyConnection, auditOf?: AuditOf<Connection>): Promise<Connection>;
   find(ref: ConnectionRef): Promise<Connection | null>;
   list(venueId: VenueId, page: PageRequest): Promise<Page<Connection>>;
   findApiKey(ref: ConnectionRef): Promise<{ readonly sealedKey: SealedSecret; readonly generation: number } | null>;
   setState(ref: ConnectionRef, change: ConnectionStateChange): Promise<void>;
   /** Changes the state of a connection that is in one of these; any other stays as it is. False then. */
   changeState(ref: ConnectionRef, from: readonly ConnectionState[], change: ConnectionStateChange): Promise<boolean>;
-  /** Says that the provider no longer takes the key of this generation. A connection that has another by now stays as it is. */
-  markNeedsReauth(ref: ConnectionRef, generation: number, why: Pick<ConnectionStateChange, 'cause' | 'nextAction'>): Promise<void>;
+  /** Says that the provider no longer takes the key of this generation. A connection that has another by now stays as it is. `audit` is written with it. */
+  markNeedsReauth(ref: ConnectionRef, generation: number, why: Pick<ConnectionStateChange, 'cause' | 'nextAction'> & { readonly audit?: AuditEntry }): Promise<void>;
 }
 
 /** The account's connection is being disconnected at this moment: what is stored now would be wiped. */
@@ -97,7 +99,7 @@ export function createConnectionStore(db: Database): ConnectionStore {
         return row?.id ?? null;
       }),
 
-    saveWithApiKey: (connection) =>
+    saveWithApiKey: (connection, auditOf) =>
       withVenue(db, connection.venueId, async (tx) => {
         // One kind of credential a connection. The grant first, as whoever refreshes it locks it. Generations go on.
         const [grant] = await tx.delete(oauthTokens).where(eq(oauthTokens.connectionId, connection.connectionId)).returning({ generation: oauthTokens.generation });
@@ -112,7 +114,7 @@ export function createConnectionStore(db: Database): ConnectionStore {
           });
         const saved = await find(tx, row.id);
         if (!saved) throw new Error('the connection that was just saved is gone');
-        return saved;
+        return recordWith(tx, saved, auditOf);
       }),
 
     find: ({ venueId, connectionId }) => withVenue(db, venueId, (tx) => find(tx, connectionId)),
@@ -144,13 +146,14 @@ export function createConnectionStore(db: Database): ConnectionStore {
 
     changeState: (ref, from, change) => withVenue(db, ref.venueId, (tx) => changeState(tx, { ref, from, change })),
 
-    markNeedsReauth: ({ venueId, connectionId }, generation, { cause, nextAction }) =>
+    markNeedsReauth: ({ venueId, connectionId }, generation, { cause, nextAction, audit }) =>
       withVenue(db, venueId, async (tx) => {
         const sameKey = tx.select({ one: sql`1` }).from(venueApiKeys).where(and(eq(venueApiKeys.connectionId, connectionId), eq(venueApiKeys.generation, generation)));
         await tx
           .update(connections)
           .set({ state: 'needs-reauth', cause, nextAction, stateSince: sql`now()`, updatedAt: sql`now()` })
           .where(and(eq(connections.id, connectionId), inArray(connections.state, ['active', 'degraded']), exists(sameKey)));
+        await recordWith(tx, undefined, () => audit ?? null);
       }),
   };
 }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type postgres from 'postgres';
 import { codesOf } from '../domain/error-codes.ts';
+import { markConnectionError } from './outage.ts';
 
 type TransactionWork = (tx: postgres.TransactionSql) => unknown;
 
@@ -15,11 +16,20 @@ export function guardTransactions(client: postgres.Sql): void {
   const begin = client.begin.bind(client) as (work: TransactionWork) => Promise<unknown>;
 
   async function once(work: TransactionWork, state: { begun: boolean; over: boolean }): Promise<unknown> {
+    const failed: { error?: unknown } = {};
     try {
-      return await begin((tx) => {
+      return await begin(async (tx) => {
         state.begun = true;
-        return neverEndsWhenLost(work, tx, () => state.over);
+        try {
+          return await neverEndsWhenLost(work, tx, () => state.over);
+        } catch (error) {
+          failed.error = error;
+          throw error;
+        }
       });
+    } catch (error) {
+      // What is not the work's own failure is the connection's.
+      throw error === failed.error ? error : markConnectionError(error);
     } finally {
       state.over = true;
     }

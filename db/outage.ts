@@ -1,20 +1,12 @@
-import { codesOf } from '../domain/error-codes.ts';
+import { DrizzleQueryError } from 'drizzle-orm';
+import { causesOf, codesOf } from '../domain/error-codes.ts';
 import { VenueBusyError } from './venue-scope.ts';
 
-/** postgres.js's own codes for a connection that could not be had or was lost, and the system's. */
-const CONNECTION_CODES = new Set([
-  'CONNECT_TIMEOUT',
-  'CONNECTION_CLOSED',
-  'CONNECTION_ENDED',
-  'CONNECTION_DESTROYED',
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-]);
+/** postgres.js's own codes for a connection that could not be had or was lost (postgres 3.4.9, src/errors.js). */
+const CONNECTION_CODES = new Set(['CONNECT_TIMEOUT', 'CONNECTION_CLOSED', 'CONNECTION_ENDED', 'CONNECTION_DESTROYED']);
+
+/** The system's. They count only in an error that comes from the database: the same codes tell of providers, of key services, of whoever else is away. */
+const SOCKET_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'EHOSTUNREACH']);
 
 /**
  * SQLSTATE classes and codes that mean "not now": connection exceptions, shutting down, crashed, starting up, too many connections;
@@ -31,7 +23,21 @@ export function isDatabaseBusy(error: unknown): boolean {
   return error instanceof VenueBusyError || codesOf(error).some((code) => TOO_LONG.has(code));
 }
 
+const connectionErrors = new WeakSet<Error>();
+
+/** Marks the error of one of our own connections to the database, which looks like that of any socket. Returns it. */
+export function markConnectionError(error: unknown): unknown {
+  if (error instanceof Error) connectionErrors.add(error);
+  return error;
+}
+
 /** Whether the database could not be reached, or not now, however deeply that is wrapped. */
 export function isDatabaseAway(error: unknown): boolean {
-  return codesOf(error).some((code) => CONNECTION_CODES.has(code) || NOT_NOW.test(code));
+  const causes = causesOf(error);
+  if (causes.flatMap(codeOf).some((code) => CONNECTION_CODES.has(code) || NOT_NOW.test(code))) return true;
+  // Drizzle wraps what a statement fails with; what fails before a transaction's first statement is marked.
+  const own = causes.find((cause) => cause instanceof DrizzleQueryError || connectionErrors.has(cause));
+  return codesOf(own).some((code) => SOCKET_CODES.has(code));
 }
+
+const codeOf = (cause: Error): readonly string[] => ('code' in cause && typeof cause.code === 'string' ? [cause.code] : []);

@@ -1,5 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { VenueId } from '../contracts/ids.ts';
+import { recordWith } from './audit-store.ts';
+import type { AuditOf } from './audit-store.ts';
 import { created, findViolations, incoming, lockKnown, updated } from './record-writing.ts';
 import type { NumberedDocument, Violation, WriteScope } from './record-writing.ts';
 import type { RecordTable } from './record-tables.ts';
@@ -14,10 +16,18 @@ export interface StagedLoad {
   readonly mayWrite: () => boolean;
   /** Most violations to tell. All are counted. */
   readonly limit: number;
+  /** Tells of what was written. */
+  readonly auditOf?: AuditOf<StagedCounts>;
+}
+
+export interface StagedCounts {
+  readonly created: number;
+  readonly updated: number;
+  readonly unchanged: number;
 }
 
 export type StagedResult =
-  | { readonly written: true; readonly created: number; readonly updated: number; readonly unchanged: number }
+  | ({ readonly written: true } & StagedCounts)
   | { readonly written: false; readonly total: number; readonly violations: readonly Violation[] };
 
 /**
@@ -35,7 +45,7 @@ export async function writeStaged(db: Database, { venueId, table }: { readonly v
       const total = await stage(scope, reading(load.documents, broken));
       // The planner knows nothing of a new table, and would compare every record with every other.
       await tx.execute(sql`analyze staged_records`);
-      return write(scope, load, total);
+      return recordWith(tx, await write(scope, load, total), (result) => (result.written ? (load.auditOf?.(result) ?? null) : null));
     });
   } catch (error) {
     if (error instanceof Refused) return { written: false, ...error.found };

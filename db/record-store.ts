@@ -4,6 +4,8 @@ import type { ConnectionId, RecordId, VenueId } from '../contracts/ids.ts';
 import { RESOURCES } from '../contracts/providers.ts';
 import type { Resource } from '../contracts/providers.ts';
 import type { FieldsOf, RecordEnvelope, RecordLink } from '../contracts/records.ts';
+import { recordWith } from './audit-store.ts';
+import type { AuditOf } from './audit-store.ts';
 import { toPage } from './page.ts';
 import type { Page, PageRequest } from './page.ts';
 import { writeStaged } from './record-staging.ts';
@@ -59,7 +61,7 @@ export interface RecordStore<R extends Resource> {
   /** Null when there is none, or it is deleted; problems when the record would not be whole. An unchanged record keeps its version. */
   update(venueId: VenueId, id: RecordId, changes: RecordChanges<R>): Promise<StoredRecord<R> | readonly FieldProblem[] | null>;
   /** Marks it as deleted. Null when there is none; one that is deleted already stays as it is. */
-  remove(venueId: VenueId, id: RecordId): Promise<StoredRecord<R> | null>;
+  remove(venueId: VenueId, id: RecordId, auditOf?: AuditOf<StoredRecord<R>>): Promise<StoredRecord<R> | null>;
 }
 
 /** A page ends with the record that goes beyond it; one record is at most a megabyte. */
@@ -98,10 +100,11 @@ export function createRecordStore<R extends Resource>(db: Database, resource: R)
         return verdict !== undefined && typeof verdict !== 'string' ? verdict : findIn(tx, id);
       }),
 
-    remove: (venueId, id) =>
+    remove: (venueId, id, auditOf) =>
       withVenue(db, venueId, async (tx) => {
-        await tx.execute(sql`update ${tableOf(resource)} set deleted_at = now(), updated_at = now(), version = version + 1 where id = ${id} and deleted_at is null`);
-        return findIn(tx, id);
+        const deleted = await tx.execute(sql`update ${tableOf(resource)} set deleted_at = now(), updated_at = now(), version = version + 1 where id = ${id} and deleted_at is null returning id`);
+        const record = await findIn(tx, id);
+        return record && deleted.length > 0 ? recordWith(tx, record, auditOf) : record;
       }),
   };
 }

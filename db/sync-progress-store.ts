@@ -7,6 +7,8 @@ import { SupersededError, lockRun } from './run-scope.ts';
 import type { RunScope } from './run-scope.ts';
 import { changePhase, toState } from './run-state.ts';
 import type { RunRow, RunState } from './run-state.ts';
+import { recordWith } from './audit-store.ts';
+import type { AuditOf } from './audit-store.ts';
 import { beginningOf } from './sync-run-beginning.ts';
 import type { SyncRunBeginning } from './sync-run-beginning.ts';
 import { waitingOf } from './sync-run-waiting.ts';
@@ -25,6 +27,8 @@ export interface RunEnd {
   readonly wasFull?: boolean;
 }
 
+export type RunSummary = SyncProgress & { readonly outcome: SyncOutcome };
+
 /** A run as the worker moves it. All methods are safe to repeat. */
 export interface SyncProgressStore extends SyncRunBeginning, SyncRunWaiting {
   setPhase(input: SyncConnectionInput, phase: SyncPhase): Promise<void>;
@@ -34,7 +38,8 @@ export interface SyncProgressStore extends SyncRunBeginning, SyncRunWaiting {
   /** Moves the cursor and nothing else. Throws SupersededError. */
   moveTo(scope: RunScope, checkpoint: Checkpoint): Promise<void>;
   requestStop(input: SyncConnectionInput): Promise<void>;
-  finish(input: SyncConnectionInput, end: RunEnd): Promise<SyncProgress & { readonly outcome: SyncOutcome }>;
+  /** `auditOf` tells of the end; a repeat of a step that has ended the run already adds nothing. */
+  finish(input: SyncConnectionInput, end: RunEnd, auditOf?: AuditOf<RunSummary>): Promise<RunSummary>;
 }
 
 export function createSyncProgressStore(db: Database): SyncProgressStore {
@@ -74,7 +79,7 @@ export function createSyncProgressStore(db: Database): SyncProgressStore {
         await tx.execute(sql`update sync_runs set stop_requested_at = coalesce(stop_requested_at, now()) where id = ${input.syncId} and finished_at is null`);
       }),
 
-    finish: (input, end) => withVenue(db, input.venueId, (tx) => finish(tx, input, end)),
+    finish: (input, end, auditOf) => withVenue(db, input.venueId, (tx) => finish(tx, input, { ...end, auditOf })),
   };
 }
 
@@ -83,7 +88,7 @@ interface AccountRow extends Record<string, unknown> {
   readonly external_account_id: string;
 }
 
-async function finish(tx: Transaction, input: SyncConnectionInput, end: RunEnd) {
+async function finish(tx: Transaction, input: SyncConnectionInput, end: RunEnd & { readonly auditOf: AuditOf<RunSummary> | undefined }): Promise<RunSummary> {
   const [open] = await tx.execute<RunRow>(sql`select * from sync_runs where id = ${input.syncId} for update`);
   if (!open) throw new SupersededError();
   // A repeat of the step after its answer was lost: the run has ended as it was asked to.
@@ -97,7 +102,7 @@ async function finish(tx: Transaction, input: SyncConnectionInput, end: RunEnd) 
   if (input.planId !== undefined && end.outcome.startsWith('completed')) await noteUnmet(tx, input, input.planId);
   await logEnd(tx, input, end);
   await moveCursor(tx, row ?? open, { ...input, ...end });
-  return { ...toState(row ?? open), outcome: end.outcome };
+  return recordWith(tx, { ...toState(row ?? open), outcome: end.outcome }, end.auditOf);
 }
 
 async function logEnd(tx: Transaction, input: SyncConnectionInput, { outcome, error }: RunEnd): Promise<void> {

@@ -4,6 +4,8 @@ import { v7 as uuidv7 } from 'uuid';
 import type { ConnectionId, SyncId, VenueId } from '../contracts/ids.ts';
 import type { Direction, ProviderId, Resource, SyncMode } from '../contracts/providers.ts';
 import { syncWorkflowId } from '../contracts/sync.ts';
+import { recordWith } from './audit-store.ts';
+import type { AuditOf } from './audit-store.ts';
 import { isLapsed, isMadeBy } from './request-keys.ts';
 import { connections } from './schema/connections.ts';
 import { syncLogs } from './schema/sync-logs.ts';
@@ -66,9 +68,9 @@ export class OtherRunOpenError extends Error {
 type Row = typeof syncRuns.$inferSelect;
 
 /** As `SyncRunStore` has it: a sync has one open run, and a request one run. */
-export async function openOrJoin(db: Database, run: NewSyncRun): Promise<{ readonly row: Row } & Opening> {
+export async function openOrJoin(db: Database, run: NewSyncRun, auditOf?: AuditOf<Row>): Promise<{ readonly row: Row } & Opening> {
   const { venueId, requestKey = null } = run;
-  const attempt = () => withVenue(db, venueId, (tx) => tryOpen(tx, run));
+  const attempt = () => withVenue(db, venueId, (tx) => tryOpen(tx, run, auditOf));
   try {
     return await attempt();
   } catch (error) {
@@ -91,7 +93,7 @@ async function findOrFree(tx: Transaction, requestKey: string): Promise<Row | nu
   return own;
 }
 
-async function tryOpen(tx: Transaction, run: NewSyncRun): Promise<{ readonly row: Row } & Opening> {
+async function tryOpen(tx: Transaction, run: NewSyncRun, auditOf: AuditOf<Row> | undefined): Promise<{ readonly row: Row } & Opening> {
   const { planId, requestKey = null } = run;
   const id = uuidv7() as SyncId;
   const row = await insertOrFind(tx, run, id);
@@ -99,6 +101,7 @@ async function tryOpen(tx: Transaction, run: NewSyncRun): Promise<{ readonly row
   if (fresh && planId !== undefined && row.planId === null) throw new PlanNotUsableError();
   if (fresh) {
     await logQueued(tx, row);
+    await recordWith(tx, row, auditOf);
     return { row, joined: false, fresh };
   }
   // Its own may be over, and the open one another's.
@@ -150,8 +153,8 @@ const isSameSync = sql`other.connection_id = plan.connection_id and other.resour
 const instantOf = (date: Date | null | undefined) => sql`${date?.toISOString() ?? null}::timestamptz`;
 
 /** As `SyncRunStore` has it. */
-export async function reopen(db: Database, venueId: VenueId, id: SyncId): Promise<Row | null> {
-  const attempt = () => withVenue(db, venueId, (tx) => tryReopen(tx, id));
+export async function reopen(db: Database, { venueId, id }: { readonly venueId: VenueId; readonly id: SyncId }, auditOf?: AuditOf<Row>): Promise<Row | null> {
+  const attempt = () => withVenue(db, venueId, (tx) => tryReopen(tx, id, auditOf));
   try {
     return await attempt();
   } catch (error) {
@@ -161,7 +164,7 @@ export async function reopen(db: Database, venueId: VenueId, id: SyncId): Promis
   }
 }
 
-async function tryReopen(tx: Transaction, id: SyncId): Promise<Row | null> {
+async function tryReopen(tx: Transaction, id: SyncId, auditOf: AuditOf<Row> | undefined): Promise<Row | null> {
   const [run] = await tx.select().from(syncRuns).where(eq(syncRuns.id, id)).for('update');
   if (run?.outcome !== 'failed' && run?.outcome !== 'cancelled') return null;
   const { connectionId, resource, direction, dryRun } = run;
@@ -172,7 +175,7 @@ async function tryReopen(tx: Transaction, id: SyncId): Promise<Row | null> {
   const [row] = await tx.update(syncRuns).set({ ...afresh, ratePerSecond: 0, updatedAt: sql`now()` }).where(eq(syncRuns.id, id)).returning();
   if (!row) throw new Error('A locked row is gone');
   await logQueued(tx, row);
-  return row;
+  return recordWith(tx, row, auditOf);
 }
 
 async function logQueued(tx: Transaction, { venueId, id }: Row): Promise<void> {

@@ -2,6 +2,7 @@ import { and, asc, desc, eq, gt, isNull, lt, sql } from 'drizzle-orm';
 import type { ConnectionId, ConnectionRef, RecordId, SyncId, VenueId } from '../contracts/ids.ts';
 import type { Direction, ProviderId, Resource, SyncMode } from '../contracts/providers.ts';
 import type { ArchivingCount, SyncCounts, SyncLogAction, SyncOutcome, SyncPhase } from '../contracts/sync.ts';
+import type { AuditOf } from './audit-store.ts';
 import { toPage } from './page.ts';
 import type { Page, PageRequest } from './page.ts';
 import { syncLogs } from './schema/sync-logs.ts';
@@ -73,9 +74,9 @@ export interface SyncRunStore {
   /**
    * Opens a run, or finds the open one of the same connection, resource and direction (`joined`); dry runs are apart. A run that is not dry
    * takes on the plan of a dry run. A request opens one run at most: asked again, it gets that one, which may be over by now.
-   * Throws PlanNotUsableError, and when the venue has no such connection any more.
+   * Throws PlanNotUsableError, and when the venue has no such connection any more. `auditOf` is asked only when this call has opened the run.
    */
-  openOrJoin(run: NewSyncRun): Promise<{ readonly run: SyncRun } & Opening>;
+  openOrJoin(run: NewSyncRun, auditOf?: AuditOf<SyncRun>): Promise<{ readonly run: SyncRun } & Opening>;
   /** The run that the request has opened, open or over; null after the life of its Idempotency-Key. */
   findByRequest(venueId: VenueId, requestKey: string): Promise<SyncRun | null>;
   find(venueId: VenueId, id: SyncId): Promise<SyncRun | null>;
@@ -85,7 +86,7 @@ export interface SyncRunStore {
    * Takes up a run that has failed or was cancelled, at its last committed page. Null when the run is not over, has completed, or is not there.
    * Throws OtherRunOpenError.
    */
-  reopen(venueId: VenueId, id: SyncId): Promise<SyncRun | null>;
+  reopen(venueId: VenueId, id: SyncId, auditOf?: AuditOf<SyncRun>): Promise<SyncRun | null>;
   /** Newest first. */
   list(venueId: VenueId, filter: SyncRunFilter, page: PageRequest): Promise<Page<SyncRun>>;
   /** Oldest first; `after` is a `seq`. */
@@ -97,8 +98,8 @@ export interface SyncRunStore {
 
 export function createSyncRunStore(db: Database): SyncRunStore {
   return {
-    openOrJoin: async (run) => {
-      const { row, joined, fresh } = await openOrJoin(db, run);
+    openOrJoin: async (run, auditOf) => {
+      const { row, joined, fresh } = await openOrJoin(db, run, auditOf && ((opened) => auditOf(toSyncRun(opened))));
       return { run: toSyncRun(row), joined, fresh };
     },
 
@@ -120,8 +121,8 @@ export function createSyncRunStore(db: Database): SyncRunStore {
         return rows.map(toSyncRun);
       }),
 
-    reopen: async (venueId, id) => {
-      const row = await reopen(db, venueId, id);
+    reopen: async (venueId, id, auditOf) => {
+      const row = await reopen(db, { venueId, id }, auditOf && ((reopened) => auditOf(toSyncRun(reopened))));
       return row && toSyncRun(row);
     },
 

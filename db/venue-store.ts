@@ -2,11 +2,13 @@ import { asc, eq, gt } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import type { VenueId } from '../contracts/ids.ts';
 import { timeZoneOfStored } from '../domain/time-zone.ts';
+import { recordWith } from './audit-store.ts';
+import type { AuditOf } from './audit-store.ts';
 import { toPage } from './page.ts';
 import type { Page, PageRequest } from './page.ts';
 import { isLapsed, isMadeBy } from './request-keys.ts';
 import { venues } from './schema/venues.ts';
-import { withReach } from './venue-scope.ts';
+import { withReach, withVenue } from './venue-scope.ts';
 import type { Database, VenueReach } from './venue-scope.ts';
 
 export interface Venue {
@@ -27,17 +29,17 @@ export interface VenueStore {
    * Returns 'source-id-taken' when another venue has the same `sourceId`. A request creates one venue at most: asked again under its key
    * (request-keys.ts), it gets that one as it is now.
    */
-  create(venue: NewVenue, requestKey?: string | null): Promise<Venue | 'source-id-taken'>;
+  create(venue: NewVenue, requestKey?: string | null, auditOf?: AuditOf<Venue>): Promise<Venue | 'source-id-taken'>;
   find(reach: VenueReach, id: VenueId): Promise<Venue | null>;
   list(reach: VenueReach, page: PageRequest): Promise<Page<Venue>>;
-  update(id: VenueId, changes: Partial<Pick<Venue, 'name' | 'timeZone' | 'currency'>>): Promise<Venue | null>;
+  update(id: VenueId, changes: Partial<Pick<Venue, 'name' | 'timeZone' | 'currency'>>, auditOf?: AuditOf<Venue>): Promise<Venue | null>;
 }
 
 export function createVenueStore(db: Database): VenueStore {
   return {
-    create: async (venue, requestKey = null) => {
+    create: async (venue, requestKey = null, auditOf) => {
       for (;;) {
-        const created = await tryCreate(db, venue, requestKey);
+        const created = await tryCreate(db, { ...venue, requestKey }, auditOf);
         if (created) return created;
         if (requestKey === null) return 'source-id-taken';
         const own = await findByRequest(db, requestKey);
@@ -63,10 +65,10 @@ export function createVenueStore(db: Database): VenueStore {
         return toPage(rows, limit, { item: toVenue, id: (row) => row.id });
       }),
 
-    update: (id, changes) =>
-      withReach(db, [id], async (tx) => {
+    update: (id, changes, auditOf) =>
+      withVenue(db, id, async (tx) => {
         const [row] = await tx.update(venues).set({ ...changes, updatedAt: new Date() }).where(eq(venues.id, id)).returning(COLUMNS);
-        return row ? toVenue(row) : null;
+        return row ? recordWith(tx, toVenue(row), auditOf) : null;
       }),
   };
 }
@@ -77,11 +79,11 @@ const COLUMNS = { id, sourceId, name, timeZone, currency, createdAt, updatedAt }
 const toVenue = (row: Venue): Venue => ({ ...row, timeZone: timeZoneOfStored(row.timeZone) });
 
 /** Null when there is a venue of the same `sourceId`, or one with this request key. */
-function tryCreate(db: Database, venue: NewVenue, requestKey: string | null): Promise<Venue | null> {
+function tryCreate(db: Database, venue: NewVenue & { readonly requestKey: string | null }, auditOf: AuditOf<Venue> | undefined): Promise<Venue | null> {
   const venueId = uuidv7() as VenueId;
-  return withReach(db, [venueId], async (tx) => {
-    const [row] = await tx.insert(venues).values({ ...venue, id: venueId, requestKey }).onConflictDoNothing().returning(COLUMNS);
-    return row ? toVenue(row) : null;
+  return withVenue(db, venueId, async (tx) => {
+    const [row] = await tx.insert(venues).values({ ...venue, id: venueId }).onConflictDoNothing().returning(COLUMNS);
+    return row ? recordWith(tx, toVenue(row), auditOf) : null;
   });
 }
 

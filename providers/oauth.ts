@@ -71,6 +71,8 @@ export interface OAuthAdapter {
   readonly revoke: ((grant: Grant, calls: OAuthCalls) => Promise<void>) | null;
   /** Whose account it is and which scopes were granted, as the provider knows them: also the live test of a grant. Several calls. */
   account(grant: Grant, calls: OAuthCalls): Promise<GrantedAccount>;
+  /** Pure. The id of the account that the grant is for, as `account` tells it, where the exchange has told it; null where only a call would. */
+  accountIdOf(grant: Grant): string | null;
   credential(grant: Grant): SessionCredential;
   /** Pure. When a grant that was obtained then is due; null: never. */
   refreshAt(times: { readonly obtainedAt: Date; readonly accessExpiresAt: Date | null }): Date | null;

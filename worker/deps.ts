@@ -9,6 +9,7 @@ import type { SchedulingDeps } from '../activities/scheduling.ts';
 import type { SyncChunkDeps } from '../activities/sync-chunk.ts';
 import type { SyncControlDeps } from '../activities/sync-control.ts';
 import type { WorkerConfig } from '../config/config.ts';
+import { createAccountConnections } from '../db/account-connections.ts';
 import { createAuditStore } from '../db/audit-store.ts';
 import { createAuthorizationExchangeStore } from '../db/authorization-exchange-store.ts';
 import { createAuthorizationStore } from '../db/authorization-store.ts';
@@ -59,6 +60,7 @@ export async function createDeps(config: WorkerConfig, log: Logger): Promise<Wor
   const providers = createProviders(config.providers, createBudgetStore(db));
   return {
     audit,
+    accountConnections: createAccountConnections(db),
     connections,
     tokens,
     authorizations: createAuthorizationStore(db, { tokens, audit }),

@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import type { VenueId } from '../../contracts/ids.ts';
 import type { Connection, ConnectionStore } from '../../db/connection-store.ts';
+import type { NewConnecting } from '../../db/connection-steering-store.ts';
 import type { ScheduleStore } from '../../db/schedule-store.ts';
 import { ApiError } from '../api-error.ts';
 import type { AuditTrail, Doer } from '../audit-trail.ts';
 import { connectByConsent } from '../authorizing.ts';
 import type { AuthorizingDeps, NewAuthorization } from '../authorizing.ts';
 import { connectWithKey } from '../connecting.ts';
-import type { ConnectingDeps, EnteredKey } from '../connecting.ts';
+import type { ConnectingDeps, EnteredKey, KeyAudit } from '../connecting.ts';
 import { tellOwner } from '../connection-owner.ts';
 import type { OwnerDeps } from '../connection-owner.ts';
 import { readCursor, toPageBody } from '../cursor.ts';
@@ -85,8 +86,9 @@ interface VenueDoer extends Doer {
 
 async function enterKey(deps: ConnectionRouteDeps, { venueId, ...by }: VenueDoer, entered: EnteredKey): Promise<Answer> {
   const { provider, environment } = entered;
-  const { connection, created } = await connectWithKey(deps, venueId, entered);
-  await deps.audit.note(by, venueId, { action: 'connection.connected', targetType: 'connection', targetId: connection.id, details: { provider, environment, replaced: !created } });
+  const auditOf: KeyAudit = ({ id }, replaced) =>
+    deps.audit.entry(by, venueId, { action: 'connection.connected', targetType: 'connection', targetId: id, details: { provider, environment, replaced } });
+  const { connection, created } = await connectWithKey(deps, venueId, { ...entered, auditOf });
   if (!created) tellOwner(deps, { venueId, connectionId: connection.id, provider });
   // Before the answer: whoever gets none asks again, so that no run stays asleep because this process ended in between.
   if (!created) await wakeRunsOf(deps, { venueId, connectionId: connection.id });
@@ -95,11 +97,10 @@ async function enterKey(deps: ConnectionRouteDeps, { venueId, ...by }: VenueDoer
 
 /** Where an idempotency key was given, the answer is kept with its URL: the state in it works once and for ten minutes, the answer is its asker's own. */
 async function askForConsent(deps: ConnectionRouteDeps, { venueId, ...by }: VenueDoer, wanted: Omit<NewAuthorization, 'requestedBy'>): Promise<Answer> {
-  const started = await connectByConsent(deps, venueId, { ...wanted, requestedBy: by.caller.subject });
-  const { connection } = started;
-  const { provider, environment, flow } = connection;
-  await deps.audit.note(by, venueId, { action: 'connection.authorization-started', targetType: 'connection', targetId: connection.id, details: { provider, environment, flow } });
-  return { status: 201, body: presentAuthorization(started), headers: locationOf(connection) };
+  const auditOf = ({ provider, environment, flow, connectionId }: NewConnecting) =>
+    deps.audit.entry(by, venueId, { action: 'connection.authorization-started', targetType: 'connection', targetId: connectionId, details: { provider, environment, flow } });
+  const started = await connectByConsent(deps, venueId, { ...wanted, requestedBy: by.caller.subject, auditOf });
+  return { status: 201, body: presentAuthorization(started), headers: locationOf(started.connection) };
 }
 
 const locationOf = ({ venueId, id }: Connection) => ({ Location: `/v1/venues/${venueId}/connections/${id}` });

@@ -1,4 +1,5 @@
 import type { ConnectionRef } from '../../contracts/ids.ts';
+import type { AuditEntry } from '../../db/audit-store.ts';
 import type { Connection } from '../../db/connection-store.ts';
 import { ApiError } from '../api-error.ts';
 import type { AuditTrail, Doer } from '../audit-trail.ts';
@@ -116,8 +117,7 @@ function suspendRoute(deps: ConnectionSteeringRouteDeps): Endpoint {
     async handle({ ids, caller, requestId }) {
       const before = await find(deps, ids);
       const why = { cause: `Suspended by ${caller.subject}.`, nextAction: 'Resume the connection when its syncs shall go on.' };
-      if (!(await deps.steering.suspend(ids, why))) throw new ApiError('connection-not-suspendable', `It is ${(await find(deps, ids)).state}.`);
-      if (before.state !== 'suspended') await note(deps, before, { caller, requestId, action: 'connection.suspended' });
+      if (!(await deps.steering.suspend(ids, why, entryOf(deps, before, { caller, requestId, action: 'connection.suspended' })))) throw new ApiError('connection-not-suspendable', `It is ${(await find(deps, ids)).state}.`);
       tellOwner(deps, { ...ids, provider: before.provider });
       return { status: 200, body: presentConnection(await find(deps, ids)) };
     },
@@ -138,8 +138,7 @@ function resumeRoute(deps: ConnectionSteeringRouteDeps): Endpoint {
     problems: ['connection-not-suspended'],
     async handle({ ids, caller, requestId }) {
       const before = await find(deps, ids);
-      if (!(await deps.steering.resume(ids))) throw new ApiError('connection-not-suspended', `It is ${(await find(deps, ids)).state}.`);
-      if (before.state === 'suspended') await note(deps, before, { caller, requestId, action: 'connection.resumed' });
+      if (!(await deps.steering.resume(ids, entryOf(deps, before, { caller, requestId, action: 'connection.resumed' })))) throw new ApiError('connection-not-suspended', `It is ${(await find(deps, ids)).state}.`);
       tellOwner(deps, { ...ids, provider: before.provider });
       await wakeRunsOf(deps, ids);
       return { status: 200, body: presentConnection(await find(deps, ids)) };
@@ -157,6 +156,9 @@ interface Deed extends Doer {
   readonly action: string;
   readonly details?: Readonly<Record<string, string | null>>;
 }
+
+const entryOf = ({ audit }: ConnectionSteeringRouteDeps, { venueId, id }: Connection, { action, details = {}, ...by }: Deed): AuditEntry =>
+  audit.entry(by, venueId, { action, targetType: 'connection', targetId: id, details });
 
 async function note({ audit }: ConnectionSteeringRouteDeps, { venueId, id }: Connection, { action, details = {}, ...by }: Deed): Promise<void> {
   await audit.note(by, venueId, { action, targetType: 'connection', targetId: id, details });

@@ -1,8 +1,10 @@
 import type { Resource } from '../../contracts/providers.ts';
+import type { Deed } from '../audit-trail.ts';
 import type { AtomicLoadSlots } from '../atomic-load-slots.ts';
 import { batchEndpoint } from '../endpoint.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { loadRecords, loadRecordsAtomically } from '../record-loading.ts';
+import type { LoadCounts } from '../record-loading.ts';
 import { batchAnswer, batchQuery } from '../schemas/records/batch.ts';
 import { collectionPath, venueOf } from './record-routes.ts';
 import type { RecordRouteDeps } from './record-routes.ts';
@@ -33,11 +35,16 @@ export function recordBatchRoute<R extends Resource>({ kind, store, audit, atomi
     problems: ['batch-refused', 'batch-too-large', 'too-many-loads'],
     async handle({ ids, query: { atomic }, body, caller, requestId }) {
       const venueId = venueOf(ids);
-      const target = { kind, store, venueId };
-      const result = await (atomic ? atomicLoads.run(venueId, () => loadRecordsAtomically(target, body)) : loadRecords(target, body));
-      const { received, created, updated, unchanged, rejected } = result;
-      const details = { received, created, updated, unchanged, rejected, atomic };
-      await audit.note({ caller, requestId }, venueId, { action: 'records.loaded', targetType: resource, targetId: venueId, details });
+      const deedOf = ({ received, created, updated, unchanged, rejected }: LoadCounts): Deed => ({
+        ...{ action: 'records.loaded', targetType: resource, targetId: venueId },
+        details: { received, created, updated, unchanged, rejected, atomic },
+      });
+      const by = { caller, requestId };
+      const target = { kind, store, venueId, auditOf: (counts: LoadCounts) => audit.entry(by, venueId, deedOf(counts)) };
+      if (atomic) return { status: 200, body: await atomicLoads.run(venueId, () => loadRecordsAtomically(target, body)) };
+      const result = await loadRecords(target, body);
+      // Kept in many transactions: the row tells of all of them, after the last.
+      await audit.note(by, venueId, deedOf(result));
       return { status: 200, body: result };
     },
   });

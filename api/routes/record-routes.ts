@@ -113,9 +113,8 @@ function deleteRecord<R extends Resource>({ kind, store, audit }: RecordRouteDep
     answers: { 200: { description: 'The record with the time at which it was deleted.', schema: kind.answer } },
     async handle({ ids, caller, requestId }) {
       const [venueId, id] = [venueOf(ids), recordOf(kind, ids)];
-      const answer = found(kind, await store.remove(venueId, id));
-      await audit.note({ caller, requestId }, venueId, { action: 'record.deleted', targetType: kind.resource, targetId: id });
-      return answer;
+      const entry = audit.entry({ caller, requestId }, venueId, { action: 'record.deleted', targetType: kind.resource, targetId: id });
+      return found(kind, await store.remove(venueId, id, () => entry));
     },
   });
 }

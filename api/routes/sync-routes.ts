@@ -1,4 +1,5 @@
-import type { AuditTrail } from '../audit-trail.ts';
+import type { SyncRun } from '../../db/sync-run-store.ts';
+import type { AuditTrail, Deed } from '../audit-trail.ts';
 import { readCursor, toPageBody } from '../cursor.ts';
 import { endpoint } from '../endpoint.ts';
 import type { Endpoint } from '../endpoint.ts';
@@ -47,15 +48,16 @@ function startRoute(deps: SyncRouteDeps): Endpoint {
     ],
     async handle({ ids: { venueId }, body: { dryRun = false, from, to, planId, ...body }, caller, requestId, requestKey }) {
       const window = from || to ? { from: from ?? null, to: to ?? null } : null;
-      const { run, joined } = await startSync(deps, { ...body, venueId, dryRun, window, planId, requestedBy: caller.subject, requestKey });
-      const { resource, direction, mode } = run;
-      const action = joined ? 'sync.joined' : 'sync.started';
-      const details = { resource, direction, mode, ...(run.dryRun && { dryRun: true }) };
-      await deps.audit.note({ caller, requestId }, venueId, { action, targetType: 'sync', targetId: run.id, details });
+      const by = { caller, requestId };
+      const auditOf = (opened: SyncRun) => deps.audit.entry(by, venueId, deedOf(opened, 'sync.started'));
+      const { run, joined } = await startSync(deps, { ...body, venueId, dryRun, window, planId, requestedBy: caller.subject, requestKey, auditOf });
+      if (joined) await deps.audit.note(by, venueId, deedOf(run, 'sync.joined'));
       return { status: joined ? 200 : 202, body: presentSync(run, deps.ui), headers: { Location: `/v1/venues/${venueId}/syncs/${run.id}` } };
     },
   });
 }
+
+const deedOf = ({ id, resource, direction, mode, dryRun }: SyncRun, action: string): Deed => ({ action, targetType: 'sync', targetId: id, details: { resource, direction, mode, ...(dryRun && { dryRun }) } });
 
 function listRoute({ runs, ui }: SyncRouteDeps): Endpoint {
   return endpoint({

@@ -63,7 +63,14 @@ function retryRoute(deps: SyncSteeringRouteDeps): Endpoint {
     idempotent: true,
     answers: { 202: { description: 'It goes on in a moment.', schema: syncAnswer } },
     problems: ['sync-finished', 'sync-running', 'sync-already-open', 'connection-not-active', 'temporal-unavailable'],
-    handle: async ({ ids, ...by }) => answer(deps, await retrySync(deps, ids), { ...by, action: 'sync.retried' }),
+    handle: async ({ ids, ...by }) => {
+      const deedOf = (run: SyncRun) => ({ action: 'sync.retried', targetType: 'sync', targetId: run.id });
+      const run = await retrySync(deps, ids, {
+        entry: (reopened) => deps.audit.entry(by, ids.venueId, deedOf(reopened)),
+        note: (open) => deps.audit.note(by, ids.venueId, deedOf(open)),
+      });
+      return { status: 202, body: presentSync(run, deps.ui) };
+    },
   });
 }
 

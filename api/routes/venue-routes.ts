@@ -35,9 +35,10 @@ function createVenue({ venues, audit }: VenueRouteDeps): Endpoint {
     problems: ['source-id-taken'],
     async handle({ body, caller, requestId, requestKey }) {
       if (caller.venues !== '*') throw new ApiError('forbidden', 'Creating a venue needs a token for all venues ("venues": "*").');
-      const venue = await venues.create({ ...body, sourceId: body.sourceId ?? null }, requestKey);
+      const venue = await venues.create({ ...body, sourceId: body.sourceId ?? null }, requestKey, ({ id }) =>
+        audit.entry({ caller, requestId }, id, { action: 'venue.created', targetType: 'venue', targetId: id }),
+      );
       if (venue === 'source-id-taken') throw new ApiError('source-id-taken', 'Another venue has this sourceId.');
-      await audit.note({ caller, requestId }, venue.id, { action: 'venue.created', targetType: 'venue', targetId: venue.id });
       return { status: 201, body: presentVenue(venue), headers: { Location: `/v1/venues/${venue.id}` } };
     },
   });
@@ -90,10 +91,10 @@ function changeVenue({ venues, audit }: VenueRouteDeps): Endpoint {
     body: venueChangesBody,
     answers: { 200: { description: 'The venue as it is now.', schema: venueAnswer } },
     async handle({ ids: { venueId }, body, caller, requestId }) {
-      const venue = await venues.update(venueId, present(body));
-      if (!venue) throw notFound('venue-not-found');
       const fields = Object.keys(body).join(', ');
-      await audit.note({ caller, requestId }, venueId, { action: 'venue.updated', targetType: 'venue', targetId: venueId, details: { fields } });
+      const entry = audit.entry({ caller, requestId }, venueId, { action: 'venue.updated', targetType: 'venue', targetId: venueId, details: { fields } });
+      const venue = await venues.update(venueId, present(body), () => entry);
+      if (!venue) throw notFound('venue-not-found');
       return { status: 200, body: presentVenue(venue) };
     },
   });

@@ -44,6 +44,7 @@ function codeFlow(config: MailchimpConfig, app: App): OAuthAdapter {
       const context = grant.context['dc'] === undefined ? await whereItIs(config, grant.accessToken, calls) : grant.context;
       return { ...(await readMailchimpAccount(config, { ...credential({ ...grant, context }), ...calls })), context };
     },
+    accountIdOf: () => null,
     credential,
     refreshAt: () => null,
   };

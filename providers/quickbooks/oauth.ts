@@ -60,6 +60,7 @@ function codeFlow(config: QuickBooksConfig, app: App): OAuthAdapter {
     async account(grant, calls) {
       return { ...(await readCompany(config, { ...credential(grant), ...calls })), scopes: grant.scopes };
     },
+    accountIdOf: ({ context }) => context['realmId'] ?? null,
     credential,
     refreshAt: dueWithin(HOUR_MS),
   };

@@ -82,6 +82,7 @@ function shared(config: SquareConfig, app: App) {
       if (account.externalAccountId === merchant_id) return { ...account, context: { merchant_id } };
       throw new ProviderError({ provider: 'square', kind: 'unexpected-response', httpStatus: 200, code: 'another-account' });
     },
+    accountIdOf: ({ context }) => context['merchant_id'] ?? null,
     credential: ({ accessToken }) => ({ secretKey: accessToken }),
     refreshAt: dueWithin(RENEW_WITHIN_MS),
   } satisfies Partial<OAuthAdapter>;

@@ -78,10 +78,13 @@ function connectFlow(parts: Parts, clientId: string): OAuthAdapter {
     refresh: null,
     revoke: (grant, calls) => deauthorize({ config, clientId, grant, calls, stillThere: () => account(grant, calls) }),
     account,
+    accountIdOf,
     credential,
     refreshAt: () => null,
   };
 }
+
+const accountIdOf = ({ context }: Grant): string | null => context['stripe_user_id'] ?? null;
 
 /** A Stripe App. A refresh token works once and lives a year, an access token an hour, which is not in the answer. */
 function appFlow(parts: Parts, clientId: string): OAuthAdapter {
@@ -106,6 +109,7 @@ function appFlow(parts: Parts, clientId: string): OAuthAdapter {
     // Only an uninstall ends it, which is the account owner's.
     revoke: null,
     account: (grant, calls) => accountOf(parts, { grant, calls, credential: credential(grant) }).catch((error: unknown) => nameless(grant, error)),
+    accountIdOf,
     credential,
     refreshAt: dueWithin(HOUR_S * 1_000),
   };

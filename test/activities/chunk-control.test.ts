@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { ChunkControl } from '../../activities/chunk.ts';
 import type { ChunkControlOptions } from '../../activities/chunk.ts';
 import type { SyncProgress } from '../../contracts/sync.ts';
@@ -47,6 +47,31 @@ describe('the control of a chunk', () => {
     const long = aControl();
     await long.attempt(() => Promise.reject(rateLimited(10_001)));
     expect(() => { long.rethrow(); }).toThrow(ProviderError);
+  });
+
+  it('hands a pause back that was asked for again and again, however short each was, when nothing has succeeded in between', async () => {
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(0);
+    const control = aControl();
+    const refuse = () => control.attempt(() => Promise.reject(rateLimited(1_000)));
+    for (const atMs of [0, 4_000, 9_999]) {
+      clock.mockReturnValue(atMs);
+      await refuse();
+      expect(control.stopping).toBe(false);
+    }
+    clock.mockReturnValue(10_000);
+    await refuse();
+    expect(() => { control.rethrow(); }).toThrow(ProviderError);
+  });
+
+  it('counts refusals anew once something has succeeded', async () => {
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(0);
+    const control = aControl();
+    for (let atMs = 0; atMs < 50_000; atMs += 6_000) {
+      clock.mockReturnValue(atMs);
+      await control.attempt(() => Promise.reject(rateLimited(1_000)));
+      expect(await control.attempt(() => Promise.resolve('done'))).toBe('done');
+    }
+    expect(control.stopping).toBe(false);
   });
 
   it('has as many lanes as the budget fills at the latency seen, at least one and at most its lease', () => {

@@ -33,6 +33,7 @@ function aStore(failures: Partial<Record<'begin' | 'keep' | 'noteFailure' | 'for
     begin: () => Promise.resolve().then(begin),
     noteFailure: () => Promise.resolve().then(() => { failing('noteFailure'); row = { state: 'failed' }; }),
     forget: () => Promise.resolve().then(() => { failing('forget'); row = null; }),
+    findGranted: () => Promise.resolve(row?.sealedGrant ?? null),
     keep: (_exchange, sealedGrant) => Promise.resolve().then(() => { failing('keep'); row = { state: 'granted', sealedGrant }; }),
   };
   return { store, state: () => row?.state ?? null };

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { ApplicationFailure, DefaultFailureConverter, defaultPayloadConverter } from '@temporalio/common';
-import { sql } from 'drizzle-orm';
+import { DrizzleQueryError, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describe as describeError, toFailure } from '../../activities/failures.ts';
 import { FAILURE } from '../../contracts/failures.ts';
@@ -52,7 +52,9 @@ describe('a failure in the words of a workflow', () => {
   it('waits seconds while the database is away, however often the chunk was attempted', () => {
     const refused = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' });
     const starting = Object.assign(new Error('starting up'), { code: '57P03' });
-    for (const cause of [refused, starting]) expect(failureOf(new Error('Failed query', { cause })).nextRetryDelay).toBe(3_000);
+    for (const cause of [refused, starting]) expect(failureOf(new DrizzleQueryError('select', [], cause)).nextRetryDelay).toBe(3_000);
+    // Somebody else's connection: a provider's, the key service's.
+    expect(failureOf(new Error('fetch failed', { cause: refused })).nextRetryDelay).toBeUndefined();
     expect(failureOf(new Error('a mistake of ours')).nextRetryDelay).toBeUndefined();
     expect(failureOf(new Error('a mistake of ours'), true).nextRetryDelay).toBe(1_000);
   });

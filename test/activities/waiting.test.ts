@@ -5,7 +5,7 @@ import { Secret } from '../../vault/secret.ts';
 import { createSealer } from '../../vault/sealer.ts';
 import { until } from '../support/eventually.ts';
 import type { TestVenue } from '../support/sync-world.ts';
-import { createSyncWorld } from '../support/sync-world.ts';
+import { aCustomer, createSyncWorld } from '../support/sync-world.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 
@@ -65,6 +65,15 @@ describe('a run that has to wait', () => {
     expect(await row(input)).toMatchObject({ phase: 'running', waiting_for: null });
     expect(await phases(input)).toEqual(['queued', 'estimating', 'running', 'waiting', 'running']);
     expect((await world.finish(input)).counts).toMatchObject({ created: 5 });
+  });
+
+  it.each(['pull', 'push'] as const)('says so of a %s too when the provider asks for one short pause after another, and counts it as a failure', async (direction) => {
+    const input = await world.open(venue, direction, 'full');
+    if (direction === 'push') await world.customers.upsertMany(venue.venueId, [aCustomer(1)]);
+    await world.begin(input);
+    await world.stripe.fault({ match: {}, kind: 'status', status: 429, retryAfter: 1 });
+    await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.rateLimited });
+    expect(await row(input)).toMatchObject({ phase: 'waiting', waiting_for: { what: 'rate-limit', failures: 1 } });
   });
 
   it('goes on saying so until something has succeeded, not only until it tries', async () => {

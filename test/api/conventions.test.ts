@@ -1,3 +1,4 @@
+import { DrizzleQueryError } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { until } from '../support/eventually.ts';
 import { aToken, createApiWorld, PUBLIC_URL, WIDE_LIMITS } from './api-world.ts';
@@ -79,7 +80,7 @@ describe('an error', () => {
 
   it('of the database being away is 503, and nothing of it is shown', async () => {
     const cause = Object.assign(new Error('connect ECONNREFUSED 10.0.0.1:5432'), { code: 'ECONNREFUSED' });
-    vi.spyOn(api.venues, 'list').mockRejectedValueOnce(Object.assign(new Error('Failed query'), { query: 'select', cause }));
+    vi.spyOn(api.venues, 'list').mockRejectedValueOnce(new DrizzleQueryError('select', [], cause));
     const answer = await api.send('GET', '/v1/venues');
     expect(answer).toMatchObject({ status: 503, json: { code: 'database-unavailable' } });
     expect(answer.text).not.toContain('10.0.0.1');
