@@ -29,12 +29,12 @@ function createVenue({ venues, audit }: VenueRouteDeps): Endpoint {
     method: 'post',
     path: '/v1/venues',
     role: 'admin',
+    allVenues: true,
     idempotent: true,
     body: newVenueBody,
     answers: { 201: { description: 'Created.', schema: venueAnswer, location: 'The venue.' } },
     problems: ['source-id-taken'],
     async handle({ body, caller, requestId, requestKey }) {
-      if (caller.venues !== '*') throw new ApiError('forbidden', 'Creating a venue needs a token for all venues ("venues": "*").');
       const venue = await venues.create({ ...body, sourceId: body.sourceId ?? null }, requestKey);
       if (venue === 'source-id-taken') throw new ApiError('source-id-taken', 'Another venue has this sourceId.');
       await audit.note({ caller, requestId }, venue.id, { action: 'venue.created', targetType: 'venue', targetId: venue.id });
