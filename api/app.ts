@@ -31,6 +31,7 @@ import { createAtomicLoadSlots } from './atomic-load-slots.ts';
 import { createAuditTrail } from './audit-trail.ts';
 import { createAuthenticator } from './authentication.ts';
 import type { AuthorizationGateway } from './authorization-gateway.ts';
+import type { AuthorizationStates } from './authorization-states.ts';
 import type { ConnectionGateway } from './connection-gateway.ts';
 import { docsRouter } from './docs-page.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -73,6 +74,8 @@ import { webhookRouter } from './webhooks.ts';
 export interface AppConfig {
   /** Without a trailing slash. */
   readonly publicUrl: string;
+  /** Proxies whose `X-Forwarded-For` is believed: addresses, networks, and Express's names for some. */
+  readonly trustedProxies: readonly string[];
   /** Under which owners may be sent back after they have approved. */
   readonly returnUrls: readonly string[];
   readonly jwt: JwtConfig;
@@ -96,6 +99,7 @@ export interface AppDeps {
   readonly steering: ConnectionSteeringStore;
   readonly oauthTokens: Pick<OAuthTokenStore, 'listForForecast'>;
   readonly authorizationGateway: AuthorizationGateway;
+  readonly states: AuthorizationStates;
   readonly connectionGateway: ConnectionGateway;
   readonly accountConnections: AccountConnections;
   readonly webhooks: readonly WebhookSetup[];
@@ -134,6 +138,7 @@ export function createApp(deps: AppDeps): App {
   app.disable('x-powered-by').disable('etag').enable('strict routing').enable('case sensitive routing');
   // Queries are read by the operations themselves, which refuse what they do not know.
   app.set('query parser', false);
+  app.set('trust proxy', [...config.trustedProxies]);
 
   app.use(requestContext, logAccess(log), securityHeaders(), keyringWarning(config.developmentKeyring));
   mountGet(app, '/health/live', live);
@@ -169,8 +174,8 @@ function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[]
   const ui = { baseUrl: config.temporalUiUrl, namespace: config.temporalNamespace };
   const { schedules, scheduleGateway } = deps;
   const defaultSchedules = createDefaultSchedules({ providers, schedules, scheduleGateway, log });
-  const { steering, authorizationGateway, connectionGateway, clock } = deps;
-  const authorizing = { connections, steering, providers, sealer, authorizationGateway, returnUrls, clock, publicUrl: config.publicUrl };
+  const { steering, authorizationGateway, states, connectionGateway, clock } = deps;
+  const authorizing = { connections, steering, providers, sealer, authorizationGateway, states, returnUrls, clock, publicUrl: config.publicUrl };
   return [
     ...venueRoutes({ venues, audit }),
     ...RESOURCES.flatMap((resource) => recordEndpoints({ kind: RECORD_KINDS[resource], store: records[resource], audit, atomicLoads })),

@@ -16,6 +16,7 @@ import { createRecordStores } from '../db/record-store.ts';
 import { createOAuthTokenStore } from '../db/oauth-token-store.ts';
 import { createPlanStore } from '../db/plan-store.ts';
 import { createScheduleStore } from '../db/schedule-store.ts';
+import { readStateKey } from '../db/service-keys.ts';
 import { checkDatabase } from '../db/startup-check.ts';
 import { createSecretRotationStore } from '../db/secret-rotation-store.ts';
 import { createSyncRunStore } from '../db/sync-run-store.ts';
@@ -30,6 +31,7 @@ import { createSealer } from '../vault/sealer.ts';
 import { checkKeyAccess } from '../vault/startup-check.ts';
 import { createApp } from './app.ts';
 import { createAuthorizationGateway } from './authorization-gateway.ts';
+import { createAuthorizationStates } from './authorization-states.ts';
 import { createConnectionGateway } from './connection-gateway.ts';
 import { createJobGateway } from './job-gateway.ts';
 import { describeError } from './outage.ts';
@@ -68,6 +70,7 @@ const app = createApp({
   config: {
     publicUrl: config.publicUrl,
     returnUrls: config.returnUrls,
+    trustedProxies: config.trustedProxies,
     jwt: config.jwt,
     rateLimits: config.rateLimits,
     venueShares: config.venueShares,
@@ -85,6 +88,7 @@ const app = createApp({
   // The API refreshes nothing: it only reads when grants end.
   oauthTokens: createOAuthTokenStore({ db, refreshing: db, audit }),
   authorizationGateway: createAuthorizationGateway(temporal),
+  states: createAuthorizationStates(await readStateKey(db)),
   connectionGateway: createConnectionGateway(temporal),
   accountConnections: createAccountConnections(db),
   webhooks: createWebhooks(config.providers),

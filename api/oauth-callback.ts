@@ -10,6 +10,7 @@ import { Secret } from '../vault/secret.ts';
 import type { Sealer } from '../vault/vault.ts';
 import { ApiError } from './api-error.ts';
 import type { AuthorizationAttempt, AuthorizationGateway } from './authorization-gateway.ts';
+import type { AuthorizationStates } from './authorization-states.ts';
 import { REFUSAL_CODES } from './authorization-problems.ts';
 import { attemptOf, sealForAttempt } from './authorizing.ts';
 import { readCallback } from './callback-query.ts';
@@ -25,6 +26,7 @@ import { contextOf } from './request-context.ts';
 
 export interface OAuthCallbackDeps {
   readonly authorizationGateway: AuthorizationGateway;
+  readonly states: AuthorizationStates;
   readonly sealer: Sealer;
   readonly returnUrls: ReturnUrls;
   readonly limits: RateLimits;
@@ -55,8 +57,9 @@ export const CALLBACK_PROBLEMS = [
 
 const ATTEMPT = /^[0-9a-f]{32}$/;
 const LOOK_AGAIN_AFTER_S = 3;
+const REPEAT_AFTER_S = 5;
 /** Nothing was taken yet: the same address can be asked again. */
-const WORTH_REPEATING: readonly ProblemCode[] = ['temporal-unavailable', 'worker-unavailable', 'vault-unavailable'];
+const WORTH_REPEATING: readonly ProblemCode[] = ['temporal-unavailable', 'worker-unavailable', 'vault-unavailable', 'rate-limited'];
 
 /** Where providers send owners back to. No token and no body: what counts is the attempt's own secret, its `state`. */
 export function oauthCallbackRouter(deps: OAuthCallbackDeps): Router {
@@ -81,17 +84,30 @@ function mountPage(router: Router, path: string, handler: RequestHandler): void 
 
 function callbackHandler(deps: OAuthCallbackDeps): RequestHandler {
   return async (req, res) => {
-    await deps.limits.countVisitor({ req, res });
-    requireVisit(req);
-    const provider = PROVIDERS.find((known) => known === req.params['provider']);
-    if (!provider) throw new ApiError('provider-not-found', 'No such provider.');
-    const query = readCallback(req.url);
-    const id = attemptOf(query.state);
+    const { provider, query, id } = await admit(deps, { req, res });
     const attempt = await deps.authorizationGateway.find(id);
     if (!attempt) throw new ApiError('authorization-not-found', 'There is no attempt to connect with this state.');
     if (attempt.provider !== provider) throw new ApiError('callback-other-provider', 'The attempt is with another provider.');
     await answerVisit(deps, { req, res }, { id, attempt, query });
   };
+}
+
+/** Who shows a state of ours is counted by that, all others by where they come from: they cannot keep an owner out. */
+async function admit(deps: OAuthCallbackDeps, exchange: Exchange): Promise<{ readonly provider: ProviderId; readonly query: CallbackQuery; readonly id: string }> {
+  const { req } = exchange;
+  try {
+    requireVisit(req);
+    const provider = PROVIDERS.find((known) => known === req.params['provider']);
+    if (!provider) throw new ApiError('provider-not-found', 'No such provider.');
+    const query = readCallback(req.url);
+    const id = attemptOf(query.state);
+    // A state that an earlier version has made is a stranger's too, and still looked up.
+    await (deps.states.isOurs(query.state) ? deps.limits.countReturn(exchange, id) : deps.limits.countVisitor(exchange, 'stranger'));
+    return { provider, query, id };
+  } catch (error) {
+    if (error instanceof ApiError && error.code !== 'rate-limited') await deps.limits.countVisitor(exchange, 'stranger');
+    throw error;
+  }
 }
 
 /** What browsers and chat programs fetch unasked is no visit: the owner's own would then find the state used. */
@@ -182,7 +198,7 @@ function goBack({ returnUrls }: OAuthCallbackDeps, { res }: Exchange, { attempt,
 /** What became of an attempt whose visitor did not want to wait. Its id opens nothing: it is a digest of the state. */
 function attemptHandler(deps: OAuthCallbackDeps): RequestHandler {
   return async (req, res) => {
-    await deps.limits.countVisitor({ req, res });
+    await deps.limits.countVisitor({ req, res }, 'look');
     const id = String(req.params['attempt']);
     const attempt = ATTEMPT.test(id) ? await deps.authorizationGateway.find(id) : null;
     if (!attempt) throw new ApiError('authorization-not-found', 'There is no such attempt to connect.');
@@ -238,7 +254,7 @@ function errorPages(log: Log): ErrorRequestHandler {
       return;
     }
     res.set(error.headers);
-    const retry = WORTH_REPEATING.includes(error.code);
-    sendPage(res, problemPage(error.code, { detail: error.message, requestId: contextOf(req).requestId, retry }));
+    const retryAfterS = WORTH_REPEATING.includes(error.code) ? Math.max(REPEAT_AFTER_S, Number(res.getHeader('Retry-After') ?? 0)) : null;
+    sendPage(res, problemPage(error.code, { detail: error.message, requestId: contextOf(req).requestId, retryAfterS }));
   };
 }

@@ -13,6 +13,7 @@ export { products } from './products.ts';
 export { providerBudgets } from './provider-budgets.ts';
 export { providerLeases } from './provider-leases.ts';
 export { recordLinks } from './record-links.ts';
+export { serviceKeys } from './service-keys.ts';
 export { syncCursors } from './sync-cursors.ts';
 export { syncLogs } from './sync-logs.ts';
 export { syncMissing } from './sync-missing.ts';

@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm';
 import { SignJWT } from 'jose';
 import { createApp } from '../../api/app.ts';
 import type { AppConfig, AppDeps } from '../../api/app.ts';
+import { createAuthorizationStates } from '../../api/authorization-states.ts';
 import type { Role } from '../../api/caller.ts';
 import { startServer } from '../../api/server.ts';
 import type { VenueId } from '../../contracts/ids.ts';
@@ -137,6 +138,7 @@ export async function createApiWorld(options: { readonly config?: Partial<AppCon
     config: {
       publicUrl: PUBLIC_URL,
       returnUrls: [RETURN_URL],
+      trustedProxies: [],
       jwt: { kind: 'secret', secret: new Secret(JWT_SECRET) },
       rateLimits: WIDE_LIMITS,
       venueShares: { atomicLoads: 2, eventStreams: 200, databaseConnections: 8 },
@@ -154,6 +156,7 @@ export async function createApiWorld(options: { readonly config?: Partial<AppCon
     gateway,
     scheduleGateway,
     authorizationGateway: connectionGateway,
+    states: createAuthorizationStates(randomBytes(32)),
     connectionGateway,
     rotations: createSecretRotationStore(db, stores.audit),
     jobGateway: { startKeyRotation: (jobId) => gateway.startJob(jobId) },
