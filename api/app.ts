@@ -19,6 +19,7 @@ import type { SecretRotationStore } from '../db/secret-rotation-store.ts';
 import type { SyncRunStore } from '../db/sync-run-store.ts';
 import type { TransactionSummaryStore } from '../db/transaction-summary-store.ts';
 import type { VenueStore } from '../db/venue-store.ts';
+import type { WebhookDeliveryStore } from '../db/webhook-delivery-store.ts';
 import { createReturnUrls } from '../domain/return-url.ts';
 import type { ReturnUrls } from '../domain/return-url.ts';
 import { VenueShares } from '../domain/venue-shares.ts';
@@ -103,6 +104,7 @@ export interface AppDeps {
   readonly connectionGateway: ConnectionGateway;
   readonly accountConnections: AccountConnections;
   readonly webhooks: readonly WebhookSetup[];
+  readonly deliveries: WebhookDeliveryStore;
   readonly runs: SyncRunStore;
   readonly plans: PlanStore;
   readonly budgets: BudgetStatusStore;

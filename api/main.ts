@@ -24,6 +24,7 @@ import { createTransactionSummaryStore } from '../db/transaction-summary-store.t
 import { createVenueStore } from '../db/venue-store.ts';
 import { deleteUnapprovedConnections } from '../db/unapproved-connections.ts';
 import { openDatabase } from '../db/venue-scope.ts';
+import { createWebhookDeliveryStore } from '../db/webhook-delivery-store.ts';
 import { createProviders, createWebhooks } from '../providers/registry.ts';
 import { exitOnUncaught } from '../telemetry/exit-on-uncaught.ts';
 import { createLogger } from '../telemetry/logger.ts';
@@ -65,6 +66,7 @@ const client = new Client({ connection, namespace });
 const temporal = { client, connection, providerName: (provider: ProviderId): string => providers.find(provider)?.capabilities.displayName ?? provider };
 const idempotency = createIdempotencyStore(db);
 const audit = createAuditStore(db);
+const deliveries = createWebhookDeliveryStore(db);
 
 const app = createApp({
   config: {
@@ -92,6 +94,7 @@ const app = createApp({
   connectionGateway: createConnectionGateway(temporal),
   accountConnections: createAccountConnections(db),
   webhooks: createWebhooks(config.providers),
+  deliveries,
   runs: createSyncRunStore(db),
   plans: createPlanStore(db),
   budgets: createBudgetStatusStore(db),
@@ -113,6 +116,9 @@ log.info({ host: config.host, port: server.port }, 'api is ready');
 const tidy = setInterval(() => {
   idempotency.deleteExpired().catch((error: unknown) => {
     log.warn({ error: describeError(error) }, 'expired idempotency keys could not be deleted');
+  });
+  deliveries.deleteExpired().catch((error: unknown) => {
+    log.warn({ error: describeError(error) }, 'old webhook deliveries could not be forgotten');
   });
   deleteUnapprovedConnections(db).then(
     (removed) => { if (removed > 0) log.info({ removed }, 'connections that nobody has approved were removed'); },

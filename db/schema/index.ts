@@ -22,3 +22,4 @@ export { syncRuns } from './sync-runs.ts';
 export { transactions } from './transactions.ts';
 export { venueApiKeys } from './venue-api-keys.ts';
 export { venues } from './venues.ts';
+export { webhookDeliveries } from './webhook-deliveries.ts';

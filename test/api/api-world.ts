@@ -24,6 +24,7 @@ import { createSyncProgressStore } from '../../db/sync-progress-store.ts';
 import { createSyncRunStore } from '../../db/sync-run-store.ts';
 import { createTransactionSummaryStore } from '../../db/transaction-summary-store.ts';
 import { createVenueStore } from '../../db/venue-store.ts';
+import { createWebhookDeliveryStore } from '../../db/webhook-delivery-store.ts';
 import { createProviders, createWebhooks } from '../../providers/registry.ts';
 import type { ProvidersConfig } from '../../providers/registry.ts';
 import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
@@ -133,6 +134,7 @@ export async function createApiWorld(options: { readonly config?: Partial<AppCon
     oauthTokens: createOAuthTokenStore({ db, refreshing: db, audit }),
     audit,
     accountConnections: createAccountConnections(db),
+    deliveries: createWebhookDeliveryStore(db),
   };
   const deps: AppDeps = {
     config: {
