@@ -3,6 +3,7 @@ import type { Express, RequestHandler } from 'express';
 import helmet from 'helmet';
 import type { JwtConfig, RateLimitConfig, VenueShareConfig } from '../config/config.ts';
 import { POOLS } from '../config/limit-variables.ts';
+import type { ConnectionRef } from '../contracts/ids.ts';
 import { RESOURCES } from '../contracts/providers.ts';
 import type { Resource } from '../contracts/providers.ts';
 import type { AccountConnections } from '../db/account-connections.ts';
@@ -45,6 +46,7 @@ import type { JobGateway } from './job-gateway.ts';
 import type { Log } from './log.ts';
 import { mount, mountGet } from './mount.ts';
 import { oauthCallbackRouter } from './oauth-callback.ts';
+import type { ConnectionNames } from './oauth-outcome-pages.ts';
 import { buildOpenApi } from './openapi.ts';
 import { createRateLimits } from './rate-limits.ts';
 import { requestContext } from './request-context.ts';
@@ -147,7 +149,7 @@ export function createApp(deps: AppDeps): App {
   mountGet(app, '/health/ready', createReadiness({ postgres: deps.pingDatabase, temporal: () => deps.gateway.ping(READINESS_TIMEOUT_MS) }));
   mountGet(app, '/openapi.json', openApi(endpoints, config.publicUrl));
   app.use(docsRouter());
-  app.use(oauthCallbackRouter({ ...deps, limits: common.limits, returnUrls, providerName: (provider) => deps.providers.find(provider)?.capabilities.displayName ?? provider }));
+  app.use(oauthCallbackRouter({ ...deps, limits: common.limits, returnUrls, namesOf: createNames(deps), providerName: (provider) => deps.providers.find(provider)?.capabilities.displayName ?? provider }));
   app.use(webhookRouter({ ...deps, publicUrl: config.publicUrl }));
   mount(app, endpoints, createRunner({ ...common, publicUrl: config.publicUrl }));
   app.use(() => {
@@ -162,6 +164,12 @@ export function createApp(deps: AppDeps): App {
     },
   };
 }
+
+const createNames = ({ venues, connections }: AppDeps) => async (ref: ConnectionRef): Promise<ConnectionNames | null> => {
+  const [venue, connection] = [await venues.find([ref.venueId], ref.venueId), await connections.find(ref)];
+  const account = connection?.account;
+  return venue && account ? { venue: venue.name, account: account.name ?? account.id } : null;
+};
 
 interface Shared {
   readonly streams: Set<EventStream>;

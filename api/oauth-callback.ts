@@ -2,8 +2,8 @@ import { Router } from 'express';
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import type { AuthorizationCallback, AuthorizationOutcome } from '../contracts/connections.ts';
 import { PROVIDERS } from '../contracts/providers.ts';
+import type { ConnectionRef } from '../contracts/ids.ts';
 import type { ProviderId } from '../contracts/providers.ts';
-import { explainRefusal } from '../domain/authorization-refusal.ts';
 import { withOutcome } from '../domain/return-url.ts';
 import type { ReturnParameters, ReturnUrls } from '../domain/return-url.ts';
 import { Secret } from '../vault/secret.ts';
@@ -18,8 +18,8 @@ import type { CallbackQuery } from './callback-query.ts';
 import { logProblem, toApiError } from './error-handler.ts';
 import type { Log } from './log.ts';
 import { problemPage, sendPage } from './oauth-page.ts';
-import type { OwnersPage } from './oauth-page.ts';
-import { PROBLEMS } from './problems.ts';
+import { ATTEMPT_PATH, beingUsedPage, connectedBeforePage, outcomePage, pendingPage } from './oauth-outcome-pages.ts';
+import type { ConnectionNames } from './oauth-outcome-pages.ts';
 import type { ProblemCode } from './problems.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { contextOf } from './request-context.ts';
@@ -32,11 +32,11 @@ export interface OAuthCallbackDeps {
   readonly limits: RateLimits;
   /** What a person calls a provider. */
   readonly providerName: (provider: ProviderId) => string;
+  readonly namesOf: (ref: ConnectionRef) => Promise<ConnectionNames | null>;
   readonly log: Log;
 }
 
 export const CALLBACK_PATH = '/oauth/{provider}/callback';
-export const ATTEMPT_PATH = '/oauth/attempts/{attempt}';
 
 /** Codes that a page of the callback can show, for the OpenAPI document. */
 export const CALLBACK_PROBLEMS = [
@@ -56,7 +56,6 @@ export const CALLBACK_PROBLEMS = [
 ] as const satisfies readonly ProblemCode[];
 
 const ATTEMPT = /^[0-9a-f]{32}$/;
-const LOOK_AGAIN_AFTER_S = 3;
 const REPEAT_AFTER_S = 5;
 /** Nothing was taken yet: the same address can be asked again. */
 const WORTH_REPEATING: readonly ProblemCode[] = ['temporal-unavailable', 'worker-unavailable', 'vault-unavailable', 'rate-limited'];
@@ -132,14 +131,14 @@ interface Visit {
 
 async function answerVisit(deps: OAuthCallbackDeps, exchange: Exchange, { id, attempt, query }: Visit): Promise<void> {
   if (attempt.state !== 'open') {
-    showEnd(deps, exchange, attempt);
+    await showEnd(deps, exchange, attempt);
   } else if (query.kind === 'failed') {
     showProviderError(deps, exchange, { attempt, error: query.error });
   } else {
     const callback = await toCallback(deps.sealer, attempt, query);
     const completion = await deps.authorizationGateway.complete(id, callback);
-    if (completion.kind === 'used') showUse(deps, exchange, { id, attempt: (await deps.authorizationGateway.find(id)) ?? attempt });
-    else if (completion.kind === 'ended') showOutcome(deps, exchange, { attempt, outcome: completion.outcome });
+    if (completion.kind === 'used') await showUse(deps, exchange, { id, attempt: (await deps.authorizationGateway.find(id)) ?? attempt });
+    else if (completion.kind === 'ended') await showOutcome(deps, exchange, { attempt, outcome: completion.outcome });
     else showPending(deps, exchange, { id, attempt });
   }
 }
@@ -153,28 +152,35 @@ async function toCallback(sealer: Sealer, attempt: AuthorizationAttempt, query: 
 }
 
 /** Of an attempt that has been handed a callback: perhaps by this visitor, who was told that no worker took it and whose page came again. */
-function showUse(deps: OAuthCallbackDeps, exchange: Exchange, { id, attempt }: { readonly id: string; readonly attempt: AuthorizationAttempt }): void {
+async function showUse(deps: OAuthCallbackDeps, exchange: Exchange, { id, attempt }: { readonly id: string; readonly attempt: AuthorizationAttempt }): Promise<void> {
   if (attempt.state === 'open') sendPage(exchange.res, beingUsedPage(deps.providerName(attempt.provider), id, contextOf(exchange.req).requestId));
-  else showEnd(deps, exchange, attempt);
+  else await showEnd(deps, exchange, attempt);
 }
 
 /** Of an attempt that was over when the visitor came. Only one that nobody has used says how it ended: a state works once. */
-function showEnd(deps: OAuthCallbackDeps, exchange: Exchange, attempt: AuthorizationAttempt): void {
+async function showEnd(deps: OAuthCallbackDeps, exchange: Exchange, attempt: AuthorizationAttempt): Promise<void> {
   const { state, outcome } = attempt;
   if (state === 'failed') throw new ApiError('authorization-failed', 'The attempt has ended without an outcome.');
   if (outcome?.outcome === 'refused' && (outcome.code === 'expired' || outcome.code === 'cancelled')) {
-    showOutcome(deps, exchange, { attempt, outcome });
+    await showOutcome(deps, exchange, { attempt, outcome });
     return;
   }
-  if (outcome?.outcome === 'connected') sendPage(exchange.res, connectedBeforePage(deps.providerName(attempt.provider), outcome, contextOf(exchange.req).requestId));
+  if (outcome?.outcome === 'connected') sendPage(exchange.res, connectedBeforePage(await shown(deps, exchange.req, { attempt, outcome })));
   else throw new ApiError('authorization-used', 'It works once.');
 }
 
-function showOutcome(deps: OAuthCallbackDeps, exchange: Exchange, { attempt, outcome }: { readonly attempt: AuthorizationAttempt; readonly outcome: AuthorizationOutcome }): void {
+async function showOutcome(deps: OAuthCallbackDeps, exchange: Exchange, { attempt, outcome }: { readonly attempt: AuthorizationAttempt; readonly outcome: AuthorizationOutcome }): Promise<void> {
   const { connectionId } = outcome;
   const code = outcome.outcome === 'refused' ? REFUSAL_CODES[outcome.code] : null;
   if (goBack(deps, exchange, { attempt, parameters: { connectionId, outcome: outcome.outcome, ...(code !== null && { code }) } })) return;
-  sendPage(exchange.res, outcomePage(deps.providerName(attempt.provider), outcome, contextOf(exchange.req).requestId));
+  sendPage(exchange.res, outcomePage(await shown(deps, exchange.req, { attempt, outcome })));
+}
+
+/** Without names where they cannot be had: the outcome matters more. */
+async function shown(deps: OAuthCallbackDeps, req: Request, { attempt, outcome }: { readonly attempt: AuthorizationAttempt; readonly outcome: AuthorizationOutcome }) {
+  const { venueId, provider } = attempt;
+  const names = outcome.outcome === 'connected' ? await deps.namesOf({ venueId, connectionId: outcome.connectionId }).catch(() => null) : null;
+  return { provider: deps.providerName(provider), outcome, requestId: contextOf(req).requestId, names };
 }
 
 function showProviderError(deps: OAuthCallbackDeps, exchange: Exchange, { attempt, error }: { readonly attempt: AuthorizationAttempt; readonly error: string | null }): void {
@@ -203,45 +209,9 @@ function attemptHandler(deps: OAuthCallbackDeps): RequestHandler {
     const attempt = ATTEMPT.test(id) ? await deps.authorizationGateway.find(id) : null;
     if (!attempt) throw new ApiError('authorization-not-found', 'There is no such attempt to connect.');
     if (attempt.state === 'failed') throw new ApiError('authorization-failed', 'The attempt has ended without an outcome.');
-    const name = deps.providerName(attempt.provider);
-    const { requestId } = contextOf(req);
-    sendPage(res, attempt.outcome ? outcomePage(name, attempt.outcome, requestId) : pendingPage(name, id, requestId));
+    const { outcome } = attempt;
+    sendPage(res, outcome ? outcomePage(await shown(deps, req, { attempt, outcome })) : pendingPage(deps.providerName(attempt.provider), id, contextOf(req).requestId));
   };
-}
-
-function outcomePage(provider: string, outcome: AuthorizationOutcome, requestId: string): OwnersPage {
-  const facts = { Connection: outcome.connectionId, Request: requestId };
-  if (outcome.outcome === 'connected') {
-    return { status: 200, title: `${provider} is connected`, paragraphs: ['You can close this page and go back to where you came from.'], facts: { Provider: provider, ...facts } };
-  }
-  const code = REFUSAL_CODES[outcome.code];
-  const { message, nextAction } = explainRefusal(outcome.code);
-  const { status } = PROBLEMS[code];
-  return { status, title: `${provider} was not connected`, paragraphs: [message, nextAction], facts: { Provider: provider, Code: code, ...facts } };
-}
-
-/** Who reloads the page, or comes back to it, has done all there is to do; the refusal is for whoever replays the state. */
-function connectedBeforePage(provider: string, { connectionId }: AuthorizationOutcome, requestId: string): OwnersPage {
-  const code = 'authorization-used';
-  const paragraphs = ['This link works once, and has done so. It has made the connection: there is nothing left to do here.'];
-  return { status: PROBLEMS[code].status, tone: 'good', title: `${provider} is connected`, paragraphs, facts: { Provider: provider, Code: code, Connection: connectionId, Request: requestId } };
-}
-
-function pendingPage(provider: string, id: string, requestId: string): OwnersPage {
-  return {
-    status: 202,
-    title: `Connecting ${provider} is still finishing`,
-    paragraphs: [`You have approved, and ${provider} is being asked for the access. This page looks again by itself every few seconds; you may also close it.`],
-    facts: { Provider: provider, Request: requestId },
-    again: { afterS: LOOK_AGAIN_AFTER_S, path: ATTEMPT_PATH.replace('{attempt}', id) },
-  };
-}
-
-/** The status is for whoever replays the state; its owner is led on. */
-function beingUsedPage(provider: string, id: string, requestId: string): OwnersPage {
-  const code = 'authorization-used';
-  const { facts, ...page } = pendingPage(provider, id, requestId);
-  return { ...page, status: PROBLEMS[code].status, tone: 'waiting', facts: { ...facts, Code: code } };
 }
 
 function errorPages(log: Log): ErrorRequestHandler {
