@@ -3,6 +3,7 @@ import type { Express, RequestHandler } from 'express';
 import helmet from 'helmet';
 import type { JwtConfig, RateLimitConfig, VenueShareConfig } from '../config/config.ts';
 import { POOLS } from '../config/limit-variables.ts';
+import type { ConnectionRef } from '../contracts/ids.ts';
 import { RESOURCES } from '../contracts/providers.ts';
 import type { Resource } from '../contracts/providers.ts';
 import type { AccountConnections } from '../db/account-connections.ts';
@@ -19,6 +20,7 @@ import type { SecretRotationStore } from '../db/secret-rotation-store.ts';
 import type { SyncRunStore } from '../db/sync-run-store.ts';
 import type { TransactionSummaryStore } from '../db/transaction-summary-store.ts';
 import type { VenueStore } from '../db/venue-store.ts';
+import type { WebhookDeliveryStore } from '../db/webhook-delivery-store.ts';
 import { createReturnUrls } from '../domain/return-url.ts';
 import type { ReturnUrls } from '../domain/return-url.ts';
 import { VenueShares } from '../domain/venue-shares.ts';
@@ -31,6 +33,7 @@ import { createAtomicLoadSlots } from './atomic-load-slots.ts';
 import { createAuditTrail } from './audit-trail.ts';
 import { createAuthenticator } from './authentication.ts';
 import type { AuthorizationGateway } from './authorization-gateway.ts';
+import type { AuthorizationStates } from './authorization-states.ts';
 import type { ConnectionGateway } from './connection-gateway.ts';
 import { docsRouter } from './docs-page.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -43,6 +46,7 @@ import type { JobGateway } from './job-gateway.ts';
 import type { Log } from './log.ts';
 import { mount, mountGet } from './mount.ts';
 import { oauthCallbackRouter } from './oauth-callback.ts';
+import type { ConnectionNames } from './oauth-outcome-pages.ts';
 import { buildOpenApi } from './openapi.ts';
 import { createRateLimits } from './rate-limits.ts';
 import { requestContext } from './request-context.ts';
@@ -73,6 +77,8 @@ import { webhookRouter } from './webhooks.ts';
 export interface AppConfig {
   /** Without a trailing slash. */
   readonly publicUrl: string;
+  /** Proxies whose `X-Forwarded-For` is believed: addresses, networks, and Express's names for some. */
+  readonly trustedProxies: readonly string[];
   /** Under which owners may be sent back after they have approved. */
   readonly returnUrls: readonly string[];
   readonly jwt: JwtConfig;
@@ -96,9 +102,11 @@ export interface AppDeps {
   readonly steering: ConnectionSteeringStore;
   readonly oauthTokens: Pick<OAuthTokenStore, 'listForForecast'>;
   readonly authorizationGateway: AuthorizationGateway;
+  readonly states: AuthorizationStates;
   readonly connectionGateway: ConnectionGateway;
   readonly accountConnections: AccountConnections;
   readonly webhooks: readonly WebhookSetup[];
+  readonly deliveries: WebhookDeliveryStore;
   readonly runs: SyncRunStore;
   readonly plans: PlanStore;
   readonly budgets: BudgetStatusStore;
@@ -134,13 +142,14 @@ export function createApp(deps: AppDeps): App {
   app.disable('x-powered-by').disable('etag').enable('strict routing').enable('case sensitive routing');
   // Queries are read by the operations themselves, which refuse what they do not know.
   app.set('query parser', false);
+  app.set('trust proxy', [...config.trustedProxies]);
 
   app.use(requestContext, logAccess(log), securityHeaders(), keyringWarning(config.developmentKeyring));
   mountGet(app, '/health/live', live);
   mountGet(app, '/health/ready', createReadiness({ postgres: deps.pingDatabase, temporal: () => deps.gateway.ping(READINESS_TIMEOUT_MS) }));
   mountGet(app, '/openapi.json', openApi(endpoints, config.publicUrl));
   app.use(docsRouter());
-  app.use(oauthCallbackRouter({ ...deps, limits: common.limits, returnUrls, providerName: (provider) => deps.providers.find(provider)?.capabilities.displayName ?? provider }));
+  app.use(oauthCallbackRouter({ ...deps, limits: common.limits, returnUrls, namesOf: createNames(deps), providerName: (provider) => deps.providers.find(provider)?.capabilities.displayName ?? provider }));
   app.use(webhookRouter({ ...deps, publicUrl: config.publicUrl }));
   mount(app, endpoints, createRunner({ ...common, publicUrl: config.publicUrl }));
   app.use(() => {
@@ -156,6 +165,12 @@ export function createApp(deps: AppDeps): App {
   };
 }
 
+const createNames = ({ venues, connections }: AppDeps) => async (ref: ConnectionRef): Promise<ConnectionNames | null> => {
+  const [venue, connection] = [await venues.find([ref.venueId], ref.venueId), await connections.find(ref)];
+  const account = connection?.account;
+  return venue && account ? { venue: venue.name, account: account.name ?? account.id } : null;
+};
+
 interface Shared {
   readonly streams: Set<EventStream>;
   readonly returnUrls: ReturnUrls;
@@ -169,8 +184,8 @@ function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[]
   const ui = { baseUrl: config.temporalUiUrl, namespace: config.temporalNamespace };
   const { schedules, scheduleGateway } = deps;
   const defaultSchedules = createDefaultSchedules({ providers, schedules, scheduleGateway, log });
-  const { steering, authorizationGateway, connectionGateway, clock } = deps;
-  const authorizing = { connections, steering, providers, sealer, authorizationGateway, returnUrls, clock, publicUrl: config.publicUrl };
+  const { steering, authorizationGateway, states, connectionGateway, clock } = deps;
+  const authorizing = { connections, steering, providers, sealer, authorizationGateway, states, returnUrls, clock, publicUrl: config.publicUrl };
   return [
     ...venueRoutes({ venues, audit }),
     ...RESOURCES.flatMap((resource) => recordEndpoints({ kind: RECORD_KINDS[resource], store: records[resource], audit, atomicLoads })),

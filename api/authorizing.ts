@@ -17,6 +17,7 @@ import { VaultError } from '../vault/vault-error.ts';
 import { ApiError } from './api-error.ts';
 import type { FieldError } from './api-error.ts';
 import type { AuthorizationGateway } from './authorization-gateway.ts';
+import type { AuthorizationStates } from './authorization-states.ts';
 import { notFound } from './not-found.ts';
 import { invalidRequest } from './parse.ts';
 
@@ -27,6 +28,7 @@ export interface AuthorizingDeps {
   readonly sealer: Sealer;
   readonly authorizationGateway: AuthorizationGateway;
   readonly returnUrls: ReturnUrls;
+  readonly states: AuthorizationStates;
   readonly clock: () => Date;
   /** Without a trailing slash: providers send owners back to a path under it. */
   readonly publicUrl: string;
@@ -132,7 +134,7 @@ interface NewAttempt {
 
 async function startAttempt(deps: AuthorizingDeps, attempt: NewAttempt): Promise<Omit<StartedAuthorization, 'connection'>> {
   const { ref, provider, environment, adapter, scopes, returnUrl, requestedBy } = attempt;
-  const state = randomToken();
+  const state = deps.states.make();
   const codeVerifier = new Secret(randomToken());
   const redirectUri = callbackUrl(deps.publicUrl, provider);
   const expiresAt = new Date(deps.clock().getTime() + AUTHORIZATION_LIFE_MS);
@@ -143,7 +145,7 @@ async function startAttempt(deps: AuthorizingDeps, attempt: NewAttempt): Promise
   return { authorizationUrl, expiresAt };
 }
 
-/** 256 bits: more than the 128 that RFC 6749 section 10.10 asks for (October 2012), and the length that RFC 7636 section 4.1 suggests for a verifier. */
+/** 256 bits, the length that RFC 7636 section 4.1 suggests for a verifier. */
 const randomToken = (): string => randomBytes(32).toString('base64url');
 
 /** Sealed for as long as the attempt lives: Temporal's histories hold it. Throws ApiError `vault-unavailable`. */

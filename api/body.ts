@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Request } from 'express';
 import { ApiError } from './api-error.ts';
 import { BodyStream, isEncoding } from './body-stream.ts';
-import type { Encoding } from './body-stream.ts';
+import type { BodyStreamOptions, Encoding } from './body-stream.ts';
 import { queryTextOf } from './query.ts';
 
 const MIB = 1_048_576;
@@ -22,18 +22,18 @@ export interface BatchBody {
 /** The bytes of a JSON body of up to 1 MiB, decompressed. Throws `unsupported-media-type`, and what a BodyStream throws. */
 export async function readJsonBytes(req: Request): Promise<Uint8Array> {
   expectType(req, [JSON_TYPE]);
-  return readWhole(req, encodingOf(req));
+  return readWhole(req, { encoding: encodingOf(req) });
 }
 
 /** The bytes of a body of up to 1 MiB, whatever its type, as they were signed. Throws `unsupported-media-type` for one that is compressed, and what a BodyStream throws. */
-export async function readSentBytes(req: Request): Promise<Uint8Array> {
+export async function readSentBytes(req: Request, patienceMs: number): Promise<Uint8Array> {
   if (encodingOf(req) !== null) throw new ApiError('unsupported-media-type', 'Webhooks are taken uncompressed only.');
-  return readWhole(req, null);
+  return readWhole(req, { encoding: null, patienceMs });
 }
 
-async function readWhole(req: Request, encoding: Encoding | null): Promise<Uint8Array> {
+async function readWhole(req: Request, options: Omit<BodyStreamOptions, 'limitBytes'>): Promise<Uint8Array> {
   refuseAnnounced(req, JSON_LIMIT_BYTES);
-  const stream = new BodyStream(req, { limitBytes: JSON_LIMIT_BYTES, encoding });
+  const stream = new BodyStream(req, { limitBytes: JSON_LIMIT_BYTES, ...options });
   try {
     return await stream.bytes();
   } finally {

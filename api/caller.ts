@@ -18,6 +18,11 @@ export function reaches(caller: Caller, venueId: VenueId): boolean {
   return caller.venues === '*' || caller.venues.includes(venueId);
 }
 
+/** Throws `forbidden` for a token that lists venues. */
+export function requireAllVenues(caller: Caller): void {
+  if (caller.venues !== '*') throw new ApiError('forbidden', 'This needs a token for all venues ("venues": "*").');
+}
+
 /** Throws `forbidden` when the role is too low. */
 export function requireRole(caller: Caller, role: Role): void {
   if (ROLES.indexOf(caller.role) < ROLES.indexOf(role)) {

@@ -1,10 +1,10 @@
 import type { RequestHandler, Response } from 'express';
 import type { Authenticator } from './authentication.ts';
 import type { BodyStream } from './body-stream.ts';
-import { requireRole } from './caller.ts';
+import { requireAllVenues, requireRole } from './caller.ts';
 import type { AnyCall, Answer, Endpoint } from './endpoint.ts';
 import { toApiError } from './error-handler.ts';
-import { readIdempotencyKey, requestKeyOf } from './idempotency.ts';
+import { idempotencyRefOf, readIdempotencyKey, requestKeyOf } from './idempotency.ts';
 import type { Idempotency, SerialisedAnswer } from './idempotency.ts';
 import { readIds, prepareCall } from './prepare-call.ts';
 import type { PreparedCall } from './prepare-call.ts';
@@ -38,6 +38,7 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => RequestH
       await deps.limits.countVenue(exchange, ids.venueId);
     }
     requireRole(caller, endpoint.role);
+    if (endpoint.allVenues) requireAllVenues(caller);
     if (endpoint.effort && ids.venueId) await deps.limits.countEffort(exchange, endpoint.effort, ids.venueId);
     const key = endpoint.idempotent ? readIdempotencyKey(req.headers['idempotency-key']) : null;
     const prepared = await prepareCall(endpoint, exchange, { caller, ids });
@@ -53,8 +54,8 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => RequestH
   };
 
   async function runOnce(endpoint: HandledEndpoint, { call, hash, stream }: PreparedCall, key: string): Promise<SerialisedAnswer> {
-    const ref = { caller: call.caller.subject, operation: `${endpoint.method.toUpperCase()} ${call.path}`, key };
-    const requestKey = requestKeyOf({ ref, hash, stream });
+    const ref = idempotencyRefOf(call.caller, { operation: `${endpoint.method.toUpperCase()} ${call.path}`, key, inVenue: call.ids.venueId !== undefined });
+    const requestKey = requestKeyOf(call.caller, { ref, hash, stream });
     const { answer, replayed } = await deps.idempotency.run({ ref, hash, stream }, async () => {
       try {
         return serialise(await endpoint.handle({ ...call, requestKey }));

@@ -106,6 +106,8 @@ interface Spec<Path extends string, Query, Body> extends Described {
   readonly bodyOptional?: boolean;
   /** Takes `Idempotency-Key`: it creates or starts something. */
   readonly idempotent?: boolean;
+  /** Needs a token for all venues. Checked before a stored answer is asked for. */
+  readonly allVenues?: boolean;
   /** It is about a venue, and counts against what the venue may start. */
   readonly effort?: Effort;
   readonly handle: (call: Call<IdsOf<Path>, Query, Body>) => Promise<Answer>;
@@ -141,6 +143,7 @@ interface Common extends Described {
   readonly batch: { readonly json: z.ZodType; readonly line: z.ZodType } | null;
   readonly idempotent: boolean;
   readonly effort: Effort | null;
+  readonly allVenues: boolean;
 }
 
 /** One operation: what is mounted, what the OpenAPI document says, and what tests walk over. It answers once, or streams. */
@@ -167,15 +170,16 @@ export function endpoint<const Path extends string, Query, Body>(spec: Spec<Path
     batch: null,
     idempotent: spec.idempotent ?? false,
     effort: spec.effort ?? null,
+    allVenues: spec.allVenues ?? false,
     stream: null,
     handle: spec.handle as Handle,
   };
 }
 
 export function batchEndpoint<const Path extends string, Query>(spec: BatchSpec<Path, Query>): Endpoint {
-  return { ...spec, body: null, checkBody: null, bodyShown: null, bodyOptional: false, idempotent: true, effort: null, stream: null, handle: spec.handle as Handle };
+  return { ...spec, body: null, checkBody: null, bodyShown: null, bodyOptional: false, idempotent: true, effort: null, allVenues: false, stream: null, handle: spec.handle as Handle };
 }
 
 export function streamEndpoint<const Path extends string>(spec: StreamSpec<Path>): Endpoint {
-  return { ...spec, query: NO_QUERY, body: null, checkBody: null, bodyShown: null, bodyOptional: false, batch: null, idempotent: false, effort: null, stream: spec.stream as Stream };
+  return { ...spec, query: NO_QUERY, body: null, checkBody: null, bodyShown: null, bodyOptional: false, batch: null, idempotent: false, effort: null, allVenues: false, stream: spec.stream as Stream };
 }

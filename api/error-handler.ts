@@ -27,7 +27,7 @@ export function createErrorHandler({ log, publicUrl }: ErrorHandlerDeps): ErrorR
 }
 
 /** Nothing is wrong then: the access log has the code. */
-const OWN_LIMITS: readonly ProblemCode[] = ['too-many-loads', 'too-many-streams'];
+const OWN_LIMITS: readonly ProblemCode[] = ['too-many-loads', 'too-many-streams', 'too-many-deliveries'];
 
 /** Notes the code for the access log, and logs what is our side's, or a service's behind us. A caller's own mistakes are for the caller. */
 export function logProblem(log: Log, { req, thrown, error }: { readonly req: Request; readonly thrown: unknown; readonly error: ApiError }): void {

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { IdempotencyClaim, IdempotencyKeyRef, IdempotencyStore, StoredAnswer } from '../db/idempotency-store.ts';
 import { ApiError } from './api-error.ts';
 import type { BodyStream } from './body-stream.ts';
+import type { Caller } from './caller.ts';
 import { invalidRequest } from './parse.ts';
 
 /** 1–255 printable ASCII characters. */
@@ -36,7 +37,7 @@ export interface IdempotentRequest {
 export interface Idempotency {
   /**
    * Answers with what `work` returns or, when the key was answered before, with that answer. `work` turns its own refusals into answers;
-   * what it throws, and answers of 500 and above, are not kept: a repeat tries again.
+   * what it throws, and answers that are not final, are not kept: a repeat tries again.
    * Throws `idempotency-key-reused` and `idempotency-in-flight`.
    */
   run(request: IdempotentRequest, work: () => Promise<SerialisedAnswer>): Promise<{ answer: SerialisedAnswer; replayed: boolean }>;
@@ -53,6 +54,23 @@ export function createIdempotency(store: IdempotencyStore, waitForTwinMs = WAIT_
   };
 }
 
+/**
+ * What a key belongs to. The token's role and reach are in it: an answer that one token may see is none for another of the same subject. Of
+ * an operation on one venue, which both reach, the other venues play no part, so that a token that gains one repeats its requests all the same.
+ */
+export function idempotencyRefOf({ subject, role, venues }: Caller, { operation, key, inVenue }: { readonly operation: string; readonly key: string; readonly inVenue: boolean }): IdempotencyKeyRef {
+  const reach = inVenue ? null : venues === '*' ? venues : venues.toSorted();
+  const caller = createHash('sha256').update(JSON.stringify([subject, role, reach])).digest('hex');
+  return { caller, operation, key };
+}
+
+/** Refusals that stand whenever they are asked for again. Others, of rights or of a state that may pass, are found out anew: they have made nothing. */
+const FINAL_REFUSALS: readonly number[] = [400, 413, 415, 422];
+/** Larger ones are not kept: whoever repeats the request has it worked on again. Lists of errors are bounded at half of it. */
+const MAX_KEPT_BYTES = 131_072;
+
+const isKept = ({ status, body }: SerialisedAnswer): boolean => (status < 400 || FINAL_REFUSALS.includes(status)) && Buffer.byteLength(body) <= MAX_KEPT_BYTES;
+
 /** The value of `Idempotency-Key`, or null without one. Throws `invalid-request`. */
 export function readIdempotencyKey(header: string | string[] | undefined): string | null {
   if (header === undefined) return null;
@@ -64,9 +82,9 @@ export function readIdempotencyKey(header: string | string[] | undefined): strin
  * What a request marks with it what it makes, in one transaction: a process that dies before its answer is stored leaves that mark, and the
  * repeat finds by it what is there. The body is in it: a key whose first request failed is free for another body. Null for a streamed body.
  */
-export function requestKeyOf({ ref: { caller, operation, key }, hash, stream }: IdempotentRequest): string | null {
+export function requestKeyOf({ subject }: Caller, { ref: { operation, key }, hash, stream }: IdempotentRequest): string | null {
   if (stream) return null;
-  return createHash('sha256').update(JSON.stringify([caller, operation, key, hash])).digest('hex');
+  return createHash('sha256').update(JSON.stringify([subject, operation, key, hash])).digest('hex');
 }
 
 type Settled = Exclude<IdempotencyClaim, { kind: 'in-flight' }>;
@@ -87,7 +105,7 @@ async function workOnce(store: IdempotencyStore, { ref, stream }: IdempotentRequ
   let settled = false;
   try {
     const answer = await work();
-    if (answer.status < 500) {
+    if (isKept(answer)) {
       const bodyHash = stream ? { [BODY_HASH]: await stream.digest() } : {};
       await store.complete(ref, { ...answer, headers: { ...answer.headers, ...bodyHash } });
       settled = true;

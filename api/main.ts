@@ -16,6 +16,7 @@ import { createRecordStores } from '../db/record-store.ts';
 import { createOAuthTokenStore } from '../db/oauth-token-store.ts';
 import { createPlanStore } from '../db/plan-store.ts';
 import { createScheduleStore } from '../db/schedule-store.ts';
+import { readStateKey } from '../db/service-keys.ts';
 import { checkDatabase } from '../db/startup-check.ts';
 import { createSecretRotationStore } from '../db/secret-rotation-store.ts';
 import { createSyncRunStore } from '../db/sync-run-store.ts';
@@ -23,6 +24,7 @@ import { createTransactionSummaryStore } from '../db/transaction-summary-store.t
 import { createVenueStore } from '../db/venue-store.ts';
 import { deleteUnapprovedConnections } from '../db/unapproved-connections.ts';
 import { openDatabase } from '../db/venue-scope.ts';
+import { createWebhookDeliveryStore } from '../db/webhook-delivery-store.ts';
 import { createProviders, createWebhooks } from '../providers/registry.ts';
 import { exitOnUncaught } from '../telemetry/exit-on-uncaught.ts';
 import { createLogger } from '../telemetry/logger.ts';
@@ -30,6 +32,7 @@ import { createSealer } from '../vault/sealer.ts';
 import { checkKeyAccess } from '../vault/startup-check.ts';
 import { createApp } from './app.ts';
 import { createAuthorizationGateway } from './authorization-gateway.ts';
+import { createAuthorizationStates } from './authorization-states.ts';
 import { createConnectionGateway } from './connection-gateway.ts';
 import { createJobGateway } from './job-gateway.ts';
 import { describeError } from './outage.ts';
@@ -63,11 +66,13 @@ const client = new Client({ connection, namespace });
 const temporal = { client, connection, providerName: (provider: ProviderId): string => providers.find(provider)?.capabilities.displayName ?? provider };
 const idempotency = createIdempotencyStore(db);
 const audit = createAuditStore(db);
+const deliveries = createWebhookDeliveryStore(db);
 
 const app = createApp({
   config: {
     publicUrl: config.publicUrl,
     returnUrls: config.returnUrls,
+    trustedProxies: config.trustedProxies,
     jwt: config.jwt,
     rateLimits: config.rateLimits,
     venueShares: config.venueShares,
@@ -85,9 +90,11 @@ const app = createApp({
   // The API refreshes nothing: it only reads when grants end.
   oauthTokens: createOAuthTokenStore({ db, refreshing: db, audit }),
   authorizationGateway: createAuthorizationGateway(temporal),
+  states: createAuthorizationStates(await readStateKey(db)),
   connectionGateway: createConnectionGateway(temporal),
   accountConnections: createAccountConnections(db),
   webhooks: createWebhooks(config.providers),
+  deliveries,
   runs: createSyncRunStore(db),
   plans: createPlanStore(db),
   budgets: createBudgetStatusStore(db),
@@ -109,6 +116,9 @@ log.info({ host: config.host, port: server.port }, 'api is ready');
 const tidy = setInterval(() => {
   idempotency.deleteExpired().catch((error: unknown) => {
     log.warn({ error: describeError(error) }, 'expired idempotency keys could not be deleted');
+  });
+  deliveries.deleteExpired().catch((error: unknown) => {
+    log.warn({ error: describeError(error) }, 'old webhook deliveries could not be forgotten');
   });
   deleteUnapprovedConnections(db).then(
     (removed) => { if (removed > 0) log.info({ removed }, 'connections that nobody has approved were removed'); },

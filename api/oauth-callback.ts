@@ -2,14 +2,15 @@ import { Router } from 'express';
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import type { AuthorizationCallback, AuthorizationOutcome } from '../contracts/connections.ts';
 import { PROVIDERS } from '../contracts/providers.ts';
+import type { ConnectionRef } from '../contracts/ids.ts';
 import type { ProviderId } from '../contracts/providers.ts';
-import { explainRefusal } from '../domain/authorization-refusal.ts';
 import { withOutcome } from '../domain/return-url.ts';
 import type { ReturnParameters, ReturnUrls } from '../domain/return-url.ts';
 import { Secret } from '../vault/secret.ts';
 import type { Sealer } from '../vault/vault.ts';
 import { ApiError } from './api-error.ts';
 import type { AuthorizationAttempt, AuthorizationGateway } from './authorization-gateway.ts';
+import type { AuthorizationStates } from './authorization-states.ts';
 import { REFUSAL_CODES } from './authorization-problems.ts';
 import { attemptOf, sealForAttempt } from './authorizing.ts';
 import { readCallback } from './callback-query.ts';
@@ -17,24 +18,25 @@ import type { CallbackQuery } from './callback-query.ts';
 import { logProblem, toApiError } from './error-handler.ts';
 import type { Log } from './log.ts';
 import { problemPage, sendPage } from './oauth-page.ts';
-import type { OwnersPage } from './oauth-page.ts';
-import { PROBLEMS } from './problems.ts';
+import { ATTEMPT_PATH, beingUsedPage, connectedBeforePage, outcomePage, pendingPage } from './oauth-outcome-pages.ts';
+import type { ConnectionNames } from './oauth-outcome-pages.ts';
 import type { ProblemCode } from './problems.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { contextOf } from './request-context.ts';
 
 export interface OAuthCallbackDeps {
   readonly authorizationGateway: AuthorizationGateway;
+  readonly states: AuthorizationStates;
   readonly sealer: Sealer;
   readonly returnUrls: ReturnUrls;
   readonly limits: RateLimits;
   /** What a person calls a provider. */
   readonly providerName: (provider: ProviderId) => string;
+  readonly namesOf: (ref: ConnectionRef) => Promise<ConnectionNames | null>;
   readonly log: Log;
 }
 
 export const CALLBACK_PATH = '/oauth/{provider}/callback';
-export const ATTEMPT_PATH = '/oauth/attempts/{attempt}';
 
 /** Codes that a page of the callback can show, for the OpenAPI document. */
 export const CALLBACK_PROBLEMS = [
@@ -54,9 +56,9 @@ export const CALLBACK_PROBLEMS = [
 ] as const satisfies readonly ProblemCode[];
 
 const ATTEMPT = /^[0-9a-f]{32}$/;
-const LOOK_AGAIN_AFTER_S = 3;
+const REPEAT_AFTER_S = 5;
 /** Nothing was taken yet: the same address can be asked again. */
-const WORTH_REPEATING: readonly ProblemCode[] = ['temporal-unavailable', 'worker-unavailable', 'vault-unavailable'];
+const WORTH_REPEATING: readonly ProblemCode[] = ['temporal-unavailable', 'worker-unavailable', 'vault-unavailable', 'rate-limited'];
 
 /** Where providers send owners back to. No token and no body: what counts is the attempt's own secret, its `state`. */
 export function oauthCallbackRouter(deps: OAuthCallbackDeps): Router {
@@ -81,17 +83,30 @@ function mountPage(router: Router, path: string, handler: RequestHandler): void 
 
 function callbackHandler(deps: OAuthCallbackDeps): RequestHandler {
   return async (req, res) => {
-    await deps.limits.countVisitor({ req, res });
-    requireVisit(req);
-    const provider = PROVIDERS.find((known) => known === req.params['provider']);
-    if (!provider) throw new ApiError('provider-not-found', 'No such provider.');
-    const query = readCallback(req.url);
-    const id = attemptOf(query.state);
+    const { provider, query, id } = await admit(deps, { req, res });
     const attempt = await deps.authorizationGateway.find(id);
     if (!attempt) throw new ApiError('authorization-not-found', 'There is no attempt to connect with this state.');
     if (attempt.provider !== provider) throw new ApiError('callback-other-provider', 'The attempt is with another provider.');
     await answerVisit(deps, { req, res }, { id, attempt, query });
   };
+}
+
+/** Who shows a state of ours is counted by that, all others by where they come from: they cannot keep an owner out. */
+async function admit(deps: OAuthCallbackDeps, exchange: Exchange): Promise<{ readonly provider: ProviderId; readonly query: CallbackQuery; readonly id: string }> {
+  const { req } = exchange;
+  try {
+    requireVisit(req);
+    const provider = PROVIDERS.find((known) => known === req.params['provider']);
+    if (!provider) throw new ApiError('provider-not-found', 'No such provider.');
+    const query = readCallback(req.url);
+    const id = attemptOf(query.state);
+    // A state that an earlier version has made is a stranger's too, and still looked up.
+    await (deps.states.isOurs(query.state) ? deps.limits.countReturn(exchange, id) : deps.limits.countVisitor(exchange, 'stranger'));
+    return { provider, query, id };
+  } catch (error) {
+    if (error instanceof ApiError && error.code !== 'rate-limited') await deps.limits.countVisitor(exchange, 'stranger');
+    throw error;
+  }
 }
 
 /** What browsers and chat programs fetch unasked is no visit: the owner's own would then find the state used. */
@@ -116,14 +131,14 @@ interface Visit {
 
 async function answerVisit(deps: OAuthCallbackDeps, exchange: Exchange, { id, attempt, query }: Visit): Promise<void> {
   if (attempt.state !== 'open') {
-    showEnd(deps, exchange, attempt);
+    await showEnd(deps, exchange, attempt);
   } else if (query.kind === 'failed') {
     showProviderError(deps, exchange, { attempt, error: query.error });
   } else {
     const callback = await toCallback(deps.sealer, attempt, query);
     const completion = await deps.authorizationGateway.complete(id, callback);
-    if (completion.kind === 'used') showUse(deps, exchange, { id, attempt: (await deps.authorizationGateway.find(id)) ?? attempt });
-    else if (completion.kind === 'ended') showOutcome(deps, exchange, { attempt, outcome: completion.outcome });
+    if (completion.kind === 'used') await showUse(deps, exchange, { id, attempt: (await deps.authorizationGateway.find(id)) ?? attempt });
+    else if (completion.kind === 'ended') await showOutcome(deps, exchange, { attempt, outcome: completion.outcome });
     else showPending(deps, exchange, { id, attempt });
   }
 }
@@ -137,28 +152,35 @@ async function toCallback(sealer: Sealer, attempt: AuthorizationAttempt, query: 
 }
 
 /** Of an attempt that has been handed a callback: perhaps by this visitor, who was told that no worker took it and whose page came again. */
-function showUse(deps: OAuthCallbackDeps, exchange: Exchange, { id, attempt }: { readonly id: string; readonly attempt: AuthorizationAttempt }): void {
+async function showUse(deps: OAuthCallbackDeps, exchange: Exchange, { id, attempt }: { readonly id: string; readonly attempt: AuthorizationAttempt }): Promise<void> {
   if (attempt.state === 'open') sendPage(exchange.res, beingUsedPage(deps.providerName(attempt.provider), id, contextOf(exchange.req).requestId));
-  else showEnd(deps, exchange, attempt);
+  else await showEnd(deps, exchange, attempt);
 }
 
 /** Of an attempt that was over when the visitor came. Only one that nobody has used says how it ended: a state works once. */
-function showEnd(deps: OAuthCallbackDeps, exchange: Exchange, attempt: AuthorizationAttempt): void {
+async function showEnd(deps: OAuthCallbackDeps, exchange: Exchange, attempt: AuthorizationAttempt): Promise<void> {
   const { state, outcome } = attempt;
   if (state === 'failed') throw new ApiError('authorization-failed', 'The attempt has ended without an outcome.');
   if (outcome?.outcome === 'refused' && (outcome.code === 'expired' || outcome.code === 'cancelled')) {
-    showOutcome(deps, exchange, { attempt, outcome });
+    await showOutcome(deps, exchange, { attempt, outcome });
     return;
   }
-  if (outcome?.outcome === 'connected') sendPage(exchange.res, connectedBeforePage(deps.providerName(attempt.provider), outcome, contextOf(exchange.req).requestId));
+  if (outcome?.outcome === 'connected') sendPage(exchange.res, connectedBeforePage(await shown(deps, exchange.req, { attempt, outcome })));
   else throw new ApiError('authorization-used', 'It works once.');
 }
 
-function showOutcome(deps: OAuthCallbackDeps, exchange: Exchange, { attempt, outcome }: { readonly attempt: AuthorizationAttempt; readonly outcome: AuthorizationOutcome }): void {
+async function showOutcome(deps: OAuthCallbackDeps, exchange: Exchange, { attempt, outcome }: { readonly attempt: AuthorizationAttempt; readonly outcome: AuthorizationOutcome }): Promise<void> {
   const { connectionId } = outcome;
   const code = outcome.outcome === 'refused' ? REFUSAL_CODES[outcome.code] : null;
   if (goBack(deps, exchange, { attempt, parameters: { connectionId, outcome: outcome.outcome, ...(code !== null && { code }) } })) return;
-  sendPage(exchange.res, outcomePage(deps.providerName(attempt.provider), outcome, contextOf(exchange.req).requestId));
+  sendPage(exchange.res, outcomePage(await shown(deps, exchange.req, { attempt, outcome })));
+}
+
+/** Without names where they cannot be had: the outcome matters more. */
+async function shown(deps: OAuthCallbackDeps, req: Request, { attempt, outcome }: { readonly attempt: AuthorizationAttempt; readonly outcome: AuthorizationOutcome }) {
+  const { venueId, provider } = attempt;
+  const names = outcome.outcome === 'connected' ? await deps.namesOf({ venueId, connectionId: outcome.connectionId }).catch(() => null) : null;
+  return { provider: deps.providerName(provider), outcome, requestId: contextOf(req).requestId, names };
 }
 
 function showProviderError(deps: OAuthCallbackDeps, exchange: Exchange, { attempt, error }: { readonly attempt: AuthorizationAttempt; readonly error: string | null }): void {
@@ -182,50 +204,14 @@ function goBack({ returnUrls }: OAuthCallbackDeps, { res }: Exchange, { attempt,
 /** What became of an attempt whose visitor did not want to wait. Its id opens nothing: it is a digest of the state. */
 function attemptHandler(deps: OAuthCallbackDeps): RequestHandler {
   return async (req, res) => {
-    await deps.limits.countVisitor({ req, res });
+    await deps.limits.countVisitor({ req, res }, 'look');
     const id = String(req.params['attempt']);
     const attempt = ATTEMPT.test(id) ? await deps.authorizationGateway.find(id) : null;
     if (!attempt) throw new ApiError('authorization-not-found', 'There is no such attempt to connect.');
     if (attempt.state === 'failed') throw new ApiError('authorization-failed', 'The attempt has ended without an outcome.');
-    const name = deps.providerName(attempt.provider);
-    const { requestId } = contextOf(req);
-    sendPage(res, attempt.outcome ? outcomePage(name, attempt.outcome, requestId) : pendingPage(name, id, requestId));
+    const { outcome } = attempt;
+    sendPage(res, outcome ? outcomePage(await shown(deps, req, { attempt, outcome })) : pendingPage(deps.providerName(attempt.provider), id, contextOf(req).requestId));
   };
-}
-
-function outcomePage(provider: string, outcome: AuthorizationOutcome, requestId: string): OwnersPage {
-  const facts = { Connection: outcome.connectionId, Request: requestId };
-  if (outcome.outcome === 'connected') {
-    return { status: 200, title: `${provider} is connected`, paragraphs: ['You can close this page and go back to where you came from.'], facts: { Provider: provider, ...facts } };
-  }
-  const code = REFUSAL_CODES[outcome.code];
-  const { message, nextAction } = explainRefusal(outcome.code);
-  const { status } = PROBLEMS[code];
-  return { status, title: `${provider} was not connected`, paragraphs: [message, nextAction], facts: { Provider: provider, Code: code, ...facts } };
-}
-
-/** Who reloads the page, or comes back to it, has done all there is to do; the refusal is for whoever replays the state. */
-function connectedBeforePage(provider: string, { connectionId }: AuthorizationOutcome, requestId: string): OwnersPage {
-  const code = 'authorization-used';
-  const paragraphs = ['This link works once, and has done so. It has made the connection: there is nothing left to do here.'];
-  return { status: PROBLEMS[code].status, tone: 'good', title: `${provider} is connected`, paragraphs, facts: { Provider: provider, Code: code, Connection: connectionId, Request: requestId } };
-}
-
-function pendingPage(provider: string, id: string, requestId: string): OwnersPage {
-  return {
-    status: 202,
-    title: `Connecting ${provider} is still finishing`,
-    paragraphs: [`You have approved, and ${provider} is being asked for the access. This page looks again by itself every few seconds; you may also close it.`],
-    facts: { Provider: provider, Request: requestId },
-    again: { afterS: LOOK_AGAIN_AFTER_S, path: ATTEMPT_PATH.replace('{attempt}', id) },
-  };
-}
-
-/** The status is for whoever replays the state; its owner is led on. */
-function beingUsedPage(provider: string, id: string, requestId: string): OwnersPage {
-  const code = 'authorization-used';
-  const { facts, ...page } = pendingPage(provider, id, requestId);
-  return { ...page, status: PROBLEMS[code].status, tone: 'waiting', facts: { ...facts, Code: code } };
 }
 
 function errorPages(log: Log): ErrorRequestHandler {
@@ -238,7 +224,7 @@ function errorPages(log: Log): ErrorRequestHandler {
       return;
     }
     res.set(error.headers);
-    const retry = WORTH_REPEATING.includes(error.code);
-    sendPage(res, problemPage(error.code, { detail: error.message, requestId: contextOf(req).requestId, retry }));
+    const retryAfterS = WORTH_REPEATING.includes(error.code) ? Math.max(REPEAT_AFTER_S, Number(res.getHeader('Retry-After') ?? 0)) : null;
+    sendPage(res, problemPage(error.code, { detail: error.message, requestId: contextOf(req).requestId, retryAfterS }));
   };
 }

@@ -42,7 +42,7 @@ export interface OwnersPage {
 }
 
 /** A refusal as a page. The problem's own words, and no more of the request than its id. */
-export function problemPage(code: ProblemCode, about: { readonly detail?: string; readonly provider?: string; readonly requestId: string; readonly retry?: boolean }): OwnersPage {
+export function problemPage(code: ProblemCode, about: { readonly detail?: string; readonly provider?: string; readonly requestId: string; readonly retryAfterS?: number | null }): OwnersPage {
   const { status, title, meaning, remedy } = PROBLEMS[code];
   const detail = about.detail === undefined || about.detail === meaning ? [] : [about.detail];
   return {
@@ -50,7 +50,7 @@ export function problemPage(code: ProblemCode, about: { readonly detail?: string
     title,
     paragraphs: [...detail, meaning, remedy].map(withoutCode),
     facts: { ...(about.provider === undefined ? {} : { Provider: about.provider }), Code: code, Request: about.requestId },
-    ...(about.retry === true && { again: { afterS: 5, path: null } }),
+    ...(typeof about.retryAfterS === 'number' && { again: { afterS: about.retryAfterS, path: null } }),
   };
 }
 

@@ -3,7 +3,7 @@ export const AUTHENTICATION = `Send \`Authorization: Bearer <JWT>\`. The token i
 
 | claim | what |
 | --- | --- |
-| \`sub\` | who calls, 1–255 characters: the audit trail, rate limits and idempotency keys go by it |
+| \`sub\` | who calls, 1–255 characters: the audit trail and rate limits go by it, and idempotency keys by it together with \`role\` and reach |
 | \`exp\` | when the token ends, in seconds since 1970; required |
 | \`role\` | \`viewer\` reads; \`operator\` also writes records, starts, cancels, approves and retries; \`admin\` also makes and changes venues, connects, disconnects and rotates keys |
 | \`venues\` | the ids of the venues that it reaches, or \`"*"\` for all; anything of another venue answers 404 |

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { ipKeyGenerator, rateLimit } from 'express-rate-limit';
 import type { RateLimitConfig } from '../config/config.ts';
@@ -11,8 +12,13 @@ export interface RateLimits {
   countVenue(exchange: Exchange, venueId: VenueId): Promise<void>;
   /** What costs more than a request: it starts something that lasts. */
   countEffort(exchange: Exchange, effort: Effort, venueId: VenueId): Promise<void>;
-  /** For paths without a token. Counted by the address that the connection comes from: behind a proxy all visitors share one. */
-  countVisitor(exchange: Exchange): Promise<void>;
+  /**
+   * For paths without a token. By the address that the connection comes from, or that a trusted proxy names: others' visitors share the
+   * proxy's own. `stranger`: it has shown nothing of ours; `look`: it asks what became of an attempt.
+   */
+  countVisitor(exchange: Exchange, kind: 'stranger' | 'look'): Promise<void>;
+  /** For a visit with a state that we have made: by its attempt, wherever it comes from. */
+  countReturn(exchange: Exchange, attempt: string): Promise<void>;
 }
 
 interface Exchange {
@@ -24,8 +30,10 @@ interface Exchange {
 export type Effort = 'start' | 'connect';
 
 const MINUTE_MS = 60_000;
-/** Each visit costs the workflow service one question; so many owners do not come back from their providers in a minute. */
+/** Each costs the workflow service one question at most. */
 const VISITS_PER_MINUTE = 600;
+/** An owner comes back once, and reloads a few times. */
+const RETURNS_PER_MINUTE = 60;
 const IPV6_SUBNET_BITS = 56;
 
 /** Counted in this process's memory: with several API processes behind one address, each allows the whole limit. */
@@ -33,13 +41,20 @@ export function createRateLimits({ perCallerPerMinute, perVenuePerMinute, starts
   const perCaller = limiter('caller', perCallerPerMinute);
   const perVenue = limiter('venue', perVenuePerMinute);
   const efforts = { start: limiter('venue-starts', startsPerVenuePerMinute), connect: limiter('venue-connecting', connectingPerVenuePerTenMinutes, 10) };
-  const perAddress = limiter('address', VISITS_PER_MINUTE);
+  const visits = { stranger: limiter('address', VISITS_PER_MINUTE), look: limiter('address', VISITS_PER_MINUTE) };
+  const perAttempt = limiter('attempt', RETURNS_PER_MINUTE);
   return {
     countCaller: (exchange, caller) => perCaller(exchange, caller.subject),
     countVenue: (exchange, venueId) => perVenue(exchange, venueId),
     countEffort: (exchange, effort, venueId) => efforts[effort](exchange, venueId),
-    countVisitor: (exchange) => perAddress(exchange, ipKeyGenerator(exchange.req.ip ?? '', IPV6_SUBNET_BITS)),
+    countVisitor: (exchange, kind) => visits[kind](exchange, ipKeyGenerator(addressOf(exchange.req), IPV6_SUBNET_BITS)),
+    countReturn: (exchange, attempt) => perAttempt(exchange, attempt),
   };
+}
+
+/** Some proxies add a port, which makes it no address: then the proxy's own counts. */
+function addressOf({ ip, socket }: Request): string {
+  return ip !== undefined && isIP(ip) !== 0 ? ip : (socket.remoteAddress ?? '');
 }
 
 function limiter(name: string, limit: number, minutes = 1): (exchange: Exchange, key: string) => Promise<void> {
@@ -50,7 +65,7 @@ function limiter(name: string, limit: number, minutes = 1): (exchange: Exchange,
     identifier: name,
     standardHeaders: 'draft-8',
     legacyHeaders: false,
-    // Forwarding headers play no part here: the key is the token's, never an address.
+    // Express has read the forwarding headers of trusted proxies, and nothing here reads others.
     validate: { xForwardedForHeader: false, forwardedHeader: false },
     keyGenerator: (req) => keys.get(req) ?? '',
     handler: (_req, _res, next: NextFunction) => {

@@ -16,6 +16,8 @@ const REQUEST_TIMEOUT_MS = 600_000;
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 const DRAIN_TIMEOUT_MS = 10_000;
 const CLOSE_IDLE_EVERY_MS = 100;
+/** Far more than streams, callers and idle connections of load balancers take, and fewer than the process may have files open. */
+const MAX_CONNECTIONS = 8_000;
 /** For how long a finished answer may wait for a reader that takes nothing of it, and for one that takes little. */
 const STALLED_MS = 30_000;
 const MAX_TAKING_MS = 300_000;
@@ -37,6 +39,7 @@ export interface ServerOptions {
 /** Resolves when the server listens. Rejects when it cannot: the port is in use, or may not be used. */
 export async function startServer(app: App, { host, port, publicUrl, stalledMs = STALLED_MS }: ServerOptions): Promise<RunningServer> {
   const server = createHttpServer(app.express);
+  server.maxConnections = MAX_CONNECTIONS;
   server.prependListener('request', (_req, res) => {
     cutWhenStalled(res, stalledMs);
   });

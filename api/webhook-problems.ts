@@ -14,4 +14,10 @@ export const WEBHOOK_PROBLEMS = {
     meaning: 'There is no such provider, it sends no event that this service takes, or the secret that it signs with is not set here. `detail` says which.',
     remedy: 'Set the environment variable that `detail` names (docs/configuration.md), or remove the subscription at the provider.',
   },
+  'too-many-deliveries': {
+    status: 503,
+    title: 'Too many events at once',
+    meaning: 'This process has as many events of the provider, or of all, at work as it takes. Nothing of this one was read.',
+    remedy: 'Nothing: the provider sends the event again.',
+  },
 } as const satisfies Record<string, Problem>;

@@ -59,6 +59,7 @@ export interface ApiConfig extends ServiceConfig {
   readonly publicUrl: string;
   /** URLs in their normal form; whatever lies under one of them may be returned to. */
   readonly returnUrls: readonly string[];
+  readonly trustedProxies: readonly string[];
   /** Base URL of the Temporal Web UI, without a trailing slash. */
   readonly temporalUiUrl: string | null;
   readonly jwt: JwtConfig;
@@ -102,6 +103,7 @@ export function readApiConfig(env: Env): ApiConfig {
     port,
     publicUrl: environment.get('PUBLIC_URL') ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
     returnUrls: environment.get('RETURN_URLS') ?? [],
+    trustedProxies: environment.get('TRUSTED_PROXIES') ?? [],
     temporalUiUrl: environment.get('TEMPORAL_UI_URL') ?? null,
     jwt: jwtOf(environment),
     rateLimits: {

@@ -1,6 +1,8 @@
-import { and, eq, isNull, lte, sql } from 'drizzle-orm';
+import { and, eq, isNull, sql } from 'drizzle-orm';
 import { idempotencyKeys } from './schema/idempotency-keys.ts';
-import type { Database } from './venue-scope.ts';
+import { digestOf, openAnswer, sealAnswer } from './sealed-answer.ts';
+import { withCaller } from './venue-scope.ts';
+import type { Database, Transaction } from './venue-scope.ts';
 
 export interface IdempotencyKeyRef {
   readonly caller: string;
@@ -38,45 +40,48 @@ const MAX_CLAIM_ATTEMPTS = 5;
 
 export function createIdempotencyStore(db: Database): IdempotencyStore {
   return {
-    claim: async (ref, requestHash, lockMs) => {
-      for (let attempt = 0; attempt < MAX_CLAIM_ATTEMPTS; attempt += 1) {
-        if (await tryClaim(db, ref, { requestHash, lockMs })) return { kind: 'claimed' };
-        const [row] = await db.select().from(idempotencyKeys).where(isKey(ref));
-        if (row) return judge(row, requestHash);
-        // Released between the two statements: the key is free again.
-      }
-      return { kind: 'in-flight' };
-    },
+    claim: (ref, requestHash, lockMs) =>
+      withCaller(db, ref.caller, async (tx) => {
+        for (let attempt = 0; attempt < MAX_CLAIM_ATTEMPTS; attempt += 1) {
+          if (await tryClaim(tx, ref, { requestHash, lockMs })) return { kind: 'claimed' };
+          const [row] = await tx.select().from(idempotencyKeys).where(isKey(ref));
+          if (row) return judge(ref, row, requestHash);
+          // Released between the two statements: the key is free again.
+        }
+        return { kind: 'in-flight' };
+      }),
 
-    complete: async (ref, { status, headers, body }) => {
-      // Of twins that both worked, because the first one's lock lapsed, the first answer stands.
-      await db.update(idempotencyKeys).set({ status, headers, body, lockedUntil: null }).where(and(isKey(ref), isNull(idempotencyKeys.status)));
-    },
+    complete: (ref, answer) =>
+      withCaller(db, ref.caller, async (tx) => {
+        // Of twins that both worked, because the first one's lock lapsed, the first answer stands.
+        await tx.update(idempotencyKeys).set({ status: answer.status, answer: sealAnswer(ref, answer), lockedUntil: null }).where(and(isKey(ref), isNull(idempotencyKeys.status)));
+      }),
 
-    release: async (ref) => {
-      await db.delete(idempotencyKeys).where(and(isKey(ref), isNull(idempotencyKeys.status)));
-    },
+    release: (ref) =>
+      withCaller(db, ref.caller, async (tx) => {
+        await tx.delete(idempotencyKeys).where(and(isKey(ref), isNull(idempotencyKeys.status)));
+      }),
 
     deleteExpired: async () => {
-      const { count } = await db.delete(idempotencyKeys).where(lte(idempotencyKeys.expiresAt, sql`now()`));
-      return count;
+      const [row] = await db.execute<{ count: string }>(sql`select delete_expired_idempotency_keys() as count`);
+      return Number(row?.count ?? 0);
     },
   };
 }
 
-const isKey = ({ caller, operation, key }: IdempotencyKeyRef) =>
-  and(eq(idempotencyKeys.caller, caller), eq(idempotencyKeys.operation, operation), eq(idempotencyKeys.key, key));
+const isKey = (ref: IdempotencyKeyRef) =>
+  and(eq(idempotencyKeys.caller, ref.caller), eq(idempotencyKeys.operation, ref.operation), eq(idempotencyKeys.key, digestOf(ref)));
 
 /** One statement, so that of many callers at once exactly one gets the row. */
-async function tryClaim(db: Database, ref: IdempotencyKeyRef, { requestHash, lockMs }: { readonly requestHash: string; readonly lockMs: number }): Promise<boolean> {
+async function tryClaim(tx: Transaction, ref: IdempotencyKeyRef, { requestHash, lockMs }: { readonly requestHash: string; readonly lockMs: number }): Promise<boolean> {
   const lockedUntil = sql`now() + ${lockMs}::double precision * interval '1 millisecond'`;
   const fresh = { requestHash, lockedUntil, createdAt: sql`now()`, expiresAt: sql`now() + ${IDEMPOTENCY_KEPT_DAYS}::integer * interval '1 day'` };
-  const claimed = await db
+  const claimed = await tx
     .insert(idempotencyKeys)
-    .values({ ...ref, ...fresh })
+    .values({ caller: ref.caller, operation: ref.operation, key: digestOf(ref), ...fresh })
     .onConflictDoUpdate({
       target: [idempotencyKeys.caller, idempotencyKeys.operation, idempotencyKeys.key],
-      set: { ...fresh, status: null, headers: null, body: null },
+      set: { ...fresh, status: null, answer: null },
       setWhere: sql`${idempotencyKeys.expiresAt} <= now()
         or (${idempotencyKeys.status} is null and ${idempotencyKeys.lockedUntil} <= now() and ${idempotencyKeys.requestHash} = ${requestHash})`,
     })
@@ -84,8 +89,8 @@ async function tryClaim(db: Database, ref: IdempotencyKeyRef, { requestHash, loc
   return claimed.length === 1;
 }
 
-function judge(row: typeof idempotencyKeys.$inferSelect, requestHash: string): IdempotencyClaim {
+function judge(ref: IdempotencyKeyRef, row: typeof idempotencyKeys.$inferSelect, requestHash: string): IdempotencyClaim {
   if (row.requestHash !== requestHash) return { kind: 'mismatch' };
-  if (row.status === null) return { kind: 'in-flight' };
-  return { kind: 'replay', answer: { status: row.status, headers: row.headers ?? {}, body: row.body ?? '' } };
+  if (row.answer === null) return { kind: 'in-flight' };
+  return { kind: 'replay', answer: openAnswer(ref, row.answer) };
 }

@@ -110,6 +110,14 @@ export function withReach<T>(db: Database, reach: VenueReach, work: (tx: Transac
   });
 }
 
+/** Runs `work` where the stored answers of one caller are visible, and nothing else. */
+export function withCaller<T>(db: Database, caller: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  return db.transaction(async (tx) => {
+    await tx.execute(sql`select set_config('app.caller', ${caller}, true)`);
+    return work(tx);
+  });
+}
+
 /**
  * Waits for statements of one transaction that were sent without waiting for each other's answers. Ends when all of them have ended, also
  * after a failure: nothing may reach the connection after its ROLLBACK. Throws the first one's failure.

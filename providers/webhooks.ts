@@ -17,14 +17,23 @@ export interface RevokedAccess {
 }
 
 export interface WebhookEvent {
+  /** The provider's own; the same for every delivery of it. Null where it has none of a sane shape. */
+  readonly id: string | null;
   /** The provider's name for what has happened. */
   readonly type: string;
   /** Null: it is about something else. */
   readonly revoked: RevokedAccess | null;
 }
 
+const EVENT_ID = /^[\w-]{1,100}$/;
+
+/** An event's id where it is of a sane shape. */
+export const eventIdOf = (id: unknown): string | null => (typeof id === 'string' && EVENT_ID.test(id) ? id : null);
+
 /** One provider's webhooks, translated. Nothing of an event but what stands here leaves this room. */
 export interface WebhookReader {
+  /** Whether the headers alone rule out that the provider has sent it: asked before anything of the body is read. */
+  isSigned(header: WebhookDelivery['header']): boolean;
   /** Whether the provider has signed exactly this. Takes as long for a signature that is nearly right as for any other. */
   isGenuine(delivery: WebhookDelivery): boolean;
   /** Pure. Null: not an event of this provider, or one that lacks what its type promises. */

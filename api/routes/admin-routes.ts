@@ -3,7 +3,6 @@ import type { Sealer } from '../../vault/vault.ts';
 import { VaultError } from '../../vault/vault-error.ts';
 import { currentKeyOf } from '../../vault/wrapping-key.ts';
 import { ApiError } from '../api-error.ts';
-import type { Caller } from '../caller.ts';
 import { endpoint } from '../endpoint.ts';
 import type { Endpoint } from '../endpoint.ts';
 import type { JobGateway } from '../job-gateway.ts';
@@ -36,11 +35,11 @@ function rotateKeysRoute({ rotations, jobGateway, sealer, ui, log }: AdminRouteD
     method: 'post',
     path: '/v1/admin/keys/rotate',
     role: 'admin',
+    allVenues: true,
     idempotent: true,
     answers: { 202: { description: 'Started, or at work already.', schema: jobAnswer, location: 'The job.' } },
     problems: ['vault-unavailable', 'temporal-unavailable'],
     async handle({ caller, requestId }) {
-      requireAllVenues(caller);
       const job = await rotations.openOrJoin({ targetKey: await currentKey(sealer), requestedBy: caller.subject });
       await jobGateway.startKeyRotation(job.id);
       // No venue's audit log has a place for it.
@@ -59,18 +58,14 @@ function getJobRoute({ rotations, ui }: AdminRouteDeps): Endpoint {
     method: 'get',
     path: '/v1/admin/jobs/{jobId}',
     role: 'admin',
+    allVenues: true,
     answers: { 200: { description: 'The job.', schema: jobAnswer } },
-    async handle({ ids: { jobId }, caller }) {
-      requireAllVenues(caller);
+    async handle({ ids: { jobId } }) {
       const job = await rotations.find(jobId);
       if (!job) throw notFound('job-not-found');
       return { status: 200, body: presentJob(job, ui) };
     },
   });
-}
-
-function requireAllVenues(caller: Caller): void {
-  if (caller.venues !== '*') throw new ApiError('forbidden', 'This needs a token for all venues ("venues": "*").');
 }
 
 async function currentKey(sealer: Sealer): Promise<string> {

@@ -95,7 +95,7 @@ async function enterKey(deps: ConnectionRouteDeps, { venueId, ...by }: VenueDoer
   return { status: created ? 201 : 200, body: presentConnection(connection), headers: locationOf(connection) };
 }
 
-/** Where an idempotency key was given, the answer is kept with its URL: the state in it works once and for ten minutes, the answer is its asker's own. */
+/** Where an idempotency key was given, the answer is kept with its URL, sealed so that only who has that key can read it. */
 async function askForConsent(deps: ConnectionRouteDeps, { venueId, ...by }: VenueDoer, wanted: Omit<NewAuthorization, 'requestedBy'>): Promise<Answer> {
   const auditOf = ({ provider, environment, flow, connectionId }: NewConnecting) =>
     deps.audit.entry(by, venueId, { action: 'connection.authorization-started', targetType: 'connection', targetId: connectionId, details: { provider, environment, flow } });

@@ -29,12 +29,12 @@ function createVenue({ venues, audit }: VenueRouteDeps): Endpoint {
     method: 'post',
     path: '/v1/venues',
     role: 'admin',
+    allVenues: true,
     idempotent: true,
     body: newVenueBody,
     answers: { 201: { description: 'Created.', schema: venueAnswer, location: 'The venue.' } },
     problems: ['source-id-taken'],
     async handle({ body, caller, requestId, requestKey }) {
-      if (caller.venues !== '*') throw new ApiError('forbidden', 'Creating a venue needs a token for all venues ("venues": "*").');
       const venue = await venues.create({ ...body, sourceId: body.sourceId ?? null }, requestKey, ({ id }) =>
         audit.entry({ caller, requestId }, id, { action: 'venue.created', targetType: 'venue', targetId: id }),
       );

@@ -2,13 +2,17 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import type { Environment } from '../../contracts/providers.ts';
 import type { Secret } from '../../vault/secret.ts';
+import { eventIdOf } from '../webhooks.ts';
 import type { WebhookReader, WebhookSetup } from '../webhooks.ts';
 
 /** https://developer.squareup.com/reference/square/webhooks/oauth.authorization.revoked, read 2026-11-21. */
 const REVOKED = 'oauth.authorization.revoked';
 
 const revokedSchema = z.object({ merchant_id: z.string().min(1) });
-const eventSchema = z.object({ type: z.string() });
+const eventSchema = z.object({ type: z.string(), event_id: z.unknown().optional() });
+
+/** 32 bytes in base64. */
+const SIGNATURE = /^[A-Za-z0-9+/]{43}=$/;
 
 /** `environment`: a subscription belongs to the sandbox app or to the production one, and so does its key. */
 export function squareWebhooks(signatureKey: Secret | null, environment: Environment): WebhookSetup {
@@ -17,6 +21,7 @@ export function squareWebhooks(signatureKey: Secret | null, environment: Environ
 
 function readerOf(signatureKey: Secret, environment: Environment): WebhookReader {
   return {
+    isSigned: (header) => SIGNATURE.test(header('x-square-hmacsha256-signature') ?? ''),
     /**
      * HMAC-SHA256 over the registered address and the body, in base64 (https://developer.squareup.com/docs/webhooks/step3validate, read
      * 2026-11-21). Not by the SDK's `WebhooksHelper` (square 46.0.0): it compares with `===`, which tells by its time how much was right,
@@ -30,9 +35,10 @@ function readerOf(signatureKey: Secret, environment: Environment): WebhookReader
     read(event) {
       const { data } = eventSchema.safeParse(event);
       if (!data) return null;
-      if (data.type !== REVOKED) return { type: data.type, revoked: null };
+      const named = { id: eventIdOf(data.event_id), type: data.type };
+      if (data.type !== REVOKED) return { ...named, revoked: null };
       const { data: revoked } = revokedSchema.safeParse(event);
-      return revoked ? { type: data.type, revoked: { environment, externalAccountId: revoked.merchant_id } } : null;
+      return revoked ? { ...named, revoked: { environment, externalAccountId: revoked.merchant_id } } : null;
     },
   };
 }

@@ -1,6 +1,7 @@
 import { Stripe } from 'stripe';
 import { z } from 'zod';
 import type { Secret } from '../../vault/secret.ts';
+import { eventIdOf } from '../webhooks.ts';
 import type { WebhookReader, WebhookSetup } from '../webhooks.ts';
 
 /** Of Connect and of Apps alike; sent to an endpoint for events on connected accounts (https://docs.stripe.com/connect/webhooks, read 2026-11-21). */
@@ -8,7 +9,11 @@ const DEAUTHORIZED = 'account.application.deauthorized';
 
 /** Such an endpoint gets test and live events: `livemode` tells them apart. `account` is the one that has taken the access back. */
 const deauthorizedSchema = z.object({ account: z.string().regex(/^acct_\w+$/), livemode: z.boolean() });
-const eventSchema = z.object({ type: z.string() });
+const eventSchema = z.object({ type: z.string(), id: z.unknown().optional() });
+
+/** `t=<seconds>,v1=<hex>` and more (https://docs.stripe.com/webhooks/signature, read 2026-11-21); the SDK checks time and signature. */
+const SIGNATURE = /(?:^|,)\s*v1=[0-9a-f]{64}(?:,|$)/;
+const SIGNED_AT = /(?:^|,)\s*t=\d{1,12}(?:,|$)/;
 
 export function stripeWebhooks(secret: Secret | null): WebhookSetup {
   return { provider: 'stripe', variable: 'STRIPE_WEBHOOK_SECRET', reader: secret && readerOf(secret) };
@@ -16,6 +21,10 @@ export function stripeWebhooks(secret: Secret | null): WebhookSetup {
 
 function readerOf(secret: Secret): WebhookReader {
   return {
+    isSigned(header) {
+      const signature = header('stripe-signature') ?? '';
+      return SIGNATURE.test(signature) && SIGNED_AT.test(signature);
+    },
     isGenuine({ body, header }) {
       try {
         // With the SDK's own tolerance of 300 s: a delivery that was recorded cannot be sent again later.
@@ -28,9 +37,10 @@ function readerOf(secret: Secret): WebhookReader {
     read(event) {
       const { data } = eventSchema.safeParse(event);
       if (!data) return null;
-      if (data.type !== DEAUTHORIZED) return { type: data.type, revoked: null };
+      const named = { id: eventIdOf(data.id), type: data.type };
+      if (data.type !== DEAUTHORIZED) return { ...named, revoked: null };
       const { data: deauthorized } = deauthorizedSchema.safeParse(event);
-      return deauthorized ? { type: data.type, revoked: { environment: deauthorized.livemode ? 'production' : 'sandbox', externalAccountId: deauthorized.account } } : null;
+      return deauthorized ? { ...named, revoked: { environment: deauthorized.livemode ? 'production' : 'sandbox', externalAccountId: deauthorized.account } } : null;
     },
   };
 }

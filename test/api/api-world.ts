@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm';
 import { SignJWT } from 'jose';
 import { createApp } from '../../api/app.ts';
 import type { AppConfig, AppDeps } from '../../api/app.ts';
+import { createAuthorizationStates } from '../../api/authorization-states.ts';
 import type { Role } from '../../api/caller.ts';
 import { startServer } from '../../api/server.ts';
 import type { VenueId } from '../../contracts/ids.ts';
@@ -23,6 +24,7 @@ import { createSyncProgressStore } from '../../db/sync-progress-store.ts';
 import { createSyncRunStore } from '../../db/sync-run-store.ts';
 import { createTransactionSummaryStore } from '../../db/transaction-summary-store.ts';
 import { createVenueStore } from '../../db/venue-store.ts';
+import { createWebhookDeliveryStore } from '../../db/webhook-delivery-store.ts';
 import { createProviders, createWebhooks } from '../../providers/registry.ts';
 import type { ProvidersConfig } from '../../providers/registry.ts';
 import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
@@ -132,11 +134,13 @@ export async function createApiWorld(options: { readonly config?: Partial<AppCon
     oauthTokens: createOAuthTokenStore({ db, refreshing: db, audit }),
     audit,
     accountConnections: createAccountConnections(db),
+    deliveries: createWebhookDeliveryStore(db),
   };
   const deps: AppDeps = {
     config: {
       publicUrl: PUBLIC_URL,
       returnUrls: [RETURN_URL],
+      trustedProxies: [],
       jwt: { kind: 'secret', secret: new Secret(JWT_SECRET) },
       rateLimits: WIDE_LIMITS,
       venueShares: { atomicLoads: 2, eventStreams: 200, databaseConnections: 8 },
@@ -154,6 +158,7 @@ export async function createApiWorld(options: { readonly config?: Partial<AppCon
     gateway,
     scheduleGateway,
     authorizationGateway: connectionGateway,
+    states: createAuthorizationStates(randomBytes(32)),
     connectionGateway,
     rotations: createSecretRotationStore(db, stores.audit),
     jobGateway: { startKeyRotation: (jobId) => gateway.startJob(jobId) },

@@ -1,4 +1,8 @@
+import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { idempotencyRefOf } from '../../api/idempotency.ts';
+import { digestOf } from '../../db/sealed-answer.ts';
+import { withCaller } from '../../db/venue-scope.ts';
 import { aKey, aToken, createApiWorld } from './api-world.ts';
 import type { ApiWorld } from './api-world.ts';
 
@@ -98,12 +102,61 @@ describe('a POST with an Idempotency-Key', () => {
     expect(await api.send('POST', '/v1/venues', { json: VENUE, headers })).toMatchObject({ status: 201 });
   });
 
+  it('gives no answer of one token to another of the same subject that may do or see less', async () => {
+    const headers = aKeyHeader();
+    const first = await api.send('POST', '/v1/venues', { json: VENUE, headers });
+    expect(first.status).toBe(201);
+    const elsewhere = await aToken({ venues: [await api.aVenue()] });
+    expect(await api.send('POST', '/v1/venues', { json: VENUE, headers, token: elsewhere })).toMatchObject({ status: 403, json: { code: 'forbidden' } });
+    expect(await api.send('POST', '/v1/venues', { json: VENUE, headers, token: await aToken({ role: 'viewer' }) })).toMatchObject({ status: 403 });
+    expect(await api.send('POST', '/v1/venues', { json: VENUE, headers })).toMatchObject({ status: 201, text: first.text });
+  });
+
+  it('gives no refusal of one token to another of the same subject that may do more', async () => {
+    const headers = aKeyHeader();
+    const elsewhere = await aToken({ venues: [await api.aVenue()] });
+    expect(await api.send('POST', '/v1/venues', { json: VENUE, headers, token: elsewhere })).toMatchObject({ status: 403 });
+    expect(await api.send('POST', '/v1/venues', { json: VENUE, headers })).toMatchObject({ status: 201 });
+  });
+
+  it('of one venue is the same request for a token of the same subject that has gained another venue', async () => {
+    const headers = aKeyHeader();
+    const [venue, other] = [batch.split('/')[3] ?? '', await api.aVenue()];
+    const send = async (venues: readonly string[]) => api.send('POST', batch, { json: { records: [{ sourceId: 'a' }] }, headers, token: await aToken({ venues }) });
+    const first = await send([venue]);
+    expect((await send([other, venue])).headers.get('idempotency-replayed')).toBe('true');
+    expect(first.json).toMatchObject({ created: 1 });
+  });
+
+  it('stores neither the key nor the answer in the clear, and shows one caller nothing of another', async () => {
+    const key = 'a key that nobody may read';
+    const json = { provider: 'square', environment: api.environmentOf('square') };
+    const path = batch.replace('records/customers/batch', 'connections');
+    const first = await api.send('POST', path, { json, headers: { 'idempotency-key': key } });
+    expect(first.status).toBe(201);
+    const stored = JSON.stringify(await api.database.admin`select k.*, encode(answer, 'escape') as text from idempotency_keys k`);
+    for (const secret of [key, new URL(first.json.authorizationUrl).searchParams.get('state') ?? 'no state', first.json.id]) expect(stored).not.toContain(secret);
+    // Without a caller in scope the query fails, or, on a connection that had one, finds nothing.
+    expect(await api.database.db.execute(sql`select * from idempotency_keys`).catch(() => [])).toEqual([]);
+    expect(await withCaller(api.database.db, 'someone else', (tx) => tx.execute(sql`select * from idempotency_keys`))).toEqual([]);
+    expect((await api.send('POST', path, { json, headers: { 'idempotency-key': key } })).text).toBe(first.text);
+  });
+
+  it('finds a refusal out anew that may have passed', async () => {
+    const headers = aKeyHeader();
+    const json = { ...VENUE, sourceId: 'taken' };
+    expect(await api.send('POST', '/v1/venues', { json })).toMatchObject({ status: 201 });
+    expect(await api.send('POST', '/v1/venues', { json, headers })).toMatchObject({ status: 409, json: { code: 'source-id-taken' } });
+    await api.database.admin`update venues set source_id = null where source_id = 'taken'`;
+    expect(await api.send('POST', '/v1/venues', { json, headers })).toMatchObject({ status: 201 });
+  });
+
   it('that is still at work elsewhere is waited for, and then told to come back', async () => {
     const headers = { 'idempotency-key': 'held' };
-    const ref = { caller: 'tester', operation: 'POST /v1/venues', key: 'held' };
+    const ref = idempotencyRefOf({ subject: 'tester', role: 'admin', venues: '*', expiresAt: new Date() }, { operation: 'POST /v1/venues', key: 'held', inVenue: false });
     const probe = await api.send('POST', '/v1/venues', { json: VENUE, headers: { 'idempotency-key': 'probe' } });
     expect(probe.status).toBe(201);
-    const [row] = await api.database.admin`select request_hash from idempotency_keys where key = 'probe'`;
+    const [row] = await api.database.admin`select request_hash from idempotency_keys where key = ${digestOf({ key: 'probe' })}`;
     await api.idempotency.claim(ref, String(row?.['request_hash']), 60_000);
     const startedAt = performance.now();
     const answer = await api.send('POST', '/v1/venues', { json: VENUE, headers });

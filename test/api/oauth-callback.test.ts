@@ -26,6 +26,18 @@ describe('an owner who comes back from the provider', () => {
     expect(answer.text).not.toContain(begun.state);
   });
 
+  it.each([['name', 'Corner <Café>', 'Corner &lt;Café&gt;'], ['id where it has no name', null, 'MLB1']])('is told which venue has gained access to which account, by its %s', async (_case, name, shown) => {
+    const begun = await anAttempt();
+    await api().database.admin`update connections set state = 'active', external_account_id = 'MLB1', account_name = ${name} where id = ${begun.connectionId}`;
+    await api().database.admin`update venues set name = 'Harbour & Sons' where id = (select venue_id from connections where id = ${begun.connectionId})`;
+    const names = `The venue “Harbour &amp; Sons” at Interlock has gained access to the Square account “${shown}”.`;
+    const first = await visit({ state: begun.state, code: CODE });
+    expectPage(first, 200);
+    expect(first.text).toContain(names);
+    const looked = await api().send('GET', `/oauth/attempts/${begun.attempt}`, { token: null });
+    expect(looked.text).toContain(names);
+  });
+
   it('is told that it takes longer, on a page that looks again by itself and then says how it ended', async () => {
     api().connectionGateway.end = null;
     const begun = await anAttempt();

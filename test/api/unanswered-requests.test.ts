@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ConnectionId, VenueId } from '../../contracts/ids.ts';
+import { digestOf } from '../../db/sealed-answer.ts';
 import { aConnection } from '../db/builders.ts';
 import { aToken, createApiWorld } from './api-world.ts';
 import type { ApiWorld } from './api-world.ts';
@@ -21,7 +22,7 @@ beforeEach(() => {
 /** What a process leaves that dies after its work and before it can store the answer, once its claim has lapsed. */
 async function loseAnswer(): Promise<void> {
   const lost = await api.database.admin`
-    update idempotency_keys set status = null, headers = null, body = null, locked_until = now() - interval '1 second' where key = ${key} returning key`;
+    update idempotency_keys set status = null, answer = null, locked_until = now() - interval '1 second' where key = ${digestOf({ key })} returning key`;
   expect(lost.length).toBeGreaterThan(0);
 }
 

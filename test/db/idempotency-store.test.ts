@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createIdempotencyStore } from '../../db/idempotency-store.ts';
 import type { IdempotencyKeyRef, IdempotencyStore } from '../../db/idempotency-store.ts';
+import { digestOf } from '../../db/sealed-answer.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
 
@@ -83,10 +84,10 @@ describe('idempotency keys', () => {
       await store.claim(key, 'hash', LOCK_MS);
       await store.complete(key, ANSWER);
     }
-    const [row] = await database.admin<{ days: number }[]>`select extract(epoch from expires_at - created_at)::int / 86400 as days from idempotency_keys where key = ${kept.key}`;
+    const [row] = await database.admin<{ days: number }[]>`select extract(epoch from expires_at - created_at)::int / 86400 as days from idempotency_keys where key = ${digestOf(kept)}`;
     expect(row?.days).toBe(7);
 
-    await database.admin`update idempotency_keys set expires_at = now() - interval '1 second' where key in ${database.admin([expired.key, reused.key])}`;
+    await database.admin`update idempotency_keys set expires_at = now() - interval '1 second' where key in ${database.admin([expired, reused].map(digestOf))}`;
     await expect(store.claim(reused, 'other', LOCK_MS)).resolves.toEqual({ kind: 'claimed' });
     await expect(store.deleteExpired()).resolves.toBe(1);
     await expect(store.deleteExpired()).resolves.toBe(0);

@@ -79,7 +79,7 @@ describe('an event', () => {
     ['of a live account', deauthorized, { environment: 'production', externalAccountId: 'acct_1' }],
     ['of a test account', { ...deauthorized, livemode: false }, { environment: 'sandbox', externalAccountId: 'acct_1' }],
   ])('of Stripe’s about a revocation %s tells whose it was', (_case, event, revoked) => {
-    expect(readerOf('stripe').read(event)).toEqual({ type: deauthorized.type, revoked });
+    expect(readerOf('stripe').read(event)).toEqual({ id: 'evt_1', type: deauthorized.type, revoked });
   });
 
   it.each<[string, 'stripe' | 'square', unknown]>([
@@ -96,11 +96,11 @@ describe('an event', () => {
   });
 
   it.each([['stripe', 'customer.created'], ['square', 'payment.updated']] as const)('of another type is about nobody’s access: %s %s', (provider, type) => {
-    expect(readerOf(provider).read({ type })).toEqual({ type, revoked: null });
+    expect(readerOf(provider).read({ type })).toEqual({ id: null, type, revoked: null });
   });
 
   it.each(['sandbox', 'production'] as const)('of Square’s belongs to the environment that its key belongs to: %s', (environment) => {
-    expect(readerOf('square', environment).read({ type: 'oauth.authorization.revoked', merchant_id: 'M1' })).toEqual({ type: 'oauth.authorization.revoked', revoked: { environment, externalAccountId: 'M1' } });
+    expect(readerOf('square', environment).read({ type: 'oauth.authorization.revoked', merchant_id: 'M1' })).toEqual({ id: null, type: 'oauth.authorization.revoked', revoked: { environment, externalAccountId: 'M1' } });
   });
 
   it.skipIf(!existsSync(SAMPLE))('is read from Square’s own sample (skipped loudly: the samples are not part of this repository)', () => {

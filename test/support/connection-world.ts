@@ -4,6 +4,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { Runtime } from '@temporalio/worker';
 import type { Worker } from '@temporalio/worker';
 import { createAuthorizationGateway } from '../../api/authorization-gateway.ts';
+import { createAuthorizationStates } from '../../api/authorization-states.ts';
 import { attemptOf, connectByConsent, reauthorize, sealForAttempt } from '../../api/authorizing.ts';
 import { createConnectionGateway } from '../../api/connection-gateway.ts';
 import { createSyncGateway } from '../../api/sync-gateway.ts';
@@ -71,6 +72,7 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
     steering: createConnectionSteeringStore(database.db),
     authorizationGateway,
     returnUrls: createReturnUrls([]),
+    states: createAuthorizationStates(randomBytes(32)),
     publicUrl: 'https://interlock.test',
   };
   const workers = workersOf(deps, temporal);

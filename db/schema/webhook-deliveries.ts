@@ -1,0 +1,15 @@
+import { index, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
+import type { ProviderId } from '../../contracts/providers.ts';
+import { instant } from './columns.ts';
+
+/** Events of providers that have had their effect: the same one sent again has none. */
+export const webhookDeliveries = pgTable(
+  'webhook_deliveries',
+  {
+    provider: text('provider').$type<ProviderId>().notNull(),
+    /** The provider's id of the event. */
+    eventId: text('event_id').notNull(),
+    receivedAt: instant('received_at').notNull().defaultNow(),
+  },
+  (table) => [primaryKey({ columns: [table.provider, table.eventId] }), index('webhook_deliveries_received').on(table.receivedAt)],
+);

@@ -1,0 +1,34 @@
+import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
+import type { IdempotencyKeyRef, StoredAnswer } from './idempotency-store.ts';
+
+const CIPHER = 'aes-256-gcm';
+const KEY_BYTES = 32;
+const SALT_BYTES = 16;
+const IV_BYTES = 12;
+const TAG_BYTES = 16;
+
+/** What stands in the table in place of an Idempotency-Key. */
+export const digestOf = ({ key }: Pick<IdempotencyKeyRef, 'key'>): string => createHash('sha256').update(key).digest('hex');
+
+/**
+ * An answer under a key that is made of its caller's own Idempotency-Key, which is stored nowhere: only who repeats the request can read it.
+ * It may hold the URL of an attempt to connect. As strong as the Idempotency-Key is hard to guess.
+ */
+export function sealAnswer(ref: IdempotencyKeyRef, answer: StoredAnswer): Buffer {
+  const [salt, iv] = [randomBytes(SALT_BYTES), randomBytes(IV_BYTES)];
+  const cipher = createCipheriv(CIPHER, keyOf(ref, salt), iv);
+  const text = Buffer.concat([cipher.update(JSON.stringify(answer)), cipher.final()]);
+  return Buffer.concat([salt, iv, cipher.getAuthTag(), text]);
+}
+
+/** Throws when it was sealed for another request. */
+export function openAnswer(ref: IdempotencyKeyRef, sealed: Uint8Array): StoredAnswer {
+  const bytes = Buffer.from(sealed);
+  const [ivStart, tagStart, textStart] = [SALT_BYTES, SALT_BYTES + IV_BYTES, SALT_BYTES + IV_BYTES + TAG_BYTES];
+  const decipher = createDecipheriv(CIPHER, keyOf(ref, bytes.subarray(0, ivStart)), bytes.subarray(ivStart, tagStart)).setAuthTag(bytes.subarray(tagStart, textStart));
+  return JSON.parse(Buffer.concat([decipher.update(bytes.subarray(textStart)), decipher.final()]).toString()) as StoredAnswer;
+}
+
+function keyOf({ caller, operation, key }: IdempotencyKeyRef, salt: Uint8Array): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', key, salt, JSON.stringify(['idempotency', caller, operation]), KEY_BYTES));
+}
