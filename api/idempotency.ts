@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { IdempotencyClaim, IdempotencyKeyRef, IdempotencyStore, StoredAnswer } from '../db/idempotency-store.ts';
+import type { IdempotencyClaim, IdempotencyStore } from '../db/idempotency-store.ts';
+import type { IdempotencyKeyRef, StoredAnswer } from '../db/sealed-answer.ts';
 import { ApiError } from './api-error.ts';
 import type { BodyStream } from './body-stream.ts';
 import type { Caller } from './caller.ts';

@@ -1,21 +1,9 @@
 import { and, eq, isNull, sql } from 'drizzle-orm';
 import { idempotencyKeys } from './schema/idempotency-keys.ts';
 import { digestOf, openAnswer, sealAnswer } from './sealed-answer.ts';
+import type { IdempotencyKeyRef, StoredAnswer } from './sealed-answer.ts';
 import { withCaller } from './venue-scope.ts';
 import type { Database, Transaction } from './venue-scope.ts';
-
-export interface IdempotencyKeyRef {
-  readonly caller: string;
-  /** Method and path. */
-  readonly operation: string;
-  readonly key: string;
-}
-
-export interface StoredAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
 
 export type IdempotencyClaim =
   /** Nobody has answered this yet: do the work, then `complete` or `release`. */

@@ -1,6 +1,6 @@
 import { DrizzleQueryError } from 'drizzle-orm';
 import { causesOf, codesOf } from '../domain/error-codes.ts';
-import { VenueBusyError } from './venue-scope.ts';
+import { VenueBusyError } from './venue-busy-error.ts';
 
 /** postgres.js's own codes for a connection that could not be had or was lost (postgres 3.4.9, src/errors.js). */
 const CONNECTION_CODES = new Set(['CONNECT_TIMEOUT', 'CONNECTION_CLOSED', 'CONNECTION_ENDED', 'CONNECTION_DESTROYED']);

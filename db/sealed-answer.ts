@@ -1,5 +1,17 @@
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
-import type { IdempotencyKeyRef, StoredAnswer } from './idempotency-store.ts';
+
+export interface IdempotencyKeyRef {
+  readonly caller: string;
+  /** Method and path. */
+  readonly operation: string;
+  readonly key: string;
+}
+
+export interface StoredAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
 
 const CIPHER = 'aes-256-gcm';
 const KEY_BYTES = 32;

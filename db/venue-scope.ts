@@ -5,6 +5,7 @@ import postgres from 'postgres';
 import type { VenueId } from '../contracts/ids.ts';
 import { VenueShares } from '../domain/venue-shares.ts';
 import { guardTransactions } from './lost-connections.ts';
+import { VenueBusyError } from './venue-busy-error.ts';
 
 /** The non-owner role that every service connection takes on, so that row-level security binds it. Migrations create it. */
 export const APPLICATION_ROLE = 'interlock_app';
@@ -37,15 +38,6 @@ export interface DatabaseTimeouts {
 }
 
 const TIMEOUTS: DatabaseTimeouts = { lockMs: 10_000, statementMs: 120_000, idleInTransactionMs: 60_000 };
-
-/** A venue that has its share of the pool and waits for longer than anyone should. */
-export class VenueBusyError extends Error {
-  override readonly name = 'VenueBusyError';
-
-  constructor() {
-    super('the venue holds as many database connections as one venue may');
-  }
-}
 
 /** Opens a pool whose every connection has given up the login's own rights for the application role's. */
 export function openDatabase({ url, maxConnections, applicationName, connectionsPerVenue = maxConnections, timeouts, keepsSession = false }: DatabaseOptions): Database {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createIdempotencyStore } from '../../db/idempotency-store.ts';
-import type { IdempotencyKeyRef, IdempotencyStore } from '../../db/idempotency-store.ts';
+import type { IdempotencyStore } from '../../db/idempotency-store.ts';
+import type { IdempotencyKeyRef } from '../../db/sealed-answer.ts';
 import { digestOf } from '../../db/sealed-answer.ts';
 import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
