@@ -2,7 +2,7 @@ import * as client from 'openid-client';
 import type { ProviderId } from '../contracts/providers.ts';
 import type { OAuthCalls } from './oauth.ts';
 import { ProviderError } from './provider-error.ts';
-import { createTransport, fetchThrough, word } from './transport.ts';
+import { createTransport, word } from './transport.ts';
 import type { Json } from './transport.ts';
 
 export interface TokenEndpoint {
@@ -27,11 +27,14 @@ export async function requestToken(endpoint: TokenEndpoint, calls: OAuthCalls, p
   if (new URL(url).protocol === 'http:') client.allowInsecureRequests(config);
   const transport = createTransport({ provider, calls });
   let granted: Json = {};
-  const send = fetchThrough(provider, transport, (body) => {
+  config[client.customFetch] = async (target, options) => {
+    const { status, body, requestId } = await transport(target, { method: options.method, body: options.body as URLSearchParams, headers: { ...options.headers, ...headers } });
+    // A grant is an object. Of the answer's headers the library sees none: a challenge would hide from it what the body says.
+    if (status >= 300) return Response.json(body ?? {}, { status });
+    if (body === null) throw new ProviderError({ provider, kind: 'unexpected-response', httpStatus: status, requestId });
     granted = body;
-    return required(body);
-  });
-  config[client.customFetch] = (target, options) => send(target, { method: options.method, body: options.body as URLSearchParams, headers: { ...options.headers, ...headers } });
+    return Response.json(required(body), { status });
+  };
   try {
     await client.genericGrantRequest(config, grant_type, rest);
     return granted;

@@ -17,7 +17,8 @@ export async function createSquareClient(apiUrl: string, token: Secret | null, c
     maxRetries: 0,
     // Longer than the transport's own, which decides: the SDK's timer does not cover the body.
     timeoutInSeconds: 60,
-    fetch: fetchThrough('square', createTransport({ provider: 'square', calls })),
+    // A list of nothing comes as `{}`: every answer of Square's is an object.
+    fetch: fetchThrough('square', createTransport({ provider: 'square', calls }), { objectsOnly: true }),
   });
 }
 
