@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
 
@@ -21,7 +21,7 @@ describe('the documents', () => {
     }
   });
 
-  it.each(['README.md', 'CONTRIBUTING.md', 'docs/architecture.md', 'docs/errors.md', 'docs/using-the-api.md', 'docs/decisions/README.md'])('%s links to files that exist', (file) => {
+  it.each(globSync(['*.md', 'docs/*.md', 'docs/decisions/*.md'], { cwd: ROOT }))('%s links to files that exist', (file) => {
     const links = [...read(file).matchAll(/\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)/g)].map(([, target]) => target!);
     for (const target of links) expect(existsSync(new URL(target, new URL(file, ROOT))), `${file} → ${target}`).toBe(true);
   });
