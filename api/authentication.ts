@@ -44,7 +44,7 @@ export function createAuthenticator(config: JwtConfig, clock: () => Date): Authe
       if (authorization === undefined) throw refuse('Send a token as `Authorization: Bearer <JWT>`.', null);
       const token = BEARER.exec(authorization)?.[1];
       if (token === undefined) throw refuse('The Authorization header does not hold a bearer token.', 'invalid_request');
-      return toCaller(await verify(token));
+      return toCaller(await verify(token), clock().getTime() + config.maxLifeSeconds * 1_000);
     },
   };
 
@@ -68,13 +68,14 @@ function keySource(config: JwtConfig): JWTVerifyGetKey {
   return () => key;
 }
 
-function toCaller(payload: JWTPayload): Caller {
+function toCaller(payload: JWTPayload, latestExpiry: number): Caller {
   const parsed = claims.safeParse(payload);
   if (!parsed.success) {
     const names = [...new Set(parsed.error.issues.map((issue) => String(issue.path[0])))].join(', ');
     throw refuse(`The token's claims are missing or wrong: ${names}.`, 'invalid_token');
   }
   const { sub, role, venues, exp } = parsed.data;
+  if (exp * 1_000 > latestExpiry + CLOCK_TOLERANCE_S * 1_000) throw refuse('The token is good for longer than this service allows.', 'invalid_token');
   return { subject: sub, role, venues, expiresAt: new Date(exp * 1000) };
 }
 

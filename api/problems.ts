@@ -58,7 +58,7 @@ export const PROBLEMS = {
   'not-authenticated': {
     status: 401,
     title: 'No valid token',
-    meaning: 'The `Authorization` header is missing, or its token is malformed, expired, signed by someone else, or lacks a claim.',
+    meaning: 'The `Authorization` header is missing, or its token is malformed, expired, good for longer than `JWT_MAX_LIFE_SECONDS`, signed by someone else, or lacks a claim.',
     remedy: 'Send `Authorization: Bearer <JWT>` with `sub`, `role`, `venues` and `exp`.',
   },
   forbidden: {

@@ -4,7 +4,10 @@ import { Environment } from './environment.ts';
 import type { Env } from './environment.ts';
 import { providersOf, requireWholeApps } from './providers-config.ts';
 import type { ProvidersConfig } from './providers-config.ts';
-import type { VariableValue } from './variables.ts';
+import { httpUrl, isOpenUrl } from './variable.ts';
+import type { Variable } from './variable.ts';
+import { VARIABLES } from './variables.ts';
+import type { VariableName, VariableValue } from './variables.ts';
 
 export type LogLevel = VariableValue<'LOG_LEVEL'>;
 
@@ -18,7 +21,7 @@ export interface TemporalConfig {
 }
 
 /** How callers' tokens are checked. */
-export type JwtConfig = { readonly issuer?: string; readonly audience?: string } & (
+export type JwtConfig = { readonly issuer?: string; readonly audience?: string; readonly maxLifeSeconds: number } & (
   | { readonly kind: 'secret'; readonly secret: Secret }
   | { readonly kind: 'jwks'; readonly url: string }
 );
@@ -95,6 +98,7 @@ export function readApiConfig(env: Env): ApiConfig {
   requireService(environment);
   requireJwt(environment);
   refuseOpenReturns(environment);
+  requireWholeTokens(environment);
   environment.finish();
   const host = environment.certain('HOST');
   const port = environment.certain('PORT');
@@ -164,6 +168,7 @@ function requireService(environment: Environment): void {
   if (environment.isSet('TEMPORAL_TLS_KEY_FILE')) environment.require('TEMPORAL_TLS_CERT_FILE', 'when TEMPORAL_TLS_KEY_FILE is set');
   requireKeyring(environment);
   requireWholeApps(environment);
+  refuseOpenUrls(environment);
 }
 
 function requireKeyring(environment: Environment): void {
@@ -194,6 +199,22 @@ function requireJwt(environment: Environment): void {
 function refuseOpenReturns(environment: Environment): void {
   const open = environment.get('NODE_ENV') === 'production' && environment.get('RETURN_URLS')?.some((url) => url.startsWith('http:'));
   if (open === true) environment.problem('RETURN_URLS holds an http URL, which is refused when NODE_ENV=production. Use https.');
+}
+
+/** In production a token says who has made it, and for whom: with one secret or issuer, any other service's would be let in. */
+function requireWholeTokens(environment: Environment): void {
+  if (environment.get('NODE_ENV') !== 'production') return;
+  environment.require('JWT_ISSUER', 'when NODE_ENV=production');
+  environment.require('JWT_AUDIENCE', 'when NODE_ENV=production');
+}
+
+/** Keys, tokens and codes go to these. */
+function refuseOpenUrls(environment: Environment): void {
+  if (environment.get('NODE_ENV') !== 'production') return;
+  for (const [name, { schema }] of Object.entries(VARIABLES) as [VariableName, Variable][]) {
+    const value = schema === httpUrl ? environment.get(name) : undefined;
+    if (typeof value === 'string' && isOpenUrl(value)) environment.problem(`${name} is an http URL, which is refused when NODE_ENV=production. Use https, or this machine's own address.`);
+  }
 }
 
 function processOf(environment: Environment): ProcessConfig {
@@ -238,7 +259,7 @@ function keyringOf(environment: Environment): KeyringConfig {
 }
 
 function jwtOf(environment: Environment): JwtConfig {
-  const claims = present({ issuer: environment.get('JWT_ISSUER'), audience: environment.get('JWT_AUDIENCE') });
+  const claims = { maxLifeSeconds: environment.certain('JWT_MAX_LIFE_SECONDS'), ...present({ issuer: environment.get('JWT_ISSUER'), audience: environment.get('JWT_AUDIENCE') }) };
   const secret = environment.get('JWT_SECRET');
   return secret ? { kind: 'secret', secret, ...claims } : { kind: 'jwks', url: environment.certain('JWT_JWKS_URL'), ...claims };
 }

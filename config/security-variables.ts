@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { decodeLocalKey } from '../vault/keyring.ts';
 import { Secret } from '../vault/secret.ts';
-import { SERVICES, URL_FORM, flag, httpUrl, text } from './variable.ts';
+import { COUNT_FORM, SERVICES, URL_FORM, count, flag, httpUrl, text } from './variable.ts';
 import type { Variable } from './variable.ts';
 
 /** Who is let in, and which key wraps stored credentials. */
@@ -31,6 +31,7 @@ export const SECURITY_VARIABLES = {
     schema: text,
     form: 'the `iss` claim',
     description: 'Required `iss` of callers’ tokens. Not checked without it.',
+    neededBy: 'api when `NODE_ENV=production`',
     obtain: '`issuer` in the identity provider’s `/.well-known/openid-configuration`.',
     readBy: ['api'],
     secret: false,
@@ -39,7 +40,17 @@ export const SECURITY_VARIABLES = {
     schema: text,
     form: 'the `aud` claim',
     description: 'Required `aud` of callers’ tokens. Not checked without it.',
+    neededBy: 'api when `NODE_ENV=production`',
     obtain: 'The name under which this service is registered with the identity provider.',
+    readBy: ['api'],
+    secret: false,
+  },
+  JWT_MAX_LIFE_SECONDS: {
+    schema: count,
+    form: COUNT_FORM,
+    description: 'Callers’ tokens that are good for longer than this from now on are refused: what is stolen is of use for so long.',
+    obtain: 'The life of the access tokens of your identity provider. `npm start` sets 31 days.',
+    default: '86400',
     readBy: ['api'],
     secret: false,
   },

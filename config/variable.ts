@@ -40,6 +40,12 @@ export const httpUrl = z
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 
+/** Over which whoever is on the way can read: http to another machine. */
+export function isOpenUrl(value: string): boolean {
+  const url = URL.parse(value);
+  return url?.protocol === 'http:' && !LOOPBACK.has(url.hostname);
+}
+
 /** As a browser would write them, so that they can be compared with the parts of another URL. */
 export const returnUrls = z
   .string()

@@ -81,6 +81,10 @@ const URL_RULES: readonly Rule<{ readonly text: string; readonly url: URL }>[] =
     reason: 'Must be written as a browser would show it: lower-case host, no default port, no dot segments, no odd forms of an address',
   },
   {
+    broken: ({ url }) => /\/\/|\/\.{1,2};/.test(url.pathname),
+    reason: 'Its path must hold no empty segment and no dots before a semicolon: some servers read another path there',
+  },
+  {
     broken: ({ url }) => DISGUISED.test(url.pathname) || !isDecodable(url.pathname),
     reason: 'Its path must hold no percent-encoded slash, backslash, dot, percent sign or control character, and nothing that is not UTF-8',
   },

@@ -12,6 +12,9 @@ export interface Addresses {
   readonly workerHealthPort: number;
 }
 
+/** A little more than the life of the token in started.json. */
+const MAX_TOKEN_LIFE_S = 31 * 24 * 3_600;
+
 /** The environment of api and worker: what the user set, and this copy's own values for the rest. */
 export function serviceEnvironment(env: Env, addresses: Addresses, secrets: LocalSecrets): Env {
   return {
@@ -19,6 +22,7 @@ export function serviceEnvironment(env: Env, addresses: Addresses, secrets: Loca
     ...unlessSet(env, 'TEMPORAL_UI_URL', addresses.temporalUiUrl ?? undefined),
     ...providerEnvironment(env, addresses.sandbox),
     ...keyring(env, secrets),
+    ...unlessSet(env, 'JWT_MAX_LIFE_SECONDS', String(MAX_TOKEN_LIFE_S)),
     ...(isSet(env, 'JWT_JWKS_URL') ? {} : unlessSet(env, 'JWT_SECRET', secrets.jwtSecret)),
     DATABASE_URL: addresses.databaseUrl,
     TEMPORAL_ADDRESS: addresses.temporalAddress,

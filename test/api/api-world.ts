@@ -141,7 +141,7 @@ export async function createApiWorld(options: { readonly config?: Partial<AppCon
       publicUrl: PUBLIC_URL,
       returnUrls: [RETURN_URL],
       trustedProxies: [],
-      jwt: { kind: 'secret', secret: new Secret(JWT_SECRET) },
+      jwt: { kind: 'secret', secret: new Secret(JWT_SECRET), maxLifeSeconds: 3_600 },
       rateLimits: WIDE_LIMITS,
       venueShares: { atomicLoads: 2, eventStreams: 200, databaseConnections: 8 },
       temporalUiUrl: UI_URL,

@@ -39,11 +39,15 @@ describe('a page of records', () => {
 describe('a record', () => {
   it.each([
     ['metadata of more than 64 KB', 'customers', { metadata: Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`k${index}`, 'v'.repeat(4_000)])) }, 'metadata'],
+    ['lines of an invoice of more than 750 KB', 'invoices', { lines: Array.from({ length: 200 }, () => ({ amountMinor: 1, description: 'd'.repeat(4_500) })) }, 'lines'],
     ['lines of more than 750 KB', 'transactions', { lines: Array.from({ length: 200 }, () => ({ amountMinor: 1, description: 'd'.repeat(4_500) })) }, 'lines'],
   ])('with %s is refused', async (_case, resource, fields, path) => {
-    const records = [{ sourceId: 'a', kind: 'payment', occurredAt: '2026-11-28T00:00:00Z', amountMinor: 1, currency: 'EUR', status: 'succeeded', ...fields }];
-    const [first] = resource === 'customers' ? [{ sourceId: 'a', ...fields }] : records;
-    const answer = await api.send('POST', `/v1/venues/${await api.aVenue()}/records/${resource}/batch`, { json: { records: [first] } });
+    const whole: Readonly<Record<string, object>> = {
+      customers: {},
+      invoices: { status: 'open', currency: 'EUR', totalMinor: 1 },
+      transactions: { kind: 'payment', occurredAt: '2026-11-28T00:00:00Z', amountMinor: 1, currency: 'EUR', status: 'succeeded' },
+    };
+    const answer = await api.send('POST', `/v1/venues/${await api.aVenue()}/records/${resource}/batch`, { json: { records: [{ sourceId: 'a', ...whole[resource], ...fields }] } });
     expect(answer.json).toMatchObject({ created: 0, rejected: 1, rejections: [{ errors: [{ path }] }] });
   });
 });

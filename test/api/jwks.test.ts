@@ -29,16 +29,16 @@ describe('tokens checked against a key set', () => {
   it('are let in when they are signed by one of its keys, for us, by the issuer', async () => {
     const { url, privateKey, sign } = await anIssuer();
     const header = `Bearer ${await sign('RS256', privateKey)}`;
-    const right = createAuthenticator({ kind: 'jwks', url, issuer: 'https://id.test', audience: 'interlock' }, now);
+    const right = createAuthenticator({ kind: 'jwks', maxLifeSeconds: 86_400, url, issuer: 'https://id.test', audience: 'interlock' }, now);
     expect(await right.authenticate(header)).toMatchObject({ subject: 's', role: 'viewer', venues: '*' });
     for (const other of [{ issuer: 'https://other.test' }, { audience: 'another' }]) {
-      await expect(createAuthenticator({ kind: 'jwks', url, ...other }, now).authenticate(header)).rejects.toMatchObject({ code: 'not-authenticated' });
+      await expect(createAuthenticator({ kind: 'jwks', maxLifeSeconds: 86_400, url, ...other }, now).authenticate(header)).rejects.toMatchObject({ code: 'not-authenticated' });
     }
   });
 
   it('are refused when signed with HS256 under the public key, or by an unknown key', async () => {
     const { url, keys, sign } = await anIssuer();
-    const authenticator = createAuthenticator({ kind: 'jwks', url }, now);
+    const authenticator = createAuthenticator({ kind: 'jwks', maxLifeSeconds: 86_400, url }, now);
     const publicBytes = new TextEncoder().encode(JSON.stringify(keys.keys[0]));
     await expect(authenticator.authenticate(`Bearer ${await sign('HS256', publicBytes)}`)).rejects.toMatchObject({ code: 'not-authenticated' });
     const { privateKey: foreign } = await generateKeyPair('RS256');
@@ -50,7 +50,7 @@ describe('tokens checked against a key set', () => {
     const { url, state, privateKey, sign } = await anIssuer();
     state.status = 500;
     const header = `Bearer ${await sign('RS256', privateKey)}`;
-    await expect(createAuthenticator({ kind: 'jwks', url }, now).authenticate(header)).rejects.toMatchObject({ code: 'authentication-unavailable', status: 503 });
-    await expect(createAuthenticator({ kind: 'jwks', url: 'http://127.0.0.1:1/keys' }, now).authenticate(header)).rejects.toMatchObject({ code: 'authentication-unavailable' });
+    await expect(createAuthenticator({ kind: 'jwks', maxLifeSeconds: 86_400, url }, now).authenticate(header)).rejects.toMatchObject({ code: 'authentication-unavailable', status: 503 });
+    await expect(createAuthenticator({ kind: 'jwks', maxLifeSeconds: 86_400, url: 'http://127.0.0.1:1/keys' }, now).authenticate(header)).rejects.toMatchObject({ code: 'authentication-unavailable' });
   });
 });

@@ -165,6 +165,7 @@ describe('a token', () => {
   const good = () => ({ sub: 'someone', role: 'viewer', venues: '*', exp: soon() });
 
   it.each<[string, () => Promise<string> | string]>([
+    ['that is good for longer than this service allows', () => sign({ ...good(), exp: soon() + 30 * 24 * 3_600 })],
     ['that has expired', () => sign({ ...good(), exp: soon() - 120 })],
     ['without an expiry', () => sign({ sub: 'someone', role: 'viewer', venues: '*' })],
     ['without a subject', () => sign({ role: 'viewer', venues: '*', exp: soon() })],

@@ -43,6 +43,7 @@ describe('a bad environment', () => {
     ['RATE_LIMIT_PER_VENUE_PER_MINUTE', 'many'],
     ['RATE_LIMIT_STARTS_PER_VENUE_PER_MINUTE', '-1'],
     ['RATE_LIMIT_CONNECTING_PER_VENUE_PER_TEN_MINUTES', '1.5'],
+    ['JWT_MAX_LIFE_SECONDS', '0'],
     ['TRUSTED_PROXIES', '10.0.0.0/8,all'],
     ['TRUSTED_PROXIES', '0.0.0.0/0'],
     ['TRUSTED_PROXIES', '10.0.0.0/33'],
@@ -105,7 +106,7 @@ describe('the wrapping key', () => {
   });
 
   it('is never a local one in production', () => {
-    const problems = problemsOf(() => readApiConfig({ ...local, ENCRYPTION_KEY: bytes.toString('hex'), NODE_ENV: 'production' }));
+    const problems = problemsOf(() => readApiConfig({ ...local, ENCRYPTION_KEY: bytes.toString('hex'), NODE_ENV: 'production', JWT_ISSUER: 'i', JWT_AUDIENCE: 'a' }));
     expect(problems).toEqual([expect.stringMatching(/^MOCK_KMS=true is refused when NODE_ENV=production/)]);
   });
 
@@ -147,6 +148,7 @@ describe('who is let in', () => {
     expect(secret).toMatchObject({ kind: 'secret', issuer: 'https://id.example' });
     expect(secret.kind === 'secret' && secret.secret.expose()).toBe(COMPLETE['JWT_SECRET']);
     expect(readApiConfig({ ...COMPLETE, JWT_SECRET: '', JWT_JWKS_URL: 'https://id.example/jwks', JWT_AUDIENCE: 'interlock' }).jwt).toEqual({
+      maxLifeSeconds: 86_400,
       kind: 'jwks',
       url: 'https://id.example/jwks',
       audience: 'interlock',
@@ -193,6 +195,19 @@ describe('a good environment', () => {
       rateLimits: { perCallerPerMinute: 60_000, perVenuePerMinute: 60_000, startsPerVenuePerMinute: 600, connectingPerVenuePerTenMinutes: 60 },
       venueShares: { atomicLoads: 2, eventStreams: 200, databaseConnections: 8 },
     });
+  });
+
+  it('in production names who makes tokens and for whom, and sends nothing to another machine in the clear', () => {
+    const production = { ...COMPLETE, NODE_ENV: 'production' };
+    expect(problemsOf(() => readApiConfig(production))).toEqual([expect.stringMatching(/^JWT_ISSUER is missing, needed when NODE_ENV=production/), expect.stringMatching(/^JWT_AUDIENCE is missing/)]);
+    const whole = { ...production, JWT_SECRET: '', JWT_ISSUER: 'https://id.example', JWT_AUDIENCE: 'interlock' };
+    const names = ['PUBLIC_URL', 'AWS_KMS_ENDPOINT', 'JWT_JWKS_URL', 'STRIPE_API_URL', 'QUICKBOOKS_TOKEN_URL'];
+    const urls = (base: string) => Object.fromEntries(names.map((name) => [name, `${base}/${name.toLowerCase()}`]));
+    const problems = problemsOf(() => readApiConfig({ ...whole, ...urls('http://10.0.0.7') }));
+    expect(problems.map((problem) => problem.split(' ')[0]).sort()).toEqual([...names].sort());
+    expect(problems.join(' ')).not.toContain('10.0.0.7');
+    for (const base of ['https://elsewhere.example', 'http://127.0.0.1:4000', 'http://[::1]:4000']) expect(problemsOf(() => readApiConfig({ ...whole, ...urls(base) }))).toEqual([]);
+    expect(problemsOf(() => readApiConfig({ ...COMPLETE, PUBLIC_URL: 'http://10.0.0.7' }))).toEqual([]);
   });
 
   it('gives URLs without a trailing slash, so that paths can be appended', () => {

@@ -117,7 +117,8 @@ describe('where owners may be sent back to', () => {
   });
 
   it('is only over TLS in production', () => {
-    expect(problemsOf(() => read('https://app.example,http://localhost', { NODE_ENV: 'production' }))).toEqual([expect.stringMatching(/^RETURN_URLS holds an http URL, which is refused when NODE_ENV=production/)]);
-    expect(read('https://app.example', { NODE_ENV: 'production' })).toEqual(['https://app.example/']);
+    const production = { NODE_ENV: 'production', JWT_ISSUER: 'i', JWT_AUDIENCE: 'a' };
+    expect(problemsOf(() => read('https://app.example,http://localhost', production))).toEqual([expect.stringMatching(/^RETURN_URLS holds an http URL, which is refused when NODE_ENV=production/)]);
+    expect(read('https://app.example', production)).toEqual(['https://app.example/']);
   });
 });

@@ -33,7 +33,7 @@ const OF_THE_AWS_SDK = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSI
 /** The image listens everywhere in its container, and the cluster beside it speaks plain gRPC. */
 const DECIDED_HERE = ['HOST', 'TEMPORAL_API_KEY', 'TEMPORAL_TLS_CA_FILE', 'TEMPORAL_TLS_CERT_FILE', 'TEMPORAL_TLS_KEY_FILE'];
 const REQUIRED = { POSTGRES_PASSWORD: 'a', TEMPORAL_DB_PASSWORD: 'b', INTERLOCK_MIGRATIONS_DB_PASSWORD: 'c', INTERLOCK_DB_PASSWORD: 'd', GRAFANA_ADMIN_PASSWORD: 'e' };
-const PRODUCTION = { ...REQUIRED, JWT_SECRET: 'x'.repeat(32), AWS_REGION: 'eu-central-1', AWS_KMS_KEY_ID: 'alias/interlock' };
+const PRODUCTION = { ...REQUIRED, JWT_SECRET: 'x'.repeat(32), JWT_ISSUER: 'https://id.example', JWT_AUDIENCE: 'interlock', AWS_REGION: 'eu-central-1', AWS_KMS_KEY_ID: 'alias/interlock' };
 const TRIAL = { ...REQUIRED, JWT_SECRET: 'x'.repeat(32), NODE_ENV: 'development', MOCK_KMS: 'true', ENCRYPTION_KEY: Buffer.alloc(32).toString('base64') };
 
 describe('compose.yaml', () => {

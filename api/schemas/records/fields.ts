@@ -6,6 +6,9 @@ export const text = z.string().nullable();
 /** Together with the largest of the other fields a record stays below a megabyte, whatever its changes add up to. */
 const MAX_METADATA_BYTES = 64 * 1_024;
 
+/** Of all lines of a record together. */
+export const MAX_LINES_BYTES = 750 * 1_024;
+
 /** For a field whose parts are bounded one by one, and together could be megabytes. */
 export const isUpTo = (maxBytes: number) => (value: unknown): boolean => Buffer.byteLength(JSON.stringify(value)) <= maxBytes;
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { InvoiceLine } from '../../../contracts/records.ts';
 import { currency, currencyAnswer, instant, sourceId, timestamp } from '../common.ts';
 import { invoiceStatus } from '../words.ts';
-import { amountMinor, decimal, metadata, metadataAnswer, text } from './fields.ts';
+import { amountMinor, decimal, isUpTo, MAX_LINES_BYTES, metadata, metadataAnswer, text } from './fields.ts';
 import { recordKind } from './record-kind.ts';
 
 const line = z
@@ -42,7 +42,7 @@ export const invoices = recordKind('invoices', {
     subtotalMinor: amountMinor,
     taxMinor: amountMinor,
     amountDueMinor: amountMinor.meta({ description: 'What is still to be paid; 0 once it is paid.', example: 0 }),
-    lines: z.array(line).max(5_000).meta({ description: 'Replaced as a whole.' }),
+    lines: z.array(line).max(5_000).refine(isUpTo(MAX_LINES_BYTES), 'Must have at most 750 KB as JSON').meta({ description: 'At most 5,000 lines and 750 KB as JSON. Replaced as a whole.' }),
     metadata,
   },
   answer: {

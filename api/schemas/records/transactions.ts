@@ -1,11 +1,9 @@
 import { z } from 'zod';
 import type { TransactionLine } from '../../../contracts/records.ts';
 import { currency, currencyAnswer, instant, sourceId, timestamp, uuid } from '../common.ts';
-import { amountMinor, decimal, isUpTo, metadataAnswer, text, transactionMetadata } from './fields.ts';
+import { amountMinor, decimal, isUpTo, MAX_LINES_BYTES, metadataAnswer, text, transactionMetadata } from './fields.ts';
 import { recordKind } from './record-kind.ts';
 import { transactionKind, transactionStatus } from '../words.ts';
-
-const MAX_LINES_BYTES = 750 * 1_024;
 
 const line = z
   .strictObject({
