@@ -4,10 +4,27 @@ import type { TestSpecification } from 'vitest/node';
 
 const ROOMS = ['contracts', 'domain', 'workflows', 'activities', 'providers', 'vault', 'config', 'db', 'api', 'worker', 'telemetry', 'sandbox', 'runtime'];
 
-/** The one file of minutes comes first: begun last it would be waited for while a core is idle. */
+/** Test files that take half a minute or more, longest first. A file that is missing here only starts later. */
+const LONGEST = [
+  'faults/episodes',
+  'activities/refreshing',
+  'worker/lost-worker',
+  'end-to-end/control',
+  'api/sync-processes',
+  'runtime/bring-up',
+  'workflows/sync-connection',
+  'connections/faults',
+  'workflows/sync-waiting',
+  'activities/approvals',
+].map((name) => `/test/${name}.test.ts`);
+
+/** Starts the longest files first: one that starts last runs alone, while the other workers are idle. */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({ moduleId }: TestSpecification): number => (moduleId.endsWith('/test/faults/episodes.test.ts') ? 0 : 1);
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const index = LONGEST.findIndex((name) => moduleId.endsWith(name));
+      return index === -1 ? LONGEST.length : index;
+    };
     return (await super.sort(files)).sort((one, other) => rank(one) - rank(other));
   }
 }
