@@ -1,0 +1,34 @@
+import { getTableConfig } from 'drizzle-orm/pg-core';
+import { describe, expect, it } from 'vitest';
+import * as schema from '../../db/schema/index.ts';
+import { renderDataModel } from './entity-diagram.ts';
+
+const tables = Object.values(schema);
+
+describe('the entity diagram', () => {
+  it('in docs/data-model.md is the one that the schema makes', async () => {
+    await expect(renderDataModel(tables)).toMatchFileSnapshot('../../docs/data-model.md');
+  });
+
+  it('has every table, every column and every foreign key', () => {
+    const page = renderDataModel(tables);
+    for (const table of tables) {
+      const { name, columns, foreignKeys } = getTableConfig(table);
+      const [, entity = ''] = new RegExp(`^  ${name} \\{\n([^}]*)`, 'm').exec(page) ?? [];
+      expect(entity.trim().split('\n').map((line) => line.trim().split(' ')[1]), name).toEqual(columns.map((column) => column.name));
+      expect([...page.matchAll(new RegExp(` ${name} : "`, 'g'))], name).toHaveLength(foreignKeys.length);
+    }
+  });
+
+  it('uses only what Mermaid reads: one word for a type and one for a name', () => {
+    const lines = renderDataModel(tables).split('\n').filter((line) => line.startsWith('    '));
+    expect(lines.length).toBeGreaterThan(150);
+    expect(lines.filter((line) => !/^ {4}[a-z][\w[\]()-]* \w+( PK| FK| PK, FK)?( "nullable")?$/.test(line))).toEqual([]);
+  });
+
+  it('tells one row for each connection from many', () => {
+    const page = renderDataModel(tables);
+    expect(page).toContain('connections ||--o{ sync_runs : "connection_id"');
+    expect(page).toContain('connections ||--o| oauth_tokens : "connection_id"');
+  });
+});
