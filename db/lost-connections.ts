@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type postgres from 'postgres';
 import { codesOf } from '../domain/error-codes.ts';
-import { markConnectionError } from './outage.ts';
+import { markConnectionError } from './connection-errors.ts';
 
 type TransactionWork = (tx: postgres.TransactionSql) => unknown;
 

@@ -1,5 +1,6 @@
 import { DrizzleQueryError } from 'drizzle-orm';
 import { causesOf, codesOf } from '../domain/error-codes.ts';
+import { isConnectionError } from './connection-errors.ts';
 import { VenueBusyError } from './venue-busy-error.ts';
 
 /** postgres.js's own codes for a connection that could not be had or was lost (postgres 3.4.9, src/errors.js). */
@@ -23,20 +24,12 @@ export function isDatabaseBusy(error: unknown): boolean {
   return error instanceof VenueBusyError || codesOf(error).some((code) => TOO_LONG.has(code));
 }
 
-const connectionErrors = new WeakSet<Error>();
-
-/** Marks the error of one of our own connections to the database, which looks like that of any socket. Returns it. */
-export function markConnectionError(error: unknown): unknown {
-  if (error instanceof Error) connectionErrors.add(error);
-  return error;
-}
-
 /** Whether the database could not be reached, or not now, however deeply that is wrapped. */
 export function isDatabaseAway(error: unknown): boolean {
   const causes = causesOf(error);
   if (causes.flatMap(codeOf).some((code) => CONNECTION_CODES.has(code) || NOT_NOW.test(code))) return true;
   // Drizzle wraps what a statement fails with; what fails before a transaction's first statement is marked.
-  const own = causes.find((cause) => cause instanceof DrizzleQueryError || connectionErrors.has(cause));
+  const own = causes.find((cause) => cause instanceof DrizzleQueryError || isConnectionError(cause));
   return codesOf(own).some((code) => SOCKET_CODES.has(code));
 }
 
