@@ -53,7 +53,7 @@ const wallClock = (time: string, timeZone: string) => new Intl.DateTimeFormat('e
 describe('connecting', () => {
   it('makes an hourly pull of each resource that can be pulled, and nothing runs within the hour', async () => {
     const made = await list();
-    expect(made.map(({ resource }) => resource)).toEqual(['products', 'customers', 'transactions']);
+    expect(made.map(({ resource }) => resource)).toEqual(['products', 'customers', 'transactions', 'invoices']);
     for (const schedule of made) {
       expect(schedule).toMatchObject({ direction: 'pull', every: '1h', cron: null, timeZone: null, jitter: '5m', paused: false, note: null, lastRuns: [] });
       expect(schedule.nextRuns).toHaveLength(5);
@@ -68,13 +68,13 @@ describe('connecting', () => {
     await api.send('DELETE', `${schedules}/products`);
     expect((await api.send('POST', `/v1/venues/${venueId}/connections`, { json: aKey(api.sandbox.secretKey) })).status).toBe(200);
     expect(await read()).toMatchObject({ every: '15m', paused: true, note: 'month’s end' });
-    expect((await list()).map(({ resource }) => resource)).toEqual(['customers', 'transactions']);
+    expect((await list()).map(({ resource }) => resource)).toEqual(['customers', 'transactions', 'invoices']);
     expect((await api.send('GET', `${schedules}/products`)).json).toMatchObject({ code: 'schedule-not-found' });
   });
 
   it('brings back none that somebody deleted in the Temporal Web UI', async () => {
     await handleOf('transactions').delete();
-    expect((await list()).map(({ resource }) => resource)).toEqual(['products', 'customers']);
+    expect((await list()).map(({ resource }) => resource)).toEqual(['products', 'customers', 'invoices']);
   });
 });
 
@@ -95,7 +95,7 @@ describe('connecting while Temporal is away', () => {
     expect((await away.send('GET', pathOf(venue, ofConnection))).json.data).toEqual([]);
     expect((await away.send('PUT', `${pathOf(venue, ofConnection)}/customers`, { json: { every: '1d' } })).status).toBe(200);
     const made = (await away.send('GET', pathOf(venue, ofConnection))).json.data as unknown as ScheduleBody[];
-    expect(made.map(({ resource, every }) => [resource, every])).toEqual([['products', '1h'], ['customers', '1d'], ['transactions', '1h']]);
+    expect(made.map(({ resource, every }) => [resource, every])).toEqual([['products', '1h'], ['customers', '1d'], ['transactions', '1h'], ['invoices', '1h']]);
   });
 
   it('makes nothing later for a connection that is disconnected by then', async () => {
@@ -115,7 +115,7 @@ describe('connecting while Temporal is away', () => {
     await away.send('DELETE', `${pathOf(venue, ofConnection)}/customers`);
     away.scheduleGateway.away = false;
     await away.send('POST', `${pathOf(venue, ofConnection)}/products/resume`);
-    expect((await away.send('GET', pathOf(venue, ofConnection))).json.data.map((each) => (each as unknown as ScheduleBody).resource)).toEqual(['products', 'transactions']);
+    expect((await away.send('GET', pathOf(venue, ofConnection))).json.data.map((each) => (each as unknown as ScheduleBody).resource)).toEqual(['products', 'transactions', 'invoices']);
   });
 });
 
@@ -163,7 +163,7 @@ describe('a schedule', () => {
     expect(new Date(far.nextFullAt ?? 0).getTime() - ended.getTime()).toBeGreaterThan(6 * 24 * HOUR_MS);
     expect(scheduleOf(await put({ every: '1h', paused: true }))).toMatchObject({ lastFullAt, nextFullAt: null });
     expect((await api.send('GET', `/v1/venues/${venueId}/connections/${connectionId}`)).json.fullPasses).toEqual([{ resource: 'customers', direction: 'pull', endedAt: lastFullAt }]);
-    expect((await list()).map((schedule) => [schedule.resource, schedule.lastFullAt])).toEqual([['products', null], ['customers', lastFullAt], ['transactions', null]]);
+    expect((await list()).map((schedule) => [schedule.resource, schedule.lastFullAt])).toEqual([['products', null], ['customers', lastFullAt], ['transactions', null], ['invoices', null]]);
   });
 
   it('that is sent again unchanged keeps its times; a new interval begins anew', async () => {
