@@ -27,7 +27,10 @@ module.exports = {
       comment: 'Workflow code is replayed: Node, I/O and most packages would answer differently the second time.',
       severity: 'error',
       from: { path: '^workflows/' },
-      to: { dependencyTypes: ['core', 'npm', 'npm-dev', 'npm-no-pkg'], pathNot: 'node_modules/@temporalio/(workflow|common)' },
+      to: {
+        dependencyTypes: ['core', 'npm', 'npm-dev', 'npm-no-pkg'],
+        pathNot: 'node_modules/@temporalio/(workflow|common)',
+      },
     },
     {
       name: 'domain-decides-without-io',
@@ -56,7 +59,11 @@ module.exports = {
     doNotFollow: { path: 'node_modules' },
     // Compiled beside a client that its test generates.
     exclude: { path: '^test/clients/typescript/' },
-    enhancedResolveOptions: { extensions: ['.ts', '.js', '.mjs'], exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'types'] },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.js', '.mjs'],
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'types'],
+    },
   },
 };
 // For the test of docs/architecture.md. Not enumerable: dependency-cruiser refuses what it does not know.

@@ -7,7 +7,17 @@ const SAFE_FINALLY = {
 };
 
 export default tseslint.config(
-  { ignores: ['dist/**', 'coverage/**', 'test/clients/typescript/**', '.interlock/**', '**/*.js', '**/*.cjs', '**/*.mjs'] },
+  {
+    ignores: [
+      'dist/**',
+      'coverage/**',
+      'test/clients/typescript/**',
+      '.interlock/**',
+      '**/*.js',
+      '**/*.cjs',
+      '**/*.mjs',
+    ],
+  },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true } },
@@ -25,13 +35,28 @@ export default tseslint.config(
         'error',
         { selector: 'ExportDefaultDeclaration', message: 'Export by name: one name for one thing everywhere.' },
         { selector: 'TSEnumDeclaration', message: 'Use a const object and a union type.' },
-        { selector: 'MemberExpression[object.name=process][property.name=env]', message: 'Only a main.ts reads the environment.' },
+        {
+          selector: 'MemberExpression[object.name=process][property.name=env]',
+          message: 'Only a main.ts reads the environment.',
+        },
         SAFE_FINALLY,
       ],
       'no-console': 'error',
     },
   },
   // Entry points read the environment once. The local runtime and the benchmarks are command-line programs: they print.
-  { files: ['**/main.ts', 'runtime/*.ts', 'bench/**'], rules: { 'no-restricted-syntax': ['error', SAFE_FINALLY], 'no-console': 'off' } },
-  { files: ['test/**', 'bench/**'], rules: { 'max-lines-per-function': 'off', 'max-params': 'off', 'no-restricted-syntax': 'off', '@typescript-eslint/require-await': 'off', '@typescript-eslint/no-non-null-assertion': 'off' } },
+  {
+    files: ['**/main.ts', 'runtime/*.ts', 'bench/**'],
+    rules: { 'no-restricted-syntax': ['error', SAFE_FINALLY], 'no-console': 'off' },
+  },
+  {
+    files: ['test/**', 'bench/**'],
+    rules: {
+      'max-lines-per-function': 'off',
+      'max-params': 'off',
+      'no-restricted-syntax': 'off',
+      '@typescript-eslint/require-await': 'off',
+      '@typescript-eslint/no-non-null-assertion': 'off',
+    },
+  },
 );

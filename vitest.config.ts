@@ -2,14 +2,34 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer } from 'vitest/node';
 import type { TestSpecification } from 'vitest/node';
 
-const ROOMS = ['contracts', 'domain', 'workflows', 'activities', 'providers', 'vault', 'config', 'db', 'api', 'worker', 'telemetry', 'sandbox', 'runtime'];
+const ROOMS = [
+  'contracts',
+  'domain',
+  'workflows',
+  'activities',
+  'providers',
+  'vault',
+  'config',
+  'db',
+  'api',
+  'worker',
+  'telemetry',
+  'sandbox',
+  'runtime',
+];
 
 /**
  * Packages of many modules that most test files import. Each test file runs in a process of its own and loads them again, so Vite bundles
  * them once and keeps the result in `node_modules/.vite`. List a package only together with every package that imports it: otherwise one
  * process holds two copies of its classes, and `instanceof` fails.
  */
-const BUNDLED_PACKAGES = ['drizzle-orm', 'drizzle-orm/pg-core', 'drizzle-orm/postgres-js', 'zod', '@asteasolutions/zod-to-openapi'];
+const BUNDLED_PACKAGES = [
+  'drizzle-orm',
+  'drizzle-orm/pg-core',
+  'drizzle-orm/postgres-js',
+  'zod',
+  '@asteasolutions/zod-to-openapi',
+];
 
 /** Test files that take half a minute or more, longest first. A file that is missing here only starts later. */
 const LONGEST = [

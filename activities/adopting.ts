@@ -9,7 +9,12 @@ import type { AuthorizationStore } from '../db/authorization-store.ts';
 import type { ScheduleStore } from '../db/schedule-store.ts';
 import type { SyncRunStore } from '../db/sync-run-store.ts';
 import { defaultJitterMs, phaseFrom } from '../domain/schedule-timing.ts';
-import { DEFAULT_TIMING, SCHEDULE_POLICIES, scheduledAction, withoutDefaultSchedule } from '../domain/scheduled-sync.ts';
+import {
+  DEFAULT_TIMING,
+  SCHEDULE_POLICIES,
+  scheduledAction,
+  withoutDefaultSchedule,
+} from '../domain/scheduled-sync.ts';
 import { keywordAttributes } from '../domain/search-attributes.ts';
 import { syncKeywords } from '../domain/sync-labels.ts';
 import { tellOwner, wakeRuns } from './connection-owner.ts';
@@ -32,13 +37,18 @@ export function createAdoptingActivities(deps: AdoptingDeps): AuthorizationActiv
         // First: with the attempt what it has brought is forgotten.
         await revokeRejected(deps, { ...input, attemptId });
         const connected = await deps.authorizations.refuse({ ...input, attemptId }, input.code);
-        return connected === null ? { outcome: 'refused', connectionId: input.connectionId, code: input.code } : { outcome: 'connected', connectionId: connected };
+        return connected === null
+          ? { outcome: 'refused', connectionId: input.connectionId, code: input.code }
+          : { outcome: 'connected', connectionId: connected };
       }),
     adoptConnection: (input) => guarded(() => adopt(deps, input)),
   };
 }
 
-async function adopt({ providers, schedules, runs }: AdoptingDeps, connection: ConnectionRef & { readonly provider: ProviderId }): Promise<void> {
+async function adopt(
+  { providers, schedules, runs }: AdoptingDeps,
+  connection: ConnectionRef & { readonly provider: ProviderId },
+): Promise<void> {
   const { venueId, connectionId, provider } = connection;
   const capabilities = providers.find(provider)?.capabilities;
   const providerName = capabilities?.displayName ?? provider;
@@ -60,7 +70,11 @@ async function makeSchedule(key: SyncKey, providerName: string): Promise<void> {
     await getClient().schedule.create({
       scheduleId: scheduleId(key.connectionId, key.resource),
       memo: { venueId: key.venueId },
-      spec: { intervals: [{ every: DEFAULT_TIMING.everyMs, offset: offsetMs }], startAt, jitter: defaultJitterMs(DEFAULT_TIMING) },
+      spec: {
+        intervals: [{ every: DEFAULT_TIMING.everyMs, offset: offsetMs }],
+        startAt,
+        jitter: defaultJitterMs(DEFAULT_TIMING),
+      },
       policies: SCHEDULE_POLICIES,
       typedSearchAttributes,
       action: { ...scheduledAction(key, { providerName }), typedSearchAttributes },

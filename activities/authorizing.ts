@@ -1,5 +1,11 @@
 import { Context } from '@temporalio/activity';
-import type { AuthorizationExchangeActivities, AuthorizationOutcome, AuthorizationRefusal, ExchangeInput, SealedText } from '../contracts/connections.ts';
+import type {
+  AuthorizationExchangeActivities,
+  AuthorizationOutcome,
+  AuthorizationRefusal,
+  ExchangeInput,
+  SealedText,
+} from '../contracts/connections.ts';
 import type { ConnectionId } from '../contracts/ids.ts';
 import type { SealedSecret } from '../contracts/vault.ts';
 import type { Attempt, AuthorizationStore } from '../db/authorization-store.ts';
@@ -40,7 +46,15 @@ export function createAuthorizingActivities(deps: AuthorizingDeps): Authorizatio
       try {
         return await withHeartbeat(() => exchange(deps, input, attempt));
       } catch (error) {
-        deps.log.warn({ venueId: input.venueId, connectionId: input.connectionId, provider: input.provider, cause: describe(error) }, 'exchange of an authorisation code interrupted');
+        deps.log.warn(
+          {
+            venueId: input.venueId,
+            connectionId: input.connectionId,
+            provider: input.provider,
+            cause: describe(error),
+          },
+          'exchange of an authorisation code interrupted',
+        );
         throw toFailure(error, false);
       }
     },
@@ -51,7 +65,11 @@ export function createAuthorizingActivities(deps: AuthorizingDeps): Authorizatio
 async function exchange(deps: AuthorizingDeps, input: ExchangeInput, attempt: Attempt): Promise<AuthorizationOutcome> {
   const connected = await deps.authorizations.findConnected(attempt);
   if (connected !== null) return { outcome: 'connected', connectionId: connected };
-  const refused = (code: AuthorizationRefusal): AuthorizationOutcome => ({ outcome: 'refused', connectionId: input.connectionId, code });
+  const refused = (code: AuthorizationRefusal): AuthorizationOutcome => ({
+    outcome: 'refused',
+    connectionId: input.connectionId,
+    code,
+  });
 
   const adapter = deps.providers.oauth(input.provider, input.flow);
   if (!adapter) return refused('app-refused');
@@ -65,7 +83,9 @@ async function exchange(deps: AuthorizingDeps, input: ExchangeInput, attempt: At
   const sealed = sealedOnce(deps, { attempt, prepared: seals.stored, grant: granted.grant });
   return untilItWorks(async () => {
     const stored = await store(deps, attempt, { ...granted, adapter, sealed });
-    return stored.status === 'connected' ? { outcome: 'connected', connectionId: stored.connectionId } : refused(stored.code);
+    return stored.status === 'connected'
+      ? { outcome: 'connected', connectionId: stored.connectionId }
+      : refused(stored.code);
   }, AbortSignal.timeout(STORING_LIMIT_MS));
 }
 
@@ -79,7 +99,10 @@ interface Seals {
 /** Before the code is sent: what it brings can be sealed whatever becomes of the key service meanwhile. */
 async function prepareSeals({ sealer }: AuthorizingDeps, { venueId, connectionId }: ExchangeInput): Promise<Seals> {
   const ref = { venueId, connectionId };
-  return { exchanged: await sealer.prepare(exchangeSealContext(ref)), stored: await sealer.prepare(grantSealContext(ref)) };
+  return {
+    exchanged: await sealer.prepare(exchangeSealContext(ref)),
+    stored: await sealer.prepare(grantSealContext(ref)),
+  };
 }
 
 interface Obtaining {
@@ -89,15 +112,28 @@ interface Obtaining {
   readonly seals: Seals;
 }
 
-async function obtain(deps: AuthorizingDeps, { input, attempt, adapter, seals }: Obtaining): Promise<ExchangedGrant | AuthorizationRefusal> {
+async function obtain(
+  deps: AuthorizingDeps,
+  { input, attempt, adapter, seals }: Obtaining,
+): Promise<ExchangedGrant | AuthorizationRefusal> {
   const { venueId, connectionId, provider, callback, sealedVerifier, redirectUri } = input;
   const context = { venueId, connectionId, purpose: 'authorization' } as const;
-  const [code, codeVerifier] = [await deps.vault.open(unpack(callback.sealedCode), context), await deps.vault.open(unpack(sealedVerifier), context)];
+  const [code, codeVerifier] = [
+    await deps.vault.open(unpack(callback.sealedCode), context),
+    await deps.vault.open(unpack(sealedVerifier), context),
+  ];
   const databaseAheadMs = await deps.tokens.clockAheadMs();
   // Not cut by a worker's shutdown: an answer that nobody waits for is a grant lost.
   const signal = AbortSignal.timeout(CALLS_TIMEOUT_MS);
   const calls = deps.providers.calls(provider, { account: null, lane: 'interactive', signal });
-  return exchangeOnce(deps, { exchange: { venueId, connectionId, attemptId: attempt.attemptId }, adapter, request: { code, codeVerifier, redirectUri, realmId: callback.realmId ?? null }, seal: seals.exchanged, calls, databaseAheadMs });
+  return exchangeOnce(deps, {
+    exchange: { venueId, connectionId, attemptId: attempt.attemptId },
+    adapter,
+    request: { code, codeVerifier, redirectUri, realmId: callback.realmId ?? null },
+    seal: seals.exchanged,
+    calls,
+    databaseAheadMs,
+  });
 }
 
 const unpack = (text: SealedText) => new Uint8Array(Buffer.from(text, 'base64')) as SealedSecret;
@@ -108,12 +144,22 @@ interface Granted {
 }
 
 /** Asks whose account the grant is for. It may be asked any number of times. */
-async function identify(deps: AuthorizingDeps, { input, adapter, exchanged }: { readonly input: ExchangeInput; readonly adapter: OAuthAdapter; readonly exchanged: ExchangedGrant }): Promise<Granted | AuthorizationRefusal> {
+async function identify(
+  deps: AuthorizingDeps,
+  {
+    input,
+    adapter,
+    exchanged,
+  }: { readonly input: ExchangeInput; readonly adapter: OAuthAdapter; readonly exchanged: ExchangedGrant },
+): Promise<Granted | AuthorizationRefusal> {
   const signal = AbortSignal.any([Context.current().cancellationSignal, AbortSignal.timeout(CALLS_TIMEOUT_MS)]);
   const calls = deps.providers.calls(input.provider, { account: null, lane: 'interactive', signal });
   try {
     const account = await untilItWorks(() => adapter.account(exchanged, calls), signal);
-    return { grant: { ...exchanged, scopes: account.scopes, context: { ...exchanged.context, ...account.context } }, account };
+    return {
+      grant: { ...exchanged, scopes: account.scopes, context: { ...exchanged.context, ...account.context } },
+      account,
+    };
   } catch (error) {
     const refusal = error instanceof ProviderError ? refusalOf(error) : null;
     if (refusal === null) throw error;
@@ -130,17 +176,25 @@ function refusalOf({ details: { kind, httpStatus, code } }: ProviderError): Auth
   return httpStatus === 403 ? 'permissions-missing' : 'provider-refused';
 }
 
-type Stored = { readonly status: 'connected'; readonly connectionId: ConnectionId } | { readonly status: 'refused'; readonly code: AuthorizationRefusal };
+type Stored =
+  | { readonly status: 'connected'; readonly connectionId: ConnectionId }
+  | { readonly status: 'refused'; readonly code: AuthorizationRefusal };
 
 type SealFor = (connectionId: ConnectionId) => Promise<SealedSecret>;
 
 /** The grant sealed for a connection, once each: a prepared seal serves once, and storing may take several tries. */
-function sealedOnce({ sealer }: AuthorizingDeps, { attempt, prepared, grant }: { readonly attempt: Attempt; readonly prepared: PreparedSeal; readonly grant: Grant }): SealFor {
+function sealedOnce(
+  { sealer }: AuthorizingDeps,
+  { attempt, prepared, grant }: { readonly attempt: Attempt; readonly prepared: PreparedSeal; readonly grant: Grant },
+): SealFor {
   const done = new Map<ConnectionId, SealedSecret>();
   return async (connectionId) => {
     const known = done.get(connectionId);
     if (known) return known;
-    const sealed = connectionId === attempt.connectionId ? await prepared(grantText(grant)) : await sealGrant(sealer, { venueId: attempt.venueId, connectionId }, grant);
+    const sealed =
+      connectionId === attempt.connectionId
+        ? await prepared(grantText(grant))
+        : await sealGrant(sealer, { venueId: attempt.venueId, connectionId }, grant);
     done.set(connectionId, sealed);
     return sealed;
   };
@@ -151,16 +205,30 @@ interface Storable extends Granted {
   readonly sealed: SealFor;
 }
 
-async function store({ authorizations, connections }: AuthorizingDeps, attempt: Attempt, { grant, account, adapter, sealed }: Storable): Promise<Stored> {
+async function store(
+  { authorizations, connections }: AuthorizingDeps,
+  attempt: Attempt,
+  { grant, account, adapter, sealed }: Storable,
+): Promise<Stored> {
   const { venueId, provider, environment, reauthorize } = attempt;
-  const known = reauthorize ? null : await connections.findByAccount(venueId, { provider, environment, externalAccountId: account.externalAccountId });
+  const known = reauthorize
+    ? null
+    : await connections.findByAccount(venueId, { provider, environment, externalAccountId: account.externalAccountId });
   let connectionId = known ?? attempt.connectionId;
   for (;;) {
     const stored = await authorizations.store(attempt, {
       account: { id: account.externalAccountId, name: account.name },
       connectionId,
       // The times of what a code has brought are by the database's clock already.
-      grant: { ...newGrant({ venueId, connectionId }, grant, { adapter, sealedTokens: await sealed(connectionId), obtainedAt: grant.obtainedAt, databaseAheadMs: 0 }), authorizedBy: attempt.attemptId },
+      grant: {
+        ...newGrant({ venueId, connectionId }, grant, {
+          adapter,
+          sealedTokens: await sealed(connectionId),
+          obtainedAt: grant.obtainedAt,
+          databaseAheadMs: 0,
+        }),
+        authorizedBy: attempt.attemptId,
+      },
     });
     if (stored.status === 'refused') return stored;
     if (stored.status === 'connected') return { status: 'connected', connectionId };

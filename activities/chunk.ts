@@ -63,7 +63,13 @@ export class ChunkControl {
   }
 
   get stopping(): boolean {
-    return this.#error !== null || this.awaiting !== null || this.#stopRequested || this.#options.cancelled.aborted || performance.now() >= this.#deadlineAtMs;
+    return (
+      this.#error !== null ||
+      this.awaiting !== null ||
+      this.#stopRequested ||
+      this.#options.cancelled.aborted ||
+      performance.now() >= this.#deadlineAtMs
+    );
   }
 
   get stopRequested(): boolean {
@@ -130,4 +136,6 @@ export class ChunkControl {
 }
 
 const isShortPause = (error: unknown) =>
-  error instanceof ProviderError && error.details.kind === 'rate-limited' && (error.details.retryAfterMs ?? 0) <= LONGEST_WAIT_MS;
+  error instanceof ProviderError &&
+  error.details.kind === 'rate-limited' &&
+  (error.details.retryAfterMs ?? 0) <= LONGEST_WAIT_MS;

@@ -11,12 +11,18 @@ type Owner = (input: KeepConnectionFreshInput) => Promise<unknown>;
 
 /** How the workflow that owns a connection's token is started, where it is not running. */
 export function ownerStart(connection: KeepConnectionFreshInput, providerName: string) {
-  return { ...ownerOptions(connection, providerName), typedSearchAttributes: startAttributes(ownerKeywords(connection)) };
+  return {
+    ...ownerOptions(connection, providerName),
+    typedSearchAttributes: startAttributes(ownerKeywords(connection)),
+  };
 }
 
 /** From within an activity: tells the owner, which is started where it is not running, that the connection has other credentials now. */
 export async function tellOwner(connection: KeepConnectionFreshInput, providerName: string): Promise<void> {
-  await getClient().workflow.signalWithStart<Owner>(KEEP_CONNECTION_FRESH, { ...ownerStart(connection, providerName), signal: GRANT_REPLACED_SIGNAL });
+  await getClient().workflow.signalWithStart<Owner>(KEEP_CONNECTION_FRESH, {
+    ...ownerStart(connection, providerName),
+    signal: GRANT_REPLACED_SIGNAL,
+  });
 }
 
 /** From within an activity: makes waiting runs look again at once. One that has no workflow is over, or looks when it gets one. */

@@ -24,7 +24,8 @@ type Upkeep = Pick<ConnectionUpkeepActivities, 'readGrant' | 'noteTrouble' | 'no
 export function createConnectionUpkeepActivities(deps: ConnectionUpkeepDeps): Upkeep {
   return {
     readGrant: (ref) => guarded(() => read(deps, ref)),
-    noteTrouble: ({ errorType, generation, ...ref }) => guarded(() => (errorType === null ? recover(deps, ref) : degrade(deps, { ...ref, generation }, errorType))),
+    noteTrouble: ({ errorType, generation, ...ref }) =>
+      guarded(() => (errorType === null ? recover(deps, ref) : degrade(deps, { ...ref, generation }, errorType))),
     noteRevoked: (input) => guarded(() => noteRevoked(deps, input)),
     warnOfDeadline: (input) => guarded(() => warn(deps, input)),
   };
@@ -38,12 +39,19 @@ async function read({ tokens, connections }: ConnectionUpkeepDeps, ref: Connecti
   return statusOfKey(connection.state, (await connections.findApiKey(ref))?.generation ?? null);
 }
 
-async function degrade({ tokens, connections }: ConnectionUpkeepDeps, { generation, ...ref }: ConnectionRef & { readonly generation: number | null }, errorType: string): Promise<void> {
+async function degrade(
+  { tokens, connections }: ConnectionUpkeepDeps,
+  { generation, ...ref }: ConnectionRef & { readonly generation: number | null },
+  errorType: string,
+): Promise<void> {
   const grant = await tokens.find(ref);
   // An attempt that was frozen for long, or lost its way: the token has been refreshed since.
   if (grant && generation !== null && grant.generation !== generation) return;
   const tokenEnded = grant?.accessExpiresAt != null && grant.accessExpiresAt <= grant.now;
-  await connections.changeState(ref, ['active', 'degraded'], { state: 'degraded', ...explainTrouble(errorType, tokenEnded) });
+  await connections.changeState(ref, ['active', 'degraded'], {
+    state: 'degraded',
+    ...explainTrouble(errorType, tokenEnded),
+  });
 }
 
 async function recover({ connections, runs }: ConnectionUpkeepDeps, ref: ConnectionRef): Promise<void> {
@@ -51,21 +59,48 @@ async function recover({ connections, runs }: ConnectionUpkeepDeps, ref: Connect
   await wakeRuns(await runs.listOpen(ref));
 }
 
-async function noteRevoked(deps: ConnectionUpkeepDeps, { generation, why, ...ref }: Parameters<Upkeep['noteRevoked']>[0]): Promise<void> {
+async function noteRevoked(
+  deps: ConnectionUpkeepDeps,
+  { generation, why, ...ref }: Parameters<Upkeep['noteRevoked']>[0],
+): Promise<void> {
   if (generation === null) return;
   const { tokens, connections, log } = deps;
   const death = why === 'refused' ? 'access-refused' : why;
   const { venueId, connectionId } = ref;
-  const entry = { venueId, actor: 'keepConnectionFresh', action: 'credentials.revoked', targetType: 'connection', targetId: connectionId, outcome: 'ok', requestId: null, details: { why: death, generation } } as const;
+  const entry = {
+    venueId,
+    actor: 'keepConnectionFresh',
+    action: 'credentials.revoked',
+    targetType: 'connection',
+    targetId: connectionId,
+    outcome: 'ok',
+    requestId: null,
+    details: { why: death, generation },
+  } as const;
   if (await tokens.find(ref)) {
     if (!(await tokens.markDead({ ...ref, generation }, explainDeath(death), entry))) return;
   } else {
     await connections.markNeedsReauth(ref, generation, { ...explainDeath(death), audit: entry });
   }
-  log.error({ alert: 'grant-dead', why: death, venueId, connectionId }, 'a connection needs its owner’s approval again');
+  log.error(
+    { alert: 'grant-dead', why: death, venueId, connectionId },
+    'a connection needs its owner’s approval again',
+  );
 }
 
-async function warn({ audit, log }: ConnectionUpkeepDeps, { venueId, connectionId, kind, at, daysLeft }: Parameters<Upkeep['warnOfDeadline']>[0]): Promise<void> {
-  await audit.record({ venueId, actor: 'keepConnectionFresh', action: 'connection.expiry-warned', targetType: 'connection', targetId: connectionId, outcome: 'ok', requestId: null, details: { kind, at, daysLeft } });
+async function warn(
+  { audit, log }: ConnectionUpkeepDeps,
+  { venueId, connectionId, kind, at, daysLeft }: Parameters<Upkeep['warnOfDeadline']>[0],
+): Promise<void> {
+  await audit.record({
+    venueId,
+    actor: 'keepConnectionFresh',
+    action: 'connection.expiry-warned',
+    targetType: 'connection',
+    targetId: connectionId,
+    outcome: 'ok',
+    requestId: null,
+    details: { kind, at, daysLeft },
+  });
   log.warn({ venueId, connectionId, kind, at, daysLeft }, 'the grant of a connection ends soon');
 }

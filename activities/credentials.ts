@@ -1,6 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Context, getClient } from '@temporalio/activity';
-import { ServiceError, WithStartWorkflowOperation, WorkflowUpdateFailedError, isGrpcServiceError } from '@temporalio/client';
+import {
+  ServiceError,
+  WithStartWorkflowOperation,
+  WorkflowUpdateFailedError,
+  isGrpcServiceError,
+} from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { ENSURE_FRESH_UPDATE, KEEP_CONNECTION_FRESH } from '../contracts/connections.ts';
 import type { EnsureFreshArgs, EnsureFreshResult, KeepConnectionFreshInput } from '../contracts/connections.ts';
@@ -33,7 +38,10 @@ export interface Credentials {
   /** Throws ApplicationFailure for a connection that cannot be used now, ProviderError while its token cannot be renewed, VaultError. */
   open(connection: ConnectionRef & { readonly provider: ProviderId }): Promise<OpenedConnection>;
   /** The provider has refused it with 401. True when there is another to try; else the connection needs its owner's approval, and says so. */
-  replaceRefused(connection: ConnectionRef & { readonly provider: ProviderId }, refused: Pick<OpenedConnection, 'generation' | 'kind'>): Promise<boolean>;
+  replaceRefused(
+    connection: ConnectionRef & { readonly provider: ProviderId },
+    refused: Pick<OpenedConnection, 'generation' | 'kind'>,
+  ): Promise<boolean>;
 }
 
 export interface CredentialsDeps {
@@ -78,11 +86,17 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
       const { status } = await owners.ensureFresh({ ...ref, provider }, null);
       if (status === 'needs-reauth' || status === 'disconnected') throw needsReauth(status);
       if (status === 'fresh') return openToken(connection, ref, true);
-      if (remainingMs(grant) < LAST_USE_MS) throw new ProviderError({ provider, kind: 'unavailable', code: 'no-fresh-token' });
+      if (remainingMs(grant) < LAST_USE_MS)
+        throw new ProviderError({ provider, kind: 'unavailable', code: 'no-fresh-token' });
     }
     const adapter = providers.oauth(provider, grant.flow);
     if (!adapter) throw new ProviderError({ provider, kind: 'unavailable', code: 'not-configured' });
-    return { account: accountOf(connection), credential: adapter.credential(await openGrant(vault, ref, grant)), generation: grant.generation, kind: 'grant' };
+    return {
+      account: accountOf(connection),
+      credential: adapter.credential(await openGrant(vault, ref, grant)),
+      generation: grant.generation,
+      kind: 'grant',
+    };
   }
 
   return {
@@ -90,14 +104,16 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
       const ref = { venueId, connectionId };
       const connection = await connections.find(ref);
       if (!connection) throw ApplicationFailure.nonRetryable('the connection no longer exists', FAILURE.connectionGone);
-      if (connection.state === 'disconnecting' || connection.state === 'disconnected') throw ApplicationFailure.nonRetryable(`the connection is ${connection.state}`, FAILURE.connectionGone);
+      if (connection.state === 'disconnecting' || connection.state === 'disconnected')
+        throw ApplicationFailure.nonRetryable(`the connection is ${connection.state}`, FAILURE.connectionGone);
       if (connection.state !== 'active' && connection.state !== 'degraded') throw needsReauth(connection.state);
       try {
         const opened = await (connection.flow === null ? openKey(connection, ref) : openToken(connection, ref));
         await audit.record(openingOf(connection, { outcome: 'ok', generation: opened.generation }));
         return opened;
       } catch (error) {
-        if (error instanceof VaultError) await audit.record(openingOf(connection, { outcome: 'failed', why: error.kind }));
+        if (error instanceof VaultError)
+          await audit.record(openingOf(connection, { outcome: 'failed', why: error.kind }));
         throw error;
       }
     },
@@ -106,7 +122,8 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
       const ref = { venueId, connectionId };
       if (kind === 'grant') {
         const { status } = await owners.ensureFresh({ ...ref, provider }, generation);
-        if (status === 'unavailable') throw new ProviderError({ provider, kind: 'unavailable', code: 'no-fresh-token' });
+        if (status === 'unavailable')
+          throw new ProviderError({ provider, kind: 'unavailable', code: 'no-fresh-token' });
         return status === 'fresh';
       }
       const { message: cause, nextAction } = explainFailure(FAILURE.needsReauth);
@@ -117,12 +134,25 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
 }
 
 /** Once for each piece of work that calls the provider: a chunk of a sync opens them for its minutes. */
-function openingOf({ id, venueId, provider }: Connection, { outcome, ...details }: Pick<AuditEntry, 'outcome'> & { readonly generation?: number; readonly why?: string }): AuditEntry {
+function openingOf(
+  { id, venueId, provider }: Connection,
+  { outcome, ...details }: Pick<AuditEntry, 'outcome'> & { readonly generation?: number; readonly why?: string },
+): AuditEntry {
   const actor = Context.current().info.workflowType ?? Context.current().info.activityType;
-  return { venueId, actor, action: 'credentials.opened', targetType: 'connection', targetId: id, outcome, requestId: null, details: { provider, ...details } };
+  return {
+    venueId,
+    actor,
+    action: 'credentials.opened',
+    targetType: 'connection',
+    targetId: id,
+    outcome,
+    requestId: null,
+    details: { provider, ...details },
+  };
 }
 
-const needsReauth = (state: string) => ApplicationFailure.nonRetryable(`the connection is ${state}`, FAILURE.needsReauth);
+const needsReauth = (state: string) =>
+  ApplicationFailure.nonRetryable(`the connection is ${state}`, FAILURE.needsReauth);
 
 function accountOf({ provider, environment, account }: Connection): BudgetAccount {
   if (!account) throw needsReauth('not connected yet');
@@ -130,7 +160,8 @@ function accountOf({ provider, environment, account }: Connection): BudgetAccoun
 }
 
 /** By the database's clock alone. */
-const remainingMs = ({ accessExpiresAt, now }: ConnectedGrant): number => (accessExpiresAt === null ? Infinity : accessExpiresAt.getTime() - now.getTime());
+const remainingMs = ({ accessExpiresAt, now }: ConnectedGrant): number =>
+  accessExpiresAt === null ? Infinity : accessExpiresAt.getTime() - now.getTime();
 
 type Owner = (input: KeepConnectionFreshInput) => Promise<unknown>;
 
@@ -145,9 +176,13 @@ class Owners {
     this.#askTimeoutMs = askTimeoutMs;
   }
 
-  async ensureFresh(connection: KeepConnectionFreshInput, rejectedGeneration: number | null): Promise<EnsureFreshResult> {
+  async ensureFresh(
+    connection: KeepConnectionFreshInput,
+    rejectedGeneration: number | null,
+  ): Promise<EnsureFreshResult> {
     const key = `${connection.connectionId}/${rejectedGeneration ?? ''}`;
-    const asking = this.#asked.get(key) ?? this.#ask(connection, rejectedGeneration).finally(() => this.#asked.delete(key));
+    const asking =
+      this.#asked.get(key) ?? this.#ask(connection, rejectedGeneration).finally(() => this.#asked.delete(key));
     this.#asked.set(key, asking);
     return Promise.race([asking, Context.current().cancelled]);
   }
@@ -159,13 +194,19 @@ class Owners {
   }
 
   async #askOwner(connection: KeepConnectionFreshInput, rejectedGeneration: number | null): Promise<EnsureFreshResult> {
-    const start = ownerStart(connection, this.#providers.find(connection.provider)?.capabilities.displayName ?? connection.provider);
+    const start = ownerStart(
+      connection,
+      this.#providers.find(connection.provider)?.capabilities.displayName ?? connection.provider,
+    );
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await getClient().workflow.executeUpdateWithStart<Owner, EnsureFreshResult, EnsureFreshArgs>(ENSURE_FRESH_UPDATE, {
-          args: [{ minValidMs: MIN_VALID_MS, rejectedGeneration }],
-          startWorkflowOperation: new WithStartWorkflowOperation<Owner>(KEEP_CONNECTION_FRESH, start),
-        });
+        return await getClient().workflow.executeUpdateWithStart<Owner, EnsureFreshResult, EnsureFreshArgs>(
+          ENSURE_FRESH_UPDATE,
+          {
+            args: [{ minValidMs: MIN_VALID_MS, rejectedGeneration }],
+            startWorkflowOperation: new WithStartWorkflowOperation<Owner>(KEEP_CONNECTION_FRESH, start),
+          },
+        );
       } catch (error) {
         if (attempt === MAX_ASK_ATTEMPTS || !mayPass(error)) throw error;
       }

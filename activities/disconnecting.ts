@@ -1,7 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Context, getClient } from '@temporalio/activity';
 import { ScheduleNotFoundError, WorkflowNotFoundError } from '@temporalio/client';
-import type { ConnectionUpkeepActivities, DeleteRecordsInput, DeletionCursor, Revocation, TokenActivities } from '../contracts/connections.ts';
+import type {
+  ConnectionUpkeepActivities,
+  DeleteRecordsInput,
+  DeletionCursor,
+  Revocation,
+  TokenActivities,
+} from '../contracts/connections.ts';
 import type { ConnectionRef } from '../contracts/ids.ts';
 import { RESOURCES } from '../contracts/providers.ts';
 import type { ProviderId } from '../contracts/providers.ts';
@@ -40,13 +46,18 @@ const RECORDS_AT_ONCE = 500;
 const DELETING_MS = 60_000;
 
 /** The steps of a disconnection on our own side. */
-export function createDisconnectingActivities(deps: DisconnectingDeps): Pick<ConnectionUpkeepActivities, 'stopConnection' | 'wipeCredentials' | 'deleteRecords'> {
+export function createDisconnectingActivities(
+  deps: DisconnectingDeps,
+): Pick<ConnectionUpkeepActivities, 'stopConnection' | 'wipeCredentials' | 'deleteRecords'> {
   return {
     stopConnection: (input) => guarded(() => stop(deps, input)),
     wipeCredentials: (input) =>
       guarded(async () => {
         await deps.disconnections.wipe(input, input);
-        deps.log.info({ venueId: input.venueId, connectionId: input.connectionId, revocation: input.revocation }, 'the credentials of a connection were wiped');
+        deps.log.info(
+          { venueId: input.venueId, connectionId: input.connectionId, revocation: input.revocation },
+          'the credentials of a connection were wiped',
+        );
       }),
     deleteRecords: (input) => guarded(() => deleteRecords(deps, input)),
   };
@@ -59,7 +70,15 @@ export function createRevokingActivities(deps: RevokingDeps): Pick<TokenActiviti
         try {
           return await revoke(deps, input);
         } catch (error) {
-          deps.log.warn({ venueId: input.venueId, connectionId: input.connectionId, provider: input.provider, cause: describe(error) }, 'the access could not be revoked at the provider');
+          deps.log.warn(
+            {
+              venueId: input.venueId,
+              connectionId: input.connectionId,
+              provider: input.provider,
+              cause: describe(error),
+            },
+            'the access could not be revoked at the provider',
+          );
           throw error;
         }
       }),
@@ -102,11 +121,15 @@ async function cancelRun({ workflowId }: SyncRun): Promise<boolean> {
   }
 }
 
-async function revoke(deps: RevokingDeps, input: ConnectionRef & { readonly provider: ProviderId }): Promise<Exclude<Revocation, 'failed'>> {
+async function revoke(
+  deps: RevokingDeps,
+  input: ConnectionRef & { readonly provider: ProviderId },
+): Promise<Exclude<Revocation, 'failed'>> {
   const { venueId, connectionId, provider } = input;
   const connection = await deps.connections.find(input);
   const stored = await deps.tokens.find(input);
-  if (!connection?.account || !stored) return (await deps.connections.findApiKey(input)) ? 'not-supported' : 'already-gone';
+  if (!connection?.account || !stored)
+    return (await deps.connections.findApiKey(input)) ? 'not-supported' : 'already-gone';
   // With some providers one account has one grant: revoking it would cut off whoever else has connected the account.
   if (await deps.disconnections.isShared(input)) return 'shared';
   const { revoke: take } = deps.providers.oauth(provider, stored.flow) ?? { revoke: null };
@@ -127,10 +150,14 @@ async function goneOrThrow(takeBack: () => Promise<void>): Promise<'revoked' | '
   }
 }
 
-async function deleteRecords({ disconnections }: DisconnectingDeps, input: DeleteRecordsInput): Promise<DeletionCursor | null> {
+async function deleteRecords(
+  { disconnections }: DisconnectingDeps,
+  input: DeleteRecordsInput,
+): Promise<DeletionCursor | null> {
   const context = Context.current();
   const until = performance.now() + DELETING_MS;
-  let cursor: DeletionCursor | null = (context.info.heartbeatDetails as DeletionCursor | undefined) ?? input.cursor ?? FIRST_DELETION;
+  let cursor: DeletionCursor | null =
+    (context.info.heartbeatDetails as DeletionCursor | undefined) ?? input.cursor ?? FIRST_DELETION;
   while (cursor !== null) {
     if (performance.now() > until) return { resource: cursor.resource, after: cursor.after };
     context.cancellationSignal.throwIfAborted();

@@ -33,7 +33,10 @@ const PAUSE_MS = 500;
  * Exchanges a code once, however often it is called: a code works once, and many providers take back what it has brought when it comes
  * again (RFC 6749, section 4.1.2). The grant is kept, sealed, before anything else that may fail. Throws what a later try may mend.
  */
-export async function exchangeOnce(deps: ExchangingDeps, code: CodeInHand): Promise<ExchangedGrant | AuthorizationRefusal> {
+export async function exchangeOnce(
+  deps: ExchangingDeps,
+  code: CodeInHand,
+): Promise<ExchangedGrant | AuthorizationRefusal> {
   const begun = await deps.exchanges.begin(code.exchange);
   switch (begun.status) {
     case 'withdrawn':
@@ -47,7 +50,11 @@ export async function exchangeOnce(deps: ExchangingDeps, code: CodeInHand): Prom
   }
 }
 
-async function send({ exchanges }: ExchangingDeps, code: CodeInHand, answeredBefore: boolean): Promise<ExchangedGrant | AuthorizationRefusal> {
+async function send(
+  { exchanges }: ExchangingDeps,
+  code: CodeInHand,
+  answeredBefore: boolean,
+): Promise<ExchangedGrant | AuthorizationRefusal> {
   const { exchange, adapter, request, calls, seal } = code;
   const flight = { sent: false };
   const noted: OAuthCalls['call'] = (work) =>
@@ -73,7 +80,14 @@ async function send({ exchanges }: ExchangingDeps, code: CodeInHand, answeredBef
 }
 
 /** The provider has answered, and has given no grant. */
-async function answered(exchanges: AuthorizationExchangeStore, { exchange, error, answeredBefore }: { readonly exchange: ExchangeRef; readonly error: ProviderError; readonly answeredBefore: boolean }): Promise<AuthorizationRefusal> {
+async function answered(
+  exchanges: AuthorizationExchangeStore,
+  {
+    exchange,
+    error,
+    answeredBefore,
+  }: { readonly exchange: ExchangeRef; readonly error: ProviderError; readonly answeredBefore: boolean },
+): Promise<AuthorizationRefusal> {
   const { kind, code } = error.details;
   if (code === 'invalid_client') return 'app-refused';
   switch (kind) {
@@ -91,7 +105,8 @@ async function answered(exchanges: AuthorizationExchangeStore, { exchange, error
   }
 }
 
-const isUnreachable = (error: unknown): boolean => error instanceof ProviderError && error.details.code === 'unreachable';
+const isUnreachable = (error: unknown): boolean =>
+  error instanceof ProviderError && error.details.code === 'unreachable';
 
 /** The next to read its times may be another process. */
 function toDatabaseClock(grant: Grant, aheadMs: number): ExchangedGrant {
@@ -119,4 +134,6 @@ export async function untilItWorks<T>(work: () => Promise<T>, signal: AbortSigna
 
 const PASSING: ReadonlySet<string> = new Set(['unavailable', 'rate-limited', 'unexpected-response']);
 const mayPass = (error: unknown): boolean =>
-  isDatabaseAway(error) || (error instanceof VaultError && error.kind === 'key-service-unavailable') || (error instanceof ProviderError && PASSING.has(error.details.kind) && error.details.code !== 'invalid_client');
+  isDatabaseAway(error) ||
+  (error instanceof VaultError && error.kind === 'key-service-unavailable') ||
+  (error instanceof ProviderError && PASSING.has(error.details.kind) && error.details.code !== 'invalid_client');

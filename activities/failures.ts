@@ -38,17 +38,30 @@ export async function guarded<T>(work: () => Promise<T>): Promise<T> {
 /** A failure in the words workflows read. `pauseMs` is for a failure that asks for no pause itself and that came before any progress. Nothing of an unknown error is quoted: a database's message quotes the row it refused. */
 export function toFailure(error: unknown, progressed: boolean, pauseMs?: number): unknown {
   if (error instanceof ApplicationFailure) return error;
-  if (error instanceof SupersededError) return ApplicationFailure.create({ type: FAILURE.superseded, message: error.message, nonRetryable: true });
+  if (error instanceof SupersededError)
+    return ApplicationFailure.create({ type: FAILURE.superseded, message: error.message, nonRetryable: true });
   if (error instanceof VaultError) return vaultFailure(error, pauseMs);
-  return error instanceof ProviderError ? providerFailure(error, progressed ? SOON_MS : pauseMs) : unknownFailure(error, progressed ? SOON_MS : pauseMs);
+  return error instanceof ProviderError
+    ? providerFailure(error, progressed ? SOON_MS : pauseMs)
+    : unknownFailure(error, progressed ? SOON_MS : pauseMs);
 }
 
 function vaultFailure(error: VaultError, nextRetryDelay: number | undefined): ApplicationFailure {
   const { kind, code, message } = error;
   if (kind === 'key-service-unavailable') {
-    return ApplicationFailure.create({ type: FAILURE.keyServiceUnavailable, message, details: [{ code }], ...(nextRetryDelay !== undefined && { nextRetryDelay }) });
+    return ApplicationFailure.create({
+      type: FAILURE.keyServiceUnavailable,
+      message,
+      details: [{ code }],
+      ...(nextRetryDelay !== undefined && { nextRetryDelay }),
+    });
   }
-  if (kind === 'cannot-open') return ApplicationFailure.create({ type: FAILURE.credentialsUnreadable, message: 'the stored credentials cannot be opened', nonRetryable: true });
+  if (kind === 'cannot-open')
+    return ApplicationFailure.create({
+      type: FAILURE.credentialsUnreadable,
+      message: 'the stored credentials cannot be opened',
+      nonRetryable: true,
+    });
   return unknownFailure(error, nextRetryDelay);
 }
 
@@ -66,7 +79,11 @@ function providerFailure({ message, details }: ProviderError, pauseMs: number | 
 
 function unknownFailure(error: unknown, pauseMs: number | undefined): ApplicationFailure {
   const nextRetryDelay = isDatabaseAway(error) ? DATABASE_AWAY_MS : pauseMs;
-  const failure = ApplicationFailure.create({ type: 'Internal', message: describe(error), ...(nextRetryDelay !== undefined && { nextRetryDelay }) });
+  const failure = ApplicationFailure.create({
+    type: 'Internal',
+    message: describe(error),
+    ...(nextRetryDelay !== undefined && { nextRetryDelay }),
+  });
   if (error instanceof Error) failure.stack = framesOf(error);
   return failure;
 }

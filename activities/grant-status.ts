@@ -14,10 +14,21 @@ const STATES: Readonly<Record<ConnectionState, GrantStatus['state']>> = {
   disconnected: 'gone',
 };
 
-export const GONE: GrantStatus = { state: 'gone', generation: null, accessExpiresAt: null, refreshAt: null, deadlines: [] };
+export const GONE: GrantStatus = {
+  state: 'gone',
+  generation: null,
+  accessExpiresAt: null,
+  refreshAt: null,
+  deadlines: [],
+};
 
 /** A grant as its workflow plans by it. */
-export function statusOf(grant: Pick<ConnectedGrant, 'state' | 'generation' | 'accessExpiresAt' | 'refreshExpiresAt' | 'hardExpiresAt' | 'refreshAt'>): GrantStatus {
+export function statusOf(
+  grant: Pick<
+    ConnectedGrant,
+    'state' | 'generation' | 'accessExpiresAt' | 'refreshExpiresAt' | 'hardExpiresAt' | 'refreshAt'
+  >,
+): GrantStatus {
   const { state, generation, accessExpiresAt, refreshAt } = grant;
   return {
     state: STATES[state],
@@ -30,5 +41,9 @@ export function statusOf(grant: Pick<ConnectedGrant, 'state' | 'generation' | 'a
 
 /** A connection with a key, which neither expires nor is refreshed, or with no credentials. */
 export function statusOfKey(state: ConnectionState, generation: number | null): GrantStatus {
-  return { ...GONE, state: generation === null && STATES[state] !== 'gone' ? 'needs-reauth' : STATES[state], generation };
+  return {
+    ...GONE,
+    state: generation === null && STATES[state] !== 'gone' ? 'needs-reauth' : STATES[state],
+    generation,
+  };
 }

@@ -2,7 +2,14 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { FAILURE } from '../contracts/failures.ts';
 import type { ConnectionId, VenueId } from '../contracts/ids.ts';
-import type { FinishRotationInput, KeyRotationActivities, RotateVaultKeysInput, RotationChunkResult, RotationProgress, SecretRef } from '../contracts/vault.ts';
+import type {
+  FinishRotationInput,
+  KeyRotationActivities,
+  RotateVaultKeysInput,
+  RotationChunkResult,
+  RotationProgress,
+  SecretRef,
+} from '../contracts/vault.ts';
 import type { AuditStore } from '../db/audit-store.ts';
 import { ROTATED_PURPOSES } from '../db/secret-rotation-store.ts';
 import type { ResealedSecret, RotationJob, SecretRotationStore, StoredSecret } from '../db/secret-rotation-store.ts';
@@ -43,7 +50,11 @@ async function rotateChunk(deps: KeyRotationDeps, { jobId }: RotateVaultKeysInpu
   const { cancellationSignal } = Context.current();
   let job = known(await deps.rotations.begin(jobId));
   if ((await deps.resealer.currentKey()) !== job.targetKey) {
-    throw ApplicationFailure.create({ type: FAILURE.otherKey, message: 'this worker has another current key than the rotation: deploy it with the key of the job, or cancel the job' });
+    throw ApplicationFailure.create({
+      type: FAILURE.otherKey,
+      message:
+        'this worker has another current key than the rotation: deploy it with the key of the job, or cancel the job',
+    });
   }
   for (;;) {
     const venues = await deps.rotations.listVenues(job.afterVenueId, VENUES_AT_ONCE);
@@ -57,7 +68,12 @@ async function rotateChunk(deps: KeyRotationDeps, { jobId }: RotateVaultKeysInpu
     });
     job = known(await deps.rotations.find(jobId));
     Context.current().heartbeat(progressOf(job));
-    if (cancellationSignal.aborted) throw ApplicationFailure.create({ type: 'Interrupted', message: 'the worker was asked to stop', nextRetryDelay: 100 });
+    if (cancellationSignal.aborted)
+      throw ApplicationFailure.create({
+        type: 'Interrupted',
+        message: 'the worker was asked to stop',
+        nextRetryDelay: 100,
+      });
     if (performance.now() > deadlineMs) return { ...progressOf(job), status: 'more' };
   }
 }
@@ -88,10 +104,17 @@ async function rotateVenue(deps: KeyRotationDeps, job: RotationJob, venueId: Ven
   return unreadable;
 }
 
-async function* pagesOfSecrets({ rotations }: KeyRotationDeps, venueId: VenueId): AsyncGenerator<readonly StoredSecret[]> {
+async function* pagesOfSecrets(
+  { rotations }: KeyRotationDeps,
+  venueId: VenueId,
+): AsyncGenerator<readonly StoredSecret[]> {
   for (const purpose of ROTATED_PURPOSES) {
-    for (let after: ConnectionId | null = null, full = true; full; ) {
-      const page: readonly StoredSecret[] = await rotations.listSecrets(venueId, { purpose, after, limit: SECRETS_AT_ONCE });
+    for (let after: ConnectionId | null = null, full = true; full;) {
+      const page: readonly StoredSecret[] = await rotations.listSecrets(venueId, {
+        purpose,
+        after,
+        limit: SECRETS_AT_ONCE,
+      });
       if (page.length > 0) yield page;
       after = page.at(-1)?.connectionId ?? null;
       full = page.length === SECRETS_AT_ONCE;
@@ -100,9 +123,16 @@ async function* pagesOfSecrets({ rotations }: KeyRotationDeps, venueId: VenueId)
 }
 
 /** Null when there is nothing to do. One secret that cannot be opened must not keep all others under the old key. */
-async function reseal({ resealer }: KeyRotationDeps, secret: StoredSecret): Promise<ResealedSecret | 'unreadable' | null> {
+async function reseal(
+  { resealer }: KeyRotationDeps,
+  secret: StoredSecret,
+): Promise<ResealedSecret | 'unreadable' | null> {
   try {
-    const resealed = await resealer.reseal(secret.sealed, { venueId: secret.venueId, connectionId: secret.connectionId, purpose: secret.purpose });
+    const resealed = await resealer.reseal(secret.sealed, {
+      venueId: secret.venueId,
+      connectionId: secret.connectionId,
+      purpose: secret.purpose,
+    });
     return resealed && { ...secret, resealed };
   } catch (error) {
     if (error instanceof VaultError && error.kind === 'cannot-open') return 'unreadable';
@@ -112,17 +142,36 @@ async function reseal({ resealer }: KeyRotationDeps, secret: StoredSecret): Prom
 
 const refOf = ({ venueId, connectionId, purpose }: SecretRef): SecretRef => ({ venueId, connectionId, purpose });
 
-async function noteUnreadable({ audit, log }: KeyRotationDeps, { id, pass }: RotationJob, { venueId, connectionId, purpose }: SecretRef): Promise<void> {
+async function noteUnreadable(
+  { audit, log }: KeyRotationDeps,
+  { id, pass }: RotationJob,
+  { venueId, connectionId, purpose }: SecretRef,
+): Promise<void> {
   log.warn({ jobId: id, venueId, connectionId, purpose }, 'a stored secret cannot be opened');
   // Every pass finds it again.
   if (pass > 1) return;
-  await audit.record({ venueId, actor: 'rotateVaultKeys', action: 'credentials.resealed', targetType: 'connection', targetId: connectionId, outcome: 'failed', requestId: null, details: { jobId: id, purpose } });
+  await audit.record({
+    venueId,
+    actor: 'rotateVaultKeys',
+    action: 'credentials.resealed',
+    targetType: 'connection',
+    targetId: connectionId,
+    outcome: 'failed',
+    requestId: null,
+    details: { jobId: id, purpose },
+  });
 }
 
-async function finish({ rotations, log }: KeyRotationDeps, { jobId, end, errorType }: FinishRotationInput): Promise<RotationProgress> {
+async function finish(
+  { rotations, log }: KeyRotationDeps,
+  { jobId, end, errorType }: FinishRotationInput,
+): Promise<RotationProgress> {
   const job = await rotations.finish(jobId, end, errorType);
   if (!job) throw gone();
-  log.info({ jobId, outcome: job.outcome, resealed: job.resealed, unreadable: job.unreadableInPass }, 'the rotation of the vault key has ended');
+  log.info(
+    { jobId, outcome: job.outcome, resealed: job.resealed, unreadable: job.unreadableInPass },
+    'the rotation of the vault key has ended',
+  );
   return progressOf(job);
 }
 
@@ -131,7 +180,8 @@ function known(job: RotationJob | null): RotationJob {
   return job;
 }
 
-const gone = () => ApplicationFailure.nonRetryable('the job is gone or finished: start another by the API', FAILURE.runUnavailable);
+const gone = () =>
+  ApplicationFailure.nonRetryable('the job is gone or finished: start another by the API', FAILURE.runUnavailable);
 
 function progressOf({ pass, venuesDone, venuesTotal, resealed, unreadableInPass }: RotationJob): RotationProgress {
   return { pass, venuesDone, venuesTotal, resealed, unreadable: unreadableInPass };

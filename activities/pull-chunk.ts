@@ -7,7 +7,8 @@ import { readStage } from './pull-stage.ts';
 /** Works through a pull's stages until they are done, or the chunk is asked to stop, or a person has to approve. */
 export async function pullChunk(environment: PullEnvironment, first: PullCheckpoint): Promise<void> {
   let checkpoint: Checkpoint | null = first;
-  while (checkpoint?.kind === 'pull' && !environment.control.stopping) checkpoint = await runStage(environment, checkpoint);
+  while (checkpoint?.kind === 'pull' && !environment.control.stopping)
+    checkpoint = await runStage(environment, checkpoint);
 }
 
 /** The checkpoint after the stage; null when the stage is not complete. */
@@ -28,7 +29,10 @@ async function runStage(environment: PullEnvironment, checkpoint: PullCheckpoint
   }
 }
 
-async function mark({ control, account, progress, scope }: PullEnvironment, checkpoint: PullCheckpoint): Promise<Checkpoint | null> {
+async function mark(
+  { control, account, progress, scope }: PullEnvironment,
+  checkpoint: PullCheckpoint,
+): Promise<Checkpoint | null> {
   const answer = await control.attempt(async () => ({ newestEpochS: await account.newestChangeEpochS() }));
   control.rethrow();
   if (answer === null) return control.stopping ? null : checkpoint;

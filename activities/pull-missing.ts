@@ -11,7 +11,10 @@ import { toPulled } from './pulled-record.ts';
 const SETTLED_AT_ONCE = 200;
 
 /** Takes down what the complete listing did not bring. Nothing is archived yet. */
-export async function findMissing({ scope, missing, progress }: PullEnvironment, checkpoint: PullCheckpoint): Promise<Checkpoint> {
+export async function findMissing(
+  { scope, missing, progress }: PullEnvironment,
+  checkpoint: PullCheckpoint,
+): Promise<Checkpoint> {
   await missing.findUnlisted(scope);
   return moveOn({ scope, progress }, checkpoint);
 }
@@ -20,20 +23,29 @@ export async function findMissing({ scope, missing, progress }: PullEnvironment,
  * Archives what is deleted at the provider. What only was not listed, or is told both as deleted and as there, is looked up first: a listing that
  * leaves records out, for whatever reason, archives nothing, and asks nobody. More than a run may archive by itself waits for a person.
  */
-export async function settleMissing(environment: PullEnvironment, checkpoint: PullCheckpoint): Promise<Checkpoint | null> {
+export async function settleMissing(
+  environment: PullEnvironment,
+  checkpoint: PullCheckpoint,
+): Promise<Checkpoint | null> {
   const { scope, missing, control, pulls } = environment;
   if (!(await lookUpUnclear(environment)) || !(await isAllowed(environment))) return null;
   for (;;) {
     const gone = await missing.listDeletions(scope, SETTLED_AT_ONCE);
     if (gone.length === 0) return moveOn(environment, checkpoint);
-    control.committed(await pulls.settleMissing(scope, { gone, found: [], rejections: [], checkpoint: null, ...control.takeDelta(0) }));
+    control.committed(
+      await pulls.settleMissing(scope, { gone, found: [], rejections: [], checkpoint: null, ...control.takeDelta(0) }),
+    );
     if (control.stopping) return null;
   }
 }
 
 async function isAllowed({ scope, approved, missing, progress, control }: PullEnvironment): Promise<boolean> {
   if (scope.dryRun === true) return true;
-  const counted = { ...(await missing.blastRadius(scope)), archived: control.progress.counts.archived, newestDeletionEpochUs: null };
+  const counted = {
+    ...(await missing.blastRadius(scope)),
+    archived: control.progress.counts.archived,
+    newestDeletionEpochUs: null,
+  };
   if (mayArchive(counted, approved)) return true;
   await progress.awaitApproval(scope, counted);
   control.awaitApproval(counted);
@@ -49,13 +61,25 @@ async function lookUpUnclear(environment: PullEnvironment): Promise<boolean> {
     const { gone, found, rejections } = await lookUp(environment, batch);
     await missing.confirm(scope, gone);
     const settled = found.length + rejections.length;
-    if (gone.length + settled > 0) control.committed(await pulls.settleMissing(scope, { gone: [], found, rejections, checkpoint: null, ...control.takeDelta(settled) }));
+    if (gone.length + settled > 0)
+      control.committed(
+        await pulls.settleMissing(scope, {
+          gone: [],
+          found,
+          rejections,
+          checkpoint: null,
+          ...control.takeDelta(settled),
+        }),
+      );
     control.rethrow();
     if (control.stopping) return false;
   }
 }
 
-async function moveOn({ scope, progress }: Pick<PullEnvironment, 'scope' | 'progress'>, checkpoint: PullCheckpoint): Promise<Checkpoint> {
+async function moveOn(
+  { scope, progress }: Pick<PullEnvironment, 'scope' | 'progress'>,
+  checkpoint: PullCheckpoint,
+): Promise<Checkpoint> {
   const next = nextStage(checkpoint);
   await progress.moveTo(scope, next);
   return next;
@@ -83,7 +107,10 @@ async function lookUp({ session, mapping, control }: PullEnvironment, batch: rea
 }
 
 /** What cannot be read is there: its record is kept as it is. */
-async function ask(session: ResourceSession, externalId: string): Promise<{ readonly record: ProviderRecord | null; readonly rejection?: ProviderRejection }> {
+async function ask(
+  session: ResourceSession,
+  externalId: string,
+): Promise<{ readonly record: ProviderRecord | null; readonly rejection?: ProviderRejection }> {
   try {
     return { record: await session.retrieve(externalId) };
   } catch (error) {

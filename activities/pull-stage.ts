@@ -25,7 +25,11 @@ interface PageRead {
 }
 
 /** Reads the stage's remaining segments, several at once, and commits each page together with the cursor. */
-export async function readStage(environment: PullEnvironment, checkpoint: PullCheckpoint, stage: ReadingStage): Promise<Checkpoint | null> {
+export async function readStage(
+  environment: PullEnvironment,
+  checkpoint: PullCheckpoint,
+  stage: ReadingStage,
+): Promise<Checkpoint | null> {
   const reader = new StageReader(environment, checkpoint, stage);
   return reader.run();
 }
@@ -50,13 +54,17 @@ class StageReader {
   constructor(environment: PullEnvironment, checkpoint: PullCheckpoint, stage: ReadingStage) {
     this.#environment = environment;
     this.#stage = stage;
-    const segments = checkpoint.segments ?? firstSegments(stage, Math.floor(Date.now() / 1_000), checkpoint.nextSegmentId);
+    const segments =
+      checkpoint.segments ?? firstSegments(stage, Math.floor(Date.now() / 1_000), checkpoint.nextSegmentId);
     const nextSegmentId = checkpoint.segments ? checkpoint.nextSegmentId : checkpoint.nextSegmentId + segments.length;
     this.#checkpoint = { ...checkpoint, segments, nextSegmentId };
     this.#listedCount = checkpoint.listedCount ?? 0;
     this.#idle = [...segments];
     this.#uncommitted = new Map(segments.map((segment) => [segment.id, segment]));
-    this.#committer = new SerialCommitter((pages) => this.#commit(pages), { maxBatch: MAX_PAGES_A_COMMIT, gatherMs: 0 });
+    this.#committer = new SerialCommitter((pages) => this.#commit(pages), {
+      maxBatch: MAX_PAGES_A_COMMIT,
+      gatherMs: 0,
+    });
   }
 
   async run(): Promise<Checkpoint | null> {
@@ -66,7 +74,8 @@ class StageReader {
       this.#begin(this.#counted);
     }
     while ((this.#idle.length > 0 || this.#running.size > 0) && !this.#committer.failed) {
-      while (this.#idle.length > 0 && this.#running.size < control.lanes && !control.stopping) this.#start(this.#idle.shift());
+      while (this.#idle.length > 0 && this.#running.size < control.lanes && !control.stopping)
+        this.#start(this.#idle.shift());
       if (this.#running.size === 0) break;
       await Promise.race(this.#running);
     }
@@ -77,7 +86,11 @@ class StageReader {
   }
 
   #isToBeCounted(): boolean {
-    return this.#stage.kind === 'listing' && this.#checkpoint.countedAtProvider === undefined && this.#checkpoint.watermarkEpochS !== null;
+    return (
+      this.#stage.kind === 'listing' &&
+      this.#checkpoint.countedAtProvider === undefined &&
+      this.#checkpoint.watermarkEpochS !== null
+    );
   }
 
   #start(segment: Segment | undefined): void {
@@ -91,7 +104,11 @@ class StageReader {
 
   async #readOne(segment: Segment): Promise<void> {
     const { control, session } = this.#environment;
-    const page = await control.attempt(() => session.listPage(segment).catch((error: unknown) => (isCursorGone(error) ? 'cursor-gone' : Promise.reject(error as Error))));
+    const page = await control.attempt(() =>
+      session
+        .listPage(segment)
+        .catch((error: unknown) => (isCursorGone(error) ? 'cursor-gone' : Promise.reject(error as Error))),
+    );
     if (page === null || page === 'cursor-gone') {
       if (page !== null) this.#note('cursor-lost');
       this.#idle.push(page === null ? segment : restart(segment));
@@ -113,7 +130,10 @@ class StageReader {
     }
     const repeats = (this.#repeats.get(segment.id) ?? 0) + 1;
     this.#repeats.set(segment.id, repeats);
-    if (repeats > MAX_REPEATS) this.#environment.control.fail(new ProviderError({ provider: this.#environment.scope.provider, kind: 'unexpected-response', code: anomaly }));
+    if (repeats > MAX_REPEATS)
+      this.#environment.control.fail(
+        new ProviderError({ provider: this.#environment.scope.provider, kind: 'unexpected-response', code: anomaly }),
+      );
     this.#idle.push(segment);
     return true;
   }
@@ -127,7 +147,11 @@ class StageReader {
     if (this.#stage.kind !== 'listing') return [rest];
     // The one that was just read is still among the running.
     const pagesLeft = this.#pagesLeft(pageSize);
-    const reading = { openCount: this.#running.size + this.#idle.length, lanes: this.#environment.control.lanes, pagesLeft };
+    const reading = {
+      openCount: this.#running.size + this.#idle.length,
+      lanes: this.#environment.control.lanes,
+      pagesLeft,
+    };
     const { nextSegmentId } = this.#checkpoint;
     const left = split(rest, page, { parts: this.#allowance.partsFor(reading), firstId: nextSegmentId, pagesLeft });
     this.#checkpoint = { ...this.#checkpoint, nextSegmentId: nextSegmentId + left.length - 1 };
@@ -150,7 +174,11 @@ class StageReader {
       for (const segment of left) this.#uncommitted.set(segment.id, segment);
     }
     const listed = this.#stage.kind === 'listing' ? pages.reduce((sum, { page }) => sum + page.positions.length, 0) : 0;
-    this.#checkpoint = { ...this.#checkpoint, segments: [...this.#uncommitted.values()], listedCount: (this.#checkpoint.listedCount ?? 0) + listed };
+    this.#checkpoint = {
+      ...this.#checkpoint,
+      segments: [...this.#uncommitted.values()],
+      listedCount: (this.#checkpoint.listedCount ?? 0) + listed,
+    };
     const next = this.#uncommitted.size === 0 ? await this.#endStage() : this.#checkpoint;
 
     const records = pages.flatMap(({ page }) => page.records).map((record) => toPulled(record, mapping));
@@ -159,7 +187,17 @@ class StageReader {
     const anomalies = this.#noted;
     this.#noted = [];
     const handOff = this.#stage.kind === 'changes' && this.#stage.handOff === true;
-    control.committed(await pulls.commit(scope, { records, amendments, rejections, anomalies, handOff, checkpoint: next, ...control.takeDelta(records.length + rejections.length) }));
+    control.committed(
+      await pulls.commit(scope, {
+        records,
+        amendments,
+        rejections,
+        anomalies,
+        handOff,
+        checkpoint: next,
+        ...control.takeDelta(records.length + rejections.length),
+      }),
+    );
     this.#stored = next;
   }
 
@@ -167,7 +205,8 @@ class StageReader {
   async #endStage(): Promise<Checkpoint> {
     await this.#counted;
     const next = nextStage(this.#checkpoint);
-    if (next.kind === 'pull' && next.relisted === true && this.#checkpoint.relisted !== true) this.#note('fewer-than-counted');
+    if (next.kind === 'pull' && next.relisted === true && this.#checkpoint.relisted !== true)
+      this.#note('fewer-than-counted');
     return next;
   }
 
@@ -183,10 +222,16 @@ class StageReader {
     const { session, progress, scope } = this.#environment;
     const counted = await session.count().catch(() => null);
     this.#checkpoint = { ...this.#checkpoint, countedAtProvider: counted };
-    if (counted !== null) await progress.setTotal(scope, counted).catch((error: unknown) => { this.#environment.control.fail(error); });
+    if (counted !== null)
+      await progress.setTotal(scope, counted).catch((error: unknown) => {
+        this.#environment.control.fail(error);
+      });
   }
 }
 
 /** The record that a cursor names may be deleted while the listing is walked (seen as 400 `resource_missing`). */
 const isCursorGone = (error: unknown) =>
-  error instanceof ProviderError && error.details.httpStatus === 400 && error.details.code === 'resource_missing' && error.details.field === 'starting_after';
+  error instanceof ProviderError &&
+  error.details.httpStatus === 400 &&
+  error.details.code === 'resource_missing' &&
+  error.details.field === 'starting_after';

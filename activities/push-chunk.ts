@@ -72,7 +72,10 @@ class PushWalk {
     this.#environment = environment;
     this.#newestDeletionEpochUs = counted.newestDeletionEpochUs;
     this.#after = checkpoint.after;
-    this.#committer = new SerialCommitter((finished) => this.#commit(finished), { maxBatch: MAX_RESULTS_A_COMMIT, gatherMs: GATHER_MS });
+    this.#committer = new SerialCommitter((finished) => this.#commit(finished), {
+      maxBatch: MAX_RESULTS_A_COMMIT,
+      gatherMs: GATHER_MS,
+    });
   }
 
   async run(): Promise<void> {
@@ -94,16 +97,23 @@ class PushWalk {
 
   async #readAhead(): Promise<void> {
     const { control } = this.#environment;
-    while (!this.#atEnd && !control.stopping && this.#waiting.length < LOW_WATER && this.#pages.length < MAX_OPEN_PAGES) await this.#readPage();
+    while (!this.#atEnd && !control.stopping && this.#waiting.length < LOW_WATER && this.#pages.length < MAX_OPEN_PAGES)
+      await this.#readPage();
   }
 
   async #readPage(): Promise<void> {
     const { store, scope, mapping } = this.#environment;
-    const rows = await store.readPage(scope, { after: this.#after, limit: PAGE_SIZE, newestDeletionEpochUs: this.#newestDeletionEpochUs });
+    const rows = await store.readPage(scope, {
+      after: this.#after,
+      limit: PAGE_SIZE,
+      newestDeletionEpochUs: this.#newestDeletionEpochUs,
+    });
     const last = rows.at(-1)?.id;
     if (last !== undefined) {
       this.#after = last;
-      const works = rows.filter((row) => row.link?.countedInThisRun !== true).map((row) => planPush(row, mapping, Date.now()));
+      const works = rows
+        .filter((row) => row.link?.countedInThisRun !== true)
+        .map((row) => planPush(row, mapping, Date.now()));
       const open = works.filter((work) => !isSettled(work));
       await this.#markWrites(open);
       const page = { last, unchangedCount: works.length - open.length, unfinished: open.length };
@@ -119,9 +129,17 @@ class PushWalk {
   // Before the first write is sent, not after: should its answer be lost, the mark says that there may be a twin.
   async #markWrites(works: readonly PushWork[]): Promise<void> {
     const { store, scope } = this.#environment;
-    const first = works.filter(({ decision, row }) => decision === 'create' && row.link?.state !== 'pending').map(({ row }) => row.id);
+    const first = works
+      .filter(({ decision, row }) => decision === 'create' && row.link?.state !== 'pending')
+      .map(({ row }) => row.id);
     if (first.length > 0) await store.markPending(scope, first, 0);
-    const updates = works.filter(({ decision }) => decision === 'update').map(({ row: { id, version, fields } }) => ({ recordId: id, version, metadataKeys: Object.keys(fields.metadata) }));
+    const updates = works
+      .filter(({ decision }) => decision === 'update')
+      .map(({ row: { id, version, fields } }) => ({
+        recordId: id,
+        version,
+        metadataKeys: Object.keys(fields.metadata),
+      }));
     if (updates.length > 0) await store.markSent(scope, updates);
   }
 
@@ -153,7 +171,13 @@ class PushWalk {
     const entries = scope.planId === undefined ? [] : ended.map(({ work, result }) => toDoneEntry(work, result));
     const unchangedCount = passed.reduce((sum, page) => sum + page.unchangedCount, 0);
     const delta = control.takeDelta(results.length + unchangedCount);
-    const committed = await store.commit(scope, { results, entries, unchangedCount, checkpoint: this.#checkpointAfter(passed), ...delta });
+    const committed = await store.commit(scope, {
+      results,
+      entries,
+      unchangedCount,
+      checkpoint: this.#checkpointAfter(passed),
+      ...delta,
+    });
     // Reading a page commits too.
     control.committed(committed, { moved: results.length > 0 || passed.length > 0 });
   }

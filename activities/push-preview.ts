@@ -6,7 +6,10 @@ import { callsOf, planPush, toPlanEntry } from './push-record.ts';
 const PAGE_SIZE = 1_000;
 
 /** Says of every record what a push would do with it. Calls nobody. */
-export async function previewPush({ scope, mapping, control, store }: ChunkEnvironment & { readonly store: PushStore }, checkpoint: PushCheckpoint): Promise<void> {
+export async function previewPush(
+  { scope, mapping, control, store }: ChunkEnvironment & { readonly store: PushStore },
+  checkpoint: PushCheckpoint,
+): Promise<void> {
   let { after } = checkpoint;
   while (!control.stopping) {
     const rows = await store.readPage(scope, { after, limit: PAGE_SIZE });
@@ -15,7 +18,14 @@ export async function previewPush({ scope, mapping, control, store }: ChunkEnvir
     after = rows.at(-1)?.id ?? after;
     const calls = works.reduce((sum, work) => sum + callsOf(work, mapping), 0);
     const next = atEnd ? ({ kind: 'done', watermarkEpochS: null } as const) : ({ kind: 'push', after } as const);
-    control.committed(await store.preview(scope, { entries: works.map(toPlanEntry), calls, checkpoint: next, ...control.takeDelta(works.length) }));
+    control.committed(
+      await store.preview(scope, {
+        entries: works.map(toPlanEntry),
+        calls,
+        checkpoint: next,
+        ...control.takeDelta(works.length),
+      }),
+    );
     if (atEnd) return;
   }
 }

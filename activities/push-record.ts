@@ -8,7 +8,14 @@ import { decidePush } from '../domain/push-decision.ts';
 import type { PushDecision } from '../domain/push-decision.ts';
 import { unreadableIssuesOf } from '../providers/items.ts';
 import { ProviderError } from '../providers/provider-error.ts';
-import type { MappedRecord, ProviderRecord, ResourceMapping, ResourceSession, ResourceWriter, WrittenRecord } from '../providers/provider.ts';
+import type {
+  MappedRecord,
+  ProviderRecord,
+  ResourceMapping,
+  ResourceSession,
+  ResourceWriter,
+  WrittenRecord,
+} from '../providers/provider.ts';
 import { findTwin } from './push-twin.ts';
 
 /** Stripe keeps idempotency keys for at least 24 hours (https://docs.stripe.com/api/idempotent_requests, read 2026-11-21). */
@@ -38,15 +45,33 @@ export function planPush(row: PushRow, mapping: ResourceMapping, nowMs: number):
   const mapped = mapping.toPayload(row);
   const fingerprint = fingerprintOf(mapped.payload);
   const { link } = row;
-  const decision = decidePush({ fingerprint, hasProblems: mapped.problems.length > 0, deleted: row.deleted, link: link && { ...link, inDoubt: link.sent !== null } });
+  const decision = decidePush({
+    fingerprint,
+    hasProblems: mapped.problems.length > 0,
+    deleted: row.deleted,
+    link: link && { ...link, inDoubt: link.sent !== null },
+  });
   // A first write that was sent lately may be sent again under its key: the provider will know it.
   const repeatable = link !== null && link.writeAttempt === 0 && isLately(link.createdAt, nowMs);
   const kept = link?.state === 'gone' ? { ...row, link: withoutTwin(link) } : row;
-  return { row: kept, mapped, fingerprint, afterLostUpdate: isUnrepeatable(kept, nowMs), decision: decision === 'resolve' && repeatable ? 'create' : decision };
+  return {
+    row: kept,
+    mapped,
+    fingerprint,
+    afterLostUpdate: isUnrepeatable(kept, nowMs),
+    decision: decision === 'resolve' && repeatable ? 'create' : decision,
+  };
 }
 
 /** What is left of a link whose twin the provider has deleted: its count of spent keys. */
-const withoutTwin = (link: PushLink): PushLink => ({ ...link, externalId: null, fingerprint: null, metadataKeys: [], externalState: null, sent: null });
+const withoutTwin = (link: PushLink): PushLink => ({
+  ...link,
+  externalId: null,
+  fingerprint: null,
+  metadataKeys: [],
+  externalState: null,
+  sent: null,
+});
 
 const isLately = (sentAt: Date, nowMs: number) => nowMs - sentAt.getTime() < KEY_LIFE_MS;
 
@@ -60,7 +85,8 @@ function isUnrepeatable({ version, link }: PushRow, nowMs: number): boolean {
 export async function pushRecord(work: PushWork, tools: PushTools): Promise<PushResult> {
   const { decision, mapped } = work;
   if (decision === 'unchanged') return agreed(work, 'unchanged', null);
-  if (decision === 'reject') return rejected(work, 'not-mappable', mapped.problems.map(({ path, message }) => `${path}: ${message}`).join(' '));
+  if (decision === 'reject')
+    return rejected(work, 'not-mappable', mapped.problems.map(({ path, message }) => `${path}: ${message}`).join(' '));
   try {
     return await WRITES[decision](work, tools);
   } catch (error) {
@@ -72,13 +98,16 @@ export async function pushRecord(work: PushWork, tools: PushTools): Promise<Push
 async function afterError(error: ProviderError, work: PushWork, tools: PushTools): Promise<PushResult> {
   const { decision } = work;
   // A spent key stands for a stored failure, or for the same record with other content: what it did is looked up.
-  if (isSpentKey(error) && (decision === 'create' || decision === 'update')) return pushRecord({ ...work, decision: 'resolve' }, tools);
+  if (isSpentKey(error) && (decision === 'create' || decision === 'update'))
+    return pushRecord({ ...work, decision: 'resolve' }, tools);
   if (decision === 'update' && isMissing(error) && (await isTwinGone(work, tools))) return createAnew(work, tools);
   const issues = unreadableIssuesOf(error);
   return issues === null ? afterRefusal(error, work) : afterUnreadable(issues, work, tools);
 }
 
-const WRITES: Readonly<Record<'create' | 'update' | 'archive' | 'resolve', (work: PushWork, tools: PushTools) => Promise<PushResult>>> = {
+const WRITES: Readonly<
+  Record<'create' | 'update' | 'archive' | 'resolve', (work: PushWork, tools: PushTools) => Promise<PushResult>>
+> = {
   create: write,
   update: write,
   archive,
@@ -104,36 +133,67 @@ async function createAnew(work: PushWork, tools: PushTools): Promise<PushResult>
   const { row } = work;
   const link = { ...withoutTwin(row.link ?? NO_LINK), writeAttempt: (row.link?.writeAttempt ?? 0) + 1 };
   await tools.store.markAnew(tools.scope, row.id, link.writeAttempt);
-  const result = await pushRecord({ ...work, row: { ...row, link }, decision: 'create', afterLostUpdate: false }, tools);
+  const result = await pushRecord(
+    { ...work, row: { ...row, link }, decision: 'create', afterLostUpdate: false },
+    tools,
+  );
   return result.action === 'created' ? { ...result, ...CREATED_ANEW } : result;
 }
 
-const CREATED_ANEW = { code: 'created-anew', message: 'The provider had deleted this record, and the venue changed it since: it was created anew.' } as const;
+const CREATED_ANEW = {
+  code: 'created-anew',
+  message: 'The provider had deleted this record, and the venue changed it since: it was created anew.',
+} as const;
 
-const isSpentKey = ({ details }: ProviderError) => details.kind === 'conflict' || (details.kind === 'unavailable' && details.replayed === true);
+const isSpentKey = ({ details }: ProviderError) =>
+  details.kind === 'conflict' || (details.kind === 'unavailable' && details.replayed === true);
 
 async function write(work: PushWork, tools: PushTools): Promise<PushResult> {
   const { row, mapped, afterLostUpdate } = work;
   const identity = identityOf(work, tools);
   const externalId = row.link?.externalId ?? null;
-  if (externalId === null) return agreed(work, 'created', await tools.writer.create(mapped, { idempotencyKey: createKey(identity) }));
+  if (externalId === null)
+    return agreed(work, 'created', await tools.writer.create(mapped, { idempotencyKey: createKey(identity) }));
   const kept = new Set(Object.entries(row.fields.metadata).flatMap(([key, value]) => (value === '' ? [] : [key])));
   const clearedMetadataKeys = (row.link?.metadataKeys ?? []).filter((key) => !kept.has(key));
   const idempotencyKey = updateKey(identity, work.fingerprint);
   const externalState = row.link?.externalState ?? null;
-  return agreed(work, 'updated', await tools.writer.update(externalId, mapped, { idempotencyKey, clearedMetadataKeys, externalState, afterLostUpdate }));
+  return agreed(
+    work,
+    'updated',
+    await tools.writer.update(externalId, mapped, {
+      idempotencyKey,
+      clearedMetadataKeys,
+      externalState,
+      afterLostUpdate,
+    }),
+  );
 }
 
 const identityOf = ({ row }: PushWork, { scope }: PushTools) => ({
-  ...{ connectionId: scope.connectionId, recordId: row.id, recordVersion: row.version, attempt: row.link?.writeAttempt ?? 0 },
+  ...{
+    connectionId: scope.connectionId,
+    recordId: row.id,
+    recordVersion: row.version,
+    attempt: row.link?.writeAttempt ?? 0,
+  },
 });
 
 /** Also of a record whose first write was never answered: that may have left a twin. */
 async function archive(work: PushWork, tools: PushTools): Promise<PushResult> {
   const externalId = work.row.link?.externalId ?? (await findTwin(work.row, tools)).twin?.externalId ?? null;
-  const outcome = externalId === null ? 'deleted' : await tools.writer.archive(externalId, { idempotencyKey: archiveKey(identityOf(work, tools)) });
+  const outcome =
+    externalId === null
+      ? 'deleted'
+      : await tools.writer.archive(externalId, { idempotencyKey: archiveKey(identityOf(work, tools)) });
   const result = agreed(work, externalId === null ? 'unchanged' : 'archived', null);
-  return { ...result, linkState: 'archived', externalId: outcome === 'deleted' ? null : externalId, fingerprint: null, externalState: null };
+  return {
+    ...result,
+    linkState: 'archived',
+    externalId: outcome === 'deleted' ? null : externalId,
+    fingerprint: null,
+    externalState: null,
+  };
 }
 
 /**
@@ -143,7 +203,11 @@ async function archive(work: PushWork, tools: PushTools): Promise<PushResult> {
 async function afterUnreadable(issues: string, work: PushWork, { store, scope }: PushTools): Promise<PushResult> {
   const { row, decision } = work;
   if (decision === 'create') await store.markPending(scope, [row.id], (row.link?.writeAttempt ?? 0) + 1);
-  const result = rejected(work, 'unreadable-answer', `The provider’s answer cannot be read: ${issues}. The next run finds out whether the record was written.`);
+  const result = rejected(
+    work,
+    'unreadable-answer',
+    `The provider’s answer cannot be read: ${issues}. The next run finds out whether the record was written.`,
+  );
   return result.externalId === null ? { ...result, linkState: 'pending' } : result;
 }
 
@@ -162,21 +226,43 @@ async function resolve(work: PushWork, tools: PushTools): Promise<PushResult> {
   const { twin, copies } = link.externalId === null ? await findTwin(row, tools) : NO_TWIN;
   const note = copies.length === 0 ? {} : COPIED;
   // Only of a record that never was another can nothing but its creation have been sent.
-  if (twin !== null && !link.recordChangedSince && isAsWanted(twin, work, tools.mapping)) return { ...agreed(work, 'created', twin), ...note };
+  if (twin !== null && !link.recordChangedSince && isAsWanted(twin, work, tools.mapping))
+    return { ...agreed(work, 'created', twin), ...note };
 
   const writeAttempt = link.writeAttempt + 1;
   await tools.store.markPending(tools.scope, [row.id], writeAttempt);
-  if (writeAttempt > MAX_WRITE_ATTEMPTS) return rejected(work, 'provider-keeps-failing', `The provider failed ${MAX_WRITE_ATTEMPTS} times on this record.`);
-  return { ...(await write({ ...work, row: { ...row, link: { ...link, writeAttempt, ...twinOf(twin) } }, afterLostUpdate: true }, tools)), ...note };
+  if (writeAttempt > MAX_WRITE_ATTEMPTS)
+    return rejected(work, 'provider-keeps-failing', `The provider failed ${MAX_WRITE_ATTEMPTS} times on this record.`);
+  return {
+    ...(await write(
+      { ...work, row: { ...row, link: { ...link, writeAttempt, ...twinOf(twin) } }, afterLostUpdate: true },
+      tools,
+    )),
+    ...note,
+  };
 }
 
 const NO_TWIN = { twin: null, copies: [] } as const;
-const COPIED = { code: 'own-id-copied', message: 'Another record’s object at the provider carries this record’s id: it was copied there, and was left alone.' } as const;
+const COPIED = {
+  code: 'own-id-copied',
+  message: 'Another record’s object at the provider carries this record’s id: it was copied there, and was left alone.',
+} as const;
 
-const twinOf = (twin: ProviderRecord | null): Partial<PushLink> => (twin ? { externalId: twin.externalId, metadataKeys: Object.keys(twin.fields?.metadata ?? {}), externalState: twin.externalState ?? null } : {});
+const twinOf = (twin: ProviderRecord | null): Partial<PushLink> =>
+  twin
+    ? {
+        externalId: twin.externalId,
+        metadataKeys: Object.keys(twin.fields?.metadata ?? {}),
+        externalState: twin.externalState ?? null,
+      }
+    : {};
 
 function isAsWanted(twin: ProviderRecord, { row, fingerprint }: PushWork, mapping: ResourceMapping): boolean {
-  return twin.fields !== null && fingerprintOf(mapping.toPayload({ id: row.id, sourceId: row.sourceId, fields: twin.fields }).payload) === fingerprint;
+  return (
+    twin.fields !== null &&
+    fingerprintOf(mapping.toPayload({ id: row.id, sourceId: row.sourceId, fields: twin.fields }).payload) ===
+      fingerprint
+  );
 }
 
 const NO_LINK: PushLink = {
@@ -193,7 +279,11 @@ const NO_LINK: PushLink = {
   countedInThisRun: false,
 };
 
-function agreed({ row, fingerprint }: PushWork, action: PushResult['action'], written: WrittenRecord | null): PushResult {
+function agreed(
+  { row, fingerprint }: PushWork,
+  action: PushResult['action'],
+  written: WrittenRecord | null,
+): PushResult {
   return {
     recordId: row.id,
     sourceId: row.sourceId,
@@ -209,9 +299,18 @@ function agreed({ row, fingerprint }: PushWork, action: PushResult['action'], wr
 }
 
 /** What the answer to a write tells; without one the twin is the link's. */
-function toldBy(written: WrittenRecord | null, link: PushLink | null): Pick<PushResult, 'externalId' | 'externalVersion' | 'externalState' | 'notes'> {
-  if (written === null) return { externalId: link?.externalId ?? null, externalVersion: 0, externalState: null, notes: [] };
-  return { externalId: written.externalId, externalVersion: written.version, externalState: written.externalState ?? null, notes: written.notes ?? [] };
+function toldBy(
+  written: WrittenRecord | null,
+  link: PushLink | null,
+): Pick<PushResult, 'externalId' | 'externalVersion' | 'externalState' | 'notes'> {
+  if (written === null)
+    return { externalId: link?.externalId ?? null, externalVersion: 0, externalState: null, notes: [] };
+  return {
+    externalId: written.externalId,
+    externalVersion: written.version,
+    externalState: written.externalState ?? null,
+    notes: written.notes ?? [],
+  };
 }
 
 function rejected({ row }: PushWork, code: string, message: string): PushResult {
@@ -251,7 +350,13 @@ const PLANNED: Readonly<Record<PushDecision, PlanAction>> = {
   unchanged: 'skip',
   reject: 'reject',
 };
-const DONE: Readonly<Record<PushResult['action'], PlanAction>> = { created: 'create', updated: 'update', archived: 'archive', unchanged: 'skip', rejected: 'reject' };
+const DONE: Readonly<Record<PushResult['action'], PlanAction>> = {
+  created: 'create',
+  updated: 'update',
+  archived: 'archive',
+  unchanged: 'skip',
+  rejected: 'reject',
+};
 
 /** What became of the record, to be held against its plan. */
 export function toDoneEntry(work: PushWork, { action, externalId }: PushResult): PlanEntry {

@@ -22,11 +22,16 @@ export async function findTwin({ id: recordId, fields, link }: PushRow, tools: T
   const createdSinceEpochS = Math.floor((link?.createdAt.getTime() ?? Date.now()) / 1_000) - CLOCK_SKEW_S;
   const email = 'email' in fields ? fields.email : null;
   const found = await searchTwin({ recordId, createdSinceEpochS, email }, tools);
-  return found.twin === null && email !== null && link?.recordChangedSince === true ? searchTwin({ recordId, createdSinceEpochS, email: null }, tools) : found;
+  return found.twin === null && email !== null && link?.recordChangedSince === true
+    ? searchTwin({ recordId, createdSinceEpochS, email: null }, tools)
+    : found;
 }
 
 /** An object that is another record's twin was copied with its metadata: the search goes on without it. */
-async function searchTwin(hint: Omit<TwinHint, 'after' | 'excluded'>, { scope, writer, store }: TwinTools): Promise<FoundTwin> {
+async function searchTwin(
+  hint: Omit<TwinHint, 'after' | 'excluded'>,
+  { scope, writer, store }: TwinTools,
+): Promise<FoundTwin> {
   const copies: string[] = [];
   let after: string | null = null;
   for (;;) {

@@ -37,7 +37,10 @@ export function createRefreshingActivities(deps: RefreshingDeps): Pick<TokenActi
       try {
         return await withHeartbeat(() => refresh(deps, input));
       } catch (error) {
-        deps.log.warn({ connectionId: input.connectionId, provider: input.provider, cause: describe(error) }, 'a token could not be refreshed');
+        deps.log.warn(
+          { connectionId: input.connectionId, provider: input.provider, cause: describe(error) },
+          'a token could not be refreshed',
+        );
         throw toFailure(error, false);
       }
     },
@@ -55,18 +58,31 @@ async function refresh(deps: RefreshingDeps, input: RefreshInput): Promise<Refre
   const before = await deps.tokens.find(input);
   if (!before || !isDue(before, input)) return answer(before);
   const adapter = deps.providers.oauth(input.provider, before.flow);
-  if (!adapter) throw ApplicationFailure.nonRetryable(`${input.provider} is not set up here for the flow ${before.flow}`, FAILURE.unavailable);
+  if (!adapter)
+    throw ApplicationFailure.nonRetryable(
+      `${input.provider} is not set up here for the flow ${before.flow}`,
+      FAILURE.unavailable,
+    );
   // First whatever the key service is needed for: once the provider has rotated the token, only the database may still fail.
   const seal = await deps.sealer.prepare(grantSealContext(input));
   await openGrant(deps.vault, input, before);
   const earlierLost = await deps.tokens.noteRefreshSent({ ...input, generation: before.generation });
-  return underLock(deps, { input, adapter, seal, earlierLost, generation: before.generation, flight: { sent: false, call: null } });
+  return underLock(deps, {
+    input,
+    adapter,
+    seal,
+    earlierLost,
+    generation: before.generation,
+    flight: { sent: false, call: null },
+  });
 }
 
 async function underLock(deps: RefreshingDeps, attempt: Attempt): Promise<RefreshResult> {
   const { input, generation, flight, earlierLost } = attempt;
   try {
-    const result = await deps.tokens.withLock(input, async (grant) => (isDue(grant, input) ? refreshLocked(deps, { ...attempt, grant }) : answer(grant)));
+    const result = await deps.tokens.withLock(input, async (grant) =>
+      isDue(grant, input) ? refreshLocked(deps, { ...attempt, grant }) : answer(grant),
+    );
     return result ?? answer(null);
   } catch (error) {
     const brought = await flight.call?.catch(() => null);
@@ -74,7 +90,10 @@ async function underLock(deps: RefreshingDeps, attempt: Attempt): Promise<Refres
     if (!earlierLost && (!flight.sent || isDefinite(error))) {
       // A mark that stays only makes the next refresh more careful; the failure is what has to be told.
       await deps.tokens.forgetRefreshSent({ ...input, generation }).catch((failure: unknown) => {
-        deps.log.warn({ connectionId: input.connectionId, provider: input.provider, cause: describe(failure) }, 'the mark of a refresh that was sent could not be taken back');
+        deps.log.warn(
+          { connectionId: input.connectionId, provider: input.provider, cause: describe(failure) },
+          'the mark of a refresh that was sent could not be taken back',
+        );
       });
     }
     throw error;
@@ -120,10 +139,14 @@ async function refreshLocked(deps: RefreshingDeps, refresh: Refresh): Promise<Re
   }
 }
 
-async function callProvider({ providers, vault }: RefreshingDeps, { input, grant, adapter, seal, flight }: Refresh): Promise<NewGrant> {
+async function callProvider(
+  { providers, vault }: RefreshingDeps,
+  { input, grant, adapter, seal, flight }: Refresh,
+): Promise<NewGrant> {
   const databaseAheadMs = grant.now.getTime() - Date.now();
   const opened = await openGrant(vault, input, grant);
-  if (!adapter.refresh) throw ApplicationFailure.nonRetryable(`a grant of ${input.provider} is not refreshed`, FAILURE.unavailable);
+  if (!adapter.refresh)
+    throw ApplicationFailure.nonRetryable(`a grant of ${input.provider} is not refreshed`, FAILURE.unavailable);
   // Not cut by a worker's shutdown: an answer that nobody waits for is a token lost.
   const signal = AbortSignal.timeout(CALL_TIMEOUT_MS);
   const { call } = providers.calls(input.provider, { account: grant, lane: 'interactive', signal });
@@ -134,9 +157,15 @@ async function callProvider({ providers, vault }: RefreshingDeps, { input, grant
     });
   try {
     const fresh = await adapter.refresh(opened, { signal, call: noted });
-    return newGrant(input, fresh, { adapter, sealedTokens: await seal(grantText(fresh)), obtainedAt: new Date(), databaseAheadMs });
+    return newGrant(input, fresh, {
+      adapter,
+      sealedTokens: await seal(grantText(fresh)),
+      obtainedAt: new Date(),
+      databaseAheadMs,
+    });
   } catch (error) {
-    if (signal.aborted && !(error instanceof ProviderError)) throw new ProviderError({ provider: input.provider, kind: 'unavailable', code: 'timeout' });
+    if (signal.aborted && !(error instanceof ProviderError))
+      throw new ProviderError({ provider: input.provider, kind: 'unavailable', code: 'timeout' });
     throw error;
   }
 }
@@ -144,8 +173,13 @@ async function callProvider({ providers, vault }: RefreshingDeps, { input, grant
 async function refused({ log }: RefreshingDeps, { input, grant, earlierLost }: Refresh): Promise<RefreshResult> {
   const why = earlierLost ? 'refresh-response-lost' : 'grant-refused';
   await grant.giveUp(explainDeath(why));
-  await grant.record(entryOf(input, { action: 'credentials.refreshed', outcome: 'refused', generation: grant.generation, why }));
-  log.error({ alert: 'grant-dead', why, venueId: input.venueId, connectionId: input.connectionId, provider: input.provider }, 'a connection needs its owner’s approval again');
+  await grant.record(
+    entryOf(input, { action: 'credentials.refreshed', outcome: 'refused', generation: grant.generation, why }),
+  );
+  log.error(
+    { alert: 'grant-dead', why, venueId: input.venueId, connectionId: input.connectionId, provider: input.provider },
+    'a connection needs its owner’s approval again',
+  );
   return { status: 'needs-reauth', grant: statusOf({ ...grant, state: 'needs-reauth' }) };
 }
 
@@ -166,7 +200,11 @@ async function keep(deps: RefreshingDeps, { input, generation }: Attempt, brough
   for (;;) {
     try {
       const stored = await deps.tokens.storeLate({ ...input, generation }, brought, entry);
-      if (stored) deps.log.warn({ connectionId: input.connectionId, provider: input.provider }, 'a refreshed token was stored late');
+      if (stored)
+        deps.log.warn(
+          { connectionId: input.connectionId, provider: input.provider },
+          'a refreshed token was stored late',
+        );
       break;
     } catch (error) {
       if (performance.now() > deadlineMs) throw error;
@@ -174,9 +212,14 @@ async function keep(deps: RefreshingDeps, { input, generation }: Attempt, brough
     }
   }
   // This attempt may count as lost by now, and what the workflow has been told by another be out of date.
-  await tellOwner(input, deps.providers.find(input.provider)?.capabilities.displayName ?? input.provider).catch((error: unknown) => {
-    deps.log.warn({ connectionId: input.connectionId, cause: describe(error) }, 'the connection’s owner could not be told of a token that was stored late');
-  });
+  await tellOwner(input, deps.providers.find(input.provider)?.capabilities.displayName ?? input.provider).catch(
+    (error: unknown) => {
+      deps.log.warn(
+        { connectionId: input.connectionId, cause: describe(error) },
+        'the connection’s owner could not be told of a token that was stored late',
+      );
+    },
+  );
   return answer(await deps.tokens.find(input));
 }
 
@@ -187,6 +230,18 @@ interface Deed {
   readonly why?: string;
 }
 
-function entryOf({ venueId, connectionId, provider }: RefreshInput, { action, outcome, generation, why }: Deed): AuditEntry {
-  return { venueId, actor: 'keepConnectionFresh', action, targetType: 'connection', targetId: connectionId, outcome, requestId: null, details: { provider, generation, ...(why !== undefined && { why }) } };
+function entryOf(
+  { venueId, connectionId, provider }: RefreshInput,
+  { action, outcome, generation, why }: Deed,
+): AuditEntry {
+  return {
+    venueId,
+    actor: 'keepConnectionFresh',
+    action,
+    targetType: 'connection',
+    targetId: connectionId,
+    outcome,
+    requestId: null,
+    details: { provider, generation, ...(why !== undefined && { why }) },
+  };
 }

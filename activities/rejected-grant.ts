@@ -35,14 +35,21 @@ export async function revokeRejected(deps: RejectedGrantDeps, attempt: RejectedA
   const about = { venueId, connectionId, provider };
   try {
     const revocation = await tryToRevoke(deps, attempt);
-    if (revocation !== null) deps.log.info({ ...about, revocation }, 'the access that a refused attempt to connect has brought');
+    if (revocation !== null)
+      deps.log.info({ ...about, revocation }, 'the access that a refused attempt to connect has brought');
   } catch (error) {
-    deps.log.warn({ ...about, cause: describe(error) }, 'the access that a refused attempt to connect has brought could not be revoked at the provider');
+    deps.log.warn(
+      { ...about, cause: describe(error) },
+      'the access that a refused attempt to connect has brought could not be revoked at the provider',
+    );
   }
 }
 
 /** Null when the attempt has brought no grant. */
-async function tryToRevoke({ exchanges, accountConnections, providers, vault }: RejectedGrantDeps, attempt: RejectedAttempt): Promise<'revoked' | 'already-gone' | 'not-supported' | 'shared' | null> {
+async function tryToRevoke(
+  { exchanges, accountConnections, providers, vault }: RejectedGrantDeps,
+  attempt: RejectedAttempt,
+): Promise<'revoked' | 'already-gone' | 'not-supported' | 'shared' | null> {
   const { provider, flow } = attempt;
   const sealedGrant = await exchanges.findGranted(attempt);
   if (sealedGrant === null) return null;
@@ -56,7 +63,14 @@ async function tryToRevoke({ exchanges, accountConnections, providers, vault }: 
   if (users.length > 0) return 'shared';
   const signal = AbortSignal.timeout(REVOKE_LIMIT_MS);
   try {
-    await untilItWorks(() => revoke(grant, providers.calls(provider, { account: { environment, externalAccountId }, lane: 'interactive', signal })), signal);
+    await untilItWorks(
+      () =>
+        revoke(
+          grant,
+          providers.calls(provider, { account: { environment, externalAccountId }, lane: 'interactive', signal }),
+        ),
+      signal,
+    );
     return 'revoked';
   } catch (error) {
     if (error instanceof ProviderError && error.details.kind === 'needs-reauth') return 'already-gone';

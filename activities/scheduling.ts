@@ -30,19 +30,35 @@ async function open(deps: SchedulingDeps, key: ScheduledSyncInput): Promise<Open
   return opened ? again(deps, key, opened.id) : first(deps, key, requestedBy);
 }
 
-async function again({ runs }: SchedulingDeps, { venueId }: ScheduledSyncInput, id: SyncId): Promise<OpenScheduledRunResult> {
+async function again(
+  { runs }: SchedulingDeps,
+  { venueId }: ScheduledSyncInput,
+  id: SyncId,
+): Promise<OpenScheduledRunResult> {
   const run = await runs.find(venueId, id);
   // Over already: somebody who asked for the same sync has started it meanwhile.
   return run && !run.finishedAt ? { run: syncInputOf(run), skipped: null } : nothing('already-running');
 }
 
-async function first({ connections, runs, schedules }: SchedulingDeps, key: ScheduledSyncInput, requestedBy: string): Promise<OpenScheduledRunResult> {
+async function first(
+  { connections, runs, schedules }: SchedulingDeps,
+  key: ScheduledSyncInput,
+  requestedBy: string,
+): Promise<OpenScheduledRunResult> {
   const connection = await connections.find(key);
   if (!connection) return nothing('connection-gone');
   if (connection.state !== 'active') return nothing('connection-not-active');
   const { venueId, connectionId, provider, resource, direction } = key;
   const mode = await modeOf(schedules, key);
-  const { run, joined } = await runs.openOrJoin({ venueId, connectionId, provider, resource, direction, mode, requestedBy });
+  const { run, joined } = await runs.openOrJoin({
+    venueId,
+    connectionId,
+    provider,
+    resource,
+    direction,
+    mode,
+    requestedBy,
+  });
   // An open run that has not begun may have lost who was to start it. Temporal refuses a second start, so trying is safe.
   return joined && run.startedAt ? nothing('already-running') : { run: syncInputOf(run), skipped: null };
 }
@@ -50,7 +66,8 @@ async function first({ connections, runs, schedules }: SchedulingDeps, key: Sche
 /** Full when the last full pass is long enough ago: it finds what the change feed did not tell. */
 async function modeOf(schedules: ScheduleStore, key: ScheduledSyncInput): Promise<SyncMode> {
   const passes = await schedules.listFullPasses(key);
-  const last = passes.find(({ resource, direction }) => resource === key.resource && direction === key.direction) ?? null;
+  const last =
+    passes.find(({ resource, direction }) => resource === key.resource && direction === key.direction) ?? null;
   const dueAt = fullPassDueAt(key, key.fullEveryMs === undefined ? DEFAULT_FULL_EVERY_MS : key.fullEveryMs, last);
   return dueAt !== null && dueAt.getTime() <= Date.now() ? 'full' : 'incremental';
 }

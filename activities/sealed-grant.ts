@@ -15,11 +15,22 @@ const contents = z.object({
   context: z.record(z.string(), z.string()),
 });
 
-export const grantSealContext = ({ venueId, connectionId }: ConnectionRef): SealContext => ({ venueId, connectionId, purpose: 'provider-oauth-tokens' });
+export const grantSealContext = ({ venueId, connectionId }: ConnectionRef): SealContext => ({
+  venueId,
+  connectionId,
+  purpose: 'provider-oauth-tokens',
+});
 
 /** What is sealed of a grant: with `seal` of the vault, or with a seal that was prepared. */
 export function grantText({ accessToken, refreshToken, scopes, context }: Grant): Secret {
-  return new Secret(JSON.stringify({ accessToken: accessToken.expose(), refreshToken: refreshToken?.expose() ?? null, scopes, context } satisfies z.input<typeof contents>));
+  return new Secret(
+    JSON.stringify({
+      accessToken: accessToken.expose(),
+      refreshToken: refreshToken?.expose() ?? null,
+      scopes,
+      context,
+    } satisfies z.input<typeof contents>),
+  );
 }
 
 /** Throws VaultError. */
@@ -27,7 +38,15 @@ export async function openGrant(vault: Opener, ref: ConnectionRef, stored: Store
   const opened = await vault.open(stored.sealedTokens, grantSealContext(ref));
   const { accessToken, refreshToken, scopes, context } = contents.parse(JSON.parse(opened.expose()));
   const { accessExpiresAt, refreshExpiresAt, hardExpiresAt } = stored;
-  return { accessToken: new Secret(accessToken), refreshToken: refreshToken === null ? null : new Secret(refreshToken), scopes, context, accessExpiresAt, refreshExpiresAt, hardExpiresAt };
+  return {
+    accessToken: new Secret(accessToken),
+    refreshToken: refreshToken === null ? null : new Secret(refreshToken),
+    scopes,
+    context,
+    accessExpiresAt,
+    refreshExpiresAt,
+    hardExpiresAt,
+  };
 }
 
 /** What a code has brought. All times are by the database's clock. */
@@ -36,10 +55,19 @@ export interface ExchangedGrant extends Grant {
 }
 
 const instant = z.iso.datetime().transform((text) => new Date(text));
-const exchanged = contents.extend({ obtainedAt: instant, accessExpiresAt: instant.nullable(), refreshExpiresAt: instant.nullable(), hardExpiresAt: instant.nullable() });
+const exchanged = contents.extend({
+  obtainedAt: instant,
+  accessExpiresAt: instant.nullable(),
+  refreshExpiresAt: instant.nullable(),
+  hardExpiresAt: instant.nullable(),
+});
 
 /** Like the code itself, which it takes the place of: for the minutes of an attempt to connect. */
-export const exchangeSealContext = ({ venueId, connectionId }: ConnectionRef): SealContext => ({ venueId, connectionId, purpose: 'authorization' });
+export const exchangeSealContext = ({ venueId, connectionId }: ConnectionRef): SealContext => ({
+  venueId,
+  connectionId,
+  purpose: 'authorization',
+});
 
 /** The whole grant, with its times. */
 export function exchangedText({ accessToken, refreshToken, scopes, context, ...times }: ExchangedGrant): Secret {
@@ -47,20 +75,39 @@ export function exchangedText({ accessToken, refreshToken, scopes, context, ...t
   const { obtainedAt, accessExpiresAt, refreshExpiresAt, hardExpiresAt } = times;
   return new Secret(
     JSON.stringify({
-      ...{ accessToken: accessToken.expose(), refreshToken: refreshToken?.expose() ?? null, scopes, context, obtainedAt: obtainedAt.toISOString() },
-      ...{ accessExpiresAt: iso(accessExpiresAt), refreshExpiresAt: iso(refreshExpiresAt), hardExpiresAt: iso(hardExpiresAt) },
+      ...{
+        accessToken: accessToken.expose(),
+        refreshToken: refreshToken?.expose() ?? null,
+        scopes,
+        context,
+        obtainedAt: obtainedAt.toISOString(),
+      },
+      ...{
+        accessExpiresAt: iso(accessExpiresAt),
+        refreshExpiresAt: iso(refreshExpiresAt),
+        hardExpiresAt: iso(hardExpiresAt),
+      },
     } satisfies z.input<typeof exchanged>),
   );
 }
 
 /** Throws VaultError. */
-export async function openExchanged(vault: Opener, ref: ConnectionRef, sealedGrant: SealedSecret): Promise<ExchangedGrant> {
+export async function openExchanged(
+  vault: Opener,
+  ref: ConnectionRef,
+  sealedGrant: SealedSecret,
+): Promise<ExchangedGrant> {
   const opened = await vault.open(sealedGrant, exchangeSealContext(ref));
   const { accessToken, refreshToken, ...rest } = exchanged.parse(JSON.parse(opened.expose()));
-  return { ...rest, accessToken: new Secret(accessToken), refreshToken: refreshToken === null ? null : new Secret(refreshToken) };
+  return {
+    ...rest,
+    accessToken: new Secret(accessToken),
+    refreshToken: refreshToken === null ? null : new Secret(refreshToken),
+  };
 }
 
-export const sealGrant = (sealer: Sealer, ref: ConnectionRef, grant: Grant): Promise<SealedSecret> => sealer.seal(grantText(grant), grantSealContext(ref));
+export const sealGrant = (sealer: Sealer, ref: ConnectionRef, grant: Grant): Promise<SealedSecret> =>
+  sealer.seal(grantText(grant), grantSealContext(ref));
 
 export interface Obtained {
   readonly adapter: Pick<OAuthAdapter, 'flow' | 'refreshAt'>;
@@ -72,7 +119,11 @@ export interface Obtained {
 }
 
 /** A grant as it is stored: its times by the database's clock, since the next to read them is another process. */
-export function newGrant({ connectionId }: ConnectionRef, grant: Grant, { adapter, sealedTokens, databaseAheadMs, ...local }: Obtained): NewGrant {
+export function newGrant(
+  { connectionId }: ConnectionRef,
+  grant: Grant,
+  { adapter, sealedTokens, databaseAheadMs, ...local }: Obtained,
+): NewGrant {
   const shift = (at: Date) => new Date(at.getTime() + databaseAheadMs);
   const obtainedAt = shift(local.obtainedAt);
   const accessExpiresAt = grant.accessExpiresAt && shift(grant.accessExpiresAt);

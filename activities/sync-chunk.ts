@@ -50,17 +50,22 @@ export const createBulkChunkActivities = (deps: SyncChunkDeps, bulkShare: BulkSh
 export function createSyncChunkActivities(deps: SyncChunkDeps): SyncChunkActivities {
   return {
     async syncChunk(input) {
-      const state = await deps.progress.takeOver(input, Context.current().info.workflowExecution?.runId ?? null).catch(async (error: unknown) => {
-        await noteOnRun(deps, input, error);
-        throw toFailure(error, false, backoffMs(Context.current().info.attempt - 1));
-      });
+      const state = await deps.progress
+        .takeOver(input, Context.current().info.workflowExecution?.runId ?? null)
+        .catch(async (error: unknown) => {
+          await noteOnRun(deps, input, error);
+          throw toFailure(error, false, backoffMs(Context.current().info.attempt - 1));
+        });
       const scope: RunScope = { ...input, fence: state.fence, account: state.account };
       const work: Chunk['work'] = { control: null, opened: null };
       try {
         return await runChunk(deps, { scope, state, work });
       } catch (thrown) {
         const progressed = work.control?.progressed ?? false;
-        deps.log.warn({ syncId: input.syncId, provider: input.provider, cause: describe(thrown), progressed }, 'sync chunk interrupted');
+        deps.log.warn(
+          { syncId: input.syncId, provider: input.provider, cause: describe(thrown), progressed },
+          'sync chunk interrupted',
+        );
         const error = await replaceRefused(deps, { scope, state, work }, thrown);
         await noteTrouble(deps, { scope, state, work }, error);
         const attempts = isPassing(error) ? state.failures + 1 : Context.current().info.attempt;
@@ -82,8 +87,13 @@ async function runChunk(deps: SyncChunkDeps, chunk: Chunk): Promise<SyncChunkRes
   const { account, credential } = (chunk.work.opened = await openConnection(deps, scope));
   const ratePerSecond = deps.providers.ratePerSecond(account);
   const context = Context.current();
-  const task = deps.workerKey === undefined ? undefined : { workerKey: deps.workerKey, token: context.info.base64TaskToken };
-  const lease = await deps.providers.lease(account, { holder: scope.syncId, slots: Math.max(2, Math.ceil(ratePerSecond / 4)), task });
+  const task =
+    deps.workerKey === undefined ? undefined : { workerKey: deps.workerKey, token: context.info.base64TaskToken };
+  const lease = await deps.providers.lease(account, {
+    holder: scope.syncId,
+    slots: Math.max(2, Math.ceil(ratePerSecond / 4)),
+    task,
+  });
   const hardStop = new AbortController();
   const control = new ChunkControl({
     state,
@@ -109,7 +119,10 @@ async function runChunk(deps: SyncChunkDeps, chunk: Chunk): Promise<SyncChunkRes
     });
     const resource = session.resource(scope.resource);
     const tools = { control, account: session, session: deps.bulkShare?.session(resource) ?? resource };
-    await withHeartbeat(() => walk(deps, chunk, tools), () => control.progress);
+    await withHeartbeat(
+      () => walk(deps, chunk, tools),
+      () => control.progress,
+    );
   } catch (error) {
     // Calls that were cut because the run was asked to stop are no failure of theirs.
     if (!hardStop.signal.aborted) throw error;
@@ -117,21 +130,30 @@ async function runChunk(deps: SyncChunkDeps, chunk: Chunk): Promise<SyncChunkRes
     watch.stop();
     // The lease lapses by itself: a release that fails must neither fail a chunk that is done nor hide why one failed.
     await lease.release().catch((error: unknown) => {
-      deps.log.warn({ syncId: scope.syncId, provider: scope.provider, cause: describe(error) }, 'the lease of a chunk could not be released');
+      deps.log.warn(
+        { syncId: scope.syncId, provider: scope.provider, cause: describe(error) },
+        'the lease of a chunk could not be released',
+      );
     });
   }
   return conclude(deps, scope, control);
 }
 
-async function walk(deps: SyncChunkDeps, { scope, state }: Chunk, tools: Pick<ChunkEnvironment, 'control' | 'account' | 'session'>): Promise<void> {
+async function walk(
+  deps: SyncChunkDeps,
+  { scope, state }: Chunk,
+  tools: Pick<ChunkEnvironment, 'control' | 'account' | 'session'>,
+): Promise<void> {
   const { checkpoint } = state;
   const mapping = deps.providers.find(scope.provider)?.mapping(scope.resource);
   if (!mapping || !checkpoint) throw ApplicationFailure.nonRetryable('the run has no plan', FAILURE.runUnavailable);
   const environment = { scope, mapping, progress: deps.progress, approved: state.approved, ...tools };
-  if (checkpoint.kind === 'pull') await pullChunk({ ...environment, pulls: deps.pulls, missing: deps.missing }, checkpoint);
+  if (checkpoint.kind === 'pull')
+    await pullChunk({ ...environment, pulls: deps.pulls, missing: deps.missing }, checkpoint);
   if (checkpoint.kind !== 'push') return;
   const { writer } = tools.session;
-  if (!writer) throw ApplicationFailure.nonRetryable(`${scope.provider} takes no ${scope.resource}`, FAILURE.runUnavailable);
+  if (!writer)
+    throw ApplicationFailure.nonRetryable(`${scope.provider} takes no ${scope.resource}`, FAILURE.runUnavailable);
   if (scope.dryRun === true) await previewPush({ ...environment, store: deps.pushes }, checkpoint);
   else await pushChunk({ ...environment, writer, store: deps.pushes }, checkpoint);
 }
@@ -141,22 +163,42 @@ async function conclude(deps: SyncChunkDeps, scope: RunScope, control: ChunkCont
   const done = (await deps.progress.read(scope))?.checkpoint?.kind === 'done';
   if (done) return { ...control.progress, status: 'done' };
   if (control.awaiting) return { ...control.progress, status: 'needs-approval', awaiting: control.awaiting };
-  if (control.stopRequested || cancellationDetails?.cancelRequested === true) return { ...control.progress, status: 'stopped' };
+  if (control.stopRequested || cancellationDetails?.cancelRequested === true)
+    return { ...control.progress, status: 'stopped' };
   // The worker is going down, or an operator has paused the activity: the next attempt goes on from the last committed page.
-  if (cancellationSignal.aborted) throw ApplicationFailure.create({ type: 'Interrupted', message: 'the worker was asked to stop', nextRetryDelay: 100 });
+  if (cancellationSignal.aborted)
+    throw ApplicationFailure.create({
+      type: 'Interrupted',
+      message: 'the worker was asked to stop',
+      nextRetryDelay: 100,
+    });
   return { ...control.progress, status: 'more' };
 }
 
 /** Its token may have to be renewed first. */
-const openConnection = ({ credentials }: SyncChunkDeps, scope: SyncConnectionInput): Promise<OpenedConnection> => withHeartbeat(() => credentials.open(scope));
+const openConnection = ({ credentials }: SyncChunkDeps, scope: SyncConnectionInput): Promise<OpenedConnection> =>
+  withHeartbeat(() => credentials.open(scope));
 
 /** What a refused credential comes to: with another in its place, an attempt that is soon repeated. */
-async function replaceRefused({ credentials }: SyncChunkDeps, { scope, work }: Chunk, error: unknown): Promise<unknown> {
+async function replaceRefused(
+  { credentials }: SyncChunkDeps,
+  { scope, work }: Chunk,
+  error: unknown,
+): Promise<unknown> {
   const { opened, control } = work;
   if (!(error instanceof ProviderError) || error.details.kind !== 'needs-reauth' || !opened) return error;
   try {
-    const replaced = await withHeartbeat(() => credentials.replaceRefused(scope, opened), () => control?.progress);
-    return replaced ? ApplicationFailure.create({ type: FAILURE.tokenRenewed, message: 'the token has been renewed', nextRetryDelay: 100 }) : error;
+    const replaced = await withHeartbeat(
+      () => credentials.replaceRefused(scope, opened),
+      () => control?.progress,
+    );
+    return replaced
+      ? ApplicationFailure.create({
+          type: FAILURE.tokenRenewed,
+          message: 'the token has been renewed',
+          nextRetryDelay: 100,
+        })
+      : error;
   } catch (failure) {
     return failure;
   }
@@ -199,24 +241,37 @@ async function noteTrouble({ progress, log }: SyncChunkDeps, { scope }: Chunk, e
   }
 }
 
-const PASSES_SOON: ReadonlySet<ProviderError['details']['kind']> = new Set(['rate-limited', 'unavailable', 'unexpected-response']);
+const PASSES_SOON: ReadonlySet<ProviderError['details']['kind']> = new Set([
+  'rate-limited',
+  'unavailable',
+  'unexpected-response',
+]);
 const isPassing = (error: unknown) => error instanceof ProviderError && PASSES_SOON.has(error.details.kind);
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 120_000;
 
 /** Twice as long with each failure in a row: of the provider, where it is the provider that fails; else of whatever ended attempts. */
-const pauseAfter = (error: unknown, { failures }: RunState) => backoffMs(isPassing(error) ? failures : Context.current().info.attempt - 1);
+const pauseAfter = (error: unknown, { failures }: RunState) =>
+  backoffMs(isPassing(error) ? failures : Context.current().info.attempt - 1);
 const backoffMs = (earlier: number) => Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(earlier, 20));
 
 /**
  * After some attempts in a row without any progress the activity ends: the workflow says that it waits, or for answers that nobody
  * understands, that it failed. Meanwhile no worker and no retry is spent on it.
  */
-function giveUp(failure: unknown, { progressed, attempts }: { readonly progressed: boolean; readonly attempts: number }): unknown {
+function giveUp(
+  failure: unknown,
+  { progressed, attempts }: { readonly progressed: boolean; readonly attempts: number },
+): unknown {
   if (!(failure instanceof ApplicationFailure) || progressed) return failure;
   const mostAttempts = MOST_ATTEMPTS[failure.type ?? ''];
   if (mostAttempts === undefined || attempts < mostAttempts) return failure;
-  return ApplicationFailure.create({ message: failure.message, ...(failure.type != null && { type: failure.type }), nonRetryable: true, details: failure.details ?? [] });
+  return ApplicationFailure.create({
+    message: failure.message,
+    ...(failure.type != null && { type: failure.type }),
+    nonRetryable: true,
+    details: failure.details ?? [],
+  });
 }
 
 const MOST_ATTEMPTS: Readonly<Partial<Record<string, number>>> = {

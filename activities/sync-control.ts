@@ -31,7 +31,15 @@ export function createSyncControlActivities(deps: SyncControlDeps): SyncControlA
     beginSync: (input) => guarded(() => telling(deps, input, () => begin(deps, input))),
     requestStop: (input) => guarded(() => deps.progress.requestStop(input)),
     finishSync: (input) => guarded(() => telling(deps, input, () => finish(deps, input))),
-    parkSync: (input) => guarded(() => deps.progress.park(input, { what: input.what, since: new Date().toISOString(), until: input.until, error: explainWaiting(input.what) })),
+    parkSync: (input) =>
+      guarded(() =>
+        deps.progress.park(input, {
+          what: input.what,
+          since: new Date().toISOString(),
+          until: input.until,
+          error: explainWaiting(input.what),
+        }),
+      ),
     noteApproval: (input) => guarded(() => deps.progress.approve(input, input.by)),
   };
 }
@@ -49,7 +57,11 @@ async function telling<T>(deps: SyncControlDeps, input: SyncConnectionInput, wor
 async function begin({ progress, providers, bulkShare }: SyncControlDeps, input: SyncConnectionInput) {
   if (input.mode === 'incremental') bulkShare?.giveWay();
   const state = await progress.begin(input, Context.current().info.workflowExecution?.runId ?? null);
-  if (!state) throw ApplicationFailure.nonRetryable('the run is gone, or another run of this sync is open: start it again by the API', FAILURE.runUnavailable);
+  if (!state)
+    throw ApplicationFailure.nonRetryable(
+      'the run is gone, or another run of this sync is open: start it again by the API',
+      FAILURE.runUnavailable,
+    );
   const resumed = state.checkpoint !== null;
   if (!resumed) {
     await progress.setPhase(input, 'estimating');
@@ -60,14 +72,24 @@ async function begin({ progress, providers, bulkShare }: SyncControlDeps, input:
   return { ...progressOf(planned), resumed };
 }
 
-async function plan({ progress, providers }: Pick<SyncControlDeps, 'progress' | 'providers'>, input: SyncConnectionInput) {
-  if (input.direction === 'push') return { checkpoint: { kind: 'push', after: null } as const, total: await progress.countToPush(input) };
+async function plan(
+  { progress, providers }: Pick<SyncControlDeps, 'progress' | 'providers'>,
+  input: SyncConnectionInput,
+) {
+  if (input.direction === 'push')
+    return { checkpoint: { kind: 'push', after: null } as const, total: await progress.countToPush(input) };
   const pullPlan = providers.find(input.provider)?.pullPlan(input.resource);
   if (!pullPlan) throw ApplicationFailure.nonRetryable(`${input.provider} is not spoken here`, FAILURE.runUnavailable);
   const watermark = await progress.watermark(input);
   const nowEpochS = Math.floor(Date.now() / 1_000);
   const watermarkEpochS = watermark === null ? null : Math.floor(watermark.getTime() / 1_000);
-  const checkpoint = firstPullCheckpoint({ mode: input.mode, plan: pullPlan, nowEpochS, watermarkEpochS, window: input.window ?? null });
+  const checkpoint = firstPullCheckpoint({
+    mode: input.mode,
+    plan: pullPlan,
+    nowEpochS,
+    watermarkEpochS,
+    window: input.window ?? null,
+  });
   // Until the provider has counted, what we hold from an earlier full pull is the best guess; of a first one nobody knows.
   const readsAll = checkpoint.stages[0]?.kind === 'listing' && input.window === undefined;
   const total = readsAll && watermarkEpochS !== null ? await progress.countLinked(input) : null;
@@ -104,10 +126,16 @@ function toEnd(input: FinishSyncInput, state: RunState, ratePerSecond: number | 
 }
 
 /** How far a run has come that ended well and wrote to the records. */
-function reachOf({ end, dryRun, direction, mode }: FinishSyncInput, { checkpoint }: RunState): Pick<RunEnd, 'watermark' | 'wasFull'> {
+function reachOf(
+  { end, dryRun, direction, mode }: FinishSyncInput,
+  { checkpoint }: RunState,
+): Pick<RunEnd, 'watermark' | 'wasFull'> {
   if (end !== 'done' || dryRun === true || checkpoint?.kind !== 'done') return { watermark: null };
   const { watermarkEpochS, readAll = false } = checkpoint;
-  return { watermark: watermarkEpochS === null ? null : new Date(watermarkEpochS * 1_000), wasFull: direction === 'push' ? mode === 'full' : readAll };
+  return {
+    watermark: watermarkEpochS === null ? null : new Date(watermarkEpochS * 1_000),
+    wasFull: direction === 'push' ? mode === 'full' : readAll,
+  };
 }
 
 /** A push makes the calls that were planned; a pull reads again what the dry run has read. */
@@ -122,4 +150,9 @@ function outcomeOf(end: FinishSyncInput['end'], rejected: number): SyncOutcome {
 }
 
 // Only numbers go into the history: not the checkpoint.
-const progressOf = ({ done, total, counts, providerCalls }: Pick<RunState, 'done' | 'total' | 'counts' | 'providerCalls'>) => ({ done, total, counts, providerCalls });
+const progressOf = ({
+  done,
+  total,
+  counts,
+  providerCalls,
+}: Pick<RunState, 'done' | 'total' | 'counts' | 'providerCalls'>) => ({ done, total, counts, providerCalls });

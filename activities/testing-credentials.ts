@@ -34,7 +34,12 @@ export function createTestingActivities(deps: TestingDeps): ConnectionTestActivi
 /** False when the provider has refused what there was, and there is something newer to try. Throws `needs-reauth` when there is nothing. */
 async function accepted({ credentials, providers }: TestingDeps, input: TestConnectionInput): Promise<boolean> {
   const { account, credential, generation, kind } = await credentials.open(input);
-  const session = providers.open(input.provider, { ...credential, account, lane: 'interactive', signal: Context.current().cancellationSignal });
+  const session = providers.open(input.provider, {
+    ...credential,
+    account,
+    lane: 'interactive',
+    signal: Context.current().cancellationSignal,
+  });
   try {
     await session.account();
     return true;
@@ -46,6 +51,7 @@ async function accepted({ credentials, providers }: TestingDeps, input: TestConn
 }
 
 function isRefusal(error: unknown): boolean {
-  if (error instanceof ApplicationFailure) return error.type === FAILURE.needsReauth || error.type === FAILURE.connectionGone;
+  if (error instanceof ApplicationFailure)
+    return error.type === FAILURE.needsReauth || error.type === FAILURE.connectionGone;
   return error instanceof ProviderError && error.details.kind === 'needs-reauth';
 }

@@ -34,9 +34,14 @@ export function troubleOf(error: unknown): Trouble | null {
   return isDatabaseAway(error) ? 'database-unavailable' : 'internal';
 }
 
-const OF_VAULT: Readonly<Record<string, Trouble | undefined>> = { 'key-service-unavailable': 'key-service-unavailable' };
+const OF_VAULT: Readonly<Record<string, Trouble | undefined>> = {
+  'key-service-unavailable': 'key-service-unavailable',
+};
 
-const isInterruption = (error: unknown) => error instanceof SupersededError || error instanceof CancelledFailure || (error instanceof Error && error.name === 'AbortError');
+const isInterruption = (error: unknown) =>
+  error instanceof SupersededError ||
+  error instanceof CancelledFailure ||
+  (error instanceof Error && error.name === 'AbortError');
 
 /** How the trouble stands on the run; null where there is nothing to show. */
 export function waitingOfTrouble(error: unknown): Waiting | null {
@@ -44,11 +49,20 @@ export function waitingOfTrouble(error: unknown): Waiting | null {
   if (what === null) return null;
   const now = Date.now();
   const retryAfterMs = error instanceof ProviderError ? error.details.retryAfterMs : undefined;
-  return { what, since: new Date(now).toISOString(), until: retryAfterMs === undefined ? null : new Date(now + retryAfterMs).toISOString(), error: explainWaiting(what) };
+  return {
+    what,
+    since: new Date(now).toISOString(),
+    until: retryAfterMs === undefined ? null : new Date(now + retryAfterMs).toISOString(),
+    error: explainWaiting(what),
+  };
 }
 
 /** Shows on a run why a step of it fails, by a step that holds no fence. Throws nothing: what it is told about is the failure that counts. */
-export async function noteOnRun({ progress, log }: { readonly progress: Pick<SyncProgressStore, 'park'>; readonly log: Logger }, input: SyncConnectionInput, error: unknown): Promise<void> {
+export async function noteOnRun(
+  { progress, log }: { readonly progress: Pick<SyncProgressStore, 'park'>; readonly log: Logger },
+  input: SyncConnectionInput,
+  error: unknown,
+): Promise<void> {
   const waiting = waitingOfTrouble(error);
   try {
     if (waiting !== null) await progress.park(input, waiting);

@@ -29,23 +29,42 @@ export function createTryingGrantActivities(deps: TryingGrantDeps): Pick<TokenAc
   return { tryGrant: (input) => guarded(() => tryGrant(deps, input)) };
 }
 
-async function tryGrant(deps: TryingGrantDeps, input: ConnectionRef & { readonly provider: ProviderId }): Promise<GrantTrial> {
+async function tryGrant(
+  deps: TryingGrantDeps,
+  input: ConnectionRef & { readonly provider: ProviderId },
+): Promise<GrantTrial> {
   const grant = await deps.tokens.find(input);
   if (!grant) return { outcome: 'gone', generation: null };
   const { generation, accessExpiresAt, now } = grant;
-  if (accessExpiresAt !== null && accessExpiresAt.getTime() - now.getTime() < SHORTEST_REST_MS) return { outcome: 'expired', generation };
+  if (accessExpiresAt !== null && accessExpiresAt.getTime() - now.getTime() < SHORTEST_REST_MS)
+    return { outcome: 'expired', generation };
   const outcome = (await isAccepted(deps, input, grant)) ? 'accepted' : 'refused';
-  if (outcome === 'accepted') deps.log.info({ venueId: input.venueId, connectionId: input.connectionId, provider: input.provider }, 'word of a revocation was not about the grant that is there: the provider accepts it');
+  if (outcome === 'accepted')
+    deps.log.info(
+      { venueId: input.venueId, connectionId: input.connectionId, provider: input.provider },
+      'word of a revocation was not about the grant that is there: the provider accepts it',
+    );
   return { outcome, generation };
 }
 
-async function isAccepted({ providers, vault }: TryingGrantDeps, input: ConnectionRef & { readonly provider: ProviderId }, grant: ConnectedGrant): Promise<boolean> {
+async function isAccepted(
+  { providers, vault }: TryingGrantDeps,
+  input: ConnectionRef & { readonly provider: ProviderId },
+  grant: ConnectedGrant,
+): Promise<boolean> {
   const { provider } = input;
   const adapter = providers.oauth(provider, grant.flow);
-  if (!adapter) throw ApplicationFailure.nonRetryable(`${provider} is not set up here for the flow ${grant.flow}`, FAILURE.unavailable);
+  if (!adapter)
+    throw ApplicationFailure.nonRetryable(
+      `${provider} is not set up here for the flow ${grant.flow}`,
+      FAILURE.unavailable,
+    );
   const signal = AbortSignal.any([Context.current().cancellationSignal, AbortSignal.timeout(CALL_TIMEOUT_MS)]);
   try {
-    await adapter.account(await openGrant(vault, input, grant), providers.calls(provider, { account: grant, lane: 'interactive', signal }));
+    await adapter.account(
+      await openGrant(vault, input, grant),
+      providers.calls(provider, { account: grant, lane: 'interactive', signal }),
+    );
     return true;
   } catch (error) {
     if (error instanceof ProviderError && error.details.kind === 'needs-reauth') return false;

@@ -9,7 +9,20 @@ export function logAccess(log: Log): RequestHandler {
     res.once('close', () => {
       const { requestId, route, subject, venueId, code } = contextOf(req);
       const durationMs = Math.round((performance.now() - startedAt) * 10) / 10;
-      log.info({ requestId, method: req.method, route, status: res.statusCode, code, durationMs, subject, venueId, aborted: !res.writableFinished }, 'request');
+      log.info(
+        {
+          requestId,
+          method: req.method,
+          route,
+          status: res.statusCode,
+          code,
+          durationMs,
+          subject,
+          venueId,
+          aborted: !res.writableFinished,
+        },
+        'request',
+      );
     });
     next();
   };

@@ -34,7 +34,9 @@ export class ApiError extends Error {
     this.errorsOmitted = options.errorsOmitted ?? 0;
     this.headers = {
       ...options.headers,
-      ...(options.retryAfterMs === undefined ? {} : { 'Retry-After': String(Math.max(1, Math.ceil(options.retryAfterMs / 1000))) }),
+      ...(options.retryAfterMs === undefined
+        ? {}
+        : { 'Retry-After': String(Math.max(1, Math.ceil(options.retryAfterMs / 1000))) }),
     };
   }
 }

@@ -146,10 +146,22 @@ export function createApp(deps: AppDeps): App {
 
   app.use(requestContext, logAccess(log), securityHeaders(), keyringWarning(config.developmentKeyring));
   mountGet(app, '/health/live', live);
-  mountGet(app, '/health/ready', createReadiness({ postgres: deps.pingDatabase, temporal: () => deps.gateway.ping(READINESS_TIMEOUT_MS) }));
+  mountGet(
+    app,
+    '/health/ready',
+    createReadiness({ postgres: deps.pingDatabase, temporal: () => deps.gateway.ping(READINESS_TIMEOUT_MS) }),
+  );
   mountGet(app, '/openapi.json', openApi(endpoints, config.publicUrl));
   app.use(docsRouter());
-  app.use(oauthCallbackRouter({ ...deps, limits: common.limits, returnUrls, namesOf: createNames(deps), providerName: (provider) => deps.providers.find(provider)?.capabilities.displayName ?? provider }));
+  app.use(
+    oauthCallbackRouter({
+      ...deps,
+      limits: common.limits,
+      returnUrls,
+      namesOf: createNames(deps),
+      providerName: (provider) => deps.providers.find(provider)?.capabilities.displayName ?? provider,
+    }),
+  );
   app.use(webhookRouter({ ...deps, publicUrl: config.publicUrl }));
   mount(app, endpoints, createRunner({ ...common, publicUrl: config.publicUrl }));
   app.use(() => {
@@ -165,11 +177,13 @@ export function createApp(deps: AppDeps): App {
   };
 }
 
-const createNames = ({ venues, connections }: AppDeps) => async (ref: ConnectionRef): Promise<ConnectionNames | null> => {
-  const [venue, connection] = [await venues.find([ref.venueId], ref.venueId), await connections.find(ref)];
-  const account = connection?.account;
-  return venue && account ? { venue: venue.name, account: account.name ?? account.id } : null;
-};
+const createNames =
+  ({ venues, connections }: AppDeps) =>
+  async (ref: ConnectionRef): Promise<ConnectionNames | null> => {
+    const [venue, connection] = [await venues.find([ref.venueId], ref.venueId), await connections.find(ref)];
+    const account = connection?.account;
+    return venue && account ? { venue: venue.name, account: account.name ?? account.id } : null;
+  };
 
 interface Shared {
   readonly streams: Set<EventStream>;
@@ -185,10 +199,22 @@ function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[]
   const { schedules, scheduleGateway } = deps;
   const defaultSchedules = createDefaultSchedules({ providers, schedules, scheduleGateway, log });
   const { steering, authorizationGateway, states, connectionGateway, clock } = deps;
-  const authorizing = { connections, steering, providers, sealer, authorizationGateway, states, returnUrls, clock, publicUrl: config.publicUrl };
+  const authorizing = {
+    connections,
+    steering,
+    providers,
+    sealer,
+    authorizationGateway,
+    states,
+    returnUrls,
+    clock,
+    publicUrl: config.publicUrl,
+  };
   return [
     ...venueRoutes({ venues, audit }),
-    ...RESOURCES.flatMap((resource) => recordEndpoints({ kind: RECORD_KINDS[resource], store: records[resource], audit, atomicLoads })),
+    ...RESOURCES.flatMap((resource) =>
+      recordEndpoints({ kind: RECORD_KINDS[resource], store: records[resource], audit, atomicLoads }),
+    ),
     transactionSummaryRoute({ venues, summaries: deps.summaries, clock: deps.clock }),
     ...connectionRoutes({ ...authorizing, connectionGateway, schedules, defaultSchedules, audit, runs, gateway, log }),
     ...connectionSteeringRoutes({ ...authorizing, connectionGateway, audit, runs, gateway, log }),
@@ -205,7 +231,10 @@ function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[]
 }
 
 /** The batch comes before the routes of one record, whose id it would be taken for. */
-const recordEndpoints = <R extends Resource>(deps: RecordBatchRouteDeps<R>): Endpoint[] => [recordBatchRoute(deps), ...recordRoutes(deps)];
+const recordEndpoints = <R extends Resource>(deps: RecordBatchRouteDeps<R>): Endpoint[] => [
+  recordBatchRoute(deps),
+  ...recordRoutes(deps),
+];
 
 function commonOf({ config, clock, venues, idempotency }: AppDeps) {
   return {

@@ -15,7 +15,12 @@ export function createAtomicLoadSlots(perVenue: number): AtomicLoadSlots {
   return {
     async run(venueId, load) {
       const release = shares.tryTake(venueId);
-      if (!release) throw new ApiError('too-many-loads', 'As many atomic loads as this venue, or this process, may have are at work.', { retryAfterMs: RETRY_AFTER_MS });
+      if (!release)
+        throw new ApiError(
+          'too-many-loads',
+          'As many atomic loads as this venue, or this process, may have are at work.',
+          { retryAfterMs: RETRY_AFTER_MS },
+        );
       try {
         return await load();
       } finally {

@@ -4,7 +4,9 @@ import type { Caller } from './caller.ts';
 import type { Log } from './log.ts';
 import { describeError } from './outage.ts';
 
-export type Deed = Pick<AuditEntry, 'action' | 'targetType' | 'targetId' | 'details'> & { readonly outcome?: AuditEntry['outcome'] };
+export type Deed = Pick<AuditEntry, 'action' | 'targetType' | 'targetId' | 'details'> & {
+  readonly outcome?: AuditEntry['outcome'];
+};
 
 export interface Doer {
   readonly caller: Caller;
@@ -23,7 +25,13 @@ export interface AuditTrail {
 }
 
 export function createAuditTrail(store: AuditStore, log: Log): AuditTrail {
-  const entryOf = ({ caller, requestId }: Doer, venueId: VenueId, deed: Deed): AuditEntry => ({ venueId, actor: caller.subject, requestId, ...deed, outcome: deed.outcome ?? 'ok' });
+  const entryOf = ({ caller, requestId }: Doer, venueId: VenueId, deed: Deed): AuditEntry => ({
+    venueId,
+    actor: caller.subject,
+    requestId,
+    ...deed,
+    outcome: deed.outcome ?? 'ok',
+  });
   return {
     entry: entryOf,
     async note(doer, venueId, deed) {

@@ -9,7 +9,19 @@ import type { Caller } from './caller.ts';
 
 /** Pinned: a token that names another algorithm, `none` among them, is refused whatever its signature. */
 const SECRET_ALGORITHMS = ['HS256'];
-const PUBLIC_KEY_ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
+const PUBLIC_KEY_ALGORITHMS = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+];
 
 const CLOCK_TOLERANCE_S = 5;
 const KEYS_TIMEOUT_MS = 3_000;
@@ -43,7 +55,8 @@ export function createAuthenticator(config: JwtConfig, clock: () => Date): Authe
     async authenticate(authorization) {
       if (authorization === undefined) throw refuse('Send a token as `Authorization: Bearer <JWT>`.', null);
       const token = BEARER.exec(authorization)?.[1];
-      if (token === undefined) throw refuse('The Authorization header does not hold a bearer token.', 'invalid_request');
+      if (token === undefined)
+        throw refuse('The Authorization header does not hold a bearer token.', 'invalid_request');
       return toCaller(await verify(token), clock().getTime() + config.maxLifeSeconds * 1_000);
     },
   };
@@ -53,9 +66,15 @@ export function createAuthenticator(config: JwtConfig, clock: () => Date): Authe
       return (await jwtVerify(token, getKey, { ...options, currentDate: clock() })).payload;
     } catch (error) {
       if (config.kind === 'jwks' && isKeyOutage(error)) {
-        throw new ApiError('authentication-unavailable', 'The keys that tokens are checked with cannot be fetched.', { cause: error, retryAfterMs: KEYS_RETRY_AFTER_MS });
+        throw new ApiError('authentication-unavailable', 'The keys that tokens are checked with cannot be fetched.', {
+          cause: error,
+          retryAfterMs: KEYS_RETRY_AFTER_MS,
+        });
       }
-      throw refuse(error instanceof errors.JWTExpired ? 'The token has expired.' : 'The token is not valid.', 'invalid_token');
+      throw refuse(
+        error instanceof errors.JWTExpired ? 'The token has expired.' : 'The token is not valid.',
+        'invalid_token',
+      );
     }
   }
 }
@@ -75,7 +94,8 @@ function toCaller(payload: JWTPayload, latestExpiry: number): Caller {
     throw refuse(`The token's claims are missing or wrong: ${names}.`, 'invalid_token');
   }
   const { sub, role, venues, exp } = parsed.data;
-  if (exp * 1_000 > latestExpiry + CLOCK_TOLERANCE_S * 1_000) throw refuse('The token is good for longer than this service allows.', 'invalid_token');
+  if (exp * 1_000 > latestExpiry + CLOCK_TOLERANCE_S * 1_000)
+    throw refuse('The token is good for longer than this service allows.', 'invalid_token');
   return { subject: sub, role, venues, expiresAt: new Date(exp * 1000) };
 }
 

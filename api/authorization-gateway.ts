@@ -1,8 +1,22 @@
-import { WorkflowNotFoundError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
+import {
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+} from '@temporalio/client';
 import type { WorkflowExecutionDescription } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import { authorizeConnectionWorkflowId, AUTHORIZE_CONNECTION, COMPLETE_AUTHORIZATION_UPDATE } from '../contracts/connections.ts';
-import type { AuthorizationCallback, AuthorizationMemo, AuthorizationOutcome, AuthorizeConnectionInput, CompleteAuthorizationArgs } from '../contracts/connections.ts';
+import {
+  authorizeConnectionWorkflowId,
+  AUTHORIZE_CONNECTION,
+  COMPLETE_AUTHORIZATION_UPDATE,
+} from '../contracts/connections.ts';
+import type {
+  AuthorizationCallback,
+  AuthorizationMemo,
+  AuthorizationOutcome,
+  AuthorizeConnectionInput,
+  CompleteAuthorizationArgs,
+} from '../contracts/connections.ts';
 import { FAILURE } from '../contracts/failures.ts';
 import type { ConnectionId } from '../contracts/ids.ts';
 import { PRIORITY, WORKFLOW_QUEUE } from '../contracts/temporal.ts';
@@ -83,7 +97,11 @@ class TemporalAuthorizationGateway implements AuthorizationGateway {
         const handle = workflow.getHandle(authorizeConnectionWorkflowId(attempt));
         const description = await handle.describe();
         const state = stateOf(description);
-        return { ...memoOf(description), state, outcome: state === 'ended' ? ((await handle.result()) as AuthorizationOutcome) : null };
+        return {
+          ...memoOf(description),
+          state,
+          outcome: state === 'ended' ? ((await handle.result()) as AuthorizationOutcome) : null,
+        };
       });
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return null;
@@ -97,7 +115,10 @@ class TemporalAuthorizationGateway implements AuthorizationGateway {
       const taken = await callWorker(this.#options, ({ workflow }) =>
         workflow
           .getHandle(authorizeConnectionWorkflowId(attempt))
-          .startUpdate<AuthorizationOutcome, CompleteAuthorizationArgs>(COMPLETE_AUTHORIZATION_UPDATE, { args: [callback], waitForStage: 'ACCEPTED' }),
+          .startUpdate<AuthorizationOutcome, CompleteAuthorizationArgs>(COMPLETE_AUTHORIZATION_UPDATE, {
+            args: [callback],
+            waitForStage: 'ACCEPTED',
+          }),
       );
       return { kind: 'ended', outcome: await callTemporal(this.#options, () => taken.result(), settleTimeoutMs) };
     } catch (error) {
@@ -111,9 +132,12 @@ class TemporalAuthorizationGateway implements AuthorizationGateway {
     await callTemporal(this.#options, async ({ workflow }) => {
       const query = `WorkflowType = '${AUTHORIZE_CONNECTION}' AND ConnectionId = '${connectionId}' AND ExecutionStatus = 'Running'`;
       for await (const { workflowId, runId } of workflow.list({ query })) {
-        await workflow.getHandle(workflowId, runId).cancel().catch((error: unknown) => {
-          if (!(error instanceof WorkflowNotFoundError)) throw error;
-        });
+        await workflow
+          .getHandle(workflowId, runId)
+          .cancel()
+          .catch((error: unknown) => {
+            if (!(error instanceof WorkflowNotFoundError)) throw error;
+          });
       }
     });
   }
@@ -126,14 +150,21 @@ function stateOf({ status }: WorkflowExecutionDescription): AuthorizationAttempt
 
 /** Written by `begin` and by nobody else. A memo keeps no nulls: what was null is not there. */
 function memoOf({ memo }: WorkflowExecutionDescription): AuthorizationMemo {
-  const { venueId, connectionId, provider, returnUrl } = memo as unknown as Omit<AuthorizationMemo, 'returnUrl'> & { readonly returnUrl?: string };
+  const { venueId, connectionId, provider, returnUrl } = memo as unknown as Omit<AuthorizationMemo, 'returnUrl'> & {
+    readonly returnUrl?: string;
+  };
   return { venueId, connectionId, provider, returnUrl: returnUrl ?? null };
 }
 
 /** Null for what a validator did not refuse and time did not cut off. */
 function toCompletion(error: unknown): Completion | null {
   if (error instanceof WorkflowNotFoundError) return { kind: 'used' };
-  if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure && error.cause.type === FAILURE.authorizationUsed) return { kind: 'used' };
+  if (
+    error instanceof WorkflowUpdateFailedError &&
+    error.cause instanceof ApplicationFailure &&
+    error.cause.type === FAILURE.authorizationUsed
+  )
+    return { kind: 'used' };
   // The workflow has it: what is being waited for is the provider.
   return error instanceof WorkflowUpdateRPCTimeoutOrCancelledError ? { kind: 'pending' } : null;
 }

@@ -11,7 +11,8 @@ export interface AuthorizationStates {
 }
 
 export function createAuthorizationStates(key: Uint8Array): AuthorizationStates {
-  const tagOf = (nonce: Uint8Array): Buffer => createHmac('sha256', key).update('authorization-state').update(nonce).digest().subarray(0, TAG_BYTES);
+  const tagOf = (nonce: Uint8Array): Buffer =>
+    createHmac('sha256', key).update('authorization-state').update(nonce).digest().subarray(0, TAG_BYTES);
   return {
     make() {
       const nonce = randomBytes(NONCE_BYTES);
@@ -19,7 +20,10 @@ export function createAuthorizationStates(key: Uint8Array): AuthorizationStates 
     },
     isOurs(state) {
       const bytes = Buffer.from(state, 'base64url');
-      return bytes.length === NONCE_BYTES + TAG_BYTES && timingSafeEqual(bytes.subarray(NONCE_BYTES), tagOf(bytes.subarray(0, NONCE_BYTES)));
+      return (
+        bytes.length === NONCE_BYTES + TAG_BYTES &&
+        timingSafeEqual(bytes.subarray(NONCE_BYTES), tagOf(bytes.subarray(0, NONCE_BYTES)))
+      );
     },
   };
 }

@@ -58,17 +58,30 @@ const VAULT_RETRY_AFTER_MS = 5_000;
 const APPROVE = 'Open the authorisation URL and approve at the provider.';
 
 /** Where the provider sends owners back to. Registered with the provider, so it never carries anything of ours. */
-export const callbackUrl = (publicUrl: string, provider: ProviderId): string => `${publicUrl}/oauth/${provider}/callback`;
+export const callbackUrl = (publicUrl: string, provider: ProviderId): string =>
+  `${publicUrl}/oauth/${provider}/callback`;
 
 /** Names an attempt: whoever reads Temporal's list of workflows cannot make the state of it. */
 export const attemptOf = (state: string): string => createHash('sha256').update(state).digest('hex').slice(0, 32);
 
 /** Begins to connect an account by its owner's consent. Throws ApiError; nothing is stored when it throws. */
-export async function connectByConsent(deps: AuthorizingDeps, venueId: VenueId, wanted: NewAuthorization & { readonly auditOf?: (connecting: NewConnecting) => AuditEntry }): Promise<StartedAuthorization> {
+export async function connectByConsent(
+  deps: AuthorizingDeps,
+  venueId: VenueId,
+  wanted: NewAuthorization & { readonly auditOf?: (connecting: NewConnecting) => AuditEntry },
+): Promise<StartedAuthorization> {
   const { provider, environment, requestedBy } = wanted;
   const adapter = adapterFor(deps.providers, wanted);
   const ref = { venueId, connectionId: uuidv7() as ConnectionId };
-  const attempt = { ref, provider, environment, adapter, requestedBy, reauthorize: false, ...wishesOf(deps, { provider, flow: adapter.flow }, wanted) };
+  const attempt = {
+    ref,
+    provider,
+    environment,
+    adapter,
+    requestedBy,
+    reauthorize: false,
+    ...wishesOf(deps, { provider, flow: adapter.flow }, wanted),
+  };
   const started = await startAttempt(deps, attempt);
   // After the workflow: a connection that is there without one would be `connecting` for ever. A workflow without its connection ends by itself.
   const connecting = { ...ref, provider, environment, flow: adapter.flow, nextAction: APPROVE };
@@ -82,40 +95,76 @@ export async function connectByConsent(deps: AuthorizingDeps, venueId: VenueId, 
 const REAUTHORIZABLE: readonly ConnectionState[] = ['active', 'degraded', 'needs-reauth', 'suspended'];
 
 /** Begins to have a connection approved anew, by the owner of the same account. It stays as it is until that is done. Throws ApiError. */
-export async function reauthorize(deps: AuthorizingDeps, ref: ConnectionRef, wishes: AuthorizationWishes): Promise<StartedAuthorization> {
+export async function reauthorize(
+  deps: AuthorizingDeps,
+  ref: ConnectionRef,
+  wishes: AuthorizationWishes,
+): Promise<StartedAuthorization> {
   const connection = await deps.connections.find(ref);
   if (!connection) throw notFound('connection-not-found');
   const { provider, environment, flow, state } = connection;
-  if (flow === null) throw new ApiError('connection-not-reauthorizable', 'It has a secret key: send a valid one to POST …/connections, and it replaces the old one.');
-  if (state !== 'connecting' && !REAUTHORIZABLE.includes(state)) throw new ApiError('connection-not-reauthorizable', `It is ${state}: connect the account again.`);
+  if (flow === null)
+    throw new ApiError(
+      'connection-not-reauthorizable',
+      'It has a secret key: send a valid one to POST …/connections, and it replaces the old one.',
+    );
+  if (state !== 'connecting' && !REAUTHORIZABLE.includes(state))
+    throw new ApiError('connection-not-reauthorizable', `It is ${state}: connect the account again.`);
   const adapter = adapterFor(deps.providers, { provider, environment, flow });
   // One that was never approved has no account to stay with: it is just asked for once more.
-  const attempt = { ref, provider, environment, adapter, requestedBy: wishes.requestedBy, reauthorize: state !== 'connecting', ...wishesOf(deps, { provider, flow }, wishes) };
+  const attempt = {
+    ref,
+    provider,
+    environment,
+    adapter,
+    requestedBy: wishes.requestedBy,
+    reauthorize: state !== 'connecting',
+    ...wishesOf(deps, { provider, flow }, wishes),
+  };
   return { ...(await startAttempt(deps, attempt)), connection };
 }
 
-function adapterFor(providers: Providers, { provider, environment, flow }: Pick<NewAuthorization, 'provider' | 'environment' | 'flow'>): OAuthAdapter {
+function adapterFor(
+  providers: Providers,
+  { provider, environment, flow }: Pick<NewAuthorization, 'provider' | 'environment' | 'flow'>,
+): OAuthAdapter {
   const { flows, environment: configured, missing } = providers.integration(provider);
   const wanted = flow ?? flows[0];
   const adapter = wanted === undefined ? null : providers.oauth(provider, wanted);
-  if (!adapter) throw notConfigured(wanted === undefined ? provider : `${provider}, flow ${wanted}`, { flows, missing });
-  if (configured !== null && configured !== environment) throw new ApiError('provider-not-configured', `The app at ${provider} is set up for ${configured} here, not for ${environment}.`);
+  if (!adapter)
+    throw notConfigured(wanted === undefined ? provider : `${provider}, flow ${wanted}`, { flows, missing });
+  if (configured !== null && configured !== environment)
+    throw new ApiError(
+      'provider-not-configured',
+      `The app at ${provider} is set up for ${configured} here, not for ${environment}.`,
+    );
   return adapter;
 }
 
-function notConfigured(what: string, { flows, missing }: { readonly flows: readonly OAuthFlow[]; readonly missing: readonly string[] }): ApiError {
+function notConfigured(
+  what: string,
+  { flows, missing }: { readonly flows: readonly OAuthFlow[]; readonly missing: readonly string[] },
+): ApiError {
   const remedy = flows.length > 0 ? `Flows that are: ${flows.join(', ')}.` : `Set ${missing.join(', ')}.`;
   return new ApiError('provider-not-configured', `No app is set up here for ${what}. ${remedy}`);
 }
 
 /** What a caller wishes for, checked: all mistakes at once. */
-function wishesOf({ returnUrls }: AuthorizingDeps, { provider, flow }: { readonly provider: ProviderId; readonly flow: OAuthFlow }, { scopes, returnUrl }: Pick<AuthorizationWishes, 'scopes' | 'returnUrl'>) {
+function wishesOf(
+  { returnUrls }: AuthorizingDeps,
+  { provider, flow }: { readonly provider: ProviderId; readonly flow: OAuthFlow },
+  { scopes, returnUrl }: Pick<AuthorizationWishes, 'scopes' | 'returnUrl'>,
+) {
   const errors: FieldError[] = [];
   const back = returnUrl === undefined ? null : returnUrls.check(returnUrl);
   if (back?.ok === false) errors.push({ path: 'returnUrl', message: back.reason });
   const known = knownScopes(provider, flow);
   (scopes ?? []).forEach((scope, index) => {
-    if (!known.includes(scope)) errors.push({ path: `scopes.${index}`, message: `Not a scope of this flow, which has ${known.join(', ') || 'none'}` });
+    if (!known.includes(scope))
+      errors.push({
+        path: `scopes.${index}`,
+        message: `Not a scope of this flow, which has ${known.join(', ') || 'none'}`,
+      });
   });
   if (errors.length > 0) throw invalidRequest(errors);
   return { scopes: scopes ?? null, returnUrl: returnUrl ?? null };
@@ -132,7 +181,10 @@ interface NewAttempt {
   readonly requestedBy: string;
 }
 
-async function startAttempt(deps: AuthorizingDeps, attempt: NewAttempt): Promise<Omit<StartedAuthorization, 'connection'>> {
+async function startAttempt(
+  deps: AuthorizingDeps,
+  attempt: NewAttempt,
+): Promise<Omit<StartedAuthorization, 'connection'>> {
   const { ref, provider, environment, adapter, scopes, returnUrl, requestedBy } = attempt;
   const state = deps.states.make();
   const codeVerifier = new Secret(randomToken());
@@ -140,7 +192,17 @@ async function startAttempt(deps: AuthorizingDeps, attempt: NewAttempt): Promise
   const expiresAt = new Date(deps.clock().getTime() + AUTHORIZATION_LIFE_MS);
   const authorizationUrl = await adapter.authorizationUrl({ state, redirectUri, codeVerifier, scopes });
   const sealedVerifier = await sealForAttempt(deps.sealer, codeVerifier, ref);
-  const input = { ...ref, provider, environment, flow: adapter.flow, redirectUri, sealedVerifier, expiresAt: expiresAt.toISOString(), reauthorize: attempt.reauthorize, requestedBy };
+  const input = {
+    ...ref,
+    provider,
+    environment,
+    flow: adapter.flow,
+    redirectUri,
+    sealedVerifier,
+    expiresAt: expiresAt.toISOString(),
+    reauthorize: attempt.reauthorize,
+    requestedBy,
+  };
   await deps.authorizationGateway.begin(attemptOf(state), input, returnUrl);
   return { authorizationUrl, expiresAt };
 }
@@ -152,9 +214,14 @@ const randomToken = (): string => randomBytes(32).toString('base64url');
 export async function sealForAttempt(sealer: Sealer, secret: Secret, ref: ConnectionRef): Promise<SealedText> {
   try {
     const { venueId, connectionId } = ref;
-    return Buffer.from(await sealer.seal(secret, { venueId, connectionId, purpose: 'authorization' })).toString('base64');
+    return Buffer.from(await sealer.seal(secret, { venueId, connectionId, purpose: 'authorization' })).toString(
+      'base64',
+    );
   } catch (error) {
     if (!(error instanceof VaultError) || error.kind !== 'key-service-unavailable') throw error;
-    throw new ApiError('vault-unavailable', 'The key service cannot be reached.', { cause: error, retryAfterMs: VAULT_RETRY_AFTER_MS });
+    throw new ApiError('vault-unavailable', 'The key service cannot be reached.', {
+      cause: error,
+      retryAfterMs: VAULT_RETRY_AFTER_MS,
+    });
   }
 }

@@ -11,7 +11,8 @@ export interface Rejection {
 }
 
 /** One record as it was sent, or why it could not even be read. */
-export type Entry = { readonly line: number; readonly value: unknown } | { readonly line: number; readonly problem: string };
+export type Entry =
+  { readonly line: number; readonly value: unknown } | { readonly line: number; readonly problem: string };
 
 // They keep memory and the answer bounded when everything is bad. All rejections are counted.
 const MAX_REJECTIONS_LISTED = 1_000;
@@ -41,12 +42,16 @@ export class BatchJudge<T extends { readonly sourceId: string }> {
   judge(entry: Entry): T | null {
     this.received += 1;
     const { line } = entry;
-    if ('problem' in entry) return this.reject({ line, sourceId: null, errors: [{ path: '', message: entry.problem }] });
+    if ('problem' in entry)
+      return this.reject({ line, sourceId: null, errors: [{ path: '', message: entry.problem }] });
     const parsed = check(this.#schema, entry.value);
     const sourceId = parsed.ok ? parsed.value.sourceId : readableSourceId(entry.value);
     const first = sourceId === null ? undefined : this.#firstLines.get(sourceId);
     if (sourceId !== null && first === undefined) this.#firstLines.set(sourceId, line);
-    const errors = [...(parsed.ok ? [] : parsed.errors), ...(first === undefined ? [] : [{ path: 'sourceId', message: `Already in this batch, on line ${first}` }])];
+    const errors = [
+      ...(parsed.ok ? [] : parsed.errors),
+      ...(first === undefined ? [] : [{ path: 'sourceId', message: `Already in this batch, on line ${first}` }]),
+    ];
     if (errors.length > 0 || !parsed.ok) return this.reject({ line, sourceId, errors });
     return parsed.value;
   }
@@ -56,8 +61,12 @@ export class BatchJudge<T extends { readonly sourceId: string }> {
     this.rejected += 1;
     if (this.#isFull) return null;
     const kept = errors.slice(0, MAX_ERRORS_A_RECORD);
-    this.#bytes += JSON_AROUND_A_REJECTION + Buffer.byteLength(rejection.sourceId ?? '') + kept.reduce((sum, error) => sum + bytesOf(error), 0);
-    if (this.#bytes <= MAX_ERRORS_BYTES || this.#rejections.length === 0) this.#rejections.push({ ...rejection, errors: kept });
+    this.#bytes +=
+      JSON_AROUND_A_REJECTION +
+      Buffer.byteLength(rejection.sourceId ?? '') +
+      kept.reduce((sum, error) => sum + bytesOf(error), 0);
+    if (this.#bytes <= MAX_ERRORS_BYTES || this.#rejections.length === 0)
+      this.#rejections.push({ ...rejection, errors: kept });
     return null;
   }
 

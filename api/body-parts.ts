@@ -25,7 +25,11 @@ export class PartBuffer {
   add(piece: Buffer): void {
     const kept = this.#bytes === 0 ? withoutLeadingWhiteSpace(piece) : piece;
     this.#droppedBytes += piece.length - kept.length;
-    if (this.#droppedBytes > MAX_WHITE_SPACE_BYTES) throw new ApiError('body-too-large', `A batch holds at most ${MAX_WHITE_SPACE_BYTES / 1_048_576} MB of white space around its records.`);
+    if (this.#droppedBytes > MAX_WHITE_SPACE_BYTES)
+      throw new ApiError(
+        'body-too-large',
+        `A batch holds at most ${MAX_WHITE_SPACE_BYTES / 1_048_576} MB of white space around its records.`,
+      );
     this.#bytes += kept.length;
     if (this.#bytes > MAX_PART_BYTES) this.#pieces = [];
     else if (kept.length > 0) this.#pieces.push(kept);

@@ -76,7 +76,9 @@ export class BodyStream {
   /** Drops what is left, without holding up the answer. */
   abandon(): void {
     this.#decompressor?.destroy();
-    const over = () => { this.#req.resume(); };
+    const over = () => {
+      this.#req.resume();
+    };
     this.#arriving.return?.().then(over, over);
   }
 
@@ -93,13 +95,18 @@ export class BodyStream {
     const leftMs = this.#patienceMs + this.#arrivedBytes / MIN_BYTES_A_MS - this.#waitedMs;
     const startedAt = performance.now();
     const slow = Promise.withResolvers<never>();
-    const timer = setTimeout(() => { slow.reject(new ApiError('request-timeout', 'The body arrives too slowly.')); }, leftMs);
+    const timer = setTimeout(() => {
+      slow.reject(new ApiError('request-timeout', 'The body arrives too slowly.'));
+    }, leftMs);
     try {
       const result = await Promise.race([this.#arriving.next(), slow.promise]);
       if (!result.done) this.#arrivedBytes += (result.value as Buffer).length;
       return result;
     } catch (error) {
-      this.#brokenOff = error instanceof ApiError ? error : new ApiError('malformed-request', 'The body ended before its time.', { cause: error });
+      this.#brokenOff =
+        error instanceof ApiError
+          ? error
+          : new ApiError('malformed-request', 'The body ended before its time.', { cause: error });
       throw this.#brokenOff;
     } finally {
       clearTimeout(timer);
@@ -112,7 +119,9 @@ export class BodyStream {
     try {
       result = await this.#chunks.next();
     } catch (error) {
-      throw this.#brokenOff ?? new ApiError('invalid-encoding', 'The body could not be decompressed.', { cause: error });
+      throw (
+        this.#brokenOff ?? new ApiError('invalid-encoding', 'The body could not be decompressed.', { cause: error })
+      );
     }
     if (result.done) {
       if (!this.#req.complete) throw new ApiError('malformed-request', 'The body ended before its time.');
@@ -126,7 +135,8 @@ export class BodyStream {
   }
 
   #checkSize(): void {
-    if (this.#readBytes > this.#limitBytes) throw new ApiError('body-too-large', `The body is larger than ${this.#limitBytes / MIB} MB.`);
+    if (this.#readBytes > this.#limitBytes)
+      throw new ApiError('body-too-large', `The body is larger than ${this.#limitBytes / MIB} MB.`);
     if (this.#readBytes > Math.max(ANY_RATIO_BYTES, MAX_RATIO * this.#arrivedBytes)) {
       throw new ApiError('body-too-large', `The compressed body became more than ${MAX_RATIO} times larger.`);
     }

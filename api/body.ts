@@ -43,14 +43,16 @@ async function readWhole(req: Request, options: Omit<BodyStreamOptions, 'limitBy
 
 /** Before anything is read. */
 function refuseAnnounced({ headers }: Request, limitBytes: number): void {
-  if (Number(headers['content-length'] ?? 0) > limitBytes) throw new ApiError('body-too-large', `The body is larger than ${limitBytes / MIB} MB.`);
+  if (Number(headers['content-length'] ?? 0) > limitBytes)
+    throw new ApiError('body-too-large', `The body is larger than ${limitBytes / MIB} MB.`);
 }
 
 /** A batch in JSON or NDJSON, of up to 256 MiB. Nothing of it has been read yet. */
 export function openBatchBody(req: Request): BatchBody {
   const type = expectType(req, [JSON_TYPE, NDJSON_TYPE]);
   const encoding = encodingOf(req);
-  if (encoding !== null && type === NDJSON_TYPE) throw new ApiError('unsupported-media-type', 'NDJSON is taken uncompressed only.');
+  if (encoding !== null && type === NDJSON_TYPE)
+    throw new ApiError('unsupported-media-type', 'NDJSON is taken uncompressed only.');
   refuseAnnounced(req, BATCH_LIMIT_BYTES);
   return { type, stream: new BodyStream(req, { limitBytes: BATCH_LIMIT_BYTES, encoding }) };
 }
@@ -74,10 +76,17 @@ export function hashRequest(req: Pick<Request, 'url'>, type: string, bytes: Uint
 }
 
 function expectType<const Type extends string>(req: Request, accepted: readonly Type[]): Type {
-  const [given, ...parameters] = (req.headers['content-type'] ?? '').split(';').map((part) => part.trim().toLowerCase());
+  const [given, ...parameters] = (req.headers['content-type'] ?? '')
+    .split(';')
+    .map((part) => part.trim().toLowerCase());
   const type = accepted.find((one) => one === given);
-  if (type === undefined) throw new ApiError('unsupported-media-type', `Send ${accepted.join(' or ')}.`, { headers: { Accept: accepted.join(', ') } });
-  const foreign = parameters.find((parameter) => parameter.startsWith('charset=') && !/^charset="?utf-?8"?$/.test(parameter));
+  if (type === undefined)
+    throw new ApiError('unsupported-media-type', `Send ${accepted.join(' or ')}.`, {
+      headers: { Accept: accepted.join(', ') },
+    });
+  const foreign = parameters.find(
+    (parameter) => parameter.startsWith('charset=') && !/^charset="?utf-?8"?$/.test(parameter),
+  );
   if (foreign !== undefined) throw new ApiError('unsupported-media-type', 'Send the body in UTF-8.');
   return type;
 }

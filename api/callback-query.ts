@@ -15,7 +15,14 @@ const REALM = /^\d{1,30}$/;
 const ERROR = /^[\x20-\x7e]{1,200}$/;
 const MAX_QUERY_LENGTH = 8_000;
 
-const DEFINED_ERRORS = new Set(['invalid_request', 'unauthorized_client', 'unsupported_response_type', 'invalid_scope', 'server_error', 'temporarily_unavailable']);
+const DEFINED_ERRORS = new Set([
+  'invalid_request',
+  'unauthorized_client',
+  'unsupported_response_type',
+  'invalid_scope',
+  'server_error',
+  'temporarily_unavailable',
+]);
 
 /**
  * Reads the query of a request target. What providers add besides (`scope`, `response_type`, `error_description` …) is passed over unread.
@@ -28,20 +35,26 @@ export function readCallback(target: string): CallbackQuery {
   const parameters = new URLSearchParams(query);
   const state = one(parameters, 'state');
   if (state === null) throw invalid('`state` is missing.');
-  if (!STATE.test(state)) throw new ApiError('authorization-not-found', 'There is no attempt to connect with this `state`.');
+  if (!STATE.test(state))
+    throw new ApiError('authorization-not-found', 'There is no attempt to connect with this `state`.');
   const [code, error] = [one(parameters, 'code'), one(parameters, 'error')];
   if ((code === null) === (error === null)) throw invalid('There must be either `code` or `error`.');
   if (error !== null) return { state, ...readError(error) };
   return { state, kind: 'approved', ...readApproval(code ?? '', one(parameters, 'realmId')) };
 }
 
-function readError(error: string): { readonly kind: 'denied' } | { readonly kind: 'failed'; readonly error: string | null } {
+function readError(
+  error: string,
+): { readonly kind: 'denied' } | { readonly kind: 'failed'; readonly error: string | null } {
   if (!ERROR.test(error)) throw invalid('`error` is not of its shape.');
   if (error === 'access_denied') return { kind: 'denied' };
   return { kind: 'failed', error: DEFINED_ERRORS.has(error) ? error : null };
 }
 
-function readApproval(code: string, realmId: string | null): { readonly code: string; readonly realmId: string | null } {
+function readApproval(
+  code: string,
+  realmId: string | null,
+): { readonly code: string; readonly realmId: string | null } {
   if (!CODE.test(code)) throw invalid('`code` is not of its shape.');
   if (realmId !== null && !REALM.test(realmId)) throw invalid('`realmId` is not of its shape.');
   return { code, realmId };

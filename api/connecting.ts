@@ -45,12 +45,26 @@ export async function connectWithKey(
 ): Promise<{ readonly connection: Connection; readonly created: boolean }> {
   const account = await testKey(deps.providers, entered);
   const { provider, environment, auditOf } = entered;
-  const known = await deps.connections.findByAccount(venueId, { provider, environment, externalAccountId: account.externalAccountId });
-  const save = (connectionId: ConnectionId, replaced: boolean) => sealAndSave(deps, { venueId, connectionId, entered, account, auditOf: (connection) => auditOf(connection, replaced) });
+  const known = await deps.connections.findByAccount(venueId, {
+    provider,
+    environment,
+    externalAccountId: account.externalAccountId,
+  });
+  const save = (connectionId: ConnectionId, replaced: boolean) =>
+    sealAndSave(deps, {
+      venueId,
+      connectionId,
+      entered,
+      account,
+      auditOf: (connection) => auditOf(connection, replaced),
+    });
   try {
     return { connection: await save(known ?? (uuidv7() as ConnectionId), known !== null), created: known === null };
   } catch (error) {
-    if (error instanceof DisconnectingError) throw new ApiError('connection-disconnecting', 'This account’s connection is being disconnected.', { retryAfterMs: DISCONNECTING_RETRY_AFTER_MS });
+    if (error instanceof DisconnectingError)
+      throw new ApiError('connection-disconnecting', 'This account’s connection is being disconnected.', {
+        retryAfterMs: DISCONNECTING_RETRY_AFTER_MS,
+      });
     if (!(error instanceof AccountAlreadyConnectedError)) throw error;
     // Someone connected the same account at the same moment. What is sealed for our id could not be opened under theirs.
     return { connection: await save(error.connectionId, true), created: false };
@@ -58,16 +72,23 @@ export async function connectWithKey(
 }
 
 /** The live test: asks the provider whose key it is, and whether it may read what a sync reads. Throws what became of it in our words. */
-async function testKey(providers: Providers, { provider, environment, secretKey }: EnteredKey): Promise<ProviderAccount> {
+async function testKey(
+  providers: Providers,
+  { provider, environment, secretKey }: EnteredKey,
+): Promise<ProviderAccount> {
   const adapter = providers.find(provider);
   const name = adapter?.capabilities.displayName ?? provider;
-  if (!adapter?.capabilities.connect.includes('api-key')) throw new ApiError('provider-not-supported', `${name} cannot be connected with a secret key.`);
+  if (!adapter?.capabilities.connect.includes('api-key'))
+    throw new ApiError('provider-not-supported', `${name} cannot be connected with a secret key.`);
   const signal = AbortSignal.timeout(TEST_TIMEOUT_MS);
   try {
     const session = providers.open(provider, { secretKey, account: null, lane: 'interactive', signal });
     const account = await session.account();
     if (account.environment !== environment) {
-      throw new ApiError('environment-mismatch', `This key belongs to ${name}’s ${account.environment} environment, not to ${environment}.`);
+      throw new ApiError(
+        'environment-mismatch',
+        `This key belongs to ${name}’s ${account.environment} environment, not to ${environment}.`,
+      );
     }
     await tryReading(adapter, session);
     return account;
@@ -79,7 +100,10 @@ async function testKey(providers: Providers, { provider, environment, secretKey 
 function toRefusal(error: unknown, name: string, signal: AbortSignal): unknown {
   if (error instanceof ProviderError) return refusal(error, name);
   if (error instanceof ApiError || !signal.aborted) return error;
-  return new ApiError('provider-unavailable', `${name} did not answer in time.`, { cause: error, retryAfterMs: PROVIDER_RETRY_AFTER_MS });
+  return new ApiError('provider-unavailable', `${name} did not answer in time.`, {
+    cause: error,
+    retryAfterMs: PROVIDER_RETRY_AFTER_MS,
+  });
 }
 
 /**
@@ -90,10 +114,15 @@ async function tryReading(adapter: ProviderAdapter, session: ProviderSession): P
   const resourceOf = new Map<string, Resource>();
   for (const { resource } of adapter.capabilities.resources) {
     const { listing, changes } = adapter.pullPlan(resource);
-    for (const stream of [...listing.flatMap((stage) => stage.slice(0, 1)), ...(changes ?? []).flat()]) resourceOf.set(stream, resourceOf.get(stream) ?? resource);
+    for (const stream of [...listing.flatMap((stage) => stage.slice(0, 1)), ...(changes ?? []).flat()])
+      resourceOf.set(stream, resourceOf.get(stream) ?? resource);
   }
   // At once: somebody waits for the answer.
-  await Promise.all([...resourceOf].map(([stream, resource]) => session.resource(resource).listPage({ stream, fromEpochS: null, toEpochS: 1, after: null })));
+  await Promise.all(
+    [...resourceOf].map(([stream, resource]) =>
+      session.resource(resource).listPage({ stream, fromEpochS: null, toEpochS: 1, after: null }),
+    ),
+  );
 }
 
 /** No cause is handed on for the caller's own mistakes: there is nothing in them for the log. */
@@ -107,10 +136,22 @@ function refusal(error: ProviderError, name: string): ApiError {
       return new ApiError('provider-rate-limited', `${name} asks us to slow down.`, { cause: error, retryAfterMs });
     case 'rejected':
     case 'conflict':
-      if (httpStatus === 403) return new ApiError('credentials-insufficient', `${name} knows this key, but it may not read what a sync needs.`);
-      return new ApiError('provider-refused', `${name} refused a reading that a sync needs${withStatus(httpStatus)}. That is not the key’s fault.`, { cause: error });
+      if (httpStatus === 403)
+        return new ApiError(
+          'credentials-insufficient',
+          `${name} knows this key, but it may not read what a sync needs.`,
+        );
+      return new ApiError(
+        'provider-refused',
+        `${name} refused a reading that a sync needs${withStatus(httpStatus)}. That is not the key’s fault.`,
+        { cause: error },
+      );
     case 'unexpected-response':
-      return new ApiError('provider-unexpected-response', `What answers at the address of ${name}’s API is not its API, or is one that this version does not know${withStatus(httpStatus)}.`, { cause: error });
+      return new ApiError(
+        'provider-unexpected-response',
+        `What answers at the address of ${name}’s API is not its API, or is one that this version does not know${withStatus(httpStatus)}.`,
+        { cause: error },
+      );
     case 'unavailable':
       return outage(error, name);
   }
@@ -118,31 +159,67 @@ function refusal(error: ProviderError, name: string): ApiError {
 
 function outage(error: ProviderError, name: string): ApiError {
   const { httpStatus, code, retryAfterMs = PROVIDER_RETRY_AFTER_MS } = error.details;
-  if (code === 'unreachable') return new ApiError('provider-unreachable', `No connection to ${name}’s API can be made: its host name is unknown, nothing listens there, or TLS fails.`, { cause: error, retryAfterMs });
-  return new ApiError('provider-unavailable', `${name} did not answer, or is in trouble${withStatus(httpStatus)}.`, { cause: error, retryAfterMs });
+  if (code === 'unreachable')
+    return new ApiError(
+      'provider-unreachable',
+      `No connection to ${name}’s API can be made: its host name is unknown, nothing listens there, or TLS fails.`,
+      { cause: error, retryAfterMs },
+    );
+  return new ApiError('provider-unavailable', `${name} did not answer, or is in trouble${withStatus(httpStatus)}.`, {
+    cause: error,
+    retryAfterMs,
+  });
 }
 
-const withStatus = (httpStatus: number | undefined): string => (httpStatus === undefined ? '' : ` (HTTP ${httpStatus})`);
+const withStatus = (httpStatus: number | undefined): string =>
+  httpStatus === undefined ? '' : ` (HTTP ${httpStatus})`;
 
 async function sealAndSave(
   deps: ConnectingDeps,
-  { venueId, connectionId, entered, account, auditOf }: { venueId: VenueId; connectionId: ConnectionId; entered: EnteredKey; account: ProviderAccount; auditOf: AuditOf<Connection> },
+  {
+    venueId,
+    connectionId,
+    entered,
+    account,
+    auditOf,
+  }: {
+    venueId: VenueId;
+    connectionId: ConnectionId;
+    entered: EnteredKey;
+    account: ProviderAccount;
+    auditOf: AuditOf<Connection>;
+  },
 ): Promise<Connection> {
   const { provider, environment, secretKey } = entered;
   const sealedKey = await seal(deps.sealer, secretKey, { venueId, connectionId });
   const connection = await deps.connections.saveWithApiKey(
-    { venueId, connectionId, provider, environment, account: { id: account.externalAccountId, name: account.name }, scopes: account.scopes, sealedKey },
+    {
+      venueId,
+      connectionId,
+      provider,
+      environment,
+      account: { id: account.externalAccountId, name: account.name },
+      scopes: account.scopes,
+      sealedKey,
+    },
     auditOf,
   );
   await deps.defaultSchedules.ensure(connection);
   return connection;
 }
 
-async function seal(sealer: Sealer, key: Secret, ref: { readonly venueId: VenueId; readonly connectionId: ConnectionId }) {
+async function seal(
+  sealer: Sealer,
+  key: Secret,
+  ref: { readonly venueId: VenueId; readonly connectionId: ConnectionId },
+) {
   try {
     return await sealer.seal(key, { ...ref, purpose: 'provider-api-key' });
   } catch (error) {
     if (!(error instanceof VaultError) || error.kind !== 'key-service-unavailable') throw error;
-    throw new ApiError('vault-unavailable', 'The key service cannot be reached.', { cause: error, retryAfterMs: VAULT_RETRY_AFTER_MS });
+    throw new ApiError('vault-unavailable', 'The key service cannot be reached.', {
+      cause: error,
+      retryAfterMs: VAULT_RETRY_AFTER_MS,
+    });
   }
 }

@@ -1,6 +1,20 @@
 import { WithStartWorkflowOperation, WorkflowFailedError } from '@temporalio/client';
-import { ACCESS_REVOKED_SIGNAL, DISCONNECT_UPDATE, GRANT_REPLACED_SIGNAL, KEEP_CONNECTION_FRESH, TEST_CONNECTION, testConnectionWorkflowId } from '../contracts/connections.ts';
-import type { ConnectionTestOutcome, ConnectionTestResult, DisconnectArgs, DisconnectRequest, KeepConnectionFreshInput, TestConnectionInput } from '../contracts/connections.ts';
+import {
+  ACCESS_REVOKED_SIGNAL,
+  DISCONNECT_UPDATE,
+  GRANT_REPLACED_SIGNAL,
+  KEEP_CONNECTION_FRESH,
+  TEST_CONNECTION,
+  testConnectionWorkflowId,
+} from '../contracts/connections.ts';
+import type {
+  ConnectionTestOutcome,
+  ConnectionTestResult,
+  DisconnectArgs,
+  DisconnectRequest,
+  KeepConnectionFreshInput,
+  TestConnectionInput,
+} from '../contracts/connections.ts';
 import type { ConnectionRef } from '../contracts/ids.ts';
 import type { ProviderId } from '../contracts/providers.ts';
 import { PRIORITY, WORKFLOW_QUEUE } from '../contracts/temporal.ts';
@@ -88,11 +102,16 @@ class TemporalConnectionGateway implements ConnectionGateway {
   }
 
   async #tellOwner(connection: AccountConnection, signal: string): Promise<void> {
-    await callTemporal(this.#options, ({ workflow }) => workflow.signalWithStart<Owner>(KEEP_CONNECTION_FRESH, { ...this.#ownerOf(connection), signal }));
+    await callTemporal(this.#options, ({ workflow }) =>
+      workflow.signalWithStart<Owner>(KEEP_CONNECTION_FRESH, { ...this.#ownerOf(connection), signal }),
+    );
   }
 
   #ownerOf(connection: AccountConnection) {
-    return { ...ownerOptions(connection, this.#options.providerName(connection.provider)), typedSearchAttributes: startAttributes(ownerKeywords(connection)) };
+    return {
+      ...ownerOptions(connection, this.#options.providerName(connection.provider)),
+      typedSearchAttributes: startAttributes(ownerKeywords(connection)),
+    };
   }
 }
 

@@ -8,8 +8,14 @@ export interface OwnerDeps {
 }
 
 /** Not waited for, and never throws: what counts is stored, and the connection's workflow only knows it sooner. */
-export function tellOwner({ connectionGateway, log }: OwnerDeps, { venueId, connectionId, provider }: AccountConnection): void {
+export function tellOwner(
+  { connectionGateway, log }: OwnerDeps,
+  { venueId, connectionId, provider }: AccountConnection,
+): void {
   connectionGateway.lookAgain({ venueId, connectionId, provider }).catch((error: unknown) => {
-    log.warn({ venueId, connectionId, error: describeError(error) }, 'the connection’s workflow could not be told of a change: it shows the old state until it next looks');
+    log.warn(
+      { venueId, connectionId, error: describeError(error) },
+      'the connection’s workflow could not be told of a change: it shows the old state until it next looks',
+    );
   });
 }

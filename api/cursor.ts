@@ -17,14 +17,24 @@ const SHAPE = /^1\.([A-Za-z0-9_-]{11})\.(.+)$/;
 export function readCursor(cursor: string | undefined, list: ListIdentity): string | null {
   if (cursor === undefined) return null;
   const [, tag, position] = SHAPE.exec(Buffer.from(cursor, 'base64url').toString('latin1')) ?? [];
-  if (tag === undefined || position === undefined || !POSITION[list.order].test(position) || encode(tag, position) !== cursor || tag !== tagOf(list)) {
+  if (
+    tag === undefined ||
+    position === undefined ||
+    !POSITION[list.order].test(position) ||
+    encode(tag, position) !== cursor ||
+    tag !== tagOf(list)
+  ) {
     throw new ApiError('invalid-cursor', 'This cursor was not given by this list with these filters.');
   }
   return position;
 }
 
 /** The answer of a list. */
-export function toPageBody<T, U>(page: Page<T>, list: ListIdentity, present: (item: T) => U): { data: U[]; nextCursor: string | null } {
+export function toPageBody<T, U>(
+  page: Page<T>,
+  list: ListIdentity,
+  present: (item: T) => U,
+): { data: U[]; nextCursor: string | null } {
   return { data: page.data.map(present), nextCursor: page.next === null ? null : encode(tagOf(list), page.next) };
 }
 
@@ -34,5 +44,8 @@ function encode(tag: string, position: string): string {
 
 /** A check digit, not a signature: row-level security, not the cursor, decides what a caller sees. */
 function tagOf({ path, filters }: ListIdentity): string {
-  return createHash('sha256').update(JSON.stringify([path, filters])).digest('base64url').slice(0, 11);
+  return createHash('sha256')
+    .update(JSON.stringify([path, filters]))
+    .digest('base64url')
+    .slice(0, 11);
 }

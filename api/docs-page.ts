@@ -9,7 +9,10 @@ import { PROBLEM_PAGE, PROBLEMS } from './problems.ts';
 
 /** Served from the package in node_modules: nothing is loaded from elsewhere. */
 const ASSETS_DIRECTORY = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
-const ASSETS = { 'swagger-ui.css': 'text/css; charset=utf-8', 'swagger-ui-bundle.js': 'text/javascript; charset=utf-8' } as const;
+const ASSETS = {
+  'swagger-ui.css': 'text/css; charset=utf-8',
+  'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
+} as const;
 const ASSET_MAX_AGE_S = 3_600;
 
 /** Nothing inline: Swagger UI 5.35 needs none of it (seen in Chromium, 2026-11-21). */

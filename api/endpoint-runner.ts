@@ -47,14 +47,25 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => RequestH
       return;
     }
     try {
-      send(res, key === null ? serialise(await endpoint.handle(prepared.call)) : await runOnce(endpoint, prepared, key));
+      send(
+        res,
+        key === null ? serialise(await endpoint.handle(prepared.call)) : await runOnce(endpoint, prepared, key),
+      );
     } finally {
       prepared.stream?.abandon();
     }
   };
 
-  async function runOnce(endpoint: HandledEndpoint, { call, hash, stream }: PreparedCall, key: string): Promise<SerialisedAnswer> {
-    const ref = idempotencyRefOf(call.caller, { operation: `${endpoint.method.toUpperCase()} ${call.path}`, key, inVenue: call.ids.venueId !== undefined });
+  async function runOnce(
+    endpoint: HandledEndpoint,
+    { call, hash, stream }: PreparedCall,
+    key: string,
+  ): Promise<SerialisedAnswer> {
+    const ref = idempotencyRefOf(call.caller, {
+      operation: `${endpoint.method.toUpperCase()} ${call.path}`,
+      key,
+      inVenue: call.ids.venueId !== undefined,
+    });
     const requestKey = requestKeyOf(call.caller, { ref, hash, stream });
     const { answer, replayed } = await deps.idempotency.run({ ref, hash, stream }, async () => {
       try {

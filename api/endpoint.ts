@@ -43,7 +43,10 @@ export const NOT_FOUND = {
 } as const satisfies Record<keyof PathIds, NotFoundCode>;
 
 /** Names in a path that are words of ours, not UUIDs. */
-export const PATH_WORDS: Readonly<Partial<Record<keyof PathIds, readonly [string, ...string[]]>>> = { provider: PROVIDERS, resource: RESOURCES };
+export const PATH_WORDS: Readonly<Partial<Record<keyof PathIds, readonly [string, ...string[]]>>> = {
+  provider: PROVIDERS,
+  resource: RESOURCES,
+};
 
 type IdNames<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}` ? Name | IdNames<Rest> : never;
 export type IdsOf<Path extends string> = { readonly [Name in IdNames<Path> & keyof PathIds]: PathIds[Name] };
@@ -84,7 +87,8 @@ interface Described {
   readonly name: string;
   readonly summary: string;
   readonly description?: string;
-  readonly tag: 'Venues' | 'Records' | 'Connections' | 'Syncs' | 'Integrations' | 'Schedules' | 'Audit' | 'Administration';
+  readonly tag:
+    'Venues' | 'Records' | 'Connections' | 'Syncs' | 'Integrations' | 'Schedules' | 'Audit' | 'Administration';
   /** The least role that may call it. */
   readonly role: Role;
   /** Beyond those that every operation of its kind can answer. */
@@ -177,9 +181,32 @@ export function endpoint<const Path extends string, Query, Body>(spec: Spec<Path
 }
 
 export function batchEndpoint<const Path extends string, Query>(spec: BatchSpec<Path, Query>): Endpoint {
-  return { ...spec, body: null, checkBody: null, bodyShown: null, bodyOptional: false, idempotent: true, effort: null, allVenues: false, stream: null, handle: spec.handle as Handle };
+  return {
+    ...spec,
+    body: null,
+    checkBody: null,
+    bodyShown: null,
+    bodyOptional: false,
+    idempotent: true,
+    effort: null,
+    allVenues: false,
+    stream: null,
+    handle: spec.handle as Handle,
+  };
 }
 
 export function streamEndpoint<const Path extends string>(spec: StreamSpec<Path>): Endpoint {
-  return { ...spec, query: NO_QUERY, body: null, checkBody: null, bodyShown: null, bodyOptional: false, batch: null, idempotent: false, effort: null, allVenues: false, stream: spec.stream as Stream };
+  return {
+    ...spec,
+    query: NO_QUERY,
+    body: null,
+    checkBody: null,
+    bodyShown: null,
+    bodyOptional: false,
+    batch: null,
+    idempotent: false,
+    effort: null,
+    allVenues: false,
+    stream: spec.stream as Stream,
+  };
 }

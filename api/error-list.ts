@@ -46,7 +46,9 @@ export class ErrorList {
 }
 
 /** What an error takes of an answer. */
-export const bytesOf = ({ path, message }: FieldError): number => Buffer.byteLength(path) + Buffer.byteLength(message) + JSON_AROUND_AN_ERROR;
+export const bytesOf = ({ path, message }: FieldError): number =>
+  Buffer.byteLength(path) + Buffer.byteLength(message) + JSON_AROUND_AN_ERROR;
 
 /** The path of `key` inside the value at `path`. Costs no more the deeper it is. */
-export const pathTo = (path: string, key: string): string => (path === '' ? key : path.length > MAX_PATH_LENGTH ? path : shortened(`${path}.${key}`, MAX_PATH_LENGTH));
+export const pathTo = (path: string, key: string): string =>
+  path === '' ? key : path.length > MAX_PATH_LENGTH ? path : shortened(`${path}.${key}`, MAX_PATH_LENGTH);

@@ -24,12 +24,27 @@ export class EventStream {
   /** Begins the answer. `until` ends it: the token that it was opened with has expired by then. */
   constructor(res: Response, until: Date) {
     this.#res = res;
-    res.status(200).set({ 'Content-Type': 'text/event-stream; charset=utf-8', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' });
+    res
+      .status(200)
+      .set({
+        'Content-Type': 'text/event-stream; charset=utf-8',
+        'Cache-Control': 'no-store',
+        'X-Accel-Buffering': 'no',
+      });
     res.flushHeaders();
     res.write(`retry: ${RECONNECT_AFTER_MS}\n\n`);
-    const heartbeat = setInterval(() => { this.#beat(); }, HEARTBEAT_MS);
-    const expiry = setTimeout(() => { this.end(); }, Math.min(Math.max(0, until.getTime() - Date.now()), MAX_TIMEOUT_MS));
-    res.on('drain', () => { this.#wake(); });
+    const heartbeat = setInterval(() => {
+      this.#beat();
+    }, HEARTBEAT_MS);
+    const expiry = setTimeout(
+      () => {
+        this.end();
+      },
+      Math.min(Math.max(0, until.getTime() - Date.now()), MAX_TIMEOUT_MS),
+    );
+    res.on('drain', () => {
+      this.#wake();
+    });
     res.once('close', () => {
       clearInterval(heartbeat);
       clearTimeout(expiry);
@@ -45,8 +60,12 @@ export class EventStream {
   async send({ id, event, data }: StreamEvent): Promise<void> {
     if (!this.open) return;
     if (this.#res.write(`id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`)) return;
-    const stalled = setTimeout(() => { this.#res.destroy(); }, STALLED_MS);
-    await new Promise<void>((resolve) => { this.#wake = resolve; });
+    const stalled = setTimeout(() => {
+      this.#res.destroy();
+    }, STALLED_MS);
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
     clearTimeout(stalled);
   }
 

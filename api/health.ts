@@ -2,7 +2,9 @@ import type { RequestHandler } from 'express';
 import { z } from 'zod';
 
 const state = z.enum(['ok', 'down']).meta({ id: 'HealthState' });
-export const readinessAnswer = z.object({ status: state, checks: z.object({ postgres: state, temporal: state }) }).meta({ id: 'Readiness' });
+export const readinessAnswer = z
+  .object({ status: state, checks: z.object({ postgres: state, temporal: state }) })
+  .meta({ id: 'Readiness' });
 
 export interface HealthDeps {
   /** Each throws when the service does not answer. */
@@ -23,8 +25,14 @@ export function createReadiness({ postgres, temporal }: HealthDeps): RequestHand
   return async (_req, res) => {
     const [postgresState, temporalState] = await Promise.all([checkPostgres(), checkTemporal()]);
     const status = postgresState === 'ok' && temporalState === 'ok' ? 'ok' : 'down';
-    const body: z.input<typeof readinessAnswer> = { status, checks: { postgres: postgresState, temporal: temporalState } };
-    res.status(status === 'ok' ? 200 : 503).set('Cache-Control', 'no-store').json(body);
+    const body: z.input<typeof readinessAnswer> = {
+      status,
+      checks: { postgres: postgresState, temporal: temporalState },
+    };
+    res
+      .status(status === 'ok' ? 200 : 503)
+      .set('Cache-Control', 'no-store')
+      .json(body);
   };
 }
 
@@ -33,14 +41,21 @@ function singleFlight(ask: () => Promise<unknown>): () => Promise<'ok' | 'down'>
   let inFlight: Promise<'ok' | 'down'> | null = null;
   return () => {
     inFlight ??= ask()
-      .then(() => 'ok' as const, () => 'down' as const)
-      .finally(() => { inFlight = null; });
+      .then(
+        () => 'ok' as const,
+        () => 'down' as const,
+      )
+      .finally(() => {
+        inFlight = null;
+      });
     return Promise.race([inFlight, downAfter(READINESS_TIMEOUT_MS)]);
   };
 }
 
 function downAfter(ms: number): Promise<'down'> {
   return new Promise((resolve) => {
-    setTimeout(() => { resolve('down'); }, ms).unref();
+    setTimeout(() => {
+      resolve('down');
+    }, ms).unref();
   });
 }

@@ -41,7 +41,10 @@ export interface Idempotency {
    * what it throws, and answers that are not final, are not kept: a repeat tries again.
    * Throws `idempotency-key-reused` and `idempotency-in-flight`.
    */
-  run(request: IdempotentRequest, work: () => Promise<SerialisedAnswer>): Promise<{ answer: SerialisedAnswer; replayed: boolean }>;
+  run(
+    request: IdempotentRequest,
+    work: () => Promise<SerialisedAnswer>,
+  ): Promise<{ answer: SerialisedAnswer; replayed: boolean }>;
 }
 
 export function createIdempotency(store: IdempotencyStore, waitForTwinMs = WAIT_FOR_TWIN_MS): Idempotency {
@@ -59,9 +62,14 @@ export function createIdempotency(store: IdempotencyStore, waitForTwinMs = WAIT_
  * What a key belongs to. The token's role and reach are in it: an answer that one token may see is none for another of the same subject. Of
  * an operation on one venue, which both reach, the other venues play no part, so that a token that gains one repeats its requests all the same.
  */
-export function idempotencyRefOf({ subject, role, venues }: Caller, { operation, key, inVenue }: { readonly operation: string; readonly key: string; readonly inVenue: boolean }): IdempotencyKeyRef {
+export function idempotencyRefOf(
+  { subject, role, venues }: Caller,
+  { operation, key, inVenue }: { readonly operation: string; readonly key: string; readonly inVenue: boolean },
+): IdempotencyKeyRef {
   const reach = inVenue ? null : venues === '*' ? venues : venues.toSorted();
-  const caller = createHash('sha256').update(JSON.stringify([subject, role, reach])).digest('hex');
+  const caller = createHash('sha256')
+    .update(JSON.stringify([subject, role, reach]))
+    .digest('hex');
   return { caller, operation, key };
 }
 
@@ -70,7 +78,8 @@ const FINAL_REFUSALS: readonly number[] = [400, 413, 415, 422];
 /** Larger ones are not kept: whoever repeats the request has it worked on again. Lists of errors are bounded at half of it. */
 const MAX_KEPT_BYTES = 131_072;
 
-const isKept = ({ status, body }: SerialisedAnswer): boolean => (status < 400 || FINAL_REFUSALS.includes(status)) && Buffer.byteLength(body) <= MAX_KEPT_BYTES;
+const isKept = ({ status, body }: SerialisedAnswer): boolean =>
+  (status < 400 || FINAL_REFUSALS.includes(status)) && Buffer.byteLength(body) <= MAX_KEPT_BYTES;
 
 /** The value of `Idempotency-Key`, or null without one. Throws `invalid-request`. */
 export function readIdempotencyKey(header: string | string[] | undefined): string | null {
@@ -83,26 +92,41 @@ export function readIdempotencyKey(header: string | string[] | undefined): strin
  * What a request marks with it what it makes, in one transaction: a process that dies before its answer is stored leaves that mark, and the
  * repeat finds by it what is there. The body is in it: a key whose first request failed is free for another body. Null for a streamed body.
  */
-export function requestKeyOf({ subject }: Caller, { ref: { operation, key }, hash, stream }: IdempotentRequest): string | null {
+export function requestKeyOf(
+  { subject }: Caller,
+  { ref: { operation, key }, hash, stream }: IdempotentRequest,
+): string | null {
   if (stream) return null;
-  return createHash('sha256').update(JSON.stringify([subject, operation, key, hash])).digest('hex');
+  return createHash('sha256')
+    .update(JSON.stringify([subject, operation, key, hash]))
+    .digest('hex');
 }
 
 type Settled = Exclude<IdempotencyClaim, { kind: 'in-flight' }>;
 
-async function claimOrWait(store: IdempotencyStore, { ref, hash, stream }: IdempotentRequest, waitForTwinMs: number): Promise<Settled> {
+async function claimOrWait(
+  store: IdempotencyStore,
+  { ref, hash, stream }: IdempotentRequest,
+  waitForTwinMs: number,
+): Promise<Settled> {
   const deadline = performance.now() + waitForTwinMs;
   for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(pollMs * 2, MAX_POLL_MS)) {
     const claim = await store.claim(ref, hash, stream ? STREAM_LOCK_MS : LOCK_MS);
     if (claim.kind !== 'in-flight') return claim;
     if (performance.now() + pollMs > deadline) {
-      throw new ApiError('idempotency-in-flight', 'The first request with this Idempotency-Key is still at work.', { retryAfterMs: 1_000 });
+      throw new ApiError('idempotency-in-flight', 'The first request with this Idempotency-Key is still at work.', {
+        retryAfterMs: 1_000,
+      });
     }
     await sleep(pollMs);
   }
 }
 
-async function workOnce(store: IdempotencyStore, { ref, stream }: IdempotentRequest, work: () => Promise<SerialisedAnswer>): Promise<SerialisedAnswer> {
+async function workOnce(
+  store: IdempotencyStore,
+  { ref, stream }: IdempotentRequest,
+  work: () => Promise<SerialisedAnswer>,
+): Promise<SerialisedAnswer> {
   let settled = false;
   try {
     const answer = await work();

@@ -1,7 +1,17 @@
 import { ApiError } from './api-error.ts';
 import { PartBuffer } from './body-parts.ts';
 import type { BodyPart } from './body-parts.ts';
-import { BACKSLASH, CLOSE_BRACE, CLOSE_BRACKET, decodeJson, MAX_DEPTH, OPEN_BRACE, OPEN_BRACKET, QUOTE, tooDeep } from './json.ts';
+import {
+  BACKSLASH,
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  decodeJson,
+  MAX_DEPTH,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+  tooDeep,
+} from './json.ts';
 import { allOf, checkOutside, invalidRequest } from './parse.ts';
 import { batchEnvelope } from './schemas/records/batch.ts';
 import { Turns } from './turns.ts';
@@ -117,7 +127,8 @@ class BatchReader {
   /** Whether the array that the envelope so far ends with is that of `records`. Refuses what stands wrongly before it. */
   #opensRecords(): boolean {
     const envelope = decodeJson(Buffer.concat([this.#envelope, Buffer.from(PROBE)]));
-    const records = typeof envelope === 'object' && envelope !== null && 'records' in envelope ? envelope.records : undefined;
+    const records =
+      typeof envelope === 'object' && envelope !== null && 'records' in envelope ? envelope.records : undefined;
     if (!Array.isArray(records) || records.length === 0) return false;
     if (this.#hadRecords) throw invalidRequest([{ path: 'records', message: 'Given more than once' }]);
     this.#hadRecords = true;
@@ -135,13 +146,18 @@ class BatchReader {
 
   #addToEnvelope(piece: Buffer): void {
     if (piece.length === 0) return;
-    if (this.#envelope.length + piece.length > MAX_ENVELOPE_BYTES) throw tooMuchAround(Buffer.concat([this.#envelope, piece]));
+    if (this.#envelope.length + piece.length > MAX_ENVELOPE_BYTES)
+      throw tooMuchAround(Buffer.concat([this.#envelope, piece]));
     this.#envelope = Buffer.concat([this.#envelope, piece]);
   }
 }
 
 function tooMuchAround(envelope: Buffer): ApiError {
   const isList = /^\s*\[/.test(envelope.toString('latin1'));
-  if (isList) return invalidRequest([{ path: '', message: 'Expected an object with the list as `records`, received array' }]);
-  return new ApiError('body-too-large', `What stands around \`records\` is larger than ${MAX_ENVELOPE_BYTES / 1_024} KB.`);
+  if (isList)
+    return invalidRequest([{ path: '', message: 'Expected an object with the list as `records`, received array' }]);
+  return new ApiError(
+    'body-too-large',
+    `What stands around \`records\` is larger than ${MAX_ENVELOPE_BYTES / 1_024} KB.`,
+  );
 }

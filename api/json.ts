@@ -42,11 +42,13 @@ export function decodeJson(bytes: Uint8Array): unknown {
   }
 }
 
-export const tooDeep = (): ApiError => new ApiError('too-deeply-nested', `The body is nested deeper than ${MAX_DEPTH} levels.`);
+export const tooDeep = (): ApiError =>
+  new ApiError('too-deeply-nested', `The body is nested deeper than ${MAX_DEPTH} levels.`);
 
 /** The engine's own message quotes the text around the place, which may be a secret: only the place is kept. */
 function placeOf(error: unknown): string {
-  const place = error instanceof SyntaxError ? /at position \d+(?: \(line \d+ column \d+\))?/.exec(error.message)?.[0] : undefined;
+  const place =
+    error instanceof SyntaxError ? /at position \d+(?: \(line \d+ column \d+\))?/.exec(error.message)?.[0] : undefined;
   return place ? ` ${place}` : ': it is empty, ends too early, or holds something else';
 }
 
@@ -81,7 +83,8 @@ function endOfString(bytes: Uint8Array, start: number): number {
 export function findHazards(value: unknown, errors: ErrorList, path = ''): void {
   if (typeof value === 'string') noteHazard(value, errors, path);
   else if (Array.isArray(value)) {
-    for (let index = 0; index < value.length && !errors.isFull; index += 1) findHazards(value[index], errors, pathTo(path, String(index)));
+    for (let index = 0; index < value.length && !errors.isFull; index += 1)
+      findHazards(value[index], errors, pathTo(path, String(index)));
   } else if (typeof value === 'object' && value !== null) {
     for (const [key, item] of Object.entries(value)) {
       if (errors.isFull) return;

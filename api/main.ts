@@ -50,20 +50,31 @@ exitOnUncaught(log);
 process.env['STRIPE_SUPPRESS_NOTICES'] = 'true';
 
 const developmentKeyring = config.keyring.kind === 'local';
-if (developmentKeyring) log.warn({}, 'credentials are sealed under a key of this machine (MOCK_KMS=true): for development only');
+if (developmentKeyring)
+  log.warn({}, 'credentials are sealed under a key of this machine (MOCK_KMS=true): for development only');
 
-const db = openDatabase({ url: config.databaseUrl, maxConnections: POOLS.databaseConnections, connectionsPerVenue: config.venueShares.databaseConnections, applicationName: 'interlock-api' });
+const db = openDatabase({
+  url: config.databaseUrl,
+  maxConnections: POOLS.databaseConnections,
+  connectionsPerVenue: config.venueShares.databaseConnections,
+  applicationName: 'interlock-api',
+});
 await checkDatabase(db);
 const sealer = createSealer(config.keyring);
 const keyAccess = await checkKeyAccess(sealer);
-if (keyAccess.state === 'unavailable') log.warn({ code: keyAccess.code }, 'the key service does not answer: until it does, nothing can be connected');
+if (keyAccess.state === 'unavailable')
+  log.warn({ code: keyAccess.code }, 'the key service does not answer: until it does, nothing can be connected');
 
 const providers = createProviders(config.providers, createBudgetStore(db));
 // Lazy: the API serves what needs no Temporal while Temporal is still coming; readiness tells.
 const connection = Connection.lazy(await temporalConnectionOptions(config.temporal));
 const { namespace } = config.temporal;
 const client = new Client({ connection, namespace });
-const temporal = { client, connection, providerName: (provider: ProviderId): string => providers.find(provider)?.capabilities.displayName ?? provider };
+const temporal = {
+  client,
+  connection,
+  providerName: (provider: ProviderId): string => providers.find(provider)?.capabilities.displayName ?? provider,
+};
 const idempotency = createIdempotencyStore(db);
 const audit = createAuditStore(db);
 const deliveries = createWebhookDeliveryStore(db);
@@ -121,8 +132,12 @@ const tidy = setInterval(() => {
     log.warn({ error: describeError(error) }, 'old webhook deliveries could not be forgotten');
   });
   deleteUnapprovedConnections(db).then(
-    (removed) => { if (removed > 0) log.info({ removed }, 'connections that nobody has approved were removed'); },
-    (error: unknown) => { log.warn({ error: describeError(error) }, 'connections that nobody has approved could not be removed'); },
+    (removed) => {
+      if (removed > 0) log.info({ removed }, 'connections that nobody has approved were removed');
+    },
+    (error: unknown) => {
+      log.warn({ error: describeError(error) }, 'connections that nobody has approved could not be removed');
+    },
   );
 }, TIDY_EVERY_MS);
 

@@ -19,14 +19,18 @@ export function mount(app: Express, endpoints: readonly Endpoint[], run: (endpoi
 
 /** A path outside /v1 that only reads. */
 export function mountGet(router: IRouter, path: string, handler: RequestHandler): void {
-  router.route(path).get(handler).all(otherMethod(['get']));
+  router
+    .route(path)
+    .get(handler)
+    .all(otherMethod(['get']));
 }
 
 function otherMethod(taken: readonly Method[]): RequestHandler {
   const methods = taken.flatMap((method) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]));
   const allow = [...methods, 'OPTIONS'].join(', ');
   return (req, res) => {
-    if (req.method !== 'OPTIONS') throw new ApiError('method-not-allowed', `This path takes ${allow}.`, { headers: { Allow: allow } });
+    if (req.method !== 'OPTIONS')
+      throw new ApiError('method-not-allowed', `This path takes ${allow}.`, { headers: { Allow: allow } });
     res.status(204).set('Allow', allow).end();
   };
 }

@@ -58,7 +58,12 @@ export const CALLBACK_PROBLEMS = [
 const ATTEMPT = /^[0-9a-f]{32}$/;
 const REPEAT_AFTER_S = 5;
 /** Nothing was taken yet: the same address can be asked again. */
-const WORTH_REPEATING: readonly ProblemCode[] = ['temporal-unavailable', 'worker-unavailable', 'vault-unavailable', 'rate-limited'];
+const WORTH_REPEATING: readonly ProblemCode[] = [
+  'temporal-unavailable',
+  'worker-unavailable',
+  'vault-unavailable',
+  'rate-limited',
+];
 
 /** Where providers send owners back to. No token and no body: what counts is the attempt's own secret, its `state`. */
 export function oauthCallbackRouter(deps: OAuthCallbackDeps): Router {
@@ -75,7 +80,8 @@ function mountPage(router: Router, path: string, handler: RequestHandler): void 
     // The template, for the log: the query holds a code, and is never logged.
     contextOf(req).route = path;
     // HEAD too: whoever only wants to see whether there is a page must not use up the state.
-    if (req.method !== 'GET') throw new ApiError('method-not-allowed', 'This path takes GET.', { headers: { Allow: 'GET' } });
+    if (req.method !== 'GET')
+      throw new ApiError('method-not-allowed', 'This path takes GET.', { headers: { Allow: 'GET' } });
     next();
   });
   route.get(handler);
@@ -86,13 +92,17 @@ function callbackHandler(deps: OAuthCallbackDeps): RequestHandler {
     const { provider, query, id } = await admit(deps, { req, res });
     const attempt = await deps.authorizationGateway.find(id);
     if (!attempt) throw new ApiError('authorization-not-found', 'There is no attempt to connect with this state.');
-    if (attempt.provider !== provider) throw new ApiError('callback-other-provider', 'The attempt is with another provider.');
+    if (attempt.provider !== provider)
+      throw new ApiError('callback-other-provider', 'The attempt is with another provider.');
     await answerVisit(deps, { req, res }, { id, attempt, query });
   };
 }
 
 /** Who shows a state of ours is counted by that, all others by where they come from: they cannot keep an owner out. */
-async function admit(deps: OAuthCallbackDeps, exchange: Exchange): Promise<{ readonly provider: ProviderId; readonly query: CallbackQuery; readonly id: string }> {
+async function admit(
+  deps: OAuthCallbackDeps,
+  exchange: Exchange,
+): Promise<{ readonly provider: ProviderId; readonly query: CallbackQuery; readonly id: string }> {
   const { req } = exchange;
   try {
     requireVisit(req);
@@ -101,10 +111,13 @@ async function admit(deps: OAuthCallbackDeps, exchange: Exchange): Promise<{ rea
     const query = readCallback(req.url);
     const id = attemptOf(query.state);
     // A state that an earlier version has made is a stranger's too, and still looked up.
-    await (deps.states.isOurs(query.state) ? deps.limits.countReturn(exchange, id) : deps.limits.countVisitor(exchange, 'stranger'));
+    await (deps.states.isOurs(query.state)
+      ? deps.limits.countReturn(exchange, id)
+      : deps.limits.countVisitor(exchange, 'stranger'));
     return { provider, query, id };
   } catch (error) {
-    if (error instanceof ApiError && error.code !== 'rate-limited') await deps.limits.countVisitor(exchange, 'stranger');
+    if (error instanceof ApiError && error.code !== 'rate-limited')
+      await deps.limits.countVisitor(exchange, 'stranger');
     throw error;
   }
 }
@@ -137,23 +150,34 @@ async function answerVisit(deps: OAuthCallbackDeps, exchange: Exchange, { id, at
   } else {
     const callback = await toCallback(deps.sealer, attempt, query);
     const completion = await deps.authorizationGateway.complete(id, callback);
-    if (completion.kind === 'used') await showUse(deps, exchange, { id, attempt: (await deps.authorizationGateway.find(id)) ?? attempt });
+    if (completion.kind === 'used')
+      await showUse(deps, exchange, { id, attempt: (await deps.authorizationGateway.find(id)) ?? attempt });
     else if (completion.kind === 'ended') await showOutcome(deps, exchange, { attempt, outcome: completion.outcome });
     else showPending(deps, exchange, { id, attempt });
   }
 }
 
-async function toCallback(sealer: Sealer, attempt: AuthorizationAttempt, query: Exclude<CallbackQuery, { kind: 'failed' }>): Promise<AuthorizationCallback> {
+async function toCallback(
+  sealer: Sealer,
+  attempt: AuthorizationAttempt,
+  query: Exclude<CallbackQuery, { kind: 'failed' }>,
+): Promise<AuthorizationCallback> {
   if (query.kind === 'denied') return { kind: 'denied' };
   const { realmId } = query;
-  if (attempt.provider === 'quickbooks' && realmId === null) throw new ApiError('callback-invalid', 'realmId is missing.');
+  if (attempt.provider === 'quickbooks' && realmId === null)
+    throw new ApiError('callback-invalid', 'realmId is missing.');
   const sealedCode = await sealForAttempt(sealer, new Secret(query.code), attempt);
   return { kind: 'approved', sealedCode, ...(attempt.provider === 'quickbooks' && realmId !== null && { realmId }) };
 }
 
 /** Of an attempt that has been handed a callback: perhaps by this visitor, who was told that no worker took it and whose page came again. */
-async function showUse(deps: OAuthCallbackDeps, exchange: Exchange, { id, attempt }: { readonly id: string; readonly attempt: AuthorizationAttempt }): Promise<void> {
-  if (attempt.state === 'open') sendPage(exchange.res, beingUsedPage(deps.providerName(attempt.provider), id, contextOf(exchange.req).requestId));
+async function showUse(
+  deps: OAuthCallbackDeps,
+  exchange: Exchange,
+  { id, attempt }: { readonly id: string; readonly attempt: AuthorizationAttempt },
+): Promise<void> {
+  if (attempt.state === 'open')
+    sendPage(exchange.res, beingUsedPage(deps.providerName(attempt.provider), id, contextOf(exchange.req).requestId));
   else await showEnd(deps, exchange, attempt);
 }
 
@@ -165,39 +189,86 @@ async function showEnd(deps: OAuthCallbackDeps, exchange: Exchange, attempt: Aut
     await showOutcome(deps, exchange, { attempt, outcome });
     return;
   }
-  if (outcome?.outcome === 'connected') sendPage(exchange.res, connectedBeforePage(await shown(deps, exchange.req, { attempt, outcome })));
+  if (outcome?.outcome === 'connected')
+    sendPage(exchange.res, connectedBeforePage(await shown(deps, exchange.req, { attempt, outcome })));
   else throw new ApiError('authorization-used', 'It works once.');
 }
 
-async function showOutcome(deps: OAuthCallbackDeps, exchange: Exchange, { attempt, outcome }: { readonly attempt: AuthorizationAttempt; readonly outcome: AuthorizationOutcome }): Promise<void> {
+async function showOutcome(
+  deps: OAuthCallbackDeps,
+  exchange: Exchange,
+  { attempt, outcome }: { readonly attempt: AuthorizationAttempt; readonly outcome: AuthorizationOutcome },
+): Promise<void> {
   const { connectionId } = outcome;
   const code = outcome.outcome === 'refused' ? REFUSAL_CODES[outcome.code] : null;
-  if (goBack(deps, exchange, { attempt, parameters: { connectionId, outcome: outcome.outcome, ...(code !== null && { code }) } })) return;
+  if (
+    goBack(deps, exchange, {
+      attempt,
+      parameters: { connectionId, outcome: outcome.outcome, ...(code !== null && { code }) },
+    })
+  )
+    return;
   sendPage(exchange.res, outcomePage(await shown(deps, exchange.req, { attempt, outcome })));
 }
 
 /** Without names where they cannot be had: the outcome matters more. */
-async function shown(deps: OAuthCallbackDeps, req: Request, { attempt, outcome }: { readonly attempt: AuthorizationAttempt; readonly outcome: AuthorizationOutcome }) {
+async function shown(
+  deps: OAuthCallbackDeps,
+  req: Request,
+  { attempt, outcome }: { readonly attempt: AuthorizationAttempt; readonly outcome: AuthorizationOutcome },
+) {
   const { venueId, provider } = attempt;
-  const names = outcome.outcome === 'connected' ? await deps.namesOf({ venueId, connectionId: outcome.connectionId }).catch(() => null) : null;
+  const names =
+    outcome.outcome === 'connected'
+      ? await deps.namesOf({ venueId, connectionId: outcome.connectionId }).catch(() => null)
+      : null;
   return { provider: deps.providerName(provider), outcome, requestId: contextOf(req).requestId, names };
 }
 
-function showProviderError(deps: OAuthCallbackDeps, exchange: Exchange, { attempt, error }: { readonly attempt: AuthorizationAttempt; readonly error: string | null }): void {
-  if (goBack(deps, exchange, { attempt, parameters: { connectionId: attempt.connectionId, outcome: 'refused', code: 'provider-error' } })) return;
-  throw new ApiError('provider-error', `${deps.providerName(attempt.provider)} reported ${error ?? 'an error that no standard names'}.`);
+function showProviderError(
+  deps: OAuthCallbackDeps,
+  exchange: Exchange,
+  { attempt, error }: { readonly attempt: AuthorizationAttempt; readonly error: string | null },
+): void {
+  if (
+    goBack(deps, exchange, {
+      attempt,
+      parameters: { connectionId: attempt.connectionId, outcome: 'refused', code: 'provider-error' },
+    })
+  )
+    return;
+  throw new ApiError(
+    'provider-error',
+    `${deps.providerName(attempt.provider)} reported ${error ?? 'an error that no standard names'}.`,
+  );
 }
 
-function showPending(deps: OAuthCallbackDeps, exchange: Exchange, { id, attempt }: { readonly id: string; readonly attempt: AuthorizationAttempt }): void {
-  if (goBack(deps, exchange, { attempt, parameters: { connectionId: attempt.connectionId, outcome: 'pending' } })) return;
+function showPending(
+  deps: OAuthCallbackDeps,
+  exchange: Exchange,
+  { id, attempt }: { readonly id: string; readonly attempt: AuthorizationAttempt },
+): void {
+  if (goBack(deps, exchange, { attempt, parameters: { connectionId: attempt.connectionId, outcome: 'pending' } }))
+    return;
   sendPage(exchange.res, pendingPage(deps.providerName(attempt.provider), id, contextOf(exchange.req).requestId));
 }
 
 /** False when there is nowhere to go back to. The list is asked again: it may have changed since the attempt began. */
-function goBack({ returnUrls }: OAuthCallbackDeps, { res }: Exchange, { attempt, parameters }: { readonly attempt: AuthorizationAttempt; readonly parameters: ReturnParameters }): boolean {
+function goBack(
+  { returnUrls }: OAuthCallbackDeps,
+  { res }: Exchange,
+  { attempt, parameters }: { readonly attempt: AuthorizationAttempt; readonly parameters: ReturnParameters },
+): boolean {
   const { returnUrl } = attempt;
   if (returnUrl === null || !returnUrls.check(returnUrl).ok) return false;
-  res.status(303).set({ Location: withOutcome(returnUrl, parameters), 'Referrer-Policy': 'no-referrer', 'Cache-Control': 'no-store' }).end();
+  res
+    .status(303)
+    .set({
+      Location: withOutcome(returnUrl, parameters),
+      'Referrer-Policy': 'no-referrer',
+      'Cache-Control': 'no-store',
+    })
+    .end();
   return true;
 }
 
@@ -208,9 +279,15 @@ function attemptHandler(deps: OAuthCallbackDeps): RequestHandler {
     const id = String(req.params['attempt']);
     const attempt = ATTEMPT.test(id) ? await deps.authorizationGateway.find(id) : null;
     if (!attempt) throw new ApiError('authorization-not-found', 'There is no such attempt to connect.');
-    if (attempt.state === 'failed') throw new ApiError('authorization-failed', 'The attempt has ended without an outcome.');
+    if (attempt.state === 'failed')
+      throw new ApiError('authorization-failed', 'The attempt has ended without an outcome.');
     const { outcome } = attempt;
-    sendPage(res, outcome ? outcomePage(await shown(deps, req, { attempt, outcome })) : pendingPage(deps.providerName(attempt.provider), id, contextOf(req).requestId));
+    sendPage(
+      res,
+      outcome
+        ? outcomePage(await shown(deps, req, { attempt, outcome }))
+        : pendingPage(deps.providerName(attempt.provider), id, contextOf(req).requestId),
+    );
   };
 }
 
@@ -224,7 +301,9 @@ function errorPages(log: Log): ErrorRequestHandler {
       return;
     }
     res.set(error.headers);
-    const retryAfterS = WORTH_REPEATING.includes(error.code) ? Math.max(REPEAT_AFTER_S, Number(res.getHeader('Retry-After') ?? 0)) : null;
+    const retryAfterS = WORTH_REPEATING.includes(error.code)
+      ? Math.max(REPEAT_AFTER_S, Number(res.getHeader('Retry-After') ?? 0))
+      : null;
     sendPage(res, problemPage(error.code, { detail: error.message, requestId: contextOf(req).requestId, retryAfterS }));
   };
 }

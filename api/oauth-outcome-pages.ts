@@ -25,31 +25,61 @@ interface OutcomeShown {
 
 /** An owner who was led here by somebody else sees whom they have let in. */
 const gained = (provider: string, names: ConnectionNames | null): string[] =>
-  names ? [`The venue “${names.venue}” at Interlock has gained access to the ${provider} account “${names.account}”. If you do not know this venue, take the access back at ${provider}.`] : [];
+  names
+    ? [
+        `The venue “${names.venue}” at Interlock has gained access to the ${provider} account “${names.account}”. If you do not know this venue, take the access back at ${provider}.`,
+      ]
+    : [];
 
 export function outcomePage({ provider, outcome, requestId, names }: OutcomeShown): OwnersPage {
   const facts = { Connection: outcome.connectionId, Request: requestId };
   if (outcome.outcome === 'connected') {
-    return { status: 200, title: `${provider} is connected`, paragraphs: [...gained(provider, names), 'You can close this page and go back to where you came from.'], facts: { Provider: provider, ...facts } };
+    return {
+      status: 200,
+      title: `${provider} is connected`,
+      paragraphs: [...gained(provider, names), 'You can close this page and go back to where you came from.'],
+      facts: { Provider: provider, ...facts },
+    };
   }
   const code = REFUSAL_CODES[outcome.code];
   const { message, nextAction } = explainRefusal(outcome.code);
   const { status } = PROBLEMS[code];
-  return { status, title: `${provider} was not connected`, paragraphs: [message, nextAction], facts: { Provider: provider, Code: code, ...facts } };
+  return {
+    status,
+    title: `${provider} was not connected`,
+    paragraphs: [message, nextAction],
+    facts: { Provider: provider, Code: code, ...facts },
+  };
 }
 
 /** Who reloads the page, or comes back to it, has done all there is to do; the refusal is for whoever replays the state. */
-export function connectedBeforePage({ provider, outcome: { connectionId }, requestId, names }: OutcomeShown): OwnersPage {
+export function connectedBeforePage({
+  provider,
+  outcome: { connectionId },
+  requestId,
+  names,
+}: OutcomeShown): OwnersPage {
   const code = 'authorization-used';
-  const paragraphs = [...gained(provider, names), 'This link works once, and has done so. It has made the connection: there is nothing left to do here.'];
-  return { status: PROBLEMS[code].status, tone: 'good', title: `${provider} is connected`, paragraphs, facts: { Provider: provider, Code: code, Connection: connectionId, Request: requestId } };
+  const paragraphs = [
+    ...gained(provider, names),
+    'This link works once, and has done so. It has made the connection: there is nothing left to do here.',
+  ];
+  return {
+    status: PROBLEMS[code].status,
+    tone: 'good',
+    title: `${provider} is connected`,
+    paragraphs,
+    facts: { Provider: provider, Code: code, Connection: connectionId, Request: requestId },
+  };
 }
 
 export function pendingPage(provider: string, id: string, requestId: string): OwnersPage {
   return {
     status: 202,
     title: `Connecting ${provider} is still finishing`,
-    paragraphs: [`You have approved, and ${provider} is being asked for the access. This page looks again by itself every few seconds; you may also close it.`],
+    paragraphs: [
+      `You have approved, and ${provider} is being asked for the access. This page looks again by itself every few seconds; you may also close it.`,
+    ],
     facts: { Provider: provider, Request: requestId },
     again: { afterS: LOOK_AGAIN_AFTER_S, path: ATTEMPT_PATH.replace('{attempt}', id) },
   };

@@ -42,14 +42,26 @@ export interface OwnersPage {
 }
 
 /** A refusal as a page. The problem's own words, and no more of the request than its id. */
-export function problemPage(code: ProblemCode, about: { readonly detail?: string; readonly provider?: string; readonly requestId: string; readonly retryAfterS?: number | null }): OwnersPage {
+export function problemPage(
+  code: ProblemCode,
+  about: {
+    readonly detail?: string;
+    readonly provider?: string;
+    readonly requestId: string;
+    readonly retryAfterS?: number | null;
+  },
+): OwnersPage {
   const { status, title, meaning, remedy } = PROBLEMS[code];
   const detail = about.detail === undefined || about.detail === meaning ? [] : [about.detail];
   return {
     status,
     title,
     paragraphs: [...detail, meaning, remedy].map(withoutCode),
-    facts: { ...(about.provider === undefined ? {} : { Provider: about.provider }), Code: code, Request: about.requestId },
+    facts: {
+      ...(about.provider === undefined ? {} : { Provider: about.provider }),
+      Code: code,
+      Request: about.requestId,
+    },
     ...(typeof about.retryAfterS === 'number' && { again: { afterS: about.retryAfterS, path: null } }),
   };
 }
@@ -66,7 +78,9 @@ export function sendPage(res: Response, page: OwnersPage): void {
 }
 
 function toHtml({ status, tone = toneOf(status), title, paragraphs, facts, again }: OwnersPage): string {
-  const refresh = again ? `\n<meta http-equiv="refresh" content="${again.afterS}${again.path === null ? '' : `;url=${escape(again.path)}`}">` : '';
+  const refresh = again
+    ? `\n<meta http-equiv="refresh" content="${again.afterS}${again.path === null ? '' : `;url=${escape(again.path)}`}">`
+    : '';
   const small = Object.entries(facts).map(([name, value]) => `<p>${escape(name)}: ${escape(value)}</p>`);
   return `<!doctype html>
 <html lang="en">
@@ -99,5 +113,10 @@ function toneOf(status: number): Tone {
 const withoutCode = (text: string): string => text.replaceAll('`', '');
 
 function escape(text: string): string {
-  return text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;').replace(/'/g, '&#39;');
+  return text
+    .replace(/&/g, '&amp;')
+    .replace(/</g, '&lt;')
+    .replace(/>/g, '&gt;')
+    .replace(/"/g, '&quot;')
+    .replace(/'/g, '&#39;');
 }

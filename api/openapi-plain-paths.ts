@@ -26,11 +26,25 @@ const HTML = { 'text/html': { schema: z.string() } };
 const uncounted = { counted: false };
 const visited = { counted: true };
 
-const json = (schema: z.ZodType, status = 200) => ({ content: { [JSON_TYPE]: { schema } }, headers: headersOf({ ...uncounted, status }) });
+const json = (schema: z.ZodType, status = 200) => ({
+  content: { [JSON_TYPE]: { schema } },
+  headers: headersOf({ ...uncounted, status }),
+});
 const html = (kind: { readonly counted: boolean }) => ({ content: HTML, headers: headersOf({ ...kind, status: 200 }) });
-const plain = (path: string, name: string, summary: string) => ({ method: 'get' as const, path, operationId: name, summary, tags: ['Service'], security: [] });
+const plain = (path: string, name: string, summary: string) => ({
+  method: 'get' as const,
+  path,
+  operationId: name,
+  summary,
+  tags: ['Service'],
+  security: [],
+});
 
-export type DescribeProblems = (codes: Iterable<ProblemCode>, kind: Omit<AnswerKind, 'status'>, content?: ResponseConfig['content']) => RouteConfig['responses'];
+export type DescribeProblems = (
+  codes: Iterable<ProblemCode>,
+  kind: Omit<AnswerKind, 'status'>,
+  content?: ResponseConfig['content'],
+) => RouteConfig['responses'];
 
 /** What needs no token. */
 export function plainPaths(problemsBy: DescribeProblems): RouteConfig[] {
@@ -39,14 +53,29 @@ export function plainPaths(problemsBy: DescribeProblems): RouteConfig[] {
 
 function serviceRoutes(): RouteConfig[] {
   return [
-    { ...plain('/health/live', 'live', 'Is the process alive?'), responses: { 200: { description: 'Alive.', ...json(alive) } } },
+    {
+      ...plain('/health/live', 'live', 'Is the process alive?'),
+      responses: { 200: { description: 'Alive.', ...json(alive) } },
+    },
     {
       ...plain('/health/ready', 'ready', 'May the process take traffic?'),
-      responses: { 200: { description: 'Postgres and Temporal answer.', ...json(readinessAnswer) }, 503: { description: 'One of them does not.', ...json(readinessAnswer, 503) } },
+      responses: {
+        200: { description: 'Postgres and Temporal answer.', ...json(readinessAnswer) },
+        503: { description: 'One of them does not.', ...json(readinessAnswer, 503) },
+      },
     },
-    { ...plain('/openapi.json', 'openapi', 'This document'), responses: { 200: { description: 'OpenAPI 3.1.', ...json(openApiDocument) } } },
-    { ...plain('/docs', 'docs', 'This document as a page'), responses: { 200: { description: 'The reference.', ...html(uncounted) } } },
-    { ...plain('/docs/errors', 'errors', 'Every problem code'), responses: { 200: { description: 'What each means and what to do.', ...html(uncounted) } } },
+    {
+      ...plain('/openapi.json', 'openapi', 'This document'),
+      responses: { 200: { description: 'OpenAPI 3.1.', ...json(openApiDocument) } },
+    },
+    {
+      ...plain('/docs', 'docs', 'This document as a page'),
+      responses: { 200: { description: 'The reference.', ...html(uncounted) } },
+    },
+    {
+      ...plain('/docs/errors', 'errors', 'Every problem code'),
+      responses: { 200: { description: 'What each means and what to do.', ...html(uncounted) } },
+    },
   ];
 }
 
@@ -55,12 +84,16 @@ function ownerRoutes(problemsBy: DescribeProblems): RouteConfig[] {
   return [
     {
       ...plain(CALLBACK_PATH, 'oauthCallback', 'Where providers send account owners back to'),
-      description: 'Answers a page for people, or sends them on to the `returnUrl` of their attempt (303). Not for programs: the `state` works once.',
+      description:
+        'Answers a page for people, or sends them on to the `returnUrl` of their attempt (303). Not for programs: the `state` works once.',
       request: { params: z.object({ provider }), query: callbackQuery },
       responses: {
         200: { description: 'Connected.', ...html(visited) },
         202: { description: 'Approved, and still being finished.', ...html(visited) },
-        303: { description: 'Back to the `returnUrl`, with `connectionId`, `outcome` and `code`.', headers: headersOf({ ...visited, status: 303, located: true }) },
+        303: {
+          description: 'Back to the `returnUrl`, with `connectionId`, `outcome` and `code`.',
+          headers: headersOf({ ...visited, status: 303, located: true }),
+        },
         ...problemsBy(CALLBACK_PROBLEMS, visited, HTML),
       },
     },
@@ -70,7 +103,11 @@ function ownerRoutes(problemsBy: DescribeProblems): RouteConfig[] {
       responses: {
         200: { description: 'Connected.', ...html(visited) },
         202: { description: 'Still being finished.', ...html(visited) },
-        ...problemsBy(['authorization-not-found', 'authorization-failed', ...Object.values(REFUSAL_CODES)], visited, HTML),
+        ...problemsBy(
+          ['authorization-not-found', 'authorization-failed', ...Object.values(REFUSAL_CODES)],
+          visited,
+          HTML,
+        ),
       },
     },
   ];
@@ -80,8 +117,15 @@ function webhookRoute(problemsBy: DescribeProblems): RouteConfig {
   return {
     ...plain(WEBHOOK_PATH, 'webhook', 'Where providers send events to'),
     method: 'post',
-    description: 'Takes Stripe’s `account.application.deauthorized` and Square’s `oauth.authorization.revoked`, signed. Another type of event is answered 200 and not kept.',
-    request: { params: z.object({ provider }), body: { required: true, content: { [JSON_TYPE]: { schema: providerEvent } } } },
-    responses: { 200: { description: 'Taken: it need not be sent again.', ...json(webhookAnswer) }, ...problemsBy(WEBHOOK_PROBLEM_CODES, uncounted) },
+    description:
+      'Takes Stripe’s `account.application.deauthorized` and Square’s `oauth.authorization.revoked`, signed. Another type of event is answered 200 and not kept.',
+    request: {
+      params: z.object({ provider }),
+      body: { required: true, content: { [JSON_TYPE]: { schema: providerEvent } } },
+    },
+    responses: {
+      200: { description: 'Taken: it need not be sent again.', ...json(webhookAnswer) },
+      ...problemsBy(WEBHOOK_PROBLEM_CODES, uncounted),
+    },
   };
 }

@@ -20,7 +20,12 @@ const SECURITY = 'token';
 /** The OpenAPI 3.1 document, from the very schemas that requests are checked with. */
 export function buildOpenApi(endpoints: readonly Endpoint[], publicUrl: string): object {
   const registry = new OpenAPIRegistry();
-  registry.registerComponent('securitySchemes', SECURITY, { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: AUTHENTICATION });
+  registry.registerComponent('securitySchemes', SECURITY, {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: AUTHENTICATION,
+  });
   registerHeaders(registry);
   for (const endpoint of endpoints) registry.registerPath(describe(endpoint));
   for (const path of plainPaths(problemsBy)) registry.registerPath(path);
@@ -52,14 +57,26 @@ function describe(endpoint: Endpoint): RouteConfig {
   };
 }
 
-function requestOf({ path, query, bodyShown, bodyOptional, batch, idempotent, stream }: Endpoint): NonNullable<RouteConfig['request']> {
+function requestOf({
+  path,
+  query,
+  bodyShown,
+  bodyOptional,
+  batch,
+  idempotent,
+  stream,
+}: Endpoint): NonNullable<RouteConfig['request']> {
   const ids = idsIn(path);
   const headers = z.object({
     'X-Request-Id': requestIdHeader,
     ...(idempotent ? { 'Idempotency-Key': idempotencyHeader } : {}),
     ...(stream ? { 'Last-Event-ID': lastEventHeader } : {}),
   });
-  const content = bodyShown ? { [JSON_TYPE]: { schema: bodyShown } } : batch ? { [JSON_TYPE]: { schema: batch.json }, [NDJSON_TYPE]: { schema: linesOf(batch.line) } } : null;
+  const content = bodyShown
+    ? { [JSON_TYPE]: { schema: bodyShown } }
+    : batch
+      ? { [JSON_TYPE]: { schema: batch.json }, [NDJSON_TYPE]: { schema: linesOf(batch.line) } }
+      : null;
   return {
     headers,
     ...(ids.length > 0 ? { params: z.object(Object.fromEntries(ids.map((id) => [id, parameterOf(id)]))) } : {}),
@@ -69,24 +86,50 @@ function requestOf({ path, query, bodyShown, bodyOptional, batch, idempotent, st
 }
 
 /** To OpenAPI 3.1 a body of many JSON values is a text. */
-const linesOf = (line: z.ZodType) => z.string().meta({ description: `On each line one \`${line.meta()?.id ?? ''}\` as JSON. Blank lines are passed over.` });
+const linesOf = (line: z.ZodType) =>
+  z
+    .string()
+    .meta({ description: `On each line one \`${line.meta()?.id ?? ''}\` as JSON. Blank lines are passed over.` });
 
 function answersOf({ answers, stream, idempotent }: Endpoint): RouteConfig['responses'] {
   const type = stream ? 'text/event-stream' : JSON_TYPE;
   const described = Object.entries(answers).map(([status, { description, schema, location }]) => {
     const headers = headersOf({ status: Number(status), counted: true, idempotent, located: location !== undefined });
-    return [status, { description: location === undefined ? description : `${description} \`Location\`: ${location}`, headers, content: { [type]: { schema } } }] as const;
+    return [
+      status,
+      {
+        description: location === undefined ? description : `${description} \`Location\`: ${location}`,
+        headers,
+        content: { [type]: { schema } },
+      },
+    ] as const;
   });
-  const over = stream ? { 204: { description: 'The reader has seen the end already.', headers: headersOf({ status: 204, counted: true }) } } : {};
+  const over = stream
+    ? {
+        204: {
+          description: 'The reader has seen the end already.',
+          headers: headersOf({ status: 204, counted: true }),
+        },
+      }
+    : {};
   return { ...Object.fromEntries(described), ...over };
 }
 
 /** Whoever can find Temporal away can be refused by it. */
-const withRelated = (code: ProblemCode): readonly ProblemCode[] => (code === 'temporal-unavailable' ? [code, 'temporal-refused'] : [code]);
+const withRelated = (code: ProblemCode): readonly ProblemCode[] =>
+  code === 'temporal-unavailable' ? [code, 'temporal-refused'] : [code];
 
 /** Problems by status, with the codes that each can have here. */
 function problemsOf(endpoint: Endpoint): RouteConfig['responses'] {
-  const codes = new Set<ProblemCode>(['invalid-request', 'not-authenticated', 'rate-limited', 'internal', 'database-unavailable', 'database-busy', 'authentication-unavailable']);
+  const codes = new Set<ProblemCode>([
+    'invalid-request',
+    'not-authenticated',
+    'rate-limited',
+    'internal',
+    'database-unavailable',
+    'database-busy',
+    'authentication-unavailable',
+  ]);
   if (endpoint.role !== 'viewer') codes.add('forbidden');
   if (endpoint.body || endpoint.batch) for (const code of BODY_PROBLEMS) codes.add(code);
   if (endpoint.idempotent) for (const code of IDEMPOTENCY_PROBLEMS) codes.add(code);
@@ -98,7 +141,11 @@ function problemsOf(endpoint: Endpoint): RouteConfig['responses'] {
 /** Problems that pass by themselves besides those of 429 and 503. */
 const WAITING_PROBLEMS: readonly ProblemCode[] = ['idempotency-in-flight', 'connection-disconnecting'];
 
-function problemsBy(codes: Iterable<ProblemCode>, kind: Omit<AnswerKind, 'status'>, content: ResponseConfig['content'] = { [PROBLEM_TYPE]: { schema: problem } }): RouteConfig['responses'] {
+function problemsBy(
+  codes: Iterable<ProblemCode>,
+  kind: Omit<AnswerKind, 'status'>,
+  content: ResponseConfig['content'] = { [PROBLEM_TYPE]: { schema: problem } },
+): RouteConfig['responses'] {
   const byStatus = Map.groupBy(new Set(codes), (code) => PROBLEMS[code].status);
   return Object.fromEntries(
     [...byStatus].map(([status, group]) => {
@@ -109,7 +156,16 @@ function problemsBy(codes: Iterable<ProblemCode>, kind: Omit<AnswerKind, 'status
   );
 }
 
-const BODY_PROBLEMS: readonly ProblemCode[] = ['malformed-json', 'invalid-encoding', 'too-deeply-nested', 'too-many-values', 'body-too-large', 'unsupported-media-type', 'malformed-request', 'request-timeout'];
+const BODY_PROBLEMS: readonly ProblemCode[] = [
+  'malformed-json',
+  'invalid-encoding',
+  'too-deeply-nested',
+  'too-many-values',
+  'body-too-large',
+  'unsupported-media-type',
+  'malformed-request',
+  'request-timeout',
+];
 const IDEMPOTENCY_PROBLEMS: readonly ProblemCode[] = ['idempotency-key-reused', 'idempotency-in-flight'];
 
 function parameterOf(id: keyof typeof NOT_FOUND): z.ZodType {

@@ -6,8 +6,16 @@ const RETRY_AFTER_MS = 2_000;
 
 /** 503 when the database is the cause, however deeply it is wrapped; null otherwise. */
 export function asDatabaseOutage(error: unknown): ApiError | null {
-  if (isDatabaseBusy(error)) return new ApiError('database-busy', 'The database has let this request wait for as long as it may.', { cause: error, retryAfterMs: RETRY_AFTER_MS });
-  if (isDatabaseAway(error)) return new ApiError('database-unavailable', 'The database cannot be reached at the moment.', { cause: error, retryAfterMs: RETRY_AFTER_MS });
+  if (isDatabaseBusy(error))
+    return new ApiError('database-busy', 'The database has let this request wait for as long as it may.', {
+      cause: error,
+      retryAfterMs: RETRY_AFTER_MS,
+    });
+  if (isDatabaseAway(error))
+    return new ApiError('database-unavailable', 'The database cannot be reached at the moment.', {
+      cause: error,
+      retryAfterMs: RETRY_AFTER_MS,
+    });
   return null;
 }
 
@@ -17,7 +25,10 @@ export function asDatabaseOutage(error: unknown): ApiError | null {
  */
 export function describeError(error: unknown): object {
   if (!(error instanceof Error)) return { name: typeof error };
-  const frames = error.stack?.split('\n').filter((line) => /^\s+at /.test(line)).slice(0, 12);
+  const frames = error.stack
+    ?.split('\n')
+    .filter((line) => /^\s+at /.test(line))
+    .slice(0, 12);
   return {
     name: error.name,
     codes: codesOf(error),
@@ -29,7 +40,11 @@ export function describeError(error: unknown): object {
 }
 
 function describeCause(cause: Error): object {
-  return { name: cause.name, ...(quotesData(cause) ? {} : { message: cause.message }), ...('constraint_name' in cause ? { constraint: cause.constraint_name } : {}) };
+  return {
+    name: cause.name,
+    ...(quotesData(cause) ? {} : { message: cause.message }),
+    ...('constraint_name' in cause ? { constraint: cause.constraint_name } : {}),
+  };
 }
 
 function quotesData(error: Error): boolean {

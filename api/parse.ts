@@ -5,9 +5,13 @@ import { ErrorList } from './error-list.ts';
 import { findHazards, showKey, UNKNOWN_FIELD } from './json.ts';
 
 /** `omitted`: how many errors there are besides those that `errors` has room for. */
-export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly errors: readonly FieldError[]; readonly omitted: number };
+export type Parsed<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly errors: readonly FieldError[]; readonly omitted: number };
 
-type ValuesOf<Parts extends readonly Parsed<unknown>[]> = { [Index in keyof Parts]: Parts[Index] extends Parsed<infer Value> ? Value : never };
+type ValuesOf<Parts extends readonly Parsed<unknown>[]> = {
+  [Index in keyof Parts]: Parts[Index] extends Parsed<infer Value> ? Value : never;
+};
 
 /** Checks what a caller sent against what the schema promises; names every wrong field at once, as far as an answer has room, never a value. */
 export function check<T>(schema: z.ZodType<T>, input: unknown): Parsed<T> {
@@ -46,7 +50,11 @@ function refusal({ kept, omitted }: ErrorList): ApiError {
   const [first] = kept;
   const rest = kept.length - 1 + omitted;
   const place = first && first.path !== '' ? `${first.path}: ` : '';
-  return new ApiError('invalid-request', `${place}${first?.message ?? 'Not valid'}${rest > 0 ? `, and ${rest} more` : ''}.`, { errors: kept, errorsOmitted: omitted });
+  return new ApiError(
+    'invalid-request',
+    `${place}${first?.message ?? 'Not valid'}${rest > 0 ? `, and ${rest} more` : ''}.`,
+    { errors: kept, errorsOmitted: omitted },
+  );
 }
 
 function* toFieldErrors(issue: z.core.$ZodIssue): Generator<FieldError> {

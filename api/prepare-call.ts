@@ -26,7 +26,8 @@ const NO_BYTES = new Uint8Array();
 export function readIds(req: Request): AnyIds {
   const ids: Record<string, string> = {};
   for (const [name, value] of Object.entries(req.params)) {
-    if (typeof value !== 'string' || !isKnown(name as keyof typeof NOT_FOUND, value)) throw notFound(NOT_FOUND[name as keyof typeof NOT_FOUND]);
+    if (typeof value !== 'string' || !isKnown(name as keyof typeof NOT_FOUND, value))
+      throw notFound(NOT_FOUND[name as keyof typeof NOT_FOUND]);
     ids[name] = value.toLowerCase();
   }
   return ids;
@@ -43,8 +44,17 @@ function canonicalPath(template: string, ids: AnyIds): string {
 }
 
 /** Reads and checks query and body. Throws with every wrong field of both at once. */
-export async function prepareCall(endpoint: Endpoint, { req }: Exchange, who: { readonly caller: Caller; readonly ids: AnyIds }): Promise<PreparedCall> {
-  const head = { ...who, requestId: contextOf(req).requestId, requestKey: null, path: canonicalPath(endpoint.path, who.ids) };
+export async function prepareCall(
+  endpoint: Endpoint,
+  { req }: Exchange,
+  who: { readonly caller: Caller; readonly ids: AnyIds },
+): Promise<PreparedCall> {
+  const head = {
+    ...who,
+    requestId: contextOf(req).requestId,
+    requestKey: null,
+    path: canonicalPath(endpoint.path, who.ids),
+  };
   const query = check(endpoint.query, readQuery(req.url));
   if (endpoint.batch) {
     const [value] = allOf(query);
@@ -54,10 +64,18 @@ export async function prepareCall(endpoint: Endpoint, { req }: Exchange, who: { 
   const takesBody = endpoint.body !== null && !(endpoint.bodyOptional && !hasBody(req));
   const bytes = takesBody ? await readJsonBytes(req) : NO_BYTES;
   const [queryValue, bodyValue] = allOf(query, await checkBody(endpoint, who.ids, takesBody ? decodeJson(bytes) : {}));
-  return { call: { ...head, query: queryValue, body: bodyValue }, hash: hashRequest(req, JSON_TYPE, bytes), stream: null };
+  return {
+    call: { ...head, query: queryValue, body: bodyValue },
+    hash: hashRequest(req, JSON_TYPE, bytes),
+    stream: null,
+  };
 }
 
-async function checkBody({ body, checkBody: checkStored }: Endpoint, ids: AnyIds, input: unknown): Promise<Parsed<unknown>> {
+async function checkBody(
+  { body, checkBody: checkStored }: Endpoint,
+  ids: AnyIds,
+  input: unknown,
+): Promise<Parsed<unknown>> {
   if (body === null) return ABSENT;
   return checkStored ? checkStored(ids, input) : check(body, input);
 }

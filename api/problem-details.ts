@@ -4,7 +4,10 @@ import { PROBLEM_PAGE, PROBLEMS } from './problems.ts';
 export const PROBLEM_JSON = 'application/problem+json; charset=utf-8';
 
 /** The body of every error, as RFC 9457 defines it (https://www.rfc-editor.org/rfc/rfc9457, July 2023), with our `code`, `requestId` and `errors`. */
-export function toProblem(error: ApiError, context: { readonly requestId: string; readonly publicUrl: string }): Record<string, unknown> {
+export function toProblem(
+  error: ApiError,
+  context: { readonly requestId: string; readonly publicUrl: string },
+): Record<string, unknown> {
   return {
     type: `${context.publicUrl}${PROBLEM_PAGE}#${error.code}`,
     title: PROBLEMS[error.code].title,

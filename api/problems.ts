@@ -16,7 +16,8 @@ export const PROBLEMS = {
   'invalid-request': {
     status: 400,
     title: 'The request is not valid',
-    meaning: 'One or more fields, query parameters or headers are missing, wrong or unknown. `errors` lists them, up to 1,000 and 64 KB; `errorsOmitted` says how many there are besides.',
+    meaning:
+      'One or more fields, query parameters or headers are missing, wrong or unknown. `errors` lists them, up to 1,000 and 64 KB; `errorsOmitted` says how many there are besides.',
     remedy: 'Correct what `errors` names and send the request again.',
   },
   'malformed-json': {
@@ -58,7 +59,8 @@ export const PROBLEMS = {
   'not-authenticated': {
     status: 401,
     title: 'No valid token',
-    meaning: 'The `Authorization` header is missing, or its token is malformed, expired, good for longer than `JWT_MAX_LIFE_SECONDS`, signed by someone else, or lacks a claim.',
+    meaning:
+      'The `Authorization` header is missing, or its token is malformed, expired, good for longer than `JWT_MAX_LIFE_SECONDS`, signed by someone else, or lacks a claim.',
     remedy: 'Send `Authorization: Bearer <JWT>` with `sub`, `role`, `venues` and `exp`.',
   },
   forbidden: {
@@ -144,19 +146,22 @@ export const PROBLEMS = {
   'idempotency-in-flight': {
     status: 409,
     title: 'The first request with this key is still at work',
-    meaning: 'Another request with the same `Idempotency-Key` has not been answered yet, and waiting for it took too long.',
+    meaning:
+      'Another request with the same `Idempotency-Key` has not been answered yet, and waiting for it took too long.',
     remedy: REPEAT_LATER,
   },
   'body-too-large': {
     status: 413,
     title: 'The body is too large',
-    meaning: 'The body is larger than this path takes: 256 MB for a batch of records, after decompression, with 4 KB and 16 MB of white space around `records`; 1 MB elsewhere. Or a compressed body became more than 100 times larger.',
+    meaning:
+      'The body is larger than this path takes: 256 MB for a batch of records, after decompression, with 4 KB and 16 MB of white space around `records`; 1 MB elsewhere. Or a compressed body became more than 100 times larger.',
     remedy: 'Send less at once.',
   },
   'batch-too-large': {
     status: 413,
     title: 'Too many records in one request',
-    meaning: 'More than 200,000 records, or more than a million lines, in one load. `detail` says how many records were kept; of an atomic load none is.',
+    meaning:
+      'More than 200,000 records, or more than a million lines, in one load. `detail` says how many records were kept; of an atomic load none is.',
     remedy: 'Split the load. Records that were kept are found unchanged when they are sent again.',
   },
   'unsupported-media-type': {
@@ -168,13 +173,15 @@ export const PROBLEMS = {
   'batch-refused': {
     status: 422,
     title: 'The batch was refused as a whole',
-    meaning: '`atomic=true` was asked for and at least one record is bad. Nothing was written. `errors` lists what is wrong, by position, up to 64 KB.',
+    meaning:
+      '`atomic=true` was asked for and at least one record is bad. Nothing was written. `errors` lists what is wrong, by position, up to 64 KB.',
     remedy: 'Correct the records, or send them without `atomic`.',
   },
   'sum-out-of-range': {
     status: 422,
     title: 'A sum is too large',
-    meaning: 'A sum of amounts is larger than 9,007,199,254,740,991 minor units, the largest whole number that every JSON reader keeps exact.',
+    meaning:
+      'A sum of amounts is larger than 9,007,199,254,740,991 minor units, the largest whole number that every JSON reader keeps exact.',
     remedy: 'Ask for fewer days, or for one kind, currency or connection.',
   },
   'credentials-refused': {
@@ -186,13 +193,16 @@ export const PROBLEMS = {
   'credentials-insufficient': {
     status: 422,
     title: 'The access does not cover enough',
-    meaning: 'The key is restricted, or its owner has not approved everything: it may not read what a sync needs. Nothing was stored.',
-    remedy: 'Give the key the missing permissions, or use an unrestricted one; or connect again and approve all that is asked for.',
+    meaning:
+      'The key is restricted, or its owner has not approved everything: it may not read what a sync needs. Nothing was stored.',
+    remedy:
+      'Give the key the missing permissions, or use an unrestricted one; or connect again and approve all that is asked for.',
   },
   'environment-mismatch': {
     status: 422,
     title: 'The account is of the other environment',
-    meaning: 'The key, or the account whose owner approved, is of the provider’s other environment: of its test mode for `production`, or a live one for `sandbox`. Nothing was stored.',
+    meaning:
+      'The key, or the account whose owner approved, is of the provider’s other environment: of its test mode for `production`, or a live one for `sandbox`. Nothing was stored.',
     remedy: 'Send the environment that the account belongs to, or the key of that environment.',
   },
   'provider-not-supported': {
@@ -222,7 +232,8 @@ export const PROBLEMS = {
   'rate-limited': {
     status: 429,
     title: 'Too many requests',
-    meaning: 'The caller, or all callers of the venue together, made too many requests. `RateLimit` and `RateLimit-Policy` show which limit it was.',
+    meaning:
+      'The caller, or all callers of the venue together, made too many requests. `RateLimit` and `RateLimit-Policy` show which limit it was.',
     remedy: 'Wait for the seconds in `Retry-After`.',
   },
   'headers-too-large': {

@@ -37,10 +37,18 @@ const RETURNS_PER_MINUTE = 60;
 const IPV6_SUBNET_BITS = 56;
 
 /** Counted in this process's memory: with several API processes behind one address, each allows the whole limit. */
-export function createRateLimits({ perCallerPerMinute, perVenuePerMinute, startsPerVenuePerMinute, connectingPerVenuePerTenMinutes }: RateLimitConfig): RateLimits {
+export function createRateLimits({
+  perCallerPerMinute,
+  perVenuePerMinute,
+  startsPerVenuePerMinute,
+  connectingPerVenuePerTenMinutes,
+}: RateLimitConfig): RateLimits {
   const perCaller = limiter('caller', perCallerPerMinute);
   const perVenue = limiter('venue', perVenuePerMinute);
-  const efforts = { start: limiter('venue-starts', startsPerVenuePerMinute), connect: limiter('venue-connecting', connectingPerVenuePerTenMinutes, 10) };
+  const efforts = {
+    start: limiter('venue-starts', startsPerVenuePerMinute),
+    connect: limiter('venue-connecting', connectingPerVenuePerTenMinutes, 10),
+  };
   const visits = { stranger: limiter('address', VISITS_PER_MINUTE), look: limiter('address', VISITS_PER_MINUTE) };
   const perAttempt = limiter('attempt', RETURNS_PER_MINUTE);
   return {
@@ -69,7 +77,12 @@ function limiter(name: string, limit: number, minutes = 1): (exchange: Exchange,
     validate: { xForwardedForHeader: false, forwardedHeader: false },
     keyGenerator: (req) => keys.get(req) ?? '',
     handler: (_req, _res, next: NextFunction) => {
-      next(new ApiError('rate-limited', `More than ${limit} requests in ${minutes === 1 ? 'a minute' : `${minutes} minutes`} for this ${name}.`));
+      next(
+        new ApiError(
+          'rate-limited',
+          `More than ${limit} requests in ${minutes === 1 ? 'a minute' : `${minutes} minutes`} for this ${name}.`,
+        ),
+      );
     },
   });
   return ({ req, res }, key) => {

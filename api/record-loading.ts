@@ -59,15 +59,26 @@ interface Judged<R extends Resource> {
  * Keeps the good records, a thousand a transaction, and lists the bad ones. The body is read no faster than it is written.
  * Throws ApiError for a body that is not a batch, and `batch-too-large`; records before the place where it broke off may have been kept.
  */
-export async function loadRecords<R extends Resource>({ kind, store, venueId }: LoadTarget<R>, body: BatchBody): Promise<LoadResult> {
+export async function loadRecords<R extends Resource>(
+  { kind, store, venueId }: LoadTarget<R>,
+  body: BatchBody,
+): Promise<LoadResult> {
   const judge = new BatchJudge(kind.record);
   const verdicts: Record<Extract<UpsertVerdict, string>, number> = { created: 0, updated: 0, unchanged: 0 };
   try {
     for await (const some of ahead(goodRecords(judge, body))) {
-      const results = await store.upsertMany(venueId, some.map(({ record }) => record));
+      const results = await store.upsertMany(
+        venueId,
+        some.map(({ record }) => record),
+      );
       for (const [index, verdict] of results.entries()) {
         if (typeof verdict === 'string') verdicts[verdict] += 1;
-        else judge.reject({ line: some[index]?.line ?? 0, sourceId: some[index]?.record.sourceId ?? null, errors: verdict });
+        else
+          judge.reject({
+            line: some[index]?.line ?? 0,
+            sourceId: some[index]?.record.sourceId ?? null,
+            errors: verdict,
+          });
       }
     }
   } catch (error) {
@@ -77,7 +88,10 @@ export async function loadRecords<R extends Resource>({ kind, store, venueId }: 
 }
 
 /** Keeps all or none, in one transaction. Throws `batch-refused` with the errors of every bad record. */
-export async function loadRecordsAtomically<R extends Resource>({ kind, store, venueId, auditOf }: AtomicLoadTarget<R>, body: BatchBody): Promise<LoadResult> {
+export async function loadRecordsAtomically<R extends Resource>(
+  { kind, store, venueId, auditOf }: AtomicLoadTarget<R>,
+  body: BatchBody,
+): Promise<LoadResult> {
   const judge = new BatchJudge(kind.record);
   const result = await store.upsertAll(venueId, {
     documents: numbered(goodRecords(judge, body)),
@@ -95,7 +109,9 @@ export async function loadRecordsAtomically<R extends Resource>({ kind, store, v
   const errors = judge.rejections.flatMap(({ line, errors: own }) =>
     own.map(({ path, message }) => ({ path: path === '' ? prefix(line) : `${prefix(line)}.${path}`, message })),
   );
-  throw new ApiError('batch-refused', `${rejected} of ${judge.received} records are bad. Nothing was written.`, { errors });
+  throw new ApiError('batch-refused', `${rejected} of ${judge.received} records are bad. Nothing was written.`, {
+    errors,
+  });
 }
 
 async function* numbered<R extends Resource>(source: AsyncIterable<readonly Judged<R>[]>) {
@@ -106,7 +122,10 @@ async function* numbered<R extends Resource>(source: AsyncIterable<readonly Judg
 }
 
 /** As many at once as are written at once. Throws `batch-too-large` behind the last that a batch may have. */
-async function* goodRecords<R extends Resource>(judge: BatchJudge<RecordInput<R>>, body: BatchBody): AsyncGenerator<readonly Judged<R>[]> {
+async function* goodRecords<R extends Resource>(
+  judge: BatchJudge<RecordInput<R>>,
+  body: BatchBody,
+): AsyncGenerator<readonly Judged<R>[]> {
   const pile = new Pile<R>();
   for await (const part of partsOf(body)) {
     if (judge.received >= MAX_RECORDS) {
@@ -146,7 +165,8 @@ class Pile<R extends Resource> {
   }
 }
 
-const partsOf = ({ type, stream }: BatchBody): AsyncGenerator<BodyPart> => (type === JSON_TYPE ? readBatch : readLines)(stream.chunks());
+const partsOf = ({ type, stream }: BatchBody): AsyncGenerator<BodyPart> =>
+  (type === JSON_TYPE ? readBatch : readLines)(stream.chunks());
 
 /** A line that is not JSON costs itself. A list that is not JSON is none: what comes behind the mistake is anyone's guess. */
 function toEntry({ number, bytes }: BodyPart, { type }: BatchBody): Entry {
@@ -156,7 +176,8 @@ function toEntry({ number, bytes }: BodyPart, { type }: BatchBody): Entry {
   } catch (error) {
     const problem = error instanceof ApiError ? NOT_A_RECORD[error.code] : undefined;
     if (!(error instanceof ApiError) || problem === undefined) throw error;
-    if (type === JSON_TYPE) throw new ApiError(error.code, `Record ${number}: ${error.message}`, { cause: error.cause });
+    if (type === JSON_TYPE)
+      throw new ApiError(error.code, `Record ${number}: ${error.message}`, { cause: error.cause });
     return { line: number, problem };
   }
 }
@@ -170,7 +191,7 @@ async function* ahead<T>(source: AsyncIterable<T>): AsyncGenerator<T> {
     next.catch(() => undefined);
     return next;
   };
-  for (let next = ask(); ; ) {
+  for (let next = ask(); ;) {
     const result = await next;
     if (result.done) return;
     next = ask();
@@ -180,5 +201,10 @@ async function* ahead<T>(source: AsyncIterable<T>): AsyncGenerator<T> {
 
 function withKept(error: unknown, kept: number): unknown {
   if (!(error instanceof ApiError) || kept === 0) return error;
-  return new ApiError(error.code, `${error.message} ${kept} records before that were kept.`, { cause: error.cause, headers: error.headers, errorsOmitted: error.errorsOmitted, ...(error.errors && { errors: error.errors }) });
+  return new ApiError(error.code, `${error.message} ${kept} records before that were kept.`, {
+    cause: error.cause,
+    headers: error.headers,
+    errorsOmitted: error.errorsOmitted,
+    ...(error.errors && { errors: error.errors }),
+  });
 }

@@ -82,7 +82,10 @@ class TemporalScheduleGateway implements ScheduleGateway {
   }
 
   async find(ref: ScheduleRef): Promise<Schedule | null> {
-    const [description, lastRuns] = await Promise.all([this.#onHandle(ref, (handle) => handle.describe()), this.#listRuns(ref)]);
+    const [description, lastRuns] = await Promise.all([
+      this.#onHandle(ref, (handle) => handle.describe()),
+      this.#listRuns(ref),
+    ]);
     return description && { ...presentable(description, ref.resource), lastRuns };
   }
 
@@ -94,7 +97,10 @@ class TemporalScheduleGateway implements ScheduleGateway {
     for (let attempt = 0; attempt < MAX_PUT_ATTEMPTS; attempt += 1) {
       if (await this.#tryCreate(key, settings)) return;
       const updated = await this.#onHandle(key, async (handle) => {
-        await handle.update((previous) => ({ ...this.#definitionOf(key, settings, previous), state: stateOf(settings, previous) }));
+        await handle.update((previous) => ({
+          ...this.#definitionOf(key, settings, previous),
+          state: stateOf(settings, previous),
+        }));
         return true;
       });
       if (updated !== null) return;
@@ -106,7 +112,9 @@ class TemporalScheduleGateway implements ScheduleGateway {
     const done = await this.#onHandle(ref, async (handle) => {
       const { state } = await handle.describe();
       if (state.paused === paused) return true;
-      await (paused ? handle.pause(noteOf(state.note) ?? OWN_NOTES.paused) : handle.unpause(noteOf(state.note) ?? OWN_NOTES.resumed));
+      await (paused
+        ? handle.pause(noteOf(state.note) ?? OWN_NOTES.paused)
+        : handle.unpause(noteOf(state.note) ?? OWN_NOTES.resumed));
       return true;
     });
     return done ?? false;
@@ -127,7 +135,9 @@ class TemporalScheduleGateway implements ScheduleGateway {
     const state = { paused, ...(note ? { note } : {}) };
     try {
       const { venueId, connectionId, resource } = key;
-      await this.#call(({ schedule }) => schedule.create({ ...definition, scheduleId: scheduleId(connectionId, resource), memo: { venueId }, state }));
+      await this.#call(({ schedule }) =>
+        schedule.create({ ...definition, scheduleId: scheduleId(connectionId, resource), memo: { venueId }, state }),
+      );
       return true;
     } catch (error) {
       if (error instanceof ScheduleAlreadyRunning) return false;
@@ -135,9 +145,16 @@ class TemporalScheduleGateway implements ScheduleGateway {
     }
   }
 
-  #definitionOf(key: SyncKey, { timing, jitterMs, fullEveryMs }: ScheduleSettings, previous: ScheduleDescription | null): Pick<ScheduleOptions, 'spec' | 'action' | 'policies' | 'typedSearchAttributes'> {
+  #definitionOf(
+    key: SyncKey,
+    { timing, jitterMs, fullEveryMs }: ScheduleSettings,
+    previous: ScheduleDescription | null,
+  ): Pick<ScheduleOptions, 'spec' | 'action' | 'policies' | 'typedSearchAttributes'> {
     const kept = fullEveryMs === undefined && previous ? inputOf(previous).fullEveryMs : fullEveryMs;
-    const action = scheduledAction(key, { providerName: this.#options.providerName(key.provider), ...(kept !== undefined && { fullEveryMs: kept }) });
+    const action = scheduledAction(key, {
+      providerName: this.#options.providerName(key.provider),
+      ...(kept !== undefined && { fullEveryMs: kept }),
+    });
     const typedSearchAttributes = keywordAttributes(syncKeywords(key));
     return {
       spec: specOf(timing, jitterMs, { now: new Date(), previous: previous?.spec ?? null }),
@@ -161,7 +178,10 @@ class TemporalScheduleGateway implements ScheduleGateway {
   }
 
   /** Null when there is no such schedule. */
-  async #onHandle<T>({ connectionId, resource }: ScheduleRef, work: (handle: ScheduleHandle) => Promise<T>): Promise<T | null> {
+  async #onHandle<T>(
+    { connectionId, resource }: ScheduleRef,
+    work: (handle: ScheduleHandle) => Promise<T>,
+  ): Promise<T | null> {
     try {
       return await this.#call(({ schedule }) => work(schedule.getHandle(scheduleId(connectionId, resource))));
     } catch (error) {
@@ -175,7 +195,8 @@ class TemporalScheduleGateway implements ScheduleGateway {
       return await callTemporal(this.#options, work);
     } catch (error) {
       // How the SDK hands on that the server refuses a schedule's times. Ours are made of checked numbers; only the zone is the server's own to know.
-      if (error instanceof TypeError && /time zone/.test(error.message)) throw invalidRequest([{ path: 'timeZone', message: 'The workflow service does not know this time zone' }]);
+      if (error instanceof TypeError && /time zone/.test(error.message))
+        throw invalidRequest([{ path: 'timeZone', message: 'The workflow service does not know this time zone' }]);
       throw error;
     }
   }
@@ -201,7 +222,10 @@ function presentable(description: ScheduleDescription, resource: Resource): Omit
   };
 }
 
-function stateOf({ paused, note }: ScheduleSettings, { state }: ScheduleDescription): { readonly paused: boolean; readonly note?: string } {
+function stateOf(
+  { paused, note }: ScheduleSettings,
+  { state }: ScheduleDescription,
+): { readonly paused: boolean; readonly note?: string } {
   const kept = note === undefined ? state.note : note;
   return { paused: paused ?? state.paused, ...(kept ? { note: kept } : {}) };
 }

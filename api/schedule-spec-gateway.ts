@@ -1,5 +1,12 @@
 import { DAYS_OF_WEEK, MONTHS } from '@temporalio/client';
-import type { CalendarSpec, CalendarSpecDescription, DayOfWeek, Month, ScheduleSpec, ScheduleSpecDescription } from '@temporalio/client';
+import type {
+  CalendarSpec,
+  CalendarSpecDescription,
+  DayOfWeek,
+  Month,
+  ScheduleSpec,
+  ScheduleSpecDescription,
+} from '@temporalio/client';
 import { parseCron } from '../domain/cron.ts';
 import type { CronRange, CronTimes } from '../domain/cron.ts';
 import { phaseFrom } from '../domain/schedule-timing.ts';
@@ -17,11 +24,19 @@ export function specOf(timing: ScheduleTiming, jitterMs: number, { now, previous
     // An unchanged interval goes on in its step: whoever sends the same again does not put the next run off.
     const kept = interval?.every === timing.everyMs ? { offsetMs: interval.offset, startAt: previous?.startAt } : null;
     const { offsetMs, startAt } = kept ?? phaseFrom(now, timing.everyMs);
-    return { intervals: [{ every: timing.everyMs, offset: offsetMs }], ...(startAt ? { startAt } : {}), jitter: jitterMs };
+    return {
+      intervals: [{ every: timing.everyMs, offset: offsetMs }],
+      ...(startAt ? { startAt } : {}),
+      jitter: jitterMs,
+    };
   }
   const cron = parseCron(timing.cron);
   if (!cron.ok) throw new Error('a cron expression is checked before it gets here');
-  return { calendars: cron.times.map((times) => toCalendar(times, timing.cron)), timezone: timing.timeZone, jitter: jitterMs };
+  return {
+    calendars: cron.times.map((times) => toCalendar(times, timing.cron)),
+    timezone: timing.timeZone,
+    jitter: jitterMs,
+  };
 }
 
 /** The times in our words; null when somebody has set others by other means. */
@@ -46,16 +61,43 @@ const monthOf = (number: number): Month => MONTHS[number - 1] ?? 'JANUARY';
 const weekdayOf = (number: number): DayOfWeek => DAYS_OF_WEEK[number] ?? 'SUNDAY';
 
 function sameTimes(calendars: readonly CalendarSpecDescription[], times: readonly CronTimes[]): boolean {
-  return JSON.stringify(calendars.map(fromCalendar)) === JSON.stringify(times.map((each) => ({ second: [ZERO], ...inOrder(each), year: [] })));
+  return (
+    JSON.stringify(calendars.map(fromCalendar)) ===
+    JSON.stringify(times.map((each) => ({ second: [ZERO], ...inOrder(each), year: [] })))
+  );
 }
 
 const ZERO: CronRange = { start: 0, end: 0, step: 1 };
 const plain = ({ start, end, step }: CronRange): CronRange => ({ start, end, step });
 
-const inOrder = ({ minute, hour, dayOfMonth, month, dayOfWeek }: CronTimes): CronTimes => ({ minute, hour, dayOfMonth, month, dayOfWeek });
+const inOrder = ({ minute, hour, dayOfMonth, month, dayOfWeek }: CronTimes): CronTimes => ({
+  minute,
+  hour,
+  dayOfMonth,
+  month,
+  dayOfWeek,
+});
 
 function fromCalendar({ second, minute, hour, dayOfMonth, month, dayOfWeek, year }: CalendarSpecDescription) {
-  const months = month.map(({ start, end, step }) => ({ start: MONTHS.indexOf(start) + 1, end: MONTHS.indexOf(end) + 1, step }));
-  const weekdays = dayOfWeek.map(({ start, end, step }) => ({ start: DAYS_OF_WEEK.indexOf(start), end: DAYS_OF_WEEK.indexOf(end), step }));
-  return { second: second.map(plain), ...inOrder({ minute: minute.map(plain), hour: hour.map(plain), dayOfMonth: dayOfMonth.map(plain), month: months, dayOfWeek: weekdays }), year };
+  const months = month.map(({ start, end, step }) => ({
+    start: MONTHS.indexOf(start) + 1,
+    end: MONTHS.indexOf(end) + 1,
+    step,
+  }));
+  const weekdays = dayOfWeek.map(({ start, end, step }) => ({
+    start: DAYS_OF_WEEK.indexOf(start),
+    end: DAYS_OF_WEEK.indexOf(end),
+    step,
+  }));
+  return {
+    second: second.map(plain),
+    ...inOrder({
+      minute: minute.map(plain),
+      hour: hour.map(plain),
+      dayOfMonth: dayOfMonth.map(plain),
+      month: months,
+      dayOfWeek: weekdays,
+    }),
+    year,
+  };
 }

@@ -24,7 +24,12 @@ export interface DefaultSchedulesDeps {
   readonly log: Log;
 }
 
-export function createDefaultSchedules({ providers, schedules, scheduleGateway, log }: DefaultSchedulesDeps): DefaultSchedules {
+export function createDefaultSchedules({
+  providers,
+  schedules,
+  scheduleGateway,
+  log,
+}: DefaultSchedulesDeps): DefaultSchedules {
   const make = async ({ id: connectionId, venueId, provider }: Connection, resource: Resource): Promise<void> => {
     const key = { venueId, connectionId, provider, resource, direction: 'pull' } as const;
     await scheduleGateway.create(key, { timing: DEFAULT_TIMING, jitterMs: defaultJitterMs(DEFAULT_TIMING) });
@@ -40,7 +45,10 @@ export function createDefaultSchedules({ providers, schedules, scheduleGateway, 
         const missing = withoutDefaultSchedule(providers.find(provider)?.capabilities, known);
         await Promise.all(missing.map((resource) => make(connection, resource)));
       } catch (error) {
-        log.warn({ venueId, connectionId, error: describeError(error) }, 'default schedules could not be made; the next change of one of its schedules makes them');
+        log.warn(
+          { venueId, connectionId, error: describeError(error) },
+          'default schedules could not be made; the next change of one of its schedules makes them',
+        );
       }
     },
   };

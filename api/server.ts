@@ -37,7 +37,10 @@ export interface ServerOptions {
 }
 
 /** Resolves when the server listens. Rejects when it cannot: the port is in use, or may not be used. */
-export async function startServer(app: App, { host, port, publicUrl, stalledMs = STALLED_MS }: ServerOptions): Promise<RunningServer> {
+export async function startServer(
+  app: App,
+  { host, port, publicUrl, stalledMs = STALLED_MS }: ServerOptions,
+): Promise<RunningServer> {
   const server = createHttpServer(app.express);
   server.maxConnections = MAX_CONNECTIONS;
   server.prependListener('request', (_req, res) => {
@@ -84,20 +87,30 @@ function cutWhenStalled(res: ServerResponse, stalledMs: number): void {
     const { socket } = res;
     if (!socket) return;
     socket.setTimeout(stalledMs);
-    const cut = setTimeout(() => { socket.destroy(); }, MAX_TAKING_MS);
-    res.once('close', () => { clearTimeout(cut); });
+    const cut = setTimeout(() => {
+      socket.destroy();
+    }, MAX_TAKING_MS);
+    res.once('close', () => {
+      clearTimeout(cut);
+    });
   });
 }
 
 async function stop(server: Server, app: App): Promise<void> {
   const closed = new Promise<void>((resolve) => {
-    server.close(() => { resolve(); });
+    server.close(() => {
+      resolve();
+    });
   });
   // What comes in on connections that are open already is still answered, and told not to come again.
   server.prependListener('request', (_req, res) => res.setHeader('Connection', 'close'));
   app.endStreams();
-  const closeIdle = setInterval(() => { server.closeIdleConnections(); }, CLOSE_IDLE_EVERY_MS);
-  const cut = setTimeout(() => { server.closeAllConnections(); }, DRAIN_TIMEOUT_MS);
+  const closeIdle = setInterval(() => {
+    server.closeIdleConnections();
+  }, CLOSE_IDLE_EVERY_MS);
+  const cut = setTimeout(() => {
+    server.closeAllConnections();
+  }, DRAIN_TIMEOUT_MS);
   await closed;
   clearInterval(closeIdle);
   clearTimeout(cut);
@@ -130,4 +143,8 @@ function refuse(error: NodeJS.ErrnoException, socket: Duplex, publicUrl: string)
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
-const STATUS_TEXT: Partial<Record<number, string>> = { 400: 'Bad Request', 408: 'Request Timeout', 431: 'Request Header Fields Too Large' };
+const STATUS_TEXT: Partial<Record<number, string>> = {
+  400: 'Bad Request',
+  408: 'Request Timeout',
+  431: 'Request Header Fields Too Large',
+};

@@ -7,7 +7,8 @@ export interface Problem {
   readonly remedy: string;
 }
 
-export const REPEAT_LATER = 'Repeat the request after the seconds in `Retry-After`, with the same `Idempotency-Key` where one was sent.';
+export const REPEAT_LATER =
+  'Repeat the request after the seconds in `Retry-After`, with the same `Idempotency-Key` where one was sent.';
 
 /** Of everything that is our side's, or a service's behind us. */
 export const SERVICE_PROBLEMS = {
@@ -20,20 +21,26 @@ export const SERVICE_PROBLEMS = {
   'provider-refused': {
     status: 502,
     title: 'The provider refuses the request',
-    meaning: 'The provider understood a request that connecting needs and refused it, for another reason than the key or its permissions. `detail` has its HTTP status. Nothing was stored.',
-    remedy: 'Check the account at the provider. If that is in order, an operator compares the provider’s addresses and the app’s settings with docs/configuration.md and docs/providers. Repeating the same request does not help.',
+    meaning:
+      'The provider understood a request that connecting needs and refused it, for another reason than the key or its permissions. `detail` has its HTTP status. Nothing was stored.',
+    remedy:
+      'Check the account at the provider. If that is in order, an operator compares the provider’s addresses and the app’s settings with docs/configuration.md and docs/providers. Repeating the same request does not help.',
   },
   'provider-unexpected-response': {
     status: 502,
     title: 'What answers is not the provider’s API',
-    meaning: 'The answer could not be read: a web page, another server’s JSON, or a shape that this version does not know. `detail` has its HTTP status. Mostly the provider’s address is wrong, or a proxy answers in its place. Nothing was stored.',
-    remedy: 'An operator checks the provider’s address (docs/configuration.md) and any proxy in between. Repeat the request once; if it stays, repeating does not help.',
+    meaning:
+      'The answer could not be read: a web page, another server’s JSON, or a shape that this version does not know. `detail` has its HTTP status. Mostly the provider’s address is wrong, or a proxy answers in its place. Nothing was stored.',
+    remedy:
+      'An operator checks the provider’s address (docs/configuration.md) and any proxy in between. Repeat the request once; if it stays, repeating does not help.',
   },
   'provider-unreachable': {
     status: 503,
     title: 'No connection to the provider can be made',
-    meaning: 'The host name of the provider’s API is unknown, nothing listens there, or TLS fails. Nothing was sent, and nothing was stored.',
-    remedy: 'Repeat the request after the seconds in `Retry-After`. If it stays, an operator checks the provider’s address (docs/configuration.md), name resolution and the network.',
+    meaning:
+      'The host name of the provider’s API is unknown, nothing listens there, or TLS fails. Nothing was sent, and nothing was stored.',
+    remedy:
+      'Repeat the request after the seconds in `Retry-After`. If it stays, an operator checks the provider’s address (docs/configuration.md), name resolution and the network.',
   },
   'provider-unavailable': {
     status: 503,
@@ -50,13 +57,16 @@ export const SERVICE_PROBLEMS = {
   'temporal-refused': {
     status: 500,
     title: 'The workflow service refuses our request',
-    meaning: 'Temporal understood a request of ours and refused it for good: a search attribute or the namespace is not registered, a value is too large, or our credentials lack a right. It is no outage.',
-    remedy: 'Repeating does not help. An operator finds the reason in the log under `requestId`; docs/operations/deployment.md says what is to be registered.',
+    meaning:
+      'Temporal understood a request of ours and refused it for good: a search attribute or the namespace is not registered, a value is too large, or our credentials lack a right. It is no outage.',
+    remedy:
+      'Repeating does not help. An operator finds the reason in the log under `requestId`; docs/operations/deployment.md says what is to be registered.',
   },
   'temporal-unavailable': {
     status: 503,
     title: 'The workflow service cannot be reached',
-    meaning: 'Temporal did not answer in time, or an earlier run of the same sync is still closing. A run that was opened is kept and starts when the request is repeated.',
+    meaning:
+      'Temporal did not answer in time, or an earlier run of the same sync is still closing. A run that was opened is kept and starts when the request is repeated.',
     remedy: REPEAT_LATER,
   },
   'database-unavailable': {
@@ -68,7 +78,8 @@ export const SERVICE_PROBLEMS = {
   'database-busy': {
     status: 503,
     title: 'The request waited too long for the database',
-    meaning: 'Requests of this venue hold as many database connections as one venue may, another request has what this one changes locked, or it took longer than two minutes. Nothing of it was written, but for the records of a load that `detail` counts.',
+    meaning:
+      'Requests of this venue hold as many database connections as one venue may, another request has what this one changes locked, or it took longer than two minutes. Nothing of it was written, but for the records of a load that `detail` counts.',
     remedy: REPEAT_LATER,
   },
   'vault-unavailable': {
@@ -92,7 +103,8 @@ export const SERVICE_PROBLEMS = {
   'too-many-loads': {
     status: 503,
     title: 'Too many atomic loads',
-    meaning: 'The venue, or this process, has as many loads with `atomic=true` at work as it takes. Nothing of this one was written.',
+    meaning:
+      'The venue, or this process, has as many loads with `atomic=true` at work as it takes. Nothing of this one was written.',
     remedy: REPEAT_LATER,
   },
 } as const satisfies Record<string, Problem>;

@@ -39,14 +39,19 @@ const RETRY_AFTER_MS = 1_000;
  * a process died or Temporal was away, gets its workflow now. A request that has opened a run before gets that one, as its first answer was
  * to be, also when it is over. Throws ApiError; what is half-done then is mended by repeating.
  */
-export async function startSync(deps: SyncDeps, order: SyncOrder): Promise<{ readonly run: SyncRun; readonly joined: boolean }> {
+export async function startSync(
+  deps: SyncDeps,
+  order: SyncOrder,
+): Promise<{ readonly run: SyncRun; readonly joined: boolean }> {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
     const { run, joined, fresh } = await openOrJoin(deps, order);
     const workflowRunId = fresh ? await deps.gateway.start(run) : await joinWorkflow(deps, run);
     if (workflowRunId !== null) return { run: await noteWorkflow(deps, run, workflowRunId), joined };
     if (!joined) return { run: (await deps.runs.find(run.venueId, run.id)) ?? run, joined };
   }
-  throw new ApiError('temporal-unavailable', 'Runs of this sync end faster than one can be joined.', { retryAfterMs: RETRY_AFTER_MS });
+  throw new ApiError('temporal-unavailable', 'Runs of this sync end faster than one can be joined.', {
+    retryAfterMs: RETRY_AFTER_MS,
+  });
 }
 
 /** Remembers which workflow run is at work; returns the run as it is now. */
@@ -65,7 +70,10 @@ async function openOrJoin(deps: SyncDeps, order: SyncOrder): Promise<{ readonly 
     return await deps.runs.openOrJoin(newRun, order.auditOf);
   } catch (error) {
     if (!(error instanceof PlanNotUsableError)) throw error;
-    throw new ApiError('plan-not-usable', 'No completed dry run of this very sync, younger than a day and than its last run, has this id.');
+    throw new ApiError(
+      'plan-not-usable',
+      'No completed dry run of this very sync, younger than a day and than its last run, has this id.',
+    );
   }
 }
 
@@ -87,27 +95,50 @@ async function checkOrder({ connections, providers }: SyncDeps, order: SyncOrder
   const direction = checkAbility(providers, connection, order);
   requireActive(connection);
   const { venueId, connectionId, resource, mode, dryRun, window, planId, requestedBy, requestKey } = order;
-  return { venueId, connectionId, provider: connection.provider, resource, direction, mode, dryRun, window, planId, requestedBy, requestKey };
+  return {
+    venueId,
+    connectionId,
+    provider: connection.provider,
+    resource,
+    direction,
+    mode,
+    dryRun,
+    window,
+    planId,
+    requestedBy,
+    requestKey,
+  };
 }
 
 /** Throws `connection-not-active`, saying what a person should do. */
 export function requireActive({ state, nextAction }: Connection): void {
   // A degraded one has trouble, and still works.
   if (state === 'active' || state === 'degraded') return;
-  const advice = nextAction ?? (state === 'needs-reauth' ? 'Re-authorise it, or enter a valid key: POST …/connections.' : null);
+  const advice =
+    nextAction ?? (state === 'needs-reauth' ? 'Re-authorise it, or enter a valid key: POST …/connections.' : null);
   throw new ApiError('connection-not-active', `The connection is ${state}.${advice === null ? '' : ` ${advice}`}`);
 }
 
 /** Throws `resource-not-supported` and `direction-not-supported`. */
-export function checkAbility(providers: Providers, { provider }: Connection, { resource, direction }: Pick<SyncOrder, 'resource' | 'direction'>): NewSyncRun['direction'] {
+export function checkAbility(
+  providers: Providers,
+  { provider }: Connection,
+  { resource, direction }: Pick<SyncOrder, 'resource' | 'direction'>,
+): NewSyncRun['direction'] {
   const { displayName, resources } = providers.find(provider)?.capabilities ?? { displayName: provider, resources: [] };
   const ability = resources.find((candidate) => candidate.resource === resource);
   if (!ability) {
     const known = resources.map((candidate) => candidate.resource).join(', ');
-    throw new ApiError('resource-not-supported', `${displayName} does not sync ${resource}. It syncs: ${known || 'nothing yet'}.`);
+    throw new ApiError(
+      'resource-not-supported',
+      `${displayName} does not sync ${resource}. It syncs: ${known || 'nothing yet'}.`,
+    );
   }
   if (direction === 'both' || !ability.directions.includes(direction)) {
-    throw new ApiError('direction-not-supported', `${displayName} syncs ${resource} as: ${ability.directions.join(', ')}; not as ${direction}.`);
+    throw new ApiError(
+      'direction-not-supported',
+      `${displayName} syncs ${resource} as: ${ability.directions.join(', ')}; not as ${direction}.`,
+    );
   }
   return direction;
 }

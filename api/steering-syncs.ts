@@ -47,7 +47,11 @@ export async function approveSync(deps: SyncDeps, ref: SteeredRun, by: string): 
   }
   if (await deps.gateway.approve(run, { by, ...(run.awaiting && { awaiting: run.awaiting }) })) return run;
   await giveWorkflow(deps, run);
-  throw new ApiError('temporal-unavailable', 'The run had lost its workflow and has got another: approve it when it waits again.', { retryAfterMs: RETRY_AFTER_MS });
+  throw new ApiError(
+    'temporal-unavailable',
+    'The run had lost its workflow and has got another: approve it when it waits again.',
+    { retryAfterMs: RETRY_AFTER_MS },
+  );
 }
 
 /**
@@ -73,8 +77,14 @@ export async function retrySync(deps: SyncDeps, ref: SteeredRun, audited: RetryA
 
 async function retryOpen(deps: SyncDeps, run: SyncRun): Promise<SyncRun> {
   if (run.phase === 'waiting' && (await deps.gateway.wake(run))) return run;
-  if ((await deps.gateway.findRunning(run)) === null) return giveWorkflow(deps, openOnly(await find(deps, { venueId: run.venueId, syncId: run.id })));
-  throw new ApiError('sync-running', run.phase === 'awaiting-approval' ? 'The run waits for approval: approve it or cancel it.' : `The run is at work: ${run.phase}.`);
+  if ((await deps.gateway.findRunning(run)) === null)
+    return giveWorkflow(deps, openOnly(await find(deps, { venueId: run.venueId, syncId: run.id })));
+  throw new ApiError(
+    'sync-running',
+    run.phase === 'awaiting-approval'
+      ? 'The run waits for approval: approve it or cancel it.'
+      : `The run is at work: ${run.phase}.`,
+  );
 }
 
 async function reopen(runs: SyncRunStore, run: SyncRun, auditOf: AuditOf<SyncRun>): Promise<SyncRun> {
@@ -119,9 +129,14 @@ export async function wakeRunsOf(deps: WakingDeps, ref: ConnectionRef): Promise<
   try {
     await wakeAll(deps, ref);
   } catch {
-    await new Promise((resolve) => { setTimeout(resolve, WAKE_AGAIN_AFTER_MS).unref(); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, WAKE_AGAIN_AFTER_MS).unref();
+    });
     await wakeAll(deps, ref).catch((error: unknown) => {
-      deps.log.warn({ connectionId: ref.connectionId, error: describeError(error) }, 'waiting runs could not be woken: they go on when they next look by themselves');
+      deps.log.warn(
+        { connectionId: ref.connectionId, error: describeError(error) },
+        'waiting runs could not be woken: they go on when they next look by themselves',
+      );
     });
   }
 }

@@ -43,7 +43,10 @@ export class SyncEventReader implements FeedListener {
   #lastProgressAt = 0;
   #progressCount = 0;
 
-  constructor(stream: EventStream, { runs, ui, from }: { readonly runs: SyncRunStore; readonly ui: TemporalUi; readonly from: number }) {
+  constructor(
+    stream: EventStream,
+    { runs, ui, from }: { readonly runs: SyncRunStore; readonly ui: TemporalUi; readonly from: number },
+  ) {
     this.#stream = stream;
     this.#runs = runs;
     this.#ui = ui;
@@ -62,7 +65,8 @@ export class SyncEventReader implements FeedListener {
   async #pump(): Promise<void> {
     this.#pumping = true;
     try {
-      for (let view = this.#view; view && this.#stream.open; view = this.#view === view ? null : this.#view) await this.#show(view);
+      for (let view = this.#view; view && this.#stream.open; view = this.#view === view ? null : this.#view)
+        await this.#show(view);
     } catch {
       // The database is away in the middle of catching up: the next view, or the reader's next connection, goes on from here.
     } finally {
@@ -73,7 +77,11 @@ export class SyncEventReader implements FeedListener {
   async #show(view: FeedView): Promise<void> {
     while (this.#seq < view.head && this.#stream.open) await this.#showRows(view);
     if (view.run.finishedAt) {
-      await this.#stream.send({ id: `${this.#seq}-finished`, event: 'finished', data: presentSync(view.run, this.#ui) });
+      await this.#stream.send({
+        id: `${this.#seq}-finished`,
+        event: 'finished',
+        data: presentSync(view.run, this.#ui),
+      });
       this.#stream.end();
     } else await this.#showProgress(view.run);
   }
@@ -95,7 +103,15 @@ export class SyncEventReader implements FeedListener {
 
   async #showProgress(run: SyncRun): Promise<void> {
     const { id, phase, progress, counts, providerCalls, waitingFor, awaiting } = presentSync(run, this.#ui);
-    const data: z.input<typeof syncProgressAnswer> = { id, phase, progress, counts, providerCalls, waitingFor, awaiting };
+    const data: z.input<typeof syncProgressAnswer> = {
+      id,
+      phase,
+      progress,
+      counts,
+      providerCalls,
+      waitingFor,
+      awaiting,
+    };
     const text = JSON.stringify(data);
     const now = performance.now();
     if (text === this.#lastProgress || now - this.#lastProgressAt < MIN_PROGRESS_GAP_MS) return;

@@ -95,7 +95,11 @@ class RunFeed {
       this.#pollMs = POLL_MS;
     } catch (error) {
       // The lines stay open: what happens meanwhile is in the log table and follows when the database is back.
-      if (this.#pollMs === POLL_MS) this.#source.log.warn({ syncId: this.#source.id, error: describeError(error) }, 'a run’s progress cannot be read');
+      if (this.#pollMs === POLL_MS)
+        this.#source.log.warn(
+          { syncId: this.#source.id, error: describeError(error) },
+          'a run’s progress cannot be read',
+        );
       this.#pollMs = Math.min(this.#pollMs * 2, MAX_POLL_MS);
     }
     if (this.#listeners.size > 0) this.#schedule(this.#pollMs);
@@ -113,7 +117,11 @@ class RunFeed {
     this.#head = head;
     const kept = this.#kept;
     const keptAfter = this.#keptAfter;
-    const view: FeedView = { run, head, rowsAfter: (seq) => (seq < keptAfter ? null : kept.filter((row) => row.seq > seq)) };
+    const view: FeedView = {
+      run,
+      head,
+      rowsAfter: (seq) => (seq < keptAfter ? null : kept.filter((row) => row.seq > seq)),
+    };
     this.#view = view;
     for (const listener of this.#listeners) listener.onView(view);
   }

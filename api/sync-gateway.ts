@@ -111,7 +111,9 @@ class TemporalSyncGateway implements SyncGateway {
 
   async ping(timeoutMs: number): Promise<void> {
     const { connection, namespace } = this.#options;
-    await connection.withDeadline(Date.now() + timeoutMs, () => connection.workflowService.describeNamespace({ namespace }));
+    await connection.withDeadline(Date.now() + timeoutMs, () =>
+      connection.workflowService.describeNamespace({ namespace }),
+    );
   }
 
   /** Null when a workflow with this id is running. */

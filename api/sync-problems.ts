@@ -11,13 +11,15 @@ export const SYNC_PROBLEMS = {
   'sync-running': {
     status: 409,
     title: 'The sync run is at work',
-    meaning: 'Only a run that has failed, was cancelled, or waits by itself can be retried. This one is at work, or waits for approval.',
+    meaning:
+      'Only a run that has failed, was cancelled, or waits by itself can be retried. This one is at work, or waits for approval.',
     remedy: 'Read the run for its phase; approve or cancel it where it waits for approval.',
   },
   'sync-already-open': {
     status: 409,
     title: 'Another run of the sync is open',
-    meaning: 'A run can be retried only while no other run of the same connection, resource and direction is open. `detail` names the open one.',
+    meaning:
+      'A run can be retried only while no other run of the same connection, resource and direction is open. `detail` names the open one.',
     remedy: 'Follow the open run, or cancel it first.',
   },
   'not-awaiting-approval': {
@@ -41,7 +43,8 @@ export const SYNC_PROBLEMS = {
   'plan-not-usable': {
     status: 409,
     title: 'The plan cannot be carried out',
-    meaning: '`planId` names no completed dry run of the same sync with the same mode and window, or one that is older than 24 hours or than another run of the sync. Nothing was started.',
+    meaning:
+      '`planId` names no completed dry run of the same sync with the same mode and window, or one that is older than 24 hours or than another run of the sync. Nothing was started.',
     remedy: 'Start another dry run, or leave `planId` out.',
   },
 } as const satisfies Record<string, Problem>;

@@ -1,4 +1,9 @@
-import { NamespaceNotFoundError, ServiceError, WorkflowUpdateRPCTimeoutOrCancelledError, isGrpcServiceError } from '@temporalio/client';
+import {
+  NamespaceNotFoundError,
+  ServiceError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+  isGrpcServiceError,
+} from '@temporalio/client';
 import type { Client, Connection } from '@temporalio/client';
 import type { ProviderId } from '../contracts/providers.ts';
 import { isRefusedForGood } from '../domain/grpc-status.ts';
@@ -31,7 +36,11 @@ const WORKER_RETRY_AFTER_MS = 5_000;
  * Throws ApiError `temporal-unavailable` when Temporal does not answer within `timeoutMs`, `temporal-refused` when it refuses the request for good,
  * and whatever else `work` throws as it is.
  */
-export async function callTemporal<T>({ client, connection }: TemporalAccess, work: (client: Client) => Promise<T>, timeoutMs = CALL_TIMEOUT_MS): Promise<T> {
+export async function callTemporal<T>(
+  { client, connection }: TemporalAccess,
+  work: (client: Client) => Promise<T>,
+  timeoutMs = CALL_TIMEOUT_MS,
+): Promise<T> {
   try {
     return await connection.withDeadline(Date.now() + timeoutMs, () => work(client));
   } catch (error) {
@@ -48,7 +57,10 @@ export async function callWorker<T>(access: WorkerAccess, work: (client: Client)
     return await callTemporal(access, work, access.acceptTimeoutMs ?? ACCEPT_TIMEOUT_MS);
   } catch (error) {
     if (!(error instanceof WorkflowUpdateRPCTimeoutOrCancelledError)) throw error;
-    throw workerUnavailable('No worker has taken the request in time, or as many requests of its kind are in flight as the workflow takes.', error);
+    throw workerUnavailable(
+      'No worker has taken the request in time, or as many requests of its kind are in flight as the workflow takes.',
+      error,
+    );
   }
 }
 
@@ -56,11 +68,17 @@ export async function callWorker<T>(access: WorkerAccess, work: (client: Client)
 function toApiError(error: unknown): unknown {
   if (error instanceof NamespaceNotFoundError) return temporalRefused(error);
   if (!(error instanceof ServiceError || isGrpcServiceError(error))) return error;
-  return isRefusedForGood(error) ? temporalRefused(error) : temporalUnavailable('The workflow service cannot be reached at the moment.', error);
+  return isRefusedForGood(error)
+    ? temporalRefused(error)
+    : temporalUnavailable('The workflow service cannot be reached at the moment.', error);
 }
 
 function temporalRefused(cause: unknown): ApiError {
-  return new ApiError('temporal-refused', 'The workflow service has refused a request of ours, and will again: that is ours or the operator’s to mend.', { cause });
+  return new ApiError(
+    'temporal-refused',
+    'The workflow service has refused a request of ours, and will again: that is ours or the operator’s to mend.',
+    { cause },
+  );
 }
 
 export function temporalUnavailable(detail: string, cause?: unknown): ApiError {

@@ -71,7 +71,8 @@ export function webhookRouter(deps: WebhookDeps): Router {
   const route = router.route(WEBHOOK_PATH.replace(/\{(\w+)\}/g, ':$1'));
   route.all((req, _res, next) => {
     contextOf(req).route = WEBHOOK_PATH;
-    if (req.method !== 'POST') throw new ApiError('method-not-allowed', 'This path takes POST.', { headers: { Allow: 'POST' } });
+    if (req.method !== 'POST')
+      throw new ApiError('method-not-allowed', 'This path takes POST.', { headers: { Allow: 'POST' } });
     next();
   });
   route.post(webhookHandler(deps));
@@ -84,7 +85,10 @@ function webhookHandler(deps: WebhookDeps): RequestHandler {
     const { provider, reader } = receiverOf(deps.webhooks, String(req.params['provider']));
     if (!reader.isSigned((name) => req.get(name))) throw notSigned();
     const release = shares.tryTake(provider);
-    if (!release) throw new ApiError('too-many-deliveries', 'As many events as this process takes are at work.', { retryAfterMs: RETRY_AFTER_MS });
+    if (!release)
+      throw new ApiError('too-many-deliveries', 'As many events as this process takes are at work.', {
+        retryAfterMs: RETRY_AFTER_MS,
+      });
     try {
       await take(deps, { req, provider, reader });
     } finally {
@@ -104,7 +108,10 @@ async function take(deps: WebhookDeps, { req, provider, reader }: Delivery): Pro
   const { id, type, revoked } = await readEvent(reader, { req, url: `${deps.publicUrl}/webhooks/${provider}` });
   const { requestId } = contextOf(req);
   if (!revoked) {
-    deps.log.debug({ requestId, provider, type: TYPE.test(type) ? type : null }, 'an event of a type that nothing is done with');
+    deps.log.debug(
+      { requestId, provider, type: TYPE.test(type) ? type : null },
+      'an event of a type that nothing is done with',
+    );
     return;
   }
   const delivery = id === null ? null : { provider, eventId: id };
@@ -117,14 +124,27 @@ async function take(deps: WebhookDeps, { req, provider, reader }: Delivery): Pro
   deps.log.info({ requestId, provider, connections }, 'a provider has sent word that an access was taken back');
 }
 
-const notSigned = (): ApiError => new ApiError('webhook-not-signed', 'The signature is missing, too old, or not of this body.', { headers: { 'WWW-Authenticate': 'Signature realm="webhooks"' } });
+const notSigned = (): ApiError =>
+  new ApiError('webhook-not-signed', 'The signature is missing, too old, or not of this body.', {
+    headers: { 'WWW-Authenticate': 'Signature realm="webhooks"' },
+  });
 
-function receiverOf(webhooks: readonly WebhookSetup[], name: string): { readonly provider: ProviderId; readonly reader: WebhookReader } {
+function receiverOf(
+  webhooks: readonly WebhookSetup[],
+  name: string,
+): { readonly provider: ProviderId; readonly reader: WebhookReader } {
   const setup = webhooks.find(({ provider }) => provider === name);
   if (setup?.reader) return { provider: setup.provider, reader: setup.reader };
-  if (setup) throw new ApiError('webhook-not-found', `Webhooks of ${setup.provider} are not set up here: set ${setup.variable}.`);
+  if (setup)
+    throw new ApiError(
+      'webhook-not-found',
+      `Webhooks of ${setup.provider} are not set up here: set ${setup.variable}.`,
+    );
   const known = PROVIDERS.some((provider) => provider === name);
-  throw new ApiError('webhook-not-found', known ? `${name} sends no event that this service takes.` : 'No such provider.');
+  throw new ApiError(
+    'webhook-not-found',
+    known ? `${name} sends no event that this service takes.` : 'No such provider.',
+  );
 }
 
 async function readEvent(reader: WebhookReader, { req, url }: { readonly req: Request; readonly url: string }) {
@@ -138,7 +158,11 @@ async function readEvent(reader: WebhookReader, { req, url }: { readonly req: Re
 }
 
 /** The signals are in Temporal when it resolves. Sent twice they do no harm, so a delivery whose every second signal failed is simply sent again. */
-async function passOn({ accountConnections, connectionGateway }: WebhookDeps, provider: ProviderId, revoked: RevokedAccess): Promise<number> {
+async function passOn(
+  { accountConnections, connectionGateway }: WebhookDeps,
+  provider: ProviderId,
+  revoked: RevokedAccess,
+): Promise<number> {
   const connections = await accountConnections.findGranted({ provider, ...revoked });
   await Promise.all(connections.map((connection) => connectionGateway.accessRevoked({ ...connection, provider })));
   return connections.length;

@@ -28,26 +28,35 @@ const page = z.object({ data: z.array(z.object({ id: z.string() })), nextCursor:
 
 /** Reads lists and single items in turn, at a fixed rate in all, from a venue that has something of everything. */
 export async function benchApi(options: ApiOptions): Promise<readonly Row[]> {
-  return withFolder((home) => withSystem({ home, requestsPerSecond: 2_000 }, async (system) => {
-    const targets = await prepare(system, options);
-    const agent = new Agent({ keepAlive: true, maxSockets: 256 });
-    const send = sender(system, { agent, paths: targets.map(({ path }) => path) });
-    try {
-      await openLoop({ perSecond: options.perSecond, seconds: WARM_UP_S, send });
-      const rows: Row[] = [];
-      for (let repeat = 1; repeat <= options.repeats; repeat += 1) {
-        const cpuBefore = cpuMs(system.pids.api);
-        const samples = await openLoop({ ...options, send });
-        const cpuMsEach = round((cpuMs(system.pids.api) - cpuBefore) / samples.length);
-        const suffix = options.repeats === 1 ? '' : `, run ${repeat}`;
-        rows.push(...targets.map(({ what }, index) => toRow(`${what}${suffix}`, samples.filter((sample) => sample.index % targets.length === index))));
-        rows.push({ ...toRow(`all at ${options.perSecond}/s${suffix}`, samples), cpuMsEach });
+  return withFolder((home) =>
+    withSystem({ home, requestsPerSecond: 2_000 }, async (system) => {
+      const targets = await prepare(system, options);
+      const agent = new Agent({ keepAlive: true, maxSockets: 256 });
+      const send = sender(system, { agent, paths: targets.map(({ path }) => path) });
+      try {
+        await openLoop({ perSecond: options.perSecond, seconds: WARM_UP_S, send });
+        const rows: Row[] = [];
+        for (let repeat = 1; repeat <= options.repeats; repeat += 1) {
+          const cpuBefore = cpuMs(system.pids.api);
+          const samples = await openLoop({ ...options, send });
+          const cpuMsEach = round((cpuMs(system.pids.api) - cpuBefore) / samples.length);
+          const suffix = options.repeats === 1 ? '' : `, run ${repeat}`;
+          rows.push(
+            ...targets.map(({ what }, index) =>
+              toRow(
+                `${what}${suffix}`,
+                samples.filter((sample) => sample.index % targets.length === index),
+              ),
+            ),
+          );
+          rows.push({ ...toRow(`all at ${options.perSecond}/s${suffix}`, samples), cpuMsEach });
+        }
+        return rows;
+      } finally {
+        agent.destroy();
       }
-      return rows;
-    } finally {
-      agent.destroy();
-    }
-  }));
+    }),
+  );
 }
 
 interface Target {
@@ -58,11 +67,14 @@ interface Target {
 async function prepare(system: System, { records, connections, syncsEach }: ApiOptions): Promise<readonly Target[]> {
   const venue = await agree(system, records);
   const others: Venue[] = [];
-  for (let index = 1; index < connections; index += 1) others.push(await venue.connect((await system.stripe.addAccount()).secretKey));
+  for (let index = 1; index < connections; index += 1)
+    others.push(await venue.connect((await system.stripe.addAccount()).secretKey));
   // Pulls of empty accounts, an account's one after the other: runs for the list, soon over.
-  await Promise.all(others.map(async (other) => {
-    for (let index = 0; index < syncsEach; index += 1) await other.sync({ direction: 'pull', limitMs: 60_000 });
-  }));
+  await Promise.all(
+    others.map(async (other) => {
+      for (let index = 0; index < syncsEach; index += 1) await other.sync({ direction: 'pull', limitMs: 60_000 });
+    }),
+  );
   await untilAnalysed(system);
   return targetsOf(system, venue);
 }
@@ -70,9 +82,14 @@ async function prepare(system: System, { records, connections, syncsEach }: ApiO
 /** Waits until Postgres knows how much was loaded, which its autovacuum sees to within a minute or two. Before that it reads a list as if its table were small. */
 async function untilAnalysed({ databaseUrl }: System): Promise<void> {
   const sql = postgres(databaseUrl, { max: 1 });
-  const unknown = () => sql`select 1 from pg_stat_user_tables where relname in ('customers', 'record_links') and last_autoanalyze is null`;
+  const unknown = () =>
+    sql`select 1 from pg_stat_user_tables where relname in ('customers', 'record_links') and last_autoanalyze is null`;
   try {
-    await until(async () => (await unknown()).length === 0, { limitMs: 180_000, what: 'Postgres has analysed its tables', everyMs: 1_000 });
+    await until(async () => (await unknown()).length === 0, {
+      limitMs: 180_000,
+      what: 'Postgres has analysed its tables',
+      everyMs: 1_000,
+    });
   } finally {
     await sql.end();
   }
@@ -80,29 +97,52 @@ async function untilAnalysed({ databaseUrl }: System): Promise<void> {
 
 async function targetsOf({ api }: System, venue: Venue): Promise<readonly Target[]> {
   const base = `/v1/venues/${venue.id}`;
-  const lists = [['customers', `${base}/records/customers`], ['connections', `${base}/connections`], ['syncs', `${base}/syncs`]] as const;
-  const targets = await Promise.all(lists.map(async ([name, path]) => {
-    const { data, nextCursor } = page.parse(await api.get(path));
-    const next = nextCursor === null ? [] : [{ what: `list ${name}, next page`, path: `${path}?cursor=${encodeURIComponent(nextCursor)}` }];
-    return [{ what: `list ${name} (${data.length})`, path }, ...next, { what: `get one of ${name}`, path: `${path}/${data[0]?.id ?? ''}` }];
-  }));
+  const lists = [
+    ['customers', `${base}/records/customers`],
+    ['connections', `${base}/connections`],
+    ['syncs', `${base}/syncs`],
+  ] as const;
+  const targets = await Promise.all(
+    lists.map(async ([name, path]) => {
+      const { data, nextCursor } = page.parse(await api.get(path));
+      const next =
+        nextCursor === null
+          ? []
+          : [{ what: `list ${name}, next page`, path: `${path}?cursor=${encodeURIComponent(nextCursor)}` }];
+      return [
+        { what: `list ${name} (${data.length})`, path },
+        ...next,
+        { what: `get one of ${name}`, path: `${path}/${data[0]?.id ?? ''}` },
+      ];
+    }),
+  );
   return targets.flat();
 }
 
-function sender({ apiUrl, token }: System, { agent, paths }: { agent: Agent; paths: readonly string[] }): (index: number) => Promise<void> {
+function sender(
+  { apiUrl, token }: System,
+  { agent, paths }: { agent: Agent; paths: readonly string[] },
+): (index: number) => Promise<void> {
   const headers = { authorization: `Bearer ${token}` };
-  return (index) => new Promise((resolve, reject) => {
-    const request = get(`${apiUrl}${paths[index % paths.length] ?? ''}`, { agent, headers, timeout: 10_000 }, (response) => {
-      response.resume();
-      response.once('error', reject);
-      response.once('end', () => {
-        if (response.statusCode === 200) resolve();
-        else reject(new Error(`status ${response.statusCode ?? 'none'}`));
+  return (index) =>
+    new Promise((resolve, reject) => {
+      const request = get(
+        `${apiUrl}${paths[index % paths.length] ?? ''}`,
+        { agent, headers, timeout: 10_000 },
+        (response) => {
+          response.resume();
+          response.once('error', reject);
+          response.once('end', () => {
+            if (response.statusCode === 200) resolve();
+            else reject(new Error(`status ${response.statusCode ?? 'none'}`));
+          });
+        },
+      );
+      request.once('error', reject);
+      request.once('timeout', () => {
+        request.destroy(new Error('no answer'));
       });
     });
-    request.once('error', reject);
-    request.once('timeout', () => { request.destroy(new Error('no answer')); });
-  });
 }
 
 function toRow(what: string, samples: readonly Sample[]): Row {
@@ -127,6 +167,8 @@ function toRow(what: string, samples: readonly Sample[]): Row {
 function cpuMs(pid: number): number {
   const file = `/proc/${pid}/stat`;
   if (!existsSync(file)) return Number.NaN;
-  const fields = readFileSync(file, 'utf8').replace(/^.*\) /s, '').split(' ');
+  const fields = readFileSync(file, 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ');
   return (Number(fields[11]) + Number(fields[12])) * 10;
 }

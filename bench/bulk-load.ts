@@ -18,14 +18,27 @@ const WARM_UP_RECORDS = 5_000;
 const PIECE_RECORDS = 500;
 
 const withId = z.object({ id: z.uuid() });
-const answer = z.object({ received: z.int(), created: z.int(), updated: z.int(), unchanged: z.int(), rejected: z.int() });
+const answer = z.object({
+  received: z.int(),
+  created: z.int(),
+  updated: z.int(),
+  unchanged: z.int(),
+  rejected: z.int(),
+});
 
 /** How a load is sent. */
 export const WAYS = [
   { what: 'NDJSON', type: 'application/x-ndjson', query: '', open: '', between: '\n', close: '\n' },
   { what: 'JSON', type: 'application/json', query: '', open: '{"records":[', between: ',', close: ']}' },
   { what: 'NDJSON, atomic', type: 'application/x-ndjson', query: '?atomic=true', open: '', between: '\n', close: '\n' },
-  { what: 'JSON, atomic', type: 'application/json', query: '?atomic=true', open: '{"records":[', between: ',', close: ']}' },
+  {
+    what: 'JSON, atomic',
+    type: 'application/json',
+    query: '?atomic=true',
+    open: '{"records":[',
+    between: ',',
+    close: ']}',
+  },
 ] as const;
 type Way = (typeof WAYS)[number];
 
@@ -39,7 +52,11 @@ export async function benchBulkLoad({ records }: BulkLoadOptions): Promise<reado
     for (const resource of Object.keys(RESOURCES) as Resource[]) {
       for (const way of WAYS) {
         // A process of its own for each: what one load has left in memory does not hide what the next one takes.
-        rows.push(...await withSystem({ home, requestsPerSecond: 100 }, (system) => loadTwice(system, { resource, way, records })));
+        rows.push(
+          ...(await withSystem({ home, requestsPerSecond: 100 }, (system) =>
+            loadTwice(system, { resource, way, records }),
+          )),
+        );
       }
     }
   });
@@ -61,7 +78,8 @@ export async function loadTwice(system: LoadedSystem, { resource, way, records }
   const venueId = await aVenue(system);
   const first = await measured(system, { resource, way, records, venueId });
   const again = await measured(system, { resource, way, records, venueId });
-  if (first.answer.created !== records || again.answer.unchanged !== records) throw new Error(`${name} answered ${JSON.stringify([first.answer, again.answer])}`);
+  if (first.answer.created !== records || again.answer.unchanged !== records)
+    throw new Error(`${name} answered ${JSON.stringify([first.answer, again.answer])}`);
   return [toRow(`${name}, new`, first), toRow(`${name}, unchanged`, again)];
 }
 
@@ -74,7 +92,10 @@ interface MeasuredLoad {
   readonly growthMib: number;
 }
 
-async function measured({ apiUrl, token, pids }: LoadedSystem, { resource, way, records, venueId }: Load & { venueId: string }): Promise<MeasuredLoad> {
+async function measured(
+  { apiUrl, token, pids }: LoadedSystem,
+  { resource, way, records, venueId }: Load & { venueId: string },
+): Promise<MeasuredLoad> {
   const sent = { bytes: 0 };
   const rssBeforeMib = rssMib(pids.api);
   const watch = watchRss(pids.api);
@@ -89,7 +110,14 @@ async function measured({ apiUrl, token, pids }: LoadedSystem, { resource, way, 
   const seconds = (performance.now() - startedAt) / 1_000;
   const peakMib = await watch.end();
   if (response.status !== 200) throw new Error(`the load answered ${response.status} ${text}`);
-  return { answer: answer.parse(JSON.parse(text)), seconds, perSecond: records / seconds, megabytes: sent.bytes / 1e6, rssBeforeMib, growthMib: peakMib - rssBeforeMib };
+  return {
+    answer: answer.parse(JSON.parse(text)),
+    seconds,
+    perSecond: records / seconds,
+    megabytes: sent.bytes / 1e6,
+    rssBeforeMib,
+    growthMib: peakMib - rssBeforeMib,
+  };
 }
 
 /** Made while it is sent, so that it is not this process that holds it. */
@@ -98,7 +126,9 @@ function* bodyOf({ resource, way, records }: Load, sent: { bytes: number }): Gen
   for (let from = 0; from < records; from += PIECE_RECORDS) {
     const to = Math.min(records, from + PIECE_RECORDS);
     const texts = Array.from({ length: to - from }, (_, index) => JSON.stringify(make(from + index)));
-    const piece = Buffer.from(`${from === 0 ? way.open : way.between}${texts.join(way.between)}${to === records ? way.close : ''}`);
+    const piece = Buffer.from(
+      `${from === 0 ? way.open : way.between}${texts.join(way.between)}${to === records ? way.close : ''}`,
+    );
     sent.bytes += piece.length;
     yield new Uint8Array(piece);
   }
@@ -130,7 +160,9 @@ function rssMib(pid: number): number {
 }
 
 async function aVenue({ api }: LoadedSystem): Promise<string> {
-  return withId.parse(await api.post('/v1/venues', { name: 'Benchmark', timeZone: 'Europe/Berlin', currency: 'EUR' }, randomUUID())).id;
+  return withId.parse(
+    await api.post('/v1/venues', { name: 'Benchmark', timeZone: 'Europe/Berlin', currency: 'EUR' }, randomUUID()),
+  ).id;
 }
 
 function toRow(what: string, { seconds, perSecond, megabytes, rssBeforeMib, growthMib }: MeasuredLoad): Row {

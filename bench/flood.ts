@@ -20,35 +20,43 @@ const LIMIT_MS = 300_000;
 
 /** One venue's small incremental pull by itself, and while another venue has asked for more full pulls than a worker takes at once. */
 export async function benchFlood(options: FloodOptions): Promise<readonly Row[]> {
-  return withFolder((home) => withSystem({ home, requestsPerSecond: options.rate }, async (system) => {
-    const { stripe } = system;
-    // Another account each time: the change feed is read with an overlap, so that each pull of one has more to read than the one before.
-    const [undisturbed, disturbed] = [await aSmallVenue(system), await aSmallVenue(system)];
-    const flooding = await connectMany(system, options);
-    await stripe.limits({ latencyMs: options.latencyMs, requestsPerSecond: options.rate });
-    for (const { venue } of [undisturbed, disturbed]) await venue.sync({ direction: 'pull', limitMs: LIMIT_MS });
+  return withFolder((home) =>
+    withSystem({ home, requestsPerSecond: options.rate }, async (system) => {
+      const { stripe } = system;
+      // Another account each time: the change feed is read with an overlap, so that each pull of one has more to read than the one before.
+      const [undisturbed, disturbed] = [await aSmallVenue(system), await aSmallVenue(system)];
+      const flooding = await connectMany(system, options);
+      await stripe.limits({ latencyMs: options.latencyMs, requestsPerSecond: options.rate });
+      for (const { venue } of [undisturbed, disturbed]) await venue.sync({ direction: 'pull', limitMs: LIMIT_MS });
 
-    const alone = await measure(system, undisturbed, options);
-    const running = await Promise.all(flooding.map((venue) => venue.start({ direction: 'pull' })));
-    const loadAlone = load();
-    const beside = await measure(system, disturbed, options);
-    const done = await Promise.all(flooding.map((venue, index) => venue.done(running[index]?.id ?? '')));
-    const unfinished = done.filter((count) => count < options.records).length;
-    const ratio = medianOf(beside) / medianOf(alone);
-    return [
-      { what: `incremental pull of ${CHANGES_EACH} changes alone`, ...figuresOf(alone), load: loadAlone, goal: null, met: null },
-      {
-        what: `beside ${options.syncs} full pulls of another venue`,
-        ...figuresOf(beside),
-        ratio: round(ratio),
-        stillFlooding: unfinished,
-        floodRows: done.reduce((sum, count) => sum + count, 0),
-        load: load(),
-        goal: 'ratio ≤ 2',
-        met: ratio <= 2 && unfinished > 0,
-      },
-    ];
-  }));
+      const alone = await measure(system, undisturbed, options);
+      const running = await Promise.all(flooding.map((venue) => venue.start({ direction: 'pull' })));
+      const loadAlone = load();
+      const beside = await measure(system, disturbed, options);
+      const done = await Promise.all(flooding.map((venue, index) => venue.done(running[index]?.id ?? '')));
+      const unfinished = done.filter((count) => count < options.records).length;
+      const ratio = medianOf(beside) / medianOf(alone);
+      return [
+        {
+          what: `incremental pull of ${CHANGES_EACH} changes alone`,
+          ...figuresOf(alone),
+          load: loadAlone,
+          goal: null,
+          met: null,
+        },
+        {
+          what: `beside ${options.syncs} full pulls of another venue`,
+          ...figuresOf(beside),
+          ratio: round(ratio),
+          stillFlooding: unfinished,
+          floodRows: done.reduce((sum, count) => sum + count, 0),
+          load: load(),
+          goal: 'ratio ≤ 2',
+          met: ratio <= 2 && unfinished > 0,
+        },
+      ];
+    }),
+  );
 }
 
 interface SmallVenue {
@@ -74,12 +82,17 @@ async function connectMany({ api, stripe }: System, { syncs, records }: FloodOpt
 }
 
 /** Seconds of each of some incremental pulls, one after the other. */
-async function measure({ stripeApiUrl }: System, { venue, secretKey }: SmallVenue, { repeats }: FloodOptions): Promise<readonly number[]> {
+async function measure(
+  { stripeApiUrl }: System,
+  { venue, secretKey }: SmallVenue,
+  { repeats }: FloodOptions,
+): Promise<readonly number[]> {
   const seconds: number[] = [];
   for (let repeat = 0; repeat < repeats; repeat += 1) {
     for (let index = 0; index < CHANGES_EACH; index += 1) await createAtStripe(stripeApiUrl, secretKey);
     const run = await venue.sync({ direction: 'pull', mode: 'incremental', limitMs: LIMIT_MS });
-    if (run.counts.created < CHANGES_EACH) throw new Error(`the pull brought ${run.counts.created} of ${CHANGES_EACH} new customers`);
+    if (run.counts.created < CHANGES_EACH)
+      throw new Error(`the pull brought ${run.counts.created} of ${CHANGES_EACH} new customers`);
     seconds.push(run.wallS);
   }
   return seconds;
@@ -102,4 +115,8 @@ function medianOf(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 }
 
-const figuresOf = (seconds: readonly number[]) => ({ medianS: round(medianOf(seconds)), worstS: round(Math.max(...seconds)), runs: seconds.map((one) => round(one)).join(' ') });
+const figuresOf = (seconds: readonly number[]) => ({
+  medianS: round(medianOf(seconds)),
+  worstS: round(Math.max(...seconds)),
+  runs: seconds.map((one) => round(one)).join(' '),
+});

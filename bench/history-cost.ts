@@ -11,7 +11,9 @@ export interface HistoryCost {
   readonly historyBytes: number;
 }
 
-type HistoryEvent = NonNullable<Awaited<ReturnType<ReturnType<Client['workflow']['getHandle']>['fetchHistory']>>['events']>[number];
+type HistoryEvent = NonNullable<
+  Awaited<ReturnType<ReturnType<Client['workflow']['getHandle']>['fetchHistory']>>['events']
+>[number];
 
 /** Reads histories of a system's workflows, and sees the heartbeats that reach the server while one runs. */
 export class HistoryReader {
@@ -46,7 +48,10 @@ export class HistoryReader {
     return seen.size;
   }
 
-  async cost(workflowId: string, { runId, heartbeats }: { runId: string | null; heartbeats: number }): Promise<HistoryCost> {
+  async cost(
+    workflowId: string,
+    { runId, heartbeats }: { runId: string | null; heartbeats: number },
+  ): Promise<HistoryCost> {
     const handle = this.#client.workflow.getHandle(workflowId, runId ?? undefined);
     const events = (await handle.fetchHistory()).events ?? [];
     const { raw } = await handle.describe();
@@ -64,7 +69,8 @@ export class HistoryReader {
 export function actionsOf(event: HistoryEvent): number {
   if (event.workflowExecutionStartedEventAttributes || event.activityTaskScheduledEventAttributes) return 1;
   if (event.timerStartedEventAttributes || event.workflowExecutionSignaledEventAttributes) return 1;
-  if (event.upsertWorkflowSearchAttributesEventAttributes || event.workflowExecutionUpdateAcceptedEventAttributes) return 1;
+  if (event.upsertWorkflowSearchAttributesEventAttributes || event.workflowExecutionUpdateAcceptedEventAttributes)
+    return 1;
   if (event.startChildWorkflowExecutionInitiatedEventAttributes) return 2;
   return (event.activityTaskStartedEventAttributes?.attempt ?? 1) - 1;
 }

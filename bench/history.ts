@@ -17,26 +17,37 @@ export interface HistoryOptions {
 /** What a pull of everything, a first push of everything and a push of a changed part leave in Temporal. */
 export async function benchHistory(options: HistoryOptions): Promise<readonly Row[]> {
   const { rate, records, changed } = options;
-  return withFolder((home) => withSystem({ home, requestsPerSecond: rate }, async (system) => {
-    const history = await HistoryReader.connect(system);
-    try {
-      const venues = await prepare(system, options);
-      const pull = await watched(history, venues.pull, { direction: 'pull', limitMs: 300_000 });
-      const first = await watched(history, venues.push, { direction: 'push', limitMs: (records / rate) * 3_000 + 60_000 });
-      await venues.push.load(changed, 'Renamed');
-      const second = await watched(history, venues.push, { direction: 'push', limitMs: (changed / rate) * 3_000 + 60_000 });
-      return [
-        toRow(`pull ${records} at ${rate}/s`, pull),
-        toRow(`push ${records} new at ${rate}/s`, first),
-        toRow(`push ${changed} changed of ${records} at ${rate}/s`, second),
-      ];
-    } finally {
-      await history.close();
-    }
-  }));
+  return withFolder((home) =>
+    withSystem({ home, requestsPerSecond: rate }, async (system) => {
+      const history = await HistoryReader.connect(system);
+      try {
+        const venues = await prepare(system, options);
+        const pull = await watched(history, venues.pull, { direction: 'pull', limitMs: 300_000 });
+        const first = await watched(history, venues.push, {
+          direction: 'push',
+          limitMs: (records / rate) * 3_000 + 60_000,
+        });
+        await venues.push.load(changed, 'Renamed');
+        const second = await watched(history, venues.push, {
+          direction: 'push',
+          limitMs: (changed / rate) * 3_000 + 60_000,
+        });
+        return [
+          toRow(`pull ${records} at ${rate}/s`, pull),
+          toRow(`push ${records} new at ${rate}/s`, first),
+          toRow(`push ${changed} changed of ${records} at ${rate}/s`, second),
+        ];
+      } finally {
+        await history.close();
+      }
+    }),
+  );
 }
 
-async function prepare({ api, stripe }: System, { records, rate, latencyMs }: HistoryOptions): Promise<{ pull: Venue; push: Venue }> {
+async function prepare(
+  { api, stripe }: System,
+  { records, rate, latencyMs }: HistoryOptions,
+): Promise<{ pull: Venue; push: Venue }> {
   const [source, target] = [await stripe.addAccount(), await stripe.addAccount()];
   await stripe.seed({ resource: 'customers', count: records, account: source.id });
   const venues = { pull: await Venue.create(api, source.secretKey), push: await Venue.create(api, target.secretKey) };
@@ -45,12 +56,18 @@ async function prepare({ api, stripe }: System, { records, rate, latencyMs }: Hi
   return venues;
 }
 
-async function watched(history: HistoryReader, venue: Venue, request: SyncRequest): Promise<{ run: Measured; cost: HistoryCost }> {
+async function watched(
+  history: HistoryReader,
+  venue: Venue,
+  request: SyncRequest,
+): Promise<{ run: Measured; cost: HistoryCost }> {
   const ended = new AbortController();
   const { workflowId } = await venue.start(request);
   const heartbeats = history.countHeartbeats(workflowId, ended.signal);
   // Joins the run that was just started.
-  const run = await venue.sync(request).finally(() => { ended.abort(); });
+  const run = await venue.sync(request).finally(() => {
+    ended.abort();
+  });
   return { run, cost: await history.cost(workflowId, { runId: run.runId, heartbeats: await heartbeats }) };
 }
 

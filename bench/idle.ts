@@ -30,39 +30,70 @@ const DAY_S = 86_400;
 
 /** What connections cost that nobody uses: granted an hour ago as QuickBooks grants, with the next refresh within the hour. */
 export async function benchIdle({ connections: count, seconds }: IdleOptions): Promise<readonly Row[]> {
-  return withFolder((home) => withSystem({ home, requestsPerSecond: 100 }, async (system) => {
-    const { secretKey } = await system.stripe.addAccount();
-    const { id: venueId } = await Venue.create(system.api, secretKey);
-    const connections = await insertGranted(system, venueId as VenueId, count);
-    const connection = await Connection.connect({ address: system.temporal.address });
-    const client = new Client({ connection, namespace: system.temporal.namespace });
-    try {
-      const startedAtMs = performance.now();
-      await inTurn(connections, (one) =>
-        client.workflow.start<Owner>(KEEP_CONNECTION_FRESH, { ...ownerOptions(one, 'QuickBooks'), typedSearchAttributes: new TypedSearchAttributes(keywordAttributes(ownerKeywords(one))) }),
-      );
-      const resting = await untilAtRest(client, connections);
-      const settledS = (performance.now() - startedAtMs) / 1_000;
-      const cpuBefore = cpuSeconds(system.pids);
-      await sleep(seconds * 1_000);
-      const cpuAfter = cpuSeconds(system.pids);
-      const after = await look(client, connections);
-      const cpuS = Object.fromEntries(['worker', 'temporal', 'postgres'].map((name) => [`cpuS ${name}`, round((cpuAfter[name] ?? 0) - (cpuBefore[name] ?? 0), 1)]));
-      const actionsADay = ((after.actions - resting.actions) / count / seconds) * DAY_S;
-      const soonestS = Math.min(...after.wakesInS);
-      return [
-        { what: `${count} connections come to rest`, seconds: round(settledS, 1), actionsEach: round(resting.actions / count), workerPeakMib: round(peakMib(system.pids.worker), 0), temporalPeakMib: round(peakMib(system.pids.temporal), 0), load: load(), goal: null, met: null },
-        // No timer but that of the next refresh is set, so nothing else can come in the rest of the day either.
-        { what: `and are left alone for ${seconds} s`, actionsADay: round(actionsADay), nextWakeAfterS: `${round(soonestS, 0)} to ${round(Math.max(...after.wakesInS), 0)}`, ...cpuS, load: load(), goal: `< ${ACTIONS_A_DAY_LIMIT} actions a day, none before a refresh is due`, met: actionsADay < ACTIONS_A_DAY_LIMIT && soonestS > seconds },
-      ];
-    } finally {
-      await connection.close();
-    }
-  }));
+  return withFolder((home) =>
+    withSystem({ home, requestsPerSecond: 100 }, async (system) => {
+      const { secretKey } = await system.stripe.addAccount();
+      const { id: venueId } = await Venue.create(system.api, secretKey);
+      const connections = await insertGranted(system, venueId as VenueId, count);
+      const connection = await Connection.connect({ address: system.temporal.address });
+      const client = new Client({ connection, namespace: system.temporal.namespace });
+      try {
+        const startedAtMs = performance.now();
+        await inTurn(connections, (one) =>
+          client.workflow.start<Owner>(KEEP_CONNECTION_FRESH, {
+            ...ownerOptions(one, 'QuickBooks'),
+            typedSearchAttributes: new TypedSearchAttributes(keywordAttributes(ownerKeywords(one))),
+          }),
+        );
+        const resting = await untilAtRest(client, connections);
+        const settledS = (performance.now() - startedAtMs) / 1_000;
+        const cpuBefore = cpuSeconds(system.pids);
+        await sleep(seconds * 1_000);
+        const cpuAfter = cpuSeconds(system.pids);
+        const after = await look(client, connections);
+        const cpuS = Object.fromEntries(
+          ['worker', 'temporal', 'postgres'].map((name) => [
+            `cpuS ${name}`,
+            round((cpuAfter[name] ?? 0) - (cpuBefore[name] ?? 0), 1),
+          ]),
+        );
+        const actionsADay = ((after.actions - resting.actions) / count / seconds) * DAY_S;
+        const soonestS = Math.min(...after.wakesInS);
+        return [
+          {
+            what: `${count} connections come to rest`,
+            seconds: round(settledS, 1),
+            actionsEach: round(resting.actions / count),
+            workerPeakMib: round(peakMib(system.pids.worker), 0),
+            temporalPeakMib: round(peakMib(system.pids.temporal), 0),
+            load: load(),
+            goal: null,
+            met: null,
+          },
+          // No timer but that of the next refresh is set, so nothing else can come in the rest of the day either.
+          {
+            what: `and are left alone for ${seconds} s`,
+            actionsADay: round(actionsADay),
+            nextWakeAfterS: `${round(soonestS, 0)} to ${round(Math.max(...after.wakesInS), 0)}`,
+            ...cpuS,
+            load: load(),
+            goal: `< ${ACTIONS_A_DAY_LIMIT} actions a day, none before a refresh is due`,
+            met: actionsADay < ACTIONS_A_DAY_LIMIT && soonestS > seconds,
+          },
+        ];
+      } finally {
+        await connection.close();
+      }
+    }),
+  );
 }
 
 /** As an OAuth attempt leaves them, but for the tokens: nothing opens those of an idle connection before its refresh. */
-async function insertGranted({ databaseUrl }: System, venueId: VenueId, count: number): Promise<readonly KeepConnectionFreshInput[]> {
+async function insertGranted(
+  { databaseUrl }: System,
+  venueId: VenueId,
+  count: number,
+): Promise<readonly KeepConnectionFreshInput[]> {
   const sql = postgres(databaseUrl, { max: 1, onnotice: () => undefined });
   try {
     const rows = await sql.begin(async (tx) => {
@@ -101,17 +132,27 @@ async function untilAtRest(client: Client, connections: readonly KeepConnectionF
 }
 
 async function look(client: Client, connections: readonly KeepConnectionFreshInput[]): Promise<Look> {
-  const histories = await inTurn(connections, async ({ connectionId }) => (await client.workflow.getHandle(keepConnectionFreshWorkflowId(connectionId)).fetchHistory()).events ?? []);
-  const timers = histories.map((events) => events.at(-1)?.timerStartedEventAttributes ? events.at(-1) : undefined);
+  const histories = await inTurn(
+    connections,
+    async ({ connectionId }) =>
+      (await client.workflow.getHandle(keepConnectionFreshWorkflowId(connectionId)).fetchHistory()).events ?? [],
+  );
+  const timers = histories.map((events) => (events.at(-1)?.timerStartedEventAttributes ? events.at(-1) : undefined));
   return {
     actions: histories.flat().reduce((sum, event) => sum + actionsOf(event), 0),
     atRest: timers.every((timer) => timer !== undefined),
-    wakesInS: timers.map((timer) => Number(timer?.eventTime?.seconds ?? 0) + Number(timer?.timerStartedEventAttributes?.startToFireTimeout?.seconds ?? 0) - Date.now() / 1_000),
+    wakesInS: timers.map(
+      (timer) =>
+        Number(timer?.eventTime?.seconds ?? 0) +
+        Number(timer?.timerStartedEventAttributes?.startToFireTimeout?.seconds ?? 0) -
+        Date.now() / 1_000,
+    ),
   };
 }
 
 async function inTurn<Item, Result>(items: readonly Item[], work: (item: Item) => Promise<Result>): Promise<Result[]> {
   const results: Result[] = [];
-  for (let from = 0; from < items.length; from += AT_ONCE) results.push(...(await Promise.all(items.slice(from, from + AT_ONCE).map(work))));
+  for (let from = 0; from < items.length; from += AT_ONCE)
+    results.push(...(await Promise.all(items.slice(from, from + AT_ONCE).map(work))));
   return results;
 }

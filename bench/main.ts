@@ -57,10 +57,31 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   push: () => benchPush({ rates: rates('25,90'), records, changed, latencyMs }),
   'first-push': () => benchFirstPush({ rate: 90, products: 1_000, customers: records, latencyMs }),
   history: () => benchHistory({ records, changed, latencyMs, rate: rates('90')[0] ?? 90 }),
-  api: () => benchApi({ perSecond: toCount(values['per-second']), seconds: toCount(values.seconds ?? '20'), records, connections: 20, syncsEach: 3, repeats: repeats(1) }),
+  api: () =>
+    benchApi({
+      perSecond: toCount(values['per-second']),
+      seconds: toCount(values.seconds ?? '20'),
+      records,
+      connections: 20,
+      syncsEach: 3,
+      repeats: repeats(1),
+    }),
   million: () => benchMillion({ records: toCount(values.records ?? '1000000'), rate: rates('1000')[0] ?? 1_000 }),
-  crowd: () => benchCrowd({ syncs: toCount(values.syncs ?? '10'), records: toCount(values.records ?? '5000'), latencyMs, rate: rates('25')[0] ?? 25 }),
-  flood: () => benchFlood({ syncs: toCount(values.syncs ?? '60'), records: toCount(values.records ?? '50000'), latencyMs, rate: rates('25')[0] ?? 25, repeats: repeats(5) }),
+  crowd: () =>
+    benchCrowd({
+      syncs: toCount(values.syncs ?? '10'),
+      records: toCount(values.records ?? '5000'),
+      latencyMs,
+      rate: rates('25')[0] ?? 25,
+    }),
+  flood: () =>
+    benchFlood({
+      syncs: toCount(values.syncs ?? '60'),
+      records: toCount(values.records ?? '50000'),
+      latencyMs,
+      rate: rates('25')[0] ?? 25,
+      repeats: repeats(5),
+    }),
   idle: () => benchIdle({ connections: toCount(values.connections), seconds: toCount(values.seconds ?? '120') }),
   vault: () => benchVault({ connections: 100, opensEach: 200, secrets: records, kmsLatencyMs: 10 }),
   'bulk-load': () => benchBulkLoad({ records: toCount(values.records ?? '100000') }),

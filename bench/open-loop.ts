@@ -29,7 +29,10 @@ export async function openLoop({ perSecond, seconds, send }: OpenLoopOptions): P
 }
 
 async function take(index: number, dueAtMs: number, send: OpenLoopOptions['send']): Promise<Sample> {
-  const failed = await send(index).then(() => false, () => true);
+  const failed = await send(index).then(
+    () => false,
+    () => true,
+  );
   return { index, latencyMs: performance.now() - dueAtMs, failed };
 }
 

@@ -11,15 +11,25 @@ interface Process {
 
 /** CPU seconds that each of the processes has used so far, with its children that live. */
 export function cpuSeconds(pids: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
-  const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((name) => read(Number(name)) ?? []);
-  return Object.fromEntries(Object.entries(pids).map(([name, pid]) => [name, all.filter((one) => one.pid === pid || one.parent === pid).reduce((sum, { cpuS }) => sum + cpuS, 0)]));
+  const all = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => read(Number(name)) ?? []);
+  return Object.fromEntries(
+    Object.entries(pids).map(([name, pid]) => [
+      name,
+      all.filter((one) => one.pid === pid || one.parent === pid).reduce((sum, { cpuS }) => sum + cpuS, 0),
+    ]),
+  );
 }
 
 function read(pid: number): Process | null {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The name stands in brackets and may hold anything.
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ').map(Number);
+    const fields = text
+      .slice(text.lastIndexOf(')') + 2)
+      .split(' ')
+      .map(Number);
     return { pid, parent: fields[1] ?? 0, cpuS: ((fields[11] ?? 0) + (fields[12] ?? 0)) / TICKS_PER_SECOND };
   } catch {
     return null;
@@ -31,4 +41,3 @@ export function peakMib(pid: number): number {
   const kib = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
   return Number(kib ?? NaN) / 1_024;
 }
-

@@ -23,14 +23,26 @@ const PAGE_SIZE = 100;
 export async function benchPull(options: PullOptions): Promise<readonly Row[]> {
   const rows: Row[] = [];
   for (const rate of options.rates) {
-    rows.push(...(await withFolder((home) => withSystem({ home, requestsPerSecond: rate }, (system) => pullAt(rate, system, options)))));
+    rows.push(
+      ...(await withFolder((home) =>
+        withSystem({ home, requestsPerSecond: rate }, (system) => pullAt(rate, system, options)),
+      )),
+    );
   }
   return rows;
 }
 
-async function pullAt(rate: number, { api, stripe }: System, { records, latencyMs, repeats, uneven }: PullOptions): Promise<readonly Row[]> {
+async function pullAt(
+  rate: number,
+  { api, stripe }: System,
+  { records, latencyMs, repeats, uneven }: PullOptions,
+): Promise<readonly Row[]> {
   const { id: account, secretKey } = await stripe.addAccount();
-  await stripe.seed({ resource: 'customers', account, ...(uneven ? { records: inBursts(records) } : { count: records }) });
+  await stripe.seed({
+    resource: 'customers',
+    account,
+    ...(uneven ? { records: inBursts(records) } : { count: records }),
+  });
   const floorS = floorOf({ rate, records, latencyMs });
   const goalS = 1.15 * floorS + 1;
   const runs: Row[] = [];
@@ -39,7 +51,8 @@ async function pullAt(rate: number, { api, stripe }: System, { records, latencyM
     const venue = await Venue.create(api, secretKey);
     await stripe.limits({ latencyMs, requestsPerSecond: rate });
     const run = await venue.sync({ direction: 'pull', limitMs: goalS * 5_000 + 30_000 });
-    if (run.counts.created !== records) throw new Error(`the pull created ${run.counts.created} of ${records} customers`);
+    if (run.counts.created !== records)
+      throw new Error(`the pull created ${run.counts.created} of ${records} customers`);
     const calls = await stripe.calls(run.startedAtMs);
     runs.push({
       what: `pull ${records} at ${rate}/s, run ${repeat}`,

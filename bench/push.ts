@@ -17,9 +17,14 @@ const PREPARATION_RATE = 2_000;
 /** Pushes a set of which a part has changed since both sides agreed, at each budget. */
 export async function benchPush(options: PushOptions): Promise<readonly Row[]> {
   return withFolder(async (home) => {
-    const venue = await withSystem({ home, requestsPerSecond: PREPARATION_RATE }, (system) => agree(system, options.records));
+    const venue = await withSystem({ home, requestsPerSecond: PREPARATION_RATE }, (system) =>
+      agree(system, options.records),
+    );
     const rows: Row[] = [];
-    for (const rate of options.rates) rows.push(await withSystem({ home, requestsPerSecond: rate }, (system) => pushAt(rate, { system, venue, options })));
+    for (const rate of options.rates)
+      rows.push(
+        await withSystem({ home, requestsPerSecond: rate }, (system) => pushAt(rate, { system, venue, options })),
+      );
     return rows;
   });
 }
@@ -31,11 +36,15 @@ export async function agree({ api, stripe }: System, records: number): Promise<V
   const venue = await Venue.create(api, secretKey);
   await venue.load(records, 'Customer');
   const run = await venue.sync({ direction: 'push', limitMs: 300_000 });
-  if (run.counts.created !== records) throw new Error(`the first push created ${run.counts.created} of ${records} customers`);
+  if (run.counts.created !== records)
+    throw new Error(`the first push created ${run.counts.created} of ${records} customers`);
   return venue;
 }
 
-async function pushAt(rate: number, { system, venue, options }: { system: System; venue: Venue; options: PushOptions }): Promise<Row> {
+async function pushAt(
+  rate: number,
+  { system, venue, options }: { system: System; venue: Venue; options: PushOptions },
+): Promise<Row> {
   const { changed, records, latencyMs } = options;
   const { stripe, api } = system;
   const here = venue.over(api);
@@ -72,22 +81,44 @@ export interface FirstPushOptions {
 }
 
 /** Products and customers that Stripe has not seen, pushed at once: one account, one budget for both. */
-export async function benchFirstPush({ rate, products, customers, latencyMs }: FirstPushOptions): Promise<readonly Row[]> {
-  return withFolder((home) => withSystem({ home, requestsPerSecond: rate }, async ({ api, stripe }) => {
-    const { secretKey } = await stripe.addAccount();
-    const venue = await Venue.create(api, secretKey);
-    await venue.loadProducts(products);
-    await venue.load(customers, 'Customer');
-    await stripe.limits({ latencyMs, requestsPerSecond: rate });
-    const limitMs = ((products + customers) / rate) * 3_000 + 60_000;
-    const runs = await Promise.all((['products', 'customers'] as const).map((resource) => venue.sync({ direction: 'push', resource, limitMs })));
-    const calls = await stripe.calls(Math.min(...runs.map(({ startedAtMs }) => startedAtMs)));
-    const writes = calls.filter(({ written }) => written).length;
-    const refused = calls.filter(({ status }) => status === 429).length;
-    const seconds = Math.max(...runs.map(({ wallS }) => wallS));
-    const share = writes / seconds / rate;
-    const what = `first push of ${products} products and ${customers} customers at ${rate}/s`;
-    const met = writes === products + customers && share >= 0.95;
-    return [{ what, seconds: round(seconds), writes, calls: calls.length, refused429: refused, perSecond: round(writes / seconds), shareOfRate: round(share, 3), load: load(), goal: 'each written once, share ≥ 0.95', met }];
-  }));
+export async function benchFirstPush({
+  rate,
+  products,
+  customers,
+  latencyMs,
+}: FirstPushOptions): Promise<readonly Row[]> {
+  return withFolder((home) =>
+    withSystem({ home, requestsPerSecond: rate }, async ({ api, stripe }) => {
+      const { secretKey } = await stripe.addAccount();
+      const venue = await Venue.create(api, secretKey);
+      await venue.loadProducts(products);
+      await venue.load(customers, 'Customer');
+      await stripe.limits({ latencyMs, requestsPerSecond: rate });
+      const limitMs = ((products + customers) / rate) * 3_000 + 60_000;
+      const runs = await Promise.all(
+        (['products', 'customers'] as const).map((resource) => venue.sync({ direction: 'push', resource, limitMs })),
+      );
+      const calls = await stripe.calls(Math.min(...runs.map(({ startedAtMs }) => startedAtMs)));
+      const writes = calls.filter(({ written }) => written).length;
+      const refused = calls.filter(({ status }) => status === 429).length;
+      const seconds = Math.max(...runs.map(({ wallS }) => wallS));
+      const share = writes / seconds / rate;
+      const what = `first push of ${products} products and ${customers} customers at ${rate}/s`;
+      const met = writes === products + customers && share >= 0.95;
+      return [
+        {
+          what,
+          seconds: round(seconds),
+          writes,
+          calls: calls.length,
+          refused429: refused,
+          perSecond: round(writes / seconds),
+          shareOfRate: round(share, 3),
+          load: load(),
+          goal: 'each written once, share ≥ 0.95',
+          met,
+        },
+      ];
+    }),
+  );
 }

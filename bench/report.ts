@@ -36,9 +36,18 @@ export async function measure(bench: string, work: () => Promise<readonly Row[]>
 
 /** A table for people and one line of JSON for programs. */
 export function print(report: Report): void {
-  const { bench, load: { before, after }, machine, seconds } = report;
+  const {
+    bench,
+    load: { before, after },
+    machine,
+    seconds,
+  } = report;
   console.log(`\n${bench}: ${seconds} s, ${machine.cores} cores, load ${before} before and ${after} after`);
-  console.table(Object.fromEntries(report.rows.map(({ what, goal, met, ...figures }) => [what, { ...figures, goal: goal ?? '–', met: met ?? '–' }])));
+  console.table(
+    Object.fromEntries(
+      report.rows.map(({ what, goal, met, ...figures }) => [what, { ...figures, goal: goal ?? '–', met: met ?? '–' }]),
+    ),
+  );
   console.log(JSON.stringify(report));
 }
 

@@ -23,7 +23,11 @@ export async function benchStart({ cold }: StartOptions): Promise<readonly Row[]
   return withFolder(async (folder) => {
     const clone = path.join(folder, 'interlock');
     execFileSync('git', ['clone', '--quiet', REPOSITORY, clone]);
-    const env = { ...ownEnvironment(), PATH: withoutModules(process.env['PATH'] ?? ''), ...(cold && emptyCaches(folder)) };
+    const env = {
+      ...ownEnvironment(),
+      PATH: withoutModules(process.env['PATH'] ?? ''),
+      ...(cold && emptyCaches(folder)),
+    };
     const first = await timeStart(clone, env, ['start', '--', '--fresh']);
     const again = await timeStart(clone, env, ['start', '--', '--fresh']);
     const restart = await timeStart(clone, env, ['start']);
@@ -42,7 +46,11 @@ const emptyCaches = (folder: string): Record<string, string> => ({
 });
 
 /** A bare machine has no programs of ours on its PATH. */
-const withoutModules = (value: string): string => value.split(path.delimiter).filter((folder) => !folder.endsWith(path.join('node_modules', '.bin'))).join(path.delimiter);
+const withoutModules = (value: string): string =>
+  value
+    .split(path.delimiter)
+    .filter((folder) => !folder.endsWith(path.join('node_modules', '.bin')))
+    .join(path.delimiter);
 
 interface Started {
   readonly seconds: number;
@@ -50,7 +58,11 @@ interface Started {
   readonly temporal: string;
 }
 
-async function timeStart(clone: string, env: Record<string, string | undefined>, args: readonly string[]): Promise<Started> {
+async function timeStart(
+  clone: string,
+  env: Record<string, string | undefined>,
+  args: readonly string[],
+): Promise<Started> {
   const startedAt = performance.now();
   const npm = spawn('npm', args, { cwd: clone, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const exited = exitOf(npm);
@@ -64,12 +76,23 @@ async function timeStart(clone: string, env: Record<string, string | undefined>,
     }
   });
   const late = new AbortController();
-  const limit = setTimeout(() => { late.abort(); }, LIMIT_MS);
+  const limit = setTimeout(() => {
+    late.abort();
+  }, LIMIT_MS);
   try {
-    const gaveUp = new Promise<string>((resolve) => { late.signal.addEventListener('abort', () => { resolve(`no end after ${LIMIT_MS / 1_000} s`); }); });
+    const gaveUp = new Promise<string>((resolve) => {
+      late.signal.addEventListener('abort', () => {
+        resolve(`no end after ${LIMIT_MS / 1_000} s`);
+      });
+    });
     const how = await Promise.race([ready.then(() => null), exited, gaveUp]);
     if (how !== null) throw new Error(`npm ${args.join(' ')}: ${how}\n${lines.slice(-20).join('\n')}`);
-    return { seconds: (performance.now() - startedAt) / 1_000, temporal: lines.map((line) => /^Temporal: .*? from ([^;]+)/.exec(line)?.[1]).find((from) => from !== undefined) ?? 'unknown' };
+    return {
+      seconds: (performance.now() - startedAt) / 1_000,
+      temporal:
+        lines.map((line) => /^Temporal: .*? from ([^;]+)/.exec(line)?.[1]).find((from) => from !== undefined) ??
+        'unknown',
+    };
   } finally {
     clearTimeout(limit);
     await stop(clone);
@@ -88,5 +111,12 @@ async function stop(clone: string): Promise<void> {
 }
 
 function toRow(what: string, { seconds, temporal }: Started, goalS: number | null): Row {
-  return { what, seconds: round(seconds), temporal, load: load(), goal: goalS === null ? null : `≤ ${goalS} s`, met: goalS === null ? null : seconds <= goalS };
+  return {
+    what,
+    seconds: round(seconds),
+    temporal,
+    load: load(),
+    goal: goalS === null ? null : `≤ ${goalS} s`,
+    met: goalS === null ? null : seconds <= goalS,
+  };
 }

@@ -31,7 +31,14 @@ export interface System {
   readonly stripe: ReturnType<typeof sandboxControl>;
 }
 
-const PORTS = ['PORT', 'TEMPORAL_PORT', 'TEMPORAL_UI_PORT', 'POSTGRES_PORT', 'SANDBOX_STRIPE_PORT', 'SANDBOX_STRIPE_CONTROL_PORT'];
+const PORTS = [
+  'PORT',
+  'TEMPORAL_PORT',
+  'TEMPORAL_UI_PORT',
+  'POSTGRES_PORT',
+  'SANDBOX_STRIPE_PORT',
+  'SANDBOX_STRIPE_CONTROL_PORT',
+];
 
 /** The environment of a system that is nobody else's: no variable of ours is inherited, also not from `.env`, and every port is a free one. */
 export function ownEnvironment(): Record<string, string | undefined> {
@@ -57,7 +64,10 @@ export interface SystemOptions {
 }
 
 /** Starts a system, runs `work`, and stops it, also when this process is killed. */
-export async function withSystem<Result>({ home, requestsPerSecond }: SystemOptions, work: (system: System) => Promise<Result>): Promise<Result> {
+export async function withSystem<Result>(
+  { home, requestsPerSecond }: SystemOptions,
+  work: (system: System) => Promise<Result>,
+): Promise<Result> {
   const env = {
     ...ownEnvironment(),
     INTERLOCK_HOME: home,
@@ -77,7 +87,9 @@ export async function withSystem<Result>({ home, requestsPerSecond }: SystemOpti
     graceMs: 90_000,
   });
   try {
-    const { apiUrl, token, databaseUrl, temporalAddress, temporalNamespace, sandbox, pids } = started.parse(readJson(path.join(home, 'started.json')));
+    const { apiUrl, token, databaseUrl, temporalAddress, temporalNamespace, sandbox, pids } = started.parse(
+      readJson(path.join(home, 'started.json')),
+    );
     return await work({
       api: new ApiClient(apiUrl, token),
       apiUrl,

@@ -50,16 +50,25 @@ export async function benchVault(options: VaultBenchOptions): Promise<readonly R
   }
 }
 
-const keyringOf = ({ endpoint, keyArn }: Kms, changes: { readonly keyId?: string; readonly otherKeyArns?: readonly string[] } = {}): KeyringConfig => ({ kind: 'kms', keyId: keyArn, region: 'eu-central-1', endpoint, ...changes });
-const aContext = (venueId = uuidv7()): SealContext => ({ venueId: venueId as VenueId, connectionId: uuidv7() as ConnectionId, purpose: 'provider-api-key' });
+const keyringOf = (
+  { endpoint, keyArn }: Kms,
+  changes: { readonly keyId?: string; readonly otherKeyArns?: readonly string[] } = {},
+): KeyringConfig => ({ kind: 'kms', keyId: keyArn, region: 'eu-central-1', endpoint, ...changes });
+const aContext = (venueId = uuidv7()): SealContext => ({
+  venueId: venueId as VenueId,
+  connectionId: uuidv7() as ConnectionId,
+  purpose: 'provider-api-key',
+});
 const aToken = () => new Secret(`sk_test_${randomBytes(48).toString('hex')}`);
 
 async function warmOpens(kms: Kms, { connections, opensEach }: VaultBenchOptions): Promise<readonly Row[]> {
   const sealer = createSealer(keyringOf(kms));
-  const secrets = await Promise.all(Array.from({ length: connections }, async () => {
-    const context = aContext();
-    return { context, sealed: await sealer.seal(aToken(), context) };
-  }));
+  const secrets = await Promise.all(
+    Array.from({ length: connections }, async () => {
+      const context = aContext();
+      return { context, sealed: await sealer.seal(aToken(), context) };
+    }),
+  );
   const opener = createOpener(keyringOf(kms));
   const before = kms.count('Decrypt');
   const timesMs: number[] = [];
@@ -73,8 +82,20 @@ async function warmOpens(kms: Kms, { connections, opensEach }: VaultBenchOptions
   const calls = kms.count('Decrypt') - before;
   const p95Ms = percentile(timesMs, 0.95);
   return [
-    { what: `${connections} connections × ${opensEach} opens: KMS calls`, calls, goal: `≤ ${connections}`, met: calls <= connections },
-    { what: 'open, warm', p50Ms: round(percentile(timesMs, 0.5)), p95Ms: round(p95Ms), p99Ms: round(percentile(timesMs, 0.99)), goal: `p95 ≤ ${OPEN_P95_LIMIT_MS} ms`, met: p95Ms <= OPEN_P95_LIMIT_MS },
+    {
+      what: `${connections} connections × ${opensEach} opens: KMS calls`,
+      calls,
+      goal: `≤ ${connections}`,
+      met: calls <= connections,
+    },
+    {
+      what: 'open, warm',
+      p50Ms: round(percentile(timesMs, 0.5)),
+      p95Ms: round(p95Ms),
+      p99Ms: round(percentile(timesMs, 0.99)),
+      goal: `p95 ≤ ${OPEN_P95_LIMIT_MS} ms`,
+      met: p95Ms <= OPEN_P95_LIMIT_MS,
+    },
   ];
 }
 
@@ -86,12 +107,23 @@ async function stampede(kms: Kms): Promise<Row> {
   const startedAt = performance.now();
   await Promise.all(Array.from({ length: STAMPEDE }, () => opener.open(sealed, context)));
   const calls = kms.count('Decrypt') - before;
-  return { what: `${STAMPEDE} opens of one cold secret at once: KMS calls`, calls, ms: round(performance.now() - startedAt), goal: '1', met: calls === 1 };
+  return {
+    what: `${STAMPEDE} opens of one cold secret at once: KMS calls`,
+    calls,
+    ms: round(performance.now() - startedAt),
+    goal: '1',
+    met: calls === 1,
+  };
 }
 
 function rotation(kms: Kms, { secrets }: VaultBenchOptions): Promise<Row> {
   return withFolder(async (folder) => {
-    const server = await startEmbeddedPostgres({ dataFolder: path.join(folder, 'postgres'), password: randomBytes(12).toString('hex'), disposable: true, log: () => undefined });
+    const server = await startEmbeddedPostgres({
+      dataFolder: path.join(folder, 'postgres'),
+      password: randomBytes(12).toString('hex'),
+      disposable: true,
+      log: () => undefined,
+    });
     await migrateUp({ url: server.url, log: () => undefined });
     const admin = postgres(server.url, { max: 2, onnotice: () => undefined });
     const db = openDatabase({ url: server.url, maxConnections: 20, applicationName: 'interlock-bench' });
@@ -101,11 +133,18 @@ function rotation(kms: Kms, { secrets }: VaultBenchOptions): Promise<Row> {
       const rotations = createSecretRotationStore(db, audit);
       const targetKey = kms.addKey().keyArn;
       const resealer = createResealer(keyringOf(kms, { keyId: targetKey, otherKeyArns: [kms.keyArn] }));
-      const { rotateKeysChunk } = createKeyRotationActivities({ rotations, resealer, audit, log: createLogger({ name: 'bench', level: 'fatal' }), chunkMs: 3 * 60_000 });
+      const { rotateKeysChunk } = createKeyRotationActivities({
+        rotations,
+        resealer,
+        audit,
+        log: createLogger({ name: 'bench', level: 'fatal' }),
+        chunkMs: 3 * 60_000,
+      });
       const { id: jobId } = await rotations.openOrJoin({ targetKey, requestedBy: 'bench' });
       const before = kms.calls.length;
       const startedAt = performance.now();
-      const nextChunk = (): Promise<RotationChunkResult> => new MockActivityEnvironment().run(rotateKeysChunk, { jobId });
+      const nextChunk = (): Promise<RotationChunkResult> =>
+        new MockActivityEnvironment().run(rotateKeysChunk, { jobId });
       let chunk = await nextChunk();
       while (chunk.status !== 'done') chunk = await nextChunk();
       const seconds = (performance.now() - startedAt) / 1_000;
@@ -130,8 +169,12 @@ async function store(admin: postgres.Sql, kms: Kms, count: number): Promise<void
   const sealer = createSealer(keyringOf(kms), { dataKeys: { capacity: SEALED_AT_ONCE } });
   for (let from = 0; from < count; from += SEALED_AT_ONCE) {
     const venueIds = Array.from({ length: SEALED_AT_ONCE / SECRETS_A_VENUE }, () => uuidv7());
-    const contexts = Array.from({ length: Math.min(SEALED_AT_ONCE, count - from) }, (_, index) => aContext(venueIds[index % venueIds.length]));
-    const sealed: readonly SealedSecret[] = await Promise.all(contexts.map((context) => sealer.seal(aToken(), context)));
+    const contexts = Array.from({ length: Math.min(SEALED_AT_ONCE, count - from) }, (_, index) =>
+      aContext(venueIds[index % venueIds.length]),
+    );
+    const sealed: readonly SealedSecret[] = await Promise.all(
+      contexts.map((context) => sealer.seal(aToken(), context)),
+    );
     await admin`insert into venues ${admin(venueIds.map((id) => ({ id, name: 'A venue', time_zone: 'UTC', currency: 'EUR' })))}`;
     await admin`insert into connections ${admin(contexts.map(({ venueId, connectionId }) => ({ id: connectionId, venue_id: venueId, provider: 'stripe', environment: 'sandbox', state: 'active', external_account_id: connectionId })))}`;
     await admin`insert into venue_api_keys ${admin(contexts.map(({ venueId, connectionId }, index) => ({ connection_id: connectionId, venue_id: venueId, sealed_key: Buffer.from(sealed[index] ?? []) })))}`;

@@ -49,7 +49,9 @@ export class Venue {
 
   /** A new venue that is connected to the Stripe account of `secretKey`. */
   static async create(api: ApiClient, secretKey: string): Promise<Venue> {
-    const { id } = withId.parse(await api.post('/v1/venues', { name: 'Benchmark', timeZone: 'Europe/Berlin', currency: 'EUR' }, randomUUID()));
+    const { id } = withId.parse(
+      await api.post('/v1/venues', { name: 'Benchmark', timeZone: 'Europe/Berlin', currency: 'EUR' }, randomUUID()),
+    );
     return new Venue(api, { id, connectionId: await connect(api, id, secretKey) });
   }
 
@@ -67,8 +69,12 @@ export class Venue {
   async load(count: number, name: string): Promise<z.output<typeof loaded>> {
     const sum = { created: 0, updated: 0, unchanged: 0, rejected: 0 };
     for (let from = 0; from < count; from += BATCH) {
-      const records = Array.from({ length: Math.min(BATCH, count - from) }, (_, index) => aCustomer(from + index, name));
-      const answer = loaded.parse(await this.#api.post(`/v1/venues/${this.id}/records/customers/batch`, { records }, randomUUID()));
+      const records = Array.from({ length: Math.min(BATCH, count - from) }, (_, index) =>
+        aCustomer(from + index, name),
+      );
+      const answer = loaded.parse(
+        await this.#api.post(`/v1/venues/${this.id}/records/customers/batch`, { records }, randomUUID()),
+      );
       for (const key of ['created', 'updated', 'unchanged', 'rejected'] as const) sum[key] += answer[key];
     }
     return sum;
@@ -76,9 +82,19 @@ export class Venue {
 
   /** Products 0 to `count` - 1, a price each. */
   async loadProducts(count: number): Promise<void> {
-    const records = Array.from({ length: count }, (_, index) => ({ sourceId: `product-${index}`, name: `Product ${index}`, amountMinor: 1_000 + index, currency: 'EUR', active: true }));
+    const records = Array.from({ length: count }, (_, index) => ({
+      sourceId: `product-${index}`,
+      name: `Product ${index}`,
+      amountMinor: 1_000 + index,
+      currency: 'EUR',
+      active: true,
+    }));
     for (let from = 0; from < count; from += BATCH) {
-      await this.#api.post(`/v1/venues/${this.id}/records/products/batch`, { records: records.slice(from, from + BATCH) }, randomUUID());
+      await this.#api.post(
+        `/v1/venues/${this.id}/records/products/batch`,
+        { records: records.slice(from, from + BATCH) },
+        randomUUID(),
+      );
     }
   }
 
@@ -89,10 +105,12 @@ export class Venue {
     for (;;) {
       const now = run.parse(await this.#api.get(`/v1/venues/${this.id}/syncs/${id}`));
       if (now.finishedAt !== null) {
-        if (now.outcome !== 'completed') throw new Error(`the ${request.direction} ended as ${now.outcome ?? 'nothing'}`);
+        if (now.outcome !== 'completed')
+          throw new Error(`the ${request.direction} ended as ${now.outcome ?? 'nothing'}`);
         return { ...now, startedAtMs, wallS: (Date.parse(now.finishedAt) - startedAtMs) / 1_000 };
       }
-      if (Date.now() - startedAtMs > request.limitMs) throw new Error(`the ${request.direction} is still in phase ${now.phase} after ${request.limitMs / 1_000} s`);
+      if (Date.now() - startedAtMs > request.limitMs)
+        throw new Error(`the ${request.direction} is still in phase ${now.phase} after ${request.limitMs / 1_000} s`);
       await sleep(POLL_MS);
     }
   }
@@ -102,7 +120,11 @@ export class Venue {
     return run.parse(await this.#api.get(`/v1/venues/${this.id}/syncs/${syncId}`)).progress.done;
   }
 
-  async start({ direction, mode = 'full', resource = 'customers' }: Omit<SyncRequest, 'limitMs'>): Promise<z.output<typeof run>> {
+  async start({
+    direction,
+    mode = 'full',
+    resource = 'customers',
+  }: Omit<SyncRequest, 'limitMs'>): Promise<z.output<typeof run>> {
     const body = { connectionId: this.connectionId, resource, direction, mode };
     return run.parse(await this.#api.post(`/v1/venues/${this.id}/syncs`, body, randomUUID()));
   }

@@ -9,7 +9,13 @@ export class ConfigError extends Error {
   readonly problems: readonly string[];
 
   constructor(problems: readonly string[]) {
-    super(['The environment cannot be used:', ...problems.map((problem) => `  - ${problem}`), 'docs/configuration.md describes every variable.'].join('\n'));
+    super(
+      [
+        'The environment cannot be used:',
+        ...problems.map((problem) => `  - ${problem}`),
+        'docs/configuration.md describes every variable.',
+      ].join('\n'),
+    );
     this.problems = problems;
   }
 }

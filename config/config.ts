@@ -22,8 +22,7 @@ export interface TemporalConfig {
 
 /** How callers' tokens are checked. */
 export type JwtConfig = { readonly issuer?: string; readonly audience?: string; readonly maxLifeSeconds: number } & (
-  | { readonly kind: 'secret'; readonly secret: Secret }
-  | { readonly kind: 'jwks'; readonly url: string }
+  { readonly kind: 'secret'; readonly secret: Secret } | { readonly kind: 'jwks'; readonly url: string }
 );
 
 export interface RateLimitConfig {
@@ -164,8 +163,10 @@ export function readTemporalConfig(env: Env): TemporalConfig {
 
 function requireService(environment: Environment): void {
   environment.require('DATABASE_URL');
-  if (environment.isSet('TEMPORAL_TLS_CERT_FILE')) environment.require('TEMPORAL_TLS_KEY_FILE', 'when TEMPORAL_TLS_CERT_FILE is set');
-  if (environment.isSet('TEMPORAL_TLS_KEY_FILE')) environment.require('TEMPORAL_TLS_CERT_FILE', 'when TEMPORAL_TLS_KEY_FILE is set');
+  if (environment.isSet('TEMPORAL_TLS_CERT_FILE'))
+    environment.require('TEMPORAL_TLS_KEY_FILE', 'when TEMPORAL_TLS_CERT_FILE is set');
+  if (environment.isSet('TEMPORAL_TLS_KEY_FILE'))
+    environment.require('TEMPORAL_TLS_CERT_FILE', 'when TEMPORAL_TLS_KEY_FILE is set');
   requireKeyring(environment);
   requireWholeApps(environment);
   refuseOpenUrls(environment);
@@ -178,27 +179,35 @@ function requireKeyring(environment: Environment): void {
   if (local) {
     environment.require('ENCRYPTION_KEY', 'when MOCK_KMS=true');
     if (environment.get('NODE_ENV') === 'production') {
-      environment.problem('MOCK_KMS=true is refused when NODE_ENV=production. Remove it and set AWS_KMS_KEY_ID and AWS_REGION.');
+      environment.problem(
+        'MOCK_KMS=true is refused when NODE_ENV=production. Remove it and set AWS_KMS_KEY_ID and AWS_REGION.',
+      );
     }
     return;
   }
   environment.require('AWS_KMS_KEY_ID', 'unless MOCK_KMS=true (development only)');
   environment.require('AWS_REGION', 'unless MOCK_KMS=true (development only)');
   if (environment.isSet('ENCRYPTION_KEY')) {
-    environment.problem('ENCRYPTION_KEY is set but MOCK_KMS is not true, so it would protect nothing. Remove it, or set MOCK_KMS=true for development.');
+    environment.problem(
+      'ENCRYPTION_KEY is set but MOCK_KMS is not true, so it would protect nothing. Remove it, or set MOCK_KMS=true for development.',
+    );
   }
 }
 
 function requireJwt(environment: Environment): void {
   const secret = environment.isSet('JWT_SECRET');
   const jwks = environment.isSet('JWT_JWKS_URL');
-  if (secret && jwks) environment.problem('JWT_SECRET and JWT_JWKS_URL are both set. Keep one: it decides which tokens are let in.');
+  if (secret && jwks)
+    environment.problem('JWT_SECRET and JWT_JWKS_URL are both set. Keep one: it decides which tokens are let in.');
   if (!secret && !jwks) environment.require('JWT_SECRET', 'unless JWT_JWKS_URL is set');
 }
 
 function refuseOpenReturns(environment: Environment): void {
-  const open = environment.get('NODE_ENV') === 'production' && environment.get('RETURN_URLS')?.some((url) => url.startsWith('http:'));
-  if (open === true) environment.problem('RETURN_URLS holds an http URL, which is refused when NODE_ENV=production. Use https.');
+  const open =
+    environment.get('NODE_ENV') === 'production' &&
+    environment.get('RETURN_URLS')?.some((url) => url.startsWith('http:'));
+  if (open === true)
+    environment.problem('RETURN_URLS holds an http URL, which is refused when NODE_ENV=production. Use https.');
 }
 
 /** In production a token says who has made it, and for whom: with one secret or issuer, any other service's would be let in. */
@@ -213,7 +222,10 @@ function refuseOpenUrls(environment: Environment): void {
   if (environment.get('NODE_ENV') !== 'production') return;
   for (const [name, { schema }] of Object.entries(VARIABLES) as [VariableName, Variable][]) {
     const value = schema === httpUrl ? environment.get(name) : undefined;
-    if (typeof value === 'string' && isOpenUrl(value)) environment.problem(`${name} is an http URL, which is refused when NODE_ENV=production. Use https, or this machine's own address.`);
+    if (typeof value === 'string' && isOpenUrl(value))
+      environment.problem(
+        `${name} is an http URL, which is refused when NODE_ENV=production. Use https, or this machine's own address.`,
+      );
   }
 }
 
@@ -249,19 +261,32 @@ function temporalOf(environment: Environment): TemporalConfig {
 }
 
 function keyringOf(environment: Environment): KeyringConfig {
-  if (environment.certain('MOCK_KMS')) return { kind: 'local', key: environment.certain('ENCRYPTION_KEY'), ...present({ otherKeys: environment.get('OTHER_ENCRYPTION_KEYS') }) };
+  if (environment.certain('MOCK_KMS'))
+    return {
+      kind: 'local',
+      key: environment.certain('ENCRYPTION_KEY'),
+      ...present({ otherKeys: environment.get('OTHER_ENCRYPTION_KEYS') }),
+    };
   return {
     kind: 'kms',
     keyId: environment.certain('AWS_KMS_KEY_ID'),
     region: environment.certain('AWS_REGION'),
-    ...present({ endpoint: environment.get('AWS_KMS_ENDPOINT'), otherKeyArns: environment.get('AWS_KMS_OTHER_KEY_ARNS') }),
+    ...present({
+      endpoint: environment.get('AWS_KMS_ENDPOINT'),
+      otherKeyArns: environment.get('AWS_KMS_OTHER_KEY_ARNS'),
+    }),
   };
 }
 
 function jwtOf(environment: Environment): JwtConfig {
-  const claims = { maxLifeSeconds: environment.certain('JWT_MAX_LIFE_SECONDS'), ...present({ issuer: environment.get('JWT_ISSUER'), audience: environment.get('JWT_AUDIENCE') }) };
+  const claims = {
+    maxLifeSeconds: environment.certain('JWT_MAX_LIFE_SECONDS'),
+    ...present({ issuer: environment.get('JWT_ISSUER'), audience: environment.get('JWT_AUDIENCE') }),
+  };
   const secret = environment.get('JWT_SECRET');
-  return secret ? { kind: 'secret', secret, ...claims } : { kind: 'jwks', url: environment.certain('JWT_JWKS_URL'), ...claims };
+  return secret
+    ? { kind: 'secret', secret, ...claims }
+    : { kind: 'jwks', url: environment.certain('JWT_JWKS_URL'), ...claims };
 }
 
 type Present<Fields> = { readonly [Name in keyof Fields]?: Exclude<Fields[Name], undefined> };

@@ -42,7 +42,8 @@ export class Environment {
   /** Absence is a problem. `when` says what makes the variable necessary. */
   require(name: VariableName, when = ''): void {
     const { form, obtain } = VARIABLES[name];
-    if (!this.isSet(name)) this.problem(`${name} is missing${when && `, needed ${when}`}. It must be ${form}. How to get it: ${obtain}`);
+    if (!this.isSet(name))
+      this.problem(`${name} is missing${when && `, needed ${when}`}. It must be ${form}. How to get it: ${obtain}`);
   }
 
   problem(message: string): void {

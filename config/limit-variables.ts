@@ -3,7 +3,12 @@ import { z } from 'zod';
 import { COUNT_FORM, count } from './variable.ts';
 import type { Variable } from './variable.ts';
 
-const upTo = (max: number) => z.string().regex(/^\d{1,9}$/).transform(Number).pipe(z.int().min(1).max(max));
+const upTo = (max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/)
+    .transform(Number)
+    .pipe(z.int().min(1).max(max));
 const formUpTo = (max: number): string => `a whole number from 1 to ${max}`;
 
 const PROXY_NAMES = new Set(['loopback', 'linklocal', 'uniquelocal']);
@@ -18,7 +23,11 @@ function isProxy(text: string): boolean {
   const [address = '', prefix, ...rest] = text.split('/');
   const bits = { 0: 0, 4: 32, 6: 128 }[isIP(address)] ?? 0;
   // A whole address family is never a proxy: everybody would be trusted.
-  return bits > 0 && rest.length === 0 && (prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) >= 1 && Number(prefix) <= bits));
+  return (
+    bits > 0 &&
+    rest.length === 0 &&
+    (prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) >= 1 && Number(prefix) <= bits))
+  );
 }
 
 /** What of one API process all share. A venue's share is less, so that no venue can take everything. */
@@ -29,8 +38,10 @@ export const LIMIT_VARIABLES = {
   TRUSTED_PROXIES: {
     schema: proxies,
     form: 'IP addresses, networks such as 10.0.0.0/8, and the names loopback, linklocal and uniquelocal, separated by commas',
-    description: 'Proxies in front of the API. What they say in `X-Forwarded-For` is believed: visitors without a token are counted by it. Without it all visitors behind a proxy share its address.',
-    obtain: 'The addresses from which your load balancer or proxy connects. Trust no network from which others can connect.',
+    description:
+      'Proxies in front of the API. What they say in `X-Forwarded-For` is believed: visitors without a token are counted by it. Without it all visitors behind a proxy share its address.',
+    obtain:
+      'The addresses from which your load balancer or proxy connects. Trust no network from which others can connect.',
     readBy: ['api'],
     secret: false,
   },
@@ -64,7 +75,8 @@ export const LIMIT_VARIABLES = {
   RATE_LIMIT_CONNECTING_PER_VENUE_PER_TEN_MINUTES: {
     schema: count,
     form: COUNT_FORM,
-    description: 'Attempts of one venue in ten minutes to connect a provider. An attempt by consent stays open for ten minutes.',
+    description:
+      'Attempts of one venue in ten minutes to connect a provider. An attempt by consent stays open for ten minutes.',
     obtain: 'Choose one.',
     default: '60',
     readBy: ['api'],

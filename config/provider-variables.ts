@@ -49,7 +49,8 @@ export const PROVIDER_VARIABLES = {
       .regex(/^[sr]k_(live|test)_\w+$/)
       .pipe(secret),
     form: 'a secret or restricted key: sk_live_…, sk_test_…, rk_live_… or rk_test_…',
-    description: 'Key of the Connect platform, or of the account that the Stripe App belongs to. Its mode is the environment that venues connect.',
+    description:
+      'Key of the Connect platform, or of the account that the Stripe App belongs to. Its mode is the environment that venues connect.',
     obtain: 'Stripe Dashboard: Developers, API keys.',
     neededBy: 'api, worker when `STRIPE_CLIENT_ID` or `STRIPE_APP_CLIENT_ID` is set',
     readBy: SERVICES,
@@ -61,8 +62,10 @@ export const PROVIDER_VARIABLES = {
       .regex(/^whsec_\S+$/)
       .pipe(secret),
     form: 'a signing secret: whsec_…',
-    description: 'Secret that Stripe signs webhooks to `PUBLIC_URL` + `/webhooks/stripe` with. Without it they are refused, and a revocation is noticed by the next call.',
-    obtain: 'Stripe Dashboard: Developers, Webhooks: an endpoint for events on connected accounts, of the same mode as `STRIPE_SECRET_KEY`, with `account.application.deauthorized`; its signing secret.',
+    description:
+      'Secret that Stripe signs webhooks to `PUBLIC_URL` + `/webhooks/stripe` with. Without it they are refused, and a revocation is noticed by the next call.',
+    obtain:
+      'Stripe Dashboard: Developers, Webhooks: an endpoint for events on connected accounts, of the same mode as `STRIPE_SECRET_KEY`, with `account.application.deauthorized`; its signing secret.',
     readBy: ['api'],
     secret: true,
   },
@@ -104,8 +107,10 @@ export const PROVIDER_VARIABLES = {
   SQUARE_WEBHOOK_SIGNATURE_KEY: {
     schema: secret,
     form: 'a signature key',
-    description: 'Key that Square signs webhooks to `PUBLIC_URL` + `/webhooks/square` with. Without it they are refused, and a revocation is noticed by the next call.',
-    obtain: 'Square Developer Console: the app, Webhooks, Subscriptions: one to exactly this address with `oauth.authorization.revoked`; its signature key.',
+    description:
+      'Key that Square signs webhooks to `PUBLIC_URL` + `/webhooks/square` with. Without it they are refused, and a revocation is noticed by the next call.',
+    obtain:
+      'Square Developer Console: the app, Webhooks, Subscriptions: one to exactly this address with `oauth.authorization.revoked`; its signature key.',
     readBy: ['api'],
     secret: true,
   },

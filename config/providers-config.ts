@@ -26,7 +26,12 @@ function requireWith(environment: Environment, given: VariableName, needed: Vari
 }
 
 export function providersOf(environment: Environment) {
-  return { stripe: stripeOf(environment), square: squareOf(environment), quickbooks: quickbooksOf(environment), mailchimp: mailchimpOf(environment) };
+  return {
+    stripe: stripeOf(environment),
+    square: squareOf(environment),
+    quickbooks: quickbooksOf(environment),
+    mailchimp: mailchimpOf(environment),
+  };
 }
 
 function stripeOf(environment: Environment) {
@@ -84,4 +89,5 @@ function mailchimpOf(environment: Environment) {
 
 const environmentOf = (sandbox: boolean): ProviderEnvironment => (sandbox ? 'sandbox' : 'production');
 
-const appOf = (id: string | undefined, secret: Secret | undefined) => (id !== undefined && secret ? { id, secret } : null);
+const appOf = (id: string | undefined, secret: Secret | undefined) =>
+  id !== undefined && secret ? { id, secret } : null;

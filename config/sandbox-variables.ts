@@ -6,7 +6,10 @@ function sandboxPort(description: string, standard: string) {
     schema: port,
     form: PORT_FORM,
     description,
-    obtain: standard === '0' ? 'Set it to have the same at each start. 0 takes any free port.' : 'Unset, a standard port that is taken gives way to a free one. 0 takes any free port.',
+    obtain:
+      standard === '0'
+        ? 'Set it to have the same at each start. 0 takes any free port.'
+        : 'Unset, a standard port that is taken gives way to a free one. 0 takes any free port.',
     default: standard,
     readBy: ['runtime'],
     secret: false,

@@ -48,7 +48,8 @@ export const SECURITY_VARIABLES = {
   JWT_MAX_LIFE_SECONDS: {
     schema: count,
     form: COUNT_FORM,
-    description: 'Callers’ tokens that are good for longer than this from now on are refused: what is stolen is of use for so long.',
+    description:
+      'Callers’ tokens that are good for longer than this from now on are refused: what is stolen is of use for so long.',
     obtain: 'The life of the access tokens of your identity provider. `npm start` sets 31 days.',
     default: '86400',
     readBy: ['api'],
@@ -80,7 +81,8 @@ export const SECURITY_VARIABLES = {
       .regex(/^arn:[^\s:,]+:kms:[^\s:,]+:[^\s:,]+:key\/[\w-]+(,arn:[^\s:,]+:kms:[^\s:,]+:[^\s:,]+:key\/[\w-]+)*$/)
       .transform((value) => value.split(',')),
     form: 'key ARNs of the region AWS_REGION, separated by commas',
-    description: 'KMS keys that stored credentials may also be sealed under: opened with, never sealed with. Needed while keys are rotated.',
+    description:
+      'KMS keys that stored credentials may also be sealed under: opened with, never sealed with. Needed while keys are rotated.',
     obtain: 'docs/operations/rotate-keys.md. The worker’s role needs `kms:Decrypt` on each.',
     readBy: ['worker'],
     secret: false,
@@ -96,7 +98,8 @@ export const SECURITY_VARIABLES = {
   MOCK_KMS: {
     schema: flag,
     form: 'true or false',
-    description: '`true` wraps data keys with `ENCRYPTION_KEY` instead of KMS. Development only: refused when `NODE_ENV=production`.',
+    description:
+      '`true` wraps data keys with `ENCRYPTION_KEY` instead of KMS. Development only: refused when `NODE_ENV=production`.',
     obtain: 'Set `true` on a machine without AWS.',
     default: 'false',
     readBy: SERVICES,

@@ -8,6 +8,8 @@ export async function temporalConnectionOptions({ address, apiKey, tls }: Tempor
   return {
     address,
     ...(apiKey && { apiKey: apiKey.expose() }),
-    ...(tls && { tls: { ...(ca && { serverRootCACertificate: ca }), ...(crt && key && { clientCertPair: { crt, key } }) } }),
+    ...(tls && {
+      tls: { ...(ca && { serverRootCACertificate: ca }), ...(crt && key && { clientCertPair: { crt, key } }) },
+    }),
   };
 }

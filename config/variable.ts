@@ -26,9 +26,21 @@ export const SERVICES = ['api', 'worker'] as const satisfies readonly ProcessNam
 export const text = z.string();
 export const secret = z.string().transform((value) => new Secret(value));
 export const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
-export const port = z.string().regex(/^\d{1,5}$/).transform(Number).pipe(z.int().max(65_535));
-export const count = z.string().regex(/^\d{1,9}$/).transform(Number).pipe(z.int().min(1));
-export const rate = z.string().regex(/^\d{1,6}(\.\d{1,3})?$/).transform(Number).pipe(z.number().positive());
+export const port = z
+  .string()
+  .regex(/^\d{1,5}$/)
+  .transform(Number)
+  .pipe(z.int().max(65_535));
+export const count = z
+  .string()
+  .regex(/^\d{1,9}$/)
+  .transform(Number)
+  .pipe(z.int().min(1));
+export const rate = z
+  .string()
+  .regex(/^\d{1,6}(\.\d{1,3})?$/)
+  .transform(Number)
+  .pipe(z.number().positive());
 /** Without trailing slashes, so that a path can be appended. */
 export const httpUrl = z
   .url({ protocol: /^https?$/ })

@@ -64,7 +64,8 @@ export const VARIABLES = {
   TEMPORAL_TLS_CA_FILE: {
     schema: text,
     form: 'the path of a PEM file',
-    description: 'Certificate authorities that the Temporal server is checked against, in place of the system’s. Turns TLS on.',
+    description:
+      'Certificate authorities that the Temporal server is checked against, in place of the system’s. Turns TLS on.',
     obtain: 'From whoever runs the Temporal cluster.',
     readBy: SERVICES,
     secret: false,
@@ -116,15 +117,18 @@ export const VARIABLES = {
   PUBLIC_URL: {
     schema: httpUrl,
     form: URL_FORM,
-    description: 'Base URL under which callers reach the API, as links and the API reference show it. Providers send owners back to `/oauth/{provider}/callback` under it.',
-    obtain: 'The URL of the load balancer or proxy; register the redirect URI with each provider. Without it: `http://HOST:PORT`.',
+    description:
+      'Base URL under which callers reach the API, as links and the API reference show it. Providers send owners back to `/oauth/{provider}/callback` under it.',
+    obtain:
+      'The URL of the load balancer or proxy; register the redirect URI with each provider. Without it: `http://HOST:PORT`.',
     readBy: ['api'],
     secret: false,
   },
   RETURN_URLS: {
     schema: returnUrls,
     form: 'https URLs without user, password, query and fragment, separated by commas; http only on this machine',
-    description: 'Where a person who has connected a provider may be sent back to: anything under one of these. Nowhere without it.',
+    description:
+      'Where a person who has connected a provider may be sent back to: anything under one of these. Nowhere without it.',
     obtain: 'The pages of your own product that start a connection.',
     readBy: ['api'],
     secret: false,

@@ -40,11 +40,32 @@ export interface AuthorizationMemo extends ConnectionRef {
 
 /** What the provider sent the owner back with. */
 export type AuthorizationCallback =
-  | { readonly kind: 'approved'; readonly sealedCode: SealedText; /** QuickBooks: the company. */ readonly realmId?: string }
+  | {
+      readonly kind: 'approved';
+      readonly sealedCode: SealedText;
+      /** QuickBooks: the company. */ readonly realmId?: string;
+    }
   | { readonly kind: 'denied' };
 
 /** Why an attempt ended without a connection. */
-export const AUTHORIZATION_REFUSALS = ['denied', 'expired', 'code-refused', 'wrong-account', 'environment-mismatch', 'permissions-missing', 'provider-unavailable', 'vault-unavailable', 'cancelled', 'answer-lost', 'access-refused', 'app-refused', 'provider-refused', 'provider-unexpected', 'provider-unreachable', 'interrupted'] as const;
+export const AUTHORIZATION_REFUSALS = [
+  'denied',
+  'expired',
+  'code-refused',
+  'wrong-account',
+  'environment-mismatch',
+  'permissions-missing',
+  'provider-unavailable',
+  'vault-unavailable',
+  'cancelled',
+  'answer-lost',
+  'access-refused',
+  'app-refused',
+  'provider-refused',
+  'provider-unexpected',
+  'provider-unreachable',
+  'interrupted',
+] as const;
 export type AuthorizationRefusal = (typeof AUTHORIZATION_REFUSALS)[number];
 
 export type AuthorizationOutcome =
@@ -181,21 +202,34 @@ export interface TokenActivities {
   /** One call to the provider for one generation of the grant. An outage is thrown, a refused grant is a result. */
   readonly refreshGrant: (input: RefreshInput) => Promise<RefreshResult>;
   /** An outage is thrown. */
-  readonly revokeGrant: (input: ConnectionRef & { readonly provider: ProviderId }) => Promise<Exclude<Revocation, 'failed'>>;
+  readonly revokeGrant: (
+    input: ConnectionRef & { readonly provider: ProviderId },
+  ) => Promise<Exclude<Revocation, 'failed'>>;
 }
 
 /** The `internal` queue. */
 export interface ConnectionUpkeepActivities {
   readonly readGrant: (input: ConnectionRef) => Promise<GrantStatus>;
   /** Refreshes fail for a while: the connection is `degraded`, and with an access token that has ended says so. Null: it is well again. */
-  readonly noteTrouble: (input: ConnectionRef & { readonly errorType: string | null; /** That could not be refreshed: news of an earlier one comes too late. */ readonly generation: number | null }) => Promise<void>;
+  readonly noteTrouble: (
+    input: ConnectionRef & {
+      readonly errorType: string | null;
+      /** That could not be refreshed: news of an earlier one comes too late. */ readonly generation: number | null;
+    },
+  ) => Promise<void>;
   /** The grant of this generation is dead. */
-  readonly noteRevoked: (input: ConnectionRef & { readonly generation: number | null; readonly why: 'revoked-at-provider' | 'refused' }) => Promise<void>;
-  readonly warnOfDeadline: (input: ConnectionRef & { readonly kind: GrantDeadline; readonly at: string; readonly daysLeft: number }) => Promise<void>;
+  readonly noteRevoked: (
+    input: ConnectionRef & { readonly generation: number | null; readonly why: 'revoked-at-provider' | 'refused' },
+  ) => Promise<void>;
+  readonly warnOfDeadline: (
+    input: ConnectionRef & { readonly kind: GrantDeadline; readonly at: string; readonly daysLeft: number },
+  ) => Promise<void>;
   /** Makes the connection `disconnecting`, deletes its schedules, cancels its runs and waits until they have ended. One that was never connected is `disconnected`. */
   readonly stopConnection: (input: ConnectionRef & DisconnectRequest) => Promise<void>;
   /** Wipes the credentials and makes the connection `disconnected`; with records to delete it becomes so when they are. */
-  readonly wipeCredentials: (input: ConnectionRef & DisconnectRequest & { readonly revocation: Revocation }) => Promise<void>;
+  readonly wipeCredentials: (
+    input: ConnectionRef & DisconnectRequest & { readonly revocation: Revocation },
+  ) => Promise<void>;
   /**
    * Deletes some of the records that only this connection brought, from `cursor` on. Answers where the next activity goes on; null when none is
    * left, and then the connection is `disconnected`. Earlier versions answered only whether there was more.

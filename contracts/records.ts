@@ -161,6 +161,9 @@ export interface RecordLink {
 }
 
 /** A record as the API shows it. */
-export type VenueRecord<Fields extends RecordFields = RecordFields> = RecordEnvelope & { readonly fields: Fields; readonly links: readonly RecordLink[] };
+export type VenueRecord<Fields extends RecordFields = RecordFields> = RecordEnvelope & {
+  readonly fields: Fields;
+  readonly links: readonly RecordLink[];
+};
 
 export type CustomerRecord = RecordEnvelope & CustomerFields & { readonly links: readonly RecordLink[] };

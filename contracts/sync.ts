@@ -50,14 +50,33 @@ export interface ArchivingCount {
 /** Makes a waiting run look again at once: its account was connected anew, or a person asks. A run that does not wait ignores it. */
 export const WAKE_SIGNAL = 'wake';
 
-export const SYNC_PHASES = ['queued', 'estimating', 'running', 'waiting', 'awaiting-approval', 'finishing', 'finished'] as const;
+export const SYNC_PHASES = [
+  'queued',
+  'estimating',
+  'running',
+  'waiting',
+  'awaiting-approval',
+  'finishing',
+  'finished',
+] as const;
 export type SyncPhase = (typeof SYNC_PHASES)[number];
 
 export const SYNC_OUTCOMES = ['completed', 'completed-with-rejections', 'cancelled', 'failed'] as const;
 export type SyncOutcome = (typeof SYNC_OUTCOMES)[number];
 
 /** What a line of a run's log may be about. */
-export const SYNC_LOG_ACTIONS = ['phase', 'created', 'updated', 'archived', 'rejected', 'conflict', 'deviation', 'anomaly', 'note', 'finished'] as const;
+export const SYNC_LOG_ACTIONS = [
+  'phase',
+  'created',
+  'updated',
+  'archived',
+  'rejected',
+  'conflict',
+  'deviation',
+  'anomaly',
+  'note',
+  'finished',
+] as const;
 export type SyncLogAction = (typeof SYNC_LOG_ACTIONS)[number];
 
 /** What a dry run says of a record. */
@@ -194,6 +213,8 @@ export interface SyncChunkActivities {
 }
 
 /** One sync per connection, resource and direction at a time, and one dry run: Temporal refuses a second start under the same id. */
-export function syncWorkflowId(key: Pick<SyncKey, 'venueId' | 'connectionId' | 'resource' | 'direction'> & { readonly dryRun?: boolean | undefined }): string {
+export function syncWorkflowId(
+  key: Pick<SyncKey, 'venueId' | 'connectionId' | 'resource' | 'direction'> & { readonly dryRun?: boolean | undefined },
+): string {
   return `sync/${key.venueId}/${key.connectionId}/${key.resource}/${key.direction}${key.dryRun === true ? '/dry-run' : ''}`;
 }

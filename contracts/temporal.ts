@@ -7,7 +7,8 @@ import type { ProviderId } from './providers.ts';
  */
 export const WORKFLOW_QUEUE = 'workflows';
 export const INTERNAL_QUEUE = 'internal';
-export const providerQueue = (provider: ProviderId, work: 'interactive' | 'incremental' | 'bulk'): string => (work === 'incremental' ? `provider-${provider}` : `provider-${provider}-${work}`);
+export const providerQueue = (provider: ProviderId, work: 'interactive' | 'incremental' | 'bulk'): string =>
+  work === 'incremental' ? `provider-${provider}` : `provider-${provider}-${work}`;
 
 /** `priorityKey` of work: 1 runs first. */
 export const PRIORITY = { interactive: 1, webhook: 2, incremental: 3, bulk: 4, reprocessing: 5 } as const;

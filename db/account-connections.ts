@@ -21,7 +21,10 @@ export function createAccountConnections(db: Database): AccountConnections {
     // No venue is in reach: the function alone sees past them.
     findGranted: ({ provider, environment, externalAccountId }) =>
       withReach(db, [], async (tx) => {
-        const rows = await tx.execute<{ venue_id: ConnectionRef['venueId']; connection_id: ConnectionRef['connectionId'] }>(
+        const rows = await tx.execute<{
+          venue_id: ConnectionRef['venueId'];
+          connection_id: ConnectionRef['connectionId'];
+        }>(
           sql`select venue_id, connection_id from connections_of_provider_account(${provider}, ${environment}, ${externalAccountId})`,
         );
         return rows.map(({ venue_id, connection_id }) => ({ venueId: venue_id, connectionId: connection_id }));

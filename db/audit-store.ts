@@ -47,7 +47,11 @@ export interface AuditStore {
 export type AuditOf<Outcome> = (outcome: Outcome) => AuditEntry | null;
 
 /** Writes the row that tells of a change in the change's own transaction: both stand or fall together. Returns what has become of the change. */
-export async function recordWith<Outcome>(tx: Transaction, outcome: Outcome, auditOf: AuditOf<Outcome> | undefined): Promise<Outcome> {
+export async function recordWith<Outcome>(
+  tx: Transaction,
+  outcome: Outcome,
+  auditOf: AuditOf<Outcome> | undefined,
+): Promise<Outcome> {
   const entry = auditOf?.(outcome) ?? null;
   if (entry) await recordIn(tx, entry);
   return outcome;

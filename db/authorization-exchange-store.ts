@@ -43,7 +43,10 @@ export function createAuthorizationExchangeStore(db: Database): AuthorizationExc
 
     noteFailure: ({ venueId, attemptId }) =>
       withVenue(db, venueId, async (tx) => {
-        await tx.update(authorizationExchanges).set({ state: 'failed', updatedAt: sql`now()` }).where(and(isOf(attemptId), eq(authorizationExchanges.state, 'sent')));
+        await tx
+          .update(authorizationExchanges)
+          .set({ state: 'failed', updatedAt: sql`now()` })
+          .where(and(isOf(attemptId), eq(authorizationExchanges.state, 'sent')));
       }),
 
     forget: ({ venueId, attemptId }) =>
@@ -53,13 +56,19 @@ export function createAuthorizationExchangeStore(db: Database): AuthorizationExc
 
     findGranted: ({ venueId, attemptId }) =>
       withVenue(db, venueId, async (tx) => {
-        const [row] = await tx.select({ sealedGrant: authorizationExchanges.sealedGrant }).from(authorizationExchanges).where(isOf(attemptId));
+        const [row] = await tx
+          .select({ sealedGrant: authorizationExchanges.sealedGrant })
+          .from(authorizationExchanges)
+          .where(isOf(attemptId));
         return row?.sealedGrant ?? null;
       }),
 
     keep: ({ venueId, attemptId }, sealedGrant) =>
       withVenue(db, venueId, async (tx) => {
-        await tx.update(authorizationExchanges).set({ state: 'granted', sealedGrant, updatedAt: sql`now()` }).where(isOf(attemptId));
+        await tx
+          .update(authorizationExchanges)
+          .set({ state: 'granted', sealedGrant, updatedAt: sql`now()` })
+          .where(isOf(attemptId));
       }),
   };
 }
@@ -72,17 +81,26 @@ export async function endExchangeIn(tx: Transaction, attemptId: string): Promise
 const isOf = (attemptId: string) => eq(authorizationExchanges.attemptId, attemptId);
 
 async function begin(tx: Transaction, { venueId, connectionId, attemptId }: ExchangeRef): Promise<BegunExchange> {
-  await tx.delete(authorizationExchanges).where(lt(authorizationExchanges.createdAt, sql`now() - ${LEFT_BEHIND_AFTER}::interval`));
+  await tx
+    .delete(authorizationExchanges)
+    .where(lt(authorizationExchanges.createdAt, sql`now() - ${LEFT_BEHIND_AFTER}::interval`));
   const [connection] = await tx
     .select({ id: connections.id })
     .from(connections)
     .where(and(eq(connections.id, connectionId), notInArray(connections.state, ['disconnecting', 'disconnected'])));
   if (!connection) return { status: 'withdrawn' };
-  const inserted = await tx.insert(authorizationExchanges).values({ attemptId, venueId, connectionId }).onConflictDoNothing().returning({ id: authorizationExchanges.attemptId });
+  const inserted = await tx
+    .insert(authorizationExchanges)
+    .values({ attemptId, venueId, connectionId })
+    .onConflictDoNothing()
+    .returning({ id: authorizationExchanges.attemptId });
   if (inserted.length === 1) return { status: 'begun', answeredBefore: false };
   const [before] = await tx.select().from(authorizationExchanges).where(isOf(attemptId)).for('update');
   if (before?.sealedGrant) return { status: 'granted', sealedGrant: before.sealedGrant };
   if (before?.state !== 'failed') return { status: 'unanswered' };
-  await tx.update(authorizationExchanges).set({ state: 'sent', updatedAt: sql`now()` }).where(isOf(attemptId));
+  await tx
+    .update(authorizationExchanges)
+    .set({ state: 'sent', updatedAt: sql`now()` })
+    .where(isOf(attemptId));
   return { status: 'begun', answeredBefore: true };
 }

@@ -20,7 +20,11 @@ export interface BudgetStatus {
 
 export interface BudgetStatusStore {
   /** Accounts that were called before and that a venue within `reach` has connected; of '*' the latest called. At most 200 an environment. */
-  read(provider: ProviderId, reach: VenueReach, fullRatePerSecond: Readonly<Record<Environment, number>>): Promise<readonly BudgetStatus[]>;
+  read(
+    provider: ProviderId,
+    reach: VenueReach,
+    fullRatePerSecond: Readonly<Record<Environment, number>>,
+  ): Promise<readonly BudgetStatus[]>;
 }
 
 const MAX_ACCOUNTS = 200;
@@ -32,7 +36,9 @@ export function createBudgetStatusStore(db: Database): BudgetStatusStore {
       const found: BudgetStatus[] = [];
       for (const environment of ENVIRONMENTS) {
         const prefix = `${provider}/${environment}/`;
-        const keys = accounts?.flatMap((account) => (account.environment === environment ? [prefix + account.externalAccountId] : []));
+        const keys = accounts?.flatMap((account) =>
+          account.environment === environment ? [prefix + account.externalAccountId] : [],
+        );
         if (keys?.length === 0) continue;
         const rows = await db.execute<{ key: string; rate: number; wait_ms: number; slots: number }>(sql`
           select budget.key, ${effectiveRate(fullRatePerSecond[environment])} as rate,
@@ -60,8 +66,14 @@ async function connectedAccounts(db: Database, provider: ProviderId, venues: Exc
   const found: { environment: Environment; externalAccountId: string }[] = [];
   const { environment, externalAccountId } = connections;
   for (const venueId of venues) {
-    const rows = await withVenue(db, venueId, (tx) => tx.selectDistinct({ environment, externalAccountId }).from(connections).where(eq(connections.provider, provider)));
-    found.push(...rows.flatMap((row) => (row.externalAccountId === null ? [] : [{ ...row, externalAccountId: row.externalAccountId }])));
+    const rows = await withVenue(db, venueId, (tx) =>
+      tx.selectDistinct({ environment, externalAccountId }).from(connections).where(eq(connections.provider, provider)),
+    );
+    found.push(
+      ...rows.flatMap((row) =>
+        row.externalAccountId === null ? [] : [{ ...row, externalAccountId: row.externalAccountId }],
+      ),
+    );
   }
   return found;
 }

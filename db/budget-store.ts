@@ -35,10 +35,16 @@ export interface LeasedTask {
 }
 
 export interface BudgetStore {
-  reserve(key: string, request: BudgetReservation): Promise<{ granted: true; waitMs: number } | { granted: false; retryAfterMs: number }>;
+  reserve(
+    key: string,
+    request: BudgetReservation,
+  ): Promise<{ granted: true; waitMs: number } | { granted: false; retryAfterMs: number }>;
   throttle(key: string, cut: { readonly ratePerSecond: number; readonly pauseMs: number }): Promise<void>;
   acquireLease(key: string, request: LeaseRequest): Promise<{ id: string; slots: number } | null>;
-  renewLease(leaseId: string, request: { readonly slots: number; readonly maxSlots: number; readonly ttlMs: number }): Promise<number | null>;
+  renewLease(
+    leaseId: string,
+    request: { readonly slots: number; readonly maxSlots: number; readonly ttlMs: number },
+  ): Promise<number | null>;
   releaseLease(leaseId: string): Promise<void>;
 }
 
@@ -79,8 +85,12 @@ export function createBudgetStore(db: Database): BudgetStore {
     acquireLease(key, { holder, slots, maxSlots, ttlMs, task }) {
       return db.transaction(async (tx) => {
         await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${`lease/${key}`}, 0))`);
-        await tx.execute(sql`delete from provider_leases where key = ${key} and (expires_at < clock_timestamp() or holder = ${holder})`);
-        const [used] = await tx.execute<{ slots: number }>(sql`select coalesce(sum(slots), 0)::int as slots from provider_leases where key = ${key}`);
+        await tx.execute(
+          sql`delete from provider_leases where key = ${key} and (expires_at < clock_timestamp() or holder = ${holder})`,
+        );
+        const [used] = await tx.execute<{ slots: number }>(
+          sql`select coalesce(sum(slots), 0)::int as slots from provider_leases where key = ${key}`,
+        );
         const granted = Math.min(slots, maxSlots - (used?.slots ?? 0));
         if (granted < 1) return null;
         const id = uuidv7();

@@ -20,7 +20,11 @@ export interface ConnectionSteeringStore {
   /** A connection whose account's owner has yet to approve. */
   insertConnecting(connection: NewConnecting, audit?: AuditEntry): Promise<void>;
   /** Stops syncs of a connection that is `active` or `degraded`. False when it is in no such state; a suspended one stays as it is, true. */
-  suspend(ref: ConnectionRef, why: { readonly cause: string; readonly nextAction: string }, audit?: AuditEntry): Promise<boolean>;
+  suspend(
+    ref: ConnectionRef,
+    why: { readonly cause: string; readonly nextAction: string },
+    audit?: AuditEntry,
+  ): Promise<boolean>;
   /** Makes a suspended connection active. False when it is not suspended; an active one stays as it is, true. */
   resume(ref: ConnectionRef, audit?: AuditEntry): Promise<boolean>;
   /** Connections that wait for a person now, the one that has waited longest first. */
@@ -61,7 +65,14 @@ export function createConnectionSteeringStore(db: Database): ConnectionSteeringS
   return {
     insertConnecting: ({ connectionId, ...connection }, audit) =>
       withVenue(db, connection.venueId, async (tx) => {
-        await tx.insert(connections).values({ ...connection, id: connectionId, state: 'connecting', cause: 'The account’s owner has not approved yet.' });
+        await tx
+          .insert(connections)
+          .values({
+            ...connection,
+            id: connectionId,
+            state: 'connecting',
+            cause: 'The account’s owner has not approved yet.',
+          });
         await recordWith(tx, undefined, () => audit ?? null);
       }),
     suspend: (ref, why, audit) => change(ref, { from: ['active', 'degraded'], state: 'suspended', ...why, audit }),
@@ -69,7 +80,11 @@ export function createConnectionSteeringStore(db: Database): ConnectionSteeringS
     listNeedingReauth: (venueId) =>
       withVenue(db, venueId, (tx) => {
         const { id: connectionId, provider, stateSince: since, cause, nextAction } = connections;
-        return tx.select({ connectionId, provider, since, cause, nextAction }).from(connections).where(eq(connections.state, 'needs-reauth')).orderBy(since, connectionId);
+        return tx
+          .select({ connectionId, provider, since, cause, nextAction })
+          .from(connections)
+          .where(eq(connections.state, 'needs-reauth'))
+          .orderBy(since, connectionId);
       }),
   };
 }

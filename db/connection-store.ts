@@ -68,7 +68,11 @@ export interface ConnectionStore {
   /** Changes the state of a connection that is in one of these; any other stays as it is. False then. */
   changeState(ref: ConnectionRef, from: readonly ConnectionState[], change: ConnectionStateChange): Promise<boolean>;
   /** Says that the provider no longer takes the key of this generation. A connection that has another by now stays as it is. `audit` is written with it. */
-  markNeedsReauth(ref: ConnectionRef, generation: number, why: Pick<ConnectionStateChange, 'cause' | 'nextAction'> & { readonly audit?: AuditEntry }): Promise<void>;
+  markNeedsReauth(
+    ref: ConnectionRef,
+    generation: number,
+    why: Pick<ConnectionStateChange, 'cause' | 'nextAction'> & { readonly audit?: AuditEntry },
+  ): Promise<void>;
 }
 
 /** The account's connection is being disconnected at this moment: what is stored now would be wiped. */
@@ -94,7 +98,11 @@ export function createConnectionStore(db: Database): ConnectionStore {
   return {
     findByAccount: (venueId, { provider, environment, externalAccountId }) =>
       withVenue(db, venueId, async (tx) => {
-        const isAccount = and(eq(connections.provider, provider), eq(connections.environment, environment), eq(connections.externalAccountId, externalAccountId));
+        const isAccount = and(
+          eq(connections.provider, provider),
+          eq(connections.environment, environment),
+          eq(connections.externalAccountId, externalAccountId),
+        );
         const [row] = await tx.select({ id: connections.id }).from(connections).where(isAccount);
         return row?.id ?? null;
       }),
@@ -102,15 +110,27 @@ export function createConnectionStore(db: Database): ConnectionStore {
     saveWithApiKey: (connection, auditOf) =>
       withVenue(db, connection.venueId, async (tx) => {
         // One kind of credential a connection. The grant first, as whoever refreshes it locks it. Generations go on.
-        const [grant] = await tx.delete(oauthTokens).where(eq(oauthTokens.connectionId, connection.connectionId)).returning({ generation: oauthTokens.generation });
+        const [grant] = await tx
+          .delete(oauthTokens)
+          .where(eq(oauthTokens.connectionId, connection.connectionId))
+          .returning({ generation: oauthTokens.generation });
         const row = await upsertActive(tx, connection);
         if (row.id !== connection.connectionId) throw new AccountAlreadyConnectedError(row.id);
         await tx
           .insert(venueApiKeys)
-          .values({ connectionId: row.id, venueId: row.venueId, sealedKey: connection.sealedKey, generation: 1 + (grant?.generation ?? 0) })
+          .values({
+            connectionId: row.id,
+            venueId: row.venueId,
+            sealedKey: connection.sealedKey,
+            generation: 1 + (grant?.generation ?? 0),
+          })
           .onConflictDoUpdate({
             target: venueApiKeys.connectionId,
-            set: { sealedKey: connection.sealedKey, generation: sql`${venueApiKeys.generation} + 1`, updatedAt: sql`now()` },
+            set: {
+              sealedKey: connection.sealedKey,
+              generation: sql`${venueApiKeys.generation} + 1`,
+              updatedAt: sql`now()`,
+            },
           });
         const saved = await find(tx, row.id);
         if (!saved) throw new Error('the connection that was just saved is gone');
@@ -132,7 +152,10 @@ export function createConnectionStore(db: Database): ConnectionStore {
 
     findApiKey: ({ venueId, connectionId }) =>
       withVenue(db, venueId, async (tx) => {
-        const [row] = await tx.select({ sealedKey: venueApiKeys.sealedKey, generation: venueApiKeys.generation }).from(venueApiKeys).where(eq(venueApiKeys.connectionId, connectionId));
+        const [row] = await tx
+          .select({ sealedKey: venueApiKeys.sealedKey, generation: venueApiKeys.generation })
+          .from(venueApiKeys)
+          .where(eq(venueApiKeys.connectionId, connectionId));
         return row ?? null;
       }),
 
@@ -148,17 +171,29 @@ export function createConnectionStore(db: Database): ConnectionStore {
 
     markNeedsReauth: ({ venueId, connectionId }, generation, { cause, nextAction, audit }) =>
       withVenue(db, venueId, async (tx) => {
-        const sameKey = tx.select({ one: sql`1` }).from(venueApiKeys).where(and(eq(venueApiKeys.connectionId, connectionId), eq(venueApiKeys.generation, generation)));
+        const sameKey = tx
+          .select({ one: sql`1` })
+          .from(venueApiKeys)
+          .where(and(eq(venueApiKeys.connectionId, connectionId), eq(venueApiKeys.generation, generation)));
         await tx
           .update(connections)
           .set({ state: 'needs-reauth', cause, nextAction, stateSince: sql`now()`, updatedAt: sql`now()` })
-          .where(and(eq(connections.id, connectionId), inArray(connections.state, ['active', 'degraded']), exists(sameKey)));
+          .where(
+            and(eq(connections.id, connectionId), inArray(connections.state, ['active', 'degraded']), exists(sameKey)),
+          );
         await recordWith(tx, undefined, () => audit ?? null);
       }),
   };
 }
 
-async function changeState(tx: Transaction, { ref, from, change }: { readonly ref: ConnectionRef; readonly from: readonly ConnectionState[]; readonly change: ConnectionStateChange }): Promise<boolean> {
+async function changeState(
+  tx: Transaction,
+  {
+    ref,
+    from,
+    change,
+  }: { readonly ref: ConnectionRef; readonly from: readonly ConnectionState[]; readonly change: ConnectionStateChange },
+): Promise<boolean> {
   const { state, cause, nextAction } = change;
   const changed = await tx
     .update(connections)
@@ -171,7 +206,10 @@ async function changeState(tx: Transaction, { ref, from, change }: { readonly re
 type Row = typeof connections.$inferSelect;
 
 /** A connection's row, with what only a function may look for in other venues. */
-const SHOWN = { ...getTableColumns(connections), accountShared: sql<boolean>`provider_account_is_elsewhere(${connections.id})` };
+const SHOWN = {
+  ...getTableColumns(connections),
+  accountShared: sql<boolean>`provider_account_is_elsewhere(${connections.id})`,
+};
 
 async function find(tx: Transaction, connectionId: ConnectionId): Promise<Connection | null> {
   const [row] = await tx.select(SHOWN).from(connections).where(eq(connections.id, connectionId));
@@ -179,10 +217,23 @@ async function find(tx: Transaction, connectionId: ConnectionId): Promise<Connec
 }
 
 /** A connection that stays in its state has been there since it came. */
-const sinceWhen = (state: ConnectionState) => sql`case when ${connections.state} = ${state} then ${connections.stateSince} else now() end`;
+const sinceWhen = (state: ConnectionState) =>
+  sql`case when ${connections.state} = ${state} then ${connections.stateSince} else now() end`;
 
-async function upsertActive(tx: Transaction, { connectionId, venueId, provider, environment, account, scopes }: NewApiKeyConnection): Promise<Row> {
-  const active = { state: 'active', cause: null, nextAction: null, accountName: account.name, flow: null, scopes, expiresAt: null, nextRefreshAt: null } as const;
+async function upsertActive(
+  tx: Transaction,
+  { connectionId, venueId, provider, environment, account, scopes }: NewApiKeyConnection,
+): Promise<Row> {
+  const active = {
+    state: 'active',
+    cause: null,
+    nextAction: null,
+    accountName: account.name,
+    flow: null,
+    scopes,
+    expiresAt: null,
+    nextRefreshAt: null,
+  } as const;
   const [row] = await tx
     .insert(connections)
     .values({ ...active, id: connectionId, venueId, provider, environment, externalAccountId: account.id })
@@ -196,6 +247,15 @@ async function upsertActive(tx: Transaction, { connectionId, venueId, provider, 
   return row;
 }
 
-function toConnection({ stateSince, externalAccountId, accountName, ...row }: Row & { readonly accountShared: boolean }): Connection {
-  return { ...row, since: stateSince, account: externalAccountId === null ? null : { id: externalAccountId, name: accountName } };
+function toConnection({
+  stateSince,
+  externalAccountId,
+  accountName,
+  ...row
+}: Row & { readonly accountShared: boolean }): Connection {
+  return {
+    ...row,
+    since: stateSince,
+    account: externalAccountId === null ? null : { id: externalAccountId, name: accountName },
+  };
 }

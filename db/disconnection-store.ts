@@ -30,7 +30,11 @@ export interface DisconnectionStore {
   isShared(ref: ConnectionRef): Promise<boolean>;
   wipe(ref: ConnectionRef, options: WipeOptions): Promise<void>;
   /** Deletes up to so many of the records that only this connection brought, with their links. Null when there are none left. */
-  deleteSome(ref: ConnectionRef, cursor: DeletionCursor, limit: number): Promise<(DeletionCursor & { readonly deleted: number }) | null>;
+  deleteSome(
+    ref: ConnectionRef,
+    cursor: DeletionCursor,
+    limit: number,
+  ): Promise<(DeletionCursor & { readonly deleted: number }) | null>;
   /** After the records: the connection is disconnected, and would read everything anew. */
   finish(ref: ConnectionRef, requestedBy: string): Promise<void>;
 }
@@ -39,16 +43,36 @@ export const FIRST_DELETION: DeletionCursor = { resource: RESOURCES[0], after: n
 
 export function createDisconnectionStore(db: Database, audit: AuditStore): DisconnectionStore {
   const isRow = ({ connectionId }: ConnectionRef) => eq(connections.id, connectionId);
-  const note = (tx: Transaction, { venueId, connectionId }: ConnectionRef, entry: { readonly action: string; readonly actor: string; readonly details?: Readonly<Record<string, string>> }) =>
-    audit.recordIn(tx, { venueId, targetType: 'connection', targetId: connectionId, outcome: 'ok', requestId: null, ...entry });
+  const note = (
+    tx: Transaction,
+    { venueId, connectionId }: ConnectionRef,
+    entry: { readonly action: string; readonly actor: string; readonly details?: Readonly<Record<string, string>> },
+  ) =>
+    audit.recordIn(tx, {
+      venueId,
+      targetType: 'connection',
+      targetId: connectionId,
+      outcome: 'ok',
+      requestId: null,
+      ...entry,
+    });
   return {
     begin: (ref) =>
       withVenue(db, ref.venueId, async (tx) => {
         // Nobody knows the account of one that was never connected: there is nothing to disconnect from.
-        const next = sql<'disconnecting' | 'disconnected'>`case when ${connections.externalAccountId} is null then 'disconnected' else 'disconnecting' end`;
+        const next = sql<
+          'disconnecting' | 'disconnected'
+        >`case when ${connections.externalAccountId} is null then 'disconnected' else 'disconnecting' end`;
         await tx
           .update(connections)
-          .set({ state: next, cause: 'It is being disconnected.', nextAction: null, scheduledResources: [], stateSince: sql`now()`, updatedAt: sql`now()` })
+          .set({
+            state: next,
+            cause: 'It is being disconnected.',
+            nextAction: null,
+            scheduledResources: [],
+            stateSince: sql`now()`,
+            updatedAt: sql`now()`,
+          })
           .where(and(isRow(ref), notInArray(connections.state, ['disconnecting', 'disconnected'])));
       }),
 
@@ -56,21 +80,36 @@ export function createDisconnectionStore(db: Database, audit: AuditStore): Disco
       withVenue(db, ref.venueId, async (tx) => {
         await tx
           .update(syncRuns)
-          .set({ phase: 'finished', outcome: 'cancelled', waitingFor: null, awaiting: null, finishedAt: sql`now()`, updatedAt: sql`now()` })
+          .set({
+            phase: 'finished',
+            outcome: 'cancelled',
+            waitingFor: null,
+            awaiting: null,
+            finishedAt: sql`now()`,
+            updatedAt: sql`now()`,
+          })
           .where(and(eq(syncRuns.connectionId, ref.connectionId), isNull(syncRuns.finishedAt)));
       }),
 
     isShared: (ref) =>
       withVenue(db, ref.venueId, async (tx) => {
-        const [row] = await tx.execute<{ shared: boolean }>(sql`select provider_account_is_shared(${ref.connectionId}) as shared`);
+        const [row] = await tx.execute<{ shared: boolean }>(
+          sql`select provider_account_is_shared(${ref.connectionId}) as shared`,
+        );
         return row?.shared ?? false;
       }),
 
     wipe: (ref, { revocation, records, requestedBy }) =>
       withVenue(db, ref.venueId, async (tx) => {
         // The grant before its connection, as whoever refreshes it locks them.
-        const tokens = await tx.delete(oauthTokens).where(eq(oauthTokens.connectionId, ref.connectionId)).returning({ id: oauthTokens.connectionId });
-        const keys = await tx.delete(venueApiKeys).where(eq(venueApiKeys.connectionId, ref.connectionId)).returning({ id: venueApiKeys.connectionId });
+        const tokens = await tx
+          .delete(oauthTokens)
+          .where(eq(oauthTokens.connectionId, ref.connectionId))
+          .returning({ id: oauthTokens.connectionId });
+        const keys = await tx
+          .delete(venueApiKeys)
+          .where(eq(venueApiKeys.connectionId, ref.connectionId))
+          .returning({ id: venueApiKeys.connectionId });
         await tx.delete(authorizationExchanges).where(eq(authorizationExchanges.connectionId, ref.connectionId));
         const before = await tx.select({ state: connections.state }).from(connections).where(isRow(ref)).for('update');
         const again = before[0]?.state === 'disconnected';
@@ -84,7 +123,12 @@ export function createDisconnectionStore(db: Database, audit: AuditStore): Disco
             updatedAt: sql`now()`,
           })
           .where(isRow(ref));
-        if (!again || tokens.length + keys.length > 0) await note(tx, ref, { action: 'connection.disconnected', actor: requestedBy, details: { revocation, records } });
+        if (!again || tokens.length + keys.length > 0)
+          await note(tx, ref, {
+            action: 'connection.disconnected',
+            actor: requestedBy,
+            details: { revocation, records },
+          });
       }),
 
     deleteSome: (ref, cursor, limit) => withVenue(db, ref.venueId, (tx) => deleteSome(tx, ref, { ...cursor, limit })),
@@ -101,7 +145,11 @@ export function createDisconnectionStore(db: Database, audit: AuditStore): Disco
   };
 }
 
-async function deleteSome(tx: Transaction, ref: ConnectionRef, { resource, after, limit }: DeletionCursor & { readonly limit: number }): Promise<(DeletionCursor & { readonly deleted: number }) | null> {
+async function deleteSome(
+  tx: Transaction,
+  ref: ConnectionRef,
+  { resource, after, limit }: DeletionCursor & { readonly limit: number },
+): Promise<(DeletionCursor & { readonly deleted: number }) | null> {
   const candidates = await lockBrought(tx, ref, { resource, after, limit });
   const last = candidates.at(-1);
   if (!last) {
@@ -114,12 +162,18 @@ async function deleteSome(tx: Transaction, ref: ConnectionRef, { resource, after
       and not exists (select from record_links o where o.record_id = c.id and o.connection_id <> ${ref.connectionId})
     returning c.id`);
   const ids = JSON.stringify(deleted.map(({ id }) => id));
-  await tx.execute(sql`delete from record_links where record_id in (select jsonb_array_elements_text(${ids}::jsonb)::uuid) and connection_id = ${ref.connectionId}`);
+  await tx.execute(
+    sql`delete from record_links where record_id in (select jsonb_array_elements_text(${ids}::jsonb)::uuid) and connection_id = ${ref.connectionId}`,
+  );
   return { resource, after: last, deleted: deleted.length };
 }
 
 /** Records that a pull of this connection created: what the venue itself loaded is the venue's, also where it was written to the provider. */
-async function lockBrought(tx: Transaction, { connectionId }: ConnectionRef, { resource, after, limit }: DeletionCursor & { readonly limit: number }): Promise<readonly RecordId[]> {
+async function lockBrought(
+  tx: Transaction,
+  { connectionId }: ConnectionRef,
+  { resource, after, limit }: DeletionCursor & { readonly limit: number },
+): Promise<readonly RecordId[]> {
   const rows = await tx.execute<{ id: RecordId }>(sql`
     select c.id from record_links l
     join ${tableOf(resource)} c on c.id = l.record_id

@@ -42,7 +42,10 @@ export function createIdempotencyStore(db: Database): IdempotencyStore {
     complete: (ref, answer) =>
       withCaller(db, ref.caller, async (tx) => {
         // Of twins that both worked, because the first one's lock lapsed, the first answer stands.
-        await tx.update(idempotencyKeys).set({ status: answer.status, answer: sealAnswer(ref, answer), lockedUntil: null }).where(and(isKey(ref), isNull(idempotencyKeys.status)));
+        await tx
+          .update(idempotencyKeys)
+          .set({ status: answer.status, answer: sealAnswer(ref, answer), lockedUntil: null })
+          .where(and(isKey(ref), isNull(idempotencyKeys.status)));
       }),
 
     release: (ref) =>
@@ -58,12 +61,25 @@ export function createIdempotencyStore(db: Database): IdempotencyStore {
 }
 
 const isKey = (ref: IdempotencyKeyRef) =>
-  and(eq(idempotencyKeys.caller, ref.caller), eq(idempotencyKeys.operation, ref.operation), eq(idempotencyKeys.key, digestOf(ref)));
+  and(
+    eq(idempotencyKeys.caller, ref.caller),
+    eq(idempotencyKeys.operation, ref.operation),
+    eq(idempotencyKeys.key, digestOf(ref)),
+  );
 
 /** One statement, so that of many callers at once exactly one gets the row. */
-async function tryClaim(tx: Transaction, ref: IdempotencyKeyRef, { requestHash, lockMs }: { readonly requestHash: string; readonly lockMs: number }): Promise<boolean> {
+async function tryClaim(
+  tx: Transaction,
+  ref: IdempotencyKeyRef,
+  { requestHash, lockMs }: { readonly requestHash: string; readonly lockMs: number },
+): Promise<boolean> {
   const lockedUntil = sql`now() + ${lockMs}::double precision * interval '1 millisecond'`;
-  const fresh = { requestHash, lockedUntil, createdAt: sql`now()`, expiresAt: sql`now() + ${IDEMPOTENCY_KEPT_DAYS}::integer * interval '1 day'` };
+  const fresh = {
+    requestHash,
+    lockedUntil,
+    createdAt: sql`now()`,
+    expiresAt: sql`now() + ${IDEMPOTENCY_KEPT_DAYS}::integer * interval '1 day'`,
+  };
   const claimed = await tx
     .insert(idempotencyKeys)
     .values({ caller: ref.caller, operation: ref.operation, key: digestOf(ref), ...fresh })
@@ -77,7 +93,11 @@ async function tryClaim(tx: Transaction, ref: IdempotencyKeyRef, { requestHash, 
   return claimed.length === 1;
 }
 
-function judge(ref: IdempotencyKeyRef, row: typeof idempotencyKeys.$inferSelect, requestHash: string): IdempotencyClaim {
+function judge(
+  ref: IdempotencyKeyRef,
+  row: typeof idempotencyKeys.$inferSelect,
+  requestHash: string,
+): IdempotencyClaim {
   if (row.requestHash !== requestHash) return { kind: 'mismatch' };
   if (row.answer === null) return { kind: 'in-flight' };
   return { kind: 'replay', answer: openAnswer(ref, row.answer) };

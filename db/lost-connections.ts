@@ -49,7 +49,11 @@ export function guardTransactions(client: postgres.Sql): void {
   client.begin = guarded as typeof client.begin;
 }
 
-async function neverEndsWhenLost(work: TransactionWork, tx: postgres.TransactionSql, isOver: () => boolean): Promise<unknown> {
+async function neverEndsWhenLost(
+  work: TransactionWork,
+  tx: postgres.TransactionSql,
+  isOver: () => boolean,
+): Promise<unknown> {
   try {
     return await work(cutOffWhen(tx, isOver));
   } catch (error) {
@@ -71,9 +75,11 @@ const isConnectionLost = (error: unknown): boolean => codesOf(error).some((code)
 function cutOffWhen(tx: postgres.TransactionSql, isOver: () => boolean): postgres.TransactionSql {
   return new Proxy(tx, {
     get(target, name) {
-      if (isOver()) throw Object.assign(new Error('the transaction has lost its connection'), { code: 'CONNECTION_CLOSED' });
+      if (isOver())
+        throw Object.assign(new Error('the transaction has lost its connection'), { code: 'CONNECTION_CLOSED' });
       // What is done under a savepoint has a handle of its own.
-      if (name === 'savepoint') return (work: TransactionWork) => target.savepoint((inner) => neverEndsWhenLost(work, inner, isOver));
+      if (name === 'savepoint')
+        return (work: TransactionWork) => target.savepoint((inner) => neverEndsWhenLost(work, inner, isOver));
       return Reflect.get(target, name) as unknown;
     },
   });

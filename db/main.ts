@@ -13,7 +13,9 @@ async function main(): Promise<number> {
     return 2;
   }
   const { databaseUrl: url } = exitOnConfigError(() => readMigrationConfig(process.env));
-  const log = (message: string) => { console.log(message); };
+  const log = (message: string) => {
+    console.log(message);
+  };
   if (command === 'up') console.log(`The database has migration ${await migrateUp({ url, log })}`);
   if (command === 'down') console.log(`The database has migration ${await migrateDown({ url, to, log })}`);
   if (command === 'status') {
@@ -27,9 +29,11 @@ function readArguments(): { readonly command: 'up' | 'down' | 'status' | null; r
   try {
     const { positionals, values } = parseArgs({ allowPositionals: true, options: { to: { type: 'string' } } });
     const [command, ...rest] = positionals;
-    if (rest.length === 0 && values.to === undefined && (command === 'up' || command === 'status')) return { command, to: 0 };
+    if (rest.length === 0 && values.to === undefined && (command === 'up' || command === 'status'))
+      return { command, to: 0 };
     // What to keep is said, never assumed: taking a migration back loses its data.
-    if (rest.length === 0 && command === 'down' && /^\d{1,6}$/.test(values.to ?? '')) return { command, to: Number(values.to) };
+    if (rest.length === 0 && command === 'down' && /^\d{1,6}$/.test(values.to ?? ''))
+      return { command, to: Number(values.to) };
   } catch {
     // An option that does not exist: the usage says which do.
   }
@@ -39,6 +43,10 @@ function readArguments(): { readonly command: 'up' | 'down' | 'status' | null; r
 try {
   process.exitCode = await main();
 } catch (error) {
-  console.error(error instanceof Error && error.message !== '' ? error.message : `The database does not answer (${String((error as { code?: unknown }).code)})`);
+  console.error(
+    error instanceof Error && error.message !== ''
+      ? error.message
+      : `The database does not answer (${String((error as { code?: unknown }).code)})`,
+  );
   process.exitCode = 1;
 }

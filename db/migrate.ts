@@ -29,11 +29,14 @@ const MIGRATION_LOCK = 7_301_401;
 export async function migrateUp({ url, log }: MigrateOptions): Promise<number> {
   const { newest } = await readMigrations();
   return withConnection(url, async (sql) => {
-    for (let version = 0; ; ) {
+    for (let version = 0; ;) {
       const before = version;
       version = await inLockedTransaction(sql, async (migrator) => {
         const current = await migrator.getDatabaseVersion();
-        if (current > newest) throw new Error(`The database has migration ${current} and this code knows ${newest} at most: run newer code`);
+        if (current > newest)
+          throw new Error(
+            `The database has migration ${current} and this code knows ${newest} at most: run newer code`,
+          );
         const applied = await migrator.migrate(String(Math.min(current + 1, newest)));
         for (const migration of applied) log(`applied migration ${migration.version} (${migration.name})`);
         return current + applied.length;
@@ -73,14 +76,23 @@ export async function readMigrationStatus({ url }: Pick<MigrateOptions, 'url'>):
 /** The newest migration that this code knows, and how many there are. */
 export async function readMigrations(): Promise<{ readonly newest: number }> {
   const files = await createMigrator(null).getMigrations();
-  const versions = files.filter(({ action }) => action === 'do').map(({ version }) => version).sort((a, b) => a - b);
+  const versions = files
+    .filter(({ action }) => action === 'do')
+    .map(({ version }) => version)
+    .sort((a, b) => a - b);
   // One step at a time and no gaps: two branches that both add a migration collide here and not in a database.
-  if (versions.some((version, index) => version !== index + 1)) throw new Error('The migrations in db/migrations are not numbered 1, 2, 3 …');
+  if (versions.some((version, index) => version !== index + 1))
+    throw new Error('The migrations in db/migrations are not numbered 1, 2, 3 …');
   return { newest: versions.length };
 }
 
 async function withConnection<T>(url: string, work: (sql: postgres.Sql) => Promise<T>): Promise<T> {
-  const sql = postgres(url, { max: 1, connect_timeout: 10, connection: { application_name: 'interlock-migrations' }, onnotice: () => undefined });
+  const sql = postgres(url, {
+    max: 1,
+    connect_timeout: 10,
+    connection: { application_name: 'interlock-migrations' },
+    onnotice: () => undefined,
+  });
   try {
     return await work(sql);
   } finally {
@@ -88,7 +100,10 @@ async function withConnection<T>(url: string, work: (sql: postgres.Sql) => Promi
   }
 }
 
-function inLockedTransaction<T>(sql: postgres.Sql, work: (migrator: Postgrator, tx: postgres.TransactionSql) => Promise<T>) {
+function inLockedTransaction<T>(
+  sql: postgres.Sql,
+  work: (migrator: Postgrator, tx: postgres.TransactionSql) => Promise<T>,
+) {
   return sql.begin(async (tx) => {
     await tx`select pg_advisory_xact_lock(${MIGRATION_LOCK})`;
     return work(createMigrator(tx), tx);
@@ -101,7 +116,10 @@ function createMigrator(sql: postgres.Sql | postgres.TransactionSql | null): Pos
     driver: 'pg',
     schemaTable: MIGRATIONS_TABLE,
     // The library takes a glob: what is magic in a folder's own name is escaped.
-    migrationPattern: `${folder.split(sep).join('/').replace(/[?*()[\]{}]/g, '[$&]')}*.sql`,
+    migrationPattern: `${folder
+      .split(sep)
+      .join('/')
+      .replace(/[?*()[\]{}]/g, '[$&]')}*.sql`,
     newline: 'LF',
     execQuery: async (query) => {
       if (!sql) throw new Error('Reading the migration files needs no database');

@@ -103,7 +103,15 @@ export const MAX_LOCK_MS = 45_000;
 const LIVING = ['active', 'degraded', 'suspended'] as const satisfies readonly ConnectionState[];
 
 /** `refreshing` holds a connection for as long as a provider takes to answer: a pool of its own, which nothing else waits for. */
-export function createOAuthTokenStore({ db, refreshing, audit }: { readonly db: Database; readonly refreshing: Database; readonly audit: AuditStore }): OAuthTokenStore {
+export function createOAuthTokenStore({
+  db,
+  refreshing,
+  audit,
+}: {
+  readonly db: Database;
+  readonly refreshing: Database;
+  readonly audit: AuditStore;
+}): OAuthTokenStore {
   return {
     find: (ref) => withVenue(db, ref.venueId, (tx) => read(tx, ref)),
     replaceIn,
@@ -116,8 +124,16 @@ export function createOAuthTokenStore({ db, refreshing, audit }: { readonly db: 
 
     noteRefreshSent: (grant) =>
       withVenue(refreshing, grant.venueId, async (tx) => {
-        const [before] = await tx.select({ sentAt: oauthTokens.refreshSentAt }).from(oauthTokens).where(isSame(grant)).for('update');
-        if (before?.sentAt === null) await tx.update(oauthTokens).set({ refreshSentAt: sql`now()` }).where(isSame(grant));
+        const [before] = await tx
+          .select({ sentAt: oauthTokens.refreshSentAt })
+          .from(oauthTokens)
+          .where(isSame(grant))
+          .for('update');
+        if (before?.sentAt === null)
+          await tx
+            .update(oauthTokens)
+            .set({ refreshSentAt: sql`now()` })
+            .where(isSame(grant));
         return before !== undefined && before.sentAt !== null;
       }),
 
@@ -132,14 +148,21 @@ export function createOAuthTokenStore({ db, refreshing, audit }: { readonly db: 
       withVenue(refreshing, refreshed.venueId, async (tx) => {
         if (!(await write(tx, refreshed, grant))) return false;
         // While its answer was on the way, the refresh counted as lost.
-        await tx.update(connections).set({ state: 'active', cause: null, nextAction: null, stateSince: sql`now()` }).where(and(eq(connections.id, refreshed.connectionId), eq(connections.state, 'needs-reauth')));
+        await tx
+          .update(connections)
+          .set({ state: 'active', cause: null, nextAction: null, stateSince: sql`now()` })
+          .where(and(eq(connections.id, refreshed.connectionId), eq(connections.state, 'needs-reauth')));
         await audit.recordIn(tx, entry);
         return true;
       }),
 
     markDead: (grant, dead, entry) =>
       withVenue(db, grant.venueId, async (tx) => {
-        const [same] = await tx.select({ one: sql`1` }).from(oauthTokens).where(isSame(grant)).for('update');
+        const [same] = await tx
+          .select({ one: sql`1` })
+          .from(oauthTokens)
+          .where(isSame(grant))
+          .for('update');
         if (!same) return false;
         if (await giveUp(tx, grant, dead)) await audit.recordIn(tx, entry);
         return true;
@@ -149,7 +172,8 @@ export function createOAuthTokenStore({ db, refreshing, audit }: { readonly db: 
   };
 }
 
-const isSame = ({ connectionId, generation }: GrantRef) => and(eq(oauthTokens.connectionId, connectionId), eq(oauthTokens.generation, generation));
+const isSame = ({ connectionId, generation }: GrantRef) =>
+  and(eq(oauthTokens.connectionId, connectionId), eq(oauthTokens.generation, generation));
 
 interface Locking<T> {
   readonly ref: ConnectionRef;
@@ -160,13 +184,18 @@ interface Locking<T> {
 /** The token's row before the connection's, here and wherever both are written. */
 async function lock<T>(tx: Transaction, { ref, audit, work }: Locking<T>): Promise<T | null> {
   await tx.execute(sql.raw(`set local idle_in_transaction_session_timeout = ${MAX_LOCK_MS}`));
-  await tx.select({ one: sql`1` }).from(oauthTokens).where(eq(oauthTokens.connectionId, ref.connectionId)).for('update');
+  await tx
+    .select({ one: sql`1` })
+    .from(oauthTokens)
+    .where(eq(oauthTokens.connectionId, ref.connectionId))
+    .for('update');
   const grant = await read(tx, ref);
   if (!grant) return null;
   return work({
     ...grant,
     async store(fresh) {
-      if (!(await write(tx, { ...ref, generation: grant.generation }, fresh))) throw new Error('a locked grant has changed');
+      if (!(await write(tx, { ...ref, generation: grant.generation }, fresh)))
+        throw new Error('a locked grant has changed');
     },
     async giveUp(dead) {
       await giveUp(tx, ref, dead);
@@ -178,7 +207,14 @@ async function lock<T>(tx: Transaction, { ref, audit, work }: Locking<T>): Promi
 async function listForForecast(tx: Transaction): Promise<readonly ForecastGrant[]> {
   const { accessExpiresAt, refreshExpiresAt, hardExpiresAt } = oauthTokens;
   const rows = await tx
-    .select({ connectionId: connections.id, provider: connections.provider, refreshAt: connections.nextRefreshAt, accessExpiresAt, refreshExpiresAt, hardExpiresAt })
+    .select({
+      connectionId: connections.id,
+      provider: connections.provider,
+      refreshAt: connections.nextRefreshAt,
+      accessExpiresAt,
+      refreshExpiresAt,
+      hardExpiresAt,
+    })
     .from(oauthTokens)
     .innerJoin(connections, eq(connections.id, oauthTokens.connectionId))
     .where(inArray(connections.state, [...LIVING]));
@@ -186,7 +222,8 @@ async function listForForecast(tx: Transaction): Promise<readonly ForecastGrant[
 }
 
 async function read(tx: Transaction, { connectionId }: ConnectionRef): Promise<ConnectedGrant | null> {
-  const { sealedTokens, generation, obtainedAt, accessExpiresAt, refreshExpiresAt, hardExpiresAt, refreshSentAt } = oauthTokens;
+  const { sealedTokens, generation, obtainedAt, accessExpiresAt, refreshExpiresAt, hardExpiresAt, refreshSentAt } =
+    oauthTokens;
   const [row] = await tx
     .select({
       ...{ sealedTokens, generation, obtainedAt, accessExpiresAt, refreshExpiresAt, hardExpiresAt, refreshSentAt },
@@ -206,16 +243,29 @@ async function read(tx: Transaction, { connectionId }: ConnectionRef): Promise<C
 }
 
 async function replaceIn(tx: Transaction, ref: ConnectionRef, grant: ApprovedGrant): Promise<void> {
-  const [key] = await tx.select({ generation: venueApiKeys.generation }).from(venueApiKeys).where(eq(venueApiKeys.connectionId, ref.connectionId));
+  const [key] = await tx
+    .select({ generation: venueApiKeys.generation })
+    .from(venueApiKeys)
+    .where(eq(venueApiKeys.connectionId, ref.connectionId));
   const values = { ...columnsOf(grant), authorizedBy: grant.authorizedBy };
   await tx
     .insert(oauthTokens)
     .values({ ...values, generation: (key?.generation ?? 0) + 1, connectionId: ref.connectionId, venueId: ref.venueId })
-    .onConflictDoUpdate({ target: oauthTokens.connectionId, set: { ...values, generation: sql`${oauthTokens.generation} + 1`, updatedAt: sql`now()` } });
+    .onConflictDoUpdate({
+      target: oauthTokens.connectionId,
+      set: { ...values, generation: sql`${oauthTokens.generation} + 1`, updatedAt: sql`now()` },
+    });
   await show(tx, ref, grant);
 }
 
-const columnsOf = ({ sealedTokens, obtainedAt, accessExpiresAt, refreshExpiresAt, hardExpiresAt }: NewGrant) => ({ sealedTokens, obtainedAt, accessExpiresAt, refreshExpiresAt, hardExpiresAt, refreshSentAt: null });
+const columnsOf = ({ sealedTokens, obtainedAt, accessExpiresAt, refreshExpiresAt, hardExpiresAt }: NewGrant) => ({
+  sealedTokens,
+  obtainedAt,
+  accessExpiresAt,
+  refreshExpiresAt,
+  hardExpiresAt,
+  refreshSentAt: null,
+});
 
 /** False when the grant is of another generation by now, or gone. */
 async function write(tx: Transaction, refreshed: GrantRef, grant: NewGrant): Promise<boolean> {
@@ -230,16 +280,34 @@ async function write(tx: Transaction, refreshed: GrantRef, grant: NewGrant): Pro
 }
 
 /** What the connection itself tells of its grant. */
-async function show(tx: Transaction, { connectionId }: ConnectionRef, { flow, scopes, refreshAt, accessExpiresAt, refreshExpiresAt, hardExpiresAt }: NewGrant): Promise<void> {
+async function show(
+  tx: Transaction,
+  { connectionId }: ConnectionRef,
+  { flow, scopes, refreshAt, accessExpiresAt, refreshExpiresAt, hardExpiresAt }: NewGrant,
+): Promise<void> {
   const ends = [refreshAt === null ? accessExpiresAt : refreshExpiresAt, hardExpiresAt].filter((at) => at !== null);
   const expiresAt = ends.length === 0 ? null : new Date(Math.min(...ends.map((at) => at.getTime())));
-  await tx.update(connections).set({ flow, scopes, nextRefreshAt: refreshAt, expiresAt, updatedAt: sql`now()` }).where(eq(connections.id, connectionId));
+  await tx
+    .update(connections)
+    .set({ flow, scopes, nextRefreshAt: refreshAt, expiresAt, updatedAt: sql`now()` })
+    .where(eq(connections.id, connectionId));
 }
 
-async function giveUp(tx: Transaction, { connectionId }: ConnectionRef, { cause, nextAction }: DeadGrant): Promise<boolean> {
+async function giveUp(
+  tx: Transaction,
+  { connectionId }: ConnectionRef,
+  { cause, nextAction }: DeadGrant,
+): Promise<boolean> {
   const changed = await tx
     .update(connections)
-    .set({ state: 'needs-reauth', cause, nextAction, nextRefreshAt: null, stateSince: sql`now()`, updatedAt: sql`now()` })
+    .set({
+      state: 'needs-reauth',
+      cause,
+      nextAction,
+      nextRefreshAt: null,
+      stateSince: sql`now()`,
+      updatedAt: sql`now()`,
+    })
     .where(and(eq(connections.id, connectionId), inArray(connections.state, [...LIVING])))
     .returning({ id: connections.id });
   return changed.length === 1;

@@ -7,7 +7,15 @@ import { VenueBusyError } from './venue-busy-error.ts';
 const CONNECTION_CODES = new Set(['CONNECT_TIMEOUT', 'CONNECTION_CLOSED', 'CONNECTION_ENDED', 'CONNECTION_DESTROYED']);
 
 /** The system's. They count only in an error that comes from the database: the same codes tell of providers, of key services, of whoever else is away. */
-const SOCKET_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'EHOSTUNREACH']);
+const SOCKET_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+]);
 
 /**
  * SQLSTATE classes and codes that mean "not now": connection exceptions, shutting down, crashed, starting up, too many connections;
@@ -33,4 +41,5 @@ export function isDatabaseAway(error: unknown): boolean {
   return codesOf(own).some((code) => SOCKET_CODES.has(code));
 }
 
-const codeOf = (cause: Error): readonly string[] => ('code' in cause && typeof cause.code === 'string' ? [cause.code] : []);
+const codeOf = (cause: Error): readonly string[] =>
+  'code' in cause && typeof cause.code === 'string' ? [cause.code] : [];

@@ -12,8 +12,15 @@ export interface Page<T> {
 }
 
 /** Makes a page of rows that were read with `limit + 1`: the extra one only tells that there are more. `found`: how many there were, where rows were left out. */
-export function toPage<Row, T>(rows: readonly Row[], limit: number, as: { readonly item: (row: Row) => T; readonly id: (row: Row) => string; readonly found?: number }): Page<T> {
+export function toPage<Row, T>(
+  rows: readonly Row[],
+  limit: number,
+  as: { readonly item: (row: Row) => T; readonly id: (row: Row) => string; readonly found?: number },
+): Page<T> {
   const kept = rows.slice(0, limit);
   const last = kept.at(-1);
-  return { data: kept.map(as.item), next: (as.found ?? rows.length) > kept.length && last !== undefined ? as.id(last) : null };
+  return {
+    data: kept.map(as.item),
+    next: (as.found ?? rows.length) > kept.length && last !== undefined ? as.id(last) : null,
+  };
 }

@@ -25,7 +25,11 @@ export interface PlanEntry {
  * Writes down what a dry run would do; of several readings of a record the newest counts, in whatever order they come. Returns the keys
  * of which the plan says nothing else than it said before.
  */
-export async function savePlanItems(tx: Transaction, scope: RunScope, entries: readonly PlanEntry[]): Promise<ReadonlySet<string>> {
+export async function savePlanItems(
+  tx: Transaction,
+  scope: RunScope,
+  entries: readonly PlanEntry[],
+): Promise<ReadonlySet<string>> {
   if (entries.length === 0) return new Set();
   const rows = await tx.execute<{ key: string; action: PlanAction; version: string | null }>(sql`
     select key, action, version from sync_plan_items where sync_id = ${scope.syncId} and key in ${keysOf(entries)}`);
@@ -39,11 +43,19 @@ export async function savePlanItems(tx: Transaction, scope: RunScope, entries: r
     insert into sync_plan_items (venue_id, sync_id, key, action, record_id, source_id, external_id, detail, fingerprint, version)
     select ${scope.venueId}, ${scope.syncId}, r.* from ${recordset(newest)}
     on conflict (sync_id, key) do update set action = excluded.action, detail = excluded.detail, fingerprint = excluded.fingerprint, version = excluded.version`);
-  return new Set(entries.filter((entry) => !newest.includes(entry) || earlier.get(entry.key)?.action === entry.action).map(({ key }) => key));
+  return new Set(
+    entries
+      .filter((entry) => !newest.includes(entry) || earlier.get(entry.key)?.action === entry.action)
+      .map(({ key }) => key),
+  );
 }
 
 /** The objects that a dry run has planned to tie to these records, which it does not do: by the records' ids. */
-export async function plannedTies(tx: Transaction, scope: RunScope, recordIds: readonly RecordId[]): Promise<ReadonlyMap<RecordId, string>> {
+export async function plannedTies(
+  tx: Transaction,
+  scope: RunScope,
+  recordIds: readonly RecordId[],
+): Promise<ReadonlyMap<RecordId, string>> {
   if (scope.dryRun !== true || recordIds.length === 0) return new Map();
   const rows = await tx.execute<{ record_id: RecordId; key: string }>(sql`
     select record_id, key from sync_plan_items where sync_id = ${scope.syncId} and action = 'update'
@@ -76,33 +88,73 @@ export async function meetPlan(tx: Transaction, scope: RunScope, done: readonly 
 }
 
 /** Says on the run what the plan promised and the run never came to: the record changed in between. */
-export async function noteUnmet(tx: Transaction, scope: Pick<RunScope, 'venueId' | 'syncId'>, planId: string): Promise<void> {
-  const rows = await tx.execute<{ record_id: RecordId | null; source_id: string | null; external_id: string | null; action: PlanAction }>(sql`
+export async function noteUnmet(
+  tx: Transaction,
+  scope: Pick<RunScope, 'venueId' | 'syncId'>,
+  planId: string,
+): Promise<void> {
+  const rows = await tx.execute<{
+    record_id: RecordId | null;
+    source_id: string | null;
+    external_id: string | null;
+    action: PlanAction;
+  }>(sql`
     select record_id, source_id, external_id, action from sync_plan_items
     where sync_id = ${planId} and met_by is distinct from ${scope.syncId} and action <> 'skip'
     order by seq`);
-  const message = (action: PlanAction) => `The plan was to ${action} this record; it changed in between, and nothing was to be done.`;
-  await noteDeviations(tx, scope, rows.map(({ action, ...row }) => ({ ...row, level: 'warn', action: 'deviation', code: 'no-longer-needed', message: message(action) })));
+  const message = (action: PlanAction) =>
+    `The plan was to ${action} this record; it changed in between, and nothing was to be done.`;
+  await noteDeviations(
+    tx,
+    scope,
+    rows.map(({ action, ...row }) => ({
+      ...row,
+      level: 'warn',
+      action: 'deviation',
+      code: 'no-longer-needed',
+      message: message(action),
+    })),
+  );
 }
 
 function deviationOf(done: PlanEntry, planned: PlannedRow | undefined): string | null {
   if (!planned) return 'not-planned';
   if (planned.action !== done.action) return 'planned-otherwise';
-  return planned.fingerprint === null || done.fingerprint === null || planned.fingerprint === done.fingerprint ? null : 'content-changed';
+  return planned.fingerprint === null || done.fingerprint === null || planned.fingerprint === done.fingerprint
+    ? null
+    : 'content-changed';
 }
 
 function toLog(done: PlanEntry, code: string, planned: PlanAction | undefined): LogInsert {
-  const message = planned === undefined ? `The plan did not know this record: ${done.action}.` : `Planned: ${planned}; done: ${done.action}${code === 'content-changed' ? ', with other content' : ''}.`;
-  return { record_id: done.recordId, source_id: done.sourceId, external_id: done.externalId, level: 'warn', action: 'deviation', code, message };
+  const message =
+    planned === undefined
+      ? `The plan did not know this record: ${done.action}.`
+      : `Planned: ${planned}; done: ${done.action}${code === 'content-changed' ? ', with other content' : ''}.`;
+  return {
+    record_id: done.recordId,
+    source_id: done.sourceId,
+    external_id: done.externalId,
+    level: 'warn',
+    action: 'deviation',
+    code,
+    message,
+  };
 }
 
-async function noteDeviations(tx: Transaction, scope: Pick<RunScope, 'venueId' | 'syncId'>, deviations: readonly LogInsert[]): Promise<void> {
+async function noteDeviations(
+  tx: Transaction,
+  scope: Pick<RunScope, 'venueId' | 'syncId'>,
+  deviations: readonly LogInsert[],
+): Promise<void> {
   if (deviations.length === 0) return;
   await insertLogs(tx, scope, deviations);
-  await tx.execute(sql`update sync_runs set deviation_count = deviation_count + ${deviations.length} where id = ${scope.syncId}`);
+  await tx.execute(
+    sql`update sync_runs set deviation_count = deviation_count + ${deviations.length} where id = ${scope.syncId}`,
+  );
 }
 
-const keysOf = (entries: readonly PlanEntry[]) => sql`(select jsonb_array_elements_text(${JSON.stringify(entries.map(({ key }) => key))}::jsonb))`;
+const keysOf = (entries: readonly PlanEntry[]) =>
+  sql`(select jsonb_array_elements_text(${JSON.stringify(entries.map(({ key }) => key))}::jsonb))`;
 
 function recordset(entries: readonly PlanEntry[]) {
   const rows = entries.map(({ key, action, recordId, sourceId, externalId, detail, fingerprint, version }) => ({

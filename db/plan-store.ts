@@ -29,7 +29,11 @@ export interface PlanSummary {
 export interface PlanStore {
   summarise(venueId: VenueId, id: SyncId, samplesPerAction: number): Promise<PlanSummary>;
   /** In the order in which the dry run came to them; `after` is a `seq`. */
-  list(venueId: VenueId, id: SyncId, query: { readonly action?: PlanAction | undefined; readonly page: PageRequest }): Promise<Page<PlanItem>>;
+  list(
+    venueId: VenueId,
+    id: SyncId,
+    query: { readonly action?: PlanAction | undefined; readonly page: PageRequest },
+  ): Promise<Page<PlanItem>>;
 }
 
 const { seq, action, recordId, sourceId, externalId, detail } = syncPlanItems;
@@ -39,12 +43,25 @@ export function createPlanStore(db: Database): PlanStore {
   return {
     summarise: (venueId, id, samplesPerAction) =>
       withVenue(db, venueId, async (tx) => {
-        const counted = await tx.select({ action, count: sql<number>`count(*)::int` }).from(syncPlanItems).where(eq(syncPlanItems.syncId, id)).groupBy(action);
-        const counts = Object.fromEntries(PLAN_ACTIONS.map((name) => [name, counted.find((row) => row.action === name)?.count ?? 0])) as Record<PlanAction, number>;
+        const counted = await tx
+          .select({ action, count: sql<number>`count(*)::int` })
+          .from(syncPlanItems)
+          .where(eq(syncPlanItems.syncId, id))
+          .groupBy(action);
+        const counts = Object.fromEntries(
+          PLAN_ACTIONS.map((name) => [name, counted.find((row) => row.action === name)?.count ?? 0]),
+        ) as Record<PlanAction, number>;
         const samples: PlanItem[] = [];
         // One short index scan an action: numbering all rows of a plan would read a million to show a hundred.
         for (const { action: name } of counted) {
-          samples.push(...(await tx.select(COLUMNS).from(syncPlanItems).where(and(eq(syncPlanItems.syncId, id), eq(action, name))).orderBy(asc(seq)).limit(samplesPerAction)));
+          samples.push(
+            ...(await tx
+              .select(COLUMNS)
+              .from(syncPlanItems)
+              .where(and(eq(syncPlanItems.syncId, id), eq(action, name)))
+              .orderBy(asc(seq))
+              .limit(samplesPerAction)),
+          );
         }
         return { counts, samples };
       }),
@@ -56,7 +73,12 @@ export function createPlanStore(db: Database): PlanStore {
           wanted === undefined ? undefined : eq(action, wanted),
           after === null ? undefined : gt(seq, Number(after)),
         );
-        const rows = await tx.select(COLUMNS).from(syncPlanItems).where(where).orderBy(asc(seq)).limit(limit + 1);
+        const rows = await tx
+          .select(COLUMNS)
+          .from(syncPlanItems)
+          .where(where)
+          .orderBy(asc(seq))
+          .limit(limit + 1);
         return toPage(rows, limit, { item: (row) => row, id: (row) => String(row.seq) });
       }),
   };

@@ -12,16 +12,33 @@ import type { Transaction } from './venue-scope.ts';
 /** Writes what was decided but deletions: records, their links, and what hangs on them. */
 export async function applyPulled(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<void> {
   const resolved = await resolveReferences(tx, scope, decided);
-  const created = await insertRecords(tx, scope, await withEarlierSourceIds(tx, scope, resolved.filter(({ decision }) => decision === 'create')));
+  const created = await insertRecords(
+    tx,
+    scope,
+    await withEarlierSourceIds(
+      tx,
+      scope,
+      resolved.filter(({ decision }) => decision === 'create'),
+    ),
+  );
   const taken = resolved.filter(({ decision }) => ['update', 'overwrite', 'adopt', 'revive'].includes(decision));
   const changed = await updateRecords(tx, scope, taken);
-  const agreed = [...created, ...taken.map((one) => ({ ...one, record: { ...one.record, version: changed.get(one.record.id) ?? one.record.version } }))];
+  const agreed = [
+    ...created,
+    ...taken.map((one) => ({
+      ...one,
+      record: { ...one.record, version: changed.get(one.record.id) ?? one.record.version },
+    })),
+  ];
   await saveLinks(tx, scope, [...agreed, ...resolved.filter(({ decision }) => decision === 'touch')]);
   const ignored = resolved.filter(({ decision }) => decision === 'ignore');
   await fillGaps(tx, scope, ignored);
   await markSeen(tx, scope, ignored);
   await fillFromOlder(tx, scope, [...created, ...resolved.filter(({ decision }) => decision !== 'create')]);
-  await settleReferences(tx, scope, [...created, ...taken.filter(({ decision }) => decision === 'adopt' || decision === 'revive')]);
+  await settleReferences(tx, scope, [
+    ...created,
+    ...taken.filter(({ decision }) => decision === 'adopt' || decision === 'revive'),
+  ]);
 }
 
 /** Two lists may tell of one record in one commit: the older reading still brings what the newer one does not know. */
@@ -44,7 +61,11 @@ export async function applyDeletions(tx: Transaction, scope: RunScope, decided: 
       update ${tableOf(scope.resource)} set deleted_at = coalesce(deleted_at, now()), version = version + 1, updated_at = now()
       where id in (select jsonb_array_elements_text(${JSON.stringify(archived.map(({ record }) => record.id))}::jsonb)::uuid)`);
   }
-  await moveGone(tx, scope, decided.filter(({ decision }) => decision === 'archive' || decision === 'keep'));
+  await moveGone(
+    tx,
+    scope,
+    decided.filter(({ decision }) => decision === 'archive' || decision === 'keep'),
+  );
 }
 
 /**
@@ -65,7 +86,11 @@ export async function moveGone(tx: Transaction, scope: RunScope, decided: readon
  * Returns the decisions with the record that holds them. A record that this account's pull has created before under the sourceId, and that
  * lost its link, is taken over; one that is tied to another object by now is not, and the new record gets another sourceId.
  */
-async function insertRecords(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<readonly Decided[]> {
+async function insertRecords(
+  tx: Transaction,
+  scope: RunScope,
+  decided: readonly Decided[],
+): Promise<readonly Decided[]> {
   if (decided.length === 0) return [];
   const pulled = pulledSql(scope.resource);
   // A new record is in its first version, and has the id that it was given: only the others are worth an answer.
@@ -86,18 +111,28 @@ async function insertRecords(tx: Transaction, scope: RunScope, decided: readonly
     return row.id === null ? [] : [withRecord(one, { id: row.id, sourceId: row.source_id, version: row.version })];
   });
   const refused = decided.filter((one) => others.get(one.record.sourceId)?.id === null);
-  const renamed = refused.map((one) => withRecord(one, { ...one.record, sourceId: pulledSourceId(scope.account, one.pulled.externalId, one.record.id) }));
+  const renamed = refused.map((one) =>
+    withRecord(one, { ...one.record, sourceId: pulledSourceId(scope.account, one.pulled.externalId, one.record.id) }),
+  );
   return [...held, ...(await insertRecords(tx, scope, renamed))];
 }
 
 // The record's ids are part of what is agreed.
-const withRecord = (one: Decided, record: Decided['record']): Decided => ({ ...one, record, fingerprint: one.pulled.fingerprintFor(record) });
+const withRecord = (one: Decided, record: Decided['record']): Decided => ({
+  ...one,
+  record,
+  fingerprint: one.pulled.fingerprintFor(record),
+});
 
 /**
  * Records of earlier releases have a sourceId without their account. One that lost its link is found by that, but only in a venue that has
  * never connected another account of the provider: else nobody knows whose it is.
  */
-async function withEarlierSourceIds(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<readonly Decided[]> {
+async function withEarlierSourceIds(
+  tx: Transaction,
+  scope: RunScope,
+  decided: readonly Decided[],
+): Promise<readonly Decided[]> {
   if (decided.length === 0) return decided;
   const earlier = new Map(decided.map((one) => [earlierSourceId(scope.account, one.pulled.externalId), one]));
   const rows = await tx.execute<{ source_id: string }>(sql`
@@ -114,7 +149,11 @@ async function withEarlierSourceIds(tx: Transaction, scope: RunScope, decided: r
 }
 
 /** Returns the new versions of the records that changed. */
-async function updateRecords(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<ReadonlyMap<RecordId, number>> {
+async function updateRecords(
+  tx: Transaction,
+  scope: RunScope,
+  decided: readonly Decided[],
+): Promise<ReadonlyMap<RecordId, number>> {
   if (decided.length === 0) return new Map();
   const pulled = pulledSql(scope.resource);
   const rows = await tx.execute<{ id: RecordId; version: number }>(sql`

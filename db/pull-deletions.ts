@@ -29,31 +29,57 @@ export function newestOfEach(records: readonly PulledRecord[]): readonly NewestR
 }
 
 /** Without what is told of a record after its deletion: a feed tells the newest first, so it is older, and would bring the record back. */
-export const withoutDeleted = (part: readonly NewestReading[], missing: ReadonlyMap<string, number>): readonly NewestReading[] =>
+export const withoutDeleted = (
+  part: readonly NewestReading[],
+  missing: ReadonlyMap<string, number>,
+): readonly NewestReading[] =>
   part.filter(({ pulled }) => pulled.deleted || pulled.version > (missing.get(pulled.externalId) ?? -Infinity));
 
 /**
  * Sets deletions aside, to be settled once everything is read, and with them what the provider has to be asked for. Returns what is to be
  * applied now.
  */
-export async function setDeletionsAside(tx: Transaction, scope: RunScope, { decided, contradicted }: { readonly decided: readonly Decided[]; readonly contradicted: ReadonlySet<string> }): Promise<readonly Decided[]> {
+export async function setDeletionsAside(
+  tx: Transaction,
+  scope: RunScope,
+  { decided, contradicted }: { readonly decided: readonly Decided[]; readonly contradicted: ReadonlySet<string> },
+): Promise<readonly Decided[]> {
   const isDeletion = ({ pulled }: Decided) => pulled.deleted && !pulled.superseded;
   const notes = decided.flatMap((one) => {
     if (isDeletion(one)) return [toNote(one)];
     return one.decision === 'look-up' || contradicted.has(one.pulled.externalId) ? [toDoubt(one)] : [];
   });
   await noteMissing(tx, scope, notes);
-  if (scope.dryRun !== true) await moveGone(tx, scope, decided.filter((one) => isDeletion(one) && one.decision === 'touch'));
+  if (scope.dryRun !== true)
+    await moveGone(
+      tx,
+      scope,
+      decided.filter((one) => isDeletion(one) && one.decision === 'touch'),
+    );
   return decided.filter((one) => !isDeletion(one) && one.decision !== 'look-up');
 }
 
 function toNote(one: Decided): MissingNote {
   if (one.decision === 'look-up') return toDoubt(one);
   const { externalId, version, deletedAtMs } = one.pulled;
-  return { externalId, recordId: knownId(one), reason: 'told', version, deletedAtMs, settled: one.decision === 'ignore' || one.decision === 'touch' };
+  return {
+    externalId,
+    recordId: knownId(one),
+    reason: 'told',
+    version,
+    deletedAtMs,
+    settled: one.decision === 'ignore' || one.decision === 'touch',
+  };
 }
 
-const toDoubt = (one: Decided): MissingNote => ({ externalId: one.pulled.externalId, recordId: knownId(one), reason: 'doubted', version: null, deletedAtMs: null, settled: false });
+const toDoubt = (one: Decided): MissingNote => ({
+  externalId: one.pulled.externalId,
+  recordId: knownId(one),
+  reason: 'doubted',
+  version: null,
+  deletedAtMs: null,
+  settled: false,
+});
 
 const knownId = ({ record }: Decided) => (record.version > 0 ? record.id : null);
 

@@ -44,11 +44,18 @@ export interface TwinRow extends Record<string, unknown> {
  * the first is tied; `ties` are those that a dry run has planned before, by our ids. A record that has a twin in another account is tied to
  * one of this account only where a push has begun to create it here: accounts are copied too, with ids and metadata.
  */
-export function decidePulled(scope: RunScope, pulled: readonly PulledRecord[], { rows, ties }: { readonly rows: readonly TwinRow[]; readonly ties: ReadonlyMap<RecordId, string> }): readonly Decided[] {
-  const byExternalId = new Map(rows.flatMap((row) => (row.external_id === null ? [] : [[row.external_id, row] as const])));
+export function decidePulled(
+  scope: RunScope,
+  pulled: readonly PulledRecord[],
+  { rows, ties }: { readonly rows: readonly TwinRow[]; readonly ties: ReadonlyMap<RecordId, string> },
+): readonly Decided[] {
+  const byExternalId = new Map(
+    rows.flatMap((row) => (row.external_id === null ? [] : [[row.external_id, row] as const])),
+  );
   const byId = new Map<RecordId | null, TwinRow>(rows.map((row) => [row.id, row]));
   const tied = new Map(ties);
-  const isFree = (row: TwinRow | undefined, externalId: string) => row?.external_id === null && !row.tied_elsewhere && (tied.get(row.id) ?? externalId) === externalId;
+  const isFree = (row: TwinRow | undefined, externalId: string) =>
+    row?.external_id === null && !row.tied_elsewhere && (tied.get(row.id) ?? externalId) === externalId;
 
   return pulled.map((one) => {
     const carried = byId.get(one.recordId);
@@ -64,7 +71,11 @@ export function decidePulled(scope: RunScope, pulled: readonly PulledRecord[], {
 }
 
 /** What we hold of pulled records, locked until the transaction ends. */
-export async function lockTwins(tx: Transaction, scope: RunScope, pulled: readonly PulledRecord[]): Promise<readonly TwinRow[]> {
+export async function lockTwins(
+  tx: Transaction,
+  scope: RunScope,
+  pulled: readonly PulledRecord[],
+): Promise<readonly TwinRow[]> {
   if (pulled.length === 0) return [];
   const externalIds = JSON.stringify(pulled.map(({ externalId }) => externalId));
   const recordIds = JSON.stringify(pulled.flatMap(({ recordId }) => (recordId === null ? [] : [recordId])));
@@ -86,7 +97,12 @@ export async function lockTwins(tx: Transaction, scope: RunScope, pulled: readon
 }
 
 function toKnown(row: TwinRow): KnownTwin {
-  return { recordVersion: row.version, recordDeleted: row.deleted, recordUpdatedAtMs: row.updated_at_ms, link: row.external_id === null ? null : toKnownLink(row) };
+  return {
+    recordVersion: row.version,
+    recordDeleted: row.deleted,
+    recordUpdatedAtMs: row.updated_at_ms,
+    link: row.external_id === null ? null : toKnownLink(row),
+  };
 }
 
 function toKnownLink(row: TwinRow): NonNullable<KnownTwin['link']> {

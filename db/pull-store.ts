@@ -60,8 +60,10 @@ export interface PullStore {
 
 export function createPullStore(db: Database): PullStore {
   return {
-    commit: (scope, pages) => withRefusals(db, scope.venueId, (tx, storeEach) => commitPages({ tx, scope, storeEach }, pages)),
-    settleMissing: (scope, settled) => withRefusals(db, scope.venueId, (tx, storeEach) => settleRecords({ tx, scope, storeEach }, settled)),
+    commit: (scope, pages) =>
+      withRefusals(db, scope.venueId, (tx, storeEach) => commitPages({ tx, scope, storeEach }, pages)),
+    settleMissing: (scope, settled) =>
+      withRefusals(db, scope.venueId, (tx, storeEach) => settleRecords({ tx, scope, storeEach }, settled)),
   };
 }
 
@@ -77,24 +79,48 @@ async function commitPages({ tx, scope, storeEach }: Storing, pages: PullCommit)
   locking.catch(() => undefined);
   const stored = await storeEach(newestOfEach(pages.records), async (sp, part) => {
     const records = part.map(({ pulled }) => pulled);
-    const [, missing, rows] = await together(locking, missingAmong(sp, scope, records.map(({ externalId }) => externalId)), lockTwins(sp, scope, records));
+    const [, missing, rows] = await together(
+      locking,
+      missingAmong(
+        sp,
+        scope,
+        records.map(({ externalId }) => externalId),
+      ),
+      lockTwins(sp, scope, records),
+    );
     const current = withoutDeleted(part, missing);
     const olderOf = new Map(current.map(({ pulled, older }) => [pulled.externalId, older]));
-    const decided = (await decide({ tx: sp, scope }, current.map(({ pulled }) => pulled), rows)).map((one) => ({ ...one, older: olderOf.get(one.pulled.externalId) }));
+    const decided = (
+      await decide(
+        { tx: sp, scope },
+        current.map(({ pulled }) => pulled),
+        rows,
+      )
+    ).map((one) => ({ ...one, older: olderOf.get(one.pulled.externalId) }));
     const contradicted = new Set(current.flatMap((one) => (one.contradicted ? one.pulled.externalId : [])));
     const applied = await apply(sp, scope, await setDeletionsAside(sp, scope, { decided, contradicted }));
     return [...applied, ...decided.filter(({ pulled, decision }) => !pulled.deleted && decision === 'look-up')];
   });
   const { stopRequested } = await locking;
   const told = stored.results.flat();
-  const amended = await storeEach(scope.dryRun === true ? [] : pages.amendments, (sp, part) => amendTransactions(sp, scope, part));
+  const amended = await storeEach(scope.dryRun === true ? [] : pages.amendments, (sp, part) =>
+    amendTransactions(sp, scope, part),
+  );
   await insertLogs(tx, scope, [...pages.anomalies.map(toAnomaly), ...told.flatMap(toCopied)]);
-  const notStored = [...stored.refused.map(({ item, reason }) => notStorable(item.pulled.externalId, reason)), ...amended.refused.map(({ item, reason }) => notStorable(item.payment, reason))];
+  const notStored = [
+    ...stored.refused.map(({ item, reason }) => notStorable(item.pulled.externalId, reason)),
+    ...amended.refused.map(({ item, reason }) => notStorable(item.payment, reason)),
+  ];
   const rejected = await logRejections(tx, scope, [...pages.rejections, ...notStored]);
   const refused = new Set(stored.refused.map(({ item }) => item.pulled.externalId));
-  const kept = pages.handOff ? told.filter(({ decision }) => !['touch', 'ignore', 'look-up'].includes(decision)) : pages.records.filter(({ externalId }) => !refused.has(externalId));
+  const kept = pages.handOff
+    ? told.filter(({ decision }) => !['touch', 'ignore', 'look-up'].includes(decision))
+    : pages.records.filter(({ externalId }) => !refused.has(externalId));
   const read = rejected + kept.length;
-  return { progress: await addProgress(tx, scope, { ...pages, done: read, counts: countsOf({ read, rejected }, told) }), stopRequested };
+  return {
+    progress: await addProgress(tx, scope, { ...pages, done: read, counts: countsOf({ read, rejected }, told) }),
+    stopRequested,
+  };
 }
 
 async function settleRecords({ tx, scope, storeEach }: Storing, settled: SettledMissing): Promise<CommitResult> {
@@ -103,23 +129,54 @@ async function settleRecords({ tx, scope, storeEach }: Storing, settled: Settled
   const stored = await storeEach(records, async (sp, part) => {
     const decided = await decide({ tx: sp, scope }, part, await lockTwins(sp, scope, part));
     // A deletion that was told is doubtful by now when the twin was met after that: made again, it is there.
-    return apply(sp, scope, decided.filter(({ decision }) => decision !== 'look-up'));
+    return apply(
+      sp,
+      scope,
+      decided.filter(({ decision }) => decision !== 'look-up'),
+    );
   });
   const refused = new Set(stored.refused.map(({ item }) => item.externalId));
   // What is doubted was counted with its page.
-  const found = settled.found.filter(({ pulled, reason }) => reason === 'unlisted' && !refused.has(pulled.externalId)).map(({ pulled }) => pulled);
-  const rejections = [...settled.rejections, ...stored.refused.map(({ item, reason }) => notStorable(item.externalId, reason))];
+  const found = settled.found
+    .filter(({ pulled, reason }) => reason === 'unlisted' && !refused.has(pulled.externalId))
+    .map(({ pulled }) => pulled);
+  const rejections = [
+    ...settled.rejections,
+    ...stored.refused.map(({ item, reason }) => notStorable(item.externalId, reason)),
+  ];
   const rejected = await logRejections(tx, scope, rejections);
-  await settle(tx, scope, [...records.map(({ externalId }) => externalId), ...settled.rejections.flatMap(({ externalId }) => externalId ?? [])]);
+  await settle(tx, scope, [
+    ...records.map(({ externalId }) => externalId),
+    ...settled.rejections.flatMap(({ externalId }) => externalId ?? []),
+  ]);
   await insertLogs(tx, scope, found.map(toUnlisted));
   const read = found.length + rejected;
-  return { progress: await addProgress(tx, scope, { ...settled, done: read, counts: countsOf({ read, rejected }, stored.results.flat()) }), stopRequested };
+  return {
+    progress: await addProgress(tx, scope, {
+      ...settled,
+      done: read,
+      counts: countsOf({ read, rejected }, stored.results.flat()),
+    }),
+    stopRequested,
+  };
 }
 
-const notStorable = (externalId: string, reason: string): Rejection => ({ externalId, code: 'not-storable', message: `The database does not store this object (${reason}).` });
+const notStorable = (externalId: string, reason: string): Rejection => ({
+  externalId,
+  code: 'not-storable',
+  message: `The database does not store this object (${reason}).`,
+});
 
-async function decide({ tx, scope }: Pick<Storing, 'tx' | 'scope'>, records: readonly PulledRecord[], rows: readonly TwinRow[]): Promise<readonly Decided[]> {
-  const ties = await plannedTies(tx, scope, records.flatMap(({ recordId }) => recordId ?? []));
+async function decide(
+  { tx, scope }: Pick<Storing, 'tx' | 'scope'>,
+  records: readonly PulledRecord[],
+  rows: readonly TwinRow[],
+): Promise<readonly Decided[]> {
+  const ties = await plannedTies(
+    tx,
+    scope,
+    records.flatMap(({ recordId }) => recordId ?? []),
+  );
   return decidePulled(scope, records, { rows, ties });
 }
 
@@ -164,10 +221,21 @@ function toPlanEntry({ pulled, record, decision }: Decided): PlanEntry {
   };
 }
 
-function countsOf({ read, rejected }: { readonly read: number; readonly rejected: number }, decided: readonly Decided[]): ProgressDelta['counts'] {
+function countsOf(
+  { read, rejected }: { readonly read: number; readonly rejected: number },
+  decided: readonly Decided[],
+): ProgressDelta['counts'] {
   const count = (...decisions: PullDecision[]) => decided.filter(({ decision }) => decisions.includes(decision)).length;
   const created = count('create');
   const updated = count('update', 'overwrite', 'adopt', 'revive');
   const unchanged = Math.max(0, read - rejected - created - updated - count('look-up'));
-  return { read, rejected, created, updated, archived: count('archive'), conflicts: count('overwrite', 'keep'), unchanged };
+  return {
+    read,
+    rejected,
+    created,
+    updated,
+    archived: count('archive'),
+    conflicts: count('overwrite', 'keep'),
+    unchanged,
+  };
 }

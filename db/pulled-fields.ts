@@ -26,7 +26,8 @@ type Version = (column?: string) => SQL;
  */
 const MERGED: Readonly<Partial<Record<Resource, Readonly<Record<string, (newer: Version, older: Version) => SQL>>>>> = {
   transactions: {
-    occurred_at: (newer, older) => sql`case when ${older('posted')} and ${newer('posted')} is not true then ${older()} else ${newer()} end`,
+    occurred_at: (newer, older) =>
+      sql`case when ${older('posted')} and ${newer('posted')} is not true then ${older()} else ${newer()} end`,
     posted: (newer, older) => sql`(${newer()} or ${older()})`,
     fee_minor: firstKnown,
     customer_source_id: firstKnown,
@@ -83,8 +84,12 @@ export function pulledSql(resource: Resource): PulledSql {
     ...references.map(([name]) => ({ name, type: 'text' })),
   ];
   const merged = MERGED[resource] ?? {};
-  const mergeOf = ({ name }: PulledColumn) => merged[name]?.(versionOf('r', name), versionOf('c', name)) ?? ofRow('r', name);
-  const filled = Object.entries(merged).map(([name, merge]) => ({ name, value: merge(versionOf('c', name), versionOf('r', name)) }));
+  const mergeOf = ({ name }: PulledColumn) =>
+    merged[name]?.(versionOf('r', name), versionOf('c', name)) ?? ofRow('r', name);
+  const filled = Object.entries(merged).map(([name, merge]) => ({
+    name,
+    value: merge(versionOf('c', name), versionOf('r', name)),
+  }));
   const names = columns.map(({ name }) => sql`${sql.identifier(name)}`);
   const shape = columns.map(({ name, type }) => sql`${sql.identifier(name)} ${sql.raw(type)}`);
 
@@ -94,10 +99,13 @@ export function pulledSql(resource: Resource): PulledSql {
     excluded: list(columns.map(({ name }) => ofRow('excluded', name))),
     merge: list(columns.map((column) => sql`${sql.identifier(column.name)} = ${mergeOf(column)}`)),
     differs: sql`(${list(columns.map(({ name }) => ofRow('c', name)))}) is distinct from (${list(columns.map(mergeOf))})`,
-    fill: filled.length === 0 ? null : {
-      set: list(filled.map(({ name, value }) => sql`${sql.identifier(name)} = ${value}`)),
-      differs: sql`(${list(filled.map(({ name }) => ofRow('c', name)))}) is distinct from (${list(filled.map(({ value }) => value))})`,
-    },
+    fill:
+      filled.length === 0
+        ? null
+        : {
+            set: list(filled.map(({ name, value }) => sql`${sql.identifier(name)} = ${value}`)),
+            differs: sql`(${list(filled.map(({ name }) => ofRow('c', name)))}) is distinct from (${list(filled.map(({ value }) => value))})`,
+          },
     rows(records) {
       const documents = records.map(({ id, sourceId, fields, references: refs }) => {
         const given = fields as unknown as Readonly<Record<string, unknown>>;
@@ -113,6 +121,9 @@ export function pulledSql(resource: Resource): PulledSql {
   };
 }
 
-const versionOf = (alias: string, merged: string): Version => (column = merged) => ofRow(alias, column);
+const versionOf =
+  (alias: string, merged: string): Version =>
+  (column = merged) =>
+    ofRow(alias, column);
 const ofRow = (alias: string, name: string): SQL => sql`${sql.identifier(alias)}.${sql.identifier(name)}`;
 const list = (parts: readonly SQL[]): SQL => sql.join([...parts], sql`, `);

@@ -42,13 +42,20 @@ export interface PushCommit extends Omit<ProgressDelta, 'counts' | 'done'> {
 }
 
 /** Stores what became of records, with what their plan knows them by. A result that the database does not store rejects its record. */
-export async function commitResults({ tx, scope, storeEach }: { readonly tx: Transaction; readonly scope: RunScope; readonly storeEach: StoreEach }, commit: PushCommit): Promise<CommitResult> {
+export async function commitResults(
+  { tx, scope, storeEach }: { readonly tx: Transaction; readonly scope: RunScope; readonly storeEach: StoreEach },
+  commit: PushCommit,
+): Promise<CommitResult> {
   const { stopRequested } = await lockRun(tx, scope);
   const entries = new Map(commit.entries.map((entry) => [entry.key, entry]));
   const store = async (sp: Transaction, results: readonly PushResult[]): Promise<readonly PushResult[]> => {
     await saveLinks(sp, scope, results);
     await settleReferencesTo(sp, scope, results.flatMap(toTied));
-    await meetPlan(sp, scope, results.flatMap((result) => withAction(entries.get(result.recordId), result)));
+    await meetPlan(
+      sp,
+      scope,
+      results.flatMap((result) => withAction(entries.get(result.recordId), result)),
+    );
     await logResults(sp, scope, results);
     return results;
   };
@@ -67,14 +74,23 @@ export async function commitResults({ tx, scope, storeEach }: { readonly tx: Tra
 function notStored(result: PushResult, reason: string): PushResult {
   return {
     ...result,
-    ...{ action: 'rejected', linkState: result.action === 'created' ? 'pending' : 'rejected', externalId: null, externalVersion: 0, fingerprint: null, externalState: null },
+    ...{
+      action: 'rejected',
+      linkState: result.action === 'created' ? 'pending' : 'rejected',
+      externalId: null,
+      externalVersion: 0,
+      fingerprint: null,
+      externalState: null,
+    },
     ...{ code: 'not-storable', message: `The database does not store what the provider answered (${reason}).` },
   };
 }
 
-const withAction = (entry: PlanEntry | undefined, { code }: PushResult): readonly PlanEntry[] => (entry === undefined ? [] : [code === 'not-storable' ? { ...entry, action: 'reject' } : entry]);
+const withAction = (entry: PlanEntry | undefined, { code }: PushResult): readonly PlanEntry[] =>
+  entry === undefined ? [] : [code === 'not-storable' ? { ...entry, action: 'reject' } : entry];
 
-const toTied = ({ action, externalId, recordId, sourceId }: PushResult) => (action === 'created' && externalId !== null ? [{ externalId, id: recordId, sourceId }] : []);
+const toTied = ({ action, externalId, recordId, sourceId }: PushResult) =>
+  action === 'created' && externalId !== null ? [{ externalId, id: recordId, sourceId }] : [];
 
 async function saveLinks(tx: Transaction, scope: RunScope, results: readonly PushResult[]): Promise<void> {
   if (results.length === 0) return;

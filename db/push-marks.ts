@@ -29,7 +29,8 @@ export interface PushMarks {
 
 export function marksOf(db: Database): PushMarks {
   return {
-    markPending: (scope, recordIds, attempt) => marking(db, scope, (tx) => insertPending(tx, scope, { recordIds, attempt })),
+    markPending: (scope, recordIds, attempt) =>
+      marking(db, scope, (tx) => insertPending(tx, scope, { recordIds, attempt })),
     markAnew: (scope, recordId, attempt) =>
       marking(db, scope, async (tx) => {
         await tx.execute(sql`
@@ -47,7 +48,11 @@ function marking(db: Database, scope: RunScope, mark: (tx: Transaction) => Promi
   });
 }
 
-const insertPending = (tx: Transaction, scope: RunScope, { recordIds, attempt }: { readonly recordIds: readonly RecordId[]; readonly attempt: number }) =>
+const insertPending = (
+  tx: Transaction,
+  scope: RunScope,
+  { recordIds, attempt }: { readonly recordIds: readonly RecordId[]; readonly attempt: number },
+) =>
   tx.execute(sql`
     insert into record_links as l (connection_id, resource, record_id, venue_id, state, write_attempt)
     select ${scope.connectionId}, ${scope.resource}, id::uuid, ${scope.venueId}, 'pending', ${attempt}

@@ -97,14 +97,20 @@ export function createPushStore(db: Database): PushStore {
         return rows.map(toPushRow);
       }),
 
-    commit: (scope, commit) => withRefusals(db, scope.venueId, (tx, storeEach) => commitResults({ tx, scope, storeEach }, commit)),
+    commit: (scope, commit) =>
+      withRefusals(db, scope.venueId, (tx, storeEach) => commitResults({ tx, scope, storeEach }, commit)),
 
     preview: (scope, preview) =>
       withVenue(db, scope.venueId, async (tx) => {
         const { stopRequested } = await lockRun(tx, scope);
         await savePlanItems(tx, scope, preview.entries);
         const counts = plannedCounts(preview.entries);
-        const progress = await addProgress(tx, scope, { ...preview, counts, done: preview.entries.length, plannedCalls: preview.calls });
+        const progress = await addProgress(tx, scope, {
+          ...preview,
+          counts,
+          done: preview.entries.length,
+          plannedCalls: preview.calls,
+        });
         return { progress, stopRequested };
       }),
 
@@ -121,7 +127,11 @@ export function createPushStore(db: Database): PushStore {
           select count(*) filter (where c.deleted_at is not null)::int as archiving, count(*)::int as of, max(${deletionEpochUs}) as newest
           from record_links l join ${tableOf(scope.resource)} c on c.id = l.record_id
           where l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource} and ${inUse}`);
-        return { archiving: row?.archiving ?? 0, of: row?.of ?? 0, newestDeletionEpochUs: row?.newest == null ? null : Number(row.newest) };
+        return {
+          archiving: row?.archiving ?? 0,
+          of: row?.of ?? 0,
+          newestDeletionEpochUs: row?.newest == null ? null : Number(row.newest),
+        };
       }),
   };
 }
@@ -162,7 +172,10 @@ function toPushLink(row: Row): PushLink {
     state: row.state ?? 'pending',
     recordVersion: row.record_version ?? 0,
     writeAttempt: row.write_attempt ?? 0,
-    sent: row.sent_version === null || row.sent_at === null ? null : { version: row.sent_version, at: new Date(row.sent_at) },
+    sent:
+      row.sent_version === null || row.sent_at === null
+        ? null
+        : { version: row.sent_version, at: new Date(row.sent_at) },
     metadataKeys: row.metadata_keys ?? [],
     externalState: row.external_state,
     createdAt: new Date(row.link_created_at ?? 0),

@@ -17,7 +17,9 @@ import { withVenue } from './venue-scope.ts';
 import type { Database, Transaction } from './venue-scope.ts';
 
 /** Fields a caller sent: an absent one keeps its value, null clears it. */
-export type RecordChanges<R extends Resource> = { readonly [Field in keyof FieldsOf[R]]?: FieldsOf[R][Field] | null | undefined };
+export type RecordChanges<R extends Resource> = {
+  readonly [Field in keyof FieldsOf[R]]?: FieldsOf[R][Field] | null | undefined;
+};
 
 export type RecordInput<R extends Resource> = RecordChanges<R> & { readonly sourceId: string };
 
@@ -54,12 +56,19 @@ export interface RecordStore<R extends Resource> {
    */
   upsertMany(venueId: VenueId, records: readonly RecordInput<R>[]): Promise<readonly UpsertVerdict[]>;
   /** As `upsertMany`, for any number of records that are all written or none. */
-  upsertAll(venueId: VenueId, load: StagedLoad & { readonly documents: AsyncIterable<readonly (RecordInput<R> & NumberedDocument)[]> }): Promise<StagedResult>;
+  upsertAll(
+    venueId: VenueId,
+    load: StagedLoad & { readonly documents: AsyncIterable<readonly (RecordInput<R> & NumberedDocument)[]> },
+  ): Promise<StagedResult>;
   list(venueId: VenueId, filter: RecordFilter, page: PageRequest): Promise<Page<StoredRecord<R>>>;
   /** Also a deleted one. */
   find(venueId: VenueId, id: RecordId): Promise<StoredRecord<R> | null>;
   /** Null when there is none, or it is deleted; problems when the record would not be whole. An unchanged record keeps its version. */
-  update(venueId: VenueId, id: RecordId, changes: RecordChanges<R>): Promise<StoredRecord<R> | readonly FieldProblem[] | null>;
+  update(
+    venueId: VenueId,
+    id: RecordId,
+    changes: RecordChanges<R>,
+  ): Promise<StoredRecord<R> | readonly FieldProblem[] | null>;
   /** Marks it as deleted. Null when there is none; one that is deleted already stays as it is. */
   remove(venueId: VenueId, id: RecordId, auditOf?: AuditOf<StoredRecord<R>>): Promise<StoredRecord<R> | null>;
 }
@@ -69,12 +78,17 @@ const MAX_PAGE_BYTES = 3.5 * 1_048_576;
 
 export type RecordStores = { readonly [R in Resource]: RecordStore<R> };
 
-export const createRecordStores = (db: Database): RecordStores => Object.fromEntries(RESOURCES.map((resource) => [resource, createRecordStore(db, resource)])) as unknown as RecordStores;
+export const createRecordStores = (db: Database): RecordStores =>
+  Object.fromEntries(
+    RESOURCES.map((resource) => [resource, createRecordStore(db, resource)]),
+  ) as unknown as RecordStores;
 
 export function createRecordStore<R extends Resource>(db: Database, resource: R): RecordStore<R> {
   const table = RECORD_TABLES[resource];
   const findIn = async (tx: Transaction, id: RecordId): Promise<StoredRecord<R> | null> => {
-    const [row] = await tx.execute<Row>(sql`select ${shownColumns(resource)} from ${tableOf(resource)} c where c.id = ${id}`);
+    const [row] = await tx.execute<Row>(
+      sql`select ${shownColumns(resource)} from ${tableOf(resource)} c where c.id = ${id}`,
+    );
     return row ? toRecord<R>(row) : null;
   };
 
@@ -85,8 +99,14 @@ export function createRecordStore<R extends Resource>(db: Database, resource: R)
 
     list: (venueId, filter, page) =>
       withVenue(db, venueId, async (tx) => {
-        const rows = await tx.execute<Row & { readonly found: number }>(boundedQuery(listQuery(resource, filter, page)));
-        return toPage(rows, page.limit, { item: (row) => toRecord<R>(row), id: (row) => row.id, found: rows[0]?.found ?? 0 });
+        const rows = await tx.execute<Row & { readonly found: number }>(
+          boundedQuery(listQuery(resource, filter, page)),
+        );
+        return toPage(rows, page.limit, {
+          item: (row) => toRecord<R>(row),
+          id: (row) => row.id,
+          found: rows[0]?.found ?? 0,
+        });
       }),
 
     find: (venueId, id) => withVenue(db, venueId, (tx) => findIn(tx, id)),
@@ -96,23 +116,33 @@ export function createRecordStore<R extends Resource>(db: Database, resource: R)
         const [row] = await tx.execute<{ source_id: string }>(sql`
           select source_id from ${tableOf(resource)} where id = ${id} and deleted_at is null for no key update`);
         if (!row) return null;
-        const [verdict] = await upsertKnown({ tx, venueId, table }, toDocuments([{ ...changes, sourceId: row.source_id }]));
+        const [verdict] = await upsertKnown(
+          { tx, venueId, table },
+          toDocuments([{ ...changes, sourceId: row.source_id }]),
+        );
         return verdict !== undefined && typeof verdict !== 'string' ? verdict : findIn(tx, id);
       }),
 
     remove: (venueId, id, auditOf) =>
       withVenue(db, venueId, async (tx) => {
-        const deleted = await tx.execute(sql`update ${tableOf(resource)} set deleted_at = now(), updated_at = now(), version = version + 1 where id = ${id} and deleted_at is null returning id`);
+        const deleted = await tx.execute(
+          sql`update ${tableOf(resource)} set deleted_at = now(), updated_at = now(), version = version + 1 where id = ${id} and deleted_at is null returning id`,
+        );
         const record = await findIn(tx, id);
         return record && deleted.length > 0 ? recordWith(tx, record, auditOf) : record;
       }),
   };
 }
 
-async function upsert(scope: WriteScope, records: readonly { readonly sourceId: string }[]): Promise<readonly UpsertVerdict[]> {
+async function upsert(
+  scope: WriteScope,
+  records: readonly { readonly sourceId: string }[],
+): Promise<readonly UpsertVerdict[]> {
   if (records.length === 0) return [];
   const documents = toDocuments(records);
-  const rows = await scope.tx.execute<{ source_id: string }>(sql`with ${created(scope, incoming(documents))} select source_id from created`);
+  const rows = await scope.tx.execute<{ source_id: string }>(
+    sql`with ${created(scope, incoming(documents))} select source_id from created`,
+  );
   const verdicts: UpsertVerdict[] = documents.map(() => 'created');
   if (rows.length === documents.length) return verdicts;
   const isNew = new Set(rows.map((row) => row.source_id));
@@ -124,11 +154,19 @@ async function upsert(scope: WriteScope, records: readonly { readonly sourceId: 
 }
 
 /** Records that are there and locked; one that is not there is not whole by itself. The verdicts are in the order given. */
-async function upsertKnown(scope: WriteScope, documents: readonly NumberedDocument[]): Promise<readonly UpsertVerdict[]> {
+async function upsertKnown(
+  scope: WriteScope,
+  documents: readonly NumberedDocument[],
+): Promise<readonly UpsertVerdict[]> {
   const { violations } = await findViolations(scope, incoming(documents), documents.length);
   const problems = new Map(violations.map((violation) => [violation.no, violation.problems]));
   const whole = documents.filter(({ no }) => !problems.has(no));
-  const rows = whole.length === 0 ? [] : await scope.tx.execute<{ source_id: string }>(sql`with ${updated(scope, incoming(whole))} select source_id from updated`);
+  const rows =
+    whole.length === 0
+      ? []
+      : await scope.tx.execute<{ source_id: string }>(
+          sql`with ${updated(scope, incoming(whole))} select source_id from updated`,
+        );
   const changed = new Set(rows.map((row) => row.source_id));
   return documents.map(({ no, sourceId }) => problems.get(no) ?? (changed.has(sourceId) ? 'updated' : 'unchanged'));
 }
@@ -162,11 +200,18 @@ export function listQuery(resource: Resource, filter: RecordFilter, { limit, aft
  * (its predicate, `write_attempt >= 0`, always holds); one that is asked for by its key is looked up first. Lateral with a limit, so
  * that the planner does not turn it round on tables that it knows nothing of yet: a page would cost as much as the whole list.
  */
-function listedFrom(resource: Resource, { connectionId, sourceId }: RecordFilter): { readonly from: SQL; readonly id: SQL } {
+function listedFrom(
+  resource: Resource,
+  { connectionId, sourceId }: RecordFilter,
+): { readonly from: SQL; readonly id: SQL } {
   const records = sql`${tableOf(resource)} c`;
   if (connectionId === undefined) return { from: records, id: sql`c.id` };
   const links = sql`record_links where connection_id = ${connectionId} and resource = ${resource}`;
-  if (sourceId !== undefined) return { from: sql`${records} cross join lateral (select from ${links} and record_id = c.id limit 1) l`, id: sql`c.id` };
+  if (sourceId !== undefined)
+    return {
+      from: sql`${records} cross join lateral (select from ${links} and record_id = c.id limit 1) l`,
+      id: sql`c.id`,
+    };
   return {
     from: sql`(select record_id from ${links} and write_attempt >= 0) l cross join lateral (select * from ${tableOf(resource)} where id = l.record_id limit 1) c`,
     id: sql`l.record_id`,
@@ -174,8 +219,20 @@ function listedFrom(resource: Resource, { connectionId, sourceId }: RecordFilter
 }
 
 /** Filters that a field has to equal, by their columns. */
-const EQUAL_TO = { sourceId: 'source_id', kind: 'kind', status: 'status', currency: 'currency', number: 'number', customerSourceId: 'customer_source_id' } as const;
-const NOT_BEFORE = { updatedSince: 'updated_at', occurredFrom: 'occurred_at', issuedFrom: 'issued_at', dueFrom: 'due_at' } as const;
+const EQUAL_TO = {
+  sourceId: 'source_id',
+  kind: 'kind',
+  status: 'status',
+  currency: 'currency',
+  number: 'number',
+  customerSourceId: 'customer_source_id',
+} as const;
+const NOT_BEFORE = {
+  updatedSince: 'updated_at',
+  occurredFrom: 'occurred_at',
+  issuedFrom: 'issued_at',
+  dueFrom: 'due_at',
+} as const;
 const BEFORE = { occurredTo: 'occurred_at', issuedTo: 'issued_at', dueTo: 'due_at' } as const;
 
 function matches(filter: RecordFilter): SQL {
@@ -223,6 +280,9 @@ function toRecord<R extends Resource>(row: Row): StoredRecord<R> {
     updatedAt: new Date(row.updated_at),
     deletedAt: row.deleted_at === null ? null : new Date(row.deleted_at),
   };
-  const links = row.links.map((link) => ({ ...link, syncedAt: link.syncedAt === null ? null : new Date(link.syncedAt) }));
+  const links = row.links.map((link) => ({
+    ...link,
+    syncedAt: link.syncedAt === null ? null : new Date(link.syncedAt),
+  }));
   return { ...envelope, ...(row.fields as FieldsOf[R]), links };
 }

@@ -42,8 +42,16 @@ const required = (field: string, type: ColumnType): Column => ({ ...column(field
 
 const PRICE_IN_PARTS = 'amountMinor and currency come together: send both, or null for both';
 const ONE_PRICE: readonly Rule[] = [
-  { field: 'amountMinor', message: PRICE_IN_PARTS, brokenBy: (row) => sql`${qualified('amount_minor', row)} is null and ${qualified('currency', row)} is not null` },
-  { field: 'currency', message: PRICE_IN_PARTS, brokenBy: (row) => sql`${qualified('currency', row)} is null and ${qualified('amount_minor', row)} is not null` },
+  {
+    field: 'amountMinor',
+    message: PRICE_IN_PARTS,
+    brokenBy: (row) => sql`${qualified('amount_minor', row)} is null and ${qualified('currency', row)} is not null`,
+  },
+  {
+    field: 'currency',
+    message: PRICE_IN_PARTS,
+    brokenBy: (row) => sql`${qualified('currency', row)} is null and ${qualified('amount_minor', row)} is not null`,
+  },
 ];
 
 /** Row-level security sees to it that another venue's is none. */
@@ -60,7 +68,11 @@ const table = (name: string, columns: readonly Column[], rules: readonly Rule[] 
   rules: [...columns.filter((one) => one.required).map(mustBeThere), ...rules],
 });
 
-const mustBeThere = ({ field, column: name }: Column): Rule => ({ field, message: 'Required', brokenBy: (row) => sql`${qualified(name, row)} is null` });
+const mustBeThere = ({ field, column: name }: Column): Rule => ({
+  field,
+  message: 'Required',
+  brokenBy: (row) => sql`${qualified(name, row)} is null`,
+});
 const metadata = column('metadata', 'jsonb', '{}');
 
 export const RECORD_TABLES: Readonly<Record<Resource, RecordTable>> = {
@@ -168,9 +180,11 @@ function shown({ column: name, type }: Column, alias: string): SQL {
 
 function given({ field, type, fallback }: Column, document: SQL): SQL {
   const key = sql.raw(`'${field}'`);
-  const value = type === 'jsonb' ? sql`nullif(${document} -> ${key}, 'null')` : sql`(${document} ->> ${key})::${sql.raw(type)}`;
+  const value =
+    type === 'jsonb' ? sql`nullif(${document} -> ${key}, 'null')` : sql`(${document} ->> ${key})::${sql.raw(type)}`;
   return fallback === null ? value : sql`coalesce(${value}, ${sql.raw(`'${fallback}'`)}::${sql.raw(type)})`;
 }
 
-const qualified = (name: string, alias: string | undefined): SQL => (alias === undefined ? sql`${sql.identifier(name)}` : sql`${sql.identifier(alias)}.${sql.identifier(name)}`);
+const qualified = (name: string, alias: string | undefined): SQL =>
+  alias === undefined ? sql`${sql.identifier(name)}` : sql`${sql.identifier(alias)}.${sql.identifier(name)}`;
 const list = (parts: readonly SQL[]): SQL => sql.join([...parts], sql`, `);

@@ -37,8 +37,9 @@ export interface NumberedDocument {
 }
 
 /** Gives each record the id that it gets if it is new. */
-export const toDocuments = <Input extends { readonly sourceId: string }>(records: readonly Input[]): readonly (Input & NumberedDocument)[] =>
-  records.map((record, no) => ({ ...record, no, id: uuidv7() }));
+export const toDocuments = <Input extends { readonly sourceId: string }>(
+  records: readonly Input[],
+): readonly (Input & NumberedDocument)[] => records.map((record, no) => ({ ...record, no, id: uuidv7() }));
 
 /** Records from JSON. An absent field keeps its value: JSON leaves undefined ones out. */
 export const incoming = (documents: readonly NumberedDocument[]): Incoming => sql`(
@@ -67,9 +68,16 @@ export async function lockKnown({ tx, table }: WriteScope, records: Incoming): P
 }
 
 /** Those that would break a rule if they were written over what is stored, in the order of `no`, and how many there are beyond `limit`. */
-export async function findViolations({ tx, table }: WriteScope, records: Incoming, limit: number): Promise<{ readonly total: number; readonly violations: readonly Violation[] }> {
+export async function findViolations(
+  { tx, table }: WriteScope,
+  records: Incoming,
+  limit: number,
+): Promise<{ readonly total: number; readonly violations: readonly Violation[] }> {
   if (table.rules.length === 0) return { total: 0, violations: [] };
-  const flags = sql.join(table.rules.map((rule, index) => sql`case when ${rule.brokenBy('n')} then ${sql.raw(String(index))} end`), sql`, `);
+  const flags = sql.join(
+    table.rules.map((rule, index) => sql`case when ${rule.brokenBy('n')} then ${sql.raw(String(index))} end`),
+    sql`, `,
+  );
   const rows = await tx.execute<{ no: number; source_id: string; broken: readonly number[]; total: number }>(sql`
     select no, source_id, to_jsonb(broken) as broken, (count(*) over ())::int as total
     from (
@@ -82,7 +90,11 @@ export async function findViolations({ tx, table }: WriteScope, records: Incomin
     where cardinality(broken) > 0
     order by no
     limit ${limit}`);
-  const violations = rows.map((row) => ({ no: row.no, sourceId: row.source_id, problems: row.broken.flatMap((index) => problemOf(table, index)) }));
+  const violations = rows.map((row) => ({
+    no: row.no,
+    sourceId: row.source_id,
+    problems: row.broken.flatMap((index) => problemOf(table, index)),
+  }));
   return { total: rows[0]?.total ?? 0, violations };
 }
 
@@ -102,13 +114,19 @@ export const updated = ({ venueId, table }: Omit<WriteScope, 'tx'>, records: Inc
  * Row `o`, what is stored of record `s`. With a limit, so that it is looked up record by record: a plain join the planner turns into
  * reading the whole table for every thousand records, as long as it knows nothing of how many one venue has.
  */
-const stored = (table: RecordTable): SQL => sql`lateral (select * from ${name(table)} where source_id = s.source_id limit 1) o`;
+const stored = (table: RecordTable): SQL =>
+  sql`lateral (select * from ${name(table)} where source_id = s.source_id limit 1) o`;
 
 const DOCUMENT = sql`s.document`;
 const name = (table: RecordTable): SQL => sql`${sql.identifier(table.name)}`;
 
 const anyBroken = (table: RecordTable): SQL =>
-  table.rules.length === 0 ? sql`false` : sql.join(table.rules.map((rule) => sql`(${rule.brokenBy('n')})`), sql` or `);
+  table.rules.length === 0
+    ? sql`false`
+    : sql.join(
+        table.rules.map((rule) => sql`(${rule.brokenBy('n')})`),
+        sql` or `,
+      );
 
 function problemOf({ rules }: RecordTable, index: number): FieldProblem[] {
   const rule = rules[index];

@@ -16,23 +16,36 @@ interface Stored<Item, Result> {
 }
 
 /** Stores items by `apply`, which is given all of them or, in a transaction that is repeated, parts of them. */
-export type StoreEach = <Item, Result>(items: readonly Item[], apply: (tx: Transaction, part: readonly Item[]) => Promise<Result>) => Promise<Stored<Item, Result>>;
+export type StoreEach = <Item, Result>(
+  items: readonly Item[],
+  apply: (tx: Transaction, part: readonly Item[]) => Promise<Result>,
+) => Promise<Stored<Item, Result>>;
 
 /**
  * Runs `work` in one transaction, as `withVenue` does. Where a statement fails for what it was given, the transaction is repeated, and each
  * `storeEach` in it is halved down to the items at fault: those are refused, and everything else is stored. An item costs two attempts
  * at most; a transaction without such a failure costs nothing more than usual.
  */
-export async function withRefusals<T>(db: Database, venueId: VenueId, work: (tx: Transaction, storeEach: StoreEach) => Promise<T>): Promise<T> {
+export async function withRefusals<T>(
+  db: Database,
+  venueId: VenueId,
+  work: (tx: Transaction, storeEach: StoreEach) => Promise<T>,
+): Promise<T> {
   try {
-    return await withVenue(db, venueId, (tx) => work(tx, async (items, apply) => ({ results: [await apply(tx, items)], refused: [] })));
+    return await withVenue(db, venueId, (tx) =>
+      work(tx, async (items, apply) => ({ results: [await apply(tx, items)], refused: [] })),
+    );
   } catch (error) {
     if (!isRefusal(error)) throw error;
     return withVenue(db, venueId, (tx) => work(tx, (items, apply) => bisect(tx, items, apply)));
   }
 }
 
-async function bisect<Item, Result>(tx: Transaction, items: readonly Item[], apply: (tx: Transaction, part: readonly Item[]) => Promise<Result>): Promise<Stored<Item, Result>> {
+async function bisect<Item, Result>(
+  tx: Transaction,
+  items: readonly Item[],
+  apply: (tx: Transaction, part: readonly Item[]) => Promise<Result>,
+): Promise<Stored<Item, Result>> {
   if (items.length === 0) return { results: [], refused: [] };
   try {
     // A savepoint.

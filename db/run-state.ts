@@ -1,5 +1,12 @@
 import { sql } from 'drizzle-orm';
-import type { ArchivingCount, SyncConnectionInput, SyncCounts, SyncOutcome, SyncPhase, SyncProgress } from '../contracts/sync.ts';
+import type {
+  ArchivingCount,
+  SyncConnectionInput,
+  SyncCounts,
+  SyncOutcome,
+  SyncPhase,
+  SyncProgress,
+} from '../contracts/sync.ts';
 import type { Checkpoint } from '../domain/checkpoint.ts';
 import { SupersededError } from './run-scope.ts';
 import type { RunScope } from './run-scope.ts';
@@ -61,9 +68,13 @@ async function resume(tx: Transaction, scope: RunScope): Promise<void> {
 
 /** Moves the run to a phase and says so in its log, once. */
 export async function changePhase(tx: Transaction, input: SyncConnectionInput, phase: SyncPhase): Promise<void> {
-  const changed = await tx.execute(sql`update sync_runs set phase = ${phase}, updated_at = now() where id = ${input.syncId} and phase <> ${phase} returning id`);
+  const changed = await tx.execute(
+    sql`update sync_runs set phase = ${phase}, updated_at = now() where id = ${input.syncId} and phase <> ${phase} returning id`,
+  );
   if (changed.length === 0) return;
-  await tx.execute(sql`insert into sync_logs (venue_id, sync_id, level, action, code) values (${input.venueId}, ${input.syncId}, 'info', 'phase', ${phase})`);
+  await tx.execute(
+    sql`insert into sync_logs (venue_id, sync_id, level, action, code) values (${input.venueId}, ${input.syncId}, 'info', 'phase', ${phase})`,
+  );
 }
 
 /** The columns of a raw query that `toState` reads. */

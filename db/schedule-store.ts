@@ -16,14 +16,20 @@ export interface ScheduleStore {
   /** Of every sync of the connection that had one, or tried to. */
   listFullPasses(ref: ConnectionRef): Promise<readonly FullPasses[]>;
   /** The newest run of the connection that `requestedBy` opened. */
-  findOpenedBy(ref: ConnectionRef, requestedBy: string): Promise<{ readonly venueId: VenueId; readonly id: SyncId } | null>;
+  findOpenedBy(
+    ref: ConnectionRef,
+    requestedBy: string,
+  ): Promise<{ readonly venueId: VenueId; readonly id: SyncId } | null>;
 }
 
 export function createScheduleStore(db: Database): ScheduleStore {
   return {
     listScheduled: ({ venueId, connectionId }) =>
       withVenue(db, venueId, async (tx) => {
-        const [row] = await tx.select({ resources: connections.scheduledResources }).from(connections).where(eq(connections.id, connectionId));
+        const [row] = await tx
+          .select({ resources: connections.scheduledResources })
+          .from(connections)
+          .where(eq(connections.id, connectionId));
         return row?.resources ?? [];
       }),
 
@@ -46,16 +52,23 @@ export function createScheduleStore(db: Database): ScheduleStore {
             where connection_id = ${connectionId} and mode = 'full' and not dry_run and window_from is null and window_to is null
             order by resource, direction, id desc) attempted using (resource, direction)
           order by resource, direction`);
-        return rows.map(({ resource, direction, started_at: startedAt, finished_at: finishedAt, attempted_at: attemptedAt }) => ({
-          ...{ resource, direction },
-          ...{ startedAt: dateOf(startedAt), finishedAt: dateOf(finishedAt), attemptedAt: dateOf(attemptedAt) },
-        }));
+        return rows.map(
+          ({ resource, direction, started_at: startedAt, finished_at: finishedAt, attempted_at: attemptedAt }) => ({
+            ...{ resource, direction },
+            ...{ startedAt: dateOf(startedAt), finishedAt: dateOf(finishedAt), attemptedAt: dateOf(attemptedAt) },
+          }),
+        );
       }),
 
     findOpenedBy: ({ venueId, connectionId }, requestedBy) =>
       withVenue(db, venueId, async (tx) => {
         const isTheirs = and(eq(syncRuns.connectionId, connectionId), eq(syncRuns.requestedBy, requestedBy));
-        const [row] = await tx.select({ venueId: syncRuns.venueId, id: syncRuns.id }).from(syncRuns).where(isTheirs).orderBy(desc(syncRuns.id)).limit(1);
+        const [row] = await tx
+          .select({ venueId: syncRuns.venueId, id: syncRuns.id })
+          .from(syncRuns)
+          .where(isTheirs)
+          .orderBy(desc(syncRuns.id))
+          .limit(1);
         return row ?? null;
       }),
   };

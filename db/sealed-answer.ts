@@ -20,7 +20,8 @@ const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
 /** What stands in the table in place of an Idempotency-Key. */
-export const digestOf = ({ key }: Pick<IdempotencyKeyRef, 'key'>): string => createHash('sha256').update(key).digest('hex');
+export const digestOf = ({ key }: Pick<IdempotencyKeyRef, 'key'>): string =>
+  createHash('sha256').update(key).digest('hex');
 
 /**
  * An answer under a key that is made of its caller's own Idempotency-Key, which is stored nowhere: only who repeats the request can read it.
@@ -37,8 +38,14 @@ export function sealAnswer(ref: IdempotencyKeyRef, answer: StoredAnswer): Buffer
 export function openAnswer(ref: IdempotencyKeyRef, sealed: Uint8Array): StoredAnswer {
   const bytes = Buffer.from(sealed);
   const [ivStart, tagStart, textStart] = [SALT_BYTES, SALT_BYTES + IV_BYTES, SALT_BYTES + IV_BYTES + TAG_BYTES];
-  const decipher = createDecipheriv(CIPHER, keyOf(ref, bytes.subarray(0, ivStart)), bytes.subarray(ivStart, tagStart)).setAuthTag(bytes.subarray(tagStart, textStart));
-  return JSON.parse(Buffer.concat([decipher.update(bytes.subarray(textStart)), decipher.final()]).toString()) as StoredAnswer;
+  const decipher = createDecipheriv(
+    CIPHER,
+    keyOf(ref, bytes.subarray(0, ivStart)),
+    bytes.subarray(ivStart, tagStart),
+  ).setAuthTag(bytes.subarray(tagStart, textStart));
+  return JSON.parse(
+    Buffer.concat([decipher.update(bytes.subarray(textStart)), decipher.final()]).toString(),
+  ) as StoredAnswer;
 }
 
 function keyOf({ caller, operation, key }: IdempotencyKeyRef, salt: Uint8Array): Uint8Array {

@@ -62,7 +62,11 @@ export interface SecretRotationStore {
   passPage(job: RotationJob, page: PageOutcome): Promise<void>;
   /** Ends the pass that `job` is in, which has been through all venues, and begins the next. */
   nextPass(job: RotationJob): Promise<void>;
-  finish(jobId: JobId, outcome: NonNullable<RotationJob['outcome']>, errorType: string | null): Promise<RotationJob | null>;
+  finish(
+    jobId: JobId,
+    outcome: NonNullable<RotationJob['outcome']>,
+    errorType: string | null,
+  ): Promise<RotationJob | null>;
 }
 
 /** Of unreadable secrets the job shows so many; the audit rows have them all. */
@@ -70,8 +74,15 @@ const MAX_SHOWN = 20;
 
 export function createSecretRotationStore(db: Database, audit: AuditStore): SecretRotationStore {
   // Jobs are no venue's: their table has no row-level security, and needs no scope.
-  const update = async (jobId: JobId, changes: Parameters<ReturnType<typeof db.update<typeof adminJobs>>['set']>[0]) => {
-    const [row] = await db.update(adminJobs).set({ ...changes, updatedAt: sql`now()` }).where(and(eq(adminJobs.id, jobId), isNull(adminJobs.finishedAt))).returning();
+  const update = async (
+    jobId: JobId,
+    changes: Parameters<ReturnType<typeof db.update<typeof adminJobs>>['set']>[0],
+  ) => {
+    const [row] = await db
+      .update(adminJobs)
+      .set({ ...changes, updatedAt: sql`now()` })
+      .where(and(eq(adminJobs.id, jobId), isNull(adminJobs.finishedAt)))
+      .returning();
     return row ?? null;
   };
   const find = async (jobId: JobId) => (await db.select().from(adminJobs).where(eq(adminJobs.id, jobId)))[0] ?? null;
@@ -80,7 +91,11 @@ export function createSecretRotationStore(db: Database, audit: AuditStore): Secr
     openOrJoin: (job) => openOrJoin(db, job),
 
     async begin(jobId) {
-      const job = await update(jobId, { phase: 'running', errorType: null, startedAt: sql`coalesce(${adminJobs.startedAt}, now())` });
+      const job = await update(jobId, {
+        phase: 'running',
+        errorType: null,
+        startedAt: sql`coalesce(${adminJobs.startedAt}, now())`,
+      });
       return job?.venuesTotal === null ? update(jobId, { venuesTotal: await countVenues(db) }) : job;
     },
 
@@ -90,7 +105,12 @@ export function createSecretRotationStore(db: Database, audit: AuditStore): Secr
 
     listVenues: (after, limit) =>
       withReach(db, '*', async (tx) => {
-        const rows = await tx.select({ id: venues.id }).from(venues).where(after === null ? undefined : gt(venues.id, after)).orderBy(asc(venues.id)).limit(limit);
+        const rows = await tx
+          .select({ id: venues.id })
+          .from(venues)
+          .where(after === null ? undefined : gt(venues.id, after))
+          .orderBy(asc(venues.id))
+          .limit(limit);
         return rows.map(({ id }) => id);
       }),
 
@@ -102,11 +122,26 @@ export function createSecretRotationStore(db: Database, audit: AuditStore): Secr
         for (const secret of secrets) {
           if (!(await swap(tx, secret))) continue;
           replaced += 1;
-          await audit.recordIn(tx, { venueId, actor: 'rotateVaultKeys', action: 'credentials.resealed', targetType: 'connection', targetId: secret.connectionId, outcome: 'ok', requestId: null, details: { jobId: id, purpose: secret.purpose } });
+          await audit.recordIn(tx, {
+            venueId,
+            actor: 'rotateVaultKeys',
+            action: 'credentials.resealed',
+            targetType: 'connection',
+            targetId: secret.connectionId,
+            outcome: 'ok',
+            requestId: null,
+            details: { jobId: id, purpose: secret.purpose },
+          });
         }
         // Last: every venue's transaction waits for this row.
-        const counts = { resealed: sql`${adminJobs.resealed} + ${replaced}`, resealedInPass: sql`${adminJobs.resealedInPass} + ${secrets.length}` };
-        await tx.update(adminJobs).set({ ...counts, updatedAt: sql`now()` }).where(eq(adminJobs.id, id));
+        const counts = {
+          resealed: sql`${adminJobs.resealed} + ${replaced}`,
+          resealedInPass: sql`${adminJobs.resealedInPass} + ${secrets.length}`,
+        };
+        await tx
+          .update(adminJobs)
+          .set({ ...counts, updatedAt: sql`now()` })
+          .where(eq(adminJobs.id, id));
       }),
 
     async passPage(job, { lastVenueId, venues: passed, unreadable }) {
@@ -125,7 +160,10 @@ export function createSecretRotationStore(db: Database, audit: AuditStore): Secr
 
     async nextPass(job) {
       const none = { afterVenueId: null, venuesDone: 0, resealedInPass: 0, unreadableInPass: 0, unreadable: [] };
-      await db.update(adminJobs).set({ ...none, pass: job.pass + 1, updatedAt: sql`now()` }).where(isWhere(job));
+      await db
+        .update(adminJobs)
+        .set({ ...none, pass: job.pass + 1, updatedAt: sql`now()` })
+        .where(isWhere(job));
     },
 
     async finish(jobId, outcome, errorType) {
@@ -137,27 +175,51 @@ export function createSecretRotationStore(db: Database, audit: AuditStore): Secr
 
 /** The job still stands where this attempt has read it. */
 const isWhere = ({ id, pass, afterVenueId }: RotationJob) =>
-  and(eq(adminJobs.id, id), eq(adminJobs.pass, pass), sql`${adminJobs.afterVenueId} is not distinct from ${afterVenueId}`, isNull(adminJobs.finishedAt));
+  and(
+    eq(adminJobs.id, id),
+    eq(adminJobs.pass, pass),
+    sql`${adminJobs.afterVenueId} is not distinct from ${afterVenueId}`,
+    isNull(adminJobs.finishedAt),
+  );
 
 function countVenues(db: Database): Promise<number> {
   return withReach(db, '*', (tx) => tx.$count(venues));
 }
 
-async function openOrJoin(db: Database, { targetKey, requestedBy }: { readonly targetKey: string; readonly requestedBy: string }): Promise<RotationJob> {
+async function openOrJoin(
+  db: Database,
+  { targetKey, requestedBy }: { readonly targetKey: string; readonly requestedBy: string },
+): Promise<RotationJob> {
   const kind = 'rotate-vault-keys';
   for (;;) {
-    const [opened] = await db.insert(adminJobs).values({ id: uuidv7() as JobId, kind, targetKey, requestedBy }).onConflictDoNothing().returning();
+    const [opened] = await db
+      .insert(adminJobs)
+      .values({ id: uuidv7() as JobId, kind, targetKey, requestedBy })
+      .onConflictDoNothing()
+      .returning();
     if (opened) return opened;
-    const [open] = await db.select().from(adminJobs).where(and(eq(adminJobs.kind, kind), isNull(adminJobs.finishedAt)));
+    const [open] = await db
+      .select()
+      .from(adminJobs)
+      .where(and(eq(adminJobs.kind, kind), isNull(adminJobs.finishedAt)));
     // Else it has just finished: open the next one.
     if (open) return open;
   }
 }
 
-async function listSecrets(tx: Transaction, venueId: VenueId, { purpose, after, limit }: SecretPage): Promise<StoredSecret[]> {
+async function listSecrets(
+  tx: Transaction,
+  venueId: VenueId,
+  { purpose, after, limit }: SecretPage,
+): Promise<StoredSecret[]> {
   const { table, sealed } = SECRETS[purpose];
   const inPage = and(eq(table.venueId, venueId), after === null ? undefined : gt(table.connectionId, after));
-  const rows = await tx.select({ connectionId: table.connectionId, sealed }).from(table).where(inPage).orderBy(asc(table.connectionId)).limit(limit);
+  const rows = await tx
+    .select({ connectionId: table.connectionId, sealed })
+    .from(table)
+    .where(inPage)
+    .orderBy(asc(table.connectionId))
+    .limit(limit);
   return rows.map((row) => ({ ...row, venueId, purpose }));
 }
 
@@ -165,7 +227,15 @@ async function listSecrets(tx: Transaction, venueId: VenueId, { purpose, after, 
 async function swap(tx: Transaction, { connectionId, purpose, sealed, resealed }: ResealedSecret): Promise<boolean> {
   const swapped =
     purpose === 'provider-api-key'
-      ? await tx.update(venueApiKeys).set({ sealedKey: resealed }).where(and(eq(venueApiKeys.connectionId, connectionId), eq(venueApiKeys.sealedKey, sealed))).returning({ id: venueApiKeys.connectionId })
-      : await tx.update(oauthTokens).set({ sealedTokens: resealed }).where(and(eq(oauthTokens.connectionId, connectionId), eq(oauthTokens.sealedTokens, sealed))).returning({ id: oauthTokens.connectionId });
+      ? await tx
+          .update(venueApiKeys)
+          .set({ sealedKey: resealed })
+          .where(and(eq(venueApiKeys.connectionId, connectionId), eq(venueApiKeys.sealedKey, sealed)))
+          .returning({ id: venueApiKeys.connectionId })
+      : await tx
+          .update(oauthTokens)
+          .set({ sealedTokens: resealed })
+          .where(and(eq(oauthTokens.connectionId, connectionId), eq(oauthTokens.sealedTokens, sealed)))
+          .returning({ id: oauthTokens.connectionId });
   return swapped.length === 1;
 }

@@ -4,7 +4,10 @@ import type { Database } from './venue-scope.ts';
 
 /** The key that states of attempts to connect are signed with. A migration has made it up. */
 export async function readStateKey(db: Database): Promise<Uint8Array> {
-  const [row] = await db.select({ key: serviceKeys.key }).from(serviceKeys).where(eq(serviceKeys.name, 'authorization-state'));
+  const [row] = await db
+    .select({ key: serviceKeys.key })
+    .from(serviceKeys)
+    .where(eq(serviceKeys.name, 'authorization-state'));
   if (!row) throw new Error('The key of authorization states is missing: run "node db/main.ts up"');
   return row.key;
 }

@@ -21,12 +21,26 @@ export async function checkDatabase(db: Pick<Database, 'execute'>): Promise<void
       to_regclass(${MIGRATIONS_TABLE}) is not null as migrated
     from pg_roles where rolname = current_user`);
   if (!facts) throw new Error('The database does not know the role of this connection');
-  if (facts.superuser) throw new Error(`The database role "${facts.role}" is a superuser, which row-level security does not bind: connect through openDatabase`);
-  if (facts.bypasses) throw new Error(`The database role "${facts.role}" has BYPASSRLS: take it away with "alter role ${facts.role} nobypassrls"`);
-  if (facts.owned !== null) throw new Error(`The database role "${facts.role}" owns the table "${facts.owned}", so row-level security does not bind it: let another role own the tables`);
+  if (facts.superuser)
+    throw new Error(
+      `The database role "${facts.role}" is a superuser, which row-level security does not bind: connect through openDatabase`,
+    );
+  if (facts.bypasses)
+    throw new Error(
+      `The database role "${facts.role}" has BYPASSRLS: take it away with "alter role ${facts.role} nobypassrls"`,
+    );
+  if (facts.owned !== null)
+    throw new Error(
+      `The database role "${facts.role}" owns the table "${facts.owned}", so row-level security does not bind it: let another role own the tables`,
+    );
 
   const { newest } = await readMigrations();
-  const [row] = facts.migrated ? await db.execute<{ version: string }>(sql`select max(version) as version from ${sql.identifier(MIGRATIONS_TABLE)}`) : [];
+  const [row] = facts.migrated
+    ? await db.execute<{ version: string }>(
+        sql`select max(version) as version from ${sql.identifier(MIGRATIONS_TABLE)}`,
+      )
+    : [];
   const version = Number(row?.version ?? 0);
-  if (version < newest) throw new Error(`The database has migration ${version} and this code needs ${newest}: run "node db/main.ts up"`);
+  if (version < newest)
+    throw new Error(`The database has migration ${version} and this code needs ${newest}: run "node db/main.ts up"`);
 }

@@ -14,7 +14,11 @@ export interface LogInsert {
 }
 
 /** Adds lines to the run's log. */
-export async function insertLogs(tx: Transaction, scope: Pick<RunScope, 'venueId' | 'syncId'>, rows: readonly LogInsert[]): Promise<void> {
+export async function insertLogs(
+  tx: Transaction,
+  scope: Pick<RunScope, 'venueId' | 'syncId'>,
+  rows: readonly LogInsert[],
+): Promise<void> {
   if (rows.length === 0) return;
   await tx.execute(sql`
     insert into sync_logs (venue_id, sync_id, level, action, record_id, source_id, external_id, code, message)

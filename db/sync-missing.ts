@@ -72,10 +72,20 @@ export function createSyncMissingStore(db: Database): SyncMissingStore {
 
     listDeletions: (scope, limit) =>
       withVenue(db, scope.venueId, async (tx) => {
-        const rows = await tx.execute<{ external_id: string; reason: MissingReason; version: string; deleted_at_ms: number | null }>(sql`
+        const rows = await tx.execute<{
+          external_id: string;
+          reason: MissingReason;
+          version: string;
+          deleted_at_ms: number | null;
+        }>(sql`
           select external_id, reason, version, (extract(epoch from deleted_at) * 1000)::float8 as deleted_at_ms
           from sync_missing where sync_id = ${scope.syncId} and version is not null and not settled order by external_id limit ${limit}`);
-        return rows.map((row) => ({ externalId: row.external_id, version: Number(row.version), deletedAtMs: row.deleted_at_ms, certain: row.reason !== 'told' }));
+        return rows.map((row) => ({
+          externalId: row.external_id,
+          version: Number(row.version),
+          deletedAtMs: row.deleted_at_ms,
+          certain: row.reason !== 'told',
+        }));
       }),
 
     confirm: (scope, gone) =>
@@ -131,7 +141,11 @@ export async function noteMissing(tx: Transaction, scope: RunScope, notes: reado
 }
 
 /** Of these, the ones that the run's change feed has told to be deleted, each with the version of its deletion. */
-export async function missingAmong(tx: Transaction, scope: RunScope, externalIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
+export async function missingAmong(
+  tx: Transaction,
+  scope: RunScope,
+  externalIds: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
   if (externalIds.length === 0) return new Map();
   const rows = await tx.execute<{ external_id: string; version: string }>(sql`
     select external_id, version from sync_missing where sync_id = ${scope.syncId} and reason = 'told' and version is not null

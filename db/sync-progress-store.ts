@@ -48,7 +48,9 @@ export function createSyncProgressStore(db: Database): SyncProgressStore {
     ...waitingOf(db),
     setPhase: (input, phase) =>
       withVenue(db, input.venueId, async (tx) => {
-        await tx.execute(sql`update sync_runs set waiting_for = null, error = null where id = ${input.syncId} and phase = 'waiting'`);
+        await tx.execute(
+          sql`update sync_runs set waiting_for = null, error = null where id = ${input.syncId} and phase = 'waiting'`,
+        );
         await changePhase(tx, input, phase);
       }),
 
@@ -59,24 +61,37 @@ export function createSyncProgressStore(db: Database): SyncProgressStore {
           from connections n where r.id = ${input.syncId} and r.finished_at is null and n.id = r.connection_id
           returning r.*, n.environment, n.external_account_id`);
         if (!row) throw new SupersededError();
-        return { ...toState(row), account: { provider: input.provider, environment: row.environment, externalAccountId: row.external_account_id } };
+        return {
+          ...toState(row),
+          account: {
+            provider: input.provider,
+            environment: row.environment,
+            externalAccountId: row.external_account_id,
+          },
+        };
       }),
 
     setTotal: (scope, total) =>
       withVenue(db, scope.venueId, async (tx) => {
         await lockRun(tx, scope);
-        await tx.execute(sql`update sync_runs set total = greatest(done, ${total}), updated_at = now() where id = ${scope.syncId}`);
+        await tx.execute(
+          sql`update sync_runs set total = greatest(done, ${total}), updated_at = now() where id = ${scope.syncId}`,
+        );
       }),
 
     moveTo: (scope, checkpoint) =>
       withVenue(db, scope.venueId, async (tx) => {
         await lockRun(tx, scope);
-        await tx.execute(sql`update sync_runs set checkpoint = ${JSON.stringify(checkpoint)}::jsonb, updated_at = now() where id = ${scope.syncId}`);
+        await tx.execute(
+          sql`update sync_runs set checkpoint = ${JSON.stringify(checkpoint)}::jsonb, updated_at = now() where id = ${scope.syncId}`,
+        );
       }),
 
     requestStop: (input) =>
       withVenue(db, input.venueId, async (tx) => {
-        await tx.execute(sql`update sync_runs set stop_requested_at = coalesce(stop_requested_at, now()) where id = ${input.syncId} and finished_at is null`);
+        await tx.execute(
+          sql`update sync_runs set stop_requested_at = coalesce(stop_requested_at, now()) where id = ${input.syncId} and finished_at is null`,
+        );
       }),
 
     finish: (input, end, auditOf) => withVenue(db, input.venueId, (tx) => finish(tx, input, { ...end, auditOf })),
@@ -88,7 +103,11 @@ interface AccountRow extends Record<string, unknown> {
   readonly external_account_id: string;
 }
 
-async function finish(tx: Transaction, input: SyncConnectionInput, end: RunEnd & { readonly auditOf: AuditOf<RunSummary> | undefined }): Promise<RunSummary> {
+async function finish(
+  tx: Transaction,
+  input: SyncConnectionInput,
+  end: RunEnd & { readonly auditOf: AuditOf<RunSummary> | undefined },
+): Promise<RunSummary> {
   const [open] = await tx.execute<RunRow>(sql`select * from sync_runs where id = ${input.syncId} for update`);
   if (!open) throw new SupersededError();
   // A repeat of the step after its answer was lost: the run has ended as it was asked to.
@@ -111,9 +130,15 @@ async function logEnd(tx: Transaction, input: SyncConnectionInput, { outcome, er
     values (${input.venueId}, ${input.syncId}, ${error ? 'error' : 'info'}, 'finished', ${code}, ${message})`);
 }
 
-async function moveCursor(tx: Transaction, run: RunRow, { venueId, connectionId, resource, direction, watermark, wasFull = false }: SyncConnectionInput & RunEnd): Promise<void> {
+async function moveCursor(
+  tx: Transaction,
+  run: RunRow,
+  { venueId, connectionId, resource, direction, watermark, wasFull = false }: SyncConnectionInput & RunEnd,
+): Promise<void> {
   if (watermark === null && !wasFull) return;
-  const [startedAt, finishedAt] = wasFull ? [run.started_at, run.finished_at].map((at) => (at === null ? null : new Date(at).toISOString())) : [null, null];
+  const [startedAt, finishedAt] = wasFull
+    ? [run.started_at, run.finished_at].map((at) => (at === null ? null : new Date(at).toISOString()))
+    : [null, null];
   await tx.execute(sql`
     insert into sync_cursors (connection_id, resource, direction, venue_id, watermark, full_started_at, full_finished_at)
     values (${connectionId}, ${resource}, ${direction}, ${venueId}, ${watermark?.toISOString() ?? null}::timestamptz, ${startedAt ?? null}::timestamptz, ${finishedAt ?? null}::timestamptz)

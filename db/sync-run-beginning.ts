@@ -18,7 +18,10 @@ export interface SyncRunBeginning {
   /** Records that are tied to a living twin: what the next full listing will bring, as far as anyone knows before it. */
   countLinked(input: SyncConnectionInput): Promise<number>;
   /** The first checkpoint and total; keeps those of a run that has them. */
-  plan(input: SyncConnectionInput, plan: { readonly checkpoint: Checkpoint; readonly total: number | null }): Promise<void>;
+  plan(
+    input: SyncConnectionInput,
+    plan: { readonly checkpoint: Checkpoint; readonly total: number | null },
+  ): Promise<void>;
 }
 
 export function beginningOf(db: Database): SyncRunBeginning {
@@ -65,7 +68,11 @@ export function beginningOf(db: Database): SyncRunBeginning {
   };
 }
 
-async function begin(tx: Transaction, input: SyncConnectionInput, workflowRunId: string | null): Promise<RunState | null> {
+async function begin(
+  tx: Transaction,
+  input: SyncConnectionInput,
+  workflowRunId: string | null,
+): Promise<RunState | null> {
   // A reset run takes its place only while no other run of the same sync is open: the unique index would refuse it.
   const [row] = await tx.execute<RunRow>(sql`
     update sync_runs set started_at = coalesce(started_at, now()), finished_at = null, outcome = null, error = null, waiting_for = null, awaiting = null,

@@ -68,7 +68,11 @@ export class OtherRunOpenError extends Error {
 type Row = typeof syncRuns.$inferSelect;
 
 /** As `SyncRunStore` has it: a sync has one open run, and a request one run. */
-export async function openOrJoin(db: Database, run: NewSyncRun, auditOf?: AuditOf<Row>): Promise<{ readonly row: Row } & Opening> {
+export async function openOrJoin(
+  db: Database,
+  run: NewSyncRun,
+  auditOf?: AuditOf<Row>,
+): Promise<{ readonly row: Row } & Opening> {
   const { venueId, requestKey = null } = run;
   const attempt = () => withVenue(db, venueId, (tx) => tryOpen(tx, run, auditOf));
   try {
@@ -93,7 +97,11 @@ async function findOrFree(tx: Transaction, requestKey: string): Promise<Row | nu
   return own;
 }
 
-async function tryOpen(tx: Transaction, run: NewSyncRun, auditOf: AuditOf<Row> | undefined): Promise<{ readonly row: Row } & Opening> {
+async function tryOpen(
+  tx: Transaction,
+  run: NewSyncRun,
+  auditOf: AuditOf<Row> | undefined,
+): Promise<{ readonly row: Row } & Opening> {
   const { planId, requestKey = null } = run;
   const id = uuidv7() as SyncId;
   const row = await insertOrFind(tx, run, id);
@@ -112,12 +120,22 @@ async function tryOpen(tx: Transaction, run: NewSyncRun, auditOf: AuditOf<Row> |
 async function insertOrFind(tx: Transaction, { window, planId, ...run }: NewSyncRun, id: SyncId): Promise<Row> {
   // A foreign key looks past row-level security: it would accept another venue's connection. Locked, so that whoever disconnects it
   // meanwhile finds this run among those to cancel.
-  const usable = and(eq(connections.id, run.connectionId), notInArray(connections.state, ['disconnecting', 'disconnected']));
+  const usable = and(
+    eq(connections.id, run.connectionId),
+    notInArray(connections.state, ['disconnecting', 'disconnected']),
+  );
   const [connection] = await tx.select({ id: connections.id }).from(connections).where(usable).for('share');
   if (!connection) throw new Error('The venue has no such connection');
   const [row] = await tx
     .insert(syncRuns)
-    .values({ ...run, id, workflowId: syncWorkflowId(run), windowFrom: window?.from ?? null, windowTo: window?.to ?? null, planId: planFor({ ...run, window, planId }) })
+    .values({
+      ...run,
+      id,
+      workflowId: syncWorkflowId(run),
+      windowFrom: window?.from ?? null,
+      windowTo: window?.to ?? null,
+      planId: planFor({ ...run, window, planId }),
+    })
     .onConflictDoUpdate({
       target: [syncRuns.connectionId, syncRuns.resource, syncRuns.direction, syncRuns.dryRun],
       targetWhere: isNull(syncRuns.finishedAt),
@@ -133,7 +151,15 @@ async function insertOrFind(tx: Transaction, { window, planId, ...run }: NewSync
  * The newest plan that still holds: of a completed dry run of the same sync, mode and window, with no run of the sync at work since it began.
  * Null for a dry run.
  */
-export function planFor({ connectionId, resource, direction, mode, dryRun, window, planId }: NewSyncRun): SQL<SyncId | null> | null {
+export function planFor({
+  connectionId,
+  resource,
+  direction,
+  mode,
+  dryRun,
+  window,
+  planId,
+}: NewSyncRun): SQL<SyncId | null> | null {
   if (dryRun) return null;
   return sql<SyncId | null>`(
     select plan.id from sync_runs plan
@@ -153,7 +179,11 @@ const isSameSync = sql`other.connection_id = plan.connection_id and other.resour
 const instantOf = (date: Date | null | undefined) => sql`${date?.toISOString() ?? null}::timestamptz`;
 
 /** As `SyncRunStore` has it. */
-export async function reopen(db: Database, { venueId, id }: { readonly venueId: VenueId; readonly id: SyncId }, auditOf?: AuditOf<Row>): Promise<Row | null> {
+export async function reopen(
+  db: Database,
+  { venueId, id }: { readonly venueId: VenueId; readonly id: SyncId },
+  auditOf?: AuditOf<Row>,
+): Promise<Row | null> {
   const attempt = () => withVenue(db, venueId, (tx) => tryReopen(tx, id, auditOf));
   try {
     return await attempt();
@@ -168,11 +198,31 @@ async function tryReopen(tx: Transaction, id: SyncId, auditOf: AuditOf<Row> | un
   const [run] = await tx.select().from(syncRuns).where(eq(syncRuns.id, id)).for('update');
   if (run?.outcome !== 'failed' && run?.outcome !== 'cancelled') return null;
   const { connectionId, resource, direction, dryRun } = run;
-  const same = and(eq(syncRuns.connectionId, connectionId), eq(syncRuns.resource, resource), eq(syncRuns.direction, direction), eq(syncRuns.dryRun, dryRun));
-  const [other] = await tx.select({ id: syncRuns.id }).from(syncRuns).where(and(same, isNull(syncRuns.finishedAt)));
+  const same = and(
+    eq(syncRuns.connectionId, connectionId),
+    eq(syncRuns.resource, resource),
+    eq(syncRuns.direction, direction),
+    eq(syncRuns.dryRun, dryRun),
+  );
+  const [other] = await tx
+    .select({ id: syncRuns.id })
+    .from(syncRuns)
+    .where(and(same, isNull(syncRuns.finishedAt)));
   if (other) throw new OtherRunOpenError(other.id);
-  const afresh = { phase: 'queued', outcome: null, error: null, waitingFor: null, awaiting: null, stopRequestedAt: null, finishedAt: null } as const;
-  const [row] = await tx.update(syncRuns).set({ ...afresh, ratePerSecond: 0, updatedAt: sql`now()` }).where(eq(syncRuns.id, id)).returning();
+  const afresh = {
+    phase: 'queued',
+    outcome: null,
+    error: null,
+    waitingFor: null,
+    awaiting: null,
+    stopRequestedAt: null,
+    finishedAt: null,
+  } as const;
+  const [row] = await tx
+    .update(syncRuns)
+    .set({ ...afresh, ratePerSecond: 0, updatedAt: sql`now()` })
+    .where(eq(syncRuns.id, id))
+    .returning();
   if (!row) throw new Error('A locked row is gone');
   await logQueued(tx, row);
   return recordWith(tx, row, auditOf);

@@ -90,7 +90,11 @@ export interface SyncRunStore {
   /** Newest first. */
   list(venueId: VenueId, filter: SyncRunFilter, page: PageRequest): Promise<Page<SyncRun>>;
   /** Oldest first; `after` is a `seq`. */
-  listLog(venueId: VenueId, id: SyncId, query: { readonly filter: SyncLogFilter; readonly page: PageRequest }): Promise<Page<SyncLogRow>>;
+  listLog(
+    venueId: VenueId,
+    id: SyncId,
+    query: { readonly filter: SyncLogFilter; readonly page: PageRequest },
+  ): Promise<Page<SyncLogRow>>;
   /** The `seq` of the run's newest log row; 0 when it has none. */
   newestLogSeq(venueId: VenueId, id: SyncId): Promise<number>;
   setWorkflowRunId(venueId: VenueId, id: SyncId, workflowRunId: string): Promise<void>;
@@ -117,7 +121,10 @@ export function createSyncRunStore(db: Database): SyncRunStore {
 
     listOpen: ({ venueId, connectionId }) =>
       withVenue(db, venueId, async (tx) => {
-        const rows = await tx.select().from(syncRuns).where(and(eq(syncRuns.connectionId, connectionId), isNull(syncRuns.finishedAt)));
+        const rows = await tx
+          .select()
+          .from(syncRuns)
+          .where(and(eq(syncRuns.connectionId, connectionId), isNull(syncRuns.finishedAt)));
         return rows.map(toSyncRun);
       }),
 
@@ -127,7 +134,9 @@ export function createSyncRunStore(db: Database): SyncRunStore {
     },
 
     list: (venueId, filter, page) =>
-      withVenue(db, venueId, async (tx) => toPage(await selectPage(tx, filter, page), page.limit, { item: toSyncRun, id: (row) => row.id })),
+      withVenue(db, venueId, async (tx) =>
+        toPage(await selectPage(tx, filter, page), page.limit, { item: toSyncRun, id: (row) => row.id }),
+      ),
 
     listLog: (venueId, id, { filter, page }) =>
       withVenue(db, venueId, async (tx) => {
@@ -137,19 +146,32 @@ export function createSyncRunStore(db: Database): SyncRunStore {
           filter.action === undefined ? undefined : eq(syncLogs.action, filter.action),
           page.after === null ? undefined : gt(syncLogs.seq, Number(page.after)),
         );
-        const rows = await tx.select(LOG_COLUMNS).from(syncLogs).where(wanted).orderBy(asc(syncLogs.seq)).limit(page.limit + 1);
+        const rows = await tx
+          .select(LOG_COLUMNS)
+          .from(syncLogs)
+          .where(wanted)
+          .orderBy(asc(syncLogs.seq))
+          .limit(page.limit + 1);
         return toPage(rows, page.limit, { item: (row) => row, id: (row) => String(row.seq) });
       }),
 
     newestLogSeq: (venueId, id) =>
       withVenue(db, venueId, async (tx) => {
-        const [row] = await tx.select({ seq: syncLogs.seq }).from(syncLogs).where(eq(syncLogs.syncId, id)).orderBy(desc(syncLogs.seq)).limit(1);
+        const [row] = await tx
+          .select({ seq: syncLogs.seq })
+          .from(syncLogs)
+          .where(eq(syncLogs.syncId, id))
+          .orderBy(desc(syncLogs.seq))
+          .limit(1);
         return row?.seq ?? 0;
       }),
 
     setWorkflowRunId: (venueId, id, workflowRunId) =>
       withVenue(db, venueId, async (tx) => {
-        await tx.update(syncRuns).set({ workflowRunId, updatedAt: sql`now()` }).where(eq(syncRuns.id, id));
+        await tx
+          .update(syncRuns)
+          .set({ workflowRunId, updatedAt: sql`now()` })
+          .where(eq(syncRuns.id, id));
       }),
   };
 }
@@ -158,7 +180,12 @@ export function createSyncRunStore(db: Database): SyncRunStore {
 export function selectPage(tx: Transaction, { connectionId }: SyncRunFilter, { limit, after }: PageRequest) {
   const ofConnection = connectionId === undefined ? undefined : eq(syncRuns.connectionId, connectionId);
   const older = after === null ? undefined : lt(syncRuns.id, after as SyncId);
-  return tx.select().from(syncRuns).where(and(ofConnection, older)).orderBy(desc(syncRuns.id)).limit(limit + 1);
+  return tx
+    .select()
+    .from(syncRuns)
+    .where(and(ofConnection, older))
+    .orderBy(desc(syncRuns.id))
+    .limit(limit + 1);
 }
 
 type Row = typeof syncRuns.$inferSelect;
@@ -167,12 +194,70 @@ const { seq, at, level, action, recordId, sourceId, externalId, code, message } 
 const LOG_COLUMNS = { seq, at, level, action, recordId, sourceId, externalId, code, message };
 
 function toSyncRun(row: Row): SyncRun {
-  const { id, venueId, connectionId, provider, resource, direction, mode, dryRun, planId, deviationCount, plan, phase, outcome, error, waitingFor, awaiting, approvedAt } = row;
-  const { done, total, ratePerSecond, providerCalls, workflowId, workflowRunId, createdAt, startedAt, finishedAt, updatedAt } = row;
+  const {
+    id,
+    venueId,
+    connectionId,
+    provider,
+    resource,
+    direction,
+    mode,
+    dryRun,
+    planId,
+    deviationCount,
+    plan,
+    phase,
+    outcome,
+    error,
+    waitingFor,
+    awaiting,
+    approvedAt,
+  } = row;
+  const {
+    done,
+    total,
+    ratePerSecond,
+    providerCalls,
+    workflowId,
+    workflowRunId,
+    createdAt,
+    startedAt,
+    finishedAt,
+    updatedAt,
+  } = row;
   return {
-    ...{ id, venueId, connectionId, provider, resource, direction, mode, dryRun, planId, deviationCount, plan, phase, outcome, error, waitingFor, awaiting, approvedAt },
+    ...{
+      id,
+      venueId,
+      connectionId,
+      provider,
+      resource,
+      direction,
+      mode,
+      dryRun,
+      planId,
+      deviationCount,
+      plan,
+      phase,
+      outcome,
+      error,
+      waitingFor,
+      awaiting,
+      approvedAt,
+    },
     window: row.windowFrom || row.windowTo ? { from: row.windowFrom, to: row.windowTo } : null,
-    ...{ done, total, ratePerSecond, providerCalls, workflowId, workflowRunId, createdAt, startedAt, finishedAt, updatedAt },
+    ...{
+      done,
+      total,
+      ratePerSecond,
+      providerCalls,
+      workflowId,
+      workflowRunId,
+      createdAt,
+      startedAt,
+      finishedAt,
+      updatedAt,
+    },
     counts: {
       read: row.readCount,
       created: row.createdCount,

@@ -38,7 +38,9 @@ export function waitingOf(db: Database): SyncRunWaiting {
 
     park: (input, waiting) =>
       withVenue(db, input.venueId, async (tx) => {
-        const [open] = await tx.execute(sql`select from sync_runs where id = ${input.syncId} and finished_at is null for update`);
+        const [open] = await tx.execute(
+          sql`select from sync_runs where id = ${input.syncId} and finished_at is null for update`,
+        );
         // The next attempt is the first of a new row.
         if (open) await wait(tx, input, { waiting, failures: 0 });
       }),
@@ -64,7 +66,11 @@ export function waitingOf(db: Database): SyncRunWaiting {
   };
 }
 
-async function wait(tx: Transaction, input: SyncConnectionInput, { waiting: { error, ...waiting }, failures }: { readonly waiting: Waiting; readonly failures: number }): Promise<void> {
+async function wait(
+  tx: Transaction,
+  input: SyncConnectionInput,
+  { waiting: { error, ...waiting }, failures }: { readonly waiting: Waiting; readonly failures: number },
+): Promise<void> {
   // A run that still waits for the same thing has waited since it began to.
   await tx.execute(sql`
     update sync_runs set updated_at = now(), rate_per_second = 0, error = ${error && JSON.stringify(error)}::jsonb,

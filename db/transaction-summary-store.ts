@@ -102,6 +102,10 @@ const summaryQuery = ({ from, to, timeZone, status, kind, currency, connectionId
 const DAY_MS = 86_400_000;
 
 /** The offset in seconds at `t.occurred_at`, which lies in one of the periods. */
-const offsetOf = (periods: readonly OffsetPeriod[]) => sql`case ${sql.join(periods.map(({ endsAt, offsetS }) => sql`when t.occurred_at < ${iso(endsAt)} then ${offsetS}::int`), sql` `)} end`;
+const offsetOf = (periods: readonly OffsetPeriod[]) =>
+  sql`case ${sql.join(
+    periods.map(({ endsAt, offsetS }) => sql`when t.occurred_at < ${iso(endsAt)} then ${offsetS}::int`),
+    sql` `,
+  )} end`;
 
 const iso = (time: Date | undefined) => sql`${time?.toISOString() ?? null}::timestamptz`;

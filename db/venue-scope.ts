@@ -40,13 +40,23 @@ export interface DatabaseTimeouts {
 const TIMEOUTS: DatabaseTimeouts = { lockMs: 10_000, statementMs: 120_000, idleInTransactionMs: 60_000 };
 
 /** Opens a pool whose every connection has given up the login's own rights for the application role's. */
-export function openDatabase({ url, maxConnections, applicationName, connectionsPerVenue = maxConnections, timeouts, keepsSession = false }: DatabaseOptions): Database {
+export function openDatabase({
+  url,
+  maxConnections,
+  applicationName,
+  connectionsPerVenue = maxConnections,
+  timeouts,
+  keepsSession = false,
+}: DatabaseOptions): Database {
   const { lockMs, statementMs, idleInTransactionMs } = { ...TIMEOUTS, ...timeouts };
   const limits = `-c lock_timeout=${lockMs} -c statement_timeout=${statementMs} -c idle_in_transaction_session_timeout=${idleInTransactionMs}`;
   const client = postgres(url, {
     max: maxConnections,
     connect_timeout: 10,
-    connection: { application_name: applicationName, options: `-c role=${APPLICATION_ROLE} ${NO_JIT} ${limits}${keepsSession ? SHORT_KEEPALIVE : ''}` },
+    connection: {
+      application_name: applicationName,
+      options: `-c role=${APPLICATION_ROLE} ${NO_JIT} ${limits}${keepsSession ? SHORT_KEEPALIVE : ''}`,
+    },
     ...(keepsSession && { max_lifetime: null }),
     onnotice: () => undefined,
     // Asked for on every new connection, with nobody to take the failure: a server that goes down at that moment would end the process.
@@ -56,7 +66,9 @@ export function openDatabase({ url, maxConnections, applicationName, connections
   });
   guardTransactions(client);
   // The pool itself lets wait whoever finds all connections taken.
-  return Object.assign(drizzle(client), { venueShares: new VenueShares({ total: Infinity, perVenue: connectionsPerVenue }) });
+  return Object.assign(drizzle(client), {
+    venueShares: new VenueShares({ total: Infinity, perVenue: connectionsPerVenue }),
+  });
 }
 
 /** Compiling a statement takes longer than any of ours. */
@@ -76,7 +88,9 @@ export async function withVenue<T>(db: Database, venueId: VenueId, work: (tx: Tr
   if (!release) throw new VenueBusyError();
   try {
     return await db.transaction(async (tx) => {
-      await tx.execute(sql`select set_config('app.venue_id', ${venueId}, true), set_config('app.venues', ${venueId}, true)`);
+      await tx.execute(
+        sql`select set_config('app.venue_id', ${venueId}, true), set_config('app.venues', ${venueId}, true)`,
+      );
       return work(tx);
     });
   } finally {
@@ -88,7 +102,9 @@ const MAX_WAIT_FOR_SHARE_MS = 10_000;
 
 /** For the rest of a transaction that takes in a load of any size, as slowly as its sender may send it. */
 export async function allowLongTransaction(tx: Transaction): Promise<void> {
-  await tx.execute(sql`select set_config('statement_timeout', ${LONG_MS}, true), set_config('idle_in_transaction_session_timeout', ${LONG_MS}, true)`);
+  await tx.execute(
+    sql`select set_config('statement_timeout', ${LONG_MS}, true), set_config('idle_in_transaction_session_timeout', ${LONG_MS}, true)`,
+  );
 }
 
 const LONG_MS = '600000';
@@ -114,7 +130,9 @@ export function withCaller<T>(db: Database, caller: string, work: (tx: Transacti
  * Waits for statements of one transaction that were sent without waiting for each other's answers. Ends when all of them have ended, also
  * after a failure: nothing may reach the connection after its ROLLBACK. Throws the first one's failure.
  */
-export async function together<Results extends readonly unknown[]>(...statements: { readonly [Index in keyof Results]: Promise<Results[Index]> }): Promise<Results> {
+export async function together<Results extends readonly unknown[]>(
+  ...statements: { readonly [Index in keyof Results]: Promise<Results[Index]> }
+): Promise<Results> {
   await Promise.allSettled(statements);
   return Promise.all(statements);
 }

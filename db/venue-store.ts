@@ -32,7 +32,11 @@ export interface VenueStore {
   create(venue: NewVenue, requestKey?: string | null, auditOf?: AuditOf<Venue>): Promise<Venue | 'source-id-taken'>;
   find(reach: VenueReach, id: VenueId): Promise<Venue | null>;
   list(reach: VenueReach, page: PageRequest): Promise<Page<Venue>>;
-  update(id: VenueId, changes: Partial<Pick<Venue, 'name' | 'timeZone' | 'currency'>>, auditOf?: AuditOf<Venue>): Promise<Venue | null>;
+  update(
+    id: VenueId,
+    changes: Partial<Pick<Venue, 'name' | 'timeZone' | 'currency'>>,
+    auditOf?: AuditOf<Venue>,
+  ): Promise<Venue | null>;
 }
 
 export function createVenueStore(db: Database): VenueStore {
@@ -67,7 +71,11 @@ export function createVenueStore(db: Database): VenueStore {
 
     update: (id, changes, auditOf) =>
       withVenue(db, id, async (tx) => {
-        const [row] = await tx.update(venues).set({ ...changes, updatedAt: new Date() }).where(eq(venues.id, id)).returning(COLUMNS);
+        const [row] = await tx
+          .update(venues)
+          .set({ ...changes, updatedAt: new Date() })
+          .where(eq(venues.id, id))
+          .returning(COLUMNS);
         return row ? recordWith(tx, toVenue(row), auditOf) : null;
       }),
   };
@@ -79,10 +87,18 @@ const COLUMNS = { id, sourceId, name, timeZone, currency, createdAt, updatedAt }
 const toVenue = (row: Venue): Venue => ({ ...row, timeZone: timeZoneOfStored(row.timeZone) });
 
 /** Null when there is a venue of the same `sourceId`, or one with this request key. */
-function tryCreate(db: Database, venue: NewVenue & { readonly requestKey: string | null }, auditOf: AuditOf<Venue> | undefined): Promise<Venue | null> {
+function tryCreate(
+  db: Database,
+  venue: NewVenue & { readonly requestKey: string | null },
+  auditOf: AuditOf<Venue> | undefined,
+): Promise<Venue | null> {
   const venueId = uuidv7() as VenueId;
   return withVenue(db, venueId, async (tx) => {
-    const [row] = await tx.insert(venues).values({ ...venue, id: venueId }).onConflictDoNothing().returning(COLUMNS);
+    const [row] = await tx
+      .insert(venues)
+      .values({ ...venue, id: venueId })
+      .onConflictDoNothing()
+      .returning(COLUMNS);
     return row ? recordWith(tx, toVenue(row), auditOf) : null;
   });
 }
@@ -97,7 +113,11 @@ function findByRequest(db: Database, requestKey: string): Promise<Venue | null> 
 /** False when nobody holds the key any more. */
 function freeLapsed(db: Database, requestKey: string): Promise<boolean> {
   return withReach(db, '*', async (tx) => {
-    const freed = await tx.update(venues).set({ requestKey: null }).where(isLapsed(venues, requestKey)).returning({ id });
+    const freed = await tx
+      .update(venues)
+      .set({ requestKey: null })
+      .where(isLapsed(venues, requestKey))
+      .returning({ id });
     return freed.length > 0;
   });
 }

@@ -22,14 +22,19 @@ export interface WebhookDeliveryStore {
 export function createWebhookDeliveryStore(db: Database): WebhookDeliveryStore {
   return {
     async isKnown({ provider, eventId }) {
-      const rows = await db.select({ one: sql`1` }).from(webhookDeliveries).where(and(eq(webhookDeliveries.provider, provider), eq(webhookDeliveries.eventId, eventId)));
+      const rows = await db
+        .select({ one: sql`1` })
+        .from(webhookDeliveries)
+        .where(and(eq(webhookDeliveries.provider, provider), eq(webhookDeliveries.eventId, eventId)));
       return rows.length > 0;
     },
     async remember(delivery) {
       await db.insert(webhookDeliveries).values(delivery).onConflictDoNothing();
     },
     async deleteExpired() {
-      const { count } = await db.delete(webhookDeliveries).where(lte(webhookDeliveries.receivedAt, sql`now() - ${REMEMBERED_DAYS}::integer * interval '1 day'`));
+      const { count } = await db
+        .delete(webhookDeliveries)
+        .where(lte(webhookDeliveries.receivedAt, sql`now() - ${REMEMBERED_DAYS}::integer * interval '1 day'`));
       return count;
     },
   };

@@ -30,4 +30,7 @@ function covers(approved: ArchivingCount, counted: ArchivingCount): boolean {
 
 /** Whether both are the same count, so that an approval of one is an approval of the other. */
 export const isSameCount = (one: ArchivingCount, other: ArchivingCount): boolean =>
-  one.archiving === other.archiving && one.of === other.of && one.archived === other.archived && one.newestDeletionEpochUs === other.newestDeletionEpochUs;
+  one.archiving === other.archiving &&
+  one.of === other.of &&
+  one.archived === other.archived &&
+  one.newestDeletionEpochUs === other.newestDeletionEpochUs;

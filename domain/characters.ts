@@ -10,7 +10,11 @@ export function isLongerThan(text: string, max: number): boolean {
 
 /** The first `max` code points: never half of a surrogate pair, which no JSON text and no database column may hold. */
 export function firstCharacters(text: string, max: number): string {
-  return isLongerThan(text, max) ? Array.from(text.slice(0, 2 * max)).slice(0, max).join('') : text;
+  return isLongerThan(text, max)
+    ? Array.from(text.slice(0, 2 * max))
+        .slice(0, max)
+        .join('')
+    : text;
 }
 
 /** As `firstCharacters`, with `…` behind a text that is cut. */

@@ -83,15 +83,34 @@ export interface PullStart {
  */
 export function firstPullCheckpoint(start: PullStart): PullCheckpoint {
   const { plan, nowEpochS, window } = start;
-  const common = { kind: 'pull', segments: null, nextSegmentId: 1, watermarkEpochS: window ? null : nowEpochS } as const;
+  const common = {
+    kind: 'pull',
+    segments: null,
+    nextSegmentId: 1,
+    watermarkEpochS: window ? null : nowEpochS,
+  } as const;
   if (window) return { ...common, stages: listing(plan, window) };
   const sinceEpochS = changesSince(start);
-  if (sinceEpochS !== null) return { ...common, stages: [...changes(plan, sinceEpochS).map((stage) => ({ ...stage, ...(plan.lookBackS && { lookBackS: plan.lookBackS }) })), { kind: 'settle-missing' }] };
+  if (sinceEpochS !== null)
+    return {
+      ...common,
+      stages: [
+        ...changes(plan, sinceEpochS).map((stage) => ({
+          ...stage,
+          ...(plan.lookBackS && { lookBackS: plan.lookBackS }),
+        })),
+        { kind: 'settle-missing' },
+      ],
+    };
   const missing: readonly PullStage[] = plan.mayVanish ? [{ kind: 'find-missing' }] : [];
   return {
     ...common,
     readAll: true,
-    stages: [...handOver(plan, listing(plan, { fromEpochS: null, toEpochS: null }), nowEpochS), ...missing, { kind: 'settle-missing' }],
+    stages: [
+      ...handOver(plan, listing(plan, { fromEpochS: null, toEpochS: null }), nowEpochS),
+      ...missing,
+      { kind: 'settle-missing' },
+    ],
   };
 }
 
@@ -100,28 +119,52 @@ function changesSince({ mode, plan, nowEpochS, watermarkEpochS }: PullStart): nu
   return nowEpochS - watermarkEpochS < CHANGE_FEED_REACH_S ? watermarkEpochS - OVERLAP_S : null;
 }
 
-const listing = (plan: PullPlan, range: { readonly fromEpochS: number | null; readonly toEpochS: number | null }): readonly PullStage[] =>
-  plan.listing.map((streams) => ({ kind: 'listing', streams, ...range }));
+const listing = (
+  plan: PullPlan,
+  range: { readonly fromEpochS: number | null; readonly toEpochS: number | null },
+): readonly PullStage[] => plan.listing.map((streams) => ({ kind: 'listing', streams, ...range }));
 
-const changes = (plan: PullPlan, fromEpochS: number) => (plan.changes ?? []).map((streams) => ({ kind: 'changes' as const, streams, fromEpochS, toEpochS: null }));
+const changes = (plan: PullPlan, fromEpochS: number) =>
+  (plan.changes ?? []).map((streams) => ({ kind: 'changes' as const, streams, fromEpochS, toEpochS: null }));
 
 function handOver(plan: PullPlan, listed: readonly PullStage[], nowEpochS: number): readonly PullStage[] {
   if (plan.changes === null) return listed;
-  return [{ kind: 'mark-changes' }, ...listed, ...changes(plan, nowEpochS - OVERLAP_S).map((stage) => ({ ...stage, handOff: true as const }))];
+  return [
+    { kind: 'mark-changes' },
+    ...listed,
+    ...changes(plan, nowEpochS - OVERLAP_S).map((stage) => ({ ...stage, handOff: true as const })),
+  ];
 }
 
 /** The checkpoint once the newest change is known, by the provider's own clock; null when it has none, and our clock has to do. */
 export function markChanges(checkpoint: PullCheckpoint, newestEpochS: number | null): PullCheckpoint | DoneCheckpoint {
   const next = nextStage(checkpoint);
   if (next.kind === 'done' || newestEpochS === null) return next;
-  return { ...next, stages: next.stages.map((stage) => (stage.kind === 'changes' ? { ...stage, fromEpochS: newestEpochS - HAND_OFF_OVERLAP_S } : stage)) };
+  return {
+    ...next,
+    stages: next.stages.map((stage) =>
+      stage.kind === 'changes' ? { ...stage, fromEpochS: newestEpochS - HAND_OFF_OVERLAP_S } : stage,
+    ),
+  };
 }
 
 /** The parts that a reading stage begins with. */
-export function firstSegments(stage: Extract<PullStage, { readonly streams: readonly string[] }>, nowEpochS: number, firstId: number): readonly Segment[] {
+export function firstSegments(
+  stage: Extract<PullStage, { readonly streams: readonly string[] }>,
+  nowEpochS: number,
+  firstId: number,
+): readonly Segment[] {
   const toEpochS = stage.toEpochS ?? nowEpochS + CLOCK_SKEW_S;
   const fromEpochS = (stream: string) => stage.fromEpochS && stage.fromEpochS - (stage.lookBackS?.[stream] ?? 0);
-  return stage.streams.map((stream, index) => ({ id: firstId + index, stream, fromEpochS: fromEpochS(stream), toEpochS, after: null, oldestEpochS: null, pagesRead: 0 }));
+  return stage.streams.map((stream, index) => ({
+    id: firstId + index,
+    stream,
+    fromEpochS: fromEpochS(stream),
+    toEpochS,
+    after: null,
+    oldestEpochS: null,
+    pagesRead: 0,
+  }));
 }
 
 /** The checkpoint after its first stage is complete. A listing that brought fewer records than the provider counts is read once more. */
@@ -130,7 +173,13 @@ export function nextStage(checkpoint: PullCheckpoint): PullCheckpoint | DoneChec
   if (ended?.kind === 'listing' && stages[0]?.kind !== 'listing' && broughtTooFew(checkpoint)) {
     return { ...checkpoint, segments: null, listedCount: 0, relisted: true };
   }
-  return stages.length === 0 ? { kind: 'done', watermarkEpochS: checkpoint.watermarkEpochS, ...(checkpoint.readAll && { readAll: true as const }) } : { ...checkpoint, stages, segments: null };
+  return stages.length === 0
+    ? {
+        kind: 'done',
+        watermarkEpochS: checkpoint.watermarkEpochS,
+        ...(checkpoint.readAll && { readAll: true as const }),
+      }
+    : { ...checkpoint, stages, segments: null };
 }
 
 function broughtTooFew({ relisted, listedCount = 0, countedAtProvider }: PullCheckpoint): boolean {

@@ -22,6 +22,9 @@ export function ownerKeywords(connection: KeepConnectionFreshInput): Readonly<Re
 }
 
 /** Search attributes of type Keyword by which operators find what is at work on a connection's credentials. */
-export function connectionKeywords({ venueId, connectionId, provider }: KeepConnectionFreshInput, phase: string): Readonly<Record<string, string>> {
+export function connectionKeywords(
+  { venueId, connectionId, provider }: KeepConnectionFreshInput,
+  phase: string,
+): Readonly<Record<string, string>> {
   return { VenueId: venueId, ConnectionId: connectionId, Provider: provider, Phase: phase };
 }

@@ -23,7 +23,9 @@ const CURRENT: ReadonlyMap<string, string> = new Map(
 
 const CODES: ReadonlyMap<string, string> = new Map([
   // Old codes, such as DD, are named after their successors: only a code that is its own successor counts.
-  ...[...CURRENT].filter(([code, current]) => code === current).map(([code]) => [(DISPLAY.of(code) ?? code).toLowerCase(), code] as const),
+  ...[...CURRENT]
+    .filter(([code, current]) => code === current)
+    .map(([code]) => [(DISPLAY.of(code) ?? code).toLowerCase(), code] as const),
   ...Object.entries(ALIASES),
 ]);
 

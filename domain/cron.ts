@@ -14,7 +14,8 @@ export interface CronTimes {
   readonly dayOfWeek: readonly CronRange[];
 }
 
-export type ParsedCron = { readonly ok: true; readonly times: readonly CronTimes[] } | { readonly ok: false; readonly message: string };
+export type ParsedCron =
+  { readonly ok: true; readonly times: readonly CronTimes[] } | { readonly ok: false; readonly message: string };
 
 interface Field {
   readonly title: string;
@@ -44,7 +45,8 @@ const FIELDS: readonly Field[] = [
  */
 export function parseCron(expression: string): ParsedCron {
   const texts = expression.trim().split(/\s+/);
-  if (texts.length !== FIELDS.length) return { ok: false, message: 'Must have five fields: minute, hour, day of the month, month, day of the week' };
+  if (texts.length !== FIELDS.length)
+    return { ok: false, message: 'Must have five fields: minute, hour, day of the month, month, day of the week' };
   const fields: (readonly CronRange[])[] = [];
   for (const [index, field] of FIELDS.entries()) {
     const ranges = parseField(field, texts[index] ?? '');
@@ -54,11 +56,15 @@ export function parseCron(expression: string): ParsedCron {
   return combine(fields, { day: isLimited(texts[2]), weekday: isLimited(texts[4]) });
 }
 
-function combine(fields: readonly (readonly CronRange[])[], limited: { readonly day: boolean; readonly weekday: boolean }): ParsedCron {
+function combine(
+  fields: readonly (readonly CronRange[])[],
+  limited: { readonly day: boolean; readonly weekday: boolean },
+): ParsedCron {
   const [minute = [], hour = [], dayOfMonth = [], month = [], weekdays = []] = fields;
   const all: CronTimes = { minute, hour, dayOfMonth, month, dayOfWeek: withoutSeven(weekdays) };
   const comes = everComes(all);
-  if (!limited.day || !limited.weekday) return comes ? { ok: true, times: [all] } : { ok: false, message: 'No month has this day' };
+  if (!limited.day || !limited.weekday)
+    return comes ? { ok: true, times: [all] } : { ok: false, message: 'No month has this day' };
   const onWeekday = { ...all, dayOfMonth: EVERY_DAY };
   return { ok: true, times: comes ? [{ ...all, dayOfWeek: EVERY_WEEKDAY }, onWeekday] : [onWeekday] };
 }
@@ -94,7 +100,10 @@ type Bounds = Pick<CronRange, 'start' | 'end'>;
 const whole = ({ min, max }: Field): Bounds => ({ start: min, end: max === SUNDAY_TOO ? max - 1 : max });
 
 /** Of a single value the end is itself; `5/10` goes on from 5 to the field's last. */
-function boundsOf(field: Field, { first, last, stepped }: { readonly first: string; readonly last: string | undefined; readonly stepped: boolean }): Bounds | null {
+function boundsOf(
+  field: Field,
+  { first, last, stepped }: { readonly first: string; readonly last: string | undefined; readonly stepped: boolean },
+): Bounds | null {
   const start = valueOf(field, first);
   const single = stepped ? whole(field).end : start;
   const end = last === undefined ? single : valueOf(field, last);
@@ -111,7 +120,11 @@ function valueOf({ min, max, names }: Field, text: string): number | null {
 
 /** Seven is Sunday again: a range up to it becomes its single days. */
 function withoutSeven(ranges: readonly CronRange[]): readonly CronRange[] {
-  return ranges.flatMap((range) => (range.end < SUNDAY_TOO ? [range] : valuesOf(range).map((day) => ({ start: day % SUNDAY_TOO, end: day % SUNDAY_TOO, step: 1 }))));
+  return ranges.flatMap((range) =>
+    range.end < SUNDAY_TOO
+      ? [range]
+      : valuesOf(range).map((day) => ({ start: day % SUNDAY_TOO, end: day % SUNDAY_TOO, step: 1 })),
+  );
 }
 
 function valuesOf({ start, end, step }: CronRange): readonly number[] {

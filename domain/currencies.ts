@@ -14,7 +14,11 @@ const MINOR_DIGITS: Readonly<Record<string, number>> = {
   ...digits(4, 'CLF UYW'),
 };
 
-const CURRENCIES: ReadonlySet<string> = new Set([...Intl.supportedValuesOf('currency'), ...IN_OLD_BOOKS, ...Object.keys(MINOR_DIGITS)]);
+const CURRENCIES: ReadonlySet<string> = new Set([
+  ...Intl.supportedValuesOf('currency'),
+  ...IN_OLD_BOOKS,
+  ...Object.keys(MINOR_DIGITS),
+]);
 
 function digits(count: number, codes: string): Record<string, number> {
   return Object.fromEntries(codes.split(' ').map((code) => [code, count]));

@@ -15,4 +15,5 @@ export function causesOf(error: unknown): readonly Error[] {
 }
 
 /** The codes of an error and its causes, outermost first. */
-export const codesOf = (error: unknown): readonly string[] => causesOf(error).flatMap((cause) => ('code' in cause && typeof cause.code === 'string' ? [cause.code] : []));
+export const codesOf = (error: unknown): readonly string[] =>
+  causesOf(error).flatMap((cause) => ('code' in cause && typeof cause.code === 'string' ? [cause.code] : []));

@@ -48,12 +48,14 @@ const ADVICE: Readonly<Record<string, FailureAdvice>> = {
   [FAILURE.credentialsUnreadable]: {
     code: 'credentials-unreadable',
     message: 'The stored credentials cannot be opened.',
-    nextAction: 'Connect the account again with its key; an operator should find out whether the encryption key was changed.',
+    nextAction:
+      'Connect the account again with its key; an operator should find out whether the encryption key was changed.',
   },
   [FAILURE.keyServiceUnavailable]: {
     code: 'key-service-unavailable',
     message: 'The key service that guards the stored credentials did not answer for a week.',
-    nextAction: 'Tell an operator: docs/operations/kms-unavailable.md. Then retry the run: it goes on from its last committed page.',
+    nextAction:
+      'Tell an operator: docs/operations/kms-unavailable.md. Then retry the run: it goes on from its last committed page.',
   },
   [FAILURE.runUnavailable]: {
     code: 'run-unavailable',

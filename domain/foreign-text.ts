@@ -30,7 +30,9 @@ function cleanArray(items: readonly unknown[]): readonly unknown[] {
 function cleanObject(object: object): object {
   const entries: readonly (readonly [string, unknown])[] = Object.entries(object);
   const cleaned = entries.map(([key, value]) => [cleanText(key), cleanValue(value)] as const);
-  const same = cleaned.every(([key, value], index) => key === entries[index]?.[0] && Object.is(value, entries[index][1]));
+  const same = cleaned.every(
+    ([key, value], index) => key === entries[index]?.[0] && Object.is(value, entries[index][1]),
+  );
   // Defines properties instead of assigning them: a key named `__proto__` stays a key.
   return same ? object : Object.fromEntries(cleaned);
 }

@@ -29,7 +29,11 @@ export interface FullPasses {
  * From when on a schedule's run is a full pass; null for never. Each connection's interval is its own, up to a tenth shorter than the one
  * that was asked for, so that venues that were connected together do not read everything at the same time.
  */
-export function fullPassDueAt(key: Pick<SyncKey, 'connectionId' | 'resource'>, fullEveryMs: number | null, passes: Pick<FullPasses, 'startedAt' | 'attemptedAt'> | null): Date | null {
+export function fullPassDueAt(
+  key: Pick<SyncKey, 'connectionId' | 'resource'>,
+  fullEveryMs: number | null,
+  passes: Pick<FullPasses, 'startedAt' | 'attemptedAt'> | null,
+): Date | null {
   if (fullEveryMs === null) return null;
   const { startedAt, attemptedAt } = passes ?? { startedAt: null, attemptedAt: null };
   const everyMs = fullEveryMs * (1 - SPREAD * fractionOf(key));

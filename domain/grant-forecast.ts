@@ -28,7 +28,8 @@ const DAY_MS = 24 * 60 * 60_000;
 const WHY: Readonly<Record<GrantDeadline, Pick<ForecastEntry, 'why' | 'action'>>> = {
   'refresh-token-idle': {
     why: 'The provider ends a grant that has not been refreshed for so long.',
-    action: 'Nothing while the connection is active: it is refreshed long before, and the date moves. Otherwise have the account’s owner approve again by then.',
+    action:
+      'Nothing while the connection is active: it is refreshed long before, and the date moves. Otherwise have the account’s owner approve again by then.',
   },
   'refresh-token-hard-limit': {
     why: 'The provider ends every grant at this age, however much it is used.',

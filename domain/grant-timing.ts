@@ -24,7 +24,10 @@ const MOST_JITTER = 0.1;
  * When a connection refreshes what was obtained at `obtainedAt`: up to a tenth of the way early, each connection by a share of its own, so
  * that accounts that were connected together do not come back together. Never before it was obtained.
  */
-export function refreshTime(connectionId: string, { obtainedAt, dueAt }: { readonly obtainedAt: Date; readonly dueAt: Date }): Date {
+export function refreshTime(
+  connectionId: string,
+  { obtainedAt, dueAt }: { readonly obtainedAt: Date; readonly dueAt: Date },
+): Date {
   const waitMs = Math.max(0, dueAt.getTime() - obtainedAt.getTime());
   return new Date(obtainedAt.getTime() + Math.floor(waitMs * (1 - MOST_JITTER * shareOf(connectionId))));
 }
@@ -37,13 +40,18 @@ export function shareOf(id: string): number {
 }
 
 /** What ends a grant by itself, the first first. An access token's end is one only where nothing renews it. */
-export function deadlinesOf({ accessExpiresAt, refreshExpiresAt, hardExpiresAt }: GrantTimes, refreshable: boolean): readonly Deadline[] {
+export function deadlinesOf(
+  { accessExpiresAt, refreshExpiresAt, hardExpiresAt }: GrantTimes,
+  refreshable: boolean,
+): readonly Deadline[] {
   const all: readonly (readonly [GrantDeadline, Date | null])[] = [
     ['access-token-expiry', refreshable ? null : accessExpiresAt],
     ['refresh-token-idle', refreshable ? refreshExpiresAt : null],
     ['refresh-token-hard-limit', hardExpiresAt],
   ];
-  return all.flatMap(([kind, at]) => (at === null ? [] : [{ kind, at: at.toISOString() }])).toSorted((a, b) => Date.parse(a.at) - Date.parse(b.at));
+  return all
+    .flatMap(([kind, at]) => (at === null ? [] : [{ kind, at: at.toISOString() }]))
+    .toSorted((a, b) => Date.parse(a.at) - Date.parse(b.at));
 }
 
 /** Days before a deadline on which people are warned. */
@@ -64,17 +72,29 @@ export const warningKey = ({ kind, daysLeft }: Pick<Warning, 'kind' | 'daysLeft'
  */
 export function nextWarning(deadlines: readonly Deadline[], warned: readonly string[], nowMs: number): Warning | null {
   const open = deadlines.flatMap((deadline) => {
-    const warnings = WARNING_DAYS.map((daysLeft) => ({ ...deadline, daysLeft, dueMs: Date.parse(deadline.at) - daysLeft * DAY_MS }));
+    const warnings = WARNING_DAYS.map((daysLeft) => ({
+      ...deadline,
+      daysLeft,
+      dueMs: Date.parse(deadline.at) - daysLeft * DAY_MS,
+    }));
     const due = warnings.filter(({ dueMs }) => dueMs <= nowMs);
-    return [...due.slice(-1), ...warnings.filter(({ dueMs }) => dueMs > nowMs)].filter((warning) => !warned.includes(warningKey(warning)));
+    return [...due.slice(-1), ...warnings.filter(({ dueMs }) => dueMs > nowMs)].filter(
+      (warning) => !warned.includes(warningKey(warning)),
+    );
   });
   return open.toSorted((a, b) => a.dueMs - b.dueMs)[0] ?? null;
 }
 
 /** Of the warnings that were given, those that still stand: a deadline that was put off is warned of anew. */
-export function standingWarnings(deadlines: readonly Deadline[], warned: readonly string[], nowMs: number): readonly string[] {
+export function standingWarnings(
+  deadlines: readonly Deadline[],
+  warned: readonly string[],
+  nowMs: number,
+): readonly string[] {
   const standing = deadlines.flatMap((deadline) =>
-    WARNING_DAYS.filter((daysLeft) => Date.parse(deadline.at) - daysLeft * DAY_MS <= nowMs).map((daysLeft) => warningKey({ kind: deadline.kind, daysLeft })),
+    WARNING_DAYS.filter((daysLeft) => Date.parse(deadline.at) - daysLeft * DAY_MS <= nowMs).map((daysLeft) =>
+      warningKey({ kind: deadline.kind, daysLeft }),
+    ),
   );
   return warned.filter((key) => standing.includes(key));
 }
@@ -86,7 +106,10 @@ const LONGEST_PAUSE_MS = 5 * 60_000;
  * How long to leave a provider alone after so many rounds of failed attempts, of which this is the last; longer where it says so itself.
  * Up to a fifth longer for some connections than for others: after an outage they do not come back all at once.
  */
-export function pauseAfterRound(connectionId: string, { rounds, retryAfterMs }: { readonly rounds: number; readonly retryAfterMs: number | null }): number {
+export function pauseAfterRound(
+  connectionId: string,
+  { rounds, retryAfterMs }: { readonly rounds: number; readonly retryAfterMs: number | null },
+): number {
   const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(rounds - 1, 20));
   return Math.floor(Math.max(pauseMs, retryAfterMs ?? 0) * (1 + 0.2 * shareOf(connectionId)));
 }

@@ -25,7 +25,10 @@ interface LaterWrite extends WriteIdentity {
  * The key of a later write: the same content of the same version has the same key. The version is in it because content comes back: under
  * the key of an earlier day's write of it, the provider would repeat that answer and change nothing.
  */
-export function updateKey({ connectionId, recordId, attempt, recordVersion }: LaterWrite, payloadFingerprint: string): string {
+export function updateKey(
+  { connectionId, recordId, attempt, recordVersion }: LaterWrite,
+  payloadFingerprint: string,
+): string {
   return `il-u-${fingerprintOf([connectionId, recordId, 'update', attempt, recordVersion, payloadFingerprint]).slice(0, 40)}`;
 }
 

@@ -30,7 +30,11 @@ export function anomalyOf(asked: Asked, page: CheckedPage): PageAnomaly | null {
 
 function repeats(asked: Asked, { after, positions }: CheckedPage): boolean {
   const ids = new Set(positions.map(({ id }) => id));
-  return ids.size < positions.length || (asked.after !== null && ids.has(asked.after)) || (after !== null && positions.length === 0);
+  return (
+    ids.size < positions.length ||
+    (asked.after !== null && ids.has(asked.after)) ||
+    (after !== null && positions.length === 0)
+  );
 }
 
 function isInOrder({ fromEpochS, toEpochS, oldestEpochS }: Asked, { positions }: CheckedPage): boolean {

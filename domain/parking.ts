@@ -18,11 +18,36 @@ export interface Parking {
 const PARKING: Readonly<Record<string, Parking>> = {
   // It costs no call to the provider: the connection itself says whether there is a new key. A wake-up tells sooner; one that was lost costs
   // about as long again as the run has waited.
-  [FAILURE.needsReauth]: { what: 'needs-reauth', firstWaitMs: MINUTE_MS, longestWaitMs: 6 * HOUR_MS, givesUpAfterMs: 30 * DAY_MS },
-  [FAILURE.rateLimited]: { what: 'rate-limit', firstWaitMs: MINUTE_MS, longestWaitMs: 30 * MINUTE_MS, givesUpAfterMs: 7 * DAY_MS },
-  [FAILURE.quotaExhausted]: { what: 'quota', firstWaitMs: HOUR_MS, longestWaitMs: 6 * HOUR_MS, givesUpAfterMs: 35 * DAY_MS },
-  [FAILURE.unavailable]: { what: 'provider-unavailable', firstWaitMs: MINUTE_MS, longestWaitMs: 30 * MINUTE_MS, givesUpAfterMs: 7 * DAY_MS },
-  [FAILURE.keyServiceUnavailable]: { what: 'key-service-unavailable', firstWaitMs: MINUTE_MS, longestWaitMs: 30 * MINUTE_MS, givesUpAfterMs: 7 * DAY_MS },
+  [FAILURE.needsReauth]: {
+    what: 'needs-reauth',
+    firstWaitMs: MINUTE_MS,
+    longestWaitMs: 6 * HOUR_MS,
+    givesUpAfterMs: 30 * DAY_MS,
+  },
+  [FAILURE.rateLimited]: {
+    what: 'rate-limit',
+    firstWaitMs: MINUTE_MS,
+    longestWaitMs: 30 * MINUTE_MS,
+    givesUpAfterMs: 7 * DAY_MS,
+  },
+  [FAILURE.quotaExhausted]: {
+    what: 'quota',
+    firstWaitMs: HOUR_MS,
+    longestWaitMs: 6 * HOUR_MS,
+    givesUpAfterMs: 35 * DAY_MS,
+  },
+  [FAILURE.unavailable]: {
+    what: 'provider-unavailable',
+    firstWaitMs: MINUTE_MS,
+    longestWaitMs: 30 * MINUTE_MS,
+    givesUpAfterMs: 7 * DAY_MS,
+  },
+  [FAILURE.keyServiceUnavailable]: {
+    what: 'key-service-unavailable',
+    firstWaitMs: MINUTE_MS,
+    longestWaitMs: 30 * MINUTE_MS,
+    givesUpAfterMs: 7 * DAY_MS,
+  },
 };
 
 /** Null for a failure that waiting does not mend. */
@@ -31,7 +56,10 @@ export function parkingFor(failureType: string): Parking | null {
 }
 
 /** How long to wait after so many failures in a row, of which this is the last; null when it is time to give up. */
-export function waitMs(parking: Parking, { failures, waitedMs }: { readonly failures: number; readonly waitedMs: number }): number | null {
+export function waitMs(
+  parking: Parking,
+  { failures, waitedMs }: { readonly failures: number; readonly waitedMs: number },
+): number | null {
   if (waitedMs >= parking.givesUpAfterMs) return null;
   return Math.min(parking.longestWaitMs, parking.firstWaitMs * 2 ** Math.min(failures - 1, 20));
 }

@@ -112,4 +112,5 @@ function ofReturn(pulled: PulledVersion, known: Tied): PullDecision {
   return known.recordDeleted ? 'revive' : taken(known);
 }
 
-const taken = ({ recordVersion, link }: Tied): PullDecision => (recordVersion === link.recordVersion ? 'update' : 'overwrite');
+const taken = ({ recordVersion, link }: Tied): PullDecision =>
+  recordVersion === link.recordVersion ? 'update' : 'overwrite';

@@ -56,7 +56,9 @@ function refusalOf(text: string, allowed: readonly AllowedPrefix[]): string | nu
   const own = RETURN_PARAMETERS.find((name) => url.searchParams.has(name));
   if (own !== undefined) return `Its query must not hold ${own}: it is added on the way back`;
   if (allowed.some((prefix) => lies(url, prefix))) return null;
-  return allowed.length === 0 ? 'This service sends nobody back: RETURN_URLS is not set' : 'Lies under none of the URLs in RETURN_URLS';
+  return allowed.length === 0
+    ? 'This service sends nobody back: RETURN_URLS is not set'
+    : 'Lies under none of the URLs in RETURN_URLS';
 }
 
 interface Rule<Subject> {
@@ -65,8 +67,14 @@ interface Rule<Subject> {
 }
 
 const TEXT_RULES: readonly Rule<string>[] = [
-  { broken: (text) => text.length > MAX_RETURN_URL_LENGTH, reason: `Must be at most ${MAX_RETURN_URL_LENGTH} characters` },
-  { broken: (text) => !PRINTABLE.test(text), reason: 'Must be printable ASCII without spaces; a name in other letters in its xn-- form' },
+  {
+    broken: (text) => text.length > MAX_RETURN_URL_LENGTH,
+    reason: `Must be at most ${MAX_RETURN_URL_LENGTH} characters`,
+  },
+  {
+    broken: (text) => !PRINTABLE.test(text),
+    reason: 'Must be printable ASCII without spaces; a name in other letters in its xn-- form',
+  },
   { broken: (text) => /[\\#]/.test(text), reason: 'Must hold neither a backslash nor a fragment' },
   { broken: (text) => !URL.canParse(text), reason: 'Must be an absolute URL' },
 ];
@@ -78,7 +86,8 @@ const URL_RULES: readonly Rule<{ readonly text: string; readonly url: URL }>[] =
   {
     // What was checked is then what a browser opens.
     broken: ({ text, url }) => url.href !== text && url.href !== `${text}/`,
-    reason: 'Must be written as a browser would show it: lower-case host, no default port, no dot segments, no odd forms of an address',
+    reason:
+      'Must be written as a browser would show it: lower-case host, no default port, no dot segments, no odd forms of an address',
   },
   {
     broken: ({ url }) => /\/\/|\/\.{1,2};/.test(url.pathname),
@@ -86,7 +95,8 @@ const URL_RULES: readonly Rule<{ readonly text: string; readonly url: URL }>[] =
   },
   {
     broken: ({ url }) => DISGUISED.test(url.pathname) || !isDecodable(url.pathname),
-    reason: 'Its path must hold no percent-encoded slash, backslash, dot, percent sign or control character, and nothing that is not UTF-8',
+    reason:
+      'Its path must hold no percent-encoded slash, backslash, dot, percent sign or control character, and nothing that is not UTF-8',
   },
 ];
 

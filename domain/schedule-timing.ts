@@ -41,5 +41,8 @@ export interface IntervalPhase {
  * ahead of Temporal's cannot start a run at once.
  */
 export function phaseFrom(now: Date, everyMs: number): IntervalPhase {
-  return { offsetMs: Math.floor((now.getTime() % everyMs) / 1_000) * 1_000, startAt: new Date(now.getTime() + everyMs / 2) };
+  return {
+    offsetMs: Math.floor((now.getTime() % everyMs) / 1_000) * 1_000,
+    startAt: new Date(now.getTime() + everyMs / 2),
+  };
 }

@@ -10,8 +10,19 @@ const CATCH_UP_MS = 60_000;
 export const SCHEDULE_POLICIES = { overlap: 'SKIP', catchupWindow: CATCH_UP_MS } as const;
 
 /** What a sync's Schedule starts each time, in Temporal's words but for the search attributes. */
-export function scheduledAction({ venueId, connectionId, provider, resource, direction }: SyncKey, { providerName, fullEveryMs }: Pick<ScheduledSyncInput, 'providerName' | 'fullEveryMs'>) {
-  const input: ScheduledSyncInput = { venueId, connectionId, provider, resource, direction, providerName, ...(fullEveryMs !== undefined && { fullEveryMs }) };
+export function scheduledAction(
+  { venueId, connectionId, provider, resource, direction }: SyncKey,
+  { providerName, fullEveryMs }: Pick<ScheduledSyncInput, 'providerName' | 'fullEveryMs'>,
+) {
+  const input: ScheduledSyncInput = {
+    venueId,
+    connectionId,
+    provider,
+    resource,
+    direction,
+    providerName,
+    ...(fullEveryMs !== undefined && { fullEveryMs }),
+  };
   const run = { venueId, direction, resource, mode: 'incremental' } as const;
   return {
     type: 'startWorkflow' as const,
@@ -30,7 +41,10 @@ export function scheduledAction({ venueId, connectionId, provider, resource, dir
 export const DEFAULT_TIMING = { everyMs: 3_600_000 } as const;
 
 /** Resources that have never had their default schedule. */
-export function withoutDefaultSchedule(capabilities: Pick<ProviderCapabilities, 'resources'> | undefined, known: readonly Resource[]): readonly Resource[] {
+export function withoutDefaultSchedule(
+  capabilities: Pick<ProviderCapabilities, 'resources'> | undefined,
+  known: readonly Resource[],
+): readonly Resource[] {
   const pulled = capabilities?.resources.filter(({ directions }) => directions.includes('pull')) ?? [];
   return pulled.map(({ resource }) => resource).filter((resource) => !known.includes(resource));
 }

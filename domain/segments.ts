@@ -33,7 +33,11 @@ export function advance(segment: Segment, page: SegmentPage): Segment | null {
 
 /** The segment without its cursor: it goes on from the second of the last record read, and reads that second again. */
 export function restart(segment: Segment): Segment {
-  return { ...segment, after: null, toEpochS: segment.oldestEpochS === null ? segment.toEpochS : segment.oldestEpochS + 1 };
+  return {
+    ...segment,
+    after: null,
+    toEpochS: segment.oldestEpochS === null ? segment.toEpochS : segment.oldestEpochS + 1,
+  };
 }
 
 /** The first part that is cut off holds about this many pages: less is not worth a call of its own. */
@@ -73,5 +77,13 @@ export function split(segment: Segment, page: SegmentPage, { parts, firstId, pag
 
 const cutOff = (segment: Segment, cutEpochS: number, id: number): readonly [Segment, Segment] => [
   { ...segment, fromEpochS: cutEpochS },
-  { id, stream: segment.stream, fromEpochS: segment.fromEpochS, toEpochS: cutEpochS, after: null, oldestEpochS: null, pagesRead: 0 },
+  {
+    id,
+    stream: segment.stream,
+    fromEpochS: segment.fromEpochS,
+    toEpochS: cutEpochS,
+    after: null,
+    oldestEpochS: null,
+    pagesRead: 0,
+  },
 ];

@@ -17,7 +17,11 @@ const LONGEST = 255;
  *
  * `recordId` makes another one, for the rare case that the record of this name belongs to another object by now.
  */
-export function pulledSourceId({ provider, environment, externalAccountId }: ProviderAccountName, externalId: string, recordId?: string): string {
+export function pulledSourceId(
+  { provider, environment, externalAccountId }: ProviderAccountName,
+  externalId: string,
+  recordId?: string,
+): string {
   // Escaped, so that no account's id and object's id together read like another's.
   const account = externalAccountId.replaceAll('%', '%25').replaceAll(':', '%3A');
   const whole = [provider, environment, account, externalId, ...(recordId === undefined ? [] : [recordId])].join(':');
@@ -28,4 +32,5 @@ export function pulledSourceId({ provider, environment, externalAccountId }: Pro
 }
 
 /** What earlier releases called the same record, whatever account it came from. */
-export const earlierSourceId = ({ provider }: Pick<ProviderAccountName, 'provider'>, externalId: string) => `${provider}:${externalId}`;
+export const earlierSourceId = ({ provider }: Pick<ProviderAccountName, 'provider'>, externalId: string) =>
+  `${provider}:${externalId}`;

@@ -50,10 +50,14 @@ export function offsetPeriods(timeZone: string, from: Date, to: Date): readonly 
     startMs = atMs;
   };
   let offsetMs = offsetMsAt(startMs);
-  for (let seenMs = startMs; seenMs < endMs; ) {
+  for (let seenMs = startMs; seenMs < endMs;) {
     const nextMs = Math.min(seenMs + DAY_MS, endMs);
     const nextOffsetMs = offsetMsAt(nextMs);
-    if (nextOffsetMs !== offsetMs) close(changeBetween(seenMs, nextMs, (ms) => offsetMsAt(ms) !== offsetMs), offsetMs);
+    if (nextOffsetMs !== offsetMs)
+      close(
+        changeBetween(seenMs, nextMs, (ms) => offsetMsAt(ms) !== offsetMs),
+        offsetMs,
+      );
     offsetMs = nextOffsetMs;
     seenMs = nextMs;
   }
@@ -75,7 +79,16 @@ function changeBetween(beforeMs: number, afterMs: number, isAfter: (ms: number) 
 /** How far the zone's clocks are ahead of UTC at a time, in milliseconds. */
 function offsetReader(timeZone: string): (epochMs: number) => number {
   const numeric = 'numeric' as const;
-  const format = new Intl.DateTimeFormat('en-u-ca-gregory-nu-latn', { timeZone, hourCycle: 'h23', year: numeric, month: numeric, day: numeric, hour: numeric, minute: numeric, second: numeric });
+  const format = new Intl.DateTimeFormat('en-u-ca-gregory-nu-latn', {
+    timeZone,
+    hourCycle: 'h23',
+    year: numeric,
+    month: numeric,
+    day: numeric,
+    hour: numeric,
+    minute: numeric,
+    second: numeric,
+  });
   return (epochMs) => {
     const wholeS = Math.floor(epochMs / 1_000) * 1_000;
     const parts = Object.fromEntries(format.formatToParts(wholeS).map(({ type, value }) => [type, Number(value)]));

@@ -22,7 +22,9 @@ export class VenueShares<Owner extends string = VenueId> {
     if (taken >= this.#perVenue || this.#all >= this.#total) return null;
     this.#taken.set(owner, taken + 1);
     this.#all += 1;
-    return () => { this.#giveBack(owner); };
+    return () => {
+      this.#giveBack(owner);
+    };
   }
 
   /** As `tryTake`, but waits until the venue gives a slot back, in the order of arrival. Null when that takes too long. */
@@ -51,7 +53,9 @@ export class VenueShares<Owner extends string = VenueId> {
     const [next] = queue ?? [];
     if (queue && next) {
       queue.delete(next);
-      next(() => { this.#giveBack(owner); });
+      next(() => {
+        this.#giveBack(owner);
+      });
       return;
     }
     const left = (this.#taken.get(owner) ?? 1) - 1;

@@ -8,13 +8,19 @@ export interface Budget {
   /** After a 429: cuts the rate, and lets nobody through for `pauseMs`. */
   throttle(key: string, cut: { readonly ratePerSecond: number; readonly pauseMs: number }): Promise<void>;
   /** Takes, in place of the holder's earlier lease, between 1 and `slots` of `maxSlots`; null when none is free. */
-  acquireLease(key: string, request: LeaseRequest & { readonly maxSlots: number; readonly ttlMs: number }): Promise<BudgetLease | null>;
+  acquireLease(
+    key: string,
+    request: LeaseRequest & { readonly maxSlots: number; readonly ttlMs: number },
+  ): Promise<BudgetLease | null>;
   /**
    * Keeps a lease for `ttlMs` more and answers what it is now. It grows up to `slots` while some of `maxSlots` are free; one that has more
    * than its even part shrinks to that while another has less, and several leave one for whoever comes next: nobody is left with the rest
    * for minutes. Null when it has lapsed and is gone.
    */
-  renewLease(leaseId: string, request: { readonly slots: number; readonly maxSlots: number; readonly ttlMs: number }): Promise<number | null>;
+  renewLease(
+    leaseId: string,
+    request: { readonly slots: number; readonly maxSlots: number; readonly ttlMs: number },
+  ): Promise<number | null>;
   releaseLease(leaseId: string): Promise<void>;
 }
 
@@ -32,7 +38,8 @@ export interface ReserveRequest {
   readonly maxWaitMs: number;
 }
 
-export type Reservation = { readonly granted: true; readonly waitMs: number } | { readonly granted: false; readonly retryAfterMs: number };
+export type Reservation =
+  { readonly granted: true; readonly waitMs: number } | { readonly granted: false; readonly retryAfterMs: number };
 
 export interface BudgetLease {
   readonly id: string;

@@ -21,7 +21,10 @@ export function cleanSession(provider: ProviderId, session: ProviderSession): Pr
 }
 
 /** As `cleanSession`, for what a provider says of the account whose owner has granted access. */
-export const cleanOAuth = (adapter: OAuthAdapter): OAuthAdapter => ({ ...adapter, account: async (grant, calls) => cleanDeep(await adapter.account(grant, calls)) });
+export const cleanOAuth = (adapter: OAuthAdapter): OAuthAdapter => ({
+  ...adapter,
+  account: async (grant, calls) => cleanDeep(await adapter.account(grant, calls)),
+});
 
 function cleanResource(provider: ProviderId, session: ResourceSession): ResourceSession {
   return {
@@ -39,7 +42,8 @@ function cleanResource(provider: ProviderId, session: ResourceSession): Resource
 function cleanWriter(provider: ProviderId, writer: ResourceWriter): ResourceWriter {
   return {
     create: async (mapped, options) => cleanRecord(provider, await writer.create(mapped, options)),
-    update: async (externalId, mapped, options) => cleanRecord(provider, await writer.update(externalId, mapped, options)),
+    update: async (externalId, mapped, options) =>
+      cleanRecord(provider, await writer.update(externalId, mapped, options)),
     archive: (externalId, options) => writer.archive(externalId, options),
     findTwin: async (hint) => {
       const search = await writer.findTwin(hint);
@@ -55,7 +59,8 @@ function cleanPage(page: ProviderPage): ProviderPage {
 }
 
 function cleanRecord(provider: ProviderId, record: ProviderRecord): ProviderRecord {
-  if (!hasCleanId(record)) throw new ProviderError({ provider, kind: 'unexpected-response', httpStatus: 200, unreadable: ID_ISSUES });
+  if (!hasCleanId(record))
+    throw new ProviderError({ provider, kind: 'unexpected-response', httpStatus: 200, unreadable: ID_ISSUES });
   return cleanDeep(record);
 }
 

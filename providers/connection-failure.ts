@@ -8,11 +8,20 @@ import { codesOf } from '../domain/error-codes.ts';
 export type ConnectionFailure = 'unreachable' | 'connection-failed';
 
 /** Of the system (https://nodejs.org/docs/latest-v24.x/api/errors.html#common-system-errors) and of undici while it connects. */
-const NOT_CONNECTED: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT']);
+const NOT_CONNECTED: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
 /** Of OpenSSL, while the certificate is checked or the other side does not speak TLS (https://nodejs.org/docs/latest-v24.x/api/tls.html#x509-certificate-error-codes). */
 const NO_TLS = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH)/;
 
 /** What `fetch` threw, or a library around it. */
 export function connectionFailureOf(error: unknown): ConnectionFailure {
-  return codesOf(error).some((code) => NOT_CONNECTED.has(code) || NO_TLS.test(code)) ? 'unreachable' : 'connection-failed';
+  return codesOf(error).some((code) => NOT_CONNECTED.has(code) || NO_TLS.test(code))
+    ? 'unreachable'
+    : 'connection-failed';
 }

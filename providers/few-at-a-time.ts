@@ -1,5 +1,9 @@
 /** Runs the work for every item, `atOnce` at a time, and answers in the items' order. On the first failure it starts no more, waits for what is running, then throws. */
-export async function fewAtATime<Item, Result>(items: readonly Item[], atOnce: number, work: (item: Item) => Promise<Result>): Promise<readonly Result[]> {
+export async function fewAtATime<Item, Result>(
+  items: readonly Item[],
+  atOnce: number,
+  work: (item: Item) => Promise<Result>,
+): Promise<readonly Result[]> {
   const results: Result[] = [];
   const waiting = [...items.entries()];
   let failed = false;

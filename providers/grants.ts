@@ -4,7 +4,11 @@ import type { Grant } from './oauth.ts';
 import { ProviderError } from './provider-error.ts';
 
 /** What a provider answered, in the shape that was asked for. Throws ProviderError: the answer itself is quoted nowhere. */
-export function parseAnswer<Schema extends z.ZodType>(provider: ProviderId, schema: Schema, body: unknown): z.output<Schema> {
+export function parseAnswer<Schema extends z.ZodType>(
+  provider: ProviderId,
+  schema: Schema,
+  body: unknown,
+): z.output<Schema> {
   const parsed = schema.safeParse(body);
   if (!parsed.success) throw new ProviderError({ provider, kind: 'unexpected-response', httpStatus: 200 });
   return parsed.data;
@@ -14,11 +18,18 @@ export function parseAnswer<Schema extends z.ZodType>(provider: ProviderId, sche
 export const optional = <Schema extends z.ZodType>(schema: Schema) => schema.nullish().catch(null);
 
 /** `null` for a life that is not told, or that is not limited. */
-export const expiry = (now: Date, seconds: number | null | undefined): Date | null => (seconds ? new Date(now.getTime() + seconds * 1_000) : null);
+export const expiry = (now: Date, seconds: number | null | undefined): Date | null =>
+  seconds ? new Date(now.getTime() + seconds * 1_000) : null;
 
 /** After three quarters of its life, and no later than `maxAgeMs`: both leave room for an outage. */
 export function dueWithin(maxAgeMs: number) {
-  return ({ obtainedAt, accessExpiresAt }: { readonly obtainedAt: Date; readonly accessExpiresAt: Date | null }): Date | null => {
+  return ({
+    obtainedAt,
+    accessExpiresAt,
+  }: {
+    readonly obtainedAt: Date;
+    readonly accessExpiresAt: Date | null;
+  }): Date | null => {
     if (accessExpiresAt === null) return null;
     const lifeMs = accessExpiresAt.getTime() - obtainedAt.getTime();
     return new Date(obtainedAt.getTime() + Math.min(maxAgeMs, Math.max(0, lifeMs * 0.75)));
@@ -45,4 +56,5 @@ export function pageUrl(page: string, parameters: Readonly<Record<string, string
   return url.href;
 }
 
-export const scopesOf = (scope: string | null | undefined): readonly string[] => scope?.split(/[\s,]+/).filter((one) => one !== '') ?? [];
+export const scopesOf = (scope: string | null | undefined): readonly string[] =>
+  scope?.split(/[\s,]+/).filter((one) => one !== '') ?? [];

@@ -18,7 +18,11 @@ export interface UnreadableItem {
 }
 
 /** `idOf` reads the provider's id of the record that an item tells of, from an item of any shape; null where there is none. */
-export function readItems<Schema extends z.ZodType>(schema: Schema, raw: readonly unknown[], idOf: (item: unknown) => string | null = idIn): ReadItems<z.output<Schema>> {
+export function readItems<Schema extends z.ZodType>(
+  schema: Schema,
+  raw: readonly unknown[],
+  idOf: (item: unknown) => string | null = idIn,
+): ReadItems<z.output<Schema>> {
   const items: z.output<Schema>[] = [];
   const unreadable: UnreadableItem[] = [];
   for (const item of raw) {
@@ -35,7 +39,8 @@ export function unreadableRejection({ externalId, issues }: Omit<UnreadableItem,
 }
 
 /** What is wrong with the one object whose answer this error is about; null for any other error. */
-export const unreadableIssuesOf = (error: unknown): string | null => (error instanceof ProviderError ? (error.details.unreadable ?? null) : null);
+export const unreadableIssuesOf = (error: unknown): string | null =>
+  error instanceof ProviderError ? (error.details.unreadable ?? null) : null;
 
 /** Rejects the object that this error is about. Throws an error that is no matter of one object. */
 export function rejectionOf(externalId: string, error: unknown): ProviderRejection {
@@ -46,7 +51,13 @@ export function rejectionOf(externalId: string, error: unknown): ProviderRejecti
 
 /** The text at the end of a path of keys, in a value of any shape. */
 export function textAt(value: unknown, ...path: readonly string[]): string | null {
-  const found = path.reduce<unknown>((at, key) => (typeof at === 'object' && at !== null && Object.hasOwn(at, key) ? (at as Readonly<Record<string, unknown>>)[key] : undefined), value);
+  const found = path.reduce<unknown>(
+    (at, key) =>
+      typeof at === 'object' && at !== null && Object.hasOwn(at, key)
+        ? (at as Readonly<Record<string, unknown>>)[key]
+        : undefined,
+    value,
+  );
   return typeof found === 'string' && found !== '' ? found : null;
 }
 
@@ -59,7 +70,10 @@ const WORDED: ReadonlySet<string> = new Set(['invalid_type', 'invalid_value', 't
 
 /** Which fields are not as they have to be, and what they would have to be: paths and rules, never values. Bounded in number and length. */
 export function issuesOf({ issues }: z.ZodError): string {
-  const told = issues.slice(0, MAX_ISSUES).map((issue) => innermost(issue)).map(({ path, rule }) => `${pathOf(path)}: ${rule}`);
+  const told = issues
+    .slice(0, MAX_ISSUES)
+    .map((issue) => innermost(issue))
+    .map(({ path, rule }) => `${pathOf(path)}: ${rule}`);
   return `${told.join('; ')}${issues.length > MAX_ISSUES ? `; and ${issues.length - MAX_ISSUES} more` : ''}`;
 }
 
@@ -67,7 +81,11 @@ type Issue = z.core.$ZodIssue;
 
 /** Of a choice of shapes, the issue with the one that was meant: the shape that is wrong in its parts only. */
 function innermost(issue: Issue): { readonly path: readonly PropertyKey[]; readonly rule: string } {
-  if (issue.code !== 'invalid_union') return { path: issue.path, rule: WORDED.has(issue.code) ? issue.message.replace('Invalid input: ', '') : issue.code };
+  if (issue.code !== 'invalid_union')
+    return {
+      path: issue.path,
+      rule: WORDED.has(issue.code) ? issue.message.replace('Invalid input: ', '') : issue.code,
+    };
   const meant = issue.errors.find((errors) => errors.length > 0 && errors.every(({ path }) => path.length > 0))?.[0];
   if (!meant) return { path: issue.path, rule: 'is of no known shape' };
   const { path, rule } = innermost(meant);

@@ -2,8 +2,23 @@ import type { OAuthFlow, ProviderId } from '../contracts/providers.ts';
 
 /** https://developer.squareup.com/docs/oauth-api/square-permissions (read 2026-11-21): those of what this service syncs or may come to sync. */
 const SQUARE = [
-  'CUSTOMERS_READ', 'CUSTOMERS_WRITE', 'DISPUTES_READ', 'GIFTCARDS_READ', 'INVENTORY_READ', 'INVENTORY_WRITE', 'INVOICES_READ', 'ITEMS_READ', 'ITEMS_WRITE',
-  'LOYALTY_READ', 'MERCHANT_PROFILE_READ', 'ORDERS_READ', 'ORDERS_WRITE', 'PAYMENTS_READ', 'PAYOUTS_READ', 'SETTLEMENTS_READ', 'SUBSCRIPTIONS_READ',
+  'CUSTOMERS_READ',
+  'CUSTOMERS_WRITE',
+  'DISPUTES_READ',
+  'GIFTCARDS_READ',
+  'INVENTORY_READ',
+  'INVENTORY_WRITE',
+  'INVOICES_READ',
+  'ITEMS_READ',
+  'ITEMS_WRITE',
+  'LOYALTY_READ',
+  'MERCHANT_PROFILE_READ',
+  'ORDERS_READ',
+  'ORDERS_WRITE',
+  'PAYMENTS_READ',
+  'PAYOUTS_READ',
+  'SETTLEMENTS_READ',
+  'SUBSCRIPTIONS_READ',
 ] as const;
 
 /**
@@ -15,7 +30,17 @@ const KNOWN: Readonly<Record<ProviderId, Readonly<Partial<Record<OAuthFlow, read
   stripe: { connect: ['read_write', 'read_only'] },
   square: { code: SQUARE, pkce: SQUARE },
   // https://developer.intuit.com/app/developer/qbo/docs/learn/scopes (read 2026-11-21).
-  quickbooks: { code: ['com.intuit.quickbooks.accounting', 'com.intuit.quickbooks.payment', 'openid', 'profile', 'email', 'phone', 'address'] },
+  quickbooks: {
+    code: [
+      'com.intuit.quickbooks.accounting',
+      'com.intuit.quickbooks.payment',
+      'openid',
+      'profile',
+      'email',
+      'phone',
+      'address',
+    ],
+  },
   mailchimp: {},
 };
 

@@ -59,7 +59,9 @@ export function createPipeline({ adapters, oauth = [], budget, requestsPerSecond
       } catch (error) {
         if (error instanceof ProviderError && error.details.kind === 'rate-limited') {
           // The refusal is what the caller has to know, also when it cannot be noted for the others.
-          await budget.throttle(key, { ratePerSecond: rate, pauseMs: error.details.retryAfterMs ?? DEFAULT_PAUSE_MS }).catch(() => undefined);
+          await budget
+            .throttle(key, { ratePerSecond: rate, pauseMs: error.details.retryAfterMs ?? DEFAULT_PAUSE_MS })
+            .catch(() => undefined);
         }
         throw error;
       } finally {
@@ -72,13 +74,26 @@ export function createPipeline({ adapters, oauth = [], budget, requestsPerSecond
   const integration = (provider: ProviderId): Integration => {
     const flows = flowsOf(provider);
     const missing = oauth.find((setup) => setup.provider === provider)?.missing ?? [];
-    return { configured: flows.length > 0, flows: flows.map(({ flow }) => flow), environment: flows[0]?.environment ?? null, missing };
+    return {
+      configured: flows.length > 0,
+      flows: flows.map(({ flow }) => flow),
+      environment: flows[0]?.environment ?? null,
+      missing,
+    };
   };
 
   return {
     find: (provider) => byId.get(provider) ?? null,
     open: (provider, options) =>
-      cleanSession(provider, adapterOf(provider).open({ secretKey: options.secretKey, onBehalfOf: options.onBehalfOf, signal: options.signal, call: callOf(provider, options) })),
+      cleanSession(
+        provider,
+        adapterOf(provider).open({
+          secretKey: options.secretKey,
+          onBehalfOf: options.onBehalfOf,
+          signal: options.signal,
+          call: callOf(provider, options),
+        }),
+      ),
     oauth(provider, flow) {
       const adapter = flowsOf(provider).find((one) => one.flow === flow);
       return adapter ? cleanOAuth(adapter) : null;
@@ -86,15 +101,30 @@ export function createPipeline({ adapters, oauth = [], budget, requestsPerSecond
     integration,
     calls: (provider, options) => ({ call: callOf(provider, options), signal: options.signal }),
     ratePerSecond,
-    lease: (account, request) => acquire(budget, account, { ...request, maxSlots: adapterOf(account.provider).capabilities.limits[account.environment].concurrency }),
+    lease: (account, request) =>
+      acquire(budget, account, {
+        ...request,
+        maxSlots: adapterOf(account.provider).capabilities.limits[account.environment].concurrency,
+      }),
   };
 }
 
-const budgetKey = ({ provider, environment, externalAccountId }: BudgetAccount) => `${provider}/${environment}/${externalAccountId}`;
+const budgetKey = ({ provider, environment, externalAccountId }: BudgetAccount) =>
+  `${provider}/${environment}/${externalAccountId}`;
 
-async function acquire(budget: Budget, account: BudgetAccount, request: LeaseRequest & { maxSlots: number }): Promise<ConcurrencyLease> {
+async function acquire(
+  budget: Budget,
+  account: BudgetAccount,
+  request: LeaseRequest & { maxSlots: number },
+): Promise<ConcurrencyLease> {
   const lease = await budget.acquireLease(budgetKey(account), { ...request, ttlMs: LEASE_TTL_MS });
-  if (!lease) throw new ProviderError({ provider: account.provider, kind: 'rate-limited', code: 'all-slots-leased', retryAfterMs: 5_000 });
+  if (!lease)
+    throw new ProviderError({
+      provider: account.provider,
+      kind: 'rate-limited',
+      code: 'all-slots-leased',
+      retryAfterMs: 5_000,
+    });
   const { slots, maxSlots } = request;
   let held = lease.slots;
   return {

@@ -38,7 +38,9 @@ export class ProviderError extends Error {
 
   constructor(details: ProviderErrorDetails) {
     const { provider, kind, httpStatus, code, field } = details;
-    super(`${provider} call failed: ${kind} (http ${httpStatus ?? 'none'}${code ? `, ${code}` : ''}${field ? `, ${field}` : ''})`);
+    super(
+      `${provider} call failed: ${kind} (http ${httpStatus ?? 'none'}${code ? `, ${code}` : ''}${field ? `, ${field}` : ''})`,
+    );
     this.details = details;
   }
 }

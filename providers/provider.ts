@@ -176,7 +176,10 @@ export interface ResourceMapping {
   /** Pure: canonical fields → provider payload. */
   readonly toPayload: (record: MappableRecord) => MappedRecord;
   /** Pure: HTTP calls that writing the payload takes, to a twin in this state or, for null, to a new one. */
-  readonly callsToWrite: (mapped: MappedRecord, twin: { readonly externalState: ExternalState | null } | null) => number;
+  readonly callsToWrite: (
+    mapped: MappedRecord,
+    twin: { readonly externalState: ExternalState | null } | null,
+  ) => number;
 }
 
 /** Makes one HTTP call through the pipeline: budget → timeout → call → classify → count. */

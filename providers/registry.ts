@@ -35,7 +35,12 @@ export interface ProvidersConfig {
 export function createProviders({ stripe, square, quickbooks, mailchimp }: ProvidersConfig, budget: Budget): Providers {
   const stripeAdapter = createStripeAdapter(stripe);
   return createPipeline({
-    adapters: [stripeAdapter, ...(square ? [createSquareAdapter(square)] : []), ...(quickbooks ? [createQuickBooksAdapter(quickbooks)] : []), ...(mailchimp ? [createMailchimpAdapter(mailchimp)] : [])],
+    adapters: [
+      stripeAdapter,
+      ...(square ? [createSquareAdapter(square)] : []),
+      ...(quickbooks ? [createQuickBooksAdapter(quickbooks)] : []),
+      ...(mailchimp ? [createMailchimpAdapter(mailchimp)] : []),
+    ],
     oauth: [
       stripeOAuth(stripe.apiUrl, stripe.oauth ?? null, (options) => stripeAdapter.open(options)),
       ...(square ? [squareOAuth(square)] : []),
@@ -48,6 +53,12 @@ export function createProviders({ stripe, square, quickbooks, mailchimp }: Provi
 }
 
 /** The providers that send webhooks, set up here or not. QuickBooks and Mailchimp send none when an access is taken back. */
-export function createWebhooks({ stripe, square }: Pick<ProvidersConfig, 'stripe' | 'square'>): readonly WebhookSetup[] {
-  return [stripeWebhooks(stripe.webhookSecret ?? null), ...(square ? [squareWebhooks(square.webhookSignatureKey ?? null, square.environment)] : [])];
+export function createWebhooks({
+  stripe,
+  square,
+}: Pick<ProvidersConfig, 'stripe' | 'square'>): readonly WebhookSetup[] {
+  return [
+    stripeWebhooks(stripe.webhookSecret ?? null),
+    ...(square ? [squareWebhooks(square.webhookSignatureKey ?? null, square.environment)] : []),
+  ];
 }

@@ -17,7 +17,11 @@ export interface TokenEndpoint {
  * One call to a token endpoint that takes forms, by openid-client. Throws ProviderError: its errors hold the answer, which may hold a token, and
  * stay here. Everything is made anew for each call, so that no two share anything.
  */
-export async function requestToken(endpoint: TokenEndpoint, calls: OAuthCalls, parameters: { readonly grant_type: string } & Readonly<Record<string, string>>): Promise<Json> {
+export async function requestToken(
+  endpoint: TokenEndpoint,
+  calls: OAuthCalls,
+  parameters: { readonly grant_type: string } & Readonly<Record<string, string>>,
+): Promise<Json> {
   const { provider, url, clientId, clientAuth, headers } = endpoint;
   const { grant_type, ...rest } = parameters;
   const server = { issuer: new URL(url).origin, token_endpoint: url };
@@ -28,10 +32,15 @@ export async function requestToken(endpoint: TokenEndpoint, calls: OAuthCalls, p
   const transport = createTransport({ provider, calls });
   let granted: Json = {};
   config[client.customFetch] = async (target, options) => {
-    const { status, body, requestId } = await transport(target, { method: options.method, body: options.body as URLSearchParams, headers: { ...options.headers, ...headers } });
+    const { status, body, requestId } = await transport(target, {
+      method: options.method,
+      body: options.body as URLSearchParams,
+      headers: { ...options.headers, ...headers },
+    });
     // A grant is an object. Of the answer's headers the library sees none: a challenge would hide from it what the body says.
     if (status >= 300) return Response.json(body ?? {}, { status });
-    if (body === null) throw new ProviderError({ provider, kind: 'unexpected-response', httpStatus: status, requestId });
+    if (body === null)
+      throw new ProviderError({ provider, kind: 'unexpected-response', httpStatus: status, requestId });
     granted = body;
     return Response.json(required(body), { status });
   };
@@ -58,7 +67,9 @@ function toProviderError(provider: ProviderId, error: unknown): ProviderError {
   // Whatever our own fetch threw comes as the cause.
   if (error.cause instanceof ProviderError) return error.cause;
   const status = error.cause instanceof Response ? error.cause.status : undefined;
-  return status !== undefined && status >= 400 ? refusal(provider, status, undefined) : new ProviderError({ provider, kind: 'unexpected-response', httpStatus: status });
+  return status !== undefined && status >= 400
+    ? refusal(provider, status, undefined)
+    : new ProviderError({ provider, kind: 'unexpected-response', httpStatus: status });
 }
 
 /** A token endpoint's refusal (RFC 6749, section 5.2). 401 is about our app: a grant is refused with 400. */
@@ -68,5 +79,10 @@ export function refusal(provider: ProviderId, httpStatus: number, code: string |
     return new ProviderError({ provider, kind: 'unavailable', httpStatus, code: 'invalid_client' });
   }
   // Without a code it is not the provider that speaks, or not yet.
-  return new ProviderError({ provider, kind: code === undefined ? 'unexpected-response' : 'rejected', httpStatus, code });
+  return new ProviderError({
+    provider,
+    kind: code === undefined ? 'unexpected-response' : 'rejected',
+    httpStatus,
+    code,
+  });
 }

@@ -50,7 +50,10 @@ export interface Target {
  * a redirect, 429 and whatever leaves the outcome open are thrown.
  */
 export function createTransport(target: Target): Transport {
-  return (url, init, limits) => target.calls.call(async () => judged(target.provider, await send(target, { url, init, ...DEFAULT_LIMITS, ...target.limits, ...limits })));
+  return (url, init, limits) =>
+    target.calls.call(async () =>
+      judged(target.provider, await send(target, { url, init, ...DEFAULT_LIMITS, ...target.limits, ...limits })),
+    );
 }
 
 function judged(provider: ProviderId, received: Received): Answer {
@@ -68,9 +71,11 @@ function refuse(provider: ProviderId, { status, headers, text }: Received, reque
   const details = { provider, httpStatus: status, requestId, retryAfterMs: retryAfterMs(headers) };
   if (status === 429) throw new ProviderError({ ...details, kind: 'rate-limited' });
   if (leavesOutcomeOpen(status)) throw new ProviderError({ ...details, kind: 'unavailable' });
-  if (status < 200 || (status >= 300 && status < 400)) throw new ProviderError({ ...details, kind: 'unexpected-response' });
+  if (status < 200 || (status >= 300 && status < 400))
+    throw new ProviderError({ ...details, kind: 'unexpected-response' });
   // Without its end it would look like an answer that cannot be read.
-  if (text === null && status < 300) throw new ProviderError({ ...details, kind: 'unexpected-response', code: 'body-too-large' });
+  if (text === null && status < 300)
+    throw new ProviderError({ ...details, kind: 'unexpected-response', code: 'body-too-large' });
 }
 
 /**
@@ -82,9 +87,11 @@ export function fetchThrough(provider: ProviderId, transport: Transport, { objec
     const url = input instanceof Request ? input.url : input.toString();
     const { status, headers, json, body, isEmpty, requestId } = await transport(url, init ?? {});
     if (status >= 300) return Response.json(body ?? {}, { status, headers: passedOn(headers) });
-    if (objectsOnly && body === null) throw new ProviderError({ provider, kind: 'unexpected-response', httpStatus: status, requestId });
+    if (objectsOnly && body === null)
+      throw new ProviderError({ provider, kind: 'unexpected-response', httpStatus: status, requestId });
     if (isEmpty) return new Response(null, { status, headers: passedOn(headers) });
-    if (json === undefined) throw new ProviderError({ provider, kind: 'unexpected-response', httpStatus: status, requestId });
+    if (json === undefined)
+      throw new ProviderError({ provider, kind: 'unexpected-response', httpStatus: status, requestId });
     return Response.json(json, { status, headers: passedOn(headers) });
   };
 }
@@ -113,7 +120,10 @@ interface Sending extends CallLimits {
   readonly init: RequestInit;
 }
 
-async function send({ provider, calls: { signal } }: Target, { url, init, timeoutMs, maxBodyBytes }: Sending): Promise<Received> {
+async function send(
+  { provider, calls: { signal } }: Target,
+  { url, init, timeoutMs, maxBodyBytes }: Sending,
+): Promise<Received> {
   const timeout = AbortSignal.timeout(timeoutMs);
   try {
     const signals = [signal, timeout, init.signal].filter((one) => one != null);
@@ -122,7 +132,11 @@ async function send({ provider, calls: { signal } }: Target, { url, init, timeou
   } catch (error) {
     signal.throwIfAborted();
     // The cause is left behind: it may quote the request.
-    throw new ProviderError({ provider, kind: 'unavailable', code: timeout.aborted ? 'timeout' : connectionFailureOf(error) });
+    throw new ProviderError({
+      provider,
+      kind: 'unavailable',
+      code: timeout.aborted ? 'timeout' : connectionFailureOf(error),
+    });
   }
 }
 
@@ -147,9 +161,11 @@ function valueOf(text: string): unknown {
   }
 }
 
-const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const requestIdOf = (headers: Headers): string | undefined => REQUEST_ID_HEADERS.map((name) => word(headers.get(name))).find((id) => id !== undefined);
+const requestIdOf = (headers: Headers): string | undefined =>
+  REQUEST_ID_HEADERS.map((name) => word(headers.get(name))).find((id) => id !== undefined);
 
 /** In seconds, or as a date (RFC 9110, section 10.2.3). */
 function retryAfterMs(headers: Headers): number | undefined {

@@ -27,7 +27,10 @@ export class ApiClient {
 
   /** `key` becomes the Idempotency-Key. */
   async tryPost(path: string, body: unknown, key?: string): Promise<ApiAnswer> {
-    return this.#send('POST', path, { body: JSON.stringify(body), headers: key === undefined ? {} : { 'idempotency-key': key } });
+    return this.#send('POST', path, {
+      body: JSON.stringify(body),
+      headers: key === undefined ? {} : { 'idempotency-key': key },
+    });
   }
 
   /** @throws {StartError} as `get`. */
@@ -35,7 +38,11 @@ export class ApiClient {
     return bodyOf(await this.tryPost(path, body, key), `POST ${path}`);
   }
 
-  async #send(method: string, path: string, init: { body?: string; headers?: Record<string, string> }): Promise<ApiAnswer> {
+  async #send(
+    method: string,
+    path: string,
+    init: { body?: string; headers?: Record<string, string> },
+  ): Promise<ApiAnswer> {
     const response = await fetch(`${this.#baseUrl}${path}`, {
       ...init,
       method,
@@ -51,5 +58,7 @@ export class ApiClient {
 export function bodyOf({ status, body }: ApiAnswer, what: string): unknown {
   if (status >= 200 && status < 300) return body;
   const { code, detail } = (body ?? {}) as { code?: unknown; detail?: unknown };
-  throw new StartError(`${what} answered ${status} ${typeof code === 'string' ? code : ''}: ${typeof detail === 'string' ? detail : 'no detail'}`);
+  throw new StartError(
+    `${what} answered ${status} ${typeof code === 'string' ? code : ''}: ${typeof detail === 'string' ? detail : 'no detail'}`,
+  );
 }

@@ -42,7 +42,9 @@ export async function bringUp(options: BringUpOptions): Promise<() => void> {
   const stage: Stage = { ...options, ports, secrets: loadSecrets(home.secretsFile) };
   const running = await startServices(stage, options.host);
   const demo = await demonstrate(running);
-  const rewrite = (): void => { writeStarted(running, demo); };
+  const rewrite = (): void => {
+    writeStarted(running, demo);
+  };
   rewrite();
   sayWhatToOpen(running, demo, Date.now() - startedAtMs);
   return rewrite;
@@ -55,13 +57,28 @@ async function startServices(stage: Stage, host: string): Promise<Running> {
     bringUpTemporal(stage),
     withProgress('the sandbox', log, bringUpSandbox(stage)),
   ]);
-  const addresses = { databaseUrl, temporalAddress: temporal.address, temporalUiUrl: temporal.uiUrl, sandbox, apiPort: ports.api, workerHealthPort: ports.workerHealth };
+  const addresses = {
+    databaseUrl,
+    temporalAddress: temporal.address,
+    temporalUiUrl: temporal.uiUrl,
+    sandbox,
+    apiPort: ports.api,
+    workerHealthPort: ports.workerHealth,
+  };
   const environment = serviceEnvironment(env, addresses, secrets);
   const apiUrl = `http://${reachable(host)}:${ports.api}`;
-  await withProgress('api and worker', log, Promise.all([
-    bringUpService(stage, { name: 'worker', env: environment, healthUrl: `http://127.0.0.1:${ports.workerHealth}/health/ready` }),
-    bringUpService(stage, { name: 'api', env: environment, healthUrl: `${apiUrl}/health/ready` }),
-  ]));
+  await withProgress(
+    'api and worker',
+    log,
+    Promise.all([
+      bringUpService(stage, {
+        name: 'worker',
+        env: environment,
+        healthUrl: `http://127.0.0.1:${ports.workerHealth}/health/ready`,
+      }),
+      bringUpService(stage, { name: 'api', env: environment, healthUrl: `${apiUrl}/health/ready` }),
+    ]),
+  );
   stage.instance.setApiUrl(apiUrl);
   log(`up: Postgres, Temporal, sandbox, worker, API at ${apiUrl}`);
   return { stage, apiUrl, databaseUrl, temporal, sandbox, token: await adminToken(environment) };
@@ -70,7 +87,12 @@ async function startServices(stage: Stage, host: string): Promise<Running> {
 async function startDatabase(stage: Stage): Promise<string> {
   const url = await bringUpPostgres(stage);
   try {
-    await migrateUp({ url, log: (line) => { stage.log(`Postgres: ${line}`); } });
+    await migrateUp({
+      url,
+      log: (line) => {
+        stage.log(`Postgres: ${line}`);
+      },
+    });
   } catch (error) {
     throw new StartError(`the database could not be migrated: ${messageOf(error)}`, { cause: error });
   }
@@ -86,7 +108,17 @@ function reachable(host: string): string {
 async function adminToken(env: Env): Promise<string | null> {
   const secret = env['JWT_SECRET'];
   if (secret === undefined || secret === '') return null;
-  return signToken({ subject: 'npm-start', role: 'admin', venues: '*', ttlSeconds: TOKEN_TTL_S, issuer: env['JWT_ISSUER'] || undefined, audience: env['JWT_AUDIENCE'] || undefined }, secret);
+  return signToken(
+    {
+      subject: 'npm-start',
+      role: 'admin',
+      venues: '*',
+      ttlSeconds: TOKEN_TTL_S,
+      issuer: env['JWT_ISSUER'] || undefined,
+      audience: env['JWT_AUDIENCE'] || undefined,
+    },
+    secret,
+  );
 }
 
 /** Null, with a line that says why, where the demonstration would reach past this machine. */
@@ -100,10 +132,19 @@ async function demonstrate({ stage, apiUrl, sandbox, token }: Running): Promise<
     log('no demonstration: STRIPE_API_URL is set, and its customers are made up');
     return null;
   }
-  return runDemonstration({ api: new ApiClient(apiUrl, token), demoFile: home.demoFile, stripeSecretKey: sandbox.stripe.secretKey, log, stop: keeper.stopping });
+  return runDemonstration({
+    api: new ApiClient(apiUrl, token),
+    demoFile: home.demoFile,
+    stripeSecretKey: sandbox.stripe.secretKey,
+    log,
+    stop: keeper.stopping,
+  });
 }
 
-function writeStarted({ stage, apiUrl, databaseUrl, temporal, sandbox, token }: Running, demo: DemoResult | null): void {
+function writeStarted(
+  { stage, apiUrl, databaseUrl, temporal, sandbox, token }: Running,
+  demo: DemoResult | null,
+): void {
   writeJsonAtomically(stage.home.startedFile, {
     apiUrl,
     docsUrl: `${apiUrl}/docs`,
@@ -121,13 +162,21 @@ function writeStarted({ stage, apiUrl, databaseUrl, temporal, sandbox, token }: 
 
 function sayWhatToOpen({ stage, apiUrl, temporal, token }: Running, demo: DemoResult | null, tookMs: number): void {
   const lines = ['', `  API reference    ${apiUrl}/docs`];
-  if (temporal.uiUrl !== null) lines.push(`  Temporal Web UI  ${temporal.uiUrl}/namespaces/${stage.namespace}/workflows`);
+  if (temporal.uiUrl !== null)
+    lines.push(`  Temporal Web UI  ${temporal.uiUrl}/namespaces/${stage.namespace}/workflows`);
   lines.push(`  everything else  ${stage.home.startedFile}`);
   if (demo !== null && token !== null) {
     stage.log(`demonstration: ${describe(demo.sync.counts)}`);
-    lines.push('', '  Try it:', `  curl -s -H 'Authorization: Bearer ${token}' '${apiUrl}/v1/venues/${demo.venueId}/records/customers?limit=3'`);
+    lines.push(
+      '',
+      '  Try it:',
+      `  curl -s -H 'Authorization: Bearer ${token}' '${apiUrl}/v1/venues/${demo.venueId}/records/customers?limit=3'`,
+    );
   }
-  lines.push('', `Ready after ${(tookMs / 1_000).toFixed(1)} s${demo === null ? '' : ', first sync included'}. Ctrl-C stops everything.`);
+  lines.push(
+    '',
+    `Ready after ${(tookMs / 1_000).toFixed(1)} s${demo === null ? '' : ', first sync included'}. Ctrl-C stops everything.`,
+  );
   stage.log(lines.join('\n'));
 }
 

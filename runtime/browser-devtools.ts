@@ -33,7 +33,9 @@ export class DevTools {
 
   private constructor(socket: WebSocket) {
     this.#socket = socket;
-    socket.addEventListener('message', ({ data }) => { this.#receive(message.parse(JSON.parse(String(data)))); });
+    socket.addEventListener('message', ({ data }) => {
+      this.#receive(message.parse(JSON.parse(String(data))));
+    });
     socket.addEventListener('close', () => {
       for (const { reject } of this.#waiting.values()) reject(new Error('the browser has gone'));
       this.#waiting.clear();
@@ -43,8 +45,20 @@ export class DevTools {
   static async connect(url: string): Promise<DevTools> {
     const socket = new WebSocket(url);
     await new Promise<void>((resolve, reject) => {
-      socket.addEventListener('open', () => { resolve(); }, { once: true });
-      socket.addEventListener('error', () => { reject(new Error('the browser does not take the connection')); }, { once: true });
+      socket.addEventListener(
+        'open',
+        () => {
+          resolve();
+        },
+        { once: true },
+      );
+      socket.addEventListener(
+        'error',
+        () => {
+          reject(new Error('the browser does not take the connection'));
+        },
+        { once: true },
+      );
     });
     return new DevTools(socket);
   }
@@ -54,7 +68,12 @@ export class DevTools {
     const id = (this.#lastId += 1);
     const limit = AbortSignal.timeout(ANSWER_LIMIT_MS);
     const answered = new Promise<unknown>((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject: (error) => { reject(new Error(`${method}: ${error.message}`, { cause: error })); } });
+      this.#waiting.set(id, {
+        resolve,
+        reject: (error) => {
+          reject(new Error(`${method}: ${error.message}`, { cause: error }));
+        },
+      });
       limit.addEventListener('abort', () => this.#waiting.get(id)?.reject(new Error('no answer')));
     });
     this.#socket.send(JSON.stringify({ id, method, params, ...(session !== null && { sessionId: session }) }));

@@ -7,8 +7,20 @@ export interface Arrival {
   readonly url: string;
 }
 
-const frameNavigated = z.object({ frame: z.object({ parentId: z.string().optional(), loaderId: z.string(), url: z.string(), urlFragment: z.string().optional(), unreachableUrl: z.string().optional() }) });
-const responseReceived = z.object({ type: z.string(), loaderId: z.string(), response: z.object({ status: z.int(), headers: z.record(z.string(), z.string()) }) });
+const frameNavigated = z.object({
+  frame: z.object({
+    parentId: z.string().optional(),
+    loaderId: z.string(),
+    url: z.string(),
+    urlFragment: z.string().optional(),
+    unreachableUrl: z.string().optional(),
+  }),
+});
+const responseReceived = z.object({
+  type: z.string(),
+  loaderId: z.string(),
+  response: z.object({ status: z.int(), headers: z.record(z.string(), z.string()) }),
+});
 const requestWillBeSent = z.object({ request: z.object({ url: z.string() }) });
 const entryAdded = z.object({ entry: z.object({ source: z.string(), level: z.string(), text: z.string() }) });
 const exceptionThrown = z.object({ exceptionDetails: z.object({ text: z.string() }) });
@@ -36,7 +48,9 @@ export class PageEvents {
   /** The next time that another document is shown. */
   nextArrival(limitMs: number): Promise<Arrival> {
     return new Promise((resolve, reject) => {
-      const limit = setTimeout(() => { reject(new Error(`no other page came within ${limitMs / 1_000} s`)); }, limitMs);
+      const limit = setTimeout(() => {
+        reject(new Error(`no other page came within ${limitMs / 1_000} s`));
+      }, limitMs);
       this.#arrived = (arrival) => {
         clearTimeout(limit);
         resolve(arrival);
@@ -64,7 +78,10 @@ export class PageEvents {
 
   #answer({ type, loaderId, response: { status, headers } }: z.output<typeof responseReceived>): void {
     if (type !== 'Document') return;
-    this.#answers.set(loaderId, { status, headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])) });
+    this.#answers.set(loaderId, {
+      status,
+      headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
+    });
   }
 
   #request(url: string): void {

@@ -60,7 +60,14 @@ const tree = z.object({
     }),
   ),
 });
-const words = z.object({ title: z.string(), heading: z.string(), language: z.string(), text: z.string(), scripts: z.int(), source: z.string() });
+const words = z.object({
+  title: z.string(),
+  heading: z.string(),
+  language: z.string(),
+  text: z.string(),
+  scripts: z.int(),
+  source: z.string(),
+});
 
 const READ = `({
   title: document.title,
@@ -82,7 +89,12 @@ export class BrowserPage {
   readonly #context: string;
   #at: Arrival = { loader: '', url: 'about:blank' };
 
-  private constructor(parts: { readonly devtools: DevTools; readonly session: string; readonly context: string; readonly events: PageEvents }) {
+  private constructor(parts: {
+    readonly devtools: DevTools;
+    readonly session: string;
+    readonly context: string;
+    readonly events: PageEvents;
+  }) {
     this.#devtools = parts.devtools;
     this.#session = parts.session;
     this.#context = parts.context;
@@ -91,14 +103,19 @@ export class BrowserPage {
 
   static async open(devtools: DevTools, screen: Screen): Promise<BrowserPage> {
     const { browserContextId: context } = created.parse(await devtools.send(null, 'Target.createBrowserContext'));
-    const { targetId } = target.parse(await devtools.send(null, 'Target.createTarget', { url: 'about:blank', browserContextId: context }));
-    const { sessionId: session } = attached.parse(await devtools.send(null, 'Target.attachToTarget', { targetId, flatten: true }));
+    const { targetId } = target.parse(
+      await devtools.send(null, 'Target.createTarget', { url: 'about:blank', browserContextId: context }),
+    );
+    const { sessionId: session } = attached.parse(
+      await devtools.send(null, 'Target.attachToTarget', { targetId, flatten: true }),
+    );
     const events = new PageEvents();
     devtools.listen((event) => {
       if (event.sessionId === session) events.receive(event);
     });
     const page = new BrowserPage({ devtools, session, context, events });
-    for (const domain of ['Page', 'Network', 'Log', 'Runtime', 'DOM', 'Accessibility']) await page.#send(`${domain}.enable`);
+    for (const domain of ['Page', 'Network', 'Log', 'Runtime', 'DOM', 'Accessibility'])
+      await page.#send(`${domain}.enable`);
     // Only a tab in front has a focus otherwise.
     await page.#send('Emulation.setFocusEmulationEnabled', { enabled: true });
     await page.resize(screen);
@@ -134,7 +151,9 @@ export class BrowserPage {
   async click(role: string, name: string): Promise<void> {
     const { node } = find(await this.#controls(), role, name);
     await this.#send('DOM.scrollIntoViewIfNeeded', { backendNodeId: node });
-    const [[x1 = 0, y1 = 0, , , x3 = 0, y3 = 0] = []] = quads.parse(await this.#send('DOM.getContentQuads', { backendNodeId: node })).quads;
+    const [[x1 = 0, y1 = 0, , , x3 = 0, y3 = 0] = []] = quads.parse(
+      await this.#send('DOM.getContentQuads', { backendNodeId: node }),
+    ).quads;
     const where = { x: (x1 + x3) / 2, y: (y1 + y3) / 2, button: 'left', clickCount: 1 };
     await this.#send('Input.dispatchMouseEvent', { type: 'mousePressed', ...where });
     await this.#send('Input.dispatchMouseEvent', { type: 'mouseReleased', ...where });
@@ -157,7 +176,12 @@ export class BrowserPage {
   }
 
   async resize({ width, height, mobile }: Screen): Promise<void> {
-    await this.#send('Emulation.setDeviceMetricsOverride', { width, height, mobile, deviceScaleFactor: mobile ? 2 : 1 });
+    await this.#send('Emulation.setDeviceMetricsOverride', {
+      width,
+      height,
+      mobile,
+      deviceScaleFactor: mobile ? 2 : 1,
+    });
   }
 
   /** How wide the page has become: more than the screen when it has to be moved sideways. */
@@ -167,7 +191,10 @@ export class BrowserPage {
 
   /** A PNG of the whole page. */
   async photograph(): Promise<Buffer> {
-    return Buffer.from(picture.parse(await this.#send('Page.captureScreenshot', { format: 'png', captureBeyondViewport: true })).data, 'base64');
+    return Buffer.from(
+      picture.parse(await this.#send('Page.captureScreenshot', { format: 'png', captureBeyondViewport: true })).data,
+      'base64',
+    );
   }
 
   async #walkHistory(by: 1 | -1): Promise<Seen> {
@@ -188,15 +215,25 @@ export class BrowserPage {
   async #read(): Promise<Seen> {
     const answer = this.#events.answerOf(this.#at.loader);
     const page = words.parse(await this.#evaluate(READ));
-    return { ...page, url: this.#at.url, status: answer?.status ?? null, headers: answer?.headers ?? {}, controls: await this.#controls(), troubles: this.#events.takeTroubles() };
+    return {
+      ...page,
+      url: this.#at.url,
+      status: answer?.status ?? null,
+      headers: answer?.headers ?? {},
+      controls: await this.#controls(),
+      troubles: this.#events.takeTroubles(),
+    };
   }
 
   async #controls(): Promise<readonly Control[]> {
     const { nodes } = tree.parse(await this.#send('Accessibility.getFullAXTree'));
     return nodes.flatMap(({ ignored, role, name, properties, backendDOMNodeId: node }) => {
-      const has = (wanted: string): boolean => properties.some((each) => each.name === wanted && (each.value.value === true || each.value.value === 'true'));
+      const has = (wanted: string): boolean =>
+        properties.some((each) => each.name === wanted && (each.value.value === true || each.value.value === 'true'));
       if (ignored || !has('focusable') || role?.value === 'RootWebArea') return [];
-      return [{ role: role?.value ?? '', name: name?.value ?? '', checked: has('checked'), focused: has('focused'), node }];
+      return [
+        { role: role?.value ?? '', name: name?.value ?? '', checked: has('checked'), focused: has('focused'), node },
+      ];
     });
   }
 

@@ -30,7 +30,10 @@ const ARGUMENTS = [
 
 /** Chromium or Chrome in a folder of PATH, or null. */
 export function findBrowser(searchPath: string | undefined): string | null {
-  const files = (searchPath ?? '').split(path.delimiter).filter((folder) => folder !== '').flatMap((folder) => NAMES.map((name) => path.join(folder, name)));
+  const files = (searchPath ?? '')
+    .split(path.delimiter)
+    .filter((folder) => folder !== '')
+    .flatMap((folder) => NAMES.map((name) => path.join(folder, name)));
   return files.find(isExecutable) ?? null;
 }
 
@@ -55,10 +58,14 @@ export function startBrowser(program: string, folder: string): Browser {
   mkdirSync(folder, { recursive: true });
   const logFile = path.join(folder, 'browser.log');
   const output = openSync(logFile, 'a', 0o600);
-  const child = spawn(program, [...ARGUMENTS, `--user-data-dir=${folder}`, 'about:blank'], { stdio: ['ignore', output, output] });
+  const child = spawn(program, [...ARGUMENTS, `--user-data-dir=${folder}`, 'about:blank'], {
+    stdio: ['ignore', output, output],
+  });
   closeSync(output);
   let ended: string | null = null;
-  void exitOf(child).then((how) => { ended = how; });
+  void exitOf(child).then((how) => {
+    ended = how;
+  });
   return {
     connect: async () => {
       try {

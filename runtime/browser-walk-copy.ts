@@ -22,7 +22,14 @@ export interface CopyOptions {
   readonly log: (line: string) => void;
 }
 
-const PORTS = ['PORT', 'TEMPORAL_PORT', 'TEMPORAL_UI_PORT', 'POSTGRES_PORT', 'SANDBOX_STRIPE_PORT', 'SANDBOX_STRIPE_CONTROL_PORT'];
+const PORTS = [
+  'PORT',
+  'TEMPORAL_PORT',
+  'TEMPORAL_UI_PORT',
+  'POSTGRES_PORT',
+  'SANDBOX_STRIPE_PORT',
+  'SANDBOX_STRIPE_CONTROL_PORT',
+];
 /** Nothing else of this process's environment: it may hold the keys of real providers. */
 const TAKEN_OVER = ['PATH', 'HOME', 'XDG_CACHE_HOME', 'TMPDIR'];
 
@@ -50,7 +57,16 @@ export async function prepareCopy({ folder, returnUrl, log }: CopyOptions): Prom
   return {
     stop,
     bringUp: async () => {
-      await bringUp({ env, home, instance, keeper, startedAtMs, namespace: 'default', host: '127.0.0.1', log: () => undefined });
+      await bringUp({
+        env,
+        home,
+        instance,
+        keeper,
+        startedAtMs,
+        namespace: 'default',
+        host: '127.0.0.1',
+        log: () => undefined,
+      });
       const { apiUrl, token } = started.parse(readJson(home.startedFile));
       log(`a copy of the service is up in ${folder}`);
       return new ApiClient(apiUrl, token);

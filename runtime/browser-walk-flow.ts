@@ -1,6 +1,14 @@
 import { z } from 'zod';
 import { BrowserPage } from './browser-page.ts';
-import { connectedPage, consentPage, deniedPage, fitsPhone, productPage, summarise, usedPage } from './browser-walk-pages.ts';
+import {
+  connectedPage,
+  consentPage,
+  deniedPage,
+  fitsPhone,
+  productPage,
+  summarise,
+  usedPage,
+} from './browser-walk-pages.ts';
 import { DESKTOP } from './browser-walk-report.ts';
 import type { ApiClient } from './api-client.ts';
 import type { DevTools } from './browser-devtools.ts';
@@ -23,7 +31,12 @@ export interface WalkParts {
 }
 
 const begun = z.object({ id: z.uuid(), state: z.literal('connecting'), authorizationUrl: z.url() });
-const connection = z.looseObject({ state: z.string(), cause: z.string().nullable(), account: z.object({ id: z.string(), name: z.string().nullable() }).nullable(), scopes: z.array(z.string()) });
+const connection = z.looseObject({
+  state: z.string(),
+  cause: z.string().nullable(),
+  account: z.object({ id: z.string(), name: z.string().nullable() }).nullable(),
+  scopes: z.array(z.string()),
+});
 const ANOTHER_ACCOUNT = 'another account, made now';
 /** Of a page that finishes by itself: how often it may look. */
 const MAX_LOOKS = 20;
@@ -31,10 +44,16 @@ const MAX_LOOKS = 20;
 /** One flow as a venue's owner goes through it: approved, denied, and both again on the way back to the venue's own product. */
 export async function walkFlow(parts: WalkParts, flow: Flow): Promise<void> {
   const name = `${flow.provider} ${flow.flow}`;
-  for (const [kind, walk] of [['approved', approve], ['denied', deny], ['back to the product', comeBack]] as const) {
+  for (const [kind, walk] of [
+    ['approved', approve],
+    ['denied', deny],
+    ['back to the product', comeBack],
+  ] as const) {
     const page = await BrowserPage.open(parts.devtools, DESKTOP);
     try {
-      const { id: venueId } = z.object({ id: z.uuid() }).parse(await parts.api.post('/v1/venues', { name: 'A venue', timeZone: 'Europe/Berlin', currency: 'EUR' }));
+      const { id: venueId } = z
+        .object({ id: z.uuid() })
+        .parse(await parts.api.post('/v1/venues', { name: 'A venue', timeZone: 'Europe/Berlin', currency: 'EUR' }));
       await walk(new Walk(parts, { flow, venueId, page, name: `${name}, ${kind}` }));
     } catch (error) {
       parts.report.step(`${name}, ${kind}`, (error as Error).message, { 'it goes on': false });
@@ -79,7 +98,11 @@ async function comeBack(walk: Walk): Promise<void> {
   await walk.shown('approved again', await page.clickThrough('button', 'Allow'), usedPage);
   await walk.unchanged(id, connected);
   const denied = await walk.begin(returnUrl);
-  walk.back(await page.clickThrough('button', 'Deny'), { connectionId: denied, outcome: 'refused', code: 'authorization-denied' });
+  walk.back(await page.clickThrough('button', 'Deny'), {
+    connectionId: denied,
+    outcome: 'refused',
+    code: 'authorization-denied',
+  });
   await walk.notConnected(denied);
   await walk.refused(`${new URL(returnUrl).origin}/elsewhere`);
 }
@@ -114,37 +137,54 @@ class Walk {
 
   async refused(returnUrl: string): Promise<void> {
     const { status, body } = await this.#parts.api.tryPost(this.#collection, this.#wish(returnUrl));
-    this.#step(`a return URL that is not on the list is answered ${status}`, { 'it is refused': status === 422 || status === 400, 'its field is named': JSON.stringify(body).includes('returnUrl') });
+    this.#step(`a return URL that is not on the list is answered ${status}`, {
+      'it is refused': status === 422 || status === 400,
+      'its field is named': JSON.stringify(body).includes('returnUrl'),
+    });
   }
 
   async shown(what: string, seen: Seen, promise: (seen: Seen, provider: string) => Promises): Promise<void> {
     const settled = await this.#settled(seen);
     const width = await this.#parts.report.photograph(this.page, `${this.#setting.name} ${what}`);
-    this.#step(`${what}: ${summarise(settled)}`, { ...promise(settled, this.#setting.flow.displayName), ...fitsPhone(width) });
+    this.#step(`${what}: ${summarise(settled)}`, {
+      ...promise(settled, this.#setting.flow.displayName),
+      ...fitsPhone(width),
+    });
   }
 
   back(seen: Seen, parameters: Readonly<Record<string, string>>): void {
-    this.#step(`product: ${summarise(seen)}, ${new URL(seen.url).search}`, productPage(seen, this.returnUrl, parameters));
+    this.#step(
+      `product: ${summarise(seen)}, ${new URL(seen.url).search}`,
+      productPage(seen, this.returnUrl, parameters),
+    );
   }
 
   async connected(id: string): Promise<unknown> {
     const { body, seen } = await this.#connection(id);
-    this.#step(`the connection is ${seen.state}, of ${seen.account?.name ?? 'nobody'}, scopes: ${seen.scopes.join(' ') || 'none'}`, {
-      'it is active': seen.state === 'active' && seen.cause === null,
-      'its account has a name': (seen.account?.name ?? '') !== '',
-    });
+    this.#step(
+      `the connection is ${seen.state}, of ${seen.account?.name ?? 'nobody'}, scopes: ${seen.scopes.join(' ') || 'none'}`,
+      {
+        'it is active': seen.state === 'active' && seen.cause === null,
+        'its account has a name': (seen.account?.name ?? '') !== '',
+      },
+    );
     return body;
   }
 
   async notConnected(id: string): Promise<unknown> {
     const { body, seen } = await this.#connection(id);
-    this.#step(`the connection is ${seen.state}: ${seen.cause ?? 'for no reason'}`, { 'it is over': seen.state === 'disconnected', 'it says why': seen.cause !== null });
+    this.#step(`the connection is ${seen.state}: ${seen.cause ?? 'for no reason'}`, {
+      'it is over': seen.state === 'disconnected',
+      'it says why': seen.cause !== null,
+    });
     return body;
   }
 
   async unchanged(id: string, before: unknown): Promise<void> {
     const { body } = await this.#connection(id);
-    this.#step('the connection is what it was', { 'nothing has changed': JSON.stringify(body) === JSON.stringify(before) });
+    this.#step('the connection is what it was', {
+      'nothing has changed': JSON.stringify(body) === JSON.stringify(before),
+    });
   }
 
   /** The page that stands in for a result looks again by itself. */

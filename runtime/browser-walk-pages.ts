@@ -8,7 +8,10 @@ export function soundPage(seen: Seen): Promises {
   return {
     [`nothing goes wrong in it (${seen.troubles.join('; ')})`]: seen.troubles.length === 0,
     'it has a title, a heading and a language': seen.title !== '' && seen.heading !== '' && seen.language === 'en',
-    'it has no script': seen.scripts === 0 && /default-src 'none'/.test(seen.headers['content-security-policy'] ?? '') && !/script-src/.test(seen.headers['content-security-policy'] ?? ''),
+    'it has no script':
+      seen.scripts === 0 &&
+      /default-src 'none'/.test(seen.headers['content-security-policy'] ?? '') &&
+      !/script-src/.test(seen.headers['content-security-policy'] ?? ''),
     'nothing keeps it': seen.headers['cache-control'] === 'no-store',
     'each control has a name': seen.controls.every(({ name }) => name.trim() !== ''),
   };
@@ -33,15 +36,28 @@ export function consentPage(seen: Seen, provider: string): Promises {
 }
 
 export function connectedPage(seen: Seen, provider: string): Promises {
-  return { ...ownPage(seen), 'it says that all is well': seen.status === 200 && seen.title === `${provider} is connected` && seen.text.includes('You can close this page') };
+  return {
+    ...ownPage(seen),
+    'it says that all is well':
+      seen.status === 200 && seen.title === `${provider} is connected` && seen.text.includes('You can close this page'),
+  };
 }
 
 export function deniedPage(seen: Seen, provider: string): Promises {
-  return { ...ownPage(seen), 'it says what happened': seen.status === 403 && seen.title === `${provider} was not connected` && seen.text.includes('authorization-denied') };
+  return {
+    ...ownPage(seen),
+    'it says what happened':
+      seen.status === 403 &&
+      seen.title === `${provider} was not connected` &&
+      seen.text.includes('authorization-denied'),
+  };
 }
 
 export function usedPage(seen: Seen): Promises {
-  return { ...ownPage(seen), 'it says that the attempt was used': seen.status === 409 && seen.text.includes('authorization-used') };
+  return {
+    ...ownPage(seen),
+    'it says that the attempt was used': seen.status === 409 && seen.text.includes('authorization-used'),
+  };
 }
 
 /** Of ours: what the address carries is not repeated, and there is nothing to click. */
@@ -62,8 +78,10 @@ export function productPage(seen: Seen, returnUrl: string, parameters: Readonly<
   const url = new URL(seen.url);
   return {
     [`nothing goes wrong in it (${seen.troubles.join('; ')})`]: seen.troubles.length === 0,
-    'it is the venue’s own page': seen.status === 200 && seen.title === PRODUCT_TITLE && `${url.origin}${url.pathname}` === returnUrl,
-    'it was told what became of it': JSON.stringify(Object.fromEntries(url.searchParams)) === JSON.stringify(parameters),
+    'it is the venue’s own page':
+      seen.status === 200 && seen.title === PRODUCT_TITLE && `${url.origin}${url.pathname}` === returnUrl,
+    'it was told what became of it':
+      JSON.stringify(Object.fromEntries(url.searchParams)) === JSON.stringify(parameters),
   };
 }
 

@@ -26,9 +26,12 @@ export async function startProduct(): Promise<Product> {
   const { port } = server.address() as AddressInfo;
   return {
     returnUrl: `http://127.0.0.1:${port}/integrations`,
-    stop: () => new Promise((resolve) => {
-      server.close(() => { resolve(); });
-      server.closeAllConnections();
-    }),
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => {
+          resolve();
+        });
+        server.closeAllConnections();
+      }),
   };
 }

@@ -24,15 +24,34 @@ Walks through every way to connect a provider, in Chromium. Exit code 0: all hel
 const NO_BROWSER_EXIT_CODE = 2;
 
 const integrations = z.object({
-  data: z.array(z.object({ provider: z.string(), displayName: z.string(), flows: z.array(z.string()), environment: z.string().nullable() })),
+  data: z.array(
+    z.object({
+      provider: z.string(),
+      displayName: z.string(),
+      flows: z.array(z.string()),
+      environment: z.string().nullable(),
+    }),
+  ),
 });
 /** What issue 5 promises: a flow that is not offered must not go unnoticed. */
-const EXPECTED_FLOWS = ['stripe connect', 'stripe app', 'square code', 'square pkce', 'quickbooks code', 'mailchimp code'];
+const EXPECTED_FLOWS = [
+  'stripe connect',
+  'stripe app',
+  'square code',
+  'square pkce',
+  'quickbooks code',
+  'mailchimp code',
+];
 
 const cleanUp = createCleanUp();
-const log = (line: string): void => { console.log(line); };
+const log = (line: string): void => {
+  console.log(line);
+};
 
-async function main(browserProgram: string, options: { readonly only: string | undefined; readonly pictures: string | undefined }): Promise<boolean> {
+async function main(
+  browserProgram: string,
+  options: { readonly only: string | undefined; readonly pictures: string | undefined },
+): Promise<boolean> {
   const name = `interlock_walk_${randomBytes(4).toString('hex')}`;
   // Not made by mkdtemp: the user that Postgres runs as under root could not enter it.
   const folder = path.join(tmpdir(), name);
@@ -52,7 +71,9 @@ async function main(browserProgram: string, options: { readonly only: string | u
   const report = new WalkReport(pictures);
   const flows = await flowsOf(api);
   const names = flows.map(({ provider, flow }) => `${provider} ${flow}`);
-  report.step('flows', names.join(', '), { 'all are offered': [...names].sort().join() === [...EXPECTED_FLOWS].sort().join() });
+  report.step('flows', names.join(', '), {
+    'all are offered': [...names].sort().join() === [...EXPECTED_FLOWS].sort().join(),
+  });
   const wanted = flows.filter(({ provider }) => provider === (options.only ?? provider));
   if (wanted.length === 0) throw new Error(`no provider that can be connected here is called ${options.only ?? ''}`);
   for (const flow of wanted) {
@@ -64,7 +85,9 @@ async function main(browserProgram: string, options: { readonly only: string | u
 
 async function flowsOf(api: ApiClient): Promise<readonly Flow[]> {
   const { data } = integrations.parse(await api.get('/v1/integrations'));
-  return data.flatMap(({ provider, displayName, flows, environment }) => flows.map((flow) => ({ provider, displayName, flow, environment: environment ?? 'sandbox' })));
+  return data.flatMap(({ provider, displayName, flows, environment }) =>
+    flows.map((flow) => ({ provider, displayName, flow, environment: environment ?? 'sandbox' })),
+  );
 }
 
 // The browser's words are read where no caller could catch.
@@ -73,7 +96,13 @@ process.once('uncaughtException', (error) => {
   cleanUp.abort();
 });
 try {
-  const { help, only, pictures } = parseArgs({ options: { help: { type: 'boolean', short: 'h', default: false }, only: { type: 'string' }, pictures: { type: 'string' } } }).values;
+  const { help, only, pictures } = parseArgs({
+    options: {
+      help: { type: 'boolean', short: 'h', default: false },
+      only: { type: 'string' },
+      pictures: { type: 'string' },
+    },
+  }).values;
   const browser = findBrowser(process.env['PATH']);
   if (help) {
     log(HELP);

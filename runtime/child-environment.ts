@@ -45,10 +45,23 @@ export function isSet(env: Env, name: string): boolean {
 /** The stand-ins, and the apps that they know us as. One variable of a provider that the user has set means the real one, or a stand-in of their own. */
 export function providerEnvironment(env: Env, { stripe, square, quickbooks, mailchimp }: Sandbox): Env {
   const { connectUrl, marketplaceUrl, connectClientId, appClientId, platformKey, webhookSecret } = stripe;
-  const stripeOAuth = { STRIPE_CONNECT_URL: connectUrl, STRIPE_MARKETPLACE_URL: marketplaceUrl, STRIPE_CLIENT_ID: connectClientId, STRIPE_APP_CLIENT_ID: appClientId, STRIPE_SECRET_KEY: platformKey, STRIPE_WEBHOOK_SECRET: webhookSecret };
+  const stripeOAuth = {
+    STRIPE_CONNECT_URL: connectUrl,
+    STRIPE_MARKETPLACE_URL: marketplaceUrl,
+    STRIPE_CLIENT_ID: connectClientId,
+    STRIPE_APP_CLIENT_ID: appClientId,
+    STRIPE_SECRET_KEY: platformKey,
+    STRIPE_WEBHOOK_SECRET: webhookSecret,
+  };
   return {
     ...(isSet(env, 'STRIPE_API_URL') ? {} : { STRIPE_API_URL: stripe.apiUrl, ...unlessAnySet(env, stripeOAuth) }),
-    ...unlessAnySet(env, { SQUARE_API_URL: square.apiUrl, SQUARE_APP_ID: square.clientId, SQUARE_APP_SECRET: square.clientSecret, SQUARE_WEBHOOK_SIGNATURE_KEY: square.webhookSecret, SQUARE_SANDBOX: 'true' }),
+    ...unlessAnySet(env, {
+      SQUARE_API_URL: square.apiUrl,
+      SQUARE_APP_ID: square.clientId,
+      SQUARE_APP_SECRET: square.clientSecret,
+      SQUARE_WEBHOOK_SIGNATURE_KEY: square.webhookSecret,
+      SQUARE_SANDBOX: 'true',
+    }),
     ...unlessAnySet(env, {
       QUICKBOOKS_API_URL: quickbooks.apiUrl,
       QUICKBOOKS_AUTHORIZE_URL: quickbooks.authorizeUrl,
@@ -58,7 +71,12 @@ export function providerEnvironment(env: Env, { stripe, square, quickbooks, mail
       QUICKBOOKS_CLIENT_SECRET: quickbooks.clientSecret,
       QUICKBOOKS_SANDBOX: 'true',
     }),
-    ...unlessAnySet(env, { MAILCHIMP_API_URL: mailchimp.apiUrl, MAILCHIMP_LOGIN_URL: mailchimp.apiUrl, MAILCHIMP_CLIENT_ID: mailchimp.clientId, MAILCHIMP_CLIENT_SECRET: mailchimp.clientSecret }),
+    ...unlessAnySet(env, {
+      MAILCHIMP_API_URL: mailchimp.apiUrl,
+      MAILCHIMP_LOGIN_URL: mailchimp.apiUrl,
+      MAILCHIMP_CLIENT_ID: mailchimp.clientId,
+      MAILCHIMP_CLIENT_SECRET: mailchimp.clientSecret,
+    }),
   };
 }
 

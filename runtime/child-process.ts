@@ -12,14 +12,23 @@ export interface RunningChild {
 
 export function exitOf(child: ChildProcess): Promise<string> {
   return new Promise((resolve) => {
-    child.once('error', (error) => { resolve(error.message); });
-    child.once('exit', (code, signal) => { resolve(signal ?? `exit code ${String(code)}`); });
+    child.once('error', (error) => {
+      resolve(error.message);
+    });
+    child.once('exit', (code, signal) => {
+      resolve(signal ?? `exit code ${String(code)}`);
+    });
   });
 }
 
 /** The end of a log file, for the message about a child that did not start. */
 export function lastLines(logFile: string, count = 20): string {
   if (!existsSync(logFile)) return '';
-  const lines = readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-count).map((line) => `\n  ${line}`).join('');
+  const lines = readFileSync(logFile, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .slice(-count)
+    .map((line) => `\n  ${line}`)
+    .join('');
   return `The end of ${logFile}:${lines}`;
 }

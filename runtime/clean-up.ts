@@ -15,11 +15,22 @@ export function createCleanUp(): CleanUp {
   let running: Promise<void> | null = null;
 
   async function undoAll(): Promise<void> {
-    for (const last of steps.reverse()) await last().catch((error: unknown) => { console.error(messageOf(error)); });
+    for (const last of steps.reverse())
+      await last().catch((error: unknown) => {
+        console.error(messageOf(error));
+      });
   }
 
   const run = (): Promise<void> => (running ??= undoAll());
-  const abort = (): void => { void run().finally(() => process.exit(1)); };
+  const abort = (): void => {
+    void run().finally(() => process.exit(1));
+  };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, abort);
-  return { add: (undo) => { steps.push(undo); }, run, abort };
+  return {
+    add: (undo) => {
+      steps.push(undo);
+    },
+    run,
+    abort,
+  };
 }

@@ -36,13 +36,18 @@ const commands: Readonly<Record<string, (args: string[], env: Env) => Promise<nu
   queue: brakeQueue,
   status: (args, env) => withoutArguments(args, () => printStatus(homeOf(env))),
   stop: (args, env) => withoutArguments(args, () => stopInstance(homeOf(env))),
-  help: (args) => withoutArguments(args, () => { console.log(HELP); return 0; }),
+  help: (args) =>
+    withoutArguments(args, () => {
+      console.log(HELP);
+      return 0;
+    }),
 };
 
 async function main([name = 'help', ...args]: readonly string[], env: Env): Promise<number> {
   try {
     const command = Object.hasOwn(commands, name.replace(/^--?/, '')) ? commands[name.replace(/^--?/, '')] : undefined;
-    if (command === undefined) throw new UsageError(`there is no command "${name}": token, queue, status, stop and help are known`);
+    if (command === undefined)
+      throw new UsageError(`there is no command "${name}": token, queue, status, stop and help are known`);
     return await command(args, env);
   } catch (error) {
     console.error(`interlock: ${messageOf(error)}`);
@@ -53,7 +58,8 @@ async function main([name = 'help', ...args]: readonly string[], env: Env): Prom
 async function printToken(args: string[], env: Env): Promise<number> {
   const request = readTokenRequest(args, env);
   const secret = env['JWT_SECRET'] || readSecrets(homeOf(env).secretsFile)?.jwtSecret;
-  if (secret === undefined) throw new Error('there is no secret to sign with: set JWT_SECRET, or run `npm start` once on this home');
+  if (secret === undefined)
+    throw new Error('there is no secret to sign with: set JWT_SECRET, or run `npm start` once on this home');
   console.log(await signToken(request, secret));
   return 0;
 }
@@ -64,7 +70,8 @@ function readTokenRequest(args: string[], env: Env): TokenRequest {
   if (known === undefined) throw new UsageError(`--role must be ${ROLES.join(', ')}`);
   const bad = venue.find((id) => !z.uuid().safeParse(id).success);
   if (bad !== undefined) throw new UsageError(`--venue must be the id of a venue, a UUID; "${bad}" is none`);
-  if (venue.length === 0 && known !== 'admin') throw new UsageError('--venue <id> is needed: only an admin reaches all venues');
+  if (venue.length === 0 && known !== 'admin')
+    throw new UsageError('--venue <id> is needed: only an admin reaches all venues');
   return {
     role: known,
     subject,
@@ -77,7 +84,8 @@ function readTokenRequest(args: string[], env: Env): TokenRequest {
 
 function toSeconds(ttl: string): number {
   const seconds = /^\d{1,9}$/.test(ttl) ? Number(ttl) : 0;
-  if (seconds < 1 || seconds > MAX_TTL_S) throw new UsageError(`--ttl must be a whole number of seconds from 1 to ${MAX_TTL_S}`);
+  if (seconds < 1 || seconds > MAX_TTL_S)
+    throw new UsageError(`--ttl must be a whole number of seconds from 1 to ${MAX_TTL_S}`);
   return seconds;
 }
 
@@ -95,7 +103,11 @@ function parseTokenArguments(args: string[]): { role: string; venue: string[]; s
       },
     }).values;
   } catch (error) {
-    throw new UsageError(messageOf(error).split('\n')[0]?.replace(/\.? To specify .*$/, ''));
+    throw new UsageError(
+      messageOf(error)
+        .split('\n')[0]
+        ?.replace(/\.? To specify .*$/, ''),
+    );
   }
 }
 
@@ -107,7 +119,8 @@ function printStatus(home: Home): number {
   }
   console.log(`Interlock ${running.apiUrl === null ? 'is starting' : `runs at ${running.apiUrl}`} (${home.folder})`);
   const processes = { supervisor: running.supervisor, ...running.children };
-  for (const [name, mark] of Object.entries(processes)) console.log(`  ${name.padEnd(10)} ${isAlive(mark) ? `process ${mark.pid}` : 'down, being restarted'}`);
+  for (const [name, mark] of Object.entries(processes))
+    console.log(`  ${name.padEnd(10)} ${isAlive(mark) ? `process ${mark.pid}` : 'down, being restarted'}`);
   return 0;
 }
 
@@ -120,7 +133,8 @@ async function stopInstance(home: Home): Promise<number> {
   process.kill(running.supervisor.pid, 'SIGTERM');
   const deadline = performance.now() + STOP_LIMIT_MS;
   while (isAlive(running.supervisor)) {
-    if (performance.now() > deadline) throw new Error(`process ${running.supervisor.pid} has not ended after ${STOP_LIMIT_MS / 1_000} s`);
+    if (performance.now() > deadline)
+      throw new Error(`process ${running.supervisor.pid} has not ended after ${STOP_LIMIT_MS / 1_000} s`);
     await sleep(100);
   }
   console.log('stopped');

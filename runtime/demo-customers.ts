@@ -1,8 +1,16 @@
 const PEOPLE = [
-  ['Ada Winter', 'Berlin', 'DE', '10115'], ['Ben Okafor', 'Lagos', 'NG', '100001'], ['Carla Reyes', 'Madrid', 'ES', '28001'],
-  ['Dmitri Sokol', 'Riga', 'LV', 'LV-1050'], ['Elif Demir', 'Istanbul', 'TR', '34000'], ['Finn O’Dea', 'Galway', 'IE', 'H91'],
-  ['Grace Muller', 'Zürich', 'CH', '8001'], ['Hana Sato', 'Osaka', 'JP', '530-0001'], ['Ivo Novak', 'Brno', 'CZ', '602 00'],
-  ['Jade Martin', 'Lyon', 'FR', '69001'], ['Kofi Mensah', 'Accra', 'GH', 'GA-184'], ['Lena Holm', 'Malmö', 'SE', '211 20'],
+  ['Ada Winter', 'Berlin', 'DE', '10115'],
+  ['Ben Okafor', 'Lagos', 'NG', '100001'],
+  ['Carla Reyes', 'Madrid', 'ES', '28001'],
+  ['Dmitri Sokol', 'Riga', 'LV', 'LV-1050'],
+  ['Elif Demir', 'Istanbul', 'TR', '34000'],
+  ['Finn O’Dea', 'Galway', 'IE', 'H91'],
+  ['Grace Muller', 'Zürich', 'CH', '8001'],
+  ['Hana Sato', 'Osaka', 'JP', '530-0001'],
+  ['Ivo Novak', 'Brno', 'CZ', '602 00'],
+  ['Jade Martin', 'Lyon', 'FR', '69001'],
+  ['Kofi Mensah', 'Accra', 'GH', 'GA-184'],
+  ['Lena Holm', 'Malmö', 'SE', '211 20'],
 ] as const;
 
 /** Nobody's data: example.com and 555-01xx are reserved for such use. */

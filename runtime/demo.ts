@@ -27,7 +27,10 @@ const SYNC_LIMIT_MS = 180_000;
 
 const remembered = z.object({ venueId: z.uuid(), connectionId: z.uuid() });
 const withId = z.object({ id: z.uuid() });
-const venuePage = z.object({ data: z.array(z.object({ id: z.uuid(), sourceId: z.string().nullable() })), nextCursor: z.string().nullable() });
+const venuePage = z.object({
+  data: z.array(z.object({ id: z.uuid(), sourceId: z.string().nullable() })),
+  nextCursor: z.string().nullable(),
+});
 const connectionPage = z.object({ data: z.array(z.object({ id: z.uuid(), provider: z.string(), state: z.string() })) });
 const batchAnswer = z.object({ received: z.int(), rejected: z.int() });
 const syncRun = z.object({
@@ -52,7 +55,11 @@ export async function runDemonstration(options: DemoOptions): Promise<DemoResult
   if (known === null) await loadCustomers(api, venueId);
   const connectionId = known?.connectionId ?? (await ensureConnection(options, venueId));
   writeJsonAtomically(demoFile, { venueId, connectionId });
-  log(known === null ? `demonstration: ${DEMO_CUSTOMERS.length} made-up customers loaded, sandbox Stripe connected` : 'demonstration: venue and connection of the last run are still there');
+  log(
+    known === null
+      ? `demonstration: ${DEMO_CUSTOMERS.length} made-up customers loaded, sandbox Stripe connected`
+      : 'demonstration: venue and connection of the last run are still there',
+  );
   const sync = await pushCustomers(options, { venueId, connectionId, mode: known === null ? 'full' : 'incremental' });
   return { venueId, connectionId, sync };
 }
@@ -74,7 +81,9 @@ async function ensureVenue(api: ApiClient): Promise<string> {
 async function findDemoVenue(api: ApiClient): Promise<string | null> {
   let cursor: string | null = null;
   do {
-    const page: z.output<typeof venuePage> = venuePage.parse(await api.get(`/v1/venues?limit=200${cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`}`));
+    const page: z.output<typeof venuePage> = venuePage.parse(
+      await api.get(`/v1/venues?limit=200${cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`}`),
+    );
     const demo = page.data.find(({ sourceId }) => sourceId === VENUE.sourceId);
     if (demo !== undefined) return demo.id;
     cursor = page.nextCursor;
@@ -83,29 +92,50 @@ async function findDemoVenue(api: ApiClient): Promise<string | null> {
 }
 
 async function loadCustomers(api: ApiClient, venueId: string): Promise<void> {
-  const answer = batchAnswer.parse(await api.post(`/v1/venues/${venueId}/records/customers/batch`, { records: DEMO_CUSTOMERS }, `demo-customers-${randomUUID()}`));
-  if (answer.rejected > 0) throw new StartError(`the API rejected ${answer.rejected} of the demonstration's ${answer.received} customers.`);
+  const answer = batchAnswer.parse(
+    await api.post(
+      `/v1/venues/${venueId}/records/customers/batch`,
+      { records: DEMO_CUSTOMERS },
+      `demo-customers-${randomUUID()}`,
+    ),
+  );
+  if (answer.rejected > 0)
+    throw new StartError(`the API rejected ${answer.rejected} of the demonstration's ${answer.received} customers.`);
 }
 
 async function ensureConnection({ api, stripeSecretKey }: DemoOptions, venueId: string): Promise<string> {
   const path = `/v1/venues/${venueId}/connections`;
-  const existing = connectionPage.parse(await api.get(path)).data.find(({ provider, state }) => provider === 'stripe' && state === 'active');
+  const existing = connectionPage
+    .parse(await api.get(path))
+    .data.find(({ provider, state }) => provider === 'stripe' && state === 'active');
   if (existing !== undefined) return existing.id;
-  const answer = await api.tryPost(path, { provider: 'stripe', environment: 'sandbox', credentials: { secretKey: stripeSecretKey } }, `demo-connection-${randomUUID()}`);
+  const answer = await api.tryPost(
+    path,
+    { provider: 'stripe', environment: 'sandbox', credentials: { secretKey: stripeSecretKey } },
+    `demo-connection-${randomUUID()}`,
+  );
   return withId.parse(bodyOf(answer, 'connecting the sandbox')).id;
 }
 
-async function pushCustomers(options: DemoOptions, { venueId, connectionId, mode }: { venueId: string; connectionId: string; mode: string }): Promise<FinishedSync> {
+async function pushCustomers(
+  options: DemoOptions,
+  { venueId, connectionId, mode }: { venueId: string; connectionId: string; mode: string },
+): Promise<FinishedSync> {
   const { api, log, stop } = options;
   const path = `/v1/venues/${venueId}/syncs`;
-  const { id } = withId.parse(await api.post(path, { connectionId, resource: 'customers', direction: 'push', mode }, `demo-sync-${randomUUID()}`));
+  const { id } = withId.parse(
+    await api.post(path, { connectionId, resource: 'customers', direction: 'push', mode }, `demo-sync-${randomUUID()}`),
+  );
   const startedAt = performance.now();
   let toldAt = startedAt;
   for (;;) {
     const run = syncRun.parse(await api.get(`${path}/${id}`));
     if (run.phase === 'finished') return finishedWell(run);
     const now = performance.now();
-    if (now - startedAt > SYNC_LIMIT_MS) throw new StartError(`the first sync is still in phase "${run.phase}" after ${SYNC_LIMIT_MS / 1_000} s${run.temporalUrl === null ? '' : `: ${run.temporalUrl}`}`);
+    if (now - startedAt > SYNC_LIMIT_MS)
+      throw new StartError(
+        `the first sync is still in phase "${run.phase}" after ${SYNC_LIMIT_MS / 1_000} s${run.temporalUrl === null ? '' : `: ${run.temporalUrl}`}`,
+      );
     if (now - toldAt > 5_000) {
       toldAt = now;
       log(`demonstration: sync ${run.phase}, ${run.progress.done} of ${run.progress.total ?? '?'} done`);
@@ -117,5 +147,7 @@ async function pushCustomers(options: DemoOptions, { venueId, connectionId, mode
 function finishedWell(run: FinishedSync): FinishedSync {
   if (run.outcome === 'completed') return run;
   const reason = run.error === null ? '' : `: ${run.error.code}, ${run.error.message}`;
-  throw new StartError(`the first sync ended as "${run.outcome ?? 'unknown'}"${reason}${run.temporalUrl === null ? '' : ` (${run.temporalUrl})`}`);
+  throw new StartError(
+    `the first sync ended as "${run.outcome ?? 'unknown'}"${reason}${run.temporalUrl === null ? '' : ` (${run.temporalUrl})`}`,
+  );
 }

@@ -22,12 +22,20 @@ const PROGRAMS = { server: 'temporal-server', sql: 'temporal-sql-tool' } as cons
 
 /** Finds them in the cache, or builds them with Go: minutes, once. @throws Error when there is no Go, or it cannot build. */
 export async function fullTemporalBinaries(context: DownloadContext): Promise<FullTemporalBinaries> {
-  const folder = path.join(context.cacheFolder, `temporal-server-${FULL_TEMPORAL_VERSION}-${process.platform}-${process.arch}`);
-  const found: FullTemporalBinaries = { folder, server: path.join(folder, PROGRAMS.server), sqlTool: path.join(folder, PROGRAMS.sql) };
+  const folder = path.join(
+    context.cacheFolder,
+    `temporal-server-${FULL_TEMPORAL_VERSION}-${process.platform}-${process.arch}`,
+  );
+  const found: FullTemporalBinaries = {
+    folder,
+    server: path.join(folder, PROGRAMS.server),
+    sqlTool: path.join(folder, PROGRAMS.sql),
+  };
   if (!(await isThere(folder))) await build(folder, context);
   for (const program of [found.server, found.sqlTool]) {
     const output = await runCommand(program, ['--version'], { timeoutMs: 20_000, stop: context.stop });
-    if (!output.trim().endsWith(` ${FULL_TEMPORAL_VERSION}`)) throw new Error(`${program} is not ${FULL_TEMPORAL_VERSION}: delete ${folder} to build it again`);
+    if (!output.trim().endsWith(` ${FULL_TEMPORAL_VERSION}`))
+      throw new Error(`${program} is not ${FULL_TEMPORAL_VERSION}: delete ${folder} to build it again`);
   }
   return found;
 }
@@ -39,13 +47,23 @@ async function build(folder: string, { cacheFolder, log, stop }: DownloadContext
   await inWorkFolder(cacheFolder, async (work) => {
     const built = path.join(work, 'built');
     await mkdir(built);
-    await runCommand('go', ['install', ...['cmd/server', 'cmd/tools/sql'].map((name) => `go.temporal.io/server/${name}@v${FULL_TEMPORAL_VERSION}`)], {
-      timeoutMs: 20 * 60_000,
-      env: { ...process.env, GOBIN: built, CGO_ENABLED: '0' },
-      stop,
-      onWaiting: (seconds) => { log(`Temporal: still building… ${seconds} s`); },
-    });
-    for (const [name, program] of Object.entries(PROGRAMS)) await rename(path.join(built, name), path.join(built, program));
+    await runCommand(
+      'go',
+      [
+        'install',
+        ...['cmd/server', 'cmd/tools/sql'].map((name) => `go.temporal.io/server/${name}@v${FULL_TEMPORAL_VERSION}`),
+      ],
+      {
+        timeoutMs: 20 * 60_000,
+        env: { ...process.env, GOBIN: built, CGO_ENABLED: '0' },
+        stop,
+        onWaiting: (seconds) => {
+          log(`Temporal: still building… ${seconds} s`);
+        },
+      },
+    );
+    for (const [name, program] of Object.entries(PROGRAMS))
+      await rename(path.join(built, name), path.join(built, program));
     await chmod(built, 0o755);
     await rename(built, folder).catch(async (error: unknown) => {
       // Another process was quicker; its build is as good.
@@ -54,4 +72,8 @@ async function build(folder: string, { cacheFolder, log, stop }: DownloadContext
   });
 }
 
-const isThere = (file: string): Promise<boolean> => access(file).then(() => true, () => false);
+const isThere = (file: string): Promise<boolean> =>
+  access(file).then(
+    () => true,
+    () => false,
+  );

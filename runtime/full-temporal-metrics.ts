@@ -5,11 +5,15 @@ import type { temporal } from '@temporalio/proto';
 import { z } from 'zod';
 import { STACK_FOLDER } from './full-temporal-stack.ts';
 
-const dashboard = z.object({ panels: z.array(z.object({ title: z.string(), targets: z.array(z.object({ expr: z.string() })).default([]) })) });
+const dashboard = z.object({
+  panels: z.array(z.object({ title: z.string(), targets: z.array(z.object({ expr: z.string() })).default([]) })),
+});
 
 /** The metrics that the Grafana dashboard asks for, without those of Prometheus itself. */
 export function dashboardMetrics(): readonly string[] {
-  const { panels } = dashboard.parse(JSON.parse(readFileSync(path.join(STACK_FOLDER, 'grafana', 'dashboards', 'temporal.json'), 'utf8')));
+  const { panels } = dashboard.parse(
+    JSON.parse(readFileSync(path.join(STACK_FOLDER, 'grafana', 'dashboards', 'temporal.json'), 'utf8')),
+  );
   const names = panels.flatMap(({ targets }) => targets).flatMap(({ expr }) => metricsIn(expr));
   return [...new Set(names)].filter((name) => name !== 'up').sort();
 }
@@ -35,15 +39,30 @@ const TAKES_AT_MOST_MS = 30_000;
  * Lets one workflow fail, in a worker's place: a server offers the metric of failed workflows once it has seen one, and ours end with an
  * outcome and not in failure.
  */
-export async function failOneWorkflow({ address, namespace }: { readonly address: string; readonly namespace: string }): Promise<void> {
+export async function failOneWorkflow({
+  address,
+  namespace,
+}: {
+  readonly address: string;
+  readonly namespace: string;
+}): Promise<void> {
   const connection = await Connection.connect({ address });
   const taskQueue = { name: 'metrics-of-a-failure' };
   const { workflowService } = connection;
   try {
     await connection.withDeadline(Date.now() + TAKES_AT_MOST_MS, async () => {
-      await workflowService.startWorkflowExecution({ namespace, taskQueue, workflowId: taskQueue.name, workflowType: { name: 'fails' }, requestId: taskQueue.name });
+      await workflowService.startWorkflowExecution({
+        namespace,
+        taskQueue,
+        workflowId: taskQueue.name,
+        workflowType: { name: 'fails' },
+        requestId: taskQueue.name,
+      });
       const { taskToken } = await workflowService.pollWorkflowTaskQueue({ namespace, taskQueue });
-      const command = { commandType: FAIL_WORKFLOW, failWorkflowExecutionCommandAttributes: { failure: { message: 'meant to fail' } } };
+      const command = {
+        commandType: FAIL_WORKFLOW,
+        failWorkflowExecutionCommandAttributes: { failure: { message: 'meant to fail' } },
+      };
       await workflowService.respondWorkflowTaskCompleted({ namespace, taskToken, commands: [command] });
     });
   } finally {

@@ -3,7 +3,13 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { exitOf, lastLines } from './child-process.ts';
-import { DYNAMIC_CONFIG_FILE, NAMESPACE_SCRIPT, SCHEMA_SCRIPT, composeEnvironment, createDatabases } from './full-temporal-stack.ts';
+import {
+  DYNAMIC_CONFIG_FILE,
+  NAMESPACE_SCRIPT,
+  SCHEMA_SCRIPT,
+  composeEnvironment,
+  createDatabases,
+} from './full-temporal-stack.ts';
 import { freePort } from './ports.ts';
 import { markOf, stopProcess } from './processes.ts';
 import { runCommand } from './run-command.ts';
@@ -16,8 +22,16 @@ const LOOPBACK = '127.0.0.1';
 
 /** Every port that the server's four services take. */
 const PORT_VARIABLES = [
-  'FRONTEND_GRPC_PORT', 'FRONTEND_MEMBERSHIP_PORT', 'FRONTEND_HTTP_PORT', 'HISTORY_GRPC_PORT', 'HISTORY_MEMBERSHIP_PORT',
-  'MATCHING_GRPC_PORT', 'MATCHING_MEMBERSHIP_PORT', 'WORKER_GRPC_PORT', 'WORKER_MEMBERSHIP_PORT', 'METRICS_PORT',
+  'FRONTEND_GRPC_PORT',
+  'FRONTEND_MEMBERSHIP_PORT',
+  'FRONTEND_HTTP_PORT',
+  'HISTORY_GRPC_PORT',
+  'HISTORY_MEMBERSHIP_PORT',
+  'MATCHING_GRPC_PORT',
+  'MATCHING_MEMBERSHIP_PORT',
+  'WORKER_GRPC_PORT',
+  'WORKER_MEMBERSHIP_PORT',
+  'METRICS_PORT',
 ] as const;
 type PortVariable = (typeof PORT_VARIABLES)[number];
 
@@ -36,7 +50,12 @@ export interface FullTemporal {
  * Makes the databases and the schema on an empty Postgres, by the files of temporal-docker/. `adminUrl` is a superuser's.
  * The same ports serve every start: members of the cluster are remembered by them.
  */
-export async function prepareFullTemporal(options: Pick<FullTemporal, 'binaries' | 'cli' | 'namespace' | 'logFile'> & { readonly adminUrl: string; readonly grpcPort?: number }): Promise<FullTemporal> {
+export async function prepareFullTemporal(
+  options: Pick<FullTemporal, 'binaries' | 'cli' | 'namespace' | 'logFile'> & {
+    readonly adminUrl: string;
+    readonly grpcPort?: number;
+  },
+): Promise<FullTemporal> {
   const { adminUrl, grpcPort, ...kept } = options;
   mkdirSync(path.dirname(options.logFile), { recursive: true, mode: 0o700 });
   const password = randomBytes(24).toString('hex');
@@ -47,8 +66,15 @@ export async function prepareFullTemporal(options: Pick<FullTemporal, 'binaries'
 }
 
 /** As the container `temporal-schema` does. Changes nothing where the schema is up to date. */
-export async function setUpSchema({ folder }: FullTemporalBinaries, { port, password }: FullTemporal['postgres']): Promise<void> {
-  const env = { ...composeEnvironment('temporal-schema', { TEMPORAL_DB_PASSWORD: password }), SQL_HOST: LOOPBACK, SQL_PORT: String(port) };
+export async function setUpSchema(
+  { folder }: FullTemporalBinaries,
+  { port, password }: FullTemporal['postgres'],
+): Promise<void> {
+  const env = {
+    ...composeEnvironment('temporal-schema', { TEMPORAL_DB_PASSWORD: password }),
+    SQL_HOST: LOOPBACK,
+    SQL_PORT: String(port),
+  };
   await runCommand('sh', [SCHEMA_SCRIPT], { timeoutMs: 120_000, env: { ...env, PATH: withProgramsOf(folder) } });
 }
 
@@ -63,35 +89,67 @@ export interface FullTemporalStart {
  * namespace with our search attributes.
  * @throws {StartError} with the end of its log when it ends early or does not answer within 90 s.
  */
-export async function startFullTemporal(cluster: FullTemporal, { onSpawn, stop: givenUp }: FullTemporalStart = {}): Promise<RunningTemporal> {
+export async function startFullTemporal(
+  cluster: FullTemporal,
+  { onSpawn, stop: givenUp }: FullTemporalStart = {},
+): Promise<RunningTemporal> {
   const output = openSync(cluster.logFile, 'a', 0o600);
   // A group of its own: Ctrl-C reaches the supervisor only, which stops its children in order.
-  const server = spawn(cluster.binaries.server, ['start'], { cwd: path.dirname(cluster.logFile), env: environmentOf(cluster), stdio: ['ignore', output, output], detached: true });
+  const server = spawn(cluster.binaries.server, ['start'], {
+    cwd: path.dirname(cluster.logFile),
+    env: environmentOf(cluster),
+    stdio: ['ignore', output, output],
+    detached: true,
+  });
   closeSync(output);
   const exited = exitOf(server);
   const mark = server.pid === undefined ? null : markOf(server.pid);
-  if (mark === null) throw new StartError(`the Temporal server did not start: it ended with ${await exited}. ${lastLines(cluster.logFile)}`);
+  if (mark === null)
+    throw new StartError(
+      `the Temporal server did not start: it ended with ${await exited}. ${lastLines(cluster.logFile)}`,
+    );
   onSpawn?.(mark.pid);
-  const stop = async (): Promise<void> => { await stopProcess(mark, 20_000); };
-  const interrupt = (): void => { server.kill('SIGTERM'); };
+  const stop = async (): Promise<void> => {
+    await stopProcess(mark, 20_000);
+  };
+  const interrupt = (): void => {
+    server.kill('SIGTERM');
+  };
   process.once('exit', interrupt);
   void exited.then(() => process.off('exit', interrupt));
   const address = `${LOOPBACK}:${cluster.ports.FRONTEND_GRPC_PORT}`;
   const ended = new AbortController();
-  void exited.then((how) => { ended.abort(new Error(`it ended with ${how}`)); });
+  void exited.then((how) => {
+    ended.abort(new Error(`it ended with ${how}`));
+  });
   try {
-    await setUpNamespace(cluster, address, givenUp === undefined ? ended.signal : AbortSignal.any([ended.signal, givenUp]));
+    await setUpNamespace(
+      cluster,
+      address,
+      givenUp === undefined ? ended.signal : AbortSignal.any([ended.signal, givenUp]),
+    );
   } catch (error) {
     await stop();
-    throw new StartError(`the Temporal server did not start: ${messageOf(ended.signal.aborted ? ended.signal.reason : error)}. ${lastLines(cluster.logFile)}`, { cause: error });
+    throw new StartError(
+      `the Temporal server did not start: ${messageOf(ended.signal.aborted ? ended.signal.reason : error)}. ${lastLines(cluster.logFile)}`,
+      { cause: error },
+    );
   }
   return { address, uiUrl: null, pid: mark.pid, exited, stop };
 }
 
 /** As the container `temporal-namespace` does. */
 async function setUpNamespace({ cli, namespace }: FullTemporal, address: string, stop: AbortSignal): Promise<void> {
-  const env = { ...composeEnvironment('temporal-namespace', {}), TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace };
-  await runCommand('sh', [NAMESPACE_SCRIPT], { timeoutMs: 90_000, stop, env: { ...env, PATH: withProgramsOf(path.dirname(cli)) } });
+  const env = {
+    ...composeEnvironment('temporal-namespace', {}),
+    TEMPORAL_ADDRESS: address,
+    TEMPORAL_NAMESPACE: namespace,
+  };
+  await runCommand('sh', [NAMESPACE_SCRIPT], {
+    timeoutMs: 90_000,
+    stop,
+    env: { ...env, PATH: withProgramsOf(path.dirname(cli)) },
+  });
   await waitForTemporal({ address, namespace, limitMs: 30_000, stop });
 }
 
@@ -115,5 +173,8 @@ async function choosePorts(grpcPort: number | undefined): Promise<FullTemporal['
   const chosen = new Set(grpcPort === undefined ? [] : [grpcPort]);
   while (chosen.size < PORT_VARIABLES.length) chosen.add(await freePort());
   // FRONTEND_GRPC_PORT is the first of both.
-  return Object.fromEntries([...chosen].map((port, index) => [PORT_VARIABLES[index], port])) as Record<PortVariable, number>;
+  return Object.fromEntries([...chosen].map((port, index) => [PORT_VARIABLES[index], port])) as Record<
+    PortVariable,
+    number
+  >;
 }

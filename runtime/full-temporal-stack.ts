@@ -11,7 +11,9 @@ export const DYNAMIC_CONFIG_FILE = path.join(STACK_FOLDER, 'dynamicconfig', 'int
 export const SCHEMA_SCRIPT = path.join(STACK_FOLDER, 'scripts', 'setup-schema.sh');
 export const NAMESPACE_SCRIPT = path.join(STACK_FOLDER, 'scripts', 'setup-namespace.sh');
 
-const composeFile = z.object({ services: z.record(z.string(), z.object({ environment: z.record(z.string(), z.string()).default({}) })) });
+const composeFile = z.object({
+  services: z.record(z.string(), z.object({ environment: z.record(z.string(), z.string()).default({}) })),
+});
 
 /**
  * The environment that compose.yaml gives to a service, with `dotenv` in place of `.env`.
@@ -19,7 +21,9 @@ const composeFile = z.object({ services: z.record(z.string(), z.object({ environ
  */
 export function composeEnvironment(service: string, dotenv: Readonly<Record<string, string>>): Record<string, string> {
   // The keys of `<<` are taken in, as Compose does.
-  const { services } = composeFile.parse(parse(readFileSync(path.join(STACK_FOLDER, 'compose.yaml'), 'utf8'), { merge: true }));
+  const { services } = composeFile.parse(
+    parse(readFileSync(path.join(STACK_FOLDER, 'compose.yaml'), 'utf8'), { merge: true }),
+  );
   const environment = services[service]?.environment ?? {};
   return Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, interpolate(value, dotenv)]));
 }
@@ -35,7 +39,11 @@ function interpolate(text: string, dotenv: Readonly<Record<string, string>>): st
 }
 
 /** Runs a file of temporal-docker/postgres as the Postgres image does with psql; `env` holds what it reads by `\getenv`. */
-export async function createDatabases(adminUrl: string, file: 'temporal.sql' | 'interlock.sql', env: Readonly<Record<string, string>>): Promise<void> {
+export async function createDatabases(
+  adminUrl: string,
+  file: 'temporal.sql' | 'interlock.sql',
+  env: Readonly<Record<string, string>>,
+): Promise<void> {
   const values = new Map<string, string>();
   const script = readFileSync(path.join(STACK_FOLDER, 'postgres', file), 'utf8')
     .replaceAll(/--.*$/gm, '')
@@ -45,8 +53,13 @@ export async function createDatabases(adminUrl: string, file: 'temporal.sql' | '
     });
   const sql = postgres(adminUrl, { max: 1, onnotice: () => undefined });
   try {
-    for (const statement of script.split(';').map((part) => part.trim()).filter((part) => part !== '')) {
-      await sql.unsafe(statement.replaceAll(/:'(\w+)'/g, (_, name: string) => `'${(values.get(name) ?? '').replaceAll("'", "''")}'`));
+    for (const statement of script
+      .split(';')
+      .map((part) => part.trim())
+      .filter((part) => part !== '')) {
+      await sql.unsafe(
+        statement.replaceAll(/:'(\w+)'/g, (_, name: string) => `'${(values.get(name) ?? '').replaceAll("'", "''")}'`),
+      );
     }
   } finally {
     await sql.end({ timeout: 5 }).catch(() => undefined);

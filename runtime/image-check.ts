@@ -24,7 +24,9 @@ const GRACE_MS = 30_000;
 
 const stages = readDockerfile();
 const cleanUp = createCleanUp();
-const log = (line: string): void => { console.log(line); };
+const log = (line: string): void => {
+  console.log(line);
+};
 const secret = (): string => randomBytes(24).toString('hex');
 
 /** What `.env` would hold. Credentials are not opened here, so the key need not exist, and a key service that is away stops nobody. */
@@ -44,15 +46,29 @@ async function main(): Promise<void> {
   const work = path.join(tmpdir(), `interlock_image_${randomBytes(4).toString('hex')}`);
   const app = path.join(work, 'app');
   mkdirSync(app, { recursive: true });
-  cleanUp.add(async () => { rmSync(work, { recursive: true, force: true }); return Promise.resolve(); });
+  cleanUp.add(async () => {
+    rmSync(work, { recursive: true, force: true });
+    return Promise.resolve();
+  });
   await timed('packages and files', () => assemble(app));
-  log(`size of the image above its base: ${(await runCommand('du', ['-sm', app], { timeoutMs: 60_000 })).split('\t')[0] ?? ''} MiB`);
+  log(
+    `size of the image above its base: ${(await runCommand('du', ['-sm', app], { timeoutMs: 60_000 })).split('\t')[0] ?? ''} MiB`,
+  );
 
-  const postgres = await startEmbeddedPostgres({ dataFolder: path.join(work, 'postgres'), password: DOTENV.POSTGRES_PASSWORD, log: () => undefined });
+  const postgres = await startEmbeddedPostgres({
+    dataFolder: path.join(work, 'postgres'),
+    password: DOTENV.POSTGRES_PASSWORD,
+    log: () => undefined,
+  });
   cleanUp.add(() => postgres.stop());
   await createDatabases(postgres.url, 'interlock.sql', DOTENV);
   const temporalAddress = await bringUpTemporal(path.join(work, 'temporal.log'));
-  const run = (name: string, more: Record<string, string> = {}): ImageProcess => start(name, { app, logFile: path.join(work, `${name}.log`), env: { ...environmentOf(name, { postgres, temporalAddress }), ...more } });
+  const run = (name: string, more: Record<string, string> = {}): ImageProcess =>
+    start(name, {
+      app,
+      logFile: path.join(work, `${name}.log`),
+      env: { ...environmentOf(name, { postgres, temporalAddress }), ...more },
+    });
 
   await timed('migrate', () => run('migrate').endsWell(UNTIL_READY_MS));
   await timed('migrate again', () => run('migrate').endsWell(UNTIL_READY_MS));
@@ -64,7 +80,8 @@ async function main(): Promise<void> {
 async function assemble(app: string): Promise<void> {
   const bundled = inherited(stages, 'bundled');
   copyInto(app, bundled);
-  for (const command of commandsOf(bundled)) await runCommand('sh', ['-c', `cd "$0" && ${command}`, app], { timeoutMs: 10 * 60_000 });
+  for (const command of commandsOf(bundled))
+    await runCommand('sh', ['-c', `cd "$0" && ${command}`, app], { timeoutMs: 10 * 60_000 });
 }
 
 function copyInto(app: string, instructions: Parameters<typeof copiesOf>[0]): void {
@@ -78,23 +95,50 @@ function copyInto(app: string, instructions: Parameters<typeof copiesOf>[0]): vo
 }
 
 async function bringUpTemporal(logFile: string): Promise<string> {
-  const source = await resolveTemporal({ cacheFolder: cacheFolderOf(process.env), log, env: { ...process.env, TEMPORAL_ADDRESS: '' } });
+  const source = await resolveTemporal({
+    cacheFolder: cacheFolderOf(process.env),
+    log,
+    env: { ...process.env, TEMPORAL_ADDRESS: '' },
+  });
   if (source.kind !== 'binary') throw new Error('a server was named although none was asked for');
-  const temporal = await startTemporal({ binary: source.path, dataFile: null, port: await freePort(), uiPort: null, namespace: composeEnvironment('worker', DOTENV)['TEMPORAL_NAMESPACE'] ?? '', logFile });
+  const temporal = await startTemporal({
+    binary: source.path,
+    dataFile: null,
+    port: await freePort(),
+    uiPort: null,
+    namespace: composeEnvironment('worker', DOTENV)['TEMPORAL_NAMESPACE'] ?? '',
+    logFile,
+  });
   cleanUp.add(() => temporal.stop());
   return temporal.address;
 }
 
 /** As compose.yaml gives it, with addresses of this machine. */
-function environmentOf(service: string, { postgres, temporalAddress }: { readonly postgres: EmbeddedPostgres; readonly temporalAddress: string }): Record<string, string> {
+function environmentOf(
+  service: string,
+  { postgres, temporalAddress }: { readonly postgres: EmbeddedPostgres; readonly temporalAddress: string },
+): Record<string, string> {
   const environment = composeEnvironment(service, DOTENV);
   const url = new URL(environment['DATABASE_URL'] ?? '');
   url.host = `${LOOPBACK}:${postgres.port}`;
   return { ...environment, DATABASE_URL: url.href, TEMPORAL_ADDRESS: temporalAddress, HOST: LOOPBACK };
 }
 
-function start(name: string, { app, logFile, env }: { readonly app: string; readonly logFile: string; readonly env: Readonly<Record<string, string>> }): ImageProcess {
-  const started = new ImageProcess({ name, start: containerStartOf(inherited(stages, name)), folder: app, env, logFile });
+function start(
+  name: string,
+  {
+    app,
+    logFile,
+    env,
+  }: { readonly app: string; readonly logFile: string; readonly env: Readonly<Record<string, string>> },
+): ImageProcess {
+  const started = new ImageProcess({
+    name,
+    start: containerStartOf(inherited(stages, name)),
+    folder: app,
+    env,
+    logFile,
+  });
   cleanUp.add(() => started.kill());
   return started;
 }
@@ -122,7 +166,8 @@ async function checkApi(run: Run): Promise<void> {
     while ((await statusOf(`${url}/health/live`)) !== null);
   });
   const status = await upload.finish();
-  if (status !== 201) throw new Error(`a request that was in hand when the api was told to stop was answered ${status}`);
+  if (status !== 201)
+    throw new Error(`a request that was in hand when the api was told to stop was answered ${status}`);
   log('api has answered the request that was in hand when it was told to stop');
   await timed('api has drained', () => api.endsWell(GRACE_MS));
 }

@@ -30,15 +30,24 @@ const exec = z.array(z.string()).min(1);
 export function readDockerfile(file = path.join(REPOSITORY, 'Dockerfile')): readonly DockerStage[] {
   const instructions = instructionsIn(readFileSync(file, 'utf8'));
   const starts = instructions.flatMap(({ keyword }, index) => (keyword === 'FROM' ? [index] : []));
-  const args = instructions.slice(0, starts[0]).filter(({ keyword }) => keyword === 'ARG').map(({ text }) => text.split('=', 2) as [string, string]);
+  const args = instructions
+    .slice(0, starts[0])
+    .filter(({ keyword }) => keyword === 'ARG')
+    .map(({ text }) => text.split('=', 2) as [string, string]);
   return starts.map((start, index) => {
-    const [base = '', , name = ''] = args.reduce((text, [arg, value]) => text.replaceAll(`\${${arg}}`, value), instructions[start]?.text ?? '').split(/\s+/);
+    const [base = '', , name = ''] = args
+      .reduce((text, [arg, value]) => text.replaceAll(`\${${arg}}`, value), instructions[start]?.text ?? '')
+      .split(/\s+/);
     return { name, base, instructions: instructions.slice(start + 1, starts[index + 1]) };
   });
 }
 
 function instructionsIn(text: string): readonly Instruction[] {
-  const lines = text.replaceAll('\\\n', ' ').split('\n').map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
+  const lines = text
+    .replaceAll('\\\n', ' ')
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'));
   return lines.map((line) => {
     const [, keyword = '', rest = ''] = /^(\S+)\s+(.*)$/.exec(line) ?? [];
     return { keyword, text: rest };
@@ -54,12 +63,18 @@ export function inherited(stages: readonly DockerStage[], name: string): readonl
 }
 
 export function copiesOf(instructions: readonly Instruction[]): readonly Copy[] {
-  return instructions.filter(({ keyword }) => keyword === 'COPY').map(({ text }) => {
-    const words = text.split(/\s+/);
-    const from = words.find((word) => word.startsWith('--from='));
-    const paths = words.filter((word) => !word.startsWith('--'));
-    return { fromStage: from?.slice('--from='.length) ?? null, sources: paths.slice(0, -1), target: paths.at(-1) ?? '' };
-  });
+  return instructions
+    .filter(({ keyword }) => keyword === 'COPY')
+    .map(({ text }) => {
+      const words = text.split(/\s+/);
+      const from = words.find((word) => word.startsWith('--from='));
+      const paths = words.filter((word) => !word.startsWith('--'));
+      return {
+        fromStage: from?.slice('--from='.length) ?? null,
+        sources: paths.slice(0, -1),
+        target: paths.at(-1) ?? '',
+      };
+    });
 }
 
 /** The shell commands of RUN, without build mounts. */
@@ -78,9 +93,12 @@ export interface ContainerStart {
 }
 
 export function containerStartOf(instructions: readonly Instruction[]): ContainerStart {
-  const last = (keyword: string): string => instructions.findLast((instruction) => instruction.keyword === keyword)?.text ?? '';
+  const last = (keyword: string): string =>
+    instructions.findLast((instruction) => instruction.keyword === keyword)?.text ?? '';
   const health = /CMD\s+(\[.*\])$/.exec(last('HEALTHCHECK'))?.[1];
-  const env = instructions.filter(({ keyword }) => keyword === 'ENV').flatMap(({ text }) => text.split(/\s+/).map((pair) => pair.split('=', 2) as [string, string]));
+  const env = instructions
+    .filter(({ keyword }) => keyword === 'ENV')
+    .flatMap(({ text }) => text.split(/\s+/).map((pair) => pair.split('=', 2) as [string, string]));
   return {
     command: exec.parse(JSON.parse(last('CMD'))),
     healthCommand: health === undefined ? null : exec.parse(JSON.parse(health)),

@@ -30,14 +30,19 @@ export class ImageProcess {
     const child = this.#spawn(options.start.command, { NODE_OPTIONS: READ_ONLY }, output);
     closeSync(output);
     this.pid = child.pid ?? -1;
-    void exitOf(child).then((how) => { this.#exit = how; });
+    void exitOf(child).then((how) => {
+      this.#exit = how;
+    });
   }
 
   /** Asks HEALTHCHECK's command until it ends well. @throws Error with the end of the log when that takes over `limitMs`. */
   async healthy(limitMs: number): Promise<void> {
     const { healthCommand } = this.#options.start;
     if (healthCommand === null) throw new Error(`${this.#options.name} has no HEALTHCHECK`);
-    await this.#until({ what: 'healthy', limitMs }, async () => (await exitOf(this.#spawn(healthCommand, {}, 'ignore'))) === 'exit code 0');
+    await this.#until(
+      { what: 'healthy', limitMs },
+      async () => (await exitOf(this.#spawn(healthCommand, {}, 'ignore'))) === 'exit code 0',
+    );
   }
 
   /** Asks a URL until it answers 200. */
@@ -53,7 +58,8 @@ export class ImageProcess {
   /** @throws Error unless it ends with code 0 within `limitMs`. */
   async endsWell(limitMs: number): Promise<void> {
     await this.#until({ what: 'ended', limitMs, mayEnd: true }, () => Promise.resolve(this.#exit !== null));
-    if (this.#exit !== 'exit code 0') throw new Error(`${this.#options.name} ended with ${this.#exit ?? ''}. ${lastLines(this.#options.logFile)}`);
+    if (this.#exit !== 'exit code 0')
+      throw new Error(`${this.#options.name} ended with ${this.#exit ?? ''}. ${lastLines(this.#options.logFile)}`);
   }
 
   /** Whatever became of it. */
@@ -62,7 +68,11 @@ export class ImageProcess {
     if (mark !== null) await stopProcess(mark, 1_000);
   }
 
-  #spawn([program = '', ...args]: readonly string[], more: Readonly<Record<string, string>>, output: number | 'ignore') {
+  #spawn(
+    [program = '', ...args]: readonly string[],
+    more: Readonly<Record<string, string>>,
+    output: number | 'ignore',
+  ) {
     const { folder, env, start } = this.#options;
     const [uid, gid] = start.user.split(':').map(Number);
     return spawn(program === 'node' ? process.execPath : program, args, {
@@ -74,12 +84,16 @@ export class ImageProcess {
     });
   }
 
-  async #until({ what, limitMs, mayEnd = false }: { what: string; limitMs: number; mayEnd?: boolean }, condition: () => Promise<boolean>): Promise<void> {
+  async #until(
+    { what, limitMs, mayEnd = false }: { what: string; limitMs: number; mayEnd?: boolean },
+    condition: () => Promise<boolean>,
+  ): Promise<void> {
     const { name, logFile } = this.#options;
     const deadline = performance.now() + limitMs;
     while (!(await condition())) {
       if (this.#exit !== null && !mayEnd) throw new Error(`${name} ended with ${this.#exit}. ${lastLines(logFile)}`);
-      if (performance.now() > deadline) throw new Error(`${name} is not ${what} after ${limitMs / 1_000} s. ${lastLines(logFile)}`);
+      if (performance.now() > deadline)
+        throw new Error(`${name} is not ${what} after ${limitMs / 1_000} s. ${lastLines(logFile)}`);
       await sleep(100);
     }
   }

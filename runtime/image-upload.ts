@@ -12,9 +12,16 @@ export interface Upload {
 export async function beginUpload(apiUrl: string, jwtSecret: string): Promise<Upload> {
   const token = await signToken({ subject: 'image-check', role: 'admin', venues: '*', ttlSeconds: 300 }, jwtSecret);
   const body = JSON.stringify({ name: 'Image check', timeZone: 'Europe/Berlin', currency: 'EUR' });
-  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), expect: '100-continue' };
+  const headers = {
+    authorization: `Bearer ${token}`,
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+    expect: '100-continue',
+  };
   const outgoing = request(`${apiUrl}/v1/venues`, { method: 'POST', headers });
-  const answer = new Promise<IncomingMessage>((resolve, reject) => { outgoing.once('response', resolve).once('error', reject); });
+  const answer = new Promise<IncomingMessage>((resolve, reject) => {
+    outgoing.once('response', resolve).once('error', reject);
+  });
   await new Promise<void>((resolve, reject) => {
     outgoing.once('continue', resolve).once('error', reject).flushHeaders();
   });

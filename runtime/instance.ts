@@ -68,7 +68,14 @@ export class Instance {
   pids(): Readonly<Record<'supervisor' | ServiceName, number | null>> {
     const { supervisor, children } = this.#record;
     const pid = (name: ServiceName): number | null => children[name]?.pid ?? null;
-    return { supervisor: supervisor.pid, api: pid('api'), worker: pid('worker'), temporal: pid('temporal'), postgres: pid('postgres'), sandbox: pid('sandbox') };
+    return {
+      supervisor: supervisor.pid,
+      api: pid('api'),
+      worker: pid('worker'),
+      temporal: pid('temporal'),
+      postgres: pid('postgres'),
+      sandbox: pid('sandbox'),
+    };
   }
 
   release(): void {
@@ -97,7 +104,11 @@ async function clearLeftover(home: Home, log: (line: string) => void): Promise<v
   rmSync(aside, { force: true });
 }
 
-async function stopLeftover(name: ServiceName, child: ProcessMark | undefined, log: (line: string) => void): Promise<void> {
+async function stopLeftover(
+  name: ServiceName,
+  child: ProcessMark | undefined,
+  log: (line: string) => void,
+): Promise<void> {
   if (child === undefined || !isAlive(child)) return;
   log(`stopping ${name} (process ${child.pid}), left over from a run that was killed`);
   // Postgres takes SIGTERM as "wait until every client has gone": https://www.postgresql.org/docs/18/server-shutdown.html (2026-11-21).
@@ -107,5 +118,7 @@ async function stopLeftover(name: ServiceName, child: ProcessMark | undefined, l
 function alreadyRuns(home: Home, found: InstanceRecord | null): StartError {
   const where = found?.apiUrl === null || found === null ? 'and is starting' : `at ${found.apiUrl}`;
   const who = found === null ? '' : ` (process ${found.supervisor.pid})`;
-  return new StartError(`Interlock already runs ${where} on ${home.folder}${who}. Stop it with \`npm run -s interlock -- stop\`, or set INTERLOCK_HOME and PORT for a second copy.`);
+  return new StartError(
+    `Interlock already runs ${where} on ${home.folder}${who}. Stop it with \`npm run -s interlock -- stop\`, or set INTERLOCK_HOME and PORT for a second copy.`,
+  );
 }

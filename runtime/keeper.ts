@@ -53,7 +53,9 @@ export class Keeper {
     this.#stopping.abort(new Error('stopping'));
     const byOrder = [...this.#kept].sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
     for (const { name, child, work } of byOrder) {
-      await child?.stop().catch((error: unknown) => { this.#options.log(`${name} could not be stopped: ${messageOf(error)}`); });
+      await child?.stop().catch((error: unknown) => {
+        this.#options.log(`${name} could not be stopped: ${messageOf(error)}`);
+      });
       // A start under way gives up by itself; what the others need stays up until it has.
       await Promise.allSettled([work]);
     }
@@ -74,7 +76,7 @@ export class Keeper {
   async #watch(kept: Kept, first: RunningChild): Promise<void> {
     const { firstMs, maxMs, forgottenAfterMs } = this.#options.backoff ?? BACKOFF;
     let pauseMs: number = firstMs;
-    for (let child: RunningChild | null = first; ; ) {
+    for (let child: RunningChild | null = first; ;) {
       const upSince = performance.now();
       const how = child === null ? null : await child.exited;
       if (this.#stopping.signal.aborted) return;
@@ -92,7 +94,8 @@ export class Keeper {
       this.#options.log(`${kept.name} is up again (process ${child.pid})`);
       return child;
     } catch (error) {
-      if (!this.#stopping.signal.aborted) this.#options.log(`${firstLine(error)}\n${kept.name} will be tried again in ${nextPauseMs / 1_000} s`);
+      if (!this.#stopping.signal.aborted)
+        this.#options.log(`${firstLine(error)}\n${kept.name} will be tried again in ${nextPauseMs / 1_000} s`);
       return null;
     }
   }

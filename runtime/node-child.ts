@@ -43,19 +43,26 @@ export async function startNodeChild(options: NodeChildOptions): Promise<Running
   const child = spawnChild(options);
   const exited = exitOf(child);
   const mark = child.pid === undefined ? null : markOf(child.pid);
-  if (mark === null) throw new StartError(`${options.name} did not start: it ended with ${await exited}. ${lastLines(options.logFile)}`);
+  if (mark === null)
+    throw new StartError(`${options.name} did not start: it ended with ${await exited}. ${lastLines(options.logFile)}`);
   options.onSpawn?.(mark.pid);
-  const stop = async (): Promise<void> => { await stopProcess(mark, options.graceMs ?? 10_000); };
+  const stop = async (): Promise<void> => {
+    await stopProcess(mark, options.graceMs ?? 10_000);
+  };
   const limitMs = options.limitMs ?? 60_000;
   const ended = new AbortController();
-  void exited.then((how) => { ended.abort(new Error(`it ended with ${how}`)); });
+  void exited.then((how) => {
+    ended.abort(new Error(`it ended with ${how}`));
+  });
   const givenUp = options.stop === undefined ? ended.signal : AbortSignal.any([ended.signal, options.stop]);
   const ready = 'url' in options.readyWhen ? answersOk(options.readyWhen.url, givenUp) : lineSeen(child, options);
   try {
     await Promise.race([ready, whenAborted(givenUp), refuseAfter(limitMs, givenUp)]);
   } catch (error) {
     await stop().catch(() => undefined);
-    throw new StartError(`${options.name} did not start: ${messageOf(error)}. ${lastLines(options.logFile)}`, { cause: error });
+    throw new StartError(`${options.name} did not start: ${messageOf(error)}. ${lastLines(options.logFile)}`, {
+      cause: error,
+    });
   }
   return { pid: mark.pid, exited, stop };
 }
@@ -63,13 +70,23 @@ export async function startNodeChild(options: NodeChildOptions): Promise<Running
 function spawnChild({ entry, env, logFile, readyWhen, nodeArguments = [] }: NodeChildOptions): ChildProcess {
   const output = openSync(logFile, 'a', 0o600);
   try {
-    return spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...nodeArguments, '--import', EXIT_WITH_PARENT, path.resolve(REPOSITORY, entry)], {
-      cwd: REPOSITORY,
-      env,
-      // A group of its own: Ctrl-C reaches the supervisor only, which stops its children in order.
-      detached: true,
-      stdio: ['ignore', 'line' in readyWhen ? 'pipe' : output, output, 'ipc'],
-    });
+    return spawn(
+      process.execPath,
+      [
+        '--disable-warning=ExperimentalWarning',
+        ...nodeArguments,
+        '--import',
+        EXIT_WITH_PARENT,
+        path.resolve(REPOSITORY, entry),
+      ],
+      {
+        cwd: REPOSITORY,
+        env,
+        // A group of its own: Ctrl-C reaches the supervisor only, which stops its children in order.
+        detached: true,
+        stdio: ['ignore', 'line' in readyWhen ? 'pipe' : output, output, 'ipc'],
+      },
+    );
   } finally {
     closeSync(output);
   }
@@ -95,14 +112,22 @@ function lineSeen(child: ChildProcess, { readyWhen, logFile }: NodeChildOptions)
       if (readyWhen.line(line)) resolve();
       else log.write(`${line}\n`);
     });
-    lines.once('close', () => { log.end(); });
+    lines.once('close', () => {
+      log.end();
+    });
   });
 }
 
 function whenAborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     if (signal.aborted) reject(signal.reason as Error);
-    signal.addEventListener('abort', () => { reject(signal.reason as Error); }, { once: true });
+    signal.addEventListener(
+      'abort',
+      () => {
+        reject(signal.reason as Error);
+      },
+      { once: true },
+    );
   });
 }
 

@@ -23,19 +23,31 @@ export interface ChosenPort {
  * A port that is free on loopback now. One that the user set is taken as it is; a standard one that is taken gives way to any free one.
  * @throws {StartError} when a port set by the user is malformed or taken.
  */
-export async function choosePort(request: PortRequest, env: Env, reserved: ReadonlySet<number> = new Set()): Promise<ChosenPort> {
+export async function choosePort(
+  request: PortRequest,
+  env: Env,
+  reserved: ReadonlySet<number> = new Set(),
+): Promise<ChosenPort> {
   const wanted = env[request.variable];
   if (wanted !== undefined && wanted !== '') return { port: await explicitPort(request, wanted), note: null };
-  if (!reserved.has(request.standard) && (await isFree(request.standard))) return { port: request.standard, note: null };
+  if (!reserved.has(request.standard) && (await isFree(request.standard)))
+    return { port: request.standard, note: null };
   const port = await freePort();
-  return { port, note: `port ${request.standard} is taken: ${request.what} listens on ${port} (${request.variable} sets it)` };
+  return {
+    port,
+    note: `port ${request.standard} is taken: ${request.what} listens on ${port} (${request.variable} sets it)`,
+  };
 }
 
 async function explicitPort(request: PortRequest, wanted: string): Promise<number> {
   const port = /^\d{1,5}$/.test(wanted) ? Number(wanted) : Number.NaN;
-  if (!(port <= 65_535)) throw new StartError(`${request.variable} is wrong: it must be a whole number from 0 to 65535.`);
+  if (!(port <= 65_535))
+    throw new StartError(`${request.variable} is wrong: it must be a whole number from 0 to 65535.`);
   if (port === 0) return freePort();
-  if (!(await isFree(port))) throw new StartError(`${request.variable}=${port} is taken: another program listens there. Set ${request.variable} to a free port, or unset it.`);
+  if (!(await isFree(port)))
+    throw new StartError(
+      `${request.variable}=${port} is taken: another program listens there. Set ${request.variable} to a free port, or unset it.`,
+    );
   return port;
 }
 
@@ -56,14 +68,22 @@ export async function freePort(): Promise<number> {
     const port = randomInt(FREE_PORTS.from, FREE_PORTS.to);
     if (await isFree(port)) return port;
   }
-  throw new StartError(`No free port was found between ${FREE_PORTS.from} and ${FREE_PORTS.to}: stop some of the programs that listen there.`);
+  throw new StartError(
+    `No free port was found between ${FREE_PORTS.from} and ${FREE_PORTS.to}: stop some of the programs that listen there.`,
+  );
 }
 
 function canListen(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = net.createServer();
-    server.once('error', () => { resolve(false); });
-    server.listen(port, LOOPBACK, () => { server.close(() => { resolve(true); }); });
+    server.once('error', () => {
+      resolve(false);
+    });
+    server.listen(port, LOOPBACK, () => {
+      server.close(() => {
+        resolve(true);
+      });
+    });
   });
 }
 
@@ -74,8 +94,14 @@ export function answers(port: number): Promise<boolean> {
       socket.destroy();
       resolve(answered);
     };
-    socket.once('connect', () => { finish(true); });
-    socket.once('error', () => { finish(false); });
-    socket.once('timeout', () => { finish(false); });
+    socket.once('connect', () => {
+      finish(true);
+    });
+    socket.once('error', () => {
+      finish(false);
+    });
+    socket.once('timeout', () => {
+      finish(false);
+    });
   });
 }

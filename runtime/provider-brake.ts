@@ -20,7 +20,10 @@ export interface ProviderRate {
  * The operators' brake: how fast chunks of a provider's syncs may begin, of all venues together. A chunk that is under way goes on to its
  * end, some minutes at most. Temporal keeps the rate until it is set anew, also across restarts.
  */
-export async function setProviderRate({ workflowService, options }: Client, { provider, perSecond, reason }: ProviderRate): Promise<void> {
+export async function setProviderRate(
+  { workflowService, options }: Client,
+  { provider, perSecond, reason }: ProviderRate,
+): Promise<void> {
   const rateLimit = perSecond === null ? null : { requestsPerSecond: perSecond };
   for (const work of ['incremental', 'bulk'] as const) {
     await workflowService.updateTaskQueueConfig({

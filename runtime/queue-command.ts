@@ -31,7 +31,9 @@ export async function brakeQueue(args: string[], env: Env): Promise<number> {
   });
   try {
     const client = new Client({ connection, namespace });
-    await connection.withDeadline(Date.now() + CALL_TIMEOUT_MS, () => setProviderRate(client, { provider, perSecond, reason: 'interlock queue' }));
+    await connection.withDeadline(Date.now() + CALL_TIMEOUT_MS, () =>
+      setProviderRate(client, { provider, perSecond, reason: 'interlock queue' }),
+    );
   } finally {
     await connection.close().catch(() => undefined);
   }
@@ -41,7 +43,9 @@ export async function brakeQueue(args: string[], env: Env): Promise<number> {
 
 function sayWhatHolds(provider: ProviderId, perSecond: number | null): string {
   if (perSecond === null) return `syncs of ${provider} begin as they come`;
-  return perSecond === 0 ? `no sync of ${provider} begins any more; what is under way goes on for some minutes` : `chunks of syncs of ${provider} begin at ${perSecond} a second, in each of its queues`;
+  return perSecond === 0
+    ? `no sync of ${provider} begins any more; what is under way goes on for some minutes`
+    : `chunks of syncs of ${provider} begin at ${perSecond} a second, in each of its queues`;
 }
 
 /** Of the copy on this home, where the environment names no other. */
@@ -62,13 +66,19 @@ function readQueueRequest(args: string[]): QueueRequest {
 function toPerSecond(rate: string): number | null {
   if (rate === 'release') return null;
   if (rate === 'pause') return 0;
-  if (!/^\d{1,4}(\.\d{1,3})?$/.test(rate) || Number(rate) === 0) throw new UsageError('--rate must be a number above 0, pause or release');
+  if (!/^\d{1,4}(\.\d{1,3})?$/.test(rate) || Number(rate) === 0)
+    throw new UsageError('--rate must be a number above 0, pause or release');
   return Number(rate);
 }
 
 function parseQueueArguments(args: string[]): { provider: string; rate: string } {
   try {
-    const { provider = '', rate = '' } = parseArgs({ args, strict: true, allowPositionals: false, options: { provider: { type: 'string' }, rate: { type: 'string' } } }).values;
+    const { provider = '', rate = '' } = parseArgs({
+      args,
+      strict: true,
+      allowPositionals: false,
+      options: { provider: { type: 'string' }, rate: { type: 'string' } },
+    }).values;
     return { provider, rate };
   } catch (error) {
     throw new UsageError(messageOf(error).split('\n')[0]);

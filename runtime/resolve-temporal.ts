@@ -6,7 +6,8 @@ import type { Env } from './home.ts';
 import type { TemporalBinary } from './temporal-binary.ts';
 
 /** A server that runs already, or a program to start one with. */
-export type TemporalSource = { readonly kind: 'server'; readonly address: string } | ({ readonly kind: 'binary' } & TemporalBinary);
+export type TemporalSource =
+  { readonly kind: 'server'; readonly address: string } | ({ readonly kind: 'binary' } & TemporalBinary);
 
 export interface RouteContext extends DownloadContext {
   readonly env: Env;
@@ -34,7 +35,9 @@ export const TEMPORAL_ROUTES: readonly TemporalRoute[] = [
  * taken and why the others were not.
  * @throws {StartError} naming every route with its reason when none leads anywhere.
  */
-export async function resolveTemporal(options: Omit<RouteContext, 'env'> & { env?: Env; routes?: readonly TemporalRoute[] }): Promise<TemporalSource> {
+export async function resolveTemporal(
+  options: Omit<RouteContext, 'env'> & { env?: Env; routes?: readonly TemporalRoute[] },
+): Promise<TemporalSource> {
   const { routes = TEMPORAL_ROUTES, env = process.env, log } = options;
   const reasons: string[] = [];
   for (const route of routes) {
@@ -48,7 +51,9 @@ export async function resolveTemporal(options: Omit<RouteContext, 'env'> & { env
       reasons.push(`${route.name} (${messageOf(error)})`);
     }
   }
-  throw new StartError(`no Temporal server was found: ${reasons.join('; ')}. Install the \`temporal\` command-line tool, or set TEMPORAL_ADDRESS.`);
+  throw new StartError(
+    `no Temporal server was found: ${reasons.join('; ')}. Install the \`temporal\` command-line tool, or set TEMPORAL_ADDRESS.`,
+  );
 }
 
 function runningServer(env: Env): TemporalSource {

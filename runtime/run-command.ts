@@ -14,14 +14,22 @@ const WAITING_EVERY_MS = 30_000;
 /** Runs a program and returns its standard output. @throws Error with the last line that it wrote, or why it could not run. */
 export async function runCommand(program: string, args: readonly string[], options: CommandOptions): Promise<string> {
   const startedAt = performance.now();
-  const ticker = setInterval(() => options.onWaiting?.(Math.round((performance.now() - startedAt) / 1_000)), WAITING_EVERY_MS);
+  const ticker = setInterval(
+    () => options.onWaiting?.(Math.round((performance.now() - startedAt) / 1_000)),
+    WAITING_EVERY_MS,
+  );
   try {
     return await new Promise((resolve, reject) => {
       const { timeoutMs, env = process.env, stop } = options;
-      execFile(program, args, { env, timeout: timeoutMs, maxBuffer: 16 * 2 ** 20, ...(stop && { signal: stop }) }, (error, stdout, stderr) => {
-        if (error === null) resolve(stdout);
-        else reject(new Error(reasonOf(error, stderr, timeoutMs)));
-      });
+      execFile(
+        program,
+        args,
+        { env, timeout: timeoutMs, maxBuffer: 16 * 2 ** 20, ...(stop && { signal: stop }) },
+        (error, stdout, stderr) => {
+          if (error === null) resolve(stdout);
+          else reject(new Error(reasonOf(error, stderr, timeoutMs)));
+        },
+      );
     });
   } finally {
     clearInterval(ticker);

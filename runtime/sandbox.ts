@@ -28,7 +28,9 @@ export function readReadyLine(line: string): Sandbox | null {
   if (!line.startsWith('{')) return null;
   try {
     const { data } = readyLine.safeParse(JSON.parse(line));
-    return data === undefined ? null : { stripe: data.stripe, square: data.square, quickbooks: data.quickbooks, mailchimp: data.mailchimp };
+    return data === undefined
+      ? null
+      : { stripe: data.stripe, square: data.square, quickbooks: data.quickbooks, mailchimp: data.mailchimp };
   } catch {
     return null;
   }

@@ -4,7 +4,9 @@ import { TestWorkflowEnvironment } from '@temporalio/testing';
 const [downloadDir] = process.argv.slice(2);
 if (downloadDir === undefined) throw new Error('usage: sdk-download.ts <folder>');
 try {
-  const environment = await TestWorkflowEnvironment.createLocal({ server: { executable: { type: 'cached-download', downloadDir } } });
+  const environment = await TestWorkflowEnvironment.createLocal({
+    server: { executable: { type: 'cached-download', downloadDir } },
+  });
   await environment.teardown();
 } catch (error) {
   const lines = (error instanceof Error ? error.message : String(error)).split('\n');

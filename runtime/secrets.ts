@@ -22,7 +22,9 @@ export function loadSecrets(file: string): LocalSecrets {
   createJsonIfAbsent(file);
   const parsed = localSecrets.safeParse(readJson(file));
   if (!parsed.success) {
-    throw new StartError(`${file} is damaged: restore it, or begin anew with \`npm start -- --fresh\`, which deletes all local data.`);
+    throw new StartError(
+      `${file} is damaged: restore it, or begin anew with \`npm start -- --fresh\`, which deletes all local data.`,
+    );
   }
   // A copied or restored home may have widened it.
   chmodSync(file, 0o600);

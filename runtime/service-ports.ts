@@ -33,7 +33,11 @@ const REQUESTS = {
   temporalUi: { variable: 'TEMPORAL_UI_PORT', standard: 8233, what: 'the Temporal Web UI' },
   postgres: { variable: 'POSTGRES_PORT', standard: 54_329, what: 'Postgres' },
   sandboxStripe: { variable: 'SANDBOX_STRIPE_PORT', standard: 12_111, what: 'the Stripe sandbox' },
-  sandboxStripeControl: { variable: 'SANDBOX_STRIPE_CONTROL_PORT', standard: 12_112, what: "the Stripe sandbox's control" },
+  sandboxStripeControl: {
+    variable: 'SANDBOX_STRIPE_CONTROL_PORT',
+    standard: 12_112,
+    what: "the Stripe sandbox's control",
+  },
 } as const satisfies Record<string, PortRequest>;
 
 /**

@@ -71,59 +71,72 @@ export async function bringUpTemporal(stage: Stage): Promise<TemporalPlace> {
     await checkGivenTemporal(stage, source.address);
     return { address: source.address, uiUrl: env['TEMPORAL_UI_URL'] || null };
   }
-  return keeper.keep('temporal', (stop) => startTemporal({
-    stop,
-    binary: source.path,
-    dataFile: home.temporalFile,
-    port: ports.temporal,
-    uiPort: ports.temporalUi,
-    namespace,
-    logFile: logFile(stage, 'temporal'),
-    onSpawn: (pid) => { stage.instance.setChild('temporal', pid); },
-  }));
+  return keeper.keep('temporal', (stop) =>
+    startTemporal({
+      stop,
+      binary: source.path,
+      dataFile: home.temporalFile,
+      port: ports.temporal,
+      uiPort: ports.temporalUi,
+      namespace,
+      logFile: logFile(stage, 'temporal'),
+      onSpawn: (pid) => {
+        stage.instance.setChild('temporal', pid);
+      },
+    }),
+  );
 }
 
 async function checkGivenTemporal({ env, namespace, keeper }: Stage, address: string): Promise<void> {
-  const protectedServer = ['TEMPORAL_API_KEY', 'TEMPORAL_TLS_CA_FILE', 'TEMPORAL_TLS_CERT_FILE'].some((name) => isSet(env, name));
+  const protectedServer = ['TEMPORAL_API_KEY', 'TEMPORAL_TLS_CA_FILE', 'TEMPORAL_TLS_CERT_FILE'].some((name) =>
+    isSet(env, name),
+  );
   // api and worker hold the credentials of such a server and report by themselves; its owner registers search attributes.
   if (protectedServer) return;
   try {
     await waitForTemporal({ address, namespace, limitMs: 10_000, stop: keeper.stopping });
   } catch (error) {
-    throw new StartError(`TEMPORAL_ADDRESS=${address}, namespace ${namespace}: ${messageOf(error)}. Unset it to run a development server.`, { cause: error });
+    throw new StartError(
+      `TEMPORAL_ADDRESS=${address}, namespace ${namespace}: ${messageOf(error)}. Unset it to run a development server.`,
+      { cause: error },
+    );
   }
 }
 
 export async function bringUpSandbox(stage: Stage): Promise<Sandbox> {
   const { env, home, keeper, ports, secrets } = stage;
   const told: { sandbox: Sandbox | null } = { sandbox: null };
-  await keeper.keep('sandbox', (stop) => startNodeChild({
-    stop,
-    name: 'sandbox',
-    entry: 'sandbox/main.ts',
-    env: {
-      // Nothing of the services' own environment: the stand-in has no use for their secrets.
-      PATH: env['PATH'],
-      ...COMPILED_ONCE,
-      SANDBOX_HOME: home.sandboxFolder,
-      SANDBOX_STRIPE_PORT: String(ports.sandboxStripe),
-      SANDBOX_STRIPE_CONTROL_PORT: String(ports.sandboxStripeControl),
-      ...Object.fromEntries(Object.entries(ports.standIns).map(([name, port]) => [name, String(port)])),
-      SANDBOX_STRIPE_SECRET_KEY: env['SANDBOX_STRIPE_SECRET_KEY'] || secrets.sandboxStripeSecretKey,
-      SANDBOX_STRIPE_WEBHOOK_SECRET: env['SANDBOX_STRIPE_WEBHOOK_SECRET'] || secrets.sandboxStripeWebhookSecret,
-      SANDBOX_WEBHOOKS_URL: webhooksUrl(env, ports.api),
-    },
-    logFile: logFile(stage, 'sandbox'),
-    readyWhen: {
-      line: (line) => {
-        const found = readReadyLine(line);
-        told.sandbox = found ?? told.sandbox;
-        return found !== null;
+  await keeper.keep('sandbox', (stop) =>
+    startNodeChild({
+      stop,
+      name: 'sandbox',
+      entry: 'sandbox/main.ts',
+      env: {
+        // Nothing of the services' own environment: the stand-in has no use for their secrets.
+        PATH: env['PATH'],
+        ...COMPILED_ONCE,
+        SANDBOX_HOME: home.sandboxFolder,
+        SANDBOX_STRIPE_PORT: String(ports.sandboxStripe),
+        SANDBOX_STRIPE_CONTROL_PORT: String(ports.sandboxStripeControl),
+        ...Object.fromEntries(Object.entries(ports.standIns).map(([name, port]) => [name, String(port)])),
+        SANDBOX_STRIPE_SECRET_KEY: env['SANDBOX_STRIPE_SECRET_KEY'] || secrets.sandboxStripeSecretKey,
+        SANDBOX_STRIPE_WEBHOOK_SECRET: env['SANDBOX_STRIPE_WEBHOOK_SECRET'] || secrets.sandboxStripeWebhookSecret,
+        SANDBOX_WEBHOOKS_URL: webhooksUrl(env, ports.api),
       },
-    },
-    onSpawn: (pid) => { stage.instance.setChild('sandbox', pid); },
-    graceMs: 5_000,
-  }));
+      logFile: logFile(stage, 'sandbox'),
+      readyWhen: {
+        line: (line) => {
+          const found = readReadyLine(line);
+          told.sandbox = found ?? told.sandbox;
+          return found !== null;
+        },
+      },
+      onSpawn: (pid) => {
+        stage.instance.setChild('sandbox', pid);
+      },
+      graceMs: 5_000,
+    }),
+  );
   if (told.sandbox === null) throw new StartError('the sandbox did not say where it is.');
   return told.sandbox;
 }
@@ -137,21 +150,28 @@ const SMALL_HEAP = ['--max-semi-space-size=4', '--heap-growing-percent=50'];
 const FEW_POOLS = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072', MALLOC_MMAP_THRESHOLD_: '131072' };
 
 /** api or worker. `healthUrl` answers 200 when it is ready. */
-export async function bringUpService(stage: Stage, options: { name: 'api' | 'worker'; env: Env; healthUrl: string }): Promise<RunningChild> {
+export async function bringUpService(
+  stage: Stage,
+  options: { name: 'api' | 'worker'; env: Env; healthUrl: string },
+): Promise<RunningChild> {
   const { name, env, healthUrl } = options;
   const entry = name === 'worker' ? await bundleWorker(stage) : 'api/main.ts';
-  return stage.keeper.keep(name, (stop) => startNodeChild({
-    stop,
-    name,
-    entry,
-    nodeArguments: SMALL_HEAP,
-    env: { ...FEW_POOLS, ...COMPILED_ONCE, ...env },
-    logFile: logFile(stage, name),
-    readyWhen: { url: healthUrl },
-    onSpawn: (pid) => { stage.instance.setChild(name, pid); },
-    // Longer than either takes to finish what is in hand.
-    graceMs: 30_000,
-  }));
+  return stage.keeper.keep(name, (stop) =>
+    startNodeChild({
+      stop,
+      name,
+      entry,
+      nodeArguments: SMALL_HEAP,
+      env: { ...FEW_POOLS, ...COMPILED_ONCE, ...env },
+      logFile: logFile(stage, name),
+      readyWhen: { url: healthUrl },
+      onSpawn: (pid) => {
+        stage.instance.setChild(name, pid);
+      },
+      // Longer than either takes to finish what is in hand.
+      graceMs: 30_000,
+    }),
+  );
 }
 
 /** The worker in one file, as the image has it. */
@@ -159,14 +179,20 @@ async function bundleWorker({ keeper }: Stage): Promise<string> {
   const program = ['--disable-warning=ExperimentalWarning', path.join(REPOSITORY, 'worker', 'bundle.ts')];
   try {
     // Without secrets, which it has no use for.
-    return (await runCommand(process.execPath, program, { timeoutMs: 120_000, env: COMPILED_ONCE, stop: keeper.stopping })).trim();
+    return (
+      await runCommand(process.execPath, program, { timeoutMs: 120_000, env: COMPILED_ONCE, stop: keeper.stopping })
+    ).trim();
   } catch (error) {
     throw new StartError(`The worker could not be bundled: ${messageOf(error)}.`, { cause: error });
   }
 }
 
 /** Says that something slow is still going on, every 10 s, until `work` is done. */
-export async function withProgress<Result>(what: string, log: (line: string) => void, work: Promise<Result>): Promise<Result> {
+export async function withProgress<Result>(
+  what: string,
+  log: (line: string) => void,
+  work: Promise<Result>,
+): Promise<Result> {
   const done = new AbortController();
   const startedAt = performance.now();
   const tell = async (): Promise<void> => {

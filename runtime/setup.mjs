@@ -11,7 +11,8 @@ import { fileURLToPath } from 'node:url';
 const startedAtMs = Date.now();
 const INSTALL_LIMIT_MS = 15 * 60_000;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-const NO_NETWORK = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|ETIMEDOUT|ERR_SOCKET_TIMEOUT)\b/;
+const NO_NETWORK =
+  /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|ETIMEDOUT|ERR_SOCKET_TIMEOUT)\b/;
 const NO_PERMISSION = /\b(EACCES|EPERM|EROFS)\b/;
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
@@ -27,7 +28,8 @@ function fail(message) {
 
 function checkMachine() {
   const [major, minor] = process.versions.node.split('.').map(Number);
-  if (major < 20 || (major === 20 && minor < 3)) fail(`Node ${process.versions.node} is too old: install Node 20.3 or later.`);
+  if (major < 20 || (major === 20 && minor < 3))
+    fail(`Node ${process.versions.node} is too old: install Node 20.3 or later.`);
   if (!['linux', 'darwin'].includes(process.platform) || !['x64', 'arm64'].includes(process.arch)) {
     const hint = process.platform === 'win32' ? ' On Windows, use WSL.' : '';
     fail(`${process.platform} on ${process.arch} is not supported: Linux or macOS on x64 or arm64 is needed.${hint}`);
@@ -40,9 +42,13 @@ function installedByHand() {
   if (!existsSync(hiddenLock)) return false;
   const locked = JSON.parse(readFileSync(lockFile, 'utf8')).packages;
   const installed = JSON.parse(readFileSync(hiddenLock, 'utf8')).packages;
-  const same = (name) => locked[name]?.version === installed[name]?.version && locked[name]?.integrity === installed[name]?.integrity;
+  const same = (name) =>
+    locked[name]?.version === installed[name]?.version && locked[name]?.integrity === installed[name]?.integrity;
   // Packages for other platforms are locked as optional and absent here.
-  return Object.keys(installed).every(same) && Object.keys(locked).every((name) => name === '' || locked[name].optional || same(name));
+  return (
+    Object.keys(installed).every(same) &&
+    Object.keys(locked).every((name) => name === '' || locked[name].optional || same(name))
+  );
 }
 
 function isInstalled(lockHash) {
@@ -69,16 +75,37 @@ function failedInstall(output) {
 function npmCi() {
   const env = { ...process.env };
   // `npm start` puts node_modules/.bin first: its `node` vanishes while `npm ci` replaces the folder.
-  env.PATH = (env.PATH ?? '').split(path.delimiter).filter((folder) => !folder.endsWith(path.join('node_modules', '.bin'))).join(path.delimiter);
+  env.PATH = (env.PATH ?? '')
+    .split(path.delimiter)
+    .filter((folder) => !folder.endsWith(path.join('node_modules', '.bin')))
+    .join(path.delimiter);
   return new Promise((resolve) => {
     const npm = spawn('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error', '--progress=false'], {
-      cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'], timeout: INSTALL_LIMIT_MS,
+      cwd: root,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: INSTALL_LIMIT_MS,
     });
     let output = '';
-    for (const stream of [npm.stdout, npm.stderr]) stream.on('data', (chunk) => { output += chunk; });
-    npm.on('error', (error) => { fail(error.code === 'ENOENT' ? 'npm is not on PATH: install Node 20.3 or later together with npm.' : `npm cannot be run: ${error.message}`); });
+    for (const stream of [npm.stdout, npm.stderr])
+      stream.on('data', (chunk) => {
+        output += chunk;
+      });
+    npm.on('error', (error) => {
+      fail(
+        error.code === 'ENOENT'
+          ? 'npm is not on PATH: install Node 20.3 or later together with npm.'
+          : `npm cannot be run: ${error.message}`,
+      );
+    });
     npm.on('close', (code, signal) => {
-      resolve({ code: code ?? 1, output: signal === null ? output : `${output}\nnpm error stopped by ${signal} after ${INSTALL_LIMIT_MS / 60_000} minutes at most` });
+      resolve({
+        code: code ?? 1,
+        output:
+          signal === null
+            ? output
+            : `${output}\nnpm error stopped by ${signal} after ${INSTALL_LIMIT_MS / 60_000} minutes at most`,
+      });
     });
   });
 }
@@ -86,7 +113,12 @@ function npmCi() {
 async function install() {
   const lockHash = createHash('sha256').update(readFileSync(lockFile)).digest('hex');
   if (isInstalled(lockHash)) {
-    if (!existsSync(stampFile)) try { remember(lockHash); } catch { /* A read-only tree that is complete is good enough. */ }
+    if (!existsSync(stampFile))
+      try {
+        remember(lockHash);
+      } catch {
+        /* A read-only tree that is complete is good enough. */
+      }
     return;
   }
   try {
@@ -94,10 +126,13 @@ async function install() {
   } catch {
     fail(`no permission to write to ${root}: packages have to be installed there.`);
   }
-  process.stderr.write(`installing packages (${existsSync(modules) ? 'package-lock.json has changed' : 'first time only'})…\n`);
+  process.stderr.write(
+    `installing packages (${existsSync(modules) ? 'package-lock.json has changed' : 'first time only'})…\n`,
+  );
   const { code, output } = await npmCi();
   if (code !== 0) failedInstall(output);
-  if (!existsSync(node)) fail('Node 24 was not installed: npm must be allowed to run install scripts (`npm config get ignore-scripts`).');
+  if (!existsSync(node))
+    fail('Node 24 was not installed: npm must be allowed to run install scripts (`npm config get ignore-scripts`).');
   remember(lockHash);
 }
 
@@ -110,9 +145,11 @@ function handOver([entry, ...args]) {
       if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
     });
   }
-  child.on('error', (error) => { fail(`${node} cannot be run: ${error.message}`); });
+  child.on('error', (error) => {
+    fail(`${node} cannot be run: ${error.message}`);
+  });
   child.on('exit', (code, signal) => {
-    process.exit(signal === null ? code ?? 1 : 128 + os.constants.signals[signal]);
+    process.exit(signal === null ? (code ?? 1) : 128 + os.constants.signals[signal]);
   });
 }
 

@@ -16,11 +16,16 @@ const HELP = `Usage: npm start [-- --fresh]
 Runs everything on this machine until Ctrl-C: Postgres, Temporal, the sandbox, the API and a worker.
   --fresh   delete the local data first; downloads are kept`;
 
-const say = (line: string): void => { console.log(line); };
+const say = (line: string): void => {
+  console.log(line);
+};
 
 function readArguments(args: string[]): { fresh: boolean; help: boolean } {
   try {
-    return parseArgs({ args, options: { fresh: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } } }).values;
+    return parseArgs({
+      args,
+      options: { fresh: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } },
+    }).values;
   } catch (error) {
     throw new StartError(`${messageOf(error).split('\n')[0] ?? ''}\n${HELP}`);
   }
@@ -29,7 +34,8 @@ function readArguments(args: string[]): { fresh: boolean; help: boolean } {
 /** Deletes what this runtime has put there and nothing else: the home may be any folder. */
 function wipe(home: Home, env: Env): void {
   const files = [home.temporalFile, `${home.temporalFile}-wal`, `${home.temporalFile}-shm`, home.startedFile];
-  for (const entry of [...files, home.postgresFolder, home.sandboxFolder, home.logsFolder]) rmSync(entry, { recursive: true, force: true });
+  for (const entry of [...files, home.postgresFolder, home.sandboxFolder, home.logsFolder])
+    rmSync(entry, { recursive: true, force: true });
   if (isSet(env, 'DATABASE_URL')) {
     say('--fresh keeps the database of DATABASE_URL, and the secrets that its credentials are sealed with');
     return;
@@ -42,7 +48,12 @@ async function run(env: Env, fresh: boolean): Promise<void> {
   const config = readRuntimeConfig(env);
   const home = homeOf(env);
   const instance = await Instance.claim(home, say);
-  const keeper = new Keeper({ log: say, onUp: (name, pid) => { onUp(name, pid); } });
+  const keeper = new Keeper({
+    log: say,
+    onUp: (name, pid) => {
+      onUp(name, pid);
+    },
+  });
   const running = { rewrite: (): void => undefined };
   const onUp = (name: string, pid: number): void => {
     const service = SERVICES.find((known) => known === name);
@@ -53,7 +64,16 @@ async function run(env: Env, fresh: boolean): Promise<void> {
   try {
     if (fresh) wipe(home, env);
     rotateLogs(home.logsFolder);
-    running.rewrite = await bringUp({ env, home, instance, keeper, startedAtMs, namespace: config.temporalNamespace, host: config.host, log: say });
+    running.rewrite = await bringUp({
+      env,
+      home,
+      instance,
+      keeper,
+      startedAtMs,
+      namespace: config.temporalNamespace,
+      host: config.host,
+      log: say,
+    });
   } catch (error) {
     if (keeper.stopping.aborted) return stopped;
     await keeper.stopAll(SERVICES);
@@ -89,6 +109,6 @@ try {
   process.exit(0);
 } catch (error) {
   const expected = error instanceof StartError || error instanceof ConfigError;
-  console.error(`interlock: ${expected ? error.message : (error as Error).stack ?? messageOf(error)}`);
+  console.error(`interlock: ${expected ? error.message : ((error as Error).stack ?? messageOf(error))}`);
   process.exit(error instanceof ConfigError ? CONFIG_EXIT_CODE : 1);
 }

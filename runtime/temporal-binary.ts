@@ -42,12 +42,18 @@ export async function cachedBinary(cacheFolder: string): Promise<TemporalBinary>
     return await inspectBinary(file);
   } catch (error) {
     await rm(folder, { recursive: true, force: true }).catch(() => undefined);
-    throw new Error(`damaged and deleted: ${error instanceof z.ZodError ? 'source.json is incomplete' : (error as Error).message}`, { cause: error });
+    throw new Error(
+      `damaged and deleted: ${error instanceof z.ZodError ? 'source.json is incomplete' : (error as Error).message}`,
+      { cause: error },
+    );
   }
 }
 
 /** Gives `use` an empty folder on the cache's own file system, and removes it afterwards. */
-export async function inWorkFolder<Result>(cacheFolder: string, use: (folder: string) => Promise<Result>): Promise<Result> {
+export async function inWorkFolder<Result>(
+  cacheFolder: string,
+  use: (folder: string) => Promise<Result>,
+): Promise<Result> {
   await mkdir(cacheFolder, { recursive: true, mode: 0o755 });
   const folder = await mkdtemp(path.join(cacheFolder, 'download-'));
   try {
@@ -76,7 +82,8 @@ export async function putIntoCache(cacheFolder: string, file: string, from: stri
 /** @throws Error naming the file and both hashes. */
 export async function requireSha256(file: string, expected: string): Promise<void> {
   const actual = await sha256Of(file);
-  if (actual !== expected) throw new Error(`refused: SHA-256 of ${path.basename(file)} is ${actual}, ${expected} was expected`);
+  if (actual !== expected)
+    throw new Error(`refused: SHA-256 of ${path.basename(file)} is ${actual}, ${expected} was expected`);
 }
 
 export async function sha256Of(file: string): Promise<string> {
@@ -106,5 +113,8 @@ async function isProgram(file: string): Promise<boolean> {
 const cacheEntry = (cacheFolder: string): string => path.join(cacheFolder, `temporal-${PLATFORM}`);
 
 async function exists(file: string): Promise<boolean> {
-  return access(file).then(() => true, () => false);
+  return access(file).then(
+    () => true,
+    () => false,
+  );
 }

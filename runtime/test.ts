@@ -42,14 +42,21 @@ async function runVitest(args: readonly string[]): Promise<number> {
   const folder = mkdtempSync(path.join(tmpdir(), 'interlock-test-'));
   const report = path.join(folder, 'results.json');
   try {
-    const how = await run('vitest', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...args]);
+    const how = await run('vitest', [
+      'run',
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${report}`,
+      ...args,
+    ]);
     const counted = results.safeParse(readJson(report)).data;
     if (counted === undefined) {
       console.log(`vitest ended with ${how} and left no results`);
       return 1;
     }
     const failed = counted.numFailedTests + filesThatDidNotRun(counted);
-    if (failed === 0 && how !== 'exit code 0') console.log(`vitest ended with ${how} although no test failed: its output above says why`);
+    if (failed === 0 && how !== 'exit code 0')
+      console.log(`vitest ended with ${how} although no test failed: its output above says why`);
     const skipped = counted.numPendingTests + counted.numTodoTests;
     console.log(`${counted.numPassedTests} passed, ${failed} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`);
     return failed === 0 && how === 'exit code 0' ? 0 : 1;
@@ -60,7 +67,9 @@ async function runVitest(args: readonly string[]): Promise<number> {
 
 /** A file that cannot be loaded has no tests, and counts as one failure. */
 function filesThatDidNotRun({ testResults }: z.output<typeof results>): number {
-  return testResults.filter((file) => file.status === 'failed' && !file.assertionResults.some(({ status }) => status === 'failed')).length;
+  return testResults.filter(
+    (file) => file.status === 'failed' && !file.assertionResults.some(({ status }) => status === 'failed'),
+  ).length;
 }
 
 /** Runs a program of node_modules/.bin, under Node 24, on this terminal. */
@@ -68,7 +77,9 @@ async function run(program: string, args: readonly string[]): Promise<string> {
   const bin = path.join(REPOSITORY, 'node_modules', '.bin');
   const env = { ...process.env, NODE_COMPILE_CACHE, PATH: `${bin}${path.delimiter}${process.env['PATH'] ?? ''}` };
   const child = spawn(path.join(bin, program), args, { cwd: REPOSITORY, env, stdio: 'inherit' });
-  const forward = (signal: NodeJS.Signals): void => { child.kill(signal); };
+  const forward = (signal: NodeJS.Signals): void => {
+    child.kill(signal);
+  };
   process.on('SIGTERM', forward);
   // A terminal sends it to the child as well.
   process.on('SIGINT', () => undefined);

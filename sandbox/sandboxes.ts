@@ -12,11 +12,22 @@ export interface Sandboxes {
 }
 
 /** Starts every stand-in, or none: when one cannot start, those that did are stopped again. Throws what the first of them threw. */
-export async function startSandboxes({ ports, home, stripeSecretKey, stripeWebhookSecret, webhooksUrl }: SandboxConfig): Promise<Sandboxes> {
+export async function startSandboxes({
+  ports,
+  home,
+  stripeSecretKey,
+  stripeWebhookSecret,
+  webhooksUrl,
+}: SandboxConfig): Promise<Sandboxes> {
   const at = ({ api, control }: Ports) => ({ home, port: api, controlPort: control });
   const receiver = (provider: string) => webhooksUrl && `${webhooksUrl}/${provider}`;
   const starting = {
-    stripe: startStripeSandbox({ ...at(ports.stripe), secretKey: stripeSecretKey, webhookSecret: stripeWebhookSecret, webhookUrl: receiver('stripe') }),
+    stripe: startStripeSandbox({
+      ...at(ports.stripe),
+      secretKey: stripeSecretKey,
+      webhookSecret: stripeWebhookSecret,
+      webhookUrl: receiver('stripe'),
+    }),
     square: startSquareSandbox({ ...at(ports.square), webhookUrl: receiver('square') }),
     quickbooks: startQuickBooksSandbox(at(ports.quickbooks)),
     mailchimp: startMailchimpSandbox(at(ports.mailchimp)),
@@ -31,7 +42,11 @@ export async function startSandboxes({ ports, home, stripeSecretKey, stripeWebho
     await close();
     throw failed.reason;
   }
-  const announcement = Object.fromEntries(await Promise.all(Object.entries(starting).map(async ([provider, sandbox]) => [provider, announced(await sandbox)] as const)));
+  const announcement = Object.fromEntries(
+    await Promise.all(
+      Object.entries(starting).map(async ([provider, sandbox]) => [provider, announced(await sandbox)] as const),
+    ),
+  );
   return { announcement, close };
 }
 

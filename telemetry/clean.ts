@@ -5,10 +5,24 @@ const MAX_CAUSES = 5;
 const MAX_TEXT_LENGTH = 8_192;
 
 /** Matched anywhere in a name, case and punctuation aside: `accessToken`, `stripe-signature`, `JWT_SECRET`. */
-const SECRET_NAME = /authorization|cookie|token|secret|signature|password|passphrase|credential|apikey|privatekey|encryptionkey|databaseurl/;
+const SECRET_NAME =
+  /authorization|cookie|token|secret|signature|password|passphrase|credential|apikey|privatekey|encryptionkey|databaseurl/;
 /** Whole names of what holds secrets or a customer's data: SDK errors carry requests and answers under them, drivers carry query parameters. */
 const PRIVATE_NAMES = new Set([
-  ...['key', 'raw', 'rawbody', 'body', 'request', 'response', 'headers', 'config', 'params', 'parameters', 'detail', 'payload'],
+  ...[
+    'key',
+    'raw',
+    'rawbody',
+    'body',
+    'request',
+    'response',
+    'headers',
+    'config',
+    'params',
+    'parameters',
+    'detail',
+    'payload',
+  ],
   ...['email', 'phone', 'address', 'fields'],
 ]);
 
@@ -50,14 +64,17 @@ function cleanObject(value: object, depth: number): unknown {
   if (value instanceof Error) return cleanError(value);
   if (ArrayBuffer.isView(value)) return '[bytes]';
   if (depth >= MAX_DEPTH) return '[too deep]';
-  if ('toJSON' in value && typeof value.toJSON === 'function') return cleanValue((value as { toJSON(): unknown }).toJSON(), depth + 1);
+  if ('toJSON' in value && typeof value.toJSON === 'function')
+    return cleanValue((value as { toJSON(): unknown }).toJSON(), depth + 1);
   if (Array.isArray(value)) return value.map((item) => cleanValue(item, depth + 1));
   return cleanFields(value, depth + 1);
 }
 
 /** As `cleanValue`, for the fields of one object. */
 export function cleanFields(fields: object, depth = 0): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, isPrivate(name) ? REDACTED : cleanValue(value, depth)]));
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, isPrivate(name) ? REDACTED : cleanValue(value, depth)]),
+  );
 }
 
 /** Kind, message, code and stack; nothing else that an SDK hung on the error. */

@@ -25,7 +25,10 @@ export class KmsMaterials implements NodeMaterialsManager {
   readonly #keyId: string;
   readonly #otherKeyArns: ReadonlySet<string>;
 
-  constructor({ keyId, region, endpoint, otherKeyArns = [] }: Extract<KeyringConfig, { kind: 'kms' }>, timeouts: KmsTimeouts = KMS_TIMEOUTS) {
+  constructor(
+    { keyId, region, endpoint, otherKeyArns = [] }: Extract<KeyringConfig, { kind: 'kms' }>,
+    timeouts: KmsTimeouts = KMS_TIMEOUTS,
+  ) {
     this.#keyId = keyId;
     this.#otherKeyArns = new Set(otherKeyArns);
     // The keyring calls `kms.decrypt(…)`: it needs this aggregated client, a bare KMSClient has no such method.
@@ -43,7 +46,9 @@ export class KmsMaterials implements NodeMaterialsManager {
   }
 
   getEncryptionMaterials(...[request]: Parameters<NodeMaterialsManager['getEncryptionMaterials']>) {
-    return this.#ask(this.#keyId, { generatorKeyId: this.#keyId }, (materials) => materials.getEncryptionMaterials(request));
+    return this.#ask(this.#keyId, { generatorKeyId: this.#keyId }, (materials) =>
+      materials.getEncryptionMaterials(request),
+    );
   }
 
   decryptMaterials(...[request]: Parameters<NodeMaterialsManager['decryptMaterials']>) {
@@ -55,7 +60,11 @@ export class KmsMaterials implements NodeMaterialsManager {
     return this.#ask(keyId, { discovery: true }, (materials) => materials.decryptMaterials(request));
   }
 
-  async #ask<Material>(keyId: string, input: KmsKeyringNodeInput, obtain: (materials: NodeMaterialsManager) => Promise<Material>): Promise<Material> {
+  async #ask<Material>(
+    keyId: string,
+    input: KmsKeyringNodeInput,
+    obtain: (materials: NodeMaterialsManager) => Promise<Material>,
+  ): Promise<Material> {
     // The keyring flattens what KMS answered into one text; watching the client keeps its kind.
     const failures: VaultError[] = [];
     const client = this.#pinnedClient(keyId, (error) => failures.push(toVaultError(error)));
@@ -89,6 +98,7 @@ export class KmsMaterials implements NodeMaterialsManager {
 
 function toVaultError(error: unknown): VaultError {
   const { name, code } = error instanceof Error ? (error as Error & { readonly code?: unknown }) : { name: '' };
-  const known = [code, name].find((text): text is string => typeof text === 'string' && /^\w{1,64}$/.test(text)) ?? null;
+  const known =
+    [code, name].find((text): text is string => typeof text === 'string' && /^\w{1,64}$/.test(text)) ?? null;
   return new VaultError(CIPHERTEXT_REFUSED.has(name) ? 'cannot-open' : 'key-service-unavailable', known);
 }

@@ -1,5 +1,10 @@
 import { createHash } from 'node:crypto';
-import { MultiKeyringNode, NodeDefaultCryptographicMaterialsManager, RawAesKeyringNode, RawAesWrappingSuiteIdentifier } from '@aws-crypto/client-node';
+import {
+  MultiKeyringNode,
+  NodeDefaultCryptographicMaterialsManager,
+  RawAesKeyringNode,
+  RawAesWrappingSuiteIdentifier,
+} from '@aws-crypto/client-node';
 import type { NodeMaterialsManager } from '@aws-crypto/client-node';
 import { LOCAL_KEY_BYTES, decodeLocalKey } from './keyring.ts';
 import type { KeyringConfig } from './keyring.ts';
@@ -12,10 +17,16 @@ const FORMER_NAME = 'local';
 const FINGERPRINT_DIGITS = 16;
 
 /** Data keys wrapped by keys of this process; for development. Throws Error when a key is not 32 bytes, without quoting it. */
-export function localMaterials({ key, otherKeys = [] }: Extract<KeyringConfig, { kind: 'local' }>): NodeMaterialsManager {
+export function localMaterials({
+  key,
+  otherKeys = [],
+}: Extract<KeyringConfig, { kind: 'local' }>): NodeMaterialsManager {
   const current = decode(key);
   // Each tries the messages that bear its key's name; one that cannot unwrap leaves it to the next.
-  const keyrings = [current, ...otherKeys.map(decode)].flatMap((bytes) => [aKeyring(nameOf(bytes), bytes), aKeyring(FORMER_NAME, bytes)]);
+  const keyrings = [current, ...otherKeys.map(decode)].flatMap((bytes) => [
+    aKeyring(nameOf(bytes), bytes),
+    aKeyring(FORMER_NAME, bytes),
+  ]);
   const sealing = new NodeDefaultCryptographicMaterialsManager(aKeyring(nameOf(current), current));
   const opening = new NodeDefaultCryptographicMaterialsManager(new MultiKeyringNode({ children: keyrings }));
   return {
@@ -31,10 +42,16 @@ function decode(key: Secret): Uint8Array {
 }
 
 /** Stands in the clear in every message. Of 256 random bits a digest tells nothing. */
-const nameOf = (bytes: Uint8Array): string => `key-${createHash('sha256').update(bytes).digest('hex').slice(0, FINGERPRINT_DIGITS)}`;
+const nameOf = (bytes: Uint8Array): string =>
+  `key-${createHash('sha256').update(bytes).digest('hex').slice(0, FINGERPRINT_DIGITS)}`;
 
 function aKeyring(keyName: string, unencryptedMasterKey: Uint8Array): RawAesKeyringNode {
   const wrappingSuite = RawAesWrappingSuiteIdentifier.AES256_GCM_IV12_TAG16_NO_PADDING;
   // A copy: the library zeroes what it is given.
-  return new RawAesKeyringNode({ keyNamespace: NAMESPACE, keyName, unencryptedMasterKey: Uint8Array.from(unencryptedMasterKey), wrappingSuite });
+  return new RawAesKeyringNode({
+    keyNamespace: NAMESPACE,
+    keyName,
+    unencryptedMasterKey: Uint8Array.from(unencryptedMasterKey),
+    wrappingSuite,
+  });
 }

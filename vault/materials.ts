@@ -18,7 +18,12 @@ export interface DataKeyLimits {
   readonly capacity: number;
 }
 
-export const DATA_KEY_LIMITS: DataKeyLimits = { maxAgeMs: 15 * 60_000, maxMessages: 1_000, maxBytes: 1_048_576, capacity: 10_000 };
+export const DATA_KEY_LIMITS: DataKeyLimits = {
+  maxAgeMs: 15 * 60_000,
+  maxMessages: 1_000,
+  maxBytes: 1_048_576,
+  capacity: 10_000,
+};
 
 export interface VaultOptions {
   readonly dataKeys?: Partial<DataKeyLimits>;
@@ -29,7 +34,8 @@ export interface VaultOptions {
 export function createMaterials(keyring: KeyringConfig, options: VaultOptions = {}): NodeMaterialsManager {
   const limits = { ...DATA_KEY_LIMITS, ...options.dataKeys };
   const cache = new NodeCachingMaterialsManager({
-    backingMaterials: keyring.kind === 'kms' ? new KmsMaterials(keyring, { ...KMS_TIMEOUTS, ...options.kms }) : localMaterials(keyring),
+    backingMaterials:
+      keyring.kind === 'kms' ? new KmsMaterials(keyring, { ...KMS_TIMEOUTS, ...options.kms }) : localMaterials(keyring),
     cache: getLocalCryptographicMaterialsCache(limits.capacity),
     maxAge: limits.maxAgeMs,
     maxMessagesEncrypted: limits.maxMessages,

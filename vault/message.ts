@@ -8,7 +8,10 @@ import type { SealContext } from '../contracts/vault.ts';
 export const SUITE = AlgorithmSuiteIdentifier.ALG_AES256_GCM_IV12_TAG16_HKDF_SHA512_COMMIT_KEY;
 
 /** Nothing without key commitment is written or read. One data key a message: a second would be a second way in. */
-export const CLIENT_OPTIONS = { commitmentPolicy: CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT, maxEncryptedDataKeys: 1 } as const;
+export const CLIENT_OPTIONS = {
+  commitmentPolicy: CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT,
+  maxEncryptedDataKeys: 1,
+} as const;
 
 /** Stands in the clear in the message and in KMS's audit log: ids only. */
 export function toEncryptionContext({ venueId, connectionId, purpose }: SealContext): Readonly<Record<string, string>> {

@@ -18,7 +18,11 @@ export function createOpener(keyring: KeyringConfig, options: VaultOptions = {})
         throw error instanceof VaultError ? new VaultError(error.kind, error.code) : new VaultError('cannot-open');
       });
       // The library proves that the message carries the context it was sealed with, not that it is the one asked for.
-      if (messageHeader.suiteId !== SUITE || !sameEntries(messageHeader.encryptionContext, toEncryptionContext(context))) throw new VaultError('cannot-open');
+      if (
+        messageHeader.suiteId !== SUITE ||
+        !sameEntries(messageHeader.encryptionContext, toEncryptionContext(context))
+      )
+        throw new VaultError('cannot-open');
       return new Secret(plaintext.toString('utf8'));
     },
   };
@@ -26,5 +30,8 @@ export function createOpener(keyring: KeyringConfig, options: VaultOptions = {})
 
 function sameEntries(actual: Readonly<Record<string, string>>, expected: Readonly<Record<string, string>>): boolean {
   const names = Object.keys(expected);
-  return Object.keys(actual).length === names.length && names.every((name) => Object.hasOwn(actual, name) && actual[name] === expected[name]);
+  return (
+    Object.keys(actual).length === names.length &&
+    names.every((name) => Object.hasOwn(actual, name) && actual[name] === expected[name])
+  );
 }

@@ -34,7 +34,9 @@ function deriveKeyAndIv(passphrase: Buffer, salt: Buffer): Buffer {
   let derived = Buffer.alloc(0);
   while (derived.length < KEY_BYTES + IV_BYTES) {
     // MD5 is the format's, not ours: what is opened here is sealed by the vault at once.
-    block = createHash('md5').update(Buffer.concat([block, passphrase, salt])).digest();
+    block = createHash('md5')
+      .update(Buffer.concat([block, passphrase, salt]))
+      .digest();
     derived = Buffer.concat([derived, block]);
   }
   return derived;

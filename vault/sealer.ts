@@ -18,7 +18,10 @@ export function createSealer(keyring: KeyringConfig, options: VaultOptions = {})
   const materials = createMaterials(keyring, options);
   const sealWith = (source: NodeMaterialsManager, plaintext: Secret, context: SealContext) =>
     guarded(async () => {
-      const { result } = await encrypt(source, Buffer.from(plaintext.expose(), 'utf8'), { suiteId: SUITE, encryptionContext: toEncryptionContext(context) });
+      const { result } = await encrypt(source, Buffer.from(plaintext.expose(), 'utf8'), {
+        suiteId: SUITE,
+        encryptionContext: toEncryptionContext(context),
+      });
       return result as Uint8Array as SealedSecret;
     });
   return {
@@ -26,7 +29,12 @@ export function createSealer(keyring: KeyringConfig, options: VaultOptions = {})
 
     prepare: (context) =>
       guarded(async () => {
-        const request = { suite: new NodeAlgorithmSuite(SUITE), encryptionContext: { ...toEncryptionContext(context) }, plaintextLength: EXPECTED_BYTES, commitmentPolicy: CLIENT_OPTIONS.commitmentPolicy };
+        const request = {
+          suite: new NodeAlgorithmSuite(SUITE),
+          encryptionContext: { ...toEncryptionContext(context) },
+          plaintextLength: EXPECTED_BYTES,
+          commitmentPolicy: CLIENT_OPTIONS.commitmentPolicy,
+        };
         const material = await materials.getEncryptionMaterials(request);
         const inHand: NodeMaterialsManager = {
           getEncryptionMaterials: () => Promise.resolve(material),

@@ -21,7 +21,11 @@ export class SharedFlightMaterials implements NodeMaterialsManager {
   }
 
   decryptMaterials(request: DecryptionRequest) {
-    const dataKeys = request.encryptedDataKeys.map((key) => [key.providerId, key.providerInfo, Buffer.from(key.encryptedDataKey).toString('base64')]);
+    const dataKeys = request.encryptedDataKeys.map((key) => [
+      key.providerId,
+      key.providerInfo,
+      Buffer.from(key.encryptedDataKey).toString('base64'),
+    ]);
     return this.#share(flightKey('decrypt', request, dataKeys), () => this.#cache.decryptMaterials(request));
   }
 
@@ -45,7 +49,10 @@ export class SharedFlightMaterials implements NodeMaterialsManager {
 /** Unequal for unequal requests, so that a tampered message can never make a sound one wait for it and fail with it. */
 function flightKey(
   operation: 'encrypt' | 'decrypt',
-  { suite, encryptionContext }: { readonly suite?: NodeAlgorithmSuite; readonly encryptionContext: Readonly<Record<string, string>> },
+  {
+    suite,
+    encryptionContext,
+  }: { readonly suite?: NodeAlgorithmSuite; readonly encryptionContext: Readonly<Record<string, string>> },
   dataKeys: readonly (readonly string[])[] = [],
 ): string {
   return JSON.stringify([operation, suite?.id ?? null, Object.entries(encryptionContext).sort(), dataKeys]);

@@ -11,23 +11,31 @@ export class KeyAccessError extends Error {
  * `ready`, or `unavailable` when the key service does not answer just now: the process starts all the same, for what needs no secret,
  * and for when the key service is back. `code` is the key service's own.
  */
-export type KeyAccess = { readonly state: 'ready'; readonly keyName: string } | { readonly state: 'unavailable'; readonly code: string | null };
+export type KeyAccess =
+  | { readonly state: 'ready'; readonly keyName: string }
+  | { readonly state: 'unavailable'; readonly code: string | null };
 
 /** AWS's error codes for a key that is there to be mended by a person: https://docs.aws.amazon.com/kms/latest/APIReference/CommonErrors.html (2026-11-21). */
 const REMEDIES: Readonly<Record<string, string>> = {
-  AccessDeniedException: 'the AWS role of this process may not use the key of AWS_KMS_KEY_ID: allow it {rights} in the key policy or an IAM policy',
+  AccessDeniedException:
+    'the AWS role of this process may not use the key of AWS_KMS_KEY_ID: allow it {rights} in the key policy or an IAM policy',
   NotFoundException: 'AWS KMS knows no key AWS_KMS_KEY_ID in the region AWS_REGION: correct one of the two',
   DisabledException: 'the key of AWS_KMS_KEY_ID is disabled: enable it (aws kms enable-key), or set another',
-  KMSInvalidStateException: 'the key of AWS_KMS_KEY_ID is not in a usable state, such as pending deletion: restore it (aws kms cancel-key-deletion, then enable-key), or set another',
-  InvalidKeyUsageException: 'the key of AWS_KMS_KEY_ID is not a symmetric encryption key: set one with the usage ENCRYPT_DECRYPT',
+  KMSInvalidStateException:
+    'the key of AWS_KMS_KEY_ID is not in a usable state, such as pending deletion: restore it (aws kms cancel-key-deletion, then enable-key), or set another',
+  InvalidKeyUsageException:
+    'the key of AWS_KMS_KEY_ID is not a symmetric encryption key: set one with the usage ENCRYPT_DECRYPT',
   InvalidArnException: 'AWS_KMS_KEY_ID is not a key of the region AWS_REGION: correct one of the two',
   ValidationException: 'AWS KMS does not take AWS_KMS_KEY_ID: set a key id, key ARN, alias name or alias ARN',
-  CredentialsProviderError: 'no AWS credentials were found: give this process a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
+  CredentialsProviderError:
+    'no AWS credentials were found: give this process a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
   UnrecognizedClientException: 'AWS does not know the access key of this process: correct its AWS credentials',
   InvalidClientTokenId: 'AWS does not know the access key of this process: correct its AWS credentials',
-  InvalidSignatureException: 'AWS does not accept the secret access key of this process: correct its AWS credentials, and check the clock',
+  InvalidSignatureException:
+    'AWS does not accept the secret access key of this process: correct its AWS credentials, and check the clock',
   ExpiredTokenException: 'the AWS session token of this process has expired: give it a role, or fresh credentials',
-  IncorrectKeyException: 'what was sealed just now cannot be opened: AWS_KMS_KEY_ID names different keys for this process',
+  IncorrectKeyException:
+    'what was sealed just now cannot be opened: AWS_KMS_KEY_ID names different keys for this process',
 };
 
 /**
@@ -40,8 +48,12 @@ export async function checkKeyAccess(sealer: Sealer, opener: Opener | null = nul
   } catch (error) {
     if (!(error instanceof VaultError)) throw error;
     const remedy = error.code !== null && Object.hasOwn(REMEDIES, error.code) ? REMEDIES[error.code] : undefined;
-    if (remedy !== undefined) throw new KeyAccessError(`Credentials cannot be kept: ${remedy.replace('{rights}', rightsOf(opener !== null))} (${String(error.code)})`);
-    if (error.kind !== 'key-service-unavailable') throw new KeyAccessError(`Credentials cannot be kept: ${error.message}`);
+    if (remedy !== undefined)
+      throw new KeyAccessError(
+        `Credentials cannot be kept: ${remedy.replace('{rights}', rightsOf(opener !== null))} (${String(error.code)})`,
+      );
+    if (error.kind !== 'key-service-unavailable')
+      throw new KeyAccessError(`Credentials cannot be kept: ${error.message}`);
     return { state: 'unavailable', code: error.code };
   }
 }

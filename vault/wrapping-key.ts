@@ -62,4 +62,8 @@ async function nameIn(sealed: SealedSecret): Promise<string> {
 }
 
 /** New ids each time: no cached data key answers in place of the key service. */
-const aProbeContext = (): SealContext => ({ venueId: randomUUID() as string as VenueId, connectionId: randomUUID() as string as ConnectionId, purpose: 'probe' });
+const aProbeContext = (): SealContext => ({
+  venueId: randomUUID() as string as VenueId,
+  connectionId: randomUUID() as string as ConnectionId,
+  purpose: 'probe',
+});

@@ -24,6 +24,8 @@ function slim(bundled: string): string {
   if (comment === undefined || encoded === undefined) throw new Error('the bundle ends without its source map');
   const map = JSON.parse(Buffer.from(encoded, 'base64').toString()) as { sourcesContent?: unknown };
   delete map.sourcesContent;
-  const escaped = bundled.slice(0, -comment.length).replace(/[^\x00-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  const escaped = bundled
+    .slice(0, -comment.length)
+    .replace(/[^\x00-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
   return `${escaped}//# sourceMappingURL=data:application/json;base64,${Buffer.from(JSON.stringify(map)).toString('base64')}`;
 }

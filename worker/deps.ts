@@ -35,7 +35,16 @@ import { createResealer } from '../vault/resealer.ts';
 import { createSealer } from '../vault/sealer.ts';
 import { checkKeyAccess } from '../vault/startup-check.ts';
 
-export type WorkerDeps = SyncChunkDeps & SyncControlDeps & SchedulingDeps & KeyRotationDeps & RefreshingDeps & ConnectionUpkeepDeps & AuthorizingDeps & AdoptingDeps & DisconnectingDeps & RevokingDeps & { readonly presence: WorkerPresence; close(): Promise<void> };
+export type WorkerDeps = SyncChunkDeps &
+  SyncControlDeps &
+  SchedulingDeps &
+  KeyRotationDeps &
+  RefreshingDeps &
+  ConnectionUpkeepDeps &
+  AuthorizingDeps &
+  AdoptingDeps &
+  DisconnectingDeps &
+  RevokingDeps & { readonly presence: WorkerPresence; close(): Promise<void> };
 
 /** A chunk works this long; then the workflow takes note of it and asks for the next. */
 const CHUNK_MS = 3 * 60_000;
@@ -46,13 +55,24 @@ const MAX_CONNECTIONS_OF_A_VENUE = 14;
 const MAX_REFRESHING_CONNECTIONS = 8;
 
 export async function createDeps(config: WorkerConfig, log: Logger): Promise<WorkerDeps> {
-  const db = openDatabase({ url: config.databaseUrl, maxConnections: MAX_CONNECTIONS, connectionsPerVenue: MAX_CONNECTIONS_OF_A_VENUE, applicationName: 'interlock-worker' });
+  const db = openDatabase({
+    url: config.databaseUrl,
+    maxConnections: MAX_CONNECTIONS,
+    connectionsPerVenue: MAX_CONNECTIONS_OF_A_VENUE,
+    applicationName: 'interlock-worker',
+  });
   await checkDatabase(db);
-  const refreshing = openDatabase({ url: config.databaseUrl, maxConnections: MAX_REFRESHING_CONNECTIONS, connectionsPerVenue: MAX_REFRESHING_CONNECTIONS - 2, applicationName: 'interlock-worker' });
+  const refreshing = openDatabase({
+    url: config.databaseUrl,
+    maxConnections: MAX_REFRESHING_CONNECTIONS,
+    connectionsPerVenue: MAX_REFRESHING_CONNECTIONS - 2,
+    applicationName: 'interlock-worker',
+  });
   const vault = createOpener(config.keyring);
   const sealer = createSealer(config.keyring);
   const keyAccess = await checkKeyAccess(sealer, vault);
-  if (keyAccess.state === 'unavailable') log.warn({ code: keyAccess.code }, 'the key service does not answer: until it does, no credentials can be opened');
+  if (keyAccess.state === 'unavailable')
+    log.warn({ code: keyAccess.code }, 'the key service does not answer: until it does, no credentials can be opened');
   const presence = await createWorkerPresence(config.databaseUrl);
   const audit = createAuditStore(db);
   const connections = createConnectionStore(db);

@@ -32,9 +32,17 @@ export async function writeWhole(file: string, text: string): Promise<void> {
 
 /** Of the code in these folders, the named files, the packages and where they are: what has the same fingerprint is bundled to the same. */
 async function fingerprintOf({ folders, files = [] }: Sources): Promise<string> {
-  const listed = await Promise.all(folders.map(async (folder) => (await readdir(path.join(ROOT, folder), { recursive: true })).map((name) => path.join(folder, name))));
-  const names = listed.flat().filter((name) => /\.(ts|patch)$/.test(name)).sort();
+  const listed = await Promise.all(
+    folders.map(async (folder) =>
+      (await readdir(path.join(ROOT, folder), { recursive: true })).map((name) => path.join(folder, name)),
+    ),
+  );
+  const names = listed
+    .flat()
+    .filter((name) => /\.(ts|patch)$/.test(name))
+    .sort();
   const hash = createHash('sha256').update(ROOT);
-  for (const name of [...names, ...files, 'package-lock.json']) hash.update(`${name}\n`).update(await readFile(path.join(ROOT, name)).catch(() => ''));
+  for (const name of [...names, ...files, 'package-lock.json'])
+    hash.update(`${name}\n`).update(await readFile(path.join(ROOT, name)).catch(() => ''));
   return hash.digest('hex').slice(0, 32);
 }

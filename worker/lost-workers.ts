@@ -36,9 +36,15 @@ export async function watchForLostWorkers(options: LostWorkersOptions): Promise<
   }
 }
 
-async function handOn({ leaseId, taskToken }: AbandonedTask, { presence, activities, log }: LostWorkersOptions): Promise<void> {
+async function handOn(
+  { leaseId, taskToken }: AbandonedTask,
+  { presence, activities, log }: LostWorkersOptions,
+): Promise<void> {
   try {
-    await activities.fail(Buffer.from(taskToken, 'base64'), ApplicationFailure.create({ type: 'Interrupted', message: 'the worker is gone', nextRetryDelay: 100 }));
+    await activities.fail(
+      Buffer.from(taskToken, 'base64'),
+      ApplicationFailure.create({ type: 'Interrupted', message: 'the worker is gone', nextRetryDelay: 100 }),
+    );
     log.warn({}, 'a worker is gone: its work goes on elsewhere');
   } catch (error) {
     // The attempt is over already: its heartbeats were missed, or another process was faster.

@@ -17,7 +17,8 @@ import { createWorkers } from './workers.ts';
 const config = exitOnConfigError(() => readWorkerConfig(process.env));
 const log = createLogger({ name: 'worker', level: config.logLevel });
 exitOnUncaught(log);
-if (config.keyring.kind === 'local') log.warn({}, 'credentials are opened with a key of this machine (MOCK_KMS=true): for development only');
+if (config.keyring.kind === 'local')
+  log.warn({}, 'credentials are opened with a key of this machine (MOCK_KMS=true): for development only');
 
 // Stripe's notices and hints would stand between the lines of a structured log.
 process.env['STRIPE_SUPPRESS_NOTICES'] = 'true';
@@ -34,7 +35,8 @@ keepWithinAllowance();
 Runtime.install({ logger: createTemporalLogger(log), shutdownSignals: [] });
 
 let ready = false;
-const health = config.healthPort === null ? null : startHealthServer({ host: config.host, port: config.healthPort }, () => ready);
+const health =
+  config.healthPort === null ? null : startHealthServer({ host: config.host, port: config.healthPort }, () => ready);
 
 // Not at the top level, where the bundle cannot wait.
 void run();

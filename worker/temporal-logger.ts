@@ -1,7 +1,10 @@
 import type { LogLevel, LogMetadata, Logger as TemporalLogger } from '@temporalio/worker';
 import type { Logger } from '../telemetry/logger.ts';
 
-const LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const satisfies Record<LogLevel, string>;
+const LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const satisfies Record<
+  LogLevel,
+  string
+>;
 
 /** The Temporal SDK's own log lines, in ours. */
 export function createTemporalLogger(log: Logger): TemporalLogger {
@@ -10,10 +13,20 @@ export function createTemporalLogger(log: Logger): TemporalLogger {
   };
   return {
     log: write,
-    trace: (message, meta) => { write('TRACE', message, meta); },
-    debug: (message, meta) => { write('DEBUG', message, meta); },
-    info: (message, meta) => { write('INFO', message, meta); },
-    warn: (message, meta) => { write('WARN', message, meta); },
-    error: (message, meta) => { write('ERROR', message, meta); },
+    trace: (message, meta) => {
+      write('TRACE', message, meta);
+    },
+    debug: (message, meta) => {
+      write('DEBUG', message, meta);
+    },
+    info: (message, meta) => {
+      write('INFO', message, meta);
+    },
+    warn: (message, meta) => {
+      write('WARN', message, meta);
+    },
+    error: (message, meta) => {
+      write('ERROR', message, meta);
+    },
   };
 }

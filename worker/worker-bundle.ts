@@ -5,7 +5,20 @@ import { build } from 'esbuild';
 import type { Plugin } from 'esbuild';
 import { ROOT, keptFile, writeWhole } from './kept-bundles.ts';
 
-const SOURCES = { folders: ['contracts', 'domain', 'telemetry', 'vault', 'config', 'providers', 'db', 'activities', 'worker', 'patches'] };
+const SOURCES = {
+  folders: [
+    'contracts',
+    'domain',
+    'telemetry',
+    'vault',
+    'config',
+    'providers',
+    'db',
+    'activities',
+    'worker',
+    'patches',
+  ],
+};
 
 /**
  * The worker with all its packages in one file, which needs a fifth less memory than a thousand files do, and starts sooner
@@ -61,7 +74,10 @@ const ownAddresses: Plugin = {
 const noBundlerInside: Plugin = {
   name: 'no-bundler-inside',
   setup(build) {
-    build.onLoad({ filter: /@temporalio[/\\]worker[/\\]lib[/\\]workflow[/\\]bundler\.js$/ }, () => ({ contents: NO_BUNDLER, loader: 'js' }));
+    build.onLoad({ filter: /@temporalio[/\\]worker[/\\]lib[/\\]workflow[/\\]bundler\.js$/ }, () => ({
+      contents: NO_BUNDLER,
+      loader: 'js',
+    }));
   },
 };
 const NO_BUNDLER = `

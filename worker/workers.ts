@@ -44,7 +44,10 @@ const IN_THIS_THREAD = { debugMode: true, isolateExecutionTimeout: '5 seconds' }
 
 /** One Temporal worker per task queue, all in this process. */
 export async function createWorkers({ connection, namespace, deps }: WorkersOptions): Promise<readonly Worker[]> {
-  const common: Pick<WorkerOptions, 'connection' | 'namespace' | 'shutdownGraceTime' | 'shutdownForceTime' | 'stickyQueueScheduleToStartTimeout'> = {
+  const common: Pick<
+    WorkerOptions,
+    'connection' | 'namespace' | 'shutdownGraceTime' | 'shutdownForceTime' | 'stickyQueueScheduleToStartTimeout'
+  > = {
     connection,
     namespace,
     // A chunk stops within seconds of being told; whatever hangs longer is started again elsewhere from its last committed page.
@@ -57,19 +60,46 @@ export async function createWorkers({ connection, namespace, deps }: WorkersOpti
   const bulkShare = new BulkShare();
   return Promise.all([
     // No activities on this queue: eager dispatch would carry provider calls past their own queue.
-    Worker.create({ ...common, taskQueue: WORKFLOW_QUEUE, workflowBundle, maxCachedWorkflows: MAX_CACHED_WORKFLOWS, ...IN_THIS_THREAD }),
-    Worker.create({ ...common, taskQueue: INTERNAL_QUEUE, activities: internalActivities({ ...deps, bulkShare }), maxConcurrentActivityTaskExecutions: 40 }),
+    Worker.create({
+      ...common,
+      taskQueue: WORKFLOW_QUEUE,
+      workflowBundle,
+      maxCachedWorkflows: MAX_CACHED_WORKFLOWS,
+      ...IN_THIS_THREAD,
+    }),
+    Worker.create({
+      ...common,
+      taskQueue: INTERNAL_QUEUE,
+      activities: internalActivities({ ...deps, bulkShare }),
+      maxConcurrentActivityTaskExecutions: 40,
+    }),
     ...PROVIDERS.map((provider) =>
       Worker.create({
         ...common,
         taskQueue: providerQueue(provider, 'interactive'),
-        activities: { ...createAuthorizingActivities(deps), ...createRefreshingActivities(deps), ...createRevokingActivities(deps), ...createTestingActivities(deps), ...createTryingGrantActivities(deps) },
+        activities: {
+          ...createAuthorizingActivities(deps),
+          ...createRefreshingActivities(deps),
+          ...createRevokingActivities(deps),
+          ...createTestingActivities(deps),
+          ...createTryingGrantActivities(deps),
+        },
         maxConcurrentActivityTaskExecutions: MAX_INTERACTIVE,
         maxConcurrentActivityTaskPolls: MAX_INTERACTIVE,
       }),
     ),
-    Worker.create({ ...common, taskQueue: providerQueue('stripe', 'incremental'), activities: { ...incrementalActivities(deps, bulkShare) }, maxConcurrentActivityTaskExecutions: MAX_CHUNKS.incremental }),
-    Worker.create({ ...common, taskQueue: providerQueue('stripe', 'bulk'), activities: { ...createBulkChunkActivities(deps, bulkShare) }, maxConcurrentActivityTaskExecutions: MAX_CHUNKS.bulk }),
+    Worker.create({
+      ...common,
+      taskQueue: providerQueue('stripe', 'incremental'),
+      activities: { ...incrementalActivities(deps, bulkShare) },
+      maxConcurrentActivityTaskExecutions: MAX_CHUNKS.incremental,
+    }),
+    Worker.create({
+      ...common,
+      taskQueue: providerQueue('stripe', 'bulk'),
+      activities: { ...createBulkChunkActivities(deps, bulkShare) },
+      maxConcurrentActivityTaskExecutions: MAX_CHUNKS.bulk,
+    }),
   ]);
 }
 

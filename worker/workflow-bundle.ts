@@ -26,7 +26,11 @@ export async function buildWorkflowBundle(): Promise<{ readonly code: string }> 
 /** In a process of its own: a bundler takes some 200 MB, which a worker that made it itself would keep for as long as it lives. */
 async function bundleInChild(): Promise<WorkflowBundleWithSourceMap> {
   // It needs nothing of our environment, which holds secrets.
-  const child = fork(path.join(ROOT, BUNDLER), { env: {}, stdio: ['ignore', 'inherit', 'inherit', 'ipc'], serialization: 'advanced' });
+  const child = fork(path.join(ROOT, BUNDLER), {
+    env: {},
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    serialization: 'advanced',
+  });
   const ended = once(child, 'exit').then(([code, signal]) => {
     throw new Error(`the workflows could not be bundled: that process ended with ${String(code ?? signal)}`);
   });

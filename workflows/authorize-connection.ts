@@ -52,14 +52,19 @@ class Attempt {
 
   constructor(input: AuthorizeConnectionInput) {
     this.#input = input;
-    setHandler(defineUpdate<AuthorizationOutcome, CompleteAuthorizationArgs>(COMPLETE_AUTHORIZATION_UPDATE), (callback) => this.#complete(callback), {
-      // The state works once. Nothing of a refused update enters the history. Who comes while the attempt is being ended
-      // is told how that ends.
-      validator: (_callback: AuthorizationCallback) => {
-        if (this.#callback !== null) throw ApplicationFailure.nonRetryable('this attempt to connect has been used', FAILURE.authorizationUsed);
+    setHandler(
+      defineUpdate<AuthorizationOutcome, CompleteAuthorizationArgs>(COMPLETE_AUTHORIZATION_UPDATE),
+      (callback) => this.#complete(callback),
+      {
+        // The state works once. Nothing of a refused update enters the history. Who comes while the attempt is being ended
+        // is told how that ends.
+        validator: (_callback: AuthorizationCallback) => {
+          if (this.#callback !== null)
+            throw ApplicationFailure.nonRetryable('this attempt to connect has been used', FAILURE.authorizationUsed);
+        },
+        description: 'What the provider sent the venue’s owner back with. Only the callback of the API can make one.',
       },
-      description: 'What the provider sent the venue’s owner back with. Only the callback of the API can make one.',
-    });
+    );
   }
 
   async run(): Promise<AuthorizationOutcome> {
@@ -67,7 +72,9 @@ class Attempt {
     const otherwise = await this.#wait();
     this.#open = false;
     // A callback that came at the last moment counts.
-    this.#outcome = await CancellationScope.nonCancellable(() => (this.#callback === null ? this.#refuse(otherwise) : this.#settle(this.#callback)));
+    this.#outcome = await CancellationScope.nonCancellable(() =>
+      this.#callback === null ? this.#refuse(otherwise) : this.#settle(this.#callback),
+    );
     return this.#outcome;
   }
 
@@ -112,12 +119,16 @@ class Attempt {
 
   async #adopt(outcome: AuthorizationOutcome): Promise<AuthorizationOutcome> {
     const { venueId, provider } = this.#input;
-    await steps.adoptConnection.executeWithOptions({ summary: 'Keep the connection fresh from now on' }, [{ venueId, connectionId: outcome.connectionId, provider }]);
+    await steps.adoptConnection.executeWithOptions({ summary: 'Keep the connection fresh from now on' }, [
+      { venueId, connectionId: outcome.connectionId, provider },
+    ]);
     showAttempt('connected');
     return outcome;
   }
 
-  async #exchange(callback: Extract<AuthorizationCallback, { readonly kind: 'approved' }>): Promise<AuthorizationOutcome> {
+  async #exchange(
+    callback: Extract<AuthorizationCallback, { readonly kind: 'approved' }>,
+  ): Promise<AuthorizationOutcome> {
     const { venueId, provider, connectionId } = this.#input;
     const { exchangeAuthorization } = proxyActivities<AuthorizationExchangeActivities>({
       taskQueue: providerQueue(provider, 'interactive'),
@@ -139,7 +150,9 @@ class Attempt {
   }
 
   async #refuse(code: AuthorizationRefusal): Promise<AuthorizationOutcome> {
-    const stands = await steps.refuseAuthorization.executeWithOptions({ summary: `End the attempt: ${code}` }, [{ ...this.#input, code }]);
+    const stands = await steps.refuseAuthorization.executeWithOptions({ summary: `End the attempt: ${code}` }, [
+      { ...this.#input, code },
+    ]);
     if (stands.outcome === 'connected') return this.#adopt(stands);
     showAttempt(code);
     return stands;

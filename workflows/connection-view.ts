@@ -23,7 +23,10 @@ export class ConnectionView {
   show(grant: GrantStatus, upkeep: Upkeep): void {
     const state = stateOf(grant, upkeep);
     const errorType = upkeep.trouble?.errorType ?? (state === 'needs-reauth' ? 'NeedsReauth' : null);
-    const needsAttention = state === 'needs-reauth' || (upkeep.trouble?.rounds ?? 0) >= MANY_ROUNDS || upkeep.warned.some((key) => URGENT.test(key));
+    const needsAttention =
+      state === 'needs-reauth' ||
+      (upkeep.trouble?.rounds ?? 0) >= MANY_ROUNDS ||
+      upkeep.warned.some((key) => URGENT.test(key));
     const key = attributesKey(state, errorType, needsAttention);
     // Each upsert is an entry in the history.
     if (key !== this.#shown) showConnection(state, errorType, needsAttention);
@@ -40,13 +43,21 @@ function stateOf({ state }: GrantStatus, { trouble }: Upkeep): ConnectionState {
   return trouble || state === 'degraded' ? 'degraded' : 'active';
 }
 
-function details({ generation, accessExpiresAt, deadlines }: GrantStatus, { trouble, nextRefreshMs }: Upkeep, state: ConnectionState): string {
+function details(
+  { generation, accessExpiresAt, deadlines }: GrantStatus,
+  { trouble, nextRefreshMs }: Upkeep,
+  state: ConnectionState,
+): string {
   return [
     `| connection | ${state} |`,
     '| --- | --- |',
     `| next refresh | ${nextRefreshMs === Infinity ? 'never' : new Date(nextRefreshMs).toISOString()} |`,
     `| token | ${generation === null ? 'none' : `number ${generation}, ${accessExpiresAt === null ? 'does not expire' : `until ${accessExpiresAt}`}`} |`,
     ...deadlines.map(({ kind, at }) => `| ${kind} | ${at} |`),
-    ...(trouble ? [`| refreshes fail | ${trouble.rounds} rounds in a row${trouble.errorType === null ? '' : `: ${trouble.errorType}`} |`] : []),
+    ...(trouble
+      ? [
+          `| refreshes fail | ${trouble.rounds} rounds in a row${trouble.errorType === null ? '' : `: ${trouble.errorType}`} |`,
+        ]
+      : []),
   ].join('\n');
 }

@@ -1,13 +1,27 @@
 import { ActivityFailure, isCancellation, proxyActivities } from '@temporalio/workflow';
-import type { ConnectionUpkeepActivities, DeleteRecordsInput, DeletionCursor, DisconnectRequest, DisconnectResult, KeepConnectionFreshInput, TokenActivities } from '../contracts/connections.ts';
+import type {
+  ConnectionUpkeepActivities,
+  DeleteRecordsInput,
+  DeletionCursor,
+  DisconnectRequest,
+  DisconnectResult,
+  KeepConnectionFreshInput,
+  TokenActivities,
+} from '../contracts/connections.ts';
 import { INTERNAL_QUEUE, PRIORITY, providerQueue } from '../contracts/temporal.ts';
 
 const retry = { initialInterval: '500 milliseconds', maximumInterval: '30 seconds' } as const;
 
-const { wipeCredentials } = proxyActivities<Pick<ConnectionUpkeepActivities, 'wipeCredentials'>>({ taskQueue: INTERNAL_QUEUE, startToCloseTimeout: '30 seconds', retry });
+const { wipeCredentials } = proxyActivities<Pick<ConnectionUpkeepActivities, 'wipeCredentials'>>({
+  taskQueue: INTERNAL_QUEUE,
+  startToCloseTimeout: '30 seconds',
+  retry,
+});
 
 /** Steps of minutes: a run ends only after its page, and a connection may have brought millions of records. */
-const { stopConnection, deleteRecords } = proxyActivities<Pick<ConnectionUpkeepActivities, 'stopConnection' | 'deleteRecords'>>({
+const { stopConnection, deleteRecords } = proxyActivities<
+  Pick<ConnectionUpkeepActivities, 'stopConnection' | 'deleteRecords'>
+>({
   taskQueue: INTERNAL_QUEUE,
   startToCloseTimeout: '5 minutes',
   heartbeatTimeout: '20 seconds',
@@ -15,7 +29,10 @@ const { stopConnection, deleteRecords } = proxyActivities<Pick<ConnectionUpkeepA
 });
 
 /** Ends a connection, whatever state it is in: nothing works with it any more, then its access is given back, then its credentials are gone. */
-export async function disconnectConnection(input: KeepConnectionFreshInput, request: DisconnectRequest): Promise<DisconnectResult> {
+export async function disconnectConnection(
+  input: KeepConnectionFreshInput,
+  request: DisconnectRequest,
+): Promise<DisconnectResult> {
   const { venueId, connectionId, provider } = input;
   const ref = { venueId, connectionId };
   await stopConnection.executeWithOptions({ summary: 'Stop schedules and runs' }, [{ ...ref, ...request }]);
@@ -29,14 +46,19 @@ async function deleteAll(input: Omit<DeleteRecordsInput, 'cursor'>): Promise<voi
   let cursor: DeletionCursor | undefined;
   for (;;) {
     // Histories and workers of earlier versions answer only whether there is more.
-    const left: DeletionCursor | boolean | null = await deleteRecords.executeWithOptions({ summary: 'Delete records' }, [{ ...input, ...(cursor && { cursor }) }]);
+    const left: DeletionCursor | boolean | null = await deleteRecords.executeWithOptions(
+      { summary: 'Delete records' },
+      [{ ...input, ...(cursor && { cursor }) }],
+    );
     if (!left) return;
     if (typeof left === 'object') cursor = left;
   }
 }
 
 /** An outage of the provider puts the end off for minutes, not for ever: `failed` then tells that the access is to be removed there by hand. */
-async function revoke(input: Pick<KeepConnectionFreshInput, 'venueId' | 'connectionId' | 'provider'>): Promise<DisconnectResult['revocation']> {
+async function revoke(
+  input: Pick<KeepConnectionFreshInput, 'venueId' | 'connectionId' | 'provider'>,
+): Promise<DisconnectResult['revocation']> {
   const { revokeGrant } = proxyActivities<Pick<TokenActivities, 'revokeGrant'>>({
     taskQueue: providerQueue(input.provider, 'interactive'),
     startToCloseTimeout: '30 seconds',

@@ -12,7 +12,12 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import { ACCESS_REVOKED_SIGNAL, DISCONNECT_UPDATE, ENSURE_FRESH_UPDATE, GRANT_REPLACED_SIGNAL } from '../contracts/connections.ts';
+import {
+  ACCESS_REVOKED_SIGNAL,
+  DISCONNECT_UPDATE,
+  ENSURE_FRESH_UPDATE,
+  GRANT_REPLACED_SIGNAL,
+} from '../contracts/connections.ts';
 import type {
   ConnectionUpkeepActivities,
   DisconnectArgs,
@@ -33,7 +38,9 @@ import { ConnectionView } from './connection-view.ts';
 import { disconnectConnection } from './disconnecting.ts';
 import { refreshActivity, trialActivity } from './token-activities.ts';
 
-const upkeep = proxyActivities<Pick<ConnectionUpkeepActivities, 'readGrant' | 'noteTrouble' | 'noteRevoked' | 'warnOfDeadline'>>({
+const upkeep = proxyActivities<
+  Pick<ConnectionUpkeepActivities, 'readGrant' | 'noteTrouble' | 'noteRevoked' | 'warnOfDeadline'>
+>({
   taskQueue: INTERNAL_QUEUE,
   startToCloseTimeout: '30 seconds',
   priority: { priorityKey: PRIORITY.interactive },
@@ -86,12 +93,22 @@ class Owner {
   }
 
   #listen(): void {
-    setHandler(defineUpdate<EnsureFreshResult, EnsureFreshArgs>(ENSURE_FRESH_UPDATE), (request) => this.#ensureFresh(request), {
-      description: 'Answers once the connection has a token that is good for `minValidMs`, and is not the one that the provider has just refused.',
-    });
-    setHandler(defineUpdate<DisconnectResult, DisconnectArgs>(DISCONNECT_UPDATE), (request) => this.#disconnect(request), {
-      description: 'Ends the connection: gives its access back at the provider, stops its schedules and runs, wipes its credentials.',
-    });
+    setHandler(
+      defineUpdate<EnsureFreshResult, EnsureFreshArgs>(ENSURE_FRESH_UPDATE),
+      (request) => this.#ensureFresh(request),
+      {
+        description:
+          'Answers once the connection has a token that is good for `minValidMs`, and is not the one that the provider has just refused.',
+      },
+    );
+    setHandler(
+      defineUpdate<DisconnectResult, DisconnectArgs>(DISCONNECT_UPDATE),
+      (request) => this.#disconnect(request),
+      {
+        description:
+          'Ends the connection: gives its access back at the provider, stops its schedules and runs, wipes its credentials.',
+      },
+    );
     setHandler(
       defineSignal(GRANT_REPLACED_SIGNAL),
       () => {
@@ -106,7 +123,10 @@ class Owner {
         this.#askMs = 0;
         this.#changes += 1;
       },
-      { description: 'The provider has sent word that its user has taken the access back: makes its owner ask whether that is so.' },
+      {
+        description:
+          'The provider has sent word that its user has taken the access back: makes its owner ask whether that is so.',
+      },
     );
   }
 
@@ -117,8 +137,8 @@ class Owner {
         await condition(allHandlersFinished);
         // A reconnect that came meanwhile would be without its owner.
         if (!this.#isStale()) return;
-      }
-      else if (Date.now() >= this.#askMs) await (patched('asks-before-it-believes') ? this.#askWhetherRevoked() : this.#giveUp('revoked-at-provider'));
+      } else if (Date.now() >= this.#askMs)
+        await (patched('asks-before-it-believes') ? this.#askWhetherRevoked() : this.#giveUp('revoked-at-provider'));
       else if (Date.now() >= this.#nextRefreshMs(this.#grant)) await this.#refresh();
       else await this.#rest(this.#grant);
     }
@@ -138,7 +158,10 @@ class Owner {
     const changed = () => this.#changes !== before || workflowInfo().continueAsNewSuggested;
     const nextMs = Math.min(this.#nextRefreshMs(grant), warning?.dueMs ?? Infinity, this.#askMs);
     if (nextMs === Infinity) await condition(changed);
-    else await condition(changed, nextMs - Date.now(), { summary: nextMs === warning?.dueMs ? 'Until the next warning' : 'Until the next refresh' });
+    else
+      await condition(changed, nextMs - Date.now(), {
+        summary: nextMs === warning?.dueMs ? 'Until the next warning' : 'Until the next refresh',
+      });
   }
 
   /** What is known elsewhere is read again; the rest goes along. */
@@ -175,7 +198,9 @@ class Owner {
 
   /** `otherwise` while there is no token that is good for now. */
   #answerAtLast(rejectedGeneration: number | null, otherwise: EnsureFreshResult['status']): EnsureFreshResult {
-    return answerFrom(this.#grant, { minValidMs: 0, rejectedGeneration }, Date.now()) ?? resultOf(otherwise, this.#grant);
+    return (
+      answerFrom(this.#grant, { minValidMs: 0, rejectedGeneration }, Date.now()) ?? resultOf(otherwise, this.#grant)
+    );
   }
 
   /** Nobody is answered from before what they may know: neither while a look is under way, nor from one that a signal has overtaken. */
@@ -186,7 +211,9 @@ class Owner {
 
   /** Everybody who asks meanwhile waits for the same answer. */
   #look(): Promise<void> {
-    this.#looking ??= this.#readGrant().finally(() => { this.#looking = null; });
+    this.#looking ??= this.#readGrant().finally(() => {
+      this.#looking = null;
+    });
     return this.#looking;
   }
 
@@ -197,17 +224,24 @@ class Owner {
 
   /** Everybody who asks meanwhile waits for the same refresh. */
   #refresh(rejectedGeneration: number | null = null): Promise<void> {
-    this.#refreshing ??= this.#refreshGrant(rejectedGeneration).finally(() => { this.#refreshing = null; });
+    this.#refreshing ??= this.#refreshGrant(rejectedGeneration).finally(() => {
+      this.#refreshing = null;
+    });
     return this.#refreshing;
   }
 
   async #refreshGrant(rejectedGeneration: number | null): Promise<void> {
     try {
       const generation = Math.max(this.#grant?.generation ?? 0, rejectedGeneration ?? 0);
-      const { grant } = await refreshActivity(this.#input.provider)({ ...this.#ref, provider: this.#input.provider, generation });
+      const { grant } = await refreshActivity(this.#input.provider)({
+        ...this.#ref,
+        provider: this.#input.provider,
+        generation,
+      });
       this.#trouble = null;
       this.#notBeforeMs = Date.now() + SHORTEST_REFRESH_CYCLE_MS;
-      if (rejectedGeneration !== null && grant.generation !== null) this.#renewed = { generation: grant.generation, atMs: Date.now() };
+      if (rejectedGeneration !== null && grant.generation !== null)
+        this.#renewed = { generation: grant.generation, atMs: Date.now() };
       await this.#takeRefreshed(grant);
     } catch (error) {
       if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
@@ -217,20 +251,34 @@ class Owner {
 
   async #takeRefreshed(grant: GrantStatus): Promise<void> {
     this.#take(grant.state === 'degraded' ? { ...grant, state: 'usable' } : grant);
-    if (grant.state === 'degraded') await upkeep.noteTrouble.executeWithOptions({ summary: 'Well again' }, [{ ...this.#ref, errorType: null, generation: grant.generation }]);
+    if (grant.state === 'degraded')
+      await upkeep.noteTrouble.executeWithOptions({ summary: 'Well again' }, [
+        { ...this.#ref, errorType: null, generation: grant.generation },
+      ]);
   }
 
   async #noteTrouble({ cause }: ActivityFailure): Promise<void> {
-    const failure = cause instanceof ApplicationFailure ? { errorType: cause.type ?? 'Internal', retryAfterMs: durationMs(cause.nextRetryDelay) } : { errorType: cause?.name ?? 'Internal', retryAfterMs: null };
+    const failure =
+      cause instanceof ApplicationFailure
+        ? { errorType: cause.type ?? 'Internal', retryAfterMs: durationMs(cause.nextRetryDelay) }
+        : { errorType: cause?.name ?? 'Internal', retryAfterMs: null };
     const rounds = (this.#trouble?.rounds ?? 0) + 1;
-    this.#trouble = { rounds, errorType: failure.errorType, untilMs: Date.now() + pauseAfterRound(this.#ref.connectionId, { rounds, retryAfterMs: failure.retryAfterMs }) };
+    this.#trouble = {
+      rounds,
+      errorType: failure.errorType,
+      untilMs: Date.now() + pauseAfterRound(this.#ref.connectionId, { rounds, retryAfterMs: failure.retryAfterMs }),
+    };
     this.#changed();
-    await upkeep.noteTrouble.executeWithOptions({ summary: `Trouble: ${failure.errorType}` }, [{ ...this.#ref, errorType: failure.errorType, generation: this.#grant?.generation ?? null }]);
+    await upkeep.noteTrouble.executeWithOptions({ summary: `Trouble: ${failure.errorType}` }, [
+      { ...this.#ref, errorType: failure.errorType, generation: this.#grant?.generation ?? null },
+    ]);
   }
 
   /** Whoever asks meanwhile waits for the same end, whatever they wanted done with the records. */
   #disconnect(request: DisconnectRequest): Promise<DisconnectResult> {
-    this.#disconnecting ??= this.#disconnectOnce(request).finally(() => { this.#disconnecting = null; });
+    this.#disconnecting ??= this.#disconnectOnce(request).finally(() => {
+      this.#disconnecting = null;
+    });
     return this.#disconnecting;
   }
 
@@ -254,7 +302,10 @@ class Owner {
     await this.#look();
     if (!isKept(this.#grant)) return;
     try {
-      const { outcome, generation } = await trialActivity(this.#input.provider)({ ...this.#ref, provider: this.#input.provider });
+      const { outcome, generation } = await trialActivity(this.#input.provider)({
+        ...this.#ref,
+        provider: this.#input.provider,
+      });
       if (outcome === 'refused') await this.#giveUp('revoked-at-provider', generation);
       else if (outcome === 'expired') await this.#refresh();
     } catch (error) {
@@ -265,13 +316,17 @@ class Owner {
 
   async #giveUp(why: 'revoked-at-provider' | 'refused', generation = this.#grant?.generation ?? null): Promise<void> {
     this.#askMs = Infinity;
-    await upkeep.noteRevoked.executeWithOptions({ summary: `The grant is dead: ${why}` }, [{ ...this.#ref, generation, why }]);
+    await upkeep.noteRevoked.executeWithOptions({ summary: `The grant is dead: ${why}` }, [
+      { ...this.#ref, generation, why },
+    ]);
     await this.#look();
   }
 
   async #warn(warning: Warning): Promise<void> {
     const { kind, at, daysLeft } = warning;
-    await upkeep.warnOfDeadline.executeWithOptions({ summary: `Warn: ${daysLeft} days left` }, [{ ...this.#ref, kind, at, daysLeft }]);
+    await upkeep.warnOfDeadline.executeWithOptions({ summary: `Warn: ${daysLeft} days left` }, [
+      { ...this.#ref, kind, at, daysLeft },
+    ]);
     this.#warned = [...this.#warned, warningKey(warning)];
     this.#changed();
   }
@@ -284,8 +339,14 @@ class Owner {
 
   #changed(): void {
     this.#changes += 1;
-    if (this.#grant) this.#view.show(this.#grant, { trouble: this.#trouble, warned: this.#warned, nextRefreshMs: this.#nextRefreshMs(this.#grant) });
+    if (this.#grant)
+      this.#view.show(this.#grant, {
+        trouble: this.#trouble,
+        warned: this.#warned,
+        nextRefreshMs: this.#nextRefreshMs(this.#grant),
+      });
   }
 }
 
-const durationMs = (duration: ApplicationFailure['nextRetryDelay']): number | null => (typeof duration === 'number' ? duration : null);
+const durationMs = (duration: ApplicationFailure['nextRetryDelay']): number | null =>
+  typeof duration === 'number' ? duration : null;

@@ -14,7 +14,13 @@ import {
 } from '@temporalio/workflow';
 import { INTERNAL_QUEUE } from '../contracts/temporal.ts';
 import { RETRY_ROTATION_SIGNAL } from '../contracts/vault.ts';
-import type { FinishRotationInput, KeyRotationActivities, RotateVaultKeysInput, RotationChunkResult, RotationProgress } from '../contracts/vault.ts';
+import type {
+  FinishRotationInput,
+  KeyRotationActivities,
+  RotateVaultKeysInput,
+  RotationChunkResult,
+  RotationProgress,
+} from '../contracts/vault.ts';
 import { showFailure, showPhase, showWaiting } from './search-attributes.ts';
 
 const steps = proxyActivities<Omit<KeyRotationActivities, 'rotateKeysChunk'>>({
@@ -83,9 +89,11 @@ class Rotation {
       if (chunk) {
         show(chunk, null);
         if (chunk.status === 'done') return;
-        if (chunk.status === 'pass-ended' && chunk.pass >= PASSES_WITHOUT_PAUSE) await this.#pause(PAUSE_BETWEEN_PASSES);
+        if (chunk.status === 'pass-ended' && chunk.pass >= PASSES_WITHOUT_PAUSE)
+          await this.#pause(PAUSE_BETWEEN_PASSES);
       }
-      if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof rotateVaultKeys>({ ...this.#input, continued: true });
+      if (workflowInfo().continueAsNewSuggested)
+        await continueAsNew<typeof rotateVaultKeys>({ ...this.#input, continued: true });
     }
   }
 
@@ -98,7 +106,9 @@ class Rotation {
       if (error.retryState === RetryState.NON_RETRYABLE_FAILURE) throw error;
       // It passes without anybody touching the job: the key service or the database comes back, the deployment of the new key ends.
       const errorType = typeOf(error);
-      await steps.parkKeyRotation.executeWithOptions({ summary: `Wait: ${errorType}` }, [{ ...this.#input, errorType }]);
+      await steps.parkKeyRotation.executeWithOptions({ summary: `Wait: ${errorType}` }, [
+        { ...this.#input, errorType },
+      ]);
       showWaiting('waiting', errorType, true);
       await this.#pause(LOOK_AGAIN_AFTER);
       showPhase('running');
@@ -123,7 +133,10 @@ function typeOf({ cause }: ActivityFailure): string {
 }
 
 /** What the Web UI shows of the job: numbers only. */
-function show({ pass, venuesDone, venuesTotal, resealed, unreadable }: RotationProgress, end: FinishRotationInput['end'] | null): void {
+function show(
+  { pass, venuesDone, venuesTotal, resealed, unreadable }: RotationProgress,
+  end: FinishRotationInput['end'] | null,
+): void {
   setCurrentDetails(
     [
       `| key rotation | ${end ?? 'at work'} |`,

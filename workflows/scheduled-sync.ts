@@ -1,4 +1,8 @@
-import { SearchAttributeType, WorkflowExecutionAlreadyStartedError, defineSearchAttributeKey } from '@temporalio/common';
+import {
+  SearchAttributeType,
+  WorkflowExecutionAlreadyStartedError,
+  defineSearchAttributeKey,
+} from '@temporalio/common';
 import type { SearchAttributePair } from '@temporalio/common';
 import {
   ActivityFailure,
@@ -15,7 +19,13 @@ import {
 } from '@temporalio/workflow';
 import type { ChildWorkflowHandle } from '@temporalio/workflow';
 import { SYNC_CONNECTION, syncWorkflowId } from '../contracts/sync.ts';
-import type { ScheduledSyncInput, ScheduledSyncMemo, ScheduledSyncResult, SchedulingActivities, SyncConnectionInput } from '../contracts/sync.ts';
+import type {
+  ScheduledSyncInput,
+  ScheduledSyncMemo,
+  ScheduledSyncResult,
+  SchedulingActivities,
+  SyncConnectionInput,
+} from '../contracts/sync.ts';
 import { INTERNAL_QUEUE } from '../contracts/temporal.ts';
 import { queuedKeywords, syncPriority, syncSummary } from '../domain/sync-labels.ts';
 import type { syncConnection } from './sync-connection.ts';
@@ -43,7 +53,10 @@ export async function scheduledSync(input: ScheduledSyncInput): Promise<Schedule
 }
 
 /** Null when another workflow stays at work on the same sync. */
-async function start(run: SyncConnectionInput, providerName: string): Promise<ChildWorkflowHandle<typeof syncConnection> | null> {
+async function start(
+  run: SyncConnectionInput,
+  providerName: string,
+): Promise<ChildWorkflowHandle<typeof syncConnection> | null> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await startChild<typeof syncConnection>(SYNC_CONNECTION, {
@@ -65,7 +78,10 @@ async function start(run: SyncConnectionInput, providerName: string): Promise<Ch
   }
 }
 
-async function endOf({ syncId }: SyncConnectionInput, child: ChildWorkflowHandle<typeof syncConnection>): Promise<ScheduledSyncResult> {
+async function endOf(
+  { syncId }: SyncConnectionInput,
+  child: ChildWorkflowHandle<typeof syncConnection>,
+): Promise<ScheduledSyncResult> {
   try {
     const { outcome } = await child.result();
     return { syncId, skipped: null, outcome, errorType: null };
@@ -94,6 +110,9 @@ function show(memo: ScheduledSyncMemo): void {
 }
 
 function attributesOf(run: SyncConnectionInput): SearchAttributePair[] {
-  const keywords = Object.entries(queuedKeywords(run)).map(([name, value]) => ({ key: defineSearchAttributeKey(name, SearchAttributeType.KEYWORD), value }));
+  const keywords = Object.entries(queuedKeywords(run)).map(([name, value]) => ({
+    key: defineSearchAttributeKey(name, SearchAttributeType.KEYWORD),
+    value,
+  }));
   return [...keywords, { key: defineSearchAttributeKey('NeedsAttention', SearchAttributeType.BOOL), value: false }];
 }

@@ -14,7 +14,10 @@ export class Instructions {
       (approval) => {
         this.approval = approval ?? { by: 'temporal-ui' };
       },
-      { description: 'Lets a run go on that waits because it would archive many records. Look at the run’s details first.' },
+      {
+        description:
+          'Lets a run go on that waits because it would archive many records. Look at the run’s details first.',
+      },
     );
     setHandler(
       defineSignal(WAKE_SIGNAL),

@@ -160,7 +160,9 @@ class Run {
     if (forMs === null) throw failure;
     this.#parked = parked;
     const until = new Date(Date.now() + forMs).toISOString();
-    await control.parkSync.executeWithOptions({ summary: `Wait: ${parking.what}` }, [{ ...this.#input, what: parking.what, until }]);
+    await control.parkSync.executeWithOptions({ summary: `Wait: ${parking.what}` }, [
+      { ...this.#input, what: parking.what, until },
+    ]);
     if (!same) showWaiting('waiting', causeOf(failure).type, parking.what === 'needs-reauth');
     await condition(() => this.#instructions.woken, forMs);
   }
@@ -188,7 +190,10 @@ class Run {
   }
 }
 
-async function finish(input: SyncConnectionInput, end: Parameters<SyncControlActivities['finishSync']>[0]): Promise<SyncSummary> {
+async function finish(
+  input: SyncConnectionInput,
+  end: Parameters<SyncControlActivities['finishSync']>[0],
+): Promise<SyncSummary> {
   const summary = await control.finishSync.executeWithOptions({ summary: `Close the run: ${end.end}` }, [end]);
   showProgress(input, summary);
   if (end.end === 'failed') showFailure(end.failure?.type ?? 'Internal');
@@ -198,11 +203,16 @@ async function finish(input: SyncConnectionInput, end: Parameters<SyncControlAct
 
 function causeOf(failure: ActivityFailure): SyncFailureInfo {
   const { cause } = failure;
-  return cause instanceof ApplicationFailure ? { type: cause.type ?? 'Internal', message: cause.message } : { type: cause?.name ?? 'Internal', message: '' };
+  return cause instanceof ApplicationFailure
+    ? { type: cause.type ?? 'Internal', message: cause.message }
+    : { type: cause?.name ?? 'Internal', message: '' };
 }
 
 /** What the Web UI shows of the run: numbers and ids only. */
-function showProgress({ syncId, mode, dryRun }: SyncConnectionInput, { done, total, counts, providerCalls }: SyncProgress): void {
+function showProgress(
+  { syncId, mode, dryRun }: SyncConnectionInput,
+  { done, total, counts, providerCalls }: SyncProgress,
+): void {
   setCurrentDetails(
     [
       `| ${mode} ${dryRun ? 'dry ' : ''}run | ${syncId} |`,

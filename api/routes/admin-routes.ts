@@ -30,7 +30,8 @@ function rotateKeysRoute({ rotations, jobGateway, sealer, ui, log }: AdminRouteD
   return endpoint({
     name: 'rotateKeys',
     summary: 'Bring all stored credentials under the current key',
-    description: 'Starts a job, or finds the one that is open. The key is the one that the API seals with; docs/operations/rotate-keys.md says what to deploy first. Needs a token for all venues.',
+    description:
+      'Starts a job, or finds the one that is open. The key is the one that the API seals with; docs/operations/rotate-keys.md says what to deploy first. Needs a token for all venues.',
     tag: 'Administration',
     method: 'post',
     path: '/v1/admin/keys/rotate',
@@ -73,6 +74,9 @@ async function currentKey(sealer: Sealer): Promise<string> {
     return await currentKeyOf(sealer);
   } catch (error) {
     if (!(error instanceof VaultError) || error.kind !== 'key-service-unavailable') throw error;
-    throw new ApiError('vault-unavailable', 'The key service cannot be reached.', { cause: error, retryAfterMs: VAULT_RETRY_AFTER_MS });
+    throw new ApiError('vault-unavailable', 'The key service cannot be reached.', {
+      cause: error,
+      retryAfterMs: VAULT_RETRY_AFTER_MS,
+    });
   }
 }

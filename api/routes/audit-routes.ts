@@ -9,7 +9,8 @@ export function auditRoute({ audit }: { readonly audit: AuditStore }): Endpoint 
   return endpoint({
     name: 'listAudit',
     summary: 'Who did what to a venue, newest first',
-    description: 'Every connect, refresh, revocation and key rotation among others: who, when, and how it ended. Never a secret, never a customer’s data.',
+    description:
+      'Every connect, refresh, revocation and key rotation among others: who, when, and how it ended. Never a secret, never a customer’s data.',
     tag: 'Audit',
     method: 'get',
     path: '/v1/venues/{venueId}/audit',

@@ -16,7 +16,15 @@ import { endpoint } from '../endpoint.ts';
 import type { Answer, Endpoint } from '../endpoint.ts';
 import { notFound } from '../not-found.ts';
 import { pageOf, paging } from '../schemas/common.ts';
-import { connectionAnswer, connectionDetailAnswer, newConnectionBody, presentAuthorization, presentConnection, presentConnectionDetail, startedAuthorizationAnswer } from '../schemas/connection.ts';
+import {
+  connectionAnswer,
+  connectionDetailAnswer,
+  newConnectionBody,
+  presentAuthorization,
+  presentConnection,
+  presentConnectionDetail,
+  startedAuthorizationAnswer,
+} from '../schemas/connection.ts';
 import { wakeRunsOf } from '../steering-syncs.ts';
 import type { WakingDeps } from '../steering-syncs.ts';
 
@@ -50,8 +58,16 @@ function createConnection(deps: ConnectionRouteDeps): Endpoint {
     body: newConnectionBody,
     answers: {
       // The one with more fields first: a client that takes the first that fits would lose them.
-      201: { description: 'Connected, or begun to.', schema: z.union([startedAuthorizationAnswer, connectionAnswer]), location: 'The connection.' },
-      200: { description: 'The account was connected before; its key is replaced.', schema: connectionAnswer, location: 'The connection.' },
+      201: {
+        description: 'Connected, or begun to.',
+        schema: z.union([startedAuthorizationAnswer, connectionAnswer]),
+        location: 'The connection.',
+      },
+      200: {
+        description: 'The account was connected before; its key is replaced.',
+        schema: connectionAnswer,
+        location: 'The connection.',
+      },
     },
     problems: [
       'credentials-refused',
@@ -69,11 +85,19 @@ function createConnection(deps: ConnectionRouteDeps): Endpoint {
     async handle({ ids: { venueId }, body: { credentials, ...wanted }, caller, requestId }) {
       const by = { caller, requestId };
       try {
-        return credentials ? await enterKey(deps, { ...by, venueId }, { ...wanted, secretKey: credentials.secretKey }) : await askForConsent(deps, { ...by, venueId }, wanted);
+        return credentials
+          ? await enterKey(deps, { ...by, venueId }, { ...wanted, secretKey: credentials.secretKey })
+          : await askForConsent(deps, { ...by, venueId }, wanted);
       } catch (error) {
-        const deed = { action: 'connection.refused', targetType: 'provider', targetId: wanted.provider, outcome: 'refused' } as const;
+        const deed = {
+          action: 'connection.refused',
+          targetType: 'provider',
+          targetId: wanted.provider,
+          outcome: 'refused',
+        } as const;
         const { provider, environment } = wanted;
-        if (error instanceof ApiError) await deps.audit.note(by, venueId, { ...deed, details: { provider, environment, code: error.code } });
+        if (error instanceof ApiError)
+          await deps.audit.note(by, venueId, { ...deed, details: { provider, environment, code: error.code } });
         throw error;
       }
     },
@@ -84,10 +108,19 @@ interface VenueDoer extends Doer {
   readonly venueId: VenueId;
 }
 
-async function enterKey(deps: ConnectionRouteDeps, { venueId, ...by }: VenueDoer, entered: EnteredKey): Promise<Answer> {
+async function enterKey(
+  deps: ConnectionRouteDeps,
+  { venueId, ...by }: VenueDoer,
+  entered: EnteredKey,
+): Promise<Answer> {
   const { provider, environment } = entered;
   const auditOf: KeyAudit = ({ id }, replaced) =>
-    deps.audit.entry(by, venueId, { action: 'connection.connected', targetType: 'connection', targetId: id, details: { provider, environment, replaced } });
+    deps.audit.entry(by, venueId, {
+      action: 'connection.connected',
+      targetType: 'connection',
+      targetId: id,
+      details: { provider, environment, replaced },
+    });
   const { connection, created } = await connectWithKey(deps, venueId, { ...entered, auditOf });
   if (!created) tellOwner(deps, { venueId, connectionId: connection.id, provider });
   // Before the answer: whoever gets none asks again, so that no run stays asleep because this process ended in between.
@@ -96,9 +129,18 @@ async function enterKey(deps: ConnectionRouteDeps, { venueId, ...by }: VenueDoer
 }
 
 /** Where an idempotency key was given, the answer is kept with its URL, sealed so that only who has that key can read it. */
-async function askForConsent(deps: ConnectionRouteDeps, { venueId, ...by }: VenueDoer, wanted: Omit<NewAuthorization, 'requestedBy'>): Promise<Answer> {
+async function askForConsent(
+  deps: ConnectionRouteDeps,
+  { venueId, ...by }: VenueDoer,
+  wanted: Omit<NewAuthorization, 'requestedBy'>,
+): Promise<Answer> {
   const auditOf = ({ provider, environment, flow, connectionId }: NewConnecting) =>
-    deps.audit.entry(by, venueId, { action: 'connection.authorization-started', targetType: 'connection', targetId: connectionId, details: { provider, environment, flow } });
+    deps.audit.entry(by, venueId, {
+      action: 'connection.authorization-started',
+      targetType: 'connection',
+      targetId: connectionId,
+      details: { provider, environment, flow },
+    });
   const started = await connectByConsent(deps, venueId, { ...wanted, requestedBy: by.caller.subject, auditOf });
   return { status: 201, body: presentAuthorization(started), headers: locationOf(started.connection) };
 }

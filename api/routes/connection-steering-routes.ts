@@ -11,7 +11,15 @@ import type { OwnerDeps } from '../connection-owner.ts';
 import { endpoint } from '../endpoint.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { notFound } from '../not-found.ts';
-import { connectionAnswer, connectionTestAnswer, disconnectQuery, presentAuthorization, presentConnection, reauthorizeBody, startedAuthorizationAnswer } from '../schemas/connection.ts';
+import {
+  connectionAnswer,
+  connectionTestAnswer,
+  disconnectQuery,
+  presentAuthorization,
+  presentConnection,
+  reauthorizeBody,
+  startedAuthorizationAnswer,
+} from '../schemas/connection.ts';
 import { requireActive } from '../starting-syncs.ts';
 import { wakeRunsOf } from '../steering-syncs.ts';
 import type { WakingDeps } from '../steering-syncs.ts';
@@ -46,7 +54,12 @@ function disconnectRoute(deps: ConnectionSteeringRouteDeps): Endpoint {
       const { provider } = connection;
       await deps.authorizationGateway.withdraw(connection.id);
       await deps.connectionGateway.disconnect({ ...ids, provider }, { records, requestedBy: caller.subject });
-      await note(deps, connection, { caller, requestId, action: 'connection.disconnect-requested', details: { provider, records } });
+      await note(deps, connection, {
+        caller,
+        requestId,
+        action: 'connection.disconnect-requested',
+        details: { provider, records },
+      });
       const now = await find(deps, ids);
       // The request is taken, and its first step may not be: nothing runs on the connection's old state any more.
       const shown = now.state === 'disconnected' ? now : { ...now, state: 'disconnecting' as const };
@@ -59,7 +72,8 @@ function testRoute(deps: ConnectionSteeringRouteDeps): Endpoint {
   return endpoint({
     name: 'testConnection',
     summary: 'Try a connection’s stored credentials at the provider',
-    description: 'Takes up to half a minute. A token that has ended is renewed first; where that is refused, the connection is `needs-reauth` afterwards.',
+    description:
+      'Takes up to half a minute. A token that has ended is renewed first; where that is refused, the connection is `needs-reauth` afterwards.',
     tag: 'Connections',
     method: 'post',
     path: `${ITEM}/test`,
@@ -72,7 +86,15 @@ function testRoute(deps: ConnectionSteeringRouteDeps): Endpoint {
       requireActive(connection);
       const { outcome, refusal } = await deps.connectionGateway.test({ ...ids, provider: connection.provider });
       await note(deps, connection, { caller, requestId, action: 'connection.tested', details: { result: outcome } });
-      return { status: 200, body: { outcome, code: refusal && REFUSAL_CODES[refusal], testedAt: deps.clock().toISOString(), connection: presentConnection(await find(deps, ids)) } };
+      return {
+        status: 200,
+        body: {
+          outcome,
+          code: refusal && REFUSAL_CODES[refusal],
+          testedAt: deps.clock().toISOString(),
+          connection: presentConnection(await find(deps, ids)),
+        },
+      };
     },
   });
 }
@@ -96,7 +118,12 @@ function reauthorizeRoute(deps: ConnectionSteeringRouteDeps): Endpoint {
     async handle({ ids, body, caller, requestId }) {
       const started = await reauthorize(deps, ids, { ...body, requestedBy: caller.subject });
       const { provider, flow } = started.connection;
-      await note(deps, started.connection, { caller, requestId, action: 'connection.reauthorize-requested', details: { provider, flow } });
+      await note(deps, started.connection, {
+        caller,
+        requestId,
+        action: 'connection.reauthorize-requested',
+        details: { provider, flow },
+      });
       return { status: 200, body: presentAuthorization(started) };
     },
   });
@@ -116,8 +143,18 @@ function suspendRoute(deps: ConnectionSteeringRouteDeps): Endpoint {
     problems: ['connection-not-suspendable'],
     async handle({ ids, caller, requestId }) {
       const before = await find(deps, ids);
-      const why = { cause: `Suspended by ${caller.subject}.`, nextAction: 'Resume the connection when its syncs shall go on.' };
-      if (!(await deps.steering.suspend(ids, why, entryOf(deps, before, { caller, requestId, action: 'connection.suspended' })))) throw new ApiError('connection-not-suspendable', `It is ${(await find(deps, ids)).state}.`);
+      const why = {
+        cause: `Suspended by ${caller.subject}.`,
+        nextAction: 'Resume the connection when its syncs shall go on.',
+      };
+      if (
+        !(await deps.steering.suspend(
+          ids,
+          why,
+          entryOf(deps, before, { caller, requestId, action: 'connection.suspended' }),
+        ))
+      )
+        throw new ApiError('connection-not-suspendable', `It is ${(await find(deps, ids)).state}.`);
       tellOwner(deps, { ...ids, provider: before.provider });
       return { status: 200, body: presentConnection(await find(deps, ids)) };
     },
@@ -138,7 +175,10 @@ function resumeRoute(deps: ConnectionSteeringRouteDeps): Endpoint {
     problems: ['connection-not-suspended'],
     async handle({ ids, caller, requestId }) {
       const before = await find(deps, ids);
-      if (!(await deps.steering.resume(ids, entryOf(deps, before, { caller, requestId, action: 'connection.resumed' })))) throw new ApiError('connection-not-suspended', `It is ${(await find(deps, ids)).state}.`);
+      if (
+        !(await deps.steering.resume(ids, entryOf(deps, before, { caller, requestId, action: 'connection.resumed' })))
+      )
+        throw new ApiError('connection-not-suspended', `It is ${(await find(deps, ids)).state}.`);
       tellOwner(deps, { ...ids, provider: before.provider });
       await wakeRunsOf(deps, ids);
       return { status: 200, body: presentConnection(await find(deps, ids)) };
@@ -157,9 +197,16 @@ interface Deed extends Doer {
   readonly details?: Readonly<Record<string, string | null>>;
 }
 
-const entryOf = ({ audit }: ConnectionSteeringRouteDeps, { venueId, id }: Connection, { action, details = {}, ...by }: Deed): AuditEntry =>
-  audit.entry(by, venueId, { action, targetType: 'connection', targetId: id, details });
+const entryOf = (
+  { audit }: ConnectionSteeringRouteDeps,
+  { venueId, id }: Connection,
+  { action, details = {}, ...by }: Deed,
+): AuditEntry => audit.entry(by, venueId, { action, targetType: 'connection', targetId: id, details });
 
-async function note({ audit }: ConnectionSteeringRouteDeps, { venueId, id }: Connection, { action, details = {}, ...by }: Deed): Promise<void> {
+async function note(
+  { audit }: ConnectionSteeringRouteDeps,
+  { venueId, id }: Connection,
+  { action, details = {}, ...by }: Deed,
+): Promise<void> {
   await audit.note(by, venueId, { action, targetType: 'connection', targetId: id, details });
 }

@@ -4,7 +4,13 @@ import type { BudgetStatusStore } from '../../db/budget-status-store.ts';
 import type { Providers } from '../../providers/providers.ts';
 import { endpoint } from '../endpoint.ts';
 import type { Endpoint } from '../endpoint.ts';
-import { integrationAnswer, integrationsAnswer, integrationStatusAnswer, presentBudget, presentIntegration } from '../schemas/integration.ts';
+import {
+  integrationAnswer,
+  integrationsAnswer,
+  integrationStatusAnswer,
+  presentBudget,
+  presentIntegration,
+} from '../schemas/integration.ts';
 import type { FullRates } from '../schemas/integration.ts';
 
 export interface IntegrationRouteDeps {
@@ -28,7 +34,8 @@ function listRoute({ providers }: IntegrationRouteDeps): Endpoint {
     path: COLLECTION,
     role: 'viewer',
     answers: { 200: { description: 'Every provider.', schema: integrationsAnswer } },
-    handle: () => Promise.resolve({ status: 200, body: { data: PROVIDERS.map((provider) => describe(providers, provider)) } }),
+    handle: () =>
+      Promise.resolve({ status: 200, body: { data: PROVIDERS.map((provider) => describe(providers, provider)) } }),
   });
 }
 
@@ -59,14 +66,20 @@ function statusRoute({ providers, budgets }: IntegrationRouteDeps): Endpoint {
       if (!capabilities) return { status: 200, body: { provider, budgets: [] } };
       const rates = ratesOf(providers, provider);
       const found = await budgets.read(provider, caller.venues, rates);
-      return { status: 200, body: { provider, budgets: found.map((budget) => presentBudget(budget, capabilities, rates)) } };
+      return {
+        status: 200,
+        body: { provider, budgets: found.map((budget) => presentBudget(budget, capabilities, rates)) },
+      };
     },
   });
 }
 
 function describe(providers: Providers, provider: ProviderId) {
   const capabilities = providers.find(provider)?.capabilities ?? null;
-  return presentIntegration(provider, capabilities, { rates: capabilities && ratesOf(providers, provider), oauth: providers.integration(provider) });
+  return presentIntegration(provider, capabilities, {
+    rates: capabilities && ratesOf(providers, provider),
+    oauth: providers.integration(provider),
+  });
 }
 
 const ratesOf = (providers: Providers, provider: ProviderId): FullRates => ({

@@ -22,7 +22,10 @@ export function reauthorizationRoute({ steering, oauthTokens, clock }: Reauthori
     role: 'viewer',
     answers: { 200: { description: 'The forecast.', schema: reauthorizationsAnswer } },
     async handle({ ids: { venueId } }) {
-      const [waiting, grants] = await Promise.all([steering.listNeedingReauth(venueId), oauthTokens.listForForecast(venueId)]);
+      const [waiting, grants] = await Promise.all([
+        steering.listNeedingReauth(venueId),
+        oauthTokens.listForForecast(venueId),
+      ]);
       return { status: 200, body: presentReauthorizations(waiting, forecast(grants, clock())) };
     },
   });

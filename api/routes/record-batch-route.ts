@@ -13,7 +13,12 @@ export interface RecordBatchRouteDeps<R extends Resource> extends RecordRouteDep
   readonly atomicLoads: AtomicLoadSlots;
 }
 
-export function recordBatchRoute<R extends Resource>({ kind, store, audit, atomicLoads }: RecordBatchRouteDeps<R>): Endpoint {
+export function recordBatchRoute<R extends Resource>({
+  kind,
+  store,
+  audit,
+  atomicLoads,
+}: RecordBatchRouteDeps<R>): Endpoint {
   const { resource, words } = kind;
   return batchEndpoint({
     name: `load${words.many}`,
@@ -40,8 +45,14 @@ export function recordBatchRoute<R extends Resource>({ kind, store, audit, atomi
         details: { received, created, updated, unchanged, rejected, atomic },
       });
       const by = { caller, requestId };
-      const target = { kind, store, venueId, auditOf: (counts: LoadCounts) => audit.entry(by, venueId, deedOf(counts)) };
-      if (atomic) return { status: 200, body: await atomicLoads.run(venueId, () => loadRecordsAtomically(target, body)) };
+      const target = {
+        kind,
+        store,
+        venueId,
+        auditOf: (counts: LoadCounts) => audit.entry(by, venueId, deedOf(counts)),
+      };
+      if (atomic)
+        return { status: 200, body: await atomicLoads.run(venueId, () => loadRecordsAtomically(target, body)) };
       const result = await loadRecords(target, body);
       // Kept in many transactions: the row tells of all of them, after the last.
       await audit.note(by, venueId, deedOf(result));

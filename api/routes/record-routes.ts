@@ -25,7 +25,8 @@ export function recordRoutes<R extends Resource>(deps: RecordRouteDeps<R>): Endp
   return [listRecords(deps), getRecord(deps), replaceRecord(deps), changeRecord(deps), deleteRecord(deps)];
 }
 
-const SENT_BACK = 'A field that holds what a read has answered is always accepted, also where a provider has brought what could not be sent otherwise.';
+const SENT_BACK =
+  'A field that holds what a read has answered is always accepted, also where a provider has brought what could not be sent otherwise.';
 
 export const collectionPath = (resource: Resource): string => `/v1/venues/{venueId}/records/${resource}`;
 const itemPath = ({ resource, id }: RecordKind): string => `${collectionPath(resource)}/{${id}}`;
@@ -105,7 +106,8 @@ function deleteRecord<R extends Resource>({ kind, store, audit }: RecordRouteDep
   return endpoint({
     name: `delete${kind.words.one}`,
     summary: `Delete ${kind.words.a}`,
-    description: 'The record keeps its id and can still be read; lists leave it out unless they are asked for deleted ones. A repeat answers the same. Sent again in a batch, the record comes back.',
+    description:
+      'The record keeps its id and can still be read; lists leave it out unless they are asked for deleted ones. A repeat answers the same. Sent again in a batch, the record comes back.',
     tag: 'Records',
     method: 'delete',
     path: itemPath(kind),
@@ -113,14 +115,22 @@ function deleteRecord<R extends Resource>({ kind, store, audit }: RecordRouteDep
     answers: { 200: { description: 'The record with the time at which it was deleted.', schema: kind.answer } },
     async handle({ ids, caller, requestId }) {
       const [venueId, id] = [venueOf(ids), recordOf(kind, ids)];
-      const entry = audit.entry({ caller, requestId }, venueId, { action: 'record.deleted', targetType: kind.resource, targetId: id });
+      const entry = audit.entry({ caller, requestId }, venueId, {
+        action: 'record.deleted',
+        targetType: kind.resource,
+        targetId: id,
+      });
       return found(kind, await store.remove(venueId, id, () => entry));
     },
   });
 }
 
 /** What a pull has stored may break the rules for input; only what differs from it is judged. */
-function checkBody<R extends Resource, Body>({ kind, store }: RecordRouteDeps<R>, ids: AnyIds, { schema, input }: { readonly schema: z.ZodType<Body>; readonly input: unknown }): Promise<Parsed<Body>> {
+function checkBody<R extends Resource, Body>(
+  { kind, store }: RecordRouteDeps<R>,
+  ids: AnyIds,
+  { schema, input }: { readonly schema: z.ZodType<Body>; readonly input: unknown },
+): Promise<Parsed<Body>> {
   const fields = ['sourceId', ...RECORD_TABLES[kind.resource].columns.map(({ field }) => field)];
   const readShown = async () => {
     const record = await store.find(venueOf(ids), recordOf(kind, ids));
@@ -129,12 +139,17 @@ function checkBody<R extends Resource, Body>({ kind, store }: RecordRouteDeps<R>
   return checkChanged(schema, input, { readShown, fields });
 }
 
-async function update<R extends Resource>({ kind, store }: RecordRouteDeps<R>, ids: AnyIds, body: RecordChanges<R> & { readonly sourceId?: string | undefined }): Promise<Answer> {
+async function update<R extends Resource>(
+  { kind, store }: RecordRouteDeps<R>,
+  ids: AnyIds,
+  body: RecordChanges<R> & { readonly sourceId?: string | undefined },
+): Promise<Answer> {
   const [venueId, id] = [venueOf(ids), recordOf(kind, ids)];
   const { sourceId, ...changes } = body;
   if (sourceId !== undefined) {
     const current = await store.find(venueId, id);
-    if (current && current.sourceId !== sourceId) throw invalidRequest([{ path: 'sourceId', message: 'Cannot be changed' }]);
+    if (current && current.sourceId !== sourceId)
+      throw invalidRequest([{ path: 'sourceId', message: 'Cannot be changed' }]);
   }
   const result = await store.update(venueId, id, changes as unknown as RecordChanges<R>);
   if (Array.isArray(result)) throw invalidRequest(result);

@@ -15,7 +15,13 @@ import { notFound } from '../not-found.ts';
 import type { ScheduleGateway, ScheduleRef } from '../schedule-gateway.ts';
 import type { DefaultSchedules } from '../scheduling.ts';
 import { pageOf } from '../schemas/common.ts';
-import { deletedScheduleAnswer, presentSchedule, scheduleAnswer, scheduleBody, scheduleBodyShown } from '../schemas/schedule.ts';
+import {
+  deletedScheduleAnswer,
+  presentSchedule,
+  scheduleAnswer,
+  scheduleBody,
+  scheduleBodyShown,
+} from '../schemas/schedule.ts';
 import type { TemporalUi } from '../schemas/sync.ts';
 import { checkAbility } from '../starting-syncs.ts';
 
@@ -35,7 +41,15 @@ const ITEM = `${COLLECTION}/{resource}` as const;
 const TEMPORAL = 'temporal-unavailable';
 
 export function scheduleRoutes(deps: ScheduleRouteDeps): Endpoint[] {
-  return [listRoute(deps), getRoute(deps), putRoute(deps), deleteRoute(deps), pauseRoute(deps), resumeRoute(deps), triggerRoute(deps)];
+  return [
+    listRoute(deps),
+    getRoute(deps),
+    putRoute(deps),
+    deleteRoute(deps),
+    pauseRoute(deps),
+    resumeRoute(deps),
+    triggerRoute(deps),
+  ];
 }
 
 function listRoute(deps: ScheduleRouteDeps): Endpoint {
@@ -52,7 +66,9 @@ function listRoute(deps: ScheduleRouteDeps): Endpoint {
       await connectionOf(deps, ids);
       const found = await Promise.all(RESOURCES.map((resource) => deps.scheduleGateway.find({ ...ids, resource })));
       const fullPasses = await deps.schedules.listFullPasses(ids);
-      const data = found.filter((schedule) => schedule !== null).map((schedule) => presentSchedule(schedule, { ref: ids, ui: deps.ui, fullPasses }));
+      const data = found
+        .filter((schedule) => schedule !== null)
+        .map((schedule) => presentSchedule(schedule, { ref: ids, ui: deps.ui, fullPasses }));
       return { status: 200, body: { data, nextCursor: null } };
     },
   });
@@ -79,7 +95,8 @@ function putRoute(deps: ScheduleRouteDeps): Endpoint {
   return endpoint({
     name: 'putSchedule',
     summary: 'Make or change a schedule of syncs',
-    description: 'Runs are incremental, and every `fullEvery` one goes through everything. Sending the same again changes nothing: an unchanged `every` keeps its times.',
+    description:
+      'Runs are incremental, and every `fullEvery` one goes through everything. Sending the same again changes nothing: an unchanged `every` keeps its times.',
     tag: 'Schedules',
     method: 'put',
     path: ITEM,
@@ -94,9 +111,16 @@ function putRoute(deps: ScheduleRouteDeps): Endpoint {
       const direction = checkAbility(deps.providers, connection, { resource: ids.resource, direction: body.direction });
       const timing = await timingOf(deps, ids, body);
       const { jitter = defaultJitterMs(timing), fullEvery, paused, note } = body;
-      await deps.scheduleGateway.put({ ...ids, provider: connection.provider, direction }, { timing, jitterMs: jitter, fullEveryMs: fullEvery, paused, note });
+      await deps.scheduleGateway.put(
+        { ...ids, provider: connection.provider, direction },
+        { timing, jitterMs: jitter, fullEveryMs: fullEvery, paused, note },
+      );
       await deps.schedules.noteScheduled(ids, ids.resource);
-      await deps.audit.note({ caller, requestId }, ids.venueId, { ...target(ids), action: 'schedule.changed', details: { ...timing, ...(fullEvery !== undefined && { fullEveryMs: fullEvery }), direction } });
+      await deps.audit.note({ caller, requestId }, ids.venueId, {
+        ...target(ids),
+        action: 'schedule.changed',
+        details: { ...timing, ...(fullEvery !== undefined && { fullEveryMs: fullEvery }), direction },
+      });
       return present(deps, ids, 200);
     },
   });
@@ -120,7 +144,10 @@ function deleteRoute(deps: ScheduleRouteDeps): Endpoint {
       await deps.schedules.noteScheduled(ids, ids.resource);
       if (!(await deps.scheduleGateway.delete(ids))) throw notFound('schedule-not-found');
       await deps.audit.note({ caller, requestId }, ids.venueId, { ...target(ids), action: 'schedule.deleted' });
-      return { status: 200, body: { resource: ids.resource, scheduleId: scheduleId(ids.connectionId, ids.resource), deleted: true } };
+      return {
+        status: 200,
+        body: { resource: ids.resource, scheduleId: scheduleId(ids.connectionId, ids.resource), deleted: true },
+      };
     },
   });
 }
@@ -130,16 +157,27 @@ function pauseRoute(deps: ScheduleRouteDeps): Endpoint {
     ...actionOf('pause', 'Pause a schedule'),
     description: 'A run that is on goes on. Pausing again is fine.',
     answers: { 200: { description: 'Paused.', schema: scheduleAnswer } },
-    handle: (call) => act(deps, call, { action: 'schedule.paused', status: 200, work: (ref) => deps.scheduleGateway.setPaused(ref, true) }),
+    handle: (call) =>
+      act(deps, call, {
+        action: 'schedule.paused',
+        status: 200,
+        work: (ref) => deps.scheduleGateway.setPaused(ref, true),
+      }),
   });
 }
 
 function resumeRoute(deps: ScheduleRouteDeps): Endpoint {
   return endpoint({
     ...actionOf('resume', 'Resume a paused schedule'),
-    description: 'What came due meanwhile is not made up for: the next run reads everything since the last one. Resuming again is fine.',
+    description:
+      'What came due meanwhile is not made up for: the next run reads everything since the last one. Resuming again is fine.',
     answers: { 200: { description: 'Resumed.', schema: scheduleAnswer } },
-    handle: (call) => act(deps, call, { action: 'schedule.resumed', status: 200, work: (ref) => deps.scheduleGateway.setPaused(ref, false) }),
+    handle: (call) =>
+      act(deps, call, {
+        action: 'schedule.resumed',
+        status: 200,
+        work: (ref) => deps.scheduleGateway.setPaused(ref, false),
+      }),
   });
 }
 
@@ -149,12 +187,22 @@ function triggerRoute(deps: ScheduleRouteDeps): Endpoint {
     description: 'Also a paused one. Nothing starts while a run of it is on. The run appears in `lastRuns`.',
     idempotent: true,
     answers: { 202: { description: 'Asked.', schema: scheduleAnswer } },
-    handle: (call) => act(deps, call, { action: 'schedule.triggered', status: 202, work: (ref) => deps.scheduleGateway.trigger(ref) }),
+    handle: (call) =>
+      act(deps, call, { action: 'schedule.triggered', status: 202, work: (ref) => deps.scheduleGateway.trigger(ref) }),
   });
 }
 
 const actionOf = <Verb extends 'pause' | 'resume' | 'trigger'>(verb: Verb, summary: string) =>
-  ({ name: `${verb}Schedule`, summary, tag: 'Schedules', method: 'post', path: `${ITEM}/${verb}`, role: 'operator', effort: 'start', problems: [TEMPORAL] }) as const;
+  ({
+    name: `${verb}Schedule`,
+    summary,
+    tag: 'Schedules',
+    method: 'post',
+    path: `${ITEM}/${verb}`,
+    role: 'operator',
+    effort: 'start',
+    problems: [TEMPORAL],
+  }) as const;
 
 interface Action {
   readonly action: string;
@@ -163,7 +211,11 @@ interface Action {
   readonly work: (ref: ScheduleRef) => Promise<boolean>;
 }
 
-async function act(deps: ScheduleRouteDeps, { ids, caller, requestId }: Call<IdsOf<typeof ITEM>, unknown, unknown>, { action, status, work }: Action): Promise<Answer> {
+async function act(
+  deps: ScheduleRouteDeps,
+  { ids, caller, requestId }: Call<IdsOf<typeof ITEM>, unknown, unknown>,
+  { action, status, work }: Action,
+): Promise<Answer> {
   await connectionToChange(deps, ids);
   if (!(await work(ids))) throw notFound('schedule-not-found');
   await deps.audit.note({ caller, requestId }, ids.venueId, { ...target(ids), action });
@@ -184,17 +236,28 @@ async function connectionToChange(deps: ScheduleRouteDeps, ref: ConnectionRef): 
   return connection;
 }
 
-async function timingOf({ venues }: ScheduleRouteDeps, { venueId }: ScheduleRef, { every, cron, timeZone }: z.output<typeof scheduleBody>): Promise<ScheduleTiming> {
+async function timingOf(
+  { venues }: ScheduleRouteDeps,
+  { venueId }: ScheduleRef,
+  { every, cron, timeZone }: z.output<typeof scheduleBody>,
+): Promise<ScheduleTiming> {
   if (every !== undefined) return { everyMs: every };
   const zone = timeZone ?? (await venues.find([venueId], venueId))?.timeZone;
   if (cron === undefined || zone === undefined) throw notFound('venue-not-found');
   return { cron, timeZone: zone };
 }
 
-async function present({ scheduleGateway, schedules, ui }: ScheduleRouteDeps, ref: ScheduleRef, status: number): Promise<Answer> {
+async function present(
+  { scheduleGateway, schedules, ui }: ScheduleRouteDeps,
+  ref: ScheduleRef,
+  status: number,
+): Promise<Answer> {
   const schedule = await scheduleGateway.find(ref);
   if (!schedule) throw notFound('schedule-not-found');
   return { status, body: presentSchedule(schedule, { ref, ui, fullPasses: await schedules.listFullPasses(ref) }) };
 }
 
-const target = ({ connectionId, resource }: ScheduleRef) => ({ targetType: 'schedule', targetId: scheduleId(connectionId, resource) });
+const target = ({ connectionId, resource }: ScheduleRef) => ({
+  targetType: 'schedule',
+  targetId: scheduleId(connectionId, resource),
+});

@@ -37,7 +37,12 @@ export function syncEventsRoute(deps: SyncEventsRouteDeps): Endpoint {
     method: 'get',
     path: '/v1/venues/{venueId}/syncs/{syncId}/events',
     role: 'viewer',
-    answers: { 200: { description: 'The events, as text/event-stream.', schema: z.string().meta({ description: 'A stream of `SyncEvent`s.' }) } },
+    answers: {
+      200: {
+        description: 'The events, as text/event-stream.',
+        schema: z.string().meta({ description: 'A stream of `SyncEvent`s.' }),
+      },
+    },
     problems: ['too-many-streams'],
     async stream({ ids: { venueId, syncId }, caller }, exchange) {
       const position = readLastEventId(exchange.req.headers['last-event-id']);
@@ -68,7 +73,11 @@ async function isOver(runs: SyncRunStore, run: SyncRun, { seq, finished }: Reade
 function open(
   { runs, feeds, ui, streams, shares }: SyncEventsRouteDeps,
   { venueId, id }: SyncRun,
-  { position, caller, exchange: { res } }: { readonly position: ReaderPosition; readonly caller: Caller; readonly exchange: Exchange },
+  {
+    position,
+    caller,
+    exchange: { res },
+  }: { readonly position: ReaderPosition; readonly caller: Caller; readonly exchange: Exchange },
 ): void {
   const release = feeds.countOf(id) < MAX_STREAMS_OF_A_RUN ? shares.tryTake(venueId) : null;
   if (!release) {

@@ -33,7 +33,10 @@ function planRoute({ runs, plans }: SyncPlanRouteDeps): Endpoint {
     problems: ['not-a-dry-run', 'plan-not-ready'],
     async handle({ ids: { venueId, syncId } }) {
       const { run, finishedAt } = await completedDryRun(runs, venueId, syncId);
-      return { status: 200, body: presentPlan(run, finishedAt, await plans.summarise(venueId, syncId, SAMPLES_PER_ACTION)) };
+      return {
+        status: 200,
+        body: presentPlan(run, finishedAt, await plans.summarise(venueId, syncId, SAMPLES_PER_ACTION)),
+      };
     },
   });
 }
@@ -53,18 +56,29 @@ function itemsRoute({ runs, plans }: SyncPlanRouteDeps): Endpoint {
       const list = { path, filters: { action }, order: 'seq' } as const;
       const after = readCursor(cursor, list);
       await completedDryRun(runs, venueId, syncId);
-      return { status: 200, body: toPageBody(await plans.list(venueId, syncId, { action, page: { limit, after } }), list, presentPlanItem) };
+      return {
+        status: 200,
+        body: toPageBody(await plans.list(venueId, syncId, { action, page: { limit, after } }), list, presentPlanItem),
+      };
     },
   });
 }
 
 /** Throws `sync-not-found`, `not-a-dry-run` and `plan-not-ready`: half a plan would be taken for a whole one. */
-async function completedDryRun(runs: SyncRunStore, venueId: VenueId, syncId: SyncId): Promise<{ readonly run: SyncRun; readonly finishedAt: Date }> {
+async function completedDryRun(
+  runs: SyncRunStore,
+  venueId: VenueId,
+  syncId: SyncId,
+): Promise<{ readonly run: SyncRun; readonly finishedAt: Date }> {
   const run = await runs.find(venueId, syncId);
   if (!run) throw notFound('sync-not-found');
   if (!run.dryRun) throw new ApiError('not-a-dry-run', 'This run was no dry run: it has no plan.');
   const { finishedAt, outcome } = run;
   if (!finishedAt) throw new ApiError('plan-not-ready', `The dry run is ${run.phase}.`);
-  if (!outcome?.startsWith('completed')) throw new ApiError('plan-not-ready', `The dry run ended before it had looked at everything: ${outcome ?? 'failed'}.`);
+  if (!outcome?.startsWith('completed'))
+    throw new ApiError(
+      'plan-not-ready',
+      `The dry run ended before it had looked at everything: ${outcome ?? 'failed'}.`,
+    );
   return { run, finishedAt };
 }

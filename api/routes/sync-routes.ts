@@ -5,7 +5,15 @@ import { endpoint } from '../endpoint.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { notFound } from '../not-found.ts';
 import { pageOf } from '../schemas/common.ts';
-import { presentSync, presentSyncLog, startSyncBody, syncAnswer, syncListQuery, syncLogAnswer, syncLogQuery } from '../schemas/sync.ts';
+import {
+  presentSync,
+  presentSyncLog,
+  startSyncBody,
+  syncAnswer,
+  syncListQuery,
+  syncLogAnswer,
+  syncLogQuery,
+} from '../schemas/sync.ts';
 import type { TemporalUi } from '../schemas/sync.ts';
 import { startSync } from '../starting-syncs.ts';
 import type { SyncDeps } from '../starting-syncs.ts';
@@ -26,7 +34,8 @@ function startRoute(deps: SyncRouteDeps): Endpoint {
   return endpoint({
     name: 'startSync',
     summary: 'Start a sync, or join the one that is running',
-    description: 'A dry run and a run may be open together. A run takes on the plan of the newest dry run of the same sync, mode and window, if nothing has run since. Joining changes nothing of the run that is open; one that waits looks again at once.',
+    description:
+      'A dry run and a run may be open together. A run takes on the plan of the newest dry run of the same sync, mode and window, if nothing has run since. Joining changes nothing of the run that is open; one that waits looks again at once.',
     tag: 'Syncs',
     method: 'post',
     path: COLLECTION,
@@ -36,7 +45,11 @@ function startRoute(deps: SyncRouteDeps): Endpoint {
     body: startSyncBody,
     answers: {
       202: { description: 'Started.', schema: syncAnswer, location: 'The run.' },
-      200: { description: 'The same sync is running already: this is its run.', schema: syncAnswer, location: 'The run.' },
+      200: {
+        description: 'The same sync is running already: this is its run.',
+        schema: syncAnswer,
+        location: 'The run.',
+      },
     },
     problems: [
       'connection-not-found',
@@ -46,18 +59,42 @@ function startRoute(deps: SyncRouteDeps): Endpoint {
       'plan-not-usable',
       'temporal-unavailable',
     ],
-    async handle({ ids: { venueId }, body: { dryRun = false, from, to, planId, ...body }, caller, requestId, requestKey }) {
+    async handle({
+      ids: { venueId },
+      body: { dryRun = false, from, to, planId, ...body },
+      caller,
+      requestId,
+      requestKey,
+    }) {
       const window = from || to ? { from: from ?? null, to: to ?? null } : null;
       const by = { caller, requestId };
       const auditOf = (opened: SyncRun) => deps.audit.entry(by, venueId, deedOf(opened, 'sync.started'));
-      const { run, joined } = await startSync(deps, { ...body, venueId, dryRun, window, planId, requestedBy: caller.subject, requestKey, auditOf });
+      const { run, joined } = await startSync(deps, {
+        ...body,
+        venueId,
+        dryRun,
+        window,
+        planId,
+        requestedBy: caller.subject,
+        requestKey,
+        auditOf,
+      });
       if (joined) await deps.audit.note(by, venueId, deedOf(run, 'sync.joined'));
-      return { status: joined ? 200 : 202, body: presentSync(run, deps.ui), headers: { Location: `/v1/venues/${venueId}/syncs/${run.id}` } };
+      return {
+        status: joined ? 200 : 202,
+        body: presentSync(run, deps.ui),
+        headers: { Location: `/v1/venues/${venueId}/syncs/${run.id}` },
+      };
     },
   });
 }
 
-const deedOf = ({ id, resource, direction, mode, dryRun }: SyncRun, action: string): Deed => ({ action, targetType: 'sync', targetId: id, details: { resource, direction, mode, ...(dryRun && { dryRun }) } });
+const deedOf = ({ id, resource, direction, mode, dryRun }: SyncRun, action: string): Deed => ({
+  action,
+  targetType: 'sync',
+  targetId: id,
+  details: { resource, direction, mode, ...(dryRun && { dryRun }) },
+});
 
 function listRoute({ runs, ui }: SyncRouteDeps): Endpoint {
   return endpoint({

@@ -38,7 +38,8 @@ function approveRoute(deps: SyncSteeringRouteDeps): Endpoint {
   return endpoint({
     name: 'approveSync',
     summary: 'Let a sync run go on that waits for approval',
-    description: 'A run that would archive many records waits; `awaiting` says how many. Approving again is fine; cancelling is the no.',
+    description:
+      'A run that would archive many records waits; `awaiting` says how many. Approving again is fine; cancelling is the no.',
     tag: 'Syncs',
     method: 'post',
     path: `${ITEM}/approve`,
@@ -46,7 +47,8 @@ function approveRoute(deps: SyncSteeringRouteDeps): Endpoint {
     idempotent: true,
     answers: { 202: { description: 'Approved: the run goes on in a moment.', schema: syncAnswer } },
     problems: ['not-awaiting-approval', 'temporal-unavailable'],
-    handle: async ({ ids, ...by }) => answer(deps, await approveSync(deps, ids, by.caller.subject), { ...by, action: 'sync.approved' }),
+    handle: async ({ ids, ...by }) =>
+      answer(deps, await approveSync(deps, ids, by.caller.subject), { ...by, action: 'sync.approved' }),
   });
 }
 
@@ -80,7 +82,11 @@ interface Steered {
   readonly action: string;
 }
 
-async function answer({ audit, ui }: SyncSteeringRouteDeps, run: SyncRun, { caller, requestId, action }: Steered): Promise<Answer> {
+async function answer(
+  { audit, ui }: SyncSteeringRouteDeps,
+  run: SyncRun,
+  { caller, requestId, action }: Steered,
+): Promise<Answer> {
   await audit.note({ caller, requestId }, run.venueId, { action, targetType: 'sync', targetId: run.id });
   return { status: 202, body: presentSync(run, ui) };
 }

@@ -41,20 +41,31 @@ export function transactionSummaryRoute({ venues, summaries, clock }: Transactio
       const { timeZone } = venue;
       const days = daysOf({ from, to }, () => dayIn(timeZone, clock()));
       const sums = await summaries.summarise(venueId, { ...filter, ...days, timeZone, status: status ?? null });
-      const data = sums.map((sum) => ({ ...sum, amountMinor: toSafeNumber(sum.amountMinor), feeMinor: toSafeNumber(sum.feeMinor) }));
+      const data = sums.map((sum) => ({
+        ...sum,
+        amountMinor: toSafeNumber(sum.amountMinor),
+        feeMinor: toSafeNumber(sum.feeMinor),
+      }));
       return { status: 200, body: { ...days, timeZone, data } satisfies z.input<typeof summaryAnswer> };
     },
   });
 }
 
 /** Throws `invalid-request` for days in the wrong order and for too many. */
-function daysOf({ from, to }: { readonly from: string | undefined; readonly to: string | undefined }, today: () => string): { readonly from: string; readonly to: string } {
+function daysOf(
+  { from, to }: { readonly from: string | undefined; readonly to: string | undefined },
+  today: () => string,
+): { readonly from: string; readonly to: string } {
   const last = to ?? today();
   const first = from ?? toDay(Date.parse(last) - (DEFAULT_DAYS - 1) * DAY_MS);
   // Of days without hours: every one has the same length.
   const count = (Date.parse(last) - Date.parse(first)) / DAY_MS + 1;
-  if (count < 1) throw invalidRequest([{ path: 'from', message: to === undefined ? 'Must not be after today' : 'Must not be after `to`' }]);
-  if (count > MAX_DAYS) throw invalidRequest([{ path: 'from', message: `Must not be more than ${MAX_DAYS} days with the last one` }]);
+  if (count < 1)
+    throw invalidRequest([
+      { path: 'from', message: to === undefined ? 'Must not be after today' : 'Must not be after `to`' },
+    ]);
+  if (count > MAX_DAYS)
+    throw invalidRequest([{ path: 'from', message: `Must not be more than ${MAX_DAYS} days with the last one` }]);
   return { from: first, to: last };
 }
 

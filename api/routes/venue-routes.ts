@@ -92,7 +92,12 @@ function changeVenue({ venues, audit }: VenueRouteDeps): Endpoint {
     answers: { 200: { description: 'The venue as it is now.', schema: venueAnswer } },
     async handle({ ids: { venueId }, body, caller, requestId }) {
       const fields = Object.keys(body).join(', ');
-      const entry = audit.entry({ caller, requestId }, venueId, { action: 'venue.updated', targetType: 'venue', targetId: venueId, details: { fields } });
+      const entry = audit.entry({ caller, requestId }, venueId, {
+        action: 'venue.updated',
+        targetType: 'venue',
+        targetId: venueId,
+        details: { fields },
+      });
       const venue = await venues.update(venueId, present(body), () => entry);
       if (!venue) throw notFound('venue-not-found');
       return { status: 200, body: presentVenue(venue) };
@@ -102,5 +107,7 @@ function changeVenue({ venues, audit }: VenueRouteDeps): Endpoint {
 
 /** Without the fields that are undefined: to a store they would mean something else than absent ones. */
 function present<Fields extends object>(fields: Fields): { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [Name in keyof Fields]?: Exclude<Fields[Name], undefined>;
+  };
 }

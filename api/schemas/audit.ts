@@ -25,6 +25,25 @@ export const auditAnswer = z
   })
   .meta({ id: 'AuditEntry' });
 
-export function presentAudit({ id, at, actor, action, targetType, targetId, outcome, requestId, details }: AuditRow): z.input<typeof auditAnswer> {
-  return { id, at: at.toISOString(), actor, action, target: { type: targetType, id: targetId }, outcome, requestId, details: { ...details } };
+export function presentAudit({
+  id,
+  at,
+  actor,
+  action,
+  targetType,
+  targetId,
+  outcome,
+  requestId,
+  details,
+}: AuditRow): z.input<typeof auditAnswer> {
+  return {
+    id,
+    at: at.toISOString(),
+    actor,
+    action,
+    target: { type: targetType, id: targetId },
+    outcome,
+    requestId,
+    details: { ...details },
+  };
 }

@@ -63,12 +63,20 @@ export const currencyAnswer = z.string().meta({ description: 'ISO 4217 code.', e
 /** `name` of an item, in the OpenAPI document. */
 export const pageOf = <Item extends z.ZodType>(name: string, item: Item) =>
   z
-    .object({ data: z.array(item), nextCursor: z.string().nullable().meta({ description: 'Where the next page begins; null on the last one.' }) })
+    .object({
+      data: z.array(item),
+      nextCursor: z.string().nullable().meta({ description: 'Where the next page begins; null on the last one.' }),
+    })
     .meta({ id: `${name}Page` });
 
 export const fieldError = z
   .object({
-    path: z.string().meta({ description: 'The field, as in `records.3.amountMinor`; the name of a query parameter or header.', example: 'timeZone' }),
+    path: z
+      .string()
+      .meta({
+        description: 'The field, as in `records.3.amountMinor`; the name of a query parameter or header.',
+        example: 'timeZone',
+      }),
     message: z.string(),
   })
   .meta({ id: 'FieldError' });
@@ -81,7 +89,15 @@ export const problem = z
     code: z.string().meta({ description: 'Stable; `docs/errors` lists every one.' }),
     detail: z.string(),
     requestId: z.string(),
-    errors: z.array(fieldError).optional().meta({ description: 'Of `invalid-request`: every wrong field at once, at most 1,000 and 64 KB.' }),
-    errorsOmitted: z.int().optional().meta({ description: 'How many errors there are besides `errors`; at least as many, since nobody looks further.' }),
+    errors: z
+      .array(fieldError)
+      .optional()
+      .meta({ description: 'Of `invalid-request`: every wrong field at once, at most 1,000 and 64 KB.' }),
+    errorsOmitted: z
+      .int()
+      .optional()
+      .meta({
+        description: 'How many errors there are besides `errors`; at least as many, since nobody looks further.',
+      }),
   })
   .meta({ id: 'Problem', description: 'Problem details, RFC 9457.' });

@@ -17,7 +17,11 @@ const secretKey = z
   .transform((key) => new Secret(key));
 
 /** RFC 6749 section 3.3 (October 2012). */
-const scope = z.string().min(1).max(200).regex(/^[\x21\x23-\x5b\x5d-\x7e]*$/, 'Must be a scope as OAuth 2.0 has them');
+const scope = z
+  .string()
+  .min(1)
+  .max(200)
+  .regex(/^[\x21\x23-\x5b\x5d-\x7e]*$/, 'Must be a scope as OAuth 2.0 has them');
 
 const wishes = {
   scopes: z
@@ -26,12 +30,19 @@ const wishes = {
     .max(50)
     .refine((scopes) => new Set(scopes).size === scopes.length, 'Must name each scope once')
     .optional()
-    .meta({ description: 'What the owner is asked to approve, each scope once. Without it: what a sync of all resources needs.', uniqueItems: true }),
+    .meta({
+      description:
+        'What the owner is asked to approve, each scope once. Without it: what a sync of all resources needs.',
+      uniqueItems: true,
+    }),
   returnUrl: z
     .string()
     .max(MAX_RETURN_URL_LENGTH)
     .optional()
-    .meta({ description: 'Where the owner is sent afterwards, with `connectionId`, `outcome` (`connected`, `refused`, `pending`) and `code` added to its query. Must lie under a URL in RETURN_URLS. Without it they see a page of ours.' }),
+    .meta({
+      description:
+        'Where the owner is sent afterwards, with `connectionId`, `outcome` (`connected`, `refused`, `pending`) and `code` added to its query. Must lie under a URL in RETURN_URLS. Without it they see a page of ours.',
+    }),
 };
 
 export const newConnectionBody = z
@@ -39,7 +50,12 @@ export const newConnectionBody = z
     provider,
     environment,
     credentials: z
-      .strictObject({ secretKey: secretKey.meta({ description: 'The provider’s secret key. Tested, sealed, and never shown again.', format: 'password' }) })
+      .strictObject({
+        secretKey: secretKey.meta({
+          description: 'The provider’s secret key. Tested, sealed, and never shown again.',
+          format: 'password',
+        }),
+      })
       .optional()
       .meta({ description: 'Without it the account’s owner is asked for consent.' }),
     flow: oauthFlow.optional(),
@@ -48,7 +64,12 @@ export const newConnectionBody = z
   .superRefine(({ credentials, flow, scopes, returnUrl }, context) => {
     if (!credentials) return;
     for (const [name, value] of Object.entries({ flow, scopes, returnUrl })) {
-      if (value !== undefined) context.addIssue({ code: 'custom', path: [name], message: 'Only for connecting by consent: not together with `credentials`' });
+      if (value !== undefined)
+        context.addIssue({
+          code: 'custom',
+          path: [name],
+          message: 'Only for connecting by consent: not together with `credentials`',
+        });
     }
   })
   .meta({ id: 'NewConnection' });
@@ -56,7 +77,10 @@ export const newConnectionBody = z
 export const reauthorizeBody = z.strictObject(wishes).meta({ id: 'Reauthorization' });
 
 export const disconnectQuery = z.strictObject({
-  records: z.enum(['keep', 'delete']).default('keep').meta({ description: '`delete` also deletes the records that only this connection has brought.' }),
+  records: z
+    .enum(['keep', 'delete'])
+    .default('keep')
+    .meta({ description: '`delete` also deletes the records that only this connection has brought.' }),
 });
 
 export const connectionAnswer = z
@@ -69,14 +93,26 @@ export const connectionAnswer = z
     cause: z.string().nullable().meta({ description: 'Why the connection is not simply active.' }),
     since: timestamp.meta({ description: 'Since when it is in this state.' }),
     nextAction: z.string().nullable().meta({ description: 'What a person should do next.' }),
-    account: z.object({ id: z.string(), name: z.string().nullable() }).nullable().meta({ description: 'The account at the provider; null until its owner has approved.' }),
+    account: z
+      .object({ id: z.string(), name: z.string().nullable() })
+      .nullable()
+      .meta({ description: 'The account at the provider; null until its owner has approved.' }),
     flow: orNull(oauthFlow).meta({ description: 'How its owner granted access; null for a connection with a key.' }),
     scopes: z.array(z.string()),
-    expiresAt: timestamp.nullable().meta({ description: 'When the access dies unless something is done; null: never.' }),
+    expiresAt: timestamp
+      .nullable()
+      .meta({ description: 'When the access dies unless something is done; null: never.' }),
     nextRefreshAt: timestamp.nullable().meta({ description: 'When the service renews it next; null: it need not.' }),
     notes: z
-      .array(z.object({ code: z.string().meta({ description: 'Stable; more may come.' }), message: z.string() }).meta({ id: 'ConnectionNote' }))
-      .meta({ description: 'What is worth knowing and asks for nothing. `account-shared`: another venue has connected the same account.' }),
+      .array(
+        z
+          .object({ code: z.string().meta({ description: 'Stable; more may come.' }), message: z.string() })
+          .meta({ id: 'ConnectionNote' }),
+      )
+      .meta({
+        description:
+          'What is worth knowing and asks for nothing. `account-shared`: another venue has connected the same account.',
+      }),
     createdAt: timestamp,
     updatedAt: timestamp,
   })
@@ -88,14 +124,25 @@ export const connectionDetailAnswer = z
     ...connectionAnswer.shape,
     fullPasses: z
       .array(z.object({ resource, direction, endedAt: timestamp }).meta({ id: 'FullPass' }))
-      .meta({ description: 'When a sync last went through everything, by a schedule or because somebody asked: by resource and direction, those that have.' }),
+      .meta({
+        description:
+          'When a sync last went through everything, by a schedule or because somebody asked: by resource and direction, those that have.',
+      }),
   })
   .meta({ id: 'ConnectionDetail' });
 
 export const connectionTestAnswer = z
   .object({
-    outcome: z.enum(['accepted', 'refused', 'unavailable']).meta({ description: '`refused`: the connection needs its owner, or another key. `unavailable`: the provider, or our key service, could not tell just now.' }),
-    code: z.string().nullable().meta({ description: 'Of `unavailable`: why nobody could tell, as docs/errors.md has it; null otherwise.' }),
+    outcome: z
+      .enum(['accepted', 'refused', 'unavailable'])
+      .meta({
+        description:
+          '`refused`: the connection needs its owner, or another key. `unavailable`: the provider, or our key service, could not tell just now.',
+      }),
+    code: z
+      .string()
+      .nullable()
+      .meta({ description: 'Of `unavailable`: why nobody could tell, as docs/errors.md has it; null otherwise.' }),
     testedAt: timestamp,
     connection: connectionAnswer,
   })
@@ -105,12 +152,21 @@ export const connectionTestAnswer = z
 export const startedAuthorizationAnswer = z
   .object({
     ...connectionAnswer.shape,
-    authorizationUrl: z.url().meta({ description: 'To be opened by the account’s owner, once, in a browser. Who has it can finish the attempt: hand it to nobody else.' }),
+    authorizationUrl: z
+      .url()
+      .meta({
+        description:
+          'To be opened by the account’s owner, once, in a browser. Who has it can finish the attempt: hand it to nobody else.',
+      }),
     expiresAt: timestamp.meta({ description: 'Until when the owner can approve: ten minutes from now.' }),
   })
   .meta({ id: 'StartedAuthorization' });
 
-export function presentAuthorization({ connection, authorizationUrl, expiresAt }: StartedAuthorization): z.input<typeof startedAuthorizationAnswer> {
+export function presentAuthorization({
+  connection,
+  authorizationUrl,
+  expiresAt,
+}: StartedAuthorization): z.input<typeof startedAuthorizationAnswer> {
   return { ...presentConnection(connection), authorizationUrl, expiresAt: expiresAt.toISOString() };
 }
 
@@ -135,7 +191,12 @@ export function presentConnection(connection: Connection): z.input<typeof connec
   };
 }
 
-export function presentConnectionDetail(connection: Connection, fullPasses: readonly FullPasses[]): z.input<typeof connectionDetailAnswer> {
-  const ended = fullPasses.flatMap(({ resource, direction, finishedAt }) => (finishedAt === null ? [] : [{ resource, direction, endedAt: finishedAt.toISOString() }]));
+export function presentConnectionDetail(
+  connection: Connection,
+  fullPasses: readonly FullPasses[],
+): z.input<typeof connectionDetailAnswer> {
+  const ended = fullPasses.flatMap(({ resource, direction, finishedAt }) =>
+    finishedAt === null ? [] : [{ resource, direction, endedAt: finishedAt.toISOString() }],
+  );
   return { ...presentConnection(connection), fullPasses: ended };
 }

@@ -13,14 +13,27 @@ export const integrationAnswer = z
   .object({
     provider,
     displayName: z.string(),
-    configured: z.boolean().meta({ description: 'Whether it can be connected here and now, the first way in `connect`.' }),
-    supported: z.boolean().meta({ description: 'Whether this version speaks to the provider; the settings in `toSet` alone do not change that.' }),
-    toSet: z.array(z.string()).meta({ description: 'Environment variables that connecting by consent needs and that are not set.' }),
+    configured: z
+      .boolean()
+      .meta({ description: 'Whether it can be connected here and now, the first way in `connect`.' }),
+    supported: z
+      .boolean()
+      .meta({
+        description: 'Whether this version speaks to the provider; the settings in `toSet` alone do not change that.',
+      }),
+    toSet: z
+      .array(z.string())
+      .meta({ description: 'Environment variables that connecting by consent needs and that are not set.' }),
     flows: z.array(oauthFlow).meta({ description: 'How consent can be asked for here, the usual way first.' }),
-    environment: orNull(environment).meta({ description: 'Where accounts are that are connected by consent; null while none can be.' }),
+    environment: orNull(environment).meta({
+      description: 'Where accounts are that are connected by consent; null while none can be.',
+    }),
     resources: z.array(z.object({ resource, directions: z.array(direction) })),
     connect: z.array(z.enum(['api-key', 'oauth'])),
-    limits: z.object({ sandbox: limit, production: limit }).nullable().meta({ description: 'Of one provider account: what this service allows itself.' }),
+    limits: z
+      .object({ sandbox: limit, production: limit })
+      .nullable()
+      .meta({ description: 'Of one provider account: what this service allows itself.' }),
   })
   .meta({ id: 'Integration' });
 
@@ -35,25 +48,47 @@ export const integrationStatusAnswer = z
           environment,
           accountId: z.string(),
           requestsPerSecond: rate.meta({ description: 'The full budget.' }),
-          allowedPerSecond: rate.meta({ description: 'What is let through now: less while the account recovers from being slowed down.' }),
+          allowedPerSecond: rate.meta({
+            description: 'What is let through now: less while the account recovers from being slowed down.',
+          }),
           waitMs: z.int().min(0).meta({ description: 'How long a call that came now would wait.' }),
           concurrency: slots.meta({ description: 'Requests at once.' }),
           concurrencyInUse: slots,
         }),
       )
-      .meta({ description: 'Of the accounts that were called before and that the caller’s venues have connected: at most 200 an environment, latest first.' }),
+      .meta({
+        description:
+          'Of the accounts that were called before and that the caller’s venues have connected: at most 200 an environment, latest first.',
+      }),
   })
   .meta({ id: 'IntegrationStatus' });
 
 export type FullRates = Readonly<Record<Environment, number>>;
 
 /** `capabilities` is null for a provider that has no adapter. */
-export function presentIntegration(provider: ProviderId, capabilities: ProviderCapabilities | null, here: { readonly rates: FullRates | null; readonly oauth: IntegrationHere }): z.input<typeof integrationAnswer> {
+export function presentIntegration(
+  provider: ProviderId,
+  capabilities: ProviderCapabilities | null,
+  here: { readonly rates: FullRates | null; readonly oauth: IntegrationHere },
+): z.input<typeof integrationAnswer> {
   const { rates, oauth } = here;
   const app = { toSet: [...oauth.missing], flows: [...oauth.flows], environment: oauth.environment };
-  if (!capabilities || !rates) return { provider, displayName: provider, configured: false, supported: false, ...app, resources: [], connect: [], limits: null };
+  if (!capabilities || !rates)
+    return {
+      provider,
+      displayName: provider,
+      configured: false,
+      supported: false,
+      ...app,
+      resources: [],
+      connect: [],
+      limits: null,
+    };
   const { displayName, resources, connect, limits } = capabilities;
-  const limitOf = (environment: Environment) => ({ requestsPerSecond: rates[environment], concurrency: limits[environment].concurrency });
+  const limitOf = (environment: Environment) => ({
+    requestsPerSecond: rates[environment],
+    concurrency: limits[environment].concurrency,
+  });
   return {
     provider,
     displayName,
@@ -66,7 +101,11 @@ export function presentIntegration(provider: ProviderId, capabilities: ProviderC
   };
 }
 
-export function presentBudget(budget: BudgetStatus, { limits }: ProviderCapabilities, rates: FullRates): z.input<typeof integrationStatusAnswer>['budgets'][number] {
+export function presentBudget(
+  budget: BudgetStatus,
+  { limits }: ProviderCapabilities,
+  rates: FullRates,
+): z.input<typeof integrationStatusAnswer>['budgets'][number] {
   const { environment, externalAccountId, ratePerSecond, waitMs, leasedSlots } = budget;
   return {
     environment,

@@ -17,12 +17,17 @@ export const reauthorizationAnswer = z
   })
   .meta({ id: 'ReauthorizationForecast' });
 
-export const reauthorizationsAnswer = z.object({ data: z.array(reauthorizationAnswer) }).meta({ id: 'Reauthorizations' });
+export const reauthorizationsAnswer = z
+  .object({ data: z.array(reauthorizationAnswer) })
+  .meta({ id: 'Reauthorizations' });
 
 type Entry = z.input<typeof reauthorizationAnswer>;
 
 /** By date: what waits for a person already comes first, because its date is past. */
-export function presentReauthorizations(waiting: readonly NeedingReauth[], coming: readonly ForecastEntry[]): { data: Entry[] } {
+export function presentReauthorizations(
+  waiting: readonly NeedingReauth[],
+  coming: readonly ForecastEntry[],
+): { data: Entry[] } {
   const now = waiting.map(({ connectionId, provider, since, cause, nextAction }): Entry => ({
     connectionId,
     provider,
@@ -32,5 +37,9 @@ export function presentReauthorizations(waiting: readonly NeedingReauth[], comin
     action: nextAction ?? 'Re-authorise the connection.',
     daysLeft: 0,
   }));
-  return { data: [...now, ...coming.map((entry) => ({ ...entry }))].toSorted((a, b) => a.date.localeCompare(b.date) || a.connectionId.localeCompare(b.connectionId)) };
+  return {
+    data: [...now, ...coming.map((entry) => ({ ...entry }))].toSorted(
+      (a, b) => a.date.localeCompare(b.date) || a.connectionId.localeCompare(b.connectionId),
+    ),
+  };
 }

@@ -10,7 +10,8 @@ export const syncProgressAnswer = syncAnswer
 
 export const syncPhaseChange = z.object({ phase: syncPhase, at: timestamp }).meta({ id: 'SyncPhaseChange' });
 
-const eventOf = <Name extends string, Data extends z.ZodType>(name: Name, data: Data, id: z.ZodString) => z.object({ id, event: z.literal(name), data });
+const eventOf = <Name extends string, Data extends z.ZodType>(name: Name, data: Data, id: z.ZodString) =>
+  z.object({ id, event: z.literal(name), data });
 
 const LOG_ID = z.string().meta({ description: 'Of the entry in the log, `seq`.', example: '17' });
 
@@ -19,7 +20,16 @@ export const syncEvent = z
   .discriminatedUnion('event', [
     eventOf('phase', syncPhaseChange, LOG_ID).meta({ id: 'SyncPhaseEvent' }),
     eventOf('record-rejected', syncLogAnswer, LOG_ID).meta({ id: 'SyncRecordRejectedEvent' }),
-    eventOf('progress', syncProgressAnswer, z.string().meta({ example: '17-3' })).meta({ id: 'SyncProgressEvent', description: 'At most four a second.' }),
-    eventOf('finished', syncAnswer, z.string().meta({ example: '21-finished' })).meta({ id: 'SyncFinishedEvent', description: 'The last one: the run as it ended.' }),
+    eventOf('progress', syncProgressAnswer, z.string().meta({ example: '17-3' })).meta({
+      id: 'SyncProgressEvent',
+      description: 'At most four a second.',
+    }),
+    eventOf('finished', syncAnswer, z.string().meta({ example: '21-finished' })).meta({
+      id: 'SyncFinishedEvent',
+      description: 'The last one: the run as it ended.',
+    }),
   ])
-  .meta({ id: 'SyncEvent', description: 'One event of a run’s stream: the lines `id`, `event` and `data`, with `data` as JSON.' });
+  .meta({
+    id: 'SyncEvent',
+    description: 'One event of a run’s stream: the lines `id`, `event` and `data`, with `data` as JSON.',
+  });

@@ -12,12 +12,16 @@ const sample = {
   recordId: z.uuid().nullable(),
   sourceId: z.string().nullable(),
   externalId: z.string().nullable(),
-  detail: z.string().nullable().meta({ description: 'The fields that would change, or why the record would be refused.' }),
+  detail: z
+    .string()
+    .nullable()
+    .meta({ description: 'The fields that would change, or why the record would be refused.' }),
 };
 
 export const planItemAnswer = z.object({ action: planAction, ...sample }).meta({ id: 'SyncPlanItem' });
 
-const perAction = <T extends z.ZodType>(value: T) => z.object({ create: value, update: value, archive: value, skip: value, reject: value, conflict: value });
+const perAction = <T extends z.ZodType>(value: T) =>
+  z.object({ create: value, update: value, archive: value, skip: value, reject: value, conflict: value });
 
 export const planAnswer = z
   .object({
@@ -26,15 +30,26 @@ export const planAnswer = z
     estimate: z
       .object({ calls: z.int().min(0), seconds: z.number().min(0) })
       .nullable()
-      .meta({ description: 'Calls to the provider that carrying the plan out would take, and how long at the account’s rate. Null when the dry run could not tell.' }),
-    samples: perAction(z.array(z.object(sample))).meta({ description: 'The first 20 of each; `/plan/items` lists all.' }),
+      .meta({
+        description:
+          'Calls to the provider that carrying the plan out would take, and how long at the account’s rate. Null when the dry run could not tell.',
+      }),
+    samples: perAction(z.array(z.object(sample))).meta({
+      description: 'The first 20 of each; `/plan/items` lists all.',
+    }),
     expiresAt: timestamp.meta({ description: 'Until then a run of the same sync, mode and window takes the plan on.' }),
   })
   .meta({ id: 'SyncPlan' });
 
 /** `finishedAt` is the dry run's. */
-export function presentPlan({ id, plan }: SyncRun, finishedAt: Date, { counts, samples }: PlanSummary): z.input<typeof planAnswer> {
-  const samplesOf = Object.fromEntries(PLAN_ACTIONS.map((action) => [action, samples.filter((item) => item.action === action).map(presentSample)]));
+export function presentPlan(
+  { id, plan }: SyncRun,
+  finishedAt: Date,
+  { counts, samples }: PlanSummary,
+): z.input<typeof planAnswer> {
+  const samplesOf = Object.fromEntries(
+    PLAN_ACTIONS.map((action) => [action, samples.filter((item) => item.action === action).map(presentSample)]),
+  );
   return {
     syncId: id,
     counts: { ...counts },
@@ -44,6 +59,14 @@ export function presentPlan({ id, plan }: SyncRun, finishedAt: Date, { counts, s
   };
 }
 
-export const presentPlanItem = (item: PlanItem): z.input<typeof planItemAnswer> => ({ action: item.action, ...presentSample(item) });
+export const presentPlanItem = (item: PlanItem): z.input<typeof planItemAnswer> => ({
+  action: item.action,
+  ...presentSample(item),
+});
 
-const presentSample = ({ recordId, sourceId, externalId, detail }: PlanItem) => ({ recordId, sourceId, externalId, detail });
+const presentSample = ({ recordId, sourceId, externalId, detail }: PlanItem) => ({
+  recordId,
+  sourceId,
+  externalId,
+  detail,
+});

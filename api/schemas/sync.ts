@@ -15,13 +15,23 @@ export const startSyncBody = z
     resource,
     direction,
     mode: syncMode,
-    dryRun: z.boolean().optional().meta({ description: 'Reads and decides, writes to neither side, and leaves a plan.' }),
-    from: instant.optional().meta({ description: 'Of a pull: only what was created at the provider then or later.', format: 'date-time' }),
-    to: instant.optional().meta({ description: 'Of a pull: only what was created at the provider before.', format: 'date-time' }),
+    dryRun: z
+      .boolean()
+      .optional()
+      .meta({ description: 'Reads and decides, writes to neither side, and leaves a plan.' }),
+    from: instant
+      .optional()
+      .meta({ description: 'Of a pull: only what was created at the provider then or later.', format: 'date-time' }),
+    to: instant
+      .optional()
+      .meta({ description: 'Of a pull: only what was created at the provider before.', format: 'date-time' }),
     planId: uuid
       .transform((id) => id as SyncId)
       .optional()
-      .meta({ description: 'The dry run to carry out. Without it a run takes on the newest one of the same sync, mode and window that is still good.' }),
+      .meta({
+        description:
+          'The dry run to carry out. Without it a run takes on the newest one of the same sync, mode and window that is still good.',
+      }),
   })
   .superRefine(checkWindow)
   .meta({ id: 'StartSync' });
@@ -40,7 +50,9 @@ const secondOf = (date: Date) => Math.ceil(date.getTime() / 1_000);
 type Refuse = (path: keyof WindowFields, message: string) => void;
 
 function checkWindow(fields: WindowFields, context: z.RefinementCtx): void {
-  const refuse: Refuse = (path, message) => { context.addIssue({ code: 'custom', path: [path], message }); };
+  const refuse: Refuse = (path, message) => {
+    context.addIssue({ code: 'custom', path: [path], message });
+  };
   if (fields.planId !== undefined && fields.dryRun) refuse('planId', 'A dry run carries no plan out');
   // What is no time is refused already, and comes here as it was sent.
   if (fields.direction === 'pull') checkOrder({ from: timeOrNull(fields.from), to: timeOrNull(fields.to) }, refuse);
@@ -51,12 +63,17 @@ const timeOrNull = (value: unknown) => (value instanceof Date ? value : null);
 
 function checkOrder({ from, to }: SyncWindow, refuse: Refuse): void {
   if (from && from.getTime() < 0) refuse('from', 'Must not be before 1970');
-  else if (to && secondOf(to) <= (from ? secondOf(from) : 0)) refuse('to', from ? 'Must be at least a second after `from`' : 'Must be after the beginning of 1970');
+  else if (to && secondOf(to) <= (from ? secondOf(from) : 0))
+    refuse('to', from ? 'Must be at least a second after `from`' : 'Must be after the beginning of 1970');
 }
 
 export const syncListQuery = z.strictObject({ ...paging, connectionId: connectionId.optional() });
 
-export const syncLogQuery = z.strictObject({ ...paging, level: syncLogLevel.optional(), action: syncLogAction.optional() });
+export const syncLogQuery = z.strictObject({
+  ...paging,
+  level: syncLogLevel.optional(),
+  action: syncLogAction.optional(),
+});
 
 const count = z.int().min(0);
 
@@ -68,22 +85,44 @@ export const syncAnswer = z
     direction,
     mode: syncMode,
     dryRun: z.boolean(),
-    window: z.object({ from: timestamp.nullable(), to: timestamp.nullable() }).nullable().meta({ description: 'Only what was created at the provider in [from, to).' }),
+    window: z
+      .object({ from: timestamp.nullable(), to: timestamp.nullable() })
+      .nullable()
+      .meta({ description: 'Only what was created at the provider in [from, to).' }),
     plan: z
       .object({ id: z.uuid(), deviations: count })
       .nullable()
-      .meta({ description: 'The dry run that this run carries out, and how many records came out otherwise: the log names them.' }),
+      .meta({
+        description:
+          'The dry run that this run carries out, and how many records came out otherwise: the log names them.',
+      }),
     phase: syncPhase,
     startedAt: timestamp.nullable(),
     finishedAt: timestamp.nullable(),
-    progress: z.object({ done: count, total: count.nullable(), ratePerSecond: z.number(), estimatedSecondsLeft: count.nullable() }),
-    counts: z.object({ read: count, created: count, updated: count, unchanged: count, archived: count, rejected: count, conflicts: count }),
+    progress: z.object({
+      done: count,
+      total: count.nullable(),
+      ratePerSecond: z.number(),
+      estimatedSecondsLeft: count.nullable(),
+    }),
+    counts: z.object({
+      read: count,
+      created: count,
+      updated: count,
+      unchanged: count,
+      archived: count,
+      rejected: count,
+      conflicts: count,
+    }),
     providerCalls: count,
     waitingFor: z
       .object({ what: z.string(), since: timestamp, until: timestamp.nullable() })
       .nullable()
       .meta({ description: `What the run waits for (${WAITING_FOR.join(', ')}), and when it next looks by itself.` }),
-    awaiting: z.object({ archiving: count, of: count }).nullable().meta({ description: 'What needs approval: how many records would be archived, of how many.' }),
+    awaiting: z
+      .object({ archiving: count, of: count })
+      .nullable()
+      .meta({ description: 'What needs approval: how many records would be archived, of how many.' }),
     approvedAt: timestamp.nullable(),
     outcome: orNull(syncOutcome),
     error: z.object({ code: z.string(), message: z.string(), nextAction: z.string() }).nullable(),
@@ -126,10 +165,19 @@ export function presentSync(run: SyncRun, ui: TemporalUi): z.input<typeof syncAn
     phase: run.phase,
     startedAt: iso(run.startedAt),
     finishedAt: iso(run.finishedAt),
-    progress: { done: run.done, total: run.total, ratePerSecond: run.ratePerSecond, estimatedSecondsLeft: secondsLeft(run) },
+    progress: {
+      done: run.done,
+      total: run.total,
+      ratePerSecond: run.ratePerSecond,
+      estimatedSecondsLeft: secondsLeft(run),
+    },
     counts: { ...run.counts },
     providerCalls: run.providerCalls,
-    waitingFor: run.waitingFor && { what: run.waitingFor.what, since: run.waitingFor.since, until: run.waitingFor.until },
+    waitingFor: run.waitingFor && {
+      what: run.waitingFor.what,
+      since: run.waitingFor.since,
+      until: run.waitingFor.until,
+    },
     awaiting: run.awaiting && { archiving: run.awaiting.archiving, of: run.awaiting.of },
     approvedAt: iso(run.approvedAt),
     outcome: run.outcome,
@@ -148,7 +196,8 @@ export function presentSyncLog(row: SyncLogRow): z.input<typeof syncLogAnswer> {
 
 /** Null rather than a guess: while nobody knows the total or has measured a rate, and while nothing moves. */
 function secondsLeft(run: SyncRun): number | null {
-  if (run.finishedAt || run.waitingFor || AT_REST.includes(run.phase) || run.total === null || run.ratePerSecond <= 0) return null;
+  if (run.finishedAt || run.waitingFor || AT_REST.includes(run.phase) || run.total === null || run.ratePerSecond <= 0)
+    return null;
   return Math.ceil(Math.max(0, run.total - run.done) / run.ratePerSecond);
 }
 

@@ -4,10 +4,17 @@ import { currency, currencyAnswer, uuid } from './common.ts';
 import { transactionKind, transactionStatus } from './words.ts';
 
 /** Far from where calendars begin and end. */
-const day = z.iso.date('Must be a day, such as 2026-11-21').refine((text) => text >= '1000-01-01' && text <= '9998-12-31', 'Must be in the years 1000 to 9998');
+const day = z.iso
+  .date('Must be a day, such as 2026-11-21')
+  .refine((text) => text >= '1000-01-01' && text <= '9998-12-31', 'Must be in the years 1000 to 9998');
 
 export const summaryQuery = z.strictObject({
-  from: day.optional().meta({ description: 'First day, in the venue’s time zone. 29 days before `to` when it is left out.', example: '2026-11-01' }),
+  from: day
+    .optional()
+    .meta({
+      description: 'First day, in the venue’s time zone. 29 days before `to` when it is left out.',
+      example: '2026-11-01',
+    }),
   to: day.optional().meta({ description: 'Last day. Today when it is left out.', example: '2026-11-30' }),
   kind: transactionKind.optional(),
   status: transactionStatus.optional().meta({ description: 'Count those with this status alone.' }),

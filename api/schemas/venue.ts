@@ -12,12 +12,17 @@ export const timeZone = z
   .transform((text, context) => {
     const zone = findTimeZone(text);
     if (zone !== null) return zone;
-    context.addIssue({ code: 'custom', message: 'Must be a name of the IANA time zone database, such as Europe/Berlin' });
+    context.addIssue({
+      code: 'custom',
+      message: 'Must be a name of the IANA time zone database, such as Europe/Berlin',
+    });
     return z.NEVER;
   })
   .meta({ description: 'A name of the IANA time zone database, in any case.', example: 'Europe/Berlin' });
 
-export const newVenueBody = z.strictObject({ name, timeZone, currency, sourceId: sourceId.nullable().optional() }).meta({ id: 'NewVenue' });
+export const newVenueBody = z
+  .strictObject({ name, timeZone, currency, sourceId: sourceId.nullable().optional() })
+  .meta({ id: 'NewVenue' });
 
 export const venueChangesBody = z
   .strictObject({ name: name.optional(), timeZone: timeZone.optional(), currency: currency.optional() })

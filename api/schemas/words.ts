@@ -1,16 +1,37 @@
 import { z } from 'zod';
-import { CONNECTION_STATES, DIRECTIONS, ENVIRONMENTS, OAUTH_FLOWS, PROVIDERS, RESOURCES, SYNC_MODES } from '../../contracts/providers.ts';
+import {
+  CONNECTION_STATES,
+  DIRECTIONS,
+  ENVIRONMENTS,
+  OAUTH_FLOWS,
+  PROVIDERS,
+  RESOURCES,
+  SYNC_MODES,
+} from '../../contracts/providers.ts';
 import { INVOICE_STATUSES, LINK_STATES, TRANSACTION_KINDS, TRANSACTION_STATUSES } from '../../contracts/records.ts';
 import { PLAN_ACTIONS, SYNC_LOG_ACTIONS, SYNC_OUTCOMES, SYNC_PHASES } from '../../contracts/sync.ts';
 
 // The closed sets of words that several schemas use. Each is one schema of the OpenAPI document: a generated client then has one type for it.
 
 export const provider = z.enum(PROVIDERS).meta({ id: 'Provider' });
-export const environment = z.enum(ENVIRONMENTS).meta({ id: 'Environment', description: 'The provider’s test mode, or the one that moves money.' });
-export const oauthFlow = z.enum(OAUTH_FLOWS).meta({ id: 'OAuthFlow', description: 'How an account’s owner is asked for consent. The usual way of a provider is the first that `GET /v1/integrations/{provider}` lists under `flows`.' });
+export const environment = z
+  .enum(ENVIRONMENTS)
+  .meta({ id: 'Environment', description: 'The provider’s test mode, or the one that moves money.' });
+export const oauthFlow = z
+  .enum(OAUTH_FLOWS)
+  .meta({
+    id: 'OAuthFlow',
+    description:
+      'How an account’s owner is asked for consent. The usual way of a provider is the first that `GET /v1/integrations/{provider}` lists under `flows`.',
+  });
 export const connectionState = z.enum(CONNECTION_STATES).meta({ id: 'ConnectionState' });
 export const resource = z.enum(RESOURCES).meta({ id: 'Resource' });
-export const direction = z.enum(DIRECTIONS).meta({ id: 'Direction', description: '`push`: venue to provider. `pull`: provider to venue. No provider syncs `both` yet.' });
+export const direction = z
+  .enum(DIRECTIONS)
+  .meta({
+    id: 'Direction',
+    description: '`push`: venue to provider. `pull`: provider to venue. No provider syncs `both` yet.',
+  });
 export const syncMode = z.enum(SYNC_MODES).meta({
   id: 'SyncMode',
   description: [
@@ -29,5 +50,6 @@ export const invoiceStatus = z.enum(INVOICE_STATUSES).meta({ id: 'InvoiceStatus'
 export const transactionKind = z.enum(TRANSACTION_KINDS).meta({ id: 'TransactionKind' });
 export const transactionStatus = z.enum(TRANSACTION_STATUSES).meta({
   id: 'TransactionStatus',
-  description: '`pending`: the money may still come or go; `succeeded`: it has; `failed`, `cancelled`: it never will; `won`, `lost`: how a dispute ended.',
+  description:
+    '`pending`: the money may still come or go; `succeeded`: it has; `failed`, `cancelled`: it never will; `won`, `lost`: how a dispute ended.',
 });

@@ -12,7 +12,9 @@ export const adminJobs = pgTable(
   {
     id: uuid('id').$type<JobId>().primaryKey(),
     kind: text('kind', { enum: ['rotate-vault-keys'] }).notNull(),
-    phase: text('phase', { enum: ['queued', 'running', 'waiting', 'finished'] }).notNull().default('queued'),
+    phase: text('phase', { enum: ['queued', 'running', 'waiting', 'finished'] })
+      .notNull()
+      .default('queued'),
     outcome: text('outcome', { enum: ['completed', 'cancelled', 'failed'] }),
     /** Failure type of what it waits for or failed with; null while it moves. */
     errorType: text('error_type'),
@@ -37,5 +39,9 @@ export const adminJobs = pgTable(
     finishedAt: instant('finished_at'),
     ...timestamps(),
   },
-  (table) => [uniqueIndex('admin_jobs_open').on(table.kind).where(sql`finished_at is null`)],
+  (table) => [
+    uniqueIndex('admin_jobs_open')
+      .on(table.kind)
+      .where(sql`finished_at is null`),
+  ],
 );

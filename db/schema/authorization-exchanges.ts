@@ -18,7 +18,10 @@ export const authorizationExchanges = pgTable(
     /** The workflow id of the attempt to connect. */
     attemptId: text('attempt_id').primaryKey(),
     venueId: venueId(),
-    connectionId: uuid('connection_id').$type<ConnectionId>().notNull().references(() => connections.id, { onDelete: 'cascade' }),
+    connectionId: uuid('connection_id')
+      .$type<ConnectionId>()
+      .notNull()
+      .references(() => connections.id, { onDelete: 'cascade' }),
     state: text('state', { enum: EXCHANGE_STATES }).notNull().default('sent'),
     sealedGrant: sealedSecret('sealed_grant'),
     ...timestamps(),

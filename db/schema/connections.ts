@@ -36,7 +36,10 @@ export const connections = pgTable(
   (table) => [
     // Reconnecting the same account updates its row instead of adding a second one.
     uniqueIndex('connections_account').on(table.venueId, table.provider, table.environment, table.externalAccountId),
-    check('connections_account_known', sql`${table.externalAccountId} is not null or ${table.state} in ('connecting', 'disconnected')`),
+    check(
+      'connections_account_known',
+      sql`${table.externalAccountId} is not null or ${table.state} in ('connecting', 'disconnected')`,
+    ),
     // Other venues' connections to the same account.
     index('connections_account_anywhere').on(table.provider, table.environment, table.externalAccountId),
     index('connections_venue').on(table.venueId, table.id),

@@ -9,7 +9,10 @@ import { connections } from './connections.ts';
 export const fieldMappings = pgTable(
   'field_mappings',
   {
-    connectionId: uuid('connection_id').$type<ConnectionId>().notNull().references(() => connections.id, { onDelete: 'cascade' }),
+    connectionId: uuid('connection_id')
+      .$type<ConnectionId>()
+      .notNull()
+      .references(() => connections.id, { onDelete: 'cascade' }),
     resource: text('resource', { enum: RESOURCES }).notNull(),
     version: integer('version').notNull(),
     venueId: venueId(),
@@ -20,7 +23,9 @@ export const fieldMappings = pgTable(
   },
   (table) => [
     primaryKey({ columns: [table.connectionId, table.resource, table.version] }),
-    uniqueIndex('field_mappings_active').on(table.connectionId, table.resource).where(sql`active`),
+    uniqueIndex('field_mappings_active')
+      .on(table.connectionId, table.resource)
+      .where(sql`active`),
     venuePolicy('field_mappings'),
   ],
 );

@@ -27,6 +27,9 @@ export const idempotencyKeys = pgTable(
     primaryKey({ columns: [table.caller, table.operation, table.key] }),
     index('idempotency_keys_expiry').on(table.expiresAt),
     check('idempotency_keys_answered', sql`(${table.status} is null) = (${table.answer} is null)`),
-    pgPolicy('idempotency_keys_caller', { using: sql`caller = current_setting('app.caller')`, withCheck: sql`caller = current_setting('app.caller')` }),
+    pgPolicy('idempotency_keys_caller', {
+      using: sql`caller = current_setting('app.caller')`,
+      withCheck: sql`caller = current_setting('app.caller')`,
+    }),
   ],
 );

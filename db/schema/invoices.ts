@@ -30,7 +30,9 @@ export const invoices = pgTable(
     uniqueIndex('invoices_source').on(table.venueId, table.sourceId),
     index('invoices_page').on(table.venueId, table.id),
     index('invoices_updated').on(table.venueId, table.updatedAt),
-    index('invoices_customer_external').on(table.venueId, table.customerExternalId).where(isNotNull(table.customerExternalId)),
+    index('invoices_customer_external')
+      .on(table.venueId, table.customerExternalId)
+      .where(isNotNull(table.customerExternalId)),
     venuePolicy('invoices'),
   ],
 );

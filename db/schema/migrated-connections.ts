@@ -7,7 +7,10 @@ import { connections } from './connections.ts';
 export const migratedConnections = pgTable(
   'migrated_connections',
   {
-    connectionId: uuid('connection_id').$type<ConnectionId>().primaryKey().references(() => connections.id, { onDelete: 'cascade' }),
+    connectionId: uuid('connection_id')
+      .$type<ConnectionId>()
+      .primaryKey()
+      .references(() => connections.id, { onDelete: 'cascade' }),
     venueId: venueId(),
     /** Chosen by whoever ran the migration. */
     batch: text('batch').notNull(),

@@ -7,7 +7,10 @@ import { connections } from './connections.ts';
 export const oauthTokens = pgTable(
   'oauth_tokens',
   {
-    connectionId: uuid('connection_id').$type<ConnectionId>().primaryKey().references(() => connections.id, { onDelete: 'cascade' }),
+    connectionId: uuid('connection_id')
+      .$type<ConnectionId>()
+      .primaryKey()
+      .references(() => connections.id, { onDelete: 'cascade' }),
     venueId: venueId(),
     sealedTokens: sealedSecret('sealed_tokens').notNull(),
     generation: integer('generation').notNull().default(1),
@@ -24,5 +27,9 @@ export const oauthTokens = pgTable(
     authorizedBy: text('authorized_by'),
     ...timestamps(),
   },
-  (table) => [uniqueIndex('oauth_tokens_attempt').on(table.authorizedBy), index('oauth_tokens_venue').on(table.venueId, table.connectionId), venuePolicy('oauth_tokens')],
+  (table) => [
+    uniqueIndex('oauth_tokens_attempt').on(table.authorizedBy),
+    index('oauth_tokens_venue').on(table.venueId, table.connectionId),
+    venuePolicy('oauth_tokens'),
+  ],
 );

@@ -1,5 +1,16 @@
 import { isNotNull, sql } from 'drizzle-orm';
-import { bigint, boolean, index, integer, jsonb, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import {
+  bigint,
+  boolean,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core';
 import type { ConnectionId, RecordId, SyncId } from '../../contracts/ids.ts';
 import { RESOURCES } from '../../contracts/providers.ts';
 import { LINK_STATES } from '../../contracts/records.ts';
@@ -11,7 +22,10 @@ import { connections } from './connections.ts';
 export const recordLinks = pgTable(
   'record_links',
   {
-    connectionId: uuid('connection_id').$type<ConnectionId>().notNull().references(() => connections.id, { onDelete: 'cascade' }),
+    connectionId: uuid('connection_id')
+      .$type<ConnectionId>()
+      .notNull()
+      .references(() => connections.id, { onDelete: 'cascade' }),
     resource: text('resource', { enum: RESOURCES }).notNull(),
     recordId: uuid('record_id').$type<RecordId>().notNull(),
     venueId: venueId(),
@@ -51,9 +65,13 @@ export const recordLinks = pgTable(
     // id, and read all links of the connection for each.
     primaryKey({ name: 'record_links_pk', columns: [table.recordId, table.connectionId, table.resource] }),
     // Partial, so that the planner never takes it for a lookup by record.
-    uniqueIndex('record_links_external').on(table.connectionId, table.resource, table.externalId).where(isNotNull(table.externalId)),
+    uniqueIndex('record_links_external')
+      .on(table.connectionId, table.resource, table.externalId)
+      .where(isNotNull(table.externalId)),
     // Its predicate always holds; a list repeats it, so that no look-up by external id ever takes this index.
-    index('record_links_listing').on(table.connectionId, table.resource, table.recordId).where(sql`write_attempt >= 0`),
+    index('record_links_listing')
+      .on(table.connectionId, table.resource, table.recordId)
+      .where(sql`write_attempt >= 0`),
     venuePolicy('record_links'),
   ],
 );

@@ -8,7 +8,10 @@ import { connections } from './connections.ts';
 export const syncCursors = pgTable(
   'sync_cursors',
   {
-    connectionId: uuid('connection_id').$type<ConnectionId>().notNull().references(() => connections.id, { onDelete: 'cascade' }),
+    connectionId: uuid('connection_id')
+      .$type<ConnectionId>()
+      .notNull()
+      .references(() => connections.id, { onDelete: 'cascade' }),
     resource: text('resource', { enum: RESOURCES }).notNull(),
     direction: text('direction', { enum: DIRECTIONS }).notNull(),
     venueId: venueId(),
@@ -19,5 +22,8 @@ export const syncCursors = pgTable(
     fullFinishedAt: instant('full_finished_at'),
     updatedAt: instant('updated_at').notNull().defaultNow(),
   },
-  (table) => [primaryKey({ columns: [table.connectionId, table.resource, table.direction] }), venuePolicy('sync_cursors')],
+  (table) => [
+    primaryKey({ columns: [table.connectionId, table.resource, table.direction] }),
+    venuePolicy('sync_cursors'),
+  ],
 );

@@ -11,7 +11,10 @@ export const syncLogs = pgTable(
   {
     seq: bigserial('seq', { mode: 'number' }).primaryKey(),
     venueId: venueId(),
-    syncId: uuid('sync_id').$type<SyncId>().notNull().references(() => syncRuns.id, { onDelete: 'cascade' }),
+    syncId: uuid('sync_id')
+      .$type<SyncId>()
+      .notNull()
+      .references(() => syncRuns.id, { onDelete: 'cascade' }),
     at: instant('at').notNull().defaultNow(),
     level: text('level', { enum: ['info', 'warn', 'error'] }).notNull(),
     action: text('action', { enum: SYNC_LOG_ACTIONS }).notNull(),
@@ -23,7 +26,9 @@ export const syncLogs = pgTable(
   },
   (table) => [
     index('sync_logs_run').on(table.syncId, table.seq),
-    index('sync_logs_rejected').on(table.syncId, table.externalId).where(sql`action = 'rejected'`),
+    index('sync_logs_rejected')
+      .on(table.syncId, table.externalId)
+      .where(sql`action = 'rejected'`),
     venuePolicy('sync_logs'),
   ],
 );

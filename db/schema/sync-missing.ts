@@ -7,7 +7,10 @@ import { syncRuns } from './sync-runs.ts';
 export const syncMissing = pgTable(
   'sync_missing',
   {
-    syncId: uuid('sync_id').$type<SyncId>().notNull().references(() => syncRuns.id, { onDelete: 'cascade' }),
+    syncId: uuid('sync_id')
+      .$type<SyncId>()
+      .notNull()
+      .references(() => syncRuns.id, { onDelete: 'cascade' }),
     externalId: text('external_id').notNull(),
     venueId: venueId(),
     /** Null for a record that we never had. */

@@ -10,7 +10,10 @@ export const syncPlanItems = pgTable(
   {
     seq: bigserial('seq', { mode: 'number' }).primaryKey(),
     venueId: venueId(),
-    syncId: uuid('sync_id').$type<SyncId>().notNull().references(() => syncRuns.id, { onDelete: 'cascade' }),
+    syncId: uuid('sync_id')
+      .$type<SyncId>()
+      .notNull()
+      .references(() => syncRuns.id, { onDelete: 'cascade' }),
     /** Of a push the record's id, of a pull the provider's: what a later run finds the item by. */
     key: text('key').notNull(),
     action: text('action', { enum: PLAN_ACTIONS }).notNull(),

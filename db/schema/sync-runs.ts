@@ -15,7 +15,10 @@ export const syncRuns = pgTable(
   {
     id: uuid('id').$type<SyncId>().primaryKey(),
     venueId: venueId(),
-    connectionId: uuid('connection_id').$type<ConnectionId>().notNull().references(() => connections.id, { onDelete: 'cascade' }),
+    connectionId: uuid('connection_id')
+      .$type<ConnectionId>()
+      .notNull()
+      .references(() => connections.id, { onDelete: 'cascade' }),
     provider: text('provider', { enum: PROVIDERS }).notNull(),
     resource: text('resource', { enum: RESOURCES }).notNull(),
     direction: text('direction', { enum: DIRECTIONS }).notNull(),
@@ -40,7 +43,11 @@ export const syncRuns = pgTable(
     phase: text('phase', { enum: SYNC_PHASES }).notNull().default('queued'),
     outcome: text('outcome', { enum: SYNC_OUTCOMES }),
     error: jsonb('error').$type<{ readonly code: string; readonly message: string; readonly nextAction: string }>(),
-    waitingFor: jsonb('waiting_for').$type<{ readonly what: string; readonly since: string; readonly until: string | null }>(),
+    waitingFor: jsonb('waiting_for').$type<{
+      readonly what: string;
+      readonly since: string;
+      readonly until: string | null;
+    }>(),
     /** Where the run stands; its shape belongs to the activity that walks it. */
     checkpoint: jsonb('checkpoint').$type<unknown>(),
     /** Grows with every attempt at a chunk; a page is committed only under the newest. */
@@ -68,16 +75,26 @@ export const syncRuns = pgTable(
   },
   (table) => [
     // One open run of a sync, and one dry run: a second start joins it.
-    uniqueIndex('sync_runs_open').on(table.connectionId, table.resource, table.direction, table.dryRun).where(sql`finished_at is null`),
+    uniqueIndex('sync_runs_open')
+      .on(table.connectionId, table.resource, table.direction, table.dryRun)
+      .where(sql`finished_at is null`),
     // What two processes take for the same request opens one run.
-    uniqueIndex('sync_runs_request').on(table.venueId, table.requestKey).where(sql`request_key is not null`),
+    uniqueIndex('sync_runs_request')
+      .on(table.venueId, table.requestKey)
+      .where(sql`request_key is not null`),
     index('sync_runs_venue').on(table.venueId, table.id),
     // Every start looks for a plan, and hardly ever is there one.
-    index('sync_runs_dry').on(table.connectionId, table.resource, table.direction).where(sql`dry_run`),
+    index('sync_runs_dry')
+      .on(table.connectionId, table.resource, table.direction)
+      .where(sql`dry_run`),
     // Every scheduled run looks for the newest attempt at a full pass.
-    index('sync_runs_full').on(table.connectionId, table.resource, table.direction, table.id).where(sql`mode = 'full' and not dry_run`),
+    index('sync_runs_full')
+      .on(table.connectionId, table.resource, table.direction, table.id)
+      .where(sql`mode = 'full' and not dry_run`),
     // A start that takes on a plan asks whether a run of the sync has finished since.
-    index('sync_runs_finished').on(table.connectionId, table.resource, table.direction, table.finishedAt).where(sql`not dry_run`),
+    index('sync_runs_finished')
+      .on(table.connectionId, table.resource, table.direction, table.finishedAt)
+      .where(sql`not dry_run`),
     // Runs of one connection are listed newest first, and deleted with it.
     index('sync_runs_connection').on(table.connectionId, table.id),
     venuePolicy('sync_runs'),

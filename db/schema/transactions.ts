@@ -35,9 +35,15 @@ export const transactions = pgTable(
     index('transactions_page').on(table.venueId, table.id),
     index('transactions_occurred').on(table.venueId, table.occurredAt),
     index('transactions_updated').on(table.venueId, table.updatedAt),
-    index('transactions_customer_external').on(table.venueId, table.customerExternalId).where(isNotNull(table.customerExternalId)),
-    index('transactions_related_external').on(table.venueId, table.relatedExternalId).where(isNotNull(table.relatedExternalId)),
-    index('transactions_payment_external').on(table.venueId, table.paymentExternalId).where(isNotNull(table.paymentExternalId)),
+    index('transactions_customer_external')
+      .on(table.venueId, table.customerExternalId)
+      .where(isNotNull(table.customerExternalId)),
+    index('transactions_related_external')
+      .on(table.venueId, table.relatedExternalId)
+      .where(isNotNull(table.relatedExternalId)),
+    index('transactions_payment_external')
+      .on(table.venueId, table.paymentExternalId)
+      .where(isNotNull(table.paymentExternalId)),
     venuePolicy('transactions'),
   ],
 );

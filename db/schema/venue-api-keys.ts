@@ -7,7 +7,10 @@ import { connections } from './connections.ts';
 export const venueApiKeys = pgTable(
   'venue_api_keys',
   {
-    connectionId: uuid('connection_id').$type<ConnectionId>().primaryKey().references(() => connections.id, { onDelete: 'cascade' }),
+    connectionId: uuid('connection_id')
+      .$type<ConnectionId>()
+      .primaryKey()
+      .references(() => connections.id, { onDelete: 'cascade' }),
     venueId: venueId(),
     sealedKey: sealedSecret('sealed_key').notNull(),
     generation: integer('generation').notNull().default(1),

@@ -11,5 +11,8 @@ export const webhookDeliveries = pgTable(
     eventId: text('event_id').notNull(),
     receivedAt: instant('received_at').notNull().defaultNow(),
   },
-  (table) => [primaryKey({ columns: [table.provider, table.eventId] }), index('webhook_deliveries_received').on(table.receivedAt)],
+  (table) => [
+    primaryKey({ columns: [table.provider, table.eventId] }),
+    index('webhook_deliveries_received').on(table.receivedAt),
+  ],
 );

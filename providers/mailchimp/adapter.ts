@@ -26,18 +26,25 @@ const DATA_CENTRE = /^[a-z]{2,4}\d{1,3}$/;
  * Where an account's API is. A data centre is part of a host name that a token is sent to: nothing but Mailchimp's own pattern is let through.
  */
 export function apiBaseOf({ apiUrl }: Pick<MailchimpConfig, 'apiUrl'>, dataCentre: string | undefined): string {
-  if (dataCentre === undefined || !DATA_CENTRE.test(dataCentre)) throw new ProviderError({ provider: 'mailchimp', kind: 'needs-reauth', code: 'no-data-centre' });
+  if (dataCentre === undefined || !DATA_CENTRE.test(dataCentre))
+    throw new ProviderError({ provider: 'mailchimp', kind: 'needs-reauth', code: 'no-data-centre' });
   return apiUrl ?? `https://${dataCentre}.api.mailchimp.com`;
 }
 
 const accountSchema = z.object({ account_id: z.string().min(1), account_name: z.string().nullish() });
 
-export async function readMailchimpAccount(config: Pick<MailchimpConfig, 'apiUrl'>, { secretKey, onBehalfOf, call, signal = new AbortController().signal }: SessionOptions): Promise<ProviderAccount> {
+export async function readMailchimpAccount(
+  config: Pick<MailchimpConfig, 'apiUrl'>,
+  { secretKey, onBehalfOf, call, signal = new AbortController().signal }: SessionOptions,
+): Promise<ProviderAccount> {
   const key = secretKey.expose();
   const base = apiBaseOf(config, onBehalfOf ?? /-([a-z0-9]+)$/.exec(key)?.[1]);
-  const answer = await createTransport({ provider: 'mailchimp', calls: { call, signal } })(`${base}/3.0/?fields=account_id,account_name`, {
-    headers: { authorization: `Bearer ${key}`, accept: 'application/json' },
-  });
+  const answer = await createTransport({ provider: 'mailchimp', calls: { call, signal } })(
+    `${base}/3.0/?fields=account_id,account_name`,
+    {
+      headers: { authorization: `Bearer ${key}`, accept: 'application/json' },
+    },
+  );
   if (answer.status >= 400) throw refusedCall(answer);
   const { account_id, account_name } = parseAnswer('mailchimp', accountSchema, answer.body);
   return { externalAccountId: account_id, name: account_name ?? null, environment: 'production', scopes: [] };
@@ -46,6 +53,11 @@ export async function readMailchimpAccount(config: Pick<MailchimpConfig, 'apiUrl
 /** A 403 that is no problem document is a gateway's, and asks to slow down (https://mailchimp.com/developer/marketing/docs/errors/, read 2026-11-21). */
 function refusedCall({ status, body, requestId }: Answer): ProviderError {
   const details = { provider: 'mailchimp', httpStatus: status, requestId } as const;
-  if (body === null) return new ProviderError({ ...details, kind: status === 403 ? 'unavailable' : 'unexpected-response' });
-  return new ProviderError({ ...details, kind: status === 401 || status === 403 ? 'needs-reauth' : 'rejected', code: word(body['title']) });
+  if (body === null)
+    return new ProviderError({ ...details, kind: status === 403 ? 'unavailable' : 'unexpected-response' });
+  return new ProviderError({
+    ...details,
+    kind: status === 401 || status === 403 ? 'needs-reauth' : 'rejected',
+    code: word(body['title']),
+  });
 }

@@ -17,7 +17,9 @@ interface App {
 
 export function mailchimpOAuth(config: MailchimpConfig): OAuthSetup {
   const { app } = config;
-  return app ? { provider: 'mailchimp', adapters: [codeFlow(config, app)], missing: [] } : { provider: 'mailchimp', adapters: [], missing: ['MAILCHIMP_CLIENT_ID', 'MAILCHIMP_CLIENT_SECRET'] };
+  return app
+    ? { provider: 'mailchimp', adapters: [codeFlow(config, app)], missing: [] }
+    : { provider: 'mailchimp', adapters: [], missing: ['MAILCHIMP_CLIENT_ID', 'MAILCHIMP_CLIENT_SECRET'] };
 }
 
 /**
@@ -25,23 +27,54 @@ export function mailchimpOAuth(config: MailchimpConfig): OAuthSetup {
  * (https://mailchimp.com/developer/marketing/guides/access-user-data-oauth-2/, read 2026-11-21).
  */
 function codeFlow(config: MailchimpConfig, app: App): OAuthAdapter {
-  const credential = (grant: Grant) => ({ secretKey: grant.accessToken, onBehalfOf: contextOf('mailchimp', grant, 'dc') });
+  const credential = (grant: Grant) => ({
+    secretKey: grant.accessToken,
+    onBehalfOf: contextOf('mailchimp', grant, 'dc'),
+  });
   return {
     flow: 'code',
     environment: 'production',
     previousTokenGraceMs: 0,
-    authorizationUrl: ({ state, redirectUri }) => Promise.resolve(pageUrl(`${config.loginUrl}/oauth2/authorize`, { response_type: 'code', client_id: app.id, redirect_uri: redirectUri, state })),
+    authorizationUrl: ({ state, redirectUri }) =>
+      Promise.resolve(
+        pageUrl(`${config.loginUrl}/oauth2/authorize`, {
+          response_type: 'code',
+          client_id: app.id,
+          redirect_uri: redirectUri,
+          state,
+        }),
+      ),
     async exchange({ code, redirectUri }, calls) {
-      const endpoint = { provider: 'mailchimp', url: `${config.loginUrl}/oauth2/token`, clientId: app.id, clientAuth: ClientSecretPost(app.secret.expose()) } as const;
-      const body = await requestToken(endpoint, calls, { grant_type: 'authorization_code', code: code.expose(), redirect_uri: redirectUri });
-      const accessToken = new Secret(parseAnswer('mailchimp', z.object({ access_token: z.string().min(1) }), body).access_token);
+      const endpoint = {
+        provider: 'mailchimp',
+        url: `${config.loginUrl}/oauth2/token`,
+        clientId: app.id,
+        clientAuth: ClientSecretPost(app.secret.expose()),
+      } as const;
+      const body = await requestToken(endpoint, calls, {
+        grant_type: 'authorization_code',
+        code: code.expose(),
+        redirect_uri: redirectUri,
+      });
+      const accessToken = new Secret(
+        parseAnswer('mailchimp', z.object({ access_token: z.string().min(1) }), body).access_token,
+      );
       // Where the account is, `account` asks: the code is spent by now, and a second call that fails must not cost the token that it brought.
-      return { accessToken, refreshToken: null, accessExpiresAt: null, refreshExpiresAt: null, hardExpiresAt: null, scopes: [], context: {} };
+      return {
+        accessToken,
+        refreshToken: null,
+        accessExpiresAt: null,
+        refreshExpiresAt: null,
+        hardExpiresAt: null,
+        scopes: [],
+        context: {},
+      };
     },
     refresh: null,
     revoke: null,
     async account(grant, calls) {
-      const context = grant.context['dc'] === undefined ? await whereItIs(config, grant.accessToken, calls) : grant.context;
+      const context =
+        grant.context['dc'] === undefined ? await whereItIs(config, grant.accessToken, calls) : grant.context;
       return { ...(await readMailchimpAccount(config, { ...credential({ ...grant, context }), ...calls })), context };
     },
     accountIdOf: () => null,
@@ -57,9 +90,25 @@ const metadataSchema = z.object({ dc: z.string(), api_endpoint: z.url() });
  * stands for, or the configured stand-in.
  */
 async function whereItIs(config: MailchimpConfig, token: Secret, calls: OAuthCalls): Promise<Grant['context']> {
-  const { status, body, refusesToken, requestId } = await createTransport({ provider: 'mailchimp', calls })(`${config.loginUrl}/oauth2/metadata`, { headers: { authorization: `OAuth ${token.expose()}`, accept: 'application/json' } });
-  if (status >= 400) throw new ProviderError({ provider: 'mailchimp', kind: refusesToken ? 'needs-reauth' : 'unexpected-response', httpStatus: status, requestId });
+  const { status, body, refusesToken, requestId } = await createTransport({ provider: 'mailchimp', calls })(
+    `${config.loginUrl}/oauth2/metadata`,
+    { headers: { authorization: `OAuth ${token.expose()}`, accept: 'application/json' } },
+  );
+  if (status >= 400)
+    throw new ProviderError({
+      provider: 'mailchimp',
+      kind: refusesToken ? 'needs-reauth' : 'unexpected-response',
+      httpStatus: status,
+      requestId,
+    });
   const { dc, api_endpoint } = parseAnswer('mailchimp', metadataSchema, body);
-  if (new URL(apiBaseOf(config, dc)).origin !== new URL(api_endpoint).origin) throw new ProviderError({ provider: 'mailchimp', kind: 'unexpected-response', httpStatus: status, code: 'foreign-api-endpoint', requestId });
+  if (new URL(apiBaseOf(config, dc)).origin !== new URL(api_endpoint).origin)
+    throw new ProviderError({
+      provider: 'mailchimp',
+      kind: 'unexpected-response',
+      httpStatus: status,
+      code: 'foreign-api-endpoint',
+      requestId,
+    });
   return { dc };
 }

@@ -38,11 +38,17 @@ export function realmOf(text: string | null | undefined): string {
 }
 
 /** The realm id stays the account's: the company's own `Id` is 1 in every company. */
-export async function readCompany({ apiUrl, environment }: Pick<QuickBooksConfig, 'apiUrl' | 'environment'>, { secretKey, onBehalfOf, call, signal = new AbortController().signal }: SessionOptions): Promise<ProviderAccount> {
+export async function readCompany(
+  { apiUrl, environment }: Pick<QuickBooksConfig, 'apiUrl' | 'environment'>,
+  { secretKey, onBehalfOf, call, signal = new AbortController().signal }: SessionOptions,
+): Promise<ProviderAccount> {
   const realm = realmOf(onBehalfOf);
-  const answer = await createTransport({ provider: 'quickbooks', calls: { call, signal } })(`${apiUrl}/v3/company/${realm}/companyinfo/${realm}?minorversion=${MINOR_VERSION}`, {
-    headers: { authorization: `Bearer ${secretKey.expose()}`, accept: 'application/json' },
-  });
+  const answer = await createTransport({ provider: 'quickbooks', calls: { call, signal } })(
+    `${apiUrl}/v3/company/${realm}/companyinfo/${realm}?minorversion=${MINOR_VERSION}`,
+    {
+      headers: { authorization: `Bearer ${secretKey.expose()}`, accept: 'application/json' },
+    },
+  );
   const fault = faultIn(answer.body);
   if (answer.status >= 400 || fault) throw refusedCall(answer, fault);
   const { CompanyInfo } = parseAnswer('quickbooks', companySchema, answer.body);

@@ -10,7 +10,13 @@ export interface Fault {
   readonly type: string | undefined;
 }
 
-const error = z.object({ code: z.coerce.string().regex(/^\d{1,10}$/).optional().catch(undefined) });
+const error = z.object({
+  code: z.coerce
+    .string()
+    .regex(/^\d{1,10}$/)
+    .optional()
+    .catch(undefined),
+});
 // `Fault` from the accounting service, `fault` from the gateway in front of it.
 const faultSchema = z.object({
   Error: z.array(error).optional().catch(undefined),

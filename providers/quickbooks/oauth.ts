@@ -38,24 +38,47 @@ interface App {
 
 export function quickbooksOAuth(config: QuickBooksConfig): OAuthSetup {
   const { app } = config;
-  return app ? { provider: 'quickbooks', adapters: [codeFlow(config, app)], missing: [] } : { provider: 'quickbooks', adapters: [], missing: ['QUICKBOOKS_CLIENT_ID', 'QUICKBOOKS_CLIENT_SECRET'] };
+  return app
+    ? { provider: 'quickbooks', adapters: [codeFlow(config, app)], missing: [] }
+    : { provider: 'quickbooks', adapters: [], missing: ['QUICKBOOKS_CLIENT_ID', 'QUICKBOOKS_CLIENT_SECRET'] };
 }
 
 function codeFlow(config: QuickBooksConfig, app: App): OAuthAdapter {
-  const credential = (grant: Grant) => ({ secretKey: grant.accessToken, onBehalfOf: contextOf('quickbooks', grant, 'realmId') });
+  const credential = (grant: Grant) => ({
+    secretKey: grant.accessToken,
+    onBehalfOf: contextOf('quickbooks', grant, 'realmId'),
+  });
   return {
     flow: 'code',
     environment: config.environment,
     // The one before the newest dies a day after it (intuit-oauth 4.2.5, README, "Refresh Token").
     previousTokenGraceMs: DAY_MS,
     authorizationUrl: ({ state, redirectUri, scopes }) =>
-      Promise.resolve(pageUrl(config.authorizeUrl, { client_id: app.id, response_type: 'code', scope: scopes?.join(' ') ?? SCOPE, redirect_uri: redirectUri, state })),
+      Promise.resolve(
+        pageUrl(config.authorizeUrl, {
+          client_id: app.id,
+          response_type: 'code',
+          scope: scopes?.join(' ') ?? SCOPE,
+          redirect_uri: redirectUri,
+          state,
+        }),
+      ),
     async exchange({ code, redirectUri, realmId }, calls) {
       // Before the call: without the company the code would be spent for nothing.
       const realm = realmOf(realmId);
-      return obtainToken(config, app, { calls, parameters: { grant_type: 'authorization_code', code: code.expose(), redirect_uri: redirectUri }, context: { realmId: realm } });
+      return obtainToken(config, app, {
+        calls,
+        parameters: { grant_type: 'authorization_code', code: code.expose(), redirect_uri: redirectUri },
+        context: { realmId: realm },
+      });
     },
-    refresh: (grant, calls) => obtainToken(config, app, { calls, parameters: { grant_type: 'refresh_token', refresh_token: refreshTokenOf('quickbooks', grant) }, context: grant.context, before: grant }),
+    refresh: (grant, calls) =>
+      obtainToken(config, app, {
+        calls,
+        parameters: { grant_type: 'refresh_token', refresh_token: refreshTokenOf('quickbooks', grant) },
+        context: grant.context,
+        before: grant,
+      }),
     revoke: (grant, calls) => revoke(config, app, { grant, calls }),
     async account(grant, calls) {
       return { ...(await readCompany(config, { ...credential(grant), ...calls })), scopes: grant.scopes };
@@ -73,14 +96,20 @@ interface TokenRequest {
   readonly before?: Grant;
 }
 
-async function obtainToken(config: QuickBooksConfig, app: App, { calls, parameters, context, before }: TokenRequest): Promise<Grant> {
+async function obtainToken(
+  config: QuickBooksConfig,
+  app: App,
+  { calls, parameters, context, before }: TokenRequest,
+): Promise<Grant> {
   // The lives count from the answer; from the question on, they end a little early rather than late.
   const askedAt = new Date();
   const endpoint: TokenEndpoint = {
     provider: 'quickbooks',
     url: config.tokenUrl,
     clientId: app.id,
-    clientAuth: (...[, , , headers]) => { headers.set('authorization', basic(app)); },
+    clientAuth: (...[, , , headers]) => {
+      headers.set('authorization', basic(app));
+    },
     headers: { 'x-include-refresh-token-hard-expires-in': 'true' },
   };
   const token = parseAnswer('quickbooks', tokenSchema, await requestToken(endpoint, calls, parameters));
@@ -97,7 +126,11 @@ async function obtainToken(config: QuickBooksConfig, app: App, { calls, paramete
 }
 
 /** By the refresh token, which ends its access tokens too. Intuit answers 400 without a word for a token that is revoked already (https://github.com/intuit/oauth-jsclient/issues/71, read 2026-11-21). */
-async function revoke({ revokeUrl }: QuickBooksConfig, app: App, { grant, calls }: { readonly grant: Grant; readonly calls: OAuthCalls }): Promise<void> {
+async function revoke(
+  { revokeUrl }: QuickBooksConfig,
+  app: App,
+  { grant, calls }: { readonly grant: Grant; readonly calls: OAuthCalls },
+): Promise<void> {
   const { status, body, requestId } = await createTransport({ provider: 'quickbooks', calls })(revokeUrl, {
     method: 'POST',
     headers: { authorization: basic(app), 'content-type': 'application/json', accept: 'application/json' },
@@ -105,7 +138,13 @@ async function revoke({ revokeUrl }: QuickBooksConfig, app: App, { grant, calls 
   });
   const code = word(body?.['error']);
   if (status < 300 || (status === 400 && code !== 'invalid_client')) return;
-  throw new ProviderError({ provider: 'quickbooks', kind: 'unavailable', httpStatus: status, code: status === 401 ? 'invalid_client' : code, requestId });
+  throw new ProviderError({
+    provider: 'quickbooks',
+    kind: 'unavailable',
+    httpStatus: status,
+    code: status === 401 ? 'invalid_client' : code,
+    requestId,
+  });
 }
 
 /** As Intuit's own client writes it (intuit-oauth 4.2.5): without the encoding of RFC 6749 section 2.3.1, which openid-client applies to dashes too. */

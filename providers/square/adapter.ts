@@ -19,7 +19,9 @@ export interface SquareConfig {
 }
 
 export function createSquareAdapter(config: SquareConfig): ProviderAdapter {
-  return createAccountAdapter(SQUARE_CAPABILITIES, ({ secretKey, call, signal = new AbortController().signal }) => readSquareAccount(config, secretKey, { call, signal }));
+  return createAccountAdapter(SQUARE_CAPABILITIES, ({ secretKey, call, signal = new AbortController().signal }) =>
+    readSquareAccount(config, secretKey, { call, signal }),
+  );
 }
 
 const statusSchema = z.object({ scopes: z.array(z.string()).default([]), merchantId: z.string().min(1) });
@@ -29,14 +31,32 @@ const merchantSchema = z.object({ merchant: z.object({ id: z.string().min(1), bu
  * Whose token it is and what it may do (https://developer.squareup.com/reference/square/oauth-api/retrieve-token-status, read 2026-11-21); then
  * the merchant's name, which takes the scope MERCHANT_PROFILE_READ and is left out without it. Two HTTP calls.
  */
-export async function readSquareAccount({ apiUrl, environment }: Pick<SquareConfig, 'apiUrl' | 'environment'>, token: Secret, calls: OAuthCalls): Promise<ProviderAccount> {
+export async function readSquareAccount(
+  { apiUrl, environment }: Pick<SquareConfig, 'apiUrl' | 'environment'>,
+  token: Secret,
+  calls: OAuthCalls,
+): Promise<ProviderAccount> {
   const client = await createSquareClient(apiUrl, token, calls);
-  const status = parseAnswer('square', statusSchema, await askSquare(calls, () => client.oAuth.retrieveTokenStatus(), refusedToken));
+  const status = parseAnswer(
+    'square',
+    statusSchema,
+    await askSquare(calls, () => client.oAuth.retrieveTokenStatus(), refusedToken),
+  );
   const account = { externalAccountId: status.merchantId, name: null, environment, scopes: status.scopes };
   // A personal access token may do everything and lists nothing.
   if (status.scopes.length > 0 && !status.scopes.includes('MERCHANT_PROFILE_READ')) return account;
-  const { merchant } = parseAnswer('square', merchantSchema, await askSquare(calls, () => client.merchants.get({ merchantId: 'me' }), refusedToken));
-  if (merchant.id !== account.externalAccountId) throw new ProviderError({ provider: 'square', kind: 'unexpected-response', httpStatus: 200, code: 'another-account' });
+  const { merchant } = parseAnswer(
+    'square',
+    merchantSchema,
+    await askSquare(calls, () => client.merchants.get({ merchantId: 'me' }), refusedToken),
+  );
+  if (merchant.id !== account.externalAccountId)
+    throw new ProviderError({
+      provider: 'square',
+      kind: 'unexpected-response',
+      httpStatus: 200,
+      code: 'another-account',
+    });
   return { ...account, name: merchant.businessName ?? null };
 }
 

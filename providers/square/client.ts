@@ -8,7 +8,11 @@ import { createTransport, fetchThrough, word } from '../transport.ts';
 const loadSdk = () => import('square');
 
 /** A client of its own for each session: it holds one merchant's token. */
-export async function createSquareClient(apiUrl: string, token: Secret | null, calls: OAuthCalls): Promise<SquareClient> {
+export async function createSquareClient(
+  apiUrl: string,
+  token: Secret | null,
+  calls: OAuthCalls,
+): Promise<SquareClient> {
   const { SquareClient } = await loadSdk();
   return new SquareClient({
     baseUrl: apiUrl,
@@ -33,7 +37,11 @@ export interface SquareRefusal {
 /**
  * What the SDK's call answers. Throws ProviderError: the SDK's own errors quote the whole answer. `refuse` judges a refusal.
  */
-export async function askSquare<T>(calls: OAuthCalls, request: () => Promise<T>, refuse: (refusal: SquareRefusal) => ProviderError): Promise<T> {
+export async function askSquare<T>(
+  calls: OAuthCalls,
+  request: () => Promise<T>,
+  refuse: (refusal: SquareRefusal) => ProviderError,
+): Promise<T> {
   try {
     return await request();
   } catch (error) {
@@ -42,11 +50,15 @@ export async function askSquare<T>(calls: OAuthCalls, request: () => Promise<T>,
   }
 }
 
-async function toProviderError(error: unknown, refuse: (refusal: SquareRefusal) => ProviderError): Promise<ProviderError> {
+async function toProviderError(
+  error: unknown,
+  refuse: (refusal: SquareRefusal) => ProviderError,
+): Promise<ProviderError> {
   if (error instanceof ProviderError) return error;
   if (error instanceof Error && error.cause instanceof ProviderError) return error.cause;
   const { SquareError } = await loadSdk();
-  if (!(error instanceof SquareError) || error.statusCode === undefined) return new ProviderError({ provider: 'square', kind: 'unexpected-response' });
+  if (!(error instanceof SquareError) || error.statusCode === undefined)
+    return new ProviderError({ provider: 'square', kind: 'unexpected-response' });
   // The transport shows the SDK an empty object in the place of a page.
   const readable = typeof error.body === 'object' && error.body !== null && Object.keys(error.body).length > 0;
   return refuse({ status: error.statusCode, code: codeOf(error.body), readable });

@@ -13,7 +13,17 @@ import { askSquare, createSquareClient } from './client.ts';
 import type { SquareRefusal } from './client.ts';
 
 /** What a sync of all resources needs (https://developer.squareup.com/docs/oauth-api/square-permissions, read 2026-11-21). */
-const SCOPES = ['MERCHANT_PROFILE_READ', 'ITEMS_READ', 'ITEMS_WRITE', 'CUSTOMERS_READ', 'CUSTOMERS_WRITE', 'INVENTORY_READ', 'INVENTORY_WRITE', 'ORDERS_READ', 'PAYMENTS_READ'];
+const SCOPES = [
+  'MERCHANT_PROFILE_READ',
+  'ITEMS_READ',
+  'ITEMS_WRITE',
+  'CUSTOMERS_READ',
+  'CUSTOMERS_WRITE',
+  'INVENTORY_READ',
+  'INVENTORY_WRITE',
+  'ORDERS_READ',
+  'PAYMENTS_READ',
+];
 
 /** Square asks for a renewal every seven days or less (https://developer.squareup.com/docs/oauth-api/refresh-revoke-limit-scope, read 2026-11-21). */
 const RENEW_WITHIN_MS = 7 * 24 * 3_600_000;
@@ -40,7 +50,11 @@ interface App {
 export function squareOAuth(config: SquareConfig): OAuthSetup {
   const { app } = config;
   if (!app) return { provider: 'square', adapters: [], missing: ['SQUARE_APP_ID', 'SQUARE_APP_SECRET'] };
-  return { provider: 'square', adapters: [...(app.secret ? [codeFlow(config, app, app.secret)] : []), pkceFlow(config, app)], missing: [] };
+  return {
+    provider: 'square',
+    adapters: [...(app.secret ? [codeFlow(config, app, app.secret)] : []), pkceFlow(config, app)],
+    missing: [],
+  };
 }
 
 /** With the app's secret: the refresh token stays the same and never expires. */
@@ -50,9 +64,21 @@ function codeFlow(config: SquareConfig, app: App, secret: Secret): OAuthAdapter 
     ...shared(config, app),
     flow: 'code',
     previousTokenGraceMs: Infinity,
-    authorizationUrl: ({ state, redirectUri, scopes }) => Promise.resolve(consentUrl(config, app, { scope: (scopes ?? SCOPES).join(' '), state, redirect_uri: redirectUri })),
-    exchange: ({ code, redirectUri }, calls) => obtainToken(config, { calls, request: { ...client, grantType: 'authorization_code', code: code.expose(), redirectUri } }),
-    refresh: (grant, calls) => obtainToken(config, { calls, request: { ...client, grantType: 'refresh_token', refreshToken: refreshTokenOf('square', grant) }, before: grant }),
+    authorizationUrl: ({ state, redirectUri, scopes }) =>
+      Promise.resolve(
+        consentUrl(config, app, { scope: (scopes ?? SCOPES).join(' '), state, redirect_uri: redirectUri }),
+      ),
+    exchange: ({ code, redirectUri }, calls) =>
+      obtainToken(config, {
+        calls,
+        request: { ...client, grantType: 'authorization_code', code: code.expose(), redirectUri },
+      }),
+    refresh: (grant, calls) =>
+      obtainToken(config, {
+        calls,
+        request: { ...client, grantType: 'refresh_token', refreshToken: refreshTokenOf('square', grant) },
+        before: grant,
+      }),
   };
 }
 
@@ -64,10 +90,29 @@ function pkceFlow(config: SquareConfig, app: App): OAuthAdapter {
     flow: 'pkce',
     previousTokenGraceMs: 0,
     authorizationUrl: async ({ state, redirectUri, scopes, codeVerifier }) =>
-      consentUrl(config, app, { scope: (scopes ?? SCOPES).join(' '), state, redirect_uri: redirectUri, code_challenge: await calculatePKCECodeChallenge(codeVerifier.expose()) }),
+      consentUrl(config, app, {
+        scope: (scopes ?? SCOPES).join(' '),
+        state,
+        redirect_uri: redirectUri,
+        code_challenge: await calculatePKCECodeChallenge(codeVerifier.expose()),
+      }),
     exchange: ({ code, redirectUri, codeVerifier }, calls) =>
-      obtainToken(config, { calls, request: { ...client, grantType: 'authorization_code', code: code.expose(), redirectUri, codeVerifier: codeVerifier.expose() } }),
-    refresh: (grant, calls) => obtainToken(config, { calls, request: { ...client, grantType: 'refresh_token', refreshToken: refreshTokenOf('square', grant) }, before: grant }),
+      obtainToken(config, {
+        calls,
+        request: {
+          ...client,
+          grantType: 'authorization_code',
+          code: code.expose(),
+          redirectUri,
+          codeVerifier: codeVerifier.expose(),
+        },
+      }),
+    refresh: (grant, calls) =>
+      obtainToken(config, {
+        calls,
+        request: { ...client, grantType: 'refresh_token', refreshToken: refreshTokenOf('square', grant) },
+        before: grant,
+      }),
   };
 }
 
@@ -75,12 +120,19 @@ function shared(config: SquareConfig, app: App) {
   return {
     environment: config.environment,
     // Square wants the app's secret for it, which the PKCE flow alone does not have.
-    revoke: app.secret ? (grant: Grant, calls: OAuthCalls) => revoke(config, { id: app.id, secret: app.secret }, { grant, calls }) : null,
+    revoke: app.secret
+      ? (grant: Grant, calls: OAuthCalls) => revoke(config, { id: app.id, secret: app.secret }, { grant, calls })
+      : null,
     async account(grant, calls) {
       const account = await readSquareAccount(config, grant.accessToken, calls);
       const { merchant_id = account.externalAccountId } = grant.context;
       if (account.externalAccountId === merchant_id) return { ...account, context: { merchant_id } };
-      throw new ProviderError({ provider: 'square', kind: 'unexpected-response', httpStatus: 200, code: 'another-account' });
+      throw new ProviderError({
+        provider: 'square',
+        kind: 'unexpected-response',
+        httpStatus: 200,
+        code: 'another-account',
+      });
     },
     accountIdOf: ({ context }) => context['merchant_id'] ?? null,
     credential: ({ accessToken }) => ({ secretKey: accessToken }),
@@ -92,8 +144,16 @@ function shared(config: SquareConfig, app: App) {
  * `session=false` makes the seller sign in, since the browser may be signed in to another seller's account. It means nothing in Square's sandbox
  * (https://developer.squareup.com/docs/oauth-api/create-urls-for-square-authorization, read 2026-11-21).
  */
-function consentUrl({ apiUrl, environment }: SquareConfig, { id }: App, parameters: Readonly<Record<string, string>>): string {
-  return pageUrl(`${apiUrl}/oauth2/authorize`, { client_id: id, ...parameters, ...(environment === 'production' && { session: 'false' }) });
+function consentUrl(
+  { apiUrl, environment }: SquareConfig,
+  { id }: App,
+  parameters: Readonly<Record<string, string>>,
+): string {
+  return pageUrl(`${apiUrl}/oauth2/authorize`, {
+    client_id: id,
+    ...parameters,
+    ...(environment === 'production' && { session: 'false' }),
+  });
 }
 
 interface TokenRequest {
@@ -106,7 +166,11 @@ interface TokenRequest {
 async function obtainToken({ apiUrl }: SquareConfig, { calls, request, before }: TokenRequest): Promise<Grant> {
   const client = await createSquareClient(apiUrl, null, calls);
   const askedAt = new Date();
-  const token = parseAnswer('square', tokenSchema, await askSquare(calls, () => client.oAuth.obtainToken(request), refusedGrant));
+  const token = parseAnswer(
+    'square',
+    tokenSchema,
+    await askSquare(calls, () => client.oAuth.obtainToken(request), refusedGrant),
+  );
   return {
     accessToken: new Secret(token.accessToken),
     refreshToken: token.refreshToken ? new Secret(token.refreshToken) : (before?.refreshToken ?? null),
@@ -125,13 +189,18 @@ async function obtainToken({ apiUrl }: SquareConfig, { calls, request, before }:
 function refusedGrant({ status, code, readable }: SquareRefusal): ProviderError {
   const details = { provider: 'square', httpStatus: status } as const;
   if (!readable) return new ProviderError({ ...details, kind: 'unexpected-response' });
-  if (status === 401 && code === undefined) return new ProviderError({ ...details, kind: 'unavailable', code: 'invalid_client' });
+  if (status === 401 && code === undefined)
+    return new ProviderError({ ...details, kind: 'unavailable', code: 'invalid_client' });
   if (status === 401) return new ProviderError({ ...details, kind: 'needs-reauth', code });
   return new ProviderError({ ...details, kind: code === undefined ? 'unexpected-response' : 'rejected', code });
 }
 
 /** Ends every token that this app has of the merchant. By merchant: the access token may have expired. */
-async function revoke({ apiUrl }: SquareConfig, { id, secret }: App, { grant, calls }: { readonly grant: Grant; readonly calls: OAuthCalls }): Promise<void> {
+async function revoke(
+  { apiUrl }: SquareConfig,
+  { id, secret }: App,
+  { grant, calls }: { readonly grant: Grant; readonly calls: OAuthCalls },
+): Promise<void> {
   const { status, body, requestId } = await createTransport({ provider: 'square', calls })(`${apiUrl}/oauth2/revoke`, {
     method: 'POST',
     headers: { authorization: `Client ${secret?.expose() ?? ''}`, 'content-type': 'application/json' },
@@ -139,5 +208,11 @@ async function revoke({ apiUrl }: SquareConfig, { id, secret }: App, { grant, ca
   });
   // A proxy's page has a status too: only Square says that it is done.
   if (body?.['success'] === true || (status === 404 && body !== null)) return;
-  throw new ProviderError({ provider: 'square', kind: 'unavailable', httpStatus: status, code: status === 401 ? 'invalid_client' : word(body?.['type']), requestId });
+  throw new ProviderError({
+    provider: 'square',
+    kind: 'unavailable',
+    httpStatus: status,
+    code: status === 401 ? 'invalid_client' : word(body?.['type']),
+    requestId,
+  });
 }

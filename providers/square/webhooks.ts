@@ -16,7 +16,11 @@ const SIGNATURE = /^[A-Za-z0-9+/]{43}=$/;
 
 /** `environment`: a subscription belongs to the sandbox app or to the production one, and so does its key. */
 export function squareWebhooks(signatureKey: Secret | null, environment: Environment): WebhookSetup {
-  return { provider: 'square', variable: 'SQUARE_WEBHOOK_SIGNATURE_KEY', reader: signatureKey && readerOf(signatureKey, environment) };
+  return {
+    provider: 'square',
+    variable: 'SQUARE_WEBHOOK_SIGNATURE_KEY',
+    reader: signatureKey && readerOf(signatureKey, environment),
+  };
 }
 
 function readerOf(signatureKey: Secret, environment: Environment): WebhookReader {
@@ -28,7 +32,9 @@ function readerOf(signatureKey: Secret, environment: Environment): WebhookReader
      * and takes the body as text. Tests hold the two to the same answers. No time is signed: an event can be sent again at any time.
      */
     isGenuine({ body, header, url }) {
-      const expected = Buffer.from(createHmac('sha256', signatureKey.expose()).update(url).update(body).digest('base64'));
+      const expected = Buffer.from(
+        createHmac('sha256', signatureKey.expose()).update(url).update(body).digest('base64'),
+      );
       const given = Buffer.from(header('x-square-hmacsha256-signature') ?? '');
       return given.length === expected.length && timingSafeEqual(given, expected);
     },

@@ -16,7 +16,8 @@ export interface Money {
 }
 
 /** An amount as Stripe takes it, or why it takes none. */
-export type StripeAmount = { readonly amount: number; readonly currency: string; readonly problem: null } | { readonly problem: string };
+export type StripeAmount =
+  { readonly amount: number; readonly currency: string; readonly problem: null } | { readonly problem: string };
 
 /** Null for what cannot be said exactly: no ISO 4217 currency, a part of a minor unit, or more than a safe integer. */
 export function toMoney(amount: number, stripeCurrency: string): Money | null {
@@ -32,16 +33,23 @@ export function toStripeAmount({ amountMinor, currency }: Money): StripeAmount {
   if (shift === null) return { problem: 'Stripe takes ISO 4217 currencies only.' };
   const amount = shifted(amountMinor, -shift);
   if (amount === null) return { problem: `Stripe takes no such fraction of ${currency}, or no amount of this size.` };
-  if (minorDigitsOf(currency) === DIGITS_THAT_END_IN_ZERO && amount % 10 !== 0) return { problem: `Stripe takes amounts of ${currency} whose last digit is 0 only.` };
+  if (minorDigitsOf(currency) === DIGITS_THAT_END_IN_ZERO && amount % 10 !== 0)
+    return { problem: `Stripe takes amounts of ${currency} whose last digit is 0 only.` };
   return { amount, currency: currency.toLowerCase(), problem: null };
 }
 
 /** As `toMoney`. Throws for what cannot be said exactly, so that the object that has it rejects itself with the reason; `field` names the amount. */
-export function tellable(field: string, { amount, currency }: { readonly amount: number; readonly currency: string }): Money {
+export function tellable(
+  field: string,
+  { amount, currency }: { readonly amount: number; readonly currency: string },
+): Money {
   const money = toMoney(amount, currency);
   if (money !== null) return money;
   const isKnown = shiftOf(currency.toUpperCase()) !== null;
-  throw unreadableObject(undefined, `${field}: ${isKnown ? 'is no whole number of minor units in ISO 4217, or too large' : 'is in no ISO 4217 currency'}`);
+  throw unreadableObject(
+    undefined,
+    `${field}: ${isKnown ? 'is no whole number of minor units in ISO 4217, or too large' : 'is in no ISO 4217 currency'}`,
+  );
 }
 
 /**
@@ -56,7 +64,10 @@ export function toMainUnits(decimal: string, stripeCurrency: string): string | n
   const [, sign = '', whole = '', fraction = ''] = parts;
   const padded = whole.padStart(digits + 1, '0');
   const point = padded.length - digits;
-  const [units, rest] = [padded.slice(0, point).replace(/^0+(?=\d)/, ''), `${padded.slice(point)}${fraction}`.replace(/0+$/, '')];
+  const [units, rest] = [
+    padded.slice(0, point).replace(/^0+(?=\d)/, ''),
+    `${padded.slice(point)}${fraction}`.replace(/0+$/, ''),
+  ];
   return `${sign}${units}${rest === '' ? '' : `.${rest}`}`;
 }
 

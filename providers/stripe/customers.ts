@@ -23,7 +23,8 @@ interface CustomerPayload {
   readonly name: string | null;
   readonly email: string | null;
   readonly phone: string | null;
-  readonly address: { readonly [Part in 'line1' | 'line2' | 'city' | 'state' | 'postal_code' | 'country']: string | null } | null;
+  readonly address:
+    { readonly [Part in 'line1' | 'line2' | 'city' | 'state' | 'postal_code' | 'country']: string | null } | null;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
@@ -36,7 +37,10 @@ export const customerMapping: ResourceMapping = {
       email: fields.email || null,
       phone: fields.phone || null,
       address: fields.address && toStripeAddress(fields.address),
-      metadata: ourMetadata.write({ id, sourceId, metadata: fields.metadata }, { [CONSENT_KEY]: fields.marketingConsent === null ? null : String(fields.marketingConsent) }),
+      metadata: ourMetadata.write(
+        { id, sourceId, metadata: fields.metadata },
+        { [CONSENT_KEY]: fields.marketingConsent === null ? null : String(fields.marketingConsent) },
+      ),
     };
     return { payload: { ...payload }, problems: problemsOf(payload, fields) };
   },
@@ -49,13 +53,22 @@ function toStripeAddress(address: Address): CustomerPayload['address'] {
   const { line1, line2, city, region, postalCode, country } = address;
   // Stripe asks for a two-letter code; what is none, Stripe shall judge.
   const code = country && (countryCodeOf(country) ?? country);
-  const parts = { line1: line1 || null, line2: line2 || null, city: city || null, state: region || null, postal_code: postalCode || null, country: code || null };
+  const parts = {
+    line1: line1 || null,
+    line2: line2 || null,
+    city: city || null,
+    state: region || null,
+    postal_code: postalCode || null,
+    country: code || null,
+  };
   return Object.values(parts).every((part) => part === null) ? null : parts;
 }
 
 function problemsOf(payload: CustomerPayload, fields: CustomerFields): MappedRecord['problems'] {
   const tooLong = (['name', 'email', 'phone'] as const).flatMap((path) =>
-    isLongerThan(payload[path] ?? '', LIMITS[path]) ? [{ path, message: `Stripe allows at most ${LIMITS[path]} characters.` }] : [],
+    isLongerThan(payload[path] ?? '', LIMITS[path])
+      ? [{ path, message: `Stripe allows at most ${LIMITS[path]} characters.` }]
+      : [],
   );
   return [...tooLong, ...ourMetadata.problems(fields.metadata, payload.metadata)];
 }
@@ -82,16 +95,27 @@ function toFields(customer: StripeCustomer): CustomerFields {
 
 const customer = deletable('customer', customerSchema);
 /** As the event of its deletion tells it, whatever it was like. */
-const deletedCustomer = z.object({ id: z.string().min(1), metadata: metadataOf.catch({}) }).transform((told) => ({ ...told, deleted: true as const }));
+const deletedCustomer = z
+  .object({ id: z.string().min(1), metadata: metadataOf.catch({}) })
+  .transform((told) => ({ ...told, deleted: true as const }));
 interface DeletedCustomer {
   readonly id: string;
   readonly deleted: true;
   readonly metadata?: StripeCustomer['metadata'];
 }
 
-function toRecord(told: Exclude<z.output<typeof customer>, { readonly deleted: true }> | DeletedCustomer, version: number): ProviderRecord {
+function toRecord(
+  told: Exclude<z.output<typeof customer>, { readonly deleted: true }> | DeletedCustomer,
+  version: number,
+): ProviderRecord {
   const recordId = told.metadata?.[RECORD_ID_KEY] ?? null;
-  return { externalId: told.id, version, deleted: told.deleted === true, recordId, fields: told.deleted === true ? null : toFields(told) };
+  return {
+    externalId: told.id,
+    version,
+    deleted: told.deleted === true,
+    recordId,
+    fields: told.deleted === true ? null : toFields(told),
+  };
 }
 
 /** Leaves out what is null, or says '' where a null must clear an earlier value. */
@@ -102,7 +126,9 @@ function toParams(mapped: MappedRecord, clearing: { readonly metadataKeys: reado
     name: name ?? empty,
     email: email ?? empty,
     phone: phone ?? empty,
-    address: address ? Object.fromEntries(Object.entries(address).map(([part, value]) => [part, value ?? empty])) : empty,
+    address: address
+      ? Object.fromEntries(Object.entries(address).map(([part, value]) => [part, value ?? empty]))
+      : empty,
     metadata: { ...(clearing && ourMetadata.clearing(clearing.metadataKeys)), ...metadata },
   };
 }
@@ -111,7 +137,8 @@ const CUSTOMER_DELETED = 'customer.deleted';
 const CUSTOMER_EVENTS = ['customer.created', 'customer.updated', CUSTOMER_DELETED];
 const readChange = asToday(customer);
 /** A deletion is one in every version, and nothing is left to be read anew. */
-const readEvent = (event: Parameters<typeof readChange>[0]) => (event.type === CUSTOMER_DELETED ? (deletedCustomer.safeParse(event.object).data ?? null) : readChange(event));
+const readEvent = (event: Parameters<typeof readChange>[0]) =>
+  event.type === CUSTOMER_DELETED ? (deletedCustomer.safeParse(event.object).data ?? null) : readChange(event);
 
 export function createCustomerSession(stripe: Stripe, ask: Ask): ResourceSession {
   /** As it is now: deleted where it is missing. */
@@ -129,15 +156,23 @@ export function createCustomerSession(stripe: Stripe, ask: Ask): ResourceSession
         const page = await listEvents({ stripe, ask }, query, { types: CUSTOMER_EVENTS, read: readEvent });
         const ended = new Set(page.told.flatMap(({ object }) => (object.deleted === true ? [object.id] : [])));
         const { found, rejections } = await changed.readEach(page.changed.filter(({ id }) => !ended.has(id)));
-        const told = toPage(page, [...found, ...page.told.map(({ created, object }) => dated(toRecord(object, versionOfEvent(created)), created))]);
+        const told = toPage(page, [
+          ...found,
+          ...page.told.map(({ created, object }) => dated(toRecord(object, versionOfEvent(created)), created)),
+        ]);
         return { ...told, rejections: [...(told.rejections ?? []), ...rejections] };
       }
       const page = await ask(listSchema(customer), () => stripe.customers.list(range));
-      return toPage(page, page.data.map((customer) => toRecord(customer, ask.versionOf(askedAtMs))));
+      return toPage(
+        page,
+        page.data.map((customer) => toRecord(customer, ask.versionOf(askedAtMs))),
+      );
     },
 
     async count() {
-      const found = await ask(searchSchema, () => stripe.customers.search({ query: 'created>0', limit: 1, expand: ['total_count'] }));
+      const found = await ask(searchSchema, () =>
+        stripe.customers.search({ query: 'created>0', limit: 1, expand: ['total_count'] }),
+      );
       return countOf(found);
     },
 
@@ -152,13 +187,19 @@ export function createCustomerSession(stripe: Stripe, ask: Ask): ResourceSession
       async create(mapped, { idempotencyKey }) {
         const askedAtMs = Date.now();
         const params = toParams(mapped, null) as Stripe.CustomerCreateParams;
-        return toRecord(await ask(customer, () => stripe.customers.create(params, { idempotencyKey })), ask.versionOf(askedAtMs));
+        return toRecord(
+          await ask(customer, () => stripe.customers.create(params, { idempotencyKey })),
+          ask.versionOf(askedAtMs),
+        );
       },
 
       async update(externalId, mapped, { idempotencyKey, clearedMetadataKeys }) {
         const askedAtMs = Date.now();
         const params = toParams(mapped, { metadataKeys: clearedMetadataKeys }) as Stripe.CustomerUpdateParams;
-        return toRecord(stillThere(await ask(customer, () => stripe.customers.update(externalId, params, { idempotencyKey }))), ask.versionOf(askedAtMs));
+        return toRecord(
+          stillThere(await ask(customer, () => stripe.customers.update(externalId, params, { idempotencyKey }))),
+          ask.versionOf(askedAtMs),
+        );
       },
 
       async archive(externalId) {
@@ -171,7 +212,11 @@ export function createCustomerSession(stripe: Stripe, ask: Ask): ResourceSession
         const { email, createdSinceEpochS, after } = hint;
         const askedAtMs = Date.now();
         const page = await ask(listSchema(customer), () =>
-          stripe.customers.list({ limit: PAGE_SIZE, ...(email === null ? { created: { gte: createdSinceEpochS } } : { email }), ...startingAfter(after) }),
+          stripe.customers.list({
+            limit: PAGE_SIZE,
+            ...(email === null ? { created: { gte: createdSinceEpochS } } : { email }),
+            ...startingAfter(after),
+          }),
         );
         const twin = twinAmong(page, hint);
         return { found: twin ? toRecord(twin, ask.versionOf(askedAtMs)) : null, after: twin ? null : nextAfter(page) };

@@ -59,7 +59,13 @@ export function unexpectedResponse(requestId: string | undefined): ProviderError
 
 /** For an answer that is an object of Stripe's, as `issues` say not of the shape that was asked for. */
 export function unreadableObject(requestId: string | undefined, issues: string): ProviderError {
-  return new ProviderError({ provider: 'stripe', kind: 'unexpected-response', httpStatus: 200, requestId, unreadable: issues });
+  return new ProviderError({
+    provider: 'stripe',
+    kind: 'unexpected-response',
+    httpStatus: 200,
+    requestId,
+    unreadable: issues,
+  });
 }
 
 /** Codes and parameter names are words; anything else might be a customer's data and is dropped. */

@@ -58,9 +58,15 @@ export const asToday =
     (isCurrent ? schema.safeParse(object).data : undefined) ?? null;
 
 /** One page of the change feed, in one HTTP call. */
-export async function listEvents<Subject>({ stripe, ask }: { readonly stripe: Stripe; readonly ask: Ask }, query: ListQuery, { types, read }: EventFeed<Subject>): Promise<EventPage<Subject>> {
+export async function listEvents<Subject>(
+  { stripe, ask }: { readonly stripe: Stripe; readonly ask: Ask },
+  query: ListQuery,
+  { types, read }: EventFeed<Subject>,
+): Promise<EventPage<Subject>> {
   const range = { limit: PAGE_SIZE, created: createdWithin(query), ...startingAfter(query.after) };
-  const page = await ask(listSchema(eventSchema(z.unknown()), subjectIdIn), () => stripe.events.list({ ...range, types: [...types] }));
+  const page = await ask(listSchema(eventSchema(z.unknown()), subjectIdIn), () =>
+    stripe.events.list({ ...range, types: [...types] }),
+  );
   const told: ToldEvent<Subject>[] = [];
   const changed = new Map<string, ChangedObject>();
   const unreadable: UnreadableItem[] = [...page.unreadable];
@@ -94,7 +100,9 @@ export class Rereading<Found> {
   }
 
   /** An object that cannot be read rejects itself. */
-  async readEach(changed: readonly ChangedObject[]): Promise<{ readonly found: readonly Found[]; readonly rejections: readonly ProviderRejection[] }> {
+  async readEach(
+    changed: readonly ChangedObject[],
+  ): Promise<{ readonly found: readonly Found[]; readonly rejections: readonly ProviderRejection[] }> {
     const rejections: ProviderRejection[] = [];
     const found = await fewAtATime(changed, AT_ONCE, async (each) => {
       try {

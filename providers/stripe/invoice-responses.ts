@@ -2,12 +2,21 @@ import { z } from 'zod';
 import { decimalText, metadataOf, nullableIdOf, nullableText } from './responses.ts';
 import { invoiceLineSchema } from './transaction-responses.ts';
 
-const nullableInt = z.int().nullish().transform((value) => value ?? null);
-const taxes = z.array(z.object({ amount: z.int() })).nullish().transform((value) => value ?? []);
+const nullableInt = z
+  .int()
+  .nullish()
+  .transform((value) => value ?? null);
+const taxes = z
+  .array(z.object({ amount: z.int() }))
+  .nullish()
+  .transform((value) => value ?? []);
 
 /** https://docs.stripe.com/api/invoices/line_item, read 2026-11-28. */
 export const wholeLineSchema = invoiceLineSchema.extend({
-  pricing: z.object({ unit_amount_decimal: decimalText }).nullish().transform((value) => value ?? null),
+  pricing: z
+    .object({ unit_amount_decimal: decimalText })
+    .nullish()
+    .transform((value) => value ?? null),
   taxes,
 });
 export type StripeWholeLine = z.output<typeof wholeLineSchema>;
@@ -24,7 +33,10 @@ export const wholeInvoiceSchema = z.object({
   lines: z.object({ data: z.array(wholeLineSchema), has_more: z.boolean() }),
   metadata: metadataOf,
   number: nullableText,
-  status: z.enum(['draft', 'open', 'paid', 'void', 'uncollectible']).nullish().transform((value) => value ?? 'draft'),
+  status: z
+    .enum(['draft', 'open', 'paid', 'void', 'uncollectible'])
+    .nullish()
+    .transform((value) => value ?? 'draft'),
   status_transitions: z.object({ finalized_at: nullableInt }),
   subtotal: z.int(),
   total: z.int(),

@@ -2,7 +2,15 @@ import type { Stripe } from 'stripe';
 import type { InvoiceFields, InvoiceLine } from '../../contracts/records.ts';
 import { fewAtATime } from '../few-at-a-time.ts';
 import { rejectionOf } from '../items.ts';
-import type { ListQuery, MappedRecord, ProviderPage, ProviderRecord, PullPlan, ResourceMapping, ResourceSession } from '../provider.ts';
+import type {
+  ListQuery,
+  MappedRecord,
+  ProviderPage,
+  ProviderRecord,
+  PullPlan,
+  ResourceMapping,
+  ResourceSession,
+} from '../provider.ts';
 import { tellable, toMainUnits } from './amounts.ts';
 import { Rereading, asToday, listEvents } from './events.ts';
 import { wholeInvoiceSchema, wholeLineSchema } from './invoice-responses.ts';
@@ -25,7 +33,20 @@ export const invoicePullPlan: PullPlan = { listing: [['invoices']], changes: [['
 
 const INVOICE_DELETED = 'invoice.deleted';
 const INVOICE_EVENTS = [
-  ...['created', 'finalized', 'marked_uncollectible', 'overdue', 'overpaid', 'paid', 'payment_action_required', 'payment_failed', 'payment_succeeded', 'sent', 'updated', 'voided'].map((event) => `invoice.${event}`),
+  ...[
+    'created',
+    'finalized',
+    'marked_uncollectible',
+    'overdue',
+    'overpaid',
+    'paid',
+    'payment_action_required',
+    'payment_failed',
+    'payment_succeeded',
+    'sent',
+    'updated',
+    'voided',
+  ].map((event) => `invoice.${event}`),
   INVOICE_DELETED,
 ];
 
@@ -41,11 +62,15 @@ export function createInvoiceSession(stripe: Stripe, ask: Ask): ResourceSession 
   };
   const complete = async (invoice: StripeWholeInvoice): Promise<StripeWholeInvoice> => {
     if (!invoice.lines.has_more) return invoice;
-    const data = await withTheRest(invoice.lines, async (range) => wholePage(await ask(listSchema(wholeLineSchema), () => stripe.invoices.listLineItems(invoice.id, range))));
+    const data = await withTheRest(invoice.lines, async (range) =>
+      wholePage(await ask(listSchema(wholeLineSchema), () => stripe.invoices.listLineItems(invoice.id, range))),
+    );
     return { ...invoice, lines: { data, has_more: false } };
   };
   /** An invoice that cannot be told rejects itself. */
-  const tellEach = async (told: readonly { readonly id: string; readonly tell: () => Promise<ProviderRecord> }[]): Promise<Pick<Required<ProviderPage>, 'records' | 'rejections'>> => {
+  const tellEach = async (
+    told: readonly { readonly id: string; readonly tell: () => Promise<ProviderRecord> }[],
+  ): Promise<Pick<Required<ProviderPage>, 'records' | 'rejections'>> => {
     const outcomes = await fewAtATime(told, AT_ONCE, async ({ id, tell }) => {
       try {
         return { record: await tell() };
@@ -53,17 +78,28 @@ export function createInvoiceSession(stripe: Stripe, ask: Ask): ResourceSession 
         return { rejection: rejectionOf(id, error) };
       }
     });
-    return { records: outcomes.flatMap(({ record }) => record ?? []), rejections: outcomes.flatMap(({ rejection }) => rejection ?? []) };
+    return {
+      records: outcomes.flatMap(({ record }) => record ?? []),
+      rejections: outcomes.flatMap(({ rejection }) => rejection ?? []),
+    };
   };
-  const changed = new Rereading(ask, ({ id, type }) => (type === INVOICE_DELETED ? Promise.resolve(gone(id, ask.versionOf(Date.now()))) : read(id)));
+  const changed = new Rereading(ask, ({ id, type }) =>
+    type === INVOICE_DELETED ? Promise.resolve(gone(id, ask.versionOf(Date.now()))) : read(id),
+  );
 
   async function changedInvoices(query: ListQuery): Promise<ProviderPage> {
-    const page = await listEvents({ stripe, ask }, query, { types: INVOICE_EVENTS, read: (event) => withType(event.type, asToday(wholeInvoiceSchema)(event)) });
+    const page = await listEvents({ stripe, ask }, query, {
+      types: INVOICE_EVENTS,
+      read: (event) => withType(event.type, asToday(wholeInvoiceSchema)(event)),
+    });
     const { found, rejections } = await changed.readEach(page.changed);
     const told = await tellEach(
       newestOfEach(page.told).map(({ created, object: { type, invoice } }) => ({
         id: invoice.id,
-        tell: async () => (type === INVOICE_DELETED ? dated(gone(invoice.id, versionOfEvent(created)), created) : toRecord(await complete(invoice), versionOfEvent(created))),
+        tell: async () =>
+          type === INVOICE_DELETED
+            ? dated(gone(invoice.id, versionOfEvent(created)), created)
+            : toRecord(await complete(invoice), versionOfEvent(created)),
       })),
     );
     const listed = toPage(page, [...found, ...told.records]);
@@ -74,9 +110,13 @@ export function createInvoiceSession(stripe: Stripe, ask: Ask): ResourceSession 
     async listPage(query) {
       if (query.stream === 'events') return changedInvoices(query);
       const askedAtMs = Date.now();
-      const page = await ask(listSchema(wholeInvoiceSchema), () => stripe.invoices.list({ limit: PAGE_SIZE, created: createdWithin(query), ...startingAfter(query.after) }));
+      const page = await ask(listSchema(wholeInvoiceSchema), () =>
+        stripe.invoices.list({ limit: PAGE_SIZE, created: createdWithin(query), ...startingAfter(query.after) }),
+      );
       const version = ask.versionOf(askedAtMs);
-      const { records, rejections } = await tellEach(page.data.map((invoice) => ({ id: invoice.id, tell: async () => toRecord(await complete(invoice), version) })));
+      const { records, rejections } = await tellEach(
+        page.data.map((invoice) => ({ id: invoice.id, tell: async () => toRecord(await complete(invoice), version) })),
+      );
       const listed = toPage(page, records);
       return { ...listed, rejections: [...(listed.rejections ?? []), ...rejections] };
     },
@@ -98,7 +138,9 @@ export function createInvoiceSession(stripe: Stripe, ask: Ask): ResourceSession 
 const withType = (type: string, invoice: StripeWholeInvoice | null) => invoice && { type, invoice };
 
 /** Events of one second are told newest first. */
-function newestOfEach<Told extends { readonly object: { readonly invoice: StripeWholeInvoice } }>(told: readonly Told[]): readonly Told[] {
+function newestOfEach<Told extends { readonly object: { readonly invoice: StripeWholeInvoice } }>(
+  told: readonly Told[],
+): readonly Told[] {
   const seen = new Set<string>();
   return told.filter(({ object: { invoice } }) => !seen.has(invoice.id) && seen.add(invoice.id));
 }
@@ -125,7 +167,14 @@ function toRecord(invoice: StripeWholeInvoice, version: number): ProviderRecord 
     lines: invoice.lines.data.map(toLine),
     metadata: invoice.metadata,
   };
-  return { externalId: invoice.id, version, deleted: false, recordId: null, fields, refs: { customer, related: null, payment: null } };
+  return {
+    externalId: invoice.id,
+    version,
+    deleted: false,
+    recordId: null,
+    fields,
+    refs: { customer, related: null, payment: null },
+  };
 }
 
 function toLine({ amount, currency, description, pricing, quantity, taxes }: StripeWholeLine): InvoiceLine {

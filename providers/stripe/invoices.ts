@@ -16,17 +16,33 @@ const WITH_PAYMENTS = { expand: ['payments'] };
  * counted once. An invoice that was paid outside Stripe or from a credit balance moved no money here: it amends nothing and is no transaction of
  * its own.
  */
-export function amendmentsOf(invoice: StripeInvoice, payments: readonly StripeInvoicePayment[]): readonly ProviderAmendment[] {
+export function amendmentsOf(
+  invoice: StripeInvoice,
+  payments: readonly StripeInvoicePayment[],
+): readonly ProviderAmendment[] {
   const subscription = invoice.parent?.subscription_details?.subscription ?? null;
   const metadata = { stripe_invoice: invoice.id, ...(subscription !== null && { stripe_subscription: subscription }) };
   const oldestFirst = payments.toSorted((a, b) => a.created - b.created || a.id.localeCompare(b.id));
-  const paying = new Set(oldestFirst.flatMap(({ status, payment }) => (status === 'paid' && payment.payment_intent !== null ? [payment.payment_intent] : [])));
-  return [...paying].map((payment, index) => ({ payment, lines: index === 0 ? invoice.lines.data.map(toLine) : [], metadata }));
+  const paying = new Set(
+    oldestFirst.flatMap(({ status, payment }) =>
+      status === 'paid' && payment.payment_intent !== null ? [payment.payment_intent] : [],
+    ),
+  );
+  return [...paying].map((payment, index) => ({
+    payment,
+    lines: index === 0 ? invoice.lines.data.map(toLine) : [],
+    metadata,
+  }));
 }
 
 /** Whether these are all of the payments that paid the invoice by now. An invoice's event does not name them. */
-export function arePaymentsComplete({ amount_paid: total }: StripeInvoice, payments: readonly StripeInvoicePayment[]): boolean {
-  const paid = new Map(payments.filter(({ status }) => status === 'paid').map((payment) => [payment.id, payment.amount_paid]));
+export function arePaymentsComplete(
+  { amount_paid: total }: StripeInvoice,
+  payments: readonly StripeInvoicePayment[],
+): boolean {
+  const paid = new Map(
+    payments.filter(({ status }) => status === 'paid').map((payment) => [payment.id, payment.amount_paid]),
+  );
   return [...paid.values()].reduce<number>((sum, amount) => sum + (amount ?? 0), 0) === total;
 }
 
@@ -42,13 +58,21 @@ export async function retrieveInvoice(stripe: Stripe, ask: Ask, id: string): Pro
 
 /** An invoice carries its first ten lines and its latest payments; the others take a call per hundred. */
 export async function withAllLines(stripe: Stripe, ask: Ask, invoice: StripeInvoice): Promise<StripeInvoice> {
-  const data = await withTheRest(invoice.lines, async (range) => wholePage(await ask(listSchema(invoiceLineSchema), () => stripe.invoices.listLineItems(invoice.id, range))));
+  const data = await withTheRest(invoice.lines, async (range) =>
+    wholePage(await ask(listSchema(invoiceLineSchema), () => stripe.invoices.listLineItems(invoice.id, range))),
+  );
   return { ...invoice, lines: { data, has_more: false } };
 }
 
-export async function allPaymentsOf(stripe: Stripe, ask: Ask, { id, payments }: StripeInvoice): Promise<readonly StripeInvoicePayment[]> {
+export async function allPaymentsOf(
+  stripe: Stripe,
+  ask: Ask,
+  { id, payments }: StripeInvoice,
+): Promise<readonly StripeInvoicePayment[]> {
   if (!payments) return [];
-  return withTheRest(payments, async (range) => wholePage(await ask(listSchema(knownInvoicePayment), () => stripe.invoicePayments.list({ invoice: id, ...range }))));
+  return withTheRest(payments, async (range) =>
+    wholePage(await ask(listSchema(knownInvoicePayment), () => stripe.invoicePayments.list({ invoice: id, ...range }))),
+  );
 }
 
 interface PartOfList<Item> {
@@ -57,7 +81,10 @@ interface PartOfList<Item> {
 }
 
 /** What a list inside an object leaves out, a page a call. */
-export async function withTheRest<Item extends { readonly id: string }>(first: PartOfList<Item>, read: (range: { readonly limit: number; readonly starting_after?: string }) => Promise<PartOfList<Item>>): Promise<Item[]> {
+export async function withTheRest<Item extends { readonly id: string }>(
+  first: PartOfList<Item>,
+  read: (range: { readonly limit: number; readonly starting_after?: string }) => Promise<PartOfList<Item>>,
+): Promise<Item[]> {
   const items = [...first.data];
   let more = first.has_more;
   while (more) {

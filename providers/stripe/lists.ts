@@ -13,9 +13,13 @@ export const versionOfReading = (askedAtMs: number) => Math.floor(askedAtMs / 1_
 export const versionOfEvent = (createdS: number) => createdS * 1_000;
 
 /** A deletion with the second in which its event says that it was made. */
-export const dated = (record: ProviderRecord, createdS: number): ProviderRecord => (record.deleted ? { ...record, deletedAtMs: createdS * 1_000 } : record);
+export const dated = (record: ProviderRecord, createdS: number): ProviderRecord =>
+  record.deleted ? { ...record, deletedAtMs: createdS * 1_000 } : record;
 
-export const createdWithin = ({ fromEpochS, toEpochS }: Pick<ListQuery, 'fromEpochS' | 'toEpochS'>) => ({ lt: toEpochS, ...(fromEpochS !== null && { gte: fromEpochS }) });
+export const createdWithin = ({ fromEpochS, toEpochS }: Pick<ListQuery, 'fromEpochS' | 'toEpochS'>) => ({
+  lt: toEpochS,
+  ...(fromEpochS !== null && { gte: fromEpochS }),
+});
 export const startingAfter = (after: string | null) => (after === null ? {} : { starting_after: after });
 
 export interface Listed {
@@ -29,7 +33,13 @@ export interface Listed {
 export const nextAfter = (page: Pick<Listed, 'has_more' | 'lastId'>) => (page.has_more ? page.lastId : null);
 
 export function toPage(page: Listed, records: readonly ProviderRecord[]): ProviderPage {
-  return { records, rejections: page.unreadable.map(unreadableRejection), after: nextAfter(page), pageSize: PAGE_SIZE, positions: page.positions };
+  return {
+    records,
+    rejections: page.unreadable.map(unreadableRejection),
+    after: nextAfter(page),
+    pageSize: PAGE_SIZE,
+    positions: page.positions,
+  };
 }
 
 /** For a list whose items are parts of one object: that cannot be read where one of them cannot. */
@@ -46,9 +56,14 @@ interface Carrying {
 }
 
 /** The object of a page that carries our record's id. Throws where one that cannot be read may be it: nothing else says whether there is a twin. */
-export function twinAmong<Item extends Carrying>(page: Pick<Listed, 'unreadable'> & { readonly data: readonly Item[] }, { recordId, excluded = [] }: TwinHint): Item | null {
+export function twinAmong<Item extends Carrying>(
+  page: Pick<Listed, 'unreadable'> & { readonly data: readonly Item[] },
+  { recordId, excluded = [] }: TwinHint,
+): Item | null {
   const found = page.data.find(({ id, metadata }) => metadata?.[RECORD_ID_KEY] === recordId && !excluded.includes(id));
-  const doubtful = page.unreadable.find(({ raw, externalId }) => mayCarry(raw, recordId) && !excluded.includes(externalId ?? ''));
+  const doubtful = page.unreadable.find(
+    ({ raw, externalId }) => mayCarry(raw, recordId) && !excluded.includes(externalId ?? ''),
+  );
   if (!found && doubtful) throw unreadableObject(undefined, doubtful.issues);
   return found ?? null;
 }

@@ -11,7 +11,10 @@ const LIMITS = { keys: 50, key: 40, value: 500 } as const;
 /** How one resource keeps what Stripe has no field for beside the venue's own metadata. */
 export interface MetadataCodec {
   /** `extras` are values of ours by key; null leaves one out. */
-  readonly write: (record: { readonly id: string; readonly sourceId: string; readonly metadata: Metadata }, extras: Readonly<Record<string, string | null>>) => Metadata;
+  readonly write: (
+    record: { readonly id: string; readonly sourceId: string; readonly metadata: Metadata },
+    extras: Readonly<Record<string, string | null>>,
+  ) => Metadata;
   /** The venue's own part. */
   readonly read: (metadata: Metadata) => Metadata;
   /** What Stripe would refuse; `written` is the result of `write`. */
@@ -26,7 +29,9 @@ export function metadataCodec(extraKeys: readonly string[]): MetadataCodec {
 
   /** The venue's entries as Stripe would keep them, each with its position among all: Stripe keeps no empty value. */
   const kept = (metadata: Metadata) =>
-    Object.entries(metadata).flatMap(([key, value], index) => (value === '' || ours.has(key) ? [] : [{ key, value, index }]));
+    Object.entries(metadata).flatMap(([key, value], index) =>
+      value === '' || ours.has(key) ? [] : [{ key, value, index }],
+    );
 
   return {
     write: ({ id, sourceId, metadata }, extras) => ({
@@ -37,8 +42,12 @@ export function metadataCodec(extraKeys: readonly string[]): MetadataCodec {
     }),
     read: (metadata) => Object.fromEntries(Object.entries(metadata).filter(([key]) => !ours.has(key))),
     problems: (given, written) => [
-      ...kept(given).flatMap(({ key, value, index }) => entryProblems(key, value).map((message) => ({ path: `metadata.${index}`, message }))),
-      ...(Object.keys(written).length > LIMITS.keys ? [{ path: 'metadata', message: `Stripe allows ${LIMITS.keys} metadata keys, ${ours.size} of which are ours.` }] : []),
+      ...kept(given).flatMap(({ key, value, index }) =>
+        entryProblems(key, value).map((message) => ({ path: `metadata.${index}`, message })),
+      ),
+      ...(Object.keys(written).length > LIMITS.keys
+        ? [{ path: 'metadata', message: `Stripe allows ${LIMITS.keys} metadata keys, ${ours.size} of which are ours.` }]
+        : []),
     ],
     clearing: (keys) => Object.fromEntries([...extraKeys, ...keys].map((key) => [key, ''])),
   };
@@ -48,5 +57,7 @@ export function metadataCodec(extraKeys: readonly string[]): MetadataCodec {
 function entryProblems(key: string, value: string): readonly string[] {
   if (isLongerThan(key, LIMITS.key)) return [`Stripe allows at most ${LIMITS.key} characters in a metadata key.`];
   if (/[[\]]/.test(key)) return ['Stripe allows no square brackets in a metadata key.'];
-  return isLongerThan(value, LIMITS.value) ? [`Stripe allows at most ${LIMITS.value} characters in a metadata value.`] : [];
+  return isLongerThan(value, LIMITS.value)
+    ? [`Stripe allows at most ${LIMITS.value} characters in a metadata value.`]
+    : [];
 }

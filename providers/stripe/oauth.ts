@@ -41,13 +41,20 @@ const tokenSchema = z.object({
   stripe_user_id: optional(z.string().regex(/^acct_\w+$/)),
 });
 
-export function stripeOAuth(apiUrl: string, config: StripeOAuthConfig | null, open: ProviderAdapter['open']): OAuthSetup {
+export function stripeOAuth(
+  apiUrl: string,
+  config: StripeOAuthConfig | null,
+  open: ProviderAdapter['open'],
+): OAuthSetup {
   if (!config) return { provider: 'stripe', adapters: [], missing: ['STRIPE_CLIENT_ID', 'STRIPE_SECRET_KEY'] };
   const parts = { apiUrl, config, open };
   const { connectClientId, appClientId } = config;
   return {
     provider: 'stripe',
-    adapters: [connectClientId === null ? [] : connectFlow(parts, connectClientId), appClientId === null ? [] : appFlow(parts, appClientId)].flat(),
+    adapters: [
+      connectClientId === null ? [] : connectFlow(parts, connectClientId),
+      appClientId === null ? [] : appFlow(parts, appClientId),
+    ].flat(),
     missing: [],
   };
 }
@@ -59,16 +66,31 @@ export function stripeOAuth(apiUrl: string, config: StripeOAuthConfig | null, op
 function connectFlow(parts: Parts, clientId: string): OAuthAdapter {
   const { config } = parts;
   const endpoint = { url: `${config.connectUrl}/oauth/token`, clientId, key: config.secretKey };
-  const credential = (grant: Grant) => ({ secretKey: config.secretKey, onBehalfOf: contextOf('stripe', grant, 'stripe_user_id') });
-  const account: OAuthAdapter['account'] = (grant, calls) => accountOf(parts, { grant, calls, credential: credential(grant) });
+  const credential = (grant: Grant) => ({
+    secretKey: config.secretKey,
+    onBehalfOf: contextOf('stripe', grant, 'stripe_user_id'),
+  });
+  const account: OAuthAdapter['account'] = (grant, calls) =>
+    accountOf(parts, { grant, calls, credential: credential(grant) });
   return {
     flow: 'connect',
     environment: environmentOf(config.secretKey),
     previousTokenGraceMs: 0,
     authorizationUrl: ({ state, redirectUri, scopes }) =>
-      Promise.resolve(pageUrl(`${config.connectUrl}/oauth/authorize`, { response_type: 'code', client_id: clientId, scope: scopes?.join(' ') ?? 'read_write', state, redirect_uri: redirectUri })),
+      Promise.resolve(
+        pageUrl(`${config.connectUrl}/oauth/authorize`, {
+          response_type: 'code',
+          client_id: clientId,
+          scope: scopes?.join(' ') ?? 'read_write',
+          state,
+          redirect_uri: redirectUri,
+        }),
+      ),
     async exchange({ code }, calls) {
-      const body = await requestStripeToken({ ...endpoint, calls }, { grant_type: 'authorization_code', code: code.expose() });
+      const body = await requestStripeToken(
+        { ...endpoint, calls },
+        { grant_type: 'authorization_code', code: code.expose() },
+      );
       const grant = grantOf(body);
       // Calls are made for this account with the platform's key: without it there is no access.
       contextOf('stripe', grant, 'stripe_user_id');
@@ -90,25 +112,41 @@ const accountIdOf = ({ context }: Grant): string | null => context['stripe_user_
 function appFlow(parts: Parts, clientId: string): OAuthAdapter {
   const { apiUrl, config } = parts;
   const endpoint = { url: `${apiUrl}/v1/oauth/token`, clientId, key: config.secretKey };
-  const withLife = (grant: Grant, obtainedAt: Date): Grant => ({ ...grant, accessExpiresAt: expiry(obtainedAt, HOUR_S), refreshExpiresAt: expiry(obtainedAt, YEAR_S) });
+  const withLife = (grant: Grant, obtainedAt: Date): Grant => ({
+    ...grant,
+    accessExpiresAt: expiry(obtainedAt, HOUR_S),
+    refreshExpiresAt: expiry(obtainedAt, YEAR_S),
+  });
   const credential = ({ accessToken }: Grant) => ({ secretKey: accessToken });
   return {
     flow: 'app',
     environment: environmentOf(config.secretKey),
     previousTokenGraceMs: 0,
-    authorizationUrl: ({ state, redirectUri }) => Promise.resolve(pageUrl(config.marketplaceUrl, { client_id: clientId, redirect_uri: redirectUri, state })),
+    authorizationUrl: ({ state, redirectUri }) =>
+      Promise.resolve(pageUrl(config.marketplaceUrl, { client_id: clientId, redirect_uri: redirectUri, state })),
     async exchange({ code }, calls) {
       const askedAt = new Date();
-      return withLife(grantOf(await requestStripeToken({ ...endpoint, calls }, { grant_type: 'authorization_code', code: code.expose() })), askedAt);
+      return withLife(
+        grantOf(
+          await requestStripeToken({ ...endpoint, calls }, { grant_type: 'authorization_code', code: code.expose() }),
+        ),
+        askedAt,
+      );
     },
     async refresh(grant, calls) {
       const askedAt = new Date();
-      const body = await requestStripeToken({ ...endpoint, calls }, { grant_type: 'refresh_token', refresh_token: refreshTokenOf('stripe', grant) });
+      const body = await requestStripeToken(
+        { ...endpoint, calls },
+        { grant_type: 'refresh_token', refresh_token: refreshTokenOf('stripe', grant) },
+      );
       return withLife(grantOf(body, grant), askedAt);
     },
     // Only an uninstall ends it, which is the account owner's.
     revoke: null,
-    account: (grant, calls) => accountOf(parts, { grant, calls, credential: credential(grant) }).catch((error: unknown) => nameless(grant, error)),
+    account: (grant, calls) =>
+      accountOf(parts, { grant, calls, credential: credential(grant) }).catch((error: unknown) =>
+        nameless(grant, error),
+      ),
     accountIdOf,
     credential,
     refreshAt: dueWithin(HOUR_S * 1_000),
@@ -117,16 +155,31 @@ function appFlow(parts: Parts, clientId: string): OAuthAdapter {
 
 /** Stripe takes an API key in the place of the client's own credentials. */
 async function requestStripeToken(
-  { url, clientId, key, calls }: { readonly url: string; readonly clientId: string; readonly key: Secret; readonly calls: OAuthCalls },
+  {
+    url,
+    clientId,
+    key,
+    calls,
+  }: { readonly url: string; readonly clientId: string; readonly key: Secret; readonly calls: OAuthCalls },
   parameters: { readonly grant_type: string } & Readonly<Record<string, string>>,
 ) {
-  const clientAuth: ClientAuth = (...[, , , headers]) => { headers.set('authorization', bearer(key)); };
-  return parseAnswer('stripe', tokenSchema, await requestToken({ provider: 'stripe', url, clientId, clientAuth }, calls, parameters));
+  const clientAuth: ClientAuth = (...[, , , headers]) => {
+    headers.set('authorization', bearer(key));
+  };
+  return parseAnswer(
+    'stripe',
+    tokenSchema,
+    await requestToken({ provider: 'stripe', url, clientId, clientAuth }, calls, parameters),
+  );
 }
 
 function grantOf(body: z.output<typeof tokenSchema>, before?: Grant): Grant {
   const { access_token, refresh_token, scope, livemode, stripe_user_id } = body;
-  const context = { ...before?.context, ...(stripe_user_id && { stripe_user_id }), ...(typeof livemode === 'boolean' && { livemode: String(livemode) }) };
+  const context = {
+    ...before?.context,
+    ...(stripe_user_id && { stripe_user_id }),
+    ...(typeof livemode === 'boolean' && { livemode: String(livemode) }),
+  };
   return {
     accessToken: new Secret(access_token),
     refreshToken: refresh_token ? new Secret(refresh_token) : (before?.refreshToken ?? null),
@@ -139,13 +192,39 @@ function grantOf(body: z.output<typeof tokenSchema>, before?: Grant): Grant {
 }
 
 /** Never another account than the one that was granted; where the exchange did not name it, the one whose token it is. */
-async function accountOf({ open }: Parts, { grant, calls, credential }: { readonly grant: Grant; readonly calls: OAuthCalls; readonly credential: Pick<SessionOptions, 'secretKey' | 'onBehalfOf'> }): Promise<GrantedAccount> {
+async function accountOf(
+  { open }: Parts,
+  {
+    grant,
+    calls,
+    credential,
+  }: {
+    readonly grant: Grant;
+    readonly calls: OAuthCalls;
+    readonly credential: Pick<SessionOptions, 'secretKey' | 'onBehalfOf'>;
+  },
+): Promise<GrantedAccount> {
   const { call, signal } = calls;
-  const found = await open({ ...credential, call, signal: AbortSignal.any([signal, AbortSignal.timeout(CALL_TIMEOUT_MS)]) }).account();
+  const found = await open({
+    ...credential,
+    call,
+    signal: AbortSignal.any([signal, AbortSignal.timeout(CALL_TIMEOUT_MS)]),
+  }).account();
   const { stripe_user_id = found.externalAccountId } = grant.context;
-  if (found.externalAccountId !== stripe_user_id) throw new ProviderError({ provider: 'stripe', kind: 'unexpected-response', httpStatus: 200, code: 'another-account' });
+  if (found.externalAccountId !== stripe_user_id)
+    throw new ProviderError({
+      provider: 'stripe',
+      kind: 'unexpected-response',
+      httpStatus: 200,
+      code: 'another-account',
+    });
   const { livemode } = grant.context;
-  return { ...found, scopes: grant.scopes, context: { stripe_user_id }, ...(livemode !== undefined && { environment: livemode === 'true' ? 'production' : 'sandbox' }) };
+  return {
+    ...found,
+    scopes: grant.scopes,
+    context: { stripe_user_id },
+    ...(livemode !== undefined && { environment: livemode === 'true' ? 'production' : 'sandbox' }),
+  };
 }
 
 /**
@@ -156,23 +235,49 @@ function nameless(grant: Grant, error: unknown): GrantedAccount {
   if (!(error instanceof ProviderError)) throw error;
   const { kind, httpStatus, requestId } = error.details;
   if (kind !== 'rejected' || httpStatus !== 403 || requestId === undefined) throw error;
-  return { externalAccountId: contextOf('stripe', grant, 'stripe_user_id'), name: null, environment: grant.context['livemode'] === 'true' ? 'production' : 'sandbox', scopes: grant.scopes };
+  return {
+    externalAccountId: contextOf('stripe', grant, 'stripe_user_id'),
+    name: null,
+    environment: grant.context['livemode'] === 'true' ? 'production' : 'sandbox',
+    scopes: grant.scopes,
+  };
 }
 
 /**
  * Stripe says `invalid_client` both for an account that is not connected and for a client id that is not the key's
  * (https://docs.stripe.com/connect/oauth-reference, read 2026-11-21): whether the account can still be reached tells which.
  */
-async function deauthorize({ config, clientId, grant, calls, stillThere }: { readonly config: StripeOAuthConfig; readonly clientId: string; readonly grant: Grant; readonly calls: OAuthCalls; readonly stillThere: () => Promise<unknown> }): Promise<void> {
-  const { status, body, requestId } = await createTransport({ provider: 'stripe', calls })(`${config.connectUrl}/oauth/deauthorize`, {
-    method: 'POST',
-    headers: { authorization: bearer(config.secretKey) },
-    body: new URLSearchParams({ client_id: clientId, stripe_user_id: contextOf('stripe', grant, 'stripe_user_id') }),
-  });
+async function deauthorize({
+  config,
+  clientId,
+  grant,
+  calls,
+  stillThere,
+}: {
+  readonly config: StripeOAuthConfig;
+  readonly clientId: string;
+  readonly grant: Grant;
+  readonly calls: OAuthCalls;
+  readonly stillThere: () => Promise<unknown>;
+}): Promise<void> {
+  const { status, body, requestId } = await createTransport({ provider: 'stripe', calls })(
+    `${config.connectUrl}/oauth/deauthorize`,
+    {
+      method: 'POST',
+      headers: { authorization: bearer(config.secretKey) },
+      body: new URLSearchParams({ client_id: clientId, stripe_user_id: contextOf('stripe', grant, 'stripe_user_id') }),
+    },
+  );
   if (status < 300) return;
   const code = word(body?.['error']);
   if (code === 'invalid_client' && (await isGone(stillThere))) return;
-  throw new ProviderError({ provider: 'stripe', kind: 'unavailable', httpStatus: status, code: code ?? 'deauthorize-refused', requestId });
+  throw new ProviderError({
+    provider: 'stripe',
+    kind: 'unavailable',
+    httpStatus: status,
+    code: code ?? 'deauthorize-refused',
+    requestId,
+  });
 }
 
 async function isGone(stillThere: () => Promise<unknown>): Promise<boolean> {

@@ -45,13 +45,22 @@ interface ActivePrices {
 }
 
 export function createPriceChanger(stripe: Stripe, askStripe: Ask): PriceChanger {
-  const ask = <Schema extends z.ZodType>(schema: Schema, request: () => Promise<Stripe.Response<object>>) => askStripe(schema, request).catch((error: unknown) => { throw asMissing(error); });
+  const ask = <Schema extends z.ZodType>(schema: Schema, request: () => Promise<Stripe.Response<object>>) =>
+    askStripe(schema, request).catch((error: unknown) => {
+      throw asMissing(error);
+    });
 
   async function activePrices(product: string, recordId: string, earlier: KnownPrice | null): Promise<ActivePrices> {
     const all: StripePrice[] = [];
     let after: string | null = null;
     do {
-      const params: Stripe.PriceListParams = { product, active: true, limit: PAGE_SIZE, expand: ['data.currency_options'], ...startingAfter(after) };
+      const params: Stripe.PriceListParams = {
+        product,
+        active: true,
+        limit: PAGE_SIZE,
+        expand: ['data.currency_options'],
+        ...startingAfter(after),
+      };
       const page = wholePage(await ask(listSchema(priceSchema), () => stripe.prices.list(params)));
       all.push(...page.data);
       after = nextAfter(page);
@@ -61,13 +70,23 @@ export function createPriceChanger(stripe: Stripe, askStripe: Ask): PriceChanger
   }
 
   /** The price that is there already, or a new one that takes over what the earlier one had. */
-  async function offer(product: string, price: PriceAmount, { active, change, recordId }: Offer): Promise<{ readonly id: string; readonly notes: readonly RecordNote[] }> {
+  async function offer(
+    product: string,
+    price: PriceAmount,
+    { active, change, recordId }: Offer,
+  ): Promise<{ readonly id: string; readonly notes: readonly RecordNote[] }> {
     const { earlier, idempotencyKey } = change;
-    const found = active.ours.find((one) => samePrice(price, amountOf(one))) ?? (earlier === null ? active.others.find((one) => isPlainOneOff(one) && samePrice(price, amountOf(one))) : undefined);
+    const found =
+      active.ours.find((one) => samePrice(price, amountOf(one))) ??
+      (earlier === null
+        ? active.others.find((one) => isPlainOneOff(one) && samePrice(price, amountOf(one)))
+        : undefined);
     if (found) return { id: found.id, notes: [] };
     const { params, notes } = carriedDetails(price, { source: active.ours[0] ?? null, earlier, recordId });
     const created = { product, currency: price.currency, unit_amount: price.amount, ...params };
-    const { id } = await ask(objectWithId, () => stripe.prices.create(created, { idempotencyKey: `${idempotencyKey}.price` }));
+    const { id } = await ask(objectWithId, () =>
+      stripe.prices.create(created, { idempotencyKey: `${idempotencyKey}.price` }),
+    );
     return { id, notes };
   }
 
@@ -83,12 +102,20 @@ export function createPriceChanger(stripe: Stripe, askStripe: Ask): PriceChanger
       if (price === null) return { defaultPrice: known.length > 0 ? '' : null, outdated: known, notes: [] };
       const { id: defaultPrice, notes } = await offer(product, price, { active, change, recordId });
       const othersLeft = earlier === null && active.others.some(({ id }) => id !== defaultPrice);
-      return { defaultPrice, outdated: known.filter((id) => id !== defaultPrice), notes: [...notes, ...(othersLeft ? [NOTES.otherPrices] : [])] };
+      return {
+        defaultPrice,
+        outdated: known.filter((id) => id !== defaultPrice),
+        notes: [...notes, ...(othersLeft ? [NOTES.otherPrices] : [])],
+      };
     },
 
     async retire(prices, idempotencyKey) {
       for (const id of prices) {
-        await nullWhenMissing(ask(objectWithId, () => stripe.prices.update(id, { active: false }, { idempotencyKey: `${idempotencyKey}.retire.${id}` })));
+        await nullWhenMissing(
+          ask(objectWithId, () =>
+            stripe.prices.update(id, { active: false }, { idempotencyKey: `${idempotencyKey}.retire.${id}` }),
+          ),
+        );
       }
     },
   };
@@ -100,7 +127,9 @@ interface Offer {
   readonly recordId: string;
 }
 
-const idsOf = (ours: readonly StripePrice[], earlier: KnownPrice | null): readonly string[] => [...new Set([...ours.map(({ id }) => id), ...(earlier ? [earlier.priceId] : [])])];
+const idsOf = (ours: readonly StripePrice[], earlier: KnownPrice | null): readonly string[] => [
+  ...new Set([...ours.map(({ id }) => id), ...(earlier ? [earlier.priceId] : [])]),
+];
 
 const NONE_ACTIVE: ActivePrices = { ours: [], others: [] };
 
@@ -112,5 +141,7 @@ const isPlainOneOff = (price: StripePrice) => price.recurring == null && moneyOf
 /** A product that is gone is a 404 when it is asked for and a 400 when it is a parameter; to the caller it is the same. */
 function asMissing(error: unknown): unknown {
   const details = error instanceof ProviderError ? error.details : null;
-  return details?.code === 'resource_missing' && details.field === 'product' ? new ProviderError({ ...details, httpStatus: 404 }) : error;
+  return details?.code === 'resource_missing' && details.field === 'product'
+    ? new ProviderError({ ...details, httpStatus: 404 })
+    : error;
 }

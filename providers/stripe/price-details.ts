@@ -14,10 +14,24 @@ export interface CarriedDetails {
 }
 
 export const NOTES = {
-  otherPrices: { code: 'other-prices-active', message: 'The product has other active prices at Stripe. They were left as they are.' },
-  detailsUnknown: { code: 'price-details-lost', message: 'The replaced price was not in use any more: its lookup key, nickname, metadata, trial and currency options were not carried over.' },
-  currencyOptions: { code: 'currency-options-lost', message: 'Currency options of the replaced price that hold no plain amount were not carried over.' },
-  metadata: { code: 'price-metadata-lost', message: 'Stripe allows 50 metadata keys on a price, one of which is ours: one entry of the replaced price was not carried over.' },
+  otherPrices: {
+    code: 'other-prices-active',
+    message: 'The product has other active prices at Stripe. They were left as they are.',
+  },
+  detailsUnknown: {
+    code: 'price-details-lost',
+    message:
+      'The replaced price was not in use any more: its lookup key, nickname, metadata, trial and currency options were not carried over.',
+  },
+  currencyOptions: {
+    code: 'currency-options-lost',
+    message: 'Currency options of the replaced price that hold no plain amount were not carried over.',
+  },
+  metadata: {
+    code: 'price-metadata-lost',
+    message:
+      'Stripe allows 50 metadata keys on a price, one of which is ours: one entry of the replaced price was not carried over.',
+  },
 } as const satisfies Readonly<Record<string, RecordNote>>;
 
 /**
@@ -25,9 +39,20 @@ export const NOTES = {
  * subscription interval and trial, tax behaviour, and amounts in other currencies (https://docs.stripe.com/api/prices/create, read
  * 2026-11-28). `source` is null where the earlier price is not in use any more; then what the link remembers of it has to do.
  */
-export function carriedDetails(price: PriceAmount, { source, earlier, recordId }: { readonly source: StripePrice | null; readonly earlier: KnownPrice | null; readonly recordId: string }): CarriedDetails {
+export function carriedDetails(
+  price: PriceAmount,
+  {
+    source,
+    earlier,
+    recordId,
+  }: { readonly source: StripePrice | null; readonly earlier: KnownPrice | null; readonly recordId: string },
+): CarriedDetails {
   const marker = { [RECORD_ID_KEY]: recordId };
-  if (source === null) return { params: { ...remembered(earlier), metadata: marker }, notes: earlier === null ? [] : [NOTES.detailsUnknown] };
+  if (source === null)
+    return {
+      params: { ...remembered(earlier), metadata: marker },
+      notes: earlier === null ? [] : [NOTES.detailsUnknown],
+    };
   const { lookup_key: lookupKey, nickname, recurring, tax_behavior: taxBehavior } = source;
   const foreign = Object.entries(source.metadata).filter(([key]) => key !== RECORD_ID_KEY);
   const options = currencyOptions(source, price.currency);
@@ -39,10 +64,20 @@ export function carriedDetails(price: PriceAmount, { source, earlier, recordId }
     ...(taxBehavior !== null && { tax_behavior: taxBehavior }),
     ...(Object.keys(options.kept).length > 0 && { currency_options: options.kept }),
   };
-  return { params, notes: [...(options.lost ? [NOTES.currencyOptions] : []), ...(foreign.length >= MAX_METADATA_KEYS ? [NOTES.metadata] : [])] };
+  return {
+    params,
+    notes: [
+      ...(options.lost ? [NOTES.currencyOptions] : []),
+      ...(foreign.length >= MAX_METADATA_KEYS ? [NOTES.metadata] : []),
+    ],
+  };
 }
 
-const termsOf = ({ interval, interval_count, trial_period_days: trialDays }: NonNullable<StripePrice['recurring']>): Stripe.PriceCreateParams.Recurring => ({
+const termsOf = ({
+  interval,
+  interval_count,
+  trial_period_days: trialDays,
+}: NonNullable<StripePrice['recurring']>): Stripe.PriceCreateParams.Recurring => ({
   ...{ interval, interval_count },
   ...(trialDays != null && { trial_period_days: trialDays }),
 });
@@ -53,13 +88,24 @@ const remembered = (earlier: KnownPrice | null): Partial<Stripe.PriceCreateParam
 });
 
 /** Without the currencies of the earlier and the new price: an option may not repeat the price's own currency. */
-function currencyOptions({ currency_options: options, currency: ownCurrency }: StripePrice, newCurrency: string): { readonly kept: NonNullable<Stripe.PriceCreateParams['currency_options']>; readonly lost: boolean } {
-  const others = Object.entries(options ?? {}).filter(([currency]) => currency !== ownCurrency && currency !== newCurrency);
-  const kept = others.flatMap(([currency, { unit_amount: amount, unit_amount_decimal: decimal, tax_behavior: taxBehavior, custom_unit_amount: chosen }]) => {
-    if (chosen != null || (amount == null && decimal === null)) return [];
-    // The SDK's typings want its own class for a decimal, the wire a text.
-    const money = amount == null ? { unit_amount_decimal: decimal as unknown as Stripe.Decimal } : { unit_amount: amount };
-    return [[currency, { ...money, ...(taxBehavior !== null && { tax_behavior: taxBehavior }) }] as const];
-  });
+function currencyOptions(
+  { currency_options: options, currency: ownCurrency }: StripePrice,
+  newCurrency: string,
+): { readonly kept: NonNullable<Stripe.PriceCreateParams['currency_options']>; readonly lost: boolean } {
+  const others = Object.entries(options ?? {}).filter(
+    ([currency]) => currency !== ownCurrency && currency !== newCurrency,
+  );
+  const kept = others.flatMap(
+    ([
+      currency,
+      { unit_amount: amount, unit_amount_decimal: decimal, tax_behavior: taxBehavior, custom_unit_amount: chosen },
+    ]) => {
+      if (chosen != null || (amount == null && decimal === null)) return [];
+      // The SDK's typings want its own class for a decimal, the wire a text.
+      const money =
+        amount == null ? { unit_amount_decimal: decimal as unknown as Stripe.Decimal } : { unit_amount: amount };
+      return [[currency, { ...money, ...(taxBehavior !== null && { tax_behavior: taxBehavior }) }] as const];
+    },
+  );
   return { kept: Object.fromEntries(kept), lost: kept.length < others.length };
 }

@@ -22,8 +22,19 @@ export interface KnownPrice extends PriceAmount {
  * part of a minor unit. Such a price is never replaced or retired by what the venue does not say.
  */
 export function moneyOf(price: StripePrice): Money | null {
-  const { unit_amount: amount, billing_scheme: scheme, custom_unit_amount: chosen, transform_quantity: packages, recurring, currency } = price;
-  const plain = scheme === 'per_unit' && chosen == null && packages == null && (recurring == null || recurring.usage_type === 'licensed');
+  const {
+    unit_amount: amount,
+    billing_scheme: scheme,
+    custom_unit_amount: chosen,
+    transform_quantity: packages,
+    recurring,
+    currency,
+  } = price;
+  const plain =
+    scheme === 'per_unit' &&
+    chosen == null &&
+    packages == null &&
+    (recurring == null || recurring.usage_type === 'licensed');
   return plain && amount !== null ? toMoney(amount, currency) : null;
 }
 
@@ -54,4 +65,5 @@ export function knownPrice(state: ExternalState | null): KnownPrice | null {
   };
 }
 
-export const samePrice = (one: PriceAmount | null, other: PriceAmount | null) => one?.amount === other?.amount && one?.currency === other?.currency;
+export const samePrice = (one: PriceAmount | null, other: PriceAmount | null) =>
+  one?.amount === other?.amount && one?.currency === other?.currency;

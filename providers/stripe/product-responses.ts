@@ -16,9 +16,19 @@ export const priceSchema = z.object({
   billing_scheme: z.string(),
   currency: z.string().min(1),
   /** Null where the amount is tiered, chosen by the buyer, or a part of a minor unit. */
-  unit_amount: z.int().nullish().transform((value) => value ?? null),
+  unit_amount: z
+    .int()
+    .nullish()
+    .transform((value) => value ?? null),
   custom_unit_amount: z.object({}).nullish(),
-  recurring: z.object({ interval: z.string(), interval_count: z.int(), usage_type: z.string(), trial_period_days: z.int().nullish() }).nullish(),
+  recurring: z
+    .object({
+      interval: z.string(),
+      interval_count: z.int(),
+      usage_type: z.string(),
+      trial_period_days: z.int().nullish(),
+    })
+    .nullish(),
   lookup_key: nullableText,
   nickname: nullableText,
   /** Comes only when it is asked for; the price's own currency is among them (https://docs.stripe.com/api/prices/object, read 2026-11-28). */
@@ -43,7 +53,9 @@ const productFields = {
 /** `default_price` must come whole: an id alone would be read as no price. One that is deleted is none. */
 export const productSchema = z.object({
   ...productFields,
-  default_price: deletable('price', priceSchema).nullish().transform((price) => (price == null || price.deleted ? null : price)),
+  default_price: deletable('price', priceSchema)
+    .nullish()
+    .transform((price) => (price == null || price.deleted ? null : price)),
 });
 export type StripeProduct = z.output<typeof productSchema>;
 

@@ -27,24 +27,39 @@ export function createProductWriter(stripe: Stripe, ask: Ask): Omit<ResourceWrit
         ...(price && { default_price_data: { currency: price.currency, unit_amount: price.amount } }),
         ...WITH_PRICE,
       };
-      return toProductRecord(await ask(productSchema, () => stripe.products.create(params, { idempotencyKey })), ask.versionOf(askedAtMs));
+      return toProductRecord(
+        await ask(productSchema, () => stripe.products.create(params, { idempotencyKey })),
+        ask.versionOf(askedAtMs),
+      );
     },
 
     // A price's amount cannot change, and a product's default price cannot be retired: a new price, then the product, then the earlier price.
     async update(externalId, mapped, { idempotencyKey, clearedMetadataKeys, externalState, afterLostUpdate = false }) {
       const payload = productPayload(mapped);
       const earlier = knownPrice(externalState);
-      const { defaultPrice, outdated, notes } = await prices.change(externalId, payload, { earlier, afterLostUpdate, idempotencyKey });
+      const { defaultPrice, outdated, notes } = await prices.change(externalId, payload, {
+        earlier,
+        afterLostUpdate,
+        idempotencyKey,
+      });
       const params = updateParams(payload, clearedMetadataKeys, defaultPrice);
       const askedAtMs = Date.now();
-      const product = stillThere(await ask(deletable('product', productSchema), () => stripe.products.update(externalId, params, { idempotencyKey })));
+      const product = stillThere(
+        await ask(deletable('product', productSchema), () =>
+          stripe.products.update(externalId, params, { idempotencyKey }),
+        ),
+      );
       await prices.retire(outdated, idempotencyKey);
       return { ...toProductRecord(product, ask.versionOf(askedAtMs)), notes };
     },
 
     // Stripe deletes no product that has prices (https://docs.stripe.com/api/products/delete, read 2026-11-21).
     async archive(externalId, { idempotencyKey }) {
-      const archived = await nullWhenMissing(ask(objectWithId, () => stripe.products.update(externalId, { active: false, ...WITH_PRICE }, { idempotencyKey })));
+      const archived = await nullWhenMissing(
+        ask(objectWithId, () =>
+          stripe.products.update(externalId, { active: false, ...WITH_PRICE }, { idempotencyKey }),
+        ),
+      );
       return archived ? 'archived' : 'deleted';
     },
   };
@@ -54,7 +69,11 @@ export function createProductWriter(stripe: Stripe, ask: Ask): Omit<ResourceWrit
  * Says '' where an earlier value must be cleared; for the default price too, which the SDK's typings do not name
  * (https://github.com/stripe/stripe-python/issues/658, read 2026-11-21). A default price of null stays as it is.
  */
-function updateParams({ name, description, active, images, metadata }: ProductPayload, clearedKeys: readonly string[], defaultPrice: string | null): Stripe.ProductUpdateParams {
+function updateParams(
+  { name, description, active, images, metadata }: ProductPayload,
+  clearedKeys: readonly string[],
+  defaultPrice: string | null,
+): Stripe.ProductUpdateParams {
   return {
     name,
     active,

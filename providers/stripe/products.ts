@@ -57,12 +57,17 @@ export const productMapping: ResourceMapping = {
   },
 };
 
-function priceOf({ amountMinor, currency }: ProductFields): { readonly price: PriceAmount | null; readonly problems: MappedRecord['problems'] } {
+function priceOf({ amountMinor, currency }: ProductFields): {
+  readonly price: PriceAmount | null;
+  readonly problems: MappedRecord['problems'];
+} {
   if (amountMinor === null) return { price: null, problems: [] };
   if (currency === null) return { price: null, problems: [{ path: 'currency', message: 'A price needs a currency.' }] };
-  if (amountMinor < 0) return { price: null, problems: [{ path: 'amountMinor', message: 'Stripe takes no negative price.' }] };
+  if (amountMinor < 0)
+    return { price: null, problems: [{ path: 'amountMinor', message: 'Stripe takes no negative price.' }] };
   const converted = toStripeAmount({ amountMinor, currency });
-  if (converted.problem !== null) return { price: null, problems: [{ path: 'amountMinor', message: converted.problem }] };
+  if (converted.problem !== null)
+    return { price: null, problems: [{ path: 'amountMinor', message: converted.problem }] };
   return { price: { amount: converted.amount, currency: converted.currency }, problems: [] };
 }
 
@@ -71,15 +76,30 @@ function problemsOf(payload: ProductPayload, { sku, images, metadata }: ProductF
   return [
     ...(payload.name.trim() === '' ? [{ path: 'name', message: 'Stripe allows no product without a name.' }] : []),
     ...(['name', 'description', 'sku'] as const).flatMap((path) =>
-      isLongerThan(texts[path] ?? '', LIMITS[path]) ? [{ path, message: `Stripe allows at most ${LIMITS[path]} characters.` }] : [],
+      isLongerThan(texts[path] ?? '', LIMITS[path])
+        ? [{ path, message: `Stripe allows at most ${LIMITS[path]} characters.` }]
+        : [],
     ),
-    ...(payload.images.length > LIMITS.images ? [{ path: 'images', message: `Stripe allows at most ${LIMITS.images} images.` }] : []),
-    ...images.flatMap((url, index) => (isLongerThan(url, LIMITS.imageUrl) ? [{ path: `images.${index}`, message: `Stripe allows at most ${LIMITS.imageUrl} characters.` }] : [])),
+    ...(payload.images.length > LIMITS.images
+      ? [{ path: 'images', message: `Stripe allows at most ${LIMITS.images} images.` }]
+      : []),
+    ...images.flatMap((url, index) =>
+      isLongerThan(url, LIMITS.imageUrl)
+        ? [{ path: `images.${index}`, message: `Stripe allows at most ${LIMITS.imageUrl} characters.` }]
+        : [],
+    ),
     ...productMetadata.problems(metadata, payload.metadata),
   ];
 }
 
-export function toProductFields({ name, description, active, images, default_price: price, metadata }: StripeProduct): ProductFields {
+export function toProductFields({
+  name,
+  description,
+  active,
+  images,
+  default_price: price,
+  metadata,
+}: StripeProduct): ProductFields {
   const taxable = metadata[TAXABLE_KEY];
   const money = price && moneyOf(price);
   return {

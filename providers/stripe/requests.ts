@@ -8,19 +8,35 @@ import { versionOfReading } from './lists.ts';
 
 export interface Ask {
   /** One HTTP call and its answer, which has the shape that was asked for. Throws ProviderError. */
-  <Schema extends z.ZodType>(schema: Schema, request: () => Promise<Stripe.Response<object>>): Promise<z.output<Schema>>;
+  <Schema extends z.ZodType>(
+    schema: Schema,
+    request: () => Promise<Stripe.Response<object>>,
+  ): Promise<z.output<Schema>>;
   /** The version of a reading that was asked for at this time of ours. Only once its answer is there: that tells Stripe's time. */
   readonly versionOf: (askedAtMs: number) => number;
 }
 
 /** Every call of a session goes through `call`, and its answer is checked twice: the SDK resolves some failures, and a resolved body may still not be what was asked for. */
-export function createAsk(call: Call, { platformKey }: { readonly platformKey: boolean } = { platformKey: false }): Ask {
+export function createAsk(
+  call: Call,
+  { platformKey }: { readonly platformKey: boolean } = { platformKey: false },
+): Ask {
   let behindMs: number | null = null;
   // The least is the nearest, and never lets a later reading count as older than an earlier one.
-  const note = (found: number) => { behindMs = Math.min(found, behindMs ?? found); };
-  return Object.assign(<Schema extends z.ZodType>(schema: Schema, request: () => Promise<Stripe.Response<object>>) => call(() => ask(schema, request, note).catch((error: unknown) => { throw platformKey ? withoutBlame(error) : error; })), {
-    versionOf: (askedAtMs: number) => versionOfReading(askedAtMs - (behindMs ?? 0)),
-  });
+  const note = (found: number) => {
+    behindMs = Math.min(found, behindMs ?? found);
+  };
+  return Object.assign(
+    <Schema extends z.ZodType>(schema: Schema, request: () => Promise<Stripe.Response<object>>) =>
+      call(() =>
+        ask(schema, request, note).catch((error: unknown) => {
+          throw platformKey ? withoutBlame(error) : error;
+        }),
+      ),
+    {
+      versionOf: (askedAtMs: number) => versionOfReading(askedAtMs - (behindMs ?? 0)),
+    },
+  );
 }
 
 /**
@@ -34,14 +50,19 @@ function behindOf(headers: Readonly<Record<string, string>>): number {
   return Number.isNaN(dateMs) ? 0 : Date.now() - dateMs;
 }
 
-async function ask<Schema extends z.ZodType>(schema: Schema, request: () => Promise<Stripe.Response<object>>, noteBehind: (ms: number) => void): Promise<z.output<Schema>> {
+async function ask<Schema extends z.ZodType>(
+  schema: Schema,
+  request: () => Promise<Stripe.Response<object>>,
+  noteBehind: (ms: number) => void,
+): Promise<z.output<Schema>> {
   try {
     const body = await request();
     const { headers, statusCode, requestId } = body.lastResponse;
     noteBehind(behindOf(headers));
     if (statusCode >= 300) throw statusError(statusCode, requestId);
     const parsed = schema.safeParse(body);
-    if (!parsed.success) throw isOneObject(body) ? unreadableObject(requestId, issuesOf(parsed.error)) : unexpectedResponse(requestId);
+    if (!parsed.success)
+      throw isOneObject(body) ? unreadableObject(requestId, issuesOf(parsed.error)) : unexpectedResponse(requestId);
     return parsed.data;
   } catch (error) {
     throw toProviderError(error);
@@ -56,7 +77,8 @@ function isOneObject(body: unknown): boolean {
 
 /** A platform's key that Stripe refuses is the operator's to mend, and must not ask every venue to connect again. */
 function withoutBlame(error: unknown): unknown {
-  const refused = error instanceof ProviderError && error.details.kind === 'needs-reauth' && error.details.httpStatus === 401;
+  const refused =
+    error instanceof ProviderError && error.details.kind === 'needs-reauth' && error.details.httpStatus === 401;
   return refused ? new ProviderError({ ...error.details, kind: 'unavailable', code: 'invalid_client' }) : error;
 }
 
@@ -65,13 +87,17 @@ export async function nullWhenMissing<T>(answer: Promise<T>): Promise<T | null> 
   try {
     return await answer;
   } catch (error) {
-    if (error instanceof ProviderError && error.details.httpStatus === 404 && error.details.code === 'resource_missing') return null;
+    if (error instanceof ProviderError && error.details.httpStatus === 404 && error.details.code === 'resource_missing')
+      return null;
     throw error;
   }
 }
 
 /** The answer of an update. Throws where it says that the object is deleted, as Stripe does for one that is missing. */
-export function stillThere<Answer extends { readonly deleted?: boolean | undefined }>(answer: Answer): Exclude<Answer, { readonly deleted: true }> {
-  if (answer.deleted === true) throw new ProviderError({ provider: 'stripe', kind: 'rejected', httpStatus: 404, code: 'resource_missing' });
+export function stillThere<Answer extends { readonly deleted?: boolean | undefined }>(
+  answer: Answer,
+): Exclude<Answer, { readonly deleted: true }> {
+  if (answer.deleted === true)
+    throw new ProviderError({ provider: 'stripe', kind: 'rejected', httpStatus: 404, code: 'resource_missing' });
   return answer as Exclude<Answer, { readonly deleted: true }>;
 }

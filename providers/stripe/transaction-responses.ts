@@ -7,12 +7,21 @@ const id = z.string().min(1);
 const head = { id, created: z.int(), amount: z.int(), currency: z.string().min(1) };
 
 /** What we read of a BalanceTransaction (https://docs.stripe.com/api/balance_transactions/object, read 2026-11-21). Amounts are in the currency that the account settles in. */
-const balanceTransactionFields = { ...head, object: z.literal('balance_transaction'), fee: z.int(), type: z.string(), reporting_category: z.string() };
+const balanceTransactionFields = {
+  ...head,
+  object: z.literal('balance_transaction'),
+  fee: z.int(),
+  type: z.string(),
+  reporting_category: z.string(),
+};
 export const balanceTransactionSchema = z.object({ ...balanceTransactionFields, source: nullableIdOf });
 export type StripeBalanceTransaction = z.output<typeof balanceTransactionSchema>;
 
 /** An id where it was not asked for whole. */
-const expandableMovement = z.union([id, balanceTransactionSchema]).nullish().transform((value) => value ?? null);
+const expandableMovement = z
+  .union([id, balanceTransactionSchema])
+  .nullish()
+  .transform((value) => value ?? null);
 export type ExpandableMovement = z.output<typeof expandableMovement>;
 
 /** https://docs.stripe.com/api/charges/object, read 2026-11-21. */
@@ -38,7 +47,15 @@ export const paymentIntentSchema = z.object({
   customer: nullableIdOf,
   latest_charge: nullableIdOf,
   metadata: metadataOf,
-  status: z.enum(['requires_payment_method', 'requires_confirmation', 'requires_action', 'processing', 'requires_capture', 'canceled', 'succeeded']),
+  status: z.enum([
+    'requires_payment_method',
+    'requires_confirmation',
+    'requires_action',
+    'processing',
+    'requires_capture',
+    'canceled',
+    'succeeded',
+  ]),
 });
 export type StripePaymentIntent = z.output<typeof paymentIntentSchema>;
 
@@ -53,13 +70,23 @@ export const refundSchema = z.object({
   metadata: metadataOf,
   payment_intent: nullableIdOf,
   reason: nullableText,
-  status: z.enum(['pending', 'requires_action', 'succeeded', 'failed', 'canceled']).nullish().transform((value) => value ?? null),
+  status: z
+    .enum(['pending', 'requires_action', 'succeeded', 'failed', 'canceled'])
+    .nullish()
+    .transform((value) => value ?? null),
 });
 export type StripeRefund = z.output<typeof refundSchema>;
 
 /** `charge_refunded` is of earlier days; the rest is that of stripe 23.1.0. */
 const DISPUTE_STATUSES = [
-  ...(['warning_needs_response', 'warning_under_review', 'warning_closed', 'needs_response', 'under_review', 'charge_refunded'] as const),
+  ...([
+    'warning_needs_response',
+    'warning_under_review',
+    'warning_closed',
+    'needs_response',
+    'under_review',
+    'charge_refunded',
+  ] as const),
   ...(['appeal_needs_response', 'appeal_under_review', 'won', 'lost', 'prevented'] as const),
 ] as const;
 
@@ -84,13 +111,22 @@ export const movementSchema = z.object({
   ...balanceTransactionFields,
   // An object of a kind that we know must have the shape that we know. Aborts, because zod tells of a union's only unaborted failure and hides the others (zod 4).
   source: z
-    .union([id, z.discriminatedUnion('object', [chargeSchema, refundSchema, disputeSchema]), otherSource.refine(({ object }) => !['charge', 'refund', 'dispute'].includes(object), { abort: true })])
+    .union([
+      id,
+      z.discriminatedUnion('object', [chargeSchema, refundSchema, disputeSchema]),
+      otherSource.refine(({ object }) => !['charge', 'refund', 'dispute'].includes(object), { abort: true }),
+    ])
     .nullish()
     .transform((value) => value ?? null),
 });
 export type StripeMovement = z.output<typeof movementSchema>;
 
-export const transactionEventSubject = z.discriminatedUnion('object', [chargeSchema, refundSchema, disputeSchema, paymentIntentSchema]);
+export const transactionEventSubject = z.discriminatedUnion('object', [
+  chargeSchema,
+  refundSchema,
+  disputeSchema,
+  paymentIntentSchema,
+]);
 
 /** https://docs.stripe.com/api/invoices/line_item, read 2026-11-21. */
 export const invoiceLineSchema = z.object({
@@ -98,7 +134,10 @@ export const invoiceLineSchema = z.object({
   amount: z.int(),
   currency: z.string().min(1),
   description: nullableText,
-  quantity: z.number().nullish().transform((value) => value ?? null),
+  quantity: z
+    .number()
+    .nullish()
+    .transform((value) => value ?? null),
 });
 export type StripeInvoiceLine = z.output<typeof invoiceLineSchema>;
 
@@ -106,7 +145,10 @@ export type StripeInvoiceLine = z.output<typeof invoiceLineSchema>;
 export const invoicePaymentSchema = z.object({
   id,
   object: z.literal('invoice_payment'),
-  amount_paid: z.int().nullish().transform((value) => value ?? null),
+  amount_paid: z
+    .int()
+    .nullish()
+    .transform((value) => value ?? null),
   created: z.int(),
   invoice: idOf,
   status: z.string(),
@@ -116,7 +158,11 @@ export type StripeInvoicePayment = z.output<typeof invoicePaymentSchema>;
 
 /** Stripe lists these in words and types the field as any text, as its own sample has it: another status is refused here, not by the shape. */
 const INVOICE_PAYMENT_STATUSES: ReadonlySet<string> = new Set(['open', 'paid', 'canceled']);
-export const knownInvoicePayment = invoicePaymentSchema.refine(({ status }) => INVOICE_PAYMENT_STATUSES.has(status), { path: ['status'], message: 'expected a known status', abort: true });
+export const knownInvoicePayment = invoicePaymentSchema.refine(({ status }) => INVOICE_PAYMENT_STATUSES.has(status), {
+  path: ['status'],
+  message: 'expected a known status',
+  abort: true,
+});
 
 /** The part of an invoice that tells of its payments (https://docs.stripe.com/api/invoices/object, read 2026-11-21). `payments` come only when they are asked for. */
 export const invoiceSchema = z.object({

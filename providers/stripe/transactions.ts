@@ -1,7 +1,14 @@
 import type { TransactionFields, TransactionStatus } from '../../contracts/records.ts';
 import type { MappedRecord, ProviderRecord, PullPlan, ResourceMapping, TransactionRefs } from '../provider.ts';
 import { tellable } from './amounts.ts';
-import type { ExpandableMovement, StripeCharge, StripeDispute, StripeMovement, StripePaymentIntent, StripeRefund } from './transaction-responses.ts';
+import type {
+  ExpandableMovement,
+  StripeCharge,
+  StripeDispute,
+  StripeMovement,
+  StripePaymentIntent,
+  StripeRefund,
+} from './transaction-responses.ts';
 
 const HOUR_S = 3_600;
 
@@ -82,7 +89,11 @@ function feeOf({ movement, currency }: Told): { readonly feeMinor: number | null
   const settled = tellable('settled amount', movement);
   return {
     feeMinor: null,
-    facts: { stripe_settled_currency: settled.currency, stripe_settled_minor: String(settled.amountMinor), stripe_settled_fee_minor: String(fee.amountMinor) },
+    facts: {
+      stripe_settled_currency: settled.currency,
+      stripe_settled_minor: String(settled.amountMinor),
+      stripe_settled_fee_minor: String(fee.amountMinor),
+    },
   };
 }
 
@@ -92,7 +103,16 @@ function gone(externalId: string, version: number): ProviderRecord {
 
 /** A charge is one attempt at a payment. */
 export function chargeRecord(charge: StripeCharge, version: number): ProviderRecord {
-  const { id, created, currency, captured, customer, payment_intent: payment, balance_transaction: movement, metadata } = charge;
+  const {
+    id,
+    created,
+    currency,
+    captured,
+    customer,
+    payment_intent: payment,
+    balance_transaction: movement,
+    metadata,
+  } = charge;
   const told: Told = {
     id,
     kind: 'payment',
@@ -103,7 +123,11 @@ export function chargeRecord(charge: StripeCharge, version: number): ProviderRec
     currency,
     movement: movementOf(movement),
     refs: { customer, related: null, payment },
-    facts: { stripe_payment_intent: payment, stripe_balance_transaction: idOfMovement(movement), stripe_failure_code: charge.failure_code },
+    facts: {
+      stripe_payment_intent: payment,
+      stripe_balance_transaction: idOfMovement(movement),
+      stripe_failure_code: charge.failure_code,
+    },
     metadata,
   };
   return toRecord(told, version);
@@ -121,7 +145,21 @@ export function paymentIntentRecord(intent: StripePaymentIntent, version: number
   if (intent.latest_charge !== null) return gone(id, version);
   const status = intent.status === 'canceled' ? 'cancelled' : 'pending';
   const refs = { customer, related: null, payment: id };
-  return toRecord({ id, kind: 'payment', status, created, amount, currency, movement: null, refs, facts: { stripe_payment_intent: id }, metadata }, version);
+  return toRecord(
+    {
+      id,
+      kind: 'payment',
+      status,
+      created,
+      amount,
+      currency,
+      movement: null,
+      refs,
+      facts: { stripe_payment_intent: id },
+      metadata,
+    },
+    version,
+  );
 }
 
 const REFUND_STATUS: Readonly<Record<NonNullable<StripeRefund['status']>, TransactionStatus>> = {
@@ -132,10 +170,21 @@ const REFUND_STATUS: Readonly<Record<NonNullable<StripeRefund['status']>, Transa
   canceled: 'cancelled',
 };
 /** Stripe's type allows a refund without a status; it is on its way. */
-const refundStatus = ({ status }: StripeRefund): TransactionStatus => (status === null ? 'pending' : REFUND_STATUS[status]);
+const refundStatus = ({ status }: StripeRefund): TransactionStatus =>
+  status === null ? 'pending' : REFUND_STATUS[status];
 
 export function refundRecord(refund: StripeRefund, version: number): ProviderRecord {
-  const { id, created, amount, currency, charge, customer, payment_intent: payment, balance_transaction: movement, metadata } = refund;
+  const {
+    id,
+    created,
+    amount,
+    currency,
+    charge,
+    customer,
+    payment_intent: payment,
+    balance_transaction: movement,
+    metadata,
+  } = refund;
   if (releasesAuthorisation(refund)) return gone(id, version);
   const told: Told = {
     id,
@@ -208,7 +257,9 @@ export function disputeRecord(dispute: StripeDispute, version: number): Provider
 }
 
 /** The first movement that took money for a dispute; null before there is one. */
-function withdrawalOf({ balance_transactions: movements }: StripeDispute): StripeDispute['balance_transactions'][number] | null {
+function withdrawalOf({
+  balance_transactions: movements,
+}: StripeDispute): StripeDispute['balance_transactions'][number] | null {
   const withdrawals = movements.filter(({ amount }) => amount < 0);
   return withdrawals.sort((a, b) => a.created - b.created || a.id.localeCompare(b.id))[0] ?? null;
 }
@@ -237,7 +288,11 @@ export function adjustmentRecord(movement: StripeMovement, version: number): Pro
     currency,
     movement: { id, created, amount, fee, currency },
     refs: { customer: null, related: chargeOf(source), payment: null },
-    facts: { stripe_balance_transaction: id, stripe_type: type, stripe_source: typeof source === 'string' ? source : (source?.id ?? null) },
+    facts: {
+      stripe_balance_transaction: id,
+      stripe_type: type,
+      stripe_source: typeof source === 'string' ? source : (source?.id ?? null),
+    },
     metadata: {},
   };
   return toRecord(told, version);
@@ -255,11 +310,17 @@ function isToldBySource({ id, type, source }: StripeMovement): boolean {
   if (source === null) return false;
   if (typeof source === 'string') return OWN_TYPES.test(type);
   if (source.object === 'dispute') return withdrawalOf(source as StripeDispute)?.id === id;
-  return (source.object === 'charge' || source.object === 'refund') && isOwn({ id, type }, source as StripeCharge | StripeRefund);
+  return (
+    (source.object === 'charge' || source.object === 'refund') &&
+    isOwn({ id, type }, source as StripeCharge | StripeRefund)
+  );
 }
 
 /** An object that was told a moment too early does not name its movement yet. */
-function isOwn({ id, type }: Pick<StripeMovement, 'id' | 'type'>, { balance_transaction: movement }: StripeCharge | StripeRefund): boolean {
+function isOwn(
+  { id, type }: Pick<StripeMovement, 'id' | 'type'>,
+  { balance_transaction: movement }: StripeCharge | StripeRefund,
+): boolean {
   return movement === null ? OWN_TYPES.test(type) : idOfMovement(movement) === id;
 }
 
@@ -287,7 +348,9 @@ export function progressOf(subject: StripeCharge | StripeRefund | StripeDispute 
     case 'payment_intent':
       return subject.latest_charge === null ? Number(subject.status === 'canceled') : 2;
     case 'charge':
-      return { pending: subject.status === 'pending' ? 0 : 1, succeeded: 2, cancelled: 3, failed: 3, won: 0, lost: 0 }[chargeStatus(subject)];
+      return { pending: subject.status === 'pending' ? 0 : 1, succeeded: 2, cancelled: 3, failed: 3, won: 0, lost: 0 }[
+        chargeStatus(subject)
+      ];
     case 'refund':
       return { pending: 0, requires_action: 0, succeeded: 1, failed: 2, canceled: 2 }[subject.status ?? 'pending'];
     case 'dispute':
@@ -296,5 +359,7 @@ export function progressOf(subject: StripeCharge | StripeRefund | StripeDispute 
 }
 
 const movementOf = (movement: ExpandableMovement) => (typeof movement === 'string' ? null : movement);
-const idOfMovement = (movement: ExpandableMovement) => (typeof movement === 'string' ? movement : (movement?.id ?? null));
-const withoutNulls = (facts: Told['facts']) => Object.fromEntries(Object.entries(facts).filter((fact): fact is [string, string] => fact[1] !== null));
+const idOfMovement = (movement: ExpandableMovement) =>
+  typeof movement === 'string' ? movement : (movement?.id ?? null);
+const withoutNulls = (facts: Told['facts']) =>
+  Object.fromEntries(Object.entries(facts).filter((fact): fact is [string, string] => fact[1] !== null));

@@ -28,7 +28,9 @@ function readerOf(secret: Secret): WebhookReader {
     isGenuine({ body, header }) {
       try {
         // With the SDK's own tolerance of 300 s: a delivery that was recorded cannot be sent again later.
-        return Stripe.webhooks.signature?.verifyHeader(body, header('stripe-signature') ?? '', secret.expose()) === true;
+        return (
+          Stripe.webhooks.signature?.verifyHeader(body, header('stripe-signature') ?? '', secret.expose()) === true
+        );
       } catch (error) {
         if (error instanceof Stripe.errors.StripeSignatureVerificationError) return false;
         throw error;
@@ -40,7 +42,15 @@ function readerOf(secret: Secret): WebhookReader {
       const named = { id: eventIdOf(data.id), type: data.type };
       if (data.type !== DEAUTHORIZED) return { ...named, revoked: null };
       const { data: deauthorized } = deauthorizedSchema.safeParse(event);
-      return deauthorized ? { ...named, revoked: { environment: deauthorized.livemode ? 'production' : 'sandbox', externalAccountId: deauthorized.account } } : null;
+      return deauthorized
+        ? {
+            ...named,
+            revoked: {
+              environment: deauthorized.livemode ? 'production' : 'sandbox',
+              externalAccountId: deauthorized.account,
+            },
+          }
+        : null;
     },
   };
 }

@@ -11,7 +11,8 @@ export interface Answer {
 }
 
 /** What a proxy in between shows when it cannot reach the provider. */
-export const PROXY_PAGE = '<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>Bad gateway</h1></body></html>';
+export const PROXY_PAGE =
+  '<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>Bad gateway</h1></body></html>';
 
 /** The answer of a request that ran, as a fault leaves it. */
 export function cutBy(fault: Fault | null, answer: Answer): Answer {

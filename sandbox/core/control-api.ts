@@ -29,7 +29,8 @@ export interface ControlRequest {
 }
 
 /** An answer as a value, or as chunks of JSON text where it may be large. */
-export type ControlResult = { readonly status?: number; readonly json: unknown } | { readonly chunks: Iterable<string> };
+export type ControlResult =
+  { readonly status?: number; readonly json: unknown } | { readonly chunks: Iterable<string> };
 export type ControlHandler = (request: ControlRequest) => ControlResult | Promise<ControlResult>;
 
 /** Handlers by `METHOD /path`; a path that ends in `/` takes one more part. */
@@ -52,7 +53,10 @@ export function parseInput<T>(schema: z.ZodType<T>, input: unknown): T {
   const result = schema.safeParse(input);
   if (result.success) return result.data;
   const errors = result.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
-  throw new ControlError(400, 'invalid-request', { message: errors.map(({ path, message }) => `${path}: ${message}`).join('; '), errors });
+  throw new ControlError(400, 'invalid-request', {
+    message: errors.map(({ path, message }) => `${path}: ${message}`).join('; '),
+    errors,
+  });
 }
 
 async function serve(routes: ControlRoutes, req: IncomingMessage, res: ServerResponse): Promise<void> {

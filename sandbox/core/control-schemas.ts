@@ -12,7 +12,9 @@ export const resetBody = z.strictObject({ account });
 /** `now` is milliseconds since the epoch or an ISO time. */
 export const clockBody = z.union([
   z.strictObject({ offsetMs: z.int() }),
-  z.strictObject({ now: z.union([z.number(), z.iso.datetime({ offset: true }).transform((text) => Date.parse(text))]) }),
+  z.strictObject({
+    now: z.union([z.number(), z.iso.datetime({ offset: true }).transform((text) => Date.parse(text))]),
+  }),
 ]);
 
 /** The offset that a request to move the clock asks for. */

@@ -8,7 +8,10 @@ export interface Delivery {
 }
 
 /** Posts a webhook once and reports what came back. A receiver that cannot be reached is a delivery without a status, not an error. */
-export async function post(url: string, { payload, headers }: { readonly payload: string; readonly headers: Readonly<Record<string, string>> }): Promise<Delivery> {
+export async function post(
+  url: string,
+  { payload, headers }: { readonly payload: string; readonly headers: Readonly<Record<string, string>> },
+): Promise<Delivery> {
   const startedAtMs = performance.now();
   const durationMs = () => Math.round(performance.now() - startedAtMs);
   try {

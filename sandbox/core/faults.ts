@@ -16,34 +16,50 @@ import { z } from 'zod';
  * - `page-skip`: a list leaves out the page that was asked for and gives the one after it.
  * - `page-shrink`: a list gives half of the page that was asked for, and says that there is more.
  */
-export const faultSchema = z.strictObject({
-  match: z
-    .strictObject({
-      method: z.string().min(1).optional(),
-      path: z.string().min(1).refine(isPattern, 'is not a regular expression').optional(),
-      account: z.string().optional(),
-      nth: z.int().min(1).optional(),
-      probability: z.number().min(0).max(1).optional(),
-      seed: z.int().optional(),
-    })
-    .default({}),
-  kind: z.enum(['status', 'slow', 'reset', 'truncate', 'commit-then-fail', 'revoke', 'html', 'page-repeat', 'page-skip', 'page-shrink']),
-  times: z.int().min(1).optional(),
-  status: z.int().min(200).max(599).optional(),
-  delayMs: z.int().min(0).max(600_000).default(0),
-  /** Seconds, sent as Retry-After. */
-  retryAfter: z.number().min(0).optional(),
-  /** Of a 429, sent as Stripe-Rate-Limited-Reason; null sends none. `global-rate` unless given. */
-  rateLimitedReason: z.string().min(1).nullable().optional(),
-  stored: z.boolean().default(false),
-  /** The provider's error code in the body, where its usual one for the status does not serve. */
-  code: z.string().optional(),
-  /**
-   * `empty` sends `{}` and `html` a page, as proxies in between do: neither says what went wrong. `inside-success` sends the failure inside a 200,
-   * where the provider has such answers.
-   */
-  body: z.enum(['error', 'empty', 'html', 'inside-success']).default('error'),
-}).refine(({ kind, status }) => kind === 'html' || status === undefined || status >= 400, { path: ['status'], message: 'is no failure' });
+export const faultSchema = z
+  .strictObject({
+    match: z
+      .strictObject({
+        method: z.string().min(1).optional(),
+        path: z.string().min(1).refine(isPattern, 'is not a regular expression').optional(),
+        account: z.string().optional(),
+        nth: z.int().min(1).optional(),
+        probability: z.number().min(0).max(1).optional(),
+        seed: z.int().optional(),
+      })
+      .default({}),
+    kind: z.enum([
+      'status',
+      'slow',
+      'reset',
+      'truncate',
+      'commit-then-fail',
+      'revoke',
+      'html',
+      'page-repeat',
+      'page-skip',
+      'page-shrink',
+    ]),
+    times: z.int().min(1).optional(),
+    status: z.int().min(200).max(599).optional(),
+    delayMs: z.int().min(0).max(600_000).default(0),
+    /** Seconds, sent as Retry-After. */
+    retryAfter: z.number().min(0).optional(),
+    /** Of a 429, sent as Stripe-Rate-Limited-Reason; null sends none. `global-rate` unless given. */
+    rateLimitedReason: z.string().min(1).nullable().optional(),
+    stored: z.boolean().default(false),
+    /** The provider's error code in the body, where its usual one for the status does not serve. */
+    code: z.string().optional(),
+    /**
+     * `empty` sends `{}` and `html` a page, as proxies in between do: neither says what went wrong. `inside-success` sends the failure inside a 200,
+     * where the provider has such answers.
+     */
+    body: z.enum(['error', 'empty', 'html', 'inside-success']).default('error'),
+  })
+  .refine(({ kind, status }) => kind === 'html' || status === undefined || status >= 400, {
+    path: ['status'],
+    message: 'is no failure',
+  });
 
 export type Fault = z.infer<typeof faultSchema>;
 
@@ -51,7 +67,9 @@ export type Fault = z.infer<typeof faultSchema>;
 export type PageFault = 'page-repeat' | 'page-skip' | 'page-shrink';
 
 export function pageFaultOf(fault: Fault | null): PageFault | null {
-  return fault?.kind === 'page-repeat' || fault?.kind === 'page-skip' || fault?.kind === 'page-shrink' ? fault.kind : null;
+  return fault?.kind === 'page-repeat' || fault?.kind === 'page-skip' || fault?.kind === 'page-shrink'
+    ? fault.kind
+    : null;
 }
 
 export interface FaultTarget {
@@ -86,7 +104,8 @@ export class Faults {
 
   /** All of them, or those that name this account. */
   clear(account?: string): void {
-    this.#installed = account === undefined ? [] : this.#installed.filter(({ fault }) => fault.match.account !== account);
+    this.#installed =
+      account === undefined ? [] : this.#installed.filter(({ fault }) => fault.match.account !== account);
   }
 
   list(): (Fault & { struck: number })[] {

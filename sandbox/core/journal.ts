@@ -1,4 +1,13 @@
-import { appendFileSync, closeSync, createReadStream, existsSync, fsyncSync, mkdirSync, openSync, renameSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  createReadStream,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 
@@ -61,7 +70,8 @@ export class Journal<Entry> {
     let number = 0;
     for await (const line of createInterface({ input: createReadStream(this.#file, 'utf8'), crlfDelay: Infinity })) {
       number += 1;
-      if (damagedLine > 0) throw new Error(`${this.#file} is damaged at line ${damagedLine}; remove the file to begin anew`);
+      if (damagedLine > 0)
+        throw new Error(`${this.#file} is damaged at line ${damagedLine}; remove the file to begin anew`);
       const entry = parse(line);
       if (entry === undefined) damagedLine = number;
       else this.#source.apply(entry as Entry);

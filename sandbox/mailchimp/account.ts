@@ -33,7 +33,9 @@ export function ping(visit: Visit): Reply {
 function caller(visit: Visit): Account {
   const { accounts, ledger } = visit;
   const key = basicOf(visit)?.password ?? authorizationOf(visit, 'bearer');
-  const account = tokenAccount(visit) ?? accounts.list().find(({ id, details }) => details['apiKey'] === key && !ledger.refusedAccounts.has(id));
+  const account =
+    tokenAccount(visit) ??
+    accounts.list().find(({ id, details }) => details['apiKey'] === key && !ledger.refusedAccounts.has(id));
   if (!account) throw keyInvalid();
   return account;
 }

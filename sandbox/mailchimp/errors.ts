@@ -1,11 +1,27 @@
 import { json, Refusal } from '../oauth/exchange.ts';
 import type { Reply } from '../oauth/exchange.ts';
 
-const TITLES: Partial<Record<number, string>> = { 401: 'API Key Invalid', 403: 'Forbidden', 404: 'Resource Not Found', 405: 'Method Not Allowed', 429: 'Too Many Requests' };
+const TITLES: Partial<Record<number, string>> = {
+  401: 'API Key Invalid',
+  403: 'Forbidden',
+  404: 'Resource Not Found',
+  405: 'Method Not Allowed',
+  429: 'Too Many Requests',
+};
 
 /** A problem of the Marketing API: https://mailchimp.com/developer/marketing/docs/errors/ (2026-11). */
-export function problem(status: number, detail: string, title = TITLES[status] ?? (status >= 500 ? 'Internal Server Error' : 'Bad Request')): Reply {
-  const body = { type: 'https://mailchimp.com/developer/marketing/docs/errors/', title, status, detail, instance: crypto.randomUUID() };
+export function problem(
+  status: number,
+  detail: string,
+  title = TITLES[status] ?? (status >= 500 ? 'Internal Server Error' : 'Bad Request'),
+): Reply {
+  const body = {
+    type: 'https://mailchimp.com/developer/marketing/docs/errors/',
+    title,
+    status,
+    detail,
+    instance: crypto.randomUUID(),
+  };
   return json(body, { status, headers: { 'content-type': 'application/problem+json; charset=utf-8' } });
 }
 

@@ -18,7 +18,12 @@ const MAILCHIMP: ProviderRules = {
   newApp: () => ({ id: String(randomInt(1e11, 1e12)), secret: randomBytes(25).toString('hex') }),
   newAccount: (name) => {
     const dc = `us${randomInt(1, 22)}`;
-    const details = { dc, apiKey: `${randomBytes(16).toString('hex')}-${dc}`, userId: String(randomInt(1e7, 1e8)), createdAt: new Date().toISOString() };
+    const details = {
+      dc,
+      apiKey: `${randomBytes(16).toString('hex')}-${dc}`,
+      userId: String(randomInt(1e7, 1e8)),
+      createdAt: new Date().toISOString(),
+    };
     return { id: randomBytes(13).toString('hex').slice(0, 25), name, details };
   },
   accountNames: ['Corner Café News', 'Harbour Bakery News'],

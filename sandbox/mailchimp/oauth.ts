@@ -30,11 +30,15 @@ export function accessToken(visit: Visit): Reply {
   const { ledger, nowMs } = visit;
   const form = formOf(visit) ?? {};
   const app = ledger.get('apps', form['client_id'] ?? '');
-  if (!app || !sameSecret(form['client_secret'], app.secret)) throw oauthError(400, 'invalid_client', 'The client credentials are invalid');
-  if (form['grant_type'] !== 'authorization_code') throw oauthError(400, 'unsupported_grant_type', 'The grant type is not supported');
+  if (!app || !sameSecret(form['client_secret'], app.secret))
+    throw oauthError(400, 'invalid_client', 'The client credentials are invalid');
+  if (form['grant_type'] !== 'authorization_code')
+    throw oauthError(400, 'unsupported_grant_type', 'The grant type is not supported');
   const found = redeemable(ledger, form['code'], app.id);
-  if (found.code === null || 'problem' in found) throw oauthError(400, 'invalid_grant', 'Authorization code is invalid or expired');
-  if (found.code.redirectUri !== form['redirect_uri']) throw oauthError(400, 'redirect_uri_mismatch', 'The redirect URI does not match the one of the authorization');
+  if (found.code === null || 'problem' in found)
+    throw oauthError(400, 'invalid_grant', 'Authorization code is invalid or expired');
+  if (found.code.redirectUri !== form['redirect_uri'])
+    throw oauthError(400, 'redirect_uri_mismatch', 'The redirect URI does not match the one of the authorization');
   const { grant, changes } = grantOf(found.code, nowMs);
   const token = tokenOf(grant, { id: randomId('', 32).toLowerCase(), kind: 'access', nowMs, lifeMs: null });
   return json({ access_token: token.id, expires_in: 0, scope: null }, { changes: [...changes, put('tokens', token)] });
@@ -43,14 +47,25 @@ export function accessToken(visit: Visit): Reply {
 /** `GET /oauth2/metadata`: in which data centre the token is good. */
 export function metadata(visit: Visit): Reply {
   const account = tokenAccount(visit);
-  if (!account) throw oauthError(401, 'invalid_token', 'The access token provided is expired, revoked, malformed, or invalid for other reasons.');
+  if (!account)
+    throw oauthError(
+      401,
+      'invalid_token',
+      'The access token provided is expired, revoked, malformed, or invalid for other reasons.',
+    );
   const email = `owner@${account.id}.example.com`;
   return json({
     dc: account.details['dc'],
     role: 'owner',
     accountname: account.name,
     user_id: Number(account.details['userId']),
-    login: { email, avatar: null, login_id: Number(account.details['userId']), login_name: account.name, login_email: email },
+    login: {
+      email,
+      avatar: null,
+      login_id: Number(account.details['userId']),
+      login_name: account.name,
+      login_email: email,
+    },
     login_url: 'https://login.mailchimp.com',
     // The real one names the data centre; here all are one server.
     api_endpoint: `http://${visit.headers.host ?? ''}`,

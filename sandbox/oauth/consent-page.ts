@@ -61,7 +61,11 @@ ${[...choices, choice('new', 'another account, made now', accounts.length === 0)
 
 /** What an owner sees when the authorisation URL itself is wrong: there is nowhere safe to send them back to. */
 export function problemPage(provider: string, problem: string): Reply {
-  return page(400, `${provider} sandbox: this link is wrong`, `<h1>${escape(provider)} sandbox</h1><p>${escape(problem)}</p>`);
+  return page(
+    400,
+    `${provider} sandbox: this link is wrong`,
+    `<h1>${escape(provider)} sandbox</h1><p>${escape(problem)}</p>`,
+  );
 }
 
 function choice(value: string, text: string, checked: boolean): string {

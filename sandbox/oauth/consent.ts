@@ -34,7 +34,11 @@ export interface ConsentRules {
   /** Null: the provider has no PKCE, and passes over a challenge. */
   readonly challenge: ((query: URLSearchParams) => string | null) | null;
   /** What goes back with the code, by the provider's names, `state` apart. */
-  approved(about: { readonly code: string; readonly account: Account; readonly asked: Asked }): Readonly<Record<string, string>>;
+  approved(about: {
+    readonly code: string;
+    readonly account: Account;
+    readonly asked: Asked;
+  }): Readonly<Record<string, string>>;
   readonly denied: Readonly<Record<string, string>>;
 }
 
@@ -54,14 +58,16 @@ export interface Decided {
 }
 
 export function consentRoutes(rules: ConsentRules): readonly Route[] {
-  const onPage = (run: (visit: Visit) => Reply) => (visit: Visit): Reply => {
-    try {
-      return run(visit);
-    } catch (error) {
-      if (error instanceof LinkProblem) throw new Refusal(problemPage(rules.provider, error.message));
-      throw error;
-    }
-  };
+  const onPage =
+    (run: (visit: Visit) => Reply) =>
+    (visit: Visit): Reply => {
+      try {
+        return run(visit);
+      } catch (error) {
+        if (error instanceof LinkProblem) throw new Refusal(problemPage(rules.provider, error.message));
+        throw error;
+      }
+    };
   return [
     { method: 'GET', path: rules.path, run: onPage((visit) => show(rules, visit)) },
     { method: 'POST', path: rules.path, run: onPage((visit) => answerForm(rules, visit)) },
@@ -69,7 +75,11 @@ export function consentRoutes(rules: ConsentRules): readonly Route[] {
 }
 
 /** Lets the owner of an account decide on an authorisation request. Throws a `LinkProblem` when the request is not in order. */
-export function decide(rules: ConsentRules, { ledger, accounts }: { readonly ledger: Ledger; readonly accounts: AccountBook }, { query, decision }: { readonly query: URLSearchParams; readonly decision: Decision }): Decided {
+export function decide(
+  rules: ConsentRules,
+  { ledger, accounts }: { readonly ledger: Ledger; readonly accounts: AccountBook },
+  { query, decision }: { readonly query: URLSearchParams; readonly decision: Decision },
+): Decided {
   const asked = readRequest(rules, ledger, query);
   if (decision.kind === 'deny') return { redirectUrl: backTo(asked, rules.denied), account: null, changes: [] };
   const account = chosen(accounts, decision.account);
@@ -84,18 +94,32 @@ export function decide(rules: ConsentRules, { ledger, accounts }: { readonly led
     expiresAtMs: ledger.clock.nowMs() + rules.codeLifeMs,
     grant: null,
   };
-  return { redirectUrl: backTo(asked, rules.approved({ code: code.id, account, asked })), account, changes: [put('codes', code)] };
+  return {
+    redirectUrl: backTo(asked, rules.approved({ code: code.id, account, asked })),
+    account,
+    changes: [put('codes', code)],
+  };
 }
 
 function show(rules: ConsentRules, { ledger, accounts, path, query }: Visit): Reply {
   const { app, scopes } = readRequest(rules, ledger, query);
-  return consentPage({ provider: rules.provider, clientId: app.id, scopes, accounts: accounts.list(), action: path, request: query.toString() });
+  return consentPage({
+    provider: rules.provider,
+    clientId: app.id,
+    scopes,
+    accounts: accounts.list(),
+    action: path,
+    request: query.toString(),
+  });
 }
 
 function answerForm(rules: ConsentRules, visit: Visit): Reply {
   const { request = '', decision = '', account } = formOf(visit) ?? {};
   if (decision !== 'allow' && decision !== 'deny') throw new LinkProblem('Choose Allow or Deny.');
-  const { redirectUrl, changes } = decide(rules, visit, { query: new URLSearchParams(request), decision: decision === 'deny' ? { kind: 'deny' } : { kind: 'allow', account } });
+  const { redirectUrl, changes } = decide(rules, visit, {
+    query: new URLSearchParams(request),
+    decision: decision === 'deny' ? { kind: 'deny' } : { kind: 'allow', account },
+  });
   return { status: 302, headers: { location: redirectUrl, 'cache-control': 'no-store' }, body: '', changes };
 }
 
@@ -111,8 +135,15 @@ function readRequest(rules: ConsentRules, ledger: Ledger, query: URLSearchParams
   refuseRepeated(query);
   const app = ledger.get('apps', query.get('client_id') ?? '');
   if (app?.flow !== rules.flow) throw new LinkProblem('No application has this client_id.');
-  if ((demanded(query, 'response_type', rules.responseType) ?? 'code') !== 'code') throw new LinkProblem('response_type must be code.');
-  return { app, state: demanded(query, 'state', rules.state), scopes: rules.scopesOf(query), challenge: rules.challenge?.(query) ?? null, ...redirectOf(rules, app, query.get('redirect_uri')) };
+  if ((demanded(query, 'response_type', rules.responseType) ?? 'code') !== 'code')
+    throw new LinkProblem('response_type must be code.');
+  return {
+    app,
+    state: demanded(query, 'state', rules.state),
+    scopes: rules.scopesOf(query),
+    challenge: rules.challenge?.(query) ?? null,
+    ...redirectOf(rules, app, query.get('redirect_uri')),
+  };
 }
 
 function refuseRepeated(query: URLSearchParams): void {
@@ -126,10 +157,15 @@ function demanded(query: URLSearchParams, name: string, demand: 'required' | 'op
   return value;
 }
 
-function redirectOf({ redirectUri: demand }: ConsentRules, { redirectUris }: App, sent: string | null): Pick<Asked, 'redirectUri' | 'redirectUriSent'> {
+function redirectOf(
+  { redirectUri: demand }: ConsentRules,
+  { redirectUris }: App,
+  sent: string | null,
+): Pick<Asked, 'redirectUri' | 'redirectUriSent'> {
   if (sent === null) {
     const [registered] = redirectUris;
-    if (demand === 'required' || registered === undefined) throw new LinkProblem('redirect_uri is missing, and none is registered.');
+    if (demand === 'required' || registered === undefined)
+      throw new LinkProblem('redirect_uri is missing, and none is registered.');
     return { redirectUri: registered, redirectUriSent: false };
   }
   const fits = redirectUris.length === 0 ? isAcceptable(sent) : redirectUris.includes(sent);
@@ -140,7 +176,10 @@ function redirectOf({ redirectUri: demand }: ConsentRules, { redirectUris }: App
 function isAcceptable(uri: string): boolean {
   const url = URL.parse(uri);
   if (!url || url.hash !== '' || url.username !== '') return false;
-  return url.protocol === 'https:' || (url.protocol === 'http:' && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname));
+  return (
+    url.protocol === 'https:' ||
+    (url.protocol === 'http:' && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname))
+  );
 }
 
 function backTo({ redirectUri, state }: Asked, params: Readonly<Record<string, string>>): string {
@@ -153,7 +192,9 @@ function backTo({ redirectUri, state }: Asked, params: Readonly<Record<string, s
 /** A challenge of S256, the only method that any of the providers takes. Throws a `LinkProblem` for another. */
 export function s256Challenge(query: URLSearchParams): string | null {
   const challenge = query.get('code_challenge');
-  if ((query.get('code_challenge_method') ?? 'S256') !== 'S256') throw new LinkProblem('code_challenge_method must be S256.');
-  if (challenge !== null && !/^[\w-]{43}$/.test(challenge)) throw new LinkProblem('code_challenge is not the base64url of a SHA-256.');
+  if ((query.get('code_challenge_method') ?? 'S256') !== 'S256')
+    throw new LinkProblem('code_challenge_method must be S256.');
+  if (challenge !== null && !/^[\w-]{43}$/.test(challenge))
+    throw new LinkProblem('code_challenge is not the base64url of a SHA-256.');
   return challenge;
 }

@@ -26,7 +26,10 @@ export interface ControlParts {
 
 const approveBody = z.strictObject({ authorizationUrl: z.url(), account, deny: z.boolean().default(false) });
 const revokeBody = z.strictObject({ account: z.string(), flow: z.string().optional() });
-const expireBody = z.strictObject({ account: z.string(), kind: z.enum(['access', 'refresh', 'all']).default('access') });
+const expireBody = z.strictObject({
+  account: z.string(),
+  kind: z.enum(['access', 'refresh', 'all']).default('access'),
+});
 const appBody = z.strictObject({ id: z.string(), redirectUris: z.array(z.url()) });
 const accountBody = z.strictObject({ name: z.string().min(1).max(100).optional() });
 const webhooksBody = z.strictObject({ url: z.url({ protocol: /^https?$/ }).nullable() });
@@ -38,15 +41,28 @@ export function controlRoutes(parts: ControlParts): ControlRoutes {
 }
 
 /** What an account's owner, and time, do to grants. The stand-in of a provider with more to it adds these to its own. */
-export function grantRoutes({ ledger, accounts, consents }: Pick<ControlParts, 'ledger' | 'accounts' | 'consents'>): ControlRoutes {
+export function grantRoutes({
+  ledger,
+  accounts,
+  consents,
+}: Pick<ControlParts, 'ledger' | 'accounts' | 'consents'>): ControlRoutes {
   return {
     'POST /approve': ({ body }) => {
       const { authorizationUrl, account: id, deny } = parseInput(approveBody, body);
       const url = new URL(authorizationUrl);
       const rules = consents.find(({ path }) => path.test(url.pathname));
-      if (!rules) throw new ControlError(404, 'no-such-page', { message: `There is no authorisation page at ${url.pathname}.` });
+      if (!rules)
+        throw new ControlError(404, 'no-such-page', { message: `There is no authorisation page at ${url.pathname}.` });
       try {
-        const { redirectUrl, account: approvedBy, changes } = decide(rules, { ledger, accounts }, { query: url.searchParams, decision: deny ? { kind: 'deny' } : { kind: 'allow', account: id } });
+        const {
+          redirectUrl,
+          account: approvedBy,
+          changes,
+        } = decide(
+          rules,
+          { ledger, accounts },
+          { query: url.searchParams, decision: deny ? { kind: 'deny' } : { kind: 'allow', account: id } },
+        );
         ledger.commit(changes);
         return { json: { redirectUrl, account: approvedBy?.id ?? null } };
       } catch (error) {
@@ -56,7 +72,11 @@ export function grantRoutes({ ledger, accounts, consents }: Pick<ControlParts, '
     },
     'POST /revoke': ({ body }) => {
       const { account: id, flow } = parseInput(revokeBody, body);
-      const ended = endGrants(ledger.grantsOf(id).filter((grant) => flow === undefined || grant.flow === flow), 'owner', ledger.clock.nowMs());
+      const ended = endGrants(
+        ledger.grantsOf(id).filter((grant) => flow === undefined || grant.flow === flow),
+        'owner',
+        ledger.clock.nowMs(),
+      );
       ledger.commit(ended);
       return { json: { ended: ended.length } };
     },
@@ -64,7 +84,14 @@ export function grantRoutes({ ledger, accounts, consents }: Pick<ControlParts, '
       const { account: id, kind } = parseInput(expireBody, body);
       const nowMs = ledger.clock.nowMs();
       const grants = new Set(ledger.liveGrants(id).map((grant) => grant.id));
-      const expired = ledger.all('tokens').filter((token) => grants.has(token.grant) && (kind === 'all' || token.kind === kind) && (token.expiresAtMs ?? Infinity) > nowMs);
+      const expired = ledger
+        .all('tokens')
+        .filter(
+          (token) =>
+            grants.has(token.grant) &&
+            (kind === 'all' || token.kind === kind) &&
+            (token.expiresAtMs ?? Infinity) > nowMs,
+        );
       ledger.commit(expired.map((token) => put('tokens', { ...token, expiresAtMs: nowMs })));
       return { json: { expired: expired.length } };
     },
@@ -99,7 +126,9 @@ function recordRoutes({ ledger, accounts, calls, faults, keptAccounts }: Control
     },
     'GET /accounts': () => ({ json: { data: accounts.list() } }),
     'POST /accounts': ({ body }) => ({ status: 201, json: accounts.add(parseInput(accountBody, body).name) }),
-    'GET /state/': ({ query, rest }) => ({ json: { data: stateOf(ledger, rest, parseInput(accountQuery, query).account) } }),
+    'GET /state/': ({ query, rest }) => ({
+      json: { data: stateOf(ledger, rest, parseInput(accountQuery, query).account) },
+    }),
     'GET /calls': ({ query }) => {
       const { since, account: id } = parseInput(callsQuery, query);
       return { json: { data: calls.since(since).filter((call) => id === undefined || call.account === id) } };
@@ -146,14 +175,29 @@ export function webhookRoutes(webhooks: RevocationWebhooks): ControlRoutes {
 /** Rows of a table, newest first, with tokens and codes shortened to what tells them apart. Throws a 404 `ControlError` for another table. */
 export function stateOf(ledger: Ledger, resource: string, accountId: string | undefined): readonly object[] {
   const table = TABLES.find((name) => name === resource);
-  if (!table) throw new ControlError(404, 'not-found', { message: `The sandbox holds no ${resource}; it holds ${TABLES.join(', ')}.` });
+  if (!table)
+    throw new ControlError(404, 'not-found', {
+      message: `The sandbox holds no ${resource}; it holds ${TABLES.join(', ')}.`,
+    });
   const isAsked = (id: string | undefined) => accountId === undefined || id === accountId;
   const shown: { readonly [Table in keyof Rows]: () => readonly object[] } = {
     apps: () => ledger.all('apps').map((app) => ({ ...app, secret: shortened(app.secret) })),
     accounts: () => ledger.all('accounts').filter(({ id }) => isAsked(id)),
-    codes: () => ledger.all('codes').filter((code) => isAsked(code.account)).map((code) => ({ ...code, id: shortened(code.id) })),
-    grants: () => ledger.all('grants').filter((grant) => isAsked(grant.account)).map(shownGrant),
-    tokens: () => ledger.all('tokens').filter(({ grant }) => isAsked(ledger.get('grants', grant)?.account)).map((token) => shownToken(ledger, token)),
+    codes: () =>
+      ledger
+        .all('codes')
+        .filter((code) => isAsked(code.account))
+        .map((code) => ({ ...code, id: shortened(code.id) })),
+    grants: () =>
+      ledger
+        .all('grants')
+        .filter((grant) => isAsked(grant.account))
+        .map(shownGrant),
+    tokens: () =>
+      ledger
+        .all('tokens')
+        .filter(({ grant }) => isAsked(ledger.get('grants', grant)?.account))
+        .map((token) => shownToken(ledger, token)),
   };
   return shown[table]().toReversed();
 }

@@ -48,13 +48,33 @@ export class Refusal extends Error {
   }
 }
 
-export function json(value: unknown, { status = 200, changes = [], headers = {} }: Partial<Omit<Reply, 'body'>> = {}): Reply {
-  return { status, changes, headers: { 'content-type': 'application/json;charset=utf-8', ...headers }, body: JSON.stringify(value) };
+export function json(
+  value: unknown,
+  { status = 200, changes = [], headers = {} }: Partial<Omit<Reply, 'body'>> = {},
+): Reply {
+  return {
+    status,
+    changes,
+    headers: { 'content-type': 'application/json;charset=utf-8', ...headers },
+    body: JSON.stringify(value),
+  };
 }
 
-export function visitOf(req: IncomingMessage, { ledger, accounts, body }: Pick<Visit, 'ledger' | 'accounts' | 'body'>): Visit {
+export function visitOf(
+  req: IncomingMessage,
+  { ledger, accounts, body }: Pick<Visit, 'ledger' | 'accounts' | 'body'>,
+): Visit {
   const url = new URL(req.url ?? '/', 'http://sandbox');
-  return { ledger, accounts, body, method: req.method ?? 'GET', path: url.pathname, query: url.searchParams, headers: req.headers, nowMs: ledger.clock.nowMs() };
+  return {
+    ledger,
+    accounts,
+    body,
+    method: req.method ?? 'GET',
+    path: url.pathname,
+    query: url.searchParams,
+    headers: req.headers,
+    nowMs: ledger.clock.nowMs(),
+  };
 }
 
 /** The fields of a form, or null when the body is declared as something else. A field that was sent twice is left out: no server should choose. */

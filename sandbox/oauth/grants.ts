@@ -8,7 +8,8 @@ export const DAY_MS = 24 * HOUR_MS;
 export const YEAR_MS = 365 * DAY_MS;
 
 /** What stands against the use of a code, or the code. */
-export type Redeemable = { readonly code: Code } | { readonly code: Code | null; readonly problem: 'unknown' | 'used' | 'expired' };
+export type Redeemable =
+  { readonly code: Code } | { readonly code: Code | null; readonly problem: 'unknown' | 'used' | 'expired' };
 
 /** Whether a code can still be exchanged by this app. What else the provider asks for (PKCE, redirect_uri) is its own affair. */
 export function redeemable(ledger: Ledger, id: unknown, app: string): Redeemable {
@@ -21,7 +22,17 @@ export function redeemable(ledger: Ledger, id: unknown, app: string): Redeemable
 /** The grant that an unused code stands for, with what has to be committed for it. */
 export function grantOf(code: Code, nowMs: number): { readonly grant: Grant; readonly changes: readonly Change[] } {
   const { app, flow, account, scopes } = code;
-  const grant: Grant = { id: randomId('grant_', 16), app, flow, account, scopes, approvedAtMs: nowMs, endedAtMs: null, endedBy: null, refreshToken: null };
+  const grant: Grant = {
+    id: randomId('grant_', 16),
+    app,
+    flow,
+    account,
+    scopes,
+    approvedAtMs: nowMs,
+    endedAtMs: null,
+    endedBy: null,
+    refreshToken: null,
+  };
   return { grant, changes: [put('codes', { ...code, grant: grant.id }), put('grants', grant)] };
 }
 
@@ -36,7 +47,15 @@ export interface TokenOptions {
 }
 
 export function tokenOf(grant: Grant, { id, kind, nowMs, lifeMs, scopes }: TokenOptions): Token {
-  return { id, kind, grant: grant.id, scopes: scopes ?? grant.scopes, issuedAtMs: nowMs, expiresAtMs: lifeMs === null ? null : nowMs + lifeMs, endsAtMs: null };
+  return {
+    id,
+    kind,
+    grant: grant.id,
+    scopes: scopes ?? grant.scopes,
+    issuedAtMs: nowMs,
+    expiresAtMs: lifeMs === null ? null : nowMs + lifeMs,
+    endsAtMs: null,
+  };
 }
 
 /** A refresh token that becomes the newest of its grant. */
@@ -46,7 +65,9 @@ export function newestRefresh(grant: Grant, token: Token): readonly Change[] {
 
 /** Ends grants, and with each all its tokens. */
 export function endGrants(grants: readonly Grant[], endedBy: NonNullable<Grant['endedBy']>, nowMs: number): Change[] {
-  return grants.filter(({ endedAtMs }) => endedAtMs === null).map((grant) => put('grants', { ...grant, endedAtMs: nowMs, endedBy }));
+  return grants
+    .filter(({ endedAtMs }) => endedAtMs === null)
+    .map((grant) => put('grants', { ...grant, endedAtMs: nowMs, endedBy }));
 }
 
 /** Whole seconds until then, as `expires_in` counts them. */

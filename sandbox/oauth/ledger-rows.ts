@@ -67,10 +67,15 @@ export interface Rows {
 
 export const TABLES = ['apps', 'accounts', 'codes', 'grants', 'tokens'] as const satisfies readonly (keyof Rows)[];
 
-type Put = { [Table in keyof Rows]: { readonly op: 'put'; readonly table: Table; readonly row: Rows[Table] } }[keyof Rows];
+type Put = {
+  [Table in keyof Rows]: { readonly op: 'put'; readonly table: Table; readonly row: Rows[Table] };
+}[keyof Rows];
 
 /** One step of a transaction, as the journal keeps it. `reset` spares apps; of an account it takes grants, codes and tokens alone. */
-export type Change = Put | { readonly op: 'settings'; readonly clockOffsetMs: number } | { readonly op: 'reset'; readonly account: string | null };
+export type Change =
+  | Put
+  | { readonly op: 'settings'; readonly clockOffsetMs: number }
+  | { readonly op: 'reset'; readonly account: string | null };
 
 export function put<Table extends keyof Rows>(table: Table, row: Rows[Table]): Change {
   return { op: 'put', table, row } as Change;

@@ -30,7 +30,13 @@ export class Ledger {
   readonly refusedAccounts = new Set<string>();
   /** Told of grants that their owner, or our app, has ended, once that is written. */
   onEnded: ((grants: readonly EndedGrant[]) => void) | null = null;
-  readonly #rows: { readonly [Table in keyof Rows]: Map<string, Rows[Table]> } = { apps: new Map(), accounts: new Map(), codes: new Map(), grants: new Map(), tokens: new Map() };
+  readonly #rows: { readonly [Table in keyof Rows]: Map<string, Rows[Table]> } = {
+    apps: new Map(),
+    accounts: new Map(),
+    codes: new Map(),
+    grants: new Map(),
+    tokens: new Map(),
+  };
   /** Ids by account: one is asked for at each call of a platform. */
   readonly #grantsOf = new Map<string, Set<string>>();
   #journal: Journal<readonly Change[]> | null = null;
@@ -44,7 +50,9 @@ export class Ledger {
     const ledger = new Ledger(clock ?? new SandboxClock());
     if (home === undefined) return ledger;
     ledger.#journal = await Journal.open<readonly Change[]>(join(home, `${name}.jsonl`), {
-      apply: (changes) => { ledger.#applyAll(changes); },
+      apply: (changes) => {
+        ledger.#applyAll(changes);
+      },
       snapshot: () => ledger.#snapshot(clock === undefined),
     });
     return ledger;
@@ -69,7 +77,9 @@ export class Ledger {
   /** Whose code or token this is. */
   accountBehind(secret: string): string | undefined {
     const grant = this.#rows.tokens.get(secret)?.grant;
-    return this.#rows.codes.get(secret)?.account ?? (grant === undefined ? undefined : this.#rows.grants.get(grant)?.account);
+    return (
+      this.#rows.codes.get(secret)?.account ?? (grant === undefined ? undefined : this.#rows.grants.get(grant)?.account)
+    );
   }
 
   grantsOf(account: string): Grant[] {
@@ -77,7 +87,9 @@ export class Ledger {
   }
 
   liveGrants(account: string): Grant[] {
-    return this.refusedAccounts.has(account) ? [] : this.grantsOf(account).filter(({ endedAtMs }) => endedAtMs === null);
+    return this.refusedAccounts.has(account)
+      ? []
+      : this.grantsOf(account).filter(({ endedAtMs }) => endedAtMs === null);
   }
 
   /** Writes the changes through as one transaction, then makes them visible. */
@@ -97,7 +109,9 @@ export class Ledger {
   #endedBy(change: Change): readonly EndedGrant[] {
     if (change.op !== 'put' || change.table !== 'grants') return [];
     const { id, account, app, endedBy, endedAtMs } = change.row;
-    return endedAtMs !== null && endedBy !== 'code-replay' && this.get('grants', id)?.endedAtMs === null ? [{ account, app, endedBy, endedAtMs }] : [];
+    return endedAtMs !== null && endedBy !== 'code-replay' && this.get('grants', id)?.endedAtMs === null
+      ? [{ account, app, endedBy, endedAtMs }]
+      : [];
   }
 
   #stateOf(token: Token, grant: Grant): TokenState {

@@ -51,11 +51,18 @@ export interface ProviderRules {
   /** The accounts that are there from the beginning. */
   readonly accountNames: readonly string[];
   /** Left out by a provider that sends none. */
-  readonly webhooks?: { readonly secretOf: (app: App) => string; readonly writer: (app: App) => RevocationWriter; readonly control: (app: App) => ControlRoutes };
+  readonly webhooks?: {
+    readonly secretOf: (app: App) => string;
+    readonly writer: (app: App) => RevocationWriter;
+    readonly control: (app: App) => ControlRoutes;
+  };
 }
 
 /** Starts a stand-in on loopback. Throws when a port is taken or the journal in `home` is damaged. */
-export async function startOAuthSandbox(rules: ProviderRules, options: OAuthSandboxOptions = {}): Promise<OAuthSandbox> {
+export async function startOAuthSandbox(
+  rules: ProviderRules,
+  options: OAuthSandboxOptions = {},
+): Promise<OAuthSandbox> {
   const { name, consent, routes, refuse, insideSuccess, headers, newAccount } = rules;
   const ledger = await Ledger.open({ home: options.home, name });
   const [known] = ledger.all('apps');
@@ -65,14 +72,25 @@ export async function startOAuthSandbox(rules: ProviderRules, options: OAuthSand
   const onError = options.onError ?? reportError;
   const accounts = accountsIn(ledger, newAccount);
   const parts = { ledger, accounts, faults: new Faults(), calls: new CallLog(), onError };
-  const service = createService({ ...parts, routes: [...consentRoutes(consent), ...routes], refuse, insideSuccess, ...(headers && { headers }) });
+  const service = createService({
+    ...parts,
+    routes: [...consentRoutes(consent), ...routes],
+    refuse,
+    insideSuccess,
+    ...(headers && { headers }),
+  });
   const api = await listen(service, options.port ?? 0);
   const webhooks = openWebhooks(rules, { app, ledger, url: options.webhookUrl });
-  const controls = { ...controlRoutes({ ...parts, consents: [consent], keptAccounts: rules.accountNames.length }), ...webhooks?.controls };
-  const control = await listen(createControlApi(controls, onError), options.controlPort ?? 0).catch(async (error: unknown) => {
-    await api.close();
-    throw error;
-  });
+  const controls = {
+    ...controlRoutes({ ...parts, consents: [consent], keptAccounts: rules.accountNames.length }),
+    ...webhooks?.controls,
+  };
+  const control = await listen(createControlApi(controls, onError), options.controlPort ?? 0).catch(
+    async (error: unknown) => {
+      await api.close();
+      throw error;
+    },
+  );
   return {
     apiUrl: api.url,
     controlUrl: control.url,
@@ -88,11 +106,22 @@ export async function startOAuthSandbox(rules: ProviderRules, options: OAuthSand
 }
 
 /** Undefined for a provider that sends none. */
-function openWebhooks({ webhooks: own }: ProviderRules, { app, ledger, url = null }: { readonly app: App; readonly ledger: Ledger; readonly url: string | null | undefined }) {
+function openWebhooks(
+  { webhooks: own }: ProviderRules,
+  { app, ledger, url = null }: { readonly app: App; readonly ledger: Ledger; readonly url: string | null | undefined },
+) {
   if (!own) return undefined;
   const webhooks = new RevocationWebhooks(own.writer(app), url);
-  ledger.onEnded = (grants) => { webhooks.tell(grants); };
-  return { secret: own.secretOf(app), controls: { ...webhookRoutes(webhooks), ...own.control(app) }, close: () => { webhooks.close(); } };
+  ledger.onEnded = (grants) => {
+    webhooks.tell(grants);
+  };
+  return {
+    secret: own.secretOf(app),
+    controls: { ...webhookRoutes(webhooks), ...own.control(app) },
+    close: () => {
+      webhooks.close();
+    },
+  };
 }
 
 function accountsIn(ledger: Ledger, newAccount: ProviderRules['newAccount']): AccountBook {

@@ -5,7 +5,10 @@ import type { Grant } from './ledger-rows.ts';
 export type EndedGrant = Pick<Grant, 'account' | 'app' | 'endedBy'> & { readonly endedAtMs: number };
 
 /** How one provider words, signs and posts that an access has ended; the same text at each attempt. */
-export type RevocationWriter = (ended: EndedGrant) => { readonly type: string; readonly deliver: (url: string) => Promise<Delivery> };
+export type RevocationWriter = (ended: EndedGrant) => {
+  readonly type: string;
+  readonly deliver: (url: string) => Promise<Delivery>;
+};
 
 /** One attempt. */
 export interface SentRevocation extends Delivery {
@@ -50,7 +53,15 @@ export class RevocationWebhooks {
     for (const timer of this.#waiting) clearTimeout(timer);
   }
 
-  async #send(webhook: { readonly type: string; readonly url: string; readonly account: string; readonly deliver: (url: string) => Promise<Delivery> }, attempt: number): Promise<void> {
+  async #send(
+    webhook: {
+      readonly type: string;
+      readonly url: string;
+      readonly account: string;
+      readonly deliver: (url: string) => Promise<Delivery>;
+    },
+    attempt: number,
+  ): Promise<void> {
     const { type, url, account, deliver } = webhook;
     const at = Date.now();
     const delivery = await deliver(url);

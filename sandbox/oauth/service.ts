@@ -60,7 +60,11 @@ async function serve(parts: ServiceParts, req: IncomingMessage, res: ServerRespo
   send(req, res, { ...answer, headers: { date, ...parts.headers?.(requestId), ...answer.headers } });
 }
 
-async function answerOf(parts: ServiceParts, visit: Visit, { fault, account }: { readonly fault: Fault | null; readonly account: string | null }): Promise<Answer> {
+async function answerOf(
+  parts: ServiceParts,
+  visit: Visit,
+  { fault, account }: { readonly fault: Fault | null; readonly account: string | null },
+): Promise<Answer> {
   if (fault === null) return run(parts, visit);
   switch (fault.kind) {
     case 'reset':
@@ -122,7 +126,11 @@ function refusedBy({ refuse }: ServiceParts, fault: Fault): Answer {
   const html = fault.kind === 'html' || fault.body === 'html';
   const reply = refuse(fault.status ?? 500, fault.code);
   const status = fault.kind === 'html' ? (fault.status ?? 200) : reply.status;
-  const headers = { ...reply.headers, ...(html && { 'content-type': 'text/html' }), ...(fault.retryAfter !== undefined && { 'retry-after': String(fault.retryAfter) }) };
+  const headers = {
+    ...reply.headers,
+    ...(html && { 'content-type': 'text/html' }),
+    ...(fault.retryAfter !== undefined && { 'retry-after': String(fault.retryAfter) }),
+  };
   return { status, headers, body: html ? PROXY_PAGE : fault.body === 'empty' ? '{}' : reply.body };
 }
 

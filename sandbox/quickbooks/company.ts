@@ -42,5 +42,9 @@ function problemOf(state: string | undefined, token: string): string {
 
 /** Any operation that there is not: 400, and not 404 (https://github.com/IntuitDeveloper/SampleApp-CRUD-PHP/issues/7, read 2026-11-28). */
 export function unknownOperation({ path }: Visit): Reply {
-  return accountingFault(400, { code: '500', message: 'Unsupported Operation', detail: `Operation Could not find resource for relative : ${path} of full path: https://sandbox.example${path} is not supported.` });
+  return accountingFault(400, {
+    code: '500',
+    message: 'Unsupported Operation',
+    detail: `Operation Could not find resource for relative : ${path} of full path: https://sandbox.example${path} is not supported.`,
+  });
 }

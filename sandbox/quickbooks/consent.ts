@@ -16,7 +16,8 @@ export const QUICKBOOKS_CONSENT: ConsentRules = {
   state: 'required',
   scopesOf(query) {
     const scopes = (query.get('scope') ?? '').split(' ').filter((scope) => scope !== '');
-    if (scopes.length === 0 || scopes.some((scope) => !SCOPES.includes(scope))) throw new LinkProblem('The scope query parameter is missing or holds one that there is not.');
+    if (scopes.length === 0 || scopes.some((scope) => !SCOPES.includes(scope)))
+      throw new LinkProblem('The scope query parameter is missing or holds one that there is not.');
     return scopes;
   },
   challenge: null,

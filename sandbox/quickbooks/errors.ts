@@ -35,34 +35,67 @@ export function gatewayFault(status: number, { message, code, type, detail = '' 
 }
 
 /** A refusal by the accounting service itself, with the names of its documentation: https://developer.intuit.com/app/developer/qbo/docs/develop/troubleshooting/error-codes (2026-11). */
-export function accountingFault(status: number, { message, code, type = 'ValidationFault', detail = '' }: Omit<Problem, 'type'> & { readonly type?: string }): Reply {
-  return json({ Fault: { Error: [{ Message: message, Detail: detail, code, element: '' }], type }, time: new Date().toISOString() }, { status });
+export function accountingFault(
+  status: number,
+  { message, code, type = 'ValidationFault', detail = '' }: Omit<Problem, 'type'> & { readonly type?: string },
+): Reply {
+  return json(
+    {
+      Fault: { Error: [{ Message: message, Detail: detail, code, element: '' }], type },
+      time: new Date().toISOString(),
+    },
+    { status },
+  );
 }
 
 /** A failure that comes with status 200, inside the response: people have seen 6190 so (https://github.com/intuit/QuickBooks-V3-PHP-SDK/issues/211, read 2026-11-28). */
 export function faultInside200(code = '6190'): Reply {
   const detail = "You can't add data to QuickBooks Online Plus because your trial or subscription period ended.";
-  const Fault = { Error: [{ Message: 'Invalid Company Status', Detail: detail, code, element: '' }], type: 'ValidationFault' };
+  const Fault = {
+    Error: [{ Message: 'Invalid Company Status', Detail: detail, code, element: '' }],
+    type: 'ValidationFault',
+  };
   return json({ IntuitResponse: { Fault }, time: new Date().toISOString() });
 }
 
 export function authenticationFailed(detail: string): Refusal {
-  return new Refusal(gatewayFault(401, { message: 'message=AuthenticationFailed; errorCode=003200; statusCode=401', code: '3200', type: 'AUTHENTICATION', detail }));
+  return new Refusal(
+    gatewayFault(401, {
+      message: 'message=AuthenticationFailed; errorCode=003200; statusCode=401',
+      code: '3200',
+      type: 'AUTHENTICATION',
+      detail,
+    }),
+  );
 }
 
 /** A token of another company, or without the scope. */
 export function authorizationFailed(): Refusal {
-  return new Refusal(gatewayFault(403, { message: 'message=ApplicationAuthorizationFailed; errorCode=003100; statusCode=403', code: '3100', type: 'AUTHORIZATION' }));
+  return new Refusal(
+    gatewayFault(403, {
+      message: 'message=ApplicationAuthorizationFailed; errorCode=003100; statusCode=403',
+      code: '3100',
+      type: 'AUTHORIZATION',
+    }),
+  );
 }
 
 /** What QuickBooks says with a status when nothing more is known. */
 export function ofStatus(status: number, code?: string): Reply {
   const usual: Partial<Record<number, Problem>> = {
-    401: { message: 'message=AuthenticationFailed; errorCode=003200; statusCode=401', code: '3200', type: 'AUTHENTICATION' },
+    401: {
+      message: 'message=AuthenticationFailed; errorCode=003200; statusCode=401',
+      code: '3200',
+      type: 'AUTHENTICATION',
+    },
     404: { message: 'message=NotFound; errorCode=005000; statusCode=404', code: '5000', type: 'SERVICE' },
     429: { message: 'message=ThrottleExceeded; errorCode=003001; statusCode=429', code: '3001', type: 'THROTTLE' },
   };
-  const other = { message: `message=InternalServerError; errorCode=010000; statusCode=${status}`, code: '10000', type: 'SERVICE' };
+  const other = {
+    message: `message=InternalServerError; errorCode=010000; statusCode=${status}`,
+    code: '10000',
+    type: 'SERVICE',
+  };
   const problem = usual[status] ?? other;
   return gatewayFault(status, code === undefined ? problem : { ...problem, code });
 }

@@ -8,7 +8,11 @@ import { faultInside200, ofStatus } from './errors.ts';
 import { bearerTokens, revokeTokens } from './tokens.ts';
 
 /** Intuit has a host for each of these paths; here they share one. */
-const PATHS = { authorize: '/connect/oauth2', token: '/oauth2/v1/tokens/bearer', revoke: '/v2/oauth2/tokens/revoke' } as const;
+const PATHS = {
+  authorize: '/connect/oauth2',
+  token: '/oauth2/v1/tokens/bearer',
+  revoke: '/v2/oauth2/tokens/revoke',
+} as const;
 
 const QUICKBOOKS: ProviderRules = {
   name: 'quickbooks',
@@ -24,7 +28,11 @@ const QUICKBOOKS: ProviderRules = {
   insideSuccess: faultInside200,
   headers: (requestId) => ({ intuit_tid: `1-${requestId}` }),
   newApp: () => ({ id: randomId('AB', 48), secret: randomId('', 40) }),
-  newAccount: (name) => ({ id: `93414${randomInt(1e10, 1e11)}`, name, details: { createdAt: new Date().toISOString() } }),
+  newAccount: (name) => ({
+    id: `93414${randomInt(1e10, 1e11)}`,
+    name,
+    details: { createdAt: new Date().toISOString() },
+  }),
   accountNames: ['Corner Café Ltd', 'Corner Café Catering Ltd'],
 };
 

@@ -1,7 +1,17 @@
 import { randomId } from '../core/ids.ts';
 import { basicOf, formOf, json, jsonOf, sameSecret } from '../oauth/exchange.ts';
 import type { Reply, Visit } from '../oauth/exchange.ts';
-import { DAY_MS, endGrants, grantOf, HOUR_MS, newestRefresh, redeemable, secondsUntil, tokenOf, YEAR_MS } from '../oauth/grants.ts';
+import {
+  DAY_MS,
+  endGrants,
+  grantOf,
+  HOUR_MS,
+  newestRefresh,
+  redeemable,
+  secondsUntil,
+  tokenOf,
+  YEAR_MS,
+} from '../oauth/grants.ts';
 import { put } from '../oauth/ledger-rows.ts';
 import type { App, Change, Grant, Token } from '../oauth/ledger-rows.ts';
 import { oauthError } from './errors.ts';
@@ -27,7 +37,8 @@ export function revokeTokens(visit: Visit): Reply {
   const app = applicationOf(visit);
   const token = (jsonOf(visit) ?? formOf(visit))?.['token'];
   const known = typeof token === 'string' ? (ledger.token(token, 'refresh') ?? ledger.token(token, 'access')) : null;
-  if (known?.grant.app !== app.id || known.state !== 'live') throw oauthError(400, 'invalid_request', 'Incorrect or invalid token');
+  if (known?.grant.app !== app.id || known.state !== 'live')
+    throw oauthError(400, 'invalid_request', 'Incorrect or invalid token');
   return { status: 200, headers: {}, body: '', changes: endGrants([known.grant], 'app', nowMs) };
 }
 
@@ -40,7 +51,8 @@ function applicationOf(visit: Visit): App {
 
 function exchangeCode(visit: Visit, form: Readonly<Record<string, string>>, app: App): Reply {
   const found = redeemable(visit.ledger, form['code'], app.id);
-  if (found.code === null || 'problem' in found || found.code.redirectUri !== form['redirect_uri']) throw oauthError(400, 'invalid_grant', 'Invalid authorization code');
+  if (found.code === null || 'problem' in found || found.code.redirectUri !== form['redirect_uri'])
+    throw oauthError(400, 'invalid_grant', 'Invalid authorization code');
   const { grant, changes } = grantOf(found.code, visit.nowMs);
   const refreshToken = refreshTokenOf(grant, visit.nowMs);
   return tokenAnswer(visit, { grant, refreshToken }, [...changes, ...newestRefresh(grant, refreshToken)]);
@@ -57,7 +69,10 @@ function refresh(visit: Visit, form: Readonly<Record<string, string>>, app: App)
   const newest = grant.refreshToken === token.id ? null : ledger.token(grant.refreshToken ?? '', 'refresh');
   if (newest) return tokenAnswer(visit, { grant, refreshToken: newest.token }, []);
   const next = refreshTokenOf(grant, nowMs);
-  return tokenAnswer(visit, { grant, refreshToken: next }, [put('tokens', { ...token, endsAtMs: nowMs + PREVIOUS_REFRESH_GRACE_MS }), ...newestRefresh(grant, next)]);
+  return tokenAnswer(visit, { grant, refreshToken: next }, [
+    put('tokens', { ...token, endsAtMs: nowMs + PREVIOUS_REFRESH_GRACE_MS }),
+    ...newestRefresh(grant, next),
+  ]);
 }
 
 function refreshTokenOf(grant: Grant, nowMs: number): Token {
@@ -66,8 +81,17 @@ function refreshTokenOf(grant: Grant, nowMs: number): Token {
 }
 
 /** The hard limit is told only to who asks for it by a header. */
-function tokenAnswer({ nowMs, headers }: Visit, { grant, refreshToken }: { readonly grant: Grant; readonly refreshToken: Token }, changes: readonly Change[]): Reply {
-  const accessToken = tokenOf(grant, { id: randomId('eyJlbmMiOiJBMTI4Q0JDLUhTMjU2IiwiYWxnIjoiZGlyIn0..', 120), kind: 'access', nowMs, lifeMs: ACCESS_LIFE_MS });
+function tokenAnswer(
+  { nowMs, headers }: Visit,
+  { grant, refreshToken }: { readonly grant: Grant; readonly refreshToken: Token },
+  changes: readonly Change[],
+): Reply {
+  const accessToken = tokenOf(grant, {
+    id: randomId('eyJlbmMiOiJBMTI4Q0JDLUhTMjU2IiwiYWxnIjoiZGlyIn0..', 120),
+    kind: 'access',
+    nowMs,
+    lifeMs: ACCESS_LIFE_MS,
+  });
   return json(
     {
       token_type: 'bearer',
@@ -75,7 +99,9 @@ function tokenAnswer({ nowMs, headers }: Visit, { grant, refreshToken }: { reado
       refresh_token: refreshToken.id,
       x_refresh_token_expires_in: secondsUntil(refreshToken.expiresAtMs ?? nowMs, nowMs),
       access_token: accessToken.id,
-      ...(headers['x-include-refresh-token-hard-expires-in'] === 'true' && { x_refresh_token_hard_expires_in: secondsUntil(grant.approvedAtMs + GRANT_LIFE_MS, nowMs) }),
+      ...(headers['x-include-refresh-token-hard-expires-in'] === 'true' && {
+        x_refresh_token_hard_expires_in: secondsUntil(grant.approvedAtMs + GRANT_LIFE_MS, nowMs),
+      }),
     },
     { changes: [...changes, put('tokens', accessToken)], headers: { 'cache-control': 'no-cache, no-store' } },
   );

@@ -16,7 +16,9 @@ export function squareError(status: number, error: SquareError): Reply {
 }
 
 export function invalidRequest(code: string, detail: string, field?: string): Refusal {
-  return new Refusal(squareError(400, { category: 'INVALID_REQUEST_ERROR', code, detail, ...(field !== undefined && { field }) }));
+  return new Refusal(
+    squareError(400, { category: 'INVALID_REQUEST_ERROR', code, detail, ...(field !== undefined && { field }) }),
+  );
 }
 
 export function unauthorised(detail: string, code = 'UNAUTHORIZED'): Refusal {
@@ -35,12 +37,24 @@ export function unknownApplication(): Refusal {
 export function ofStatus(status: number, code?: string): Reply {
   const usual: Partial<Record<number, SquareError>> = {
     401: { category: 'AUTHENTICATION_ERROR', code: 'UNAUTHORIZED', detail: 'This request could not be authorized.' },
-    403: { category: 'AUTHENTICATION_ERROR', code: 'FORBIDDEN', detail: 'You have insufficient permissions to perform that action.' },
-    404: { category: 'INVALID_REQUEST_ERROR', code: 'NOT_FOUND', detail: 'API endpoint for URL path and HTTP method is not found.' },
+    403: {
+      category: 'AUTHENTICATION_ERROR',
+      code: 'FORBIDDEN',
+      detail: 'You have insufficient permissions to perform that action.',
+    },
+    404: {
+      category: 'INVALID_REQUEST_ERROR',
+      code: 'NOT_FOUND',
+      detail: 'API endpoint for URL path and HTTP method is not found.',
+    },
     429: { category: 'RATE_LIMIT_ERROR', code: 'RATE_LIMITED', detail: 'Rate limited.' },
     503: { category: 'API_ERROR', code: 'SERVICE_UNAVAILABLE', detail: 'Service Unavailable' },
   };
-  const serverSide: SquareError = { category: 'API_ERROR', code: 'INTERNAL_SERVER_ERROR', detail: 'An internal error has occurred, and the API was unable to service your request.' };
+  const serverSide: SquareError = {
+    category: 'API_ERROR',
+    code: 'INTERNAL_SERVER_ERROR',
+    detail: 'An internal error has occurred, and the API was unable to service your request.',
+  };
   const callerSide: SquareError = { category: 'INVALID_REQUEST_ERROR', code: 'BAD_REQUEST', detail: 'Bad request.' };
   const error = usual[status] ?? (status >= 500 ? serverSide : callerSide);
   return squareError(status, code === undefined ? error : { ...error, code });

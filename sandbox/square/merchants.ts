@@ -15,13 +15,21 @@ interface Bearer {
 /** `POST /oauth2/token/status`: what a token may do and until when. */
 export function tokenStatus(visit: Visit): Reply {
   const { merchant, scopes, clientId, expiresAtMs } = bearerOf(visit);
-  return json({ scopes: scopes ?? [], ...(expiresAtMs !== null && { expires_at: iso(expiresAtMs) }), ...(clientId !== null && { client_id: clientId }), merchant_id: merchant.id });
+  return json({
+    scopes: scopes ?? [],
+    ...(expiresAtMs !== null && { expires_at: iso(expiresAtMs) }),
+    ...(clientId !== null && { client_id: clientId }),
+    merchant_id: merchant.id,
+  });
 }
 
 /** `GET /v2/merchants/me`, or by the id. */
 export function retrieveMerchant(visit: Visit, id: string): Reply {
   const { merchant } = readerOf(visit);
-  if (id !== 'me' && id !== merchant.id) throw new Refusal(squareError(404, { category: 'INVALID_REQUEST_ERROR', code: 'NOT_FOUND', detail: `Merchant ${id} not found.` }));
+  if (id !== 'me' && id !== merchant.id)
+    throw new Refusal(
+      squareError(404, { category: 'INVALID_REQUEST_ERROR', code: 'NOT_FOUND', detail: `Merchant ${id} not found.` }),
+    );
   return json({ merchant: render(merchant) });
 }
 
@@ -33,7 +41,8 @@ export function listMerchants(visit: Visit): Reply {
 function readerOf(visit: Visit): Bearer {
   const bearer = bearerOf(visit);
   if (bearer.scopes === null || bearer.scopes.includes('MERCHANT_PROFILE_READ')) return bearer;
-  const detail = 'The merchant has not given your application sufficient permissions to do that. The merchant must authorize your application for the following scopes: MERCHANT_PROFILE_READ';
+  const detail =
+    'The merchant has not given your application sufficient permissions to do that. The merchant must authorize your application for the following scopes: MERCHANT_PROFILE_READ';
   throw new Refusal(squareError(403, { category: 'AUTHENTICATION_ERROR', code: 'INSUFFICIENT_SCOPES', detail }));
 }
 
@@ -41,8 +50,11 @@ function readerOf(visit: Visit): Bearer {
 function bearerOf(visit: Visit): Bearer {
   const { ledger, accounts } = visit;
   const given = authorizationOf(visit, 'bearer');
-  if (given === null) throw unauthorised('Your request did not include an `Authorization` http header with an access token.');
-  const personal = accounts.list().find(({ id, details }) => details['personalToken'] === given && !ledger.refusedAccounts.has(id));
+  if (given === null)
+    throw unauthorised('Your request did not include an `Authorization` http header with an access token.');
+  const personal = accounts
+    .list()
+    .find(({ id, details }) => details['personalToken'] === given && !ledger.refusedAccounts.has(id));
   if (personal) return { merchant: personal, scopes: null, clientId: null, expiresAtMs: null };
   const known = ledger.token(given, 'access');
   const merchant = known && ledger.get('accounts', known.grant.account);

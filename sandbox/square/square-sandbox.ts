@@ -22,7 +22,11 @@ const SQUARE: ProviderRules = {
   newAccount: (name) => ({
     id: `ML${randomId('', 11).toUpperCase()}`,
     name,
-    details: { personalToken: randomId('EAAAE', 59), mainLocationId: `L${randomId('', 12).toUpperCase()}`, createdAt: new Date().toISOString() },
+    details: {
+      personalToken: randomId('EAAAE', 59),
+      mainLocationId: `L${randomId('', 12).toUpperCase()}`,
+      createdAt: new Date().toISOString(),
+    },
   }),
   accountNames: ['Corner Café', 'Harbour Bakery'],
   webhooks: { secretOf: signatureKeyOf, writer: revocationWriter, control: emitRoute },

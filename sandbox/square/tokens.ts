@@ -32,9 +32,11 @@ export function revokeToken(visit: Visit): Reply {
   const app = ledger.get('apps', required(fields, 'client_id'));
   if (!app || !sameSecret(authorizationOf(visit, 'Client'), app.secret)) throw unknownApplication();
   const { access_token: accessToken, merchant_id: merchantId } = fields;
-  if ((typeof accessToken === 'string') === (typeof merchantId === 'string')) throw invalidRequest('BAD_REQUEST', 'Give either access_token or merchant_id.');
+  if ((typeof accessToken === 'string') === (typeof merchantId === 'string'))
+    throw invalidRequest('BAD_REQUEST', 'Give either access_token or merchant_id.');
   const known = ledger.token(String(accessToken), 'access');
-  if (known && fields['revoke_only_access_token'] === true) return json({ success: true }, { changes: [put('tokens', { ...known.token, endsAtMs: nowMs })] });
+  if (known && fields['revoke_only_access_token'] === true)
+    return json({ success: true }, { changes: [put('tokens', { ...known.token, endsAtMs: nowMs })] });
   const grants = ledger.liveGrants(known?.grant.account ?? String(merchantId)).filter((grant) => grant.app === app.id);
   if (grants.length === 0) throw notFound();
   return json({ success: true }, { changes: endGrants(grants, 'app', nowMs) });
@@ -44,7 +46,8 @@ export function revokeToken(visit: Visit): Reply {
 function applicationOf({ ledger }: Visit, fields: Fields): App {
   const app = ledger.get('apps', required(fields, 'client_id'));
   const secret = fields['client_secret'] ?? null;
-  if (!app || (secret !== null && (typeof secret !== 'string' || !sameSecret(secret, app.secret)))) throw unknownApplication();
+  if (!app || (secret !== null && (typeof secret !== 'string' || !sameSecret(secret, app.secret))))
+    throw unknownApplication();
   return app;
 }
 
@@ -57,19 +60,33 @@ function exchangeCode(visit: Visit, fields: Fields, app: App): Reply {
     throw unauthorised(`Authorization code not found for app ${app.id}`);
   }
   proveExchange(fields, found.code);
-  if ('problem' in found) throw unauthorised(found.problem === 'used' ? 'Authorization code is already claimed.' : 'Authorization code is expired.');
+  if ('problem' in found)
+    throw unauthorised(
+      found.problem === 'used' ? 'Authorization code is already claimed.' : 'Authorization code is expired.',
+    );
   const { grant, changes } = grantOf(found.code, nowMs);
   const pkce = found.code.challenge !== null;
-  const refreshToken = tokenOf(grant, { id: randomId('EQAAl', 59), kind: 'refresh', nowMs, lifeMs: pkce ? PKCE_REFRESH_LIFE_MS : null });
+  const refreshToken = tokenOf(grant, {
+    id: randomId('EQAAl', 59),
+    kind: 'refresh',
+    nowMs,
+    lifeMs: pkce ? PKCE_REFRESH_LIFE_MS : null,
+  });
   const accessToken = accessTokenOf(grant, fields, nowMs);
-  return tokenAnswer(grant, { accessToken, refreshToken, shortLived: isShort(fields) }, [...changes, put('tokens', accessToken), ...newestRefresh(grant, refreshToken)]);
+  return tokenAnswer(grant, { accessToken, refreshToken, shortLived: isShort(fields) }, [
+    ...changes,
+    put('tokens', accessToken),
+    ...newestRefresh(grant, refreshToken),
+  ]);
 }
 
 /** The secret in the code flow, the verifier in PKCE, and the redirect URL where the authorisation URL named it. */
 function proveExchange(fields: Fields, { challenge, redirectUri }: Code): void {
   if (challenge === null) required(fields, 'client_secret');
-  else if (!provesChallenge(required(fields, 'code_verifier'), challenge)) throw unauthorised('The code verifier does not match the code challenge.');
-  if (redirectUri !== null && required(fields, 'redirect_uri') !== redirectUri) throw unauthorised('The redirect_uri does not match the one of the authorization.');
+  else if (!provesChallenge(required(fields, 'code_verifier'), challenge))
+    throw unauthorised('The code verifier does not match the code challenge.');
+  if (redirectUri !== null && required(fields, 'redirect_uri') !== redirectUri)
+    throw unauthorised('The redirect_uri does not match the one of the authorization.');
 }
 
 function refresh(visit: Visit, fields: Fields, app: App): Reply {
@@ -81,9 +98,16 @@ function refresh(visit: Visit, fields: Fields, app: App): Reply {
   if (!pkce) required(fields, 'client_secret');
   if (state !== 'live') throw unauthorised(`The refresh token is ${state === 'superseded' ? 'already used' : state}.`);
   const accessToken = accessTokenOf(grant, fields, nowMs);
-  if (!pkce) return tokenAnswer(grant, { accessToken, refreshToken: token, shortLived: isShort(fields) }, [put('tokens', accessToken)]);
+  if (!pkce)
+    return tokenAnswer(grant, { accessToken, refreshToken: token, shortLived: isShort(fields) }, [
+      put('tokens', accessToken),
+    ]);
   const next = tokenOf(grant, { id: randomId('EQAAl', 59), kind: 'refresh', nowMs, lifeMs: PKCE_REFRESH_LIFE_MS });
-  return tokenAnswer(grant, { accessToken, refreshToken: next, shortLived: isShort(fields) }, [put('tokens', { ...token, endsAtMs: nowMs }), put('tokens', accessToken), ...newestRefresh(grant, next)]);
+  return tokenAnswer(grant, { accessToken, refreshToken: next, shortLived: isShort(fields) }, [
+    put('tokens', { ...token, endsAtMs: nowMs }),
+    put('tokens', accessToken),
+    ...newestRefresh(grant, next),
+  ]);
 }
 
 function isShort(fields: Fields): boolean {
@@ -93,11 +117,25 @@ function isShort(fields: Fields): boolean {
 function accessTokenOf(grant: Grant, fields: Fields, nowMs: number): Token {
   const wanted = Array.isArray(fields['scopes']) ? fields['scopes'] : null;
   const scopes = grant.scopes.filter((scope) => wanted === null || wanted.includes(scope));
-  return tokenOf(grant, { id: randomId('EAAAl', 59), kind: 'access', nowMs, lifeMs: isShort(fields) ? SHORT_ACCESS_LIFE_MS : ACCESS_LIFE_MS, scopes });
+  return tokenOf(grant, {
+    id: randomId('EAAAl', 59),
+    kind: 'access',
+    nowMs,
+    lifeMs: isShort(fields) ? SHORT_ACCESS_LIFE_MS : ACCESS_LIFE_MS,
+    scopes,
+  });
 }
 
 /** No `expires_in`, and a date for the refresh token only in PKCE. */
-function tokenAnswer(grant: Grant, { accessToken, refreshToken, shortLived }: { readonly accessToken: Token; readonly refreshToken: Token; readonly shortLived: boolean }, changes: readonly Change[]): Reply {
+function tokenAnswer(
+  grant: Grant,
+  {
+    accessToken,
+    refreshToken,
+    shortLived,
+  }: { readonly accessToken: Token; readonly refreshToken: Token; readonly shortLived: boolean },
+  changes: readonly Change[],
+): Reply {
   return json(
     {
       access_token: accessToken.id,
@@ -124,5 +162,11 @@ function required(fields: Fields, name: string): string {
 }
 
 function notFound() {
-  return new Refusal(squareError(404, { category: 'INVALID_REQUEST_ERROR', code: 'NOT_FOUND', detail: 'The access token or merchant was not found.' }));
+  return new Refusal(
+    squareError(404, {
+      category: 'INVALID_REQUEST_ERROR',
+      code: 'NOT_FOUND',
+      detail: 'The access token or merchant was not found.',
+    }),
+  );
 }

@@ -16,7 +16,11 @@ export function signatureKeyOf({ secret }: Pick<App, 'secret'>): string {
 }
 
 /** https://developer.squareup.com/reference/square/webhooks/oauth.authorization.revoked (2026-11). */
-export function revokedEvent({ account, endedBy, endedAtMs }: Pick<EndedGrant, 'account' | 'endedBy' | 'endedAtMs'>): object {
+export function revokedEvent({
+  account,
+  endedBy,
+  endedAtMs,
+}: Pick<EndedGrant, 'account' | 'endedBy' | 'endedAtMs'>): object {
   return {
     merchant_id: account,
     type: REVOKED,
@@ -25,13 +29,21 @@ export function revokedEvent({ account, endedBy, endedAtMs }: Pick<EndedGrant, '
     data: {
       type: 'revocation',
       id: randomUUID(),
-      object: { revocation: { revoked_at: new Date(endedAtMs).toISOString(), revoker_type: endedBy === 'app' ? 'APPLICATION' : 'MERCHANT' } },
+      object: {
+        revocation: {
+          revoked_at: new Date(endedAtMs).toISOString(),
+          revoker_type: endedBy === 'app' ? 'APPLICATION' : 'MERCHANT',
+        },
+      },
     },
   };
 }
 
 /** https://developer.squareup.com/docs/webhooks/step3validate (2026-11). */
-function deliver(url: string, { payload, signature }: { readonly payload: string; readonly signature: string | null }): Promise<Delivery> {
+function deliver(
+  url: string,
+  { payload, signature }: { readonly payload: string; readonly signature: string | null },
+): Promise<Delivery> {
   const headers = {
     'content-type': 'application/json',
     'user-agent': 'Square Connect v2',
@@ -41,12 +53,18 @@ function deliver(url: string, { payload, signature }: { readonly payload: string
   return post(url, { payload, headers });
 }
 
-const sign = (key: string, url: string, payload: string) => createHmac('sha256', key).update(url + payload).digest('base64');
+const sign = (key: string, url: string, payload: string) =>
+  createHmac('sha256', key)
+    .update(url + payload)
+    .digest('base64');
 
 export function revocationWriter(app: App): RevocationWriter {
   return (ended) => {
     const payload = JSON.stringify(revokedEvent(ended));
-    return { type: REVOKED, deliver: (url) => deliver(url, { payload, signature: sign(signatureKeyOf(app), url, payload) }) };
+    return {
+      type: REVOKED,
+      deliver: (url) => deliver(url, { payload, signature: sign(signatureKeyOf(app), url, payload) }),
+    };
   };
 }
 
@@ -70,7 +88,10 @@ export function emitRoute(app: App): ControlRoutes {
       const payload = JSON.stringify(event);
       const key = signature === 'wrong' ? `${signatureKeyOf(app)}_other` : signatureKeyOf(app);
       const deliveries: Delivery[] = [];
-      for (let sent = 0; sent < times; sent++) deliveries.push(await deliver(url, { payload, signature: signature === 'absent' ? null : sign(key, url, payload) }));
+      for (let sent = 0; sent < times; sent++)
+        deliveries.push(
+          await deliver(url, { payload, signature: signature === 'absent' ? null : sign(key, url, payload) }),
+        );
       return { json: { event, deliveries } };
     },
   };

@@ -86,7 +86,12 @@ export function renderAccount(profile: AccountProfile) {
     default_currency: 'gbp',
     details_submitted: true,
     email: `owner@${profile.id.slice(5).toLowerCase()}.example.com`,
-    external_accounts: { object: 'list', data: [], has_more: false, url: `/v1/accounts/${profile.id}/external_accounts` },
+    external_accounts: {
+      object: 'list',
+      data: [],
+      has_more: false,
+      url: `/v1/accounts/${profile.id}/external_accounts`,
+    },
     future_requirements: NOTHING_DUE,
     metadata: {},
     payouts_enabled: true,
@@ -117,7 +122,11 @@ function settingsOf(name: string) {
       statement_descriptor_prefix_kana: null,
       statement_descriptor_prefix_kanji: null,
     },
-    payouts: { debit_negative_balances: true, schedule: { delay_days: 2, interval: 'daily' }, statement_descriptor: null },
+    payouts: {
+      debit_negative_balances: true,
+      schedule: { delay_days: 2, interval: 'daily' },
+      statement_descriptor: null,
+    },
     sepa_debit_payments: {},
   };
 }

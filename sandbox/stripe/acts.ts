@@ -14,7 +14,15 @@ import type { StripeState } from './state.ts';
  */
 export const actBody = z.strictObject({
   account: z.string().optional(),
-  act: z.enum(['open-dispute', 'win-dispute', 'lose-dispute', 'fail-refund', 'complete-refund', 'payment-arrives', 'payment-fails']),
+  act: z.enum([
+    'open-dispute',
+    'win-dispute',
+    'lose-dispute',
+    'fail-refund',
+    'complete-refund',
+    'payment-arrives',
+    'payment-fails',
+  ]),
   id: z.string(),
   reason: z.string().optional(),
   amount: z.int().min(1).optional(),
@@ -29,8 +37,20 @@ export function perform(state: StripeState, account: AccountState, { act, id, re
     'open-dispute': () => draft.render('dispute', addDispute(draft, found(draft, 'charge', id), { reason, amount })),
     'win-dispute': () => draft.render('dispute', closeDispute(draft, open(found(draft, 'dispute', id)), 'won')),
     'lose-dispute': () => draft.render('dispute', closeDispute(draft, open(found(draft, 'dispute', id)), 'lost')),
-    'fail-refund': () => draft.render('refund', failRefund(draft, unfailed(found(draft, 'refund', id)), reason ?? 'expired_or_canceled_card')),
-    'complete-refund': () => draft.render('refund', draft.change('refund.updated', { kind: 'refund', before: unfailed(found(draft, 'refund', id)), patch: { status: 'succeeded' } })),
+    'fail-refund': () =>
+      draft.render(
+        'refund',
+        failRefund(draft, unfailed(found(draft, 'refund', id)), reason ?? 'expired_or_canceled_card'),
+      ),
+    'complete-refund': () =>
+      draft.render(
+        'refund',
+        draft.change('refund.updated', {
+          kind: 'refund',
+          before: unfailed(found(draft, 'refund', id)),
+          patch: { status: 'succeeded' },
+        }),
+      ),
     'payment-arrives': () => draft.render('charge', endPending(draft, pending(found(draft, 'charge', id)), true)),
     'payment-fails': () => draft.render('charge', endPending(draft, pending(found(draft, 'charge', id)), false)),
   };

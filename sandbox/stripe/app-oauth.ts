@@ -42,7 +42,8 @@ function appToken(visit: Visit): Reply {
 
 function exchangeCode({ ledger, nowMs }: Visit, id: string | undefined, app: App): Reply {
   const found = redeemable(ledger, id, app.id);
-  if (found.code === null || 'problem' in found) throw oauthError(400, 'invalid_grant', 'The authorization code does not exist, has expired or was used before.');
+  if (found.code === null || 'problem' in found)
+    throw oauthError(400, 'invalid_grant', 'The authorization code does not exist, has expired or was used before.');
   const { grant, changes } = grantOf(found.code, nowMs);
   return newTokens(grant, nowMs, changes);
 }
@@ -50,7 +51,8 @@ function exchangeCode({ ledger, nowMs }: Visit, id: string | undefined, app: App
 /** Rolls the refresh token: the one that was shown is no good from now on. */
 function refresh({ ledger, nowMs }: Visit, id: string | undefined, app: App): Reply {
   const known = ledger.token(id ?? '', 'refresh');
-  if (known?.grant.app !== app.id || known.state !== 'live') throw oauthError(400, 'invalid_grant', 'Token has been expired or revoked.');
+  if (known?.grant.app !== app.id || known.state !== 'live')
+    throw oauthError(400, 'invalid_grant', 'Token has been expired or revoked.');
   return newTokens(known.grant, nowMs, [put('tokens', { ...known.token, endsAtMs: nowMs })]);
 }
 

@@ -6,10 +6,15 @@ import type { GrantedKeys } from './granted-keys.ts';
 import type { Credential, StripeState } from './state.ts';
 
 /** Finds the account behind a Bearer key or the user name of Basic. Throws a 401 `Failure` without a key, with a wrong one or an expired one. */
-export function authenticate({ state, grantedKeys }: { readonly state: StripeState; readonly grantedKeys: GrantedKeys }, headers: IncomingHttpHeaders): Credential {
+export function authenticate(
+  { state, grantedKeys }: { readonly state: StripeState; readonly grantedKeys: GrantedKeys },
+  headers: IncomingHttpHeaders,
+): Credential {
   const key = keyIn(headers.authorization);
   if (key === null) {
-    throw unauthorised("You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').");
+    throw unauthorised(
+      "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').",
+    );
   }
   const credential = state.credential(key) ?? grantedKeys.credential(key, headers);
   if (!credential) throw unauthorised(`Invalid API Key provided: ${masked(key)}`);
@@ -53,5 +58,9 @@ function masked(key: string): string {
 }
 
 function unauthorised(message: string, code?: string): Failure {
-  return new Failure(401, { type: 'invalid_request_error', message, ...(code !== undefined && { code }) }, { 'www-authenticate': 'Bearer realm="Stripe"' });
+  return new Failure(
+    401,
+    { type: 'invalid_request_error', message, ...(code !== undefined && { code }) },
+    { 'www-authenticate': 'Bearer realm="Stripe"' },
+  );
 }

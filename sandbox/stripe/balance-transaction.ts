@@ -44,7 +44,10 @@ const CATEGORIES: Readonly<Record<string, string>> = {
 };
 
 /** The balance transaction resource: https://docs.stripe.com/api/balance_transactions/object (API 2026-10-28.endive). */
-export function renderBalanceTransaction({ id, created, fields }: Stored<BalanceTransactionFields>, nowSeconds: number) {
+export function renderBalanceTransaction(
+  { id, created, fields }: Stored<BalanceTransactionFields>,
+  nowSeconds: number,
+) {
   return {
     id,
     object: 'balance_transaction' as const,
@@ -66,7 +69,9 @@ export function renderBalanceTransaction({ id, created, fields }: Stored<Balance
 }
 
 export function stripeFee(amount: number, currency: string): FeeDetail[] {
-  return amount === 0 ? [] : [{ amount, application: null, currency, description: 'Stripe processing fees', type: 'stripe_fee' }];
+  return amount === 0
+    ? []
+    : [{ amount, application: null, currency, description: 'Stripe processing fees', type: 'stripe_fee' }];
 }
 
 /** Midnight UTC two days on, as for an account with a two-day schedule. */
@@ -84,7 +89,12 @@ function categoryOf({ type, amount, source }: BalanceTransactionFields): string 
 export const balanceTransactionShape: Shape<BalanceTransactionFields> = {
   render: renderBalanceTransaction,
   changesWithTime: true,
-  keys: { source: ({ source }) => source, type: ({ type }) => type, payout: ({ payout }) => payout, currency: ({ currency }) => currency },
+  keys: {
+    source: ({ source }) => source,
+    type: ({ type }) => type,
+    payout: ({ payout }) => payout,
+    currency: ({ currency }) => currency,
+  },
   seed: {
     id: (salt, no) => longSeedId('txn_3', salt, no),
     fields({ no, created, salt }) {

@@ -11,7 +11,12 @@ export interface ChargeFields {
   readonly amount_captured: number;
   readonly amount_refunded: number;
   readonly balance_transaction: string | null;
-  readonly billing: { readonly address: Address | null; readonly email: string | null; readonly name: string | null; readonly phone: string | null } | null;
+  readonly billing: {
+    readonly address: Address | null;
+    readonly email: string | null;
+    readonly name: string | null;
+    readonly phone: string | null;
+  } | null;
   readonly captured: boolean;
   /** The name of Stripe's test card, as `visa`; `bank` for a payment that took no card. */
   readonly card: string;
@@ -65,7 +70,8 @@ export function renderCharge({ id, created, fields }: Stored<ChargeFields>) {
     application_fee_amount: null,
     balance_transaction: fields.balance_transaction,
     billing_details: billingOf(fields),
-    calculated_statement_descriptor: fields.status === 'failed' ? null : (fields.statement_descriptor ?? 'INTERLOCK DEMO'),
+    calculated_statement_descriptor:
+      fields.status === 'failed' ? null : (fields.statement_descriptor ?? 'INTERLOCK DEMO'),
     captured: fields.captured,
     created,
     currency: fields.currency,
@@ -101,7 +107,13 @@ export function renderCharge({ id, created, fields }: Stored<ChargeFields>) {
 }
 
 function billingOf({ billing }: ChargeFields) {
-  return { address: billing?.address ?? EMPTY_ADDRESS, email: billing?.email ?? null, name: billing?.name ?? null, phone: billing?.phone ?? null, tax_id: null };
+  return {
+    address: billing?.address ?? EMPTY_ADDRESS,
+    email: billing?.email ?? null,
+    name: billing?.name ?? null,
+    phone: billing?.phone ?? null,
+    tax_id: null,
+  };
 }
 
 function outcomeOf({ failure, status }: ChargeFields) {
@@ -121,7 +133,19 @@ function outcomeOf({ failure, status }: ChargeFields) {
 function methodDetails({ amount, card }: ChargeFields) {
   const { brand, country, last4 } = cardOf(card);
   if (card === 'bank') {
-    return { type: 'us_bank_account', us_bank_account: { account_holder_type: 'individual', account_type: 'checking', bank_name: 'STRIPE TEST BANK', fingerprint: 'FFDMA0xfhBjWSZLu', last4, mandate: null, payment_reference: null, routing_number: '110000000' } };
+    return {
+      type: 'us_bank_account',
+      us_bank_account: {
+        account_holder_type: 'individual',
+        account_type: 'checking',
+        bank_name: 'STRIPE TEST BANK',
+        fingerprint: 'FFDMA0xfhBjWSZLu',
+        last4,
+        mandate: null,
+        payment_reference: null,
+        routing_number: '110000000',
+      },
+    };
   }
   return {
     card: {

@@ -13,9 +13,17 @@ export const listCharges = listing('charge', {
 
 export const retrieveCharge = retrieval('charge');
 
-export const searchCharges = searching('charge', { texts: ['currency', 'customer', 'disputed', 'refunded', 'status'], numbers: ['amount'] });
+export const searchCharges = searching('charge', {
+  texts: ['currency', 'customer', 'disputed', 'refunded', 'status'],
+  numbers: ['amount'],
+});
 
-const updateSpec = { description: clearable(text(40_000)), expand: expandable('charge'), metadata, receipt_email: clearable(email(512)) };
+const updateSpec = {
+  description: clearable(text(40_000)),
+  expand: expandable('charge'),
+  metadata,
+  receipt_email: clearable(email(512)),
+};
 
 export const updateCharge = writing('charge', (call, draft) => {
   const before = subject(call, draft, 'charge');

@@ -55,22 +55,32 @@ function exchangeCode({ ledger, nowMs }: Visit, form: Readonly<Record<string, st
   if ('problem' in found) {
     if (found.problem === 'expired') throw oauthError(400, 'invalid_grant', `Authorization code expired: ${id}`);
     const issued = ledger.get('grants', found.code.grant ?? '');
-    const refusal = oauthError(400, 'invalid_grant', 'This authorization code has already been used. All tokens issued with this code have been revoked.');
+    const refusal = oauthError(
+      400,
+      'invalid_grant',
+      'This authorization code has already been used. All tokens issued with this code have been revoked.',
+    );
     return { ...refusal.reply, changes: endGrants(issued ? [issued] : [], 'code-replay', nowMs) };
   }
   const { grant, changes } = grantOf(found.code, nowMs);
   const refreshToken = tokenOf(grant, { id: randomId('rt_', 48), kind: 'refresh', nowMs, lifeMs: null });
   const accessToken = accessTokenOf(grant, grant.scopes, nowMs);
-  return tokenAnswer(grant, { accessToken, refreshToken }, [...changes, put('tokens', accessToken), ...newestRefresh(grant, refreshToken)]);
+  return tokenAnswer(grant, { accessToken, refreshToken }, [
+    ...changes,
+    put('tokens', accessToken),
+    ...newestRefresh(grant, refreshToken),
+  ]);
 }
 
 /** Neither token expires, and the refresh token stays the same; it serves to get a token of less scope. */
 function refresh({ ledger, nowMs }: Visit, form: Readonly<Record<string, string>>, app: App): Reply {
   const known = ledger.token(form['refresh_token'] ?? '', 'refresh');
-  if (known?.grant.app !== app.id || known.state !== 'live') throw oauthError(400, 'invalid_grant', 'Refresh token does not exist or was revoked');
+  if (known?.grant.app !== app.id || known.state !== 'live')
+    throw oauthError(400, 'invalid_grant', 'Refresh token does not exist or was revoked');
   const { grant, token } = known;
   const scope = form['scope'] ?? grant.scopes[0] ?? '';
-  if (!SCOPES.includes(scope) || (scope === 'read_write' && !grant.scopes.includes(scope))) throw oauthError(400, 'invalid_scope', `Invalid scope: ${scope}`);
+  if (!SCOPES.includes(scope) || (scope === 'read_write' && !grant.scopes.includes(scope)))
+    throw oauthError(400, 'invalid_scope', `Invalid scope: ${scope}`);
   const accessToken = accessTokenOf(grant, [scope], nowMs);
   return tokenAnswer(grant, { accessToken, refreshToken: token }, [put('tokens', accessToken)]);
 }
@@ -79,7 +89,11 @@ function accessTokenOf(grant: Grant, scopes: readonly string[], nowMs: number): 
   return tokenOf(grant, { id: randomId('sk_test_', 24), kind: 'access', nowMs, lifeMs: null, scopes });
 }
 
-function tokenAnswer({ account }: Grant, { accessToken, refreshToken }: { readonly accessToken: Token; readonly refreshToken: Token }, changes: readonly Change[]): Reply {
+function tokenAnswer(
+  { account }: Grant,
+  { accessToken, refreshToken }: { readonly accessToken: Token; readonly refreshToken: Token },
+  changes: readonly Change[],
+): Reply {
   return json(
     {
       access_token: accessToken.id,
@@ -98,8 +112,14 @@ function deauthorize(visit: Visit): Reply {
   const { ledger, nowMs } = visit;
   const app = platformApp(visit, 'connect');
   const { client_id: clientId, stripe_user_id: account = '' } = formOf(visit) ?? {};
-  if (clientId !== app.id) throw oauthError(401, 'invalid_client', `No application matches the supplied client identifier: ${clientId ?? ''}`);
+  if (clientId !== app.id)
+    throw oauthError(401, 'invalid_client', `No application matches the supplied client identifier: ${clientId ?? ''}`);
   const grants = ledger.liveGrants(account).filter((grant) => grant.app === app.id);
-  if (grants.length === 0) throw oauthError(401, 'invalid_client', `This application is not connected to stripe account ${account}, or that account does not exist.`);
+  if (grants.length === 0)
+    throw oauthError(
+      401,
+      'invalid_client',
+      `This application is not connected to stripe account ${account}, or that account does not exist.`,
+    );
   return json({ stripe_user_id: account }, { changes: endGrants(grants, 'app', nowMs) });
 }

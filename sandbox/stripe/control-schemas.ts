@@ -24,7 +24,11 @@ export const emitBody = z
     timestampOffsetSeconds: z.int().default(0),
   })
   .refine(({ eventId, type }) => (eventId === undefined) !== (type === undefined), 'give either eventId or type')
-  .refine(({ type, customerId, objectId, object }) => type === undefined || [customerId, objectId, object].filter((about) => about !== undefined).length === 1, 'give type with one of customerId, objectId and object');
+  .refine(
+    ({ type, customerId, objectId, object }) =>
+      type === undefined || [customerId, objectId, object].filter((about) => about !== undefined).length === 1,
+    'give type with one of customerId, objectId and object',
+  );
 
 export type EmitBody = z.infer<typeof emitBody>;
 
@@ -47,8 +51,18 @@ export const apiVersionBody = z.strictObject({ account, apiVersion });
 
 export const newAccountBody = z.strictObject({
   name: z.string().min(1).max(100).optional(),
-  secretKey: z.string().regex(/^sk_test_\w{4,}$/).optional(),
-  webhookSecret: z.string().regex(/^whsec_\w{4,}$/).optional(),
-  settlementCurrency: z.string().regex(/^[a-z]{3}$/).nullable().optional(),
+  secretKey: z
+    .string()
+    .regex(/^sk_test_\w{4,}$/)
+    .optional(),
+  webhookSecret: z
+    .string()
+    .regex(/^whsec_\w{4,}$/)
+    .optional(),
+  settlementCurrency: z
+    .string()
+    .regex(/^[a-z]{3}$/)
+    .nullable()
+    .optional(),
   apiVersion: apiVersion.optional(),
 });

@@ -2,13 +2,39 @@ import { invalidRequest } from './failure.ts';
 import type { Reader } from './params.ts';
 
 // https://docs.stripe.com/currencies#zero-decimal and #three-decimal (2026-11). ISK, HUF, TWD and UGX are sent in hundredths.
-const ZERO_DECIMAL = new Set(['bif', 'clp', 'djf', 'gnf', 'jpy', 'kmf', 'krw', 'mga', 'pyg', 'rwf', 'vnd', 'vuv', 'xaf', 'xof', 'xpf']);
+const ZERO_DECIMAL = new Set([
+  'bif',
+  'clp',
+  'djf',
+  'gnf',
+  'jpy',
+  'kmf',
+  'krw',
+  'mga',
+  'pyg',
+  'rwf',
+  'vnd',
+  'vuv',
+  'xaf',
+  'xof',
+  'xpf',
+]);
 const THREE_DECIMAL = new Set(['bhd', 'jod', 'kwd', 'omr', 'tnd']);
 const WHOLE_UNITS_IN_HUNDREDTHS = new Set(['isk', 'ugx']);
 const KNOWN = new Set(Intl.supportedValuesOf('currency').map((code) => code.toLowerCase()));
 
 /** Made-up exchange rates: what one US dollar buys. They never move, so conversions can be predicted. */
-const PER_DOLLAR: Readonly<Record<string, number>> = { usd: 1, gbp: 0.8, eur: 0.9, jpy: 150, kwd: 0.3, chf: 0.85, sek: 10, aud: 1.5, cad: 1.4 };
+const PER_DOLLAR: Readonly<Record<string, number>> = {
+  usd: 1,
+  gbp: 0.8,
+  eur: 0.9,
+  jpy: 150,
+  kwd: 0.3,
+  chf: 0.85,
+  sek: 10,
+  aud: 1.5,
+  cad: 1.4,
+};
 
 /** The digits of a currency's minor unit in Stripe's API. */
 export function decimalsOf(currency: string): number {
@@ -26,7 +52,9 @@ export const currencyCode: Reader<string> = (value, param) => {
 /** Throws a `Failure` for an amount that Stripe does not take in this currency. */
 export function checkAmount(amountMinor: number, currency: string): void {
   if (THREE_DECIMAL.has(currency) && amountMinor % 10 !== 0) {
-    throw invalidRequest(`Amounts in ${currency} must be multiples of 10: the last digit has to be 0.`, { param: 'amount' });
+    throw invalidRequest(`Amounts in ${currency} must be multiples of 10: the last digit has to be 0.`, {
+      param: 'amount',
+    });
   }
   if (WHOLE_UNITS_IN_HUNDREDTHS.has(currency) && amountMinor % 100 !== 0) {
     throw invalidRequest(`Amounts in ${currency} must be multiples of 100.`, { param: 'amount' });
@@ -42,7 +70,11 @@ export function exchangeRate(from: string, to: string): number {
 }
 
 /** An amount in another currency's minor units, rounded half away from zero. */
-export function converted(amountMinor: number, rate: number, between: { readonly from: string; readonly to: string }): number {
+export function converted(
+  amountMinor: number,
+  rate: number,
+  between: { readonly from: string; readonly to: string },
+): number {
   return rounded(amountMinor * rate * 10 ** (decimalsOf(between.to) - decimalsOf(between.from)), between.to);
 }
 

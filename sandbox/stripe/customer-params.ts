@@ -2,7 +2,21 @@ import { EMPTY_ADDRESS, EMPTY_FIELDS } from './customer.ts';
 import type { Address, CustomerFields, InvoiceSettings, Shipping } from './customer.ts';
 import { expandable } from './expansion.ts';
 import { invalidRequest } from './failure.ts';
-import { absent, boolean, clearable, email, emptyString, hash, integer, list, missing, notSimulated, oneOf, requiredText, text } from './params.ts';
+import {
+  absent,
+  boolean,
+  clearable,
+  email,
+  emptyString,
+  hash,
+  integer,
+  list,
+  missing,
+  notSimulated,
+  oneOf,
+  requiredText,
+  text,
+} from './params.ts';
 import { mergeMetadata, metadata } from './metadata.ts';
 import type { Read, Reader } from './params.ts';
 
@@ -35,7 +49,12 @@ const invoiceSettings = hash({
   custom_fields: clearable(list(hash({ name: text(40), value: text(140) }), 4)),
   default_payment_method: absent('PaymentMethod'),
   footer: clearable(text(MAX_TEXT)),
-  rendering_options: clearable(hash({ amount_tax_display: clearable(oneOf('exclude_tax', 'include_inclusive_tax')), template: absent('InvoiceRenderingTemplate') })),
+  rendering_options: clearable(
+    hash({
+      amount_tax_display: clearable(oneOf('exclude_tax', 'include_inclusive_tax')),
+      template: absent('InvoiceRenderingTemplate'),
+    }),
+  ),
 });
 
 const invoicePrefix: Reader<string> = (value, param) => {
@@ -68,10 +87,27 @@ const sharedSpec = {
 };
 
 export const updateSpec = { ...sharedSpec, default_source: absent('source') };
-export const createSpec = { ...sharedSpec, payment_method: absent('PaymentMethod'), tax_id_data: notSimulated, test_clock: requiredText(255) };
+export const createSpec = {
+  ...sharedSpec,
+  payment_method: absent('PaymentMethod'),
+  tax_id_data: notSimulated,
+  test_clock: requiredText(255),
+};
 
 /** What a request sets as it is sent. */
-const PLAIN_FIELDS = ['address', 'balance', 'business_name', 'description', 'email', 'individual_name', 'invoice_prefix', 'name', 'next_invoice_sequence', 'phone', 'shipping'] as const;
+const PLAIN_FIELDS = [
+  'address',
+  'balance',
+  'business_name',
+  'description',
+  'email',
+  'individual_name',
+  'invoice_prefix',
+  'name',
+  'next_invoice_sequence',
+  'phone',
+  'shipping',
+] as const;
 
 /** The fields after a create (`before` absent) or a sparse update. Throws a `Failure` when the merged metadata has too many keys. */
 export function mergeFields(params: Read<typeof sharedSpec>, before: CustomerFields = EMPTY_FIELDS): CustomerFields {
@@ -80,8 +116,12 @@ export function mergeFields(params: Read<typeof sharedSpec>, before: CustomerFie
     ...before,
     ...(Object.fromEntries(sent) as Partial<CustomerFields>),
     metadata: params.metadata === undefined ? before.metadata : mergeMetadata(before.metadata, params.metadata),
-    invoice_settings: params.invoice_settings === undefined ? before.invoice_settings : mergeInvoiceSettings(before.invoice_settings, params.invoice_settings),
-    preferred_locales: params.preferred_locales === undefined ? before.preferred_locales : (params.preferred_locales ?? []),
+    invoice_settings:
+      params.invoice_settings === undefined
+        ? before.invoice_settings
+        : mergeInvoiceSettings(before.invoice_settings, params.invoice_settings),
+    preferred_locales:
+      params.preferred_locales === undefined ? before.preferred_locales : (params.preferred_locales ?? []),
     tax_exempt: params.tax_exempt === undefined ? before.tax_exempt : (params.tax_exempt ?? 'none'),
   };
 }
@@ -89,11 +129,21 @@ export function mergeFields(params: Read<typeof sharedSpec>, before: CustomerFie
 function mergeInvoiceSettings(before: InvoiceSettings, changes: Read<InvoiceSettingsSpec>): InvoiceSettings {
   const { custom_fields: fields, footer, rendering_options: options } = changes;
   return {
-    custom_fields: fields === undefined ? before.custom_fields : (fields?.map(({ name = '', value = '' }) => ({ name, value })) ?? null),
+    custom_fields:
+      fields === undefined
+        ? before.custom_fields
+        : (fields?.map(({ name = '', value = '' }) => ({ name, value })) ?? null),
     default_payment_method: null,
     footer: footer === undefined ? before.footer : footer,
-    rendering_options: options === undefined ? before.rendering_options : options && { amount_tax_display: options.amount_tax_display ?? null, template: null },
+    rendering_options:
+      options === undefined
+        ? before.rendering_options
+        : options && { amount_tax_display: options.amount_tax_display ?? null, template: null },
   };
 }
 
-type InvoiceSettingsSpec = { readonly [K in keyof ReturnType<typeof invoiceSettings>]-?: Reader<Exclude<ReturnType<typeof invoiceSettings>[K], undefined>> };
+type InvoiceSettingsSpec = {
+  readonly [K in keyof ReturnType<typeof invoiceSettings>]-?: Reader<
+    Exclude<ReturnType<typeof invoiceSettings>[K], undefined>
+  >;
+};

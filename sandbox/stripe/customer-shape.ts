@@ -3,8 +3,59 @@ import type { CustomerFields } from './customer.ts';
 import { mix, pick, seedCode } from './seeds.ts';
 import type { Shape } from './table.ts';
 
-const FIRST_NAMES = ['Amara', 'Björn', 'Chloé', 'Dmitri', 'Elif', 'Fatima', 'Giulia', 'Hiroshi', 'Ines', 'Jakub', 'Katarína', 'Liam', 'Mei', 'Noor', 'Oisín', 'Priya', 'Quentin', 'Rosa', 'Søren', 'Tomás', 'Uma', 'Viktor', 'Wanjiru', 'Xavier', 'Yusuf', 'Zofia'];
-const LAST_NAMES = ['Andersen', 'Baker', 'Castillo', 'Dubois', 'Eriksson', 'Fischer', 'García', 'Hughes', 'Ivanov', 'Jansen', 'Kowalski', 'Lopes', 'Müller', "O'Neill", 'Okafor', 'Petrov', 'Rossi', 'Silva', 'Tanaka', 'Ueda', 'Varga', 'Wright', 'Zhang'];
+const FIRST_NAMES = [
+  'Amara',
+  'Björn',
+  'Chloé',
+  'Dmitri',
+  'Elif',
+  'Fatima',
+  'Giulia',
+  'Hiroshi',
+  'Ines',
+  'Jakub',
+  'Katarína',
+  'Liam',
+  'Mei',
+  'Noor',
+  'Oisín',
+  'Priya',
+  'Quentin',
+  'Rosa',
+  'Søren',
+  'Tomás',
+  'Uma',
+  'Viktor',
+  'Wanjiru',
+  'Xavier',
+  'Yusuf',
+  'Zofia',
+];
+const LAST_NAMES = [
+  'Andersen',
+  'Baker',
+  'Castillo',
+  'Dubois',
+  'Eriksson',
+  'Fischer',
+  'García',
+  'Hughes',
+  'Ivanov',
+  'Jansen',
+  'Kowalski',
+  'Lopes',
+  'Müller',
+  "O'Neill",
+  'Okafor',
+  'Petrov',
+  'Rossi',
+  'Silva',
+  'Tanaka',
+  'Ueda',
+  'Varga',
+  'Wright',
+  'Zhang',
+];
 const CITIES: readonly (readonly [city: string, country: string])[] = [
   ['Berlin', 'DE'],
   ['Lisboa', 'PT'],
@@ -33,11 +84,21 @@ function seededCustomer(seedNo: number): CustomerFields {
     address:
       seedNo % 4 === 0
         ? null
-        : { city, country, line1: `${1 + (seedNo % 180)} High Street`, line2: null, postal_code: String(10_000 + (seedNo % 89_999)), state: null },
+        : {
+            city,
+            country,
+            line1: `${1 + (seedNo % 180)} High Street`,
+            line2: null,
+            postal_code: String(10_000 + (seedNo % 89_999)),
+            state: null,
+          },
     metadata: { seed: String(seedNo) },
   };
 }
 
 function plain(name: string): string {
-  return name.normalize('NFD').replaceAll(/[^A-Za-z]/g, '').toLowerCase();
+  return name
+    .normalize('NFD')
+    .replaceAll(/[^A-Za-z]/g, '')
+    .toLowerCase();
 }

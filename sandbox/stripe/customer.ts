@@ -44,7 +44,14 @@ export interface CustomerFields {
   readonly test_clock?: string | null;
 }
 
-export const EMPTY_ADDRESS: Address = { city: null, country: null, line1: null, line2: null, postal_code: null, state: null };
+export const EMPTY_ADDRESS: Address = {
+  city: null,
+  country: null,
+  line1: null,
+  line2: null,
+  postal_code: null,
+  state: null,
+};
 
 export const EMPTY_FIELDS: CustomerFields = {
   address: null,

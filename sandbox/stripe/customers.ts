@@ -26,7 +26,10 @@ export const retrieveCustomer: Endpoint = (call) => {
 export const createCustomer = writing('customer', (call, draft) => {
   const { expand, test_clock: clock, ...params } = readForm(call.params, createSpec);
   if (clock !== undefined) named(draft, 'test_clock', { id: clock, param: 'test_clock' });
-  const object = draft.insert('customer', { id: randomId('cus_', 14), fields: { ...mergeFields(params), ...given({ test_clock: clock }) } });
+  const object = draft.insert('customer', {
+    id: randomId('cus_', 14),
+    fields: { ...mergeFields(params), ...given({ test_clock: clock }) },
+  });
   draft.tell('customer.created', { kind: 'customer', object });
   return { object, expand };
 });
@@ -34,7 +37,10 @@ export const createCustomer = writing('customer', (call, draft) => {
 export const updateCustomer = writing('customer', (call, draft) => {
   const before = subject(call, draft, 'customer');
   const { expand, ...params } = readForm(call.params, updateSpec);
-  return { object: draft.change('customer.updated', { kind: 'customer', before, patch: mergeFields(params, before.fields) }), expand };
+  return {
+    object: draft.change('customer.updated', { kind: 'customer', before, patch: mergeFields(params, before.fields) }),
+    expand,
+  };
 });
 
 export const deleteCustomer: Endpoint = (call) => {

@@ -17,6 +17,9 @@ export function deauthorizationWriter(secret: string, applicationName: string): 
       idempotencyKey: null,
     });
     const eventJson = renderConnectEvent(event, account);
-    return { type: DEAUTHORIZED, deliver: (url) => deliver({ url, eventJson, secret, signature: 'valid', timestampOffsetSeconds: 0 }) };
+    return {
+      type: DEAUTHORIZED,
+      deliver: (url) => deliver({ url, eventJson, secret, signature: 'valid', timestampOffsetSeconds: 0 }),
+    };
   };
 }

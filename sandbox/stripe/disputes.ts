@@ -16,7 +16,10 @@ export const listDisputes = listing('dispute', {
 
 export const retrieveDispute = retrieval('dispute');
 
-const pieces = Object.fromEntries(EVIDENCE.map((piece) => [piece, clearable(text(20_000))])) as Record<(typeof EVIDENCE)[number], Reader<string | null>>;
+const pieces = Object.fromEntries(EVIDENCE.map((piece) => [piece, clearable(text(20_000))])) as Record<
+  (typeof EVIDENCE)[number],
+  Reader<string | null>
+>;
 const updateSpec = { evidence: hash(pieces), expand: expandable('dispute'), metadata, submit: boolean };
 
 /** Test evidence decides at once: https://docs.stripe.com/testing#evidence (2026-11). */
@@ -30,7 +33,8 @@ export const updateDispute = writing('dispute', (call, draft) => {
   const patch = {
     evidence: { ...before.fields.evidence, ...given(evidence) },
     ...metadataPatch(before.fields.metadata, keys),
-    ...(answered && submit && { status: 'under_review' as const, submission_count: before.fields.submission_count + 1 }),
+    ...(answered &&
+      submit && { status: 'under_review' as const, submission_count: before.fields.submission_count + 1 }),
   };
   const object = draft.change('charge.dispute.updated', { kind: 'dispute', before, patch });
   const verdict = submit ? VERDICTS[evidence.uncategorized_text ?? ''] : undefined;

@@ -30,7 +30,10 @@ export class Draft implements Lookup {
   #nextOrder: number;
 
   /** `told: false` makes no events: what is seeded was there before anybody looked. */
-  constructor(cause: Cause, { told = true, nowSeconds }: { readonly told?: boolean; readonly nowSeconds?: number | undefined } = {}) {
+  constructor(
+    cause: Cause,
+    { told = true, nowSeconds }: { readonly told?: boolean; readonly nowSeconds?: number | undefined } = {},
+  ) {
     this.#cause = cause;
     this.#told = told;
     this.account = cause.account;
@@ -53,7 +56,14 @@ export class Draft implements Lookup {
     return this.find('price', id)?.fields ?? null;
   }
 
-  insert<K extends Kind>(kind: K, { id, fields, created = this.nowSeconds }: { readonly id: string; readonly fields: FieldsOf[K]; readonly created?: number | undefined }): Objekt<K> {
+  insert<K extends Kind>(
+    kind: K,
+    {
+      id,
+      fields,
+      created = this.nowSeconds,
+    }: { readonly id: string; readonly fields: FieldsOf[K]; readonly created?: number | undefined },
+  ): Objekt<K> {
     const item = { id, created, order: this.#nextOrder++, fields };
     this.#put(kind, item);
     return item;
@@ -67,7 +77,10 @@ export class Draft implements Lookup {
   }
 
   /** As `update`, with its event. What changes nothing is neither written nor told. */
-  change<K extends Kind>(type: string, { kind, before, patch }: { readonly kind: K; readonly before: Objekt<K>; readonly patch: Partial<FieldsOf[K]> }): Objekt<K> {
+  change<K extends Kind>(
+    type: string,
+    { kind, before, patch }: { readonly kind: K; readonly before: Objekt<K>; readonly patch: Partial<FieldsOf[K]> },
+  ): Objekt<K> {
     const after = { ...before, fields: { ...before.fields, ...patch } };
     if (JSON.stringify(after.fields) === JSON.stringify(before.fields)) return before;
     const object = this.update(kind, before, patch);
@@ -85,7 +98,10 @@ export class Draft implements Lookup {
   }
 
   /** An event about the object as it is now, in the shape of the account's API version. With `before`, the event lists what changed since; when nothing did, there is no event. */
-  tell<K extends Kind>(type: string, about: { readonly kind: K; readonly object: Objekt<K>; readonly before?: Objekt<K> }): void {
+  tell<K extends Kind>(
+    type: string,
+    about: { readonly kind: K; readonly object: Objekt<K>; readonly before?: Objekt<K> },
+  ): void {
     const { apiVersion = API_VERSION } = this.account.profile;
     if (!this.#told || !hearsOf(apiVersion, type)) return;
     const shown = (object: Objekt<K>) => inVersion(apiVersion, this.render(about.kind, object), this);
@@ -107,7 +123,12 @@ export class Draft implements Lookup {
 
   get changes(): readonly Change[] {
     const account = this.account.profile.id;
-    const puts = [...this.#items].map(([kind, items]): Change => ({ op: 'put', account, kind, items: [...items.values()] }));
+    const puts = [...this.#items].map(([kind, items]): Change => ({
+      op: 'put',
+      account,
+      kind,
+      items: [...items.values()],
+    }));
     return [...puts, ...this.#events];
   }
 
@@ -123,7 +144,9 @@ export class Draft implements Lookup {
     const drafted = [...(this.#items.get(kind)?.values() ?? [])] as Item<FieldsOf[K]>[];
     const valueOf = SHAPES[kind].keys[key];
     const untouched = table.where(key, value).filter(({ id }) => this.#items.get(kind)?.has(id) !== true);
-    const fitting = drafted.filter((item): item is Objekt<K> => item.fields !== null && valueOf?.(item.fields) === value);
+    const fitting = drafted.filter(
+      (item): item is Objekt<K> => item.fields !== null && valueOf?.(item.fields) === value,
+    );
     return [...untouched, ...fitting].sort((a, b) => b.created - a.created || b.order - a.order);
   }
 

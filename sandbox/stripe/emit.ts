@@ -11,7 +11,11 @@ import type { StripeState } from './state.ts';
 import { deliver } from './webhook-sender.ts';
 
 /** Sends a signed webhook, `times` times one after the other. A new event also joins the account's event list, where Stripe would have it. */
-export async function emit(state: StripeState, account: AccountState, request: EmitBody): Promise<{ event: unknown; deliveries: Delivery[] }> {
+export async function emit(
+  state: StripeState,
+  account: AccountState,
+  request: EmitBody,
+): Promise<{ event: unknown; deliveries: Delivery[] }> {
   const event = eventToSend(state, account, request);
   const eventJson = request.connect ? renderConnectEvent(event, account.profile.id) : renderEvent(event);
   const deliveries: Delivery[] = [];
@@ -55,7 +59,14 @@ function objectJson(account: AccountState, { customerId, objectId, object }: Emi
   for (const kind of KINDS) {
     const table = account.table(kind);
     const row = table.rows.get(id);
-    if (row) return JSON.stringify(inVersion(account.profile.apiVersion ?? API_VERSION, JSON.parse(table.json(row, nowSeconds)) as object, lookupIn(account, nowSeconds)));
+    if (row)
+      return JSON.stringify(
+        inVersion(
+          account.profile.apiVersion ?? API_VERSION,
+          JSON.parse(table.json(row, nowSeconds)) as object,
+          lookupIn(account, nowSeconds),
+        ),
+      );
   }
   throw new ControlError(404, 'object-not-found', { message: `There is no object ${id}.` });
 }

@@ -19,13 +19,28 @@ const listSpec = {
 export const listEvents: Endpoint = ({ state, account, params, pageFault }) => {
   const { type, types, ...query } = readForm(params, listSpec);
   if (type !== undefined && types !== undefined) {
-    throw invalidRequest('You may only specify one of these parameters: type, types.', { code: 'parameters_exclusive' });
+    throw invalidRequest('You may only specify one of these parameters: type, types.', {
+      code: 'parameters_exclusive',
+    });
   }
   const keptFrom = state.clock.nowSeconds() - EVENT_RETENTION_SECONDS;
   const wanted = types ?? (type === undefined ? [] : [type]);
-  const created = { min: Math.max(query.created?.min ?? 0, keptFrom), max: query.created?.max ?? Number.MAX_SAFE_INTEGER };
+  const created = {
+    min: Math.max(query.created?.min ?? 0, keptFrom),
+    max: query.created?.max ?? Number.MAX_SAFE_INTEGER,
+  };
   return answer(
-    listPage({ items: account.events, kind: 'event', url: '/v1/events', accepts: ofTypes(wanted), render: renderEvent, fault: pageFault }, { ...query, created }),
+    listPage(
+      {
+        items: account.events,
+        kind: 'event',
+        url: '/v1/events',
+        accepts: ofTypes(wanted),
+        render: renderEvent,
+        fault: pageFault,
+      },
+      { ...query, created },
+    ),
   );
 };
 

@@ -46,7 +46,8 @@ export function begin(req: IncomingMessage): Exchange {
 export async function receive(exchange: Exchange): Promise<void> {
   if (exchange.method === 'GET') return;
   const body = await readBody(exchange.req, BODY_LIMIT_BYTES);
-  if (body === null) throw new Failure(413, { type: 'invalid_request_error', message: 'The request body is too large.' });
+  if (body === null)
+    throw new Failure(413, { type: 'invalid_request_error', message: 'The request body is too large.' });
   exchange.body = body;
 }
 
@@ -75,7 +76,8 @@ export function commonHeaders({ req, requestId, method, idempotencyKey }: Exchan
     'content-type': 'application/json',
     'request-id': requestId,
     'stripe-version': typeof version === 'string' ? version : API_VERSION,
-    ...(method === 'POST' && idempotencyKey !== null && { 'idempotency-key': idempotencyKey, 'original-request': requestId }),
+    ...(method === 'POST' &&
+      idempotencyKey !== null && { 'idempotency-key': idempotencyKey, 'original-request': requestId }),
   };
 }
 

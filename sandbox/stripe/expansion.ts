@@ -25,7 +25,12 @@ const to = (...kinds: readonly Kind[]): Rule => ({ to: kinds });
 
 /** What can be expanded of each kind, by the path of the field: https://docs.stripe.com/api/expanding_objects (2026-11). */
 const RULES: { readonly [K in Kind]?: Readonly<Record<string, Rule>> } = {
-  customer: { default_source: 'null', discount: 'null', 'invoice_settings.default_payment_method': 'null', test_clock: to('test_clock') },
+  customer: {
+    default_source: 'null',
+    discount: 'null',
+    'invoice_settings.default_payment_method': 'null',
+    test_clock: to('test_clock'),
+  },
   product: { default_price: to('price'), tax_code: 'null' },
   price: { currency_options: { hidden: renderCurrencyOptions }, product: to('product') },
   payment_intent: { customer: to('customer'), latest_charge: to('charge'), review: 'null', on_behalf_of: 'null' },
@@ -39,13 +44,29 @@ const RULES: { readonly [K in Kind]?: Readonly<Record<string, Rule>> } = {
     review: 'null',
   },
   balance_transaction: { source: to('charge', 'refund', 'dispute', 'payout') },
-  refund: { balance_transaction: to('balance_transaction'), failure_balance_transaction: to('balance_transaction'), charge: to('charge'), payment_intent: to('payment_intent') },
+  refund: {
+    balance_transaction: to('balance_transaction'),
+    failure_balance_transaction: to('balance_transaction'),
+    charge: to('charge'),
+    payment_intent: to('payment_intent'),
+  },
   dispute: { charge: to('charge'), payment_intent: to('payment_intent') },
   payout: { balance_transaction: to('balance_transaction') },
-  invoice: { customer: to('customer'), 'parent.subscription_details.subscription': to('subscription'), payments: { list: 'invoice_payment', by: 'invoice' }, test_clock: to('test_clock') },
+  invoice: {
+    customer: to('customer'),
+    'parent.subscription_details.subscription': to('subscription'),
+    payments: { list: 'invoice_payment', by: 'invoice' },
+    test_clock: to('test_clock'),
+  },
   invoiceitem: { customer: to('customer'), invoice: to('invoice') },
   invoice_payment: { invoice: to('invoice'), 'payment.payment_intent': to('payment_intent') },
-  subscription: { customer: to('customer'), latest_invoice: to('invoice'), 'items.data.price.product': to('product'), pending_setup_intent: 'null', test_clock: to('test_clock') },
+  subscription: {
+    customer: to('customer'),
+    latest_invoice: to('invoice'),
+    'items.data.price.product': to('product'),
+    pending_setup_intent: 'null',
+    test_clock: to('test_clock'),
+  },
 };
 
 interface Step {
@@ -83,7 +104,8 @@ export interface Lookup {
 
 /** The objects of an account as they stand. */
 export function lookupIn(account: AccountState, nowSeconds: number): Lookup {
-  const parsed = (kind: Kind, row: Parameters<ReturnType<typeof account.table>['json']>[0]) => JSON.parse(account.table(kind).json(row, nowSeconds)) as object;
+  const parsed = (kind: Kind, row: Parameters<ReturnType<typeof account.table>['json']>[0]) =>
+    JSON.parse(account.table(kind).json(row, nowSeconds)) as object;
   return {
     object(kind, id) {
       const table = account.table(kind);
@@ -92,7 +114,8 @@ export function lookupIn(account: AccountState, nowSeconds: number): Lookup {
       return table.deleted.has(id) ? { id, object: kind, deleted: true } : null;
     },
     price: (id) => account.table('price').get(id)?.fields ?? null,
-    list: (kind, key, value) => [...account.table(kind).indexed(key, value).newestFirst()].map((row) => parsed(kind, row)),
+    list: (kind, key, value) =>
+      [...account.table(kind).indexed(key, value).newestFirst()].map((row) => parsed(kind, row)),
   };
 }
 
@@ -100,15 +123,21 @@ export function lookupIn(account: AccountState, nowSeconds: number): Lookup {
 export function expandObject(lookup: Lookup, object: object, plan: Plan): object {
   for (const { path, rule, next } of plan) {
     if (rule === 'null') continue;
-    if ('to' in rule) replaceAt(object as Json, path.split('.'), (value) => expanded(lookup, value, { kinds: rule.to, plan: next }));
+    if ('to' in rule)
+      replaceAt(object as Json, path.split('.'), (value) => expanded(lookup, value, { kinds: rule.to, plan: next }));
     else if ('hidden' in rule) revealAt(lookup, object, { path, rule });
-    else Object.assign(object, { [path]: listOf(lookup, (object as { readonly id: string }).id, { rule, plan: next }) });
+    else
+      Object.assign(object, { [path]: listOf(lookup, (object as { readonly id: string }).id, { rule, plan: next }) });
   }
   return object;
 }
 
 /** An id becomes its object; what is an object already, by an earlier path, is expanded further. */
-function expanded(lookup: Lookup, value: unknown, { kinds, plan }: { readonly kinds: readonly Kind[]; readonly plan: Plan }): unknown {
+function expanded(
+  lookup: Lookup,
+  value: unknown,
+  { kinds, plan }: { readonly kinds: readonly Kind[]; readonly plan: Plan },
+): unknown {
   if (typeof value === 'object' && value !== null) return expandObject(lookup, value, plan);
   for (const kind of kinds) {
     const object = typeof value === 'string' ? lookup.object(kind, value) : null;
@@ -122,7 +151,11 @@ function listOf(lookup: Lookup, owner: string, { rule, plan }: { readonly rule: 
   return { object: 'list', data, has_more: false, url: `${urlOf(rule.list)}?${rule.by}=${owner}` };
 }
 
-function revealAt(lookup: Lookup, object: object, { path, rule }: { readonly path: string; readonly rule: HiddenRule }): void {
+function revealAt(
+  lookup: Lookup,
+  object: object,
+  { path, rule }: { readonly path: string; readonly rule: HiddenRule },
+): void {
   const fields = lookup.price((object as { readonly id: string }).id);
   if (fields) Object.assign(object, { [path]: rule.hidden(fields) });
 }

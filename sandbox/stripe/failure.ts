@@ -34,7 +34,12 @@ export function invalidRequest(message: string, details: Details = {}): Failure 
 /** `param` is `id` for the object of the path (404); any other parameter that names a missing object makes a 400. */
 export function noSuch(kind: string, id: string, param: string): Failure {
   const status = param === 'id' ? 404 : 400;
-  return new Failure(status, { type: 'invalid_request_error', code: 'resource_missing', message: `No such ${kind}: '${id}'`, param });
+  return new Failure(status, {
+    type: 'invalid_request_error',
+    code: 'resource_missing',
+    message: `No such ${kind}: '${id}'`,
+    param,
+  });
 }
 
 export function unrecognisedUrl(method: string, path: string): Failure {
@@ -62,7 +67,10 @@ export function ofStatus(status: number, code?: string): Failure {
   if (status === 429) return withCode(rateLimited('global-rate'), code);
   const usual: Partial<Record<number, FailureFields>> = {
     401: { type: 'invalid_request_error', message: 'Invalid API Key provided.' },
-    403: { type: 'invalid_request_error', message: 'The provided key does not have the required permissions for this endpoint.' },
+    403: {
+      type: 'invalid_request_error',
+      message: 'The provided key does not have the required permissions for this endpoint.',
+    },
     404: { type: 'invalid_request_error', code: 'resource_missing', message: 'No such object.' },
     409: { type: 'idempotency_error', code: 'idempotency_key_in_use', message: IN_USE_MESSAGE },
   };

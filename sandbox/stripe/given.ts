@@ -1,5 +1,7 @@
 /** The values that were given: without those that are undefined. */
 export function given<T extends object>(values: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   const entries: [string, unknown][] = Object.entries(values);
-  return Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as { [K in keyof T]: Exclude<T[K], undefined> };
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
 }

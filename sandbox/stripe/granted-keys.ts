@@ -21,7 +21,8 @@ export class GrantedKeys {
 
   /** Null for a key that no OAuth gave, or that was taken back. */
   credential(key: string, headers: IncomingHttpHeaders): Credential | null {
-    if (key === this.#platformKey) return this.#connected(accountNamedIn(headers)) ?? { account: this.#platform, kind: 'restricted' };
+    if (key === this.#platformKey)
+      return this.#connected(accountNamedIn(headers)) ?? { account: this.#platform, kind: 'restricted' };
     const known = this.#ledger.token(key, 'access');
     const account = known && this.#state.account(known.grant.account);
     if (!known || !account || known.state === 'revoked' || known.state === 'superseded') return null;
@@ -47,5 +48,11 @@ function kindOf(scopes: readonly string[]): Credential['kind'] {
 
 /** The platform's own account. It can be read, and holds nothing. */
 function platformProfile(secretKey: string): AccountProfile {
-  return { id: derivedId('acct_1', 15, `platform ${secretKey}`), name: 'Interlock platform', created: 1_767_225_600, secretKey, webhookSecret: derivedId('whsec_', 32, `platform ${secretKey}`) };
+  return {
+    id: derivedId('acct_1', 15, `platform ${secretKey}`),
+    name: 'Interlock platform',
+    created: 1_767_225_600,
+    secretKey,
+    webhookSecret: derivedId('whsec_', 32, `platform ${secretKey}`),
+  };
 }

@@ -39,7 +39,8 @@ export function hashOfParams(form: Form): string {
  * Throws a `Failure`: 409 `idempotency_key_in_use` while the first request runs, 400 `idempotency_error` for other parameters or another path.
  */
 export function claim(account: KeyHolder, request: KeyedRequest, nowMs: number): KeyRecord | null {
-  if (request.key.length > MAX_KEY_CHARS) throw invalidRequest(`Idempotency keys can have up to ${MAX_KEY_CHARS} characters.`);
+  if (request.key.length > MAX_KEY_CHARS)
+    throw invalidRequest(`Idempotency keys can have up to ${MAX_KEY_CHARS} characters.`);
   if (account.keysInUse.has(request.key)) {
     throw new Failure(409, { type: 'idempotency_error', code: 'idempotency_key_in_use', message: IN_USE_MESSAGE });
   }
@@ -50,10 +51,14 @@ export function claim(account: KeyHolder, request: KeyedRequest, nowMs: number):
   }
   const tryAnother = `Try using a key other than '${request.key}' if you meant to execute a different request.`;
   if (record.path !== request.path) {
-    throw mismatch(`Keys for idempotent requests can only be used for the same endpoint they were first used for ('${request.path}' vs '${record.path}'). ${tryAnother}`);
+    throw mismatch(
+      `Keys for idempotent requests can only be used for the same endpoint they were first used for ('${request.path}' vs '${record.path}'). ${tryAnother}`,
+    );
   }
   if (record.paramsHash !== request.paramsHash) {
-    throw mismatch(`Keys for idempotent requests can only be used with the same parameters they were first used with. ${tryAnother}`);
+    throw mismatch(
+      `Keys for idempotent requests can only be used with the same parameters they were first used with. ${tryAnother}`,
+    );
   }
   return record;
 }

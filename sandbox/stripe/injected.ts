@@ -6,7 +6,8 @@ import { failureBody, ofStatus } from './failure.ts';
 
 /** What a fault answers in the place of Stripe. */
 export function injected(fault: Fault, { requestId }: Exchange): Answer {
-  if (fault.kind === 'html') return { status: fault.status ?? 200, body: PROXY_PAGE, headers: { 'content-type': 'text/html' } };
+  if (fault.kind === 'html')
+    return { status: fault.status ?? 200, body: PROXY_PAGE, headers: { 'content-type': 'text/html' } };
   const failure = ofStatus(fault.status ?? 500, fault.code);
   const error = () => failureBody(failure, requestId);
   // Stripe tells no failure inside a success.

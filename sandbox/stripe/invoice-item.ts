@@ -2,7 +2,10 @@ import type { InvoiceLine } from './invoice.ts';
 import type { Shape, Stored } from './table.ts';
 
 /** What can change about an invoice item: a line that waits for an invoice, or is on one. */
-export interface InvoiceItemFields extends Pick<InvoiceLine, 'amount' | 'description' | 'metadata' | 'period' | 'price' | 'quantity'> {
+export interface InvoiceItemFields extends Pick<
+  InvoiceLine,
+  'amount' | 'description' | 'metadata' | 'period' | 'price' | 'quantity'
+> {
   readonly currency: string;
   readonly customer: string;
   readonly invoice: string | null;
@@ -28,7 +31,11 @@ function renderInvoiceItem({ id, created, fields }: Stored<InvoiceItemFields>) {
     net_amount: fields.amount,
     parent: null,
     period: fields.period,
-    pricing: price && { price_details: { price: price.id, product: price.product }, type: 'price_details', unit_amount_decimal: price.unit_amount_decimal },
+    pricing: price && {
+      price_details: { price: price.id, product: price.product },
+      type: 'price_details',
+      unit_amount_decimal: price.unit_amount_decimal,
+    },
     proration: false,
     quantity: fields.quantity,
     quantity_decimal: String(fields.quantity),

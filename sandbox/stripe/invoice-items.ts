@@ -36,11 +36,20 @@ export const createInvoiceItem = writing('invoiceitem', (call, draft) => {
   const invoice = params.invoice === undefined ? null : draftInvoice(draft, params.invoice);
   const object = draft.insert('invoiceitem', { id: randomId('ii_1', 23), fields: fieldsOf(draft, params, invoice) });
   draft.tell('invoiceitem.created', { kind: 'invoiceitem', object });
-  if (invoice) draft.change('invoice.updated', { kind: 'invoice', before: invoice, patch: { lines: [...invoice.fields.lines, lineOf(object)] } });
+  if (invoice)
+    draft.change('invoice.updated', {
+      kind: 'invoice',
+      before: invoice,
+      patch: { lines: [...invoice.fields.lines, lineOf(object)] },
+    });
   return { object, expand };
 });
 
-function fieldsOf(draft: Draft, params: Read<Omit<typeof createSpec, 'expand'>>, invoice: Objekt<'invoice'> | null): InvoiceItemFields {
+function fieldsOf(
+  draft: Draft,
+  params: Read<Omit<typeof createSpec, 'expand'>>,
+  invoice: Objekt<'invoice'> | null,
+): InvoiceItemFields {
   const { customer, description = null, metadata: keys, quantity = 1 } = params;
   if (customer === undefined) throw missing('customer');
   named(draft, 'customer', { id: customer, param: 'customer' });
@@ -60,17 +69,26 @@ function fieldsOf(draft: Draft, params: Read<Omit<typeof createSpec, 'expand'>>,
 }
 
 /** An amount as it is, or a price as often as it is wanted. */
-function pricedBy(draft: Draft, { amount, currency, pricing }: Read<Pick<typeof createSpec, 'amount' | 'currency' | 'pricing'>>, quantity: number) {
+function pricedBy(
+  draft: Draft,
+  { amount, currency, pricing }: Read<Pick<typeof createSpec, 'amount' | 'currency' | 'pricing'>>,
+  quantity: number,
+) {
   if (amount !== undefined) return { amount, currency, price: null };
   if (pricing?.price === undefined) throw missing('amount');
   const { id, fields } = named(draft, 'price', { id: pricing.price, param: 'pricing[price]' });
   const { product, unit_amount_decimal } = fields;
-  return { amount: Math.round(Number(unit_amount_decimal) * quantity), currency: fields.currency, price: { id, product, unit_amount_decimal } };
+  return {
+    amount: Math.round(Number(unit_amount_decimal) * quantity),
+    currency: fields.currency,
+    price: { id, product, unit_amount_decimal },
+  };
 }
 
 function draftInvoice(draft: Draft, id: string): Objekt<'invoice'> {
   const invoice = named(draft, 'invoice', { id, param: 'invoice' });
-  if (invoice.fields.status !== 'draft') throw invalidRequest('You can only add invoice items to draft invoices.', { param: 'invoice' });
+  if (invoice.fields.status !== 'draft')
+    throw invalidRequest('You can only add invoice items to draft invoices.', { param: 'invoice' });
   return invoice;
 }
 
@@ -79,7 +97,8 @@ export const deleteInvoiceItem: Endpoint = (call) => {
   readForm(call.params, {});
   const draft = new Draft(call);
   const object = subject(call, draft, 'invoiceitem');
-  if (object.fields.invoice !== null) throw invalidRequest('This invoice item is on an invoice and can no longer be deleted.');
+  if (object.fields.invoice !== null)
+    throw invalidRequest('This invoice item is on an invoice and can no longer be deleted.');
   draft.remove('invoiceitem', object);
   draft.tell('invoiceitem.deleted', { kind: 'invoiceitem', object });
   return { body: JSON.stringify({ id: object.id, object: 'invoiceitem', deleted: true }), changes: draft.changes };

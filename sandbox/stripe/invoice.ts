@@ -28,7 +28,12 @@ export interface InvoiceFields {
   readonly currency: string;
   readonly customer: string;
   /** The customer as it was when the invoice was made. */
-  readonly billed: { readonly address: Address | null; readonly email: string | null; readonly name: string | null; readonly phone: string | null };
+  readonly billed: {
+    readonly address: Address | null;
+    readonly email: string | null;
+    readonly name: string | null;
+    readonly phone: string | null;
+  };
   readonly description: string | null;
   readonly due_date: number | null;
   readonly finalized_at: number | null;
@@ -87,13 +92,25 @@ function renderInvoice({ id, created, fields }: Stored<InvoiceFields>) {
     issuer: { type: 'self' },
     last_finalization_error: null,
     latest_revision: null,
-    lines: { object: 'list', data: fields.lines.slice(0, LINES_INSIDE).map((line) => renderInvoiceLine(line, { id, fields })), has_more: fields.lines.length > LINES_INSIDE, url: `/v1/invoices/${id}/lines` },
+    lines: {
+      object: 'list',
+      data: fields.lines.slice(0, LINES_INSIDE).map((line) => renderInvoiceLine(line, { id, fields })),
+      has_more: fields.lines.length > LINES_INSIDE,
+      url: `/v1/invoices/${id}/lines`,
+    },
     livemode: false,
     metadata: fields.metadata,
     next_payment_attempt: null,
     number: fields.number,
     on_behalf_of: null,
-    parent: fields.subscription === null ? null : { quote_details: null, subscription_details: { metadata: {}, subscription: fields.subscription }, type: 'subscription_details' },
+    parent:
+      fields.subscription === null
+        ? null
+        : {
+            quote_details: null,
+            subscription_details: { metadata: {}, subscription: fields.subscription },
+            type: 'subscription_details',
+          },
     payment_settings: { default_mandate: null, payment_method_options: null, payment_method_types: null },
     period_end: fields.period.end,
     period_start: fields.period.start,
@@ -106,7 +123,12 @@ function renderInvoice({ id, created, fields }: Stored<InvoiceFields>) {
     starting_balance: 0,
     statement_descriptor: null,
     status: fields.status,
-    status_transitions: { finalized_at: fields.finalized_at, marked_uncollectible_at: fields.uncollectible_at, paid_at: fields.paid_at, voided_at: fields.voided_at },
+    status_transitions: {
+      finalized_at: fields.finalized_at,
+      marked_uncollectible_at: fields.uncollectible_at,
+      paid_at: fields.paid_at,
+      voided_at: fields.voided_at,
+    },
     test_clock: fields.test_clock,
     webhooks_delivered_at: created,
   };
@@ -169,15 +191,34 @@ export function renderInvoiceLine(line: InvoiceLine, { id, fields }: Pick<Stored
     livemode: false,
     metadata: line.metadata,
     parent: invoiceItem
-      ? { invoice_item_details: { invoice_item: line.item, proration: false, proration_details: null, subscription: null }, subscription_item_details: null, type: 'invoice_item_details' }
+      ? {
+          invoice_item_details: {
+            invoice_item: line.item,
+            proration: false,
+            proration_details: null,
+            subscription: null,
+          },
+          subscription_item_details: null,
+          type: 'invoice_item_details',
+        }
       : {
           invoice_item_details: null,
-          subscription_item_details: { invoice_item: null, proration: false, proration_details: null, subscription, subscription_item: line.item },
+          subscription_item_details: {
+            invoice_item: null,
+            proration: false,
+            proration_details: null,
+            subscription,
+            subscription_item: line.item,
+          },
           type: 'subscription_item_details',
         },
     period: line.period,
     pretax_credit_amounts: [],
-    pricing: line.price && { price_details: { price: line.price.id, product: line.price.product }, type: 'price_details', unit_amount_decimal: line.price.unit_amount_decimal },
+    pricing: line.price && {
+      price_details: { price: line.price.id, product: line.price.product },
+      type: 'price_details',
+      unit_amount_decimal: line.price.unit_amount_decimal,
+    },
     quantity: line.quantity,
     quantity_decimal: String(line.quantity),
     subscription,
@@ -219,7 +260,18 @@ export const invoiceShape: Shape<InvoiceFields> = {
         ...EMPTY_INVOICE,
         customer: seededCustomerOf(no, batch.customers, salt) ?? 'cus_nobody',
         finalized_at: created,
-        lines: [{ id: longSeedId('il_1', salt, no), amount, description: `Seeded ${no}`, metadata: {}, period, price: null, quantity: 1, item: null }],
+        lines: [
+          {
+            id: longSeedId('il_1', salt, no),
+            amount,
+            description: `Seeded ${no}`,
+            metadata: {},
+            period,
+            price: null,
+            quantity: 1,
+            item: null,
+          },
+        ],
         metadata: { seed: String(no) },
         number: `SEED-${no}`,
         period,
@@ -227,5 +279,9 @@ export const invoiceShape: Shape<InvoiceFields> = {
       };
     },
   },
-  keys: { customer: ({ customer }) => customer, subscription: ({ subscription }) => subscription, status: ({ status }) => status },
+  keys: {
+    customer: ({ customer }) => customer,
+    subscription: ({ subscription }) => subscription,
+    status: ({ status }) => status,
+  },
 };

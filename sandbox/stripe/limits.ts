@@ -15,7 +15,13 @@ export interface Limits {
   readonly searchDelayMs: number;
 }
 
-export const DEFAULT_LIMITS: Limits = { requestsPerSecond: 100, burst: null, endpointRequestsPerSecond: 0, latencyMs: 0, searchDelayMs: 1_000 };
+export const DEFAULT_LIMITS: Limits = {
+  requestsPerSecond: 100,
+  burst: null,
+  endpointRequestsPerSecond: 0,
+  latencyMs: 0,
+  searchDelayMs: 1_000,
+};
 
 /** Token buckets for accounts and their endpoints. */
 export class RateLimiter {
@@ -24,7 +30,8 @@ export class RateLimiter {
   /** Throws a `Failure` with status 429 when the account, or this endpoint of it, has no request left. */
   admit(limits: Limits, account: string, endpoint: string): void {
     if (!this.#bucket(account, limits.requestsPerSecond, limits.burst).take()) throw rateLimited('global-rate');
-    if (!this.#bucket(`${account} ${endpoint}`, limits.endpointRequestsPerSecond, null).take()) throw rateLimited('endpoint-rate');
+    if (!this.#bucket(`${account} ${endpoint}`, limits.endpointRequestsPerSecond, null).take())
+      throw rateLimited('endpoint-rate');
   }
 
   /** Begins with full buckets: called when the limits change. */

@@ -13,13 +13,19 @@ const keys: Reader<Map<string, string | null>> = (value, param) => {
   return new Map(
     [...value].map(([key, inner]) => {
       const name = `${param}[${key}]`;
-      if (typeof inner !== 'string') throw invalidRequest(`Metadata values must be strings: ${name} is not.`, { param: name });
+      if (typeof inner !== 'string')
+        throw invalidRequest(`Metadata values must be strings: ${name} is not.`, { param: name });
       if (charactersIn(key) > MAX_METADATA_KEY_CHARS) {
-        throw invalidRequest(`Metadata keys can have up to ${MAX_METADATA_KEY_CHARS} characters: ${name} is longer.`, { param: name });
+        throw invalidRequest(`Metadata keys can have up to ${MAX_METADATA_KEY_CHARS} characters: ${name} is longer.`, {
+          param: name,
+        });
       }
       const length = charactersIn(inner);
       if (length > MAX_METADATA_VALUE_CHARS) {
-        throw invalidRequest(`Metadata values can have up to ${MAX_METADATA_VALUE_CHARS} characters, but this one has ${length}.`, { param: name });
+        throw invalidRequest(
+          `Metadata values can have up to ${MAX_METADATA_VALUE_CHARS} characters, but this one has ${length}.`,
+          { param: name },
+        );
       }
       return [key, inner === '' ? null : inner];
     }),
@@ -30,12 +36,18 @@ const keys: Reader<Map<string, string | null>> = (value, param) => {
 export const metadata = clearable(keys);
 
 /** As a patch of an object's fields: nothing where no metadata was sent. */
-export function metadataPatch(before: Readonly<Record<string, string>>, changes: ReadonlyMap<string, string | null> | null | undefined): { metadata?: Record<string, string> } {
+export function metadataPatch(
+  before: Readonly<Record<string, string>>,
+  changes: ReadonlyMap<string, string | null> | null | undefined,
+): { metadata?: Record<string, string> } {
   return changes === undefined ? {} : { metadata: mergeMetadata(before, changes) };
 }
 
 /** The metadata after a create (`before` empty) or an update. Throws a `Failure` when there are too many keys. */
-export function mergeMetadata(before: Readonly<Record<string, string>>, changes: ReadonlyMap<string, string | null> | null): Record<string, string> {
+export function mergeMetadata(
+  before: Readonly<Record<string, string>>,
+  changes: ReadonlyMap<string, string | null> | null,
+): Record<string, string> {
   if (changes === null) return {};
   const merged = new Map(Object.entries(before));
   for (const [key, value] of changes) {
@@ -43,7 +55,9 @@ export function mergeMetadata(before: Readonly<Record<string, string>>, changes:
     else merged.set(key, value);
   }
   if (merged.size > MAX_METADATA_KEYS) {
-    throw invalidRequest(`You can have up to ${MAX_METADATA_KEYS} metadata keys, and this would make ${merged.size}.`, { param: 'metadata' });
+    throw invalidRequest(`You can have up to ${MAX_METADATA_KEYS} metadata keys, and this would make ${merged.size}.`, {
+      param: 'metadata',
+    });
   }
   return Object.fromEntries(merged);
 }

@@ -33,7 +33,10 @@ interface Line {
 }
 
 /** Writes a line of the balance, converted where the account settles in another currency. */
-export function addLine(draft: Draft, { type, amount, currency, source, description = null, fee = 0, settlement = {}, created }: Line): Objekt<'balance_transaction'> {
+export function addLine(
+  draft: Draft,
+  { type, amount, currency, source, description = null, fee = 0, settlement = {}, created }: Line,
+): Objekt<'balance_transaction'> {
   const settled = settlement.currency ?? draft.account.profile.settlementCurrency ?? currency;
   const rate = settled === currency ? null : (settlement.exchangeRate ?? exchangeRate(currency, settled));
   const fields: BalanceTransactionFields = {
@@ -59,7 +62,10 @@ export interface NewCharge {
 }
 
 /** A charge with its line of the balance: none for a failed one, and none before an authorisation is captured. */
-export function addCharge(draft: Draft, { fields: given, id = randomId('ch_3', 23), created, settlement = {} }: NewCharge): Objekt<'charge'> {
+export function addCharge(
+  draft: Draft,
+  { fields: given, id = randomId('ch_3', 23), created, settlement = {} }: NewCharge,
+): Objekt<'charge'> {
   const fields = { ...EMPTY_CHARGE, ...given };
   if (fields.status === 'failed' || !fields.captured) return draft.insert('charge', { id, created, fields });
   const charge = draft.insert('charge', { id, created, fields: { ...fields, amount_captured: fields.amount } });
@@ -67,7 +73,11 @@ export function addCharge(draft: Draft, { fields: given, id = randomId('ch_3', 2
 }
 
 /** Writes the line of the balance for what was captured. The line is dated by the capture: `created`, or now. */
-export function settle(draft: Draft, charge: Objekt<'charge'>, { settlement = {}, created }: Pick<NewCharge, 'settlement' | 'created'> = {}): Objekt<'charge'> {
+export function settle(
+  draft: Draft,
+  charge: Objekt<'charge'>,
+  { settlement = {}, created }: Pick<NewCharge, 'settlement' | 'created'> = {},
+): Objekt<'charge'> {
   const { amount_captured: amount, currency, description, card } = charge.fields;
   const settled = settlement.currency ?? draft.account.profile.settlementCurrency ?? currency;
   const rate = settled === currency ? 1 : (settlement.exchangeRate ?? exchangeRate(currency, settled));
@@ -90,7 +100,15 @@ export interface NewRefund {
 export function addRefund(draft: Draft, charge: Objekt<'charge'>, wanted: NewRefund): Objekt<'refund'> {
   const { amount, id = randomId('re_3', 23), created } = wanted;
   const { currency, payment_intent, card } = charge.fields;
-  const line = addLine(draft, { type: card === 'bank' ? 'payment_refund' : 'refund', amount: -amount, currency, source: id, description: charge.fields.description, settlement: rateOf(draft, charge), created });
+  const line = addLine(draft, {
+    type: card === 'bank' ? 'payment_refund' : 'refund',
+    amount: -amount,
+    currency,
+    source: id,
+    description: charge.fields.description,
+    settlement: rateOf(draft, charge),
+    created,
+  });
   const fields: RefundFields = {
     amount,
     balance_transaction: line.id,
@@ -108,7 +126,8 @@ export function addRefund(draft: Draft, charge: Objekt<'charge'>, wanted: NewRef
   const refunded = draft.update('charge', charge, { amount_refunded: charge.fields.amount_refunded + amount });
   draft.tell('refund.created', { kind: 'refund', object: refund });
   draft.tell('charge.refunded', { kind: 'charge', object: refunded, before: charge });
-  if (cardOf(card).refund === 'failed' && fields.status === 'succeeded') return failRefund(draft, refund, 'expired_or_canceled_card');
+  if (cardOf(card).refund === 'failed' && fields.status === 'succeeded')
+    return failRefund(draft, refund, 'expired_or_canceled_card');
   return refund;
 }
 
@@ -116,9 +135,21 @@ export function addRefund(draft: Draft, charge: Objekt<'charge'>, wanted: NewRef
 export function failRefund(draft: Draft, refund: Objekt<'refund'>, reason: string): Objekt<'refund'> {
   const { amount, currency, charge: chargeId } = refund.fields;
   const charge = chargeId === null ? undefined : draft.find('charge', chargeId);
-  const line = addLine(draft, { type: 'refund_failure', amount, currency, source: refund.id, description: 'REFUND FAILURE', ...(charge && { settlement: rateOf(draft, charge) }) });
-  const failed = draft.update('refund', refund, { status: 'failed', failure_reason: reason, failure_balance_transaction: line.id });
-  for (const type of ['refund.updated', 'refund.failed', 'charge.refund.updated']) draft.tell(type, { kind: 'refund', object: failed, before: refund });
+  const line = addLine(draft, {
+    type: 'refund_failure',
+    amount,
+    currency,
+    source: refund.id,
+    description: 'REFUND FAILURE',
+    ...(charge && { settlement: rateOf(draft, charge) }),
+  });
+  const failed = draft.update('refund', refund, {
+    status: 'failed',
+    failure_reason: reason,
+    failure_balance_transaction: line.id,
+  });
+  for (const type of ['refund.updated', 'refund.failed', 'charge.refund.updated'])
+    draft.tell(type, { kind: 'refund', object: failed, before: refund });
   if (charge) draft.update('charge', charge, { amount_refunded: charge.fields.amount_refunded - amount });
   return failed;
 }
@@ -135,7 +166,16 @@ export interface NewDispute {
 export function addDispute(draft: Draft, charge: Objekt<'charge'>, wanted: NewDispute = {}): Objekt<'dispute'> {
   const { id = randomId('du_1', 23), created, amount = charge.fields.amount - charge.fields.amount_refunded } = wanted;
   const { currency, payment_intent } = charge.fields;
-  const line = addLine(draft, { type: 'adjustment', amount: -amount, currency, source: id, description: `Chargeback withdrawal for ${charge.id}`, fee: DISPUTE_FEE, settlement: rateOf(draft, charge), created });
+  const line = addLine(draft, {
+    type: 'adjustment',
+    amount: -amount,
+    currency,
+    source: id,
+    description: `Chargeback withdrawal for ${charge.id}`,
+    fee: DISPUTE_FEE,
+    settlement: rateOf(draft, charge),
+    created,
+  });
   const fields: DisputeFields = {
     amount,
     balance_transactions: [line],
@@ -162,7 +202,17 @@ export function closeDispute(draft: Draft, before: Objekt<'dispute'>, status: 'w
   if (status === 'won') {
     const { amount, currency, charge: chargeId } = before.fields;
     const charge = draft.find('charge', chargeId);
-    lines.push(addLine(draft, { type: 'adjustment', amount, currency, source: before.id, description: `Chargeback reversal for ${chargeId}`, fee: -DISPUTE_FEE, ...(charge && { settlement: rateOf(draft, charge) }) }));
+    lines.push(
+      addLine(draft, {
+        type: 'adjustment',
+        amount,
+        currency,
+        source: before.id,
+        description: `Chargeback reversal for ${chargeId}`,
+        fee: -DISPUTE_FEE,
+        ...(charge && { settlement: rateOf(draft, charge) }),
+      }),
+    );
   }
   const object = draft.update('dispute', before, { status, balance_transactions: lines });
   draft.tell('charge.dispute.closed', { kind: 'dispute', object });
@@ -172,6 +222,9 @@ export function closeDispute(draft: Draft, before: Objekt<'dispute'>, status: 'w
 
 /** What a charge settled at, so that its refunds and disputes settle alike. */
 function rateOf(draft: Draft, charge: Objekt<'charge'>): Settlement {
-  const line = charge.fields.balance_transaction === null ? undefined : draft.find('balance_transaction', charge.fields.balance_transaction);
+  const line =
+    charge.fields.balance_transaction === null
+      ? undefined
+      : draft.find('balance_transaction', charge.fields.balance_transaction);
   return line ? { currency: line.fields.currency, exchangeRate: line.fields.exchange_rate ?? undefined } : {};
 }

@@ -9,5 +9,14 @@ export function oauthError(status: number, error: string, description: string): 
 /** What the endpoints of OAuth say with a status when nothing more is known: what the whole API says. */
 export function ofStatus(status: number, code?: string): Reply {
   const type = status >= 500 ? 'api_error' : 'invalid_request_error';
-  return json({ error: { type, message: status >= 500 ? 'An unknown error occurred.' : 'The request was refused.', ...(code !== undefined && { code }) } }, { status });
+  return json(
+    {
+      error: {
+        type,
+        message: status >= 500 ? 'An unknown error occurred.' : 'The request was refused.',
+        ...(code !== undefined && { code }),
+      },
+    },
+    { status },
+  );
 }

@@ -9,7 +9,8 @@ export function platformApp(visit: Visit, flow: 'connect' | 'app'): App {
   const key = authorizationOf(visit, 'bearer') ?? basicOf(visit)?.user ?? formOf(visit)?.['client_secret'];
   const app = visit.ledger.all('apps').find((each) => each.flow === flow);
   if (!app || key === undefined) throw oauthError(401, 'invalid_client', 'No API key provided.');
-  if (!sameSecret(key, app.secret)) throw oauthError(401, 'invalid_client', `Invalid API Key provided: ${key.slice(0, 8)}****${key.slice(-4)}`);
+  if (!sameSecret(key, app.secret))
+    throw oauthError(401, 'invalid_client', `Invalid API Key provided: ${key.slice(0, 8)}****${key.slice(-4)}`);
   return app;
 }
 

@@ -48,7 +48,9 @@ interface ListOf<T extends TimelineItem> {
  */
 export function listPage<T extends TimelineItem>(of: ListOf<T>, params: Read<typeof pagingSpec>): string {
   if (params.starting_after !== undefined && params.ending_before !== undefined) {
-    throw invalidRequest('You may only specify one of these parameters: starting_after, ending_before.', { code: 'parameters_exclusive' });
+    throw invalidRequest('You may only specify one of these parameters: starting_after, ending_before.', {
+      code: 'parameters_exclusive',
+    });
   }
   const cursor = (param: 'starting_after' | 'ending_before') => {
     const id = params[param];
@@ -70,11 +72,17 @@ export function listPage<T extends TimelineItem>(of: ListOf<T>, params: Read<typ
 /** The page asked for, or what a fault makes of it. */
 function faultyPage<T extends TimelineItem>({ items, fault }: ListOf<T>, query: PageQuery<T>): Page<T> {
   if (fault === 'page-repeat' && query.startingAfter) {
-    const before = items.page({ ...query, limit: query.limit - 1, startingAfter: undefined, endingBefore: query.startingAfter });
+    const before = items.page({
+      ...query,
+      limit: query.limit - 1,
+      startingAfter: undefined,
+      endingBefore: query.startingAfter,
+    });
     return { items: [...before.items, query.startingAfter], hasMore: true };
   }
   const page = items.page(query);
   if (fault === 'page-skip') return items.page({ ...query, startingAfter: page.items.at(-1) ?? query.startingAfter });
-  if (fault === 'page-shrink' && page.items.length > 1) return { items: page.items.slice(0, page.items.length >> 1), hasMore: true };
+  if (fault === 'page-shrink' && page.items.length > 1)
+    return { items: page.items.slice(0, page.items.length >> 1), hasMore: true };
   return page;
 }

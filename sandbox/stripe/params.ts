@@ -30,7 +30,8 @@ export function text(max: number): Reader<string> {
     if (typeof value !== 'string') throw invalidRequest('Invalid string', { param });
     if (charactersIn(value) > max) {
       const characters = Array.from(value);
-      const shown = characters.length > 60 ? `${characters.slice(0, 20).join('')}...${characters.slice(-20).join('')}` : value;
+      const shown =
+        characters.length > 60 ? `${characters.slice(0, 20).join('')}...${characters.slice(-20).join('')}` : value;
       throw invalidRequest(`Invalid string: ${shown}; must be at most ${max} characters`, { param });
     }
     return value;
@@ -63,7 +64,10 @@ export function email(max: number): Reader<string> {
   };
 }
 
-export function integer({ min = -Infinity, max = Infinity }: { readonly min?: number; readonly max?: number } = {}): Reader<number> {
+export function integer({
+  min = -Infinity,
+  max = Infinity,
+}: { readonly min?: number; readonly max?: number } = {}): Reader<number> {
   return (value, param) => {
     if (value === '') throw emptyString(param, 'parameter_invalid_empty');
     if (typeof value !== 'string' || !/^[+-]?\d{1,15}$/.test(value)) {
@@ -73,7 +77,10 @@ export function integer({ min = -Infinity, max = Infinity }: { readonly min?: nu
     const number = Number(value);
     if (number >= min && number <= max) return number;
     const bound = number < min ? `greater than or equal to ${min}` : `less than or equal to ${max}`;
-    throw invalidRequest(`This value must be ${bound} (it currently is '${value}').`, { code: 'parameter_invalid_integer', param });
+    throw invalidRequest(`This value must be ${bound} (it currently is '${value}').`, {
+      code: 'parameter_invalid_integer',
+      param,
+    });
   };
 }
 
@@ -125,7 +132,10 @@ export const notSimulated: Reader<never> = (_value, param) => {
   throw invalidRequest(`The sandbox does not simulate the parameter ${param}.`, { param });
 };
 
-export function emptyString(param: string, code: 'parameter_invalid_empty' | 'parameter_invalid_string_empty'): Failure {
+export function emptyString(
+  param: string,
+  code: 'parameter_invalid_empty' | 'parameter_invalid_string_empty',
+): Failure {
   return invalidRequest(
     `You passed an empty string for '${param}'. An empty value asks to unset a parameter, and '${param}' cannot be unset. Remove it from the request or give it a value.`,
     { code, param },

@@ -4,7 +4,14 @@ import { derivedId } from '../core/ids.ts';
 import { longSeedId } from './seeds.ts';
 import type { Shape, Stored } from './table.ts';
 
-export type PaymentIntentStatus = 'requires_payment_method' | 'requires_confirmation' | 'requires_action' | 'processing' | 'requires_capture' | 'canceled' | 'succeeded';
+export type PaymentIntentStatus =
+  | 'requires_payment_method'
+  | 'requires_confirmation'
+  | 'requires_action'
+  | 'processing'
+  | 'requires_capture'
+  | 'canceled'
+  | 'succeeded';
 
 /** What can change about a payment intent. Amounts are in minor units of `currency`. */
 export interface PaymentIntentFields {

@@ -4,7 +4,19 @@ import { expandable } from './expansion.ts';
 import { given } from './given.ts';
 import { randomId } from '../core/ids.ts';
 import { mergeMetadata, metadata, metadataPatch } from './metadata.ts';
-import { boolean, clearable, email, hash, integer, list, missing, oneOf, readForm, requiredText, text } from './params.ts';
+import {
+  boolean,
+  clearable,
+  email,
+  hash,
+  integer,
+  list,
+  missing,
+  oneOf,
+  readForm,
+  requiredText,
+  text,
+} from './params.ts';
 import { cancel, capture, confirm } from './paying.ts';
 import type { Payment } from './paying.ts';
 import { EMPTY_PAYMENT_INTENT } from './payment-intent.ts';
@@ -14,7 +26,10 @@ import { testPaymentMethod } from './test-cards.ts';
 
 export const listPaymentIntents = listing('payment_intent', { customer: { read: requiredText(255), key: 'customer' } });
 export const retrievePaymentIntent = retrieval('payment_intent');
-export const searchPaymentIntents = searching('payment_intent', { texts: ['currency', 'customer', 'status'], numbers: ['amount'] });
+export const searchPaymentIntents = searching('payment_intent', {
+  texts: ['currency', 'customer', 'status'],
+  numbers: ['amount'],
+});
 
 const expand = expandable('payment_intent');
 
@@ -43,7 +58,16 @@ const createSpec = {
 
 export const createPaymentIntent = writing('payment_intent', (call, draft) => {
   const params = readForm(call.params, createSpec);
-  const { amount, currency, customer, payment_method: card, capture_method, description, receipt_email, statement_descriptor } = params;
+  const {
+    amount,
+    currency,
+    customer,
+    payment_method: card,
+    capture_method,
+    description,
+    receipt_email,
+    statement_descriptor,
+  } = params;
   if (amount === undefined) throw missing('amount');
   if (currency === undefined) throw missing('currency');
   checkAmount(amount, currency);
@@ -71,7 +95,13 @@ export const updatePaymentIntent = writing('payment_intent', (call, draft) => {
   return { object: draft.change('payment_intent.updated', { kind: 'payment_intent', before, patch }), expand: plan };
 });
 
-const confirmSpec = { capture_method: sharedSpec.capture_method, expand, off_session: boolean, payment_method: testPaymentMethod, return_url: text(5_000) };
+const confirmSpec = {
+  capture_method: sharedSpec.capture_method,
+  expand,
+  off_session: boolean,
+  payment_method: testPaymentMethod,
+  return_url: text(5_000),
+};
 
 export const confirmPaymentIntent = writing('payment_intent', (call, draft) => {
   const before = subject(call, draft, 'payment_intent');
@@ -85,10 +115,16 @@ const captureSpec = { amount_to_capture: integer({ min: 1 }), expand, metadata }
 export const capturePaymentIntent = writing('payment_intent', (call, draft) => {
   const before = subject(call, draft, 'payment_intent');
   const { expand: plan, amount_to_capture: amount, metadata: keys } = readForm(call.params, captureSpec);
-  return { object: capture(draft, draft.update('payment_intent', before, metadataPatch(before.fields.metadata, keys)), amount), expand: plan };
+  return {
+    object: capture(draft, draft.update('payment_intent', before, metadataPatch(before.fields.metadata, keys)), amount),
+    expand: plan,
+  };
 });
 
-const cancelSpec = { cancellation_reason: oneOf('abandoned', 'duplicate', 'fraudulent', 'requested_by_customer'), expand };
+const cancelSpec = {
+  cancellation_reason: oneOf('abandoned', 'duplicate', 'fraudulent', 'requested_by_customer'),
+  expand,
+};
 
 export const cancelPaymentIntent = writing('payment_intent', (call, draft: Draft) => {
   const before = subject(call, draft, 'payment_intent');

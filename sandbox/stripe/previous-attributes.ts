@@ -7,7 +7,13 @@ export function previousAttributes(before: object, after: object): Record<string
   const now = after as Readonly<Record<string, unknown>>;
   const changed = [...new Set([...Object.keys(old), ...Object.keys(now)])]
     .filter((key) => JSON.stringify(old[key]) !== JSON.stringify(now[key]))
-    .map((key) => [key, isHash(old[key]) && isHash(now[key]) ? previousAttributes(old[key], now[key]) : (old[key] ?? null)] as const);
+    .map(
+      (key) =>
+        [
+          key,
+          isHash(old[key]) && isHash(now[key]) ? previousAttributes(old[key], now[key]) : (old[key] ?? null),
+        ] as const,
+    );
   return changed.length === 0 ? null : Object.fromEntries(changed);
 }
 

@@ -72,9 +72,17 @@ export function renderPrice({ id, created, fields }: Stored<PriceFields>) {
 }
 
 /** What `expand[]=currency_options` shows: every currency that the price has, its own among them. */
-export function renderCurrencyOptions({ currency, currency_options: options, tax_behavior, unit_amount, unit_amount_decimal }: PriceFields): object {
+export function renderCurrencyOptions({
+  currency,
+  currency_options: options,
+  tax_behavior,
+  unit_amount,
+  unit_amount_decimal,
+}: PriceFields): object {
   const all = { ...options, [currency]: { tax_behavior, unit_amount, unit_amount_decimal } };
-  return Object.fromEntries(Object.entries(all).map(([code, option]) => [code, { custom_unit_amount: null, ...option }]));
+  return Object.fromEntries(
+    Object.entries(all).map(([code, option]) => [code, { custom_unit_amount: null, ...option }]),
+  );
 }
 
 export const priceShape: Shape<PriceFields> = {
@@ -84,7 +92,12 @@ export const priceShape: Shape<PriceFields> = {
     id: (salt, no) => `price_1${seedCode(salt, no)}`,
     fields({ no, salt }) {
       const amount = 100 + (mix(no) % 20_000);
-      return { ...EMPTY_PRICE, product: `prod_${seedCode(salt, no)}`, unit_amount: amount, unit_amount_decimal: String(amount) };
+      return {
+        ...EMPTY_PRICE,
+        product: `prod_${seedCode(salt, no)}`,
+        unit_amount: amount,
+        unit_amount_decimal: String(amount),
+      };
     },
   },
 };

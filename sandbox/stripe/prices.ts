@@ -5,7 +5,19 @@ import { invalidRequest } from './failure.ts';
 import { given } from './given.ts';
 import { randomId } from '../core/ids.ts';
 import { mergeMetadata, metadata, metadataPatch } from './metadata.ts';
-import { boolean, clearable, hash, integer, list, missing, notSimulated, oneOf, readForm, requiredText, text } from './params.ts';
+import {
+  boolean,
+  clearable,
+  hash,
+  integer,
+  list,
+  missing,
+  notSimulated,
+  oneOf,
+  readForm,
+  requiredText,
+  text,
+} from './params.ts';
 import type { Read, Reader } from './params.ts';
 import { EMPTY_PRICE } from './price.ts';
 import type { CurrencyOption, PriceFields } from './price.ts';
@@ -23,7 +35,13 @@ const decimal: Reader<string> = (value, param) => {
 
 const taxBehavior = oneOf('exclusive', 'inclusive', 'unspecified');
 
-const optionSpec = { custom_unit_amount: notSimulated, tax_behavior: taxBehavior, tiers: notSimulated, unit_amount: integer({ min: 0 }), unit_amount_decimal: decimal };
+const optionSpec = {
+  custom_unit_amount: notSimulated,
+  tax_behavior: taxBehavior,
+  tiers: notSimulated,
+  unit_amount: integer({ min: 0 }),
+  unit_amount_decimal: decimal,
+};
 
 /** Amounts by currency. */
 const currencyOptions: Reader<ReadonlyMap<string, CurrencyOption>> = (value, param) => {
@@ -32,7 +50,8 @@ const currencyOptions: Reader<ReadonlyMap<string, CurrencyOption>> = (value, par
     [...value].map(([key, option]) => {
       const name = `${param}[${key}]`;
       const { tax_behavior = 'unspecified', ...amounts } = hash(optionSpec)(option, name);
-      if ((amounts.unit_amount === undefined) === (amounts.unit_amount_decimal === undefined)) throw missing(`${name}[unit_amount]`);
+      if ((amounts.unit_amount === undefined) === (amounts.unit_amount_decimal === undefined))
+        throw missing(`${name}[unit_amount]`);
       return [currencyCode(key, name), { tax_behavior, ...amountOf(amounts) }];
     }),
   );
@@ -44,7 +63,12 @@ export const priceDataSpec = {
   currency_options: currencyOptions,
   custom_unit_amount: notSimulated,
   metadata,
-  recurring: hash({ interval: oneOf('day', 'week', 'month', 'year'), interval_count: integer({ min: 1, max: 156 }), trial_period_days: integer({ min: 1, max: 730 }), usage_type: oneOf('licensed') }),
+  recurring: hash({
+    interval: oneOf('day', 'week', 'month', 'year'),
+    interval_count: integer({ min: 1, max: 156 }),
+    trial_period_days: integer({ min: 1, max: 730 }),
+    usage_type: oneOf('licensed'),
+  }),
   tax_behavior: taxBehavior,
   unit_amount: integer({ min: 0 }),
   unit_amount_decimal: decimal,
@@ -58,7 +82,14 @@ const createSpec = {
   lookup_key: clearable(text(200)),
   nickname: clearable(text(MAX_TEXT)),
   product: requiredText(255),
-  product_data: hash({ active: boolean, id: requiredText(255), metadata, name: requiredText(250), statement_descriptor: text(22), unit_label: text(12) }),
+  product_data: hash({
+    active: boolean,
+    id: requiredText(255),
+    metadata,
+    name: requiredText(250),
+    statement_descriptor: text(22),
+    unit_label: text(12),
+  }),
   tiers: notSimulated,
   tiers_mode: notSimulated,
   transfer_lookup_key: boolean,
@@ -80,7 +111,10 @@ const updateSpec = {
 export const listPrices = listing('price', {
   active: equal(boolean, ({ active }) => active),
   currency: equal(currencyCode, ({ currency }) => currency),
-  lookup_keys: { read: list(requiredText(200), 10), accepts: ({ fields }, keys) => (keys as readonly string[]).includes(fields.lookup_key ?? '') },
+  lookup_keys: {
+    read: list(requiredText(200), 10),
+    accepts: ({ fields }, keys) => (keys as readonly string[]).includes(fields.lookup_key ?? ''),
+  },
   product: { read: requiredText(255), key: 'product' },
   type: equal(oneOf('one_time', 'recurring'), ({ recurring }) => (recurring ? 'recurring' : 'one_time')),
 });
@@ -90,8 +124,14 @@ export const retrievePrice = retrieval('price');
 export const searchPrices = searching('price', { texts: ['active', 'currency', 'lookup_key', 'product', 'type'] });
 
 export const createPrice = writing('price', (call, draft) => {
-  const { expand, product_data: data, transfer_lookup_key: transfer = false, ...params } = readForm(call.params, createSpec);
-  if ((params.product === undefined) === (data === undefined)) throw invalidRequest('You must specify either `product` or `product_data` when creating a price.');
+  const {
+    expand,
+    product_data: data,
+    transfer_lookup_key: transfer = false,
+    ...params
+  } = readForm(call.params, createSpec);
+  if ((params.product === undefined) === (data === undefined))
+    throw invalidRequest('You must specify either `product` or `product_data` when creating a price.');
   const product = params.product ?? productOf(draft, data ?? {});
   named(draft, 'product', { id: product, param: 'product' });
   if (params.lookup_key != null) freeLookupKey(draft, params.lookup_key, { transfer, keeper: null });
@@ -100,15 +140,29 @@ export const createPrice = writing('price', (call, draft) => {
 
 export const updatePrice = writing('price', (call, draft) => {
   const before = subject(call, draft, 'price');
-  const { expand, transfer_lookup_key: transfer = false, metadata: keys, currency_options: options, ...params } = readForm(call.params, updateSpec);
+  const {
+    expand,
+    transfer_lookup_key: transfer = false,
+    metadata: keys,
+    currency_options: options,
+    ...params
+  } = readForm(call.params, updateSpec);
   if (params.active === false && draft.find('product', before.fields.product)?.fields.default_price === before.id) {
     throw invalidRequest('This price cannot be archived because it is the default price of its product.');
   }
-  if (params.tax_behavior !== undefined && before.fields.tax_behavior !== 'unspecified' && params.tax_behavior !== before.fields.tax_behavior) {
+  if (
+    params.tax_behavior !== undefined &&
+    before.fields.tax_behavior !== 'unspecified' &&
+    params.tax_behavior !== before.fields.tax_behavior
+  ) {
     throw invalidRequest('You cannot change the tax behavior of a price once it is set.', { param: 'tax_behavior' });
   }
   if (params.lookup_key != null) freeLookupKey(draft, params.lookup_key, { transfer, keeper: before.id });
-  const patch = { ...given(params), ...metadataPatch(before.fields.metadata, keys), ...optionsPatch(before.fields, options) };
+  const patch = {
+    ...given(params),
+    ...metadataPatch(before.fields.metadata, keys),
+    ...optionsPatch(before.fields, options),
+  };
   return { object: draft.change('price.updated', { kind: 'price', before, patch }), expand };
 });
 
@@ -117,7 +171,17 @@ type PriceParams = Omit<Read<typeof createSpec>, 'expand' | 'product_data'> & { 
 /** A new price with its event. Throws a `Failure` without a currency or an amount. */
 export function makePrice(draft: Draft, params: PriceParams): Objekt<'price'> {
   checkPrice(params);
-  const { currency = '', currency_options: options = new Map(), product, metadata: keys, recurring, active, lookup_key, nickname, tax_behavior } = params;
+  const {
+    currency = '',
+    currency_options: options = new Map(),
+    product,
+    metadata: keys,
+    recurring,
+    active,
+    lookup_key,
+    nickname,
+    tax_behavior,
+  } = params;
   const fields: PriceFields = {
     ...EMPTY_PRICE,
     ...given({ active, lookup_key, nickname, tax_behavior }),
@@ -125,7 +189,13 @@ export function makePrice(draft: Draft, params: PriceParams): Objekt<'price'> {
     currency_options: optionsBeside(currency, options),
     product,
     metadata: mergeMetadata({}, keys ?? new Map()),
-    recurring: recurring ? { interval: recurring.interval ?? 'month', interval_count: recurring.interval_count ?? 1, trial_period_days: recurring.trial_period_days ?? null } : null,
+    recurring: recurring
+      ? {
+          interval: recurring.interval ?? 'month',
+          interval_count: recurring.interval_count ?? 1,
+          trial_period_days: recurring.trial_period_days ?? null,
+        }
+      : null,
     ...amountOf(params),
   };
   const object = draft.insert('price', { id: randomId('price_1', 23), fields });
@@ -133,7 +203,13 @@ export function makePrice(draft: Draft, params: PriceParams): Objekt<'price'> {
   return object;
 }
 
-function amountOf({ unit_amount: whole, unit_amount_decimal: fraction }: { readonly unit_amount?: number; readonly unit_amount_decimal?: string }): Pick<PriceFields, 'unit_amount' | 'unit_amount_decimal'> {
+function amountOf({
+  unit_amount: whole,
+  unit_amount_decimal: fraction,
+}: {
+  readonly unit_amount?: number;
+  readonly unit_amount_decimal?: string;
+}): Pick<PriceFields, 'unit_amount' | 'unit_amount_decimal'> {
   const amount = fraction ?? String(whole);
   return {
     unit_amount: /\.\d*[1-9]/.test(amount) ? null : Math.trunc(Number(amount)),
@@ -142,38 +218,63 @@ function amountOf({ unit_amount: whole, unit_amount_decimal: fraction }: { reado
 }
 
 /** As a patch of a price's fields: options that were not named stay; null removes them all. */
-function optionsPatch({ currency, currency_options: before }: PriceFields, changes: ReadonlyMap<string, CurrencyOption> | null | undefined): Partial<PriceFields> {
+function optionsPatch(
+  { currency, currency_options: before }: PriceFields,
+  changes: ReadonlyMap<string, CurrencyOption> | null | undefined,
+): Partial<PriceFields> {
   if (changes === undefined) return {};
   return { currency_options: changes === null ? {} : { ...before, ...optionsBeside(currency, changes) } };
 }
 
 /** An option in the price's own currency would say the amount twice. */
-function optionsBeside(currency: string, options: ReadonlyMap<string, CurrencyOption>): Readonly<Record<string, CurrencyOption>> {
-  if (options.has(currency)) throw invalidRequest(`The currency ${currency} is the price's own, and cannot be one of its currency options.`, { param: `currency_options[${currency}]` });
+function optionsBeside(
+  currency: string,
+  options: ReadonlyMap<string, CurrencyOption>,
+): Readonly<Record<string, CurrencyOption>> {
+  if (options.has(currency))
+    throw invalidRequest(`The currency ${currency} is the price's own, and cannot be one of its currency options.`, {
+      param: `currency_options[${currency}]`,
+    });
   return Object.fromEntries(options);
 }
 
 function checkPrice(params: Pick<PriceParams, 'currency' | 'recurring' | 'unit_amount' | 'unit_amount_decimal'>): void {
   if (params.currency === undefined) throw missing('currency');
   if ((params.unit_amount === undefined) === (params.unit_amount_decimal === undefined)) {
-    throw invalidRequest('You must specify exactly one of `unit_amount`, `unit_amount_decimal` and `custom_unit_amount`.');
+    throw invalidRequest(
+      'You must specify exactly one of `unit_amount`, `unit_amount_decimal` and `custom_unit_amount`.',
+    );
   }
   if (params.recurring && params.recurring.interval === undefined) throw missing('recurring[interval]');
 }
 
-function productOf(draft: Draft, { id = randomId('prod_', 14), name, metadata: keys, ...rest }: NonNullable<Read<typeof createSpec>['product_data']>): string {
+function productOf(
+  draft: Draft,
+  { id = randomId('prod_', 14), name, metadata: keys, ...rest }: NonNullable<Read<typeof createSpec>['product_data']>,
+): string {
   if (name === undefined) throw missing('product_data[name]');
-  const fields = { ...EMPTY_PRODUCT, ...given(rest), name, metadata: mergeMetadata({}, keys ?? new Map()), updated: draft.nowSeconds };
+  const fields = {
+    ...EMPTY_PRODUCT,
+    ...given(rest),
+    name,
+    metadata: mergeMetadata({}, keys ?? new Map()),
+    updated: draft.nowSeconds,
+  };
   const object = draft.insert('product', { id, fields });
   draft.tell('product.created', { kind: 'product', object });
   return id;
 }
 
 /** A lookup key belongs to one price: it is taken from its holder, or refused. */
-function freeLookupKey(draft: Draft, key: string, { transfer, keeper }: { readonly transfer: boolean; readonly keeper: string | null }): void {
+function freeLookupKey(
+  draft: Draft,
+  key: string,
+  { transfer, keeper }: { readonly transfer: boolean; readonly keeper: string | null },
+): void {
   for (const holder of draft.where('price', 'lookup_key', key)) {
     if (holder.id === keeper) continue;
-    if (!transfer) throw invalidRequest(`A price (\`${holder.id}\`) already uses that lookup key.`, { param: 'lookup_key' });
+    if (!transfer)
+      throw invalidRequest(`A price (\`${holder.id}\`) already uses that lookup key.`, { param: 'lookup_key' });
     draft.change('price.updated', { kind: 'price', before: holder, patch: { lookup_key: null } });
   }
 }

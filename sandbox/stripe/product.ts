@@ -10,7 +10,12 @@ export interface ProductFields {
   readonly marketing_features: readonly { readonly name: string }[];
   readonly metadata: Readonly<Record<string, string>>;
   readonly name: string;
-  readonly package_dimensions: { readonly height: number; readonly length: number; readonly weight: number; readonly width: number } | null;
+  readonly package_dimensions: {
+    readonly height: number;
+    readonly length: number;
+    readonly weight: number;
+    readonly width: number;
+  } | null;
   readonly shippable: boolean | null;
   readonly statement_descriptor: string | null;
   readonly tax_code: string | null;
@@ -65,7 +70,18 @@ function renderProduct({ id, created, fields }: Stored<ProductFields>) {
   };
 }
 
-const WARES = ['Chai', 'Aniseed syrup', 'Gumbo mix', 'Cranberry sauce', 'Ikura', 'Tofu', 'Pavlova', 'Marmalade', 'Tunnbröd', 'Schokolade'];
+const WARES = [
+  'Chai',
+  'Aniseed syrup',
+  'Gumbo mix',
+  'Cranberry sauce',
+  'Ikura',
+  'Tofu',
+  'Pavlova',
+  'Marmalade',
+  'Tunnbröd',
+  'Schokolade',
+];
 
 export const productShape: Shape<ProductFields> = {
   render: renderProduct,

@@ -5,7 +5,18 @@ import { invalidRequest } from './failure.ts';
 import { given } from './given.ts';
 import { randomId } from '../core/ids.ts';
 import { metadata, metadataPatch } from './metadata.ts';
-import { boolean, clearable, hash, list, missing, notSimulated, oneOf, readForm, requiredText, text } from './params.ts';
+import {
+  boolean,
+  clearable,
+  hash,
+  list,
+  missing,
+  notSimulated,
+  oneOf,
+  readForm,
+  requiredText,
+  text,
+} from './params.ts';
 import type { Read, Reader } from './params.ts';
 import { makePrice, priceDataSpec } from './prices.ts';
 import { EMPTY_PRODUCT } from './product.ts';
@@ -17,7 +28,8 @@ const MAX_TEXT = 5_000;
 
 const dimension: Reader<number> = (value, param) => {
   const number = typeof value === 'string' && value !== '' ? Number(value) : Number.NaN;
-  if (!(number >= 0)) throw invalidRequest(`Invalid decimal: ${typeof value === 'string' ? value : 'object'}`, { param });
+  if (!(number >= 0))
+    throw invalidRequest(`Invalid decimal: ${typeof value === 'string' ? value : 'object'}`, { param });
   return number;
 };
 
@@ -39,7 +51,12 @@ const sharedSpec = {
   url: clearable(text(MAX_TEXT)),
 };
 
-const createSpec = { ...sharedSpec, default_price_data: hash(priceDataSpec), id: requiredText(255), type: oneOf('good', 'service') };
+const createSpec = {
+  ...sharedSpec,
+  default_price_data: hash(priceDataSpec),
+  id: requiredText(255),
+  type: oneOf('good', 'service'),
+};
 const updateSpec = { ...sharedSpec, default_price: clearable(text(255)) };
 
 export const listProducts = listing('product', {
@@ -55,12 +72,20 @@ export const retrieveProduct = retrieval('product');
 export const searchProducts = searching('product', { texts: ['active', 'description', 'name', 'shippable', 'url'] });
 
 export const createProduct = writing('product', (call, draft) => {
-  const { expand, default_price_data: price, id = randomId('prod_', 14), type, ...params } = readForm(call.params, createSpec);
+  const {
+    expand,
+    default_price_data: price,
+    id = randomId('prod_', 14),
+    type,
+    ...params
+  } = readForm(call.params, createSpec);
   if (params.name === undefined) throw missing('name');
-  if (draft.find('product', id)) throw invalidRequest('Product already exists.', { code: 'resource_already_exists', param: 'id' });
+  if (draft.find('product', id))
+    throw invalidRequest('Product already exists.', { code: 'resource_already_exists', param: 'id' });
   const fields = { ...EMPTY_PRODUCT, ...(type && { type }), updated: draft.nowSeconds };
   let object = draft.insert('product', { id, fields: { ...fields, ...merged(params, fields) } });
-  if (price) object = draft.update('product', object, { default_price: makePrice(draft, { ...price, product: id }).id });
+  if (price)
+    object = draft.update('product', object, { default_price: makePrice(draft, { ...price, product: id }).id });
   draft.tell('product.created', { kind: 'product', object });
   return { object, expand };
 });
@@ -70,9 +95,18 @@ export const updateProduct = writing('product', (call, draft) => {
   const { expand, default_price: price, ...params } = readForm(call.params, updateSpec);
   if (price != null) checkDefault(draft, { price, product: before.id });
   const patch = { ...merged(params, before.fields), ...(price !== undefined && { default_price: price }) };
-  const changed = Object.entries(patch).some(([key, value]) => JSON.stringify(value) !== JSON.stringify(before.fields[key as keyof ProductFields]));
+  const changed = Object.entries(patch).some(
+    ([key, value]) => JSON.stringify(value) !== JSON.stringify(before.fields[key as keyof ProductFields]),
+  );
   if (!changed) return { object: before, expand };
-  return { object: draft.change('product.updated', { kind: 'product', before, patch: { ...patch, updated: draft.nowSeconds } }), expand };
+  return {
+    object: draft.change('product.updated', {
+      kind: 'product',
+      before,
+      patch: { ...patch, updated: draft.nowSeconds },
+    }),
+    expand,
+  };
 });
 
 export const deleteProduct: Endpoint = (call) => {
@@ -90,9 +124,14 @@ export const deleteProduct: Endpoint = (call) => {
 function checkDefault(draft: Draft, { price, product }: { readonly price: string; readonly product: string }): void {
   const found = named(draft, 'price', { id: price, param: 'default_price' });
   if (found.fields.product !== product) {
-    throw invalidRequest(`The price \`${price}\` does not belong to the product \`${product}\`.`, { param: 'default_price' });
+    throw invalidRequest(`The price \`${price}\` does not belong to the product \`${product}\`.`, {
+      param: 'default_price',
+    });
   }
-  if (!found.fields.active) throw invalidRequest('The price specified is inactive. This field only accepts active prices.', { param: 'default_price' });
+  if (!found.fields.active)
+    throw invalidRequest('The price specified is inactive. This field only accepts active prices.', {
+      param: 'default_price',
+    });
 }
 
 /** What the request sets, over what was there. */
@@ -102,7 +141,9 @@ function merged(params: Read<Omit<typeof sharedSpec, 'expand'>>, before: Product
     ...given(plain),
     ...(images !== undefined && { images: images ?? [] }),
     ...(features !== undefined && { marketing_features: (features ?? []).map(({ name = '' }) => ({ name })) }),
-    ...(box !== undefined && { package_dimensions: box && { height: 0, length: 0, weight: 0, width: 0, ...given(box) } }),
+    ...(box !== undefined && {
+      package_dimensions: box && { height: 0, length: 0, weight: 0, width: 0, ...given(box) },
+    }),
     ...metadataPatch(before.metadata, keys),
   };
 }

@@ -28,9 +28,19 @@ function renderRefund({ id, created, fields }: Stored<RefundFields>) {
     customer: null,
     customer_account: null,
     destination_details: fields.card
-      ? { card: { reference: null, reference_status: 'pending', reference_type: 'acquirer_reference_number', type: 'refund' }, type: 'card' }
+      ? {
+          card: {
+            reference: null,
+            reference_status: 'pending',
+            reference_type: 'acquirer_reference_number',
+            type: 'refund',
+          },
+          type: 'card',
+        }
       : { type: 'us_bank_transfer', us_bank_transfer: { reference: null, reference_status: null } },
-    ...(fields.failure_balance_transaction !== null && { failure_balance_transaction: fields.failure_balance_transaction }),
+    ...(fields.failure_balance_transaction !== null && {
+      failure_balance_transaction: fields.failure_balance_transaction,
+    }),
     ...(fields.failure_reason !== null && { failure_reason: fields.failure_reason }),
     metadata: fields.metadata,
     payment_intent: fields.payment_intent,

@@ -18,7 +18,11 @@ import type { Row } from './table.ts';
 /** A parameter that narrows a list: by an index of the kind, or by looking at each object. */
 export type Filter<F> =
   | { readonly read: Reader<string>; readonly key: string }
-  | { readonly read: Reader<unknown>; /** The value when none is sent. */ readonly unsent?: unknown; readonly accepts: (object: { readonly id: string; readonly fields: F }, value: unknown) => boolean };
+  | {
+      readonly read: Reader<unknown>;
+      /** The value when none is sent. */ readonly unsent?: unknown;
+      readonly accepts: (object: { readonly id: string; readonly fields: F }, value: unknown) => boolean;
+    };
 
 /** A filter on a field that equals what was sent. */
 export function equal<F, T>(read: Reader<T>, value: (fields: F) => T | null): Filter<F> {
@@ -26,12 +30,24 @@ export function equal<F, T>(read: Reader<T>, value: (fields: F) => T | null): Fi
 }
 
 /** `GET /v1/<kind>`: newest first, by `created`, and by the kind's own filters. */
-export function listing<K extends Kind>(kind: K, filters: Readonly<Record<string, Filter<FieldsOf[K]>>> = {}): Endpoint {
+export function listing<K extends Kind>(
+  kind: K,
+  filters: Readonly<Record<string, Filter<FieldsOf[K]>>> = {},
+): Endpoint {
   const readers = Object.fromEntries(Object.entries(filters).map(([name, { read }]) => [name, read]));
-  const unsent = Object.fromEntries(Object.entries(filters).flatMap(([name, filter]) => ('unsent' in filter ? [[name, filter.unsent]] : [])));
+  const unsent = Object.fromEntries(
+    Object.entries(filters).flatMap(([name, filter]) => ('unsent' in filter ? [[name, filter.unsent]] : [])),
+  );
   const spec = { ...readers, ...pagingSpec, expand: expandableInList(kind) };
   return (call) => {
-    const { limit, starting_after, ending_before, created, expand = [], ...wanted } = readForm(call.params, spec) as ListQuery;
+    const {
+      limit,
+      starting_after,
+      ending_before,
+      created,
+      expand = [],
+      ...wanted
+    } = readForm(call.params, spec) as ListQuery;
     const table = call.account.table(kind);
     const tests: ((row: Row<FieldsOf[K]>) => boolean)[] = [];
     let items: Timeline<Row<FieldsOf[K]>> = table.rows;
@@ -58,7 +74,10 @@ export function listing<K extends Kind>(kind: K, filters: Readonly<Record<string
       kind,
       url: urlOf(kind),
       accepts: tests.length === 0 ? undefined : (row: Row<FieldsOf[K]>) => tests.every((test) => test(row)),
-      render: expand.length === 0 ? json : (row: Row<FieldsOf[K]>) => JSON.stringify(expandObject(lookup, JSON.parse(json(row)) as object, expand)),
+      render:
+        expand.length === 0
+          ? json
+          : (row: Row<FieldsOf[K]>) => JSON.stringify(expandObject(lookup, JSON.parse(json(row)) as object, expand)),
       fault: call.pageFault,
     };
     return answer(listPage(of, given({ limit, starting_after, ending_before, created })));
@@ -77,7 +96,11 @@ export function retrieval(kind: Kind): Endpoint {
     if (!row) throw noSuch(kind, call.id, 'id');
     const nowSeconds = call.state.clock.nowSeconds();
     const json = table.json(row, nowSeconds);
-    return answer(expand.length === 0 ? json : JSON.stringify(expandObject(lookupIn(call.account, nowSeconds), JSON.parse(json) as object, expand)));
+    return answer(
+      expand.length === 0
+        ? json
+        : JSON.stringify(expandObject(lookupIn(call.account, nowSeconds), JSON.parse(json) as object, expand)),
+    );
   };
 }
 
@@ -89,7 +112,11 @@ export function subject<K extends Kind>(call: ApiCall, draft: Draft, kind: K): O
 }
 
 /** An object that a parameter names. Throws a 400 `Failure` when there is none. */
-export function named<K extends Kind>(draft: Draft, kind: K, { id, param }: { readonly id: string; readonly param: string }): Objekt<K> {
+export function named<K extends Kind>(
+  draft: Draft,
+  kind: K,
+  { id, param }: { readonly id: string; readonly param: string },
+): Objekt<K> {
   const object = draft.find(kind, id);
   if (!object) throw noSuch(kind, id, param);
   return object;
@@ -113,7 +140,10 @@ export function writing<K extends Kind>(kind: K, run: (call: ApiCall, draft: Dra
 }
 
 /** The answer to a write, with its object expanded as it will stand after the commit. */
-export function written<K extends Kind>(draft: Draft, { kind, object, expand }: { readonly kind: K; readonly object: Objekt<K>; readonly expand: Plan }): Outcome {
+export function written<K extends Kind>(
+  draft: Draft,
+  { kind, object, expand }: { readonly kind: K; readonly object: Objekt<K>; readonly expand: Plan },
+): Outcome {
   const plain = draft.render(kind, object);
   const body = expand.length === 0 ? plain : expandObject(draft, structuredClone(plain), expand);
   return { body: JSON.stringify(body), changes: draft.changes };

@@ -1,7 +1,14 @@
 import { renderAccount } from './account.ts';
 import { listBalanceTransactions, retrieveBalanceTransaction } from './balance-transactions.ts';
 import { listCharges, retrieveCharge, searchCharges, updateCharge } from './charges.ts';
-import { createCustomer, deleteCustomer, listCustomers, retrieveCustomer, searchCustomers, updateCustomer } from './customers.ts';
+import {
+  createCustomer,
+  deleteCustomer,
+  listCustomers,
+  retrieveCustomer,
+  searchCustomers,
+  updateCustomer,
+} from './customers.ts';
 import { closeDisputeEndpoint, listDisputes, retrieveDispute, updateDispute } from './disputes.ts';
 import { answer } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -9,15 +16,56 @@ import { listEvents, retrieveEvent } from './events.ts';
 import { expandable } from './expansion.ts';
 import { createInvoiceItem, deleteInvoiceItem, listInvoiceItems, retrieveInvoiceItem } from './invoice-items.ts';
 import { listInvoicePayments, retrieveInvoicePayment } from './invoice-payments.ts';
-import { attachPayment, createInvoice, deleteInvoice, finalizeInvoice, listInvoiceLines, listInvoices, markUncollectible, payInvoice, retrieveInvoice, searchInvoices, updateInvoice, voidInvoiceEndpoint } from './invoices.ts';
+import {
+  attachPayment,
+  createInvoice,
+  deleteInvoice,
+  finalizeInvoice,
+  listInvoiceLines,
+  listInvoices,
+  markUncollectible,
+  payInvoice,
+  retrieveInvoice,
+  searchInvoices,
+  updateInvoice,
+  voidInvoiceEndpoint,
+} from './invoices.ts';
 import { readForm } from './params.ts';
-import { cancelPaymentIntent, capturePaymentIntent, confirmPaymentIntent, createPaymentIntent, listPaymentIntents, retrievePaymentIntent, searchPaymentIntents, updatePaymentIntent } from './payment-intents.ts';
+import {
+  cancelPaymentIntent,
+  capturePaymentIntent,
+  confirmPaymentIntent,
+  createPaymentIntent,
+  listPaymentIntents,
+  retrievePaymentIntent,
+  searchPaymentIntents,
+  updatePaymentIntent,
+} from './payment-intents.ts';
 import { listPayouts, retrievePayout } from './payouts.ts';
 import { createPrice, listPrices, retrievePrice, searchPrices, updatePrice } from './prices.ts';
-import { createProduct, deleteProduct, listProducts, retrieveProduct, searchProducts, updateProduct } from './products.ts';
+import {
+  createProduct,
+  deleteProduct,
+  listProducts,
+  retrieveProduct,
+  searchProducts,
+  updateProduct,
+} from './products.ts';
 import { createRefund, listRefunds, retrieveRefund, updateRefund } from './refunds.ts';
-import { cancelSubscription, createSubscription, listSubscriptions, retrieveSubscription, updateSubscription } from './subscriptions.ts';
-import { advanceTestClock, createTestClock, deleteTestClock, listTestClocks, retrieveTestClock } from './test-clocks.ts';
+import {
+  cancelSubscription,
+  createSubscription,
+  listSubscriptions,
+  retrieveSubscription,
+  updateSubscription,
+} from './subscriptions.ts';
+import {
+  advanceTestClock,
+  createTestClock,
+  deleteTestClock,
+  listTestClocks,
+  retrieveTestClock,
+} from './test-clocks.ts';
 
 export interface Route {
   readonly method: string;
@@ -60,21 +108,69 @@ function resource(path: string, permission: string, operations: Operations): Rou
     ['GET', one, read, operations.retrieve],
     ['POST', one, write, operations.update],
     ['DELETE', one, write, operations.remove],
-    ...Object.entries(operations.parts ?? {}).map(([name, endpoint]): [string, string, string, Endpoint] => ['GET', `${one}/${name}`, read, endpoint]),
-    ...Object.entries(operations.actions ?? {}).map(([name, endpoint]): [string, string, string, Endpoint] => ['POST', `${one}/${name}`, write, endpoint]),
+    ...Object.entries(operations.parts ?? {}).map(([name, endpoint]): [string, string, string, Endpoint] => [
+      'GET',
+      `${one}/${name}`,
+      read,
+      endpoint,
+    ]),
+    ...Object.entries(operations.actions ?? {}).map(([name, endpoint]): [string, string, string, Endpoint] => [
+      'POST',
+      `${one}/${name}`,
+      write,
+      endpoint,
+    ]),
   ];
   return routes.flatMap(([method, rest, needed, endpoint]) =>
-    endpoint ? [{ method, path: new RegExp(`^/v1/${path}${rest}$`), permission: needed, endpoint, pages: endpoint === operations.list }] : [],
+    endpoint
+      ? [
+          {
+            method,
+            path: new RegExp(`^/v1/${path}${rest}$`),
+            permission: needed,
+            endpoint,
+            pages: endpoint === operations.list,
+          },
+        ]
+      : [],
   );
 }
 
 const ROUTES: readonly Route[] = [
   { method: 'GET', path: /^\/v1\/account$/, permission: null, endpoint: retrieveAccount },
-  ...resource('customers', 'customer', { list: listCustomers, create: createCustomer, search: searchCustomers, retrieve: retrieveCustomer, update: updateCustomer, remove: deleteCustomer }),
-  ...resource('products', 'product', { list: listProducts, create: createProduct, search: searchProducts, retrieve: retrieveProduct, update: updateProduct, remove: deleteProduct }),
-  ...resource('prices', 'price', { list: listPrices, create: createPrice, search: searchPrices, retrieve: retrievePrice, update: updatePrice }),
-  ...resource('charges', 'charge', { list: listCharges, search: searchCharges, retrieve: retrieveCharge, update: updateCharge }),
-  ...resource('balance_transactions', 'balance_transaction_source', { list: listBalanceTransactions, retrieve: retrieveBalanceTransaction }),
+  ...resource('customers', 'customer', {
+    list: listCustomers,
+    create: createCustomer,
+    search: searchCustomers,
+    retrieve: retrieveCustomer,
+    update: updateCustomer,
+    remove: deleteCustomer,
+  }),
+  ...resource('products', 'product', {
+    list: listProducts,
+    create: createProduct,
+    search: searchProducts,
+    retrieve: retrieveProduct,
+    update: updateProduct,
+    remove: deleteProduct,
+  }),
+  ...resource('prices', 'price', {
+    list: listPrices,
+    create: createPrice,
+    search: searchPrices,
+    retrieve: retrievePrice,
+    update: updatePrice,
+  }),
+  ...resource('charges', 'charge', {
+    list: listCharges,
+    search: searchCharges,
+    retrieve: retrieveCharge,
+    update: updateCharge,
+  }),
+  ...resource('balance_transactions', 'balance_transaction_source', {
+    list: listBalanceTransactions,
+    retrieve: retrieveBalanceTransaction,
+  }),
   ...resource('payment_intents', 'payment_intent', {
     list: listPaymentIntents,
     create: createPaymentIntent,
@@ -83,8 +179,18 @@ const ROUTES: readonly Route[] = [
     update: updatePaymentIntent,
     actions: { confirm: confirmPaymentIntent, capture: capturePaymentIntent, cancel: cancelPaymentIntent },
   }),
-  ...resource('refunds', 'charge', { list: listRefunds, create: createRefund, retrieve: retrieveRefund, update: updateRefund }),
-  ...resource('disputes', 'dispute', { list: listDisputes, retrieve: retrieveDispute, update: updateDispute, actions: { close: closeDisputeEndpoint } }),
+  ...resource('refunds', 'charge', {
+    list: listRefunds,
+    create: createRefund,
+    retrieve: retrieveRefund,
+    update: updateRefund,
+  }),
+  ...resource('disputes', 'dispute', {
+    list: listDisputes,
+    retrieve: retrieveDispute,
+    update: updateDispute,
+    actions: { close: closeDisputeEndpoint },
+  }),
   ...resource('invoices', 'invoice', {
     list: listInvoices,
     parts: { lines: listInvoiceLines },
@@ -93,12 +199,35 @@ const ROUTES: readonly Route[] = [
     retrieve: retrieveInvoice,
     update: updateInvoice,
     remove: deleteInvoice,
-    actions: { attach_payment: attachPayment, finalize: finalizeInvoice, pay: payInvoice, void: voidInvoiceEndpoint, mark_uncollectible: markUncollectible },
+    actions: {
+      attach_payment: attachPayment,
+      finalize: finalizeInvoice,
+      pay: payInvoice,
+      void: voidInvoiceEndpoint,
+      mark_uncollectible: markUncollectible,
+    },
   }),
-  ...resource('invoiceitems', 'invoice', { list: listInvoiceItems, create: createInvoiceItem, retrieve: retrieveInvoiceItem, remove: deleteInvoiceItem }),
+  ...resource('invoiceitems', 'invoice', {
+    list: listInvoiceItems,
+    create: createInvoiceItem,
+    retrieve: retrieveInvoiceItem,
+    remove: deleteInvoiceItem,
+  }),
   ...resource('invoice_payments', 'invoice', { list: listInvoicePayments, retrieve: retrieveInvoicePayment }),
-  ...resource('subscriptions', 'subscription', { list: listSubscriptions, create: createSubscription, retrieve: retrieveSubscription, update: updateSubscription, remove: cancelSubscription }),
-  ...resource('test_helpers/test_clocks', 'test_clock', { list: listTestClocks, create: createTestClock, retrieve: retrieveTestClock, remove: deleteTestClock, actions: { advance: advanceTestClock } }),
+  ...resource('subscriptions', 'subscription', {
+    list: listSubscriptions,
+    create: createSubscription,
+    retrieve: retrieveSubscription,
+    update: updateSubscription,
+    remove: cancelSubscription,
+  }),
+  ...resource('test_helpers/test_clocks', 'test_clock', {
+    list: listTestClocks,
+    create: createTestClock,
+    retrieve: retrieveTestClock,
+    remove: deleteTestClock,
+    actions: { advance: advanceTestClock },
+  }),
   ...resource('payouts', 'payout', { list: listPayouts, retrieve: retrievePayout }),
   ...resource('events', 'event', { list: listEvents, retrieve: retrieveEvent }),
 ];

@@ -15,7 +15,8 @@ export interface SearchFields {
 }
 
 // One clause: an optional minus, a field, an operator, and a quoted string, a number, null or a boolean.
-const CLAUSE = /^\s*(-?)([a-z_]+(?:\[(?:"[^"]+"|'[^']+')\])?)\s*(:|~|>=|<=|>|<)\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\d+|null|true|false)\s*/;
+const CLAUSE =
+  /^\s*(-?)([a-z_]+(?:\[(?:"[^"]+"|'[^']+')\])?)\s*(:|~|>=|<=|>|<)\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\d+|null|true|false)\s*/;
 const JOIN = /^(AND|OR)\b/i;
 
 /**
@@ -34,18 +35,25 @@ export function parseSearch(query: string, known: SearchFields): Matches {
     rest = rest.slice(clause[0].length);
     if (rest === '') break;
     const word = JOIN.exec(rest)?.[1]?.toUpperCase() ?? 'AND';
-    if (join !== null && join !== word) throw invalidRequest('A search query cannot mix AND and OR.', { param: 'query' });
+    if (join !== null && join !== word)
+      throw invalidRequest('A search query cannot mix AND and OR.', { param: 'query' });
     join = word;
     rest = rest.replace(JOIN, '');
   }
   const any = join === 'OR';
-  return (searched) => (any ? clauses.some((matches) => matches(searched)) : clauses.every((matches) => matches(searched)));
+  return (searched) =>
+    any ? clauses.some((matches) => matches(searched)) : clauses.every((matches) => matches(searched));
 }
 
-function matcherOf([, minus, field = '', operator = '', literal = '']: RegExpExecArray, { query, known }: { readonly query: string; readonly known: SearchFields }): Matches {
+function matcherOf(
+  [, minus, field = '', operator = '', literal = '']: RegExpExecArray,
+  { query, known }: { readonly query: string; readonly known: SearchFields },
+): Matches {
   const value = literal === 'null' ? null : unquoted(literal);
   const isNumber = field === 'created' || (known.numbers?.includes(field) ?? false);
-  const matches = isNumber ? numberMatcher(field, { operator, value, query }) : textMatcher(textOf(field, { known, query }), { operator, value, query });
+  const matches = isNumber
+    ? numberMatcher(field, { operator, value, query })
+    : textMatcher(textOf(field, { known, query }), { operator, value, query });
   return minus === '-' ? (searched) => !matches(searched) : matches;
 }
 
@@ -69,7 +77,8 @@ function numberMatcher(field: string, { operator, value, query }: Test): Matches
     '>=': (number) => number >= limit,
     '<=': (number) => number <= limit,
   };
-  return (searched) => compare[operator]?.(field === 'created' ? searched.created : Number(searched.object()[field])) ?? false;
+  return (searched) =>
+    compare[operator]?.(field === 'created' ? searched.created : Number(searched.object()[field])) ?? false;
 }
 
 type TextOf = (object: Readonly<Record<string, unknown>>) => string | null;
@@ -78,7 +87,8 @@ function textOf(field: string, { known, query }: { readonly known: SearchFields;
   if (known.texts.includes(field)) return (object) => wordsOf(object[field]);
   if (!field.startsWith('metadata[')) throw cannotRead(query);
   const key = unquoted(field.slice('metadata['.length, -1));
-  return ({ metadata }) => (Object.hasOwn(metadata as object, key) ? (metadata as Readonly<Record<string, string>>)[key] ?? null : null);
+  return ({ metadata }) =>
+    Object.hasOwn(metadata as object, key) ? ((metadata as Readonly<Record<string, string>>)[key] ?? null) : null;
 }
 
 /** Texts as they are, booleans by their names. */

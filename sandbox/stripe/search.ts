@@ -18,20 +18,43 @@ const COUNTED_UP_TO = 10_000;
 
 /** https://docs.stripe.com/search: eventually consistent, so a write shows only after the sandbox's search delay. */
 export function searching(kind: Kind, known: SearchFields): Endpoint {
-  const spec = { query: requiredText(5_000), limit: integer({ min: 1, max: 100 }), page: text(500), expand: searchExpansion(kind) };
+  const spec = {
+    query: requiredText(5_000),
+    limit: integer({ min: 1, max: 100 }),
+    page: text(500),
+    expand: searchExpansion(kind),
+  };
   return ({ state, account, params }) => {
     const { query, limit = DEFAULT_LIMIT, page, expand = { counts: false, plan: [] } } = readForm(params, spec);
     if (query === undefined) throw missing('query');
     const table = account.table(kind);
-    const accepts = seenAs(table, { kind, seenSinceMs: state.clock.nowMs() - state.limits.searchDelayMs, matches: parseSearch(query, known) });
-    const startingAfter = page === undefined ? undefined : pageStart(table.rows.get(Buffer.from(page, 'base64url').toString()));
+    const accepts = seenAs(table, {
+      kind,
+      seenSinceMs: state.clock.nowMs() - state.limits.searchDelayMs,
+      matches: parseSearch(query, known),
+    });
+    const startingAfter =
+      page === undefined ? undefined : pageStart(table.rows.get(Buffer.from(page, 'base64url').toString()));
     const found = table.rows.page({ limit, created: ALL_TIME, startingAfter, accepts });
     const nowSeconds = state.clock.nowSeconds();
     const lookup = lookupIn(account, nowSeconds);
-    const data = found.items.map((row) => expandObject(lookup, JSON.parse(table.json(row, nowSeconds)) as object, expand.plan));
+    const data = found.items.map((row) =>
+      expandObject(lookup, JSON.parse(table.json(row, nowSeconds)) as object, expand.plan),
+    );
     const next = found.hasMore ? Buffer.from(found.items.at(-1)?.id ?? '').toString('base64url') : null;
-    const total = expand.counts ? { total_count: table.rows.page({ limit: COUNTED_UP_TO, created: ALL_TIME, accepts }).items.length } : {};
-    return answer(JSON.stringify({ object: 'search_result', data, has_more: found.hasMore, next_page: next, ...total, url: `${urlOf(kind)}/search` }));
+    const total = expand.counts
+      ? { total_count: table.rows.page({ limit: COUNTED_UP_TO, created: ALL_TIME, accepts }).items.length }
+      : {};
+    return answer(
+      JSON.stringify({
+        object: 'search_result',
+        data,
+        has_more: found.hasMore,
+        next_page: next,
+        ...total,
+        url: `${urlOf(kind)}/search`,
+      }),
+    );
   };
 }
 
@@ -55,7 +78,8 @@ interface Sight {
 function seenAs<F>(table: Table<F>, { kind, seenSinceMs, matches }: Sight): (row: Row<F>) => boolean {
   return (row) => {
     if (!table.isSeenBySearch(row, seenSinceMs)) return false;
-    const object = () => SHAPES[kind].render(table.seenBySearch(row, seenSinceMs) as never, 0) as Readonly<Record<string, unknown>>;
+    const object = () =>
+      SHAPES[kind].render(table.seenBySearch(row, seenSinceMs) as never, 0) as Readonly<Record<string, unknown>>;
     return matches({ created: row.created, object });
   };
 }
@@ -64,4 +88,3 @@ function pageStart<F>(row: Row<F> | undefined): Row<F> {
   if (!row) throw invalidRequest('Invalid page: it does not come from an earlier search.', { param: 'page' });
   return row;
 }
-

@@ -16,7 +16,12 @@ interface Seeding {
 }
 
 /** What each resource is made of when it is seeded by number: a charge has its payment intent and its line of the balance. */
-const COUNTED = { customers: ['customer'], products: ['product', 'price'], charges: ['charge', 'balance_transaction', 'payment_intent'], invoices: ['invoice'] } as const satisfies Record<string, readonly Kind[]>;
+const COUNTED = {
+  customers: ['customer'],
+  products: ['product', 'price'],
+  charges: ['charge', 'balance_transaction', 'payment_intent'],
+  invoices: ['invoice'],
+} as const satisfies Record<string, readonly Kind[]>;
 
 const KIND_OF: Readonly<Record<SeedBody['resource'], Kind>> = {
   customers: 'customer',
@@ -35,7 +40,12 @@ export function seedChanges(state: StripeState, account: AccountState, seed: See
   const kind = KIND_OF[seed.resource];
   if ('count' in seed && seed.count !== undefined) {
     const { count } = seed;
-    return { kind, changes: batches(account, { kinds: COUNTED[seed.resource], count, newestCreated: state.clock.nowSeconds() }), created: count, ids: [] };
+    return {
+      kind,
+      changes: batches(account, { kinds: COUNTED[seed.resource], count, newestCreated: state.clock.nowSeconds() }),
+      created: count,
+      ids: [],
+    };
   }
   const draft = new Draft({ state, account, requestId: null, idempotencyKey: null }, { told: false });
   const ids = (seed.records ?? []).map((record) => {
@@ -48,7 +58,14 @@ export function seedChanges(state: StripeState, account: AccountState, seed: See
   return { kind, changes: draft.changes, created: ids.length, ids };
 }
 
-function batches(account: AccountState, { kinds, count, newestCreated }: { readonly kinds: readonly Kind[]; readonly count: number; readonly newestCreated: number }): Change[] {
+function batches(
+  account: AccountState,
+  {
+    kinds,
+    count,
+    newestCreated,
+  }: { readonly kinds: readonly Kind[]; readonly count: number; readonly newestCreated: number },
+): Change[] {
   const customers = account.table('customer').nextSeedNo - 1;
   // The kinds of one resource count together, so that their objects find one another by number.
   const firstNo = Math.max(...kinds.map((kind) => account.table(kind).nextSeedNo));
@@ -56,6 +73,13 @@ function batches(account: AccountState, { kinds, count, newestCreated }: { reado
     op: 'seed',
     account: account.profile.id,
     kind,
-    batch: { count, newestCreated, secondsApart: SECONDS_APART, firstNo, firstOrder: account.nextOrder + index * count, customers },
+    batch: {
+      count,
+      newestCreated,
+      secondsApart: SECONDS_APART,
+      firstNo,
+      firstOrder: account.nextOrder + index * count,
+      customers,
+    },
   }));
 }

@@ -3,7 +3,11 @@ import { CARD_NAMES } from './test-cards.ts';
 
 const seconds = z.int().min(0);
 const nullableText = z.string().nullable();
-const givenId = z.string().min(1).max(255).regex(/^[\w-]+$/);
+const givenId = z
+  .string()
+  .min(1)
+  .max(255)
+  .regex(/^[\w-]+$/);
 const id = givenId.optional();
 const metadata = z.record(z.string(), z.string()).optional();
 const currency = z.string().regex(/^[a-z]{3}$/);
@@ -32,7 +36,10 @@ const customer = z.strictObject({
   name: nullableText.optional(),
   phone: nullableText.optional(),
   preferred_locales: z.array(z.string()).optional(),
-  shipping: z.strictObject({ address, name: z.string(), phone: nullableText.default(null) }).nullable().optional(),
+  shipping: z
+    .strictObject({ address, name: z.string(), phone: nullableText.default(null) })
+    .nullable()
+    .optional(),
   tax_exempt: z.enum(['none', 'exempt', 'reverse']).optional(),
 });
 
@@ -63,12 +70,23 @@ const price = z.strictObject({
   metadata,
   nickname: nullableText.optional(),
   product: z.string(),
-  recurring: z.strictObject({ interval: z.enum(['day', 'week', 'month', 'year']), interval_count: z.int().min(1).default(1), trial_period_days: z.int().min(1).nullable().default(null) }).nullable().optional(),
+  recurring: z
+    .strictObject({
+      interval: z.enum(['day', 'week', 'month', 'year']),
+      interval_count: z.int().min(1).default(1),
+      trial_period_days: z.int().min(1).nullable().default(null),
+    })
+    .nullable()
+    .optional(),
   unit_amount: minor.min(0),
 });
 
 /** How the payment settles, where it is not as usual: `fee` and the rate are of the settlement currency. */
-const settlement = { fee: minor.optional(), settlement_currency: currency.optional(), exchange_rate: z.number().positive().optional() };
+const settlement = {
+  fee: minor.optional(),
+  settlement_currency: currency.optional(),
+  exchange_rate: z.number().positive().optional(),
+};
 
 const charge = z.strictObject({
   id,
@@ -125,7 +143,13 @@ const balanceTransaction = z.strictObject({
 });
 
 /** A payout of these balance transactions, or of everything available in its currency that was not paid out. */
-const payout = z.strictObject({ id, balance_transactions: z.array(z.string()).optional(), created: seconds.optional(), currency: currency.default('usd'), metadata });
+const payout = z.strictObject({
+  id,
+  balance_transactions: z.array(z.string()).optional(),
+  created: seconds.optional(),
+  currency: currency.default('usd'),
+  metadata,
+});
 
 /** An invoice as it stands at Stripe; `status` other than `draft` counts as finalized when it was created. */
 const invoice = z.strictObject({
@@ -136,7 +160,11 @@ const invoice = z.strictObject({
   customer: z.string().default('cus_nobody'),
   description: nullableText.optional(),
   due_date: seconds.nullable().optional(),
-  lines: z.array(z.strictObject({ amount: minor, description: nullableText.default(null), quantity: z.int().min(0).default(1) })).default([]),
+  lines: z
+    .array(
+      z.strictObject({ amount: minor, description: nullableText.default(null), quantity: z.int().min(0).default(1) }),
+    )
+    .default([]),
   metadata,
   number: nullableText.optional(),
   status: z.enum(['draft', 'open', 'paid', 'uncollectible', 'void']).default('draft'),
@@ -146,8 +174,10 @@ const account = z.string().optional();
 const count = z.int().min(1).max(2_000_000).optional();
 const records = <T extends z.ZodType>(record: T) => z.array(record).min(1).max(100_000);
 
-const countedOrGiven = <const R extends string, T extends z.ZodType>(resource: R, record: T) => z.strictObject({ resource: z.literal(resource), account, count, records: records(record).optional() });
-const given = <const R extends string, T extends z.ZodType>(resource: R, record: T) => z.strictObject({ resource: z.literal(resource), account, records: records(record) });
+const countedOrGiven = <const R extends string, T extends z.ZodType>(resource: R, record: T) =>
+  z.strictObject({ resource: z.literal(resource), account, count, records: records(record).optional() });
+const given = <const R extends string, T extends z.ZodType>(resource: R, record: T) =>
+  z.strictObject({ resource: z.literal(resource), account, records: records(record) });
 
 function countOf(seed: object): unknown {
   return 'count' in seed ? seed.count : undefined;

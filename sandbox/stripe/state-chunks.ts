@@ -7,14 +7,24 @@ import type { Kind } from './objects.ts';
 const CHUNK_OBJECTS = 500;
 
 /** `{"data": […]}` of one kind of object, newest first and in pieces: a million customers make no million-customer string. */
-export function stateChunks(account: AccountState, resource: string, options: { readonly includeDeleted: boolean; readonly nowSeconds: number }): Iterable<string> {
+export function stateChunks(
+  account: AccountState,
+  resource: string,
+  options: { readonly includeDeleted: boolean; readonly nowSeconds: number },
+): Iterable<string> {
   if (resource === 'events') return inChunks(events(account));
   const kind = KINDS.find((each) => PLURALS[each] === resource);
   if (kind) return inChunks(objects(account, kind, options));
-  throw new ControlError(404, 'not-found', { message: `The sandbox holds no ${resource}; it holds ${Object.values(PLURALS).join(', ')} and events.` });
+  throw new ControlError(404, 'not-found', {
+    message: `The sandbox holds no ${resource}; it holds ${Object.values(PLURALS).join(', ')} and events.`,
+  });
 }
 
-function* objects(account: AccountState, kind: Kind, { includeDeleted, nowSeconds }: { readonly includeDeleted: boolean; readonly nowSeconds: number }): Generator<string> {
+function* objects(
+  account: AccountState,
+  kind: Kind,
+  { includeDeleted, nowSeconds }: { readonly includeDeleted: boolean; readonly nowSeconds: number },
+): Generator<string> {
   const table = account.table(kind);
   for (const row of table.rows.newestFirst()) yield table.json(row, nowSeconds);
   if (!includeDeleted) return;

@@ -135,7 +135,10 @@ export class StripeState {
       this.limits = DEFAULT_LIMITS;
     }
     const { apiVersion, ...profile } = emptied.profile;
-    this.#accounts.set(profile.id, new AccountState({ ...profile, ...(id !== null && apiVersion !== undefined && { apiVersion }) }));
+    this.#accounts.set(
+      profile.id,
+      new AccountState({ ...profile, ...(id !== null && apiVersion !== undefined && { apiVersion }) }),
+    );
     this.#indexCredentials();
   }
 

@@ -149,12 +149,23 @@ class StripeApi {
     }
     const { body, changes, status = 200 } = outcome;
     const failsAfterwards = fault?.kind === 'commit-then-fail' && fault.status !== undefined;
-    return this.#keep(exchange, work, { answer: failsAfterwards ? injected(fault, exchange) : { status, body }, changes });
+    return this.#keep(exchange, work, {
+      answer: failsAfterwards ? injected(fault, exchange) : { status, body },
+      changes,
+    });
   }
 
   #call({ requestId, idempotencyKey, method, fault }: Exchange, { account, route, id, params }: Work): Outcome {
     const key = method === 'POST' ? idempotencyKey : null;
-    return route.endpoint({ state: this.#parts.state, account, params, id, requestId, idempotencyKey: key, pageFault: pageFaultOf(fault) });
+    return route.endpoint({
+      state: this.#parts.state,
+      account,
+      params,
+      id,
+      requestId,
+      idempotencyKey: key,
+      pageFault: pageFaultOf(fault),
+    });
   }
 
   /** Commits the changes together with the answer that the idempotency key will repeat. */
@@ -162,9 +173,20 @@ class StripeApi {
     const { state } = this.#parts;
     const { answer, changes } = done;
     const { status, body } = answer;
-    const record = keyed && { atMs: state.clock.nowMs(), path: keyed.path, paramsHash: keyed.paramsHash, requestId: exchange.requestId, status, body };
+    const record = keyed && {
+      atMs: state.clock.nowMs(),
+      path: keyed.path,
+      paramsHash: keyed.paramsHash,
+      requestId: exchange.requestId,
+      status,
+      body,
+    };
     state.commit(record ? [...changes, { op: 'key', account: account.profile.id, key: keyed.key, record }] : changes);
-    return { ...answer, written: changes.length > 0, headers: { ...answer.headers, ...(record && shouldRetry(status)) } };
+    return {
+      ...answer,
+      written: changes.length > 0,
+      headers: { ...answer.headers, ...(record && shouldRetry(status)) },
+    };
   }
 }
 
@@ -174,7 +196,11 @@ function pageOf({ pages }: Route, query: string): 'first' | 'later' | null {
 }
 
 function replayed(record: KeyRecord): Answer {
-  const headers = { 'idempotent-replayed': 'true', 'original-request': record.requestId, ...shouldRetry(record.status) };
+  const headers = {
+    'idempotent-replayed': 'true',
+    'original-request': record.requestId,
+    ...shouldRetry(record.status),
+  };
   return { status: record.status, body: record.body, headers };
 }
 

@@ -35,7 +35,12 @@ const GRANT_TABLES = ['apps', 'codes', 'grants', 'tokens'];
 
 /** The control API of the stand-in Stripe. It is for tests and operators of the sandbox; the product never calls it. */
 export function stripeControlRoutes(parts: StripeControlParts): ControlRoutes {
-  return { ...objectRoutes(parts), ...faultRoutes(parts), ...settingRoutes(parts), ...grantRoutes({ ...parts, consents: STRIPE_CONSENTS }) };
+  return {
+    ...objectRoutes(parts),
+    ...faultRoutes(parts),
+    ...settingRoutes(parts),
+    ...grantRoutes({ ...parts, consents: STRIPE_CONSENTS }),
+  };
 }
 
 function objectRoutes({ state, calls, faults, limiter, revokedKeys, ledger }: StripeControlParts): ControlRoutes {
@@ -64,7 +69,12 @@ function objectRoutes({ state, calls, faults, limiter, revokedKeys, ledger }: St
     'GET /state/': ({ query, rest }) => {
       const { account, includeDeleted } = parseInput(stateQuery, query);
       if (GRANT_TABLES.includes(rest)) return { json: { data: stateOf(ledger, rest, account) } };
-      return { chunks: stateChunks(selectAccount(state, account), rest, { includeDeleted, nowSeconds: state.clock.nowSeconds() }) };
+      return {
+        chunks: stateChunks(selectAccount(state, account), rest, {
+          includeDeleted,
+          nowSeconds: state.clock.nowSeconds(),
+        }),
+      };
     },
     'GET /calls': ({ query }) => {
       const { since, account } = parseInput(callsQuery, query);
@@ -89,7 +99,8 @@ function objectRoutes({ state, calls, faults, limiter, revokedKeys, ledger }: St
     'POST /accounts': ({ body }) => {
       const wanted = parseInput(newAccountBody, body);
       const profile = newAccount(wanted, state.clock.nowSeconds());
-      if (state.credential(profile.secretKey)) throw new ControlError(409, 'key-taken', { message: 'Another account has this secretKey.' });
+      if (state.credential(profile.secretKey))
+        throw new ControlError(409, 'key-taken', { message: 'Another account has this secretKey.' });
       state.commit([{ op: 'account', profile }]);
       return { status: 201, json: announced(profile) };
     },
@@ -130,7 +141,13 @@ function settingRoutes({ state, limiter }: StripeControlParts): ControlRoutes {
     },
     'POST /limits': ({ body }) => {
       const changed = Object.entries(parseInput(limitsBody, body)).filter(([, value]) => value !== undefined);
-      state.commit([{ op: 'settings', clockOffsetMs: state.clock.offsetMs, limits: { ...state.limits, ...Object.fromEntries(changed) } }]);
+      state.commit([
+        {
+          op: 'settings',
+          clockOffsetMs: state.clock.offsetMs,
+          limits: { ...state.limits, ...Object.fromEntries(changed) },
+        },
+      ]);
       limiter.clear();
       return { json: state.limits };
     },

@@ -39,7 +39,12 @@ export function openGrants(home: string | undefined, state: StripeState): Promis
 export function stripeApps(ledger: Ledger): StripeApps {
   const platformKey = ledger.all('apps')[0]?.secret ?? randomId('sk_test_', 24);
   const appOf = (flow: string): App => {
-    const app = ledger.all('apps').find((each) => each.flow === flow) ?? { id: randomId('ca_', 32), flow, secret: platformKey, redirectUris: [] };
+    const app = ledger.all('apps').find((each) => each.flow === flow) ?? {
+      id: randomId('ca_', 32),
+      flow,
+      secret: platformKey,
+      redirectUris: [],
+    };
     ledger.commit([put('apps', app)]);
     return app;
   };
@@ -58,7 +63,13 @@ export function accountsOf(state: StripeState): AccountBook {
   };
 }
 
-export function createStripeOAuth(parts: { readonly ledger: Ledger; readonly accounts: AccountBook; readonly faults: Faults; readonly calls: CallLog; readonly onError: (error: unknown) => void }) {
+export function createStripeOAuth(parts: {
+  readonly ledger: Ledger;
+  readonly accounts: AccountBook;
+  readonly faults: Faults;
+  readonly calls: CallLog;
+  readonly onError: (error: unknown) => void;
+}) {
   const routes = [...STRIPE_CONSENTS.flatMap((consent) => consentRoutes(consent)), ...CONNECT_ROUTES, ...APP_ROUTES];
   return createService({ ...parts, routes, refuse: ofStatus, headers: (requestId) => ({ 'request-id': requestId }) });
 }

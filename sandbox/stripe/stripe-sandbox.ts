@@ -50,19 +50,40 @@ export async function startStripeSandbox(options: StripeSandboxOptions = {}): Pr
   const state = await StripeState.open(options.home);
   const profile = accountA(state, options);
   if (options.limits) {
-    state.commit([{ op: 'settings', clockOffsetMs: state.clock.offsetMs, limits: { ...state.limits, ...options.limits } }]);
+    state.commit([
+      { op: 'settings', clockOffsetMs: state.clock.offsetMs, limits: { ...state.limits, ...options.limits } },
+    ]);
   }
   const onError = options.onError ?? reportError;
   const ledger = await openGrants(options.home, state);
   const apps = stripeApps(ledger);
-  const webhooks = new RevocationWebhooks(deauthorizationWriter(profile.webhookSecret, 'Interlock'), options.webhookUrl ?? null);
-  ledger.onEnded = (grants) => { webhooks.tell(grants); };
+  const webhooks = new RevocationWebhooks(
+    deauthorizationWriter(profile.webhookSecret, 'Interlock'),
+    options.webhookUrl ?? null,
+  );
+  ledger.onEnded = (grants) => {
+    webhooks.tell(grants);
+  };
   const grantedKeys = new GrantedKeys(state, ledger, apps.platformKey);
-  const parts = { state, ledger, accounts: accountsOf(state), grantedKeys, faults: new Faults(), limiter: new RateLimiter(), calls: new CallLog(), revokedKeys: new Map<string, string | undefined>() };
+  const parts = {
+    state,
+    ledger,
+    accounts: accountsOf(state),
+    grantedKeys,
+    faults: new Faults(),
+    limiter: new RateLimiter(),
+    calls: new CallLog(),
+    revokedKeys: new Map<string, string | undefined>(),
+  };
   const oauth = createStripeOAuth({ ...parts, onError });
   const objects = createStripeApi({ ...parts, onError });
-  const api = await listen((req, res) => { (isOAuthPath(req.url ?? '') ? oauth : objects)(req, res); }, options.port ?? 0);
-  const control = await listen(createControlApi({ ...stripeControlRoutes(parts), ...webhookRoutes(webhooks) }, onError), options.controlPort ?? 0).catch(async (error: unknown) => {
+  const api = await listen((req, res) => {
+    (isOAuthPath(req.url ?? '') ? oauth : objects)(req, res);
+  }, options.port ?? 0);
+  const control = await listen(
+    createControlApi({ ...stripeControlRoutes(parts), ...webhookRoutes(webhooks) }, onError),
+    options.controlPort ?? 0,
+  ).catch(async (error: unknown) => {
     await api.close();
     throw error;
   });
@@ -84,8 +105,13 @@ export async function startStripeSandbox(options: StripeSandboxOptions = {}): Pr
 }
 
 function accountA(state: StripeState, { secretKey, webhookSecret }: StripeSandboxOptions) {
-  const known = state.accounts[0]?.profile ?? newAccount({ name: 'Interlock demonstration venue' }, state.clock.nowSeconds());
-  const profile = { ...known, secretKey: secretKey ?? known.secretKey, webhookSecret: webhookSecret ?? known.webhookSecret };
+  const known =
+    state.accounts[0]?.profile ?? newAccount({ name: 'Interlock demonstration venue' }, state.clock.nowSeconds());
+  const profile = {
+    ...known,
+    secretKey: secretKey ?? known.secretKey,
+    webhookSecret: webhookSecret ?? known.webhookSecret,
+  };
   state.commit([{ op: 'account', profile }]);
   return profile;
 }

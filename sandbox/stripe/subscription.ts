@@ -47,7 +47,12 @@ function renderSubscription({ id, created, fields }: Stored<SubscriptionFields>)
     cancel_at: fields.cancel_at_period_end ? fields.period.end : null,
     cancel_at_period_end: fields.cancel_at_period_end,
     canceled_at: fields.canceled_at,
-    cancellation_details: { comment: null, feedback: null, feedback_option: null, reason: fields.canceled_at === null ? null : 'cancellation_requested' },
+    cancellation_details: {
+      comment: null,
+      feedback: null,
+      feedback_option: null,
+      reason: fields.canceled_at === null ? null : 'cancellation_requested',
+    },
     collection_method: fields.collection_method,
     created,
     currency: fields.currency,
@@ -60,8 +65,19 @@ function renderSubscription({ id, created, fields }: Stored<SubscriptionFields>)
     description: fields.description,
     discounts: [],
     ended_at: fields.ended_at,
-    invoice_settings: { account_tax_ids: null, custom_fields: null, description: null, footer: null, issuer: { type: 'self' } },
-    items: { object: 'list', data: fields.items.map((item) => renderItem(item, { id, fields })), has_more: false, url: `/v1/subscription_items?subscription=${id}` },
+    invoice_settings: {
+      account_tax_ids: null,
+      custom_fields: null,
+      description: null,
+      footer: null,
+      issuer: { type: 'self' },
+    },
+    items: {
+      object: 'list',
+      data: fields.items.map((item) => renderItem(item, { id, fields })),
+      has_more: false,
+      url: `/v1/subscription_items?subscription=${id}`,
+    },
     latest_invoice: fields.latest_invoice,
     livemode: false,
     managed_payments: null,
@@ -84,7 +100,10 @@ function renderSubscription({ id, created, fields }: Stored<SubscriptionFields>)
   };
 }
 
-function renderItem({ id, created, price, quantity }: SubscriptionItem, of: Pick<Stored<SubscriptionFields>, 'id' | 'fields'>) {
+function renderItem(
+  { id, created, price, quantity }: SubscriptionItem,
+  of: Pick<Stored<SubscriptionFields>, 'id' | 'fields'>,
+) {
   return {
     id,
     object: 'subscription_item' as const,

@@ -11,12 +11,26 @@ import { bill, end, periodAfter } from './subscribing.ts';
 import type { SubscriptionItem } from './subscription.ts';
 import { testPaymentMethod } from './test-cards.ts';
 
-const STATUSES = ['active', 'all', 'canceled', 'ended', 'incomplete', 'incomplete_expired', 'past_due', 'paused', 'trialing', 'unpaid'] as const;
+const STATUSES = [
+  'active',
+  'all',
+  'canceled',
+  'ended',
+  'incomplete',
+  'incomplete_expired',
+  'past_due',
+  'paused',
+  'trialing',
+  'unpaid',
+] as const;
 
 /** Canceled ones are left out unless they are asked for: https://docs.stripe.com/api/subscriptions/list (2026-11). */
 export const listSubscriptions = listing('subscription', {
   customer: { read: requiredText(255), key: 'customer' },
-  price: { read: requiredText(255), accepts: ({ fields }, price) => fields.items.some((item) => item.price.id === price) },
+  price: {
+    read: requiredText(255),
+    accepts: ({ fields }, price) => fields.items.some((item) => item.price.id === price),
+  },
   status: {
     read: oneOf(...STATUSES),
     unsent: 'live',
@@ -91,17 +105,31 @@ const UNSET = {
   status: 'incomplete',
 } as const;
 
-function payingCustomer(draft: Draft, params: Read<Pick<typeof createSpec, 'customer' | 'collection_method' | 'default_payment_method' | 'payment_behavior'>>): Objekt<'customer'> {
+function payingCustomer(
+  draft: Draft,
+  params: Read<
+    Pick<typeof createSpec, 'customer' | 'collection_method' | 'default_payment_method' | 'payment_behavior'>
+  >,
+): Objekt<'customer'> {
   if (params.customer === undefined) throw missing('customer');
   const customer = named(draft, 'customer', { id: params.customer, param: 'customer' });
   const charges = params.collection_method !== 'send_invoice' && params.payment_behavior !== 'default_incomplete';
   if (charges && params.default_payment_method === undefined) {
-    throw invalidRequest('This customer has no attached payment source or default payment method. Please consider adding a default payment method.', { code: 'resource_missing' });
+    throw invalidRequest(
+      'This customer has no attached payment source or default payment method. Please consider adding a default payment method.',
+      { code: 'resource_missing' },
+    );
   }
   return customer;
 }
 
-const updateSpec = { cancel_at_period_end: boolean, default_payment_method: testPaymentMethod, description: clearable(text(500)), expand, metadata };
+const updateSpec = {
+  cancel_at_period_end: boolean,
+  default_payment_method: testPaymentMethod,
+  description: clearable(text(500)),
+  expand,
+  metadata,
+};
 
 export const updateSubscription = writing('subscription', (call, draft) => {
   const before = live(subject(call, draft, 'subscription'));
@@ -110,9 +138,13 @@ export const updateSubscription = writing('subscription', (call, draft) => {
   const patch = {
     ...given({ ...params, card }),
     ...metadataPatch(before.fields.metadata, keys),
-    ...(ends !== undefined && ends !== before.fields.cancel_at_period_end && { canceled_at: ends ? draft.nowSeconds : null }),
+    ...(ends !== undefined &&
+      ends !== before.fields.cancel_at_period_end && { canceled_at: ends ? draft.nowSeconds : null }),
   };
-  return { object: draft.change('customer.subscription.updated', { kind: 'subscription', before, patch }), expand: plan };
+  return {
+    object: draft.change('customer.subscription.updated', { kind: 'subscription', before, patch }),
+    expand: plan,
+  };
 });
 
 export const cancelSubscription = writing('subscription', (call, draft: Draft) => {
@@ -122,16 +154,27 @@ export const cancelSubscription = writing('subscription', (call, draft: Draft) =
 });
 
 function live(subscription: Objekt<'subscription'>): Objekt<'subscription'> {
-  if (subscription.fields.status === 'canceled') throw invalidRequest('A canceled subscription can only update its cancellation_details and metadata.');
+  if (subscription.fields.status === 'canceled')
+    throw invalidRequest('A canceled subscription can only update its cancellation_details and metadata.');
   return subscription;
 }
 
-function itemOf(draft: Draft, { price: priceId, quantity = 1 }: Read<typeof itemSpec>, index: number): SubscriptionItem {
+function itemOf(
+  draft: Draft,
+  { price: priceId, quantity = 1 }: Read<typeof itemSpec>,
+  index: number,
+): SubscriptionItem {
   if (priceId === undefined) throw missing(`items[${index}][price]`);
   const price = named(draft, 'price', { id: priceId, param: `items[${index}][price]` });
-  if (!price.fields.active) throw invalidRequest('The price specified is inactive. This field only accepts active prices.', { param: `items[${index}][price]` });
+  if (!price.fields.active)
+    throw invalidRequest('The price specified is inactive. This field only accepts active prices.', {
+      param: `items[${index}][price]`,
+    });
   if (!price.fields.recurring) {
-    throw invalidRequest(`The price specified is set to \`type=one_time\` but this field only accepts prices with \`type=recurring\`.`, { param: `items[${index}][price]` });
+    throw invalidRequest(
+      `The price specified is set to \`type=one_time\` but this field only accepts prices with \`type=recurring\`.`,
+      { param: `items[${index}][price]` },
+    );
   }
   return { id: randomId('si_', 14), created: draft.nowSeconds, price, quantity };
 }

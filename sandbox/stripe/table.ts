@@ -128,7 +128,15 @@ export class Table<F> {
     for (let index = 0; index < batch.count; index++) {
       const seedNo = batch.firstNo + index;
       const created = Math.max(0, batch.newestCreated - batch.secondsApart * (batch.count - 1 - index));
-      rows.push({ id: seed.id(this.#salt, seedNo), created, order: batch.firstOrder + index, seedNo, fields: null, stale: null, json: null });
+      rows.push({
+        id: seed.id(this.#salt, seedNo),
+        created,
+        order: batch.firstOrder + index,
+        seedNo,
+        fields: null,
+        stale: null,
+        json: null,
+      });
     }
     this.#add(rows);
   }

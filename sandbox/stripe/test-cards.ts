@@ -15,7 +15,11 @@ export interface TestCard {
 }
 
 const DECLINED = 'Your card was declined.';
-const declined = (last4: string, code: string, rest: { readonly reason?: string; readonly message?: string } = {}): TestCard => ({
+const declined = (
+  last4: string,
+  code: string,
+  rest: { readonly reason?: string; readonly message?: string } = {},
+): TestCard => ({
   ...visa(last4),
   declined: { code, decline_code: rest.reason ?? code, message: rest.message ?? DECLINED },
 });
@@ -29,13 +33,18 @@ const CARDS: Readonly<Record<string, TestCard>> = {
   gb: { ...visa('0000'), country: 'GB' },
   bank: { brand: 'unknown', country: 'US', last4: '6789' },
   chargeDeclined: declined('0002', 'card_declined', { reason: 'generic_decline' }),
-  chargeDeclinedInsufficientFunds: declined('9995', 'card_declined', { reason: 'insufficient_funds', message: 'Your card has insufficient funds.' }),
+  chargeDeclinedInsufficientFunds: declined('9995', 'card_declined', {
+    reason: 'insufficient_funds',
+    message: 'Your card has insufficient funds.',
+  }),
   chargeDeclinedLostCard: declined('9987', 'card_declined', { reason: 'lost_card' }),
   chargeDeclinedStolenCard: declined('9979', 'card_declined', { reason: 'stolen_card' }),
   chargeDeclinedFraudulent: declined('0019', 'card_declined', { reason: 'fraudulent' }),
   chargeDeclinedExpiredCard: declined('0069', 'expired_card', { message: 'Your card has expired.' }),
   chargeDeclinedIncorrectCvc: declined('0127', 'incorrect_cvc', { message: "Your card's security code is incorrect." }),
-  chargeDeclinedProcessingError: declined('0119', 'processing_error', { message: 'An error occurred while processing your card. Try again in a little bit.' }),
+  chargeDeclinedProcessingError: declined('0119', 'processing_error', {
+    message: 'An error occurred while processing your card. Try again in a little bit.',
+  }),
   createDispute: { ...visa('0259'), disputed: 'fraudulent' },
   createDisputeProductNotReceived: { ...visa('2685'), disputed: 'product_not_received' },
   refundFail: { ...visa('5126'), refund: 'failed' },

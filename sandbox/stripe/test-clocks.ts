@@ -13,9 +13,16 @@ export const retrieveTestClock = retrieval('test_clock');
 const expand = expandable('test_clock');
 
 export const createTestClock = writing('test_clock', (call, draft) => {
-  const { frozen_time, name = null, expand: plan } = readForm(call.params, { expand, frozen_time: integer({ min: 0 }), name: text(300) });
+  const {
+    frozen_time,
+    name = null,
+    expand: plan,
+  } = readForm(call.params, { expand, frozen_time: integer({ min: 0 }), name: text(300) });
   if (frozen_time === undefined) throw missing('frozen_time');
-  const object = draft.insert('test_clock', { id: randomId('clock_1', 23), fields: { frozen_time, name, status: 'ready' } });
+  const object = draft.insert('test_clock', {
+    id: randomId('clock_1', 23),
+    fields: { frozen_time, name, status: 'ready' },
+  });
   draft.tell('test_helpers.test_clock.created', { kind: 'test_clock', object });
   return { object, expand: plan };
 });
@@ -24,9 +31,15 @@ export const createTestClock = writing('test_clock', (call, draft) => {
 export const advanceTestClock: Endpoint = (call) => {
   const draft = new Draft(call);
   const before = subject(call, draft, 'test_clock');
-  const { frozen_time: target, expand: plan = [] } = readForm(call.params, { expand, frozen_time: integer({ min: 0 }) });
+  const { frozen_time: target, expand: plan = [] } = readForm(call.params, {
+    expand,
+    frozen_time: integer({ min: 0 }),
+  });
   if (target === undefined) throw missing('frozen_time');
-  if (target <= before.fields.frozen_time) throw invalidRequest('The frozen time must be after the current frozen time of the test clock.', { param: 'frozen_time' });
+  if (target <= before.fields.frozen_time)
+    throw invalidRequest('The frozen time must be after the current frozen time of the test clock.', {
+      param: 'frozen_time',
+    });
   const advancing = draft.update('test_clock', before, { frozen_time: target, status: 'advancing' });
   draft.tell('test_helpers.test_clock.advancing', { kind: 'test_clock', object: advancing });
   const answer = written(draft, { kind: 'test_clock', object: advancing, expand: plan });
@@ -50,5 +63,8 @@ export const deleteTestClock: Endpoint = (call) => {
   }
   draft.remove('test_clock', object);
   draft.tell('test_helpers.test_clock.deleted', { kind: 'test_clock', object });
-  return { body: JSON.stringify({ id: object.id, object: 'test_helpers.test_clock', deleted: true }), changes: draft.changes };
+  return {
+    body: JSON.stringify({ id: object.id, object: 'test_helpers.test_clock', deleted: true }),
+    changes: draft.changes,
+  };
 };

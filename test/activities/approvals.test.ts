@@ -23,10 +23,13 @@ describe('an approval', () => {
 
   const sources = (from: number, count: number) => Array.from({ length: count }, (_, index) => `c-${from + index}`);
   const remove = async (sourceIds: readonly string[]) => {
-    const rows = await world.database.admin<{ id: RecordId }[]>`select id from customers where venue_id = ${venue.venueId} and source_id in ${world.database.admin(sourceIds)}`;
+    const rows = await world.database.admin<
+      { id: RecordId }[]
+    >`select id from customers where venue_id = ${venue.venueId} and source_id in ${world.database.admin(sourceIds)}`;
     for (const { id } of rows) await world.customers.remove(venue.venueId, id);
   };
-  const row = async ({ syncId }: SyncConnectionInput) => (await world.database.admin`select * from sync_runs where id = ${syncId}`)[0]!;
+  const row = async ({ syncId }: SyncConnectionInput) =>
+    (await world.database.admin`select * from sync_runs where id = ${syncId}`)[0]!;
   const atStripe = async () => (await world.stripe.customers()).length;
 
   /** A push of 100 customers, of which 45 have been deleted, that was approved and then broke off after `deleted` of them. */
@@ -64,7 +67,12 @@ describe('an approval', () => {
 
       expect(await world.chunk(input)).toMatchObject({ status: 'needs-approval', awaiting: { archiving: left } });
       expect(await atStripe()).toBe(before);
-      expect(await row(input)).toMatchObject({ phase: 'awaiting-approval', awaiting: { archiving: left }, approved_at: null, approved_by: null });
+      expect(await row(input)).toMatchObject({
+        phase: 'awaiting-approval',
+        awaiting: { archiving: left },
+        approved_at: null,
+        approved_by: null,
+      });
 
       await world.progress.approve(input, 'another-person');
       expect(await world.chunk(input)).toMatchObject({ status: 'done', counts: { archived: 46 } });
@@ -140,7 +148,10 @@ describe('an approval', () => {
         },
       },
     });
-    expect(await world.aStage().run(chunks.syncChunk, input)).toMatchObject({ status: 'done', counts: { archived: 1 } });
+    expect(await world.aStage().run(chunks.syncChunk, input)).toMatchObject({
+      status: 'done',
+      counts: { archived: 1 },
+    });
     await world.finish(input);
     expect(await atStripe()).toBe(1_099);
     expect((await world.sync(venue, 'push', 'incremental')).counts).toMatchObject({ archived: 40 });

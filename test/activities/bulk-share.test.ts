@@ -14,7 +14,8 @@ it('a gate lets so many through at once, in the order they came, also past one t
           else resolve(index);
         };
       });
-    }));
+    }),
+  );
   const settled = Promise.allSettled(works);
   expect(begun).toEqual([0, 1]);
   ends[1]?.(true);
@@ -27,7 +28,13 @@ it('a gate lets so many through at once, in the order they came, also past one t
   expect(begun).toEqual([0, 1, 2, 3, 4]);
   await settled;
   // Every place is free again.
-  expect(await Promise.all([gate.pass(() => Promise.resolve('a')), gate.pass(() => Promise.resolve('b')), gate.pass(() => Promise.resolve('c'))])).toEqual(['a', 'b', 'c']);
+  expect(
+    await Promise.all([
+      gate.pass(() => Promise.resolve('a')),
+      gate.pass(() => Promise.resolve('b')),
+      gate.pass(() => Promise.resolve('c')),
+    ]),
+  ).toEqual(['a', 'b', 'c']);
 });
 
 it('a gate that is narrowed lets those inside end, and opens again as they leave', async () => {

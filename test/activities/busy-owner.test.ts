@@ -31,20 +31,37 @@ describe('an activity that needs a fresh token', () => {
     const grant = await world.aGrant('quickbooks', 'code');
     await world.expire(grant);
     // Workflows alone: the owner waits for its first look at the grant, and so does everybody who asks it.
-    const worker = await Worker.create({ connection: native, namespace, taskQueue: WORKFLOW_QUEUE, workflowsPath: fileURLToPath(new URL('../../workflows/index.ts', import.meta.url)) });
+    const worker = await Worker.create({
+      connection: native,
+      namespace,
+      taskQueue: WORKFLOW_QUEUE,
+      workflowsPath: fileURLToPath(new URL('../../workflows/index.ts', import.meta.url)),
+    });
     await worker.runUntil(async () => {
       for (let inFlight = 0; inFlight < MAX_IN_FLIGHT; inFlight += 1) {
         await world.client.workflow.startUpdateWithStart(ENSURE_FRESH_UPDATE, {
           args: [{ minValidMs: 1, rejectedGeneration: null }],
           waitForStage: 'ACCEPTED',
-          startWorkflowOperation: new WithStartWorkflowOperation(KEEP_CONNECTION_FRESH, ownerStart(grant, 'QuickBooks')),
+          startWorkflowOperation: new WithStartWorkflowOperation(
+            KEEP_CONNECTION_FRESH,
+            ownerStart(grant, 'QuickBooks'),
+          ),
         });
       }
       const { connections, tokens, providers, vault } = world;
-      const credentials = createCredentials({ connections, tokens, providers, vault, audit: createAuditStore(world.database.db), askTimeoutMs: 1_000 });
+      const credentials = createCredentials({
+        connections,
+        tokens,
+        providers,
+        vault,
+        audit: createAuditStore(world.database.db),
+        askTimeoutMs: 1_000,
+      });
       const environment = new MockActivityEnvironment({}, { client: new Client({ connection: native, namespace }) });
       // The worker's client alone would go on for 13 s, four times: longer than this test may take.
-      await expect(environment.run(() => credentials.open(grant))).rejects.toMatchObject({ details: { kind: 'unavailable', code: 'no-fresh-token' } });
+      await expect(environment.run(() => credentials.open(grant))).rejects.toMatchObject({
+        details: { kind: 'unavailable', code: 'no-fresh-token' },
+      });
       await world.owner(grant).terminate('test');
     });
   }, 12_000);

@@ -6,13 +6,31 @@ import { ProviderError } from '../../providers/provider-error.ts';
 
 const COUNTS = { read: 0, created: 0, updated: 0, unchanged: 0, archived: 0, rejected: 0, conflicts: 0 };
 const PROGRESS: SyncProgress = { done: 4, total: 10, counts: { ...COUNTS, read: 4 }, providerCalls: 2 };
-const STATE = { ...PROGRESS, checkpoint: null, fence: 1, stopRequested: false, failures: 0, approved: null, plannedCalls: 0, startedAt: new Date() };
+const STATE = {
+  ...PROGRESS,
+  checkpoint: null,
+  fence: 1,
+  stopRequested: false,
+  failures: 0,
+  approved: null,
+  plannedCalls: 0,
+  startedAt: new Date(),
+};
 
 function aControl(options: Partial<ChunkControlOptions> = {}) {
-  return new ChunkControl({ state: STATE, lease: { slots: 24 }, ratePerSecond: 90, deadlineMs: 60_000, cancelled: new AbortController().signal, onProgress: () => undefined, ...options });
+  return new ChunkControl({
+    state: STATE,
+    lease: { slots: 24 },
+    ratePerSecond: 90,
+    deadlineMs: 60_000,
+    cancelled: new AbortController().signal,
+    onProgress: () => undefined,
+    ...options,
+  });
 }
 
-const rateLimited = (retryAfterMs?: number) => new ProviderError({ provider: 'stripe', kind: 'rate-limited', retryAfterMs });
+const rateLimited = (retryAfterMs?: number) =>
+  new ProviderError({ provider: 'stripe', kind: 'rate-limited', retryAfterMs });
 
 describe('the control of a chunk', () => {
   it.each([
@@ -37,16 +55,21 @@ describe('the control of a chunk', () => {
     expect(await control.attempt(() => Promise.reject(new Error('first')))).toBeNull();
     expect(await control.attempt(() => Promise.reject(new Error('second')))).toBeNull();
     expect(control.stopping).toBe(true);
-    expect(() => { control.rethrow(); }).toThrow('first');
+    expect(() => {
+      control.rethrow();
+    }).toThrow('first');
   });
 
   it('sits a short pause out and hands a long one back', async () => {
     const short = aControl();
-    for (const retryAfterMs of [undefined, 1_000, 10_000]) expect(await short.attempt(() => Promise.reject(rateLimited(retryAfterMs)))).toBeNull();
+    for (const retryAfterMs of [undefined, 1_000, 10_000])
+      expect(await short.attempt(() => Promise.reject(rateLimited(retryAfterMs)))).toBeNull();
     expect(short.stopping).toBe(false);
     const long = aControl();
     await long.attempt(() => Promise.reject(rateLimited(10_001)));
-    expect(() => { long.rethrow(); }).toThrow(ProviderError);
+    expect(() => {
+      long.rethrow();
+    }).toThrow(ProviderError);
   });
 
   it('hands a pause back that was asked for again and again, however short each was, when nothing has succeeded in between', async () => {
@@ -60,7 +83,9 @@ describe('the control of a chunk', () => {
     }
     clock.mockReturnValue(10_000);
     await refuse();
-    expect(() => { control.rethrow(); }).toThrow(ProviderError);
+    expect(() => {
+      control.rethrow();
+    }).toThrow(ProviderError);
   });
 
   it('counts refusals anew once something has succeeded', async () => {

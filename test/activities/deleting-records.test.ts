@@ -20,14 +20,21 @@ describe('deleting the records of a connection', () => {
   afterEach(() => vi.restoreAllMocks());
   afterAll(() => world.close());
 
-  const activity = (disconnections = store) => createDisconnectingActivities({ disconnections, runs: world.runs, log: world.deps.log }).deleteRecords;
-  const left = async ({ venueId }: TestVenue) => (await world.database.admin<{ id: string }[]>`select id from customers where venue_id = ${venueId}`).length;
+  const activity = (disconnections = store) =>
+    createDisconnectingActivities({ disconnections, runs: world.runs, log: world.deps.log }).deleteRecords;
+  const left = async ({ venueId }: TestVenue) =>
+    (await world.database.admin<{ id: string }[]>`select id from customers where venue_id = ${venueId}`).length;
   /** 1,200 records that a connection brought; the first 1,100 by id are another connection's too, so that they stay. */
   async function aVenueWithRecordsThatStay() {
     const venue = await world.aVenue();
     const { id: connectionId } = await world.connections.saveWithApiKey({
-      ...venue, connectionId: crypto.randomUUID() as TestVenue['connectionId'], provider: 'stripe', environment: 'sandbox',
-      account: { id: `acct_${crypto.randomUUID()}`, name: null }, scopes: [], sealedKey: Uint8Array.from([1]) as never,
+      ...venue,
+      connectionId: crypto.randomUUID() as TestVenue['connectionId'],
+      provider: 'stripe',
+      environment: 'sandbox',
+      account: { id: `acct_${crypto.randomUUID()}`, name: null },
+      scopes: [],
+      sealedKey: Uint8Array.from([1]) as never,
     });
     const { admin } = world.database;
     await admin`insert into customers (id, venue_id, source_id, name) select gen_random_uuid(), ${venue.venueId}, 'stripe:cus_' || n, 'A customer' from generate_series(1, 1200) n`;
@@ -42,7 +49,13 @@ describe('deleting the records of a connection', () => {
   function withSlowBatches(): DisconnectionStore {
     let nowMs = performance.now();
     vi.spyOn(performance, 'now').mockImplementation(() => nowMs);
-    return { ...store, deleteSome: async (...args) => { nowMs += 120_000; return store.deleteSome(...args); } };
+    return {
+      ...store,
+      deleteSome: async (...args) => {
+        nowMs += 120_000;
+        return store.deleteSome(...args);
+      },
+    };
   }
 
   it('ends although more records stay in front than one activity comes past', async () => {
@@ -63,15 +76,28 @@ describe('deleting the records of a connection', () => {
     const venue = await aVenueWithRecordsThatStay();
     const beats: DeletionCursor[] = [];
     let batches = 0;
-    const failing: DisconnectionStore = { ...store, deleteSome: (...args) => ((batches += 1) === 3 ? Promise.reject(new Error('lost')) : store.deleteSome(...args)) };
+    const failing: DisconnectionStore = {
+      ...store,
+      deleteSome: (...args) => ((batches += 1) === 3 ? Promise.reject(new Error('lost')) : store.deleteSome(...args)),
+    };
     const environment = new MockActivityEnvironment();
     environment.on('heartbeat', (cursor: DeletionCursor) => beats.push(cursor));
     await expect(environment.run(activity(failing), { ...venue, requestedBy: 'an-admin' })).rejects.toThrow();
     expect(beats).toHaveLength(2);
 
     const asked: DeletionCursor[] = [];
-    const watched: DisconnectionStore = { ...store, deleteSome: (ref, cursor, limit) => { asked.push(cursor); return store.deleteSome(ref, cursor, limit); } };
-    await new MockActivityEnvironment({ heartbeatDetails: beats.at(-1) }).run(activity(watched), { ...venue, requestedBy: 'an-admin', cursor: FIRST_DELETION });
+    const watched: DisconnectionStore = {
+      ...store,
+      deleteSome: (ref, cursor, limit) => {
+        asked.push(cursor);
+        return store.deleteSome(ref, cursor, limit);
+      },
+    };
+    await new MockActivityEnvironment({ heartbeatDetails: beats.at(-1) }).run(activity(watched), {
+      ...venue,
+      requestedBy: 'an-admin',
+      cursor: FIRST_DELETION,
+    });
     expect(asked[0]).toEqual(beats.at(-1));
     expect(await left(venue)).toBe(1_100);
   });

@@ -19,26 +19,43 @@ describe('what is deleted at the provider', () => {
     venue = await world.aVenue();
   });
 
-  const all = async (of = venue) =>
-    [...(await world.database.admin<{ name: string; deleted: boolean; external_id: string; state: string; version: number }[]>`
+  const all = async (of = venue) => [
+    ...(await world.database.admin<
+      { name: string; deleted: boolean; external_id: string; state: string; version: number }[]
+    >`
       select c.name, c.version, c.deleted_at is not null as deleted, l.external_id, l.state from customers c
-      left join record_links l on l.record_id = c.id where c.venue_id = ${of.venueId} order by l.external_id`)];
+      left join record_links l on l.record_id = c.id where c.venue_id = ${of.venueId} order by l.external_id`),
+  ];
   const gone = async (of = venue) => (await all(of)).filter((row) => row.deleted).map((row) => row.external_id);
   const idsAtStripe = async () => (await world.stripe.customers()).map(({ id }) => id).sort();
-  const row = async ({ syncId }: SyncConnectionInput) => (await world.database.admin`select * from sync_runs where id = ${syncId}`)[0]!;
-  const watermark = async () => (await world.database.admin`select watermark from sync_cursors where connection_id = ${venue.connectionId}`)[0]?.['watermark'] as Date | undefined;
+  const row = async ({ syncId }: SyncConnectionInput) =>
+    (await world.database.admin`select * from sync_runs where id = ${syncId}`)[0]!;
+  const watermark = async () =>
+    (await world.database.admin`select watermark from sync_cursors where connection_id = ${venue.connectionId}`)[0]?.[
+      'watermark'
+    ] as Date | undefined;
   const since = async () => (await world.stripe.calls()).length;
   const pathsSince = async (from: number) => (await world.stripe.calls()).slice(from).map(({ path }) => path);
-  const removeAtStripe = (ids: readonly string[]) => Promise.all(ids.map((id) => world.callStripe('DELETE', `customers/${id}`)));
+  const removeAtStripe = (ids: readonly string[]) =>
+    Promise.all(ids.map((id) => world.callStripe('DELETE', `customers/${id}`)));
   /** Leaves out of the change feed what was deleted, as time does after thirty days. */
   const forget = async (ids: readonly string[]) => {
     const kept = await world.stripe.customers<{ id: string; created: number; name: string }>();
     await world.stripe.reset();
-    await world.stripe.seed({ resource: 'customers', records: kept.filter(({ id }) => !ids.includes(id)).map(({ id, created, name }) => ({ id, created, name })) });
+    await world.stripe.seed({
+      resource: 'customers',
+      records: kept.filter(({ id }) => !ids.includes(id)).map(({ id, created, name }) => ({ id, created, name })),
+    });
   };
   const seeded = async (count: number) => {
     const now = Math.floor(Date.now() / 1_000);
-    await world.stripe.seed({ resource: 'customers', records: Array.from({ length: count }, (_, index) => ({ name: `Customer ${index}`, created: now - 40 * (index + 1) })) });
+    await world.stripe.seed({
+      resource: 'customers',
+      records: Array.from({ length: count }, (_, index) => ({
+        name: `Customer ${index}`,
+        created: now - 40 * (index + 1),
+      })),
+    });
     await world.sync(venue, 'pull');
     return idsAtStripe();
   };
@@ -58,8 +75,12 @@ describe('what is deleted at the provider', () => {
 
     expect(run.counts).toMatchObject({ read: 28, created: 0, updated: 0, archived: 2 });
     expect(await gone()).toEqual([...lost].sort());
-    expect((await pathsSince(from)).filter((path) => /customers\/cus_/.test(path)).sort()).toEqual(lost.map((id) => `/v1/customers/${id}`).sort());
-    expect(await world.logOf(venue, run.syncId)).toMatchObject(lost.map(() => ({ action: 'archived', code: 'deleted-at-provider', level: 'info' })));
+    expect((await pathsSince(from)).filter((path) => /customers\/cus_/.test(path)).sort()).toEqual(
+      lost.map((id) => `/v1/customers/${id}`).sort(),
+    );
+    expect(await world.logOf(venue, run.syncId)).toMatchObject(
+      lost.map(() => ({ action: 'archived', code: 'deleted-at-provider', level: 'info' })),
+    );
     expect((await world.sync(venue, 'pull')).counts).toMatchObject({ read: 28, unchanged: 28, archived: 0 });
   });
 
@@ -94,7 +115,9 @@ describe('what is deleted at the provider', () => {
     expect(await gone()).toEqual([]);
     const log = await world.logOf(venue, run.syncId);
     expect(log).toHaveLength(100);
-    expect(new Set(log.map(({ action, code, level }) => `${level} ${action} ${code}`))).toEqual(new Set(['warn anomaly left-out-of-listing']));
+    expect(new Set(log.map(({ action, code, level }) => `${level} ${action} ${code}`))).toEqual(
+      new Set(['warn anomaly left-out-of-listing']),
+    );
   });
 
   it('is nothing that we pushed while the listing was read', async () => {
@@ -105,7 +128,9 @@ describe('what is deleted at the provider', () => {
     await world.load(venue, 5, 500);
     await world.sync(venue, 'push', 'incremental');
     // What the pull has read already, and is changed by a push while it goes on, is here too.
-    const [known] = await world.database.admin<{ source_id: string }[]>`select source_id from customers where venue_id = ${venue.venueId} and source_id like 'stripe:%' order by id desc limit 1`;
+    const [known] = await world.database.admin<
+      { source_id: string }[]
+    >`select source_id from customers where venue_id = ${venue.venueId} and source_id like 'stripe:%' order by id desc limit 1`;
     await world.customers.upsertMany(venue.venueId, [{ sourceId: known!.source_id, name: 'Changed by the venue' }]);
     await world.sync(venue, 'push', 'incremental');
     const from = await since();
@@ -125,7 +150,8 @@ describe('what is deleted at the provider', () => {
     await removeAtStripe([ids[0]!]);
     await world.sync(venue, 'pull', 'incremental');
     const before = await all();
-    for (const mode of ['incremental', 'full', 'incremental'] as const) expect((await world.sync(venue, 'pull', mode)).counts).toMatchObject({ archived: 0, updated: 0, created: 0 });
+    for (const mode of ['incremental', 'full', 'incremental'] as const)
+      expect((await world.sync(venue, 'pull', mode)).counts).toMatchObject({ archived: 0, updated: 0, created: 0 });
     expect(await all()).toEqual(before);
     expect(await gone()).toEqual([ids[0]]);
   });
@@ -158,28 +184,44 @@ describe('what is deleted at the provider', () => {
   });
 
   describe('in numbers that a run may not archive by itself', () => {
-    it.each(['told', 'unlisted'] as const)('waits for a person, shows of what, and goes on when one says yes (%s)', async (how) => {
-      const ids = await seeded(60);
-      const lost = ids.slice(0, 21);
-      if (how === 'told') await removeAtStripe(lost);
-      else await forget(lost);
-      const input = await begun(how === 'told' ? 'incremental' : 'full');
-      const before = await watermark();
+    it.each(['told', 'unlisted'] as const)(
+      'waits for a person, shows of what, and goes on when one says yes (%s)',
+      async (how) => {
+        const ids = await seeded(60);
+        const lost = ids.slice(0, 21);
+        if (how === 'told') await removeAtStripe(lost);
+        else await forget(lost);
+        const input = await begun(how === 'told' ? 'incremental' : 'full');
+        const before = await watermark();
 
-      expect(await world.chunk(input)).toMatchObject({ status: 'needs-approval', awaiting: { archiving: 21, of: 60 } });
-      expect(await gone()).toEqual([]);
-      expect(await row(input)).toMatchObject({ phase: 'awaiting-approval', awaiting: { archiving: 21, of: 60 }, waiting_for: { what: 'approval', until: null }, archived_count: '0' });
-      // Asking again changes nothing.
-      expect(await world.chunk(input)).toMatchObject({ status: 'needs-approval' });
-      expect(await gone()).toEqual([]);
-      expect(await watermark()).toEqual(before);
+        expect(await world.chunk(input)).toMatchObject({
+          status: 'needs-approval',
+          awaiting: { archiving: 21, of: 60 },
+        });
+        expect(await gone()).toEqual([]);
+        expect(await row(input)).toMatchObject({
+          phase: 'awaiting-approval',
+          awaiting: { archiving: 21, of: 60 },
+          waiting_for: { what: 'approval', until: null },
+          archived_count: '0',
+        });
+        // Asking again changes nothing.
+        expect(await world.chunk(input)).toMatchObject({ status: 'needs-approval' });
+        expect(await gone()).toEqual([]);
+        expect(await watermark()).toEqual(before);
 
-      await world.progress.approve(input, 'a-person');
-      expect(await row(input)).toMatchObject({ phase: 'running', awaiting: null, waiting_for: null, approved_by: 'a-person' });
-      expect(await world.chunk(input)).toMatchObject({ status: 'done', counts: { archived: 21 } });
-      await world.finish(input);
-      expect(await gone()).toEqual(lost);
-    });
+        await world.progress.approve(input, 'a-person');
+        expect(await row(input)).toMatchObject({
+          phase: 'running',
+          awaiting: null,
+          waiting_for: null,
+          approved_by: 'a-person',
+        });
+        expect(await world.chunk(input)).toMatchObject({ status: 'done', counts: { archived: 21 } });
+        await world.finish(input);
+        expect(await gone()).toEqual(lost);
+      },
+    );
 
     it('archives nothing when nobody says yes and the run is cancelled; the next run finds the same again', async () => {
       const ids = await seeded(60);
@@ -187,9 +229,17 @@ describe('what is deleted at the provider', () => {
       const input = await begun('incremental');
       expect(await world.chunk(input)).toMatchObject({ status: 'needs-approval' });
       await world.finish(input, 'cancelled');
-      expect(await row(input)).toMatchObject({ phase: 'finished', outcome: 'cancelled', awaiting: null, waiting_for: null });
+      expect(await row(input)).toMatchObject({
+        phase: 'finished',
+        outcome: 'cancelled',
+        awaiting: null,
+        waiting_for: null,
+      });
       expect(await gone()).toEqual([]);
-      expect(await world.chunk(await begun('incremental'))).toMatchObject({ status: 'needs-approval', awaiting: { archiving: 30, of: 60 } });
+      expect(await world.chunk(await begun('incremental'))).toMatchObject({
+        status: 'needs-approval',
+        awaiting: { archiving: 30, of: 60 },
+      });
     });
 
     it('counts only this venue’s', async () => {
@@ -202,7 +252,10 @@ describe('what is deleted at the provider', () => {
       const [mine, theirs] = [await begun('incremental'), await begun('incremental', other)];
       expect(await world.chunk(mine)).toMatchObject({ status: 'needs-approval', awaiting: { archiving: 21, of: 60 } });
       await world.progress.approve(mine, 'a-person');
-      expect(await world.chunk(theirs)).toMatchObject({ status: 'needs-approval', awaiting: { archiving: 21, of: 60 } });
+      expect(await world.chunk(theirs)).toMatchObject({
+        status: 'needs-approval',
+        awaiting: { archiving: 21, of: 60 },
+      });
       expect(await gone(other)).toEqual([]);
     });
 

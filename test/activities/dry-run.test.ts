@@ -27,14 +27,23 @@ describe('a dry run', () => {
     cursors: [...(await world.database.admin`select * from sync_cursors order by connection_id`)],
     stripe: await world.stripe.customers(),
   });
-  const items = async (syncId: SyncId) => [...(await world.database.admin<{ key: string; action: string; source_id: string; detail: string | null }[]>`
-    select key, action, source_id, detail from sync_plan_items where sync_id = ${syncId} order by source_id`)];
-  const actions = async (syncId: SyncId) => Object.fromEntries((await items(syncId)).map(({ source_id: sourceId, action }) => [sourceId, action]));
+  const items = async (syncId: SyncId) => [
+    ...(await world.database.admin<{ key: string; action: string; source_id: string; detail: string | null }[]>`
+    select key, action, source_id, detail from sync_plan_items where sync_id = ${syncId} order by source_id`),
+  ];
+  const actions = async (syncId: SyncId) =>
+    Object.fromEntries((await items(syncId)).map(({ source_id: sourceId, action }) => [sourceId, action]));
   const plan = async (syncId: SyncId) => (await world.runs.find(venue.venueId, syncId))?.plan;
-  const deviations = async (syncId: SyncId) => (await world.logOf(venue, syncId)).filter(({ action }) => action === 'deviation').map(({ code, sourceId }) => `${sourceId}: ${code}`).sort();
+  const deviations = async (syncId: SyncId) =>
+    (await world.logOf(venue, syncId))
+      .filter(({ action }) => action === 'deviation')
+      .map(({ code, sourceId }) => `${sourceId}: ${code}`)
+      .sort();
   const deviationCount = async (syncId: SyncId) => (await world.runs.find(venue.venueId, syncId))?.deviationCount;
   const remove = async (sourceId: string) => {
-    const [row] = await world.database.admin<{ id: never }[]>`select id from customers where venue_id = ${venue.venueId} and source_id = ${sourceId}`;
+    const [row] = await world.database.admin<
+      { id: never }[]
+    >`select id from customers where venue_id = ${venue.venueId} and source_id = ${sourceId}`;
     await world.customers.remove(venue.venueId, row!.id);
   };
   const rename = (index: number, name: string) => world.customers.upsertMany(venue.venueId, [aCustomer(index, name)]);
@@ -55,8 +64,21 @@ describe('a dry run', () => {
 
       const run = await world.sync(venue, 'push', 'full', { dryRun: true });
 
-      expect(run).toMatchObject({ counts: { read: 9, created: 2, updated: 1, archived: 1, unchanged: 4, rejected: 1 }, providerCalls: 0 });
-      expect(await actions(run.syncId)).toEqual({ 'c-0': 'update', 'c-1': 'archive', 'c-2': 'skip', 'c-3': 'skip', 'c-4': 'skip', 'c-5': 'skip', 'c-10': 'create', 'c-11': 'create', 'c-20': 'reject' });
+      expect(run).toMatchObject({
+        counts: { read: 9, created: 2, updated: 1, archived: 1, unchanged: 4, rejected: 1 },
+        providerCalls: 0,
+      });
+      expect(await actions(run.syncId)).toEqual({
+        'c-0': 'update',
+        'c-1': 'archive',
+        'c-2': 'skip',
+        'c-3': 'skip',
+        'c-4': 'skip',
+        'c-5': 'skip',
+        'c-10': 'create',
+        'c-11': 'create',
+        'c-20': 'reject',
+      });
       expect(await plan(run.syncId)).toEqual({ calls: 4, seconds: 1 });
       expect((await items(run.syncId)).find(({ action }) => action === 'reject')?.detail).toContain('name');
       expect(await callsSince(from)).toEqual([]);
@@ -84,7 +106,16 @@ describe('a dry run', () => {
 
       const run = await world.sync(venue, 'push', 'full', { planId });
 
-      expect(await deviations(run.syncId)).toEqual(['c-0: content-changed', 'c-1: no-longer-needed', 'c-10: no-longer-needed', 'c-20: planned-otherwise', 'c-2: planned-otherwise', 'c-30: not-planned'].sort());
+      expect(await deviations(run.syncId)).toEqual(
+        [
+          'c-0: content-changed',
+          'c-1: no-longer-needed',
+          'c-10: no-longer-needed',
+          'c-20: planned-otherwise',
+          'c-2: planned-otherwise',
+          'c-30: not-planned',
+        ].sort(),
+      );
       expect(await deviationCount(run.syncId)).toBe(6);
     });
 
@@ -92,7 +123,11 @@ describe('a dry run', () => {
       const other = await world.aVenue();
       await world.load(other, 3, 100);
       const run = await world.sync(venue, 'push', 'full', { dryRun: true });
-      expect((await items(run.syncId)).map(({ source_id: sourceId }) => sourceId).filter((sourceId) => Number(sourceId.slice(2)) >= 100)).toEqual([]);
+      expect(
+        (await items(run.syncId))
+          .map(({ source_id: sourceId }) => sourceId)
+          .filter((sourceId) => Number(sourceId.slice(2)) >= 100),
+      ).toEqual([]);
       const theirs = await world.sync(other, 'push', 'full', { dryRun: true });
       expect(theirs.counts).toMatchObject({ read: 3, created: 3 });
       expect((await world.sync(other, 'push')).counts).toMatchObject({ created: 3 });
@@ -127,7 +162,14 @@ describe('a dry run', () => {
 
       const run = await world.sync(venue, 'pull', 'full', { dryRun: true });
 
-      expect((await items(run.syncId)).map(({ action }) => action).sort()).toEqual(['archive', 'conflict', 'create', 'skip', 'skip', 'update']);
+      expect((await items(run.syncId)).map(({ action }) => action).sort()).toEqual([
+        'archive',
+        'conflict',
+        'create',
+        'skip',
+        'skip',
+        'update',
+      ]);
       expect(run.counts).toMatchObject({ created: 1, updated: 2, archived: 1, conflicts: 1 });
       const calls = await callsSince(from);
       expect(calls.filter(({ method }) => method !== 'GET')).toEqual([]);
@@ -165,7 +207,8 @@ describe('a dry run', () => {
       await world.stripe.seed({ resource: 'customers', count: 1 });
       await world.sync(venue, 'pull');
       const [customer] = await world.stripe.customers();
-      for (let edit = 1; edit <= 120; edit += 1) await world.callStripe('POST', `customers/${customer!.id}`, { name: `Edit ${edit}` });
+      for (let edit = 1; edit <= 120; edit += 1)
+        await world.callStripe('POST', `customers/${customer!.id}`, { name: `Edit ${edit}` });
       const { syncId: planId, counts } = await world.sync(venue, 'pull', 'incremental', { dryRun: true });
       expect(counts).toMatchObject({ updated: 1 });
       const run = await world.sync(venue, 'pull', 'incremental', { planId });
@@ -188,14 +231,22 @@ describe('a dry run', () => {
       const run = await world.sync(venue, 'pull', 'full', { planId });
 
       expect(await deviations(run.syncId)).toEqual(
-        [`${first!.id}: content-changed`, `${second!.id}: planned-otherwise`, `${fourth!.id}: planned-otherwise`, `${id}: not-planned`].map((line) => world.pulledId(venue, line)).sort(),
+        [
+          `${first!.id}: content-changed`,
+          `${second!.id}: planned-otherwise`,
+          `${fourth!.id}: planned-otherwise`,
+          `${id}: not-planned`,
+        ]
+          .map((line) => world.pulledId(venue, line))
+          .sort(),
       );
     });
 
     it('waits for nobody, however much it would archive: nothing is archived', async () => {
       await world.stripe.seed({ resource: 'customers', count: 40 });
       await world.sync(venue, 'pull');
-      for (const { id } of (await world.stripe.customers()).slice(0, 30)) await world.callStripe('DELETE', `customers/${id}`);
+      for (const { id } of (await world.stripe.customers()).slice(0, 30))
+        await world.callStripe('DELETE', `customers/${id}`);
       const before = await everything();
       expect((await world.sync(venue, 'pull', 'incremental', { dryRun: true })).counts).toMatchObject({ archived: 30 });
       expect(await everything()).toEqual(before);

@@ -31,10 +31,18 @@ describe('an incremental pull of events of another API version', () => {
   const pull = (mode: 'full' | 'incremental') => world.sync(venue, 'pull', mode, TRANSACTIONS);
   /** What the summary says, by kind. */
   const succeeded = async () => {
-    const sums = await createTransactionSummaryStore(world.database.db).summarise(venue.venueId, { from: '2000-01-01', to: '2099-12-31', timeZone: 'UTC', status: 'succeeded' });
+    const sums = await createTransactionSummaryStore(world.database.db).summarise(venue.venueId, {
+      from: '2000-01-01',
+      to: '2099-12-31',
+      timeZone: 'UTC',
+      status: 'succeeded',
+    });
     return Object.fromEntries(sums.map(({ kind, amountMinor }) => [kind, Number(amountMinor)]));
   };
-  const byId = async (id: string) => (await transactions.list(venue.venueId, { includeDeleted: false }, { limit: 200, after: null })).data.find(({ links }) => links[0]?.externalId === id);
+  const byId = async (id: string) =>
+    (await transactions.list(venue.venueId, { includeDeleted: false }, { limit: 200, after: null })).data.find(
+      ({ links }) => links[0]?.externalId === id,
+    );
 
   /** Events as an account of version 2014-12-22 has them: a charge that succeeded is `paid`. */
   const asOf2014 = (answer: ProxiedAnswer): void => {
@@ -49,7 +57,12 @@ describe('an incremental pull of events of another API version', () => {
   it('keeps a payment that was refunded later `succeeded` and in the summary', async () => {
     world.proxy.edit(asOf2014);
     await world.stripe.clock(-3 * 3_600_000);
-    const { latest_charge: charge } = await world.callStripe<{ latest_charge: string }>('POST', 'payment_intents', { amount: '1300', currency: 'usd', payment_method: 'pm_card_visa', confirm: 'true' });
+    const { latest_charge: charge } = await world.callStripe<{ latest_charge: string }>('POST', 'payment_intents', {
+      amount: '1300',
+      currency: 'usd',
+      payment_method: 'pm_card_visa',
+      confirm: 'true',
+    });
     await world.stripe.clock(0);
     await pull('full');
     expect(await byId(charge)).toMatchObject({ status: 'succeeded', amountMinor: 1_300 });
@@ -60,20 +73,38 @@ describe('an incremental pull of events of another API version', () => {
   });
 
   it('keeps payments, refunds and customers of an account of an old version as they are, without a proxy', async () => {
-    await fetch(`${world.sandbox.controlUrl}/api-version`, { method: 'POST', body: JSON.stringify({ apiVersion: '2014-12-22' }) });
+    await fetch(`${world.sandbox.controlUrl}/api-version`, {
+      method: 'POST',
+      body: JSON.stringify({ apiVersion: '2014-12-22' }),
+    });
     await pull('full');
     await world.sync(venue, 'pull', 'full');
     const { id: customer } = await world.callStripe('POST', 'customers', { name: 'Ada' });
-    const { latest_charge: charge } = await world.callStripe<{ latest_charge: string }>('POST', 'payment_intents', { amount: '1300', currency: 'usd', customer, payment_method: 'pm_card_visa', confirm: 'true' });
+    const { latest_charge: charge } = await world.callStripe<{ latest_charge: string }>('POST', 'payment_intents', {
+      amount: '1300',
+      currency: 'usd',
+      customer,
+      payment_method: 'pm_card_visa',
+      confirm: 'true',
+    });
     await world.callStripe('POST', 'refunds', { charge, amount: '200' });
     expect(await pull('incremental')).toMatchObject({ outcome: 'completed', counts: { rejected: 0 } });
-    expect(await world.sync(venue, 'pull', 'incremental')).toMatchObject({ outcome: 'completed', counts: { created: 1, rejected: 0 } });
+    expect(await world.sync(venue, 'pull', 'incremental')).toMatchObject({
+      outcome: 'completed',
+      counts: { created: 1, rejected: 0 },
+    });
     expect(await byId(charge)).toMatchObject({ status: 'succeeded', amountMinor: 1_300 });
     expect(await succeeded()).toEqual({ payment: 1_300, refund: -200 });
   });
 
   it('says which payment has a status that nobody knows, keeps what is stored of it, and goes on with the others', async () => {
-    const pay = () => world.callStripe<{ latest_charge: string }>('POST', 'payment_intents', { amount: '1300', currency: 'usd', payment_method: 'pm_card_visa', confirm: 'true' });
+    const pay = () =>
+      world.callStripe<{ latest_charge: string }>('POST', 'payment_intents', {
+        amount: '1300',
+        currency: 'usd',
+        payment_method: 'pm_card_visa',
+        confirm: 'true',
+      });
     const { latest_charge: odd } = await pay();
     await pull('full');
     const { latest_charge: other } = await pay();
@@ -90,8 +121,14 @@ describe('an incremental pull of events of another API version', () => {
       const run = await pull(mode);
       expect(run.outcome).toBe('completed-with-rejections');
       const rejected = (await world.logOf(venue, run.syncId)).filter(({ action }) => action === 'rejected');
-      expect(rejected.find(({ externalId }) => externalId === odd)).toMatchObject({ code: 'unreadable', message: expect.stringContaining('status: ') as string });
-      expect(await byId(odd)).toMatchObject({ status: 'succeeded', metadata: expect.not.objectContaining({ order: '7' }) as object });
+      expect(rejected.find(({ externalId }) => externalId === odd)).toMatchObject({
+        code: 'unreadable',
+        message: expect.stringContaining('status: ') as string,
+      });
+      expect(await byId(odd)).toMatchObject({
+        status: 'succeeded',
+        metadata: expect.not.objectContaining({ order: '7' }) as object,
+      });
       expect(await byId(other)).toMatchObject({ status: 'succeeded' });
     }
   });

@@ -10,9 +10,18 @@ import type { ProviderErrorDetails } from '../../providers/provider-error.ts';
 import { Secret } from '../../vault/secret.ts';
 
 const EXCHANGE = { venueId: uuidv7() as VenueId, connectionId: uuidv7() as ConnectionId, attemptId: 'authorize/test' };
-const GRANT: Grant = { accessToken: new Secret('at'), refreshToken: null, accessExpiresAt: new Date('2026-11-28T07:00:00Z'), refreshExpiresAt: null, hardExpiresAt: null, scopes: ['all'], context: { realmId: '1' } };
+const GRANT: Grant = {
+  accessToken: new Secret('at'),
+  refreshToken: null,
+  accessExpiresAt: new Date('2026-11-28T07:00:00Z'),
+  refreshExpiresAt: null,
+  hardExpiresAt: null,
+  scopes: ['all'],
+  context: { realmId: '1' },
+};
 const away = () => Object.assign(new Error('write CONNECTION_CLOSED'), { code: 'CONNECTION_CLOSED' });
-const refusedBy = (details: Omit<ProviderErrorDetails, 'provider'>) => new ProviderError({ provider: 'square', ...details });
+const refusedBy = (details: Omit<ProviderErrorDetails, 'provider'>) =>
+  new ProviderError({ provider: 'square', ...details });
 
 /** The store, in memory: its rows survive whoever worked on them. `failures` are thrown by the next calls of a method. */
 function aStore(failures: Partial<Record<'begin' | 'keep' | 'noteFailure' | 'forget', Error[]>> = {}) {
@@ -31,10 +40,22 @@ function aStore(failures: Partial<Record<'begin' | 'keep' | 'noteFailure' | 'for
   };
   const store: AuthorizationExchangeStore = {
     begin: () => Promise.resolve().then(begin),
-    noteFailure: () => Promise.resolve().then(() => { failing('noteFailure'); row = { state: 'failed' }; }),
-    forget: () => Promise.resolve().then(() => { failing('forget'); row = null; }),
+    noteFailure: () =>
+      Promise.resolve().then(() => {
+        failing('noteFailure');
+        row = { state: 'failed' };
+      }),
+    forget: () =>
+      Promise.resolve().then(() => {
+        failing('forget');
+        row = null;
+      }),
     findGranted: () => Promise.resolve(row?.sealedGrant ?? null),
-    keep: (_exchange, sealedGrant) => Promise.resolve().then(() => { failing('keep'); row = { state: 'granted', sealedGrant }; }),
+    keep: (_exchange, sealedGrant) =>
+      Promise.resolve().then(() => {
+        failing('keep');
+        row = { state: 'granted', sealedGrant };
+      }),
   };
   return { store, state: () => row?.state ?? null };
 }
@@ -58,10 +79,21 @@ function aCode(answers: readonly (Grant | Error | 'never sent')[], failures: Par
   } as Pick<OAuthAdapter, 'exchange'> as OAuthAdapter;
   const vault = { open: (sealed: SealedSecret) => Promise.resolve(new Secret(Buffer.from(sealed).toString('utf8'))) };
   const seal = (text: Secret) => Promise.resolve(new Uint8Array(Buffer.from(text.expose())) as SealedSecret);
-  const request = { code: new Secret('c'), codeVerifier: new Secret('v'), redirectUri: 'https://interlock.test', realmId: null };
-  const calls = { signal: new AbortController().signal, call: <T>(work: () => Promise<T>) => Promise.resolve().then(work) };
+  const request = {
+    code: new Secret('c'),
+    codeVerifier: new Secret('v'),
+    redirectUri: 'https://interlock.test',
+    realmId: null,
+  };
+  const calls = {
+    signal: new AbortController().signal,
+    call: <T>(work: () => Promise<T>) => Promise.resolve().then(work),
+  };
   const outcome = async () => {
-    const done = await exchangeOnce({ exchanges: store, vault }, { exchange: EXCHANGE, adapter, request, seal, calls, databaseAheadMs: 0 }).catch((error: unknown) => error as Error);
+    const done = await exchangeOnce(
+      { exchanges: store, vault },
+      { exchange: EXCHANGE, adapter, request, seal, calls, databaseAheadMs: 0 },
+    ).catch((error: unknown) => error as Error);
     return typeof done === 'string' ? done : done instanceof Error ? 'thrown' : 'granted';
   };
   return { outcome, state, seen };
@@ -115,7 +147,10 @@ describe('the exchange of a code', () => {
   });
 
   it('whose code was spent behind an error is not told as the provider’s refusal', async () => {
-    const { outcome } = aCode([refusedBy({ kind: 'unavailable', httpStatus: 500 }), refusedBy({ kind: 'needs-reauth', httpStatus: 400, code: 'invalid_grant' })]);
+    const { outcome } = aCode([
+      refusedBy({ kind: 'unavailable', httpStatus: 500 }),
+      refusedBy({ kind: 'needs-reauth', httpStatus: 400, code: 'invalid_grant' }),
+    ]);
     expect([await outcome(), await outcome()]).toEqual(['thrown', 'answer-lost']);
   });
 

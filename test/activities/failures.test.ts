@@ -19,7 +19,9 @@ function failureOf(error: unknown, progressed = false): ApplicationFailure {
 }
 
 /** All that Temporal would write into the history. */
-const stored = (failure: ApplicationFailure) => JSON.stringify(new DefaultFailureConverter().errorToFailure(failure, defaultPayloadConverter)) + inspect(failure, { depth: 10, showHidden: true });
+const stored = (failure: ApplicationFailure) =>
+  JSON.stringify(new DefaultFailureConverter().errorToFailure(failure, defaultPayloadConverter)) +
+  inspect(failure, { depth: 10, showHidden: true });
 
 describe('a failure in the words of a workflow', () => {
   const TABLE = {
@@ -34,25 +36,41 @@ describe('a failure in the words of a workflow', () => {
 
   it.each(PROVIDER_ERROR_KINDS)('says of a provider’s %s which type it is and whether a repeat can help', (kind) => {
     const [type, nonRetryable] = TABLE[kind];
-    const failure = failureOf(new ProviderError({ provider: 'stripe', kind, httpStatus: 499, code: 'a_code', requestId: 'req_1', field: 'email' }));
-    expect(failure).toMatchObject({ type, nonRetryable, details: [{ httpStatus: 499, code: 'a_code', requestId: 'req_1' }] });
+    const failure = failureOf(
+      new ProviderError({
+        provider: 'stripe',
+        kind,
+        httpStatus: 499,
+        code: 'a_code',
+        requestId: 'req_1',
+        field: 'email',
+      }),
+    );
+    expect(failure).toMatchObject({
+      type,
+      nonRetryable,
+      details: [{ httpStatus: 499, code: 'a_code', requestId: 'req_1' }],
+    });
     expect(failure.nextRetryDelay).toBeUndefined();
   });
 
   it('waits as long as the provider asks, shortly after progress, and else as long as it is told', () => {
-    const unavailable = (retryAfterMs?: number) => new ProviderError({ provider: 'stripe', kind: 'unavailable', retryAfterMs });
+    const unavailable = (retryAfterMs?: number) =>
+      new ProviderError({ provider: 'stripe', kind: 'unavailable', retryAfterMs });
     expect(failureOf(unavailable(7_000), true).nextRetryDelay).toBe(7_000);
     expect(failureOf(unavailable(), true).nextRetryDelay).toBe(1_000);
     expect(failureOf(unavailable(), false).nextRetryDelay).toBeUndefined();
     const known = [unavailable(), new Error('a mistake of ours'), new VaultError('key-service-unavailable')];
-    for (const error of known) expect((toFailure(error, false, 30_000) as ApplicationFailure).nextRetryDelay).toBe(30_000);
+    for (const error of known)
+      expect((toFailure(error, false, 30_000) as ApplicationFailure).nextRetryDelay).toBe(30_000);
     expect((toFailure(unavailable(7_000), false, 30_000) as ApplicationFailure).nextRetryDelay).toBe(7_000);
   });
 
   it('waits seconds while the database is away, however often the chunk was attempted', () => {
     const refused = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' });
     const starting = Object.assign(new Error('starting up'), { code: '57P03' });
-    for (const cause of [refused, starting]) expect(failureOf(new DrizzleQueryError('select', [], cause)).nextRetryDelay).toBe(3_000);
+    for (const cause of [refused, starting])
+      expect(failureOf(new DrizzleQueryError('select', [], cause)).nextRetryDelay).toBe(3_000);
     // Somebody else's connection: a provider's, the key service's.
     expect(failureOf(new Error('fetch failed', { cause: refused })).nextRetryDelay).toBeUndefined();
     expect(failureOf(new Error('a mistake of ours')).nextRetryDelay).toBeUndefined();
@@ -71,8 +89,14 @@ describe('a failure in the words of a workflow', () => {
 
   it('never repeats for a superseded attempt or for credentials that cannot be opened, and repeats while the vault is away', () => {
     expect(failureOf(new SupersededError())).toMatchObject({ type: FAILURE.superseded, nonRetryable: true });
-    expect(failureOf(new VaultError('cannot-open'))).toMatchObject({ type: FAILURE.credentialsUnreadable, nonRetryable: true });
-    expect(failureOf(new VaultError('key-service-unavailable', 'ECONNREFUSED'))).toMatchObject({ type: FAILURE.keyServiceUnavailable, nonRetryable: false });
+    expect(failureOf(new VaultError('cannot-open'))).toMatchObject({
+      type: FAILURE.credentialsUnreadable,
+      nonRetryable: true,
+    });
+    expect(failureOf(new VaultError('key-service-unavailable', 'ECONNREFUSED'))).toMatchObject({
+      type: FAILURE.keyServiceUnavailable,
+      nonRetryable: false,
+    });
   });
 
   describe('of an error that nobody foresaw', () => {
@@ -83,10 +107,16 @@ describe('a failure in the words of a workflow', () => {
     afterAll(() => database.drop());
 
     it('quotes neither statement nor parameters of a database that refused a row', async () => {
-      const error: unknown = await database.db.execute(sql`insert into venues (id, name) values (${SECRET}::uuid, ${SECRET})`).catch((cause: unknown) => cause);
+      const error: unknown = await database.db
+        .execute(sql`insert into venues (id, name) values (${SECRET}::uuid, ${SECRET})`)
+        .catch((cause: unknown) => cause);
       expect(inspect(error)).toContain(SECRET);
       const failure = failureOf(error);
-      expect(failure).toMatchObject({ type: 'Internal', nonRetryable: false, message: expect.stringMatching(/22P02/) as string });
+      expect(failure).toMatchObject({
+        type: 'Internal',
+        nonRetryable: false,
+        message: expect.stringMatching(/22P02/) as string,
+      });
       expect(failure.cause).toBeUndefined();
       expect(stored(failure)).not.toContain(SECRET);
       expect(stored(failure)).not.toContain('insert into');
@@ -94,7 +124,10 @@ describe('a failure in the words of a workflow', () => {
 
     it.each([
       ['an error with a cause', () => new TypeError(SECRET, { cause: new Error(`about ${SECRET}`) })],
-      ['an error over several lines, one of which looks like a frame', () => new Error(`first\n    at ${SECRET}\nKey (email)=(${SECRET})`)],
+      [
+        'an error over several lines, one of which looks like a frame',
+        () => new Error(`first\n    at ${SECRET}\nKey (email)=(${SECRET})`),
+      ],
       ['an error with details', () => Object.assign(new Error('no'), { detail: SECRET, body: { email: SECRET } })],
       ['a text', () => SECRET],
       ['an object', () => ({ email: SECRET })],
@@ -108,7 +141,10 @@ describe('a failure in the words of a workflow', () => {
     });
 
     it('says enough to find it: class, code, those of its cause, and where it was thrown', () => {
-      const error = Object.assign(new RangeError('x', { cause: Object.assign(new Error('y'), { code: 'ECONNREFUSED' }) }), { code: 'E_OUTER' });
+      const error = Object.assign(
+        new RangeError('x', { cause: Object.assign(new Error('y'), { code: 'ECONNREFUSED' }) }),
+        { code: 'E_OUTER' },
+      );
       expect(describeError(error)).toBe('RangeError E_OUTER (Error ECONNREFUSED)');
       expect(failureOf(error).stack).toMatch(/^\s+at .*failures\.test\.ts/);
       expect(describeError('text')).toBe('string');

@@ -33,13 +33,34 @@ describe('text from a provider that Postgres does not store', () => {
     if (typeof value === 'string') return FIXED.has(key) ? value : `${value}${FOREIGN}`;
     if (Array.isArray(value)) return value.map((item) => foreign(item, key));
     if (typeof value !== 'object' || value === null) return value;
-    return Object.fromEntries(Object.entries(value).map(([name, part]) => [key === 'metadata' ? `${name}${FOREIGN}` : name, foreign(part, name)]));
+    return Object.fromEntries(
+      Object.entries(value).map(([name, part]) => [
+        key === 'metadata' ? `${name}${FOREIGN}` : name,
+        foreign(part, name),
+      ]),
+    );
   };
-  const FIXED = new Set(['id', 'object', 'currency', 'type', 'status', 'charge', 'payment_intent', 'balance_transaction', 'source', 'invoice', 'default_price', 'billing_scheme', 'product', 'customer']);
+  const FIXED = new Set([
+    'id',
+    'object',
+    'currency',
+    'type',
+    'status',
+    'charge',
+    'payment_intent',
+    'balance_transaction',
+    'source',
+    'invoice',
+    'default_price',
+    'billing_scheme',
+    'product',
+    'customer',
+  ]);
   const everyText = () => {
     world.proxy.edit((answer) => {
       for (const object of objectsOf(answer)) {
-        const subject = object['object'] === 'event' ? (object['data'] as { object: Record<string, unknown> }).object : object;
+        const subject =
+          object['object'] === 'event' ? (object['data'] as { object: Record<string, unknown> }).object : object;
         Object.assign(subject, { ...(foreign(subject) as object) });
       }
     });
@@ -51,22 +72,36 @@ describe('text from a provider that Postgres does not store', () => {
     expect(await names()).toEqual(['Berta', 'Nulla']);
   });
 
-  it.each(['customers', 'products', 'transactions'] as const)('is stored clean wherever it stands in %s, and neither a pull nor a push takes the cleaning for a change', async (resource) => {
-    await world.stripe.seed({ resource: 'customers', count: 2 });
-    await world.stripe.seed({ resource: 'products', records: [{ name: 'Mug', description: 'A mug', unit_amount: 900, currency: 'eur', metadata: { size: 'L' } }] });
-    await world.stripe.seed({ resource: 'charges', records: [{ amount: 500, currency: 'eur', metadata: { order: '1' } }] });
-    everyText();
+  it.each(['customers', 'products', 'transactions'] as const)(
+    'is stored clean wherever it stands in %s, and neither a pull nor a push takes the cleaning for a change',
+    async (resource) => {
+      await world.stripe.seed({ resource: 'customers', count: 2 });
+      await world.stripe.seed({
+        resource: 'products',
+        records: [{ name: 'Mug', description: 'A mug', unit_amount: 900, currency: 'eur', metadata: { size: 'L' } }],
+      });
+      await world.stripe.seed({
+        resource: 'charges',
+        records: [{ amount: 500, currency: 'eur', metadata: { order: '1' } }],
+      });
+      everyText();
 
-    const run = await world.sync(venue, 'pull', 'full', { resource });
-    expect(run).toMatchObject({ outcome: 'completed' });
-    expect(run.counts.created).toBeGreaterThan(0);
-    const before = await rows(resource);
-    expect(JSON.stringify(before)).toContain(CLEAN);
+      const run = await world.sync(venue, 'pull', 'full', { resource });
+      expect(run).toMatchObject({ outcome: 'completed' });
+      expect(run.counts.created).toBeGreaterThan(0);
+      const before = await rows(resource);
+      expect(JSON.stringify(before)).toContain(CLEAN);
 
-    for (const mode of ['full', 'incremental'] as const) expect((await world.sync(venue, 'pull', mode, { resource })).counts).toMatchObject({ created: 0, updated: 0 });
-    expect(await rows(resource)).toEqual(before);
-    if (resource !== 'transactions') expect(await world.sync(venue, 'push', 'full', { resource })).toMatchObject({ providerCalls: 0, counts: { updated: 0 } });
-  });
+      for (const mode of ['full', 'incremental'] as const)
+        expect((await world.sync(venue, 'pull', mode, { resource })).counts).toMatchObject({ created: 0, updated: 0 });
+      expect(await rows(resource)).toEqual(before);
+      if (resource !== 'transactions')
+        expect(await world.sync(venue, 'push', 'full', { resource })).toMatchObject({
+          providerCalls: 0,
+          counts: { updated: 0 },
+        });
+    },
+  );
 
   it('is stored clean as a change feed tells it', async () => {
     await world.sync(venue, 'pull', 'full');
@@ -81,7 +116,10 @@ describe('text from a provider that Postgres does not store', () => {
     everyText();
     expect(await world.sync(venue, 'push')).toMatchObject({ outcome: 'completed', counts: { created: 3 } });
     await world.customers.upsertMany(venue.venueId, [aCustomer(0, 'Renamed')]);
-    expect(await world.sync(venue, 'push')).toMatchObject({ outcome: 'completed', counts: { updated: 1, unchanged: 2 } });
+    expect(await world.sync(venue, 'push')).toMatchObject({
+      outcome: 'completed',
+      counts: { updated: 1, unchanged: 2 },
+    });
   });
 
   it('rejects an object whose id holds it: nothing is known by an altered id', async () => {
@@ -92,6 +130,8 @@ describe('text from a provider that Postgres does not store', () => {
     });
     const run = await world.sync(venue, 'pull', 'full');
     expect(run).toMatchObject({ outcome: 'completed-with-rejections', counts: { created: 2, rejected: 1 } });
-    expect((await world.logOf(venue, run.syncId)).filter(({ action }) => action === 'rejected')).toMatchObject([{ externalId: `cus_${CLEAN}`, code: 'unreadable', message: expect.stringContaining('id: ') as string }]);
+    expect((await world.logOf(venue, run.syncId)).filter(({ action }) => action === 'rejected')).toMatchObject([
+      { externalId: `cus_${CLEAN}`, code: 'unreadable', message: expect.stringContaining('id: ') as string },
+    ]);
   });
 });

@@ -33,8 +33,15 @@ describe('a chunk that is interrupted', () => {
     venue = await world.aVenue();
   });
 
-  const stored = async () => Number((await world.database.admin`select count(*) from customers where venue_id = ${venue.venueId}`)[0]?.['count']);
-  const kept = async (syncId: string) => (await world.database.admin`select phase, waiting_for, done::int, provider_calls::int from sync_runs where id = ${syncId}`)[0]!;
+  const stored = async () =>
+    Number(
+      (await world.database.admin`select count(*) from customers where venue_id = ${venue.venueId}`)[0]?.['count'],
+    );
+  const kept = async (syncId: string) =>
+    (
+      await world.database
+        .admin`select phase, waiting_for, done::int, provider_calls::int from sync_runs where id = ${syncId}`
+    )[0]!;
 
   async function aSlowPull(count = 3_000) {
     await world.stripe.seed({ resource: 'customers', count });
@@ -45,8 +52,16 @@ describe('a chunk that is interrupted', () => {
   }
 
   /** As soon as something is kept, and long before everything is. */
-  async function interrupt(input: SyncConnectionInput, stage: MockActivityEnvironment, details: ActivityCancellationDetails) {
-    await until(async () => Number((await kept(input.syncId))['done']) > 0, { limitMs: 20_000, what: 'something is kept', everyMs: 10 });
+  async function interrupt(
+    input: SyncConnectionInput,
+    stage: MockActivityEnvironment,
+    details: ActivityCancellationDetails,
+  ) {
+    await until(async () => Number((await kept(input.syncId))['done']) > 0, {
+      limitMs: 20_000,
+      what: 'something is kept',
+      everyMs: 10,
+    });
     cancel(stage, details);
   }
 
@@ -60,7 +75,10 @@ describe('a chunk that is interrupted', () => {
     const chunk = world.chunk(input, stage);
     const [outcome] = await Promise.allSettled([chunk, interrupt(input, stage, WORKER_SHUTDOWN)]);
 
-    expect(outcome).toMatchObject({ status: 'rejected', reason: { type: 'Interrupted', nonRetryable: false, nextRetryDelay: expect.any(Number) as number } });
+    expect(outcome).toMatchObject({
+      status: 'rejected',
+      reason: { type: 'Interrupted', nonRetryable: false, nextRetryDelay: expect.any(Number) as number },
+    });
     const { done } = await kept(input.syncId);
     expect(done).toBeGreaterThan(0);
     expect(await stored()).toBe(done);
@@ -102,7 +120,9 @@ describe('a chunk that is interrupted', () => {
     await world.stripe.fault({ kind: 'slow', delayMs: 25_000 });
     const stage = world.aStage();
     const startedAt = performance.now();
-    const hanging = sleep(1_000).then(() => { cancel(stage, WORKER_SHUTDOWN); });
+    const hanging = sleep(1_000).then(() => {
+      cancel(stage, WORKER_SHUTDOWN);
+    });
     const [outcome] = await Promise.allSettled([world.chunk(input, stage), hanging]);
     expect(outcome).toMatchObject({ status: 'rejected', reason: { type: 'Interrupted' } });
     expect(performance.now() - startedAt).toBeLessThan(15_000);
@@ -119,7 +139,10 @@ describe('a chunk that is interrupted', () => {
     while (chunks.at(-1)?.status === 'more' && chunks.length < 60) chunks.push(await hurried.chunk(input));
     expect(chunks[0]).toMatchObject({ status: 'more' });
     expect(chunks.at(-1)).toMatchObject({ status: 'done', done: 4_000 });
-    expect(await hurried.finish(input)).toMatchObject({ outcome: 'completed', counts: { read: 4_000, created: 4_000 } });
+    expect(await hurried.finish(input)).toMatchObject({
+      outcome: 'completed',
+      counts: { read: 4_000, created: 4_000 },
+    });
   });
 
   it('is done at once when everything was already read: a lost answer repeats no work', async () => {
@@ -138,7 +161,10 @@ describe('a chunk that is interrupted', () => {
     const input = await world.open(venue, 'pull', 'full');
     await world.begin(input);
     await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.unavailable, nextRetryDelay: 4_000 });
-    expect(await kept(input.syncId)).toMatchObject({ phase: 'waiting', waiting_for: { what: 'provider-unavailable', until: expect.any(String) as string } });
+    expect(await kept(input.syncId)).toMatchObject({
+      phase: 'waiting',
+      waiting_for: { what: 'provider-unavailable', until: expect.any(String) as string },
+    });
     expect(await world.chunk(input)).toMatchObject({ status: 'done' });
     expect(await kept(input.syncId)).toMatchObject({ phase: 'running', waiting_for: null });
   });
@@ -146,7 +172,14 @@ describe('a chunk that is interrupted', () => {
   describe('for good', () => {
     /** The same activities with some parts replaced. */
     const attempt = (input: SyncConnectionInput, parts: Partial<typeof world.deps>, number = 1) =>
-      new MockActivityEnvironment({ attempt: number }, { logger: createTemporalLogger(world.deps.log) }).run(createSyncChunkActivities({ ...world.deps, ...parts, credentials: createCredentials({ ...world.deps, ...parts }) }).syncChunk, input);
+      new MockActivityEnvironment({ attempt: number }, { logger: createTemporalLogger(world.deps.log) }).run(
+        createSyncChunkActivities({
+          ...world.deps,
+          ...parts,
+          credentials: createCredentials({ ...world.deps, ...parts }),
+        }).syncChunk,
+        input,
+      );
     const begun = async (direction: 'push' | 'pull' = 'pull') => {
       const input = await world.open(venue, direction, 'full');
       await world.begin(input);
@@ -155,48 +188,84 @@ describe('a chunk that is interrupted', () => {
 
     it('gives up on answers that nobody understands after ten attempts without progress, not before', async () => {
       const input = await begun();
-      const strange = await aStrangeServer((_req, res) => res.writeHead(200, { 'content-type': 'text/html' }).end('<html>a portal</html>'));
-      const providers = createProviders({ stripe: { apiUrl: strange.apiUrl, requestsPerSecond: 1_000 } }, createBudgetStore(world.database.db));
-      for (let failures = 1; failures < 10; failures += 1) await expect(attempt(input, { providers })).rejects.toMatchObject({ type: FAILURE.unexpectedResponse, nonRetryable: false });
-      await expect(attempt(input, { providers })).rejects.toMatchObject({ type: FAILURE.unexpectedResponse, nonRetryable: true });
+      const strange = await aStrangeServer((_req, res) =>
+        res.writeHead(200, { 'content-type': 'text/html' }).end('<html>a portal</html>'),
+      );
+      const providers = createProviders(
+        { stripe: { apiUrl: strange.apiUrl, requestsPerSecond: 1_000 } },
+        createBudgetStore(world.database.db),
+      );
+      for (let failures = 1; failures < 10; failures += 1)
+        await expect(attempt(input, { providers })).rejects.toMatchObject({
+          type: FAILURE.unexpectedResponse,
+          nonRetryable: false,
+        });
+      await expect(attempt(input, { providers })).rejects.toMatchObject({
+        type: FAILURE.unexpectedResponse,
+        nonRetryable: true,
+      });
       await strange.close();
     });
 
     it('calls nobody once its connection is gone', async () => {
       const connections = { ...world.connections, find: () => Promise.resolve(null) };
-      await expect(attempt(await begun(), { connections })).rejects.toMatchObject({ type: FAILURE.connectionGone, nonRetryable: true });
+      await expect(attempt(await begun(), { connections })).rejects.toMatchObject({
+        type: FAILURE.connectionGone,
+        nonRetryable: true,
+      });
       expect(await world.stripe.calls()).toHaveLength(0);
     });
 
     it('opens no credentials that were sealed for another venue', async () => {
       const other = await world.aVenue();
       const connections = { ...world.connections, findApiKey: () => world.connections.findApiKey(other) };
-      await expect(attempt(await begun(), { connections })).rejects.toMatchObject({ type: FAILURE.credentialsUnreadable, nonRetryable: true });
+      await expect(attempt(await begun(), { connections })).rejects.toMatchObject({
+        type: FAILURE.credentialsUnreadable,
+        nonRetryable: true,
+      });
       expect(await world.stripe.calls()).toHaveLength(0);
     });
 
     it('takes no lease while all slots are taken, and says when to come back', async () => {
       const input = await begun();
       const connection = await world.connections.find(venue);
-      const account = { provider: 'stripe', environment: 'sandbox', externalAccountId: connection!.account!.id } as const;
+      const account = {
+        provider: 'stripe',
+        environment: 'sandbox',
+        externalAccountId: connection!.account!.id,
+      } as const;
       const taken = await world.deps.providers.lease(account, { holder: 'another run', slots: 1_000 });
-      await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.rateLimited, nonRetryable: false, nextRetryDelay: 5_000 });
+      await expect(world.chunk(input)).rejects.toMatchObject({
+        type: FAILURE.rateLimited,
+        nonRetryable: false,
+        nextRetryDelay: 5_000,
+      });
       await taken.release();
       expect(await world.chunk(input)).toMatchObject({ status: 'done' });
     });
 
-    it.each(['push', 'pull'] as const)('stops a %s whose results cannot be stored, keeps the cursor where it was, and loses nothing', async (direction) => {
-      if (direction === 'push') await world.load(venue, 30);
-      else await world.stripe.seed({ resource: 'customers', count: 1_000 });
-      const input = await begun(direction);
-      const fail = () => Promise.reject(Object.assign(new Error('row of ada@private.example'), { code: '53100' }));
-      const broken = { pulls: { ...world.pulls, commit: fail }, pushes: { ...world.pushes, commit: fail } };
-      await expect(attempt(input, broken)).rejects.toMatchObject({ type: 'Internal', nonRetryable: false, message: 'Error 53100' });
-      expect(await kept(input.syncId)).toMatchObject({ done: 0 });
+    it.each(['push', 'pull'] as const)(
+      'stops a %s whose results cannot be stored, keeps the cursor where it was, and loses nothing',
+      async (direction) => {
+        if (direction === 'push') await world.load(venue, 30);
+        else await world.stripe.seed({ resource: 'customers', count: 1_000 });
+        const input = await begun(direction);
+        const fail = () => Promise.reject(Object.assign(new Error('row of ada@private.example'), { code: '53100' }));
+        const broken = { pulls: { ...world.pulls, commit: fail }, pushes: { ...world.pushes, commit: fail } };
+        await expect(attempt(input, broken)).rejects.toMatchObject({
+          type: 'Internal',
+          nonRetryable: false,
+          message: 'Error 53100',
+        });
+        expect(await kept(input.syncId)).toMatchObject({ done: 0 });
 
-      while ((await world.chunk(input)).status === 'more');
-      expect(await world.finish(input)).toMatchObject({ outcome: 'completed', done: direction === 'push' ? 30 : 1_000 });
-      expect(await world.stripe.customers()).toHaveLength(direction === 'push' ? 30 : 1_000);
-    });
+        while ((await world.chunk(input)).status === 'more');
+        expect(await world.finish(input)).toMatchObject({
+          outcome: 'completed',
+          done: direction === 'push' ? 30 : 1_000,
+        });
+        expect(await world.stripe.customers()).toHaveLength(direction === 'push' ? 30 : 1_000);
+      },
+    );
   });
 });

@@ -21,7 +21,13 @@ describe('a pull of invoices', () => {
   const ask = (path: string, form: Readonly<Record<string, string>> = {}) => world.callStripe('POST', path, form);
   const pull = (mode: 'full' | 'incremental' = 'full', of = venue) => world.sync(of, 'pull', mode, INVOICES);
   const held = async (filter: Partial<RecordFilter> = {}, of = venue) =>
-    (await createRecordStore(world.database.db, 'invoices').list(of.venueId, { includeDeleted: true, ...filter }, { limit: 200, after: null })).data;
+    (
+      await createRecordStore(world.database.db, 'invoices').list(
+        of.venueId,
+        { includeDeleted: true, ...filter },
+        { limit: 200, after: null },
+      )
+    ).data;
 
   async function anInvoice(amount: string, customer: string) {
     await ask('invoiceitems', { customer, amount, currency: 'usd' });
@@ -35,24 +41,40 @@ describe('a pull of invoices', () => {
     await ask(`invoices/${paid.id}/pay`, { payment_method: 'pm_card_visa' });
     await world.callStripe('DELETE', `invoices/${draft.id}`);
     expect((await pull('incremental')).counts).toMatchObject({ updated: 1, archived: 1 });
-    expect((await held()).map(({ status, totalMinor, amountDueMinor, deletedAt }) => [status, totalMinor, amountDueMinor, deletedAt !== null]).sort()).toEqual([['draft', 700, 700, true], ['paid', 500, 0, false]]);
-    for (const mode of ['full', 'incremental'] as const) expect((await pull(mode)).counts).toMatchObject({ created: 0, updated: 0, archived: 0, conflicts: 0 });
+    expect(
+      (await held())
+        .map(({ status, totalMinor, amountDueMinor, deletedAt }) => [
+          status,
+          totalMinor,
+          amountDueMinor,
+          deletedAt !== null,
+        ])
+        .sort(),
+    ).toEqual([
+      ['draft', 700, 700, true],
+      ['paid', 500, 0, false],
+    ]);
+    for (const mode of ['full', 'incremental'] as const)
+      expect((await pull(mode)).counts).toMatchObject({ created: 0, updated: 0, archived: 0, conflicts: 0 });
   });
 
-  it.each(['customers first', 'invoices first'] as const)('ties them to their customers, whatever comes first (%s), and never to another venue’s', async (order) => {
-    const { id: customer } = await ask('customers', { name: 'Ada' });
-    await anInvoice('500', customer);
-    const other = await world.aVenue();
-    if (order === 'customers first') await world.sync(venue, 'pull');
-    await pull();
-    await pull('full', other);
-    if (order === 'invoices first') await world.sync(venue, 'pull');
-    expect(await held()).toMatchObject([{ customerSourceId: world.pulledId(venue, customer) }]);
-    expect(await held({}, other)).toMatchObject([{ customerSourceId: null }]);
-    expect((await pull()).counts).toMatchObject({ updated: 0, conflicts: 0 });
-    expect(await held({ customerSourceId: world.pulledId(venue, customer) })).toHaveLength(1);
-    expect(await held({ customerSourceId: 'nobody' })).toEqual([]);
-  });
+  it.each(['customers first', 'invoices first'] as const)(
+    'ties them to their customers, whatever comes first (%s), and never to another venue’s',
+    async (order) => {
+      const { id: customer } = await ask('customers', { name: 'Ada' });
+      await anInvoice('500', customer);
+      const other = await world.aVenue();
+      if (order === 'customers first') await world.sync(venue, 'pull');
+      await pull();
+      await pull('full', other);
+      if (order === 'invoices first') await world.sync(venue, 'pull');
+      expect(await held()).toMatchObject([{ customerSourceId: world.pulledId(venue, customer) }]);
+      expect(await held({}, other)).toMatchObject([{ customerSourceId: null }]);
+      expect((await pull()).counts).toMatchObject({ updated: 0, conflicts: 0 });
+      expect(await held({ customerSourceId: world.pulledId(venue, customer) })).toHaveLength(1);
+      expect(await held({ customerSourceId: 'nobody' })).toEqual([]);
+    },
+  );
 
   it('finds them by number, status, issue and due date', async () => {
     const DAY_S = 86_400;
@@ -60,7 +82,13 @@ describe('a pull of invoices', () => {
     await world.stripe.seed({
       resource: 'invoices',
       records: [
-        { number: 'A-1', status: 'open', created: nowS - 5 * DAY_S, due_date: nowS + 5 * DAY_S, lines: [{ amount: 100 }] },
+        {
+          number: 'A-1',
+          status: 'open',
+          created: nowS - 5 * DAY_S,
+          due_date: nowS + 5 * DAY_S,
+          lines: [{ amount: 100 }],
+        },
         { number: 'A-2', status: 'paid', created: nowS - 2 * DAY_S, lines: [{ amount: 200 }] },
         { number: null, status: 'draft', created: nowS - DAY_S },
       ],

@@ -25,10 +25,14 @@ describe('a chunk whose lease cannot be released', () => {
       return lease.slots;
     },
     renew: () => lease.renew(),
-    release: () => Promise.reject(Object.assign(new Error('write CONNECTION_ENDED 127.0.0.1:5432'), { code: 'CONNECTION_ENDED' })),
+    release: () =>
+      Promise.reject(Object.assign(new Error('write CONNECTION_ENDED 127.0.0.1:5432'), { code: 'CONNECTION_ENDED' })),
   });
   const chunk = (input: SyncConnectionInput) => {
-    const providers: Providers = { ...world.deps.providers, lease: async (...request) => unreleased(await world.deps.providers.lease(...request)) };
+    const providers: Providers = {
+      ...world.deps.providers,
+      lease: async (...request) => unreleased(await world.deps.providers.lease(...request)),
+    };
     return world.aStage().run(createSyncChunkActivities({ ...world.deps, providers }).syncChunk, input);
   };
   const begun = async () => {

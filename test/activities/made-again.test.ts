@@ -11,7 +11,10 @@ const PRODUCTS = { resource: 'products' } as const;
 let world: World;
 let venue: TestVenue;
 
-const recordsOf = (resource: Resource) => createRecordStore(world.database.db, resource).list(venue.venueId, { includeDeleted: true }, { limit: 50, after: null }).then(({ data }) => data);
+const recordsOf = (resource: Resource) =>
+  createRecordStore(world.database.db, resource)
+    .list(venue.venueId, { includeDeleted: true }, { limit: 50, after: null })
+    .then(({ data }) => data);
 const pull = (mode: SyncMode, resource: Resource) => world.sync(venue, 'pull', mode, { resource });
 const push = (mode: SyncMode, resource: Resource) => world.sync(venue, 'push', mode, { resource });
 beforeAll(async () => {
@@ -27,7 +30,13 @@ describe('a product that is deleted and made again under its id', () => {
   const make = (name: string) => world.callStripe('POST', 'products', { id: 'vip', name });
   const drop = () => world.callStripe('DELETE', 'products/vip');
   const vip = async () => {
-    const all = (await recordsOf('products')).map((one) => ({ name: 'name' in one ? one.name : null, deleted: one.deletedAt !== null, state: one.links[0]?.state, version: one.version, sourceId: one.sourceId }));
+    const all = (await recordsOf('products')).map((one) => ({
+      name: 'name' in one ? one.name : null,
+      deleted: one.deletedAt !== null,
+      state: one.links[0]?.state,
+      version: one.version,
+      sourceId: one.sourceId,
+    }));
     expect(all).toHaveLength(1);
     return all[0];
   };
@@ -40,33 +49,43 @@ describe('a product that is deleted and made again under its id', () => {
       ['full', 'incremental'],
       ['incremental', 'full'],
       ['incremental', 'incremental'],
-    ] as const)('is alive as what it is now, by a pull after its deletion and one after that (%s, %s)', async (second, third) => {
-      await make('VIP');
-      await pull('full', 'products');
-      await drop();
-      expect((await pull(second, 'products')).counts).toMatchObject({ archived: 1 });
-      expect(await vip()).toMatchObject({ deleted: true, state: 'gone' });
-      await later();
-      await make('V2');
-      const run = await pull(third, 'products');
-      expect(run.counts).toMatchObject({ created: 0, updated: 1, archived: 0 });
-      expect(await vip()).toMatchObject({ name: 'V2', deleted: false, state: 'linked' });
-      expect(await world.logOf(venue, run.syncId)).toMatchObject([{ action: 'updated', code: 'made-again', level: 'info' }]);
-      for (const mode of ['incremental', 'full'] as const) expect((await pull(mode, 'products')).counts).toMatchObject({ archived: 0 });
-      expect(await vip()).toMatchObject({ name: 'V2', deleted: false, state: 'linked' });
-    });
+    ] as const)(
+      'is alive as what it is now, by a pull after its deletion and one after that (%s, %s)',
+      async (second, third) => {
+        await make('VIP');
+        await pull('full', 'products');
+        await drop();
+        expect((await pull(second, 'products')).counts).toMatchObject({ archived: 1 });
+        expect(await vip()).toMatchObject({ deleted: true, state: 'gone' });
+        await later();
+        await make('V2');
+        const run = await pull(third, 'products');
+        expect(run.counts).toMatchObject({ created: 0, updated: 1, archived: 0 });
+        expect(await vip()).toMatchObject({ name: 'V2', deleted: false, state: 'linked' });
+        expect(await world.logOf(venue, run.syncId)).toMatchObject([
+          { action: 'updated', code: 'made-again', level: 'info' },
+        ]);
+        for (const mode of ['incremental', 'full'] as const)
+          expect((await pull(mode, 'products')).counts).toMatchObject({ archived: 0 });
+        expect(await vip()).toMatchObject({ name: 'V2', deleted: false, state: 'linked' });
+      },
+    );
 
-    it.each(['full', 'incremental'] as const)('is alive as what it is now when no pull came between (%s)', async (mode) => {
-      await make('VIP');
-      await pull('full', 'products');
-      await drop();
-      await later();
-      await make('V2');
-      await pull(mode, 'products');
-      expect(await vip()).toMatchObject({ name: 'V2', deleted: false, state: 'linked' });
-      for (const again of ['incremental', 'full'] as const) expect((await pull(again, 'products')).counts).toMatchObject({ archived: 0 });
-      expect(await vip()).toMatchObject({ name: 'V2', deleted: false });
-    });
+    it.each(['full', 'incremental'] as const)(
+      'is alive as what it is now when no pull came between (%s)',
+      async (mode) => {
+        await make('VIP');
+        await pull('full', 'products');
+        await drop();
+        await later();
+        await make('V2');
+        await pull(mode, 'products');
+        expect(await vip()).toMatchObject({ name: 'V2', deleted: false, state: 'linked' });
+        for (const again of ['incremental', 'full'] as const)
+          expect((await pull(again, 'products')).counts).toMatchObject({ archived: 0 });
+        expect(await vip()).toMatchObject({ name: 'V2', deleted: false });
+      },
+    );
 
     it.each(['full', 'incremental'] as const)('is dead when that one is deleted too (%s)', async (mode) => {
       await make('VIP');
@@ -79,7 +98,8 @@ describe('a product that is deleted and made again under its id', () => {
       await drop();
       await pull(mode, 'products');
       expect(await vip()).toMatchObject({ deleted: true, state: 'gone' });
-      for (const again of ['incremental', 'full'] as const) expect((await pull(again, 'products')).counts).toMatchObject({ archived: 0, updated: 0, created: 0 });
+      for (const again of ['incremental', 'full'] as const)
+        expect((await pull(again, 'products')).counts).toMatchObject({ archived: 0, updated: 0, created: 0 });
       expect(await vip()).toMatchObject({ deleted: true, state: 'gone' });
     });
   });
@@ -104,11 +124,16 @@ describe('a product that is deleted and made again under its id', () => {
     await drop();
     await make('V2');
     // The newest hundred events end with the creation.
-    for (let edit = 1; edit < 100; edit += 1) await world.callStripe('POST', 'products/other', { name: `Edit ${edit}` });
+    for (let edit = 1; edit < 100; edit += 1)
+      await world.callStripe('POST', 'products/other', { name: `Edit ${edit}` });
     expect((await pull('incremental', 'products')).counts).toMatchObject({ archived: 0 });
     await world.callStripe('DELETE', 'products/other');
     await pull('full', 'products');
-    expect((await recordsOf('products')).map((one) => ('name' in one && one.deletedAt === null ? one.name : null)).filter((name) => name !== null)).toEqual(['V2']);
+    expect(
+      (await recordsOf('products'))
+        .map((one) => ('name' in one && one.deletedAt === null ? one.name : null))
+        .filter((name) => name !== null),
+    ).toEqual(['V2']);
   });
 
   it('is planned by a dry run as the run then does it', async () => {
@@ -132,7 +157,9 @@ describe('a product that is deleted and made again under its id', () => {
     await drop();
     await pull('full', 'products');
     const [record] = await recordsOf('products');
-    await createRecordStore(world.database.db, 'products').upsertMany(venue.venueId, [{ sourceId: record!.sourceId, name: 'Loaded again' }]);
+    await createRecordStore(world.database.db, 'products').upsertMany(venue.venueId, [
+      { sourceId: record!.sourceId, name: 'Loaded again' },
+    ]);
     await push('full', 'products');
     await make('V2');
     await pull('full', 'products');

@@ -21,10 +21,14 @@ describe('a pull of odd pages', () => {
   });
 
   const LISTING = '/v1/customers$';
-  const held = async () => [...(await world.database.admin<{ external_id: string }[]>`
-    select l.external_id from record_links l join customers c on c.id = l.record_id where l.connection_id = ${venue.connectionId} and c.deleted_at is null order by 1`)].map((row) => row.external_id);
+  const held = async () =>
+    [
+      ...(await world.database.admin<{ external_id: string }[]>`
+    select l.external_id from record_links l join customers c on c.id = l.record_id where l.connection_id = ${venue.connectionId} and c.deleted_at is null order by 1`),
+    ].map((row) => row.external_id);
   const atStripe = async () => (await world.stripe.customers()).map(({ id }) => id).sort();
-  const anomalies = async (syncId: SyncId) => (await world.logOf(venue, syncId)).filter(({ action }) => action === 'anomaly').map(({ code }) => code);
+  const anomalies = async (syncId: SyncId) =>
+    (await world.logOf(venue, syncId)).filter(({ action }) => action === 'anomaly').map(({ code }) => code);
   const begun = async () => {
     const input = await world.open(venue, 'pull', 'full');
     await world.begin(input);
@@ -103,16 +107,24 @@ describe('a pull of odd pages', () => {
   it('reads only what was created within a window, deletes nothing outside it, and leaves the next pull what it was', async () => {
     const customers = await world.stripe.customers<{ id: string; created: number }>();
     const [newest, oldest] = [customers[100]!.created, customers[200]!.created];
-    const inside = customers.filter(({ created }) => created >= oldest && created < newest).map(({ id }) => id).sort();
+    const inside = customers
+      .filter(({ created }) => created >= oldest && created < newest)
+      .map(({ id }) => id)
+      .sort();
     await world.sync(venue, 'pull', 'full', { window: { fromEpochS: oldest, toEpochS: newest } });
     expect(await held()).toEqual(inside);
-    expect(await world.database.admin`select 1 from sync_cursors where connection_id = ${venue.connectionId}`).toHaveLength(0);
+    expect(
+      await world.database.admin`select 1 from sync_cursors where connection_id = ${venue.connectionId}`,
+    ).toHaveLength(0);
 
     await world.sync(venue, 'pull');
-    const [mark] = await world.database.admin`select watermark from sync_cursors where connection_id = ${venue.connectionId}`;
+    const [mark] = await world.database
+      .admin`select watermark from sync_cursors where connection_id = ${venue.connectionId}`;
     const again = await world.sync(venue, 'pull', 'full', { window: { fromEpochS: oldest, toEpochS: newest } });
     expect(again.counts).toMatchObject({ read: inside.length, archived: 0, created: 0 });
     expect(await held()).toEqual(await atStripe());
-    expect((await world.database.admin`select watermark from sync_cursors where connection_id = ${venue.connectionId}`)[0]).toEqual(mark);
+    expect(
+      (await world.database.admin`select watermark from sync_cursors where connection_id = ${venue.connectionId}`)[0],
+    ).toEqual(mark);
   });
 });

@@ -21,7 +21,14 @@ interface StripeProduct {
 }
 
 const PRODUCTS = { resource: 'products' } as const;
-const aProduct = (index: number, more: object = {}) => ({ sourceId: `p-${index}`, name: `Product ${index}`, amountMinor: 1_000 + index, currency: 'EUR', active: true, ...more });
+const aProduct = (index: number, more: object = {}) => ({
+  sourceId: `p-${index}`,
+  name: `Product ${index}`,
+  amountMinor: 1_000 + index,
+  currency: 'EUR',
+  active: true,
+  ...more,
+});
 
 describe('a sync of products', () => {
   let world: World;
@@ -38,10 +45,22 @@ describe('a sync of products', () => {
     venue = await world.aVenue();
   });
 
-  const load = (count: number, more: object = {}, of = venue) => products.upsertMany(of.venueId, Array.from({ length: count }, (_, index) => aProduct(index, more)));
-  const held = async (of = venue) => (await products.list(of.venueId, { includeDeleted: true }, { limit: 200, after: null })).data;
-  const atStripe = async () => (await world.callStripe<{ readonly data: readonly StripeProduct[] }>('GET', 'products?limit=100&expand[]=data.default_price')).data;
-  const pricesOf = async (id: string) => (await world.callStripe<{ readonly data: readonly StripePrice[] }>('GET', `prices?limit=100&product=${id}`)).data;
+  const load = (count: number, more: object = {}, of = venue) =>
+    products.upsertMany(
+      of.venueId,
+      Array.from({ length: count }, (_, index) => aProduct(index, more)),
+    );
+  const held = async (of = venue) =>
+    (await products.list(of.venueId, { includeDeleted: true }, { limit: 200, after: null })).data;
+  const atStripe = async () =>
+    (
+      await world.callStripe<{ readonly data: readonly StripeProduct[] }>(
+        'GET',
+        'products?limit=100&expand[]=data.default_price',
+      )
+    ).data;
+  const pricesOf = async (id: string) =>
+    (await world.callStripe<{ readonly data: readonly StripePrice[] }>('GET', `prices?limit=100&product=${id}`)).data;
   const remove = async (sourceId: string) => {
     const record = (await held()).find((one) => one.sourceId === sourceId);
     await products.remove(venue.venueId, record!.id);
@@ -49,7 +68,14 @@ describe('a sync of products', () => {
   const persist = async (...[direction, mode]: ['push' | 'pull', 'full' | 'incremental']) => {
     const input = await world.open(venue, direction, mode, PRODUCTS);
     await world.begin(input);
-    for (let turn = 0; turn < 20; turn += 1) if ((await world.chunk(input).then(({ status }) => status, () => 'failed')) === 'done') return world.finish(input);
+    for (let turn = 0; turn < 20; turn += 1)
+      if (
+        (await world.chunk(input).then(
+          ({ status }) => status,
+          () => 'failed',
+        )) === 'done'
+      )
+        return world.finish(input);
     throw new Error('the run does not end');
   };
 
@@ -58,11 +84,26 @@ describe('a sync of products', () => {
     await products.upsertMany(venue.venueId, [{ sourceId: 'free', name: 'Without a price', active: true }]);
     expect((await world.sync(venue, 'push', 'full', PRODUCTS)).counts).toMatchObject({ created: 6, rejected: 0 });
     const twins = await atStripe();
-    expect(twins.map(({ name, default_price: price }) => `${name} ${price?.unit_amount ?? 'none'} ${price?.currency ?? ''}`).sort()).toEqual(
-      [...Array.from({ length: 5 }, (_, index) => `Product ${index} ${1_000 + index} eur`), 'Without a price none '].sort(),
+    expect(
+      twins
+        .map(({ name, default_price: price }) => `${name} ${price?.unit_amount ?? 'none'} ${price?.currency ?? ''}`)
+        .sort(),
+    ).toEqual(
+      [
+        ...Array.from({ length: 5 }, (_, index) => `Product ${index} ${1_000 + index} eur`),
+        'Without a price none ',
+      ].sort(),
     );
-    expect(await world.sync(venue, 'push', 'full', PRODUCTS)).toMatchObject({ providerCalls: 0, counts: { unchanged: 6 } });
-    expect((await world.sync(venue, 'pull', 'full', PRODUCTS)).counts).toMatchObject({ created: 0, updated: 0, conflicts: 0, unchanged: 6 });
+    expect(await world.sync(venue, 'push', 'full', PRODUCTS)).toMatchObject({
+      providerCalls: 0,
+      counts: { unchanged: 6 },
+    });
+    expect((await world.sync(venue, 'pull', 'full', PRODUCTS)).counts).toMatchObject({
+      created: 0,
+      updated: 0,
+      conflicts: 0,
+      unchanged: 6,
+    });
     expect(await world.sync(venue, 'push', 'full', PRODUCTS)).toMatchObject({ providerCalls: 0 });
   });
 
@@ -71,7 +112,10 @@ describe('a sync of products', () => {
     await world.sync(venue, 'push', 'full', PRODUCTS);
     for (const amountMinor of [2_000, 1_000, 2_000, 1_000, 2_000]) {
       await load(1, { amountMinor });
-      expect((await world.sync(venue, 'push', 'incremental', PRODUCTS)).counts).toMatchObject({ updated: 1, rejected: 0 });
+      expect((await world.sync(venue, 'push', 'incremental', PRODUCTS)).counts).toMatchObject({
+        updated: 1,
+        rejected: 0,
+      });
       const [twin] = await atStripe();
       expect(twin!.default_price).toMatchObject({ unit_amount: amountMinor, currency: 'eur', active: true });
       expect((await pricesOf(twin!.id)).filter(({ active }) => active)).toHaveLength(1);
@@ -93,7 +137,10 @@ describe('a sync of products', () => {
     expect(await persist('push', 'incremental')).toMatchObject({ outcome: 'completed', counts: { updated: 1 } });
     const [twin] = await atStripe();
     expect(twin!.default_price).toMatchObject({ unit_amount: 2_000 });
-    expect((await pricesOf(twin!.id)).map(({ unit_amount: amount, active }) => `${amount} ${active}`).sort()).toEqual(['1000 false', '2000 true']);
+    expect((await pricesOf(twin!.id)).map(({ unit_amount: amount, active }) => `${amount} ${active}`).sort()).toEqual([
+      '1000 false',
+      '2000 true',
+    ]);
     expect(await world.sync(venue, 'push', 'full', PRODUCTS)).toMatchObject({ providerCalls: 0 });
   });
 
@@ -106,7 +153,12 @@ describe('a sync of products', () => {
   const offers = async () => {
     const [twin] = await atStripe();
     const prices = await pricesOf(twin!.id);
-    return prices.map(({ id, unit_amount: amount, active }) => `${amount}${active ? '' : ' retired'}${id === twin!.default_price?.id ? ' default' : ''}`).sort();
+    return prices
+      .map(
+        ({ id, unit_amount: amount, active }) =>
+          `${amount}${active ? '' : ' retired'}${id === twin!.default_price?.id ? ' default' : ''}`,
+      )
+      .sort();
   };
 
   it.each(STEPS)('changes a price once although Stripe stored a failure under the key of %s', async (_what, path) => {
@@ -119,7 +171,15 @@ describe('a sync of products', () => {
     expect(await world.sync(venue, 'push', 'full', PRODUCTS)).toMatchObject({ providerCalls: 0 });
   });
 
-  it.each(STEPS.flatMap(([what, path]) => [[what, path, 'another', 3_000], [what, path, 'the one before', 1_000]] as const))(
+  it.each(
+    STEPS.flatMap(
+      ([what, path]) =>
+        [
+          [what, path, 'another', 3_000],
+          [what, path, 'the one before', 1_000],
+        ] as const,
+    ),
+  )(
     'leaves one price in use when the answer about %s was lost and the price is changed again meanwhile (%s: to %s)',
     async (_what, path, _to, amountMinor) => {
       await load(1, { amountMinor: 1_000, metadata: { season: 'summer' } });
@@ -148,24 +208,49 @@ describe('a sync of products', () => {
     const active = async () => (await atStripe()).map(({ name, active: inUse }) => `${name} ${inUse}`).sort();
     for (let round = 0; round < 3; round += 1) {
       await remove('p-0');
-      expect((await world.sync(venue, 'push', 'incremental', PRODUCTS)).counts).toMatchObject({ archived: 1, rejected: 0 });
+      expect((await world.sync(venue, 'push', 'incremental', PRODUCTS)).counts).toMatchObject({
+        archived: 1,
+        rejected: 0,
+      });
       expect(await active()).toEqual(['Product 0 false', 'Product 1 true']);
-      expect((await world.sync(venue, 'pull', 'full', PRODUCTS)).counts).toMatchObject({ archived: 0, created: 0, updated: 0 });
+      expect((await world.sync(venue, 'pull', 'full', PRODUCTS)).counts).toMatchObject({
+        archived: 0,
+        created: 0,
+        updated: 0,
+      });
       expect(await world.sync(venue, 'push', 'full', PRODUCTS)).toMatchObject({ providerCalls: 0 });
       await load(1);
-      expect((await world.sync(venue, 'push', 'incremental', PRODUCTS)).counts).toMatchObject({ updated: 1, created: 0 });
+      expect((await world.sync(venue, 'push', 'incremental', PRODUCTS)).counts).toMatchObject({
+        updated: 1,
+        created: 0,
+      });
       expect(await active()).toEqual(['Product 0 true', 'Product 1 true']);
     }
     expect((await atStripe()).map(({ id }) => id).sort()).toEqual(ids);
   });
 
   it('pulls edits, price changes, new ones and deletions from the change feed, and archives what a listing misses', async () => {
-    await world.stripe.seed({ resource: 'products', records: Array.from({ length: 6 }, (_, index) => ({ name: `Product ${index}`, unit_amount: 500, currency: 'eur', created: Math.floor(Date.now() / 1_000) - 1_000 - index })) });
-    await world.stripe.seed({ resource: 'products', records: [{ name: 'Without a price', created: Math.floor(Date.now() / 1_000) - 5_000 }] });
+    await world.stripe.seed({
+      resource: 'products',
+      records: Array.from({ length: 6 }, (_, index) => ({
+        name: `Product ${index}`,
+        unit_amount: 500,
+        currency: 'eur',
+        created: Math.floor(Date.now() / 1_000) - 1_000 - index,
+      })),
+    });
+    await world.stripe.seed({
+      resource: 'products',
+      records: [{ name: 'Without a price', created: Math.floor(Date.now() / 1_000) - 5_000 }],
+    });
     expect((await world.sync(venue, 'pull', 'full', PRODUCTS)).counts).toMatchObject({ created: 7 });
     const twins = await atStripe();
     const named = (name: string) => twins.find((twin) => twin.name === name)!.id;
-    const price = await world.callStripe('POST', 'prices', { product: named('Product 1'), unit_amount: '900', currency: 'eur' });
+    const price = await world.callStripe('POST', 'prices', {
+      product: named('Product 1'),
+      unit_amount: '900',
+      currency: 'eur',
+    });
     await world.callStripe('POST', `products/${named('Product 1')}`, { default_price: price.id });
     await world.callStripe('POST', `products/${named('Product 2')}`, { name: 'Renamed', active: 'false' });
     await world.callStripe('DELETE', `products/${named('Without a price')}`);
@@ -186,10 +271,21 @@ describe('a sync of products', () => {
   it('says in a dry run what a push would cost: a new price takes four calls, a name one', async () => {
     await load(3);
     await world.sync(venue, 'push', 'full', PRODUCTS);
-    await products.upsertMany(venue.venueId, [aProduct(0, { amountMinor: 5_000 }), aProduct(1, { name: 'Renamed' }), aProduct(7)]);
+    await products.upsertMany(venue.venueId, [
+      aProduct(0, { amountMinor: 5_000 }),
+      aProduct(1, { name: 'Renamed' }),
+      aProduct(7),
+    ]);
     await remove('p-2');
-    const { syncId: planId, providerCalls, counts } = await world.sync(venue, 'push', 'full', { ...PRODUCTS, dryRun: true });
-    expect({ providerCalls, counts }).toMatchObject({ providerCalls: 0, counts: { created: 1, updated: 2, archived: 1 } });
+    const {
+      syncId: planId,
+      providerCalls,
+      counts,
+    } = await world.sync(venue, 'push', 'full', { ...PRODUCTS, dryRun: true });
+    expect({ providerCalls, counts }).toMatchObject({
+      providerCalls: 0,
+      counts: { created: 1, updated: 2, archived: 1 },
+    });
     const run = await world.sync(venue, 'push', 'full', { ...PRODUCTS, planId });
     expect(run.providerCalls).toBe((await world.runs.find(venue.venueId, planId))?.plan?.calls);
     expect(await world.runs.find(venue.venueId, run.syncId)).toMatchObject({ deviationCount: 0 });

@@ -26,13 +26,17 @@ describe('a pull while the provider’s records change', () => {
     readonly external_id: string;
     readonly state: string;
   }
-  const all = async (of: TestVenue = venue) => (await world.database.admin<Row[]>`
+  const all = async (of: TestVenue = venue) =>
+    await world.database.admin<Row[]>`
     select c.name, c.source_id, c.deleted_at is not null as deleted, l.external_id, l.state from customers c
-    left join record_links l on l.record_id = c.id where c.venue_id = ${of.venueId} order by c.id`);
+    left join record_links l on l.record_id = c.id where c.venue_id = ${of.venueId} order by c.id`;
   const api = async (method: string, path: string, form: Record<string, string> = {}) => {
     const response = await fetch(`${world.sandbox.apiUrl}/v1/customers${path}`, {
       method,
-      headers: { authorization: `Bearer ${world.sandbox.secretKey}`, 'content-type': 'application/x-www-form-urlencoded' },
+      headers: {
+        authorization: `Bearer ${world.sandbox.secretKey}`,
+        'content-type': 'application/x-www-form-urlencoded',
+      },
       ...(method !== 'DELETE' && { body: new URLSearchParams(form).toString() }),
     });
     expect(response.status).toBe(200);
@@ -40,11 +44,19 @@ describe('a pull while the provider’s records change', () => {
   };
   const createMany = async (count: number, name: string) => {
     for (let index = 0; index < count; index += 20) {
-      await Promise.all(Array.from({ length: Math.min(20, count - index) }, (_, offset) => api('POST', '', { name: `${name} ${index + offset}` })));
+      await Promise.all(
+        Array.from({ length: Math.min(20, count - index) }, (_, offset) =>
+          api('POST', '', { name: `${name} ${index + offset}` }),
+        ),
+      );
     }
   };
   const segmentsOf = async ({ syncId }: SyncConnectionInput) =>
-    (await world.database.admin<{ checkpoint: { segments: readonly { after: string | null }[] } }[]>`select checkpoint from sync_runs where id = ${syncId}`)[0]!.checkpoint.segments;
+    (
+      await world.database.admin<
+        { checkpoint: { segments: readonly { after: string | null }[] } }[]
+      >`select checkpoint from sync_runs where id = ${syncId}`
+    )[0]!.checkpoint.segments;
 
   /** Reads some pages of a pull, then loses the connection. */
   async function halfway(mode: 'full' | 'incremental', { path, nth }: { path: string; nth: number }) {
@@ -77,7 +89,10 @@ describe('a pull while the provider’s records change', () => {
 
   it('brings all twins of one second when the cursor among them is deleted', async () => {
     const created = Math.floor(Date.now() / 1_000) - 5_000;
-    await world.stripe.seed({ resource: 'customers', records: Array.from({ length: 250 }, (_, index) => ({ name: `Twin ${index}`, created })) });
+    await world.stripe.seed({
+      resource: 'customers',
+      records: Array.from({ length: 250 }, (_, index) => ({ name: `Twin ${index}`, created })),
+    });
     const input = await halfway('full', { path: '/v1/customers', nth: 3 });
     for (const { after } of await segmentsOf(input)) if (after !== null) await api('DELETE', `/${after}`);
     while ((await world.chunk(input)).status === 'more');
@@ -110,23 +125,26 @@ describe('a pull while the provider’s records change', () => {
   it.each([
     ['in one go', null],
     ['after an interruption between the two pages', 2],
-  ])('does not bring back a record it never had, whose deletion the feed tells a page before its creation, read %s', async (_how, interruptedAt) => {
-    await world.sync(venue, 'pull');
-    const { id } = await api('POST', '', { name: 'Short-lived' });
-    await createMany(120, 'Other');
-    await api('DELETE', `/${id}`);
+  ])(
+    'does not bring back a record it never had, whose deletion the feed tells a page before its creation, read %s',
+    async (_how, interruptedAt) => {
+      await world.sync(venue, 'pull');
+      const { id } = await api('POST', '', { name: 'Short-lived' });
+      await createMany(120, 'Other');
+      await api('DELETE', `/${id}`);
 
-    if (interruptedAt === null) await world.sync(venue, 'pull', 'incremental');
-    else {
-      const input = await halfway('incremental', { path: '/v1/events', nth: interruptedAt });
-      while ((await world.chunk(input)).status === 'more');
-      await world.finish(input);
-    }
+      if (interruptedAt === null) await world.sync(venue, 'pull', 'incremental');
+      else {
+        const input = await halfway('incremental', { path: '/v1/events', nth: interruptedAt });
+        while ((await world.chunk(input)).status === 'more');
+        await world.finish(input);
+      }
 
-    const live = (await all()).filter((row) => !row.deleted);
-    expect(live.map((row) => row.name)).not.toContain('Short-lived');
-    expect(live).toHaveLength(120);
-  });
+      const live = (await all()).filter((row) => !row.deleted);
+      expect(live.map((row) => row.name)).not.toContain('Short-lived');
+      expect(live).toHaveLength(120);
+    },
+  );
 
   it('ends with the newest of many edits of one record, whatever pages they are on', async () => {
     await world.sync(venue, 'pull');
@@ -159,7 +177,10 @@ describe('a pull while the provider’s records change', () => {
     const [mine] = await world.stripe.customers<{ id: string; metadata: Record<string, string> }>();
     const copied = mine!.metadata['interlock_record_id']!;
     for (const recordId of [copied, 'not-an-id', "'; drop table customers; --", '']) {
-      await world.stripe.seed({ resource: 'customers', records: [{ name: `Copy ${recordId}`, metadata: { interlock_record_id: recordId } }] });
+      await world.stripe.seed({
+        resource: 'customers',
+        records: [{ name: `Copy ${recordId}`, metadata: { interlock_record_id: recordId } }],
+      });
     }
     expect((await world.sync(venue, 'pull')).counts).toMatchObject({ created: 4, updated: 0, unchanged: 1 });
     expect((await all()).find((row) => row.external_id === mine!.id)).toMatchObject({ name: 'Customer 0' });

@@ -18,12 +18,19 @@ describe('a pull of customers', () => {
     venue = await world.aVenue();
   });
 
-  const all = async () => (await world.customers.list(venue.venueId, { includeDeleted: true }, { limit: 200, after: null })).data;
-  const stored = async () => Number((await world.database.admin`select count(*) from customers where venue_id = ${venue.venueId}`)[0]?.['count']);
+  const all = async () =>
+    (await world.customers.list(venue.venueId, { includeDeleted: true }, { limit: 200, after: null })).data;
+  const stored = async () =>
+    Number(
+      (await world.database.admin`select count(*) from customers where venue_id = ${venue.venueId}`)[0]?.['count'],
+    );
   const change = (id: string, form: Record<string, string> | null) =>
     fetch(`${world.sandbox.apiUrl}/v1/customers/${id}`, {
       method: form === null ? 'DELETE' : 'POST',
-      headers: { authorization: `Bearer ${world.sandbox.secretKey}`, 'content-type': 'application/x-www-form-urlencoded' },
+      headers: {
+        authorization: `Bearer ${world.sandbox.secretKey}`,
+        'content-type': 'application/x-www-form-urlencoded',
+      },
       ...(form !== null && { body: new URLSearchParams(form).toString() }),
     });
 
@@ -32,29 +39,40 @@ describe('a pull of customers', () => {
 
     const run = await world.sync(venue, 'pull');
 
-    expect(run).toMatchObject({ outcome: 'completed', done: 2_345, total: 2_345, counts: { read: 2_345, created: 2_345, updated: 0, rejected: 0 } });
+    expect(run).toMatchObject({
+      outcome: 'completed',
+      done: 2_345,
+      total: 2_345,
+      counts: { read: 2_345, created: 2_345, updated: 0, rejected: 0 },
+    });
     expect(await stored()).toBe(2_345);
     // 24 pages would do; splitting the listing among readers costs a few part-filled ones.
     expect(run.providerCalls).toBeGreaterThanOrEqual(24);
     expect(run.providerCalls).toBeLessThanOrEqual(32);
   });
 
-  it.each(['pull', 'push'] as const)('hands nothing but its status and numbers to the workflow, whose history everybody reads (%s)', async (direction) => {
-    await world.stripe.seed({ resource: 'customers', count: 3 });
-    await world.load(venue, 3);
-    const input = await world.open(venue, direction, 'full');
-    const begun = (await world.begin(input)) as object;
-    const chunk = await world.chunk(input);
-    const finished = await world.finish(input);
-    const numbers = ['counts', 'done', 'providerCalls', 'total'];
-    expect(Object.keys(begun).sort()).toEqual([...numbers, 'resumed'].sort());
-    expect(Object.keys(chunk).sort()).toEqual([...numbers, 'status'].sort());
-    expect(Object.keys(finished).sort()).toEqual([...numbers, 'outcome'].sort());
-  });
+  it.each(['pull', 'push'] as const)(
+    'hands nothing but its status and numbers to the workflow, whose history everybody reads (%s)',
+    async (direction) => {
+      await world.stripe.seed({ resource: 'customers', count: 3 });
+      await world.load(venue, 3);
+      const input = await world.open(venue, direction, 'full');
+      const begun = (await world.begin(input)) as object;
+      const chunk = await world.chunk(input);
+      const finished = await world.finish(input);
+      const numbers = ['counts', 'done', 'providerCalls', 'total'];
+      expect(Object.keys(begun).sort()).toEqual([...numbers, 'resumed'].sort());
+      expect(Object.keys(chunk).sort()).toEqual([...numbers, 'status'].sort());
+      expect(Object.keys(finished).sort()).toEqual([...numbers, 'outcome'].sort());
+    },
+  );
 
   it('brings every record when all were created in the same second', async () => {
     const created = Math.floor(Date.now() / 1_000) - 5_000;
-    await world.stripe.seed({ resource: 'customers', records: Array.from({ length: 350 }, (_, index) => ({ name: `Twin ${index}`, created })) });
+    await world.stripe.seed({
+      resource: 'customers',
+      records: Array.from({ length: 350 }, (_, index) => ({ name: `Twin ${index}`, created })),
+    });
 
     expect(await world.sync(venue, 'pull')).toMatchObject({ counts: { created: 350 } });
     expect(await stored()).toBe(350);
@@ -65,7 +83,9 @@ describe('a pull of customers', () => {
     await world.sync(venue, 'pull');
     const since = (await world.stripe.calls()).length;
 
-    expect(await world.sync(venue, 'pull')).toMatchObject({ counts: { read: 150, created: 0, updated: 0, unchanged: 150 } });
+    expect(await world.sync(venue, 'pull')).toMatchObject({
+      counts: { read: 150, created: 0, updated: 0, unchanged: 150 },
+    });
     expect(await world.sync(venue, 'push')).toMatchObject({ counts: { read: 150, unchanged: 150 }, providerCalls: 0 });
     expect((await world.stripe.calls()).slice(since).filter(({ written }) => written)).toEqual([]);
   });
@@ -92,7 +112,8 @@ describe('a pull of customers', () => {
     await world.stripe.limits({ latencyMs: 1_500 });
     const zombie = world.chunk(input);
     zombie.catch(() => undefined);
-    const fence = async () => Number((await world.database.admin`select fence from sync_runs where id = ${input.syncId}`)[0]?.['fence']);
+    const fence = async () =>
+      Number((await world.database.admin`select fence from sync_runs where id = ${input.syncId}`)[0]?.['fence']);
     await until(async () => (await fence()) === 1, { limitMs: 10_000, what: 'the first attempt has taken the run' });
     const heir = world.chunk(input);
 
@@ -110,7 +131,10 @@ describe('a pull of customers', () => {
     await change(second!.id, null);
     await fetch(`${world.sandbox.apiUrl}/v1/customers`, {
       method: 'POST',
-      headers: { authorization: `Bearer ${world.sandbox.secretKey}`, 'content-type': 'application/x-www-form-urlencoded' },
+      headers: {
+        authorization: `Bearer ${world.sandbox.secretKey}`,
+        'content-type': 'application/x-www-form-urlencoded',
+      },
       body: 'name=Newcomer',
     });
     const listed = (await world.stripe.calls()).length;
@@ -122,9 +146,15 @@ describe('a pull of customers', () => {
     const records = await all();
     expect(records.find((record) => record.name === 'Renamed')).toBeDefined();
     expect(records.find((record) => record.name === 'Newcomer')).toBeDefined();
-    expect(records.filter((record) => record.deletedAt !== null)).toMatchObject([{ links: [{ state: 'gone', externalId: second!.id }] }]);
+    expect(records.filter((record) => record.deletedAt !== null)).toMatchObject([
+      { links: [{ state: 'gone', externalId: second!.id }] },
+    ]);
     // A second look at the same changes, which overlap asks for, finds nothing new.
-    expect((await world.sync(venue, 'pull', 'incremental')).counts).toMatchObject({ updated: 0, created: 0, archived: 0 });
+    expect((await world.sync(venue, 'pull', 'incremental')).counts).toMatchObject({
+      updated: 0,
+      created: 0,
+      archived: 0,
+    });
   });
 
   it('keeps a venue’s own change when the provider has not changed, and says so when it takes the provider’s', async () => {
@@ -138,7 +168,10 @@ describe('a pull of customers', () => {
 
     expect(run.counts).toMatchObject({ updated: 1, conflicts: 1 });
     expect((await all()).map(({ name }) => name)).toEqual(['Ours', 'Theirs']);
-    const log = await world.runs.listLog(venue.venueId, run.syncId, { filter: { level: 'warn' }, page: { limit: 10, after: null } });
+    const log = await world.runs.listLog(venue.venueId, run.syncId, {
+      filter: { level: 'warn' },
+      page: { limit: 10, after: null },
+    });
     expect(log.data).toMatchObject([{ action: 'conflict', code: 'venue-change-overwritten', recordId: contested!.id }]);
   });
 
@@ -153,7 +186,10 @@ describe('a pull of customers', () => {
 
   it('is read in parts also while the provider’s own count has not caught up', async () => {
     const nowS = Math.floor(Date.now() / 1_000);
-    await world.stripe.seed({ resource: 'customers', records: Array.from({ length: 2_000 }, (_, index) => ({ created: nowS - index, name: `Customer ${index}` })) });
+    await world.stripe.seed({
+      resource: 'customers',
+      records: Array.from({ length: 2_000 }, (_, index) => ({ created: nowS - index, name: `Customer ${index}` })),
+    });
     const since = Date.now();
     expect(await world.sync(venue, 'pull')).toMatchObject({ counts: { created: 2_000 } });
     const queries = (await world.stripe.calls(since)).map(({ query }) => new URLSearchParams(query));
@@ -166,7 +202,10 @@ describe('a pull of customers', () => {
     const input = await world.open(venue, 'pull', 'full');
     await world.begin(input);
     const chunk = world.chunk(input);
-    await until(async () => ((await world.progress.read(input))?.done ?? 0) > 0, { limitMs: 10_000, what: 'the first page is stored' });
+    await until(async () => ((await world.progress.read(input))?.done ?? 0) > 0, {
+      limitMs: 10_000,
+      what: 'the first page is stored',
+    });
     await world.progress.requestStop(input);
 
     const stopped = await chunk;

@@ -20,24 +20,41 @@ describe('a push of what the venue deleted', () => {
     venue = await world.aVenue();
   });
 
-  const links = async (of = venue) => [...(await world.database.admin<{ source_id: string; state: string; external_id: string | null }[]>`
-    select c.source_id, l.state, l.external_id from record_links l join customers c on c.id = l.record_id where c.venue_id = ${of.venueId} order by c.source_id`)];
+  const links = async (of = venue) => [
+    ...(await world.database.admin<{ source_id: string; state: string; external_id: string | null }[]>`
+    select c.source_id, l.state, l.external_id from record_links l join customers c on c.id = l.record_id where c.venue_id = ${of.venueId} order by c.source_id`),
+  ];
   const remove = async (sourceIds: readonly string[], of = venue) => {
-    for (const row of await world.database.admin<{ id: RecordId }[]>`select id from customers where venue_id = ${of.venueId} and source_id in ${world.database.admin(sourceIds)}`) {
+    for (const row of await world.database.admin<
+      { id: RecordId }[]
+    >`select id from customers where venue_id = ${of.venueId} and source_id in ${world.database.admin(sourceIds)}`) {
       await world.customers.remove(of.venueId, row.id);
     }
   };
   const sources = (from: number, count: number) => Array.from({ length: count }, (_, index) => `c-${from + index}`);
-  const names = async () => (await world.stripe.customers<{ id: string; name: string }>()).map(({ name }) => name).sort();
-  const writesSince = async (from: number) => (await world.stripe.calls()).slice(from).filter(({ written }) => written).map(({ method, path }) => `${method} ${path.replace(/cus_\w+/, '…')}`);
-  const row = async ({ syncId }: SyncConnectionInput) => (await world.database.admin`select * from sync_runs where id = ${syncId}`)[0]!;
+  const names = async () =>
+    (await world.stripe.customers<{ id: string; name: string }>()).map(({ name }) => name).sort();
+  const writesSince = async (from: number) =>
+    (await world.stripe.calls())
+      .slice(from)
+      .filter(({ written }) => written)
+      .map(({ method, path }) => `${method} ${path.replace(/cus_\w+/, '…')}`);
+  const row = async ({ syncId }: SyncConnectionInput) =>
+    (await world.database.admin`select * from sync_runs where id = ${syncId}`)[0]!;
   const begun = async (mode: 'full' | 'incremental' = 'full', of = venue) => {
     const input = await world.open(of, 'push', mode);
     await world.begin(input);
     return input;
   };
   const persist = async (input: SyncConnectionInput) => {
-    for (let turn = 0; turn < 20; turn += 1) if ((await world.chunk(input).then(({ status }) => status, () => 'failed')) === 'done') return;
+    for (let turn = 0; turn < 20; turn += 1)
+      if (
+        (await world.chunk(input).then(
+          ({ status }) => status,
+          () => 'failed',
+        )) === 'done'
+      )
+        return;
     throw new Error('the push does not end');
   };
 
@@ -52,8 +69,13 @@ describe('a push of what the venue deleted', () => {
     expect(run).toMatchObject({ outcome: 'completed', counts: { archived: 2, created: 0, updated: 0, rejected: 0 } });
     expect(await writesSince(from)).toEqual(['DELETE /v1/customers/…', 'DELETE /v1/customers/…']);
     expect(await names()).toEqual(['Customer 0', 'Customer 2', 'Customer 4']);
-    expect((await links()).filter(({ state }) => state === 'archived')).toMatchObject([{ source_id: 'c-1', external_id: null }, { source_id: 'c-3', external_id: null }]);
-    expect((await world.logOf(venue, run.syncId)).map(({ action, sourceId }) => `${action} ${sourceId}`).sort()).toEqual(['archived c-1', 'archived c-3']);
+    expect((await links()).filter(({ state }) => state === 'archived')).toMatchObject([
+      { source_id: 'c-1', external_id: null },
+      { source_id: 'c-3', external_id: null },
+    ]);
+    expect(
+      (await world.logOf(venue, run.syncId)).map(({ action, sourceId }) => `${action} ${sourceId}`).sort(),
+    ).toEqual(['archived c-1', 'archived c-3']);
     expect(await world.sync(venue, 'push', mode)).toMatchObject({ providerCalls: 0, counts: { archived: 0 } });
     // What the provider tells of our own deletion changes nothing.
     expect((await world.sync(venue, 'pull')).counts).toMatchObject({ archived: 0, updated: 0, created: 0 });
@@ -101,10 +123,16 @@ describe('a push of what the venue deleted', () => {
     await world.sync(venue, 'push');
     for (const { id } of await world.stripe.customers()) await world.callStripe('DELETE', `customers/${id}`);
     await remove(['c-0']);
-    expect(await world.sync(venue, 'push', 'incremental')).toMatchObject({ outcome: 'completed', counts: { archived: 1, rejected: 0 } });
+    expect(await world.sync(venue, 'push', 'incremental')).toMatchObject({
+      outcome: 'completed',
+      counts: { archived: 1, rejected: 0 },
+    });
     await world.sync(venue, 'pull', 'incremental');
     await remove(['c-1']);
-    expect(await world.sync(venue, 'push', 'incremental')).toMatchObject({ providerCalls: 0, counts: { archived: 0, rejected: 0 } });
+    expect(await world.sync(venue, 'push', 'incremental')).toMatchObject({
+      providerCalls: 0,
+      counts: { archived: 0, rejected: 0 },
+    });
   });
 
   it('creates what comes back anew, and once, also when the answer is lost', async () => {
@@ -115,7 +143,11 @@ describe('a push of what the venue deleted', () => {
       await world.sync(venue, 'push');
       expect(await names()).toEqual(['Customer 1']);
       await world.load(venue, 1);
-      await world.stripe.fault({ match: { method: 'POST', path: '/v1/customers$' }, times: 1, kind: round === 1 ? 'commit-then-fail' : 'reset' });
+      await world.stripe.fault({
+        match: { method: 'POST', path: '/v1/customers$' },
+        times: 1,
+        kind: round === 1 ? 'commit-then-fail' : 'reset',
+      });
       const input = await begun();
       await persist(input);
       await world.finish(input);
@@ -142,8 +174,13 @@ describe('a push of what the venue deleted', () => {
     await world.load(venue, 1, 100);
     const from = (await world.stripe.calls()).length;
     const input = await begun();
-    for (let again = 0; again < 2; again += 1) expect(await world.chunk(input)).toMatchObject({ status: 'needs-approval', awaiting: { archiving: 21, of: 60 } });
-    expect(await row(input)).toMatchObject({ phase: 'awaiting-approval', awaiting: { archiving: 21, of: 60 }, waiting_for: { what: 'approval' } });
+    for (let again = 0; again < 2; again += 1)
+      expect(await world.chunk(input)).toMatchObject({ status: 'needs-approval', awaiting: { archiving: 21, of: 60 } });
+    expect(await row(input)).toMatchObject({
+      phase: 'awaiting-approval',
+      awaiting: { archiving: 21, of: 60 },
+      waiting_for: { what: 'approval' },
+    });
     expect(await writesSince(from)).toEqual([]);
     // Nobody else's yes counts.
     await world.progress.approve({ ...input, venueId: other.venueId }, 'a-stranger');

@@ -21,11 +21,21 @@ describe('a push that meets trouble', () => {
     venue = await world.aVenue();
   });
 
-  const remove = (id: string) => fetch(`${world.sandbox.apiUrl}/v1/customers/${id}`, { method: 'DELETE', headers: { authorization: `Bearer ${world.sandbox.secretKey}` } });
+  const remove = (id: string) =>
+    fetch(`${world.sandbox.apiUrl}/v1/customers/${id}`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${world.sandbox.secretKey}` },
+    });
   const change = (index: number, name: string) => world.customers.upsertMany(venue.venueId, [aCustomer(index, name)]);
-  const names = async () => (await world.stripe.customers<{ id: string; name: string | null }>()).map(({ name }) => name).sort();
+  const names = async () =>
+    (await world.stripe.customers<{ id: string; name: string | null }>()).map(({ name }) => name).sort();
   const rejections = async (syncId: SyncConnectionInput['syncId']) =>
-    (await world.runs.listLog(venue.venueId, syncId, { filter: { action: 'rejected' }, page: { limit: 50, after: null } })).data;
+    (
+      await world.runs.listLog(venue.venueId, syncId, {
+        filter: { action: 'rejected' },
+        page: { limit: 50, after: null },
+      })
+    ).data;
 
   async function begun(mode: 'full' | 'incremental' = 'full') {
     const input = await world.open(venue, 'push', mode);
@@ -35,8 +45,11 @@ describe('a push that meets trouble', () => {
 
   /** Chunk after chunk, as Temporal repeats them; returns how many failed. */
   async function persist(input: SyncConnectionInput, limit = 20): Promise<number> {
-    for (let failures = 0; failures < limit; ) {
-      const status = await world.chunk(input).then((chunk) => chunk.status, () => 'failed');
+    for (let failures = 0; failures < limit;) {
+      const status = await world.chunk(input).then(
+        (chunk) => chunk.status,
+        () => 'failed',
+      );
       if (status === 'done') return failures;
       if (status === 'failed') failures += 1;
     }
@@ -46,23 +59,39 @@ describe('a push that meets trouble', () => {
   it('sets a record aside that the provider fails on for ever, and the rest goes on', async () => {
     await world.load(venue, 10);
     await world.sync(venue, 'push');
-    await world.customers.upsertMany(venue.venueId, Array.from({ length: 10 }, (_, index) => aCustomer(index, `Renamed ${index}`)));
+    await world.customers.upsertMany(
+      venue.venueId,
+      Array.from({ length: 10 }, (_, index) => aCustomer(index, `Renamed ${index}`)),
+    );
     await world.customers.upsertMany(venue.venueId, [{ ...aCustomer(99), email: null }]);
     // Creations only: the pattern has to fit the whole path.
-    await world.stripe.fault({ match: { method: 'POST', path: '/v1/customers$' }, kind: 'status', status: 500, stored: true });
+    await world.stripe.fault({
+      match: { method: 'POST', path: '/v1/customers$' },
+      kind: 'status',
+      status: 500,
+      stored: true,
+    });
     const from = (await world.stripe.calls()).length;
     const input = await begun();
 
     await persist(input);
 
-    expect(await world.finish(input)).toMatchObject({ outcome: 'completed-with-rejections', counts: { updated: 10, created: 0, rejected: 1 } });
+    expect(await world.finish(input)).toMatchObject({
+      outcome: 'completed-with-rejections',
+      counts: { updated: 10, created: 0, rejected: 1 },
+    });
     expect(await rejections(input.syncId)).toMatchObject([{ sourceId: 'c-99', code: 'provider-keeps-failing' }]);
-    const creations = (await world.stripe.calls()).slice(from).filter(({ method, path }) => method === 'POST' && path === '/v1/customers');
+    const creations = (await world.stripe.calls())
+      .slice(from)
+      .filter(({ method, path }) => method === 'POST' && path === '/v1/customers');
     expect(new Set(creations.map(({ idempotencyKey }) => idempotencyKey)).size).toBeLessThanOrEqual(6);
 
     // Once the provider is well again, the next push brings it, under a key that holds no old failure.
     await world.stripe.clearFaults();
-    expect(await world.sync(venue, 'push', 'incremental')).toMatchObject({ outcome: 'completed', counts: { created: 1 } });
+    expect(await world.sync(venue, 'push', 'incremental')).toMatchObject({
+      outcome: 'completed',
+      counts: { created: 1 },
+    });
     expect(await world.stripe.customers()).toHaveLength(11);
   });
 
@@ -71,12 +100,17 @@ describe('a push that meets trouble', () => {
     await world.sync(venue, 'push');
     const [first] = await world.stripe.customers<{ id: string; metadata: Record<string, string> }>();
     await remove(first!.id);
-    await world.customers.upsertMany(venue.venueId, Array.from({ length: 4 }, (_, index) => aCustomer(index, `Renamed ${index}`)));
+    await world.customers.upsertMany(
+      venue.venueId,
+      Array.from({ length: 4 }, (_, index) => aCustomer(index, `Renamed ${index}`)),
+    );
 
     const run = await world.sync(venue, 'push');
     expect(run).toMatchObject({ outcome: 'completed', counts: { updated: 3, rejected: 0, created: 1 } });
     const log = await world.logOf(venue, run.syncId);
-    expect(log.filter(({ action }) => action === 'created')).toMatchObject([{ sourceId: first!.metadata['interlock_source_id'], code: 'created-anew' }]);
+    expect(log.filter(({ action }) => action === 'created')).toMatchObject([
+      { sourceId: first!.metadata['interlock_source_id'], code: 'created-anew' },
+    ]);
 
     expect((await world.sync(venue, 'push')).counts).toMatchObject({ unchanged: 4, created: 0 });
     expect(await world.stripe.customers()).toHaveLength(4);
@@ -95,7 +129,10 @@ describe('a push that meets trouble', () => {
     await world.stripe.fault({ match: { method: 'POST', path: '/v1/customers/' }, times: 3, ...fault });
     const input = await begun();
     await persist(input);
-    expect(await world.finish(input)).toMatchObject({ outcome: 'completed', counts: { updated: 6, created: 0, rejected: 0 } });
+    expect(await world.finish(input)).toMatchObject({
+      outcome: 'completed',
+      counts: { updated: 6, created: 0, rejected: 0 },
+    });
     expect(await names()).toEqual(Array.from({ length: 6 }, (_, index) => `Renamed ${index}`));
   });
 
@@ -115,7 +152,9 @@ describe('a push that meets trouble', () => {
     await world.stripe.fault({ match: { method: 'POST', path: '/v1/customers' }, times: 1, kind: 'commit-then-fail' });
     const input = await begun();
     await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.unavailable });
-    await world.customers.upsertMany(venue.venueId, [{ ...aCustomer(0, 'Changed in between'), email: 'another@example.com' }]);
+    await world.customers.upsertMany(venue.venueId, [
+      { ...aCustomer(0, 'Changed in between'), email: 'another@example.com' },
+    ]);
     await persist(input);
     await world.finish(input);
     expect(await names()).toEqual(['Changed in between']);
@@ -127,7 +166,9 @@ describe('a push that meets trouble', () => {
     const input = await begun();
     const chunk = world.chunk(input);
     // The mark is made after the record is read and before it is sent.
-    const marked = async () => (await world.database.admin`select 1 from record_links where venue_id = ${venue.venueId} and state = 'pending'`).length === 1;
+    const marked = async () =>
+      (await world.database.admin`select 1 from record_links where venue_id = ${venue.venueId} and state = 'pending'`)
+        .length === 1;
     await until(marked, { limitMs: 10_000, what: 'the record is on its way' });
     await change(0, 'Changed on the way');
     await chunk;
@@ -149,16 +190,28 @@ describe('a push that meets trouble', () => {
     await world.load(venue, 3);
     await world.stripe.fault({ match: { method: 'POST' }, kind: 'status', status: 429, retryAfter: 60, times: 1 });
     const startedAt = performance.now();
-    await expect(world.chunk(await begun())).rejects.toMatchObject({ type: FAILURE.rateLimited, nonRetryable: false, nextRetryDelay: expect.any(Number) as number });
+    await expect(world.chunk(await begun())).rejects.toMatchObject({
+      type: FAILURE.rateLimited,
+      nonRetryable: false,
+      nextRetryDelay: expect.any(Number) as number,
+    });
     expect(performance.now() - startedAt).toBeLessThan(10_000);
   });
 
   it('clears at the provider what the venue has cleared, consent and emptied metadata too', async () => {
-    await world.customers.upsertMany(venue.venueId, [{ ...aCustomer(1), marketingConsent: true, metadata: { tier: 'gold', toString: 'odd', city: 'Bonn' } }]);
+    await world.customers.upsertMany(venue.venueId, [
+      { ...aCustomer(1), marketingConsent: true, metadata: { tier: 'gold', toString: 'odd', city: 'Bonn' } },
+    ]);
     await world.sync(venue, 'push');
-    await world.customers.upsertMany(venue.venueId, [{ sourceId: 'c-1', name: '', marketingConsent: null, metadata: { tier: '', city: 'Bonn' } }]);
+    await world.customers.upsertMany(venue.venueId, [
+      { sourceId: 'c-1', name: '', marketingConsent: null, metadata: { tier: '', city: 'Bonn' } },
+    ]);
     expect((await world.sync(venue, 'push')).counts).toMatchObject({ updated: 1 });
-    const [customer] = await world.stripe.customers<{ id: string; name: string | null; metadata: Record<string, string> }>();
+    const [customer] = await world.stripe.customers<{
+      id: string;
+      name: string | null;
+      metadata: Record<string, string>;
+    }>();
     expect(customer!.name).toBeNull();
     expect(Object.keys(customer!.metadata).sort()).toEqual(['city', 'interlock_record_id', 'interlock_source_id']);
     // What went out comes back as the same.

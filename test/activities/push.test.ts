@@ -20,11 +20,19 @@ describe('a push of customers', () => {
   it('creates every customer once, and a second push of the unchanged set makes zero writes', async () => {
     await world.load(venue, 30);
 
-    expect(await world.sync(venue, 'push')).toMatchObject({ outcome: 'completed', done: 30, total: 30, counts: { created: 30, rejected: 0 } });
+    expect(await world.sync(venue, 'push')).toMatchObject({
+      outcome: 'completed',
+      done: 30,
+      total: 30,
+      counts: { created: 30, rejected: 0 },
+    });
     expect(await world.stripe.customers()).toHaveLength(30);
 
     const before = (await world.stripe.calls()).length;
-    expect(await world.sync(venue, 'push')).toMatchObject({ counts: { read: 30, created: 0, updated: 0, unchanged: 30 }, providerCalls: 0 });
+    expect(await world.sync(venue, 'push')).toMatchObject({
+      counts: { read: 30, created: 0, updated: 0, unchanged: 30 },
+      providerCalls: 0,
+    });
     expect(await world.stripe.calls()).toHaveLength(before);
   });
 
@@ -37,7 +45,11 @@ describe('a push of customers', () => {
       const run = await world.sync(venue, 'push', mode);
       expect(run.counts.updated).toBe(mode === 'incremental' ? 1 : 0);
     }
-    const customers = await world.stripe.customers<{ id: string; name: string | null; metadata: Record<string, string> }>();
+    const customers = await world.stripe.customers<{
+      id: string;
+      name: string | null;
+      metadata: Record<string, string>;
+    }>();
     const changed = customers.find(({ metadata }) => metadata['interlock_source_id'] === 'c-3');
     expect(changed).toMatchObject({ name: null, metadata: { colour: 'red' } });
     expect(changed?.metadata).not.toHaveProperty('tier');
@@ -53,9 +65,17 @@ describe('a push of customers', () => {
     const run = await world.sync(venue, 'push');
 
     expect(run).toMatchObject({ outcome: 'completed-with-rejections', counts: { created: 5, rejected: 2 } });
-    const log = await world.runs.listLog(venue.venueId, run.syncId, { filter: { action: 'rejected' }, page: { limit: 10, after: null } });
+    const log = await world.runs.listLog(venue.venueId, run.syncId, {
+      filter: { action: 'rejected' },
+      page: { limit: 10, after: null },
+    });
     expect(log.data).toMatchObject([
-      { level: 'error', sourceId: 'too-long', code: 'not-mappable', message: 'name: Stripe allows at most 256 characters.' },
+      {
+        level: 'error',
+        sourceId: 'too-long',
+        code: 'not-mappable',
+        message: 'name: Stripe allows at most 256 characters.',
+      },
       { level: 'error', sourceId: 'bad-mail', code: 'email_invalid' },
     ]);
     expect(JSON.stringify(log.data)).not.toContain('no-mail-at-all');
@@ -77,18 +97,33 @@ describe('a push of customers', () => {
     // Temporal would repeat the chunk; here the test does.
     let attempts = 0;
     for (; attempts < 8; attempts += 1) {
-      const status = await world.chunk(input).then((chunk) => chunk.status, () => 'failed');
+      const status = await world.chunk(input).then(
+        (chunk) => chunk.status,
+        () => 'failed',
+      );
       if (status === 'done') break;
     }
 
-    expect(await world.finish(input)).toMatchObject({ outcome: 'completed', done: 12, counts: { created: 12, rejected: 0 } });
+    expect(await world.finish(input)).toMatchObject({
+      outcome: 'completed',
+      done: 12,
+      counts: { created: 12, rejected: 0 },
+    });
     const customers = await world.stripe.customers<{ id: string; metadata: Record<string, string> }>();
-    expect(customers.map(({ metadata }) => metadata['interlock_source_id']).sort()).toEqual(Array.from({ length: 12 }, (_, index) => aCustomer(index).sourceId).sort());
+    expect(customers.map(({ metadata }) => metadata['interlock_source_id']).sort()).toEqual(
+      Array.from({ length: 12 }, (_, index) => aCustomer(index).sourceId).sort(),
+    );
   });
 
   it('sits a short 429 out without losing or doubling a record', async () => {
     await world.load(venue, 20);
-    await world.stripe.fault({ match: { method: 'POST', path: '/v1/customers' }, times: 4, kind: 'status', status: 429, retryAfter: 1 });
+    await world.stripe.fault({
+      match: { method: 'POST', path: '/v1/customers' },
+      times: 4,
+      kind: 'status',
+      status: 429,
+      retryAfter: 1,
+    });
 
     expect(await world.sync(venue, 'push')).toMatchObject({ outcome: 'completed', counts: { created: 20 } });
     expect(await world.stripe.customers()).toHaveLength(20);

@@ -14,7 +14,15 @@ beforeAll(async () => {
   kms = await startKmsServer();
   process.env['AWS_ACCESS_KEY_ID'] = 'test';
   process.env['AWS_SECRET_ACCESS_KEY'] = 'test';
-  world = await createGrantWorld({ env: { MOCK_KMS: 'false', ENCRYPTION_KEY: undefined, AWS_KMS_KEY_ID: kms.keyArn, AWS_REGION: 'eu-central-1', AWS_KMS_ENDPOINT: kms.endpoint } });
+  world = await createGrantWorld({
+    env: {
+      MOCK_KMS: 'false',
+      ENCRYPTION_KEY: undefined,
+      AWS_KMS_KEY_ID: kms.keyArn,
+      AWS_REGION: 'eu-central-1',
+      AWS_KMS_ENDPOINT: kms.endpoint,
+    },
+  });
   await world.aWorker();
 }, 120_000);
 afterAll(async () => {
@@ -29,7 +37,8 @@ afterEach(async () => {
 const outage = { kind: 'error', status: 500, code: 'KMSInternalException' } as const;
 
 /** Waits until the provider has the request for a token, which it takes its time to answer. */
-const inFlight = (grant: TestGrant) => expect.poll(async () => (await world.row(grant)).sentAt, { timeout: 10_000, interval: 20 }).not.toBeNull();
+const inFlight = (grant: TestGrant) =>
+  expect.poll(async () => (await world.row(grant)).sentAt, { timeout: 10_000, interval: 20 }).not.toBeNull();
 
 // Square's PKCE: a refresh token works once, so whatever is not stored is lost.
 describe('a key service that is away', () => {
@@ -38,7 +47,9 @@ describe('a key service that is away', () => {
     await world.expire(grant);
     kms.fail(outage);
     expect(await world.ensureFresh(grant)).toEqual({ status: 'unavailable', generation: 1 });
-    await expect.poll(() => world.row(grant), { timeout: 5_000 }).toMatchObject({ state: 'degraded', cause: expect.stringContaining('key service') as string, sentAt: null });
+    await expect
+      .poll(() => world.row(grant), { timeout: 5_000 })
+      .toMatchObject({ state: 'degraded', cause: expect.stringContaining('key service') as string, sentAt: null });
     expect(await world.refreshCalls(grant)).toEqual([]);
     kms.fail(null);
     await expect.poll(() => world.row(grant), { timeout: 25_000 }).toMatchObject({ state: 'active', generation: 2 });
@@ -69,7 +80,9 @@ describe('a rotation of the vault’s key', () => {
     await inFlight(grant);
     const rotations = createSecretRotationStore(world.database.db, createAuditStore(world.database.db));
     const job = await rotations.openOrJoin({ targetKey: 'another', requestedBy: 'a test' });
-    await rotations.replace({ id: job.id }, grant.venueId, [{ ...grant, purpose: 'provider-oauth-tokens', sealed: stored.sealedTokens, resealed }]);
+    await rotations.replace({ id: job.id }, grant.venueId, [
+      { ...grant, purpose: 'provider-oauth-tokens', sealed: stored.sealedTokens, resealed },
+    ]);
     expect(await answer).toEqual({ status: 'fresh', generation: 2 });
     expect(await world.works(grant)).toBe(true);
   }, 30_000);
@@ -90,8 +103,12 @@ describe('what is told of a refresh', () => {
     await world.controls.square.revoke(grant.account);
     await world.ensureFresh(grant, { minValidMs: 100 * 86_400_000 });
     expect(await world.row(grant)).toMatchObject({ state: 'needs-reauth' });
-    const history = JSON.stringify(await world.owner(grant).fetchHistory(), (_key, value: unknown) => (value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : value));
-    const told = [history, JSON.stringify(await world.auditOf(grant)), JSON.stringify(await world.row(grant))].join('\n');
+    const history = JSON.stringify(await world.owner(grant).fetchHistory(), (_key, value: unknown) =>
+      value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : value,
+    );
+    const told = [history, JSON.stringify(await world.auditOf(grant)), JSON.stringify(await world.row(grant))].join(
+      '\n',
+    );
     expect(history).toContain('refreshGrant');
     expect(new Set(secrets).size).toBe(4);
     for (const secret of secrets) expect(told).not.toContain(secret);

@@ -3,8 +3,15 @@ import type { OAuthFlow, ProviderId } from '../../contracts/providers.ts';
 import { createGrantWorld } from '../support/grant-world.ts';
 import type { GrantWorld } from '../support/grant-world.ts';
 
-const TOKEN_PATHS: Readonly<Record<string, string>> = { quickbooks: '/oauth2/v1/tokens/bearer', stripe: '/v1/oauth/token', square: '/oauth2/token' };
-const SINGLE_USE = [['stripe', 'app'], ['square', 'pkce']] as const satisfies readonly (readonly [ProviderId, OAuthFlow])[];
+const TOKEN_PATHS: Readonly<Record<string, string>> = {
+  quickbooks: '/oauth2/v1/tokens/bearer',
+  stripe: '/v1/oauth/token',
+  square: '/oauth2/token',
+};
+const SINGLE_USE = [
+  ['stripe', 'app'],
+  ['square', 'pkce'],
+] as const satisfies readonly (readonly [ProviderId, OAuthFlow])[];
 
 let world: GrantWorld;
 beforeAll(async () => {
@@ -33,28 +40,47 @@ describe('an answer that is lost after the provider has rotated the token', () =
     expect(await world.row(grant)).toMatchObject({ state: 'active', sentAt: null });
   });
 
-  it.each(SINGLE_USE)('is said to be lost, at once, where a refresh token works once: %s %s', async (provider, flow) => {
-    const grant = await world.aGrant(provider, flow);
-    await world.expire(grant);
-    await world.controls[provider].fault({ kind: 'commit-then-fail', times: 1, match: onToken(provider) });
-    const askedAt = performance.now();
-    expect(await world.ensureFresh(grant)).toEqual({ status: 'needs-reauth', generation: 1 });
-    // The promise of the design: somebody is told within five seconds.
-    expect(performance.now() - askedAt).toBeLessThan(5_000);
-    expect(await world.row(grant)).toMatchObject({ state: 'needs-reauth', cause: expect.stringContaining('answer to a token refresh was lost') as string, nextAction: expect.any(String) as string, nextRefreshAt: null });
-    expect(await world.refreshCalls(grant)).toHaveLength(2);
-    expect(await world.auditOf(grant)).toEqual([{ action: 'credentials.refreshed', outcome: 'refused', details: { provider, generation: 1, why: 'refresh-response-lost' } }]);
-  });
+  it.each(SINGLE_USE)(
+    'is said to be lost, at once, where a refresh token works once: %s %s',
+    async (provider, flow) => {
+      const grant = await world.aGrant(provider, flow);
+      await world.expire(grant);
+      await world.controls[provider].fault({ kind: 'commit-then-fail', times: 1, match: onToken(provider) });
+      const askedAt = performance.now();
+      expect(await world.ensureFresh(grant)).toEqual({ status: 'needs-reauth', generation: 1 });
+      // The promise of the design: somebody is told within five seconds.
+      expect(performance.now() - askedAt).toBeLessThan(5_000);
+      expect(await world.row(grant)).toMatchObject({
+        state: 'needs-reauth',
+        cause: expect.stringContaining('answer to a token refresh was lost') as string,
+        nextAction: expect.any(String) as string,
+        nextRefreshAt: null,
+      });
+      expect(await world.refreshCalls(grant)).toHaveLength(2);
+      expect(await world.auditOf(grant)).toEqual([
+        {
+          action: 'credentials.refreshed',
+          outcome: 'refused',
+          details: { provider, generation: 1, why: 'refresh-response-lost' },
+        },
+      ]);
+    },
+  );
 
-  it.each(
-    [408, 409, 425, 499].flatMap((status) => SINGLE_USE.map(([provider, flow]) => ({ status, provider, flow }))),
-  )('may be a $status, which tells nothing of the token: $provider $flow', async ({ status, provider, flow }) => {
-    const grant = await world.aGrant(provider, flow);
-    await world.expire(grant);
-    await world.controls[provider].fault({ kind: 'commit-then-fail', status, times: 1, match: onToken(provider) });
-    await expect.poll(() => world.ensureFresh(grant), { timeout: 15_000 }).toEqual({ status: 'needs-reauth', generation: 1 });
-    expect(await world.auditOf(grant)).toMatchObject([{ outcome: 'refused', details: { why: 'refresh-response-lost' } }]);
-  });
+  it.each([408, 409, 425, 499].flatMap((status) => SINGLE_USE.map(([provider, flow]) => ({ status, provider, flow }))))(
+    'may be a $status, which tells nothing of the token: $provider $flow',
+    async ({ status, provider, flow }) => {
+      const grant = await world.aGrant(provider, flow);
+      await world.expire(grant);
+      await world.controls[provider].fault({ kind: 'commit-then-fail', status, times: 1, match: onToken(provider) });
+      await expect
+        .poll(() => world.ensureFresh(grant), { timeout: 15_000 })
+        .toEqual({ status: 'needs-reauth', generation: 1 });
+      expect(await world.auditOf(grant)).toMatchObject([
+        { outcome: 'refused', details: { why: 'refresh-response-lost' } },
+      ]);
+    },
+  );
 
   it.each(SINGLE_USE)('costs nothing when the provider had not got so far: %s %s', async (provider, flow) => {
     const grant = await world.aGrant(provider, flow);
@@ -67,15 +93,28 @@ describe('an answer that is lost after the provider has rotated the token', () =
   it('is no explanation for a grant that was taken back after a refusal that the provider did answer', async () => {
     const grant = await world.aGrant('quickbooks', 'code');
     await world.expire(grant);
-    await world.controls.quickbooks.fault({ kind: 'status', status: 429, retryAfter: 0, times: 1, match: onToken('quickbooks') });
+    await world.controls.quickbooks.fault({
+      kind: 'status',
+      status: 429,
+      retryAfter: 0,
+      times: 1,
+      match: onToken('quickbooks'),
+    });
     await world.controls.quickbooks.revoke(grant.account);
     expect(await world.ensureFresh(grant)).toMatchObject({ status: 'needs-reauth' });
-    expect(await world.row(grant)).toMatchObject({ cause: expect.stringContaining('taken back there, or has expired') as string });
+    expect(await world.row(grant)).toMatchObject({
+      cause: expect.stringContaining('taken back there, or has expired') as string,
+    });
   });
 });
 
 describe('a dead grant', () => {
-  it.each([['quickbooks', 'code'], ['stripe', 'app'], ['square', 'code'], ['square', 'pkce']] as const)('is asked about once, however many ask: %s %s', async (provider, flow) => {
+  it.each([
+    ['quickbooks', 'code'],
+    ['stripe', 'app'],
+    ['square', 'code'],
+    ['square', 'pkce'],
+  ] as const)('is asked about once, however many ask: %s %s', async (provider, flow) => {
     const grant = await world.aGrant(provider, flow);
     await world.expire(grant);
     await world.controls[provider].revoke(grant.account);
@@ -84,7 +123,10 @@ describe('a dead grant', () => {
       expect(answers).toEqual(Array.from({ length: 9 }, () => ({ status: 'needs-reauth', generation: 1 })));
     }
     expect(await world.refreshCalls(grant)).toHaveLength(1);
-    expect(await world.row(grant)).toMatchObject({ state: 'needs-reauth', nextAction: expect.stringContaining('reauthorize') as string });
+    expect(await world.row(grant)).toMatchObject({
+      state: 'needs-reauth',
+      nextAction: expect.stringContaining('reauthorize') as string,
+    });
   });
 });
 
@@ -101,7 +143,9 @@ describe('an outage', () => {
     await world.expire(grant);
     await world.controls.quickbooks.fault({ ...fault, match: onToken('quickbooks') });
     expect(await world.ensureFresh(grant)).toEqual({ status: 'unavailable', generation: 1 });
-    await expect.poll(() => world.row(grant), { timeout: 10_000 }).toMatchObject({ state: 'degraded', cause: expect.stringContaining('syncs wait') as string });
+    await expect
+      .poll(() => world.row(grant), { timeout: 10_000 })
+      .toMatchObject({ state: 'degraded', cause: expect.stringContaining('syncs wait') as string });
     const calls = (await world.refreshCalls(grant)).length;
     expect(calls).toBeLessThanOrEqual(3);
     await Promise.all(Array.from({ length: 9 }, () => world.ensureFresh(grant)));
@@ -115,14 +159,21 @@ describe('an outage', () => {
     expect(await world.ensureFresh(grant)).toEqual({ status: 'unavailable', generation: 1 });
     await expect.poll(() => world.row(grant), { timeout: 10_000 }).toMatchObject({ state: 'degraded' });
     await world.controls.quickbooks.clearFaults();
-    await expect.poll(() => world.row(grant), { timeout: 20_000 }).toMatchObject({ state: 'active', cause: null, generation: 2 });
+    await expect
+      .poll(() => world.row(grant), { timeout: 20_000 })
+      .toMatchObject({ state: 'active', cause: null, generation: 2 });
     expect(await world.works(grant)).toBe(true);
   }, 40_000);
 
   it('of an app whose own secret is refused is no venue’s fault', async () => {
     const grant = await world.aGrant('quickbooks', 'code');
     await world.expire(grant);
-    await world.controls.quickbooks.fault({ kind: 'status', status: 401, code: 'invalid_client', match: onToken('quickbooks') });
+    await world.controls.quickbooks.fault({
+      kind: 'status',
+      status: 401,
+      code: 'invalid_client',
+      match: onToken('quickbooks'),
+    });
     expect(await world.ensureFresh(grant)).toMatchObject({ status: 'unavailable' });
     await expect.poll(() => world.row(grant), { timeout: 10_000 }).toMatchObject({ state: 'degraded' });
   });

@@ -30,8 +30,14 @@ describe('a schedule’s full pass', () => {
   /** What the schedule opens next; null when it is skipped. */
   const due = async (asked = input): Promise<SyncConnectionInput | null> => {
     opened += 1;
-    const environment = new MockActivityEnvironment({ attempt: 1, workflowExecution: { workflowId: 'scheduled-sync', runId: `run-${opened}` } });
-    const answer: OpenScheduledRunResult = await environment.run(createSchedulingActivities(world.deps).openScheduledRun, asked);
+    const environment = new MockActivityEnvironment({
+      attempt: 1,
+      workflowExecution: { workflowId: 'scheduled-sync', runId: `run-${opened}` },
+    });
+    const answer: OpenScheduledRunResult = await environment.run(
+      createSchedulingActivities(world.deps).openScheduledRun,
+      asked,
+    );
     return answer.run;
   };
   const drop = (syncId: SyncId | undefined) => world.database.admin`delete from sync_runs where id = ${syncId ?? null}`;
@@ -60,7 +66,15 @@ describe('a schedule’s full pass', () => {
     const first = await due();
     expect(first?.mode).toBe('full');
     await carryOut(first);
-    expect(await passes()).toEqual([{ resource: 'customers', direction: 'pull', startedAt: expect.any(Date) as Date, finishedAt: expect.any(Date) as Date, attemptedAt: expect.any(Date) as Date }]);
+    expect(await passes()).toEqual([
+      {
+        resource: 'customers',
+        direction: 'pull',
+        startedAt: expect.any(Date) as Date,
+        finishedAt: expect.any(Date) as Date,
+        attemptedAt: expect.any(Date) as Date,
+      },
+    ]);
     expect(await mode()).toBe('incremental');
     await hoursPass(6 * 24);
     expect(await mode()).toBe('incremental');
@@ -89,23 +103,42 @@ describe('a schedule’s full pass', () => {
     await world.sync(venue, 'pull', 'full', { dryRun: true });
     await world.sync(venue, 'pull', 'full', { resource: 'products' });
     const window = { from: null, to: new Date() };
-    const { run } = await world.runs.openOrJoin({ ...venue, provider: 'stripe', resource: 'customers', direction: 'pull', mode: 'full', requestedBy: 'test', window });
-    await carryOut({ ...venue, provider: 'stripe', resource: 'customers', direction: 'pull', mode: 'full', syncId: run.id, window: { fromEpochS: null, toEpochS: Math.ceil(Date.now() / 1_000) } });
+    const { run } = await world.runs.openOrJoin({
+      ...venue,
+      provider: 'stripe',
+      resource: 'customers',
+      direction: 'pull',
+      mode: 'full',
+      requestedBy: 'test',
+      window,
+    });
+    await carryOut({
+      ...venue,
+      provider: 'stripe',
+      resource: 'customers',
+      direction: 'pull',
+      mode: 'full',
+      syncId: run.id,
+      window: { fromEpochS: null, toEpochS: Math.ceil(Date.now() / 1_000) },
+    });
     expect(await mode()).toBe('full');
   });
 
-  it.each(['failed', 'cancelled'] as const)('that is %s is tried again after six hours, with incremental runs in between', async (end) => {
-    await carryOut(await due());
-    await hoursPass(7 * 24);
-    const again = await due();
-    expect(again?.mode).toBe('full');
-    await carryOut(again, end);
-    expect(await mode()).toBe('incremental');
-    await hoursPass(5);
-    expect(await mode()).toBe('incremental');
-    await hoursPass(1);
-    expect(await mode()).toBe('full');
-  });
+  it.each(['failed', 'cancelled'] as const)(
+    'that is %s is tried again after six hours, with incremental runs in between',
+    async (end) => {
+      await carryOut(await due());
+      await hoursPass(7 * 24);
+      const again = await due();
+      expect(again?.mode).toBe('full');
+      await carryOut(again, end);
+      expect(await mode()).toBe('incremental');
+      await hoursPass(5);
+      expect(await mode()).toBe('incremental');
+      await hoursPass(1);
+      expect(await mode()).toBe('full');
+    },
+  );
 
   it('comes as often as the schedule says, or never', async () => {
     await carryOut(await due());
@@ -134,12 +167,17 @@ describe('a schedule’s full pass', () => {
   it('repairs what no event told', async () => {
     await carryOut(await due());
     await world.database.admin`update customers set name = 'Bent' where venue_id = ${venue.venueId}`;
-    await world.database.admin`update record_links set fingerprint = 'bent' where connection_id = ${venue.connectionId}`;
+    await world.database
+      .admin`update record_links set fingerprint = 'bent' where connection_id = ${venue.connectionId}`;
     await carryOut(await due());
-    const names = async () => (await world.database.admin`select distinct name from customers where venue_id = ${venue.venueId}`).map(({ name }) => name as string);
+    const names = async () =>
+      (await world.database.admin`select distinct name from customers where venue_id = ${venue.venueId}`).map(
+        ({ name }) => name as string,
+      );
     expect(await names()).toEqual(['Bent']);
     await hoursPass(7 * 24);
-    await world.database.admin`update record_links set external_version = external_version - 10000 where connection_id = ${venue.connectionId}`;
+    await world.database
+      .admin`update record_links set external_version = external_version - 10000 where connection_id = ${venue.connectionId}`;
     await carryOut(await due());
     expect(await names()).not.toContain('Bent');
   });

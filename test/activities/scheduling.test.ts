@@ -20,19 +20,41 @@ describe('opening the run of a schedule', () => {
   afterAll(() => world.close());
   beforeEach(async () => {
     venue = await world.aVenue();
-    input = { ...venue, provider: 'stripe', resource: 'customers', direction: 'pull', providerName: 'Stripe', fullEveryMs: null };
+    input = {
+      ...venue,
+      provider: 'stripe',
+      resource: 'customers',
+      direction: 'pull',
+      providerName: 'Stripe',
+      fullEveryMs: null,
+    };
   });
 
   /** One attempt of the activity, in the workflow run `runId`. */
   const attempt = (runId: string, number = 1, asked = input): Promise<OpenScheduledRunResult> =>
-    new MockActivityEnvironment({ attempt: number, workflowExecution: { workflowId: 'scheduled-sync', runId } }).run(createSchedulingActivities(world.deps).openScheduledRun, asked);
-  const rows = () => world.database.admin`select id, mode, requested_by from sync_runs where connection_id = ${venue.connectionId} order by id`;
-  const begin = (syncId: SyncId | undefined) => world.database.admin`update sync_runs set started_at = now() where id = ${syncId ?? null}`;
-  const end = (syncId: SyncId | undefined) => world.database.admin`update sync_runs set started_at = now(), finished_at = now(), phase = 'finished', outcome = 'completed' where id = ${syncId ?? null}`;
+    new MockActivityEnvironment({ attempt: number, workflowExecution: { workflowId: 'scheduled-sync', runId } }).run(
+      createSchedulingActivities(world.deps).openScheduledRun,
+      asked,
+    );
+  const rows = () =>
+    world.database
+      .admin`select id, mode, requested_by from sync_runs where connection_id = ${venue.connectionId} order by id`;
+  const begin = (syncId: SyncId | undefined) =>
+    world.database.admin`update sync_runs set started_at = now() where id = ${syncId ?? null}`;
+  const end = (syncId: SyncId | undefined) =>
+    world.database
+      .admin`update sync_runs set started_at = now(), finished_at = now(), phase = 'finished', outcome = 'completed' where id = ${syncId ?? null}`;
 
   it('opens an incremental run in the name of the schedule’s workflow run', async () => {
     const { run, skipped } = await attempt('run-1');
-    expect(run).toEqual({ ...venue, provider: 'stripe', resource: 'customers', direction: 'pull', syncId: expect.any(String) as SyncId, mode: 'incremental' });
+    expect(run).toEqual({
+      ...venue,
+      provider: 'stripe',
+      resource: 'customers',
+      direction: 'pull',
+      syncId: expect.any(String) as SyncId,
+      mode: 'incremental',
+    });
     expect(skipped).toBeNull();
     expect(await rows()).toEqual([{ id: run?.syncId, mode: 'incremental', requested_by: 'schedule:run-1' }]);
   });
@@ -80,15 +102,21 @@ describe('opening the run of a schedule', () => {
     expect(await rows()).toHaveLength(1);
   });
 
-  it.each(['needs-reauth', 'suspended', 'disconnected'] as const)('opens none on a connection that is %s', async (state) => {
-    await world.connections.setState(venue, { state, cause: 'a test', nextAction: null });
-    expect(await attempt('run-1')).toEqual({ run: null, skipped: 'connection-not-active' });
-    expect(await rows()).toEqual([]);
-  });
+  it.each(['needs-reauth', 'suspended', 'disconnected'] as const)(
+    'opens none on a connection that is %s',
+    async (state) => {
+      await world.connections.setState(venue, { state, cause: 'a test', nextAction: null });
+      expect(await attempt('run-1')).toEqual({ run: null, skipped: 'connection-not-active' });
+      expect(await rows()).toEqual([]);
+    },
+  );
 
   it('opens none on a connection that is gone, or another venue’s', async () => {
     const other = await world.aVenue();
-    for (const asked of [{ ...input, connectionId: uuidv7() as ConnectionId }, { ...input, venueId: other.venueId }]) {
+    for (const asked of [
+      { ...input, connectionId: uuidv7() as ConnectionId },
+      { ...input, venueId: other.venueId },
+    ]) {
       expect(await attempt('run-1', 1, asked)).toEqual({ run: null, skipped: 'connection-gone' });
     }
     expect(await rows()).toEqual([]);

@@ -15,7 +15,11 @@ function aGatedCommitter(options = { maxBatch: 3, gatherMs: 0 }) {
     await new Promise<void>((open, fail) => gates.push({ open, fail }));
     atOnce -= 1;
   }, options);
-  return { committer, batches, next: () => until(() => gates.shift() ?? null, { limitMs: 5_000, what: 'a commit has begun', everyMs: 1 }) };
+  return {
+    committer,
+    batches,
+    next: () => until(() => gates.shift() ?? null, { limitMs: 5_000, what: 'a commit has begun', everyMs: 1 }),
+  };
 }
 
 describe('the serial committer', () => {
@@ -65,7 +69,9 @@ describe('the serial committer', () => {
     const first = await next();
     for (let item = 1; item <= 4; item += 1) committer.add(item);
     let held = true;
-    const room = committer.room().then(() => { held = false; });
+    const room = committer.room().then(() => {
+      held = false;
+    });
     await sleep(5);
     expect(held).toBe(true);
     first.open();
@@ -89,7 +95,10 @@ describe('the serial committer', () => {
 
   it('lets a batch wait for company, but a full one not', async () => {
     const batches: (readonly number[])[] = [];
-    const committer = new SerialCommitter<number>((items) => Promise.resolve(void batches.push(items)), { maxBatch: 4, gatherMs: 500 });
+    const committer = new SerialCommitter<number>((items) => Promise.resolve(void batches.push(items)), {
+      maxBatch: 4,
+      gatherMs: 500,
+    });
     committer.add(1);
     await sleep(5);
     committer.add(2);

@@ -37,7 +37,8 @@ describe('a run that makes no progress', () => {
     const nothing = { secret: 'ada@example.com' } as unknown as { readonly name: { readonly first: string } };
     throw new TypeError(`cannot read ${JSON.stringify(nothing)}`);
   };
-  const brokenPulls = () => createSyncChunkActivities({ ...world.deps, pulls: { ...world.deps.pulls, commit: async () => bug() } });
+  const brokenPulls = () =>
+    createSyncChunkActivities({ ...world.deps, pulls: { ...world.deps.pulls, commit: async () => bug() } });
 
   it('says so when a bug throws in its activity, quotes nothing of it, and no longer says so once it goes on', async () => {
     const input = await aRun();
@@ -67,13 +68,19 @@ describe('a run that makes no progress', () => {
 
   it('says so when it cannot be taken over, planned or closed', async () => {
     const input = await world.open(venue, 'pull', 'full');
-    const control = createSyncControlActivities({ ...world.deps, progress: { ...world.deps.progress, plan: async () => bug(), finish: async () => bug() } });
+    const control = createSyncControlActivities({
+      ...world.deps,
+      progress: { ...world.deps.progress, plan: async () => bug(), finish: async () => bug() },
+    });
     await expect(world.aStage().run(control.beginSync, input)).rejects.toThrow();
     expect(await shown(input)).toEqual({ phase: 'waiting', what: 'internal', code: 'internal' });
     await world.begin(input);
     expect(await shown(input)).toEqual({ phase: 'running', what: undefined, code: undefined });
 
-    const chunks = createSyncChunkActivities({ ...world.deps, progress: { ...world.deps.progress, takeOver: async () => bug() } });
+    const chunks = createSyncChunkActivities({
+      ...world.deps,
+      progress: { ...world.deps.progress, takeOver: async () => bug() },
+    });
     await expect(world.aStage().run(chunks.syncChunk, input)).rejects.toThrow();
     expect(await shown(input)).toEqual({ phase: 'waiting', what: 'internal', code: 'internal' });
     expect(await world.chunk(input)).toMatchObject({ status: 'done' });
@@ -93,13 +100,21 @@ describe('a run that makes no progress', () => {
       if (answer.path === '/v1/customers') answer.body = body;
     });
     await expect(world.chunk(input)).rejects.toMatchObject({ type: 'ProviderUnexpectedResponse' });
-    expect(await shown(input)).toEqual({ phase: 'waiting', what: 'provider-unexpected-response', code: 'provider-unexpected-response' });
+    expect(await shown(input)).toEqual({
+      phase: 'waiting',
+      what: 'provider-unexpected-response',
+      code: 'provider-unexpected-response',
+    });
   });
 
   it('says that the provider does not answer when it does not', async () => {
     const input = await aRun();
     await world.stripe.fault({ kind: 'status', status: 503 });
     await expect(world.chunk(input)).rejects.toMatchObject({ type: 'ProviderUnavailable' });
-    expect(await shown(input)).toEqual({ phase: 'waiting', what: 'provider-unavailable', code: 'provider-unavailable' });
+    expect(await shown(input)).toEqual({
+      phase: 'waiting',
+      what: 'provider-unavailable',
+      code: 'provider-unavailable',
+    });
   });
 });

@@ -21,11 +21,20 @@ describe('the beginning and the end of a run', () => {
   });
 
   const row = async (syncId: SyncId) => (await world.database.admin`select * from sync_runs where id = ${syncId}`)[0]!;
-  const logged = async (syncId: SyncId) => (await world.database.admin`select action, code from sync_logs where sync_id = ${syncId} order by seq`).map(({ action, code }) => `${action} ${code}`);
-  const watermark = async () => (await world.database.admin`select watermark from sync_cursors where connection_id = ${venue.connectionId}`)[0]?.['watermark'] as Date | undefined;
+  const logged = async (syncId: SyncId) =>
+    (await world.database.admin`select action, code from sync_logs where sync_id = ${syncId} order by seq`).map(
+      ({ action, code }) => `${action} ${code}`,
+    );
+  const watermark = async () =>
+    (await world.database.admin`select watermark from sync_cursors where connection_id = ${venue.connectionId}`)[0]?.[
+      'watermark'
+    ] as Date | undefined;
 
   it('refuses a run that is not there, for good', async () => {
-    const input = { ...(await world.open(venue, 'pull', 'full')), syncId: '0199f2c8-0000-7000-8000-000000000009' as SyncId };
+    const input = {
+      ...(await world.open(venue, 'pull', 'full')),
+      syncId: '0199f2c8-0000-7000-8000-000000000009' as SyncId,
+    };
     await expect(world.begin(input)).rejects.toMatchObject({ type: FAILURE.runUnavailable, nonRetryable: true });
     await expect(world.finish(input)).rejects.toMatchObject({ type: FAILURE.runUnavailable, nonRetryable: true });
     await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.superseded, nonRetryable: true });
@@ -46,7 +55,11 @@ describe('the beginning and the end of a run', () => {
     expect(await world.begin(input)).toMatchObject({ resumed: true, total: 3 });
     await world.chunk(input);
     expect(await world.begin(input)).toMatchObject({ resumed: true, done: 7, counts: { created: 7 } });
-    expect((await logged(input.syncId)).filter((line) => line.startsWith('phase'))).toEqual(['phase queued', 'phase estimating', 'phase running']);
+    expect((await logged(input.syncId)).filter((line) => line.startsWith('phase'))).toEqual([
+      'phase queued',
+      'phase estimating',
+      'phase running',
+    ]);
   });
 
   it('ends once: a repeated end changes nothing, not even when it says otherwise', async () => {
@@ -79,9 +92,15 @@ describe('the beginning and the end of a run', () => {
     const input = { ...(await world.open(venue, 'pull', 'full')), syncId: run.syncId };
     // The run that was just opened holds the place.
     await expect(world.begin(input)).rejects.toMatchObject({ type: FAILURE.runUnavailable, nonRetryable: true });
-    await world.database.admin`update sync_runs set finished_at = now(), outcome = 'cancelled', phase = 'finished' where venue_id = ${venue.venueId} and finished_at is null`;
+    await world.database
+      .admin`update sync_runs set finished_at = now(), outcome = 'cancelled', phase = 'finished' where venue_id = ${venue.venueId} and finished_at is null`;
     expect(await world.begin(input)).toMatchObject({ resumed: true, done: 150 });
-    expect(await row(run.syncId)).toMatchObject({ finished_at: null, outcome: null, error: null, stop_requested_at: null });
+    expect(await row(run.syncId)).toMatchObject({
+      finished_at: null,
+      outcome: null,
+      error: null,
+      stop_requested_at: null,
+    });
     expect(await world.chunk(input)).toMatchObject({ status: 'done', done: 150 });
     expect(await world.finish(input)).toMatchObject({ outcome: 'completed', done: 150 });
   });
@@ -97,8 +116,17 @@ describe('the beginning and the end of a run', () => {
     const control = createSyncControlActivities(world.deps);
     const input = await world.open(venue, 'pull', 'full');
     await world.begin(input);
-    await world.aStage().run(control.finishSync, { ...input, end: 'failed' as const, failure: { type: FAILURE.needsReauth, message: 'the text of a provider' } });
-    expect(await row(input.syncId)).toMatchObject({ outcome: 'failed', error: { code: 'needs-reauth', nextAction: expect.any(String) as string } });
+    await world
+      .aStage()
+      .run(control.finishSync, {
+        ...input,
+        end: 'failed' as const,
+        failure: { type: FAILURE.needsReauth, message: 'the text of a provider' },
+      });
+    expect(await row(input.syncId)).toMatchObject({
+      outcome: 'failed',
+      error: { code: 'needs-reauth', nextAction: expect.any(String) as string },
+    });
     expect(JSON.stringify(await row(input.syncId))).not.toContain('the text of a provider');
   });
 
@@ -115,9 +143,18 @@ describe('the beginning and the end of a run', () => {
   });
 
   it('shows nothing of its database when that is away', async () => {
-    const broken = { ...world.progress, begin: () => Promise.reject(Object.assign(new Error('select * from customers where email = ada@private.example'), { code: '57P01' })) };
+    const broken = {
+      ...world.progress,
+      begin: () =>
+        Promise.reject(
+          Object.assign(new Error('select * from customers where email = ada@private.example'), { code: '57P01' }),
+        ),
+    };
     const control = createSyncControlActivities({ ...world.deps, progress: broken });
-    const error: unknown = await world.aStage().run(control.beginSync, await world.open(venue, 'pull', 'full')).catch((cause: unknown) => cause);
+    const error: unknown = await world
+      .aStage()
+      .run(control.beginSync, await world.open(venue, 'pull', 'full'))
+      .catch((cause: unknown) => cause);
     expect(error).toMatchObject({ type: 'Internal', nonRetryable: false, message: 'Error 57P01' });
   });
 });

@@ -9,10 +9,23 @@ export function allApps(stripeApiUrl: string): Required<ProvidersConfig> {
     stripe: {
       apiUrl: stripeApiUrl,
       requestsPerSecond: 2_000,
-      oauth: { connectUrl: url('connect.stripe'), marketplaceUrl: url('marketplace.stripe'), secretKey: secret, connectClientId: 'ca_connect', appClientId: 'ca_app' },
+      oauth: {
+        connectUrl: url('connect.stripe'),
+        marketplaceUrl: url('marketplace.stripe'),
+        secretKey: secret,
+        connectClientId: 'ca_connect',
+        appClientId: 'ca_app',
+      },
     },
     square: { apiUrl: url('square'), environment: 'sandbox', app: { id: 'square-app', secret } },
-    quickbooks: { apiUrl: url('quickbooks'), authorizeUrl: url('authorize.intuit'), tokenUrl: url('token.intuit'), revokeUrl: url('revoke.intuit'), environment: 'sandbox', app: { id: 'intuit-app', secret } },
+    quickbooks: {
+      apiUrl: url('quickbooks'),
+      authorizeUrl: url('authorize.intuit'),
+      tokenUrl: url('token.intuit'),
+      revokeUrl: url('revoke.intuit'),
+      environment: 'sandbox',
+      app: { id: 'intuit-app', secret },
+    },
     mailchimp: { loginUrl: url('login.mailchimp'), apiUrl: url('mailchimp'), app: { id: 'mailchimp-app', secret } },
   };
 }

@@ -67,7 +67,11 @@ export interface AnswerBody {
   readonly updated: number;
   readonly unchanged: number;
   readonly rejected: number;
-  readonly rejections: readonly { readonly line: number; readonly sourceId: string | null; readonly errors: readonly WrongField[] }[];
+  readonly rejections: readonly {
+    readonly line: number;
+    readonly sourceId: string | null;
+    readonly errors: readonly WrongField[];
+  }[];
   readonly type: string;
   readonly detail: string;
   readonly errors: readonly WrongField[];
@@ -98,7 +102,13 @@ export interface TokenOptions {
   readonly secret?: string;
 }
 
-export async function aToken({ sub = 'tester', role = 'admin', venues = '*', expiresInS = 600, secret = JWT_SECRET }: TokenOptions = {}): Promise<string> {
+export async function aToken({
+  sub = 'tester',
+  role = 'admin',
+  venues = '*',
+  expiresInS = 600,
+  secret = JWT_SECRET,
+}: TokenOptions = {}): Promise<string> {
   const now = Math.floor(Date.now() / 1000);
   return new SignJWT({ role, venues: venues === '*' ? '*' : [...venues] })
     .setProtectedHeader({ alg: 'HS256' })
@@ -108,11 +118,25 @@ export async function aToken({ sub = 'tester', role = 'admin', venues = '*', exp
 }
 
 /** Limits that no test meets by accident. */
-export const WIDE_LIMITS = { perCallerPerMinute: 100_000, perVenuePerMinute: 100_000, startsPerVenuePerMinute: 100_000, connectingPerVenuePerTenMinutes: 100_000 };
+export const WIDE_LIMITS = {
+  perCallerPerMinute: 100_000,
+  perVenuePerMinute: 100_000,
+  startsPerVenuePerMinute: 100_000,
+  connectingPerVenuePerTenMinutes: 100_000,
+};
 
 /** The whole API on a real server, with a real database and a stand-in Stripe; only Temporal is recorded. */
-export async function createApiWorld(options: { readonly config?: Partial<AppConfig>; readonly deps?: Partial<AppDeps>; readonly providers?: ProvidersConfig } = {}) {
-  const [database, sandbox] = await Promise.all([createTestDatabase(), startStripeSandbox({ limits: { requestsPerSecond: 0 } })]);
+export async function createApiWorld(
+  options: {
+    readonly config?: Partial<AppConfig>;
+    readonly deps?: Partial<AppDeps>;
+    readonly providers?: ProvidersConfig;
+  } = {},
+) {
+  const [database, sandbox] = await Promise.all([
+    createTestDatabase(),
+    startStripeSandbox({ limits: { requestsPerSecond: 0 } }),
+  ]);
   const { db } = database;
   const logLines: string[] = [];
   const gateway = new RecordingGateway();
@@ -149,7 +173,15 @@ export async function createApiWorld(options: { readonly config?: Partial<AppCon
       developmentKeyring: true,
       ...options.config,
     },
-    log: createLogger({ name: 'test', level: 'trace', destination: { write: (line: string) => { logLines.push(line); } } }),
+    log: createLogger({
+      name: 'test',
+      level: 'trace',
+      destination: {
+        write: (line: string) => {
+          logLines.push(line);
+        },
+      },
+    }),
     clock: () => new Date(),
     ...stores,
     providers: createProviders(options.providers ?? allApps(sandbox.apiUrl), createBudgetStore(db)),
@@ -169,7 +201,11 @@ export async function createApiWorld(options: { readonly config?: Partial<AppCon
   let app = createApp(deps);
   let server = await startServer(app, { host: '127.0.0.1', port: 0, publicUrl: PUBLIC_URL });
 
-  async function raw(method: string, path: string, { token = admin, json, body, headers = {} }: SendOptions = {}): Promise<Response> {
+  async function raw(
+    method: string,
+    path: string,
+    { token = admin, json, body, headers = {} }: SendOptions = {},
+  ): Promise<Response> {
     const content = json === undefined ? body : JSON.stringify(json);
     return fetch(`http://127.0.0.1:${server.port}${path}`, {
       method,
@@ -187,7 +223,12 @@ export async function createApiWorld(options: { readonly config?: Partial<AppCon
     const response = await raw(method, path, sendOptions);
     const text = await response.text();
     const isJson = /json/.test(response.headers.get('content-type') ?? '') && text !== '';
-    return { status: response.status, headers: response.headers, text, json: (isJson ? JSON.parse(text) : {}) as AnswerBody };
+    return {
+      status: response.status,
+      headers: response.headers,
+      text,
+      json: (isJson ? JSON.parse(text) : {}) as AnswerBody,
+    };
   }
 
   async function aVenue(name = 'A venue'): Promise<VenueId> {
@@ -242,4 +283,8 @@ export async function createApiWorld(options: { readonly config?: Partial<AppCon
 
 export type ApiWorld = Awaited<ReturnType<typeof createApiWorld>>;
 
-export const aKey = (secretKey: string, environment = 'sandbox') => ({ provider: 'stripe', environment, credentials: { secretKey } });
+export const aKey = (secretKey: string, environment = 'sandbox') => ({
+  provider: 'stripe',
+  environment,
+  credentials: { secretKey },
+});

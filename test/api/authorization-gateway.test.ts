@@ -19,7 +19,12 @@ let gateway: AuthorizationGateway;
 beforeAll(async () => {
   const temporal = await useTemporalClient();
   ({ client, connection } = temporal);
-  gateway = createAuthorizationGateway({ ...temporal, providerName: () => 'Square', acceptTimeoutMs: 1_000, settleTimeoutMs: 1_000 });
+  gateway = createAuthorizationGateway({
+    ...temporal,
+    providerName: () => 'Square',
+    acceptTimeoutMs: 1_000,
+    settleTimeoutMs: 1_000,
+  });
 });
 afterAll(() => connection.close());
 
@@ -27,8 +32,21 @@ const RETURN_URL = 'https://shop.test/connected';
 
 function anInput(changes: Partial<AuthorizeConnectionInput> = {}): AuthorizeConnectionInput {
   const ref = { venueId: uuidv7() as VenueId, connectionId: uuidv7() as ConnectionId };
-  const asked = { provider: 'square', environment: 'sandbox', flow: 'code', redirectUri: 'https://interlock.test/oauth/square/callback', reauthorize: false, requestedBy: 'alice' } as const;
-  return { ...ref, ...asked, sealedVerifier: randomBytes(100).toString('base64'), expiresAt: new Date(Date.now() + 600_000).toISOString(), ...changes };
+  const asked = {
+    provider: 'square',
+    environment: 'sandbox',
+    flow: 'code',
+    redirectUri: 'https://interlock.test/oauth/square/callback',
+    reauthorize: false,
+    requestedBy: 'alice',
+  } as const;
+  return {
+    ...ref,
+    ...asked,
+    sealedVerifier: randomBytes(100).toString('base64'),
+    expiresAt: new Date(Date.now() + 600_000).toISOString(),
+    ...changes,
+  };
 }
 
 async function anAttempt(input = anInput(), returnUrl: string | null = RETURN_URL) {
@@ -44,8 +62,16 @@ describe('an attempt to connect', () => {
     const description = await handle.describe();
     expect(await description.staticSummary()).toBe('Square: connect (code)');
     expect(description.priority).toMatchObject({ priorityKey: 1, fairnessKey: input.venueId });
-    const attributes = Object.fromEntries(description.typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]));
-    expect(attributes).toMatchObject({ VenueId: input.venueId, ConnectionId: input.connectionId, Provider: 'square', Phase: 'connecting', NeedsAttention: false });
+    const attributes = Object.fromEntries(
+      description.typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]),
+    );
+    expect(attributes).toMatchObject({
+      VenueId: input.venueId,
+      ConnectionId: input.connectionId,
+      Provider: 'square',
+      Phase: 'connecting',
+      NeedsAttention: false,
+    });
     const shown = textOf([description.raw, await handle.fetchHistory()]);
     expect(shown).toContain(attempt);
     expect(shown).not.toContain(state);
@@ -54,7 +80,14 @@ describe('an attempt to connect', () => {
   it('is found with what the callback has to know, with a return URL and without', async () => {
     const [there, nowhere] = [await anAttempt(), await anAttempt(anInput(), null)];
     const { venueId, connectionId } = there.input;
-    expect(await gateway.find(there.attempt)).toEqual({ venueId, connectionId, provider: 'square', returnUrl: RETURN_URL, state: 'open', outcome: null });
+    expect(await gateway.find(there.attempt)).toEqual({
+      venueId,
+      connectionId,
+      provider: 'square',
+      returnUrl: RETURN_URL,
+      state: 'open',
+      outcome: null,
+    });
     expect(await gateway.find(nowhere.attempt)).toMatchObject({ returnUrl: null });
     expect(await gateway.find(attemptOf('another state'))).toBeNull();
   });
@@ -83,12 +116,19 @@ describe('an attempt to connect', () => {
   it('is withdrawn with its connection, and no other is', async () => {
     const input = anInput();
     const [one, two, other] = [await anAttempt(input), await anAttempt(input), await anAttempt()];
-    const cancelled = async ({ handle }: typeof one) => (await handle.fetchHistory()).events?.some((event) => event.workflowExecutionCancelRequestedEventAttributes) ?? false;
+    const cancelled = async ({ handle }: typeof one) =>
+      (await handle.fetchHistory()).events?.some((event) => event.workflowExecutionCancelRequestedEventAttributes) ??
+      false;
     // The list of workflows follows a moment after the workflows.
-    await expect.poll(async () => {
-      await gateway.withdraw(input.connectionId);
-      return [await cancelled(one), await cancelled(two)];
-    }, { timeout: 15_000 }).toEqual([true, true]);
+    await expect
+      .poll(
+        async () => {
+          await gateway.withdraw(input.connectionId);
+          return [await cancelled(one), await cancelled(two)];
+        },
+        { timeout: 15_000 },
+      )
+      .toEqual([true, true]);
     expect(await cancelled(other)).toBe(false);
   });
 });
@@ -99,7 +139,9 @@ describe('while Temporal is away', () => {
     const away = createAuthorizationGateway({ ...nowhere, providerName: () => 'Square', acceptTimeoutMs: 1_000 });
     const asked = [away.begin('a', anInput(), null), away.find('a'), away.withdraw(uuidv7() as ConnectionId)];
     await Promise.all([
-      ...asked.map((question: Promise<unknown>) => expect(question).rejects.toMatchObject({ code: 'temporal-unavailable' })),
+      ...asked.map((question: Promise<unknown>) =>
+        expect(question).rejects.toMatchObject({ code: 'temporal-unavailable' }),
+      ),
       // Whether Temporal or the worker is away cannot be told apart here: nobody answers.
       expect(away.complete('a', { kind: 'denied' })).rejects.toMatchObject({ status: 503 }),
     ]);

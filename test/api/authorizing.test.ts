@@ -20,12 +20,13 @@ beforeEach(async () => {
   path = `/v1/venues/${venueId}/connections`;
 });
 
-
 const begin = (provider: ProviderId = 'square', more: object = {}, headers = {}) =>
   api.send('POST', path, { json: { provider, environment: api.environmentOf(provider), ...more }, headers });
 const stateIn = ({ json }: Answered) => new URL(json.authorizationUrl).searchParams.get('state') ?? '';
 const inputOf = (answer: Answered) => api.connectionGateway.inputs.get(attemptOf(stateIn(answer)));
-const audits = async () => api.database.admin`select action, actor, outcome, target_id, details from audit_log where venue_id = ${venueId} order by id`;
+const audits = async () =>
+  api.database
+    .admin`select action, actor, outcome, target_id, details from audit_log where venue_id = ${venueId} order by id`;
 const stored = async () => (await api.send('GET', path)).json.data;
 
 describe('connecting by consent', () => {
@@ -38,18 +39,37 @@ describe('connecting by consent', () => {
     ['mailchimp', undefined, 'code'],
   ] as const)('of %s (flow %s) answers 201 connecting, with a URL of ten minutes', async (provider, asked, flow) => {
     const answer = await begin(provider, asked === undefined ? {} : { flow: asked });
-    expect(answer).toMatchObject({ status: 201, json: { venueId, provider, state: 'connecting', flow, account: null, scopes: [] } });
+    expect(answer).toMatchObject({
+      status: 201,
+      json: { venueId, provider, state: 'connecting', flow, account: null, scopes: [] },
+    });
     expect(answer.headers.get('location')).toBe(`${path}/${answer.json.id}`);
     expect(stateIn(answer)).toMatch(/^[A-Za-z0-9_-]{43}$/);
-    expect(new URL(answer.json.authorizationUrl).searchParams.get('redirect_uri')).toBe(`${PUBLIC_URL}/oauth/${provider}/callback`);
+    expect(new URL(answer.json.authorizationUrl).searchParams.get('redirect_uri')).toBe(
+      `${PUBLIC_URL}/oauth/${provider}/callback`,
+    );
     const leftMs = Date.parse(answer.json.expiresAt) - Date.now();
     expect(leftMs).toBeGreaterThan(9 * 60_000);
     expect(leftMs).toBeLessThanOrEqual(10 * 60_000);
-    expect(inputOf(answer)).toMatchObject({ venueId, connectionId: answer.json.id, provider, flow, reauthorize: false, requestedBy: 'tester', expiresAt: answer.json.expiresAt });
+    expect(inputOf(answer)).toMatchObject({
+      venueId,
+      connectionId: answer.json.id,
+      provider,
+      flow,
+      reauthorize: false,
+      requestedBy: 'tester',
+      expiresAt: answer.json.expiresAt,
+    });
     const read = await api.send('GET', `${path}/${answer.json.id}`);
     expect(read.json).toMatchObject({ state: 'connecting', account: null, expiresAt: null, nextRefreshAt: null });
     expect(read.text).not.toContain(stateIn(answer));
-    expect((await audits()).at(-1)).toMatchObject({ action: 'connection.authorization-started', actor: 'tester', outcome: 'ok', target_id: answer.json.id, details: { provider, flow } });
+    expect((await audits()).at(-1)).toMatchObject({
+      action: 'connection.authorization-started',
+      actor: 'tester',
+      outcome: 'ok',
+      target_id: answer.json.id,
+      details: { provider, flow },
+    });
   });
 
   it('stores nothing when Temporal is away, and says so', async () => {
@@ -62,11 +82,18 @@ describe('connecting by consent', () => {
   it('gives the same answer for the same Idempotency-Key, and begins once', async () => {
     const before = api.connectionGateway.inputs.size;
     const headers = { 'idempotency-key': 'once' };
-    const answers = await Promise.all([begin('square', {}, headers), begin('square', {}, headers), begin('square', {}, headers)]);
+    const answers = await Promise.all([
+      begin('square', {}, headers),
+      begin('square', {}, headers),
+      begin('square', {}, headers),
+    ]);
     expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
     expect(answers.filter(({ headers: given }) => given.get('idempotency-replayed') === 'true')).toHaveLength(2);
     expect(api.connectionGateway.inputs.size).toBe(before + 1);
-    expect(await begin('square', { flow: 'pkce' }, headers)).toMatchObject({ status: 422, json: { code: 'idempotency-key-reused' } });
+    expect(await begin('square', { flow: 'pkce' }, headers)).toMatchObject({
+      status: 422,
+      json: { code: 'idempotency-key-reused' },
+    });
   });
 
   it.each([
@@ -96,20 +123,31 @@ describe('connecting by consent', () => {
     expect(new URL(answer.json.authorizationUrl).searchParams.get('scope')).toBe('ITEMS_READ CUSTOMERS_READ');
   });
 
-  it.each([['flow', 'connect'], ['scopes', ['read_write']], ['returnUrl', RETURN_URL]])('takes %s only without credentials', async (field, value) => {
+  it.each([
+    ['flow', 'connect'],
+    ['scopes', ['read_write']],
+    ['returnUrl', RETURN_URL],
+  ])('takes %s only without credentials', async (field, value) => {
     const answer = await api.send('POST', path, { json: { ...aKey(api.sandbox.secretKey), [field]: value } });
     expect(answer).toMatchObject({ status: 400, json: { errors: [{ path: field }] } });
   });
 
   it('refuses the environment that the app is not set up for', async () => {
     const other = api.environmentOf('square') === 'sandbox' ? 'production' : 'sandbox';
-    expect(await api.send('POST', path, { json: { provider: 'square', environment: other } })).toMatchObject({ status: 409, json: { code: 'provider-not-configured' } });
+    expect(await api.send('POST', path, { json: { provider: 'square', environment: other } })).toMatchObject({
+      status: 409,
+      json: { code: 'provider-not-configured' },
+    });
   });
 
   it('is for administrators, and of another venue nobody’s', async () => {
     const json = { provider: 'square', environment: 'sandbox' };
-    expect(await api.send('POST', path, { json, token: await aToken({ role: 'operator' }) })).toMatchObject({ status: 403 });
-    expect(await api.send('POST', path, { json, token: await aToken({ venues: [await api.aVenue()] }) })).toMatchObject({ status: 404, json: { code: 'venue-not-found' } });
+    expect(await api.send('POST', path, { json, token: await aToken({ role: 'operator' }) })).toMatchObject({
+      status: 403,
+    });
+    expect(await api.send('POST', path, { json, token: await aToken({ venues: [await api.aVenue()] }) })).toMatchObject(
+      { status: 404, json: { code: 'venue-not-found' } },
+    );
   });
 
   it('seals the verifier for this connection, and shows neither it nor the state to Temporal or the log', async () => {
@@ -130,15 +168,27 @@ describe('a provider whose app is not set up', () => {
     ['mailchimp', ['MAILCHIMP_CLIENT_ID', 'MAILCHIMP_CLIENT_SECRET']],
   ] as const)('%s answers 409 with what to set, and is listed so', async (provider, toSet) => {
     const all = allApps(api.sandbox.apiUrl);
-    const none = { stripe: { ...all.stripe, oauth: null }, square: { ...all.square, app: null }, quickbooks: { ...all.quickbooks, app: null }, mailchimp: { ...all.mailchimp, app: null } };
+    const none = {
+      stripe: { ...all.stripe, oauth: null },
+      square: { ...all.square, app: null },
+      quickbooks: { ...all.quickbooks, app: null },
+      mailchimp: { ...all.mailchimp, app: null },
+    };
     const bare = await createApiWorld({ providers: none });
     try {
       const venue = await bare.aVenue();
-      const answer = await bare.send('POST', `/v1/venues/${venue}/connections`, { json: { provider, environment: 'sandbox' } });
+      const answer = await bare.send('POST', `/v1/venues/${venue}/connections`, {
+        json: { provider, environment: 'sandbox' },
+      });
       expect(answer).toMatchObject({ status: 409, json: { code: 'provider-not-configured' } });
       for (const name of toSet) expect(answer.json.detail).toContain(name);
       const { json } = await bare.send('GET', `/v1/integrations/${provider}`);
-      expect(json).toMatchObject({ configured: provider === 'stripe', flows: [], environment: null, toSet: expect.arrayContaining([...toSet]) as string[] });
+      expect(json).toMatchObject({
+        configured: provider === 'stripe',
+        flows: [],
+        environment: null,
+        toSet: expect.arrayContaining([...toSet]) as string[],
+      });
     } finally {
       await bare.close();
     }

@@ -18,7 +18,11 @@ beforeEach(async () => {
 });
 
 const JSON_HEADERS = { 'content-type': 'application/json' };
-const postRaw = (path: string, body: string | Uint8Array<ArrayBuffer>, headers: Readonly<Record<string, string>> = JSON_HEADERS) => api.send('POST', path, { body, headers });
+const postRaw = (
+  path: string,
+  body: string | Uint8Array<ArrayBuffer>,
+  headers: Readonly<Record<string, string>> = JSON_HEADERS,
+) => api.send('POST', path, { body, headers });
 const count = async () => (await api.send('GET', `${customers}?limit=200`)).json.data.length;
 
 describe('a body', () => {
@@ -42,7 +46,8 @@ describe('a body', () => {
     ['a string', '"x"'],
     ['a number', '1e400'],
   ])('of %s in place of an object is refused', async (_case, body) => {
-    for (const path of ['/v1/venues', batch]) expect(await postRaw(path, body)).toMatchObject({ status: 400, json: { code: 'invalid-request' } });
+    for (const path of ['/v1/venues', batch])
+      expect(await postRaw(path, body)).toMatchObject({ status: 400, json: { code: 'invalid-request' } });
   });
 
   it('that is not UTF-8 is refused', async () => {
@@ -53,12 +58,21 @@ describe('a body', () => {
 
   it.each([33, 10_000, 1_000_000])('nested %d deep is refused, and does not exhaust the stack', async (depth) => {
     const deep = '['.repeat(depth) + ']'.repeat(depth);
-    expect(await postRaw(batch, `{"records":${deep}}`)).toMatchObject({ status: 400, json: { code: 'too-deeply-nested' } });
-    if (depth < 100_000) expect(await postRaw('/v1/venues', `{"name":${deep}}`)).toMatchObject({ status: 400, json: { code: 'too-deeply-nested' } });
+    expect(await postRaw(batch, `{"records":${deep}}`)).toMatchObject({
+      status: 400,
+      json: { code: 'too-deeply-nested' },
+    });
+    if (depth < 100_000)
+      expect(await postRaw('/v1/venues', `{"name":${deep}}`)).toMatchObject({
+        status: 400,
+        json: { code: 'too-deeply-nested' },
+      });
   });
 
   it('is not taken for deep because of brackets inside its strings', async () => {
-    const answer = await api.send('POST', batch, { json: { records: [{ sourceId: 'a', name: `${'['.repeat(100)}"\\{` }] } });
+    const answer = await api.send('POST', batch, {
+      json: { records: [{ sourceId: 'a', name: `${'['.repeat(100)}"\\{` }] },
+    });
     expect(answer.json).toMatchObject({ created: 1, rejected: 0 });
   });
 
@@ -67,15 +81,24 @@ describe('a body', () => {
     expect(await postRaw(batch, huge)).toMatchObject({ status: 413, json: { code: 'body-too-large' } });
     expect(await postRaw('/v1/venues', huge)).toMatchObject({ status: 413, json: { code: 'body-too-large' } });
     const packed = new Uint8Array(gzipSync(huge));
-    expect(await postRaw(batch, packed, { ...JSON_HEADERS, 'content-encoding': 'gzip' })).toMatchObject({ status: 413, json: { code: 'body-too-large' } });
+    expect(await postRaw(batch, packed, { ...JSON_HEADERS, 'content-encoding': 'gzip' })).toMatchObject({
+      status: 413,
+      json: { code: 'body-too-large' },
+    });
   });
 
   it('that is gzipped is taken, and one that only says so is refused', async () => {
     const headers = { ...JSON_HEADERS, 'content-encoding': 'gzip' };
     const packed = new Uint8Array(gzipSync(JSON.stringify({ records: [{ sourceId: 'zipped' }] })));
     expect((await postRaw(batch, packed, headers)).json).toMatchObject({ created: 1 });
-    expect(await postRaw(batch, '{"records":[]}', headers)).toMatchObject({ status: 400, json: { code: 'invalid-encoding' } });
-    expect(await postRaw(batch, '{}', { ...JSON_HEADERS, 'content-encoding': 'compress' })).toMatchObject({ status: 415, json: { code: 'unsupported-media-type' } });
+    expect(await postRaw(batch, '{"records":[]}', headers)).toMatchObject({
+      status: 400,
+      json: { code: 'invalid-encoding' },
+    });
+    expect(await postRaw(batch, '{}', { ...JSON_HEADERS, 'content-encoding': 'compress' })).toMatchObject({
+      status: 415,
+      json: { code: 'unsupported-media-type' },
+    });
   });
 
   it.each([
@@ -87,11 +110,16 @@ describe('a body', () => {
     ['multipart/form-data; boundary=x'],
     [''],
   ])('of type "%s" is refused', async (type) => {
-    expect(await postRaw('/v1/venues', '{}', { 'content-type': type })).toMatchObject({ status: 415, json: { code: 'unsupported-media-type' } });
+    expect(await postRaw('/v1/venues', '{}', { 'content-type': type })).toMatchObject({
+      status: 415,
+      json: { code: 'unsupported-media-type' },
+    });
   });
 
   it('of JSON with a charset of UTF-8 is taken', async () => {
-    expect(await postRaw(batch, '{"records":[]}', { 'content-type': 'Application/JSON; charset="UTF-8"' })).toMatchObject({ status: 200 });
+    expect(
+      await postRaw(batch, '{"records":[]}', { 'content-type': 'Application/JSON; charset="UTF-8"' }),
+    ).toMatchObject({ status: 200 });
   });
 });
 
@@ -102,7 +130,12 @@ describe('a string', () => {
   ])('with %s is an error of its field, wherever it stands', async (_case, text) => {
     const venue = await api.send('POST', '/v1/venues', { json: { name: text, timeZone: 'UTC', currency: 'EUR' } });
     expect(venue.json).toMatchObject({ code: 'invalid-request', errors: [{ path: 'name' }] });
-    const records = [{ sourceId: 'k', metadata: { [text]: 'v' } }, { sourceId: 'v', metadata: { k: text } }, { sourceId: text }, { sourceId: 'fine' }];
+    const records = [
+      { sourceId: 'k', metadata: { [text]: 'v' } },
+      { sourceId: 'v', metadata: { k: text } },
+      { sourceId: text },
+      { sourceId: 'fine' },
+    ];
     const loaded = await api.send('POST', batch, { json: { records } });
     expect(loaded.json).toMatchObject({ created: 1, rejected: 3 });
     expect(loaded.json.rejections.map(({ line }) => line)).toEqual([1, 2, 3]);
@@ -112,21 +145,36 @@ describe('a string', () => {
 });
 
 describe('keys that reach for a prototype', () => {
-  it.each(['__proto__', 'constructor', 'prototype'])('%s is an unknown field at any depth, and pollutes nothing', async (key) => {
-    const evil = `{"${key}":{"polluted":true}}`;
-    const venue = await postRaw('/v1/venues', `{"name":"x","timeZone":"UTC","currency":"EUR","${key}":{"polluted":true}}`);
-    expect(venue.json).toMatchObject({ code: 'invalid-request', errors: [{ path: key, message: 'Unknown field' }] });
-    const loaded = await postRaw(batch, `{"records":[{"sourceId":"a","metadata":{"${key}":"x"}},{"sourceId":"b","address":${evil}},{"sourceId":"c","${key}":1}]}`);
-    expect(loaded.json.rejections).toMatchObject([
-      { errors: [{ path: `metadata.${key}`, message: 'Unknown field' }] },
-      { errors: [{ path: `address.${key}`, message: 'Unknown field' }] },
-      { errors: [{ path: key, message: 'Unknown field' }] },
-    ]);
-    expect(await postRaw(batch, `{"records":[],"${key}":{"polluted":true}}`)).toMatchObject({ status: 400, json: { errors: [{ path: key }] } });
-    expect(await api.send('GET', `${customers}?${key}=polluted`)).toMatchObject({ status: 400, json: { errors: [{ path: key }] } });
-    expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
-    expect(await count()).toBe(0);
-  });
+  it.each(['__proto__', 'constructor', 'prototype'])(
+    '%s is an unknown field at any depth, and pollutes nothing',
+    async (key) => {
+      const evil = `{"${key}":{"polluted":true}}`;
+      const venue = await postRaw(
+        '/v1/venues',
+        `{"name":"x","timeZone":"UTC","currency":"EUR","${key}":{"polluted":true}}`,
+      );
+      expect(venue.json).toMatchObject({ code: 'invalid-request', errors: [{ path: key, message: 'Unknown field' }] });
+      const loaded = await postRaw(
+        batch,
+        `{"records":[{"sourceId":"a","metadata":{"${key}":"x"}},{"sourceId":"b","address":${evil}},{"sourceId":"c","${key}":1}]}`,
+      );
+      expect(loaded.json.rejections).toMatchObject([
+        { errors: [{ path: `metadata.${key}`, message: 'Unknown field' }] },
+        { errors: [{ path: `address.${key}`, message: 'Unknown field' }] },
+        { errors: [{ path: key, message: 'Unknown field' }] },
+      ]);
+      expect(await postRaw(batch, `{"records":[],"${key}":{"polluted":true}}`)).toMatchObject({
+        status: 400,
+        json: { errors: [{ path: key }] },
+      });
+      expect(await api.send('GET', `${customers}?${key}=polluted`)).toMatchObject({
+        status: 400,
+        json: { errors: [{ path: key }] },
+      });
+      expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+      expect(await count()).toBe(0);
+    },
+  );
 });
 
 describe('a query', () => {
@@ -141,7 +189,10 @@ describe('a query', () => {
     ['a flag that is none', '?includeDeleted=1', 'includeDeleted'],
     ['an empty cursor', '?cursor=', 'cursor'],
   ])('with %s is refused by name', async (_case, query, path) => {
-    expect(await api.send('GET', `${customers}${query}`)).toMatchObject({ status: 400, json: { code: 'invalid-request', errors: [{ path }] } });
+    expect(await api.send('GET', `${customers}${query}`)).toMatchObject({
+      status: 400,
+      json: { code: 'invalid-request', errors: [{ path }] },
+    });
   });
 
   it('and a body that are both wrong are told together', async () => {
@@ -151,23 +202,42 @@ describe('a query', () => {
 });
 
 describe('a path', () => {
-  it.each(['/', '/v1', '/v1/', '/v2/venues', '/v1/venues/', '/V1/venues', '/v1/providers', '/metrics', '/health', '/health/deep', '/docs/swagger-ui.js', '/docs/../package.json'])(
-    '%s that is not ours is 404 with problem details',
-    async (path) => {
-      const answer = await api.send('GET', path);
-      expect(answer).toMatchObject({ status: 404, json: { code: 'not-found', status: 404, requestId: answer.headers.get('x-request-id') } });
-      expect(answer.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
-    },
-  );
+  it.each([
+    '/',
+    '/v1',
+    '/v1/',
+    '/v2/venues',
+    '/v1/venues/',
+    '/V1/venues',
+    '/v1/providers',
+    '/metrics',
+    '/health',
+    '/health/deep',
+    '/docs/swagger-ui.js',
+    '/docs/../package.json',
+  ])('%s that is not ours is 404 with problem details', async (path) => {
+    const answer = await api.send('GET', path);
+    expect(answer).toMatchObject({
+      status: 404,
+      json: { code: 'not-found', status: 404, requestId: answer.headers.get('x-request-id') },
+    });
+    expect(answer.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
+  });
 
   it('of a resource that there is not is 404', async () => {
     const path = customers.replace('customers', 'orders');
     expect(await api.send('GET', path)).toMatchObject({ status: 404, json: { code: 'not-found' } });
-    expect(await api.send('POST', `${path}/batch`, { json: { records: [] } })).toMatchObject({ status: 404, json: { code: 'not-found' } });
+    expect(await api.send('POST', `${path}/batch`, { json: { records: [] } })).toMatchObject({
+      status: 404,
+      json: { code: 'not-found' },
+    });
   });
 
   it('that is not valid percent-encoding is 400', async () => {
-    expect(await api.send('GET', '/v1/venues/%E0%A4%A')).toMatchObject({ status: 400, json: { code: 'malformed-request' } });
+    expect(await api.send('GET', '/v1/venues/%E0%A4%A')).toMatchObject({
+      status: 400,
+      json: { code: 'malformed-request' },
+    });
   });
 
   it('that is known answers 405 with Allow to other methods, and OPTIONS with Allow alone', async () => {
@@ -188,7 +258,11 @@ describe('a path', () => {
 
   it('answers HEAD as GET without a body', async () => {
     const head = await api.send('HEAD', '/v1/venues');
-    expect([head.status, head.text, head.headers.get('content-type')]).toEqual([200, '', 'application/json; charset=utf-8']);
+    expect([head.status, head.text, head.headers.get('content-type')]).toEqual([
+      200,
+      '',
+      'application/json; charset=utf-8',
+    ]);
     expect(await api.send('HEAD', '/v1/venues', { token: null })).toMatchObject({ status: 401, text: '' });
   });
 });

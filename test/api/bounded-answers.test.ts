@@ -21,8 +21,12 @@ describe('a page of records', () => {
     const products = `/v1/venues/${await api.aVenue()}/records/products`;
     const sourceIds = Array.from({ length: 80 }, (_, index) => `p${String(index).padStart(3, '0')}`);
     for (let start = 0; start < sourceIds.length; start += 40) {
-      const records = sourceIds.slice(start, start + 40).map((sourceId) => ({ sourceId, name: sourceId, description: '€'.repeat(40_000) }));
-      expect(await api.send('POST', `${products}/batch`, { json: { records } })).toMatchObject({ json: { created: 40 } });
+      const records = sourceIds
+        .slice(start, start + 40)
+        .map((sourceId) => ({ sourceId, name: sourceId, description: '€'.repeat(40_000) }));
+      expect(await api.send('POST', `${products}/batch`, { json: { records } })).toMatchObject({
+        json: { created: 40 },
+      });
     }
     const pages: AnswerBody[] = [];
     for (let cursor: string | null = ''; cursor !== null; cursor = pages.at(-1)?.nextCursor ?? null) {
@@ -38,16 +42,39 @@ describe('a page of records', () => {
 
 describe('a record', () => {
   it.each([
-    ['metadata of more than 64 KB', 'customers', { metadata: Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`k${index}`, 'v'.repeat(4_000)])) }, 'metadata'],
-    ['lines of an invoice of more than 750 KB', 'invoices', { lines: Array.from({ length: 200 }, () => ({ amountMinor: 1, description: 'd'.repeat(4_500) })) }, 'lines'],
-    ['lines of more than 750 KB', 'transactions', { lines: Array.from({ length: 200 }, () => ({ amountMinor: 1, description: 'd'.repeat(4_500) })) }, 'lines'],
+    [
+      'metadata of more than 64 KB',
+      'customers',
+      { metadata: Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`k${index}`, 'v'.repeat(4_000)])) },
+      'metadata',
+    ],
+    [
+      'lines of an invoice of more than 750 KB',
+      'invoices',
+      { lines: Array.from({ length: 200 }, () => ({ amountMinor: 1, description: 'd'.repeat(4_500) })) },
+      'lines',
+    ],
+    [
+      'lines of more than 750 KB',
+      'transactions',
+      { lines: Array.from({ length: 200 }, () => ({ amountMinor: 1, description: 'd'.repeat(4_500) })) },
+      'lines',
+    ],
   ])('with %s is refused', async (_case, resource, fields, path) => {
     const whole: Readonly<Record<string, object>> = {
       customers: {},
       invoices: { status: 'open', currency: 'EUR', totalMinor: 1 },
-      transactions: { kind: 'payment', occurredAt: '2026-11-28T00:00:00Z', amountMinor: 1, currency: 'EUR', status: 'succeeded' },
+      transactions: {
+        kind: 'payment',
+        occurredAt: '2026-11-28T00:00:00Z',
+        amountMinor: 1,
+        currency: 'EUR',
+        status: 'succeeded',
+      },
     };
-    const answer = await api.send('POST', `/v1/venues/${await api.aVenue()}/records/${resource}/batch`, { json: { records: [{ sourceId: 'a', ...whole[resource], ...fields }] } });
+    const answer = await api.send('POST', `/v1/venues/${await api.aVenue()}/records/${resource}/batch`, {
+      json: { records: [{ sourceId: 'a', ...whole[resource], ...fields }] },
+    });
     expect(answer.json).toMatchObject({ created: 0, rejected: 1, rejections: [{ errors: [{ path }] }] });
   });
 });
@@ -57,10 +84,17 @@ describe('a reader that stalls', () => {
     const closed = Promise.withResolvers<boolean>();
     const app = express();
     app.get('/', (_req, res) => {
-      res.once('close', () => { closed.resolve(res.writableFinished); });
+      res.once('close', () => {
+        closed.resolve(res.writableFinished);
+      });
       res.end(Buffer.alloc(32 * MIB));
     });
-    const server = await startServer({ express: app, endpoints: [], endStreams: () => undefined } satisfies App, { host: '127.0.0.1', port: 0, publicUrl: PUBLIC_URL, stalledMs: 50 });
+    const server = await startServer({ express: app, endpoints: [], endStreams: () => undefined } satisfies App, {
+      host: '127.0.0.1',
+      port: 0,
+      publicUrl: PUBLIC_URL,
+      stalledMs: 50,
+    });
     const reader: Socket = connect(server.port, '127.0.0.1');
     reader.on('error', () => undefined).write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
     expect(await closed.promise).toBe(false);

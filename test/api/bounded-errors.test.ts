@@ -17,12 +17,16 @@ beforeEach(async () => {
 });
 
 const sizeOf = ({ json }: { readonly json: unknown }) => Buffer.byteLength(JSON.stringify(json));
-const post = (path: string, body: string, type = 'application/json') => api.send('POST', path, { body, headers: { 'content-type': type } });
+const post = (path: string, body: string, type = 'application/json') =>
+  api.send('POST', path, { body, headers: { 'content-type': type } });
 
 /** Nested thirty deep under long keys, with a NUL in each of the innermost values: every error has a path of kilobytes. */
 function deepAndWrong(valueCount: number): string {
   const values = Array.from({ length: valueCount }, () => '"\\u0000"').join(',');
-  return Array.from({ length: 28 }, () => 'k'.repeat(100)).reduceRight((inner, key) => `{"${key}":${inner}}`, `[${values}]`);
+  return Array.from({ length: 28 }, () => 'k'.repeat(100)).reduceRight(
+    (inner, key) => `{"${key}":${inner}}`,
+    `[${values}]`,
+  );
 }
 
 describe('an answer to bad input', () => {
@@ -39,7 +43,10 @@ describe('an answer to bad input', () => {
     const unknown = Array.from({ length: 5_000 }, (_, index) => `"${'x'.repeat(20)}${index}":1`).join(',');
     const answer = await post('/v1/venues', `{${unknown}}`);
     expect(answer.json.errors.length).toBeLessThanOrEqual(1_000);
-    const wrong = answer.json as unknown as { readonly errors: readonly { readonly path: string }[]; readonly errorsOmitted: number };
+    const wrong = answer.json as unknown as {
+      readonly errors: readonly { readonly path: string }[];
+      readonly errorsOmitted: number;
+    };
     // `name`, `timeZone` and `currency` are missing besides.
     expect(wrong.errors.length + wrong.errorsOmitted).toBe(5_003);
     expect(Math.max(...wrong.errors.map(({ path }) => path.length))).toBeLessThanOrEqual(301);
@@ -59,8 +66,19 @@ describe('an answer to bad input', () => {
 
   it('refuses a body, and a record of a load, of more values than any record holds', async () => {
     const many = `[${'0,'.repeat(100_000)}0]`;
-    expect(await post('/v1/venues', `{"name":${many}}`)).toMatchObject({ status: 400, json: { code: 'too-many-values' } });
-    const answer = await post(`${customers}/batch`, `{"sourceId":"a","metadata":${many}}\n{"sourceId":"b"}`, 'application/x-ndjson');
-    expect(answer.json).toMatchObject({ created: 1, rejected: 1, rejections: [{ line: 1, errors: [{ message: 'Holds more than 100,000 values' }] }] });
+    expect(await post('/v1/venues', `{"name":${many}}`)).toMatchObject({
+      status: 400,
+      json: { code: 'too-many-values' },
+    });
+    const answer = await post(
+      `${customers}/batch`,
+      `{"sourceId":"a","metadata":${many}}\n{"sourceId":"b"}`,
+      'application/x-ndjson',
+    );
+    expect(answer.json).toMatchObject({
+      created: 1,
+      rejected: 1,
+      rejections: [{ line: 1, errors: [{ message: 'Holds more than 100,000 values' }] }],
+    });
   });
 });

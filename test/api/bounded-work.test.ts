@@ -54,7 +54,10 @@ describe('reading a load', () => {
   });
 
   it('refuses more lines than a load may have, blank ones counted', async () => {
-    const answer = await api.send('POST', batch, { body: `{"sourceId":"a"}${'\n'.repeat(1_000_001)}`, headers: NDJSON });
+    const answer = await api.send('POST', batch, {
+      body: `{"sourceId":"a"}${'\n'.repeat(1_000_001)}`,
+      headers: NDJSON,
+    });
     expect(answer).toMatchObject({ status: 413, json: { code: 'batch-too-large' } });
   });
 
@@ -62,7 +65,10 @@ describe('reading a load', () => {
     ['in one line', NDJSON, ' '.repeat(17 * MIB)],
     ['before a record', JSON_TYPE, `{"records":[${' '.repeat(17 * MIB)}]}`],
   ])('refuses more than 16 MB of white space %s', async (_case, headers, body) => {
-    expect(await api.send('POST', batch, { body, headers })).toMatchObject({ status: 413, json: { code: 'body-too-large' } });
+    expect(await api.send('POST', batch, { body, headers })).toMatchObject({
+      status: 413,
+      json: { code: 'body-too-large' },
+    });
   });
 });
 
@@ -79,13 +85,19 @@ describe('a compressed body', () => {
 
   it('of up to 4 MB may be as compressible as it likes', async () => {
     const records = Array.from({ length: 1_000 }, (_, index) => ({ sourceId: `c${index}`, name: 'x'.repeat(1_000) }));
-    const answer = await api.send('POST', batch, { body: new Uint8Array(gzipSync(JSON.stringify({ records }))), headers: gzipped });
+    const answer = await api.send('POST', batch, {
+      body: new Uint8Array(gzipSync(JSON.stringify({ records }))),
+      headers: gzipped,
+    });
     expect(answer).toMatchObject({ status: 200, json: { created: 1_000 } });
   });
 
   it('of any other request is refused beyond 1 MB, however small it was sent', async () => {
     const packed = new Uint8Array(gzipSync(`{"name":"${'x'.repeat(50 * MIB)}"}`));
-    expect(await api.send('POST', '/v1/venues', { body: packed, headers: gzipped })).toMatchObject({ status: 413, json: { code: 'body-too-large' } });
+    expect(await api.send('POST', '/v1/venues', { body: packed, headers: gzipped })).toMatchObject({
+      status: 413,
+      json: { code: 'body-too-large' },
+    });
   });
 });
 
@@ -94,8 +106,22 @@ describe('a sender', () => {
   async function codeOfIdle(headers: Readonly<Record<string, string>>): Promise<string> {
     const read = Promise.withResolvers<string>();
     const server = createServer((req, res) => {
-      const stream = new BodyStream(req, { limitBytes: MIB, encoding: headers['content-encoding'] === 'gzip' ? 'gzip' : null, patienceMs: 20 });
-      stream.bytes().then(() => 'read', (error: unknown) => (error instanceof ApiError ? error.code : String(error))).then((code) => { stream.abandon(); res.end(); read.resolve(code); }, read.reject);
+      const stream = new BodyStream(req, {
+        limitBytes: MIB,
+        encoding: headers['content-encoding'] === 'gzip' ? 'gzip' : null,
+        patienceMs: 20,
+      });
+      stream
+        .bytes()
+        .then(
+          () => 'read',
+          (error: unknown) => (error instanceof ApiError ? error.code : String(error)),
+        )
+        .then((code) => {
+          stream.abandon();
+          res.end();
+          read.resolve(code);
+        }, read.reject);
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const idle = request({ port: (server.address() as AddressInfo).port, method: 'POST', headers });

@@ -9,10 +9,18 @@ const { api, anAttempt, visit } = createVisitors();
 const unknownState = () => randomBytes(32).toString('base64url');
 
 /** Statuses of so many visits with a state that no attempt has. */
-async function hammer(world: ApiWorld, query: () => string, headers: Readonly<Record<string, string>> = {}): Promise<readonly number[]> {
+async function hammer(
+  world: ApiWorld,
+  query: () => string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<readonly number[]> {
   const statuses = new Set<number>();
   for (let round = 0; round < 13; round += 1) {
-    const answers = await Promise.all(Array.from({ length: 50 }, () => world.send('GET', `/oauth/square/callback?${query()}`, { token: null, headers })));
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () =>
+        world.send('GET', `/oauth/square/callback?${query()}`, { token: null, headers }),
+      ),
+    );
     for (const { status } of answers) statuses.add(status);
   }
   return [...statuses].sort();
@@ -51,14 +59,18 @@ describe('behind a proxy', () => {
   it('that is trusted, visitors are told apart by the address that it names', async () => {
     const world = await createApiWorld({ config: { trustedProxies: ['127.0.0.1/32'] } });
     expect(await hammer(world, () => 'state=x', from('203.0.113.7'))).toEqual([404, 429]);
-    expect((await world.send('GET', '/oauth/square/callback?state=x', { token: null, headers: from('203.0.113.8') })).status).toBe(404);
+    expect(
+      (await world.send('GET', '/oauth/square/callback?state=x', { token: null, headers: from('203.0.113.8') })).status,
+    ).toBe(404);
     await world.close();
   });
 
   it('that nobody trusts, what it says counts for nothing', async () => {
     const world = await createApiWorld();
     expect(await hammer(world, () => 'state=x', from('203.0.113.7'))).toEqual([404, 429]);
-    expect((await world.send('GET', '/oauth/square/callback?state=x', { token: null, headers: from('203.0.113.8') })).status).toBe(429);
+    expect(
+      (await world.send('GET', '/oauth/square/callback?state=x', { token: null, headers: from('203.0.113.8') })).status,
+    ).toBe(429);
     await world.close();
   });
 });

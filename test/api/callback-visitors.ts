@@ -36,13 +36,27 @@ export function createVisitors() {
   return {
     api: () => api,
     anAttempt: async (provider: ProviderId = 'square', more: object = {}): Promise<Begun> => {
-      const { json } = await api.send('POST', `/v1/venues/${venueId}/connections`, { json: { provider, environment: api.environmentOf(provider), ...more } });
+      const { json } = await api.send('POST', `/v1/venues/${venueId}/connections`, {
+        json: { provider, environment: api.environmentOf(provider), ...more },
+      });
       const state = new URL(json.authorizationUrl).searchParams.get('state') ?? '';
       return { connectionId: json.id, state, attempt: attemptOf(state) };
     },
-    visit: (query: string | Readonly<Record<string, string>>, { provider = 'square', method = 'GET', ...options }: SendOptions & { readonly provider?: string; readonly method?: string } = {}) =>
-      api.send(method, `/oauth/${provider}/callback?${typeof query === 'string' ? query : new URLSearchParams(query).toString()}`, { token: null, ...options }),
-    handedOver: ({ attempt }: Begun) => api.connectionGateway.callbacks.filter((callback) => callback.attempt === attempt),
+    visit: (
+      query: string | Readonly<Record<string, string>>,
+      {
+        provider = 'square',
+        method = 'GET',
+        ...options
+      }: SendOptions & { readonly provider?: string; readonly method?: string } = {},
+    ) =>
+      api.send(
+        method,
+        `/oauth/${provider}/callback?${typeof query === 'string' ? query : new URLSearchParams(query).toString()}`,
+        { token: null, ...options },
+      ),
+    handedOver: ({ attempt }: Begun) =>
+      api.connectionGateway.callbacks.filter((callback) => callback.attempt === attempt),
   };
 }
 
@@ -53,7 +67,9 @@ export function expectPage(answer: Answered, status: number, code?: string): voi
   expect(answer.headers.get('cache-control')).toBe('no-store');
   expect(answer.headers.get('referrer-policy')).toBe('no-referrer');
   const policy = answer.headers.get('content-security-policy') ?? '';
-  expect(policy).toMatch(/^default-src 'none'; style-src 'sha256-[\w+/=]+'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'$/);
+  expect(policy).toMatch(
+    /^default-src 'none'; style-src 'sha256-[\w+/=]+'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'$/,
+  );
   expect(answer.text).toMatch(/^<!doctype html>\n<html lang="en">[^]*<title>[^<]+<\/title>[^]*<main>\n<h1>[^<]+<\/h1>/);
   expect(answer.text).not.toMatch(/<script|<img|<link|<form|<a |\son\w+=|https?:/);
   if (code !== undefined) expect(answer.text).toContain(`Code: ${code}`);

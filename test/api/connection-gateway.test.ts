@@ -19,14 +19,18 @@ beforeAll(async () => {
 });
 afterAll(() => connection.close());
 
-const aConnection = () => ({ venueId: uuidv7() as VenueId, connectionId: uuidv7() as ConnectionId, provider: 'square' }) as const;
+const aConnection = () =>
+  ({ venueId: uuidv7() as VenueId, connectionId: uuidv7() as ConnectionId, provider: 'square' }) as const;
 
 describe('the owner of a connection', () => {
   it('is started where it is not running, once, and told to look again', async () => {
     const ours = aConnection();
     await Promise.all([gateway.lookAgain(ours), gateway.lookAgain(ours), gateway.lookAgain(ours)]);
     const handle = client.workflow.getHandle(keepConnectionFreshWorkflowId(ours.connectionId));
-    const signals = (await handle.fetchHistory()).events?.filter((event) => event.workflowExecutionSignaledEventAttributes?.signalName === 'grantReplaced') ?? [];
+    const signals =
+      (await handle.fetchHistory()).events?.filter(
+        (event) => event.workflowExecutionSignaledEventAttributes?.signalName === 'grantReplaced',
+      ) ?? [];
     expect(signals).toHaveLength(3);
     expect(await (await handle.describe()).staticSummary()).toBe('Square: keep the connection fresh');
     await handle.terminate('test');
@@ -37,13 +41,21 @@ describe('the owner of a connection', () => {
     await gateway.accessRevoked(ours);
     await gateway.accessRevoked(ours);
     const handle = client.workflow.getHandle(keepConnectionFreshWorkflowId(ours.connectionId));
-    const signals = (await handle.fetchHistory()).events?.flatMap(({ workflowExecutionSignaledEventAttributes: signal }) => (signal ? [[signal.signalName, signal.input?.payloads?.length ?? 0]] : []));
-    expect(signals).toEqual([['accessRevoked', 0], ['accessRevoked', 0]]);
+    const signals = (await handle.fetchHistory()).events?.flatMap(
+      ({ workflowExecutionSignaledEventAttributes: signal }) =>
+        signal ? [[signal.signalName, signal.input?.payloads?.length ?? 0]] : [],
+    );
+    expect(signals).toEqual([
+      ['accessRevoked', 0],
+      ['accessRevoked', 0],
+    ]);
     await handle.terminate('test');
   });
 
   it('that nobody works for does not take a disconnection, and says so', async () => {
-    await expect(gateway.disconnect(aConnection(), { records: 'keep', requestedBy: 'alice' })).rejects.toMatchObject({ code: 'worker-unavailable' });
+    await expect(gateway.disconnect(aConnection(), { records: 'keep', requestedBy: 'alice' })).rejects.toMatchObject({
+      code: 'worker-unavailable',
+    });
   });
 });
 
@@ -53,7 +65,9 @@ describe('while Temporal is away', () => {
     const away = createConnectionGateway({ ...nowhere, providerName: () => 'Square', acceptTimeoutMs: 1_000 });
     const ours = aConnection();
     await Promise.all([
-      ...[away.lookAgain(ours), away.accessRevoked(ours), away.test(ours)].map((question: Promise<unknown>) => expect(question).rejects.toMatchObject({ code: 'temporal-unavailable' })),
+      ...[away.lookAgain(ours), away.accessRevoked(ours), away.test(ours)].map((question: Promise<unknown>) =>
+        expect(question).rejects.toMatchObject({ code: 'temporal-unavailable' }),
+      ),
       // Whether Temporal or the worker is away cannot be told apart here: nobody answers.
       expect(away.disconnect(ours, { records: 'keep', requestedBy: 'alice' })).rejects.toMatchObject({ status: 503 }),
     ]);

@@ -18,20 +18,36 @@ beforeEach(async () => {
 });
 afterEach(() => api.stripe.clearFaults());
 
-const connect = (secretKey = api.sandbox.secretKey, environment = 'sandbox') => api.send('POST', path, { json: aKey(secretKey, environment) });
+const connect = (secretKey = api.sandbox.secretKey, environment = 'sandbox') =>
+  api.send('POST', path, { json: aKey(secretKey, environment) });
 const stored = async () => (await api.send('GET', path)).json.data;
-const lastAudit = async () => (await api.database.admin`select action, outcome, details from audit_log where venue_id = ${venueId} order by id desc limit 1`)[0];
+const lastAudit = async () =>
+  (
+    await api.database
+      .admin`select action, outcome, details from audit_log where venue_id = ${venueId} order by id desc limit 1`
+  )[0];
 
 describe('connecting Stripe with a key', () => {
   it('answers 201 active with the account, after asking Stripe', async () => {
     const answer = await connect();
     expect(answer.status).toBe(201);
-    expect(answer.json).toMatchObject({ venueId, provider: 'stripe', environment: 'sandbox', state: 'active', cause: null, nextAction: null });
+    expect(answer.json).toMatchObject({
+      venueId,
+      provider: 'stripe',
+      environment: 'sandbox',
+      state: 'active',
+      cause: null,
+      nextAction: null,
+    });
     expect(answer.json.account.id).toMatch(/^acct_/);
     expect(answer.headers.get('location')).toBe(`${path}/${answer.json.id}`);
     expect((await api.send('GET', `${path}/${answer.json.id}`)).json).toEqual({ ...answer.json, fullPasses: [] });
     expect(await stored()).toEqual([answer.json]);
-    expect(await lastAudit()).toMatchObject({ action: 'connection.connected', outcome: 'ok', details: { provider: 'stripe', replaced: false } });
+    expect(await lastAudit()).toMatchObject({
+      action: 'connection.connected',
+      outcome: 'ok',
+      details: { provider: 'stripe', replaced: false },
+    });
   });
 
   it('replaces the key of an account that is connected already: the same connection, 200', async () => {
@@ -52,7 +68,11 @@ describe('connecting Stripe with a key', () => {
     path = `/v1/venues/${venueId}/connections`;
     const second = await connect(secretKey);
     expect(second).toMatchObject({ status: 201, json: { state: 'active', notes: [{ code: 'account-shared' }] } });
-    const again = [await connect(secretKey), await api.send('GET', path), await api.send('GET', `${path}/${second.json.id}`)];
+    const again = [
+      await connect(secretKey),
+      await api.send('GET', path),
+      await api.send('GET', `${path}/${second.json.id}`),
+    ];
     for (const { text } of [second, ...again]) {
       expect(text).toContain('account-shared');
       expect(text).not.toContain(firstVenue);
@@ -68,9 +88,16 @@ describe('connecting Stripe with a key', () => {
   });
 
   it('refuses a key that Stripe does not know', async () => {
-    expect(await connect('sk_test_0123456789abcdefghijklmn')).toMatchObject({ status: 422, json: { code: 'credentials-refused' } });
+    expect(await connect('sk_test_0123456789abcdefghijklmn')).toMatchObject({
+      status: 422,
+      json: { code: 'credentials-refused' },
+    });
     expect(await stored()).toEqual([]);
-    expect(await lastAudit()).toMatchObject({ action: 'connection.refused', outcome: 'refused', details: { code: 'credentials-refused' } });
+    expect(await lastAudit()).toMatchObject({
+      action: 'connection.refused',
+      outcome: 'refused',
+      details: { code: 'credentials-refused' },
+    });
   });
 
   it('refuses a restricted key that may read the account but not what a sync reads', async () => {
@@ -80,7 +107,10 @@ describe('connecting Stripe with a key', () => {
   });
 
   it('refuses a test key for production', async () => {
-    expect(await connect(api.sandbox.secretKey, 'production')).toMatchObject({ status: 422, json: { code: 'environment-mismatch' } });
+    expect(await connect(api.sandbox.secretKey, 'production')).toMatchObject({
+      status: 422,
+      json: { code: 'environment-mismatch' },
+    });
     expect(await stored()).toEqual([]);
   });
 
@@ -110,7 +140,10 @@ describe('connecting Stripe with a key', () => {
   });
 
   it('says that QuickBooks cannot be connected with a key', async () => {
-    expect(await api.send('POST', path, { json: { ...aKey('x'), provider: 'quickbooks' } })).toMatchObject({ status: 422, json: { code: 'provider-not-supported' } });
+    expect(await api.send('POST', path, { json: { ...aKey('x'), provider: 'quickbooks' } })).toMatchObject({
+      status: 422,
+      json: { code: 'provider-not-supported' },
+    });
   });
 });
 
@@ -124,9 +157,18 @@ describe('a key that is entered again', () => {
   it('makes every open run of the connection look again at once, and no other', async () => {
     const { id } = (await connect()).json;
     const other = (await connect((await api.stripe.addAccount()).secretKey)).json;
-    const [push, dryRun, over, theirs] = [await anOpenRun(id), await anOpenRun(id, { dryRun: true }), await anOpenRun(id, { direction: 'pull' }), await anOpenRun(other.id)];
-    await api.database.admin`update sync_runs set finished_at = now(), phase = 'finished', outcome = 'failed' where id = ${over}`;
-    await api.connections.setState({ venueId, connectionId: id as ConnectionId }, { state: 'needs-reauth', cause: 'revoked', nextAction: null });
+    const [push, dryRun, over, theirs] = [
+      await anOpenRun(id),
+      await anOpenRun(id, { dryRun: true }),
+      await anOpenRun(id, { direction: 'pull' }),
+      await anOpenRun(other.id),
+    ];
+    await api.database
+      .admin`update sync_runs set finished_at = now(), phase = 'finished', outcome = 'failed' where id = ${over}`;
+    await api.connections.setState(
+      { venueId, connectionId: id as ConnectionId },
+      { state: 'needs-reauth', cause: 'revoked', nextAction: null },
+    );
     expect(await connect()).toMatchObject({ status: 200, json: { id, state: 'active' } });
     await until(() => woken(push) === 1 && woken(dryRun) === 1, { limitMs: 10_000, what: 'the open runs are woken' });
     expect([woken(over), woken(theirs)]).toEqual([0, 0]);
@@ -137,7 +179,10 @@ describe('a key that is entered again', () => {
     const run = await anOpenRun(id);
     api.gateway.away = true;
     const answering = connect();
-    await until(async () => (await api.connections.findApiKey({ venueId, connectionId: id as ConnectionId }))?.generation === 2, { limitMs: 10_000, what: 'the key is stored' });
+    await until(
+      async () => (await api.connections.findApiKey({ venueId, connectionId: id as ConnectionId }))?.generation === 2,
+      { limitMs: 10_000, what: 'the key is stored' },
+    );
     api.gateway.away = false;
     expect((await answering).status).toBe(200);
     await until(() => woken(run) === 1, { limitMs: 10_000, what: 'the run is woken' });
@@ -156,7 +201,10 @@ describe('a key for a connection', () => {
     await api.connections.setState(ref, { state: 'disconnected', cause: 'Asked for.', nextAction: null });
     expect(await connect()).toMatchObject({ status: 200, json: { id, state: 'active' } });
     // What owns the connection's credentials hears of it.
-    await until(() => api.connectionGateway.looked.includes(ref.connectionId), { limitMs: 5_000, what: 'the owner is told' });
+    await until(() => api.connectionGateway.looked.includes(ref.connectionId), {
+      limitMs: 5_000,
+      what: 'the owner is told',
+    });
   });
 });
 
@@ -165,9 +213,24 @@ describe('a secret key', () => {
     const before = api.logLines.length;
     const known = api.sandbox.secretKey;
     const unknown = 'sk_test_canaryCanaryCanary1234';
-    const answers = [await connect(known), await connect(known), await connect(unknown), await connect(known, 'production')];
-    answers.push(await api.send('POST', path, { body: `{"credentials":{"secretKey":"${unknown}"`, headers: { 'content-type': 'application/json' } }));
-    answers.push(await api.send('POST', path, { json: { ...aKey(unknown), provider: 'nobody' }, headers: { 'idempotency-key': 'canary' } }));
+    const answers = [
+      await connect(known),
+      await connect(known),
+      await connect(unknown),
+      await connect(known, 'production'),
+    ];
+    answers.push(
+      await api.send('POST', path, {
+        body: `{"credentials":{"secretKey":"${unknown}"`,
+        headers: { 'content-type': 'application/json' },
+      }),
+    );
+    answers.push(
+      await api.send('POST', path, {
+        json: { ...aKey(unknown), provider: 'nobody' },
+        headers: { 'idempotency-key': 'canary' },
+      }),
+    );
     answers.push(await api.send('POST', path, { json: aKey(unknown), headers: { 'idempotency-key': 'canary 2' } }));
     await api.stripe.fault({ match: { path: '/v1/account' }, times: 1, kind: 'status', status: 500 });
     answers.push(await connect(known));
@@ -180,7 +243,8 @@ describe('a secret key', () => {
     ].join('\n');
     expect(seen.length).toBeGreaterThan(1_000);
     for (const key of [known, unknown]) {
-      for (const form of [key, Buffer.from(key).toString('base64'), Buffer.from(key).toString('hex')]) expect(seen).not.toContain(form);
+      for (const form of [key, Buffer.from(key).toString('base64'), Buffer.from(key).toString('hex')])
+        expect(seen).not.toContain(form);
     }
   });
 });
@@ -188,7 +252,10 @@ describe('a secret key', () => {
 /** Every row of every table of ours, as text; bytes as hex. */
 async function everyRow(): Promise<string[]> {
   const { admin } = api.database;
-  const tables = await admin`select relname as name from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace`;
-  const rows = await Promise.all(tables.map(({ name }) => admin`select to_jsonb(t)::text as row from ${admin(name)} t`));
+  const tables =
+    await admin`select relname as name from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace`;
+  const rows = await Promise.all(
+    tables.map(({ name }) => admin`select to_jsonb(t)::text as row from ${admin(name)} t`),
+  );
   return rows.flatMap((result) => result.map(({ row }) => String(row)));
 }

@@ -13,13 +13,26 @@ afterAll(() => api.close());
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 describe('every answer', () => {
-  const paths = ['/health/live', '/health/ready', '/openapi.json', '/docs', '/docs/errors', '/v1/venues', '/nowhere', '/v1/venues/x'];
+  const paths = [
+    '/health/live',
+    '/health/ready',
+    '/openapi.json',
+    '/docs',
+    '/docs/errors',
+    '/v1/venues',
+    '/nowhere',
+    '/v1/venues/x',
+  ];
 
   it('carries the request id that was sent when it is sane, and a new one otherwise', async () => {
     for (const path of paths) {
-      expect((await api.send('GET', path, { headers: { 'x-request-id': 'My-id_1.2' } })).headers.get('x-request-id')).toBe('My-id_1.2');
+      expect(
+        (await api.send('GET', path, { headers: { 'x-request-id': 'My-id_1.2' } })).headers.get('x-request-id'),
+      ).toBe('My-id_1.2');
       for (const id of ['', 'with space', 'x'.repeat(129), 'a/b', 'id"']) {
-        expect((await api.send('GET', path, { headers: { 'x-request-id': id } })).headers.get('x-request-id')).toMatch(UUID_V7);
+        expect((await api.send('GET', path, { headers: { 'x-request-id': id } })).headers.get('x-request-id')).toMatch(
+          UUID_V7,
+        );
       }
     }
   });
@@ -62,7 +75,9 @@ describe('an error', () => {
 
   it('of ours tells the caller nothing but the request id, and the log everything but data', async () => {
     const failure = { query: 'select x', params: ['ada@example.com'], cause: new RangeError('inner') };
-    vi.spyOn(api.venues, 'list').mockRejectedValueOnce(Object.assign(new Error('Failed query: select x\nparams: ada@example.com'), failure));
+    vi.spyOn(api.venues, 'list').mockRejectedValueOnce(
+      Object.assign(new Error('Failed query: select x\nparams: ada@example.com'), failure),
+    );
     const answer = await api.send('GET', '/v1/venues', { headers: { 'x-request-id': 'boom-1' } });
     expect(answer.json).toEqual({
       type: `${PUBLIC_URL}/docs/errors#internal`,
@@ -92,21 +107,34 @@ describe('the access log', () => {
   it('has one line a request with the template of its path, never the path or the query', async () => {
     const venueId = await api.aVenue();
     const before = api.logLines.length;
-    await api.send('GET', `/v1/venues/${venueId}/records/customers?sourceId=private-key`, { headers: { 'x-request-id': 'logged-1' } });
-    await api.send('POST', `/v1/venues/${venueId}/records/customers/batch`, { json: { records: [{ sourceId: 'p', email: 'ada@example.com', name: 'Ada Private' }] } });
+    await api.send('GET', `/v1/venues/${venueId}/records/customers?sourceId=private-key`, {
+      headers: { 'x-request-id': 'logged-1' },
+    });
+    await api.send('POST', `/v1/venues/${venueId}/records/customers/batch`, {
+      json: { records: [{ sourceId: 'p', email: 'ada@example.com', name: 'Ada Private' }] },
+    });
     await until(() => api.logLines.length >= before + 2, { limitMs: 10_000, what: 'both requests are logged' });
     const lines = api.logLines.slice(before);
     expect(lines.map((line) => JSON.parse(line) as Record<string, unknown>)).toMatchObject([
-      { requestId: 'logged-1', method: 'GET', route: '/v1/venues/{venueId}/records/customers', status: 200, subject: 'tester' },
+      {
+        requestId: 'logged-1',
+        method: 'GET',
+        route: '/v1/venues/{venueId}/records/customers',
+        status: 200,
+        subject: 'tester',
+      },
       { method: 'POST', status: 200 },
     ]);
-    for (const secret of ['private-key', 'ada@example.com', 'Ada Private', 'Bearer', 'eyJ']) expect(lines.join('\n')).not.toContain(secret);
+    for (const secret of ['private-key', 'ada@example.com', 'Ada Private', 'Bearer', 'eyJ'])
+      expect(lines.join('\n')).not.toContain(secret);
   });
 });
 
 describe('our own rate limits', () => {
   it('show on every answer how much is left, and answer 429 with Retry-After past it: per caller', async () => {
-    const limited = await createApiWorld({ config: { rateLimits: { ...WIDE_LIMITS, perCallerPerMinute: 3, perVenuePerMinute: 100 } } });
+    const limited = await createApiWorld({
+      config: { rateLimits: { ...WIDE_LIMITS, perCallerPerMinute: 3, perVenuePerMinute: 100 } },
+    });
     const answers = [];
     for (let index = 0; index < 4; index += 1) answers.push(await limited.send('GET', '/v1/venues'));
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 429]);
@@ -119,12 +147,16 @@ describe('our own rate limits', () => {
   });
 
   it('hold for a venue over all its callers, and strangers do not use them up', async () => {
-    const limited = await createApiWorld({ config: { rateLimits: { ...WIDE_LIMITS, perCallerPerMinute: 100, perVenuePerMinute: 2 } } });
+    const limited = await createApiWorld({
+      config: { rateLimits: { ...WIDE_LIMITS, perCallerPerMinute: 100, perVenuePerMinute: 2 } },
+    });
     const venueId = await limited.aVenue();
     const other = await limited.aVenue();
     const stranger = await aToken({ sub: 'stranger', venues: [other] });
-    const get = async (sub: string) => (await limited.send('GET', `/v1/venues/${venueId}`, { token: await aToken({ sub }) })).status;
-    for (let index = 0; index < 5; index += 1) expect((await limited.send('GET', `/v1/venues/${venueId}`, { token: stranger })).status).toBe(404);
+    const get = async (sub: string) =>
+      (await limited.send('GET', `/v1/venues/${venueId}`, { token: await aToken({ sub }) })).status;
+    for (let index = 0; index < 5; index += 1)
+      expect((await limited.send('GET', `/v1/venues/${venueId}`, { token: stranger })).status).toBe(404);
     expect([await get('a'), await get('b'), await get('c')]).toEqual([200, 200, 429]);
     expect((await limited.send('GET', `/v1/venues/${other}`, { token: stranger })).status).toBe(200);
     await limited.close();
@@ -133,13 +165,22 @@ describe('our own rate limits', () => {
 
 describe('health', () => {
   it('is live without a token', async () => {
-    expect(await api.send('GET', '/health/live', { token: null })).toMatchObject({ status: 200, json: { status: 'ok' } });
+    expect(await api.send('GET', '/health/live', { token: null })).toMatchObject({
+      status: 200,
+      json: { status: 'ok' },
+    });
   });
 
   it('is ready when Postgres and Temporal answer, and says which does not', async () => {
-    expect(await api.send('GET', '/health/ready', { token: null })).toMatchObject({ status: 200, json: { status: 'ok', checks: { postgres: 'ok', temporal: 'ok' } } });
+    expect(await api.send('GET', '/health/ready', { token: null })).toMatchObject({
+      status: 200,
+      json: { status: 'ok', checks: { postgres: 'ok', temporal: 'ok' } },
+    });
     api.gateway.away = true;
-    expect(await api.send('GET', '/health/ready', { token: null })).toMatchObject({ status: 503, json: { status: 'down', checks: { postgres: 'ok', temporal: 'down' } } });
+    expect(await api.send('GET', '/health/ready', { token: null })).toMatchObject({
+      status: 503,
+      json: { status: 'down', checks: { postgres: 'ok', temporal: 'down' } },
+    });
     api.gateway.away = false;
   });
 

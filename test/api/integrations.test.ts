@@ -26,9 +26,22 @@ describe('the integrations', () => {
     expect(data.map(({ provider }) => provider)).toEqual([...PROVIDERS]);
     const { resources, connect, limits } = STRIPE_CAPABILITIES;
     expect(data[0]).toEqual({
-      ...{ provider: 'stripe', displayName: 'Stripe', configured: true, supported: true, toSet: [], flows: ['connect', 'app'], environment: 'sandbox', resources, connect },
+      ...{
+        provider: 'stripe',
+        displayName: 'Stripe',
+        configured: true,
+        supported: true,
+        toSet: [],
+        flows: ['connect', 'app'],
+        environment: 'sandbox',
+        resources,
+        connect,
+      },
       // The operator's own budget, which the calls really go by.
-      limits: { sandbox: { requestsPerSecond: 2_000, concurrency: limits.sandbox.concurrency }, production: { requestsPerSecond: 2_000, concurrency: limits.production.concurrency } },
+      limits: {
+        sandbox: { requestsPerSecond: 2_000, concurrency: limits.sandbox.concurrency },
+        production: { requestsPerSecond: 2_000, concurrency: limits.production.concurrency },
+      },
     });
   });
 
@@ -36,14 +49,29 @@ describe('the integrations', () => {
     ['square', ['code', 'pkce'], 'sandbox'],
     ['quickbooks', ['code'], 'sandbox'],
     ['mailchimp', ['code'], 'production'],
-  ])('list %s with the flows that its app can be asked by, and no resources yet', async (provider, flows, environment) => {
-    const { json } = await api.send('GET', `/v1/integrations/${provider}`);
-    expect(json).toMatchObject({ provider, configured: true, supported: true, toSet: [], flows, environment, resources: [] });
-    expect((await api.send('GET', `/v1/integrations/${provider}/status`)).json).toEqual({ provider, budgets: [] });
-  });
+  ])(
+    'list %s with the flows that its app can be asked by, and no resources yet',
+    async (provider, flows, environment) => {
+      const { json } = await api.send('GET', `/v1/integrations/${provider}`);
+      expect(json).toMatchObject({
+        provider,
+        configured: true,
+        supported: true,
+        toSet: [],
+        flows,
+        environment,
+        resources: [],
+      });
+      expect((await api.send('GET', `/v1/integrations/${provider}/status`)).json).toEqual({ provider, budgets: [] });
+    },
+  );
 
   it.each(['paypal', 'Stripe', '019a0000-0000-7000-8000-000000000000'])('answer 404 for %s', async (provider) => {
-    for (const path of ['', '/status']) expect(await api.send('GET', `/v1/integrations/${provider}${path}`)).toMatchObject({ status: 404, json: { code: 'provider-not-found' } });
+    for (const path of ['', '/status'])
+      expect(await api.send('GET', `/v1/integrations/${provider}${path}`)).toMatchObject({
+        status: 404,
+        json: { code: 'provider-not-found' },
+      });
   });
 });
 
@@ -56,7 +84,10 @@ describe('the status of an integration', () => {
     readonly concurrencyInUse: number;
   }
   const statusFor = async (venues: readonly string[] | '*') =>
-    ((await api.send('GET', '/v1/integrations/stripe/status', { token: await aToken({ role: 'viewer', venues }) })).json as unknown as { budgets: readonly Budget[] }).budgets;
+    (
+      (await api.send('GET', '/v1/integrations/stripe/status', { token: await aToken({ role: 'viewer', venues }) }))
+        .json as unknown as { budgets: readonly Budget[] }
+    ).budgets;
 
   /** An account that a venue has connected and that was called. */
   async function aCalledAccount(): Promise<{ venueId: VenueId; accountId: string; key: string }> {
@@ -69,7 +100,8 @@ describe('the status of an integration', () => {
 
   it('shows the budgets of the caller’s own accounts and of nobody else', async () => {
     const [mine, also, theirs] = [await aCalledAccount(), await aCalledAccount(), await aCalledAccount()];
-    const ids = async (venues: readonly string[] | '*') => (await statusFor(venues)).map(({ accountId }) => accountId).sort();
+    const ids = async (venues: readonly string[] | '*') =>
+      (await statusFor(venues)).map(({ accountId }) => accountId).sort();
     expect(await ids([mine.venueId])).toEqual([mine.accountId]);
     expect(await ids([mine.venueId, also.venueId])).toEqual([mine.accountId, also.accountId].sort());
     expect(await ids([await api.aVenue()])).toEqual([]);
@@ -79,7 +111,17 @@ describe('the status of an integration', () => {
   it('shows a slowed-down account as what is let through, and what is leased out', async () => {
     const { venueId, key, accountId } = await aCalledAccount();
     const budgets = createBudgetStore(api.database.db);
-    expect(await statusFor([venueId])).toEqual([{ environment: 'sandbox', accountId, requestsPerSecond: 2_000, allowedPerSecond: 2_000, waitMs: 0, concurrency: STRIPE_CAPABILITIES.limits.sandbox.concurrency, concurrencyInUse: 0 }]);
+    expect(await statusFor([venueId])).toEqual([
+      {
+        environment: 'sandbox',
+        accountId,
+        requestsPerSecond: 2_000,
+        allowedPerSecond: 2_000,
+        waitMs: 0,
+        concurrency: STRIPE_CAPABILITIES.limits.sandbox.concurrency,
+        concurrencyInUse: 0,
+      },
+    ]);
     await budgets.throttle(key, { ratePerSecond: 2_000, pauseMs: 60_000 });
     await budgets.acquireLease(key, { holder: 'a run', slots: 5, maxSlots: 24, ttlMs: 60_000 });
     await budgets.acquireLease(key, { holder: 'a dead run', slots: 3, maxSlots: 24, ttlMs: 0 });

@@ -29,14 +29,22 @@ describe('the feed of a run with a long log', () => {
   const reject = (count: number) => database.admin`
     insert into sync_logs (venue_id, sync_id, level, action, source_id, code)
     select ${venueId}, ${syncId}, 'warn', 'rejected', 'c' || n, 'email-invalid' from generate_series(1, ${count}::int) n order by n`;
-  const newest = async () => Number((await database.admin`select max(seq) as seq from sync_logs where sync_id = ${syncId}`)[0]?.['seq']);
+  const newest = async () =>
+    Number((await database.admin`select max(seq) as seq from sync_logs where sync_id = ${syncId}`)[0]?.['seq']);
 
   /** The views that a viewer gets who watches until `stop` is called. */
   function watch() {
     const views: FeedView[] = [];
     const feeds = createSyncFeeds(runs, createLogger({ name: 'test', level: 'silent' }));
-    const stop = feeds.subscribe({ venueId, id: syncId }, { onView: (view) => views.push(view), onGone: () => undefined });
-    const reached = (seq: number) => until(() => views.at(-1) !== undefined && views.at(-1)!.head >= seq, { limitMs: 10_000, what: `the feed has come to ${seq}` });
+    const stop = feeds.subscribe(
+      { venueId, id: syncId },
+      { onView: (view) => views.push(view), onGone: () => undefined },
+    );
+    const reached = (seq: number) =>
+      until(() => views.at(-1) !== undefined && views.at(-1)!.head >= seq, {
+        limitMs: 10_000,
+        what: `the feed has come to ${seq}`,
+      });
     return { views, stop, reached };
   }
 
@@ -46,7 +54,9 @@ describe('the feed of a run with a long log', () => {
     const { views, stop, reached } = watch();
     await reached(await newest());
     stop();
-    const pages = await Promise.all(listLog.mock.results.map(({ value }) => value as ReturnType<SyncRunStore['listLog']>));
+    const pages = await Promise.all(
+      listLog.mock.results.map(({ value }) => value as ReturnType<SyncRunStore['listLog']>),
+    );
     expect(pages.flatMap(({ data }) => data)).toEqual([]);
     // The reader fetches what came before by itself, as fast as its viewer takes it.
     expect(views.at(-1)?.rowsAfter(0)).toBeNull();
@@ -61,7 +71,9 @@ describe('the feed of a run with a long log', () => {
     const after = await newest();
     await reached(after);
     stop();
-    const pages = await Promise.all(listLog.mock.results.map(({ value }) => value as ReturnType<SyncRunStore['listLog']>));
+    const pages = await Promise.all(
+      listLog.mock.results.map(({ value }) => value as ReturnType<SyncRunStore['listLog']>),
+    );
     expect(pages.filter(({ data }) => data.length > 0)).toHaveLength(1);
     expect(views.at(-1)?.rowsAfter(before)).toBeNull();
   });

@@ -12,7 +12,11 @@ describe('a callback that is not as it should be', () => {
     ['with an empty state', `state=&code=${CODE}`, 'authorization-not-found'],
     ['with a state of another length', `state=abc&code=${CODE}`, 'authorization-not-found'],
     ['with a forged state', `state=${'A'.repeat(43)}&code=${CODE}`, 'authorization-not-found'],
-    ['with markup for a state', `state=${encodeURIComponent('<script>alert(1)</script>')}&code=${CODE}`, 'authorization-not-found'],
+    [
+      'with markup for a state',
+      `state=${encodeURIComponent('<script>alert(1)</script>')}&code=${CODE}`,
+      'authorization-not-found',
+    ],
   ])('%s is refused', async (_case, query, code) => {
     const answer = await visit(query);
     expectPage(answer, PROBLEMS[code as keyof typeof PROBLEMS].status, code);
@@ -24,17 +28,33 @@ describe('a callback that is not as it should be', () => {
     ['with both code and error', ({ state }) => `state=${state}&code=${CODE}&error=access_denied`, 'callback-invalid'],
     ['with two codes', ({ state }) => `state=${state}&code=${CODE}&code=other`, 'callback-invalid'],
     ['with the state twice', ({ state }) => `state=${state}&state=${state}&code=${CODE}`, 'callback-invalid'],
-    ['with another state beside its own', ({ state }) => `state=${state}&state=${'A'.repeat(43)}&code=${CODE}`, 'callback-invalid'],
+    [
+      'with another state beside its own',
+      ({ state }) => `state=${state}&state=${'A'.repeat(43)}&code=${CODE}`,
+      'callback-invalid',
+    ],
     ['with two errors', ({ state }) => `state=${state}&error=access_denied&error=server_error`, 'callback-invalid'],
     ['with an empty code', ({ state }) => `state=${state}&code=`, 'callback-invalid'],
     ['with a code too long', ({ state }) => `state=${state}&code=${'a'.repeat(2_001)}`, 'callback-invalid'],
     ['with a code in other letters', ({ state }) => `state=${state}&code=%F0%9F%94%91`, 'callback-invalid'],
     ['with a line break in the code', ({ state }) => `state=${state}&code=a%0D%0Ab`, 'callback-invalid'],
-    ['with a company that is no number', ({ state }) => `state=${state}&code=${CODE}&realmId=..%2Fadmin`, 'callback-invalid'],
+    [
+      'with a company that is no number',
+      ({ state }) => `state=${state}&code=${CODE}&realmId=..%2Fadmin`,
+      'callback-invalid',
+    ],
     ['with two companies', ({ state }) => `state=${state}&code=${CODE}&realmId=1&realmId=2`, 'callback-invalid'],
-    ['with a query too long', ({ state }) => `state=${state}&code=${CODE}&padding=${'a'.repeat(8_000)}`, 'callback-invalid'],
+    [
+      'with a query too long',
+      ({ state }) => `state=${state}&code=${CODE}&padding=${'a'.repeat(8_000)}`,
+      'callback-invalid',
+    ],
     ['with an error of the provider’s', ({ state }) => `state=${state}&error=server_error`, 'provider-error'],
-    ['with an error that is markup', ({ state }) => `state=${state}&error=${encodeURIComponent('<b onclick=alert(1)>')}`, 'provider-error'],
+    [
+      'with an error that is markup',
+      ({ state }) => `state=${state}&error=${encodeURIComponent('<b onclick=alert(1)>')}`,
+      'provider-error',
+    ],
   ])('%s is refused, and the attempt stays open', async (_case, queryOf, code) => {
     const begun = await anAttempt();
     const answer = await visit(queryOf(begun));
@@ -61,9 +81,16 @@ describe('a callback that is not as it should be', () => {
     expectPage(await visit({ state: 'A'.repeat(43), code: CODE }, { provider }), 404, 'provider-not-found');
   });
 
-  it.each(['not-an-attempt', 'A'.repeat(32), '0'.repeat(32), '%00'])('for the attempt %s is not found', async (attempt) => {
-    expectPage(await api().send('GET', `/oauth/attempts/${attempt}`, { token: null }), 404, 'authorization-not-found');
-  });
+  it.each(['not-an-attempt', 'A'.repeat(32), '0'.repeat(32), '%00'])(
+    'for the attempt %s is not found',
+    async (attempt) => {
+      expectPage(
+        await api().send('GET', `/oauth/attempts/${attempt}`, { token: null }),
+        404,
+        'authorization-not-found',
+      );
+    },
+  );
 });
 
 describe('a state', () => {
@@ -79,14 +106,23 @@ describe('a state', () => {
 
   it('of many visits at once serves one', async () => {
     const begun = await anAttempt();
-    const answers = await Promise.all(Array.from({ length: 10 }, (_, index) => visit({ state: begun.state, code: `${CODE}${index}` })));
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, (_, index) => visit({ state: begun.state, code: `${CODE}${index}` })),
+    );
     expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array<number>(9).fill(409)]);
     expect(handedOver(begun)).toHaveLength(1);
   });
 
-  it.each([['expired', 410, 'authorization-expired'], ['cancelled', 409, 'authorization-cancelled']] as const)('of an attempt that has %s says so', async (code, status, problem) => {
+  it.each([
+    ['expired', 410, 'authorization-expired'],
+    ['cancelled', 409, 'authorization-cancelled'],
+  ] as const)('of an attempt that has %s says so', async (code, status, problem) => {
     const begun = await anAttempt();
-    api().connectionGateway.finish(begun.attempt, 'ended', { outcome: 'refused', connectionId: begun.connectionId as never, code });
+    api().connectionGateway.finish(begun.attempt, 'ended', {
+      outcome: 'refused',
+      connectionId: begun.connectionId as never,
+      code,
+    });
     expectPage(await visit({ state: begun.state, code: CODE }), status, problem);
     expect(handedOver(begun)).toEqual([]);
   });

@@ -26,10 +26,15 @@ describe('an owner who comes back from the provider', () => {
     expect(answer.text).not.toContain(begun.state);
   });
 
-  it.each([['name', 'Corner <Café>', 'Corner &lt;Café&gt;'], ['id where it has no name', null, 'MLB1']])('is told which venue has gained access to which account, by its %s', async (_case, name, shown) => {
+  it.each([
+    ['name', 'Corner <Café>', 'Corner &lt;Café&gt;'],
+    ['id where it has no name', null, 'MLB1'],
+  ])('is told which venue has gained access to which account, by its %s', async (_case, name, shown) => {
     const begun = await anAttempt();
-    await api().database.admin`update connections set state = 'active', external_account_id = 'MLB1', account_name = ${name} where id = ${begun.connectionId}`;
-    await api().database.admin`update venues set name = 'Harbour & Sons' where id = (select venue_id from connections where id = ${begun.connectionId})`;
+    await api().database
+      .admin`update connections set state = 'active', external_account_id = 'MLB1', account_name = ${name} where id = ${begun.connectionId}`;
+    await api().database
+      .admin`update venues set name = 'Harbour & Sons' where id = (select venue_id from connections where id = ${begun.connectionId})`;
     const names = `The venue “Harbour &amp; Sons” at Interlock has gained access to the Square account “${shown}”.`;
     const first = await visit({ state: begun.state, code: CODE });
     expectPage(first, 200);
@@ -43,10 +48,14 @@ describe('an owner who comes back from the provider', () => {
     const begun = await anAttempt();
     const answer = await visit({ state: begun.state, code: CODE });
     expectPage(answer, 202);
-    const [, path] = /<meta http-equiv="refresh" content="3;url=(\/oauth\/attempts\/[0-9a-f]{32})">/.exec(answer.text) ?? [];
+    const [, path] =
+      /<meta http-equiv="refresh" content="3;url=(\/oauth\/attempts\/[0-9a-f]{32})">/.exec(answer.text) ?? [];
     const look = () => api().send('GET', path ?? '', { token: null });
     expectPage(await look(), 202);
-    api().connectionGateway.finish(begun.attempt, 'ended', { outcome: 'connected', connectionId: begun.connectionId as never });
+    api().connectionGateway.finish(begun.attempt, 'ended', {
+      outcome: 'connected',
+      connectionId: begun.connectionId as never,
+    });
     const end = await look();
     expectPage(end, 200);
     expect(end.text).not.toContain('refresh');
@@ -66,7 +75,11 @@ describe('an owner who comes back from the provider', () => {
 
   it('after denying it reads so, and the attempt is over', async () => {
     const begun = await anAttempt();
-    expectPage(await visit({ state: begun.state, error: 'access_denied', error_description: 'user_denied' }), 403, 'authorization-denied');
+    expectPage(
+      await visit({ state: begun.state, error: 'access_denied', error_description: 'user_denied' }),
+      403,
+      'authorization-denied',
+    );
     expect(handedOver(begun)).toEqual([{ attempt: begun.attempt, callback: { kind: 'denied' } }]);
     expectPage(await visit({ state: begun.state, code: CODE }), 409, 'authorization-used');
   });
@@ -89,8 +102,15 @@ describe('an owner who comes back from the provider', () => {
 
 describe('the way back to a return URL', () => {
   async function goBack(query: Readonly<Record<string, string>>, begun: Begun): Promise<URL> {
-    const response = await fetch(`http://127.0.0.1:${api().port}/oauth/square/callback?${new URLSearchParams({ ...query, state: begun.state }).toString()}`, { redirect: 'manual' });
-    expect([response.status, response.headers.get('referrer-policy'), response.headers.get('cache-control')]).toEqual([303, 'no-referrer', 'no-store']);
+    const response = await fetch(
+      `http://127.0.0.1:${api().port}/oauth/square/callback?${new URLSearchParams({ ...query, state: begun.state }).toString()}`,
+      { redirect: 'manual' },
+    );
+    expect([response.status, response.headers.get('referrer-policy'), response.headers.get('cache-control')]).toEqual([
+      303,
+      'no-referrer',
+      'no-store',
+    ]);
     return new URL(response.headers.get('location') ?? '');
   }
   const begin = () => anAttempt('square', { returnUrl: `${RETURN_URL}?venue=7` });
@@ -105,19 +125,31 @@ describe('the way back to a return URL', () => {
 
   it('carries the code of a refusal', async () => {
     const begun = await begin();
-    expect(parametersOf(await goBack({ error: 'access_denied' }, begun))).toEqual({ venue: '7', connectionId: begun.connectionId, outcome: 'refused', code: 'authorization-denied' });
+    expect(parametersOf(await goBack({ error: 'access_denied' }, begun))).toEqual({
+      venue: '7',
+      connectionId: begun.connectionId,
+      outcome: 'refused',
+      code: 'authorization-denied',
+    });
   });
 
   it('says pending where the exchange takes longer', async () => {
     api().connectionGateway.end = null;
     const begun = await begin();
-    expect(parametersOf(await goBack({ code: CODE }, begun))).toEqual({ venue: '7', connectionId: begun.connectionId, outcome: 'pending' });
+    expect(parametersOf(await goBack({ code: CODE }, begun))).toEqual({
+      venue: '7',
+      connectionId: begun.connectionId,
+      outcome: 'pending',
+    });
   });
 
   it('names the connection that the account had before', async () => {
     const known = '019a0000-0000-7000-8000-000000000000' as never;
     api().connectionGateway.end = () => ({ outcome: 'connected', connectionId: known });
-    expect(parametersOf(await goBack({ code: CODE }, await begin()))).toMatchObject({ connectionId: known, outcome: 'connected' });
+    expect(parametersOf(await goBack({ code: CODE }, await begin()))).toMatchObject({
+      connectionId: known,
+      outcome: 'connected',
+    });
   });
 
   it('is not taken by a state that was used before: that ends on our page', async () => {
@@ -128,7 +160,10 @@ describe('the way back to a return URL', () => {
 });
 
 describe('what is away', () => {
-  it.each([['Temporal', 'away', 'temporal-unavailable'], ['every worker', 'noWorker', 'worker-unavailable']] as const)('%s: the page says so, comes again by itself, and nothing is lost', async (_who, fault, code) => {
+  it.each([
+    ['Temporal', 'away', 'temporal-unavailable'],
+    ['every worker', 'noWorker', 'worker-unavailable'],
+  ] as const)('%s: the page says so, comes again by itself, and nothing is lost', async (_who, fault, code) => {
     const begun = await anAttempt();
     api().connectionGateway[fault] = true;
     const answer = await visit({ state: begun.state, code: CODE });
@@ -166,9 +201,12 @@ describe('what a callback leaves behind', () => {
     await visit({ state, code: CODE });
     await visit(`state=${state}&state=${state}&code=${CODE}`);
     const lines = api().logLines.slice(before);
-    expect(lines.filter((line) => line.includes('"route":"/oauth/{provider}/callback"')).length).toBeGreaterThanOrEqual(6);
+    expect(lines.filter((line) => line.includes('"route":"/oauth/{provider}/callback"')).length).toBeGreaterThanOrEqual(
+      6,
+    );
     const { admin } = api().database;
-    const rows = await admin`select to_jsonb(t)::text as row from audit_log t union all select to_jsonb(c)::text from connections c`;
+    const rows =
+      await admin`select to_jsonb(t)::text as row from audit_log t union all select to_jsonb(c)::text from connections c`;
     const seen = [...lines, ...rows.map(({ row }) => String(row))].join('\n');
     for (const secret of [CODE, state]) expect(seen).not.toContain(secret);
   });
@@ -178,7 +216,9 @@ describe('what a callback leaves behind', () => {
     try {
       const codes = new Set<number>();
       for (let round = 0; round < 13; round += 1) {
-        const answers = await Promise.all(Array.from({ length: 50 }, () => limited.send('GET', '/oauth/square/callback?state=x', { token: null })));
+        const answers = await Promise.all(
+          Array.from({ length: 50 }, () => limited.send('GET', '/oauth/square/callback?state=x', { token: null })),
+        );
         for (const { status } of answers) codes.add(status);
       }
       expect([...codes].sort()).toEqual([404, 429]);

@@ -26,7 +26,11 @@ beforeAll(async () => {
 afterAll(() => api.close());
 
 interface Layer {
-  readonly route?: { readonly path: string; readonly methods?: Record<string, boolean>; readonly stack: readonly { readonly method?: string }[] };
+  readonly route?: {
+    readonly path: string;
+    readonly methods?: Record<string, boolean>;
+    readonly stack: readonly { readonly method?: string }[];
+  };
   readonly handle?: { readonly stack?: readonly Layer[] };
 }
 
@@ -43,9 +47,15 @@ function mounted(layers: readonly Layer[]): string[] {
 
 describe('the OpenAPI document', () => {
   it('describes every mounted route, and mounts every described one', () => {
-    const described = Object.entries(document.paths).flatMap(([path, item]) => Object.keys(item).map((method) => `${method} ${path}`));
+    const described = Object.entries(document.paths).flatMap(([path, item]) =>
+      Object.keys(item).map((method) => `${method} ${path}`),
+    );
     const assets = ['get /docs/start.js', 'get /docs/swagger-ui.css', 'get /docs/swagger-ui-bundle.js'];
-    expect(described.sort()).toEqual(mounted((api.express as unknown as { router: { stack: Layer[] } }).router.stack).filter((route) => !assets.includes(route)).sort());
+    expect(described.sort()).toEqual(
+      mounted((api.express as unknown as { router: { stack: Layer[] } }).router.stack)
+        .filter((route) => !assets.includes(route))
+        .sort(),
+    );
     expect(described.length).toBeGreaterThan(20);
   });
 
@@ -56,8 +66,10 @@ describe('the OpenAPI document', () => {
       expect.soft(ajv.validateSchema(schema), `${name}: ${JSON.stringify(ajv.errors)}`).toBe(true);
     }
     const text = JSON.stringify(document);
-    for (const [, name] of text.matchAll(/"#\/components\/schemas\/(\w+)"/g)) expect(Object.keys(document.components.schemas)).toContain(name);
-    for (const [, pattern] of text.matchAll(/"pattern":"((?:[^"\\]|\\.)*)"/g)) expect(() => new RegExp(JSON.parse(`"${pattern ?? ''}"`) as string, 'u')).not.toThrow();
+    for (const [, name] of text.matchAll(/"#\/components\/schemas\/(\w+)"/g))
+      expect(Object.keys(document.components.schemas)).toContain(name);
+    for (const [, pattern] of text.matchAll(/"pattern":"((?:[^"\\]|\\.)*)"/g))
+      expect(() => new RegExp(JSON.parse(`"${pattern ?? ''}"`) as string, 'u')).not.toThrow();
   });
 
   it('gives each operation an id of its own, a summary, its answers, and its problems by code', () => {
@@ -69,28 +81,64 @@ describe('the OpenAPI document', () => {
     }
     const secured = operations.filter(({ security }) => security.length > 0);
     expect(secured.length).toBe(api.endpoints.length);
-    for (const { responses } of secured) expect(Object.keys(responses)).toEqual(expect.arrayContaining(['400', '401', '429', '500', '503']));
+    for (const { responses } of secured)
+      expect(Object.keys(responses)).toEqual(expect.arrayContaining(['400', '401', '429', '500', '503']));
   });
 
   it('names every code of a status that is ours', () => {
     const described = new Set([...JSON.stringify(document.paths).matchAll(/`([a-z-]+)`: /g)].map(([, code]) => code));
     const outside = ['not-found', 'method-not-allowed', 'headers-too-large'];
-    expect(Object.keys(PROBLEMS).filter((code) => !described.has(code)).sort()).toEqual(outside.sort());
+    expect(
+      Object.keys(PROBLEMS)
+        .filter((code) => !described.has(code))
+        .sort(),
+    ).toEqual(outside.sort());
   });
 
   it('holds for real answers', async () => {
     const venueId = await api.aVenue();
     const connectionId = await api.aConnection(venueId);
     const base = `/v1/venues/${venueId}`;
-    const loaded = await api.send('POST', `${base}/records/customers/batch`, { json: { records: [{ sourceId: 'a', address: { city: 'B' } }, { sourceId: 'b', email: 'x' }] } });
-    const time = '2026-01-01T00:00:00Z';
-    await api.send('POST', `${base}/records/products/batch`, { json: { records: [{ sourceId: 'a', name: 'A', amountMinor: 1, currency: 'EUR' }] } });
-    await api.send('POST', `${base}/records/inventory/batch`, { json: { records: [{ sourceId: 'a', productSourceId: 'a', location: 'Counter', quantity: '1.5', countedAt: time }] } });
-    await api.send('POST', `${base}/records/transactions/batch`, {
-      json: { records: [{ sourceId: 'a', kind: 'payment', occurredAt: time, amountMinor: 1, currency: 'EUR', status: 'succeeded', lines: [{ amountMinor: 1 }] }] },
+    const loaded = await api.send('POST', `${base}/records/customers/batch`, {
+      json: {
+        records: [
+          { sourceId: 'a', address: { city: 'B' } },
+          { sourceId: 'b', email: 'x' },
+        ],
+      },
     });
-    await api.send('POST', `${base}/records/invoices/batch`, { json: { records: [{ sourceId: 'a', status: 'open', currency: 'EUR', totalMinor: 1, lines: [{ amountMinor: 1 }] }] } });
-    const started = await api.send('POST', `${base}/syncs`, { json: { connectionId, resource: 'customers', direction: 'pull', mode: 'full' } });
+    const time = '2026-01-01T00:00:00Z';
+    await api.send('POST', `${base}/records/products/batch`, {
+      json: { records: [{ sourceId: 'a', name: 'A', amountMinor: 1, currency: 'EUR' }] },
+    });
+    await api.send('POST', `${base}/records/inventory/batch`, {
+      json: {
+        records: [{ sourceId: 'a', productSourceId: 'a', location: 'Counter', quantity: '1.5', countedAt: time }],
+      },
+    });
+    await api.send('POST', `${base}/records/transactions/batch`, {
+      json: {
+        records: [
+          {
+            sourceId: 'a',
+            kind: 'payment',
+            occurredAt: time,
+            amountMinor: 1,
+            currency: 'EUR',
+            status: 'succeeded',
+            lines: [{ amountMinor: 1 }],
+          },
+        ],
+      },
+    });
+    await api.send('POST', `${base}/records/invoices/batch`, {
+      json: {
+        records: [{ sourceId: 'a', status: 'open', currency: 'EUR', totalMinor: 1, lines: [{ amountMinor: 1 }] }],
+      },
+    });
+    const started = await api.send('POST', `${base}/syncs`, {
+      json: { connectionId, resource: 'customers', direction: 'pull', mode: 'full' },
+    });
     const planned = await aPlan(venueId, connectionId);
     const first = async (path: string) => ({ json: (await api.send('GET', `${base}/${path}`)).json.data[0] ?? {} });
     const answers = [
@@ -113,12 +161,21 @@ describe('the OpenAPI document', () => {
       ['Problem', await api.send('GET', '/nowhere')],
       ['Readiness', await api.send('GET', '/health/ready')],
     ] as const;
-    const ajv = new Ajv2020({ strict: false, validateFormats: false, schemas: [{ $id: 'interlock', components: document.components }] });
+    const ajv = new Ajv2020({
+      strict: false,
+      validateFormats: false,
+      schemas: [{ $id: 'interlock', components: document.components }],
+    });
     for (const [name, { json }] of answers) {
       const validate = ajv.compile({ $ref: `interlock#/components/schemas/${name}` });
       expect.soft(validate(json), `${name}: ${JSON.stringify(validate.errors)}`).toBe(true);
       const described = Object.keys(document.components.schemas[name]?.properties ?? {});
-      expect.soft(Object.keys(json).filter((field) => !described.includes(field)), name).toEqual([]);
+      expect
+        .soft(
+          Object.keys(json).filter((field) => !described.includes(field)),
+          name,
+        )
+        .toEqual([]);
     }
   });
 });
@@ -144,7 +201,9 @@ describe('the reference page', () => {
     expect(links).toHaveLength(3);
     for (const link of links) {
       const file = await api.send('GET', `/${link}`, { token: null });
-      expect.soft([file.status, file.headers.get('content-type')], link).toEqual([200, `text/${link.endsWith('.css') ? 'css' : 'javascript'}; charset=utf-8`]);
+      expect
+        .soft([file.status, file.headers.get('content-type')], link)
+        .toEqual([200, `text/${link.endsWith('.css') ? 'css' : 'javascript'}; charset=utf-8`]);
       expect.soft(file.text.length, link).toBeGreaterThan(50);
     }
     expect((await api.send('GET', '/docs/start.js')).text).toContain("url: 'openapi.json'");

@@ -25,8 +25,16 @@ const remove = (id: string) => api.send('DELETE', `${base}/${id}`);
 /** A connection by consent, as the attempt's end leaves it. */
 async function aGrantedConnection(state: ConnectionState = 'active'): Promise<ConnectionId> {
   const connectionId = uuidv7() as ConnectionId;
-  await api.steering.insertConnecting({ venueId, connectionId, provider: 'square', environment: api.environmentOf('square'), flow: 'code', nextAction: 'Approve.' });
-  await api.database.admin`update connections set state = ${state}, cause = null, next_action = null, external_account_id = ${connectionId} where id = ${connectionId}`;
+  await api.steering.insertConnecting({
+    venueId,
+    connectionId,
+    provider: 'square',
+    environment: api.environmentOf('square'),
+    flow: 'code',
+    nextAction: 'Approve.',
+  });
+  await api.database
+    .admin`update connections set state = ${state}, cause = null, next_action = null, external_account_id = ${connectionId} where id = ${connectionId}`;
   return connectionId;
 }
 
@@ -39,10 +47,14 @@ describe('the forecast', () => {
     readonly why: string;
     readonly action: string;
   }
-  const forecast = async (venue: string = venueId) => (await api.send('GET', `/v1/venues/${venue}/reauthorizations`)).json.data as unknown as readonly Entry[];
+  const forecast = async (venue: string = venueId) =>
+    (await api.send('GET', `/v1/venues/${venue}/reauthorizations`)).json.data as unknown as readonly Entry[];
   const inDays = (days: number) => new Date(Date.now() + days * 86_400_000 + 3_600_000);
 
-  async function aGrant(state: ConnectionState, times: { readonly idle?: Date; readonly hard?: Date }): Promise<ConnectionId> {
+  async function aGrant(
+    state: ConnectionState,
+    times: { readonly idle?: Date; readonly hard?: Date },
+  ): Promise<ConnectionId> {
     const id = await aGrantedConnection(state);
     const { admin } = api.database;
     await admin`update connections set next_refresh_at = now() where id = ${id}`;
@@ -91,12 +103,24 @@ describe('the audit trail', () => {
     await post(one, 'resume');
     await remove(other);
     const all = (await list()).entries;
-    expect(all.map(({ action }) => action)).toEqual(['connection.disconnect-requested', 'connection.resumed', 'connection.suspended', 'connection.connected']);
-    expect(all[0]).toMatchObject({ actor: 'tester', outcome: 'ok', target: { type: 'connection', id: other }, details: { records: 'keep' } });
+    expect(all.map(({ action }) => action)).toEqual([
+      'connection.disconnect-requested',
+      'connection.resumed',
+      'connection.suspended',
+      'connection.connected',
+    ]);
+    expect(all[0]).toMatchObject({
+      actor: 'tester',
+      outcome: 'ok',
+      target: { type: 'connection', id: other },
+      details: { records: 'keep' },
+    });
     expect((await list('?action=connection.suspended')).entries.map(({ id }) => id)).toEqual([all[2]?.id]);
     expect((await list(`?target=${one}`)).entries).toHaveLength(3);
     const [suspended] = all.slice(2);
-    expect((await list(`?from=${suspended?.at ?? ''}`)).entries.map(({ id }) => id)).toEqual(expect.arrayContaining([all[0]?.id, all[1]?.id, all[2]?.id]));
+    expect((await list(`?from=${suspended?.at ?? ''}`)).entries.map(({ id }) => id)).toEqual(
+      expect.arrayContaining([all[0]?.id, all[1]?.id, all[2]?.id]),
+    );
     expect((await list(`?to=2020-01-01T00:00:00Z`)).entries).toEqual([]);
   });
 
@@ -113,7 +137,10 @@ describe('the audit trail', () => {
     const seen = [...first.entries, ...second.entries, ...third.entries];
     expect(new Set(seen.map((entry) => entry.id)).size).toBe(7);
     expect(third.json.nextCursor).toBeNull();
-    expect(await list(`?action=a&cursor=${first.json.nextCursor ?? ''}`)).toMatchObject({ status: 400, json: { code: 'invalid-cursor' } });
+    expect(await list(`?action=a&cursor=${first.json.nextCursor ?? ''}`)).toMatchObject({
+      status: 400,
+      json: { code: 'invalid-cursor' },
+    });
   });
 
   it('is for operators and administrators, and shows nothing of another venue', async () => {
@@ -123,7 +150,10 @@ describe('the audit trail', () => {
     expect((await api.send('GET', `/v1/venues/${await api.aVenue()}/audit`)).json.data).toEqual([]);
   });
 
-  it.each(['?from=yesterday', '?to=2026-11-21', '?actor=tester', '?action='])('refuses the filter %s', async (query) => {
-    expect(await list(query)).toMatchObject({ status: 400, json: { code: 'invalid-request' } });
-  });
+  it.each(['?from=yesterday', '?to=2026-11-21', '?actor=tester', '?action='])(
+    'refuses the filter %s',
+    async (query) => {
+      expect(await list(query)).toMatchObject({ status: 400, json: { code: 'invalid-request' } });
+    },
+  );
 });

@@ -17,27 +17,62 @@ beforeEach(async () => {
 
 const NDJSON = { 'content-type': 'application/x-ndjson' };
 const load = (records: readonly unknown[], query = '') => api.send('POST', `${batch}${query}`, { json: { records } });
-const loadLines = (body: string | Uint8Array<ArrayBuffer> | ReadableStream, query = '') => api.send('POST', `${batch}${query}`, { body, headers: NDJSON });
+const loadLines = (body: string | Uint8Array<ArrayBuffer> | ReadableStream, query = '') =>
+  api.send('POST', `${batch}${query}`, { body, headers: NDJSON });
 const venueIdOf = (path: string) => path.split('/')[3] ?? '';
 const list = async (query = '') => (await api.send('GET', `${customers}${query}`)).json.data;
-const counts = ({ json }: Answered) => ({ received: json.received, created: json.created, updated: json.updated, unchanged: json.unchanged, rejected: json.rejected });
+const counts = ({ json }: Answered) => ({
+  received: json.received,
+  created: json.created,
+  updated: json.updated,
+  unchanged: json.unchanged,
+  rejected: json.rejected,
+});
 
 const ADA = {
   sourceId: 'ADA',
   name: 'Ada Lovelace',
   email: 'ada@example.com',
   phone: '+44 20 7946 0000',
-  address: { line1: '12 St James’s Square', line2: null, city: 'London', region: null, postalCode: 'SW1Y 4JH', country: 'GB' },
+  address: {
+    line1: '12 St James’s Square',
+    line2: null,
+    city: 'London',
+    region: null,
+    postalCode: 'SW1Y 4JH',
+    country: 'GB',
+  },
   marketingConsent: true,
   metadata: { tier: 'gold' },
 };
 
 describe('loading customers', () => {
   it('creates, then finds unchanged, then updates what changed and nothing else', async () => {
-    expect(counts(await load([ADA, { sourceId: 'BOB' }]))).toEqual({ received: 2, created: 2, updated: 0, unchanged: 0, rejected: 0 });
-    expect(counts(await load([ADA, { sourceId: 'BOB' }]))).toEqual({ received: 2, created: 0, updated: 0, unchanged: 2, rejected: 0 });
-    expect(counts(await load([ADA, { sourceId: 'BOB', phone: '1' }]))).toEqual({ received: 2, created: 0, updated: 1, unchanged: 1, rejected: 0 });
-    expect(await list()).toMatchObject([{ ...ADA, version: 1, deletedAt: null, links: [] }, { sourceId: 'BOB', phone: '1', name: null, metadata: {}, version: 2 }]);
+    expect(counts(await load([ADA, { sourceId: 'BOB' }]))).toEqual({
+      received: 2,
+      created: 2,
+      updated: 0,
+      unchanged: 0,
+      rejected: 0,
+    });
+    expect(counts(await load([ADA, { sourceId: 'BOB' }]))).toEqual({
+      received: 2,
+      created: 0,
+      updated: 0,
+      unchanged: 2,
+      rejected: 0,
+    });
+    expect(counts(await load([ADA, { sourceId: 'BOB', phone: '1' }]))).toEqual({
+      received: 2,
+      created: 0,
+      updated: 1,
+      unchanged: 1,
+      rejected: 0,
+    });
+    expect(await list()).toMatchObject([
+      { ...ADA, version: 1, deletedAt: null, links: [] },
+      { sourceId: 'BOB', phone: '1', name: null, metadata: {}, version: 2 },
+    ]);
   });
 
   it('keeps the value of a field that is left out, and clears one that is null', async () => {
@@ -47,7 +82,14 @@ describe('loading customers', () => {
   });
 
   it('keeps the good and lists the bad, every wrong field of each', async () => {
-    const answer = await load([ADA, { sourceId: '', email: 'no-email', colour: 1 }, { name: 'no key' }, 'text', null, { sourceId: 'OK' }]);
+    const answer = await load([
+      ADA,
+      { sourceId: '', email: 'no-email', colour: 1 },
+      { name: 'no key' },
+      'text',
+      null,
+      { sourceId: 'OK' },
+    ]);
     expect(answer.status).toBe(200);
     expect(counts(answer)).toEqual({ received: 6, created: 2, updated: 0, unchanged: 0, rejected: 4 });
     expect(answer.json.rejections).toMatchObject([
@@ -70,7 +112,11 @@ describe('loading customers', () => {
     ['an address line of 501 characters', { address: { line1: 'x'.repeat(501) } }, 'address.line1'],
     ['an unknown part of an address', { address: { street: 'x' } }, 'address.street'],
     ['consent that is text', { marketingConsent: 'yes' }, 'marketingConsent'],
-    ['51 keys of metadata', { metadata: Object.fromEntries(Array.from({ length: 51 }, (_, index) => [`k${index}`, 'v'])) }, 'metadata'],
+    [
+      '51 keys of metadata',
+      { metadata: Object.fromEntries(Array.from({ length: 51 }, (_, index) => [`k${index}`, 'v'])) },
+      'metadata',
+    ],
     ['a metadata key of 101 characters', { metadata: { ['k'.repeat(101)]: 'v' } }, `metadata.${'k'.repeat(100)}…`],
     ['a metadata value of 5,001 characters', { metadata: { k: 'v'.repeat(5_001) } }, 'metadata.k'],
     ['a metadata value that is a number', { metadata: { k: 1 } }, 'metadata.k'],
@@ -81,15 +127,29 @@ describe('loading customers', () => {
   });
 
   it('takes what is just within the limits', async () => {
-    const metadata = Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`k${index}`.padEnd(100, 'k'), 'v'.repeat(100)]));
-    const record = { sourceId: '😀'.repeat(127), name: 'ö'.repeat(1_000), phone: '1'.repeat(50), address: { line1: 'x'.repeat(500) }, metadata };
+    const metadata = Object.fromEntries(
+      Array.from({ length: 50 }, (_, index) => [`k${index}`.padEnd(100, 'k'), 'v'.repeat(100)]),
+    );
+    const record = {
+      sourceId: '😀'.repeat(127),
+      name: 'ö'.repeat(1_000),
+      phone: '1'.repeat(50),
+      address: { line1: 'x'.repeat(500) },
+      metadata,
+    };
     expect((await load([record])).json.rejections).toEqual([]);
     expect(await list()).toMatchObject([{ sourceId: record.sourceId, name: record.name, metadata }]);
   });
 
   it('rejects the later of two records with one sourceId by name, with the line of the first', async () => {
     const answer = await load([ADA, { sourceId: 'BOB' }, { ...ADA, name: 'Someone else' }]);
-    expect(answer.json).toMatchObject({ created: 2, rejected: 1, rejections: [{ line: 3, sourceId: 'ADA', errors: [{ path: 'sourceId', message: 'Already in this batch, on line 1' }] }] });
+    expect(answer.json).toMatchObject({
+      created: 2,
+      rejected: 1,
+      rejections: [
+        { line: 3, sourceId: 'ADA', errors: [{ path: 'sourceId', message: 'Already in this batch, on line 1' }] },
+      ],
+    });
     expect(await list()).toMatchObject([{ name: ADA.name }, {}]);
   });
 
@@ -113,8 +173,11 @@ describe('loading customers', () => {
 
   it('leaves counts, and no record, in the audit trail', async () => {
     await load([ADA, { sourceId: '' }]);
-    const rows = await api.database.admin`select action, actor, details from audit_log where action = 'records.loaded' order by id desc limit 1`;
-    expect(rows).toMatchObject([{ actor: 'tester', details: { received: 2, created: 1, updated: 0, unchanged: 0, rejected: 1, atomic: false } }]);
+    const rows = await api.database
+      .admin`select action, actor, details from audit_log where action = 'records.loaded' order by id desc limit 1`;
+    expect(rows).toMatchObject([
+      { actor: 'tester', details: { received: 2, created: 1, updated: 0, unchanged: 0, rejected: 1, atomic: false } },
+    ]);
   });
 });
 
@@ -133,14 +196,20 @@ describe('loading customers as NDJSON', () => {
   it('rejects a line that is not UTF-8, too deep or too long, and goes on', async () => {
     const encode = (text: string) => Buffer.from(text);
     const body = Buffer.concat([
-      encode('{"sourceId":"'), Buffer.from([0xff, 0xfe]), encode('"}\n'),
+      encode('{"sourceId":"'),
+      Buffer.from([0xff, 0xfe]),
+      encode('"}\n'),
       encode(`{"sourceId":"d","metadata":${'['.repeat(100_000)}\n`),
       encode(`{"sourceId":"l","name":"${'x'.repeat(1_100_000)}"}\n`),
       encode('{"sourceId":"fine"}'),
     ]);
     const answer = await loadLines(new Uint8Array(body));
     expect(counts(answer)).toMatchObject({ created: 1, rejected: 3 });
-    expect(answer.json.rejections.map(({ errors }) => errors[0]?.message)).toEqual(['Not valid UTF-8', 'Nested too deeply', 'Longer than 1 MB']);
+    expect(answer.json.rejections.map(({ errors }) => errors[0]?.message)).toEqual([
+      'Not valid UTF-8',
+      'Nested too deeply',
+      'Longer than 1 MB',
+    ]);
   });
 
   it('puts lines together whose pieces arrive one by one', async () => {
@@ -159,10 +228,13 @@ describe('loading customers as NDJSON', () => {
   });
 
   it('loads 12,345 records in bounded pieces', async () => {
-    const lines = Array.from({ length: 12_345 }, (_, index) => JSON.stringify({ sourceId: `c${index}`, name: `Customer ${index}` }));
+    const lines = Array.from({ length: 12_345 }, (_, index) =>
+      JSON.stringify({ sourceId: `c${index}`, name: `Customer ${index}` }),
+    );
     const answer = await loadLines(lines.join('\n'));
     expect(counts(answer)).toEqual({ received: 12_345, created: 12_345, updated: 0, unchanged: 0, rejected: 0 });
-    const [row] = await api.database.admin`select count(*)::int as n, count(distinct xmin::text)::int as transactions from customers where venue_id = ${customers.split('/')[3] ?? ''}`;
+    const [row] = await api.database
+      .admin`select count(*)::int as n, count(distinct xmin::text)::int as transactions from customers where venue_id = ${customers.split('/')[3] ?? ''}`;
     expect(row).toEqual({ n: 12_345, transactions: 13 });
   });
 
@@ -181,12 +253,24 @@ describe('loading customers as NDJSON', () => {
 
 describe('loading a JSON list', () => {
   const JSON_TYPE = { 'content-type': 'application/json' };
-  const post = (body: string | ReadableStream, query = '') => api.send('POST', `${batch}${query}`, { body, headers: JSON_TYPE });
+  const post = (body: string | ReadableStream, query = '') =>
+    api.send('POST', `${batch}${query}`, { body, headers: JSON_TYPE });
 
   it('takes more than is written at once, a thousand a transaction, whatever white space is between', async () => {
-    const records = Array.from({ length: 3_500 }, (_, index) => ({ sourceId: `c${index}`, name: `[{"Customer, \\ ${index}`, metadata: { k: ']}' } }));
-    expect(counts(await post(`\ufeff${JSON.stringify({ records }, null, 2)}`))).toEqual({ received: 3_500, created: 3_500, updated: 0, unchanged: 0, rejected: 0 });
-    const [row] = await api.database.admin`select count(distinct xmin::text)::int as transactions from customers where venue_id = ${venueIdOf(customers)}`;
+    const records = Array.from({ length: 3_500 }, (_, index) => ({
+      sourceId: `c${index}`,
+      name: `[{"Customer, \\ ${index}`,
+      metadata: { k: ']}' },
+    }));
+    expect(counts(await post(`\ufeff${JSON.stringify({ records }, null, 2)}`))).toEqual({
+      received: 3_500,
+      created: 3_500,
+      updated: 0,
+      unchanged: 0,
+      rejected: 0,
+    });
+    const [row] = await api.database
+      .admin`select count(distinct xmin::text)::int as transactions from customers where venue_id = ${venueIdOf(customers)}`;
     expect(row).toEqual({ transactions: 4 });
     expect(await list('?sourceId=c3499')).toMatchObject([records[3_499]]);
   });
@@ -200,7 +284,13 @@ describe('loading a JSON list', () => {
   it('that is not JSON from some place on is refused with that place, and says how many before it were kept', async () => {
     const good = Array.from({ length: 2_500 }, (_, index) => `{"sourceId":"c${index}"}`);
     const broken = await post(`{"records":[${[...good, '{"sourceId":secret}', '{"sourceId":"z"}'].join(',')}]}`);
-    expect(broken).toMatchObject({ status: 400, json: { code: 'malformed-json', detail: expect.stringMatching(/^Record 2501: .* 2000 records before that were kept\.$/) as string } });
+    expect(broken).toMatchObject({
+      status: 400,
+      json: {
+        code: 'malformed-json',
+        detail: expect.stringMatching(/^Record 2501: .* 2000 records before that were kept\.$/) as string,
+      },
+    });
     expect(broken.json.detail).not.toContain('secret');
     expect((await post(`{"records":[${good.join(',')}]}`)).json).toMatchObject({ unchanged: 2_000, created: 500 });
   });
@@ -234,7 +324,13 @@ describe('customers with accents and gaps', () => {
       sourceId: row.customer_id,
       name: row.company_name,
       phone: row.phone,
-      address: { line1: row.address, city: row.city, region: row.region, postalCode: row.postal_code, country: row.country },
+      address: {
+        line1: row.address,
+        city: row.city,
+        region: row.region,
+        postalCode: row.postal_code,
+        country: row.country,
+      },
       metadata: { contact: row.contact_name },
     }));
     expect((await load(records)).json).toMatchObject({ created: records.length, rejected: 0 });
@@ -243,6 +339,26 @@ describe('customers with accents and gaps', () => {
 
 /** Of the well-known sample: accents, a missing region, a long street. */
 const NORTHWIND = [
-  { customer_id: 'ANATR', company_name: 'Ana Trujillo Emparedados y helados', contact_name: 'Ana Trujillo', address: 'Avda. de la Constitución 2222', city: 'México D.F.', region: null, postal_code: '05021', country: 'Mexico', phone: '(5) 555-4729' },
-  { customer_id: 'BLONP', company_name: 'Blondesddsl père et fils', contact_name: 'Frédérique Citeaux', address: '24, place Kléber', city: 'Strasbourg', region: null, postal_code: '67000', country: 'France', phone: '88.60.15.31' },
+  {
+    customer_id: 'ANATR',
+    company_name: 'Ana Trujillo Emparedados y helados',
+    contact_name: 'Ana Trujillo',
+    address: 'Avda. de la Constitución 2222',
+    city: 'México D.F.',
+    region: null,
+    postal_code: '05021',
+    country: 'Mexico',
+    phone: '(5) 555-4729',
+  },
+  {
+    customer_id: 'BLONP',
+    company_name: 'Blondesddsl père et fils',
+    contact_name: 'Frédérique Citeaux',
+    address: '24, place Kléber',
+    city: 'Strasbourg',
+    region: null,
+    postal_code: '67000',
+    country: 'France',
+    phone: '88.60.15.31',
+  },
 ];

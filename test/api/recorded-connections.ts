@@ -1,7 +1,13 @@
 import { ApiError } from '../../api/api-error.ts';
 import type { AuthorizationAttempt, AuthorizationGateway, Completion } from '../../api/authorization-gateway.ts';
 import type { AccountConnection, ConnectionGateway } from '../../api/connection-gateway.ts';
-import type { AuthorizationCallback, AuthorizationOutcome, AuthorizeConnectionInput, ConnectionTestResult, DisconnectRequest } from '../../contracts/connections.ts';
+import type {
+  AuthorizationCallback,
+  AuthorizationOutcome,
+  AuthorizeConnectionInput,
+  ConnectionTestResult,
+  DisconnectRequest,
+} from '../../contracts/connections.ts';
 import type { ConnectionId } from '../../contracts/ids.ts';
 
 /** Stands where the workflows of connections stand: an attempt can be completed once. Can be told to be away, and how the next attempts end. */
@@ -20,7 +26,10 @@ export class RecordedConnections implements AuthorizationGateway, ConnectionGate
   /** What is handed over is taken after its sender was told that nobody would. */
   lateWorker = false;
   /** Of the attempts that are completed from now on; null: none is done in time. */
-  end: ((input: AuthorizeConnectionInput) => AuthorizationOutcome) | null = ({ connectionId }) => ({ outcome: 'connected', connectionId });
+  end: ((input: AuthorizeConnectionInput) => AuthorizationOutcome) | null = ({ connectionId }) => ({
+    outcome: 'connected',
+    connectionId,
+  });
   readonly #attempts = new Map<string, AuthorizationAttempt>();
 
   async begin(attempt: string, input: AuthorizeConnectionInput, returnUrl: string | null): Promise<void> {
@@ -43,7 +52,10 @@ export class RecordedConnections implements AuthorizationGateway, ConnectionGate
     this.callbacks.push({ attempt, callback });
     if (this.lateWorker) throw noWorker();
     if (callback.kind === 'approved' && !this.end) return { kind: 'pending' };
-    const outcome: AuthorizationOutcome = callback.kind === 'denied' || !this.end ? { outcome: 'refused', connectionId: input.connectionId, code: 'denied' } : this.end(input);
+    const outcome: AuthorizationOutcome =
+      callback.kind === 'denied' || !this.end
+        ? { outcome: 'refused', connectionId: input.connectionId, code: 'denied' }
+        : this.end(input);
     this.finish(attempt, 'ended', outcome);
     return { kind: 'ended', outcome };
   }
@@ -82,8 +94,12 @@ export class RecordedConnections implements AuthorizationGateway, ConnectionGate
   }
 
   #mustBeThere(): void {
-    if (this.away) throw new ApiError('temporal-unavailable', 'The workflow service cannot be reached at the moment.', { retryAfterMs: 2_000 });
+    if (this.away)
+      throw new ApiError('temporal-unavailable', 'The workflow service cannot be reached at the moment.', {
+        retryAfterMs: 2_000,
+      });
   }
 }
 
-const noWorker = (): ApiError => new ApiError('worker-unavailable', 'No worker has taken the request in time.', { retryAfterMs: 5_000 });
+const noWorker = (): ApiError =>
+  new ApiError('worker-unavailable', 'No worker has taken the request in time.', { retryAfterMs: 5_000 });

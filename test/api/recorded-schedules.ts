@@ -17,7 +17,16 @@ export class RecordedSchedules implements ScheduleGateway {
 
   async find(ref: ScheduleRef): Promise<Schedule | null> {
     const kept = this.#get(ref);
-    return kept ? { ...kept, fullEveryMs: kept.fullEveryMs === undefined ? DEFAULT_FULL_EVERY_MS : kept.fullEveryMs, paused: kept.paused ?? false, note: kept.note ?? null, nextRuns: [], lastRuns: [] } : null;
+    return kept
+      ? {
+          ...kept,
+          fullEveryMs: kept.fullEveryMs === undefined ? DEFAULT_FULL_EVERY_MS : kept.fullEveryMs,
+          paused: kept.paused ?? false,
+          note: kept.note ?? null,
+          nextRuns: [],
+          lastRuns: [],
+        }
+      : null;
   }
 
   async create(key: SyncKey, settings: ScheduleSettings): Promise<void> {
@@ -26,7 +35,11 @@ export class RecordedSchedules implements ScheduleGateway {
 
   async put(key: SyncKey, settings: ScheduleSettings): Promise<void> {
     this.#get(key);
-    this.kept.set(scheduleId(key.connectionId, key.resource), { ...settings, resource: key.resource, direction: key.direction });
+    this.kept.set(scheduleId(key.connectionId, key.resource), {
+      ...settings,
+      resource: key.resource,
+      direction: key.direction,
+    });
   }
 
   async setPaused(ref: ScheduleRef, paused: boolean): Promise<boolean> {
@@ -45,7 +58,10 @@ export class RecordedSchedules implements ScheduleGateway {
   }
 
   #get({ connectionId, resource }: ScheduleRef): Kept | undefined {
-    if (this.away) throw new ApiError('temporal-unavailable', 'The workflow service cannot be reached at the moment.', { retryAfterMs: 2_000 });
+    if (this.away)
+      throw new ApiError('temporal-unavailable', 'The workflow service cannot be reached at the moment.', {
+        retryAfterMs: 2_000,
+      });
     return this.kept.get(scheduleId(connectionId, resource));
   }
 }

@@ -64,6 +64,9 @@ export class RecordingGateway implements SyncGateway {
   }
 
   #mustBeThere(): void {
-    if (this.away) throw new ApiError('temporal-unavailable', 'The workflow service cannot be reached at the moment.', { retryAfterMs: 2_000 });
+    if (this.away)
+      throw new ApiError('temporal-unavailable', 'The workflow service cannot be reached at the moment.', {
+        retryAfterMs: 2_000,
+      });
   }
 }

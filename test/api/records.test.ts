@@ -17,15 +17,24 @@ beforeEach(async () => {
 });
 
 const pathOf = (resource: Resource, venue = venueId) => `/v1/venues/${venue}/records/${resource}`;
-const load = (resource: Resource, records: readonly unknown[], query = '') => api.send('POST', `${pathOf(resource)}/batch${query}`, { json: { records } });
+const load = (resource: Resource, records: readonly unknown[], query = '') =>
+  api.send('POST', `${pathOf(resource)}/batch${query}`, { json: { records } });
 const list = async (resource: Resource, query = '') => (await api.send('GET', `${pathOf(resource)}${query}`)).json.data;
-const itemOf = async (resource: Resource, sourceId: string) => `${pathOf(resource)}/${(await list(resource, `?includeDeleted=true&sourceId=${sourceId}`))[0]?.id ?? ''}`;
+const itemOf = async (resource: Resource, sourceId: string) =>
+  `${pathOf(resource)}/${(await list(resource, `?includeDeleted=true&sourceId=${sourceId}`))[0]?.id ?? ''}`;
 
 describe.each(RESOURCES)('records of %s', (resource) => {
   const { full, required, rest } = EXAMPLES[resource];
 
   it('come back as they were sent, with everything that a record carries and nothing else', async () => {
-    expect((await load(resource, [{ sourceId: 'full', ...full }, { sourceId: 'bare', ...required }])).json).toMatchObject({ created: 2, rejections: [] });
+    expect(
+      (
+        await load(resource, [
+          { sourceId: 'full', ...full },
+          { sourceId: 'bare', ...required },
+        ])
+      ).json,
+    ).toMatchObject({ created: 2, rejections: [] });
     const [first, bare] = await list(resource);
     expect(first).toMatchObject({ sourceId: 'full', venueId, version: 1, deletedAt: null, links: [], ...full });
     expect(bare).toMatchObject({ sourceId: 'bare', ...required, ...rest });
@@ -40,16 +49,26 @@ describe.each(RESOURCES)('records of %s', (resource) => {
     expect((await load(resource, [{ sourceId: 'a', ...full }], '?atomic=true')).json).toMatchObject({ unchanged: 1 });
     const item = await itemOf(resource, 'a');
     const before = (await api.send('GET', item)).json;
-    for (const method of ['PATCH', 'PUT']) expect((await api.send(method, item, { json: { sourceId: 'a', ...full } })).json).toEqual(before);
+    for (const method of ['PATCH', 'PUT'])
+      expect((await api.send(method, item, { json: { sourceId: 'a', ...full } })).json).toEqual(before);
   });
 
   it('lose by PUT what is left out, and keep it by PATCH and in a batch', async () => {
     await load(resource, [{ sourceId: 'a', ...full }]);
     const item = await itemOf(resource, 'a');
-    expect((await api.send('PATCH', item, { json: { metadata: { changed: '1' } } })).json).toMatchObject({ ...full, metadata: { changed: '1' }, version: 2 });
+    expect((await api.send('PATCH', item, { json: { metadata: { changed: '1' } } })).json).toMatchObject({
+      ...full,
+      metadata: { changed: '1' },
+      version: 2,
+    });
     expect((await load(resource, [{ sourceId: 'a', metadata: { changed: '2' } }])).json).toMatchObject({ updated: 1 });
     expect((await api.send('GET', item)).json).toMatchObject({ ...full, metadata: { changed: '2' }, version: 3 });
-    expect((await api.send('PUT', item, { json: required })).json).toMatchObject({ sourceId: 'a', ...required, ...rest, version: 4 });
+    expect((await api.send('PUT', item, { json: required })).json).toMatchObject({
+      sourceId: 'a',
+      ...required,
+      ...rest,
+      version: 4,
+    });
   });
 
   it('need what they cannot be without: when they are new, and by PUT; null is no value for it', async () => {
@@ -60,7 +79,10 @@ describe.each(RESOURCES)('records of %s', (resource) => {
     await load(resource, [{ sourceId: 'a', ...full }]);
     const item = await itemOf(resource, 'a');
     if (names.length > 0) expect(pathsOf((await api.send('PUT', item, { json: {} })).json.errors)).toEqual(names);
-    for (const name of names) expect.soft(pathsOf((await api.send('PATCH', item, { json: { [name]: null } })).json.errors), name).toEqual([name]);
+    for (const name of names)
+      expect
+        .soft(pathsOf((await api.send('PATCH', item, { json: { [name]: null } })).json.errors), name)
+        .toEqual([name]);
     expect((await api.send('GET', item)).json).toMatchObject({ ...full, version: 1 });
   });
 
@@ -69,30 +91,46 @@ describe.each(RESOURCES)('records of %s', (resource) => {
     expect(pathsOf(answer.json.rejections[0]?.errors).sort()).toEqual(['colour', 'metadata']);
     await load(resource, [{ sourceId: 'a', ...full }]);
     const item = await itemOf(resource, 'a');
-    for (const method of ['PATCH', 'PUT']) expect(pathsOf((await api.send(method, item, { json: { ...full, colour: 1, id: 'x', metadata: 7 } })).json.errors).sort()).toEqual(['colour', 'id', 'metadata']);
+    for (const method of ['PATCH', 'PUT'])
+      expect(
+        pathsOf(
+          (await api.send(method, item, { json: { ...full, colour: 1, id: 'x', metadata: 7 } })).json.errors,
+        ).sort(),
+      ).toEqual(['colour', 'id', 'metadata']);
   });
 
   it('keep their sourceId', async () => {
     await load(resource, [{ sourceId: 'a', ...full }]);
     for (const method of ['PUT', 'PATCH']) {
       const answer = await api.send(method, await itemOf(resource, 'a'), { json: { ...required, sourceId: 'b' } });
-      expect(answer).toMatchObject({ status: 400, json: { errors: [{ path: 'sourceId', message: 'Cannot be changed' }] } });
+      expect(answer).toMatchObject({
+        status: 400,
+        json: { errors: [{ path: 'sourceId', message: 'Cannot be changed' }] },
+      });
     }
   });
 
   it('are deleted once however often they are: still read, listed when asked for, changed no more, and back when sent again', async () => {
-    await load(resource, [{ sourceId: 'a', ...full }, { sourceId: 'b', ...full }]);
+    await load(resource, [
+      { sourceId: 'a', ...full },
+      { sourceId: 'b', ...full },
+    ]);
     const item = await itemOf(resource, 'a');
     const deleted = await api.send('DELETE', item);
-    expect(deleted).toMatchObject({ status: 200, json: { ...full, version: 2, deletedAt: expect.any(String) as string } });
+    expect(deleted).toMatchObject({
+      status: 200,
+      json: { ...full, version: 2, deletedAt: expect.any(String) as string },
+    });
     expect(await api.send('DELETE', item)).toMatchObject({ status: 200, text: deleted.text });
     expect((await api.send('GET', item)).text).toBe(deleted.text);
     expect((await list(resource)).map(({ sourceId }) => sourceId)).toEqual(['b']);
     expect((await list(resource, '?includeDeleted=true')).map(({ sourceId }) => sourceId)).toEqual(['a', 'b']);
-    for (const method of ['PATCH', 'PUT']) expect(await api.send(method, item, { json: required })).toMatchObject({ status: 404 });
+    for (const method of ['PATCH', 'PUT'])
+      expect(await api.send(method, item, { json: required })).toMatchObject({ status: 404 });
     expect((await load(resource, [{ sourceId: 'a' }])).json).toMatchObject({ updated: 1 });
     expect((await api.send('GET', item)).json).toMatchObject({ ...full, version: 3, deletedAt: null });
-    const [row] = await api.database.admin`select actor, target_type from audit_log where action = 'record.deleted' and venue_id = ${venueId} limit 1`;
+    const [row] = await api.database
+      .admin`select actor, target_type from audit_log where action = 'record.deleted' and venue_id = ${venueId} limit 1`;
     expect(row).toEqual({ actor: 'tester', target_type: resource });
   });
 
@@ -102,10 +140,28 @@ describe.each(RESOURCES)('records of %s', (resource) => {
     const other = await api.aVenue();
     const id = item.split('/').at(-1) ?? '';
     const elsewhere = RESOURCES.find((one) => one !== resource) ?? resource;
-    for (const path of [`${pathOf(resource, other)}/${id}`, `${pathOf(elsewhere)}/${id}`, `${pathOf(resource)}/019a0000-0000-7000-8000-000000000000`, `${pathOf(resource)}/x`]) {
+    for (const path of [
+      `${pathOf(resource, other)}/${id}`,
+      `${pathOf(elsewhere)}/${id}`,
+      `${pathOf(resource)}/019a0000-0000-7000-8000-000000000000`,
+      `${pathOf(resource)}/x`,
+    ]) {
       for (const method of ['GET', 'PATCH', 'PUT', 'DELETE']) {
-        const answer = await api.send(method, path, method === 'PATCH' || method === 'PUT' ? { json: path.includes(elsewhere) ? EXAMPLES[elsewhere].required : required } : {});
-        expect.soft(answer, `${method} ${path}`).toMatchObject({ status: 404, json: { code: expect.stringMatching(/^(product|customer|inventory|transaction|invoice)-not-found$/) as string } });
+        const answer = await api.send(
+          method,
+          path,
+          method === 'PATCH' || method === 'PUT'
+            ? { json: path.includes(elsewhere) ? EXAMPLES[elsewhere].required : required }
+            : {},
+        );
+        expect
+          .soft(answer, `${method} ${path}`)
+          .toMatchObject({
+            status: 404,
+            json: {
+              code: expect.stringMatching(/^(product|customer|inventory|transaction|invoice)-not-found$/) as string,
+            },
+          });
       }
     }
     expect((await api.send('GET', item)).json).toMatchObject({ version: 1 });
@@ -115,7 +171,11 @@ describe.each(RESOURCES)('records of %s', (resource) => {
     const [viewer, operator] = [await aToken({ role: 'viewer' }), await aToken({ role: 'operator' })];
     await load(resource, [{ sourceId: 'a', ...full }]);
     const item = await itemOf(resource, 'a');
-    for (const [method, json] of [['PATCH', {}], ['PUT', full], ['DELETE', undefined]] as const) {
+    for (const [method, json] of [
+      ['PATCH', {}],
+      ['PUT', full],
+      ['DELETE', undefined],
+    ] as const) {
       expect(await api.send(method, item, { json, token: viewer })).toMatchObject({ status: 403 });
       expect(await api.send(method, item, { json, token: operator })).toMatchObject({ status: 200 });
     }
@@ -123,11 +183,16 @@ describe.each(RESOURCES)('records of %s', (resource) => {
   });
 
   it('are listed by sourceId, time of change and connection, with their links', async () => {
-    await load(resource, ['a', 'b', 'c'].map((sourceId) => ({ sourceId, ...full })));
+    await load(
+      resource,
+      ['a', 'b', 'c'].map((sourceId) => ({ sourceId, ...full })),
+    );
     const [connectionId, unused] = [await aConnectionRow(), await aConnectionRow()];
     const ids = new Map((await list(resource)).map(({ sourceId, id }) => [sourceId, id]));
-    for (const sourceId of ['b', 'c']) await link(resource, { connectionId, recordId: ids.get(sourceId) ?? '', externalId: `ext_${sourceId}` });
-    await api.database.admin`update ${api.database.admin(resource === 'inventory' ? 'inventory_levels' : resource)} set updated_at = '2020-01-01' where id = ${ids.get('b') ?? ''}`;
+    for (const sourceId of ['b', 'c'])
+      await link(resource, { connectionId, recordId: ids.get(sourceId) ?? '', externalId: `ext_${sourceId}` });
+    await api.database
+      .admin`update ${api.database.admin(resource === 'inventory' ? 'inventory_levels' : resource)} set updated_at = '2020-01-01' where id = ${ids.get('b') ?? ''}`;
     const sources = async (query: string) => (await list(resource, query)).map(({ sourceId }) => sourceId);
     expect(await sources('?sourceId=c')).toEqual(['c']);
     expect(await sources('?updatedSince=2021-01-01T00:00:00%2B02:00')).toEqual(['a', 'c']);
@@ -136,7 +201,9 @@ describe.each(RESOURCES)('records of %s', (resource) => {
     expect(await sources(`?connectionId=${connectionId}&sourceId=a`)).toEqual([]);
     expect(await sources(`?connectionId=${connectionId}&updatedSince=2021-01-01T00:00:00Z`)).toEqual(['c']);
     expect(await sources(`?connectionId=${unused}`)).toEqual([]);
-    expect(await list(resource, '?sourceId=b')).toMatchObject([{ links: [{ connectionId, externalId: 'ext_b', syncedAt: '2026-01-02T03:04:05.678Z', state: 'linked' }] }]);
+    expect(await list(resource, '?sourceId=b')).toMatchObject([
+      { links: [{ connectionId, externalId: 'ext_b', syncedAt: '2026-01-02T03:04:05.678Z', state: 'linked' }] },
+    ]);
     const first = await api.send('GET', `${pathOf(resource)}?connectionId=${connectionId}&limit=1`);
     expect(first.json.data.map(({ sourceId }) => sourceId)).toEqual(['b']);
     expect(await sources(`?connectionId=${connectionId}&limit=1&cursor=${first.json.nextCursor ?? ''}`)).toEqual(['c']);
@@ -150,7 +217,10 @@ async function aConnectionRow(): Promise<string> {
   return String(row?.['id']);
 }
 
-const link = (resource: Resource, { connectionId, recordId, externalId }: { connectionId: string; recordId: string; externalId: string }) => api.database.admin`
+const link = (
+  resource: Resource,
+  { connectionId, recordId, externalId }: { connectionId: string; recordId: string; externalId: string },
+) => api.database.admin`
   insert into record_links (connection_id, resource, record_id, venue_id, external_id, state, synced_at)
   values (${connectionId}, ${resource}, ${recordId}, ${venueId}, ${externalId}, 'linked', '2026-01-02T03:04:05.678Z')`;
 
@@ -158,7 +228,10 @@ describe('a list', () => {
   const sources = async (query: string) => (await list('customers', query)).map(({ sourceId }) => sourceId);
 
   it('goes through every record exactly once while others are written', async () => {
-    await load('customers', Array.from({ length: 25 }, (_, index) => ({ sourceId: `c${index}` })));
+    await load(
+      'customers',
+      Array.from({ length: 25 }, (_, index) => ({ sourceId: `c${index}` })),
+    );
     const seen: string[] = [];
     let cursor: string | null = '';
     for (let page = 0; page < 20; page += 1) {
@@ -183,11 +256,18 @@ describe('a list', () => {
   });
 
   it('refuses a cursor that was altered, or is of another list or other filters', async () => {
-    await load('customers', Array.from({ length: 3 }, (_, index) => ({ sourceId: `c${index}` })));
+    await load(
+      'customers',
+      Array.from({ length: 3 }, (_, index) => ({ sourceId: `c${index}` })),
+    );
     const customers = pathOf('customers');
     const nextCursor = (await api.send('GET', `${customers}?limit=1`)).json.nextCursor ?? '';
     const elsewhere = pathOf('customers', await api.aVenue());
-    const forged = Buffer.from(Buffer.from(nextCursor, 'base64url').toString().replace(/[^.]+$/, '1')).toString('base64url');
+    const forged = Buffer.from(
+      Buffer.from(nextCursor, 'base64url')
+        .toString()
+        .replace(/[^.]+$/, '1'),
+    ).toString('base64url');
     expect(await api.send('GET', `${customers}?limit=2&cursor=${nextCursor}`)).toMatchObject({ status: 200 });
     for (const url of [
       `${customers}?cursor=${nextCursor}x`,

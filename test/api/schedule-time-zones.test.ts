@@ -26,12 +26,22 @@ async function runsIn(timeZone: string): Promise<readonly Date[]> {
     state: { paused: true },
   });
   const range = { startTime: msToTs(FROM.getTime()), endTime: msToTs(TO.getTime()) };
-  const { startTime } = await connection.workflowService.listScheduleMatchingTimes({ namespace, scheduleId: timeZone, ...range });
+  const { startTime } = await connection.workflowService.listScheduleMatchingTimes({
+    namespace,
+    scheduleId: timeZone,
+    ...range,
+  });
   return startTime.map((time) => new Date(tsToMs(time)));
 }
 
 function asNodeReadsThem(timeZone: string, times: readonly Date[]): readonly string[] {
-  const format = new Intl.DateTimeFormat('en-GB', { timeZone, day: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit' });
+  const format = new Intl.DateTimeFormat('en-GB', {
+    timeZone,
+    day: 'numeric',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+  });
   return times.map((time) => format.format(time));
 }
 
@@ -40,7 +50,8 @@ describe('every listed time zone', () => {
     const noons = Array.from({ length: 23 }, (_, index) => `${index % 2 === 0 ? 16 : 1}, 12:00:00`);
     const left = [...TIME_ZONE_NAMES];
     const compareNext = async () => {
-      for (let timeZone = left.pop(); timeZone !== undefined; timeZone = left.pop()) expect.soft(asNodeReadsThem(timeZone, await runsIn(timeZone)), timeZone).toEqual(noons);
+      for (let timeZone = left.pop(); timeZone !== undefined; timeZone = left.pop())
+        expect.soft(asNodeReadsThem(timeZone, await runsIn(timeZone)), timeZone).toEqual(noons);
     };
     await Promise.all(Array.from({ length: SCHEDULES_AT_ONCE }, compareNext));
   }, 300_000);

@@ -23,7 +23,9 @@ let client: Client;
 beforeAll(async () => {
   const temporal = await useTemporalClient();
   ({ client, connection } = temporal);
-  api = await createApiWorld({ deps: { scheduleGateway: createScheduleGateway({ ...temporal, providerName: () => 'Stripe' }) } });
+  api = await createApiWorld({
+    deps: { scheduleGateway: createScheduleGateway({ ...temporal, providerName: () => 'Stripe' }) },
+  });
 });
 afterAll(async () => {
   await api.close();
@@ -43,19 +45,40 @@ beforeEach(async () => {
 const pathOf = (venue: string, ofConnection: string) => `/v1/venues/${venue}/connections/${ofConnection}/schedules`;
 const scheduleOf = ({ json }: Answered) => json as unknown as ScheduleBody;
 const read = async (resource: Resource = 'customers') => scheduleOf(await api.send('GET', `${schedules}/${resource}`));
-const put = (json: object, resource = 'customers', options: SendOptions = {}) => api.send('PUT', `${schedules}/${resource}`, { json, ...options });
+const put = (json: object, resource = 'customers', options: SendOptions = {}) =>
+  api.send('PUT', `${schedules}/${resource}`, { json, ...options });
 const list = async () => (await api.send('GET', schedules)).json.data as unknown as ScheduleBody[];
 const handleOf = (resource: Resource = 'customers') => client.schedule.getHandle(scheduleId(connectionId, resource));
-const inTemporal = async (resource: Resource) => handleOf(resource).describe().then(() => true, () => false);
-const lastAudit = async () => (await api.database.admin`select action, target_id, details from audit_log where venue_id = ${venueId} order by id desc limit 1`)[0];
-const wallClock = (time: string, timeZone: string) => new Intl.DateTimeFormat('en-GB', { timeZone, hour: '2-digit', minute: '2-digit' }).format(new Date(time));
+const inTemporal = async (resource: Resource) =>
+  handleOf(resource)
+    .describe()
+    .then(
+      () => true,
+      () => false,
+    );
+const lastAudit = async () =>
+  (
+    await api.database
+      .admin`select action, target_id, details from audit_log where venue_id = ${venueId} order by id desc limit 1`
+  )[0];
+const wallClock = (time: string, timeZone: string) =>
+  new Intl.DateTimeFormat('en-GB', { timeZone, hour: '2-digit', minute: '2-digit' }).format(new Date(time));
 
 describe('connecting', () => {
   it('makes an hourly pull of each resource that can be pulled, and nothing runs within the hour', async () => {
     const made = await list();
     expect(made.map(({ resource }) => resource)).toEqual(['products', 'customers', 'transactions', 'invoices']);
     for (const schedule of made) {
-      expect(schedule).toMatchObject({ direction: 'pull', every: '1h', cron: null, timeZone: null, jitter: '5m', paused: false, note: null, lastRuns: [] });
+      expect(schedule).toMatchObject({
+        direction: 'pull',
+        every: '1h',
+        cron: null,
+        timeZone: null,
+        jitter: '5m',
+        paused: false,
+        note: null,
+        lastRuns: [],
+      });
       expect(schedule.nextRuns).toHaveLength(5);
       const firstInMs = new Date(schedule.nextRuns[0] ?? 0).getTime() - Date.now();
       expect(firstInMs).toBeGreaterThan(HOUR_MS - MINUTE_MS);
@@ -66,7 +89,9 @@ describe('connecting', () => {
   it('again keeps a schedule that was changed or paused, and does not bring back one that was deleted', async () => {
     await put({ every: '15m', paused: true, note: 'month’s end' });
     await api.send('DELETE', `${schedules}/products`);
-    expect((await api.send('POST', `/v1/venues/${venueId}/connections`, { json: aKey(api.sandbox.secretKey) })).status).toBe(200);
+    expect(
+      (await api.send('POST', `/v1/venues/${venueId}/connections`, { json: aKey(api.sandbox.secretKey) })).status,
+    ).toBe(200);
     expect(await read()).toMatchObject({ every: '15m', paused: true, note: 'month’s end' });
     expect((await list()).map(({ resource }) => resource)).toEqual(['customers', 'transactions', 'invoices']);
     expect((await api.send('GET', `${schedules}/products`)).json).toMatchObject({ code: 'schedule-not-found' });
@@ -93,9 +118,16 @@ describe('connecting while Temporal is away', () => {
     expect((await away.send('GET', pathOf(venue, ofConnection))).json).toMatchObject({ code: 'temporal-unavailable' });
     away.scheduleGateway.away = false;
     expect((await away.send('GET', pathOf(venue, ofConnection))).json.data).toEqual([]);
-    expect((await away.send('PUT', `${pathOf(venue, ofConnection)}/customers`, { json: { every: '1d' } })).status).toBe(200);
+    expect((await away.send('PUT', `${pathOf(venue, ofConnection)}/customers`, { json: { every: '1d' } })).status).toBe(
+      200,
+    );
     const made = (await away.send('GET', pathOf(venue, ofConnection))).json.data as unknown as ScheduleBody[];
-    expect(made.map(({ resource, every }) => [resource, every])).toEqual([['products', '1h'], ['customers', '1d'], ['transactions', '1h'], ['invoices', '1h']]);
+    expect(made.map(({ resource, every }) => [resource, every])).toEqual([
+      ['products', '1h'],
+      ['customers', '1d'],
+      ['transactions', '1h'],
+      ['invoices', '1h'],
+    ]);
   });
 
   it('makes nothing later for a connection that is disconnected by then', async () => {
@@ -104,7 +136,9 @@ describe('connecting while Temporal is away', () => {
     const ofConnection = await away.aConnection(venue);
     await away.database.admin`update connections set state = 'disconnected' where id = ${ofConnection}`;
     away.scheduleGateway.away = false;
-    expect((await away.send('POST', `${pathOf(venue, ofConnection)}/customers/resume`)).json).toMatchObject({ code: 'schedule-not-found' });
+    expect((await away.send('POST', `${pathOf(venue, ofConnection)}/customers/resume`)).json).toMatchObject({
+      code: 'schedule-not-found',
+    });
     expect((await away.send('GET', pathOf(venue, ofConnection))).json.data).toEqual([]);
   });
 
@@ -115,7 +149,11 @@ describe('connecting while Temporal is away', () => {
     await away.send('DELETE', `${pathOf(venue, ofConnection)}/customers`);
     away.scheduleGateway.away = false;
     await away.send('POST', `${pathOf(venue, ofConnection)}/products/resume`);
-    expect((await away.send('GET', pathOf(venue, ofConnection))).json.data.map((each) => (each as unknown as ScheduleBody).resource)).toEqual(['products', 'transactions', 'invoices']);
+    expect(
+      (await away.send('GET', pathOf(venue, ofConnection))).json.data.map(
+        (each) => (each as unknown as ScheduleBody).resource,
+      ),
+    ).toEqual(['products', 'transactions', 'invoices']);
   });
 });
 
@@ -126,10 +164,23 @@ describe('a schedule', () => {
     expect(spec.intervals?.map(({ every }) => every)).toEqual([24 * HOUR_MS]);
     expect(spec.jitter).toBe(2 * MINUTE_MS);
     expect(policies).toMatchObject({ overlap: 'SKIP', catchupWindow: MINUTE_MS });
-    expect(action).toMatchObject({ workflowType: 'scheduledSync', taskQueue: 'workflows', staticSummary: 'Scheduled: venue → Stripe: customers, incremental', priority: { priorityKey: 3, fairnessKey: venueId } });
-    expect(action.args).toEqual([{ venueId, connectionId, provider: 'stripe', resource: 'customers', direction: 'push', providerName: 'Stripe' }]);
+    expect(action).toMatchObject({
+      workflowType: 'scheduledSync',
+      taskQueue: 'workflows',
+      staticSummary: 'Scheduled: venue → Stripe: customers, incremental',
+      priority: { priorityKey: 3, fairnessKey: venueId },
+    });
+    expect(action.args).toEqual([
+      { venueId, connectionId, provider: 'stripe', resource: 'customers', direction: 'push', providerName: 'Stripe' },
+    ]);
     expect(memo).toEqual({ venueId });
-    const expected = { VenueId: venueId, Provider: 'stripe', ConnectionId: connectionId, Resource: 'customers', Direction: 'push' };
+    const expected = {
+      VenueId: venueId,
+      Provider: 'stripe',
+      ConnectionId: connectionId,
+      Resource: 'customers',
+      Direction: 'push',
+    };
     for (const attributes of [typedSearchAttributes, action.typedSearchAttributes]) {
       const all = attributes && 'getAll' in attributes ? attributes.getAll() : (attributes ?? []);
       expect(Object.fromEntries(all.map(({ key, value }) => [key.name, value]))).toMatchObject(expected);
@@ -146,14 +197,18 @@ describe('a schedule', () => {
     expect(scheduleOf(await put({ every: '1h', fullEvery: '2d' }))).toMatchObject({ fullEvery: '2d' });
     expect((await handleOf().describe()).action.args).toMatchObject([{ fullEveryMs: 2 * 24 * HOUR_MS }]);
     expect(scheduleOf(await put({ every: '2h' }))).toMatchObject({ every: '2h', fullEvery: '2d' });
-    expect(scheduleOf(await put({ every: '2h', fullEvery: null }))).toMatchObject({ fullEvery: null, nextFullAt: null });
+    expect(scheduleOf(await put({ every: '2h', fullEvery: null }))).toMatchObject({
+      fullEvery: null,
+      nextFullAt: null,
+    });
     expect(scheduleOf(await put({ every: '3h' }))).toMatchObject({ fullEvery: null });
     expect(scheduleOf(await put({ every: '3h', fullEvery: '48h' }))).toMatchObject({ fullEvery: '2d' });
   });
 
   it('shows when the last full pass ended and which run will be the next; so does its connection', async () => {
     const ended = new Date(Date.now() - 2 * HOUR_MS);
-    await api.database.admin`insert into sync_cursors (connection_id, resource, direction, venue_id, watermark, full_started_at, full_finished_at)
+    await api.database
+      .admin`insert into sync_cursors (connection_id, resource, direction, venue_id, watermark, full_started_at, full_finished_at)
       values (${connectionId}, 'customers', 'pull', ${venueId}, now(), ${ended}, ${ended}), (${connectionId}, 'products', 'pull', ${venueId}, now(), null, null)`;
     const { lastFullAt, nextFullAt, nextRuns } = scheduleOf(await put({ every: '1h', jitter: '0s', fullEvery: '4h' }));
     expect(lastFullAt).toBe(ended.toISOString());
@@ -162,8 +217,15 @@ describe('a schedule', () => {
     const far = scheduleOf(await put({ every: '1h', jitter: '0s', fullEvery: '7d' }));
     expect(new Date(far.nextFullAt ?? 0).getTime() - ended.getTime()).toBeGreaterThan(6 * 24 * HOUR_MS);
     expect(scheduleOf(await put({ every: '1h', paused: true }))).toMatchObject({ lastFullAt, nextFullAt: null });
-    expect((await api.send('GET', `/v1/venues/${venueId}/connections/${connectionId}`)).json.fullPasses).toEqual([{ resource: 'customers', direction: 'pull', endedAt: lastFullAt }]);
-    expect((await list()).map((schedule) => [schedule.resource, schedule.lastFullAt])).toEqual([['products', null], ['customers', lastFullAt], ['transactions', null], ['invoices', null]]);
+    expect((await api.send('GET', `/v1/venues/${venueId}/connections/${connectionId}`)).json.fullPasses).toEqual([
+      { resource: 'customers', direction: 'pull', endedAt: lastFullAt },
+    ]);
+    expect((await list()).map((schedule) => [schedule.resource, schedule.lastFullAt])).toEqual([
+      ['products', null],
+      ['customers', lastFullAt],
+      ['transactions', null],
+      ['invoices', null],
+    ]);
   });
 
   it('that is sent again unchanged keeps its times; a new interval begins anew', async () => {
@@ -195,7 +257,10 @@ describe('a schedule', () => {
 
   it('whose times were changed in the Temporal Web UI says so, and still tells its next runs', async () => {
     await put({ cron: '0 6 * * *' });
-    await handleOf().update((previous) => ({ ...previous, spec: { ...previous.spec, calendars: [{ ...previous.spec.calendars?.[0], hour: 7 }] } }));
+    await handleOf().update((previous) => ({
+      ...previous,
+      spec: { ...previous.spec, calendars: [{ ...previous.spec.calendars?.[0], hour: 7 }] },
+    }));
     const changed = await read();
     expect(changed).toMatchObject({ every: null, cron: null, timeZone: null });
     expect(changed.nextRuns).toHaveLength(5);
@@ -207,7 +272,10 @@ describe('a schedule', () => {
     expect(paused).toMatchObject({ status: 200, json: { paused: true, note: 'kept', nextRuns: [] } });
     expect((await api.send('POST', `${schedules}/customers/pause`)).status).toBe(200);
     expect((await handleOf().describe()).state.paused).toBe(true);
-    expect(await lastAudit()).toMatchObject({ action: 'schedule.paused', target_id: `schedule/${connectionId}/customers` });
+    expect(await lastAudit()).toMatchObject({
+      action: 'schedule.paused',
+      target_id: `schedule/${connectionId}/customers`,
+    });
     expect(scheduleOf(await put({ every: '2h' }))).toMatchObject({ every: '2h', paused: true });
     const resumed = await api.send('POST', `${schedules}/customers/resume`);
     expect(resumed).toMatchObject({ status: 200, json: { paused: false, note: 'kept' } });
@@ -219,28 +287,45 @@ describe('a schedule', () => {
   });
 
   it('is deleted once, can be made again, and others stay', async () => {
-    expect(await api.send('DELETE', `${schedules}/customers`)).toMatchObject({ status: 200, json: { resource: 'customers', deleted: true } });
-    expect(await api.send('DELETE', `${schedules}/customers`)).toMatchObject({ status: 404, json: { code: 'schedule-not-found' } });
+    expect(await api.send('DELETE', `${schedules}/customers`)).toMatchObject({
+      status: 200,
+      json: { resource: 'customers', deleted: true },
+    });
+    expect(await api.send('DELETE', `${schedules}/customers`)).toMatchObject({
+      status: 404,
+      json: { code: 'schedule-not-found' },
+    });
     expect([await inTemporal('customers'), await inTemporal('products')]).toEqual([false, true]);
     for (const action of ['pause', 'resume', 'trigger']) {
-      expect(await api.send('POST', `${schedules}/customers/${action}`)).toMatchObject({ status: 404, json: { code: 'schedule-not-found' } });
+      expect(await api.send('POST', `${schedules}/customers/${action}`)).toMatchObject({
+        status: 404,
+        json: { code: 'schedule-not-found' },
+      });
     }
     expect(scheduleOf(await put({ every: '31d' }))).toMatchObject({ every: '31d', paused: false });
   });
 
   it('starts one run however often it is triggered while that is on, also when it is paused', async () => {
     await put({ every: '1h', paused: true });
-    const trigger = async (times: number) => (await Promise.all(Array.from({ length: times }, () => api.send('POST', `${schedules}/customers/trigger`)))).map(({ status }) => status);
+    const trigger = async (times: number) =>
+      (await Promise.all(Array.from({ length: times }, () => api.send('POST', `${schedules}/customers/trigger`)))).map(
+        ({ status }) => status,
+      );
     // The Schedule is a workflow of its own: it takes triggers up a moment after they were accepted, and takes those of
     // one moment as one. A later one is skipped, and counted, since the run of the first is still on.
     expect(await trigger(4)).toEqual([202, 202, 202, 202]);
-    await expect.poll(async () => (await handleOf().describe()).info.runningActions.length, { timeout: 10_000 }).toBe(1);
+    await expect
+      .poll(async () => (await handleOf().describe()).info.runningActions.length, { timeout: 10_000 })
+      .toBe(1);
     const skippedBefore = (await handleOf().describe()).info.numActionsSkippedOverlap;
     expect(await trigger(1)).toEqual([202]);
-    await expect.poll(async () => (await handleOf().describe()).info.numActionsSkippedOverlap, { timeout: 10_000 }).toBeGreaterThan(skippedBefore);
+    await expect
+      .poll(async () => (await handleOf().describe()).info.numActionsSkippedOverlap, { timeout: 10_000 })
+      .toBeGreaterThan(skippedBefore);
     const { info } = await handleOf().describe();
     expect([info.numActionsTaken, info.runningActions.length]).toEqual([1, 1]);
-    for (const { workflow } of info.runningActions) await client.workflow.getHandle(workflow.workflowId).terminate('test');
+    for (const { workflow } of info.runningActions)
+      await client.workflow.getHandle(workflow.workflowId).terminate('test');
   });
 });
 
@@ -256,9 +341,15 @@ describe('schedules of another venue', () => {
       ['DELETE', `${theirs}/customers`, {}],
       ...['pause', 'resume', 'trigger'].map((action) => ['POST', `${theirs}/customers/${action}`, {}] as const),
     ];
-    for (const [method, path, options] of asked) expect.soft(await api.send(method, path, options), `${method} ${path}`).toMatchObject({ status: 404, json: { code: 'connection-not-found' } });
+    for (const [method, path, options] of asked)
+      expect
+        .soft(await api.send(method, path, options), `${method} ${path}`)
+        .toMatchObject({ status: 404, json: { code: 'connection-not-found' } });
     const token = await aToken({ venues: [stranger] });
-    expect(await api.send('GET', schedules, { token })).toMatchObject({ status: 404, json: { code: 'venue-not-found' } });
+    expect(await api.send('GET', schedules, { token })).toMatchObject({
+      status: 404,
+      json: { code: 'venue-not-found' },
+    });
     expect(await read()).toEqual(before);
   });
 });
@@ -269,7 +360,8 @@ describe('roles', () => {
     const operator = await aToken({ role: 'operator' });
     expect((await api.send('GET', `${schedules}/customers`, { token: viewer })).status).toBe(200);
     expect((await put({ every: '1h' }, 'customers', { token: viewer })).status).toBe(403);
-    for (const action of ['pause', 'resume', 'trigger']) expect((await api.send('POST', `${schedules}/customers/${action}`, { token: viewer })).status).toBe(403);
+    for (const action of ['pause', 'resume', 'trigger'])
+      expect((await api.send('POST', `${schedules}/customers/${action}`, { token: viewer })).status).toBe(403);
     expect((await api.send('DELETE', `${schedules}/customers`, { token: viewer })).status).toBe(403);
     expect((await put({ every: '1h' }, 'customers', { token: operator })).status).toBe(200);
     expect((await api.send('DELETE', `${schedules}/customers`, { token: operator })).status).toBe(200);

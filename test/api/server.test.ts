@@ -29,8 +29,18 @@ async function speak(...pieces: readonly string[]): Promise<string> {
 describe('the server', () => {
   it.each([
     ['nonsense', ['GARBAGE\r\n\r\n'], 400, 'malformed-request'],
-    ['two lengths', ['POST /v1/venues HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n'], 400, 'malformed-request'],
-    ['a length and chunks', ['POST /v1/venues HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n'], 400, 'malformed-request'],
+    [
+      'two lengths',
+      ['POST /v1/venues HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n'],
+      400,
+      'malformed-request',
+    ],
+    [
+      'a length and chunks',
+      ['POST /v1/venues HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n'],
+      400,
+      'malformed-request',
+    ],
     ['headers of 20 KB', [`GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`], 431, 'headers-too-large'],
   ])('answers %s with problem details and a request id', async (_case, pieces, status, code) => {
     const answer = await speak(...pieces);
@@ -47,9 +57,15 @@ describe('the server', () => {
     socket.write(`${head}{"sourceId":"a"}\n{"sour`);
     await sleep(200);
     socket.destroy();
-    await until(() => api.logLines.some((line) => line.includes('"aborted":true')), { limitMs: 10_000, what: 'the log says that the caller hung up' });
+    await until(() => api.logLines.some((line) => line.includes('"aborted":true')), {
+      limitMs: 10_000,
+      what: 'the log says that the caller hung up',
+    });
     // The key is free again: the work was not done.
-    const again = await api.send('POST', `/v1/venues/${venueId}/records/customers/batch`, { body: '{"sourceId":"a"}', headers: { 'content-type': 'application/x-ndjson', 'idempotency-key': 'cut' } });
+    const again = await api.send('POST', `/v1/venues/${venueId}/records/customers/batch`, {
+      body: '{"sourceId":"a"}',
+      headers: { 'content-type': 'application/x-ndjson', 'idempotency-key': 'cut' },
+    });
     expect(again).toMatchObject({ status: 200, json: { created: 1 } });
     expect(api.logLines.filter((line) => line.includes('unexpected error'))).toEqual([]);
   });
@@ -58,11 +74,17 @@ describe('the server', () => {
     const world = await createApiWorld();
     const venueId = await world.aVenue();
     const connectionId = await world.aConnection(venueId);
-    const sync = await world.send('POST', `/v1/venues/${venueId}/syncs`, { json: { connectionId, resource: 'customers', direction: 'push', mode: 'full' } });
+    const sync = await world.send('POST', `/v1/venues/${venueId}/syncs`, {
+      json: { connectionId, resource: 'customers', direction: 'push', mode: 'full' },
+    });
     const stream = await world.raw('GET', `/v1/venues/${venueId}/syncs/${sync.json.id}/events`);
     let finish = (): void => undefined;
-    const finished = new Promise<void>((resolve) => { finish = resolve; });
-    const list = vi.spyOn(world.records.customers, 'list').mockImplementationOnce(() => finished.then(() => ({ data: [], next: null })));
+    const finished = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const list = vi
+      .spyOn(world.records.customers, 'list')
+      .mockImplementationOnce(() => finished.then(() => ({ data: [], next: null })));
     const slow = world.send('GET', `/v1/venues/${venueId}/records/customers`);
     await until(() => list.mock.calls.length > 0, { limitMs: 10_000, what: 'the request is in hand' });
     const { port } = world;
@@ -96,19 +118,29 @@ describe('the process', () => {
       PORT: '0',
       ...extra,
     };
-    const child = fork(new URL('../../api/main.ts', import.meta.url), { env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'], execArgv: [] });
-    onTestFinished(() => { child.kill('SIGKILL'); });
+    const child = fork(new URL('../../api/main.ts', import.meta.url), {
+      env,
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      execArgv: [],
+    });
+    onTestFinished(() => {
+      child.kill('SIGKILL');
+    });
     const lines: string[] = [];
-    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data: Buffer) => lines.push(...data.toString().split('\n').filter(Boolean)));
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on('data', (data: Buffer) => lines.push(...data.toString().split('\n').filter(Boolean)));
     return Object.assign(child, { lines });
   }
 
   async function portOf(child: { readonly lines: readonly string[] }): Promise<number> {
-    return vi.waitFor(() => {
-      const line = child.lines.find((candidate) => candidate.includes('api is ready'));
-      if (line === undefined) throw new Error(`not ready: ${child.lines.join('\n')}`);
-      return (JSON.parse(line) as { port: number }).port;
-    }, { timeout: 20_000, interval: 50 });
+    return vi.waitFor(
+      () => {
+        const line = child.lines.find((candidate) => candidate.includes('api is ready'));
+        if (line === undefined) throw new Error(`not ready: ${child.lines.join('\n')}`);
+        return (JSON.parse(line) as { port: number }).port;
+      },
+      { timeout: 20_000, interval: 50 },
+    );
   }
 
   it('starts without Temporal, warns of the development keyring, serves, and stops on SIGTERM', async () => {
@@ -122,7 +154,10 @@ describe('the process', () => {
     });
     expect(created.status).toBe(201);
     const ready = await fetch(`http://127.0.0.1:${port}/health/ready`);
-    expect([ready.status, await ready.json()]).toEqual([503, { status: 'down', checks: { postgres: 'ok', temporal: 'down' } }]);
+    expect([ready.status, await ready.json()]).toEqual([
+      503,
+      { status: 'down', checks: { postgres: 'ok', temporal: 'down' } },
+    ]);
     child.kill('SIGTERM');
     expect(await once(child, 'exit')).toEqual([0, null]);
   });
@@ -136,16 +171,23 @@ describe('the process', () => {
       // Keeps one statement open, and with it the process, for as long as its pool waits.
       await sql`lock table venues`;
       const ask = (path: string): void => {
-        fetch(`http://127.0.0.1:${port}${path}`, { headers: { authorization: `Bearer ${token}` }, signal: hungUp.signal }).catch(() => undefined);
+        fetch(`http://127.0.0.1:${port}${path}`, {
+          headers: { authorization: `Bearer ${token}` },
+          signal: hungUp.signal,
+        }).catch(() => undefined);
       };
       ask('/v1/venues');
-      const waiting = () => sql`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+      const waiting = () =>
+        sql`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
       await until(async () => (await waiting()).length > 0, { limitMs: 10_000, what: 'a statement waits' });
       ask('/health/ready');
       await sleep(500);
       hungUp.abort();
       child.kill('SIGTERM');
-      expect([await once(child, 'close'), child.lines.at(-1)]).toEqual([[0, null], expect.stringContaining('api has stopped')]);
+      expect([await once(child, 'close'), child.lines.at(-1)]).toEqual([
+        [0, null],
+        expect.stringContaining('api has stopped'),
+      ]);
     });
   });
 
@@ -160,7 +202,11 @@ describe('the process', () => {
     const child = start({ DATABASE_URL: `postgres://someone:hunter2@127.0.0.1:${await freePort()}/none` });
     expect(await once(child, 'close')).toEqual([1, null]);
     const lines = child.lines.map((line) => JSON.parse(line) as Record<string, unknown>);
-    expect(lines.at(-1)).toMatchObject({ name: 'api', level: 'fatal', err: { type: 'DrizzleQueryError', cause: { code: 'ECONNREFUSED' } } });
+    expect(lines.at(-1)).toMatchObject({
+      name: 'api',
+      level: 'fatal',
+      err: { type: 'DrizzleQueryError', cause: { code: 'ECONNREFUSED' } },
+    });
     expect(child.lines.join('\n')).not.toContain('hunter2');
   });
 

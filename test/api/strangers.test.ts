@@ -22,21 +22,53 @@ beforeAll(async () => {
   api.scheduleGateway.away = true;
   const connectionId = await api.aConnection(venueId as never);
   api.scheduleGateway.away = false;
-  await api.scheduleGateway.put({ venueId: venueId as VenueId, connectionId: connectionId as ConnectionId, provider: 'stripe', resource: 'customers', direction: 'pull' }, { timing: { everyMs: 3_600_000 }, jitterMs: 0 });
-  const records = await Promise.all(RESOURCES.map(async (resource) => [ID_NAMES[resource], await aRecord(resource)] as const));
+  await api.scheduleGateway.put(
+    {
+      venueId: venueId as VenueId,
+      connectionId: connectionId as ConnectionId,
+      provider: 'stripe',
+      resource: 'customers',
+      direction: 'pull',
+    },
+    { timing: { everyMs: 3_600_000 }, jitterMs: 0 },
+  );
+  const records = await Promise.all(
+    RESOURCES.map(async (resource) => [ID_NAMES[resource], await aRecord(resource)] as const),
+  );
   const sync = await api.send('POST', `/v1/venues/${venueId}/syncs`, { json: aSync(connectionId) });
-  ids = { venueId, connectionId, ...Object.fromEntries(records), syncId: sync.json.id, dryRunId: await aPlan(connectionId), provider: 'stripe', resource: 'customers', jobId: (await api.send('POST', '/v1/admin/keys/rotate')).json.id };
+  ids = {
+    venueId,
+    connectionId,
+    ...Object.fromEntries(records),
+    syncId: sync.json.id,
+    dryRunId: await aPlan(connectionId),
+    provider: 'stripe',
+    resource: 'customers',
+    jobId: (await api.send('POST', '/v1/admin/keys/rotate')).json.id,
+  };
 });
 afterAll(() => api.close());
 
-const ID_NAMES = { products: 'productId', customers: 'customerId', inventory: 'inventoryId', transactions: 'transactionId', invoices: 'invoiceId' } as const;
+const ID_NAMES = {
+  products: 'productId',
+  customers: 'customerId',
+  inventory: 'inventoryId',
+  transactions: 'transactionId',
+  invoices: 'invoiceId',
+} as const;
 
 /** What makes a record whole. */
 const FIELDS: Readonly<Record<Resource, object>> = {
   products: { name: 'P' },
   customers: {},
   inventory: { productSourceId: 'p', location: 'Counter', quantity: '1', countedAt: '2026-01-01T00:00:00Z' },
-  transactions: { kind: 'payment', occurredAt: '2026-01-01T00:00:00Z', amountMinor: 1, currency: 'EUR', status: 'succeeded' },
+  transactions: {
+    kind: 'payment',
+    occurredAt: '2026-01-01T00:00:00Z',
+    amountMinor: 1,
+    currency: 'EUR',
+    status: 'succeeded',
+  },
   invoices: { status: 'open', currency: 'EUR', totalMinor: 1 },
 };
 
@@ -48,8 +80,11 @@ async function aRecord(resource: Resource): Promise<string> {
 
 /** A dry run that has ended: only such a run has a plan. */
 async function aPlan(connectionId: string): Promise<string> {
-  const { id } = (await api.send('POST', `/v1/venues/${venueId}/syncs`, { json: { ...aSync(connectionId), dryRun: true } })).json;
-  await api.database.admin`update sync_runs set phase = 'finished', outcome = 'completed', finished_at = now() where id = ${id}`;
+  const { id } = (
+    await api.send('POST', `/v1/venues/${venueId}/syncs`, { json: { ...aSync(connectionId), dryRun: true } })
+  ).json;
+  await api.database
+    .admin`update sync_runs set phase = 'finished', outcome = 'completed', finished_at = now() where id = ${id}`;
   return id;
 }
 
@@ -60,14 +95,18 @@ function bodyOf(endpoint: Endpoint): SendOptions {
   const bodies: Record<string, unknown> = {
     createVenue: { name: 'New', timeZone: 'UTC', currency: 'EUR' },
     changeVenue: { name: 'Changed' },
-    ...Object.fromEntries(RESOURCES.flatMap((resource) => {
-      const { words: { one, many } } = RECORD_KINDS[resource];
-      return [
-        [`load${many}`, { records: [{ sourceId: 'b', ...FIELDS[resource] }] }],
-        [`replace${one}`, FIELDS[resource]],
-        [`change${one}`, { metadata: { changed: 'yes' } }],
-      ];
-    })),
+    ...Object.fromEntries(
+      RESOURCES.flatMap((resource) => {
+        const {
+          words: { one, many },
+        } = RECORD_KINDS[resource];
+        return [
+          [`load${many}`, { records: [{ sourceId: 'b', ...FIELDS[resource] }] }],
+          [`replace${one}`, FIELDS[resource]],
+          [`change${one}`, { metadata: { changed: 'yes' } }],
+        ];
+      }),
+    ),
     createConnection: aKey(api.sandbox.secretKey),
     startSync: aSync(ids['connectionId'] ?? ''),
     putSchedule: { every: '1d' },
@@ -77,7 +116,10 @@ function bodyOf(endpoint: Endpoint): SendOptions {
 }
 
 const pathOf = (endpoint: Endpoint, values: Readonly<Record<string, string>> = ids) => {
-  const path = endpoint.path.includes('/plan') && values['syncId'] === ids['syncId'] ? endpoint.path.replace('{syncId}', '{dryRunId}') : endpoint.path;
+  const path =
+    endpoint.path.includes('/plan') && values['syncId'] === ids['syncId']
+      ? endpoint.path.replace('{syncId}', '{dryRunId}')
+      : endpoint.path;
   return path.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '');
 };
 const call = (endpoint: Endpoint, options: SendOptions, values?: Readonly<Record<string, string>>) =>
@@ -103,12 +145,15 @@ describe('a stranger', () => {
     const elsewhere = await aToken({ venues: [uuidv7()] });
     const all = await aToken();
     const before = await dump();
-    await forEvery(api.endpoints.filter(({ path }) => path.includes('{venueId}')), async (endpoint) => {
-      const theirs = await call(endpoint, { token: elsewhere });
-      const missing = await call(endpoint, { token: all }, { ...ids, venueId: uuidv7() });
-      expect.soft(theirs, endpoint.name).toMatchObject({ status: 404, json: { code: 'venue-not-found' } });
-      expect.soft({ ...theirs.json, requestId: '' }, endpoint.name).toEqual({ ...missing.json, requestId: '' });
-    });
+    await forEvery(
+      api.endpoints.filter(({ path }) => path.includes('{venueId}')),
+      async (endpoint) => {
+        const theirs = await call(endpoint, { token: elsewhere });
+        const missing = await call(endpoint, { token: all }, { ...ids, venueId: uuidv7() });
+        expect.soft(theirs, endpoint.name).toMatchObject({ status: 404, json: { code: 'venue-not-found' } });
+        expect.soft({ ...theirs.json, requestId: '' }, endpoint.name).toEqual({ ...missing.json, requestId: '' });
+      },
+    );
     expect(await dump()).toEqual(before);
   });
 
@@ -117,21 +162,33 @@ describe('a stranger', () => {
     const token = await aToken({ venues: [own] });
     const items = api.endpoints.filter(({ path }) => /\{venueId\}.*\{/.test(path));
     await forEvery(items, async (endpoint) => {
-      expect.soft(await call(endpoint, { token }, { ...ids, venueId: own }), endpoint.name).toMatchObject({ status: 404 });
+      expect
+        .soft(await call(endpoint, { token }, { ...ids, venueId: own }), endpoint.name)
+        .toMatchObject({ status: 404 });
     });
     const start = await api.send('POST', `/v1/venues/${own}/syncs`, { token, json: aSync(ids['connectionId'] ?? '') });
     expect(start).toMatchObject({ status: 404, json: { code: 'connection-not-found' } });
-    const filtered = await api.send('GET', `/v1/venues/${own}/records/customers?connectionId=${ids['connectionId'] ?? ''}`, { token });
+    const filtered = await api.send(
+      'GET',
+      `/v1/venues/${own}/records/customers?connectionId=${ids['connectionId'] ?? ''}`,
+      { token },
+    );
     expect(filtered.json).toEqual({ data: [], nextCursor: null });
   });
 
-  it.each(['not-a-uuid', '00000000-0000-0000-0000-00000000000', '%2e%2e%2f'])('gets 404 for %s in the place of any id', async (id) => {
-    await forEvery(api.endpoints.filter(({ path }) => path.includes('{')), async (endpoint) => {
-      const names = [...endpoint.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? '');
-      const wrong = { ...ids, [names.at(-1) ?? '']: id };
-      expect.soft(await call(endpoint, {}, wrong), endpoint.name).toMatchObject({ status: 404 });
-    });
-  });
+  it.each(['not-a-uuid', '00000000-0000-0000-0000-00000000000', '%2e%2e%2f'])(
+    'gets 404 for %s in the place of any id',
+    async (id) => {
+      await forEvery(
+        api.endpoints.filter(({ path }) => path.includes('{')),
+        async (endpoint) => {
+          const names = [...endpoint.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? '');
+          const wrong = { ...ids, [names.at(-1) ?? '']: id };
+          expect.soft(await call(endpoint, {}, wrong), endpoint.name).toMatchObject({ status: 404 });
+        },
+      );
+    },
+  );
 });
 
 describe('a role', () => {
@@ -161,7 +218,8 @@ describe('a role', () => {
 describe('a token', () => {
   const secret = new TextEncoder().encode(JWT_SECRET);
   const soon = () => Math.floor(Date.now() / 1000) + 60;
-  const sign = (claims: Record<string, unknown>, key: Uint8Array = secret, alg = 'HS256') => new SignJWT(claims).setProtectedHeader({ alg }).sign(key);
+  const sign = (claims: Record<string, unknown>, key: Uint8Array = secret, alg = 'HS256') =>
+    new SignJWT(claims).setProtectedHeader({ alg }).sign(key);
   const good = () => ({ sub: 'someone', role: 'viewer', venues: '*', exp: soon() });
 
   it.each<[string, () => Promise<string> | string]>([
@@ -177,7 +235,10 @@ describe('a token', () => {
     ['signed with another secret', () => sign(good(), randomBytes(32))],
     ['signed with another algorithm', () => sign(good(), new Uint8Array(randomBytes(64)), 'HS512')],
     ['of HS512 under our own secret', () => sign(good(), new Uint8Array([...secret, ...secret]), 'HS512')],
-    ['without a signature', () => new UnsecuredJWT({ role: 'admin', venues: '*' }).setSubject('someone').setExpirationTime(soon()).encode()],
+    [
+      'without a signature',
+      () => new UnsecuredJWT({ role: 'admin', venues: '*' }).setSubject('someone').setExpirationTime(soon()).encode(),
+    ],
     ['of another shape', () => 'three.little.words'],
     ['cut short', async () => (await sign(good())).slice(0, -2)],
   ])('%s is refused', async (_case, make) => {
@@ -186,22 +247,43 @@ describe('a token', () => {
     expect(answer.headers.get('www-authenticate')).toMatch(/^Bearer realm="interlock"/);
   });
 
-  it.each([['Basic dXNlcjpwYXNz'], ['Bearer'], ['Bearer  '], ['token abc']])('in the header %s is refused', async (authorization) => {
-    expect(await api.send('GET', '/v1/venues', { token: null, headers: { authorization } })).toMatchObject({ status: 401 });
-  });
+  it.each([['Basic dXNlcjpwYXNz'], ['Bearer'], ['Bearer  '], ['token abc']])(
+    'in the header %s is refused',
+    async (authorization) => {
+      expect(await api.send('GET', '/v1/venues', { token: null, headers: { authorization } })).toMatchObject({
+        status: 401,
+      });
+    },
+  );
 
   it('in the query is refused as no token', async () => {
     const token = await aToken();
     expect(await api.send('GET', `/v1/venues?access_token=${token}`, { token: null })).toMatchObject({ status: 401 });
-    expect(await api.send('GET', `/v1/venues/${venueId}/syncs/${ids['syncId'] ?? ''}/events?access_token=${token}`, { token: null })).toMatchObject({ status: 401 });
+    expect(
+      await api.send('GET', `/v1/venues/${venueId}/syncs/${ids['syncId'] ?? ''}/events?access_token=${token}`, {
+        token: null,
+      }),
+    ).toMatchObject({ status: 401 });
   });
 });
 
 /** Everything that a request could have changed. */
 async function dump(): Promise<unknown> {
   const { admin } = api.database;
-  const tables = await admin<{ name: string }[]>`select relname as name from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace order by relname`;
+  const tables = await admin<
+    { name: string }[]
+  >`select relname as name from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace order by relname`;
   const rows = await Promise.all(tables.map(({ name }) => admin`select * from ${admin(name)} order by 1, 2`));
   const { inputs, disconnected, withdrawn, looked, tested } = api.connectionGateway;
-  return [rows.map((result) => [...result]), api.gateway.started.length, api.gateway.cancelled.length, inputs.size, disconnected.length, withdrawn.length, looked.length, tested.length, [...api.scheduleGateway.kept]];
+  return [
+    rows.map((result) => [...result]),
+    api.gateway.started.length,
+    api.gateway.cancelled.length,
+    inputs.size,
+    disconnected.length,
+    withdrawn.length,
+    looked.length,
+    tested.length,
+    [...api.scheduleGateway.kept],
+  ];
 }

@@ -37,8 +37,14 @@ interface Event {
 }
 
 /** Reads events as they come. `until` ends the reading; so does the end of the stream. */
-async function watch(options: { readonly lastEventId?: string; readonly until?: (events: readonly Event[]) => boolean } = {}): Promise<readonly Event[]> {
-  const response = await api.raw('GET', path, options.lastEventId === undefined ? {} : { headers: { 'last-event-id': options.lastEventId } });
+async function watch(
+  options: { readonly lastEventId?: string; readonly until?: (events: readonly Event[]) => boolean } = {},
+): Promise<readonly Event[]> {
+  const response = await api.raw(
+    'GET',
+    path,
+    options.lastEventId === undefined ? {} : { headers: { 'last-event-id': options.lastEventId } },
+  );
   expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/event-stream; charset=utf-8']);
   const events: Event[] = [];
   let text = '';
@@ -53,31 +59,61 @@ async function watch(options: { readonly lastEventId?: string; readonly until?: 
 
 /** Nothing for a comment or a `retry`. */
 function toEvent(block: string): Event[] {
-  const fields = new Map(block.split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]));
+  const fields = new Map(
+    block.split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]),
+  );
   const event = fields.get('event');
-  return event === undefined ? [] : [{ id: fields.get('id') ?? '', event, data: JSON.parse(fields.get('data') ?? '') as Event['data'], at: performance.now() }];
+  return event === undefined
+    ? []
+    : [
+        {
+          id: fields.get('id') ?? '',
+          event,
+          data: JSON.parse(fields.get('data') ?? '') as Event['data'],
+          at: performance.now(),
+        },
+      ];
 }
 
 const reject = (count: number, from = 0) => api.database.admin`
   insert into sync_logs (venue_id, sync_id, level, action, source_id, code, message)
   select ${venueId}, ${syncId}, 'warn', 'rejected', 'c' || n, 'email-invalid', 'No.' from generate_series(${from}::int, ${from + count - 1}::int) n order by n`;
 const setPhase = (phase: SyncPhase) => api.progress.setPhase(inputOf(), phase);
-const finish = () => api.progress.finish(inputOf(), { outcome: 'completed-with-rejections', error: null, plan: null, watermark: null });
-const advance = (done: number) => api.database.admin`update sync_runs set done = ${done}, total = 1000, rate_per_second = 10 where id = ${syncId}`;
-const inputOf = () => ({ venueId, connectionId, provider: 'stripe', resource: 'customers', direction: 'push', mode: 'full', syncId }) as never;
-const rejected = (events: readonly Event[]) => events.filter(({ event }) => event === 'record-rejected').map(({ data }) => data.sourceId);
+const finish = () =>
+  api.progress.finish(inputOf(), { outcome: 'completed-with-rejections', error: null, plan: null, watermark: null });
+const advance = (done: number) =>
+  api.database.admin`update sync_runs set done = ${done}, total = 1000, rate_per_second = 10 where id = ${syncId}`;
+const inputOf = () =>
+  ({
+    venueId,
+    connectionId,
+    provider: 'stripe',
+    resource: 'customers',
+    direction: 'push',
+    mode: 'full',
+    syncId,
+  }) as never;
+const rejected = (events: readonly Event[]) =>
+  events.filter(({ event }) => event === 'record-rejected').map(({ data }) => data.sourceId);
 const names = (count: number) => Array.from({ length: count }, (_, index) => `c${index}`);
 
 /** What the OpenAPI document says of an event. */
 async function describedEvent() {
   const { components } = (await api.send('GET', '/openapi.json')).json as unknown as { readonly components: object };
-  return new Ajv2020({ strict: false, validateFormats: false, schemas: [{ $id: 'interlock', components }] }).compile({ $ref: 'interlock#/components/schemas/SyncEvent' });
+  return new Ajv2020({ strict: false, validateFormats: false, schemas: [{ $id: 'interlock', components }] }).compile({
+    $ref: 'interlock#/components/schemas/SyncEvent',
+  });
 }
 
 describe('watching a run', () => {
   it('tells phases, rejected records, progress and the end, and closes', async () => {
     let told: readonly Event[] = [];
-    const watching = watch({ until: (events) => { told = events; return false; } });
+    const watching = watch({
+      until: (events) => {
+        told = events;
+        return false;
+      },
+    });
     const isTold = (what: string, check: () => boolean) => until(check, { limitMs: 10_000, what: `${what} is told` });
     await isTold('the run', () => told.length > 0);
     await setPhase('running');
@@ -87,14 +123,29 @@ describe('watching a run', () => {
     await isTold('each rejected record', () => rejected(told).length === 3);
     await finish();
     const events = await watching;
-    expect(events.filter(({ event }) => event === 'phase').map(({ data }) => data.phase)).toEqual(['queued', 'running', 'finished']);
+    expect(events.filter(({ event }) => event === 'phase').map(({ data }) => data.phase)).toEqual([
+      'queued',
+      'running',
+      'finished',
+    ]);
     expect(rejected(events)).toEqual(names(3));
-    expect(events.find(({ event }) => event === 'record-rejected')?.data).toMatchObject({ action: 'rejected', code: 'email-invalid', level: 'warn' });
-    expect(events.filter(({ event }) => event === 'progress').at(-1)?.data).toMatchObject({ phase: 'running', progress: { done: 10, total: 1000, estimatedSecondsLeft: 99 } });
-    expect(events.at(-1)).toMatchObject({ event: 'finished', data: { id: syncId, outcome: 'completed-with-rejections', phase: 'finished' } });
+    expect(events.find(({ event }) => event === 'record-rejected')?.data).toMatchObject({
+      action: 'rejected',
+      code: 'email-invalid',
+      level: 'warn',
+    });
+    expect(events.filter(({ event }) => event === 'progress').at(-1)?.data).toMatchObject({
+      phase: 'running',
+      progress: { done: 10, total: 1000, estimatedSecondsLeft: 99 },
+    });
+    expect(events.at(-1)).toMatchObject({
+      event: 'finished',
+      data: { id: syncId, outcome: 'completed-with-rejections', phase: 'finished' },
+    });
     expect(new Set(events.map(({ id }) => id)).size).toBe(events.length);
     const validate = await describedEvent();
-    for (const { id, event, data } of events) expect.soft(validate({ id, event, data }), `${event} ${JSON.stringify(validate.errors)}`).toBe(true);
+    for (const { id, event, data } of events)
+      expect.soft(validate({ id, event, data }), `${event} ${JSON.stringify(validate.errors)}`).toBe(true);
     expect(validate({ id: '1', event: 'progress', data: {} })).toBe(false);
   });
 
@@ -103,16 +154,30 @@ describe('watching a run', () => {
     const waitingFor = { what: 'rate-limit', since: '2026-11-21T10:00:00.000Z', until: '2026-11-21T10:05:00.000Z' };
     await setPhase('running');
     await advance(10);
-    const latest = (events: readonly Event[]) => events.filter(({ event }) => event === 'progress').at(-1)?.data as unknown as Readonly<Record<string, unknown>> | undefined;
+    const latest = (events: readonly Event[]) =>
+      events.filter(({ event }) => event === 'progress').at(-1)?.data as unknown as
+        Readonly<Record<string, unknown>> | undefined;
     const waiting = watch({ until: (events) => latest(events)?.['phase'] === 'waiting' });
     await admin`update sync_runs set waiting_for = ${admin.json(waitingFor)} where id = ${syncId}`;
     await setPhase('waiting');
     const told = await waiting;
-    expect(latest(told)).toMatchObject({ phase: 'waiting', waitingFor, awaiting: null, progress: { done: 10, estimatedSecondsLeft: null } });
-    const asking = watch({ lastEventId: told.at(-1)?.id ?? '', until: (events) => latest(events)?.['phase'] === 'awaiting-approval' });
+    expect(latest(told)).toMatchObject({
+      phase: 'waiting',
+      waitingFor,
+      awaiting: null,
+      progress: { done: 10, estimatedSecondsLeft: null },
+    });
+    const asking = watch({
+      lastEventId: told.at(-1)?.id ?? '',
+      until: (events) => latest(events)?.['phase'] === 'awaiting-approval',
+    });
     await admin`update sync_runs set waiting_for = null, awaiting = ${admin.json({ archiving: 30, of: 100 })} where id = ${syncId}`;
     await setPhase('awaiting-approval');
-    expect(latest(await asking)).toMatchObject({ phase: 'awaiting-approval', awaiting: { archiving: 30, of: 100 }, progress: { estimatedSecondsLeft: null } });
+    expect(latest(await asking)).toMatchObject({
+      phase: 'awaiting-approval',
+      awaiting: { archiving: 30, of: 100 },
+      progress: { estimatedSecondsLeft: null },
+    });
     await setPhase('running');
     await finish();
     const phases = (await watch()).filter(({ event }) => event === 'phase').map(({ data }) => data.phase);
@@ -130,7 +195,11 @@ describe('watching a run', () => {
     await finish();
     const second = await watching;
     expect(rejected([...first, ...second])).toEqual(names(3));
-    expect(second.filter(({ event }) => event === 'phase').map(({ data }) => data.phase)).toEqual(['queued', 'running', 'finished']);
+    expect(second.filter(({ event }) => event === 'phase').map(({ data }) => data.phase)).toEqual([
+      'queued',
+      'running',
+      'finished',
+    ]);
     expect(second.at(-1)).toMatchObject({ event: 'finished', data: { outcome: 'completed-with-rejections' } });
   });
 
@@ -144,7 +213,8 @@ describe('watching a run', () => {
     await finish();
     const times = (await watching).filter(({ event }) => event === 'progress').map(({ at }) => at);
     expect(times.length).toBeGreaterThan(5);
-    for (const time of times) expect(times.filter((other) => other >= time && other < time + 1_000).length).toBeLessThanOrEqual(4);
+    for (const time of times)
+      expect(times.filter((other) => other >= time && other < time + 1_000).length).toBeLessThanOrEqual(4);
   });
 
   it('resumes after the last event seen without loss or repetition, wherever it broke off, also after a restart', async () => {
@@ -153,7 +223,10 @@ describe('watching a run', () => {
     const events: Event[] = [];
     let lastEventId: string | undefined;
     for (const count of [1, 7, 205, 3]) {
-      const part = await watch({ ...(lastEventId === undefined ? {} : { lastEventId }), until: (seen) => seen.length >= count });
+      const part = await watch({
+        ...(lastEventId === undefined ? {} : { lastEventId }),
+        until: (seen) => seen.length >= count,
+      });
       events.push(...part.slice(0, count));
       lastEventId = events.at(-1)?.id ?? '';
     }
@@ -162,7 +235,11 @@ describe('watching a run', () => {
     await finish();
     events.push(...(await watch({ lastEventId: lastEventId ?? '' })));
     expect(rejected(events)).toEqual(names(500));
-    expect(events.filter(({ event }) => event === 'phase').map(({ data }) => data.phase)).toEqual(['queued', 'running', 'finished']);
+    expect(events.filter(({ event }) => event === 'phase').map(({ data }) => data.phase)).toEqual([
+      'queued',
+      'running',
+      'finished',
+    ]);
     expect(events.at(-1)?.event).toBe('finished');
   });
 
@@ -190,12 +267,17 @@ describe('watching a run', () => {
   });
 
   it.each(['x', '-1', '1-2-3', '99999999999999999999', '7-done'])('refuses %s as Last-Event-ID', async (id) => {
-    expect(await api.send('GET', path, { headers: { 'last-event-id': id } })).toMatchObject({ status: 400, json: { errors: [{ path: 'Last-Event-ID' }] } });
+    expect(await api.send('GET', path, { headers: { 'last-event-id': id } })).toMatchObject({
+      status: 400,
+      json: { errors: [{ path: 'Last-Event-ID' }] },
+    });
   });
 
   it('refuses an id that this run never gave: its watcher would miss what is written before it', async () => {
     const [row] = await api.database.admin<{ next: string }[]>`select max(seq) + 1000 as next from sync_logs`;
-    expect(await api.send('GET', path, { headers: { 'last-event-id': row?.next ?? '' } })).toMatchObject({ status: 400 });
+    expect(await api.send('GET', path, { headers: { 'last-event-id': row?.next ?? '' } })).toMatchObject({
+      status: 400,
+    });
   });
 
   it('ends when the token expires', async () => {
@@ -230,7 +312,9 @@ describe('watching a run', () => {
   it('does not keep in memory what a slow reader does not take', async () => {
     const token = await aToken();
     const socket = connect(api.port, '127.0.0.1');
-    onTestFinished(() => { socket.destroy(); });
+    onTestFinished(() => {
+      socket.destroy();
+    });
     socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`);
     socket.pause();
     await sleep(300);
@@ -239,7 +323,11 @@ describe('watching a run', () => {
       select ${venueId}, ${syncId}, 'warn', 'rejected', 'c' || n, repeat('x', 2000) from generate_series(1, 30000) n order by n`;
     await sleep(4_000);
     // Other work of the process may hold something for a moment; what is kept for the reader would stay.
-    await until(async () => ((await heldBytes()) - before) / 1_048_576 < 15, { limitMs: 20_000, everyMs: 500, what: 'less than 15 MB are held' });
+    await until(async () => ((await heldBytes()) - before) / 1_048_576 < 15, {
+      limitMs: 20_000,
+      everyMs: 500,
+      what: 'less than 15 MB are held',
+    });
   });
 });
 
@@ -256,5 +344,8 @@ async function heldBytes(): Promise<number> {
 }
 
 async function fetchEvents(signal: AbortSignal): Promise<Response> {
-  return fetch(`http://127.0.0.1:${api.port}${path}`, { signal, headers: { authorization: `Bearer ${await aToken()}` } });
+  return fetch(`http://127.0.0.1:${api.port}${path}`, {
+    signal,
+    headers: { authorization: `Bearer ${await aToken()}` },
+  });
 }

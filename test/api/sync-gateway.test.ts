@@ -23,12 +23,46 @@ beforeAll(async () => {
 afterAll(() => connection.close());
 
 function aRun(changes: Partial<SyncRun> = {}): SyncRun {
-  const key = { venueId: uuidv7() as VenueId, connectionId: uuidv7() as ConnectionId, provider: 'stripe', resource: 'customers', direction: 'pull' } as const;
-  const plain = { dryRun: false, window: null, planId: null, deviationCount: 0, plan: null, awaiting: null, approvedAt: null };
-  const none = { phase: 'queued', outcome: null, error: null, waitingFor: null, done: 0, total: null, ratePerSecond: 0, providerCalls: 0 } as const;
+  const key = {
+    venueId: uuidv7() as VenueId,
+    connectionId: uuidv7() as ConnectionId,
+    provider: 'stripe',
+    resource: 'customers',
+    direction: 'pull',
+  } as const;
+  const plain = {
+    dryRun: false,
+    window: null,
+    planId: null,
+    deviationCount: 0,
+    plan: null,
+    awaiting: null,
+    approvedAt: null,
+  };
+  const none = {
+    phase: 'queued',
+    outcome: null,
+    error: null,
+    waitingFor: null,
+    done: 0,
+    total: null,
+    ratePerSecond: 0,
+    providerCalls: 0,
+  } as const;
   const counts = { read: 0, created: 0, updated: 0, unchanged: 0, archived: 0, rejected: 0, conflicts: 0 };
   const times = { createdAt: new Date(), startedAt: null, finishedAt: null, updatedAt: new Date() };
-  return { id: uuidv7() as SyncId, ...key, mode: 'full', ...plain, ...none, counts, ...times, workflowId: syncWorkflowId(key), workflowRunId: null, ...changes };
+  return {
+    id: uuidv7() as SyncId,
+    ...key,
+    mode: 'full',
+    ...plain,
+    ...none,
+    counts,
+    ...times,
+    workflowId: syncWorkflowId(key),
+    workflowRunId: null,
+    ...changes,
+  };
 }
 
 const describeWorkflow = (run: SyncRun) => client.workflow.getHandle(run.workflowId).describe();
@@ -43,7 +77,9 @@ describe('the gateway to Temporal', () => {
     expect(await description.staticSummary()).toBe('Stripe → venue: customers, full');
     expect(description.memo).toEqual({ syncId: run.id });
     expect(description.priority).toMatchObject({ priorityKey: 4, fairnessKey: run.venueId });
-    const attributes = Object.fromEntries(description.typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]));
+    const attributes = Object.fromEntries(
+      description.typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]),
+    );
     expect(attributes).toMatchObject({
       VenueId: run.venueId,
       Provider: 'stripe',
@@ -54,7 +90,15 @@ describe('the gateway to Temporal', () => {
       NeedsAttention: false,
     });
     const { venueId, connectionId } = run;
-    expect(await inputOf(run)).toEqual({ venueId, connectionId, provider: 'stripe', resource: 'customers', direction: 'pull', syncId: run.id, mode: 'full' });
+    expect(await inputOf(run)).toEqual({
+      venueId,
+      connectionId,
+      provider: 'stripe',
+      resource: 'customers',
+      direction: 'pull',
+      syncId: run.id,
+      mode: 'full',
+    });
     await terminate(run);
   });
 
@@ -69,12 +113,21 @@ describe('the gateway to Temporal', () => {
 
   it('starts a dry run beside a run, with its window in whole seconds and its plan', async () => {
     const run = aRun({ mode: 'incremental' });
-    const key = { venueId: run.venueId, connectionId: run.connectionId, resource: 'customers', direction: 'pull' } as const;
+    const key = {
+      venueId: run.venueId,
+      connectionId: run.connectionId,
+      resource: 'customers',
+      direction: 'pull',
+    } as const;
     const window = { from: new Date('2026-01-01T00:00:00.001Z'), to: new Date('2026-01-02T00:00:00Z') };
     const dry = aRun({ ...key, dryRun: true, window, workflowId: syncWorkflowId({ ...key, dryRun: true }) });
     const planned = { ...run, planId: dry.id };
     await Promise.all([gateway.start(planned), gateway.start(dry)]);
-    expect(await inputOf(dry)).toMatchObject({ syncId: dry.id, dryRun: true, window: { fromEpochS: 1_767_225_601, toEpochS: 1_767_312_000 } });
+    expect(await inputOf(dry)).toMatchObject({
+      syncId: dry.id,
+      dryRun: true,
+      window: { fromEpochS: 1_767_225_601, toEpochS: 1_767_312_000 },
+    });
     expect(await inputOf(planned)).toMatchObject({ syncId: run.id, planId: dry.id });
     expect(Object.keys(await inputOf(planned))).not.toContain('dryRun');
     expect(await (await describeWorkflow(dry)).staticSummary()).toBe('Stripe → venue: customers, window, dry run');
@@ -90,7 +143,11 @@ describe('the gateway to Temporal', () => {
     expect([await gateway.approve(run, { by: 'alice' }), await gateway.wake(run)]).toEqual([true, true]);
     expect(await signals(run)).toEqual([[APPROVE_SIGNAL, { by: 'alice' }], [WAKE_SIGNAL]]);
     await terminate(run);
-    expect([await gateway.approve(run, { by: 'alice' }), await gateway.wake(run), await gateway.wake(aRun())]).toEqual([false, false, false]);
+    expect([await gateway.approve(run, { by: 'alice' }), await gateway.wake(run), await gateway.wake(aRun())]).toEqual([
+      false,
+      false,
+      false,
+    ]);
   });
 
   it('waits until the workflow of a run that is over has closed', async () => {
@@ -99,7 +156,9 @@ describe('the gateway to Temporal', () => {
     // One that another start has given the run is at work, not closing.
     await gateway.untilClosed({ ...run, workflowRunId: uuidv7() });
     let closed = false;
-    const waiting = gateway.untilClosed({ ...run, workflowRunId: runId }).then(() => { closed = true; });
+    const waiting = gateway.untilClosed({ ...run, workflowRunId: runId }).then(() => {
+      closed = true;
+    });
     await sleep(600);
     expect(closed).toBe(false);
     await terminate(run);
@@ -130,7 +189,10 @@ describe('the gateway to Temporal', () => {
   it('gives up, to be asked again, when the earlier run does not close', async () => {
     const earlier = aRun();
     await gateway.start(earlier);
-    await expect(gateway.start({ ...earlier, id: uuidv7() as SyncId })).rejects.toMatchObject({ code: 'temporal-unavailable', headers: { 'Retry-After': '2' } });
+    await expect(gateway.start({ ...earlier, id: uuidv7() as SyncId })).rejects.toMatchObject({
+      code: 'temporal-unavailable',
+      headers: { 'Retry-After': '2' },
+    });
     await terminate(earlier);
   });
 
@@ -161,7 +223,13 @@ describe('the gateway to Temporal', () => {
     await gateway.cancel(run);
     await sleep(1_500);
     const { events } = await client.workflow.getHandle(run.workflowId).fetchHistory();
-    const kinds = (events ?? []).map((event) => (event.workflowExecutionCancelRequestedEventAttributes ? 'cancel' : event.workflowTaskScheduledEventAttributes ? 'task' : 'other'));
+    const kinds = (events ?? []).map((event) =>
+      event.workflowExecutionCancelRequestedEventAttributes
+        ? 'cancel'
+        : event.workflowTaskScheduledEventAttributes
+          ? 'task'
+          : 'other',
+    );
     expect(kinds.indexOf('cancel')).toBeGreaterThan(-1);
     expect(kinds.indexOf('task') === -1 || kinds.indexOf('cancel') < kinds.indexOf('task')).toBe(true);
     await terminate(run);
@@ -194,7 +262,16 @@ async function inputOf(run: SyncRun): Promise<object> {
 async function signals(run: SyncRun): Promise<unknown[][]> {
   const { events } = await client.workflow.getHandle(run.workflowId).fetchHistory();
   return (events ?? []).flatMap(({ workflowExecutionSignaledEventAttributes: signal }) =>
-    signal ? [[signal.signalName, ...(signal.input?.payloads ?? []).map(({ data }) => JSON.parse(Buffer.from(data ?? []).toString()) as unknown)]] : [],
+    signal
+      ? [
+          [
+            signal.signalName,
+            ...(signal.input?.payloads ?? []).map(
+              ({ data }) => JSON.parse(Buffer.from(data ?? []).toString()) as unknown,
+            ),
+          ],
+        ]
+      : [],
   );
 }
 

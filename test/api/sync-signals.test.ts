@@ -5,7 +5,12 @@ import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } 
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSyncGateway } from '../../api/sync-gateway.ts';
-import { AUTHORIZE_CONNECTION, KEEP_CONNECTION_FRESH, authorizeConnectionWorkflowId, keepConnectionFreshWorkflowId } from '../../contracts/connections.ts';
+import {
+  AUTHORIZE_CONNECTION,
+  KEEP_CONNECTION_FRESH,
+  authorizeConnectionWorkflowId,
+  keepConnectionFreshWorkflowId,
+} from '../../contracts/connections.ts';
 import type { ConnectionId, JobId, VenueId } from '../../contracts/ids.ts';
 import { syncWorkflowId } from '../../contracts/sync.ts';
 import { WORKFLOW_QUEUE } from '../../contracts/temporal.ts';
@@ -15,7 +20,11 @@ import { createTestNamespace } from '../support/temporal.ts';
 
 /** As much as is read here of what the SDK tells of a running workflow. */
 interface WorkflowMetadata {
-  readonly definition: Readonly<Partial<Record<'signalDefinitions' | 'queryDefinitions' | 'updateDefinitions', readonly { readonly name?: string }[]>>>;
+  readonly definition: Readonly<
+    Partial<
+      Record<'signalDefinitions' | 'queryDefinitions' | 'updateDefinitions', readonly { readonly name?: string }[]>
+    >
+  >;
 }
 
 const root = (folder: string) => new URL(`../../${folder}/`, import.meta.url);
@@ -33,12 +42,27 @@ async function contractNames(): Promise<readonly { readonly kind: string; readon
   return found;
 }
 
-const keyOfRun = () => ({ venueId: uuidv7() as VenueId, connectionId: uuidv7() as ConnectionId, resource: 'customers', direction: 'pull' }) as const;
+const keyOfRun = () =>
+  ({
+    venueId: uuidv7() as VenueId,
+    connectionId: uuidv7() as ConnectionId,
+    resource: 'customers',
+    direction: 'pull',
+  }) as const;
 
 /** What the gateway reads of a run. */
 function aRun(): SyncRun {
   const key = keyOfRun();
-  return { ...key, id: uuidv7(), provider: 'stripe', mode: 'full', dryRun: false, window: null, planId: null, workflowId: syncWorkflowId(key) } as Partial<SyncRun> as SyncRun;
+  return {
+    ...key,
+    id: uuidv7(),
+    provider: 'stripe',
+    mode: 'full',
+    dryRun: false,
+    window: null,
+    planId: null,
+    workflowId: syncWorkflowId(key),
+  } as Partial<SyncRun> as SyncRun;
 }
 
 describe('what the API says to a workflow', () => {
@@ -56,7 +80,10 @@ describe('what the API says to a workflow', () => {
     Runtime.install({ logger });
     const { address, namespace } = await createTestNamespace();
     [native, connection] = await Promise.all([NativeConnection.connect({ address }), Connection.connect({ address })]);
-    const workflowBundle = await bundleWorkflowCode({ workflowsPath: fileURLToPath(new URL('index.ts', root('workflows'))), logger });
+    const workflowBundle = await bundleWorkflowCode({
+      workflowsPath: fileURLToPath(new URL('index.ts', root('workflows'))),
+      logger,
+    });
     worker = await Worker.create({ connection: native, namespace, taskQueue: WORKFLOW_QUEUE, workflowBundle });
     running = worker.run();
     client = new Client({ connection, namespace });
@@ -65,16 +92,37 @@ describe('what the API says to a workflow', () => {
     expect([await gateway.approve(run, { by: 'alice' }), await gateway.wake(run)]).toEqual([true, true]);
     const jobId = uuidv7() as JobId;
     // One that has begun already: its first step is nobody's either.
-    const rotation = { taskQueue: WORKFLOW_QUEUE, workflowId: rotateVaultKeysWorkflowId(jobId), args: [{ jobId, continued: true }] };
+    const rotation = {
+      taskQueue: WORKFLOW_QUEUE,
+      workflowId: rotateVaultKeysWorkflowId(jobId),
+      args: [{ jobId, continued: true }],
+    };
     await client.workflow.start(ROTATE_VAULT_KEYS, rotation);
     const ref = { venueId: run.venueId, connectionId: run.connectionId, provider: run.provider };
-    const owner = { taskQueue: WORKFLOW_QUEUE, workflowId: keepConnectionFreshWorkflowId(run.connectionId), args: [ref] };
+    const owner = {
+      taskQueue: WORKFLOW_QUEUE,
+      workflowId: keepConnectionFreshWorkflowId(run.connectionId),
+      args: [ref],
+    };
     await client.workflow.start(KEEP_CONNECTION_FRESH, owner);
-    const attempt = { taskQueue: WORKFLOW_QUEUE, workflowId: authorizeConnectionWorkflowId('0'.repeat(32)), args: [{ ...ref, expiresAt: new Date(Date.now() + 60_000).toISOString() }] };
+    const attempt = {
+      taskQueue: WORKFLOW_QUEUE,
+      workflowId: authorizeConnectionWorkflowId('0'.repeat(32)),
+      args: [{ ...ref, expiresAt: new Date(Date.now() + 60_000).toISOString() }],
+    };
     await client.workflow.start(AUTHORIZE_CONNECTION, attempt);
-    const told = await Promise.all([run, rotation, owner, attempt].map(({ workflowId }) => workflowId).map((id) => client.workflow.getHandle(id).query<WorkflowMetadata>('__temporal_workflow_metadata')));
-    const namesOf = (kind: keyof WorkflowMetadata['definition']) => told.flatMap(({ definition }) => (definition[kind] ?? []).flatMap(({ name }) => name ?? []));
-    handled = { signal: namesOf('signalDefinitions'), query: namesOf('queryDefinitions'), update: namesOf('updateDefinitions') };
+    const told = await Promise.all(
+      [run, rotation, owner, attempt]
+        .map(({ workflowId }) => workflowId)
+        .map((id) => client.workflow.getHandle(id).query<WorkflowMetadata>('__temporal_workflow_metadata')),
+    );
+    const namesOf = (kind: keyof WorkflowMetadata['definition']) =>
+      told.flatMap(({ definition }) => (definition[kind] ?? []).flatMap(({ name }) => name ?? []));
+    handled = {
+      signal: namesOf('signalDefinitions'),
+      query: namesOf('queryDefinitions'),
+      update: namesOf('updateDefinitions'),
+    };
   }, 120_000);
   afterAll(async () => {
     worker.shutdown();
@@ -90,7 +138,9 @@ describe('what the API says to a workflow', () => {
 
   it('is understood as it was really sent', async () => {
     const { events } = await client.workflow.getHandle(run.workflowId).fetchHistory();
-    const sent = (events ?? []).flatMap(({ workflowExecutionSignaledEventAttributes: signal }) => signal?.signalName ?? []);
+    const sent = (events ?? []).flatMap(
+      ({ workflowExecutionSignaledEventAttributes: signal }) => signal?.signalName ?? [],
+    );
     expect(sent.length).toBe(2);
     expect(handled['signal']).toEqual(expect.arrayContaining(sent));
   });
@@ -100,8 +150,9 @@ describe('what the API says to a workflow', () => {
     expect(sources.length).toBeGreaterThan(20);
     for (const file of sources) {
       const text = await readFile(new URL(file, root('api')), 'utf8');
-      expect.soft(text, file).not.toMatch(/\.(signal|signalWithStart|query|executeUpdate|startUpdate)(<[^(]*>)?\(\s*['"`]/);
+      expect
+        .soft(text, file)
+        .not.toMatch(/\.(signal|signalWithStart|query|executeUpdate|startUpdate)(<[^(]*>)?\(\s*['"`]/);
     }
   });
 });
-

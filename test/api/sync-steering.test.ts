@@ -20,13 +20,31 @@ beforeEach(async () => {
   path = `/v1/venues/${venueId}/syncs`;
 });
 
-const start = (changes: object = {}) => api.send('POST', path, { json: { connectionId, resource: 'customers', direction: 'push', mode: 'full', ...changes } });
-const inputOf = (id: string) => ({ venueId, connectionId, provider: 'stripe', resource: 'customers', direction: 'push', mode: 'full', syncId: id }) as never;
+const start = (changes: object = {}) =>
+  api.send('POST', path, {
+    json: { connectionId, resource: 'customers', direction: 'push', mode: 'full', ...changes },
+  });
+const inputOf = (id: string) =>
+  ({
+    venueId,
+    connectionId,
+    provider: 'stripe',
+    resource: 'customers',
+    direction: 'push',
+    mode: 'full',
+    syncId: id,
+  }) as never;
 const end = (id: string, outcome: 'completed' | 'completed-with-rejections' | 'failed' | 'cancelled') =>
   api.progress.finish(inputOf(id), { outcome, error: null, plan: null, watermark: null });
-const setPhase = (id: string, phase: string) => api.database.admin`update sync_runs set phase = ${phase} where id = ${id}`;
+const setPhase = (id: string, phase: string) =>
+  api.database.admin`update sync_runs set phase = ${phase} where id = ${id}`;
 const startedFor = (id: string) => api.gateway.started.filter((run) => run.id === id).length;
-const audited = async (id: string) => (await api.database.admin<{ action: string; actor: string }[]>`select action, actor from audit_log where target_id = ${id} order by id`).map(({ action, actor }) => `${actor} ${action}`);
+const audited = async (id: string) =>
+  (
+    await api.database.admin<
+      { action: string; actor: string }[]
+    >`select action, actor from audit_log where target_id = ${id} order by id`
+  ).map(({ action, actor }) => `${actor} ${action}`);
 
 describe('cancelling a sync', () => {
   const cancel = (id: string) => api.send('POST', `${path}/${id}/cancel`);
@@ -44,7 +62,15 @@ describe('cancelling a sync', () => {
   });
 
   it('gives a run that never got its workflow one that is cancelled at once', async () => {
-    const { run } = await api.runs.openOrJoin({ venueId, connectionId, provider: 'stripe', resource: 'customers', direction: 'push', mode: 'full', requestedBy: 'x' });
+    const { run } = await api.runs.openOrJoin({
+      venueId,
+      connectionId,
+      provider: 'stripe',
+      resource: 'customers',
+      direction: 'push',
+      mode: 'full',
+      requestedBy: 'x',
+    });
     expect(await cancel(run.id)).toMatchObject({ status: 202 });
     expect(startedFor(run.id)).toBe(1);
     expect(api.gateway.cancelled.filter((other) => other.id === run.id).length).toBe(1);
@@ -66,7 +92,10 @@ describe('approving a sync', () => {
     const { id } = (await start()).json;
     await setPhase(id, 'awaiting-approval');
     const token = await aToken({ sub: 'alice', role: 'operator', venues: [venueId] });
-    expect(await api.send('POST', `${path}/${id}/approve`, { token })).toMatchObject({ status: 202, json: { id, phase: 'awaiting-approval' } });
+    expect(await api.send('POST', `${path}/${id}/approve`, { token })).toMatchObject({
+      status: 202,
+      json: { id, phase: 'awaiting-approval' },
+    });
     expect(approvals(id)).toMatchObject([{ by: 'alice' }]);
     expect(await audited(id)).toEqual(['tester sync.started', 'alice sync.approved']);
   });
@@ -85,7 +114,8 @@ describe('approving a sync', () => {
     const { id } = (await start()).json;
     await setPhase(id, 'awaiting-approval');
     expect([(await approve(id)).status, (await approve(id)).status]).toEqual([202, 202]);
-    await api.database.admin`update sync_runs set phase = 'running', approved_at = now(), approved_by = 'tester' where id = ${id}`;
+    await api.database
+      .admin`update sync_runs set phase = 'running', approved_at = now(), approved_by = 'tester' where id = ${id}`;
     const late = await approve(id);
     expect(late).toMatchObject({ status: 202, json: { phase: 'running' } });
     expect((late.json as unknown as { approvedAt: string }).approvedAt).toMatch(/Z$/);
@@ -129,15 +159,29 @@ describe('approving a sync', () => {
 describe('retrying a sync', () => {
   const retry = (id: string, headers = {}) => api.send('POST', `${path}/${id}/retry`, { headers });
 
-  it.each(['failed', 'cancelled'] as const)('takes up a run that %s under the same id, with a workflow of its own', async (outcome) => {
-    const { id } = (await start()).json;
-    await api.database.admin`update sync_runs set done = 40, read_count = 40 where id = ${id}`;
-    await end(id, outcome);
-    const answer = await retry(id);
-    expect(answer).toMatchObject({ status: 202, json: { id, phase: 'queued', outcome: null, error: null, finishedAt: null, progress: { done: 40 }, runId: api.gateway.running.get(id) } });
-    expect(startedFor(id)).toBe(2);
-    expect(await audited(id)).toEqual(['tester sync.started', 'tester sync.retried']);
-  });
+  it.each(['failed', 'cancelled'] as const)(
+    'takes up a run that %s under the same id, with a workflow of its own',
+    async (outcome) => {
+      const { id } = (await start()).json;
+      await api.database.admin`update sync_runs set done = 40, read_count = 40 where id = ${id}`;
+      await end(id, outcome);
+      const answer = await retry(id);
+      expect(answer).toMatchObject({
+        status: 202,
+        json: {
+          id,
+          phase: 'queued',
+          outcome: null,
+          error: null,
+          finishedAt: null,
+          progress: { done: 40 },
+          runId: api.gateway.running.get(id),
+        },
+      });
+      expect(startedFor(id)).toBe(2);
+      expect(await audited(id)).toEqual(['tester sync.started', 'tester sync.retried']);
+    },
+  );
 
   it.each(['completed', 'completed-with-rejections'] as const)('answers 409 for one that is %s', async (outcome) => {
     const { id } = (await start()).json;
@@ -159,12 +203,15 @@ describe('retrying a sync', () => {
     expect(dry.status).toBe(202);
   });
 
-  it.each(['queued', 'estimating', 'running', 'awaiting-approval', 'finishing'])('answers 409 while the run is %s and has its workflow', async (phase) => {
-    const { id } = (await start()).json;
-    await setPhase(id, phase);
-    expect(await retry(id)).toMatchObject({ status: 409, json: { code: 'sync-running' } });
-    expect(startedFor(id)).toBe(1);
-  });
+  it.each(['queued', 'estimating', 'running', 'awaiting-approval', 'finishing'])(
+    'answers 409 while the run is %s and has its workflow',
+    async (phase) => {
+      const { id } = (await start()).json;
+      await setPhase(id, phase);
+      expect(await retry(id)).toMatchObject({ status: 409, json: { code: 'sync-running' } });
+      expect(startedFor(id)).toBe(1);
+    },
+  );
 
   it('makes a waiting run look again at once', async () => {
     const { id } = (await start()).json;
@@ -185,7 +232,10 @@ describe('retrying a sync', () => {
   it('refuses a connection that is not active, and says what to do', async () => {
     const { id } = (await start()).json;
     await end(id, 'failed');
-    await api.connections.setState({ venueId, connectionId }, { state: 'needs-reauth', cause: 'revoked', nextAction: null });
+    await api.connections.setState(
+      { venueId, connectionId },
+      { state: 'needs-reauth', cause: 'revoked', nextAction: null },
+    );
     const answer = await retry(id);
     expect(answer).toMatchObject({ status: 409, json: { code: 'connection-not-active' } });
     expect(answer.json.detail).toContain('enter a valid key');

@@ -19,9 +19,24 @@ beforeEach(async () => {
   path = `/v1/venues/${venueId}/syncs`;
 });
 
-const order = (changes: object = {}) => ({ connectionId, resource: 'customers', direction: 'push', mode: 'full', ...changes });
+const order = (changes: object = {}) => ({
+  connectionId,
+  resource: 'customers',
+  direction: 'push',
+  mode: 'full',
+  ...changes,
+});
 const start = (changes?: object) => api.send('POST', path, { json: order(changes) });
-const inputOf = (id: string) => ({ venueId, connectionId, provider: 'stripe', resource: 'customers', direction: 'push', mode: 'full', syncId: id }) as never;
+const inputOf = (id: string) =>
+  ({
+    venueId,
+    connectionId,
+    provider: 'stripe',
+    resource: 'customers',
+    direction: 'push',
+    mode: 'full',
+    syncId: id,
+  }) as never;
 const startedFor = (id: string) => api.gateway.started.filter((run) => run.id === id).length;
 
 describe('starting a sync', () => {
@@ -63,9 +78,15 @@ describe('starting a sync', () => {
   it('joins the one that is running: 200, the same id, no second workflow', async () => {
     const first = await start();
     const second = await start({ mode: 'incremental' });
-    expect([second.status, second.json.id, second.headers.get('location')]).toEqual([200, first.json.id, `${path}/${first.json.id}`]);
+    expect([second.status, second.json.id, second.headers.get('location')]).toEqual([
+      200,
+      first.json.id,
+      `${path}/${first.json.id}`,
+    ]);
     expect(startedFor(first.json.id)).toBe(1);
-    const actions = await api.database.admin<{ action: string }[]>`select action from audit_log where venue_id = ${venueId} and target_type = 'sync' order by id`;
+    const actions = await api.database.admin<
+      { action: string }[]
+    >`select action from audit_log where venue_id = ${venueId} and target_type = 'sync' order by id`;
     expect(actions.map(({ action }) => action)).toEqual(['sync.started', 'sync.joined']);
   });
 
@@ -76,7 +97,15 @@ describe('starting a sync', () => {
   });
 
   it('gives a run its workflow when a process died before it could', async () => {
-    const { run } = await api.runs.openOrJoin({ venueId, connectionId, provider: 'stripe', resource: 'customers', direction: 'push', mode: 'full', requestedBy: 'x' });
+    const { run } = await api.runs.openOrJoin({
+      venueId,
+      connectionId,
+      provider: 'stripe',
+      resource: 'customers',
+      direction: 'push',
+      mode: 'full',
+      requestedBy: 'x',
+    });
     expect((await start()).json).toMatchObject({ id: run.id, runId: api.gateway.running.get(run.id) });
     expect(startedFor(run.id)).toBe(1);
   });
@@ -96,15 +125,27 @@ describe('starting a sync', () => {
     const real = await start({ direction: 'pull' });
     const window = { from: '2026-01-01T00:00:00.000Z', to: '2026-02-01T00:00:00.000Z' };
     const dry = await start({ direction: 'pull', dryRun: true, ...window });
-    expect(dry).toMatchObject({ status: 202, json: { dryRun: true, window, plan: null, workflowId: `sync/${venueId}/${connectionId}/customers/pull/dry-run` } });
+    expect(dry).toMatchObject({
+      status: 202,
+      json: { dryRun: true, window, plan: null, workflowId: `sync/${venueId}/${connectionId}/customers/pull/dry-run` },
+    });
     expect(dry.json.id).not.toBe(real.json.id);
     expect(await start({ direction: 'pull', dryRun: true })).toMatchObject({ status: 200, json: { id: dry.json.id } });
-    expect(await start({ direction: 'pull', dryRun: true, to: window.to })).toMatchObject({ status: 200, json: { id: dry.json.id, window } });
-    expect(api.gateway.started.find((run) => run.id === dry.json.id)).toMatchObject({ dryRun: true, window: { from: new Date(window.from), to: new Date(window.to) } });
+    expect(await start({ direction: 'pull', dryRun: true, to: window.to })).toMatchObject({
+      status: 200,
+      json: { id: dry.json.id, window },
+    });
+    expect(api.gateway.started.find((run) => run.id === dry.json.id)).toMatchObject({
+      dryRun: true,
+      window: { from: new Date(window.from), to: new Date(window.to) },
+    });
   });
 
   it('takes a window that is open at one end', async () => {
-    expect(await start({ direction: 'pull', from: '2026-01-01T01:00:00+01:00' })).toMatchObject({ status: 202, json: { window: { from: '2026-01-01T00:00:00.000Z', to: null } } });
+    expect(await start({ direction: 'pull', from: '2026-01-01T01:00:00+01:00' })).toMatchObject({
+      status: 202,
+      json: { window: { from: '2026-01-01T00:00:00.000Z', to: null } },
+    });
   });
 
   it('makes one that waits look again at once, and leaves one that is at work alone', async () => {
@@ -119,7 +160,12 @@ describe('starting a sync', () => {
 
   it('opens a new run when the one before has finished', async () => {
     const first = await start();
-    await api.progress.finish(inputOf(first.json.id), { outcome: 'completed', error: null, plan: null, watermark: null });
+    await api.progress.finish(inputOf(first.json.id), {
+      outcome: 'completed',
+      error: null,
+      plan: null,
+      watermark: null,
+    });
     const second = await start();
     expect(second.status).toBe(202);
     expect(second.json.id).not.toBe(first.json.id);
@@ -143,40 +189,69 @@ describe('starting a sync', () => {
     ['a window that is no time', { direction: 'pull', from: '2026-01-01' }, 'from'],
     ['a window of a push', { from: '2026-01-01T00:00:00Z' }, 'from'],
     ['the end of a window of a push', { to: '2026-01-01T00:00:00Z' }, 'to'],
-    ['a window that ends before it begins', { direction: 'pull', from: '2026-01-02T00:00:00Z', to: '2026-01-01T00:00:00Z' }, 'to'],
-    ['a window without a whole second', { direction: 'pull', from: '2026-01-01T00:00:00.1Z', to: '2026-01-01T00:00:00.9Z' }, 'to'],
+    [
+      'a window that ends before it begins',
+      { direction: 'pull', from: '2026-01-02T00:00:00Z', to: '2026-01-01T00:00:00Z' },
+      'to',
+    ],
+    [
+      'a window without a whole second',
+      { direction: 'pull', from: '2026-01-01T00:00:00.1Z', to: '2026-01-01T00:00:00.9Z' },
+      'to',
+    ],
     ['a window before providers count', { direction: 'pull', from: '1969-12-31T23:59:59Z' }, 'from'],
     ['a plan that is no id', { planId: 'newest' }, 'planId'],
     ['a plan of a dry run', { dryRun: true, planId: '019a0000-0000-7000-8000-000000000000' }, 'planId'],
   ])('refuses %s by name', async (_case, changes, field) => {
-    expect(await start(changes)).toMatchObject({ status: 400, json: { code: 'invalid-request', errors: [{ path: field }] } });
+    expect(await start(changes)).toMatchObject({
+      status: 400,
+      json: { code: 'invalid-request', errors: [{ path: field }] },
+    });
   });
 
   it('refuses a connection that is not active, or not there', async () => {
-    await api.connections.setState({ venueId, connectionId }, { state: 'needs-reauth', cause: 'revoked', nextAction: 'Enter a new key.' });
-    expect(await start()).toMatchObject({ status: 409, json: { code: 'connection-not-active', detail: 'The connection is needs-reauth. Enter a new key.' } });
-    expect(await start({ connectionId: '019a0000-0000-7000-8000-000000000000' })).toMatchObject({ status: 404, json: { code: 'connection-not-found' } });
+    await api.connections.setState(
+      { venueId, connectionId },
+      { state: 'needs-reauth', cause: 'revoked', nextAction: 'Enter a new key.' },
+    );
+    expect(await start()).toMatchObject({
+      status: 409,
+      json: { code: 'connection-not-active', detail: 'The connection is needs-reauth. Enter a new key.' },
+    });
+    expect(await start({ connectionId: '019a0000-0000-7000-8000-000000000000' })).toMatchObject({
+      status: 404,
+      json: { code: 'connection-not-found' },
+    });
   });
 });
 
 describe('a sync run', () => {
   it('shows how far it is and how long it will take', async () => {
     const { id } = (await start()).json;
-    await api.database.admin`update sync_runs set done = 40, total = 100, rate_per_second = 7, phase = 'running', started_at = now() where id = ${id}`;
-    expect((await api.send('GET', `${path}/${id}`)).json).toMatchObject({ phase: 'running', progress: { done: 40, total: 100, ratePerSecond: 7, estimatedSecondsLeft: 9 } });
+    await api.database
+      .admin`update sync_runs set done = 40, total = 100, rate_per_second = 7, phase = 'running', started_at = now() where id = ${id}`;
+    expect((await api.send('GET', `${path}/${id}`)).json).toMatchObject({
+      phase: 'running',
+      progress: { done: 40, total: 100, ratePerSecond: 7, estimatedSecondsLeft: 9 },
+    });
   });
 
   it.each([
     ['while nobody knows the total', { total: null }],
     ['while no rate is measured', { rate_per_second: 0 }],
-    ['while it waits', { phase: 'waiting', waiting_for: { what: 'rate-limit', since: '2026-11-21T10:00:00.000Z', until: null } }],
+    [
+      'while it waits',
+      { phase: 'waiting', waiting_for: { what: 'rate-limit', since: '2026-11-21T10:00:00.000Z', until: null } },
+    ],
     ['while it waits for approval', { phase: 'awaiting-approval', awaiting: { archiving: 30, of: 100 } }],
     ['when it is over', { phase: 'finished', finished_at: new Date() }],
   ])('does not guess how long it will take %s', async (_case, row) => {
     const { id } = (await start()).json;
     const { admin } = api.database;
     await admin`update sync_runs set ${admin({ done: 40, total: 100, rate_per_second: 7, phase: 'running', ...row } as never)} where id = ${id}`;
-    expect((await api.send('GET', `${path}/${id}`)).json).toMatchObject({ progress: { done: 40, estimatedSecondsLeft: null } });
+    expect((await api.send('GET', `${path}/${id}`)).json).toMatchObject({
+      progress: { done: 40, estimatedSecondsLeft: null },
+    });
   });
 
   it('shows what it waits for, and what waits for approval', async () => {
@@ -184,7 +259,11 @@ describe('a sync run', () => {
     const waitingFor = { what: 'needs-reauth', since: '2026-11-21T10:00:00.000Z', until: '2026-11-21T11:00:00.000Z' };
     const { admin } = api.database;
     await admin`update sync_runs set phase = 'awaiting-approval', waiting_for = ${admin.json(waitingFor)}, awaiting = ${admin.json({ archiving: 30, of: 100 })} where id = ${id}`;
-    expect((await api.send('GET', `${path}/${id}`)).json).toMatchObject({ waitingFor, awaiting: { archiving: 30, of: 100 }, approvedAt: null });
+    expect((await api.send('GET', `${path}/${id}`)).json).toMatchObject({
+      waitingFor,
+      awaiting: { archiving: 30, of: 100 },
+      approvedAt: null,
+    });
   });
 
   it('is listed newest first, by connection, page by page', async () => {
@@ -195,7 +274,10 @@ describe('a sync run', () => {
       await api.progress.finish(inputOf(id), { outcome: 'completed', error: null, plan: null, watermark: null });
     }
     const first = await api.send('GET', `${path}?limit=2&connectionId=${connectionId}`);
-    const second = await api.send('GET', `${path}?limit=2&connectionId=${connectionId}&cursor=${first.json.nextCursor ?? ''}`);
+    const second = await api.send(
+      'GET',
+      `${path}?limit=2&connectionId=${connectionId}&cursor=${first.json.nextCursor ?? ''}`,
+    );
     expect([...first.json.data, ...second.json.data].map(({ id }) => id)).toEqual(ids);
     expect(second.json.nextCursor).toBeNull();
     expect((await api.send('GET', `${path}?connectionId=019a0000-0000-7000-8000-000000000000`)).json.data).toEqual([]);
@@ -205,11 +287,28 @@ describe('a sync run', () => {
     const { id } = (await start()).json;
     for (let index = 0; index < 5; index += 1) await reject(id, `c${index}`);
     const all = await api.send('GET', `${path}/${id}/log`);
-    expect(all.json.data.map(({ action }) => action)).toEqual(['phase', ...Array.from({ length: 5 }, () => 'rejected')]);
-    expect(all.json.data[1]).toMatchObject({ level: 'warn', sourceId: 'c0', code: 'email-invalid', message: 'Stripe refuses the address.' });
+    expect(all.json.data.map(({ action }) => action)).toEqual([
+      'phase',
+      ...Array.from({ length: 5 }, () => 'rejected'),
+    ]);
+    expect(all.json.data[1]).toMatchObject({
+      level: 'warn',
+      sourceId: 'c0',
+      code: 'email-invalid',
+      message: 'Stripe refuses the address.',
+    });
     const first = await api.send('GET', `${path}/${id}/log?action=rejected&limit=3`);
-    const second = await api.send('GET', `${path}/${id}/log?action=rejected&limit=3&cursor=${first.json.nextCursor ?? ''}`);
-    expect([...first.json.data, ...second.json.data].map(({ sourceId }) => sourceId)).toEqual(['c0', 'c1', 'c2', 'c3', 'c4']);
+    const second = await api.send(
+      'GET',
+      `${path}/${id}/log?action=rejected&limit=3&cursor=${first.json.nextCursor ?? ''}`,
+    );
+    expect([...first.json.data, ...second.json.data].map(({ sourceId }) => sourceId)).toEqual([
+      'c0',
+      'c1',
+      'c2',
+      'c3',
+      'c4',
+    ]);
     expect((await api.send('GET', `${path}/${id}/log?level=error`)).json).toEqual({ data: [], nextCursor: null });
     expect(await api.send('GET', `${path}/${id}/log?level=loud`)).toMatchObject({ status: 400 });
   });

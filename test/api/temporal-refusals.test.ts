@@ -29,43 +29,79 @@ let access: { readonly client: Client; readonly connection: Connection; readonly
 beforeAll(async () => {
   temporal = await createTestNamespace();
   connection = await Connection.connect({ address: temporal.address });
-  access = { connection, client: new Client({ connection, namespace: temporal.namespace }), providerName: () => 'Square' };
+  access = {
+    connection,
+    client: new Client({ connection, namespace: temporal.namespace }),
+    providerName: () => 'Square',
+  };
 });
 afterAll(() => connection.close());
 
-const aConnection = () => ({ venueId: uuidv7() as VenueId, connectionId: uuidv7() as ConnectionId, provider: 'square' }) as const;
+const aConnection = () =>
+  ({ venueId: uuidv7() as VenueId, connectionId: uuidv7() as ConnectionId, provider: 'square' }) as const;
 const refused = { code: 'temporal-refused', status: 500, headers: {} };
 
 function anAttempt(sealedVerifier: string): AuthorizeConnectionInput {
-  const asked = { environment: 'sandbox', flow: 'code', redirectUri: 'https://interlock.test/oauth/square/callback', reauthorize: false, requestedBy: 'alice' } as const;
+  const asked = {
+    environment: 'sandbox',
+    flow: 'code',
+    redirectUri: 'https://interlock.test/oauth/square/callback',
+    reauthorize: false,
+    requestedBy: 'alice',
+  } as const;
   return { ...aConnection(), ...asked, sealedVerifier, expiresAt: new Date(Date.now() + 600_000).toISOString() };
 }
 
 describe('what Temporal refuses for good', () => {
   it('is told as ours to mend, without a time to come again: a search attribute that is not registered', async () => {
-    const typedSearchAttributes = new TypedSearchAttributes([{ key: defineSearchAttributeKey('NobodyRegisteredThis', SearchAttributeType.KEYWORD), value: 'x' }]);
-    const start = callTemporal(access, ({ workflow }) => workflow.start('any', { taskQueue: 'nobody', workflowId: uuidv7(), args: [], typedSearchAttributes }));
+    const typedSearchAttributes = new TypedSearchAttributes([
+      { key: defineSearchAttributeKey('NobodyRegisteredThis', SearchAttributeType.KEYWORD), value: 'x' },
+    ]);
+    const start = callTemporal(access, ({ workflow }) =>
+      workflow.start('any', { taskQueue: 'nobody', workflowId: uuidv7(), args: [], typedSearchAttributes }),
+    );
     await expect(start).rejects.toMatchObject(refused);
-    const workflow = { taskQueue: 'nobody', workflowId: uuidv7(), args: [], typedSearchAttributes, workflowIdConflictPolicy: 'USE_EXISTING' } as const;
-    const signal = callTemporal(access, (client) => client.workflow.signalWithStart('any', { ...workflow, signal: 'any' }));
+    const workflow = {
+      taskQueue: 'nobody',
+      workflowId: uuidv7(),
+      args: [],
+      typedSearchAttributes,
+      workflowIdConflictPolicy: 'USE_EXISTING',
+    } as const;
+    const signal = callTemporal(access, (client) =>
+      client.workflow.signalWithStart('any', { ...workflow, signal: 'any' }),
+    );
     await expect(signal).rejects.toMatchObject(refused);
     // What such a call throws has another shape.
-    const update = callTemporal(access, (client) => client.workflow.executeUpdateWithStart('any', { startWorkflowOperation: new WithStartWorkflowOperation('any', workflow) }));
+    const update = callTemporal(access, (client) =>
+      client.workflow.executeUpdateWithStart('any', {
+        startWorkflowOperation: new WithStartWorkflowOperation('any', workflow),
+      }),
+    );
     await expect(update).rejects.toMatchObject(refused);
   });
 
   it('is told as ours to mend: an argument that is too large', async () => {
-    await expect(createAuthorizationGateway(access).begin(uuidv7(), anAttempt('x'.repeat(3_000_000)), null)).rejects.toMatchObject(refused);
+    await expect(
+      createAuthorizationGateway(access).begin(uuidv7(), anAttempt('x'.repeat(3_000_000)), null),
+    ).rejects.toMatchObject(refused);
   });
 
   it('is told as ours to mend: a namespace that is not registered', async () => {
     const nowhere = { ...access, client: new Client({ connection, namespace: 'nobody-registered-this' }) };
     await expect(createJobGateway(nowhere).startKeyRotation(uuidv7() as JobId)).rejects.toMatchObject(refused);
     const schedule = { ...aConnection(), resource: 'customers' } as const;
-    await expect(createScheduleGateway(nowhere).create({ ...schedule, direction: 'pull' }, { timing: DEFAULT_TIMING, jitterMs: 0 })).rejects.toMatchObject(refused);
+    await expect(
+      createScheduleGateway(nowhere).create(
+        { ...schedule, direction: 'pull' },
+        { timing: DEFAULT_TIMING, jitterMs: 0 },
+      ),
+    ).rejects.toMatchObject(refused);
     await expect(createScheduleGateway(nowhere).find(schedule)).rejects.toMatchObject(refused);
     await expect(createConnectionGateway(nowhere).lookAgain(aConnection())).rejects.toMatchObject(refused);
-    await expect(createConnectionGateway(nowhere).disconnect(aConnection(), { records: 'keep', requestedBy: 'alice' })).rejects.toMatchObject(refused);
+    await expect(
+      createConnectionGateway(nowhere).disconnect(aConnection(), { records: 'keep', requestedBy: 'alice' }),
+    ).rejects.toMatchObject(refused);
   });
 });
 
@@ -80,7 +116,12 @@ describe('a caller behind as many updates as a workflow takes', () => {
   it('is told within the deadline to come again', async () => {
     const native = await NativeConnection.connect({ address: temporal.address });
     // Workflows alone: an owner that asks for its grant waits, and so does everybody who asks the owner.
-    const worker = await Worker.create({ connection: native, namespace: temporal.namespace, taskQueue: WORKFLOW_QUEUE, workflowsPath: fileURLToPath(new URL('../../workflows/index.ts', import.meta.url)) });
+    const worker = await Worker.create({
+      connection: native,
+      namespace: temporal.namespace,
+      taskQueue: WORKFLOW_QUEUE,
+      workflowsPath: fileURLToPath(new URL('../../workflows/index.ts', import.meta.url)),
+    });
     await worker.runUntil(async () => {
       const ours = aConnection();
       const owner = { ...ownerOptions(ours, 'Square'), typedSearchAttributes: startAttributes(ownerKeywords(ours)) };
@@ -93,7 +134,11 @@ describe('a caller behind as many updates as a workflow takes', () => {
       for (let inFlight = 0; inFlight < MAX_IN_FLIGHT; inFlight += 1) await ask();
       const gateway = createConnectionGateway({ ...access, acceptTimeoutMs: 1_000 });
       // The client alone would wait for 41 s: longer than this test may take.
-      await expect(gateway.disconnect(ours, { records: 'keep', requestedBy: 'alice' })).rejects.toMatchObject({ code: 'worker-unavailable', status: 503, headers: { 'Retry-After': '5' } });
+      await expect(gateway.disconnect(ours, { records: 'keep', requestedBy: 'alice' })).rejects.toMatchObject({
+        code: 'worker-unavailable',
+        status: 503,
+        headers: { 'Retry-After': '5' },
+      });
       await access.client.workflow.getHandle(owner.workflowId).terminate('test');
     });
     await native.close();

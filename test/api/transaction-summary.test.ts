@@ -16,21 +16,52 @@ beforeEach(async () => {
 });
 
 const summary = (query = '') => api.send('GET', `${venue}/transactions/summary${query}`);
-const aTransaction = { kind: 'payment', occurredAt: '2026-05-01T22:30:00Z', amountMinor: 500, currency: 'EUR', feeMinor: 20, status: 'succeeded' };
-const load = (...records: readonly object[]) => api.send('POST', `${venue}/records/transactions/batch`, { json: { records: records.map((record, index) => ({ sourceId: `t${index}`, ...aTransaction, ...record })) } });
+const aTransaction = {
+  kind: 'payment',
+  occurredAt: '2026-05-01T22:30:00Z',
+  amountMinor: 500,
+  currency: 'EUR',
+  feeMinor: 20,
+  status: 'succeeded',
+};
+const load = (...records: readonly object[]) =>
+  api.send('POST', `${venue}/records/transactions/batch`, {
+    json: { records: records.map((record, index) => ({ sourceId: `t${index}`, ...aTransaction, ...record })) },
+  });
 
 describe('the summary of transactions', () => {
   it('is by the days of the venue, and says which', async () => {
-    expect((await load({}, { amountMinor: 25, feeMinor: null }, { status: 'pending' }, { occurredAt: '2026-06-01T00:00:00Z' })).json).toMatchObject({ created: 4 });
+    expect(
+      (
+        await load(
+          {},
+          { amountMinor: 25, feeMinor: null },
+          { status: 'pending' },
+          { occurredAt: '2026-06-01T00:00:00Z' },
+        )
+      ).json,
+    ).toMatchObject({ created: 4 });
     const answer = await summary('?from=2026-05-01&to=2026-05-31');
     expect(answer.status).toBe(200);
     expect(answer.json).toEqual({
       from: '2026-05-01',
       to: '2026-05-31',
       timeZone: 'Europe/Berlin',
-      data: [{ day: '2026-05-02', kind: 'payment', currency: 'EUR', connectionId: null, count: 2, amountMinor: 525, feeMinor: 20 }],
+      data: [
+        {
+          day: '2026-05-02',
+          kind: 'payment',
+          currency: 'EUR',
+          connectionId: null,
+          count: 2,
+          amountMinor: 525,
+          feeMinor: 20,
+        },
+      ],
     });
-    expect((await summary('?from=2026-05-01&to=2026-05-31&status=pending')).json.data).toMatchObject([{ count: 1, amountMinor: 500 }]);
+    expect((await summary('?from=2026-05-01&to=2026-05-31&status=pending')).json.data).toMatchObject([
+      { count: 1, amountMinor: 500 },
+    ]);
     expect((await summary('?from=2026-05-01&to=2026-05-31&kind=refund')).json.data).toEqual([]);
   });
 
@@ -63,7 +94,10 @@ describe('the summary of transactions', () => {
 
   it('refuses to show a sum that is not exact', async () => {
     await load({ amountMinor: Number.MAX_SAFE_INTEGER }, { amountMinor: 1 });
-    expect(await summary('?from=2026-05-01&to=2026-05-31')).toMatchObject({ status: 422, json: { code: 'sum-out-of-range' } });
+    expect(await summary('?from=2026-05-01&to=2026-05-31')).toMatchObject({
+      status: 422,
+      json: { code: 'sum-out-of-range' },
+    });
     expect(await summary('?from=2026-04-01&to=2026-04-30')).toMatchObject({ status: 200, json: { data: [] } });
   });
 });

@@ -36,12 +36,19 @@ describe('the repeat of a start whose answer was never stored', () => {
     path = `/v1/venues/${venueId}/syncs`;
   });
 
-  const order = (changes: object = {}) => ({ connectionId, resource: 'customers', direction: 'push', mode: 'full', ...changes });
+  const order = (changes: object = {}) => ({
+    connectionId,
+    resource: 'customers',
+    direction: 'push',
+    mode: 'full',
+    ...changes,
+  });
   const start = (changes?: object) => api.send('POST', path, { json: order(changes), headers });
   const startedFor = (id: string) => api.gateway.started.filter((run) => run.id === id).length;
   const runs = async () => (await api.send('GET', path)).json.data.map(({ id }) => id);
   const finish = async (id: string, outcome = 'completed') => {
-    await api.database.admin`update sync_runs set finished_at = now(), phase = 'finished', outcome = ${outcome} where id = ${id}`;
+    await api.database
+      .admin`update sync_runs set finished_at = now(), phase = 'finished', outcome = ${outcome} where id = ${id}`;
     api.gateway.running.delete(id);
   };
 
@@ -49,34 +56,47 @@ describe('the repeat of a start whose answer was never stored', () => {
     const first = await start();
     await loseAnswer();
     const again = await start();
-    expect([again.status, again.headers.get('location'), again.headers.get('idempotency-replayed')]).toEqual([202, `${path}/${first.json.id}`, null]);
+    expect([again.status, again.headers.get('location'), again.headers.get('idempotency-replayed')]).toEqual([
+      202,
+      `${path}/${first.json.id}`,
+      null,
+    ]);
     expect(again.json).toEqual(first.json);
     expect(startedFor(first.json.id)).toBe(1);
     expect(await start()).toMatchObject({ status: 202, text: again.text });
   });
 
-  it.each(['completed', 'failed', 'cancelled'])('answers 202 with that run when it is over: %s; no second one is opened', async (outcome) => {
-    const first = await start();
-    await finish(first.json.id, outcome);
-    await loseAnswer();
-    expect(await start()).toMatchObject({ status: 202, json: { id: first.json.id, phase: 'finished', outcome } });
-    expect(await runs()).toEqual([first.json.id]);
-    expect(startedFor(first.json.id)).toBe(1);
-  });
+  it.each(['completed', 'failed', 'cancelled'])(
+    'answers 202 with that run when it is over: %s; no second one is opened',
+    async (outcome) => {
+      const first = await start();
+      await finish(first.json.id, outcome);
+      await loseAnswer();
+      expect(await start()).toMatchObject({ status: 202, json: { id: first.json.id, phase: 'finished', outcome } });
+      expect(await runs()).toEqual([first.json.id]);
+      expect(startedFor(first.json.id)).toBe(1);
+    },
+  );
 
   it('gives the run its workflow when the process died before it could', async () => {
     const first = await start();
     api.gateway.running.delete(first.json.id);
     await loseAnswer();
     const again = await start();
-    expect(again).toMatchObject({ status: 202, json: { id: first.json.id, runId: api.gateway.running.get(first.json.id) } });
+    expect(again).toMatchObject({
+      status: 202,
+      json: { id: first.json.id, runId: api.gateway.running.get(first.json.id) },
+    });
     expect(startedFor(first.json.id)).toBe(2);
   });
 
   it('is answered though the connection cannot be synced any more, and Temporal is away', async () => {
     const first = await start();
     await finish(first.json.id);
-    await api.connections.setState({ venueId, connectionId }, { state: 'needs-reauth', cause: 'revoked', nextAction: 'Enter a new key.' });
+    await api.connections.setState(
+      { venueId, connectionId },
+      { state: 'needs-reauth', cause: 'revoked', nextAction: 'Enter a new key.' },
+    );
     await loseAnswer();
     api.gateway.away = true;
     const again = await start();
@@ -91,14 +111,20 @@ describe('the repeat of a start whose answer was never stored', () => {
     await finish(first.json.id);
     await loseAnswer();
     expect(first).toMatchObject({ status: 202, json: { plan: { id: dry.json.id } } });
-    expect(await start({ planId: dry.json.id })).toMatchObject({ status: 202, json: { id: first.json.id, plan: { id: dry.json.id } } });
+    expect(await start({ planId: dry.json.id })).toMatchObject({
+      status: 202,
+      json: { id: first.json.id, plan: { id: dry.json.id } },
+    });
   });
 
   it('is refused with another body, whose run it is not', async () => {
     const first = await start();
     await finish(first.json.id);
     await loseAnswer();
-    expect(await start({ mode: 'incremental' })).toMatchObject({ status: 422, json: { code: 'idempotency-key-reused' } });
+    expect(await start({ mode: 'incremental' })).toMatchObject({
+      status: 422,
+      json: { code: 'idempotency-key-reused' },
+    });
     expect(await runs()).toEqual([first.json.id]);
   });
 
@@ -126,14 +152,26 @@ describe('the repeat of a start whose answer was never stored', () => {
     const first = await start();
     const otherVenue = await api.aVenue();
     const otherConnection = (await aConnection(api.database.db, otherVenue)).id;
-    const theirs = await api.send('POST', `/v1/venues/${otherVenue}/syncs`, { json: order({ connectionId: otherConnection }), headers });
+    const theirs = await api.send('POST', `/v1/venues/${otherVenue}/syncs`, {
+      json: order({ connectionId: otherConnection }),
+      headers,
+    });
     await finish(first.json.id);
-    const someoneElses = await api.send('POST', path, { json: order(), headers, token: await aToken({ sub: 'someone else' }) });
+    const someoneElses = await api.send('POST', path, {
+      json: order(),
+      headers,
+      token: await aToken({ sub: 'someone else' }),
+    });
     await loseAnswer();
     expect([theirs.status, someoneElses.status]).toEqual([202, 202]);
     expect(new Set([first.json.id, theirs.json.id, someoneElses.json.id]).size).toBe(3);
     expect(await start()).toMatchObject({ status: 202, json: { id: first.json.id } });
-    expect(await api.send('POST', `/v1/venues/${otherVenue}/syncs`, { json: order({ connectionId: otherConnection }), headers })).toMatchObject({ status: 202, json: { id: theirs.json.id } });
+    expect(
+      await api.send('POST', `/v1/venues/${otherVenue}/syncs`, {
+        json: order({ connectionId: otherConnection }),
+        headers,
+      }),
+    ).toMatchObject({ status: 202, json: { id: theirs.json.id } });
   });
 
   it('joins as the first did: that one has opened nothing', async () => {
@@ -146,7 +184,8 @@ describe('the repeat of a start whose answer was never stored', () => {
 
 describe('the repeat of a venue’s creation whose answer was never stored', () => {
   const VENUE = { name: 'Once', timeZone: 'UTC', currency: 'EUR' };
-  const create = (changes: object = {}, token?: string) => api.send('POST', '/v1/venues', { json: { ...VENUE, ...changes }, headers, ...(token !== undefined && { token }) });
+  const create = (changes: object = {}, token?: string) =>
+    api.send('POST', '/v1/venues', { json: { ...VENUE, ...changes }, headers, ...(token !== undefined && { token }) });
   const venues = async () => Number((await api.database.admin`select count(*) from venues`)[0]?.['count']);
 
   it.each([
@@ -157,7 +196,11 @@ describe('the repeat of a venue’s creation whose answer was never stored', () 
     const before = await venues();
     await loseAnswer();
     const again = await create(changes);
-    expect([again.status, again.json, again.headers.get('location')]).toEqual([201, first.json, first.headers.get('location')]);
+    expect([again.status, again.json, again.headers.get('location')]).toEqual([
+      201,
+      first.json,
+      first.headers.get('location'),
+    ]);
     expect(await venues()).toBe(before);
   });
 

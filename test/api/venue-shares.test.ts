@@ -22,7 +22,12 @@ afterAll(() => api.close());
 
 describe('the pool of database connections', () => {
   it('keeps connections for other venues while one waits for its own locks with all it may have', async () => {
-    const db = openDatabase({ url: api.database.url, maxConnections: 4, connectionsPerVenue: 3, applicationName: 'shares' });
+    const db = openDatabase({
+      url: api.database.url,
+      maxConnections: 4,
+      connectionsPerVenue: 3,
+      applicationName: 'shares',
+    });
     const [a, b] = [await api.aVenue(), await api.aVenue()];
     const records = createRecordStores(db);
     await records.customers.upsertMany(a, [{ sourceId: 'locked' }]);
@@ -34,7 +39,9 @@ describe('the pool of database connections', () => {
       await letGo.promise;
     });
     await locked.promise;
-    const waiting = Array.from({ length: 10 }, (_, index) => records.customers.upsertMany(a, [{ sourceId: 'locked', name: `${index}` }]));
+    const waiting = Array.from({ length: 10 }, (_, index) =>
+      records.customers.upsertMany(a, [{ sourceId: 'locked', name: `${index}` }]),
+    );
     expect(await records.customers.upsertMany(b, [{ sourceId: 'free' }])).toEqual(['created']);
     letGo.resolve(undefined);
     await holding;
@@ -43,14 +50,27 @@ describe('the pool of database connections', () => {
   });
 
   it.each([
-    ['a lock', { lockMs: 20 }, async (db: Database, venue: Parameters<typeof withVenue>[1]) => withVenue(db, venue, (tx) => tx.execute(sql`select pg_advisory_xact_lock(4711)`))],
-    ['a statement', { statementMs: 20 }, async (db: Database, venue: Parameters<typeof withVenue>[1]) => withVenue(db, venue, (tx) => tx.execute(sql`select pg_sleep(60)`))],
+    [
+      'a lock',
+      { lockMs: 20 },
+      async (db: Database, venue: Parameters<typeof withVenue>[1]) =>
+        withVenue(db, venue, (tx) => tx.execute(sql`select pg_advisory_xact_lock(4711)`)),
+    ],
+    [
+      'a statement',
+      { statementMs: 20 },
+      async (db: Database, venue: Parameters<typeof withVenue>[1]) =>
+        withVenue(db, venue, (tx) => tx.execute(sql`select pg_sleep(60)`)),
+    ],
   ] as const)('gives up waiting for %s in time, and says that the database is busy', async (_case, timeouts, work) => {
     const db = openDatabase({ url: api.database.url, maxConnections: 2, timeouts, applicationName: 'timeouts' });
     const venue = await api.aVenue();
     await api.database.admin.begin(async (tx) => {
       await tx`select pg_advisory_xact_lock(4711)`;
-      const error = await work(db, venue).then(() => null, (thrown: unknown) => thrown);
+      const error = await work(db, venue).then(
+        () => null,
+        (thrown: unknown) => thrown,
+      );
       expect(isDatabaseBusy(error)).toBe(true);
     });
     expect(await withVenue(db, venue, () => Promise.resolve('works again'))).toBe('works again');
@@ -58,12 +78,19 @@ describe('the pool of database connections', () => {
   });
 
   it('ends a transaction that does nothing, and goes on', async () => {
-    const db = openDatabase({ url: api.database.url, maxConnections: 1, timeouts: { idleInTransactionMs: 20 }, applicationName: 'idle' });
+    const db = openDatabase({
+      url: api.database.url,
+      maxConnections: 1,
+      timeouts: { idleInTransactionMs: 20 },
+      applicationName: 'idle',
+    });
     const venue = await api.aVenue();
-    await expect(withVenue(db, venue, async (tx) => {
-      await api.database.admin`select pg_sleep(0.3)`;
-      await tx.execute(sql`select 1`);
-    })).rejects.toThrow();
+    await expect(
+      withVenue(db, venue, async (tx) => {
+        await api.database.admin`select pg_sleep(0.3)`;
+        await tx.execute(sql`select 1`);
+      }),
+    ).rejects.toThrow();
     expect(await withVenue(db, venue, () => Promise.resolve('works again'))).toBe('works again');
     await db.$client.end();
   });
@@ -76,7 +103,10 @@ describe('the pool of database connections', () => {
 describe('what a venue may start', () => {
   it('is bounded for attempts to connect, and another venue’s are not its own', async () => {
     const [a, b] = [await api.aVenue(), await api.aVenue()];
-    const connect = (venue: string) => api.send('POST', `/v1/venues/${venue}/connections`, { json: { provider: 'square', environment: api.environmentOf('square') } });
+    const connect = (venue: string) =>
+      api.send('POST', `/v1/venues/${venue}/connections`, {
+        json: { provider: 'square', environment: api.environmentOf('square') },
+      });
     const statuses: number[] = [];
     for (let attempt = 0; attempt < 4; attempt += 1) statuses.push((await connect(a)).status);
     expect(statuses).toEqual([201, 201, 201, 429]);
@@ -87,7 +117,10 @@ describe('what a venue may start', () => {
   it('is bounded for runs', async () => {
     const venue = await api.aVenue();
     const connectionId = await api.aConnection(venue);
-    const start = () => api.send('POST', `/v1/venues/${venue}/syncs`, { json: { connectionId, resource: 'customers', direction: 'pull', mode: 'full' } });
+    const start = () =>
+      api.send('POST', `/v1/venues/${venue}/syncs`, {
+        json: { connectionId, resource: 'customers', direction: 'pull', mode: 'full' },
+      });
     const statuses: number[] = [];
     for (let attempt = 0; attempt < 4; attempt += 1) statuses.push((await start()).status);
     expect(statuses).toEqual([202, 200, 200, 429]);
@@ -95,8 +128,12 @@ describe('what a venue may start', () => {
 
   it('is bounded for event streams, of which each venue has a share', async () => {
     const watch = async (venue: string) => {
-      const connectionId = (await api.send('POST', `/v1/venues/${venue}/connections`, { json: aKey(api.sandbox.secretKey) })).json.id;
-      const run = await api.send('POST', `/v1/venues/${venue}/syncs`, { json: { connectionId, resource: 'customers', direction: 'pull', mode: 'full' } });
+      const connectionId = (
+        await api.send('POST', `/v1/venues/${venue}/connections`, { json: aKey(api.sandbox.secretKey) })
+      ).json.id;
+      const run = await api.send('POST', `/v1/venues/${venue}/syncs`, {
+        json: { connectionId, resource: 'customers', direction: 'pull', mode: 'full' },
+      });
       return () => api.raw('GET', `/v1/venues/${venue}/syncs/${run.json.id}/events`);
     };
     const [a, b] = [await watch(await api.aVenue()), await watch(await api.aVenue())];

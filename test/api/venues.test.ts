@@ -44,7 +44,9 @@ describe('venues', () => {
   });
 
   it('name every wrong field at once', async () => {
-    const answer = await api.send('POST', '/v1/venues', { json: { name: '', timeZone: 'X', colour: 'red', 'odd field': 1 } });
+    const answer = await api.send('POST', '/v1/venues', {
+      json: { name: '', timeZone: 'X', colour: 'red', 'odd field': 1 },
+    });
     expect(pathsOf(answer.json.errors).sort()).toEqual(['colour', 'currency', 'name', 'odd field', 'timeZone']);
     expect(answer.json.errors).toContainEqual({ path: 'colour', message: 'Unknown field' });
     expect(answer.json.errors).toContainEqual({ path: 'currency', message: 'Required' });
@@ -52,20 +54,27 @@ describe('venues', () => {
 
   it('cannot be created with a token that lists venues', async () => {
     const token = await aToken({ venues: [await api.aVenue()] });
-    expect(await api.send('POST', '/v1/venues', { token, json: VENUE })).toMatchObject({ status: 403, json: { code: 'forbidden' } });
+    expect(await api.send('POST', '/v1/venues', { token, json: VENUE })).toMatchObject({
+      status: 403,
+      json: { code: 'forbidden' },
+    });
   });
 
   it('are listed as far as the token reaches', async () => {
     const [mine] = [await api.aVenue('Mine'), await api.aVenue('Theirs')];
     const answer = await api.send('GET', '/v1/venues', { token: await aToken({ role: 'viewer', venues: [mine] }) });
     expect(answer.json.data.map(({ id }) => id)).toEqual([mine]);
-    expect((await api.send('GET', '/v1/venues', { token: await aToken({ venues: [] }) })).json).toEqual({ data: [], nextCursor: null });
+    expect((await api.send('GET', '/v1/venues', { token: await aToken({ venues: [] }) })).json).toEqual({
+      data: [],
+      nextCursor: null,
+    });
   });
 
   it('leave a trace of who created and changed them', async () => {
     const created = await api.send('POST', '/v1/venues', { json: VENUE, headers: { 'x-request-id': 'trace-me' } });
     await api.send('PATCH', `/v1/venues/${created.json.id}`, { json: { name: 'Renamed' } });
-    const rows = await api.database.admin`select actor, action, outcome, request_id, details from audit_log where venue_id = ${created.json.id} order by id`;
+    const rows = await api.database
+      .admin`select actor, action, outcome, request_id, details from audit_log where venue_id = ${created.json.id} order by id`;
     expect(rows).toMatchObject([
       { actor: 'tester', action: 'venue.created', outcome: 'ok', request_id: 'trace-me' },
       { actor: 'tester', action: 'venue.updated', details: { fields: 'name' } },

@@ -17,11 +17,22 @@ beforeEach(() => {
 });
 
 const told = () => api.connectionGateway.revoked;
-const post = (provider: string, body: SendOptions['body'], headers: Readonly<Record<string, string>>): Promise<Answered> =>
-  api.send('POST', `/webhooks/${provider}`, { token: null, ...(body !== undefined && { body }), headers: { 'content-type': 'application/json', ...headers } });
+const post = (
+  provider: string,
+  body: SendOptions['body'],
+  headers: Readonly<Record<string, string>>,
+): Promise<Answered> =>
+  api.send('POST', `/webhooks/${provider}`, {
+    token: null,
+    ...(body !== undefined && { body }),
+    headers: { 'content-type': 'application/json', ...headers },
+  });
 const send = (provider: Receiver, body: string) => post(provider, body, signed(provider, body));
 
-async function aGrant(provider: Receiver, account: string): Promise<{ readonly venueId: VenueId; readonly connectionId: ConnectionId }> {
+async function aGrant(
+  provider: Receiver,
+  account: string,
+): Promise<{ readonly venueId: VenueId; readonly connectionId: ConnectionId }> {
   const { admin } = api.database;
   const ref = { venueId: await api.aVenue(), connectionId: uuidv7() as ConnectionId };
   await admin`insert into connections (id, venue_id, provider, environment, state, external_account_id, flow) values (${ref.connectionId}, ${ref.venueId}, ${provider}, 'sandbox', 'active', ${account}, 'code')`;
@@ -36,7 +47,8 @@ describe.each(['stripe', 'square'] as const)('an event of %s', (provider) => {
     const body = revocation(provider, account);
     expect(await send(provider, body)).toMatchObject({ status: 200, json: { received: true } });
     await api.restart();
-    for (let delivery = 0; delivery < 9; delivery += 1) expect(await send(provider, body)).toMatchObject({ status: 200, json: { received: true } });
+    for (let delivery = 0; delivery < 9; delivery += 1)
+      expect(await send(provider, body)).toMatchObject({ status: 200, json: { received: true } });
     expect(told()).toEqual([{ ...ref, provider }]);
     expect((await send(provider, revocation(provider, account))).status).toBe(200);
     expect(told()).toHaveLength(2);
@@ -53,9 +65,19 @@ describe.each(['stripe', 'square'] as const)('an event of %s', (provider) => {
     expect(told()).toHaveLength(1);
   });
 
-  it.each([['without a signature', null], ['with one of another shape', 'x'.repeat(44)]])('%s is refused before anything of its body is read', async (_case, signature) => {
+  it.each([
+    ['without a signature', null],
+    ['with one of another shape', 'x'.repeat(44)],
+  ])('%s is refused before anything of its body is read', async (_case, signature) => {
     const name = provider === 'stripe' ? 'stripe-signature' : 'x-square-hmacsha256-signature';
-    const never = new ReadableStream({ start: (controller) => { controller.enqueue(new Uint8Array(1)); } });
-    expect(await post(provider, never, signature === null ? {} : { [name]: signature })).toMatchObject({ status: 401, json: { code: 'webhook-not-signed' } });
+    const never = new ReadableStream({
+      start: (controller) => {
+        controller.enqueue(new Uint8Array(1));
+      },
+    });
+    expect(await post(provider, never, signature === null ? {} : { [name]: signature })).toMatchObject({
+      status: 401,
+      json: { code: 'webhook-not-signed' },
+    });
   });
 });

@@ -23,8 +23,17 @@ beforeEach(() => {
   api.connectionGateway.away = false;
 });
 
-const post = (provider: string, body: SendOptions['body'], headers: Record<string, string> = {}, to = api): Promise<Answered> =>
-  to.send('POST', `/webhooks/${provider}`, { token: null, ...(body !== undefined && { body }), headers: { 'content-type': 'application/json', ...headers } });
+const post = (
+  provider: string,
+  body: SendOptions['body'],
+  headers: Record<string, string> = {},
+  to = api,
+): Promise<Answered> =>
+  to.send('POST', `/webhooks/${provider}`, {
+    token: null,
+    ...(body !== undefined && { body }),
+    headers: { 'content-type': 'application/json', ...headers },
+  });
 const send = (provider: Receiver, body: string) => post(provider, body, signed(provider, body));
 
 interface Granted {
@@ -33,12 +42,18 @@ interface Granted {
 }
 
 /** A connection of a venue of its own, as its owner's approval leaves it. */
-async function aGrant(provider: Receiver, account: string, { state = 'active', environment = 'sandbox', key = false } = {}): Promise<Granted> {
+async function aGrant(
+  provider: Receiver,
+  account: string,
+  { state = 'active', environment = 'sandbox', key = false } = {},
+): Promise<Granted> {
   const { admin } = api.database;
   const ref = { venueId: await api.aVenue(), connectionId: uuidv7() as ConnectionId };
   await admin`insert into connections (id, venue_id, provider, environment, state, external_account_id, flow) values (${ref.connectionId}, ${ref.venueId}, ${provider}, ${environment}, ${state}, ${account}, ${key ? null : 'code'})`;
-  if (key) await admin`insert into venue_api_keys (connection_id, venue_id, sealed_key) values (${ref.connectionId}, ${ref.venueId}, ${Buffer.from('sealed')})`;
-  else await admin`insert into oauth_tokens (connection_id, venue_id, sealed_tokens) values (${ref.connectionId}, ${ref.venueId}, ${Buffer.from('sealed')})`;
+  if (key)
+    await admin`insert into venue_api_keys (connection_id, venue_id, sealed_key) values (${ref.connectionId}, ${ref.venueId}, ${Buffer.from('sealed')})`;
+  else
+    await admin`insert into oauth_tokens (connection_id, venue_id, sealed_tokens) values (${ref.connectionId}, ${ref.venueId}, ${Buffer.from('sealed')})`;
   return ref;
 }
 
@@ -51,8 +66,15 @@ describe.each(['stripe', 'square'] as const)('word of a revocation from %s', (pr
     const there = await aGrant(provider, account, { state: 'degraded' });
     await aGrant(provider, anAccount(provider));
     const answer = await send(provider, revocation(provider, account));
-    expect([answer.status, answer.json, answer.headers.get('cache-control')]).toEqual([200, { received: true }, 'no-store']);
-    expect(told().toSorted((a, b) => a.connectionId.localeCompare(b.connectionId))).toEqual([{ ...here, provider }, { ...there, provider }]);
+    expect([answer.status, answer.json, answer.headers.get('cache-control')]).toEqual([
+      200,
+      { received: true },
+      'no-store',
+    ]);
+    expect(told().toSorted((a, b) => a.connectionId.localeCompare(b.connectionId))).toEqual([
+      { ...here, provider },
+      { ...there, provider },
+    ]);
   });
 
   it('reaches no connection that has a key, another environment, or nothing to lose any more', async () => {
@@ -67,18 +89,31 @@ describe.each(['stripe', 'square'] as const)('word of a revocation from %s', (pr
 
   it('about an account that nobody has connected is taken, and changes nothing', async () => {
     // Postgres takes no U+0000, also not to look for it.
-    for (const account of [anAccount(provider), `${anAccount(provider)}\u0000`]) expect((await send(provider, revocation(provider, account))).status).toBe(200);
+    for (const account of [anAccount(provider), `${anAccount(provider)}\u0000`])
+      expect((await send(provider, revocation(provider, account))).status).toBe(200);
     expect(told()).toEqual([]);
   });
 
   it.each<[string, (body: string) => Record<string, string>]>([
     ['without a signature', () => ({})],
-    ['with an empty signature', (body) => Object.fromEntries(Object.keys(signed(provider, body)).map((name) => [name, '']))],
-    ['with a signature that is none', (body) => Object.fromEntries(Object.keys(signed(provider, body)).map((name) => [name, 't=1,v1=ÿþ']))],
+    [
+      'with an empty signature',
+      (body) => Object.fromEntries(Object.keys(signed(provider, body)).map((name) => [name, ''])),
+    ],
+    [
+      'with a signature that is none',
+      (body) => Object.fromEntries(Object.keys(signed(provider, body)).map((name) => [name, 't=1,v1=ÿþ'])),
+    ],
     ['signed with another secret', (body) => signed(provider, body, { secret: 'whsec_other' })],
-    ['signed with the other provider’s secret', (body) => signed(provider, body, { secret: provider === 'stripe' ? SQUARE_KEY : STRIPE_SECRET })],
+    [
+      'signed with the other provider’s secret',
+      (body) => signed(provider, body, { secret: provider === 'stripe' ? SQUARE_KEY : STRIPE_SECRET }),
+    ],
     ['signed for another body', (body) => signed(provider, `${body} `)],
-    ['with the signature in another header', (body) => ({ authorization: Object.values(signed(provider, body))[0] ?? '' })],
+    [
+      'with the signature in another header',
+      (body) => ({ authorization: Object.values(signed(provider, body))[0] ?? '' }),
+    ],
   ])('%s is refused, and changes nothing', async (_case, headersOf) => {
     const account = anAccount(provider);
     await aGrant(provider, account);
@@ -120,12 +155,17 @@ describe.each(['stripe', 'square'] as const)('word of a revocation from %s', (pr
 
   it('larger than a megabyte is refused before it is looked at', async () => {
     const body = JSON.stringify({ type: 'x'.repeat(1_100_000) });
-    expect(await post(provider, body, signed(provider, body))).toMatchObject({ status: 413, json: { code: 'body-too-large' } });
+    expect(await post(provider, body, signed(provider, body))).toMatchObject({
+      status: 413,
+      json: { code: 'body-too-large' },
+    });
   });
 
   it('in a compressed body is refused: what unfolds was not signed', async () => {
     const body = revocation(provider, anAccount(provider));
-    expect(await post(provider, Uint8Array.from(gzipSync(body)), { ...signed(provider, body), 'content-encoding': 'gzip' })).toMatchObject({ status: 415 });
+    expect(
+      await post(provider, Uint8Array.from(gzipSync(body)), { ...signed(provider, body), 'content-encoding': 'gzip' }),
+    ).toMatchObject({ status: 415 });
   });
 
   it('while Temporal is away is answered 503, so that it comes again', async () => {
@@ -152,12 +192,23 @@ describe.each(['stripe', 'square'] as const)('word of a revocation from %s', (pr
     const lines = api.logLines.slice(before).join('');
     expect(lines).toContain('"connections":1');
     expect(lines).toContain('"route":"/webhooks/{provider}"');
-    for (const secret of [account, 'Corner Café', 'MERCHANT', STRIPE_SECRET, SQUARE_KEY, ...Object.values(signed(provider, body))]) expect(lines).not.toContain(secret);
+    for (const secret of [
+      account,
+      'Corner Café',
+      'MERCHANT',
+      STRIPE_SECRET,
+      SQUARE_KEY,
+      ...Object.values(signed(provider, body)),
+    ])
+      expect(lines).not.toContain(secret);
   });
 
   it('takes another type of event, does nothing with it, and says so at the level of debugging', async () => {
     const before = api.logLines.length;
-    const answer = await send(provider, JSON.stringify({ type: 'customer.created', data: { object: { email: 'a@shop.test' } } }));
+    const answer = await send(
+      provider,
+      JSON.stringify({ type: 'customer.created', data: { object: { email: 'a@shop.test' } } }),
+    );
     expect([answer.status, answer.json]).toEqual([200, { received: true }]);
     expect(told()).toEqual([]);
     const [line] = api.logLines.slice(before).filter((each) => each.includes('customer.created'));
@@ -183,7 +234,11 @@ describe('the times and addresses that are signed', () => {
 
   it('of Square’s are those of this service, whatever host the request names', async () => {
     const body = revocation('square', anAccount('square'));
-    for (const url of ['https://other.test/webhooks/square', `${PUBLIC_URL}/webhooks/square/`, `http://127.0.0.1:${api.port}/webhooks/square`]) {
+    for (const url of [
+      'https://other.test/webhooks/square',
+      `${PUBLIC_URL}/webhooks/square/`,
+      `http://127.0.0.1:${api.port}/webhooks/square`,
+    ]) {
       expect((await post('square', body, signed('square', body, { url }))).status, url).toBe(401);
     }
   });
@@ -203,9 +258,17 @@ describe('a path that takes no webhooks', () => {
   it('of a provider whose secret is not set says what to set, also to who signs with nothing', async () => {
     const bare = await createApiWorld({ providers: allApps('http://127.0.0.1:1') });
     try {
-      for (const [provider, variable] of [['stripe', 'STRIPE_WEBHOOK_SECRET'], ['square', 'SQUARE_WEBHOOK_SIGNATURE_KEY']] as const) {
+      for (const [provider, variable] of [
+        ['stripe', 'STRIPE_WEBHOOK_SECRET'],
+        ['square', 'SQUARE_WEBHOOK_SIGNATURE_KEY'],
+      ] as const) {
         const body = revocation(provider, anAccount(provider));
-        const answer = await post(provider, body, provider === 'square' ? signed(provider, body, { secret: '' }) : {}, bare);
+        const answer = await post(
+          provider,
+          body,
+          provider === 'square' ? signed(provider, body, { secret: '' }) : {},
+          bare,
+        );
         expect(answer).toMatchObject({ status: 404, json: { code: 'webhook-not-found' } });
         expect(answer.json.detail).toContain(variable);
       }
@@ -219,7 +282,13 @@ describe('a service behind us that is away', () => {
   it('makes the provider send it again: Temporal, in earnest', async () => {
     const nowhere = awayTemporal();
     const gateway = createConnectionGateway({ ...nowhere, providerName: () => 'Square' });
-    const world = await createApiWorld({ providers: providers(), deps: { connectionGateway: gateway, accountConnections: { findGranted: async () => [await aGrant('square', anAccount('square'))] } } });
+    const world = await createApiWorld({
+      providers: providers(),
+      deps: {
+        connectionGateway: gateway,
+        accountConnections: { findGranted: async () => [await aGrant('square', anAccount('square'))] },
+      },
+    });
     try {
       const body = revocation('square', anAccount('square'));
       const answer = await post('square', body, signed('square', body), world);
@@ -232,8 +301,15 @@ describe('a service behind us that is away', () => {
   }, 30_000);
 
   it('makes the provider send it again: Postgres, in earnest', async () => {
-    const db = openDatabase({ url: `postgres://nobody@127.0.0.1:${await freePort()}/nothing`, maxConnections: 1, applicationName: 'test' });
-    const world = await createApiWorld({ providers: providers(), deps: { accountConnections: createAccountConnections(db) } });
+    const db = openDatabase({
+      url: `postgres://nobody@127.0.0.1:${await freePort()}/nothing`,
+      maxConnections: 1,
+      applicationName: 'test',
+    });
+    const world = await createApiWorld({
+      providers: providers(),
+      deps: { accountConnections: createAccountConnections(db) },
+    });
     try {
       const body = revocation('square', anAccount('square'));
       const answer = await post('square', body, signed('square', body), world);

@@ -9,8 +9,14 @@ import { findPython } from '../support/python-environment.ts';
 import { startSystem } from '../support/system.ts';
 import type { System } from '../support/system.ts';
 
-const PYTHON = await findPython({ folder: 'openapi-python-client-0.29.1', requirements: fileURLToPath(new URL('../support/openapi-python-client-requirements.txt', import.meta.url)) });
-if ('missing' in PYTHON) process.stderr.write(`\nSKIPPED: no Python client is generated: the packages cannot be had here (${PYTHON.missing})\n\n`);
+const PYTHON = await findPython({
+  folder: 'openapi-python-client-0.29.1',
+  requirements: fileURLToPath(new URL('../support/openapi-python-client-requirements.txt', import.meta.url)),
+});
+if ('missing' in PYTHON)
+  process.stderr.write(
+    `\nSKIPPED: no Python client is generated: the packages cannot be had here (${PYTHON.missing})\n\n`,
+  );
 
 const LIMIT_MS = 120_000;
 const run = (program: string, ...args: readonly string[]) => runCommand(program, args, { timeoutMs: LIMIT_MS });
@@ -49,26 +55,73 @@ async function drive(program: string, ...args: readonly string[]): Promise<unkno
 }
 
 describe('a client generated from the running service’s document', () => {
-  it('in TypeScript is type-checked, and works from making a venue to the second push', async () => {
-    copyFileSync(here('typescript/drive.ts'), path.join(folder, 'drive.ts'));
-    symlinkSync(path.join(REPOSITORY, 'node_modules'), path.join(folder, 'node_modules'));
-    writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ type: 'module' }));
-    const compilerOptions = { strict: true, noEmit: true, module: 'NodeNext', target: 'ES2024', lib: ['ES2024', 'DOM'], types: ['node'], allowImportingTsExtensions: true, exactOptionalPropertyTypes: true };
-    writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['drive.ts'] }));
-    await run(process.execPath, packageFile('openapi-typescript/bin/cli.js'), `${system.apiUrl}/openapi.json`, '--output', path.join(folder, 'api.ts'));
-    expect(await run(process.execPath, packageFile('typescript/bin/tsc'), '--project', folder).catch((error: unknown) => String(error))).toBe('');
-    expect(await drive(process.execPath, path.join(folder, 'drive.ts'))).toEqual(FOUND);
-  }, LIMIT_MS);
+  it(
+    'in TypeScript is type-checked, and works from making a venue to the second push',
+    async () => {
+      copyFileSync(here('typescript/drive.ts'), path.join(folder, 'drive.ts'));
+      symlinkSync(path.join(REPOSITORY, 'node_modules'), path.join(folder, 'node_modules'));
+      writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ type: 'module' }));
+      const compilerOptions = {
+        strict: true,
+        noEmit: true,
+        module: 'NodeNext',
+        target: 'ES2024',
+        lib: ['ES2024', 'DOM'],
+        types: ['node'],
+        allowImportingTsExtensions: true,
+        exactOptionalPropertyTypes: true,
+      };
+      writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['drive.ts'] }));
+      await run(
+        process.execPath,
+        packageFile('openapi-typescript/bin/cli.js'),
+        `${system.apiUrl}/openapi.json`,
+        '--output',
+        path.join(folder, 'api.ts'),
+      );
+      expect(
+        await run(process.execPath, packageFile('typescript/bin/tsc'), '--project', folder).catch((error: unknown) =>
+          String(error),
+        ),
+      ).toBe('');
+      expect(await drive(process.execPath, path.join(folder, 'drive.ts'))).toEqual(FOUND);
+    },
+    LIMIT_MS,
+  );
 
-  it.skipIf('missing' in PYTHON)('in Python works from making a venue to the second push', async () => {
-    const python = 'python' in PYTHON ? PYTHON.python : '';
-    copyFileSync(here('python/drive.py'), path.join(folder, 'drive.py'));
-    writeFileSync(path.join(folder, 'config.yml'), 'post_hooks: []\n');
-    const output = path.join(folder, 'interlock_client');
-    const told = await run(python, '-m', 'openapi_python_client', 'generate', '--url', `${system.apiUrl}/openapi.json`, '--meta', 'none', '--config', path.join(folder, 'config.yml'), '--output-path', output);
-    // What it cannot read is left out of the client: only the four batches in NDJSON are.
-    const warnings = told.split('\n').filter((line) => line.startsWith('WARNING') || line.startsWith('Unsupported'));
-    expect(warnings.filter((line) => !/^WARNING parsing POST \/v1\/venues\/\{venueId\}\/records\/\w+\/batch|^Unsupported content type application\/x-ndjson/.test(line))).toEqual([]);
-    expect(await drive(python, path.join(folder, 'drive.py'))).toEqual(FOUND);
-  }, LIMIT_MS);
+  it.skipIf('missing' in PYTHON)(
+    'in Python works from making a venue to the second push',
+    async () => {
+      const python = 'python' in PYTHON ? PYTHON.python : '';
+      copyFileSync(here('python/drive.py'), path.join(folder, 'drive.py'));
+      writeFileSync(path.join(folder, 'config.yml'), 'post_hooks: []\n');
+      const output = path.join(folder, 'interlock_client');
+      const told = await run(
+        python,
+        '-m',
+        'openapi_python_client',
+        'generate',
+        '--url',
+        `${system.apiUrl}/openapi.json`,
+        '--meta',
+        'none',
+        '--config',
+        path.join(folder, 'config.yml'),
+        '--output-path',
+        output,
+      );
+      // What it cannot read is left out of the client: only the four batches in NDJSON are.
+      const warnings = told.split('\n').filter((line) => line.startsWith('WARNING') || line.startsWith('Unsupported'));
+      expect(
+        warnings.filter(
+          (line) =>
+            !/^WARNING parsing POST \/v1\/venues\/\{venueId\}\/records\/\w+\/batch|^Unsupported content type application\/x-ndjson/.test(
+              line,
+            ),
+        ),
+      ).toEqual([]);
+      expect(await drive(python, path.join(folder, 'drive.py'))).toEqual(FOUND);
+    },
+    LIMIT_MS,
+  );
 });

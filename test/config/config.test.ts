@@ -8,8 +8,15 @@ import type { Env } from '../../config/environment.ts';
 import { VARIABLES } from '../../config/variables.ts';
 import { problemsOf } from './problems-of.ts';
 
-const KMS: Env = { AWS_KMS_KEY_ID: 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab', AWS_REGION: 'eu-central-1' };
-const COMPLETE: Env = { ...KMS, DATABASE_URL: 'postgres://app:pw@127.0.0.1:5432/interlock', JWT_SECRET: 's'.repeat(32) };
+const KMS: Env = {
+  AWS_KMS_KEY_ID: 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab',
+  AWS_REGION: 'eu-central-1',
+};
+const COMPLETE: Env = {
+  ...KMS,
+  DATABASE_URL: 'postgres://app:pw@127.0.0.1:5432/interlock',
+  JWT_SECRET: 's'.repeat(32),
+};
 
 describe('a bad environment', () => {
   it('is refused with every missing variable at once, each with how to get it', () => {
@@ -51,7 +58,9 @@ describe('a bad environment', () => {
     ['VENUE_SHARE_OF_EVENT_STREAMS', '1001'],
     ['VENUE_SHARE_OF_DATABASE_CONNECTIONS', '21'],
   ])('is refused for %s=%s, and for nothing else', (name, value) => {
-    expect(problemsOf(() => readApiConfig({ ...COMPLETE, [name]: value }))).toEqual([expect.stringMatching(new RegExp(`^${name} is wrong\\. It must be `))]);
+    expect(problemsOf(() => readApiConfig({ ...COMPLETE, [name]: value }))).toEqual([
+      expect.stringMatching(new RegExp(`^${name} is wrong\\. It must be `)),
+    ]);
   });
 
   it('is never quoted, whichever variable is wrong', () => {
@@ -65,11 +74,15 @@ describe('a bad environment', () => {
   });
 
   it('is not held against a process that does not read the variable', () => {
-    expect(problemsOf(() => readMigrationConfig({ DATABASE_URL: COMPLETE['DATABASE_URL'], PORT: 'x', JWT_SECRET: 'short' }))).toEqual([]);
+    expect(
+      problemsOf(() => readMigrationConfig({ DATABASE_URL: COMPLETE['DATABASE_URL'], PORT: 'x', JWT_SECRET: 'short' })),
+    ).toEqual([]);
   });
 
   it('treats an empty value as absent', () => {
-    expect(problemsOf(() => readApiConfig({ ...COMPLETE, DATABASE_URL: '' }))).toEqual([expect.stringMatching(/^DATABASE_URL is missing/)]);
+    expect(problemsOf(() => readApiConfig({ ...COMPLETE, DATABASE_URL: '' }))).toEqual([
+      expect.stringMatching(/^DATABASE_URL is missing/),
+    ]);
     expect(readApiConfig({ ...COMPLETE, PORT: '' }).port).toBe(3000);
   });
 });
@@ -93,11 +106,15 @@ describe('the wrapping key', () => {
     ['31 bytes of base64', Buffer.alloc(31).toString('base64')],
     ['a pass phrase', 'correct horse battery staple abcd'],
   ])('is refused as %s', (_form, value) => {
-    expect(problemsOf(() => readWorkerConfig({ ...local, ENCRYPTION_KEY: value }))).toEqual([expect.stringMatching(/^ENCRYPTION_KEY is wrong/)]);
+    expect(problemsOf(() => readWorkerConfig({ ...local, ENCRYPTION_KEY: value }))).toEqual([
+      expect.stringMatching(/^ENCRYPTION_KEY is wrong/),
+    ]);
   });
 
   it('is required with MOCK_KMS=true', () => {
-    expect(problemsOf(() => readWorkerConfig(local))).toEqual([expect.stringMatching(/^ENCRYPTION_KEY is missing, needed when MOCK_KMS=true/)]);
+    expect(problemsOf(() => readWorkerConfig(local))).toEqual([
+      expect.stringMatching(/^ENCRYPTION_KEY is missing, needed when MOCK_KMS=true/),
+    ]);
   });
 
   it('is refused without MOCK_KMS=true, because nothing would use it', () => {
@@ -106,16 +123,30 @@ describe('the wrapping key', () => {
   });
 
   it('is never a local one in production', () => {
-    const problems = problemsOf(() => readApiConfig({ ...local, ENCRYPTION_KEY: bytes.toString('hex'), NODE_ENV: 'production', JWT_ISSUER: 'i', JWT_AUDIENCE: 'a' }));
+    const problems = problemsOf(() =>
+      readApiConfig({
+        ...local,
+        ENCRYPTION_KEY: bytes.toString('hex'),
+        NODE_ENV: 'production',
+        JWT_ISSUER: 'i',
+        JWT_AUDIENCE: 'a',
+      }),
+    );
     expect(problems).toEqual([expect.stringMatching(/^MOCK_KMS=true is refused when NODE_ENV=production/)]);
   });
 
-  it.each(['1234abcd-12ab-34cd-56ef-1234567890ab', 'alias/interlock', 'arn:aws:kms:eu-central-1:111122223333:alias/interlock', 'mrk-1234abcd12ab34cd56ef1234567890ab'])(
-    'may be named in KMS as %s',
-    (keyId) => {
-      expect(readWorkerConfig({ ...COMPLETE, AWS_KMS_KEY_ID: keyId }).keyring).toEqual({ kind: 'kms', keyId, region: 'eu-central-1' });
-    },
-  );
+  it.each([
+    '1234abcd-12ab-34cd-56ef-1234567890ab',
+    'alias/interlock',
+    'arn:aws:kms:eu-central-1:111122223333:alias/interlock',
+    'mrk-1234abcd12ab34cd56ef1234567890ab',
+  ])('may be named in KMS as %s', (keyId) => {
+    expect(readWorkerConfig({ ...COMPLETE, AWS_KMS_KEY_ID: keyId }).keyring).toEqual({
+      kind: 'kms',
+      keyId,
+      region: 'eu-central-1',
+    });
+  });
 });
 
 describe('the other keys that a worker opens with', () => {
@@ -123,8 +154,16 @@ describe('the other keys that a worker opens with', () => {
   const key = 'ab'.repeat(32);
 
   it('are listed with commas', () => {
-    expect(readWorkerConfig({ ...COMPLETE, AWS_KMS_OTHER_KEY_ARNS: `${arn}a,${arn}b` }).keyring).toMatchObject({ kind: 'kms', otherKeyArns: [`${arn}a`, `${arn}b`] });
-    const { keyring } = readWorkerConfig({ ...COMPLETE, MOCK_KMS: 'true', ENCRYPTION_KEY: key, OTHER_ENCRYPTION_KEYS: `${key},${key}` });
+    expect(readWorkerConfig({ ...COMPLETE, AWS_KMS_OTHER_KEY_ARNS: `${arn}a,${arn}b` }).keyring).toMatchObject({
+      kind: 'kms',
+      otherKeyArns: [`${arn}a`, `${arn}b`],
+    });
+    const { keyring } = readWorkerConfig({
+      ...COMPLETE,
+      MOCK_KMS: 'true',
+      ENCRYPTION_KEY: key,
+      OTHER_ENCRYPTION_KEYS: `${key},${key}`,
+    });
     expect(keyring.kind === 'local' && keyring.otherKeys?.map((other) => other.expose())).toEqual([key, key]);
   });
 
@@ -133,7 +172,9 @@ describe('the other keys that a worker opens with', () => {
     ['AWS_KMS_OTHER_KEY_ARNS', `${arn}a, ${arn}b`],
     ['OTHER_ENCRYPTION_KEYS', `${key},`],
   ])('are refused as %s=%s', (name, value) => {
-    expect(problemsOf(() => readWorkerConfig({ ...COMPLETE, [name]: value }))).toEqual([expect.stringMatching(new RegExp(`^${name} is wrong`))]);
+    expect(problemsOf(() => readWorkerConfig({ ...COMPLETE, [name]: value }))).toEqual([
+      expect.stringMatching(new RegExp(`^${name} is wrong`)),
+    ]);
   });
 });
 
@@ -147,7 +188,10 @@ describe('who is let in', () => {
     const secret = readApiConfig({ ...COMPLETE, JWT_ISSUER: 'https://id.example' }).jwt;
     expect(secret).toMatchObject({ kind: 'secret', issuer: 'https://id.example' });
     expect(secret.kind === 'secret' && secret.secret.expose()).toBe(COMPLETE['JWT_SECRET']);
-    expect(readApiConfig({ ...COMPLETE, JWT_SECRET: '', JWT_JWKS_URL: 'https://id.example/jwks', JWT_AUDIENCE: 'interlock' }).jwt).toEqual({
+    expect(
+      readApiConfig({ ...COMPLETE, JWT_SECRET: '', JWT_JWKS_URL: 'https://id.example/jwks', JWT_AUDIENCE: 'interlock' })
+        .jwt,
+    ).toEqual({
       maxLifeSeconds: 86_400,
       kind: 'jwks',
       url: 'https://id.example/jwks',
@@ -171,11 +215,18 @@ describe('Temporal', () => {
     ['TEMPORAL_TLS_CERT_FILE', 'TEMPORAL_TLS_KEY_FILE'],
     ['TEMPORAL_TLS_KEY_FILE', 'TEMPORAL_TLS_CERT_FILE'],
   ])('is not offered half a client identity: %s needs %s', (given, missing) => {
-    expect(problemsOf(() => readWorkerConfig({ ...COMPLETE, [given]: '/tls/file.pem' }))).toEqual([expect.stringMatching(new RegExp(`^${missing} is missing`))]);
+    expect(problemsOf(() => readWorkerConfig({ ...COMPLETE, [given]: '/tls/file.pem' }))).toEqual([
+      expect.stringMatching(new RegExp(`^${missing} is missing`)),
+    ]);
   });
 
   it('takes TLS files by path', () => {
-    const env = { ...COMPLETE, TEMPORAL_TLS_CA_FILE: 'ca.pem', TEMPORAL_TLS_CERT_FILE: 'c.pem', TEMPORAL_TLS_KEY_FILE: 'k.pem' };
+    const env = {
+      ...COMPLETE,
+      TEMPORAL_TLS_CA_FILE: 'ca.pem',
+      TEMPORAL_TLS_CERT_FILE: 'c.pem',
+      TEMPORAL_TLS_KEY_FILE: 'k.pem',
+    };
     expect(readApiConfig(env).temporal.tls).toEqual({ caFile: 'ca.pem', certFile: 'c.pem', keyFile: 'k.pem' });
   });
 });
@@ -192,27 +243,45 @@ describe('a good environment', () => {
       port: 3000,
       publicUrl: 'http://127.0.0.1:3000',
       temporalUiUrl: null,
-      rateLimits: { perCallerPerMinute: 60_000, perVenuePerMinute: 60_000, startsPerVenuePerMinute: 600, connectingPerVenuePerTenMinutes: 60 },
+      rateLimits: {
+        perCallerPerMinute: 60_000,
+        perVenuePerMinute: 60_000,
+        startsPerVenuePerMinute: 600,
+        connectingPerVenuePerTenMinutes: 60,
+      },
       venueShares: { atomicLoads: 2, eventStreams: 200, databaseConnections: 8 },
     });
   });
 
   it('in production names who makes tokens and for whom, and sends nothing to another machine in the clear', () => {
     const production = { ...COMPLETE, NODE_ENV: 'production' };
-    expect(problemsOf(() => readApiConfig(production))).toEqual([expect.stringMatching(/^JWT_ISSUER is missing, needed when NODE_ENV=production/), expect.stringMatching(/^JWT_AUDIENCE is missing/)]);
+    expect(problemsOf(() => readApiConfig(production))).toEqual([
+      expect.stringMatching(/^JWT_ISSUER is missing, needed when NODE_ENV=production/),
+      expect.stringMatching(/^JWT_AUDIENCE is missing/),
+    ]);
     const whole = { ...production, JWT_SECRET: '', JWT_ISSUER: 'https://id.example', JWT_AUDIENCE: 'interlock' };
     const names = ['PUBLIC_URL', 'AWS_KMS_ENDPOINT', 'JWT_JWKS_URL', 'STRIPE_API_URL', 'QUICKBOOKS_TOKEN_URL'];
     const urls = (base: string) => Object.fromEntries(names.map((name) => [name, `${base}/${name.toLowerCase()}`]));
     const problems = problemsOf(() => readApiConfig({ ...whole, ...urls('http://10.0.0.7') }));
     expect(problems.map((problem) => problem.split(' ')[0]).sort()).toEqual([...names].sort());
     expect(problems.join(' ')).not.toContain('10.0.0.7');
-    for (const base of ['https://elsewhere.example', 'http://127.0.0.1:4000', 'http://[::1]:4000']) expect(problemsOf(() => readApiConfig({ ...whole, ...urls(base) }))).toEqual([]);
+    for (const base of ['https://elsewhere.example', 'http://127.0.0.1:4000', 'http://[::1]:4000'])
+      expect(problemsOf(() => readApiConfig({ ...whole, ...urls(base) }))).toEqual([]);
     expect(problemsOf(() => readApiConfig({ ...COMPLETE, PUBLIC_URL: 'http://10.0.0.7' }))).toEqual([]);
   });
 
   it('gives URLs without a trailing slash, so that paths can be appended', () => {
-    const config = readApiConfig({ ...COMPLETE, PUBLIC_URL: 'https://api.example/', STRIPE_API_URL: 'http://127.0.0.1:4000/', TEMPORAL_UI_URL: 'http://127.0.0.1:8233//' });
-    expect([config.publicUrl, config.providers.stripe.apiUrl, config.temporalUiUrl]).toEqual(['https://api.example', 'http://127.0.0.1:4000', 'http://127.0.0.1:8233']);
+    const config = readApiConfig({
+      ...COMPLETE,
+      PUBLIC_URL: 'https://api.example/',
+      STRIPE_API_URL: 'http://127.0.0.1:4000/',
+      TEMPORAL_UI_URL: 'http://127.0.0.1:8233//',
+    });
+    expect([config.publicUrl, config.providers.stripe.apiUrl, config.temporalUiUrl]).toEqual([
+      'https://api.example',
+      'http://127.0.0.1:4000',
+      'http://127.0.0.1:8233',
+    ]);
   });
 
   it('never prints a secret when the whole configuration is printed', () => {
@@ -236,7 +305,10 @@ describe('a good environment', () => {
 
   it('gives the worker a health port only where one is set', () => {
     expect(readWorkerConfig(COMPLETE).healthPort).toBeNull();
-    expect(readWorkerConfig({ ...COMPLETE, HEALTH_PORT: '9090', STRIPE_REQUESTS_PER_SECOND: '12.5' })).toMatchObject({ healthPort: 9090, providers: { stripe: { requestsPerSecond: 12.5 } } });
+    expect(readWorkerConfig({ ...COMPLETE, HEALTH_PORT: '9090', STRIPE_REQUESTS_PER_SECOND: '12.5' })).toMatchObject({
+      healthPort: 9090,
+      providers: { stripe: { requestsPerSecond: 12.5 } },
+    });
   });
 });
 
@@ -247,7 +319,11 @@ describe('exitOnConfigError', () => {
       import { exitOnConfigError } from '${room}config-error.ts';
       import { readMigrationConfig } from '${room}config.ts';
       exitOnConfigError(() => readMigrationConfig({ LOG_LEVEL: 'loud' }));`;
-    const { status, stderr, stdout } = spawnSync(process.execPath, ['--input-type=module-typescript', '--eval', program], { encoding: 'utf8' });
+    const { status, stderr, stdout } = spawnSync(
+      process.execPath,
+      ['--input-type=module-typescript', '--eval', program],
+      { encoding: 'utf8' },
+    );
     expect(status).toBe(78);
     expect(stderr).toMatch(/LOG_LEVEL is wrong[^]*DATABASE_URL is missing/);
     expect(stdout).toBe('');

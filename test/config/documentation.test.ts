@@ -19,16 +19,21 @@ describe('docs/configuration.md', () => {
   it.each(variables)('tells the truth about %s', (name, variable) => {
     const { description, obtain, form, readBy, neededBy = '–' } = variable;
     const standIn = variable.default === undefined ? '–' : `\`${variable.default}\``;
-    const cells = [`\`${name}\``, description, `${obtain} Must be ${form}.`, standIn, neededBy, readBy.join(', '), variable.secret ? 'yes' : 'no'];
+    const cells = [
+      `\`${name}\``,
+      description,
+      `${obtain} Must be ${form}.`,
+      standIn,
+      neededBy,
+      readBy.join(', '),
+      variable.secret ? 'yes' : 'no',
+    ];
     expect(rows).toContain(`| ${cells.join(' | ')} |`);
   });
 });
 
 describe('.env.example', () => {
-  const entries = read('.env.example')
-    .trimEnd()
-    .split('\n\n')
-    .slice(1);
+  const entries = read('.env.example').trimEnd().split('\n\n').slice(1);
 
   it('lists every variable with a comment of one line, defaults commented out, and nothing else', () => {
     expect(entries).toEqual(
@@ -47,7 +52,9 @@ describe('.env.example', () => {
 
 describe('the table of variables', () => {
   it('gives no default that it would itself refuse', () => {
-    const refused = variables.filter(([, variable]) => variable.default !== undefined && !variable.schema.safeParse(variable.default).success);
+    const refused = variables.filter(
+      ([, variable]) => variable.default !== undefined && !variable.schema.safeParse(variable.default).success,
+    );
     expect(refused).toEqual([]);
   });
 

@@ -4,7 +4,12 @@ import { readApiConfig, readWorkerConfig } from '../../config/config.ts';
 import type { Env } from '../../config/environment.ts';
 import { problemsOf } from './problems-of.ts';
 
-const COMPLETE: Env = { AWS_KMS_KEY_ID: 'alias/interlock', AWS_REGION: 'eu-central-1', DATABASE_URL: 'postgres://app:pw@127.0.0.1:5432/interlock', JWT_SECRET: 's'.repeat(32) };
+const COMPLETE: Env = {
+  AWS_KMS_KEY_ID: 'alias/interlock',
+  AWS_REGION: 'eu-central-1',
+  DATABASE_URL: 'postgres://app:pw@127.0.0.1:5432/interlock',
+  JWT_SECRET: 's'.repeat(32),
+};
 const ALL_APPS: Env = {
   STRIPE_CLIENT_ID: 'ca_connect',
   STRIPE_APP_CLIENT_ID: 'ca_app',
@@ -36,13 +41,33 @@ describe('the providers’ apps', () => {
     });
   });
 
-  it.each([['api', readApiConfig], ['worker', readWorkerConfig]] as const)('are read by the %s, each at the provider’s sandbox where it has one', (_process, read) => {
+  it.each([
+    ['api', readApiConfig],
+    ['worker', readWorkerConfig],
+  ] as const)('are read by the %s, each at the provider’s sandbox where it has one', (_process, read) => {
     const { stripe, square, quickbooks, mailchimp } = read({ ...COMPLETE, ...ALL_APPS }).providers;
-    expect(stripe.oauth).toMatchObject({ connectUrl: 'https://connect.stripe.com', marketplaceUrl: 'https://marketplace.stripe.com/oauth/v2/authorize', connectClientId: 'ca_connect', appClientId: 'ca_app' });
-    expect(square).toMatchObject({ apiUrl: 'https://connect.squareupsandbox.com', environment: 'sandbox', app: { id: 'sandbox-sq0idb-1' } });
-    expect(quickbooks).toMatchObject({ apiUrl: 'https://sandbox-quickbooks.api.intuit.com', environment: 'sandbox', app: { id: 'AB12' } });
+    expect(stripe.oauth).toMatchObject({
+      connectUrl: 'https://connect.stripe.com',
+      marketplaceUrl: 'https://marketplace.stripe.com/oauth/v2/authorize',
+      connectClientId: 'ca_connect',
+      appClientId: 'ca_app',
+    });
+    expect(square).toMatchObject({
+      apiUrl: 'https://connect.squareupsandbox.com',
+      environment: 'sandbox',
+      app: { id: 'sandbox-sq0idb-1' },
+    });
+    expect(quickbooks).toMatchObject({
+      apiUrl: 'https://sandbox-quickbooks.api.intuit.com',
+      environment: 'sandbox',
+      app: { id: 'AB12' },
+    });
     expect(mailchimp).toMatchObject({ app: { id: '123456789012' } });
-    expect([stripe.oauth?.secretKey, square.app?.secret, quickbooks.app?.secret, mailchimp.app?.secret].map((secret) => secret?.expose())).toEqual(['sk_test_canary', 'canary-square', 'canary-quickbooks', 'canary-mailchimp']);
+    expect(
+      [stripe.oauth?.secretKey, square.app?.secret, quickbooks.app?.secret, mailchimp.app?.secret].map((secret) =>
+        secret?.expose(),
+      ),
+    ).toEqual(['sk_test_canary', 'canary-square', 'canary-quickbooks', 'canary-mailchimp']);
   });
 
   it('never show their secrets when the configuration is printed', () => {
@@ -51,7 +76,10 @@ describe('the providers’ apps', () => {
   });
 
   it('may be Square’s without a secret: then there is PKCE', () => {
-    expect(readWorkerConfig({ ...COMPLETE, SQUARE_APP_ID: 'sq0idp-1' }).providers.square.app).toEqual({ id: 'sq0idp-1', secret: null });
+    expect(readWorkerConfig({ ...COMPLETE, SQUARE_APP_ID: 'sq0idp-1' }).providers.square.app).toEqual({
+      id: 'sq0idp-1',
+      secret: null,
+    });
   });
 
   it.each([
@@ -64,12 +92,17 @@ describe('the providers’ apps', () => {
     ['MAILCHIMP_CLIENT_SECRET', 'MAILCHIMP_CLIENT_ID'],
   ])('are set up whole: %s needs %s', (given, missing) => {
     for (const read of [readApiConfig, readWorkerConfig]) {
-      expect(problemsOf(() => read({ ...COMPLETE, [given]: 'abc' }))).toEqual([expect.stringMatching(new RegExp(`^${missing} is missing, needed when ${given} is set\\. .*How to get it: `))]);
+      expect(problemsOf(() => read({ ...COMPLETE, [given]: 'abc' }))).toEqual([
+        expect.stringMatching(new RegExp(`^${missing} is missing, needed when ${given} is set\\. .*How to get it: `)),
+      ]);
     }
   });
 
   it('let a platform’s key be that operators of the predecessor have set, and offer no consent for it alone', () => {
-    expect(readWorkerConfig({ ...COMPLETE, STRIPE_SECRET_KEY: 'sk_test_1' }).providers.stripe.oauth).toMatchObject({ connectClientId: null, appClientId: null });
+    expect(readWorkerConfig({ ...COMPLETE, STRIPE_SECRET_KEY: 'sk_test_1' }).providers.stripe.oauth).toMatchObject({
+      connectClientId: null,
+      appClientId: null,
+    });
   });
 
   it.each([
@@ -80,19 +113,29 @@ describe('the providers’ apps', () => {
     ['QUICKBOOKS_TOKEN_URL', 'oauth.platform.intuit.com'],
     ['MAILCHIMP_API_URL', 'https://user:pw@127.0.0.1'],
   ])('are refused with %s=%s', (name, value) => {
-    expect(problemsOf(() => readWorkerConfig({ ...COMPLETE, ...ALL_APPS, [name]: value }))).toEqual([expect.stringMatching(new RegExp(`^${name} is wrong\\. It must be `))]);
+    expect(problemsOf(() => readWorkerConfig({ ...COMPLETE, ...ALL_APPS, [name]: value }))).toEqual([
+      expect.stringMatching(new RegExp(`^${name} is wrong\\. It must be `)),
+    ]);
   });
 });
 
 describe('where owners may be sent back to', () => {
-  const read = (value: string, more: Env = {}) => readApiConfig({ ...COMPLETE, ...more, RETURN_URLS: value }).returnUrls;
+  const read = (value: string, more: Env = {}) =>
+    readApiConfig({ ...COMPLETE, ...more, RETURN_URLS: value }).returnUrls;
 
   it('is nowhere by default', () => {
     expect(readApiConfig(COMPLETE).returnUrls).toEqual([]);
   });
 
   it('is a list, each as a browser would write it', () => {
-    expect(read('https://App.Example , https://app.example:443/settings/, http://localhost:8080,http://[::1]:3000/x')).toEqual(['https://app.example/', 'https://app.example/settings/', 'http://localhost:8080/', 'http://[::1]:3000/x']);
+    expect(
+      read('https://App.Example , https://app.example:443/settings/, http://localhost:8080,http://[::1]:3000/x'),
+    ).toEqual([
+      'https://app.example/',
+      'https://app.example/settings/',
+      'http://localhost:8080/',
+      'http://[::1]:3000/x',
+    ]);
   });
 
   it.each([
@@ -113,12 +156,16 @@ describe('where owners may be sent back to', () => {
     'https://app.example,',
     'https://*',
   ])('is never %s', (value) => {
-    expect(problemsOf(() => read(value))).toEqual([expect.stringMatching(/^RETURN_URLS is wrong\. It must be https URLs/)]);
+    expect(problemsOf(() => read(value))).toEqual([
+      expect.stringMatching(/^RETURN_URLS is wrong\. It must be https URLs/),
+    ]);
   });
 
   it('is only over TLS in production', () => {
     const production = { NODE_ENV: 'production', JWT_ISSUER: 'i', JWT_AUDIENCE: 'a' };
-    expect(problemsOf(() => read('https://app.example,http://localhost', production))).toEqual([expect.stringMatching(/^RETURN_URLS holds an http URL, which is refused when NODE_ENV=production/)]);
+    expect(problemsOf(() => read('https://app.example,http://localhost', production))).toEqual([
+      expect.stringMatching(/^RETURN_URLS holds an http URL, which is refused when NODE_ENV=production/),
+    ]);
     expect(read('https://app.example', production)).toEqual(['https://app.example/']);
   });
 });

@@ -3,22 +3,37 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import { PROVIDERS } from '../../contracts/providers.ts';
 import type { ProviderId, Resource } from '../../contracts/providers.ts';
 import { fingerprintOf } from '../../domain/fingerprint.ts';
-import type { Call, ListQuery, MappableRecord, ProviderAdapter, ProviderPage, ProviderRecord, ResourceSession, ResourceWriter } from '../../providers/provider.ts';
+import type {
+  Call,
+  ListQuery,
+  MappableRecord,
+  ProviderAdapter,
+  ProviderPage,
+  ProviderRecord,
+  ResourceSession,
+  ResourceWriter,
+} from '../../providers/provider.ts';
 import { createProviders } from '../../providers/registry.ts';
 import type { Secret } from '../../vault/secret.ts';
 import { SANDBOXES } from './sandboxes.ts';
 import type { RunningSandbox } from './sandboxes.ts';
 
-const NO_BUDGET = { reserve: () => Promise.reject(new Error('adapters do not pace themselves')), throttle: never, acquireLease: never, renewLease: never, releaseLease: never };
+const NO_BUDGET = {
+  reserve: () => Promise.reject(new Error('adapters do not pace themselves')),
+  throttle: never,
+  acquireLease: never,
+  renewLease: never,
+  releaseLease: never,
+};
 function never(): Promise<never> {
   return Promise.reject(new Error('adapters do not pace themselves'));
 }
 
-const registryOf = (config: RunningSandbox['config']) => createProviders({ stripe: { apiUrl: 'http://127.0.0.1:1', requestsPerSecond: null }, ...config }, NO_BUDGET);
+const registryOf = (config: RunningSandbox['config']) =>
+  createProviders({ stripe: { apiUrl: 'http://127.0.0.1:1', requestsPerSecond: null }, ...config }, NO_BUDGET);
 /** Every provider that the registry speaks. */
 export const SPOKEN = PROVIDERS.filter((provider) => registryOf({}).find(provider) !== null);
 const DAY_S = 86_400;
-
 
 export type Part = Omit<ListQuery, 'stream'>;
 
@@ -54,13 +69,18 @@ export function createBench(provider: ProviderId) {
     sandbox: () => sandbox,
     adapter: () => adapter,
     counted: () => counted,
-    resourcesWith: (...directions: readonly ('push' | 'pull')[]) => declared.filter((one) => directions.every((direction) => one.directions.includes(direction))).map(({ resource }) => resource),
+    resourcesWith: (...directions: readonly ('push' | 'pull')[]) =>
+      declared
+        .filter((one) => directions.every((direction) => one.directions.includes(direction)))
+        .map(({ resource }) => resource),
     open,
     map,
     write: (resource: Resource): ResourceWriter => writerOf(open().resource(resource)),
     /** Whether a record and its twin would be pushed as the same. */
     agreed: (resource: Resource, record: MappableRecord, twin: ProviderRecord | null) =>
-      twin?.fields != null && fingerprintOf(map(resource, { ...record, fields: twin.fields }).payload) === fingerprintOf(map(resource, record).payload),
+      twin?.fields != null &&
+      fingerprintOf(map(resource, { ...record, fields: twin.fields }).payload) ===
+        fingerprintOf(map(resource, record).payload),
   };
 }
 
@@ -83,11 +103,23 @@ export function writerOf({ writer }: ResourceSession): ResourceWriter {
 
 export const aKey = () => ({ idempotencyKey: `conformance-${randomUUID()}` });
 /** Options of an update after this reading or write. */
-export const changing = (twin: ProviderRecord | null) => ({ ...aKey(), clearedMetadataKeys: [], externalState: twin?.externalState ?? null });
-export const allTime = (): Part => ({ fromEpochS: null, toEpochS: Math.floor(Date.now() / 1_000) + DAY_S, after: null });
+export const changing = (twin: ProviderRecord | null) => ({
+  ...aKey(),
+  clearedMetadataKeys: [],
+  externalState: twin?.externalState ?? null,
+});
+export const allTime = (): Part => ({
+  fromEpochS: null,
+  toEpochS: Math.floor(Date.now() / 1_000) + DAY_S,
+  after: null,
+});
 
 /** Walks a part of a listing to its end, at most 50 pages. */
-export async function readAll(session: ResourceSession, part: ListQuery, between: () => Promise<unknown> = () => Promise.resolve()): Promise<readonly ProviderPage[]> {
+export async function readAll(
+  session: ResourceSession,
+  part: ListQuery,
+  between: () => Promise<unknown> = () => Promise.resolve(),
+): Promise<readonly ProviderPage[]> {
   const pages: ProviderPage[] = [];
   let after: string | null = null;
   do {

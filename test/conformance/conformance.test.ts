@@ -27,7 +27,12 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
     for (const resource of RESOURCES) {
       const declared = declaredResources.find((one) => one.resource === resource);
       if (!declared) {
-        for (const ask of [() => open().resource(resource), () => adapter().mapping(resource), () => adapter().pullPlan(resource)]) expect(ask).toThrow(resource);
+        for (const ask of [
+          () => open().resource(resource),
+          () => adapter().mapping(resource),
+          () => adapter().pullPlan(resource),
+        ])
+          expect(ask).toThrow(resource);
         continue;
       }
       expect(open().resource(resource).writer !== null).toBe(declared.directions.includes('push'));

@@ -25,12 +25,29 @@ type Ask = (path: string, params: Readonly<Record<string, string>>) => Promise<{
  * a version that can do more is noticed. Neither expands `default_price`, so no product is read from them; emulate’s charges do not say
  * what was captured.
  */
-const STAND_INS: readonly { readonly name: string; readonly start: () => Promise<StandIn>; readonly lists: readonly string[]; readonly lacks: readonly string[]; readonly keepsKeys: boolean; readonly charge: (ask: Ask) => Promise<{ readonly id: string }> }[] = [
+const STAND_INS: readonly {
+  readonly name: string;
+  readonly start: () => Promise<StandIn>;
+  readonly lists: readonly string[];
+  readonly lacks: readonly string[];
+  readonly keepsKeys: boolean;
+  readonly charge: (ask: Ask) => Promise<{ readonly id: string }>;
+}[] = [
   {
     name: 'stripe-stateful-mock',
     start: startStatefulMock,
     lists: ['customers', 'charges', 'refunds'],
-    lacks: ['account', 'count', 'archive', 'products', 'payment_intents', 'disputes', 'balance_transactions', 'invoices', 'events'],
+    lacks: [
+      'account',
+      'count',
+      'archive',
+      'products',
+      'payment_intents',
+      'disputes',
+      'balance_transactions',
+      'invoices',
+      'events',
+    ],
     keepsKeys: true,
     charge: (ask) => ask('charges', { amount: '1000', currency: 'usd', source: 'tok_visa' }),
   },
@@ -38,10 +55,23 @@ const STAND_INS: readonly { readonly name: string; readonly start: () => Promise
     name: 'emulate',
     start: startEmulate,
     lists: ['customers', 'payment_intents'],
-    lacks: ['account', 'count', 'products', 'charges', 'refunds', 'disputes', 'balance_transactions', 'invoices', 'events'],
+    lacks: [
+      'account',
+      'count',
+      'products',
+      'charges',
+      'refunds',
+      'disputes',
+      'balance_transactions',
+      'invoices',
+      'events',
+    ],
     // Sent twice under one key, it makes two objects.
     keepsKeys: false,
-    charge: async (ask) => ask(`payment_intents/${(await ask('payment_intents', { amount: '1000', currency: 'usd' })).id}/confirm`, { payment_method: 'pm_card_visa' }),
+    charge: async (ask) =>
+      ask(`payment_intents/${(await ask('payment_intents', { amount: '1000', currency: 'usd' })).id}/confirm`, {
+        payment_method: 'pm_card_visa',
+      }),
   },
 ];
 
@@ -49,7 +79,9 @@ async function startStatefulMock(): Promise<StandIn> {
   const require = createRequire(import.meta.url);
   const { createExpressApp } = require('stripe-stateful-mock') as { readonly createExpressApp: () => RequestListener };
   // It would print the bodies of the calls.
-  (createRequire(require.resolve('stripe-stateful-mock'))('loglevel') as { setLevel(level: string): void }).setLevel('silent');
+  (createRequire(require.resolve('stripe-stateful-mock'))('loglevel') as { setLevel(level: string): void }).setLevel(
+    'silent',
+  );
   const server = createServer(createExpressApp());
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
@@ -91,34 +123,56 @@ describe.each(STAND_INS)('the adapter of stripe with $name', ({ start, lists, la
   const { full, renamed } = samplesOf('customers');
   const map = (record: ReturnType<typeof aRecord>) => adapter.mapping('customers').toPayload(record);
   const ask: Ask = async (path, params) => {
-    const response = await fetch(`${standIn.apiUrl}/v1/${path}`, { method: 'POST', headers: { authorization: `Bearer ${standIn.secretKey}` }, body: new URLSearchParams(params) });
+    const response = await fetch(`${standIn.apiUrl}/v1/${path}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${standIn.secretKey}` },
+      body: new URLSearchParams(params),
+    });
     expect(response.status).toBe(200);
     return (await response.json()) as { readonly id: string };
   };
-  const readPage = (stream: string) => session().resource(stream === 'customers' ? 'customers' : 'transactions').listPage({ ...allTime(), stream });
+  const readPage = (stream: string) =>
+    session()
+      .resource(stream === 'customers' ? 'customers' : 'transactions')
+      .listPage({ ...allTime(), stream });
   const read = async (stream: string) => (await readPage(stream)).records;
   /** A list of objects that cannot be read is no list that can be read. */
   async function readWhole(stream: string): Promise<void> {
     const { records, rejections = [] } = await readPage(stream);
-    if (records.length === 0 && rejections.length > 0) throw new ProviderError({ provider: 'stripe', kind: 'unexpected-response' });
+    if (records.length === 0 && rejections.length > 0)
+      throw new ProviderError({ provider: 'stripe', kind: 'unexpected-response' });
   }
 
   it('writes a customer, changes it and reads it back', async () => {
     const record = aRecord(full);
     const twin = await writerOf(customers()).create(map(record), aKey());
-    expect(twin).toMatchObject({ recordId: record.id, fields: { email: 'ada@example.com', metadata: { tier: 'gold' }, marketingConsent: true } });
-    const updated = await writerOf(customers()).update(twin.externalId, map({ ...record, fields: renamed(full) }), changing(twin));
+    expect(twin).toMatchObject({
+      recordId: record.id,
+      fields: { email: 'ada@example.com', metadata: { tier: 'gold' }, marketingConsent: true },
+    });
+    const updated = await writerOf(customers()).update(
+      twin.externalId,
+      map({ ...record, fields: renamed(full) }),
+      changing(twin),
+    );
     expect(updated).toMatchObject({ externalId: twin.externalId, fields: { name: 'Renamed' } });
-    expect(await customers().retrieve(twin.externalId)).toMatchObject({ recordId: record.id, fields: { name: 'Renamed' } });
+    expect(await customers().retrieve(twin.externalId)).toMatchObject({
+      recordId: record.id,
+      fields: { name: 'Renamed' },
+    });
     expect(await customers().retrieve(`${twin.externalId}x`)).toBeNull();
-    expect(await writerOf(customers()).findTwin({ recordId: record.id, email: null, createdSinceEpochS: 0, after: null })).toMatchObject({ found: { externalId: twin.externalId } });
+    expect(
+      await writerOf(customers()).findTwin({ recordId: record.id, email: null, createdSinceEpochS: 0, after: null }),
+    ).toMatchObject({ found: { externalId: twin.externalId } });
   });
 
   it.runIf(keepsKeys)('creates once under one key, and is told when a key comes with other content', async () => {
     const [record, key] = [aRecord(full), aKey()];
     const first = await writerOf(customers()).create(map(record), key);
     expect(await writerOf(customers()).create(map(record), key)).toMatchObject({ externalId: first.externalId });
-    await expect(writerOf(customers()).create(map(aRecord(full)), key)).rejects.toMatchObject({ details: { kind: 'conflict' } });
+    await expect(writerOf(customers()).create(map(aRecord(full)), key)).rejects.toMatchObject({
+      details: { kind: 'conflict' },
+    });
   });
 
   it.each(lists)('reads its list of %s', async (list) => {
@@ -127,7 +181,12 @@ describe.each(STAND_INS)('the adapter of stripe with $name', ({ start, lists, la
     expect(records.length).toBeGreaterThan(0);
     expect(records.every(({ deleted, fields }) => deleted === (fields === null))).toBe(true);
     if (list === 'customers') return;
-    for (const record of records) expect(record.fields as TransactionFields).toMatchObject({ amountMinor: list === 'refunds' ? -400 : 1_000, currency: 'USD', status: expect.stringMatching(/succeeded|pending/) as string });
+    for (const record of records)
+      expect(record.fields as TransactionFields).toMatchObject({
+        amountMinor: list === 'refunds' ? -400 : 1_000,
+        currency: 'USD',
+        status: expect.stringMatching(/succeeded|pending/) as string,
+      });
   });
 
   /** Puts one of these there, where somebody may. */
@@ -140,14 +199,26 @@ describe.each(STAND_INS)('the adapter of stripe with $name', ({ start, lists, la
 
   it('lacks exactly what is listed', async () => {
     await charge(ask);
-    const everyList = ['customers', 'products', 'charges', 'refunds', 'payment_intents', 'disputes', 'balance_transactions', 'invoices', 'events'];
+    const everyList = [
+      'customers',
+      'products',
+      'charges',
+      'refunds',
+      'payment_intents',
+      'disputes',
+      'balance_transactions',
+      'invoices',
+      'events',
+    ];
     const record = aRecord(full);
     const twin = await writerOf(customers()).create(map(record), aKey());
     const abilities: Readonly<Record<string, () => Promise<unknown>>> = {
       account: () => session().account(),
       count: () => customers().count(),
       archive: () => writerOf(customers()).archive(twin.externalId, aKey()),
-      ...Object.fromEntries(everyList.map((list) => [list, () => (list === 'products' ? aProduct() : readWhole(list))])),
+      ...Object.fromEntries(
+        everyList.map((list) => [list, () => (list === 'products' ? aProduct() : readWhole(list))]),
+      ),
     };
     const lacking: string[] = [];
     for (const [ability, use] of Object.entries(abilities)) {
@@ -158,5 +229,9 @@ describe.each(STAND_INS)('the adapter of stripe with $name', ({ start, lists, la
     }
     expect(lacking.sort()).toEqual([...lacks].sort());
   });
-  const aProduct = () => writerOf(session().resource('products')).create(adapter.mapping('products').toPayload(aRecord(samplesOf('products').full)), aKey());
+  const aProduct = () =>
+    writerOf(session().resource('products')).create(
+      adapter.mapping('products').toPayload(aRecord(samplesOf('products').full)),
+      aKey(),
+    );
 });

@@ -16,11 +16,14 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
       return pages;
     };
 
-    it.each([...new Set([...plan.listing, ...(plan.changes ?? [])].flat())])('answers an empty page with one call where there is nothing: %s', async (stream) => {
-      const { records, positions, after, amendments = [] } = await session().listPage({ ...allTime(), stream });
-      expect([records, positions, after, amendments]).toEqual([[], [], null, []]);
-      expect(counted()).toBe(1);
-    });
+    it.each([...new Set([...plan.listing, ...(plan.changes ?? [])].flat())])(
+      'answers an empty page with one call where there is nothing: %s',
+      async (stream) => {
+        const { records, positions, after, amendments = [] } = await session().listPage({ ...allTime(), stream });
+        expect([records, positions, after, amendments]).toEqual([[], [], null, []]);
+        expect(counted()).toBe(1);
+      },
+    );
 
     it('brings every record once, newest first, one call a page, each with its position', async () => {
       const ids = await sandbox().seed(resource, 257);
@@ -64,7 +67,10 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
     it('retrieves what it lists, and nothing where there is nothing', async () => {
       await sandbox().seed(resource, 2);
       for (const record of living(await listing())) {
-        expect(await session().retrieve(record.externalId)).toMatchObject({ externalId: record.externalId, fields: record.fields });
+        expect(await session().retrieve(record.externalId)).toMatchObject({
+          externalId: record.externalId,
+          fields: record.fields,
+        });
       }
       expect(await session().retrieve(sandbox().unknownId(resource))).toBeNull();
     });
@@ -81,7 +87,9 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
     const changes = async () => {
       const records: ProviderRecord[] = [];
       for (const stream of (adapter().pullPlan(resource).changes ?? []).flat()) {
-        records.push(...(await readAll(open().resource(resource), { ...allTime(), stream })).flatMap((page) => page.records));
+        records.push(
+          ...(await readAll(open().resource(resource), { ...allTime(), stream })).flatMap((page) => page.records),
+        );
       }
       return records;
     };
@@ -111,5 +119,6 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
   });
 });
 
-const living = (pages: readonly ProviderPage[]) => pages.flatMap(({ records }) => records).filter(({ deleted }) => !deleted);
+const living = (pages: readonly ProviderPage[]) =>
+  pages.flatMap(({ records }) => records).filter(({ deleted }) => !deleted);
 const livingIds = (pages: readonly ProviderPage[]) => living(pages).map(({ externalId }) => externalId);

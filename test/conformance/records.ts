@@ -43,7 +43,17 @@ export const SAMPLES: Readonly<Partial<Record<Resource, Samples>>> = {
   },
   products: {
     full: PRODUCT,
-    minimal: { name: 'Only a name', description: null, sku: null, amountMinor: null, currency: null, active: true, taxable: null, images: [], metadata: {} },
+    minimal: {
+      name: 'Only a name',
+      description: null,
+      sku: null,
+      amountMinor: null,
+      currency: null,
+      active: true,
+      taxable: null,
+      images: [],
+      metadata: {},
+    },
     renamed: (fields) => ({ ...(fields as ProductFields), name: 'Renamed' }),
     emails: [null],
   },

@@ -4,7 +4,13 @@ import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
 import { Secret } from '../../vault/secret.ts';
 import { sandboxControl } from '../support/sandbox-control.ts';
 
-export type Trouble = 'server-error' | 'server-error-once-stored' | 'page-instead-of-json' | 'too-many-requests' | 'reset' | 'reset-after-commit';
+export type Trouble =
+  | 'server-error'
+  | 'server-error-once-stored'
+  | 'page-instead-of-json'
+  | 'too-many-requests'
+  | 'reset'
+  | 'reset-after-commit';
 
 /** A stand-in of one provider, in the words of the conformance suite. */
 export interface RunningSandbox {
@@ -51,7 +57,9 @@ const STRIPE_LISTS: Readonly<Partial<Record<Resource, { readonly list: string; r
 async function startStripe(): Promise<RunningSandbox> {
   const sandbox = await startStripeSandbox({ limits: { requestsPerSecond: 0, searchDelayMs: 0 } });
   const control = sandboxControl(sandbox.controlUrl);
-  const accounts = (await (await fetch(`${sandbox.controlUrl}/accounts`)).json()) as { readonly data: readonly { readonly restrictedKey: string }[] };
+  const accounts = (await (await fetch(`${sandbox.controlUrl}/accounts`)).json()) as {
+    readonly data: readonly { readonly restrictedKey: string }[];
+  };
   let foreign = 0;
   const listOf = (resource: Resource) => {
     const found = STRIPE_LISTS[resource];
@@ -59,7 +67,9 @@ async function startStripe(): Promise<RunningSandbox> {
     return found;
   };
   const ids = async (resource: Resource) => {
-    const state = (await (await fetch(`${sandbox.controlUrl}/state/${listOf(resource).list}`)).json()) as { readonly data: readonly { readonly id: string }[] };
+    const state = (await (await fetch(`${sandbox.controlUrl}/state/${listOf(resource).list}`)).json()) as {
+      readonly data: readonly { readonly id: string }[];
+    };
     return state.data.map(({ id }) => id);
   };
   return {
@@ -78,7 +88,10 @@ async function startStripe(): Promise<RunningSandbox> {
     },
     async remove(resource, externalId) {
       foreign += 1;
-      const response = await fetch(`${sandbox.apiUrl}/v1/${listOf(resource).list}/${externalId}`, { method: 'DELETE', headers: { authorization: `Bearer ${sandbox.secretKey}` } });
+      const response = await fetch(`${sandbox.apiUrl}/v1/${listOf(resource).list}/${externalId}`, {
+        method: 'DELETE',
+        headers: { authorization: `Bearer ${sandbox.secretKey}` },
+      });
       if (!response.ok) throw new Error(`${externalId} was not removed: ${response.status}`);
     },
     unknownId: (resource) => listOf(resource).unknownId,

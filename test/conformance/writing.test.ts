@@ -11,7 +11,8 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
   describe.each(resourcesWith('push'))('writing %s', (resource) => {
     const { full, minimal, emails } = samplesOf(resource);
     const session = () => open().resource(resource);
-    const create = (record: MappableRecord = aRecord(full), key = aKey()) => write(resource).create(map(resource, record), key);
+    const create = (record: MappableRecord = aRecord(full), key = aKey()) =>
+      write(resource).create(map(resource, record), key);
 
     it('has nothing against a full record and against an empty one', () => {
       for (const fields of [full, minimal]) expect(map(resource, aRecord(fields)).problems).toEqual([]);
@@ -21,8 +22,13 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
       const record = aRecord(full);
       const created = await create(record);
       expect(created).toMatchObject({ recordId: record.id, deleted: false });
-      expect(await session().retrieve(created.externalId)).toMatchObject({ externalId: created.externalId, recordId: record.id, fields: created.fields });
-      for (const email of emails) expect(await lookFor(write(resource), record, email)).toMatchObject({ externalId: created.externalId });
+      expect(await session().retrieve(created.externalId)).toMatchObject({
+        externalId: created.externalId,
+        recordId: record.id,
+        fields: created.fields,
+      });
+      for (const email of emails)
+        expect(await lookFor(write(resource), record, email)).toMatchObject({ externalId: created.externalId });
       expect(agreed(resource, record, created)).toBe(true);
     });
 
@@ -67,9 +73,13 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
       const record = aRecord(full);
       const twin = await create(record);
       const emptied = { ...record, fields: minimal };
-      const updated = await write(resource).update(twin.externalId, map(resource, emptied), { ...changing(twin), clearedMetadataKeys: Object.keys(full.metadata) });
+      const updated = await write(resource).update(twin.externalId, map(resource, emptied), {
+        ...changing(twin),
+        clearedMetadataKeys: Object.keys(full.metadata),
+      });
       expect(updated.externalId).toBe(twin.externalId);
-      for (const read of [updated, await session().retrieve(twin.externalId)]) expect(agreed(resource, emptied, read)).toBe(true);
+      for (const read of [updated, await session().retrieve(twin.externalId)])
+        expect(agreed(resource, emptied, read)).toBe(true);
       const refilled = await write(resource).update(twin.externalId, map(resource, record), changing(updated));
       expect(agreed(resource, record, refilled)).toBe(true);
     });
@@ -80,7 +90,13 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
       const options = { ...changing(twin), clearedMetadataKeys: Object.keys(full.metadata) };
       const mapped = map(resource, { ...record, fields: minimal });
       await write(resource).update(twin.externalId, mapped, options);
-      expect(agreed(resource, { ...record, fields: minimal }, await write(resource).update(twin.externalId, mapped, options))).toBe(true);
+      expect(
+        agreed(
+          resource,
+          { ...record, fields: minimal },
+          await write(resource).update(twin.externalId, mapped, options),
+        ),
+      ).toBe(true);
       expect(await sandbox().ids(resource)).toEqual([twin.externalId]);
     });
 
@@ -92,7 +108,13 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
       if (end === 'deleted') expect(left).toBeNull();
       else {
         expect(agreed(resource, record, left)).toBe(false);
-        expect(agreed(resource, record, await write(resource).update(twin.externalId, map(resource, record), changing(left)))).toBe(true);
+        expect(
+          agreed(
+            resource,
+            record,
+            await write(resource).update(twin.externalId, map(resource, record), changing(left)),
+          ),
+        ).toBe(true);
         await sandbox().remove(resource, twin.externalId);
       }
       expect(await write(resource).archive(twin.externalId, aKey())).toBe('deleted');
@@ -103,7 +125,9 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
       await sandbox().remove(resource, twin.externalId);
       expect(await session().retrieve(twin.externalId)).toBeNull();
       for (const fields of [minimal, full]) {
-        await expect(write(resource).update(twin.externalId, map(resource, aRecord(fields)), changing(twin))).rejects.toMatchObject({ details: { kind: 'rejected', httpStatus: 404 } });
+        await expect(
+          write(resource).update(twin.externalId, map(resource, aRecord(fields)), changing(twin)),
+        ).rejects.toMatchObject({ details: { kind: 'rejected', httpStatus: 404 } });
       }
     });
 
@@ -132,19 +156,31 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
     it('tells an unknown key from one that may not do enough', async () => {
       await expect(open(sandbox().unknownKey).account()).rejects.toMatchObject({ details: { kind: 'needs-reauth' } });
       const restricted = writerOf(open(sandbox().restrictedKey).resource(resource));
-      await expect(restricted.create(map(resource, aRecord(full)), aKey())).rejects.toMatchObject({ details: { kind: 'rejected', httpStatus: 403 } });
+      await expect(restricted.create(map(resource, aRecord(full)), aKey())).rejects.toMatchObject({
+        details: { kind: 'rejected', httpStatus: 403 },
+      });
     });
 
     it('stops with its signal', async () => {
       let asked = 0;
-      const stopped = adapter().open({ secretKey: sandbox().secretKey, signal: AbortSignal.abort(), call: (request) => ((asked += 1), request()) });
-      await expect(writerOf(stopped.resource(resource)).create(map(resource, aRecord(full)), aKey())).rejects.toBeInstanceOf(ProviderError);
+      const stopped = adapter().open({
+        secretKey: sandbox().secretKey,
+        signal: AbortSignal.abort(),
+        call: (request) => ((asked += 1), request()),
+      });
+      await expect(
+        writerOf(stopped.resource(resource)).create(map(resource, aRecord(full)), aKey()),
+      ).rejects.toBeInstanceOf(ProviderError);
       expect([asked, await sandbox().requests()]).toEqual([1, 0]);
     });
   });
 });
 
-async function lookFor(writer: ResourceWriter, record: MappableRecord, email: string | null): Promise<ProviderRecord | null> {
+async function lookFor(
+  writer: ResourceWriter,
+  record: MappableRecord,
+  email: string | null,
+): Promise<ProviderRecord | null> {
   const hint = { recordId: record.id, email, createdSinceEpochS: Math.floor(Date.now() / 1_000) - 600 };
   let after: string | null = null;
   do {

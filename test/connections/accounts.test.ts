@@ -15,7 +15,8 @@ describe('an attempt to connect', () => {
   });
 
   const square = () => world.control.square;
-  const liveGrants = async (account: string) => (await square().grants(account)).filter(({ endedAtMs }) => endedAtMs === null);
+  const liveGrants = async (account: string) =>
+    (await square().grants(account)).filter(({ endedAtMs }) => endedAtMs === null);
 
   it('with an account that the venue has connected before renews that connection', async () => {
     const { id: account } = await square().addAccount();
@@ -24,14 +25,22 @@ describe('an attempt to connect', () => {
     expect(second.outcome).toEqual({ outcome: 'connected', connectionId: first.connectionId });
     expect(await world.connectionOf(first)).toMatchObject({ state: 'active', flow: 'pkce' });
     expect(await world.credentialsOf(first.connectionId)).toEqual({ keys: 0, grants: 1, generation: 2 });
-    expect(await world.connectionOf(second)).toMatchObject({ state: 'disconnected', cause: expect.stringContaining(first.connectionId) as string, account: null });
+    expect(await world.connectionOf(second)).toMatchObject({
+      state: 'disconnected',
+      cause: expect.stringContaining(first.connectionId) as string,
+      account: null,
+    });
     expect(await world.credentialsOf(second.connectionId)).toEqual({ keys: 0, grants: 0, generation: null });
   });
 
   it('and another with the same account, completed at the same moment, end with one connection', async () => {
     for (let round = 0; round < 5; round += 1) {
       const { id: account } = await square().addAccount();
-      const attempts = await Promise.all([world.begin(venueId, 'square'), world.begin(venueId, 'square'), world.begin(venueId, 'square')]);
+      const attempts = await Promise.all([
+        world.begin(venueId, 'square'),
+        world.begin(venueId, 'square'),
+        world.begin(venueId, 'square'),
+      ]);
       const callbacks = await Promise.all(attempts.map((attempt) => world.approve(attempt, account)));
       const outcomes = await Promise.all(attempts.map((attempt, index) => world.complete(attempt, callbacks[index]!)));
       const [one] = outcomes;
@@ -39,7 +48,9 @@ describe('an attempt to connect', () => {
       expect(one).toMatchObject({ outcome: 'connected' });
       const states = await Promise.all(attempts.map(async (attempt) => (await world.connectionOf(attempt)).state));
       expect(states.toSorted()).toEqual(['active', 'disconnected', 'disconnected']);
-      const grants = await Promise.all(attempts.map(async ({ connectionId }) => (await world.credentialsOf(connectionId)).grants));
+      const grants = await Promise.all(
+        attempts.map(async ({ connectionId }) => (await world.credentialsOf(connectionId)).grants),
+      );
       expect(grants.reduce((sum, count) => sum + count)).toBe(1);
     }
   });
@@ -51,20 +62,26 @@ describe('an attempt to connect', () => {
     ['square', 'pkce'],
     ['quickbooks', 'code'],
     ['mailchimp', 'code'],
-  ] as const)('by two venues with one account gives each a connection of its own, which says so: %s, %s', async (provider, flow) => {
-    const { id: account } = await world.control[provider].addAccount();
-    const here = await world.connect(venueId, provider, { account, flow });
-    expect(notesOf(await world.connectionOf(here))).toEqual([]);
-    const there = await world.connect(await world.aVenue(), provider, { account, flow });
-    expect([here.outcome, there.outcome]).toEqual([here, there].map(({ connectionId }) => ({ outcome: 'connected', connectionId })));
-    expect(here.connectionId).not.toBe(there.connectionId);
-    const notes = notesOf(await world.connectionOf(there));
-    expect(notes).toMatchObject([{ code: 'account-shared' }]);
-    // Nothing of the other venue, nor of its connection.
-    for (const hidden of [here.venueId, here.connectionId, account]) expect(JSON.stringify(notes)).not.toContain(hidden);
-    await world.disconnect(here);
-    expect(notesOf(await world.connectionOf(there))).toEqual([]);
-  });
+  ] as const)(
+    'by two venues with one account gives each a connection of its own, which says so: %s, %s',
+    async (provider, flow) => {
+      const { id: account } = await world.control[provider].addAccount();
+      const here = await world.connect(venueId, provider, { account, flow });
+      expect(notesOf(await world.connectionOf(here))).toEqual([]);
+      const there = await world.connect(await world.aVenue(), provider, { account, flow });
+      expect([here.outcome, there.outcome]).toEqual(
+        [here, there].map(({ connectionId }) => ({ outcome: 'connected', connectionId })),
+      );
+      expect(here.connectionId).not.toBe(there.connectionId);
+      const notes = notesOf(await world.connectionOf(there));
+      expect(notes).toMatchObject([{ code: 'account-shared' }]);
+      // Nothing of the other venue, nor of its connection.
+      for (const hidden of [here.venueId, here.connectionId, account])
+        expect(JSON.stringify(notes)).not.toContain(hidden);
+      await world.disconnect(here);
+      expect(notesOf(await world.connectionOf(there))).toEqual([]);
+    },
+  );
 
   it('that was begun and never approved is no sharing', async () => {
     const { id: account } = await square().addAccount();
@@ -78,7 +95,10 @@ describe('an attempt to connect', () => {
     const first = await world.connect(venueId, 'square', { account });
     await world.api.steering.suspend(first, { cause: 'A person stopped it.', nextAction: 'Resume it.' });
     const again = await world.beginAgain(first, 'square');
-    expect(await world.complete(again, await world.approve(again, account))).toEqual({ outcome: 'connected', connectionId: first.connectionId });
+    expect(await world.complete(again, await world.approve(again, account))).toEqual({
+      outcome: 'connected',
+      connectionId: first.connectionId,
+    });
     expect(await world.connectionOf(first)).toMatchObject({ state: 'suspended', cause: 'A person stopped it.' });
     expect((await world.credentialsOf(first.connectionId)).generation).toBe(2);
     expect(await world.audit(venueId)).toContain('connection.reauthorized');
@@ -87,10 +107,19 @@ describe('an attempt to connect', () => {
   it('to re-authorise by another account changes nothing, and the other’s access is taken back', async () => {
     const [mine, other] = [await square().addAccount(), await square().addAccount()];
     const first = await world.connect(venueId, 'square', { account: mine.id });
-    const before = { connection: await world.connectionOf(first), credentials: await world.credentialsOf(first.connectionId) };
+    const before = {
+      connection: await world.connectionOf(first),
+      credentials: await world.credentialsOf(first.connectionId),
+    };
     const again = await world.beginAgain(first, 'square');
-    expect(await world.complete(again, await world.approve(again, other.id))).toMatchObject({ outcome: 'refused', code: 'wrong-account' });
-    expect({ connection: await world.connectionOf(first), credentials: await world.credentialsOf(first.connectionId) }).toEqual(before);
+    expect(await world.complete(again, await world.approve(again, other.id))).toMatchObject({
+      outcome: 'refused',
+      code: 'wrong-account',
+    });
+    expect({
+      connection: await world.connectionOf(first),
+      credentials: await world.credentialsOf(first.connectionId),
+    }).toEqual(before);
     expect(await liveGrants(mine.id)).toHaveLength(1);
     expect(await liveGrants(other.id)).toEqual([]);
   });
@@ -107,8 +136,20 @@ describe('an attempt to connect', () => {
     const { id: account } = await square().addAccount();
     const first = await world.connect(venueId, 'square', { account });
     const saveKey = async () => {
-      const sealedKey = await world.deps.sealer.seal(new Secret(randomBytes(8).toString('hex')), { venueId, connectionId: first.connectionId, purpose: 'provider-api-key' });
-      await world.deps.connections.saveWithApiKey({ venueId, connectionId: first.connectionId, provider: 'square', environment: 'sandbox', account: { id: account, name: null }, scopes: [], sealedKey });
+      const sealedKey = await world.deps.sealer.seal(new Secret(randomBytes(8).toString('hex')), {
+        venueId,
+        connectionId: first.connectionId,
+        purpose: 'provider-api-key',
+      });
+      await world.deps.connections.saveWithApiKey({
+        venueId,
+        connectionId: first.connectionId,
+        provider: 'square',
+        environment: 'sandbox',
+        account: { id: account, name: null },
+        scopes: [],
+        sealedKey,
+      });
     };
     await saveKey();
     expect(await world.credentialsOf(first.connectionId)).toEqual({ keys: 1, grants: 0, generation: null });

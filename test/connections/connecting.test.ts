@@ -20,11 +20,18 @@ describe('an attempt to connect', () => {
   });
 
   const square = () => world.control.square;
-  const exchanges = async (since: number) => (await square().calls(since)).filter(({ path, grantType }) => path === TOKEN_PATH && grantType === 'authorization_code');
+  const exchanges = async (since: number) =>
+    (await square().calls(since)).filter(
+      ({ path, grantType }) => path === TOKEN_PATH && grantType === 'authorization_code',
+    );
   const steps = async ({ handle }: StartedAttempt) => activitiesIn((await handle.fetchHistory()).events);
   /** Nothing of it is left that could be taken for a connection. */
   async function expectNothing(attempt: StartedAttempt, cause: RegExp) {
-    expect(await world.connectionOf(attempt)).toMatchObject({ state: 'disconnected', cause: expect.stringMatching(cause) as string, account: null });
+    expect(await world.connectionOf(attempt)).toMatchObject({
+      state: 'disconnected',
+      cause: expect.stringMatching(cause) as string,
+      account: null,
+    });
     expect(await world.credentialsOf(attempt.connectionId)).toEqual({ keys: 0, grants: 0, generation: null });
   }
 
@@ -51,7 +58,11 @@ describe('an attempt to connect', () => {
   it('ends with its time, and takes no callback after that', async () => {
     const attempt = await world.begin(venueId, 'square', { agoMs: AUTHORIZATION_LIFE_MS - 1_500 });
     const callback = await world.approve(attempt, 'new');
-    expect(await attempt.handle.result()).toEqual({ outcome: 'refused', connectionId: attempt.connectionId, code: 'expired' });
+    expect(await attempt.handle.result()).toEqual({
+      outcome: 'refused',
+      connectionId: attempt.connectionId,
+      code: 'expired',
+    });
     const since = Date.now();
     expect(await world.complete(attempt, callback)).toBe('used');
     expect(await exchanges(since)).toEqual([]);
@@ -61,7 +72,9 @@ describe('an attempt to connect', () => {
   it.each([-1, 1])('lives ten minutes also where the API’s clock is %i times as much off', async (sign) => {
     const attempt = await world.begin(venueId, 'square', { agoMs: sign * AUTHORIZATION_LIFE_MS });
     const { events = [] } = await attempt.handle.fetchHistory();
-    const timers = (events ?? []).flatMap(({ timerStartedEventAttributes: timer }) => (timer ? [Number(timer.startToFireTimeout?.seconds)] : []));
+    const timers = (events ?? []).flatMap(({ timerStartedEventAttributes: timer }) =>
+      timer ? [Number(timer.startToFireTimeout?.seconds)] : [],
+    );
     const [seconds = 0] = timers.length > 0 ? timers : [AUTHORIZATION_LIFE_MS / 1_000];
     expect(seconds).toBeLessThanOrEqual(AUTHORIZATION_LIFE_MS / 1_000);
     expect(await world.complete(attempt, await world.approve(attempt, 'new'))).toMatchObject({ outcome: 'connected' });
@@ -70,7 +83,10 @@ describe('an attempt to connect', () => {
   it('ends when the owner refuses', async () => {
     const attempt = await world.begin(venueId, 'square');
     const { redirectUrl } = await square().deny(attempt.authorizationUrl);
-    expect(await world.complete(attempt, await world.cameBack(attempt, redirectUrl))).toMatchObject({ outcome: 'refused', code: 'denied' });
+    expect(await world.complete(attempt, await world.cameBack(attempt, redirectUrl))).toMatchObject({
+      outcome: 'refused',
+      code: 'denied',
+    });
     await expectNothing(attempt, /not approved/);
     expect(await world.audit(venueId)).toContain('connection.refused');
   });
@@ -78,9 +94,14 @@ describe('an attempt to connect', () => {
   it('does not connect with a code that another attempt has used', async () => {
     const first = await world.begin(venueId, 'square');
     const { redirectUrl } = await square().approve(first.authorizationUrl, 'new');
-    expect(await world.complete(first, await world.cameBack(first, redirectUrl))).toMatchObject({ outcome: 'connected' });
+    expect(await world.complete(first, await world.cameBack(first, redirectUrl))).toMatchObject({
+      outcome: 'connected',
+    });
     const second = await world.begin(venueId, 'square');
-    expect(await world.complete(second, await world.cameBack(second, redirectUrl))).toMatchObject({ outcome: 'refused', code: 'code-refused' });
+    expect(await world.complete(second, await world.cameBack(second, redirectUrl))).toMatchObject({
+      outcome: 'refused',
+      code: 'code-refused',
+    });
     await expectNothing(second, /did not accept the code/);
   });
 
@@ -97,7 +118,10 @@ describe('an attempt to connect', () => {
 
   it('that asked for another environment than the account’s connects nothing', async () => {
     const attempt = await world.begin(venueId, 'stripe', { flow: 'connect', environment: 'production' });
-    expect(await world.complete(attempt, await world.approve(attempt, 'new'))).toMatchObject({ outcome: 'refused', code: 'environment-mismatch' });
+    expect(await world.complete(attempt, await world.approve(attempt, 'new'))).toMatchObject({
+      outcome: 'refused',
+      code: 'environment-mismatch',
+    });
     await expectNothing(attempt, /other environment/);
   });
 
@@ -117,9 +141,18 @@ describe('an attempt to connect', () => {
     const { completion } = await world.database.admin.begin(async (tx) => {
       await tx`select id from connections where id = ${attempt.connectionId} for update`;
       await attempt.handle.cancel();
-      await until(async () => (await steps(attempt)).includes('refuseAuthorization'), { limitMs: 20_000, what: 'the attempt is being ended' });
+      await until(async () => (await steps(attempt)).includes('refuseAuthorization'), {
+        limitMs: 20_000,
+        what: 'the attempt is being ended',
+      });
       const completion = world.complete(attempt, callback);
-      await until(async () => (await attempt.handle.fetchHistory()).events?.some((event) => event.workflowExecutionUpdateAcceptedEventAttributes) ?? false, { limitMs: 20_000, what: 'the callback was taken' });
+      await until(
+        async () =>
+          (await attempt.handle.fetchHistory()).events?.some(
+            (event) => event.workflowExecutionUpdateAcceptedEventAttributes,
+          ) ?? false,
+        { limitMs: 20_000, what: 'the callback was taken' },
+      );
       return { completion };
     });
     expect(await completion).toMatchObject({ outcome: 'refused', code: 'cancelled' });
@@ -130,7 +163,10 @@ describe('an attempt to connect', () => {
   it('of a connection that was disconnected meanwhile connects nothing', async () => {
     const attempt = await world.begin(venueId, 'square');
     await world.disconnect(attempt);
-    expect(await world.complete(attempt, await world.approve(attempt, 'new'))).toMatchObject({ outcome: 'refused', code: 'cancelled' });
+    expect(await world.complete(attempt, await world.approve(attempt, 'new'))).toMatchObject({
+      outcome: 'refused',
+      code: 'cancelled',
+    });
     await expectNothing(attempt, /isconnected/);
   });
 
@@ -196,8 +232,13 @@ describe('an attempt to connect', () => {
     if (callback.kind !== 'approved') throw new Error('the owner approves');
     const [{ input } = { input: null }] = await inputsOf(attempt);
     const again = () => {
-      const environment = new MockActivityEnvironment({ workflowExecution: { workflowId: attempt.handle.workflowId, runId: 'r' } });
-      return environment.run(createAuthorizingActivities(world.deps).exchangeAuthorization, { ...(input as AuthorizeConnectionInput), callback });
+      const environment = new MockActivityEnvironment({
+        workflowExecution: { workflowId: attempt.handle.workflowId, runId: 'r' },
+      });
+      return environment.run(createAuthorizingActivities(world.deps).exchangeAuthorization, {
+        ...(input as AuthorizeConnectionInput),
+        callback,
+      });
     };
     const first = await again();
     const since = Date.now();
@@ -216,20 +257,25 @@ describe('an attempt to connect', () => {
     ['square', 'pkce'],
     ['quickbooks', 'code'],
     ['mailchimp', 'code'],
-  ] as const)('ends with an active connection that has its account, its scopes and an owner: %s, %s', async (provider, flow) => {
-    const attempt = await world.connect(venueId, provider, { flow, account: 'new' });
-    expect(attempt.outcome).toEqual({ outcome: 'connected', connectionId: attempt.connectionId });
-    const connection = await world.connectionOf(attempt);
-    expect(connection).toMatchObject({ state: 'active', cause: null, nextAction: null, provider, flow });
-    expect(connection.account?.id).toBeTruthy();
-    expect(await world.credentialsOf(attempt.connectionId)).toEqual({ keys: 0, grants: 1, generation: 1 });
-    expect((await world.owner(attempt.connectionId).describe()).status.name).toBe('RUNNING');
-  });
+  ] as const)(
+    'ends with an active connection that has its account, its scopes and an owner: %s, %s',
+    async (provider, flow) => {
+      const attempt = await world.connect(venueId, provider, { flow, account: 'new' });
+      expect(attempt.outcome).toEqual({ outcome: 'connected', connectionId: attempt.connectionId });
+      const connection = await world.connectionOf(attempt);
+      expect(connection).toMatchObject({ state: 'active', cause: null, nextAction: null, provider, flow });
+      expect(connection.account?.id).toBeTruthy();
+      expect(await world.credentialsOf(attempt.connectionId)).toEqual({ keys: 0, grants: 1, generation: 1 });
+      expect((await world.owner(attempt.connectionId).describe()).status.name).toBe('RUNNING');
+    },
+  );
 
   async function inputsOf({ handle }: StartedAttempt) {
     const { events } = await handle.fetchHistory();
     return (events ?? []).flatMap(({ workflowExecutionStartedEventAttributes: start }) =>
-      (start?.input?.payloads ?? []).map(({ data }) => ({ input: JSON.parse(Buffer.from(data ?? []).toString()) as unknown })),
+      (start?.input?.payloads ?? []).map(({ data }) => ({
+        input: JSON.parse(Buffer.from(data ?? []).toString()) as unknown,
+      })),
     );
   }
 });

@@ -29,19 +29,44 @@ describe('a disconnection', () => {
   afterEach(() => world.stripe.limits({ latencyMs: 0 }));
 
   const square = () => world.control.square;
-  const liveGrants = async (account: string) => (await square().grants(account)).filter(({ endedAtMs }) => endedAtMs === null);
+  const liveGrants = async (account: string) =>
+    (await square().grants(account)).filter(({ endedAtMs }) => endedAtMs === null);
   const customers = () => createRecordStore(world.database.db, 'customers');
-  const sourceIds = async (venue: VenueId) => (await world.database.admin<{ source_id: string }[]>`select source_id from customers where venue_id = ${venue} order by source_id`).map((row) => row.source_id);
-  const links = async (ref: ConnectionRef) => (await world.database.admin<{ count: number }[]>`select count(*)::int from record_links where connection_id = ${ref.connectionId}`)[0]?.count;
-  const load = (count: number) => customers().upsertMany(venueId, Array.from({ length: count }, (_, index) => aCustomer(index)));
-  const hasSchedule = ({ connectionId }: ConnectionRef) => world.client.schedule.getHandle(scheduleId(connectionId, 'customers')).describe().then(() => true, () => false);
+  const sourceIds = async (venue: VenueId) =>
+    (
+      await world.database.admin<
+        { source_id: string }[]
+      >`select source_id from customers where venue_id = ${venue} order by source_id`
+    ).map((row) => row.source_id);
+  const links = async (ref: ConnectionRef) =>
+    (
+      await world.database.admin<
+        { count: number }[]
+      >`select count(*)::int from record_links where connection_id = ${ref.connectionId}`
+    )[0]?.count;
+  const load = (count: number) =>
+    customers().upsertMany(
+      venueId,
+      Array.from({ length: count }, (_, index) => aCustomer(index)),
+    );
+  const hasSchedule = ({ connectionId }: ConnectionRef) =>
+    world.client.schedule
+      .getHandle(scheduleId(connectionId, 'customers'))
+      .describe()
+      .then(
+        () => true,
+        () => false,
+      );
   /** A Stripe account of so many customers, connected by its owner's consent. */
   async function aStripe(count: number) {
     const account = await world.stripe.addAccount();
     if (count > 0) await account.seed(count);
     return { account, ...(await world.connect(venueId, 'stripe', { flow: 'connect', account: account.id })) };
   }
-  const audited = async () => world.database.admin<{ action: string; details: Record<string, unknown> }[]>`select action, details from audit_log where venue_id = ${venueId} and action like 'connection.disc%'`;
+  const audited = async () =>
+    world.database.admin<
+      { action: string; details: Record<string, unknown> }[]
+    >`select action, details from audit_log where venue_id = ${venueId} and action like 'connection.disc%'`;
 
   it('during a sync ends the run before the credentials are gone, and nothing is asked of the provider after that', async () => {
     const { account, ...ref } = await aStripe(600);
@@ -58,7 +83,15 @@ describe('a disconnection', () => {
 
   it('closes a run that lost its workflow', async () => {
     const ref = await aStripe(0);
-    const { run } = await world.deps.runs.openOrJoin({ venueId, connectionId: ref.connectionId, provider: 'stripe', resource: 'customers', direction: 'pull', mode: 'full', requestedBy: 'test' });
+    const { run } = await world.deps.runs.openOrJoin({
+      venueId,
+      connectionId: ref.connectionId,
+      provider: 'stripe',
+      resource: 'customers',
+      direction: 'pull',
+      mode: 'full',
+      requestedBy: 'test',
+    });
     await world.disconnect(ref);
     expect(await world.runOf(run)).toMatchObject({ outcome: 'cancelled', phase: 'finished' });
   });
@@ -71,7 +104,10 @@ describe('a disconnection', () => {
     const after = await world.connectionOf(ref);
     await world.disconnect(ref);
     expect(await world.connectionOf(ref)).toEqual({ ...after, updatedAt: expect.any(Date) as Date });
-    await until(async () => (await world.owner(ref.connectionId).describe()).status.name === 'COMPLETED', { limitMs: 20_000, what: 'the owner has ended' });
+    await until(async () => (await world.owner(ref.connectionId).describe()).status.name === 'COMPLETED', {
+      limitMs: 20_000,
+      what: 'the owner has ended',
+    });
     expect((await square().calls(since)).filter(({ path }) => path === '/oauth2/revoke')).toHaveLength(1);
     expect(await audited()).toHaveLength(1);
   });
@@ -79,9 +115,15 @@ describe('a disconnection', () => {
   it('of one venue does not cut off another that has connected the same account; the last one takes the access back', async () => {
     const { id: account } = await square().addAccount();
     const elsewhere = await world.aVenue();
-    const [here, there] = [await world.connect(venueId, 'square', { account }), await world.connect(elsewhere, 'square', { account })];
+    const [here, there] = [
+      await world.connect(venueId, 'square', { account }),
+      await world.connect(elsewhere, 'square', { account }),
+    ];
     await world.disconnect(here);
-    expect(await world.connectionOf(here)).toMatchObject({ cause: expect.stringContaining('left standing') as string, nextAction: null });
+    expect(await world.connectionOf(here)).toMatchObject({
+      cause: expect.stringContaining('left standing') as string,
+      nextAction: null,
+    });
     expect((await liveGrants(account)).length).toBeGreaterThan(0);
     expect(await world.connectionOf(there)).toMatchObject({ state: 'active' });
     await world.disconnect(there);
@@ -101,17 +143,27 @@ describe('a disconnection', () => {
     const ref = await world.connect(venueId, 'square', { account: 'new' });
     await square().fault({ match: { path: '/oauth2/revoke' }, kind: 'html' });
     const environment = new MockActivityEnvironment({}, { logger: createTemporalLogger(world.deps.log) });
-    const revoking = environment.run(createRevokingActivities(world.deps).revokeGrant, { venueId, connectionId: ref.connectionId, provider: 'square' as const });
+    const revoking = environment.run(createRevokingActivities(world.deps).revokeGrant, {
+      venueId,
+      connectionId: ref.connectionId,
+      provider: 'square' as const,
+    });
     await expect(revoking).rejects.toMatchObject({ nonRetryable: false });
   });
 
   it('wipes the credentials also where the access cannot be revoked, and says what is left to do by hand', async () => {
     const { id: account } = await square().addAccount();
     const ref = await world.connect(venueId, 'square', { account });
-    await world.database.admin`update oauth_tokens set sealed_tokens = set_byte(sealed_tokens, length(sealed_tokens) - 1, get_byte(sealed_tokens, length(sealed_tokens) - 1) # 1) where connection_id = ${ref.connectionId}`;
-    const result: DisconnectResult = await world.owner(ref.connectionId).executeUpdate(DISCONNECT_UPDATE, { args: [KEEP] });
+    await world.database
+      .admin`update oauth_tokens set sealed_tokens = set_byte(sealed_tokens, length(sealed_tokens) - 1, get_byte(sealed_tokens, length(sealed_tokens) - 1) # 1) where connection_id = ${ref.connectionId}`;
+    const result: DisconnectResult = await world
+      .owner(ref.connectionId)
+      .executeUpdate(DISCONNECT_UPDATE, { args: [KEEP] });
     expect(result).toEqual({ revocation: 'failed' });
-    expect(await world.connectionOf(ref)).toMatchObject({ state: 'disconnected', nextAction: expect.stringContaining('by hand') as string });
+    expect(await world.connectionOf(ref)).toMatchObject({
+      state: 'disconnected',
+      nextAction: expect.stringContaining('by hand') as string,
+    });
     expect(await world.credentialsOf(ref.connectionId)).toEqual({ keys: 0, grants: 0, generation: null });
     expect(await audited()).toMatchObject([{ details: { revocation: 'failed', records: 'keep' } }]);
   });
@@ -143,17 +195,37 @@ describe('a disconnection', () => {
     expect(await world.complete(attempt, callback)).toMatchObject({ outcome: 'refused', code: 'cancelled' });
     const key = { venueId, connectionId: ref.connectionId, purpose: 'provider-api-key' } as const;
     const sealedKey = await world.deps.sealer.seal(new Secret(randomBytes(8).toString('hex')), key);
-    const entered = { venueId, connectionId: ref.connectionId, provider: 'square', environment: 'sandbox', account: { id: account, name: null }, scopes: [], sealedKey } as const;
+    const entered = {
+      venueId,
+      connectionId: ref.connectionId,
+      provider: 'square',
+      environment: 'sandbox',
+      account: { id: account, name: null },
+      scopes: [],
+      sealedKey,
+    } as const;
     await expect(world.deps.connections.saveWithApiKey(entered)).rejects.toThrow(DisconnectingError);
     expect(await world.credentialsOf(ref.connectionId)).toMatchObject({ keys: 0, grants: 1 });
   });
 
   it('of a connection with a key wipes the key and tells that it still works at the provider', async () => {
     const ref = { venueId, connectionId: uuidv7() as ConnectionId, provider: 'stripe' } as const;
-    const sealedKey = await world.deps.sealer.seal(new Secret('sk_test_of_nobody'), { venueId, connectionId: ref.connectionId, purpose: 'provider-api-key' });
-    await world.deps.connections.saveWithApiKey({ ...ref, environment: 'sandbox', account: { id: `acct_${randomBytes(6).toString('hex')}`, name: null }, scopes: [], sealedKey });
+    const sealedKey = await world.deps.sealer.seal(new Secret('sk_test_of_nobody'), {
+      venueId,
+      connectionId: ref.connectionId,
+      purpose: 'provider-api-key',
+    });
+    await world.deps.connections.saveWithApiKey({
+      ...ref,
+      environment: 'sandbox',
+      account: { id: `acct_${randomBytes(6).toString('hex')}`, name: null },
+      scopes: [],
+      sealedKey,
+    });
     await world.disconnect(ref);
-    expect(await world.connectionOf(ref)).toMatchObject({ nextAction: expect.stringContaining('roll the key') as string });
+    expect(await world.connectionOf(ref)).toMatchObject({
+      nextAction: expect.stringContaining('roll the key') as string,
+    });
     expect(await world.credentialsOf(ref.connectionId)).toMatchObject({ keys: 0 });
   });
 
@@ -165,7 +237,10 @@ describe('a disconnection', () => {
     const again = await world.connect(venueId, 'stripe', { flow: 'connect', account: account.id });
     expect(again.outcome).toEqual({ outcome: 'connected', connectionId: ref.connectionId });
     expect(await hasSchedule(ref)).toBe(true);
-    await until(async () => (await world.owner(ref.connectionId).describe()).status.name === 'RUNNING', { limitMs: 20_000, what: 'the connection has an owner again' });
+    await until(async () => (await world.owner(ref.connectionId).describe()).status.name === 'RUNNING', {
+      limitMs: 20_000,
+      what: 'the connection has an owner again',
+    });
   });
 
   it('that keeps the records doubles nothing, on either side, when the account is connected again', async () => {
@@ -178,8 +253,14 @@ describe('a disconnection', () => {
     expect(await sourceIds(venueId)).toEqual(before);
     const again = await world.connect(venueId, 'stripe', { flow: 'connect', account: account.id });
     expect(again.outcome).toEqual({ outcome: 'connected', connectionId: ref.connectionId });
-    expect(await world.finished(await world.start(ref, { direction: 'pull' }))).toMatchObject({ outcome: 'completed', counts: { created: 0 } });
-    expect(await world.finished(await world.start(ref, { direction: 'push' }))).toMatchObject({ outcome: 'completed', counts: { created: 0 } });
+    expect(await world.finished(await world.start(ref, { direction: 'pull' }))).toMatchObject({
+      outcome: 'completed',
+      counts: { created: 0 },
+    });
+    expect(await world.finished(await world.start(ref, { direction: 'push' }))).toMatchObject({
+      outcome: 'completed',
+      counts: { created: 0 },
+    });
     expect(await sourceIds(venueId)).toEqual(before);
     expect(await account.customers()).toHaveLength(50);
   });
@@ -200,7 +281,9 @@ describe('a disconnection', () => {
     expect(await links(ref)).toBe(15);
     const again = await world.connect(venueId, 'stripe', { flow: 'connect', account: account.id });
     expect(again.outcome).toEqual({ outcome: 'connected', connectionId: ref.connectionId });
-    expect(await world.finished(await world.start(ref, { direction: 'pull', mode: 'incremental' }))).toMatchObject({ counts: { created: 1_200 } });
+    expect(await world.finished(await world.start(ref, { direction: 'pull', mode: 'incremental' }))).toMatchObject({
+      counts: { created: 1_200 },
+    });
     expect(await sourceIds(venueId)).toHaveLength(1_215);
     expect(await account.customers()).toHaveLength(1_215);
   });

@@ -7,7 +7,10 @@ import { startKmsServer } from '../support/kms-server.ts';
 import { aWorkerProcess } from '../worker/support.ts';
 
 const TOKEN_PATH = '/oauth2/token';
-const exchangesAt = async (world: ConnectionWorld, since: number) => (await world.control.square.calls(since)).filter(({ path, grantType }) => path === TOKEN_PATH && grantType === 'authorization_code');
+const exchangesAt = async (world: ConnectionWorld, since: number) =>
+  (await world.control.square.calls(since)).filter(
+    ({ path, grantType }) => path === TOKEN_PATH && grantType === 'authorization_code',
+  );
 
 describe('an attempt to connect whose key service is away', () => {
   let world: ConnectionWorld;
@@ -16,7 +19,9 @@ describe('an attempt to connect whose key service is away', () => {
     vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIDEXAMPLE');
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'not-a-real-secret');
     kms = await startKmsServer();
-    world = await createConnectionWorld({ keyring: { kind: 'kms', keyId: kms.keyArn, region: 'eu-central-1', endpoint: kms.endpoint } });
+    world = await createConnectionWorld({
+      keyring: { kind: 'kms', keyId: kms.keyArn, region: 'eu-central-1', endpoint: kms.endpoint },
+    });
   }, 120_000);
   afterEach(async () => {
     kms.fail(null);
@@ -34,7 +39,10 @@ describe('an attempt to connect whose key service is away', () => {
     const [since, callsBefore] = [Date.now(), kms.calls.length];
     kms.fail({ kind: 'error', status: 500, code: 'KMSInternalException' });
     const completion = world.complete(attempt, callback);
-    await until(() => kms.calls.length >= callsBefore + 6, { limitMs: 30_000, what: 'the worker has tried twice to open the code' });
+    await until(() => kms.calls.length >= callsBefore + 6, {
+      limitMs: 30_000,
+      what: 'the worker has tried twice to open the code',
+    });
     expect(await world.control.square.calls(since)).toEqual([]);
     kms.fail(null);
     expect(await completion).toMatchObject({ outcome: 'connected' });
@@ -46,7 +54,10 @@ describe('an attempt to connect whose key service is away', () => {
     const since = Date.now();
     await world.control.square.fault({ match: { method: 'GET' }, kind: 'status', status: 503 });
     const completion = world.complete(attempt, callback);
-    await until(async () => (await exchangesAt(world, since)).length === 1, { limitMs: 30_000, what: 'the code was exchanged' });
+    await until(async () => (await exchangesAt(world, since)).length === 1, {
+      limitMs: 30_000,
+      what: 'the code was exchanged',
+    });
     kms.fail({ kind: 'error', status: 500, code: 'KMSInternalException' });
     await world.control.square.clearFaults();
     expect(await completion).toMatchObject({ outcome: 'connected' });
@@ -70,7 +81,11 @@ describe('an attempt to connect whose worker is killed', () => {
       TEMPORAL_NAMESPACE: world.temporal.namespace,
       ENCRYPTION_KEY: world.encryptionKey,
     });
-    await until(async () => (await worker.health('ready')) === 200, { limitMs: 60_000, what: 'the worker is ready', everyMs: 200 });
+    await until(async () => (await worker.health('ready')) === 200, {
+      limitMs: 60_000,
+      what: 'the worker is ready',
+      everyMs: 200,
+    });
     return worker;
   };
 
@@ -82,7 +97,11 @@ describe('an attempt to connect whose worker is killed', () => {
     await world.control.square.fault({ match: { method: 'GET' }, kind: 'slow', delayMs: 60_000 });
     const since = Date.now();
     const completion = world.complete(attempt, callback);
-    await until(async () => (await world.database.admin`select 1 from authorization_exchanges where state = 'granted'`).length === 1, { limitMs: 30_000, what: 'the code was exchanged' });
+    await until(
+      async () =>
+        (await world.database.admin`select 1 from authorization_exchanges where state = 'granted'`).length === 1,
+      { limitMs: 30_000, what: 'the code was exchanged' },
+    );
     victim.stop('SIGKILL');
     await world.control.square.clearFaults();
     const heir = await aWorker();
@@ -102,7 +121,14 @@ describe('an attempt to connect whose worker is killed', () => {
     await world.control.square.fault({ match: { path: TOKEN_PATH }, kind: 'commit-then-fail', delayMs: 60_000 });
     const since = Date.now();
     const completion = world.complete(attempt, callback);
-    await until(async () => (await world.database.admin`select 1 from authorization_exchanges where connection_id = ${attempt.connectionId}`).length === 1, { limitMs: 30_000, what: 'the code is being exchanged' });
+    await until(
+      async () =>
+        (
+          await world.database
+            .admin`select 1 from authorization_exchanges where connection_id = ${attempt.connectionId}`
+        ).length === 1,
+      { limitMs: 30_000, what: 'the code is being exchanged' },
+    );
     victim.stop('SIGKILL');
     await world.control.square.clearFaults();
     const heir = await aWorker();

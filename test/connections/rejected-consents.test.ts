@@ -12,37 +12,50 @@ describe('a consent that does not become a connection', () => {
     venueId = newVenue;
   });
 
-  const liveGrants = async (provider: 'stripe' | 'square' | 'quickbooks', account: string) => (await world.control[provider].grants(account)).filter(({ endedAtMs }) => endedAtMs === null);
+  const liveGrants = async (provider: 'stripe' | 'square' | 'quickbooks', account: string) =>
+    (await world.control[provider].grants(account)).filter(({ endedAtMs }) => endedAtMs === null);
 
   it.each([
     ['stripe', 'connect'],
     ['square', 'code'],
     ['quickbooks', 'code'],
-  ] as const)('of another account than the connection’s is revoked at the provider, and the connection keeps its own: %s, %s', async (provider, flow) => {
-    const control = world.control[provider];
-    const [mine, other] = [await control.addAccount(), await control.addAccount()];
-    const first = await world.connect(venueId, provider, { account: mine.id, flow });
-    const again = await world.beginAgain(first, provider);
-    expect(await world.complete(again, await world.approve(again, other.id))).toMatchObject({ outcome: 'refused', code: 'wrong-account' });
-    expect(await liveGrants(provider, other.id)).toEqual([]);
-    expect(await liveGrants(provider, mine.id)).toHaveLength(1);
-    expect(await world.connectionOf(first)).toMatchObject({ state: 'active' });
-  });
+  ] as const)(
+    'of another account than the connection’s is revoked at the provider, and the connection keeps its own: %s, %s',
+    async (provider, flow) => {
+      const control = world.control[provider];
+      const [mine, other] = [await control.addAccount(), await control.addAccount()];
+      const first = await world.connect(venueId, provider, { account: mine.id, flow });
+      const again = await world.beginAgain(first, provider);
+      expect(await world.complete(again, await world.approve(again, other.id))).toMatchObject({
+        outcome: 'refused',
+        code: 'wrong-account',
+      });
+      expect(await liveGrants(provider, other.id)).toEqual([]);
+      expect(await liveGrants(provider, mine.id)).toHaveLength(1);
+      expect(await world.connectionOf(first)).toMatchObject({ state: 'active' });
+    },
+  );
 
   it.each([
     ['stripe', 'connect'],
     ['square', 'code'],
     ['quickbooks', 'code'],
-  ] as const)('stays where another venue uses the same account: revoking one grant may end all of the account’s: %s, %s', async (provider, flow) => {
-    const control = world.control[provider];
-    const [mine, other] = [await control.addAccount(), await control.addAccount()];
-    const elsewhere = await world.connect(await world.aVenue(), provider, { account: other.id, flow });
-    const first = await world.connect(venueId, provider, { account: mine.id, flow });
-    const again = await world.beginAgain(first, provider);
-    expect(await world.complete(again, await world.approve(again, other.id))).toMatchObject({ outcome: 'refused', code: 'wrong-account' });
-    expect((await liveGrants(provider, other.id)).length).toBeGreaterThan(0);
-    expect(await world.connectionOf(elsewhere)).toMatchObject({ state: 'active' });
-  });
+  ] as const)(
+    'stays where another venue uses the same account: revoking one grant may end all of the account’s: %s, %s',
+    async (provider, flow) => {
+      const control = world.control[provider];
+      const [mine, other] = [await control.addAccount(), await control.addAccount()];
+      const elsewhere = await world.connect(await world.aVenue(), provider, { account: other.id, flow });
+      const first = await world.connect(venueId, provider, { account: mine.id, flow });
+      const again = await world.beginAgain(first, provider);
+      expect(await world.complete(again, await world.approve(again, other.id))).toMatchObject({
+        outcome: 'refused',
+        code: 'wrong-account',
+      });
+      expect((await liveGrants(provider, other.id)).length).toBeGreaterThan(0);
+      expect(await world.connectionOf(elsewhere)).toMatchObject({ state: 'active' });
+    },
+  );
 
   it('that lacks a permission is revoked at the provider', async () => {
     const { id: account } = await world.control.square.addAccount();
@@ -60,7 +73,13 @@ describe('a consent that does not become a connection', () => {
     await world.control.square.fault({ match: { path: '/v2/merchants' }, kind: 'slow', delayMs: 1_500, times: 1 });
     const outcome = world.complete(attempt, callback);
     const { admin } = world.database;
-    await until(async () => (await admin`select from authorization_exchanges where connection_id = ${attempt.connectionId} and state = 'granted'`).length > 0, { limitMs: 10_000, what: 'the code has brought a grant' });
+    await until(
+      async () =>
+        (
+          await admin`select from authorization_exchanges where connection_id = ${attempt.connectionId} and state = 'granted'`
+        ).length > 0,
+      { limitMs: 10_000, what: 'the code has brought a grant' },
+    );
     await admin`update connections set state = 'disconnected' where id = ${attempt.connectionId}`;
     expect(await outcome).toMatchObject({ outcome: 'refused', code: 'cancelled' });
     expect(await liveGrants('square', account)).toEqual([]);

@@ -20,7 +20,10 @@ describe('an attempt to connect', () => {
 
   const square = () => oauthControl(system.sandbox.square.controlUrl);
   async function begin(venueId: string): Promise<Connecting> {
-    const { status, body } = await system.api.tryPost(`/v1/venues/${venueId}/connections`, { provider: 'square', environment: 'sandbox' });
+    const { status, body } = await system.api.tryPost(`/v1/venues/${venueId}/connections`, {
+      provider: 'square',
+      environment: 'sandbox',
+    });
     expect(status, JSON.stringify(body)).toBe(201);
     return body as Connecting;
   }
@@ -39,37 +42,65 @@ describe('an attempt to connect', () => {
   }
 
   const isIn = (venueId: string, { id }: Connecting, state: string) =>
-    until(() => system.api.connection(venueId, id).then((connection) => connection.state === state, () => false), { limitMs: 60_000, what: `the connection is ${state}`, everyMs: 200 });
+    until(
+      () =>
+        system.api.connection(venueId, id).then(
+          (connection) => connection.state === state,
+          () => false,
+        ),
+      { limitMs: 60_000, what: `the connection is ${state}`, everyMs: 200 },
+    );
 
-  it.each([['api'], ['worker'], ['temporal'], ['postgres']] as const)('survives a restart of %s while its owner approves', async (service) => {
-    const venueId = await system.api.createVenue();
-    const connecting = await begin(venueId);
-    expect(connecting.state).toBe('connecting');
-    const { redirectUrl } = await square().approve(connecting.authorizationUrl, 'new');
-    await system.kill(service);
-    await isIn(venueId, connecting, 'connecting');
-    const { page } = await comeBack(redirectUrl);
-    // Also where a first visit was taken and its answer lost: the second is led to the same end.
-    expect(page).toContain('<title>Square is connected</title>');
-    await isIn(venueId, connecting, 'active');
-  }, 120_000);
+  it.each([['api'], ['worker'], ['temporal'], ['postgres']] as const)(
+    'survives a restart of %s while its owner approves',
+    async (service) => {
+      const venueId = await system.api.createVenue();
+      const connecting = await begin(venueId);
+      expect(connecting.state).toBe('connecting');
+      const { redirectUrl } = await square().approve(connecting.authorizationUrl, 'new');
+      await system.kill(service);
+      await isIn(venueId, connecting, 'connecting');
+      const { page } = await comeBack(redirectUrl);
+      // Also where a first visit was taken and its answer lost: the second is led to the same end.
+      expect(page).toContain('<title>Square is connected</title>');
+      await isIn(venueId, connecting, 'active');
+    },
+    120_000,
+  );
 
   it.each([
     ['the provider is still answering', { path: '/oauth2/token' }, 'sent'],
     ['it is asked whose account it is', { path: '/oauth2/token/status' }, 'granted'],
-  ])('exchanges its code once although Postgres dies while %s', async (_when, match, state) => {
-    const venueId = await system.api.createVenue();
-    const connecting = await begin(venueId);
-    const { redirectUrl } = await square().approve(connecting.authorizationUrl, 'new');
-    await square().fault({ match: { method: 'POST', path: `^${match.path}$` }, kind: 'slow', delayMs: 3_000, times: 1 });
-    const since = Date.now();
-    const visit = comeBack(redirectUrl).catch(() => null);
-    await until(async () => (await system.database`select 1 from authorization_exchanges where connection_id = ${connecting.id} and state = ${state}`).length === 1, { limitMs: 30_000, what: `the exchange is ${state}`, everyMs: 50 });
-    await system.kill('postgres');
-    await visit;
-    await isIn(venueId, connecting, 'active');
-    expect((await square().calls(since)).filter(({ grantType }) => grantType === 'authorization_code')).toHaveLength(1);
-  }, 120_000);
+  ])(
+    'exchanges its code once although Postgres dies while %s',
+    async (_when, match, state) => {
+      const venueId = await system.api.createVenue();
+      const connecting = await begin(venueId);
+      const { redirectUrl } = await square().approve(connecting.authorizationUrl, 'new');
+      await square().fault({
+        match: { method: 'POST', path: `^${match.path}$` },
+        kind: 'slow',
+        delayMs: 3_000,
+        times: 1,
+      });
+      const since = Date.now();
+      const visit = comeBack(redirectUrl).catch(() => null);
+      await until(
+        async () =>
+          (
+            await system.database`select 1 from authorization_exchanges where connection_id = ${connecting.id} and state = ${state}`
+          ).length === 1,
+        { limitMs: 30_000, what: `the exchange is ${state}`, everyMs: 50 },
+      );
+      await system.kill('postgres');
+      await visit;
+      await isIn(venueId, connecting, 'active');
+      expect((await square().calls(since)).filter(({ grantType }) => grantType === 'authorization_code')).toHaveLength(
+        1,
+      );
+    },
+    120_000,
+  );
 
   it('is used up by the first to come back also after a restart of everything', async () => {
     const venueId = await system.api.createVenue();

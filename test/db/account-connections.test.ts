@@ -19,7 +19,10 @@ describe('the connections of an account', () => {
   afterAll(() => database.drop());
 
   const account: AccountRef = { provider: 'square', environment: 'sandbox', externalAccountId: 'M1' };
-  async function aGrant(venueId: VenueId, { state = 'active', ...changes }: Partial<AccountRef> & { readonly state?: string } = {}) {
+  async function aGrant(
+    venueId: VenueId,
+    { state = 'active', ...changes }: Partial<AccountRef> & { readonly state?: string } = {},
+  ) {
     const { provider, environment, externalAccountId } = { ...account, ...changes };
     const connectionId = uuidv7() as ConnectionId;
     await database.admin`insert into connections (id, venue_id, provider, environment, state, external_account_id, flow) values (${connectionId}, ${venueId}, ${provider}, ${environment}, ${state}, ${externalAccountId}, 'code')`;
@@ -31,9 +34,15 @@ describe('the connections of an account', () => {
     const venues = await Promise.all(Array.from({ length: 3 }, () => aVenue(database.db)));
     const ours = await Promise.all(venues.map((venueId) => aGrant(venueId)));
     const [venueId] = venues as [VenueId];
-    await Promise.all([aGrant(venueId, { externalAccountId: 'M2' }), aGrant(venueId, { provider: 'stripe' }), aGrant(venueId, { environment: 'production' })]);
+    await Promise.all([
+      aGrant(venueId, { externalAccountId: 'M2' }),
+      aGrant(venueId, { provider: 'stripe' }),
+      aGrant(venueId, { environment: 'production' }),
+    ]);
     const found = await store.findGranted(account);
-    expect(found.toSorted((a, b) => a.connectionId.localeCompare(b.connectionId))).toEqual(ours.toSorted((a, b) => a.connectionId.localeCompare(b.connectionId)));
+    expect(found.toSorted((a, b) => a.connectionId.localeCompare(b.connectionId))).toEqual(
+      ours.toSorted((a, b) => a.connectionId.localeCompare(b.connectionId)),
+    );
   });
 
   it('open no venue: what is in them stays out of sight', async () => {

@@ -14,21 +14,74 @@ import type { TestVenue } from '../support/sync-world.ts';
 import { createSyncWorld } from '../support/sync-world.ts';
 
 const FIELDS: { readonly [R in Resource]: (who: string) => FieldsOf[R] } = {
-  products: (who) => ({ name: who, description: null, sku: null, amountMinor: null, currency: null, active: true, taxable: null, images: [], metadata: { who } }),
-  customers: (who) => ({ name: who, email: null, phone: null, address: null, marketingConsent: null, metadata: { who } }),
-  inventory: (who) => ({ productSourceId: 'p', location: 'shelf', quantity: '1', countedAt: '2026-11-01T00:00:00.000Z', metadata: { who } }),
+  products: (who) => ({
+    name: who,
+    description: null,
+    sku: null,
+    amountMinor: null,
+    currency: null,
+    active: true,
+    taxable: null,
+    images: [],
+    metadata: { who },
+  }),
+  customers: (who) => ({
+    name: who,
+    email: null,
+    phone: null,
+    address: null,
+    marketingConsent: null,
+    metadata: { who },
+  }),
+  inventory: (who) => ({
+    productSourceId: 'p',
+    location: 'shelf',
+    quantity: '1',
+    countedAt: '2026-11-01T00:00:00.000Z',
+    metadata: { who },
+  }),
   transactions: (who) => ({
-    ...{ kind: 'payment', occurredAt: '2026-11-01T00:00:00.000Z', amountMinor: 1, currency: 'EUR', feeMinor: null, status: 'succeeded', posted: null },
+    ...{
+      kind: 'payment',
+      occurredAt: '2026-11-01T00:00:00.000Z',
+      amountMinor: 1,
+      currency: 'EUR',
+      feeMinor: null,
+      status: 'succeeded',
+      posted: null,
+    },
     ...{ customerSourceId: null, relatedTransactionId: null, lines: [], metadata: { who } },
   }),
   invoices: (who) => ({
-    ...{ number: who, status: 'open', issuedAt: null, dueAt: null, customerSourceId: null, currency: 'EUR', subtotalMinor: 1, taxMinor: 0, totalMinor: 1, amountDueMinor: 1 },
+    ...{
+      number: who,
+      status: 'open',
+      issuedAt: null,
+      dueAt: null,
+      customerSourceId: null,
+      currency: 'EUR',
+      subtotalMinor: 1,
+      taxMinor: 0,
+      totalMinor: 1,
+      amountDueMinor: 1,
+    },
     ...{ lines: [], metadata: { who } },
   }),
 };
 
 const aPulled = (externalId: string, fields: RecordFields, recordId: RecordId | null = null): PulledRecord => ({
-  ...{ externalId, version: Date.now(), deleted: false, superseded: false, certain: false, deletedAtMs: null, recordId, fields, references: null, externalState: null },
+  ...{
+    externalId,
+    version: Date.now(),
+    deleted: false,
+    superseded: false,
+    certain: false,
+    deletedAtMs: null,
+    recordId,
+    fields,
+    references: null,
+    externalState: null,
+  },
   fingerprintFor: ({ id }) => `${id} ${JSON.stringify(fields)}`,
   contentFingerprint: () => JSON.stringify(fields),
 });
@@ -50,7 +103,16 @@ describe.each(RESOURCES)('pulled %s of two connections', (resource) => {
     const input = await world.open(of, 'pull', 'full', { resource });
     const { fence, account } = await world.progress.takeOver(input, null);
     const scope: RunScope = { ...input, fence, account };
-    await world.pulls.commit(scope, { records, amendments: [], rejections: [], anomalies: [], handOff: false, checkpoint: null, providerCalls: 1, ratePerSecond: 1 });
+    await world.pulls.commit(scope, {
+      records,
+      amendments: [],
+      rejections: [],
+      anomalies: [],
+      handOff: false,
+      checkpoint: null,
+      providerCalls: 1,
+      ratePerSecond: 1,
+    });
     await world.finish(input);
   }
   const table = () => world.database.admin(RECORD_TABLES[resource].name);
@@ -59,10 +121,17 @@ describe.each(RESOURCES)('pulled %s of two connections', (resource) => {
       select c.id, c.source_id, c.metadata ->> 'who' as who, c.deleted_at is not null as deleted
       from record_links l join ${table()} c on c.id = l.record_id where l.connection_id = ${of.connectionId} and l.resource = ${resource} order by l.external_id`),
   ];
-  const count = async () => Number((await world.database.admin`select count(*) as count from ${table()} where venue_id = ${a.venueId}`)[0]?.['count']);
-  const dropLinks = (of: TestVenue) => world.database.admin`delete from record_links where connection_id = ${of.connectionId}`;
+  const count = async () =>
+    Number(
+      (await world.database.admin`select count(*) as count from ${table()} where venue_id = ${a.venueId}`)[0]?.[
+        'count'
+      ],
+    );
+  const dropLinks = (of: TestVenue) =>
+    world.database.admin`delete from record_links where connection_id = ${of.connectionId}`;
   /** As the release before named what a pull created. */
-  const renamed = (sourceId: string) => world.database.admin`update ${table()} set source_id = ${sourceId} where venue_id = ${a.venueId}`;
+  const renamed = (sourceId: string) =>
+    world.database.admin`update ${table()} set source_id = ${sourceId} where venue_id = ${a.venueId}`;
   const of = (who: string, recordId: RecordId | null = null) => aPulled('same', FIELDS[resource](who), recordId);
 
   it('are two records for equal ids', async () => {
@@ -143,8 +212,13 @@ describe('the migration to records by account', () => {
       await admin`insert into connections (id, venue_id, provider, environment, state, external_account_id) values (${id(name)}, ${id('1')}, 'stripe', 'sandbox', 'active', ${`acct_${name}`})`;
       await admin`insert into sync_cursors (connection_id, resource, direction, venue_id, watermark) select ${id(name)}, resource, 'pull', ${id('1')}, now() from unnest(array['customers', 'products', 'transactions']) resource`;
     }
-    const customer = (name: string, sourceId: string) => admin`insert into customers (id, venue_id, source_id) values (${id(name)}, ${id('1')}, ${sourceId})`;
-    const link = (of: string, name: string, [resource, externalId, syncedAt, state]: readonly [string, string, string, string?]) => admin`
+    const customer = (name: string, sourceId: string) =>
+      admin`insert into customers (id, venue_id, source_id) values (${id(name)}, ${id('1')}, ${sourceId})`;
+    const link = (
+      of: string,
+      name: string,
+      [resource, externalId, syncedAt, state]: readonly [string, string, string, string?],
+    ) => admin`
       insert into record_links (connection_id, resource, record_id, venue_id, external_id, external_version, state, synced_at)
       values (${id(of)}, ${resource}, ${id(name)}, ${id('1')}, ${externalId}, 5, ${state ?? 'linked'}, ${syncedAt})`;
     await customer('c1', 'stripe:cus_1');
@@ -163,9 +237,13 @@ describe('the migration to records by account', () => {
 
     await migrateUp({ url, log: quiet });
 
-    const links = await admin<{ of: string; external_id: string; brought: boolean; write_attempt: number; external_version: string }[]>`
+    const links = await admin<
+      { of: string; external_id: string; brought: boolean; write_attempt: number; external_version: string }[]
+    >`
       select n.external_account_id as of, l.external_id, l.brought, l.write_attempt, l.external_version from record_links l join connections n on n.id = l.connection_id order by l.external_id, of`;
-    expect(links.map((one) => `${one.of} ${one.external_id} ${one.brought} ${one.write_attempt} ${one.external_version}`)).toEqual([
+    expect(
+      links.map((one) => `${one.of} ${one.external_id} ${one.brought} ${one.write_attempt} ${one.external_version}`),
+    ).toEqual([
       'acct_a ch_a true 0 5',
       'acct_b ch_b true 0 5',
       'acct_b cus_1 true 0 5',
@@ -173,9 +251,19 @@ describe('the migration to records by account', () => {
       'acct_b cus_2b false 1 5',
       'acct_a pi_1 true 1 9007199254740991',
     ]);
-    const cursors = await admin<{ of: string; resource: string }[]>`select n.external_account_id as of, s.resource from sync_cursors s join connections n on n.id = s.connection_id order by 1, 2`;
-    expect(cursors.map(({ of, resource }) => `${of} ${resource}`)).toEqual(['acct_a products', 'acct_a transactions', 'acct_b customers', 'acct_b products', 'acct_b transactions']);
-    const references = await admin<{ source_id: string; customer_source_id: string | null }[]>`select source_id, customer_source_id from transactions where customer_external_id is not null order by source_id`;
+    const cursors = await admin<
+      { of: string; resource: string }[]
+    >`select n.external_account_id as of, s.resource from sync_cursors s join connections n on n.id = s.connection_id order by 1, 2`;
+    expect(cursors.map(({ of, resource }) => `${of} ${resource}`)).toEqual([
+      'acct_a products',
+      'acct_a transactions',
+      'acct_b customers',
+      'acct_b products',
+      'acct_b transactions',
+    ]);
+    const references = await admin<
+      { source_id: string; customer_source_id: string | null }[]
+    >`select source_id, customer_source_id from transactions where customer_external_id is not null order by source_id`;
     expect(references.map((one) => one.customer_source_id)).toEqual([null, 'stripe:cus_1']);
   });
 });

@@ -23,7 +23,12 @@ beforeEach(async () => {
 });
 
 async function anExchange(state: string): Promise<ExchangeRef> {
-  const venue = await createVenueStore(database.db).create({ sourceId: null, name: 'A venue', timeZone: 'UTC', currency: 'EUR' });
+  const venue = await createVenueStore(database.db).create({
+    sourceId: null,
+    name: 'A venue',
+    timeZone: 'UTC',
+    currency: 'EUR',
+  });
   if (venue === 'source-id-taken') throw new Error('a venue without a sourceId cannot clash');
   const connectionId = uuidv7() as ConnectionId;
   await database.admin`insert into connections (id, venue_id, provider, environment, state) values (${connectionId}, ${venue.id}, 'square', 'sandbox', ${state})`;
@@ -66,7 +71,9 @@ describe('the exchange of an attempt’s code', () => {
 
   it('does not begin for a connection that is another venue’s', async () => {
     const other = await anExchange('connecting');
-    expect(await store.begin({ ...exchange, connectionId: other.connectionId, venueId: exchange.venueId })).toEqual({ status: 'withdrawn' });
+    expect(await store.begin({ ...exchange, connectionId: other.connectionId, venueId: exchange.venueId })).toEqual({
+      status: 'withdrawn',
+    });
   });
 
   it('that was left behind goes with the next one of the venue', async () => {
@@ -74,6 +81,8 @@ describe('the exchange of an attempt’s code', () => {
     await store.keep(exchange, SEALED);
     await database.admin`update authorization_exchanges set created_at = now() - interval '61 minutes' where attempt_id = ${exchange.attemptId}`;
     await store.begin({ ...exchange, attemptId: 'authorize/next' });
-    expect(await database.admin`select attempt_id from authorization_exchanges where venue_id = ${exchange.venueId}`).toEqual([{ attempt_id: 'authorize/next' }]);
+    expect(
+      await database.admin`select attempt_id from authorization_exchanges where venue_id = ${exchange.venueId}`,
+    ).toEqual([{ attempt_id: 'authorize/next' }]);
   });
 });

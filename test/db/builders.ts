@@ -9,12 +9,21 @@ import type { NewVenue } from '../../db/venue-store.ts';
 import type { Database } from '../../db/venue-scope.ts';
 
 export async function aVenue(db: Database, venue: Partial<NewVenue> = {}): Promise<VenueId> {
-  const created = await createVenueStore(db).create({ sourceId: null, name: 'Corner Shop', timeZone: 'Europe/London', currency: 'GBP', ...venue });
+  const created = await createVenueStore(db).create({
+    sourceId: null,
+    name: 'Corner Shop',
+    timeZone: 'Europe/London',
+    currency: 'GBP',
+    ...venue,
+  });
   if (created === 'source-id-taken') throw new Error('sourceId is taken');
   return created.id;
 }
 
-export const aNewConnection = (venueId: VenueId, connection: Partial<NewApiKeyConnection> = {}): NewApiKeyConnection => ({
+export const aNewConnection = (
+  venueId: VenueId,
+  connection: Partial<NewApiKeyConnection> = {},
+): NewApiKeyConnection => ({
   venueId,
   connectionId: uuidv7() as ConnectionId,
   provider: 'stripe',
@@ -25,7 +34,8 @@ export const aNewConnection = (venueId: VenueId, connection: Partial<NewApiKeyCo
   ...connection,
 });
 
-export const aConnection = (db: Database, venueId: VenueId): Promise<Connection> => createConnectionStore(db).saveWithApiKey(aNewConnection(venueId));
+export const aConnection = (db: Database, venueId: VenueId): Promise<Connection> =>
+  createConnectionStore(db).saveWithApiKey(aNewConnection(venueId));
 
 export const aNewRun = (connection: Connection, run: Partial<NewSyncRun> = {}): NewSyncRun => ({
   venueId: connection.venueId,

@@ -24,7 +24,15 @@ describe('connections', () => {
   it('are active once saved, and give back the sealed key byte for byte', async () => {
     const connection = aNewConnection(venueId, { sealedKey: sealed(0, 255, 10, 13, 92, 120) });
     const saved = await store.saveWithApiKey(connection);
-    expect(saved).toMatchObject({ id: connection.connectionId, state: 'active', cause: null, nextAction: null, account: connection.account, scopes: ['customers:write'], expiresAt: null });
+    expect(saved).toMatchObject({
+      id: connection.connectionId,
+      state: 'active',
+      cause: null,
+      nextAction: null,
+      account: connection.account,
+      scopes: ['customers:write'],
+      expiresAt: null,
+    });
     expect(saved.since).toBeInstanceOf(Date);
     await expect(store.find(connection)).resolves.toEqual(saved);
 
@@ -38,20 +46,37 @@ describe('connections', () => {
     await store.saveWithApiKey(first);
     await store.setState(first, { state: 'needs-reauth', cause: 'The key was revoked', nextAction: 'Enter a new key' });
 
-    await expect(store.findByAccount(venueId, { ...first, externalAccountId: first.account.id })).resolves.toBe(first.connectionId);
-    const again = await store.saveWithApiKey({ ...first, account: { ...first.account, name: 'Renamed' }, sealedKey: sealed(9) });
-    expect(again).toMatchObject({ id: first.connectionId, state: 'active', cause: null, nextAction: null, account: { name: 'Renamed' } });
+    await expect(store.findByAccount(venueId, { ...first, externalAccountId: first.account.id })).resolves.toBe(
+      first.connectionId,
+    );
+    const again = await store.saveWithApiKey({
+      ...first,
+      account: { ...first.account, name: 'Renamed' },
+      sealedKey: sealed(9),
+    });
+    expect(again).toMatchObject({
+      id: first.connectionId,
+      state: 'active',
+      cause: null,
+      nextAction: null,
+      account: { name: 'Renamed' },
+    });
     await expect(store.findApiKey(first)).resolves.toMatchObject({ generation: 2 });
   });
 
   it('of one account that two callers connect at once: one wins, the other learns its id, and the key stays openable', async () => {
     const account = { id: 'acct_race', name: null };
-    const rivals = Array.from({ length: 8 }, (_, index) => aNewConnection(venueId, { account, sealedKey: sealed(index) }));
+    const rivals = Array.from({ length: 8 }, (_, index) =>
+      aNewConnection(venueId, { account, sealedKey: sealed(index) }),
+    );
     const results = await Promise.allSettled(rivals.map((rival) => store.saveWithApiKey(rival)));
-    const winners = results.flatMap((result, index) => (result.status === 'fulfilled' ? [{ index, id: result.value.id }] : []));
+    const winners = results.flatMap((result, index) =>
+      result.status === 'fulfilled' ? [{ index, id: result.value.id }] : [],
+    );
     expect(winners).toHaveLength(1);
     for (const result of results) {
-      if (result.status === 'rejected') expect(result.reason).toMatchObject({ name: 'AccountAlreadyConnectedError', connectionId: winners[0]?.id });
+      if (result.status === 'rejected')
+        expect(result.reason).toMatchObject({ name: 'AccountAlreadyConnectedError', connectionId: winners[0]?.id });
     }
     const key = await store.findApiKey({ venueId, connectionId: winners[0]!.id });
     expect([...key!.sealedKey]).toEqual([winners[0]!.index]);
@@ -63,7 +88,9 @@ describe('connections', () => {
     const before = await store.saveWithApiKey(first);
     await store.setState(first, { state: 'suspended', cause: 'Paused', nextAction: null });
     const suspended = await store.find(first);
-    await expect(store.saveWithApiKey({ ...first, connectionId: uuidv7() as ConnectionId, sealedKey: sealed(7) })).rejects.toBeInstanceOf(AccountAlreadyConnectedError);
+    await expect(
+      store.saveWithApiKey({ ...first, connectionId: uuidv7() as ConnectionId, sealedKey: sealed(7) }),
+    ).rejects.toBeInstanceOf(AccountAlreadyConnectedError);
     await expect(store.find(first)).resolves.toEqual(suspended);
     await expect(store.findApiKey(first)).resolves.toMatchObject({ generation: 1 });
     expect(before.state).toBe('active');
@@ -76,7 +103,9 @@ describe('connections', () => {
     await store.saveWithApiKey(aNewConnection(venueId, { account, environment: 'production' }));
     await store.saveWithApiKey(aNewConnection(other, { account }));
     expect((await store.list(other, { limit: 10, after: null })).data).toHaveLength(1);
-    await expect(store.findByAccount(other, { provider: 'stripe', environment: 'production', externalAccountId: account.id })).resolves.toBeNull();
+    await expect(
+      store.findByAccount(other, { provider: 'stripe', environment: 'production', externalAccountId: account.id }),
+    ).resolves.toBeNull();
   });
 
   it('keep the time since when they are in a state while only its cause changes', async () => {

@@ -25,7 +25,10 @@ describe('with many finished runs of a venue', () => {
     const other = await aConnection(database.db, venueId);
     const { run } = await createSyncRunStore(database.db).openOrJoin(aNewRun(connection, { dryRun: true }));
     // Older than the plan: none of them makes it unusable, and a start has to know that.
-    for (const { id, share } of [{ id: connection.id, share: 2 }, { id: other.id, share: 1 }]) {
+    for (const { id, share } of [
+      { id: connection.id, share: 2 },
+      { id: other.id, share: 1 },
+    ]) {
       await database.admin`
         insert into sync_runs (id, venue_id, connection_id, provider, resource, direction, mode, phase, outcome, workflow_id, requested_by, created_at, finished_at)
         select gen_random_uuid(), ${venueId}, ${id}, 'stripe', 'customers', 'push', 'incremental', 'finished', 'completed', 'w', 'schedule', now() - interval '2 days', now() - interval '1 day'
@@ -37,18 +40,24 @@ describe('with many finished runs of a venue', () => {
   afterAll(() => database.drop());
 
   async function mostRowsRead(query: (tx: Transaction) => SQLWrapper): Promise<number> {
-    const [row] = await withVenue(database.db, connection.venueId, (tx) => tx.execute<QueryPlan>(sql`explain (analyze, format json) ${query(tx)}`));
+    const [row] = await withVenue(database.db, connection.venueId, (tx) =>
+      tx.execute<QueryPlan>(sql`explain (analyze, format json) ${query(tx)}`),
+    );
     return Math.max(...rowsRead(row!['QUERY PLAN'][0].Plan));
   }
 
   it('a start that finds a plan reads none of the finished runs to know that the plan still holds', async () => {
     const plan = planFor(aNewRun(connection));
-    const [found] = await withVenue(database.db, connection.venueId, (tx) => tx.execute<{ id: string | null }>(sql`select ${plan} as id`));
+    const [found] = await withVenue(database.db, connection.venueId, (tx) =>
+      tx.execute<{ id: string | null }>(sql`select ${plan} as id`),
+    );
     expect(found?.id).not.toBeNull();
     expect(await mostRowsRead(() => sql`select ${plan}`)).toBeLessThan(50);
   });
 
   it('a page of one connection’s runs is read without the runs of the others', async () => {
-    expect(await mostRowsRead((tx) => selectPage(tx, { connectionId: connection.id }, { limit: 50, after: null }))).toBeLessThanOrEqual(51);
+    expect(
+      await mostRowsRead((tx) => selectPage(tx, { connectionId: connection.id }, { limit: 50, after: null })),
+    ).toBeLessThanOrEqual(51);
   });
 });

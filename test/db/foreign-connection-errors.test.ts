@@ -34,7 +34,10 @@ describe('a transaction whose work fails with the error of another connection', 
 
   async function resetSocket(): Promise<never> {
     const socket = connect(port, '127.0.0.1').on('connect', () => socket.write('x'));
-    const [error] = (await once(socket, 'close').then(() => [], (failure: unknown) => [failure])) as unknown[];
+    const [error] = (await once(socket, 'close').then(
+      () => [],
+      (failure: unknown) => [failure],
+    )) as unknown[];
     throw error;
   }
   async function cutConnection(): Promise<unknown> {
@@ -53,19 +56,31 @@ describe('a transaction whose work fails with the error of another connection', 
   it.each([
     ['a socket that is reset', resetSocket, { code: 'ECONNRESET' }],
     ['a fetch that is reset', () => fetch(`http://127.0.0.1:${port}/`), { name: 'TypeError', message: 'fetch failed' }],
-    ['a timeout of the system', () => Promise.reject(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })), { code: 'ETIMEDOUT' }],
-    ['a pipe that is closed, as a cause', () => Promise.reject(new Error('outer', { cause: Object.assign(new Error('closed'), { code: 'EPIPE' }) })), { message: 'outer' }],
+    [
+      'a timeout of the system',
+      () => Promise.reject(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })),
+      { code: 'ETIMEDOUT' },
+    ],
+    [
+      'a pipe that is closed, as a cause',
+      () => Promise.reject(new Error('outer', { cause: Object.assign(new Error('closed'), { code: 'EPIPE' }) })),
+      { message: 'outer' },
+    ],
     ['a connection of another pool', cutConnection, { name: 'Error' }],
     ['causes that form a ring', ring, { message: 'outer' }],
-  ])('rejects with that error, is rolled back, and gives its connection back: %s', async (_case, work, expected) => {
-    await database.admin`create table if not exists marks (mark text)`;
-    await database.admin`grant all on marks to interlock_app`;
-    const transaction = one.transaction(async (tx) => {
-      await tx.execute(sql`insert into marks values ('left behind')`);
-      await work();
-    });
-    await expect(transaction).rejects.toMatchObject(expected);
-    // The pool has one connection: this waits for ever if the transaction still has it.
-    expect(await one.execute(sql`select mark from marks`)).toHaveLength(0);
-  }, 10_000);
+  ])(
+    'rejects with that error, is rolled back, and gives its connection back: %s',
+    async (_case, work, expected) => {
+      await database.admin`create table if not exists marks (mark text)`;
+      await database.admin`grant all on marks to interlock_app`;
+      const transaction = one.transaction(async (tx) => {
+        await tx.execute(sql`insert into marks values ('left behind')`);
+        await work();
+      });
+      await expect(transaction).rejects.toMatchObject(expected);
+      // The pool has one connection: this waits for ever if the transaction still has it.
+      expect(await one.execute(sql`select mark from marks`)).toHaveLength(0);
+    },
+    10_000,
+  );
 });

@@ -76,7 +76,9 @@ describe('idempotency keys', () => {
     const key = aKey();
     await store.claim(key, 'hash', LOCK_MS);
     await expect(store.claim({ ...key, caller: 'bob' }, 'other', LOCK_MS)).resolves.toEqual({ kind: 'claimed' });
-    await expect(store.claim({ ...key, operation: 'POST /v1/venues/1/syncs' }, 'other', LOCK_MS)).resolves.toEqual({ kind: 'claimed' });
+    await expect(store.claim({ ...key, operation: 'POST /v1/venues/1/syncs' }, 'other', LOCK_MS)).resolves.toEqual({
+      kind: 'claimed',
+    });
   });
 
   it('are kept for 7 days and forgotten after', async () => {
@@ -85,7 +87,9 @@ describe('idempotency keys', () => {
       await store.claim(key, 'hash', LOCK_MS);
       await store.complete(key, ANSWER);
     }
-    const [row] = await database.admin<{ days: number }[]>`select extract(epoch from expires_at - created_at)::int / 86400 as days from idempotency_keys where key = ${digestOf(kept)}`;
+    const [row] = await database.admin<
+      { days: number }[]
+    >`select extract(epoch from expires_at - created_at)::int / 86400 as days from idempotency_keys where key = ${digestOf(kept)}`;
     expect(row?.days).toBe(7);
 
     await database.admin`update idempotency_keys set expires_at = now() - interval '1 second' where key in ${database.admin([expired, reused].map(digestOf))}`;

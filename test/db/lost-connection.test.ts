@@ -14,7 +14,9 @@ afterAll(() => database.drop());
 type When = 'in a statement' | 'between statements';
 
 async function transactionThatIsCut(when: When, underSavepoint: boolean): Promise<unknown> {
-  return database.db.transaction((outer) => (underSavepoint ? outer.transaction((tx) => work(tx, when)) : work(outer, when)));
+  return database.db.transaction((outer) =>
+    underSavepoint ? outer.transaction((tx) => work(tx, when)) : work(outer, when),
+  );
 }
 
 async function work(tx: Transaction, when: When): Promise<unknown> {
@@ -31,11 +33,18 @@ it.each([
   ['between statements', false],
   ['in a statement', true],
   ['between statements', true],
-] as const)('work that loses its connection %s is rejected, and the pool goes on, under a savepoint: %s', async (when, underSavepoint) => {
-  for (let round = 0; round < 5; round += 1) {
-    const cut = await Promise.allSettled(Array.from({ length: 4 }, () => transactionThatIsCut(when, underSavepoint)));
-    expect(cut.map(({ status }) => status)).toEqual(Array.from({ length: 4 }, () => 'rejected'));
-    const rows = await Promise.all(Array.from({ length: 10 }, () => database.db.transaction((tx) => tx.execute<{ one: number }>(sql`select 1 as one`))));
-    expect(rows.map(([row]) => row?.one)).toEqual(Array.from({ length: 10 }, () => 1));
-  }
-});
+] as const)(
+  'work that loses its connection %s is rejected, and the pool goes on, under a savepoint: %s',
+  async (when, underSavepoint) => {
+    for (let round = 0; round < 5; round += 1) {
+      const cut = await Promise.allSettled(Array.from({ length: 4 }, () => transactionThatIsCut(when, underSavepoint)));
+      expect(cut.map(({ status }) => status)).toEqual(Array.from({ length: 4 }, () => 'rejected'));
+      const rows = await Promise.all(
+        Array.from({ length: 10 }, () =>
+          database.db.transaction((tx) => tx.execute<{ one: number }>(sql`select 1 as one`)),
+        ),
+      );
+      expect(rows.map(([row]) => row?.one)).toEqual(Array.from({ length: 10 }, () => 1));
+    }
+  },
+);

@@ -18,14 +18,34 @@ describe('the command line of the migrations', () => {
     });
 
   it('migrates up, says where it is, and down to where it is told', async () => {
-    expect(await call(['status'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/has migration 0 of [1-9]/) as string });
-    expect(await call(['up'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/applied migration 1 \(initial\)/) as string });
-    expect(await call(['down', '--to', '0'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/took back migration 1 .*\nThe database has migration 0\n$/s) as string });
+    expect(await call(['status'])).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/has migration 0 of [1-9]/) as string,
+    });
+    expect(await call(['up'])).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/applied migration 1 \(initial\)/) as string,
+    });
+    expect(await call(['down', '--to', '0'])).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/took back migration 1 .*\nThe database has migration 0\n$/s) as string,
+    });
   });
 
   it('takes nothing back without being told how far', async () => {
-    for (const args of [['down'], ['down', '--to', 'x'], ['down', '--to', '-1'], ['up', '--to', '1'], ['sideways'], []]) {
-      expect(await call(args)).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(/^Usage: .*\n$/) as string });
+    for (const args of [
+      ['down'],
+      ['down', '--to', 'x'],
+      ['down', '--to', '-1'],
+      ['up', '--to', '1'],
+      ['sideways'],
+      [],
+    ]) {
+      expect(await call(args)).toMatchObject({
+        code: 2,
+        stdout: '',
+        stderr: expect.stringMatching(/^Usage: .*\n$/) as string,
+      });
     }
   });
 
@@ -34,6 +54,9 @@ describe('the command line of the migrations', () => {
     expect(answer.code).toBe(1);
     expect(answer.stderr).toMatch(/^[^\n]*ECONNREFUSED[^\n]*\n$/);
     expect(answer.stderr).not.toContain('hunter2');
-    expect(await call(['up'], {})).toMatchObject({ code: 78, stderr: expect.stringContaining('DATABASE_URL') as string });
+    expect(await call(['up'], {})).toMatchObject({
+      code: 78,
+      stderr: expect.stringContaining('DATABASE_URL') as string,
+    });
   });
 });

@@ -40,7 +40,8 @@ describe('migrations', () => {
 
     await expect(migrateDown({ url, to: 0, log: quiet })).resolves.toBe(0);
     expect([await readCatalogue(admin), await readGrants(admin)]).toEqual(before);
-    const [left] = await admin`select count(*)::int as relations from pg_class where relnamespace = 'public'::regnamespace`;
+    const [left] =
+      await admin`select count(*)::int as relations from pg_class where relnamespace = 'public'::regnamespace`;
     expect(left).toEqual({ relations: 0 });
   });
 
@@ -87,7 +88,9 @@ describe('migrations', () => {
     const { url, admin } = database;
     await admin`create table sync_runs (id int)`;
     await expect(migrateUp({ url, log: quiet })).rejects.toThrow(/already exists/);
-    expect(await admin`select relname from pg_class where relnamespace = 'public'::regnamespace`).toEqual([{ relname: 'sync_runs' }]);
+    expect(await admin`select relname from pg_class where relnamespace = 'public'::regnamespace`).toEqual([
+      { relname: 'sync_runs' },
+    ]);
     await expect(readMigrationStatus({ url })).resolves.toMatchObject({ version: 0 });
   });
 
@@ -145,13 +148,18 @@ describe('migrations in a cluster that has never seen any', () => {
   it('name the role when the login may neither create it nor take it on', async () => {
     await admin`create role stranger login password 'stranger'`;
     await admin`create database strange owner stranger`;
-    const url = Object.assign(new URL(urlOf(server.url, 'strange')), { username: 'stranger', password: 'stranger' }).href;
+    const url = Object.assign(new URL(urlOf(server.url, 'strange')), {
+      username: 'stranger',
+      password: 'stranger',
+    }).href;
 
     await admin`drop database if exists owned`;
     await admin`drop role if exists interlock_app`;
     await expect(migrateUp({ url, log: quiet })).rejects.toThrow(/stranger may not create the role interlock_app/);
     await admin`create role interlock_app`;
-    await expect(migrateUp({ url, log: quiet })).rejects.toThrow(/stranger may not grant itself the role interlock_app/);
+    await expect(migrateUp({ url, log: quiet })).rejects.toThrow(
+      /stranger may not grant itself the role interlock_app/,
+    );
     await admin`grant interlock_app to stranger`;
     await expect(migrateUp({ url, log: quiet })).resolves.toBeGreaterThan(0);
   });

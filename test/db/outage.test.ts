@@ -11,11 +11,19 @@ import { createTestDatabase } from '../support/database.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { until } from '../support/eventually.ts';
 
-const failureOf = (work: Promise<unknown>): Promise<unknown> => work.then(() => new Error('it did not fail'), (error: unknown) => error);
+const failureOf = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => new Error('it did not fail'),
+    (error: unknown) => error,
+  );
 
 /** A database of which nothing answers at this port. */
 function aDatabaseAt(port: number) {
-  const db = openDatabase({ url: `postgres://someone:secret@127.0.0.1:${port}/none`, maxConnections: 1, applicationName: 'test' });
+  const db = openDatabase({
+    url: `postgres://someone:secret@127.0.0.1:${port}/none`,
+    maxConnections: 1,
+    applicationName: 'test',
+  });
   onTestFinished(() => db.$client.end({ timeout: 1 }));
   return db;
 }
@@ -44,12 +52,16 @@ describe('an outage of the database', () => {
   });
 
   it('is told when the server ends the connection of a statement or of a transaction at work', async () => {
-    const asleep = (name: string) => database.admin`select pid from pg_stat_activity where application_name = ${name} and query like '%pg_sleep%' and state = 'active'`;
+    const asleep = (name: string) =>
+      database.admin`select pid from pg_stat_activity where application_name = ${name} and query like '%pg_sleep%' and state = 'active'`;
     const cut = async (name: string, work: (db: Database) => Promise<unknown>) => {
       const db = openDatabase({ url: database.url, maxConnections: 1, applicationName: name });
       onTestFinished(() => db.$client.end({ timeout: 1 }));
       const failure = failureOf(work(db));
-      const [{ pid } = {}] = await until(async () => ((await asleep(name)).length > 0 ? asleep(name) : null), { limitMs: 10_000, what: 'the statement is at work' });
+      const [{ pid } = {}] = await until(async () => ((await asleep(name)).length > 0 ? asleep(name) : null), {
+        limitMs: 10_000,
+        what: 'the statement is at work',
+      });
       await database.admin`select pg_terminate_backend(${pid as number}, 5000)`;
       return failure;
     };
@@ -64,7 +76,9 @@ describe('an outage of the database', () => {
     for (const port of [refusedPort, resettingPort]) {
       const foreign = () => fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body: 'x' });
       expect(isDatabaseAway(await failureOf(foreign()))).toBe(false);
-      expect(isDatabaseAway(new Error('the keys of the issuer cannot be read', { cause: await failureOf(foreign()) }))).toBe(false);
+      expect(
+        isDatabaseAway(new Error('the keys of the issuer cannot be read', { cause: await failureOf(foreign()) })),
+      ).toBe(false);
       expect(isDatabaseAway(await failureOf(database.db.transaction(foreign)))).toBe(false);
     }
     for (const code of ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'EHOSTUNREACH']) {
@@ -73,7 +87,8 @@ describe('an outage of the database', () => {
   });
 
   it('is told by a server that shuts down, starts up or has no connection left, and not by a statement that it refuses', async () => {
-    const raise = (code: string) => failureOf(database.db.execute(sql.raw(`do $$ begin raise exception 'no' using errcode = '${code}'; end $$`)));
+    const raise = (code: string) =>
+      failureOf(database.db.execute(sql.raw(`do $$ begin raise exception 'no' using errcode = '${code}'; end $$`)));
     for (const code of ['57P01', '57P03', '53300', '08006']) expect(isDatabaseAway(await raise(code)), code).toBe(true);
     for (const code of ['23505', '22P02']) expect(isDatabaseAway(await raise(code)), code).toBe(false);
   });

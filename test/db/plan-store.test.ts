@@ -36,20 +36,32 @@ describe('plans', () => {
     await plan(5, await aDryRun());
     const { counts, samples } = await store.summarise(venueId, syncId, 2);
     expect(counts).toEqual({ create: 4, update: 3, archive: 0, skip: 3, reject: 0, conflict: 0 });
-    expect(samples.map(({ action, sourceId }) => [action, sourceId]).sort()).toEqual([['create', 's0'], ['create', 's3'], ['skip', 's2'], ['skip', 's5'], ['update', 's1'], ['update', 's4']]);
+    expect(samples.map(({ action, sourceId }) => [action, sourceId]).sort()).toEqual([
+      ['create', 's0'],
+      ['create', 's3'],
+      ['skip', 's2'],
+      ['skip', 's5'],
+      ['update', 's1'],
+      ['update', 's4'],
+    ]);
   });
 
   it('are listed in their order, by action, page by page', async () => {
     await plan(12);
     const listed: (string | null)[] = [];
     for (let after: string | null = null, more = true; more; more = after !== null) {
-      const page: Awaited<ReturnType<PlanStore['list']>> = await store.list(venueId, syncId, { action: 'update', page: { limit: 3, after } });
+      const page: Awaited<ReturnType<PlanStore['list']>> = await store.list(venueId, syncId, {
+        action: 'update',
+        page: { limit: 3, after },
+      });
       expect(page.data.every(({ action, detail }) => action === 'update' && detail === 'name')).toBe(true);
       listed.push(...page.data.map(({ sourceId }) => sourceId));
       after = page.next;
     }
     expect(listed).toEqual(['s1', 's4', 's7', 's10']);
-    expect((await store.list(venueId, syncId, { page: { limit: 50, after: null } })).data.map(({ sourceId }) => sourceId)).toEqual(Array.from({ length: 12 }, (_, index) => `s${index}`));
+    expect(
+      (await store.list(venueId, syncId, { page: { limit: 50, after: null } })).data.map(({ sourceId }) => sourceId),
+    ).toEqual(Array.from({ length: 12 }, (_, index) => `s${index}`));
   });
 
   it('of one venue are nothing to another', async () => {

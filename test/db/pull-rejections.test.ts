@@ -4,7 +4,11 @@ import type { RunScope } from '../../db/run-scope.ts';
 import type { TestVenue } from '../support/sync-world.ts';
 import { createSyncWorld } from '../support/sync-world.ts';
 
-const rejectionOf = (externalId: string | null): Rejection => ({ externalId, code: 'unreadable', message: 'phone: Must be text' });
+const rejectionOf = (externalId: string | null): Rejection => ({
+  externalId,
+  code: 'unreadable',
+  message: 'phone: Must be text',
+});
 
 describe('rejections of a pull', () => {
   let world: Awaited<ReturnType<typeof createSyncWorld>>;
@@ -22,7 +26,16 @@ describe('rejections of a pull', () => {
     return { ...input, fence, account };
   }
   const commit = (scope: RunScope, rejections: readonly Rejection[]) =>
-    world.pulls.commit(scope, { records: [], amendments: [], rejections, anomalies: [], handOff: false, checkpoint: null, providerCalls: 1, ratePerSecond: 1 });
+    world.pulls.commit(scope, {
+      records: [],
+      amendments: [],
+      rejections,
+      anomalies: [],
+      handOff: false,
+      checkpoint: null,
+      providerCalls: 1,
+      ratePerSecond: 1,
+    });
 
   it('counts and logs an object once in a run, whichever pages reject it, and anew in the next run', async () => {
     for (let turn = 0; turn < 2; turn += 1) {
@@ -31,8 +44,14 @@ describe('rejections of a pull', () => {
       const { progress } = await commit(scope, [rejectionOf('cus_2'), rejectionOf('cus_1')]);
       expect(progress).toMatchObject({ done: 3, counts: { read: 3, rejected: 3, unchanged: 0 } });
       const log = await world.logOf(venue, scope.syncId);
-      expect(log.map(({ level, action, externalId, code, message }) => ({ level, action, externalId, code, message }))).toEqual(
-        ['cus_1', null, 'cus_2'].map((externalId) => ({ level: 'error', action: 'rejected', ...rejectionOf(externalId) })),
+      expect(
+        log.map(({ level, action, externalId, code, message }) => ({ level, action, externalId, code, message })),
+      ).toEqual(
+        ['cus_1', null, 'cus_2'].map((externalId) => ({
+          level: 'error',
+          action: 'rejected',
+          ...rejectionOf(externalId),
+        })),
       );
       await world.finish(scope);
     }

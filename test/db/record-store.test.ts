@@ -32,33 +32,80 @@ describe('customers', () => {
   afterAll(() => database.drop());
 
   const one = async (sourceId: string) => (await store.list(venueId, { ...ALL, sourceId }, PAGE)).data[0]!;
-  const archive = (sourceId: string) => database.admin`update customers set deleted_at = now() where venue_id = ${venueId} and source_id = ${sourceId}`;
+  const archive = (sourceId: string) =>
+    database.admin`update customers set deleted_at = now() where venue_id = ${venueId} and source_id = ${sourceId}`;
 
   it('come back as they were sent', async () => {
-    const sent = { name: 'Zoë O’Neill "Z" \\ 東京', email: 'z@example.com', phone: '+44 1', address: ADDRESS, marketingConsent: false, metadata: { tier: 'gold', 'a.b': '' } };
+    const sent = {
+      name: 'Zoë O’Neill "Z" \\ 東京',
+      email: 'z@example.com',
+      phone: '+44 1',
+      address: ADDRESS,
+      marketingConsent: false,
+      metadata: { tier: 'gold', 'a.b': '' },
+    };
     await expect(store.upsertMany(venueId, [{ sourceId: 'c1', ...sent }])).resolves.toEqual(['created']);
     const record = await one('c1');
-    expect(record).toEqual({ ...sent, sourceId: 'c1', venueId, id: record.id, version: 1, createdAt: record.createdAt, updatedAt: record.updatedAt, deletedAt: null, links: [] });
+    expect(record).toEqual({
+      ...sent,
+      sourceId: 'c1',
+      venueId,
+      id: record.id,
+      version: 1,
+      createdAt: record.createdAt,
+      updatedAt: record.updatedAt,
+      deletedAt: null,
+      links: [],
+    });
     await expect(store.find(venueId, record.id)).resolves.toEqual(record);
   });
 
   it('sent with their sourceId alone have empty fields', async () => {
     await store.upsertMany(venueId, [{ sourceId: 'c1' }]);
-    expect(await one('c1')).toMatchObject({ name: null, email: null, phone: null, address: null, marketingConsent: null, metadata: {} });
+    expect(await one('c1')).toMatchObject({
+      name: null,
+      email: null,
+      phone: null,
+      address: null,
+      marketingConsent: null,
+      metadata: {},
+    });
   });
 
   it('that would not change keep version and time', async () => {
     const record = { sourceId: 'c1', name: 'Ada', address: ADDRESS, metadata: { a: '1', b: '2' } };
     await store.upsertMany(venueId, [record]);
     const before = await one('c1');
-    await expect(store.upsertMany(venueId, [{ ...record, metadata: { b: '2', a: '1' } }])).resolves.toEqual(['unchanged']);
+    await expect(store.upsertMany(venueId, [{ ...record, metadata: { b: '2', a: '1' } }])).resolves.toEqual([
+      'unchanged',
+    ]);
     expect(await one('c1')).toEqual(before);
   });
 
   it('keep what a change leaves out, and lose what it sets to null', async () => {
-    await store.upsertMany(venueId, [{ sourceId: 'c1', name: 'Ada', email: 'a@example.com', phone: '1', address: ADDRESS, marketingConsent: true, metadata: { a: '1' } }]);
-    await store.upsertMany(venueId, [{ sourceId: 'c1', email: null, address: null, marketingConsent: null, phone: undefined }]);
-    expect(await one('c1')).toMatchObject({ version: 2, name: 'Ada', email: null, phone: '1', address: null, marketingConsent: null, metadata: { a: '1' } });
+    await store.upsertMany(venueId, [
+      {
+        sourceId: 'c1',
+        name: 'Ada',
+        email: 'a@example.com',
+        phone: '1',
+        address: ADDRESS,
+        marketingConsent: true,
+        metadata: { a: '1' },
+      },
+    ]);
+    await store.upsertMany(venueId, [
+      { sourceId: 'c1', email: null, address: null, marketingConsent: null, phone: undefined },
+    ]);
+    expect(await one('c1')).toMatchObject({
+      version: 2,
+      name: 'Ada',
+      email: null,
+      phone: '1',
+      address: null,
+      marketingConsent: null,
+      metadata: { a: '1' },
+    });
     await store.upsertMany(venueId, [{ sourceId: 'c1', metadata: { b: '2' } }]);
     expect(await one('c1')).toMatchObject({ version: 3, metadata: { b: '2' } });
   });
@@ -71,8 +118,16 @@ describe('customers', () => {
   });
 
   it('get their verdicts in the order in which they were sent', async () => {
-    await store.upsertMany(venueId, [{ sourceId: 'b', name: 'B' }, { sourceId: 'd', name: 'D' }]);
-    const verdicts = await store.upsertMany(venueId, [{ sourceId: 'd', name: 'D2' }, { sourceId: 'c' }, { sourceId: 'b', name: 'B' }, { sourceId: 'a' }]);
+    await store.upsertMany(venueId, [
+      { sourceId: 'b', name: 'B' },
+      { sourceId: 'd', name: 'D' },
+    ]);
+    const verdicts = await store.upsertMany(venueId, [
+      { sourceId: 'd', name: 'D2' },
+      { sourceId: 'c' },
+      { sourceId: 'b', name: 'B' },
+      { sourceId: 'a' },
+    ]);
     expect(verdicts).toEqual(['updated', 'created', 'unchanged', 'created']);
     await expect(store.upsertMany(venueId, [])).resolves.toEqual([]);
   });
@@ -84,21 +139,38 @@ describe('customers', () => {
   });
 
   it('are neither doubled nor locked against each other when batches overlap in opposite orders', async () => {
-    const batch = (round: number) => Array.from({ length: 200 }, (_, index) => ({ sourceId: `c${index}`, name: `round ${round}` }));
-    const verdicts = await Promise.all(Array.from({ length: 8 }, (_, round) => store.upsertMany(venueId, round % 2 ? batch(round) : batch(round).reverse())));
+    const batch = (round: number) =>
+      Array.from({ length: 200 }, (_, index) => ({ sourceId: `c${index}`, name: `round ${round}` }));
+    const verdicts = await Promise.all(
+      Array.from({ length: 8 }, (_, round) =>
+        store.upsertMany(venueId, round % 2 ? batch(round) : batch(round).reverse()),
+      ),
+    );
     expect(verdicts.flat().filter((verdict) => verdict === 'created')).toHaveLength(200);
-    const [row] = await database.admin`select count(*)::int as rows, max(version) as version from customers where venue_id = ${venueId}`;
+    const [row] =
+      await database.admin`select count(*)::int as rows, max(version) as version from customers where venue_id = ${venueId}`;
     expect(row).toEqual({ rows: 200, version: 8 });
   });
 
   it('of a thousand a call are upserted at 10,000 a second or more', async () => {
     const batches = Array.from({ length: 10 }, (_, batch) =>
-      Array.from({ length: 1000 }, (_, index): RecordInput<'customers'> => ({ sourceId: `c${batch * 1000 + index}`, name: `Name ${index}`, email: `c${index}@example.com`, address: ADDRESS, metadata: { tier: 'gold' } })),
+      Array.from({ length: 1000 }, (_, index): RecordInput<'customers'> => ({
+        sourceId: `c${batch * 1000 + index}`,
+        name: `Name ${index}`,
+        email: `c${index}@example.com`,
+        address: ADDRESS,
+        metadata: { tier: 'gold' },
+      })),
     );
     const rates: Record<string, number> = {};
-    const measure = async (name: string, change: (record: RecordInput<'customers'>) => RecordInput<'customers'>, verdict: UpsertVerdict) => {
+    const measure = async (
+      name: string,
+      change: (record: RecordInput<'customers'>) => RecordInput<'customers'>,
+      verdict: UpsertVerdict,
+    ) => {
       const startedAt = performance.now();
-      for (const batch of batches) expect(new Set(await store.upsertMany(venueId, batch.map(change)))).toEqual(new Set([verdict]));
+      for (const batch of batches)
+        expect(new Set(await store.upsertMany(venueId, batch.map(change)))).toEqual(new Set([verdict]));
       rates[name] = Math.round(10_000 / ((performance.now() - startedAt) / 1000));
     };
     await measure('created', (record) => record, 'created');
@@ -111,10 +183,18 @@ describe('customers', () => {
   it('are changed singly, and an unchanged one keeps its version', async () => {
     await store.upsertMany(venueId, [{ sourceId: 'c1', name: 'Ada', email: 'a@example.com' }]);
     const { id } = await one('c1');
-    await expect(store.update(venueId, id, { name: 'Ada L.' })).resolves.toMatchObject({ version: 2, name: 'Ada L.', email: 'a@example.com' });
+    await expect(store.update(venueId, id, { name: 'Ada L.' })).resolves.toMatchObject({
+      version: 2,
+      name: 'Ada L.',
+      email: 'a@example.com',
+    });
     await expect(store.update(venueId, id, { name: 'Ada L.' })).resolves.toMatchObject({ version: 2 });
     await expect(store.update(venueId, id, {})).resolves.toMatchObject({ version: 2 });
-    await expect(store.update(venueId, id, { email: null, metadata: { a: '1' } })).resolves.toMatchObject({ version: 3, email: null, metadata: { a: '1' } });
+    await expect(store.update(venueId, id, { email: null, metadata: { a: '1' } })).resolves.toMatchObject({
+      version: 3,
+      email: null,
+      metadata: { a: '1' },
+    });
   });
 
   it('that are deleted, missing or another venue’s are not changed singly', async () => {
@@ -156,20 +236,26 @@ describe('customers', () => {
     await database.admin`insert into record_links (connection_id, resource, record_id, venue_id, external_id, state, synced_at)
       values (${linked.id}, 'customers', ${id}, ${venueId}, 'cus_1', 'linked', '2026-01-01'), (${linked.id}, 'products', ${id}, ${venueId}, 'prod_1', 'linked', null)`;
 
-    const sources = async (filter: RecordFilter) => (await store.list(venueId, filter, PAGE)).data.map(({ sourceId }) => sourceId).sort();
+    const sources = async (filter: RecordFilter) =>
+      (await store.list(venueId, filter, PAGE)).data.map(({ sourceId }) => sourceId).sort();
     expect(await sources(ALL)).toEqual(['c1', 'c2', 'c3']);
     expect(await sources(LIVING)).toEqual(['c1', 'c2']);
     expect(await sources({ ...LIVING, updatedSince: new Date('2021-01-01') })).toEqual(['c2']);
     expect(await sources({ ...LIVING, connectionId: linked.id })).toEqual(['c1']);
     expect(await sources({ ...LIVING, connectionId: unused.id })).toEqual([]);
     expect(await sources({ ...LIVING, sourceId: 'nobody' })).toEqual([]);
-    const links = [{ connectionId: linked.id, externalId: 'cus_1', syncedAt: new Date('2026-01-01'), state: 'linked', notes: [] }];
+    const links = [
+      { connectionId: linked.id, externalId: 'cus_1', syncedAt: new Date('2026-01-01'), state: 'linked', notes: [] },
+    ];
     expect((await one('c1')).links).toEqual(links);
     await expect(store.find(venueId, id)).resolves.toMatchObject({ links });
   });
 
   it('are paged without loss or repetition while others are being written', async () => {
-    await store.upsertMany(venueId, Array.from({ length: 25 }, (_, index) => ({ sourceId: `c${index}` })));
+    await store.upsertMany(
+      venueId,
+      Array.from({ length: 25 }, (_, index) => ({ sourceId: `c${index}` })),
+    );
     const seen: string[] = [];
     let after: string | null = null;
     for (let page = 0; page < 20; page += 1) {
@@ -190,9 +276,20 @@ describe('customers', () => {
       await database.admin`insert into record_links (connection_id, resource, record_id, venue_id, external_id, state)
         select ${id}, 'customers', id, venue_id, id::text, 'linked' from customers where venue_id = ${venueId} ${id === few.id ? database.admin`and source_id like 'n1999_'` : database.admin``}`;
     }
-    for (const [connection, filter, found] of [[many, {}, 51], [few, {}, 10], [many, { sourceId: 'n7' }, 1], [few, { sourceId: 'n7' }, 0]] as const) {
-      const query = listQuery('customers', { ...LIVING, connectionId: connection.id, ...filter }, { limit: 50, after: null });
-      const [row] = await withVenue(database.db, venueId, (tx) => tx.execute<QueryPlan>(sql`explain (analyze, format json) ${query}`));
+    for (const [connection, filter, found] of [
+      [many, {}, 51],
+      [few, {}, 10],
+      [many, { sourceId: 'n7' }, 1],
+      [few, { sourceId: 'n7' }, 0],
+    ] as const) {
+      const query = listQuery(
+        'customers',
+        { ...LIVING, connectionId: connection.id, ...filter },
+        { limit: 50, after: null },
+      );
+      const [row] = await withVenue(database.db, venueId, (tx) =>
+        tx.execute<QueryPlan>(sql`explain (analyze, format json) ${query}`),
+      );
       const plan = row!['QUERY PLAN'][0].Plan;
       expect(plan['Actual Rows']).toBe(found);
       // The page, its lookups, and the links that each of its records shows.
@@ -201,18 +298,30 @@ describe('customers', () => {
   });
 
   it('end as a simple model says, whatever is sent in whatever order', async () => {
-    const text = fc.oneof(fc.constant(null), fc.string({ unit: 'grapheme', maxLength: 8 }).filter((value) => !value.includes('\0')));
-    const metadata = fc.dictionary(fc.constantFrom('a', 'b', '__proto__x'), fc.string({ maxLength: 3 }).filter((value) => !value.includes('\0')));
+    const text = fc.oneof(
+      fc.constant(null),
+      fc.string({ unit: 'grapheme', maxLength: 8 }).filter((value) => !value.includes('\0')),
+    );
+    const metadata = fc.dictionary(
+      fc.constantFrom('a', 'b', '__proto__x'),
+      fc.string({ maxLength: 3 }).filter((value) => !value.includes('\0')),
+    );
     const changes = fc.record(
       {
         ...{ name: text, email: text, phone: text },
-        address: fc.oneof(fc.constant(null), fc.record({ line1: text, line2: text, city: text, region: text, postalCode: text, country: text })),
+        address: fc.oneof(
+          fc.constant(null),
+          fc.record({ line1: text, line2: text, city: text, region: text, postalCode: text, country: text }),
+        ),
         marketingConsent: fc.constantFrom(null, true, false),
         metadata: metadata.map((value): Record<string, string> => ({ ...value })),
       },
       { requiredKeys: [] },
     );
-    const batch = fc.uniqueArray(fc.tuple(fc.constantFrom('p', 'q', 'r', 'S', 'ß'), changes), { selector: ([sourceId]) => sourceId, maxLength: 5 });
+    const batch = fc.uniqueArray(fc.tuple(fc.constantFrom('p', 'q', 'r', 'S', 'ß'), changes), {
+      selector: ([sourceId]) => sourceId,
+      maxLength: 5,
+    });
 
     await fc.assert(
       fc.asyncProperty(fc.array(batch, { minLength: 1, maxLength: 6 }), async (batches) => {
@@ -224,7 +333,10 @@ describe('customers', () => {
           expect(await store.upsertMany(venueId, records)).toEqual(expected);
         }
         const stored = (await store.list(venueId, ALL, PAGE)).data;
-        const seen = stored.map(({ sourceId, version, name, email, phone, address, marketingConsent, metadata: data }) => [sourceId, { version, name, email, phone, address, marketingConsent, metadata: data }] as const);
+        const seen = stored.map(
+          ({ sourceId, version, name, email, phone, address, marketingConsent, metadata: data }) =>
+            [sourceId, { version, name, email, phone, address, marketingConsent, metadata: data }] as const,
+        );
         expect(new Map(seen)).toEqual(model);
       }),
       { numRuns: 60 },
@@ -233,9 +345,19 @@ describe('customers', () => {
 });
 
 /** As much of a node as is read here. */
-const EMPTY: CustomerFields = { name: null, email: null, phone: null, address: null, marketingConsent: null, metadata: {} };
+const EMPTY: CustomerFields = {
+  name: null,
+  email: null,
+  phone: null,
+  address: null,
+  marketingConsent: null,
+  metadata: {},
+};
 
-function applyToModel(model: Map<string, CustomerFields & { version: number }>, { sourceId, ...changes }: RecordInput<'customers'>): UpsertVerdict {
+function applyToModel(
+  model: Map<string, CustomerFields & { version: number }>,
+  { sourceId, ...changes }: RecordInput<'customers'>,
+): UpsertVerdict {
   const before = model.get(sourceId);
   const sent = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
   const after = { version: 1, ...EMPTY, ...before, ...sent };
@@ -250,5 +372,9 @@ function applyToModel(model: Map<string, CustomerFields & { version: number }>, 
 
 /** JSON with sorted keys: the order of an object's keys says nothing. */
 function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) => (inner !== null && typeof inner === 'object' ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1))) : inner));
+  return JSON.stringify(value, (_, inner: unknown) =>
+    inner !== null && typeof inner === 'object'
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
 }

@@ -27,7 +27,10 @@ describe('the schema', () => {
     const statements = await generateMigration(nothing, generateDrizzleJson(schema, nothing.id));
     await generated.admin.unsafe(statements.join('\n'));
 
-    const [fromMigrations, fromCode] = await Promise.all([readCatalogue(migrated.admin), readCatalogue(generated.admin)]);
+    const [fromMigrations, fromCode] = await Promise.all([
+      readCatalogue(migrated.admin),
+      readCatalogue(generated.admin),
+    ]);
     expect(fromCode.length).toBeGreaterThan(200);
     expect(fromMigrations).toEqual(fromCode);
   });
@@ -48,7 +51,10 @@ describe('the schema', () => {
     for (const table of Object.values(schema)) {
       const { name } = getTableConfig(table);
       const rights = grants.filter((line) => line.startsWith(`${name} `)).map((line) => line.slice(name.length + 1));
-      expect({ name, rights }).toEqual({ name, rights: name === 'audit_log' ? ['INSERT', 'SELECT'] : ['DELETE', 'INSERT', 'SELECT', 'UPDATE'] });
+      expect({ name, rights }).toEqual({
+        name,
+        rights: name === 'audit_log' ? ['INSERT', 'SELECT'] : ['DELETE', 'INSERT', 'SELECT', 'UPDATE'],
+      });
     }
   });
 });

@@ -13,7 +13,10 @@ describe('the check before a service starts', () => {
     database = await createTestDatabase();
   });
   afterAll(async () => {
-    for (const role of roles.reverse()) await database.admin.unsafe(`reassign owned by ${role} to current_user; drop owned by ${role}; drop role ${role}`);
+    for (const role of roles.reverse())
+      await database.admin.unsafe(
+        `reassign owned by ${role} to current_user; drop owned by ${role}; drop role ${role}`,
+      );
     await database.drop();
   });
 

@@ -27,16 +27,27 @@ describe('sync runs of a request with a key', () => {
   });
   afterAll(() => database.drop());
 
-  const finish = (id: SyncId) => database.admin`update sync_runs set finished_at = now(), phase = 'finished', outcome = 'completed' where id = ${id}`;
-  const ask = (requestKey: string, changes: Partial<NewSyncRun> = {}) => store.openOrJoin(aNewRun(connection, { requestKey, ...changes }));
-  const runs = async () => Number((await database.admin`select count(*)::int as runs from sync_runs where connection_id = ${connection.id}`)[0]?.['runs']);
+  const finish = (id: SyncId) =>
+    database.admin`update sync_runs set finished_at = now(), phase = 'finished', outcome = 'completed' where id = ${id}`;
+  const ask = (requestKey: string, changes: Partial<NewSyncRun> = {}) =>
+    store.openOrJoin(aNewRun(connection, { requestKey, ...changes }));
+  const runs = async () =>
+    Number(
+      (await database.admin`select count(*)::int as runs from sync_runs where connection_id = ${connection.id}`)[0]?.[
+        'runs'
+      ],
+    );
 
   it('are one: asked again the request gets the run that it has opened, also when that is over', async () => {
     const { run, fresh } = await ask(requestKey);
     expect(fresh).toBe(true);
     await expect(ask(requestKey)).resolves.toMatchObject({ run: { id: run.id }, joined: false, fresh: false });
     await finish(run.id);
-    await expect(ask(requestKey)).resolves.toMatchObject({ run: { id: run.id, outcome: 'completed' }, joined: false, fresh: false });
+    await expect(ask(requestKey)).resolves.toMatchObject({
+      run: { id: run.id, outcome: 'completed' },
+      joined: false,
+      fresh: false,
+    });
     await expect(store.findByRequest(venueId, requestKey)).resolves.toMatchObject({ id: run.id });
     expect(await runs()).toBe(1);
   });
@@ -82,7 +93,10 @@ describe('sync runs of a request with a key', () => {
     const { run } = await ask(requestKey, { planId: dry.run.id });
     expect(run.planId).toBe(dry.run.id);
     await finish(run.id);
-    await expect(ask(requestKey, { planId: dry.run.id })).resolves.toMatchObject({ run: { id: run.id }, joined: false });
+    await expect(ask(requestKey, { planId: dry.run.id })).resolves.toMatchObject({
+      run: { id: run.id },
+      joined: false,
+    });
     await expect(ask(uuidv7(), { planId: dry.run.id })).rejects.toThrow(PlanNotUsableError);
   });
 

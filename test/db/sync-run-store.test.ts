@@ -25,15 +25,34 @@ describe('sync runs', () => {
   });
   afterAll(() => database.drop());
 
-  const finish = (id: SyncId) => database.admin`update sync_runs set finished_at = now(), phase = 'finished', outcome = 'completed' where id = ${id}`;
+  const finish = (id: SyncId) =>
+    database.admin`update sync_runs set finished_at = now(), phase = 'finished', outcome = 'completed' where id = ${id}`;
 
   it('begin queued, with nothing done and one log row that says so', async () => {
     const { run, joined } = await store.openOrJoin(aNewRun(connection));
     expect(joined).toBe(false);
     expect(run).toMatchObject({
-      ...{ venueId, connectionId: connection.id, provider: 'stripe', resource: 'customers', direction: 'push', mode: 'incremental', phase: 'queued' },
+      ...{
+        venueId,
+        connectionId: connection.id,
+        provider: 'stripe',
+        resource: 'customers',
+        direction: 'push',
+        mode: 'incremental',
+        phase: 'queued',
+      },
       ...{ dryRun: false, window: null, planId: null, deviationCount: 0, plan: null, awaiting: null, approvedAt: null },
-      ...{ outcome: null, error: null, waitingFor: null, done: 0, total: null, ratePerSecond: 0, providerCalls: 0, startedAt: null, finishedAt: null },
+      ...{
+        outcome: null,
+        error: null,
+        waitingFor: null,
+        done: 0,
+        total: null,
+        ratePerSecond: 0,
+        providerCalls: 0,
+        startedAt: null,
+        finishedAt: null,
+      },
       counts: { read: 0, created: 0, updated: 0, unchanged: 0, archived: 0, rejected: 0, conflicts: 0 },
       workflowId: `sync/${venueId}/${connection.id}/customers/push`,
       workflowRunId: null,
@@ -72,7 +91,8 @@ describe('sync runs', () => {
         }
       }),
     );
-    const [row] = await database.admin`select count(*)::int as runs from sync_runs where connection_id = ${connection.id}`;
+    const [row] =
+      await database.admin`select count(*)::int as runs from sync_runs where connection_id = ${connection.id}`;
     expect(row?.['runs']).toBe(opened.size);
   });
 
@@ -98,8 +118,14 @@ describe('sync runs', () => {
     await database.admin`insert into sync_logs (venue_id, sync_id, level, action, source_id, code)
       select ${venueId}, ${run.id}, case when n % 2 = 0 then 'warn' else 'info' end, case when n % 2 = 0 then 'rejected' else 'created' end, 'c' || n, null
       from generate_series(1, 9) n`;
-    const rejected = await store.listLog(venueId, run.id, { filter: { level: 'warn', action: 'rejected' }, page: { limit: 3, after: null } });
-    const rest = await store.listLog(venueId, run.id, { filter: { level: 'warn', action: 'rejected' }, page: { limit: 3, after: rejected.next } });
+    const rejected = await store.listLog(venueId, run.id, {
+      filter: { level: 'warn', action: 'rejected' },
+      page: { limit: 3, after: null },
+    });
+    const rest = await store.listLog(venueId, run.id, {
+      filter: { level: 'warn', action: 'rejected' },
+      page: { limit: 3, after: rejected.next },
+    });
     expect([...rejected.data, ...rest.data].map(({ sourceId }) => sourceId)).toEqual(['c2', 'c4', 'c6', 'c8']);
     expect(rest.next).toBeNull();
     expect(rejected.data[0]?.at).toBeInstanceOf(Date);
@@ -107,14 +133,20 @@ describe('sync runs', () => {
 
   it('that are dry are open beside the others, once, under a workflow of their own', async () => {
     const real = await store.openOrJoin(aNewRun(connection));
-    const results = await Promise.all(Array.from({ length: 8 }, () => store.openOrJoin(aNewRun(connection, { dryRun: true }))));
+    const results = await Promise.all(
+      Array.from({ length: 8 }, () => store.openOrJoin(aNewRun(connection, { dryRun: true }))),
+    );
     expect(results.filter(({ joined }) => !joined)).toHaveLength(1);
     const [dry] = results;
     expect(dry?.run).toMatchObject({ dryRun: true, workflowId: `${real.run.workflowId}/dry-run` });
-    expect((await store.listOpen({ venueId, connectionId: connection.id })).map(({ id }) => id).sort()).toEqual([real.run.id, dry!.run.id].sort());
+    expect((await store.listOpen({ venueId, connectionId: connection.id })).map(({ id }) => id).sort()).toEqual(
+      [real.run.id, dry!.run.id].sort(),
+    );
     await finish(real.run.id);
     expect((await store.listOpen({ venueId, connectionId: connection.id })).map(({ id }) => id)).toEqual([dry?.run.id]);
-    await expect(store.listOpen({ venueId: await aVenue(database.db), connectionId: connection.id })).resolves.toEqual([]);
+    await expect(store.listOpen({ venueId: await aVenue(database.db), connectionId: connection.id })).resolves.toEqual(
+      [],
+    );
   });
 
   it('of a window keep it to the millisecond, also where one end is open', async () => {
@@ -133,7 +165,8 @@ describe('sync runs', () => {
 
   describe('and plans', () => {
     const window = { from: new Date('2026-01-01T00:00:00Z'), to: new Date('2026-02-01T00:00:00Z') };
-    const open = async (changes: Partial<NewSyncRun> = {}) => (await store.openOrJoin(aNewRun(connection, changes))).run;
+    const open = async (changes: Partial<NewSyncRun> = {}) =>
+      (await store.openOrJoin(aNewRun(connection, changes))).run;
     const aPlan = async (changes: Partial<NewSyncRun> = {}): Promise<SyncId> => {
       const { id } = await open({ ...changes, dryRun: true });
       await finish(id);
@@ -204,7 +237,8 @@ describe('sync runs', () => {
       const older = await aPlan();
       await aPlan();
       const other = await aPlan({ mode: 'full' });
-      for (const planId of [other, uuidv7() as SyncId]) await expect(open({ planId })).rejects.toThrow(PlanNotUsableError);
+      for (const planId of [other, uuidv7() as SyncId])
+        await expect(open({ planId })).rejects.toThrow(PlanNotUsableError);
       expect(await store.listOpen({ venueId, connectionId: connection.id })).toEqual([]);
       expect((await open({ planId: older })).planId).toBe(older);
     });
@@ -219,13 +253,24 @@ describe('sync runs', () => {
     const end = (id: SyncId, outcome: string) =>
       database.admin`update sync_runs set finished_at = now(), phase = 'finished', outcome = ${outcome}, error = '{"code":"internal","message":"m","nextAction":"n"}',
         stop_requested_at = now(), done = 7, checkpoint = '{"kind":"push","after":null}' where id = ${id}`;
-    const phases = async (id: SyncId) => (await store.listLog(venueId, id, { filter: { action: 'phase' }, page: { limit: 10, after: null } })).data.map(({ code }) => code);
+    const phases = async (id: SyncId) =>
+      (await store.listLog(venueId, id, { filter: { action: 'phase' }, page: { limit: 10, after: null } })).data.map(
+        ({ code }) => code,
+      );
 
     it.each(['failed', 'cancelled'])('after they %s are open again, where they stood', async (outcome) => {
       const { run } = await store.openOrJoin(aNewRun(connection));
       await end(run.id, outcome);
-      await expect(store.reopen(venueId, run.id)).resolves.toMatchObject({ id: run.id, phase: 'queued', outcome: null, error: null, finishedAt: null, done: 7 });
-      const [row] = await database.admin`select stop_requested_at as stop, checkpoint from sync_runs where id = ${run.id}`;
+      await expect(store.reopen(venueId, run.id)).resolves.toMatchObject({
+        id: run.id,
+        phase: 'queued',
+        outcome: null,
+        error: null,
+        finishedAt: null,
+        done: 7,
+      });
+      const [row] =
+        await database.admin`select stop_requested_at as stop, checkpoint from sync_runs where id = ${run.id}`;
       expect(row).toEqual({ stop: null, checkpoint: { kind: 'push', after: null } });
       expect(await phases(run.id)).toEqual(['queued', 'queued']);
       await expect(store.reopen(venueId, run.id)).resolves.toBeNull();
@@ -246,7 +291,10 @@ describe('sync runs', () => {
       await end(first.run.id, 'failed');
       const dry = await store.openOrJoin(aNewRun(connection, { dryRun: true }));
       const second = await store.openOrJoin(aNewRun(connection));
-      await expect(store.reopen(venueId, first.run.id)).rejects.toMatchObject({ name: OtherRunOpenError.name, openId: second.run.id });
+      await expect(store.reopen(venueId, first.run.id)).rejects.toMatchObject({
+        name: OtherRunOpenError.name,
+        openId: second.run.id,
+      });
       await finish(second.run.id);
       await expect(store.reopen(venueId, first.run.id)).resolves.toMatchObject({ id: first.run.id });
       expect(dry.joined).toBe(false);
@@ -256,8 +304,13 @@ describe('sync runs', () => {
       for (let round = 0; round < 10; round += 1) {
         const old = await store.openOrJoin(aNewRun(connection));
         await end(old.run.id, 'failed');
-        await Promise.allSettled([store.reopen(venueId, old.run.id), store.openOrJoin(aNewRun(connection)), store.reopen(venueId, old.run.id)]).then((results) => {
-          for (const result of results) if (result.status === 'rejected') expect(result.reason).toBeInstanceOf(OtherRunOpenError);
+        await Promise.allSettled([
+          store.reopen(venueId, old.run.id),
+          store.openOrJoin(aNewRun(connection)),
+          store.reopen(venueId, old.run.id),
+        ]).then((results) => {
+          for (const result of results)
+            if (result.status === 'rejected') expect(result.reason).toBeInstanceOf(OtherRunOpenError);
         });
         const open = await store.listOpen({ venueId, connectionId: connection.id });
         expect(open).toHaveLength(1);

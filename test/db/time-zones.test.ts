@@ -29,9 +29,12 @@ const inZone = <T>(timeZone: string, ask: (sql: TestDatabase['admin']) => Promis
 
 describe('every listed time zone', () => {
   it('is known to Postgres and to Node, and none that both know is missing', async () => {
-    const rows = await database.admin<{ name: string }[]>`select name from pg_timezone_names where name !~ '^(posix|right)/' and name not in ('Factory', 'posixrules', 'localtime')`;
+    const rows = await database.admin<
+      { name: string }[]
+    >`select name from pg_timezone_names where name !~ '^(posix|right)/' and name not in ('Factory', 'posixrules', 'localtime')`;
     expect([...TIME_ZONE_NAMES].sort()).toEqual(rows.map(({ name }) => name).sort());
-    for (const timeZone of TIME_ZONE_NAMES) expect(() => new Intl.DateTimeFormat('en', { timeZone }), timeZone).not.toThrow();
+    for (const timeZone of TIME_ZONE_NAMES)
+      expect(() => new Intl.DateTimeFormat('en', { timeZone }), timeZone).not.toThrow();
     const listed = new Set(TIME_ZONE_NAMES);
     expect(Intl.supportedValuesOf('timeZone').filter((name) => !listed.has(name))).toEqual([]);
   });
@@ -40,10 +43,18 @@ describe('every listed time zone', () => {
     for (const timeZone of TIME_ZONE_NAMES) {
       const periods = offsetPeriods(timeZone, FROM, TO);
       // The first and the last second of each period, and between them times so close that no change known to Postgres alone is passed over.
-      const asked = periods.flatMap(({ startsAt, endsAt, offsetS }) => timesBetween(startsAt.getTime(), endsAt.getTime() - 1_000).map((at) => ({ at, offsetS })));
-      const rows = await inZone(timeZone, (sql) => sql<{ at: string; offset_s: number }[]>`
-        select t.at, extract(timezone from t.at::timestamptz)::int as offset_s from unnest(${asked.map(({ at }) => at)}::text[]) with ordinality as t(at, n) order by t.n`);
-      expect(rows.map(({ at, offset_s }) => `${at} ${offset_s}`), timeZone).toEqual(asked.map(({ at, offsetS }) => `${at} ${offsetS}`));
+      const asked = periods.flatMap(({ startsAt, endsAt, offsetS }) =>
+        timesBetween(startsAt.getTime(), endsAt.getTime() - 1_000).map((at) => ({ at, offsetS })),
+      );
+      const rows = await inZone(
+        timeZone,
+        (sql) => sql<{ at: string; offset_s: number }[]>`
+        select t.at, extract(timezone from t.at::timestamptz)::int as offset_s from unnest(${asked.map(({ at }) => at)}::text[]) with ordinality as t(at, n) order by t.n`,
+      );
+      expect(
+        rows.map(({ at, offset_s }) => `${at} ${offset_s}`),
+        timeZone,
+      ).toEqual(asked.map(({ at, offsetS }) => `${at} ${offsetS}`));
     }
   }, 120_000);
 });
@@ -62,16 +73,24 @@ describe('the days of a summary', () => {
     await pay(venueId, INSTANTS);
     const summaries = createTransactionSummaryStore(database.db);
     // Postgres’ abbreviations are names without a slash.
-    const zones = fc.oneof(fc.constantFrom(...TIME_ZONE_NAMES), fc.constantFrom(...TIME_ZONE_NAMES.filter((name) => !name.includes('/'))));
+    const zones = fc.oneof(
+      fc.constantFrom(...TIME_ZONE_NAMES),
+      fc.constantFrom(...TIME_ZONE_NAMES.filter((name) => !name.includes('/'))),
+    );
     const ranges = fc.tuple(fc.integer({ min: 0, max: 364 }), fc.integer({ min: 1, max: 60 }));
     await fc.assert(
       fc.asyncProperty(zones, ranges, async (timeZone, [first, length]) => {
         const [from, to] = [dayOf(first), dayOf(first + length - 1)];
         const sums = await summaries.summarise(venueId, { from, to, timeZone, status: null });
-        const expected = await inZone(timeZone, (sql) => sql<{ day: string; amount: string }[]>`
+        const expected = await inZone(
+          timeZone,
+          (sql) => sql<{ day: string; amount: string }[]>`
           select t.at::date::text as day, sum(t.n)::text as amount from unnest(${INSTANTS}::text[]::timestamptz[]) with ordinality as t(at, n)
-          where t.at::date between ${from} and ${to} group by 1 order by 1`);
-        expect(sums.map(({ day, amountMinor }) => `${day} ${amountMinor}`)).toEqual(expected.map(({ day, amount }) => `${day} ${amount}`));
+          where t.at::date between ${from} and ${to} group by 1 order by 1`,
+        );
+        expect(sums.map(({ day, amountMinor }) => `${day} ${amountMinor}`)).toEqual(
+          expected.map(({ day, amount }) => `${day} ${amount}`),
+        );
       }),
       { numRuns: 100 },
     );
@@ -80,13 +99,25 @@ describe('the days of a summary', () => {
 
 const dayOf = (index: number) => new Date(Date.UTC(2024, 0, 1 + index)).toISOString().slice(0, 10);
 /** All of 2024. Steps of 29:53 minutes come to lie on both sides of midnight in every zone, at ever other distances. */
-const INSTANTS: readonly string[] = Array.from({ length: 17_660 }, (_, index) => new Date(Date.UTC(2024, 0, 1) + index * 1_793_000).toISOString());
+const INSTANTS: readonly string[] = Array.from({ length: 17_660 }, (_, index) =>
+  new Date(Date.UTC(2024, 0, 1) + index * 1_793_000).toISOString(),
+);
 
 /** Each of another amount, so that a day's sum tells which of them it has. */
 async function pay(venueId: VenueId, times: readonly string[]): Promise<void> {
   const transactions = createRecordStore(database.db, 'transactions');
   const payment = { kind: 'payment', currency: 'EUR', status: 'succeeded' } as const;
   for (let start = 0; start < times.length; start += 1_000) {
-    await transactions.upsertMany(venueId, times.slice(start, start + 1_000).map((occurredAt, index) => ({ sourceId: `t${start + index}`, occurredAt, amountMinor: start + index + 1, ...payment })));
+    await transactions.upsertMany(
+      venueId,
+      times
+        .slice(start, start + 1_000)
+        .map((occurredAt, index) => ({
+          sourceId: `t${start + index}`,
+          occurredAt,
+          amountMinor: start + index + 1,
+          ...payment,
+        })),
+    );
   }
 }

@@ -13,7 +13,14 @@ afterAll(() => database.drop());
 
 it('removes connections of every venue that nobody has approved, and no other', async () => {
   const venues = [await aVenue(database.db), await aVenue(database.db)];
-  const insert = async (name: string, { state, account = null, hours }: { readonly state: string; readonly account?: string | null; readonly hours: number }) => {
+  const insert = async (
+    name: string,
+    {
+      state,
+      account = null,
+      hours,
+    }: { readonly state: string; readonly account?: string | null; readonly hours: number },
+  ) => {
     for (const venueId of venues) {
       await database.admin`
         insert into connections (id, venue_id, provider, environment, state, external_account_id, flow, cause, state_since)

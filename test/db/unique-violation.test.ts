@@ -20,8 +20,13 @@ afterAll(async () => {
   await database.drop();
 });
 
-const thrownBy = (work: Promise<unknown>): Promise<unknown> => work.then(() => null, (error: unknown) => error);
-const insert = (id: number, badge: number) => db.transaction((tx) => tx.execute(sql`insert into badges values (${id}, ${badge})`));
+const thrownBy = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => null,
+    (error: unknown) => error,
+  );
+const insert = (id: number, badge: number) =>
+  db.transaction((tx) => tx.execute(sql`insert into badges values (${id}, ${badge})`));
 
 describe('a unique violation', () => {
   it('is recognised when the statement fails', async () => {

@@ -28,13 +28,24 @@ describe('the scope of a venue', () => {
     connection = await aConnection(database.db, mine);
     await createRecordStore(database.db, 'customers').upsertMany(mine, [{ sourceId: 'c1', name: 'Ada', metadata: {} }]);
     await createSyncRunStore(database.db).openOrJoin(aNewRun(connection));
-    await createAuditStore(database.db).record({ venueId: mine, actor: 'alice', action: 'venue.created', targetType: 'venue', targetId: mine, outcome: 'ok', requestId: null });
+    await createAuditStore(database.db).record({
+      venueId: mine,
+      actor: 'alice',
+      action: 'venue.created',
+      targetType: 'venue',
+      targetId: mine,
+      outcome: 'ok',
+      requestId: null,
+    });
   });
   afterAll(() => database.drop());
 
   it('hides the rows of every table from another venue', async () => {
     for (const table of ['connections', 'venue_api_keys', 'customers', 'sync_runs', 'sync_logs', 'audit_log']) {
-      const count = (venueId: VenueId) => withVenue(database.db, venueId, (tx) => tx.execute(sql`select count(*)::int as rows from ${sql.identifier(table)}`));
+      const count = (venueId: VenueId) =>
+        withVenue(database.db, venueId, (tx) =>
+          tx.execute(sql`select count(*)::int as rows from ${sql.identifier(table)}`),
+        );
       expect({ table, rows: [...(await count(mine))] }).toEqual({ table, rows: [{ rows: 1 }] });
       expect({ table, rows: [...(await count(theirs))] }).toEqual({ table, rows: [{ rows: 0 }] });
     }
@@ -50,8 +61,12 @@ describe('the scope of a venue', () => {
 
   it('refuses a row for another venue, and moving one there', async () => {
     const values = { id: connection.id as never, venueId: theirs, sourceId: 'smuggled', metadata: {} };
-    await expect(withVenue(database.db, mine, (tx) => tx.insert(customers).values(values))).rejects.toMatchObject({ cause: { code: '42501' } });
-    await expect(withVenue(database.db, mine, (tx) => tx.update(customers).set({ venueId: theirs }))).rejects.toMatchObject({ cause: { code: '42501' } });
+    await expect(withVenue(database.db, mine, (tx) => tx.insert(customers).values(values))).rejects.toMatchObject({
+      cause: { code: '42501' },
+    });
+    await expect(
+      withVenue(database.db, mine, (tx) => tx.update(customers).set({ venueId: theirs })),
+    ).rejects.toMatchObject({ cause: { code: '42501' } });
   });
 
   it('fails closed: a query outside any venue is an error, also on a connection that has served one', async () => {
@@ -64,20 +79,35 @@ describe('the scope of a venue', () => {
 
   it('does not leak from one transaction into another that runs beside it', async () => {
     const seen = await Promise.all(
-      Array.from({ length: 60 }, (_, index) => withVenue(database.db, index % 2 ? mine : theirs, (tx) => tx.select().from(customers))),
+      Array.from({ length: 60 }, (_, index) =>
+        withVenue(database.db, index % 2 ? mine : theirs, (tx) => tx.select().from(customers)),
+      ),
     );
     expect(seen.map((rows) => rows.length)).toEqual(seen.map((_, index) => index % 2));
   });
 
   it('lets nobody rewrite the audit log', async () => {
-    await expect(withVenue(database.db, mine, (tx) => tx.execute(sql`update audit_log set actor = 'nobody'`))).rejects.toMatchObject({ cause: { code: '42501' } });
-    await expect(withVenue(database.db, mine, (tx) => tx.execute(sql`delete from audit_log`))).rejects.toMatchObject({ cause: { code: '42501' } });
+    await expect(
+      withVenue(database.db, mine, (tx) => tx.execute(sql`update audit_log set actor = 'nobody'`)),
+    ).rejects.toMatchObject({ cause: { code: '42501' } });
+    await expect(withVenue(database.db, mine, (tx) => tx.execute(sql`delete from audit_log`))).rejects.toMatchObject({
+      cause: { code: '42501' },
+    });
   });
 
   it('an audit entry disappears with the deed that was rolled back', async () => {
     const audit = createAuditStore(database.db);
     const failing = withVenue(database.db, theirs, async (tx) => {
-      await audit.recordIn(tx, { venueId: theirs, actor: 'alice', action: 'connection.connected', targetType: 'connection', targetId: 'x', outcome: 'ok', requestId: 'r1', details: { scopes: 2 } });
+      await audit.recordIn(tx, {
+        venueId: theirs,
+        actor: 'alice',
+        action: 'connection.connected',
+        targetType: 'connection',
+        targetId: 'x',
+        outcome: 'ok',
+        requestId: 'r1',
+        details: { scopes: 2 },
+      });
       throw new Error('the deed failed');
     });
     await expect(failing).rejects.toThrow('the deed failed');
@@ -92,11 +122,16 @@ describe('the scope of a venue', () => {
     await expect(connections.findApiKey({ venueId: theirs, connectionId: connection.id })).resolves.toBeNull();
     await expect(connections.list(theirs, FIRST_PAGE)).resolves.toEqual({ data: [], next: null });
     await expect(runs.find(theirs, run!.id)).resolves.toBeNull();
-    await expect(runs.listLog(theirs, run!.id, { filter: {}, page: FIRST_PAGE })).resolves.toEqual({ data: [], next: null });
+    await expect(runs.listLog(theirs, run!.id, { filter: {}, page: FIRST_PAGE })).resolves.toEqual({
+      data: [],
+      next: null,
+    });
   });
 
   it('opens no run on a connection of another venue', async () => {
-    await expect(createSyncRunStore(database.db).openOrJoin({ ...aNewRun(connection, { direction: 'pull' }), venueId: theirs })).rejects.toThrow(/no such connection/);
+    await expect(
+      createSyncRunStore(database.db).openOrJoin({ ...aNewRun(connection, { direction: 'pull' }), venueId: theirs }),
+    ).rejects.toThrow(/no such connection/);
   });
 });
 
@@ -112,7 +147,8 @@ describe('the reach of a token', () => {
     const [one, two, three] = [await aVenue(database.db), await aVenue(database.db), await aVenue(database.db)];
     await createRecordStore(database.db, 'customers').upsertMany(one, [{ sourceId: 'c1' }]);
 
-    const ids = async (reach: Parameters<typeof store.list>[0]) => (await store.list(reach, FIRST_PAGE)).data.map((venue) => venue.id);
+    const ids = async (reach: Parameters<typeof store.list>[0]) =>
+      (await store.list(reach, FIRST_PAGE)).data.map((venue) => venue.id);
     expect(await ids([one, three])).toEqual([one, three]);
     expect(await ids('*')).toEqual([one, two, three]);
     expect(await ids([])).toEqual([]);

@@ -21,17 +21,20 @@ describe('venues', () => {
     expect(results.filter((result) => result === 'source-id-taken')).toHaveLength(9);
   });
 
-  it.each([[null], ['shop-of-a-request']])('of a request with a key, with sourceId %s, are one, also when it is sent many times at once', async (sourceId) => {
-    const store = createVenueStore(database.db);
-    const venue = { sourceId, name: 'Shop', timeZone: 'Europe/Paris', currency: 'EUR' };
-    const requestKey = uuidv7();
-    const results = await Promise.all(Array.from({ length: 10 }, () => store.create(venue, requestKey)));
-    const [first] = results;
-    for (const result of results) expect(result).toEqual(first);
-    const other = await store.create(venue, uuidv7());
-    if (sourceId === null) expect(other).not.toMatchObject({ id: (first as Venue).id });
-    else expect(other).toBe('source-id-taken');
-  });
+  it.each([[null], ['shop-of-a-request']])(
+    'of a request with a key, with sourceId %s, are one, also when it is sent many times at once',
+    async (sourceId) => {
+      const store = createVenueStore(database.db);
+      const venue = { sourceId, name: 'Shop', timeZone: 'Europe/Paris', currency: 'EUR' };
+      const requestKey = uuidv7();
+      const results = await Promise.all(Array.from({ length: 10 }, () => store.create(venue, requestKey)));
+      const [first] = results;
+      for (const result of results) expect(result).toEqual(first);
+      const other = await store.create(venue, uuidv7());
+      if (sourceId === null) expect(other).not.toMatchObject({ id: (first as Venue).id });
+      else expect(other).toBe('source-id-taken');
+    },
+  );
 
   it('of a request are found by it for 7 days; after that the same key is a new request', async () => {
     const store = createVenueStore(database.db);
@@ -71,7 +74,11 @@ describe('venues', () => {
   it('change only in the fields that were sent', async () => {
     const store = createVenueStore(database.db);
     const id = await aVenue(database.db, { name: 'Old', currency: 'GBP' });
-    await expect(store.update(id, { name: 'New' })).resolves.toMatchObject({ name: 'New', currency: 'GBP', timeZone: 'Europe/London' });
+    await expect(store.update(id, { name: 'New' })).resolves.toMatchObject({
+      name: 'New',
+      currency: 'GBP',
+      timeZone: 'Europe/London',
+    });
     await expect(store.update(id, {})).resolves.toMatchObject({ name: 'New' });
     await expect(store.update(uuidv7() as VenueId, { name: 'New' })).resolves.toBeNull();
   });

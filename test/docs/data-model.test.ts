@@ -15,15 +15,25 @@ describe('the entity diagram', () => {
     for (const table of tables) {
       const { name, columns, foreignKeys } = getTableConfig(table);
       const [, entity = ''] = new RegExp(`^  ${name} \\{\n([^}]*)`, 'm').exec(page) ?? [];
-      expect(entity.trim().split('\n').map((line) => line.trim().split(' ')[1]), name).toEqual(columns.map((column) => column.name));
+      expect(
+        entity
+          .trim()
+          .split('\n')
+          .map((line) => line.trim().split(' ')[1]),
+        name,
+      ).toEqual(columns.map((column) => column.name));
       expect([...page.matchAll(new RegExp(` ${name} : "`, 'g'))], name).toHaveLength(foreignKeys.length);
     }
   });
 
   it('uses only what Mermaid reads: one word for a type and one for a name', () => {
-    const lines = renderDataModel(tables).split('\n').filter((line) => line.startsWith('    '));
+    const lines = renderDataModel(tables)
+      .split('\n')
+      .filter((line) => line.startsWith('    '));
     expect(lines.length).toBeGreaterThan(150);
-    expect(lines.filter((line) => !/^ {4}[a-z][\w[\]()-]* \w+( PK| FK| PK, FK)?( "nullable")?$/.test(line))).toEqual([]);
+    expect(lines.filter((line) => !/^ {4}[a-z][\w[\]()-]* \w+( PK| FK| PK, FK)?( "nullable")?$/.test(line))).toEqual(
+      [],
+    );
   });
 
   it('tells one row for each connection from many', () => {

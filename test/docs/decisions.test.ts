@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 
 const FOLDER = new URL('../../docs/decisions/', import.meta.url);
 const read = (file: string) => readFileSync(new URL(file, FOLDER), 'utf8');
-const files = readdirSync(FOLDER).filter((file) => file !== 'README.md').sort();
+const files = readdirSync(FOLDER)
+  .filter((file) => file !== 'README.md')
+  .sort();
 
 /** The title and the status of a record: its first and its third line. */
 function readRecord(file: string) {
@@ -11,7 +13,9 @@ function readRecord(file: string) {
   return { title: /^# (.+)$/.exec(heading)?.[1], status: /^\*\*Status:\*\* (.+)$/.exec(status)?.[1] };
 }
 
-const rows = [...read('README.md').matchAll(/^\| \[(\d{4})\]\(([^)]+)\) \| (.+) \| (.+) \|$/gm)].map(([, number, file, title, status]) => ({ number, file, title, status }));
+const rows = [...read('README.md').matchAll(/^\| \[(\d{4})\]\(([^)]+)\) \| (.+) \| (.+) \|$/gm)].map(
+  ([, number, file, title, status]) => ({ number, file, title, status }),
+);
 
 describe('the decisions', () => {
   it('are in the table, in order, with the title and the status of the record', () => {

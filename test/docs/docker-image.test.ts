@@ -11,13 +11,18 @@ import { startHealthServer } from '../../worker/health-server.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 const read = (name: string) => readFileSync(new URL(name, ROOT), 'utf8');
-const { MAY_IMPORT } = createRequire(import.meta.url)('../../room-table.cjs') as { readonly MAY_IMPORT: Readonly<Record<string, readonly string[]>> };
+const { MAY_IMPORT } = createRequire(import.meta.url)('../../room-table.cjs') as {
+  readonly MAY_IMPORT: Readonly<Record<string, readonly string[]>>;
+};
 
 const stages = readDockerfile();
 /** Made in the image, and nowhere in the repository. */
 const BUNDLES = commandsOf(inherited(stages, 'bundled'));
 const TARGETS = ['api', 'worker', 'migrate'] as const;
-const copied = (stage: string) => copiesOf(inherited(stages, stage)).filter(({ fromStage }) => fromStage === null).flatMap(({ sources }) => sources);
+const copied = (stage: string) =>
+  copiesOf(inherited(stages, stage))
+    .filter(({ fromStage }) => fromStage === null)
+    .flatMap(({ sources }) => sources);
 
 /** Rooms that these rooms may import, and those that they may import, and so on. */
 function reachedFrom(rooms: readonly string[], reached = new Set<string>()): Set<string> {
@@ -35,11 +40,17 @@ describe('the image', () => {
   it('holds the rooms that its processes can reach, and no other', () => {
     // The worker bundles `workflows` from its source, without importing it.
     const rooms = [...reachedFrom(['api', 'worker', 'db', 'workflows'])].sort().map((room) => `${room}/`);
-    expect(copied('bundled').filter((source) => source.endsWith('/') && source !== 'patches/').sort()).toEqual(rooms);
+    expect(
+      copied('bundled')
+        .filter((source) => source.endsWith('/') && source !== 'patches/')
+        .sort(),
+    ).toEqual(rooms);
   });
 
   it('takes nothing from the repository that .dockerignore keeps out, which keeps out everything else', () => {
-    const [everything, ...allowed] = read('.dockerignore').split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+    const [everything, ...allowed] = read('.dockerignore')
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#'));
     const wanted = new Set(copied('bundled').map((source) => `!${source.replace(/\/$/, '')}`));
     expect(everything).toBe('*');
     expect(new Set(allowed)).toEqual(wanted);
@@ -49,14 +60,19 @@ describe('the image', () => {
     expect(commandsOf(inherited(stages, 'packages'))[0]).toMatch(/^npm ci --omit=dev /);
   });
 
-  it.each(TARGETS)('runs %s as a numbered user, by a program and not by a shell, which gets the signal to stop', (target) => {
-    const { command, user, stopSignal } = containerStartOf(inherited(stages, target));
-    expect(user).toMatch(/^[1-9]\d*:[1-9]\d*$/);
-    expect(command[0]).toBe('node');
-    const entry = command.slice(1).find((argument) => !argument.startsWith('--'));
-    expect(existsSync(new URL(entry!, ROOT)) || BUNDLES.includes(`node worker/bundle.ts ${entry!}`), entry).toBe(true);
-    expect(stopSignal).toBe('SIGTERM');
-  });
+  it.each(TARGETS)(
+    'runs %s as a numbered user, by a program and not by a shell, which gets the signal to stop',
+    (target) => {
+      const { command, user, stopSignal } = containerStartOf(inherited(stages, target));
+      expect(user).toMatch(/^[1-9]\d*:[1-9]\d*$/);
+      expect(command[0]).toBe('node');
+      const entry = command.slice(1).find((argument) => !argument.startsWith('--'));
+      expect(existsSync(new URL(entry!, ROOT)) || BUNDLES.includes(`node worker/bundle.ts ${entry!}`), entry).toBe(
+        true,
+      );
+      expect(stopSignal).toBe('SIGTERM');
+    },
+  );
 });
 
 describe('the health check', () => {
@@ -75,7 +91,10 @@ describe('the health check', () => {
 
   it('of an API asks whether it lives, and takes any other answer than a success for a no', async () => {
     const statuses: Record<string, number> = { '/health/live': 200 };
-    const server = createServer((req, res) => res.writeHead(statuses[req.url ?? ''] ?? 503).end()).listen(0, '127.0.0.1');
+    const server = createServer((req, res) => res.writeHead(statuses[req.url ?? ''] ?? 503).end()).listen(
+      0,
+      '127.0.0.1',
+    );
     onTestFinished(() => void server.close());
     await new Promise((resolve) => server.once('listening', resolve));
     const env = { PORT: String((server.address() as AddressInfo).port) };

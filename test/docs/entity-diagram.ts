@@ -25,7 +25,11 @@ function relationsOf({ name, foreignKeys, columns, primaryKeys, uniqueConstraint
   return foreignKeys.map((key) => {
     const { columns: own, foreignTable } = key.reference();
     const names = own.map((column) => column.name);
-    const keys = [...columns.filter(({ primary, isUnique }) => primary || isUnique).map((column) => [column]), ...primaryKeys.map((primaryKey) => primaryKey.columns), ...uniqueConstraints.map((unique) => unique.columns)];
+    const keys = [
+      ...columns.filter(({ primary, isUnique }) => primary || isUnique).map((column) => [column]),
+      ...primaryKeys.map((primaryKey) => primaryKey.columns),
+      ...uniqueConstraints.map((unique) => unique.columns),
+    ];
     const isSingle = keys.some((columnsOfKey) => columnsOfKey.every((column) => names.includes(column.name)));
     const parent = own.some(({ notNull }) => !notNull) ? '|o' : '||';
     return `${getTableConfig(foreignTable).name} ${parent}--${isSingle ? 'o|' : 'o{'} ${name} : "${names.join(', ')}"`;
@@ -35,14 +39,28 @@ function relationsOf({ name, foreignKeys, columns, primaryKeys, uniqueConstraint
 function entityOf({ name, columns, primaryKeys, foreignKeys }: TableConfig): readonly string[] {
   const primary = new Set(primaryKeys.flatMap((key) => key.columns.map((column) => column.name)));
   const foreign = new Set(foreignKeys.flatMap((key) => key.reference().columns.map((column) => column.name)));
-  return [`${name} {`, ...columns.map((column) => `  ${attributeOf(column, { isPrimary: column.primary || primary.has(column.name), isForeign: foreign.has(column.name) })}`), '}'];
+  return [
+    `${name} {`,
+    ...columns.map(
+      (column) =>
+        `  ${attributeOf(column, { isPrimary: column.primary || primary.has(column.name), isForeign: foreign.has(column.name) })}`,
+    ),
+    '}',
+  ];
 }
 
-function attributeOf(column: PgColumn, { isPrimary, isForeign }: { readonly isPrimary: boolean; readonly isForeign: boolean }): string {
+function attributeOf(
+  column: PgColumn,
+  { isPrimary, isForeign }: { readonly isPrimary: boolean; readonly isForeign: boolean },
+): string {
   const keys = [...(isPrimary ? ['PK'] : []), ...(isForeign ? ['FK'] : [])].join(', ');
   const nullable = column.notNull || isPrimary ? '' : '"nullable"';
   return [typeOf(column), column.name, keys, nullable].filter((part) => part !== '').join(' ');
 }
 
 /** Mermaid takes a type as one word. */
-const typeOf = (column: PgColumn): string => column.getSQLType().replace(/^timestamp.* with time zone$/, 'timestamptz').replace(/[^\w[\]()-]+/g, '_');
+const typeOf = (column: PgColumn): string =>
+  column
+    .getSQLType()
+    .replace(/^timestamp.* with time zone$/, 'timestamptz')
+    .replace(/[^\w[\]()-]+/g, '_');

@@ -14,9 +14,17 @@ function diagramUnder(heading: string): readonly string[] {
 /** States and transitions of a state diagram; an alias stands in for a name with a hyphen, which Mermaid does not take. */
 function readStates(heading: string) {
   const lines = diagramUnder(heading);
-  const aliases = new Map(lines.flatMap((line) => { const [, name, alias] = /^state "(.+)" as (\w+)$/.exec(line) ?? []; return name && alias ? [[alias, name] as const] : []; }));
+  const aliases = new Map(
+    lines.flatMap((line) => {
+      const [, name, alias] = /^state "(.+)" as (\w+)$/.exec(line) ?? [];
+      return name && alias ? [[alias, name] as const] : [];
+    }),
+  );
   const nameOf = (id: string) => aliases.get(id) ?? id;
-  const transitions = lines.flatMap((line) => { const [, from, to] = /^(\S+) --> (\S+): \S/.exec(line) ?? []; return from && to ? [[nameOf(from), nameOf(to)] as const] : []; });
+  const transitions = lines.flatMap((line) => {
+    const [, from, to] = /^(\S+) --> (\S+): \S/.exec(line) ?? [];
+    return from && to ? [[nameOf(from), nameOf(to)] as const] : [];
+  });
   const described = lines.flatMap((line) => /^(\w+): /.exec(line)?.[1] ?? []);
   return { transitions, names: new Set([...transitions.flat(), ...described].filter((name) => name !== '[*]')) };
 }
@@ -38,12 +46,20 @@ describe.each([
 });
 
 describe('the sequence diagrams', () => {
-  it.each(['A connection by consent', 'A refresh', 'A push', 'A pull'])('"%s" uses participants that it declares, and closes what it opens', (heading) => {
-    const lines = diagramUnder(heading);
-    expect(lines[0]).toBe('sequenceDiagram');
-    const participants = new Set(lines.flatMap((line) => /^participant (\w+) as /.exec(line)?.[1] ?? []));
-    const used = lines.flatMap((line) => { const [, from, to] = /^(\w+)--?>>(\w+): \S/.exec(line) ?? []; return from && to ? [from, to] : []; });
-    expect(new Set(used)).toEqual(participants);
-    expect(lines.filter((line) => /^(loop|opt|alt)\b/.test(line)).length).toBe(lines.filter((line) => line === 'end').length);
-  });
+  it.each(['A connection by consent', 'A refresh', 'A push', 'A pull'])(
+    '"%s" uses participants that it declares, and closes what it opens',
+    (heading) => {
+      const lines = diagramUnder(heading);
+      expect(lines[0]).toBe('sequenceDiagram');
+      const participants = new Set(lines.flatMap((line) => /^participant (\w+) as /.exec(line)?.[1] ?? []));
+      const used = lines.flatMap((line) => {
+        const [, from, to] = /^(\w+)--?>>(\w+): \S/.exec(line) ?? [];
+        return from && to ? [from, to] : [];
+      });
+      expect(new Set(used)).toEqual(participants);
+      expect(lines.filter((line) => /^(loop|opt|alt)\b/.test(line)).length).toBe(
+        lines.filter((line) => line === 'end').length,
+      );
+    },
+  );
 });

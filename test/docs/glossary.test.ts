@@ -5,10 +5,14 @@ import { RESOURCES } from '../../contracts/providers.ts';
 const ROOT = new URL('../../', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8');
 const GLOSSARY = read('docs/glossary.md');
-const rows = [...GLOSSARY.matchAll(/^\| ([^|]+) \| ([^|]+) \|(?: ([^|]+) \|)?.*$/gm)].filter(([, word]) => word !== 'word' && word !== '---');
+const rows = [...GLOSSARY.matchAll(/^\| ([^|]+) \| ([^|]+) \|(?: ([^|]+) \|)?.*$/gm)].filter(
+  ([, word]) => word !== 'word' && word !== '---',
+);
 const words = rows.flatMap(([, word = '']) => word.split(', '));
 /** Today's words that are going to be renamed, without remarks in brackets. */
-const renamed = rows.flatMap(([, , , today = '']) => today.replace(/\([^)]*\)/g, '').split(', ')).map((word) => word.trim().replaceAll('`', ''));
+const renamed = rows
+  .flatMap(([, , , today = '']) => today.replace(/\([^)]*\)/g, '').split(', '))
+  .map((word) => word.trim().replaceAll('`', ''));
 
 describe('the glossary', () => {
   it('has each word once, with a meaning', () => {

@@ -13,12 +13,17 @@ const ROOT = new URL('../../', import.meta.url);
 const DEPLOYMENT = readFileSync(new URL('docs/operations/deployment.md', ROOT), 'utf8');
 
 interface Policy {
-  readonly Statement: readonly { readonly Effect: string; readonly Action: readonly string[]; readonly Resource: string }[];
+  readonly Statement: readonly {
+    readonly Effect: string;
+    readonly Action: readonly string[];
+    readonly Resource: string;
+  }[];
 }
 
 /** The samples of the page: the API's, then the worker's. */
 const POLICIES = [...DEPLOYMENT.matchAll(/```json\n([^]*?)```/g)].map(([, json = '']) => JSON.parse(json) as Policy);
-const allowedBy = (policy: Policy | undefined) => (policy?.Statement ?? []).flatMap(({ Effect, Action }) => (Effect === 'Allow' ? Action : [])).sort();
+const allowedBy = (policy: Policy | undefined) =>
+  (policy?.Statement ?? []).flatMap(({ Effect, Action }) => (Effect === 'Allow' ? Action : [])).sort();
 /** What the table of processes says that one needs. */
 const neededBy = (process: string) => new RegExp(`^\\| \`${process}\` \\(target.*$`, 'm').exec(DEPLOYMENT)?.[0] ?? '';
 
@@ -33,7 +38,13 @@ afterEach(async () => {
   await kms.stop();
 });
 
-const aKeyring = (keyId: string = kms.keyUuid, otherKeyArns: readonly string[] = []): KeyringConfig => ({ kind: 'kms', keyId, otherKeyArns, region: 'eu-central-1', endpoint: kms.endpoint });
+const aKeyring = (keyId: string = kms.keyUuid, otherKeyArns: readonly string[] = []): KeyringConfig => ({
+  kind: 'kms',
+  keyId,
+  otherKeyArns,
+  region: 'eu-central-1',
+  endpoint: kms.endpoint,
+});
 const calledOperations = () => [...new Set(kms.calls.map(({ operation }) => `kms:${operation}`))].sort();
 
 describe('the KMS policies of the deployment page', () => {
@@ -58,20 +69,29 @@ describe('the KMS policies of the deployment page', () => {
   });
 
   it('name keys by their ARN', () => {
-    expect(POLICIES.flatMap(({ Statement }) => Statement).map(({ Resource }) => Resource)).toEqual(Array(2).fill('arn:aws:kms:REGION:ACCOUNT:key/KEY-ID'));
+    expect(POLICIES.flatMap(({ Statement }) => Statement).map(({ Resource }) => Resource)).toEqual(
+      Array(2).fill('arn:aws:kms:REGION:ACCOUNT:key/KEY-ID'),
+    );
   });
 });
 
 it('no file of the API imports a part of the vault that opens', () => {
   const files = globSync('api/**/*.ts', { cwd: ROOT });
-  const opening = files.filter((file) => /from '[./]+\/vault\/(opener|resealer)\.ts'/.test(readFileSync(new URL(file, ROOT), 'utf8')));
+  const opening = files.filter((file) =>
+    /from '[./]+\/vault\/(opener|resealer)\.ts'/.test(readFileSync(new URL(file, ROOT), 'utf8')),
+  );
   expect(files.length).toBeGreaterThan(50);
   expect(opening).toEqual([]);
 });
 
 /** A page that gives a worker `Decrypt` alone, or the API more than it uses, leads to a process that does not start or may open secrets. */
-it.each(globSync('docs/operations/*.md', { cwd: ROOT }))('%s gives a worker both permissions wherever it gives it any on the current key', (file) => {
-  const lines = readFileSync(new URL(file, ROOT), 'utf8').split('\n');
-  const wrong = lines.filter((line) => /worker((?!GenerateDataKey)[^.|])*`kms:Decrypt`/.test(line) && !line.includes('AWS_KMS_OTHER_KEY_ARNS'));
-  expect(wrong).toEqual([]);
-});
+it.each(globSync('docs/operations/*.md', { cwd: ROOT }))(
+  '%s gives a worker both permissions wherever it gives it any on the current key',
+  (file) => {
+    const lines = readFileSync(new URL(file, ROOT), 'utf8').split('\n');
+    const wrong = lines.filter(
+      (line) => /worker((?!GenerateDataKey)[^.|])*`kms:Decrypt`/.test(line) && !line.includes('AWS_KMS_OTHER_KEY_ARNS'),
+    );
+    expect(wrong).toEqual([]);
+  },
+);

@@ -19,10 +19,15 @@ const MARK = '\n--- the next command ---\n';
 
 /** The `sh` blocks of the page, each with the `json` block that follows it. */
 function readCommands(page: string): readonly Command[] {
-  const blocks = [...page.matchAll(/^```(sh|json)\n([^]*?)^```$/gm)].map(([, language, text = '']) => ({ language, text }));
+  const blocks = [...page.matchAll(/^```(sh|json)\n([^]*?)^```$/gm)].map(([, language, text = '']) => ({
+    language,
+    text,
+  }));
   return blocks.flatMap(({ language, text }, index) => {
     const next = blocks[index + 1];
-    return language === 'sh' ? [{ text, answer: next?.language === 'json' ? (JSON.parse(next.text) as unknown) : null }] : [];
+    return language === 'sh'
+      ? [{ text, answer: next?.language === 'json' ? (JSON.parse(next.text) as unknown) : null }]
+      : [];
   });
 }
 
@@ -40,7 +45,14 @@ afterAll(async () => {
 async function run(commands: readonly Command[], stripeSecretKey: string): Promise<readonly string[]> {
   const { apiUrl, token, sandbox } = system;
   await mkdir(path.join(folder, '.interlock'));
-  await writeFile(path.join(folder, '.interlock', 'started.json'), JSON.stringify({ apiUrl, token, sandbox: { ...sandbox, stripe: { ...sandbox.stripe, secretKey: stripeSecretKey } } }));
+  await writeFile(
+    path.join(folder, '.interlock', 'started.json'),
+    JSON.stringify({
+      apiUrl,
+      token,
+      sandbox: { ...sandbox, stripe: { ...sandbox.stripe, secretKey: stripeSecretKey } },
+    }),
+  );
   const script = commands.map(({ text }) => `${text}printf '${MARK.replaceAll('\n', '\\n')}'\n`).join('');
   const { stdout } = await promisify(execFile)('sh', ['-euc', script], { cwd: folder, timeout: 50_000 });
   return stdout.split(MARK).slice(0, commands.length);
@@ -53,7 +65,10 @@ describe('the tour', () => {
     const outputs = await run(commands, account.secretKey);
     const found = commands.flatMap(({ text, answer }, index) => {
       const output = outputs[index] ?? '';
-      const wrong = answer === null ? [output].filter((printed) => printed !== '') : differences(answer, JSON.parse(output), new Map());
+      const wrong =
+        answer === null
+          ? [output].filter((printed) => printed !== '')
+          : differences(answer, JSON.parse(output), new Map());
       return wrong.map((difference) => `${text.slice(0, 60)}: ${difference}`);
     });
     expect(found).toEqual([]);

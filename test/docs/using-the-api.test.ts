@@ -24,7 +24,11 @@ interface Got {
 async function send({ method, path, headers, body }: Exchange, values: Values): Promise<Got> {
   const response = await fetch(`${system.apiUrl}${fillIn(path, values)}`, {
     method,
-    headers: { authorization: fillIn('Bearer {{token}}', values), ...(body !== null && { 'content-type': 'application/json' }), ...headers },
+    headers: {
+      authorization: fillIn('Bearer {{token}}', values),
+      ...(body !== null && { 'content-type': 'application/json' }),
+      ...headers,
+    },
     ...(body !== null && { body: fillIn(body, values) }),
   });
   return { status: response.status, headers: Object.fromEntries(response.headers), body: await response.json() };
@@ -33,7 +37,10 @@ async function send({ method, path, headers, body }: Exchange, values: Values): 
 describe('the worked example', () => {
   it('holds, request by request, from a venue to its second push', async () => {
     const account = await system.stripe.addAccount();
-    const values: Values = new Map([['token', system.token], ['secretKey', account.secretKey]]);
+    const values: Values = new Map([
+      ['token', system.token],
+      ['secretKey', account.secretKey],
+    ]);
     const exchanges = readExchanges(PAGE);
     expect(exchanges.length).toBeGreaterThan(9);
     let writes = 0;
@@ -43,11 +50,17 @@ describe('the worked example', () => {
       const asShown = async () => {
         const got = await send(exchange, values);
         // The body first: the headers use the ids that it shows.
-        found = [...differences({ status: answer.status, body: answer.body }, got, values), ...differences(answer.headers, got.headers, values)];
+        found = [
+          ...differences({ status: answer.status, body: answer.body }, got, values),
+          ...differences(answer.headers, got.headers, values),
+        ];
         return found.length === 0;
       };
       // What only reads may be read until a run has come so far.
-      const ends = method === 'GET' ? until(asShown, { limitMs: 30_000, what: `${path} answers as the page shows`, everyMs: 100 }) : asShown();
+      const ends =
+        method === 'GET'
+          ? until(asShown, { limitMs: 30_000, what: `${path} answers as the page shows`, everyMs: 100 })
+          : asShown();
       await ends.catch(() => undefined);
       expect(found, `${method} ${path}`).toEqual([]);
       if (path.endsWith('{{firstPush}}')) writes = (await account.writes()).length;

@@ -44,11 +44,18 @@ describe('an approval of a count', () => {
   it('is needed where nobody has approved, also of a pull, whose records have no time of deletion', () => {
     expect(mayArchive(approved, null)).toBe(false);
     const pulled = { ...approved, newestDeletionEpochUs: null };
-    expect([mayArchive(pulled, null), mayArchive(pulled, pulled), mayArchive({ ...pulled, archiving: 41 }, pulled)]).toEqual([false, true, false]);
+    expect([
+      mayArchive(pulled, null),
+      mayArchive(pulled, pulled),
+      mayArchive({ ...pulled, archiving: 41 }, pulled),
+    ]).toEqual([false, true, false]);
   });
 
-  it.each(['archiving', 'of', 'archived', 'newestDeletionEpochUs'] as const)('is of another count when %s differs', (field) => {
-    expect(isSameCount(approved, { ...approved })).toBe(true);
-    expect(isSameCount(approved, { ...approved, [field]: 7 })).toBe(false);
-  });
+  it.each(['archiving', 'of', 'archived', 'newestDeletionEpochUs'] as const)(
+    'is of another count when %s differs',
+    (field) => {
+      expect(isSameCount(approved, { ...approved })).toBe(true);
+      expect(isSameCount(approved, { ...approved, [field]: 7 })).toBe(false);
+    },
+  );
 });

@@ -1,18 +1,32 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { HAND_OFF_OVERLAP_S, OVERLAP_S, firstPullCheckpoint, firstSegments, markChanges, nextStage } from '../../domain/checkpoint.ts';
+import {
+  HAND_OFF_OVERLAP_S,
+  OVERLAP_S,
+  firstPullCheckpoint,
+  firstSegments,
+  markChanges,
+  nextStage,
+} from '../../domain/checkpoint.ts';
 import type { Checkpoint, PullCheckpoint, PullStart } from '../../domain/checkpoint.ts';
 import type { PullPlan } from '../../domain/pull-plan.ts';
 
 const NOW = 1_800_000_000;
 const DAY_S = 86_400;
 const CUSTOMERS: PullPlan = { listing: [['customers']], changes: [['events']], mayVanish: true };
-const LEDGER: PullPlan = { listing: [['charges', 'intents'], ['refunds']], changes: [['movements'], ['invoices']], mayVanish: false };
+const LEDGER: PullPlan = {
+  listing: [['charges', 'intents'], ['refunds']],
+  changes: [['movements'], ['invoices']],
+  mayVanish: false,
+};
 const WITHOUT_FEED: PullPlan = { listing: [['members']], changes: null, mayVanish: true };
 
-const first = (start: Partial<PullStart> = {}) => firstPullCheckpoint({ mode: 'full', plan: CUSTOMERS, nowEpochS: NOW, watermarkEpochS: null, window: null, ...start });
-const kinds = (checkpoint: Checkpoint): readonly string[] => (checkpoint.kind === 'pull' ? checkpoint.stages.map(({ kind }) => kind) : [checkpoint.kind]);
-const reading = (checkpoint: Checkpoint, kind: 'listing' | 'changes') => (checkpoint.kind === 'pull' ? checkpoint.stages.filter((stage) => stage.kind === kind) : []);
+const first = (start: Partial<PullStart> = {}) =>
+  firstPullCheckpoint({ mode: 'full', plan: CUSTOMERS, nowEpochS: NOW, watermarkEpochS: null, window: null, ...start });
+const kinds = (checkpoint: Checkpoint): readonly string[] =>
+  checkpoint.kind === 'pull' ? checkpoint.stages.map(({ kind }) => kind) : [checkpoint.kind];
+const reading = (checkpoint: Checkpoint, kind: 'listing' | 'changes') =>
+  checkpoint.kind === 'pull' ? checkpoint.stages.filter((stage) => stage.kind === kind) : [];
 
 /** Every stage done in turn; what it was at each. */
 function walk(start: PullCheckpoint, newestEpochS: number | null): readonly Checkpoint[] {
@@ -29,7 +43,12 @@ const anyStart = fc.record<PullStart>({
   plan: fc.constantFrom(CUSTOMERS, LEDGER, WITHOUT_FEED),
   nowEpochS: fc.constant(NOW),
   watermarkEpochS: fc.option(fc.integer({ min: NOW - 90 * DAY_S, max: NOW })),
-  window: fc.option(fc.record({ fromEpochS: fc.option(fc.integer({ min: 0, max: NOW })), toEpochS: fc.option(fc.integer({ min: 0, max: NOW })) })),
+  window: fc.option(
+    fc.record({
+      fromEpochS: fc.option(fc.integer({ min: 0, max: NOW })),
+      toEpochS: fc.option(fc.integer({ min: 0, max: NOW })),
+    }),
+  ),
 });
 
 describe('the stages of a pull', () => {
@@ -39,22 +58,38 @@ describe('the stages of a pull', () => {
     ['a pull after the change feed’s reach', first({ mode: 'incremental', watermarkEpochS: NOW - 29 * DAY_S })],
   ])('of %s: everything, between two looks at the change feed, and then what is missing', (_promise, checkpoint) => {
     expect(kinds(checkpoint)).toEqual(['mark-changes', 'listing', 'changes', 'find-missing', 'settle-missing']);
-    expect(reading(checkpoint, 'listing')).toMatchObject([{ fromEpochS: null, toEpochS: null, streams: ['customers'] }]);
+    expect(reading(checkpoint, 'listing')).toMatchObject([
+      { fromEpochS: null, toEpochS: null, streams: ['customers'] },
+    ]);
   });
 
   it('go on from the last watermark with the change feed alone, and ask for some time again', () => {
     for (const since of [0, 60, 28 * DAY_S]) {
       const checkpoint = first({ mode: 'incremental', watermarkEpochS: NOW - since });
-      expect(checkpoint.stages).toEqual([{ kind: 'changes', streams: ['events'], fromEpochS: NOW - since - OVERLAP_S, toEpochS: null }, { kind: 'settle-missing' }]);
+      expect(checkpoint.stages).toEqual([
+        { kind: 'changes', streams: ['events'], fromEpochS: NOW - since - OVERLAP_S, toEpochS: null },
+        { kind: 'settle-missing' },
+      ]);
     }
   });
 
   it('of a provider without a change feed are the listing and what is missing, also when something was read before', () => {
-    expect(kinds(first({ mode: 'incremental', plan: WITHOUT_FEED, watermarkEpochS: NOW - 60 }))).toEqual(['listing', 'find-missing', 'settle-missing']);
+    expect(kinds(first({ mode: 'incremental', plan: WITHOUT_FEED, watermarkEpochS: NOW - 60 }))).toEqual([
+      'listing',
+      'find-missing',
+      'settle-missing',
+    ]);
   });
 
   it('infer no deletion of what never vanishes', () => {
-    expect(kinds(first({ plan: LEDGER }))).toEqual(['mark-changes', 'listing', 'listing', 'changes', 'changes', 'settle-missing']);
+    expect(kinds(first({ plan: LEDGER }))).toEqual([
+      'mark-changes',
+      'listing',
+      'listing',
+      'changes',
+      'changes',
+      'settle-missing',
+    ]);
   });
 
   it('of a window read only it: no deletion, no watermark, no change feed, whatever was read before', () => {
@@ -63,7 +98,9 @@ describe('the stages of a pull', () => {
         const checkpoint = firstPullCheckpoint(start);
         if (!start.window) return;
         expect(new Set(kinds(checkpoint))).toEqual(new Set(['listing']));
-        expect(checkpoint.stages).toEqual(start.plan.listing.map((streams) => ({ kind: 'listing', streams, ...start.window })));
+        expect(checkpoint.stages).toEqual(
+          start.plan.listing.map((streams) => ({ kind: 'listing', streams, ...start.window })),
+        );
         expect(walk(checkpoint, NOW).at(-1)).toEqual({ kind: 'done', watermarkEpochS: null });
       }),
     );
@@ -74,8 +111,13 @@ describe('the stages of a pull', () => {
     const fromEpochS = behind - HAND_OFF_OVERLAP_S;
     expect(fromEpochS).toBeLessThan(behind - 2);
     expect(reading(markChanges(first(), behind), 'changes')).toMatchObject([{ fromEpochS, handOff: true }]);
-    expect(reading(markChanges(first(), null), 'changes')).toMatchObject([{ fromEpochS: NOW - OVERLAP_S, handOff: true }]);
-    expect(reading(markChanges(first({ plan: LEDGER }), behind), 'changes')).toMatchObject([{ fromEpochS }, { fromEpochS }]);
+    expect(reading(markChanges(first(), null), 'changes')).toMatchObject([
+      { fromEpochS: NOW - OVERLAP_S, handOff: true },
+    ]);
+    expect(reading(markChanges(first({ plan: LEDGER }), behind), 'changes')).toMatchObject([
+      { fromEpochS },
+      { fromEpochS },
+    ]);
   });
 
   it('end, each passed once, and promise nothing beyond the moment they began at', () => {
@@ -83,8 +125,14 @@ describe('the stages of a pull', () => {
       fc.property(anyStart, fc.option(fc.integer({ min: 0, max: NOW + 100 })), (start, newestEpochS) => {
         const passed = walk(firstPullCheckpoint(start), newestEpochS);
         expect(passed.length).toBe(firstPullCheckpoint(start).stages.length + 1);
-        const listsAll = !start.window && passed.some((checkpoint) => checkpoint.kind === 'pull' && checkpoint.stages[0]?.kind === 'listing');
-        expect(passed.at(-1)).toEqual({ kind: 'done', watermarkEpochS: start.window ? null : NOW, ...(listsAll && { readAll: true }) });
+        const listsAll =
+          !start.window &&
+          passed.some((checkpoint) => checkpoint.kind === 'pull' && checkpoint.stages[0]?.kind === 'listing');
+        expect(passed.at(-1)).toEqual({
+          kind: 'done',
+          watermarkEpochS: start.window ? null : NOW,
+          ...(listsAll && { readAll: true }),
+        });
       }),
     );
   });
@@ -103,13 +151,21 @@ describe('the stages of a pull', () => {
 });
 
 describe('a listing that brought fewer than the provider counts', () => {
-  const listed = (listedCount: number, countedAtProvider: number | null, more: Partial<PullCheckpoint> = {}): PullCheckpoint => {
+  const listed = (
+    listedCount: number,
+    countedAtProvider: number | null,
+    more: Partial<PullCheckpoint> = {},
+  ): PullCheckpoint => {
     const begun = markChanges(first(), NOW) as PullCheckpoint;
     return { ...begun, segments: [], listedCount, countedAtProvider, ...more };
   };
 
   it('is read once more, from its beginning', () => {
-    expect(nextStage(listed(99, 100))).toMatchObject({ stages: [{ kind: 'listing' }, { kind: 'changes' }, { kind: 'find-missing' }, { kind: 'settle-missing' }], segments: null, listedCount: 0 });
+    expect(nextStage(listed(99, 100))).toMatchObject({
+      stages: [{ kind: 'listing' }, { kind: 'changes' }, { kind: 'find-missing' }, { kind: 'settle-missing' }],
+      segments: null,
+      listedCount: 0,
+    });
   });
 
   it('is not read a third time, however few it brings', () => {
@@ -137,6 +193,8 @@ describe('the parts that a stage begins with', () => {
   });
 
   it('end exactly where a window ends', () => {
-    expect(firstSegments({ kind: 'listing', streams: ['a'], fromEpochS: 5, toEpochS: 9 }, NOW, 1)).toMatchObject([{ fromEpochS: 5, toEpochS: 9 }]);
+    expect(firstSegments({ kind: 'listing', streams: ['a'], fromEpochS: 5, toEpochS: 9 }, NOW, 1)).toMatchObject([
+      { fromEpochS: 5, toEpochS: 9 },
+    ]);
   });
 });

@@ -3,9 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { countryCodeOf } from '../../domain/countries.ts';
 
 describe('the code of a country', () => {
-  it.each(['', ' ', 'Atlantis', 'X', 'ZZZ', 'Germany, Berlin', 'constructor', '__proto__', '12', '??'])('is unknown for %j', (text) => {
-    expect(countryCodeOf(text)).toBeNull();
-  });
+  it.each(['', ' ', 'Atlantis', 'X', 'ZZZ', 'Germany, Berlin', 'constructor', '__proto__', '12', '??'])(
+    'is unknown for %j',
+    (text) => {
+      expect(countryCodeOf(text)).toBeNull();
+    },
+  );
 
   it.each([
     ['Germany', 'DE'],

@@ -12,15 +12,33 @@ const message = (expression: string): string => {
   return parsed.ok ? 'accepted' : parsed.message;
 };
 const one = (value: number) => ({ start: value, end: value, step: 1 });
-const all = { minute: { start: 0, end: 59, step: 1 }, hour: { start: 0, end: 23, step: 1 }, day: { start: 1, end: 31, step: 1 }, month: { start: 1, end: 12, step: 1 }, weekday: { start: 0, end: 6, step: 1 } };
+const all = {
+  minute: { start: 0, end: 59, step: 1 },
+  hour: { start: 0, end: 23, step: 1 },
+  day: { start: 1, end: 31, step: 1 },
+  month: { start: 1, end: 12, step: 1 },
+  weekday: { start: 0, end: 6, step: 1 },
+};
 
 describe('a cron expression', () => {
   it('is values, ranges, steps, lists and names in five fields', () => {
     expect(times('*/15 6-22 1,15 jan-mar *')).toEqual([
-      { minute: [{ start: 0, end: 59, step: 15 }], hour: [{ start: 6, end: 22, step: 1 }], dayOfMonth: [one(1), one(15)], month: [{ start: 1, end: 3, step: 1 }], dayOfWeek: [all.weekday] },
+      {
+        minute: [{ start: 0, end: 59, step: 15 }],
+        hour: [{ start: 6, end: 22, step: 1 }],
+        dayOfMonth: [one(1), one(15)],
+        month: [{ start: 1, end: 3, step: 1 }],
+        dayOfWeek: [all.weekday],
+      },
     ]);
     expect(times(' 5/20   10-20/5 * * MON-Fri ')).toEqual([
-      { minute: [{ start: 5, end: 59, step: 20 }], hour: [{ start: 10, end: 20, step: 5 }], dayOfMonth: [all.day], month: [all.month], dayOfWeek: [{ start: 1, end: 5, step: 1 }] },
+      {
+        minute: [{ start: 5, end: 59, step: 20 }],
+        hour: [{ start: 10, end: 20, step: 5 }],
+        dayOfMonth: [all.day],
+        month: [all.month],
+        dayOfWeek: [{ start: 1, end: 5, step: 1 }],
+      },
     ]);
   });
 
@@ -41,7 +59,9 @@ describe('a cron expression', () => {
       [[one(1)], [all.weekday]],
       [[all.day], [one(1)]],
     ]);
-    expect(times('0 6 */2 * mon').map(({ dayOfMonth, dayOfWeek }) => [dayOfMonth, dayOfWeek])).toEqual([[[{ start: 1, end: 31, step: 2 }], [one(1)]]]);
+    expect(times('0 6 */2 * mon').map(({ dayOfMonth, dayOfWeek }) => [dayOfMonth, dayOfWeek])).toEqual([
+      [[{ start: 1, end: 31, step: 2 }], [one(1)]],
+    ]);
   });
 
   it.each([
@@ -54,13 +74,29 @@ describe('a cron expression', () => {
     ['0 0 0 * *', 'Day of the month must be 1 to 31, as a value, a range (1-5), a step (*/2) or a list of these'],
     ['0 0 * 13 *', 'Month must be 1 to 12 or jan to dec, as a value, a range (1-5), a step (*/2) or a list of these'],
     ['0 0 * mon *', 'Month must be 1 to 12 or jan to dec, as a value, a range (1-5), a step (*/2) or a list of these'],
-    ['0 0 * * 8', 'Day of the week must be 0 to 7 or sun to sat, as a value, a range (1-5), a step (*/2) or a list of these'],
-    ['0 0 * * 5-2', 'Day of the week must be 0 to 7 or sun to sat, as a value, a range (1-5), a step (*/2) or a list of these'],
+    [
+      '0 0 * * 8',
+      'Day of the week must be 0 to 7 or sun to sat, as a value, a range (1-5), a step (*/2) or a list of these',
+    ],
+    [
+      '0 0 * * 5-2',
+      'Day of the week must be 0 to 7 or sun to sat, as a value, a range (1-5), a step (*/2) or a list of these',
+    ],
   ])('that is wrong is told which field, and what it takes: %s', (expression, expected) => {
     expect(message(expression)).toBe(expected);
   });
 
-  it.each(['1,, * * * *', '*/0 * * * *', '-1 * * * *', '1.5 * * * *', '1--2 * * * *', '*/2/3 * * * *', '*-5 * * * *', '# * * * *', '0x1 * * * *'])('is not read with tolerance: %s', (expression) => {
+  it.each([
+    '1,, * * * *',
+    '*/0 * * * *',
+    '-1 * * * *',
+    '1.5 * * * *',
+    '1--2 * * * *',
+    '*/2/3 * * * *',
+    '*-5 * * * *',
+    '# * * * *',
+    '0x1 * * * *',
+  ])('is not read with tolerance: %s', (expression) => {
     expect(message(expression)).toMatch(/^Minute must be/);
   });
 

@@ -27,15 +27,21 @@ describe('the minor unit of a currency', () => {
     expect(minorDigitsOf(currency)).toBe(digits);
   });
 
-  it.each(['', 'eur', 'Eur', 'EURO', 'QQQ', ' EUR', 'constructor', '__proto__', '€', '978'])('is unknown of %j, which is no code', (text) => {
-    expect(minorDigitsOf(text)).toBeNull();
-  });
+  it.each(['', 'eur', 'Eur', 'EURO', 'QQQ', ' EUR', 'constructor', '__proto__', '€', '978'])(
+    'is unknown of %j, which is no code',
+    (text) => {
+      expect(minorDigitsOf(text)).toBeNull();
+    },
+  );
 
   it('is a whole number from 0 to 4 or unknown, whatever is asked', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.string({ maxLength: 4 }), fc.constantFrom(...Intl.supportedValuesOf('currency'))), (currency) => {
-        expect([null, 0, 2, 3, 4]).toContain(minorDigitsOf(currency));
-      }),
+      fc.property(
+        fc.oneof(fc.string({ maxLength: 4 }), fc.constantFrom(...Intl.supportedValuesOf('currency'))),
+        (currency) => {
+          expect([null, 0, 2, 3, 4]).toContain(minorDigitsOf(currency));
+        },
+      ),
     );
   });
 });

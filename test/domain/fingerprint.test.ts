@@ -6,7 +6,11 @@ import { canonicalJson, fingerprintOf } from '../../domain/fingerprint.ts';
 function reordered(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(reordered);
   if (value === null || typeof value !== 'object') return value;
-  return Object.fromEntries(Object.entries(value).reverse().map(([key, inner]) => [key, reordered(inner)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .reverse()
+      .map(([key, inner]) => [key, reordered(inner)]),
+  );
 }
 
 // Null prototypes and "__proto__" keys cannot come out of JSON columns or forms in a way that plain objects would keep.
@@ -14,13 +18,19 @@ const json = fc.jsonValue({ maxDepth: 4 }).map((value) => JSON.parse(JSON.string
 
 describe('a fingerprint', () => {
   it('is the same whatever the order of keys', () => {
-    fc.assert(fc.property(json, (value) => { expect(fingerprintOf(reordered(value))).toBe(fingerprintOf(value)); }), { numRuns: 200 });
+    fc.assert(
+      fc.property(json, (value) => {
+        expect(fingerprintOf(reordered(value))).toBe(fingerprintOf(value));
+      }),
+      { numRuns: 200 },
+    );
   });
 
   it('is another for any other value', () => {
     fc.assert(
       fc.property(json, json, (one, other) => {
-        const equal = JSON.stringify(JSON.parse(canonicalJson(one))) === JSON.stringify(JSON.parse(canonicalJson(other)));
+        const equal =
+          JSON.stringify(JSON.parse(canonicalJson(one))) === JSON.stringify(JSON.parse(canonicalJson(other)));
         expect(fingerprintOf(one) === fingerprintOf(other)).toBe(equal);
       }),
       { numRuns: 200 },

@@ -31,7 +31,9 @@ describe('cleanText', () => {
 
 describe('cleanDeep', () => {
   it('cleans strings and keys at every depth', () => {
-    expect(cleanDeep({ name: 'Caf\u0000e', metadata: { 'k\u0000ey': ['a\ud83c', { b: '\u0000' }] }, count: 3, gone: null })).toEqual({
+    expect(
+      cleanDeep({ name: 'Caf\u0000e', metadata: { 'k\u0000ey': ['a\ud83c', { b: '\u0000' }] }, count: 3, gone: null }),
+    ).toEqual({
       name: 'Cafe',
       metadata: { key: ['a\ufffd', { b: '' }] },
       count: 3,

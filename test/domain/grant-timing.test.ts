@@ -2,7 +2,16 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ConnectionId } from '../../contracts/ids.ts';
 import { forecast } from '../../domain/grant-forecast.ts';
-import { WARNING_DAYS, deadlinesOf, nextWarning, pauseAfterRound, refreshTime, shareOf, standingWarnings, warningKey } from '../../domain/grant-timing.ts';
+import {
+  WARNING_DAYS,
+  deadlinesOf,
+  nextWarning,
+  pauseAfterRound,
+  refreshTime,
+  shareOf,
+  standingWarnings,
+  warningKey,
+} from '../../domain/grant-timing.ts';
 import type { Deadline } from '../../domain/grant-timing.ts';
 
 const DAY_MS = 86_400_000;
@@ -26,7 +35,10 @@ describe('when a connection refreshes', () => {
 
   it('is spread evenly over many connections', () => {
     const shares = fc.sample(ids, { numRuns: 2_000, seed: 7 }).map(shareOf);
-    const tenths = Array.from({ length: 10 }, (_, tenth) => shares.filter((share) => Math.floor(share * 10) === tenth).length);
+    const tenths = Array.from(
+      { length: 10 },
+      (_, tenth) => shares.filter((share) => Math.floor(share * 10) === tenth).length,
+    );
     expect(Math.min(...tenths)).toBeGreaterThan(130);
     expect(Math.max(...tenths)).toBeLessThan(270);
   });
@@ -40,14 +52,34 @@ describe('what ends a grant', () => {
   const times = { accessExpiresAt: inDays(30), refreshExpiresAt: inDays(100), hardExpiresAt: inDays(50) };
 
   it('is an access token’s end only where nothing renews it', () => {
-    expect(deadlinesOf(times, true).map(({ kind }) => kind)).toEqual(['refresh-token-hard-limit', 'refresh-token-idle']);
-    expect(deadlinesOf({ ...times, hardExpiresAt: null }, false).map(({ kind }) => kind)).toEqual(['access-token-expiry']);
+    expect(deadlinesOf(times, true).map(({ kind }) => kind)).toEqual([
+      'refresh-token-hard-limit',
+      'refresh-token-idle',
+    ]);
+    expect(deadlinesOf({ ...times, hardExpiresAt: null }, false).map(({ kind }) => kind)).toEqual([
+      'access-token-expiry',
+    ]);
     expect(deadlinesOf({ accessExpiresAt: null, refreshExpiresAt: null, hardExpiresAt: null }, false)).toEqual([]);
   });
 
   it('is told for all connections of a venue in the order of the dates, with whole days', () => {
-    const grant = (id: string, hard: Date | null) => ({ connectionId: id as ConnectionId, provider: 'quickbooks', refreshable: true, ...times, refreshExpiresAt: null, hardExpiresAt: hard }) as const;
-    expect(forecast([grant('b', inDays(9.9)), grant('never', null), grant('a', inDays(-2))], inDays(0)).map(({ connectionId, daysLeft }) => [connectionId, daysLeft])).toEqual([['a', 0], ['b', 9]]);
+    const grant = (id: string, hard: Date | null) =>
+      ({
+        connectionId: id as ConnectionId,
+        provider: 'quickbooks',
+        refreshable: true,
+        ...times,
+        refreshExpiresAt: null,
+        hardExpiresAt: hard,
+      }) as const;
+    expect(
+      forecast([grant('b', inDays(9.9)), grant('never', null), grant('a', inDays(-2))], inDays(0)).map(
+        ({ connectionId, daysLeft }) => [connectionId, daysLeft],
+      ),
+    ).toEqual([
+      ['a', 0],
+      ['b', 9],
+    ]);
   });
 });
 
@@ -60,7 +92,11 @@ describe('warnings', () => {
         const given: number[] = [];
         for (const nowMs of looks) {
           warned = standingWarnings([deadline(60)], warned, nowMs);
-          for (let warning = nextWarning([deadline(60)], warned, nowMs); warning && warning.dueMs <= nowMs; warning = nextWarning([deadline(60)], warned, nowMs)) {
+          for (
+            let warning = nextWarning([deadline(60)], warned, nowMs);
+            warning && warning.dueMs <= nowMs;
+            warning = nextWarning([deadline(60)], warned, nowMs)
+          ) {
             given.push(warning.daysLeft);
             warned = [...warned, warningKey(warning)];
           }
@@ -73,7 +109,10 @@ describe('warnings', () => {
 
   it('of thirty days are left out when seven are left', () => {
     expect(nextWarning([deadline(6)], [], NOW_MS)).toMatchObject({ daysLeft: 7 });
-    expect(nextWarning([deadline(6)], ['refresh-token-hard-limit:7'], NOW_MS)).toMatchObject({ daysLeft: 1, dueMs: inDays(5).getTime() });
+    expect(nextWarning([deadline(6)], ['refresh-token-hard-limit:7'], NOW_MS)).toMatchObject({
+      daysLeft: 1,
+      dueMs: inDays(5).getTime(),
+    });
   });
 
   it('are given anew for a deadline that was put off', () => {
@@ -87,12 +126,17 @@ describe('warnings', () => {
 describe('the pause after failed refreshes', () => {
   it('doubles from ten seconds to five minutes, and is never shorter than the provider asks', () => {
     fc.assert(
-      fc.property(ids, fc.integer({ min: 1, max: 1_000 }), fc.option(fc.integer({ min: 0, max: 3_600_000 })), (id, rounds, retryAfterMs) => {
-        const pauseMs = pauseAfterRound(id, { rounds, retryAfterMs });
-        const wanted = Math.max(Math.min(10_000 * 2 ** (rounds - 1), 300_000), retryAfterMs ?? 0);
-        expect(pauseMs).toBeGreaterThanOrEqual(wanted);
-        expect(pauseMs).toBeLessThanOrEqual(wanted * 1.2);
-      }),
+      fc.property(
+        ids,
+        fc.integer({ min: 1, max: 1_000 }),
+        fc.option(fc.integer({ min: 0, max: 3_600_000 })),
+        (id, rounds, retryAfterMs) => {
+          const pauseMs = pauseAfterRound(id, { rounds, retryAfterMs });
+          const wanted = Math.max(Math.min(10_000 * 2 ** (rounds - 1), 300_000), retryAfterMs ?? 0);
+          expect(pauseMs).toBeGreaterThanOrEqual(wanted);
+          expect(pauseMs).toBeLessThanOrEqual(wanted * 1.2);
+        },
+      ),
     );
   });
 });

@@ -14,13 +14,19 @@ const content = fc.string();
 describe('an idempotency key', () => {
   it('of a creation is the same for the same record and attempt, whatever the record holds', () => {
     expect(createKey.length).toBe(1);
-    fc.assert(fc.property(identity, (one) => { expect(createKey({ ...one })).toBe(createKey(one)); }), { numRuns: 100 });
+    fc.assert(
+      fc.property(identity, (one) => {
+        expect(createKey({ ...one })).toBe(createKey(one));
+      }),
+      { numRuns: 100 },
+    );
   });
 
   it('is another for another attempt, record or connection', () => {
     fc.assert(
       fc.property(identity, identity, content, (one, other, fingerprint) => {
-        const same = one.connectionId === other.connectionId && one.recordId === other.recordId && one.attempt === other.attempt;
+        const same =
+          one.connectionId === other.connectionId && one.recordId === other.recordId && one.attempt === other.attempt;
         expect(createKey(one) === createKey(other)).toBe(same);
         const sameVersion = same && one.recordVersion === other.recordVersion;
         expect(updateKey(one, fingerprint) === updateKey(other, fingerprint)).toBe(sameVersion);

@@ -13,7 +13,9 @@ export class Listing {
 
   constructor(created: readonly number[], pageSize: number) {
     this.pageSize = pageSize;
-    this.#items = [...created].sort((a, b) => b - a).map((createdEpochS, index) => ({ id: `id-${index}`, createdEpochS }));
+    this.#items = [...created]
+      .sort((a, b) => b - a)
+      .map((createdEpochS, index) => ({ id: `id-${index}`, createdEpochS }));
     this.#places = new Map(this.#items.map(({ id }, index) => [id, index]));
   }
 
@@ -30,8 +32,18 @@ export class Listing {
 
   #within({ fromEpochS, toEpochS, after }: Segment): readonly Item[] {
     const start = after === null ? 0 : (this.#places.get(after) ?? 0) + 1;
-    return this.#items.slice(start).filter(({ createdEpochS }) => createdEpochS < toEpochS && createdEpochS >= (fromEpochS ?? -Infinity));
+    return this.#items
+      .slice(start)
+      .filter(({ createdEpochS }) => createdEpochS < toEpochS && createdEpochS >= (fromEpochS ?? -Infinity));
   }
 }
 
-export const whole = (toEpochS: number, fromEpochS: number | null): Segment => ({ id: 0, stream: 'records', fromEpochS, toEpochS, after: null, oldestEpochS: null, pagesRead: 0 });
+export const whole = (toEpochS: number, fromEpochS: number | null): Segment => ({
+  id: 0,
+  stream: 'records',
+  fromEpochS,
+  toEpochS,
+  after: null,
+  oldestEpochS: null,
+  pagesRead: 0,
+});

@@ -9,9 +9,15 @@ const behind = { fromEpochS: 100, toEpochS: 1_000, after: 'c', oldestEpochS: 500
 /** A listing as it should be, newest first, cut into pages. */
 const listings = fc
   .tuple(fc.array(fc.integer({ min: 10, max: 60 }), { maxLength: 60 }), fc.integer({ min: 1, max: 9 }))
-  .map(([created, pageSize]) => ({ items: created.sort((a, b) => b - a).map((createdEpochS, index) => at(`id-${index}`, createdEpochS)), pageSize }));
+  .map(([created, pageSize]) => ({
+    items: created.sort((a, b) => b - a).map((createdEpochS, index) => at(`id-${index}`, createdEpochS)),
+    pageSize,
+  }));
 
-const pageOf = ({ items, pageSize }: { readonly items: readonly ReturnType<typeof at>[]; readonly pageSize: number }, index: number) => {
+const pageOf = (
+  { items, pageSize }: { readonly items: readonly ReturnType<typeof at>[]; readonly pageSize: number },
+  index: number,
+) => {
   const positions = items.slice(index * pageSize, (index + 1) * pageSize);
   return { positions, pageSize, after: (index + 1) * pageSize < items.length ? (positions.at(-1)?.id ?? null) : null };
 };
@@ -25,7 +31,8 @@ describe('a page of a listing', () => {
   it('is never suspected when it is as it should be, however many records share a second', () => {
     fc.assert(
       fc.property(listings, (listing) => {
-        for (let index = 0; index < pagesOf(listing); index += 1) expect(anomalyOf(askedFor(listing, index), pageOf(listing, index))).toBeNull();
+        for (let index = 0; index < pagesOf(listing); index += 1)
+          expect(anomalyOf(askedFor(listing, index), pageOf(listing, index))).toBeNull();
       }),
     );
   });
@@ -33,7 +40,8 @@ describe('a page of a listing', () => {
   it('is always recognised when it is the page before once more', () => {
     fc.assert(
       fc.property(listings, (listing) => {
-        for (let index = 1; index < pagesOf(listing); index += 1) expect(anomalyOf(askedFor(listing, index), pageOf(listing, index - 1))).toBe('page-repeats');
+        for (let index = 1; index < pagesOf(listing); index += 1)
+          expect(anomalyOf(askedFor(listing, index), pageOf(listing, index - 1))).toBe('page-repeats');
       }),
     );
   });
@@ -44,7 +52,9 @@ describe('a page of a listing', () => {
         const page = pageOf(listing, 0);
         const positions = page.positions.slice(0, Math.min(keep, page.positions.length - 1));
         if (positions.length === 0 || page.after === null) return;
-        expect(anomalyOf(askedFor(listing, 0), { ...page, positions, after: positions.at(-1)?.id ?? null })).toBe('page-short');
+        expect(anomalyOf(askedFor(listing, 0), { ...page, positions, after: positions.at(-1)?.id ?? null })).toBe(
+          'page-short',
+        );
       }),
     );
   });

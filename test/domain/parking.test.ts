@@ -3,25 +3,37 @@ import { describe, expect, it } from 'vitest';
 import { FAILURE } from '../../contracts/failures.ts';
 import { parkingFor, waitMs } from '../../domain/parking.ts';
 
-const PARKED = [FAILURE.needsReauth, FAILURE.rateLimited, FAILURE.quotaExhausted, FAILURE.unavailable, FAILURE.keyServiceUnavailable];
+const PARKED = [
+  FAILURE.needsReauth,
+  FAILURE.rateLimited,
+  FAILURE.quotaExhausted,
+  FAILURE.unavailable,
+  FAILURE.keyServiceUnavailable,
+];
 
 describe('a run that cannot go on for now', () => {
   it('waits for what passes by itself or by a new key, and for nothing else', () => {
-    for (const type of Object.values(FAILURE)) expect(parkingFor(type) !== null).toBe((PARKED as readonly string[]).includes(type));
+    for (const type of Object.values(FAILURE))
+      expect(parkingFor(type) !== null).toBe((PARKED as readonly string[]).includes(type));
     for (const type of ['Internal', '', 'toString', '__proto__', 'constructor']) expect(parkingFor(type)).toBeNull();
   });
 
   it('waits longer with each failure and never longer than its longest, and gives up in the end, and not before', () => {
     fc.assert(
-      fc.property(fc.constantFrom(...PARKED), fc.integer({ min: 1, max: 100_000 }), fc.nat({ max: 40 * 86_400_000 }), (type, failures, waitedMs) => {
-        const parking = parkingFor(type)!;
-        const wait = waitMs(parking, { failures, waitedMs });
-        expect(wait === null).toBe(waitedMs >= parking.givesUpAfterMs);
-        if (wait === null) return;
-        expect(wait).toBeGreaterThanOrEqual(parking.firstWaitMs);
-        expect(wait).toBeLessThanOrEqual(parking.longestWaitMs);
-        expect(waitMs(parking, { failures: failures + 1, waitedMs })).toBeGreaterThanOrEqual(wait);
-      }),
+      fc.property(
+        fc.constantFrom(...PARKED),
+        fc.integer({ min: 1, max: 100_000 }),
+        fc.nat({ max: 40 * 86_400_000 }),
+        (type, failures, waitedMs) => {
+          const parking = parkingFor(type)!;
+          const wait = waitMs(parking, { failures, waitedMs });
+          expect(wait === null).toBe(waitedMs >= parking.givesUpAfterMs);
+          if (wait === null) return;
+          expect(wait).toBeGreaterThanOrEqual(parking.firstWaitMs);
+          expect(wait).toBeLessThanOrEqual(parking.longestWaitMs);
+          expect(waitMs(parking, { failures: failures + 1, waitedMs })).toBeGreaterThanOrEqual(wait);
+        },
+      ),
     );
   });
 
@@ -30,7 +42,11 @@ describe('a run that cannot go on for now', () => {
       const parking = parkingFor(type)!;
       let waitedMs = 0;
       let failures = 1;
-      for (let wait = waitMs(parking, { failures, waitedMs }); wait !== null; wait = waitMs(parking, { failures, waitedMs })) {
+      for (
+        let wait = waitMs(parking, { failures, waitedMs });
+        wait !== null;
+        wait = waitMs(parking, { failures, waitedMs })
+      ) {
         waitedMs += wait;
         failures += 1;
       }

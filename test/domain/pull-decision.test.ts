@@ -8,7 +8,10 @@ interface Local {
   readonly twin: KnownTwin;
 }
 
-const NEVER_SEEN: Local = { content: null, twin: { recordVersion: 0, recordDeleted: false, recordUpdatedAtMs: 0, link: null } };
+const NEVER_SEEN: Local = {
+  content: null,
+  twin: { recordVersion: 0, recordDeleted: false, recordUpdatedAtMs: 0, link: null },
+};
 
 /** What the store does with a decision, on one record; `truth` answers for the provider when it has to be asked. */
 function apply(local: Local | null, pulled: PulledVersion, truth: PulledVersion | null = null): Local | null {
@@ -19,42 +22,80 @@ function apply(local: Local | null, pulled: PulledVersion, truth: PulledVersion 
 
 function write(decision: PullDecision, before: Local, { version, fingerprint, deleted }: PulledVersion): Local {
   const { twin } = before;
-  const link = { recordVersion: 0, syncedAtMs: 0, ...twin.link, externalVersion: Math.max(version, twin.link?.externalVersion ?? 0), metInThisRun: true };
-  if (deleted) return { ...before, twin: { ...twin, recordDeleted: twin.recordDeleted || decision === 'archive', link: { fingerprint: null, ...link, gone: true } } };
+  const link = {
+    recordVersion: 0,
+    syncedAtMs: 0,
+    ...twin.link,
+    externalVersion: Math.max(version, twin.link?.externalVersion ?? 0),
+    metInThisRun: true,
+  };
+  if (deleted)
+    return {
+      ...before,
+      twin: {
+        ...twin,
+        recordDeleted: twin.recordDeleted || decision === 'archive',
+        link: { fingerprint: null, ...link, gone: true },
+      },
+    };
   if (decision === 'touch') return { ...before, twin: { ...twin, link: { ...link, gone: false, fingerprint } } };
   const recordVersion = twin.recordVersion + 1;
-  return { content: fingerprint, twin: { ...twin, recordVersion, recordDeleted: false, link: { ...link, recordVersion, fingerprint, gone: false } } };
+  return {
+    content: fingerprint,
+    twin: { ...twin, recordVersion, recordDeleted: false, link: { ...link, recordVersion, fingerprint, gone: false } },
+  };
 }
 
-const play = (versions: readonly PulledVersion[], start: Local | null, truth: PulledVersion | null = null) => versions.reduce<Local | null>((local, one) => apply(local, one, truth), start);
+const play = (versions: readonly PulledVersion[], start: Local | null, truth: PulledVersion | null = null) =>
+  versions.reduce<Local | null>((local, one) => apply(local, one, truth), start);
 /** The next run has met nothing yet. */
-const nextRun = (local: Local | null): Local | null => local && { ...local, twin: { ...local.twin, link: local.twin.link && { ...local.twin.link, metInThisRun: false } } };
+const nextRun = (local: Local | null): Local | null =>
+  local && { ...local, twin: { ...local.twin, link: local.twin.link && { ...local.twin.link, metInThisRun: false } } };
 
-const pulled = (version: number, fingerprint: string | null = 'changed', more: Partial<PulledVersion> = {}): PulledVersion => ({
+const pulled = (
+  version: number,
+  fingerprint: string | null = 'changed',
+  more: Partial<PulledVersion> = {},
+): PulledVersion => ({
   ...{ version, fingerprint, deleted: fingerprint === null, superseded: false, certain: false, deletedAtMs: null },
   ...more,
 });
 const edit = (content: number, index: number) => pulled((index + 1) * 1_000, `content ${content}`);
 
 /** Contents of one record, oldest first, each an edit of the one before. */
-const history = fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 1, maxLength: 8 }).map((contents) => contents.map(edit));
+const history = fc
+  .array(fc.integer({ min: 0, max: 3 }), { minLength: 1, maxLength: 8 })
+  .map((contents) => contents.map(edit));
 /** As `history`, with deletions in between, after each of which the record is made again under its id. */
 const lives = fc
   .array(fc.option(fc.integer({ min: 0, max: 3 })), { minLength: 1, maxLength: 8 })
-  .map((contents) => contents.map((content, index) => (content === null ? pulled((index + 1) * 1_000, null) : edit(content, index))));
+  .map((contents) =>
+    contents.map((content, index) => (content === null ? pulled((index + 1) * 1_000, null) : edit(content, index))),
+  );
 
 /** The same versions in any order, some of them again. */
 const shuffled = (versions: readonly PulledVersion[]) =>
-  fc.tuple(fc.shuffledSubarray([...versions], { minLength: versions.length }), fc.array(fc.constantFrom(...versions), { maxLength: 8 })).chain(([all, again]) =>
-    fc.shuffledSubarray([...all, ...again], { minLength: all.length + again.length }),
-  );
+  fc
+    .tuple(
+      fc.shuffledSubarray([...versions], { minLength: versions.length }),
+      fc.array(fc.constantFrom(...versions), { maxLength: 8 }),
+    )
+    .chain(([all, again]) => fc.shuffledSubarray([...all, ...again], { minLength: all.length + again.length }));
 const withOrder = (versions: readonly PulledVersion[]) => fc.tuple(fc.constant(versions), shuffled(versions));
 
 const known = (link: Partial<NonNullable<KnownTwin['link']>> = {}, record: Partial<KnownTwin> = {}): KnownTwin => ({
   recordVersion: 3,
   recordDeleted: false,
   recordUpdatedAtMs: 5_000,
-  link: { externalVersion: 5_000, recordVersion: 3, fingerprint: 'agreed', gone: false, metInThisRun: false, syncedAtMs: 5_000, ...link },
+  link: {
+    externalVersion: 5_000,
+    recordVersion: 3,
+    fingerprint: 'agreed',
+    gone: false,
+    metInThisRun: false,
+    syncedAtMs: 5_000,
+    ...link,
+  },
   ...record,
 });
 const FIRST = nextRun(play([pulled(500, 'first seen')], null));
@@ -65,7 +106,10 @@ describe('the decision on a pulled version', () => {
       fc.property(history.chain(withOrder), ([versions, order]) => {
         const end = play(order, null);
         expect(end?.content).toBe(versions.at(-1)?.fingerprint);
-        expect(end?.twin).toMatchObject({ recordDeleted: false, link: { externalVersion: versions.at(-1)?.version, gone: false } });
+        expect(end?.twin).toMatchObject({
+          recordDeleted: false,
+          link: { externalVersion: versions.at(-1)?.version, gone: false },
+        });
       }),
       { numRuns: 300 },
     );
@@ -76,7 +120,10 @@ describe('the decision on a pulled version', () => {
       fc.property(lives.chain(withOrder), fc.boolean(), ([versions, order], inRunsOfTheirOwn) => {
         const last = versions.at(-1)!;
         const end = order.reduce((local, one) => apply(inRunsOfTheirOwn ? nextRun(local) : local, one, last), FIRST);
-        expect(end?.twin).toMatchObject({ recordDeleted: last.deleted, link: { gone: last.deleted, externalVersion: last.version } });
+        expect(end?.twin).toMatchObject({
+          recordDeleted: last.deleted,
+          link: { gone: last.deleted, externalVersion: last.version },
+        });
         if (!last.deleted) expect(end?.content).toBe(last.fingerprint);
       }),
       { numRuns: 1_000 },
@@ -85,11 +132,20 @@ describe('the decision on a pulled version', () => {
 
   it('never brings back a record by a version that is older than its deletion', () => {
     fc.assert(
-      fc.property(history.chain((versions) => fc.tuple(shuffled(versions), fc.constant(pulled((versions.length + 1) * 1_000, null)))), fc.boolean(), ([late, deletion], inRunsOfTheirOwn) => {
-        const dead = play([deletion], FIRST);
-        const end = late.reduce((local, one) => apply(inRunsOfTheirOwn ? nextRun(local) : local, one, deletion), dead);
-        expect(end?.twin).toMatchObject({ recordDeleted: true, link: { gone: true } });
-      }),
+      fc.property(
+        history.chain((versions) =>
+          fc.tuple(shuffled(versions), fc.constant(pulled((versions.length + 1) * 1_000, null))),
+        ),
+        fc.boolean(),
+        ([late, deletion], inRunsOfTheirOwn) => {
+          const dead = play([deletion], FIRST);
+          const end = late.reduce(
+            (local, one) => apply(inRunsOfTheirOwn ? nextRun(local) : local, one, deletion),
+            dead,
+          );
+          expect(end?.twin).toMatchObject({ recordDeleted: true, link: { gone: true } });
+        },
+      ),
       { numRuns: 300 },
     );
   });
@@ -98,7 +154,10 @@ describe('the decision on a pulled version', () => {
     fc.assert(
       fc.property(history.chain(shuffled), (order) => {
         const dead = play([pulled(NOTHING_FOLLOWS, null, { superseded: true, certain: true })], FIRST);
-        expect(order.reduce((local, one) => apply(nextRun(local), one), dead)?.twin).toMatchObject({ recordDeleted: true, link: { gone: true } });
+        expect(order.reduce((local, one) => apply(nextRun(local), one), dead)?.twin).toMatchObject({
+          recordDeleted: true,
+          link: { gone: true },
+        });
       }),
       { numRuns: 200 },
     );
@@ -106,12 +165,18 @@ describe('the decision on a pulled version', () => {
 
   it('writes nothing a second time when all is repeated', () => {
     fc.assert(
-      fc.property(lives.chain((versions) => fc.tuple(fc.constant(versions.at(-1)!), shuffled(versions), shuffled(versions))), ([last, first, second]) => {
-        const settled = play(first, FIRST, last);
-        const { content, twin } = play(second, settled, last)!;
-        expect(content).toBe(settled?.content);
-        expect(twin).toMatchObject({ recordDeleted: settled?.twin.recordDeleted, link: { gone: settled?.twin.link?.gone } });
-      }),
+      fc.property(
+        lives.chain((versions) => fc.tuple(fc.constant(versions.at(-1)!), shuffled(versions), shuffled(versions))),
+        ([last, first, second]) => {
+          const settled = play(first, FIRST, last);
+          const { content, twin } = play(second, settled, last)!;
+          expect(content).toBe(settled?.content);
+          expect(twin).toMatchObject({
+            recordDeleted: settled?.twin.recordDeleted,
+            link: { gone: settled?.twin.link?.gone },
+          });
+        },
+      ),
       { numRuns: 200 },
     );
   });
@@ -127,36 +192,101 @@ describe('the decision on a pulled version', () => {
     ['the same version is ignored when the run has met it', pulled(5_000), known({ metInThisRun: true }), 'ignore'],
     ['the same version again, in a later run, changes nothing', pulled(5_000, 'agreed'), known(), 'touch'],
     ['a change in the second of the one that an earlier run applied is taken', pulled(5_000), known(), 'update'],
-    ['a record that was looked up is taken, whatever its version', pulled(4_000, 'changed', { certain: true }), known({ metInThisRun: true }), 'update'],
+    [
+      'a record that was looked up is taken, whatever its version',
+      pulled(4_000, 'changed', { certain: true }),
+      known({ metInThisRun: true }),
+      'update',
+    ],
 
     ['a deletion archives the record', pulled(9_000, null), known(), 'archive'],
     ['a deletion in the second of the last version archives the record', pulled(5_000, null), known(), 'archive'],
     ['a deletion that seems older than the last version is looked up', pulled(4_000, null), known(), 'look-up'],
-    ['a deletion is looked up when the run has met the twin', pulled(9_000, null), known({ metInThisRun: true }), 'look-up'],
-    ['a deletion that was looked up is believed, whatever its version', pulled(4_000, null, { certain: true }), known({ metInThisRun: true }), 'archive'],
+    [
+      'a deletion is looked up when the run has met the twin',
+      pulled(9_000, null),
+      known({ metInThisRun: true }),
+      'look-up',
+    ],
+    [
+      'a deletion that was looked up is believed, whatever its version',
+      pulled(4_000, null, { certain: true }),
+      known({ metInThisRun: true }),
+      'archive',
+    ],
     ['a newer deletion of what is gone only moves the version', pulled(9_000, null), known(GONE, DEAD), 'touch'],
     ['a deletion of what is gone is ignored', pulled(5_000, null), known(GONE, DEAD), 'ignore'],
 
-    ['what the venue wrote after the deletion is kept', pulled(6_000, null, { deletedAtMs: 6_000 }), known({}, { recordVersion: 4, recordUpdatedAtMs: 6_000 }), 'keep'],
-    ['what the venue wrote before the deletion is archived', pulled(6_000, null, { deletedAtMs: 6_000 }), known({}, { recordVersion: 4, recordUpdatedAtMs: 5_999 }), 'archive'],
-    ['what the venue wrote since the twin was last there is kept when nobody knows when it was deleted', pulled(9_000, null, { certain: true }), known({}, { recordVersion: 4, recordUpdatedAtMs: 5_000 }), 'keep'],
-    ['what the venue wrote before the twin was last there is archived', pulled(9_000, null, { certain: true }), known({}, { recordVersion: 4, recordUpdatedAtMs: 4_999 }), 'archive'],
-    ['what is as it was agreed is archived, however late it was written', pulled(6_000, null, { deletedAtMs: 6_000 }), known({}, { recordUpdatedAtMs: 9_000 }), 'archive'],
-    ['what the venue deleted too is archived', pulled(6_000, null, { deletedAtMs: 6_000 }), known({}, { recordVersion: 4, recordUpdatedAtMs: 9_000, ...DEAD }), 'archive'],
-    ['what another record has taken the place of is archived, although the venue wrote it', pulled(NOTHING_FOLLOWS, null, { superseded: true, certain: true }), known({}, { recordVersion: 4, recordUpdatedAtMs: 9_000 }), 'archive'],
+    [
+      'what the venue wrote after the deletion is kept',
+      pulled(6_000, null, { deletedAtMs: 6_000 }),
+      known({}, { recordVersion: 4, recordUpdatedAtMs: 6_000 }),
+      'keep',
+    ],
+    [
+      'what the venue wrote before the deletion is archived',
+      pulled(6_000, null, { deletedAtMs: 6_000 }),
+      known({}, { recordVersion: 4, recordUpdatedAtMs: 5_999 }),
+      'archive',
+    ],
+    [
+      'what the venue wrote since the twin was last there is kept when nobody knows when it was deleted',
+      pulled(9_000, null, { certain: true }),
+      known({}, { recordVersion: 4, recordUpdatedAtMs: 5_000 }),
+      'keep',
+    ],
+    [
+      'what the venue wrote before the twin was last there is archived',
+      pulled(9_000, null, { certain: true }),
+      known({}, { recordVersion: 4, recordUpdatedAtMs: 4_999 }),
+      'archive',
+    ],
+    [
+      'what is as it was agreed is archived, however late it was written',
+      pulled(6_000, null, { deletedAtMs: 6_000 }),
+      known({}, { recordUpdatedAtMs: 9_000 }),
+      'archive',
+    ],
+    [
+      'what the venue deleted too is archived',
+      pulled(6_000, null, { deletedAtMs: 6_000 }),
+      known({}, { recordVersion: 4, recordUpdatedAtMs: 9_000, ...DEAD }),
+      'archive',
+    ],
+    [
+      'what another record has taken the place of is archived, although the venue wrote it',
+      pulled(NOTHING_FOLLOWS, null, { superseded: true, certain: true }),
+      known({}, { recordVersion: 4, recordUpdatedAtMs: 9_000 }),
+      'archive',
+    ],
 
     ['what was made again after its deletion is alive', pulled(9_000), known(GONE, DEAD), 'revive'],
     ['what was made again is alive with its old content too', pulled(9_000, 'agreed'), known(GONE, DEAD), 'revive'],
-    ['what was made again is taken over a record that was kept', pulled(9_000), known(GONE, { recordVersion: 4 }), 'overwrite'],
+    [
+      'what was made again is taken over a record that was kept',
+      pulled(9_000),
+      known(GONE, { recordVersion: 4 }),
+      'overwrite',
+    ],
     ['what may be of the second of the deletion is looked up', pulled(4_999), known(GONE, DEAD), 'look-up'],
-    ['what may be of the second of the deletion is alive when it was looked up', pulled(4_999, 'changed', { certain: true }), known(GONE, DEAD), 'revive'],
+    [
+      'what may be of the second of the deletion is alive when it was looked up',
+      pulled(4_999, 'changed', { certain: true }),
+      known(GONE, DEAD),
+      'revive',
+    ],
     ['what the run has met is looked up once', pulled(4_999), known({ ...GONE, metInThisRun: true }, DEAD), 'ignore'],
 
     ['an edit that changes nothing of ours only moves the version', pulled(9_000, 'agreed'), known(), 'touch'],
     ['the deletion by the venue stands against an edit at the provider', pulled(9_000), known({}, DEAD), 'touch'],
     ['an edit is taken', pulled(9_000), known(), 'update'],
     ['an edit on both sides is taken and told', pulled(9_000), known({}, { recordVersion: 4 }), 'overwrite'],
-    ['an own change stays when the provider has not changed', pulled(9_000, 'agreed'), known({}, { recordVersion: 4 }), 'touch'],
+    [
+      'an own change stays when the provider has not changed',
+      pulled(9_000, 'agreed'),
+      known({}, { recordVersion: 4 }),
+      'touch',
+    ],
   ] as const)('%s', (_promise, version, twin, decision) => {
     expect(decidePull(version, twin)).toBe(decision);
   });

@@ -2,7 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createReturnUrls, withOutcome } from '../../domain/return-url.ts';
 
-const returnUrls = createReturnUrls(['https://shop.example/app/connected', 'https://xn--bcher-kva.example', 'http://127.0.0.1:3000/back/', 'http://localhost:4000/']);
+const returnUrls = createReturnUrls([
+  'https://shop.example/app/connected',
+  'https://xn--bcher-kva.example',
+  'http://127.0.0.1:3000/back/',
+  'http://localhost:4000/',
+]);
 const allows = (url: string) => returnUrls.check(url).ok;
 
 describe('a return URL', () => {
@@ -97,20 +102,62 @@ describe('a return URL', () => {
   });
 
   it('has nowhere to go without a list', () => {
-    expect(createReturnUrls([]).check('https://shop.example/')).toMatchObject({ ok: false, reason: expect.stringContaining('RETURN_URLS') as string });
+    expect(createReturnUrls([]).check('https://shop.example/')).toMatchObject({
+      ok: false,
+      reason: expect.stringContaining('RETURN_URLS') as string,
+    });
   });
 
   it('is refused by whatever text stands for it, unless a browser would open something under the list: no text gets past', () => {
-    const piece = fc.constantFrom('https://', 'http://', 'shop.example', 'evil.example', '@', ':', '/', '\\', '//', '..', '.', '%2e', '%2f', '%5c', '%00', '?', '#', 'app', 'connected', '127.0.0.1', '0x7f.1', '[::1]', ':3000', '\t', '\n', ' ', '。', '%', 'a');
-    const text = fc.oneof(fc.array(piece, { minLength: 1, maxLength: 10 }).map((pieces) => pieces.join('')), fc.webUrl({ withQueryParameters: true, withFragments: true }), fc.string().map((tail) => `https://shop.example/app/connected${tail}`));
+    const piece = fc.constantFrom(
+      'https://',
+      'http://',
+      'shop.example',
+      'evil.example',
+      '@',
+      ':',
+      '/',
+      '\\',
+      '//',
+      '..',
+      '.',
+      '%2e',
+      '%2f',
+      '%5c',
+      '%00',
+      '?',
+      '#',
+      'app',
+      'connected',
+      '127.0.0.1',
+      '0x7f.1',
+      '[::1]',
+      ':3000',
+      '\t',
+      '\n',
+      ' ',
+      '。',
+      '%',
+      'a',
+    );
+    const text = fc.oneof(
+      fc.array(piece, { minLength: 1, maxLength: 10 }).map((pieces) => pieces.join('')),
+      fc.webUrl({ withQueryParameters: true, withFragments: true }),
+      fc.string().map((tail) => `https://shop.example/app/connected${tail}`),
+    );
     fc.assert(
       fc.property(text, (candidate) => {
         if (!allows(candidate)) return;
         const url = new URL(candidate);
         // As written, and for a reader who decodes the path once more.
         const again = new URL(decodeURIComponent(url.pathname), url.origin);
-        const isUnder = ({ origin: at, pathname }: URL) => [['https://shop.example', '/app/connected'], ['https://xn--bcher-kva.example', ''], ['http://127.0.0.1:3000', '/back'], ['http://localhost:4000', '']]
-          .some(([origin, path]) => at === origin && `${pathname}/`.startsWith(`${path ?? ''}/`));
+        const isUnder = ({ origin: at, pathname }: URL) =>
+          [
+            ['https://shop.example', '/app/connected'],
+            ['https://xn--bcher-kva.example', ''],
+            ['http://127.0.0.1:3000', '/back'],
+            ['http://localhost:4000', ''],
+          ].some(([origin, path]) => at === origin && `${pathname}/`.startsWith(`${path ?? ''}/`));
         expect([isUnder(url), isUnder(again), url.username, url.password, url.hash]).toEqual([true, true, '', '', '']);
       }),
       { numRuns: 20_000 },
@@ -119,22 +166,34 @@ describe('a return URL', () => {
 
   it('is allowed for every path of plain segments under an entry', () => {
     const segments = fc.array(fc.stringMatching(/^[a-z0-9_-]{1,10}$/), { maxLength: 5 });
-    fc.assert(fc.property(segments, (path) => {
-      expect(allows(['https://shop.example/app/connected', ...path].join('/'))).toBe(true);
-    }));
+    fc.assert(
+      fc.property(segments, (path) => {
+        expect(allows(['https://shop.example/app/connected', ...path].join('/'))).toBe(true);
+      }),
+    );
   });
 });
 
 describe('the way back', () => {
   it('keeps the caller’s query and adds what became of the attempt', () => {
-    expect(withOutcome('https://shop.example/app/connected?venue=7', { connectionId: 'c1', outcome: 'refused', code: 'authorization-denied' })).toBe(
-      'https://shop.example/app/connected?venue=7&connectionId=c1&outcome=refused&code=authorization-denied',
-    );
+    expect(
+      withOutcome('https://shop.example/app/connected?venue=7', {
+        connectionId: 'c1',
+        outcome: 'refused',
+        code: 'authorization-denied',
+      }),
+    ).toBe('https://shop.example/app/connected?venue=7&connectionId=c1&outcome=refused&code=authorization-denied');
   });
 });
 
 describe('the list', () => {
-  it.each(['shop.example', 'https://user@shop.example/', 'https://shop.example/?a', 'https://shop.example/#a', 'ftp://shop.example/'])('refuses the entry %s at start-up', (entry) => {
+  it.each([
+    'shop.example',
+    'https://user@shop.example/',
+    'https://shop.example/?a',
+    'https://shop.example/#a',
+    'ftp://shop.example/',
+  ])('refuses the entry %s at start-up', (entry) => {
     expect(() => createReturnUrls([entry])).toThrow(TypeError);
   });
 });

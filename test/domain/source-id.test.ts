@@ -10,9 +10,14 @@ const text = (maxLength: number) =>
     fc.string({ unit: 'grapheme', minLength: 1, maxLength }),
     fc.string({ unit: 'binary', minLength: 1, maxLength }),
   );
-const account = fc.record<ProviderAccountName>({ provider: fc.constantFrom(...PROVIDERS), environment: fc.constantFrom(...ENVIRONMENTS), externalAccountId: text(60) });
+const account = fc.record<ProviderAccountName>({
+  provider: fc.constantFrom(...PROVIDERS),
+  environment: fc.constantFrom(...ENVIRONMENTS),
+  externalAccountId: text(60),
+});
 const named = fc.tuple(account, text(400));
-const keyOf = ([{ provider, environment, externalAccountId }, id]: readonly [ProviderAccountName, string]) => JSON.stringify([provider, environment, externalAccountId, id]);
+const keyOf = ([{ provider, environment, externalAccountId }, id]: readonly [ProviderAccountName, string]) =>
+  JSON.stringify([provider, environment, externalAccountId, id]);
 
 const STRIPE: ProviderAccountName = { provider: 'stripe', environment: 'production', externalAccountId: 'acct_1' };
 
@@ -36,14 +41,20 @@ describe('the sourceId of a pulled record', () => {
 
   it('is kept whole up to 255 characters, and ends in a hash beyond them', () => {
     const prefix = 'stripe:production:acct_1:'.length;
-    expect(pulledSourceId(STRIPE, 'x'.repeat(255 - prefix))).toBe(`stripe:production:acct_1:${'x'.repeat(255 - prefix)}`);
-    const longer = [pulledSourceId(STRIPE, 'x'.repeat(256 - prefix)), pulledSourceId(STRIPE, `${'x'.repeat(255 - prefix)}y`)];
+    expect(pulledSourceId(STRIPE, 'x'.repeat(255 - prefix))).toBe(
+      `stripe:production:acct_1:${'x'.repeat(255 - prefix)}`,
+    );
+    const longer = [
+      pulledSourceId(STRIPE, 'x'.repeat(256 - prefix)),
+      pulledSourceId(STRIPE, `${'x'.repeat(255 - prefix)}y`),
+    ];
     for (const sourceId of longer) expect(sourceId).toMatch(/^stripe:production:acct_1:x+:[0-9a-f]{64}$/);
     expect(new Set(longer).size).toBe(2);
   });
 
   it('is never cut within a character', () => {
-    for (let shift = 0; shift < 4; shift += 1) expect(pulledSourceId(STRIPE, `${'x'.repeat(shift)}${'🎈'.repeat(200)}`).isWellFormed()).toBe(true);
+    for (let shift = 0; shift < 4; shift += 1)
+      expect(pulledSourceId(STRIPE, `${'x'.repeat(shift)}${'🎈'.repeat(200)}`).isWellFormed()).toBe(true);
   });
 
   it('is another one for a record whose name is taken by a record of another object', () => {

@@ -35,7 +35,11 @@ function readAll(listing: Listing, lanes: number, total: number | null): Read {
       if (rest === null) return;
       const openCount = idle.length + asked.length - index;
       const pagesLeft = total === null ? null : Math.ceil((total - ids.length) / PAGE_SIZE);
-      const left = split(rest, page, { parts: allowance.partsFor({ openCount, lanes, pagesLeft }), firstId: nextId, pagesLeft });
+      const left = split(rest, page, {
+        parts: allowance.partsFor({ openCount, lanes, pagesLeft }),
+        firstId: nextId,
+        pagesLeft,
+      });
       nextId += left.length - 1;
       idle.push(...left);
     });
@@ -43,13 +47,20 @@ function readAll(listing: Listing, lanes: number, total: number | null): Read {
   return { calls, rounds, ids };
 }
 
-const times = (count: number, createdAt: (index: number) => number) => Array.from({ length: count }, (_, index) => Math.floor(createdAt(index)));
+const times = (count: number, createdAt: (index: number) => number) =>
+  Array.from({ length: count }, (_, index) => Math.floor(createdAt(index)));
 const SHAPES: readonly (readonly [string, readonly number[]])[] = [
   ['evenly', times(2_000, (index) => NOW_S - index * 600)],
   ['all in one second', times(2_000, () => NOW_S)],
   ['in bursts weeks apart', times(2_000, (index) => NOW_S - Math.floor(index / 300) * 40 * DAY_S - (index % 300))],
-  ['densely of late and sparsely for ten years before', times(2_000, (index) => (index < 1_000 ? NOW_S - index * 100 : NOW_S - 2 * DAY_S - (index - 1_000) * 3.6 * DAY_S))],
-  ['sparsely of late and densely long ago', times(2_000, (index) => (index < 100 ? NOW_S - index * DAY_S : NOW_S - 600 * DAY_S - index))],
+  [
+    'densely of late and sparsely for ten years before',
+    times(2_000, (index) => (index < 1_000 ? NOW_S - index * 100 : NOW_S - 2 * DAY_S - (index - 1_000) * 3.6 * DAY_S)),
+  ],
+  [
+    'sparsely of late and densely long ago',
+    times(2_000, (index) => (index < 100 ? NOW_S - index * DAY_S : NOW_S - 600 * DAY_S - index)),
+  ],
 ];
 
 describe('reading a listing in parts', () => {
@@ -62,8 +73,20 @@ describe('reading a listing in parts', () => {
   });
 
   it('costs few calls however the records lie', () => {
-    const created = fc.array(fc.tuple(fc.integer({ min: 0, max: 300_000_000 }), fc.integer({ min: 1, max: 120 }), fc.integer({ min: 0, max: 1_000 })), { maxLength: 12 })
-      .map((heaps) => heaps.flatMap(([ageS, count, everyS]) => times(count, (index) => NOW_S - ageS - index * everyS)).filter((at) => at > 0));
+    const created = fc
+      .array(
+        fc.tuple(
+          fc.integer({ min: 0, max: 300_000_000 }),
+          fc.integer({ min: 1, max: 120 }),
+          fc.integer({ min: 0, max: 1_000 }),
+        ),
+        { maxLength: 12 },
+      )
+      .map((heaps) =>
+        heaps
+          .flatMap(([ageS, count, everyS]) => times(count, (index) => NOW_S - ageS - index * everyS))
+          .filter((at) => at > 0),
+      );
     fc.assert(
       fc.property(created, fc.integer({ min: 1, max: 24 }), fc.boolean(), (records, lanes, counted) => {
         const { calls, ids } = readAll(new Listing(records, PAGE_SIZE), lanes, counted ? records.length : null);
@@ -81,7 +104,25 @@ describe('reading a listing in parts', () => {
   });
 
   it('asks for no page beyond those that the provider has counted', () => {
-    expect(readAll(new Listing(times(25, (index) => NOW_S - index), PAGE_SIZE), 24, 25).calls).toBeLessThanOrEqual(4);
-    expect(readAll(new Listing(times(7, (index) => NOW_S - index), PAGE_SIZE), 24, null).calls).toBe(1);
+    expect(
+      readAll(
+        new Listing(
+          times(25, (index) => NOW_S - index),
+          PAGE_SIZE,
+        ),
+        24,
+        25,
+      ).calls,
+    ).toBeLessThanOrEqual(4);
+    expect(
+      readAll(
+        new Listing(
+          times(7, (index) => NOW_S - index),
+          PAGE_SIZE,
+        ),
+        24,
+        null,
+      ).calls,
+    ).toBe(1);
   });
 });

@@ -21,18 +21,32 @@ afterAll(() => system.stop());
 /** As an operator does. */
 async function brake(rate: 'pause' | 'release' | '3'): Promise<string> {
   const { address } = await useTemporal();
-  const env = { PATH: process.env['PATH'], TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: system.temporal.options.namespace };
-  const { code, stdout, stderr } = await runNode(['runtime/setup.mjs', 'runtime/cli.ts', 'queue', '--provider', 'stripe', '--rate', rate], { env });
+  const env = {
+    PATH: process.env['PATH'],
+    TEMPORAL_ADDRESS: address,
+    TEMPORAL_NAMESPACE: system.temporal.options.namespace,
+  };
+  const { code, stdout, stderr } = await runNode(
+    ['runtime/setup.mjs', 'runtime/cli.ts', 'queue', '--provider', 'stripe', '--rate', rate],
+    { env },
+  );
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return stdout;
 }
 afterEach(() => brake('release'));
 
-const push = ({ venueId, connectionId }: SyncVenue, mode: 'full' | 'incremental' = 'full') => system.api.start(venueId, { connectionId, direction: 'push', mode });
+const push = ({ venueId, connectionId }: SyncVenue, mode: 'full' | 'incremental' = 'full') =>
+  system.api.start(venueId, { connectionId, direction: 'push', mode });
 
 /** The chunk of a run that has been asked for and not begun. */
 const queuedChunk = (run: SyncBody) =>
-  until(async () => (await handleOf(system, run).describe()).raw.pendingActivities?.find(({ activityType, lastStartedTime }) => activityType?.name === 'syncChunk' && lastStartedTime == null) ?? null, { limitMs: 20_000, what: 'the chunk is queued', everyMs: 100 });
+  until(
+    async () =>
+      (await handleOf(system, run).describe()).raw.pendingActivities?.find(
+        ({ activityType, lastStartedTime }) => activityType?.name === 'syncChunk' && lastStartedTime == null,
+      ) ?? null,
+    { limitMs: 20_000, what: 'the chunk is queued', everyMs: 100 },
+  );
 
 describe('the operator’s brake on a provider', () => {
   it('stops what is queued, of every venue, and released lets all of it end: nothing is lost, nothing written twice', async () => {
@@ -47,7 +61,10 @@ describe('the operator’s brake on a provider', () => {
 
     await brake('release');
     for (const [index, venue] of venues.entries()) {
-      expect(await system.api.finished(venue.venueId, runs[index]?.id ?? '')).toMatchObject({ outcome: 'completed', counts: { created: 20 } });
+      expect(await system.api.finished(venue.venueId, runs[index]?.id ?? '')).toMatchObject({
+        outcome: 'completed',
+        counts: { created: 20 },
+      });
       expect(await venue.account.writes()).toHaveLength(20);
     }
   });
@@ -58,19 +75,33 @@ describe('the operator’s brake on a provider', () => {
     const run = await push(venue);
     await queuedChunk(run);
     await system.api.cancel(venue.venueId, run.id);
-    expect(await system.api.finished(venue.venueId, run.id)).toMatchObject({ outcome: 'cancelled', counts: { created: 0 } });
+    expect(await system.api.finished(venue.venueId, run.id)).toMatchObject({
+      outcome: 'cancelled',
+      counts: { created: 0 },
+    });
     expect(await venue.account.writes()).toEqual([]);
   });
 
   it('only slows, says how much, and is kept by Temporal until it is released', async () => {
-    const ratesOf = () => Promise.all((['incremental', 'bulk'] as const).map(async (work) => {
-      const { config } = await system.temporal.workflowService.describeTaskQueue({ namespace: system.temporal.options.namespace, taskQueue: { name: providerQueue('stripe', work) }, taskQueueType: ACTIVITY_QUEUE, reportConfig: true });
-      return config?.queueRateLimit?.rateLimit?.requestsPerSecond ?? null;
-    }));
+    const ratesOf = () =>
+      Promise.all(
+        (['incremental', 'bulk'] as const).map(async (work) => {
+          const { config } = await system.temporal.workflowService.describeTaskQueue({
+            namespace: system.temporal.options.namespace,
+            taskQueue: { name: providerQueue('stripe', work) },
+            taskQueueType: ACTIVITY_QUEUE,
+            reportConfig: true,
+          });
+          return config?.queueRateLimit?.rateLimit?.requestsPerSecond ?? null;
+        }),
+      );
     expect(await brake('3')).toBe('chunks of syncs of stripe begin at 3 a second, in each of its queues\n');
     expect(await ratesOf()).toEqual([3, 3]);
     const venue = await aSyncVenue(system, 5);
-    expect(await system.api.finished(venue.venueId, (await push(venue)).id)).toMatchObject({ outcome: 'completed', counts: { created: 5 } });
+    expect(await system.api.finished(venue.venueId, (await push(venue)).id)).toMatchObject({
+      outcome: 'completed',
+      counts: { created: 5 },
+    });
     await brake('release');
     expect(await ratesOf()).toEqual([null, null]);
   });

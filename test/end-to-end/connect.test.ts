@@ -26,17 +26,49 @@ interface Kind {
   readonly ends: boolean;
 }
 
-const CONNECT: Kind = { provider: 'stripe', flow: 'connect', environment: 'sandbox', accountId: /^acct_/, scope: 'read_write', renewed: false, ends: false };
-const SQUARE: Kind = { provider: 'square', flow: 'code', environment: 'sandbox', accountId: /./, scope: 'CUSTOMERS_READ', renewed: true, ends: false };
+const CONNECT: Kind = {
+  provider: 'stripe',
+  flow: 'connect',
+  environment: 'sandbox',
+  accountId: /^acct_/,
+  scope: 'read_write',
+  renewed: false,
+  ends: false,
+};
+const SQUARE: Kind = {
+  provider: 'square',
+  flow: 'code',
+  environment: 'sandbox',
+  accountId: /./,
+  scope: 'CUSTOMERS_READ',
+  renewed: true,
+  ends: false,
+};
 const PKCE: Kind = { ...SQUARE, flow: 'pkce', ends: true };
-const QUICKBOOKS: Kind = { provider: 'quickbooks', flow: 'code', environment: 'sandbox', accountId: /^\d+$/, scope: 'com.intuit.quickbooks.accounting', renewed: true, ends: true };
+const QUICKBOOKS: Kind = {
+  provider: 'quickbooks',
+  flow: 'code',
+  environment: 'sandbox',
+  accountId: /^\d+$/,
+  scope: 'com.intuit.quickbooks.accounting',
+  renewed: true,
+  ends: true,
+};
 const KINDS: readonly Kind[] = [
   CONNECT,
   { ...CONNECT, flow: 'app', scope: null, renewed: true, ends: true },
   SQUARE,
   PKCE,
   QUICKBOOKS,
-  { provider: 'mailchimp', flow: 'code', environment: 'production', accountId: /./, scope: null, renewed: false, ends: false },
+  {
+    provider: 'mailchimp',
+    flow: 'code',
+    environment: 'production',
+    accountId: /./,
+    scope: null,
+    renewed: false,
+    ends: false,
+  },
 ];
 
 interface Begun {
@@ -55,16 +87,31 @@ async function begin(venueId: string, { provider, flow, environment }: Kind, mor
 }
 
 /** The owner's browser on the way back, up to the first page that is not ours or that stays. */
-const comeBack = (redirectUrl: string) => fetch(redirectUrl, { redirect: 'manual', headers: { accept: 'text/html', 'sec-fetch-dest': 'document' } });
+const comeBack = (redirectUrl: string) =>
+  fetch(redirectUrl, { redirect: 'manual', headers: { accept: 'text/html', 'sec-fetch-dest': 'document' } });
 
-async function connect(venueId: string, kind: Kind, account?: string): Promise<{ readonly connection: ConnectionBody; readonly page: string; readonly redirectUrl: string; readonly account: string }> {
+async function connect(
+  venueId: string,
+  kind: Kind,
+  account?: string,
+): Promise<{
+  readonly connection: ConnectionBody;
+  readonly page: string;
+  readonly redirectUrl: string;
+  readonly account: string;
+}> {
   const begun = await begin(venueId, kind);
   const approved = await control(kind.provider).approve(begun.authorizationUrl, account ?? 'new');
   const response = await comeBack(approved.redirectUrl);
   const page = await response.text();
   expect(response.status, `${page}\n${system.logOf('api')}`).toBe(200);
   const id = /Connection: ([0-9a-f-]{36})/.exec(page)?.[1] ?? '';
-  return { connection: await system.api.connection(venueId, id), page, redirectUrl: approved.redirectUrl, account: approved.account };
+  return {
+    connection: await system.api.connection(venueId, id),
+    page,
+    redirectUrl: approved.redirectUrl,
+    account: approved.account,
+  };
 }
 
 async function disconnect(venueId: string, id: string): Promise<ConnectionBody> {
@@ -83,14 +130,27 @@ describe.each(KINDS)('connecting $provider by its $flow flow', (kind) => {
     const venueId = await system.api.createVenue();
     const { connection, page, redirectUrl, account } = await connect(venueId, kind);
     expect(page).toContain('is connected');
-    expect(connection).toMatchObject({ provider: kind.provider, flow: kind.flow, state: 'active', cause: null, nextAction: null, account: { id: account } });
+    expect(connection).toMatchObject({
+      provider: kind.provider,
+      flow: kind.flow,
+      state: 'active',
+      cause: null,
+      nextAction: null,
+      account: { id: account },
+    });
     expect(connection.account?.id).toMatch(kind.accountId);
     expect(connection.account?.name).toMatch(/./);
     if (kind.scope !== null) expect(connection.scopes).toContain(kind.scope);
-    expect({ renewed: connection.nextRefreshAt !== null, ends: connection.expiresAt !== null }).toEqual({ renewed: kind.renewed, ends: kind.ends });
+    expect({ renewed: connection.nextRefreshAt !== null, ends: connection.expiresAt !== null }).toEqual({
+      renewed: kind.renewed,
+      ends: kind.ends,
+    });
     const now = Date.now();
-    for (const at of [connection.nextRefreshAt, connection.expiresAt]) expect(at === null || Date.parse(at) > now).toBe(true);
-    const { data: forecast } = await system.api.get<{ readonly data: readonly { readonly connectionId: string }[] }>(`/v1/venues/${venueId}/reauthorizations`);
+    for (const at of [connection.nextRefreshAt, connection.expiresAt])
+      expect(at === null || Date.parse(at) > now).toBe(true);
+    const { data: forecast } = await system.api.get<{ readonly data: readonly { readonly connectionId: string }[] }>(
+      `/v1/venues/${venueId}/reauthorizations`,
+    );
     expect(forecast.some(({ connectionId }) => connectionId === connection.id)).toBe(kind.ends);
 
     const again = await comeBack(redirectUrl);
@@ -100,9 +160,17 @@ describe.each(KINDS)('connecting $provider by its $flow flow', (kind) => {
     const reconnected = await connect(venueId, kind, account);
     expect(reconnected.connection).toMatchObject({ id: connection.id, state: 'active', account: { id: account } });
 
-    const { data } = await system.api.get<{ readonly data: readonly { readonly action: string }[] }>(`/v1/venues/${venueId}/audit?target=${connection.id}`);
+    const { data } = await system.api.get<{ readonly data: readonly { readonly action: string }[] }>(
+      `/v1/venues/${venueId}/audit?target=${connection.id}`,
+    );
     const actions = data.map(({ action }) => action);
-    for (const action of ['connection.authorization-started', 'connection.connected', 'connection.disconnect-requested', 'connection.disconnected']) expect(actions).toContain(action);
+    for (const action of [
+      'connection.authorization-started',
+      'connection.connected',
+      'connection.disconnect-requested',
+      'connection.disconnected',
+    ])
+      expect(actions).toContain(action);
   });
 });
 
@@ -113,14 +181,23 @@ describe('a key', () => {
   ] as const)('of %s connects too, is tried, and leaves nothing behind', async (provider, environment, name) => {
     const venueId = await system.api.createVenue();
     const account = await control(provider).addAccount();
-    const order = (secretKey: string) => system.api.tryPost(connections(venueId), { provider, environment, credentials: { secretKey } });
+    const order = (secretKey: string) =>
+      system.api.tryPost(connections(venueId), { provider, environment, credentials: { secretKey } });
     expect(await order('not-a-key-us1')).toMatchObject({ status: 422, body: { code: 'credentials-refused' } });
     const { status, body } = await order(account.details?.[name] ?? '');
-    expect([status, body]).toMatchObject([201, { provider, state: 'active', flow: null, account: { id: account.id, name: account.name } }]);
+    expect([status, body]).toMatchObject([
+      201,
+      { provider, state: 'active', flow: null, account: { id: account.id, name: account.name } },
+    ]);
     const { id } = body as ConnectionBody;
-    expect(await system.api.tryPost(`${connections(venueId)}/${id}/test`, {})).toMatchObject({ status: 200, body: { outcome: 'accepted' } });
+    expect(await system.api.tryPost(`${connections(venueId)}/${id}/test`, {})).toMatchObject({
+      status: 200,
+      body: { outcome: 'accepted' },
+    });
     await disconnect(venueId, id);
-    expect(await system.database`select count(*)::int as keys from venue_api_keys where connection_id = ${id}`).toEqual([{ keys: 0 }]);
+    expect(await system.database`select count(*)::int as keys from venue_api_keys where connection_id = ${id}`).toEqual(
+      [{ keys: 0 }],
+    );
   });
 });
 
@@ -143,7 +220,12 @@ describe('an owner', () => {
     const response = await comeBack(redirectUrl);
     const location = new URL(response.headers.get('location') ?? '');
     expect([response.status, `${location.origin}${location.pathname}`]).toEqual([303, RETURN_URL]);
-    expect(Object.fromEntries(location.searchParams)).toEqual({ step: '2', connectionId: begun.id, outcome: 'refused', code: 'authorization-denied' });
+    expect(Object.fromEntries(location.searchParams)).toEqual({
+      step: '2',
+      connectionId: begun.id,
+      outcome: 'refused',
+      code: 'authorization-denied',
+    });
     const connection = await system.api.connection(venueId, begun.id);
     expect(connection).toMatchObject({ state: 'disconnected', account: null });
     expect(connection.cause).toMatch(/./);
@@ -157,14 +239,21 @@ describe('an owner', () => {
     const other = await control('square').approve((body as Begun).authorizationUrl, 'new');
     const response = await comeBack(other.redirectUrl);
     expect([response.status, (await response.text()).includes('Code: wrong-account')]).toEqual([409, true]);
-    expect(await system.api.connection(venueId, connection.id)).toMatchObject({ state: 'active', account: { id: account } });
+    expect(await system.api.connection(venueId, connection.id)).toMatchObject({
+      state: 'active',
+      account: { id: account },
+    });
   });
 
   it('who has taken the access back is noticed by a test, and makes it well by approving again', async () => {
     const venueId = await system.api.createVenue();
     const { connection, account } = await connect(venueId, SQUARE);
     const path = `${connections(venueId)}/${connection.id}`;
-    const test = async () => (await system.api.tryPost(`${path}/test`, {})) as { readonly status: number; readonly body: { readonly outcome: string; readonly connection: ConnectionBody } };
+    const test = async () =>
+      (await system.api.tryPost(`${path}/test`, {})) as {
+        readonly status: number;
+        readonly body: { readonly outcome: string; readonly connection: ConnectionBody };
+      };
     expect(await test()).toMatchObject({ status: 200, body: { outcome: 'accepted', connection: { state: 'active' } } });
     // Square’s own word of it does not come: revocation.test.ts has that.
     await control('square').send('POST', '/webhooks', { url: null });
@@ -173,13 +262,18 @@ describe('an owner', () => {
     expect(refused).toMatchObject({ status: 200, body: { outcome: 'refused', connection: { state: 'needs-reauth' } } });
     expect(refused.body.connection.nextAction).toMatch(/./);
     expect(await test()).toMatchObject({ status: 409, body: { code: 'connection-not-active' } });
-    const { data } = await system.api.get<{ readonly data: readonly object[] }>(`/v1/venues/${venueId}/reauthorizations`);
+    const { data } = await system.api.get<{ readonly data: readonly object[] }>(
+      `/v1/venues/${venueId}/reauthorizations`,
+    );
     expect(data).toMatchObject([{ connectionId: connection.id, kind: 'needs-reauth', daysLeft: 0 }]);
 
     const { body } = await system.api.tryPost(`${path}/reauthorize`, {});
     const { redirectUrl } = await control('square').approve((body as Begun).authorizationUrl, account);
     expect((await comeBack(redirectUrl)).status).toBe(200);
-    expect(await test()).toMatchObject({ status: 200, body: { outcome: 'accepted', connection: { id: connection.id, state: 'active' } } });
+    expect(await test()).toMatchObject({
+      status: 200,
+      body: { outcome: 'accepted', connection: { id: connection.id, state: 'active' } },
+    });
   });
 
   it('who comes back twice at once connects once', async () => {

@@ -28,24 +28,34 @@ interface PushingVenue {
 
 async function aVenueWith(records: readonly object[]): Promise<PushingVenue> {
   const [account, venueId] = await Promise.all([system.stripe.addAccount(), system.api.createVenue()]);
-  const [{ id: connectionId }] = await Promise.all([system.api.connect(venueId, account.secretKey), system.api.load(venueId, records)]);
+  const [{ id: connectionId }] = await Promise.all([
+    system.api.connect(venueId, account.secretKey),
+    system.api.load(venueId, records),
+  ]);
   return { venueId, connectionId, account };
 }
 
 const customers = (count: number) => Array.from({ length: count }, (_, index) => aCustomer(index));
 const aPushingVenue = () => aVenueWith(customers(RECORDS));
-const push = ({ venueId, connectionId }: PushingVenue) => system.api.start(venueId, { connectionId, direction: 'push' });
-const atWork = ({ venueId }: PushingVenue, { id }: SyncBody) => system.api.reached(venueId, id, { what: 'is at work', when: ({ progress }) => progress.done >= 30 });
-const handleOf = ({ workflowId, runId }: SyncBody) => system.temporal.workflow.getHandle(workflowId, runId ?? undefined);
-const attributesOf = ({ typedSearchAttributes }: WorkflowExecutionDescription) => Object.fromEntries(typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]));
+const push = ({ venueId, connectionId }: PushingVenue) =>
+  system.api.start(venueId, { connectionId, direction: 'push' });
+const atWork = ({ venueId }: PushingVenue, { id }: SyncBody) =>
+  system.api.reached(venueId, id, { what: 'is at work', when: ({ progress }) => progress.done >= 30 });
+const handleOf = ({ workflowId, runId }: SyncBody) =>
+  system.temporal.workflow.getHandle(workflowId, runId ?? undefined);
+const attributesOf = ({ typedSearchAttributes }: WorkflowExecutionDescription) =>
+  Object.fromEntries(typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]));
 const sum = ({ counts }: SyncBody) => counts.created + counts.updated + counts.unchanged + counts.rejected;
-const sourceIdsAt = async ({ account }: PushingVenue) => (await account.customers()).map(({ metadata }) => metadata['interlock_source_id']).sort();
+const sourceIdsAt = async ({ account }: PushingVenue) =>
+  (await account.customers()).map(({ metadata }) => metadata['interlock_source_id']).sort();
 
 /** As an operator does in the Web UI: to the first workflow task. Returns the id of the new workflow run. */
 async function reset({ workflowId, runId }: SyncBody): Promise<string> {
   const execution = { workflowId, runId };
   const { events } = await handleOf({ workflowId, runId } as SyncBody).fetchHistory();
-  const first = events?.find(({ workflowTaskCompletedEventAttributes }) => workflowTaskCompletedEventAttributes != null);
+  const first = events?.find(
+    ({ workflowTaskCompletedEventAttributes }) => workflowTaskCompletedEventAttributes != null,
+  );
   const { namespace } = system.temporal.options;
   const answer = await system.temporal.workflowService.resetWorkflowExecution({
     namespace,
@@ -66,9 +76,19 @@ async function afterReset(venue: PushingVenue, run: SyncBody, runId: string): Pr
 }
 
 async function expectEachOnce(venue: PushingVenue, run: SyncBody): Promise<void> {
-  expect(run).toMatchObject({ outcome: 'completed', error: null, phase: 'finished', progress: { done: RECORDS, total: RECORDS }, counts: { read: RECORDS } });
+  expect(run).toMatchObject({
+    outcome: 'completed',
+    error: null,
+    phase: 'finished',
+    progress: { done: RECORDS, total: RECORDS },
+    counts: { read: RECORDS },
+  });
   expect(sum(run)).toBe(RECORDS);
-  expect(await sourceIdsAt(venue)).toEqual(customers(RECORDS).map(({ sourceId }) => sourceId).sort());
+  expect(await sourceIdsAt(venue)).toEqual(
+    customers(RECORDS)
+      .map(({ sourceId }) => sourceId)
+      .sort(),
+  );
   expect(await venue.account.writes()).toHaveLength(RECORDS);
 }
 
@@ -76,43 +96,67 @@ it('a run at work shows an operator in the Temporal Web UI where it stands, by t
   const venue = await aPushingVenue();
   const run = await push(venue);
   await atWork(venue, run);
-  expect(await handleOf(run).query<string>('__stack_trace')).toMatch(/syncConnection.*workflows\/sync-connection\.ts:\d+/);
+  expect(await handleOf(run).query<string>('__stack_trace')).toMatch(
+    /syncConnection.*workflows\/sync-connection\.ts:\d+/,
+  );
   await system.api.cancel(venue.venueId, run.id);
 });
 
 describe('a run that is asked to stop', () => {
   const ways = [
-    ['the API', async ({ venueId }: PushingVenue, run: SyncBody) => { expect((await system.api.cancel(venueId, run.id)).status).toBeLessThan(300); }],
-    ['Temporal', async (_: PushingVenue, run: SyncBody) => { await handleOf(run).cancel(); }],
+    [
+      'the API',
+      async ({ venueId }: PushingVenue, run: SyncBody) => {
+        expect((await system.api.cancel(venueId, run.id)).status).toBeLessThan(300);
+      },
+    ],
+    [
+      'Temporal',
+      async (_: PushingVenue, run: SyncBody) => {
+        await handleOf(run).cancel();
+      },
+    ],
   ] as const;
 
-  it.each(ways)('by %s ends cancelled within seconds, writes nothing after that, and a reset finishes it from its last committed page', async (_, cancel) => {
-    const venue = await aPushingVenue();
-    const run = await push(venue);
-    await atWork(venue, run);
-    const askedAt = performance.now();
-    await cancel(venue, run);
-    const ended = await system.api.finished(venue.venueId, run.id, 10_000);
-    expect(performance.now() - askedAt).toBeLessThan(8_000);
-    expect(ended).toMatchObject({ outcome: 'cancelled', phase: 'finished', error: null });
-    expect(ended.counts.created).toBeLessThan(RECORDS);
-    await until(async () => (await handleOf(run).describe()).status.name === 'CANCELLED', { limitMs: 5_000, what: 'the workflow is cancelled' });
+  it.each(ways)(
+    'by %s ends cancelled within seconds, writes nothing after that, and a reset finishes it from its last committed page',
+    async (_, cancel) => {
+      const venue = await aPushingVenue();
+      const run = await push(venue);
+      await atWork(venue, run);
+      const askedAt = performance.now();
+      await cancel(venue, run);
+      const ended = await system.api.finished(venue.venueId, run.id, 10_000);
+      expect(performance.now() - askedAt).toBeLessThan(8_000);
+      expect(ended).toMatchObject({ outcome: 'cancelled', phase: 'finished', error: null });
+      expect(ended.counts.created).toBeLessThan(RECORDS);
+      await until(async () => (await handleOf(run).describe()).status.name === 'CANCELLED', {
+        limitMs: 5_000,
+        what: 'the workflow is cancelled',
+      });
 
-    const written = (await venue.account.writes()).length;
-    expect(written).toBe(ended.counts.created);
-    await sleep(1_500);
-    expect(await venue.account.writes()).toHaveLength(written);
+      const written = (await venue.account.writes()).length;
+      expect(written).toBe(ended.counts.created);
+      await sleep(1_500);
+      expect(await venue.account.writes()).toHaveLength(written);
 
-    await expectEachOnce(venue, await afterReset(venue, run, await reset(ended)));
-  });
+      await expectEachOnce(venue, await afterReset(venue, run, await reset(ended)));
+    },
+  );
 
   it('twice is stopped once, and one that is over says so', async () => {
     const venue = await aPushingVenue();
     const run = await push(venue);
-    const answers = await Promise.all([system.api.cancel(venue.venueId, run.id), system.api.cancel(venue.venueId, run.id)]);
+    const answers = await Promise.all([
+      system.api.cancel(venue.venueId, run.id),
+      system.api.cancel(venue.venueId, run.id),
+    ]);
     expect(answers.every(({ status }) => status < 300)).toBe(true);
     expect(await system.api.finished(venue.venueId, run.id, 10_000)).toMatchObject({ outcome: 'cancelled' });
-    expect(await system.api.cancel(venue.venueId, run.id)).toMatchObject({ status: 409, body: { code: 'sync-finished' } });
+    expect(await system.api.cancel(venue.venueId, run.id)).toMatchObject({
+      status: 409,
+      body: { code: 'sync-finished' },
+    });
   });
 });
 
@@ -123,30 +167,44 @@ describe('a key that Stripe revokes in the middle of a run', () => {
     const run = await push(venue);
     await atWork(venue, run);
     await account.fault({ kind: 'revoke' });
-    const waiting = await system.api.reached(venueId, run.id, { what: 'waits', when: ({ phase, waitingFor }) => phase === 'waiting' && waitingFor?.until != null });
+    const waiting = await system.api.reached(venueId, run.id, {
+      what: 'waits',
+      when: ({ phase, waitingFor }) => phase === 'waiting' && waitingFor?.until != null,
+    });
     expect(waiting).toMatchObject({ waitingFor: { what: 'needs-reauth' }, outcome: null, finishedAt: null });
     const refused = await system.api.connection(venueId, connectionId);
     expect(refused).toMatchObject({ state: 'needs-reauth' });
     expect(refused.nextAction).not.toBe('');
-    const attributes = await until(async () => {
-      const shown = attributesOf(await handleOf(run).describe());
-      return shown['Phase'] === 'waiting' ? shown : null;
-    }, { limitMs: 10_000, what: 'the workflow waits' });
+    const attributes = await until(
+      async () => {
+        const shown = attributesOf(await handleOf(run).describe());
+        return shown['Phase'] === 'waiting' ? shown : null;
+      },
+      { limitMs: 10_000, what: 'the workflow waits' },
+    );
     expect(attributes).toMatchObject({ NeedsAttention: true, ErrorType: 'NeedsReauth' });
     const order = { connectionId, resource: 'customers', direction: 'push', mode: 'full' };
-    expect(await system.api.tryPost(`/v1/venues/${venueId}/syncs`, order)).toMatchObject({ status: 409, body: { code: 'connection-not-active' } });
+    expect(await system.api.tryPost(`/v1/venues/${venueId}/syncs`, order)).toMatchObject({
+      status: 409,
+      body: { code: 'connection-not-active' },
+    });
 
     await account.clearFaults();
     expect(await system.api.connect(venueId, account.secretKey)).toMatchObject({ id: connectionId, state: 'active' });
     await expectEachOnce(venue, await system.api.finished(venueId, run.id));
-    expect(await system.api.sync(venueId, { connectionId, direction: 'push' })).toMatchObject({ outcome: 'completed', counts: { unchanged: RECORDS } });
+    expect(await system.api.sync(venueId, { connectionId, direction: 'push' })).toMatchObject({
+      outcome: 'completed',
+      counts: { unchanged: RECORDS },
+    });
   });
 });
 
 describe('a run as its watchers see it', () => {
   it('is joined by a second start, told live from begin to end, and a line that breaks misses nothing', async () => {
     const tooLong = (index: number) => ({ ...aCustomer(index), phone: '+49 30 123456789012345 ext. 99' });
-    const venue = await aVenueWith(customers(150).map((record, index) => (index % 30 === 29 ? tooLong(index) : record)));
+    const venue = await aVenueWith(
+      customers(150).map((record, index) => (index % 30 === 29 ? tooLong(index) : record)),
+    );
     const { venueId, connectionId } = venue;
     const order = { connectionId, direction: 'push' } as const;
     const started = await Promise.all(Array.from({ length: 4 }, () => system.api.order(venueId, order)));
@@ -160,19 +218,32 @@ describe('a run as its watchers see it', () => {
     const uncut = system.api.watch(venueId, id);
     const pieces: LiveEvent[] = [];
     for (let count = 1; pieces.at(-1)?.event !== 'finished' && count < 100; count += 2) {
-      const piece = await system.api.watch(venueId, id, { lastEventId: pieces.at(-1)?.id, enough: (events) => events.length >= count });
+      const piece = await system.api.watch(venueId, id, {
+        lastEventId: pieces.at(-1)?.id,
+        enough: (events) => events.length >= count,
+      });
       pieces.push(...piece.slice(0, count));
     }
     const whole = await uncut;
     const told = (events: readonly LiveEvent[]) => events.filter(({ event }) => event !== 'progress');
     expect(told(pieces)).toEqual(told(whole));
-    expect(whole.filter(({ event }) => event === 'phase').map(({ data }) => data['phase'])).toEqual(['queued', 'estimating', 'running', 'finished']);
+    expect(whole.filter(({ event }) => event === 'phase').map(({ data }) => data['phase'])).toEqual([
+      'queued',
+      'estimating',
+      'running',
+      'finished',
+    ]);
     expect(whole.filter(({ event }) => event === 'record-rejected')).toHaveLength(5);
     expect(new Set(whole.map((event) => event.id)).size).toBe(whole.length);
-    const done = whole.filter(({ event }) => event === 'progress').map(({ data }) => (data as Pick<SyncBody, 'progress'>).progress.done);
+    const done = whole
+      .filter(({ event }) => event === 'progress')
+      .map(({ data }) => (data as Pick<SyncBody, 'progress'>).progress.done);
     expect(done.length).toBeGreaterThan(3);
     expect(done).toEqual([...done].sort((a, b) => a - b));
-    expect(whole.at(-1)).toMatchObject({ event: 'finished', data: { id, outcome: 'completed-with-rejections', progress: { done: 150, total: 150 } } });
+    expect(whole.at(-1)).toMatchObject({
+      event: 'finished',
+      data: { id, outcome: 'completed-with-rejections', progress: { done: 150, total: 150 } },
+    });
   });
 
   it('is readable for an operator: summary, current details with progress, search attributes', async () => {
@@ -183,17 +254,32 @@ describe('a run as its watchers see it', () => {
     const [description, details] = await Promise.all([handle.describe(), handle.query('__temporal_workflow_metadata')]);
     expect(await description.staticSummary()).toBe('venue → Stripe: customers, full');
     expect(textOf(details)).toContain(`| done | `);
-    const attributes = { VenueId: venue.venueId, Provider: 'stripe', ConnectionId: venue.connectionId, Resource: 'customers', Direction: 'push' };
+    const attributes = {
+      VenueId: venue.venueId,
+      Provider: 'stripe',
+      ConnectionId: venue.connectionId,
+      Resource: 'customers',
+      Direction: 'push',
+    };
     expect(attributesOf(description)).toMatchObject({ ...attributes, Phase: 'running', NeedsAttention: false });
     await system.api.finished(venue.venueId, run.id);
     await handle.result();
-    expect(attributesOf(await handle.describe())).toMatchObject({ ...attributes, Phase: 'finished', NeedsAttention: false });
+    expect(attributesOf(await handle.describe())).toMatchObject({
+      ...attributes,
+      Phase: 'finished',
+      NeedsAttention: false,
+    });
     expect(textOf(await handle.query('__temporal_workflow_metadata'))).toContain(`| done | ${RECORDS} of ${RECORDS} |`);
     const { events } = await handle.fetchHistory();
-    const summaries = (events ?? []).flatMap(({ userMetadata }) => (userMetadata?.summary ? [textOf(userMetadata.summary.data).trim()] : []));
+    const summaries = (events ?? []).flatMap(({ userMetadata }) =>
+      userMetadata?.summary ? [textOf(userMetadata.summary.data).trim()] : [],
+    );
     expect(summaries).toEqual(expect.arrayContaining(['"Plan the run"', '"push customers"', '"Close the run: done"']));
     const found = [];
-    for await (const { workflowId } of system.temporal.workflow.list({ query: `VenueId = "${venue.venueId}" AND Phase = "finished"` })) found.push(workflowId);
+    for await (const { workflowId } of system.temporal.workflow.list({
+      query: `VenueId = "${venue.venueId}" AND Phase = "finished"`,
+    }))
+      found.push(workflowId);
     expect(found).toEqual([run.workflowId]);
   });
 });

@@ -26,11 +26,15 @@ async function aConnectedVenue(account?: StripeAccount): Promise<ConnectedVenue>
   return { venueId, connection: await system.api.connect(venueId, own.secretKey), account: own };
 }
 
-const sync = ({ venueId, connection }: ConnectedVenue, direction: 'push' | 'pull', mode: 'full' | 'incremental' = 'full'): Promise<SyncBody> =>
-  system.api.sync(venueId, { connectionId: connection.id, direction, mode });
+const sync = (
+  { venueId, connection }: ConnectedVenue,
+  direction: 'push' | 'pull',
+  mode: 'full' | 'incremental' = 'full',
+): Promise<SyncBody> => system.api.sync(venueId, { connectionId: connection.id, direction, mode });
 
 const customers = (count: number) => Array.from({ length: count }, (_, index) => aCustomer(index));
-const sourceIdsAt = async (account: StripeAccount) => (await account.customers()).map(({ metadata }) => metadata['interlock_source_id']).sort();
+const sourceIdsAt = async (account: StripeAccount) =>
+  (await account.customers()).map(({ metadata }) => metadata['interlock_source_id']).sort();
 
 describe('a pull of 10,000 customers', () => {
   let venue: ConnectedVenue;
@@ -42,7 +46,11 @@ describe('a pull of 10,000 customers', () => {
   });
 
   it('brings each of them once, and its counts add up', async () => {
-    expect(run).toMatchObject({ outcome: 'completed', progress: { done: 10_000, total: 10_000 }, counts: { read: 10_000, created: 10_000, updated: 0, unchanged: 0, rejected: 0 } });
+    expect(run).toMatchObject({
+      outcome: 'completed',
+      progress: { done: 10_000, total: 10_000 },
+      counts: { read: 10_000, created: 10_000, updated: 0, unchanged: 0, rejected: 0 },
+    });
     const [stored] = await system.database`
       select count(*)::int as links, count(distinct external_id)::int as "externalIds", (select count(*)::int from customers where venue_id = ${venue.venueId}) as customers
       from record_links where connection_id = ${venue.connection.id}`;
@@ -53,7 +61,9 @@ describe('a pull of 10,000 customers', () => {
     const history = await system.temporal.workflow.getHandle(run.workflowId, run.runId ?? undefined).fetchHistory();
     const events = history.events?.length ?? 0;
     const largest = Math.max(...bytesIn(history).map(({ length }) => length));
-    process.stdout.write(`10,000 customers pulled: ${events} events, ${countActions(history)} actions, largest payload ${largest} bytes\n`);
+    process.stdout.write(
+      `10,000 customers pulled: ${events} events, ${countActions(history)} actions, largest payload ${largest} bytes\n`,
+    );
     expect(events).toBeGreaterThan(10);
     expect(events).toBeLessThanOrEqual(60);
     expect(countActions(history)).toBeLessThanOrEqual(12);
@@ -62,13 +72,20 @@ describe('a pull of 10,000 customers', () => {
 
   it('shows no name, e-mail, phone or secret key to Temporal: not in events, memo, attributes, summaries or details', async () => {
     const handle = system.temporal.workflow.getHandle(run.workflowId, run.runId ?? undefined);
-    const [history, { raw }, shown] = await Promise.all([handle.fetchHistory(), handle.describe(), handle.query('__temporal_workflow_metadata')]);
+    const [history, { raw }, shown] = await Promise.all([
+      handle.fetchHistory(),
+      handle.describe(),
+      handle.query('__temporal_workflow_metadata'),
+    ]);
     const text = textOf([history, raw, shown]);
     // What is searched for can be found: the run's own ids are there.
     expect(text).toContain(run.id);
     expect(text).toContain(venue.venueId);
     const held = await venue.account.customers();
-    const private_ = new Set([venue.account.secretKey, ...held.flatMap(({ name, email, phone, id }) => [name, email, phone, id])]);
+    const private_ = new Set([
+      venue.account.secretKey,
+      ...held.flatMap(({ name, email, phone, id }) => [name, email, phone, id]),
+    ]);
     expect([...private_].filter((word) => word !== null && text.includes(word))).toEqual([]);
     expect(text).not.toMatch(/[\w.]+@example\.com|sk_test_|\+44\d/);
   });
@@ -91,7 +108,8 @@ describe('two venues', () => {
       `/v1/venues/${one.venueId}/syncs/${otherRun.id}/events`,
       `/v1/venues/${one.venueId}/connections/${other.connection.id}`,
     ];
-    for (const url of elsewhere) expect({ url, status: (await stranger.ask(url)).status }).toEqual({ url, status: 404 });
+    for (const url of elsewhere)
+      expect({ url, status: (await stranger.ask(url)).status }).toEqual({ url, status: 404 });
     const order = { connectionId: other.connection.id, resource: 'customers', direction: 'push', mode: 'full' };
     expect((await stranger.tryPost(`/v1/venues/${one.venueId}/syncs`, order)).status).toBe(404);
     expect((await stranger.cancel(one.venueId, otherRun.id)).status).toBe(404);
@@ -119,10 +137,19 @@ describe('a sync with bad records', () => {
   it('goes on past them, logs each with its reason, and tells it live', async () => {
     const run = await system.api.start(venue.venueId, { connectionId: venue.connection.id, direction: 'push' });
     const events = await system.api.watch(venue.venueId, run.id);
-    expect(await system.api.run(venue.venueId, run.id)).toMatchObject({ outcome: 'completed-with-rejections', counts: { read: 41, created: 40, rejected: 1 } });
+    expect(await system.api.run(venue.venueId, run.id)).toMatchObject({
+      outcome: 'completed-with-rejections',
+      counts: { read: 41, created: 40, rejected: 1 },
+    });
     const [entry, ...more] = await system.api.log(venue.venueId, run.id, '&action=rejected');
     expect(more).toEqual([]);
-    expect(entry).toMatchObject({ level: 'error', action: 'rejected', sourceId: bad.sourceId, code: 'not-mappable', message: 'phone: Stripe allows at most 20 characters.' });
+    expect(entry).toMatchObject({
+      level: 'error',
+      action: 'rejected',
+      sourceId: bad.sourceId,
+      code: 'not-mappable',
+      message: 'phone: Stripe allows at most 20 characters.',
+    });
     expect(events.filter(({ event }) => event === 'record-rejected').map(({ data }) => data)).toEqual([entry]);
   });
 });

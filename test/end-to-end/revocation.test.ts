@@ -10,7 +10,12 @@ import type { System } from '../support/system.ts';
 
 type Sender = 'stripe' | 'square';
 
-const FLOWS = [['square', 'code'], ['square', 'pkce'], ['stripe', 'connect'], ['stripe', 'app']] as const satisfies readonly (readonly [Sender, OAuthFlow])[];
+const FLOWS = [
+  ['square', 'code'],
+  ['square', 'pkce'],
+  ['stripe', 'connect'],
+  ['stripe', 'app'],
+] as const satisfies readonly (readonly [Sender, OAuthFlow])[];
 
 /** An attempt of the stand-in to tell us. */
 interface Sent {
@@ -58,54 +63,98 @@ async function reauthorize({ venueId, id, provider, account }: Connected): Promi
 const connection = ({ venueId, id }: Connected): Promise<ConnectionBody> => system.api.connection(venueId, id);
 async function reaches(connected: Connected, state: string): Promise<ConnectionBody> {
   try {
-    return await until(async () => { const now = await connection(connected).catch(() => null); return now?.state === state && now; }, { limitMs: 40_000, what: `the connection is ${state}`, everyMs: 50 });
+    return await until(
+      async () => {
+        const now = await connection(connected).catch(() => null);
+        return now?.state === state && now;
+      },
+      { limitMs: 40_000, what: `the connection is ${state}`, everyMs: 50 },
+    );
   } catch (error) {
-    throw new Error(`${JSON.stringify([await connection(connected), await sent(connected)])}\n${system.logOf('api')}\n${system.logOf('worker')}`, { cause: error });
+    throw new Error(
+      `${JSON.stringify([await connection(connected), await sent(connected)])}\n${system.logOf('api')}\n${system.logOf('worker')}`,
+      { cause: error },
+    );
   }
 }
 
-const sent = async ({ provider, account }: Connected): Promise<readonly Sent[]> => (await control(provider).send<{ readonly data: readonly Sent[] }>('GET', '/webhooks')).data.filter((one) => one.account === account);
+const sent = async ({ provider, account }: Connected): Promise<readonly Sent[]> =>
+  (await control(provider).send<{ readonly data: readonly Sent[] }>('GET', '/webhooks')).data.filter(
+    (one) => one.account === account,
+  );
 
 /** Has the provider send word of a revocation, whether or not there was one. Answers what we said to it. */
 async function sendWord({ provider, account }: Connected): Promise<number | null> {
   const url = `${system.apiUrl}/webhooks/${provider}`;
-  const what = provider === 'square' ? { account } : { account, connect: true, type: 'account.application.deauthorized', object: { id: 'ca_1', object: 'application', name: 'Interlock' } };
-  const { deliveries } = await control(provider).send<{ readonly deliveries: readonly { readonly status: number | null }[] }>('POST', '/emit', { url, ...what });
+  const what =
+    provider === 'square'
+      ? { account }
+      : {
+          account,
+          connect: true,
+          type: 'account.application.deauthorized',
+          object: { id: 'ca_1', object: 'application', name: 'Interlock' },
+        };
+  const { deliveries } = await control(provider).send<{
+    readonly deliveries: readonly { readonly status: number | null }[];
+  }>('POST', '/emit', { url, ...what });
   return deliveries[0]?.status ?? null;
 }
 
-async function audit({ venueId, id }: Connected): Promise<readonly { readonly action: string; readonly details: Readonly<Record<string, unknown>> }[]> {
-  return (await system.api.get<{ readonly data: readonly { readonly action: string; readonly details: Readonly<Record<string, unknown>> }[] }>(`/v1/venues/${venueId}/audit?target=${id}&limit=200`)).data;
+async function audit({
+  venueId,
+  id,
+}: Connected): Promise<readonly { readonly action: string; readonly details: Readonly<Record<string, unknown>> }[]> {
+  return (
+    await system.api.get<{
+      readonly data: readonly { readonly action: string; readonly details: Readonly<Record<string, unknown>> }[];
+    }>(`/v1/venues/${venueId}/audit?target=${id}&limit=200`)
+  ).data;
 }
 
 /** How often the provider was asked whether the access was taken back. */
 async function trials({ id }: Connected): Promise<number> {
-  const { events } = await system.temporal.workflow.getHandle(keepConnectionFreshWorkflowId(id as ConnectionId)).fetchHistory();
-  return events?.filter(({ activityTaskScheduledEventAttributes: step }) => step?.activityType?.name === 'tryGrant').length ?? 0;
+  const { events } = await system.temporal.workflow
+    .getHandle(keepConnectionFreshWorkflowId(id as ConnectionId))
+    .fetchHistory();
+  return (
+    events?.filter(({ activityTaskScheduledEventAttributes: step }) => step?.activityType?.name === 'tryGrant')
+      .length ?? 0
+  );
 }
 
 describe('an owner who takes the access back at the provider', () => {
-  it.each(FLOWS)('is noticed at once, with nothing running, and makes it well by approving again: %s %s', async (provider, flow) => {
-    const connected = await connect(provider, flow);
-    expect(await connection(connected)).toMatchObject({ state: 'active' });
-    await control(provider).revoke(connected.account);
-    const noticed = await reaches(connected, 'needs-reauth');
-    expect(noticed.cause).toContain('taken back at the provider');
-    expect(noticed.nextAction).toContain('reauthorize');
-    expect(await sent(connected)).toMatchObject([{ attempt: 1, status: 200 }]);
-    expect((await audit(connected)).filter(({ action }) => action === 'credentials.revoked')).toMatchObject([{ details: { why: 'revoked-at-provider' } }]);
-    const { data } = await system.api.get<{ readonly data: readonly object[] }>(`/v1/venues/${connected.venueId}/reauthorizations`);
-    expect(data).toMatchObject([{ connectionId: connected.id, kind: 'needs-reauth' }]);
+  it.each(FLOWS)(
+    'is noticed at once, with nothing running, and makes it well by approving again: %s %s',
+    async (provider, flow) => {
+      const connected = await connect(provider, flow);
+      expect(await connection(connected)).toMatchObject({ state: 'active' });
+      await control(provider).revoke(connected.account);
+      const noticed = await reaches(connected, 'needs-reauth');
+      expect(noticed.cause).toContain('taken back at the provider');
+      expect(noticed.nextAction).toContain('reauthorize');
+      expect(await sent(connected)).toMatchObject([{ attempt: 1, status: 200 }]);
+      expect((await audit(connected)).filter(({ action }) => action === 'credentials.revoked')).toMatchObject([
+        { details: { why: 'revoked-at-provider' } },
+      ]);
+      const { data } = await system.api.get<{ readonly data: readonly object[] }>(
+        `/v1/venues/${connected.venueId}/reauthorizations`,
+      );
+      expect(data).toMatchObject([{ connectionId: connected.id, kind: 'needs-reauth' }]);
 
-    await reauthorize(connected);
-    await reaches(connected, 'active');
-    const before = await trials(connected);
-    expect(await sendWord(connected)).toBe(200);
-    await until(async () => (await trials(connected)) > before, { limitMs: 20_000, what: 'the late word was looked into' });
-    const { body } = await system.api.tryPost(`${path(connected.venueId, connected.id)}/test`, {});
-    expect(body).toMatchObject({ outcome: 'accepted', connection: { state: 'active' } });
-    expect((await audit(connected)).filter(({ action }) => action === 'credentials.revoked')).toHaveLength(1);
-  });
+      await reauthorize(connected);
+      await reaches(connected, 'active');
+      const before = await trials(connected);
+      expect(await sendWord(connected)).toBe(200);
+      await until(async () => (await trials(connected)) > before, {
+        limitMs: 20_000,
+        what: 'the late word was looked into',
+      });
+      const { body } = await system.api.tryPost(`${path(connected.venueId, connected.id)}/test`, {});
+      expect(body).toMatchObject({ outcome: 'accepted', connection: { state: 'active' } });
+      expect((await audit(connected)).filter(({ action }) => action === 'credentials.revoked')).toHaveLength(1);
+    },
+  );
 
   it('is noticed in every venue that has connected the account, and in no other', async () => {
     const here = await connect('square', 'code');
@@ -119,7 +168,9 @@ describe('an owner who takes the access back at the provider', () => {
     await reauthorize(here);
     await reaches(here, 'active');
     expect(await sendWord(here)).toBe(200);
-    expect((await system.api.tryPost(`${path(here.venueId, here.id)}/test`, {})).body).toMatchObject({ outcome: 'accepted' });
+    expect((await system.api.tryPost(`${path(here.venueId, here.id)}/test`, {})).body).toMatchObject({
+      outcome: 'accepted',
+    });
     expect(await connection(there)).toMatchObject({ state: 'needs-reauth' });
   });
 
@@ -142,7 +193,10 @@ describe('an owner who takes the access back at the provider', () => {
     await reaches(connected, 'needs-reauth');
     await system.api.reached(connected.venueId, run.id, { what: 'waits', when: ({ phase }) => phase === 'waiting' });
     await reauthorize(connected);
-    expect(await system.api.finished(connected.venueId, run.id)).toMatchObject({ outcome: 'completed', counts: { read: 600 } });
+    expect(await system.api.finished(connected.venueId, run.id)).toMatchObject({
+      outcome: 'completed',
+      counts: { read: 600 },
+    });
     expect(await connection(connected)).toMatchObject({ state: 'active' });
   });
 

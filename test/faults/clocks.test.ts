@@ -33,15 +33,18 @@ it.each([
   ['products', 240],
   ['transactions', -240],
   ['transactions', 240],
-] as const)('an incremental pull of %s misses no change, though it comes right after a full one, with the provider’s clock %i s ahead of ours', async (resource, aheadS) => {
-  const { account, venue, nowEpochS, side } = await pulledOnce(resource, aheadS);
-  for (const round of [1, 2]) {
-    await side.change(account, CHANGES, nowEpochS());
-    const { outcome } = await world.sync(venue, 'pull', 'incremental', { resource });
-    expect(outcome, `round ${round}`).toBe('completed');
-    await side.expectHeldOnce(world.database.admin, { ...venue, account });
-  }
-});
+] as const)(
+  'an incremental pull of %s misses no change, though it comes right after a full one, with the provider’s clock %i s ahead of ours',
+  async (resource, aheadS) => {
+    const { account, venue, nowEpochS, side } = await pulledOnce(resource, aheadS);
+    for (const round of [1, 2]) {
+      await side.change(account, CHANGES, nowEpochS());
+      const { outcome } = await world.sync(venue, 'pull', 'incremental', { resource });
+      expect(outcome, `round ${round}`).toBe('completed');
+      await side.expectHeldOnce(world.database.admin, { ...venue, account });
+    }
+  },
+);
 
 it.each([
   ['customers', -240],
@@ -50,14 +53,17 @@ it.each([
   ['customers', 240],
   ['products', 240],
   ['transactions', 240],
-] as const)('a full pull of %s misses no change, though an incremental one came right before, with the provider’s clock %i s ahead of ours', async (resource, aheadS) => {
-  const { account, venue, nowEpochS, side } = await pulledOnce(resource, aheadS);
-  await side.change(account, CHANGES, nowEpochS());
-  await world.sync(venue, 'pull', 'incremental', { resource });
-  // The same again, of which the change feed shows the newest only.
-  await side.change(account, CHANGES, nowEpochS());
-  await sleep(1_100);
-  await side.change(account, { ...CHANGES, changed: 0, added: 1, removed: 0 }, nowEpochS());
-  await world.sync(venue, 'pull', 'full', { resource });
-  await side.expectHeldOnce(world.database.admin, { ...venue, account });
-});
+] as const)(
+  'a full pull of %s misses no change, though an incremental one came right before, with the provider’s clock %i s ahead of ours',
+  async (resource, aheadS) => {
+    const { account, venue, nowEpochS, side } = await pulledOnce(resource, aheadS);
+    await side.change(account, CHANGES, nowEpochS());
+    await world.sync(venue, 'pull', 'incremental', { resource });
+    // The same again, of which the change feed shows the newest only.
+    await side.change(account, CHANGES, nowEpochS());
+    await sleep(1_100);
+    await side.change(account, { ...CHANGES, changed: 0, added: 1, removed: 0 }, nowEpochS());
+    await world.sync(venue, 'pull', 'full', { resource });
+    await side.expectHeldOnce(world.database.admin, { ...venue, account });
+  },
+);

@@ -33,7 +33,10 @@ export async function snapshot(database: postgres.Sql, connectionIds: readonly s
 }
 
 /** What of the run's cursor is ahead of its rows, in words; empty when all is well. `listed` is what a full pull has to bring. */
-export function aheadOfItsRows({ direction, mode, checkpoint, committed, passed }: Snapshot, listed: readonly Listed[]): readonly string[] {
+export function aheadOfItsRows(
+  { direction, mode, checkpoint, committed, passed }: Snapshot,
+  listed: readonly Listed[],
+): readonly string[] {
   if (direction === 'push') return passed > 0 ? [`${passed} records that the cursor has passed are not done`] : [];
   if (mode !== 'full' || checkpoint === null || checkpoint.kind === 'push') return [];
   return listed
@@ -42,13 +45,16 @@ export function aheadOfItsRows({ direction, mode, checkpoint, committed, passed 
 }
 
 function isStillToRead(object: Listed, { stages, segments }: PullCheckpoint): boolean {
-  const stage = stages.findIndex(({ kind, ...rest }) => kind === 'listing' && 'streams' in rest && rest.streams.includes(object.stream));
+  const stage = stages.findIndex(
+    ({ kind, ...rest }) => kind === 'listing' && 'streams' in rest && rest.streams.includes(object.stream),
+  );
   if (stage !== 0 || segments === null) return stage >= 0;
   return segments.some((segment) => holds(segment, object));
 }
 
 /** Of several objects of one second the cursor says which was the last; they count as still to read. */
 function holds({ stream, fromEpochS, toEpochS, after, oldestEpochS }: Segment, object: Listed): boolean {
-  if (stream !== object.stream || object.created >= toEpochS || (fromEpochS !== null && object.created < fromEpochS)) return false;
+  if (stream !== object.stream || object.created >= toEpochS || (fromEpochS !== null && object.created < fromEpochS))
+    return false;
   return after === null || oldestEpochS === null || object.created <= oldestEpochS;
 }

@@ -33,7 +33,8 @@ afterAll(async () => {
   process.stdout.write(`${summary()}\n`);
 }, 60_000);
 afterEach(({ task }) => {
-  if (task.result?.state === 'fail') process.stderr.write(`${howToRepeat}\n${system.logOf('worker')}\n${system.logOf('api')}\n`);
+  if (task.result?.state === 'fail')
+    process.stderr.write(`${howToRepeat}\n${system.logOf('worker')}\n${system.logOf('api')}\n`);
 });
 
 it.each(Array.from({ length: episodes }, (_, index) => index))(
@@ -51,7 +52,12 @@ it.each(Array.from({ length: episodes }, (_, index) => index))(
       const inspect = async () => {
         const seen = await snapshot(system.database, watch.connectionIds).catch(() => []);
         cursorsSeen += seen.length;
-        for (const run of seen) ahead.push(...aheadOfItsRows(run, lives.get(run.connectionId)?.listed ?? []).map((what) => `${run.direction} ${run.id}: ${what}`));
+        for (const run of seen)
+          ahead.push(
+            ...aheadOfItsRows(run, lives.get(run.connectionId)?.listed ?? []).map(
+              (what) => `${run.direction} ${run.id}: ${what}`,
+            ),
+          );
       };
 
       let over = false;
@@ -61,14 +67,20 @@ it.each(Array.from({ length: episodes }, (_, index) => index))(
         over = true;
         lastKillAt = performance.now();
       });
-      const living = Promise.all(venues.map((venue) => live(stage, venue, { life: lives.get(venue.connectionId)!, enough: () => over })));
+      const living = Promise.all(
+        venues.map((venue) => live(stage, venue, { life: lives.get(venue.connectionId)!, enough: () => over })),
+      );
       // What fails ends the others too, before the next episode begins.
-      living.catch(() => { over = true; });
+      living.catch(() => {
+        over = true;
+      });
       const [made] = await Promise.all([killing, living]);
       strikes.push(...made);
 
       const rounds = [...lives.values()].reduce((sum, life) => sum + life.rounds, 0);
-      process.stdout.write(`episode ${index}: clock ${clockSkewMs} ms ahead, ${made.length} kills, ${rounds} rounds of ${venues.length} venues, ${cursorsSeen} cursors looked at, all over ${Math.round(performance.now() - lastKillAt)} ms after the last process was up\n`);
+      process.stdout.write(
+        `episode ${index}: clock ${clockSkewMs} ms ahead, ${made.length} kills, ${rounds} rounds of ${venues.length} venues, ${cursorsSeen} cursors looked at, all over ${Math.round(performance.now() - lastKillAt)} ms after the last process was up\n`,
+      );
       expect({ ahead, wentBack: watch.wentBack }).toEqual({ ahead: [], wentBack: [] });
       expect(cursorsSeen).toBeGreaterThan(0);
       expect(made.every(({ hit }) => hit >= 2)).toBe(true);

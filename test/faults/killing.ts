@@ -39,9 +39,19 @@ export async function killAll({ system, watch, kills, inspect }: KillingOptions)
     if (since === 'progress') await resumption(watch, before ?? null);
     await sleep(afterMs);
     await mending.get(service);
-    await until(() => ['push', 'pull'].every((direction) => watch.open().some((run) => run.direction === direction)), { limitMs: TARGETS_LIMIT_MS, what: 'a push and a pull are open' });
+    await until(() => ['push', 'pull'].every((direction) => watch.open().some((run) => run.direction === direction)), {
+      limitMs: TARGETS_LIMIT_MS,
+      what: 'a push and a pull are open',
+    });
     await inspect();
-    const strike: Strike = { service, hit: watch.open().length, alone: since === 'progress', killedAt: performance.now(), upAfterMs: null, resumedAfterMs: null };
+    const strike: Strike = {
+      service,
+      hit: watch.open().length,
+      alone: since === 'progress',
+      killedAt: performance.now(),
+      upAfterMs: null,
+      resumedAfterMs: null,
+    };
     if (before?.resumedAfterMs === null) before.alone = false;
     strikes.push(strike);
     mending.set(service, kill(system, strike).then(inspect));
@@ -52,10 +62,14 @@ export async function killAll({ system, watch, kills, inspect }: KillingOptions)
 
 /** A process that went down by itself, since what it needs was killed, is killed when it is up again. */
 async function kill(system: System, strike: Strike): Promise<void> {
-  strike.upAfterMs = await until(() => system.kill(strike.service).catch((error: unknown) => (isDown(error) ? null : Promise.reject(error as Error))), {
-    limitMs: UP_LIMIT_MS,
-    what: `${strike.service} runs and can be killed`,
-  });
+  strike.upAfterMs = await until(
+    () =>
+      system.kill(strike.service).catch((error: unknown) => (isDown(error) ? null : Promise.reject(error as Error))),
+    {
+      limitMs: UP_LIMIT_MS,
+      what: `${strike.service} runs and can be killed`,
+    },
+  );
 }
 
 const isDown = (error: unknown) => error instanceof Error && error.message.includes('or it is down');
@@ -67,10 +81,15 @@ async function resumption(watch: RunWatch, strike: Strike | null): Promise<void>
     if (before === null) before = new Map(watch.runs().map(({ id, done }) => [id, done]));
     return watch.runs().some(({ id, done }) => done > (before?.get(id) ?? 0));
   };
-  const stop = watch.onLook(() => { if (seen === null && resumed()) seen = performance.now(); });
+  const stop = watch.onLook(() => {
+    if (seen === null && resumed()) seen = performance.now();
+  });
   let seen: number | null = null;
   try {
-    const at = await until(() => seen, { limitMs: RESUMPTION_LIMIT_MS, what: `work goes on after ${strike?.service ?? 'the start'}${strike ? ' was killed' : ''}` });
+    const at = await until(() => seen, {
+      limitMs: RESUMPTION_LIMIT_MS,
+      what: `work goes on after ${strike?.service ?? 'the start'}${strike ? ' was killed' : ''}`,
+    });
     if (strike) strike.resumedAfterMs = at - strike.killedAt;
   } finally {
     stop();

@@ -12,12 +12,20 @@ describe('an episode of the fault suite', () => {
     expect(drawRound(first.venues[0]!, 1)).toEqual(drawRound(first.venues[0]!, 1));
   });
 
-  it.each(SEEDS)('from seed %i kills each process as often as the others and holds each fault of the provider twice', (seed) => {
-    const { kills, venues } = drawEpisode(seed, 0, KILLS);
-    for (const service of KILLED) expect(kills.filter((kill) => kill.service === service)).toHaveLength(KILLS / KILLED.length);
-    const names = venues.flatMap(({ faults }) => faults.map(({ name }) => name));
-    for (const name of Object.keys(PROVIDER_FAULTS)) expect(names.filter((planned) => planned === name), name).toHaveLength(2);
-  });
+  it.each(SEEDS)(
+    'from seed %i kills each process as often as the others and holds each fault of the provider twice',
+    (seed) => {
+      const { kills, venues } = drawEpisode(seed, 0, KILLS);
+      for (const service of KILLED)
+        expect(kills.filter((kill) => kill.service === service)).toHaveLength(KILLS / KILLED.length);
+      const names = venues.flatMap(({ faults }) => faults.map(({ name }) => name));
+      for (const name of Object.keys(PROVIDER_FAULTS))
+        expect(
+          names.filter((planned) => planned === name),
+          name,
+        ).toHaveLength(2);
+    },
+  );
 
   it('meets every difference of the clocks within five episodes', () => {
     const skews = [0, 1, 2, 3, 4].map((index) => drawEpisode(99, index, KILLS).clockSkewMs);
@@ -25,6 +33,8 @@ describe('an episode of the fault suite', () => {
   });
 
   it('changes few enough records a round that none waits for approval', () => {
-    for (const seed of SEEDS) for (const venue of drawEpisode(seed, 0, KILLS).venues) expect(drawRound(venue, 1).removed).toBeLessThanOrEqual(20);
+    for (const seed of SEEDS)
+      for (const venue of drawEpisode(seed, 0, KILLS).venues)
+        expect(drawRound(venue, 1).removed).toBeLessThanOrEqual(20);
   });
 });

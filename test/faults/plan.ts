@@ -81,7 +81,9 @@ export function drawEpisode(seed: number, index: number, killCount: number): Epi
   const draw = drawing(seed, index);
   const deck = [...draw.shuffled(FAULT_NAMES), ...draw.shuffled(FAULT_NAMES)];
   const share = Math.ceil(deck.length / VENUES.length);
-  const services = draw.shuffled(Array.from({ length: killCount }, (_, each) => KILLED[each % KILLED.length] ?? 'worker'));
+  const services = draw.shuffled(
+    Array.from({ length: killCount }, (_, each) => KILLED[each % KILLED.length] ?? 'worker'),
+  );
   return {
     clockSkewMs: SKEWS_MS[(seed + index) % SKEWS_MS.length] ?? 0,
     venues: VENUES.map((venue, each) => ({
@@ -94,7 +96,10 @@ export function drawEpisode(seed: number, index: number, killCount: number): Epi
   };
 }
 
-function drawKill(draw: Draw, { service, isFirst }: { readonly service: Killed; readonly isFirst: boolean }): PlannedKill {
+function drawKill(
+  draw: Draw,
+  { service, isFirst }: { readonly service: Killed; readonly isFirst: boolean },
+): PlannedKill {
   const since = isFirst || draw.chance(0.55) ? 'progress' : 'kill';
   return { service, since, afterMs: since === 'kill' ? draw.between(20, 600) : draw.between(20, 2_500) };
 }
@@ -107,7 +112,10 @@ export function drawRound({ seed }: PlannedVenue, index: number): PlannedRound {
     changed: draw.between(5, 40),
     added: draw.between(5, 40),
     removed: draw.between(0, 8),
-    faults: draw.shuffled(FAULT_NAMES.filter((name) => name !== 'revoked')).slice(0, 2).map((name) => drawFault(draw, name)),
+    faults: draw
+      .shuffled(FAULT_NAMES.filter((name) => name !== 'revoked'))
+      .slice(0, 2)
+      .map((name) => drawFault(draw, name)),
   };
 }
 

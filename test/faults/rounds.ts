@@ -39,10 +39,13 @@ const PAGE_DELAY_MS = 600;
 /** Does it again until it succeeds: the API is one of what is killed. What it does has to bear that. */
 export async function persistently<T>(what: string, work: () => Promise<T>): Promise<T> {
   let last: unknown = null;
-  const attempt = () => work().then((value) => ({ value })).catch((error: unknown) => {
-    last = error;
-    return null;
-  });
+  const attempt = () =>
+    work()
+      .then((value) => ({ value }))
+      .catch((error: unknown) => {
+        last = error;
+        return null;
+      });
   try {
     return (await until(attempt, { limitMs: ANSWER_LIMIT_MS, what, everyMs: 250 })).value;
   } catch (error) {
@@ -53,7 +56,9 @@ export async function persistently<T>(what: string, work: () => Promise<T>): Pro
 export async function openVenue(system: System, plan: PlannedVenue): Promise<Venue> {
   const account = await system.stripe.addAccount();
   const venueId = await persistently('a venue is created', () => system.api.createVenue());
-  const { id: connectionId } = await persistently('the account is connected', () => system.api.connect(venueId, account.secretKey));
+  const { id: connectionId } = await persistently('the account is connected', () =>
+    system.api.connect(venueId, account.secretKey),
+  );
   return { plan, venueId, connectionId, account };
 }
 
@@ -63,7 +68,9 @@ export async function sync(stage: Stage, venue: Venue, round: Round): Promise<Sy
   await installFaults(venue, round);
   const since = new Date();
   const run = await start(system, venue, round.mode);
-  const left = round.faults.some(({ name }) => name === 'revoked') ? await enterKeyWhenRefused(stage, venue, { runId: run.id, round }) : round.faults;
+  const left = round.faults.some(({ name }) => name === 'revoked')
+    ? await enterKeyWhenRefused(stage, venue, { runId: run.id, round })
+    : round.faults;
   await watch.reached(run.id, { what: 'is over', when: ({ finished }) => finished, limitMs: RUN_LIMIT_MS });
   expect(await openedSince(system, venue, since), 'the runs that one request has opened').toEqual([run.id]);
   await noteStruck(stage, venue, left);
@@ -76,7 +83,11 @@ async function start({ api }: System, { venueId, connectionId, plan }: Venue, mo
   const { resource, direction } = plan;
   const key = randomUUID();
   return persistently(`a ${direction} of ${resource} is started`, async () => {
-    const { status, body } = await api.tryPost(`/v1/venues/${venueId}/syncs`, { connectionId, resource, direction, mode }, key);
+    const { status, body } = await api.tryPost(
+      `/v1/venues/${venueId}/syncs`,
+      { connectionId, resource, direction, mode },
+      key,
+    );
     // 200: it joined one that was opened earlier, which may have read what has changed since.
     if (status !== 202) throw new Error(`it answered ${status} ${JSON.stringify(body)}`);
     return body as SyncBody;
@@ -98,14 +109,23 @@ async function installFaults(venue: Venue, { faults, expectedCalls }: Round): Pr
   const { account, plan } = venue;
   await account.clearFaults();
   for (const { name, at, times } of faults) {
-    await account.fault({ ...PROVIDER_FAULTS[name], times, match: { method: methodOf(venue), nth: 1 + Math.floor(at * expectedCalls) } });
+    await account.fault({
+      ...PROVIDER_FAULTS[name],
+      times,
+      match: { method: methodOf(venue), nth: 1 + Math.floor(at * expectedCalls) },
+    });
   }
   // The first that is due strikes: this one comes last.
-  if (plan.direction === 'pull' && faults.length > 0) await account.fault({ kind: 'slow', delayMs: PAGE_DELAY_MS, match: { method: 'GET' } });
+  if (plan.direction === 'pull' && faults.length > 0)
+    await account.fault({ kind: 'slow', delayMs: PAGE_DELAY_MS, match: { method: 'GET' } });
 }
 
 /** Counts those that have struck; returns the others. */
-async function noteStruck({ struck }: Stage, { account }: Venue, faults: readonly PlannedFault[]): Promise<readonly PlannedFault[]> {
+async function noteStruck(
+  { struck }: Stage,
+  { account }: Venue,
+  faults: readonly PlannedFault[],
+): Promise<readonly PlannedFault[]> {
   const installed = await account.faults();
   const times = new Map(faults.map((fault, index) => [fault, installed[index]?.struck ?? 0]));
   for (const [{ name }, count] of times) if (count > 0) struck.set(name, (struck.get(name) ?? 0) + count);
@@ -116,16 +136,31 @@ async function noteStruck({ struck }: Stage, { account }: Venue, faults: readonl
  * Waits for the refusal, if the run gets that far; then the run waits and says so, and the same key, entered again, lets it go on.
  * Returns the faults that are installed from there on: those that had not struck.
  */
-async function enterKeyWhenRefused(stage: Stage, venue: Venue, { runId, round }: { readonly runId: string; readonly round: Round }): Promise<readonly PlannedFault[]> {
+async function enterKeyWhenRefused(
+  stage: Stage,
+  venue: Venue,
+  { runId, round }: { readonly runId: string; readonly round: Round },
+): Promise<readonly PlannedFault[]> {
   const { system, watch } = stage;
   const { venueId, connectionId, account } = venue;
-  const { finished } = await watch.reached(runId, { what: 'waits for a key or is over', when: (run) => run.finished || run.waitingFor === 'needs-reauth', limitMs: RUN_LIMIT_MS });
-  if (finished) return round.faults;
-  await until(() => system.api.connection(venueId, connectionId).then(({ state }) => state === 'needs-reauth').catch(() => false), {
-    limitMs: ANSWER_LIMIT_MS,
-    what: 'the connection says that its key was refused',
-    everyMs: 250,
+  const { finished } = await watch.reached(runId, {
+    what: 'waits for a key or is over',
+    when: (run) => run.finished || run.waitingFor === 'needs-reauth',
+    limitMs: RUN_LIMIT_MS,
   });
+  if (finished) return round.faults;
+  await until(
+    () =>
+      system.api
+        .connection(venueId, connectionId)
+        .then(({ state }) => state === 'needs-reauth')
+        .catch(() => false),
+    {
+      limitMs: ANSWER_LIMIT_MS,
+      what: 'the connection says that its key was refused',
+      everyMs: 250,
+    },
+  );
   expect(watch.find(runId)).toMatchObject({ phase: 'waiting', waitingFor: 'needs-reauth' });
   const left = await noteStruck(stage, venue, round.faults);
   // The second half of the work is still to come, about.

@@ -17,7 +17,11 @@ export interface Life {
 }
 
 /** Rounds follow each other until `enough`; the last find nothing to do. */
-export async function live(stage: Stage, venue: Venue, { life, enough }: { readonly life: Life; readonly enough: () => boolean }): Promise<void> {
+export async function live(
+  stage: Stage,
+  venue: Venue,
+  { life, enough }: { readonly life: Life; readonly enough: () => boolean },
+): Promise<void> {
   const rounds = venue.plan.direction === 'push' ? pushing(stage, venue) : pulling(stage, venue, life);
   await rounds.first();
   for (life.rounds = 1; !enough(); life.rounds += 1) await rounds.next(drawRound(venue.plan, life.rounds));
@@ -55,7 +59,11 @@ function pushing(stage: Stage, venue: Venue): Rounds {
       for (let index = records.size, last = records.size + added; index < last; index += 1) changes.set(index, 0);
       await load(changes);
       const run = await sync(stage, venue, { mode, faults, expectedCalls: changed + added });
-      await expectWell(stage, venue, run, { read: mode === 'full' ? records.size : changed + added, created: added, updated: changed });
+      await expectWell(stage, venue, run, {
+        read: mode === 'full' ? records.size : changed + added,
+        created: added,
+        updated: changed,
+      });
       await side.expectHeldOnce(account, records);
     },
     async nothing(mode) {
@@ -73,13 +81,24 @@ function pulling(stage: Stage, venue: Venue, life: Life): Rounds {
   const side = PROVIDER_SIDES[plan.resource];
   const nowEpochS = () => Math.floor((Date.now() + stage.clockSkewMs) / 1_000);
 
-  const held = async () => new Map((await database<{ id: string; row: object }[]>`select id, to_jsonb(r) as row from ${database(plan.resource)} r where venue_id = ${venue.venueId}`).map(({ id, row }) => [id, row]));
+  const held = async () =>
+    new Map(
+      (
+        await database<
+          { id: string; row: object }[]
+        >`select id, to_jsonb(r) as row from ${database(plan.resource)} r where venue_id = ${venue.venueId}`
+      ).map(({ id, row }) => [id, row]),
+    );
 
   return {
     async first() {
       await side.seed(account, { records: plan.records, nowEpochS: nowEpochS() });
       life.listed = await side.listed(account);
-      const run = await sync(stage, venue, { mode: 'full', faults: plan.faults, expectedCalls: Math.ceil(plan.records / 100) });
+      const run = await sync(stage, venue, {
+        mode: 'full',
+        faults: plan.faults,
+        expectedCalls: Math.ceil(plan.records / 100),
+      });
       await expectWell(stage, venue, run, { created: life.listed.length });
       await side.expectHeldOnce(database, venue);
     },
@@ -94,21 +113,45 @@ function pulling(stage: Stage, venue: Venue, life: Life): Rounds {
       const before = await held();
       const run = await sync(stage, venue, { mode, faults: [], expectedCalls: 1 });
       // A transaction is told in parts: a part that tells it in other words, and nothing new, counts as an update.
-      await expectWell(stage, venue, run, { created: 0, archived: 0, ...(plan.resource !== 'transactions' && { updated: 0 }) });
-      const changed = [...(await held())].filter(([id, row]) => !isDeepStrictEqual(row, before.get(id))).map(([id, row]) => ({ before: before.get(id), after: row }));
+      await expectWell(stage, venue, run, {
+        created: 0,
+        archived: 0,
+        ...(plan.resource !== 'transactions' && { updated: 0 }),
+      });
+      const changed = [...(await held())]
+        .filter(([id, row]) => !isDeepStrictEqual(row, before.get(id)))
+        .map(([id, row]) => ({ before: before.get(id), after: row }));
       expect(changed, `records that a ${mode} pull with nothing to do has changed, run ${run.id}`).toEqual([]);
-      expect(await account.writes().then((writes) => writes.filter(({ idempotencyKey }) => idempotencyKey !== null)), 'writes of a pull').toEqual([]);
+      expect(
+        await account.writes().then((writes) => writes.filter(({ idempotencyKey }) => idempotencyKey !== null)),
+        'writes of a pull',
+      ).toEqual([]);
     },
   };
 }
 
 /** The run completed, and what it says of itself adds up. */
-async function expectWell({ system }: Stage, { venueId, plan }: Venue, run: SyncBody, counts: Partial<SyncBody['counts']>): Promise<void> {
+async function expectWell(
+  { system }: Stage,
+  { venueId, plan }: Venue,
+  run: SyncBody,
+  counts: Partial<SyncBody['counts']>,
+): Promise<void> {
   const { done, total } = run.progress;
   const { read, created, updated, unchanged, rejected } = run.counts;
   const told = `${plan.direction} of ${plan.resource}, run ${run.id}`;
-  expect(run, told).toMatchObject({ phase: 'finished', outcome: 'completed', error: null, waitingFor: null, counts: { rejected: 0, conflicts: 0, ...counts } });
-  expect({ sum: created + updated + unchanged + rejected, done, total }, told).toEqual({ sum: read, done: total, total: read });
+  expect(run, told).toMatchObject({
+    phase: 'finished',
+    outcome: 'completed',
+    error: null,
+    waitingFor: null,
+    counts: { rejected: 0, conflicts: 0, ...counts },
+  });
+  expect({ sum: created + updated + unchanged + rejected, done, total }, told).toEqual({
+    sum: read,
+    done: total,
+    total: read,
+  });
   if (plan.direction === 'pull') return;
   const [logged] = await system.database`
     select count(*) filter (where action = 'created')::int as created, count(*) filter (where action = 'updated')::int as updated,
@@ -123,9 +166,15 @@ async function expectNothingHeld({ system }: Stage, { venueId, connectionId, acc
     select (select count(*)::int from sync_runs where connection_id = ${connectionId} and finished_at is null) as runs,
       (select count(*)::int from provider_leases where key like ${`%${account.id}%`}) as leases`;
   expect(left, 'open runs and held leases').toEqual({ runs: 0, leases: 0 });
-  await until(async () => {
-    const running: string[] = [];
-    for await (const { workflowId } of system.temporal.workflow.list({ query: `VenueId = '${venueId}' and WorkflowType = 'syncConnection' and ExecutionStatus = 'Running'` })) running.push(workflowId);
-    return running.length === 0;
-  }, { limitMs: 30_000, what: `no workflow of venue ${venueId} is running`, everyMs: 500 });
+  await until(
+    async () => {
+      const running: string[] = [];
+      for await (const { workflowId } of system.temporal.workflow.list({
+        query: `VenueId = '${venueId}' and WorkflowType = 'syncConnection' and ExecutionStatus = 'Running'`,
+      }))
+        running.push(workflowId);
+      return running.length === 0;
+    },
+    { limitMs: 30_000, what: `no workflow of venue ${venueId} is running`, everyMs: 500 },
+  );
 }

@@ -14,7 +14,12 @@ const customers = {
   record: (index: number, revision: number) => aCustomer(index, `Customer ${index}, revision ${revision}`),
 
   async expectHeldOnce(account: StripeAccount, records: ReadonlyMap<number, number>) {
-    const held = (await account.customers()).map(({ name, email, metadata }: StripeCustomerState) => ({ sourceId: metadata['interlock_source_id'], name, email, tier: metadata['tier'] }));
+    const held = (await account.customers()).map(({ name, email, metadata }: StripeCustomerState) => ({
+      sourceId: metadata['interlock_source_id'],
+      name,
+      email,
+      tier: metadata['tier'],
+    }));
     const wanted = [...records].map(([index, revision]) => {
       const { sourceId, name, email, metadata } = customers.record(index, revision);
       return { sourceId, name, email, tier: metadata.tier };
@@ -52,12 +57,22 @@ const products = {
   }),
 
   async expectHeldOnce(account: StripeAccount, records: ReadonlyMap<number, number>) {
-    const [held, prices] = await Promise.all([account.state<StripeProductState>('products'), account.state<StripePriceState>('prices')]);
-    const activePrices = Map.groupBy(prices.filter(({ active }) => active), ({ product }) => product);
+    const [held, prices] = await Promise.all([
+      account.state<StripeProductState>('products'),
+      account.state<StripePriceState>('prices'),
+    ]);
+    const activePrices = Map.groupBy(
+      prices.filter(({ active }) => active),
+      ({ product }) => product,
+    );
     const found = held.map(({ id, name, active, default_price: defaultPrice, metadata }) => ({
       sourceId: metadata['interlock_source_id'],
       ...{ name, active },
-      prices: (activePrices.get(id) ?? []).map((price) => ({ isDefault: price.id === defaultPrice, amount: price.unit_amount, currency: price.currency })),
+      prices: (activePrices.get(id) ?? []).map((price) => ({
+        isDefault: price.id === defaultPrice,
+        amount: price.unit_amount,
+        currency: price.currency,
+      })),
     }));
     const wanted = [...records].map(([index, revision]) => {
       const { sourceId, name, active, amountMinor } = products.record(index, revision);
@@ -73,7 +88,9 @@ export const VENUE_SIDES: Readonly<Record<'customers' | 'products', VenueSide>> 
 export function expectSame(held: readonly object[], wanted: readonly object[]): void {
   const [heldLines, wantedLines] = [count(held), count(wanted)];
   const differs = (lines: ReadonlyMap<string, number>, others: ReadonlyMap<string, number>) =>
-    [...lines].filter(([line, times]) => times > (others.get(line) ?? 0)).map(([line, times]) => `${times}× ${line}, not ${others.get(line) ?? 0}×`);
+    [...lines]
+      .filter(([line, times]) => times > (others.get(line) ?? 0))
+      .map(([line, times]) => `${times}× ${line}, not ${others.get(line) ?? 0}×`);
   const difference = { heldTooOften: differs(heldLines, wantedLines), missing: differs(wantedLines, heldLines) };
   expect(difference).toEqual({ heldTooOften: [], missing: [] });
 }

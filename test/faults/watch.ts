@@ -60,7 +60,14 @@ export class RunWatch {
     return this.#runs.get(id) ?? null;
   }
 
-  async reached(id: string, { what, when, limitMs }: { readonly what: string; readonly when: (run: SeenRun) => boolean; readonly limitMs: number }): Promise<SeenRun> {
+  async reached(
+    id: string,
+    {
+      what,
+      when,
+      limitMs,
+    }: { readonly what: string; readonly when: (run: SeenRun) => boolean; readonly limitMs: number },
+  ): Promise<SeenRun> {
     const look = (): SeenRun | null => {
       const run = this.find(id);
       return run !== null && when(run) ? run : null;
@@ -90,7 +97,8 @@ export class RunWatch {
     const rows = await this.#database<SeenRun[]>`
       select id, direction, phase, outcome, waiting_for ->> 'what' as "waitingFor", done::int as done, finished_at is not null as finished
       from sync_runs where connection_id = any (${this.#connectionIds})`;
-    for (const { id, done } of rows) if (done < (this.#runs.get(id)?.done ?? 0)) this.wentBack.push(`run ${id} went back to ${done}`);
+    for (const { id, done } of rows)
+      if (done < (this.#runs.get(id)?.done ?? 0)) this.wentBack.push(`run ${id} went back to ${done}`);
     this.#runs = new Map(rows.map((row) => [row.id, row]));
     for (const listener of this.#listeners) listener();
   }

@@ -9,7 +9,8 @@ import { until } from '../support/eventually.ts';
 
 const BULK = { lane: 'bulk', maxWaitMs: 10_000 } as const;
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-const waitOf = (reservation: Awaited<ReturnType<BudgetStore['reserve']>>) => (reservation.granted ? reservation.waitMs : Number.NaN);
+const waitOf = (reservation: Awaited<ReturnType<BudgetStore['reserve']>>) =>
+  reservation.granted ? reservation.waitMs : Number.NaN;
 
 describe('the budget that two processes share', () => {
   let database: TestDatabase;
@@ -59,13 +60,17 @@ describe('the budget that two processes share', () => {
     for (let index = 0; index < 15; index += 1) await here.reserve(key, { ...BULK, ratePerSecond: 10 });
     const before = waitOf(await here.reserve(key, { ...BULK, ratePerSecond: 10 }));
     expect(before).toBeGreaterThan(1_000);
-    expect(await there.reserve(key, { lane: 'interactive', maxWaitMs: 0, ratePerSecond: 10 })).toEqual({ granted: true, waitMs: 0 });
+    expect(await there.reserve(key, { lane: 'interactive', maxWaitMs: 0, ratePerSecond: 10 })).toEqual({
+      granted: true,
+      waitMs: 0,
+    });
     expect(waitOf(await here.reserve(key, { ...BULK, ratePerSecond: 10 }))).toBeGreaterThan(before);
   });
 
   it('refuses what would wait longer than the caller will, reserves nothing for it, and says when to come back', async () => {
     const key = aKey();
-    for (let index = 0; index < 30; index += 1) await here.reserve(key, { lane: 'bulk', maxWaitMs: 60_000, ratePerSecond: 10 });
+    for (let index = 0; index < 30; index += 1)
+      await here.reserve(key, { lane: 'bulk', maxWaitMs: 60_000, ratePerSecond: 10 });
     const refused = await there.reserve(key, { lane: 'bulk', maxWaitMs: 500, ratePerSecond: 10 });
     expect(refused).toMatchObject({ granted: false, retryAfterMs: expect.closeTo(3_000, -3) as number });
     const untouched = waitOf(await here.reserve(key, { lane: 'bulk', maxWaitMs: 60_000, ratePerSecond: 10 }));
@@ -91,7 +96,9 @@ describe('the budget that two processes share', () => {
   it('counts refusals of calls that were in flight together as one', async () => {
     const key = aKey();
     await here.reserve(key, { ...BULK, ratePerSecond: 100 });
-    await Promise.all([here, there, here, there].map((budget) => budget.throttle(key, { ratePerSecond: 100, pauseMs: 10 })));
+    await Promise.all(
+      [here, there, here, there].map((budget) => budget.throttle(key, { ratePerSecond: 100, pauseMs: 10 })),
+    );
     expect(await effectiveRate(key)).toBeCloseTo(70, 0);
   });
 
@@ -112,16 +119,32 @@ describe('the budget that two processes share', () => {
   });
 
   const effectiveRate = async (key: string) =>
-    Number((await database.admin`select throttled_rate_per_second as rate from provider_budgets where key = ${key}`)[0]?.['rate']);
+    Number(
+      (await database.admin`select throttled_rate_per_second as rate from provider_budgets where key = ${key}`)[0]?.[
+        'rate'
+      ],
+    );
 
   describe('in leases of requests at once', () => {
-    const lease = (key: string, holder: string, { slots = 4, ttlMs = 60_000, budget = here }: { slots?: number; ttlMs?: number; budget?: BudgetStore } = {}) =>
-      budget.acquireLease(key, { holder, slots, maxSlots: 10, ttlMs });
-    const leased = async (key: string) => Number((await database.admin`select coalesce(sum(slots), 0) as slots from provider_leases where key = ${key}`)[0]?.['slots']);
+    const lease = (
+      key: string,
+      holder: string,
+      { slots = 4, ttlMs = 60_000, budget = here }: { slots?: number; ttlMs?: number; budget?: BudgetStore } = {},
+    ) => budget.acquireLease(key, { holder, slots, maxSlots: 10, ttlMs });
+    const leased = async (key: string) =>
+      Number(
+        (await database.admin`select coalesce(sum(slots), 0) as slots from provider_leases where key = ${key}`)[0]?.[
+          'slots'
+        ],
+      );
 
     it('never gives out more than the maximum in sum, however many ask at once', async () => {
       const key = aKey();
-      const given = await Promise.all(Array.from({ length: 12 }, (_, index) => lease(key, `run-${index}`, { budget: index % 2 === 0 ? here : there })));
+      const given = await Promise.all(
+        Array.from({ length: 12 }, (_, index) =>
+          lease(key, `run-${index}`, { budget: index % 2 === 0 ? here : there }),
+        ),
+      );
       expect(given.reduce((sum, one) => sum + (one?.slots ?? 0), 0)).toBe(10);
       expect(given.filter((one) => one === null)).toHaveLength(9);
       expect(await leased(key)).toBe(10);
@@ -131,7 +154,10 @@ describe('the budget that two processes share', () => {
       const key = aKey();
       const first = await lease(key, 'one', { slots: 10, ttlMs: 1_000 });
       expect(await lease(key, 'two')).toBeNull();
-      const second = await until(() => lease(key, 'two', { slots: 10 }), { limitMs: 10_000, what: 'the lease has lapsed' });
+      const second = await until(() => lease(key, 'two', { slots: 10 }), {
+        limitMs: 10_000,
+        what: 'the lease has lapsed',
+      });
       expect(second).toMatchObject({ slots: 10 });
       await here.releaseLease(second.id);
       expect(await lease(key, 'three', { slots: 10 })).toMatchObject({ slots: 10 });
@@ -157,7 +183,8 @@ describe('the budget that two processes share', () => {
         ids.set(holder, given?.id ?? '');
         return given?.slots;
       };
-      const renew = (holder: string) => here.renewLease(ids.get(holder) ?? '', { slots: 9, maxSlots: 10, ttlMs: 60_000 });
+      const renew = (holder: string) =>
+        here.renewLease(ids.get(holder) ?? '', { slots: 9, maxSlots: 10, ttlMs: 60_000 });
       expect([await take('one'), await take('two')]).toEqual([9, 1]);
       expect([await renew('one'), await renew('two')]).toEqual([5, 4]);
       expect(await take('three')).toBe(1);

@@ -2,12 +2,24 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { issuesOf, readItems } from '../../providers/items.ts';
 
-const schema = z.object({ id: z.string().min(1), phone: z.string().nullish(), owner: z.union([z.string(), z.object({ id: z.string() })]).optional() });
+const schema = z.object({
+  id: z.string().min(1),
+  phone: z.string().nullish(),
+  owner: z.union([z.string(), z.object({ id: z.string() })]).optional(),
+});
 const issuesIn = (value: unknown, of: z.ZodType = schema) => issuesOf(of.safeParse(value).error!);
 
 describe('reading the items of a list', () => {
   it('reads every item that can be read, and names each other by its id and the path that is wrong', () => {
-    const raw = [{ id: 'a', phone: '1' }, { id: 'b', phone: { secret: 'value' } }, { id: 'c' }, null, 5, { phone: '2' }, { id: 7 }];
+    const raw = [
+      { id: 'a', phone: '1' },
+      { id: 'b', phone: { secret: 'value' } },
+      { id: 'c' },
+      null,
+      5,
+      { phone: '2' },
+      { id: 7 },
+    ];
     const { items, unreadable } = readItems(schema, raw);
     expect(items.map(({ id }) => id)).toEqual(['a', 'c']);
     expect(unreadable).toEqual([
@@ -31,8 +43,12 @@ describe('reading the items of a list', () => {
     expect(long.length).toBeLessThan(800);
     expect(long).toContain('; and 495 more');
     const deep = z.record(z.string(), map);
-    expect(issuesIn({ ['k'.repeat(500)]: { ['v'.repeat(500)]: 1 } }, deep)).toBe('*.*: expected string, received number');
-    expect(issuesIn({ id: 'secret-id', phone: 'x' }, z.object({ id: z.literal('customer'), phone: z.email() }))).not.toMatch(/secret-id/);
+    expect(issuesIn({ ['k'.repeat(500)]: { ['v'.repeat(500)]: 1 } }, deep)).toBe(
+      '*.*: expected string, received number',
+    );
+    expect(
+      issuesIn({ id: 'secret-id', phone: 'x' }, z.object({ id: z.literal('customer'), phone: z.email() })),
+    ).not.toMatch(/secret-id/);
     expect(issuesIn({ secretKey: 1 }, z.strictObject({}))).not.toMatch(/secretKey/);
   });
 });

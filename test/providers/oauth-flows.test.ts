@@ -10,9 +10,19 @@ import type { RunningOAuthSandbox } from '../support/sandbox-oauth.ts';
 import { NO_BUDGET, aCode, counted, oauthOf, refusalOf } from './oauth-world.ts';
 
 type Flow = OAuthAdapter['flow'];
-const FLOWS: readonly (readonly [ProviderId, Flow])[] = [['stripe', 'connect'], ['stripe', 'app'], ['square', 'code'], ['square', 'pkce'], ['quickbooks', 'code'], ['mailchimp', 'code']];
+const FLOWS: readonly (readonly [ProviderId, Flow])[] = [
+  ['stripe', 'connect'],
+  ['stripe', 'app'],
+  ['square', 'code'],
+  ['square', 'pkce'],
+  ['quickbooks', 'code'],
+  ['mailchimp', 'code'],
+];
 const REFRESHED = FLOWS.filter(([provider, flow]) => provider !== 'mailchimp' && flow !== 'connect');
-const SINGLE_USE = [['stripe', 'app'], ['square', 'pkce']] as const;
+const SINGLE_USE = [
+  ['stripe', 'app'],
+  ['square', 'pkce'],
+] as const;
 
 const REDIRECT_URI = 'https://interlock.example/oauth/x/callback';
 const VERIFIER = new Secret('v'.repeat(43));
@@ -35,19 +45,30 @@ describe('an OAuth adapter and its provider', () => {
     for (const { controlUrl } of Object.values(sandboxes())) await oauthControl(controlUrl).reset();
   });
 
-  const sandboxes = () => ({ stripe: sandbox.stripe, square: sandbox.square, quickbooks: sandbox.quickbooks, mailchimp: sandbox.mailchimp });
+  const sandboxes = () => ({
+    stripe: sandbox.stripe,
+    square: sandbox.square,
+    quickbooks: sandbox.quickbooks,
+    mailchimp: sandbox.mailchimp,
+  });
   const control = (provider: ProviderId) => oauthControl(sandboxes()[provider].controlUrl);
   const adapter = (provider: ProviderId, flow: Flow) => oauthOf(config, provider, flow);
   const accountsOf = async (provider: ProviderId) => (await control(provider).accounts()).map(({ id }) => id);
 
   async function approve(provider: ProviderId, flow: Flow, account?: string): Promise<CodeExchange> {
-    const url = await adapter(provider, flow).authorizationUrl({ state: 'st4te', redirectUri: REDIRECT_URI, codeVerifier: VERIFIER, scopes: null });
+    const url = await adapter(provider, flow).authorizationUrl({
+      state: 'st4te',
+      redirectUri: REDIRECT_URI,
+      codeVerifier: VERIFIER,
+      scopes: null,
+    });
     const { redirectUrl } = await control(provider).approve(url, account);
     const { code, state, realmId } = callbackSchema.parse(Object.fromEntries(new URL(redirectUrl).searchParams));
     expect([state, redirectUrl.startsWith(REDIRECT_URI)]).toEqual(['st4te', true]);
     return { code: new Secret(code), codeVerifier: VERIFIER, redirectUri: REDIRECT_URI, realmId: realmId ?? null };
   }
-  const connect = async (provider: ProviderId, flow: Flow, account?: string): Promise<Grant> => adapter(provider, flow).exchange(await approve(provider, flow, account), counted());
+  const connect = async (provider: ProviderId, flow: Flow, account?: string): Promise<Grant> =>
+    adapter(provider, flow).exchange(await approve(provider, flow, account), counted());
 
   describe.each(FLOWS)('%s by %s', (provider, flow) => {
     it('connects the account that its owner chose, and says whose it is', async () => {
@@ -64,27 +85,45 @@ describe('an OAuth adapter and its provider', () => {
     it('takes a code once', async () => {
       const code = await approve(provider, flow);
       await adapter(provider, flow).exchange(code, counted());
-      expect(await refusalOf(adapter(provider, flow).exchange(code, counted()))).toMatchObject({ kind: 'needs-reauth' });
+      expect(await refusalOf(adapter(provider, flow).exchange(code, counted()))).toMatchObject({
+        kind: 'needs-reauth',
+      });
     });
 
     it('takes no code that nobody was given', async () => {
-      expect(await refusalOf(adapter(provider, flow).exchange(aCode(), counted()))).toMatchObject({ kind: 'needs-reauth' });
+      expect(await refusalOf(adapter(provider, flow).exchange(aCode(), counted()))).toMatchObject({
+        kind: 'needs-reauth',
+      });
     });
 
     it('says that our app is refused, and never that the venue has to act, when our own credentials are wrong', async () => {
       const code = await approve(provider, flow);
       const wrong = oauthOf(withWrongCredentials(config), provider, flow);
-      expect(await refusalOf(wrong.exchange(code, counted()))).toMatchObject({ kind: 'unavailable', code: 'invalid_client' });
+      expect(await refusalOf(wrong.exchange(code, counted()))).toMatchObject({
+        kind: 'unavailable',
+        code: 'invalid_client',
+      });
       const grant = await adapter(provider, flow).exchange(code, counted());
-      if (wrong.refresh) expect(await refusalOf(wrong.refresh(grant, counted()))).toMatchObject({ kind: 'unavailable', code: 'invalid_client' });
-      if (flow === 'connect') expect(await refusalOf(wrong.account(grant, counted()))).toMatchObject({ kind: 'unavailable', code: 'invalid_client' });
+      if (wrong.refresh)
+        expect(await refusalOf(wrong.refresh(grant, counted()))).toMatchObject({
+          kind: 'unavailable',
+          code: 'invalid_client',
+        });
+      if (flow === 'connect')
+        expect(await refusalOf(wrong.account(grant, counted()))).toMatchObject({
+          kind: 'unavailable',
+          code: 'invalid_client',
+        });
     });
 
     it('notices that the owner has taken the access back', async () => {
       const grant = await connect(provider, flow);
-      const account = grantedAccount(grant) ?? (await adapter(provider, flow).account(grant, counted())).externalAccountId;
+      const account =
+        grantedAccount(grant) ?? (await adapter(provider, flow).account(grant, counted())).externalAccountId;
       await control(provider).revoke(account);
-      expect(await refusalOf(adapter(provider, flow).account(grant, counted()))).toMatchObject({ kind: 'needs-reauth' });
+      expect(await refusalOf(adapter(provider, flow).account(grant, counted()))).toMatchObject({
+        kind: 'needs-reauth',
+      });
       const { refresh } = adapter(provider, flow);
       if (refresh) expect(await refusalOf(refresh(grant, counted()))).toMatchObject({ kind: 'needs-reauth' });
     });
@@ -97,16 +136,23 @@ describe('an OAuth adapter and its provider', () => {
         return;
       }
       await revoke(grant, counted());
-      expect(await refusalOf(adapter(provider, flow).account(grant, counted()))).toMatchObject({ kind: 'needs-reauth' });
+      expect(await refusalOf(adapter(provider, flow).account(grant, counted()))).toMatchObject({
+        kind: 'needs-reauth',
+      });
       await revoke(grant, counted());
       const wrong = oauthOf(withWrongCredentials(config), provider, flow);
-      expect(await refusalOf(wrong.revoke!(await connect(provider, flow), counted()))).toMatchObject({ kind: 'unavailable', code: 'invalid_client' });
+      expect(await refusalOf(wrong.revoke!(await connect(provider, flow), counted()))).toMatchObject({
+        kind: 'unavailable',
+        code: 'invalid_client',
+      });
     });
 
     it('keeps two venues apart, also when both connect and ask at once', async () => {
       const [one = ''] = await accountsOf(provider);
       const two = (await control(provider).addAccount('Second')).id;
-      const codes = await Promise.all(Array.from({ length: 6 }, (_, index) => approve(provider, flow, index % 2 === 0 ? one : two)));
+      const codes = await Promise.all(
+        Array.from({ length: 6 }, (_, index) => approve(provider, flow, index % 2 === 0 ? one : two)),
+      );
       const grants = await Promise.all(codes.map((code) => adapter(provider, flow).exchange(code, counted())));
       const tokens = grants.map(({ accessToken }) => accessToken.expose());
       expect(new Set(tokens).size).toBe(6);
@@ -117,7 +163,10 @@ describe('an OAuth adapter and its provider', () => {
     it('is broken by no outage of the exchange: the grant of a code that was not spent can still be had', async () => {
       const code = await approve(provider, flow);
       await control(provider).fault({ match: { path: '.*token.*' }, kind: 'status', status: 503, times: 1 });
-      expect(await refusalOf(adapter(provider, flow).exchange(code, counted()))).toMatchObject({ kind: 'unavailable', httpStatus: 503 });
+      expect(await refusalOf(adapter(provider, flow).exchange(code, counted()))).toMatchObject({
+        kind: 'unavailable',
+        httpStatus: 503,
+      });
       await adapter(provider, flow).exchange(code, counted());
     });
   });
@@ -129,7 +178,9 @@ describe('an OAuth adapter and its provider', () => {
       expect(after.accessToken.expose()).not.toBe(before.accessToken.expose());
       expect(after.context).toEqual(before.context);
       expect(after.scopes).toEqual(before.scopes);
-      expect(await adapter(provider, flow).account(after, counted())).toMatchObject({ externalAccountId: grantedAccount(before) });
+      expect(await adapter(provider, flow).account(after, counted())).toMatchObject({
+        externalAccountId: grantedAccount(before),
+      });
     });
 
     it('is due before its access token ends, and soon enough to outlast an outage', async () => {
@@ -143,24 +194,37 @@ describe('an OAuth adapter and its provider', () => {
 
     it('can be asked again for an answer that was lost, just as long as it says', async () => {
       const before = await connect(provider, flow);
-      await control(provider).fault({ match: { path: '.*(token|bearer)' }, kind: 'commit-then-fail', status: 500, times: 1 });
+      await control(provider).fault({
+        match: { path: '.*(token|bearer)' },
+        kind: 'commit-then-fail',
+        status: 500,
+        times: 1,
+      });
       const { refresh, previousTokenGraceMs } = adapter(provider, flow);
       expect(await refusalOf(refresh!(before, counted()))).toMatchObject({ kind: 'unavailable', httpStatus: 500 });
-      if (previousTokenGraceMs === 0) expect(await refusalOf(refresh!(before, counted()))).toMatchObject({ kind: 'needs-reauth' });
-      else expect((await adapter(provider, flow).account(await refresh!(before, counted()), counted())).externalAccountId).toBeTruthy();
+      if (previousTokenGraceMs === 0)
+        expect(await refusalOf(refresh!(before, counted()))).toMatchObject({ kind: 'needs-reauth' });
+      else
+        expect(
+          (await adapter(provider, flow).account(await refresh!(before, counted()), counted())).externalAccountId,
+        ).toBeTruthy();
     });
 
     it('says so when the access token has ended, and comes back by a refresh', async () => {
       const grant = await connect(provider, flow);
       await control(provider).expire(grantedAccount(grant)!, 'access');
-      expect(await refusalOf(adapter(provider, flow).account(grant, counted()))).toMatchObject({ kind: 'needs-reauth' });
+      expect(await refusalOf(adapter(provider, flow).account(grant, counted()))).toMatchObject({
+        kind: 'needs-reauth',
+      });
       await adapter(provider, flow).account(await adapter(provider, flow).refresh!(grant, counted()), counted());
     });
 
     it('is over when the refresh token has ended', async () => {
       const grant = await connect(provider, flow);
       await control(provider).expire(grantedAccount(grant)!, 'all');
-      expect(await refusalOf(adapter(provider, flow).refresh!(grant, counted()))).toMatchObject({ kind: 'needs-reauth' });
+      expect(await refusalOf(adapter(provider, flow).refresh!(grant, counted()))).toMatchObject({
+        kind: 'needs-reauth',
+      });
     });
   });
 
@@ -168,18 +232,28 @@ describe('an OAuth adapter and its provider', () => {
     const before = await connect(provider, flow);
     const after = await adapter(provider, flow).refresh!(before, counted());
     expect(after.refreshToken?.expose()).not.toBe(before.refreshToken?.expose());
-    expect(await refusalOf(adapter(provider, flow).refresh!(before, counted()))).toMatchObject({ kind: 'needs-reauth' });
+    expect(await refusalOf(adapter(provider, flow).refresh!(before, counted()))).toMatchObject({
+      kind: 'needs-reauth',
+    });
   });
 
   it('Square’s code flow keeps its refresh token for ever', async () => {
     const before = await connect('square', 'code');
     const after = await adapter('square', 'code').refresh!(before, counted());
-    expect([after.refreshToken?.expose(), after.refreshExpiresAt, after.hardExpiresAt]).toEqual([before.refreshToken?.expose(), null, null]);
+    expect([after.refreshToken?.expose(), after.refreshExpiresAt, after.hardExpiresAt]).toEqual([
+      before.refreshToken?.expose(),
+      null,
+      null,
+    ]);
   });
 
   it('PKCE takes no code without the verifier that belongs to it', async () => {
     const code = await approve('square', 'pkce');
-    expect(await refusalOf(adapter('square', 'pkce').exchange({ ...code, codeVerifier: new Secret('w'.repeat(43)) }, counted()))).toMatchObject({ kind: 'needs-reauth' });
+    expect(
+      await refusalOf(
+        adapter('square', 'pkce').exchange({ ...code, codeVerifier: new Secret('w'.repeat(43)) }, counted()),
+      ),
+    ).toMatchObject({ kind: 'needs-reauth' });
   });
 
   it('QuickBooks tells when the grant dies if it is idle and when it dies in any case', async () => {
@@ -194,21 +268,31 @@ describe('an OAuth adapter and its provider', () => {
 
   it('QuickBooks does not spend a code without the company it is for', async () => {
     const code = await approve('quickbooks', 'code');
-    for (const realmId of [null, '', '1/../2', '12a']) expect(await refusalOf(adapter('quickbooks', 'code').exchange({ ...code, realmId }, counted()))).toMatchObject({ kind: 'rejected', code: 'realm-missing' });
+    for (const realmId of [null, '', '1/../2', '12a'])
+      expect(await refusalOf(adapter('quickbooks', 'code').exchange({ ...code, realmId }, counted()))).toMatchObject({
+        kind: 'rejected',
+        code: 'realm-missing',
+      });
     await adapter('quickbooks', 'code').exchange(code, counted());
   });
 
   it('QuickBooks does not let a token read another company than its own', async () => {
     const [one, two] = await accountsOf('quickbooks');
     const grant = await connect('quickbooks', 'code', one);
-    expect(await refusalOf(adapter('quickbooks', 'code').account({ ...grant, context: { realmId: two! } }, counted()))).toMatchObject({ kind: 'needs-reauth', code: '3100' });
+    expect(
+      await refusalOf(adapter('quickbooks', 'code').account({ ...grant, context: { realmId: two! } }, counted())),
+    ).toMatchObject({ kind: 'needs-reauth', code: '3100' });
   });
 
   it('Stripe Connect acts with the platform’s key for the account, and keeps no other secret that is needed', async () => {
     const grant = await connect('stripe', 'connect');
     const { secretKey, onBehalfOf } = adapter('stripe', 'connect').credential(grant);
     expect([secretKey.expose(), onBehalfOf]).toEqual([sandbox.stripe.platformKey, grant.context['stripe_user_id']]);
-    expect([grant.refreshToken, grant.accessExpiresAt, adapter('stripe', 'connect').refresh]).toEqual([null, null, null]);
+    expect([grant.refreshToken, grant.accessExpiresAt, adapter('stripe', 'connect').refresh]).toEqual([
+      null,
+      null,
+      null,
+    ]);
   });
 
   it('a Stripe App acts with the access token itself, which lives an hour', async () => {
@@ -219,38 +303,86 @@ describe('an OAuth adapter and its provider', () => {
     expect(lifeMs).toBeLessThanOrEqual(HOUR_MS);
   });
 
-  it.each(['connect', 'app'] as const)('Stripe’s records are read with the grant of %s, and with nobody’s once it is taken back', async (flow) => {
-    const [account = ''] = await accountsOf('stripe');
-    const grant = await connect('stripe', flow, account);
-    const providers = createProviders(config, NO_BUDGET);
-    const session = providers.open('stripe', { ...adapter('stripe', flow).credential(grant), account: { environment: 'sandbox', externalAccountId: account }, lane: 'bulk' });
-    const [theirs] = await control('stripe').send<{ readonly ids: readonly string[] }>('POST', '/seed', { resource: 'customers', records: [{ name: 'Ana' }], account }).then(({ ids }) => ids);
-    const page = await session.resource('customers').listPage({ stream: 'customers', fromEpochS: null, toEpochS: 4_000_000_000, after: null });
-    expect(page.records.map(({ externalId }) => externalId)).toEqual([theirs]);
-    await control('stripe').revoke(account);
-    expect(await refusalOf(session.account())).toMatchObject({ kind: 'needs-reauth' });
-  });
+  it.each(['connect', 'app'] as const)(
+    'Stripe’s records are read with the grant of %s, and with nobody’s once it is taken back',
+    async (flow) => {
+      const [account = ''] = await accountsOf('stripe');
+      const grant = await connect('stripe', flow, account);
+      const providers = createProviders(config, NO_BUDGET);
+      const session = providers.open('stripe', {
+        ...adapter('stripe', flow).credential(grant),
+        account: { environment: 'sandbox', externalAccountId: account },
+        lane: 'bulk',
+      });
+      const [theirs] = await control('stripe')
+        .send<{ readonly ids: readonly string[] }>('POST', '/seed', {
+          resource: 'customers',
+          records: [{ name: 'Ana' }],
+          account,
+        })
+        .then(({ ids }) => ids);
+      const page = await session
+        .resource('customers')
+        .listPage({ stream: 'customers', fromEpochS: null, toEpochS: 4_000_000_000, after: null });
+      expect(page.records.map(({ externalId }) => externalId)).toEqual([theirs]);
+      await control('stripe').revoke(account);
+      expect(await refusalOf(session.account())).toMatchObject({ kind: 'needs-reauth' });
+    },
+  );
 
   it('Square tells the scopes that were granted, and connects without the name of the merchant where that is not among them', async () => {
-    const url = await adapter('square', 'code').authorizationUrl({ state: 's', redirectUri: REDIRECT_URI, codeVerifier: VERIFIER, scopes: ['ITEMS_READ'] });
+    const url = await adapter('square', 'code').authorizationUrl({
+      state: 's',
+      redirectUri: REDIRECT_URI,
+      codeVerifier: VERIFIER,
+      scopes: ['ITEMS_READ'],
+    });
     const { redirectUrl } = await control('square').approve(url);
-    const grant = await adapter('square', 'code').exchange({ ...(await approve('square', 'code')), code: new Secret(new URL(redirectUrl).searchParams.get('code')!) }, counted());
-    expect(await adapter('square', 'code').account(grant, counted())).toMatchObject({ name: null, scopes: ['ITEMS_READ'] });
+    const grant = await adapter('square', 'code').exchange(
+      { ...(await approve('square', 'code')), code: new Secret(new URL(redirectUrl).searchParams.get('code')!) },
+      counted(),
+    );
+    expect(await adapter('square', 'code').account(grant, counted())).toMatchObject({
+      name: null,
+      scopes: ['ITEMS_READ'],
+    });
   });
 });
 
-const grantedAccount = ({ context }: Grant) => context['stripe_user_id'] ?? context['merchant_id'] ?? context['realmId'];
+const grantedAccount = ({ context }: Grant) =>
+  context['stripe_user_id'] ?? context['merchant_id'] ?? context['realmId'];
 
 function configOf({ stripe, square, quickbooks, mailchimp }: RunningOAuthSandbox): ProvidersConfig {
   return {
     stripe: {
       apiUrl: stripe.apiUrl,
       requestsPerSecond: null,
-      oauth: { connectUrl: stripe.connectUrl, marketplaceUrl: stripe.marketplaceUrl, secretKey: new Secret(stripe.platformKey), connectClientId: stripe.connectClientId, appClientId: stripe.appClientId },
+      oauth: {
+        connectUrl: stripe.connectUrl,
+        marketplaceUrl: stripe.marketplaceUrl,
+        secretKey: new Secret(stripe.platformKey),
+        connectClientId: stripe.connectClientId,
+        appClientId: stripe.appClientId,
+      },
     },
-    square: { apiUrl: square.apiUrl, environment: 'sandbox', app: { id: square.clientId, secret: new Secret(square.clientSecret) } },
-    quickbooks: { apiUrl: quickbooks.apiUrl, authorizeUrl: quickbooks.authorizeUrl, tokenUrl: quickbooks.tokenUrl, revokeUrl: quickbooks.revokeUrl, environment: 'sandbox', app: { id: quickbooks.clientId, secret: new Secret(quickbooks.clientSecret) } },
-    mailchimp: { loginUrl: mailchimp.apiUrl, apiUrl: mailchimp.apiUrl, app: { id: mailchimp.clientId, secret: new Secret(mailchimp.clientSecret) } },
+    square: {
+      apiUrl: square.apiUrl,
+      environment: 'sandbox',
+      app: { id: square.clientId, secret: new Secret(square.clientSecret) },
+    },
+    quickbooks: {
+      apiUrl: quickbooks.apiUrl,
+      authorizeUrl: quickbooks.authorizeUrl,
+      tokenUrl: quickbooks.tokenUrl,
+      revokeUrl: quickbooks.revokeUrl,
+      environment: 'sandbox',
+      app: { id: quickbooks.clientId, secret: new Secret(quickbooks.clientSecret) },
+    },
+    mailchimp: {
+      loginUrl: mailchimp.apiUrl,
+      apiUrl: mailchimp.apiUrl,
+      app: { id: mailchimp.clientId, secret: new Secret(mailchimp.clientSecret) },
+    },
   };
 }
 

@@ -33,10 +33,23 @@ export function configAt(url: string): Required<ProvidersConfig> {
     stripe: {
       apiUrl: url,
       requestsPerSecond: null,
-      oauth: { connectUrl: url, marketplaceUrl: `${url}/oauth/v2/authorize`, secretKey: new Secret(PLATFORM_KEY), connectClientId: 'ca_connect', appClientId: 'ca_app' },
+      oauth: {
+        connectUrl: url,
+        marketplaceUrl: `${url}/oauth/v2/authorize`,
+        secretKey: new Secret(PLATFORM_KEY),
+        connectClientId: 'ca_connect',
+        appClientId: 'ca_app',
+      },
     },
     square: { apiUrl: url, environment: 'sandbox', app: { id: 'sq-app', secret } },
-    quickbooks: { apiUrl: url, authorizeUrl: `${url}/connect/oauth2`, tokenUrl: `${url}/oauth2/v1/tokens/bearer`, revokeUrl: `${url}/v2/oauth2/tokens/revoke`, environment: 'sandbox', app: { id: 'qb-app', secret } },
+    quickbooks: {
+      apiUrl: url,
+      authorizeUrl: `${url}/connect/oauth2`,
+      tokenUrl: `${url}/oauth2/v1/tokens/bearer`,
+      revokeUrl: `${url}/v2/oauth2/tokens/revoke`,
+      environment: 'sandbox',
+      app: { id: 'qb-app', secret },
+    },
     mailchimp: { loginUrl: url, apiUrl: url, app: { id: 'mc-app', secret } },
   };
 }
@@ -99,7 +112,13 @@ export async function aServer(answer: (asked: Asked, res: ServerResponse, req: I
     req.on('data', (chunk: Buffer) => chunks.push(chunk));
     req.on('end', () => {
       const url = new URL(req.url ?? '/', 'http://server');
-      const one = { method: req.method ?? '', path: url.pathname, query: url.searchParams, headers: req.headers, body: Buffer.concat(chunks).toString('utf8') };
+      const one = {
+        method: req.method ?? '',
+        path: url.pathname,
+        query: url.searchParams,
+        headers: req.headers,
+        body: Buffer.concat(chunks).toString('utf8'),
+      };
       asked.push(one);
       answer(one, res, req);
     });
@@ -110,7 +129,9 @@ export async function aServer(answer: (asked: Asked, res: ServerResponse, req: I
     asked: (): readonly Asked[] => asked,
     close: () =>
       new Promise<void>((resolve) => {
-        server.close(() => { resolve(); });
+        server.close(() => {
+          resolve();
+        });
         server.closeAllConnections();
       }),
   };
@@ -120,7 +141,9 @@ type Answer = (asked: Asked, res: ServerResponse, url: string) => void;
 
 /** A server that knows its own address, for the test that asks for it: closed when that ends. */
 export async function serve(answer: Answer) {
-  const server = await aServer((asked, res) => { answer(asked, res, server.url); });
+  const server = await aServer((asked, res) => {
+    answer(asked, res, server.url);
+  });
   onTestFinished(() => server.close());
   return server;
 }
@@ -130,7 +153,12 @@ export async function adapterAt(provider: ProviderId, flow: OAuthAdapter['flow']
   return { adapter: oauthOf(configAt(server.url), provider, flow), server };
 }
 
-export function sendJson(res: ServerResponse, body: unknown, status = 200, headers: Readonly<Record<string, string>> = {}): void {
+export function sendJson(
+  res: ServerResponse,
+  body: unknown,
+  status = 200,
+  headers: Readonly<Record<string, string>> = {},
+): void {
   res.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
 }
 

@@ -24,9 +24,15 @@ describe('the pipeline around every provider call', () => {
     account = { environment: 'sandbox', externalAccountId: `acct_${(accounts += 1)}` };
   });
 
-  const providersAt = (requestsPerSecond: number | null): Providers => createProviders({ stripe: { apiUrl: world.sandbox.apiUrl, requestsPerSecond } }, createBudgetStore(database.db));
-  const open = (providers: Providers, options: { lane?: 'interactive' | 'bulk'; signal?: AbortSignal; onCall?: (durationMs: number) => void } = {}) =>
-    providers.open('stripe', { secretKey: new Secret(world.sandbox.secretKey), account, lane: 'bulk', ...options }).resource('customers');
+  const providersAt = (requestsPerSecond: number | null): Providers =>
+    createProviders({ stripe: { apiUrl: world.sandbox.apiUrl, requestsPerSecond } }, createBudgetStore(database.db));
+  const open = (
+    providers: Providers,
+    options: { lane?: 'interactive' | 'bulk'; signal?: AbortSignal; onCall?: (durationMs: number) => void } = {},
+  ) =>
+    providers
+      .open('stripe', { secretKey: new Secret(world.sandbox.secretKey), account, lane: 'bulk', ...options })
+      .resource('customers');
   const requests = async () => (await world.stripe.calls()).length;
 
   it('paces calls to the budget’s rate', async () => {
@@ -45,7 +51,14 @@ describe('the pipeline around every provider call', () => {
       const outcome = await call;
       return outcome instanceof ProviderError ? Promise.reject(outcome) : new Promise(() => undefined);
     });
-    const refused = await refusalOf(Promise.race([...refusals, new Promise((resolve) => { setTimeout(resolve, 3_000); })]));
+    const refused = await refusalOf(
+      Promise.race([
+        ...refusals,
+        new Promise((resolve) => {
+          setTimeout(resolve, 3_000);
+        }),
+      ]),
+    );
     expect(refused.details).toMatchObject({ kind: 'rate-limited', retryAfterMs: expect.any(Number) as number });
     expect(await requests()).toBeLessThan(6);
     await Promise.all(calls);
@@ -55,18 +68,30 @@ describe('the pipeline around every provider call', () => {
   it('lets an interactive call overtake a bulk backlog', async () => {
     const providers = providersAt(10);
     const order: string[] = [];
-    const bulk = Array.from({ length: 12 }, () => open(providers).listPage(LISTING).then(() => order.push('bulk')));
+    const bulk = Array.from({ length: 12 }, () =>
+      open(providers)
+        .listPage(LISTING)
+        .then(() => order.push('bulk')),
+    );
     await new Promise((resolve) => setTimeout(resolve, 200));
-    await open(providers, { lane: 'interactive' }).listPage(LISTING).then(() => order.push('interactive'));
+    await open(providers, { lane: 'interactive' })
+      .listPage(LISTING)
+      .then(() => order.push('interactive'));
     await Promise.all(bulk);
     expect(order.indexOf('interactive')).toBeLessThan(6);
   });
 
   it('tells that the provider limits the rate, also when the shared budget cannot note it', async () => {
-    const budget = { ...createBudgetStore(database.db), throttle: () => Promise.reject(new Error('the database is away')) };
+    const budget = {
+      ...createBudgetStore(database.db),
+      throttle: () => Promise.reject(new Error('the database is away')),
+    };
     const session = open(createProviders({ stripe: { apiUrl: world.sandbox.apiUrl, requestsPerSecond: 50 } }, budget));
     await world.stripe.fault({ kind: 'status', status: 429, retryAfter: 7, times: 1 });
-    expect((await refusalOf(session.listPage(LISTING))).details).toMatchObject({ kind: 'rate-limited', retryAfterMs: 7_000 });
+    expect((await refusalOf(session.listPage(LISTING))).details).toMatchObject({
+      kind: 'rate-limited',
+      retryAfterMs: 7_000,
+    });
   });
 
   it('makes everybody keep the pause that one caller’s 429 asks for', async () => {
@@ -99,9 +124,17 @@ describe('the pipeline around every provider call', () => {
     await session.count();
     await session.retrieve('cus_nobody').catch(() => undefined);
     await writerOf(session).findTwin({ recordId: 'x', email: null, createdSinceEpochS: 0, after: null });
-    const mapped = world.mapping.toPayload({ id: 'r', sourceId: 's', fields: { name: 'Ada', email: null, phone: null, address: null, marketingConsent: null, metadata: {} } });
+    const mapped = world.mapping.toPayload({
+      id: 'r',
+      sourceId: 's',
+      fields: { name: 'Ada', email: null, phone: null, address: null, marketingConsent: null, metadata: {} },
+    });
     const { externalId } = await writerOf(session).create(mapped, { idempotencyKey: 'k1' });
-    await writerOf(session).update(externalId, mapped, { idempotencyKey: 'k2', clearedMetadataKeys: [], externalState: null });
+    await writerOf(session).update(externalId, mapped, {
+      idempotencyKey: 'k2',
+      clearedMetadataKeys: [],
+      externalState: null,
+    });
     await writerOf(session).archive(externalId, { idempotencyKey: 'k3' });
     expect(durations).toHaveLength(8);
     expect(await requests()).toBe(8);
@@ -109,9 +142,14 @@ describe('the pipeline around every provider call', () => {
   });
 
   it('shares one budget among keys that are being tested', async () => {
-    const test = () => providersAt(1_000).open('stripe', { secretKey: new Secret(world.sandbox.secretKey), account: null, lane: 'interactive' }).account();
+    const test = () =>
+      providersAt(1_000)
+        .open('stripe', { secretKey: new Secret(world.sandbox.secretKey), account: null, lane: 'interactive' })
+        .account();
     expect(await test()).toMatchObject({ environment: 'sandbox' });
-    expect(await database.admin`select key from provider_budgets where key like '%connecting'`).toEqual([{ key: 'stripe/connecting' }]);
+    expect(await database.admin`select key from provider_budgets where key like '%connecting'`).toEqual([
+      { key: 'stripe/connecting' },
+    ]);
   });
 
   it('leases no more at once than the adapter declares, and refuses with a time to come back', async () => {
@@ -121,7 +159,10 @@ describe('the pipeline around every provider call', () => {
     const first = await providers.lease(target, { holder: 'one', slots: concurrency - 1 });
     const second = await providers.lease(target, { holder: 'two', slots: 10 });
     expect([first.slots, second.slots]).toEqual([concurrency - 1, 1]);
-    expect((await refusalOf(providers.lease(target, { holder: 'three', slots: 1 }))).details).toMatchObject({ kind: 'rate-limited', retryAfterMs: 5_000 });
+    expect((await refusalOf(providers.lease(target, { holder: 'three', slots: 1 }))).details).toMatchObject({
+      kind: 'rate-limited',
+      retryAfterMs: 5_000,
+    });
     await first.renew();
     await first.release();
     expect(await providers.lease(target, { holder: 'three', slots: 1 })).toMatchObject({ slots: 1 });
@@ -131,6 +172,8 @@ describe('the pipeline around every provider call', () => {
 
   it('knows no provider that has no adapter', () => {
     expect(providersAt(1).find('square')).toBeNull();
-    expect(() => providersAt(1).open('square', { secretKey: new Secret('x'), account, lane: 'bulk' })).toThrow('no adapter for square');
+    expect(() => providersAt(1).open('square', { secretKey: new Secret('x'), account, lane: 'bulk' })).toThrow(
+      'no adapter for square',
+    );
   });
 });

@@ -3,16 +3,37 @@ import { describe, expect, it } from 'vitest';
 import { toMoney, toStripeAmount } from '../../providers/stripe/amounts.ts';
 
 // https://docs.stripe.com/currencies#zero-decimal and #three-decimal, read 2026-11-21.
-const ZERO_DECIMAL = ['BIF', 'CLP', 'DJF', 'GNF', 'JPY', 'KMF', 'KRW', 'MGA', 'PYG', 'RWF', 'VND', 'VUV', 'XAF', 'XOF', 'XPF'];
+const ZERO_DECIMAL = [
+  'BIF',
+  'CLP',
+  'DJF',
+  'GNF',
+  'JPY',
+  'KMF',
+  'KRW',
+  'MGA',
+  'PYG',
+  'RWF',
+  'VND',
+  'VUV',
+  'XAF',
+  'XOF',
+  'XPF',
+];
 const THREE_DECIMAL = ['BHD', 'JOD', 'KWD', 'OMR', 'TND'];
 const CURRENCIES = Intl.supportedValuesOf('currency');
 
 const anyCurrency = fc.constantFrom(...CURRENCIES, ...ZERO_DECIMAL, ...THREE_DECIMAL, 'ISK', 'UGX', 'HUF', 'TWD');
-const anyAmount = fc.oneof(fc.maxSafeInteger(), fc.integer({ min: -100_000, max: 100_000 }), fc.constantFrom(0, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER));
+const anyAmount = fc.oneof(
+  fc.maxSafeInteger(),
+  fc.integer({ min: -100_000, max: 100_000 }),
+  fc.constantFrom(0, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER),
+);
 
 /** The amount in whole units of the currency as an exact fraction of 10^12. */
 const worthOf = (amount: number, digits: number) => BigInt(amount) * 10n ** BigInt(12 - digits);
-const stripeDigitsOf = (currency: string) => (ZERO_DECIMAL.includes(currency) ? 0 : THREE_DECIMAL.includes(currency) ? 3 : 2);
+const stripeDigitsOf = (currency: string) =>
+  ZERO_DECIMAL.includes(currency) ? 0 : THREE_DECIMAL.includes(currency) ? 3 : 2;
 
 describe('an amount of Stripe’s', () => {
   it.each<[string, number, number]>([
@@ -27,7 +48,11 @@ describe('an amount of Stripe’s', () => {
     ['mga', 5, 500],
   ])('in %s of %i is %i in ISO 4217 minor units', (currency, amount, amountMinor) => {
     expect(toMoney(amount, currency)).toEqual({ amountMinor, currency: currency.toUpperCase() });
-    expect(toStripeAmount({ amountMinor, currency: currency.toUpperCase() })).toEqual({ amount, currency, problem: null });
+    expect(toStripeAmount({ amountMinor, currency: currency.toUpperCase() })).toEqual({
+      amount,
+      currency,
+      problem: null,
+    });
   });
 
   it.each<[string, number, string]>([
@@ -42,12 +67,20 @@ describe('an amount of Stripe’s', () => {
 
   it('is worth the same on our side, or is not told at all', () => {
     fc.assert(
-      fc.property(anyAmount, fc.constantFrom('EUR', 'HUF', 'TWD', 'ISK', 'UGX', 'RSD', ...ZERO_DECIMAL, ...THREE_DECIMAL), (amount, currency) => {
-        const money = toMoney(amount, currency.toLowerCase());
-        if (money === null) return;
-        const isoDigits = THREE_DECIMAL.includes(currency) ? 3 : currency === 'MGA' || !ZERO_DECIMAL.includes(currency) && !['ISK', 'UGX'].includes(currency) ? 2 : 0;
-        expect(worthOf(money.amountMinor, isoDigits)).toBe(worthOf(amount, stripeDigitsOf(currency)));
-      }),
+      fc.property(
+        anyAmount,
+        fc.constantFrom('EUR', 'HUF', 'TWD', 'ISK', 'UGX', 'RSD', ...ZERO_DECIMAL, ...THREE_DECIMAL),
+        (amount, currency) => {
+          const money = toMoney(amount, currency.toLowerCase());
+          if (money === null) return;
+          const isoDigits = THREE_DECIMAL.includes(currency)
+            ? 3
+            : currency === 'MGA' || (!ZERO_DECIMAL.includes(currency) && !['ISK', 'UGX'].includes(currency))
+              ? 2
+              : 0;
+          expect(worthOf(money.amountMinor, isoDigits)).toBe(worthOf(amount, stripeDigitsOf(currency)));
+        },
+      ),
       { numRuns: 1_000 },
     );
   });
@@ -71,7 +104,8 @@ describe('an amount of ours', () => {
         const sent = toStripeAmount({ amountMinor: amount, currency });
         const read = toMoney(amount, currency.toLowerCase());
         if (sent.problem === null) expect(Number.isSafeInteger(sent.amount) && !Object.is(sent.amount, -0)).toBe(true);
-        if (read !== null) expect(Number.isSafeInteger(read.amountMinor) && !Object.is(read.amountMinor, -0)).toBe(true);
+        if (read !== null)
+          expect(Number.isSafeInteger(read.amountMinor) && !Object.is(read.amountMinor, -0)).toBe(true);
       }),
       { numRuns: 2_000 },
     );
@@ -80,13 +114,29 @@ describe('an amount of ours', () => {
   it('sums up to the same on both sides, currency by currency', () => {
     const currencies = ['EUR', 'JPY', 'KWD', 'ISK', 'MGA', 'USD'];
     fc.assert(
-      fc.property(fc.array(fc.record({ amount: fc.integer({ min: -1_000_000, max: 1_000_000 }).map((amount) => amount * 100), currency: fc.constantFrom(...currencies) })), (movements) => {
-        for (const currency of currencies) {
-          const ofCurrency = movements.filter((movement) => movement.currency === currency);
-          const total = toMoney(ofCurrency.reduce((sum, { amount }) => sum + amount, 0), currency.toLowerCase());
-          expect(ofCurrency.reduce((sum, { amount }) => sum + (toMoney(amount, currency.toLowerCase())?.amountMinor ?? NaN), 0)).toBe(total?.amountMinor);
-        }
-      }),
+      fc.property(
+        fc.array(
+          fc.record({
+            amount: fc.integer({ min: -1_000_000, max: 1_000_000 }).map((amount) => amount * 100),
+            currency: fc.constantFrom(...currencies),
+          }),
+        ),
+        (movements) => {
+          for (const currency of currencies) {
+            const ofCurrency = movements.filter((movement) => movement.currency === currency);
+            const total = toMoney(
+              ofCurrency.reduce((sum, { amount }) => sum + amount, 0),
+              currency.toLowerCase(),
+            );
+            expect(
+              ofCurrency.reduce(
+                (sum, { amount }) => sum + (toMoney(amount, currency.toLowerCase())?.amountMinor ?? NaN),
+                0,
+              ),
+            ).toBe(total?.amountMinor);
+          }
+        },
+      ),
     );
   });
 
@@ -96,7 +146,8 @@ describe('an amount of ours', () => {
   });
 
   it('of whole króna and shillings is sent in hundredths', () => {
-    for (const currency of ['ISK', 'UGX']) expect(toStripeAmount({ amountMinor: 5, currency })).toMatchObject({ amount: 500, problem: null });
+    for (const currency of ['ISK', 'UGX'])
+      expect(toStripeAmount({ amountMinor: 5, currency })).toMatchObject({ amount: 500, problem: null });
     expect(toStripeAmount({ amountMinor: Number.MAX_SAFE_INTEGER, currency: 'ISK' }).problem).not.toBeNull();
   });
 

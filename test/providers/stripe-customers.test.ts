@@ -9,7 +9,14 @@ import { allOf, createStripeWorld, writerOf } from './stripe-world.ts';
 import type { StripeWorld } from './stripe-world.ts';
 
 const FIXTURES = new URL('../../../shared/samples/stripe/fixtures3.json', import.meta.url);
-const EMPTY: CustomerFields = { name: null, email: null, phone: null, address: null, marketingConsent: null, metadata: {} };
+const EMPTY: CustomerFields = {
+  name: null,
+  email: null,
+  phone: null,
+  address: null,
+  marketingConsent: null,
+  metadata: {},
+};
 const NO_ADDRESS = { line1: null, line2: null, city: null, region: null, postalCode: null, country: null };
 const ID = '0199f2c8-0000-7000-8000-000000000001';
 
@@ -28,7 +35,11 @@ const anyFields = fc.record<CustomerFields>({
   phone: text(5),
   address: fc.option(anyAddress),
   marketingConsent: fc.option(fc.boolean()),
-  metadata: fc.dictionary(fc.string({ minLength: 1, maxLength: 20 }).filter((key) => !/[[\]]/.test(key) && key !== '__proto__'), fc.string({ unit: 'grapheme', maxLength: 60 }), { maxKeys: 5 }),
+  metadata: fc.dictionary(
+    fc.string({ minLength: 1, maxLength: 20 }).filter((key) => !/[[\]]/.test(key) && key !== '__proto__'),
+    fc.string({ unit: 'grapheme', maxLength: 60 }),
+    { maxKeys: 5 },
+  ),
 });
 
 describe('a customer on its way to Stripe and back', () => {
@@ -64,7 +75,9 @@ describe('a customer on its way to Stripe and back', () => {
       fc.asyncProperty(anyFields, anyFields, async (before, after) => {
         fc.pre(map(before).problems.length === 0 && map(after).problems.length === 0);
         const { externalId } = await writer().create(map(before), nextKey());
-        const clearedMetadataKeys = Object.keys(before.metadata).filter((one) => !Object.hasOwn(after.metadata, one) || after.metadata[one] === '');
+        const clearedMetadataKeys = Object.keys(before.metadata).filter(
+          (one) => !Object.hasOwn(after.metadata, one) || after.metadata[one] === '',
+        );
         const updated = await writer().update(externalId, map(after), { ...nextKey(), clearedMetadataKeys });
         expect(fingerprint(updated.fields)).toBe(fingerprint(after));
         expect(fingerprint((await world.customers().retrieve(externalId))?.fields ?? null)).toBe(fingerprint(after));
@@ -78,7 +91,10 @@ describe('a customer on its way to Stripe and back', () => {
     ['an address of nothing but empty texts', { address: { ...NO_ADDRESS, line1: '', country: '' } }],
     ['an empty name', { name: '' }],
     ['an empty metadata value', { metadata: { tier: '' } }],
-    ['a metadata key that is ours', { metadata: { interlock_marketing_consent: 'true', interlock_record_id: 'x', tier: 'gold' } }],
+    [
+      'a metadata key that is ours',
+      { metadata: { interlock_marketing_consent: 'true', interlock_record_id: 'x', tier: 'gold' } },
+    ],
   ])('agrees with itself although Stripe does not keep %s', async (_what, fields) => {
     const given = { ...EMPTY, ...fields };
     const created = await writer().create(map(given), nextKey());
@@ -87,7 +103,10 @@ describe('a customer on its way to Stripe and back', () => {
   });
 
   it('loses a metadata value that the venue has emptied', async () => {
-    const { externalId } = await writer().create(map({ ...EMPTY, metadata: { tier: 'gold', city: 'Bonn' } }), nextKey());
+    const { externalId } = await writer().create(
+      map({ ...EMPTY, metadata: { tier: 'gold', city: 'Bonn' } }),
+      nextKey(),
+    );
     const emptied = { ...EMPTY, metadata: { tier: '', city: 'Bonn' } };
     const updated = await writer().update(externalId, map(emptied), { ...nextKey(), clearedMetadataKeys: ['tier'] });
     expect(fieldsOf(updated)?.metadata).toEqual({ city: 'Bonn' });
@@ -107,7 +126,11 @@ describe('a customer on its way to Stripe and back', () => {
     ['metadata key', { metadata: { ok: '1', ['k'.repeat(41)]: '1' } }, 'metadata.1'],
     ['metadata key with brackets', { metadata: { 'a[b]': '1' } }, 'metadata.0'],
     ['metadata value', { metadata: { long: 'v'.repeat(501) } }, 'metadata.0'],
-    ['number of metadata keys', { metadata: Object.fromEntries(Array.from({ length: 49 }, (_, index) => [`k${index}`, 'v'])) }, 'metadata'],
+    [
+      'number of metadata keys',
+      { metadata: Object.fromEntries(Array.from({ length: 49 }, (_, index) => [`k${index}`, 'v'])) },
+      'metadata',
+    ],
   ])('names the %s that Stripe would refuse, without its value', (_limit, fields, path) => {
     const { problems } = map({ ...EMPTY, ...fields });
     expect(problems).toMatchObject([{ path, message: expect.stringMatching(/^Stripe allows .*\.$/) as string }]);
@@ -115,22 +138,33 @@ describe('a customer on its way to Stripe and back', () => {
   });
 
   it('has no problem at any limit, and Stripe’s stand-in agrees', async () => {
-    const metadata = Object.fromEntries(Array.from({ length: 48 }, (_, index) => [`${index}`.padEnd(40, 'k'), 'v'.repeat(500)]));
+    const metadata = Object.fromEntries(
+      Array.from({ length: 48 }, (_, index) => [`${index}`.padEnd(40, 'k'), 'v'.repeat(500)]),
+    );
     const full = map({ ...EMPTY, name: 'n'.repeat(256), phone: '1'.repeat(20), metadata });
     expect(full.problems).toEqual([]);
     await expect(writer().create(full, nextKey())).resolves.toMatchObject({ recordId: ID });
   });
 
   it('names every problem at once', () => {
-    expect(map({ ...EMPTY, name: 'n'.repeat(300), phone: '1'.repeat(30), metadata: { a: 'v'.repeat(600) } }).problems).toHaveLength(3);
+    expect(
+      map({ ...EMPTY, name: 'n'.repeat(300), phone: '1'.repeat(30), metadata: { a: 'v'.repeat(600) } }).problems,
+    ).toHaveLength(3);
   });
 
   it('is found again by the change feed, newest first, with what it was at each moment', async () => {
     const { externalId } = await writer().create(map({ ...EMPTY, name: 'First' }), nextKey());
     await writer().update(externalId, map({ ...EMPTY, name: 'Second' }), nextKey());
-    await fetch(`${world.sandbox.apiUrl}/v1/customers/${externalId}`, { method: 'DELETE', headers: { authorization: `Bearer ${world.sandbox.secretKey}` } });
+    await fetch(`${world.sandbox.apiUrl}/v1/customers/${externalId}`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${world.sandbox.secretKey}` },
+    });
     const page = await world.customers().listPage(allOf('events'));
-    expect(page.records.map((record) => [record.deleted, fieldsOf(record)?.name])).toEqual([[true, undefined], [false, 'Second'], [false, 'First']]);
+    expect(page.records.map((record) => [record.deleted, fieldsOf(record)?.name])).toEqual([
+      [true, undefined],
+      [false, 'Second'],
+      [false, 'First'],
+    ]);
     expect(page.records.every(({ recordId }) => recordId === ID)).toBe(true);
     expect(await world.customers().retrieve(externalId)).toBeNull();
   });
@@ -142,14 +176,28 @@ describe('a customer on its way to Stripe and back', () => {
   });
 
   it('belongs to the mode that the key names', async () => {
-    expect(await world.open().account()).toMatchObject({ environment: 'sandbox', externalAccountId: expect.stringMatching(/^acct_/) as string });
+    expect(await world.open().account()).toMatchObject({
+      environment: 'sandbox',
+      externalAccountId: expect.stringMatching(/^acct_/) as string,
+    });
     expect(() => world.adapter.mapping('inventory')).toThrow('does not sync inventory');
   });
 
-  it.skipIf(!existsSync(FIXTURES))('is read from Stripe’s own sample (skipped loudly: the samples are not part of this repository)', () => {
-    const { resources } = JSON.parse(readFileSync(FIXTURES, 'utf8')) as { readonly resources: Readonly<Record<string, unknown>> };
-    expect(customerSchema.parse(resources['customer'])).toMatchObject({ id: expect.stringMatching(/^cus_/) as string, object: 'customer' });
-  });
+  it.skipIf(!existsSync(FIXTURES))(
+    'is read from Stripe’s own sample (skipped loudly: the samples are not part of this repository)',
+    () => {
+      const { resources } = JSON.parse(readFileSync(FIXTURES, 'utf8')) as {
+        readonly resources: Readonly<Record<string, unknown>>;
+      };
+      expect(customerSchema.parse(resources['customer'])).toMatchObject({
+        id: expect.stringMatching(/^cus_/) as string,
+        object: 'customer',
+      });
+    },
+  );
 });
 
-if (!existsSync(FIXTURES)) process.stderr.write('SKIPPED: Stripe’s published fixtures are not next to this repository; the sample customer was not parsed.\n');
+if (!existsSync(FIXTURES))
+  process.stderr.write(
+    'SKIPPED: Stripe’s published fixtures are not next to this repository; the sample customer was not parsed.\n',
+  );

@@ -8,7 +8,14 @@ import type { StripeWorld } from './stripe-world.ts';
 const ADA = {
   id: '0199f2c8-0000-7000-8000-000000000001',
   sourceId: 'ada',
-  fields: { name: 'Ada Lovelace', email: 'ada@private.example', phone: '+4930901820', address: null, marketingConsent: true, metadata: { note: 'allergic to nuts' } },
+  fields: {
+    name: 'Ada Lovelace',
+    email: 'ada@private.example',
+    phone: '+4930901820',
+    address: null,
+    marketingConsent: true,
+    metadata: { note: 'allergic to nuts' },
+  },
 };
 
 describe('a Stripe call that fails', () => {
@@ -23,7 +30,8 @@ describe('a Stripe call that fails', () => {
     customers = world.customers();
   });
 
-  const create = () => writerOf(customers).create(world.mapping.toPayload(ADA), { idempotencyKey: `key-${Math.random()}` });
+  const create = () =>
+    writerOf(customers).create(world.mapping.toPayload(ADA), { idempotencyKey: `key-${Math.random()}` });
   const list = () => customers.listPage(LISTING);
 
   const FAULTS = [
@@ -32,18 +40,38 @@ describe('a Stripe call that fails', () => {
     ['402', { kind: 'status', status: 402 }, { kind: 'rejected', httpStatus: 402 }],
     ['404', { kind: 'status', status: 404 }, { kind: 'rejected', httpStatus: 404 }],
     ['409', { kind: 'status', status: 409 }, { kind: 'unavailable', httpStatus: 409 }],
-    ['409 lock_timeout', { kind: 'status', status: 409, code: 'lock_timeout' }, { kind: 'unavailable', httpStatus: 409 }],
+    [
+      '409 lock_timeout',
+      { kind: 'status', status: 409, code: 'lock_timeout' },
+      { kind: 'unavailable', httpStatus: 409 },
+    ],
     ['408', { kind: 'status', status: 408 }, { kind: 'unavailable', httpStatus: 408 }],
     ['408 with a page', { kind: 'status', status: 408, body: 'html' }, { kind: 'unavailable', httpStatus: 408 }],
     ['425', { kind: 'status', status: 425 }, { kind: 'unavailable', httpStatus: 425 }],
     ['499', { kind: 'status', status: 499, body: 'html' }, { kind: 'unavailable', httpStatus: 499 }],
-    ['429', { kind: 'status', status: 429 }, { kind: 'rate-limited', httpStatus: 429, code: 'rate_limit', retryAfterMs: undefined }],
-    ['429 with Retry-After', { kind: 'status', status: 429, retryAfter: 7 }, { kind: 'rate-limited', retryAfterMs: 7_000 }],
-    ['429 without a readable body', { kind: 'status', status: 429, body: 'html' }, { kind: 'rate-limited', httpStatus: 429 }],
+    [
+      '429',
+      { kind: 'status', status: 429 },
+      { kind: 'rate-limited', httpStatus: 429, code: 'rate_limit', retryAfterMs: undefined },
+    ],
+    [
+      '429 with Retry-After',
+      { kind: 'status', status: 429, retryAfter: 7 },
+      { kind: 'rate-limited', retryAfterMs: 7_000 },
+    ],
+    [
+      '429 without a readable body',
+      { kind: 'status', status: 429, body: 'html' },
+      { kind: 'rate-limited', httpStatus: 429 },
+    ],
     ['400', { kind: 'status', status: 400 }, { kind: 'rejected', httpStatus: 400 }],
     ['400 rate_limit', { kind: 'status', status: 400, code: 'rate_limit' }, { kind: 'rate-limited', httpStatus: 400 }],
     ['500', { kind: 'status', status: 500 }, { kind: 'unavailable', httpStatus: 500, replayed: false }],
-    ['500 with Retry-After', { kind: 'status', status: 500, retryAfter: 3 }, { kind: 'unavailable', retryAfterMs: 3_000 }],
+    [
+      '500 with Retry-After',
+      { kind: 'status', status: 500, retryAfter: 3 },
+      { kind: 'unavailable', retryAfterMs: 3_000 },
+    ],
     ['503', { kind: 'status', status: 503 }, { kind: 'unavailable', httpStatus: 503 }],
     ['502 with a page', { kind: 'status', status: 502, body: 'html' }, { kind: 'unavailable', httpStatus: 502 }],
     ['500 {}', { kind: 'status', status: 500, body: 'empty' }, { kind: 'unavailable', httpStatus: 500 }],
@@ -76,7 +104,10 @@ describe('a Stripe call that fails', () => {
   it('is a conflict when a key comes with other content', async () => {
     const other = { ...ADA, fields: { ...ADA.fields, name: 'Somebody else' } };
     await writerOf(customers).create(world.mapping.toPayload(ADA), { idempotencyKey: 'one-key' });
-    expect((await refusalOf(writerOf(customers).create(world.mapping.toPayload(other), { idempotencyKey: 'one-key' }))).details.kind).toBe('conflict');
+    expect(
+      (await refusalOf(writerOf(customers).create(world.mapping.toPayload(other), { idempotencyKey: 'one-key' })))
+        .details.kind,
+    ).toBe('conflict');
   });
 
   it.each([
@@ -101,7 +132,9 @@ describe('a Stripe call that fails', () => {
     }, 100);
     expect((await call).details).toMatchObject({ kind: 'unavailable' });
     expect(performance.now() - startedAt).toBeLessThan(5_000);
-    expect((await refusalOf(world.customers(AbortSignal.timeout(50)).listPage(LISTING))).details.kind).toBe('unavailable');
+    expect((await refusalOf(world.customers(AbortSignal.timeout(50)).listPage(LISTING))).details.kind).toBe(
+      'unavailable',
+    );
   });
 
   it('is not even sent after it was asked to stop', async () => {
@@ -112,7 +145,13 @@ describe('a Stripe call that fails', () => {
   it('names the code and the field that Stripe refuses, and quotes nothing', async () => {
     const bad = world.mapping.toPayload({ ...ADA, fields: { ...ADA.fields, email: 'not-a-mail@' } });
     const error = await refusalOf(writerOf(customers).create(bad, { idempotencyKey: 'bad' }));
-    expect(error.details).toMatchObject({ kind: 'rejected', httpStatus: 400, code: 'email_invalid', field: 'email', requestId: expect.stringMatching(/^req_/) as string });
+    expect(error.details).toMatchObject({
+      kind: 'rejected',
+      httpStatus: 400,
+      code: 'email_invalid',
+      field: 'email',
+      requestId: expect.stringMatching(/^req_/) as string,
+    });
     expectNothingOf(['not-a-mail', world.sandbox.secretKey], error);
   });
 
@@ -124,10 +163,18 @@ describe('a Stripe call that fails', () => {
 
 describe('an answer that nobody expects', () => {
   const SECRETS = ['ada@private.example', 'Ada Lovelace', 'sk_test_strangeKey'];
-  const CUSTOMER = { id: 'cus_1', object: 'customer', created: 1_700_000_000, name: 'Ada Lovelace', email: 'ada@private.example' };
+  const CUSTOMER = {
+    id: 'cus_1',
+    object: 'customer',
+    created: 1_700_000_000,
+    name: 'Ada Lovelace',
+    email: 'ada@private.example',
+  };
 
   async function refused(status: number, body: string, headers: Record<string, string> = {}) {
-    const server = await aStrangeServer((_req, res) => res.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body));
+    const server = await aStrangeServer((_req, res) =>
+      res.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body),
+    );
     try {
       const error = await refusalOf(server.open('sk_test_strangeKey').resource('customers').retrieve('cus_1'));
       expect(server.requests()).toBe(1);
@@ -152,17 +199,40 @@ describe('an answer that nobody expects', () => {
     expect((await refused(200, body)).details).toMatchObject({ kind: 'unexpected-response' });
   });
 
-  it.each([301, 302, 307, 308])('is an unexpected response when it sends the caller elsewhere with %i: nothing is sent there', async (status) => {
-    const elsewhere = await aStrangeServer((_req, res) => res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(CUSTOMER)));
-    expect((await refused(status, '', { location: `${elsewhere.apiUrl}/v1/customers/cus_1` })).details).toMatchObject({ kind: 'unexpected-response', httpStatus: status });
-    expect(elsewhere.requests()).toBe(0);
-    await elsewhere.close();
-  });
+  it.each([301, 302, 307, 308])(
+    'is an unexpected response when it sends the caller elsewhere with %i: nothing is sent there',
+    async (status) => {
+      const elsewhere = await aStrangeServer((_req, res) =>
+        res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(CUSTOMER)),
+      );
+      expect((await refused(status, '', { location: `${elsewhere.apiUrl}/v1/customers/cus_1` })).details).toMatchObject(
+        { kind: 'unexpected-response', httpStatus: status },
+      );
+      expect(elsewhere.requests()).toBe(0);
+      await elsewhere.close();
+    },
+  );
 
   it.each([
-    ['in the message', { error: { type: 'invalid_request_error', message: 'ada@private.example sent sk_test_strangeKey' } }],
-    ['as code and field', { error: { type: 'invalid_request_error', message: '', code: 'ada@private.example', param: 'Ada Lovelace' } }],
-    ['in fields of Stripe’s own', { error: { type: 'card_error', message: 'Ada Lovelace', decline_code: 'Ada Lovelace', charge: 'ada@private.example' } }],
+    [
+      'in the message',
+      { error: { type: 'invalid_request_error', message: 'ada@private.example sent sk_test_strangeKey' } },
+    ],
+    [
+      'as code and field',
+      { error: { type: 'invalid_request_error', message: '', code: 'ada@private.example', param: 'Ada Lovelace' } },
+    ],
+    [
+      'in fields of Stripe’s own',
+      {
+        error: {
+          type: 'card_error',
+          message: 'Ada Lovelace',
+          decline_code: 'Ada Lovelace',
+          charge: 'ada@private.example',
+        },
+      },
+    ],
     ['in an error that is plain text', { error: 'ada@private.example' }],
   ])('quotes nothing that a provider wrote %s', async (_where, body) => {
     for (const status of [400, 401, 403, 404, 409, 429, 500]) {
@@ -176,27 +246,47 @@ describe('an answer that nobody expects', () => {
     ['nonsense', 'soon'],
     ['zero', '0'],
   ])('waits as long as usual when Retry-After is %s', async (_name, retryAfter) => {
-    expect((await refused(429, '{"error":{"type":"api_error","message":""}}', { 'retry-after': retryAfter })).details.retryAfterMs).toBeUndefined();
+    expect(
+      (await refused(429, '{"error":{"type":"api_error","message":""}}', { 'retry-after': retryAfter })).details
+        .retryAfterMs,
+    ).toBeUndefined();
   });
 
   it('is taken with fields that this version does not know, and with optional ones missing', async () => {
     const body = JSON.stringify({ ...CUSTOMER, quantum_state: { entangled: true }, metadata: null });
-    const server = await aStrangeServer((_req, res) => res.writeHead(200, { 'content-type': 'application/json' }).end(body));
+    const server = await aStrangeServer((_req, res) =>
+      res.writeHead(200, { 'content-type': 'application/json' }).end(body),
+    );
     const record = await server.open().resource('customers').retrieve('cus_1');
     await server.close();
-    expect(record).toMatchObject({ externalId: 'cus_1', deleted: false, recordId: null, fields: { name: 'Ada Lovelace', phone: null, address: null, marketingConsent: null, metadata: {} } });
+    expect(record).toMatchObject({
+      externalId: 'cus_1',
+      deleted: false,
+      recordId: null,
+      fields: { name: 'Ada Lovelace', phone: null, address: null, marketingConsent: null, metadata: {} },
+    });
   });
 
   it('never comes when nobody listens: a refused connection is one failure', async () => {
     const server = await aStrangeServer(() => undefined);
     await server.close();
-    expect((await refusalOf(server.open().account())).details).toMatchObject({ kind: 'unavailable', httpStatus: undefined });
+    expect((await refusalOf(server.open().account())).details).toMatchObject({
+      kind: 'unavailable',
+      httpStatus: undefined,
+    });
   });
 });
 
 /** Everything that a log, a history or a debugger would show of the error. */
 function expectNothingOf(values: readonly unknown[], error: ProviderError): void {
-  const shown = [error.message, error.stack, String(error), inspect(error, { depth: 10, showHidden: true }), JSON.stringify(error), JSON.stringify(error.details)].join('\n');
+  const shown = [
+    error.message,
+    error.stack,
+    String(error),
+    inspect(error, { depth: 10, showHidden: true }),
+    JSON.stringify(error),
+    JSON.stringify(error.details),
+  ].join('\n');
   for (const value of values) {
     if (typeof value === 'string') expect(shown).not.toContain(value);
   }

@@ -11,7 +11,17 @@ import type { StripeWorld } from './stripe-world.ts';
 
 const FIXTURES = new URL('../../../shared/samples/stripe/fixtures3.json', import.meta.url);
 const ID = '0199f2c8-0000-7000-8000-000000000002';
-const CHAI: ProductFields = { name: 'Chai', description: null, sku: null, amountMinor: 1_800, currency: 'EUR', active: true, taxable: null, images: [], metadata: {} };
+const CHAI: ProductFields = {
+  name: 'Chai',
+  description: null,
+  sku: null,
+  amountMinor: 1_800,
+  currency: 'EUR',
+  active: true,
+  taxable: null,
+  images: [],
+  metadata: {},
+};
 
 interface Price {
   readonly id: string;
@@ -23,16 +33,31 @@ interface Price {
   readonly unit_amount: number;
 }
 
-const anyFields = fc.record({
-  name: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }).filter((name) => name.trim() !== ''),
-  description: fc.option(fc.string({ unit: 'grapheme', maxLength: 60 })),
-  sku: fc.option(fc.string({ maxLength: 20 })),
-  price: fc.option(fc.record({ amountMinor: fc.integer({ min: 0, max: 9_999_999 }).map((amount) => amount * 10), currency: fc.constantFrom('EUR', 'JPY', 'KWD', 'USD', 'ISK') })),
-  active: fc.boolean(),
-  taxable: fc.option(fc.boolean()),
-  images: fc.array(fc.webUrl(), { maxLength: 8 }),
-  metadata: fc.dictionary(fc.string({ minLength: 1, maxLength: 20 }).filter((key) => !/[[\]]/.test(key) && key !== '__proto__'), fc.string({ unit: 'grapheme', maxLength: 40 }), { maxKeys: 4 }),
-}).map(({ price, ...fields }): ProductFields => ({ ...fields, amountMinor: price?.amountMinor ?? null, currency: price?.currency ?? null }));
+const anyFields = fc
+  .record({
+    name: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }).filter((name) => name.trim() !== ''),
+    description: fc.option(fc.string({ unit: 'grapheme', maxLength: 60 })),
+    sku: fc.option(fc.string({ maxLength: 20 })),
+    price: fc.option(
+      fc.record({
+        amountMinor: fc.integer({ min: 0, max: 9_999_999 }).map((amount) => amount * 10),
+        currency: fc.constantFrom('EUR', 'JPY', 'KWD', 'USD', 'ISK'),
+      }),
+    ),
+    active: fc.boolean(),
+    taxable: fc.option(fc.boolean()),
+    images: fc.array(fc.webUrl(), { maxLength: 8 }),
+    metadata: fc.dictionary(
+      fc.string({ minLength: 1, maxLength: 20 }).filter((key) => !/[[\]]/.test(key) && key !== '__proto__'),
+      fc.string({ unit: 'grapheme', maxLength: 40 }),
+      { maxKeys: 4 },
+    ),
+  })
+  .map(({ price, ...fields }): ProductFields => ({
+    ...fields,
+    amountMinor: price?.amountMinor ?? null,
+    currency: price?.currency ?? null,
+  }));
 
 describe('a product on its way to Stripe and back', () => {
   let world: StripeWorld;
@@ -44,14 +69,31 @@ describe('a product on its way to Stripe and back', () => {
 
   const products = () => world.resource('products');
   const map = (fields: ProductFields) => productMapping.toPayload({ id: ID, sourceId: 'source', fields });
-  const fingerprint = (record: ProviderRecord | null) => fingerprintOf(map((record?.fields ?? CHAI) as ProductFields).payload);
+  const fingerprint = (record: ProviderRecord | null) =>
+    fingerprintOf(map((record?.fields ?? CHAI) as ProductFields).payload);
   const fieldsOf = (record: ProviderRecord | null | undefined) => record?.fields as ProductFields;
-  const pricesOf = async (product: string, active?: boolean) => (await world.state<Price>('prices')).filter((price) => price.product === product && (active === undefined || price.active === active));
+  const pricesOf = async (product: string, active?: boolean) =>
+    (await world.state<Price>('prices')).filter(
+      (price) => price.product === product && (active === undefined || price.active === active),
+    );
   let key = 0;
   const nextKey = () => `key-${(key += 1)}`;
   const create = (fields: ProductFields) => writerOf(products()).create(map(fields), { idempotencyKey: nextKey() });
-  const update = (twin: ProviderRecord, fields: ProductFields, options: { clearedMetadataKeys?: readonly string[]; idempotencyKey?: string; externalState?: ExternalState | null } = {}) =>
-    writerOf(products()).update(twin.externalId, map(fields), { idempotencyKey: nextKey(), clearedMetadataKeys: [], externalState: twin.externalState ?? null, ...options });
+  const update = (
+    twin: ProviderRecord,
+    fields: ProductFields,
+    options: {
+      clearedMetadataKeys?: readonly string[];
+      idempotencyKey?: string;
+      externalState?: ExternalState | null;
+    } = {},
+  ) =>
+    writerOf(products()).update(twin.externalId, map(fields), {
+      idempotencyKey: nextKey(),
+      clearedMetadataKeys: [],
+      externalState: twin.externalState ?? null,
+      ...options,
+    });
 
   it('has the fingerprint that it left with: what we wrote is never read as a change', async () => {
     await fc.assert(
@@ -71,9 +113,13 @@ describe('a product on its way to Stripe and back', () => {
       fc.asyncProperty(anyFields, anyFields, async (before, after) => {
         fc.pre(map(before).problems.length === 0 && map(after).problems.length === 0);
         const twin = await create(before);
-        const clearedMetadataKeys = Object.keys(before.metadata).filter((one) => !Object.hasOwn(after.metadata, one) || after.metadata[one] === '');
+        const clearedMetadataKeys = Object.keys(before.metadata).filter(
+          (one) => !Object.hasOwn(after.metadata, one) || after.metadata[one] === '',
+        );
         const calls = await world.callsOf(async () => {
-          expect(fingerprint(await update(twin, after, { clearedMetadataKeys }))).toBe(fingerprintOf(map(after).payload));
+          expect(fingerprint(await update(twin, after, { clearedMetadataKeys }))).toBe(
+            fingerprintOf(map(after).payload),
+          );
         });
         expect(calls).toBe(productMapping.callsToWrite(map(after), { externalState: twin.externalState ?? null }));
         expect(fingerprint(await products().retrieve(twin.externalId))).toBe(fingerprintOf(map(after).payload));
@@ -89,7 +135,12 @@ describe('a product on its way to Stripe and back', () => {
     ['a change of the currency', CHAI, { ...CHAI, currency: 'USD' }, 4],
     ['a first price', { ...CHAI, amountMinor: null, currency: null }, CHAI, 3],
     ['no price any more', CHAI, { ...CHAI, amountMinor: null, currency: null }, 2],
-    ['no price as before', { ...CHAI, amountMinor: null, currency: null }, { ...CHAI, amountMinor: null, currency: null, name: 'Free' }, 1],
+    [
+      'no price as before',
+      { ...CHAI, amountMinor: null, currency: null },
+      { ...CHAI, amountMinor: null, currency: null, name: 'Free' },
+      1,
+    ],
   ])('takes for %s as many calls as the mapping says', async (_what, before, after, calls) => {
     const twin = await create(before);
     expect(productMapping.callsToWrite(map(before), null)).toBe(1);
@@ -111,8 +162,12 @@ describe('a product on its way to Stripe and back', () => {
     const twin = await create(CHAI);
     const updated = await update(twin, { ...CHAI, amountMinor: 1_900 });
     const prices = await pricesOf(twin.externalId);
-    expect(prices.filter(({ active }) => active)).toMatchObject([{ unit_amount: 1_900, currency: 'eur', id: updated.externalState?.['priceId'] }]);
-    expect(prices.filter(({ active }) => !active)).toMatchObject([{ unit_amount: 1_800, id: twin.externalState?.['priceId'] }]);
+    expect(prices.filter(({ active }) => active)).toMatchObject([
+      { unit_amount: 1_900, currency: 'eur', id: updated.externalState?.['priceId'] },
+    ]);
+    expect(prices.filter(({ active }) => !active)).toMatchObject([
+      { unit_amount: 1_800, id: twin.externalState?.['priceId'] },
+    ]);
     expect(await world.callsOf(() => update(updated, { ...CHAI, amountMinor: 1_900, name: 'Renamed' }))).toBe(1);
   });
 
@@ -121,33 +176,49 @@ describe('a product on its way to Stripe and back', () => {
     ['the removal of the price', { ...CHAI, amountMinor: null, currency: null }, 2],
   ])('interrupted during %s', (_what, after, calls) => {
     for (const kind of ['reset', 'commit-then-fail']) {
-      it.each(Array.from({ length: calls }, (_, index) => index))(`ends as if nothing had happened when it is repeated (${kind} at call %i)`, async (lost) => {
-        const twin = await create(CHAI);
-        const idempotencyKey = nextKey();
-        const paths = ['/v1/prices', `/v1/products/${twin.externalId}`, `/v1/prices/${String(twin.externalState?.['priceId'])}`].slice(3 - calls);
-        await world.stripe.fault({ kind, times: 1, match: { method: 'POST', path: paths[lost] } });
-        expect((await refusalOf(update(twin, after, { idempotencyKey }))).details.kind).toBe('unavailable');
+      it.each(Array.from({ length: calls }, (_, index) => index))(
+        `ends as if nothing had happened when it is repeated (${kind} at call %i)`,
+        async (lost) => {
+          const twin = await create(CHAI);
+          const idempotencyKey = nextKey();
+          const paths = [
+            '/v1/prices',
+            `/v1/products/${twin.externalId}`,
+            `/v1/prices/${String(twin.externalState?.['priceId'])}`,
+          ].slice(3 - calls);
+          await world.stripe.fault({ kind, times: 1, match: { method: 'POST', path: paths[lost] } });
+          expect((await refusalOf(update(twin, after, { idempotencyKey }))).details.kind).toBe('unavailable');
 
-        const repeated = await update(twin, after, { idempotencyKey });
+          const repeated = await update(twin, after, { idempotencyKey });
 
-        expect(fingerprint(repeated)).toBe(fingerprintOf(map(after).payload));
-        expect(await pricesOf(twin.externalId, true)).toHaveLength(after.amountMinor === null ? 0 : 1);
-        expect(await pricesOf(twin.externalId)).toHaveLength(after.amountMinor === null ? 1 : 2);
-        expect(fingerprint(await products().retrieve(twin.externalId))).toBe(fingerprintOf(map(after).payload));
-      });
+          expect(fingerprint(repeated)).toBe(fingerprintOf(map(after).payload));
+          expect(await pricesOf(twin.externalId, true)).toHaveLength(after.amountMinor === null ? 0 : 1);
+          expect(await pricesOf(twin.externalId)).toHaveLength(after.amountMinor === null ? 1 : 2);
+          expect(fingerprint(await products().retrieve(twin.externalId))).toBe(fingerprintOf(map(after).payload));
+        },
+      );
     }
   });
 
   it('keeps being a subscription, and taxed alike, when its amount changes', async () => {
     const [product] = await world.seed('products', { records: [{ name: 'Membership' }] });
-    const price = await world.ask('POST', 'prices', { product: product!, currency: 'eur', unit_amount: '900', 'recurring[interval]': 'month', 'recurring[interval_count]': '3', tax_behavior: 'inclusive' });
+    const price = await world.ask('POST', 'prices', {
+      product: product!,
+      currency: 'eur',
+      unit_amount: '900',
+      'recurring[interval]': 'month',
+      'recurring[interval_count]': '3',
+      tax_behavior: 'inclusive',
+    });
     await world.ask('POST', `products/${product}`, { default_price: price['id'] as string });
     const twin = (await products().retrieve(product!))!;
     expect(fieldsOf(twin)).toMatchObject({ amountMinor: 900, currency: 'EUR' });
 
     await update(twin, { ...fieldsOf(twin), amountMinor: 1_000 });
 
-    expect(await pricesOf(product!, true)).toMatchObject([{ unit_amount: 1_000, recurring: { interval: 'month', interval_count: 3 }, tax_behavior: 'inclusive' }]);
+    expect(await pricesOf(product!, true)).toMatchObject([
+      { unit_amount: 1_000, recurring: { interval: 'month', interval_count: 3 }, tax_behavior: 'inclusive' },
+    ]);
   });
 
   it('has no amount where Stripe has one that a minor unit cannot tell, and an update that names none leaves it alone', async () => {
@@ -166,10 +237,34 @@ describe('a product on its way to Stripe and back', () => {
     ['sold by the package', { transform_quantity: { divide_by: 12, round: 'up' } }],
     ['metered', { recurring: { interval: 'month', interval_count: 1, usage_type: 'metered' } }],
   ])('has no amount when its price is %s', async (_what, kind) => {
-    const price = { id: 'price_1', object: 'price', billing_scheme: 'per_unit', currency: 'eur', unit_amount: 500, tax_behavior: null, recurring: null, ...kind };
-    const body = { id: 'prod_1', object: 'product', created: 1_700_000_000, active: true, name: 'Odd', description: null, images: [], metadata: {}, default_price: price };
-    const server = await aStrangeServer((_req, res) => res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body)));
-    expect(await server.open().resource('products').retrieve('prod_1')).toMatchObject({ externalState: {}, fields: { amountMinor: null, currency: null } });
+    const price = {
+      id: 'price_1',
+      object: 'price',
+      billing_scheme: 'per_unit',
+      currency: 'eur',
+      unit_amount: 500,
+      tax_behavior: null,
+      recurring: null,
+      ...kind,
+    };
+    const body = {
+      id: 'prod_1',
+      object: 'product',
+      created: 1_700_000_000,
+      active: true,
+      name: 'Odd',
+      description: null,
+      images: [],
+      metadata: {},
+      default_price: price,
+    };
+    const server = await aStrangeServer((_req, res) =>
+      res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body)),
+    );
+    expect(await server.open().resource('products').retrieve('prod_1')).toMatchObject({
+      externalState: {},
+      fields: { amountMinor: null, currency: null },
+    });
     await server.close();
   });
 
@@ -214,28 +309,75 @@ describe('a product on its way to Stripe and back', () => {
 
   it('has no problem at any limit, and Stripe’s stand-in agrees', async () => {
     const images = Array.from({ length: 8 }, (_, index) => `https://example.com/${index}/`.padEnd(2_048, 'i'));
-    const metadata = Object.fromEntries(Array.from({ length: 46 }, (_, index) => [`${index}`.padEnd(40, 'k'), 'v'.repeat(500)]));
-    const full: ProductFields = { ...CHAI, name: 'n'.repeat(250), description: 'd'.repeat(40_000), sku: 's'.repeat(500), taxable: true, images, metadata };
+    const metadata = Object.fromEntries(
+      Array.from({ length: 46 }, (_, index) => [`${index}`.padEnd(40, 'k'), 'v'.repeat(500)]),
+    );
+    const full: ProductFields = {
+      ...CHAI,
+      name: 'n'.repeat(250),
+      description: 'd'.repeat(40_000),
+      sku: 's'.repeat(500),
+      taxable: true,
+      images,
+      metadata,
+    };
     expect(map(full).problems).toEqual([]);
-    await expect(create(full)).resolves.toMatchObject({ recordId: ID, fields: { sku: full.sku, taxable: true, images } });
+    await expect(create(full)).resolves.toMatchObject({
+      recordId: ID,
+      fields: { sku: full.sku, taxable: true, images },
+    });
   });
 
   it.each([
     ['a price that is only an id', { default_price: 'price_1' }],
     ['no list of images', { images: null }],
-    ['an amount that is a fraction', { default_price: { id: 'price_1', object: 'price', billing_scheme: 'per_unit', currency: 'eur', unit_amount: 1.5 } }],
+    [
+      'an amount that is a fraction',
+      {
+        default_price: {
+          id: 'price_1',
+          object: 'price',
+          billing_scheme: 'per_unit',
+          currency: 'eur',
+          unit_amount: 1.5,
+        },
+      },
+    ],
     ['another object', { object: 'plan' }],
   ])('is an unexpected response with %s', async (_what, fields) => {
-    const body = { id: 'prod_1', object: 'product', created: 1_700_000_000, active: true, name: 'Odd', description: null, images: [], metadata: {}, default_price: null, ...fields };
-    const server = await aStrangeServer((_req, res) => res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body)));
-    expect((await refusalOf(server.open().resource('products').retrieve('prod_1'))).details.kind).toBe('unexpected-response');
+    const body = {
+      id: 'prod_1',
+      object: 'product',
+      created: 1_700_000_000,
+      active: true,
+      name: 'Odd',
+      description: null,
+      images: [],
+      metadata: {},
+      default_price: null,
+      ...fields,
+    };
+    const server = await aStrangeServer((_req, res) =>
+      res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body)),
+    );
+    expect((await refusalOf(server.open().resource('products').retrieve('prod_1'))).details.kind).toBe(
+      'unexpected-response',
+    );
     await server.close();
   });
 
-  it.skipIf(!existsSync(FIXTURES))('has a price that is read from Stripe’s own sample (skipped loudly: the samples are not part of this repository)', () => {
-    const { resources } = JSON.parse(readFileSync(FIXTURES, 'utf8')) as { readonly resources: Readonly<Record<string, unknown>> };
-    expect(priceSchema.parse(resources['price'])).toMatchObject({ object: 'price', unit_amount: 2_000 });
-  });
+  it.skipIf(!existsSync(FIXTURES))(
+    'has a price that is read from Stripe’s own sample (skipped loudly: the samples are not part of this repository)',
+    () => {
+      const { resources } = JSON.parse(readFileSync(FIXTURES, 'utf8')) as {
+        readonly resources: Readonly<Record<string, unknown>>;
+      };
+      expect(priceSchema.parse(resources['price'])).toMatchObject({ object: 'price', unit_amount: 2_000 });
+    },
+  );
 });
 
-if (!existsSync(FIXTURES)) process.stderr.write('SKIPPED: Stripe’s published fixtures are not next to this repository; the sample price was not parsed.\n');
+if (!existsSync(FIXTURES))
+  process.stderr.write(
+    'SKIPPED: Stripe’s published fixtures are not next to this repository; the sample price was not parsed.\n',
+  );

@@ -5,8 +5,27 @@ import type { StripeWorld } from './stripe-world.ts';
 
 const BALLOON = '🎈';
 const ID = '0199f2c8-0000-7000-8000-000000000003';
-const customer = (more: Partial<CustomerFields>): CustomerFields => ({ name: null, email: null, phone: null, address: null, marketingConsent: null, metadata: {}, ...more });
-const product = (more: Partial<ProductFields>): ProductFields => ({ name: 'Tea', description: null, sku: null, amountMinor: null, currency: null, active: true, taxable: null, images: [], metadata: {}, ...more });
+const customer = (more: Partial<CustomerFields>): CustomerFields => ({
+  name: null,
+  email: null,
+  phone: null,
+  address: null,
+  marketingConsent: null,
+  metadata: {},
+  ...more,
+});
+const product = (more: Partial<ProductFields>): ProductFields => ({
+  name: 'Tea',
+  description: null,
+  sku: null,
+  amountMinor: null,
+  currency: null,
+  active: true,
+  taxable: null,
+  images: [],
+  metadata: {},
+  ...more,
+});
 
 describe('text limits of Stripe', () => {
   let world: StripeWorld;
@@ -26,7 +45,8 @@ describe('text limits of Stripe', () => {
     ['the sku', 'products', (length) => product({ sku: BALLOON.repeat(length) }), 500],
   ])('counts %s in characters, as its stand-in does', async (what, resource, fieldsOf, max) => {
     const sourceId = what === 'the source id' ? BALLOON.repeat(max) : 'source';
-    const map = (length: number) => world.adapter.mapping(resource).toPayload({ id: ID, sourceId, fields: fieldsOf(length) });
+    const map = (length: number) =>
+      world.adapter.mapping(resource).toPayload({ id: ID, sourceId, fields: fieldsOf(length) });
     expect(map(max).problems).toEqual([]);
     await writerOf(world.resource(resource)).create(map(max), { idempotencyKey: `key ${what}` });
     if (what !== 'the source id') expect(map(max + 1).problems).toHaveLength(1);

@@ -22,13 +22,27 @@ describe('a full pass and the change feed', () => {
   afterAll(() => world.close());
   beforeEach(() => world.reset());
 
-  const ask = async (path: string, params: Readonly<Record<string, string>> = {}) => (await world.ask('POST', path, params)) as Readonly<Record<string, string>> & { readonly id: string };
-  const pay = (params: Readonly<Record<string, string>> = {}) => ask('payment_intents', { amount: '10000', currency: 'usd', payment_method: 'pm_card_visa', confirm: 'true', ...params });
+  const ask = async (path: string, params: Readonly<Record<string, string>> = {}) =>
+    (await world.ask('POST', path, params)) as Readonly<Record<string, string>> & { readonly id: string };
+  const pay = (params: Readonly<Record<string, string>> = {}) =>
+    ask('payment_intents', {
+      amount: '10000',
+      currency: 'usd',
+      payment_method: 'pm_card_visa',
+      confirm: 'true',
+      ...params,
+    });
   const balance = async () =>
-    (await world.state<{ readonly net: number; readonly type: string }>('balance_transactions')).filter(({ type }) => type !== 'payout').reduce((sum, { net }) => sum + net, 0);
+    (await world.state<{ readonly net: number; readonly type: string }>('balance_transactions'))
+      .filter(({ type }) => type !== 'payout')
+      .reduce((sum, { net }) => sum + net, 0);
 
   async function read(stages: readonly (readonly string[])[]): Promise<Pass> {
-    const [records, deleted, amendments] = [new Map<string, ProviderRecord>(), new Set<string>(), [] as ProviderAmendment[]];
+    const [records, deleted, amendments] = [
+      new Map<string, ProviderRecord>(),
+      new Set<string>(),
+      [] as ProviderAmendment[],
+    ];
     for (const stream of stages.flat()) {
       for (const page of await readAll(world.resource('transactions'), allOf(stream))) {
         amendments.push(...(page.amendments ?? []));
@@ -73,7 +87,10 @@ describe('a full pass and the change feed', () => {
   it('end with the same records', async () => {
     await aDay();
     const [listed, told] = [await full(), await changed()];
-    const simple = ({ records }: Pass) => [...records.values()].map(({ externalId, fields, refs }) => ({ externalId, fields, refs })).sort((a, b) => a.externalId.localeCompare(b.externalId));
+    const simple = ({ records }: Pass) =>
+      [...records.values()]
+        .map(({ externalId, fields, refs }) => ({ externalId, fields, refs }))
+        .sort((a, b) => a.externalId.localeCompare(b.externalId));
     expect(simple(told)).toEqual(simple(listed));
     expect(listed.records.size).toBeGreaterThan(12);
   });
@@ -82,7 +99,9 @@ describe('a full pass and the change feed', () => {
     await aDay();
     for (const { records } of [await full(), await changed()]) {
       const moved = [...records.values()].map(fieldsOf).filter(({ posted }) => posted);
-      expect(moved.reduce((sum, { amountMinor, feeMinor }) => sum + amountMinor - (feeMinor ?? 0), 0)).toBe(await balance());
+      expect(moved.reduce((sum, { amountMinor, feeMinor }) => sum + amountMinor - (feeMinor ?? 0), 0)).toBe(
+        await balance(),
+      );
     }
   });
 
@@ -90,12 +109,23 @@ describe('a full pass and the change feed', () => {
     const { open, abandoned, sold, held, captured, released } = await aDay();
     for (const { records, deleted } of [await full(), await changed()]) {
       expect(fieldsOf(records.get(open.id))).toMatchObject({ kind: 'payment', status: 'pending', amountMinor: 300 });
-      expect(fieldsOf(records.get(abandoned.id))).toMatchObject({ kind: 'payment', status: 'cancelled', amountMinor: 400 });
+      expect(fieldsOf(records.get(abandoned.id))).toMatchObject({
+        kind: 'payment',
+        status: 'cancelled',
+        amountMinor: 400,
+      });
       for (const intent of [sold, held, captured, released]) {
         expect([deleted.has(intent.id), records.has(intent.id)]).toEqual([true, false]);
-        expect([...records.values()].filter(({ refs, fields }) => refs?.payment === intent.id && (fields as TransactionFields).kind === 'payment')).toHaveLength(1);
+        expect(
+          [...records.values()].filter(
+            ({ refs, fields }) => refs?.payment === intent.id && (fields as TransactionFields).kind === 'payment',
+          ),
+        ).toHaveLength(1);
       }
-      const statusOf = (intent: string) => [...records.values()].map((record) => ({ ...fieldsOf(record), payment: record.refs?.payment })).find(({ kind, payment }) => kind === 'payment' && payment === intent);
+      const statusOf = (intent: string) =>
+        [...records.values()]
+          .map((record) => ({ ...fieldsOf(record), payment: record.refs?.payment }))
+          .find(({ kind, payment }) => kind === 'payment' && payment === intent);
       expect(statusOf(held.id)).toMatchObject({ status: 'pending', amountMinor: 10_000 });
       expect(statusOf(captured.id)).toMatchObject({ status: 'succeeded', amountMinor: 6_000 });
       expect(statusOf(released.id)).toMatchObject({ status: 'cancelled', amountMinor: 10_000 });
@@ -113,10 +143,15 @@ describe('a full pass and the change feed', () => {
 
   it('hold every attempt at a payment, each naming the whole', async () => {
     const intent = await ask('payment_intents', { amount: '300', currency: 'usd' });
-    await ask(`payment_intents/${intent.id}/confirm`, { payment_method: 'pm_card_chargeDeclined' }).catch(() => undefined);
+    await ask(`payment_intents/${intent.id}/confirm`, { payment_method: 'pm_card_chargeDeclined' }).catch(
+      () => undefined,
+    );
     await ask(`payment_intents/${intent.id}/confirm`, { payment_method: 'pm_card_visa' });
     for (const { records } of [await full(), await changed()]) {
-      expect([...records.values()].map((record) => [fieldsOf(record).status, record.refs?.payment]).sort()).toEqual([['failed', intent.id], ['succeeded', intent.id]]);
+      expect([...records.values()].map((record) => [fieldsOf(record).status, record.refs?.payment]).sort()).toEqual([
+        ['failed', intent.id],
+        ['succeeded', intent.id],
+      ]);
     }
   });
 
@@ -126,25 +161,44 @@ describe('a full pass and the change feed', () => {
       expect(fieldsOf(records.get(won))).toMatchObject({ kind: 'dispute', status: 'won', amountMinor: -10_000 });
       expect(fieldsOf(records.get(lost))).toMatchObject({ kind: 'dispute', status: 'lost', amountMinor: -10_000 });
       const adjustments = [...records.values()].filter((record) => fieldsOf(record).metadata['stripe_source'] === won);
-      expect(adjustments.map((record) => [record.refs?.related, fieldsOf(record).amountMinor])).toEqual([[records.get(won)?.refs?.related, 10_000]]);
+      expect(adjustments.map((record) => [record.refs?.related, fieldsOf(record).amountMinor])).toEqual([
+        [records.get(won)?.refs?.related, 10_000],
+      ]);
     }
   });
 
   describe('of invoices', () => {
     async function aSubscription() {
       const customer = await ask('customers', { name: 'Ada' });
-      const product = await ask('products', { name: 'Coffee of the month', 'default_price_data[currency]': 'usd', 'default_price_data[unit_amount]': '1500', 'default_price_data[recurring][interval]': 'month' });
-      return ask('subscriptions', { customer: customer.id, 'items[0][price]': product['default_price'] ?? '', 'items[0][quantity]': '2', default_payment_method: 'pm_card_visa' });
+      const product = await ask('products', {
+        name: 'Coffee of the month',
+        'default_price_data[currency]': 'usd',
+        'default_price_data[unit_amount]': '1500',
+        'default_price_data[recurring][interval]': 'month',
+      });
+      return ask('subscriptions', {
+        customer: customer.id,
+        'items[0][price]': product['default_price'] ?? '',
+        'items[0][quantity]': '2',
+        default_payment_method: 'pm_card_visa',
+      });
     }
 
     it('tell the lines of a subscription with the payment that it caused, the same either way', async () => {
       const subscription = await aSubscription();
       const [listed, told] = [await full(), await changed()];
       expect(told.amendments).toEqual(listed.amendments);
-      expect(listed.amendments).toMatchObject([{ lines: [{ quantity: '2', amountMinor: 3_000, productSourceId: null }], metadata: { stripe_invoice: expect.stringMatching(/^in_/) as string, stripe_subscription: subscription.id } }]);
+      expect(listed.amendments).toMatchObject([
+        {
+          lines: [{ quantity: '2', amountMinor: 3_000, productSourceId: null }],
+          metadata: { stripe_invoice: expect.stringMatching(/^in_/) as string, stripe_subscription: subscription.id },
+        },
+      ]);
       const [amendment] = listed.amendments;
       const paid = [...listed.records.values()].filter(({ refs }) => refs?.payment === amendment?.payment);
-      expect(paid.map((record) => [fieldsOf(record).kind, fieldsOf(record).status, fieldsOf(record).amountMinor])).toEqual([['payment', 'succeeded', 3_000]]);
+      expect(
+        paid.map((record) => [fieldsOf(record).kind, fieldsOf(record).status, fieldsOf(record).amountMinor]),
+      ).toEqual([['payment', 'succeeded', 3_000]]);
     });
 
     it('take one call a page of events where both halves are there', async () => {
@@ -158,7 +212,12 @@ describe('a full pass and the change feed', () => {
     it('tell no money that moved outside Stripe', async () => {
       const customer = await ask('customers', { name: 'Ada' });
       await ask('invoiceitems', { customer: customer.id, amount: '5000', currency: 'usd' });
-      const invoice = await ask('invoices', { customer: customer.id, pending_invoice_items_behavior: 'include', collection_method: 'send_invoice', days_until_due: '30' });
+      const invoice = await ask('invoices', {
+        customer: customer.id,
+        pending_invoice_items_behavior: 'include',
+        collection_method: 'send_invoice',
+        days_until_due: '30',
+      });
       await ask(`invoices/${invoice.id}/finalize`);
       await ask(`invoices/${invoice.id}/pay`, { paid_out_of_band: 'true' });
       for (const { amendments, records } of [await full(), await changed()]) {

@@ -29,29 +29,45 @@ describe('the transactions of a Stripe account', () => {
   const transactions = () => world.resource('transactions');
   const read = async (...streams: readonly string[]) => {
     const records: ProviderRecord[] = [];
-    for (const stream of streams) records.push(...(await readAll(transactions(), allOf(stream))).flatMap((page) => page.records));
+    for (const stream of streams)
+      records.push(...(await readAll(transactions(), allOf(stream))).flatMap((page) => page.records));
     return records;
   };
-  const one = (records: readonly ProviderRecord[], externalId: string | undefined) => records.filter((record) => record.externalId === externalId);
+  const one = (records: readonly ProviderRecord[], externalId: string | undefined) =>
+    records.filter((record) => record.externalId === externalId);
   const movements = () => world.state<Movement>('balance_transactions');
-  const seedOne = async (resource: string, record: object) => (await world.seed(resource, { records: [record] }))[0] ?? '';
+  const seedOne = async (resource: string, record: object) =>
+    (await world.seed(resource, { records: [record] }))[0] ?? '';
 
   it('are only read, never vanish, and are not counted', async () => {
     expect(transactions().writer).toBeNull();
     expect(transactionPullPlan.mayVanish).toBe(false);
-    expect(await world.callsOf(async () => {
-      expect(await transactions().count()).toBeNull();
-    })).toBe(0);
+    expect(
+      await world.callsOf(async () => {
+        expect(await transactions().count()).toBeNull();
+      }),
+    ).toBe(0);
     expect(() => transactions().listPage(allOf('payouts'))).toThrow('no list payouts');
   });
 
   it('hold a payment with its fee, its customer and its payment intent', async () => {
     const customer = await seedOne('customers', { name: 'Ada' });
-    const charge = await seedOne('charges', { amount: 10_000, currency: 'usd', customer, payment_intent: true, metadata: { order: '7' } });
+    const charge = await seedOne('charges', {
+      amount: 10_000,
+      currency: 'usd',
+      customer,
+      payment_intent: true,
+      metadata: { order: '7' },
+    });
     for (const stream of ['charges', 'balance_transactions']) {
       const [record] = await read(stream);
       const [movement] = await movements();
-      expect(record).toMatchObject({ externalId: charge, deleted: false, recordId: null, refs: { customer, related: null, payment: expect.stringMatching(/^pi_/) as string } });
+      expect(record).toMatchObject({
+        externalId: charge,
+        deleted: false,
+        recordId: null,
+        refs: { customer, related: null, payment: expect.stringMatching(/^pi_/) as string },
+      });
       expect(fieldsOf(record)).toMatchObject({
         kind: 'payment',
         status: 'succeeded',
@@ -60,22 +76,42 @@ describe('the transactions of a Stripe account', () => {
         feeMinor: movement?.fee,
         occurredAt: expect.stringMatching(/Z$/) as string,
         lines: [],
-        metadata: { order: '7', stripe_balance_transaction: movement?.id, stripe_payment_intent: record?.refs?.payment },
+        metadata: {
+          order: '7',
+          stripe_balance_transaction: movement?.id,
+          stripe_payment_intent: record?.refs?.payment,
+        },
       });
       expect(movement?.fee).toBeGreaterThan(0);
     }
   });
 
   it('hold every attempt: one that failed is a payment that failed', async () => {
-    const failed = await seedOne('charges', { amount: 500, status: 'failed', card: 'chargeDeclinedInsufficientFunds', payment_intent: true });
+    const failed = await seedOne('charges', {
+      amount: 500,
+      status: 'failed',
+      card: 'chargeDeclinedInsufficientFunds',
+      payment_intent: true,
+    });
     const pending = await seedOne('charges', { amount: 700, status: 'pending', card: 'bank' });
     const records = await read('charges');
-    expect(fieldsOf(one(records, failed)[0])).toMatchObject({ status: 'failed', amountMinor: 500, feeMinor: null, metadata: { stripe_failure_code: 'card_declined' } });
+    expect(fieldsOf(one(records, failed)[0])).toMatchObject({
+      status: 'failed',
+      amountMinor: 500,
+      feeMinor: null,
+      metadata: { stripe_failure_code: 'card_declined' },
+    });
     expect(fieldsOf(one(records, pending)[0])).toMatchObject({ status: 'pending', amountMinor: 700 });
   });
 
   it('tell a fee in another currency beside the payment, and convert nothing', async () => {
-    await seedOne('charges', { amount: 10_000, currency: 'eur', settlement_currency: 'usd', exchange_rate: 1.1, fee: 320 });
+    await seedOne('charges', {
+      amount: 10_000,
+      currency: 'eur',
+      settlement_currency: 'usd',
+      exchange_rate: 1.1,
+      fee: 320,
+    });
     for (const stream of ['charges', 'balance_transactions']) {
       const [record] = await read(stream);
       expect(fieldsOf(record)).toMatchObject({
@@ -97,17 +133,38 @@ describe('the transactions of a Stripe account', () => {
     const charge = await seedOne('charges', { amount, currency, fee: 0 });
     await seedOne('refunds', { charge, amount });
     const records = await read('balance_transactions');
-    expect(records.map((record) => [fieldsOf(record).kind, fieldsOf(record).amountMinor, fieldsOf(record).currency, fieldsOf(record).feeMinor])).toEqual(
-      expect.arrayContaining([['payment', amountMinor, currency.toUpperCase(), 0], ['refund', -amountMinor, currency.toUpperCase(), 0]]),
+    expect(
+      records.map((record) => [
+        fieldsOf(record).kind,
+        fieldsOf(record).amountMinor,
+        fieldsOf(record).currency,
+        fieldsOf(record).feeMinor,
+      ]),
+    ).toEqual(
+      expect.arrayContaining([
+        ['payment', amountMinor, currency.toUpperCase(), 0],
+        ['refund', -amountMinor, currency.toUpperCase(), 0],
+      ]),
     );
   });
 
   it('hold a refund as a negative amount that belongs to its payment', async () => {
     const charge = await seedOne('charges', { amount: 10_000, payment_intent: true });
-    const refund = await seedOne('refunds', { charge, amount: 2_500, reason: 'duplicate', metadata: { note: 'twice' } });
+    const refund = await seedOne('refunds', {
+      charge,
+      amount: 2_500,
+      reason: 'duplicate',
+      metadata: { note: 'twice' },
+    });
     const record = one(await read('balance_transactions'), refund)[0];
     expect(record?.refs).toEqual({ customer: null, related: charge, payment: expect.stringMatching(/^pi_/) as string });
-    expect(fieldsOf(record)).toMatchObject({ kind: 'refund', status: 'succeeded', amountMinor: -2_500, feeMinor: 0, metadata: { note: 'twice', stripe_charge: charge, stripe_refund_reason: 'duplicate' } });
+    expect(fieldsOf(record)).toMatchObject({
+      kind: 'refund',
+      status: 'succeeded',
+      amountMinor: -2_500,
+      feeMinor: 0,
+      metadata: { note: 'twice', stripe_charge: charge, stripe_refund_reason: 'duplicate' },
+    });
   });
 
   it('hold a refund that failed on the day on which it was made, and what came back as an adjustment', async () => {
@@ -116,31 +173,49 @@ describe('the transactions of a Stripe account', () => {
     const records = await read('balance_transactions');
     expect(fieldsOf(one(records, refund)[0])).toMatchObject({ status: 'failed', posted: true, amountMinor: -2_500 });
     const adjustments = records.filter((record) => fieldsOf(record).kind === 'adjustment');
-    expect(adjustments.map((record) => [fieldsOf(record).amountMinor, record.refs?.related])).toEqual([[2_500, charge]]);
+    expect(adjustments.map((record) => [fieldsOf(record).amountMinor, record.refs?.related])).toEqual([
+      [2_500, charge],
+    ]);
   });
 
   it.each([
     ['needs_response', 'pending'],
     ['lost', 'lost'],
     ['won', 'won'],
-  ])('hold a dispute that is %s with what was withdrawn, and what was given back as an adjustment of its own', async (status, expected) => {
-    const charge = await seedOne('charges', { amount: 10_000, payment_intent: true });
-    const dispute = await seedOne('disputes', { charge, amount: 4_000, reason: 'fraudulent', status });
-    const records = await read('balance_transactions');
-    expect(one(records, dispute)).toHaveLength(1);
-    const record = one(records, dispute)[0];
-    expect(record?.refs).toMatchObject({ customer: null, related: charge, payment: expect.stringMatching(/^pi_/) as string });
-    expect(fieldsOf(record)).toMatchObject({
-      kind: 'dispute',
-      status: expected,
-      amountMinor: -4_000,
-      feeMinor: 1_500,
-      metadata: { stripe_charge: charge, stripe_disputed_minor: '4000', stripe_dispute_reason: 'fraudulent', stripe_dispute_status: status },
-    });
-    const adjustments = records.filter((each) => fieldsOf(each).kind === 'adjustment');
-    expect(adjustments.map(({ refs }) => refs)).toEqual(status === 'won' ? [{ customer: null, related: charge, payment: null }] : []);
-    expect(adjustments.map((each) => [fieldsOf(each).amountMinor, fieldsOf(each).feeMinor])).toEqual(status === 'won' ? [[4_000, -1_500]] : []);
-  });
+  ])(
+    'hold a dispute that is %s with what was withdrawn, and what was given back as an adjustment of its own',
+    async (status, expected) => {
+      const charge = await seedOne('charges', { amount: 10_000, payment_intent: true });
+      const dispute = await seedOne('disputes', { charge, amount: 4_000, reason: 'fraudulent', status });
+      const records = await read('balance_transactions');
+      expect(one(records, dispute)).toHaveLength(1);
+      const record = one(records, dispute)[0];
+      expect(record?.refs).toMatchObject({
+        customer: null,
+        related: charge,
+        payment: expect.stringMatching(/^pi_/) as string,
+      });
+      expect(fieldsOf(record)).toMatchObject({
+        kind: 'dispute',
+        status: expected,
+        amountMinor: -4_000,
+        feeMinor: 1_500,
+        metadata: {
+          stripe_charge: charge,
+          stripe_disputed_minor: '4000',
+          stripe_dispute_reason: 'fraudulent',
+          stripe_dispute_status: status,
+        },
+      });
+      const adjustments = records.filter((each) => fieldsOf(each).kind === 'adjustment');
+      expect(adjustments.map(({ refs }) => refs)).toEqual(
+        status === 'won' ? [{ customer: null, related: charge, payment: null }] : [],
+      );
+      expect(adjustments.map((each) => [fieldsOf(each).amountMinor, fieldsOf(each).feeMinor])).toEqual(
+        status === 'won' ? [[4_000, -1_500]] : [],
+      );
+    },
+  );
 
   it('hold fees and corrections as adjustments, positive and negative, and no money that the venue moves to itself', async () => {
     await world.seed('balance_transactions', {
@@ -155,7 +230,17 @@ describe('the transactions of a Stripe account', () => {
     });
     for (const stream of ['adjustments', 'balance_transactions']) {
       const records = await read(stream);
-      expect(records.map((record) => [record.externalId, fieldsOf(record).kind, fieldsOf(record).amountMinor, fieldsOf(record).status, fieldsOf(record).metadata['stripe_type']]).sort()).toEqual([
+      expect(
+        records
+          .map((record) => [
+            record.externalId,
+            fieldsOf(record).kind,
+            fieldsOf(record).amountMinor,
+            fieldsOf(record).status,
+            fieldsOf(record).metadata['stripe_type'],
+          ])
+          .sort(),
+      ).toEqual([
         ['txn_fee', 'adjustment', -250, 'succeeded', 'stripe_fee'],
         ['txn_gift', 'adjustment', 900, 'succeeded', 'adjustment'],
       ]);
@@ -173,28 +258,43 @@ describe('the transactions of a Stripe account', () => {
     const anyCharge = fc.record({
       amount: fc.integer({ min: 1_000, max: 500_000 }),
       status: fc.constantFrom('succeeded', 'succeeded', 'succeeded', 'failed'),
-      refunds: fc.array(fc.record({ part: fc.integer({ min: 1, max: 300 }), status: fc.constantFrom('succeeded', 'failed') }), { maxLength: 2 }),
+      refunds: fc.array(
+        fc.record({ part: fc.integer({ min: 1, max: 300 }), status: fc.constantFrom('succeeded', 'failed') }),
+        { maxLength: 2 },
+      ),
       dispute: fc.option(fc.constantFrom('needs_response', 'won', 'lost')),
     });
-    const anyAdjustment = fc.record({ amount: fc.integer({ min: -5_000, max: 5_000 }), type: fc.constantFrom('stripe_fee', 'adjustment', 'payout', 'topup') });
+    const anyAdjustment = fc.record({
+      amount: fc.integer({ min: -5_000, max: 5_000 }),
+      type: fc.constantFrom('stripe_fee', 'adjustment', 'payout', 'topup'),
+    });
     await fc.assert(
-      fc.asyncProperty(fc.array(anyCharge, { minLength: 1, maxLength: 6 }), fc.array(anyAdjustment, { maxLength: 4 }), async (charges, adjustments) => {
-        await world.reset();
-        for (const { amount, status, refunds, dispute } of charges) {
-          const charge = await seedOne('charges', { amount, status });
-          if (status === 'failed') continue;
-          for (const refund of refunds) await seedOne('refunds', { charge, amount: refund.part, status: refund.status });
-          if (dispute !== null) await seedOne('disputes', { charge, amount: 300, status: dispute });
-        }
-        if (adjustments.length > 0) await world.seed('balance_transactions', { records: adjustments });
-        const balance = (await movements()).filter(({ type }) => type !== 'payout' && type !== 'topup').reduce((sum, { net }) => sum + net, 0);
+      fc.asyncProperty(
+        fc.array(anyCharge, { minLength: 1, maxLength: 6 }),
+        fc.array(anyAdjustment, { maxLength: 4 }),
+        async (charges, adjustments) => {
+          await world.reset();
+          for (const { amount, status, refunds, dispute } of charges) {
+            const charge = await seedOne('charges', { amount, status });
+            if (status === 'failed') continue;
+            for (const refund of refunds)
+              await seedOne('refunds', { charge, amount: refund.part, status: refund.status });
+            if (dispute !== null) await seedOne('disputes', { charge, amount: 300, status: dispute });
+          }
+          if (adjustments.length > 0) await world.seed('balance_transactions', { records: adjustments });
+          const balance = (await movements())
+            .filter(({ type }) => type !== 'payout' && type !== 'topup')
+            .reduce((sum, { net }) => sum + net, 0);
 
-        const records = await read('balance_transactions');
-        const moved = records.filter((record) => fieldsOf(record).posted);
+          const records = await read('balance_transactions');
+          const moved = records.filter((record) => fieldsOf(record).posted);
 
-        expect(new Set(records.map(({ externalId }) => externalId)).size).toBe(records.length);
-        expect(moved.reduce((sum, record) => sum + fieldsOf(record).amountMinor - (fieldsOf(record).feeMinor ?? 0), 0)).toBe(balance);
-      }),
+          expect(new Set(records.map(({ externalId }) => externalId)).size).toBe(records.length);
+          expect(
+            moved.reduce((sum, record) => sum + fieldsOf(record).amountMinor - (fieldsOf(record).feeMinor ?? 0), 0),
+          ).toBe(balance);
+        },
+      ),
       { numRuns: 25 },
     );
   }, 60_000);
@@ -205,31 +305,51 @@ describe('the transactions of a Stripe account', () => {
       await world.ask('POST', `charges/${charge}`, { 'metadata[table]': '12' });
       const records = await read('events');
       expect(records).toHaveLength(1);
-      expect(fieldsOf(records[0])).toMatchObject({ kind: 'payment', status: 'succeeded', amountMinor: 900, feeMinor: null, metadata: { table: '12', stripe_balance_transaction: expect.stringMatching(/^txn_/) as string } });
+      expect(fieldsOf(records[0])).toMatchObject({
+        kind: 'payment',
+        status: 'succeeded',
+        amountMinor: 900,
+        feeMinor: null,
+        metadata: { table: '12', stripe_balance_transaction: expect.stringMatching(/^txn_/) as string },
+      });
     });
 
     it('take one call a page, and bring a record once on each', async () => {
       const charge = await seedOne('charges', { amount: 900, created: 1_600_000_000 });
-      for (let index = 0; index < 120; index += 1) await world.ask('POST', `charges/${charge}`, { description: `Version ${index}` });
-      expect(await world.callsOf(async () => {
-        expect(one(await read('events'), charge)).toHaveLength(2);
-      })).toBe(2);
+      for (let index = 0; index < 120; index += 1)
+        await world.ask('POST', `charges/${charge}`, { description: `Version ${index}` });
+      expect(
+        await world.callsOf(async () => {
+          expect(one(await read('events'), charge)).toHaveLength(2);
+        }),
+      ).toBe(2);
     });
   });
 
   it('bring a hundred movements with fees and whole objects in one call', async () => {
     const ids = await world.seed('charges', { count: 100 });
-    expect(await world.callsOf(async () => {
-      const records = await read('balance_transactions');
-      expect(records.map(({ externalId }) => externalId).sort()).toEqual([...ids].sort());
-      expect(records.every((record) => Number.isSafeInteger(fieldsOf(record).feeMinor))).toBe(true);
-    })).toBe(1);
+    expect(
+      await world.callsOf(async () => {
+        const records = await read('balance_transactions');
+        expect(records.map(({ externalId }) => externalId).sort()).toEqual([...ids].sort());
+        expect(records.every((record) => Number.isSafeInteger(fieldsOf(record).feeMinor))).toBe(true);
+      }),
+    ).toBe(1);
   });
 
   it('give every object of a list its position, also what became no record', async () => {
-    await world.seed('balance_transactions', { records: Array.from({ length: 130 }, (_, index) => ({ amount: -1, type: 'payout', created: 1_700_000_000 + index })) });
+    await world.seed('balance_transactions', {
+      records: Array.from({ length: 130 }, (_, index) => ({
+        amount: -1,
+        type: 'payout',
+        created: 1_700_000_000 + index,
+      })),
+    });
     const pages = await readAll(transactions(), allOf('balance_transactions'));
-    expect(pages.map(({ records, positions }) => [records.length, positions.length])).toEqual([[0, 100], [0, 30]]);
+    expect(pages.map(({ records, positions }) => [records.length, positions.length])).toEqual([
+      [0, 100],
+      [0, 30],
+    ]);
     const created = pages.flatMap(({ positions }) => positions.map(({ createdEpochS }) => createdEpochS));
     expect(created).toEqual([...created].sort((a, b) => b - a));
   });
@@ -237,15 +357,27 @@ describe('the transactions of a Stripe account', () => {
   it('can be retrieved one by one, and are null where there is none', async () => {
     const charge = await seedOne('charges', { amount: 900 });
     await world.seed('balance_transactions', { records: [{ id: 'txn_own', amount: 900 }] });
-    expect(fieldsOf((await transactions().retrieve(charge)) ?? undefined)).toMatchObject({ amountMinor: 900, feeMinor: expect.any(Number) as number });
+    expect(fieldsOf((await transactions().retrieve(charge)) ?? undefined)).toMatchObject({
+      amountMinor: 900,
+      feeMinor: expect.any(Number) as number,
+    });
     expect(fieldsOf((await transactions().retrieve('txn_own')) ?? undefined)).toMatchObject({ kind: 'adjustment' });
-    for (const nothing of ['ch_nobody', 'txn_nobody', 'po_whatever']) expect(await transactions().retrieve(nothing)).toBeNull();
+    for (const nothing of ['ch_nobody', 'txn_nobody', 'po_whatever'])
+      expect(await transactions().retrieve(nothing)).toBeNull();
   });
 
-  it.each(transactionPullPlan.listing.concat(transactionPullPlan.changes ?? []).flat())('fail as every call does: %s', async (stream) => {
-    const server = await aStrangeServer((_req, res) => res.writeHead(500, { 'content-type': 'application/json' }).end('{}'));
-    expect((await refusalOf(server.open().resource('transactions').listPage(allOf(stream)))).details).toMatchObject({ kind: 'unavailable', httpStatus: 500 });
-    expect(server.requests()).toBe(1);
-    await server.close();
-  });
+  it.each(transactionPullPlan.listing.concat(transactionPullPlan.changes ?? []).flat())(
+    'fail as every call does: %s',
+    async (stream) => {
+      const server = await aStrangeServer((_req, res) =>
+        res.writeHead(500, { 'content-type': 'application/json' }).end('{}'),
+      );
+      expect((await refusalOf(server.open().resource('transactions').listPage(allOf(stream)))).details).toMatchObject({
+        kind: 'unavailable',
+        httpStatus: 500,
+      });
+      expect(server.requests()).toBe(1);
+      await server.close();
+    },
+  );
 });

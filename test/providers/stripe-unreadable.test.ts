@@ -18,16 +18,33 @@ beforeEach(async () => {
   await world.reset();
 });
 
-const resource = (name: Resource) => createStripeAdapter({ apiUrl: proxy.url }).open({ secretKey: new Secret(world.sandbox.secretKey), call: (request) => request() }).resource(name);
+const resource = (name: Resource) =>
+  createStripeAdapter({ apiUrl: proxy.url })
+    .open({ secretKey: new Secret(world.sandbox.secretKey), call: (request) => request() })
+    .resource(name);
 
 /** Several of everything that Stripe lists. */
 async function fill(): Promise<void> {
   for (let index = 0; index < 3; index += 1) {
     const { id: customer } = (await world.ask('POST', 'customers', { name: `Customer ${index}` })) as { id: string };
-    await world.ask('POST', 'products', { name: `Product ${index}`, 'default_price_data[currency]': 'usd', 'default_price_data[unit_amount]': '900' });
-    await world.ask('POST', 'payment_intents', { amount: '4000', currency: 'usd', payment_method: 'pm_card_createDispute', confirm: 'true' });
+    await world.ask('POST', 'products', {
+      name: `Product ${index}`,
+      'default_price_data[currency]': 'usd',
+      'default_price_data[unit_amount]': '900',
+    });
+    await world.ask('POST', 'payment_intents', {
+      amount: '4000',
+      currency: 'usd',
+      payment_method: 'pm_card_createDispute',
+      confirm: 'true',
+    });
     await world.ask('POST', 'payment_intents', { amount: '700', currency: 'usd' });
-    const paid = await world.ask('POST', 'payment_intents', { amount: '5000', currency: 'usd', payment_method: 'pm_card_visa', confirm: 'true' });
+    const paid = await world.ask('POST', 'payment_intents', {
+      amount: '5000',
+      currency: 'usd',
+      payment_method: 'pm_card_visa',
+      confirm: 'true',
+    });
     await world.ask('POST', 'refunds', { payment_intent: paid['id'] as string, amount: '100' });
     await world.ask('POST', 'invoiceitems', { customer, amount: '500', currency: 'usd' });
     const invoice = await world.ask('POST', 'invoices', { customer, pending_invoice_items_behavior: 'include' });
@@ -60,28 +77,32 @@ const STREAMS: readonly (readonly [Resource, string, string])[] = [
 ];
 
 describe('an object of Stripe’s that cannot be read', () => {
-  it.each(STREAMS)('among the %s of the list %s is rejected by its id, wherever it stands, and changes no position of the page', async (name, stream, path) => {
-    await fill();
-    const whole = await resource(name).listPage(allOf(stream));
-    expect(whole.positions.length).toBeGreaterThanOrEqual(3);
-    for (const at of [0, 1, whole.positions.length - 1]) {
-      let broken = '';
-      proxy.edit((answer) => {
-        const item = answer.path === path ? objectsOf(answer)[at] : undefined;
-        if (item) broken = breakUp(subjectOf(item), ['id', 'created']);
-        // What an event tells of is read anew: it is the same object.
-        else for (const again of objectsOf(answer)) if (again['id'] === broken) breakUp(again, ['id', 'object']);
-      });
-      const page = await resource(name).listPage(allOf(stream));
-      expect(page.rejections).toMatchObject([{ externalId: broken, code: 'unreadable' }]);
-      expect(page.rejections?.[0]?.message).not.toMatch(/secret|value"/);
-      expect([page.positions, page.after]).toEqual([whole.positions, whole.after]);
-      const kept = (told: typeof page) => told.records.filter(({ externalId }) => externalId !== broken).map(({ externalId }) => externalId);
-      expect(kept(whole)).toEqual(expect.arrayContaining(kept(page)));
-      expect(whole.records.length - page.records.length).toBeLessThanOrEqual(2);
-      expect((whole.amendments?.length ?? 0) - (page.amendments?.length ?? 0)).toBeLessThanOrEqual(1);
-    }
-  });
+  it.each(STREAMS)(
+    'among the %s of the list %s is rejected by its id, wherever it stands, and changes no position of the page',
+    async (name, stream, path) => {
+      await fill();
+      const whole = await resource(name).listPage(allOf(stream));
+      expect(whole.positions.length).toBeGreaterThanOrEqual(3);
+      for (const at of [0, 1, whole.positions.length - 1]) {
+        let broken = '';
+        proxy.edit((answer) => {
+          const item = answer.path === path ? objectsOf(answer)[at] : undefined;
+          if (item) broken = breakUp(subjectOf(item), ['id', 'created']);
+          // What an event tells of is read anew: it is the same object.
+          else for (const again of objectsOf(answer)) if (again['id'] === broken) breakUp(again, ['id', 'object']);
+        });
+        const page = await resource(name).listPage(allOf(stream));
+        expect(page.rejections).toMatchObject([{ externalId: broken, code: 'unreadable' }]);
+        expect(page.rejections?.[0]?.message).not.toMatch(/secret|value"/);
+        expect([page.positions, page.after]).toEqual([whole.positions, whole.after]);
+        const kept = (told: typeof page) =>
+          told.records.filter(({ externalId }) => externalId !== broken).map(({ externalId }) => externalId);
+        expect(kept(whole)).toEqual(expect.arrayContaining(kept(page)));
+        expect(whole.records.length - page.records.length).toBeLessThanOrEqual(2);
+        expect((whole.amendments?.length ?? 0) - (page.amendments?.length ?? 0)).toBeLessThanOrEqual(1);
+      }
+    },
+  );
 
   it('keeps its place in the page when it does not even say when it was made', async () => {
     await world.seed('customers', { count: 3 });
@@ -95,7 +116,9 @@ describe('an object of Stripe’s that cannot be read', () => {
   });
 
   it.each(STREAMS)('is not what is wrong with %s of the list %s when the answer is no list', async (name, stream) => {
-    proxy.edit((answer) => { answer.body = { object: 'list', data: 'none' }; });
+    proxy.edit((answer) => {
+      answer.body = { object: 'list', data: 'none' };
+    });
     const refusal = await refusalOf(resource(name).listPage(allOf(stream)));
     expect(refusal.details).toMatchObject({ kind: 'unexpected-response' });
     expect(refusal.details.unreadable).toBeUndefined();

@@ -3,7 +3,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Resource } from '../../contracts/providers.ts';
 import type { TransactionFields } from '../../contracts/records.ts';
-import type { Call, ListQuery, ProviderPage, ProviderRecord, ResourceSession, ResourceWriter } from '../../providers/provider.ts';
+import type {
+  Call,
+  ListQuery,
+  ProviderPage,
+  ProviderRecord,
+  ResourceSession,
+  ResourceWriter,
+} from '../../providers/provider.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import { createStripeAdapter } from '../../providers/stripe/adapter.ts';
 import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
@@ -27,7 +34,8 @@ export async function createStripeWorld() {
     counted += 1;
     return request();
   };
-  const open = (secretKey = sandbox.secretKey, signal?: AbortSignal) => adapter.open({ secretKey: new Secret(secretKey), signal, call });
+  const open = (secretKey = sandbox.secretKey, signal?: AbortSignal) =>
+    adapter.open({ secretKey: new Secret(secretKey), signal, call });
   return {
     sandbox,
     stripe,
@@ -53,14 +61,25 @@ export async function createStripeWorld() {
       return ((await response.json()) as { readonly data: readonly T[] }).data;
     },
     /** Puts records there as somebody else would; answers the ids of all that are there then, or of the records that were given. */
-    async seed(resource: string, what: { readonly count: number } | { readonly records: readonly object[] }): Promise<readonly string[]> {
+    async seed(
+      resource: string,
+      what: { readonly count: number } | { readonly records: readonly object[] },
+    ): Promise<readonly string[]> {
       const { ids } = (await stripe.seed({ resource, ...what })) as { readonly ids: readonly string[] };
       return 'records' in what ? ids : (await this.state<{ readonly id: string }>(resource)).map(({ id }) => id);
     },
     /** A call of somebody else's. */
-    async ask(method: string, path: string, params: Readonly<Record<string, string>> = {}): Promise<Readonly<Record<string, unknown>>> {
+    async ask(
+      method: string,
+      path: string,
+      params: Readonly<Record<string, string>> = {},
+    ): Promise<Readonly<Record<string, unknown>>> {
       const body = method === 'GET' || Object.keys(params).length === 0 ? {} : { body: new URLSearchParams(params) };
-      const response = await fetch(`${sandbox.apiUrl}/v1/${path}`, { method, headers: { authorization: `Bearer ${sandbox.secretKey}` }, ...body });
+      const response = await fetch(`${sandbox.apiUrl}/v1/${path}`, {
+        method,
+        headers: { authorization: `Bearer ${sandbox.secretKey}` },
+        ...body,
+      });
       if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
       return (await response.json()) as Readonly<Record<string, unknown>>;
     },
@@ -92,7 +111,8 @@ export async function aStrangeServer(answer: (req: IncomingMessage, res: ServerR
   return {
     apiUrl,
     requests: () => requests,
-    open: (secretKey = 'sk_test_strange', signal?: AbortSignal) => createStripeAdapter({ apiUrl }).open({ secretKey: new Secret(secretKey), signal, call: (request) => request() }),
+    open: (secretKey = 'sk_test_strange', signal?: AbortSignal) =>
+      createStripeAdapter({ apiUrl }).open({ secretKey: new Secret(secretKey), signal, call: (request) => request() }),
     close: () =>
       new Promise((resolve) => {
         server.close(resolve);
@@ -117,10 +137,23 @@ export function mergeReadings(one: ProviderRecord, other: ProviderRecord | undef
   const [newer, older] = one.version > other.version ? [one, other] : [other, one];
   const [now, before] = [newer.fields as TransactionFields, older.fields as TransactionFields];
   const occurredAt = before.posted === true && now.posted !== true ? before.occurredAt : now.occurredAt;
-  return { ...newer, fields: { ...now, occurredAt, posted: now.posted === true || before.posted === true, feeMinor: now.feeMinor ?? before.feeMinor } };
+  return {
+    ...newer,
+    fields: {
+      ...now,
+      occurredAt,
+      posted: now.posted === true || before.posted === true,
+      feeMinor: now.feeMinor ?? before.feeMinor,
+    },
+  };
 }
 
-export const allOf = (stream: string): ListQuery => ({ stream, fromEpochS: null, toEpochS: 4_000_000_000, after: null });
+export const allOf = (stream: string): ListQuery => ({
+  stream,
+  fromEpochS: null,
+  toEpochS: 4_000_000_000,
+  after: null,
+});
 export const LISTING = allOf('customers');
 
 export function writerOf({ writer }: ResourceSession): ResourceWriter {

@@ -8,9 +8,12 @@ import { createTransport, fetchThrough } from '../../providers/transport.ts';
 const PAGE = Array.from({ length: 200 }, (_, id) => ({ id, note: 'x'.repeat(10_000) }));
 
 const ANSWERS: Readonly<Record<string, RequestListener>> = {
-  '/page': (_req, res) => res.setHeader('content-type', 'application/json').setHeader('x-ratelimit-remaining', '7').end(JSON.stringify(PAGE)),
-  '/page-in-an-object': (_req, res) => res.setHeader('content-type', 'application/json').end(JSON.stringify({ items: PAGE })),
-  '/list': (_req, res) => res.setHeader('content-type', 'application/json').setHeader('x-ratelimit-remaining', '7').end('["a\\u0000",1]'),
+  '/page': (_req, res) =>
+    res.setHeader('content-type', 'application/json').setHeader('x-ratelimit-remaining', '7').end(JSON.stringify(PAGE)),
+  '/page-in-an-object': (_req, res) =>
+    res.setHeader('content-type', 'application/json').end(JSON.stringify({ items: PAGE })),
+  '/list': (_req, res) =>
+    res.setHeader('content-type', 'application/json').setHeader('x-ratelimit-remaining', '7').end('["a\\u0000",1]'),
   '/nothing': (_req, res) => res.writeHead(204).end(),
   '/empty': (_req, res) => res.writeHead(200).end(),
   '/html': (_req, res) => res.setHeader('content-type', 'text/html').end('<p>ada@example.com</p>'),
@@ -39,12 +42,18 @@ describe('a call through the transport', () => {
   it('reads a page of several megabytes where its call allows that', async () => {
     const { json, body } = await transport(`${origin}/page`, {}, PAGES);
     expect([(json as readonly unknown[]).length, body]).toEqual([200, null]);
-    expect(((await transport(`${origin}/page-in-an-object`, {}, PAGES)).body?.['items'] as readonly unknown[]).length).toBe(200);
+    expect(
+      ((await transport(`${origin}/page-in-an-object`, {}, PAGES)).body?.['items'] as readonly unknown[]).length,
+    ).toBe(200);
   });
 
   it('fails for a success that is larger than its call allows, and says why', async () => {
-    await expect(transport(`${origin}/page-in-an-object`, {})).rejects.toMatchObject({ details: { kind: 'unexpected-response', httpStatus: 200, code: 'body-too-large' } });
-    await expect(transport(`${origin}/list`, {}, { maxBodyBytes: 5 })).rejects.toMatchObject({ details: { code: 'body-too-large' } });
+    await expect(transport(`${origin}/page-in-an-object`, {})).rejects.toMatchObject({
+      details: { kind: 'unexpected-response', httpStatus: 200, code: 'body-too-large' },
+    });
+    await expect(transport(`${origin}/list`, {}, { maxBodyBytes: 5 })).rejects.toMatchObject({
+      details: { code: 'body-too-large' },
+    });
   });
 
   it('answers a list as a list, with its text cleaned', async () => {
@@ -56,7 +65,9 @@ describe('a call through the transport', () => {
   });
 
   it('ends after the time that its call allows', async () => {
-    await expect(transport(`${origin}/never`, {}, { timeoutMs: 50 })).rejects.toMatchObject({ details: { kind: 'unavailable', code: 'timeout' } });
+    await expect(transport(`${origin}/never`, {}, { timeoutMs: 50 })).rejects.toMatchObject({
+      details: { kind: 'unavailable', code: 'timeout' },
+    });
   });
 
   it('tells an answer without a body from one that is no JSON', async () => {
@@ -65,7 +76,9 @@ describe('a call through the transport', () => {
   });
 
   it('throws a pause that the provider asks for, with its time', async () => {
-    await expect(transport(`${origin}/limited`, {})).rejects.toMatchObject({ details: { kind: 'rate-limited', retryAfterMs: 3_000 } });
+    await expect(transport(`${origin}/limited`, {})).rejects.toMatchObject({
+      details: { kind: 'rate-limited', retryAfterMs: 3_000 },
+    });
   });
 });
 
@@ -79,12 +92,19 @@ describe('the fetch for a library', () => {
 
   it('answers a list and the headers of the answer', async () => {
     const response = await send(`${origin}/list`);
-    expect([await response.json(), response.headers.get('x-ratelimit-remaining'), response.headers.get('content-type')]).toEqual([['a', 1], '7', 'application/json']);
+    expect([
+      await response.json(),
+      response.headers.get('x-ratelimit-remaining'),
+      response.headers.get('content-type'),
+    ]).toEqual([['a', 1], '7', 'application/json']);
   });
 
   it('throws an empty success and a list where the API answers with objects alone', async () => {
     const strict = fetchThrough('square', transport, { objectsOnly: true });
-    for (const path of ['/nothing', '/empty', '/list']) await expect(strict(`${origin}${path}`), path).rejects.toMatchObject({ details: { kind: 'unexpected-response' } });
+    for (const path of ['/nothing', '/empty', '/list'])
+      await expect(strict(`${origin}${path}`), path).rejects.toMatchObject({
+        details: { kind: 'unexpected-response' },
+      });
   });
 
   it('passes nothing of a page on that is no JSON', async () => {
@@ -94,7 +114,10 @@ describe('the fetch for a library', () => {
   });
 
   it('keeps to the limits of its calls', async () => {
-    const response = await fetchThrough('square', createTransport({ provider: 'square', calls, limits: PAGES }))(`${origin}/page`);
+    const response = await fetchThrough(
+      'square',
+      createTransport({ provider: 'square', calls, limits: PAGES }),
+    )(`${origin}/page`);
     expect(((await response.json()) as readonly unknown[]).length).toBe(200);
   });
 });

@@ -10,7 +10,10 @@ import { Secret } from '../../vault/secret.ts';
 const STRIPE_SECRET = 'whsec_of_a_test';
 const SQUARE_KEY = 'a signature key of a test';
 const URL_HERE = 'https://interlock.test/webhooks/square';
-const SAMPLE = new URL('../../../shared/samples/square-webhook-events/OauthAuthorizationRevokedEvent.json', import.meta.url);
+const SAMPLE = new URL(
+  '../../../shared/samples/square-webhook-events/OauthAuthorizationRevokedEvent.json',
+  import.meta.url,
+);
 
 function readerOf(provider: 'stripe' | 'square', environment: 'sandbox' | 'production' = 'production'): WebhookReader {
   const webhooks = createWebhooks({
@@ -20,33 +23,64 @@ function readerOf(provider: 'stripe' | 'square', environment: 'sandbox' | 'produ
   return webhooks.find((setup) => setup.provider === provider)!.reader!;
 }
 
-const given = (name: string, value: string | undefined, body: string, url = URL_HERE) => ({ body: Buffer.from(body), header: (asked: string) => (asked === name ? value : undefined), url });
+const given = (name: string, value: string | undefined, body: string, url = URL_HERE) => ({
+  body: Buffer.from(body),
+  header: (asked: string) => (asked === name ? value : undefined),
+  url,
+});
 
 describe('Square’s signature', () => {
   const square = readerOf('square');
-  const helper = (body: string, signature: string, url = URL_HERE) => WebhooksHelper.verifySignature({ requestBody: body, signatureHeader: signature, signatureKey: SQUARE_KEY, notificationUrl: url });
+  const helper = (body: string, signature: string, url = URL_HERE) =>
+    WebhooksHelper.verifySignature({
+      requestBody: body,
+      signatureHeader: signature,
+      signatureKey: SQUARE_KEY,
+      notificationUrl: url,
+    });
   const signature = async (body: string) => {
-    const key = await crypto.subtle.importKey('raw', new TextEncoder().encode(SQUARE_KEY), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign']);
-    return Buffer.from(await crypto.subtle.sign('HMAC', key, new TextEncoder().encode(URL_HERE + body))).toString('base64');
+    const key = await crypto.subtle.importKey(
+      'raw',
+      new TextEncoder().encode(SQUARE_KEY),
+      { name: 'HMAC', hash: 'SHA-256' },
+      false,
+      ['sign'],
+    );
+    return Buffer.from(await crypto.subtle.sign('HMAC', key, new TextEncoder().encode(URL_HERE + body))).toString(
+      'base64',
+    );
   };
 
   it('is taken exactly where Square’s own helper takes it', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.string({ unit: 'grapheme', minLength: 1 }), fc.constantFrom('right', 'other body', 'other address', 'cut', 'longer', 'empty'), async (body, kind) => {
-        const right = await signature(body);
-        const sent = { right, 'other body': await signature(`${body} `), 'other address': right, cut: right.slice(0, -1), longer: `${right}=`, empty: '' }[kind];
-        const url = kind === 'other address' ? `${URL_HERE}/` : URL_HERE;
-        const ours = square.isGenuine(given('x-square-hmacsha256-signature', sent, body, url));
-        expect(ours).toBe(await helper(body, sent, url));
-        expect(ours).toBe(kind === 'right');
-      }),
+      fc.asyncProperty(
+        fc.string({ unit: 'grapheme', minLength: 1 }),
+        fc.constantFrom('right', 'other body', 'other address', 'cut', 'longer', 'empty'),
+        async (body, kind) => {
+          const right = await signature(body);
+          const sent = {
+            right,
+            'other body': await signature(`${body} `),
+            'other address': right,
+            cut: right.slice(0, -1),
+            longer: `${right}=`,
+            empty: '',
+          }[kind];
+          const url = kind === 'other address' ? `${URL_HERE}/` : URL_HERE;
+          const ours = square.isGenuine(given('x-square-hmacsha256-signature', sent, body, url));
+          expect(ours).toBe(await helper(body, sent, url));
+          expect(ours).toBe(kind === 'right');
+        },
+      ),
     );
   });
 
   it('covers bytes, also those that are no text', async () => {
     const body = Buffer.from([0x7b, 0xff, 0x7d]);
     const asText = body.toString();
-    expect(square.isGenuine({ ...given('x-square-hmacsha256-signature', await signature(asText), ''), body })).toBe(false);
+    expect(square.isGenuine({ ...given('x-square-hmacsha256-signature', await signature(asText), ''), body })).toBe(
+      false,
+    );
   });
 });
 
@@ -54,11 +88,19 @@ describe('Stripe’s signature', () => {
   const stripe = readerOf('stripe');
   const body = '{"type":"account.application.deauthorized"}';
   const signed = (options: { readonly secret?: string; readonly ageS?: number; readonly payload?: string } = {}) =>
-    Stripe.webhooks.generateTestHeaderString({ payload: options.payload ?? body, secret: options.secret ?? STRIPE_SECRET, timestamp: Math.floor(Date.now() / 1_000) - (options.ageS ?? 0) });
+    Stripe.webhooks.generateTestHeaderString({
+      payload: options.payload ?? body,
+      secret: options.secret ?? STRIPE_SECRET,
+      timestamp: Math.floor(Date.now() / 1_000) - (options.ageS ?? 0),
+    });
 
   it.each<[string, string | undefined, boolean]>([
     ['of this body', signed(), true],
-    ['of one of two secrets, while the endpoint’s is being replaced', `${signed()},${signed({ secret: 'whsec_before' }).split(',')[1] ?? ''}`, true],
+    [
+      'of one of two secrets, while the endpoint’s is being replaced',
+      `${signed()},${signed({ secret: 'whsec_before' }).split(',')[1] ?? ''}`,
+      true,
+    ],
     ['of four minutes ago', signed({ ageS: 240 }), true],
     ['of six minutes ago', signed({ ageS: 360 }), false],
     ['with another secret', signed({ secret: 'whsec_other' }), false],
@@ -73,11 +115,23 @@ describe('Stripe’s signature', () => {
 });
 
 describe('an event', () => {
-  const deauthorized = { id: 'evt_1', object: 'event', account: 'acct_1', livemode: true, type: 'account.application.deauthorized', created: 1, data: { object: { id: 'ca_1', object: 'application', name: 'x' } } };
+  const deauthorized = {
+    id: 'evt_1',
+    object: 'event',
+    account: 'acct_1',
+    livemode: true,
+    type: 'account.application.deauthorized',
+    created: 1,
+    data: { object: { id: 'ca_1', object: 'application', name: 'x' } },
+  };
 
   it.each<[string, object, object | null]>([
     ['of a live account', deauthorized, { environment: 'production', externalAccountId: 'acct_1' }],
-    ['of a test account', { ...deauthorized, livemode: false }, { environment: 'sandbox', externalAccountId: 'acct_1' }],
+    [
+      'of a test account',
+      { ...deauthorized, livemode: false },
+      { environment: 'sandbox', externalAccountId: 'acct_1' },
+    ],
   ])('of Stripe’s about a revocation %s tells whose it was', (_case, event, revoked) => {
     expect(readerOf('stripe').read(event)).toEqual({ id: 'evt_1', type: deauthorized.type, revoked });
   });
@@ -95,22 +149,43 @@ describe('an event', () => {
     expect(readerOf(provider).read(event)).toBeNull();
   });
 
-  it.each([['stripe', 'customer.created'], ['square', 'payment.updated']] as const)('of another type is about nobody’s access: %s %s', (provider, type) => {
+  it.each([
+    ['stripe', 'customer.created'],
+    ['square', 'payment.updated'],
+  ] as const)('of another type is about nobody’s access: %s %s', (provider, type) => {
     expect(readerOf(provider).read({ type })).toEqual({ id: null, type, revoked: null });
   });
 
-  it.each(['sandbox', 'production'] as const)('of Square’s belongs to the environment that its key belongs to: %s', (environment) => {
-    expect(readerOf('square', environment).read({ type: 'oauth.authorization.revoked', merchant_id: 'M1' })).toEqual({ id: null, type: 'oauth.authorization.revoked', revoked: { environment, externalAccountId: 'M1' } });
-  });
+  it.each(['sandbox', 'production'] as const)(
+    'of Square’s belongs to the environment that its key belongs to: %s',
+    (environment) => {
+      expect(readerOf('square', environment).read({ type: 'oauth.authorization.revoked', merchant_id: 'M1' })).toEqual({
+        id: null,
+        type: 'oauth.authorization.revoked',
+        revoked: { environment, externalAccountId: 'M1' },
+      });
+    },
+  );
 
-  it.skipIf(!existsSync(SAMPLE))('is read from Square’s own sample (skipped loudly: the samples are not part of this repository)', () => {
-    expect(readerOf('square').read(JSON.parse(readFileSync(SAMPLE, 'utf8')))).toMatchObject({ revoked: { externalAccountId: 'J9Z30SF99NPFJ' } });
-  });
+  it.skipIf(!existsSync(SAMPLE))(
+    'is read from Square’s own sample (skipped loudly: the samples are not part of this repository)',
+    () => {
+      expect(readerOf('square').read(JSON.parse(readFileSync(SAMPLE, 'utf8')))).toMatchObject({
+        revoked: { externalAccountId: 'J9Z30SF99NPFJ' },
+      });
+    },
+  );
 });
 
 describe('a provider whose secret is not set', () => {
   it('has no reader, and says what to set', () => {
-    const webhooks = createWebhooks({ stripe: { apiUrl: 'https://stripe.test', requestsPerSecond: null }, square: { apiUrl: 'https://square.test', environment: 'sandbox', app: null } });
-    expect(webhooks).toEqual([{ provider: 'stripe', reader: null, variable: 'STRIPE_WEBHOOK_SECRET' }, { provider: 'square', reader: null, variable: 'SQUARE_WEBHOOK_SIGNATURE_KEY' }]);
+    const webhooks = createWebhooks({
+      stripe: { apiUrl: 'https://stripe.test', requestsPerSecond: null },
+      square: { apiUrl: 'https://square.test', environment: 'sandbox', app: null },
+    });
+    expect(webhooks).toEqual([
+      { provider: 'stripe', reader: null, variable: 'STRIPE_WEBHOOK_SECRET' },
+      { provider: 'square', reader: null, variable: 'SQUARE_WEBHOOK_SIGNATURE_KEY' },
+    ]);
   });
 });

@@ -38,18 +38,29 @@ const FREE_PORTS = { PORT: '0', SANDBOX_STRIPE_PORT: '0', SANDBOX_STRIPE_CONTROL
 async function givenServers(): Promise<Env> {
   const [database, temporal] = await Promise.all([createEmptyDatabase(), createTestNamespace()]);
   onTestFinished(() => database.drop());
-  return { ...process.env, ...FREE_PORTS, DATABASE_URL: database.url, TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: temporal.namespace };
+  return {
+    ...process.env,
+    ...FREE_PORTS,
+    DATABASE_URL: database.url,
+    TEMPORAL_ADDRESS: temporal.address,
+    TEMPORAL_NAMESPACE: temporal.namespace,
+  };
 }
 
 async function start(env: Env, home = homeOf({ INTERLOCK_HOME: aFolder() })): Promise<Copy> {
   const lines: string[] = [];
-  const log = (line: string): void => { lines.push(line); };
+  const log = (line: string): void => {
+    lines.push(line);
+  };
   const instance = await Instance.claim(home, log);
   const running = { rewrite: (): void => undefined };
   const keeper = new Keeper({
     log,
     onUp: (name, pid) => {
-      instance.setChild(SERVICES.find((service) => service === name)!, pid);
+      instance.setChild(
+        SERVICES.find((service) => service === name)!,
+        pid,
+      );
       running.rewrite();
     },
   });
@@ -59,11 +70,24 @@ async function start(env: Env, home = homeOf({ INTERLOCK_HOME: aFolder() })): Pr
   };
   onTestFinished(stop);
   rotateLogs(home.logsFolder);
-  running.rewrite = await bringUp({ env, home, instance, keeper, log, startedAtMs: Date.now(), namespace: env['TEMPORAL_NAMESPACE'] ?? 'default', host: '127.0.0.1' });
+  running.rewrite = await bringUp({
+    env,
+    home,
+    instance,
+    keeper,
+    log,
+    startedAtMs: Date.now(),
+    namespace: env['TEMPORAL_NAMESPACE'] ?? 'default',
+    host: '127.0.0.1',
+  });
   return { home, lines, stop, started: () => JSON.parse(readFileSync(home.startedFile, 'utf8')) as Started };
 }
 
-const isUp = (url: string): Promise<boolean> => fetch(`${url}/health/ready`).then(({ status }) => status === 200, () => false);
+const isUp = (url: string): Promise<boolean> =>
+  fetch(`${url}/health/ready`).then(
+    ({ status }) => status === 200,
+    () => false,
+  );
 
 describe('a copy on servers that were given', () => {
   test('syncs its demonstration venue, says where everything is, outlives its children, and goes on where it was', async () => {
@@ -72,26 +96,38 @@ describe('a copy on servers that were given', () => {
     const started = first.started();
 
     expect(statSync(first.home.startedFile).mode & 0o777).toBe(0o600);
-    expect(started).toMatchObject({ databaseUrl: env['DATABASE_URL'], temporalAddress: env['TEMPORAL_ADDRESS'], pids: { supervisor: process.pid, temporal: null, postgres: null } });
+    expect(started).toMatchObject({
+      databaseUrl: env['DATABASE_URL'],
+      temporalAddress: env['TEMPORAL_ADDRESS'],
+      pids: { supervisor: process.pid, temporal: null, postgres: null },
+    });
     const said = first.lines.join('\n');
     expect(said).toContain('the sync read 12 customers: 12 created and 0 updated at the sandbox Stripe, 0 unchanged');
     expect(said).toContain(`${started.apiUrl}/docs`);
     expect(said).toMatch(/curl -s -H 'Authorization: Bearer \S+' '\S+limit=3'/);
 
-    const { data } = (await (await fetch(`${started.sandbox.stripe.controlUrl}/state/customers`)).json()) as { data: { email: string }[] };
+    const { data } = (await (await fetch(`${started.sandbox.stripe.controlUrl}/state/customers`)).json()) as {
+      data: { email: string }[];
+    };
     expect(data).toHaveLength(12);
     const { payload } = await jwtVerify(started.token!, Buffer.from(loadSecrets(first.home.secretsFile).jwtSecret));
     expect(payload).toMatchObject({ role: 'admin', venues: '*' });
 
     // The apps that every stand-in knows us as, which a killed sandbox remembers.
-    const apps = (): Promise<unknown[]> => Promise.all(Object.values(started.sandbox).map(async ({ controlUrl }) => (await fetch(`${controlUrl}/apps`)).json()));
+    const apps = (): Promise<unknown[]> =>
+      Promise.all(
+        Object.values(started.sandbox).map(async ({ controlUrl }) => (await fetch(`${controlUrl}/apps`)).json()),
+      );
     const appsBefore = await apps();
     expect(Object.keys(started.sandbox)).toEqual(['stripe', 'square', 'quickbooks', 'mailchimp']);
 
     // A child that is killed comes back on its port, and started.json tells its new process.
     const { api, worker, sandbox } = started.pids;
     for (const pid of [api!, worker!, sandbox!]) process.kill(pid, 'SIGKILL');
-    await eventually(() => ['api', 'worker', 'sandbox'].every((name) => first.started().pids[name] !== started.pids[name]), 30_000);
+    await eventually(
+      () => ['api', 'worker', 'sandbox'].every((name) => first.started().pids[name] !== started.pids[name]),
+      30_000,
+    );
     await eventually(() => isUp(started.apiUrl));
     for (const name of ['api', 'worker', 'sandbox']) expect(markOf(first.started().pids[name]!)).not.toBeNull();
     expect(await apps()).toEqual(appsBefore);
@@ -129,10 +165,14 @@ test('a Temporal that was given and does not answer is named', async () => {
   const database = await createEmptyDatabase();
   onTestFinished(() => database.drop());
   const env = { ...process.env, ...FREE_PORTS, DATABASE_URL: database.url, TEMPORAL_ADDRESS: '127.0.0.1:9' };
-  await expect(start(env)).rejects.toThrow(/^TEMPORAL_ADDRESS=127\.0\.0\.1:9, namespace default: Temporal does not answer/);
+  await expect(start(env)).rejects.toThrow(
+    /^TEMPORAL_ADDRESS=127\.0\.0\.1:9, namespace default: Temporal does not answer/,
+  );
 }, 60_000);
 
 test('a service that refuses its environment is reported with its own words', async () => {
   const env = await givenServers();
-  await expect(start({ ...env, LOG_LEVEL: 'loud' })).rejects.toThrow(/did not start: it ended with exit code 78\..*LOG_LEVEL is wrong/s);
+  await expect(start({ ...env, LOG_LEVEL: 'loud' })).rejects.toThrow(
+    /did not start: it ended with exit code 78\..*LOG_LEVEL is wrong/s,
+  );
 }, 60_000);

@@ -20,7 +20,10 @@ describe('token', () => {
   test('prints a token that verifies against the secret of the home, and nothing else', async () => {
     const home = homeOf({ INTERLOCK_HOME: aFolder() });
     const { jwtSecret } = loadSecrets(home.secretsFile);
-    const { code, stdout, stderr } = await cli(['token', '--role', 'operator', '--venue', VENUE, '--venue', OTHER_VENUE, '--ttl', '60'], { INTERLOCK_HOME: home.folder });
+    const { code, stdout, stderr } = await cli(
+      ['token', '--role', 'operator', '--venue', VENUE, '--venue', OTHER_VENUE, '--ttl', '60'],
+      { INTERLOCK_HOME: home.folder },
+    );
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
     const { payload } = await jwtVerify(stdout.trim(), Buffer.from(jwtSecret), { algorithms: ['HS256'] });
@@ -29,8 +32,16 @@ describe('token', () => {
   });
 
   test('signs with JWT_SECRET, for its issuer and audience, where they are set; an admin reaches all venues', async () => {
-    const { stdout } = await cli(['token', '--role', 'admin'], { INTERLOCK_HOME: aFolder(), JWT_SECRET: SECRET, JWT_ISSUER: 'https://issuer.example', JWT_AUDIENCE: 'interlock' });
-    const { payload } = await jwtVerify(stdout.trim(), Buffer.from(SECRET), { issuer: 'https://issuer.example', audience: 'interlock' });
+    const { stdout } = await cli(['token', '--role', 'admin'], {
+      INTERLOCK_HOME: aFolder(),
+      JWT_SECRET: SECRET,
+      JWT_ISSUER: 'https://issuer.example',
+      JWT_AUDIENCE: 'interlock',
+    });
+    const { payload } = await jwtVerify(stdout.trim(), Buffer.from(SECRET), {
+      issuer: 'https://issuer.example',
+      audience: 'interlock',
+    });
     expect(payload['venues']).toBe('*');
   });
 
@@ -52,7 +63,9 @@ describe('token', () => {
   test('without any secret says where one comes from', async () => {
     const { code, stdout, stderr } = await cli(['token', '--role', 'admin'], { INTERLOCK_HOME: aFolder() });
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toBe('interlock: there is no secret to sign with: set JWT_SECRET, or run `npm start` once on this home\n');
+    expect(stderr).toBe(
+      'interlock: there is no secret to sign with: set JWT_SECRET, or run `npm start` once on this home\n',
+    );
   });
 });
 
@@ -73,25 +86,47 @@ describe('queue', () => {
 
   test('says that Temporal does not answer', async () => {
     const address = `127.0.0.1:${await freePort()}`;
-    expect(await cli(['queue', '--provider', 'stripe', '--rate', 'pause'], { INTERLOCK_HOME: aFolder(), TEMPORAL_ADDRESS: address }))
-      .toEqual({ code: 1, stdout: '', stderr: `interlock: Temporal at ${address} does not answer\n` });
+    expect(
+      await cli(['queue', '--provider', 'stripe', '--rate', 'pause'], {
+        INTERLOCK_HOME: aFolder(),
+        TEMPORAL_ADDRESS: address,
+      }),
+    ).toEqual({ code: 1, stdout: '', stderr: `interlock: Temporal at ${address} does not answer\n` });
   });
 });
 
-test.each([[['fly'], 2], [['status', 'now'], 2], [['help'], 0], [[], 0], [['--help'], 0]])('%j ends with exit code %i', async (args, code) => {
+test.each([
+  [['fly'], 2],
+  [['status', 'now'], 2],
+  [['help'], 0],
+  [[], 0],
+  [['--help'], 0],
+])('%j ends with exit code %i', async (args, code) => {
   expect((await cli(args, { INTERLOCK_HOME: aFolder() })).code).toBe(code);
 });
 
 test('status and stop say so when nothing runs', async () => {
   const folder = aFolder();
-  expect(await cli(['status'], { INTERLOCK_HOME: folder })).toEqual({ code: 1, stdout: `nothing runs on ${folder}\n`, stderr: '' });
-  expect(await cli(['stop'], { INTERLOCK_HOME: folder })).toEqual({ code: 0, stdout: `nothing runs on ${folder}\n`, stderr: '' });
+  expect(await cli(['status'], { INTERLOCK_HOME: folder })).toEqual({
+    code: 1,
+    stdout: `nothing runs on ${folder}\n`,
+    stderr: '',
+  });
+  expect(await cli(['stop'], { INTERLOCK_HOME: folder })).toEqual({
+    code: 0,
+    stdout: `nothing runs on ${folder}\n`,
+    stderr: '',
+  });
 });
 
 test('status shows what runs and what is down; stop ends the supervisor', async () => {
   const folder = aFolder();
   const supervisor = await anIdleProcess();
-  const record = { supervisor: markOf(supervisor.pid), apiUrl: 'http://127.0.0.1:3999', children: { api: markOf(supervisor.pid), worker: { pid: supervisor.pid, startTime: '1' } } };
+  const record = {
+    supervisor: markOf(supervisor.pid),
+    apiUrl: 'http://127.0.0.1:3999',
+    children: { api: markOf(supervisor.pid), worker: { pid: supervisor.pid, startTime: '1' } },
+  };
   writeFileSync(path.join(folder, 'instance.json'), JSON.stringify(record));
   const { code, stdout } = await cli(['status'], { INTERLOCK_HOME: folder });
   expect(code).toBe(0);

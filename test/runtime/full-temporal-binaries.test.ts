@@ -11,16 +11,24 @@ function aCache(version: string): { readonly cacheFolder: string; readonly folde
   const cacheFolder = aFolder();
   const folder = path.join(cacheFolder, `temporal-server-${FULL_TEMPORAL_VERSION}-${process.platform}-${process.arch}`);
   mkdirSync(folder);
-  for (const name of ['temporal-server', 'temporal-sql-tool']) aProgram(folder, name, `#!/bin/sh\necho "${name} version ${version}"\n`);
+  for (const name of ['temporal-server', 'temporal-sql-tool'])
+    aProgram(folder, name, `#!/bin/sh\necho "${name} version ${version}"\n`);
   return { cacheFolder, folder };
 }
 
 test('a server in the cache is taken as it is, without Go', async () => {
   const { cacheFolder, folder } = aCache(FULL_TEMPORAL_VERSION);
-  expect(await fullTemporalBinaries({ cacheFolder, log })).toEqual({ folder, server: path.join(folder, 'temporal-server'), sqlTool: path.join(folder, 'temporal-sql-tool') });
+  expect(await fullTemporalBinaries({ cacheFolder, log })).toEqual({
+    folder,
+    server: path.join(folder, 'temporal-server'),
+    sqlTool: path.join(folder, 'temporal-sql-tool'),
+  });
 });
 
-test.each(['1.31.1', `${FULL_TEMPORAL_VERSION}0`])('a server that calls itself %s is refused, with what to do', async (version) => {
-  const { cacheFolder, folder } = aCache(version);
-  await expect(fullTemporalBinaries({ cacheFolder, log })).rejects.toThrow(`delete ${folder} to build it again`);
-});
+test.each(['1.31.1', `${FULL_TEMPORAL_VERSION}0`])(
+  'a server that calls itself %s is refused, with what to do',
+  async (version) => {
+    const { cacheFolder, folder } = aCache(version);
+    await expect(fullTemporalBinaries({ cacheFolder, log })).rejects.toThrow(`delete ${folder} to build it again`);
+  },
+);

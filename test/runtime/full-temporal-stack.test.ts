@@ -15,24 +15,39 @@ import type { EmbeddedPostgres } from '../../runtime/postgres.ts';
 describe('the environment of a service', () => {
   it('takes from .env what compose.yaml names, and its defaults where .env is silent', () => {
     const dotenv = { INTERLOCK_DB_PASSWORD: 'd1', PUBLIC_URL: 'https://api.example', LOG_LEVEL: '' };
-    expect(composeEnvironment('api', dotenv)).toMatchObject({ DATABASE_URL: 'postgres://interlock:d1@postgres:5432/interlock', PUBLIC_URL: 'https://api.example', LOG_LEVEL: 'info', JWT_SECRET: '' });
+    expect(composeEnvironment('api', dotenv)).toMatchObject({
+      DATABASE_URL: 'postgres://interlock:d1@postgres:5432/interlock',
+      PUBLIC_URL: 'https://api.example',
+      LOG_LEVEL: 'info',
+      JWT_SECRET: '',
+    });
   });
 
   it('names a variable that is required and missing, and where it belongs', () => {
-    expect(() => composeEnvironment('api', {})).toThrow('INTERLOCK_DB_PASSWORD is missing: set it in temporal-docker/.env');
+    expect(() => composeEnvironment('api', {})).toThrow(
+      'INTERLOCK_DB_PASSWORD is missing: set it in temporal-docker/.env',
+    );
   });
 });
 
 it('metrics are found in an expression wherever they stand in it', () => {
-  expect(metricsIn('histogram_quantile(0.95, sum by (le, x) (rate(a_bucket{b="c"}[5m]))) / sum(d{e=~".+"})')).toEqual(['a_bucket', 'd']);
+  expect(metricsIn('histogram_quantile(0.95, sum by (le, x) (rate(a_bucket{b="c"}[5m]))) / sum(d{e=~".+"})')).toEqual([
+    'a_bucket',
+    'd',
+  ]);
 });
 
 describe('the databases', () => {
   const dataFolder = path.join(tmpdir(), `interlock_stack_${randomBytes(4).toString('hex')}`);
   // With what would end a literal, to see that it does not.
-  const passwords = { TEMPORAL_DB_PASSWORD: 'tem', INTERLOCK_MIGRATIONS_DB_PASSWORD: "mi'gr", INTERLOCK_DB_PASSWORD: 'ser' };
+  const passwords = {
+    TEMPORAL_DB_PASSWORD: 'tem',
+    INTERLOCK_MIGRATIONS_DB_PASSWORD: "mi'gr",
+    INTERLOCK_DB_PASSWORD: 'ser',
+  };
   let server: EmbeddedPostgres;
-  const urlOf = (login: string, password: string, database: string) => `postgres://${login}:${encodeURIComponent(password)}@127.0.0.1:${server.port}/${database}`;
+  const urlOf = (login: string, password: string, database: string) =>
+    `postgres://${login}:${encodeURIComponent(password)}@127.0.0.1:${server.port}/${database}`;
   const ask = async (url: string, query: string) => {
     const sql = postgres(url, { max: 1, onnotice: () => undefined });
     return sql.unsafe(query).finally(() => sql.end({ timeout: 5 }));
@@ -58,7 +73,9 @@ describe('the databases', () => {
   });
 
   it('let nobody into what is another’s', async () => {
-    await expect(ask(urlOf('interlock', passwords.INTERLOCK_DB_PASSWORD, 'temporal'), 'select 1')).rejects.toThrow('permission denied for database');
+    await expect(ask(urlOf('interlock', passwords.INTERLOCK_DB_PASSWORD, 'temporal'), 'select 1')).rejects.toThrow(
+      'permission denied for database',
+    );
     await expect(ask(temporal('interlock'), 'select 1')).rejects.toThrow('permission denied for database');
     // Readable by interlock_app, which this login is only when it says so.
     await expect(ask(service(), 'select * from interlock_migrations')).rejects.toThrow('permission denied for table');
@@ -73,8 +90,12 @@ describe('the databases', () => {
   });
 
   it('have no login that may do everything but the superuser', async () => {
-    const logins = await ask(server.url, "select rolname, rolsuper, rolbypassrls, rolcreaterole from pg_roles where rolname ~ '^(interlock|temporal)'");
+    const logins = await ask(
+      server.url,
+      "select rolname, rolsuper, rolbypassrls, rolcreaterole from pg_roles where rolname ~ '^(interlock|temporal)'",
+    );
     expect(logins).toHaveLength(4);
-    for (const login of logins) expect(login).toMatchObject({ rolsuper: false, rolbypassrls: false, rolcreaterole: false });
+    for (const login of logins)
+      expect(login).toMatchObject({ rolsuper: false, rolbypassrls: false, rolcreaterole: false });
   });
 });

@@ -14,7 +14,9 @@ test('a second start on a running home is refused, naming the URL of the first',
   const first = await Instance.claim(home, silent);
   await expect(Instance.claim(home, silent)).rejects.toThrow(/already runs and is starting/);
   first.setApiUrl('http://127.0.0.1:3999');
-  await expect(Instance.claim(home, silent)).rejects.toThrow(`Interlock already runs at http://127.0.0.1:3999 on ${home.folder} (process ${process.pid})`);
+  await expect(Instance.claim(home, silent)).rejects.toThrow(
+    `Interlock already runs at http://127.0.0.1:3999 on ${home.folder} (process ${process.pid})`,
+  );
 });
 
 test('of ten starts at once exactly one gets the home', async () => {
@@ -33,12 +35,17 @@ test('a home that was released can be taken again', async () => {
 test('what a killed supervisor left running is ended before a new start', async () => {
   const home = aHome();
   const [supervisor, temporal] = [await anIdleProcess(), await anIdleProcess()];
-  writeFileSync(home.instanceFile, JSON.stringify({ supervisor: markOf(supervisor.pid), apiUrl: null, children: { temporal: markOf(temporal.pid) } }));
+  writeFileSync(
+    home.instanceFile,
+    JSON.stringify({ supervisor: markOf(supervisor.pid), apiUrl: null, children: { temporal: markOf(temporal.pid) } }),
+  );
   writeFileSync(home.startedFile, '{}');
   supervisor.child.kill('SIGKILL');
   await new Promise((resolve) => supervisor.child.once('exit', resolve));
   const lines: string[] = [];
-  await Instance.claim(home, (line) => { lines.push(line); });
+  await Instance.claim(home, (line) => {
+    lines.push(line);
+  });
   expect(lines).toEqual([`stopping temporal (process ${temporal.pid}), left over from a run that was killed`]);
   expect(markOf(temporal.pid)).toBeNull();
   expect(() => statSync(home.startedFile)).toThrow(/ENOENT/);
@@ -58,7 +65,14 @@ test('process ids are kept up to date, for its owner only', async () => {
   const instance = await Instance.claim(home, silent);
   const { pid } = await anIdleProcess();
   instance.setChild('worker', pid);
-  expect(instance.pids()).toEqual({ supervisor: process.pid, api: null, worker: pid, temporal: null, postgres: null, sandbox: null });
+  expect(instance.pids()).toEqual({
+    supervisor: process.pid,
+    api: null,
+    worker: pid,
+    temporal: null,
+    postgres: null,
+    sandbox: null,
+  });
   expect(readInstance(home)?.children['worker']?.pid).toBe(pid);
   expect(statSync(home.instanceFile).mode & 0o777).toBe(0o600);
 });

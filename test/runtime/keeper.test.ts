@@ -14,13 +14,29 @@ const BACKOFF = { firstMs: 20, maxMs: 80, forgottenAfterMs: 60_000 };
 
 function aChild(source: string, options: Partial<NodeChildOptions> = {}): NodeChildOptions {
   const folder = aFolder();
-  return { name: 'child', entry: aProgram(folder, 'child.ts', source), env: process.env, logFile: path.join(folder, 'child.log'), readyWhen: READY, graceMs: 2_000, ...options };
+  return {
+    name: 'child',
+    entry: aProgram(folder, 'child.ts', source),
+    env: process.env,
+    logFile: path.join(folder, 'child.log'),
+    readyWhen: READY,
+    graceMs: 2_000,
+    ...options,
+  };
 }
 
 function aKeeper(): { keeper: Keeper; lines: string[]; ups: { name: string; pid: number }[] } {
   const lines: string[] = [];
   const ups: { name: string; pid: number }[] = [];
-  const keeper = new Keeper({ log: (line) => { lines.push(line); }, onUp: (name, pid) => { ups.push({ name, pid }); }, backoff: BACKOFF });
+  const keeper = new Keeper({
+    log: (line) => {
+      lines.push(line);
+    },
+    onUp: (name, pid) => {
+      ups.push({ name, pid });
+    },
+    backoff: BACKOFF,
+  });
   onTestFinished(() => keeper.stopAll([]));
   return { keeper, lines, ups };
 }
@@ -44,7 +60,9 @@ test('a child that ends again and again is tried after pauses that double up to 
   const options = aChild("console.log('ready'); setTimeout(() => process.exit(3), 20);");
   await keeper.keep('api', () => startNodeChild(options));
   await eventually(() => lines.filter((line) => line.includes('in 0.08 s')).length >= 2);
-  const pauses = lines.filter((line) => line.startsWith('api ended with exit code 3')).map((line) => /again in (.*) s$/.exec(line)?.[1]);
+  const pauses = lines
+    .filter((line) => line.startsWith('api ended with exit code 3'))
+    .map((line) => /again in (.*) s$/.exec(line)?.[1]);
   expect(pauses.slice(0, 4)).toEqual(['0.02', '0.04', '0.08', '0.08']);
 });
 
@@ -77,8 +95,14 @@ test('stopping ends every child in the given order and starts none again', async
 test('stopping gives up a start that is under way, and leaves no process behind', async () => {
   const { keeper } = aKeeper();
   let pid = 0;
-  const options = aChild('setInterval(() => {}, 1000);', { onSpawn: (spawned) => { pid = spawned; } });
-  const started = expect(keeper.keep('worker', (stop) => startNodeChild({ ...options, stop }))).rejects.toThrow('stopping');
+  const options = aChild('setInterval(() => {}, 1000);', {
+    onSpawn: (spawned) => {
+      pid = spawned;
+    },
+  });
+  const started = expect(keeper.keep('worker', (stop) => startNodeChild({ ...options, stop }))).rejects.toThrow(
+    'stopping',
+  );
   await eventually(() => pid > 0);
   await keeper.stopAll([]);
   await started;
@@ -93,18 +117,27 @@ test('a child that ignores SIGTERM is ended by force', async () => {
 
 test('a child that ends before it is ready is reported with the end of its log', async () => {
   const options = aChild("console.error('the reason'); process.exit(78);");
-  await expect(startNodeChild(options)).rejects.toThrow(/child did not start: it ended with exit code 78\. The end of .*child\.log:\n {2}the reason/);
+  await expect(startNodeChild(options)).rejects.toThrow(
+    /child did not start: it ended with exit code 78\. The end of .*child\.log:\n {2}the reason/,
+  );
 });
 
 test('a child that is never ready is ended after its limit', async () => {
   let pid = 0;
-  const options = aChild('setInterval(() => {}, 1000);', { limitMs: 300, onSpawn: (spawned) => { pid = spawned; } });
+  const options = aChild('setInterval(() => {}, 1000);', {
+    limitMs: 300,
+    onSpawn: (spawned) => {
+      pid = spawned;
+    },
+  });
   await expect(startNodeChild(options)).rejects.toThrow('child did not start: it was not ready after 0.3 s');
   expect(gone(pid)).toBe(true);
 });
 
 test('the line that says ready, which may hold secrets, is not logged; all others are', async () => {
-  const options = aChild("console.log('before'); console.log('ready'); console.log('after'); setInterval(() => {}, 1000);");
+  const options = aChild(
+    "console.log('before'); console.log('ready'); console.log('after'); setInterval(() => {}, 1000);",
+  );
   const child = await startNodeChild(options);
   await eventually(() => readFileSync(options.logFile, 'utf8').includes('after'));
   await child.stop();
@@ -114,13 +147,23 @@ test('the line that says ready, which may hold secrets, is not logged; all other
 test('children end when their supervisor is killed', async () => {
   const folder = aFolder();
   const child = aProgram(folder, 'child.ts', IDLE);
-  const supervisor = aProgram(folder, 'supervisor.ts', `
+  const supervisor = aProgram(
+    folder,
+    'supervisor.ts',
+    `
     import { startNodeChild } from ${JSON.stringify(path.join(REPOSITORY, 'runtime/node-child.ts'))};
     const child = await startNodeChild({ name: 'child', entry: ${JSON.stringify(child)}, env: process.env, logFile: ${JSON.stringify(path.join(folder, 'child.log'))}, readyWhen: { line: (line) => line === 'ready' } });
-    console.log(child.pid);`);
+    console.log(child.pid);`,
+  );
   const running = spawn(process.execPath, [supervisor], { stdio: ['ignore', 'pipe', 'inherit'] });
-  onTestFinished(() => { running.kill('SIGKILL'); });
-  const pid = await new Promise<number>((resolve) => running.stdout.once('data', (text) => { resolve(Number(text)); }));
+  onTestFinished(() => {
+    running.kill('SIGKILL');
+  });
+  const pid = await new Promise<number>((resolve) =>
+    running.stdout.once('data', (text) => {
+      resolve(Number(text));
+    }),
+  );
   const mark = markOf(pid)!;
   expect(isAlive(mark)).toBe(true);
   running.kill('SIGKILL');

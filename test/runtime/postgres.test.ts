@@ -30,7 +30,13 @@ describe('the embedded Postgres', () => {
   });
 
   async function start(options: Partial<EmbeddedPostgresOptions> = {}): Promise<EmbeddedPostgres> {
-    const server = await startEmbeddedPostgres({ dataFolder, password: 'p@ss/wörd ', disposable: true, log: (line) => lines.push(line), ...options });
+    const server = await startEmbeddedPostgres({
+      dataFolder,
+      password: 'p@ss/wörd ',
+      disposable: true,
+      log: (line) => lines.push(line),
+      ...options,
+    });
     servers.push(server);
     return server;
   }
@@ -46,8 +52,15 @@ describe('the embedded Postgres', () => {
 
   it('listens on loopback only and takes 200 connections', async () => {
     const server = await start();
-    const settings = await query(server, `select name, setting from pg_settings where name in ('listen_addresses', 'max_connections', 'unix_socket_directories') order by name`);
-    expect(settings).toEqual([{ name: 'listen_addresses', setting: '127.0.0.1' }, { name: 'max_connections', setting: '200' }, { name: 'unix_socket_directories', setting: '' }]);
+    const settings = await query(
+      server,
+      `select name, setting from pg_settings where name in ('listen_addresses', 'max_connections', 'unix_socket_directories') order by name`,
+    );
+    expect(settings).toEqual([
+      { name: 'listen_addresses', setting: '127.0.0.1' },
+      { name: 'max_connections', setting: '200' },
+      { name: 'unix_socket_directories', setting: '' },
+    ]);
   });
 
   it('is durable unless it is told that nobody misses its data', async () => {
@@ -145,49 +158,57 @@ describe('the embedded Postgres', () => {
       const { pid } = await startEmbeddedPostgres({ dataFolder: ${JSON.stringify(dataFolder)}, password: 'p', disposable: true, log: () => undefined });
       console.log(pid);
       process.exit(3);`;
-    const child = await run(process.execPath, ['--input-type=module-typescript', '-e', program]).catch((error: unknown) => error as { code: number; stdout: string });
+    const child = await run(process.execPath, ['--input-type=module-typescript', '-e', program]).catch(
+      (error: unknown) => error as { code: number; stdout: string },
+    );
     expect(child).toMatchObject({ code: 3 });
     const pid = Number(child.stdout);
     await until(() => !isAlive(pid), { limitMs: 10_000, what: 'the server has ended' });
   });
 
-  it.runIf(isRoot)('leaves nothing of a home that root has deleted once another is made, and lets the others be', async () => {
-    const homes = await Promise.all([1, 2, 3].map(() => mkdtemp(join(tmpdir(), 'interlock-'))));
-    const [deleted = '', kept = '', later = ''] = homes.map((home) => join(home, 'data', 'postgres'));
-    try {
-      for (const folder of [deleted, kept]) await (await start({ dataFolder: folder })).stop();
-      const [gone, there] = await Promise.all([deleted, kept].map((folder) => readlink(folder)));
-      await rm(deleted, { recursive: true });
-      await start({ dataFolder: later });
-      await expect(stat(gone!)).rejects.toThrow(/ENOENT/);
-      await expect(stat(`${gone}.link`)).rejects.toThrow(/ENOENT/);
-      expect((await stat(join(there!, 'PG_VERSION'))).isFile()).toBe(true);
-    } finally {
-      await Promise.all(servers.map((server) => server.stop()));
-      await Promise.all(homes.map((home) => rm(home, { recursive: true, force: true })));
-    }
-  });
+  it.runIf(isRoot)(
+    'leaves nothing of a home that root has deleted once another is made, and lets the others be',
+    async () => {
+      const homes = await Promise.all([1, 2, 3].map(() => mkdtemp(join(tmpdir(), 'interlock-'))));
+      const [deleted = '', kept = '', later = ''] = homes.map((home) => join(home, 'data', 'postgres'));
+      try {
+        for (const folder of [deleted, kept]) await (await start({ dataFolder: folder })).stop();
+        const [gone, there] = await Promise.all([deleted, kept].map((folder) => readlink(folder)));
+        await rm(deleted, { recursive: true });
+        await start({ dataFolder: later });
+        await expect(stat(gone!)).rejects.toThrow(/ENOENT/);
+        await expect(stat(`${gone}.link`)).rejects.toThrow(/ENOENT/);
+        expect((await stat(join(there!, 'PG_VERSION'))).isFile()).toBe(true);
+      } finally {
+        await Promise.all(servers.map((server) => server.stop()));
+        await Promise.all(homes.map((home) => rm(home, { recursive: true, force: true })));
+      }
+    },
+  );
 
-  it.runIf(isRoot)('runs for root below a folder that nobody else may enter, and begins anew when that is emptied', async () => {
-    const closed = await mkdtemp(join(tmpdir(), 'interlock-'));
-    const inside = join(closed, 'data', 'postgres');
-    try {
-      const first = await start({ dataFolder: inside });
-      await query(first, 'create table kept as select 1 as id');
-      await first.stop();
-      const second = await start({ dataFolder: inside });
-      expect(await query(second, 'select id from kept')).toEqual([{ id: 1 }]);
-      await second.stop();
-      await rm(join(closed, 'data'), { recursive: true });
-      const third = await start({ dataFolder: inside });
-      await expect(query(third, 'select id from kept')).rejects.toThrow(/does not exist/);
-      await third.stop();
-    } finally {
-      const folder = await readlink(inside).catch(() => null);
-      if (folder !== null) await rm(folder, { recursive: true, force: true });
-      await rm(closed, { recursive: true, force: true });
-    }
-  });
+  it.runIf(isRoot)(
+    'runs for root below a folder that nobody else may enter, and begins anew when that is emptied',
+    async () => {
+      const closed = await mkdtemp(join(tmpdir(), 'interlock-'));
+      const inside = join(closed, 'data', 'postgres');
+      try {
+        const first = await start({ dataFolder: inside });
+        await query(first, 'create table kept as select 1 as id');
+        await first.stop();
+        const second = await start({ dataFolder: inside });
+        expect(await query(second, 'select id from kept')).toEqual([{ id: 1 }]);
+        await second.stop();
+        await rm(join(closed, 'data'), { recursive: true });
+        const third = await start({ dataFolder: inside });
+        await expect(query(third, 'select id from kept')).rejects.toThrow(/does not exist/);
+        await third.stop();
+      } finally {
+        const folder = await readlink(inside).catch(() => null);
+        if (folder !== null) await rm(folder, { recursive: true, force: true });
+        await rm(closed, { recursive: true, force: true });
+      }
+    },
+  );
 });
 
 function isAlive(pid: number): boolean {

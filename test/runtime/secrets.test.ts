@@ -16,7 +16,10 @@ test('secrets are made once, stay the same, and only their owner can read them',
 });
 
 test('two homes never share a secret', () => {
-  const [one, other] = [loadSecrets(path.join(aFolder(), 'secrets.json')), loadSecrets(path.join(aFolder(), 'secrets.json'))];
+  const [one, other] = [
+    loadSecrets(path.join(aFolder(), 'secrets.json')),
+    loadSecrets(path.join(aFolder(), 'secrets.json')),
+  ];
   expect(Object.values(one).filter((value) => Object.values(other).includes(value))).toEqual([]);
 });
 

@@ -7,7 +7,14 @@ import { isAlive, markOf } from '../../runtime/processes.ts';
 import { aFolder, eventually, runNode } from './support.ts';
 import type { ProcessMark } from '../../runtime/processes.ts';
 
-const FREE_PORTS = { PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', POSTGRES_PORT: '0', SANDBOX_STRIPE_PORT: '0', SANDBOX_STRIPE_CONTROL_PORT: '0' };
+const FREE_PORTS = {
+  PORT: '0',
+  TEMPORAL_PORT: '0',
+  TEMPORAL_UI_PORT: '0',
+  POSTGRES_PORT: '0',
+  SANDBOX_STRIPE_PORT: '0',
+  SANDBOX_STRIPE_CONTROL_PORT: '0',
+};
 
 interface Supervisor {
   output(): string;
@@ -26,19 +33,33 @@ function aHome(): string {
 function start(home: string, ...args: string[]): Supervisor {
   // Empty counts as absent: this copy runs its own servers, whatever the test run was given.
   const env = { ...process.env, ...FREE_PORTS, DATABASE_URL: '', TEMPORAL_ADDRESS: '', INTERLOCK_HOME: home };
-  const child = spawn(process.execPath, ['runtime/start.ts', ...args], { cwd: REPOSITORY, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, ['runtime/start.ts', ...args], {
+    cwd: REPOSITORY,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => { output += text.toString(); });
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (text: Buffer) => {
+      output += text.toString();
+    });
   const exitCode = new Promise<number | null>((resolve) => child.once('exit', resolve));
   onTestFinished(async () => {
     child.kill('SIGTERM');
     await exitCode;
   });
-  return { output: () => output, kill: (signal) => { child.kill(signal); }, exitCode };
+  return {
+    output: () => output,
+    kill: (signal) => {
+      child.kill(signal);
+    },
+    exitCode,
+  };
 }
 
 const startedFile = (home: string): string => path.join(home, 'started.json');
-const pidsOf = (home: string): Record<string, number> => (JSON.parse(readFileSync(startedFile(home), 'utf8')) as { pids: Record<string, number> }).pids;
+const pidsOf = (home: string): Record<string, number> =>
+  (JSON.parse(readFileSync(startedFile(home), 'utf8')) as { pids: Record<string, number> }).pids;
 
 async function untilStarted(home: string, supervisor: Supervisor): Promise<ProcessMark[]> {
   await eventually(() => existsSync(startedFile(home)) || /^interlock: /m.test(supervisor.output()), 90_000);
@@ -89,7 +110,11 @@ test('--fresh deletes what the runtime has made, and nothing else of the folder'
   expect(readFileSync(path.join(home, 'secrets.json'), 'utf8')).not.toBe('damaged');
 }, 90_000);
 
-test.each([[['--frsh'], 1, /Unknown option '--frsh'/], [['now'], 1, /now/], [['--help'], 0, /Usage: npm start/]])('%j ends at once with exit code %i', async (args, code, message) => {
+test.each([
+  [['--frsh'], 1, /Unknown option '--frsh'/],
+  [['now'], 1, /now/],
+  [['--help'], 0, /Usage: npm start/],
+])('%j ends at once with exit code %i', async (args, code, message) => {
   const outcome = await runNode(['runtime/start.ts', ...args], { env: { ...process.env, INTERLOCK_HOME: aFolder() } });
   expect(outcome.code).toBe(code);
   expect(outcome.stdout + outcome.stderr).toMatch(message);

@@ -10,7 +10,9 @@ import type { ChildProcess } from 'node:child_process';
 /** Removed when the test has finished. */
 export function aFolder(): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'interlock-runtime-'));
-  onTestFinished(() => { rmSync(folder, { recursive: true, force: true }); });
+  onTestFinished(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
   return folder;
 }
 
@@ -28,7 +30,10 @@ export interface Outcome {
 }
 
 /** Runs a program of the repository to its end, at most 60 s. */
-export function runNode(args: readonly string[], options: { env?: NodeJS.ProcessEnv; cwd?: string } = {}): Promise<Outcome> {
+export function runNode(
+  args: readonly string[],
+  options: { env?: NodeJS.ProcessEnv; cwd?: string } = {},
+): Promise<Outcome> {
   const { env = process.env, cwd = REPOSITORY } = options;
   return new Promise((resolve) => {
     execFile(process.execPath, args, { cwd, env, timeout: 60_000 }, (error, stdout, stderr) => {
@@ -41,7 +46,9 @@ export function runNode(args: readonly string[], options: { env?: NodeJS.Process
 /** A process that waits to be ended; it is when the test has finished. */
 export async function anIdleProcess(...args: readonly string[]): Promise<{ child: ChildProcess; pid: number }> {
   const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)', ...args], { stdio: 'ignore' });
-  onTestFinished(() => { child.kill('SIGKILL'); });
+  onTestFinished(() => {
+    child.kill('SIGKILL');
+  });
   await new Promise((resolve) => child.once('spawn', resolve));
   return { child, pid: child.pid! };
 }

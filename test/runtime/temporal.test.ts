@@ -19,7 +19,9 @@ async function aConnection(address: string): Promise<Connection> {
 }
 
 async function registered(address: string): Promise<string[]> {
-  const { customAttributes } = await (await aConnection(address)).operatorService.listSearchAttributes({ namespace: 'default' });
+  const { customAttributes } = await (
+    await aConnection(address)
+  ).operatorService.listSearchAttributes({ namespace: 'default' });
   return Object.keys(customAttributes);
 }
 
@@ -33,13 +35,25 @@ describe('a development server', () => {
   beforeAll(async () => {
     // The shared server has filled the cache, whatever this machine had.
     await useTemporal();
-    const source = await resolveTemporal({ cacheFolder: cacheFolderOf(process.env), log: () => undefined, env: { PATH: process.env['PATH'] } });
+    const source = await resolveTemporal({
+      cacheFolder: cacheFolderOf(process.env),
+      log: () => undefined,
+      env: { PATH: process.env['PATH'] },
+    });
     if (source.kind === 'binary') binary = source.path;
   });
 
   async function start(options: Partial<TemporalOptions>): Promise<RunningTemporal> {
     const folder = aFolder();
-    const server = await startTemporal({ binary, dataFile: null, port: await freePort(), uiPort: null, namespace: 'default', logFile: path.join(folder, 'temporal.log'), ...options });
+    const server = await startTemporal({
+      binary,
+      dataFile: null,
+      port: await freePort(),
+      uiPort: null,
+      namespace: 'default',
+      logFile: path.join(folder, 'temporal.log'),
+      ...options,
+    });
     onTestFinished(() => server.stop());
     return server;
   }
@@ -55,13 +69,21 @@ describe('a development server', () => {
   test('keeps workflows in its file over a SIGKILL', async () => {
     const dataFile = path.join(aFolder(), 'data', 'temporal.db');
     const first = await start({ dataFile });
-    const started = await (await aConnection(first.address)).workflowService.startWorkflowExecution({
-      namespace: 'default', workflowId: 'kept', requestId: 'r', workflowType: { name: 'w' }, taskQueue: { name: 'q' },
+    const started = await (
+      await aConnection(first.address)
+    ).workflowService.startWorkflowExecution({
+      namespace: 'default',
+      workflowId: 'kept',
+      requestId: 'r',
+      workflowType: { name: 'w' },
+      taskQueue: { name: 'q' },
     });
     process.kill(first.pid, 'SIGKILL');
     expect(await first.exited).toBe('SIGKILL');
     const second = await start({ dataFile });
-    const { workflowExecutionInfo } = await (await aConnection(second.address)).workflowService.describeWorkflowExecution({ namespace: 'default', execution: { workflowId: 'kept' } });
+    const { workflowExecutionInfo } = await (
+      await aConnection(second.address)
+    ).workflowService.describeWorkflowExecution({ namespace: 'default', execution: { workflowId: 'kept' } });
     expect(workflowExecutionInfo?.execution?.runId).toBe(started.runId);
     expect(readFileSync(`${dataFile}-wal`).length).toBeGreaterThan(0);
   });
@@ -70,25 +92,62 @@ describe('a development server', () => {
     const dataFile = path.join(aFolder(), 'temporal.db');
     const port = await freePort();
     mkdirSync(path.dirname(dataFile), { recursive: true });
-    const old = spawn(binary, ['server', 'start-dev', '--headless', '--ip', '127.0.0.1', '--port', String(port), '--db-filename', dataFile, '--search-attribute', 'VenueId=Keyword'], { stdio: 'ignore' });
-    onTestFinished(() => { old.kill('SIGKILL'); });
-    await eventually(async () => (await answers(port)) && (await registered(`127.0.0.1:${port}`).catch((): string[] => [])).includes('VenueId'), 30_000);
+    const old = spawn(
+      binary,
+      [
+        'server',
+        'start-dev',
+        '--headless',
+        '--ip',
+        '127.0.0.1',
+        '--port',
+        String(port),
+        '--db-filename',
+        dataFile,
+        '--search-attribute',
+        'VenueId=Keyword',
+      ],
+      { stdio: 'ignore' },
+    );
+    onTestFinished(() => {
+      old.kill('SIGKILL');
+    });
+    await eventually(
+      async () =>
+        (await answers(port)) && (await registered(`127.0.0.1:${port}`).catch((): string[] => [])).includes('VenueId'),
+      30_000,
+    );
     old.kill('SIGTERM');
     await new Promise((resolve) => old.once('exit', resolve));
     const { address } = await start({ dataFile });
-    const { count } = await (await aConnection(address)).workflowService.countWorkflowExecutions({ namespace: 'default', query: 'NeedsAttention = true AND Provider = "stripe"' });
+    const { count } = await (
+      await aConnection(address)
+    ).workflowService.countWorkflowExecutions({
+      namespace: 'default',
+      query: 'NeedsAttention = true AND Provider = "stripe"',
+    });
     expect(Number(count)).toBe(0);
   });
 
   test('that ends at once is reported with the end of its log', async () => {
     const broken = aProgram(aFolder(), 'temporal', '#!/bin/sh\necho "no such flag" >&2\nexit 3\n');
-    await expect(start({ binary: broken })).rejects.toThrow(/Temporal did not start: it ended with exit code 3.*no such flag/s);
+    await expect(start({ binary: broken })).rejects.toThrow(
+      /Temporal did not start: it ended with exit code 3.*no such flag/s,
+    );
   });
 
   test('that does not answer in time is ended', async () => {
     let pid = 0;
     const mute = aProgram(aFolder(), 'temporal', '#!/bin/sh\nexec sleep 60\n');
-    await expect(start({ binary: mute, limitMs: 300, onSpawn: (spawned) => { pid = spawned; } })).rejects.toThrow(/does not answer after 0\.3 s/);
+    await expect(
+      start({
+        binary: mute,
+        limitMs: 300,
+        onSpawn: (spawned) => {
+          pid = spawned;
+        },
+      }),
+    ).rejects.toThrow(/does not answer after 0\.3 s/);
     expect(markOf(pid)).toBeNull();
   });
 });

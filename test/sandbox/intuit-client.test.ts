@@ -3,14 +3,27 @@ import { expect, it } from 'vitest';
 import { startQuickBooksSandbox } from '../../sandbox/quickbooks/quickbooks-sandbox.ts';
 import { aProvider, CALLBACK } from './oauth-support.ts';
 
-const tokenIn = ({ json }: { readonly json?: unknown }) => json as Readonly<Record<string, unknown>> & { readonly refresh_token: string };
+const tokenIn = ({ json }: { readonly json?: unknown }) =>
+  json as Readonly<Record<string, unknown>> & { readonly refresh_token: string };
 
 // In a file of its own: intuit-oauth keeps its endpoints in statics of the process.
 
 it('serves Intuit’s own client: connect, refresh, hard limit, revoke', async () => {
-  const { authorizeUrl, tokenUrl, revokeUrl, clientId, clientSecret, control } = await aProvider(startQuickBooksSandbox);
-  const oauth = new OAuthClient({ clientId, clientSecret, environment: 'sandbox', redirectUri: CALLBACK, includeRefreshTokenHardExpiresIn: true });
-  oauth.setAuthorizeURLs({ authorizeEndpoint: authorizeUrl, tokenEndpoint: tokenUrl, revokeEndpoint: revokeUrl, userInfoEndpoint: `${tokenUrl}/userinfo` });
+  const { authorizeUrl, tokenUrl, revokeUrl, clientId, clientSecret, control } =
+    await aProvider(startQuickBooksSandbox);
+  const oauth = new OAuthClient({
+    clientId,
+    clientSecret,
+    environment: 'sandbox',
+    redirectUri: CALLBACK,
+    includeRefreshTokenHardExpiresIn: true,
+  });
+  oauth.setAuthorizeURLs({
+    authorizeEndpoint: authorizeUrl,
+    tokenEndpoint: tokenUrl,
+    revokeEndpoint: revokeUrl,
+    userInfoEndpoint: `${tokenUrl}/userinfo`,
+  });
 
   const page = oauth.authorizeUri({ scope: [OAuthClient.scopes.Accounting], state: 's' });
   const { redirectUrl, account } = await control.approve(page);

@@ -31,7 +31,9 @@ describe('a journal', () => {
 
 function aFile(): string {
   const folder = mkdtempSync(join(tmpdir(), 'journal-'));
-  later(() => { rmSync(folder, { recursive: true, force: true }); });
+  later(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
   return join(folder, 'made', 'on', 'demand.jsonl');
 }
 

@@ -17,23 +17,43 @@ interface Page {
 const PAGES: Readonly<Record<string, () => Promise<Page>>> = {
   async 'Stripe Connect'() {
     const sandbox = await opened(startStripeSandbox());
-    return { clientId: sandbox.connectClientId, control: oauthControl(sandbox.controlUrl), url: pageAt(`${sandbox.connectUrl}/oauth/authorize`, sandbox.connectClientId, { scope: 'read_write' }) };
+    return {
+      clientId: sandbox.connectClientId,
+      control: oauthControl(sandbox.controlUrl),
+      url: pageAt(`${sandbox.connectUrl}/oauth/authorize`, sandbox.connectClientId, { scope: 'read_write' }),
+    };
   },
   async 'Stripe Apps'() {
     const sandbox = await opened(startStripeSandbox());
-    return { clientId: sandbox.appClientId, control: oauthControl(sandbox.controlUrl), url: pageAt(sandbox.marketplaceUrl, sandbox.appClientId) };
+    return {
+      clientId: sandbox.appClientId,
+      control: oauthControl(sandbox.controlUrl),
+      url: pageAt(sandbox.marketplaceUrl, sandbox.appClientId),
+    };
   },
-  async 'Square'() {
+  async Square() {
     const sandbox = await opened(startSquareSandbox());
-    return { ...sandbox, control: oauthControl(sandbox.controlUrl), url: pageAt(`${sandbox.apiUrl}/oauth2/authorize`, sandbox.clientId, { scope: 'ITEMS_READ' }) };
+    return {
+      ...sandbox,
+      control: oauthControl(sandbox.controlUrl),
+      url: pageAt(`${sandbox.apiUrl}/oauth2/authorize`, sandbox.clientId, { scope: 'ITEMS_READ' }),
+    };
   },
-  async 'QuickBooks'() {
+  async QuickBooks() {
     const sandbox = await opened(startQuickBooksSandbox());
-    return { ...sandbox, control: oauthControl(sandbox.controlUrl), url: pageAt(sandbox.authorizeUrl, sandbox.clientId, { scope: 'com.intuit.quickbooks.accounting' }) };
+    return {
+      ...sandbox,
+      control: oauthControl(sandbox.controlUrl),
+      url: pageAt(sandbox.authorizeUrl, sandbox.clientId, { scope: 'com.intuit.quickbooks.accounting' }),
+    };
   },
-  async 'Mailchimp'() {
+  async Mailchimp() {
     const sandbox = await opened(startMailchimpSandbox());
-    return { ...sandbox, control: oauthControl(sandbox.controlUrl), url: pageAt(`${sandbox.apiUrl}/oauth2/authorize`, sandbox.clientId) };
+    return {
+      ...sandbox,
+      control: oauthControl(sandbox.controlUrl),
+      url: pageAt(`${sandbox.apiUrl}/oauth2/authorize`, sandbox.clientId),
+    };
   },
 };
 
@@ -43,7 +63,8 @@ async function opened<S extends { close(): Promise<void> }>(starting: Promise<S>
   return sandbox;
 }
 
-const pageAt = (page: string, clientId: string, more: Record<string, string> = {}) => urlOf(page, { response_type: 'code', client_id: clientId, redirect_uri: CALLBACK, state: 'a state&b', ...more });
+const pageAt = (page: string, clientId: string, more: Record<string, string> = {}) =>
+  urlOf(page, { response_type: 'code', client_id: clientId, redirect_uri: CALLBACK, state: 'a state&b', ...more });
 
 /** What a browser does with the page: reads its one form, and sends it with a button pressed. */
 async function press(url: string, decision: string, account?: string): Promise<Response> {
@@ -55,7 +76,11 @@ async function press(url: string, decision: string, account?: string): Promise<R
     account: account ?? field(/name="account" value="([^"]*)" checked/),
     decision,
   });
-  return fetch(new URL(field(/<form method="post" action="([^"]*)"/), url), { method: 'POST', body, redirect: 'manual' });
+  return fetch(new URL(field(/<form method="post" action="([^"]*)"/), url), {
+    method: 'POST',
+    body,
+    redirect: 'manual',
+  });
 }
 
 describe.each(Object.entries(PAGES))('the authorisation page of %s', (_, open) => {
@@ -77,7 +102,10 @@ describe.each(Object.entries(PAGES))('the authorisation page of %s', (_, open) =
     expect(response.status).toBe(302);
     const location = response.headers.get('location') ?? '';
     expect(location.startsWith(`${CALLBACK}?`)).toBe(true);
-    expect(paramsOf(location)).toMatchObject({ state: 'a state&b', code: expect.stringMatching(/^\S{20,}$/) as string });
+    expect(paramsOf(location)).toMatchObject({
+      state: 'a state&b',
+      code: expect.stringMatching(/^\S{20,}$/) as string,
+    });
     const again = (await press(url, 'allow', account?.id)).headers.get('location') ?? '';
     expect(paramsOf(again)['code']).not.toBe(paramsOf(location)['code']);
   });
@@ -114,7 +142,10 @@ describe.each(Object.entries(PAGES))('the authorisation page of %s', (_, open) =
     expect(shown.headers.get('content-type')).toMatch(/^text\/html/);
     const body = new URLSearchParams({ request: new URL(bad).search.slice(1), decision: 'allow' });
     const forced = await fetch(bad, { method: 'POST', body, redirect: 'manual' });
-    expect({ status: forced.status, location: forced.headers.get('location') }).toEqual({ status: 400, location: null });
+    expect({ status: forced.status, location: forced.headers.get('location') }).toEqual({
+      status: 400,
+      location: null,
+    });
     await expect(control.approve(bad)).rejects.toThrow(/400.*link-problem/);
   });
 
@@ -127,7 +158,10 @@ describe.each(Object.entries(PAGES))('the authorisation page of %s', (_, open) =
 
   it('goes only to registered redirect URIs once some are registered', async () => {
     const { url, clientId, control } = await open();
-    await control.send('POST', '/apps', { id: clientId, redirectUris: ['https://interlock.example.com/oauth/callback'] });
+    await control.send('POST', '/apps', {
+      id: clientId,
+      redirectUris: ['https://interlock.example.com/oauth/callback'],
+    });
     expect((await fetch(url)).status).toBe(400);
     const registered = urlOf(url, { redirect_uri: 'https://interlock.example.com/oauth/callback' });
     expect((await control.approve(registered)).redirectUrl).toContain('https://interlock.example.com/oauth/callback?');
@@ -142,7 +176,9 @@ describe.each(Object.entries(PAGES))('the authorisation page of %s', (_, open) =
 
 describe('what the providers’ pages ask for', () => {
   it('differs: QuickBooks wants scope and state, Stripe a scope it has, Square PKCE by S256 alone', async () => {
-    const [quickbooks = '', stripe = '', square = ''] = await Promise.all(['QuickBooks', 'Stripe Connect', 'Square'].map(async (name) => (await PAGES[name]?.())?.url));
+    const [quickbooks = '', stripe = '', square = ''] = await Promise.all(
+      ['QuickBooks', 'Stripe Connect', 'Square'].map(async (name) => (await PAGES[name]?.())?.url),
+    );
     const without = (url: string, name: string) => {
       const copy = new URL(url);
       copy.searchParams.delete(name);
@@ -162,8 +198,12 @@ describe('what the providers’ pages ask for', () => {
 
   it('is kept apart: each of the four in-process stand-ins has its own address, credentials and accounts', async () => {
     const all = await opened(startOAuthSandbox());
-    const urls = [all.stripe, all.square, all.quickbooks, all.mailchimp].flatMap(({ apiUrl, controlUrl }) => [apiUrl, controlUrl]);
+    const urls = [all.stripe, all.square, all.quickbooks, all.mailchimp].flatMap(({ apiUrl, controlUrl }) => [
+      apiUrl,
+      controlUrl,
+    ]);
     expect(new Set(urls).size).toBe(8);
-    for (const { controlUrl } of [all.square, all.quickbooks, all.mailchimp]) expect(await oauthControl(controlUrl).accounts()).toHaveLength(2);
+    for (const { controlUrl } of [all.square, all.quickbooks, all.mailchimp])
+      expect(await oauthControl(controlUrl).accounts()).toHaveLength(2);
   });
 });

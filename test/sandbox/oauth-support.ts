@@ -5,8 +5,26 @@ import { oauthControl } from '../support/sandbox-oauth.ts';
 import { later } from './support.ts';
 
 /** openid-client, told where a stand-in without TLS is. */
-export function openidConfiguration({ clientId, authentication, ...endpoints }: { readonly authorizeUrl: string; readonly tokenUrl: string; readonly clientId: string; readonly authentication: client.ClientAuth }): client.Configuration {
-  const config = new client.Configuration({ issuer: 'https://provider.example', authorization_endpoint: endpoints.authorizeUrl, token_endpoint: endpoints.tokenUrl }, clientId, undefined, authentication);
+export function openidConfiguration({
+  clientId,
+  authentication,
+  ...endpoints
+}: {
+  readonly authorizeUrl: string;
+  readonly tokenUrl: string;
+  readonly clientId: string;
+  readonly authentication: client.ClientAuth;
+}): client.Configuration {
+  const config = new client.Configuration(
+    {
+      issuer: 'https://provider.example',
+      authorization_endpoint: endpoints.authorizeUrl,
+      token_endpoint: endpoints.tokenUrl,
+    },
+    clientId,
+    undefined,
+    authentication,
+  );
   // eslint-disable-next-line @typescript-eslint/no-deprecated -- marked so to stand out; a stand-in on loopback has no TLS
   client.allowInsecureRequests(config);
   return config;
@@ -17,7 +35,10 @@ export const HOUR_MS = 3_600_000;
 export const DAY_MS = 24 * HOUR_MS;
 
 /** A stand-in of the test's own, closed when the test ends, with its control API. */
-export async function aProvider<S extends OAuthSandbox>(start: (options?: OAuthSandboxOptions) => Promise<S>, options: OAuthSandboxOptions = {}) {
+export async function aProvider<S extends OAuthSandbox>(
+  start: (options?: OAuthSandboxOptions) => Promise<S>,
+  options: OAuthSandboxOptions = {},
+) {
   const sandbox = await start(options);
   later(() => sandbox.close());
   return { ...sandbox, control: oauthControl(sandbox.controlUrl) };
@@ -36,7 +57,11 @@ export function paramsOf(redirectUrl: string): Readonly<Record<string, string>> 
 }
 
 /** The code that the provider sends the owner back with. */
-export async function codeFor({ control }: Pick<AProvider, 'control'>, authorizationUrl: string, account?: string): Promise<string> {
+export async function codeFor(
+  { control }: Pick<AProvider, 'control'>,
+  authorizationUrl: string,
+  account?: string,
+): Promise<string> {
   const { redirectUrl } = await control.approve(authorizationUrl, account);
   return paramsOf(redirectUrl)['code'] ?? '';
 }
@@ -55,15 +80,27 @@ export interface Answer {
 async function ask(url: string, init: RequestInit): Promise<Answer> {
   const response = await fetch(url, init);
   const text = await response.text();
-  return { status: response.status, headers: response.headers, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) };
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>),
+  };
 }
 
-export function postForm(url: string, form: Readonly<Record<string, string>>, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+export function postForm(
+  url: string,
+  form: Readonly<Record<string, string>>,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Answer> {
   return ask(url, { method: 'POST', headers, body: new URLSearchParams(form) });
 }
 
 export function postJson(url: string, body: object, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
-  return ask(url, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) });
+  return ask(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  });
 }
 
 export function get(url: string, authorization?: string): Promise<Answer> {

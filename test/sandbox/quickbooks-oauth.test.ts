@@ -2,7 +2,20 @@ import * as client from 'openid-client';
 import { describe, expect, it } from 'vitest';
 import { startQuickBooksSandbox } from '../../sandbox/quickbooks/quickbooks-sandbox.ts';
 import type { QuickBooksSandbox } from '../../sandbox/quickbooks/quickbooks-sandbox.ts';
-import { aProvider, basic, CALLBACK, codeFor, DAY_MS, get, HOUR_MS, openidConfiguration, paramsOf, postForm, postJson, urlOf } from './oauth-support.ts';
+import {
+  aProvider,
+  basic,
+  CALLBACK,
+  codeFor,
+  DAY_MS,
+  get,
+  HOUR_MS,
+  openidConfiguration,
+  paramsOf,
+  postForm,
+  postJson,
+  urlOf,
+} from './oauth-support.ts';
 import type { AProvider } from './oauth-support.ts';
 
 const SCOPE = 'com.intuit.quickbooks.accounting';
@@ -10,10 +23,14 @@ const HARD_LIMIT_S = 5 * 365 * 86_400;
 
 type QuickBooks = AProvider & QuickBooksSandbox;
 const aQuickBooks = () => aProvider(startQuickBooksSandbox);
-const pageOf = ({ authorizeUrl, clientId }: QuickBooks) => urlOf(authorizeUrl, { client_id: clientId, response_type: 'code', scope: SCOPE, state: 's', redirect_uri: CALLBACK });
+const pageOf = ({ authorizeUrl, clientId }: QuickBooks) =>
+  urlOf(authorizeUrl, { client_id: clientId, response_type: 'code', scope: SCOPE, state: 's', redirect_uri: CALLBACK });
 
-const token = ({ tokenUrl, clientId, clientSecret }: QuickBooks, form: Record<string, string>, headers: Record<string, string> = {}) =>
-  postForm(tokenUrl, form, { ...basic(clientId, clientSecret), ...headers });
+const token = (
+  { tokenUrl, clientId, clientSecret }: QuickBooks,
+  form: Record<string, string>,
+  headers: Record<string, string> = {},
+) => postForm(tokenUrl, form, { ...basic(clientId, clientSecret), ...headers });
 
 const refresh = (quickbooks: QuickBooks, refreshToken: unknown, headers?: Record<string, string>) =>
   token(quickbooks, { grant_type: 'refresh_token', refresh_token: String(refreshToken) }, headers);
@@ -25,7 +42,8 @@ async function connected(quickbooks: QuickBooks, account?: string) {
   return { realmId, accessToken: String(body['access_token']), refreshToken: String(body['refresh_token']), body };
 }
 
-const company = ({ apiUrl }: QuickBooks, realmId: string, accessToken: string) => get(`${apiUrl}/v3/company/${realmId}/companyinfo/${realmId}?minorversion=75`, `Bearer ${accessToken}`);
+const company = ({ apiUrl }: QuickBooks, realmId: string, accessToken: string) =>
+  get(`${apiUrl}/v3/company/${realmId}/companyinfo/${realmId}?minorversion=75`, `Bearer ${accessToken}`);
 
 const INVALID_GRANT = { status: 400, body: { error: 'invalid_grant' } };
 
@@ -35,14 +53,25 @@ describe('QuickBooks, connecting', () => {
     const [first, second] = await quickbooks.control.accounts();
     const { realmId, accessToken } = await connected(quickbooks, second?.id);
     expect(realmId).toBe(second?.id);
-    expect(await company(quickbooks, realmId, accessToken)).toMatchObject({ status: 200, body: { CompanyInfo: { CompanyName: second?.name } } });
-    expect(await company(quickbooks, first?.id ?? '', accessToken)).toMatchObject({ status: 403, body: { fault: { error: [{ code: '3100' }] } } });
+    expect(await company(quickbooks, realmId, accessToken)).toMatchObject({
+      status: 200,
+      body: { CompanyInfo: { CompanyName: second?.name } },
+    });
+    expect(await company(quickbooks, first?.id ?? '', accessToken)).toMatchObject({
+      status: 403,
+      body: { fault: { error: [{ code: '3100' }] } },
+    });
   });
 
   it('serves openid-client: its authorisation URL, its exchange with Basic, and its refresh', async () => {
     const quickbooks = await aQuickBooks();
     const { authorizeUrl, tokenUrl, clientId, clientSecret, control } = quickbooks;
-    const config = openidConfiguration({ authorizeUrl, tokenUrl, clientId, authentication: client.ClientSecretBasic(clientSecret) });
+    const config = openidConfiguration({
+      authorizeUrl,
+      tokenUrl,
+      clientId,
+      authentication: client.ClientSecretBasic(clientSecret),
+    });
     const state = client.randomState();
     const page = client.buildAuthorizationUrl(config, { redirect_uri: CALLBACK, scope: SCOPE, state });
     const { redirectUrl } = await control.approve(page.href);
@@ -50,12 +79,16 @@ describe('QuickBooks, connecting', () => {
     expect(tokens).toMatchObject({ expires_in: 3_600, token_type: 'bearer', x_refresh_token_expires_in: 8_726_400 });
     const next = await client.refreshTokenGrant(config, tokens.refresh_token ?? '');
     expect(next.refresh_token).not.toBe(tokens.refresh_token);
-    await expect(client.refreshTokenGrant(config, 'AB11never')).rejects.toMatchObject({ error: 'invalid_grant', status: 400 });
+    await expect(client.refreshTokenGrant(config, 'AB11never')).rejects.toMatchObject({
+      error: 'invalid_grant',
+      status: 400,
+    });
   });
 
   it('takes a code once, within its time, and with the same redirect_uri', async () => {
     const quickbooks = await aQuickBooks();
-    const exchange = (code: string, redirectUri = CALLBACK) => token(quickbooks, { grant_type: 'authorization_code', code, redirect_uri: redirectUri });
+    const exchange = (code: string, redirectUri = CALLBACK) =>
+      token(quickbooks, { grant_type: 'authorization_code', code, redirect_uri: redirectUri });
     const code = await codeFor(quickbooks, pageOf(quickbooks));
     expect(await exchange(code, `${CALLBACK}/`)).toMatchObject(INVALID_GRANT);
     expect((await exchange(code)).status).toBe(200);
@@ -72,8 +105,13 @@ describe('QuickBooks, connecting', () => {
     const invalidClient = { status: 401, body: { error: 'invalid_client' } };
     expect(await postForm(tokenUrl, form, basic(clientId, 'wrong'))).toMatchObject(invalidClient);
     expect(await postForm(tokenUrl, form, basic('ABother', clientSecret))).toMatchObject(invalidClient);
-    expect(await postForm(tokenUrl, { ...form, client_id: clientId, client_secret: clientSecret })).toMatchObject(invalidClient);
-    expect(await token(quickbooks, { grant_type: 'password' })).toMatchObject({ status: 400, body: { error: 'unsupported_grant_type' } });
+    expect(await postForm(tokenUrl, { ...form, client_id: clientId, client_secret: clientSecret })).toMatchObject(
+      invalidClient,
+    );
+    expect(await token(quickbooks, { grant_type: 'password' })).toMatchObject({
+      status: 400,
+      body: { error: 'unsupported_grant_type' },
+    });
   });
 });
 
@@ -100,7 +138,21 @@ describe('QuickBooks, refreshing', () => {
     expect(body).toMatchObject({ token_type: 'bearer', expires_in: 3_600, x_refresh_token_expires_in: 8_726_400 });
     await quickbooks.control.clock(HOUR_MS);
     const answer = await company(quickbooks, realmId, accessToken);
-    expect(answer).toMatchObject({ status: 401, body: { fault: { type: 'AUTHENTICATION', error: [{ code: '3200', message: 'message=AuthenticationFailed; errorCode=003200; statusCode=401', detail: `Token expired: ${accessToken}` }] } } });
+    expect(answer).toMatchObject({
+      status: 401,
+      body: {
+        fault: {
+          type: 'AUTHENTICATION',
+          error: [
+            {
+              code: '3200',
+              message: 'message=AuthenticationFailed; errorCode=003200; statusCode=401',
+              detail: `Token expired: ${accessToken}`,
+            },
+          ],
+        },
+      },
+    });
     expect(answer.headers.get('www-authenticate')).toBe('Bearer realm="Intuit", error="invalid_token"');
     expect(answer.headers.get('intuit_tid')).toMatch(/^1-/);
     const next = await refresh(quickbooks, refreshToken);
@@ -111,9 +163,15 @@ describe('QuickBooks, refreshing', () => {
     const quickbooks = await aQuickBooks();
     const { realmId, accessToken } = await connected(quickbooks);
     const unknown = await get(`${quickbooks.apiUrl}/v3/company/${realmId}/nosuch/1`, `Bearer ${accessToken}`);
-    expect(unknown).toMatchObject({ status: 400, body: { Fault: { Error: [{ Message: 'Unsupported Operation', code: '500' }], type: 'ValidationFault' } } });
+    expect(unknown).toMatchObject({
+      status: 400,
+      body: { Fault: { Error: [{ Message: 'Unsupported Operation', code: '500' }], type: 'ValidationFault' } },
+    });
     await quickbooks.control.fault({ kind: 'status', body: 'inside-success', times: 1 });
-    expect(await company(quickbooks, realmId, accessToken)).toMatchObject({ status: 200, body: { IntuitResponse: { Fault: { Error: [{ code: '6190' }] } } } });
+    expect(await company(quickbooks, realmId, accessToken)).toMatchObject({
+      status: 200,
+      body: { IntuitResponse: { Fault: { Error: [{ code: '6190' }] } } },
+    });
   });
 
   it('lets a refresh token die that nobody used for 101 days', async () => {
@@ -146,19 +204,23 @@ describe('QuickBooks, refreshing', () => {
 });
 
 describe('QuickBooks, the end of access', () => {
-  const revoke = ({ revokeUrl, clientId, clientSecret }: QuickBooks, tokenToEnd: string) => postJson(revokeUrl, { token: tokenToEnd }, basic(clientId, clientSecret));
+  const revoke = ({ revokeUrl, clientId, clientSecret }: QuickBooks, tokenToEnd: string) =>
+    postJson(revokeUrl, { token: tokenToEnd }, basic(clientId, clientSecret));
 
-  it.each(['accessToken', 'refreshToken'] as const)('revokes the whole grant by its %s, and no other company’s', async (kind) => {
-    const quickbooks = await aQuickBooks();
-    const [, second] = await quickbooks.control.accounts();
-    const mine = await connected(quickbooks);
-    const other = await connected(quickbooks, second?.id);
-    expect(await revoke(quickbooks, mine[kind])).toMatchObject({ status: 200, body: {} });
-    expect(await refresh(quickbooks, mine.refreshToken)).toMatchObject(INVALID_GRANT);
-    expect((await company(quickbooks, mine.realmId, mine.accessToken)).status).toBe(401);
-    expect((await company(quickbooks, other.realmId, other.accessToken)).status).toBe(200);
-    expect((await revoke(quickbooks, mine[kind])).status).toBe(400);
-  });
+  it.each(['accessToken', 'refreshToken'] as const)(
+    'revokes the whole grant by its %s, and no other company’s',
+    async (kind) => {
+      const quickbooks = await aQuickBooks();
+      const [, second] = await quickbooks.control.accounts();
+      const mine = await connected(quickbooks);
+      const other = await connected(quickbooks, second?.id);
+      expect(await revoke(quickbooks, mine[kind])).toMatchObject({ status: 200, body: {} });
+      expect(await refresh(quickbooks, mine.refreshToken)).toMatchObject(INVALID_GRANT);
+      expect((await company(quickbooks, mine.realmId, mine.accessToken)).status).toBe(401);
+      expect((await company(quickbooks, other.realmId, other.accessToken)).status).toBe(200);
+      expect((await revoke(quickbooks, mine[kind])).status).toBe(400);
+    },
+  );
 
   it('ends with the owner’s own decision, for access and refresh tokens alike', async () => {
     const quickbooks = await aQuickBooks();

@@ -43,35 +43,94 @@ async function anApproved(provider: Provider, options: OAuthSandboxOptions = {})
   later(() => sandbox.close());
   const control = oauthControl(sandbox.controlUrl);
   const account = (await control.addAccount()).id;
-  const form = (url: string, body: Readonly<Record<string, string>>, headers: Readonly<Record<string, string>>) => fetch(`${sandbox.apiUrl}${url}`, { method: 'POST', body: new URLSearchParams(body), headers });
-  const json = (url: string, body: object, headers: Readonly<Record<string, string>> = {}) => fetch(`${sandbox.apiUrl}${url}`, { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...headers } });
+  const form = (url: string, body: Readonly<Record<string, string>>, headers: Readonly<Record<string, string>>) =>
+    fetch(`${sandbox.apiUrl}${url}`, { method: 'POST', body: new URLSearchParams(body), headers });
+  const json = (url: string, body: object, headers: Readonly<Record<string, string>> = {}) =>
+    fetch(`${sandbox.apiUrl}${url}`, {
+      method: 'POST',
+      body: JSON.stringify(body),
+      headers: { 'content-type': 'application/json', ...headers },
+    });
   let giveBack: () => Promise<Response>;
   if ('platformKey' in sandbox) {
     const { connectClientId, platformKey } = sandbox;
     const authorization = `Bearer ${platformKey}`;
-    const code = await codeFor({ control }, urlOf(`${sandbox.connectUrl}/oauth/authorize`, { response_type: 'code', client_id: connectClientId, redirect_uri: CALLBACK }), account);
+    const code = await codeFor(
+      { control },
+      urlOf(`${sandbox.connectUrl}/oauth/authorize`, {
+        response_type: 'code',
+        client_id: connectClientId,
+        redirect_uri: CALLBACK,
+      }),
+      account,
+    );
     await form('/oauth/token', { grant_type: 'authorization_code', code }, { authorization });
-    giveBack = () => form('/oauth/deauthorize', { client_id: connectClientId, stripe_user_id: account }, { authorization });
+    giveBack = () =>
+      form('/oauth/deauthorize', { client_id: connectClientId, stripe_user_id: account }, { authorization });
   } else {
     const { clientId, clientSecret } = sandbox;
-    const code = await codeFor({ control }, urlOf(`${sandbox.apiUrl}/oauth2/authorize`, { client_id: clientId, session: 'false', scope: 'ITEMS_READ', redirect_uri: CALLBACK }), account);
-    await json('/oauth2/token', { client_id: clientId, client_secret: clientSecret, grant_type: 'authorization_code', code, redirect_uri: CALLBACK });
-    giveBack = () => json('/oauth2/revoke', { client_id: clientId, merchant_id: account }, { authorization: `Client ${clientSecret}` });
+    const code = await codeFor(
+      { control },
+      urlOf(`${sandbox.apiUrl}/oauth2/authorize`, {
+        client_id: clientId,
+        session: 'false',
+        scope: 'ITEMS_READ',
+        redirect_uri: CALLBACK,
+      }),
+      account,
+    );
+    await json('/oauth2/token', {
+      client_id: clientId,
+      client_secret: clientSecret,
+      grant_type: 'authorization_code',
+      code,
+      redirect_uri: CALLBACK,
+    });
+    giveBack = () =>
+      json(
+        '/oauth2/revoke',
+        { client_id: clientId, merchant_id: account },
+        { authorization: `Client ${clientSecret}` },
+      );
   }
   return { sandbox, control, account, giveBack };
 }
 
 /** As the provider's own SDK sees it. */
-async function verified(provider: Provider, { body, headers }: Received, { secret, url }: { readonly secret: string; readonly url: string }): Promise<Record<string, unknown>> {
-  if (provider === 'stripe') return Stripe.webhooks.constructEvent(body, String(headers['stripe-signature']), secret) as unknown as Record<string, unknown>;
-  const genuine = await WebhooksHelper.verifySignature({ requestBody: body, signatureHeader: String(headers['x-square-hmacsha256-signature']), signatureKey: secret, notificationUrl: url });
+async function verified(
+  provider: Provider,
+  { body, headers }: Received,
+  { secret, url }: { readonly secret: string; readonly url: string },
+): Promise<Record<string, unknown>> {
+  if (provider === 'stripe')
+    return Stripe.webhooks.constructEvent(body, String(headers['stripe-signature']), secret) as unknown as Record<
+      string,
+      unknown
+    >;
+  const genuine = await WebhooksHelper.verifySignature({
+    requestBody: body,
+    signatureHeader: String(headers['x-square-hmacsha256-signature']),
+    signatureKey: secret,
+    notificationUrl: url,
+  });
   if (!genuine) throw new Error('Square’s helper refuses it');
   return JSON.parse(body) as Record<string, unknown>;
 }
 
 describe.each(['stripe', 'square'] as const)('an access that ends at %s', (provider) => {
   const revoked = (account: string, by: 'MERCHANT' | 'APPLICATION') =>
-    provider === 'stripe' ? { type: 'account.application.deauthorized', account, livemode: false, data: { object: { object: 'application' } } } : { type: 'oauth.authorization.revoked', merchant_id: account, data: { object: { revocation: { revoker_type: by } } } };
+    provider === 'stripe'
+      ? {
+          type: 'account.application.deauthorized',
+          account,
+          livemode: false,
+          data: { object: { object: 'application' } },
+        }
+      : {
+          type: 'oauth.authorization.revoked',
+          merchant_id: account,
+          data: { object: { revocation: { revoker_type: by } } },
+        };
 
   it('is told to who has registered, by its owner’s act and by the app’s, so that the real SDK verifies it', async () => {
     const receiver = await aReceiver();
@@ -80,7 +139,9 @@ describe.each(['stripe', 'square'] as const)('an access that ends at %s', (provi
       if (by === 'MERCHANT') await control.revoke(account);
       else expect((await giveBack()).status).toBe(200);
       await expect.poll(() => receiver.received.length).toBe(1);
-      expect(await verified(provider, receiver.received.shift()!, { secret: sandbox.webhookSecret, url: receiver.url })).toMatchObject(revoked(account, by));
+      expect(
+        await verified(provider, receiver.received.shift()!, { secret: sandbox.webhookSecret, url: receiver.url }),
+      ).toMatchObject(revoked(account, by));
     }
   });
 
@@ -91,11 +152,13 @@ describe.each(['stripe', 'square'] as const)('an access that ends at %s', (provi
     await control.revoke(account);
     await expect.poll(() => receiver.received.length, { timeout: 10_000 }).toBe(3);
     expect(new Set(receiver.received.map(({ body }) => body)).size).toBe(1);
-    await expect.poll(async () => (await control.send<{ readonly data: readonly object[] }>('GET', '/webhooks')).data).toMatchObject([
-      { account, attempt: 1, status: 503 },
-      { account, attempt: 2, status: 401 },
-      { account, attempt: 3, status: 200 },
-    ]);
+    await expect
+      .poll(async () => (await control.send<{ readonly data: readonly object[] }>('GET', '/webhooks')).data)
+      .toMatchObject([
+        { account, attempt: 1, status: 503 },
+        { account, attempt: 2, status: 401 },
+        { account, attempt: 3, status: 200 },
+      ]);
   });
 
   it('is told to nobody where nobody has registered, and never twice', async () => {
@@ -113,7 +176,8 @@ describe('a webhook that is asked for', () => {
   it('is Square’s as its own helper knows it, or forged', async () => {
     const receiver = await aReceiver();
     const { sandbox, control, account } = await anApproved('square');
-    const check = () => verified('square', receiver.received.shift()!, { secret: sandbox.webhookSecret, url: receiver.url });
+    const check = () =>
+      verified('square', receiver.received.shift()!, { secret: sandbox.webhookSecret, url: receiver.url });
     await control.send('POST', '/emit', { url: receiver.url, account });
     expect(await check()).toMatchObject({ type: 'oauth.authorization.revoked', merchant_id: account });
     await control.send('POST', '/emit', { url: receiver.url, event: { type: 'payment.created' } });
@@ -127,7 +191,15 @@ describe('a webhook that is asked for', () => {
   it('names the account to Stripe’s platform, and is signed with the platform’s secret', async () => {
     const receiver = await aReceiver();
     const { sandbox, control, account } = await anApproved('stripe');
-    await control.send('POST', '/emit', { url: receiver.url, account, connect: true, type: 'account.application.deauthorized', object: { id: 'ca_1', object: 'application' } });
-    expect(await verified('stripe', receiver.received.shift()!, { secret: sandbox.webhookSecret, url: receiver.url })).toMatchObject({ account, type: 'account.application.deauthorized' });
+    await control.send('POST', '/emit', {
+      url: receiver.url,
+      account,
+      connect: true,
+      type: 'account.application.deauthorized',
+      object: { id: 'ca_1', object: 'application' },
+    });
+    expect(
+      await verified('stripe', receiver.received.shift()!, { secret: sandbox.webhookSecret, url: receiver.url }),
+    ).toMatchObject({ account, type: 'account.application.deauthorized' });
   });
 });

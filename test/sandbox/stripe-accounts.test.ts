@@ -6,9 +6,17 @@ describe('keys', () => {
   it('a stranger’s key, no key and an expired key each get their own 401', async () => {
     const { apiUrl, control, raw } = await aSandbox();
     const [account] = await control.accounts();
-    const stranger = await stripeError(clientOf({ apiUrl, secretKey: 'sk_test_strangerstranger1234' }).customers.list());
-    expect(stranger).toMatchObject({ type: 'StripeAuthenticationError', statusCode: 401, message: 'Invalid API Key provided: sk_test_****************1234' });
-    expect(await stripeError(clientOf({ apiUrl, secretKey: account?.expiredKey ?? '' }).customers.list())).toMatchObject({ statusCode: 401, code: 'api_key_expired' });
+    const stranger = await stripeError(
+      clientOf({ apiUrl, secretKey: 'sk_test_strangerstranger1234' }).customers.list(),
+    );
+    expect(stranger).toMatchObject({
+      type: 'StripeAuthenticationError',
+      statusCode: 401,
+      message: 'Invalid API Key provided: sk_test_****************1234',
+    });
+    expect(
+      await stripeError(clientOf({ apiUrl, secretKey: account?.expiredKey ?? '' }).customers.list()),
+    ).toMatchObject({ statusCode: 401, code: 'api_key_expired' });
     expect((await raw('GET', '/v1/customers', { headers: { authorization: '' } })).status).toBe(401);
   });
 
@@ -17,8 +25,14 @@ describe('keys', () => {
     const [account] = await control.accounts();
     const restricted = clientOf({ apiUrl, secretKey: account?.restrictedKey ?? '' });
     expect(await restricted.accounts.retrieveCurrent()).toMatchObject({ id: account?.id });
-    expect(await stripeError(restricted.customers.list())).toMatchObject({ type: 'StripePermissionError', statusCode: 403 });
-    expect(await stripeError(restricted.customers.create())).toMatchObject({ statusCode: 403, message: expect.stringContaining('rak_customer_write') as string });
+    expect(await stripeError(restricted.customers.list())).toMatchObject({
+      type: 'StripePermissionError',
+      statusCode: 403,
+    });
+    expect(await stripeError(restricted.customers.create())).toMatchObject({
+      statusCode: 403,
+      message: expect.stringContaining('rak_customer_write') as string,
+    });
   });
 
   it('Basic serves as well as Bearer; another account’s id in Stripe-Account is refused', async () => {
@@ -40,7 +54,11 @@ describe('two accounts', () => {
     expect((await second.customers.list()).data).toMatchObject([{ name: 'Theirs' }]);
     expect((await second.events.list()).data).toHaveLength(1);
     expect(await stripeError(second.customers.retrieve(mine.id))).toMatchObject({ statusCode: 404 });
-    expect(await second.accounts.retrieveCurrent()).toMatchObject({ id: other.id, business_profile: { name: 'Second venue' }, settings: { dashboard: { display_name: 'Second venue' } } });
+    expect(await second.accounts.retrieveCurrent()).toMatchObject({
+      id: other.id,
+      business_profile: { name: 'Second venue' },
+      settings: { dashboard: { display_name: 'Second venue' } },
+    });
     expect(await sandbox.control.customers(`?account=${other.id}`)).toMatchObject([{ name: 'Theirs' }]);
   });
 
@@ -50,7 +68,12 @@ describe('two accounts', () => {
     await sandbox.control.limits({ requestsPerSecond: 1, burst: 2 });
     await sandbox.stripe.customers.list();
     await sandbox.stripe.customers.list();
-    expect(await stripeError(sandbox.stripe.customers.list())).toMatchObject({ type: 'StripeRateLimitError', statusCode: 429, code: 'rate_limit', headers: { 'stripe-rate-limited-reason': 'global-rate' } });
+    expect(await stripeError(sandbox.stripe.customers.list())).toMatchObject({
+      type: 'StripeRateLimitError',
+      statusCode: 429,
+      code: 'rate_limit',
+      headers: { 'stripe-rate-limited-reason': 'global-rate' },
+    });
     await clientOf({ apiUrl: sandbox.apiUrl, secretKey: other.secretKey }).customers.list();
   });
 
@@ -58,7 +81,10 @@ describe('two accounts', () => {
     const { stripe, control } = await aSandbox();
     await control.limits({ endpointRequestsPerSecond: 1 });
     await stripe.customers.list();
-    expect(await stripeError(stripe.customers.list())).toMatchObject({ statusCode: 429, headers: { 'stripe-rate-limited-reason': 'endpoint-rate' } });
+    expect(await stripeError(stripe.customers.list())).toMatchObject({
+      statusCode: 429,
+      headers: { 'stripe-rate-limited-reason': 'endpoint-rate' },
+    });
     await stripe.accounts.retrieveCurrent();
   });
 });
@@ -66,7 +92,10 @@ describe('two accounts', () => {
 describe('limits', () => {
   it('let 100 requests a second through by default', async () => {
     const { stripe, control } = await aSandbox({ limits: {} });
-    expect(await control.call('GET', '/limits')).toMatchObject({ requestsPerSecond: 100, endpointRequestsPerSecond: 0 });
+    expect(await control.call('GET', '/limits')).toMatchObject({
+      requestsPerSecond: 100,
+      endpointRequestsPerSecond: 0,
+    });
     const answers = await Promise.allSettled(Array.from({ length: 150 }, () => stripe.accounts.retrieveCurrent()));
     const served = answers.filter(({ status }) => status === 'fulfilled').length;
     expect(served).toBeGreaterThanOrEqual(100);

@@ -22,13 +22,18 @@ describe('the control API', () => {
     const { controlUrl, control } = await aSandbox();
     const response = await fetch(controlUrl + path, { method, ...(body && { body: JSON.stringify(body) }) });
     expect(response.status).toBe(expected);
-    expect(await response.json()).toMatchObject({ error: { code: expect.any(String) as string, message: expect.any(String) as string } });
+    expect(await response.json()).toMatchObject({
+      error: { code: expect.any(String) as string, message: expect.any(String) as string },
+    });
     expect(await control.customers()).toEqual([]);
   });
 
   it('names every wrong field at once', async () => {
     const { controlUrl } = await aSandbox();
-    const response = await fetch(`${controlUrl}/faults`, { method: 'POST', body: JSON.stringify({ kind: 'x', times: 0, match: { nth: 'two' } }) });
+    const response = await fetch(`${controlUrl}/faults`, {
+      method: 'POST',
+      body: JSON.stringify({ kind: 'x', times: 0, match: { nth: 'two' } }),
+    });
     const { error } = (await response.json()) as { error: { errors: { path: string }[] } };
     expect(error.errors.map(({ path }) => path).sort()).toEqual(['kind', 'match.nth', 'times']);
   });
@@ -58,9 +63,19 @@ describe('the control API', () => {
 
   it('seeds given records in full and makes no events of them', async () => {
     const { stripe, control } = await aSandbox();
-    const record = { id: 'cus_given', created: 1_234, name: 'N'.repeat(300), address: { city: 'Rio' }, metadata: { a: '1' }, email: 'not an address' };
+    const record = {
+      id: 'cus_given',
+      created: 1_234,
+      name: 'N'.repeat(300),
+      address: { city: 'Rio' },
+      metadata: { a: '1' },
+      email: 'not an address',
+    };
     expect(await control.seed({ records: [record] })).toMatchObject({ created: 1, ids: ['cus_given'] });
-    expect(await stripe.customers.retrieve('cus_given')).toMatchObject({ ...record, address: { city: 'Rio', country: null } });
+    expect(await stripe.customers.retrieve('cus_given')).toMatchObject({
+      ...record,
+      address: { city: 'Rio', country: null },
+    });
     expect((await stripe.events.list()).data).toEqual([]);
   });
 
@@ -85,7 +100,9 @@ describe('the control API', () => {
     const { id } = await stripe.products.create({ name: 'Chai' });
     const { event } = await control.emit({ url: 'http://127.0.0.1:9/nobody', type: 'product.updated', objectId: id });
     expect(event).toMatchObject({ type: 'product.updated', data: { object: { id, object: 'product' } } });
-    await expect(control.emit({ url: 'http://127.0.0.1:9/nobody', type: 'product.updated', objectId: 'prod_none' })).rejects.toThrow('404');
+    await expect(
+      control.emit({ url: 'http://127.0.0.1:9/nobody', type: 'product.updated', objectId: 'prod_none' }),
+    ).rejects.toThrow('404');
   });
 
   it('moves the clock: new customers are created then', async () => {

@@ -5,28 +5,61 @@ import { aSandbox, stripeError } from './support.ts';
 describe('what the sandbox refuses, and how', () => {
   it.each([
     ['an unknown parameter', { nickname: 'x' }, { code: 'parameter_unknown', param: 'nickname' }],
-    ['an unknown part of an address', { address: { street: 'x' } }, { code: 'parameter_unknown', param: 'address[street]' }],
-    ['__proto__', JSON.parse('{"__proto__": {"polluted": "1"}}') as object, { code: 'parameter_unknown', param: '__proto__' }],
+    [
+      'an unknown part of an address',
+      { address: { street: 'x' } },
+      { code: 'parameter_unknown', param: 'address[street]' },
+    ],
+    [
+      '__proto__',
+      JSON.parse('{"__proto__": {"polluted": "1"}}') as object,
+      { code: 'parameter_unknown', param: '__proto__' },
+    ],
     ['an e-mail without a domain', { email: 'ana@' }, { code: 'email_invalid', param: 'email' }],
     ['a name of 257 characters', { name: 'é'.repeat(257) }, { param: 'name' }],
     ['an e-mail of 513 characters', { email: `${'a'.repeat(501)}@example.com` }, { param: 'email' }],
     ['a phone of 21 characters', { phone: '1'.repeat(21) }, { param: 'phone' }],
     ['a description of 351 characters', { description: 'd'.repeat(351) }, { param: 'description' }],
-    ['a metadata key of 41 characters', { metadata: { ['k'.repeat(41)]: 'v' } }, { param: `metadata[${'k'.repeat(41)}]` }],
+    [
+      'a metadata key of 41 characters',
+      { metadata: { ['k'.repeat(41)]: 'v' } },
+      { param: `metadata[${'k'.repeat(41)}]` },
+    ],
     ['a metadata value of 501 characters', { metadata: { k: 'v'.repeat(501) } }, { param: 'metadata[k]' }],
-    ['51 metadata keys', { metadata: Object.fromEntries(Array.from({ length: 51 }, (_, index) => [`k${index}`, 'v'])) }, { param: 'metadata' }],
+    [
+      '51 metadata keys',
+      { metadata: Object.fromEntries(Array.from({ length: 51 }, (_, index) => [`k${index}`, 'v'])) },
+      { param: 'metadata' },
+    ],
     ['a hash where a string belongs', { name: { first: 'A' } }, { param: 'name' }],
     ['a string where a hash belongs', { address: 'Main Street 1' }, { param: 'address' }],
     ['a balance that is no integer', { balance: 1.5 }, { code: 'parameter_invalid_integer', param: 'balance' }],
     ['a tax exemption that does not exist', { tax_exempt: 'maybe' }, { param: 'tax_exempt' }],
-    ['shipping without a name', { shipping: { address: { line1: 'x' } } }, { code: 'parameter_missing', param: 'shipping[name]' }],
-    ['shipping with an empty name', { shipping: { name: '', address: { line1: 'x' } } }, { code: 'parameter_invalid_string_empty', param: 'shipping[name]' }],
-    ['a payment method that is not there', { payment_method: 'pm_x' }, { code: 'resource_missing', param: 'payment_method' }],
+    [
+      'shipping without a name',
+      { shipping: { address: { line1: 'x' } } },
+      { code: 'parameter_missing', param: 'shipping[name]' },
+    ],
+    [
+      'shipping with an empty name',
+      { shipping: { name: '', address: { line1: 'x' } } },
+      { code: 'parameter_invalid_string_empty', param: 'shipping[name]' },
+    ],
+    [
+      'a payment method that is not there',
+      { payment_method: 'pm_x' },
+      { code: 'resource_missing', param: 'payment_method' },
+    ],
     ['a parameter it does not act on', { tax: { ip_address: '1.2.3.4' } }, { param: 'tax' }],
   ])('%s', async (_case, params, expected) => {
     const { stripe, control } = await aSandbox();
     const error = await stripeError(stripe.customers.create(params as Stripe.CustomerCreateParams));
-    expect(error).toMatchObject({ type: 'StripeInvalidRequestError', rawType: 'invalid_request_error', statusCode: 400, ...expected });
+    expect(error).toMatchObject({
+      type: 'StripeInvalidRequestError',
+      rawType: 'invalid_request_error',
+      statusCode: 400,
+      ...expected,
+    });
     expect(error.requestId).toMatch(/^req_\w{14}$/);
     expect(error.doc_url).toBe(error.code && `https://stripe.com/docs/error-codes/${error.code.replaceAll('_', '-')}`);
     expect(await control.customers()).toEqual([]);
@@ -35,7 +68,13 @@ describe('what the sandbox refuses, and how', () => {
 
   it('accepts every length that Stripe allows', async () => {
     const { stripe } = await aSandbox();
-    const params = { name: '😀'.repeat(256), phone: '1'.repeat(20), description: 'd'.repeat(350), email: `${'a'.repeat(500)}@example.com`, metadata: { ['k'.repeat(40)]: 'v'.repeat(500) } };
+    const params = {
+      name: '😀'.repeat(256),
+      phone: '1'.repeat(20),
+      description: 'd'.repeat(350),
+      email: `${'a'.repeat(500)}@example.com`,
+      metadata: { ['k'.repeat(40)]: 'v'.repeat(500) },
+    };
     expect(await stripe.customers.create(params as Stripe.CustomerCreateParams)).toMatchObject(params);
   });
 
@@ -71,8 +110,17 @@ describe('what the sandbox refuses, and how', () => {
 
   it('answers 404 with the resource named for a customer that is not there', async () => {
     const { stripe } = await aSandbox();
-    for (const attempt of [stripe.customers.retrieve('cus_x'), stripe.customers.update('cus_x', { name: 'A' }), stripe.customers.del('cus_x')]) {
-      expect(await stripeError(attempt)).toMatchObject({ statusCode: 404, code: 'resource_missing', param: 'id', message: "No such customer: 'cus_x'" });
+    for (const attempt of [
+      stripe.customers.retrieve('cus_x'),
+      stripe.customers.update('cus_x', { name: 'A' }),
+      stripe.customers.del('cus_x'),
+    ]) {
+      expect(await stripeError(attempt)).toMatchObject({
+        statusCode: 404,
+        code: 'resource_missing',
+        param: 'id',
+        message: "No such customer: 'cus_x'",
+      });
     }
   });
 
@@ -96,7 +144,11 @@ describe('a sparse update', () => {
   it('leaves what is not sent, clears what is empty, merges metadata and replaces an address', async () => {
     const { stripe } = await aSandbox();
     const { id } = await stripe.customers.create(before);
-    await stripe.customers.update(id, { phone: '', address: { line1: 'Avda. 2' }, metadata: { change: '2', drop: '', add: '1' } });
+    await stripe.customers.update(id, {
+      phone: '',
+      address: { line1: 'Avda. 2' },
+      metadata: { change: '2', drop: '', add: '1' },
+    });
     expect(await stripe.customers.retrieve(id)).toMatchObject({
       name: 'Ana',
       email: 'ana@example.com',
@@ -111,7 +163,11 @@ describe('a sparse update', () => {
   it('tells the event what each changed field was before', async () => {
     const { stripe } = await aSandbox();
     const { id } = await stripe.customers.create(before);
-    await stripe.customers.update(id, { name: 'Ana T.', metadata: { drop: '', add: '1' } }, { idempotencyKey: 'update-1' });
+    await stripe.customers.update(
+      id,
+      { name: 'Ana T.', metadata: { drop: '', add: '1' } },
+      { idempotencyKey: 'update-1' },
+    );
     const [event] = (await stripe.events.list({ type: 'customer.updated' })).data;
     expect(event?.data.previous_attributes).toEqual({ name: 'Ana', metadata: { drop: '1', add: null } });
     expect(event?.data.object).toMatchObject({ id, name: 'Ana T.', metadata: { keep: '1', change: '1', add: '1' } });
@@ -153,7 +209,8 @@ describe('search', () => {
     const { stripe, control } = await aSandbox();
     await control.seed({ count: 25 });
     const found: string[] = [];
-    for await (const customer of stripe.customers.search({ query: "email~'example'", limit: 10 })) found.push(customer.id);
+    for await (const customer of stripe.customers.search({ query: "email~'example'", limit: 10 }))
+      found.push(customer.id);
     expect(found).toEqual((await control.customers()).map(({ id }) => id));
   });
 
@@ -161,7 +218,8 @@ describe('search', () => {
     const { stripe, control } = await aSandbox();
     await control.limits({ searchDelayMs: 60_000 });
     const { id } = await stripe.customers.create({ email: 'new@example.com' });
-    const find = async (email: string) => (await stripe.customers.search({ query: `email:'${email}'` })).data.map((customer) => customer.id);
+    const find = async (email: string) =>
+      (await stripe.customers.search({ query: `email:'${email}'` })).data.map((customer) => customer.id);
     expect(await find('new@example.com')).toEqual([]);
     await control.clock({ offsetMs: 61_000 });
     expect(await find('new@example.com')).toEqual([id]);

@@ -11,7 +11,10 @@ describe('the event list', () => {
     for (const name of ['B', 'C', 'D']) await stripe.customers.update(id, { name });
     await stripe.customers.del(id);
     const types = async (params: object) => (await stripe.events.list(params)).data.map((event) => event.type);
-    expect(await types({ types: ['customer.created', 'customer.deleted'] })).toEqual(['customer.deleted', 'customer.created']);
+    expect(await types({ types: ['customer.created', 'customer.deleted'] })).toEqual([
+      'customer.deleted',
+      'customer.created',
+    ]);
     expect(await types({ type: 'customer.*' })).toHaveLength(5);
     expect(await types({ type: 'charge.*' })).toEqual([]);
     const walked: string[] = [];
@@ -21,8 +24,13 @@ describe('the event list', () => {
     const since = Math.floor(Date.now() / 1_000) + 9;
     await stripe.customers.create();
     expect(await types({ created: { gte: since } })).toEqual(['customer.created']);
-    expect(await stripe.events.retrieve(walked[0] ?? '')).toMatchObject({ type: 'customer.deleted', data: { object: { id, name: 'D' } } });
-    expect(await stripeError(stripe.events.list({ types: Array.from({ length: 21 }, () => 'customer.created') }))).toMatchObject({ statusCode: 400 });
+    expect(await stripe.events.retrieve(walked[0] ?? '')).toMatchObject({
+      type: 'customer.deleted',
+      data: { object: { id, name: 'D' } },
+    });
+    expect(
+      await stripeError(stripe.events.list({ types: Array.from({ length: 21 }, () => 'customer.created') })),
+    ).toMatchObject({ statusCode: 400 });
   });
 
   it('reaches 30 days back', async () => {
@@ -31,7 +39,10 @@ describe('the event list', () => {
     const [event] = (await stripe.events.list()).data;
     await control.clock({ now: new Date(Date.now() + 31 * 86_400_000).toISOString() });
     expect((await stripe.events.list()).data).toEqual([]);
-    expect(await stripeError(stripe.events.retrieve(event?.id ?? ''))).toMatchObject({ statusCode: 404, code: 'resource_missing' });
+    expect(await stripeError(stripe.events.retrieve(event?.id ?? ''))).toMatchObject({
+      statusCode: 404,
+      code: 'resource_missing',
+    });
   });
 });
 
@@ -40,7 +51,13 @@ describe('an emitted webhook', () => {
     const { stripe, control, webhookSecret } = await aSandbox();
     const receiver = await aReceiver();
     const { id } = await stripe.customers.create({ name: 'Zoë' });
-    const { event, deliveries } = await control.emit({ url: receiver.url, type: 'customer.updated', customerId: id, previousAttributes: { name: 'Zoe' }, times: 2 });
+    const { event, deliveries } = await control.emit({
+      url: receiver.url,
+      type: 'customer.updated',
+      customerId: id,
+      previousAttributes: { name: 'Zoe' },
+      times: 2,
+    });
     expect(deliveries).toMatchObject([{ status: 200 }, { status: 200 }]);
     expect(receiver.received).toHaveLength(2);
     for (const { body, signature } of receiver.received) {
@@ -58,7 +75,12 @@ describe('an emitted webhook', () => {
   ])('fails verification when it is %s', async (_case, options) => {
     const { stripe, control, webhookSecret } = await aSandbox();
     const receiver = await aReceiver();
-    await control.emit({ url: receiver.url, type: 'charge.succeeded', object: { id: 'ch_1', object: 'charge' }, ...options });
+    await control.emit({
+      url: receiver.url,
+      type: 'charge.succeeded',
+      object: { id: 'ch_1', object: 'charge' },
+      ...options,
+    });
     const [{ body, signature } = { body: '', signature: '' }] = receiver.received;
     expect(() => stripe.webhooks.constructEvent(body, signature ?? '', webhookSecret)).toThrow();
   });
@@ -79,7 +101,10 @@ async function aReceiver() {
     const chunks: Buffer[] = [];
     req.on('data', (chunk: Buffer) => chunks.push(chunk));
     req.on('end', () => {
-      received.push({ body: Buffer.concat(chunks).toString(), signature: req.headers['stripe-signature'] as string | undefined });
+      received.push({
+        body: Buffer.concat(chunks).toString(),
+        signature: req.headers['stripe-signature'] as string | undefined,
+      });
       res.end('ok');
     });
   });

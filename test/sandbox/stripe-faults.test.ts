@@ -6,7 +6,11 @@ describe('faults', () => {
     const { stripe, control } = await aSandbox();
     await control.fault({ match: { method: 'POST' }, kind: 'status', status: 429, times: 2, retryAfter: 3 });
     const create = () => stripe.customers.create({}, { idempotencyKey: 'k1' });
-    expect(await stripeError(create())).toMatchObject({ type: 'StripeRateLimitError', code: 'rate_limit', headers: { 'retry-after': '3' } });
+    expect(await stripeError(create())).toMatchObject({
+      type: 'StripeRateLimitError',
+      code: 'rate_limit',
+      headers: { 'retry-after': '3' },
+    });
     expect(await stripeError(create())).toMatchObject({ statusCode: 429 });
     expect((await stripe.customers.list()).data).toEqual([]);
     expect((await create()).id).toMatch(/^cus_/);
@@ -32,7 +36,10 @@ describe('faults', () => {
   it('status with a page of HTML: an error without a status', async () => {
     const { stripe, control } = await aSandbox();
     await control.fault({ kind: 'status', status: 502, body: 'html' });
-    expect(await stripeError(stripe.customers.create())).toMatchObject({ type: 'StripeAPIError', statusCode: undefined });
+    expect(await stripeError(stripe.customers.create())).toMatchObject({
+      type: 'StripeAPIError',
+      statusCode: undefined,
+    });
   });
 
   it('slow: answers late', async () => {
@@ -47,7 +54,10 @@ describe('faults', () => {
     const { stripe, control } = await aSandbox();
     await control.fault({ kind: 'reset' });
     expect(await stripeError(stripe.customers.create())).toMatchObject({ type: 'StripeConnectionError' });
-    expect(await control.calls()).toMatchObject([{ status: 0, written: false }, { status: 0, written: false }]);
+    expect(await control.calls()).toMatchObject([
+      { status: 0, written: false },
+      { status: 0, written: false },
+    ]);
     expect(await control.customers()).toEqual([]);
   });
 
@@ -76,7 +86,10 @@ describe('faults', () => {
     await control.fault({ match: { path: '/v1/customers', nth: 3 }, kind: 'revoke' });
     await stripe.customers.list();
     await stripe.customers.list();
-    expect(await stripeError(stripe.customers.list())).toMatchObject({ type: 'StripeAuthenticationError', statusCode: 401 });
+    expect(await stripeError(stripe.customers.list())).toMatchObject({
+      type: 'StripeAuthenticationError',
+      statusCode: 401,
+    });
     expect(await stripeError(stripe.accounts.retrieveCurrent())).toMatchObject({ statusCode: 401 });
     await control.clearFaults();
     await stripe.customers.list();
@@ -91,7 +104,9 @@ describe('faults', () => {
     const { raw, control } = await aSandbox();
     await control.seed({ records: [{ id: 'cus_1' }] });
     await control.fault({ match: { path }, kind: 'status', status: 500 });
-    expect([(await raw('GET', '/v1/customers')).status, (await raw('GET', '/v1/customers/cus_1')).status]).toEqual(expected);
+    expect([(await raw('GET', '/v1/customers')).status, (await raw('GET', '/v1/customers/cus_1')).status]).toEqual(
+      expected,
+    );
   });
 
   it('strike the nth request once, and then the next ones with times', async () => {
@@ -132,7 +147,11 @@ describe('faults that speak another language', () => {
       return [status, headers.get('stripe-rate-limited-reason'), headers.get('retry-after')];
     };
     expect(await hints({})).toEqual([429, 'global-rate', null]);
-    expect(await hints({ rateLimitedReason: 'endpoint-concurrency', retryAfter: 2 })).toEqual([429, 'endpoint-concurrency', '2']);
+    expect(await hints({ rateLimitedReason: 'endpoint-concurrency', retryAfter: 2 })).toEqual([
+      429,
+      'endpoint-concurrency',
+      '2',
+    ]);
     expect(await hints({ rateLimitedReason: null })).toEqual([429, null, null]);
   });
 
@@ -150,7 +169,11 @@ describe('faults that speak another language', () => {
 
   it('500 before and after the commit: nothing or one payment is there, and the key repeats the failure', async () => {
     const { stripe, control } = await aSandbox();
-    const payWith = (idempotencyKey: string) => stripe.paymentIntents.create({ amount: 100, currency: 'usd', confirm: true, payment_method: 'pm_card_visa' }, { idempotencyKey });
+    const payWith = (idempotencyKey: string) =>
+      stripe.paymentIntents.create(
+        { amount: 100, currency: 'usd', confirm: true, payment_method: 'pm_card_visa' },
+        { idempotencyKey },
+      );
     await control.fault({ kind: 'status', status: 500, times: 1 });
     expect((await stripeError(payWith('k1'))).statusCode).toBe(500);
     expect(await control.state('charges')).toEqual([]);
@@ -165,13 +188,11 @@ describe('faults that speak another language', () => {
     await control.clock({ offsetMs });
     const { created, updated } = await stripe.products.create({ name: 'Chai' });
     const [event] = (await stripe.events.list()).data;
-    for (const time of [created, updated, event!.created]) expect(Math.abs(time - (Date.now() + offsetMs) / 1_000)).toBeLessThan(5);
+    for (const time of [created, updated, event!.created])
+      expect(Math.abs(time - (Date.now() + offsetMs) / 1_000)).toBeLessThan(5);
   });
 
-  it.each([
-    [{ kind: 'status', status: 200 }],
-    [{ kind: 'page-forget' }],
-  ])('refuses %j', async (fault) => {
+  it.each([[{ kind: 'status', status: 200 }], [{ kind: 'page-forget' }]])('refuses %j', async (fault) => {
     const { controlUrl } = await aSandbox();
     expect((await fetch(`${controlUrl}/faults`, { method: 'POST', body: JSON.stringify(fault) })).status).toBe(400);
   });

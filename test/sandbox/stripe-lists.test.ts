@@ -22,10 +22,14 @@ const LISTS: readonly [resource: string, list: List][] = [
 async function filled(): Promise<World> {
   const world = await aSandbox();
   const { control } = world;
-  const eight = (record: (index: number) => object) => Array.from({ length: 8 }, (_, index) => ({ created: 1_000 + index * 100, ...record(index) }));
+  const eight = (record: (index: number) => object) =>
+    Array.from({ length: 8 }, (_, index) => ({ created: 1_000 + index * 100, ...record(index) }));
   await control.seed({ records: eight(() => ({})) });
   await control.seed({ resource: 'products', records: eight((index) => ({ name: `P${index}`, unit_amount: index })) });
-  await control.seed({ resource: 'charges', records: eight((index) => ({ amount: 1_000 + index, payment_intent: true, refunded_amount: 1, disputed: true })) });
+  await control.seed({
+    resource: 'charges',
+    records: eight((index) => ({ amount: 1_000 + index, payment_intent: true, refunded_amount: 1, disputed: true })),
+  });
   return world;
 }
 
@@ -38,7 +42,11 @@ describe.each(LISTS)('the list of %s', (resource, list) => {
     const { stripe, control } = await filled();
     const all = (await control.state<Listed>(resource)).map(({ id }) => id);
     const forwards: string[] = [];
-    for (let page = await list(stripe, { limit: 3 }); ; page = await list(stripe, { limit: 3, starting_after: forwards.at(-1)! })) {
+    for (
+      let page = await list(stripe, { limit: 3 });
+      ;
+      page = await list(stripe, { limit: 3, starting_after: forwards.at(-1)! })
+    ) {
       forwards.push(...page.data.map(({ id }) => id));
       if (!page.has_more) break;
     }
@@ -48,13 +56,19 @@ describe.each(LISTS)('the list of %s', (resource, list) => {
 
   it('refuses a cursor that names nothing', async () => {
     const { stripe } = await aSandbox();
-    expect(await stripeError(list(stripe, { starting_after: 'none_1' }))).toMatchObject({ statusCode: 400, code: 'resource_missing', param: 'starting_after' });
+    expect(await stripeError(list(stripe, { starting_after: 'none_1' }))).toMatchObject({
+      statusCode: 400,
+      code: 'resource_missing',
+      param: 'starting_after',
+    });
     expect(await stripeError(list(stripe, { limit: 101 }))).toMatchObject({ statusCode: 400, param: 'limit' });
   });
 
   it('keeps to a range of created, its ends as asked', async () => {
     const { stripe, control } = await filled();
-    const within = (await control.state<Listed & { created: number }>(resource)).filter(({ created }) => created > 1_000 && created <= 1_300).map(({ id }) => id);
+    const within = (await control.state<Listed & { created: number }>(resource))
+      .filter(({ created }) => created > 1_000 && created <= 1_300)
+      .map(({ id }) => id);
     expect(within.length).toBeGreaterThanOrEqual(3);
     expect(await idsOf(list, stripe, { limit: 100, created: { gt: 1_000, lte: 1_300 } })).toEqual(within);
   });
@@ -64,7 +78,11 @@ describe.each(LISTS)('the list of %s', (resource, list) => {
     const all = await idsOf(list, stripe, { limit: 100 });
     const second = { limit: 2, starting_after: all[1]! };
     const path = `^/v1/${resource}$`;
-    for (const [kind, expected] of [['page-repeat', all.slice(0, 2)], ['page-skip', all.slice(4, 6)], ['page-shrink', all.slice(2, 3)]] as const) {
+    for (const [kind, expected] of [
+      ['page-repeat', all.slice(0, 2)],
+      ['page-skip', all.slice(4, 6)],
+      ['page-shrink', all.slice(2, 3)],
+    ] as const) {
       await control.fault({ kind, match: { path }, times: 1 });
       const page = await list(stripe, second);
       expect([kind, page.data.map(({ id }) => id), page.has_more]).toEqual([kind, expected, true]);
@@ -84,10 +102,19 @@ describe('a list under two filters', () => {
   it('gives what passes both', async () => {
     const { stripe, control } = await aSandbox();
     await control.seed({ records: [{ id: 'cus_a' }, { id: 'cus_b' }] });
-    const { ids } = await control.seed({ resource: 'charges', records: [{ amount: 1, customer: 'cus_a', payment_intent: true }, { amount: 2, customer: 'cus_b', payment_intent: true }, { amount: 3, customer: 'cus_a' }] });
+    const { ids } = await control.seed({
+      resource: 'charges',
+      records: [
+        { amount: 1, customer: 'cus_a', payment_intent: true },
+        { amount: 2, customer: 'cus_b', payment_intent: true },
+        { amount: 3, customer: 'cus_a' },
+      ],
+    });
     const charge = await stripe.charges.retrieve(ids[0]!);
     const intent = charge.payment_intent as string;
-    expect((await stripe.charges.list({ customer: 'cus_a', payment_intent: intent })).data).toMatchObject([{ id: ids[0] }]);
+    expect((await stripe.charges.list({ customer: 'cus_a', payment_intent: intent })).data).toMatchObject([
+      { id: ids[0] },
+    ]);
     expect((await stripe.charges.list({ customer: 'cus_b', payment_intent: intent })).data).toEqual([]);
   });
 

@@ -20,7 +20,14 @@ describe('paging', () => {
 
   it('sorts by creation, newest first, and keeps the order of arrival within one second', async () => {
     const { stripe, control } = await aSandbox();
-    await control.seed({ records: [{ id: 'cus_old', created: 100 }, { id: 'cus_first', created: 500 }, { id: 'cus_second', created: 500 }, { id: 'cus_older', created: 50 }] });
+    await control.seed({
+      records: [
+        { id: 'cus_old', created: 100 },
+        { id: 'cus_first', created: 500 },
+        { id: 'cus_second', created: 500 },
+        { id: 'cus_older', created: 50 },
+      ],
+    });
     const ids = async (params: object) => (await stripe.customers.list(params)).data.map(({ id }) => id);
     expect(await ids({})).toEqual(['cus_second', 'cus_first', 'cus_old', 'cus_older']);
     expect(await ids({ starting_after: 'cus_second', limit: 1 })).toEqual(['cus_first']);
@@ -32,7 +39,8 @@ describe('paging', () => {
     await control.seed({ count: 45 });
     const all = (await control.customers()).map(({ id }) => id);
     const walked: string[] = [];
-    for await (const customer of stripe.customers.list({ limit: 10, ending_before: all.at(-1) ?? '' })) walked.push(customer.id);
+    for await (const customer of stripe.customers.list({ limit: 10, ending_before: all.at(-1) ?? '' }))
+      walked.push(customer.id);
     expect(walked).toEqual(all.slice(0, -1).reverse());
   });
 
@@ -77,7 +85,11 @@ describe('paging', () => {
     const { stripe } = await aSandbox();
     const { id } = await stripe.customers.create();
     await stripe.customers.del(id);
-    expect(await stripeError(stripe.customers.list({ starting_after: id }))).toMatchObject({ statusCode: 400, code: 'resource_missing', param: 'starting_after' });
+    expect(await stripeError(stripe.customers.list({ starting_after: id }))).toMatchObject({
+      statusCode: 400,
+      code: 'resource_missing',
+      param: 'starting_after',
+    });
   });
 
   it('seeds 10,000 customers in under a second and serves any page of them', async () => {

@@ -25,7 +25,10 @@ describe('the sandbox process', () => {
     await first.control.fault({ kind: 'commit-then-fail', status: 500, match: { method: 'POST' }, times: 1 });
     await stripeError(first.stripe.customers.create({ name: 'Ben' }, { idempotencyKey: 'k2' }));
     await first.control.clock({ offsetMs: 5_000 });
-    const before = { customers: await first.control.customers('?includeDeleted=true'), events: (await first.stripe.events.list()).data };
+    const before = {
+      customers: await first.control.customers('?includeDeleted=true'),
+      events: (await first.stripe.events.list()).data,
+    };
     await first.kill('SIGKILL');
 
     const second = await aProcess({ home });
@@ -33,8 +36,13 @@ describe('the sandbox process', () => {
     expect(await second.control.customers('?includeDeleted=true')).toEqual(before.customers);
     expect((await second.stripe.events.list()).data).toEqual(before.events);
     expect(await second.stripe.customers.create({ name: 'Ana' }, { idempotencyKey: 'k1' })).toEqual(created);
-    expect(await stripeError(second.stripe.customers.create({ name: 'Ben' }, { idempotencyKey: 'k2' }))).toMatchObject({ statusCode: 500 });
-    expect((await second.control.accounts()).map(({ secretKey }) => secretKey)).toEqual([first.ready.secretKey, other.secretKey]);
+    expect(await stripeError(second.stripe.customers.create({ name: 'Ben' }, { idempotencyKey: 'k2' }))).toMatchObject({
+      statusCode: 500,
+    });
+    expect((await second.control.accounts()).map(({ secretKey }) => secretKey)).toEqual([
+      first.ready.secretKey,
+      other.secretKey,
+    ]);
     expect(await second.control.call('GET', '/clock')).toMatchObject({ offsetMs: 5_000 });
     expect(await second.control.call('GET', '/limits')).toMatchObject({ requestsPerSecond: 0 });
     // A new customer comes after all the old ones, and a new seed takes no id twice.
@@ -52,21 +60,35 @@ describe('the sandbox process', () => {
     const pages = {
       stripe: { page: `${told('stripe', 'connectUrl')}/oauth/authorize`, clientId: told('stripe', 'connectClientId') },
       square: { page: `${told('square', 'apiUrl')}/oauth2/authorize`, clientId: told('square', 'clientId') },
-      quickbooks: { page: told('quickbooks', 'authorizeUrl'), clientId: told('quickbooks', 'clientId'), scope: 'com.intuit.quickbooks.accounting' },
+      quickbooks: {
+        page: told('quickbooks', 'authorizeUrl'),
+        clientId: told('quickbooks', 'clientId'),
+        scope: 'com.intuit.quickbooks.accounting',
+      },
       mailchimp: { page: `${told('mailchimp', 'apiUrl')}/oauth2/authorize`, clientId: told('mailchimp', 'clientId') },
     };
     for (const [provider, { page, clientId, ...more }] of Object.entries(pages)) {
-      const query = new URLSearchParams({ response_type: 'code', state: 's', redirect_uri: 'http://localhost:3000/callback', client_id: clientId, ...more });
-      await controlOf(told(provider, 'controlUrl')).call('POST', '/approve', { authorizationUrl: `${page}?${query.toString()}` });
+      const query = new URLSearchParams({
+        response_type: 'code',
+        state: 's',
+        redirect_uri: 'http://localhost:3000/callback',
+        client_id: clientId,
+        ...more,
+      });
+      await controlOf(told(provider, 'controlUrl')).call('POST', '/approve', {
+        authorizationUrl: `${page}?${query.toString()}`,
+      });
     }
-    const codesOf = ({ all }: typeof first) => Promise.all(Object.keys(pages).map((provider) => controlOf(all[provider]?.['controlUrl'] ?? '').state('codes')));
+    const codesOf = ({ all }: typeof first) =>
+      Promise.all(Object.keys(pages).map((provider) => controlOf(all[provider]?.['controlUrl'] ?? '').state('codes')));
     const before = await codesOf(first);
     expect(before.map((each) => each.length)).toEqual([1, 1, 1, 1]);
     await first.kill('SIGKILL');
     const second = await aProcess({ home });
     expect(await codesOf(second)).toEqual(before);
     for (const field of ['clientId', 'clientSecret', 'connectClientId', 'appClientId', 'platformKey']) {
-      for (const provider of Object.keys(first.all)) expect(second.all[provider]?.[field]).toBe(first.all[provider]?.[field]);
+      for (const provider of Object.keys(first.all))
+        expect(second.all[provider]?.[field]).toBe(first.all[provider]?.[field]);
     }
   });
 
@@ -89,8 +111,16 @@ describe('the sandbox process', () => {
   });
 
   it('takes its keys and ports from the environment, says one line when ready, and stops on SIGTERM', async () => {
-    const sandbox = await aProcess({ env: { SANDBOX_STRIPE_SECRET_KEY: 'sk_test_fromtheenvironment', SANDBOX_STRIPE_WEBHOOK_SECRET: 'whsec_fromtheenvironment' } });
-    expect(sandbox.ready).toMatchObject({ secretKey: 'sk_test_fromtheenvironment', webhookSecret: 'whsec_fromtheenvironment' });
+    const sandbox = await aProcess({
+      env: {
+        SANDBOX_STRIPE_SECRET_KEY: 'sk_test_fromtheenvironment',
+        SANDBOX_STRIPE_WEBHOOK_SECRET: 'whsec_fromtheenvironment',
+      },
+    });
+    expect(sandbox.ready).toMatchObject({
+      secretKey: 'sk_test_fromtheenvironment',
+      webhookSecret: 'whsec_fromtheenvironment',
+    });
     expect(await sandbox.stripe.accounts.retrieveCurrent()).toMatchObject({ object: 'account' });
     // A client that keeps its connection open does not hold the process up.
     expect(await sandbox.kill('SIGTERM')).toEqual([0, null]);
@@ -124,11 +154,21 @@ function launch(env: Record<string, string>, stdio: StdioOptions = ['ignore', 'p
   const child: ChildProcess = spawn(process.execPath, [MAIN], { env: { PATH: process.env['PATH'], ...env }, stdio });
   later(() => child.kill('SIGKILL'));
   let stderr = '';
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => { stderr += text; });
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
   return { child, stderr: () => stderr };
 }
 
-async function aProcess({ home, env = {}, stdio }: { home?: string; env?: Record<string, string>; stdio?: StdioOptions }) {
+async function aProcess({
+  home,
+  env = {},
+  stdio,
+}: {
+  home?: string;
+  env?: Record<string, string>;
+  stdio?: StdioOptions;
+}) {
   const { child, stderr } = launch({ ...(home && { SANDBOX_HOME: home }), ...env }, stdio);
   if (!child.stdout) throw new Error('the child has no standard output');
   const stdoutLines: string[] = [];

@@ -8,8 +8,13 @@ type Json = Readonly<Record<string, unknown>>;
 // Stripe's published fixtures, https://github.com/stripe/openapi. They lie beside the repository, which does not carry them.
 const FIXTURES = new URL('../../../shared/samples/stripe/fixtures3.json', import.meta.url);
 const present = existsSync(FIXTURES);
-if (!present) process.stderr.write(`SKIPPED: the official Stripe fixtures are not at ${FIXTURES.pathname}, so the sandbox is not held to them.\n`);
-const official = present ? (JSON.parse(readFileSync(FIXTURES, 'utf8')) as { resources: Record<string, Json> }).resources : {};
+if (!present)
+  process.stderr.write(
+    `SKIPPED: the official Stripe fixtures are not at ${FIXTURES.pathname}, so the sandbox is not held to them.\n`,
+  );
+const official = present
+  ? (JSON.parse(readFileSync(FIXTURES, 'utf8')) as { resources: Record<string, Json> }).resources
+  : {};
 
 describe.skipIf(!present)('the sandbox answers in Stripe’s own shapes', () => {
   const filled = {
@@ -59,7 +64,9 @@ describe.skipIf(!present)('the sandbox answers in Stripe’s own shapes', () => 
     for (const event of data) {
       // The fixture's own object is a plan; `data.object` is a customer here and held to the customer fixture.
       expect(Object.keys(event).sort()).toEqual(Object.keys(official['event'] ?? {}).sort());
-      expect(Object.keys(event.data)).toEqual(event.type === 'customer.updated' ? ['object', 'previous_attributes'] : ['object']);
+      expect(Object.keys(event.data)).toEqual(
+        event.type === 'customer.updated' ? ['object', 'previous_attributes'] : ['object'],
+      );
       holdTo('customer', 'Customers', event.data.object);
     }
   });
@@ -85,8 +92,15 @@ describe.skipIf(!present)('the sandbox answers in Stripe’s own shapes', () => 
 
   it('payments, approved and declined, refunded, disputed, pending and paid out, with their lines of the balance', async () => {
     const { stripe, control } = await aSandbox();
-    const pay = (method: string) => stripe.paymentIntents.create({ amount: 5_000, currency: 'usd', confirm: true, payment_method: method });
-    const intents = [await pay('pm_card_visa'), await pay('pm_card_refundFail'), await pay('pm_card_createDispute'), await pay('pm_usBankAccount'), await pay('pm_card_authenticationRequired')];
+    const pay = (method: string) =>
+      stripe.paymentIntents.create({ amount: 5_000, currency: 'usd', confirm: true, payment_method: method });
+    const intents = [
+      await pay('pm_card_visa'),
+      await pay('pm_card_refundFail'),
+      await pay('pm_card_createDispute'),
+      await pay('pm_usBankAccount'),
+      await pay('pm_card_authenticationRequired'),
+    ];
     await stripeError(pay('pm_card_chargeDeclined'));
     for (const intent of intents.slice(0, 2)) await stripe.refunds.create({ payment_intent: intent.id });
     await control.call('POST', '/acts', { act: 'payment-fails', id: intents[3]?.latest_charge });
@@ -94,7 +108,8 @@ describe.skipIf(!present)('the sandbox answers in Stripe’s own shapes', () => 
     await control.seed({ resource: 'charges', count: 2 });
     for (const intent of (await stripe.paymentIntents.list()).data) holdTo('payment_intent', 'PaymentIntents', intent);
     for (const charge of (await stripe.charges.list()).data) holdTo('charge', 'Charges', charge);
-    for (const line of (await stripe.balanceTransactions.list({ limit: 100 })).data) holdTo('balance_transaction', 'BalanceTransactions', line);
+    for (const line of (await stripe.balanceTransactions.list({ limit: 100 })).data)
+      holdTo('balance_transaction', 'BalanceTransactions', line);
     for (const refund of (await stripe.refunds.list()).data) holdTo('refund', 'Refunds', refund);
     for (const dispute of (await stripe.disputes.list()).data) holdTo('dispute', 'Disputes', dispute);
     for (const payout of (await stripe.payouts.list()).data) holdTo('payout', 'Payouts', payout);
@@ -104,8 +119,17 @@ describe.skipIf(!present)('the sandbox answers in Stripe’s own shapes', () => 
     const { stripe } = await aSandbox();
     const clock = await stripe.testHelpers.testClocks.create({ frozen_time: 1_800_000_000 });
     const { id: customer } = await stripe.customers.create({ test_clock: clock.id });
-    const price = await stripe.prices.create({ currency: 'usd', unit_amount: 900, recurring: { interval: 'week' }, product_data: { name: 'Gold' } });
-    const subscription = await stripe.subscriptions.create({ customer, items: [{ price: price.id }], default_payment_method: 'pm_card_visa' });
+    const price = await stripe.prices.create({
+      currency: 'usd',
+      unit_amount: 900,
+      recurring: { interval: 'week' },
+      product_data: { name: 'Gold' },
+    });
+    const subscription = await stripe.subscriptions.create({
+      customer,
+      items: [{ price: price.id }],
+      default_payment_method: 'pm_card_visa',
+    });
     holdTo('subscription', 'Subscriptions', subscription);
     holdTo('subscription_item', 'SubscriptionItems', subscription.items.data[0] ?? {});
     holdTo('plan', 'Plans', wire(subscription.items.data[0]?.plan ?? {}));
@@ -116,8 +140,14 @@ describe.skipIf(!present)('the sandbox answers in Stripe’s own shapes', () => 
       holdTo('invoice', 'Invoices', invoice);
       for (const line of invoice.lines.data) holdTo('line_item', 'InvoiceLineItems', wire(line), 'InvoiceLineItem');
     }
-    for (const payment of (await stripe.invoicePayments.list()).data) holdTo('invoice_payment', 'InvoicePayments', payment);
-    holdTo('test_helpers.test_clock', 'TestHelpers/TestClocks', await stripe.testHelpers.testClocks.advance(clock.id, { frozen_time: 1_801_000_000 }), 'TestClock');
+    for (const payment of (await stripe.invoicePayments.list()).data)
+      holdTo('invoice_payment', 'InvoicePayments', payment);
+    holdTo(
+      'test_helpers.test_clock',
+      'TestHelpers/TestClocks',
+      await stripe.testHelpers.testClocks.advance(clock.id, { frozen_time: 1_801_000_000 }),
+      'TestClock',
+    );
   });
 
   it('a list', async () => {
@@ -151,16 +181,24 @@ function compare({ ours, fixture, name, interfaces }: Comparison): void {
     const expected = fixture[key] ?? null;
     expect(key in fixture || typed.has(key), `${where} is known to Stripe`).toBe(true);
     if (expected === null) continue;
-    const allowed = [kindOf(expected), .../\bnull\b/.exec(typed.get(key) ?? '') ?? []];
+    const allowed = [kindOf(expected), ...(/\bnull\b/.exec(typed.get(key) ?? '') ?? [])];
     expect(allowed, `${where} is of an official type`).toContain(kindOf(value));
-    if (hasKeys(value) && isPart(expected)) compare({ ours: value, fixture: expected, name: `${name}.${pascal(key)}`, interfaces });
+    if (hasKeys(value) && isPart(expected))
+      compare({ ours: value, fixture: expected, name: `${name}.${pascal(key)}`, interfaces });
   }
 }
 
-function holdKeysTo({ ours, fixture, name, typed }: Pick<Comparison, 'ours' | 'fixture' | 'name'> & { readonly typed: ReadonlyMap<string, string> }): void {
+function holdKeysTo({
+  ours,
+  fixture,
+  name,
+  typed,
+}: Pick<Comparison, 'ours' | 'fixture' | 'name'> & { readonly typed: ReadonlyMap<string, string> }): void {
   // What the typings call optional may be absent, as a list is that only shows when it is expanded. The fixtures are older than the
   // typings: what these no longer know at all, such as an invoice's `subscription`, has gone from the API.
-  const wanted = Object.keys(fixture).filter((key) => typed.size === 0 || !/\bundefined\b/.test(typed.get(key) ?? 'undefined'));
+  const wanted = Object.keys(fixture).filter(
+    (key) => typed.size === 0 || !/\bundefined\b/.test(typed.get(key) ?? 'undefined'),
+  );
   expect(Object.keys(ours), `${name} has every official key`).toEqual(expect.arrayContaining(wanted));
   const required = [...typed].filter(([, type]) => !/\b(?:undefined|void)\b/.test(type)).map(([key]) => key);
   expect(Object.keys(ours), `${name} has every key the typings require`).toEqual(expect.arrayContaining(required));
@@ -169,7 +207,8 @@ function holdKeysTo({ ours, fixture, name, typed }: Pick<Comparison, 'ours' | 'f
 /** As it came over the wire: the SDK makes objects of decimals. */
 const wire = (object: object): object => JSON.parse(JSON.stringify(object)) as object;
 const kindOf = (value: unknown) => (Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value);
-const hasKeys = (value: unknown): value is Json => kindOf(value) === 'object' && Object.keys(value as object).length > 0;
+const hasKeys = (value: unknown): value is Json =>
+  kindOf(value) === 'object' && Object.keys(value as object).length > 0;
 /** True for a hash that is part of its resource: another resource inside it has typings of its own and is held to them by itself. */
 const isPart = (value: unknown): value is Json => hasKeys(value) && !('id' in value);
 const pascal = (key: string) => key.replace(/(?:^|_)([a-z])/g, (_match, letter: string) => letter.toUpperCase());

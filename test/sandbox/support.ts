@@ -18,7 +18,9 @@ export function later(cleanup: () => unknown): void {
 /** A folder of the test's own, deleted when the test ends. */
 export function aHome(): string {
   const home = mkdtempSync(join(tmpdir(), 'sandbox-'));
-  later(() => { rmSync(home, { recursive: true, force: true }); });
+  later(() => {
+    rmSync(home, { recursive: true, force: true });
+  });
   return home;
 }
 
@@ -44,28 +46,40 @@ export async function aSandbox(options: StripeSandboxOptions = {}) {
 /** The real SDK, pointed at the sandbox, with its own retries off. */
 export function clientOf({ apiUrl, secretKey }: Pick<StripeSandbox, 'apiUrl' | 'secretKey'>): Stripe {
   const { hostname, port } = new URL(apiUrl);
-  return new Stripe(secretKey, { host: hostname, port: Number(port), protocol: 'http', maxNetworkRetries: 0, telemetry: false });
+  return new Stripe(secretKey, {
+    host: hostname,
+    port: Number(port),
+    protocol: 'http',
+    maxNetworkRetries: 0,
+    telemetry: false,
+  });
 }
 
 export function controlOf(controlUrl: string) {
   async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const response = await fetch(controlUrl + path, { method, ...(body !== undefined && { body: JSON.stringify(body) }) });
+    const response = await fetch(controlUrl + path, {
+      method,
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
     const json = (await response.json()) as T;
     if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${JSON.stringify(json)}`);
     return json;
   }
   return {
     call,
-    seed: (body: object) => call<{ created: number; total: number; ids: string[] }>('POST', '/seed', { resource: 'customers', ...body }),
+    seed: (body: object) =>
+      call<{ created: number; total: number; ids: string[] }>('POST', '/seed', { resource: 'customers', ...body }),
     fault: (body: object) => call('POST', '/faults', body),
     clearFaults: () => call('DELETE', '/faults'),
     calls: async (since = 0) => (await call<{ data: Call[] }>('GET', `/calls?since=${since}`)).data,
-    state: async <T = Record<string, unknown>>(resource: string, query = '') => (await call<{ data: T[] }>('GET', `/state/${resource}${query}`)).data,
+    state: async <T = Record<string, unknown>>(resource: string, query = '') =>
+      (await call<{ data: T[] }>('GET', `/state/${resource}${query}`)).data,
     customers: async (query = '') => (await call<{ data: Stripe.Customer[] }>('GET', `/state/customers${query}`)).data,
     accounts: async () => (await call<{ data: SandboxAccount[] }>('GET', '/accounts')).data,
     clock: (body: object) => call('POST', '/clock', body),
     limits: (body: object) => call('POST', '/limits', body),
-    emit: (body: object) => call<{ event: Stripe.Event; deliveries: { status: number | null }[] }>('POST', '/emit', body),
+    emit: (body: object) =>
+      call<{ event: Stripe.Event; deliveries: { status: number | null }[] }>('POST', '/emit', body),
   };
 }
 
@@ -91,7 +105,12 @@ function rawOf({ apiUrl, secretKey }: Pick<StripeSandbox, 'apiUrl' | 'secretKey'
       ...(options.body !== undefined && { body: options.body }),
     });
     const text = await response.text();
-    return { status: response.status, headers: response.headers, text, json: () => JSON.parse(text) as Record<string, unknown> & { error: Record<string, unknown> } };
+    return {
+      status: response.status,
+      headers: response.headers,
+      text,
+      json: () => JSON.parse(text) as Record<string, unknown> & { error: Record<string, unknown> },
+    };
   };
 }
 

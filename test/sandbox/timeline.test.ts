@@ -12,37 +12,50 @@ const step = fc.oneof(
 describe('a timeline', () => {
   it('answers every page as a plain sorted list would, whatever was added and removed', () => {
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 30 }), fc.nat(6), fc.nat(6), fc.integer({ min: 1, max: 5 }), fc.nat(30), (steps, min, max, limit, which) => {
-        const timeline = new Timeline<TimelineItem>();
-        let model: TimelineItem[] = [];
-        let order = 0;
-        const make = (created: number): TimelineItem => ({ id: `id${order}`, created, order: order++ });
-        for (const each of steps) {
-          if (each.kind === 'add') {
-            const item = make(each.created);
-            timeline.add(item);
-            model.push(item);
-          } else if (each.kind === 'addAll') {
-            const items = each.created.map(make);
-            timeline.addAll(items);
-            model.push(...items);
-          } else {
-            const item = model[each.which];
-            if (item) timeline.remove(item);
-            model = model.filter((other) => other !== item);
+      fc.property(
+        fc.array(step, { maxLength: 30 }),
+        fc.nat(6),
+        fc.nat(6),
+        fc.integer({ min: 1, max: 5 }),
+        fc.nat(30),
+        (steps, min, max, limit, which) => {
+          const timeline = new Timeline<TimelineItem>();
+          let model: TimelineItem[] = [];
+          let order = 0;
+          const make = (created: number): TimelineItem => ({ id: `id${order}`, created, order: order++ });
+          for (const each of steps) {
+            if (each.kind === 'add') {
+              const item = make(each.created);
+              timeline.add(item);
+              model.push(item);
+            } else if (each.kind === 'addAll') {
+              const items = each.created.map(make);
+              timeline.addAll(items);
+              model.push(...items);
+            } else {
+              const item = model[each.which];
+              if (item) timeline.remove(item);
+              model = model.filter((other) => other !== item);
+            }
           }
-        }
-        const sorted = model.toSorted((a, b) => b.created - a.created || b.order - a.order);
-        expect([...timeline.newestFirst()]).toEqual(sorted);
+          const sorted = model.toSorted((a, b) => b.created - a.created || b.order - a.order);
+          expect([...timeline.newestFirst()]).toEqual(sorted);
 
-        const cursor = sorted[which];
-        const inRange = sorted.filter(({ created }) => created >= min && created <= max);
-        const older = cursor ? inRange.filter((item) => sorted.indexOf(item) > which) : inRange;
-        expect(timeline.page({ limit, created: { min, max }, startingAfter: cursor })).toEqual({ items: older.slice(0, limit), hasMore: older.length > limit });
-        if (!cursor) return;
-        const newer = inRange.filter((item) => sorted.indexOf(item) < which);
-        expect(timeline.page({ limit, created: { min, max }, endingBefore: cursor })).toEqual({ items: newer.slice(-limit), hasMore: newer.length > limit });
-      }),
+          const cursor = sorted[which];
+          const inRange = sorted.filter(({ created }) => created >= min && created <= max);
+          const older = cursor ? inRange.filter((item) => sorted.indexOf(item) > which) : inRange;
+          expect(timeline.page({ limit, created: { min, max }, startingAfter: cursor })).toEqual({
+            items: older.slice(0, limit),
+            hasMore: older.length > limit,
+          });
+          if (!cursor) return;
+          const newer = inRange.filter((item) => sorted.indexOf(item) < which);
+          expect(timeline.page({ limit, created: { min, max }, endingBefore: cursor })).toEqual({
+            items: newer.slice(-limit),
+            hasMore: newer.length > limit,
+          });
+        },
+      ),
       { numRuns: 500 },
     );
   });

@@ -12,14 +12,26 @@ export function interfacesIn(resource: string): ReadonlyMap<string, ReadonlyMap<
   const found = new Map<string, Map<string, string>>();
   const visit = (node: ts.Node, within: string): void => {
     if (ts.isModuleDeclaration(node)) {
-      ts.forEachChild(node, (child) => { visit(child, `${within}${node.name.text}.`); });
+      ts.forEachChild(node, (child) => {
+        visit(child, `${within}${node.name.text}.`);
+      });
       return;
     }
     if (!ts.isInterfaceDeclaration(node)) {
-      ts.forEachChild(node, (child) => { visit(child, within); });
+      ts.forEachChild(node, (child) => {
+        visit(child, within);
+      });
       return;
     }
-    const members = node.members.filter(ts.isPropertySignature).map((member) => [member.name.getText(source), `${member.type?.getText(source) ?? ''}${member.questionToken ? ' | undefined' : ''}`] as const);
+    const members = node.members
+      .filter(ts.isPropertySignature)
+      .map(
+        (member) =>
+          [
+            member.name.getText(source),
+            `${member.type?.getText(source) ?? ''}${member.questionToken ? ' | undefined' : ''}`,
+          ] as const,
+      );
     found.set(within + node.name.text, new Map(members));
   };
   visit(source, '');

@@ -44,13 +44,25 @@ describe('every secret that goes through the service, in failures too', () => {
   beforeAll(async () => {
     [sandbox, kms] = await Promise.all([startOAuthSandbox(), startKmsServer()]);
     const { stripe, square, quickbooks, mailchimp } = sandbox;
-    const [toStripe, toSquare, toQuickbooks, toMailchimp, toKms] = await Promise.all([tap(stripe.apiUrl), tap(square.apiUrl), tap(quickbooks.apiUrl), tap(mailchimp.apiUrl), tap(kms.endpoint)]);
+    const [toStripe, toSquare, toQuickbooks, toMailchimp, toKms] = await Promise.all([
+      tap(stripe.apiUrl),
+      tap(square.apiUrl),
+      tap(quickbooks.apiUrl),
+      tap(mailchimp.apiUrl),
+      tap(kms.endpoint),
+    ]);
     taps = { stripe: toStripe, square: toSquare, quickbooks: toQuickbooks, mailchimp: toMailchimp, kms: toKms };
     system = await startSystem({ env: environmentOf(sandbox, taps, kms.keyArn) });
     venueId = await system.api.createVenue();
     connectionId = await liveThroughEverything();
     everything = await readEverything();
-    secrets = [...Object.values(taps).flatMap((one) => one.overheard()), ...states, ...webhookSecrets, { kind: 'AWS secret', value: AWS_SECRET }, { kind: 'refused key', value: WRONG_KEY }];
+    secrets = [
+      ...Object.values(taps).flatMap((one) => one.overheard()),
+      ...states,
+      ...webhookSecrets,
+      { kind: 'AWS secret', value: AWS_SECRET },
+      { kind: 'refused key', value: WRONG_KEY },
+    ];
   }, 300_000);
   afterAll(async () => {
     await system.stop();
@@ -63,7 +75,13 @@ describe('every secret that goes through the service, in failures too', () => {
     return answer;
   }
   async function begin(provider: ProviderId, flow: OAuthFlow): Promise<Connecting> {
-    const connecting = (await system.api.tryPost(`/v1/venues/${venueId}/connections`, { provider, environment: provider === 'mailchimp' ? 'production' : 'sandbox', flow }, randomUUID())).body as Connecting;
+    const connecting = (
+      await system.api.tryPost(
+        `/v1/venues/${venueId}/connections`,
+        { provider, environment: provider === 'mailchimp' ? 'production' : 'sandbox', flow },
+        randomUUID(),
+      )
+    ).body as Connecting;
     states.push({ kind: 'state', value: new URL(connecting.authorizationUrl).searchParams.get('state') ?? '' });
     return connecting;
   }
@@ -75,9 +93,16 @@ describe('every secret that goes through the service, in failures too', () => {
   const controlOf = (provider: ProviderId) => oauthControl(sandbox[provider].controlUrl);
   const reaches = async (id: string, state: string) => {
     try {
-      await until(async () => (await system.api.connection(venueId, id)).state === state, { limitMs: 60_000, what: `the connection is ${state}`, everyMs: 200 });
+      await until(async () => (await system.api.connection(venueId, id)).state === state, {
+        limitMs: 60_000,
+        what: `the connection is ${state}`,
+        everyMs: 200,
+      });
     } catch (error) {
-      throw new Error(`${JSON.stringify(await system.api.connection(venueId, id))}\n${answers.at(-1) ?? ''}\n${system.logOf('worker')}`, { cause: error });
+      throw new Error(
+        `${JSON.stringify(await system.api.connection(venueId, id))}\n${answers.at(-1) ?? ''}\n${system.logOf('worker')}`,
+        { cause: error },
+      );
     }
   };
 
@@ -91,21 +116,40 @@ describe('every secret that goes through the service, in failures too', () => {
     return id;
   }
 
-  async function attemptThatFails(provider: ProviderId, flow: OAuthFlow, answer: { readonly status: number; readonly html: boolean; readonly times: number }): Promise<void> {
+  async function attemptThatFails(
+    provider: ProviderId,
+    flow: OAuthFlow,
+    answer: { readonly status: number; readonly html: boolean; readonly times: number },
+  ): Promise<void> {
     const { id, authorizationUrl } = await begin(provider, flow);
     const { redirectUrl } = await controlOf(provider).approve(authorizationUrl, 'new');
     taps[provider].echo(answer);
     await comeBack(redirectUrl);
-    await until(async () => (await system.api.connection(venueId, id)).state !== 'connecting', { limitMs: 110_000, what: 'the attempt has ended', everyMs: 200 });
+    await until(async () => (await system.api.connection(venueId, id)).state !== 'connecting', {
+      limitMs: 110_000,
+      what: 'the attempt has ended',
+      everyMs: 200,
+    });
   }
 
   /** Events about whoever they like: genuine, forged, and of a type that nothing is done with. */
   async function webhooks(): Promise<void> {
-    const stripeEvent = JSON.stringify({ type: 'account.application.deauthorized', account: 'acct_nobody', livemode: false, data: { object: { name: IN_AN_EVENT } } });
-    const squareEvent = JSON.stringify({ type: 'customer.created', merchant_id: 'M1', data: { object: { customer: { email_address: IN_AN_EVENT } } } });
+    const stripeEvent = JSON.stringify({
+      type: 'account.application.deauthorized',
+      account: 'acct_nobody',
+      livemode: false,
+      data: { object: { name: IN_AN_EVENT } },
+    });
+    const squareEvent = JSON.stringify({
+      type: 'customer.created',
+      merchant_id: 'M1',
+      data: { object: { customer: { email_address: IN_AN_EVENT } } },
+    });
     const [forStripe, forSquare] = [sandbox.stripe.webhookSecret, sandbox.square.webhookSecret];
     const stripeSignature = Stripe.webhooks.generateTestHeaderString({ payload: stripeEvent, secret: forStripe });
-    const squareSignature = createHmac('sha256', forSquare).update(`${system.apiUrl}/webhooks/square${squareEvent}`).digest('base64');
+    const squareSignature = createHmac('sha256', forSquare)
+      .update(`${system.apiUrl}/webhooks/square${squareEvent}`)
+      .digest('base64');
     const deliver = async (provider: string, body: string, headers: Readonly<Record<string, string>>) => {
       const response = await fetch(`${system.apiUrl}/webhooks/${provider}`, { method: 'POST', body, headers });
       answers.push(await response.text());
@@ -115,7 +159,12 @@ describe('every secret that goes through the service, in failures too', () => {
     expect(await deliver('square', squareEvent, { 'x-square-hmacsha256-signature': squareSignature })).toBe(200);
     expect(await deliver('stripe', squareEvent, { 'stripe-signature': stripeSignature })).toBe(401);
     expect(await deliver('square', stripeEvent, { 'x-square-hmacsha256-signature': squareSignature })).toBe(401);
-    webhookSecrets.push(...[forStripe, forSquare].map((value) => ({ kind: 'webhook secret', value })), { kind: 'webhook signature', value: squareSignature }, { kind: 'webhook signature', value: stripeSignature.split('v1=')[1] ?? '' }, { kind: 'event', value: IN_AN_EVENT });
+    webhookSecrets.push(
+      ...[forStripe, forSquare].map((value) => ({ kind: 'webhook secret', value })),
+      { kind: 'webhook signature', value: squareSignature },
+      { kind: 'webhook signature', value: stripeSignature.split('v1=')[1] ?? '' },
+      { kind: 'event', value: IN_AN_EVENT },
+    );
   }
 
   /** Answers one connection that has seen most of it. */
@@ -123,7 +172,10 @@ describe('every secret that goes through the service, in failures too', () => {
     const stripe = stripeSandboxOf(sandbox.stripe);
     const [owner, keyed] = [await stripe.addAccount(), await stripe.addAccount()];
     await owner.seed(20);
-    await system.api.load(venueId, Array.from({ length: 10 }, (_, index) => aCustomer(index)));
+    await system.api.load(
+      venueId,
+      Array.from({ length: 10 }, (_, index) => aCustomer(index)),
+    );
 
     const byKey = (await system.api.connect(venueId, keyed.secretKey)).id;
     await system.api.sync(venueId, { connectionId: byKey, direction: 'push' });
@@ -134,10 +186,17 @@ describe('every secret that goes through the service, in failures too', () => {
 
     const id = await connect('stripe', 'connect', owner.id);
     await system.api.sync(venueId, { connectionId: id, direction: 'pull' });
-    const renewed = await Promise.all([connect('stripe', 'app'), connect('square', 'code'), connect('square', 'pkce'), connect('quickbooks', 'code'), connect('mailchimp', 'code')]);
+    const renewed = await Promise.all([
+      connect('stripe', 'app'),
+      connect('square', 'code'),
+      connect('square', 'pkce'),
+      connect('quickbooks', 'code'),
+      connect('mailchimp', 'code'),
+    ]);
 
     // All access tokens are past their time: what is asked for now is refreshed first.
-    for (const provider of ['square', 'quickbooks'] as const) for (const { id: account } of await controlOf(provider).accounts()) await controlOf(provider).expire(account);
+    for (const provider of ['square', 'quickbooks'] as const)
+      for (const { id: account } of await controlOf(provider).accounts()) await controlOf(provider).expire(account);
     for (const one of renewed) await post(`/connections/${one}/test`, {});
 
     const denied = await begin('square', 'code');
@@ -153,12 +212,25 @@ describe('every secret that goes through the service, in failures too', () => {
     taps.square.echo({ status: 500, html: true, times: 1 });
     await system.api.cancel(venueId, parked.id);
     for (const one of [renewed[1], byKey]) {
-      const response = await system.as({ role: 'admin', venues: '*' }).then((admin) => admin.tryDelete(`/v1/venues/${venueId}/connections/${one}`));
+      const response = await system
+        .as({ role: 'admin', venues: '*' })
+        .then((admin) => admin.tryDelete(`/v1/venues/${venueId}/connections/${one}`));
       answers.push(JSON.stringify(response.body));
       await reaches(one, 'disconnected');
     }
-    answers.push(await (await fetch(`${system.apiUrl}/v1/venues/${venueId}/connections`, { headers: { 'x-request-id': requestId } })).text());
-    for (const path of ['/metrics', '/v1/openapi.json', `/v1/venues/${venueId}/connections`, `/v1/venues/${venueId}/reauthorizations`, `/v1/venues/${venueId}/audit`]) answers.push(JSON.stringify(await system.api.ask(path).catch(() => null)));
+    answers.push(
+      await (
+        await fetch(`${system.apiUrl}/v1/venues/${venueId}/connections`, { headers: { 'x-request-id': requestId } })
+      ).text(),
+    );
+    for (const path of [
+      '/metrics',
+      '/v1/openapi.json',
+      `/v1/venues/${venueId}/connections`,
+      `/v1/venues/${venueId}/reauthorizations`,
+      `/v1/venues/${venueId}/audit`,
+    ])
+      answers.push(JSON.stringify(await system.api.ask(path).catch(() => null)));
     return id;
   }
 
@@ -174,7 +246,23 @@ describe('every secret that goes through the service, in failures too', () => {
 
   it('was overheard: keys, codes, verifiers, tokens, the apps’ own secrets, the key service’s plaintext', () => {
     const kinds = new Set(secrets.map(({ kind }) => kind.toLowerCase().replaceAll('_', '')));
-    for (const kind of ['bearer credential', 'code', 'codeverifier', 'clientsecret', 'client secret', 'accesstoken', 'refreshtoken', 'plaintext', 'state', 'aws secret', 'webhook secret', 'webhook signature', 'event', 'token quoted by a fault']) expect(kinds, kind).toContain(kind);
+    for (const kind of [
+      'bearer credential',
+      'code',
+      'codeverifier',
+      'clientsecret',
+      'client secret',
+      'accesstoken',
+      'refreshtoken',
+      'plaintext',
+      'state',
+      'aws secret',
+      'webhook secret',
+      'webhook signature',
+      'event',
+      'token quoted by a fault',
+    ])
+      expect(kinds, kind).toContain(kind);
     expect(secrets.length).toBeGreaterThan(50);
   });
 
@@ -183,29 +271,66 @@ describe('every secret that goes through the service, in failures too', () => {
   });
 
   it('would be found in each of these: an id that may stand there is found in all', () => {
-    const found = find([{ kind: 'id', value: connectionId }, { kind: 'id', value: requestId }], everything).map((line) => line.replace('id in ', ''));
-    for (const name of ['table connections', 'table audit_log', 'table sync_runs', 'history of authorizeConnection', 'description of authorizeConnection', 'history of keepConnectionFresh', 'history of syncConnection', 'log of api', 'log of worker', 'answers of the API', 'schedule']) {
+    const found = find(
+      [
+        { kind: 'id', value: connectionId },
+        { kind: 'id', value: requestId },
+      ],
+      everything,
+    ).map((line) => line.replace('id in ', ''));
+    for (const name of [
+      'table connections',
+      'table audit_log',
+      'table sync_runs',
+      'history of authorizeConnection',
+      'description of authorizeConnection',
+      'history of keepConnectionFresh',
+      'history of syncConnection',
+      'log of api',
+      'log of worker',
+      'answers of the API',
+      'schedule',
+    ]) {
       expect(found, name).toContain(name);
     }
   });
 
   it('would be found in any spelling: as bytes of a column, in the middle of base64, in hex', async () => {
     const planted = `planted_${randomBytes(16).toString('hex')}`;
-    for (const offset of [0, 1, 2]) expect(find([{ kind: 'it', value: planted }], [{ name: 'base64', text: Buffer.from(`${'x'.repeat(offset)}${planted}${'y'.repeat(5 - offset)}`).toString('base64') }])).toEqual(['it in base64']);
+    for (const offset of [0, 1, 2])
+      expect(
+        find(
+          [{ kind: 'it', value: planted }],
+          [
+            {
+              name: 'base64',
+              text: Buffer.from(`${'x'.repeat(offset)}${planted}${'y'.repeat(5 - offset)}`).toString('base64'),
+            },
+          ],
+        ),
+      ).toEqual(['it in base64']);
     expect(spellingsOf('a/b+c"d')).toEqual(expect.arrayContaining(['a%2Fb%2Bc%22d', 'a/b+c\\"d']));
     await system.database`update oauth_tokens set sealed_tokens = ${Buffer.from(planted)} where connection_id = ${connectionId}`;
-    expect(find([{ kind: 'it', value: planted }], await sources.tables(system.database))).toEqual(['it in table oauth_tokens']);
+    expect(find([{ kind: 'it', value: planted }], await sources.tables(system.database))).toEqual([
+      'it in table oauth_tokens',
+    ]);
   });
 
   it('has the API and the worker writing at their most talkative', () => {
-    const levels = everything.filter(({ name }) => name.startsWith('log of')).map(({ text }) => new Set([...text.matchAll(/"level":"(\w+)"/g)].map(([, level]) => level)));
+    const levels = everything
+      .filter(({ name }) => name.startsWith('log of'))
+      .map(({ text }) => new Set([...text.matchAll(/"level":"(\w+)"/g)].map(([, level]) => level)));
     for (const written of levels) expect([...written]).toEqual(expect.arrayContaining(['info']));
     expect(levels.some((written) => written.has('debug') || written.has('trace'))).toBe(true);
   });
 });
 
 /** Everything goes through a tap: providers and key service. */
-function environmentOf({ stripe, square, quickbooks, mailchimp }: RunningOAuthSandbox, taps: Taps, keyArn: string): Readonly<Record<string, string>> {
+function environmentOf(
+  { stripe, square, quickbooks, mailchimp }: RunningOAuthSandbox,
+  taps: Taps,
+  keyArn: string,
+): Readonly<Record<string, string>> {
   return {
     LOG_LEVEL: 'trace',
     MOCK_KMS: 'false',

@@ -10,7 +10,9 @@ export async function tables(sql: postgres.Sql): Promise<readonly Source[]> {
   const names = await sql<{ name: string }[]>`select tablename as name from pg_tables where schemaname = 'public'`;
   return Promise.all(
     names.map(async ({ name }) => {
-      const rows = await sql<{ line: string; json: string }[]>`select t::text as line, to_jsonb(t)::text as json from ${sql(name)} t`;
+      const rows = await sql<
+        { line: string; json: string }[]
+      >`select t::text as line, to_jsonb(t)::text as json from ${sql(name)} t`;
       return { name: `table ${name}`, text: rows.map(({ line, json }) => `${line}\n${json}`).join('\n') };
     }),
   );
@@ -24,8 +26,18 @@ export async function workflows(client: Client): Promise<readonly Source[]> {
     const [history, description] = await Promise.all([handle.fetchHistory(), handle.describe()]);
     const decoded = textOf(history);
     const bytes = bytesIn(history).map((one) => Buffer.from(one).toString('hex'));
-    sources.push({ name: `history of ${type}`, text: [historyToJSON(history), decoded, unpacked(decoded), ...bytes].join('\n') });
-    sources.push({ name: `description of ${type}`, text: [textOf(description.raw), textOf(description.memo), textOf(description.typedSearchAttributes.getAll())].join('\n') });
+    sources.push({
+      name: `history of ${type}`,
+      text: [historyToJSON(history), decoded, unpacked(decoded), ...bytes].join('\n'),
+    });
+    sources.push({
+      name: `description of ${type}`,
+      text: [
+        textOf(description.raw),
+        textOf(description.memo),
+        textOf(description.typedSearchAttributes.getAll()),
+      ].join('\n'),
+    });
   }
   for await (const { scheduleId } of client.schedule.list()) {
     sources.push({ name: 'schedule', text: textOf((await client.schedule.getHandle(scheduleId).describe()).raw) });
@@ -34,6 +46,12 @@ export async function workflows(client: Client): Promise<readonly Source[]> {
 }
 
 /** What looks like base64, decoded: in hex, so that bytes that are no text are looked through as well. */
-const unpacked = (text: string): string => [...text.matchAll(/[A-Za-z0-9+/]{40,}={0,2}/g)].map(([base64]) => Buffer.from(base64, 'base64').toString('hex')).join('\n');
+const unpacked = (text: string): string =>
+  [...text.matchAll(/[A-Za-z0-9+/]{40,}={0,2}/g)]
+    .map(([base64]) => Buffer.from(base64, 'base64').toString('hex'))
+    .join('\n');
 
-export const log = (name: string, file: string): Source => ({ name: `log of ${name}`, text: readFileSync(file, 'utf8') });
+export const log = (name: string, file: string): Source => ({
+  name: `log of ${name}`,
+  text: readFileSync(file, 'utf8'),
+});

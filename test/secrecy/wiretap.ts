@@ -29,8 +29,15 @@ export async function tap(target: string) {
     if (!echo || echo.times === 0 || !/token|revoke/.test(url)) return false;
     echo.times -= 1;
     const told = `${headers.authorization ?? ''} ${body.toString('utf8')}`;
-    const refusal = { error: 'invalid_grant', error_description: told, errors: [{ category: 'X', code: 'X', detail: told }], message: told };
-    response.writeHead(echo.status, { 'content-type': echo.html ? 'text/html' : 'application/json' }).end(echo.html ? `<p>${told}</p>` : JSON.stringify(refusal));
+    const refusal = {
+      error: 'invalid_grant',
+      error_description: told,
+      errors: [{ category: 'X', code: 'X', detail: told }],
+      message: told,
+    };
+    response
+      .writeHead(echo.status, { 'content-type': echo.html ? 'text/html' : 'application/json' })
+      .end(echo.html ? `<p>${told}</p>` : JSON.stringify(refusal));
     return true;
   }
 
@@ -50,11 +57,18 @@ export async function tap(target: string) {
     noteFields(answered, note);
     // QuickBooks says which token has expired.
     note('token quoted by a fault', /Token expired: ([^"]+)/.exec(answered.toString('utf8'))?.[1]);
-    response.writeHead(answer.status, without(Object.fromEntries(answer.headers), ['content-encoding', 'transfer-encoding', 'content-length'])).end(answered);
+    response
+      .writeHead(
+        answer.status,
+        without(Object.fromEntries(answer.headers), ['content-encoding', 'transfer-encoding', 'content-length']),
+      )
+      .end(answered);
   }
 
   const server = createServer((request, response) => {
-    pass(request, response).catch(() => { response.destroy(); });
+    pass(request, response).catch(() => {
+      response.destroy();
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
@@ -66,13 +80,16 @@ export async function tap(target: string) {
     },
     close: () =>
       new Promise<void>((resolve) => {
-        server.close(() => { resolve(); });
+        server.close(() => {
+          resolve();
+        });
         server.closeAllConnections();
       }),
   };
 }
 
-const without = (headers: Readonly<Record<string, string>>, names: readonly string[]): Record<string, string> => Object.fromEntries(Object.entries(headers).filter(([name]) => !names.includes(name)));
+const without = (headers: Readonly<Record<string, string>>, names: readonly string[]): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => !names.includes(name)));
 
 type Note = (kind: string, value: unknown) => void;
 
@@ -80,7 +97,8 @@ function noteAuthorization(header: string, note: Note): void {
   const [scheme = '', value = ''] = header.split(' ');
   // A signature is no secret: what it was made with is.
   if (!scheme.startsWith('AWS4')) note(`${scheme} credential`, value);
-  if (scheme === 'Basic') note('client secret', Buffer.from(value, 'base64').toString('utf8').split(':').slice(1).join(':'));
+  if (scheme === 'Basic')
+    note('client secret', Buffer.from(value, 'base64').toString('utf8').split(':').slice(1).join(':'));
 }
 
 function noteFields(body: Buffer, note: Note): void {

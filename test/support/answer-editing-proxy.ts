@@ -28,7 +28,12 @@ export interface AnswerEditingProxy {
   close(): Promise<void>;
 }
 
-const OF_ONE_CONNECTION: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'connection', 'keep-alive']);
+const OF_ONE_CONNECTION: ReadonlySet<string> = new Set([
+  'content-length',
+  'transfer-encoding',
+  'connection',
+  'keep-alive',
+]);
 
 /** A proxy between Interlock and a stand-in that edits answers: for shapes that a real provider may send and the stand-in does not. */
 export async function startAnswerEditingProxy(targetUrl: string): Promise<AnswerEditingProxy> {
@@ -43,13 +48,25 @@ export async function startAnswerEditingProxy(targetUrl: string): Promise<Answer
     requests.push({ method, path, requestBody });
     const upstream = await new Promise<IncomingMessage>((resolve, reject) => {
       const headers = { ...req.headers, host: target.host, 'accept-encoding': 'identity' };
-      send({ host: target.hostname, port: target.port, method, path: req.url, headers }, resolve).on('error', reject).end(requestBody);
+      send({ host: target.hostname, port: target.port, method, path: req.url, headers }, resolve)
+        .on('error', reject)
+        .end(requestBody);
     });
-    const answer: ProxiedAnswer = { method, path, query, requestBody, requestHeaders: req.headers, status: upstream.statusCode ?? 502, body: parsed(await textOf(upstream)) };
+    const answer: ProxiedAnswer = {
+      method,
+      path,
+      query,
+      requestBody,
+      requestHeaders: req.headers,
+      status: upstream.statusCode ?? 502,
+      body: parsed(await textOf(upstream)),
+    };
     await editing?.(answer);
     const text = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body);
     const headers = Object.entries(upstream.headers).filter(([name]) => !OF_ONE_CONNECTION.has(name));
-    res.writeHead(answer.status, { ...Object.fromEntries(headers), 'content-length': Buffer.byteLength(text) }).end(text);
+    res
+      .writeHead(answer.status, { ...Object.fromEntries(headers), 'content-length': Buffer.byteLength(text) })
+      .end(text);
   }
 
   const server = createServer((req, res) => {
@@ -58,11 +75,15 @@ export async function startAnswerEditingProxy(targetUrl: string): Promise<Answer
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    edit: (edit) => { editing = edit; },
+    edit: (edit) => {
+      editing = edit;
+    },
     requests,
     close: () =>
       new Promise((resolve) => {
-        server.close(() => { resolve(); });
+        server.close(() => {
+          resolve();
+        });
         server.closeAllConnections();
       }),
   };

@@ -40,7 +40,9 @@ async function need(input: KeepConnectionFreshInput): Promise<number | string> {
 }
 
 process.on('message', ({ connection: input, callers }: NeedTokens) => {
-  void Promise.all(Array.from({ length: callers }, () => need(input))).then((generations) => process.send?.(generations));
+  void Promise.all(Array.from({ length: callers }, () => need(input))).then((generations) =>
+    process.send?.(generations),
+  );
 });
 process.send?.('ready');
 await running;

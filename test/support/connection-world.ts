@@ -53,12 +53,25 @@ export interface ConnectionWorldOptions {
 
 /** Connecting and disconnecting as they are run: database, Temporal, workers, the four providers' stand-ins. In the API's place stand the functions that it calls. */
 export async function createConnectionWorld(options: ConnectionWorldOptions = {}) {
-  const [database, temporal, sandbox] = await Promise.all([createTestDatabase(), createTestNamespace(), startOAuthSandbox()]);
+  const [database, temporal, sandbox] = await Promise.all([
+    createTestDatabase(),
+    createTestNamespace(),
+    startOAuthSandbox(),
+  ]);
   const encryptionKey = randomBytes(32).toString('base64');
   const keyring = options.keyring ?? ({ kind: 'local', key: new Secret(encryptionKey) } as const);
   const log = createLogger({ name: 'test', level: 'fatal' });
   Runtime.install({ logger: createTemporalLogger(log) });
-  const config = { production: false, logLevel: 'silent', databaseUrl: database.url, temporal, keyring, providers: providersAt(sandbox), host: '127.0.0.1', healthPort: null } as const;
+  const config = {
+    production: false,
+    logLevel: 'silent',
+    databaseUrl: database.url,
+    temporal,
+    keyring,
+    providers: providersAt(sandbox),
+    host: '127.0.0.1',
+    healthPort: null,
+  } as const;
   const deps = await createDeps(config, log);
   const connection = await Connection.connect({ address: temporal.address });
   const client = new Client({ connection, namespace: temporal.namespace });
@@ -77,19 +90,38 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
   };
   const workers = workersOf(deps, temporal);
 
-  function started({ venueId, connectionId }: ConnectionRef, provider: ProviderId, authorizationUrl: string): StartedAttempt {
+  function started(
+    { venueId, connectionId }: ConnectionRef,
+    provider: ProviderId,
+    authorizationUrl: string,
+  ): StartedAttempt {
     const state = new URL(authorizationUrl).searchParams.get('state') ?? '';
     const attempt = attemptOf(state);
-    return { venueId, connectionId, provider, state, attempt, authorizationUrl, handle: client.workflow.getHandle(authorizeConnectionWorkflowId(attempt)) };
+    return {
+      venueId,
+      connectionId,
+      provider,
+      state,
+      attempt,
+      authorizationUrl,
+      handle: client.workflow.getHandle(authorizeConnectionWorkflowId(attempt)),
+    };
   }
 
   /** What the provider sends the owner back with, sealed as the API does it. */
-  async function cameBack({ venueId, connectionId }: ConnectionRef, redirectUrl: string): Promise<AuthorizationCallback> {
+  async function cameBack(
+    { venueId, connectionId }: ConnectionRef,
+    redirectUrl: string,
+  ): Promise<AuthorizationCallback> {
     const query = new URL(redirectUrl).searchParams;
     const code = query.get('code');
     if (code === null) return { kind: 'denied' };
     const realmId = query.get('realmId');
-    return { kind: 'approved', sealedCode: await sealForAttempt(deps.sealer, new Secret(code), { venueId, connectionId }), ...(realmId !== null && { realmId }) };
+    return {
+      kind: 'approved',
+      sealedCode: await sealForAttempt(deps.sealer, new Secret(code), { venueId, connectionId }),
+      ...(realmId !== null && { realmId }),
+    };
   }
 
   const world = {
@@ -104,49 +136,81 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
     api,
     workers,
     encryptionKey,
-    control: { stripe: oauthControl(sandbox.stripe.controlUrl), square: oauthControl(sandbox.square.controlUrl), quickbooks: oauthControl(sandbox.quickbooks.controlUrl), mailchimp: oauthControl(sandbox.mailchimp.controlUrl) },
+    control: {
+      stripe: oauthControl(sandbox.stripe.controlUrl),
+      square: oauthControl(sandbox.square.controlUrl),
+      quickbooks: oauthControl(sandbox.quickbooks.controlUrl),
+      mailchimp: oauthControl(sandbox.mailchimp.controlUrl),
+    },
     cameBack,
 
     async aVenue(): Promise<VenueId> {
-      const venue = await venues.create({ sourceId: null, name: 'A venue', timeZone: 'Europe/Berlin', currency: 'EUR' });
+      const venue = await venues.create({
+        sourceId: null,
+        name: 'A venue',
+        timeZone: 'Europe/Berlin',
+        currency: 'EUR',
+      });
       if (venue === 'source-id-taken') throw new Error('a venue without a sourceId cannot clash');
       return venue.id;
     },
 
-    async begin(venueId: VenueId, provider: ProviderId, { flow, environment, agoMs = 0 }: ConnectWishes = {}): Promise<StartedAttempt> {
+    async begin(
+      venueId: VenueId,
+      provider: ProviderId,
+      { flow, environment, agoMs = 0 }: ConnectWishes = {},
+    ): Promise<StartedAttempt> {
       const clock = () => new Date(Date.now() - agoMs);
       const integration = deps.providers.integration(provider);
       const wanted = { provider, environment: environment ?? integration.environment ?? 'sandbox', flow };
       // The API refuses an environment that the app is not set up for: here the account alone tells.
       const providers = { ...deps.providers, integration: () => ({ ...integration, environment: null }) };
-      const { connection: row, authorizationUrl } = await connectByConsent({ ...api, providers, clock }, venueId, { ...wanted, requestedBy: 'an-owner' });
+      const { connection: row, authorizationUrl } = await connectByConsent({ ...api, providers, clock }, venueId, {
+        ...wanted,
+        requestedBy: 'an-owner',
+      });
       return started({ venueId, connectionId: row.id }, provider, authorizationUrl);
     },
 
     async beginAgain(ref: ConnectionRef, provider: ProviderId): Promise<StartedAttempt> {
-      const { authorizationUrl } = await reauthorize({ ...api, clock: () => new Date() }, ref, { requestedBy: 'an-owner' });
+      const { authorizationUrl } = await reauthorize({ ...api, clock: () => new Date() }, ref, {
+        requestedBy: 'an-owner',
+      });
       return started(ref, provider, authorizationUrl);
     },
 
     /** The owner approves at the provider; nobody has told us yet. */
     async approve(attempt: StartedAttempt, account?: string): Promise<AuthorizationCallback> {
-      return cameBack(attempt, (await world.control[attempt.provider].approve(attempt.authorizationUrl, account)).redirectUrl);
+      return cameBack(
+        attempt,
+        (await world.control[attempt.provider].approve(attempt.authorizationUrl, account)).redirectUrl,
+      );
     },
 
     /** Tells us; the outcome, or `used`. */
-    async complete({ attempt, handle }: StartedAttempt, callback: AuthorizationCallback): Promise<AuthorizationOutcome | 'used'> {
+    async complete(
+      { attempt, handle }: StartedAttempt,
+      callback: AuthorizationCallback,
+    ): Promise<AuthorizationOutcome | 'used'> {
       const completion = await authorizationGateway.complete(attempt, callback);
       if (completion.kind === 'used') return 'used';
       return completion.kind === 'ended' ? completion.outcome : ((await handle.result()) as AuthorizationOutcome);
     },
 
     /** The whole way, as an owner goes it. */
-    async connect(venueId: VenueId, provider: ProviderId, { account, flow }: { readonly account?: string; readonly flow?: OAuthFlow | undefined } = {}): Promise<StartedAttempt & { readonly outcome: AuthorizationOutcome | 'used' }> {
+    async connect(
+      venueId: VenueId,
+      provider: ProviderId,
+      { account, flow }: { readonly account?: string; readonly flow?: OAuthFlow | undefined } = {},
+    ): Promise<StartedAttempt & { readonly outcome: AuthorizationOutcome | 'used' }> {
       const attempt = await world.begin(venueId, provider, { flow });
       return { ...attempt, outcome: await world.complete(attempt, await world.approve(attempt, account)) };
     },
 
-    async disconnect({ venueId, connectionId, provider }: ConnectionRef & { readonly provider: ProviderId }, request: DisconnectRequest = { records: 'keep', requestedBy: 'an-admin' }): Promise<void> {
+    async disconnect(
+      { venueId, connectionId, provider }: ConnectionRef & { readonly provider: ProviderId },
+      request: DisconnectRequest = { records: 'keep', requestedBy: 'an-admin' },
+    ): Promise<void> {
       await connectionGateway.disconnect({ venueId, connectionId, provider }, request);
       await world.reaches({ venueId, connectionId }, 'disconnected');
     },
@@ -157,11 +221,27 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
       return found;
     },
 
-    reaches: (ref: ConnectionRef, state: string, limitMs = 30_000) => until(async () => (await world.connectionOf(ref)).state === state, { limitMs, what: `the connection is ${state}`, everyMs: 50 }),
+    reaches: (ref: ConnectionRef, state: string, limitMs = 30_000) =>
+      until(async () => (await world.connectionOf(ref)).state === state, {
+        limitMs,
+        what: `the connection is ${state}`,
+        everyMs: 50,
+      }),
 
     /** Starts a sync as the API does. */
-    async start({ venueId, connectionId }: ConnectionRef, order: { readonly direction: 'push' | 'pull'; readonly resource?: Resource; readonly mode?: SyncMode }): Promise<SyncRun> {
-      const { run } = await deps.runs.openOrJoin({ venueId, connectionId, provider: 'stripe', resource: 'customers', mode: 'full', requestedBy: 'test', ...order });
+    async start(
+      { venueId, connectionId }: ConnectionRef,
+      order: { readonly direction: 'push' | 'pull'; readonly resource?: Resource; readonly mode?: SyncMode },
+    ): Promise<SyncRun> {
+      const { run } = await deps.runs.openOrJoin({
+        venueId,
+        connectionId,
+        provider: 'stripe',
+        resource: 'customers',
+        mode: 'full',
+        requestedBy: 'test',
+        ...order,
+      });
       await syncs.start(run);
       return run;
     },
@@ -172,10 +252,18 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
       return run;
     },
 
-    finished: (run: SyncRun) => until(async () => { const now = await world.runOf(run); return now.finishedAt && now; }, { limitMs: 60_000, what: 'the run is over', everyMs: 50 }),
+    finished: (run: SyncRun) =>
+      until(
+        async () => {
+          const now = await world.runOf(run);
+          return now.finishedAt && now;
+        },
+        { limitMs: 60_000, what: 'the run is over', everyMs: 50 },
+      ),
 
     /** The highest attempt of an activity that the workflow waits for. */
-    tries: async ({ handle }: StartedAttempt): Promise<number> => Math.max(0, ...((await handle.describe()).raw.pendingActivities ?? []).map(({ attempt }) => attempt ?? 0)),
+    tries: async ({ handle }: StartedAttempt): Promise<number> =>
+      Math.max(0, ...((await handle.describe()).raw.pendingActivities ?? []).map(({ attempt }) => attempt ?? 0)),
 
     owner: (connectionId: ConnectionId) => client.workflow.getHandle(keepConnectionFreshWorkflowId(connectionId)),
 
@@ -190,7 +278,10 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
     },
 
     /** Actions of the venue's audit log, oldest first. */
-    audit: async (venueId: VenueId) => (await database.admin<{ action: string }[]>`select action from audit_log where venue_id = ${venueId} order by id`).map(({ action }) => action),
+    audit: async (venueId: VenueId) =>
+      (
+        await database.admin<{ action: string }[]>`select action from audit_log where venue_id = ${venueId} order by id`
+      ).map(({ action }) => action),
 
     async close() {
       await workers.stop();
@@ -207,12 +298,21 @@ export type ConnectionWorld = Awaited<ReturnType<typeof createConnectionWorld>>;
 
 /** Where the stand-ins are, and as which apps we come to them. */
 function providersAt({ stripe, square, quickbooks, mailchimp }: Awaited<ReturnType<typeof startOAuthSandbox>>) {
-  const appOf = ({ clientId, clientSecret }: { readonly clientId: string; readonly clientSecret: string }) => ({ id: clientId, secret: new Secret(clientSecret) });
+  const appOf = ({ clientId, clientSecret }: { readonly clientId: string; readonly clientSecret: string }) => ({
+    id: clientId,
+    secret: new Secret(clientSecret),
+  });
   return {
     stripe: {
       apiUrl: stripe.apiUrl,
       requestsPerSecond: 2_000,
-      oauth: { connectUrl: stripe.connectUrl, marketplaceUrl: stripe.marketplaceUrl, secretKey: new Secret(stripe.platformKey), connectClientId: stripe.connectClientId, appClientId: stripe.appClientId },
+      oauth: {
+        connectUrl: stripe.connectUrl,
+        marketplaceUrl: stripe.marketplaceUrl,
+        secretKey: new Secret(stripe.platformKey),
+        connectClientId: stripe.connectClientId,
+        appClientId: stripe.appClientId,
+      },
     },
     square: { apiUrl: square.apiUrl, environment: 'sandbox', app: appOf(square) },
     quickbooks: {
@@ -229,7 +329,11 @@ function providersAt({ stripe, square, quickbooks, mailchimp }: Awaited<ReturnTy
 
 /** The workers of this process, which tests take down and up again. */
 function workersOf(deps: WorkerDeps, temporal: Awaited<ReturnType<typeof createTestNamespace>>) {
-  let running: { readonly workers: readonly Worker[]; readonly ended: Promise<unknown>; readonly close: () => Promise<void> } | null = null;
+  let running: {
+    readonly workers: readonly Worker[];
+    readonly ended: Promise<unknown>;
+    readonly close: () => Promise<void>;
+  } | null = null;
   return {
     async start() {
       const connection = await connectTemporal(temporal, deps.log, new AbortController().signal);

@@ -33,7 +33,10 @@ async function usePostgres(): Promise<{ readonly adminUrl: string; readonly temp
   return { adminUrl, template };
 }
 
-async function openTestDatabase(adminUrl: string, { name, template }: { readonly name: string; readonly template: string }): Promise<TestDatabase> {
+async function openTestDatabase(
+  adminUrl: string,
+  { name, template }: { readonly name: string; readonly template: string },
+): Promise<TestDatabase> {
   await withAdmin(adminUrl, (sql) => sql`create database ${sql(name)} template ${sql(template)}`);
   const url = urlOf(adminUrl, name);
   const db = openDatabase({ url, maxConnections: 10, applicationName: 'interlock-test' });

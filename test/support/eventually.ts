@@ -1,7 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Waits until `condition` gives something that is not false or null, and returns it. Throws after `limitMs`, saying what it waited for. */
-export async function until<T>(condition: () => T | Promise<T>, { limitMs, what, everyMs = 25 }: { limitMs: number; what: string; everyMs?: number }): Promise<Exclude<T, false | null>> {
+export async function until<T>(
+  condition: () => T | Promise<T>,
+  { limitMs, what, everyMs = 25 }: { limitMs: number; what: string; everyMs?: number },
+): Promise<Exclude<T, false | null>> {
   const deadline = performance.now() + limitMs;
   for (;;) {
     const found = await condition();

@@ -11,10 +11,27 @@ export const wantsFullTemporal = (): boolean => process.env['INTERLOCK_TEST_FULL
 /** The full Temporal server, kept up, on the same Postgres as Interlock's records: as temporal-docker/ has it. `adminUrl` is a superuser's. */
 export async function bringUpFullTemporal(stage: Stage, adminUrl: string): Promise<TemporalPlace> {
   const context = { cacheFolder: cacheFolderOf(stage.env), log: stage.log, stop: stage.keeper.stopping };
-  const [binaries, cli] = await Promise.all([fullTemporalBinaries(context), resolveTemporal({ ...context, env: stage.env })]);
+  const [binaries, cli] = await Promise.all([
+    fullTemporalBinaries(context),
+    resolveTemporal({ ...context, env: stage.env }),
+  ]);
   if (cli.kind !== 'binary') throw new Error('A system with servers of its own has no TEMPORAL_ADDRESS');
   const logFile = path.join(stage.home.logsFolder, 'temporal.log');
-  const cluster = await prepareFullTemporal({ binaries, cli: cli.path, adminUrl, namespace: stage.namespace, logFile, grpcPort: stage.ports.temporal });
-  const { address } = await stage.keeper.keep('temporal', (stop) => startFullTemporal(cluster, { stop, onSpawn: (pid) => { stage.instance.setChild('temporal', pid); } }));
+  const cluster = await prepareFullTemporal({
+    binaries,
+    cli: cli.path,
+    adminUrl,
+    namespace: stage.namespace,
+    logFile,
+    grpcPort: stage.ports.temporal,
+  });
+  const { address } = await stage.keeper.keep('temporal', (stop) =>
+    startFullTemporal(cluster, {
+      stop,
+      onSpawn: (pid) => {
+        stage.instance.setChild('temporal', pid);
+      },
+    }),
+  );
   return { address, uiUrl: null };
 }

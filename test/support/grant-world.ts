@@ -5,7 +5,11 @@ import { v7 as uuidv7 } from 'uuid';
 import { ownerStart } from '../../activities/connection-owner.ts';
 import { newGrant, openGrant, sealGrant } from '../../activities/sealed-grant.ts';
 import { readWorkerConfig } from '../../config/config.ts';
-import { ENSURE_FRESH_UPDATE, KEEP_CONNECTION_FRESH, keepConnectionFreshWorkflowId } from '../../contracts/connections.ts';
+import {
+  ENSURE_FRESH_UPDATE,
+  KEEP_CONNECTION_FRESH,
+  keepConnectionFreshWorkflowId,
+} from '../../contracts/connections.ts';
 import type { EnsureFreshArgs, EnsureFreshResult, KeepConnectionFreshInput } from '../../contracts/connections.ts';
 import type { ConnectionId, ConnectionRef } from '../../contracts/ids.ts';
 import type { OAuthFlow, ProviderId } from '../../contracts/providers.ts';
@@ -51,37 +55,98 @@ export type GrantWorld = Awaited<ReturnType<typeof createGrantWorld>>;
 
 /** A database, the four stand-ins, Temporal, and connections that their owners have really approved. Workers are the test's own: `aWorker`, or processes with `workerEnv`. */
 export async function createGrantWorld(options: GrantWorldOptions = {}) {
-  const [database, sandbox, temporal] = await Promise.all([createTestDatabase(), startOAuthSandbox(), options.temporal ?? createTestNamespace()]);
+  const [database, sandbox, temporal] = await Promise.all([
+    createTestDatabase(),
+    startOAuthSandbox(),
+    options.temporal ?? createTestNamespace(),
+  ]);
   const { db, admin } = database;
-  const workerEnv: Env = { ...providerEnvironment({}, sandbox), TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: temporal.namespace, DATABASE_URL: database.url, MOCK_KMS: 'true', ENCRYPTION_KEY: randomBytes(32).toString('base64'), LOG_LEVEL: 'fatal', ...options.env };
+  const workerEnv: Env = {
+    ...providerEnvironment({}, sandbox),
+    TEMPORAL_ADDRESS: temporal.address,
+    TEMPORAL_NAMESPACE: temporal.namespace,
+    DATABASE_URL: database.url,
+    MOCK_KMS: 'true',
+    ENCRYPTION_KEY: randomBytes(32).toString('base64'),
+    LOG_LEVEL: 'fatal',
+    ...options.env,
+  };
   const config = readWorkerConfig(workerEnv);
   const audit = createAuditStore(db);
   const providers = createProviders(config.providers, createBudgetStore(db));
   const tokens = createOAuthTokenStore({ db, refreshing: db, audit });
   const connections = createConnectionStore(db);
   const [sealer, vault] = [createSealer(config.keyring), createOpener(config.keyring)];
-  const controls = Object.fromEntries((['stripe', 'square', 'quickbooks', 'mailchimp'] as const).map((provider) => [provider, oauthControl(sandbox[provider].controlUrl)])) as Record<ProviderId, ReturnType<typeof oauthControl>>;
-  const client = new Client({ connection: await Connection.connect({ address: temporal.address }), namespace: temporal.namespace });
+  const controls = Object.fromEntries(
+    (['stripe', 'square', 'quickbooks', 'mailchimp'] as const).map((provider) => [
+      provider,
+      oauthControl(sandbox[provider].controlUrl),
+    ]),
+  ) as Record<ProviderId, ReturnType<typeof oauthControl>>;
+  const client = new Client({
+    connection: await Connection.connect({ address: temporal.address }),
+    namespace: temporal.namespace,
+  });
   const undo: (() => Promise<unknown>)[] = [];
 
   /** A connection as it is once its owner has approved. */
   async function aGrant(provider: ProviderId, flow: OAuthFlow): Promise<TestGrant> {
     const adapter = providers.oauth(provider, flow);
     if (!adapter) throw new Error(`${provider} has no flow ${flow}`);
-    const venue = await createVenueStore(db).create({ sourceId: null, name: 'A venue', timeZone: 'UTC', currency: 'EUR' });
+    const venue = await createVenueStore(db).create({
+      sourceId: null,
+      name: 'A venue',
+      timeZone: 'UTC',
+      currency: 'EUR',
+    });
     if (venue === 'source-id-taken') throw new Error('a venue without a sourceId cannot clash');
     const ref = { venueId: venue.id, connectionId: uuidv7() as ConnectionId };
     const account = (await controls[provider].addAccount()).id;
     const codeVerifier = new Secret(randomBytes(32).toString('base64url'));
-    const { redirectUrl } = await controls[provider].approve(await adapter.authorizationUrl({ state: randomBytes(32).toString('base64url'), redirectUri: REDIRECT_URI, codeVerifier, scopes: null }), account);
+    const { redirectUrl } = await controls[provider].approve(
+      await adapter.authorizationUrl({
+        state: randomBytes(32).toString('base64url'),
+        redirectUri: REDIRECT_URI,
+        codeVerifier,
+        scopes: null,
+      }),
+      account,
+    );
     const answer = new URL(redirectUrl).searchParams;
-    const calls = providers.calls(provider, { account: null, lane: 'interactive', signal: AbortSignal.timeout(10_000) });
-    const grant = await adapter.exchange({ code: new Secret(answer.get('code') ?? ''), codeVerifier, redirectUri: REDIRECT_URI, realmId: answer.get('realmId') }, calls);
+    const calls = providers.calls(provider, {
+      account: null,
+      lane: 'interactive',
+      signal: AbortSignal.timeout(10_000),
+    });
+    const grant = await adapter.exchange(
+      {
+        code: new Secret(answer.get('code') ?? ''),
+        codeVerifier,
+        redirectUri: REDIRECT_URI,
+        realmId: answer.get('realmId'),
+      },
+      calls,
+    );
     const sealedTokens = await sealGrant(sealer, ref, grant);
-    const fresh = newGrant(ref, grant, { adapter, sealedTokens, obtainedAt: new Date(), databaseAheadMs: await tokens.clockAheadMs() });
+    const fresh = newGrant(ref, grant, {
+      adapter,
+      sealedTokens,
+      obtainedAt: new Date(),
+      databaseAheadMs: await tokens.clockAheadMs(),
+    });
     const externalAccountId = (await adapter.account(grant, calls)).externalAccountId;
     await withVenue(db, ref.venueId, async (tx) => {
-      await tx.insert(connectionRows).values({ id: ref.connectionId, venueId: ref.venueId, provider, environment: adapter.environment, externalAccountId, flow, state: 'active' });
+      await tx
+        .insert(connectionRows)
+        .values({
+          id: ref.connectionId,
+          venueId: ref.venueId,
+          provider,
+          environment: adapter.environment,
+          externalAccountId,
+          flow,
+          state: 'active',
+        });
       await tokens.replaceIn(tx, ref, { ...fresh, authorizedBy: `a test's ${ref.connectionId}` });
     });
     return { ...ref, provider, account };
@@ -92,7 +157,8 @@ export async function createGrantWorld(options: GrantWorldOptions = {}) {
     undo.push(worker);
   }
 
-  const owner = ({ connectionId }: Pick<ConnectionRef, 'connectionId'>) => client.workflow.getHandle(keepConnectionFreshWorkflowId(connectionId));
+  const owner = ({ connectionId }: Pick<ConnectionRef, 'connectionId'>) =>
+    client.workflow.getHandle(keepConnectionFreshWorkflowId(connectionId));
 
   return {
     database,
@@ -112,15 +178,23 @@ export async function createGrantWorld(options: GrantWorldOptions = {}) {
     aWorker,
     owner,
     /** The activities that the owner has asked for so far, in order. */
-    steps: async (grant: TestGrant): Promise<readonly string[]> => activitiesIn((await owner(grant).fetchHistory()).events),
+    steps: async (grant: TestGrant): Promise<readonly string[]> =>
+      activitiesIn((await owner(grant).fetchHistory()).events),
 
-    ensureFresh: (grant: TestGrant, { minValidMs = 300_000, rejectedGeneration = null }: Partial<EnsureFreshArgs[0]> = {}): Promise<EnsureFreshResult> =>
+    ensureFresh: (
+      grant: TestGrant,
+      { minValidMs = 300_000, rejectedGeneration = null }: Partial<EnsureFreshArgs[0]> = {},
+    ): Promise<EnsureFreshResult> =>
       client.workflow.executeUpdateWithStart<Owner, EnsureFreshResult, EnsureFreshArgs>(ENSURE_FRESH_UPDATE, {
         args: [{ minValidMs, rejectedGeneration }],
-        startWorkflowOperation: new WithStartWorkflowOperation<Owner>(KEEP_CONNECTION_FRESH, ownerStart(grant, grant.provider)),
+        startWorkflowOperation: new WithStartWorkflowOperation<Owner>(
+          KEEP_CONNECTION_FRESH,
+          ownerStart(grant, grant.provider),
+        ),
       }),
 
-    startOwner: (grant: TestGrant) => client.workflow.start<Owner>(KEEP_CONNECTION_FRESH, ownerStart(grant, grant.provider)),
+    startOwner: (grant: TestGrant) =>
+      client.workflow.start<Owner>(KEEP_CONNECTION_FRESH, ownerStart(grant, grant.provider)),
 
     /** Its access token has ended, at the provider and as we know it. */
     async expire({ provider, account, connectionId }: TestGrant): Promise<void> {
@@ -135,18 +209,31 @@ export async function createGrantWorld(options: GrantWorldOptions = {}) {
 
     /** What was asked of the provider's token endpoint to refresh the account's grants, or all. */
     async refreshCalls({ provider, account }: Pick<TestGrant, 'provider' | 'account'>) {
-      return (await controls[provider].calls()).filter((call) => call.grantType === 'refresh_token' && (call.account === null || call.account === account));
+      return (await controls[provider].calls()).filter(
+        (call) => call.grantType === 'refresh_token' && (call.account === null || call.account === account),
+      );
     },
 
     async row({ connectionId }: ConnectionRef) {
-      const [row] = await admin<{ state: string; cause: string | null; nextAction: string | null; nextRefreshAt: Date | null; generation: number; sentAt: Date | null }[]>`
+      const [row] = await admin<
+        {
+          state: string;
+          cause: string | null;
+          nextAction: string | null;
+          nextRefreshAt: Date | null;
+          generation: number;
+          sentAt: Date | null;
+        }[]
+      >`
         select c.state, c.cause, c.next_action as "nextAction", c.next_refresh_at as "nextRefreshAt", t.generation, t.refresh_sent_at as "sentAt"
         from connections c join oauth_tokens t on t.connection_id = c.id where c.id = ${connectionId}`;
       if (!row) throw new Error('the connection has no grant');
       return row;
     },
 
-    async auditOf({ connectionId }: ConnectionRef): Promise<readonly { action: string; outcome: string; details: Record<string, unknown> }[]> {
+    async auditOf({
+      connectionId,
+    }: ConnectionRef): Promise<readonly { action: string; outcome: string; details: Record<string, unknown> }[]> {
       return admin`select action, outcome, details from audit_log where target_id = ${connectionId} order by id`;
     },
 
@@ -155,8 +242,15 @@ export async function createGrantWorld(options: GrantWorldOptions = {}) {
       const stored = await tokens.find(grant);
       const adapter = stored && providers.oauth(grant.provider, stored.flow);
       if (!adapter) return false;
-      const calls = providers.calls(grant.provider, { account: null, lane: 'interactive', signal: AbortSignal.timeout(10_000) });
-      return adapter.account(await openGrant(vault, grant, stored), calls).then(() => true, () => false);
+      const calls = providers.calls(grant.provider, {
+        account: null,
+        lane: 'interactive',
+        signal: AbortSignal.timeout(10_000),
+      });
+      return adapter.account(await openGrant(vault, grant, stored), calls).then(
+        () => true,
+        () => false,
+      );
     },
 
     async close(): Promise<void> {

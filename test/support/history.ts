@@ -17,12 +17,16 @@ export function textOf(value: unknown): string {
   if (value instanceof Uint8Array) return `${Buffer.from(value).toString('utf8')}\n`;
   if (value instanceof Map) return textOf([...(value as Map<unknown, unknown>).entries()]);
   if (typeof value !== 'object' || value === null) return '';
-  return Object.entries(value).map(([name, item]) => `${name}\n${textOf(item)}`).join('');
+  return Object.entries(value)
+    .map(([name, item]) => `${name}\n${textOf(item)}`)
+    .join('');
 }
 
 /** Types of the activities that these events ask for, in order. */
 export function activitiesIn(events: readonly HistoryEvent[] | null | undefined): readonly string[] {
-  return (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: scheduled }) => scheduled?.activityType?.name ?? []);
+  return (events ?? []).flatMap(
+    ({ activityTaskScheduledEventAttributes: scheduled }) => scheduled?.activityType?.name ?? [],
+  );
 }
 
 /** The SDK sends a heartbeat at once, then one in each 0.8 of the heartbeat timeout. */
@@ -55,7 +59,9 @@ function actionsOf(event: HistoryEvent, events: readonly HistoryEvent[]): number
 
 function heartbeatsOf(started: HistoryEvent, events: readonly HistoryEvent[]): number {
   const scheduledId = started.activityTaskStartedEventAttributes?.scheduledEventId;
-  const scheduled = events.find(({ eventId }) => eventId?.toString() === scheduledId?.toString())?.activityTaskScheduledEventAttributes;
+  const scheduled = events.find(
+    ({ eventId }) => eventId?.toString() === scheduledId?.toString(),
+  )?.activityTaskScheduledEventAttributes;
   const timeoutMs = Number(scheduled?.heartbeatTimeout?.seconds ?? 0) * 1_000;
   if (timeoutMs === 0) return 0;
   const closed = events.find((event) => endOf(event)?.startedEventId?.toString() === started.eventId?.toString());
@@ -64,9 +70,13 @@ function heartbeatsOf(started: HistoryEvent, events: readonly HistoryEvent[]): n
 }
 
 const endOf = (event: HistoryEvent) =>
-  event.activityTaskCompletedEventAttributes ?? event.activityTaskFailedEventAttributes ?? event.activityTaskCanceledEventAttributes ?? event.activityTaskTimedOutEventAttributes;
+  event.activityTaskCompletedEventAttributes ??
+  event.activityTaskFailedEventAttributes ??
+  event.activityTaskCanceledEventAttributes ??
+  event.activityTaskTimedOutEventAttributes;
 
-const timeOf = ({ eventTime }: HistoryEvent): number => Number(eventTime?.seconds ?? 0) * 1_000 + (eventTime?.nanos ?? 0) / 1_000_000;
+const timeOf = ({ eventTime }: HistoryEvent): number =>
+  Number(eventTime?.seconds ?? 0) * 1_000 + (eventTime?.nanos ?? 0) / 1_000_000;
 
 /** A recorded history, as `record-history.ts` has written it. */
 export function parseHistory(text: string): History {

@@ -5,7 +5,11 @@ export interface Exchange {
   readonly headers: Readonly<Record<string, string>>;
   /** JSON with placeholders. */
   readonly body: string | null;
-  readonly answer: { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: unknown };
+  readonly answer: {
+    readonly status: number;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly body: unknown;
+  };
 }
 
 interface Block {
@@ -22,14 +26,27 @@ export function readExchanges(markdown: string): readonly Exchange[] {
     const answer = blocks[index + 1];
     if (index % 2 !== 0 || !answer) return [];
     const [method = '', path = ''] = request.first.split(' ');
-    return [{ ...request, method, path, answer: { status: Number(answer.first), headers: answer.headers, body: JSON.parse(answer.body ?? 'null') as unknown } }];
+    return [
+      {
+        ...request,
+        method,
+        path,
+        answer: {
+          status: Number(answer.first),
+          headers: answer.headers,
+          body: JSON.parse(answer.body ?? 'null') as unknown,
+        },
+      },
+    ];
   });
 }
 
 function readBlock(text: string): Block {
   const [head = '', ...rest] = text.split('\n\n');
   const [first = '', ...lines] = head.trim().split('\n');
-  const headers = Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 2)]));
+  const headers = Object.fromEntries(
+    lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 2)]),
+  );
   return { first, headers, body: rest.join('\n\n').trim() || null };
 }
 
@@ -49,9 +66,12 @@ export function fillIn(text: string, values: Values): string {
  * `{{name}}` for a value to be kept, or for the one that is kept already.
  */
 export function differences(shown: unknown, got: unknown, values: Values, path = ''): readonly string[] {
-  if (typeof shown === 'string') return differsAsText(shown, got, values) ? [`${path}: ${JSON.stringify(got)} is not ${shown}`] : [];
-  if (shown === null || typeof shown !== 'object') return shown === got ? [] : [`${path}: ${JSON.stringify(got)} is not ${String(shown)}`];
-  if (Array.isArray(shown) && lengthOf(got) !== shown.length) return [`${path}: ${JSON.stringify(got)} does not have ${shown.length} items`];
+  if (typeof shown === 'string')
+    return differsAsText(shown, got, values) ? [`${path}: ${JSON.stringify(got)} is not ${shown}`] : [];
+  if (shown === null || typeof shown !== 'object')
+    return shown === got ? [] : [`${path}: ${JSON.stringify(got)} is not ${String(shown)}`];
+  if (Array.isArray(shown) && lengthOf(got) !== shown.length)
+    return [`${path}: ${JSON.stringify(got)} does not have ${shown.length} items`];
   const fields = (got ?? {}) as Readonly<Record<string, unknown>>;
   return Object.entries(shown).flatMap(([name, value]) => differences(value, fields[name], values, `${path}.${name}`));
 }

@@ -7,7 +7,8 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export type KmsOperation = 'GenerateDataKey' | 'Decrypt' | 'Encrypt';
-export type KmsFault = { readonly kind: 'error'; readonly status: number; readonly code: string } | { readonly kind: 'silence' };
+export type KmsFault =
+  { readonly kind: 'error'; readonly status: number; readonly code: string } | { readonly kind: 'silence' };
 
 interface KmsRequest {
   readonly KeyId?: string;
@@ -60,7 +61,9 @@ export async function startKmsServer({ latencyMs = 0 }: { readonly latencyMs?: n
   function unwrap(key: Key, blob: string, context: KmsRequest['EncryptionContext']): Buffer {
     const bytes = Buffer.from(blob, 'base64');
     try {
-      const decipher = createDecipheriv('aes-256-gcm', key.bytes, bytes.subarray(0, IV_BYTES), { authTagLength: TAG_BYTES })
+      const decipher = createDecipheriv('aes-256-gcm', key.bytes, bytes.subarray(0, IV_BYTES), {
+        authTagLength: TAG_BYTES,
+      })
         .setAAD(aad(context))
         .setAuthTag(bytes.subarray(-TAG_BYTES));
       return Buffer.concat([decipher.update(bytes.subarray(IV_BYTES, -TAG_BYTES)), decipher.final()]);
@@ -69,13 +72,22 @@ export async function startKmsServer({ latencyMs = 0 }: { readonly latencyMs?: n
     }
   }
 
-  function answer(operation: KmsOperation, { KeyId = keyArn, EncryptionContext, NumberOfBytes = 32, Plaintext = '', CiphertextBlob = '' }: KmsRequest) {
+  function answer(
+    operation: KmsOperation,
+    { KeyId = keyArn, EncryptionContext, NumberOfBytes = 32, Plaintext = '', CiphertextBlob = '' }: KmsRequest,
+  ) {
     const key = keys.get(KeyId);
     if (!key) throw new KmsRefusal('NotFoundException');
-    if (operation === 'Decrypt') return { KeyId: key.arn, Plaintext: unwrap(key, CiphertextBlob, EncryptionContext).toString('base64') };
-    if (operation === 'Encrypt') return { KeyId: key.arn, CiphertextBlob: wrap(key, Buffer.from(Plaintext, 'base64'), EncryptionContext) };
+    if (operation === 'Decrypt')
+      return { KeyId: key.arn, Plaintext: unwrap(key, CiphertextBlob, EncryptionContext).toString('base64') };
+    if (operation === 'Encrypt')
+      return { KeyId: key.arn, CiphertextBlob: wrap(key, Buffer.from(Plaintext, 'base64'), EncryptionContext) };
     const dataKey = randomBytes(NumberOfBytes);
-    return { KeyId: key.arn, Plaintext: dataKey.toString('base64'), CiphertextBlob: wrap(key, dataKey, EncryptionContext) };
+    return {
+      KeyId: key.arn,
+      Plaintext: dataKey.toString('base64'),
+      CiphertextBlob: wrap(key, dataKey, EncryptionContext),
+    };
   }
 
   async function respond(request: IncomingMessage): Promise<{ readonly status: number; readonly body: object } | null> {
@@ -95,7 +107,10 @@ export async function startKmsServer({ latencyMs = 0 }: { readonly latencyMs?: n
 
   const server = createServer((request, response) => {
     void respond(request).then((result) => {
-      if (result) response.writeHead(result.status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(result.body));
+      if (result)
+        response
+          .writeHead(result.status, { 'content-type': 'application/x-amz-json-1.1' })
+          .end(JSON.stringify(result.body));
     });
   });
   server.listen(0, '127.0.0.1');

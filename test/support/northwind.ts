@@ -12,7 +12,8 @@ export function hasNorthwind(): boolean {
 }
 
 type Row = Readonly<Record<string, string | number | null>>;
-const rows = (name: string): readonly Row[] => JSON.parse(readFileSync(path.join(FOLDER, `${name}.json`), 'utf8')) as Row[];
+const rows = (name: string): readonly Row[] =>
+  JSON.parse(readFileSync(path.join(FOLDER, `${name}.json`), 'utf8')) as Row[];
 const text = (value: Row[string] | undefined): string | null => (value == null ? null : String(value));
 
 /** The sample keeps prices as 32-bit floats: 9.80000019 is 9.80. */
@@ -23,7 +24,13 @@ export function northwindCustomers() {
     sourceId: text(row['customer_id']),
     name: text(row['company_name']),
     phone: text(row['phone']),
-    address: { line1: text(row['address']), city: text(row['city']), region: text(row['region']), postalCode: text(row['postal_code']), country: text(row['country']) },
+    address: {
+      line1: text(row['address']),
+      city: text(row['city']),
+      region: text(row['region']),
+      postalCode: text(row['postal_code']),
+      country: text(row['country']),
+    },
     metadata: { contact: text(row['contact_name']), title: text(row['contact_title']) },
   }));
 }
@@ -66,4 +73,7 @@ export function northwindOrders(): readonly NorthwindOrder[] {
 }
 
 /** Discounts are whole per cents. */
-const lineMinor = (line: Row) => Math.round((cents(line['unit_price']) * Number(line['quantity']) * (100 - Math.round(Number(line['discount']) * 100))) / 100);
+const lineMinor = (line: Row) =>
+  Math.round(
+    (cents(line['unit_price']) * Number(line['quantity']) * (100 - Math.round(Number(line['discount']) * 100))) / 100,
+  );

@@ -27,7 +27,9 @@ export async function offerOnDemand(services: Readonly<Record<string, SharedServ
   const server = createServer((request, response) => {
     const name = (request.url ?? '').slice(1);
     const service = services[name];
-    const answer = service ? (started.get(name) ?? service.start()) : Promise.reject(new Error(`No shared service is called "${name}"`));
+    const answer = service
+      ? (started.get(name) ?? service.start())
+      : Promise.reject(new Error(`No shared service is called "${name}"`));
     if (service) started.set(name, answer);
     answer.then(
       (body) => response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body)),

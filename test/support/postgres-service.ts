@@ -23,7 +23,12 @@ export function createPostgresService(): SharedService {
   return {
     start: async () => {
       if (!external) {
-        embedded = await startEmbeddedPostgres({ dataFolder, password: randomBytes(12).toString('hex'), disposable: true, log: () => undefined });
+        embedded = await startEmbeddedPostgres({
+          dataFolder,
+          password: randomBytes(12).toString('hex'),
+          disposable: true,
+          log: () => undefined,
+        });
         adminUrl = embedded.url;
       }
       await withAdmin(adminUrl, (sql) => sql`create database ${sql(run)}`);
@@ -38,7 +43,9 @@ export function createPostgresService(): SharedService {
         return;
       }
       await withAdmin(adminUrl, async (sql) => {
-        const left = await sql<{ datname: string }[]>`select datname from pg_database where starts_with(datname, ${run})`;
+        const left = await sql<
+          { datname: string }[]
+        >`select datname from pg_database where starts_with(datname, ${run})`;
         for (const { datname } of left) await sql`drop database if exists ${sql(datname)} with (force)`;
       });
     },

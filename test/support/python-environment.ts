@@ -13,7 +13,10 @@ export interface PythonPackages {
 }
 
 /** Where an interpreter with the packages is, installed into the cache on first use; or why it cannot be had on this machine. */
-export async function findPython({ folder, requirements }: PythonPackages): Promise<{ readonly python: string } | { readonly missing: string }> {
+export async function findPython({
+  folder,
+  requirements,
+}: PythonPackages): Promise<{ readonly python: string } | { readonly missing: string }> {
   const cache = cacheFolderOf(process.env);
   const python = path.join(cache, folder, 'bin', 'python');
   if (existsSync(python)) return { python };
@@ -22,7 +25,17 @@ export async function findPython({ folder, requirements }: PythonPackages): Prom
   try {
     const run = (program: string, ...args: string[]) => runCommand(program, args, { timeoutMs: INSTALL_LIMIT_MS });
     await run('python3', '-m', 'venv', work);
-    await run(path.join(work, 'bin', 'python'), '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-deps', '-r', requirements);
+    await run(
+      path.join(work, 'bin', 'python'),
+      '-m',
+      'pip',
+      'install',
+      '--quiet',
+      '--disable-pip-version-check',
+      '--no-deps',
+      '-r',
+      requirements,
+    );
     // Whole or not at all; whoever was faster has put the same there.
     renameSync(work, path.join(cache, folder));
   } catch (error) {

@@ -56,20 +56,41 @@ export function oauthControl(controlUrl: string) {
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
     return JSON.parse(text) as T;
   }
-  const list = async <T>(path: string): Promise<readonly T[]> => (await send<{ readonly data: readonly T[] }>('GET', path)).data;
+  const list = async <T>(path: string): Promise<readonly T[]> =>
+    (await send<{ readonly data: readonly T[] }>('GET', path)).data;
   return {
     send,
     /** The owner allows; `account` is an id, `new`, or the first account. Answers where their browser goes next. */
-    approve: (authorizationUrl: string, account?: string) => send<{ readonly redirectUrl: string; readonly account: string }>('POST', '/approve', { authorizationUrl, ...(account !== undefined && { account }) }),
-    deny: (authorizationUrl: string) => send<{ readonly redirectUrl: string; readonly account: null }>('POST', '/approve', { authorizationUrl, deny: true }),
+    approve: (authorizationUrl: string, account?: string) =>
+      send<{ readonly redirectUrl: string; readonly account: string }>('POST', '/approve', {
+        authorizationUrl,
+        ...(account !== undefined && { account }),
+      }),
+    deny: (authorizationUrl: string) =>
+      send<{ readonly redirectUrl: string; readonly account: null }>('POST', '/approve', {
+        authorizationUrl,
+        deny: true,
+      }),
     /** The owner takes back what they granted, at the provider. */
-    revoke: (account: string, flow?: string) => send<{ readonly ended: number }>('POST', '/revoke', { account, ...(flow !== undefined && { flow }) }),
+    revoke: (account: string, flow?: string) =>
+      send<{ readonly ended: number }>('POST', '/revoke', { account, ...(flow !== undefined && { flow }) }),
     /** Tokens of the account are past their time from now on. */
-    expire: (account: string, kind: 'access' | 'refresh' | 'all' = 'access') => send<{ readonly expired: number }>('POST', '/expire', { account, kind }),
-    accounts: () => list<{ readonly id: string; readonly name: string; readonly details?: Readonly<Record<string, string>> }>('/accounts'),
-    addAccount: (name?: string) => send<{ readonly id: string; readonly name: string; readonly details?: Readonly<Record<string, string>> }>('POST', '/accounts', { ...(name !== undefined && { name }) }),
-    grants: (account?: string) => list<GrantState>(`/state/grants${account === undefined ? '' : `?account=${account}`}`),
-    tokens: (account?: string) => list<TokenState>(`/state/tokens${account === undefined ? '' : `?account=${account}`}`),
+    expire: (account: string, kind: 'access' | 'refresh' | 'all' = 'access') =>
+      send<{ readonly expired: number }>('POST', '/expire', { account, kind }),
+    accounts: () =>
+      list<{ readonly id: string; readonly name: string; readonly details?: Readonly<Record<string, string>> }>(
+        '/accounts',
+      ),
+    addAccount: (name?: string) =>
+      send<{ readonly id: string; readonly name: string; readonly details?: Readonly<Record<string, string>> }>(
+        'POST',
+        '/accounts',
+        { ...(name !== undefined && { name }) },
+      ),
+    grants: (account?: string) =>
+      list<GrantState>(`/state/grants${account === undefined ? '' : `?account=${account}`}`),
+    tokens: (account?: string) =>
+      list<TokenState>(`/state/tokens${account === undefined ? '' : `?account=${account}`}`),
     calls: (since = 0) => list<OAuthCall>(`/calls?since=${since}`),
     fault: (fault: object) => send('POST', '/faults', fault),
     clearFaults: () => send('DELETE', '/faults'),

@@ -16,7 +16,8 @@ export type CustomerBody = Omit<CustomerRecord, 'createdAt' | 'updatedAt' | 'del
   readonly deletedAt: string | null;
   readonly links: readonly (Omit<RecordLink, 'syncedAt'> & { readonly syncedAt: string | null })[];
 };
-export type RecordBody<R extends Resource> = FieldsOf[R] & Pick<CustomerBody, 'id' | 'venueId' | 'sourceId' | 'version' | 'deletedAt' | 'links'>;
+export type RecordBody<R extends Resource> = FieldsOf[R] &
+  Pick<CustomerBody, 'id' | 'venueId' | 'sourceId' | 'version' | 'deletedAt' | 'links'>;
 export type BatchBody = z.output<typeof batchAnswer>;
 
 export interface SyncOrder {
@@ -57,12 +58,18 @@ export class ServiceClient {
   }
 
   async tryDelete(path: string): Promise<ApiAnswer> {
-    const response = await fetch(`${this.#baseUrl}${path}`, { method: 'DELETE', headers: { authorization: `Bearer ${this.#token}` }, signal: AbortSignal.timeout(30_000) });
+    const response = await fetch(`${this.#baseUrl}${path}`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${this.#token}` },
+      signal: AbortSignal.timeout(30_000),
+    });
     return { status: response.status, body: await response.json() };
   }
 
   async createVenue(name = 'A venue'): Promise<string> {
-    return ((await this.#http.post('/v1/venues', { name, timeZone: 'Europe/Berlin', currency: 'EUR' })) as { id: string }).id;
+    return (
+      (await this.#http.post('/v1/venues', { name, timeZone: 'Europe/Berlin', currency: 'EUR' })) as { id: string }
+    ).id;
   }
 
   async load(venueId: string, records: readonly object[], resource: Resource = 'customers'): Promise<BatchBody> {
@@ -70,7 +77,11 @@ export class ServiceClient {
   }
 
   async connect(venueId: string, secretKey: string): Promise<ConnectionBody> {
-    return (await this.#http.post(`/v1/venues/${venueId}/connections`, { provider: 'stripe', environment: 'sandbox', credentials: { secretKey } })) as ConnectionBody;
+    return (await this.#http.post(`/v1/venues/${venueId}/connections`, {
+      provider: 'stripe',
+      environment: 'sandbox',
+      credentials: { secretKey },
+    })) as ConnectionBody;
   }
 
   async connection(venueId: string, connectionId: string): Promise<ConnectionBody> {
@@ -79,7 +90,11 @@ export class ServiceClient {
 
   /** 202 for a run of its own, 200 when it joined one. */
   async order(venueId: string, order: SyncOrder): Promise<{ readonly status: number; readonly run: SyncBody }> {
-    const { status, body } = await this.#http.tryPost(`/v1/venues/${venueId}/syncs`, { resource: 'customers', mode: 'full', ...order });
+    const { status, body } = await this.#http.tryPost(`/v1/venues/${venueId}/syncs`, {
+      resource: 'customers',
+      mode: 'full',
+      ...order,
+    });
     if (status !== 202 && status !== 200) throw new Error(`starting a sync answered ${status} ${JSON.stringify(body)}`);
     return { status, run: body as SyncBody };
   }
@@ -103,10 +118,14 @@ export class ServiceClient {
   }
 
   /** Polls until the run is as `when` asks. Throws with the run as last seen. */
-  async reached(venueId: string, id: string, { what, when, limitMs = 30_000 }: { what: string; when: (run: SyncBody) => boolean; limitMs?: number }): Promise<SyncBody> {
+  async reached(
+    venueId: string,
+    id: string,
+    { what, when, limitMs = 30_000 }: { what: string; when: (run: SyncBody) => boolean; limitMs?: number },
+  ): Promise<SyncBody> {
     let last: SyncBody | null = null;
     const look = async (): Promise<SyncBody | null> => {
-      last = await this.run(venueId, id).catch(() => null) ?? last;
+      last = (await this.run(venueId, id).catch(() => null)) ?? last;
       return last !== null && when(last) ? last : null;
     };
     try {
@@ -150,13 +169,24 @@ export class ServiceClient {
   }
 
   /** Live events of a run until it is over, or until `enough` says so and the line is cut. */
-  async watch(venueId: string, id: string, options: { readonly lastEventId?: string | undefined; readonly enough?: (events: readonly LiveEvent[]) => boolean } = {}): Promise<readonly LiveEvent[]> {
+  async watch(
+    venueId: string,
+    id: string,
+    options: {
+      readonly lastEventId?: string | undefined;
+      readonly enough?: (events: readonly LiveEvent[]) => boolean;
+    } = {},
+  ): Promise<readonly LiveEvent[]> {
     const { lastEventId, enough = () => false } = options;
     const response = await fetch(`${this.#baseUrl}/v1/venues/${venueId}/syncs/${id}/events`, {
-      headers: { authorization: `Bearer ${this.#token}`, ...(lastEventId !== undefined && { 'last-event-id': lastEventId }) },
+      headers: {
+        authorization: `Bearer ${this.#token}`,
+        ...(lastEventId !== undefined && { 'last-event-id': lastEventId }),
+      },
       signal: AbortSignal.timeout(50_000),
     });
-    if (response.status !== 200 || !response.body) throw new Error(`watching answered ${response.status} ${await response.text()}`);
+    if (response.status !== 200 || !response.body)
+      throw new Error(`watching answered ${response.status} ${await response.text()}`);
     const events: LiveEvent[] = [];
     let text = '';
     for await (const piece of response.body.pipeThrough(new TextDecoderStream())) {
@@ -170,7 +200,9 @@ export class ServiceClient {
 }
 
 function toEvent(block: string): readonly LiveEvent[] {
-  const fields = Object.fromEntries(block.split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]));
+  const fields = Object.fromEntries(
+    block.split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]),
+  );
   const { id, event, data } = fields;
   return event === undefined ? [] : [{ id: id ?? '', event, data: JSON.parse(data ?? 'null') as LiveEvent['data'] }];
 }

@@ -27,7 +27,11 @@ export interface StripeAccount {
   /** Of this account alone, also a revoked key. */
   clearFaults(): Promise<void>;
   /** A call of Stripe's API with the account's key, as the venue's own people make one. */
-  call<T = { readonly id: string }>(method: 'GET' | 'POST' | 'DELETE', path: string, form?: Readonly<Record<string, string>>): Promise<T>;
+  call<T = { readonly id: string }>(
+    method: 'GET' | 'POST' | 'DELETE',
+    path: string,
+    form?: Readonly<Record<string, string>>,
+  ): Promise<T>;
 }
 
 export interface StripeSandboxControl {
@@ -41,25 +45,44 @@ export interface StripeSandboxControl {
 }
 
 /** Speaks to a sandbox's control API; anything but success fails the test. */
-export function stripeSandboxOf({ controlUrl, apiUrl }: { readonly controlUrl: string; readonly apiUrl: string }): StripeSandboxControl {
+export function stripeSandboxOf({
+  controlUrl,
+  apiUrl,
+}: {
+  readonly controlUrl: string;
+  readonly apiUrl: string;
+}): StripeSandboxControl {
   async function send<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const init = body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+    const init =
+      body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
     const response = await fetch(`${controlUrl}${path}`, { method, ...init });
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
     return (text === '' ? undefined : JSON.parse(text)) as T;
   }
-  async function call<T>(secretKey: string, [method, path, form]: readonly [string, string, Readonly<Record<string, string>>]): Promise<T> {
+  async function call<T>(
+    secretKey: string,
+    [method, path, form]: readonly [string, string, Readonly<Record<string, string>>],
+  ): Promise<T> {
     const body = method === 'POST' ? { body: new URLSearchParams(form) } : {};
-    const response = await fetch(`${apiUrl}/v1/${path}`, { method, headers: { authorization: `Bearer ${secretKey}` }, ...body });
+    const response = await fetch(`${apiUrl}/v1/${path}`, {
+      method,
+      headers: { authorization: `Bearer ${secretKey}` },
+      ...body,
+    });
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
     return (await response.json()) as T;
   }
-  const list = async <T>(path: string): Promise<readonly T[]> => (await send<{ readonly data: readonly T[] }>('GET', path)).data;
+  const list = async <T>(path: string): Promise<readonly T[]> =>
+    (await send<{ readonly data: readonly T[] }>('GET', path)).data;
 
   return {
     async addAccount() {
-      const { id, secretKey } = await send<{ readonly id: string; readonly secretKey: string }>('POST', '/accounts', {});
+      const { id, secretKey } = await send<{ readonly id: string; readonly secretKey: string }>(
+        'POST',
+        '/accounts',
+        {},
+      );
       const calls = () => list<SandboxCall>(`/calls?account=${id}`);
       return {
         id,
@@ -71,7 +94,14 @@ export function stripeSandboxOf({ controlUrl, apiUrl }: { readonly controlUrl: s
         calls,
         writes: async () => (await calls()).filter(({ written }) => written),
         fault: (fault) => send('POST', '/faults', { ...fault, match: { ...fault.match, account: id } }),
-        faults: async () => (await list<{ readonly kind: string; readonly struck: number; readonly match: { readonly account?: string } }>('/faults')).filter(({ match }) => match.account === id),
+        faults: async () =>
+          (
+            await list<{
+              readonly kind: string;
+              readonly struck: number;
+              readonly match: { readonly account?: string };
+            }>('/faults')
+          ).filter(({ match }) => match.account === id),
         clearFaults: () => send('DELETE', `/faults?account=${id}`),
         call: (method, path, form = {}) => call(secretKey, [method, path, form]),
       };

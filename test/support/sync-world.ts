@@ -48,7 +48,10 @@ export interface TestVenue {
 
 /** Everything a sync touches but Temporal: a database, a stand-in Stripe, the activities with their real parts. */
 export async function createSyncWorld(options: WorldOptions = {}) {
-  const [database, sandbox] = await Promise.all([createTestDatabase(), startStripeSandbox({ limits: { requestsPerSecond: 0 } })]);
+  const [database, sandbox] = await Promise.all([
+    createTestDatabase(),
+    startStripeSandbox({ limits: { requestsPerSecond: 0 } }),
+  ]);
   const { db } = database;
   const proxy = options.withProxy ? await startAnswerEditingProxy(sandbox.apiUrl) : null;
   const keyring = { kind: 'local', key: new Secret(randomBytes(32).toString('base64')) } as const;
@@ -67,7 +70,10 @@ export async function createSyncWorld(options: WorldOptions = {}) {
   };
   const vault = createOpener(keyring);
   const tokens = createOAuthTokenStore({ db, refreshing: db, audit: stores.audit });
-  const providers = createProviders({ stripe: { apiUrl: proxy?.url ?? sandbox.apiUrl, requestsPerSecond: options.requestsPerSecond ?? 2_000 } }, createBudgetStore(db));
+  const providers = createProviders(
+    { stripe: { apiUrl: proxy?.url ?? sandbox.apiUrl, requestsPerSecond: options.requestsPerSecond ?? 2_000 } },
+    createBudgetStore(db),
+  );
   const deps = {
     ...stores,
     providers,
@@ -81,7 +87,12 @@ export async function createSyncWorld(options: WorldOptions = {}) {
   const chunks = createSyncChunkActivities(deps);
 
   async function aVenue(secretKey = sandbox.secretKey): Promise<TestVenue> {
-    const venue = await stores.venues.create({ sourceId: null, name: 'A venue', timeZone: 'Europe/Berlin', currency: 'EUR' });
+    const venue = await stores.venues.create({
+      sourceId: null,
+      name: 'A venue',
+      timeZone: 'Europe/Berlin',
+      currency: 'EUR',
+    });
     if (venue === 'source-id-taken') throw new Error('a venue without a sourceId cannot clash');
     return connect(venue.id, { secretKey });
   }
@@ -95,30 +106,58 @@ export async function createSyncWorld(options: WorldOptions = {}) {
   }
 
   /** Connects one more account to a venue. */
-  async function connect(venueId: VenueId, account: { readonly secretKey: string; readonly id?: string; readonly environment?: Environment }): Promise<TestVenue> {
+  async function connect(
+    venueId: VenueId,
+    account: { readonly secretKey: string; readonly id?: string; readonly environment?: Environment },
+  ): Promise<TestVenue> {
     const ref = { venueId, connectionId: uuidv7() as ConnectionId };
     const sealedKey = await sealer.seal(new Secret(account.secretKey), { ...ref, purpose: 'provider-api-key' });
     const { id = `acct_${randomBytes(6).toString('hex')}`, environment = 'sandbox' } = account;
     accounts.set(ref.connectionId, { provider: 'stripe', environment, externalAccountId: id });
-    await stores.connections.saveWithApiKey({ ...ref, provider: 'stripe', environment, account: { id, name: 'An account' }, scopes: [], sealedKey });
+    await stores.connections.saveWithApiKey({
+      ...ref,
+      provider: 'stripe',
+      environment,
+      account: { id, name: 'An account' },
+      scopes: [],
+      sealedKey,
+    });
     return ref;
   }
 
   /** Opens a run as the API does; the activities move it. */
-  async function open(venue: TestVenue, direction: 'push' | 'pull', mode: SyncMode, more: RunOptions = {}): Promise<SyncConnectionInput> {
+  async function open(
+    venue: TestVenue,
+    direction: 'push' | 'pull',
+    mode: SyncMode,
+    more: RunOptions = {},
+  ): Promise<SyncConnectionInput> {
     const key = { ...venue, provider: 'stripe', resource: more.resource ?? 'customers', direction } as const;
-    const { run } = await stores.runs.openOrJoin({ ...key, mode, requestedBy: 'test', dryRun: more.dryRun === true, ...(more.planId && { planId: more.planId }) });
+    const { run } = await stores.runs.openOrJoin({
+      ...key,
+      mode,
+      requestedBy: 'test',
+      dryRun: more.dryRun === true,
+      ...(more.planId && { planId: more.planId }),
+    });
     return { ...key, ...more, resource: key.resource, ...(run.planId && { planId: run.planId }), syncId: run.id, mode };
   }
 
-  const aStage = (info: ConstructorParameters<typeof MockActivityEnvironment>[0] = {}) => new MockActivityEnvironment(info, { logger: createTemporalLogger(deps.log) });
+  const aStage = (info: ConstructorParameters<typeof MockActivityEnvironment>[0] = {}) =>
+    new MockActivityEnvironment(info, { logger: createTemporalLogger(deps.log) });
   const begin = (input: SyncConnectionInput) => aStage().run(control.beginSync, input);
-  const chunk = (input: SyncConnectionInput, environment = aStage()): Promise<SyncChunkResult> => environment.run(chunks.syncChunk, input);
+  const chunk = (input: SyncConnectionInput, environment = aStage()): Promise<SyncChunkResult> =>
+    environment.run(chunks.syncChunk, input);
   const finish = (input: SyncConnectionInput, end: 'done' | 'cancelled' | 'failed' = 'done'): Promise<SyncSummary> =>
     aStage().run(control.finishSync, { ...input, end });
 
   /** A whole run, chunk after chunk. */
-  async function sync(venue: TestVenue, direction: 'push' | 'pull', mode: SyncMode = 'full', more: RunOptions = {}): Promise<SyncSummary & { readonly syncId: SyncId }> {
+  async function sync(
+    venue: TestVenue,
+    direction: 'push' | 'pull',
+    mode: SyncMode = 'full',
+    more: RunOptions = {},
+  ): Promise<SyncSummary & { readonly syncId: SyncId }> {
     const input = await open(venue, direction, mode, more);
     await begin(input);
     let result: SyncChunkResult;
@@ -129,7 +168,11 @@ export async function createSyncWorld(options: WorldOptions = {}) {
   }
 
   /** A call of Stripe's API, as somebody else with the account's key makes it. */
-  async function callStripe<T = { readonly id: string }>(method: 'GET' | 'POST' | 'DELETE', path: string, form: Readonly<Record<string, string>> = {}): Promise<T> {
+  async function callStripe<T = { readonly id: string }>(
+    method: 'GET' | 'POST' | 'DELETE',
+    path: string,
+    form: Readonly<Record<string, string>> = {},
+  ): Promise<T> {
     const response = await fetch(`${sandbox.apiUrl}/v1/${path}`, {
       method,
       headers: { authorization: `Bearer ${sandbox.secretKey}`, 'content-type': 'application/x-www-form-urlencoded' },
@@ -141,7 +184,10 @@ export async function createSyncWorld(options: WorldOptions = {}) {
 
   /** A run's log, oldest first, without the lines about its phases. */
   async function logOf(venue: TestVenue, syncId: SyncId) {
-    const { data } = await stores.runs.listLog(venue.venueId, syncId, { filter: {}, page: { limit: 200, after: null } });
+    const { data } = await stores.runs.listLog(venue.venueId, syncId, {
+      filter: {},
+      page: { limit: 200, after: null },
+    });
     return data.filter(({ action }) => action !== 'phase' && action !== 'finished');
   }
 
@@ -168,7 +214,10 @@ export async function createSyncWorld(options: WorldOptions = {}) {
     finish,
     sync,
     load: (venue: TestVenue, count: number, from = 0) =>
-      stores.customers.upsertMany(venue.venueId, Array.from({ length: count }, (_, index) => aCustomer(from + index))),
+      stores.customers.upsertMany(
+        venue.venueId,
+        Array.from({ length: count }, (_, index) => aCustomer(from + index)),
+      ),
     async close() {
       await Promise.all([proxy?.close(), sandbox.close(), database.drop()]);
     },
@@ -180,6 +229,13 @@ export const aCustomer = (index: number, name = `Customer ${index}`) => ({
   name,
   email: `customer-${index}@example.com`,
   phone: null,
-  address: { line1: `${index} High Street`, line2: null, city: 'Berlin', region: null, postalCode: '10115', country: 'Germany' },
+  address: {
+    line1: `${index} High Street`,
+    line2: null,
+    city: 'Berlin',
+    region: null,
+    postalCode: '10115',
+    country: 'Germany',
+  },
   metadata: { tier: String(index % 3) },
 });

@@ -59,7 +59,15 @@ export interface System {
   stop(): Promise<void>;
 }
 
-const PORTS = ['PORT', 'HEALTH_PORT', 'TEMPORAL_PORT', 'TEMPORAL_UI_PORT', 'POSTGRES_PORT', 'SANDBOX_STRIPE_PORT', 'SANDBOX_STRIPE_CONTROL_PORT'] as const;
+const PORTS = [
+  'PORT',
+  'HEALTH_PORT',
+  'TEMPORAL_PORT',
+  'TEMPORAL_UI_PORT',
+  'POSTGRES_PORT',
+  'SANDBOX_STRIPE_PORT',
+  'SANDBOX_STRIPE_CONTROL_PORT',
+] as const;
 const FROM_THE_TEST_RUN = ['PATH', 'HOME', 'XDG_CACHE_HOME', 'TMPDIR'];
 const RESTART_LIMIT_MS = 60_000;
 const TOKEN_TTL_S = 3_600;
@@ -69,7 +77,11 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   // Not made by mkdtemp: the user that Postgres runs as under root could not enter it.
   const folder = path.join(tmpdir(), `interlock_system_${randomBytes(4).toString('hex')}`);
   mkdirSync(folder);
-  const undo: (() => Promise<unknown>)[] = [async () => { rmSync(folder, { recursive: true, force: true }); }];
+  const undo: (() => Promise<unknown>)[] = [
+    async () => {
+      rmSync(folder, { recursive: true, force: true });
+    },
+  ];
   const stop = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) await step();
   };
@@ -90,11 +102,21 @@ interface Teardown {
 async function bringUp(folder: string, options: SystemOptions, { undo, stop }: Teardown): Promise<System> {
   const { stage, starts } = await setStage(folder, options, undo);
   const postgresUp = bringUpPostgres(stage);
-  const temporalUp = options.ownServers && wantsFullTemporal() ? postgresUp.then((url) => bringUpFullTemporal(stage, url)) : bringUpTemporal(stage);
+  const temporalUp =
+    options.ownServers && wantsFullTemporal()
+      ? postgresUp.then((url) => bringUpFullTemporal(stage, url))
+      : bringUpTemporal(stage);
   const [databaseUrl, temporal, sandbox] = await Promise.all([postgresUp, temporalUp, bringUpSandbox(stage)]);
   if (options.ownServers) await migrateUp({ url: databaseUrl, log: () => undefined });
   const { ports, instance, secrets, namespace } = stage;
-  const addresses = { databaseUrl, temporalAddress: temporal.address, temporalUiUrl: temporal.uiUrl, sandbox, apiPort: ports.api, workerHealthPort: ports.workerHealth };
+  const addresses = {
+    databaseUrl,
+    temporalAddress: temporal.address,
+    temporalUiUrl: temporal.uiUrl,
+    sandbox,
+    apiPort: ports.api,
+    workerHealthPort: ports.workerHealth,
+  };
   const env = serviceEnvironment(stage.env, addresses, secrets);
   const apiUrl = `http://127.0.0.1:${ports.api}`;
   await Promise.all([
@@ -103,9 +125,13 @@ async function bringUp(folder: string, options: SystemOptions, { undo, stop }: T
   ]);
   const connection = await Connection.connect({ address: temporal.address });
   const database = postgres(databaseUrl, { max: 2, onnotice: () => undefined });
-  undo.push(() => connection.close(), () => database.end({ timeout: 5 }));
+  undo.push(
+    () => connection.close(),
+    () => database.end({ timeout: 5 }),
+  );
   const logFileOf: System['logFileOf'] = (service) => path.join(stage.home.logsFolder, `${service}.log`);
-  const tokenOf = (rights: Parameters<System['as']>[0]) => signToken({ ...rights, subject: 'test', ttlSeconds: TOKEN_TTL_S }, secrets.jwtSecret);
+  const tokenOf = (rights: Parameters<System['as']>[0]) =>
+    signToken({ ...rights, subject: 'test', ttlSeconds: TOKEN_TTL_S }, secrets.jwtSecret);
   const as: System['as'] = async (rights) => new ServiceClient(apiUrl, await tokenOf(rights));
   const token = await tokenOf({ role: 'admin', venues: '*' });
   return {
@@ -125,11 +151,22 @@ async function bringUp(folder: string, options: SystemOptions, { undo, stop }: T
 }
 
 /** `starts` counts how often each service was up. */
-async function setStage(folder: string, { ownServers = false, env: more = {} }: SystemOptions, undo: Teardown['undo']): Promise<{ stage: Stage; starts: Map<string, number> }> {
+async function setStage(
+  folder: string,
+  { ownServers = false, env: more = {} }: SystemOptions,
+  undo: Teardown['undo'],
+): Promise<{ stage: Stage; starts: Map<string, number> }> {
   const given = Object.fromEntries(FROM_THE_TEST_RUN.map((name) => [name, process.env[name]]));
   const { databaseUrl, address, namespace } = ownServers ? OWN_SERVERS : await useSharedServers(undo);
   const servers = { DATABASE_URL: databaseUrl, TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace };
-  const env: Env = { ...given, ...(await choosePortNumbers()), LOG_LEVEL: 'warn', INTERLOCK_HOME: folder, ...servers, ...more };
+  const env: Env = {
+    ...given,
+    ...(await choosePortNumbers()),
+    LOG_LEVEL: 'warn',
+    INTERLOCK_HOME: folder,
+    ...servers,
+    ...more,
+  };
   const home = homeOf(env);
   const instance = await Instance.claim(home, () => undefined);
   const starts = new Map<string, number>();
@@ -144,7 +181,16 @@ async function setStage(folder: string, { ownServers = false, env: more = {} }: 
   });
   undo.push(() => keeper.stopAll(SERVICES));
   const log = (): void => undefined;
-  const stage = { env, home, secrets: loadSecrets(home.secretsFile), ports: await choosePorts(env, log), keeper, instance, namespace, log };
+  const stage = {
+    env,
+    home,
+    secrets: loadSecrets(home.secretsFile),
+    ports: await choosePorts(env, log),
+    keeper,
+    instance,
+    namespace,
+    log,
+  };
   return { stage, starts };
 }
 
@@ -172,12 +218,23 @@ async function useSharedServers(undo: Teardown['undo']): Promise<Servers> {
   return { databaseUrl: database.url, ...temporal };
 }
 
-async function kill({ pid, starts, service }: { pid: number | null; starts: ReadonlyMap<string, number>; service: ServiceName }): Promise<number> {
+async function kill({
+  pid,
+  starts,
+  service,
+}: {
+  pid: number | null;
+  starts: ReadonlyMap<string, number>;
+  service: ServiceName;
+}): Promise<number> {
   const mark = pid === null ? null : markOf(pid);
   if (mark === null) throw new Error(`this system does not run ${service} itself, or it is down`);
   const before = starts.get(service);
   const killedAt = performance.now();
   process.kill(mark.pid, 'SIGKILL');
-  await until(() => !isAlive(mark) && starts.get(service) !== before, { limitMs: RESTART_LIMIT_MS, what: `${service} is up again` });
+  await until(() => !isAlive(mark) && starts.get(service) !== before, {
+    limitMs: RESTART_LIMIT_MS,
+    what: `${service} is up again`,
+  });
   return performance.now() - killedAt;
 }

@@ -21,12 +21,24 @@ export function createTemporalService(): SharedService {
 
   return {
     start: async () => {
-      const source = await resolveTemporal({ cacheFolder: cacheFolderOf(process.env), log: (line) => { process.stderr.write(`${line}\n`); } });
+      const source = await resolveTemporal({
+        cacheFolder: cacheFolderOf(process.env),
+        log: (line) => {
+          process.stderr.write(`${line}\n`);
+        },
+      });
       if (source.kind === 'server') {
         await waitForTemporal({ address: source.address, namespace: NAMESPACE, limitMs: 20_000 });
         return { address: source.address, namespace: NAMESPACE };
       }
-      server = await startTemporal({ binary: source.path, dataFile: null, port: await freePort(), uiPort: null, namespace: NAMESPACE, logFile });
+      server = await startTemporal({
+        binary: source.path,
+        dataFile: null,
+        port: await freePort(),
+        uiPort: null,
+        namespace: NAMESPACE,
+        logFile,
+      });
       return { address: server.address, namespace: NAMESPACE };
     },
 

@@ -44,7 +44,10 @@ export async function createTestNamespace(): Promise<TestTemporal> {
   const namespace = `test-${randomBytes(4).toString('hex')}`;
   const connection = await Connection.connect({ address });
   try {
-    await connection.workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: msToTs('1 day') });
+    await connection.workflowService.registerNamespace({
+      namespace,
+      workflowExecutionRetentionPeriod: msToTs('1 day'),
+    });
   } finally {
     await connection.close();
   }

@@ -10,7 +10,11 @@ const CANARY = 'canary4242';
 function aLogger(level: 'debug' | 'info' = 'debug') {
   const lines: string[] = [];
   const logger = createLogger({ name: 'test', level, destination: { write: (line) => lines.push(line) } });
-  return { logger, output: () => lines.join(''), entry: () => JSON.parse(lines.at(-1) ?? '') as Record<string, unknown> };
+  return {
+    logger,
+    output: () => lines.join(''),
+    entry: () => JSON.parse(lines.at(-1) ?? '') as Record<string, unknown>,
+  };
 }
 
 describe('a planted secret does not reach the output', () => {
@@ -53,20 +57,93 @@ describe('a planted secret does not reach the output', () => {
   });
 
   it.each<[string, (logger: Logger) => void]>([
-    ['a provider key in a message', (logger) => { logger.info(`using sk_test_${CANARY}`); }],
-    ['a webhook secret in a field', (logger) => { logger.info({ note: `whsec_${CANARY} is old` }); }],
-    ['a bearer token in a message', (logger) => { logger.info(`sent Authorization: Bearer ${CANARY}.x-y_z=`); }],
-    ['a JWT in a field', (logger) => { logger.info({ note: `eyJhbGciOi.${CANARY}.sig` }); }],
-    ['the password of a URL', (logger) => { logger.info(`connecting to postgres://app:${CANARY}@db:5432/x`); }],
-    ['a format argument', (logger) => { logger.info('got %s', `rk_live_${CANARY}`); }],
-    ['an e-mail address', (logger) => { logger.info(`no customer ${CANARY}@example.org`); }],
-    ['an error’s message', (logger) => { logger.error(new Error(`bad key sk_live_${CANARY}`)); }],
-    ['an error’s message under err', (logger) => { logger.error({ err: new Error(`bad key sk_live_${CANARY}`) }); }],
-    ['an error’s cause', (logger) => { logger.error({ err: new Error('outer', { cause: new Error(`sk_live_${CANARY}`) }) }, 'failed'); }],
-    ['an error under any other name', (logger) => { logger.error({ job: { failure: Object.assign(new Error('x'), { response: CANARY, anything: CANARY }) } }, 'failed'); }],
-    ['a Secret', (logger) => { logger.info({ it: new Secret(CANARY) }, 'secret %s', new Secret(CANARY)); }],
-    ['raw bytes', (logger) => { logger.info({ bytes: Buffer.from(CANARY) }); }],
-    ['a toJSON that tells too much', (logger) => { logger.info({ it: { toJSON: () => ({ password: CANARY }) } }); }],
+    [
+      'a provider key in a message',
+      (logger) => {
+        logger.info(`using sk_test_${CANARY}`);
+      },
+    ],
+    [
+      'a webhook secret in a field',
+      (logger) => {
+        logger.info({ note: `whsec_${CANARY} is old` });
+      },
+    ],
+    [
+      'a bearer token in a message',
+      (logger) => {
+        logger.info(`sent Authorization: Bearer ${CANARY}.x-y_z=`);
+      },
+    ],
+    [
+      'a JWT in a field',
+      (logger) => {
+        logger.info({ note: `eyJhbGciOi.${CANARY}.sig` });
+      },
+    ],
+    [
+      'the password of a URL',
+      (logger) => {
+        logger.info(`connecting to postgres://app:${CANARY}@db:5432/x`);
+      },
+    ],
+    [
+      'a format argument',
+      (logger) => {
+        logger.info('got %s', `rk_live_${CANARY}`);
+      },
+    ],
+    [
+      'an e-mail address',
+      (logger) => {
+        logger.info(`no customer ${CANARY}@example.org`);
+      },
+    ],
+    [
+      'an error’s message',
+      (logger) => {
+        logger.error(new Error(`bad key sk_live_${CANARY}`));
+      },
+    ],
+    [
+      'an error’s message under err',
+      (logger) => {
+        logger.error({ err: new Error(`bad key sk_live_${CANARY}`) });
+      },
+    ],
+    [
+      'an error’s cause',
+      (logger) => {
+        logger.error({ err: new Error('outer', { cause: new Error(`sk_live_${CANARY}`) }) }, 'failed');
+      },
+    ],
+    [
+      'an error under any other name',
+      (logger) => {
+        logger.error(
+          { job: { failure: Object.assign(new Error('x'), { response: CANARY, anything: CANARY }) } },
+          'failed',
+        );
+      },
+    ],
+    [
+      'a Secret',
+      (logger) => {
+        logger.info({ it: new Secret(CANARY) }, 'secret %s', new Secret(CANARY));
+      },
+    ],
+    [
+      'raw bytes',
+      (logger) => {
+        logger.info({ bytes: Buffer.from(CANARY) });
+      },
+    ],
+    [
+      'a toJSON that tells too much',
+      (logger) => {
+        logger.info({ it: { toJSON: () => ({ password: CANARY }) } });
+      },
+    ],
   ])('in %s', (_place, log) => {
     const { logger, output } = aLogger();
     log(logger);
@@ -77,35 +154,83 @@ describe('a planted secret does not reach the output', () => {
   });
 
   it('in an error of the Stripe SDK, which holds the response and its headers', () => {
-    const raw = { type: 'invalid_request_error', message: 'No such customer', code: 'resource_missing', param: CANARY, headers: { 'x-echo': CANARY }, statusCode: 404 } as const;
+    const raw = {
+      type: 'invalid_request_error',
+      message: 'No such customer',
+      code: 'resource_missing',
+      param: CANARY,
+      headers: { 'x-echo': CANARY },
+      statusCode: 404,
+    } as const;
     const { logger, output, entry } = aLogger();
     logger.error({ err: Stripe.errors.StripeError.generate(raw as never) }, 'call failed');
     expect(output()).not.toContain(CANARY);
-    expect(entry()).toMatchObject({ msg: 'call failed', err: { message: 'No such customer', code: 'resource_missing', stack: expect.stringContaining('    at ') as string } });
+    expect(entry()).toMatchObject({
+      msg: 'call failed',
+      err: {
+        message: 'No such customer',
+        code: 'resource_missing',
+        stack: expect.stringContaining('    at ') as string,
+      },
+    });
   });
 
   it('in the error of a failed query, whose message ends with the values', () => {
-    const cause = Object.assign(new Error('duplicate key value violates unique constraint "customers_email"'), { code: '23505', detail: `Key (email)=(${CANARY})`, parameters: [CANARY] });
+    const cause = Object.assign(new Error('duplicate key value violates unique constraint "customers_email"'), {
+      code: '23505',
+      detail: `Key (email)=(${CANARY})`,
+      parameters: [CANARY],
+    });
     const { logger, output, entry } = aLogger();
     logger.error(new DrizzleQueryError('insert into customers values ($1)', [CANARY], cause));
     expect(output()).not.toContain(CANARY);
-    expect(entry()).toMatchObject({ msg: 'Failed query: insert into customers values ($1)', err: { cause: { code: '23505', message: cause.message } } });
+    expect(entry()).toMatchObject({
+      msg: 'Failed query: insert into customers values ($1)',
+      err: { cause: { code: '23505', message: cause.message } },
+    });
   });
 });
 
 describe('a log line', () => {
   it('keeps what an operator needs', () => {
     const { logger, entry } = aLogger();
-    logger.child({ requestId: 'r1' }).warn({ venueId: 'v1', count: 3, ok: true, at: new Date(0), keyId: 'k1', list: [1, null] }, 'page of %d', 100);
-    expect(entry()).toMatchObject({ level: 'warn', name: 'test', requestId: 'r1', venueId: 'v1', count: 3, ok: true, at: '1970-01-01T00:00:00.000Z', keyId: 'k1', list: [1, null], msg: 'page of 100' });
+    logger
+      .child({ requestId: 'r1' })
+      .warn({ venueId: 'v1', count: 3, ok: true, at: new Date(0), keyId: 'k1', list: [1, null] }, 'page of %d', 100);
+    expect(entry()).toMatchObject({
+      level: 'warn',
+      name: 'test',
+      requestId: 'r1',
+      venueId: 'v1',
+      count: 3,
+      ok: true,
+      at: '1970-01-01T00:00:00.000Z',
+      keyId: 'k1',
+      list: [1, null],
+      msg: 'page of 100',
+    });
     expect(entry()['time']).toMatch(/^\d{4}-\d\d-\d\dT/);
   });
 
   it('keeps type, message, code, stack and causes of an error', () => {
     class PageError extends Error {}
     const { logger, entry } = aLogger();
-    logger.error(Object.assign(new PageError('no page', { cause: new TypeError('no socket') }), { code: 'ECONNRESET', response: 'x' }));
-    expect(entry()).toMatchObject({ level: 'error', msg: 'no page', err: { type: 'PageError', message: 'no page', code: 'ECONNRESET', cause: { type: 'TypeError', message: 'no socket' } } });
+    logger.error(
+      Object.assign(new PageError('no page', { cause: new TypeError('no socket') }), {
+        code: 'ECONNRESET',
+        response: 'x',
+      }),
+    );
+    expect(entry()).toMatchObject({
+      level: 'error',
+      msg: 'no page',
+      err: {
+        type: 'PageError',
+        message: 'no page',
+        code: 'ECONNRESET',
+        cause: { type: 'TypeError', message: 'no socket' },
+      },
+    });
     const err = entry()['err'] as Record<string, unknown>;
     expect(Object.keys(err).sort()).toEqual(['cause', 'code', 'message', 'stack', 'type']);
     expect(err['stack']).toContain('logger.test.ts');
@@ -119,7 +244,14 @@ describe('a log line', () => {
     looped.cause = looped;
     const startedAt = performance.now();
     logger.info({ cycle }, 'a');
-    logger.info({ get trap(): string { throw new Error('trap'); } }, 'b');
+    logger.info(
+      {
+        get trap(): string {
+          throw new Error('trap');
+        },
+      },
+      'b',
+    );
     logger.info({ huge: 'a.'.repeat(1_000_000) }, 'c');
     logger.info(null, 'd');
     logger.error(looped, 'e');

@@ -24,9 +24,15 @@ afterEach(async () => {
   await kms.stop();
 });
 
-const aKeyring = (keyId = kms.keyArn): KeyringConfig => ({ kind: 'kms', keyId, region: 'eu-central-1', endpoint: kms.endpoint });
+const aKeyring = (keyId = kms.keyArn): KeyringConfig => ({
+  kind: 'kms',
+  keyId,
+  region: 'eu-central-1',
+  endpoint: kms.endpoint,
+});
 const anOpener = (options: VaultOptions = {}) => createOpener(aKeyring(), options);
-const seal = (context: SealContext): Promise<SealedSecret> => createSealer(aKeyring()).seal(new Secret(SECRET), context);
+const seal = (context: SealContext): Promise<SealedSecret> =>
+  createSealer(aKeyring()).seal(new Secret(SECRET), context);
 
 describe('under KMS', () => {
   it.each(['arn', 'id', 'alias'])('a secret opens to what was sealed, with the key named by its %s', async (form) => {
@@ -60,7 +66,10 @@ describe('under KMS', () => {
     const wrappedKeyAt = Buffer.from(sealed).indexOf(kms.keyArn) + kms.keyArn.length + 10;
     const damaged = Uint8Array.from(sealed);
     damaged[wrappedKeyAt]! ^= 1;
-    expect(await vaultErrorOf(anOpener().open(damaged as SealedSecret, context))).toMatchObject({ kind: 'cannot-open', code: 'InvalidCiphertextException' });
+    expect(await vaultErrorOf(anOpener().open(damaged as SealedSecret, context))).toMatchObject({
+      kind: 'cannot-open',
+      code: 'InvalidCiphertextException',
+    });
   });
 
   it('a message that names another key does not choose which key is asked', async () => {
@@ -68,7 +77,9 @@ describe('under KMS', () => {
     const sealed = Buffer.from(await seal(context));
     const damaged = Buffer.from(sealed);
     damaged.write('us-gov-east1', sealed.indexOf('eu-central-1'));
-    expect((await vaultErrorOf(anOpener().open(new Uint8Array(damaged) as SealedSecret, context))).kind).toBe('cannot-open');
+    expect((await vaultErrorOf(anOpener().open(new Uint8Array(damaged) as SealedSecret, context))).kind).toBe(
+      'cannot-open',
+    );
   });
 });
 
@@ -86,7 +97,8 @@ describe('calls to the key service', () => {
     const contexts = Array.from({ length: 20 }, () => aContext());
     const sealed = await Promise.all(contexts.map(seal));
     const opener = anOpener();
-    for (let round = 0; round < 20; round++) await Promise.all(contexts.map((context, index) => opener.open(sealed[index]!, context)));
+    for (let round = 0; round < 20; round++)
+      await Promise.all(contexts.map((context, index) => opener.open(sealed[index]!, context)));
     expect(kms.count('Decrypt')).toBe(20);
   });
 
@@ -130,7 +142,10 @@ describe('when KMS is down', () => {
     await opener.open(sealedWarm, warm);
     await kms.stop();
     expect((await opener.open(sealedWarm, warm)).expose()).toBe(SECRET);
-    expect(await vaultErrorOf(opener.open(sealedCold, cold))).toMatchObject({ kind: 'key-service-unavailable', code: 'ECONNREFUSED' });
+    expect(await vaultErrorOf(opener.open(sealedCold, cold))).toMatchObject({
+      kind: 'key-service-unavailable',
+      code: 'ECONNREFUSED',
+    });
   });
 
   it('a warm secret no longer opens after the maximum age', async () => {
@@ -150,21 +165,29 @@ describe('when KMS is down', () => {
     const opener = anOpener(quick);
     kms.fail({ kind: 'error', status: 500, code: 'KMSInternalException' });
     const errors = await Promise.all(Array.from({ length: 1_000 }, () => vaultErrorOf(opener.open(sealed, context))));
-    expect(new Set(errors.map(({ kind, code }) => `${kind} ${String(code)}`))).toEqual(new Set(['key-service-unavailable KMSInternalException']));
+    expect(new Set(errors.map(({ kind, code }) => `${kind} ${String(code)}`))).toEqual(
+      new Set(['key-service-unavailable KMSInternalException']),
+    );
     expect(kms.count('Decrypt')).toBe(2);
     kms.fail(null);
     expect((await opener.open(sealed, context)).expose()).toBe(SECRET);
   });
 
-  it.each(['ThrottlingException', 'AccessDeniedException', 'DisabledException', 'NotFoundException', 'KMSInvalidStateException'])(
-    '%s is not mistaken for a damaged secret',
-    async (code) => {
-      const context = aContext();
-      const sealed = await seal(context);
-      kms.fail({ kind: 'error', status: 400, code });
-      expect(await vaultErrorOf(anOpener(quick).open(sealed, context))).toMatchObject({ kind: 'key-service-unavailable', code });
-    },
-  );
+  it.each([
+    'ThrottlingException',
+    'AccessDeniedException',
+    'DisabledException',
+    'NotFoundException',
+    'KMSInvalidStateException',
+  ])('%s is not mistaken for a damaged secret', async (code) => {
+    const context = aContext();
+    const sealed = await seal(context);
+    kms.fail({ kind: 'error', status: 400, code });
+    expect(await vaultErrorOf(anOpener(quick).open(sealed, context))).toMatchObject({
+      kind: 'key-service-unavailable',
+      code,
+    });
+  });
 
   it('sealing fails closed', async () => {
     kms.fail({ kind: 'error', status: 400, code: 'DisabledException' });
@@ -184,7 +207,11 @@ describe('when KMS is down', () => {
   it('an answer that is not KMS’s fails closed', async () => {
     const context = aContext();
     const sealed = await seal(context);
-    const garbage = createServer((socket) => socket.on('data', () => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n{]}')).on('error', () => undefined));
+    const garbage = createServer((socket) =>
+      socket
+        .on('data', () => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n{]}'))
+        .on('error', () => undefined),
+    );
     await new Promise<void>((resolve) => garbage.listen(0, '127.0.0.1', resolve));
     const address = garbage.address();
     const endpoint = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`;
@@ -200,6 +227,7 @@ describe('when KMS is down', () => {
     const error = await vaultErrorOf(anOpener(quick).open(sealed, context));
     const printed = inspect(error, { depth: null, showHidden: true });
     expect(error.cause).toBeUndefined();
-    for (const secret of [SECRET, kms.keyArn, 'as the test asked', 'not-a-real-secret']) expect(printed).not.toContain(secret);
+    for (const secret of [SECRET, kms.keyArn, 'as the test asked', 'not-a-real-secret'])
+      expect(printed).not.toContain(secret);
   });
 });

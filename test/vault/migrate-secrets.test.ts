@@ -32,13 +32,25 @@ afterEach(() => world.admin`truncate connections, audit_log cascade`);
 function written(text: string): string {
   const salt = randomBytes(8);
   const blocks = [Buffer.alloc(0)];
-  for (let round = 0; round < 3; round += 1) blocks.push(createHash('md5').update(Buffer.concat([blocks.at(-1)!, Buffer.from(PASSPHRASE), salt])).digest());
+  for (let round = 0; round < 3; round += 1)
+    blocks.push(
+      createHash('md5')
+        .update(Buffer.concat([blocks.at(-1)!, Buffer.from(PASSPHRASE), salt]))
+        .digest(),
+    );
   const derived = Buffer.concat(blocks);
   const cipher = createCipheriv('aes-256-cbc', derived.subarray(0, 32), derived.subarray(32, 48));
   return Buffer.concat([Buffer.from('Salted__'), salt, cipher.update(text), cipher.final()]).toString('base64');
 }
 
-const aLine = (account: string, key: string, changes: object = {}) => ({ venue: venueId, provider: 'stripe', environment: 'sandbox', externalAccountId: account, ciphertext: written(key), ...changes });
+const aLine = (account: string, key: string, changes: object = {}) => ({
+  venue: venueId,
+  provider: 'stripe',
+  environment: 'sandbox',
+  externalAccountId: account,
+  ciphertext: written(key),
+  ...changes,
+});
 
 interface Ended {
   readonly code: number;
@@ -47,11 +59,21 @@ interface Ended {
 
 /** The command as an operator runs it. */
 function run(...args: string[]): Promise<Ended> {
-  const env = { PATH: process.env['PATH'], DATABASE_URL: world.database.url, MOCK_KMS: 'true', ENCRYPTION_KEY: KEY.expose() };
+  const env = {
+    PATH: process.env['PATH'],
+    DATABASE_URL: world.database.url,
+    MOCK_KMS: 'true',
+    ENCRYPTION_KEY: KEY.expose(),
+  };
   return new Promise((resolve) => {
-    execFile(process.execPath, [path.join(REPOSITORY, 'worker/secrets/main.ts'), ...args], { env }, (error, stdout, stderr) => {
-      resolve({ code: typeof error?.code === 'number' ? error.code : 0, output: `${stdout}${stderr}` });
-    });
+    execFile(
+      process.execPath,
+      [path.join(REPOSITORY, 'worker/secrets/main.ts'), ...args],
+      { env },
+      (error, stdout, stderr) => {
+        resolve({ code: typeof error?.code === 'number' ? error.code : 0, output: `${stdout}${stderr}` });
+      },
+    );
   });
 }
 
@@ -64,24 +86,44 @@ function migrate(lines: readonly unknown[], ...more: string[]): Promise<Ended> {
 const keysHere = async () => {
   const { data } = await world.connections.list(venueId, { limit: 50, after: null });
   const opener = createOpener(localKeyring(KEY));
-  return Promise.all(data.map(async ({ id, account, state }) => {
-    const ref = { venueId, connectionId: id };
-    const stored = await world.connections.findApiKey(ref);
-    return [account!.id, state, stored && (await opener.open(stored.sealedKey, { ...ref, purpose: 'provider-api-key' })).expose()];
-  }));
+  return Promise.all(
+    data.map(async ({ id, account, state }) => {
+      const ref = { venueId, connectionId: id };
+      const stored = await world.connections.findApiKey(ref);
+      return [
+        account!.id,
+        state,
+        stored && (await opener.open(stored.sealedKey, { ...ref, purpose: 'provider-api-key' })).expose(),
+      ];
+    }),
+  );
 };
 
 describe('the migration of a predecessor’s secrets', () => {
   it('tries everything and writes nothing in a dry run; then migrates; a second time finds it done', async () => {
     const lines = [aLine('acct_1', 'sk_test_canary_1'), aLine('acct_2', 'sk_test_canary_2')];
     const tried = await migrate(lines, '--dry-run');
-    expect(tried).toMatchObject({ code: 0, output: expect.stringContaining('dry run, nothing written: {"migrated":2,"unchanged":0,"kept":0,"refused":0}') as string });
+    expect(tried).toMatchObject({
+      code: 0,
+      output: expect.stringContaining(
+        'dry run, nothing written: {"migrated":2,"unchanged":0,"kept":0,"refused":0}',
+      ) as string,
+    });
     expect(await keysHere()).toEqual([]);
     expect((await migrate(lines)).output).toContain('{"migrated":2,"unchanged":0,"kept":0,"refused":0}');
-    expect(await keysHere()).toEqual([['acct_1', 'active', 'sk_test_canary_1'], ['acct_2', 'active', 'sk_test_canary_2']]);
+    expect(await keysHere()).toEqual([
+      ['acct_1', 'active', 'sk_test_canary_1'],
+      ['acct_2', 'active', 'sk_test_canary_2'],
+    ]);
     expect((await migrate(lines)).output).toContain('{"migrated":0,"unchanged":2,"kept":0,"refused":0}');
     const actions = await world.admin`select action, actor, details from audit_log`;
-    expect([...actions]).toEqual(Array.from({ length: 2 }, () => ({ action: 'connection.migrated', actor: 'migrate-secrets', details: { batch: 'b1' } })));
+    expect([...actions]).toEqual(
+      Array.from({ length: 2 }, () => ({
+        action: 'connection.migrated',
+        actor: 'migrate-secrets',
+        details: { batch: 'b1' },
+      })),
+    );
   });
 
   it('refuses bad lines one by one, by number, and prints nothing of any line', async () => {
@@ -95,7 +137,12 @@ describe('the migration of a predecessor’s secrets', () => {
       { ...good, sk_test_canary_field: 1, environment: 'canary' },
     ]);
     expect(code).toBe(1);
-    expect(output.split('\n').map((line) => /^line (\d+)/.exec(line)?.[1]).filter(Boolean)).toEqual(['2', '3', '4', '5', '6']);
+    expect(
+      output
+        .split('\n')
+        .map((line) => /^line (\d+)/.exec(line)?.[1])
+        .filter(Boolean),
+    ).toEqual(['2', '3', '4', '5', '6']);
     expect(output).toContain('{"migrated":1,"unchanged":0,"kept":0,"refused":5}');
     expect(output).not.toMatch(/canary|correct horse/);
     expect(await keysHere()).toEqual([['acct_1', 'active', 'sk_test_canary_1']]);
@@ -103,7 +150,9 @@ describe('the migration of a predecessor’s secrets', () => {
 
   it('never overwrites a key that the venue has entered here', async () => {
     await migrate([aLine('acct_1', 'sk_test_newer')]);
-    expect((await migrate([aLine('acct_1', 'sk_test_older')])).output).toMatch(/line 1: the venue has entered another key.*\n.*"kept":1/);
+    expect((await migrate([aLine('acct_1', 'sk_test_older')])).output).toMatch(
+      /line 1: the venue has entered another key.*\n.*"kept":1/,
+    );
     expect(await keysHere()).toEqual([['acct_1', 'active', 'sk_test_newer']]);
   });
 
@@ -111,14 +160,26 @@ describe('the migration of a predecessor’s secrets', () => {
     await migrate([aLine('acct_1', 'sk_test_1'), aLine('acct_2', 'sk_test_2')]);
     await world.admin`insert into sync_runs (id, venue_id, connection_id, provider, resource, direction, mode, workflow_id, requested_by)
       select gen_random_uuid(), venue_id, id, 'stripe', 'customers', 'pull', 'full', 'w', 't' from connections where external_account_id = 'acct_2'`;
-    expect(await run('rollback', '--batch', 'b1')).toMatchObject({ code: 1, output: expect.stringContaining('1 connections removed, 1 left because they are in use') as string });
+    expect(await run('rollback', '--batch', 'b1')).toMatchObject({
+      code: 1,
+      output: expect.stringContaining('1 connections removed, 1 left because they are in use') as string,
+    });
     expect((await keysHere()).map(([account]) => account)).toEqual(['acct_2']);
-    expect(await run('confirm', '--batch', 'b1')).toMatchObject({ code: 0, output: expect.stringContaining('1 connections confirmed') as string });
-    expect(await run('rollback', '--batch', 'b1')).toMatchObject({ code: 0, output: expect.stringContaining('0 connections removed, 0 left') as string });
+    expect(await run('confirm', '--batch', 'b1')).toMatchObject({
+      code: 0,
+      output: expect.stringContaining('1 connections confirmed') as string,
+    });
+    expect(await run('rollback', '--batch', 'b1')).toMatchObject({
+      code: 0,
+      output: expect.stringContaining('0 connections removed, 0 left') as string,
+    });
   });
 
   it('says what is missing when it is called wrongly', async () => {
-    expect(await run('migrate', '--file', 'x')).toMatchObject({ code: 2, output: expect.stringContaining('Usage: node worker/secrets/main.ts') as string });
+    expect(await run('migrate', '--file', 'x')).toMatchObject({
+      code: 2,
+      output: expect.stringContaining('Usage: node worker/secrets/main.ts') as string,
+    });
     expect((await run('destroy')).code).toBe(2);
   });
 });
@@ -128,7 +189,10 @@ describe('destroying a venue’s credentials', () => {
     const [old, next] = [aLocalKey(), aLocalKey()];
     const [gone, stays] = [await world.aSecret(localKeyring(KEY)), await world.aSecret(localKeyring(KEY))];
     const backup = { gone: await world.stored(gone), stays: await world.stored(stays) };
-    expect(await run('shred', '--venue', gone.venueId, '--actor', 'someone')).toMatchObject({ code: 0, output: expect.stringContaining('1 credentials deleted') as string });
+    expect(await run('shred', '--venue', gone.venueId, '--actor', 'someone')).toMatchObject({
+      code: 0,
+      output: expect.stringContaining('1 credentials deleted') as string,
+    });
     expect(await world.connections.findApiKey(gone)).toBeNull();
     expect((await world.connections.find(gone))?.state).toBe('disconnected');
     expect((await world.connections.find(stays))?.state).toBe('active');
@@ -138,7 +202,11 @@ describe('destroying a venue’s credentials', () => {
     await world.rotate(localKeyring(next, KEY));
     // The old key is destroyed: nobody has it any more, and it was all that opened the backup.
     const survivors = createOpener(localKeyring(next, old));
-    for (const [ref, sealed] of [[gone, backup.gone], [stays, backup.stays]] as const) await expect(survivors.open(sealed, ref)).rejects.toMatchObject({ kind: 'cannot-open' });
+    for (const [ref, sealed] of [
+      [gone, backup.gone],
+      [stays, backup.stays],
+    ] as const)
+      await expect(survivors.open(sealed, ref)).rejects.toMatchObject({ kind: 'cannot-open' });
     expect(await world.open(localKeyring(next), stays)).toBe('sk_test_canary_4242');
   });
 });

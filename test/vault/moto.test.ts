@@ -15,7 +15,10 @@ const SECRET = 'sk_test_canary_4242';
 const REGION = 'eu-central-1';
 
 const moto = await findMoto();
-if ('missing' in moto) process.stderr.write(`\nSKIPPED: the vault is not tried against moto: its Python packages cannot be had here (${moto.missing})\n\n`);
+if ('missing' in moto)
+  process.stderr.write(
+    `\nSKIPPED: the vault is not tried against moto: its Python packages cannot be had here (${moto.missing})\n\n`,
+  );
 
 // What a disabled key, or one pending deletion, answers is in kms.test.ts and startup-check.test.ts: moto 5.2.5 lets such keys work on.
 describe.skipIf('missing' in moto)('under a KMS that others wrote (moto)', () => {
@@ -38,19 +41,28 @@ describe.skipIf('missing' in moto)('under a KMS that others wrote (moto)', () =>
     return KeyMetadata!.Arn!;
   }
 
-  const aKeyring = (keyId: string, otherKeyArns: readonly string[] = []): KeyringConfig => ({ kind: 'kms', keyId, region: REGION, endpoint: server.endpoint, otherKeyArns });
+  const aKeyring = (keyId: string, otherKeyArns: readonly string[] = []): KeyringConfig => ({
+    kind: 'kms',
+    keyId,
+    region: REGION,
+    endpoint: server.endpoint,
+    otherKeyArns,
+  });
   const seal = (keyId: string, context = aContext()) => createSealer(aKeyring(keyId)).seal(new Secret(SECRET), context);
 
-  it.each(['ARN', 'id', 'alias'])('a secret opens to what was sealed, with the key named by its %s, which the header then names by its ARN', async (form) => {
-    const arn = await aKey();
-    const alias = `alias/interlock-${arn.slice(-8)}`;
-    await kms.send(new CreateAliasCommand({ AliasName: alias, TargetKeyId: arn }));
-    const keyId = { ARN: arn, id: arn.split('/')[1]!, alias }[form]!;
-    const context = aContext();
-    const sealed = await seal(keyId, context);
-    expect((await createOpener(aKeyring(keyId)).open(sealed, context)).expose()).toBe(SECRET);
-    expect(await wrappingKeyOf(sealed)).toBe(arn);
-  });
+  it.each(['ARN', 'id', 'alias'])(
+    'a secret opens to what was sealed, with the key named by its %s, which the header then names by its ARN',
+    async (form) => {
+      const arn = await aKey();
+      const alias = `alias/interlock-${arn.slice(-8)}`;
+      await kms.send(new CreateAliasCommand({ AliasName: alias, TargetKeyId: arn }));
+      const keyId = { ARN: arn, id: arn.split('/')[1]!, alias }[form]!;
+      const context = aContext();
+      const sealed = await seal(keyId, context);
+      expect((await createOpener(aKeyring(keyId)).open(sealed, context)).expose()).toBe(SECRET);
+      expect(await wrappingKeyOf(sealed)).toBe(arn);
+    },
+  );
 
   it.each([
     ['venue', () => ({ venueId: aContext().venueId })],
@@ -62,7 +74,10 @@ describe.skipIf('missing' in moto)('under a KMS that others wrote (moto)', () =>
     const sealed = await seal(key, home);
     const opener = createOpener(aKeyring(key));
     for (const warm of [false, true]) {
-      expect([(await vaultErrorOf(opener.open(sealed, { ...home, ...change() }))).kind, warm]).toEqual(['cannot-open', warm]);
+      expect([(await vaultErrorOf(opener.open(sealed, { ...home, ...change() }))).kind, warm]).toEqual([
+        'cannot-open',
+        warm,
+      ]);
       await opener.open(sealed, home);
     }
   });
@@ -75,7 +90,11 @@ describe.skipIf('missing' in moto)('under a KMS that others wrote (moto)', () =>
     const at = sealed.indexOf(context.venueId);
     sealed[at] = sealed[at] === 0x30 ? 0x31 : 0x30;
     const claimed = { ...context, venueId: sealed.toString('latin1', at, at + 36) as typeof context.venueId };
-    expect(await vaultErrorOf(createOpener(aKeyring(key)).open(new Uint8Array(sealed) as Awaited<ReturnType<typeof seal>>, claimed))).toMatchObject({
+    expect(
+      await vaultErrorOf(
+        createOpener(aKeyring(key)).open(new Uint8Array(sealed) as Awaited<ReturnType<typeof seal>>, claimed),
+      ),
+    ).toMatchObject({
       kind: 'cannot-open',
       code: 'InvalidCiphertextException',
     });
@@ -85,17 +104,25 @@ describe.skipIf('missing' in moto)('under a KMS that others wrote (moto)', () =>
     const context = aContext();
     const sealed = await seal(await aKey(), context);
     // AWS says IncorrectKeyException here, which kms.test.ts holds us to.
-    expect((await vaultErrorOf(createOpener(aKeyring(await aKey())).open(sealed, context))).code).toBe('AccessDeniedException');
+    expect((await vaultErrorOf(createOpener(aKeyring(await aKey())).open(sealed, context))).code).toBe(
+      'AccessDeniedException',
+    );
   });
 
-  it.each([0.1, 0.3, 0.7, 0.9, 0.99])('a secret with a bit flipped at %s of its length cannot be opened', async (part) => {
-    const key = await aKey();
-    const context = aContext();
-    const damaged = Uint8Array.from(await seal(key, context));
-    damaged[Math.floor(damaged.length * part)]! ^= 1;
-    // moto finds the key by bytes of the wrapped data key, and refuses access to one that it does not find.
-    expect(['cannot-open', 'key-service-unavailable']).toContain((await vaultErrorOf(createOpener(aKeyring(key)).open(damaged as Awaited<ReturnType<typeof seal>>, context))).kind);
-  });
+  it.each([0.1, 0.3, 0.7, 0.9, 0.99])(
+    'a secret with a bit flipped at %s of its length cannot be opened',
+    async (part) => {
+      const key = await aKey();
+      const context = aContext();
+      const damaged = Uint8Array.from(await seal(key, context));
+      damaged[Math.floor(damaged.length * part)]! ^= 1;
+      // moto finds the key by bytes of the wrapped data key, and refuses access to one that it does not find.
+      expect(['cannot-open', 'key-service-unavailable']).toContain(
+        (await vaultErrorOf(createOpener(aKeyring(key)).open(damaged as Awaited<ReturnType<typeof seal>>, context)))
+          .kind,
+      );
+    },
+  );
 
   it('a secret is brought under another key, opens before, meanwhile and after, and needs the old key no more', async () => {
     const [old, next] = [await aKey(), await aKey()];
@@ -115,6 +142,8 @@ describe.skipIf('missing' in moto)('under a KMS that others wrote (moto)', () =>
     const key = await aKey();
     const check = (keyId: string) => checkKeyAccess(createSealer(aKeyring(keyId)), createOpener(aKeyring(keyId)));
     expect(await check(key)).toEqual({ state: 'ready', keyName: key });
-    await expect(check(key.replace(/.{12}$/, '000000000000'))).rejects.toThrow(/knows no key AWS_KMS_KEY_ID in the region AWS_REGION/);
+    await expect(check(key.replace(/.{12}$/, '000000000000'))).rejects.toThrow(
+      /knows no key AWS_KMS_KEY_ID in the region AWS_REGION/,
+    );
   });
 });

@@ -19,15 +19,26 @@ const outcomeOf = (text: string, passphrase = PASSPHRASE): string => {
 
 it.each([
   ['ASCII', WRITTEN, 'correct horse', 'sk_test_canary_4242'],
-  ['any script, of the passphrase too', 'U2FsdGVkX1/wORGpuYjgfHa5clhp4jvKZv6I2OsnxfFYVYKSnX7pNVIfSrI8Uldi', 'Schlüssel', 'sk_test_ü_ключ'],
+  [
+    'any script, of the passphrase too',
+    'U2FsdGVkX1/wORGpuYjgfHa5clhp4jvKZv6I2OsnxfFYVYKSnX7pNVIfSrI8Uldi',
+    'Schlüssel',
+    'sk_test_ü_ключ',
+  ],
 ])('what another program wrote is opened: %s', (_what, text, passphrase, expected) => {
   expect(outcomeOf(text, new Secret(passphrase))).toBe(expected);
 });
 
 it('another passphrase never opens it', () => {
-  fc.assert(fc.property(fc.string().filter((text) => text !== 'correct horse'), (text) => {
-    expect(outcomeOf(WRITTEN, new Secret(text))).not.toBe('sk_test_canary_4242');
-  }), { numRuns: 300 });
+  fc.assert(
+    fc.property(
+      fc.string().filter((text) => text !== 'correct horse'),
+      (text) => {
+        expect(outcomeOf(WRITTEN, new Secret(text))).not.toBe('sk_test_canary_4242');
+      },
+    ),
+    { numRuns: 300 },
+  );
 });
 
 it.each([

@@ -27,7 +27,11 @@ afterAll(() => system.stop());
 async function aVenueOfBefore() {
   const [account, venueId] = await Promise.all([system.stripe.addAccount(), system.api.createVenue()]);
   const connectionId = (await system.api.connect(venueId, account.secretKey)).id;
-  const ref = { venueId: venueId as VenueId, connectionId: connectionId as ConnectionId, purpose: 'provider-api-key' } as const;
+  const ref = {
+    venueId: venueId as VenueId,
+    connectionId: connectionId as ConnectionId,
+    purpose: 'provider-api-key',
+  } as const;
   const sealed = await createSealer(localKeyring(OLD)).seal(new Secret(account.secretKey), ref);
   await system.database`update venue_api_keys set sealed_key = ${Buffer.from(sealed)} where connection_id = ${connectionId}`;
   return { ref, account };
@@ -42,12 +46,26 @@ it('an administrator rotates the key while syncs run: none fails, both start cal
     const { id } = await system.api.start(venueId, { connectionId, direction: 'pull' });
     return system.api.finished(venueId, id, 90_000);
   });
-  const started = await Promise.all([system.api.tryPost('/v1/admin/keys/rotate', {}), system.api.tryPost('/v1/admin/keys/rotate', {})]);
+  const started = await Promise.all([
+    system.api.tryPost('/v1/admin/keys/rotate', {}),
+    system.api.tryPost('/v1/admin/keys/rotate', {}),
+  ]);
   expect(started.map(({ status }) => status)).toEqual([202, 202]);
   const [id, again] = started.map(({ body }) => (body as JobBody).id);
   expect(again).toBe(id);
-  const job = await until(async () => { const now = await jobOf(id!); return now.finishedAt !== null && now; }, { limitMs: 60_000, what: 'the rotation has ended', everyMs: 200 });
-  expect(job).toMatchObject({ kind: 'rotate-vault-keys', outcome: 'completed', progress: { resealed: 3, unreadable: 0, pass: 2 }, unreadable: [] });
+  const job = await until(
+    async () => {
+      const now = await jobOf(id!);
+      return now.finishedAt !== null && now;
+    },
+    { limitMs: 60_000, what: 'the rotation has ended', everyMs: 200 },
+  );
+  expect(job).toMatchObject({
+    kind: 'rotate-vault-keys',
+    outcome: 'completed',
+    progress: { resealed: 3, unreadable: 0, pass: 2 },
+    unreadable: [],
+  });
   expect((await Promise.all(syncs)).map(({ outcome }) => outcome)).toEqual(['completed', 'completed', 'completed']);
 
   const handle = system.temporal.workflow.getHandle(rotateVaultKeysWorkflowId(id as JobId));
@@ -55,7 +73,11 @@ it('an administrator rotates the key while syncs run: none fails, both start cal
   const history = textOf(await handle.fetchHistory());
   for (const { ref, account } of venues) {
     for (const text of [account.secretKey, ref.venueId, ref.connectionId]) expect(history).not.toContain(text);
-    const [row] = await system.database<{ sealed: Buffer }[]>`select sealed_key as sealed from venue_api_keys where connection_id = ${ref.connectionId}`;
-    expect((await createOpener(localKeyring(NEW)).open(new Uint8Array(row!.sealed) as SealedSecret, ref)).expose()).toBe(account.secretKey);
+    const [row] = await system.database<
+      { sealed: Buffer }[]
+    >`select sealed_key as sealed from venue_api_keys where connection_id = ${ref.connectionId}`;
+    expect(
+      (await createOpener(localKeyring(NEW)).open(new Uint8Array(row!.sealed) as SealedSecret, ref)).expose(),
+    ).toBe(account.secretKey);
   }
 }, 180_000);

@@ -38,11 +38,25 @@ export async function createRotationWorld() {
   }
 
   /** A connection whose secret is sealed as it would have been by a process with this keyring. */
-  async function aSecret(keyring: KeyringConfig, { venueId, purpose = 'provider-api-key', text = 'sk_test_canary_4242' }: { venueId?: VenueId; purpose?: SecretPurpose; text?: string } = {}): Promise<SecretRef> {
+  async function aSecret(
+    keyring: KeyringConfig,
+    {
+      venueId,
+      purpose = 'provider-api-key',
+      text = 'sk_test_canary_4242',
+    }: { venueId?: VenueId; purpose?: SecretPurpose; text?: string } = {},
+  ): Promise<SecretRef> {
     const ref = { venueId: venueId ?? (await aVenue()), connectionId: uuidv7() as ConnectionId };
     const seal = (as: SecretPurpose) => createSealer(keyring).seal(new Secret(text), { ...ref, purpose: as });
     const account = { id: `acct_${randomBytes(6).toString('hex')}`, name: null };
-    await connections.saveWithApiKey({ ...ref, provider: 'stripe', environment: 'sandbox', account, scopes: [], sealedKey: await seal('provider-api-key') });
+    await connections.saveWithApiKey({
+      ...ref,
+      provider: 'stripe',
+      environment: 'sandbox',
+      account,
+      scopes: [],
+      sealedKey: await seal('provider-api-key'),
+    });
     if (purpose === 'provider-oauth-tokens') {
       await admin`delete from venue_api_keys where connection_id = ${ref.connectionId}`;
       await admin`insert into oauth_tokens (connection_id, venue_id, sealed_tokens) values (${ref.connectionId}, ${ref.venueId}, ${Buffer.from(await seal(purpose))})`;
@@ -51,25 +65,34 @@ export async function createRotationWorld() {
   }
 
   async function stored({ connectionId, purpose }: SecretRef): Promise<SealedSecret> {
-    const [row] = purpose === 'provider-api-key'
-      ? await admin<{ sealed: Buffer }[]>`select sealed_key as sealed from venue_api_keys where connection_id = ${connectionId}`
-      : await admin<{ sealed: Buffer }[]>`select sealed_tokens as sealed from oauth_tokens where connection_id = ${connectionId}`;
+    const [row] =
+      purpose === 'provider-api-key'
+        ? await admin<
+            { sealed: Buffer }[]
+          >`select sealed_key as sealed from venue_api_keys where connection_id = ${connectionId}`
+        : await admin<
+            { sealed: Buffer }[]
+          >`select sealed_tokens as sealed from oauth_tokens where connection_id = ${connectionId}`;
     return new Uint8Array(row!.sealed) as SealedSecret;
   }
 
-  const open = async (keyring: KeyringConfig, ref: SecretRef): Promise<string> => (await createOpener(keyring).open(await stored(ref), ref)).expose();
+  const open = async (keyring: KeyringConfig, ref: SecretRef): Promise<string> =>
+    (await createOpener(keyring).open(await stored(ref), ref)).expose();
 
   function activities(keyring: KeyringConfig, chunkMs = 60_000) {
     const made = createKeyRotationActivities({ rotations, resealer: createResealer(keyring), audit, log, chunkMs });
     const stage = () => new MockActivityEnvironment({}, { logger: createTemporalLogger(log) });
     return {
       begin: (jobId: JobId) => stage().run(made.beginKeyRotation, { jobId }),
-      chunk: (jobId: JobId, environment = stage()): Promise<RotationChunkResult> => environment.run(made.rotateKeysChunk, { jobId }),
-      finish: (jobId: JobId, end: 'completed' | 'cancelled' = 'completed') => stage().run(made.finishKeyRotation, { jobId, end, errorType: null }),
+      chunk: (jobId: JobId, environment = stage()): Promise<RotationChunkResult> =>
+        environment.run(made.rotateKeysChunk, { jobId }),
+      finish: (jobId: JobId, end: 'completed' | 'cancelled' = 'completed') =>
+        stage().run(made.finishKeyRotation, { jobId, end, errorType: null }),
     };
   }
 
-  const openJob = async (keyring: KeyringConfig) => (await rotations.openOrJoin({ targetKey: await currentKeyOf(createSealer(keyring)), requestedBy: 'test' })).id;
+  const openJob = async (keyring: KeyringConfig) =>
+    (await rotations.openOrJoin({ targetKey: await currentKeyOf(createSealer(keyring)), requestedBy: 'test' })).id;
 
   /** A whole rotation, chunk after chunk. */
   async function rotate(keyring: KeyringConfig, chunkMs?: number) {

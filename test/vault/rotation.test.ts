@@ -39,9 +39,18 @@ describe('a rotation', () => {
       await world.aSecret(both, { text: 'four' }),
     ];
     const job = await world.rotate(both);
-    expect(job).toMatchObject({ phase: 'finished', outcome: 'completed', resealed: 3, unreadableInPass: 0, pass: 2, venuesDone: 3, venuesTotal: 3 });
+    expect(job).toMatchObject({
+      phase: 'finished',
+      outcome: 'completed',
+      resealed: 3,
+      unreadableInPass: 0,
+      pass: 2,
+      venuesDone: 3,
+      venuesTotal: 3,
+    });
     expect(await Promise.all(secrets.map((ref) => world.open(onlyNew, ref)))).toEqual(['one', 'two', 'three', 'four']);
-    for (const ref of secrets) expect((await vaultErrorOf(createOpener(old).open(await world.stored(ref), ref))).kind).toBe('cannot-open');
+    for (const ref of secrets)
+      expect((await vaultErrorOf(createOpener(old).open(await world.stored(ref), ref))).kind).toBe('cannot-open');
   });
 
   it('leaves a trace of each secret with the secret itself, and nothing of it', async () => {
@@ -49,7 +58,14 @@ describe('a rotation', () => {
     const { id } = await world.rotate(both);
     const rows = await world.admin`select venue_id, actor, action, target_id, outcome, details from audit_log`;
     expect([...rows]).toEqual([
-      { venue_id: ref.venueId, actor: 'rotateVaultKeys', action: 'credentials.resealed', target_id: ref.connectionId, outcome: 'ok', details: { jobId: id, purpose: 'provider-api-key' } },
+      {
+        venue_id: ref.venueId,
+        actor: 'rotateVaultKeys',
+        action: 'credentials.resealed',
+        target_id: ref.connectionId,
+        outcome: 'ok',
+        details: { jobId: id, purpose: 'provider-api-key' },
+      },
     ]);
   });
 
@@ -70,7 +86,8 @@ describe('a rotation', () => {
 
   it('never holds more than a page of a venue’s secrets, and passes over none between two pages', async () => {
     const venueId = await world.aVenue();
-    for (let index = 0; index < 65; index += 1) await world.aSecret(old, { venueId, purpose: index < 60 ? 'provider-api-key' : 'provider-oauth-tokens' });
+    for (let index = 0; index < 65; index += 1)
+      await world.aSecret(old, { venueId, purpose: index < 60 ? 'provider-api-key' : 'provider-oauth-tokens' });
     const listSecrets = vi.spyOn(world.rotations, 'listSecrets');
     expect(await world.rotate(both)).toMatchObject({ outcome: 'completed', resealed: 65 });
     const pages = await Promise.all(listSecrets.mock.results.map(({ value }) => value as Promise<readonly unknown[]>));
@@ -88,7 +105,11 @@ describe('a rotation', () => {
     const last = await world.aSecret(old);
     const jobId = await world.openJob(both);
     // A chunk without time hands back after its first page of venues.
-    expect(await world.activities(both, 0).chunk(jobId)).toMatchObject({ status: 'more', venuesDone: 100, resealed: 0 });
+    expect(await world.activities(both, 0).chunk(jobId)).toMatchObject({
+      status: 'more',
+      venuesDone: 100,
+      resealed: 0,
+    });
     expect(await world.activities(both).chunk(jobId)).toMatchObject({ status: 'pass-ended', resealed: 1 });
     expect(await world.activities(both).chunk(jobId)).toMatchObject({ status: 'done', resealed: 1, venuesDone: 102 });
     expect(await world.open(onlyNew, last)).toBe('sk_test_canary_4242');
@@ -100,7 +121,9 @@ describe('a rotation', () => {
     await Promise.all([world.activities(both).chunk(jobId), world.activities(both).chunk(jobId)]);
     while ((await world.activities(both).chunk(jobId)).status !== 'done');
     expect((await world.rotations.find(jobId))?.resealed).toBe(20);
-    const [{ count } = { count: 0 }] = await world.admin<{ count: number }[]>`select count(*)::int from audit_log where action = 'credentials.resealed'`;
+    const [{ count } = { count: 0 }] = await world.admin<
+      { count: number }[]
+    >`select count(*)::int from audit_log where action = 'credentials.resealed'`;
     expect(count).toBe(20);
     for (const ref of refs) expect(await world.open(onlyNew, ref)).toBe('sk_test_canary_4242');
   });
@@ -112,7 +135,9 @@ describe('a rotation', () => {
     const entered = await createSealer(old).seal(new Secret('entered meanwhile'), ref);
     await world.admin`update venue_api_keys set sealed_key = ${Buffer.from(entered)}, generation = generation + 1 where connection_id = ${ref.connectionId}`;
     await world.rotations.begin(jobId);
-    await world.rotations.replace({ id: jobId }, ref.venueId, [{ ...ref, sealed: before, resealed: await createSealer(both).seal(new Secret('entered before'), ref) }]);
+    await world.rotations.replace({ id: jobId }, ref.venueId, [
+      { ...ref, sealed: before, resealed: await createSealer(both).seal(new Secret('entered before'), ref) },
+    ]);
     expect(await world.open(both, ref)).toBe('entered meanwhile');
     expect(await world.rotations.find(jobId)).toMatchObject({ resealed: 0, resealedInPass: 1 });
     while ((await world.activities(both).chunk(jobId)).status !== 'done');
@@ -120,13 +145,19 @@ describe('a rotation', () => {
   });
 
   it('goes round secrets that cannot be opened, shows them, and says in the audit log that it failed', async () => {
-    const [moved, lost, fine] = [await world.aSecret(old), await world.aSecret(localKeyring(aLocalKey())), await world.aSecret(old)];
+    const [moved, lost, fine] = [
+      await world.aSecret(old),
+      await world.aSecret(localKeyring(aLocalKey())),
+      await world.aSecret(old),
+    ];
     const elsewhere = await world.aSecret(old);
     await world.admin`update venue_api_keys set sealed_key = (select sealed_key from venue_api_keys where connection_id = ${elsewhere.connectionId}) where connection_id = ${moved.connectionId}`;
     const kept = await world.stored(moved);
     const job = await world.rotate(both);
     expect(job).toMatchObject({ outcome: 'completed', resealed: 2, unreadableInPass: 2 });
-    expect(job.unreadable.map(({ connectionId }) => connectionId).sort()).toEqual([moved.connectionId, lost.connectionId].sort());
+    expect(job.unreadable.map(({ connectionId }) => connectionId).sort()).toEqual(
+      [moved.connectionId, lost.connectionId].sort(),
+    );
     expect(await world.open(onlyNew, fine)).toBe('sk_test_canary_4242');
     expect(Buffer.from(await world.stored(moved)).equals(kept)).toBe(true);
     const failed = await world.admin`select target_id from audit_log where outcome = 'failed' order by 1`;
@@ -137,7 +168,10 @@ describe('a rotation', () => {
     const ref = await world.aSecret(old);
     const sealed = await world.stored(ref);
     const jobId = await world.openJob(both);
-    await expect(world.activities(localKeyring(OLD, NEW)).chunk(jobId)).rejects.toMatchObject({ type: FAILURE.otherKey, nonRetryable: false });
+    await expect(world.activities(localKeyring(OLD, NEW)).chunk(jobId)).rejects.toMatchObject({
+      type: FAILURE.otherKey,
+      nonRetryable: false,
+    });
     expect(Buffer.from(await world.stored(ref)).equals(sealed)).toBe(true);
   });
 
@@ -146,7 +180,10 @@ describe('a rotation', () => {
     const jobId = await world.openJob(both);
     await world.activities(both).chunk(jobId);
     await world.activities(both).finish(jobId, 'cancelled');
-    await expect(world.activities(both).chunk(jobId)).rejects.toMatchObject({ type: FAILURE.runUnavailable, nonRetryable: true });
+    await expect(world.activities(both).chunk(jobId)).rejects.toMatchObject({
+      type: FAILURE.runUnavailable,
+      nonRetryable: true,
+    });
     expect(await world.openJob(both)).not.toBe(jobId);
   });
 
@@ -164,7 +201,9 @@ describe('a rotation', () => {
         }
       }
     });
-    const job = await world.rotate(both).finally(() => { rotating = false; });
+    const job = await world.rotate(both).finally(() => {
+      rotating = false;
+    });
     await Promise.all(load);
     expect(job.resealed).toBe(30);
     expect(opens).toBeGreaterThan(60);
@@ -190,7 +229,10 @@ describe('a rotation under KMS', () => {
     const ref = await world.aSecret(keyring);
     const jobId = await world.openJob(keyring);
     kms.fail({ kind: 'error', status: 400, code: 'DisabledException' });
-    await expect(world.activities(keyring).chunk(jobId)).rejects.toMatchObject({ type: FAILURE.keyServiceUnavailable, nonRetryable: false });
+    await expect(world.activities(keyring).chunk(jobId)).rejects.toMatchObject({
+      type: FAILURE.keyServiceUnavailable,
+      nonRetryable: false,
+    });
     kms.fail(null);
     expect(await world.activities(keyring).chunk(jobId)).toMatchObject({ status: 'done', resealed: 0 });
     expect(await world.open(keyring, ref)).toBe('sk_test_canary_4242');
@@ -206,7 +248,10 @@ describe('the name of the wrapping key', () => {
     expect(await keyOf(old)).not.toBe(await keyOf(both));
   });
 
-  it.each([['empty', new Uint8Array()], ['no message', Buffer.from('U2FsdGVkX18=')]])('of bytes that are %s is unknown', async (_what, bytes) => {
+  it.each([
+    ['empty', new Uint8Array()],
+    ['no message', Buffer.from('U2FsdGVkX18=')],
+  ])('of bytes that are %s is unknown', async (_what, bytes) => {
     expect(await wrappingKeyOf(bytes as Uint8Array as SealedSecret)).toBeNull();
   });
 });

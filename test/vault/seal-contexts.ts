@@ -13,7 +13,10 @@ export const aContext = (changes: Partial<SealContext> = {}): SealContext => ({
   ...changes,
 });
 
-export const aLocalKeyring = (): KeyringConfig => ({ kind: 'local', key: new Secret(randomBytes(32).toString('base64')) });
+export const aLocalKeyring = (): KeyringConfig => ({
+  kind: 'local',
+  key: new Secret(randomBytes(32).toString('base64')),
+});
 
 /** The VaultError that a promise fails with; anything else fails the test. */
 export async function vaultErrorOf(promise: Promise<unknown>): Promise<VaultError> {

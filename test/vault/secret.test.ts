@@ -23,7 +23,12 @@ it.each<[string, (value: Secret) => string]>([
 });
 
 it('a secret prints as [secret], so that a reader sees that there was one', () => {
-  expect([String(secret), JSON.stringify(secret), inspect(secret), logged(secret)]).toEqual(['[secret]', '"[secret]"', '[secret]', expect.stringContaining('"value":"[secret]"')]);
+  expect([String(secret), JSON.stringify(secret), inspect(secret), logged(secret)]).toEqual([
+    '[secret]',
+    '"[secret]"',
+    '[secret]',
+    expect.stringContaining('"value":"[secret]"'),
+  ]);
 });
 
 it('a secret is given to the one who asks for it', () => {

@@ -19,7 +19,12 @@ afterEach(async () => {
   await kms.stop();
 });
 
-const aKeyring = (): KeyringConfig => ({ kind: 'kms', keyId: kms.keyUuid, region: 'eu-central-1', endpoint: kms.endpoint });
+const aKeyring = (): KeyringConfig => ({
+  kind: 'kms',
+  keyId: kms.keyUuid,
+  region: 'eu-central-1',
+  endpoint: kms.endpoint,
+});
 const checkApi = () => checkKeyAccess(createSealer(aKeyring(), quick));
 const checkWorker = () => checkKeyAccess(createSealer(aKeyring(), quick), createOpener(aKeyring(), quick));
 
@@ -54,7 +59,11 @@ describe('at start-up', () => {
     await expect(checkApi()).rejects.toThrow(/allow it kms:GenerateDataKey in the key policy/);
   });
 
-  it.each([['ThrottlingException', 400], ['KMSInternalException', 500], ['DependencyTimeoutException', 500]])('%s stops nobody: it passes by itself', async (code, status) => {
+  it.each([
+    ['ThrottlingException', 400],
+    ['KMSInternalException', 500],
+    ['DependencyTimeoutException', 500],
+  ])('%s stops nobody: it passes by itself', async (code, status) => {
     kms.fail({ kind: 'error', status, code });
     expect(await checkWorker()).toEqual({ state: 'unavailable', code });
   });
@@ -66,6 +75,9 @@ describe('at start-up', () => {
 
   it('a local key is ready', async () => {
     const keyring = aLocalKeyring();
-    expect(await checkKeyAccess(createSealer(keyring), createOpener(keyring))).toMatchObject({ state: 'ready', keyName: expect.stringMatching(/^key-[0-9a-f]{16}$/) as string });
+    expect(await checkKeyAccess(createSealer(keyring), createOpener(keyring))).toMatchObject({
+      state: 'ready',
+      keyName: expect.stringMatching(/^key-[0-9a-f]{16}$/) as string,
+    });
   });
 });

@@ -30,7 +30,10 @@ describe('a sealed secret', () => {
   it('holds nothing readable of the secret, and differs every time', async () => {
     const { sealer } = aVault();
     const context = aContext();
-    const [first, second] = await Promise.all([sealer.seal(new Secret(CANARY), context), sealer.seal(new Secret(CANARY), context)]);
+    const [first, second] = await Promise.all([
+      sealer.seal(new Secret(CANARY), context),
+      sealer.seal(new Secret(CANARY), context),
+    ]);
     expect(Buffer.from(first).includes(CANARY)).toBe(false);
     expect(Buffer.from(first).equals(Buffer.from(second))).toBe(false);
   });
@@ -65,7 +68,10 @@ describe('a sealed secret', () => {
     const { keyring, opener } = aVault();
     const context = aContext();
     const { encrypt } = buildEncrypt(CLIENT_OPTIONS);
-    const { result } = await encrypt(createMaterials(keyring), CANARY, { suiteId: SUITE, encryptionContext: { ...toEncryptionContext(context), extra: 'entry' } });
+    const { result } = await encrypt(createMaterials(keyring), CANARY, {
+      suiteId: SUITE,
+      encryptionContext: { ...toEncryptionContext(context), extra: 'entry' },
+    });
     expect((await vaultErrorOf(opener.open(result as Uint8Array as SealedSecret, context))).kind).toBe('cannot-open');
   });
 
@@ -74,7 +80,9 @@ describe('a sealed secret', () => {
     ['plain text', Buffer.from(CANARY)],
     ['zeroes', new Uint8Array(600)],
   ])('is refused when it is %s', async (_what, bytes) => {
-    expect((await vaultErrorOf(aVault().opener.open(bytes as Uint8Array as SealedSecret, aContext()))).kind).toBe('cannot-open');
+    expect((await vaultErrorOf(aVault().opener.open(bytes as Uint8Array as SealedSecret, aContext()))).kind).toBe(
+      'cannot-open',
+    );
   });
 });
 
@@ -132,11 +140,20 @@ describe('the vault', () => {
 
   it('keeps working when more data keys are in use than it may hold', async () => {
     const keyring = aLocalKeyring();
-    const [sealer, opener] = [createSealer(keyring, { dataKeys: { capacity: 2 } }), createOpener(keyring, { dataKeys: { capacity: 2 } })];
+    const [sealer, opener] = [
+      createSealer(keyring, { dataKeys: { capacity: 2 } }),
+      createOpener(keyring, { dataKeys: { capacity: 2 } }),
+    ];
     const contexts = Array.from({ length: 10 }, () => aContext());
-    const sealed = await Promise.all(contexts.map((context, index) => sealer.seal(new Secret(`key ${index}`), context)));
-    const opened = await Promise.all([...contexts, ...contexts].map((context, index) => opener.open(sealed[index % 10]!, context)));
-    expect(opened.map((secret) => secret.expose())).toEqual([...contexts, ...contexts].map((_context, index) => `key ${index % 10}`));
+    const sealed = await Promise.all(
+      contexts.map((context, index) => sealer.seal(new Secret(`key ${index}`), context)),
+    );
+    const opened = await Promise.all(
+      [...contexts, ...contexts].map((context, index) => opener.open(sealed[index % 10]!, context)),
+    );
+    expect(opened.map((secret) => secret.expose())).toEqual(
+      [...contexts, ...contexts].map((_context, index) => `key ${index % 10}`),
+    );
   });
 });
 
@@ -155,7 +172,11 @@ describe('SharedFlightMaterials', () => {
       },
     } as unknown as NodeMaterialsManager;
     const materials = new SharedFlightMaterials(cache);
-    const request = (venue: string) => materials.getEncryptionMaterials({ encryptionContext: { venue }, commitmentPolicy: CLIENT_OPTIONS.commitmentPolicy });
+    const request = (venue: string) =>
+      materials.getEncryptionMaterials({
+        encryptionContext: { venue },
+        commitmentPolicy: CLIENT_OPTIONS.commitmentPolicy,
+      });
 
     const first = request('a');
     const second = request('a');

@@ -47,14 +47,24 @@ async function aReadyWorker() {
 }
 
 const start = (input: SyncConnectionInput) =>
-  new Client({ connection, namespace: temporal.namespace }).workflow.start(SYNC_CONNECTION, { workflowId: syncWorkflowId(input), taskQueue: WORKFLOW_QUEUE, args: [input] });
-const done = async ({ syncId }: SyncConnectionInput) => Number((await world.database.admin`select done from sync_runs where id = ${syncId}`)[0]?.['done']);
-const leaseOf = async ({ syncId }: SyncConnectionInput) => (await world.database.admin`select worker_key, task_token from provider_leases where holder = ${syncId}`)[0];
+  new Client({ connection, namespace: temporal.namespace }).workflow.start(SYNC_CONNECTION, {
+    workflowId: syncWorkflowId(input),
+    taskQueue: WORKFLOW_QUEUE,
+    args: [input],
+  });
+const done = async ({ syncId }: SyncConnectionInput) =>
+  Number((await world.database.admin`select done from sync_runs where id = ${syncId}`)[0]?.['done']);
+const leaseOf = async ({ syncId }: SyncConnectionInput) =>
+  (await world.database.admin`select worker_key, task_token from provider_leases where holder = ${syncId}`)[0];
 
 /** Why the attempts before the last of each activity ended. */
-async function interruptions(handle: Awaited<ReturnType<typeof start>>): Promise<readonly (string | null | undefined)[]> {
+async function interruptions(
+  handle: Awaited<ReturnType<typeof start>>,
+): Promise<readonly (string | null | undefined)[]> {
   const { events } = await handle.fetchHistory();
-  return (events ?? []).flatMap(({ activityTaskStartedEventAttributes: started }) => (started?.lastFailure ? [started.lastFailure.message] : []));
+  return (events ?? []).flatMap(({ activityTaskStartedEventAttributes: started }) =>
+    started?.lastFailure ? [started.lastFailure.message] : [],
+  );
 }
 
 /** When the chunk's last attempt began. */
@@ -76,7 +86,10 @@ it('another process takes over from a killed one without waiting for its heartbe
   const input = await world.open(venue, 'pull', 'full');
   const handle = await start(input);
   await eventually(async () => (await done(input)) > 0);
-  expect(await leaseOf(input)).toMatchObject({ worker_key: expect.any(Number) as number, task_token: expect.any(String) as string });
+  expect(await leaseOf(input)).toMatchObject({
+    worker_key: expect.any(Number) as number,
+    task_token: expect.any(String) as string,
+  });
   // Holds the first up until the second is there.
   await world.stripe.limits({ requestsPerSecond: 0, latencyMs: 60_000 });
   const second = await aReadyWorker();
@@ -85,7 +98,11 @@ it('another process takes over from a killed one without waiting for its heartbe
   const killedAtMs = Date.now();
   await world.stripe.limits({ requestsPerSecond: 0, latencyMs: 50 });
 
-  expect(await handle.result()).toMatchObject({ outcome: 'completed', done: RECORDS, counts: { read: RECORDS, created: RECORDS } });
+  expect(await handle.result()).toMatchObject({
+    outcome: 'completed',
+    done: RECORDS,
+    counts: { read: RECORDS, created: RECORDS },
+  });
   expect(await interruptions(handle)).toEqual(['the worker is gone']);
   process.stdout.write(`the other process began ${(await lastStartMs(handle)) - killedAtMs} ms after the kill\n`);
   expect(second.output()).toContain('a worker is gone');
@@ -112,13 +129,20 @@ it('a false alarm costs an attempt and nothing else', async () => {
   await eventually(async () => (await done(input)) > 0);
   // As if the process at work had lost its lock: nobody holds this key.
   await world.database.admin`update provider_leases set worker_key = 1 where holder = ${input.syncId}`;
-  expect(await handle.result()).toMatchObject({ outcome: 'completed', done: RECORDS, counts: { read: RECORDS, created: RECORDS } });
+  expect(await handle.result()).toMatchObject({
+    outcome: 'completed',
+    done: RECORDS,
+    counts: { read: RECORDS, created: RECORDS },
+  });
   expect(await interruptions(handle)).toEqual(['the worker is gone']);
   await expectEachRecordOnce();
 }, 120_000);
 
 it('a process that lives is never taken for lost, and shows itself again after its session was cut', async () => {
-  const [one, other] = await Promise.all([createWorkerPresence(world.database.url), createWorkerPresence(world.database.url)]);
+  const [one, other] = await Promise.all([
+    createWorkerPresence(world.database.url),
+    createWorkerPresence(world.database.url),
+  ]);
   try {
     const lease = async (workerKey: number) => {
       const [row] = await world.database.admin`
@@ -133,7 +157,12 @@ it('a process that lives is never taken for lost, and shows itself again after i
       select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objid = ${other.workerKey}::oid and objsubid = 2`;
     await eventually(async () => (await one.look()).length > 0);
     expect(await one.look()).toEqual([ofOther]);
-    await eventually(() => other.look().then(() => true, () => false));
+    await eventually(() =>
+      other.look().then(
+        () => true,
+        () => false,
+      ),
+    );
     expect(await one.look()).toEqual([]);
 
     await other.close();

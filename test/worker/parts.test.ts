@@ -38,25 +38,47 @@ describe('the connection to Temporal', () => {
     const stop = new AbortController();
     const log = silent();
     const warn = vi.spyOn(log, 'warn');
-    const connecting = connectTemporal({ address: `127.0.0.1:${await freePort()}`, namespace: 'default' }, log, stop.signal);
-    await vi.waitFor(() => { expect(warn).toHaveBeenCalledTimes(2); }, { timeout: 20_000, interval: 50 });
+    const connecting = connectTemporal(
+      { address: `127.0.0.1:${await freePort()}`, namespace: 'default' },
+      log,
+      stop.signal,
+    );
+    await vi.waitFor(
+      () => {
+        expect(warn).toHaveBeenCalledTimes(2);
+      },
+      { timeout: 20_000, interval: 50 },
+    );
     stop.abort();
     await expect(connecting).resolves.toBeNull();
-    await expect(connectTemporal({ address: '127.0.0.1:1', namespace: 'default' }, log, AbortSignal.abort())).resolves.toBeNull();
+    await expect(
+      connectTemporal({ address: '127.0.0.1:1', namespace: 'default' }, log, AbortSignal.abort()),
+    ).resolves.toBeNull();
   });
 
   it('is not tried with certificates that cannot be read', async () => {
     const config = { address: '127.0.0.1:1', namespace: 'default', tls: { caFile: '/no/such/file.pem' } };
-    await expect(connectTemporal(config, silent(), new AbortController().signal)).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(connectTemporal(config, silent(), new AbortController().signal)).rejects.toMatchObject({
+      code: 'ENOENT',
+    });
   });
 });
 
 describe('the log of the Temporal SDK', () => {
-  it.each<[LogLevel, 'trace' | 'debug' | 'info' | 'warn' | 'error']>([['TRACE', 'trace'], ['DEBUG', 'debug'], ['INFO', 'info'], ['WARN', 'warn'], ['ERROR', 'error']])('keeps %s at its level', (level, method) => {
+  it.each<[LogLevel, 'trace' | 'debug' | 'info' | 'warn' | 'error']>([
+    ['TRACE', 'trace'],
+    ['DEBUG', 'debug'],
+    ['INFO', 'info'],
+    ['WARN', 'warn'],
+    ['ERROR', 'error'],
+  ])('keeps %s at its level', (level, method) => {
     const log = silent();
     const line = vi.spyOn(log, method);
     createTemporalLogger(log).log(level, 'message', { taskQueue: 'q' });
     createTemporalLogger(log)[method]('other');
-    expect(line.mock.calls).toEqual([[{ taskQueue: 'q' }, 'message'], [{}, 'other']]);
+    expect(line.mock.calls).toEqual([
+      [{ taskQueue: 'q' }, 'message'],
+      [{}, 'other'],
+    ]);
   });
 });

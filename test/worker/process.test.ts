@@ -16,7 +16,11 @@ type World = Awaited<ReturnType<typeof createSyncWorld>>;
 
 describe('a worker process that cannot start', () => {
   it('exits with 78 and names everything that has to be set, and no value', async () => {
-    const worker = await aWorkerProcess({ MOCK_KMS: 'maybe-hunter2', ENCRYPTION_KEY: undefined, STRIPE_API_URL: 'ftp://hunter2' });
+    const worker = await aWorkerProcess({
+      MOCK_KMS: 'maybe-hunter2',
+      ENCRYPTION_KEY: undefined,
+      STRIPE_API_URL: 'ftp://hunter2',
+    });
     expect(await worker.exitCode()).toBe(78);
     for (const name of ['DATABASE_URL', 'MOCK_KMS', 'STRIPE_API_URL']) expect(worker.output()).toContain(name);
     expect(worker.output()).not.toContain('hunter2');
@@ -26,11 +30,17 @@ describe('a worker process that cannot start', () => {
   });
 
   it('says that Postgres is away, without the password', async () => {
-    const worker = await aWorkerProcess({ DATABASE_URL: `postgres://someone:hunter2@127.0.0.1:${await freePort()}/none` });
+    const worker = await aWorkerProcess({
+      DATABASE_URL: `postgres://someone:hunter2@127.0.0.1:${await freePort()}/none`,
+    });
     expect(await worker.exitCode()).toBe(1);
     expect(worker.output()).toContain('ECONNREFUSED');
     expect(worker.output()).not.toContain('hunter2');
-    expect(fatalLineOf(worker.output())).toMatchObject({ name: 'worker', level: 'fatal', err: { type: 'DrizzleQueryError', cause: { code: 'ECONNREFUSED' } } });
+    expect(fatalLineOf(worker.output())).toMatchObject({
+      name: 'worker',
+      level: 'fatal',
+      err: { type: 'DrizzleQueryError', cause: { code: 'ECONNREFUSED' } },
+    });
   });
 
   it('does not work on a database without our tables', async () => {
@@ -44,7 +54,10 @@ describe('a worker process that cannot start', () => {
 
 /** The last line, when every line is one of the structured log: nothing has been printed past the logger, which removes secrets. */
 function fatalLineOf(output: string): Record<string, unknown> {
-  const lines = output.trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+  const lines = output
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
   return lines.at(-1) ?? {};
 }
 
@@ -78,15 +91,24 @@ describe('a worker process', () => {
       ...env,
     });
   const start = async (input: SyncConnectionInput) =>
-    new Client({ connection, namespace: temporal.namespace }).workflow.start(SYNC_CONNECTION, { workflowId: syncWorkflowId(input), taskQueue: WORKFLOW_QUEUE, args: [input] });
-  const done = async ({ syncId }: SyncConnectionInput) => Number((await world.database.admin`select done from sync_runs where id = ${syncId}`)[0]?.['done']);
+    new Client({ connection, namespace: temporal.namespace }).workflow.start(SYNC_CONNECTION, {
+      workflowId: syncWorkflowId(input),
+      taskQueue: WORKFLOW_QUEUE,
+      args: [input],
+    });
+  const done = async ({ syncId }: SyncConnectionInput) =>
+    Number((await world.database.admin`select done from sync_runs where id = ${syncId}`)[0]?.['done']);
 
   /** Passes connections on to Temporal, from the moment it is opened. */
   async function aWayToTemporal(port: number) {
     const [host, target] = temporal.address.split(':');
     const server = createServer((near) => {
       const far = connect(Number(target), host);
-      for (const [one, other] of [[near, far], [far, near]] as const) one.pipe(other).on('error', () => one.destroy());
+      for (const [one, other] of [
+        [near, far],
+        [far, near],
+      ] as const)
+        one.pipe(other).on('error', () => one.destroy());
     });
     onTestFinished(() => void server.close());
     await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
@@ -142,7 +164,11 @@ describe('a worker process', () => {
 
     await world.stripe.limits({ requestsPerSecond: 0, latencyMs: 0 });
     const second = await aWorker();
-    expect(await handle.result()).toMatchObject({ outcome: 'completed', done: 4_000, counts: { read: 4_000, created: 4_000 } });
+    expect(await handle.result()).toMatchObject({
+      outcome: 'completed',
+      done: 4_000,
+      counts: { read: 4_000, created: 4_000 },
+    });
     expect(`${first.output()}${second.output()}`).not.toContain(world.sandbox.secretKey);
     second.stop('SIGINT');
     expect(await second.exitCode()).toBe(0);

@@ -31,12 +31,17 @@ export async function aWorkerProcess(env: Record<string, string | undefined>): P
     child.kill('SIGKILL');
   });
   const printed: string[] = [];
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => printed.push(chunk.toString()));
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => printed.push(chunk.toString()));
   const exited = once(child, 'close') as Promise<[number | null]>;
   return {
     pid: child.pid ?? 0,
     output: () => printed.join(''),
-    health: (probe) => fetch(`http://127.0.0.1:${port}/health/${probe}`).then((response) => response.status, () => null),
+    health: (probe) =>
+      fetch(`http://127.0.0.1:${port}/health/${probe}`).then(
+        (response) => response.status,
+        () => null,
+      ),
     stop: (signal = 'SIGTERM') => {
       child.kill(signal);
     },

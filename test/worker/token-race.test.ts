@@ -16,7 +16,10 @@ let world: GrantWorld;
 let processes: ChildProcess[];
 
 async function startProcess(): Promise<ChildProcess> {
-  const child = fork(fileURLToPath(new URL('../support/caller-process.ts', import.meta.url)), { env: { PATH: process.env['PATH'], ...world.workerEnv }, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+  const child = fork(fileURLToPath(new URL('../support/caller-process.ts', import.meta.url)), {
+    env: { PATH: process.env['PATH'], ...world.workerEnv },
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  });
   await once(child, 'message');
   return child;
 }
@@ -38,21 +41,33 @@ afterAll(async () => {
 });
 afterEach(() => Promise.all(Object.values(world.controls).map((control) => control.clearFaults())));
 
-async function need(child: ChildProcess, { venueId, connectionId, provider }: TestGrant, callers: number): Promise<readonly (number | string)[]> {
+async function need(
+  child: ChildProcess,
+  { venueId, connectionId, provider }: TestGrant,
+  callers: number,
+): Promise<readonly (number | string)[]> {
   child.send({ connection: { venueId, connectionId, provider }, callers } satisfies NeedTokens);
   const [generations] = (await once(child, 'message')) as [readonly (number | string)[]];
   return generations;
 }
 
 describe('three worker processes', () => {
-  it.each([['quickbooks', 'code'], ['stripe', 'app'], ['square', 'pkce']] as const)('make one refresh of an ended token for a hundred who need it at once: %s %s', async (provider, flow) => {
-    const grant = await world.aGrant(provider, flow);
-    await world.expire(grant);
-    const answers = (await Promise.all(processes.map((child) => need(child, grant, CALLERS_EACH)))).flat();
-    expect(answers).toEqual(Array.from({ length: PROCESSES * CALLERS_EACH }, () => 2));
-    expect(await world.refreshCalls(grant)).toHaveLength(1);
-    expect(await world.works(grant)).toBe(true);
-  }, 60_000);
+  it.each([
+    ['quickbooks', 'code'],
+    ['stripe', 'app'],
+    ['square', 'pkce'],
+  ] as const)(
+    'make one refresh of an ended token for a hundred who need it at once: %s %s',
+    async (provider, flow) => {
+      const grant = await world.aGrant(provider, flow);
+      await world.expire(grant);
+      const answers = (await Promise.all(processes.map((child) => need(child, grant, CALLERS_EACH)))).flat();
+      expect(answers).toEqual(Array.from({ length: PROCESSES * CALLERS_EACH }, () => 2));
+      expect(await world.refreshCalls(grant)).toHaveLength(1);
+      expect(await world.works(grant)).toBe(true);
+    },
+    60_000,
+  );
 
   it('ask a provider once about a dead grant, whoever needs it', async () => {
     const grant = await world.aGrant('stripe', 'app');
@@ -68,13 +83,22 @@ describe('a worker that dies while it refreshes', () => {
   /** Kills whoever is at work on the refresh once the provider has its request. */
   async function killRefresher(grant: TestGrant, signal: NodeJS.Signals): Promise<ChildProcess> {
     await expect.poll(async () => (await world.row(grant)).sentAt, { timeout: 15_000, interval: 20 }).not.toBeNull();
-    const identity = async () => (await world.owner(grant).describe()).raw.pendingActivities?.find(({ activityType }) => activityType?.name === 'refreshGrant')?.lastWorkerIdentity;
+    const identity = async () =>
+      (await world.owner(grant).describe()).raw.pendingActivities?.find(
+        ({ activityType }) => activityType?.name === 'refreshGrant',
+      )?.lastWorkerIdentity;
     await expect.poll(identity, { timeout: 5_000 }).toBeTruthy();
     const pid = Number((await identity())?.split('@')[0]);
     const child = processes.find((one) => one.pid === pid);
     if (!child) throw new Error(`no process of this test: ${pid}`);
     // The provider has the request now: it rotates the token, whoever is still there to take its answer.
-    const struck = async () => (await world.controls[grant.provider].send<{ readonly data: readonly { readonly struck: number }[] }>('GET', '/faults')).data[0]?.struck;
+    const struck = async () =>
+      (
+        await world.controls[grant.provider].send<{ readonly data: readonly { readonly struck: number }[] }>(
+          'GET',
+          '/faults',
+        )
+      ).data[0]?.struck;
     await expect.poll(struck, { timeout: 15_000, interval: 20 }).toBe(1);
     await signalled(child, signal);
     return child;
@@ -96,20 +120,24 @@ describe('a worker that dies while it refreshes', () => {
   }, 90_000);
 
   // It takes more than a minute, nearly all of it waiting: with the long fault suite.
-  it.runIf(Number(process.env['INTERLOCK_FAULT_EPISODES'] ?? 1) > 1)('that was only frozen brings its token when it wakes, and writes over nothing newer', async () => {
-    const grant = await world.aGrant('quickbooks', 'code');
-    await world.expire(grant);
-    await world.controls.quickbooks.fault({ kind: 'slow', delayMs: 2_000, times: 1, match: QUICKBOOKS_TOKEN });
-    const answer = world.ensureFresh(grant).catch((error: unknown) => error);
-    const frozen = await killRefresher(grant, 'SIGSTOP');
-    // The database ends its transaction; nothing in this test waits that long.
-    await world.admin`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and state = 'idle in transaction' and query like '%oauth_tokens%'`;
-    // A frozen process still takes tasks, which then have to time out: it may take more than one round.
-    await expect.poll(() => world.row(grant), { timeout: 150_000 }).toMatchObject({ state: 'active', generation: 2 });
-    await answer;
-    frozen.kill('SIGCONT');
-    await sleep(3_000);
-    expect(await world.row(grant)).toMatchObject({ state: 'active', generation: 2 });
-    expect(await world.works(grant)).toBe(true);
-  }, 240_000);
+  it.runIf(Number(process.env['INTERLOCK_FAULT_EPISODES'] ?? 1) > 1)(
+    'that was only frozen brings its token when it wakes, and writes over nothing newer',
+    async () => {
+      const grant = await world.aGrant('quickbooks', 'code');
+      await world.expire(grant);
+      await world.controls.quickbooks.fault({ kind: 'slow', delayMs: 2_000, times: 1, match: QUICKBOOKS_TOKEN });
+      const answer = world.ensureFresh(grant).catch((error: unknown) => error);
+      const frozen = await killRefresher(grant, 'SIGSTOP');
+      // The database ends its transaction; nothing in this test waits that long.
+      await world.admin`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and state = 'idle in transaction' and query like '%oauth_tokens%'`;
+      // A frozen process still takes tasks, which then have to time out: it may take more than one round.
+      await expect.poll(() => world.row(grant), { timeout: 150_000 }).toMatchObject({ state: 'active', generation: 2 });
+      await answer;
+      frozen.kill('SIGCONT');
+      await sleep(3_000);
+      expect(await world.row(grant)).toMatchObject({ state: 'active', generation: 2 });
+      expect(await world.works(grant)).toBe(true);
+    },
+    240_000,
+  );
 });

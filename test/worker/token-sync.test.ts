@@ -15,10 +15,23 @@ afterAll(() => world.close());
 
 /** A pull of the account's customers, begun. */
 async function aRun({ venueId, connectionId, provider }: TestGrant) {
-  const { run } = await createSyncRunStore(world.database.db).openOrJoin({ venueId, connectionId, provider, resource: 'customers', direction: 'pull', mode: 'full', requestedBy: 'a test' });
+  const { run } = await createSyncRunStore(world.database.db).openOrJoin({
+    venueId,
+    connectionId,
+    provider,
+    resource: 'customers',
+    direction: 'pull',
+    mode: 'full',
+    requestedBy: 'a test',
+  });
   const input = syncInputOf(run);
-  const handle = await world.client.workflow.start(SYNC_CONNECTION, { workflowId: syncWorkflowId(input), taskQueue: WORKFLOW_QUEUE, args: [input] });
-  const state = async () => (await world.admin`select phase, outcome, waiting_for from sync_runs where id = ${run.id}`)[0];
+  const handle = await world.client.workflow.start(SYNC_CONNECTION, {
+    workflowId: syncWorkflowId(input),
+    taskQueue: WORKFLOW_QUEUE,
+    args: [input],
+  });
+  const state = async () =>
+    (await world.admin`select phase, outcome, waiting_for from sync_runs where id = ${run.id}`)[0];
   return { handle, state };
 }
 
@@ -44,7 +57,9 @@ describe('a sync of a connection that its owner granted', () => {
     const grant = await world.aGrant('stripe', 'app');
     await world.controls.stripe.revoke(grant.account);
     const { handle, state } = await aRun(grant);
-    await expect.poll(state, { timeout: 20_000 }).toMatchObject({ phase: 'waiting', outcome: null, waiting_for: { what: 'needs-reauth' } });
+    await expect
+      .poll(state, { timeout: 20_000 })
+      .toMatchObject({ phase: 'waiting', outcome: null, waiting_for: { what: 'needs-reauth' } });
     expect(await world.row(grant)).toMatchObject({ state: 'needs-reauth' });
     expect(await world.refreshCalls(grant)).toHaveLength(1);
     await handle.cancel();

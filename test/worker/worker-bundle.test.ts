@@ -24,7 +24,12 @@ it('is bundled once for the same sources, however many ask', async () => {
 
 const startWithoutSettings = (entry: string) =>
   new Promise<{ readonly code: unknown; readonly output: string }>((resolve) => {
-    execFile(process.execPath, ['--disable-warning=ExperimentalWarning', entry], { env: {} }, (error, stdout, stderr) => {
-      resolve({ code: error?.code, output: stdout + stderr });
-    });
+    execFile(
+      process.execPath,
+      ['--disable-warning=ExperimentalWarning', entry],
+      { env: {} },
+      (error, stdout, stderr) => {
+        resolve({ code: error?.code, output: stdout + stderr });
+      },
+    );
   });

@@ -19,7 +19,14 @@ import type { TestTemporal } from '../support/temporal.ts';
 const NOWHERE = 'http://127.0.0.1:1';
 const NO_APPS = {
   square: { apiUrl: NOWHERE, environment: 'sandbox', app: null },
-  quickbooks: { apiUrl: NOWHERE, authorizeUrl: NOWHERE, tokenUrl: NOWHERE, revokeUrl: NOWHERE, environment: 'sandbox', app: null },
+  quickbooks: {
+    apiUrl: NOWHERE,
+    authorizeUrl: NOWHERE,
+    tokenUrl: NOWHERE,
+    revokeUrl: NOWHERE,
+    environment: 'sandbox',
+    app: null,
+  },
   mailchimp: { loginUrl: NOWHERE, apiUrl: NOWHERE, app: null },
 } as const;
 
@@ -56,7 +63,10 @@ describe('the workers of one process', () => {
     connection = connected;
     workers = await createWorkers({ connection, namespace: temporal.namespace, deps });
     running = Promise.all(workers.map((worker) => worker.run()));
-    client = new Client({ connection: await Connection.connect({ address: temporal.address }), namespace: temporal.namespace });
+    client = new Client({
+      connection: await Connection.connect({ address: temporal.address }),
+      namespace: temporal.namespace,
+    });
   }, 120_000);
   afterAll(async () => {
     for (const worker of workers) worker.shutdown();
@@ -72,16 +82,32 @@ describe('the workers of one process', () => {
     venue = await world.aVenue();
   });
 
-  const start = (input: SyncConnectionInput) => client.workflow.start(SYNC_CONNECTION, { workflowId: syncWorkflowId(input), taskQueue: WORKFLOW_QUEUE, args: [input] });
+  const start = (input: SyncConnectionInput) =>
+    client.workflow.start(SYNC_CONNECTION, {
+      workflowId: syncWorkflowId(input),
+      taskQueue: WORKFLOW_QUEUE,
+      args: [input],
+    });
 
   it('serve the queue of workflows, that of short steps, one of each provider for what somebody waits for, and two for its syncs', () => {
     const interactive = PROVIDERS.map((provider) => providerQueue(provider, 'interactive'));
-    expect(workers.map(({ options }) => options.taskQueue)).toEqual([WORKFLOW_QUEUE, INTERNAL_QUEUE, ...interactive, providerQueue('stripe', 'incremental'), providerQueue('stripe', 'bulk')]);
+    expect(workers.map(({ options }) => options.taskQueue)).toEqual([
+      WORKFLOW_QUEUE,
+      INTERNAL_QUEUE,
+      ...interactive,
+      providerQueue('stripe', 'incremental'),
+      providerQueue('stripe', 'bulk'),
+    ]);
   });
 
   it('sit out an outage of the provider and bring everything once', async () => {
     await world.load(venue, 40);
-    await world.stripe.fault({ match: { method: 'POST', path: '/v1/customers' }, kind: 'status', status: 503, times: 12 });
+    await world.stripe.fault({
+      match: { method: 'POST', path: '/v1/customers' },
+      kind: 'status',
+      status: 503,
+      times: 12,
+    });
     const handle = await start(await world.open(venue, 'push', 'full'));
     expect(await handle.result()).toMatchObject({ outcome: 'completed', counts: { created: 40, rejected: 0 } });
     expect(await world.stripe.customers()).toHaveLength(40);
@@ -92,8 +118,15 @@ describe('the workers of one process', () => {
     await world.stripe.fault({ kind: 'revoke' });
     const input = await world.open(venue, 'push', 'full');
     const handle = await start(input);
-    const row = async () => (await world.database.admin`select phase, outcome, waiting_for from sync_runs where id = ${input.syncId}`)[0];
-    await expect.poll(row, { timeout: 20_000 }).toMatchObject({ phase: 'waiting', outcome: null, waiting_for: { what: 'needs-reauth', until: expect.any(String) as string } });
+    const row = async () =>
+      (await world.database.admin`select phase, outcome, waiting_for from sync_runs where id = ${input.syncId}`)[0];
+    await expect
+      .poll(row, { timeout: 20_000 })
+      .toMatchObject({
+        phase: 'waiting',
+        outcome: null,
+        waiting_for: { what: 'needs-reauth', until: expect.any(String) as string },
+      });
     expect(await world.connections.find(venue)).toMatchObject({ state: 'needs-reauth' });
     const calls = (await world.stripe.calls()).length;
     await handle.cancel();
@@ -107,22 +140,30 @@ describe('the workers of one process', () => {
     await world.stripe.limits({ requestsPerSecond: 0, latencyMs: 150 });
     const input = await world.open(venue, 'pull', 'full');
     const handle = await start(input);
-    const row = async () => (await world.database.admin`select done::int, outcome from sync_runs where id = ${input.syncId}`)[0]!;
+    const row = async () =>
+      (await world.database.admin`select done::int, outcome from sync_runs where id = ${input.syncId}`)[0]!;
     await expect.poll(async () => (await row())['done'] as number, { timeout: 20_000 }).toBeGreaterThan(0);
     await handle.cancel();
     await expect(handle.result()).rejects.toThrow(/cancel/i);
-    const stored = Number((await world.database.admin`select count(*) from customers where venue_id = ${venue.venueId}`)[0]?.['count']);
+    const stored = Number(
+      (await world.database.admin`select count(*) from customers where venue_id = ${venue.venueId}`)[0]?.['count'],
+    );
     expect(await row()).toEqual({ outcome: 'cancelled', done: stored });
     expect(stored).toBeLessThan(3_000);
   });
 
   it('leave nothing of a customer and nothing of a key in the history', async () => {
-    await world.customers.upsertMany(venue.venueId, [{ sourceId: 'private', name: 'Ada Lovelace', email: 'ada@private.example' }]);
+    await world.customers.upsertMany(venue.venueId, [
+      { sourceId: 'private', name: 'Ada Lovelace', email: 'ada@private.example' },
+    ]);
     await world.stripe.fault({ match: { method: 'POST' }, kind: 'status', status: 500, times: 2 });
     const handle = await start(await world.open(venue, 'push', 'full'));
     await handle.result();
-    const history = JSON.stringify(await handle.fetchHistory(), (_key, value: unknown) => (value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : value));
+    const history = JSON.stringify(await handle.fetchHistory(), (_key, value: unknown) =>
+      value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : value,
+    );
     expect(history).toContain('syncChunk');
-    for (const secret of ['Ada Lovelace', 'ada@private.example', world.sandbox.secretKey]) expect(history).not.toContain(secret);
+    for (const secret of ['Ada Lovelace', 'ada@private.example', world.sandbox.secretKey])
+      expect(history).not.toContain(secret);
   });
 });

@@ -1,7 +1,13 @@
 import { z } from 'zod';
 import type { Client } from '@temporalio/client';
 import { attemptOf } from '../../api/authorizing.ts';
-import { ACCESS_REVOKED_SIGNAL, authorizeConnectionWorkflowId, DISCONNECT_UPDATE, keepConnectionFreshWorkflowId, testConnectionWorkflowId } from '../../contracts/connections.ts';
+import {
+  ACCESS_REVOKED_SIGNAL,
+  authorizeConnectionWorkflowId,
+  DISCONNECT_UPDATE,
+  keepConnectionFreshWorkflowId,
+  testConnectionWorkflowId,
+} from '../../contracts/connections.ts';
 import type { ConnectionId } from '../../contracts/ids.ts';
 import { until } from '../support/eventually.ts';
 import { oauthControl } from '../support/sandbox-oauth.ts';
@@ -28,10 +34,19 @@ type Executions = Readonly<Record<string, { readonly workflowId: string; readonl
 const connecting = z.object({ id: z.string(), authorizationUrl: z.string() });
 
 /** Attempts to connect and a disconnection, each ended. */
-export function connectionScenes({ api, apiUrl, temporal, stripe, squareControlUrl, stripeControlUrl }: ConnectionStage): Readonly<Record<string, () => Promise<Executions>>> {
+export function connectionScenes({
+  api,
+  apiUrl,
+  temporal,
+  stripe,
+  squareControlUrl,
+  stripeControlUrl,
+}: ConnectionStage): Readonly<Record<string, () => Promise<Executions>>> {
   async function begin(provider: 'square' | 'stripe', flow: string): Promise<Attempt> {
     const venueId = await api.createVenue();
-    const { id, authorizationUrl } = connecting.parse((await api.tryPost(`/v1/venues/${venueId}/connections`, { provider, environment: 'sandbox', flow })).body);
+    const { id, authorizationUrl } = connecting.parse(
+      (await api.tryPost(`/v1/venues/${venueId}/connections`, { provider, environment: 'sandbox', flow })).body,
+    );
     const state = new URL(authorizationUrl).searchParams.get('state') ?? '';
     return { venueId, connectionId: id, authorizationUrl, workflowId: authorizeConnectionWorkflowId(attemptOf(state)) };
   }
@@ -68,7 +83,10 @@ export function connectionScenes({ api, apiUrl, temporal, stripe, squareControlU
     /** Takes ten minutes. */
     async 'authorize-connection.expired'() {
       const attempt = await begin('square', 'code');
-      await until(async () => (await temporal.workflow.getHandle(attempt.workflowId).describe()).status.name !== 'RUNNING', { limitMs: 700_000, what: 'the attempt’s time is up', everyMs: 2_000 });
+      await until(
+        async () => (await temporal.workflow.getHandle(attempt.workflowId).describe()).status.name !== 'RUNNING',
+        { limitMs: 700_000, what: 'the attempt’s time is up', everyMs: 2_000 },
+      );
       return { 'authorize-connection.expired': ended(attempt) };
     },
     async 'test-connection.accepted'() {
@@ -85,10 +103,17 @@ export function connectionScenes({ api, apiUrl, temporal, stripe, squareControlU
       const workflowId = keepConnectionFreshWorkflowId(connectionId as ConnectionId);
       const handle = temporal.workflow.getHandle(workflowId);
       await handle.signal(ACCESS_REVOKED_SIGNAL);
-      const trials = async () => (await handle.fetchHistory()).events?.filter(({ activityTaskScheduledEventAttributes: step }) => step?.activityType?.name === 'tryGrant').length ?? 0;
+      const trials = async () =>
+        (await handle.fetchHistory()).events?.filter(
+          ({ activityTaskScheduledEventAttributes: step }) => step?.activityType?.name === 'tryGrant',
+        ).length ?? 0;
       await until(async () => (await trials()) === 1, { limitMs: 20_000, what: 'Square was asked', everyMs: 100 });
       await square.revoke(account);
-      await until(async () => (await api.connection(venueId, connectionId)).state === 'needs-reauth', { limitMs: 20_000, what: 'the connection needs its owner', everyMs: 100 });
+      await until(async () => (await api.connection(venueId, connectionId)).state === 'needs-reauth', {
+        limitMs: 20_000,
+        what: 'the connection needs its owner',
+        everyMs: 100,
+      });
       await handle.executeUpdate(DISCONNECT_UPDATE, { args: [{ records: 'keep', requestedBy: 'recorded' }] });
       await handle.result();
       return { 'keep-connection-fresh.revoked': { workflowId, runId: null } };
@@ -100,7 +125,9 @@ export function connectionScenes({ api, apiUrl, temporal, stripe, squareControlU
       await comeBack((await oauthControl(stripeControlUrl).approve(authorizationUrl, account.id)).redirectUrl);
       await api.sync(venueId, { connectionId, direction: 'pull' });
       const workflowId = keepConnectionFreshWorkflowId(connectionId as ConnectionId);
-      await temporal.workflow.getHandle(workflowId).executeUpdate(DISCONNECT_UPDATE, { args: [{ records: 'delete', requestedBy: 'recorded' }] });
+      await temporal.workflow
+        .getHandle(workflowId)
+        .executeUpdate(DISCONNECT_UPDATE, { args: [{ records: 'delete', requestedBy: 'recorded' }] });
       return { 'keep-connection-fresh.disconnected': { workflowId, runId: null } };
     },
   };

@@ -3,7 +3,11 @@ import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DISCONNECT_UPDATE, KEEP_CONNECTION_FRESH, keepConnectionFreshWorkflowId } from '../../contracts/connections.ts';
+import {
+  DISCONNECT_UPDATE,
+  KEEP_CONNECTION_FRESH,
+  keepConnectionFreshWorkflowId,
+} from '../../contracts/connections.ts';
 import type { DeletionCursor, KeepConnectionFreshInput } from '../../contracts/connections.ts';
 import type { ConnectionId, RecordId, VenueId } from '../../contracts/ids.ts';
 import { INTERNAL_QUEUE, WORKFLOW_QUEUE, providerQueue } from '../../contracts/temporal.ts';
@@ -20,7 +24,10 @@ describe('a disconnection that deletes records', () => {
 
   beforeAll(async () => {
     const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
-    const [{ address, namespace }, workflowBundle] = await Promise.all([createTestNamespace(), bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') })]);
+    const [{ address, namespace }, workflowBundle] = await Promise.all([
+      createTestNamespace(),
+      bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') }),
+    ]);
     Runtime.install({ logger: new DefaultLogger('ERROR') });
     const connection = await NativeConnection.connect({ address });
     const upkeep = {
@@ -35,7 +42,12 @@ describe('a disconnection that deletes records', () => {
     const workers = await Promise.all([
       Worker.create({ connection, namespace, taskQueue: WORKFLOW_QUEUE, workflowBundle }),
       Worker.create({ connection, namespace, taskQueue: INTERNAL_QUEUE, activities: upkeep }),
-      Worker.create({ connection, namespace, taskQueue: providerQueue('stripe', 'interactive'), activities: { revokeGrant: () => 'revoked' } }),
+      Worker.create({
+        connection,
+        namespace,
+        taskQueue: providerQueue('stripe', 'interactive'),
+        activities: { revokeGrant: () => 'revoked' },
+      }),
     ]);
     const running = Promise.all(workers.map((worker) => worker.run()));
     const clientConnection = await Connection.connect({ address });
@@ -49,9 +61,17 @@ describe('a disconnection that deletes records', () => {
   afterAll(() => stop());
 
   async function cursorsAsked(...answered: Answer[]) {
-    const input = { venueId: randomUUID() as VenueId, connectionId: randomUUID() as ConnectionId, provider: 'stripe' } as const;
+    const input = {
+      venueId: randomUUID() as VenueId,
+      connectionId: randomUUID() as ConnectionId,
+      provider: 'stripe',
+    } as const;
     answers.set(input.connectionId, answered);
-    const owner = await client.workflow.start(KEEP_CONNECTION_FRESH, { taskQueue: WORKFLOW_QUEUE, workflowId: keepConnectionFreshWorkflowId(input.connectionId), args: [input] });
+    const owner = await client.workflow.start(KEEP_CONNECTION_FRESH, {
+      taskQueue: WORKFLOW_QUEUE,
+      workflowId: keepConnectionFreshWorkflowId(input.connectionId),
+      args: [input],
+    });
     await owner.executeUpdate(DISCONNECT_UPDATE, { args: [{ records: 'delete', requestedBy: 'an-admin' }] });
     return asked.get(input.connectionId);
   }

@@ -36,44 +36,79 @@ const served = (venueId: VenueId) => () => {
   return chunk('done');
 };
 const play = (venueId: VenueId, mode: 'full' | 'incremental') => stage.playFor({ venueId, mode }, served(venueId));
-const times = (count: number, venueId: VenueId, mode: 'full' | 'incremental') => Promise.all(Array.from({ length: count }, () => play(venueId, mode)));
+const times = (count: number, venueId: VenueId, mode: 'full' | 'incremental') =>
+  Promise.all(Array.from({ length: count }, () => play(venueId, mode)));
 const scheduled = (runs: readonly PlayedRun[]) =>
-  Promise.all(runs.map(({ handle }) => until(async () => (await handle.describe()).raw.pendingActivities?.some(({ activityType }) => activityType?.name === 'syncChunk') ?? false, { limitMs: 40_000, what: 'its chunk is scheduled', everyMs: 200 })));
+  Promise.all(
+    runs.map(({ handle }) =>
+      until(
+        async () =>
+          (await handle.describe()).raw.pendingActivities?.some(
+            ({ activityType }) => activityType?.name === 'syncChunk',
+          ) ?? false,
+        { limitMs: 40_000, what: 'its chunk is scheduled', everyMs: 200 },
+      ),
+    ),
+  );
 /** What a history has scheduled reaches its queue a moment later, and only what lies there can be served in turn. The server counts every 5 s. */
 const queued = (count: number, mode: 'full' | 'incremental') =>
-  until(async () => (await backlogOf(providerQueue('stripe', mode === 'full' ? 'bulk' : 'incremental'))) === count, { limitMs: 40_000, what: `${count} chunks are queued`, everyMs: 200 });
+  until(async () => (await backlogOf(providerQueue('stripe', mode === 'full' ? 'bulk' : 'incremental'))) === count, {
+    limitMs: 40_000,
+    what: `${count} chunks are queued`,
+    everyMs: 200,
+  });
 async function backlogOf(name: string): Promise<number> {
-  const { workflowService, options: { namespace } } = stage.client;
-  const { stats } = await workflowService.describeTaskQueue({ namespace, taskQueue: { name }, taskQueueType: ACTIVITY_QUEUE, reportStats: true });
+  const {
+    workflowService,
+    options: { namespace },
+  } = stage.client;
+  const { stats } = await workflowService.describeTaskQueue({
+    namespace,
+    taskQueue: { name },
+    taskQueueType: ACTIVITY_QUEUE,
+    reportStats: true,
+  });
   return Number(stats?.approximateBacklogCount);
 }
 const ended = (runs: readonly PlayedRun[]) => Promise.all(runs.map(({ handle }) => handle.result()));
 
 /** A run whose chunk takes the only slot of its queue until it is let go. */
-async function holdSlot(mode: 'full' | 'incremental'): Promise<{ readonly run: PlayedRun; readonly letGo: () => void }> {
+async function holdSlot(
+  mode: 'full' | 'incremental',
+): Promise<{ readonly run: PlayedRun; readonly letGo: () => void }> {
   let letGo = (): void => undefined;
-  const released = new Promise<void>((resolve) => { letGo = resolve; });
+  const released = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
   let begun = false;
-  const run = await stage.playFor({ venueId: flooding, mode }, async () => { begun = true; await released; return chunk('done'); });
+  const run = await stage.playFor({ venueId: flooding, mode }, async () => {
+    begun = true;
+    await released;
+    return chunk('done');
+  });
   await until(() => begun, { limitMs: 20_000, what: 'its chunk is at work' });
   return { run, letGo };
 }
 
 describe('a venue that floods a provider’s queue', () => {
-  it.each(['incremental', 'full'] as const)('does not keep another waiting behind its backlog of %s runs, however late that comes', async (mode) => {
-    const first = await holdSlot(mode);
-    const flood = await times(FLOOD, flooding, mode);
-    await scheduled(flood);
-    const late = await play(small, mode);
-    await scheduled([late]);
-    await queued(FLOOD + 1, mode);
-    first.letGo();
-    await ended([first.run, ...flood, late]);
-    expect(dispatched).toHaveLength(FLOOD + 1);
-    expect(dispatched.findIndex(({ venueId }) => venueId === small)).toBeLessThanOrEqual(2);
-    const priorityKey = mode === 'full' ? PRIORITY.bulk : PRIORITY.incremental;
-    for (const { venueId, ...priority } of dispatched) expect(priority).toEqual({ priorityKey, fairnessKey: venueId });
-  });
+  it.each(['incremental', 'full'] as const)(
+    'does not keep another waiting behind its backlog of %s runs, however late that comes',
+    async (mode) => {
+      const first = await holdSlot(mode);
+      const flood = await times(FLOOD, flooding, mode);
+      await scheduled(flood);
+      const late = await play(small, mode);
+      await scheduled([late]);
+      await queued(FLOOD + 1, mode);
+      first.letGo();
+      await ended([first.run, ...flood, late]);
+      expect(dispatched).toHaveLength(FLOOD + 1);
+      expect(dispatched.findIndex(({ venueId }) => venueId === small)).toBeLessThanOrEqual(2);
+      const priorityKey = mode === 'full' ? PRIORITY.bulk : PRIORITY.incremental;
+      for (const { venueId, ...priority } of dispatched)
+        expect(priority).toEqual({ priorityKey, fairnessKey: venueId });
+    },
+  );
 
   it('does not keep another’s incremental run waiting for its full run that is at work', async () => {
     const full = await holdSlot('full');

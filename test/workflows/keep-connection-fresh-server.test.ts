@@ -22,9 +22,19 @@ async function startServer(): Promise<RunningTemporal> {
   const source = await resolveTemporal({ cacheFolder: cacheFolderOf(process.env), log: () => undefined });
   if (source.kind === 'server') throw new Error('this suite starts a server of its own: leave TEMPORAL_ADDRESS unset');
   const binary = join(folder, 'temporal');
-  writeFileSync(binary, `#!/bin/sh\nexec '${source.path}' "$@" --dynamic-config-value limit.historyCount.suggestContinueAsNew=25\n`);
+  writeFileSync(
+    binary,
+    `#!/bin/sh\nexec '${source.path}' "$@" --dynamic-config-value limit.historyCount.suggestContinueAsNew=25\n`,
+  );
   chmodSync(binary, 0o700);
-  return startTemporal({ binary, dataFile: join(folder, 'temporal.db'), port, uiPort: null, namespace: NAMESPACE, logFile: join(folder, 'temporal.log') });
+  return startTemporal({
+    binary,
+    dataFile: join(folder, 'temporal.db'),
+    port,
+    uiPort: null,
+    namespace: NAMESPACE,
+    logFile: join(folder, 'temporal.log'),
+  });
 }
 
 beforeAll(async () => {
@@ -63,7 +73,15 @@ describe('the owner of a connection', () => {
     const grant = await world.aGrant('stripe', 'app');
     await world.admin`update connections set next_refresh_at = now() + interval '3 seconds' where id = ${grant.connectionId}`;
     await world.startOwner(grant);
-    await expect.poll(async () => (await world.owner(grant).fetchHistory()).events?.some(({ timerStartedEventAttributes: timer }) => timer != null), { timeout: 5_000 }).toBe(true);
+    await expect
+      .poll(
+        async () =>
+          (await world.owner(grant).fetchHistory()).events?.some(
+            ({ timerStartedEventAttributes: timer }) => timer != null,
+          ),
+        { timeout: 5_000 },
+      )
+      .toBe(true);
     await server.stop();
     server = await startServer();
     await expect.poll(() => world.row(grant), { timeout: 40_000 }).toMatchObject({ state: 'active', generation: 2 });

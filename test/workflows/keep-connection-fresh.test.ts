@@ -26,14 +26,21 @@ describe('a connection that is left alone', () => {
     const grant = await world.aGrant('quickbooks', 'code');
     await world.makeDue(grant);
     await world.startOwner(grant);
-    await expect.poll(() => world.row(grant), { timeout: 10_000 }).toMatchObject({ state: 'active', generation: 2, sentAt: null });
+    await expect
+      .poll(() => world.row(grant), { timeout: 10_000 })
+      .toMatchObject({ state: 'active', generation: 2, sentAt: null });
     expect(await world.works(grant)).toBe(true);
     expect((await world.row(grant)).nextRefreshAt!.getTime()).toBeGreaterThan(Date.now() + 30 * 60_000);
     expect(await world.refreshCalls(grant)).toHaveLength(1);
-    expect(await world.auditOf(grant)).toEqual([{ action: 'credentials.refreshed', outcome: 'ok', details: { provider: 'quickbooks', generation: 2 } }]);
+    expect(await world.auditOf(grant)).toEqual([
+      { action: 'credentials.refreshed', outcome: 'ok', details: { provider: 'quickbooks', generation: 2 } },
+    ]);
   });
 
-  it.each([['stripe', 'connect'], ['mailchimp', 'code']] as const)('of a provider whose tokens do not expire sets no timer: %s %s', async (provider, flow) => {
+  it.each([
+    ['stripe', 'connect'],
+    ['mailchimp', 'code'],
+  ] as const)('of a provider whose tokens do not expire sets no timer: %s %s', async (provider, flow) => {
     const grant = await world.aGrant(provider, flow);
     expect(await world.ensureFresh(grant)).toEqual({ status: 'fresh', generation: 1 });
     const { events } = await world.owner(grant).fetchHistory();
@@ -46,7 +53,12 @@ describe('a connection that is left alone', () => {
     await world.ensureFresh(grant);
     const details = await world.owner(grant).query<{ currentDetails?: string }>('__temporal_workflow_metadata');
     expect(JSON.stringify(details)).toContain((await world.row(grant)).nextRefreshAt!.toISOString());
-    expect(await attributes(grant)).toMatchObject({ VenueId: grant.venueId, ConnectionId: grant.connectionId, Provider: 'quickbooks', Phase: 'active' });
+    expect(await attributes(grant)).toMatchObject({
+      VenueId: grant.venueId,
+      ConnectionId: grant.connectionId,
+      Provider: 'quickbooks',
+      Phase: 'active',
+    });
   });
 });
 
@@ -54,19 +66,39 @@ describe('what an idle connection costs', () => {
   /** Entries of the history that Temporal bills as actions (https://docs.temporal.io/cloud/actions, read 2026-11-21). */
   async function actions(grant: TestGrant): Promise<Readonly<Record<string, number>>> {
     const { events } = await world.owner(grant).fetchHistory();
-    const count = (attributes: 'activityTaskScheduledEventAttributes' | 'timerStartedEventAttributes' | 'upsertWorkflowSearchAttributesEventAttributes') => events?.filter((event) => event[attributes] != null).length ?? 0;
-    return { activities: count('activityTaskScheduledEventAttributes'), timers: count('timerStartedEventAttributes'), upserts: count('upsertWorkflowSearchAttributesEventAttributes') };
+    const count = (
+      attributes:
+        | 'activityTaskScheduledEventAttributes'
+        | 'timerStartedEventAttributes'
+        | 'upsertWorkflowSearchAttributesEventAttributes',
+    ) => events?.filter((event) => event[attributes] != null).length ?? 0;
+    return {
+      activities: count('activityTaskScheduledEventAttributes'),
+      timers: count('timerStartedEventAttributes'),
+      upserts: count('upsertWorkflowSearchAttributesEventAttributes'),
+    };
   }
 
-  it.each([['quickbooks', 'code'], ['stripe', 'app'], ['square', 'code'], ['square', 'pkce']] as const)('is a timer and an activity for each refresh, beside one look when it starts: %s %s', async (provider, flow) => {
-    const grant = await world.aGrant(provider, flow);
-    await world.makeDue(grant);
-    await world.startOwner(grant);
-    await expect.poll(() => world.row(grant), { timeout: 10_000 }).toMatchObject({ generation: 2 });
-    await expect.poll(() => actions(grant), { timeout: 5_000 }).toEqual({ activities: 2, timers: 1, upserts: 0 });
-  });
+  it.each([
+    ['quickbooks', 'code'],
+    ['stripe', 'app'],
+    ['square', 'code'],
+    ['square', 'pkce'],
+  ] as const)(
+    'is a timer and an activity for each refresh, beside one look when it starts: %s %s',
+    async (provider, flow) => {
+      const grant = await world.aGrant(provider, flow);
+      await world.makeDue(grant);
+      await world.startOwner(grant);
+      await expect.poll(() => world.row(grant), { timeout: 10_000 }).toMatchObject({ generation: 2 });
+      await expect.poll(() => actions(grant), { timeout: 5_000 }).toEqual({ activities: 2, timers: 1, upserts: 0 });
+    },
+  );
 
-  it.each([['stripe', 'connect'], ['mailchimp', 'code']] as const)('is nothing where no token expires: %s %s', async (provider, flow) => {
+  it.each([
+    ['stripe', 'connect'],
+    ['mailchimp', 'code'],
+  ] as const)('is nothing where no token expires: %s %s', async (provider, flow) => {
     const grant = await world.aGrant(provider, flow);
     await world.startOwner(grant);
     await expect.poll(() => actions(grant), { timeout: 5_000 }).toEqual({ activities: 1, timers: 0, upserts: 0 });
@@ -86,9 +118,17 @@ describe('many who ask at once', () => {
   it('of different connections do not wait for each other’s provider', async () => {
     const [slow, quick] = await Promise.all([world.aGrant('quickbooks', 'code'), world.aGrant('square', 'code')]);
     await Promise.all([world.expire(slow), world.expire(quick)]);
-    await world.controls.quickbooks.fault({ kind: 'slow', delayMs: 4_000, times: 1, match: { path: '/oauth2/v1/tokens/bearer' } });
+    await world.controls.quickbooks.fault({
+      kind: 'slow',
+      delayMs: 4_000,
+      times: 1,
+      match: { path: '/oauth2/v1/tokens/bearer' },
+    });
     const order: string[] = [];
-    await Promise.all([world.ensureFresh(slow).then(() => order.push('slow')), world.ensureFresh(quick).then(() => order.push('quick'))]);
+    await Promise.all([
+      world.ensureFresh(slow).then(() => order.push('slow')),
+      world.ensureFresh(quick).then(() => order.push('quick')),
+    ]);
     expect(order).toEqual(['quick', 'slow']);
   });
 });
@@ -99,15 +139,24 @@ describe('a token that the provider refuses', () => {
     expect(await world.ensureFresh(grant, { rejectedGeneration: 1 })).toEqual({ status: 'fresh', generation: 2 });
     // Late news of the first.
     expect(await world.ensureFresh(grant, { rejectedGeneration: 1 })).toEqual({ status: 'fresh', generation: 2 });
-    expect(await world.ensureFresh(grant, { rejectedGeneration: 2 })).toEqual({ status: 'needs-reauth', generation: 2 });
+    expect(await world.ensureFresh(grant, { rejectedGeneration: 2 })).toEqual({
+      status: 'needs-reauth',
+      generation: 2,
+    });
     expect(await world.refreshCalls(grant)).toHaveLength(1);
-    expect(await world.row(grant)).toMatchObject({ state: 'needs-reauth', nextAction: expect.stringContaining('reauthorize') as string });
+    expect(await world.row(grant)).toMatchObject({
+      state: 'needs-reauth',
+      nextAction: expect.stringContaining('reauthorize') as string,
+    });
     expect(await attributes(grant)).toMatchObject({ Phase: 'needs-reauth', NeedsAttention: true });
   });
 
   it('and that nothing renews means the same at once', async () => {
     const grant = await world.aGrant('mailchimp', 'code');
-    expect(await world.ensureFresh(grant, { rejectedGeneration: 1 })).toEqual({ status: 'needs-reauth', generation: 1 });
+    expect(await world.ensureFresh(grant, { rejectedGeneration: 1 })).toEqual({
+      status: 'needs-reauth',
+      generation: 1,
+    });
   });
 
   it('of an earlier approval says nothing of the present one', async () => {
@@ -129,7 +178,9 @@ describe('what it is told', () => {
     await world.admin`update connections set state = 'active', cause = null, next_refresh_at = now() + interval '45 minutes' where id = ${grant.connectionId}`;
     await world.owner(grant).signal(GRANT_REPLACED_SIGNAL);
     expect(await world.ensureFresh(grant)).toEqual({ status: 'fresh', generation: 2 });
-    await expect.poll(() => attributes(grant), { timeout: 5_000 }).toMatchObject({ Phase: 'active', NeedsAttention: false });
+    await expect
+      .poll(() => attributes(grant), { timeout: 5_000 })
+      .toMatchObject({ Phase: 'active', NeedsAttention: false });
   });
 
   it('that a connection is suspended stops no refresh, and that it is gone ends the workflow', async () => {
@@ -156,11 +207,22 @@ describe('an owner that looks again, as it was told to', () => {
       await world.owner(grant).signal(GRANT_REPLACED_SIGNAL);
       await expect.poll(() => world.steps(grant), { timeout: 5_000 }).toEqual(['readGrant', 'readGrant']);
       const asks = [world.ensureFresh(grant), world.ensureFresh(grant)];
-      await expect.poll(async () => (await world.owner(grant).fetchHistory()).events?.filter(({ workflowExecutionUpdateAcceptedEventAttributes: ask }) => ask != null).length, { timeout: 5_000 }).toBe(3);
+      await expect
+        .poll(
+          async () =>
+            (await world.owner(grant).fetchHistory()).events?.filter(
+              ({ workflowExecutionUpdateAcceptedEventAttributes: ask }) => ask != null,
+            ).length,
+          { timeout: 5_000 },
+        )
+        .toBe(3);
       // Not as an array: `begin` would wait for what comes after it.
       return { asks };
     });
-    expect(await Promise.all(asked.asks)).toEqual([{ status: 'fresh', generation: 2 }, { status: 'fresh', generation: 2 }]);
+    expect(await Promise.all(asked.asks)).toEqual([
+      { status: 'fresh', generation: 2 },
+      { status: 'fresh', generation: 2 },
+    ]);
     expect(await world.refreshCalls(grant)).toHaveLength(1);
   });
 });
@@ -169,8 +231,20 @@ describe('a connection with a key', () => {
   async function aKey(): Promise<TestGrant> {
     const { venueId, connectionId } = await world.aGrant('stripe', 'connect');
     await world.admin`delete from connections where id = ${connectionId}`;
-    const sealedKey = await world.sealer.seal(world.config.providers.stripe.oauth!.secretKey, { venueId, connectionId, purpose: 'provider-api-key' });
-    await world.connections.saveWithApiKey({ venueId, connectionId, provider: 'stripe', environment: 'sandbox', account: { id: `acct_${randomBytes(6).toString('hex')}`, name: null }, scopes: [], sealedKey });
+    const sealedKey = await world.sealer.seal(world.config.providers.stripe.oauth!.secretKey, {
+      venueId,
+      connectionId,
+      purpose: 'provider-api-key',
+    });
+    await world.connections.saveWithApiKey({
+      venueId,
+      connectionId,
+      provider: 'stripe',
+      environment: 'sandbox',
+      account: { id: `acct_${randomBytes(6).toString('hex')}`, name: null },
+      scopes: [],
+      sealedKey,
+    });
     return { venueId, connectionId, provider: 'stripe', account: 'none' };
   }
 
@@ -178,7 +252,9 @@ describe('a connection with a key', () => {
     const key = await aKey();
     expect(await world.ensureFresh(key)).toEqual({ status: 'fresh', generation: 1 });
     expect(await world.steps(key)).toEqual(['readGrant']);
-    expect((await world.owner(key).fetchHistory()).events?.filter(({ timerStartedEventAttributes: timer }) => timer != null)).toEqual([]);
+    expect(
+      (await world.owner(key).fetchHistory()).events?.filter(({ timerStartedEventAttributes: timer }) => timer != null),
+    ).toEqual([]);
   });
 
   it('needs another when the provider refuses this one', async () => {
@@ -194,7 +270,12 @@ describe('a grant that will die', () => {
     await world.admin`update oauth_tokens set refresh_hard_expires_at = ${new Date(Date.now() + days * DAY_MS)} where connection_id = ${grant.connectionId}`;
     return grant;
   };
-  const warnings = async (grant: TestGrant) => (await world.auditOf(grant)).map(({ action, details }) => ({ action, kind: details['kind'], daysLeft: details['daysLeft'] }));
+  const warnings = async (grant: TestGrant) =>
+    (await world.auditOf(grant)).map(({ action, details }) => ({
+      action,
+      kind: details['kind'],
+      daysLeft: details['daysLeft'],
+    }));
 
   it.each([
     { days: 29.5, daysLeft: 30, urgent: false },
@@ -203,10 +284,14 @@ describe('a grant that will die', () => {
   ])('is warned of once when $days days are left', async ({ days, daysLeft, urgent }) => {
     const grant = await dying(days);
     await world.ensureFresh(grant);
-    await expect.poll(() => warnings(grant), { timeout: 5_000 }).toEqual([{ action: 'connection.expiry-warned', kind: 'refresh-token-hard-limit', daysLeft }]);
+    await expect
+      .poll(() => warnings(grant), { timeout: 5_000 })
+      .toEqual([{ action: 'connection.expiry-warned', kind: 'refresh-token-hard-limit', daysLeft }]);
     await expect.poll(async () => (await attributes(grant))['NeedsAttention'], { timeout: 5_000 }).toBe(urgent);
     await world.owner(grant).signal(GRANT_REPLACED_SIGNAL);
-    await expect.poll(async () => (await world.steps(grant)).filter((step) => step === 'readGrant').length, { timeout: 5_000 }).toBe(2);
+    await expect
+      .poll(async () => (await world.steps(grant)).filter((step) => step === 'readGrant').length, { timeout: 5_000 })
+      .toBe(2);
     expect(await warnings(grant)).toHaveLength(1);
   });
 });

@@ -36,7 +36,10 @@ const startedFile = z.object({
   temporalAddress: z.string(),
   temporalNamespace: z.string(),
   token: z.string(),
-  sandbox: z.object({ stripe: z.object({ apiUrl: z.string(), controlUrl: z.string() }), square: z.object({ controlUrl: z.string() }) }),
+  sandbox: z.object({
+    stripe: z.object({ apiUrl: z.string(), controlUrl: z.string() }),
+    square: z.object({ controlUrl: z.string() }),
+  }),
 });
 
 const started = startedFile.parse(JSON.parse(readFileSync(homeOf(process.env).startedFile, 'utf8')));
@@ -58,9 +61,14 @@ async function aVenue(records: number): Promise<Venue> {
   return { venueId, connectionId: (await api.connect(venueId, account.secretKey)).id, account };
 }
 
-const start = ({ venueId, connectionId }: Venue, direction: 'push' | 'pull', more: Partial<SyncOrder> = {}) => api.start(venueId, { connectionId, direction, ...more });
+const start = ({ venueId, connectionId }: Venue, direction: 'push' | 'pull', more: Partial<SyncOrder> = {}) =>
+  api.start(venueId, { connectionId, direction, ...more });
 const reachesWait = ({ venueId }: Venue, { id }: SyncBody, limitMs = 30_000) =>
-  api.reached(venueId, id, { limitMs, what: 'waits in its workflow', when: ({ phase, waitingFor }) => phase === 'waiting' && waitingFor?.until != null });
+  api.reached(venueId, id, {
+    limitMs,
+    what: 'waits in its workflow',
+    when: ({ phase, waitingFor }) => phase === 'waiting' && waitingFor?.until != null,
+  });
 const end = ({ venueId }: Venue, { id }: SyncBody) => api.finished(venueId, id, 400_000);
 
 /** A run that waits for a new key. */
@@ -80,7 +88,10 @@ async function awaitingApproval(): Promise<{ venue: Venue; run: SyncBody }> {
   const held = await venue.account.customers();
   await Promise.all(held.slice(0, 60).map(({ id }) => venue.account.call('DELETE', `customers/${id}`)));
   const run = await start(venue, 'pull');
-  await api.reached(venue.venueId, run.id, { what: 'waits for approval', when: ({ phase }) => phase === 'awaiting-approval' });
+  await api.reached(venue.venueId, run.id, {
+    what: 'waits for approval',
+    when: ({ phase }) => phase === 'awaiting-approval',
+  });
   return { venue, run };
 }
 
@@ -88,7 +99,10 @@ async function awaitingApproval(): Promise<{ venue: Venue; run: SyncBody }> {
 async function scheduled({ venueId, connectionId }: Venue): Promise<Execution> {
   await api.tryPost(`/v1/venues/${venueId}/connections/${connectionId}/schedules/customers/trigger`, {});
   const { recentActions } = (await temporal.schedule.getHandle(scheduleId(connectionId, 'customers')).describe()).info;
-  const { workflowId, firstExecutionRunId } = recentActions.at(-1)?.action.workflow ?? { workflowId: '', firstExecutionRunId: '' };
+  const { workflowId, firstExecutionRunId } = recentActions.at(-1)?.action.workflow ?? {
+    workflowId: '',
+    firstExecutionRunId: '',
+  };
   return { workflowId, runId: firstExecutionRunId };
 }
 
@@ -119,7 +133,12 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Exec
   async 'windowed-pull-completed'() {
     const venue = await aVenue(0);
     await venue.account.seed(300);
-    return { 'windowed-pull-completed': await end(venue, await start(venue, 'pull', { from: '2020-01-01T00:00:00Z', to: '2030-01-01T00:00:00Z' })) };
+    return {
+      'windowed-pull-completed': await end(
+        venue,
+        await start(venue, 'pull', { from: '2020-01-01T00:00:00Z', to: '2030-01-01T00:00:00Z' }),
+      ),
+    };
   },
   async 'incremental-pull-completed'() {
     const venue = await aVenue(0);
@@ -129,14 +148,25 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Exec
   },
   async 'products-push-completed'() {
     const venue = await aVenue(0);
-    const products = Array.from({ length: 20 }, (_, index) => ({ sourceId: `p-${index}`, name: `Product ${index}`, active: true, amountMinor: 1_000 + index, currency: 'EUR' }));
+    const products = Array.from({ length: 20 }, (_, index) => ({
+      sourceId: `p-${index}`,
+      name: `Product ${index}`,
+      active: true,
+      amountMinor: 1_000 + index,
+      currency: 'EUR',
+    }));
     await api.load(venue.venueId, products, 'products');
     return { 'products-push-completed': await end(venue, await start(venue, 'push', { resource: 'products' })) };
   },
   async 'transactions-pull-completed'() {
     const venue = await aVenue(0);
-    await venue.account.put('charges', Array.from({ length: 50 }, (_, index) => ({ amount: 500 + index, currency: 'eur' })));
-    return { 'transactions-pull-completed': await end(venue, await start(venue, 'pull', { resource: 'transactions' })) };
+    await venue.account.put(
+      'charges',
+      Array.from({ length: 50 }, (_, index) => ({ amount: 500 + index, currency: 'eur' })),
+    );
+    return {
+      'transactions-pull-completed': await end(venue, await start(venue, 'pull', { resource: 'transactions' })),
+    };
   },
   async 'completed-with-rejections'() {
     const venue = await aVenue(10);
@@ -206,25 +236,42 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Exec
     const { id } = (await api.tryPost('/v1/admin/keys/rotate', {})).body as { readonly id: JobId };
     return { 'rotate-vault-keys.completed': { workflowId: rotateVaultKeysWorkflowId(id), runId: null } };
   },
-  ...connectionScenes({ api, apiUrl: started.apiUrl, temporal, stripe, squareControlUrl: started.sandbox.square.controlUrl, stripeControlUrl: started.sandbox.stripe.controlUrl }),
+  ...connectionScenes({
+    api,
+    apiUrl: started.apiUrl,
+    temporal,
+    stripe,
+    squareControlUrl: started.sandbox.square.controlUrl,
+    stripeControlUrl: started.sandbox.stripe.controlUrl,
+  }),
   async 'continued-as-new'() {
     const venue = await aVenue(4_800);
     const first = await start(venue, 'push');
     const run = await end(venue, first);
-    const last = await until(async () => {
-      const { runId } = await temporal.workflow.getHandle(run.workflowId).describe();
-      return runId === first.runId ? null : runId;
-    }, { limitMs: 5_000, what: 'the run has continued as new: does the server suggest it early enough?' });
+    const last = await until(
+      async () => {
+        const { runId } = await temporal.workflow.getHandle(run.workflowId).describe();
+        return runId === first.runId ? null : runId;
+      },
+      { limitMs: 5_000, what: 'the run has continued as new: does the server suggest it early enough?' },
+    );
     return { 'continued-as-new': { ...run, runId: first.runId }, continuation: { ...run, runId: last } };
   },
 };
 
-const fileOf = (name: string): URL => new URL(`histories/${/^(scheduled-sync|rotate-vault-keys|authorize-connection|keep-connection-fresh|test-connection)\./.test(name) ? name : `sync-connection.${name}`}.json`, import.meta.url);
+const fileOf = (name: string): URL =>
+  new URL(
+    `histories/${/^(scheduled-sync|rotate-vault-keys|authorize-connection|keep-connection-fresh|test-connection)\./.test(name) ? name : `sync-connection.${name}`}.json`,
+    import.meta.url,
+  );
 
 async function record(name: string, { workflowId, runId }: Execution): Promise<void> {
   const handle = temporal.workflow.getHandle(workflowId, runId ?? undefined);
   // The run is over in the database a moment before its workflow is.
-  await until(async () => (await handle.describe()).status.name !== 'RUNNING', { limitMs: 10_000, what: 'the workflow has closed' });
+  await until(async () => (await handle.describe()).status.name !== 'RUNNING', {
+    limitMs: 10_000,
+    what: 'the workflow has closed',
+  });
   let file = fileOf(name);
   for (let number = 2; existsSync(file); number += 1) file = fileOf(`${name}.${number}`);
   writeFileSync(file, `${JSON.stringify(withoutMachine(toJson(await handle.fetchHistory())), null, 1)}\n`);
@@ -235,7 +282,12 @@ const toJson = (history: History): unknown => JSON.parse(historyToJSON(history))
 
 /** Takes out what tells of the machine: host names stand in identities and sticky queues, folders in stack traces. */
 function withoutMachine(value: unknown): unknown {
-  if (typeof value === 'string') return value.replaceAll(/(file:\/\/)?\/[^\s()]*?(?=\/node_modules\/)/g, '').replaceAll(`file://${REPOSITORY}`, '').replaceAll(REPOSITORY, '').replaceAll(/\b\d+@[\w.-]+/g, 'recorded');
+  if (typeof value === 'string')
+    return value
+      .replaceAll(/(file:\/\/)?\/[^\s()]*?(?=\/node_modules\/)/g, '')
+      .replaceAll(`file://${REPOSITORY}`, '')
+      .replaceAll(REPOSITORY, '')
+      .replaceAll(/\b\d+@[\w.-]+/g, 'recorded');
   if (Array.isArray(value)) return value.map(withoutMachine);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withoutMachine(item)]));

@@ -35,24 +35,42 @@ describe('a run that an earlier version began', () => {
 
   it('would be noticed if it did not: a history with another first step is refused', async () => {
     const other = read('sync-connection.push-completed.json').replaceAll('"beginSync"', '"planSync"');
-    await expect(Worker.runReplayHistory({ workflowBundle: { code } }, JSON.parse(other), 'another')).rejects.toThrow(DeterminismViolationError);
+    await expect(Worker.runReplayHistory({ workflowBundle: { code } }, JSON.parse(other), 'another')).rejects.toThrow(
+      DeterminismViolationError,
+    );
   });
 });
 
 describe('the recorded histories', () => {
   it('cover every workflow type, and every way that a run ends', () => {
-    const recorded = FILES.map((file) => parseHistory(read(file)).events?.[0]?.workflowExecutionStartedEventAttributes?.workflowType?.name);
+    const recorded = FILES.map(
+      (file) => parseHistory(read(file)).events?.[0]?.workflowExecutionStartedEventAttributes?.workflowType?.name,
+    );
     expect(new Set(recorded)).toEqual(new Set(Object.keys(workflows)));
-    const ends = FILES.map((file) => Object.keys(parseHistory(read(file)).events?.at(-1) ?? {}).find((key) => key.startsWith('workflowExecution')));
-    expect(new Set(ends)).toEqual(new Set(['Completed', 'Canceled', 'Failed', 'ContinuedAsNew'].map((end) => `workflowExecution${end}EventAttributes`)));
+    const ends = FILES.map((file) =>
+      Object.keys(parseHistory(read(file)).events?.at(-1) ?? {}).find((key) => key.startsWith('workflowExecution')),
+    );
+    expect(new Set(ends)).toEqual(
+      new Set(
+        ['Completed', 'Canceled', 'Failed', 'ContinuedAsNew'].map((end) => `workflowExecution${end}EventAttributes`),
+      ),
+    );
   });
 
   it('cover every step of a run, every signal, and every way that it waits and goes on', () => {
-    const events = FILES.filter((file) => file.startsWith('sync-connection.')).flatMap((file) => parseHistory(read(file)).events ?? []);
-    expect(new Set(activitiesIn(events))).toEqual(new Set(['beginSync', 'syncChunk', 'requestStop', 'parkSync', 'noteApproval', 'finishSync']));
+    const events = FILES.filter((file) => file.startsWith('sync-connection.')).flatMap(
+      (file) => parseHistory(read(file)).events ?? [],
+    );
+    expect(new Set(activitiesIn(events))).toEqual(
+      new Set(['beginSync', 'syncChunk', 'requestStop', 'parkSync', 'noteApproval', 'finishSync']),
+    );
     const signals = events.flatMap(({ workflowExecutionSignaledEventAttributes: signal }) => signal?.signalName ?? []);
     expect(new Set(signals)).toEqual(new Set([contracts.WAKE_SIGNAL, contracts.APPROVE_SIGNAL]));
-    const timers = events.flatMap((event) => Object.keys(event).filter((key) => /^timer(Fired|Canceled)/.test(key) && event[key as keyof typeof event] != null));
+    const timers = events.flatMap((event) =>
+      Object.keys(event).filter(
+        (key) => /^timer(Fired|Canceled)/.test(key) && event[key as keyof typeof event] != null,
+      ),
+    );
     expect(new Set(timers)).toEqual(new Set(['timerFiredEventAttributes', 'timerCanceledEventAttributes']));
   });
 
@@ -75,23 +93,41 @@ describe('what the API asks of workflows', () => {
     .join('\n');
   /** A name in quotes, or one that contracts/ exports. */
   const named = (name: string): string => {
-    const known = name.startsWith("'") ? name.replaceAll("'", '') : (contracts as Readonly<Record<string, unknown>>)[name];
-    if (typeof known !== 'string') throw new Error(`the name ${name} of a workflow, signal, query or update belongs into contracts/`);
+    const known = name.startsWith("'")
+      ? name.replaceAll("'", '')
+      : (contracts as Readonly<Record<string, unknown>>)[name];
+    if (typeof known !== 'string')
+      throw new Error(`the name ${name} of a workflow, signal, query or update belongs into contracts/`);
     return known;
   };
   /** First arguments of calls that match. */
-  const firstArguments = (call: string): readonly string[] => [...sources.matchAll(new RegExp(`${call}(?:<[^(]*>)?\\(\\s*([\\w']+)`, 'g'))].map(([, name = '']) => named(name));
-  const namesAskedFor = (method: string) => firstArguments(`\\b(?:workflow|handle|getHandle\\([^)]*\\))\\s*\\.(?:${method})`);
+  const firstArguments = (call: string): readonly string[] =>
+    [...sources.matchAll(new RegExp(`${call}(?:<[^(]*>)?\\(\\s*([\\w']+)`, 'g'))].map(([, name = '']) => named(name));
+  const namesAskedFor = (method: string) =>
+    firstArguments(`\\b(?:workflow|handle|getHandle\\([^)]*\\))\\s*\\.(?:${method})`);
 
   it('is a workflow that the worker has', () => {
-    const started = [...namesAskedFor('start|execute|signalWithStart'), ...firstArguments('\\bnew WithStartWorkflowOperation')];
+    const started = [
+      ...namesAskedFor('start|execute|signalWithStart'),
+      ...firstArguments('\\bnew WithStartWorkflowOperation'),
+    ];
     expect(started.length).toBeGreaterThan(0);
     expect(started.filter((name) => !(name in workflows))).toEqual([]);
   });
 
   it('is a signal, query or update that some workflow handles', () => {
-    const handlers = readdirSync(`${REPOSITORY}/workflows`).map((file) => readFileSync(`${REPOSITORY}/workflows/${file}`, 'utf8')).join('\n');
-    const handled = new Set([...handlers.matchAll(/define(?:Signal|Query|Update)(?:<[^(]*>)?\(\s*'?(\w+)/g)].map(([, name = '']) => (contracts as Readonly<Record<string, unknown>>)[name] ?? name));
-    expect(namesAskedFor('signal|query|executeUpdate|startUpdate|executeUpdateWithStart|startUpdateWithStart').filter((name) => !handled.has(name))).toEqual([]);
+    const handlers = readdirSync(`${REPOSITORY}/workflows`)
+      .map((file) => readFileSync(`${REPOSITORY}/workflows/${file}`, 'utf8'))
+      .join('\n');
+    const handled = new Set(
+      [...handlers.matchAll(/define(?:Signal|Query|Update)(?:<[^(]*>)?\(\s*'?(\w+)/g)].map(
+        ([, name = '']) => (contracts as Readonly<Record<string, unknown>>)[name] ?? name,
+      ),
+    );
+    expect(
+      namesAskedFor('signal|query|executeUpdate|startUpdate|executeUpdateWithStart|startUpdateWithStart').filter(
+        (name) => !handled.has(name),
+      ),
+    ).toEqual([]);
   });
 });

@@ -13,29 +13,52 @@ beforeEach(async () => {
   await Promise.all(Object.values(world.controls).map((control) => control.clearFaults()));
 });
 
-const looks = async (grant: TestGrant): Promise<number> => (await world.steps(grant)).filter((step) => step === 'readGrant').length;
+const looks = async (grant: TestGrant): Promise<number> =>
+  (await world.steps(grant)).filter((step) => step === 'readGrant').length;
 
 describe('word of a revocation', () => {
-  it.each([['square', 'code'], ['square', 'pkce'], ['stripe', 'connect'], ['stripe', 'app']] as const)('ends a grant that the provider refuses, with why and without a refresh: %s %s', async (provider, flow) => {
-    const grant = await world.aGrant(provider, flow);
-    const handle = await world.startOwner(grant);
-    await world.controls[provider].revoke(grant.account);
-    await handle.signal(ACCESS_REVOKED_SIGNAL);
-    await expect.poll(() => world.row(grant), { timeout: 10_000 }).toMatchObject({ state: 'needs-reauth', cause: expect.stringContaining('taken back at the provider') as string });
-    expect(await world.refreshCalls(grant)).toEqual([]);
-    expect(await world.auditOf(grant)).toEqual([{ action: 'credentials.revoked', outcome: 'ok', details: { why: 'revoked-at-provider', generation: 1 } }]);
-    const calls = (await world.controls[provider].calls()).length;
-    await handle.signal(ACCESS_REVOKED_SIGNAL);
-    await expect.poll(() => looks(grant), { timeout: 10_000 }).toBeGreaterThan(3);
-    expect((await world.controls[provider].calls()).length).toBe(calls);
-  });
+  it.each([
+    ['square', 'code'],
+    ['square', 'pkce'],
+    ['stripe', 'connect'],
+    ['stripe', 'app'],
+  ] as const)(
+    'ends a grant that the provider refuses, with why and without a refresh: %s %s',
+    async (provider, flow) => {
+      const grant = await world.aGrant(provider, flow);
+      const handle = await world.startOwner(grant);
+      await world.controls[provider].revoke(grant.account);
+      await handle.signal(ACCESS_REVOKED_SIGNAL);
+      await expect
+        .poll(() => world.row(grant), { timeout: 10_000 })
+        .toMatchObject({
+          state: 'needs-reauth',
+          cause: expect.stringContaining('taken back at the provider') as string,
+        });
+      expect(await world.refreshCalls(grant)).toEqual([]);
+      expect(await world.auditOf(grant)).toEqual([
+        { action: 'credentials.revoked', outcome: 'ok', details: { why: 'revoked-at-provider', generation: 1 } },
+      ]);
+      const calls = (await world.controls[provider].calls()).length;
+      await handle.signal(ACCESS_REVOKED_SIGNAL);
+      await expect.poll(() => looks(grant), { timeout: 10_000 }).toBeGreaterThan(3);
+      expect((await world.controls[provider].calls()).length).toBe(calls);
+    },
+  );
 
-  it.each([['square', 'code'], ['square', 'pkce'], ['stripe', 'connect'], ['stripe', 'app']] as const)('changes nothing where the provider accepts the grant: %s %s', async (provider, flow) => {
+  it.each([
+    ['square', 'code'],
+    ['square', 'pkce'],
+    ['stripe', 'connect'],
+    ['stripe', 'app'],
+  ] as const)('changes nothing where the provider accepts the grant: %s %s', async (provider, flow) => {
     const grant = await world.aGrant(provider, flow);
     const handle = await world.startOwner(grant);
     for (let word = 1; word <= 3; word += 1) {
       await handle.signal(ACCESS_REVOKED_SIGNAL);
-      await expect.poll(async () => (await world.steps(grant)).filter((step) => step === 'tryGrant').length, { timeout: 10_000 }).toBe(word);
+      await expect
+        .poll(async () => (await world.steps(grant)).filter((step) => step === 'tryGrant').length, { timeout: 10_000 })
+        .toBe(word);
     }
     expect(await world.ensureFresh(grant)).toEqual({ status: 'fresh', generation: 1 });
     expect(await world.row(grant)).toMatchObject({ state: 'active', generation: 1 });
@@ -45,23 +68,42 @@ describe('word of a revocation', () => {
   it('about a token that is past its time is looked into by a refresh', async () => {
     const [alive, dead] = await Promise.all([world.aGrant('stripe', 'app'), world.aGrant('stripe', 'app')]);
     await world.controls.stripe.revoke(dead.account);
-    await Promise.all([alive, dead].map(async (grant) => {
-      await world.expire(grant);
-      await (await world.startOwner(grant)).signal(ACCESS_REVOKED_SIGNAL);
-    }));
+    await Promise.all(
+      [alive, dead].map(async (grant) => {
+        await world.expire(grant);
+        await (await world.startOwner(grant)).signal(ACCESS_REVOKED_SIGNAL);
+      }),
+    );
     await expect.poll(() => world.row(alive), { timeout: 10_000 }).toMatchObject({ state: 'active', generation: 2 });
-    await expect.poll(() => world.row(dead), { timeout: 10_000 }).toMatchObject({ state: 'needs-reauth', generation: 1 });
+    await expect
+      .poll(() => world.row(dead), { timeout: 10_000 })
+      .toMatchObject({ state: 'needs-reauth', generation: 1 });
     expect(await world.works(alive)).toBe(true);
   });
 
   it('is neither believed nor forgotten while the provider does not answer', async () => {
     const grant = await world.aGrant('square', 'code');
     await world.controls.square.revoke(grant.account);
-    await world.controls.square.fault({ kind: 'status', status: 503, times: 3, match: { path: '/oauth2/token/status' } });
+    await world.controls.square.fault({
+      kind: 'status',
+      status: 503,
+      times: 3,
+      match: { path: '/oauth2/token/status' },
+    });
     await (await world.startOwner(grant)).signal(ACCESS_REVOKED_SIGNAL);
-    await expect.poll(async () => (await world.controls.square.calls()).filter(({ account, status }) => account === grant.account && status === 503).length, { timeout: 10_000 }).toBeGreaterThan(0);
+    await expect
+      .poll(
+        async () =>
+          (await world.controls.square.calls()).filter(
+            ({ account, status }) => account === grant.account && status === 503,
+          ).length,
+        { timeout: 10_000 },
+      )
+      .toBeGreaterThan(0);
     expect(await world.row(grant)).toMatchObject({ state: 'active' });
-    await expect.poll(() => world.row(grant), { timeout: 30_000 }).toMatchObject({ state: 'needs-reauth', cause: expect.stringContaining('taken back at the provider') as string });
+    await expect
+      .poll(() => world.row(grant), { timeout: 30_000 })
+      .toMatchObject({ state: 'needs-reauth', cause: expect.stringContaining('taken back at the provider') as string });
   });
 
   it('holds nothing up where the provider cannot be asked, which is done at the next word', async () => {
@@ -71,7 +113,15 @@ describe('word of a revocation', () => {
     await world.admin`update connections set flow = 'connect' where id = ${grant.connectionId}`;
     const handle = await world.startOwner(grant);
     await handle.signal(ACCESS_REVOKED_SIGNAL);
-    await expect.poll(async () => (await handle.fetchHistory()).events?.filter(({ activityTaskFailedEventAttributes: failed }) => failed != null).length, { timeout: 10_000 }).toBe(1);
+    await expect
+      .poll(
+        async () =>
+          (await handle.fetchHistory()).events?.filter(
+            ({ activityTaskFailedEventAttributes: failed }) => failed != null,
+          ).length,
+        { timeout: 10_000 },
+      )
+      .toBe(1);
     expect(await world.ensureFresh(grant)).toEqual({ status: 'fresh', generation: 1 });
     await world.admin`update connections set flow = 'code' where id = ${grant.connectionId}`;
     await handle.signal(ACCESS_REVOKED_SIGNAL);

@@ -9,5 +9,12 @@ export const SCALE = 60_000;
 /** What `domain/parking.ts` says, with the clock turned up: a test bundles it in the place of that file. */
 export function parkingFor(failureType: string): Parking | null {
   const real = parkingForReal(failureType);
-  return real && { ...real, firstWaitMs: real.firstWaitMs / SCALE, longestWaitMs: real.longestWaitMs / SCALE, givesUpAfterMs: real.givesUpAfterMs / SCALE };
+  return (
+    real && {
+      ...real,
+      firstWaitMs: real.firstWaitMs / SCALE,
+      longestWaitMs: real.longestWaitMs / SCALE,
+      givesUpAfterMs: real.givesUpAfterMs / SCALE,
+    }
+  );
 }

@@ -37,22 +37,31 @@ async function aVenue(customersAtStripe = 3): Promise<Venue> {
 const MANY = 4_000;
 const LIMIT_MS = 40_000;
 
-const pathOf = ({ venueId, connectionId }: Venue) => `/v1/venues/${venueId}/connections/${connectionId}/schedules/customers`;
+const pathOf = ({ venueId, connectionId }: Venue) =>
+  `/v1/venues/${venueId}/connections/${connectionId}/schedules/customers`;
 const schedule = async (venue: Venue) => (await system.api.ask(pathOf(venue))).body as ScheduleBody;
-const trigger = async (venue: Venue) => { expect((await system.api.tryPost(`${pathOf(venue)}/trigger`, {})).status).toBe(202); };
-const runsOf = async ({ venueId }: Venue) => ((await system.api.ask(`/v1/venues/${venueId}/syncs`)).body as { readonly data: readonly SyncBody[] }).data;
+const trigger = async (venue: Venue) => {
+  expect((await system.api.tryPost(`${pathOf(venue)}/trigger`, {})).status).toBe(202);
+};
+const runsOf = async ({ venueId }: Venue) =>
+  ((await system.api.ask(`/v1/venues/${venueId}/syncs`)).body as { readonly data: readonly SyncBody[] }).data;
 const handleOf = ({ connectionId }: Venue) => system.temporal.schedule.getHandle(scheduleId(connectionId, 'customers'));
 
 /** The newest run of the schedule that `when` holds for. */
 const lastRun = (venue: Venue, when: (run: ScheduledRun) => boolean): Promise<ScheduledRun> =>
-  until(async () => (await schedule(venue)).lastRuns.find(when) ?? null, { limitMs: LIMIT_MS, what: 'the schedule shows such a run', everyMs: 100 });
+  until(async () => (await schedule(venue)).lastRuns.find(when) ?? null, {
+    limitMs: LIMIT_MS,
+    what: 'the schedule shows such a run',
+    everyMs: 100,
+  });
 
 async function opened(venue: Venue): Promise<string> {
   const { syncId } = await lastRun(venue, (run) => run.syncId !== null);
   return syncId ?? '';
 }
 
-const atWork = ({ venueId }: Venue, syncId: string) => system.api.reached(venueId, syncId, { what: 'is at work', when: ({ progress }) => progress.done > 0 });
+const atWork = ({ venueId }: Venue, syncId: string) =>
+  system.api.reached(venueId, syncId, { what: 'is at work', when: ({ progress }) => progress.done > 0 });
 
 /** The workflow that the schedule started last. */
 async function workflowOf(venue: Venue) {
@@ -65,7 +74,12 @@ const resultOf = async (venue: Venue) => (await (await workflowOf(venue)).result
 
 /** A workflow under the id of the venue's sync that nobody works at. */
 const occupy = ({ venueId, connectionId }: Venue) => {
-  const workflowId = syncWorkflowId({ venueId: venueId as VenueId, connectionId: connectionId as ConnectionId, resource: 'customers', direction: 'pull' });
+  const workflowId = syncWorkflowId({
+    venueId: venueId as VenueId,
+    connectionId: connectionId as ConnectionId,
+    resource: 'customers',
+    direction: 'pull',
+  });
   return system.temporal.workflow.start(SYNC_CONNECTION, { workflowId, taskQueue: 'nobody' });
 };
 
@@ -83,7 +97,14 @@ describe('a schedule that comes due', () => {
     const syncId = await opened(venue);
     await handleOf(venue).pause();
     const run = await system.api.finished(venue.venueId, syncId);
-    expect(run).toMatchObject({ resource: 'customers', direction: 'pull', mode: 'full', dryRun: false, outcome: 'completed', counts: { created: 3 } });
+    expect(run).toMatchObject({
+      resource: 'customers',
+      direction: 'pull',
+      mode: 'full',
+      dryRun: false,
+      outcome: 'completed',
+      counts: { created: 3 },
+    });
     expect((await runsOf(venue)).map(({ id }) => id)).toContain(syncId);
     expect(await system.api.customers(venue.venueId)).toHaveLength(3);
   });
@@ -93,7 +114,11 @@ describe('a schedule that comes due', () => {
     await trigger(venue);
     const syncId = await opened(venue);
     await handleOf(venue).update((previous) => ({ ...previous, spec: { intervals: [{ every: '1 second' }] } }));
-    await until(async () => (await handleOf(venue).describe()).info.numActionsSkippedOverlap >= 2, { limitMs: LIMIT_MS, what: 'two were skipped', everyMs: 200 });
+    await until(async () => (await handleOf(venue).describe()).info.numActionsSkippedOverlap >= 2, {
+      limitMs: LIMIT_MS,
+      what: 'two were skipped',
+      everyMs: 200,
+    });
     expect((await runsOf(venue)).map(({ id, finishedAt }) => [id, finishedAt])).toEqual([[syncId, null]]);
     await handleOf(venue).pause();
     await system.api.cancel(venue.venueId, syncId);
@@ -106,7 +131,11 @@ describe('a schedule that comes due', () => {
     const run = await system.api.finished(venue.venueId, await opened(venue));
     await resultOf(venue);
     const scheduled = await shown(await system.temporal.workflow.getHandle(run.workflowId).describe());
-    const asked = await system.api.sync(venue.venueId, { connectionId: venue.connectionId, direction: 'pull', mode: 'full' });
+    const asked = await system.api.sync(venue.venueId, {
+      connectionId: venue.connectionId,
+      direction: 'pull',
+      mode: 'full',
+    });
     // It closes a moment after the run has ended.
     await system.temporal.workflow.getHandle(asked.workflowId).result();
     const started = await shown(await system.temporal.workflow.getHandle(asked.workflowId).describe());
@@ -116,10 +145,16 @@ describe('a schedule that comes due', () => {
     expect(scheduled.summary).toBe('Stripe → venue: customers, full');
     expect(scheduled.priority).toMatchObject({ fairnessKey: venue.venueId, priorityKey: 4 });
     await trigger(venue);
-    const next = await system.api.finished(venue.venueId, (await lastRun(venue, ({ syncId }) => syncId !== null && syncId !== run.id)).syncId ?? '');
+    const next = await system.api.finished(
+      venue.venueId,
+      (await lastRun(venue, ({ syncId }) => syncId !== null && syncId !== run.id)).syncId ?? '',
+    );
     expect(next.mode).toBe('incremental');
     const incremental = await shown(await system.temporal.workflow.getHandle(next.workflowId).describe());
-    expect(incremental).toMatchObject({ summary: 'Stripe → venue: customers, incremental', priority: { fairnessKey: venue.venueId, priorityKey: 3 } });
+    expect(incremental).toMatchObject({
+      summary: 'Stripe → venue: customers, incremental',
+      priority: { fairnessKey: venue.venueId, priorityKey: 3 },
+    });
   });
 
   it('skips when somebody else’s run of the same sync is on, and says so', async () => {
@@ -127,7 +162,10 @@ describe('a schedule that comes due', () => {
     const run = await system.api.start(venue.venueId, { connectionId: venue.connectionId, direction: 'pull' });
     await atWork(venue, run.id);
     await trigger(venue);
-    expect(await lastRun(venue, ({ skipped }) => skipped !== null)).toMatchObject({ syncId: null, skipped: 'already-running' });
+    expect(await lastRun(venue, ({ skipped }) => skipped !== null)).toMatchObject({
+      syncId: null,
+      skipped: 'already-running',
+    });
     expect(await resultOf(venue)).toEqual({ syncId: null, skipped: 'already-running', outcome: null, errorType: null });
     expect(await runsOf(venue)).toHaveLength(1);
     await system.api.cancel(venue.venueId, run.id);
@@ -138,7 +176,10 @@ describe('a schedule that comes due', () => {
     await system.database`update connections set state = 'suspended' where id = ${venue.connectionId}`;
     const before = (await venue.account.calls()).length;
     await trigger(venue);
-    expect(await lastRun(venue, ({ skipped }) => skipped !== null)).toMatchObject({ syncId: null, skipped: 'connection-not-active' });
+    expect(await lastRun(venue, ({ skipped }) => skipped !== null)).toMatchObject({
+      syncId: null,
+      skipped: 'connection-not-active',
+    });
     expect(await runsOf(venue)).toEqual([]);
     expect((await venue.account.calls()).length).toBe(before);
   });
@@ -163,7 +204,10 @@ describe('the workflow of a schedule', () => {
     await atWork(venue, syncId);
     const workflow = await workflowOf(venue);
     await workflow[how]();
-    await until(async () => (await workflow.describe()).status.name === (how === 'cancel' ? 'CANCELLED' : 'TERMINATED'), { limitMs: LIMIT_MS, what: 'it has ended' });
+    await until(
+      async () => (await workflow.describe()).status.name === (how === 'cancel' ? 'CANCELLED' : 'TERMINATED'),
+      { limitMs: LIMIT_MS, what: 'it has ended' },
+    );
     const run = await system.api.run(venue.venueId, syncId);
     expect(run.finishedAt).toBeNull();
     expect((await system.temporal.workflow.getHandle(run.workflowId).describe()).status.name).toBe('RUNNING');

@@ -47,7 +47,10 @@ describe('a run that waits for approval', () => {
     const { script, handle, shows } = await stage.play(asks, asks, done);
     await shows('awaiting-approval');
     await handle.signal(APPROVE_SIGNAL, { by: 'first' });
-    await until(() => script.approvals.length === 1 && script.chunksRun === 2, { limitMs: 20_000, what: 'the second chunk has run' });
+    await until(() => script.approvals.length === 1 && script.chunksRun === 2, {
+      limitMs: 20_000,
+      what: 'the second chunk has run',
+    });
     await shows('awaiting-approval');
     expect(script.approvals).toHaveLength(1);
     await handle.signal(APPROVE_SIGNAL, { by: 'second' });
@@ -79,7 +82,11 @@ describe('a run that waits for approval', () => {
   });
 
   it('remembers the yes when it continues as new right after it', async () => {
-    const { script, handle, shows, hasContinuedAsNew } = await stage.play(() => chunk('more', PADDING), () => ({ ...asks(), ...PADDING }), done);
+    const { script, handle, shows, hasContinuedAsNew } = await stage.play(
+      () => chunk('more', PADDING),
+      () => ({ ...asks(), ...PADDING }),
+      done,
+    );
     script.padded = true;
     await shows('awaiting-approval');
     await handle.signal(APPROVE_SIGNAL, { by: 'somebody' });
@@ -112,8 +119,13 @@ describe('a run that is cancelled after many chunks', () => {
 
   it('asks only the one at work to stop', async () => {
     let release = (): void => undefined;
-    const released = new Promise<void>((resolve) => { release = resolve; });
-    const { script, handle, steps } = await stage.play(more, more, async () => { await released; return chunk('stopped'); });
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const { script, handle, steps } = await stage.play(more, more, async () => {
+      await released;
+      return chunk('stopped');
+    });
     await until(() => script.chunksRun === 3, { limitMs: 20_000, what: 'the third chunk is at work' });
     await handle.cancel();
     await until(() => script.stops > 0, { limitMs: 20_000, what: 'it was asked to stop' });

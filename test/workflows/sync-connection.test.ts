@@ -19,7 +19,10 @@ describe('a run that is told to look again', () => {
 
   it('looks at once, also when it is told before it waits', async () => {
     // A new key may be entered before the workflow has heard that the old one was refused.
-    const { script, handle } = await stage.play(async () => { await signalOwnRun(WAKE_SIGNAL); return refused(); }, done);
+    const { script, handle } = await stage.play(async () => {
+      await signalOwnRun(WAKE_SIGNAL);
+      return refused();
+    }, done);
     await handle.result();
     expect(script.parked).toMatchObject([{ what: 'needs-reauth' }]);
     expect(script).toMatchObject({ chunksRun: 2, ends: [{ end: 'done' }] });
@@ -38,7 +41,10 @@ describe('a run that is told to look again', () => {
   });
 
   it('takes being told while it works for nothing', async () => {
-    const { script, handle, shows } = await stage.play(async () => { await signalOwnRun(WAKE_SIGNAL); return more(); }, refused);
+    const { script, handle, shows } = await stage.play(async () => {
+      await signalOwnRun(WAKE_SIGNAL);
+      return more();
+    }, refused);
     await shows('waiting');
     expect(script).toMatchObject({ chunksRun: 2, parked: [{ what: 'needs-reauth' }] });
     await handle.cancel();
@@ -66,7 +72,12 @@ describe('a run whose provider is away for longer than its chunk tries', () => {
     const { script, handle, waits } = await stage.play(away, away, failing(FAILURE.rateLimited), away, done);
     await handle.result();
     expect(await waits()).toEqual([1, 2, 1, 1]);
-    expect(script.parked.map(({ what }) => what)).toEqual(['provider-unavailable', 'provider-unavailable', 'rate-limit', 'provider-unavailable']);
+    expect(script.parked.map(({ what }) => what)).toEqual([
+      'provider-unavailable',
+      'provider-unavailable',
+      'rate-limit',
+      'provider-unavailable',
+    ]);
   });
 
   it('fails after a week with the provider’s failure, also when it continued as new meanwhile', async () => {
@@ -74,7 +85,10 @@ describe('a run whose provider is away for longer than its chunk tries', () => {
       script.padded = script.chunksRun < 5;
       return away();
     });
-    const error: unknown = await handle.result().then(() => null, (reason: unknown) => reason);
+    const error: unknown = await handle.result().then(
+      () => null,
+      (reason: unknown) => reason,
+    );
     expect(error).toBeInstanceOf(WorkflowFailedError);
     expect((error as WorkflowFailedError).cause).toMatchObject({ cause: { type: FAILURE.unavailable } });
     expect(script).toMatchObject({ begun: 1, ends: [{ end: 'failed', failure: { type: FAILURE.unavailable } }] });
@@ -84,8 +98,13 @@ describe('a run whose provider is away for longer than its chunk tries', () => {
 
   it('shows that it runs again once it works, also when it continued as new while it waited', async () => {
     let release = (): void => undefined;
-    const released = new Promise<void>((resolve) => { release = resolve; });
-    const { script, handle, shows, hasContinuedAsNew } = await stage.play(away, away, away, more, async () => { await released; return done(); });
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const { script, handle, shows, hasContinuedAsNew } = await stage.play(away, away, away, more, async () => {
+      await released;
+      return done();
+    });
     script.padded = true;
     await shows('waiting');
     await shows('running');

@@ -15,9 +15,15 @@ afterAll(() => system.stop());
 
 const RECORDS = 150;
 
-const atWork = ({ venueId }: SyncVenue, { id }: SyncBody, done = 30) => system.api.reached(venueId, id, { what: 'is at work', when: ({ progress }) => progress.done >= done });
-const waiting = ({ venueId }: SyncVenue, { id }: SyncBody) => system.api.reached(venueId, id, { what: 'waits for an end that it names', when: ({ phase, waitingFor }) => phase === 'waiting' && waitingFor?.until != null });
-const retry = ({ venueId }: SyncVenue, { id }: SyncBody) => system.api.tryPost(`/v1/venues/${venueId}/syncs/${id}/retry`, {});
+const atWork = ({ venueId }: SyncVenue, { id }: SyncBody, done = 30) =>
+  system.api.reached(venueId, id, { what: 'is at work', when: ({ progress }) => progress.done >= done });
+const waiting = ({ venueId }: SyncVenue, { id }: SyncBody) =>
+  system.api.reached(venueId, id, {
+    what: 'waits for an end that it names',
+    when: ({ phase, waitingFor }) => phase === 'waiting' && waitingFor?.until != null,
+  });
+const retry = ({ venueId }: SyncVenue, { id }: SyncBody) =>
+  system.api.tryPost(`/v1/venues/${venueId}/syncs/${id}/retry`, {});
 const callsTo = async ({ account }: SyncVenue) => (await account.calls()).length;
 
 describe('a run whose key Stripe revokes', () => {
@@ -33,13 +39,25 @@ describe('a run whose key Stripe revokes', () => {
   }, 60_000);
 
   it('waits instead of failing, says what for and since when, and is on the operators’ list', async () => {
-    expect(parked).toMatchObject({ phase: 'waiting', waitingFor: { what: 'needs-reauth' }, outcome: null, error: { code: 'needs-reauth' }, finishedAt: null });
+    expect(parked).toMatchObject({
+      phase: 'waiting',
+      waitingFor: { what: 'needs-reauth' },
+      outcome: null,
+      error: { code: 'needs-reauth' },
+      finishedAt: null,
+    });
     expect(parked.progress.done).toBeGreaterThanOrEqual(30);
     expect(await system.api.connection(venue.venueId, venue.connectionId)).toMatchObject({ state: 'needs-reauth' });
-    expect(await attributesOnce(system, run, ({ Phase }) => Phase === 'waiting')).toMatchObject({ ErrorType: 'NeedsReauth', NeedsAttention: true });
+    expect(await attributesOnce(system, run, ({ Phase }) => Phase === 'waiting')).toMatchObject({
+      ErrorType: 'NeedsReauth',
+      NeedsAttention: true,
+    });
     expect((await handleOf(system, run).describe()).status.name).toBe('RUNNING');
     const listed = [];
-    for await (const { workflowId } of system.temporal.workflow.list({ query: `NeedsAttention = true AND ConnectionId = "${venue.connectionId}"` })) listed.push(workflowId);
+    for await (const { workflowId } of system.temporal.workflow.list({
+      query: `NeedsAttention = true AND ConnectionId = "${venue.connectionId}"`,
+    }))
+      listed.push(workflowId);
     expect(listed).toEqual([run.workflowId]);
   });
 
@@ -48,7 +66,10 @@ describe('a run whose key Stripe revokes', () => {
     for (let looks = 1; looks <= 2; looks += 1) {
       const { waitingFor } = await system.api.run(venue.venueId, run.id);
       expect((await retry(venue, run)).status).toBe(202);
-      const looked = await system.api.reached(venue.venueId, run.id, { what: 'has looked again', when: (now) => now.waitingFor?.until != null && now.waitingFor.until > (waitingFor?.until ?? '') });
+      const looked = await system.api.reached(venue.venueId, run.id, {
+        what: 'has looked again',
+        when: (now) => now.waitingFor?.until != null && now.waitingFor.until > (waitingFor?.until ?? ''),
+      });
       expect(looked.waitingFor).toMatchObject({ what: 'needs-reauth', since: parked.waitingFor?.since });
     }
     expect(await callsTo(venue)).toBe(before);
@@ -57,9 +78,18 @@ describe('a run whose key Stripe revokes', () => {
   it('goes on by itself, the same run in the same workflow, once a key is entered: every record written once', async () => {
     const written = (await venue.account.writes()).length;
     await venue.account.clearFaults();
-    expect(await system.api.connect(venue.venueId, venue.account.secretKey)).toMatchObject({ id: venue.connectionId, state: 'active' });
+    expect(await system.api.connect(venue.venueId, venue.account.secretKey)).toMatchObject({
+      id: venue.connectionId,
+      state: 'active',
+    });
     const ended = await system.api.finished(venue.venueId, run.id);
-    expect(ended).toMatchObject({ id: run.id, runId: parked.runId, outcome: 'completed', waitingFor: null, counts: { created: RECORDS } });
+    expect(ended).toMatchObject({
+      id: run.id,
+      runId: parked.runId,
+      outcome: 'completed',
+      waitingFor: null,
+      counts: { created: RECORDS },
+    });
     expect(written).toBeLessThan(RECORDS);
     expect(await venue.account.writes()).toHaveLength(RECORDS);
     await closedAs(system, run, 'COMPLETED');
@@ -69,36 +99,65 @@ describe('a run whose key Stripe revokes', () => {
   });
 
   const ways = [
-    ['the API', async () => { expect((await system.api.cancel(venue.venueId, run.id)).status).toBe(202); }],
-    ['Temporal', async () => { await handleOf(system, run).cancel(); }],
+    [
+      'the API',
+      async () => {
+        expect((await system.api.cancel(venue.venueId, run.id)).status).toBe(202);
+      },
+    ],
+    [
+      'Temporal',
+      async () => {
+        await handleOf(system, run).cancel();
+      },
+    ],
   ] as const;
 
-  it.each(ways)('and that %s cancels ends cancelled at once, calls nobody, and can be taken up later', async (_, cancel) => {
-    const before = await callsTo(venue);
-    await cancel();
-    expect(await system.api.finished(venue.venueId, run.id, 20_000)).toMatchObject({ outcome: 'cancelled', error: null, waitingFor: null });
-    await closedAs(system, run, 'CANCELLED');
-    expect(await callsTo(venue)).toBe(before);
+  it.each(ways)(
+    'and that %s cancels ends cancelled at once, calls nobody, and can be taken up later',
+    async (_, cancel) => {
+      const before = await callsTo(venue);
+      await cancel();
+      expect(await system.api.finished(venue.venueId, run.id, 20_000)).toMatchObject({
+        outcome: 'cancelled',
+        error: null,
+        waitingFor: null,
+      });
+      await closedAs(system, run, 'CANCELLED');
+      expect(await callsTo(venue)).toBe(before);
 
-    await venue.account.clearFaults();
-    await system.api.connect(venue.venueId, venue.account.secretKey);
-    expect((await retry(venue, run)).status).toBe(202);
-    expect(await system.api.finished(venue.venueId, run.id)).toMatchObject({ id: run.id, outcome: 'completed', counts: { created: RECORDS } });
-    expect(await venue.account.writes()).toHaveLength(RECORDS);
-  });
+      await venue.account.clearFaults();
+      await system.api.connect(venue.venueId, venue.account.secretKey);
+      expect((await retry(venue, run)).status).toBe(202);
+      expect(await system.api.finished(venue.venueId, run.id)).toMatchObject({
+        id: run.id,
+        outcome: 'completed',
+        counts: { created: RECORDS },
+      });
+      expect(await venue.account.writes()).toHaveLength(RECORDS);
+    },
+  );
 });
 
 describe('a run that is taken up again', () => {
   const PAGES = 60;
   /** Reads of the list of customers: one a page. */
-  const pagesRead = async ({ account }: SyncVenue) => (await account.calls()).filter(({ method, path }) => method === 'GET' && path === '/v1/customers').length;
+  const pagesRead = async ({ account }: SyncVenue) =>
+    (await account.calls()).filter(({ method, path }) => method === 'GET' && path === '/v1/customers').length;
 
   async function aPull(): Promise<{ venue: SyncVenue; run: SyncBody }> {
     const venue = await aSyncVenue(system);
     await venue.account.seed(PAGES * 100);
     // From here on it is slow, so that what ends the run comes before its end.
-    await venue.account.fault({ match: { method: 'GET', path: '/v1/customers', nth: 35 }, kind: 'slow', delayMs: 2_000 });
-    return { venue, run: await system.api.start(venue.venueId, { connectionId: venue.connectionId, direction: 'pull' }) };
+    await venue.account.fault({
+      match: { method: 'GET', path: '/v1/customers', nth: 35 },
+      kind: 'slow',
+      delayMs: 2_000,
+    });
+    return {
+      venue,
+      run: await system.api.start(venue.venueId, { connectionId: venue.connectionId, direction: 'pull' }),
+    };
   }
 
   async function expectTheRestOnly(venue: SyncVenue, ended: SyncBody): Promise<void> {
@@ -107,9 +166,17 @@ describe('a run that is taken up again', () => {
     expect(ended.progress.done).toBeGreaterThan(0);
     expect(ended.progress.done).toBeLessThan(PAGES * 100);
     const again = await retry(venue, ended);
-    expect(again).toMatchObject({ status: 202, body: { id: ended.id, finishedAt: null, progress: { done: ended.progress.done } } });
+    expect(again).toMatchObject({
+      status: 202,
+      body: { id: ended.id, finishedAt: null, progress: { done: ended.progress.done } },
+    });
     const completed = await system.api.finished(venue.venueId, ended.id);
-    expect(completed).toMatchObject({ id: ended.id, outcome: 'completed', error: null, counts: { read: PAGES * 100, created: PAGES * 100 } });
+    expect(completed).toMatchObject({
+      id: ended.id,
+      outcome: 'completed',
+      error: null,
+      counts: { read: PAGES * 100, created: PAGES * 100 },
+    });
     // A segment that was cut in two ends in a page that is not full: a few more pages than records fill.
     const left = PAGES - Math.floor(ended.progress.done / 100);
     expect((await pagesRead(venue)) - before).toBeLessThan(left + PAGES / 3);
@@ -136,6 +203,8 @@ describe('a run that is taken up again', () => {
     await venue.account.clearFaults();
     await expectTheRestOnly(venue, ended);
     const now = await system.api.run(venue.venueId, run.id);
-    expect(await attributesOnce(system, now, ({ Phase }) => Phase === 'finished')).toMatchObject({ NeedsAttention: false });
+    expect(await attributesOnce(system, now, ({ Phase }) => Phase === 'finished')).toMatchObject({
+      NeedsAttention: false,
+    });
   });
 });

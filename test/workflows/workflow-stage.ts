@@ -9,7 +9,14 @@ import type { BundleOptions } from '@temporalio/worker';
 import type { ConnectionId, SyncId, VenueId } from '../../contracts/ids.ts';
 import { syncWorkflowId } from '../../contracts/sync.ts';
 import type { SyncMode } from '../../contracts/providers.ts';
-import type { FinishSyncInput, NoteApprovalInput, ParkSyncInput, SyncChunkResult, SyncConnectionInput, SyncProgress } from '../../contracts/sync.ts';
+import type {
+  FinishSyncInput,
+  NoteApprovalInput,
+  ParkSyncInput,
+  SyncChunkResult,
+  SyncConnectionInput,
+  SyncProgress,
+} from '../../contracts/sync.ts';
 import { INTERNAL_QUEUE, WORKFLOW_QUEUE, providerQueue } from '../../contracts/temporal.ts';
 import { createSyncGateway } from '../../api/sync-gateway.ts';
 import type { SyncRun } from '../../db/sync-run-store.ts';
@@ -31,7 +38,8 @@ const withFastClock: NonNullable<BundleOptions['webpackConfigHook']> = (config) 
       apply(compiler) {
         compiler.hooks.normalModuleFactory.tap('fast-clock', (factory) => {
           factory.hooks.beforeResolve.tap('fast-clock', (module) => {
-            if (module.request.endsWith('/domain/parking.ts') && module.contextInfo.issuer !== SCALED_PARKING) module.request = SCALED_PARKING;
+            if (module.request.endsWith('/domain/parking.ts') && module.contextInfo.issuer !== SCALED_PARKING)
+              module.request = SCALED_PARKING;
           });
         });
       },
@@ -39,12 +47,23 @@ const withFastClock: NonNullable<BundleOptions['webpackConfigHook']> = (config) 
   ],
 });
 
-const NOTHING: SyncProgress = { done: 0, total: 100, counts: { read: 0, created: 0, updated: 0, unchanged: 0, archived: 0, rejected: 0, conflicts: 0 }, providerCalls: 0 };
+const NOTHING: SyncProgress = {
+  done: 0,
+  total: 100,
+  counts: { read: 0, created: 0, updated: 0, unchanged: 0, archived: 0, rejected: 0, conflicts: 0 },
+  providerCalls: 0,
+};
 
 /** An answer of a chunk. */
-export const chunk = (status: SyncChunkResult['status'], more: object = {}): SyncChunkResult => ({ ...NOTHING, status, ...more });
+export const chunk = (status: SyncChunkResult['status'], more: object = {}): SyncChunkResult => ({
+  ...NOTHING,
+  status,
+  ...more,
+});
 /** Throws what a chunk fails with that has tried long enough. */
-export const failing = (type: string) => (): never => { throw ApplicationFailure.nonRetryable('as the provider said', type); };
+export const failing = (type: string) => (): never => {
+  throw ApplicationFailure.nonRetryable('as the provider said', type);
+};
 /** History enough, in three answers, that the server suggests to continue as new: it does so at 4 MiB. */
 export const PADDING = { padding: 'x'.repeat(1_500_000) };
 
@@ -78,13 +97,20 @@ export interface WorkflowStage {
   readonly client: Client;
   play(...chunks: Script['chunks']): Promise<PlayedRun>;
   /** Starts a run as the API does, whose chunks answer so. */
-  playFor(order: { readonly venueId: VenueId; readonly mode: SyncMode }, ...chunks: Script['chunks']): Promise<PlayedRun>;
+  playFor(
+    order: { readonly venueId: VenueId; readonly mode: SyncMode },
+    ...chunks: Script['chunks']
+  ): Promise<PlayedRun>;
   close(): Promise<void>;
 }
 
 /** With `fastClock` a minute of waiting passes in a millisecond; `chunkSlots` chunks run at once in each of the provider's queues. */
 export async function createWorkflowStage({ fastClock = false, chunkSlots = 20 } = {}): Promise<WorkflowStage> {
-  const bundle = bundleWorkflowCode({ workflowsPath: WORKFLOWS, logger: new DefaultLogger('WARN'), ...(fastClock && { webpackConfigHook: withFastClock }) });
+  const bundle = bundleWorkflowCode({
+    workflowsPath: WORKFLOWS,
+    logger: new DefaultLogger('WARN'),
+    ...(fastClock && { webpackConfigHook: withFastClock }),
+  });
   const [{ address, namespace }, workflowBundle] = await Promise.all([createTestNamespace(), bundle]);
   Runtime.install({ logger: new DefaultLogger('ERROR') });
   const connection = await NativeConnection.connect({ address });
@@ -94,14 +120,30 @@ export async function createWorkflowStage({ fastClock = false, chunkSlots = 20 }
   const workers = await Promise.all([
     Worker.create({ ...common, taskQueue: WORKFLOW_QUEUE, workflowBundle }),
     Worker.create({ ...common, taskQueue: INTERNAL_QUEUE, activities: control }),
-    ...(['incremental', 'bulk'] as const).map((work) => Worker.create({ ...common, taskQueue: providerQueue('stripe', work), activities: chunks, maxConcurrentActivityTaskExecutions: chunkSlots })),
+    ...(['incremental', 'bulk'] as const).map((work) =>
+      Worker.create({
+        ...common,
+        taskQueue: providerQueue('stripe', work),
+        activities: chunks,
+        maxConcurrentActivityTaskExecutions: chunkSlots,
+      }),
+    ),
   ]);
   const running = Promise.all(workers.map((worker) => worker.run()));
   const clientConnection = await Connection.connect({ address });
   const client = new Client({ connection: clientConnection, namespace });
   const gateway = createSyncGateway({ client, connection: clientConnection, namespace, providerName: () => 'Stripe' });
   const playFor: WorkflowStage['playFor'] = async ({ venueId, mode }, ...answers) => {
-    const script: Script = { chunks: answers, padded: false, parked: [], approvals: [], ends: [], begun: 0, stops: 0, chunksRun: 0 };
+    const script: Script = {
+      chunks: answers,
+      padded: false,
+      parked: [],
+      approvals: [],
+      ends: [],
+      begun: 0,
+      stops: 0,
+      chunksRun: 0,
+    };
     const run = aRun(venueId, mode);
     scripts.set(run.id, script);
     return playedRun(client, script, { workflowId: run.workflowId, firstRunId: await gateway.start(run) });
@@ -120,8 +162,22 @@ export async function createWorkflowStage({ fastClock = false, chunkSlots = 20 }
 
 /** What the API would hand over. */
 function aRun(venueId: VenueId, mode: SyncMode): SyncRun {
-  const key = { venueId, connectionId: randomUUID() as ConnectionId, provider: 'stripe', resource: 'customers', direction: 'pull' } as const;
-  return { ...key, id: randomUUID() as SyncId, workflowId: syncWorkflowId(key), mode, dryRun: false, window: null, planId: null } as SyncRun;
+  const key = {
+    venueId,
+    connectionId: randomUUID() as ConnectionId,
+    provider: 'stripe',
+    resource: 'customers',
+    direction: 'pull',
+  } as const;
+  return {
+    ...key,
+    id: randomUUID() as SyncId,
+    workflowId: syncWorkflowId(key),
+    mode,
+    dryRun: false,
+    window: null,
+    planId: null,
+  } as SyncRun;
 }
 
 function activitiesOf(scripts: ReadonlyMap<string, Script>) {
@@ -130,15 +186,32 @@ function activitiesOf(scripts: ReadonlyMap<string, Script>) {
     if (!script) throw ApplicationFailure.nonRetryable('no test has this run');
     return script;
   };
-  const noted = <Input extends SyncConnectionInput, Answer>(answer: (script: Script, input: Input) => Answer) => (input: Input) => Promise.resolve(answer(scriptOf(input), input));
+  const noted =
+    <Input extends SyncConnectionInput, Answer>(answer: (script: Script, input: Input) => Answer) =>
+    (input: Input) =>
+      Promise.resolve(answer(scriptOf(input), input));
   const padding = ({ padded }: Script) => (padded ? PADDING : undefined);
   return {
     control: {
-      beginSync: noted((script) => { script.begun += 1; return { ...NOTHING, resumed: false }; }),
-      requestStop: noted((script) => { script.stops += 1; }),
-      parkSync: noted((script, input: ParkSyncInput) => { script.parked.push(input); return padding(script); }),
-      noteApproval: noted((script, input: NoteApprovalInput) => { script.approvals.push(input); return padding(script); }),
-      finishSync: noted((script, input: FinishSyncInput) => { script.ends.push(input); return { ...NOTHING, outcome: input.end === 'done' ? 'completed' : input.end }; }),
+      beginSync: noted((script) => {
+        script.begun += 1;
+        return { ...NOTHING, resumed: false };
+      }),
+      requestStop: noted((script) => {
+        script.stops += 1;
+      }),
+      parkSync: noted((script, input: ParkSyncInput) => {
+        script.parked.push(input);
+        return padding(script);
+      }),
+      noteApproval: noted((script, input: NoteApprovalInput) => {
+        script.approvals.push(input);
+        return padding(script);
+      }),
+      finishSync: noted((script, input: FinishSyncInput) => {
+        script.ends.push(input);
+        return { ...NOTHING, outcome: input.end === 'done' ? 'completed' : input.end };
+      }),
     },
     chunks: {
       syncChunk(input: SyncConnectionInput) {
@@ -152,7 +225,11 @@ function activitiesOf(scripts: ReadonlyMap<string, Script>) {
   };
 }
 
-function playedRun(client: Client, script: Script, { workflowId, firstRunId }: { readonly workflowId: string; readonly firstRunId: string }): PlayedRun {
+function playedRun(
+  client: Client,
+  script: Script,
+  { workflowId, firstRunId }: { readonly workflowId: string; readonly firstRunId: string },
+): PlayedRun {
   // Not bound to its first workflow run: it may continue as new.
   const handle = client.workflow.getHandle(workflowId);
   const runs = async () => [...new Set([firstRunId, (await handle.describe()).runId])];
@@ -160,23 +237,44 @@ function playedRun(client: Client, script: Script, { workflowId, firstRunId }: {
   return {
     script,
     handle,
-    parkedTimes: (times) => until(() => script.parked.length >= times, { limitMs: LIMIT_MS, what: `the run has been parked ${times} times` }),
-    shows: (phase) => until(async () => (await phaseOf(handle)) === phase, { limitMs: LIMIT_MS, what: `the workflow shows ${phase}`, everyMs: 50 }),
+    parkedTimes: (times) =>
+      until(() => script.parked.length >= times, { limitMs: LIMIT_MS, what: `the run has been parked ${times} times` }),
+    shows: (phase) =>
+      until(async () => (await phaseOf(handle)) === phase, {
+        limitMs: LIMIT_MS,
+        what: `the workflow shows ${phase}`,
+        everyMs: 50,
+      }),
     steps: async () => activitiesIn(await eventsOf(firstRunId)),
     waits: async () => {
       const events = (await Promise.all((await runs()).map(eventsOf))).flat();
-      return events.flatMap(({ timerStartedEventAttributes: timer }) => (timer ? [Number(timer.startToFireTimeout?.seconds ?? 0) * 1_000 + (timer.startToFireTimeout?.nanos ?? 0) / 1_000_000] : []));
+      return events.flatMap(({ timerStartedEventAttributes: timer }) =>
+        timer
+          ? [
+              Number(timer.startToFireTimeout?.seconds ?? 0) * 1_000 +
+                (timer.startToFireTimeout?.nanos ?? 0) / 1_000_000,
+            ]
+          : [],
+      );
     },
     hasContinuedAsNew: async () => (await runs()).length > 1,
   };
 }
 
 /** Page by page: padded, one answer with all of it would be more than a client takes. */
-async function readHistory({ workflowService, options: { namespace } }: Client, execution: { readonly workflowId: string; readonly runId: string }) {
+async function readHistory(
+  { workflowService, options: { namespace } }: Client,
+  execution: { readonly workflowId: string; readonly runId: string },
+) {
   const events: HistoryEvents = [];
   let nextPageToken: Uint8Array | null = null;
   do {
-    const page: Page = await workflowService.getWorkflowExecutionHistory({ namespace, execution, maximumPageSize: 5, nextPageToken });
+    const page: Page = await workflowService.getWorkflowExecutionHistory({
+      namespace,
+      execution,
+      maximumPageSize: 5,
+      nextPageToken,
+    });
     events.push(...(page.history?.events ?? []));
     nextPageToken = page.nextPageToken.length > 0 ? page.nextPageToken : null;
   } while (nextPageToken !== null);
@@ -186,9 +284,12 @@ async function readHistory({ workflowService, options: { namespace } }: Client, 
 type Page = Awaited<ReturnType<Client['workflowService']['getWorkflowExecutionHistory']>>;
 type HistoryEvents = NonNullable<History['events']>;
 
-const phaseOf = async (handle: WorkflowHandle) => (await handle.describe()).typedSearchAttributes.getAll().find(({ key }) => key.name === 'Phase')?.value;
+const phaseOf = async (handle: WorkflowHandle) =>
+  (await handle.describe()).typedSearchAttributes.getAll().find(({ key }) => key.name === 'Phase')?.value;
 
 /** From within a chunk: a signal to the run that it belongs to, which has it before the chunk has answered. */
 export function signalOwnRun(name: string, ...args: unknown[]): Promise<void> {
-  return getClient().workflow.getHandle(Context.current().info.workflowExecution?.workflowId ?? '').signal(name, ...args);
+  return getClient()
+    .workflow.getHandle(Context.current().info.workflowExecution?.workflowId ?? '')
+    .signal(name, ...args);
 }

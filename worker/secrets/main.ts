@@ -58,16 +58,28 @@ async function main(): Promise<number> {
     if (command === 'shred') {
       const venueId = await migrated.findVenue(need(values, 'venue'));
       if (venueId === null) throw new UsageError('there is no such venue');
-      say(`${await migrated.shred(venueId, need(values, 'actor'))} credentials deleted; what backups hold of them opens until the key is rotated and destroyed`);
+      say(
+        `${await migrated.shred(venueId, need(values, 'actor'))} credentials deleted; what backups hold of them opens until the key is rotated and destroyed`,
+      );
       return 0;
     }
-    const [file, passphraseFile, batch] = [need(values, 'file'), need(values, 'passphrase-file'), need(values, 'batch')];
+    const [file, passphraseFile, batch] = [
+      need(values, 'file'),
+      need(values, 'passphrase-file'),
+      need(values, 'batch'),
+    ];
     const passphrase = new Secret((await readFile(passphraseFile, 'utf8')).replace(/\r?\n$/, ''));
     const [sealer, opener] = [createSealer(config.keyring), createOpener(config.keyring)];
     const access = await checkKeyAccess(sealer, opener);
     if (access.state === 'unavailable') throw new Error(`the key service does not answer (${String(access.code)})`);
     const deps = { connections: createConnectionStore(db), migrated, sealer, opener };
-    const report = await migrateSecrets(deps, { lines: (await open(file)).readLines(), passphrase, batch, dryRun: values['dry-run'], tell: say });
+    const report = await migrateSecrets(deps, {
+      lines: (await open(file)).readLines(),
+      passphrase,
+      batch,
+      dryRun: values['dry-run'],
+      tell: say,
+    });
     say(`${values['dry-run'] ? 'dry run, nothing written: ' : ''}${JSON.stringify(report)}`);
     return report.refused === 0 ? 0 : 1;
   } finally {
@@ -79,7 +91,8 @@ function readArguments() {
   try {
     const { positionals, values } = parseArgs({ allowPositionals: true, options: OPTIONS });
     const [command, ...rest] = positionals;
-    if (rest.length === 0 && ['migrate', 'rollback', 'confirm', 'shred'].includes(command ?? '')) return { command, values };
+    if (rest.length === 0 && ['migrate', 'rollback', 'confirm', 'shred'].includes(command ?? ''))
+      return { command, values };
   } catch {
     // An option that does not exist: the usage says which do.
   }

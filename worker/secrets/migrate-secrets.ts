@@ -47,7 +47,10 @@ const LINES_AT_ONCE = 100;
  * Brings a predecessor's secrets into the vault, line by line, and compares what is stored with what was read. Never overwrites a key.
  * It can be stopped and started again at any time. Throws when the key service or the database fails: what came before stays.
  */
-export async function migrateSecrets(deps: MigrateSecretsDeps, options: MigrateSecretsOptions): Promise<MigrationReport> {
+export async function migrateSecrets(
+  deps: MigrateSecretsDeps,
+  options: MigrateSecretsOptions,
+): Promise<MigrationReport> {
   const report = { migrated: 0, unchanged: 0, kept: 0, refused: 0 };
   let number = 0;
   for await (const line of options.lines) {
@@ -59,10 +62,15 @@ export async function migrateSecrets(deps: MigrateSecretsDeps, options: MigrateS
   return report;
 }
 
-async function migrateLine(deps: MigrateSecretsDeps, options: MigrateSecretsOptions, { line, number }: { readonly line: string; readonly number: number }): Promise<Outcome> {
+async function migrateLine(
+  deps: MigrateSecretsDeps,
+  options: MigrateSecretsOptions,
+  { line, number }: { readonly line: string; readonly number: number },
+): Promise<Outcome> {
   try {
     const outcome = await migrateOne(deps, options, line);
-    if (outcome === 'kept') options.tell(`line ${number}: the venue has entered another key for this account; it stays`);
+    if (outcome === 'kept')
+      options.tell(`line ${number}: the venue has entered another key for this account; it stays`);
     return outcome;
   } catch (error) {
     if (!(error instanceof LineRefused)) throw error;
@@ -71,7 +79,11 @@ async function migrateLine(deps: MigrateSecretsDeps, options: MigrateSecretsOpti
   }
 }
 
-async function migrateOne(deps: MigrateSecretsDeps, { passphrase, batch, dryRun }: MigrateSecretsOptions, text: string): Promise<Outcome> {
+async function migrateOne(
+  deps: MigrateSecretsDeps,
+  { passphrase, batch, dryRun }: MigrateSecretsOptions,
+  text: string,
+): Promise<Outcome> {
   const parsed = parseLine(text);
   if (!parsed.ok) throw new LineRefused(parsed.reason);
   const { line } = parsed;
@@ -85,13 +97,18 @@ async function migrateOne(deps: MigrateSecretsDeps, { passphrase, batch, dryRun 
   const ref = { venueId, connectionId: uuidv7() as ConnectionId };
   const context = { ...ref, purpose: 'provider-api-key' } as const;
   const sealedKey = await deps.sealer.seal(key, context);
-  if ((await deps.opener.open(sealedKey, context)).expose() !== key.expose()) throw new Error('a secret that was just sealed opens to something else');
+  if ((await deps.opener.open(sealedKey, context)).expose() !== key.expose())
+    throw new Error('a secret that was just sealed opens to something else');
   if (dryRun) return 'migrated';
   const account = { id: externalAccountId, name: line.accountName };
-  const added = await deps.migrated.add({ ...ref, provider, environment, account, scopes: line.scopes, sealedKey }, batch);
+  const added = await deps.migrated.add(
+    { ...ref, provider, environment, account, scopes: line.scopes, sealedKey },
+    batch,
+  );
   // Somebody has connected the account at this moment.
   if (!added) return 'kept';
-  if ((await compare(deps, ref, key)) !== 'unchanged') throw new Error('a secret that was just stored opens to something else');
+  if ((await compare(deps, ref, key)) !== 'unchanged')
+    throw new Error('a secret that was just stored opens to something else');
   return 'migrated';
 }
 
@@ -106,7 +123,11 @@ function openKey({ ciphertext }: SourceLine, passphrase: Secret): Secret {
 }
 
 /** Whether what is stored is the key that was read. */
-async function compare({ connections, opener }: MigrateSecretsDeps, ref: { readonly venueId: VenueId; readonly connectionId: ConnectionId }, key: Secret): Promise<'unchanged' | 'kept'> {
+async function compare(
+  { connections, opener }: MigrateSecretsDeps,
+  ref: { readonly venueId: VenueId; readonly connectionId: ConnectionId },
+  key: Secret,
+): Promise<'unchanged' | 'kept'> {
   const stored = await connections.findApiKey(ref);
   if (!stored) return 'kept';
   const opened = await opener.open(stored.sealedKey, { ...ref, purpose: 'provider-api-key' });

@@ -21,7 +21,9 @@ export type SourceLine = z.output<typeof sourceLine>;
 export const API_KEY = /^[\x21-\x7e]{1,500}$/;
 
 /** The line, or which of its fields are wrong. Never quotes the line. */
-export function parseLine(line: string): { readonly ok: true; readonly line: SourceLine } | { readonly ok: false; readonly reason: string } {
+export function parseLine(
+  line: string,
+): { readonly ok: true; readonly line: SourceLine } | { readonly ok: false; readonly reason: string } {
   let json: unknown;
   try {
     json = JSON.parse(line);
@@ -31,6 +33,10 @@ export function parseLine(line: string): { readonly ok: true; readonly line: Sou
   const parsed = sourceLine.safeParse(json);
   if (parsed.success) return { ok: true, line: parsed.data };
   // An unknown field's own name may hold anything.
-  const fields = new Set(parsed.error.issues.map(({ path, code }) => (code === 'unrecognized_keys' ? 'unknown fields' : path.join('.') || 'the line')));
+  const fields = new Set(
+    parsed.error.issues.map(({ path, code }) =>
+      code === 'unrecognized_keys' ? 'unknown fields' : path.join('.') || 'the line',
+    ),
+  );
   return { ok: false, reason: `has wrong or missing fields: ${[...fields].join(', ')}` };
 }

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { fieldError, flag } from '../common.ts';
 
-export const batchQuery = z.strictObject({ atomic: flag.meta({ description: 'Refuse the whole batch when one record is bad.' }) });
+export const batchQuery = z.strictObject({
+  atomic: flag.meta({ description: 'Refuse the whole batch when one record is bad.' }),
+});
 
 /** A batch without its records, which are read, checked and written while they arrive. */
 export const batchEnvelope = z.strictObject({ records: z.array(z.unknown()) });

@@ -6,7 +6,14 @@ import { recordKind } from './record-kind.ts';
 
 const addressLine = z.string().max(500).nullable().optional();
 const address = z
-  .strictObject({ line1: addressLine, line2: addressLine, city: addressLine, region: addressLine, postalCode: addressLine, country: addressLine })
+  .strictObject({
+    line1: addressLine,
+    line2: addressLine,
+    city: addressLine,
+    region: addressLine,
+    postalCode: addressLine,
+    country: addressLine,
+  })
   .transform((given): Address => ({
     line1: given.line1 ?? null,
     line2: given.line2 ?? null,
@@ -33,7 +40,11 @@ export const customers = recordKind('customers', {
     name: text,
     email: text,
     phone: text,
-    address: orNull(z.object({ line1: text, line2: text, city: text, region: text, postalCode: text, country: text }).meta({ id: 'Address' })),
+    address: orNull(
+      z
+        .object({ line1: text, line2: text, city: text, region: text, postalCode: text, country: text })
+        .meta({ id: 'Address' }),
+    ),
     marketingConsent: z.boolean().nullable(),
     metadata: metadataAnswer,
   },

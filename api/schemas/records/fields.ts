@@ -10,14 +10,19 @@ const MAX_METADATA_BYTES = 64 * 1_024;
 export const MAX_LINES_BYTES = 750 * 1_024;
 
 /** For a field whose parts are bounded one by one, and together could be megabytes. */
-export const isUpTo = (maxBytes: number) => (value: unknown): boolean => Buffer.byteLength(JSON.stringify(value)) <= maxBytes;
+export const isUpTo =
+  (maxBytes: number) =>
+  (value: unknown): boolean =>
+    Buffer.byteLength(JSON.stringify(value)) <= maxBytes;
 
 const metadataUpTo = (maxKeys: number) =>
   z
     .record(z.string().min(1).max(100), z.string().max(5_000))
     .refine((entries) => Object.keys(entries).length <= maxKeys, `Must have at most ${maxKeys} keys`)
     .refine(isUpTo(MAX_METADATA_BYTES), 'Must have at most 64 KB as JSON')
-    .meta({ description: `At most ${maxKeys} keys of 1–100 characters; values are strings of at most 5,000; at most 64 KB together, as JSON.` });
+    .meta({
+      description: `At most ${maxKeys} keys of 1–100 characters; values are strings of at most 5,000; at most 64 KB together, as JSON.`,
+    });
 
 export const metadata = metadataUpTo(50);
 
@@ -31,7 +36,8 @@ export const metadataAnswer = z.record(z.string(), z.string());
  * label in the domain. Dots may stand anywhere before the `@`, as in addresses of Japanese carriers, and any script is allowed. What a
  * provider refuses beyond that is told of the record when it is pushed. Without a `u` flag, because the pattern is printed in the OpenAPI document.
  */
-const EMAIL = /^(?:[^\s@"\u0000-\u001f\u007f-\u009f]+|"[^"\u0000-\u001f\u007f-\u009f]+")@[^\s@.\u0000-\u001f\u007f-\u009f]+(?:\.[^\s@.\u0000-\u001f\u007f-\u009f]+)*$/;
+const EMAIL =
+  /^(?:[^\s@"\u0000-\u001f\u007f-\u009f]+|"[^"\u0000-\u001f\u007f-\u009f]+")@[^\s@.\u0000-\u001f\u007f-\u009f]+(?:\.[^\s@.\u0000-\u001f\u007f-\u009f]+)*$/;
 
 export const email = z
   .string()
@@ -40,7 +46,9 @@ export const email = z
   .meta({ description: 'An email address. Internationalised ones are accepted.', example: 'ada@example.com' });
 
 /** Zod’s `int` refuses what a JavaScript number cannot hold exactly. */
-export const amountMinor = z.int('Must be a whole number of minor units, such as 1099').meta({ description: 'Money in minor units of `currency`.', example: 1099 });
+export const amountMinor = z
+  .int('Must be a whole number of minor units, such as 1099')
+  .meta({ description: 'Money in minor units of `currency`.', example: 1099 });
 
 /** As far as every reader of it can be expected to go; without a `u` flag, because the pattern is printed in the OpenAPI document. */
 const DECIMAL = /^-?\d{1,18}(\.\d{1,9})?$/;

@@ -6,4 +6,10 @@ import { products } from './products.ts';
 import type { RecordKind } from './record-kind.ts';
 import { transactions } from './transactions.ts';
 
-export const RECORD_KINDS: { readonly [R in Resource]: RecordKind<R> } = { products, customers, inventory, transactions, invoices };
+export const RECORD_KINDS: { readonly [R in Resource]: RecordKind<R> } = {
+  products,
+  customers,
+  inventory,
+  transactions,
+  invoices,
+};

@@ -9,22 +9,26 @@ const line = z
   .strictObject({
     description: z.string().max(5_000).nullable().optional(),
     quantity: decimal.nullable().optional(),
-    unitAmount: decimal.nullable().optional().meta({ description: 'Of one piece, in the main unit of `currency`, such as "12.5" for 12.50.', example: '12.5' }),
+    unitAmount: decimal
+      .nullable()
+      .optional()
+      .meta({
+        description: 'Of one piece, in the main unit of `currency`, such as "12.5" for 12.50.',
+        example: '12.5',
+      }),
     amountMinor,
     taxMinor: amountMinor.nullable().optional(),
     productSourceId: sourceId.nullable().optional(),
   })
   .meta({ id: 'InvoiceLineInput' })
-  .transform(
-    (given): InvoiceLine => ({
-      description: given.description ?? null,
-      quantity: given.quantity ?? null,
-      unitAmount: given.unitAmount ?? null,
-      amountMinor: given.amountMinor,
-      taxMinor: given.taxMinor ?? null,
-      productSourceId: given.productSourceId ?? null,
-    }),
-  );
+  .transform((given): InvoiceLine => ({
+    description: given.description ?? null,
+    quantity: given.quantity ?? null,
+    unitAmount: given.unitAmount ?? null,
+    amountMinor: given.amountMinor,
+    taxMinor: given.taxMinor ?? null,
+    productSourceId: given.productSourceId ?? null,
+  }));
 
 export const invoices = recordKind('invoices', {
   words: { one: 'Invoice', many: 'Invoices', a: 'an invoice', several: 'invoices' },
@@ -32,7 +36,10 @@ export const invoices = recordKind('invoices', {
   required: {
     status: invoiceStatus,
     currency,
-    totalMinor: amountMinor.meta({ description: 'Everything that the customer is asked for, in minor units of `currency`.', example: 2600 }),
+    totalMinor: amountMinor.meta({
+      description: 'Everything that the customer is asked for, in minor units of `currency`.',
+      example: 2600,
+    }),
   },
   clearable: {
     number: z.string().max(255).meta({ description: 'As the customer reads it.', example: 'INV-0042' }),
@@ -42,7 +49,11 @@ export const invoices = recordKind('invoices', {
     subtotalMinor: amountMinor,
     taxMinor: amountMinor,
     amountDueMinor: amountMinor.meta({ description: 'What is still to be paid; 0 once it is paid.', example: 0 }),
-    lines: z.array(line).max(5_000).refine(isUpTo(MAX_LINES_BYTES), 'Must have at most 750 KB as JSON').meta({ description: 'At most 5,000 lines and 750 KB as JSON. Replaced as a whole.' }),
+    lines: z
+      .array(line)
+      .max(5_000)
+      .refine(isUpTo(MAX_LINES_BYTES), 'Must have at most 750 KB as JSON')
+      .meta({ description: 'At most 5,000 lines and 750 KB as JSON. Replaced as a whole.' }),
     metadata,
   },
   answer: {
@@ -57,7 +68,16 @@ export const invoices = recordKind('invoices', {
     totalMinor: z.int(),
     amountDueMinor: z.int().nullable(),
     lines: z.array(
-      z.object({ description: text, quantity: text, unitAmount: text, amountMinor: z.int(), taxMinor: z.int().nullable(), productSourceId: text }).meta({ id: 'InvoiceLine' }),
+      z
+        .object({
+          description: text,
+          quantity: text,
+          unitAmount: text,
+          amountMinor: z.int(),
+          taxMinor: z.int().nullable(),
+          productSourceId: text,
+        })
+        .meta({ id: 'InvoiceLine' }),
     ),
     metadata: metadataAnswer,
   },

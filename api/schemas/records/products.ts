@@ -10,11 +10,16 @@ export const products = recordKind('products', {
   clearable: {
     description: z.string().max(40_000),
     sku: z.string().max(500),
-    amountMinor: amountMinor.min(0).meta({ description: 'The price in minor units of `currency`. Both are given or neither.', example: 1099 }),
+    amountMinor: amountMinor
+      .min(0)
+      .meta({ description: 'The price in minor units of `currency`. Both are given or neither.', example: 1099 }),
     currency,
     active: z.boolean().meta({ description: 'True when it is left out or cleared.' }),
     taxable: z.boolean(),
-    images: z.array(z.url({ protocol: /^https?$/, error: 'Must be a URL of http or https' }).max(2_048)).max(50).meta({ description: 'URLs, at most 50.' }),
+    images: z
+      .array(z.url({ protocol: /^https?$/, error: 'Must be a URL of http or https' }).max(2_048))
+      .max(50)
+      .meta({ description: 'URLs, at most 50.' }),
     metadata,
   },
   answer: {

@@ -49,17 +49,28 @@ export interface RecordKind<R extends Resource = Resource> {
   readonly page: z.ZodType;
 }
 
-export function recordKind<R extends Resource>(resource: R, { words, id, required, clearable, answer, filters }: Definition): RecordKind<R> {
+export function recordKind<R extends Resource>(
+  resource: R,
+  { words, id, required, clearable, answer, filters }: Definition,
+): RecordKind<R> {
   const cleared = mapShape(clearable, (schema) => schema.nullable().optional());
   const kept = { ...mapShape(required, (schema) => schema.optional()), ...cleared };
-  const unchangedSourceId = sourceId.optional().meta({ description: 'May be sent back as it was read; it cannot be changed.' });
-  const record = z.strictObject({ sourceId, ...kept }).meta({ id: `${words.one}Input`, description: describeInput(Object.keys(required)) });
+  const unchangedSourceId = sourceId
+    .optional()
+    .meta({ description: 'May be sent back as it was read; it cannot be changed.' });
+  const record = z
+    .strictObject({ sourceId, ...kept })
+    .meta({ id: `${words.one}Input`, description: describeInput(Object.keys(required)) });
   const shown = z.object({ ...envelope, ...answer, links }).meta({ id: words.one });
   const schemas = {
     record,
     changes: z.strictObject({ sourceId: unchangedSourceId, ...kept }).meta({ id: `${words.one}Changes` }),
     replacement: z
-      .strictObject({ sourceId: unchangedSourceId, ...required, ...mapShape(clearable, (schema) => schema.nullable().default(null)) })
+      .strictObject({
+        sourceId: unchangedSourceId,
+        ...required,
+        ...mapShape(clearable, (schema) => schema.nullable().default(null)),
+      })
       .meta({ id: `${words.one}Replacement`, description: 'Fields left out are cleared.' }),
     listQuery: z.strictObject({ ...paging, ...commonFilters, ...filters }),
     batch: z.strictObject({ records: z.array(record) }).meta({ id: `${words.one}Batch` }),
@@ -71,7 +82,13 @@ export function recordKind<R extends Resource>(resource: R, { words, id, require
 }
 
 /** A record as the answer shows it. */
-export function presentRecord({ createdAt, updatedAt, deletedAt, links: all, ...rest }: RecordEnvelope & { readonly links: readonly RecordLink[] }): object {
+export function presentRecord({
+  createdAt,
+  updatedAt,
+  deletedAt,
+  links: all,
+  ...rest
+}: RecordEnvelope & { readonly links: readonly RecordLink[] }): object {
   return {
     ...rest,
     createdAt: createdAt.toISOString(),
@@ -100,7 +117,10 @@ const links = z.array(
       state: linkState,
       notes: z
         .array(z.object({ code: z.string(), message: z.string() }).meta({ id: 'RecordNote' }))
-        .meta({ description: 'What the last write could not carry over or left standing at the provider; `docs/errors` lists the codes.' }),
+        .meta({
+          description:
+            'What the last write could not carry over or left standing at the provider; `docs/errors` lists the codes.',
+        }),
     })
     .meta({ id: 'RecordLink', description: 'What the record is at a provider.' }),
 );
@@ -108,11 +128,18 @@ const links = z.array(
 const commonFilters = {
   sourceId: sourceId.optional(),
   updatedSince: instant.optional().meta({ description: 'Changed at or after this time.' }),
-  connectionId: uuid.transform((id) => id as ConnectionId).optional().meta({ description: 'Linked to this connection.' }),
+  connectionId: uuid
+    .transform((id) => id as ConnectionId)
+    .optional()
+    .meta({ description: 'Linked to this connection.' }),
   includeDeleted: flag.meta({ description: 'Also show deleted ones.' }),
 };
 
-const mapShape = (shape: Shape, change: (schema: z.ZodType) => z.ZodType): Shape => Object.fromEntries(Object.entries(shape).map(([field, schema]) => [field, change(schema)]));
+const mapShape = (shape: Shape, change: (schema: z.ZodType) => z.ZodType): Shape =>
+  Object.fromEntries(Object.entries(shape).map(([field, schema]) => [field, change(schema)]));
 
 const describeInput = (required: readonly string[]): string =>
-  ['Fields left out keep their values; null clears one.', ...(required.length === 0 ? [] : [`A new record needs ${required.map((field) => `\`${field}\``).join(', ')}.`])].join(' ');
+  [
+    'Fields left out keep their values; null clears one.',
+    ...(required.length === 0 ? [] : [`A new record needs ${required.map((field) => `\`${field}\``).join(', ')}.`]),
+  ].join(' ');

@@ -26,16 +26,35 @@ export const transactions = recordKind('transactions', {
   required: {
     kind: transactionKind,
     occurredAt: instant,
-    amountMinor: amountMinor.meta({ description: 'Minor units of `currency`, seen from the venue: a payment is positive; a refund, and a dispute that takes money, are negative.', example: 1099 }),
+    amountMinor: amountMinor.meta({
+      description:
+        'Minor units of `currency`, seen from the venue: a payment is positive; a refund, and a dispute that takes money, are negative.',
+      example: 1099,
+    }),
     currency,
     status: transactionStatus,
   },
   clearable: {
-    feeMinor: amountMinor.meta({ description: 'What the provider kept, in minor units of `currency`; null while it is not known.', example: 47 }),
-    posted: z.boolean().meta({ description: 'Whether the money is in the books of the provider’s balance, at `occurredAt`. Sums count what is posted. Null where nothing says so: then what has `succeeded` is counted, and every dispute.' }),
+    feeMinor: amountMinor.meta({
+      description: 'What the provider kept, in minor units of `currency`; null while it is not known.',
+      example: 47,
+    }),
+    posted: z
+      .boolean()
+      .meta({
+        description:
+          'Whether the money is in the books of the provider’s balance, at `occurredAt`. Sums count what is posted. Null where nothing says so: then what has `succeeded` is counted, and every dispute.',
+      }),
     customerSourceId: sourceId,
-    relatedTransactionId: uuid.meta({ description: 'Id of the transaction that this one belongs to, such as the payment of a refund. It must be one of the venue.' }),
-    lines: z.array(line).max(5_000).refine(isUpTo(MAX_LINES_BYTES), 'Must have at most 750 KB as JSON').meta({ description: 'What was sold: at most 5,000 lines and 750 KB as JSON. Replaced as a whole.' }),
+    relatedTransactionId: uuid.meta({
+      description:
+        'Id of the transaction that this one belongs to, such as the payment of a refund. It must be one of the venue.',
+    }),
+    lines: z
+      .array(line)
+      .max(5_000)
+      .refine(isUpTo(MAX_LINES_BYTES), 'Must have at most 750 KB as JSON')
+      .meta({ description: 'What was sold: at most 5,000 lines and 750 KB as JSON. Replaced as a whole.' }),
     metadata: transactionMetadata,
   },
   answer: {
@@ -48,7 +67,11 @@ export const transactions = recordKind('transactions', {
     posted: z.boolean().nullable(),
     customerSourceId: text,
     relatedTransactionId: z.uuid().nullable(),
-    lines: z.array(z.object({ description: text, quantity: text, amountMinor: z.int(), productSourceId: text }).meta({ id: 'TransactionLine' })),
+    lines: z.array(
+      z
+        .object({ description: text, quantity: text, amountMinor: z.int(), productSourceId: text })
+        .meta({ id: 'TransactionLine' }),
+    ),
     metadata: metadataAnswer,
   },
   filters: {
