@@ -24,13 +24,11 @@ export class EventStream {
   /** Begins the answer. `until` ends it: the token that it was opened with has expired by then. */
   constructor(res: Response, until: Date) {
     this.#res = res;
-    res
-      .status(200)
-      .set({
-        'Content-Type': 'text/event-stream; charset=utf-8',
-        'Cache-Control': 'no-store',
-        'X-Accel-Buffering': 'no',
-      });
+    res.status(200).set({
+      'Content-Type': 'text/event-stream; charset=utf-8',
+      'Cache-Control': 'no-store',
+      'X-Accel-Buffering': 'no',
+    });
     res.flushHeaders();
     res.write(`retry: ${RECONNECT_AFTER_MS}\n\n`);
     const heartbeat = setInterval(() => {

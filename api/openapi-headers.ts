@@ -6,22 +6,15 @@ import { LAST_EVENT_ID } from './sync-event-reader.ts';
 // Headers of requests
 
 /** No pattern: what is not sane is replaced, never refused. */
-export const requestIdHeader = z
-  .string()
-  .optional()
-  .meta({
-    description:
-      'Names the request in answers, logs and the audit trail. Taken over when it is 1–128 letters, digits, `.`, `_` or `-`; replaced otherwise.',
-  });
+export const requestIdHeader = z.string().optional().meta({
+  description:
+    'Names the request in answers, logs and the audit trail. Taken over when it is 1–128 letters, digits, `.`, `_` or `-`; replaced otherwise.',
+});
 
-export const idempotencyHeader = z
-  .string()
-  .regex(IDEMPOTENCY_KEY)
-  .optional()
-  .meta({
-    description:
-      '1–255 printable ASCII characters. Kept 7 days for this caller and path: a repeat gets the first answer again, with `Idempotency-Replayed: true`.',
-  });
+export const idempotencyHeader = z.string().regex(IDEMPOTENCY_KEY).optional().meta({
+  description:
+    '1–255 printable ASCII characters. Kept 7 days for this caller and path: a repeat gets the first answer again, with `Idempotency-Replayed: true`.',
+});
 
 export const lastEventHeader = z
   .string()

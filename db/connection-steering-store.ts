@@ -65,14 +65,12 @@ export function createConnectionSteeringStore(db: Database): ConnectionSteeringS
   return {
     insertConnecting: ({ connectionId, ...connection }, audit) =>
       withVenue(db, connection.venueId, async (tx) => {
-        await tx
-          .insert(connections)
-          .values({
-            ...connection,
-            id: connectionId,
-            state: 'connecting',
-            cause: 'The account’s owner has not approved yet.',
-          });
+        await tx.insert(connections).values({
+          ...connection,
+          id: connectionId,
+          state: 'connecting',
+          cause: 'The account’s owner has not approved yet.',
+        });
         await recordWith(tx, undefined, () => audit ?? null);
       }),
     suspend: (ref, why, audit) => change(ref, { from: ['active', 'degraded'], state: 'suspended', ...why, audit }),

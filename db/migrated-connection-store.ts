@@ -121,15 +121,13 @@ export function createMigratedConnectionStore(db: Database, audit: AuditStore): 
       withVenue(db, venueId, async (tx) => {
         const keys = await tx.delete(venueApiKeys).returning({ id: venueApiKeys.connectionId });
         const tokens = await tx.delete(oauthTokens).returning({ id: oauthTokens.connectionId });
-        await tx
-          .update(connections)
-          .set({
-            state: 'disconnected',
-            cause: 'The credentials were destroyed.',
-            nextAction: null,
-            stateSince: sql`now()`,
-            updatedAt: sql`now()`,
-          });
+        await tx.update(connections).set({
+          state: 'disconnected',
+          cause: 'The credentials were destroyed.',
+          nextAction: null,
+          stateSince: sql`now()`,
+          updatedAt: sql`now()`,
+        });
         await note(tx, venueId, {
           action: 'venue.credentials-destroyed',
           targetType: 'venue',

@@ -71,12 +71,10 @@ export const pageOf = <Item extends z.ZodType>(name: string, item: Item) =>
 
 export const fieldError = z
   .object({
-    path: z
-      .string()
-      .meta({
-        description: 'The field, as in `records.3.amountMinor`; the name of a query parameter or header.',
-        example: 'timeZone',
-      }),
+    path: z.string().meta({
+      description: 'The field, as in `records.3.amountMinor`; the name of a query parameter or header.',
+      example: 'timeZone',
+    }),
     message: z.string(),
   })
   .meta({ id: 'FieldError' });
@@ -93,11 +91,8 @@ export const problem = z
       .array(fieldError)
       .optional()
       .meta({ description: 'Of `invalid-request`: every wrong field at once, at most 1,000 and 64 KB.' }),
-    errorsOmitted: z
-      .int()
-      .optional()
-      .meta({
-        description: 'How many errors there are besides `errors`; at least as many, since nobody looks further.',
-      }),
+    errorsOmitted: z.int().optional().meta({
+      description: 'How many errors there are besides `errors`; at least as many, since nobody looks further.',
+    }),
   })
   .meta({ id: 'Problem', description: 'Problem details, RFC 9457.' });

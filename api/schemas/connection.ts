@@ -35,14 +35,10 @@ const wishes = {
         'What the owner is asked to approve, each scope once. Without it: what a sync of all resources needs.',
       uniqueItems: true,
     }),
-  returnUrl: z
-    .string()
-    .max(MAX_RETURN_URL_LENGTH)
-    .optional()
-    .meta({
-      description:
-        'Where the owner is sent afterwards, with `connectionId`, `outcome` (`connected`, `refused`, `pending`) and `code` added to its query. Must lie under a URL in RETURN_URLS. Without it they see a page of ours.',
-    }),
+  returnUrl: z.string().max(MAX_RETURN_URL_LENGTH).optional().meta({
+    description:
+      'Where the owner is sent afterwards, with `connectionId`, `outcome` (`connected`, `refused`, `pending`) and `code` added to its query. Must lie under a URL in RETURN_URLS. Without it they see a page of ours.',
+  }),
 };
 
 export const newConnectionBody = z
@@ -122,23 +118,19 @@ export const connectionAnswer = z
 export const connectionDetailAnswer = z
   .object({
     ...connectionAnswer.shape,
-    fullPasses: z
-      .array(z.object({ resource, direction, endedAt: timestamp }).meta({ id: 'FullPass' }))
-      .meta({
-        description:
-          'When a sync last went through everything, by a schedule or because somebody asked: by resource and direction, those that have.',
-      }),
+    fullPasses: z.array(z.object({ resource, direction, endedAt: timestamp }).meta({ id: 'FullPass' })).meta({
+      description:
+        'When a sync last went through everything, by a schedule or because somebody asked: by resource and direction, those that have.',
+    }),
   })
   .meta({ id: 'ConnectionDetail' });
 
 export const connectionTestAnswer = z
   .object({
-    outcome: z
-      .enum(['accepted', 'refused', 'unavailable'])
-      .meta({
-        description:
-          '`refused`: the connection needs its owner, or another key. `unavailable`: the provider, or our key service, could not tell just now.',
-      }),
+    outcome: z.enum(['accepted', 'refused', 'unavailable']).meta({
+      description:
+        '`refused`: the connection needs its owner, or another key. `unavailable`: the provider, or our key service, could not tell just now.',
+    }),
     code: z
       .string()
       .nullable()
@@ -152,12 +144,10 @@ export const connectionTestAnswer = z
 export const startedAuthorizationAnswer = z
   .object({
     ...connectionAnswer.shape,
-    authorizationUrl: z
-      .url()
-      .meta({
-        description:
-          'To be opened by the account’s owner, once, in a browser. Who has it can finish the attempt: hand it to nobody else.',
-      }),
+    authorizationUrl: z.url().meta({
+      description:
+        'To be opened by the account’s owner, once, in a browser. Who has it can finish the attempt: hand it to nobody else.',
+    }),
     expiresAt: timestamp.meta({ description: 'Until when the owner can approve: ten minutes from now.' }),
   })
   .meta({ id: 'StartedAuthorization' });

@@ -16,11 +16,9 @@ export const integrationAnswer = z
     configured: z
       .boolean()
       .meta({ description: 'Whether it can be connected here and now, the first way in `connect`.' }),
-    supported: z
-      .boolean()
-      .meta({
-        description: 'Whether this version speaks to the provider; the settings in `toSet` alone do not change that.',
-      }),
+    supported: z.boolean().meta({
+      description: 'Whether this version speaks to the provider; the settings in `toSet` alone do not change that.',
+    }),
     toSet: z
       .array(z.string())
       .meta({ description: 'Environment variables that connecting by consent needs and that are not set.' }),

@@ -25,13 +25,10 @@ export const jobAnswer = z
       .meta({ description: 'Name of the key that every stored secret comes under: the ARN of a KMS key.' }),
     requestedBy: z.string(),
     progress: z.object({
-      pass: z
-        .int()
-        .min(1)
-        .meta({
-          description:
-            'Times that all venues have been walked, the one under way included. The last one finds nothing to do.',
-        }),
+      pass: z.int().min(1).meta({
+        description:
+          'Times that all venues have been walked, the one under way included. The last one finds nothing to do.',
+      }),
       venuesDone: count.meta({ description: 'In this pass.' }),
       venuesTotal: count.nullable().meta({ description: 'When the job began.' }),
       resealed: count.meta({ description: 'Secrets brought under the key, in all passes.' }),

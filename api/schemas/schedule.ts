@@ -48,41 +48,30 @@ const ONLY_ONE = 'Send either `every` or `cron`';
 
 export const scheduleBody = z
   .strictObject({
-    every: duration(MIN_EVERY_MS, MAX_EVERY_MS)
-      .optional()
-      .meta({
-        description: 'The time between two runs, `1m` to `31d`. The first comes one interval from now.',
-        example: '1h',
-      }),
-    cron: cron
-      .optional()
-      .meta({
-        description:
-          'Five fields as in crontab(5): minute, hour, day of the month, month, day of the week. Where both days are limited, either may match.',
-        example: '30 6 * * mon-fri',
-      }),
-    timeZone: timeZone
-      .optional()
-      .meta({
-        description:
-          'Of `cron`; the venue’s when it is left out. A time that a change of the clocks leaves out does not come; one that it repeats comes twice.',
-      }),
+    every: duration(MIN_EVERY_MS, MAX_EVERY_MS).optional().meta({
+      description: 'The time between two runs, `1m` to `31d`. The first comes one interval from now.',
+      example: '1h',
+    }),
+    cron: cron.optional().meta({
+      description:
+        'Five fields as in crontab(5): minute, hour, day of the month, month, day of the week. Where both days are limited, either may match.',
+      example: '30 6 * * mon-fri',
+    }),
+    timeZone: timeZone.optional().meta({
+      description:
+        'Of `cron`; the venue’s when it is left out. A time that a change of the clocks leaves out does not come; one that it repeats comes twice.',
+    }),
     direction: direction.default('pull'),
-    jitter: duration(0, MAX_JITTER_MS)
-      .optional()
-      .meta({
-        description:
-          'Each run comes up to this much later, which spreads the load of many venues. When left out: a tenth of `every` and at most `5m`; for `cron` `1m`.',
-        example: '5m',
-      }),
-    fullEvery: duration(MIN_FULL_EVERY_MS, MAX_FULL_EVERY_MS)
-      .nullable()
-      .optional()
-      .meta({
-        description:
-          'How often a run goes through everything, `1h` to `90d`, in place of an incremental one; `null` for never. When left out it stays as it is; a new schedule has `7d`.',
-        example: '7d',
-      }),
+    jitter: duration(0, MAX_JITTER_MS).optional().meta({
+      description:
+        'Each run comes up to this much later, which spreads the load of many venues. When left out: a tenth of `every` and at most `5m`; for `cron` `1m`.',
+      example: '5m',
+    }),
+    fullEvery: duration(MIN_FULL_EVERY_MS, MAX_FULL_EVERY_MS).nullable().optional().meta({
+      description:
+        'How often a run goes through everything, `1h` to `90d`, in place of an incremental one; `null` for never. When left out it stays as it is; a new schedule has `7d`.',
+      example: '7d',
+    }),
     paused: z
       .boolean()
       .optional()
@@ -136,12 +125,10 @@ export const scheduleAnswer = z
     lastFullAt: timestamp
       .nullable()
       .meta({ description: 'When the last full pass ended, scheduled or not; null: none has.' }),
-    nextFullAt: timestamp
-      .nullable()
-      .meta({
-        description:
-          'The run that will be the next full pass, or from when on: up to a tenth earlier than `fullEvery` after the last began, and six hours after one that failed at the soonest. Null: never, or paused.',
-      }),
+    nextFullAt: timestamp.nullable().meta({
+      description:
+        'The run that will be the next full pass, or from when on: up to a tenth earlier than `fullEvery` after the last began, and six hours after one that failed at the soonest. Null: never, or paused.',
+    }),
     paused: z.boolean(),
     note: z.string().nullable(),
     nextRuns: z.array(timestamp).max(5).meta({ description: 'The next five, jitter included; none while paused.' }),

@@ -89,13 +89,10 @@ export const syncAnswer = z
       .object({ from: timestamp.nullable(), to: timestamp.nullable() })
       .nullable()
       .meta({ description: 'Only what was created at the provider in [from, to).' }),
-    plan: z
-      .object({ id: z.uuid(), deviations: count })
-      .nullable()
-      .meta({
-        description:
-          'The dry run that this run carries out, and how many records came out otherwise: the log names them.',
-      }),
+    plan: z.object({ id: z.uuid(), deviations: count }).nullable().meta({
+      description:
+        'The dry run that this run carries out, and how many records came out otherwise: the log names them.',
+    }),
     phase: syncPhase,
     startedAt: timestamp.nullable(),
     finishedAt: timestamp.nullable(),

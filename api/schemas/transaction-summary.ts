@@ -9,12 +9,10 @@ const day = z.iso
   .refine((text) => text >= '1000-01-01' && text <= '9998-12-31', 'Must be in the years 1000 to 9998');
 
 export const summaryQuery = z.strictObject({
-  from: day
-    .optional()
-    .meta({
-      description: 'First day, in the venue’s time zone. 29 days before `to` when it is left out.',
-      example: '2026-11-01',
-    }),
+  from: day.optional().meta({
+    description: 'First day, in the venue’s time zone. 29 days before `to` when it is left out.',
+    example: '2026-11-01',
+  }),
   to: day.optional().meta({ description: 'Last day. Today when it is left out.', example: '2026-11-30' }),
   kind: transactionKind.optional(),
   status: transactionStatus.optional().meta({ description: 'Count those with this status alone.' }),

@@ -17,21 +17,17 @@ export const provider = z.enum(PROVIDERS).meta({ id: 'Provider' });
 export const environment = z
   .enum(ENVIRONMENTS)
   .meta({ id: 'Environment', description: 'The provider’s test mode, or the one that moves money.' });
-export const oauthFlow = z
-  .enum(OAUTH_FLOWS)
-  .meta({
-    id: 'OAuthFlow',
-    description:
-      'How an account’s owner is asked for consent. The usual way of a provider is the first that `GET /v1/integrations/{provider}` lists under `flows`.',
-  });
+export const oauthFlow = z.enum(OAUTH_FLOWS).meta({
+  id: 'OAuthFlow',
+  description:
+    'How an account’s owner is asked for consent. The usual way of a provider is the first that `GET /v1/integrations/{provider}` lists under `flows`.',
+});
 export const connectionState = z.enum(CONNECTION_STATES).meta({ id: 'ConnectionState' });
 export const resource = z.enum(RESOURCES).meta({ id: 'Resource' });
-export const direction = z
-  .enum(DIRECTIONS)
-  .meta({
-    id: 'Direction',
-    description: '`push`: venue to provider. `pull`: provider to venue. No provider syncs `both` yet.',
-  });
+export const direction = z.enum(DIRECTIONS).meta({
+  id: 'Direction',
+  description: '`push`: venue to provider. `pull`: provider to venue. No provider syncs `both` yet.',
+});
 export const syncMode = z.enum(SYNC_MODES).meta({
   id: 'SyncMode',
   description: [

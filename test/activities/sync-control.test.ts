@@ -116,13 +116,11 @@ describe('the beginning and the end of a run', () => {
     const control = createSyncControlActivities(world.deps);
     const input = await world.open(venue, 'pull', 'full');
     await world.begin(input);
-    await world
-      .aStage()
-      .run(control.finishSync, {
-        ...input,
-        end: 'failed' as const,
-        failure: { type: FAILURE.needsReauth, message: 'the text of a provider' },
-      });
+    await world.aStage().run(control.finishSync, {
+      ...input,
+      end: 'failed' as const,
+      failure: { type: FAILURE.needsReauth, message: 'the text of a provider' },
+    });
     expect(await row(input.syncId)).toMatchObject({
       outcome: 'failed',
       error: { code: 'needs-reauth', nextAction: expect.any(String) as string },

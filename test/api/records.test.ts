@@ -154,14 +154,12 @@ describe.each(RESOURCES)('records of %s', (resource) => {
             ? { json: path.includes(elsewhere) ? EXAMPLES[elsewhere].required : required }
             : {},
         );
-        expect
-          .soft(answer, `${method} ${path}`)
-          .toMatchObject({
-            status: 404,
-            json: {
-              code: expect.stringMatching(/^(product|customer|inventory|transaction|invoice)-not-found$/) as string,
-            },
-          });
+        expect.soft(answer, `${method} ${path}`).toMatchObject({
+          status: 404,
+          json: {
+            code: expect.stringMatching(/^(product|customer|inventory|transaction|invoice)-not-found$/) as string,
+          },
+        });
       }
     }
     expect((await api.send('GET', item)).json).toMatchObject({ version: 1 });

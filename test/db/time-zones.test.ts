@@ -110,14 +110,12 @@ async function pay(venueId: VenueId, times: readonly string[]): Promise<void> {
   for (let start = 0; start < times.length; start += 1_000) {
     await transactions.upsertMany(
       venueId,
-      times
-        .slice(start, start + 1_000)
-        .map((occurredAt, index) => ({
-          sourceId: `t${start + index}`,
-          occurredAt,
-          amountMinor: start + index + 1,
-          ...payment,
-        })),
+      times.slice(start, start + 1_000).map((occurredAt, index) => ({
+        sourceId: `t${start + index}`,
+        occurredAt,
+        amountMinor: start + index + 1,
+        ...payment,
+      })),
     );
   }
 }

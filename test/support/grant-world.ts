@@ -136,17 +136,15 @@ export async function createGrantWorld(options: GrantWorldOptions = {}) {
     });
     const externalAccountId = (await adapter.account(grant, calls)).externalAccountId;
     await withVenue(db, ref.venueId, async (tx) => {
-      await tx
-        .insert(connectionRows)
-        .values({
-          id: ref.connectionId,
-          venueId: ref.venueId,
-          provider,
-          environment: adapter.environment,
-          externalAccountId,
-          flow,
-          state: 'active',
-        });
+      await tx.insert(connectionRows).values({
+        id: ref.connectionId,
+        venueId: ref.venueId,
+        provider,
+        environment: adapter.environment,
+        externalAccountId,
+        flow,
+        state: 'active',
+      });
       await tokens.replaceIn(tx, ref, { ...fresh, authorizedBy: `a test's ${ref.connectionId}` });
     });
     return { ...ref, provider, account };

@@ -120,13 +120,11 @@ describe('the workers of one process', () => {
     const handle = await start(input);
     const row = async () =>
       (await world.database.admin`select phase, outcome, waiting_for from sync_runs where id = ${input.syncId}`)[0];
-    await expect
-      .poll(row, { timeout: 20_000 })
-      .toMatchObject({
-        phase: 'waiting',
-        outcome: null,
-        waiting_for: { what: 'needs-reauth', until: expect.any(String) as string },
-      });
+    await expect.poll(row, { timeout: 20_000 }).toMatchObject({
+      phase: 'waiting',
+      outcome: null,
+      waiting_for: { what: 'needs-reauth', until: expect.any(String) as string },
+    });
     expect(await world.connections.find(venue)).toMatchObject({ state: 'needs-reauth' });
     const calls = (await world.stripe.calls()).length;
     await handle.cancel();

@@ -9,13 +9,10 @@ const line = z
   .strictObject({
     description: z.string().max(5_000).nullable().optional(),
     quantity: decimal.nullable().optional(),
-    unitAmount: decimal
-      .nullable()
-      .optional()
-      .meta({
-        description: 'Of one piece, in the main unit of `currency`, such as "12.5" for 12.50.',
-        example: '12.5',
-      }),
+    unitAmount: decimal.nullable().optional().meta({
+      description: 'Of one piece, in the main unit of `currency`, such as "12.5" for 12.50.',
+      example: '12.5',
+    }),
     amountMinor,
     taxMinor: amountMinor.nullable().optional(),
     productSourceId: sourceId.nullable().optional(),

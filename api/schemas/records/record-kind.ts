@@ -115,12 +115,10 @@ const links = z.array(
       externalId: z.string().nullable(),
       syncedAt: timestamp.nullable(),
       state: linkState,
-      notes: z
-        .array(z.object({ code: z.string(), message: z.string() }).meta({ id: 'RecordNote' }))
-        .meta({
-          description:
-            'What the last write could not carry over or left standing at the provider; `docs/errors` lists the codes.',
-        }),
+      notes: z.array(z.object({ code: z.string(), message: z.string() }).meta({ id: 'RecordNote' })).meta({
+        description:
+          'What the last write could not carry over or left standing at the provider; `docs/errors` lists the codes.',
+      }),
     })
     .meta({ id: 'RecordLink', description: 'What the record is at a provider.' }),
 );

@@ -39,12 +39,10 @@ export const transactions = recordKind('transactions', {
       description: 'What the provider kept, in minor units of `currency`; null while it is not known.',
       example: 47,
     }),
-    posted: z
-      .boolean()
-      .meta({
-        description:
-          'Whether the money is in the books of the provider’s balance, at `occurredAt`. Sums count what is posted. Null where nothing says so: then what has `succeeded` is counted, and every dispute.',
-      }),
+    posted: z.boolean().meta({
+      description:
+        'Whether the money is in the books of the provider’s balance, at `occurredAt`. Sums count what is posted. Null where nothing says so: then what has `succeeded` is counted, and every dispute.',
+    }),
     customerSourceId: sourceId,
     relatedTransactionId: uuid.meta({
       description:
