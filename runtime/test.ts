@@ -8,8 +8,8 @@ import { readJson } from './files.ts';
 import { NODE_COMPILE_CACHE, REPOSITORY } from './home.ts';
 import { readPackageScripts } from './package-scripts.ts';
 
-// What `npm test` runs: types, lint and room rules, then every test with coverage. With arguments: vitest alone, on what they name.
-const CHECKS = ['types', 'lint', 'rooms'] as const;
+// What `npm test` runs: types, formatting, lint and room rules, then every test with coverage. With arguments: vitest alone, on what they name.
+const CHECKS = ['types', 'formatting', 'lint', 'rooms'] as const;
 
 const results = z.object({
   numPassedTests: z.int(),
