@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createApiWorld, pathsOf } from './api-world.ts';
+import { Secret } from '../../vault/secret.ts';
+import { JWT_SECRET, createApiWorld, pathsOf } from './api-world.ts';
 import type { ApiWorld } from './api-world.ts';
 
 let api: ApiWorld;
@@ -7,7 +8,9 @@ let venue: string;
 let now = new Date();
 
 beforeAll(async () => {
-  api = await createApiWorld({ deps: { clock: () => now } });
+  // Tokens are made by the real clock, so under a clock of last summer they are good for months.
+  const jwt = { kind: 'secret', secret: new Secret(JWT_SECRET), maxLifeSeconds: 400 * 86_400 } as const;
+  api = await createApiWorld({ config: { jwt }, deps: { clock: () => now } });
 });
 afterAll(() => api.close());
 beforeEach(async () => {
