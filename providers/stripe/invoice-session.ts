@@ -15,8 +15,8 @@ import { tellable, toMainUnits } from './amounts.ts';
 import { Rereading, asToday, listEvents } from './events.ts';
 import { wholeInvoiceSchema, wholeLineSchema } from './invoice-responses.ts';
 import type { StripeWholeInvoice, StripeWholeLine } from './invoice-responses.ts';
-import { withTheRest } from './invoices.ts';
-import { createdWithin, dated, startingAfter, toPage, versionOfEvent, wholePage } from './lists.ts';
+import { linesOf } from './invoices.ts';
+import { createdWithin, dated, startingAfter, toPage, versionOfEvent } from './lists.ts';
 import { PAGE_SIZE } from './names.ts';
 import { nullWhenMissing } from './requests.ts';
 import type { Ask } from './requests.ts';
@@ -62,10 +62,7 @@ export function createInvoiceSession(stripe: Stripe, ask: Ask): ResourceSession 
   };
   const complete = async (invoice: StripeWholeInvoice): Promise<StripeWholeInvoice> => {
     if (!invoice.lines.has_more) return invoice;
-    const data = await withTheRest(invoice.lines, async (range) =>
-      wholePage(await ask(listSchema(wholeLineSchema), () => stripe.invoices.listLineItems(invoice.id, range))),
-    );
-    return { ...invoice, lines: { data, has_more: false } };
+    return { ...invoice, lines: { data: await linesOf({ stripe, ask }, invoice, wholeLineSchema), has_more: false } };
   };
   /** An invoice that cannot be told rejects itself. */
   const tellEach = async (

@@ -1,4 +1,5 @@
 import type { Stripe } from 'stripe';
+import type { z } from 'zod';
 import type { TransactionLine } from '../../contracts/records.ts';
 import type { ProviderAmendment } from '../provider.ts';
 import { tellable } from './amounts.ts';
@@ -6,7 +7,7 @@ import { startingAfter, wholePage } from './lists.ts';
 import { PAGE_SIZE } from './names.ts';
 import type { Ask } from './requests.ts';
 import { listSchema } from './responses.ts';
-import { invoiceLineSchema, invoiceSchema, knownInvoicePayment } from './transaction-responses.ts';
+import { invoiceSchema, knownInvoicePayment } from './transaction-responses.ts';
 import type { StripeInvoice, StripeInvoiceLine, StripeInvoicePayment } from './transaction-responses.ts';
 
 const WITH_PAYMENTS = { expand: ['payments'] };
@@ -56,12 +57,15 @@ export async function retrieveInvoice(stripe: Stripe, ask: Ask, id: string): Pro
   return ask(invoiceSchema, () => stripe.invoices.retrieve(id, WITH_PAYMENTS));
 }
 
-/** An invoice carries its first ten lines and its latest payments; the others take a call per hundred. */
-export async function withAllLines(stripe: Stripe, ask: Ask, invoice: StripeInvoice): Promise<StripeInvoice> {
-  const data = await withTheRest(invoice.lines, async (range) =>
-    wholePage(await ask(listSchema(invoiceLineSchema), () => stripe.invoices.listLineItems(invoice.id, range))),
+/** All lines of an invoice, which carries its first ten; the others take a call per hundred. */
+export async function linesOf<Schema extends z.ZodType<{ readonly id: string }>>(
+  { stripe, ask }: { readonly stripe: Stripe; readonly ask: Ask },
+  invoice: { readonly id: string; readonly lines: PartOfList<z.output<Schema>> },
+  line: Schema,
+): Promise<z.output<Schema>[]> {
+  return withTheRest(invoice.lines, async (range) =>
+    wholePage(await ask(listSchema(line), () => stripe.invoices.listLineItems(invoice.id, range))),
   );
-  return { ...invoice, lines: { data, has_more: false } };
 }
 
 export async function allPaymentsOf(
@@ -81,7 +85,7 @@ interface PartOfList<Item> {
 }
 
 /** What a list inside an object leaves out, a page a call. */
-export async function withTheRest<Item extends { readonly id: string }>(
+async function withTheRest<Item extends { readonly id: string }>(
   first: PartOfList<Item>,
   read: (range: { readonly limit: number; readonly starting_after?: string }) => Promise<PartOfList<Item>>,
 ): Promise<Item[]> {

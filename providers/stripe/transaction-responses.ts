@@ -156,7 +156,7 @@ export const invoicePaymentSchema = z.object({
 });
 export type StripeInvoicePayment = z.output<typeof invoicePaymentSchema>;
 
-/** Stripe lists these in words and types the field as any text, as its own sample has it: another status is refused here, not by the shape. */
+/** Stripe documents these statuses but types the field as any text, and its own sample holds another. The shape takes any; this refuses an unknown one. */
 const INVOICE_PAYMENT_STATUSES: ReadonlySet<string> = new Set(['open', 'paid', 'canceled']);
 export const knownInvoicePayment = invoicePaymentSchema.refine(({ status }) => INVOICE_PAYMENT_STATUSES.has(status), {
   path: ['status'],

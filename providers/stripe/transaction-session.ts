@@ -9,7 +9,7 @@ import type {
   ProviderRejection,
   ResourceSession,
 } from '../provider.ts';
-import { allPaymentsOf, amendmentsOf, arePaymentsComplete, retrieveInvoice, withAllLines } from './invoices.ts';
+import { allPaymentsOf, amendmentsOf, arePaymentsComplete, retrieveInvoice, linesOf } from './invoices.ts';
 import { Rereading, asToday, listEvents } from './events.ts';
 import type { ChangedObject } from './events.ts';
 import { createdWithin, startingAfter, toPage, versionOfEvent } from './lists.ts';
@@ -21,6 +21,7 @@ import {
   chargeSchema,
   disputeSchema,
   invoiceEventSubject,
+  invoiceLineSchema,
   invoiceSchema,
   movementSchema,
   paymentIntentSchema,
@@ -395,5 +396,6 @@ async function amend(
   payments: readonly StripeInvoicePayment[],
 ): Promise<readonly ProviderAmendment[]> {
   if (amendmentsOf(invoice, payments).length === 0) return [];
-  return amendmentsOf(await withAllLines(stripe, ask, invoice), payments);
+  const data = await linesOf({ stripe, ask }, invoice, invoiceLineSchema);
+  return amendmentsOf({ ...invoice, lines: { data, has_more: false } }, payments);
 }
