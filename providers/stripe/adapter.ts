@@ -2,18 +2,19 @@ import { Stripe } from 'stripe';
 import { z } from 'zod';
 import type { Resource } from '../../contracts/providers.ts';
 import type { ProviderAdapter, PullPlan, ResourceMapping, ResourceSession, SessionOptions } from '../provider.ts';
+import { readOnlyMapping } from '../read-only-mapping.ts';
 import { STRIPE_CAPABILITIES } from './capabilities.ts';
 import { createCustomerSession, customerMapping, customerPullPlan } from './customers.ts';
 import { createStripeFetch } from './http-client.ts';
 import { API_VERSION } from './names.ts';
-import { createInvoiceSession, invoiceMapping, invoicePullPlan } from './invoice-session.ts';
+import { createInvoiceSession, invoicePullPlan } from './invoice-session.ts';
 import { createProductSession } from './product-session.ts';
 import { productMapping, productPullPlan } from './products.ts';
 import { createAsk } from './requests.ts';
 import type { Ask } from './requests.ts';
 import { accountSchema, eventSchema, listSchema } from './responses.ts';
 import { createTransactionSession } from './transaction-session.ts';
-import { transactionMapping, transactionPullPlan } from './transactions.ts';
+import { transactionPullPlan } from './transactions.ts';
 
 /** Longer than any answer that is still coming; a lost one must not hold a lane for minutes. */
 const CALL_TIMEOUT_MS = 30_000;
@@ -64,8 +65,8 @@ interface StripeResource {
 const STRIPE_RESOURCES: Readonly<Partial<Record<Resource, StripeResource>>> = {
   products: { session: createProductSession, mapping: productMapping, pullPlan: productPullPlan },
   customers: { session: createCustomerSession, mapping: customerMapping, pullPlan: customerPullPlan },
-  transactions: { session: createTransactionSession, mapping: transactionMapping, pullPlan: transactionPullPlan },
-  invoices: { session: createInvoiceSession, mapping: invoiceMapping, pullPlan: invoicePullPlan },
+  transactions: { session: createTransactionSession, mapping: readOnlyMapping, pullPlan: transactionPullPlan },
+  invoices: { session: createInvoiceSession, mapping: readOnlyMapping, pullPlan: invoicePullPlan },
 };
 
 function resourceOf(resource: Resource): StripeResource {

@@ -2,15 +2,7 @@ import type { Stripe } from 'stripe';
 import type { InvoiceFields, InvoiceLine } from '../../contracts/records.ts';
 import { fewAtATime } from '../few-at-a-time.ts';
 import { rejectionOf } from '../items.ts';
-import type {
-  ListQuery,
-  MappedRecord,
-  ProviderPage,
-  ProviderRecord,
-  PullPlan,
-  ResourceMapping,
-  ResourceSession,
-} from '../provider.ts';
+import type { ListQuery, ProviderPage, ProviderRecord, PullPlan, ResourceSession } from '../provider.ts';
 import { tellable, toMainUnits } from './amounts.ts';
 import { Rereading, asToday, listEvents } from './events.ts';
 import { wholeInvoiceSchema, wholeLineSchema } from './invoice-responses.ts';
@@ -21,12 +13,6 @@ import { PAGE_SIZE } from './names.ts';
 import { nullWhenMissing } from './requests.ts';
 import type { Ask } from './requests.ts';
 import { listSchema } from './responses.ts';
-
-/** Nothing is ever written: a payload only tells whether two readings say the same. */
-export const invoiceMapping: ResourceMapping = {
-  toPayload: ({ fields }): MappedRecord => ({ payload: { ...fields }, problems: [] }),
-  callsToWrite: () => 0,
-};
 
 /** A draft can be deleted. */
 export const invoicePullPlan: PullPlan = { listing: [['invoices']], changes: [['events']], mayVanish: true };

@@ -1,5 +1,5 @@
 import type { TransactionFields, TransactionStatus } from '../../contracts/records.ts';
-import type { MappedRecord, ProviderRecord, PullPlan, ResourceMapping, TransactionRefs } from '../provider.ts';
+import type { ProviderRecord, PullPlan, TransactionRefs } from '../provider.ts';
 import { tellable } from './amounts.ts';
 import type {
   ExpandableMovement,
@@ -25,12 +25,6 @@ export const transactionPullPlan: PullPlan = {
   changes: [['balance_transactions', 'payment_intents', 'events'], ['invoice_events']],
   lookBackS: { balance_transactions: 12 * HOUR_S },
   mayVanish: false,
-};
-
-/** Nothing is ever written: a payload only tells whether two readings say the same. */
-export const transactionMapping: ResourceMapping = {
-  toPayload: ({ fields }): MappedRecord => ({ payload: { ...fields }, problems: [] }),
-  callsToWrite: () => 0,
 };
 
 /** Money between the venue and itself, such as to its own bank, or set aside. It is no transaction of the venue, but what Stripe takes for it is. */
