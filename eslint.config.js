@@ -46,7 +46,7 @@ export default tseslint.config(
   },
   // Entry points read the environment once. The local runtime and the benchmarks are command-line programs: they print.
   {
-    files: ['**/main.ts', 'runtime/*.ts', 'bench/**'],
+    files: ['**/main.ts', 'runtime/**', 'checks/**', 'bench/**'],
     rules: { 'no-restricted-syntax': ['error', SAFE_FINALLY], 'no-console': 'off' },
   },
   {

@@ -16,6 +16,7 @@ const ROOMS = [
   'telemetry',
   'sandbox',
   'runtime',
+  'checks',
 ];
 
 /**
@@ -34,15 +35,15 @@ const BUNDLED_PACKAGES = [
 /** Test files that take half a minute or more, longest first. A file that is missing here only starts later. */
 const LONGEST = [
   'faults/episodes',
-  'activities/refreshing',
+  'activities/connections/refresh-grant',
   'worker/lost-worker',
   'end-to-end/control',
-  'api/sync-processes',
-  'runtime/bring-up',
+  'api/syncs/sync-processes',
+  'runtime/start/bring-up',
   'workflows/sync-connection',
   'connections/faults',
   'workflows/sync-waiting',
-  'activities/approvals',
+  'activities/runs/approvals',
 ].map((name) => `/test/${name}.test.ts`);
 
 /** Starts the longest files first: one that starts last runs alone, while the other workers are idle. */
@@ -67,7 +68,7 @@ export default defineConfig({
     deps: { optimizer: { ssr: { enabled: true, include: BUNDLED_PACKAGES } } },
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    globalSetup: ['test/support/global-setup.ts'],
+    globalSetup: ['test/support/services/global-setup.ts'],
     restoreMocks: true,
     coverage: {
       provider: 'v8',

@@ -1,8 +1,8 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { FAILURE } from '../contracts/failures.ts';
 import type { FailureType } from '../contracts/failures.ts';
-import { isDatabaseAway } from '../db/outage.ts';
-import { SupersededError } from '../db/run-scope.ts';
+import { isDatabaseAway } from '../db/core/outage.ts';
+import { SupersededError } from '../db/runs/run-scope.ts';
 import { ProviderError } from '../providers/provider-error.ts';
 import type { ProviderErrorKind } from '../providers/provider-error.ts';
 import { VaultError } from '../vault/vault-error.ts';

@@ -1,11 +1,11 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { SyncConnectionInput, WaitingFor } from '../contracts/sync.ts';
-import { isDatabaseAway } from '../db/outage.ts';
-import { SupersededError } from '../db/run-scope.ts';
-import type { Waiting } from '../db/sync-run-waiting.ts';
-import type { SyncProgressStore } from '../db/sync-progress-store.ts';
-import { parkingFor } from '../domain/parking.ts';
-import { explainWaiting } from '../domain/waiting-advice.ts';
+import { isDatabaseAway } from '../db/core/outage.ts';
+import { SupersededError } from '../db/runs/run-scope.ts';
+import type { Waiting } from '../db/runs/sync-run-waiting.ts';
+import type { SyncProgressStore } from '../db/runs/sync-progress-store.ts';
+import { waitPolicyFor } from '../domain/sync/wait-policy.ts';
+import { explainWaiting } from '../domain/sync/waiting-advice.ts';
 import { ProviderError } from '../providers/provider-error.ts';
 import type { ProviderErrorKind } from '../providers/provider-error.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -28,7 +28,7 @@ const OF_PROVIDER: Readonly<Record<ProviderErrorKind, Trouble | null>> = {
 /** What a run shows that it waits for when an attempt at it has ended with this error; null where it does not wait, or was only interrupted. */
 export function troubleOf(error: unknown): Trouble | null {
   if (error instanceof ProviderError) return OF_PROVIDER[error.details.kind];
-  if (error instanceof ApplicationFailure) return parkingFor(error.type ?? '')?.what ?? null;
+  if (error instanceof ApplicationFailure) return waitPolicyFor(error.type ?? '')?.what ?? null;
   if (error instanceof VaultError) return OF_VAULT[error.kind] ?? 'internal';
   if (isInterruption(error)) return null;
   return isDatabaseAway(error) ? 'database-unavailable' : 'internal';

@@ -6,54 +6,54 @@ import { POOLS } from '../config/limit-variables.ts';
 import type { ConnectionRef } from '../contracts/ids.ts';
 import { RESOURCES } from '../contracts/providers.ts';
 import type { Resource } from '../contracts/providers.ts';
-import type { AccountConnections } from '../db/account-connections.ts';
-import type { AuditStore } from '../db/audit-store.ts';
-import type { BudgetStatusStore } from '../db/budget-status-store.ts';
-import type { ConnectionSteeringStore } from '../db/connection-steering-store.ts';
-import type { ConnectionStore } from '../db/connection-store.ts';
-import type { IdempotencyStore } from '../db/idempotency-store.ts';
-import type { OAuthTokenStore } from '../db/oauth-token-store.ts';
-import type { RecordStores } from '../db/record-store.ts';
-import type { PlanStore } from '../db/plan-store.ts';
-import type { ScheduleStore } from '../db/schedule-store.ts';
-import type { SecretRotationStore } from '../db/secret-rotation-store.ts';
-import type { SyncRunStore } from '../db/sync-run-store.ts';
-import type { TransactionSummaryStore } from '../db/transaction-summary-store.ts';
-import type { VenueStore } from '../db/venue-store.ts';
-import type { WebhookDeliveryStore } from '../db/webhook-delivery-store.ts';
-import { createReturnUrls } from '../domain/return-url.ts';
-import type { ReturnUrls } from '../domain/return-url.ts';
-import { VenueShares } from '../domain/venue-shares.ts';
+import type { AccountConnections } from '../db/connections/account-connections.ts';
+import type { AuditStore } from '../db/core/audit-store.ts';
+import type { BudgetStatusStore } from '../db/budgets/budget-status-store.ts';
+import type { ConnectionActionsStore } from '../db/connections/connection-actions-store.ts';
+import type { ConnectionStore } from '../db/connections/connection-store.ts';
+import type { IdempotencyStore } from '../db/core/idempotency-store.ts';
+import type { OAuthTokenStore } from '../db/connections/oauth-token-store.ts';
+import type { RecordStores } from '../db/records/record-store.ts';
+import type { PlanStore } from '../db/runs/plan-store.ts';
+import type { ScheduleStore } from '../db/runs/schedule-store.ts';
+import type { SecretRotationStore } from '../db/connections/secret-rotation-store.ts';
+import type { SyncRunStore } from '../db/runs/sync-run-store.ts';
+import type { TransactionSummaryStore } from '../db/records/transaction-summary-store.ts';
+import type { VenueStore } from '../db/core/venue-store.ts';
+import type { WebhookDeliveryStore } from '../db/webhooks/webhook-delivery-store.ts';
+import { createReturnUrls } from '../domain/grants/return-url.ts';
+import type { ReturnUrls } from '../domain/grants/return-url.ts';
+import { VenueShares } from '../domain/sync/venue-shares.ts';
 import type { Providers } from '../providers/providers.ts';
 import type { WebhookSetup } from '../providers/webhooks.ts';
 import type { Sealer } from '../vault/vault.ts';
-import { logAccess } from './access-log.ts';
-import { ApiError } from './api-error.ts';
-import { createAtomicLoadSlots } from './atomic-load-slots.ts';
-import { createAuditTrail } from './audit-trail.ts';
-import { createAuthenticator } from './authentication.ts';
-import type { AuthorizationGateway } from './authorization-gateway.ts';
-import type { AuthorizationStates } from './authorization-states.ts';
-import type { ConnectionGateway } from './connection-gateway.ts';
-import { docsRouter } from './docs-page.ts';
-import type { Endpoint } from './endpoint.ts';
-import { createRunner } from './endpoint-runner.ts';
-import { createErrorHandler } from './error-handler.ts';
-import type { EventStream } from './event-stream.ts';
-import { createReadiness, live, READINESS_TIMEOUT_MS } from './health.ts';
-import { createIdempotency } from './idempotency.ts';
-import type { JobGateway } from './job-gateway.ts';
-import type { Log } from './log.ts';
-import { mount, mountGet } from './mount.ts';
-import { oauthCallbackRouter } from './oauth-callback.ts';
-import type { ConnectionNames } from './oauth-outcome-pages.ts';
-import { buildOpenApi } from './openapi.ts';
-import { createRateLimits } from './rate-limits.ts';
-import { requestContext } from './request-context.ts';
+import { logAccess } from './http/access-log.ts';
+import { ApiError } from './errors/api-error.ts';
+import { createAtomicLoadSlots } from './records/atomic-load-slots.ts';
+import { createAuditTrail } from './admin/audit-trail.ts';
+import { createAuthenticator } from './auth/authentication.ts';
+import type { AuthorizationGateway } from './temporal/authorization-gateway.ts';
+import type { AuthorizationStates } from './connections/authorization-states.ts';
+import type { ConnectionGateway } from './temporal/connection-gateway.ts';
+import { docsRouter } from './openapi/docs-page.ts';
+import type { Endpoint } from './http/endpoint.ts';
+import { createRunner } from './http/endpoint-runner.ts';
+import { createErrorHandler } from './errors/error-handler.ts';
+import type { EventStream } from './http/event-stream.ts';
+import { createReadiness, live, READINESS_TIMEOUT_MS } from './http/health.ts';
+import { createIdempotency } from './http/idempotency.ts';
+import type { JobGateway } from './temporal/job-gateway.ts';
+import type { Log } from './http/log.ts';
+import { mount, mountGet } from './http/mount.ts';
+import { oauthCallbackRouter } from './connections/oauth-callback.ts';
+import type { ConnectionNames } from './connections/oauth-outcome-pages.ts';
+import { buildOpenApi } from './openapi/openapi.ts';
+import { createRateLimits } from './auth/rate-limits.ts';
+import { requestContext } from './http/request-context.ts';
 import { adminRoutes } from './routes/admin-routes.ts';
 import { auditRoute } from './routes/audit-routes.ts';
 import { connectionRoutes } from './routes/connection-routes.ts';
-import { connectionSteeringRoutes } from './routes/connection-steering-routes.ts';
+import { connectionActionRoutes } from './routes/connection-action-routes.ts';
 import { recordBatchRoute } from './routes/record-batch-route.ts';
 import type { RecordBatchRouteDeps } from './routes/record-batch-route.ts';
 import { recordRoutes } from './routes/record-routes.ts';
@@ -63,16 +63,16 @@ import { scheduleRoutes } from './routes/schedule-routes.ts';
 import { syncEventsRoute } from './routes/sync-events-route.ts';
 import { syncPlanRoutes } from './routes/sync-plan-routes.ts';
 import { syncRoutes } from './routes/sync-routes.ts';
-import { syncSteeringRoutes } from './routes/sync-steering-routes.ts';
+import { syncActionRoutes } from './routes/sync-action-routes.ts';
 import { transactionSummaryRoute } from './routes/transaction-summary-route.ts';
 import { venueRoutes } from './routes/venue-routes.ts';
-import type { ScheduleGateway } from './schedule-gateway.ts';
-import { createDefaultSchedules } from './scheduling.ts';
+import type { ScheduleGateway } from './temporal/schedule-gateway.ts';
+import { createDefaultSchedules } from './schedules/schedules.ts';
 import { RECORD_KINDS } from './schemas/records/index.ts';
-import { createSyncFeeds } from './sync-feed.ts';
-import type { SyncGateway } from './sync-gateway.ts';
-import { createVenueGate } from './venue-gate.ts';
-import { webhookRouter } from './webhooks.ts';
+import { createSyncFeeds } from './syncs/sync-feed.ts';
+import type { SyncGateway } from './temporal/sync-gateway.ts';
+import { createVenueGate } from './auth/venue-gate.ts';
+import { webhookRouter } from './webhooks/webhooks.ts';
 
 export interface AppConfig {
   /** Without a trailing slash. */
@@ -99,7 +99,7 @@ export interface AppDeps {
   readonly records: RecordStores;
   readonly summaries: TransactionSummaryStore;
   readonly connections: ConnectionStore;
-  readonly steering: ConnectionSteeringStore;
+  readonly connectionActions: ConnectionActionsStore;
   readonly oauthTokens: Pick<OAuthTokenStore, 'listForForecast'>;
   readonly authorizationGateway: AuthorizationGateway;
   readonly states: AuthorizationStates;
@@ -198,10 +198,10 @@ function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[]
   const ui = { baseUrl: config.temporalUiUrl, namespace: config.temporalNamespace };
   const { schedules, scheduleGateway } = deps;
   const defaultSchedules = createDefaultSchedules({ providers, schedules, scheduleGateway, log });
-  const { steering, authorizationGateway, states, connectionGateway, clock } = deps;
+  const { connectionActions, authorizationGateway, states, connectionGateway, clock } = deps;
   const authorizing = {
     connections,
-    steering,
+    connectionActions,
     providers,
     sealer,
     authorizationGateway,
@@ -217,12 +217,12 @@ function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[]
     ),
     transactionSummaryRoute({ venues, summaries: deps.summaries, clock: deps.clock }),
     ...connectionRoutes({ ...authorizing, connectionGateway, schedules, defaultSchedules, audit, runs, gateway, log }),
-    ...connectionSteeringRoutes({ ...authorizing, connectionGateway, audit, runs, gateway, log }),
+    ...connectionActionRoutes({ ...authorizing, connectionGateway, audit, runs, gateway, log }),
     reauthorizationRoute(deps),
     auditRoute(deps),
     ...scheduleRoutes({ connections, venues, providers, schedules, scheduleGateway, defaultSchedules, audit, ui }),
     ...syncRoutes({ connections, providers, runs, gateway, audit, ui }),
-    ...syncSteeringRoutes({ connections, providers, runs, gateway, audit, ui }),
+    ...syncActionRoutes({ connections, providers, runs, gateway, audit, ui }),
     ...syncPlanRoutes({ runs, plans: deps.plans }),
     ...adminRoutes({ rotations: deps.rotations, jobGateway: deps.jobGateway, sealer, ui, log }),
     ...integrationRoutes({ providers, budgets: deps.budgets }),

@@ -5,40 +5,40 @@ import { readApiConfig } from '../config/config.ts';
 import { POOLS } from '../config/limit-variables.ts';
 import { temporalConnectionOptions } from '../config/temporal-options.ts';
 import type { ProviderId } from '../contracts/providers.ts';
-import { createAccountConnections } from '../db/account-connections.ts';
-import { createAuditStore } from '../db/audit-store.ts';
-import { createBudgetStatusStore } from '../db/budget-status-store.ts';
-import { createBudgetStore } from '../db/budget-store.ts';
-import { createConnectionSteeringStore } from '../db/connection-steering-store.ts';
-import { createConnectionStore } from '../db/connection-store.ts';
-import { createIdempotencyStore } from '../db/idempotency-store.ts';
-import { createRecordStores } from '../db/record-store.ts';
-import { createOAuthTokenStore } from '../db/oauth-token-store.ts';
-import { createPlanStore } from '../db/plan-store.ts';
-import { createScheduleStore } from '../db/schedule-store.ts';
-import { readStateKey } from '../db/service-keys.ts';
-import { checkDatabase } from '../db/startup-check.ts';
-import { createSecretRotationStore } from '../db/secret-rotation-store.ts';
-import { createSyncRunStore } from '../db/sync-run-store.ts';
-import { createTransactionSummaryStore } from '../db/transaction-summary-store.ts';
-import { createVenueStore } from '../db/venue-store.ts';
-import { deleteUnapprovedConnections } from '../db/unapproved-connections.ts';
-import { openDatabase } from '../db/venue-scope.ts';
-import { createWebhookDeliveryStore } from '../db/webhook-delivery-store.ts';
+import { createAccountConnections } from '../db/connections/account-connections.ts';
+import { createAuditStore } from '../db/core/audit-store.ts';
+import { createBudgetStatusStore } from '../db/budgets/budget-status-store.ts';
+import { createBudgetStore } from '../db/budgets/budget-store.ts';
+import { createConnectionActionsStore } from '../db/connections/connection-actions-store.ts';
+import { createConnectionStore } from '../db/connections/connection-store.ts';
+import { createIdempotencyStore } from '../db/core/idempotency-store.ts';
+import { createRecordStores } from '../db/records/record-store.ts';
+import { createOAuthTokenStore } from '../db/connections/oauth-token-store.ts';
+import { createPlanStore } from '../db/runs/plan-store.ts';
+import { createScheduleStore } from '../db/runs/schedule-store.ts';
+import { readStateKey } from '../db/core/service-keys.ts';
+import { checkDatabase } from '../db/core/startup-check.ts';
+import { createSecretRotationStore } from '../db/connections/secret-rotation-store.ts';
+import { createSyncRunStore } from '../db/runs/sync-run-store.ts';
+import { createTransactionSummaryStore } from '../db/records/transaction-summary-store.ts';
+import { createVenueStore } from '../db/core/venue-store.ts';
+import { deleteUnapprovedConnections } from '../db/connections/unapproved-connections.ts';
+import { openDatabase } from '../db/core/venue-scope.ts';
+import { createWebhookDeliveryStore } from '../db/webhooks/webhook-delivery-store.ts';
 import { createProviders, createWebhooks } from '../providers/registry.ts';
 import { exitOnUncaught } from '../telemetry/exit-on-uncaught.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { createSealer } from '../vault/sealer.ts';
 import { checkKeyAccess } from '../vault/startup-check.ts';
 import { createApp } from './app.ts';
-import { createAuthorizationGateway } from './authorization-gateway.ts';
-import { createAuthorizationStates } from './authorization-states.ts';
-import { createConnectionGateway } from './connection-gateway.ts';
-import { createJobGateway } from './job-gateway.ts';
-import { describeError } from './outage.ts';
-import { createScheduleGateway } from './schedule-gateway.ts';
-import { startServer } from './server.ts';
-import { createSyncGateway } from './sync-gateway.ts';
+import { createAuthorizationGateway } from './temporal/authorization-gateway.ts';
+import { createAuthorizationStates } from './connections/authorization-states.ts';
+import { createConnectionGateway } from './temporal/connection-gateway.ts';
+import { createJobGateway } from './temporal/job-gateway.ts';
+import { describeError } from './errors/outage.ts';
+import { createScheduleGateway } from './temporal/schedule-gateway.ts';
+import { startServer } from './http/server.ts';
+import { createSyncGateway } from './temporal/sync-gateway.ts';
 
 // The composition root: the one file that sees every room. It wires and starts; it decides nothing.
 const TIDY_EVERY_MS = 600_000;
@@ -97,7 +97,7 @@ const app = createApp({
   records: createRecordStores(db),
   summaries: createTransactionSummaryStore(db),
   connections: createConnectionStore(db),
-  steering: createConnectionSteeringStore(db),
+  connectionActions: createConnectionActionsStore(db),
   // The API refreshes nothing: it only reads when grants end.
   oauthTokens: createOAuthTokenStore({ db, refreshing: db, audit }),
   authorizationGateway: createAuthorizationGateway(temporal),

@@ -139,7 +139,7 @@ export interface RecordEnvelope {
 
 /**
  * How a record stands with one connection. `pending`: a write's outcome is not known yet. `gone`: deleted at the provider.
- * `archived`: deleted by the venue, and its twin taken out of use by us.
+ * `archived`: deleted by the venue, and its remote record taken out of use by us.
  */
 export const LINK_STATES = ['pending', 'linked', 'rejected', 'gone', 'archived'] as const;
 export type LinkState = (typeof LINK_STATES)[number];

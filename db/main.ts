@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { exitOnConfigError } from '../config/config-error.ts';
 import { readMigrationConfig } from '../config/config.ts';
-import { migrateDown, migrateUp, readMigrationStatus } from './migrate.ts';
+import { migrateDown, migrateUp, readMigrationStatus } from './core/migrate.ts';
 
 const USAGE = 'Usage: node db/main.ts up | down --to <migration> | status';
 

@@ -1,6 +1,6 @@
 /**
  * The shared limiter of one provider account: a token bucket and concurrency leases, seen by every process.
- * Kept in Postgres (`db/budget-store.ts`), so that two workers cannot spend the same second twice.
+ * Kept in Postgres (`db/budgets/budget-store.ts`), so that two workers cannot spend the same second twice.
  */
 export interface Budget {
   /** Reserves the next free slot. `waitMs` is how long to wait for it; null when it is further off than `maxWaitMs` and nothing was reserved. */

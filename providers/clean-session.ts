@@ -1,4 +1,4 @@
-import { cleanDeep, cleanText } from '../domain/foreign-text.ts';
+import { cleanDeep, cleanText } from '../domain/reference/foreign-text.ts';
 import { unreadableRejection } from './items.ts';
 import type { OAuthAdapter } from './oauth.ts';
 import { ProviderError } from './provider-error.ts';
@@ -45,8 +45,8 @@ function cleanWriter(provider: ProviderId, writer: ResourceWriter): ResourceWrit
     update: async (externalId, mapped, options) =>
       cleanRecord(provider, await writer.update(externalId, mapped, options)),
     archive: (externalId, options) => writer.archive(externalId, options),
-    findTwin: async (hint) => {
-      const search = await writer.findTwin(hint);
+    findRemote: async (hint) => {
+      const search = await writer.findRemote(hint);
       return { ...search, found: search.found && cleanRecord(provider, search.found) };
     },
   };

@@ -1,4 +1,4 @@
-import { codesOf } from '../domain/error-codes.ts';
+import { codesOf } from '../domain/errors/error-codes.ts';
 
 /**
  * Why a call had no whole answer, as a ProviderError's `code`:

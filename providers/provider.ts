@@ -1,6 +1,6 @@
 import type { Environment, ProviderCapabilities, ProviderId, Resource } from '../contracts/providers.ts';
 import type { RecordFields, RecordNote, TransactionLine } from '../contracts/records.ts';
-import type { PullPlan } from '../domain/pull-plan.ts';
+import type { PullPlan } from '../domain/sync/pull-plan.ts';
 import type { Secret } from '../vault/secret.ts';
 
 export type { PullPlan };
@@ -30,7 +30,7 @@ export interface ProviderRecord {
   readonly fields: RecordFields | null;
   /** Of a transaction: the provider's ids of what it belongs to. Our own ids are looked up where it is stored. */
   readonly refs?: TransactionRefs;
-  /** What the next write to the twin has to know of it, such as its current price; handed back with that write. */
+  /** What the next write to the remote record has to know of it, such as its current price; handed back with that write. */
   readonly externalState?: ExternalState | null;
 }
 
@@ -136,22 +136,22 @@ export interface ResourceWriter {
   readonly create: (mapped: MappedRecord, options: WriteOptions) => Promise<WrittenRecord>;
   /** May take several HTTP calls; repeated with the same arguments it ends the same. */
   readonly update: (externalId: string, mapped: MappedRecord, options: UpdateOptions) => Promise<WrittenRecord>;
-  /** Takes the twin out of use. `deleted`: it is gone for good; `archived`: a later update brings it back. A twin that is gone already is `deleted`. */
+  /** Takes the remote record out of use. `deleted`: it is gone for good; `archived`: a later update brings it back. A remote record that is gone already is `deleted`. */
   readonly archive: (externalId: string, options: WriteOptions) => Promise<'archived' | 'deleted'>;
-  /** Looks for the twin that an earlier write of unknown outcome may have left; pages like `listPage`. */
-  readonly findTwin: (hint: TwinHint) => Promise<TwinSearch>;
+  /** Looks for the remote record that an earlier write of unknown outcome may have left; pages like `listPage`. */
+  readonly findRemote: (hint: RemoteHint) => Promise<RemoteSearch>;
 }
 
-export interface TwinHint {
+export interface RemoteHint {
   readonly recordId: string;
   readonly email: string | null;
   readonly createdSinceEpochS: number;
-  /** The provider's ids of objects that carry the record's id and are other records' twins: they were copied with their metadata. */
+  /** The provider's ids of objects that carry the record's id and are other records' remote records: they were copied with their metadata. */
   readonly excluded?: readonly string[];
   readonly after: string | null;
 }
 
-export interface TwinSearch {
+export interface RemoteSearch {
   readonly found: ProviderRecord | null;
   /** Set while there is more to look through. */
   readonly after: string | null;
@@ -175,10 +175,10 @@ export interface MappableRecord {
 export interface ResourceMapping {
   /** Pure: canonical fields → provider payload. */
   readonly toPayload: (record: MappableRecord) => MappedRecord;
-  /** Pure: HTTP calls that writing the payload takes, to a twin in this state or, for null, to a new one. */
+  /** Pure: HTTP calls that writing the payload takes, to a remote record in this state or, for null, to a new one. */
   readonly callsToWrite: (
     mapped: MappedRecord,
-    twin: { readonly externalState: ExternalState | null } | null,
+    remote: { readonly externalState: ExternalState | null } | null,
   ) => number;
 }
 

@@ -1,5 +1,5 @@
 import type { ProviderId } from '../contracts/providers.ts';
-import { cleanDeep } from '../domain/foreign-text.ts';
+import { cleanDeep } from '../domain/reference/foreign-text.ts';
 import { connectionFailureOf } from './connection-failure.ts';
 import type { OAuthCalls } from './oauth.ts';
 import { ProviderError, leavesOutcomeOpen } from './provider-error.ts';

@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { homeOf, readEnvFile } from './home.ts';
-import { isAlive } from './processes.ts';
-import { readSecrets } from './secrets.ts';
-import { ROLES, signToken } from './tokens.ts';
-import { brakeQueue } from './queue-command.ts';
-import { messageOf } from './start-error.ts';
-import { runningInstance } from './instance.ts';
-import { UsageError } from './usage-error.ts';
-import type { Env, Home } from './home.ts';
-import type { TokenRequest } from './tokens.ts';
+import { homeOf, readEnvFile } from './start/home.ts';
+import { isAlive } from './processes/processes.ts';
+import { readSecrets } from './start/secrets.ts';
+import { ROLES, signToken } from './start/tokens.ts';
+import { brakeQueue } from './cli/queue-command.ts';
+import { messageOf } from './start/start-error.ts';
+import { runningInstance } from './start/instance.ts';
+import { UsageError } from './cli/usage-error.ts';
+import type { Env, Home } from './start/home.ts';
+import type { TokenRequest } from './start/tokens.ts';
 
 const HELP = `Usage: npm run -s interlock -- <command>
 

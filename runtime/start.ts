@@ -1,15 +1,15 @@
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { homeOf, readEnvFile } from './home.ts';
-import { Instance, SERVICES } from './instance.ts';
-import { Keeper } from './keeper.ts';
-import { rotateLogs } from './logs.ts';
-import { messageOf, StartError } from './start-error.ts';
-import { bringUp } from './bring-up.ts';
-import { isSet } from './child-environment.ts';
+import { homeOf, readEnvFile } from './start/home.ts';
+import { Instance, SERVICES } from './start/instance.ts';
+import { Supervisor } from './processes/supervisor.ts';
+import { rotateLogs } from './start/logs.ts';
+import { messageOf, StartError } from './start/start-error.ts';
+import { bringUp } from './start/bring-up.ts';
+import { isSet } from './processes/child-environment.ts';
 import { ConfigError, CONFIG_EXIT_CODE } from '../config/config-error.ts';
 import { readRuntimeConfig } from '../config/config.ts';
-import type { Env, Home } from './home.ts';
+import type { Env, Home } from './start/home.ts';
 
 const HELP = `Usage: npm start [-- --fresh]
 
@@ -48,7 +48,7 @@ async function run(env: Env, fresh: boolean): Promise<void> {
   const config = readRuntimeConfig(env);
   const home = homeOf(env);
   const instance = await Instance.claim(home, say);
-  const keeper = new Keeper({
+  const supervisor = new Supervisor({
     log: say,
     onUp: (name, pid) => {
       onUp(name, pid);
@@ -60,7 +60,7 @@ async function run(env: Env, fresh: boolean): Promise<void> {
     if (service !== undefined) instance.setChild(service, pid);
     running.rewrite();
   };
-  const stopped = stopOnSignal(keeper, instance);
+  const stopped = stopOnSignal(supervisor, instance);
   try {
     if (fresh) wipe(home, env);
     rotateLogs(home.logsFolder);
@@ -68,15 +68,15 @@ async function run(env: Env, fresh: boolean): Promise<void> {
       env,
       home,
       instance,
-      keeper,
+      supervisor,
       startedAtMs,
       namespace: config.temporalNamespace,
       host: config.host,
       log: say,
     });
   } catch (error) {
-    if (keeper.stopping.aborted) return stopped;
-    await keeper.stopAll(SERVICES);
+    if (supervisor.stopping.aborted) return stopped;
+    await supervisor.stopAll(SERVICES);
     instance.release();
     throw error;
   }
@@ -84,14 +84,14 @@ async function run(env: Env, fresh: boolean): Promise<void> {
 }
 
 /** Resolves when a signal has come and everything has ended. */
-function stopOnSignal(keeper: Keeper, instance: Instance): Promise<void> {
+function stopOnSignal(supervisor: Supervisor, instance: Instance): Promise<void> {
   return new Promise((resolve, reject) => {
     let stopping = false;
     const stop = (): void => {
       if (stopping) return;
       stopping = true;
       say('stopping…');
-      keeper.stopAll(SERVICES).then(() => {
+      supervisor.stopAll(SERVICES).then(() => {
         instance.release();
         say('stopped');
         resolve();

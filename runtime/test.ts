@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
-import { exitOf } from './child-process.ts';
-import { readJson } from './files.ts';
-import { NODE_COMPILE_CACHE, REPOSITORY } from './home.ts';
-import { readPackageScripts } from './package-scripts.ts';
+import { exitOf } from './processes/child-process.ts';
+import { readJson } from './start/files.ts';
+import { NODE_COMPILE_CACHE, REPOSITORY } from './start/home.ts';
+import { readPackageScripts } from './processes/package-scripts.ts';
 
 // What `npm test` runs: types, formatting, lint and room rules, then every test with coverage. With arguments: vitest alone, on what they name.
 const CHECKS = ['types', 'formatting', 'lint', 'rooms'] as const;

@@ -1,33 +1,33 @@
-import type { AdoptingDeps } from '../activities/adopting.ts';
-import type { AuthorizingDeps } from '../activities/authorizing.ts';
-import type { ConnectionUpkeepDeps } from '../activities/connection-upkeep.ts';
-import { createCredentials } from '../activities/credentials.ts';
-import type { DisconnectingDeps, RevokingDeps } from '../activities/disconnecting.ts';
-import type { KeyRotationDeps } from '../activities/key-rotation.ts';
-import type { RefreshingDeps } from '../activities/refreshing.ts';
-import type { SchedulingDeps } from '../activities/scheduling.ts';
-import type { SyncChunkDeps } from '../activities/sync-chunk.ts';
-import type { SyncControlDeps } from '../activities/sync-control.ts';
+import type { ActivateConnectionDeps } from '../activities/connections/activate-connection.ts';
+import type { AuthorizingDeps } from '../activities/connections/authorize-connection.ts';
+import type { ConnectionUpkeepDeps } from '../activities/connections/connection-upkeep.ts';
+import { createCredentials } from '../activities/connections/credentials.ts';
+import type { DisconnectingDeps, RevokingDeps } from '../activities/connections/disconnect.ts';
+import type { KeyRotationDeps } from '../activities/vault/key-rotation.ts';
+import type { RefreshingDeps } from '../activities/connections/refresh-grant.ts';
+import type { SchedulingDeps } from '../activities/sync/schedules.ts';
+import type { SyncChunkDeps } from '../activities/sync/sync-chunk.ts';
+import type { SyncControlDeps } from '../activities/sync/sync-control.ts';
 import type { WorkerConfig } from '../config/config.ts';
-import { createAccountConnections } from '../db/account-connections.ts';
-import { createAuditStore } from '../db/audit-store.ts';
-import { createAuthorizationExchangeStore } from '../db/authorization-exchange-store.ts';
-import { createAuthorizationStore } from '../db/authorization-store.ts';
-import { createBudgetStore } from '../db/budget-store.ts';
-import { createConnectionStore } from '../db/connection-store.ts';
-import { createDisconnectionStore } from '../db/disconnection-store.ts';
-import { createOAuthTokenStore } from '../db/oauth-token-store.ts';
-import { createPullStore } from '../db/pull-store.ts';
-import { createPushStore } from '../db/push-store.ts';
-import { createScheduleStore } from '../db/schedule-store.ts';
-import { checkDatabase } from '../db/startup-check.ts';
-import { createSecretRotationStore } from '../db/secret-rotation-store.ts';
-import { createSyncMissingStore } from '../db/sync-missing.ts';
-import { createSyncProgressStore } from '../db/sync-progress-store.ts';
-import { createSyncRunStore } from '../db/sync-run-store.ts';
-import { openDatabase } from '../db/venue-scope.ts';
-import { createWorkerPresence } from '../db/worker-presence.ts';
-import type { WorkerPresence } from '../db/worker-presence.ts';
+import { createAccountConnections } from '../db/connections/account-connections.ts';
+import { createAuditStore } from '../db/core/audit-store.ts';
+import { createAuthorizationExchangeStore } from '../db/connections/authorization-exchange-store.ts';
+import { createAuthorizationStore } from '../db/connections/authorization-store.ts';
+import { createBudgetStore } from '../db/budgets/budget-store.ts';
+import { createConnectionStore } from '../db/connections/connection-store.ts';
+import { createDisconnectionStore } from '../db/connections/disconnection-store.ts';
+import { createOAuthTokenStore } from '../db/connections/oauth-token-store.ts';
+import { createPullStore } from '../db/pull/pull-store.ts';
+import { createPushStore } from '../db/push/push-store.ts';
+import { createScheduleStore } from '../db/runs/schedule-store.ts';
+import { checkDatabase } from '../db/core/startup-check.ts';
+import { createSecretRotationStore } from '../db/connections/secret-rotation-store.ts';
+import { createSyncMissingStore } from '../db/pull/sync-missing.ts';
+import { createSyncProgressStore } from '../db/runs/sync-progress-store.ts';
+import { createSyncRunStore } from '../db/runs/sync-run-store.ts';
+import { openDatabase } from '../db/core/venue-scope.ts';
+import { createWorkerPresence } from '../db/runs/worker-presence.ts';
+import type { WorkerPresence } from '../db/runs/worker-presence.ts';
 import { createProviders } from '../providers/registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createOpener } from '../vault/opener.ts';
@@ -42,7 +42,7 @@ export type WorkerDeps = SyncChunkDeps &
   RefreshingDeps &
   ConnectionUpkeepDeps &
   AuthorizingDeps &
-  AdoptingDeps &
+  ActivateConnectionDeps &
   DisconnectingDeps &
   RevokingDeps & { readonly presence: WorkerPresence; close(): Promise<void> };
 

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ActivityNotFoundError } from '@temporalio/client';
 import type { AsyncCompletionClient } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import type { AbandonedTask, WorkerPresence } from '../db/worker-presence.ts';
+import type { AbandonedTask, WorkerPresence } from '../db/runs/worker-presence.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
 export interface LostWorkersOptions {

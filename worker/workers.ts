@@ -1,18 +1,18 @@
 import { Worker } from '@temporalio/worker';
 import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
-import { createAdoptingActivities } from '../activities/adopting.ts';
-import { createAuthorizingActivities } from '../activities/authorizing.ts';
-import { createConnectionUpkeepActivities } from '../activities/connection-upkeep.ts';
-import { createDisconnectingActivities, createRevokingActivities } from '../activities/disconnecting.ts';
-import { createKeyRotationActivities } from '../activities/key-rotation.ts';
-import { createRefreshingActivities } from '../activities/refreshing.ts';
-import { createTestingActivities } from '../activities/testing-credentials.ts';
-import { createTryingGrantActivities } from '../activities/trying-grant.ts';
-import { createSchedulingActivities } from '../activities/scheduling.ts';
-import { BulkShare } from '../activities/bulk-share.ts';
-import { createBulkChunkActivities, createSyncChunkActivities } from '../activities/sync-chunk.ts';
-import { createSyncControlActivities } from '../activities/sync-control.ts';
-import type { SyncControlDeps } from '../activities/sync-control.ts';
+import { createActivateConnectionActivities } from '../activities/connections/activate-connection.ts';
+import { createAuthorizingActivities } from '../activities/connections/authorize-connection.ts';
+import { createConnectionUpkeepActivities } from '../activities/connections/connection-upkeep.ts';
+import { createDisconnectingActivities, createRevokingActivities } from '../activities/connections/disconnect.ts';
+import { createKeyRotationActivities } from '../activities/vault/key-rotation.ts';
+import { createRefreshingActivities } from '../activities/connections/refresh-grant.ts';
+import { createTestingActivities } from '../activities/connections/test-credentials.ts';
+import { createProbeGrantActivities } from '../activities/connections/probe-grant.ts';
+import { createSchedulingActivities } from '../activities/sync/schedules.ts';
+import { BulkThrottle } from '../activities/sync/bulk-throttle.ts';
+import { createBulkChunkActivities, createSyncChunkActivities } from '../activities/sync/sync-chunk.ts';
+import { createSyncControlActivities } from '../activities/sync/sync-control.ts';
+import type { SyncControlDeps } from '../activities/sync/sync-control.ts';
 import { PROVIDERS } from '../contracts/providers.ts';
 import { INTERNAL_QUEUE, WORKFLOW_QUEUE, providerQueue } from '../contracts/temporal.ts';
 import type { SyncChunkActivities } from '../contracts/sync.ts';
@@ -57,7 +57,7 @@ export async function createWorkers({ connection, namespace, deps }: WorkersOpti
     stickyQueueScheduleToStartTimeout: '2 seconds',
   };
   const workflowBundle = await buildWorkflowBundle();
-  const bulkShare = new BulkShare();
+  const bulkThrottle = new BulkThrottle();
   return Promise.all([
     // No activities on this queue: eager dispatch would carry provider calls past their own queue.
     Worker.create({
@@ -70,7 +70,7 @@ export async function createWorkers({ connection, namespace, deps }: WorkersOpti
     Worker.create({
       ...common,
       taskQueue: INTERNAL_QUEUE,
-      activities: internalActivities({ ...deps, bulkShare }),
+      activities: internalActivities({ ...deps, bulkThrottle }),
       maxConcurrentActivityTaskExecutions: 40,
     }),
     ...PROVIDERS.map((provider) =>
@@ -82,7 +82,7 @@ export async function createWorkers({ connection, namespace, deps }: WorkersOpti
           ...createRefreshingActivities(deps),
           ...createRevokingActivities(deps),
           ...createTestingActivities(deps),
-          ...createTryingGrantActivities(deps),
+          ...createProbeGrantActivities(deps),
         },
         maxConcurrentActivityTaskExecutions: MAX_INTERACTIVE,
         maxConcurrentActivityTaskPolls: MAX_INTERACTIVE,
@@ -91,34 +91,34 @@ export async function createWorkers({ connection, namespace, deps }: WorkersOpti
     Worker.create({
       ...common,
       taskQueue: providerQueue('stripe', 'incremental'),
-      activities: { ...incrementalActivities(deps, bulkShare) },
+      activities: { ...incrementalActivities(deps, bulkThrottle) },
       maxConcurrentActivityTaskExecutions: MAX_CHUNKS.incremental,
     }),
     Worker.create({
       ...common,
       taskQueue: providerQueue('stripe', 'bulk'),
-      activities: { ...createBulkChunkActivities(deps, bulkShare) },
+      activities: { ...createBulkChunkActivities(deps, bulkThrottle) },
       maxConcurrentActivityTaskExecutions: MAX_CHUNKS.bulk,
     }),
   ]);
 }
 
 /** A chunk of theirs begins: those in bulk step back for a moment. */
-function incrementalActivities(deps: WorkerDeps, bulkShare: BulkShare): SyncChunkActivities {
+function incrementalActivities(deps: WorkerDeps, bulkThrottle: BulkThrottle): SyncChunkActivities {
   const { syncChunk } = createSyncChunkActivities(deps);
   return {
     syncChunk(input) {
-      bulkShare.giveWay();
+      bulkThrottle.giveWay();
       return syncChunk(input);
     },
   };
 }
 
-const internalActivities = (deps: WorkerDeps & Pick<SyncControlDeps, 'bulkShare'>) => ({
+const internalActivities = (deps: WorkerDeps & Pick<SyncControlDeps, 'bulkThrottle'>) => ({
   ...createSyncControlActivities(deps),
   ...createSchedulingActivities(deps),
   ...createKeyRotationActivities(deps),
   ...createConnectionUpkeepActivities(deps),
-  ...createAdoptingActivities(deps),
+  ...createActivateConnectionActivities(deps),
   ...createDisconnectingActivities(deps),
 });

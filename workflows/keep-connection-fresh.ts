@@ -31,9 +31,9 @@ import type {
 } from '../contracts/connections.ts';
 import type { ConnectionRef } from '../contracts/ids.ts';
 import { INTERNAL_QUEUE, PRIORITY } from '../contracts/temporal.ts';
-import { answerFrom, isKept, isRefusedForGood, resultOf } from '../domain/grant-answer.ts';
-import { nextWarning, pauseAfterRound, standingWarnings, warningKey } from '../domain/grant-timing.ts';
-import type { Warning } from '../domain/grant-timing.ts';
+import { answerFrom, isKept, isRefusedForGood, resultOf } from '../domain/grants/grant-answer.ts';
+import { nextWarning, pauseAfterRound, standingWarnings, warningKey } from '../domain/grants/grant-timing.ts';
+import type { Warning } from '../domain/grants/grant-timing.ts';
 import { ConnectionView } from './connection-view.ts';
 import { disconnectConnection } from './disconnecting.ts';
 import { refreshActivity, trialActivity } from './token-activities.ts';

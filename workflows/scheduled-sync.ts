@@ -27,7 +27,7 @@ import type {
   SyncConnectionInput,
 } from '../contracts/sync.ts';
 import { INTERNAL_QUEUE } from '../contracts/temporal.ts';
-import { queuedKeywords, syncPriority, syncSummary } from '../domain/sync-labels.ts';
+import { queuedKeywords, syncPriority, syncSummary } from '../domain/sync/sync-labels.ts';
 import type { syncConnection } from './sync-connection.ts';
 
 const scheduling = proxyActivities<SchedulingActivities>({

@@ -24,9 +24,9 @@ import type {
   SyncSummary,
 } from '../contracts/sync.ts';
 import { INTERNAL_QUEUE, providerQueue } from '../contracts/temporal.ts';
-import { isSameCount } from '../domain/blast-radius.ts';
-import { parkingFor, waitMs } from '../domain/parking.ts';
-import type { Parking } from '../domain/parking.ts';
+import { isSameCount } from '../domain/sync/blast-radius.ts';
+import { waitPolicyFor, waitMs } from '../domain/sync/wait-policy.ts';
+import type { WaitPolicy } from '../domain/sync/wait-policy.ts';
 import { showFailure, showPhase, showWaiting } from './search-attributes.ts';
 import { Instructions } from './signals.ts';
 
@@ -113,10 +113,10 @@ class Run {
     } catch (error) {
       if (!(error instanceof ActivityFailure)) throw error;
       if (error.cause instanceof TimeoutFailure) return null;
-      const parking = parkingFor(causeOf(error).type);
+      const waitPolicy = waitPolicyFor(causeOf(error).type);
       // Runs that an earlier version began end here, as their histories say.
-      if (parking === null || !patched('waits-instead-of-failing')) throw error;
-      await this.#park(parking, error);
+      if (waitPolicy === null || !patched('waits-instead-of-failing')) throw error;
+      await this.#park(waitPolicy, error);
       return null;
     }
   }
@@ -153,17 +153,17 @@ class Run {
     await CancellationScope.nonCancellable(() => control.requestStop(this.#input));
   }
 
-  async #park(parking: Parking, failure: ActivityFailure): Promise<void> {
-    const same = this.#parked?.what === parking.what ? this.#parked : null;
-    const parked = { what: parking.what, sinceMs: same?.sinceMs ?? Date.now(), failures: (same?.failures ?? 0) + 1 };
-    const forMs = waitMs(parking, { failures: parked.failures, waitedMs: Date.now() - parked.sinceMs });
+  async #park(waitPolicy: WaitPolicy, failure: ActivityFailure): Promise<void> {
+    const same = this.#parked?.what === waitPolicy.what ? this.#parked : null;
+    const parked = { what: waitPolicy.what, sinceMs: same?.sinceMs ?? Date.now(), failures: (same?.failures ?? 0) + 1 };
+    const forMs = waitMs(waitPolicy, { failures: parked.failures, waitedMs: Date.now() - parked.sinceMs });
     if (forMs === null) throw failure;
     this.#parked = parked;
     const until = new Date(Date.now() + forMs).toISOString();
-    await control.parkSync.executeWithOptions({ summary: `Wait: ${parking.what}` }, [
-      { ...this.#input, what: parking.what, until },
+    await control.parkSync.executeWithOptions({ summary: `Wait: ${waitPolicy.what}` }, [
+      { ...this.#input, what: waitPolicy.what, until },
     ]);
-    if (!same) showWaiting('waiting', causeOf(failure).type, parking.what === 'needs-reauth');
+    if (!same) showWaiting('waiting', causeOf(failure).type, waitPolicy.what === 'needs-reauth');
     await condition(() => this.#instructions.woken, forMs);
   }
 

@@ -1,13 +1,13 @@
-import type { SecretRotationStore } from '../../db/secret-rotation-store.ts';
+import type { SecretRotationStore } from '../../db/connections/secret-rotation-store.ts';
 import type { Sealer } from '../../vault/vault.ts';
 import { VaultError } from '../../vault/vault-error.ts';
 import { currentKeyOf } from '../../vault/wrapping-key.ts';
-import { ApiError } from '../api-error.ts';
-import { endpoint } from '../endpoint.ts';
-import type { Endpoint } from '../endpoint.ts';
-import type { JobGateway } from '../job-gateway.ts';
-import type { Log } from '../log.ts';
-import { notFound } from '../not-found.ts';
+import { ApiError } from '../errors/api-error.ts';
+import { endpoint } from '../http/endpoint.ts';
+import type { Endpoint } from '../http/endpoint.ts';
+import type { JobGateway } from '../temporal/job-gateway.ts';
+import type { Log } from '../http/log.ts';
+import { notFound } from '../errors/not-found.ts';
 import { jobAnswer, presentJob } from '../schemas/job.ts';
 import type { TemporalUi } from '../schemas/sync.ts';
 

@@ -1,7 +1,7 @@
-import type { AuditStore } from '../../db/audit-store.ts';
-import { readCursor, toPageBody } from '../cursor.ts';
-import { endpoint } from '../endpoint.ts';
-import type { Endpoint } from '../endpoint.ts';
+import type { AuditStore } from '../../db/core/audit-store.ts';
+import { readCursor, toPageBody } from '../http/cursor.ts';
+import { endpoint } from '../http/endpoint.ts';
+import type { Endpoint } from '../http/endpoint.ts';
 import { auditAnswer, auditQuery, presentAudit } from '../schemas/audit.ts';
 import { pageOf } from '../schemas/common.ts';
 

@@ -1,20 +1,20 @@
 import { z } from 'zod';
 import type { VenueId } from '../../contracts/ids.ts';
-import type { Connection, ConnectionStore } from '../../db/connection-store.ts';
-import type { NewConnecting } from '../../db/connection-steering-store.ts';
-import type { ScheduleStore } from '../../db/schedule-store.ts';
-import { ApiError } from '../api-error.ts';
-import type { AuditTrail, Doer } from '../audit-trail.ts';
-import { connectByConsent } from '../authorizing.ts';
-import type { AuthorizingDeps, NewAuthorization } from '../authorizing.ts';
-import { connectWithKey } from '../connecting.ts';
-import type { ConnectingDeps, EnteredKey, KeyAudit } from '../connecting.ts';
-import { tellOwner } from '../connection-owner.ts';
-import type { OwnerDeps } from '../connection-owner.ts';
-import { readCursor, toPageBody } from '../cursor.ts';
-import { endpoint } from '../endpoint.ts';
-import type { Answer, Endpoint } from '../endpoint.ts';
-import { notFound } from '../not-found.ts';
+import type { Connection, ConnectionStore } from '../../db/connections/connection-store.ts';
+import type { NewConnecting } from '../../db/connections/connection-actions-store.ts';
+import type { ScheduleStore } from '../../db/runs/schedule-store.ts';
+import { ApiError } from '../errors/api-error.ts';
+import type { AuditTrail, Actor } from '../admin/audit-trail.ts';
+import { connectByConsent } from '../connections/authorize.ts';
+import type { AuthorizingDeps, NewAuthorization } from '../connections/authorize.ts';
+import { connectWithKey } from '../connections/connect.ts';
+import type { ConnectingDeps, EnteredKey, KeyAudit } from '../connections/connect.ts';
+import { tellOwner } from '../connections/connection-owner.ts';
+import type { OwnerDeps } from '../connections/connection-owner.ts';
+import { readCursor, toPageBody } from '../http/cursor.ts';
+import { endpoint } from '../http/endpoint.ts';
+import type { Answer, Endpoint } from '../http/endpoint.ts';
+import { notFound } from '../errors/not-found.ts';
 import { pageOf, paging } from '../schemas/common.ts';
 import {
   connectionAnswer,
@@ -25,8 +25,8 @@ import {
   presentConnectionDetail,
   startedAuthorizationAnswer,
 } from '../schemas/connection.ts';
-import { wakeRunsOf } from '../steering-syncs.ts';
-import type { WakingDeps } from '../steering-syncs.ts';
+import { wakeRunsOf } from '../syncs/sync-actions.ts';
+import type { WakingDeps } from '../syncs/sync-actions.ts';
 
 export interface ConnectionRouteDeps extends ConnectingDeps, AuthorizingDeps, OwnerDeps, WakingDeps {
   readonly connections: ConnectionStore;
@@ -89,7 +89,7 @@ function createConnection(deps: ConnectionRouteDeps): Endpoint {
           ? await enterKey(deps, { ...by, venueId }, { ...wanted, secretKey: credentials.secretKey })
           : await askForConsent(deps, { ...by, venueId }, wanted);
       } catch (error) {
-        const deed = {
+        const auditEvent = {
           action: 'connection.refused',
           targetType: 'provider',
           targetId: wanted.provider,
@@ -97,20 +97,20 @@ function createConnection(deps: ConnectionRouteDeps): Endpoint {
         } as const;
         const { provider, environment } = wanted;
         if (error instanceof ApiError)
-          await deps.audit.note(by, venueId, { ...deed, details: { provider, environment, code: error.code } });
+          await deps.audit.note(by, venueId, { ...auditEvent, details: { provider, environment, code: error.code } });
         throw error;
       }
     },
   });
 }
 
-interface VenueDoer extends Doer {
+interface VenueActor extends Actor {
   readonly venueId: VenueId;
 }
 
 async function enterKey(
   deps: ConnectionRouteDeps,
-  { venueId, ...by }: VenueDoer,
+  { venueId, ...by }: VenueActor,
   entered: EnteredKey,
 ): Promise<Answer> {
   const { provider, environment } = entered;
@@ -131,7 +131,7 @@ async function enterKey(
 /** Where an idempotency key was given, the answer is kept with its URL, sealed so that only who has that key can read it. */
 async function askForConsent(
   deps: ConnectionRouteDeps,
-  { venueId, ...by }: VenueDoer,
+  { venueId, ...by }: VenueActor,
   wanted: Omit<NewAuthorization, 'requestedBy'>,
 ): Promise<Answer> {
   const auditOf = ({ provider, environment, flow, connectionId }: NewConnecting) =>

@@ -1,9 +1,9 @@
 import { PROVIDERS } from '../../contracts/providers.ts';
 import type { ProviderId } from '../../contracts/providers.ts';
-import type { BudgetStatusStore } from '../../db/budget-status-store.ts';
+import type { BudgetStatusStore } from '../../db/budgets/budget-status-store.ts';
 import type { Providers } from '../../providers/providers.ts';
-import { endpoint } from '../endpoint.ts';
-import type { Endpoint } from '../endpoint.ts';
+import { endpoint } from '../http/endpoint.ts';
+import type { Endpoint } from '../http/endpoint.ts';
 import {
   integrationAnswer,
   integrationsAnswer,

@@ -1,17 +1,17 @@
-import type { ConnectionSteeringStore } from '../../db/connection-steering-store.ts';
-import type { OAuthTokenStore } from '../../db/oauth-token-store.ts';
-import { forecast } from '../../domain/grant-forecast.ts';
-import { endpoint } from '../endpoint.ts';
-import type { Endpoint } from '../endpoint.ts';
+import type { ConnectionActionsStore } from '../../db/connections/connection-actions-store.ts';
+import type { OAuthTokenStore } from '../../db/connections/oauth-token-store.ts';
+import { forecast } from '../../domain/grants/grant-forecast.ts';
+import { endpoint } from '../http/endpoint.ts';
+import type { Endpoint } from '../http/endpoint.ts';
 import { presentReauthorizations, reauthorizationsAnswer } from '../schemas/reauthorization.ts';
 
 export interface ReauthorizationRouteDeps {
-  readonly steering: ConnectionSteeringStore;
+  readonly connectionActions: ConnectionActionsStore;
   readonly oauthTokens: Pick<OAuthTokenStore, 'listForForecast'>;
   readonly clock: () => Date;
 }
 
-export function reauthorizationRoute({ steering, oauthTokens, clock }: ReauthorizationRouteDeps): Endpoint {
+export function reauthorizationRoute({ connectionActions, oauthTokens, clock }: ReauthorizationRouteDeps): Endpoint {
   return endpoint({
     name: 'listReauthorizations',
     summary: 'Which connections will need their owner again, and when',
@@ -23,7 +23,7 @@ export function reauthorizationRoute({ steering, oauthTokens, clock }: Reauthori
     answers: { 200: { description: 'The forecast.', schema: reauthorizationsAnswer } },
     async handle({ ids: { venueId } }) {
       const [waiting, grants] = await Promise.all([
-        steering.listNeedingReauth(venueId),
+        connectionActions.listNeedingReauth(venueId),
         oauthTokens.listForForecast(venueId),
       ]);
       return { status: 200, body: presentReauthorizations(waiting, forecast(grants, clock())) };

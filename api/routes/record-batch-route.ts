@@ -1,10 +1,10 @@
 import type { Resource } from '../../contracts/providers.ts';
-import type { Deed } from '../audit-trail.ts';
-import type { AtomicLoadSlots } from '../atomic-load-slots.ts';
-import { batchEndpoint } from '../endpoint.ts';
-import type { Endpoint } from '../endpoint.ts';
-import { loadRecords, loadRecordsAtomically } from '../record-loading.ts';
-import type { LoadCounts } from '../record-loading.ts';
+import type { AuditEvent } from '../admin/audit-trail.ts';
+import type { AtomicLoadSlots } from '../records/atomic-load-slots.ts';
+import { batchEndpoint } from '../http/endpoint.ts';
+import type { Endpoint } from '../http/endpoint.ts';
+import { loadRecords, loadRecordsAtomically } from '../records/load-records.ts';
+import type { LoadCounts } from '../records/load-records.ts';
 import { batchAnswer, batchQuery } from '../schemas/records/batch.ts';
 import { collectionPath, venueOf } from './record-routes.ts';
 import type { RecordRouteDeps } from './record-routes.ts';
@@ -40,7 +40,7 @@ export function recordBatchRoute<R extends Resource>({
     problems: ['batch-refused', 'batch-too-large', 'too-many-loads'],
     async handle({ ids, query: { atomic }, body, caller, requestId }) {
       const venueId = venueOf(ids);
-      const deedOf = ({ received, created, updated, unchanged, rejected }: LoadCounts): Deed => ({
+      const auditEventOf = ({ received, created, updated, unchanged, rejected }: LoadCounts): AuditEvent => ({
         ...{ action: 'records.loaded', targetType: resource, targetId: venueId },
         details: { received, created, updated, unchanged, rejected, atomic },
       });
@@ -49,13 +49,13 @@ export function recordBatchRoute<R extends Resource>({
         kind,
         store,
         venueId,
-        auditOf: (counts: LoadCounts) => audit.entry(by, venueId, deedOf(counts)),
+        auditOf: (counts: LoadCounts) => audit.entry(by, venueId, auditEventOf(counts)),
       };
       if (atomic)
         return { status: 200, body: await atomicLoads.run(venueId, () => loadRecordsAtomically(target, body)) };
       const result = await loadRecords(target, body);
       // Kept in many transactions: the row tells of all of them, after the last.
-      await audit.note(by, venueId, deedOf(result));
+      await audit.note(by, venueId, auditEventOf(result));
       return { status: 200, body: result };
     },
   });

@@ -1,16 +1,16 @@
 import type { z } from 'zod';
 import type { RecordId, VenueId } from '../../contracts/ids.ts';
 import type { Resource } from '../../contracts/providers.ts';
-import { RECORD_TABLES } from '../../db/record-tables.ts';
-import type { RecordChanges, RecordStore, StoredRecord } from '../../db/record-store.ts';
-import type { AuditTrail } from '../audit-trail.ts';
-import { readCursor, toPageBody } from '../cursor.ts';
-import { endpoint, NOT_FOUND } from '../endpoint.ts';
-import type { AnyIds, Answer, Endpoint } from '../endpoint.ts';
-import { notFound } from '../not-found.ts';
-import { invalidRequest } from '../parse.ts';
-import type { Parsed } from '../parse.ts';
-import { checkChanged } from '../unchanged-fields.ts';
+import { RECORD_TABLES } from '../../db/records/record-tables.ts';
+import type { RecordChanges, RecordStore, StoredRecord } from '../../db/records/record-store.ts';
+import type { AuditTrail } from '../admin/audit-trail.ts';
+import { readCursor, toPageBody } from '../http/cursor.ts';
+import { endpoint, NOT_FOUND } from '../http/endpoint.ts';
+import type { AnyIds, Answer, Endpoint } from '../http/endpoint.ts';
+import { notFound } from '../errors/not-found.ts';
+import { invalidRequest } from '../http/parse.ts';
+import type { Parsed } from '../http/parse.ts';
+import { checkChanged } from '../records/unchanged-fields.ts';
 import { presentRecord } from '../schemas/records/record-kind.ts';
 import type { RecordKind } from '../schemas/records/record-kind.ts';
 

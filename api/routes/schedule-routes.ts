@@ -1,19 +1,19 @@
 import type { z } from 'zod';
 import type { ConnectionRef } from '../../contracts/ids.ts';
 import { RESOURCES } from '../../contracts/providers.ts';
-import type { Connection, ConnectionStore } from '../../db/connection-store.ts';
-import type { ScheduleStore } from '../../db/schedule-store.ts';
-import type { VenueStore } from '../../db/venue-store.ts';
+import type { Connection, ConnectionStore } from '../../db/connections/connection-store.ts';
+import type { ScheduleStore } from '../../db/runs/schedule-store.ts';
+import type { VenueStore } from '../../db/core/venue-store.ts';
 import { scheduleId } from '../../contracts/sync.ts';
-import { defaultJitterMs } from '../../domain/schedule-timing.ts';
-import type { ScheduleTiming } from '../../domain/schedule-timing.ts';
+import { defaultJitterMs } from '../../domain/schedule/schedule-timing.ts';
+import type { ScheduleTiming } from '../../domain/schedule/schedule-timing.ts';
 import type { Providers } from '../../providers/providers.ts';
-import type { AuditTrail } from '../audit-trail.ts';
-import { endpoint } from '../endpoint.ts';
-import type { Answer, Call, Endpoint, IdsOf } from '../endpoint.ts';
-import { notFound } from '../not-found.ts';
-import type { ScheduleGateway, ScheduleRef } from '../schedule-gateway.ts';
-import type { DefaultSchedules } from '../scheduling.ts';
+import type { AuditTrail } from '../admin/audit-trail.ts';
+import { endpoint } from '../http/endpoint.ts';
+import type { Answer, Call, Endpoint, IdsOf } from '../http/endpoint.ts';
+import { notFound } from '../errors/not-found.ts';
+import type { ScheduleGateway, ScheduleRef } from '../temporal/schedule-gateway.ts';
+import type { DefaultSchedules } from '../schedules/schedules.ts';
 import { pageOf } from '../schemas/common.ts';
 import {
   deletedScheduleAnswer,
@@ -23,7 +23,7 @@ import {
   scheduleBodyShown,
 } from '../schemas/schedule.ts';
 import type { TemporalUi } from '../schemas/sync.ts';
-import { checkAbility } from '../starting-syncs.ts';
+import { checkAbility } from '../syncs/start-sync.ts';
 
 export interface ScheduleRouteDeps {
   readonly connections: ConnectionStore;

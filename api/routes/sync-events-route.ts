@@ -1,16 +1,16 @@
 import { z } from 'zod';
-import type { SyncRun, SyncRunStore } from '../../db/sync-run-store.ts';
-import type { VenueShares } from '../../domain/venue-shares.ts';
-import { ApiError } from '../api-error.ts';
-import type { Caller } from '../caller.ts';
-import { streamEndpoint } from '../endpoint.ts';
-import type { Endpoint, Exchange } from '../endpoint.ts';
-import { EventStream } from '../event-stream.ts';
-import { notFound } from '../not-found.ts';
+import type { SyncRun, SyncRunStore } from '../../db/runs/sync-run-store.ts';
+import type { VenueShares } from '../../domain/sync/venue-shares.ts';
+import { ApiError } from '../errors/api-error.ts';
+import type { Caller } from '../auth/caller.ts';
+import { streamEndpoint } from '../http/endpoint.ts';
+import type { Endpoint, Exchange } from '../http/endpoint.ts';
+import { EventStream } from '../http/event-stream.ts';
+import { notFound } from '../errors/not-found.ts';
 import type { TemporalUi } from '../schemas/sync.ts';
-import { readLastEventId, SyncEventReader, unknownEventId } from '../sync-event-reader.ts';
-import type { ReaderPosition } from '../sync-event-reader.ts';
-import type { SyncFeeds } from '../sync-feed.ts';
+import { readLastEventId, SyncEventReader, unknownEventId } from '../syncs/sync-event-reader.ts';
+import type { ReaderPosition } from '../syncs/sync-event-reader.ts';
+import type { SyncFeeds } from '../syncs/sync-feed.ts';
 
 export interface SyncEventsRouteDeps {
   readonly runs: SyncRunStore;

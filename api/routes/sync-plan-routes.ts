@@ -1,11 +1,11 @@
 import type { SyncId, VenueId } from '../../contracts/ids.ts';
-import type { PlanStore } from '../../db/plan-store.ts';
-import type { SyncRun, SyncRunStore } from '../../db/sync-run-store.ts';
-import { ApiError } from '../api-error.ts';
-import { readCursor, toPageBody } from '../cursor.ts';
-import { endpoint } from '../endpoint.ts';
-import type { Endpoint } from '../endpoint.ts';
-import { notFound } from '../not-found.ts';
+import type { PlanStore } from '../../db/runs/plan-store.ts';
+import type { SyncRun, SyncRunStore } from '../../db/runs/sync-run-store.ts';
+import { ApiError } from '../errors/api-error.ts';
+import { readCursor, toPageBody } from '../http/cursor.ts';
+import { endpoint } from '../http/endpoint.ts';
+import type { Endpoint } from '../http/endpoint.ts';
+import { notFound } from '../errors/not-found.ts';
 import { pageOf } from '../schemas/common.ts';
 import { planAnswer, planItemAnswer, planItemsQuery, presentPlan, presentPlanItem } from '../schemas/sync-plan.ts';
 

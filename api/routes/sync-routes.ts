@@ -1,9 +1,9 @@
-import type { SyncRun } from '../../db/sync-run-store.ts';
-import type { AuditTrail, Deed } from '../audit-trail.ts';
-import { readCursor, toPageBody } from '../cursor.ts';
-import { endpoint } from '../endpoint.ts';
-import type { Endpoint } from '../endpoint.ts';
-import { notFound } from '../not-found.ts';
+import type { SyncRun } from '../../db/runs/sync-run-store.ts';
+import type { AuditTrail, AuditEvent } from '../admin/audit-trail.ts';
+import { readCursor, toPageBody } from '../http/cursor.ts';
+import { endpoint } from '../http/endpoint.ts';
+import type { Endpoint } from '../http/endpoint.ts';
+import { notFound } from '../errors/not-found.ts';
 import { pageOf } from '../schemas/common.ts';
 import {
   presentSync,
@@ -15,8 +15,8 @@ import {
   syncLogQuery,
 } from '../schemas/sync.ts';
 import type { TemporalUi } from '../schemas/sync.ts';
-import { startSync } from '../starting-syncs.ts';
-import type { SyncDeps } from '../starting-syncs.ts';
+import { startSync } from '../syncs/start-sync.ts';
+import type { SyncDeps } from '../syncs/start-sync.ts';
 
 export interface SyncRouteDeps extends SyncDeps {
   readonly audit: AuditTrail;
@@ -68,7 +68,7 @@ function startRoute(deps: SyncRouteDeps): Endpoint {
     }) {
       const window = from || to ? { from: from ?? null, to: to ?? null } : null;
       const by = { caller, requestId };
-      const auditOf = (opened: SyncRun) => deps.audit.entry(by, venueId, deedOf(opened, 'sync.started'));
+      const auditOf = (opened: SyncRun) => deps.audit.entry(by, venueId, auditEventOf(opened, 'sync.started'));
       const { run, joined } = await startSync(deps, {
         ...body,
         venueId,
@@ -79,7 +79,7 @@ function startRoute(deps: SyncRouteDeps): Endpoint {
         requestKey,
         auditOf,
       });
-      if (joined) await deps.audit.note(by, venueId, deedOf(run, 'sync.joined'));
+      if (joined) await deps.audit.note(by, venueId, auditEventOf(run, 'sync.joined'));
       return {
         status: joined ? 200 : 202,
         body: presentSync(run, deps.ui),
@@ -89,7 +89,7 @@ function startRoute(deps: SyncRouteDeps): Endpoint {
   });
 }
 
-const deedOf = ({ id, resource, direction, mode, dryRun }: SyncRun, action: string): Deed => ({
+const auditEventOf = ({ id, resource, direction, mode, dryRun }: SyncRun, action: string): AuditEvent => ({
   action,
   targetType: 'sync',
   targetId: id,

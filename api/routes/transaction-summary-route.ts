@@ -1,12 +1,12 @@
 import type { z } from 'zod';
-import type { TransactionSummaryStore } from '../../db/transaction-summary-store.ts';
-import type { VenueStore } from '../../db/venue-store.ts';
-import { dayIn } from '../../domain/time-zone.ts';
-import { ApiError } from '../api-error.ts';
-import { endpoint } from '../endpoint.ts';
-import type { Endpoint } from '../endpoint.ts';
-import { notFound } from '../not-found.ts';
-import { invalidRequest } from '../parse.ts';
+import type { TransactionSummaryStore } from '../../db/records/transaction-summary-store.ts';
+import type { VenueStore } from '../../db/core/venue-store.ts';
+import { dayIn } from '../../domain/schedule/time-zone.ts';
+import { ApiError } from '../errors/api-error.ts';
+import { endpoint } from '../http/endpoint.ts';
+import type { Endpoint } from '../http/endpoint.ts';
+import { notFound } from '../errors/not-found.ts';
+import { invalidRequest } from '../http/parse.ts';
 import { summaryAnswer, summaryQuery } from '../schemas/transaction-summary.ts';
 
 export interface TransactionSummaryRouteDeps {

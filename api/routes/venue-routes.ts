@@ -1,10 +1,10 @@
-import type { VenueStore } from '../../db/venue-store.ts';
-import { ApiError } from '../api-error.ts';
-import type { AuditTrail } from '../audit-trail.ts';
-import { readCursor, toPageBody } from '../cursor.ts';
-import { endpoint } from '../endpoint.ts';
-import type { Endpoint } from '../endpoint.ts';
-import { notFound } from '../not-found.ts';
+import type { VenueStore } from '../../db/core/venue-store.ts';
+import { ApiError } from '../errors/api-error.ts';
+import type { AuditTrail } from '../admin/audit-trail.ts';
+import { readCursor, toPageBody } from '../http/cursor.ts';
+import { endpoint } from '../http/endpoint.ts';
+import type { Endpoint } from '../http/endpoint.ts';
+import { notFound } from '../errors/not-found.ts';
 import { pageOf, paging } from '../schemas/common.ts';
 import { newVenueBody, presentVenue, venueAnswer, venueChangesBody } from '../schemas/venue.ts';
 import { z } from 'zod';

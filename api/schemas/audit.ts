@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { AuditRow } from '../../db/audit-store.ts';
+import type { AuditRow } from '../../db/core/audit-store.ts';
 import { instant, paging, timestamp } from './common.ts';
 
 const word = z.string().min(1).max(255);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { minorDigitsOf } from '../../domain/currencies.ts';
+import { minorDigitsOf } from '../../domain/reference/currencies.ts';
 
 const DIGITS = /^\d{1,9}$/;
 

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import type { Connection } from '../../db/connection-store.ts';
-import type { FullPasses } from '../../domain/full-pass.ts';
-import { notesOf } from '../../domain/connection-notes.ts';
-import { MAX_RETURN_URL_LENGTH } from '../../domain/return-url.ts';
+import type { Connection } from '../../db/connections/connection-store.ts';
+import type { FullPasses } from '../../domain/sync/full-pass.ts';
+import { notesOf } from '../../domain/grants/connection-notes.ts';
+import { MAX_RETURN_URL_LENGTH } from '../../domain/grants/return-url.ts';
 import { Secret } from '../../vault/secret.ts';
-import type { StartedAuthorization } from '../authorizing.ts';
+import type { StartedAuthorization } from '../connections/authorize.ts';
 import { orNull, timestamp } from './common.ts';
 import { connectionState, environment, oauthFlow, provider, direction, resource } from './words.ts';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Environment, ProviderCapabilities, ProviderId } from '../../contracts/providers.ts';
-import type { BudgetStatus } from '../../db/budget-status-store.ts';
+import type { BudgetStatus } from '../../db/budgets/budget-status-store.ts';
 import type { Integration as IntegrationHere } from '../../providers/providers.ts';
 import { orNull } from './common.ts';
 import { direction, environment, oauthFlow, provider, resource } from './words.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { rotateVaultKeysWorkflowId } from '../../contracts/vault.ts';
-import type { RotationJob } from '../../db/secret-rotation-store.ts';
+import type { RotationJob } from '../../db/connections/secret-rotation-store.ts';
 import { orNull, timestamp } from './common.ts';
 import type { TemporalUi } from './sync.ts';
 

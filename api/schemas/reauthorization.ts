@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { GRANT_DEADLINES } from '../../contracts/connections.ts';
-import type { NeedingReauth } from '../../db/connection-steering-store.ts';
-import type { ForecastEntry } from '../../domain/grant-forecast.ts';
+import type { NeedingReauth } from '../../db/connections/connection-actions-store.ts';
+import type { ForecastEntry } from '../../domain/grants/grant-forecast.ts';
 import { timestamp } from './common.ts';
 import { provider } from './words.ts';
 

@@ -1,17 +1,17 @@
 import { z } from 'zod';
 import { scheduleId } from '../../contracts/sync.ts';
 import type { ConnectionRef } from '../../contracts/ids.ts';
-import { parseCron } from '../../domain/cron.ts';
-import { MAX_FULL_EVERY_MS, MIN_FULL_EVERY_MS, fullPassDueAt } from '../../domain/full-pass.ts';
-import type { FullPasses } from '../../domain/full-pass.ts';
+import { parseCron } from '../../domain/schedule/cron.ts';
+import { MAX_FULL_EVERY_MS, MIN_FULL_EVERY_MS, fullPassDueAt } from '../../domain/sync/full-pass.ts';
+import type { FullPasses } from '../../domain/sync/full-pass.ts';
 import {
   MAX_EVERY_MS,
   MAX_JITTER_MS,
   MIN_EVERY_MS,
   formatDuration,
   parseDuration,
-} from '../../domain/schedule-timing.ts';
-import type { Schedule } from '../schedule-gateway.ts';
+} from '../../domain/schedule/schedule-timing.ts';
+import type { Schedule } from '../temporal/schedule-gateway.ts';
 import { orNull, timestamp } from './common.ts';
 import type { TemporalUi } from './sync.ts';
 import { timeZone } from './venue.ts';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { PLAN_ACTIONS } from '../../contracts/sync.ts';
-import type { PlanItem, PlanSummary } from '../../db/plan-store.ts';
-import { PLAN_LIFETIME_MS } from '../../db/sync-run-opening.ts';
-import type { SyncRun } from '../../db/sync-run-store.ts';
+import type { PlanItem, PlanSummary } from '../../db/runs/plan-store.ts';
+import { PLAN_LIFETIME_MS } from '../../db/runs/sync-run-opening.ts';
+import type { SyncRun } from '../../db/runs/sync-run-store.ts';
 import { paging, timestamp } from './common.ts';
 import { planAction } from './words.ts';
 

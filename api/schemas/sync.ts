@@ -2,8 +2,8 @@ import { z } from 'zod';
 import type { ConnectionId, SyncId } from '../../contracts/ids.ts';
 import { WAITING_FOR } from '../../contracts/sync.ts';
 import type { SyncPhase } from '../../contracts/sync.ts';
-import type { SyncWindow } from '../../db/sync-run-opening.ts';
-import type { SyncLogRow, SyncRun } from '../../db/sync-run-store.ts';
+import type { SyncWindow } from '../../db/runs/sync-run-opening.ts';
+import type { SyncLogRow, SyncRun } from '../../db/runs/sync-run-store.ts';
 import { instant, orNull, paging, timestamp, uuid } from './common.ts';
 import { direction, resource, syncLogAction, syncLogLevel, syncMode, syncOutcome, syncPhase } from './words.ts';
 

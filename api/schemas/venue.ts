@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { Venue } from '../../db/venue-store.ts';
-import { findTimeZone } from '../../domain/time-zone.ts';
+import type { Venue } from '../../db/core/venue-store.ts';
+import { findTimeZone } from '../../domain/schedule/time-zone.ts';
 import { currency, sourceId, timestamp } from './common.ts';
 
 const name = z.string().min(1).max(200);

@@ -20,7 +20,7 @@ export const idempotencyKeys = pgTable(
     status: integer('status'),
     createdAt: instant('created_at').notNull().defaultNow(),
     expiresAt: instant('expires_at').notNull(),
-    /** Status, headers and body, sealed: `db/sealed-answer.ts`. */
+    /** Status, headers and body, sealed: `db/core/sealed-answer.ts`. */
     answer: bytes('answer'),
   },
   (table) => [

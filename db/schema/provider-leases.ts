@@ -11,7 +11,7 @@ export const providerLeases = pgTable(
     holder: text('holder').notNull(),
     slots: integer('slots').notNull(),
     expiresAt: instant('expires_at').notNull(),
-    /** The worker process that uses them (`db/worker-presence.ts`), and the activity attempt that it does so for: Temporal's token, as base64. */
+    /** The worker process that uses them (`db/runs/worker-presence.ts`), and the activity attempt that it does so for: Temporal's token, as base64. */
     workerKey: integer('worker_key'),
     taskToken: text('task_token'),
   },

@@ -35,7 +35,7 @@ export interface SquareRefusal {
 }
 
 /**
- * What the SDK's call answers. Throws ProviderError: the SDK's own errors quote the whole answer. `refuse` judges a refusal.
+ * What the SDK's call answers. Throws ProviderError: the SDK's own errors quote the whole answer. `refuse` classifies a refusal.
  */
 export async function askSquare<T>(
   calls: OAuthCalls,

@@ -4,17 +4,17 @@ import type { Resource } from '../../contracts/providers.ts';
 import type { ProviderAdapter, PullPlan, ResourceMapping, ResourceSession, SessionOptions } from '../provider.ts';
 import { readOnlyMapping } from '../read-only-mapping.ts';
 import { STRIPE_CAPABILITIES } from './capabilities.ts';
-import { createCustomerSession, customerMapping, customerPullPlan } from './customers.ts';
-import { createStripeFetch } from './http-client.ts';
-import { API_VERSION } from './names.ts';
-import { createInvoiceSession, invoicePullPlan } from './invoice-session.ts';
-import { createProductSession } from './product-session.ts';
-import { productMapping, productPullPlan } from './products.ts';
-import { createAsk } from './requests.ts';
-import type { Ask } from './requests.ts';
-import { accountSchema, eventSchema, listSchema } from './responses.ts';
-import { createTransactionSession } from './transaction-session.ts';
-import { transactionPullPlan } from './transactions.ts';
+import { createCustomerSession, customerMapping, customerPullPlan } from './customers/customers.ts';
+import { createStripeFetch } from './http/http-client.ts';
+import { API_VERSION } from './customers/names.ts';
+import { createInvoiceSession, invoicePullPlan } from './invoices/invoice-session.ts';
+import { createProductSession } from './products/product-session.ts';
+import { productMapping, productPullPlan } from './products/products.ts';
+import { createAsk } from './http/requests.ts';
+import type { Ask } from './http/requests.ts';
+import { accountSchema, eventSchema, listSchema } from './http/responses.ts';
+import { createTransactionSession } from './transactions/transaction-session.ts';
+import { transactionPullPlan } from './transactions/transactions.ts';
 
 /** Longer than any answer that is still coming; a lost one must not hold a lane for minutes. */
 const CALL_TIMEOUT_MS = 30_000;

@@ -2,7 +2,7 @@ import { Stripe } from 'stripe';
 import { connectionFailureOf } from '../connection-failure.ts';
 import { ProviderError, leavesOutcomeOpen } from '../provider-error.ts';
 import type { ProviderErrorKind } from '../provider-error.ts';
-import { NOT_STRIPES } from './http-client.ts';
+import { NOT_STRIPES } from './http/http-client.ts';
 
 /** HTTP status → kind, for what no error class decides. */
 function kindOfStatus(httpStatus: number | undefined): ProviderErrorKind {

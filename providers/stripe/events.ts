@@ -4,11 +4,11 @@ import { fewAtATime } from '../few-at-a-time.ts';
 import { idIn, rejectionOf } from '../items.ts';
 import type { UnreadableItem } from '../items.ts';
 import type { ListQuery, ProviderRejection } from '../provider.ts';
-import { createdWithin, startingAfter, versionOfEvent } from './lists.ts';
-import type { Listed } from './lists.ts';
-import { API_VERSION, PAGE_SIZE } from './names.ts';
-import type { Ask } from './requests.ts';
-import { eventSchema, listSchema, subjectIdIn } from './responses.ts';
+import { createdWithin, startingAfter, versionOfEvent } from './http/lists.ts';
+import type { Listed } from './http/lists.ts';
+import { API_VERSION, PAGE_SIZE } from './customers/names.ts';
+import type { Ask } from './http/requests.ts';
+import { eventSchema, listSchema, subjectIdIn } from './http/responses.ts';
 
 /**
  * An event's object was rendered when the event was made, in the API version that its account had then, whatever version asks for it

@@ -4,16 +4,16 @@ import { listen } from '../core/http.ts';
 import { createControlApi } from '../core/control-api.ts';
 import { webhookRoutes } from '../oauth/control.ts';
 import { RevocationWebhooks } from '../oauth/revocation-webhooks.ts';
-import { RateLimiter } from './limits.ts';
-import type { Limits } from './limits.ts';
-import { StripeState } from './state.ts';
+import { RateLimiter } from './http/limits.ts';
+import type { Limits } from './http/limits.ts';
+import { StripeState } from './state/state.ts';
 import { createStripeApi } from './stripe-api.ts';
-import { newAccount } from './account.ts';
-import { deauthorizationWriter } from './deauthorized.ts';
-import { GrantedKeys } from './granted-keys.ts';
-import { stripeControlRoutes } from './stripe-control.ts';
-import { accountsOf, createStripeOAuth, isOAuthPath, openGrants, stripeApps } from './stripe-oauth.ts';
-import type { StripeApps } from './stripe-oauth.ts';
+import { newAccount } from './state/account.ts';
+import { deauthorizationWriter } from './events/deauthorized.ts';
+import { GrantedKeys } from './oauth/granted-keys.ts';
+import { stripeControlRoutes } from './control/stripe-control.ts';
+import { accountsOf, createStripeOAuth, isOAuthPath, openGrants, stripeApps } from './oauth/stripe-oauth.ts';
+import type { StripeApps } from './oauth/stripe-oauth.ts';
 
 export interface StripeSandboxOptions {
   /** 0 or absent takes any free port. */

@@ -4,11 +4,11 @@ import { DrizzleQueryError, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describe as describeError, toFailure } from '../../activities/failures.ts';
 import { FAILURE } from '../../contracts/failures.ts';
-import { SupersededError } from '../../db/run-scope.ts';
+import { SupersededError } from '../../db/runs/run-scope.ts';
 import { PROVIDER_ERROR_KINDS, ProviderError } from '../../providers/provider-error.ts';
 import { VaultError } from '../../vault/vault-error.ts';
-import { createTestDatabase } from '../support/database.ts';
-import type { TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/services/database.ts';
+import type { TestDatabase } from '../support/services/database.ts';
 
 const SECRET = 'ada@private.example';
 

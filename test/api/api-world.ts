@@ -3,40 +3,40 @@ import { sql } from 'drizzle-orm';
 import { SignJWT } from 'jose';
 import { createApp } from '../../api/app.ts';
 import type { AppConfig, AppDeps } from '../../api/app.ts';
-import { createAuthorizationStates } from '../../api/authorization-states.ts';
-import type { Role } from '../../api/caller.ts';
-import { startServer } from '../../api/server.ts';
+import { createAuthorizationStates } from '../../api/connections/authorization-states.ts';
+import type { Role } from '../../api/auth/caller.ts';
+import { startServer } from '../../api/http/server.ts';
 import type { VenueId } from '../../contracts/ids.ts';
 import type { ProviderId } from '../../contracts/providers.ts';
-import { createAccountConnections } from '../../db/account-connections.ts';
-import { createAuditStore } from '../../db/audit-store.ts';
-import { createBudgetStatusStore } from '../../db/budget-status-store.ts';
-import { createBudgetStore } from '../../db/budget-store.ts';
-import { createConnectionSteeringStore } from '../../db/connection-steering-store.ts';
-import { createConnectionStore } from '../../db/connection-store.ts';
-import { createIdempotencyStore } from '../../db/idempotency-store.ts';
-import { createRecordStores } from '../../db/record-store.ts';
-import { createOAuthTokenStore } from '../../db/oauth-token-store.ts';
-import { createPlanStore } from '../../db/plan-store.ts';
-import { createScheduleStore } from '../../db/schedule-store.ts';
-import { createSecretRotationStore } from '../../db/secret-rotation-store.ts';
-import { createSyncProgressStore } from '../../db/sync-progress-store.ts';
-import { createSyncRunStore } from '../../db/sync-run-store.ts';
-import { createTransactionSummaryStore } from '../../db/transaction-summary-store.ts';
-import { createVenueStore } from '../../db/venue-store.ts';
-import { createWebhookDeliveryStore } from '../../db/webhook-delivery-store.ts';
+import { createAccountConnections } from '../../db/connections/account-connections.ts';
+import { createAuditStore } from '../../db/core/audit-store.ts';
+import { createBudgetStatusStore } from '../../db/budgets/budget-status-store.ts';
+import { createBudgetStore } from '../../db/budgets/budget-store.ts';
+import { createConnectionActionsStore } from '../../db/connections/connection-actions-store.ts';
+import { createConnectionStore } from '../../db/connections/connection-store.ts';
+import { createIdempotencyStore } from '../../db/core/idempotency-store.ts';
+import { createRecordStores } from '../../db/records/record-store.ts';
+import { createOAuthTokenStore } from '../../db/connections/oauth-token-store.ts';
+import { createPlanStore } from '../../db/runs/plan-store.ts';
+import { createScheduleStore } from '../../db/runs/schedule-store.ts';
+import { createSecretRotationStore } from '../../db/connections/secret-rotation-store.ts';
+import { createSyncProgressStore } from '../../db/runs/sync-progress-store.ts';
+import { createSyncRunStore } from '../../db/runs/sync-run-store.ts';
+import { createTransactionSummaryStore } from '../../db/records/transaction-summary-store.ts';
+import { createVenueStore } from '../../db/core/venue-store.ts';
+import { createWebhookDeliveryStore } from '../../db/webhooks/webhook-delivery-store.ts';
 import { createProviders, createWebhooks } from '../../providers/registry.ts';
 import type { ProvidersConfig } from '../../providers/registry.ts';
 import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { createSealer } from '../../vault/sealer.ts';
 import { Secret } from '../../vault/secret.ts';
-import { createTestDatabase } from '../support/database.ts';
-import { sandboxControl } from '../support/sandbox-control.ts';
-import { allApps } from './all-apps.ts';
-import { RecordedConnections } from './recorded-connections.ts';
-import { RecordedSchedules } from './recorded-schedules.ts';
-import { RecordingGateway } from './recording-gateway.ts';
+import { createTestDatabase } from '../support/services/database.ts';
+import { sandboxControl } from '../support/sandbox/sandbox-control.ts';
+import { allApps } from './openapi/all-apps.ts';
+import { RecordedConnections } from './connections/recorded-connections.ts';
+import { RecordedSchedules } from './schedules/recorded-schedules.ts';
+import { RecordingGateway } from './syncs/recording-gateway.ts';
 
 export const JWT_SECRET = randomBytes(32).toString('base64');
 export const PUBLIC_URL = 'https://interlock.test';
@@ -154,7 +154,7 @@ export async function createApiWorld(
     plans: createPlanStore(db),
     budgets: createBudgetStatusStore(db),
     idempotency: createIdempotencyStore(db),
-    steering: createConnectionSteeringStore(db),
+    connectionActions: createConnectionActionsStore(db),
     oauthTokens: createOAuthTokenStore({ db, refreshing: db, audit }),
     audit,
     accountConnections: createAccountConnections(db),

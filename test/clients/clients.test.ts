@@ -3,15 +3,15 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { REPOSITORY } from '../../runtime/home.ts';
-import { runCommand } from '../../runtime/run-command.ts';
-import { findPython } from '../support/python-environment.ts';
-import { startSystem } from '../support/system.ts';
-import type { System } from '../support/system.ts';
+import { REPOSITORY } from '../../runtime/start/home.ts';
+import { runCommand } from '../../runtime/processes/run-command.ts';
+import { findPython } from '../support/services/python-environment.ts';
+import { startSystem } from '../support/worlds/system.ts';
+import type { System } from '../support/worlds/system.ts';
 
 const PYTHON = await findPython({
   folder: 'openapi-python-client-0.29.1',
-  requirements: fileURLToPath(new URL('../support/openapi-python-client-requirements.txt', import.meta.url)),
+  requirements: fileURLToPath(new URL('../support/services/openapi-python-client-requirements.txt', import.meta.url)),
 });
 if ('missing' in PYTHON)
   process.stderr.write(

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import { PROVIDERS } from '../../contracts/providers.ts';
 import type { ProviderId, Resource } from '../../contracts/providers.ts';
-import { fingerprintOf } from '../../domain/fingerprint.ts';
+import { fingerprintOf } from '../../domain/sync/fingerprint.ts';
 import type {
   Call,
   ListQuery,
@@ -76,10 +76,10 @@ export function createBench(provider: ProviderId) {
     open,
     map,
     write: (resource: Resource): ResourceWriter => writerOf(open().resource(resource)),
-    /** Whether a record and its twin would be pushed as the same. */
-    agreed: (resource: Resource, record: MappableRecord, twin: ProviderRecord | null) =>
-      twin?.fields != null &&
-      fingerprintOf(map(resource, { ...record, fields: twin.fields }).payload) ===
+    /** Whether a record and its remote record would be pushed as the same. */
+    agreed: (resource: Resource, record: MappableRecord, remote: ProviderRecord | null) =>
+      remote?.fields != null &&
+      fingerprintOf(map(resource, { ...record, fields: remote.fields }).payload) ===
         fingerprintOf(map(resource, record).payload),
   };
 }
@@ -103,10 +103,10 @@ export function writerOf({ writer }: ResourceSession): ResourceWriter {
 
 export const aKey = () => ({ idempotencyKey: `conformance-${randomUUID()}` });
 /** Options of an update after this reading or write. */
-export const changing = (twin: ProviderRecord | null) => ({
+export const changing = (remote: ProviderRecord | null) => ({
   ...aKey(),
   clearedMetadataKeys: [],
-  externalState: twin?.externalState ?? null,
+  externalState: remote?.externalState ?? null,
 });
 export const allTime = (): Part => ({
   fromEpochS: null,

@@ -145,25 +145,25 @@ describe.each(STAND_INS)('the adapter of stripe with $name', ({ start, lists, la
 
   it('writes a customer, changes it and reads it back', async () => {
     const record = aRecord(full);
-    const twin = await writerOf(customers()).create(map(record), aKey());
-    expect(twin).toMatchObject({
+    const remote = await writerOf(customers()).create(map(record), aKey());
+    expect(remote).toMatchObject({
       recordId: record.id,
       fields: { email: 'ada@example.com', metadata: { tier: 'gold' }, marketingConsent: true },
     });
     const updated = await writerOf(customers()).update(
-      twin.externalId,
+      remote.externalId,
       map({ ...record, fields: renamed(full) }),
-      changing(twin),
+      changing(remote),
     );
-    expect(updated).toMatchObject({ externalId: twin.externalId, fields: { name: 'Renamed' } });
-    expect(await customers().retrieve(twin.externalId)).toMatchObject({
+    expect(updated).toMatchObject({ externalId: remote.externalId, fields: { name: 'Renamed' } });
+    expect(await customers().retrieve(remote.externalId)).toMatchObject({
       recordId: record.id,
       fields: { name: 'Renamed' },
     });
-    expect(await customers().retrieve(`${twin.externalId}x`)).toBeNull();
+    expect(await customers().retrieve(`${remote.externalId}x`)).toBeNull();
     expect(
-      await writerOf(customers()).findTwin({ recordId: record.id, email: null, createdSinceEpochS: 0, after: null }),
-    ).toMatchObject({ found: { externalId: twin.externalId } });
+      await writerOf(customers()).findRemote({ recordId: record.id, email: null, createdSinceEpochS: 0, after: null }),
+    ).toMatchObject({ found: { externalId: remote.externalId } });
   });
 
   it.runIf(keepsKeys)('creates once under one key, and is told when a key comes with other content', async () => {
@@ -211,11 +211,11 @@ describe.each(STAND_INS)('the adapter of stripe with $name', ({ start, lists, la
       'events',
     ];
     const record = aRecord(full);
-    const twin = await writerOf(customers()).create(map(record), aKey());
+    const remote = await writerOf(customers()).create(map(record), aKey());
     const abilities: Readonly<Record<string, () => Promise<unknown>>> = {
       account: () => session().account(),
       count: () => customers().count(),
-      archive: () => writerOf(customers()).archive(twin.externalId, aKey()),
+      archive: () => writerOf(customers()).archive(remote.externalId, aKey()),
       ...Object.fromEntries(
         everyList.map((list) => [list, () => (list === 'products' ? aProduct() : readWhole(list))]),
       ),

@@ -97,12 +97,12 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
     it('tells the newest state of what was created and changed, if it has a change feed', async () => {
       if (adapter().pullPlan(resource).changes === null) return;
       const record = aRecord(full);
-      const twin = await write(resource).create(map(resource, record), aKey());
+      const remote = await write(resource).create(map(resource, record), aKey());
       const later = { ...record, fields: renamed(full) };
-      await write(resource).update(twin.externalId, map(resource, later), changing(twin));
+      await write(resource).update(remote.externalId, map(resource, later), changing(remote));
       const told = await changes();
       const newest = told.reduce((one, other) => (other.version > one.version ? other : one));
-      expect(newest).toMatchObject({ externalId: twin.externalId, recordId: record.id, deleted: false });
+      expect(newest).toMatchObject({ externalId: remote.externalId, recordId: record.id, deleted: false });
       expect(agreed(resource, later, newest)).toBe(true);
       const versions = told.map(({ version }) => version);
       expect(versions).toEqual([...versions].sort((a, b) => b - a));
@@ -110,10 +110,10 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
 
     it('tells a deletion, and nothing newer', async () => {
       if (adapter().pullPlan(resource).changes === null) return;
-      const twin = await write(resource).create(map(resource, aRecord(minimal)), aKey());
-      await sandbox().remove(resource, twin.externalId);
+      const remote = await write(resource).create(map(resource, aRecord(minimal)), aKey());
+      await sandbox().remove(resource, remote.externalId);
       const told = await changes();
-      expect(told[0]).toMatchObject({ externalId: twin.externalId, deleted: true, fields: null });
+      expect(told[0]).toMatchObject({ externalId: remote.externalId, deleted: true, fields: null });
       expect(told.every(({ version }) => version <= (told[0]?.version ?? 0))).toBe(true);
     });
   });

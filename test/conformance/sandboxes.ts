@@ -2,7 +2,7 @@ import type { ProviderId, Resource } from '../../contracts/providers.ts';
 import type { ProvidersConfig } from '../../providers/registry.ts';
 import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
 import { Secret } from '../../vault/secret.ts';
-import { sandboxControl } from '../support/sandbox-control.ts';
+import { sandboxControl } from '../support/sandbox/sandbox-control.ts';
 
 export type Trouble =
   | 'server-error'

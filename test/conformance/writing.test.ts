@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ProviderError } from '../../providers/provider-error.ts';
-import type { MappableRecord, ProviderRecord, ResourceWriter, TwinSearch } from '../../providers/provider.ts';
+import type { MappableRecord, ProviderRecord, ResourceWriter, RemoteSearch } from '../../providers/provider.ts';
 import { SPOKEN, aKey, changing, createBench, writerOf } from './bench.ts';
 import { aRecord, samplesOf } from './records.ts';
 import type { Trouble } from './sandboxes.ts';
@@ -35,13 +35,13 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
     it('takes as many calls as the mapping foretells', async () => {
       const record = aRecord(full);
       const { callsToWrite } = adapter().mapping(resource);
-      const twin = await create(record);
+      const remote = await create(record);
       expect(counted()).toBe(callsToWrite(map(resource, record), null));
       for (const fields of [full, minimal]) {
         const mapped = map(resource, { ...record, fields });
         const before = counted();
-        await write(resource).update(twin.externalId, mapped, changing(twin));
-        expect(counted() - before).toBe(callsToWrite(mapped, { externalState: twin.externalState ?? null }));
+        await write(resource).update(remote.externalId, mapped, changing(remote));
+        expect(counted() - before).toBe(callsToWrite(mapped, { externalState: remote.externalState ?? null }));
       }
     });
 
@@ -60,51 +60,54 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
       expect(await sandbox().ids(resource)).toEqual([second.externalId]);
     });
 
-    it.each(emails)('finds the twin of a lost answer without its key, by email %s and our id', async (email) => {
-      const record = aRecord({ ...full, ...(email === null && 'email' in full && { email: null }) });
-      await sandbox().seed(resource, 3);
-      await sandbox().trouble('reset-after-commit', 1);
-      await create(record).catch(() => undefined);
-      expect(await lookFor(write(resource), record, email)).toMatchObject({ recordId: record.id });
-      expect(await lookFor(write(resource), aRecord(full), email)).toBeNull();
-    });
+    it.each(emails)(
+      'finds the remote record of a lost answer without its key, by email %s and our id',
+      async (email) => {
+        const record = aRecord({ ...full, ...(email === null && 'email' in full && { email: null }) });
+        await sandbox().seed(resource, 3);
+        await sandbox().trouble('reset-after-commit', 1);
+        await create(record).catch(() => undefined);
+        expect(await lookFor(write(resource), record, email)).toMatchObject({ recordId: record.id });
+        expect(await lookFor(write(resource), aRecord(full), email)).toBeNull();
+      },
+    );
 
     it('updates every field, clears what is cleared, and keeps the id', async () => {
       const record = aRecord(full);
-      const twin = await create(record);
+      const remote = await create(record);
       const emptied = { ...record, fields: minimal };
-      const updated = await write(resource).update(twin.externalId, map(resource, emptied), {
-        ...changing(twin),
+      const updated = await write(resource).update(remote.externalId, map(resource, emptied), {
+        ...changing(remote),
         clearedMetadataKeys: Object.keys(full.metadata),
       });
-      expect(updated.externalId).toBe(twin.externalId);
-      for (const read of [updated, await session().retrieve(twin.externalId)])
+      expect(updated.externalId).toBe(remote.externalId);
+      for (const read of [updated, await session().retrieve(remote.externalId)])
         expect(agreed(resource, emptied, read)).toBe(true);
-      const refilled = await write(resource).update(twin.externalId, map(resource, record), changing(updated));
+      const refilled = await write(resource).update(remote.externalId, map(resource, record), changing(updated));
       expect(agreed(resource, record, refilled)).toBe(true);
     });
 
     it('ends an update the same however often it is repeated', async () => {
       const record = aRecord(full);
-      const twin = await create(record);
-      const options = { ...changing(twin), clearedMetadataKeys: Object.keys(full.metadata) };
+      const remote = await create(record);
+      const options = { ...changing(remote), clearedMetadataKeys: Object.keys(full.metadata) };
       const mapped = map(resource, { ...record, fields: minimal });
-      await write(resource).update(twin.externalId, mapped, options);
+      await write(resource).update(remote.externalId, mapped, options);
       expect(
         agreed(
           resource,
           { ...record, fields: minimal },
-          await write(resource).update(twin.externalId, mapped, options),
+          await write(resource).update(remote.externalId, mapped, options),
         ),
       ).toBe(true);
-      expect(await sandbox().ids(resource)).toEqual([twin.externalId]);
+      expect(await sandbox().ids(resource)).toEqual([remote.externalId]);
     });
 
-    it('takes a twin out of use, says whether for good, and calls one that is gone gone', async () => {
+    it('takes a remote record out of use, says whether for good, and calls one that is gone gone', async () => {
       const record = aRecord(minimal);
-      const twin = await create(record);
-      const end = await write(resource).archive(twin.externalId, aKey());
-      const left = await session().retrieve(twin.externalId);
+      const remote = await create(record);
+      const end = await write(resource).archive(remote.externalId, aKey());
+      const left = await session().retrieve(remote.externalId);
       if (end === 'deleted') expect(left).toBeNull();
       else {
         expect(agreed(resource, record, left)).toBe(false);
@@ -112,21 +115,21 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
           agreed(
             resource,
             record,
-            await write(resource).update(twin.externalId, map(resource, record), changing(left)),
+            await write(resource).update(remote.externalId, map(resource, record), changing(left)),
           ),
         ).toBe(true);
-        await sandbox().remove(resource, twin.externalId);
+        await sandbox().remove(resource, remote.externalId);
       }
-      expect(await write(resource).archive(twin.externalId, aKey())).toBe('deleted');
+      expect(await write(resource).archive(remote.externalId, aKey())).toBe('deleted');
     });
 
     it('has nothing to retrieve where there never was a record or is none any more, and refuses to update it', async () => {
-      const twin = await create(aRecord(minimal));
-      await sandbox().remove(resource, twin.externalId);
-      expect(await session().retrieve(twin.externalId)).toBeNull();
+      const remote = await create(aRecord(minimal));
+      await sandbox().remove(resource, remote.externalId);
+      expect(await session().retrieve(remote.externalId)).toBeNull();
       for (const fields of [minimal, full]) {
         await expect(
-          write(resource).update(twin.externalId, map(resource, aRecord(fields)), changing(twin)),
+          write(resource).update(remote.externalId, map(resource, aRecord(fields)), changing(remote)),
         ).rejects.toMatchObject({ details: { kind: 'rejected', httpStatus: 404 } });
       }
     });
@@ -184,7 +187,7 @@ async function lookFor(
   const hint = { recordId: record.id, email, createdSinceEpochS: Math.floor(Date.now() / 1_000) - 600 };
   let after: string | null = null;
   do {
-    const search: TwinSearch = await writer.findTwin({ ...hint, after });
+    const search: RemoteSearch = await writer.findRemote({ ...hint, after });
     if (search.found) return search.found;
     after = search.after;
   } while (after !== null);

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { VenueId } from '../../contracts/ids.ts';
-import { notesOf } from '../../domain/connection-notes.ts';
+import { notesOf } from '../../domain/grants/connection-notes.ts';
 import { Secret } from '../../vault/secret.ts';
-import type { ConnectionWorld } from '../support/connection-world.ts';
+import type { ConnectionWorld } from '../support/worlds/connection-world.ts';
 import { useConnectionWorld } from './connection-suite.ts';
 
 describe('an attempt to connect', () => {
@@ -93,7 +93,7 @@ describe('an attempt to connect', () => {
   it('to re-authorise keeps the connection with its account, and with what a person had stopped', async () => {
     const { id: account } = await square().addAccount();
     const first = await world.connect(venueId, 'square', { account });
-    await world.api.steering.suspend(first, { cause: 'A person stopped it.', nextAction: 'Resume it.' });
+    await world.api.connectionActions.suspend(first, { cause: 'A person stopped it.', nextAction: 'Resume it.' });
     const again = await world.beginAgain(first, 'square');
     expect(await world.complete(again, await world.approve(again, account))).toEqual({
       outcome: 'connected',

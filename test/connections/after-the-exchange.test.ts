@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { VenueId } from '../../contracts/ids.ts';
 import type { OAuthFlow, ProviderId } from '../../contracts/providers.ts';
-import type { ConnectionWorld } from '../support/connection-world.ts';
+import type { ConnectionWorld } from '../support/worlds/connection-world.ts';
 import { until } from '../support/eventually.ts';
 import { textOf } from '../support/history.ts';
 import { useConnectionWorld } from './connection-suite.ts';

@@ -1,10 +1,10 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { describe, expect, it } from 'vitest';
-import { createAuthorizingActivities } from '../../activities/authorizing.ts';
+import { createAuthorizingActivities } from '../../activities/connections/authorize-connection.ts';
 import type { AuthorizeConnectionInput } from '../../contracts/connections.ts';
 import type { VenueId } from '../../contracts/ids.ts';
 import { AUTHORIZATION_LIFE_MS } from '../../contracts/connections.ts';
-import type { ConnectionWorld, StartedAttempt } from '../support/connection-world.ts';
+import type { ConnectionWorld, StartedAttempt } from '../support/worlds/connection-world.ts';
 import { until } from '../support/eventually.ts';
 import { activitiesIn } from '../support/history.ts';
 import { useConnectionWorld } from './connection-suite.ts';

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import type { VenueId } from '../../contracts/ids.ts';
-import { createConnectionWorld } from '../support/connection-world.ts';
-import type { ConnectionWorld } from '../support/connection-world.ts';
+import { createConnectionWorld } from '../support/worlds/connection-world.ts';
+import type { ConnectionWorld } from '../support/worlds/connection-world.ts';
 
 /** One world for the tests of a `describe`. Before each, `enter` is given it and a new venue; after each, no provider has a fault left. */
 export function useConnectionWorld(enter: (world: ConnectionWorld, venueId: VenueId) => void): void {

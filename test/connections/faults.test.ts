@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { providerEnvironment } from '../../runtime/child-environment.ts';
-import { createConnectionWorld } from '../support/connection-world.ts';
-import type { ConnectionWorld } from '../support/connection-world.ts';
+import { providerEnvironment } from '../../runtime/processes/child-environment.ts';
+import { createConnectionWorld } from '../support/worlds/connection-world.ts';
+import type { ConnectionWorld } from '../support/worlds/connection-world.ts';
 import { until } from '../support/eventually.ts';
-import { startKmsServer } from '../support/kms-server.ts';
+import { startKmsServer } from '../support/services/kms-server.ts';
 import { aWorkerProcess } from '../worker/support.ts';
 
 const TOKEN_PATH = '/oauth2/token';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { VenueId } from '../../contracts/ids.ts';
-import type { ConnectionWorld } from '../support/connection-world.ts';
+import type { ConnectionWorld } from '../support/worlds/connection-world.ts';
 import { until } from '../support/eventually.ts';
 import { useConnectionWorld } from './connection-suite.ts';
 

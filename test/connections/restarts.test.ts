@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../support/eventually.ts';
-import { oauthControl } from '../support/sandbox-oauth.ts';
+import { oauthControl } from '../support/sandbox/sandbox-oauth.ts';
 import type { ConnectionBody } from '../support/service-client.ts';
-import { startSystem } from '../support/system.ts';
-import type { System } from '../support/system.ts';
+import { startSystem } from '../support/worlds/system.ts';
+import type { System } from '../support/worlds/system.ts';
 
 /** An owner's patience. */
 const MAX_VISITS = 6;

@@ -1,12 +1,12 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { ConnectionId, VenueId } from '../../contracts/ids.ts';
 import type { SealedSecret } from '../../contracts/vault.ts';
-import { createConnectionStore } from '../../db/connection-store.ts';
-import type { Connection, NewApiKeyConnection } from '../../db/connection-store.ts';
-import type { NewSyncRun } from '../../db/sync-run-opening.ts';
-import { createVenueStore } from '../../db/venue-store.ts';
-import type { NewVenue } from '../../db/venue-store.ts';
-import type { Database } from '../../db/venue-scope.ts';
+import { createConnectionStore } from '../../db/connections/connection-store.ts';
+import type { Connection, NewApiKeyConnection } from '../../db/connections/connection-store.ts';
+import type { NewSyncRun } from '../../db/runs/sync-run-opening.ts';
+import { createVenueStore } from '../../db/core/venue-store.ts';
+import type { NewVenue } from '../../db/core/venue-store.ts';
+import type { Database } from '../../db/core/venue-scope.ts';
 
 export async function aVenue(db: Database, venue: Partial<NewVenue> = {}): Promise<VenueId> {
   const created = await createVenueStore(db).create({

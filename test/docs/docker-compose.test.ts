@@ -8,9 +8,9 @@ import type { ProcessName, Variable } from '../../config/variable.ts';
 import { VARIABLES } from '../../config/variables.ts';
 import { PROVIDERS } from '../../contracts/providers.ts';
 import { providerQueue, SEARCH_ATTRIBUTES } from '../../contracts/temporal.ts';
-import { FULL_TEMPORAL_VERSION } from '../../runtime/full-temporal-binaries.ts';
-import { dashboardMetrics } from '../../runtime/full-temporal-metrics.ts';
-import { composeEnvironment } from '../../runtime/full-temporal-stack.ts';
+import { FULL_TEMPORAL_VERSION } from '../../checks/full-temporal/full-temporal-binaries.ts';
+import { dashboardMetrics } from '../../checks/full-temporal/full-temporal-metrics.ts';
+import { composeEnvironment } from '../../checks/full-temporal/full-temporal-stack.ts';
 
 interface Service {
   readonly image: string;
@@ -205,7 +205,7 @@ describe('the scripts and settings', () => {
   });
 
   it('make databases that sort as those of the tests', () => {
-    const ours = readFileSync(new URL('../runtime/postgres-home.ts', FOLDER), 'utf8');
+    const ours = readFileSync(new URL('../runtime/postgres/postgres-home.ts', FOLDER), 'utf8');
     const flags = services['postgres']!.environment!['POSTGRES_INITDB_ARGS']!.split(' ');
     expect(flags).toHaveLength(4);
     expect(flags.filter((flag) => !ours.includes(`'${flag}'`))).toEqual([]);

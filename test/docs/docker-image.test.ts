@@ -4,9 +4,15 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createRequire } from 'node:module';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { exitOf } from '../../runtime/child-process.ts';
-import { commandsOf, containerStartOf, copiesOf, inherited, readDockerfile } from '../../runtime/image-dockerfile.ts';
-import { freePort } from '../../runtime/ports.ts';
+import { exitOf } from '../../runtime/processes/child-process.ts';
+import {
+  commandsOf,
+  containerStartOf,
+  copiesOf,
+  inherited,
+  readDockerfile,
+} from '../../checks/image/image-dockerfile.ts';
+import { freePort } from '../../runtime/start/ports.ts';
 import { startHealthServer } from '../../worker/health-server.ts';
 
 const ROOT = new URL('../../', import.meta.url);

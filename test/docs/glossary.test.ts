@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { RESOURCES } from '../../contracts/providers.ts';
 
@@ -9,10 +9,8 @@ const rows = [...GLOSSARY.matchAll(/^\| ([^|]+) \| ([^|]+) \|(?: ([^|]+) \|)?.*$
   ([, word]) => word !== 'word' && word !== '---',
 );
 const words = rows.flatMap(([, word = '']) => word.split(', '));
-/** Today's words that are going to be renamed, without remarks in brackets. */
-const renamed = rows
-  .flatMap(([, , , today = '']) => today.replace(/\([^)]*\)/g, '').split(', '))
-  .map((word) => word.trim().replaceAll('`', ''));
+/** Identifiers that the glossary replaces. */
+const replaced = rows.flatMap(([, , , not = '']) => [...not.matchAll(/`(\w+)`/g)].map(([, word = '']) => word));
 
 describe('the glossary', () => {
   it('has each word once, with a meaning', () => {
@@ -21,9 +19,30 @@ describe('the glossary', () => {
     expect(rows.filter(([, , meaning = '']) => !/^\S.+\.$/.test(meaning)).map(([, word]) => word)).toEqual([]);
   });
 
-  it('keeps no word that it also wants to rename', () => {
-    expect(renamed.filter((word) => word !== '' && words.includes(word))).toEqual([]);
-    expect(renamed).toContain('twin');
+  it('replaces no word that it also defines', () => {
+    expect(replaced).toContain('twin');
+    expect(replaced.filter((word) => words.includes(word))).toEqual([]);
+  });
+
+  it('is kept to by the sources: no identifier holds a replaced word', () => {
+    const used = globSync(
+      '{contracts,domain,workflows,activities,providers,vault,config,db,api,worker,telemetry,runtime,checks}/**/*.ts',
+      {
+        cwd: ROOT,
+      },
+    ).flatMap((file) =>
+      // A word inside an identifier begins it, follows an underscore or a dot, or has a capital.
+      replaced
+        .filter((word) => {
+          const capital = word.replace(/^./, (first) => first.toUpperCase());
+          const upper = word.replace(/[A-Z]/g, '_$&').toUpperCase();
+          return new RegExp(
+            `\\b${word}s?(?![a-z])|[a-z_]${capital}s?(?![a-z])|\\b${capital}s?(?![a-z])|(?<![A-Z])${upper}S?(?![A-Z])`,
+          ).test(read(file));
+        })
+        .map((word) => `${file}: ${word}`),
+    );
+    expect(used).toEqual([]);
   });
 
   it('names every kind of record', () => {

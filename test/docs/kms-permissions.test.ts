@@ -6,7 +6,7 @@ import { createResealer } from '../../vault/resealer.ts';
 import { createSealer } from '../../vault/sealer.ts';
 import { Secret } from '../../vault/secret.ts';
 import { checkKeyAccess } from '../../vault/startup-check.ts';
-import { startKmsServer } from '../support/kms-server.ts';
+import { startKmsServer } from '../support/services/kms-server.ts';
 import { aContext } from '../vault/seal-contexts.ts';
 
 const ROOT = new URL('../../', import.meta.url);

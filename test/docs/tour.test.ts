@@ -5,8 +5,8 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { differences } from '../support/http-example.ts';
-import { startSystem } from '../support/system.ts';
-import type { System } from '../support/system.ts';
+import { startSystem } from '../support/worlds/system.ts';
+import type { System } from '../support/worlds/system.ts';
 
 interface Command {
   readonly text: string;

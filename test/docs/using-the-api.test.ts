@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AUTHENTICATION } from '../../api/openapi-text.ts';
+import { AUTHENTICATION } from '../../api/openapi/openapi-text.ts';
 import { until } from '../support/eventually.ts';
 import { differences, fillIn, readExchanges } from '../support/http-example.ts';
 import type { Exchange, Values } from '../support/http-example.ts';
-import { startSystem } from '../support/system.ts';
-import type { System } from '../support/system.ts';
+import { startSystem } from '../support/worlds/system.ts';
+import type { System } from '../support/worlds/system.ts';
 
 const PAGE = readFileSync(new URL('../../docs/using-the-api.md', import.meta.url), 'utf8');
 

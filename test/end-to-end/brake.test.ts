@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { ACTIVITY_QUEUE } from '../../runtime/provider-brake.ts';
+import { ACTIVITY_QUEUE } from '../../runtime/start/provider-brake.ts';
 import { runNode } from '../runtime/support.ts';
 import { providerQueue } from '../../contracts/temporal.ts';
 import { until } from '../support/eventually.ts';
 import type { SyncBody } from '../support/service-client.ts';
-import { aSyncVenue, handleOf } from '../support/sync-venue.ts';
-import type { SyncVenue } from '../support/sync-venue.ts';
-import { startSystem } from '../support/system.ts';
-import type { System } from '../support/system.ts';
-import { useTemporal } from '../support/temporal.ts';
+import { aSyncVenue, handleOf } from '../support/worlds/sync-venue.ts';
+import type { SyncVenue } from '../support/worlds/sync-venue.ts';
+import { startSystem } from '../support/worlds/system.ts';
+import type { System } from '../support/worlds/system.ts';
+import { useTemporal } from '../support/services/temporal.ts';
 
 let system: System;
 beforeAll(async () => {

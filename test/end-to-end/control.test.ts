@@ -5,10 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../support/eventually.ts';
 import { textOf } from '../support/history.ts';
 import type { LiveEvent, SyncBody } from '../support/service-client.ts';
-import type { StripeAccount } from '../support/stripe-account.ts';
-import { startSystem } from '../support/system.ts';
-import type { System } from '../support/system.ts';
-import { aCustomer } from '../support/sync-world.ts';
+import type { StripeAccount } from '../support/sandbox/stripe-account.ts';
+import { startSystem } from '../support/worlds/system.ts';
+import type { System } from '../support/worlds/system.ts';
+import { aCustomer } from '../support/worlds/sync-world.ts';
 
 let system: System;
 beforeAll(async () => {

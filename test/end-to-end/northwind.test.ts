@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Resource } from '../../contracts/providers.ts';
-import { hasNorthwind, northwindCustomers, northwindOrders, northwindProducts } from '../support/northwind.ts';
+import { hasNorthwind, northwindCustomers, northwindOrders, northwindProducts } from '../support/worlds/northwind.ts';
 import type { ConnectionBody, SyncBody } from '../support/service-client.ts';
-import type { StripeAccount } from '../support/stripe-account.ts';
-import { startSystem } from '../support/system.ts';
-import type { System } from '../support/system.ts';
+import type { StripeAccount } from '../support/sandbox/stripe-account.ts';
+import { startSystem } from '../support/worlds/system.ts';
+import type { System } from '../support/worlds/system.ts';
 
 let system: System;
 beforeAll(async () => {

@@ -3,10 +3,10 @@ import { keepConnectionFreshWorkflowId } from '../../contracts/connections.ts';
 import type { ConnectionId } from '../../contracts/ids.ts';
 import type { OAuthFlow } from '../../contracts/providers.ts';
 import { until } from '../support/eventually.ts';
-import { oauthControl } from '../support/sandbox-oauth.ts';
+import { oauthControl } from '../support/sandbox/sandbox-oauth.ts';
 import type { ConnectionBody } from '../support/service-client.ts';
-import { startSystem } from '../support/system.ts';
-import type { System } from '../support/system.ts';
+import { startSystem } from '../support/worlds/system.ts';
+import type { System } from '../support/worlds/system.ts';
 
 type Sender = 'stripe' | 'square';
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { stripeSandboxOf } from '../support/stripe-account.ts';
-import { createSyncWorld } from '../support/sync-world.ts';
+import { stripeSandboxOf } from '../support/sandbox/stripe-account.ts';
+import { createSyncWorld } from '../support/worlds/sync-world.ts';
 import { PROVIDER_SIDES } from './provider-side.ts';
 
 const CHANGES = { mode: 'incremental', changed: 10, added: 5, removed: 3, faults: [] } as const;

@@ -1,6 +1,6 @@
 import type postgres from 'postgres';
-import type { Checkpoint, PullCheckpoint } from '../../domain/checkpoint.ts';
-import type { Segment } from '../../domain/segments.ts';
+import type { Checkpoint, PullCheckpoint } from '../../domain/sync/checkpoint.ts';
+import type { Segment } from '../../domain/sync/segments.ts';
 import type { Listed } from './provider-side.ts';
 
 /** An open run, its cursor and the rows that it has committed: all of one moment. */

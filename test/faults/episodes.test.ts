@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { startSystem } from '../support/system.ts';
-import type { System } from '../support/system.ts';
+import { startSystem } from '../support/worlds/system.ts';
+import type { System } from '../support/worlds/system.ts';
 import { aheadOfItsRows, snapshot } from './cursors.ts';
 import { killAll } from './killing.ts';
 import type { Strike } from './killing.ts';

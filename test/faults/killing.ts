@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../support/eventually.ts';
-import type { System } from '../support/system.ts';
+import type { System } from '../support/worlds/system.ts';
 import type { Killed, PlannedKill } from './plan.ts';
 import type { RunWatch } from './watch.ts';
 

@@ -1,5 +1,5 @@
 import type { Direction, Resource } from '../../contracts/providers.ts';
-import type { ServiceName } from '../../runtime/instance.ts';
+import type { ServiceName } from '../../runtime/start/instance.ts';
 import { drawing } from './drawing.ts';
 import type { Draw } from './drawing.ts';
 

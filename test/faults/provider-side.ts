@@ -1,5 +1,5 @@
 import type postgres from 'postgres';
-import type { StripeAccount, StripeCustomerState } from '../support/stripe-account.ts';
+import type { StripeAccount, StripeCustomerState } from '../support/sandbox/stripe-account.ts';
 import type { PlannedRound } from './plan.ts';
 import { expectSame } from './venue-side.ts';
 

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
-import type { StripeAccount, StripeCustomerState } from '../support/stripe-account.ts';
-import { aCustomer } from '../support/sync-world.ts';
+import type { StripeAccount, StripeCustomerState } from '../support/sandbox/stripe-account.ts';
+import { aCustomer } from '../support/worlds/sync-world.ts';
 
 /** Records of a venue that pushes, as its backend loads them, and what the provider has to hold of them. */
 export interface VenueSide {

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createBudgetStore } from '../../db/budget-store.ts';
-import type { BudgetStore } from '../../db/budget-store.ts';
-import { openDatabase } from '../../db/venue-scope.ts';
-import type { Database } from '../../db/venue-scope.ts';
-import { createTestDatabase } from '../support/database.ts';
-import type { TestDatabase } from '../support/database.ts';
+import { createBudgetStore } from '../../db/budgets/budget-store.ts';
+import type { BudgetStore } from '../../db/budgets/budget-store.ts';
+import { openDatabase } from '../../db/core/venue-scope.ts';
+import type { Database } from '../../db/core/venue-scope.ts';
+import { createTestDatabase } from '../support/services/database.ts';
+import type { TestDatabase } from '../support/services/database.ts';
 import { until } from '../support/eventually.ts';
 
 const BULK = { lane: 'bulk', maxWaitMs: 10_000 } as const;

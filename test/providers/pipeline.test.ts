@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createBudgetStore } from '../../db/budget-store.ts';
+import { createBudgetStore } from '../../db/budgets/budget-store.ts';
 import type { Providers } from '../../providers/providers.ts';
 import { createProviders } from '../../providers/registry.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import { Secret } from '../../vault/secret.ts';
-import { createTestDatabase } from '../support/database.ts';
-import type { TestDatabase } from '../support/database.ts';
-import { LISTING, allOf, createStripeWorld, refusalOf, writerOf } from './stripe-world.ts';
-import type { StripeWorld } from './stripe-world.ts';
+import { createTestDatabase } from '../support/services/database.ts';
+import type { TestDatabase } from '../support/services/database.ts';
+import { LISTING, allOf, createStripeWorld, refusalOf, writerOf } from './stripe/stripe-world.ts';
+import type { StripeWorld } from './stripe/stripe-world.ts';
 
 describe('the pipeline around every provider call', () => {
   let world: StripeWorld;
@@ -123,7 +123,7 @@ describe('the pipeline around every provider call', () => {
     await session.listPage(allOf('events'));
     await session.count();
     await session.retrieve('cus_nobody').catch(() => undefined);
-    await writerOf(session).findTwin({ recordId: 'x', email: null, createdSinceEpochS: 0, after: null });
+    await writerOf(session).findRemote({ recordId: 'x', email: null, createdSinceEpochS: 0, after: null });
     const mapped = world.mapping.toPayload({
       id: 'r',
       sourceId: 's',

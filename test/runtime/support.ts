@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
-import { REPOSITORY } from '../../runtime/home.ts';
+import { REPOSITORY } from '../../runtime/start/home.ts';
 import type { ChildProcess } from 'node:child_process';
 
 /** Removed when the test has finished. */

@@ -4,8 +4,8 @@ import type { connectionAnswer } from '../../api/schemas/connection.ts';
 import type { syncAnswer, syncLogAnswer } from '../../api/schemas/sync.ts';
 import type { Resource } from '../../contracts/providers.ts';
 import type { CustomerRecord, FieldsOf, RecordLink } from '../../contracts/records.ts';
-import { ApiClient } from '../../runtime/api-client.ts';
-import type { ApiAnswer } from '../../runtime/api-client.ts';
+import { ApiClient } from '../../runtime/cli/api-client.ts';
+import type { ApiAnswer } from '../../runtime/cli/api-client.ts';
 import { until } from './eventually.ts';
 
 export type SyncBody = z.output<typeof syncAnswer>;

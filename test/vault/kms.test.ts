@@ -7,7 +7,7 @@ import type { VaultOptions } from '../../vault/materials.ts';
 import { createOpener } from '../../vault/opener.ts';
 import { createSealer } from '../../vault/sealer.ts';
 import { Secret } from '../../vault/secret.ts';
-import { startKmsServer } from '../support/kms-server.ts';
+import { startKmsServer } from '../support/services/kms-server.ts';
 import { aContext, vaultErrorOf } from './seal-contexts.ts';
 
 const SECRET = 'sk_test_canary_4242';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { VenueId } from '../../contracts/ids.ts';
-import { REPOSITORY } from '../../runtime/home.ts';
+import { REPOSITORY } from '../../runtime/start/home.ts';
 import { createOpener } from '../../vault/opener.ts';
 import { aLocalKey, createRotationWorld, localKeyring } from './rotation-world.ts';
 

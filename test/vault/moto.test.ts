@@ -7,8 +7,8 @@ import { createSealer } from '../../vault/sealer.ts';
 import { Secret } from '../../vault/secret.ts';
 import { checkKeyAccess } from '../../vault/startup-check.ts';
 import { wrappingKeyOf } from '../../vault/wrapping-key.ts';
-import { findMoto, startMoto } from '../support/moto-server.ts';
-import type { MotoServer } from '../support/moto-server.ts';
+import { findMoto, startMoto } from '../support/services/moto-server.ts';
+import type { MotoServer } from '../support/services/moto-server.ts';
 import { aContext, vaultErrorOf } from './seal-contexts.ts';
 
 const SECRET = 'sk_test_canary_4242';

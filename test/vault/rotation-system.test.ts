@@ -9,8 +9,8 @@ import { createSealer } from '../../vault/sealer.ts';
 import { Secret } from '../../vault/secret.ts';
 import { until } from '../support/eventually.ts';
 import { textOf } from '../support/history.ts';
-import { startSystem } from '../support/system.ts';
-import type { System } from '../support/system.ts';
+import { startSystem } from '../support/worlds/system.ts';
+import type { System } from '../support/worlds/system.ts';
 import { aLocalKey, localKeyring } from './rotation-world.ts';
 
 type JobBody = z.output<typeof jobAnswer>;

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { v7 as uuidv7 } from 'uuid';
-import { createKeyRotationActivities } from '../../activities/key-rotation.ts';
+import { createKeyRotationActivities } from '../../activities/vault/key-rotation.ts';
 import type { ConnectionId, JobId, VenueId } from '../../contracts/ids.ts';
 import type { RotationChunkResult, SealedSecret, SecretPurpose, SecretRef } from '../../contracts/vault.ts';
-import { createAuditStore } from '../../db/audit-store.ts';
-import { createConnectionStore } from '../../db/connection-store.ts';
-import { createSecretRotationStore } from '../../db/secret-rotation-store.ts';
-import { createVenueStore } from '../../db/venue-store.ts';
+import { createAuditStore } from '../../db/core/audit-store.ts';
+import { createConnectionStore } from '../../db/connections/connection-store.ts';
+import { createSecretRotationStore } from '../../db/connections/secret-rotation-store.ts';
+import { createVenueStore } from '../../db/core/venue-store.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import type { KeyringConfig } from '../../vault/keyring.ts';
 import { createOpener } from '../../vault/opener.ts';
@@ -16,7 +16,7 @@ import { createSealer } from '../../vault/sealer.ts';
 import { Secret } from '../../vault/secret.ts';
 import { currentKeyOf } from '../../vault/wrapping-key.ts';
 import { createTemporalLogger } from '../../worker/temporal-logger.ts';
-import { createTestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/services/database.ts';
 
 export const aLocalKey = (): Secret => new Secret(randomBytes(32).toString('base64'));
 export const localKeyring = (key: Secret, ...otherKeys: Secret[]): KeyringConfig => ({ kind: 'local', key, otherKeys });

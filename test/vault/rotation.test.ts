@@ -7,7 +7,7 @@ import { createOpener } from '../../vault/opener.ts';
 import { createSealer } from '../../vault/sealer.ts';
 import { Secret } from '../../vault/secret.ts';
 import { currentKeyOf, wrappingKeyOf } from '../../vault/wrapping-key.ts';
-import { startKmsServer } from '../support/kms-server.ts';
+import { startKmsServer } from '../support/services/kms-server.ts';
 import { aLocalKey, createRotationWorld, localKeyring } from './rotation-world.ts';
 import { vaultErrorOf } from './seal-contexts.ts';
 

@@ -3,7 +3,7 @@ import type { KeyringConfig } from '../../vault/keyring.ts';
 import { createOpener } from '../../vault/opener.ts';
 import { createSealer } from '../../vault/sealer.ts';
 import { KeyAccessError, checkKeyAccess } from '../../vault/startup-check.ts';
-import { startKmsServer } from '../support/kms-server.ts';
+import { startKmsServer } from '../support/services/kms-server.ts';
 import { aLocalKeyring } from './seal-contexts.ts';
 
 const quick = { kms: { connectTimeoutMs: 500, requestTimeoutMs: 500, maxAttempts: 1 } };

@@ -3,11 +3,11 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { SyncConnectionInput } from '../../contracts/sync.ts';
 import { SYNC_CONNECTION, syncWorkflowId } from '../../contracts/sync.ts';
 import { WORKFLOW_QUEUE } from '../../contracts/temporal.ts';
-import { createWorkerPresence } from '../../db/worker-presence.ts';
-import { createSyncWorld } from '../support/sync-world.ts';
-import type { TestVenue } from '../support/sync-world.ts';
-import { createTestNamespace } from '../support/temporal.ts';
-import type { TestTemporal } from '../support/temporal.ts';
+import { createWorkerPresence } from '../../db/runs/worker-presence.ts';
+import { createSyncWorld } from '../support/worlds/sync-world.ts';
+import type { TestVenue } from '../support/worlds/sync-world.ts';
+import { createTestNamespace } from '../support/services/temporal.ts';
+import type { TestTemporal } from '../support/services/temporal.ts';
 import { aWorkerProcess, eventually } from './support.ts';
 
 const RECORDS = 3_000;

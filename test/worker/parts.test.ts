@@ -6,7 +6,7 @@ import { createLogger } from '../../telemetry/logger.ts';
 import { startHealthServer } from '../../worker/health-server.ts';
 import { connectTemporal } from '../../worker/temporal-connection.ts';
 import { createTemporalLogger } from '../../worker/temporal-logger.ts';
-import { freePort } from '../../runtime/ports.ts';
+import { freePort } from '../../runtime/start/ports.ts';
 
 const silent = () => createLogger({ name: 'test', level: 'silent' });
 

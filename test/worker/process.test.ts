@@ -4,12 +4,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished }
 import type { SyncConnectionInput } from '../../contracts/sync.ts';
 import { SYNC_CONNECTION, syncWorkflowId } from '../../contracts/sync.ts';
 import { WORKFLOW_QUEUE } from '../../contracts/temporal.ts';
-import { freePort } from '../../runtime/ports.ts';
-import { createEmptyDatabase } from '../support/database.ts';
-import { createSyncWorld } from '../support/sync-world.ts';
-import type { TestVenue } from '../support/sync-world.ts';
-import { createTestNamespace } from '../support/temporal.ts';
-import type { TestTemporal } from '../support/temporal.ts';
+import { freePort } from '../../runtime/start/ports.ts';
+import { createEmptyDatabase } from '../support/services/database.ts';
+import { createSyncWorld } from '../support/worlds/sync-world.ts';
+import type { TestVenue } from '../support/worlds/sync-world.ts';
+import { createTestNamespace } from '../support/services/temporal.ts';
+import type { TestTemporal } from '../support/services/temporal.ts';
 import { aWorkerProcess, eventually } from './support.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;

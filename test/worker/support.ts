@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
-import { freePort } from '../../runtime/ports.ts';
+import { freePort } from '../../runtime/start/ports.ts';
 
 export interface WorkerProcess {
   readonly pid: number;

@@ -5,8 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { NeedTokens } from '../support/caller-process.ts';
-import { createGrantWorld } from '../support/grant-world.ts';
-import type { GrantWorld, TestGrant } from '../support/grant-world.ts';
+import { createGrantWorld } from '../support/worlds/grant-world.ts';
+import type { GrantWorld, TestGrant } from '../support/worlds/grant-world.ts';
 
 const PROCESSES = 3;
 const CALLERS_EACH = 34;

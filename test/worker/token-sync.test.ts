@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SYNC_CONNECTION, syncWorkflowId } from '../../contracts/sync.ts';
 import { WORKFLOW_QUEUE } from '../../contracts/temporal.ts';
-import { syncInputOf } from '../../db/sync-input.ts';
-import { createSyncRunStore } from '../../db/sync-run-store.ts';
-import { createGrantWorld } from '../support/grant-world.ts';
-import type { GrantWorld, TestGrant } from '../support/grant-world.ts';
+import { syncInputOf } from '../../db/runs/sync-input.ts';
+import { createSyncRunStore } from '../../db/runs/sync-run-store.ts';
+import { createGrantWorld } from '../support/worlds/grant-world.ts';
+import type { GrantWorld, TestGrant } from '../support/worlds/grant-world.ts';
 
 let world: GrantWorld;
 beforeAll(async () => {

@@ -11,10 +11,10 @@ import { createDeps } from '../../worker/deps.ts';
 import { connectTemporal } from '../../worker/temporal-connection.ts';
 import { createTemporalLogger } from '../../worker/temporal-logger.ts';
 import { createWorkers } from '../../worker/workers.ts';
-import { createSyncWorld } from '../support/sync-world.ts';
-import type { TestVenue } from '../support/sync-world.ts';
-import { createTestNamespace } from '../support/temporal.ts';
-import type { TestTemporal } from '../support/temporal.ts';
+import { createSyncWorld } from '../support/worlds/sync-world.ts';
+import type { TestVenue } from '../support/worlds/sync-world.ts';
+import { createTestNamespace } from '../support/services/temporal.ts';
+import type { TestTemporal } from '../support/services/temporal.ts';
 
 const NOWHERE = 'http://127.0.0.1:1';
 const NO_APPS = {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Client } from '@temporalio/client';
-import { attemptOf } from '../../api/authorizing.ts';
+import { attemptOf } from '../../api/connections/authorize.ts';
 import {
   ACCESS_REVOKED_SIGNAL,
   authorizeConnectionWorkflowId,
@@ -10,9 +10,9 @@ import {
 } from '../../contracts/connections.ts';
 import type { ConnectionId } from '../../contracts/ids.ts';
 import { until } from '../support/eventually.ts';
-import { oauthControl } from '../support/sandbox-oauth.ts';
+import { oauthControl } from '../support/sandbox/sandbox-oauth.ts';
 import type { ServiceClient } from '../support/service-client.ts';
-import type { StripeSandboxControl } from '../support/stripe-account.ts';
+import type { StripeSandboxControl } from '../support/sandbox/stripe-account.ts';
 
 export interface ConnectionStage {
   readonly api: ServiceClient;

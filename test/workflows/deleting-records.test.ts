@@ -11,7 +11,7 @@ import {
 import type { DeletionCursor, KeepConnectionFreshInput } from '../../contracts/connections.ts';
 import type { ConnectionId, RecordId, VenueId } from '../../contracts/ids.ts';
 import { INTERNAL_QUEUE, WORKFLOW_QUEUE, providerQueue } from '../../contracts/temporal.ts';
-import { createTestNamespace } from '../support/temporal.ts';
+import { createTestNamespace } from '../support/services/temporal.ts';
 
 type Answer = DeletionCursor | boolean | null;
 

@@ -3,7 +3,7 @@ import { Context } from '@temporalio/activity';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { VenueId } from '../../contracts/ids.ts';
 import { PRIORITY, providerQueue } from '../../contracts/temporal.ts';
-import { ACTIVITY_QUEUE } from '../../runtime/provider-brake.ts';
+import { ACTIVITY_QUEUE } from '../../runtime/start/provider-brake.ts';
 import { until } from '../support/eventually.ts';
 import { chunk, createWorkflowStage } from './workflow-stage.ts';
 import type { PlayedRun, WorkflowStage } from './workflow-stage.ts';

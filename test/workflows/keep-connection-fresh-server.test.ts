@@ -3,12 +3,12 @@ import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cacheFolderOf } from '../../runtime/home.ts';
-import { freePort } from '../../runtime/ports.ts';
-import { resolveTemporal, startTemporal } from '../../runtime/temporal.ts';
-import type { RunningTemporal } from '../../runtime/temporal.ts';
-import { createGrantWorld } from '../support/grant-world.ts';
-import type { GrantWorld } from '../support/grant-world.ts';
+import { cacheFolderOf } from '../../runtime/start/home.ts';
+import { freePort } from '../../runtime/start/ports.ts';
+import { resolveTemporal, startTemporal } from '../../runtime/temporal/temporal.ts';
+import type { RunningTemporal } from '../../runtime/temporal/temporal.ts';
+import { createGrantWorld } from '../support/worlds/grant-world.ts';
+import type { GrantWorld } from '../support/worlds/grant-world.ts';
 
 const NAMESPACE = 'default';
 const folder = join(tmpdir(), `interlock_owner_${randomBytes(4).toString('hex')}`);

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { GRANT_REPLACED_SIGNAL, KEEP_CONNECTION_FRESH } from '../../contracts/connections.ts';
-import { createGrantWorld } from '../support/grant-world.ts';
-import type { GrantWorld, TestGrant } from '../support/grant-world.ts';
+import { createGrantWorld } from '../support/worlds/grant-world.ts';
+import type { GrantWorld, TestGrant } from '../support/worlds/grant-world.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
 

@@ -19,7 +19,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { Client, Connection } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { z } from 'zod';
-import { homeOf, REPOSITORY } from '../../runtime/home.ts';
+import { homeOf, REPOSITORY } from '../../runtime/start/home.ts';
 import { APPROVE_SIGNAL, scheduleId } from '../../contracts/sync.ts';
 import type { JobId } from '../../contracts/ids.ts';
 import { rotateVaultKeysWorkflowId } from '../../contracts/vault.ts';
@@ -27,8 +27,8 @@ import { until } from '../support/eventually.ts';
 import type { History } from '../support/history.ts';
 import { ServiceClient } from '../support/service-client.ts';
 import type { SyncBody, SyncOrder } from '../support/service-client.ts';
-import { stripeSandboxOf } from '../support/stripe-account.ts';
-import type { StripeAccount } from '../support/stripe-account.ts';
+import { stripeSandboxOf } from '../support/sandbox/stripe-account.ts';
+import type { StripeAccount } from '../support/sandbox/stripe-account.ts';
 import { connectionScenes } from './connection-scenes.ts';
 
 const startedFile = z.object({

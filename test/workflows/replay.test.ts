@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import * as connectionContract from '../../contracts/connections.ts';
 import * as syncContract from '../../contracts/sync.ts';
 import * as vaultContract from '../../contracts/vault.ts';
-import { REPOSITORY } from '../../runtime/home.ts';
+import { REPOSITORY } from '../../runtime/start/home.ts';
 import * as workflows from '../../workflows/index.ts';
 import { activitiesIn, parseHistory, textOf } from '../support/history.ts';
 

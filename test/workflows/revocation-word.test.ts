@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ACCESS_REVOKED_SIGNAL } from '../../contracts/connections.ts';
-import { createGrantWorld } from '../support/grant-world.ts';
-import type { GrantWorld, TestGrant } from '../support/grant-world.ts';
+import { createGrantWorld } from '../support/worlds/grant-world.ts';
+import type { GrantWorld, TestGrant } from '../support/worlds/grant-world.ts';
 
 let world: GrantWorld;
 beforeAll(async () => {

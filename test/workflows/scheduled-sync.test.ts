@@ -7,9 +7,9 @@ import { SYNC_CONNECTION, scheduleId, syncWorkflowId } from '../../contracts/syn
 import type { ScheduledSyncResult } from '../../contracts/sync.ts';
 import { until } from '../support/eventually.ts';
 import type { SyncBody } from '../support/service-client.ts';
-import type { StripeAccount } from '../support/stripe-account.ts';
-import { startSystem } from '../support/system.ts';
-import type { System } from '../support/system.ts';
+import type { StripeAccount } from '../support/sandbox/stripe-account.ts';
+import { startSystem } from '../support/worlds/system.ts';
+import type { System } from '../support/worlds/system.ts';
 
 type ScheduleBody = z.output<typeof scheduleAnswer>;
 type ScheduledRun = ScheduleBody['lastRuns'][number];

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { SyncBody } from '../support/service-client.ts';
-import { aSyncVenue, attributesOnce, closedAs, handleOf } from '../support/sync-venue.ts';
-import type { SyncVenue } from '../support/sync-venue.ts';
-import { startSystem } from '../support/system.ts';
-import type { System } from '../support/system.ts';
+import { aSyncVenue, attributesOnce, closedAs, handleOf } from '../support/worlds/sync-venue.ts';
+import type { SyncVenue } from '../support/worlds/sync-venue.ts';
+import { startSystem } from '../support/worlds/system.ts';
+import type { System } from '../support/worlds/system.ts';
 
 let system: System;
 beforeAll(async () => {

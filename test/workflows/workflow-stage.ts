@@ -18,18 +18,18 @@ import type {
   SyncProgress,
 } from '../../contracts/sync.ts';
 import { INTERNAL_QUEUE, WORKFLOW_QUEUE, providerQueue } from '../../contracts/temporal.ts';
-import { createSyncGateway } from '../../api/sync-gateway.ts';
-import type { SyncRun } from '../../db/sync-run-store.ts';
+import { createSyncGateway } from '../../api/temporal/sync-gateway.ts';
+import type { SyncRun } from '../../db/runs/sync-run-store.ts';
 import { until } from '../support/eventually.ts';
 import { activitiesIn } from '../support/history.ts';
 import type { History } from '../support/history.ts';
-import { createTestNamespace } from '../support/temporal.ts';
+import { createTestNamespace } from '../support/services/temporal.ts';
 
 const WORKFLOWS = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
-const SCALED_PARKING = fileURLToPath(new URL('scaled-parking.ts', import.meta.url));
+const SCALED_WAIT_POLICY = fileURLToPath(new URL('scaled-wait-policy.ts', import.meta.url));
 const LIMIT_MS = 20_000;
 
-/** Bundles the workflows with `scaled-parking.ts` in the place of the waits that a person would have to sit out. */
+/** Bundles the workflows with `scaled-wait-policy.ts` in the place of the waits that a person would have to sit out. */
 const withFastClock: NonNullable<BundleOptions['webpackConfigHook']> = (config) => ({
   ...config,
   plugins: [
@@ -38,8 +38,11 @@ const withFastClock: NonNullable<BundleOptions['webpackConfigHook']> = (config) 
       apply(compiler) {
         compiler.hooks.normalModuleFactory.tap('fast-clock', (factory) => {
           factory.hooks.beforeResolve.tap('fast-clock', (module) => {
-            if (module.request.endsWith('/domain/parking.ts') && module.contextInfo.issuer !== SCALED_PARKING)
-              module.request = SCALED_PARKING;
+            if (
+              module.request.endsWith('/domain/sync/wait-policy.ts') &&
+              module.contextInfo.issuer !== SCALED_WAIT_POLICY
+            )
+              module.request = SCALED_WAIT_POLICY;
           });
         });
       },

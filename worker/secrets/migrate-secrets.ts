@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { ConnectionId, VenueId } from '../../contracts/ids.ts';
-import type { ConnectionStore } from '../../db/connection-store.ts';
-import type { MigratedConnectionStore } from '../../db/migrated-connection-store.ts';
+import type { ConnectionStore } from '../../db/connections/connection-store.ts';
+import type { MigratedConnectionStore } from '../../db/connections/migrated-connection-store.ts';
 import { openPredecessorSecret } from '../../vault/predecessor-secret.ts';
 import type { Secret } from '../../vault/secret.ts';
 import { VaultError } from '../../vault/vault-error.ts';

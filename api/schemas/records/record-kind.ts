@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { ConnectionId } from '../../../contracts/ids.ts';
 import type { Resource } from '../../../contracts/providers.ts';
 import type { RecordEnvelope, RecordLink } from '../../../contracts/records.ts';
-import type { RecordChanges, RecordFilter, RecordInput } from '../../../db/record-store.ts';
+import type { RecordChanges, RecordFilter, RecordInput } from '../../../db/records/record-store.ts';
 import { flag, instant, pageOf, paging, sourceId, timestamp, uuid } from '../common.ts';
 import { linkState } from '../words.ts';
 
@@ -77,7 +77,7 @@ export function recordKind<R extends Resource>(
     answer: shown,
     page: pageOf(words.one, shown),
   };
-  // Of the shapes only their keys are known here; test/api/records.test.ts holds them to the fields that the contracts name.
+  // Of the shapes only their keys are known here; test/api/records/records.test.ts holds them to the fields that the contracts name.
   return { resource, words, id, ...schemas } as unknown as RecordKind<R>;
 }
 

@@ -1,0 +1,169 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Context, getClient } from '@temporalio/activity';
+import { ScheduleNotFoundError, WorkflowNotFoundError } from '@temporalio/client';
+import type {
+  ConnectionUpkeepActivities,
+  DeleteRecordsInput,
+  DeletionCursor,
+  Revocation,
+  TokenActivities,
+} from '../../contracts/connections.ts';
+import type { ConnectionRef } from '../../contracts/ids.ts';
+import { RESOURCES } from '../../contracts/providers.ts';
+import type { ProviderId } from '../../contracts/providers.ts';
+import { scheduleId } from '../../contracts/sync.ts';
+import type { ConnectionStore } from '../../db/connections/connection-store.ts';
+import { FIRST_DELETION } from '../../db/connections/disconnection-store.ts';
+import type { DisconnectionStore } from '../../db/connections/disconnection-store.ts';
+import type { OAuthTokenStore } from '../../db/connections/oauth-token-store.ts';
+import type { SyncRun, SyncRunStore } from '../../db/runs/sync-run-store.ts';
+import { ProviderError } from '../../providers/provider-error.ts';
+import type { Providers } from '../../providers/providers.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import type { Opener } from '../../vault/vault.ts';
+import { describe, guarded } from '../failures.ts';
+import { openGrant } from './sealed-grant.ts';
+
+export interface DisconnectingDeps {
+  readonly disconnections: DisconnectionStore;
+  readonly runs: SyncRunStore;
+  readonly log: Logger;
+}
+
+export interface RevokingDeps {
+  readonly disconnections: DisconnectionStore;
+  readonly connections: ConnectionStore;
+  readonly tokens: OAuthTokenStore;
+  readonly providers: Providers;
+  readonly vault: Opener;
+  readonly log: Logger;
+}
+
+const LOOK_EVERY_MS = 500;
+const REVOKE_TIMEOUT_MS = 15_000;
+const RECORDS_AT_ONCE = 500;
+/** Then the workflow takes note of how far it came. */
+const DELETING_MS = 60_000;
+
+/** The steps of a disconnection on our own side. */
+export function createDisconnectingActivities(
+  deps: DisconnectingDeps,
+): Pick<ConnectionUpkeepActivities, 'stopConnection' | 'wipeCredentials' | 'deleteRecords'> {
+  return {
+    stopConnection: (input) => guarded(() => stop(deps, input)),
+    wipeCredentials: (input) =>
+      guarded(async () => {
+        await deps.disconnections.wipe(input, input);
+        deps.log.info(
+          { venueId: input.venueId, connectionId: input.connectionId, revocation: input.revocation },
+          'the credentials of a connection were wiped',
+        );
+      }),
+    deleteRecords: (input) => guarded(() => deleteRecords(deps, input)),
+  };
+}
+
+export function createRevokingActivities(deps: RevokingDeps): Pick<TokenActivities, 'revokeGrant'> {
+  return {
+    revokeGrant: (input) =>
+      guarded(async () => {
+        try {
+          return await revoke(deps, input);
+        } catch (error) {
+          deps.log.warn(
+            {
+              venueId: input.venueId,
+              connectionId: input.connectionId,
+              provider: input.provider,
+              cause: describe(error),
+            },
+            'the access could not be revoked at the provider',
+          );
+          throw error;
+        }
+      }),
+  };
+}
+
+async function stop({ disconnections, runs }: DisconnectingDeps, ref: ConnectionRef): Promise<void> {
+  const context = Context.current();
+  await disconnections.begin(ref);
+  await Promise.all(RESOURCES.map((resource) => deleteSchedule(scheduleId(ref.connectionId, resource))));
+  for (;;) {
+    const open = await runs.listOpen(ref);
+    const atWork = await Promise.all(open.map(cancelRun));
+    if (!atWork.includes(true)) break;
+    context.heartbeat();
+    await delay(LOOK_EVERY_MS, undefined, { signal: context.cancellationSignal });
+  }
+  await disconnections.closeRuns(ref);
+}
+
+async function deleteSchedule(id: string): Promise<void> {
+  try {
+    await getClient().schedule.getHandle(id).delete();
+  } catch (error) {
+    if (!(error instanceof ScheduleNotFoundError)) throw error;
+  }
+}
+
+/** False when no workflow is at work on the run. Asking again is fine. */
+async function cancelRun({ workflowId }: SyncRun): Promise<boolean> {
+  const handle = getClient().workflow.getHandle(workflowId);
+  try {
+    const { status } = await handle.describe();
+    if (status.name !== 'RUNNING' && status.name !== 'PAUSED') return false;
+    await handle.cancel();
+    return true;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
+}
+
+async function revoke(
+  deps: RevokingDeps,
+  input: ConnectionRef & { readonly provider: ProviderId },
+): Promise<Exclude<Revocation, 'failed'>> {
+  const { venueId, connectionId, provider } = input;
+  const connection = await deps.connections.find(input);
+  const stored = await deps.tokens.find(input);
+  if (!connection?.account || !stored)
+    return (await deps.connections.findApiKey(input)) ? 'not-supported' : 'already-gone';
+  // With some providers one account has one grant: revoking it would cut off whoever else has connected the account.
+  if (await deps.disconnections.isShared(input)) return 'shared';
+  const { revoke: take } = deps.providers.oauth(provider, stored.flow) ?? { revoke: null };
+  if (!take) return 'not-supported';
+  const grant = await openGrant(deps.vault, { venueId, connectionId }, stored);
+  const signal = AbortSignal.any([Context.current().cancellationSignal, AbortSignal.timeout(REVOKE_TIMEOUT_MS)]);
+  const account = { environment: connection.environment, externalAccountId: connection.account.id };
+  return goneOrThrow(() => take(grant, deps.providers.calls(provider, { account, lane: 'interactive', signal })));
+}
+
+async function goneOrThrow(revokeGrant: () => Promise<void>): Promise<'revoked' | 'already-gone'> {
+  try {
+    await revokeGrant();
+    return 'revoked';
+  } catch (error) {
+    if (error instanceof ProviderError && error.details.kind === 'needs-reauth') return 'already-gone';
+    throw error;
+  }
+}
+
+async function deleteRecords(
+  { disconnections }: DisconnectingDeps,
+  input: DeleteRecordsInput,
+): Promise<DeletionCursor | null> {
+  const context = Context.current();
+  const until = performance.now() + DELETING_MS;
+  let cursor: DeletionCursor | null =
+    (context.info.heartbeatDetails as DeletionCursor | undefined) ?? input.cursor ?? FIRST_DELETION;
+  while (cursor !== null) {
+    if (performance.now() > until) return { resource: cursor.resource, after: cursor.after };
+    context.cancellationSignal.throwIfAborted();
+    cursor = await disconnections.deleteSome(input, cursor, RECORDS_AT_ONCE);
+    context.heartbeat(cursor ?? undefined);
+  }
+  await disconnections.finish(input, input.requestedBy);
+  return null;
+}

@@ -1,0 +1,139 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { AuthorizationRefusal } from '../../contracts/connections.ts';
+import type { AuthorizationExchangeStore, ExchangeRef } from '../../db/connections/authorization-exchange-store.ts';
+import { isDatabaseAway } from '../../db/core/outage.ts';
+import type { CodeExchange, Grant, OAuthAdapter, OAuthCalls } from '../../providers/oauth.ts';
+import { ProviderError } from '../../providers/provider-error.ts';
+import type { Opener, PreparedSeal } from '../../vault/vault.ts';
+import { VaultError } from '../../vault/vault-error.ts';
+import { exchangedText, openExchanged } from './sealed-grant.ts';
+import type { ExchangedGrant } from './sealed-grant.ts';
+
+export interface ExchangingDeps {
+  readonly exchanges: AuthorizationExchangeStore;
+  readonly vault: Opener;
+}
+
+export interface CodeInHand {
+  readonly exchange: ExchangeRef;
+  readonly adapter: OAuthAdapter;
+  readonly request: CodeExchange;
+  /** For what the code brings, until it is stored with its connection. */
+  readonly seal: PreparedSeal;
+  readonly calls: OAuthCalls;
+  /** How far the database's clock is ahead of this process's. */
+  readonly databaseAheadMs: number;
+}
+
+/** What a code has brought is all there is of the grant: our own parts get this long to come back. */
+const KEEPING_LIMIT_MS = 80_000;
+const PAUSE_MS = 500;
+
+/**
+ * Exchanges a code once, however often it is called: a code works once, and many providers take back what it has brought when it comes
+ * again (RFC 6749, section 4.1.2). The grant is kept, sealed, before anything else that may fail. Throws what a later try may mend.
+ */
+export async function exchangeOnce(
+  deps: ExchangingDeps,
+  code: CodeInHand,
+): Promise<ExchangedGrant | AuthorizationRefusal> {
+  const begun = await deps.exchanges.begin(code.exchange);
+  switch (begun.status) {
+    case 'withdrawn':
+      return 'cancelled';
+    case 'unanswered':
+      return 'answer-lost';
+    case 'granted':
+      return openExchanged(deps.vault, code.exchange, begun.sealedGrant);
+    case 'begun':
+      return send(deps, code, begun.answeredBefore);
+  }
+}
+
+async function send(
+  { exchanges }: ExchangingDeps,
+  code: CodeInHand,
+  answeredBefore: boolean,
+): Promise<ExchangedGrant | AuthorizationRefusal> {
+  const { exchange, adapter, request, calls, seal } = code;
+  const flight = { sent: false };
+  const noted: OAuthCalls['call'] = (work) =>
+    calls.call(() => {
+      flight.sent = true;
+      return work();
+    });
+  try {
+    const grant = toDatabaseClock(await adapter.exchange(request, { ...calls, call: noted }), code.databaseAheadMs);
+    const sealedGrant = await seal(exchangedText(grant));
+    await untilItWorks(() => exchanges.keep(exchange, sealedGrant), AbortSignal.timeout(KEEPING_LIMIT_MS));
+    return grant;
+  } catch (error) {
+    if (!flight.sent || isUnreachable(error)) {
+      await untilItWorks(() => exchanges.forget(exchange), AbortSignal.timeout(KEEPING_LIMIT_MS));
+      throw error;
+    }
+    // Nobody answered, or nobody can tell what: the code may be spent.
+    if (!(error instanceof ProviderError)) throw error;
+    if (error.details.httpStatus === undefined) return 'answer-lost';
+    return answered(exchanges, { exchange, error, answeredBefore });
+  }
+}
+
+/** The provider has answered, and has given no grant. */
+async function answered(
+  exchanges: AuthorizationExchangeStore,
+  {
+    exchange,
+    error,
+    answeredBefore,
+  }: { readonly exchange: ExchangeRef; readonly error: ProviderError; readonly answeredBefore: boolean },
+): Promise<AuthorizationRefusal> {
+  const { kind, code } = error.details;
+  if (code === 'invalid_client') return 'app-refused';
+  switch (kind) {
+    case 'needs-reauth':
+      // An error before this one may have spent the code: then it is not the provider that refuses it.
+      return answeredBefore ? 'answer-lost' : 'code-refused';
+    case 'unexpected-response':
+      return 'provider-unexpected';
+    case 'rejected':
+    case 'conflict':
+      return 'provider-refused';
+    default:
+      await untilItWorks(() => exchanges.noteFailure(exchange), AbortSignal.timeout(KEEPING_LIMIT_MS));
+      throw error;
+  }
+}
+
+const isUnreachable = (error: unknown): boolean =>
+  error instanceof ProviderError && error.details.code === 'unreachable';
+
+/** The next to read its times may be another process. */
+function toDatabaseClock(grant: Grant, aheadMs: number): ExchangedGrant {
+  const shift = (at: Date | null) => at && new Date(at.getTime() + aheadMs);
+  return {
+    ...grant,
+    accessExpiresAt: shift(grant.accessExpiresAt),
+    refreshExpiresAt: shift(grant.refreshExpiresAt),
+    hardExpiresAt: shift(grant.hardExpiresAt),
+    obtainedAt: new Date(Date.now() + aheadMs),
+  };
+}
+
+/** Repeats what an outage of the provider, the key service or the database ended, until the signal says that there is no more time. */
+export async function untilItWorks<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!mayPass(error) || signal.aborted) throw error;
+      await delay(PAUSE_MS);
+    }
+  }
+}
+
+const PASSING: ReadonlySet<string> = new Set(['unavailable', 'rate-limited', 'unexpected-response']);
+const mayPass = (error: unknown): boolean =>
+  isDatabaseAway(error) ||
+  (error instanceof VaultError && error.kind === 'key-service-unavailable') ||
+  (error instanceof ProviderError && PASSING.has(error.details.kind) && error.details.code !== 'invalid_client');

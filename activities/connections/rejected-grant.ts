@@ -1,0 +1,79 @@
+import type { OAuthFlow, ProviderId } from '../../contracts/providers.ts';
+import type { AccountConnections } from '../../db/connections/account-connections.ts';
+import type { AuthorizationExchangeStore, ExchangeRef } from '../../db/connections/authorization-exchange-store.ts';
+import { ProviderError } from '../../providers/provider-error.ts';
+import type { Providers } from '../../providers/providers.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import type { Opener } from '../../vault/vault.ts';
+import { untilItWorks } from './exchange-code.ts';
+import { describe } from '../failures.ts';
+import { openExchanged } from './sealed-grant.ts';
+
+export interface RejectedGrantDeps {
+  readonly exchanges: AuthorizationExchangeStore;
+  readonly accountConnections: AccountConnections;
+  readonly providers: Providers;
+  readonly vault: Opener;
+  readonly log: Logger;
+}
+
+export interface RejectedAttempt extends ExchangeRef {
+  readonly provider: ProviderId;
+  readonly flow: OAuthFlow;
+}
+
+/** Below the activity's own limit. */
+const REVOKE_LIMIT_MS = 15_000;
+
+/**
+ * Revokes at the provider what the code of a refused attempt has brought: nobody would use it, and nobody would know of it. Leaves it where another
+ * connection uses the same account, because some providers end all grants of an account at once, and where nobody can tell whose it is. Never throws:
+ * the attempt is refused all the same.
+ */
+export async function revokeRejected(deps: RejectedGrantDeps, attempt: RejectedAttempt): Promise<void> {
+  const { venueId, connectionId, provider } = attempt;
+  const about = { venueId, connectionId, provider };
+  try {
+    const revocation = await tryToRevoke(deps, attempt);
+    if (revocation !== null)
+      deps.log.info({ ...about, revocation }, 'the access that a refused attempt to connect has brought');
+  } catch (error) {
+    deps.log.warn(
+      { ...about, cause: describe(error) },
+      'the access that a refused attempt to connect has brought could not be revoked at the provider',
+    );
+  }
+}
+
+/** Null when the attempt has brought no grant. */
+async function tryToRevoke(
+  { exchanges, accountConnections, providers, vault }: RejectedGrantDeps,
+  attempt: RejectedAttempt,
+): Promise<'revoked' | 'already-gone' | 'not-supported' | 'shared' | null> {
+  const { provider, flow } = attempt;
+  const sealedGrant = await exchanges.findGranted(attempt);
+  if (sealedGrant === null) return null;
+  const adapter = providers.oauth(provider, flow);
+  if (!adapter?.revoke) return 'not-supported';
+  const { revoke, environment } = adapter;
+  const grant = await openExchanged(vault, attempt, sealedGrant);
+  const externalAccountId = adapter.accountIdOf(grant);
+  if (externalAccountId === null) return 'not-supported';
+  const users = await accountConnections.findGranted({ provider, environment, externalAccountId });
+  if (users.length > 0) return 'shared';
+  const signal = AbortSignal.timeout(REVOKE_LIMIT_MS);
+  try {
+    await untilItWorks(
+      () =>
+        revoke(
+          grant,
+          providers.calls(provider, { account: { environment, externalAccountId }, lane: 'interactive', signal }),
+        ),
+      signal,
+    );
+    return 'revoked';
+  } catch (error) {
+    if (error instanceof ProviderError && error.details.kind === 'needs-reauth') return 'already-gone';
+    throw error;
+  }
+}

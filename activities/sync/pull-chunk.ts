@@ -1,0 +1,42 @@
+import { markChanges } from '../../domain/sync/checkpoint.ts';
+import type { Checkpoint, PullCheckpoint } from '../../domain/sync/checkpoint.ts';
+import type { PullEnvironment } from './pull-context.ts';
+import { findMissing, settleMissing } from './pull-missing.ts';
+import { readStage } from './pull-stage.ts';
+
+/** Works through a pull's stages until they are done, or the chunk is asked to stop, or a person has to approve. */
+export async function pullChunk(environment: PullEnvironment, first: PullCheckpoint): Promise<void> {
+  let checkpoint: Checkpoint | null = first;
+  while (checkpoint?.kind === 'pull' && !environment.control.stopping)
+    checkpoint = await runStage(environment, checkpoint);
+}
+
+/** The checkpoint after the stage; null when the stage is not complete. */
+async function runStage(environment: PullEnvironment, checkpoint: PullCheckpoint): Promise<Checkpoint | null> {
+  const [stage] = checkpoint.stages;
+  switch (stage?.kind) {
+    case 'listing':
+    case 'changes':
+      return readStage(environment, checkpoint, stage);
+    case 'mark-changes':
+      return mark(environment, checkpoint);
+    case 'find-missing':
+      return findMissing(environment, checkpoint);
+    case 'settle-missing':
+      return settleMissing(environment, checkpoint);
+    case undefined:
+      throw new Error('a checkpoint of a pull has at least one stage');
+  }
+}
+
+async function mark(
+  { control, account, progress, scope }: PullEnvironment,
+  checkpoint: PullCheckpoint,
+): Promise<Checkpoint | null> {
+  const answer = await control.attempt(async () => ({ newestEpochS: await account.newestChangeEpochS() }));
+  control.rethrow();
+  if (answer === null) return control.stopping ? null : checkpoint;
+  const next = markChanges(checkpoint, answer.newestEpochS);
+  await progress.moveTo(scope, next);
+  return next;
+}

@@ -1,0 +1,14 @@
+import type { ArchivingCount } from '../../contracts/sync.ts';
+import type { PullStore } from '../../db/pull/pull-store.ts';
+import type { SyncMissingStore } from '../../db/pull/sync-missing.ts';
+import type { SyncProgressStore } from '../../db/runs/sync-progress-store.ts';
+import type { ChunkEnvironment } from './chunk.ts';
+
+/** What a pull needs for one chunk of its run. */
+export interface PullEnvironment extends ChunkEnvironment {
+  readonly pulls: PullStore;
+  readonly missing: SyncMissingStore;
+  readonly progress: SyncProgressStore;
+  /** What a person has allowed the run to archive; null while nobody has. */
+  readonly approved: ArchivingCount | null;
+}

@@ -1,0 +1,121 @@
+import { mayArchive } from '../../domain/sync/blast-radius.ts';
+import { nextStage } from '../../domain/sync/checkpoint.ts';
+import type { Checkpoint, PullCheckpoint } from '../../domain/sync/checkpoint.ts';
+import type { SettledMissing } from '../../db/pull/pull-store.ts';
+import type { Deletion, Unclear } from '../../db/pull/sync-missing.ts';
+import { unreadableIssuesOf, unreadableRejection } from '../../providers/items.ts';
+import type { ProviderRecord, ProviderRejection, ResourceSession } from '../../providers/provider.ts';
+import type { PullEnvironment } from './pull-context.ts';
+import { toPulled } from './pulled-record.ts';
+
+const SETTLED_AT_ONCE = 200;
+
+/** Takes down what the complete listing did not bring. Nothing is archived yet. */
+export async function findMissing(
+  { scope, missing, progress }: PullEnvironment,
+  checkpoint: PullCheckpoint,
+): Promise<Checkpoint> {
+  await missing.findUnlisted(scope);
+  return moveOn({ scope, progress }, checkpoint);
+}
+
+/**
+ * Archives what is deleted at the provider. What only was not listed, or is told both as deleted and as there, is looked up first: a listing that
+ * leaves records out, for whatever reason, archives nothing, and asks nobody. More than a run may archive by itself waits for a person.
+ */
+export async function settleMissing(
+  environment: PullEnvironment,
+  checkpoint: PullCheckpoint,
+): Promise<Checkpoint | null> {
+  const { scope, missing, control, pulls } = environment;
+  if (!(await lookUpUnclear(environment)) || !(await isAllowed(environment))) return null;
+  for (;;) {
+    const gone = await missing.listDeletions(scope, SETTLED_AT_ONCE);
+    if (gone.length === 0) return moveOn(environment, checkpoint);
+    control.committed(
+      await pulls.settleMissing(scope, { gone, found: [], rejections: [], checkpoint: null, ...control.takeDelta(0) }),
+    );
+    if (control.stopping) return null;
+  }
+}
+
+async function isAllowed({ scope, approved, missing, progress, control }: PullEnvironment): Promise<boolean> {
+  if (scope.dryRun === true) return true;
+  const counted = {
+    ...(await missing.blastRadius(scope)),
+    archived: control.progress.counts.archived,
+    newestDeletionEpochUs: null,
+  };
+  if (mayArchive(counted, approved)) return true;
+  await progress.awaitApproval(scope, counted);
+  control.awaitApproval(counted);
+  return false;
+}
+
+/** False when the chunk is asked to stop before everything is looked up. */
+async function lookUpUnclear(environment: PullEnvironment): Promise<boolean> {
+  const { scope, missing, control, pulls } = environment;
+  for (;;) {
+    const batch = await missing.listUnclear(scope, SETTLED_AT_ONCE);
+    if (batch.length === 0) return true;
+    const { gone, found, rejections } = await lookUp(environment, batch);
+    await missing.confirm(scope, gone);
+    const settled = found.length + rejections.length;
+    if (gone.length + settled > 0)
+      control.committed(
+        await pulls.settleMissing(scope, {
+          gone: [],
+          found,
+          rejections,
+          checkpoint: null,
+          ...control.takeDelta(settled),
+        }),
+      );
+    control.rethrow();
+    if (control.stopping) return false;
+  }
+}
+
+async function moveOn(
+  { scope, progress }: Pick<PullEnvironment, 'scope' | 'progress'>,
+  checkpoint: PullCheckpoint,
+): Promise<Checkpoint> {
+  const next = nextStage(checkpoint);
+  await progress.moveTo(scope, next);
+  return next;
+}
+
+async function lookUp({ session, mapping, control }: PullEnvironment, batch: readonly Unclear[]) {
+  const gone: Pick<Deletion, 'externalId' | 'version'>[] = [];
+  const found: SettledMissing['found'][number][] = [];
+  const rejections: ProviderRejection[] = [];
+  const waiting = [...batch];
+  const lane = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined && !control.stopping; next = waiting.shift()) {
+      const unclear = next;
+      const { externalId, reason } = unclear;
+      const askedAtMs = Date.now();
+      const answer = await control.attempt(() => ask(session, externalId));
+      if (answer === null) waiting.push(unclear);
+      else if (answer.rejection) rejections.push(answer.rejection);
+      else if (answer.record === null) gone.push({ externalId, version: session.versionOf(askedAtMs) });
+      else found.push({ pulled: toPulled(answer.record, mapping, { lookedUp: true }), reason });
+    }
+  };
+  await Promise.all(Array.from({ length: control.lanes }, lane));
+  return { gone, found, rejections };
+}
+
+/** What cannot be read is there: its record is kept as it is. */
+async function ask(
+  session: ResourceSession,
+  externalId: string,
+): Promise<{ readonly record: ProviderRecord | null; readonly rejection?: ProviderRejection }> {
+  try {
+    return { record: await session.retrieve(externalId) };
+  } catch (error) {
+    const issues = unreadableIssuesOf(error);
+    if (issues === null) throw error;
+    return { record: null, rejection: unreadableRejection({ externalId, issues }) };
+  }
+}

@@ -1,0 +1,25 @@
+import type { RecordId } from '../../contracts/ids.ts';
+import { fingerprintOf } from '../../domain/sync/fingerprint.ts';
+import { NOTHING_FOLLOWS } from '../../domain/sync/pull-decision.ts';
+import type { PulledRecord } from '../../db/pull/pulled-record.ts';
+import type { ProviderRecord, ResourceMapping } from '../../providers/provider.ts';
+
+/** A provider's record as it is stored. `lookedUp`: the provider was asked for it alone, after all pages were applied. */
+export function toPulled(record: ProviderRecord, mapping: ResourceMapping, { lookedUp = false } = {}): PulledRecord {
+  const { externalId, deleted, fields } = record;
+  const superseded = record.superseded === true;
+  return {
+    ...{ externalId, deleted, fields, superseded },
+    version: superseded ? NOTHING_FOLLOWS : record.version,
+    certain: superseded || lookedUp,
+    deletedAtMs: record.deletedAtMs ?? null,
+    recordId: isUuid(record.recordId) ? (record.recordId as RecordId) : null,
+    references: record.refs ?? null,
+    externalState: record.externalState ?? null,
+    fingerprintFor: ({ id, sourceId }) => fields && fingerprintOf(mapping.toPayload({ id, sourceId, fields }).payload),
+    contentFingerprint: () => fields && fingerprintOf(fields),
+  };
+}
+
+// Metadata at a provider is anybody's to edit: what is no id of ours names no record of ours.
+const isUuid = (text: string | null) => text !== null && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);

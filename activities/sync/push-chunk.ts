@@ -1,0 +1,201 @@
+import type { RecordId } from '../../contracts/ids.ts';
+import type { ArchivingCount } from '../../contracts/sync.ts';
+import type { Checkpoint, PushCheckpoint } from '../../domain/sync/checkpoint.ts';
+import { mayArchive } from '../../domain/sync/blast-radius.ts';
+import type { PushResult, PushStore } from '../../db/push/push-store.ts';
+import type { SyncProgressStore } from '../../db/runs/sync-progress-store.ts';
+import type { ResourceWriter } from '../../providers/provider.ts';
+import type { ChunkEnvironment } from './chunk.ts';
+import { planPush, pushRecord, toDoneEntry } from './push-record.ts';
+import type { PushWork } from './push-record.ts';
+import { SerialCommitter } from './serial-committer.ts';
+
+const PAGE_SIZE = 1_000;
+/** Pages ahead of the oldest unfinished one: enough that pages with few changes never leave the lanes idle. */
+const MAX_OPEN_PAGES = 20;
+/** Below this many waiting records the next page is read. */
+const LOW_WATER = 500;
+const MAX_RESULTS_A_COMMIT = 500;
+/** Results are stored a few times a second: often enough for a live view, seldom enough to cost nothing. */
+const GATHER_MS = 200;
+
+export interface PushEnvironment extends ChunkEnvironment {
+  readonly store: PushStore;
+  readonly writer: ResourceWriter;
+  readonly progress: SyncProgressStore;
+  /** What a person has allowed the run to archive; null while nobody has. */
+  readonly approved: ArchivingCount | null;
+}
+
+/** One page of records on its way. The cursor passes it when it and all before it are finished. */
+interface OpenPage {
+  readonly last: RecordId;
+  /** Records that were as agreed, counted when the cursor passes. */
+  readonly unchangedCount: number;
+  unfinished: number;
+}
+
+interface Finished {
+  readonly result: PushResult;
+  readonly work: PushWork;
+  readonly page: OpenPage;
+}
+
+interface Waiting {
+  readonly work: PushWork;
+  readonly page: OpenPage;
+}
+
+/** Writes what changed, several records at once, and commits results as they come; the cursor moves over whole pages. */
+export async function pushChunk(environment: PushEnvironment, checkpoint: PushCheckpoint): Promise<void> {
+  const { scope, store, approved, progress, control } = environment;
+  const counted = { ...(await store.blastRadius(scope)), archived: control.progress.counts.archived };
+  if (!mayArchive(counted, approved)) {
+    await progress.awaitApproval(scope, counted);
+    control.awaitApproval(counted);
+    return;
+  }
+  await new PushWalk(environment, checkpoint, counted).run();
+}
+
+class PushWalk {
+  readonly #environment: PushEnvironment;
+  readonly #committer: SerialCommitter<Finished | null>;
+  readonly #pages: OpenPage[] = [];
+  readonly #waiting: Waiting[] = [];
+  readonly #running = new Set<Promise<void>>();
+  readonly #newestDeletionEpochUs: number | null;
+  #after: RecordId | null;
+  #atEnd = false;
+
+  constructor(environment: PushEnvironment, checkpoint: PushCheckpoint, counted: ArchivingCount) {
+    this.#environment = environment;
+    this.#newestDeletionEpochUs = counted.newestDeletionEpochUs;
+    this.#after = checkpoint.after;
+    this.#committer = new SerialCommitter((finished) => this.#commit(finished), {
+      maxBatch: MAX_RESULTS_A_COMMIT,
+      gatherMs: GATHER_MS,
+    });
+  }
+
+  async run(): Promise<void> {
+    while (this.#mayGoOn()) {
+      await this.#readAhead();
+      this.#fillLanes();
+      if (this.#running.size > 0) await Promise.race(this.#running);
+      else if (this.#waiting.length === 0) await this.#committer.drain();
+    }
+    await Promise.all(this.#running);
+    await this.#committer.drain();
+    this.#environment.control.rethrow();
+  }
+
+  #mayGoOn(): boolean {
+    if (this.#committer.failed || this.#environment.control.stopping) return false;
+    return !this.#atEnd || this.#waiting.length > 0 || this.#running.size > 0;
+  }
+
+  async #readAhead(): Promise<void> {
+    const { control } = this.#environment;
+    while (!this.#atEnd && !control.stopping && this.#waiting.length < LOW_WATER && this.#pages.length < MAX_OPEN_PAGES)
+      await this.#readPage();
+  }
+
+  async #readPage(): Promise<void> {
+    const { store, scope, mapping } = this.#environment;
+    const rows = await store.readPage(scope, {
+      after: this.#after,
+      limit: PAGE_SIZE,
+      newestDeletionEpochUs: this.#newestDeletionEpochUs,
+    });
+    const last = rows.at(-1)?.id;
+    if (last !== undefined) {
+      this.#after = last;
+      const works = rows
+        .filter((row) => row.link?.countedInThisRun !== true)
+        .map((row) => planPush(row, mapping, Date.now()));
+      const open = works.filter((work) => !isSettled(work));
+      await this.#markWrites(open);
+      const page = { last, unchangedCount: works.length - open.length, unfinished: open.length };
+      this.#pages.push(page);
+      this.#waiting.push(...open.map((work) => ({ work, page })));
+    }
+    // Only now: a commit that ran meanwhile must not have taken the end for reached before this page was in line.
+    this.#atEnd = rows.length < PAGE_SIZE;
+    // A page without work passes at once, and an empty one may be the end.
+    this.#committer.add(null);
+  }
+
+  // Before the first write is sent, not after: should its answer be lost, the mark says that there may be a remote record.
+  async #markWrites(works: readonly PushWork[]): Promise<void> {
+    const { store, scope } = this.#environment;
+    const first = works
+      .filter(({ decision, row }) => decision === 'create' && row.link?.state !== 'pending')
+      .map(({ row }) => row.id);
+    if (first.length > 0) await store.markPending(scope, first, 0);
+    const updates = works
+      .filter(({ decision }) => decision === 'update')
+      .map(({ row: { id, version, fields } }) => ({
+        recordId: id,
+        version,
+        metadataKeys: Object.keys(fields.metadata),
+      }));
+    if (updates.length > 0) await store.markSent(scope, updates);
+  }
+
+  #fillLanes(): void {
+    const { control } = this.#environment;
+    while (this.#running.size < control.lanes && !control.stopping) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      const task: Promise<void> = this.#pushOne(next).finally(() => this.#running.delete(task));
+      this.#running.add(task);
+    }
+  }
+
+  async #pushOne(one: Waiting): Promise<void> {
+    const result = await this.#environment.control.attempt(() => pushRecord(one.work, this.#environment));
+    if (result === null) this.#waiting.unshift(one);
+    else this.#committer.add({ ...one, result });
+    await this.#committer.room();
+  }
+
+  async #commit(finished: readonly (Finished | null)[]): Promise<void> {
+    const { store, scope, control } = this.#environment;
+    const ended = finished.filter((one) => one !== null);
+    for (const { page } of ended) page.unfinished -= 1;
+    const passed = this.#takePassed();
+    // A page was read and is still on its way: nothing has come of it yet that a waiting run could go on by.
+    if (ended.length === 0 && passed.length === 0 && !(this.#atEnd && this.#pages.length === 0)) return;
+    const results = ended.map(({ result }) => result);
+    const entries = scope.planId === undefined ? [] : ended.map(({ work, result }) => toDoneEntry(work, result));
+    const unchangedCount = passed.reduce((sum, page) => sum + page.unchangedCount, 0);
+    const delta = control.takeDelta(results.length + unchangedCount);
+    const committed = await store.commit(scope, {
+      results,
+      entries,
+      unchangedCount,
+      checkpoint: this.#checkpointAfter(passed),
+      ...delta,
+    });
+    // Reading a page commits too.
+    control.committed(committed, { moved: results.length > 0 || passed.length > 0 });
+  }
+
+  /** Pages at the front that are finished: the cursor may pass them. */
+  #takePassed(): readonly OpenPage[] {
+    const firstOpen = this.#pages.findIndex(({ unfinished }) => unfinished > 0);
+    return this.#pages.splice(0, firstOpen === -1 ? this.#pages.length : firstOpen);
+  }
+
+  #checkpointAfter(passed: readonly OpenPage[]): Checkpoint | null {
+    if (this.#atEnd && this.#pages.length === 0) return { kind: 'done', watermarkEpochS: null };
+    const last = passed.at(-1);
+    return last ? { kind: 'push', after: last.last } : null;
+  }
+}
+
+/** As last agreed, and known to be: no write of any kind. */
+function isSettled({ decision, row }: PushWork): boolean {
+  return decision === 'unchanged' && row.link?.recordVersion === row.version;
+}

@@ -1,0 +1,31 @@
+import type { PushCheckpoint } from '../../domain/sync/checkpoint.ts';
+import type { PushStore } from '../../db/push/push-store.ts';
+import type { ChunkEnvironment } from './chunk.ts';
+import { callsOf, planPush, toPlanEntry } from './push-record.ts';
+
+const PAGE_SIZE = 1_000;
+
+/** Says of every record what a push would do with it. Calls nobody. */
+export async function previewPush(
+  { scope, mapping, control, store }: ChunkEnvironment & { readonly store: PushStore },
+  checkpoint: PushCheckpoint,
+): Promise<void> {
+  let { after } = checkpoint;
+  while (!control.stopping) {
+    const rows = await store.readPage(scope, { after, limit: PAGE_SIZE });
+    const works = rows.map((row) => planPush(row, mapping, Date.now()));
+    const atEnd = rows.length < PAGE_SIZE;
+    after = rows.at(-1)?.id ?? after;
+    const calls = works.reduce((sum, work) => sum + callsOf(work, mapping), 0);
+    const next = atEnd ? ({ kind: 'done', watermarkEpochS: null } as const) : ({ kind: 'push', after } as const);
+    control.committed(
+      await store.preview(scope, {
+        entries: works.map(toPlanEntry),
+        calls,
+        checkpoint: next,
+        ...control.takeDelta(works.length),
+      }),
+    );
+    if (atEnd) return;
+  }
+}

@@ -1,0 +1,371 @@
+import type { PlanAction } from '../../contracts/sync.ts';
+import type { PlanEntry } from '../../db/runs/plan-items.ts';
+import type { PushLink, PushResult, PushRow, PushStore } from '../../db/push/push-store.ts';
+import type { RunScope } from '../../db/runs/run-scope.ts';
+import { fingerprintOf } from '../../domain/sync/fingerprint.ts';
+import { archiveKey, createKey, updateKey } from '../../domain/sync/idempotency-key.ts';
+import { decidePush } from '../../domain/sync/push-decision.ts';
+import type { PushDecision } from '../../domain/sync/push-decision.ts';
+import { unreadableIssuesOf } from '../../providers/items.ts';
+import { ProviderError } from '../../providers/provider-error.ts';
+import type {
+  MappedRecord,
+  ProviderRecord,
+  ResourceMapping,
+  ResourceSession,
+  ResourceWriter,
+  WrittenRecord,
+} from '../../providers/provider.ts';
+import { findRemote } from './push-remote-record.ts';
+
+/** Stripe keeps idempotency keys for at least 24 hours (https://docs.stripe.com/api/idempotent_requests, read 2026-11-21). */
+const KEY_LIFE_MS = 23 * 3_600_000;
+/** Stored failures in a row after which a record is set aside, so that one record cannot hold a run up. */
+const MAX_WRITE_ATTEMPTS = 5;
+
+export interface PushWork {
+  readonly row: PushRow;
+  readonly mapped: MappedRecord;
+  readonly fingerprint: string;
+  readonly decision: PushDecision;
+  /** An update that was sent earlier may have left something behind, and its key does not tell. */
+  readonly afterLostUpdate: boolean;
+}
+
+export interface PushTools {
+  readonly scope: RunScope;
+  readonly writer: ResourceWriter;
+  readonly mapping: ResourceMapping;
+  readonly session: Pick<ResourceSession, 'retrieve'>;
+  readonly store: Pick<PushStore, 'markPending' | 'markAnew' | 'tiedTo'>;
+}
+
+/** What is to be done with a record. Pure but for the time, which says whether an old key can still be repeated. */
+export function planPush(row: PushRow, mapping: ResourceMapping, nowMs: number): PushWork {
+  const mapped = mapping.toPayload(row);
+  const fingerprint = fingerprintOf(mapped.payload);
+  const { link } = row;
+  const decision = decidePush({
+    fingerprint,
+    hasProblems: mapped.problems.length > 0,
+    deleted: row.deleted,
+    link: link && { ...link, inDoubt: link.sent !== null },
+  });
+  // A first write that was sent lately may be sent again under its key: the provider will know it.
+  const repeatable = link !== null && link.writeAttempt === 0 && isLately(link.createdAt, nowMs);
+  const kept = link?.state === 'gone' ? { ...row, link: withoutRemote(link) } : row;
+  return {
+    row: kept,
+    mapped,
+    fingerprint,
+    afterLostUpdate: isUnrepeatable(kept, nowMs),
+    decision: decision === 'resolve' && repeatable ? 'create' : decision,
+  };
+}
+
+/** What is left of a link whose remote record the provider has deleted: its count of spent keys. */
+const withoutRemote = (link: PushLink): PushLink => ({
+  ...link,
+  externalId: null,
+  fingerprint: null,
+  metadataKeys: [],
+  externalState: null,
+  sent: null,
+});
+
+const isLately = (sentAt: Date, nowMs: number) => nowMs - sentAt.getTime() < KEY_LIFE_MS;
+
+/** An update was sent, and the key that the next one would have is not that one's, or is forgotten. */
+function isUnrepeatable({ version, link }: PushRow, nowMs: number): boolean {
+  if (link?.sent == null) return false;
+  return link.sent.version !== version || link.writeAttempt > 0 || !isLately(link.sent.at, nowMs);
+}
+
+/** Brings one record to the provider. A rejected record is a result; whatever may pass is thrown as ProviderError. */
+export async function pushRecord(work: PushWork, tools: PushTools): Promise<PushResult> {
+  const { decision, mapped } = work;
+  if (decision === 'unchanged') return agreed(work, 'unchanged', null);
+  if (decision === 'reject')
+    return rejected(work, 'not-mappable', mapped.problems.map(({ path, message }) => `${path}: ${message}`).join(' '));
+  try {
+    return await WRITES[decision](work, tools);
+  } catch (error) {
+    if (!(error instanceof ProviderError)) throw error;
+    return afterError(error, work, tools);
+  }
+}
+
+async function afterError(error: ProviderError, work: PushWork, tools: PushTools): Promise<PushResult> {
+  const { decision } = work;
+  // A spent key stands for a stored failure, or for the same record with other content: what it did is looked up.
+  if (isSpentKey(error) && (decision === 'create' || decision === 'update'))
+    return pushRecord({ ...work, decision: 'resolve' }, tools);
+  if (decision === 'update' && isMissing(error) && (await isRemoteGone(work, tools))) return createAnew(work, tools);
+  const issues = unreadableIssuesOf(error);
+  return issues === null ? afterRefusal(error, work) : afterUnreadable(issues, work, tools);
+}
+
+const WRITES: Readonly<
+  Record<'create' | 'update' | 'archive' | 'resolve', (work: PushWork, tools: PushTools) => Promise<PushResult>>
+> = {
+  create: write,
+  update: write,
+  archive,
+  resolve,
+};
+
+const isMissing = ({ details }: ProviderError) => details.kind === 'rejected' && details.httpStatus === 404;
+
+/** Asks, since what an update says to be missing may be another object than the remote record, such as a price. */
+async function isRemoteGone({ row }: PushWork, { session }: PushTools): Promise<boolean> {
+  const externalId = row.link?.externalId ?? null;
+  try {
+    return externalId !== null && (await session.retrieve(externalId)) === null;
+  } catch (error) {
+    // What cannot be read is there.
+    if (unreadableIssuesOf(error) === null) throw error;
+    return false;
+  }
+}
+
+/** The venue changed the record since both sides agreed, so it wants it: what the provider has deleted is made once more, under a fresh key. */
+async function createAnew(work: PushWork, tools: PushTools): Promise<PushResult> {
+  const { row } = work;
+  const link = { ...withoutRemote(row.link ?? NO_LINK), writeAttempt: (row.link?.writeAttempt ?? 0) + 1 };
+  await tools.store.markAnew(tools.scope, row.id, link.writeAttempt);
+  const result = await pushRecord(
+    { ...work, row: { ...row, link }, decision: 'create', afterLostUpdate: false },
+    tools,
+  );
+  return result.action === 'created' ? { ...result, ...CREATED_ANEW } : result;
+}
+
+const CREATED_ANEW = {
+  code: 'created-anew',
+  message: 'The provider had deleted this record, and the venue changed it since: it was created anew.',
+} as const;
+
+const isSpentKey = ({ details }: ProviderError) =>
+  details.kind === 'conflict' || (details.kind === 'unavailable' && details.replayed === true);
+
+async function write(work: PushWork, tools: PushTools): Promise<PushResult> {
+  const { row, mapped, afterLostUpdate } = work;
+  const identity = identityOf(work, tools);
+  const externalId = row.link?.externalId ?? null;
+  if (externalId === null)
+    return agreed(work, 'created', await tools.writer.create(mapped, { idempotencyKey: createKey(identity) }));
+  const kept = new Set(Object.entries(row.fields.metadata).flatMap(([key, value]) => (value === '' ? [] : [key])));
+  const clearedMetadataKeys = (row.link?.metadataKeys ?? []).filter((key) => !kept.has(key));
+  const idempotencyKey = updateKey(identity, work.fingerprint);
+  const externalState = row.link?.externalState ?? null;
+  return agreed(
+    work,
+    'updated',
+    await tools.writer.update(externalId, mapped, {
+      idempotencyKey,
+      clearedMetadataKeys,
+      externalState,
+      afterLostUpdate,
+    }),
+  );
+}
+
+const identityOf = ({ row }: PushWork, { scope }: PushTools) => ({
+  ...{
+    connectionId: scope.connectionId,
+    recordId: row.id,
+    recordVersion: row.version,
+    attempt: row.link?.writeAttempt ?? 0,
+  },
+});
+
+/** Also of a record whose first write was never answered: that may have left a remote record. */
+async function archive(work: PushWork, tools: PushTools): Promise<PushResult> {
+  const externalId = work.row.link?.externalId ?? (await findRemote(work.row, tools)).remote?.externalId ?? null;
+  const outcome =
+    externalId === null
+      ? 'deleted'
+      : await tools.writer.archive(externalId, { idempotencyKey: archiveKey(identityOf(work, tools)) });
+  const result = agreed(work, externalId === null ? 'unchanged' : 'archived', null);
+  return {
+    ...result,
+    linkState: 'archived',
+    externalId: outcome === 'deleted' ? null : externalId,
+    fingerprint: null,
+    externalState: null,
+  };
+}
+
+/**
+ * The provider answers well, and only not what can be read of this record: its write is one of unknown outcome, and this run leaves it at that.
+ * A first write stays pending, under a key that was never used, so that the next run looks its remote record up before it writes.
+ */
+async function afterUnreadable(issues: string, work: PushWork, { store, scope }: PushTools): Promise<PushResult> {
+  const { row, decision } = work;
+  if (decision === 'create') await store.markPending(scope, [row.id], (row.link?.writeAttempt ?? 0) + 1);
+  const result = rejected(
+    work,
+    'unreadable-answer',
+    `The provider’s answer cannot be read: ${issues}. The next run finds out whether the record was written.`,
+  );
+  return result.externalId === null ? { ...result, linkState: 'pending' } : result;
+}
+
+function afterRefusal(error: ProviderError, work: PushWork): PushResult {
+  const { kind, httpStatus, code, field } = error.details;
+  // 403 refuses the whole account, not this record.
+  if (kind !== 'rejected' || httpStatus === 403) throw error;
+  const message = `The provider refused this record${field === undefined ? '' : ` because of ${field}`} (http ${httpStatus ?? 'none'}).`;
+  return rejected(work, code ?? 'rejected', message);
+}
+
+/** Looks up what earlier writes of unknown outcome have done, and writes only what is missing, under a key that was never used. */
+async function resolve(work: PushWork, tools: PushTools): Promise<PushResult> {
+  const { row } = work;
+  const link = row.link ?? NO_LINK;
+  const { remote, copies } = link.externalId === null ? await findRemote(row, tools) : NO_REMOTE;
+  const note = copies.length === 0 ? {} : COPIED;
+  // Only of a record that never was another can nothing but its creation have been sent.
+  if (remote !== null && !link.recordChangedSince && isAsWanted(remote, work, tools.mapping))
+    return { ...agreed(work, 'created', remote), ...note };
+
+  const writeAttempt = link.writeAttempt + 1;
+  await tools.store.markPending(tools.scope, [row.id], writeAttempt);
+  if (writeAttempt > MAX_WRITE_ATTEMPTS)
+    return rejected(work, 'provider-keeps-failing', `The provider failed ${MAX_WRITE_ATTEMPTS} times on this record.`);
+  return {
+    ...(await write(
+      { ...work, row: { ...row, link: { ...link, writeAttempt, ...remoteOf(remote) } }, afterLostUpdate: true },
+      tools,
+    )),
+    ...note,
+  };
+}
+
+const NO_REMOTE = { remote: null, copies: [] } as const;
+const COPIED = {
+  code: 'own-id-copied',
+  message: 'Another record’s object at the provider carries this record’s id: it was copied there, and was left alone.',
+} as const;
+
+const remoteOf = (remote: ProviderRecord | null): Partial<PushLink> =>
+  remote
+    ? {
+        externalId: remote.externalId,
+        metadataKeys: Object.keys(remote.fields?.metadata ?? {}),
+        externalState: remote.externalState ?? null,
+      }
+    : {};
+
+function isAsWanted(remote: ProviderRecord, { row, fingerprint }: PushWork, mapping: ResourceMapping): boolean {
+  return (
+    remote.fields !== null &&
+    fingerprintOf(mapping.toPayload({ id: row.id, sourceId: row.sourceId, fields: remote.fields }).payload) ===
+      fingerprint
+  );
+}
+
+const NO_LINK: PushLink = {
+  externalId: null,
+  fingerprint: null,
+  state: 'pending',
+  recordVersion: 0,
+  writeAttempt: 0,
+  sent: null,
+  metadataKeys: [],
+  externalState: null,
+  createdAt: new Date(0),
+  recordChangedSince: false,
+  countedInThisRun: false,
+};
+
+function agreed(
+  { row, fingerprint }: PushWork,
+  action: PushResult['action'],
+  written: WrittenRecord | null,
+): PushResult {
+  return {
+    recordId: row.id,
+    sourceId: row.sourceId,
+    action,
+    recordVersion: row.version,
+    linkState: 'linked',
+    ...toldBy(written, row.link),
+    fingerprint,
+    metadataKeys: Object.keys(row.fields.metadata),
+    code: null,
+    message: null,
+  };
+}
+
+/** What the answer to a write tells; without one the remote record is the link's. */
+function toldBy(
+  written: WrittenRecord | null,
+  link: PushLink | null,
+): Pick<PushResult, 'externalId' | 'externalVersion' | 'externalState' | 'notes'> {
+  if (written === null)
+    return { externalId: link?.externalId ?? null, externalVersion: 0, externalState: null, notes: [] };
+  return {
+    externalId: written.externalId,
+    externalVersion: written.version,
+    externalState: written.externalState ?? null,
+    notes: written.notes ?? [],
+  };
+}
+
+function rejected({ row }: PushWork, code: string, message: string): PushResult {
+  return {
+    recordId: row.id,
+    sourceId: row.sourceId,
+    action: 'rejected',
+    recordVersion: row.version,
+    linkState: 'rejected',
+    externalId: row.link?.externalId ?? null,
+    externalVersion: 0,
+    fingerprint: null,
+    metadataKeys: [],
+    externalState: null,
+    notes: [],
+    code,
+    message,
+  };
+}
+
+/** What a dry run says of the record, and what a plan knows a result by. */
+export function toPlanEntry({ row, mapped, fingerprint, decision }: PushWork): PlanEntry {
+  const action = PLANNED[decision === 'resolve' && row.link?.externalId != null ? 'update' : decision];
+  const { id, sourceId, link } = row;
+  return {
+    ...{ key: id, action, recordId: id, sourceId, externalId: link?.externalId ?? null },
+    detail: action === 'reject' ? mapped.problems.map(({ path, message }) => `${path}: ${message}`).join(' ') : null,
+    fingerprint: action === 'create' || action === 'update' ? fingerprint : null,
+  };
+}
+
+const PLANNED: Readonly<Record<PushDecision, PlanAction>> = {
+  create: 'create',
+  resolve: 'create',
+  update: 'update',
+  archive: 'archive',
+  unchanged: 'skip',
+  reject: 'reject',
+};
+const DONE: Readonly<Record<PushResult['action'], PlanAction>> = {
+  created: 'create',
+  updated: 'update',
+  archived: 'archive',
+  unchanged: 'skip',
+  rejected: 'reject',
+};
+
+/** What became of the record, to be held against its plan. */
+export function toDoneEntry(work: PushWork, { action, externalId }: PushResult): PlanEntry {
+  return { ...toPlanEntry(work), action: DONE[action], externalId };
+}
+
+/** HTTP calls that bringing the record to the provider would take. */
+export function callsOf({ row, mapped, decision }: PushWork, mapping: ResourceMapping): number {
+  if (decision === 'archive') return 1;
+  if (decision !== 'create' && decision !== 'update' && decision !== 'resolve') return 0;
+  return mapping.callsToWrite(mapped, row.link?.externalId == null ? null : { externalState: row.link.externalState });
+}

@@ -1,0 +1,48 @@
+import type { PushRow, PushStore } from '../../db/push/push-store.ts';
+import type { RunScope } from '../../db/runs/run-scope.ts';
+import type { ProviderRecord, ResourceWriter, RemoteHint } from '../../providers/provider.ts';
+
+export interface FoundRemote {
+  readonly remote: ProviderRecord | null;
+  /** Objects that carry the record's id and are other records' remote records. */
+  readonly copies: readonly string[];
+}
+
+export interface RemoteTools {
+  readonly scope: RunScope;
+  readonly writer: ResourceWriter;
+  readonly store: Pick<PushStore, 'tiedTo'>;
+}
+
+/** How far before a write was first sent its remote record is looked for: the provider's clock may be behind. */
+const CLOCK_SKEW_S = 600;
+
+/** By its email where it has one; a record that changed since its first write was sent may have had another then. */
+export async function findRemote({ id: recordId, fields, link }: PushRow, tools: RemoteTools): Promise<FoundRemote> {
+  const createdSinceEpochS = Math.floor((link?.createdAt.getTime() ?? Date.now()) / 1_000) - CLOCK_SKEW_S;
+  const email = 'email' in fields ? fields.email : null;
+  const found = await searchRemote({ recordId, createdSinceEpochS, email }, tools);
+  return found.remote === null && email !== null && link?.recordChangedSince === true
+    ? searchRemote({ recordId, createdSinceEpochS, email: null }, tools)
+    : found;
+}
+
+/** An object that is another record's remote record was copied with its metadata: the search goes on without it. */
+async function searchRemote(
+  hint: Omit<RemoteHint, 'after' | 'excluded'>,
+  { scope, writer, store }: RemoteTools,
+): Promise<FoundRemote> {
+  const copies: string[] = [];
+  let after: string | null = null;
+  for (;;) {
+    const search = await writer.findRemote({ ...hint, after, excluded: copies });
+    if (search.found === null) {
+      if (search.after === null) return { remote: null, copies };
+      after = search.after;
+      continue;
+    }
+    const owner = await store.tiedTo(scope, search.found.externalId);
+    if (owner === null || owner === hint.recordId) return { remote: search.found, copies };
+    copies.push(search.found.externalId);
+  }
+}

@@ -1,0 +1,75 @@
+import { Context } from '@temporalio/activity';
+import type { SyncId } from '../../contracts/ids.ts';
+import type { SyncMode } from '../../contracts/providers.ts';
+import type { OpenScheduledRunResult, ScheduledSyncInput, SchedulingActivities } from '../../contracts/sync.ts';
+import type { ConnectionStore } from '../../db/connections/connection-store.ts';
+import type { ScheduleStore } from '../../db/runs/schedule-store.ts';
+import { syncInputOf } from '../../db/runs/sync-input.ts';
+import type { SyncRunStore } from '../../db/runs/sync-run-store.ts';
+import { DEFAULT_FULL_EVERY_MS, fullPassDueAt } from '../../domain/sync/full-pass.ts';
+import { guarded } from '../failures.ts';
+
+export interface SchedulingDeps {
+  readonly connections: ConnectionStore;
+  readonly runs: SyncRunStore;
+  readonly schedules: ScheduleStore;
+}
+
+/** What a Schedule's workflow needs of our database. */
+export function createSchedulingActivities(deps: SchedulingDeps): SchedulingActivities {
+  return {
+    openScheduledRun: (input) => guarded(() => open(deps, input)),
+  };
+}
+
+async function open(deps: SchedulingDeps, key: ScheduledSyncInput): Promise<OpenScheduledRunResult> {
+  const { workflowExecution, attempt } = Context.current().info;
+  const requestedBy = `schedule:${workflowExecution?.runId ?? ''}`;
+  // Before anything else: a run that a lost attempt has opened needs its workflow, whatever has become of its connection.
+  const opened = attempt > 1 ? await deps.schedules.findOpenedBy(key, requestedBy) : null;
+  return opened ? again(deps, key, opened.id) : first(deps, key, requestedBy);
+}
+
+async function again(
+  { runs }: SchedulingDeps,
+  { venueId }: ScheduledSyncInput,
+  id: SyncId,
+): Promise<OpenScheduledRunResult> {
+  const run = await runs.find(venueId, id);
+  // Over already: somebody who asked for the same sync has started it meanwhile.
+  return run && !run.finishedAt ? { run: syncInputOf(run), skipped: null } : nothing('already-running');
+}
+
+async function first(
+  { connections, runs, schedules }: SchedulingDeps,
+  key: ScheduledSyncInput,
+  requestedBy: string,
+): Promise<OpenScheduledRunResult> {
+  const connection = await connections.find(key);
+  if (!connection) return nothing('connection-gone');
+  if (connection.state !== 'active') return nothing('connection-not-active');
+  const { venueId, connectionId, provider, resource, direction } = key;
+  const mode = await modeOf(schedules, key);
+  const { run, joined } = await runs.openOrJoin({
+    venueId,
+    connectionId,
+    provider,
+    resource,
+    direction,
+    mode,
+    requestedBy,
+  });
+  // An open run that has not begun may have lost who was to start it. Temporal refuses a second start, so trying is safe.
+  return joined && run.startedAt ? nothing('already-running') : { run: syncInputOf(run), skipped: null };
+}
+
+/** Full when the last full pass is long enough ago: it finds what the change feed did not tell. */
+async function modeOf(schedules: ScheduleStore, key: ScheduledSyncInput): Promise<SyncMode> {
+  const passes = await schedules.listFullPasses(key);
+  const last =
+    passes.find(({ resource, direction }) => resource === key.resource && direction === key.direction) ?? null;
+  const dueAt = fullPassDueAt(key, key.fullEveryMs === undefined ? DEFAULT_FULL_EVERY_MS : key.fullEveryMs, last);
+  return dueAt !== null && dueAt.getTime() <= Date.now() ? 'full' : 'incremental';
+}
+
+const nothing = (skipped: OpenScheduledRunResult['skipped']): OpenScheduledRunResult => ({ run: null, skipped });

@@ -1,0 +1,285 @@
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import { FAILURE } from '../../contracts/failures.ts';
+import type { SyncChunkActivities, SyncChunkResult, SyncConnectionInput } from '../../contracts/sync.ts';
+import type { PullStore } from '../../db/pull/pull-store.ts';
+import type { PushStore } from '../../db/push/push-store.ts';
+import type { SyncMissingStore } from '../../db/pull/sync-missing.ts';
+import type { RunScope } from '../../db/runs/run-scope.ts';
+import type { RunState } from '../../db/runs/run-state.ts';
+import type { SyncProgressStore } from '../../db/runs/sync-progress-store.ts';
+import { ProviderError } from '../../providers/provider-error.ts';
+import type { ConcurrencyLease, Providers } from '../../providers/providers.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import type { BulkThrottle } from './bulk-throttle.ts';
+import { ChunkControl } from './chunk.ts';
+import type { ChunkEnvironment } from './chunk.ts';
+import type { Credentials, OpenedConnection } from '../connections/credentials.ts';
+import { describe, toFailure } from '../failures.ts';
+import { withHeartbeat } from '../heartbeat.ts';
+import { pullChunk } from './pull-chunk.ts';
+import { pushChunk } from './push-chunk.ts';
+import { previewPush } from './push-preview.ts';
+import { noteOnRun, waitingOfTrouble } from '../trouble.ts';
+
+export interface SyncChunkDeps {
+  readonly credentials: Credentials;
+  readonly progress: SyncProgressStore;
+  readonly pulls: PullStore;
+  readonly pushes: PushStore;
+  readonly missing: SyncMissingStore;
+  readonly providers: Providers;
+  readonly log: Logger;
+  /** How long one chunk works before it hands back to the workflow. */
+  readonly chunkMs: number;
+  /** By which other processes see that this one lives (`WorkerPresence`); without one, only missing heartbeats tell that it died. */
+  readonly workerKey?: number;
+  readonly bulkThrottle?: BulkThrottle;
+}
+
+/** After a chunk was asked to stop, calls in flight have this long to end before they are cut. */
+const DRAIN_MS = 5_000;
+const LOOK_EVERY_MS = 1_000;
+/** Also how soon a run that came second to an account gets its part of it. */
+const RENEW_LEASE_EVERY_MS = 5_000;
+
+/** Of bulk runs: pulls take their turn in what `bulkThrottle` allows all of them. */
+export const createBulkChunkActivities = (deps: SyncChunkDeps, bulkThrottle: BulkThrottle): SyncChunkActivities =>
+  createSyncChunkActivities({ ...deps, pulls: bulkThrottle.pulls(deps.pulls), bulkThrottle });
+
+export function createSyncChunkActivities(deps: SyncChunkDeps): SyncChunkActivities {
+  return {
+    async syncChunk(input) {
+      const state = await deps.progress
+        .takeOver(input, Context.current().info.workflowExecution?.runId ?? null)
+        .catch(async (error: unknown) => {
+          await noteOnRun(deps, input, error);
+          throw toFailure(error, false, backoffMs(Context.current().info.attempt - 1));
+        });
+      const scope: RunScope = { ...input, fence: state.fence, account: state.account };
+      const work: Chunk['work'] = { control: null, opened: null };
+      try {
+        return await runChunk(deps, { scope, state, work });
+      } catch (thrown) {
+        const progressed = work.control?.progressed ?? false;
+        deps.log.warn(
+          { syncId: input.syncId, provider: input.provider, cause: describe(thrown), progressed },
+          'sync chunk interrupted',
+        );
+        const error = await replaceRefused(deps, { scope, state, work }, thrown);
+        await noteTrouble(deps, { scope, state, work }, error);
+        const attempts = isPassing(error) ? state.failures + 1 : Context.current().info.attempt;
+        throw giveUp(toFailure(error, progressed, pauseAfter(error, state)), { progressed, attempts });
+      }
+    },
+  };
+}
+
+interface Chunk {
+  readonly scope: RunScope;
+  readonly state: RunState;
+  /** Filled in once work has begun, so that a failure knows how far it came. */
+  readonly work: { control: ChunkControl | null; opened: OpenedConnection | null };
+}
+
+async function runChunk(deps: SyncChunkDeps, chunk: Chunk): Promise<SyncChunkResult> {
+  const { scope, state } = chunk;
+  const { account, credential } = (chunk.work.opened = await openConnection(deps, scope));
+  const ratePerSecond = deps.providers.ratePerSecond(account);
+  const context = Context.current();
+  const task =
+    deps.workerKey === undefined ? undefined : { workerKey: deps.workerKey, token: context.info.base64TaskToken };
+  const lease = await deps.providers.lease(account, {
+    holder: scope.syncId,
+    slots: Math.max(2, Math.ceil(ratePerSecond / 4)),
+    task,
+  });
+  const hardStop = new AbortController();
+  const control = new ChunkControl({
+    state,
+    lease,
+    ratePerSecond,
+    deadlineMs: deps.chunkMs,
+    cancelled: context.cancellationSignal,
+    onProgress: (progress) => {
+      context.heartbeat(progress);
+    },
+  });
+  chunk.work.control = control;
+  const watch = keepAlive({ context, control, lease, hardStop });
+  try {
+    const session = deps.providers.open(scope.provider, {
+      ...credential,
+      account,
+      lane: 'bulk',
+      signal: hardStop.signal,
+      onCall: (durationMs) => {
+        control.countCall(durationMs);
+      },
+    });
+    const resource = session.resource(scope.resource);
+    const tools = { control, account: session, session: deps.bulkThrottle?.session(resource) ?? resource };
+    await withHeartbeat(
+      () => walk(deps, chunk, tools),
+      () => control.progress,
+    );
+  } catch (error) {
+    // Calls that were cut because the run was asked to stop are no failure of theirs.
+    if (!hardStop.signal.aborted) throw error;
+  } finally {
+    watch.stop();
+    // The lease lapses by itself: a release that fails must neither fail a chunk that is done nor hide why one failed.
+    await lease.release().catch((error: unknown) => {
+      deps.log.warn(
+        { syncId: scope.syncId, provider: scope.provider, cause: describe(error) },
+        'the lease of a chunk could not be released',
+      );
+    });
+  }
+  return conclude(deps, scope, control);
+}
+
+async function walk(
+  deps: SyncChunkDeps,
+  { scope, state }: Chunk,
+  tools: Pick<ChunkEnvironment, 'control' | 'account' | 'session'>,
+): Promise<void> {
+  const { checkpoint } = state;
+  const mapping = deps.providers.find(scope.provider)?.mapping(scope.resource);
+  if (!mapping || !checkpoint) throw ApplicationFailure.nonRetryable('the run has no plan', FAILURE.runUnavailable);
+  const environment = { scope, mapping, progress: deps.progress, approved: state.approved, ...tools };
+  if (checkpoint.kind === 'pull')
+    await pullChunk({ ...environment, pulls: deps.pulls, missing: deps.missing }, checkpoint);
+  if (checkpoint.kind !== 'push') return;
+  const { writer } = tools.session;
+  if (!writer)
+    throw ApplicationFailure.nonRetryable(`${scope.provider} takes no ${scope.resource}`, FAILURE.runUnavailable);
+  if (scope.dryRun === true) await previewPush({ ...environment, store: deps.pushes }, checkpoint);
+  else await pushChunk({ ...environment, writer, store: deps.pushes }, checkpoint);
+}
+
+async function conclude(deps: SyncChunkDeps, scope: RunScope, control: ChunkControl): Promise<SyncChunkResult> {
+  const { cancellationSignal, cancellationDetails } = Context.current();
+  const done = (await deps.progress.read(scope))?.checkpoint?.kind === 'done';
+  if (done) return { ...control.progress, status: 'done' };
+  if (control.awaiting) return { ...control.progress, status: 'needs-approval', awaiting: control.awaiting };
+  if (control.stopRequested || cancellationDetails?.cancelRequested === true)
+    return { ...control.progress, status: 'stopped' };
+  // The worker is going down, or an operator has paused the activity: the next attempt goes on from the last committed page.
+  if (cancellationSignal.aborted)
+    throw ApplicationFailure.create({
+      type: 'Interrupted',
+      message: 'the worker was asked to stop',
+      nextRetryDelay: 100,
+    });
+  return { ...control.progress, status: 'more' };
+}
+
+/** Its token may have to be renewed first. */
+const openConnection = ({ credentials }: SyncChunkDeps, scope: SyncConnectionInput): Promise<OpenedConnection> =>
+  withHeartbeat(() => credentials.open(scope));
+
+/** What a refused credential comes to: with another in its place, an attempt that is soon repeated. */
+async function replaceRefused(
+  { credentials }: SyncChunkDeps,
+  { scope, work }: Chunk,
+  error: unknown,
+): Promise<unknown> {
+  const { opened, control } = work;
+  if (!(error instanceof ProviderError) || error.details.kind !== 'needs-reauth' || !opened) return error;
+  try {
+    const replaced = await withHeartbeat(
+      () => credentials.replaceRefused(scope, opened),
+      () => control?.progress,
+    );
+    return replaced
+      ? ApplicationFailure.create({
+          type: FAILURE.tokenRenewed,
+          message: 'the token has been renewed',
+          nextRetryDelay: 100,
+        })
+      : error;
+  } catch (failure) {
+    return failure;
+  }
+}
+
+interface Watched {
+  readonly context: Context;
+  readonly control: ChunkControl;
+  readonly lease: ConcurrencyLease;
+  readonly hardStop: AbortController;
+}
+
+/** Keeps the lease, and cuts what still hangs a while after the chunk was asked to stop. */
+function keepAlive({ context, control, lease, hardStop }: Watched): { stop(): void } {
+  let stoppingSinceMs: number | null = null;
+  const look = setInterval(() => {
+    const now = performance.now();
+    if (control.stopRequested || context.cancellationSignal.aborted) stoppingSinceMs ??= now;
+    if (stoppingSinceMs !== null && now - stoppingSinceMs > DRAIN_MS) hardStop.abort();
+  }, LOOK_EVERY_MS);
+  const renewal = setInterval(() => {
+    // A lease that lapses costs others nothing worse than a little more traffic; the next renewal may succeed.
+    lease.renew().catch(() => undefined);
+  }, RENEW_LEASE_EVERY_MS);
+  return {
+    stop() {
+      clearInterval(look);
+      clearInterval(renewal);
+    },
+  };
+}
+
+/** Shows on the run why it stands still. */
+async function noteTrouble({ progress, log }: SyncChunkDeps, { scope }: Chunk, error: unknown): Promise<void> {
+  const waiting = waitingOfTrouble(error);
+  try {
+    if (waiting !== null) await progress.wait(scope, waiting);
+  } catch (failure) {
+    log.warn({ syncId: scope.syncId, cause: describe(failure) }, 'could not note what the run waits for');
+  }
+}
+
+const PASSES_SOON: ReadonlySet<ProviderError['details']['kind']> = new Set([
+  'rate-limited',
+  'unavailable',
+  'unexpected-response',
+]);
+const isPassing = (error: unknown) => error instanceof ProviderError && PASSES_SOON.has(error.details.kind);
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 120_000;
+
+/** Twice as long with each failure in a row: of the provider, where it is the provider that fails; else of whatever ended attempts. */
+const pauseAfter = (error: unknown, { failures }: RunState) =>
+  backoffMs(isPassing(error) ? failures : Context.current().info.attempt - 1);
+const backoffMs = (earlier: number) => Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(earlier, 20));
+
+/**
+ * After some attempts in a row without any progress the activity ends: the workflow says that it waits, or for answers that nobody
+ * understands, that it failed. Meanwhile no worker and no retry is spent on it.
+ */
+function giveUp(
+  failure: unknown,
+  { progressed, attempts }: { readonly progressed: boolean; readonly attempts: number },
+): unknown {
+  if (!(failure instanceof ApplicationFailure) || progressed) return failure;
+  const mostAttempts = MOST_ATTEMPTS[failure.type ?? ''];
+  if (mostAttempts === undefined || attempts < mostAttempts) return failure;
+  return ApplicationFailure.create({
+    message: failure.message,
+    ...(failure.type != null && { type: failure.type }),
+    nonRetryable: true,
+    details: failure.details ?? [],
+  });
+}
+
+const MOST_ATTEMPTS: Readonly<Partial<Record<string, number>>> = {
+  [FAILURE.unexpectedResponse]: 10,
+  // With the pauses between them some minutes.
+  [FAILURE.unavailable]: 8,
+  [FAILURE.rateLimited]: 8,
+  // Each has asked the key service three times.
+  [FAILURE.keyServiceUnavailable]: 5,
+  [FAILURE.quotaExhausted]: 1,
+};

@@ -1,0 +1,158 @@
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import { FAILURE } from '../../contracts/failures.ts';
+import type { FinishSyncInput, SyncConnectionInput, SyncControlActivities, SyncOutcome } from '../../contracts/sync.ts';
+import type { AuditStore } from '../../db/core/audit-store.ts';
+import type { ConnectionStore } from '../../db/connections/connection-store.ts';
+import type { RunEnd, SyncProgressStore } from '../../db/runs/sync-progress-store.ts';
+import type { RunState } from '../../db/runs/run-state.ts';
+import { firstPullCheckpoint } from '../../domain/sync/checkpoint.ts';
+import { explainFailure } from '../../domain/errors/failure-advice.ts';
+import { explainWaiting } from '../../domain/sync/waiting-advice.ts';
+import type { Providers } from '../../providers/providers.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import type { BulkThrottle } from './bulk-throttle.ts';
+import { guarded } from '../failures.ts';
+import { noteOnRun } from '../trouble.ts';
+
+export interface SyncControlDeps {
+  readonly progress: SyncProgressStore;
+  readonly connections: ConnectionStore;
+  readonly audit: AuditStore;
+  readonly providers: Providers;
+  /** Of the bulk runs in this process, which give way to an incremental one. */
+  readonly bulkThrottle?: Pick<BulkThrottle, 'giveWay'>;
+  readonly log: Logger;
+}
+
+/** Short steps of a sync on our own database. */
+export function createSyncControlActivities(deps: SyncControlDeps): SyncControlActivities {
+  return {
+    beginSync: (input) => guarded(() => telling(deps, input, () => begin(deps, input))),
+    requestStop: (input) => guarded(() => deps.progress.requestStop(input)),
+    finishSync: (input) => guarded(() => telling(deps, input, () => finish(deps, input))),
+    parkSync: (input) =>
+      guarded(() =>
+        deps.progress.park(input, {
+          what: input.what,
+          since: new Date().toISOString(),
+          until: input.until,
+          error: explainWaiting(input.what),
+        }),
+      ),
+    noteApproval: (input) => guarded(() => deps.progress.approve(input, input.by)),
+  };
+}
+
+/** Temporal repeats these steps until they succeed: meanwhile the run says why they do not. */
+async function telling<T>(deps: SyncControlDeps, input: SyncConnectionInput, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    await noteOnRun(deps, input, error);
+    throw error;
+  }
+}
+
+async function begin({ progress, providers, bulkThrottle }: SyncControlDeps, input: SyncConnectionInput) {
+  if (input.mode === 'incremental') bulkThrottle?.giveWay();
+  const state = await progress.begin(input, Context.current().info.workflowExecution?.runId ?? null);
+  if (!state)
+    throw ApplicationFailure.nonRetryable(
+      'the run is gone, or another run of this sync is open: start it again by the API',
+      FAILURE.runUnavailable,
+    );
+  const resumed = state.checkpoint !== null;
+  if (!resumed) {
+    await progress.setPhase(input, 'estimating');
+    await progress.plan(input, await plan({ progress, providers }, input));
+  }
+  await progress.setPhase(input, 'running');
+  const planned = (await progress.read(input)) ?? state;
+  return { ...progressOf(planned), resumed };
+}
+
+async function plan(
+  { progress, providers }: Pick<SyncControlDeps, 'progress' | 'providers'>,
+  input: SyncConnectionInput,
+) {
+  if (input.direction === 'push')
+    return { checkpoint: { kind: 'push', after: null } as const, total: await progress.countToPush(input) };
+  const pullPlan = providers.find(input.provider)?.pullPlan(input.resource);
+  if (!pullPlan) throw ApplicationFailure.nonRetryable(`${input.provider} is not spoken here`, FAILURE.runUnavailable);
+  const watermark = await progress.watermark(input);
+  const nowEpochS = Math.floor(Date.now() / 1_000);
+  const watermarkEpochS = watermark === null ? null : Math.floor(watermark.getTime() / 1_000);
+  const checkpoint = firstPullCheckpoint({
+    mode: input.mode,
+    plan: pullPlan,
+    nowEpochS,
+    watermarkEpochS,
+    window: input.window ?? null,
+  });
+  // Until the provider has counted, what we hold from an earlier full pull is the best guess; of a first one nobody knows.
+  const readsAll = checkpoint.stages[0]?.kind === 'listing' && input.window === undefined;
+  const total = readsAll && watermarkEpochS !== null ? await progress.countLinked(input) : null;
+  return { checkpoint, total };
+}
+
+async function finish({ progress, connections, providers }: SyncControlDeps, input: FinishSyncInput) {
+  const state = await progress.read(input);
+  if (!state) throw ApplicationFailure.nonRetryable('the run is gone', FAILURE.runUnavailable);
+  const connection = input.dryRun === true ? await connections.find(input) : null;
+  const end = toEnd(input, state, connection ? providers.ratePerSecond(connection) : null);
+  const summary = await progress.finish(input, end, ({ outcome, done, counts }) => ({
+    venueId: input.venueId,
+    actor: 'syncConnection',
+    action: 'sync.finished',
+    targetType: 'sync',
+    targetId: input.syncId,
+    outcome: end.error ? 'failed' : 'ok',
+    requestId: null,
+    details: { outcome, done, rejected: counts.rejected },
+  }));
+  return { ...progressOf(summary), outcome: summary.outcome };
+}
+
+/** `ratePerSecond` is known of a dry run. */
+function toEnd(input: FinishSyncInput, state: RunState, ratePerSecond: number | null): RunEnd {
+  const error = input.end === 'failed' ? explainFailure(input.failure?.type ?? 'Internal') : null;
+  return {
+    outcome: outcomeOf(input.end, state.counts.rejected),
+    error,
+    plan: ratePerSecond === null ? null : estimateOf(input, state, ratePerSecond),
+    ...reachOf(input, state),
+  };
+}
+
+/** How far a run has come that ended well and wrote to the records. */
+function reachOf(
+  { end, dryRun, direction, mode }: FinishSyncInput,
+  { checkpoint }: RunState,
+): Pick<RunEnd, 'watermark' | 'wasFull'> {
+  if (end !== 'done' || dryRun === true || checkpoint?.kind !== 'done') return { watermark: null };
+  const { watermarkEpochS, readAll = false } = checkpoint;
+  return {
+    watermark: watermarkEpochS === null ? null : new Date(watermarkEpochS * 1_000),
+    wasFull: direction === 'push' ? mode === 'full' : readAll,
+  };
+}
+
+/** A push makes the calls that were planned; a pull reads again what the dry run has read. */
+function estimateOf({ direction }: FinishSyncInput, { plannedCalls, providerCalls }: RunState, ratePerSecond: number) {
+  const calls = direction === 'push' ? plannedCalls : providerCalls;
+  return { calls, seconds: Math.ceil(calls / ratePerSecond) };
+}
+
+function outcomeOf(end: FinishSyncInput['end'], rejected: number): SyncOutcome {
+  if (end !== 'done') return end;
+  return rejected > 0 ? 'completed-with-rejections' : 'completed';
+}
+
+// Only numbers go into the history: not the checkpoint.
+const progressOf = ({
+  done,
+  total,
+  counts,
+  providerCalls,
+}: Pick<RunState, 'done' | 'total' | 'counts' | 'providerCalls'>) => ({ done, total, counts, providerCalls });

@@ -1,0 +1,46 @@
+import type { VenueId } from '../../contracts/ids.ts';
+import type { AuditEntry, AuditStore } from '../../db/core/audit-store.ts';
+import type { Caller } from '../auth/caller.ts';
+import type { Log } from '../http/log.ts';
+import { describeError } from '../errors/outage.ts';
+
+export type AuditEvent = Pick<AuditEntry, 'action' | 'targetType' | 'targetId' | 'details'> & {
+  readonly outcome?: AuditEntry['outcome'];
+};
+
+export interface Actor {
+  readonly caller: Caller;
+  readonly requestId: string;
+}
+
+/** Who did what to a venue. Never a secret, never a customer's data. */
+export interface AuditTrail {
+  /** The row that a store writes in the transaction of the change that it tells of. */
+  entry(actor: Actor, venueId: VenueId, auditEvent: AuditEvent): AuditEntry;
+  /**
+   * For what changes nothing in our database: a signal to a workflow, a schedule of Temporal's, a refusal. Never throws: the change is done, and its
+   * answer must not say otherwise. A row that cannot be written is in the log.
+   */
+  note(actor: Actor, venueId: VenueId, auditEvent: AuditEvent): Promise<void>;
+}
+
+export function createAuditTrail(store: AuditStore, log: Log): AuditTrail {
+  const entryOf = ({ caller, requestId }: Actor, venueId: VenueId, auditEvent: AuditEvent): AuditEntry => ({
+    venueId,
+    actor: caller.subject,
+    requestId,
+    ...auditEvent,
+    outcome: auditEvent.outcome ?? 'ok',
+  });
+  return {
+    entry: entryOf,
+    async note(actor, venueId, auditEvent) {
+      const entry = entryOf(actor, venueId, auditEvent);
+      try {
+        await store.record(entry);
+      } catch (error) {
+        log.error({ audit: entry, error: describeError(error) }, 'the audit row could not be written');
+      }
+    },
+  };
+}

@@ -1,0 +1,97 @@
+import { isIP } from 'node:net';
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import { ipKeyGenerator, rateLimit } from 'express-rate-limit';
+import type { RateLimitConfig } from '../../config/config.ts';
+import type { VenueId } from '../../contracts/ids.ts';
+import { ApiError } from '../errors/api-error.ts';
+import type { Caller } from './caller.ts';
+
+export interface RateLimits {
+  /** Counts the request, adds `RateLimit` and `RateLimit-Policy` to the answer, and throws `rate-limited` (with Retry-After) past the limit. */
+  countCaller(exchange: Exchange, caller: Caller): Promise<void>;
+  countVenue(exchange: Exchange, venueId: VenueId): Promise<void>;
+  /** What costs more than a request: it starts something that lasts. */
+  countEffort(exchange: Exchange, effort: Effort, venueId: VenueId): Promise<void>;
+  /**
+   * For paths without a token. By the address that the connection comes from, or that a trusted proxy names: others' visitors share the
+   * proxy's own. `stranger`: it has shown nothing of ours; `look`: it asks what became of an attempt.
+   */
+  countVisitor(exchange: Exchange, kind: 'stranger' | 'look'): Promise<void>;
+  /** For a visit with a state that we have made: by its attempt, wherever it comes from. */
+  countReturn(exchange: Exchange, attempt: string): Promise<void>;
+}
+
+interface Exchange {
+  readonly req: Request;
+  readonly res: Response;
+}
+
+/** `start`: something begins or changes in Temporal; `connect`: a provider is asked, or an attempt to connect is opened. */
+export type Effort = 'start' | 'connect';
+
+const MINUTE_MS = 60_000;
+/** Each costs the workflow service one question at most. */
+const VISITS_PER_MINUTE = 600;
+/** An owner comes back once, and reloads a few times. */
+const RETURNS_PER_MINUTE = 60;
+const IPV6_SUBNET_BITS = 56;
+
+/** Counted in this process's memory: with several API processes behind one address, each allows the whole limit. */
+export function createRateLimits({
+  perCallerPerMinute,
+  perVenuePerMinute,
+  startsPerVenuePerMinute,
+  connectingPerVenuePerTenMinutes,
+}: RateLimitConfig): RateLimits {
+  const perCaller = limiter('caller', perCallerPerMinute);
+  const perVenue = limiter('venue', perVenuePerMinute);
+  const efforts = {
+    start: limiter('venue-starts', startsPerVenuePerMinute),
+    connect: limiter('venue-connecting', connectingPerVenuePerTenMinutes, 10),
+  };
+  const visits = { stranger: limiter('address', VISITS_PER_MINUTE), look: limiter('address', VISITS_PER_MINUTE) };
+  const perAttempt = limiter('attempt', RETURNS_PER_MINUTE);
+  return {
+    countCaller: (exchange, caller) => perCaller(exchange, caller.subject),
+    countVenue: (exchange, venueId) => perVenue(exchange, venueId),
+    countEffort: (exchange, effort, venueId) => efforts[effort](exchange, venueId),
+    countVisitor: (exchange, kind) => visits[kind](exchange, ipKeyGenerator(addressOf(exchange.req), IPV6_SUBNET_BITS)),
+    countReturn: (exchange, attempt) => perAttempt(exchange, attempt),
+  };
+}
+
+/** Some proxies add a port, which makes it no address: then the proxy's own counts. */
+function addressOf({ ip, socket }: Request): string {
+  return ip !== undefined && isIP(ip) !== 0 ? ip : (socket.remoteAddress ?? '');
+}
+
+function limiter(name: string, limit: number, minutes = 1): (exchange: Exchange, key: string) => Promise<void> {
+  const keys = new WeakMap<Request, string>();
+  const middleware: RequestHandler = rateLimit({
+    windowMs: minutes * MINUTE_MS,
+    limit,
+    identifier: name,
+    standardHeaders: 'draft-8',
+    legacyHeaders: false,
+    // Express has read the forwarding headers of trusted proxies, and nothing here reads others.
+    validate: { xForwardedForHeader: false, forwardedHeader: false },
+    keyGenerator: (req) => keys.get(req) ?? '',
+    handler: (_req, _res, next: NextFunction) => {
+      next(
+        new ApiError(
+          'rate-limited',
+          `More than ${limit} requests in ${minutes === 1 ? 'a minute' : `${minutes} minutes`} for this ${name}.`,
+        ),
+      );
+    },
+  });
+  return ({ req, res }, key) => {
+    keys.set(req, key);
+    return new Promise((resolve, reject) => {
+      void middleware(req, res, (error?: unknown) => {
+        if (error === undefined) resolve();
+        else reject(error instanceof Error ? error : new Error('rate limiter failed'));
+      });
+    });
+  };
+}

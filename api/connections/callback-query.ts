@@ -1,0 +1,70 @@
+import { ApiError } from '../errors/api-error.ts';
+
+/** What a provider sent its user back with, before anyone has looked whether it is true. */
+export type CallbackQuery = { readonly state: string } & (
+  | { readonly kind: 'approved'; readonly code: string; readonly realmId: string | null }
+  | { readonly kind: 'denied' }
+  /** `error`: a word of RFC 6749 section 4.1.2.1, or null for one that nobody has defined. */
+  | { readonly kind: 'failed'; readonly error: string | null }
+);
+
+const STATE = /^[A-Za-z0-9_-]{43}$/;
+/** Providers' codes are opaque; Intuit's and Square's are the longest, at some hundred characters. */
+const CODE = /^[\x21-\x7e]{1,2000}$/;
+const REALM = /^\d{1,30}$/;
+const ERROR = /^[\x20-\x7e]{1,200}$/;
+const MAX_QUERY_LENGTH = 8_000;
+
+const DEFINED_ERRORS = new Set([
+  'invalid_request',
+  'unauthorized_client',
+  'unsupported_response_type',
+  'invalid_scope',
+  'server_error',
+  'temporarily_unavailable',
+]);
+
+/**
+ * Reads the query of a request target. What providers add besides (`scope`, `response_type`, `error_description` …) is passed over unread.
+ * Throws ApiError `callback-invalid`, and `authorization-not-found` for a state that is not of our making; neither quotes a value.
+ */
+export function readCallback(target: string): CallbackQuery {
+  const start = target.indexOf('?');
+  const query = start === -1 ? '' : target.slice(start + 1);
+  if (query.length > MAX_QUERY_LENGTH) throw invalid('The query is too long.');
+  const parameters = new URLSearchParams(query);
+  const state = one(parameters, 'state');
+  if (state === null) throw invalid('`state` is missing.');
+  if (!STATE.test(state))
+    throw new ApiError('authorization-not-found', 'There is no attempt to connect with this `state`.');
+  const [code, error] = [one(parameters, 'code'), one(parameters, 'error')];
+  if ((code === null) === (error === null)) throw invalid('There must be either `code` or `error`.');
+  if (error !== null) return { state, ...readError(error) };
+  return { state, kind: 'approved', ...readApproval(code ?? '', one(parameters, 'realmId')) };
+}
+
+function readError(
+  error: string,
+): { readonly kind: 'denied' } | { readonly kind: 'failed'; readonly error: string | null } {
+  if (!ERROR.test(error)) throw invalid('`error` is not of its shape.');
+  if (error === 'access_denied') return { kind: 'denied' };
+  return { kind: 'failed', error: DEFINED_ERRORS.has(error) ? error : null };
+}
+
+function readApproval(
+  code: string,
+  realmId: string | null,
+): { readonly code: string; readonly realmId: string | null } {
+  if (!CODE.test(code)) throw invalid('`code` is not of its shape.');
+  if (realmId !== null && !REALM.test(realmId)) throw invalid('`realmId` is not of its shape.');
+  return { code, realmId };
+}
+
+/** Which of two was meant is a guess. */
+function one(parameters: URLSearchParams, name: string): string | null {
+  const values = parameters.getAll(name);
+  if (values.length > 1) throw invalid(`\`${name}\` is given more than once.`);
+  return values[0] ?? null;
+}
+
+const invalid = (detail: string): ApiError => new ApiError('callback-invalid', detail);

@@ -1,0 +1,225 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { ConnectionId, VenueId } from '../../contracts/ids.ts';
+import type { Environment, ProviderId, Resource } from '../../contracts/providers.ts';
+import type { AuditEntry, AuditOf } from '../../db/core/audit-store.ts';
+import { AccountAlreadyConnectedError, DisconnectingError } from '../../db/connections/connection-store.ts';
+import type { Connection, ConnectionStore } from '../../db/connections/connection-store.ts';
+import type { ProviderAccount, ProviderAdapter, ProviderSession } from '../../providers/provider.ts';
+import { ProviderError } from '../../providers/provider-error.ts';
+import type { Providers } from '../../providers/providers.ts';
+import type { Secret } from '../../vault/secret.ts';
+import type { Sealer } from '../../vault/vault.ts';
+import { VaultError } from '../../vault/vault-error.ts';
+import { ApiError } from '../errors/api-error.ts';
+import type { DefaultSchedules } from '../schedules/schedules.ts';
+
+export interface ConnectingDeps {
+  readonly connections: ConnectionStore;
+  readonly providers: Providers;
+  readonly sealer: Sealer;
+  readonly defaultSchedules: DefaultSchedules;
+}
+
+export interface EnteredKey {
+  readonly provider: ProviderId;
+  readonly environment: Environment;
+  readonly secretKey: Secret;
+}
+
+/** Tells of a stored key, and whether it replaces another. */
+export type KeyAudit = (connection: Connection, replaced: boolean) => AuditEntry;
+
+const TEST_TIMEOUT_MS = 15_000;
+const PROVIDER_RETRY_AFTER_MS = 5_000;
+const VAULT_RETRY_AFTER_MS = 5_000;
+const DISCONNECTING_RETRY_AFTER_MS = 2_000;
+
+/**
+ * Tests a key at the provider, then seals and stores it. A key for an account that the venue has connected before replaces the old one.
+ * Throws ApiError; nothing is stored when it throws.
+ */
+export async function connectWithKey(
+  deps: ConnectingDeps,
+  venueId: VenueId,
+  entered: EnteredKey & { readonly auditOf: KeyAudit },
+): Promise<{ readonly connection: Connection; readonly created: boolean }> {
+  const account = await testKey(deps.providers, entered);
+  const { provider, environment, auditOf } = entered;
+  const known = await deps.connections.findByAccount(venueId, {
+    provider,
+    environment,
+    externalAccountId: account.externalAccountId,
+  });
+  const save = (connectionId: ConnectionId, replaced: boolean) =>
+    sealAndSave(deps, {
+      venueId,
+      connectionId,
+      entered,
+      account,
+      auditOf: (connection) => auditOf(connection, replaced),
+    });
+  try {
+    return { connection: await save(known ?? (uuidv7() as ConnectionId), known !== null), created: known === null };
+  } catch (error) {
+    if (error instanceof DisconnectingError)
+      throw new ApiError('connection-disconnecting', 'This account’s connection is being disconnected.', {
+        retryAfterMs: DISCONNECTING_RETRY_AFTER_MS,
+      });
+    if (!(error instanceof AccountAlreadyConnectedError)) throw error;
+    // Someone connected the same account at the same moment. What is sealed for our id could not be opened under theirs.
+    return { connection: await save(error.connectionId, true), created: false };
+  }
+}
+
+/** The live test: asks the provider whose key it is, and whether it may read what a sync reads. Throws what became of it in our words. */
+async function testKey(
+  providers: Providers,
+  { provider, environment, secretKey }: EnteredKey,
+): Promise<ProviderAccount> {
+  const adapter = providers.find(provider);
+  const name = adapter?.capabilities.displayName ?? provider;
+  if (!adapter?.capabilities.connect.includes('api-key'))
+    throw new ApiError('provider-not-supported', `${name} cannot be connected with a secret key.`);
+  const signal = AbortSignal.timeout(TEST_TIMEOUT_MS);
+  try {
+    const session = providers.open(provider, { secretKey, account: null, lane: 'interactive', signal });
+    const account = await session.account();
+    if (account.environment !== environment) {
+      throw new ApiError(
+        'environment-mismatch',
+        `This key belongs to ${name}’s ${account.environment} environment, not to ${environment}.`,
+      );
+    }
+    await tryReading(adapter, session);
+    return account;
+  } catch (error) {
+    throw toRefusal(error, name, signal);
+  }
+}
+
+function toRefusal(error: unknown, name: string, signal: AbortSignal): unknown {
+  if (error instanceof ProviderError) return refusal(error, name);
+  if (error instanceof ApiError || !signal.aborted) return error;
+  return new ApiError('provider-unavailable', `${name} did not answer in time.`, {
+    cause: error,
+    retryAfterMs: PROVIDER_RETRY_AFTER_MS,
+  });
+}
+
+/**
+ * Asks for what nobody has, records of 1970, so that no record comes along: a restricted key is refused all the same. Of every stage of a
+ * listing the first list, and every change feed, each once: what resources share needs no second call.
+ */
+async function tryReading(adapter: ProviderAdapter, session: ProviderSession): Promise<void> {
+  const resourceOf = new Map<string, Resource>();
+  for (const { resource } of adapter.capabilities.resources) {
+    const { listing, changes } = adapter.pullPlan(resource);
+    for (const stream of [...listing.flatMap((stage) => stage.slice(0, 1)), ...(changes ?? []).flat()])
+      resourceOf.set(stream, resourceOf.get(stream) ?? resource);
+  }
+  // At once: somebody waits for the answer.
+  await Promise.all(
+    [...resourceOf].map(([stream, resource]) =>
+      session.resource(resource).listPage({ stream, fromEpochS: null, toEpochS: 1, after: null }),
+    ),
+  );
+}
+
+/** No cause is handed on for the caller's own mistakes: there is nothing in them for the log. */
+function refusal(error: ProviderError, name: string): ApiError {
+  const { kind, httpStatus, retryAfterMs = PROVIDER_RETRY_AFTER_MS } = error.details;
+  switch (kind) {
+    case 'needs-reauth':
+      return new ApiError('credentials-refused', `${name} does not accept this key.`);
+    case 'rate-limited':
+    case 'quota-exhausted':
+      return new ApiError('provider-rate-limited', `${name} asks us to slow down.`, { cause: error, retryAfterMs });
+    case 'rejected':
+    case 'conflict':
+      if (httpStatus === 403)
+        return new ApiError(
+          'credentials-insufficient',
+          `${name} knows this key, but it may not read what a sync needs.`,
+        );
+      return new ApiError(
+        'provider-refused',
+        `${name} refused a reading that a sync needs${withStatus(httpStatus)}. That is not the key’s fault.`,
+        { cause: error },
+      );
+    case 'unexpected-response':
+      return new ApiError(
+        'provider-unexpected-response',
+        `What answers at the address of ${name}’s API is not its API, or is one that this version does not know${withStatus(httpStatus)}.`,
+        { cause: error },
+      );
+    case 'unavailable':
+      return outage(error, name);
+  }
+}
+
+function outage(error: ProviderError, name: string): ApiError {
+  const { httpStatus, code, retryAfterMs = PROVIDER_RETRY_AFTER_MS } = error.details;
+  if (code === 'unreachable')
+    return new ApiError(
+      'provider-unreachable',
+      `No connection to ${name}’s API can be made: its host name is unknown, nothing listens there, or TLS fails.`,
+      { cause: error, retryAfterMs },
+    );
+  return new ApiError('provider-unavailable', `${name} did not answer, or is in trouble${withStatus(httpStatus)}.`, {
+    cause: error,
+    retryAfterMs,
+  });
+}
+
+const withStatus = (httpStatus: number | undefined): string =>
+  httpStatus === undefined ? '' : ` (HTTP ${httpStatus})`;
+
+async function sealAndSave(
+  deps: ConnectingDeps,
+  {
+    venueId,
+    connectionId,
+    entered,
+    account,
+    auditOf,
+  }: {
+    venueId: VenueId;
+    connectionId: ConnectionId;
+    entered: EnteredKey;
+    account: ProviderAccount;
+    auditOf: AuditOf<Connection>;
+  },
+): Promise<Connection> {
+  const { provider, environment, secretKey } = entered;
+  const sealedKey = await seal(deps.sealer, secretKey, { venueId, connectionId });
+  const connection = await deps.connections.saveWithApiKey(
+    {
+      venueId,
+      connectionId,
+      provider,
+      environment,
+      account: { id: account.externalAccountId, name: account.name },
+      scopes: account.scopes,
+      sealedKey,
+    },
+    auditOf,
+  );
+  await deps.defaultSchedules.ensure(connection);
+  return connection;
+}
+
+async function seal(
+  sealer: Sealer,
+  key: Secret,
+  ref: { readonly venueId: VenueId; readonly connectionId: ConnectionId },
+) {
+  try {
+    return await sealer.seal(key, { ...ref, purpose: 'provider-api-key' });
+  } catch (error) {
+    if (!(error instanceof VaultError) || error.kind !== 'key-service-unavailable') throw error;
+    throw new ApiError('vault-unavailable', 'The key service cannot be reached.', {
+      cause: error,
+      retryAfterMs: VAULT_RETRY_AFTER_MS,
+    });
+  }
+}

@@ -1,0 +1,309 @@
+import { Router } from 'express';
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
+import type { AuthorizationCallback, AuthorizationOutcome } from '../../contracts/connections.ts';
+import { PROVIDERS } from '../../contracts/providers.ts';
+import type { ConnectionRef } from '../../contracts/ids.ts';
+import type { ProviderId } from '../../contracts/providers.ts';
+import { withOutcome } from '../../domain/grants/return-url.ts';
+import type { ReturnParameters, ReturnUrls } from '../../domain/grants/return-url.ts';
+import { Secret } from '../../vault/secret.ts';
+import type { Sealer } from '../../vault/vault.ts';
+import { ApiError } from '../errors/api-error.ts';
+import type { AuthorizationAttempt, AuthorizationGateway } from '../temporal/authorization-gateway.ts';
+import type { AuthorizationStates } from './authorization-states.ts';
+import { REFUSAL_CODES } from './authorization-problems.ts';
+import { attemptOf, sealForAttempt } from './authorize.ts';
+import { readCallback } from './callback-query.ts';
+import type { CallbackQuery } from './callback-query.ts';
+import { logProblem, toApiError } from '../errors/error-handler.ts';
+import type { Log } from '../http/log.ts';
+import { problemPage, sendPage } from './oauth-page.ts';
+import { ATTEMPT_PATH, beingUsedPage, connectedBeforePage, outcomePage, pendingPage } from './oauth-outcome-pages.ts';
+import type { ConnectionNames } from './oauth-outcome-pages.ts';
+import type { ProblemCode } from '../errors/problems.ts';
+import type { RateLimits } from '../auth/rate-limits.ts';
+import { contextOf } from '../http/request-context.ts';
+
+export interface OAuthCallbackDeps {
+  readonly authorizationGateway: AuthorizationGateway;
+  readonly states: AuthorizationStates;
+  readonly sealer: Sealer;
+  readonly returnUrls: ReturnUrls;
+  readonly limits: RateLimits;
+  /** What a person calls a provider. */
+  readonly providerName: (provider: ProviderId) => string;
+  readonly namesOf: (ref: ConnectionRef) => Promise<ConnectionNames | null>;
+  readonly log: Log;
+}
+
+export const CALLBACK_PATH = '/oauth/{provider}/callback';
+
+/** Codes that a page of the callback can show, for the OpenAPI document. */
+export const CALLBACK_PROBLEMS = [
+  'callback-invalid',
+  'callback-other-provider',
+  'callback-not-visited',
+  'provider-error',
+  'provider-not-found',
+  'authorization-not-found',
+  'authorization-used',
+  ...Object.values(REFUSAL_CODES),
+  'rate-limited',
+  'temporal-refused',
+  'temporal-unavailable',
+  'worker-unavailable',
+  'internal',
+] as const satisfies readonly ProblemCode[];
+
+const ATTEMPT = /^[0-9a-f]{32}$/;
+const REPEAT_AFTER_S = 5;
+/** Nothing was taken yet: the same address can be asked again. */
+const WORTH_REPEATING: readonly ProblemCode[] = [
+  'temporal-unavailable',
+  'worker-unavailable',
+  'vault-unavailable',
+  'rate-limited',
+];
+
+/** Where providers send owners back to. No token and no body: what counts is the attempt's own secret, its `state`. */
+export function oauthCallbackRouter(deps: OAuthCallbackDeps): Router {
+  const router = Router({ strict: true, caseSensitive: true });
+  mountPage(router, CALLBACK_PATH, callbackHandler(deps));
+  mountPage(router, ATTEMPT_PATH, attemptHandler(deps));
+  router.use('/oauth', errorPages(deps.log));
+  return router;
+}
+
+function mountPage(router: Router, path: string, handler: RequestHandler): void {
+  const route = router.route(path.replace(/\{(\w+)\}/g, ':$1'));
+  route.all((req, _res, next) => {
+    // The template, for the log: the query holds a code, and is never logged.
+    contextOf(req).route = path;
+    // HEAD too: whoever only wants to see whether there is a page must not use up the state.
+    if (req.method !== 'GET')
+      throw new ApiError('method-not-allowed', 'This path takes GET.', { headers: { Allow: 'GET' } });
+    next();
+  });
+  route.get(handler);
+}
+
+function callbackHandler(deps: OAuthCallbackDeps): RequestHandler {
+  return async (req, res) => {
+    const { provider, query, id } = await admit(deps, { req, res });
+    const attempt = await deps.authorizationGateway.find(id);
+    if (!attempt) throw new ApiError('authorization-not-found', 'There is no attempt to connect with this state.');
+    if (attempt.provider !== provider)
+      throw new ApiError('callback-other-provider', 'The attempt is with another provider.');
+    await answerVisit(deps, { req, res }, { id, attempt, query });
+  };
+}
+
+/** Who shows a state of ours is counted by that, all others by where they come from: they cannot keep an owner out. */
+async function admit(
+  deps: OAuthCallbackDeps,
+  exchange: Exchange,
+): Promise<{ readonly provider: ProviderId; readonly query: CallbackQuery; readonly id: string }> {
+  const { req } = exchange;
+  try {
+    requireVisit(req);
+    const provider = PROVIDERS.find((known) => known === req.params['provider']);
+    if (!provider) throw new ApiError('provider-not-found', 'No such provider.');
+    const query = readCallback(req.url);
+    const id = attemptOf(query.state);
+    // A state that an earlier version has made is a stranger's too, and still looked up.
+    await (deps.states.isOurs(query.state)
+      ? deps.limits.countReturn(exchange, id)
+      : deps.limits.countVisitor(exchange, 'stranger'));
+    return { provider, query, id };
+  } catch (error) {
+    if (error instanceof ApiError && error.code !== 'rate-limited')
+      await deps.limits.countVisitor(exchange, 'stranger');
+    throw error;
+  }
+}
+
+/** What browsers and chat programs fetch unasked is no visit: the owner's own would then find the state used. */
+function requireVisit({ headers }: Request): void {
+  const purpose = [headers['sec-purpose'], headers['purpose'], headers['x-purpose'], headers['x-moz']].join(' ');
+  const destination = headers['sec-fetch-dest'];
+  if (/prefetch|prerender|preview/i.test(purpose) || (destination !== undefined && destination !== 'document')) {
+    throw new ApiError('callback-not-visited', 'This was not a visit to the page.');
+  }
+}
+
+interface Exchange {
+  readonly req: Request;
+  readonly res: Response;
+}
+
+interface Visit {
+  readonly id: string;
+  readonly attempt: AuthorizationAttempt;
+  readonly query: CallbackQuery;
+}
+
+async function answerVisit(deps: OAuthCallbackDeps, exchange: Exchange, { id, attempt, query }: Visit): Promise<void> {
+  if (attempt.state !== 'open') {
+    await showEnd(deps, exchange, attempt);
+  } else if (query.kind === 'failed') {
+    showProviderError(deps, exchange, { attempt, error: query.error });
+  } else {
+    const callback = await toCallback(deps.sealer, attempt, query);
+    const completion = await deps.authorizationGateway.complete(id, callback);
+    if (completion.kind === 'used')
+      await showUse(deps, exchange, { id, attempt: (await deps.authorizationGateway.find(id)) ?? attempt });
+    else if (completion.kind === 'ended') await showOutcome(deps, exchange, { attempt, outcome: completion.outcome });
+    else showPending(deps, exchange, { id, attempt });
+  }
+}
+
+async function toCallback(
+  sealer: Sealer,
+  attempt: AuthorizationAttempt,
+  query: Exclude<CallbackQuery, { kind: 'failed' }>,
+): Promise<AuthorizationCallback> {
+  if (query.kind === 'denied') return { kind: 'denied' };
+  const { realmId } = query;
+  if (attempt.provider === 'quickbooks' && realmId === null)
+    throw new ApiError('callback-invalid', 'realmId is missing.');
+  const sealedCode = await sealForAttempt(sealer, new Secret(query.code), attempt);
+  return { kind: 'approved', sealedCode, ...(attempt.provider === 'quickbooks' && realmId !== null && { realmId }) };
+}
+
+/** Of an attempt that has been handed a callback: perhaps by this visitor, who was told that no worker took it and whose page came again. */
+async function showUse(
+  deps: OAuthCallbackDeps,
+  exchange: Exchange,
+  { id, attempt }: { readonly id: string; readonly attempt: AuthorizationAttempt },
+): Promise<void> {
+  if (attempt.state === 'open')
+    sendPage(exchange.res, beingUsedPage(deps.providerName(attempt.provider), id, contextOf(exchange.req).requestId));
+  else await showEnd(deps, exchange, attempt);
+}
+
+/** Of an attempt that was over when the visitor came. Only one that nobody has used says how it ended: a state works once. */
+async function showEnd(deps: OAuthCallbackDeps, exchange: Exchange, attempt: AuthorizationAttempt): Promise<void> {
+  const { state, outcome } = attempt;
+  if (state === 'failed') throw new ApiError('authorization-failed', 'The attempt has ended without an outcome.');
+  if (outcome?.outcome === 'refused' && (outcome.code === 'expired' || outcome.code === 'cancelled')) {
+    await showOutcome(deps, exchange, { attempt, outcome });
+    return;
+  }
+  if (outcome?.outcome === 'connected')
+    sendPage(exchange.res, connectedBeforePage(await shown(deps, exchange.req, { attempt, outcome })));
+  else throw new ApiError('authorization-used', 'It works once.');
+}
+
+async function showOutcome(
+  deps: OAuthCallbackDeps,
+  exchange: Exchange,
+  { attempt, outcome }: { readonly attempt: AuthorizationAttempt; readonly outcome: AuthorizationOutcome },
+): Promise<void> {
+  const { connectionId } = outcome;
+  const code = outcome.outcome === 'refused' ? REFUSAL_CODES[outcome.code] : null;
+  if (
+    goBack(deps, exchange, {
+      attempt,
+      parameters: { connectionId, outcome: outcome.outcome, ...(code !== null && { code }) },
+    })
+  )
+    return;
+  sendPage(exchange.res, outcomePage(await shown(deps, exchange.req, { attempt, outcome })));
+}
+
+/** Without names where they cannot be had: the outcome matters more. */
+async function shown(
+  deps: OAuthCallbackDeps,
+  req: Request,
+  { attempt, outcome }: { readonly attempt: AuthorizationAttempt; readonly outcome: AuthorizationOutcome },
+) {
+  const { venueId, provider } = attempt;
+  const names =
+    outcome.outcome === 'connected'
+      ? await deps.namesOf({ venueId, connectionId: outcome.connectionId }).catch(() => null)
+      : null;
+  return { provider: deps.providerName(provider), outcome, requestId: contextOf(req).requestId, names };
+}
+
+function showProviderError(
+  deps: OAuthCallbackDeps,
+  exchange: Exchange,
+  { attempt, error }: { readonly attempt: AuthorizationAttempt; readonly error: string | null },
+): void {
+  if (
+    goBack(deps, exchange, {
+      attempt,
+      parameters: { connectionId: attempt.connectionId, outcome: 'refused', code: 'provider-error' },
+    })
+  )
+    return;
+  throw new ApiError(
+    'provider-error',
+    `${deps.providerName(attempt.provider)} reported ${error ?? 'an error that no standard names'}.`,
+  );
+}
+
+function showPending(
+  deps: OAuthCallbackDeps,
+  exchange: Exchange,
+  { id, attempt }: { readonly id: string; readonly attempt: AuthorizationAttempt },
+): void {
+  if (goBack(deps, exchange, { attempt, parameters: { connectionId: attempt.connectionId, outcome: 'pending' } }))
+    return;
+  sendPage(exchange.res, pendingPage(deps.providerName(attempt.provider), id, contextOf(exchange.req).requestId));
+}
+
+/** False when there is nowhere to go back to. The list is asked again: it may have changed since the attempt began. */
+function goBack(
+  { returnUrls }: OAuthCallbackDeps,
+  { res }: Exchange,
+  { attempt, parameters }: { readonly attempt: AuthorizationAttempt; readonly parameters: ReturnParameters },
+): boolean {
+  const { returnUrl } = attempt;
+  if (returnUrl === null || !returnUrls.check(returnUrl).ok) return false;
+  res
+    .status(303)
+    .set({
+      Location: withOutcome(returnUrl, parameters),
+      'Referrer-Policy': 'no-referrer',
+      'Cache-Control': 'no-store',
+    })
+    .end();
+  return true;
+}
+
+/** What became of an attempt whose visitor did not want to wait. Its id opens nothing: it is a digest of the state. */
+function attemptHandler(deps: OAuthCallbackDeps): RequestHandler {
+  return async (req, res) => {
+    await deps.limits.countVisitor({ req, res }, 'look');
+    const id = String(req.params['attempt']);
+    const attempt = ATTEMPT.test(id) ? await deps.authorizationGateway.find(id) : null;
+    if (!attempt) throw new ApiError('authorization-not-found', 'There is no such attempt to connect.');
+    if (attempt.state === 'failed')
+      throw new ApiError('authorization-failed', 'The attempt has ended without an outcome.');
+    const { outcome } = attempt;
+    sendPage(
+      res,
+      outcome
+        ? outcomePage(await shown(deps, req, { attempt, outcome }))
+        : pendingPage(deps.providerName(attempt.provider), id, contextOf(req).requestId),
+    );
+  };
+}
+
+function errorPages(log: Log): ErrorRequestHandler {
+  // eslint-disable-next-line max-params -- Express recognises an error handler by its four parameters.
+  return (thrown: unknown, req, res, next) => {
+    const error = toApiError(thrown);
+    logProblem(log, { req, thrown, error });
+    if (res.headersSent) {
+      next(thrown);
+      return;
+    }
+    res.set(error.headers);
+    const retryAfterS = WORTH_REPEATING.includes(error.code)
+      ? Math.max(REPEAT_AFTER_S, Number(res.getHeader('Retry-After') ?? 0))
+      : null;
+    sendPage(res, problemPage(error.code, { detail: error.message, requestId: contextOf(req).requestId, retryAfterS }));
+  };
+}

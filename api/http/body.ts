@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto';
+import type { Request } from 'express';
+import { ApiError } from '../errors/api-error.ts';
+import { BodyStream, isEncoding } from './body-stream.ts';
+import type { BodyStreamOptions, Encoding } from './body-stream.ts';
+import { queryTextOf } from './query.ts';
+
+const MIB = 1_048_576;
+
+export const JSON_LIMIT_BYTES = MIB;
+export const BATCH_LIMIT_BYTES = 256 * MIB;
+
+export const JSON_TYPE = 'application/json';
+export const NDJSON_TYPE = 'application/x-ndjson';
+
+/** Records that are read while they are worked on. */
+export interface BatchBody {
+  readonly type: typeof JSON_TYPE | typeof NDJSON_TYPE;
+  readonly stream: BodyStream;
+}
+
+/** The bytes of a JSON body of up to 1 MiB, decompressed. Throws `unsupported-media-type`, and what a BodyStream throws. */
+export async function readJsonBytes(req: Request): Promise<Uint8Array> {
+  expectType(req, [JSON_TYPE]);
+  return readWhole(req, { encoding: encodingOf(req) });
+}
+
+/** The bytes of a body of up to 1 MiB, whatever its type, as they were signed. Throws `unsupported-media-type` for one that is compressed, and what a BodyStream throws. */
+export async function readSentBytes(req: Request, patienceMs: number): Promise<Uint8Array> {
+  if (encodingOf(req) !== null) throw new ApiError('unsupported-media-type', 'Webhooks are taken uncompressed only.');
+  return readWhole(req, { encoding: null, patienceMs });
+}
+
+async function readWhole(req: Request, options: Omit<BodyStreamOptions, 'limitBytes'>): Promise<Uint8Array> {
+  refuseAnnounced(req, JSON_LIMIT_BYTES);
+  const stream = new BodyStream(req, { limitBytes: JSON_LIMIT_BYTES, ...options });
+  try {
+    return await stream.bytes();
+  } finally {
+    stream.abandon();
+  }
+}
+
+/** Before anything is read. */
+function refuseAnnounced({ headers }: Request, limitBytes: number): void {
+  if (Number(headers['content-length'] ?? 0) > limitBytes)
+    throw new ApiError('body-too-large', `The body is larger than ${limitBytes / MIB} MB.`);
+}
+
+/** A batch in JSON or NDJSON, of up to 256 MiB. Nothing of it has been read yet. */
+export function openBatchBody(req: Request): BatchBody {
+  const type = expectType(req, [JSON_TYPE, NDJSON_TYPE]);
+  const encoding = encodingOf(req);
+  if (encoding !== null && type === NDJSON_TYPE)
+    throw new ApiError('unsupported-media-type', 'NDJSON is taken uncompressed only.');
+  refuseAnnounced(req, BATCH_LIMIT_BYTES);
+  return { type, stream: new BodyStream(req, { limitBytes: BATCH_LIMIT_BYTES, encoding }) };
+}
+
+/** Whether the request announces a body, as RFC 9112 section 6.3 has it (June 2022). */
+export function hasBody({ headers }: Request): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+function encodingOf(req: Request): Encoding | null {
+  const encoding = req.headers['content-encoding']?.toLowerCase() ?? 'identity';
+  if (encoding === 'identity') return null;
+  if (isEncoding(encoding)) return encoding;
+  throw new ApiError('unsupported-media-type', 'This Content-Encoding is not supported.');
+}
+
+/** What makes two requests with the same idempotency key the same: the query, the type and the bytes of the body. */
+export function hashRequest(req: Pick<Request, 'url'>, type: string, bytes: Uint8Array | null): string {
+  const hash = createHash('sha256').update(`${queryTextOf(req.url)}\n${type}\n`);
+  return (bytes ? hash.update(bytes) : hash).digest('hex');
+}
+
+function expectType<const Type extends string>(req: Request, accepted: readonly Type[]): Type {
+  const [given, ...parameters] = (req.headers['content-type'] ?? '')
+    .split(';')
+    .map((part) => part.trim().toLowerCase());
+  const type = accepted.find((one) => one === given);
+  if (type === undefined)
+    throw new ApiError('unsupported-media-type', `Send ${accepted.join(' or ')}.`, {
+      headers: { Accept: accepted.join(', ') },
+    });
+  const foreign = parameters.find(
+    (parameter) => parameter.startsWith('charset=') && !/^charset="?utf-?8"?$/.test(parameter),
+  );
+  if (foreign !== undefined) throw new ApiError('unsupported-media-type', 'Send the body in UTF-8.');
+  return type;
+}

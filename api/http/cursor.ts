@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import type { Page } from '../../db/core/page.ts';
+import { ApiError } from '../errors/api-error.ts';
+
+/** One list as a cursor belongs to it: its path and the filters it was asked with. */
+export interface ListIdentity {
+  readonly path: string;
+  readonly filters: Readonly<Record<string, unknown>>;
+  /** What its rows are ordered by. */
+  readonly order: 'id' | 'seq';
+}
+
+const POSITION = { id: /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, seq: /^\d{1,15}$/ };
+const SHAPE = /^1\.([A-Za-z0-9_-]{11})\.(.+)$/;
+
+/** The id to go on after. Throws `invalid-cursor` for what this list, with these filters, did not give. */
+export function readCursor(cursor: string | undefined, list: ListIdentity): string | null {
+  if (cursor === undefined) return null;
+  const [, tag, position] = SHAPE.exec(Buffer.from(cursor, 'base64url').toString('latin1')) ?? [];
+  if (
+    tag === undefined ||
+    position === undefined ||
+    !POSITION[list.order].test(position) ||
+    encode(tag, position) !== cursor ||
+    tag !== tagOf(list)
+  ) {
+    throw new ApiError('invalid-cursor', 'This cursor was not given by this list with these filters.');
+  }
+  return position;
+}
+
+/** The answer of a list. */
+export function toPageBody<T, U>(
+  page: Page<T>,
+  list: ListIdentity,
+  present: (item: T) => U,
+): { data: U[]; nextCursor: string | null } {
+  return { data: page.data.map(present), nextCursor: page.next === null ? null : encode(tagOf(list), page.next) };
+}
+
+function encode(tag: string, position: string): string {
+  return Buffer.from(`1.${tag}.${position}`, 'latin1').toString('base64url');
+}
+
+/** A check digit, not a signature: row-level security, not the cursor, decides what a caller sees. */
+function tagOf({ path, filters }: ListIdentity): string {
+  return createHash('sha256')
+    .update(JSON.stringify([path, filters]))
+    .digest('base64url')
+    .slice(0, 11);
+}

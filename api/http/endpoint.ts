@@ -1,0 +1,212 @@
+import type { Request, Response } from 'express';
+import { z } from 'zod';
+import type { ConnectionId, JobId, RecordId, SyncId, VenueId } from '../../contracts/ids.ts';
+import { PROVIDERS, RESOURCES } from '../../contracts/providers.ts';
+import type { ProviderId, Resource } from '../../contracts/providers.ts';
+import type { BatchBody } from './body.ts';
+import type { Caller, Role } from '../auth/caller.ts';
+import type { NotFoundCode } from '../errors/not-found.ts';
+import type { Parsed } from './parse.ts';
+import type { ProblemCode } from '../errors/problems.ts';
+import type { Effort } from '../auth/rate-limits.ts';
+
+export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
+
+/** What the ids in a path name. An id that is not a UUID answers as one that does not exist. */
+interface PathIds {
+  readonly venueId: VenueId;
+  readonly connectionId: ConnectionId;
+  readonly productId: RecordId;
+  readonly customerId: RecordId;
+  readonly inventoryId: RecordId;
+  readonly transactionId: RecordId;
+  readonly invoiceId: RecordId;
+  readonly syncId: SyncId;
+  readonly jobId: JobId;
+  readonly provider: ProviderId;
+  /** Of a schedule. */
+  readonly resource: Resource;
+}
+
+export const NOT_FOUND = {
+  venueId: 'venue-not-found',
+  connectionId: 'connection-not-found',
+  productId: 'product-not-found',
+  customerId: 'customer-not-found',
+  inventoryId: 'inventory-not-found',
+  transactionId: 'transaction-not-found',
+  invoiceId: 'invoice-not-found',
+  syncId: 'sync-not-found',
+  jobId: 'job-not-found',
+  provider: 'provider-not-found',
+  resource: 'schedule-not-found',
+} as const satisfies Record<keyof PathIds, NotFoundCode>;
+
+/** Names in a path that are words of ours, not UUIDs. */
+export const PATH_WORDS: Readonly<Partial<Record<keyof PathIds, readonly [string, ...string[]]>>> = {
+  provider: PROVIDERS,
+  resource: RESOURCES,
+};
+
+type IdNames<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}` ? Name | IdNames<Rest> : never;
+export type IdsOf<Path extends string> = { readonly [Name in IdNames<Path> & keyof PathIds]: PathIds[Name] };
+
+/** One checked request, as a handler gets it. */
+export interface Call<Ids, Query, Body> {
+  readonly ids: Ids;
+  readonly query: Query;
+  readonly body: Body;
+  readonly caller: Caller;
+  readonly requestId: string;
+  /** Digest of a request with an Idempotency-Key, the same for every repeat of it: what it makes is marked with it. Null without one. */
+  readonly requestKey: string | null;
+  /** The path without its query. */
+  readonly path: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface Exchange {
+  readonly req: Request;
+  readonly res: Response;
+}
+
+interface DescribedAnswer {
+  readonly description: string;
+  readonly schema: z.ZodType;
+  /** It has a `Location`: what that names. */
+  readonly location?: string;
+}
+
+interface Described {
+  /** Operation id in the OpenAPI document. */
+  readonly name: string;
+  readonly summary: string;
+  readonly description?: string;
+  readonly tag:
+    'Venues' | 'Records' | 'Connections' | 'Syncs' | 'Integrations' | 'Schedules' | 'Audit' | 'Administration';
+  /** The least role that may call it. */
+  readonly role: Role;
+  /** Beyond those that every operation of its kind can answer. */
+  readonly problems?: readonly ProblemCode[];
+  readonly answers: Readonly<Record<number, DescribedAnswer>>;
+}
+
+interface Spec<Path extends string, Query, Body> extends Described {
+  readonly method: Method;
+  /** OpenAPI's notation: `/v1/venues/{venueId}`. */
+  readonly path: Path;
+  readonly query?: z.ZodType<Query>;
+  readonly body?: z.ZodType<Body>;
+  /** Checks the body in place of `body` alone, where what is stored decides too. */
+  readonly checkBody?: (ids: IdsOf<Path>, input: unknown) => Promise<Parsed<Body>>;
+  /** What the OpenAPI document shows in place of `body`, where that says less than it checks. */
+  readonly bodyShown?: z.ZodType;
+  /** A request without a body is taken as one with `{}`. */
+  readonly bodyOptional?: boolean;
+  /** Takes `Idempotency-Key`: it creates or starts something. */
+  readonly idempotent?: boolean;
+  /** Needs a token for all venues. Checked before a stored answer is asked for. */
+  readonly allVenues?: boolean;
+  /** It is about a venue, and counts against what the venue may start. */
+  readonly effort?: Effort;
+  readonly handle: (call: Call<IdsOf<Path>, Query, Body>) => Promise<Answer>;
+}
+
+interface BatchSpec<Path extends string, Query> extends Described {
+  readonly method: 'post';
+  readonly path: Path;
+  readonly query: z.ZodType<Query>;
+  /** What the reference shows: the JSON envelope, and the schema of one line of NDJSON. */
+  readonly batch: { readonly json: z.ZodType; readonly line: z.ZodType };
+  readonly handle: (call: Call<IdsOf<Path>, Query, BatchBody>) => Promise<Answer>;
+}
+
+interface StreamSpec<Path extends string> extends Described {
+  readonly method: 'get';
+  readonly path: Path;
+  /** Answers on its own, over time. */
+  readonly stream: (call: Call<IdsOf<Path>, unknown, unknown>, exchange: Exchange) => Promise<void>;
+}
+
+export type AnyIds = Readonly<Partial<PathIds>>;
+export type AnyCall = Call<AnyIds, unknown, unknown>;
+
+interface Common extends Described {
+  readonly method: Method;
+  readonly path: string;
+  readonly query: z.ZodType;
+  readonly body: z.ZodType | null;
+  readonly checkBody: CheckBody | null;
+  readonly bodyShown: z.ZodType | null;
+  readonly bodyOptional: boolean;
+  readonly batch: { readonly json: z.ZodType; readonly line: z.ZodType } | null;
+  readonly idempotent: boolean;
+  readonly effort: Effort | null;
+  readonly allVenues: boolean;
+}
+
+/** One operation: what is mounted, what the OpenAPI document says, and what tests walk over. It answers once, or streams. */
+export type Endpoint =
+  | (Common & { readonly stream: null; readonly handle: (call: AnyCall) => Promise<Answer> })
+  | (Common & { readonly stream: (call: AnyCall, exchange: Exchange) => Promise<void> });
+
+type CheckBody = (ids: AnyIds, input: unknown) => Promise<Parsed<unknown>>;
+type Handle = (call: AnyCall) => Promise<Answer>;
+type Stream = (call: AnyCall, exchange: Exchange) => Promise<void>;
+
+const NO_QUERY = z.strictObject({});
+
+// The three functions below forget types that the runner restores at run time: it parses with the very schemas that the types came from.
+
+export function endpoint<const Path extends string, Query, Body>(spec: Spec<Path, Query, Body>): Endpoint {
+  return {
+    ...spec,
+    query: spec.query ?? NO_QUERY,
+    body: spec.body ?? null,
+    checkBody: (spec.checkBody as CheckBody | undefined) ?? null,
+    bodyShown: spec.bodyShown ?? spec.body ?? null,
+    bodyOptional: spec.bodyOptional ?? false,
+    batch: null,
+    idempotent: spec.idempotent ?? false,
+    effort: spec.effort ?? null,
+    allVenues: spec.allVenues ?? false,
+    stream: null,
+    handle: spec.handle as Handle,
+  };
+}
+
+export function batchEndpoint<const Path extends string, Query>(spec: BatchSpec<Path, Query>): Endpoint {
+  return {
+    ...spec,
+    body: null,
+    checkBody: null,
+    bodyShown: null,
+    bodyOptional: false,
+    idempotent: true,
+    effort: null,
+    allVenues: false,
+    stream: null,
+    handle: spec.handle as Handle,
+  };
+}
+
+export function streamEndpoint<const Path extends string>(spec: StreamSpec<Path>): Endpoint {
+  return {
+    ...spec,
+    query: NO_QUERY,
+    body: null,
+    checkBody: null,
+    bodyShown: null,
+    bodyOptional: false,
+    batch: null,
+    idempotent: false,
+    effort: null,
+    allVenues: false,
+    stream: spec.stream as Stream,
+  };
+}

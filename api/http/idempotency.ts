@@ -1,0 +1,153 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { IdempotencyClaim, IdempotencyStore } from '../../db/core/idempotency-store.ts';
+import type { IdempotencyKeyRef, StoredAnswer } from '../../db/core/sealed-answer.ts';
+import { ApiError } from '../errors/api-error.ts';
+import type { BodyStream } from './body-stream.ts';
+import type { Caller } from '../auth/caller.ts';
+import { invalidRequest } from './parse.ts';
+
+/** 1–255 printable ASCII characters. */
+export const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
+
+/** The claim of a request that died with its process lapses after this; a load in NDJSON may take long. */
+const LOCK_MS = 60_000;
+const STREAM_LOCK_MS = 600_000;
+
+const WAIT_FOR_DUPLICATE_MS = 10_000;
+const FIRST_POLL_MS = 25;
+const MAX_POLL_MS = 400;
+
+/** Kept beside the answer of a streamed request and never sent: its body's hash was not known when the key was claimed. */
+const BODY_HASH = 'x-interlock-body-sha256';
+
+/** What the answer must hold to be given again. */
+export interface SerialisedAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export interface IdempotentRequest {
+  readonly ref: IdempotencyKeyRef;
+  readonly hash: string;
+  /** A body that is read while it is worked on. Its hash is compared after a repeat has sent it all. */
+  readonly stream: BodyStream | null;
+}
+
+export interface Idempotency {
+  /**
+   * Answers with what `work` returns or, when the key was answered before, with that answer. `work` turns its own refusals into answers;
+   * what it throws, and answers that are not final, are not kept: a repeat tries again.
+   * Throws `idempotency-key-reused` and `idempotency-in-flight`.
+   */
+  run(
+    request: IdempotentRequest,
+    work: () => Promise<SerialisedAnswer>,
+  ): Promise<{ answer: SerialisedAnswer; replayed: boolean }>;
+}
+
+export function createIdempotency(store: IdempotencyStore, waitForDuplicateMs = WAIT_FOR_DUPLICATE_MS): Idempotency {
+  return {
+    async run(request, work) {
+      const claim = await claimOrWait(store, request, waitForDuplicateMs);
+      if (claim.kind === 'mismatch') throw keyReused();
+      if (claim.kind === 'replay') return { answer: await replay(claim.answer, request), replayed: true };
+      return { answer: await workOnce(store, request, work), replayed: false };
+    },
+  };
+}
+
+/**
+ * What a key belongs to. The token's role and reach are in it: an answer that one token may see is none for another of the same subject. Of
+ * an operation on one venue, which both reach, the other venues play no part, so that a token that gains one repeats its requests all the same.
+ */
+export function idempotencyRefOf(
+  { subject, role, venues }: Caller,
+  { operation, key, inVenue }: { readonly operation: string; readonly key: string; readonly inVenue: boolean },
+): IdempotencyKeyRef {
+  const reach = inVenue ? null : venues === '*' ? venues : venues.toSorted();
+  const caller = createHash('sha256')
+    .update(JSON.stringify([subject, role, reach]))
+    .digest('hex');
+  return { caller, operation, key };
+}
+
+/** Refusals that stand whenever they are asked for again. Others, of rights or of a state that may pass, are found out anew: they have made nothing. */
+const FINAL_REFUSALS: readonly number[] = [400, 413, 415, 422];
+/** Larger ones are not kept: whoever repeats the request has it worked on again. Lists of errors are bounded at half of it. */
+const MAX_KEPT_BYTES = 131_072;
+
+const isKept = ({ status, body }: SerialisedAnswer): boolean =>
+  (status < 400 || FINAL_REFUSALS.includes(status)) && Buffer.byteLength(body) <= MAX_KEPT_BYTES;
+
+/** The value of `Idempotency-Key`, or null without one. Throws `invalid-request`. */
+export function readIdempotencyKey(header: string | string[] | undefined): string | null {
+  if (header === undefined) return null;
+  if (typeof header === 'string' && IDEMPOTENCY_KEY.test(header)) return header;
+  throw invalidRequest([{ path: 'Idempotency-Key', message: 'Must be 1 to 255 printable ASCII characters' }]);
+}
+
+/**
+ * What a request marks with it what it makes, in one transaction: a process that dies before its answer is stored leaves that mark, and the
+ * repeat finds by it what is there. The body is in it: a key whose first request failed is free for another body. Null for a streamed body.
+ */
+export function requestKeyOf(
+  { subject }: Caller,
+  { ref: { operation, key }, hash, stream }: IdempotentRequest,
+): string | null {
+  if (stream) return null;
+  return createHash('sha256')
+    .update(JSON.stringify([subject, operation, key, hash]))
+    .digest('hex');
+}
+
+type Settled = Exclude<IdempotencyClaim, { kind: 'in-flight' }>;
+
+async function claimOrWait(
+  store: IdempotencyStore,
+  { ref, hash, stream }: IdempotentRequest,
+  waitForDuplicateMs: number,
+): Promise<Settled> {
+  const deadline = performance.now() + waitForDuplicateMs;
+  for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(pollMs * 2, MAX_POLL_MS)) {
+    const claim = await store.claim(ref, hash, stream ? STREAM_LOCK_MS : LOCK_MS);
+    if (claim.kind !== 'in-flight') return claim;
+    if (performance.now() + pollMs > deadline) {
+      throw new ApiError('idempotency-in-flight', 'The first request with this Idempotency-Key is still at work.', {
+        retryAfterMs: 1_000,
+      });
+    }
+    await sleep(pollMs);
+  }
+}
+
+async function workOnce(
+  store: IdempotencyStore,
+  { ref, stream }: IdempotentRequest,
+  work: () => Promise<SerialisedAnswer>,
+): Promise<SerialisedAnswer> {
+  let settled = false;
+  try {
+    const answer = await work();
+    if (isKept(answer)) {
+      const bodyHash = stream ? { [BODY_HASH]: await stream.digest() } : {};
+      await store.complete(ref, { ...answer, headers: { ...answer.headers, ...bodyHash } });
+      settled = true;
+    }
+    return answer;
+  } finally {
+    // A claim that cannot be given back lapses by itself; the error that led here is the one to show.
+    if (!settled) await store.release(ref).catch(() => undefined);
+  }
+}
+
+async function replay(stored: StoredAnswer, { stream }: IdempotentRequest): Promise<SerialisedAnswer> {
+  const { [BODY_HASH]: bodyHash, ...headers } = stored.headers;
+  if (stream && (await stream.digest()) !== bodyHash) throw keyReused();
+  return { ...stored, headers };
+}
+
+function keyReused(): ApiError {
+  return new ApiError('idempotency-key-reused', 'This Idempotency-Key was sent with another request before.');
+}

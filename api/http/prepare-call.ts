@@ -1,0 +1,81 @@
+import { validate as isUuid } from 'uuid';
+import type { Request } from 'express';
+import { hasBody, hashRequest, JSON_TYPE, openBatchBody, readJsonBytes } from './body.ts';
+import type { BodyStream } from './body-stream.ts';
+import type { Caller } from '../auth/caller.ts';
+import { NOT_FOUND, PATH_WORDS } from './endpoint.ts';
+import type { AnyCall, AnyIds, Endpoint, Exchange } from './endpoint.ts';
+import { decodeJson } from './json.ts';
+import { notFound } from '../errors/not-found.ts';
+import { allOf, check } from './parse.ts';
+import type { Parsed } from './parse.ts';
+import { readQuery } from './query.ts';
+import { contextOf } from './request-context.ts';
+
+export interface PreparedCall {
+  readonly call: AnyCall;
+  /** Of the whole request, for the idempotency key; of its head only when the body is a stream. */
+  readonly hash: string;
+  readonly stream: BodyStream | null;
+}
+
+const ABSENT: Parsed<undefined> = { ok: true, value: undefined };
+const NO_BYTES = new Uint8Array();
+
+/** The ids in the path. One that is not a UUID, or not one of our words, names nothing, so it is not found. */
+export function readIds(req: Request): AnyIds {
+  const ids: Record<string, string> = {};
+  for (const [name, value] of Object.entries(req.params)) {
+    if (typeof value !== 'string' || !isKnown(name as keyof typeof NOT_FOUND, value))
+      throw notFound(NOT_FOUND[name as keyof typeof NOT_FOUND]);
+    ids[name] = value.toLowerCase();
+  }
+  return ids;
+}
+
+function isKnown(name: keyof typeof NOT_FOUND, value: string): boolean {
+  const words = PATH_WORDS[name];
+  return words ? words.includes(value) : isUuid(value);
+}
+
+/** Two spellings of an id name one resource: idempotency keys and cursors go by this one. */
+function canonicalPath(template: string, ids: AnyIds): string {
+  return template.replace(/\{(\w+)\}/g, (_, name: keyof AnyIds) => ids[name] ?? '');
+}
+
+/** Reads and checks query and body. Throws with every wrong field of both at once. */
+export async function prepareCall(
+  endpoint: Endpoint,
+  { req }: Exchange,
+  who: { readonly caller: Caller; readonly ids: AnyIds },
+): Promise<PreparedCall> {
+  const head = {
+    ...who,
+    requestId: contextOf(req).requestId,
+    requestKey: null,
+    path: canonicalPath(endpoint.path, who.ids),
+  };
+  const query = check(endpoint.query, readQuery(req.url));
+  if (endpoint.batch) {
+    const [value] = allOf(query);
+    const body = openBatchBody(req);
+    return { call: { ...head, query: value, body }, hash: hashRequest(req, body.type, null), stream: body.stream };
+  }
+  const takesBody = endpoint.body !== null && !(endpoint.bodyOptional && !hasBody(req));
+  const bytes = takesBody ? await readJsonBytes(req) : NO_BYTES;
+  const [queryValue, bodyValue] = allOf(query, await checkBody(endpoint, who.ids, takesBody ? decodeJson(bytes) : {}));
+  return {
+    call: { ...head, query: queryValue, body: bodyValue },
+    hash: hashRequest(req, JSON_TYPE, bytes),
+    stream: null,
+  };
+}
+
+async function checkBody(
+  { body, checkBody: checkStored }: Endpoint,
+  ids: AnyIds,
+  input: unknown,
+): Promise<Parsed<unknown>> {
+  if (body === null) return ABSENT;
+  return checkStored ? checkStored(ids, input) : check(body, input);
+}

@@ -1,0 +1,150 @@
+import { createServer, IncomingMessage, ServerResponse } from 'node:http';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Express } from 'express';
+import { v7 as uuidv7 } from 'uuid';
+import { ApiError } from '../errors/api-error.ts';
+import type { App } from '../app.ts';
+import { PROBLEM_JSON, toProblem } from '../errors/problem-details.ts';
+import type { ProblemCode } from '../errors/problems.ts';
+
+const HEADERS_TIMEOUT_MS = 15_000;
+/** For the whole request: an NDJSON load may take its time. */
+const REQUEST_TIMEOUT_MS = 600_000;
+/** Longer than the idle time of common load balancers (60 s), so that it is they who close. */
+const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+const DRAIN_TIMEOUT_MS = 10_000;
+const CLOSE_IDLE_EVERY_MS = 100;
+/** Far more than streams, callers and idle connections of load balancers take, and fewer than the process may have files open. */
+const MAX_CONNECTIONS = 8_000;
+/** For how long a finished answer may wait for a reader that takes nothing of it, and for one that takes little. */
+const STALLED_MS = 30_000;
+const MAX_TAKING_MS = 300_000;
+
+export interface RunningServer {
+  /** The port that was taken, where 0 was asked for. */
+  readonly port: number;
+  /** Takes no more requests, ends live streams, lets the rest finish for up to 10 s, then cuts what is left. */
+  stop(): Promise<void>;
+}
+
+export interface ServerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly publicUrl: string;
+  readonly stalledMs?: number;
+}
+
+/** Resolves when the server listens. Rejects when it cannot: the port is in use, or may not be used. */
+export async function startServer(
+  app: App,
+  { host, port, publicUrl, stalledMs = STALLED_MS }: ServerOptions,
+): Promise<RunningServer> {
+  const server = createHttpServer(app.express);
+  server.maxConnections = MAX_CONNECTIONS;
+  server.prependListener('request', (_req, res) => {
+    cutWhenStalled(res, stalledMs);
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    refuse(error, socket, publicUrl);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  return { port: (server.address() as AddressInfo).port, stop: () => stop(server, app) };
+}
+
+/**
+ * Express gives every request and response its own prototypes, which makes the engine forget what it has learnt of their shape.
+ * Objects that are born with them keep it: about twice the requests a second (https://github.com/expressjs/express/issues/5998).
+ */
+function createHttpServer(app: Express): Server {
+  class AppRequest extends IncomingMessage {}
+  class AppResponse extends ServerResponse {}
+  Object.setPrototypeOf(AppRequest.prototype, app.request);
+  Object.setPrototypeOf(AppResponse.prototype, app.response);
+  app.request = AppRequest.prototype as unknown as Express['request'];
+  app.response = AppResponse.prototype as unknown as Express['response'];
+  return createServer(
+    {
+      IncomingMessage: AppRequest,
+      ServerResponse: AppResponse,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    },
+    app,
+  );
+}
+
+/** A whole answer that nobody takes is held in memory. The server's own idle time replaces this one when the answer is out. */
+function cutWhenStalled(res: ServerResponse, stalledMs: number): void {
+  res.once('prefinish', () => {
+    const { socket } = res;
+    if (!socket) return;
+    socket.setTimeout(stalledMs);
+    const cut = setTimeout(() => {
+      socket.destroy();
+    }, MAX_TAKING_MS);
+    res.once('close', () => {
+      clearTimeout(cut);
+    });
+  });
+}
+
+async function stop(server: Server, app: App): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => {
+      resolve();
+    });
+  });
+  // What comes in on connections that are open already is still answered, and told not to come again.
+  server.prependListener('request', (_req, res) => res.setHeader('Connection', 'close'));
+  app.endStreams();
+  const closeIdle = setInterval(() => {
+    server.closeIdleConnections();
+  }, CLOSE_IDLE_EVERY_MS);
+  const cut = setTimeout(() => {
+    server.closeAllConnections();
+  }, DRAIN_TIMEOUT_MS);
+  await closed;
+  clearInterval(closeIdle);
+  clearTimeout(cut);
+}
+
+const CLIENT_ERRORS: Partial<Record<string, readonly [ProblemCode, string]>> = {
+  HPE_HEADER_OVERFLOW: ['headers-too-large', 'The headers are larger than 16 KB.'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['request-timeout', 'The request did not arrive in time.'],
+};
+
+/** What never became a request, answered by hand in the same words as everything else. */
+function refuse(error: NodeJS.ErrnoException, socket: Duplex, publicUrl: string): void {
+  // Node keeps the answer that is being written there: in the middle of one, another cannot begin.
+  const answer = '_httpMessage' in socket ? socket._httpMessage : null;
+  if (error.code === 'ECONNRESET' || !socket.writable || (answer instanceof ServerResponse && answer.headersSent)) {
+    socket.destroy();
+    return;
+  }
+  const [code, detail] = CLIENT_ERRORS[error.code ?? ''] ?? ['malformed-request', 'This is not an HTTP request.'];
+  const problem = new ApiError(code, detail);
+  const requestId = uuidv7();
+  const body = JSON.stringify(toProblem(problem, { requestId, publicUrl }));
+  const head = [
+    `HTTP/1.1 ${problem.status} ${STATUS_TEXT[problem.status] ?? 'Error'}`,
+    `Content-Type: ${PROBLEM_JSON}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    `X-Request-Id: ${requestId}`,
+    'Connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}
+
+const STATUS_TEXT: Partial<Record<number, string>> = {
+  400: 'Bad Request',
+  408: 'Request Timeout',
+  431: 'Request Header Fields Too Large',
+};

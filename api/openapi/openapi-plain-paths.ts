@@ -1,0 +1,131 @@
+import type { ResponseConfig, RouteConfig } from '@asteasolutions/zod-to-openapi';
+import { z } from 'zod';
+import { REFUSAL_CODES } from '../connections/authorization-problems.ts';
+import { JSON_TYPE } from '../http/body.ts';
+import { readinessAnswer } from '../http/health.ts';
+import { CALLBACK_PATH, CALLBACK_PROBLEMS } from '../connections/oauth-callback.ts';
+import { ATTEMPT_PATH } from '../connections/oauth-outcome-pages.ts';
+import { headersOf } from './openapi-headers.ts';
+import type { AnswerKind } from './openapi-headers.ts';
+import type { ProblemCode } from '../errors/problems.ts';
+import { provider } from '../schemas/words.ts';
+import { WEBHOOK_PATH, WEBHOOK_PROBLEM_CODES, webhookAnswer } from '../webhooks/webhooks.ts';
+
+const callbackQuery = z.object({
+  state: z.string(),
+  code: z.string().optional(),
+  error: z.string().optional(),
+  realmId: z.string().optional().meta({ description: 'QuickBooks Online: the company.' }),
+});
+
+const alive = z.object({ status: z.literal('ok') }).meta({ id: 'Liveness' });
+const openApiDocument = z.object({ openapi: z.string() }).loose().meta({ id: 'OpenApiDocument' });
+const providerEvent = z.object({ type: z.string() }).loose().meta({ id: 'ProviderEvent' });
+
+const HTML = { 'text/html': { schema: z.string() } };
+const uncounted = { counted: false };
+const visited = { counted: true };
+
+const json = (schema: z.ZodType, status = 200) => ({
+  content: { [JSON_TYPE]: { schema } },
+  headers: headersOf({ ...uncounted, status }),
+});
+const html = (kind: { readonly counted: boolean }) => ({ content: HTML, headers: headersOf({ ...kind, status: 200 }) });
+const plain = (path: string, name: string, summary: string) => ({
+  method: 'get' as const,
+  path,
+  operationId: name,
+  summary,
+  tags: ['Service'],
+  security: [],
+});
+
+export type DescribeProblems = (
+  codes: Iterable<ProblemCode>,
+  kind: Omit<AnswerKind, 'status'>,
+  content?: ResponseConfig['content'],
+) => RouteConfig['responses'];
+
+/** What needs no token. */
+export function plainPaths(problemsBy: DescribeProblems): RouteConfig[] {
+  return [...serviceRoutes(), ...ownerRoutes(problemsBy), webhookRoute(problemsBy)];
+}
+
+function serviceRoutes(): RouteConfig[] {
+  return [
+    {
+      ...plain('/health/live', 'live', 'Is the process alive?'),
+      responses: { 200: { description: 'Alive.', ...json(alive) } },
+    },
+    {
+      ...plain('/health/ready', 'ready', 'May the process take traffic?'),
+      responses: {
+        200: { description: 'Postgres and Temporal answer.', ...json(readinessAnswer) },
+        503: { description: 'One of them does not.', ...json(readinessAnswer, 503) },
+      },
+    },
+    {
+      ...plain('/openapi.json', 'openapi', 'This document'),
+      responses: { 200: { description: 'OpenAPI 3.1.', ...json(openApiDocument) } },
+    },
+    {
+      ...plain('/docs', 'docs', 'This document as a page'),
+      responses: { 200: { description: 'The reference.', ...html(uncounted) } },
+    },
+    {
+      ...plain('/docs/errors', 'errors', 'Every problem code'),
+      responses: { 200: { description: 'What each means and what to do.', ...html(uncounted) } },
+    },
+  ];
+}
+
+/** For the owners of accounts, in their browsers. */
+function ownerRoutes(problemsBy: DescribeProblems): RouteConfig[] {
+  return [
+    {
+      ...plain(CALLBACK_PATH, 'oauthCallback', 'Where providers send account owners back to'),
+      description:
+        'Answers a page for people, or sends them on to the `returnUrl` of their attempt (303). Not for programs: the `state` works once.',
+      request: { params: z.object({ provider }), query: callbackQuery },
+      responses: {
+        200: { description: 'Connected.', ...html(visited) },
+        202: { description: 'Approved, and still being finished.', ...html(visited) },
+        303: {
+          description: 'Back to the `returnUrl`, with `connectionId`, `outcome` and `code`.',
+          headers: headersOf({ ...visited, status: 303, located: true }),
+        },
+        ...problemsBy(CALLBACK_PROBLEMS, visited, HTML),
+      },
+    },
+    {
+      ...plain(ATTEMPT_PATH, 'oauthAttempt', 'What became of an attempt to connect, for its visitor'),
+      request: { params: z.object({ attempt: z.string() }) },
+      responses: {
+        200: { description: 'Connected.', ...html(visited) },
+        202: { description: 'Still being finished.', ...html(visited) },
+        ...problemsBy(
+          ['authorization-not-found', 'authorization-failed', ...Object.values(REFUSAL_CODES)],
+          visited,
+          HTML,
+        ),
+      },
+    },
+  ];
+}
+
+function webhookRoute(problemsBy: DescribeProblems): RouteConfig {
+  return {
+    ...plain(WEBHOOK_PATH, 'webhook', 'Where providers send events to'),
+    method: 'post',
+    description:
+      'Takes Stripe’s `account.application.deauthorized` and Square’s `oauth.authorization.revoked`, signed. Another type of event is answered 200 and not kept.',
+    request: {
+      params: z.object({ provider }),
+      body: { required: true, content: { [JSON_TYPE]: { schema: providerEvent } } },
+    },
+    responses: {
+      200: { description: 'Taken: it need not be sent again.', ...json(webhookAnswer) },
+      ...problemsBy(WEBHOOK_PROBLEM_CODES, uncounted),
+    },
+  };
+}

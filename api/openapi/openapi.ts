@@ -1,0 +1,178 @@
+import { OpenApiGeneratorV31, OpenAPIRegistry } from '@asteasolutions/zod-to-openapi';
+import type { ResponseConfig, RouteConfig } from '@asteasolutions/zod-to-openapi';
+import { z } from 'zod';
+import { JSON_TYPE, NDJSON_TYPE } from '../http/body.ts';
+import type { Endpoint } from '../http/endpoint.ts';
+import { NOT_FOUND } from '../http/endpoint.ts';
+import { headersOf, idempotencyHeader, lastEventHeader, registerHeaders, requestIdHeader } from './openapi-headers.ts';
+import type { AnswerKind } from './openapi-headers.ts';
+import { plainPaths } from './openapi-plain-paths.ts';
+import { AUTHENTICATION, DESCRIPTION } from './openapi-text.ts';
+import { PROBLEMS } from '../errors/problems.ts';
+import type { ProblemCode } from '../errors/problems.ts';
+import { problem } from '../schemas/common.ts';
+import { syncEvent } from '../schemas/sync-events.ts';
+import { provider, resource } from '../schemas/words.ts';
+
+const PROBLEM_TYPE = 'application/problem+json';
+const SECURITY = 'token';
+
+/** The OpenAPI 3.1 document, from the very schemas that requests are checked with. */
+export function buildOpenApi(endpoints: readonly Endpoint[], publicUrl: string): object {
+  const registry = new OpenAPIRegistry();
+  registry.registerComponent('securitySchemes', SECURITY, {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: AUTHENTICATION,
+  });
+  registerHeaders(registry);
+  for (const endpoint of endpoints) registry.registerPath(describe(endpoint));
+  for (const path of plainPaths(problemsBy)) registry.registerPath(path);
+  // No answer refers to the events: to OpenAPI 3.1 a stream of them is a text.
+  return new OpenApiGeneratorV31([...registry.definitions, { type: 'schema', schema: syncEvent }]).generateDocument({
+    openapi: '3.1.0',
+    info: {
+      title: 'Interlock',
+      version: '1',
+      description: DESCRIPTION,
+    },
+    // Without scheme and host: the reference page may only call the origin that it came from, under whatever name that was reached.
+    servers: [{ url: new URL(publicUrl).pathname }],
+  });
+}
+
+function describe(endpoint: Endpoint): RouteConfig {
+  const { name, summary, description, tag, method, path, role } = endpoint;
+  return {
+    operationId: name,
+    summary,
+    description: [description, `Role: ${role}.`].filter(Boolean).join(' '),
+    tags: [tag],
+    method,
+    path,
+    security: [{ [SECURITY]: [] }],
+    request: requestOf(endpoint),
+    responses: { ...answersOf(endpoint), ...problemsOf(endpoint) },
+  };
+}
+
+function requestOf({
+  path,
+  query,
+  bodyShown,
+  bodyOptional,
+  batch,
+  idempotent,
+  stream,
+}: Endpoint): NonNullable<RouteConfig['request']> {
+  const ids = idsIn(path);
+  const headers = z.object({
+    'X-Request-Id': requestIdHeader,
+    ...(idempotent ? { 'Idempotency-Key': idempotencyHeader } : {}),
+    ...(stream ? { 'Last-Event-ID': lastEventHeader } : {}),
+  });
+  const content = bodyShown
+    ? { [JSON_TYPE]: { schema: bodyShown } }
+    : batch
+      ? { [JSON_TYPE]: { schema: batch.json }, [NDJSON_TYPE]: { schema: linesOf(batch.line) } }
+      : null;
+  return {
+    headers,
+    ...(ids.length > 0 ? { params: z.object(Object.fromEntries(ids.map((id) => [id, parameterOf(id)]))) } : {}),
+    query: query as z.ZodObject,
+    ...(content ? { body: { required: !bodyOptional, content } } : {}),
+  };
+}
+
+/** To OpenAPI 3.1 a body of many JSON values is a text. */
+const linesOf = (line: z.ZodType) =>
+  z
+    .string()
+    .meta({ description: `On each line one \`${line.meta()?.id ?? ''}\` as JSON. Blank lines are passed over.` });
+
+function answersOf({ answers, stream, idempotent }: Endpoint): RouteConfig['responses'] {
+  const type = stream ? 'text/event-stream' : JSON_TYPE;
+  const described = Object.entries(answers).map(([status, { description, schema, location }]) => {
+    const headers = headersOf({ status: Number(status), counted: true, idempotent, located: location !== undefined });
+    return [
+      status,
+      {
+        description: location === undefined ? description : `${description} \`Location\`: ${location}`,
+        headers,
+        content: { [type]: { schema } },
+      },
+    ] as const;
+  });
+  const over = stream
+    ? {
+        204: {
+          description: 'The reader has seen the end already.',
+          headers: headersOf({ status: 204, counted: true }),
+        },
+      }
+    : {};
+  return { ...Object.fromEntries(described), ...over };
+}
+
+/** Whoever can find Temporal away can be refused by it. */
+const withRelated = (code: ProblemCode): readonly ProblemCode[] =>
+  code === 'temporal-unavailable' ? [code, 'temporal-refused'] : [code];
+
+/** Problems by status, with the codes that each can have here. */
+function problemsOf(endpoint: Endpoint): RouteConfig['responses'] {
+  const codes = new Set<ProblemCode>([
+    'invalid-request',
+    'not-authenticated',
+    'rate-limited',
+    'internal',
+    'database-unavailable',
+    'database-busy',
+    'authentication-unavailable',
+  ]);
+  if (endpoint.role !== 'viewer') codes.add('forbidden');
+  if (endpoint.body || endpoint.batch) for (const code of BODY_PROBLEMS) codes.add(code);
+  if (endpoint.idempotent) for (const code of IDEMPOTENCY_PROBLEMS) codes.add(code);
+  for (const id of idsIn(endpoint.path)) codes.add(NOT_FOUND[id]);
+  for (const code of (endpoint.problems ?? []).flatMap(withRelated)) codes.add(code);
+  return problemsBy(codes, { counted: true, idempotent: endpoint.idempotent });
+}
+
+/** Problems that pass by themselves besides those of 429 and 503. */
+const WAITING_PROBLEMS: readonly ProblemCode[] = ['idempotency-in-flight', 'connection-disconnecting'];
+
+function problemsBy(
+  codes: Iterable<ProblemCode>,
+  kind: Omit<AnswerKind, 'status'>,
+  content: ResponseConfig['content'] = { [PROBLEM_TYPE]: { schema: problem } },
+): RouteConfig['responses'] {
+  const byStatus = Map.groupBy(new Set(codes), (code) => PROBLEMS[code].status);
+  return Object.fromEntries(
+    [...byStatus].map(([status, group]) => {
+      const description = group.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`).join(' ');
+      const waits = status === 429 || status === 503 || group.some((code) => WAITING_PROBLEMS.includes(code));
+      return [status, { description, headers: headersOf({ ...kind, status, waits }), content }];
+    }),
+  );
+}
+
+const BODY_PROBLEMS: readonly ProblemCode[] = [
+  'malformed-json',
+  'invalid-encoding',
+  'too-deeply-nested',
+  'too-many-values',
+  'body-too-large',
+  'unsupported-media-type',
+  'malformed-request',
+  'request-timeout',
+];
+const IDEMPOTENCY_PROBLEMS: readonly ProblemCode[] = ['idempotency-key-reused', 'idempotency-in-flight'];
+
+function parameterOf(id: keyof typeof NOT_FOUND): z.ZodType {
+  if (id === 'provider') return provider;
+  return id === 'resource' ? resource : z.uuid();
+}
+
+function idsIn(path: string): (keyof typeof NOT_FOUND)[] {
+  return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as keyof typeof NOT_FOUND);
+}

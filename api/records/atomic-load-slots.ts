@@ -1,0 +1,31 @@
+import { POOLS } from '../../config/limit-variables.ts';
+import type { VenueId } from '../../contracts/ids.ts';
+import { VenueShares } from '../../domain/sync/venue-shares.ts';
+import { ApiError } from '../errors/api-error.ts';
+
+const RETRY_AFTER_MS = 5_000;
+
+export interface AtomicLoadSlots {
+  /** Each load holds a connection to the database for as long as its caller sends. Throws `too-many-loads` while the venue, or all, have as many at work as they may. */
+  run<T>(venueId: VenueId, load: () => Promise<T>): Promise<T>;
+}
+
+export function createAtomicLoadSlots(perVenue: number): AtomicLoadSlots {
+  const shares = new VenueShares({ total: POOLS.atomicLoads, perVenue });
+  return {
+    async run(venueId, load) {
+      const release = shares.tryTake(venueId);
+      if (!release)
+        throw new ApiError(
+          'too-many-loads',
+          'As many atomic loads as this venue, or this process, may have are at work.',
+          { retryAfterMs: RETRY_AFTER_MS },
+        );
+      try {
+        return await load();
+      } finally {
+        release();
+      }
+    },
+  };
+}

@@ -1,0 +1,211 @@
+import type { VenueId } from '../../contracts/ids.ts';
+import type { Resource } from '../../contracts/providers.ts';
+import type { AuditOf } from '../../db/core/audit-store.ts';
+import type { RecordInput, RecordStore, UpsertVerdict } from '../../db/records/record-store.ts';
+import { toDocuments } from '../../db/records/record-writing.ts';
+import { ApiError } from '../errors/api-error.ts';
+import { JSON_TYPE } from '../http/body.ts';
+import type { BatchBody } from '../http/body.ts';
+import { BatchValidator } from './batch-validator.ts';
+import type { Entry, Rejection } from './batch-validator.ts';
+import type { BodyPart } from '../http/body-parts.ts';
+import { readBatch } from './json-batch.ts';
+import { decodeJson } from '../http/json.ts';
+import { readLines } from '../http/ndjson.ts';
+import type { RecordKind } from '../schemas/records/record-kind.ts';
+
+export interface LoadCounts {
+  readonly received: number;
+  readonly created: number;
+  readonly updated: number;
+  readonly unchanged: number;
+  readonly rejected: number;
+}
+
+export interface LoadResult extends LoadCounts {
+  readonly rejections: readonly Rejection[];
+}
+
+/** Where a load goes to. */
+export interface LoadTarget<R extends Resource> {
+  readonly kind: RecordKind<R>;
+  readonly store: RecordStore<R>;
+  readonly venueId: VenueId;
+}
+
+export interface AtomicLoadTarget<R extends Resource> extends LoadTarget<R> {
+  /** Tells of the load, in its transaction. */
+  readonly auditOf: AuditOf<LoadCounts>;
+}
+
+const RECORDS_A_WRITE = 1_000;
+/** Of the records as they were sent: a thousand large ones are not held at once. */
+const BYTES_A_WRITE = 4 * 1_048_576;
+const MAX_RECORDS = 200_000;
+
+const NOT_A_RECORD: Partial<Record<string, string>> = {
+  'malformed-json': 'Not valid JSON',
+  'invalid-encoding': 'Not valid UTF-8',
+  'too-deeply-nested': 'Nested too deeply',
+  'too-many-values': 'Holds more than 100,000 values',
+};
+
+interface Judged<R extends Resource> {
+  readonly line: number;
+  readonly record: RecordInput<R>;
+}
+
+/**
+ * Keeps the good records, a thousand a transaction, and lists the bad ones. The body is read no faster than it is written.
+ * Throws ApiError for a body that is not a batch, and `batch-too-large`; records before the place where it broke off may have been kept.
+ */
+export async function loadRecords<R extends Resource>(
+  { kind, store, venueId }: LoadTarget<R>,
+  body: BatchBody,
+): Promise<LoadResult> {
+  const validator = new BatchValidator(kind.record);
+  const verdicts: Record<Extract<UpsertVerdict, string>, number> = { created: 0, updated: 0, unchanged: 0 };
+  try {
+    for await (const some of ahead(goodRecords(validator, body))) {
+      const results = await store.upsertMany(
+        venueId,
+        some.map(({ record }) => record),
+      );
+      for (const [index, verdict] of results.entries()) {
+        if (typeof verdict === 'string') verdicts[verdict] += 1;
+        else
+          validator.reject({
+            line: some[index]?.line ?? 0,
+            sourceId: some[index]?.record.sourceId ?? null,
+            errors: verdict,
+          });
+      }
+    }
+  } catch (error) {
+    throw withKept(error, verdicts.created + verdicts.updated + verdicts.unchanged);
+  }
+  return { received: validator.received, ...verdicts, rejected: validator.rejected, rejections: validator.rejections };
+}
+
+/** Keeps all or none, in one transaction. Throws `batch-refused` with the errors of every bad record. */
+export async function loadRecordsAtomically<R extends Resource>(
+  { kind, store, venueId, auditOf }: AtomicLoadTarget<R>,
+  body: BatchBody,
+): Promise<LoadResult> {
+  const validator = new BatchValidator(kind.record);
+  const result = await store.upsertAll(venueId, {
+    documents: numbered(goodRecords(validator, body)),
+    mayWrite: () => validator.rejected === 0,
+    limit: validator.limit,
+    auditOf: (counts) => auditOf({ received: validator.received, ...counts, rejected: 0 }),
+  });
+  if (result.written) {
+    const { created, updated, unchanged } = result;
+    return { received: validator.received, created, updated, unchanged, rejected: 0, rejections: [] };
+  }
+  for (const { no, sourceId, problems } of result.violations)
+    validator.reject({ line: no, sourceId, errors: problems });
+  const rejected = validator.rejected + result.total - result.violations.length;
+  const prefix = body.type === JSON_TYPE ? (line: number) => `records.${line - 1}` : (line: number) => `lines.${line}`;
+  const errors = validator.rejections.flatMap(({ line, errors: own }) =>
+    own.map(({ path, message }) => ({ path: path === '' ? prefix(line) : `${prefix(line)}.${path}`, message })),
+  );
+  throw new ApiError('batch-refused', `${rejected} of ${validator.received} records are bad. Nothing was written.`, {
+    errors,
+  });
+}
+
+async function* numbered<R extends Resource>(source: AsyncIterable<readonly Judged<R>[]>) {
+  for await (const some of ahead(source)) {
+    const documents = toDocuments(some.map(({ record }) => record));
+    yield documents.map((document, index) => ({ ...document, no: some[index]?.line ?? 0 }));
+  }
+}
+
+/** As many at once as are written at once. Throws `batch-too-large` behind the last that a batch may have. */
+async function* goodRecords<R extends Resource>(
+  validator: BatchValidator<RecordInput<R>>,
+  body: BatchBody,
+): AsyncGenerator<readonly Judged<R>[]> {
+  const pile = new Pile<R>();
+  for await (const part of partsOf(body)) {
+    if (validator.received >= MAX_RECORDS) {
+      if (!pile.isEmpty) yield pile.take();
+      throw new ApiError('batch-too-large', `A load is at most ${MAX_RECORDS} records.`);
+    }
+    const record = validator.validate(toEntry(part, body));
+    if (record !== null) pile.add(record, part);
+    if (pile.isFull) yield pile.take();
+  }
+  if (!pile.isEmpty) yield pile.take();
+}
+
+/** Records that wait to be written together. */
+class Pile<R extends Resource> {
+  #records: Judged<R>[] = [];
+  #bytes = 0;
+
+  get isEmpty(): boolean {
+    return this.#records.length === 0;
+  }
+
+  get isFull(): boolean {
+    return this.#records.length >= RECORDS_A_WRITE || this.#bytes >= BYTES_A_WRITE;
+  }
+
+  add(record: RecordInput<R>, { number, bytes }: BodyPart): void {
+    this.#records.push({ line: number, record });
+    this.#bytes += bytes?.length ?? 0;
+  }
+
+  take(): readonly Judged<R>[] {
+    const records = this.#records;
+    this.#records = [];
+    this.#bytes = 0;
+    return records;
+  }
+}
+
+const partsOf = ({ type, stream }: BatchBody): AsyncGenerator<BodyPart> =>
+  (type === JSON_TYPE ? readBatch : readLines)(stream.chunks());
+
+/** A line that is not JSON costs itself. A list that is not JSON is none: what comes behind the mistake is anyone's guess. */
+function toEntry({ number, bytes }: BodyPart, { type }: BatchBody): Entry {
+  if (bytes === null) return { line: number, problem: 'Longer than 1 MB' };
+  try {
+    return { line: number, value: decodeJson(bytes) };
+  } catch (error) {
+    const problem = error instanceof ApiError ? NOT_A_RECORD[error.code] : undefined;
+    if (!(error instanceof ApiError) || problem === undefined) throw error;
+    if (type === JSON_TYPE)
+      throw new ApiError(error.code, `Record ${number}: ${error.message}`, { cause: error.cause });
+    return { line: number, problem };
+  }
+}
+
+/** The same, with the next one already on its way while one is worked on. */
+async function* ahead<T>(source: AsyncIterable<T>): AsyncGenerator<T> {
+  const iterator = source[Symbol.asyncIterator]();
+  const ask = () => {
+    const next = iterator.next();
+    // It is waited for below, where its failure is met; until then it must not count as one that nobody meets.
+    next.catch(() => undefined);
+    return next;
+  };
+  for (let next = ask(); ;) {
+    const result = await next;
+    if (result.done) return;
+    next = ask();
+    yield result.value;
+  }
+}
+
+function withKept(error: unknown, kept: number): unknown {
+  if (!(error instanceof ApiError) || kept === 0) return error;
+  return new ApiError(error.code, `${error.message} ${kept} records before that were kept.`, {
+    cause: error.cause,
+    headers: error.headers,
+    errorsOmitted: error.errorsOmitted,
+    ...(error.errors && { errors: error.errors }),
+  });
+}

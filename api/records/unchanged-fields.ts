@@ -1,0 +1,46 @@
+import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
+import { check } from '../http/parse.ts';
+import type { Parsed } from '../http/parse.ts';
+
+/**
+ * As `check`, but a field that is sent back as it was read is never judged: a pull may store what no caller could send. `readShown` brings
+ * what an answer shows of the stored object, null where there is none; it is asked only when `input` is not good by itself. `fields` are
+ * those that can be written; of the others an unchanged one is dropped.
+ */
+export async function checkChanged<T>(
+  schema: z.ZodType<T>,
+  input: unknown,
+  { readShown, fields }: { readonly readShown: () => Promise<object | null>; readonly fields: readonly string[] },
+): Promise<Parsed<T>> {
+  const whole = check(schema, input);
+  if (whole.ok || typeof input !== 'object' || input === null || Array.isArray(input)) return whole;
+  const shown = await readShown();
+  if (shown === null) return whole;
+  const stored: Readonly<Record<string, unknown>> = { ...shown };
+  const isUnchanged = ([name, value]: [string, unknown]) =>
+    Object.hasOwn(stored, name) && isDeepStrictEqual(value, stored[name]);
+  const entries = Object.entries(input);
+  const unchanged = entries.filter(isUnchanged);
+  if (unchanged.length === 0) return whole;
+  const changed = Object.fromEntries(entries.filter((entry) => !isUnchanged(entry)));
+  const rest = check(
+    without(
+      schema,
+      unchanged.map(([name]) => name),
+    ),
+    changed,
+  );
+  return rest.ok
+    ? {
+        ok: true,
+        value: { ...rest.value, ...Object.fromEntries(unchanged.filter(([name]) => fields.includes(name))) } as T,
+      }
+    : rest;
+}
+
+/** The schema of a strict object without some of its fields. */
+function without<T>(schema: z.ZodType<T>, names: readonly string[]): z.ZodType<object> {
+  const { shape } = schema as unknown as z.ZodObject;
+  return z.strictObject(Object.fromEntries(Object.entries(shape).filter(([name]) => !names.includes(name))));
+}

@@ -1,0 +1,121 @@
+import { WithStartWorkflowOperation, WorkflowFailedError } from '@temporalio/client';
+import {
+  ACCESS_REVOKED_SIGNAL,
+  DISCONNECT_UPDATE,
+  GRANT_REPLACED_SIGNAL,
+  KEEP_CONNECTION_FRESH,
+  TEST_CONNECTION,
+  testConnectionWorkflowId,
+} from '../../contracts/connections.ts';
+import type {
+  ConnectionTestOutcome,
+  ConnectionTestResult,
+  DisconnectArgs,
+  DisconnectRequest,
+  KeepConnectionFreshInput,
+  TestConnectionInput,
+} from '../../contracts/connections.ts';
+import type { ConnectionRef } from '../../contracts/ids.ts';
+import type { ProviderId } from '../../contracts/providers.ts';
+import { PRIORITY, WORKFLOW_QUEUE } from '../../contracts/temporal.ts';
+import { connectionKeywords, ownerKeywords, ownerOptions } from '../../domain/grants/connection-owner.ts';
+import { startAttributes } from '../../domain/sync/search-attributes.ts';
+import { CALL_TIMEOUT_MS, callTemporal, callWorker, workerUnavailable } from './temporal-gateway.ts';
+import type { StarterAccess, WorkerAccess } from './temporal-gateway.ts';
+
+export interface AccountConnection extends ConnectionRef {
+  readonly provider: ProviderId;
+}
+
+/**
+ * Connections that are there, as Temporal's workflows hold them; `authorization-gateway.ts` has the attempts to make one. Every method throws ApiError `temporal-unavailable` when Temporal, and `worker-unavailable`
+ * when no worker, answers in time; repeating is safe.
+ */
+export interface ConnectionGateway {
+  /** Resolves when the connection's owner has taken the request and not when it is done. */
+  disconnect(connection: AccountConnection, request: DisconnectRequest): Promise<void>;
+  /** Has a worker try the stored credentials. */
+  test(connection: AccountConnection): Promise<ConnectionTestResult>;
+  /** Tells the connection's owner that something about it was changed here. */
+  lookAgain(connection: AccountConnection): Promise<void>;
+  /** Tells the connection's owner that the provider has sent word of a revocation. Resolves when Temporal has it: a worker need not be there. */
+  accessRevoked(connection: AccountConnection): Promise<void>;
+}
+
+export interface ConnectionGatewayOptions extends StarterAccess, WorkerAccess {}
+
+/** The activity's own limit is 20 s. */
+const TEST_TIMEOUT_MS = 24_000;
+
+export function createConnectionGateway(options: ConnectionGatewayOptions): ConnectionGateway {
+  return new TemporalConnectionGateway(options);
+}
+
+class TemporalConnectionGateway implements ConnectionGateway {
+  readonly #options: ConnectionGatewayOptions;
+
+  constructor(options: ConnectionGatewayOptions) {
+    this.#options = options;
+  }
+
+  async disconnect(connection: AccountConnection, request: DisconnectRequest): Promise<void> {
+    await callWorker(this.#options, ({ workflow }) =>
+      workflow.startUpdateWithStart<Owner, unknown, DisconnectArgs>(DISCONNECT_UPDATE, {
+        args: [request],
+        waitForStage: 'ACCEPTED',
+        startWorkflowOperation: new WithStartWorkflowOperation<Owner>(KEEP_CONNECTION_FRESH, this.#ownerOf(connection)),
+      }),
+    );
+  }
+
+  async test(connection: AccountConnection): Promise<ConnectionTestResult> {
+    const { venueId, connectionId, provider } = connection;
+    const handle = await callTemporal(this.#options, ({ workflow }) =>
+      workflow.start<Tester>(TEST_CONNECTION, {
+        taskQueue: WORKFLOW_QUEUE,
+        workflowId: testConnectionWorkflowId(connectionId),
+        args: [{ venueId, connectionId, provider }],
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+        workflowExecutionTimeout: TEST_TIMEOUT_MS,
+        typedSearchAttributes: startAttributes(connectionKeywords(connection, 'testing')),
+        staticSummary: `${this.#options.providerName(provider)}: test the credentials`,
+        priority: { priorityKey: PRIORITY.interactive, fairnessKey: venueId },
+      }),
+    );
+    try {
+      const result = await callTemporal(this.#options, () => handle.result(), TEST_TIMEOUT_MS + CALL_TIMEOUT_MS);
+      return typeof result === 'string' ? { outcome: result, refusal: null } : result;
+    } catch (error) {
+      // Its time limit is far above what the test itself takes.
+      if (!(error instanceof WorkflowFailedError)) throw error;
+      throw workerUnavailable('No worker has made the test in time.', error);
+    }
+  }
+
+  lookAgain(connection: AccountConnection): Promise<void> {
+    return this.#tellOwner(connection, GRANT_REPLACED_SIGNAL);
+  }
+
+  accessRevoked(connection: AccountConnection): Promise<void> {
+    return this.#tellOwner(connection, ACCESS_REVOKED_SIGNAL);
+  }
+
+  async #tellOwner(connection: AccountConnection, signal: string): Promise<void> {
+    await callTemporal(this.#options, ({ workflow }) =>
+      workflow.signalWithStart<Owner>(KEEP_CONNECTION_FRESH, { ...this.#ownerOf(connection), signal }),
+    );
+  }
+
+  #ownerOf(connection: AccountConnection) {
+    return {
+      ...ownerOptions(connection, this.#options.providerName(connection.provider)),
+      typedSearchAttributes: startAttributes(ownerKeywords(connection)),
+    };
+  }
+}
+
+/** The workflow that owns a connection's token. */
+type Owner = (input: KeepConnectionFreshInput) => Promise<unknown>;
+
+type Tester = (input: TestConnectionInput) => Promise<ConnectionTestResult | ConnectionTestOutcome>;

@@ -1,0 +1,162 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import type { Client, WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
+import { APPROVE_SIGNAL, SYNC_CONNECTION, WAKE_SIGNAL } from '../../contracts/sync.ts';
+import type { ApproveSignal } from '../../contracts/sync.ts';
+import { WORKFLOW_QUEUE } from '../../contracts/temporal.ts';
+import { syncInputOf } from '../../db/runs/sync-input.ts';
+import type { SyncRun } from '../../db/runs/sync-run-store.ts';
+import { startAttributes } from '../../domain/sync/search-attributes.ts';
+import { queuedKeywords, syncPriority, syncSummary } from '../../domain/sync/sync-labels.ts';
+import type { syncConnection } from '../../workflows/sync-connection.ts';
+import { callTemporal, temporalUnavailable } from './temporal-gateway.ts';
+import type { StarterAccess } from './temporal-gateway.ts';
+
+/**
+ * The API's whole view of Temporal. Routes see this interface, never the client.
+ * Every method throws ApiError `temporal-unavailable` within its deadline when Temporal does not answer; repeating it is always safe.
+ */
+export interface SyncGateway {
+  /** Starts the run's workflow, or finds that it is running. Returns the id of the workflow run. */
+  start(run: SyncRun, options?: { readonly delayMs?: number }): Promise<string>;
+  /** The id of the workflow run that is at work on this run; null when there is none. */
+  findRunning(run: SyncRun): Promise<string | null>;
+  /** Asks the run's workflow to stop. False when there is none at work. */
+  cancel(run: SyncRun): Promise<boolean>;
+  /** Lets a run that waits for approval go on. False when no workflow is at work on it. */
+  approve(run: SyncRun, approval: ApproveSignal): Promise<boolean>;
+  /** Makes a waiting run look again at once. False when no workflow is at work on it. */
+  wake(run: SyncRun): Promise<boolean>;
+  /** Resolves when the workflow that ended a run has closed: it does so a moment after the run has. */
+  untilClosed(run: SyncRun): Promise<void>;
+  /** Throws when Temporal does not answer within `timeoutMs`. */
+  ping(timeoutMs: number): Promise<void>;
+}
+
+export interface SyncGatewayOptions extends StarterAccess {
+  readonly namespace: string;
+}
+
+/** How long an earlier run of the same sync may take to close after it has finished in our database. */
+const CLOSING_TIMEOUT_MS = 10_000;
+const CLOSING_POLL_MS = 250;
+const MAX_ASK_ATTEMPTS = 3;
+
+export function createSyncGateway(options: SyncGatewayOptions): SyncGateway {
+  return new TemporalSyncGateway(options);
+}
+
+class TemporalSyncGateway implements SyncGateway {
+  readonly #options: SyncGatewayOptions;
+
+  constructor(options: SyncGatewayOptions) {
+    this.#options = options;
+  }
+
+  async start(run: SyncRun, { delayMs = 0 }: { readonly delayMs?: number } = {}): Promise<string> {
+    const deadline = performance.now() + CLOSING_TIMEOUT_MS;
+    for (;;) {
+      const started = await this.#tryStart(run, delayMs);
+      if (started !== null) return started;
+      const running = await this.#describe(run);
+      if (running && belongsTo(running, run)) return running.runId;
+      // An earlier run of the same sync has finished in our database and is just closing.
+      if (performance.now() > deadline) throw temporalUnavailable('An earlier run of the same sync is still closing.');
+      await sleep(CLOSING_POLL_MS);
+    }
+  }
+
+  async findRunning(run: SyncRun): Promise<string | null> {
+    const running = await this.#describe(run);
+    return running && belongsTo(running, run) ? running.runId : null;
+  }
+
+  cancel(run: SyncRun): Promise<boolean> {
+    return this.#ask(run, (workflow) => workflow.cancel());
+  }
+
+  approve(run: SyncRun, approval: ApproveSignal): Promise<boolean> {
+    return this.#ask(run, (workflow) => workflow.signal<[ApproveSignal]>(APPROVE_SIGNAL, approval));
+  }
+
+  wake(run: SyncRun): Promise<boolean> {
+    return this.#ask(run, (workflow) => workflow.signal(WAKE_SIGNAL));
+  }
+
+  async untilClosed(run: SyncRun): Promise<void> {
+    const deadline = performance.now() + CLOSING_TIMEOUT_MS;
+    // Any other workflow of this run is at work on it anew.
+    while (run.workflowRunId !== null && (await this.findRunning(run)) === run.workflowRunId) {
+      if (performance.now() > deadline) throw temporalUnavailable('The workflow of this run is still closing.');
+      await sleep(CLOSING_POLL_MS);
+    }
+  }
+
+  /** False when no workflow is at work on the run. */
+  async #ask(run: SyncRun, question: (workflow: WorkflowHandle) => Promise<unknown>): Promise<boolean> {
+    for (let attempt = 0; attempt < MAX_ASK_ATTEMPTS; attempt += 1) {
+      const runId = await this.findRunning(run);
+      if (runId === null) return false;
+      try {
+        // Bound to the run that was just seen: the id alone could by now belong to a later sync.
+        await this.#call(({ workflow }) => question(workflow.getHandle(run.workflowId, runId)));
+        return true;
+      } catch (error) {
+        // It closed or continued as new in between: look again.
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+      }
+    }
+    return false;
+  }
+
+  async ping(timeoutMs: number): Promise<void> {
+    const { connection, namespace } = this.#options;
+    await connection.withDeadline(Date.now() + timeoutMs, () =>
+      connection.workflowService.describeNamespace({ namespace }),
+    );
+  }
+
+  /** Null when a workflow with this id is running. */
+  async #tryStart(run: SyncRun, delayMs: number): Promise<string | null> {
+    const { providerName } = this.#options;
+    try {
+      const handle = await this.#call(({ workflow }) =>
+        workflow.start<typeof syncConnection>(SYNC_CONNECTION, {
+          taskQueue: WORKFLOW_QUEUE,
+          workflowId: run.workflowId,
+          args: [syncInputOf(run)],
+          workflowIdConflictPolicy: 'FAIL',
+          workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+          memo: { syncId: run.id },
+          typedSearchAttributes: startAttributes(queuedKeywords(run)),
+          staticSummary: syncSummary(run, providerName(run.provider)),
+          priority: syncPriority(run),
+          ...(delayMs > 0 ? { startDelay: delayMs } : {}),
+        }),
+      );
+      return handle.firstExecutionRunId;
+    } catch (error) {
+      if (error instanceof WorkflowExecutionAlreadyStartedError) return null;
+      throw error;
+    }
+  }
+
+  /** The workflow that is running under the run's workflow id, whoever's it is. */
+  async #describe(run: SyncRun): Promise<WorkflowExecutionDescription | null> {
+    try {
+      const description = await this.#call(({ workflow }) => workflow.getHandle(run.workflowId).describe());
+      return description.status.name === 'RUNNING' || description.status.name === 'PAUSED' ? description : null;
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return null;
+      throw error;
+    }
+  }
+
+  #call<T>(work: (client: Client) => Promise<T>): Promise<T> {
+    return callTemporal(this.#options, work);
+  }
+}
+
+function belongsTo(running: WorkflowExecutionDescription, run: SyncRun): boolean {
+  return running.memo?.['syncId'] === run.id;
+}

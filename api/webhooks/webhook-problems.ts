@@ -1,0 +1,28 @@
+import type { Problem } from '../errors/service-problems.ts';
+
+/** Of events that providers send. */
+export const WEBHOOK_PROBLEMS = {
+  'webhook-not-signed': {
+    status: 401,
+    title: 'The event is not signed',
+    meaning:
+      'The provider’s signature is missing, was made with another secret, over another body or for another address, or is older than five minutes where the provider signs a time.',
+    remedy:
+      'Compare the secret, and the address that is registered with the provider, with the configuration. An event that was refused is sent again by its provider.',
+  },
+  'webhook-not-found': {
+    status: 404,
+    title: 'No webhooks of this provider',
+    meaning:
+      'There is no such provider, it sends no event that this service takes, or the secret that it signs with is not set here. `detail` says which.',
+    remedy:
+      'Set the environment variable that `detail` names (docs/configuration.md), or remove the subscription at the provider.',
+  },
+  'too-many-deliveries': {
+    status: 503,
+    title: 'Too many events at once',
+    meaning:
+      'This process has as many events of the provider, or of all, at work as it takes. Nothing of this one was read.',
+    remedy: 'Nothing: the provider sends the event again.',
+  },
+} as const satisfies Record<string, Problem>;

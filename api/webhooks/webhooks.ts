@@ -1,0 +1,169 @@
+import { Router } from 'express';
+import type { Request, RequestHandler } from 'express';
+import { z } from 'zod';
+import { PROVIDERS } from '../../contracts/providers.ts';
+import type { ProviderId } from '../../contracts/providers.ts';
+import type { AccountConnections } from '../../db/connections/account-connections.ts';
+import type { WebhookDeliveryStore } from '../../db/webhooks/webhook-delivery-store.ts';
+import { cleanDeep } from '../../domain/reference/foreign-text.ts';
+import { VenueShares } from '../../domain/sync/venue-shares.ts';
+import type { RevokedAccess, WebhookReader, WebhookSetup } from '../../providers/webhooks.ts';
+import { ApiError } from '../errors/api-error.ts';
+import { readSentBytes } from '../http/body.ts';
+import type { ConnectionGateway } from '../temporal/connection-gateway.ts';
+import { decodeJson } from '../http/json.ts';
+import type { Log } from '../http/log.ts';
+import type { ProblemCode } from '../errors/problems.ts';
+import { contextOf } from '../http/request-context.ts';
+
+export interface WebhookDeps {
+  /** Without a trailing slash. */
+  readonly publicUrl: string;
+  /** Of the providers that send any. */
+  readonly webhooks: readonly WebhookSetup[];
+  readonly accountConnections: AccountConnections;
+  readonly deliveries: Pick<WebhookDeliveryStore, 'isKnown' | 'remember'>;
+  readonly connectionGateway: Pick<ConnectionGateway, 'accessRevoked'>;
+  readonly log: Log;
+}
+
+export const WEBHOOK_PATH = '/webhooks/{provider}';
+
+/** What a delivery can be answered with, for the OpenAPI document. */
+export const WEBHOOK_PROBLEM_CODES = [
+  'invalid-request',
+  'malformed-json',
+  'invalid-encoding',
+  'too-deeply-nested',
+  'too-many-values',
+  'webhook-not-signed',
+  'webhook-not-found',
+  'body-too-large',
+  'malformed-request',
+  'request-timeout',
+  'unsupported-media-type',
+  'internal',
+  'too-many-deliveries',
+  'database-unavailable',
+  'database-busy',
+  'temporal-refused',
+  'temporal-unavailable',
+] as const satisfies readonly ProblemCode[];
+
+export const webhookAnswer = z.object({ received: z.literal(true) }).meta({ id: 'WebhookTaken' });
+
+/** Providers send from near by and all at once: https://docs.stripe.com/webhooks (read 2026-11-21) wants an answer quickly. */
+const PATIENCE_MS = 3_000;
+/** Each is a body in memory, a question to Postgres and signals to Temporal. Providers send again what was refused. */
+const MAX_AT_WORK = 60;
+const MAX_AT_WORK_OF_A_PROVIDER = 40;
+const RETRY_AFTER_MS = 2_000;
+
+/** Of a provider's type of event, all that may stand in a log. */
+const TYPE = /^[a-z0-9._]{1,100}$/;
+
+/**
+ * Where providers send events to. No token and no rate limit: what counts is the signature, which is checked before anything is read. An
+ * event is answered 200 when nothing of it can be lost any more; anything else makes the provider send it again.
+ */
+export function webhookRouter(deps: WebhookDeps): Router {
+  const router = Router({ strict: true, caseSensitive: true });
+  const route = router.route(WEBHOOK_PATH.replace(/\{(\w+)\}/g, ':$1'));
+  route.all((req, _res, next) => {
+    contextOf(req).route = WEBHOOK_PATH;
+    if (req.method !== 'POST')
+      throw new ApiError('method-not-allowed', 'This path takes POST.', { headers: { Allow: 'POST' } });
+    next();
+  });
+  route.post(webhookHandler(deps));
+  return router;
+}
+
+function webhookHandler(deps: WebhookDeps): RequestHandler {
+  const shares = new VenueShares<ProviderId>({ total: MAX_AT_WORK, perVenue: MAX_AT_WORK_OF_A_PROVIDER });
+  return async (req, res) => {
+    const { provider, reader } = receiverOf(deps.webhooks, String(req.params['provider']));
+    if (!reader.isSigned((name) => req.get(name))) throw notSigned();
+    const release = shares.tryTake(provider);
+    if (!release)
+      throw new ApiError('too-many-deliveries', 'As many events as this process takes are at work.', {
+        retryAfterMs: RETRY_AFTER_MS,
+      });
+    try {
+      await take(deps, { req, provider, reader });
+    } finally {
+      release();
+    }
+    res.set('Cache-Control', 'no-store').json({ received: true } satisfies z.output<typeof webhookAnswer>);
+  };
+}
+
+interface Delivery {
+  readonly req: Request;
+  readonly provider: ProviderId;
+  readonly reader: WebhookReader;
+}
+
+async function take(deps: WebhookDeps, { req, provider, reader }: Delivery): Promise<void> {
+  const { id, type, revoked } = await readEvent(reader, { req, url: `${deps.publicUrl}/webhooks/${provider}` });
+  const { requestId } = contextOf(req);
+  if (!revoked) {
+    deps.log.debug(
+      { requestId, provider, type: TYPE.test(type) ? type : null },
+      'an event of a type that nothing is done with',
+    );
+    return;
+  }
+  const delivery = id === null ? null : { provider, eventId: id };
+  if (delivery && (await deps.deliveries.isKnown(delivery))) {
+    deps.log.info({ requestId, provider }, 'an event that has had its effect was sent again');
+    return;
+  }
+  const connections = await passOn(deps, provider, revoked);
+  if (delivery) await deps.deliveries.remember(delivery);
+  deps.log.info({ requestId, provider, connections }, 'a provider has sent word that an access was taken back');
+}
+
+const notSigned = (): ApiError =>
+  new ApiError('webhook-not-signed', 'The signature is missing, too old, or not of this body.', {
+    headers: { 'WWW-Authenticate': 'Signature realm="webhooks"' },
+  });
+
+function receiverOf(
+  webhooks: readonly WebhookSetup[],
+  name: string,
+): { readonly provider: ProviderId; readonly reader: WebhookReader } {
+  const setup = webhooks.find(({ provider }) => provider === name);
+  if (setup?.reader) return { provider: setup.provider, reader: setup.reader };
+  if (setup)
+    throw new ApiError(
+      'webhook-not-found',
+      `Webhooks of ${setup.provider} are not set up here: set ${setup.variable}.`,
+    );
+  const known = PROVIDERS.some((provider) => provider === name);
+  throw new ApiError(
+    'webhook-not-found',
+    known ? `${name} sends no event that this service takes.` : 'No such provider.',
+  );
+}
+
+async function readEvent(reader: WebhookReader, { req, url }: { readonly req: Request; readonly url: string }) {
+  const body = await readSentBytes(req, PATIENCE_MS);
+  const header = (name: string) => req.get(name);
+  if (!reader.isGenuine({ body, header, url })) throw notSigned();
+  // As all text of a provider is cleaned where it enters: Postgres is asked for the account that it names.
+  const event = reader.read(cleanDeep(decodeJson(body)));
+  if (!event) throw new ApiError('invalid-request', 'This is not an event in the provider’s shape.');
+  return event;
+}
+
+/** The signals are in Temporal when it resolves. Sent twice they do no harm, so a delivery whose every second signal failed is simply sent again. */
+async function passOn(
+  { accountConnections, connectionGateway }: WebhookDeps,
+  provider: ProviderId,
+  revoked: RevokedAccess,
+): Promise<number> {
+  const connections = await accountConnections.findGranted({ provider, ...revoked });
+  await Promise.all(connections.map((connection) => connectionGateway.accessRevoked({ ...connection, provider })));
+  return connections.length;
+}

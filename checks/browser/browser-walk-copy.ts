@@ -1,0 +1,75 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { z } from 'zod';
+import { ApiClient } from '../../runtime/cli/api-client.ts';
+import { bringUp } from '../../runtime/start/bring-up.ts';
+import { readJson } from '../../runtime/start/files.ts';
+import { homeOf } from '../../runtime/start/home.ts';
+import { Instance, SERVICES } from '../../runtime/start/instance.ts';
+import { Supervisor } from '../../runtime/processes/supervisor.ts';
+import type { Env } from '../../runtime/start/home.ts';
+
+export interface ServiceCopy {
+  /** Returns a client of its API: an admin of all venues. */
+  readonly bringUp: () => Promise<ApiClient>;
+  /** Also while it is being brought up. */
+  readonly stop: () => Promise<void>;
+}
+
+export interface CopyOptions {
+  /** Its home, deleted at the end. */
+  readonly folder: string;
+  readonly returnUrl: string;
+  readonly log: (line: string) => void;
+}
+
+const PORTS = [
+  'PORT',
+  'TEMPORAL_PORT',
+  'TEMPORAL_UI_PORT',
+  'POSTGRES_PORT',
+  'SANDBOX_STRIPE_PORT',
+  'SANDBOX_STRIPE_CONTROL_PORT',
+];
+/** Nothing else of this process's environment: it may hold the keys of real providers. */
+const TAKEN_OVER = ['PATH', 'HOME', 'XDG_CACHE_HOME', 'TMPDIR'];
+
+const started = z.object({ apiUrl: z.string(), token: z.string() });
+
+/** What `npm start` runs, in a home and on ports of its own, demonstration included. */
+export async function prepareCopy({ folder, returnUrl, log }: CopyOptions): Promise<ServiceCopy> {
+  const startedAtMs = Date.now();
+  const env: Env = {
+    ...Object.fromEntries(TAKEN_OVER.map((name) => [name, process.env[name]])),
+    ...Object.fromEntries(PORTS.map((name) => [name, '0'])),
+    INTERLOCK_HOME: folder,
+    RETURN_URLS: returnUrl,
+    LOG_LEVEL: 'warn',
+  };
+  const home = homeOf(env);
+  mkdirSync(home.logsFolder, { recursive: true });
+  const instance = await Instance.claim(home, log);
+  const supervisor = new Supervisor({ log, onUp: () => undefined });
+  const stop = async (): Promise<void> => {
+    await supervisor.stopAll(SERVICES);
+    instance.release();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  return {
+    stop,
+    bringUp: async () => {
+      await bringUp({
+        env,
+        home,
+        instance,
+        supervisor,
+        startedAtMs,
+        namespace: 'default',
+        host: '127.0.0.1',
+        log: () => undefined,
+      });
+      const { apiUrl, token } = started.parse(readJson(home.startedFile));
+      log(`a copy of the service is up in ${folder}`);
+      return new ApiClient(apiUrl, token);
+    },
+  };
+}

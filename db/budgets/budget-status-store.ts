@@ -1,0 +1,79 @@
+import { eq, sql } from 'drizzle-orm';
+import type { Environment, ProviderId } from '../../contracts/providers.ts';
+import { ENVIRONMENTS } from '../../contracts/providers.ts';
+import { effectiveRate } from './budget-store.ts';
+import { connections } from '../schema/connections/connections.ts';
+import { withVenue } from '../core/venue-scope.ts';
+import type { Database, VenueReach } from '../core/venue-scope.ts';
+
+/** How the budget of one provider account stands. */
+export interface BudgetStatus {
+  readonly environment: Environment;
+  readonly externalAccountId: string;
+  /** What is let through now: less than the full rate while a 429 is being recovered from. */
+  readonly ratePerSecond: number;
+  /** How long a call that came now would wait. */
+  readonly waitMs: number;
+  /** Requests at once that are leased out. */
+  readonly leasedSlots: number;
+}
+
+export interface BudgetStatusStore {
+  /** Accounts that were called before and that a venue within `reach` has connected; of '*' the latest called. At most 200 an environment. */
+  read(
+    provider: ProviderId,
+    reach: VenueReach,
+    fullRatePerSecond: Readonly<Record<Environment, number>>,
+  ): Promise<readonly BudgetStatus[]>;
+}
+
+const MAX_ACCOUNTS = 200;
+
+export function createBudgetStatusStore(db: Database): BudgetStatusStore {
+  return {
+    async read(provider, reach, fullRatePerSecond) {
+      const accounts = reach === '*' ? null : await connectedAccounts(db, provider, reach);
+      const found: BudgetStatus[] = [];
+      for (const environment of ENVIRONMENTS) {
+        const prefix = `${provider}/${environment}/`;
+        const keys = accounts?.flatMap((account) =>
+          account.environment === environment ? [prefix + account.externalAccountId] : [],
+        );
+        if (keys?.length === 0) continue;
+        const rows = await db.execute<{ key: string; rate: number; wait_ms: number; slots: number }>(sql`
+          select budget.key, ${effectiveRate(fullRatePerSecond[environment])} as rate,
+            greatest(0, extract(epoch from budget.next_free_at - clock_timestamp()) * 1000)::float8 as wait_ms,
+            (select coalesce(sum(slots), 0)::int from provider_leases where provider_leases.key = budget.key and expires_at > clock_timestamp()) as slots
+          from provider_budgets budget
+          where ${keys ? sql`budget.key in ${keys}` : sql`starts_with(budget.key, ${prefix})`}
+          order by budget.next_free_at desc limit ${MAX_ACCOUNTS}`);
+        found.push(
+          ...rows.map(({ key, rate, wait_ms, slots }) => ({
+            environment,
+            externalAccountId: key.slice(prefix.length),
+            ratePerSecond: rate,
+            waitMs: Math.ceil(wait_ms),
+            leasedSlots: slots,
+          })),
+        );
+      }
+      return found;
+    },
+  };
+}
+
+async function connectedAccounts(db: Database, provider: ProviderId, venues: Exclude<VenueReach, '*'>) {
+  const found: { environment: Environment; externalAccountId: string }[] = [];
+  const { environment, externalAccountId } = connections;
+  for (const venueId of venues) {
+    const rows = await withVenue(db, venueId, (tx) =>
+      tx.selectDistinct({ environment, externalAccountId }).from(connections).where(eq(connections.provider, provider)),
+    );
+    found.push(
+      ...rows.flatMap((row) =>
+        row.externalAccountId === null ? [] : [{ ...row, externalAccountId: row.externalAccountId }],
+      ),
+    );
+  }
+  return found;
+}

@@ -1,0 +1,261 @@
+import { and, asc, eq, exists, getTableColumns, gt, inArray, ne, sql } from 'drizzle-orm';
+import type { ConnectionId, ConnectionRef, VenueId } from '../../contracts/ids.ts';
+import type { ConnectionState, Environment, OAuthFlow, ProviderId } from '../../contracts/providers.ts';
+import type { SealedSecret } from '../../contracts/vault.ts';
+import { recordWith } from '../core/audit-store.ts';
+import type { AuditEntry, AuditOf } from '../core/audit-store.ts';
+import { toPage } from '../core/page.ts';
+import type { Page, PageRequest } from '../core/page.ts';
+import { connections } from '../schema/connections/connections.ts';
+import { oauthTokens } from '../schema/connections/oauth-tokens.ts';
+import { venueApiKeys } from '../schema/connections/venue-api-keys.ts';
+import { withVenue } from '../core/venue-scope.ts';
+import type { Database, Transaction } from '../core/venue-scope.ts';
+
+export interface Connection {
+  readonly id: ConnectionId;
+  readonly venueId: VenueId;
+  readonly provider: ProviderId;
+  readonly environment: Environment;
+  readonly state: ConnectionState;
+  readonly cause: string | null;
+  readonly since: Date;
+  readonly nextAction: string | null;
+  /** Null until its owner has approved. */
+  readonly account: { readonly id: string; readonly name: string | null } | null;
+  /** How its owner granted access, or is asked to; null for a connection with a key. */
+  readonly flow: OAuthFlow | null;
+  readonly scopes: readonly string[];
+  readonly expiresAt: Date | null;
+  readonly nextRefreshAt: Date | null;
+  /** Another venue has connected the same account. Who that is stays unknown. */
+  readonly accountShared: boolean;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+export interface NewApiKeyConnection extends ConnectionRef {
+  readonly provider: ProviderId;
+  readonly environment: Environment;
+  readonly account: { readonly id: string; readonly name: string | null };
+  readonly scopes: readonly string[];
+  /** Sealed for `connectionId`: the caller chooses the id before it seals. */
+  readonly sealedKey: SealedSecret;
+}
+
+export interface ConnectionStateChange {
+  readonly state: ConnectionState;
+  readonly cause: string | null;
+  readonly nextAction: string | null;
+}
+
+export interface ConnectionStore {
+  /** The id under which this account is already connected, so that a re-entered key is sealed for the row it will replace. */
+  findByAccount(
+    venueId: VenueId,
+    account: { readonly provider: ProviderId; readonly environment: Environment; readonly externalAccountId: string },
+  ): Promise<ConnectionId | null>;
+  /**
+   * Inserts, or for a known account replaces the key (its generation grows), and makes the connection active. One transaction.
+   * Throws AccountAlreadyConnectedError when the account is connected under another id, as when two callers connect it at once, and
+   * DisconnectingError.
+   */
+  saveWithApiKey(connection: NewApiKeyConnection, auditOf?: AuditOf<Connection>): Promise<Connection>;
+  find(ref: ConnectionRef): Promise<Connection | null>;
+  list(venueId: VenueId, page: PageRequest): Promise<Page<Connection>>;
+  findApiKey(ref: ConnectionRef): Promise<{ readonly sealedKey: SealedSecret; readonly generation: number } | null>;
+  setState(ref: ConnectionRef, change: ConnectionStateChange): Promise<void>;
+  /** Changes the state of a connection that is in one of these; any other stays as it is. False then. */
+  changeState(ref: ConnectionRef, from: readonly ConnectionState[], change: ConnectionStateChange): Promise<boolean>;
+  /** Says that the provider no longer takes the key of this generation. A connection that has another by now stays as it is. `audit` is written with it. */
+  markNeedsReauth(
+    ref: ConnectionRef,
+    generation: number,
+    why: Pick<ConnectionStateChange, 'cause' | 'nextAction'> & { readonly audit?: AuditEntry },
+  ): Promise<void>;
+}
+
+/** The account's connection is being disconnected at this moment: what is stored now would be wiped. */
+export class DisconnectingError extends Error {
+  override readonly name = 'DisconnectingError';
+  constructor() {
+    super('The connection is being disconnected');
+  }
+}
+
+/** The key that was given is sealed for a connection that will not exist: seal it for `connectionId` and save again. */
+export class AccountAlreadyConnectedError extends Error {
+  override readonly name = 'AccountAlreadyConnectedError';
+  readonly connectionId: ConnectionId;
+
+  constructor(connectionId: ConnectionId) {
+    super('The account is already connected under another id');
+    this.connectionId = connectionId;
+  }
+}
+
+export function createConnectionStore(db: Database): ConnectionStore {
+  return {
+    findByAccount: (venueId, { provider, environment, externalAccountId }) =>
+      withVenue(db, venueId, async (tx) => {
+        const isAccount = and(
+          eq(connections.provider, provider),
+          eq(connections.environment, environment),
+          eq(connections.externalAccountId, externalAccountId),
+        );
+        const [row] = await tx.select({ id: connections.id }).from(connections).where(isAccount);
+        return row?.id ?? null;
+      }),
+
+    saveWithApiKey: (connection, auditOf) =>
+      withVenue(db, connection.venueId, async (tx) => {
+        // One kind of credential a connection. The grant first, as whoever refreshes it locks it. Generations go on.
+        const [grant] = await tx
+          .delete(oauthTokens)
+          .where(eq(oauthTokens.connectionId, connection.connectionId))
+          .returning({ generation: oauthTokens.generation });
+        const row = await upsertActive(tx, connection);
+        if (row.id !== connection.connectionId) throw new AccountAlreadyConnectedError(row.id);
+        await tx
+          .insert(venueApiKeys)
+          .values({
+            connectionId: row.id,
+            venueId: row.venueId,
+            sealedKey: connection.sealedKey,
+            generation: 1 + (grant?.generation ?? 0),
+          })
+          .onConflictDoUpdate({
+            target: venueApiKeys.connectionId,
+            set: {
+              sealedKey: connection.sealedKey,
+              generation: sql`${venueApiKeys.generation} + 1`,
+              updatedAt: sql`now()`,
+            },
+          });
+        const saved = await find(tx, row.id);
+        if (!saved) throw new Error('the connection that was just saved is gone');
+        return recordWith(tx, saved, auditOf);
+      }),
+
+    find: ({ venueId, connectionId }) => withVenue(db, venueId, (tx) => find(tx, connectionId)),
+
+    list: (venueId, { limit, after }) =>
+      withVenue(db, venueId, async (tx) => {
+        const rows = await tx
+          .select(SHOWN)
+          .from(connections)
+          .where(after === null ? undefined : gt(connections.id, after as ConnectionId))
+          .orderBy(asc(connections.id))
+          .limit(limit + 1);
+        return toPage(rows, limit, { item: toConnection, id: (row) => row.id });
+      }),
+
+    findApiKey: ({ venueId, connectionId }) =>
+      withVenue(db, venueId, async (tx) => {
+        const [row] = await tx
+          .select({ sealedKey: venueApiKeys.sealedKey, generation: venueApiKeys.generation })
+          .from(venueApiKeys)
+          .where(eq(venueApiKeys.connectionId, connectionId));
+        return row ?? null;
+      }),
+
+    setState: ({ venueId, connectionId }, { state, cause, nextAction }) =>
+      withVenue(db, venueId, async (tx) => {
+        await tx
+          .update(connections)
+          .set({ state, cause, nextAction, stateSince: sinceWhen(state), updatedAt: sql`now()` })
+          .where(eq(connections.id, connectionId));
+      }),
+
+    changeState: (ref, from, change) => withVenue(db, ref.venueId, (tx) => changeState(tx, { ref, from, change })),
+
+    markNeedsReauth: ({ venueId, connectionId }, generation, { cause, nextAction, audit }) =>
+      withVenue(db, venueId, async (tx) => {
+        const sameKey = tx
+          .select({ one: sql`1` })
+          .from(venueApiKeys)
+          .where(and(eq(venueApiKeys.connectionId, connectionId), eq(venueApiKeys.generation, generation)));
+        await tx
+          .update(connections)
+          .set({ state: 'needs-reauth', cause, nextAction, stateSince: sql`now()`, updatedAt: sql`now()` })
+          .where(
+            and(eq(connections.id, connectionId), inArray(connections.state, ['active', 'degraded']), exists(sameKey)),
+          );
+        await recordWith(tx, undefined, () => audit ?? null);
+      }),
+  };
+}
+
+async function changeState(
+  tx: Transaction,
+  {
+    ref,
+    from,
+    change,
+  }: { readonly ref: ConnectionRef; readonly from: readonly ConnectionState[]; readonly change: ConnectionStateChange },
+): Promise<boolean> {
+  const { state, cause, nextAction } = change;
+  const changed = await tx
+    .update(connections)
+    .set({ state, cause, nextAction, stateSince: sinceWhen(state), updatedAt: sql`now()` })
+    .where(and(eq(connections.id, ref.connectionId), inArray(connections.state, [...from])))
+    .returning({ id: connections.id });
+  return changed.length === 1;
+}
+
+type Row = typeof connections.$inferSelect;
+
+/** A connection's row, with what only a function may look for in other venues. */
+const SHOWN = {
+  ...getTableColumns(connections),
+  accountShared: sql<boolean>`provider_account_is_elsewhere(${connections.id})`,
+};
+
+async function find(tx: Transaction, connectionId: ConnectionId): Promise<Connection | null> {
+  const [row] = await tx.select(SHOWN).from(connections).where(eq(connections.id, connectionId));
+  return row ? toConnection(row) : null;
+}
+
+/** A connection that stays in its state has been there since it came. */
+const sinceWhen = (state: ConnectionState) =>
+  sql`case when ${connections.state} = ${state} then ${connections.stateSince} else now() end`;
+
+async function upsertActive(
+  tx: Transaction,
+  { connectionId, venueId, provider, environment, account, scopes }: NewApiKeyConnection,
+): Promise<Row> {
+  const active = {
+    state: 'active',
+    cause: null,
+    nextAction: null,
+    accountName: account.name,
+    flow: null,
+    scopes,
+    expiresAt: null,
+    nextRefreshAt: null,
+  } as const;
+  const [row] = await tx
+    .insert(connections)
+    .values({ ...active, id: connectionId, venueId, provider, environment, externalAccountId: account.id })
+    .onConflictDoUpdate({
+      target: [connections.venueId, connections.provider, connections.environment, connections.externalAccountId],
+      set: { ...active, stateSince: sinceWhen('active'), updatedAt: sql`now()` },
+      setWhere: ne(connections.state, 'disconnecting'),
+    })
+    .returning();
+  if (!row) throw new DisconnectingError();
+  return row;
+}
+
+function toConnection({
+  stateSince,
+  externalAccountId,
+  accountName,
+  ...row
+}: Row & { readonly accountShared: boolean }): Connection {
+  return {
+    ...row,
+    since: stateSince,
+    account: externalAccountId === null ? null : { id: externalAccountId, name: accountName },
+  };
+}

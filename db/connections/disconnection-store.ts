@@ -1,0 +1,184 @@
+import { and, eq, isNull, notInArray, sql } from 'drizzle-orm';
+import type { DeletionCursor, Revocation } from '../../contracts/connections.ts';
+import type { ConnectionRef, RecordId } from '../../contracts/ids.ts';
+import { RESOURCES } from '../../contracts/providers.ts';
+import { explainDisconnection } from '../../domain/grants/disconnection.ts';
+import type { AuditStore } from '../core/audit-store.ts';
+import { tableOf } from '../records/record-tables.ts';
+import { authorizationExchanges } from '../schema/connections/authorization-exchanges.ts';
+import { connections } from '../schema/connections/connections.ts';
+import { oauthTokens } from '../schema/connections/oauth-tokens.ts';
+import { syncCursors } from '../schema/runs/sync-cursors.ts';
+import { syncRuns } from '../schema/runs/sync-runs.ts';
+import { venueApiKeys } from '../schema/connections/venue-api-keys.ts';
+import { withVenue } from '../core/venue-scope.ts';
+import type { Database, Transaction } from '../core/venue-scope.ts';
+
+export interface WipeOptions {
+  readonly revocation: Revocation;
+  readonly records: 'keep' | 'delete';
+  readonly requestedBy: string;
+}
+
+/** A connection's way out. Each step may be repeated. */
+export interface DisconnectionStore {
+  /** From now on nothing begins with the connection; a run that began before is still at work. */
+  begin(ref: ConnectionRef): Promise<void>;
+  /** Closes the runs that no workflow is left to close. */
+  closeRuns(ref: ConnectionRef): Promise<void>;
+  /** Whether another connection, of whatever venue, holds a grant of the same account. */
+  isShared(ref: ConnectionRef): Promise<boolean>;
+  wipe(ref: ConnectionRef, options: WipeOptions): Promise<void>;
+  /** Deletes up to so many of the records that only this connection brought, with their links. Null when there are none left. */
+  deleteSome(
+    ref: ConnectionRef,
+    cursor: DeletionCursor,
+    limit: number,
+  ): Promise<(DeletionCursor & { readonly deleted: number }) | null>;
+  /** After the records: the connection is disconnected, and would read everything anew. */
+  finish(ref: ConnectionRef, requestedBy: string): Promise<void>;
+}
+
+export const FIRST_DELETION: DeletionCursor = { resource: RESOURCES[0], after: null };
+
+export function createDisconnectionStore(db: Database, audit: AuditStore): DisconnectionStore {
+  const isRow = ({ connectionId }: ConnectionRef) => eq(connections.id, connectionId);
+  const note = (
+    tx: Transaction,
+    { venueId, connectionId }: ConnectionRef,
+    entry: { readonly action: string; readonly actor: string; readonly details?: Readonly<Record<string, string>> },
+  ) =>
+    audit.recordIn(tx, {
+      venueId,
+      targetType: 'connection',
+      targetId: connectionId,
+      outcome: 'ok',
+      requestId: null,
+      ...entry,
+    });
+  return {
+    begin: (ref) =>
+      withVenue(db, ref.venueId, async (tx) => {
+        // Nobody knows the account of one that was never connected: there is nothing to disconnect from.
+        const next = sql<
+          'disconnecting' | 'disconnected'
+        >`case when ${connections.externalAccountId} is null then 'disconnected' else 'disconnecting' end`;
+        await tx
+          .update(connections)
+          .set({
+            state: next,
+            cause: 'It is being disconnected.',
+            nextAction: null,
+            scheduledResources: [],
+            stateSince: sql`now()`,
+            updatedAt: sql`now()`,
+          })
+          .where(and(isRow(ref), notInArray(connections.state, ['disconnecting', 'disconnected'])));
+      }),
+
+    closeRuns: (ref) =>
+      withVenue(db, ref.venueId, async (tx) => {
+        await tx
+          .update(syncRuns)
+          .set({
+            phase: 'finished',
+            outcome: 'cancelled',
+            waitingFor: null,
+            awaiting: null,
+            finishedAt: sql`now()`,
+            updatedAt: sql`now()`,
+          })
+          .where(and(eq(syncRuns.connectionId, ref.connectionId), isNull(syncRuns.finishedAt)));
+      }),
+
+    isShared: (ref) =>
+      withVenue(db, ref.venueId, async (tx) => {
+        const [row] = await tx.execute<{ shared: boolean }>(
+          sql`select provider_account_is_shared(${ref.connectionId}) as shared`,
+        );
+        return row?.shared ?? false;
+      }),
+
+    wipe: (ref, { revocation, records, requestedBy }) =>
+      withVenue(db, ref.venueId, async (tx) => {
+        // The grant before its connection, as whoever refreshes it locks them.
+        const tokens = await tx
+          .delete(oauthTokens)
+          .where(eq(oauthTokens.connectionId, ref.connectionId))
+          .returning({ id: oauthTokens.connectionId });
+        const keys = await tx
+          .delete(venueApiKeys)
+          .where(eq(venueApiKeys.connectionId, ref.connectionId))
+          .returning({ id: venueApiKeys.connectionId });
+        await tx.delete(authorizationExchanges).where(eq(authorizationExchanges.connectionId, ref.connectionId));
+        const before = await tx.select({ state: connections.state }).from(connections).where(isRow(ref)).for('update');
+        const again = before[0]?.state === 'disconnected';
+        await tx
+          .update(connections)
+          .set({
+            ...(!again && explainDisconnection(revocation, { hadKey: keys.length > 0 })),
+            ...(records === 'keep' && !again && { state: 'disconnected', stateSince: sql`now()` }),
+            expiresAt: null,
+            nextRefreshAt: null,
+            updatedAt: sql`now()`,
+          })
+          .where(isRow(ref));
+        if (!again || tokens.length + keys.length > 0)
+          await note(tx, ref, {
+            action: 'connection.disconnected',
+            actor: requestedBy,
+            details: { revocation, records },
+          });
+      }),
+
+    deleteSome: (ref, cursor, limit) => withVenue(db, ref.venueId, (tx) => deleteSome(tx, ref, { ...cursor, limit })),
+
+    finish: (ref, requestedBy) =>
+      withVenue(db, ref.venueId, async (tx) => {
+        await tx.delete(syncCursors).where(eq(syncCursors.connectionId, ref.connectionId));
+        await tx
+          .update(connections)
+          .set({ state: 'disconnected', stateSince: sql`now()`, updatedAt: sql`now()` })
+          .where(and(isRow(ref), eq(connections.state, 'disconnecting')));
+        await note(tx, ref, { action: 'connection.records-deleted', actor: requestedBy });
+      }),
+  };
+}
+
+async function deleteSome(
+  tx: Transaction,
+  ref: ConnectionRef,
+  { resource, after, limit }: DeletionCursor & { readonly limit: number },
+): Promise<(DeletionCursor & { readonly deleted: number }) | null> {
+  const candidates = await lockBrought(tx, ref, { resource, after, limit });
+  const last = candidates.at(-1);
+  if (!last) {
+    const next = RESOURCES[RESOURCES.indexOf(resource) + 1];
+    return next ? { resource: next, after: null, deleted: 0 } : null;
+  }
+  // A statement of its own: a link that another connection's run has made until the lock was had is seen.
+  const deleted = await tx.execute(sql`
+    delete from ${tableOf(resource)} c where c.id in (select jsonb_array_elements_text(${JSON.stringify(candidates)}::jsonb)::uuid)
+      and not exists (select from record_links o where o.record_id = c.id and o.connection_id <> ${ref.connectionId})
+    returning c.id`);
+  const ids = JSON.stringify(deleted.map(({ id }) => id));
+  await tx.execute(
+    sql`delete from record_links where record_id in (select jsonb_array_elements_text(${ids}::jsonb)::uuid) and connection_id = ${ref.connectionId}`,
+  );
+  return { resource, after: last, deleted: deleted.length };
+}
+
+/** Records that a pull of this connection created: what the venue itself loaded is the venue's, also where it was written to the provider. */
+async function lockBrought(
+  tx: Transaction,
+  { connectionId }: ConnectionRef,
+  { resource, after, limit }: DeletionCursor & { readonly limit: number },
+): Promise<readonly RecordId[]> {
+  const rows = await tx.execute<{ id: RecordId }>(sql`
+    select c.id from record_links l
+    join ${tableOf(resource)} c on c.id = l.record_id
+    where l.connection_id = ${connectionId} and l.resource = ${resource} and l.write_attempt >= 0 and l.brought
+      ${after === null ? sql`` : sql`and l.record_id > ${after}`}
+    order by l.record_id limit ${limit} for update of c`);
+  return rows.map(({ id }) => id);
+}

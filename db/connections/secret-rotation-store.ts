@@ -1,0 +1,241 @@
+import { and, asc, eq, gt, isNull, sql } from 'drizzle-orm';
+import { v7 as uuidv7 } from 'uuid';
+import type { ConnectionId, JobId, VenueId } from '../../contracts/ids.ts';
+import type { SealedSecret, SecretRef } from '../../contracts/vault.ts';
+import type { AuditStore } from '../core/audit-store.ts';
+import { adminJobs } from '../schema/runs/admin-jobs.ts';
+import { oauthTokens } from '../schema/connections/oauth-tokens.ts';
+import { venueApiKeys } from '../schema/connections/venue-api-keys.ts';
+import { venues } from '../schema/venues.ts';
+import { withReach, withVenue } from '../core/venue-scope.ts';
+import type { Database, Transaction } from '../core/venue-scope.ts';
+
+export type RotationJob = typeof adminJobs.$inferSelect;
+
+export interface StoredSecret extends SecretRef {
+  readonly sealed: SealedSecret;
+}
+
+export interface ResealedSecret extends StoredSecret {
+  readonly resealed: SealedSecret;
+}
+
+/** Where the secrets that a rotation goes through are kept. */
+const SECRETS = {
+  'provider-api-key': { table: venueApiKeys, sealed: venueApiKeys.sealedKey },
+  'provider-oauth-tokens': { table: oauthTokens, sealed: oauthTokens.sealedTokens },
+} as const;
+
+type RotatedPurpose = keyof typeof SECRETS;
+
+export const ROTATED_PURPOSES = Object.keys(SECRETS) as readonly RotatedPurpose[];
+
+export interface SecretPage {
+  readonly purpose: RotatedPurpose;
+  /** The last connection of the page before; null for the first page. */
+  readonly after: ConnectionId | null;
+  readonly limit: number;
+}
+
+/** What a page of venues came to. */
+export interface PageOutcome {
+  readonly lastVenueId: VenueId;
+  readonly venues: number;
+  readonly unreadable: readonly SecretRef[];
+}
+
+/** Jobs that bring all stored secrets under another key, and their way through the venues. */
+export interface SecretRotationStore {
+  /** Opens a job, or finds the one that is open: there is one at a time. */
+  openOrJoin(job: { readonly targetKey: string; readonly requestedBy: string }): Promise<RotationJob>;
+  find(jobId: JobId): Promise<RotationJob | null>;
+  /** Marks the job as at work, and at its first time counts what is there. Null when it is finished or unknown. */
+  begin(jobId: JobId): Promise<RotationJob | null>;
+  setPhase(jobId: JobId, phase: 'running' | 'waiting', errorType: string | null): Promise<void>;
+  /** Ids of all venues, oldest first. */
+  listVenues(after: VenueId | null, limit: number): Promise<readonly VenueId[]>;
+  /** A page of the venue's secrets of one purpose, in the order of their connections. */
+  listSecrets(venueId: VenueId, page: SecretPage): Promise<readonly StoredSecret[]>;
+  /** Stores what was sealed anew, unless the secret was replaced meanwhile, with its audit rows and the job's count, in one transaction. */
+  replace(job: Pick<RotationJob, 'id'>, venueId: VenueId, secrets: readonly ResealedSecret[]): Promise<void>;
+  /** Moves the job past a page; does nothing when another attempt has been there first. */
+  passPage(job: RotationJob, page: PageOutcome): Promise<void>;
+  /** Ends the pass that `job` is in, which has been through all venues, and begins the next. */
+  nextPass(job: RotationJob): Promise<void>;
+  finish(
+    jobId: JobId,
+    outcome: NonNullable<RotationJob['outcome']>,
+    errorType: string | null,
+  ): Promise<RotationJob | null>;
+}
+
+/** Of unreadable secrets the job shows so many; the audit rows have them all. */
+const MAX_SHOWN = 20;
+
+export function createSecretRotationStore(db: Database, audit: AuditStore): SecretRotationStore {
+  // Jobs are no venue's: their table has no row-level security, and needs no scope.
+  const update = async (
+    jobId: JobId,
+    changes: Parameters<ReturnType<typeof db.update<typeof adminJobs>>['set']>[0],
+  ) => {
+    const [row] = await db
+      .update(adminJobs)
+      .set({ ...changes, updatedAt: sql`now()` })
+      .where(and(eq(adminJobs.id, jobId), isNull(adminJobs.finishedAt)))
+      .returning();
+    return row ?? null;
+  };
+  const find = async (jobId: JobId) => (await db.select().from(adminJobs).where(eq(adminJobs.id, jobId)))[0] ?? null;
+  return {
+    find,
+    openOrJoin: (job) => openOrJoin(db, job),
+
+    async begin(jobId) {
+      const job = await update(jobId, {
+        phase: 'running',
+        errorType: null,
+        startedAt: sql`coalesce(${adminJobs.startedAt}, now())`,
+      });
+      return job?.venuesTotal === null ? update(jobId, { venuesTotal: await countVenues(db) }) : job;
+    },
+
+    async setPhase(jobId, phase, errorType) {
+      await update(jobId, { phase, errorType });
+    },
+
+    listVenues: (after, limit) =>
+      withReach(db, '*', async (tx) => {
+        const rows = await tx
+          .select({ id: venues.id })
+          .from(venues)
+          .where(after === null ? undefined : gt(venues.id, after))
+          .orderBy(asc(venues.id))
+          .limit(limit);
+        return rows.map(({ id }) => id);
+      }),
+
+    listSecrets: (venueId, page) => withVenue(db, venueId, (tx) => listSecrets(tx, venueId, page)),
+
+    replace: ({ id }, venueId, secrets) =>
+      withVenue(db, venueId, async (tx) => {
+        let replaced = 0;
+        for (const secret of secrets) {
+          if (!(await swap(tx, secret))) continue;
+          replaced += 1;
+          await audit.recordIn(tx, {
+            venueId,
+            actor: 'rotateVaultKeys',
+            action: 'credentials.resealed',
+            targetType: 'connection',
+            targetId: secret.connectionId,
+            outcome: 'ok',
+            requestId: null,
+            details: { jobId: id, purpose: secret.purpose },
+          });
+        }
+        // Last: every venue's transaction waits for this row.
+        const counts = {
+          resealed: sql`${adminJobs.resealed} + ${replaced}`,
+          resealedInPass: sql`${adminJobs.resealedInPass} + ${secrets.length}`,
+        };
+        await tx
+          .update(adminJobs)
+          .set({ ...counts, updatedAt: sql`now()` })
+          .where(eq(adminJobs.id, id));
+      }),
+
+    async passPage(job, { lastVenueId, venues: passed, unreadable }) {
+      const shown = [...job.unreadable, ...unreadable].slice(0, MAX_SHOWN);
+      await db
+        .update(adminJobs)
+        .set({
+          afterVenueId: lastVenueId,
+          venuesDone: sql`${adminJobs.venuesDone} + ${passed}`,
+          unreadableInPass: sql`${adminJobs.unreadableInPass} + ${unreadable.length}`,
+          unreadable: shown,
+          updatedAt: sql`now()`,
+        })
+        .where(isWhere(job));
+    },
+
+    async nextPass(job) {
+      const none = { afterVenueId: null, venuesDone: 0, resealedInPass: 0, unreadableInPass: 0, unreadable: [] };
+      await db
+        .update(adminJobs)
+        .set({ ...none, pass: job.pass + 1, updatedAt: sql`now()` })
+        .where(isWhere(job));
+    },
+
+    async finish(jobId, outcome, errorType) {
+      // A repeated attempt finds it finished.
+      return (await update(jobId, { phase: 'finished', outcome, errorType, finishedAt: sql`now()` })) ?? find(jobId);
+    },
+  };
+}
+
+/** The job still stands where this attempt has read it. */
+const isWhere = ({ id, pass, afterVenueId }: RotationJob) =>
+  and(
+    eq(adminJobs.id, id),
+    eq(adminJobs.pass, pass),
+    sql`${adminJobs.afterVenueId} is not distinct from ${afterVenueId}`,
+    isNull(adminJobs.finishedAt),
+  );
+
+function countVenues(db: Database): Promise<number> {
+  return withReach(db, '*', (tx) => tx.$count(venues));
+}
+
+async function openOrJoin(
+  db: Database,
+  { targetKey, requestedBy }: { readonly targetKey: string; readonly requestedBy: string },
+): Promise<RotationJob> {
+  const kind = 'rotate-vault-keys';
+  for (;;) {
+    const [opened] = await db
+      .insert(adminJobs)
+      .values({ id: uuidv7() as JobId, kind, targetKey, requestedBy })
+      .onConflictDoNothing()
+      .returning();
+    if (opened) return opened;
+    const [open] = await db
+      .select()
+      .from(adminJobs)
+      .where(and(eq(adminJobs.kind, kind), isNull(adminJobs.finishedAt)));
+    // Else it has just finished: open the next one.
+    if (open) return open;
+  }
+}
+
+async function listSecrets(
+  tx: Transaction,
+  venueId: VenueId,
+  { purpose, after, limit }: SecretPage,
+): Promise<StoredSecret[]> {
+  const { table, sealed } = SECRETS[purpose];
+  const inPage = and(eq(table.venueId, venueId), after === null ? undefined : gt(table.connectionId, after));
+  const rows = await tx
+    .select({ connectionId: table.connectionId, sealed })
+    .from(table)
+    .where(inPage)
+    .orderBy(asc(table.connectionId))
+    .limit(limit);
+  return rows.map((row) => ({ ...row, venueId, purpose }));
+}
+
+/** False when the secret is no longer the one that was sealed anew. Its generation stays: it is still the same key or token. */
+async function swap(tx: Transaction, { connectionId, purpose, sealed, resealed }: ResealedSecret): Promise<boolean> {
+  const swapped =
+    purpose === 'provider-api-key'
+      ? await tx
+          .update(venueApiKeys)
+          .set({ sealedKey: resealed })
+          .where(and(eq(venueApiKeys.connectionId, connectionId), eq(venueApiKeys.sealedKey, sealed)))
+          .returning({ id: venueApiKeys.connectionId })
+      : await tx
+          .update(oauthTokens)
+          .set({ sealedTokens: resealed })
+          .where(and(eq(oauthTokens.connectionId, connectionId), eq(oauthTokens.sealedTokens, sealed)))
+          .returning({ id: oauthTokens.connectionId });
+  return swapped.length === 1;
+}

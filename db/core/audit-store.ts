@@ -1,0 +1,89 @@
+import { and, desc, eq, gte, lt } from 'drizzle-orm';
+import { v7 as uuidv7 } from 'uuid';
+import type { VenueId } from '../../contracts/ids.ts';
+import { toPage } from './page.ts';
+import type { Page, PageRequest } from './page.ts';
+import { auditLog } from '../schema/audit-log.ts';
+import { withVenue } from './venue-scope.ts';
+import type { Database, Transaction } from './venue-scope.ts';
+
+export interface AuditEntry {
+  readonly venueId: VenueId;
+  readonly actor: string;
+  readonly action: string;
+  readonly targetType: string;
+  readonly targetId: string;
+  readonly outcome: 'ok' | 'refused' | 'failed';
+  readonly requestId: string | null;
+  readonly details?: Readonly<Record<string, string | number | boolean | null>>;
+}
+
+/** An entry as it was written down. */
+export interface AuditRow extends Omit<AuditEntry, 'details'> {
+  readonly id: string;
+  readonly at: Date;
+  readonly details: Readonly<Record<string, string | number | boolean | null>>;
+}
+
+export interface AuditFilter {
+  readonly action?: string | undefined;
+  /** Id of what something was done to. */
+  readonly target?: string | undefined;
+  /** Inclusive. */
+  readonly from?: Date | undefined;
+  /** Exclusive. */
+  readonly to?: Date | undefined;
+}
+
+export interface AuditStore {
+  record(entry: AuditEntry): Promise<void>;
+  /** Inside the caller's transaction, so that the change and its trace stand or fall together. */
+  recordIn(tx: Transaction, entry: AuditEntry): Promise<void>;
+  /** Newest first. */
+  list(venueId: VenueId, query: { readonly filter: AuditFilter; readonly page: PageRequest }): Promise<Page<AuditRow>>;
+}
+
+/** The row that tells of a change, from what has become of it; null for none. */
+export type AuditOf<Outcome> = (outcome: Outcome) => AuditEntry | null;
+
+/** Writes the row that tells of a change in the change's own transaction: both stand or fall together. Returns what has become of the change. */
+export async function recordWith<Outcome>(
+  tx: Transaction,
+  outcome: Outcome,
+  auditOf: AuditOf<Outcome> | undefined,
+): Promise<Outcome> {
+  const entry = auditOf?.(outcome) ?? null;
+  if (entry) await recordIn(tx, entry);
+  return outcome;
+}
+
+async function recordIn(tx: Transaction, entry: AuditEntry): Promise<void> {
+  await tx.insert(auditLog).values({ ...entry, id: uuidv7() });
+}
+
+export function createAuditStore(db: Database): AuditStore {
+  return {
+    record: (entry) => withVenue(db, entry.venueId, (tx) => recordIn(tx, entry)),
+    recordIn,
+    list: (venueId, { filter: { action, target, from, to }, page: { limit, after } }) =>
+      withVenue(db, venueId, async (tx) => {
+        const rows = await tx
+          .select()
+          .from(auditLog)
+          .where(
+            and(
+              // Beside row-level security: the index begins with it.
+              eq(auditLog.venueId, venueId),
+              after === null ? undefined : lt(auditLog.id, after),
+              action === undefined ? undefined : eq(auditLog.action, action),
+              target === undefined ? undefined : eq(auditLog.targetId, target),
+              from === undefined ? undefined : gte(auditLog.at, from),
+              to === undefined ? undefined : lt(auditLog.at, to),
+            ),
+          )
+          .orderBy(desc(auditLog.id))
+          .limit(limit + 1);
+        return toPage(rows, limit, { item: (row) => row, id: (row) => row.id });
+      }),
+  };
+}

@@ -1,0 +1,13 @@
+import { eq } from 'drizzle-orm';
+import { serviceKeys } from '../schema/service-keys.ts';
+import type { Database } from './venue-scope.ts';
+
+/** The key that states of attempts to connect are signed with. A migration has made it up. */
+export async function readStateKey(db: Database): Promise<Uint8Array> {
+  const [row] = await db
+    .select({ key: serviceKeys.key })
+    .from(serviceKeys)
+    .where(eq(serviceKeys.name, 'authorization-state'));
+  if (!row) throw new Error('The key of authorization states is missing: run "node db/main.ts up"');
+  return row.key;
+}

@@ -1,0 +1,138 @@
+import { sql } from 'drizzle-orm';
+import { drizzle } from 'drizzle-orm/postgres-js';
+import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js';
+import postgres from 'postgres';
+import type { VenueId } from '../../contracts/ids.ts';
+import { VenueShares } from '../../domain/sync/venue-shares.ts';
+import { guardTransactions } from './lost-connections.ts';
+import { VenueBusyError } from './venue-busy-error.ts';
+
+/** The non-owner role that every service connection takes on, so that row-level security binds it. Migrations create it. */
+export const APPLICATION_ROLE = 'interlock_app';
+
+export type Database = PostgresJsDatabase & { readonly $client: postgres.Sql; readonly venueShares: VenueShares };
+export type Transaction = Parameters<Parameters<Database['transaction']>[0]>[0];
+
+/** The venues a token reaches: ids, or all of them. */
+export type VenueReach = readonly VenueId[] | '*';
+
+export interface DatabaseOptions {
+  readonly url: string;
+  readonly maxConnections: number;
+  /** Shown by `pg_stat_activity`. */
+  readonly applicationName: string;
+  /** Connections that one venue may use at a time; without it, all of them. */
+  readonly connectionsPerVenue?: number;
+  readonly timeouts?: Partial<DatabaseTimeouts>;
+  /** Keeps its session for as long as the server does: what hangs on it, such as an advisory lock, is not lost to a planned reconnection. */
+  readonly keepsSession?: boolean;
+}
+
+/** How long a connection may hold up others. After each the server ends the statement, or the session. */
+export interface DatabaseTimeouts {
+  /** Waiting for one lock. */
+  readonly lockMs: number;
+  readonly statementMs: number;
+  /** Between two statements of a transaction. */
+  readonly idleInTransactionMs: number;
+}
+
+const TIMEOUTS: DatabaseTimeouts = { lockMs: 10_000, statementMs: 120_000, idleInTransactionMs: 60_000 };
+
+/** Opens a pool whose every connection has given up the login's own rights for the application role's. */
+export function openDatabase({
+  url,
+  maxConnections,
+  applicationName,
+  connectionsPerVenue = maxConnections,
+  timeouts,
+  keepsSession = false,
+}: DatabaseOptions): Database {
+  const { lockMs, statementMs, idleInTransactionMs } = { ...TIMEOUTS, ...timeouts };
+  const limits = `-c lock_timeout=${lockMs} -c statement_timeout=${statementMs} -c idle_in_transaction_session_timeout=${idleInTransactionMs}`;
+  const client = postgres(url, {
+    max: maxConnections,
+    connect_timeout: 10,
+    connection: {
+      application_name: applicationName,
+      options: `-c role=${APPLICATION_ROLE} ${NO_JIT} ${limits}${keepsSession ? SHORT_KEEPALIVE : ''}`,
+    },
+    ...(keepsSession && { max_lifetime: null }),
+    onnotice: () => undefined,
+    // Asked for on every new connection, with nobody to take the failure: a server that goes down at that moment would end the process.
+    fetch_types: false,
+    // Seconds. The library's own goes up to twenty: too long a wait once the server is back.
+    backoff: (retries) => Math.min(0.05 * 2 ** retries, MAX_RECONNECT_PAUSE_S),
+  });
+  guardTransactions(client);
+  // The pool itself lets wait whoever finds all connections taken.
+  return Object.assign(drizzle(client), {
+    venueShares: new VenueShares({ total: Infinity, perVenue: connectionsPerVenue }),
+  });
+}
+
+/** Compiling a statement takes longer than any of ours. */
+const NO_JIT = '-c jit=off';
+/** A machine that has gone without a word is noticed by the server after 11 s, and its session ended. */
+const SHORT_KEEPALIVE = ' -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3';
+
+const MAX_RECONNECT_PAUSE_S = 1;
+
+/**
+ * Runs `work` where row-level security sees exactly one venue.
+ * Stores take a Transaction, and only this file makes one, so an unscoped query has nowhere to start.
+ * Throws VenueBusyError when the venue has had its share of the pool in use for too long. One inside another would wait for itself.
+ */
+export async function withVenue<T>(db: Database, venueId: VenueId, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  const release = await db.venueShares.take(venueId, MAX_WAIT_FOR_SHARE_MS);
+  if (!release) throw new VenueBusyError();
+  try {
+    return await db.transaction(async (tx) => {
+      await tx.execute(
+        sql`select set_config('app.venue_id', ${venueId}, true), set_config('app.venues', ${venueId}, true)`,
+      );
+      return work(tx);
+    });
+  } finally {
+    release();
+  }
+}
+
+const MAX_WAIT_FOR_SHARE_MS = 10_000;
+
+/** For the rest of a transaction that takes in a load of any size, as slowly as its sender may send it. */
+export async function allowLongTransaction(tx: Transaction): Promise<void> {
+  await tx.execute(
+    sql`select set_config('statement_timeout', ${LONG_MS}, true), set_config('idle_in_transaction_session_timeout', ${LONG_MS}, true)`,
+  );
+}
+
+const LONG_MS = '600000';
+
+/** Runs `work` where the venues of a token are visible, and nothing inside them. */
+export function withReach<T>(db: Database, reach: VenueReach, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  const venues = reach === '*' ? '*' : reach.join(',');
+  return db.transaction(async (tx) => {
+    await tx.execute(sql`select set_config('app.venues', ${venues}, true)`);
+    return work(tx);
+  });
+}
+
+/** Runs `work` where the stored answers of one caller are visible, and nothing else. */
+export function withCaller<T>(db: Database, caller: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  return db.transaction(async (tx) => {
+    await tx.execute(sql`select set_config('app.caller', ${caller}, true)`);
+    return work(tx);
+  });
+}
+
+/**
+ * Waits for statements of one transaction that were sent without waiting for each other's answers. Ends when all of them have ended, also
+ * after a failure: nothing may reach the connection after its ROLLBACK. Throws the first one's failure.
+ */
+export async function together<Results extends readonly unknown[]>(
+  ...statements: { readonly [Index in keyof Results]: Promise<Results[Index]> }
+): Promise<Results> {
+  await Promise.allSettled(statements);
+  return Promise.all(statements);
+}

@@ -1,0 +1,123 @@
+import { asc, eq, gt } from 'drizzle-orm';
+import { v7 as uuidv7 } from 'uuid';
+import type { VenueId } from '../../contracts/ids.ts';
+import { timeZoneOfStored } from '../../domain/schedule/time-zone.ts';
+import { recordWith } from './audit-store.ts';
+import type { AuditOf } from './audit-store.ts';
+import { toPage } from './page.ts';
+import type { Page, PageRequest } from './page.ts';
+import { isLapsed, isMadeBy } from './request-keys.ts';
+import { venues } from '../schema/venues.ts';
+import { withReach, withVenue } from './venue-scope.ts';
+import type { Database, VenueReach } from './venue-scope.ts';
+
+export interface Venue {
+  readonly id: VenueId;
+  readonly sourceId: string | null;
+  readonly name: string;
+  /** One of domain/schedule/time-zone-names.ts, or a name of before which `Intl` reads. */
+  readonly timeZone: string;
+  readonly currency: string;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+export type NewVenue = Pick<Venue, 'sourceId' | 'name' | 'timeZone' | 'currency'>;
+
+export interface VenueStore {
+  /**
+   * Returns 'source-id-taken' when another venue has the same `sourceId`. A request creates one venue at most: asked again under its key
+   * (request-keys.ts), it gets that one as it is now.
+   */
+  create(venue: NewVenue, requestKey?: string | null, auditOf?: AuditOf<Venue>): Promise<Venue | 'source-id-taken'>;
+  find(reach: VenueReach, id: VenueId): Promise<Venue | null>;
+  list(reach: VenueReach, page: PageRequest): Promise<Page<Venue>>;
+  update(
+    id: VenueId,
+    changes: Partial<Pick<Venue, 'name' | 'timeZone' | 'currency'>>,
+    auditOf?: AuditOf<Venue>,
+  ): Promise<Venue | null>;
+}
+
+export function createVenueStore(db: Database): VenueStore {
+  return {
+    create: async (venue, requestKey = null, auditOf) => {
+      for (;;) {
+        const created = await tryCreate(db, { ...venue, requestKey }, auditOf);
+        if (created) return created;
+        if (requestKey === null) return 'source-id-taken';
+        const own = await findByRequest(db, requestKey);
+        if (own) return own;
+        if (!(await freeLapsed(db, requestKey))) return 'source-id-taken';
+      }
+    },
+
+    find: (reach, id) =>
+      withReach(db, reach, async (tx) => {
+        const [row] = await tx.select(COLUMNS).from(venues).where(eq(venues.id, id));
+        return row ? toVenue(row) : null;
+      }),
+
+    list: (reach, { limit, after }) =>
+      withReach(db, reach, async (tx) => {
+        const rows = await tx
+          .select(COLUMNS)
+          .from(venues)
+          .where(after === null ? undefined : gt(venues.id, after as VenueId))
+          .orderBy(asc(venues.id))
+          .limit(limit + 1);
+        return toPage(rows, limit, { item: toVenue, id: (row) => row.id });
+      }),
+
+    update: (id, changes, auditOf) =>
+      withVenue(db, id, async (tx) => {
+        const [row] = await tx
+          .update(venues)
+          .set({ ...changes, updatedAt: new Date() })
+          .where(eq(venues.id, id))
+          .returning(COLUMNS);
+        return row ? recordWith(tx, toVenue(row), auditOf) : null;
+      }),
+  };
+}
+
+const { id, sourceId, name, timeZone, currency, createdAt, updatedAt } = venues;
+const COLUMNS = { id, sourceId, name, timeZone, currency, createdAt, updatedAt };
+
+const toVenue = (row: Venue): Venue => ({ ...row, timeZone: timeZoneOfStored(row.timeZone) });
+
+/** Null when there is a venue of the same `sourceId`, or one with this request key. */
+function tryCreate(
+  db: Database,
+  venue: NewVenue & { readonly requestKey: string | null },
+  auditOf: AuditOf<Venue> | undefined,
+): Promise<Venue | null> {
+  const venueId = uuidv7() as VenueId;
+  return withVenue(db, venueId, async (tx) => {
+    const [row] = await tx
+      .insert(venues)
+      .values({ ...venue, id: venueId })
+      .onConflictDoNothing()
+      .returning(COLUMNS);
+    return row ? recordWith(tx, toVenue(row), auditOf) : null;
+  });
+}
+
+function findByRequest(db: Database, requestKey: string): Promise<Venue | null> {
+  return withReach(db, '*', async (tx) => {
+    const [row] = await tx.select(COLUMNS).from(venues).where(isMadeBy(venues, requestKey));
+    return row ? toVenue(row) : null;
+  });
+}
+
+/** False when nobody holds the key any more. */
+function freeLapsed(db: Database, requestKey: string): Promise<boolean> {
+  return withReach(db, '*', async (tx) => {
+    const freed = await tx
+      .update(venues)
+      .set({ requestKey: null })
+      .where(isLapsed(venues, requestKey))
+      .returning({ id });
+    return freed.length > 0;
+  });
+}

@@ -1,0 +1,224 @@
+import { sql } from 'drizzle-orm';
+import type { RecordId } from '../../contracts/ids.ts';
+import { earlierSourceId, pulledSourceId } from '../../domain/sync/source-id.ts';
+import type { Decided } from './pull-lookup.ts';
+import { pulledSql } from './pulled-fields.ts';
+import type { PulledRow } from './pulled-fields.ts';
+import { tableOf } from '../records/record-tables.ts';
+import type { RunScope } from '../runs/run-scope.ts';
+import { resolveReferences, settleReferences } from '../records/record-references.ts';
+import type { Transaction } from '../core/venue-scope.ts';
+
+/** Writes what was decided but deletions: records, their links, and what hangs on them. */
+export async function applyPulled(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<void> {
+  const resolved = await resolveReferences(tx, scope, decided);
+  const created = await insertRecords(
+    tx,
+    scope,
+    await withEarlierSourceIds(
+      tx,
+      scope,
+      resolved.filter(({ decision }) => decision === 'create'),
+    ),
+  );
+  const taken = resolved.filter(({ decision }) => ['update', 'overwrite', 'link', 'revive'].includes(decision));
+  const changed = await updateRecords(tx, scope, taken);
+  const agreed = [
+    ...created,
+    ...taken.map((one) => ({
+      ...one,
+      record: { ...one.record, version: changed.get(one.record.id) ?? one.record.version },
+    })),
+  ];
+  await saveLinks(tx, scope, [...agreed, ...resolved.filter(({ decision }) => decision === 'touch')]);
+  const ignored = resolved.filter(({ decision }) => decision === 'ignore');
+  await fillGaps(tx, scope, ignored);
+  await markSeen(tx, scope, ignored);
+  await fillFromOlder(tx, scope, [...created, ...resolved.filter(({ decision }) => decision !== 'create')]);
+  await settleReferences(tx, scope, [
+    ...created,
+    ...taken.filter(({ decision }) => decision === 'link' || decision === 'revive'),
+  ]);
+}
+
+/** Two lists may tell of one record in one commit: the older reading still brings what the newer one does not know. */
+async function fillFromOlder(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<void> {
+  for (let nth = 0; ; nth += 1) {
+    const readings = decided.flatMap((one) => {
+      const pulled = one.older?.[nth];
+      return pulled ? [{ ...one, pulled }] : [];
+    });
+    if (readings.length === 0) return;
+    await fillGaps(tx, scope, readings);
+  }
+}
+
+/** Applies deletions: `archive` deletes the record too, `keep` leaves it. */
+export async function applyDeletions(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<void> {
+  const archived = decided.filter(({ decision }) => decision === 'archive');
+  if (archived.length > 0) {
+    await tx.execute(sql`
+      update ${tableOf(scope.resource)} set deleted_at = coalesce(deleted_at, now()), version = version + 1, updated_at = now()
+      where id in (select jsonb_array_elements_text(${JSON.stringify(archived.map(({ record }) => record.id))}::jsonb)::uuid)`);
+  }
+  await moveGone(
+    tx,
+    scope,
+    decided.filter(({ decision }) => decision === 'archive' || decision === 'keep'),
+  );
+}
+
+/**
+ * Marks links as gone since the versions of the deletions. The record's id at the provider is kept, since the provider may make it again. A link
+ * that goes uses its idempotency keys up: the answer that the provider stored for the creation names the deleted remote record.
+ */
+export async function moveGone(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<void> {
+  if (decided.length === 0) return;
+  const rows = JSON.stringify(decided.map(({ record, pulled }) => ({ id: record.id, version: pulled.version })));
+  await tx.execute(sql`
+    update record_links l set external_version = greatest(l.external_version, r.version), write_attempt = l.write_attempt + (l.state <> 'gone')::int,
+      state = 'gone', last_sync_id = ${scope.syncId}, synced_at = now(), updated_at = now()
+    from jsonb_to_recordset(${rows}::jsonb) as r(id uuid, version bigint)
+    where l.record_id = r.id and l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource}`);
+}
+
+/**
+ * Returns the decisions with the record that holds them. A record that this account's pull has created before under the sourceId, and that
+ * lost its link, is taken over; one that is tied to another object by now is not, and the new record gets another sourceId.
+ */
+async function insertRecords(
+  tx: Transaction,
+  scope: RunScope,
+  decided: readonly Decided[],
+): Promise<readonly Decided[]> {
+  if (decided.length === 0) return [];
+  const pulled = pulledSql(scope.resource);
+  // A new record is in its first version, and has the id that it was given: only the others are worth an answer.
+  const rows = await tx.execute<{ id: RecordId | null; source_id: string; version: number }>(sql`
+    with given as (select r.* from ${pulled.rows(decided.map(toRow))}), held as (
+      insert into ${tableOf(scope.resource)} as c (id, venue_id, source_id, ${pulled.columns})
+      select r.id, ${scope.venueId}, r.source_id, ${pulled.values} from given r
+      on conflict (venue_id, source_id) do update set (${pulled.columns}) = (
+        select ${pulled.excluded}), version = c.version + 1, updated_at = now(), deleted_at = null
+      where not exists (select from record_links l where l.record_id = c.id and l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource})
+      returning c.id, c.source_id, c.version)
+    select id, source_id, version from held where version > 1
+    union all select null, source_id, 0 from given where source_id not in (select source_id from held)`);
+  const others = new Map(rows.map((row) => [row.source_id, row]));
+  const held = decided.flatMap((one): readonly Decided[] => {
+    const row = others.get(one.record.sourceId);
+    if (!row) return [{ ...one, record: { ...one.record, version: 1 } }];
+    return row.id === null ? [] : [withRecord(one, { id: row.id, sourceId: row.source_id, version: row.version })];
+  });
+  const refused = decided.filter((one) => others.get(one.record.sourceId)?.id === null);
+  const renamed = refused.map((one) =>
+    withRecord(one, { ...one.record, sourceId: pulledSourceId(scope.account, one.pulled.externalId, one.record.id) }),
+  );
+  return [...held, ...(await insertRecords(tx, scope, renamed))];
+}
+
+// The record's ids are part of what is agreed.
+const withRecord = (one: Decided, record: Decided['record']): Decided => ({
+  ...one,
+  record,
+  fingerprint: one.pulled.fingerprintFor(record),
+});
+
+/**
+ * Records of earlier releases have a sourceId without their account. One that lost its link is found by that, but only in a venue that has
+ * never connected another account of the provider: else nobody knows whose it is.
+ */
+async function withEarlierSourceIds(
+  tx: Transaction,
+  scope: RunScope,
+  decided: readonly Decided[],
+): Promise<readonly Decided[]> {
+  if (decided.length === 0) return decided;
+  const earlier = new Map(decided.map((one) => [earlierSourceId(scope.account, one.pulled.externalId), one]));
+  const rows = await tx.execute<{ source_id: string }>(sql`
+    select c.source_id from jsonb_array_elements_text(${JSON.stringify([...earlier.keys()])}::jsonb) as w(source_id)
+    cross join lateral (select id, source_id from ${tableOf(scope.resource)} where venue_id = ${scope.venueId} and source_id = w.source_id limit 1) c
+    where (select count(*) from connections where provider = ${scope.provider} and external_account_id is not null) = 1
+      and not exists (select from record_links l where l.record_id = c.id and l.resource = ${scope.resource})`);
+  const found = new Set(rows.map((row) => row.source_id));
+  if (found.size === 0) return decided;
+  return decided.map((one) => {
+    const sourceId = earlierSourceId(scope.account, one.pulled.externalId);
+    return found.has(sourceId) ? withRecord(one, { ...one.record, sourceId }) : one;
+  });
+}
+
+/** Returns the new versions of the records that changed. */
+async function updateRecords(
+  tx: Transaction,
+  scope: RunScope,
+  decided: readonly Decided[],
+): Promise<ReadonlyMap<RecordId, number>> {
+  if (decided.length === 0) return new Map();
+  const pulled = pulledSql(scope.resource);
+  const rows = await tx.execute<{ id: RecordId; version: number }>(sql`
+    update ${tableOf(scope.resource)} c set ${pulled.merge}, version = c.version + 1, updated_at = now(), deleted_at = null
+    from ${pulled.rows(decided.map(toRow))} where c.id = r.id and (c.deleted_at is not null or ${pulled.differs}) returning c.id, c.version`);
+  return new Map(rows.map((row) => [row.id, row.version]));
+}
+
+/**
+ * An older version than the one applied still tells what that one does not, such as a fee: an event tells none, and counts as newer than a
+ * listing of the same second. So the order in which two lists are read makes no difference. Not the venue's change: what was agreed moves along.
+ */
+async function fillGaps(tx: Transaction, scope: RunScope, ignored: readonly Decided[]): Promise<void> {
+  const pulled = pulledSql(scope.resource);
+  const { fill } = pulled;
+  const older = ignored.filter((one) => one.record.version > 0 && one.pulled.fields !== null);
+  if (!fill || older.length === 0) return;
+  await tx.execute(sql`
+    with changed as (
+      update ${tableOf(scope.resource)} c set ${fill.set}, version = c.version + 1, updated_at = now()
+      from ${pulled.rows(older.map(toRow))} where c.id = r.id and c.deleted_at is null and ${fill.differs} returning c.id, c.version)
+    update record_links l set record_version = changed.version from changed
+    where l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource} and l.record_id = changed.id and l.record_version = changed.version - 1`);
+}
+
+function toRow({ record, pulled }: Decided): PulledRow {
+  if (!pulled.fields) throw new Error('a record without fields cannot be stored');
+  return { id: record.id, sourceId: record.sourceId, fields: pulled.fields, references: pulled.references };
+}
+
+async function saveLinks(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<void> {
+  if (decided.length === 0) return;
+  const links = decided.map(({ pulled, record, fingerprint, decision }) => ({
+    record_id: record.id,
+    external_id: pulled.externalId,
+    external_version: pulled.version,
+    // A version that only was seen again agrees on nothing new.
+    record_version: decision === 'touch' ? null : record.version,
+    fingerprint,
+    metadata_keys: Object.keys(pulled.fields?.metadata ?? {}),
+    external_state: pulled.externalState,
+    brought: decision === 'create',
+  }));
+  await tx.execute(sql`
+    insert into record_links as l (connection_id, resource, record_id, venue_id, external_id, external_version, record_version, fingerprint, metadata_keys,
+      external_state, state, brought, last_sync_id, synced_at)
+    select ${scope.connectionId}, ${scope.resource}, r.record_id, ${scope.venueId}, r.external_id, r.external_version, coalesce(r.record_version, 0), r.fingerprint,
+      r.metadata_keys, r.external_state, 'linked', r.brought, ${scope.syncId}, now()
+    from jsonb_to_recordset(${JSON.stringify(links)}::jsonb) as r(record_id uuid, external_id text, external_version bigint, record_version int,
+      fingerprint text, metadata_keys text[], external_state jsonb, brought boolean)
+    on conflict (connection_id, resource, record_id) do update set external_id = excluded.external_id,
+      external_version = greatest(excluded.external_version, l.external_version), brought = l.brought or excluded.brought,
+      record_version = case when excluded.record_version = 0 then l.record_version else excluded.record_version end,
+      fingerprint = coalesce(excluded.fingerprint, l.fingerprint), metadata_keys = excluded.metadata_keys,
+      external_state = coalesce(excluded.external_state, l.external_state),
+      state = case when l.state = 'archived' then l.state else excluded.state end,
+      last_sync_id = excluded.last_sync_id, synced_at = excluded.synced_at, updated_at = now()`);
+}
+
+/** A record that a listing brought is there, also when we know a newer version of it: it must not be taken for missing. */
+async function markSeen(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<void> {
+  const ids = decided.filter(({ record }) => record.version > 0).map(({ record }) => record.id);
+  if (ids.length === 0) return;
+  await tx.execute(sql`
+    update record_links set last_sync_id = ${scope.syncId}
+    where connection_id = ${scope.connectionId} and resource = ${scope.resource}
+      and record_id in (select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)::uuid)`);
+}

@@ -1,0 +1,97 @@
+import type { Decided } from './pull-lookup.ts';
+import { moveGone } from './pull-apply.ts';
+import type { PulledRecord } from './pulled-record.ts';
+import type { RunScope } from '../runs/run-scope.ts';
+import { noteMissing } from './sync-missing.ts';
+import type { Deletion, MissingNote } from './sync-missing.ts';
+import type { Transaction } from '../core/venue-scope.ts';
+
+/** The newest reading of a record among several. */
+export interface NewestReading {
+  readonly pulled: PulledRecord;
+  /** The others, newest first, as far as they have fields. */
+  readonly older: readonly PulledRecord[];
+  /** Another one, which seems older, says that the record is deleted. */
+  readonly contradicted: boolean;
+}
+
+/** A change feed may tell of a record twice on one page: newest first, so of equal versions the first is the later one. */
+export function newestOfEach(records: readonly PulledRecord[]): readonly NewestReading[] {
+  return [...Map.groupBy(records, ({ externalId }) => externalId).values()].map((readings) => {
+    const pulled = readings.reduce((newest, one) => (one.version > newest.version ? one : newest));
+    const others = readings.filter((one) => one !== pulled);
+    return {
+      pulled,
+      older: others.filter(({ fields }) => fields !== null).sort((a, b) => b.version - a.version),
+      contradicted: !pulled.deleted && others.some(({ deleted }) => deleted),
+    };
+  });
+}
+
+/** Without what is told of a record after its deletion: a feed tells the newest first, so it is older, and would bring the record back. */
+export const withoutDeleted = (
+  part: readonly NewestReading[],
+  missing: ReadonlyMap<string, number>,
+): readonly NewestReading[] =>
+  part.filter(({ pulled }) => pulled.deleted || pulled.version > (missing.get(pulled.externalId) ?? -Infinity));
+
+/**
+ * Sets deletions aside, to be settled once everything is read, and with them what the provider has to be asked for. Returns what is to be
+ * applied now.
+ */
+export async function setDeletionsAside(
+  tx: Transaction,
+  scope: RunScope,
+  { decided, contradicted }: { readonly decided: readonly Decided[]; readonly contradicted: ReadonlySet<string> },
+): Promise<readonly Decided[]> {
+  const isDeletion = ({ pulled }: Decided) => pulled.deleted && !pulled.superseded;
+  const notes = decided.flatMap((one) => {
+    if (isDeletion(one)) return [toNote(one)];
+    return one.decision === 'look-up' || contradicted.has(one.pulled.externalId) ? [toDoubt(one)] : [];
+  });
+  await noteMissing(tx, scope, notes);
+  if (scope.dryRun !== true)
+    await moveGone(
+      tx,
+      scope,
+      decided.filter((one) => isDeletion(one) && one.decision === 'touch'),
+    );
+  return decided.filter((one) => !isDeletion(one) && one.decision !== 'look-up');
+}
+
+function toNote(one: Decided): MissingNote {
+  if (one.decision === 'look-up') return toDoubt(one);
+  const { externalId, version, deletedAtMs } = one.pulled;
+  return {
+    externalId,
+    recordId: knownId(one),
+    reason: 'told',
+    version,
+    deletedAtMs,
+    settled: one.decision === 'ignore' || one.decision === 'touch',
+  };
+}
+
+const toDoubt = (one: Decided): MissingNote => ({
+  externalId: one.pulled.externalId,
+  recordId: knownId(one),
+  reason: 'doubted',
+  version: null,
+  deletedAtMs: null,
+  settled: false,
+});
+
+const knownId = ({ record }: Decided) => (record.version > 0 ? record.id : null);
+
+/** A deletion as a pulled record. */
+export const toDeletion = ({ externalId, version, deletedAtMs, certain }: Deletion): PulledRecord => ({
+  ...{ externalId, version, deletedAtMs, certain },
+  deleted: true,
+  superseded: false,
+  recordId: null,
+  fields: null,
+  references: null,
+  externalState: null,
+  fingerprintFor: () => null,
+  contentFingerprint: () => null,
+});

@@ -1,0 +1,108 @@
+import type { PullDecision } from '../../domain/sync/pull-decision.ts';
+import type { Decided } from './pull-lookup.ts';
+import type { PulledRecord } from './pulled-record.ts';
+import type { RunScope } from '../runs/run-scope.ts';
+import { insertLogs } from '../runs/sync-log.ts';
+import type { Transaction } from '../core/venue-scope.ts';
+
+export const toAnomaly = (code: string) => ({
+  record_id: null,
+  source_id: null,
+  external_id: null,
+  level: 'warn',
+  action: 'anomaly',
+  code,
+  message: ANOMALIES[code] ?? null,
+});
+
+const ANOMALIES: Readonly<Record<string, string>> = {
+  'page-out-of-order': 'The provider listed records out of order; all were taken.',
+  'page-short':
+    'The provider gave a page with fewer records than fit, and said that there are more; the listing went on.',
+  'page-repeats': 'The provider gave a page again; it was asked for once more.',
+  'cursor-lost':
+    'The provider no longer knew the record that the listing had come to; the listing went on from the second before it.',
+  'fewer-than-counted': 'The provider listed fewer records than it counted; the listing was read once more.',
+};
+
+/** Of two objects with one id of ours, the one that was met later. */
+export const toCopied = ({ record, pulled, copyOf, decision }: Decided) =>
+  copyOf === null || decision !== 'create'
+    ? []
+    : [
+        {
+          ...{
+            record_id: record.id,
+            source_id: record.sourceId,
+            external_id: pulled.externalId,
+            level: 'warn',
+            action: 'anomaly',
+            code: 'own-id-copied',
+          },
+          message: `This object carries the id of record ${copyOf}, which is tied to another object: it was copied at the provider, and became a record of its own.`,
+        },
+      ];
+
+export const toUnlisted = ({ externalId }: PulledRecord) => ({
+  record_id: null,
+  source_id: null,
+  external_id: externalId,
+  level: 'warn',
+  action: 'anomaly',
+  code: 'left-out-of-listing',
+  message: 'The provider’s listing left this record out; it was looked up, is there, and was not archived.',
+});
+
+type Line = { readonly level: string; readonly action: string; readonly code: string; readonly message: string };
+
+const LINE_OF: Readonly<Partial<Record<PullDecision, Line>>> = {
+  archive: {
+    level: 'info',
+    action: 'archived',
+    code: 'deleted-at-provider',
+    message: 'The provider deleted this record.',
+  },
+  revive: {
+    level: 'info',
+    action: 'updated',
+    code: 'made-again',
+    message:
+      'The provider made this record again under its old id after it had deleted it; it is no longer deleted here.',
+  },
+  overwrite: {
+    level: 'warn',
+    action: 'conflict',
+    code: 'venue-change-overwritten',
+    message: 'Both sides changed since they last agreed; a pull takes the provider’s values.',
+  },
+  keep: {
+    level: 'warn',
+    action: 'conflict',
+    code: 'written-after-deletion',
+    message:
+      'The provider deleted this record, and the venue wrote it after that: it is kept, and the next push creates it anew.',
+  },
+};
+const SUPERSEDED = {
+  code: 'superseded',
+  message: 'Another record has taken its place, such as a payment that of its intent.',
+};
+
+/** Logs what is not obvious from the record itself. */
+export async function logPulled(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<void> {
+  const rows = decided.flatMap(({ decision, record, pulled }) => {
+    const line = LINE_OF[decision];
+    return line
+      ? [
+          {
+            record_id: record.id,
+            source_id: record.sourceId,
+            external_id: pulled.externalId,
+            ...line,
+            ...(pulled.superseded && SUPERSEDED),
+          },
+        ]
+      : [];
+  });
+  await insertLogs(tx, scope, rows);
+}

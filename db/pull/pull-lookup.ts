@@ -1,0 +1,117 @@
+import { sql } from 'drizzle-orm';
+import { v7 as uuidv7 } from 'uuid';
+import type { RecordId } from '../../contracts/ids.ts';
+import { decidePull } from '../../domain/sync/pull-decision.ts';
+import { pulledSourceId } from '../../domain/sync/source-id.ts';
+import type { KnownRemote, PullDecision } from '../../domain/sync/pull-decision.ts';
+import type { PulledRecord } from './pulled-record.ts';
+import { tableOf } from '../records/record-tables.ts';
+import { linkOfRecord } from '../runs/run-scope.ts';
+import type { RunScope } from '../runs/run-scope.ts';
+import type { Transaction } from '../core/venue-scope.ts';
+
+/** A pulled record and what is to become of it. */
+export interface Decided {
+  readonly pulled: PulledRecord;
+  /** Older readings of the same commit, newest first. */
+  readonly older?: readonly PulledRecord[] | undefined;
+  readonly decision: PullDecision;
+  readonly record: { readonly id: RecordId; readonly sourceId: string; readonly version: number };
+  readonly fingerprint: string | null;
+  /** With `create`: the record whose id the object carries. It is another object's remote record, so the object was copied, metadata and all. */
+  readonly copyOf: RecordId | null;
+}
+
+export interface RemoteRow extends Record<string, unknown> {
+  readonly id: RecordId;
+  readonly source_id: string;
+  readonly version: number;
+  readonly deleted: boolean;
+  readonly external_id: string | null;
+  readonly external_version: string | null;
+  readonly link_record_version: number | null;
+  readonly fingerprint: string | null;
+  readonly state: string | null;
+  readonly met: boolean | null;
+  readonly updated_at_ms: number;
+  readonly synced_at_ms: number | null;
+  /** Without a link to this connection: the record has a remote record in another account. */
+  readonly tied_elsewhere: boolean;
+}
+
+/**
+ * Compares pulled records with what we hold of them: their remote records, as `lockRemotes` has found them. Of several objects that carry one id of ours
+ * the first is tied; `ties` are those that a dry run has planned before, by our ids. A record that has a remote record in another account is tied to
+ * one of this account only where a push has begun to create it here: accounts are copied too, with ids and metadata.
+ */
+export function decidePulled(
+  scope: RunScope,
+  pulled: readonly PulledRecord[],
+  { rows, ties }: { readonly rows: readonly RemoteRow[]; readonly ties: ReadonlyMap<RecordId, string> },
+): readonly Decided[] {
+  const byExternalId = new Map(
+    rows.flatMap((row) => (row.external_id === null ? [] : [[row.external_id, row] as const])),
+  );
+  const byId = new Map<RecordId | null, RemoteRow>(rows.map((row) => [row.id, row]));
+  const tied = new Map(ties);
+  const isFree = (row: RemoteRow | undefined, externalId: string) =>
+    row?.external_id === null && !row.tied_elsewhere && (tied.get(row.id) ?? externalId) === externalId;
+
+  return pulled.map((one) => {
+    const carried = byId.get(one.recordId);
+    const row = byExternalId.get(one.externalId) ?? (isFree(carried, one.externalId) ? carried : undefined);
+    const record = row
+      ? { id: row.id, sourceId: row.source_id, version: row.version }
+      : { id: uuidv7() as RecordId, sourceId: pulledSourceId(scope.account, one.externalId), version: 0 };
+    const fingerprint = one.fingerprintFor(record);
+    const decision = decidePull({ ...one, fingerprint }, row ? toKnown(row) : null);
+    if (decision === 'link') tied.set(record.id, one.externalId);
+    return { pulled: one, record, fingerprint, decision, copyOf: decision === 'create' ? (carried?.id ?? null) : null };
+  });
+}
+
+/** What we hold of pulled records, locked until the transaction ends. */
+export async function lockRemotes(
+  tx: Transaction,
+  scope: RunScope,
+  pulled: readonly PulledRecord[],
+): Promise<readonly RemoteRow[]> {
+  if (pulled.length === 0) return [];
+  const externalIds = JSON.stringify(pulled.map(({ externalId }) => externalId));
+  const recordIds = JSON.stringify(pulled.flatMap(({ recordId }) => (recordId === null ? [] : [recordId])));
+  // Ids are looked up one by one, by index, whatever the planner knows: a join takes time that grows with what the connection holds.
+  return tx.execute<RemoteRow>(sql`
+    with remotes as (
+      select l.id from jsonb_array_elements_text(${externalIds}::jsonb) as w(external_id)
+        cross join lateral (select record_id as id from record_links where connection_id = ${scope.connectionId} and resource = ${scope.resource}
+          and external_id = w.external_id limit 1) l
+      union select jsonb_array_elements_text(${recordIds}::jsonb)::uuid)
+    select c.id, c.source_id, c.version, c.deleted_at is not null as deleted,
+      l.external_id, l.external_version, l.record_version as link_record_version, l.fingerprint, l.state, l.last_sync_id = ${scope.syncId} as met,
+      (extract(epoch from c.updated_at) * 1000)::float8 as updated_at_ms, (extract(epoch from l.synced_at) * 1000)::float8 as synced_at_ms,
+      l.record_id is null and exists (select from record_links o where o.record_id = c.id and o.resource = ${scope.resource} and o.external_id is not null) as tied_elsewhere
+    from ${tableOf(scope.resource)} c
+    ${linkOfRecord(scope)}
+    where c.id = any (array(select id from remotes))
+    order by c.id for no key update of c`);
+}
+
+function toKnown(row: RemoteRow): KnownRemote {
+  return {
+    recordVersion: row.version,
+    recordDeleted: row.deleted,
+    recordUpdatedAtMs: row.updated_at_ms,
+    link: row.external_id === null ? null : toKnownLink(row),
+  };
+}
+
+function toKnownLink(row: RemoteRow): NonNullable<KnownRemote['link']> {
+  return {
+    externalVersion: Number(row.external_version),
+    recordVersion: row.link_record_version ?? 0,
+    fingerprint: row.fingerprint,
+    gone: row.state === 'gone',
+    metInThisRun: row.met === true,
+    syncedAtMs: row.synced_at_ms ?? 0,
+  };
+}

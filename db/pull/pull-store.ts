@@ -1,0 +1,241 @@
+import type { PlanAction, SyncProgress } from '../../contracts/sync.ts';
+import type { PullDecision } from '../../domain/sync/pull-decision.ts';
+import { applyDeletions, applyPulled } from './pull-apply.ts';
+import { newestOfEach, setDeletionsAside, toDeletion, withoutDeleted } from './pull-deletions.ts';
+import { decidePulled, lockRemotes } from './pull-lookup.ts';
+import type { Decided, RemoteRow } from './pull-lookup.ts';
+import { logPulled, toAnomaly, toCopied, toUnlisted } from './pull-log.ts';
+import type { PulledRecord } from './pulled-record.ts';
+import { logRejections } from './pull-rejections.ts';
+import type { Rejection } from './pull-rejections.ts';
+import { meetPlan, plannedTies, savePlanItems } from '../runs/plan-items.ts';
+import type { PlanEntry } from '../runs/plan-items.ts';
+import { withRefusals } from './rejections.ts';
+import type { StoreEach } from './rejections.ts';
+import { insertLogs } from '../runs/sync-log.ts';
+import { lockRun } from '../runs/run-scope.ts';
+import type { RunScope } from '../runs/run-scope.ts';
+import { addProgress } from '../runs/run-state.ts';
+import type { ProgressDelta } from '../runs/run-state.ts';
+import { missingAmong, settle } from './sync-missing.ts';
+import type { Deletion, MissingReason } from './sync-missing.ts';
+import { amendTransactions } from '../records/record-references.ts';
+import type { Amendment } from '../records/record-references.ts';
+import { together } from '../core/venue-scope.ts';
+import type { Database, Transaction } from '../core/venue-scope.ts';
+
+export interface PullCommit extends Omit<ProgressDelta, 'counts' | 'done'> {
+  readonly records: readonly PulledRecord[];
+  readonly amendments: readonly Amendment[];
+  readonly rejections: readonly Rejection[];
+  /** What the run's listing brought already is not counted again. */
+  readonly handOff: boolean;
+  /** Oddities of the pages, for the log: codes only. */
+  readonly anomalies: readonly string[];
+}
+
+export interface CommitResult {
+  readonly progress: SyncProgress;
+  readonly stopRequested: boolean;
+}
+
+/** What became of records that were held for deleted at the provider. */
+export interface SettledMissing extends Omit<ProgressDelta, 'counts' | 'done'> {
+  readonly gone: readonly Deletion[];
+  /** There after all, as they are now, and why they were asked for. */
+  readonly found: readonly { readonly pulled: PulledRecord; readonly reason: MissingReason }[];
+  /** There after all, and cannot be read. */
+  readonly rejections: readonly Rejection[];
+}
+
+export interface PullStore {
+  /**
+   * Applies pages and moves the cursor, in one transaction: either both are there or neither. A dry run writes down what it would apply
+   * instead. Deletions are set aside for `settleMissing`. Throws SupersededError.
+   */
+  commit(scope: RunScope, pages: PullCommit): Promise<CommitResult>;
+  /** Applies what was set aside, in one transaction. Throws SupersededError. */
+  settleMissing(scope: RunScope, settled: SettledMissing): Promise<CommitResult>;
+}
+
+export function createPullStore(db: Database): PullStore {
+  return {
+    commit: (scope, pages) =>
+      withRefusals(db, scope.venueId, (tx, storeEach) => commitPages({ tx, scope, storeEach }, pages)),
+    settleMissing: (scope, settled) =>
+      withRefusals(db, scope.venueId, (tx, storeEach) => settleRecords({ tx, scope, storeEach }, settled)),
+  };
+}
+
+interface Storing {
+  readonly tx: Transaction;
+  readonly scope: RunScope;
+  readonly storeEach: StoreEach;
+}
+
+async function commitPages({ tx, scope, storeEach }: Storing, pages: PullCommit): Promise<CommitResult> {
+  // Sent together with what follows it, unless that may have to be taken back.
+  const locking = lockRun(tx, scope);
+  locking.catch(() => undefined);
+  const stored = await storeEach(newestOfEach(pages.records), async (sp, part) => {
+    const records = part.map(({ pulled }) => pulled);
+    const [, missing, rows] = await together(
+      locking,
+      missingAmong(
+        sp,
+        scope,
+        records.map(({ externalId }) => externalId),
+      ),
+      lockRemotes(sp, scope, records),
+    );
+    const current = withoutDeleted(part, missing);
+    const olderOf = new Map(current.map(({ pulled, older }) => [pulled.externalId, older]));
+    const decided = (
+      await decide(
+        { tx: sp, scope },
+        current.map(({ pulled }) => pulled),
+        rows,
+      )
+    ).map((one) => ({ ...one, older: olderOf.get(one.pulled.externalId) }));
+    const contradicted = new Set(current.flatMap((one) => (one.contradicted ? one.pulled.externalId : [])));
+    const applied = await apply(sp, scope, await setDeletionsAside(sp, scope, { decided, contradicted }));
+    return [...applied, ...decided.filter(({ pulled, decision }) => !pulled.deleted && decision === 'look-up')];
+  });
+  const { stopRequested } = await locking;
+  const told = stored.results.flat();
+  const amended = await storeEach(scope.dryRun === true ? [] : pages.amendments, (sp, part) =>
+    amendTransactions(sp, scope, part),
+  );
+  await insertLogs(tx, scope, [...pages.anomalies.map(toAnomaly), ...told.flatMap(toCopied)]);
+  const notStored = [
+    ...stored.refused.map(({ item, reason }) => notStorable(item.pulled.externalId, reason)),
+    ...amended.refused.map(({ item, reason }) => notStorable(item.payment, reason)),
+  ];
+  const rejected = await logRejections(tx, scope, [...pages.rejections, ...notStored]);
+  const refused = new Set(stored.refused.map(({ item }) => item.pulled.externalId));
+  const kept = pages.handOff
+    ? told.filter(({ decision }) => !['touch', 'ignore', 'look-up'].includes(decision))
+    : pages.records.filter(({ externalId }) => !refused.has(externalId));
+  const read = rejected + kept.length;
+  return {
+    progress: await addProgress(tx, scope, { ...pages, done: read, counts: countsOf({ read, rejected }, told) }),
+    stopRequested,
+  };
+}
+
+async function settleRecords({ tx, scope, storeEach }: Storing, settled: SettledMissing): Promise<CommitResult> {
+  const { stopRequested } = await lockRun(tx, scope);
+  const records = [...settled.found.map(({ pulled }) => pulled), ...settled.gone.map(toDeletion)];
+  const stored = await storeEach(records, async (sp, part) => {
+    const decided = await decide({ tx: sp, scope }, part, await lockRemotes(sp, scope, part));
+    // A deletion that was told is doubtful by now when the remote record was met after that: made again, it is there.
+    return apply(
+      sp,
+      scope,
+      decided.filter(({ decision }) => decision !== 'look-up'),
+    );
+  });
+  const refused = new Set(stored.refused.map(({ item }) => item.externalId));
+  // What is doubted was counted with its page.
+  const found = settled.found
+    .filter(({ pulled, reason }) => reason === 'unlisted' && !refused.has(pulled.externalId))
+    .map(({ pulled }) => pulled);
+  const rejections = [
+    ...settled.rejections,
+    ...stored.refused.map(({ item, reason }) => notStorable(item.externalId, reason)),
+  ];
+  const rejected = await logRejections(tx, scope, rejections);
+  await settle(tx, scope, [
+    ...records.map(({ externalId }) => externalId),
+    ...settled.rejections.flatMap(({ externalId }) => externalId ?? []),
+  ]);
+  await insertLogs(tx, scope, found.map(toUnlisted));
+  const read = found.length + rejected;
+  return {
+    progress: await addProgress(tx, scope, {
+      ...settled,
+      done: read,
+      counts: countsOf({ read, rejected }, stored.results.flat()),
+    }),
+    stopRequested,
+  };
+}
+
+const notStorable = (externalId: string, reason: string): Rejection => ({
+  externalId,
+  code: 'not-storable',
+  message: `The database does not store this object (${reason}).`,
+});
+
+async function decide(
+  { tx, scope }: Pick<Storing, 'tx' | 'scope'>,
+  records: readonly PulledRecord[],
+  rows: readonly RemoteRow[],
+): Promise<readonly Decided[]> {
+  const ties = await plannedTies(
+    tx,
+    scope,
+    records.flatMap(({ recordId }) => recordId ?? []),
+  );
+  return decidePulled(scope, records, { rows, ties });
+}
+
+/** Returns what is to be counted: a dry run, which changes nothing, decides the same again whenever it meets a record again. */
+async function apply(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<readonly Decided[]> {
+  if (scope.dryRun === true) {
+    const known = await savePlanItems(tx, scope, decided.map(toPlanEntry));
+    return decided.map((one) => (known.has(one.pulled.externalId) ? { ...one, decision: 'touch' } : one));
+  }
+  await applyPulled(tx, scope, decided);
+  await applyDeletions(tx, scope, decided);
+  if (scope.planId !== undefined) await meetPlan(tx, scope, decided.map(toPlanEntry));
+  await logPulled(tx, scope, decided);
+  return decided;
+}
+
+const PLAN_ACTION_OF: Readonly<Record<PullDecision, PlanAction>> = {
+  create: 'create',
+  link: 'update',
+  update: 'update',
+  overwrite: 'conflict',
+  revive: 'update',
+  archive: 'archive',
+  keep: 'conflict',
+  'look-up': 'skip',
+  touch: 'skip',
+  ignore: 'skip',
+};
+
+function toPlanEntry({ pulled, record, decision }: Decided): PlanEntry {
+  const action = PLAN_ACTION_OF[decision];
+  return {
+    key: pulled.externalId,
+    action,
+    // A record that would only be created has no id yet.
+    recordId: action === 'create' ? null : record.id,
+    sourceId: record.sourceId,
+    externalId: pulled.externalId,
+    detail: null,
+    fingerprint: action === 'skip' ? null : pulled.contentFingerprint(),
+    ...(!pulled.deleted && { version: pulled.version }),
+  };
+}
+
+function countsOf(
+  { read, rejected }: { readonly read: number; readonly rejected: number },
+  decided: readonly Decided[],
+): ProgressDelta['counts'] {
+  const count = (...decisions: PullDecision[]) => decided.filter(({ decision }) => decisions.includes(decision)).length;
+  const created = count('create');
+  const updated = count('update', 'overwrite', 'link', 'revive');
+  const unchanged = Math.max(0, read - rejected - created - updated - count('look-up'));
+  return {
+    read,
+    rejected,
+    created,
+    updated,
+    archived: count('archive'),
+    conflicts: count('overwrite', 'keep'),
+    unchanged,
+  };
+}

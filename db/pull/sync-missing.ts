@@ -1,0 +1,161 @@
+import { sql } from 'drizzle-orm';
+import type { RecordId } from '../../contracts/ids.ts';
+import type { BlastRadius } from '../../domain/sync/blast-radius.ts';
+import { lockRun } from '../runs/run-scope.ts';
+import type { RunScope } from '../runs/run-scope.ts';
+import { withVenue } from '../core/venue-scope.ts';
+import type { Database, Transaction } from '../core/venue-scope.ts';
+
+/**
+ * Why a record is held for deleted. `told`: the change feed says so. `unlisted`: a complete listing did not bring it. `doubted`: the provider
+ * tells of it both as deleted and as there, and versions do not say which is the later.
+ */
+export type MissingReason = 'told' | 'unlisted' | 'doubted';
+
+/** A deletion that is believed: the change feed told it, or the provider was asked (`certain`). */
+export interface Deletion {
+  readonly externalId: string;
+  readonly version: number;
+  /** By the provider's clock; null where it does not tell. */
+  readonly deletedAtMs: number | null;
+  readonly certain: boolean;
+}
+
+/** A record that the provider has to be asked for. */
+export interface Unclear {
+  readonly externalId: string;
+  readonly reason: MissingReason;
+}
+
+export interface SyncMissingStore {
+  /** Takes down every tied record that this run's complete listing did not bring. Repeating it adds nothing. Throws SupersededError. */
+  findUnlisted(scope: RunScope): Promise<number>;
+  /** How many records the run would archive, of how many. */
+  blastRadius(scope: RunScope): Promise<BlastRadius>;
+  /** The next records to ask the provider for, in a stable order. */
+  listUnclear(scope: RunScope, limit: number): Promise<readonly Unclear[]>;
+  /** The next deletions to apply, in a stable order. */
+  listDeletions(scope: RunScope, limit: number): Promise<readonly Deletion[]>;
+  /** The provider was asked for these, by readings of these versions, and has them no more. Throws SupersededError. */
+  confirm(scope: RunScope, gone: readonly Pick<Deletion, 'externalId' | 'version'>[]): Promise<void>;
+}
+
+export function createSyncMissingStore(db: Database): SyncMissingStore {
+  return {
+    findUnlisted: (scope) =>
+      withVenue(db, scope.venueId, async (tx) => {
+        await lockRun(tx, scope);
+        const rows = await tx.execute<{ external_id: string }>(sql`
+          insert into sync_missing (sync_id, external_id, venue_id, record_id, reason)
+          select ${scope.syncId}, l.external_id, l.venue_id, l.record_id, 'unlisted' from record_links l
+          where l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource} and l.external_id is not null
+            and l.state in ('linked', 'rejected') and ${unseenBy(scope)}
+          on conflict do nothing returning external_id`);
+        return rows.length;
+      }),
+
+    blastRadius: (scope) =>
+      withVenue(db, scope.venueId, async (tx) => {
+        const [row] = await tx.execute<{ archiving: number; of: number }>(sql`
+          select (select count(*)::int from sync_missing m where m.sync_id = ${scope.syncId} and not m.settled) as archiving,
+            (select count(*)::int from record_links l where l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource}
+              and l.external_id is not null and l.state in ('linked', 'rejected')) as of`);
+        return { archiving: row?.archiving ?? 0, of: row?.of ?? 0 };
+      }),
+
+    listUnclear: (scope, limit) =>
+      withVenue(db, scope.venueId, async (tx) => {
+        const rows = await tx.execute<{ external_id: string; reason: MissingReason }>(sql`
+          select external_id, reason from sync_missing where sync_id = ${scope.syncId} and version is null and not settled order by external_id limit ${limit}`);
+        return rows.map(({ external_id: externalId, reason }) => ({ externalId, reason }));
+      }),
+
+    listDeletions: (scope, limit) =>
+      withVenue(db, scope.venueId, async (tx) => {
+        const rows = await tx.execute<{
+          external_id: string;
+          reason: MissingReason;
+          version: string;
+          deleted_at_ms: number | null;
+        }>(sql`
+          select external_id, reason, version, (extract(epoch from deleted_at) * 1000)::float8 as deleted_at_ms
+          from sync_missing where sync_id = ${scope.syncId} and version is not null and not settled order by external_id limit ${limit}`);
+        return rows.map((row) => ({
+          externalId: row.external_id,
+          version: Number(row.version),
+          deletedAtMs: row.deleted_at_ms,
+          certain: row.reason !== 'told',
+        }));
+      }),
+
+    confirm: (scope, gone) =>
+      withVenue(db, scope.venueId, async (tx) => {
+        await lockRun(tx, scope);
+        const rows = JSON.stringify(gone.map(({ externalId, version }) => ({ external_id: externalId, version })));
+        // Where an earlier run has archived the record already, there is nothing left to do.
+        await tx.execute(sql`
+          update sync_missing m set version = r.version, reason = case when m.reason = 'told' then 'doubted' else m.reason end, settled = m.settled or coalesce(r.gone, false)
+          from (select w.external_id, w.version, l.state = 'gone' as gone
+            from jsonb_to_recordset(${rows}::jsonb) as w(external_id text, version bigint)
+            left join lateral (select state from record_links where connection_id = ${scope.connectionId} and resource = ${scope.resource}
+              and external_id = w.external_id limit 1) l on true) r
+          where m.sync_id = ${scope.syncId} and m.external_id = r.external_id`);
+      }),
+  };
+}
+
+/**
+ * A dry run leaves no mark on a link: what it saw stands in its plan. What was written since the run began is not missing: the listing may
+ * have been past its place already.
+ */
+const unseenBy = ({ syncId, dryRun }: RunScope) => {
+  const unseen =
+    dryRun === true
+      ? sql`not exists (select from sync_plan_items p where p.sync_id = ${syncId} and p.key = l.external_id)`
+      : sql`l.last_sync_id is distinct from ${syncId}`;
+  return sql`${unseen} and l.synced_at < (select s.started_at from sync_runs s where s.id = ${syncId})`;
+};
+
+export interface MissingNote extends Unclear {
+  /** Null for a record that we do not have. */
+  readonly recordId: RecordId | null;
+  /** Of the deletion; null where the provider has to be asked. */
+  readonly version: number | null;
+  readonly deletedAtMs: number | null;
+  /** Noted only so that what is told of it later in the run, which is older, is left out. */
+  readonly settled: boolean;
+}
+
+/** Takes down records that may be deleted. The first note of a run stands: feeds tell the newest first. */
+export async function noteMissing(tx: Transaction, scope: RunScope, notes: readonly MissingNote[]): Promise<void> {
+  if (notes.length === 0) return;
+  const rows = notes.map(({ externalId, recordId, reason, version, deletedAtMs, settled }) => ({
+    ...{ external_id: externalId, record_id: recordId, reason, version, settled },
+    deleted_at: deletedAtMs === null ? null : new Date(deletedAtMs).toISOString(),
+  }));
+  await tx.execute(sql`
+    insert into sync_missing (sync_id, external_id, venue_id, record_id, reason, version, deleted_at, settled)
+    select ${scope.syncId}, r.external_id, ${scope.venueId}, r.record_id, r.reason, r.version, r.deleted_at, r.settled
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(external_id text, record_id uuid, reason text, version bigint, deleted_at timestamptz, settled boolean)
+    on conflict do nothing`);
+}
+
+/** Of these, the ones that the run's change feed has told to be deleted, each with the version of its deletion. */
+export async function missingAmong(
+  tx: Transaction,
+  scope: RunScope,
+  externalIds: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  if (externalIds.length === 0) return new Map();
+  const rows = await tx.execute<{ external_id: string; version: string }>(sql`
+    select external_id, version from sync_missing where sync_id = ${scope.syncId} and reason = 'told' and version is not null
+      and external_id in (select jsonb_array_elements_text(${JSON.stringify(externalIds)}::jsonb))`);
+  return new Map(rows.map((row) => [row.external_id, Number(row.version)]));
+}
+
+export async function settle(tx: Transaction, scope: RunScope, externalIds: readonly string[]): Promise<void> {
+  if (externalIds.length === 0) return;
+  await tx.execute(sql`
+    update sync_missing set settled = true
+    where sync_id = ${scope.syncId} and external_id in (select jsonb_array_elements_text(${JSON.stringify(externalIds)}::jsonb))`);
+}

@@ -1,0 +1,153 @@
+import { sql } from 'drizzle-orm';
+import type { RecordId } from '../../contracts/ids.ts';
+import type { LinkState, RecordNote } from '../../contracts/records.ts';
+import type { SyncCounts } from '../../contracts/sync.ts';
+import { meetPlan } from '../runs/plan-items.ts';
+import type { PlanEntry } from '../runs/plan-items.ts';
+import type { CommitResult } from '../pull/pull-store.ts';
+import type { StoreEach } from '../pull/rejections.ts';
+import { lockRun } from '../runs/run-scope.ts';
+import type { RunScope } from '../runs/run-scope.ts';
+import { addProgress } from '../runs/run-state.ts';
+import type { ProgressDelta } from '../runs/run-state.ts';
+import { insertLogs } from '../runs/sync-log.ts';
+import { settleReferencesTo } from '../records/record-references.ts';
+import type { Transaction } from '../core/venue-scope.ts';
+
+/** What became of one record. */
+export interface PushResult {
+  readonly recordId: RecordId;
+  readonly sourceId: string;
+  readonly action: 'created' | 'updated' | 'archived' | 'unchanged' | 'rejected';
+  readonly recordVersion: number;
+  readonly linkState: LinkState;
+  readonly externalId: string | null;
+  readonly externalVersion: number;
+  /** Null when nothing was agreed. */
+  readonly fingerprint: string | null;
+  readonly metadataKeys: readonly string[];
+  readonly externalState: Readonly<Record<string, string | number>> | null;
+  /** What the write could not carry over or left standing. */
+  readonly notes: readonly RecordNote[];
+  readonly code: string | null;
+  readonly message: string | null;
+}
+
+export interface PushCommit extends Omit<ProgressDelta, 'counts' | 'done'> {
+  readonly results: readonly PushResult[];
+  /** What the plan knows the results by; empty without a plan. */
+  readonly entries: readonly PlanEntry[];
+  /** Records that were as last agreed and need no write of any kind. They are counted when the cursor passes them, with it. */
+  readonly unchangedCount: number;
+}
+
+/** Stores what became of records, with what their plan knows them by. A result that the database does not store rejects its record. */
+export async function commitResults(
+  { tx, scope, storeEach }: { readonly tx: Transaction; readonly scope: RunScope; readonly storeEach: StoreEach },
+  commit: PushCommit,
+): Promise<CommitResult> {
+  const { stopRequested } = await lockRun(tx, scope);
+  const entries = new Map(commit.entries.map((entry) => [entry.key, entry]));
+  const store = async (sp: Transaction, results: readonly PushResult[]): Promise<readonly PushResult[]> => {
+    await saveLinks(sp, scope, results);
+    await settleReferencesTo(sp, scope, results.flatMap(toTied));
+    await meetPlan(
+      sp,
+      scope,
+      results.flatMap((result) => withAction(entries.get(result.recordId), result)),
+    );
+    await logResults(sp, scope, results);
+    return results;
+  };
+  const stored = await storeEach(commit.results, store);
+  const refused = stored.refused.map(({ item, reason }) => notStored(item, reason));
+  const again = await storeEach(refused, store);
+  // Of what not even this can be noted, only the run's log tells.
+  const logged = again.refused.map(({ item }) => item);
+  await logResults(tx, scope, logged);
+  const results = [...stored.results.flat(), ...again.results.flat(), ...logged];
+  const counts = countsOf({ ...commit, results });
+  return { progress: await addProgress(tx, scope, { ...commit, counts, done: counts.read ?? 0 }), stopRequested };
+}
+
+/** What was written is not known to us. A first write stays one whose outcome is looked up; nothing else of the link changes. */
+function notStored(result: PushResult, reason: string): PushResult {
+  return {
+    ...result,
+    ...{
+      action: 'rejected',
+      linkState: result.action === 'created' ? 'pending' : 'rejected',
+      externalId: null,
+      externalVersion: 0,
+      fingerprint: null,
+      externalState: null,
+    },
+    ...{ code: 'not-storable', message: `The database does not store what the provider answered (${reason}).` },
+  };
+}
+
+const withAction = (entry: PlanEntry | undefined, { code }: PushResult): readonly PlanEntry[] =>
+  entry === undefined ? [] : [code === 'not-storable' ? { ...entry, action: 'reject' } : entry];
+
+const toTied = ({ action, externalId, recordId, sourceId }: PushResult) =>
+  action === 'created' && externalId !== null ? [{ externalId, id: recordId, sourceId }] : [];
+
+async function saveLinks(tx: Transaction, scope: RunScope, results: readonly PushResult[]): Promise<void> {
+  if (results.length === 0) return;
+  const links = results.map((result) => ({
+    record_id: result.recordId,
+    external_id: result.externalId,
+    external_version: result.externalVersion,
+    record_version: result.recordVersion,
+    fingerprint: result.fingerprint,
+    metadata_keys: result.metadataKeys,
+    external_state: result.externalState,
+    state: result.linkState,
+    notes: result.action === 'unchanged' || result.action === 'rejected' ? null : result.notes,
+  }));
+  // A remote record that was deleted for good is forgotten: should the record come back, it is created anew, under another idempotency key.
+  await tx.execute(sql`
+    insert into record_links as l (connection_id, resource, record_id, venue_id, external_id, external_version, record_version, fingerprint, metadata_keys,
+      external_state, state, notes, last_sync_id, synced_at)
+    select ${scope.connectionId}, ${scope.resource}, r.record_id, ${scope.venueId}, r.external_id, r.external_version, r.record_version, r.fingerprint,
+      r.metadata_keys, r.external_state, r.state, r.notes, ${scope.syncId}, case when r.state = 'linked' then now() end
+    from jsonb_to_recordset(${JSON.stringify(links)}::jsonb) as r(record_id uuid, external_id text, external_version bigint, record_version int,
+      fingerprint text, metadata_keys text[], external_state jsonb, state text, notes jsonb)
+    on conflict (connection_id, resource, record_id) do update set
+      external_id = case when excluded.state = 'archived' or l.state = 'gone' then excluded.external_id else coalesce(excluded.external_id, l.external_id) end,
+      external_version = greatest(excluded.external_version, l.external_version), record_version = excluded.record_version,
+      fingerprint = coalesce(excluded.fingerprint, l.fingerprint),
+      metadata_keys = case when excluded.fingerprint is null then l.metadata_keys else excluded.metadata_keys end,
+      external_state = coalesce(excluded.external_state, l.external_state),
+      notes = coalesce(excluded.notes, l.notes),
+      sent_version = case when excluded.state <> 'rejected' then null else l.sent_version end,
+      sent_at = case when excluded.state <> 'rejected' then null else l.sent_at end,
+      write_attempt = l.write_attempt + (excluded.state = 'archived' and excluded.external_id is null)::int,
+      state = excluded.state, last_sync_id = excluded.last_sync_id, synced_at = coalesce(excluded.synced_at, l.synced_at), updated_at = now()`);
+}
+
+/** What was done is no news; what goes beyond it is. */
+const levelOf = ({ action, code }: PushResult) => (action === 'rejected' ? 'error' : code === null ? 'info' : 'warn');
+
+async function logResults(tx: Transaction, scope: RunScope, results: readonly PushResult[]): Promise<void> {
+  const rows = results.flatMap((result) => {
+    const about = { record_id: result.recordId, source_id: result.sourceId, external_id: result.externalId };
+    const notes = result.notes.map((note) => ({ ...about, ...note, level: 'warn', action: 'note' }));
+    if (result.action === 'unchanged') return notes;
+    const { action, code, message } = result;
+    return [{ ...about, level: levelOf(result), action, code, message }, ...notes];
+  });
+  await insertLogs(tx, scope, rows);
+}
+
+function countsOf({ results, unchangedCount }: PushCommit): Partial<SyncCounts> {
+  const count = (action: PushResult['action']) => results.filter((result) => result.action === action).length;
+  return {
+    read: results.length + unchangedCount,
+    created: count('created'),
+    updated: count('updated'),
+    archived: count('archived'),
+    unchanged: count('unchanged') + unchangedCount,
+    rejected: count('rejected'),
+  };
+}

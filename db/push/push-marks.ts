@@ -1,0 +1,78 @@
+import { sql } from 'drizzle-orm';
+import type { RecordId } from '../../contracts/ids.ts';
+import { lockRun } from '../runs/run-scope.ts';
+import type { RunScope } from '../runs/run-scope.ts';
+import { withVenue } from '../core/venue-scope.ts';
+import type { Database, Transaction } from '../core/venue-scope.ts';
+
+export interface SentUpdate {
+  readonly recordId: RecordId;
+  readonly version: number;
+  readonly metadataKeys: readonly string[];
+}
+
+/** How a push says, before it sends a write, that it may have happened. Throws SupersededError. */
+export interface PushMarks {
+  /**
+   * Marks records whose first write is about to be sent: should its outcome be lost, the mark tells when it may have happened. With
+   * `attempt` it also says that earlier idempotency keys may not be used again. A remote record that is gone is forgotten.
+   */
+  markPending(scope: RunScope, recordIds: readonly RecordId[], attempt: number): Promise<void>;
+  /** Marks a record whose remote record turned out to be deleted, and whose next first write is about to be sent, as `markPending` does. */
+  markAnew(scope: RunScope, recordId: RecordId, attempt: number): Promise<void>;
+  /**
+   * Marks records whose remote record is about to be updated: should the outcome be lost, and the record change again before it is told, the mark
+   * says that the remote record may be neither as agreed nor as wanted. The metadata keys count as left at the provider.
+   */
+  markSent(scope: RunScope, updates: readonly SentUpdate[]): Promise<void>;
+}
+
+export function marksOf(db: Database): PushMarks {
+  return {
+    markPending: (scope, recordIds, attempt) =>
+      marking(db, scope, (tx) => insertPending(tx, scope, { recordIds, attempt })),
+    markAnew: (scope, recordId, attempt) =>
+      marking(db, scope, async (tx) => {
+        await tx.execute(sql`
+          update record_links set state = 'gone' where record_id = ${recordId} and connection_id = ${scope.connectionId} and resource = ${scope.resource}`);
+        await insertPending(tx, scope, { recordIds: [recordId], attempt });
+      }),
+    markSent: (scope, updates) => marking(db, scope, (tx) => noteSent(tx, scope, updates)),
+  };
+}
+
+function marking(db: Database, scope: RunScope, mark: (tx: Transaction) => Promise<unknown>): Promise<void> {
+  return withVenue(db, scope.venueId, async (tx) => {
+    await lockRun(tx, scope);
+    await mark(tx);
+  });
+}
+
+const insertPending = (
+  tx: Transaction,
+  scope: RunScope,
+  { recordIds, attempt }: { readonly recordIds: readonly RecordId[]; readonly attempt: number },
+) =>
+  tx.execute(sql`
+    insert into record_links as l (connection_id, resource, record_id, venue_id, state, write_attempt)
+    select ${scope.connectionId}, ${scope.resource}, id::uuid, ${scope.venueId}, 'pending', ${attempt}
+    from jsonb_array_elements_text(${JSON.stringify(recordIds)}::jsonb) as id
+    on conflict (connection_id, resource, record_id) do update
+      set write_attempt = greatest(l.write_attempt, excluded.write_attempt), updated_at = now(),
+          state = case when ${hasNoRemote} then 'pending' else l.state end,
+          created_at = case when ${hasNoRemote} and l.state <> 'pending' then now() else l.created_at end,
+          external_id = case when ${isGone} then null else l.external_id end, external_version = case when ${isGone} then 0 else l.external_version end,
+          fingerprint = case when ${isGone} then null else l.fingerprint end, metadata_keys = case when ${isGone} then '{}' else l.metadata_keys end,
+          external_state = case when ${isGone} then null else l.external_state end, sent_version = case when ${isGone} then null else l.sent_version end,
+          sent_at = case when ${isGone} then null else l.sent_at end`);
+
+const isGone = sql`l.state = 'gone'`;
+const hasNoRemote = sql`(l.external_id is null or ${isGone})`;
+
+const noteSent = (tx: Transaction, scope: RunScope, updates: readonly SentUpdate[]) =>
+  tx.execute(sql`
+    update record_links l set sent_version = coalesce(l.sent_version, s.version), sent_at = coalesce(l.sent_at, now()), updated_at = now(),
+      metadata_keys = array(select distinct key from unnest(l.metadata_keys || s.metadata_keys) as key)
+    from jsonb_to_recordset(${JSON.stringify(updates.map(({ recordId, version, metadataKeys }) => ({ record_id: recordId, version, metadata_keys: metadataKeys })))}::jsonb)
+      as s(record_id uuid, version int, metadata_keys text[])
+    where l.record_id = s.record_id and l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource}`);

@@ -1,0 +1,193 @@
+import { sql } from 'drizzle-orm';
+import type { RecordId } from '../../contracts/ids.ts';
+import type { LinkState, RecordFields } from '../../contracts/records.ts';
+import type { ArchivingCount, SyncCounts } from '../../contracts/sync.ts';
+import { savePlanItems } from '../runs/plan-items.ts';
+import type { PlanEntry } from '../runs/plan-items.ts';
+import type { CommitResult } from '../pull/pull-store.ts';
+import { commitResults } from './push-commit.ts';
+import type { PushCommit, PushResult } from './push-commit.ts';
+import { marksOf } from './push-marks.ts';
+import type { PushMarks } from './push-marks.ts';
+import { RECORD_TABLES, fieldsDocument, tableOf } from '../records/record-tables.ts';
+import { withRefusals } from '../pull/rejections.ts';
+import { addProgress } from '../runs/run-state.ts';
+import { inUse, linkOfRecord, lockRun, needsPush } from '../runs/run-scope.ts';
+import type { ProgressDelta } from '../runs/run-state.ts';
+import type { RunScope } from '../runs/run-scope.ts';
+import { withVenue } from '../core/venue-scope.ts';
+import type { Database } from '../core/venue-scope.ts';
+
+export type { PushCommit, PushResult };
+
+export interface PushLink {
+  readonly externalId: string | null;
+  readonly fingerprint: string | null;
+  readonly state: LinkState;
+  readonly recordVersion: number;
+  readonly writeAttempt: number;
+  /** The first update that was sent since the last agreement; null when none was. */
+  readonly sent: { readonly version: number; readonly at: Date } | null;
+  readonly metadataKeys: readonly string[];
+  /** What the adapter has to know of the remote record. */
+  readonly externalState: Readonly<Record<string, string | number>> | null;
+  readonly createdAt: Date;
+  /** The record changed after that. */
+  readonly recordChangedSince: boolean;
+  /** This run has counted the record already; it was interrupted after that. */
+  readonly countedInThisRun: boolean;
+}
+
+export interface PushRow {
+  readonly id: RecordId;
+  readonly sourceId: string;
+  readonly version: number;
+  /** Deleted by the venue; its remote record is still in use. */
+  readonly deleted: boolean;
+  readonly fields: RecordFields;
+  readonly link: PushLink | null;
+}
+
+/** One page of a dry run. */
+export interface PushPreview extends Omit<ProgressDelta, 'counts' | 'done'> {
+  readonly entries: readonly PlanEntry[];
+  /** Calls that writing them would take. */
+  readonly calls: number;
+}
+
+export interface PushPageRequest {
+  readonly after: RecordId | null;
+  readonly limit: number;
+  /**
+   * Leaves out records that were deleted later than this: they were not counted, so nobody knows whether the run may archive them. Null
+   * leaves out all deleted records, undefined none.
+   */
+  readonly newestDeletionEpochUs?: number | null;
+}
+
+export interface PushStore extends PushMarks {
+  /** Records after a cursor in the order of their ids: all of them, or for an incremental run those that changed. */
+  readPage(scope: RunScope, page: PushPageRequest): Promise<readonly PushRow[]>;
+  /** Stores results and moves the cursor, in one transaction. Throws SupersededError. */
+  commit(scope: RunScope, commit: PushCommit): Promise<CommitResult>;
+  /** Stores what a dry run would do and moves its cursor, in one transaction. Throws SupersededError. */
+  preview(scope: RunScope, preview: PushPreview): Promise<CommitResult>;
+  /** The record whose remote record the provider's object is; null for an object that none is tied to. */
+  tiedTo(scope: RunScope, externalId: string): Promise<RecordId | null>;
+  /** How many remote records the run would take out of use, of how many, and when the newest of them was deleted here. */
+  blastRadius(scope: RunScope): Promise<Omit<ArchivingCount, 'archived'>>;
+}
+
+export function createPushStore(db: Database): PushStore {
+  return {
+    ...marksOf(db),
+
+    readPage: (scope, { after, limit, newestDeletionEpochUs }) =>
+      withVenue(db, scope.venueId, async (tx) => {
+        const rows = await tx.execute<Row>(sql`
+          select c.id, c.source_id, c.version, c.deleted_at is not null as deleted, ${fieldsDocument(RECORD_TABLES[scope.resource], 'c')} as fields,
+            l.record_id as link_id, l.external_id, l.fingerprint, l.state, l.record_version, l.write_attempt, l.sent_version, l.sent_at::text as sent_at, to_jsonb(l.metadata_keys) as metadata_keys,
+            l.external_state, l.created_at::text as link_created_at, c.updated_at > l.created_at as changed_since, l.last_sync_id = ${scope.syncId} as counted
+          from ${tableOf(scope.resource)} c
+          ${linkOfRecord(scope)}
+          where c.venue_id = ${scope.venueId} and (c.deleted_at is null or (${inUse} and ${newestDeletionEpochUs === undefined ? sql`true` : sql`${deletionEpochUs} <= ${newestDeletionEpochUs}`}))
+            and (${after}::uuid is null or c.id > ${after}::uuid)
+            and (${scope.mode === 'full'} or ${needsPush})
+          order by c.id limit ${limit}`);
+        return rows.map(toPushRow);
+      }),
+
+    commit: (scope, commit) =>
+      withRefusals(db, scope.venueId, (tx, storeEach) => commitResults({ tx, scope, storeEach }, commit)),
+
+    preview: (scope, preview) =>
+      withVenue(db, scope.venueId, async (tx) => {
+        const { stopRequested } = await lockRun(tx, scope);
+        await savePlanItems(tx, scope, preview.entries);
+        const counts = plannedCounts(preview.entries);
+        const progress = await addProgress(tx, scope, {
+          ...preview,
+          counts,
+          done: preview.entries.length,
+          plannedCalls: preview.calls,
+        });
+        return { progress, stopRequested };
+      }),
+
+    tiedTo: (scope, externalId) =>
+      withVenue(db, scope.venueId, async (tx) => {
+        const [row] = await tx.execute<{ record_id: RecordId }>(sql`
+          select record_id from record_links where connection_id = ${scope.connectionId} and resource = ${scope.resource} and external_id = ${externalId} limit 1`);
+        return row?.record_id ?? null;
+      }),
+
+    blastRadius: (scope) =>
+      withVenue(db, scope.venueId, async (tx) => {
+        const [row] = await tx.execute<{ archiving: number; of: number; newest: string | null }>(sql`
+          select count(*) filter (where c.deleted_at is not null)::int as archiving, count(*)::int as of, max(${deletionEpochUs}) as newest
+          from record_links l join ${tableOf(scope.resource)} c on c.id = l.record_id
+          where l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource} and ${inUse}`);
+        return {
+          archiving: row?.archiving ?? 0,
+          of: row?.of ?? 0,
+          newestDeletionEpochUs: row?.newest == null ? null : Number(row.newest),
+        };
+      }),
+  };
+}
+
+/** A bigint: microseconds, as exact as the column. */
+const deletionEpochUs = sql`(extract(epoch from c.deleted_at) * 1000000)::bigint`;
+
+interface Row extends Record<string, unknown> {
+  readonly id: RecordId;
+  readonly source_id: string;
+  readonly version: number;
+  readonly deleted: boolean;
+  readonly fields: RecordFields;
+  readonly link_id: string | null;
+  readonly external_id: string | null;
+  readonly fingerprint: string | null;
+  readonly state: LinkState | null;
+  readonly record_version: number | null;
+  readonly write_attempt: number | null;
+  readonly sent_version: number | null;
+  readonly sent_at: string | null;
+  readonly metadata_keys: readonly string[] | null;
+  readonly external_state: PushLink['externalState'];
+  readonly link_created_at: string | null;
+  readonly changed_since: boolean | null;
+  readonly counted: boolean | null;
+}
+
+function toPushRow(row: Row): PushRow {
+  const { id, source_id: sourceId, version, deleted, fields } = row;
+  return { id, sourceId, version, deleted, fields, link: row.link_id === null ? null : toPushLink(row) };
+}
+
+function toPushLink(row: Row): PushLink {
+  return {
+    externalId: row.external_id,
+    fingerprint: row.fingerprint,
+    state: row.state ?? 'pending',
+    recordVersion: row.record_version ?? 0,
+    writeAttempt: row.write_attempt ?? 0,
+    sent:
+      row.sent_version === null || row.sent_at === null
+        ? null
+        : { version: row.sent_version, at: new Date(row.sent_at) },
+    metadataKeys: row.metadata_keys ?? [],
+    externalState: row.external_state,
+    createdAt: new Date(row.link_created_at ?? 0),
+    recordChangedSince: row.changed_since ?? false,
+    countedInThisRun: row.counted ?? false,
+  };
+}
+
+function plannedCounts(entries: readonly PlanEntry[]): Partial<SyncCounts> {
+  const count = (action: PlanEntry['action']) => entries.filter((entry) => entry.action === action).length;
+  return {
+    ...{ read: entries.length, created: count('create'), updated: count('update'), archived: count('archive') },
+    ...{ unchanged: count('skip'), rejected: count('reject') },
+  };
+}

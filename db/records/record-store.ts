@@ -1,0 +1,288 @@
+import { sql } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
+import type { ConnectionId, RecordId, VenueId } from '../../contracts/ids.ts';
+import { RESOURCES } from '../../contracts/providers.ts';
+import type { Resource } from '../../contracts/providers.ts';
+import type { FieldsOf, RecordEnvelope, RecordLink } from '../../contracts/records.ts';
+import { recordWith } from '../core/audit-store.ts';
+import type { AuditOf } from '../core/audit-store.ts';
+import { toPage } from '../core/page.ts';
+import type { Page, PageRequest } from '../core/page.ts';
+import { writeStaged } from './record-staging.ts';
+import type { StagedLoad, StagedResult } from './record-staging.ts';
+import { fieldsDocument, RECORD_TABLES, tableOf } from './record-tables.ts';
+import { created, findViolations, incoming, lockKnown, toDocuments, updated } from './record-writing.ts';
+import type { FieldProblem, NumberedDocument, WriteScope } from './record-writing.ts';
+import { withVenue } from '../core/venue-scope.ts';
+import type { Database, Transaction } from '../core/venue-scope.ts';
+
+/** Fields a caller sent: an absent one keeps its value, null clears it. */
+export type RecordChanges<R extends Resource> = {
+  readonly [Field in keyof FieldsOf[R]]?: FieldsOf[R][Field] | null | undefined;
+};
+
+export type RecordInput<R extends Resource> = RecordChanges<R> & { readonly sourceId: string };
+
+/** A record as it is stored, with its links. */
+export type StoredRecord<R extends Resource> = RecordEnvelope & FieldsOf[R] & { readonly links: readonly RecordLink[] };
+
+export interface RecordFilter {
+  readonly sourceId?: string | undefined;
+  readonly updatedSince?: Date | undefined;
+  readonly connectionId?: ConnectionId | undefined;
+  readonly includeDeleted: boolean;
+  // Of the resources that have such a field.
+  readonly kind?: string | undefined;
+  readonly status?: string | undefined;
+  readonly currency?: string | undefined;
+  readonly number?: string | undefined;
+  readonly customerSourceId?: string | undefined;
+  /** The end of a range of time is not part of it. */
+  readonly occurredFrom?: Date | undefined;
+  readonly occurredTo?: Date | undefined;
+  readonly issuedFrom?: Date | undefined;
+  readonly issuedTo?: Date | undefined;
+  readonly dueFrom?: Date | undefined;
+  readonly dueTo?: Date | undefined;
+}
+
+/** Problems where the record was not written: what is stored and what was sent do not make a whole record together. */
+export type UpsertVerdict = 'created' | 'updated' | 'unchanged' | readonly FieldProblem[];
+
+export interface RecordStore<R extends Resource> {
+  /**
+   * Creates or changes records by `sourceId`, all in one transaction and in the order given; the verdicts are in the same order.
+   * `sourceId`s in one call are distinct. A record that would not change keeps its version; a deleted one that is sent again comes back.
+   */
+  upsertMany(venueId: VenueId, records: readonly RecordInput<R>[]): Promise<readonly UpsertVerdict[]>;
+  /** As `upsertMany`, for any number of records that are all written or none. */
+  upsertAll(
+    venueId: VenueId,
+    load: StagedLoad & { readonly documents: AsyncIterable<readonly (RecordInput<R> & NumberedDocument)[]> },
+  ): Promise<StagedResult>;
+  list(venueId: VenueId, filter: RecordFilter, page: PageRequest): Promise<Page<StoredRecord<R>>>;
+  /** Also a deleted one. */
+  find(venueId: VenueId, id: RecordId): Promise<StoredRecord<R> | null>;
+  /** Null when there is none, or it is deleted; problems when the record would not be whole. An unchanged record keeps its version. */
+  update(
+    venueId: VenueId,
+    id: RecordId,
+    changes: RecordChanges<R>,
+  ): Promise<StoredRecord<R> | readonly FieldProblem[] | null>;
+  /** Marks it as deleted. Null when there is none; one that is deleted already stays as it is. */
+  remove(venueId: VenueId, id: RecordId, auditOf?: AuditOf<StoredRecord<R>>): Promise<StoredRecord<R> | null>;
+}
+
+/** A page ends with the record that goes beyond it; one record is at most a megabyte. */
+const MAX_PAGE_BYTES = 3.5 * 1_048_576;
+
+export type RecordStores = { readonly [R in Resource]: RecordStore<R> };
+
+export const createRecordStores = (db: Database): RecordStores =>
+  Object.fromEntries(
+    RESOURCES.map((resource) => [resource, createRecordStore(db, resource)]),
+  ) as unknown as RecordStores;
+
+export function createRecordStore<R extends Resource>(db: Database, resource: R): RecordStore<R> {
+  const table = RECORD_TABLES[resource];
+  const findIn = async (tx: Transaction, id: RecordId): Promise<StoredRecord<R> | null> => {
+    const [row] = await tx.execute<Row>(
+      sql`select ${shownColumns(resource)} from ${tableOf(resource)} c where c.id = ${id}`,
+    );
+    return row ? toRecord<R>(row) : null;
+  };
+
+  return {
+    upsertMany: (venueId, records) => withVenue(db, venueId, (tx) => upsert({ tx, venueId, table }, records)),
+
+    upsertAll: (venueId, load) => writeStaged(db, { venueId, table }, load),
+
+    list: (venueId, filter, page) =>
+      withVenue(db, venueId, async (tx) => {
+        const rows = await tx.execute<Row & { readonly found: number }>(
+          boundedQuery(listQuery(resource, filter, page)),
+        );
+        return toPage(rows, page.limit, {
+          item: (row) => toRecord<R>(row),
+          id: (row) => row.id,
+          found: rows[0]?.found ?? 0,
+        });
+      }),
+
+    find: (venueId, id) => withVenue(db, venueId, (tx) => findIn(tx, id)),
+
+    update: (venueId, id, changes) =>
+      withVenue(db, venueId, async (tx) => {
+        const [row] = await tx.execute<{ source_id: string }>(sql`
+          select source_id from ${tableOf(resource)} where id = ${id} and deleted_at is null for no key update`);
+        if (!row) return null;
+        const [verdict] = await upsertKnown(
+          { tx, venueId, table },
+          toDocuments([{ ...changes, sourceId: row.source_id }]),
+        );
+        return verdict !== undefined && typeof verdict !== 'string' ? verdict : findIn(tx, id);
+      }),
+
+    remove: (venueId, id, auditOf) =>
+      withVenue(db, venueId, async (tx) => {
+        const deleted = await tx.execute(
+          sql`update ${tableOf(resource)} set deleted_at = now(), updated_at = now(), version = version + 1 where id = ${id} and deleted_at is null returning id`,
+        );
+        const record = await findIn(tx, id);
+        return record && deleted.length > 0 ? recordWith(tx, record, auditOf) : record;
+      }),
+  };
+}
+
+async function upsert(
+  scope: WriteScope,
+  records: readonly { readonly sourceId: string }[],
+): Promise<readonly UpsertVerdict[]> {
+  if (records.length === 0) return [];
+  const documents = toDocuments(records);
+  const rows = await scope.tx.execute<{ source_id: string }>(
+    sql`with ${created(scope, incoming(documents))} select source_id from created`,
+  );
+  const verdicts: UpsertVerdict[] = documents.map(() => 'created');
+  if (rows.length === documents.length) return verdicts;
+  const isNew = new Set(rows.map((row) => row.source_id));
+  const known = documents.filter(({ sourceId }) => !isNew.has(sourceId));
+  await lockKnown(scope, incoming(known));
+  const later = await upsertKnown(scope, known);
+  for (const [index, verdict] of later.entries()) verdicts[known[index]?.no ?? 0] = verdict;
+  return verdicts;
+}
+
+/** Records that are there and locked; one that is not there is not whole by itself. The verdicts are in the order given. */
+async function upsertKnown(
+  scope: WriteScope,
+  documents: readonly NumberedDocument[],
+): Promise<readonly UpsertVerdict[]> {
+  const { violations } = await findViolations(scope, incoming(documents), documents.length);
+  const problems = new Map(violations.map((violation) => [violation.no, violation.problems]));
+  const whole = documents.filter(({ no }) => !problems.has(no));
+  const rows =
+    whole.length === 0
+      ? []
+      : await scope.tx.execute<{ source_id: string }>(
+          sql`with ${updated(scope, incoming(whole))} select source_id from updated`,
+        );
+  const changed = new Set(rows.map((row) => row.source_id));
+  return documents.map(({ no, sourceId }) => problems.get(no) ?? (changed.has(sourceId) ? 'updated' : 'unchanged'));
+}
+
+/**
+ * The rows of a list up to the one that fills the page; `found` counts them all. Bounded where they are read: 200 records can be 200 MB,
+ * which the API would have to hold.
+ */
+const boundedQuery = (list: SQL): SQL => sql`
+  select id, venue_id, source_id, version, created_at, updated_at, deleted_at, fields, links, found
+  from (
+    select q.*, count(*) over ()::int as found,
+      sum(octet_length(fields::text) + octet_length(links::text)) over (order by id rows between unbounded preceding and 1 preceding) as bytes_before
+    from (${list}) q
+  ) measured
+  where coalesce(bytes_before, 0) < ${MAX_PAGE_BYTES}
+  order by id`;
+
+/** Without the venue: row-level security leaves no other. */
+export function listQuery(resource: Resource, filter: RecordFilter, { limit, after }: PageRequest): SQL {
+  const { from, id } = listedFrom(resource, filter);
+  return sql`
+    select ${shownColumns(resource)}
+    from ${from}
+    where ${after === null ? sql`true` : sql`${id} > ${after}::uuid`} and ${matches(filter)}
+    order by ${id} limit ${limit + 1}`;
+}
+
+/**
+ * Those with a link to the connection are found by their links, which the index `record_links_listing` keeps in the order of the list
+ * (its predicate, `write_attempt >= 0`, always holds); one that is asked for by its key is looked up first. Lateral with a limit, so
+ * that the planner does not turn it round on tables that it knows nothing of yet: a page would cost as much as the whole list.
+ */
+function listedFrom(
+  resource: Resource,
+  { connectionId, sourceId }: RecordFilter,
+): { readonly from: SQL; readonly id: SQL } {
+  const records = sql`${tableOf(resource)} c`;
+  if (connectionId === undefined) return { from: records, id: sql`c.id` };
+  const links = sql`record_links where connection_id = ${connectionId} and resource = ${resource}`;
+  if (sourceId !== undefined)
+    return {
+      from: sql`${records} cross join lateral (select from ${links} and record_id = c.id limit 1) l`,
+      id: sql`c.id`,
+    };
+  return {
+    from: sql`(select record_id from ${links} and write_attempt >= 0) l cross join lateral (select * from ${tableOf(resource)} where id = l.record_id limit 1) c`,
+    id: sql`l.record_id`,
+  };
+}
+
+/** Filters that a field has to equal, by their columns. */
+const EQUAL_TO = {
+  sourceId: 'source_id',
+  kind: 'kind',
+  status: 'status',
+  currency: 'currency',
+  number: 'number',
+  customerSourceId: 'customer_source_id',
+} as const;
+const NOT_BEFORE = {
+  updatedSince: 'updated_at',
+  occurredFrom: 'occurred_at',
+  issuedFrom: 'issued_at',
+  dueFrom: 'due_at',
+} as const;
+const BEFORE = { occurredTo: 'occurred_at', issuedTo: 'issued_at', dueTo: 'due_at' } as const;
+
+function matches(filter: RecordFilter): SQL {
+  const conditions = [
+    ...(filter.includeDeleted ? [] : [sql`c.deleted_at is null`]),
+    ...givenOf(filter, EQUAL_TO).map(({ column, value }) => sql`${column} = ${value}`),
+    ...givenOf(filter, NOT_BEFORE).map(({ column, value }) => sql`${column} >= ${value.toISOString()}::timestamptz`),
+    ...givenOf(filter, BEFORE).map(({ column, value }) => sql`${column} < ${value.toISOString()}::timestamptz`),
+  ];
+  return conditions.length === 0 ? sql`true` : sql.join(conditions, sql` and `);
+}
+
+/** The filters among these that the caller gave. */
+function givenOf<Name extends keyof RecordFilter>(filter: RecordFilter, columns: Readonly<Record<Name, string>>) {
+  return Object.entries(columns).flatMap(([name, column]) => {
+    const value = filter[name as Name];
+    return value === undefined ? [] : [{ column: sql`c.${sql.identifier(column as string)}`, value: value }];
+  });
+}
+
+interface Row extends Record<string, unknown> {
+  readonly id: RecordId;
+  readonly venue_id: VenueId;
+  readonly source_id: string;
+  readonly version: number;
+  readonly created_at: string;
+  readonly updated_at: string;
+  readonly deleted_at: string | null;
+  readonly fields: FieldsOf[Resource];
+  readonly links: readonly (Omit<RecordLink, 'syncedAt'> & { readonly syncedAt: string | null })[];
+}
+
+const shownColumns = (resource: Resource): SQL => sql`
+  c.id, c.venue_id, c.source_id, c.version, c.created_at, c.updated_at, c.deleted_at, ${fieldsDocument(RECORD_TABLES[resource], 'c')} as fields,
+  (select coalesce(jsonb_agg(jsonb_build_object('connectionId', k.connection_id, 'externalId', k.external_id, 'syncedAt', k.synced_at, 'state', k.state, 'notes', coalesce(k.notes, '[]')) order by k.connection_id), '[]')
+   from record_links k where k.record_id = c.id and k.resource = ${resource}) as links`;
+
+function toRecord<R extends Resource>(row: Row): StoredRecord<R> {
+  const envelope: RecordEnvelope = {
+    id: row.id,
+    venueId: row.venue_id,
+    sourceId: row.source_id,
+    version: row.version,
+    createdAt: new Date(row.created_at),
+    updatedAt: new Date(row.updated_at),
+    deletedAt: row.deleted_at === null ? null : new Date(row.deleted_at),
+  };
+  const links = row.links.map((link) => ({
+    ...link,
+    syncedAt: link.syncedAt === null ? null : new Date(link.syncedAt),
+  }));
+  return { ...envelope, ...(row.fields as FieldsOf[R]), links };
+}

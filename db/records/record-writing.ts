@@ -1,0 +1,134 @@
+import { sql } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
+import { v7 as uuidv7 } from 'uuid';
+import type { VenueId } from '../../contracts/ids.ts';
+import { assignments, documentColumns, fieldColumns, mergedColumns } from './record-tables.ts';
+import type { RecordTable } from './record-tables.ts';
+import type { Transaction } from '../core/venue-scope.ts';
+
+/** One wrong field of a record. Never its value. */
+export interface FieldProblem {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** A record that must not be written: it breaks rules of its table. */
+export interface Violation {
+  /** As `Incoming` has it. */
+  readonly no: number;
+  readonly sourceId: string;
+  readonly problems: readonly FieldProblem[];
+}
+
+/** Where records to write are selected from: columns `no`, `id` (for a new one), `source_id`, `document`. `sourceId`s are distinct. */
+export type Incoming = SQL;
+
+/** What is being written, and where to. */
+export interface WriteScope {
+  readonly tx: Transaction;
+  readonly venueId: VenueId;
+  readonly table: RecordTable;
+}
+
+export interface NumberedDocument {
+  readonly no: number;
+  readonly id: string;
+  readonly sourceId: string;
+}
+
+/** Gives each record the id that it gets if it is new. */
+export const toDocuments = <Input extends { readonly sourceId: string }>(
+  records: readonly Input[],
+): readonly (Input & NumberedDocument)[] => records.map((record, no) => ({ ...record, no, id: uuidv7() }));
+
+/** Records from JSON. An absent field keeps its value: JSON leaves undefined ones out. */
+export const incoming = (documents: readonly NumberedDocument[]): Incoming => sql`(
+  select (value ->> 'no')::int as no, (value ->> 'id')::uuid as id, value ->> 'sourceId' as source_id, value as document
+  from jsonb_array_elements(${JSON.stringify(documents)}::jsonb))`;
+
+// The steps of an upsert, to be taken in this order by every writer, so that no two wait for each other in a circle.
+
+/** Inserts what is whole and was not there before, in the order of `source_id`. The result is a table `created` with its `source_id`s. */
+export const created = ({ venueId, table }: Omit<WriteScope, 'tx'>, records: Incoming): SQL => sql`
+  created as (
+    insert into ${name(table)} (id, venue_id, source_id, ${fieldColumns(table)})
+    select s.id, ${venueId}::uuid, s.source_id, ${fieldColumns(table, 'n')}
+    from ${records} s cross join lateral (select s.source_id, ${documentColumns(table, DOCUMENT)}) n
+    where not (${anyBroken(table)})
+    order by s.source_id
+    on conflict (venue_id, source_id) do nothing
+    returning source_id)`;
+
+/** A statement of its own, in the order in which every writer locks records: what changes them locks in whatever order its plan visits the rows. */
+export async function lockKnown({ tx, table }: WriteScope, records: Incoming): Promise<void> {
+  await tx.execute(sql`
+    with known as materialized (
+      select id from ${name(table)} where id = any (array(select o.id from ${records} s cross join ${stored(table)})) order by id for no key update)
+    select count(*) from known`);
+}
+
+/** Those that would break a rule if they were written over what is stored, in the order of `no`, and how many there are beyond `limit`. */
+export async function findViolations(
+  { tx, table }: WriteScope,
+  records: Incoming,
+  limit: number,
+): Promise<{ readonly total: number; readonly violations: readonly Violation[] }> {
+  if (table.rules.length === 0) return { total: 0, violations: [] };
+  const flags = sql.join(
+    table.rules.map((rule, index) => sql`case when ${rule.brokenBy('n')} then ${sql.raw(String(index))} end`),
+    sql`, `,
+  );
+  const rows = await tx.execute<{ no: number; source_id: string; broken: readonly number[]; total: number }>(sql`
+    select no, source_id, to_jsonb(broken) as broken, (count(*) over ())::int as total
+    from (
+      select s.no, s.source_id, array_remove(array[${flags}], null) as broken
+      from ${records} s
+      left join ${stored(table)} on true
+      cross join lateral (select s.source_id, ${mergedColumns(table, DOCUMENT, 'o')}) n
+      where o.id is distinct from s.id
+    ) judged
+    where cardinality(broken) > 0
+    order by no
+    limit ${limit}`);
+  const violations = rows.map((row) => ({
+    no: row.no,
+    sourceId: row.source_id,
+    problems: row.broken.flatMap((index) => problemOf(table, index)),
+  }));
+  return { total: rows[0]?.total ?? 0, violations };
+}
+
+/** Changes what is there and differs; what was deleted comes back. By conflict, so that rows are found by their key alone. The result is a table `updated` with its `source_id`s. */
+export const updated = ({ venueId, table }: Omit<WriteScope, 'tx'>, records: Incoming): SQL => sql`
+  updated as (
+    insert into ${name(table)} as c (id, venue_id, source_id, ${fieldColumns(table)})
+    select s.id, ${venueId}::uuid, s.source_id, ${mergedColumns(table, DOCUMENT, 'o')}
+    from ${records} s cross join ${stored(table)}
+    where o.id <> s.id
+    on conflict (venue_id, source_id) do update
+    set ${assignments(table, 'excluded')}, version = c.version + 1, updated_at = now(), deleted_at = null
+    where c.deleted_at is not null or (${fieldColumns(table, 'c')}) is distinct from (${fieldColumns(table, 'excluded')})
+    returning c.source_id)`;
+
+/**
+ * Row `o`, what is stored of record `s`. With a limit, so that it is looked up record by record: a plain join the planner turns into
+ * reading the whole table for every thousand records, as long as it knows nothing of how many one venue has.
+ */
+const stored = (table: RecordTable): SQL =>
+  sql`lateral (select * from ${name(table)} where source_id = s.source_id limit 1) o`;
+
+const DOCUMENT = sql`s.document`;
+const name = (table: RecordTable): SQL => sql`${sql.identifier(table.name)}`;
+
+const anyBroken = (table: RecordTable): SQL =>
+  table.rules.length === 0
+    ? sql`false`
+    : sql.join(
+        table.rules.map((rule) => sql`(${rule.brokenBy('n')})`),
+        sql` or `,
+      );
+
+function problemOf({ rules }: RecordTable, index: number): FieldProblem[] {
+  const rule = rules[index];
+  return rule ? [{ path: rule.field, message: rule.message }] : [];
+}

@@ -1,0 +1,111 @@
+import { sql } from 'drizzle-orm';
+import type { ConnectionId, VenueId } from '../../contracts/ids.ts';
+import type { TransactionKind, TransactionStatus } from '../../contracts/records.ts';
+import { offsetPeriods } from '../../domain/schedule/time-zone.ts';
+import type { OffsetPeriod } from '../../domain/schedule/time-zone.ts';
+import { withVenue } from '../core/venue-scope.ts';
+import type { Database } from '../core/venue-scope.ts';
+
+export interface SummaryFilter {
+  /** Calendar days in `timeZone`, `YYYY-MM-DD`, both included. */
+  readonly from: string;
+  readonly to: string;
+  readonly timeZone: string;
+  /** Null: all money that is posted, see `posted`. */
+  readonly status: TransactionStatus | null;
+  readonly kind?: TransactionKind | undefined;
+  readonly currency?: string | undefined;
+  readonly connectionId?: ConnectionId | undefined;
+}
+
+/** The transactions of one day, kind, currency and connection. */
+export interface TransactionSum {
+  /** `YYYY-MM-DD` */
+  readonly day: string;
+  readonly kind: TransactionKind;
+  readonly currency: string;
+  /** Null for what the venue wrote itself. */
+  readonly connectionId: ConnectionId | null;
+  readonly count: number;
+  /** Minor units of `currency`. Exact: sums may be larger than a number holds. */
+  readonly amountMinor: bigint;
+  /** As far as fees are known. */
+  readonly feeMinor: bigint;
+}
+
+export interface TransactionSummaryStore {
+  /** In the order of day, kind, currency, connection; deleted transactions are left out. */
+  summarise(venueId: VenueId, filter: SummaryFilter): Promise<readonly TransactionSum[]>;
+}
+
+export function createTransactionSummaryStore(db: Database): TransactionSummaryStore {
+  return {
+    summarise: (venueId, filter) =>
+      withVenue(db, venueId, async (tx) => {
+        const rows = await tx.execute<Row>(summaryQuery(filter));
+        return rows.map((row) => ({
+          day: row.day,
+          kind: row.kind,
+          currency: row.currency,
+          connectionId: row.connection_id,
+          count: row.count,
+          amountMinor: BigInt(row.amount_minor),
+          feeMinor: BigInt(row.fee_minor),
+        }));
+      }),
+  };
+}
+
+interface Row extends Record<string, unknown> {
+  readonly day: string;
+  readonly kind: TransactionKind;
+  readonly currency: string;
+  readonly connection_id: ConnectionId | null;
+  readonly count: number;
+  readonly amount_minor: string;
+  readonly fee_minor: string;
+}
+
+/**
+ * What a provider's balance has, whatever became of it since: what undoes it is a transaction of its own day. Where nothing says whether a
+ * transaction is posted, its status tells; a dispute takes the money when it is opened.
+ */
+const posted = sql`coalesce(t.posted, t.status in ('succeeded', 'won', 'lost') or t.kind = 'dispute')`;
+
+/**
+ * Zones are read by Node alone, and Postgres is handed their offsets: it would read some names otherwise (`MET` as an abbreviation), and
+ * others not at all. The range of time is a day wider on both sides than the days asked for, for the index; the day itself decides, so
+ * that it does not matter whether a change of the clocks skips or repeats midnight. A transaction belongs to the first connection that
+ * it was linked to.
+ */
+const summaryQuery = ({ from, to, timeZone, status, kind, currency, connectionId }: SummaryFilter) => {
+  const periods = offsetPeriods(timeZone, new Date(Date.parse(from) - DAY_MS), new Date(Date.parse(to) + 2 * DAY_MS));
+  return sql`
+  select d.day::text as day, t.kind, t.currency, l.connection_id, count(*)::int as count,
+    sum(t.amount_minor)::text as amount_minor, coalesce(sum(t.fee_minor), 0)::text as fee_minor
+  from transactions t
+  cross join lateral (select (t.occurred_at at time zone 'UTC' + make_interval(secs => ${offsetOf(periods)}))::date as day) d
+  left join lateral (
+    select connection_id from record_links where record_id = t.id and resource = 'transactions' order by created_at, connection_id limit 1
+  ) l on true
+  where t.occurred_at >= ${iso(periods.at(0)?.startsAt)} and t.occurred_at < ${iso(periods.at(-1)?.endsAt)}
+    and d.day between ${from}::date and ${to}::date
+    and t.deleted_at is null
+    and ${status === null ? posted : sql`t.status = ${status}`}
+    ${kind === undefined ? sql`` : sql`and t.kind = ${kind}`}
+    ${currency === undefined ? sql`` : sql`and t.currency = ${currency}`}
+    ${connectionId === undefined ? sql`` : sql`and l.connection_id = ${connectionId}`}
+  group by d.day, t.kind, t.currency, l.connection_id
+  order by d.day, t.kind, t.currency, l.connection_id nulls first`;
+};
+
+const DAY_MS = 86_400_000;
+
+/** The offset in seconds at `t.occurred_at`, which lies in one of the periods. */
+const offsetOf = (periods: readonly OffsetPeriod[]) =>
+  sql`case ${sql.join(
+    periods.map(({ endsAt, offsetS }) => sql`when t.occurred_at < ${iso(endsAt)} then ${offsetS}::int`),
+    sql` `,
+  )} end`;
+
+const iso = (time: Date | undefined) => sql`${time?.toISOString() ?? null}::timestamptz`;

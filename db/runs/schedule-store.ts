@@ -1,0 +1,83 @@
+import { and, desc, eq, sql } from 'drizzle-orm';
+import type { ConnectionRef, SyncId, VenueId } from '../../contracts/ids.ts';
+import type { Resource } from '../../contracts/providers.ts';
+import type { FullPasses } from '../../domain/sync/full-pass.ts';
+import { connections } from '../schema/connections/connections.ts';
+import { syncRuns } from '../schema/runs/sync-runs.ts';
+import { withVenue } from '../core/venue-scope.ts';
+import type { Database } from '../core/venue-scope.ts';
+
+/** What we remember of schedules. The schedules themselves are Temporal's: operators change them in its Web UI. */
+export interface ScheduleStore {
+  /** Resources whose default schedule has been made once, whether it is still there or not. */
+  listScheduled(ref: ConnectionRef): Promise<readonly Resource[]>;
+  /** From now on the resource gets no default schedule any more. */
+  noteScheduled(ref: ConnectionRef, resource: Resource): Promise<void>;
+  /** Of every sync of the connection that had one, or tried to. */
+  listFullPasses(ref: ConnectionRef): Promise<readonly FullPasses[]>;
+  /** The newest run of the connection that `requestedBy` opened. */
+  findOpenedBy(
+    ref: ConnectionRef,
+    requestedBy: string,
+  ): Promise<{ readonly venueId: VenueId; readonly id: SyncId } | null>;
+}
+
+export function createScheduleStore(db: Database): ScheduleStore {
+  return {
+    listScheduled: ({ venueId, connectionId }) =>
+      withVenue(db, venueId, async (tx) => {
+        const [row] = await tx
+          .select({ resources: connections.scheduledResources })
+          .from(connections)
+          .where(eq(connections.id, connectionId));
+        return row?.resources ?? [];
+      }),
+
+    noteScheduled: ({ venueId, connectionId }, resource) =>
+      withVenue(db, venueId, async (tx) => {
+        const known = connections.scheduledResources;
+        await tx
+          .update(connections)
+          .set({ scheduledResources: sql`${known} || ${JSON.stringify([resource])}::jsonb` })
+          .where(and(eq(connections.id, connectionId), sql`not ${known} @> ${JSON.stringify([resource])}::jsonb`));
+      }),
+
+    listFullPasses: ({ venueId, connectionId }) =>
+      withVenue(db, venueId, async (tx) => {
+        const rows = await tx.execute<FullPassRow>(sql`
+          select resource, direction, completed.started_at, completed.finished_at, attempted.at as attempted_at
+          from (select resource, direction, full_started_at as started_at, full_finished_at as finished_at from sync_cursors
+            where connection_id = ${connectionId} and full_started_at is not null) completed
+          full join (select distinct on (resource, direction) resource, direction, created_at as at from sync_runs
+            where connection_id = ${connectionId} and mode = 'full' and not dry_run and window_from is null and window_to is null
+            order by resource, direction, id desc) attempted using (resource, direction)
+          order by resource, direction`);
+        return rows.map(
+          ({ resource, direction, started_at: startedAt, finished_at: finishedAt, attempted_at: attemptedAt }) => ({
+            ...{ resource, direction },
+            ...{ startedAt: dateOf(startedAt), finishedAt: dateOf(finishedAt), attemptedAt: dateOf(attemptedAt) },
+          }),
+        );
+      }),
+
+    findOpenedBy: ({ venueId, connectionId }, requestedBy) =>
+      withVenue(db, venueId, async (tx) => {
+        const isTheirs = and(eq(syncRuns.connectionId, connectionId), eq(syncRuns.requestedBy, requestedBy));
+        const [row] = await tx
+          .select({ venueId: syncRuns.venueId, id: syncRuns.id })
+          .from(syncRuns)
+          .where(isTheirs)
+          .orderBy(desc(syncRuns.id))
+          .limit(1);
+        return row ?? null;
+      }),
+  };
+}
+
+interface FullPassRow extends Record<string, unknown>, Pick<FullPasses, 'resource' | 'direction'> {
+  readonly started_at: string | null;
+  readonly finished_at: string | null;
+  readonly attempted_at: string | null;
+}
+
+const dateOf = (text: string | null) => (text === null ? null : new Date(text));

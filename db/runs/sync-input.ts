@@ -1,0 +1,33 @@
+import type { SyncConnectionInput } from '../../contracts/sync.ts';
+import type { SyncWindow } from './sync-run-opening.ts';
+import type { SyncRun } from './sync-run-store.ts';
+
+/** What the workflow of a run is started with. */
+export function syncInputOf({
+  id,
+  venueId,
+  connectionId,
+  provider,
+  resource,
+  direction,
+  mode,
+  dryRun,
+  window,
+  planId,
+}: SyncRun): SyncConnectionInput {
+  if (direction === 'both') throw new Error('a run goes in one direction');
+  const key = { venueId, connectionId, provider, resource, direction };
+  return {
+    ...key,
+    syncId: id,
+    mode,
+    ...(dryRun && { dryRun }),
+    ...(window && { window: inSeconds(window) }),
+    ...(planId !== null && { planId }),
+  };
+}
+
+const toEpochS = (date: Date | null) => (date === null ? null : Math.ceil(date.getTime() / 1_000));
+
+/** Providers count in whole seconds: what lies in [from, to) is what lies in the same window with both ends rounded up. */
+const inSeconds = ({ from, to }: SyncWindow) => ({ fromEpochS: toEpochS(from), toEpochS: toEpochS(to) });

@@ -1,0 +1,27 @@
+import { sql } from 'drizzle-orm';
+import type { RecordId } from '../../contracts/ids.ts';
+import type { RunScope } from './run-scope.ts';
+import type { Transaction } from '../core/venue-scope.ts';
+
+export interface LogInsert {
+  readonly record_id: RecordId | null;
+  readonly source_id: string | null;
+  readonly external_id: string | null;
+  readonly level: string;
+  readonly action: string;
+  readonly code: string | null;
+  readonly message: string | null;
+}
+
+/** Adds lines to the run's log. */
+export async function insertLogs(
+  tx: Transaction,
+  scope: Pick<RunScope, 'venueId' | 'syncId'>,
+  rows: readonly LogInsert[],
+): Promise<void> {
+  if (rows.length === 0) return;
+  await tx.execute(sql`
+    insert into sync_logs (venue_id, sync_id, level, action, record_id, source_id, external_id, code, message)
+    select ${scope.venueId}, ${scope.syncId}, r.level, r.action, r.record_id, r.source_id, r.external_id, r.code, r.message
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(level text, action text, record_id uuid, source_id text, external_id text, code text, message text)`);
+}

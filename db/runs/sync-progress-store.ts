@@ -1,0 +1,147 @@
+import { sql } from 'drizzle-orm';
+import type { SyncConnectionInput, SyncOutcome, SyncPhase, SyncProgress } from '../../contracts/sync.ts';
+import type { Checkpoint } from '../../domain/sync/checkpoint.ts';
+import type { ProviderAccountName } from '../../domain/sync/source-id.ts';
+import { noteUnmet } from './plan-items.ts';
+import { SupersededError, lockRun } from './run-scope.ts';
+import type { RunScope } from './run-scope.ts';
+import { changePhase, toState } from './run-state.ts';
+import type { RunRow, RunState } from './run-state.ts';
+import { recordWith } from '../core/audit-store.ts';
+import type { AuditOf } from '../core/audit-store.ts';
+import { beginningOf } from './sync-run-beginning.ts';
+import type { SyncRunBeginning } from './sync-run-beginning.ts';
+import { waitingOf } from './sync-run-waiting.ts';
+import type { SyncRunWaiting } from './sync-run-waiting.ts';
+import { withVenue } from '../core/venue-scope.ts';
+import type { Database, Transaction } from '../core/venue-scope.ts';
+
+export interface RunEnd {
+  readonly outcome: SyncOutcome;
+  readonly error: { readonly code: string; readonly message: string; readonly nextAction: string } | null;
+  /** Of a dry run: what carrying it out would take. */
+  readonly plan: { readonly calls: number; readonly seconds: number } | null;
+  /** New watermark of the sync when it completed. */
+  readonly watermark: Date | null;
+  /** It went through everything and completed. */
+  readonly wasFull?: boolean;
+}
+
+export type RunSummary = SyncProgress & { readonly outcome: SyncOutcome };
+
+/** A run as the worker moves it. All methods are safe to repeat. */
+export interface SyncProgressStore extends SyncRunBeginning, SyncRunWaiting {
+  setPhase(input: SyncConnectionInput, phase: SyncPhase): Promise<void>;
+  /** Takes the run over: every earlier attempt is fenced off. Throws SupersededError when the run has ended. */
+  takeOver(input: SyncConnectionInput, workflowRunId: string | null): Promise<RunState & Pick<RunScope, 'account'>>;
+  setTotal(scope: RunScope, total: number): Promise<void>;
+  /** Moves the cursor and nothing else. Throws SupersededError. */
+  moveTo(scope: RunScope, checkpoint: Checkpoint): Promise<void>;
+  requestStop(input: SyncConnectionInput): Promise<void>;
+  /** `auditOf` tells of the end; a repeat of a step that has ended the run already adds nothing. */
+  finish(input: SyncConnectionInput, end: RunEnd, auditOf?: AuditOf<RunSummary>): Promise<RunSummary>;
+}
+
+export function createSyncProgressStore(db: Database): SyncProgressStore {
+  return {
+    ...beginningOf(db),
+    ...waitingOf(db),
+    setPhase: (input, phase) =>
+      withVenue(db, input.venueId, async (tx) => {
+        await tx.execute(
+          sql`update sync_runs set waiting_for = null, error = null where id = ${input.syncId} and phase = 'waiting'`,
+        );
+        await changePhase(tx, input, phase);
+      }),
+
+    takeOver: (input, workflowRunId) =>
+      withVenue(db, input.venueId, async (tx) => {
+        const [row] = await tx.execute<RunRow & AccountRow>(sql`
+          update sync_runs r set fence = r.fence + 1, workflow_run_id = coalesce(${workflowRunId}, r.workflow_run_id), updated_at = now()
+          from connections n where r.id = ${input.syncId} and r.finished_at is null and n.id = r.connection_id
+          returning r.*, n.environment, n.external_account_id`);
+        if (!row) throw new SupersededError();
+        return {
+          ...toState(row),
+          account: {
+            provider: input.provider,
+            environment: row.environment,
+            externalAccountId: row.external_account_id,
+          },
+        };
+      }),
+
+    setTotal: (scope, total) =>
+      withVenue(db, scope.venueId, async (tx) => {
+        await lockRun(tx, scope);
+        await tx.execute(
+          sql`update sync_runs set total = greatest(done, ${total}), updated_at = now() where id = ${scope.syncId}`,
+        );
+      }),
+
+    moveTo: (scope, checkpoint) =>
+      withVenue(db, scope.venueId, async (tx) => {
+        await lockRun(tx, scope);
+        await tx.execute(
+          sql`update sync_runs set checkpoint = ${JSON.stringify(checkpoint)}::jsonb, updated_at = now() where id = ${scope.syncId}`,
+        );
+      }),
+
+    requestStop: (input) =>
+      withVenue(db, input.venueId, async (tx) => {
+        await tx.execute(
+          sql`update sync_runs set stop_requested_at = coalesce(stop_requested_at, now()) where id = ${input.syncId} and finished_at is null`,
+        );
+      }),
+
+    finish: (input, end, auditOf) => withVenue(db, input.venueId, (tx) => finish(tx, input, { ...end, auditOf })),
+  };
+}
+
+interface AccountRow extends Record<string, unknown> {
+  readonly environment: ProviderAccountName['environment'];
+  readonly external_account_id: string;
+}
+
+async function finish(
+  tx: Transaction,
+  input: SyncConnectionInput,
+  end: RunEnd & { readonly auditOf: AuditOf<RunSummary> | undefined },
+): Promise<RunSummary> {
+  const [open] = await tx.execute<RunRow>(sql`select * from sync_runs where id = ${input.syncId} for update`);
+  if (!open) throw new SupersededError();
+  // A repeat of the step after its answer was lost: the run has ended as it was asked to.
+  if (open.finished_at !== null) return { ...toState(open), outcome: open.outcome ?? end.outcome };
+  await changePhase(tx, input, 'finished');
+  const [row] = await tx.execute<RunRow>(sql`
+    update sync_runs set outcome = ${end.outcome}, awaiting = null, plan = coalesce(${end.plan && JSON.stringify(end.plan)}::jsonb, plan), error = ${end.error && JSON.stringify(end.error)}::jsonb, waiting_for = null,
+      rate_per_second = round((done / greatest(1, extract(epoch from now() - coalesce(started_at, now()))))::numeric, 1),
+      total = case when ${end.outcome.startsWith('completed')} then done else total end, fence = fence + 1, finished_at = now(), updated_at = now()
+    where id = ${input.syncId} returning *`);
+  if (input.planId !== undefined && end.outcome.startsWith('completed')) await noteUnmet(tx, input, input.planId);
+  await logEnd(tx, input, end);
+  await moveCursor(tx, row ?? open, { ...input, ...end });
+  return recordWith(tx, { ...toState(row ?? open), outcome: end.outcome }, end.auditOf);
+}
+
+async function logEnd(tx: Transaction, input: SyncConnectionInput, { outcome, error }: RunEnd): Promise<void> {
+  const { code, message } = error ?? { code: outcome, message: null };
+  await tx.execute(sql`insert into sync_logs (venue_id, sync_id, level, action, code, message)
+    values (${input.venueId}, ${input.syncId}, ${error ? 'error' : 'info'}, 'finished', ${code}, ${message})`);
+}
+
+async function moveCursor(
+  tx: Transaction,
+  run: RunRow,
+  { venueId, connectionId, resource, direction, watermark, wasFull = false }: SyncConnectionInput & RunEnd,
+): Promise<void> {
+  if (watermark === null && !wasFull) return;
+  const [startedAt, finishedAt] = wasFull
+    ? [run.started_at, run.finished_at].map((at) => (at === null ? null : new Date(at).toISOString()))
+    : [null, null];
+  await tx.execute(sql`
+    insert into sync_cursors (connection_id, resource, direction, venue_id, watermark, full_started_at, full_finished_at)
+    values (${connectionId}, ${resource}, ${direction}, ${venueId}, ${watermark?.toISOString() ?? null}::timestamptz, ${startedAt ?? null}::timestamptz, ${finishedAt ?? null}::timestamptz)
+    on conflict (connection_id, resource, direction) do update set watermark = coalesce(excluded.watermark, sync_cursors.watermark),
+      full_started_at = coalesce(excluded.full_started_at, sync_cursors.full_started_at), full_finished_at = coalesce(excluded.full_finished_at, sync_cursors.full_finished_at), updated_at = now()`);
+}

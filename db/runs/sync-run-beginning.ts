@@ -1,0 +1,85 @@
+import { sql } from 'drizzle-orm';
+import type { SyncConnectionInput } from '../../contracts/sync.ts';
+import type { Checkpoint } from '../../domain/sync/checkpoint.ts';
+import { tableOf } from '../records/record-tables.ts';
+import { inUse, linkOfRecord, needsPush } from './run-scope.ts';
+import { toState } from './run-state.ts';
+import type { RunRow, RunState } from './run-state.ts';
+import { withVenue } from '../core/venue-scope.ts';
+import type { Database, Transaction } from '../core/venue-scope.ts';
+
+/** How a run begins: what there is to do, and where it stood when it was interrupted. */
+export interface SyncRunBeginning {
+  /** `workflowRunId` is the workflow run at work: a reset and a continue-as-new change it. Opens a queued run, or reopens one that an operator has reset. Null when there is none, or another run of the sync is open. */
+  begin(input: SyncConnectionInput, workflowRunId: string | null): Promise<RunState | null>;
+  read(input: SyncConnectionInput): Promise<RunState | null>;
+  watermark(input: SyncConnectionInput): Promise<Date | null>;
+  countToPush(input: SyncConnectionInput): Promise<number>;
+  /** Records that are tied to a living remote record: what the next full listing will bring, as far as anyone knows before it. */
+  countLinked(input: SyncConnectionInput): Promise<number>;
+  /** The first checkpoint and total; keeps those of a run that has them. */
+  plan(
+    input: SyncConnectionInput,
+    plan: { readonly checkpoint: Checkpoint; readonly total: number | null },
+  ): Promise<void>;
+}
+
+export function beginningOf(db: Database): SyncRunBeginning {
+  return {
+    begin: (input, workflowRunId) => withVenue(db, input.venueId, (tx) => begin(tx, input, workflowRunId)),
+
+    read: (input) =>
+      withVenue(db, input.venueId, async (tx) => {
+        const [row] = await tx.execute<RunRow>(sql`select * from sync_runs where id = ${input.syncId}`);
+        return row ? toState(row) : null;
+      }),
+
+    watermark: (input) =>
+      withVenue(db, input.venueId, async (tx) => {
+        const [row] = await tx.execute<{ at: string | null }>(sql`
+          select watermark::text as at from sync_cursors
+          where connection_id = ${input.connectionId} and resource = ${input.resource} and direction = ${input.direction}`);
+        return row?.at == null ? null : new Date(row.at);
+      }),
+
+    countToPush: (input) =>
+      withVenue(db, input.venueId, async (tx) => {
+        const [row] = await tx.execute<{ total: number }>(sql`
+          select count(*)::int as total from ${tableOf(input.resource)} c
+          ${linkOfRecord(input)}
+          where (c.deleted_at is null or ${inUse}) and (${input.mode === 'full'} or ${needsPush})`);
+        return row?.total ?? 0;
+      }),
+
+    countLinked: (input) =>
+      withVenue(db, input.venueId, async (tx) => {
+        const [row] = await tx.execute<{ total: number }>(sql`
+          select count(*)::int as total from record_links
+          where connection_id = ${input.connectionId} and resource = ${input.resource} and external_id is not null and state <> 'gone'`);
+        return row?.total ?? 0;
+      }),
+
+    plan: (input, { checkpoint, total }) =>
+      withVenue(db, input.venueId, async (tx) => {
+        await tx.execute(sql`
+          update sync_runs set checkpoint = ${JSON.stringify(checkpoint)}::jsonb, total = ${total}, updated_at = now()
+          where id = ${input.syncId} and checkpoint is null`);
+      }),
+  };
+}
+
+async function begin(
+  tx: Transaction,
+  input: SyncConnectionInput,
+  workflowRunId: string | null,
+): Promise<RunState | null> {
+  // A reset run takes its place only while no other run of the same sync is open: the unique index would refuse it.
+  const [row] = await tx.execute<RunRow>(sql`
+    update sync_runs set started_at = coalesce(started_at, now()), finished_at = null, outcome = null, error = null, waiting_for = null, awaiting = null,
+      stop_requested_at = null, workflow_run_id = coalesce(${workflowRunId}, workflow_run_id), updated_at = now()
+    where id = ${input.syncId} and not exists (
+      select from sync_runs other where other.connection_id = ${input.connectionId} and other.resource = ${input.resource}
+        and other.direction = ${input.direction} and other.dry_run = ${input.dryRun === true} and other.finished_at is null and other.id <> ${input.syncId})
+    returning *`);
+  return row ? toState(row) : null;
+}

@@ -1,0 +1,271 @@
+import { and, asc, desc, eq, gt, isNull, lt, sql } from 'drizzle-orm';
+import type { ConnectionId, ConnectionRef, RecordId, SyncId, VenueId } from '../../contracts/ids.ts';
+import type { Direction, ProviderId, Resource, SyncMode } from '../../contracts/providers.ts';
+import type { ArchivingCount, SyncCounts, SyncLogAction, SyncOutcome, SyncPhase } from '../../contracts/sync.ts';
+import type { AuditOf } from '../core/audit-store.ts';
+import { toPage } from '../core/page.ts';
+import type { Page, PageRequest } from '../core/page.ts';
+import { syncLogs } from '../schema/runs/sync-logs.ts';
+import { syncRuns } from '../schema/runs/sync-runs.ts';
+import { findByRequest, openOrJoin, reopen } from './sync-run-opening.ts';
+import type { NewSyncRun, Opening, SyncWindow } from './sync-run-opening.ts';
+import { withVenue } from '../core/venue-scope.ts';
+import type { Database, Transaction } from '../core/venue-scope.ts';
+
+export interface SyncRun {
+  readonly id: SyncId;
+  readonly venueId: VenueId;
+  readonly connectionId: ConnectionId;
+  readonly provider: ProviderId;
+  readonly resource: Resource;
+  readonly direction: Direction;
+  readonly mode: SyncMode;
+  readonly dryRun: boolean;
+  readonly window: SyncWindow | null;
+  /** The dry run whose plan this run carries out. */
+  readonly planId: SyncId | null;
+  /** Records that came out otherwise than that plan said. */
+  readonly deviationCount: number;
+  /** Of a dry run that has looked at everything: what carrying its plan out would take. */
+  readonly plan: { readonly calls: number; readonly seconds: number } | null;
+  readonly phase: SyncPhase;
+  readonly outcome: SyncOutcome | null;
+  readonly error: { readonly code: string; readonly message: string; readonly nextAction: string } | null;
+  readonly waitingFor: { readonly what: string; readonly since: string; readonly until: string | null } | null;
+  /** What waits for a person's approval. */
+  readonly awaiting: ArchivingCount | null;
+  readonly approvedAt: Date | null;
+  readonly done: number;
+  readonly total: number | null;
+  readonly ratePerSecond: number;
+  readonly counts: SyncCounts;
+  readonly providerCalls: number;
+  readonly workflowId: string;
+  readonly workflowRunId: string | null;
+  readonly createdAt: Date;
+  readonly startedAt: Date | null;
+  readonly finishedAt: Date | null;
+  readonly updatedAt: Date;
+}
+
+export interface SyncLogRow {
+  readonly seq: number;
+  readonly at: Date;
+  readonly level: 'info' | 'warn' | 'error';
+  readonly action: SyncLogAction;
+  readonly recordId: RecordId | null;
+  readonly sourceId: string | null;
+  readonly externalId: string | null;
+  readonly code: string | null;
+  readonly message: string | null;
+}
+
+export interface SyncRunFilter {
+  readonly connectionId?: ConnectionId | undefined;
+}
+
+export interface SyncLogFilter {
+  readonly level?: SyncLogRow['level'] | undefined;
+  readonly action?: SyncLogRow['action'] | undefined;
+}
+
+/** Runs as the API reads and opens them. What a run does to itself is in `sync-progress-store.ts`. */
+export interface SyncRunStore {
+  /**
+   * Opens a run, or finds the open one of the same connection, resource and direction (`joined`); dry runs are apart. A run that is not dry
+   * takes on the plan of a dry run. A request opens one run at most: asked again, it gets that one, which may be over by now.
+   * Throws PlanNotUsableError, and when the venue has no such connection any more. `auditOf` is asked only when this call has opened the run.
+   */
+  openOrJoin(run: NewSyncRun, auditOf?: AuditOf<SyncRun>): Promise<{ readonly run: SyncRun } & Opening>;
+  /** The run that the request has opened, open or over; null after the life of its Idempotency-Key. */
+  findByRequest(venueId: VenueId, requestKey: string): Promise<SyncRun | null>;
+  find(venueId: VenueId, id: SyncId): Promise<SyncRun | null>;
+  /** Every run of the connection that is not over. */
+  listOpen(ref: ConnectionRef): Promise<readonly SyncRun[]>;
+  /**
+   * Takes up a run that has failed or was cancelled, at its last committed page. Null when the run is not over, has completed, or is not there.
+   * Throws OtherRunOpenError.
+   */
+  reopen(venueId: VenueId, id: SyncId, auditOf?: AuditOf<SyncRun>): Promise<SyncRun | null>;
+  /** Newest first. */
+  list(venueId: VenueId, filter: SyncRunFilter, page: PageRequest): Promise<Page<SyncRun>>;
+  /** Oldest first; `after` is a `seq`. */
+  listLog(
+    venueId: VenueId,
+    id: SyncId,
+    query: { readonly filter: SyncLogFilter; readonly page: PageRequest },
+  ): Promise<Page<SyncLogRow>>;
+  /** The `seq` of the run's newest log row; 0 when it has none. */
+  newestLogSeq(venueId: VenueId, id: SyncId): Promise<number>;
+  setWorkflowRunId(venueId: VenueId, id: SyncId, workflowRunId: string): Promise<void>;
+}
+
+export function createSyncRunStore(db: Database): SyncRunStore {
+  return {
+    openOrJoin: async (run, auditOf) => {
+      const { row, joined, fresh } = await openOrJoin(db, run, auditOf && ((opened) => auditOf(toSyncRun(opened))));
+      return { run: toSyncRun(row), joined, fresh };
+    },
+
+    findByRequest: (venueId, requestKey) =>
+      withVenue(db, venueId, async (tx) => {
+        const row = await findByRequest(tx, requestKey);
+        return row && toSyncRun(row);
+      }),
+
+    find: (venueId, id) =>
+      withVenue(db, venueId, async (tx) => {
+        const [row] = await tx.select().from(syncRuns).where(eq(syncRuns.id, id));
+        return row ? toSyncRun(row) : null;
+      }),
+
+    listOpen: ({ venueId, connectionId }) =>
+      withVenue(db, venueId, async (tx) => {
+        const rows = await tx
+          .select()
+          .from(syncRuns)
+          .where(and(eq(syncRuns.connectionId, connectionId), isNull(syncRuns.finishedAt)));
+        return rows.map(toSyncRun);
+      }),
+
+    reopen: async (venueId, id, auditOf) => {
+      const row = await reopen(db, { venueId, id }, auditOf && ((reopened) => auditOf(toSyncRun(reopened))));
+      return row && toSyncRun(row);
+    },
+
+    list: (venueId, filter, page) =>
+      withVenue(db, venueId, async (tx) =>
+        toPage(await selectPage(tx, filter, page), page.limit, { item: toSyncRun, id: (row) => row.id }),
+      ),
+
+    listLog: (venueId, id, { filter, page }) =>
+      withVenue(db, venueId, async (tx) => {
+        const wanted = and(
+          eq(syncLogs.syncId, id),
+          filter.level === undefined ? undefined : eq(syncLogs.level, filter.level),
+          filter.action === undefined ? undefined : eq(syncLogs.action, filter.action),
+          page.after === null ? undefined : gt(syncLogs.seq, Number(page.after)),
+        );
+        const rows = await tx
+          .select(LOG_COLUMNS)
+          .from(syncLogs)
+          .where(wanted)
+          .orderBy(asc(syncLogs.seq))
+          .limit(page.limit + 1);
+        return toPage(rows, page.limit, { item: (row) => row, id: (row) => String(row.seq) });
+      }),
+
+    newestLogSeq: (venueId, id) =>
+      withVenue(db, venueId, async (tx) => {
+        const [row] = await tx
+          .select({ seq: syncLogs.seq })
+          .from(syncLogs)
+          .where(eq(syncLogs.syncId, id))
+          .orderBy(desc(syncLogs.seq))
+          .limit(1);
+        return row?.seq ?? 0;
+      }),
+
+    setWorkflowRunId: (venueId, id, workflowRunId) =>
+      withVenue(db, venueId, async (tx) => {
+        await tx
+          .update(syncRuns)
+          .set({ workflowRunId, updatedAt: sql`now()` })
+          .where(eq(syncRuns.id, id));
+      }),
+  };
+}
+
+/** The statement of a page of runs, newest first, with one more row than the page has: it tells whether another page follows. */
+export function selectPage(tx: Transaction, { connectionId }: SyncRunFilter, { limit, after }: PageRequest) {
+  const ofConnection = connectionId === undefined ? undefined : eq(syncRuns.connectionId, connectionId);
+  const older = after === null ? undefined : lt(syncRuns.id, after as SyncId);
+  return tx
+    .select()
+    .from(syncRuns)
+    .where(and(ofConnection, older))
+    .orderBy(desc(syncRuns.id))
+    .limit(limit + 1);
+}
+
+type Row = typeof syncRuns.$inferSelect;
+
+const { seq, at, level, action, recordId, sourceId, externalId, code, message } = syncLogs;
+const LOG_COLUMNS = { seq, at, level, action, recordId, sourceId, externalId, code, message };
+
+function toSyncRun(row: Row): SyncRun {
+  const {
+    id,
+    venueId,
+    connectionId,
+    provider,
+    resource,
+    direction,
+    mode,
+    dryRun,
+    planId,
+    deviationCount,
+    plan,
+    phase,
+    outcome,
+    error,
+    waitingFor,
+    awaiting,
+    approvedAt,
+  } = row;
+  const {
+    done,
+    total,
+    ratePerSecond,
+    providerCalls,
+    workflowId,
+    workflowRunId,
+    createdAt,
+    startedAt,
+    finishedAt,
+    updatedAt,
+  } = row;
+  return {
+    ...{
+      id,
+      venueId,
+      connectionId,
+      provider,
+      resource,
+      direction,
+      mode,
+      dryRun,
+      planId,
+      deviationCount,
+      plan,
+      phase,
+      outcome,
+      error,
+      waitingFor,
+      awaiting,
+      approvedAt,
+    },
+    window: row.windowFrom || row.windowTo ? { from: row.windowFrom, to: row.windowTo } : null,
+    ...{
+      done,
+      total,
+      ratePerSecond,
+      providerCalls,
+      workflowId,
+      workflowRunId,
+      createdAt,
+      startedAt,
+      finishedAt,
+      updatedAt,
+    },
+    counts: {
+      read: row.readCount,
+      created: row.createdCount,
+      updated: row.updatedCount,
+      unchanged: row.unchangedCount,
+      archived: row.archivedCount,
+      rejected: row.rejectedCount,
+      conflicts: row.conflictCount,
+    },
+  };
+}

@@ -1,0 +1,81 @@
+import { sql } from 'drizzle-orm';
+import type { ArchivingCount, SyncConnectionInput, WaitingFor } from '../../contracts/sync.ts';
+import { lockRun } from './run-scope.ts';
+import type { RunScope } from './run-scope.ts';
+import { changePhase } from './run-state.ts';
+import { withVenue } from '../core/venue-scope.ts';
+import type { Database, Transaction } from '../core/venue-scope.ts';
+
+export interface Waiting {
+  readonly what: WaitingFor;
+  readonly since: string;
+  readonly until: string | null;
+  /** What the run tells of it meanwhile; null for what is no trouble. */
+  readonly error: { readonly code: string; readonly message: string; readonly nextAction: string } | null;
+}
+
+/** Failures that tell nothing about the provider, and bring the run no nearer to giving it up. */
+const NOT_COUNTED: ReadonlySet<WaitingFor> = new Set(['internal', 'database-unavailable']);
+
+/** How a run shows that it stands still, and why. */
+export interface SyncRunWaiting {
+  wait(scope: RunScope, waiting: Waiting): Promise<void>;
+  /** As `wait`, by the workflow itself while no attempt is at work. */
+  park(input: SyncConnectionInput, waiting: Waiting): Promise<void>;
+  /** Shows that a person has to approve, and of what. An earlier approval ends with it. Throws SupersededError. */
+  awaitApproval(scope: RunScope, awaiting: ArchivingCount): Promise<void>;
+  /** Approves what the run shows that it waits for. Does nothing for a run that does not wait for it. */
+  approve(input: SyncConnectionInput, by: string): Promise<void>;
+}
+
+export function waitingOf(db: Database): SyncRunWaiting {
+  return {
+    wait: (scope, waiting) =>
+      withVenue(db, scope.venueId, async (tx) => {
+        await lockRun(tx, scope);
+        await wait(tx, scope, { waiting, failures: NOT_COUNTED.has(waiting.what) ? 0 : 1 });
+      }),
+
+    park: (input, waiting) =>
+      withVenue(db, input.venueId, async (tx) => {
+        const [open] = await tx.execute(
+          sql`select from sync_runs where id = ${input.syncId} and finished_at is null for update`,
+        );
+        // The next attempt is the first of a new row.
+        if (open) await wait(tx, input, { waiting, failures: 0 });
+      }),
+
+    awaitApproval: (scope, awaiting) =>
+      withVenue(db, scope.venueId, async (tx) => {
+        await lockRun(tx, scope);
+        const waiting = { what: 'approval', since: new Date().toISOString(), until: null };
+        await tx.execute(sql`
+          update sync_runs set awaiting = ${JSON.stringify(awaiting)}::jsonb, approved = null, approved_at = null, approved_by = null,
+            waiting_for = ${JSON.stringify(waiting)}::jsonb, updated_at = now()
+          where id = ${scope.syncId}`);
+        await changePhase(tx, scope, 'awaiting-approval');
+      }),
+
+    approve: (input, by) =>
+      withVenue(db, input.venueId, async (tx) => {
+        const approved = await tx.execute(sql`
+          update sync_runs set approved = awaiting, approved_at = now(), approved_by = ${by}, awaiting = null, waiting_for = null, updated_at = now()
+          where id = ${input.syncId} and finished_at is null and awaiting is not null returning id`);
+        if (approved.length > 0) await changePhase(tx, input, 'running');
+      }),
+  };
+}
+
+async function wait(
+  tx: Transaction,
+  input: SyncConnectionInput,
+  { waiting: { error, ...waiting }, failures }: { readonly waiting: Waiting; readonly failures: number },
+): Promise<void> {
+  // A run that still waits for the same thing has waited since it began to.
+  await tx.execute(sql`
+    update sync_runs set updated_at = now(), rate_per_second = 0, error = ${error && JSON.stringify(error)}::jsonb,
+      waiting_for = case when waiting_for ->> 'what' = ${waiting.what} then waiting_for || jsonb_build_object('until', ${waiting.until}::text,
+          'failures', ${failures}::int * (coalesce((waiting_for ->> 'failures')::int, 0) + 1)) else ${JSON.stringify({ ...waiting, failures })}::jsonb end
+    where id = ${input.syncId}`);
+  await changePhase(tx, input, 'waiting');
+}

@@ -1,0 +1,59 @@
+import { randomInt } from 'node:crypto';
+import { sql } from 'drizzle-orm';
+import { openDatabase } from '../core/venue-scope.ts';
+
+/** An activity attempt whose worker process is gone. */
+export interface AbandonedTask {
+  readonly leaseId: string;
+  /** Temporal's token of the attempt, as base64. */
+  readonly taskToken: string;
+}
+
+/** How worker processes see each other's end: Postgres frees a process's advisory lock the moment its session ends, however it died. */
+export interface WorkerPresence {
+  /** Names this process in the leases that it takes. */
+  readonly workerKey: number;
+  /** Shows that this process lives, again after Postgres was away, and returns what the dead have left. Rejects while Postgres is away. */
+  look(): Promise<readonly AbandonedTask[]>;
+  /** Frees the slots that the dead worker held. */
+  release(leaseId: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** First half of our advisory locks' keys: what else takes locks by two numbers in this database must take another. */
+const LOCK_CLASS = 0x0a11_7e55;
+const MAX_KEY = 2 ** 31 - 1;
+
+/** Takes a lock under a key of its own. It needs a session of its own: behind a pooler that shares sessions, nobody's end would show. */
+export async function createWorkerPresence(url: string): Promise<WorkerPresence> {
+  const db = openDatabase({ url, maxConnections: 1, applicationName: 'interlock-worker-presence', keepsSession: true });
+  let workerKey = randomInt(1, MAX_KEY);
+  while (!(await take(workerKey))) workerKey = randomInt(1, MAX_KEY);
+
+  async function take(key: number): Promise<boolean> {
+    const [row] = await db.execute<{ taken: boolean }>(sql`
+      select case when exists (select from pg_locks where ${isLockOf(sql`${key}::int`)} and pid = pg_backend_pid()) then true
+        else pg_try_advisory_lock(${LOCK_CLASS}, ${key}) end as taken`);
+    return row?.taken === true;
+  }
+
+  return {
+    workerKey,
+    async look() {
+      await take(workerKey);
+      const rows = await db.execute<{ id: string; task_token: string }>(sql`
+        select id, task_token from provider_leases lease
+        where task_token is not null and worker_key <> ${workerKey} and not exists (select from pg_locks where ${isLockOf(sql`lease.worker_key`)})`);
+      return rows.map(({ id, task_token: taskToken }) => ({ leaseId: id, taskToken }));
+    },
+    async release(leaseId) {
+      await db.execute(sql`delete from provider_leases where id = ${leaseId}`);
+    },
+    close: () => db.$client.end({ timeout: 5 }),
+  };
+}
+
+// https://www.postgresql.org/docs/18/view-pg-locks.html: a lock by two numbers has them in classid and objid, and 2 in objsubid.
+const isLockOf = (key: ReturnType<typeof sql>) => sql`
+  locktype = 'advisory' and granted and database = (select oid from pg_database where datname = current_database())
+  and classid = ${LOCK_CLASS} and objid = (${key})::oid and objsubid = 2`;

@@ -1,0 +1,34 @@
+import { sql } from 'drizzle-orm';
+import { check, index, pgTable, text, uuid } from 'drizzle-orm/pg-core';
+import type { ConnectionId } from '../../../contracts/ids.ts';
+import { sealedSecret, timestamps, venueId, venuePolicy } from '../columns.ts';
+import { connections } from './connections.ts';
+
+/**
+ * - `sent`: the code was sent to the provider, or is about to be. Without an answer nobody knows whether it is spent.
+ * - `failed`: the provider answered with an error that leaves the code usable: it may be sent again.
+ * - `granted`: `sealed_grant` is what the code brought.
+ */
+export const EXCHANGE_STATES = ['sent', 'failed', 'granted'] as const;
+
+/** One exchange of an authorization code, from before the code is sent until its grant is stored: a code works once. */
+export const authorizationExchanges = pgTable(
+  'authorization_exchanges',
+  {
+    /** The workflow id of the attempt to connect. */
+    attemptId: text('attempt_id').primaryKey(),
+    venueId: venueId(),
+    connectionId: uuid('connection_id')
+      .$type<ConnectionId>()
+      .notNull()
+      .references(() => connections.id, { onDelete: 'cascade' }),
+    state: text('state', { enum: EXCHANGE_STATES }).notNull().default('sent'),
+    sealedGrant: sealedSecret('sealed_grant'),
+    ...timestamps(),
+  },
+  (table) => [
+    check('authorization_exchanges_grant', sql`(${table.state} = 'granted') = (${table.sealedGrant} is not null)`),
+    index('authorization_exchanges_connection').on(table.connectionId),
+    venuePolicy('authorization_exchanges'),
+  ],
+);

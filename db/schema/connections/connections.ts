@@ -1,0 +1,48 @@
+import { sql } from 'drizzle-orm';
+import { check, index, jsonb, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import type { ConnectionId } from '../../../contracts/ids.ts';
+import { CONNECTION_STATES, ENVIRONMENTS, OAUTH_FLOWS, PROVIDERS } from '../../../contracts/providers.ts';
+import type { Resource } from '../../../contracts/providers.ts';
+import { instant, timestamps, venueId, venuePolicy } from '../columns.ts';
+import { venues } from '../venues.ts';
+
+/** One venue's grant to one provider account. Its credentials live in `venue_api_keys` or `oauth_tokens`, sealed. */
+export const connections = pgTable(
+  'connections',
+  {
+    id: uuid('id').$type<ConnectionId>().primaryKey(),
+    venueId: venueId().references(() => venues.id),
+    provider: text('provider', { enum: PROVIDERS }).notNull(),
+    environment: text('environment', { enum: ENVIRONMENTS }).notNull(),
+    state: text('state', { enum: CONNECTION_STATES }).notNull(),
+    /** Why the connection is not simply active; null when it is. */
+    cause: text('cause'),
+    stateSince: instant('state_since').notNull().defaultNow(),
+    /** What a person should do next; null when nothing. */
+    nextAction: text('next_action'),
+    /** Null until the account's owner has approved, and for ever when that never happened. */
+    externalAccountId: text('external_account_id'),
+    accountName: text('account_name'),
+    /** How its owner grants access; null for a connection with a key. */
+    flow: text('flow', { enum: OAUTH_FLOWS }),
+    scopes: jsonb('scopes').$type<readonly string[]>().notNull().default([]),
+    /** When the credentials die by themselves unless something is done; null: never. */
+    expiresAt: instant('expires_at'),
+    nextRefreshAt: instant('next_refresh_at'),
+    /** Resources that have got their default schedule once: what is missing since then was deleted by a person. */
+    scheduledResources: jsonb('scheduled_resources').$type<readonly Resource[]>().notNull().default([]),
+    ...timestamps(),
+  },
+  (table) => [
+    // Reconnecting the same account updates its row instead of adding a second one.
+    uniqueIndex('connections_account').on(table.venueId, table.provider, table.environment, table.externalAccountId),
+    check(
+      'connections_account_known',
+      sql`${table.externalAccountId} is not null or ${table.state} in ('connecting', 'disconnected')`,
+    ),
+    // Other venues' connections to the same account.
+    index('connections_account_anywhere').on(table.provider, table.environment, table.externalAccountId),
+    index('connections_venue').on(table.venueId, table.id),
+    venuePolicy('connections'),
+  ],
+);

@@ -1,0 +1,35 @@
+import { index, integer, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import type { ConnectionId } from '../../../contracts/ids.ts';
+import { instant, sealedSecret, timestamps, venueId, venuePolicy } from '../columns.ts';
+import { connections } from './connections.ts';
+
+/** An OAuth grant's tokens, sealed together. `generation` grows with every refresh and fences a late writer. */
+export const oauthTokens = pgTable(
+  'oauth_tokens',
+  {
+    connectionId: uuid('connection_id')
+      .$type<ConnectionId>()
+      .primaryKey()
+      .references(() => connections.id, { onDelete: 'cascade' }),
+    venueId: venueId(),
+    sealedTokens: sealedSecret('sealed_tokens').notNull(),
+    generation: integer('generation').notNull().default(1),
+    /** All times are by the database's clock: workers' clocks differ. */
+    obtainedAt: instant('obtained_at').notNull().defaultNow(),
+    accessExpiresAt: instant('access_expires_at'),
+    /** When the refresh token dies if it is not used. */
+    refreshExpiresAt: instant('refresh_expires_at'),
+    /** When the grant dies however much it is used. */
+    hardExpiresAt: instant('refresh_hard_expires_at'),
+    /** A refresh of this generation was begun then, and its answer has not been stored. */
+    refreshSentAt: instant('refresh_sent_at'),
+    /** The attempt to connect that brought the grant: a repeated exchange finds by it that the first one came to its end. */
+    authorizedBy: text('authorized_by'),
+    ...timestamps(),
+  },
+  (table) => [
+    uniqueIndex('oauth_tokens_attempt').on(table.authorizedBy),
+    index('oauth_tokens_venue').on(table.venueId, table.connectionId),
+    venuePolicy('oauth_tokens'),
+  ],
+);

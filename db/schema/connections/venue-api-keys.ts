@@ -1,0 +1,20 @@
+import { index, integer, pgTable, uuid } from 'drizzle-orm/pg-core';
+import type { ConnectionId } from '../../../contracts/ids.ts';
+import { sealedSecret, timestamps, venueId, venuePolicy } from '../columns.ts';
+import { connections } from './connections.ts';
+
+/** A provider's secret key that a venue entered, sealed. `generation` grows with every re-entry. */
+export const venueApiKeys = pgTable(
+  'venue_api_keys',
+  {
+    connectionId: uuid('connection_id')
+      .$type<ConnectionId>()
+      .primaryKey()
+      .references(() => connections.id, { onDelete: 'cascade' }),
+    venueId: venueId(),
+    sealedKey: sealedSecret('sealed_key').notNull(),
+    generation: integer('generation').notNull().default(1),
+    ...timestamps(),
+  },
+  (table) => [index('venue_api_keys_venue').on(table.venueId, table.connectionId), venuePolicy('venue_api_keys')],
+);

@@ -1,0 +1,31 @@
+import { sql } from 'drizzle-orm';
+import { boolean, integer, jsonb, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import type { ConnectionId } from '../../../contracts/ids.ts';
+import { RESOURCES } from '../../../contracts/providers.ts';
+import { instant, venueId, venuePolicy } from '../columns.ts';
+import { connections } from '../connections/connections.ts';
+
+/** Versions of a connection's field mapping; at most one is active, and none means the built-in one. */
+export const fieldMappings = pgTable(
+  'field_mappings',
+  {
+    connectionId: uuid('connection_id')
+      .$type<ConnectionId>()
+      .notNull()
+      .references(() => connections.id, { onDelete: 'cascade' }),
+    resource: text('resource', { enum: RESOURCES }).notNull(),
+    version: integer('version').notNull(),
+    venueId: venueId(),
+    definition: jsonb('definition').$type<Readonly<Record<string, unknown>>>().notNull(),
+    active: boolean('active').notNull(),
+    createdAt: instant('created_at').notNull().defaultNow(),
+    createdBy: text('created_by').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.connectionId, table.resource, table.version] }),
+    uniqueIndex('field_mappings_active')
+      .on(table.connectionId, table.resource)
+      .where(sql`active`),
+    venuePolicy('field_mappings'),
+  ],
+);

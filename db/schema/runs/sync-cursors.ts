@@ -1,0 +1,29 @@
+import { pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import type { ConnectionId } from '../../../contracts/ids.ts';
+import { DIRECTIONS, RESOURCES } from '../../../contracts/providers.ts';
+import { instant, venueId, venuePolicy } from '../columns.ts';
+import { connections } from '../connections/connections.ts';
+
+/** How far incremental syncs of a connection have come, and when one went through everything. */
+export const syncCursors = pgTable(
+  'sync_cursors',
+  {
+    connectionId: uuid('connection_id')
+      .$type<ConnectionId>()
+      .notNull()
+      .references(() => connections.id, { onDelete: 'cascade' }),
+    resource: text('resource', { enum: RESOURCES }).notNull(),
+    direction: text('direction', { enum: DIRECTIONS }).notNull(),
+    venueId: venueId(),
+    /** Everything up to then is ours; null for pushes. */
+    watermark: instant('watermark'),
+    /** Of the last completed run that went through everything, whatever its mode. */
+    fullStartedAt: instant('full_started_at'),
+    fullFinishedAt: instant('full_finished_at'),
+    updatedAt: instant('updated_at').notNull().defaultNow(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.connectionId, table.resource, table.direction] }),
+    venuePolicy('sync_cursors'),
+  ],
+);

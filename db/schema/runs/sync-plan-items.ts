@@ -1,0 +1,37 @@
+import { bigint, bigserial, index, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import type { RecordId, SyncId } from '../../../contracts/ids.ts';
+import { PLAN_ACTIONS } from '../../../contracts/sync.ts';
+import { venueId, venuePolicy } from '../columns.ts';
+import { syncRuns } from './sync-runs.ts';
+
+/** What a dry run would have done, record by record. */
+export const syncPlanItems = pgTable(
+  'sync_plan_items',
+  {
+    seq: bigserial('seq', { mode: 'number' }).primaryKey(),
+    venueId: venueId(),
+    syncId: uuid('sync_id')
+      .$type<SyncId>()
+      .notNull()
+      .references(() => syncRuns.id, { onDelete: 'cascade' }),
+    /** Of a push the record's id, of a pull the provider's: what a later run finds the item by. */
+    key: text('key').notNull(),
+    action: text('action', { enum: PLAN_ACTIONS }).notNull(),
+    recordId: uuid('record_id').$type<RecordId>(),
+    sourceId: text('source_id'),
+    externalId: text('external_id'),
+    /** Names of the fields that would change; of a rejection its reason. Never values. */
+    detail: text('detail'),
+    /** Of what would be written: a later run compares. */
+    fingerprint: text('fingerprint'),
+    /** Of the reading that the item tells of; null where nothing newer can come. */
+    version: bigint('version', { mode: 'number' }),
+    /** The run that did to this record what the plan said, or tried. */
+    metBy: uuid('met_by').$type<SyncId>(),
+  },
+  (table) => [
+    uniqueIndex('sync_plan_items_key').on(table.syncId, table.key),
+    index('sync_plan_items_action').on(table.syncId, table.action, table.seq),
+    venuePolicy('sync_plan_items'),
+  ],
+);

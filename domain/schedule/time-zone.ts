@@ -1,0 +1,98 @@
+import { TIME_ZONE_NAMES } from './time-zone-names.ts';
+
+const BY_LOWER_CASE: ReadonlyMap<string, string> = new Map(TIME_ZONE_NAMES.map((name) => [name.toLowerCase(), name]));
+
+/** The name as the time zone database spells it, whatever the case of its letters; null when it is not one of `TIME_ZONE_NAMES`. */
+export function findTimeZone(name: string): string | null {
+  return BY_LOWER_CASE.get(name.toLowerCase()) ?? null;
+}
+
+/**
+ * The zone of a venue whose zone was stored before names were checked against the list: the listed zone that `Intl` takes the name for,
+ * the name itself where that zone is in no list (`SystemV/AST4`), and UTC for a name that `Intl` has forgotten.
+ */
+export function timeZoneOfStored(name: string): string {
+  const listed = findTimeZone(name);
+  if (listed !== null) return listed;
+  try {
+    return findTimeZone(new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone) ?? name;
+  } catch {
+    return 'UTC';
+  }
+}
+
+/** The calendar day in the zone, `YYYY-MM-DD`. */
+export function dayIn(timeZone: string, at: Date): string {
+  const offsetMs = offsetReader(timeZone)(at.getTime());
+  return new Date(at.getTime() + offsetMs).toISOString().slice(0, 10);
+}
+
+/** From `startsAt` until `endsAt`, exclusive, the zone's clocks are `offsetS` ahead of UTC. */
+export interface OffsetPeriod {
+  readonly startsAt: Date;
+  readonly endsAt: Date;
+  readonly offsetS: number;
+}
+
+const DAY_MS = 86_400_000;
+
+/**
+ * The zone's offsets from `from` until `to`, without gaps. Looks once in 24 hours, so a change that is undone within a day is not seen:
+ * no zone has had one (checked against Postgres for every zone, test/db/core/time-zones.test.ts).
+ */
+export function offsetPeriods(timeZone: string, from: Date, to: Date): readonly OffsetPeriod[] {
+  const offsetMsAt = offsetReader(timeZone);
+  const periods: OffsetPeriod[] = [];
+  const endMs = to.getTime();
+  let startMs = from.getTime();
+  const close = (atMs: number, offsetMs: number) => {
+    periods.push({ startsAt: new Date(startMs), endsAt: new Date(atMs), offsetS: offsetMs / 1_000 });
+    startMs = atMs;
+  };
+  let offsetMs = offsetMsAt(startMs);
+  for (let seenMs = startMs; seenMs < endMs;) {
+    const nextMs = Math.min(seenMs + DAY_MS, endMs);
+    const nextOffsetMs = offsetMsAt(nextMs);
+    if (nextOffsetMs !== offsetMs)
+      close(
+        changeBetween(seenMs, nextMs, (ms) => offsetMsAt(ms) !== offsetMs),
+        offsetMs,
+      );
+    offsetMs = nextOffsetMs;
+    seenMs = nextMs;
+  }
+  if (startMs < endMs) close(endMs, offsetMs);
+  return periods;
+}
+
+/** The first whole second at which `isAfter` holds, which it does not at `beforeMs` and does at `afterMs`. */
+function changeBetween(beforeMs: number, afterMs: number, isAfter: (ms: number) => boolean): number {
+  let [beforeS, afterS] = [Math.floor(beforeMs / 1_000), Math.ceil(afterMs / 1_000)];
+  while (afterS - beforeS > 1) {
+    const middleS = Math.floor((beforeS + afterS) / 2);
+    if (isAfter(middleS * 1_000)) afterS = middleS;
+    else beforeS = middleS;
+  }
+  return afterS * 1_000;
+}
+
+/** How far the zone's clocks are ahead of UTC at a time, in milliseconds. */
+function offsetReader(timeZone: string): (epochMs: number) => number {
+  const numeric = 'numeric' as const;
+  const format = new Intl.DateTimeFormat('en-u-ca-gregory-nu-latn', {
+    timeZone,
+    hourCycle: 'h23',
+    year: numeric,
+    month: numeric,
+    day: numeric,
+    hour: numeric,
+    minute: numeric,
+    second: numeric,
+  });
+  return (epochMs) => {
+    const wholeS = Math.floor(epochMs / 1_000) * 1_000;
+    const parts = Object.fromEntries(format.formatToParts(wholeS).map(({ type, value }) => [type, Number(value)]));
+    const { year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0 } = parts;
+    return Date.UTC(year, month - 1, day, hour, minute, second) - wholeS;
+  };
+}

@@ -1,0 +1,45 @@
+import type { LinkState } from '../../contracts/records.ts';
+
+export interface PushCandidate {
+  /** Of the record as it would be written now. */
+  readonly fingerprint: string;
+  readonly hasProblems: boolean;
+  /** Deleted by the venue. */
+  readonly deleted: boolean;
+  readonly link: {
+    readonly externalId: string | null;
+    readonly fingerprint: string | null;
+    readonly state: LinkState;
+    /** An update was sent and never answered: the remote record may be as some version in between. */
+    readonly inDoubt: boolean;
+  } | null;
+}
+
+export type PushDecision = 'create' | 'update' | 'archive' | 'unchanged' | 'reject' | 'resolve';
+
+/**
+ * What a push does with one record. Zero writes for everything that is as it was last agreed. A live record whose remote record is gone was written by the
+ * venue after the deletion, since a pull would have deleted it otherwise: it is created anew.
+ */
+export function decidePush(candidate: PushCandidate): PushDecision {
+  const { hasProblems, deleted, link } = candidate;
+  if (deleted) return mayBeInUse(link) ? 'archive' : 'unchanged';
+  if (isAgreed(candidate)) return 'unchanged';
+  return hasProblems ? 'reject' : writeOf(link);
+}
+
+function isAgreed({ fingerprint, link }: PushCandidate): boolean {
+  if (link === null || link.externalId === null || link.inDoubt) return false;
+  return link.fingerprint === fingerprint && link.state !== 'archived' && link.state !== 'gone';
+}
+
+/** A first write that was never answered may have left a remote record. */
+function mayBeInUse(link: PushCandidate['link']): boolean {
+  if (link === null || link.state === 'gone' || link.state === 'archived') return false;
+  return link.externalId !== null || link.state === 'pending';
+}
+
+function writeOf(link: PushCandidate['link']): PushDecision {
+  if (link !== null && link.externalId !== null && link.state !== 'gone') return 'update';
+  return link?.state === 'pending' ? 'resolve' : 'create';
+}

@@ -1,0 +1,238 @@
+import type { Stripe } from 'stripe';
+import { z } from 'zod';
+import type { Address, CustomerFields } from '../../../contracts/records.ts';
+import { isLongerThan } from '../../../domain/reference/characters.ts';
+import { countryCodeOf } from '../../../domain/reference/countries.ts';
+import type { MappedRecord, ProviderRecord, PullPlan, ResourceMapping, ResourceSession } from '../../provider.ts';
+import { Rereading, asToday, listEvents } from '../events.ts';
+import {
+  countOf,
+  createdWithin,
+  dated,
+  nextAfter,
+  startingAfter,
+  toPage,
+  remoteAmong,
+  versionOfEvent,
+} from '../http/lists.ts';
+import { metadataCodec } from '../http/metadata.ts';
+import { PAGE_SIZE, RECORD_ID_KEY } from './names.ts';
+import { nullWhenMissing, stillThere } from '../http/requests.ts';
+import type { Ask } from '../http/requests.ts';
+import { customerSchema, deletable, deletedSchema, listSchema, metadataOf, searchSchema } from '../http/responses.ts';
+import type { StripeCustomer } from '../http/responses.ts';
+
+const CONSENT_KEY = 'interlock_marketing_consent';
+const ourMetadata = metadataCodec([CONSENT_KEY]);
+
+// https://docs.stripe.com/api/customers/create, read 2026-11-21.
+const LIMITS = { name: 256, email: 512, phone: 20 } as const;
+
+interface CustomerPayload {
+  readonly name: string | null;
+  readonly email: string | null;
+  readonly phone: string | null;
+  readonly address:
+    { readonly [Part in 'line1' | 'line2' | 'city' | 'state' | 'postal_code' | 'country']: string | null } | null;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+// Stripe keeps no empty text: a payload that held one would differ from what comes back, and look like a change for ever.
+export const customerMapping: ResourceMapping = {
+  toPayload({ id, sourceId, fields: given }) {
+    const fields = given as CustomerFields;
+    const payload: CustomerPayload = {
+      name: fields.name || null,
+      email: fields.email || null,
+      phone: fields.phone || null,
+      address: fields.address && toStripeAddress(fields.address),
+      metadata: ourMetadata.write(
+        { id, sourceId, metadata: fields.metadata },
+        { [CONSENT_KEY]: fields.marketingConsent === null ? null : String(fields.marketingConsent) },
+      ),
+    };
+    return { payload: { ...payload }, problems: problemsOf(payload, fields) };
+  },
+  callsToWrite: () => 1,
+};
+
+export const customerPullPlan: PullPlan = { listing: [['customers']], changes: [['events']], mayVanish: true };
+
+function toStripeAddress(address: Address): CustomerPayload['address'] {
+  const { line1, line2, city, region, postalCode, country } = address;
+  // Stripe asks for a two-letter code; Stripe rejects anything else.
+  const code = country && (countryCodeOf(country) ?? country);
+  const parts = {
+    line1: line1 || null,
+    line2: line2 || null,
+    city: city || null,
+    state: region || null,
+    postal_code: postalCode || null,
+    country: code || null,
+  };
+  return Object.values(parts).every((part) => part === null) ? null : parts;
+}
+
+function problemsOf(payload: CustomerPayload, fields: CustomerFields): MappedRecord['problems'] {
+  const tooLong = (['name', 'email', 'phone'] as const).flatMap((path) =>
+    isLongerThan(payload[path] ?? '', LIMITS[path])
+      ? [{ path, message: `Stripe allows at most ${LIMITS[path]} characters.` }]
+      : [],
+  );
+  return [...tooLong, ...ourMetadata.problems(fields.metadata, payload.metadata)];
+}
+
+function toFields(customer: StripeCustomer): CustomerFields {
+  const { address, metadata } = customer;
+  const consent = metadata[CONSENT_KEY];
+  return {
+    name: customer.name,
+    email: customer.email,
+    phone: customer.phone,
+    address: address && {
+      line1: address.line1,
+      line2: address.line2,
+      city: address.city,
+      region: address.state,
+      postalCode: address.postal_code,
+      country: address.country,
+    },
+    marketingConsent: consent === undefined ? null : consent === 'true',
+    metadata: ourMetadata.read(metadata),
+  };
+}
+
+const customer = deletable('customer', customerSchema);
+/** As the event of its deletion tells it, whatever it was like. */
+const deletedCustomer = z
+  .object({ id: z.string().min(1), metadata: metadataOf.catch({}) })
+  .transform((told) => ({ ...told, deleted: true as const }));
+interface DeletedCustomer {
+  readonly id: string;
+  readonly deleted: true;
+  readonly metadata?: StripeCustomer['metadata'];
+}
+
+function toRecord(
+  told: Exclude<z.output<typeof customer>, { readonly deleted: true }> | DeletedCustomer,
+  version: number,
+): ProviderRecord {
+  const recordId = told.metadata?.[RECORD_ID_KEY] ?? null;
+  return {
+    externalId: told.id,
+    version,
+    deleted: told.deleted === true,
+    recordId,
+    fields: told.deleted === true ? null : toFields(told),
+  };
+}
+
+/** Leaves out what is null, or says '' where a null must clear an earlier value. */
+function toParams(mapped: MappedRecord, clearing: { readonly metadataKeys: readonly string[] } | null) {
+  const empty = clearing ? '' : undefined;
+  const { name, email, phone, address, metadata } = mapped.payload as unknown as CustomerPayload;
+  return {
+    name: name ?? empty,
+    email: email ?? empty,
+    phone: phone ?? empty,
+    address: address
+      ? Object.fromEntries(Object.entries(address).map(([part, value]) => [part, value ?? empty]))
+      : empty,
+    metadata: { ...(clearing && ourMetadata.clearing(clearing.metadataKeys)), ...metadata },
+  };
+}
+
+const CUSTOMER_DELETED = 'customer.deleted';
+const CUSTOMER_EVENTS = ['customer.created', 'customer.updated', CUSTOMER_DELETED];
+const readChange = asToday(customer);
+/** A deletion is one in every version, and nothing is left to be read anew. */
+const readEvent = (event: Parameters<typeof readChange>[0]) =>
+  event.type === CUSTOMER_DELETED ? (deletedCustomer.safeParse(event.object).data ?? null) : readChange(event);
+
+export function createCustomerSession(stripe: Stripe, ask: Ask): ResourceSession {
+  /** As it is now: deleted where it is missing. */
+  const read = async (externalId: string): Promise<ProviderRecord> => {
+    const askedAtMs = Date.now();
+    const found = await nullWhenMissing(ask(customer, () => stripe.customers.retrieve(externalId)));
+    return toRecord(found ?? { id: externalId, deleted: true }, ask.versionOf(askedAtMs));
+  };
+  const changed = new Rereading(ask, ({ id }) => read(id));
+  return {
+    async listPage(query) {
+      const askedAtMs = Date.now();
+      const range = { limit: PAGE_SIZE, created: createdWithin(query), ...startingAfter(query.after) };
+      if (query.stream === 'events') {
+        const page = await listEvents({ stripe, ask }, query, { types: CUSTOMER_EVENTS, read: readEvent });
+        const ended = new Set(page.told.flatMap(({ object }) => (object.deleted === true ? [object.id] : [])));
+        const { found, rejections } = await changed.readEach(page.changed.filter(({ id }) => !ended.has(id)));
+        const told = toPage(page, [
+          ...found,
+          ...page.told.map(({ created, object }) => dated(toRecord(object, versionOfEvent(created)), created)),
+        ]);
+        return { ...told, rejections: [...(told.rejections ?? []), ...rejections] };
+      }
+      const page = await ask(listSchema(customer), () => stripe.customers.list(range));
+      return toPage(
+        page,
+        page.data.map((customer) => toRecord(customer, ask.versionOf(askedAtMs))),
+      );
+    },
+
+    async count() {
+      const found = await ask(searchSchema, () =>
+        stripe.customers.search({ query: 'created>0', limit: 1, expand: ['total_count'] }),
+      );
+      return countOf(found);
+    },
+
+    versionOf: ask.versionOf,
+
+    async retrieve(externalId) {
+      const found = await read(externalId);
+      return found.deleted ? null : found;
+    },
+
+    writer: {
+      async create(mapped, { idempotencyKey }) {
+        const askedAtMs = Date.now();
+        const params = toParams(mapped, null) as Stripe.CustomerCreateParams;
+        return toRecord(
+          await ask(customer, () => stripe.customers.create(params, { idempotencyKey })),
+          ask.versionOf(askedAtMs),
+        );
+      },
+
+      async update(externalId, mapped, { idempotencyKey, clearedMetadataKeys }) {
+        const askedAtMs = Date.now();
+        const params = toParams(mapped, { metadataKeys: clearedMetadataKeys }) as Stripe.CustomerUpdateParams;
+        return toRecord(
+          stillThere(await ask(customer, () => stripe.customers.update(externalId, params, { idempotencyKey }))),
+          ask.versionOf(askedAtMs),
+        );
+      },
+
+      async archive(externalId) {
+        await nullWhenMissing(ask(deletedSchema('customer'), () => stripe.customers.del(externalId)));
+        return 'deleted';
+      },
+
+      // The list, not the search: what was just created is missing from the search for up to a minute.
+      async findRemote(hint) {
+        const { email, createdSinceEpochS, after } = hint;
+        const askedAtMs = Date.now();
+        const page = await ask(listSchema(customer), () =>
+          stripe.customers.list({
+            limit: PAGE_SIZE,
+            ...(email === null ? { created: { gte: createdSinceEpochS } } : { email }),
+            ...startingAfter(after),
+          }),
+        );
+        const remote = remoteAmong(page, hint);
+        return {
+          found: remote ? toRecord(remote, ask.versionOf(askedAtMs)) : null,
+          after: remote ? null : nextAfter(page),
+        };
+      },
+    },
+  };
+}

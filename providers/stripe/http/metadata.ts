@@ -1,0 +1,63 @@
+import { isLongerThan } from '../../../domain/reference/characters.ts';
+import type { MappedRecord } from '../../provider.ts';
+import { RECORD_ID_KEY, SOURCE_ID_KEY } from '../customers/names.ts';
+
+type Metadata = Readonly<Record<string, string>>;
+type Problems = MappedRecord['problems'];
+
+// https://docs.stripe.com/api/metadata, read 2026-11-21.
+const LIMITS = { keys: 50, key: 40, value: 500 } as const;
+
+/** How one resource keeps what Stripe has no field for beside the venue's own metadata. */
+export interface MetadataCodec {
+  /** `extras` are values of ours by key; null leaves one out. */
+  readonly write: (
+    record: { readonly id: string; readonly sourceId: string; readonly metadata: Metadata },
+    extras: Readonly<Record<string, string | null>>,
+  ) => Metadata;
+  /** The venue's own part. */
+  readonly read: (metadata: Metadata) => Metadata;
+  /** What Stripe would refuse; `written` is the result of `write`. */
+  readonly problems: (given: Metadata, written: Metadata) => Problems;
+  /** Clears every value of ours that an update does not set, and what the caller names. */
+  readonly clearing: (keys: readonly string[]) => Metadata;
+}
+
+/** `extraKeys` are this resource's keys besides the two ids; a venue's entry under one of ours is dropped. */
+export function metadataCodec(extraKeys: readonly string[]): MetadataCodec {
+  const ours = new Set([RECORD_ID_KEY, SOURCE_ID_KEY, ...extraKeys]);
+
+  /** The venue's entries as Stripe would keep them, each with its position among all: Stripe keeps no empty value. */
+  const kept = (metadata: Metadata) =>
+    Object.entries(metadata).flatMap(([key, value], index) =>
+      value === '' || ours.has(key) ? [] : [{ key, value, index }],
+    );
+
+  return {
+    write: ({ id, sourceId, metadata }, extras) => ({
+      ...Object.fromEntries(kept(metadata).map(({ key, value }) => [key, value])),
+      ...Object.fromEntries(Object.entries(extras).filter((entry): entry is [string, string] => entry[1] !== null)),
+      [RECORD_ID_KEY]: id,
+      [SOURCE_ID_KEY]: sourceId,
+    }),
+    read: (metadata) => Object.fromEntries(Object.entries(metadata).filter(([key]) => !ours.has(key))),
+    problems: (given, written) => [
+      ...kept(given).flatMap(({ key, value, index }) =>
+        entryProblems(key, value).map((message) => ({ path: `metadata.${index}`, message })),
+      ),
+      ...(Object.keys(written).length > LIMITS.keys
+        ? [{ path: 'metadata', message: `Stripe allows ${LIMITS.keys} metadata keys, ${ours.size} of which are ours.` }]
+        : []),
+    ],
+    clearing: (keys) => Object.fromEntries([...extraKeys, ...keys].map((key) => [key, ''])),
+  };
+}
+
+/** At most one: what is wrong with the key comes first. */
+function entryProblems(key: string, value: string): readonly string[] {
+  if (isLongerThan(key, LIMITS.key)) return [`Stripe allows at most ${LIMITS.key} characters in a metadata key.`];
+  if (/[[\]]/.test(key)) return ['Stripe allows no square brackets in a metadata key.'];
+  return isLongerThan(value, LIMITS.value)
+    ? [`Stripe allows at most ${LIMITS.value} characters in a metadata value.`]
+    : [];
+}

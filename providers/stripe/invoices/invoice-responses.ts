@@ -1,0 +1,45 @@
+import { z } from 'zod';
+import { decimalText, metadataOf, nullableIdOf, nullableText } from '../http/responses.ts';
+import { invoiceLineSchema } from '../transactions/transaction-responses.ts';
+
+const nullableInt = z
+  .int()
+  .nullish()
+  .transform((value) => value ?? null);
+const taxes = z
+  .array(z.object({ amount: z.int() }))
+  .nullish()
+  .transform((value) => value ?? []);
+
+/** https://docs.stripe.com/api/invoices/line_item, read 2026-11-28. */
+export const wholeLineSchema = invoiceLineSchema.extend({
+  pricing: z
+    .object({ unit_amount_decimal: decimalText })
+    .nullish()
+    .transform((value) => value ?? null),
+  taxes,
+});
+export type StripeWholeLine = z.output<typeof wholeLineSchema>;
+
+/** What we read of Stripe's Invoice (https://docs.stripe.com/api/invoices/object, read 2026-11-28). Amounts are in Stripe's units of `currency`. */
+export const wholeInvoiceSchema = z.object({
+  id: z.string().min(1),
+  object: z.literal('invoice'),
+  amount_remaining: z.int(),
+  created: z.int(),
+  currency: z.string().min(1),
+  customer: nullableIdOf,
+  due_date: nullableInt,
+  lines: z.object({ data: z.array(wholeLineSchema), has_more: z.boolean() }),
+  metadata: metadataOf,
+  number: nullableText,
+  status: z
+    .enum(['draft', 'open', 'paid', 'void', 'uncollectible'])
+    .nullish()
+    .transform((value) => value ?? 'draft'),
+  status_transitions: z.object({ finalized_at: nullableInt }),
+  subtotal: z.int(),
+  total: z.int(),
+  total_taxes: taxes,
+});
+export type StripeWholeInvoice = z.output<typeof wholeInvoiceSchema>;

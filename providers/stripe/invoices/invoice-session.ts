@@ -1,0 +1,175 @@
+import type { Stripe } from 'stripe';
+import type { InvoiceFields, InvoiceLine } from '../../../contracts/records.ts';
+import { fewAtATime } from '../../few-at-a-time.ts';
+import { rejectionOf } from '../../items.ts';
+import type { ListQuery, ProviderPage, ProviderRecord, PullPlan, ResourceSession } from '../../provider.ts';
+import { tellable, toMainUnits } from '../transactions/amounts.ts';
+import { Rereading, asToday, listEvents } from '../events.ts';
+import { wholeInvoiceSchema, wholeLineSchema } from './invoice-responses.ts';
+import type { StripeWholeInvoice, StripeWholeLine } from './invoice-responses.ts';
+import { linesOf } from './invoices.ts';
+import { createdWithin, dated, startingAfter, toPage, versionOfEvent } from '../http/lists.ts';
+import { PAGE_SIZE } from '../customers/names.ts';
+import { nullWhenMissing } from '../http/requests.ts';
+import type { Ask } from '../http/requests.ts';
+import { listSchema } from '../http/responses.ts';
+
+/** A draft can be deleted. */
+export const invoicePullPlan: PullPlan = { listing: [['invoices']], changes: [['events']], mayVanish: true };
+
+const INVOICE_DELETED = 'invoice.deleted';
+const INVOICE_EVENTS = [
+  ...[
+    'created',
+    'finalized',
+    'marked_uncollectible',
+    'overdue',
+    'overpaid',
+    'paid',
+    'payment_action_required',
+    'payment_failed',
+    'payment_succeeded',
+    'sent',
+    'updated',
+    'voided',
+  ].map((event) => `invoice.${event}`),
+  INVOICE_DELETED,
+];
+
+/** Invoices of a page that have more lines than come with them are completed a few at a time. */
+const AT_ONCE = 4;
+
+export function createInvoiceSession(stripe: Stripe, ask: Ask): ResourceSession {
+  const read = async (externalId: string): Promise<ProviderRecord> => {
+    const askedAtMs = Date.now();
+    const found = await nullWhenMissing(ask(wholeInvoiceSchema, () => stripe.invoices.retrieve(externalId)));
+    const version = ask.versionOf(askedAtMs);
+    return found ? toRecord(await complete(found), version) : gone(externalId, version);
+  };
+  const complete = async (invoice: StripeWholeInvoice): Promise<StripeWholeInvoice> => {
+    if (!invoice.lines.has_more) return invoice;
+    return { ...invoice, lines: { data: await linesOf({ stripe, ask }, invoice, wholeLineSchema), has_more: false } };
+  };
+  /** An invoice that cannot be told rejects itself. */
+  const tellEach = async (
+    told: readonly { readonly id: string; readonly tell: () => Promise<ProviderRecord> }[],
+  ): Promise<Pick<Required<ProviderPage>, 'records' | 'rejections'>> => {
+    const outcomes = await fewAtATime(told, AT_ONCE, async ({ id, tell }) => {
+      try {
+        return { record: await tell() };
+      } catch (error) {
+        return { rejection: rejectionOf(id, error) };
+      }
+    });
+    return {
+      records: outcomes.flatMap(({ record }) => record ?? []),
+      rejections: outcomes.flatMap(({ rejection }) => rejection ?? []),
+    };
+  };
+  const changed = new Rereading(ask, ({ id, type }) =>
+    type === INVOICE_DELETED ? Promise.resolve(gone(id, ask.versionOf(Date.now()))) : read(id),
+  );
+
+  async function changedInvoices(query: ListQuery): Promise<ProviderPage> {
+    const page = await listEvents({ stripe, ask }, query, {
+      types: INVOICE_EVENTS,
+      read: (event) => withType(event.type, asToday(wholeInvoiceSchema)(event)),
+    });
+    const { found, rejections } = await changed.readEach(page.changed);
+    const told = await tellEach(
+      newestOfEach(page.told).map(({ created, object: { type, invoice } }) => ({
+        id: invoice.id,
+        tell: async () =>
+          type === INVOICE_DELETED
+            ? dated(gone(invoice.id, versionOfEvent(created)), created)
+            : toRecord(await complete(invoice), versionOfEvent(created)),
+      })),
+    );
+    const listed = toPage(page, [...found, ...told.records]);
+    return { ...listed, rejections: [...(listed.rejections ?? []), ...rejections, ...told.rejections] };
+  }
+
+  return {
+    async listPage(query) {
+      if (query.stream === 'events') return changedInvoices(query);
+      const askedAtMs = Date.now();
+      const page = await ask(listSchema(wholeInvoiceSchema), () =>
+        stripe.invoices.list({ limit: PAGE_SIZE, created: createdWithin(query), ...startingAfter(query.after) }),
+      );
+      const version = ask.versionOf(askedAtMs);
+      const { records, rejections } = await tellEach(
+        page.data.map((invoice) => ({ id: invoice.id, tell: async () => toRecord(await complete(invoice), version) })),
+      );
+      const listed = toPage(page, records);
+      return { ...listed, rejections: [...(listed.rejections ?? []), ...rejections] };
+    },
+
+    // A search would count those of the last minute wrongly, and nothing depends on the figure.
+    count: () => Promise.resolve(null),
+
+    versionOf: ask.versionOf,
+
+    async retrieve(externalId) {
+      const found = await read(externalId);
+      return found.deleted ? null : found;
+    },
+
+    writer: null,
+  };
+}
+
+const withType = (type: string, invoice: StripeWholeInvoice | null) => invoice && { type, invoice };
+
+/** Events of one second are told newest first. */
+function newestOfEach<Told extends { readonly object: { readonly invoice: StripeWholeInvoice } }>(
+  told: readonly Told[],
+): readonly Told[] {
+  const seen = new Set<string>();
+  return told.filter(({ object: { invoice } }) => !seen.has(invoice.id) && seen.add(invoice.id));
+}
+
+function gone(externalId: string, version: number): ProviderRecord {
+  return { externalId, version, deleted: true, recordId: null, fields: null };
+}
+
+/** Throws for money that cannot be told in ISO 4217 minor units. */
+function toRecord(invoice: StripeWholeInvoice, version: number): ProviderRecord {
+  const { currency, customer, due_date: dueAt, status_transitions: since } = invoice;
+  const minor = (field: string, amount: number) => tellable(field, { amount, currency }).amountMinor;
+  const fields: InvoiceFields = {
+    number: invoice.number,
+    status: invoice.status,
+    issuedAt: timeOf(since.finalized_at),
+    dueAt: timeOf(dueAt),
+    customerSourceId: null,
+    currency: tellable('total', { amount: invoice.total, currency }).currency,
+    subtotalMinor: minor('subtotal', invoice.subtotal),
+    taxMinor: minor('total_taxes', sumOf(invoice.total_taxes)),
+    totalMinor: minor('total', invoice.total),
+    amountDueMinor: minor('amount_remaining', invoice.amount_remaining),
+    lines: invoice.lines.data.map(toLine),
+    metadata: invoice.metadata,
+  };
+  return {
+    externalId: invoice.id,
+    version,
+    deleted: false,
+    recordId: null,
+    fields,
+    refs: { customer, related: null, payment: null },
+  };
+}
+
+function toLine({ amount, currency, description, pricing, quantity, taxes }: StripeWholeLine): InvoiceLine {
+  return {
+    description,
+    quantity: quantity === null ? null : String(quantity),
+    unitAmount: pricing?.unit_amount_decimal == null ? null : toMainUnits(pricing.unit_amount_decimal, currency),
+    amountMinor: tellable('lines.data.amount', { amount, currency }).amountMinor,
+    taxMinor: tellable('lines.data.taxes', { amount: sumOf(taxes), currency }).amountMinor,
+    productSourceId: null,
+  };
+}
+
+const sumOf = (taxes: readonly { readonly amount: number }[]) => taxes.reduce((sum, { amount }) => sum + amount, 0);
+const timeOf = (epochS: number | null) => (epochS === null ? null : new Date(epochS * 1_000).toISOString());

@@ -1,0 +1,139 @@
+import type { Stripe } from 'stripe';
+import type { z } from 'zod';
+import type { ListQuery, ProviderPage, ProviderRecord, ResourceSession } from '../../provider.ts';
+import {
+  countOf,
+  createdWithin,
+  dated,
+  nextAfter,
+  startingAfter,
+  toPage,
+  remoteAmong,
+  versionOfEvent,
+} from '../http/lists.ts';
+import { PAGE_SIZE, RECORD_ID_KEY } from '../customers/names.ts';
+import { createProductWriter } from './product-writer.ts';
+import { productEventSubject, productSchema } from './product-responses.ts';
+import { toProductRecord } from './products.ts';
+import { nullWhenMissing } from '../http/requests.ts';
+import type { Ask } from '../http/requests.ts';
+import { deletable, eventSchema, listSchema, searchSchema, subjectIdIn } from '../http/responses.ts';
+
+const PRODUCT_EVENTS = [
+  'product.created',
+  'product.updated',
+  'product.deleted',
+  'price.created',
+  'price.updated',
+  'price.deleted',
+];
+const product = deletable('product', productSchema);
+const WITH_PRICES = { limit: PAGE_SIZE, expand: ['data.default_price'] };
+
+const productEvent = eventSchema(productEventSubject);
+type ProductEvent = z.output<typeof productEvent>;
+
+export function createProductSession(stripe: Stripe, ask: Ask): ResourceSession {
+  const productsOf = (params: Stripe.ProductListParams) =>
+    ask(listSchema(product), () => stripe.products.list({ ...WITH_PRICES, ...params }));
+
+  return {
+    async listPage(query) {
+      if (query.stream === 'events') return changes(stripe, ask, query);
+      const askedAtMs = Date.now();
+      const page = await productsOf({ created: createdWithin(query), ...startingAfter(query.after) });
+      return toPage(
+        page,
+        page.data.map((one) => toRecord(one, ask.versionOf(askedAtMs))),
+      );
+    },
+
+    // A product's time of creation cannot be searched for (https://docs.stripe.com/search#query-fields-for-products, read 2026-11-21).
+    async count() {
+      const query = "active:'true' OR active:'false'";
+      return countOf(
+        await ask(searchSchema, () => stripe.products.search({ query, limit: 1, expand: ['total_count'] })),
+      );
+    },
+
+    versionOf: ask.versionOf,
+
+    async retrieve(externalId) {
+      const askedAtMs = Date.now();
+      const retrieve = () => stripe.products.retrieve(externalId, { expand: ['default_price'] });
+      const found = await nullWhenMissing(ask(product, retrieve));
+      return found === null || found.deleted ? null : toProductRecord(found, ask.versionOf(askedAtMs));
+    },
+
+    writer: {
+      ...createProductWriter(stripe, ask),
+
+      async findRemote(hint) {
+        const askedAtMs = Date.now();
+        const page = await productsOf({ created: { gte: hint.createdSinceEpochS }, ...startingAfter(hint.after) });
+        const remote = remoteAmong(page, hint);
+        return {
+          found: remote ? toRecord(remote, ask.versionOf(askedAtMs)) : null,
+          after: remote ? null : nextAfter(page),
+        };
+      },
+    },
+  };
+}
+
+const toRecord = (one: z.output<typeof product>, version: number): ProviderRecord =>
+  one.deleted
+    ? { externalId: one.id, version, deleted: true, recordId: null, fields: null }
+    : toProductRecord(one, version);
+
+/** Two calls: an event tells the id of the default price and not its amount, so what changed is read anew; as it is now, not as it was then. */
+async function changes(stripe: Stripe, ask: Ask, query: ListQuery): Promise<ProviderPage> {
+  const range = { limit: PAGE_SIZE, created: createdWithin(query), ...startingAfter(query.after) };
+  const page = await ask(listSchema(productEvent, subjectIdIn), () =>
+    stripe.events.list({ ...range, types: PRODUCT_EVENTS }),
+  );
+  const { touched, deletions } = sorted(page.data);
+  const askedAtMs = Date.now();
+  // A page names at most a page of products. What the list does not bring is deleted. What it brings is there, also when an event of the
+  // page says that it was deleted: ids may be chosen, and it was made again since.
+  const read =
+    touched.length === 0
+      ? NOTHING_READ
+      : await ask(listSchema(product), () => stripe.products.list({ ...WITH_PRICES, ids: [...touched] }));
+  const there = new Set([
+    ...read.data.flatMap((one) => (one.deleted ? [] : one.id)),
+    ...read.unreadable.map(({ externalId }) => externalId),
+  ]);
+  const records = [
+    ...read.data.map((one) => toRecord(one, ask.versionOf(askedAtMs))),
+    ...deletions.filter(({ externalId }) => !there.has(externalId)),
+  ];
+  return toPage({ ...page, unreadable: [...page.unreadable, ...read.unreadable] }, records);
+}
+
+const NOTHING_READ = { data: [], unreadable: [] } as const;
+
+function sorted(events: readonly ProductEvent[]): {
+  readonly touched: readonly string[];
+  readonly deletions: readonly ProviderRecord[];
+} {
+  const deletions = new Map<string, ProviderRecord>();
+  const touched = new Set<string>();
+  for (const { type, created, data } of events) {
+    const subject = data.object;
+    const id = subject.object === 'product' ? subject.id : subject.product;
+    touched.add(id ?? '');
+    if (subject.object !== 'product' || type !== 'product.deleted') continue;
+    const deletion = {
+      externalId: subject.id,
+      version: versionOfEvent(created),
+      deleted: true,
+      recordId: subject.metadata[RECORD_ID_KEY] ?? null,
+      fields: null,
+    };
+    // Newest first: the first deletion that is met is the last one.
+    if (!deletions.has(subject.id)) deletions.set(subject.id, dated(deletion, created));
+  }
+  touched.delete('');
+  return { touched: [...touched], deletions: [...deletions.values()] };
+}

@@ -1,0 +1,86 @@
+import type { Stripe } from 'stripe';
+import type { ResourceWriter } from '../../provider.ts';
+import { createPriceChanger } from './price-changer.ts';
+import { knownPrice } from './prices.ts';
+import { productSchema } from './product-responses.ts';
+import { productMetadata, productPayload, toProductRecord } from './products.ts';
+import type { ProductPayload } from './products.ts';
+import { nullWhenMissing, stillThere } from '../http/requests.ts';
+import type { Ask } from '../http/requests.ts';
+import { deletable, objectWithId } from '../http/responses.ts';
+
+const WITH_PRICE = { expand: ['default_price'] };
+
+export function createProductWriter(stripe: Stripe, ask: Ask): Omit<ResourceWriter, 'findRemote'> {
+  const prices = createPriceChanger(stripe, ask);
+
+  return {
+    async create(mapped, { idempotencyKey }) {
+      const askedAtMs = Date.now();
+      const { name, description, active, images, price, metadata } = productPayload(mapped);
+      const params: Stripe.ProductCreateParams = {
+        name,
+        active,
+        metadata,
+        ...(description !== null && { description }),
+        ...(images.length > 0 && { images: [...images] }),
+        ...(price && { default_price_data: { currency: price.currency, unit_amount: price.amount } }),
+        ...WITH_PRICE,
+      };
+      return toProductRecord(
+        await ask(productSchema, () => stripe.products.create(params, { idempotencyKey })),
+        ask.versionOf(askedAtMs),
+      );
+    },
+
+    // A price's amount cannot change, and a product's default price cannot be retired: a new price, then the product, then the earlier price.
+    async update(externalId, mapped, { idempotencyKey, clearedMetadataKeys, externalState, afterLostUpdate = false }) {
+      const payload = productPayload(mapped);
+      const earlier = knownPrice(externalState);
+      const { defaultPrice, outdated, notes } = await prices.change(externalId, payload, {
+        earlier,
+        afterLostUpdate,
+        idempotencyKey,
+      });
+      const params = updateParams(payload, clearedMetadataKeys, defaultPrice);
+      const askedAtMs = Date.now();
+      const product = stillThere(
+        await ask(deletable('product', productSchema), () =>
+          stripe.products.update(externalId, params, { idempotencyKey }),
+        ),
+      );
+      await prices.retire(outdated, idempotencyKey);
+      return { ...toProductRecord(product, ask.versionOf(askedAtMs)), notes };
+    },
+
+    // Stripe deletes no product that has prices (https://docs.stripe.com/api/products/delete, read 2026-11-21).
+    async archive(externalId, { idempotencyKey }) {
+      const archived = await nullWhenMissing(
+        ask(objectWithId, () =>
+          stripe.products.update(externalId, { active: false, ...WITH_PRICE }, { idempotencyKey }),
+        ),
+      );
+      return archived ? 'archived' : 'deleted';
+    },
+  };
+}
+
+/**
+ * Says '' where an earlier value must be cleared; for the default price too, which the SDK's typings do not name
+ * (https://github.com/stripe/stripe-python/issues/658, read 2026-11-21). A default price of null stays as it is.
+ */
+function updateParams(
+  { name, description, active, images, metadata }: ProductPayload,
+  clearedKeys: readonly string[],
+  defaultPrice: string | null,
+): Stripe.ProductUpdateParams {
+  return {
+    name,
+    active,
+    description: description ?? '',
+    images: images.length > 0 ? [...images] : '',
+    metadata: { ...productMetadata.clearing(clearedKeys), ...metadata },
+    ...(defaultPrice !== null && { default_price: defaultPrice }),
+    ...WITH_PRICE,
+  };
+}

@@ -1,0 +1,186 @@
+import { migrateUp } from '../../db/core/migrate.ts';
+import { ApiClient } from '../cli/api-client.ts';
+import { isSet, serviceEnvironment } from '../processes/child-environment.ts';
+import { runDemonstration } from './demo.ts';
+import { writeJsonAtomically } from './files.ts';
+import { loadSecrets } from './secrets.ts';
+import { choosePorts } from './service-ports.ts';
+import { bringUpPostgres, bringUpSandbox, bringUpService, bringUpTemporal, withProgress } from './services.ts';
+import { messageOf, StartError } from './start-error.ts';
+import { signToken } from './tokens.ts';
+import type { DemoResult } from './demo.ts';
+import type { Env } from './home.ts';
+import type { Sandbox } from './sandbox.ts';
+import type { Stage, TemporalPlace } from './services.ts';
+
+export type BringUpOptions = Omit<Stage, 'secrets' | 'ports'> & {
+  readonly startedAtMs: number;
+  /** What the API listens on. */
+  readonly host: string;
+};
+
+/** What is known once every service is up. */
+interface Running {
+  readonly stage: Stage;
+  readonly apiUrl: string;
+  readonly databaseUrl: string;
+  readonly temporal: TemporalPlace;
+  readonly sandbox: Sandbox;
+  /** An admin of all venues; null where tokens are made elsewhere. */
+  readonly token: string | null;
+}
+
+const TOKEN_TTL_S = 30 * 24 * 3_600;
+
+/**
+ * Starts everything, runs the demonstration, writes started.json and says what to open.
+ * Returns a function that writes started.json again with the process ids of that moment.
+ */
+export async function bringUp(options: BringUpOptions): Promise<() => void> {
+  const { env, home, log, startedAtMs } = options;
+  const ports = await choosePorts(env, log);
+  const stage: Stage = { ...options, ports, secrets: loadSecrets(home.secretsFile) };
+  const running = await startServices(stage, options.host);
+  const demo = await demonstrate(running);
+  const rewrite = (): void => {
+    writeStarted(running, demo);
+  };
+  rewrite();
+  sayWhatToOpen(running, demo, Date.now() - startedAtMs);
+  return rewrite;
+}
+
+async function startServices(stage: Stage, host: string): Promise<Running> {
+  const { env, log, ports, secrets } = stage;
+  const [databaseUrl, temporal, sandbox] = await Promise.all([
+    withProgress('Postgres', log, startDatabase(stage)),
+    bringUpTemporal(stage),
+    withProgress('the sandbox', log, bringUpSandbox(stage)),
+  ]);
+  const addresses = {
+    databaseUrl,
+    temporalAddress: temporal.address,
+    temporalUiUrl: temporal.uiUrl,
+    sandbox,
+    apiPort: ports.api,
+    workerHealthPort: ports.workerHealth,
+  };
+  const environment = serviceEnvironment(env, addresses, secrets);
+  const apiUrl = `http://${reachable(host)}:${ports.api}`;
+  await withProgress(
+    'api and worker',
+    log,
+    Promise.all([
+      bringUpService(stage, {
+        name: 'worker',
+        env: environment,
+        healthUrl: `http://127.0.0.1:${ports.workerHealth}/health/ready`,
+      }),
+      bringUpService(stage, { name: 'api', env: environment, healthUrl: `${apiUrl}/health/ready` }),
+    ]),
+  );
+  stage.instance.setApiUrl(apiUrl);
+  log(`up: Postgres, Temporal, sandbox, worker, API at ${apiUrl}`);
+  return { stage, apiUrl, databaseUrl, temporal, sandbox, token: await adminToken(environment) };
+}
+
+async function startDatabase(stage: Stage): Promise<string> {
+  const url = await bringUpPostgres(stage);
+  try {
+    await migrateUp({
+      url,
+      log: (line) => {
+        stage.log(`Postgres: ${line}`);
+      },
+    });
+  } catch (error) {
+    throw new StartError(`the database could not be migrated: ${messageOf(error)}`, { cause: error });
+  }
+  return url;
+}
+
+/** Where a listener on `host` answers on this machine. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+async function adminToken(env: Env): Promise<string | null> {
+  const secret = env['JWT_SECRET'];
+  if (secret === undefined || secret === '') return null;
+  return signToken(
+    {
+      subject: 'npm-start',
+      role: 'admin',
+      venues: '*',
+      ttlSeconds: TOKEN_TTL_S,
+      issuer: env['JWT_ISSUER'] || undefined,
+      audience: env['JWT_AUDIENCE'] || undefined,
+    },
+    secret,
+  );
+}
+
+/** Null, with a line that says why, where the demonstration would reach past this machine. */
+async function demonstrate({ stage, apiUrl, sandbox, token }: Running): Promise<DemoResult | null> {
+  const { env, home, supervisor, log } = stage;
+  if (token === null) {
+    log('no demonstration: JWT_JWKS_URL is set, so tokens are made elsewhere');
+    return null;
+  }
+  if (isSet(env, 'STRIPE_API_URL')) {
+    log('no demonstration: STRIPE_API_URL is set, and its customers are made up');
+    return null;
+  }
+  return runDemonstration({
+    api: new ApiClient(apiUrl, token),
+    demoFile: home.demoFile,
+    stripeSecretKey: sandbox.stripe.secretKey,
+    log,
+    stop: supervisor.stopping,
+  });
+}
+
+function writeStarted(
+  { stage, apiUrl, databaseUrl, temporal, sandbox, token }: Running,
+  demo: DemoResult | null,
+): void {
+  writeJsonAtomically(stage.home.startedFile, {
+    apiUrl,
+    docsUrl: `${apiUrl}/docs`,
+    temporalUiUrl: temporal.uiUrl,
+    temporalAddress: temporal.address,
+    temporalNamespace: stage.namespace,
+    databaseUrl,
+    sandbox,
+    venueId: demo?.venueId ?? null,
+    connectionId: demo?.connectionId ?? null,
+    token,
+    pids: stage.instance.pids(),
+  });
+}
+
+function sayWhatToOpen({ stage, apiUrl, temporal, token }: Running, demo: DemoResult | null, tookMs: number): void {
+  const lines = ['', `  API reference    ${apiUrl}/docs`];
+  if (temporal.uiUrl !== null)
+    lines.push(`  Temporal Web UI  ${temporal.uiUrl}/namespaces/${stage.namespace}/workflows`);
+  lines.push(`  everything else  ${stage.home.startedFile}`);
+  if (demo !== null && token !== null) {
+    stage.log(`demonstration: ${describe(demo.sync.counts)}`);
+    lines.push(
+      '',
+      '  Try it:',
+      `  curl -s -H 'Authorization: Bearer ${token}' '${apiUrl}/v1/venues/${demo.venueId}/records/customers?limit=3'`,
+    );
+  }
+  lines.push(
+    '',
+    `Ready after ${(tookMs / 1_000).toFixed(1)} s${demo === null ? '' : ', first sync included'}. Ctrl-C stops everything.`,
+  );
+  stage.log(lines.join('\n'));
+}
+
+function describe({ read, created, updated, unchanged }: DemoResult['sync']['counts']): string {
+  if (read === 0) return 'the sync found nothing that has changed since the last one';
+  return `the sync read ${read} customers: ${created} created and ${updated} updated at the sandbox Stripe, ${unchanged} unchanged`;
+}

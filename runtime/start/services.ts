@@ -1,0 +1,210 @@
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isSet, webhooksUrl } from '../processes/child-environment.ts';
+import { resolveTemporal, startTemporal } from '../temporal/temporal.ts';
+import { lineLog } from './logs.ts';
+import { messageOf, StartError } from './start-error.ts';
+import { startEmbeddedPostgres } from '../postgres/postgres.ts';
+import { startNodeChild } from '../processes/node-child.ts';
+import { readReadyLine } from './sandbox.ts';
+import { waitForTemporal } from '../temporal/temporal-readiness.ts';
+import { cacheFolderOf, NODE_COMPILE_CACHE, REPOSITORY } from './home.ts';
+import { runCommand } from '../processes/run-command.ts';
+import type { Env, Home } from './home.ts';
+import type { Instance, ServiceName } from './instance.ts';
+import type { Supervisor } from '../processes/supervisor.ts';
+import type { LocalSecrets } from './secrets.ts';
+import type { Ports } from './service-ports.ts';
+import type { RunningChild } from '../processes/child-process.ts';
+import type { Sandbox } from './sandbox.ts';
+
+/** Types are stripped and code is compiled once, not at every start: one that was killed is back sooner. */
+const COMPILED_ONCE = { NODE_COMPILE_CACHE };
+
+/** What every service is started with. */
+export interface Stage {
+  readonly env: Env;
+  readonly home: Home;
+  readonly secrets: LocalSecrets;
+  readonly ports: Ports;
+  readonly supervisor: Supervisor;
+  readonly instance: Instance;
+  readonly namespace: string;
+  readonly log: (line: string) => void;
+}
+
+const logFile = ({ home }: Stage, name: ServiceName): string => path.join(home.logsFolder, `${name}.log`);
+
+/** The database of DATABASE_URL, or an embedded server that is kept up. Returns its URL. */
+export async function bringUpPostgres(stage: Stage): Promise<string> {
+  const given = stage.env['DATABASE_URL'];
+  if (given !== undefined && given !== '') return given;
+  const { url } = await stage.supervisor.keep('postgres', async () => {
+    try {
+      const server = await startEmbeddedPostgres({
+        dataFolder: stage.home.postgresFolder,
+        password: stage.secrets.databasePassword,
+        port: stage.ports.postgres,
+        database: 'interlock',
+        replaceLeftover: true,
+        log: lineLog(logFile(stage, 'postgres')),
+      });
+      const exited = server.exited.then(({ code, signal }) => signal ?? `exit code ${String(code)}`);
+      return { url: server.url, pid: server.pid, exited, stop: () => server.stop() };
+    } catch (error) {
+      throw new StartError(messageOf(error), { cause: error });
+    }
+  });
+  return url;
+}
+
+export interface TemporalPlace {
+  readonly address: string;
+  readonly uiUrl: string | null;
+}
+
+/** The server of TEMPORAL_ADDRESS, or a development server that is kept up. */
+export async function bringUpTemporal(stage: Stage): Promise<TemporalPlace> {
+  const { env, home, supervisor, log, namespace, ports } = stage;
+  const source = await resolveTemporal({ cacheFolder: cacheFolderOf(env), env, log, stop: supervisor.stopping });
+  if (source.kind === 'server') {
+    await checkGivenTemporal(stage, source.address);
+    return { address: source.address, uiUrl: env['TEMPORAL_UI_URL'] || null };
+  }
+  return supervisor.keep('temporal', (stop) =>
+    startTemporal({
+      stop,
+      binary: source.path,
+      dataFile: home.temporalFile,
+      port: ports.temporal,
+      uiPort: ports.temporalUi,
+      namespace,
+      logFile: logFile(stage, 'temporal'),
+      onSpawn: (pid) => {
+        stage.instance.setChild('temporal', pid);
+      },
+    }),
+  );
+}
+
+async function checkGivenTemporal({ env, namespace, supervisor }: Stage, address: string): Promise<void> {
+  const protectedServer = ['TEMPORAL_API_KEY', 'TEMPORAL_TLS_CA_FILE', 'TEMPORAL_TLS_CERT_FILE'].some((name) =>
+    isSet(env, name),
+  );
+  // api and worker hold the credentials of such a server and report by themselves; its owner registers search attributes.
+  if (protectedServer) return;
+  try {
+    await waitForTemporal({ address, namespace, limitMs: 10_000, stop: supervisor.stopping });
+  } catch (error) {
+    throw new StartError(
+      `TEMPORAL_ADDRESS=${address}, namespace ${namespace}: ${messageOf(error)}. Unset it to run a development server.`,
+      { cause: error },
+    );
+  }
+}
+
+export async function bringUpSandbox(stage: Stage): Promise<Sandbox> {
+  const { env, home, supervisor, ports, secrets } = stage;
+  const told: { sandbox: Sandbox | null } = { sandbox: null };
+  await supervisor.keep('sandbox', (stop) =>
+    startNodeChild({
+      stop,
+      name: 'sandbox',
+      entry: 'sandbox/main.ts',
+      env: {
+        // Nothing of the services' own environment: the stand-in has no use for their secrets.
+        PATH: env['PATH'],
+        ...COMPILED_ONCE,
+        SANDBOX_HOME: home.sandboxFolder,
+        SANDBOX_STRIPE_PORT: String(ports.sandboxStripe),
+        SANDBOX_STRIPE_CONTROL_PORT: String(ports.sandboxStripeControl),
+        ...Object.fromEntries(Object.entries(ports.standIns).map(([name, port]) => [name, String(port)])),
+        SANDBOX_STRIPE_SECRET_KEY: env['SANDBOX_STRIPE_SECRET_KEY'] || secrets.sandboxStripeSecretKey,
+        SANDBOX_STRIPE_WEBHOOK_SECRET: env['SANDBOX_STRIPE_WEBHOOK_SECRET'] || secrets.sandboxStripeWebhookSecret,
+        SANDBOX_WEBHOOKS_URL: webhooksUrl(env, ports.api),
+      },
+      logFile: logFile(stage, 'sandbox'),
+      readyWhen: {
+        line: (line) => {
+          const found = readReadyLine(line);
+          told.sandbox = found ?? told.sandbox;
+          return found !== null;
+        },
+      },
+      onSpawn: (pid) => {
+        stage.instance.setChild('sandbox', pid);
+      },
+      graceMs: 5_000,
+    }),
+  );
+  if (told.sandbox === null) throw new StartError('the sandbox did not say where it is.');
+  return told.sandbox;
+}
+
+/**
+ * Node's young generation grows to a hundred megabytes that are never given back, and the old one to a multiple of what lives in it before it
+ * is looked through. With these our services need half the memory, and no more time (`bench million`).
+ */
+const SMALL_HEAP = ['--max-semi-space-size=4', '--heap-growing-percent=50'];
+/** The same for the memory of native code: glibc keeps a pool for each of many threads, and the more of what is freed the more was once asked for at once. */
+const FEW_POOLS = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072', MALLOC_MMAP_THRESHOLD_: '131072' };
+
+/** api or worker. `healthUrl` answers 200 when it is ready. */
+export async function bringUpService(
+  stage: Stage,
+  options: { name: 'api' | 'worker'; env: Env; healthUrl: string },
+): Promise<RunningChild> {
+  const { name, env, healthUrl } = options;
+  const entry = name === 'worker' ? await bundleWorker(stage) : 'api/main.ts';
+  return stage.supervisor.keep(name, (stop) =>
+    startNodeChild({
+      stop,
+      name,
+      entry,
+      nodeArguments: SMALL_HEAP,
+      env: { ...FEW_POOLS, ...COMPILED_ONCE, ...env },
+      logFile: logFile(stage, name),
+      readyWhen: { url: healthUrl },
+      onSpawn: (pid) => {
+        stage.instance.setChild(name, pid);
+      },
+      // Longer than either takes to finish what is in hand.
+      graceMs: 30_000,
+    }),
+  );
+}
+
+/** The worker in one file, as the image has it. */
+async function bundleWorker({ supervisor }: Stage): Promise<string> {
+  const program = ['--disable-warning=ExperimentalWarning', path.join(REPOSITORY, 'worker', 'bundle.ts')];
+  try {
+    // Without secrets, which it has no use for.
+    return (
+      await runCommand(process.execPath, program, { timeoutMs: 120_000, env: COMPILED_ONCE, stop: supervisor.stopping })
+    ).trim();
+  } catch (error) {
+    throw new StartError(`The worker could not be bundled: ${messageOf(error)}.`, { cause: error });
+  }
+}
+
+/** Says that something slow is still going on, every 10 s, until `work` is done. */
+export async function withProgress<Result>(
+  what: string,
+  log: (line: string) => void,
+  work: Promise<Result>,
+): Promise<Result> {
+  const done = new AbortController();
+  const startedAt = performance.now();
+  const tell = async (): Promise<void> => {
+    for (;;) {
+      await sleep(10_000, null, { signal: done.signal, ref: false });
+      log(`still waiting for ${what}… ${Math.round((performance.now() - startedAt) / 1_000)} s`);
+    }
+  };
+  void tell().catch(() => null);
+  try {
+    return await work;
+  } finally {
+    done.abort();
+  }
+}

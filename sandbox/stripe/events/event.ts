@@ -1,0 +1,39 @@
+import type { TimelineItem } from '../../core/timeline.ts';
+import { randomId } from '../../core/ids.ts';
+
+/** The version that the stand-in speaks: the one stripe 23.1.0 pins. */
+export const API_VERSION = '2026-10-28.endive';
+
+/** Stripe answers for events of the last 30 days. */
+export const EVENT_RETENTION_SECONDS = 30 * 24 * 60 * 60;
+
+/** An event in memory and in the journal. The object is kept as it was, in JSON. */
+export interface EventRow extends TimelineItem {
+  readonly type: string;
+  /** Absent: today's. The object has the shape of that version. */
+  readonly apiVersion?: string;
+  readonly objectJson: string;
+  readonly previous: Readonly<Record<string, unknown>> | null;
+  readonly requestId: string | null;
+  readonly idempotencyKey: string | null;
+}
+
+export function anEvent(about: Omit<EventRow, 'id'>): EventRow {
+  return { id: randomId('evt_1', 23), ...about };
+}
+
+/** The event resource in JSON: https://docs.stripe.com/api/events/object. */
+export function renderEvent(event: EventRow): string {
+  const previous = event.previous === null ? '' : `,"previous_attributes":${JSON.stringify(event.previous)}`;
+  const request = JSON.stringify({ id: event.requestId, idempotency_key: event.idempotencyKey });
+  return (
+    `{"id":"${event.id}","object":"event","api_version":${JSON.stringify(event.apiVersion ?? API_VERSION)},"created":${event.created},` +
+    `"data":{"object":${event.objectJson}${previous}},"livemode":false,"pending_webhooks":0,` +
+    `"request":${request},"type":${JSON.stringify(event.type)}}`
+  );
+}
+
+/** As it is sent to the platform that its account is connected to. */
+export function renderConnectEvent(event: EventRow, account: string): string {
+  return JSON.stringify({ ...(JSON.parse(renderEvent(event)) as object), account });
+}

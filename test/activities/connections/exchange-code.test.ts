@@ -1,0 +1,169 @@
+import { describe, expect, it } from 'vitest';
+import { v7 as uuidv7 } from 'uuid';
+import { exchangeOnce } from '../../../activities/connections/exchange-code.ts';
+import type { ConnectionId, VenueId } from '../../../contracts/ids.ts';
+import type { SealedSecret } from '../../../contracts/vault.ts';
+import type {
+  AuthorizationExchangeStore,
+  BegunExchange,
+} from '../../../db/connections/authorization-exchange-store.ts';
+import type { Grant, OAuthAdapter } from '../../../providers/oauth.ts';
+import { ProviderError } from '../../../providers/provider-error.ts';
+import type { ProviderErrorDetails } from '../../../providers/provider-error.ts';
+import { Secret } from '../../../vault/secret.ts';
+
+const EXCHANGE = { venueId: uuidv7() as VenueId, connectionId: uuidv7() as ConnectionId, attemptId: 'authorize/test' };
+const GRANT: Grant = {
+  accessToken: new Secret('at'),
+  refreshToken: null,
+  accessExpiresAt: new Date('2026-11-28T07:00:00Z'),
+  refreshExpiresAt: null,
+  hardExpiresAt: null,
+  scopes: ['all'],
+  context: { realmId: '1' },
+};
+const away = () => Object.assign(new Error('write CONNECTION_CLOSED'), { code: 'CONNECTION_CLOSED' });
+const refusedBy = (details: Omit<ProviderErrorDetails, 'provider'>) =>
+  new ProviderError({ provider: 'square', ...details });
+
+/** The store, in memory: its rows survive whoever worked on them. `failures` are thrown by the next calls of a method. */
+function aStore(failures: Partial<Record<'begin' | 'keep' | 'noteFailure' | 'forget', Error[]>> = {}) {
+  let row: { state: 'sent' | 'failed' | 'granted'; sealedGrant?: SealedSecret } | null = null;
+  const failing = (method: keyof typeof failures) => {
+    const error = failures[method]?.shift();
+    if (error) throw error;
+  };
+  const begin = (): BegunExchange => {
+    failing('begin');
+    if (row?.sealedGrant) return { status: 'granted', sealedGrant: row.sealedGrant };
+    if (row?.state === 'sent') return { status: 'unanswered' };
+    const answeredBefore = row?.state === 'failed';
+    row = { state: 'sent' };
+    return { status: 'begun', answeredBefore };
+  };
+  const store: AuthorizationExchangeStore = {
+    begin: () => Promise.resolve().then(begin),
+    noteFailure: () =>
+      Promise.resolve().then(() => {
+        failing('noteFailure');
+        row = { state: 'failed' };
+      }),
+    forget: () =>
+      Promise.resolve().then(() => {
+        failing('forget');
+        row = null;
+      }),
+    findGranted: () => Promise.resolve(row?.sealedGrant ?? null),
+    keep: (_exchange, sealedGrant) =>
+      Promise.resolve().then(() => {
+        failing('keep');
+        row = { state: 'granted', sealedGrant };
+      }),
+  };
+  return { store, state: () => row?.state ?? null };
+}
+
+/** A provider that answers as it is told to, one answer a call, and what came of so many tries at the exchange. */
+function aCode(answers: readonly (Grant | Error | 'never sent')[], failures: Parameters<typeof aStore>[0] = {}) {
+  const { store, state } = aStore(failures);
+  const left = [...answers];
+  const seen: string[] = [];
+  const adapter = {
+    async exchange(_request, { call }) {
+      const answer = left.shift();
+      if (answer === 'never sent') throw refusedBy({ kind: 'rate-limited', retryAfterMs: 1 });
+      return call(() => {
+        seen.push(state() ?? 'nothing noted');
+        if (answer instanceof Error) throw answer;
+        if (!answer) throw new Error('the provider is asked too often');
+        return Promise.resolve(answer);
+      });
+    },
+  } as Pick<OAuthAdapter, 'exchange'> as OAuthAdapter;
+  const vault = { open: (sealed: SealedSecret) => Promise.resolve(new Secret(Buffer.from(sealed).toString('utf8'))) };
+  const seal = (text: Secret) => Promise.resolve(new Uint8Array(Buffer.from(text.expose())) as SealedSecret);
+  const request = {
+    code: new Secret('c'),
+    codeVerifier: new Secret('v'),
+    redirectUri: 'https://interlock.test',
+    realmId: null,
+  };
+  const calls = {
+    signal: new AbortController().signal,
+    call: <T>(work: () => Promise<T>) => Promise.resolve().then(work),
+  };
+  const outcome = async () => {
+    const done = await exchangeOnce(
+      { exchanges: store, vault },
+      { exchange: EXCHANGE, adapter, request, seal, calls, databaseAheadMs: 0 },
+    ).catch((error: unknown) => error as Error);
+    return typeof done === 'string' ? done : done instanceof Error ? 'thrown' : 'granted';
+  };
+  return { outcome, state, seen };
+}
+
+describe('the exchange of a code', () => {
+  it('is noted before the code is sent', async () => {
+    const { outcome, seen } = aCode([GRANT]);
+    expect(await outcome()).toBe('granted');
+    expect(seen).toEqual(['sent']);
+  });
+
+  it('is not repeated once it has brought a grant: a later try gets the same one', async () => {
+    const { outcome, seen } = aCode([GRANT]);
+    expect([await outcome(), await outcome(), await outcome()]).toEqual(['granted', 'granted', 'granted']);
+    expect(seen).toHaveLength(1);
+  });
+
+  it('holds what it has brought while the database is away', async () => {
+    const { outcome, state, seen } = aCode([GRANT], { keep: [away(), away()] });
+    expect([await outcome(), state(), seen.length]).toEqual(['granted', 'granted', 1]);
+  });
+
+  it('is not begun while it cannot be noted', async () => {
+    const { outcome, seen } = aCode([GRANT], { begin: [away()] });
+    expect([await outcome(), seen.length]).toEqual(['thrown', 0]);
+    expect([await outcome(), seen.length]).toEqual(['granted', 1]);
+  });
+
+  it('that has brought what cannot be kept is not repeated', async () => {
+    const { outcome, seen } = aCode([GRANT, GRANT], { keep: [new Error('refused for ever')] });
+    expect([await outcome(), await outcome(), seen.length]).toEqual(['thrown', 'answer-lost', 1]);
+  });
+
+  it.each([
+    ['the connection broke', refusedBy({ kind: 'unavailable', code: 'connection-failed' })],
+    ['nobody answered in time', refusedBy({ kind: 'unavailable', code: 'timeout' })],
+  ])('is not repeated when %s', async (_what, lost) => {
+    const { outcome, seen } = aCode([lost, GRANT]);
+    expect([await outcome(), await outcome(), seen.length]).toEqual(['answer-lost', 'answer-lost', 1]);
+  });
+
+  it.each([
+    ['our own limit held it back', 'never sent' as const, 1],
+    ['no connection could be made', refusedBy({ kind: 'unavailable', code: 'unreachable' }), 2],
+    ['the provider said 503', refusedBy({ kind: 'unavailable', httpStatus: 503 }), 2],
+    ['the provider said 429', refusedBy({ kind: 'rate-limited', httpStatus: 429 }), 2],
+  ])('is tried again when %s', async (_what, first, calls) => {
+    const { outcome, seen } = aCode([first, GRANT], { forget: [away()], noteFailure: [away()] });
+    expect([await outcome(), await outcome(), seen.length]).toEqual(['thrown', 'granted', calls]);
+  });
+
+  it('whose code was spent behind an error is not told as the provider’s refusal', async () => {
+    const { outcome } = aCode([
+      refusedBy({ kind: 'unavailable', httpStatus: 500 }),
+      refusedBy({ kind: 'needs-reauth', httpStatus: 400, code: 'invalid_grant' }),
+    ]);
+    expect([await outcome(), await outcome()]).toEqual(['thrown', 'answer-lost']);
+  });
+
+  it.each([
+    [{ kind: 'needs-reauth', httpStatus: 400, code: 'invalid_grant' }, 'code-refused'],
+    [{ kind: 'unavailable', httpStatus: 401, code: 'invalid_client' }, 'app-refused'],
+    [{ kind: 'rejected', httpStatus: 400, code: 'invalid_request' }, 'provider-refused'],
+    [{ kind: 'unexpected-response', httpStatus: 404 }, 'provider-unexpected'],
+    [{ kind: 'unexpected-response', httpStatus: 200 }, 'provider-unexpected'],
+  ] as const)('tells the true cause: %j', async (details, told) => {
+    expect(await aCode([refusedBy(details)]).outcome()).toBe(told);
+  });
+});

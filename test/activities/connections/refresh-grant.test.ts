@@ -1,0 +1,198 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { OAuthFlow, ProviderId } from '../../../contracts/providers.ts';
+import { createGrantWorld } from '../../support/worlds/grant-world.ts';
+import type { GrantWorld } from '../../support/worlds/grant-world.ts';
+
+const TOKEN_PATHS: Readonly<Record<string, string>> = {
+  quickbooks: '/oauth2/v1/tokens/bearer',
+  stripe: '/v1/oauth/token',
+  square: '/oauth2/token',
+};
+const SINGLE_USE = [
+  ['stripe', 'app'],
+  ['square', 'pkce'],
+] as const satisfies readonly (readonly [ProviderId, OAuthFlow])[];
+
+let world: GrantWorld;
+beforeAll(async () => {
+  world = await createGrantWorld();
+  await world.aWorker();
+}, 120_000);
+afterAll(() => world.close());
+beforeEach(async () => {
+  await Promise.all(Object.values(world.controls).map((control) => control.clearFaults()));
+});
+
+const onToken = (provider: ProviderId) => ({ path: TOKEN_PATHS[provider] });
+
+describe('an answer that is lost after the provider has rotated the token', () => {
+  it.each([
+    { how: 'a connection that is cut', fault: { kind: 'commit-then-fail', times: 1 } },
+    { how: 'a 500', fault: { kind: 'commit-then-fail', status: 500, times: 1 } },
+    { how: 'half an answer', fault: { kind: 'truncate', times: 1 } },
+  ])('is asked for again where the old token still works: $how', async ({ fault }) => {
+    const grant = await world.aGrant('quickbooks', 'code');
+    await world.expire(grant);
+    await world.controls.quickbooks.fault({ ...fault, match: onToken('quickbooks') });
+    expect(await world.ensureFresh(grant)).toEqual({ status: 'fresh', generation: 2 });
+    expect(await world.refreshCalls(grant)).toHaveLength(2);
+    expect(await world.works(grant)).toBe(true);
+    expect(await world.row(grant)).toMatchObject({ state: 'active', sentAt: null });
+  });
+
+  it.each(SINGLE_USE)(
+    'is said to be lost, at once, where a refresh token works once: %s %s',
+    async (provider, flow) => {
+      const grant = await world.aGrant(provider, flow);
+      await world.expire(grant);
+      await world.controls[provider].fault({ kind: 'commit-then-fail', times: 1, match: onToken(provider) });
+      const askedAt = performance.now();
+      expect(await world.ensureFresh(grant)).toEqual({ status: 'needs-reauth', generation: 1 });
+      // The promise of the design: somebody is told within five seconds.
+      expect(performance.now() - askedAt).toBeLessThan(5_000);
+      expect(await world.row(grant)).toMatchObject({
+        state: 'needs-reauth',
+        cause: expect.stringContaining('answer to a token refresh was lost') as string,
+        nextAction: expect.any(String) as string,
+        nextRefreshAt: null,
+      });
+      expect(await world.refreshCalls(grant)).toHaveLength(2);
+      expect(await world.auditOf(grant)).toEqual([
+        {
+          action: 'credentials.refreshed',
+          outcome: 'refused',
+          details: { provider, generation: 1, why: 'refresh-response-lost' },
+        },
+      ]);
+    },
+  );
+
+  it.each([408, 409, 425, 499].flatMap((status) => SINGLE_USE.map(([provider, flow]) => ({ status, provider, flow }))))(
+    'may be a $status, which tells nothing of the token: $provider $flow',
+    async ({ status, provider, flow }) => {
+      const grant = await world.aGrant(provider, flow);
+      await world.expire(grant);
+      await world.controls[provider].fault({ kind: 'commit-then-fail', status, times: 1, match: onToken(provider) });
+      await expect
+        .poll(() => world.ensureFresh(grant), { timeout: 15_000 })
+        .toEqual({ status: 'needs-reauth', generation: 1 });
+      expect(await world.auditOf(grant)).toMatchObject([
+        { outcome: 'refused', details: { why: 'refresh-response-lost' } },
+      ]);
+    },
+  );
+
+  it.each(SINGLE_USE)('costs nothing when the provider had not got so far: %s %s', async (provider, flow) => {
+    const grant = await world.aGrant(provider, flow);
+    await world.expire(grant);
+    await world.controls[provider].fault({ kind: 'reset', times: 1, match: onToken(provider) });
+    expect(await world.ensureFresh(grant)).toEqual({ status: 'fresh', generation: 2 });
+    expect(await world.works(grant)).toBe(true);
+  });
+
+  it('is no explanation for a grant that was taken back after a refusal that the provider did answer', async () => {
+    const grant = await world.aGrant('quickbooks', 'code');
+    await world.expire(grant);
+    await world.controls.quickbooks.fault({
+      kind: 'status',
+      status: 429,
+      retryAfter: 0,
+      times: 1,
+      match: onToken('quickbooks'),
+    });
+    await world.controls.quickbooks.revoke(grant.account);
+    expect(await world.ensureFresh(grant)).toMatchObject({ status: 'needs-reauth' });
+    expect(await world.row(grant)).toMatchObject({
+      cause: expect.stringContaining('taken back there, or has expired') as string,
+    });
+  });
+});
+
+describe('a dead grant', () => {
+  it.each([
+    ['quickbooks', 'code'],
+    ['stripe', 'app'],
+    ['square', 'code'],
+    ['square', 'pkce'],
+  ] as const)('is asked about once, however many ask: %s %s', async (provider, flow) => {
+    const grant = await world.aGrant(provider, flow);
+    await world.expire(grant);
+    await world.controls[provider].revoke(grant.account);
+    for (let round = 0; round < 3; round += 1) {
+      const answers = await Promise.all(Array.from({ length: 9 }, () => world.ensureFresh(grant)));
+      expect(answers).toEqual(Array.from({ length: 9 }, () => ({ status: 'needs-reauth', generation: 1 })));
+    }
+    expect(await world.refreshCalls(grant)).toHaveLength(1);
+    expect(await world.row(grant)).toMatchObject({
+      state: 'needs-reauth',
+      nextAction: expect.stringContaining('reauthorize') as string,
+    });
+  });
+});
+
+describe('an outage', () => {
+  it.each([
+    { what: '503', fault: { kind: 'status', status: 503 } },
+    { what: 'a web page', fault: { kind: 'html', status: 200 } },
+    { what: 'a web page with 401', fault: { kind: 'html', status: 401 } },
+    { what: 'cut connections', fault: { kind: 'reset' } },
+    { what: 'an empty answer', fault: { kind: 'status', status: 502, body: 'empty' } },
+    { what: '429', fault: { kind: 'status', status: 429, retryAfter: 1 } },
+  ])('never means needs-reauth, is shown, and is not made worse by us: $what', async ({ fault }) => {
+    const grant = await world.aGrant('quickbooks', 'code');
+    await world.expire(grant);
+    await world.controls.quickbooks.fault({ ...fault, match: onToken('quickbooks') });
+    expect(await world.ensureFresh(grant)).toEqual({ status: 'unavailable', generation: 1 });
+    await expect
+      .poll(() => world.row(grant), { timeout: 10_000 })
+      .toMatchObject({ state: 'degraded', cause: expect.stringContaining('syncs wait') as string });
+    const calls = (await world.refreshCalls(grant)).length;
+    expect(calls).toBeLessThanOrEqual(3);
+    await Promise.all(Array.from({ length: 9 }, () => world.ensureFresh(grant)));
+    expect(await world.refreshCalls(grant)).toHaveLength(calls);
+  });
+
+  it('ends by itself, with the token that was due, and nobody has to ask', async () => {
+    const grant = await world.aGrant('quickbooks', 'code');
+    await world.expire(grant);
+    await world.controls.quickbooks.fault({ kind: 'status', status: 503, match: onToken('quickbooks') });
+    expect(await world.ensureFresh(grant)).toEqual({ status: 'unavailable', generation: 1 });
+    await expect.poll(() => world.row(grant), { timeout: 10_000 }).toMatchObject({ state: 'degraded' });
+    await world.controls.quickbooks.clearFaults();
+    await expect
+      .poll(() => world.row(grant), { timeout: 20_000 })
+      .toMatchObject({ state: 'active', cause: null, generation: 2 });
+    expect(await world.works(grant)).toBe(true);
+  }, 40_000);
+
+  it('of an app whose own secret is refused is no venue’s fault', async () => {
+    const grant = await world.aGrant('quickbooks', 'code');
+    await world.expire(grant);
+    await world.controls.quickbooks.fault({
+      kind: 'status',
+      status: 401,
+      code: 'invalid_client',
+      match: onToken('quickbooks'),
+    });
+    expect(await world.ensureFresh(grant)).toMatchObject({ status: 'unavailable' });
+    await expect.poll(() => world.row(grant), { timeout: 10_000 }).toMatchObject({ state: 'degraded' });
+  });
+});
+
+describe('clocks that disagree', () => {
+  it.each([10, -10])('by %i minutes keep a token in use, and are survived when it is refused', async (minutes) => {
+    const grant = await world.aGrant('quickbooks', 'code');
+    await world.controls.quickbooks.clock(minutes * 60_000);
+    try {
+      await world.expire(grant);
+      expect(await world.ensureFresh(grant)).toEqual({ status: 'fresh', generation: 2 });
+      expect(await world.works(grant)).toBe(true);
+      // Asked again at once it is still good: nobody refreshes in circles.
+      expect(await world.ensureFresh(grant)).toEqual({ status: 'fresh', generation: 2 });
+      expect(await world.ensureFresh(grant, { rejectedGeneration: 2 })).toEqual({ status: 'fresh', generation: 3 });
+      expect(await world.refreshCalls(grant)).toHaveLength(2);
+    } finally {
+      await world.controls.quickbooks.clock(0);
+    }
+  });
+});

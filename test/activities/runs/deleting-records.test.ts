@@ -1,0 +1,104 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createDisconnectingActivities } from '../../../activities/connections/disconnect.ts';
+import type { DeletionCursor } from '../../../contracts/connections.ts';
+import { createAuditStore } from '../../../db/core/audit-store.ts';
+import { FIRST_DELETION, createDisconnectionStore } from '../../../db/connections/disconnection-store.ts';
+import type { DisconnectionStore } from '../../../db/connections/disconnection-store.ts';
+import { createSyncWorld } from '../../support/worlds/sync-world.ts';
+import type { TestVenue } from '../../support/worlds/sync-world.ts';
+
+type World = Awaited<ReturnType<typeof createSyncWorld>>;
+
+describe('deleting the records of a connection', () => {
+  let world: World;
+  let store: DisconnectionStore;
+  beforeAll(async () => {
+    world = await createSyncWorld();
+    store = createDisconnectionStore(world.database.db, createAuditStore(world.database.db));
+  });
+  afterEach(() => vi.restoreAllMocks());
+  afterAll(() => world.close());
+
+  const activity = (disconnections = store) =>
+    createDisconnectingActivities({ disconnections, runs: world.runs, log: world.deps.log }).deleteRecords;
+  const left = async ({ venueId }: TestVenue) =>
+    (await world.database.admin<{ id: string }[]>`select id from customers where venue_id = ${venueId}`).length;
+  /** 1,200 records that a connection brought; the first 1,100 by id are another connection's too, so that they stay. */
+  async function aVenueWithRecordsThatStay() {
+    const venue = await world.aVenue();
+    const { id: connectionId } = await world.connections.saveWithApiKey({
+      ...venue,
+      connectionId: crypto.randomUUID() as TestVenue['connectionId'],
+      provider: 'stripe',
+      environment: 'sandbox',
+      account: { id: `acct_${crypto.randomUUID()}`, name: null },
+      scopes: [],
+      sealedKey: Uint8Array.from([1]) as never,
+    });
+    const { admin } = world.database;
+    await admin`insert into customers (id, venue_id, source_id, name) select gen_random_uuid(), ${venue.venueId}, 'stripe:cus_' || n, 'A customer' from generate_series(1, 1200) n`;
+    const link = (of: string, limit: number) => admin`
+      insert into record_links (connection_id, resource, record_id, venue_id, external_id, state, record_version, synced_at, brought)
+      select ${of}, 'customers', id, ${venue.venueId}, substr(source_id, 8), 'linked', 1, now(), true from customers where venue_id = ${venue.venueId} order by id limit ${limit}`;
+    await link(venue.connectionId, 1_200);
+    await link(connectionId, 1_100);
+    return venue;
+  }
+  /** Time passes with every batch, as if each took longer than one activity may work. */
+  function withSlowBatches(): DisconnectionStore {
+    let nowMs = performance.now();
+    vi.spyOn(performance, 'now').mockImplementation(() => nowMs);
+    return {
+      ...store,
+      deleteSome: async (...args) => {
+        nowMs += 120_000;
+        return store.deleteSome(...args);
+      },
+    };
+  }
+
+  it('ends although more records stay in front than one activity comes past', async () => {
+    const venue = await aVenueWithRecordsThatStay();
+    const deleteRecords = activity(withSlowBatches());
+    const input = { ...venue, requestedBy: 'an-admin' };
+    const cursors: (DeletionCursor | null)[] = [];
+    // As the workflow asks: each answer goes into the next input.
+    for (let turn = 0; turn < 12 && cursors.at(-1) !== null; turn += 1) {
+      const cursor = cursors.at(-1);
+      cursors.push(await new MockActivityEnvironment().run(deleteRecords, { ...input, ...(cursor && { cursor }) }));
+    }
+    expect(cursors.at(-1)).toBeNull();
+    expect(await left(venue)).toBe(1_100);
+  });
+
+  it('goes on behind its last heartbeat when an attempt breaks off, not at its input', async () => {
+    const venue = await aVenueWithRecordsThatStay();
+    const beats: DeletionCursor[] = [];
+    let batches = 0;
+    const failing: DisconnectionStore = {
+      ...store,
+      deleteSome: (...args) => ((batches += 1) === 3 ? Promise.reject(new Error('lost')) : store.deleteSome(...args)),
+    };
+    const environment = new MockActivityEnvironment();
+    environment.on('heartbeat', (cursor: DeletionCursor) => beats.push(cursor));
+    await expect(environment.run(activity(failing), { ...venue, requestedBy: 'an-admin' })).rejects.toThrow();
+    expect(beats).toHaveLength(2);
+
+    const asked: DeletionCursor[] = [];
+    const watched: DisconnectionStore = {
+      ...store,
+      deleteSome: (ref, cursor, limit) => {
+        asked.push(cursor);
+        return store.deleteSome(ref, cursor, limit);
+      },
+    };
+    await new MockActivityEnvironment({ heartbeatDetails: beats.at(-1) }).run(activity(watched), {
+      ...venue,
+      requestedBy: 'an-admin',
+      cursor: FIRST_DELETION,
+    });
+    expect(asked[0]).toEqual(beats.at(-1));
+    expect(await left(venue)).toBe(1_100);
+  });
+});

@@ -1,0 +1,271 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ActivityCancellationDetails } from '@temporalio/common';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createCredentials } from '../../../activities/connections/credentials.ts';
+import { createSyncChunkActivities } from '../../../activities/sync/sync-chunk.ts';
+import { FAILURE } from '../../../contracts/failures.ts';
+import type { SyncConnectionInput } from '../../../contracts/sync.ts';
+import { createBudgetStore } from '../../../db/budgets/budget-store.ts';
+import { createProviders } from '../../../providers/registry.ts';
+import { createTemporalLogger } from '../../../worker/temporal-logger.ts';
+import { aStrangeServer } from '../../providers/stripe/stripe-world.ts';
+import { until } from '../../support/eventually.ts';
+import type { TestVenue } from '../../support/worlds/sync-world.ts';
+import { createSyncWorld } from '../../support/worlds/sync-world.ts';
+
+type World = Awaited<ReturnType<typeof createSyncWorld>>;
+
+const WORKER_SHUTDOWN = new ActivityCancellationDetails({ workerShutdown: true });
+const CANCEL = new ActivityCancellationDetails({ cancelRequested: true });
+
+describe('a chunk that is interrupted', () => {
+  let world: World;
+  let hurried: World;
+  let venue: TestVenue;
+
+  beforeAll(async () => {
+    [world, hurried] = await Promise.all([createSyncWorld(), createSyncWorld({ chunkMs: 700 })]);
+  });
+  afterAll(() => Promise.all([world.close(), hurried.close()]));
+  beforeEach(async () => {
+    await world.stripe.reset();
+    venue = await world.aVenue();
+  });
+
+  const stored = async () =>
+    Number(
+      (await world.database.admin`select count(*) from customers where venue_id = ${venue.venueId}`)[0]?.['count'],
+    );
+  const kept = async (syncId: string) =>
+    (
+      await world.database
+        .admin`select phase, waiting_for, done::int, provider_calls::int from sync_runs where id = ${syncId}`
+    )[0]!;
+
+  async function aSlowPull(count = 3_000) {
+    await world.stripe.seed({ resource: 'customers', count });
+    await world.stripe.limits({ latencyMs: 200, requestsPerSecond: 0 });
+    const input = await world.open(venue, 'pull', 'full');
+    await world.begin(input);
+    return input;
+  }
+
+  /** As soon as something is kept, and long before everything is. */
+  async function interrupt(
+    input: SyncConnectionInput,
+    stage: MockActivityEnvironment,
+    details: ActivityCancellationDetails,
+  ) {
+    await until(async () => Number((await kept(input.syncId))['done']) > 0, {
+      limitMs: 20_000,
+      what: 'something is kept',
+      everyMs: 10,
+    });
+    cancel(stage, details);
+  }
+
+  function cancel(stage: MockActivityEnvironment, details: ActivityCancellationDetails) {
+    stage.cancel(details.workerShutdown ? 'WORKER_SHUTDOWN' : 'CANCELLED', details);
+  }
+
+  it('hands over when its worker goes down, keeps all that was read, and another goes on from there', async () => {
+    const input = await aSlowPull();
+    const stage = world.aStage();
+    const chunk = world.chunk(input, stage);
+    const [outcome] = await Promise.allSettled([chunk, interrupt(input, stage, WORKER_SHUTDOWN)]);
+
+    expect(outcome).toMatchObject({
+      status: 'rejected',
+      reason: { type: 'Interrupted', nonRetryable: false, nextRetryDelay: expect.any(Number) as number },
+    });
+    const { done } = await kept(input.syncId);
+    expect(done).toBeGreaterThan(0);
+    expect(await stored()).toBe(done);
+
+    await world.stripe.limits({ latencyMs: 0, requestsPerSecond: 0 });
+    expect(await world.chunk(input)).toMatchObject({ status: 'done' });
+    expect(await world.finish(input)).toMatchObject({ done: 3_000, counts: { read: 3_000, created: 3_000 } });
+    expect(await stored()).toBe(3_000);
+  });
+
+  it('hands a push over with every answer kept: nothing is written twice', async () => {
+    await world.load(venue, 120);
+    await world.stripe.limits({ latencyMs: 60, requestsPerSecond: 60 });
+    const input = await world.open(venue, 'push', 'full');
+    await world.begin(input);
+    const stage = world.aStage();
+    const [outcome] = await Promise.allSettled([world.chunk(input, stage), interrupt(input, stage, WORKER_SHUTDOWN)]);
+    expect(outcome).toMatchObject({ status: 'rejected', reason: { type: 'Interrupted' } });
+    expect((await kept(input.syncId))['done']).toBe((await world.stripe.customers()).length);
+
+    await world.stripe.limits({ latencyMs: 0, requestsPerSecond: 0 });
+    while ((await world.chunk(input)).status === 'more');
+    expect(await world.finish(input)).toMatchObject({ done: 120, counts: { created: 120 } });
+    expect(await world.stripe.customers()).toHaveLength(120);
+    expect((await world.stripe.writes()).length).toBe(120);
+  });
+
+  it('ends as stopped when the activity is cancelled, with all that was read', async () => {
+    const input = await aSlowPull();
+    const stage = world.aStage();
+    const [outcome] = await Promise.allSettled([world.chunk(input, stage), interrupt(input, stage, CANCEL)]);
+    expect(outcome).toMatchObject({ status: 'fulfilled', value: { status: 'stopped' } });
+    expect(await world.finish(input, 'cancelled')).toMatchObject({ outcome: 'cancelled', done: await stored() });
+    expect(await stored()).toBeLessThan(3_000);
+  });
+
+  it('cuts calls that hang a few seconds after it was asked to stop', async () => {
+    const input = await aSlowPull(150);
+    await world.stripe.fault({ kind: 'slow', delayMs: 25_000 });
+    const stage = world.aStage();
+    const startedAt = performance.now();
+    const hanging = sleep(1_000).then(() => {
+      cancel(stage, WORKER_SHUTDOWN);
+    });
+    const [outcome] = await Promise.allSettled([world.chunk(input, stage), hanging]);
+    expect(outcome).toMatchObject({ status: 'rejected', reason: { type: 'Interrupted' } });
+    expect(performance.now() - startedAt).toBeLessThan(15_000);
+  }, 40_000);
+
+  it('ends with more to do when its time is up, and the next chunks bring the rest exactly once', async () => {
+    const own = await hurried.aVenue();
+    await hurried.stripe.seed({ resource: 'customers', count: 4_000 });
+    await hurried.stripe.limits({ latencyMs: 150 });
+    const input = await hurried.open(own, 'pull', 'full');
+    await hurried.begin(input);
+    const chunks = [await hurried.chunk(input)];
+    await hurried.stripe.limits({ latencyMs: 50 });
+    while (chunks.at(-1)?.status === 'more' && chunks.length < 60) chunks.push(await hurried.chunk(input));
+    expect(chunks[0]).toMatchObject({ status: 'more' });
+    expect(chunks.at(-1)).toMatchObject({ status: 'done', done: 4_000 });
+    expect(await hurried.finish(input)).toMatchObject({
+      outcome: 'completed',
+      counts: { read: 4_000, created: 4_000 },
+    });
+  });
+
+  it('is done at once when everything was already read: a lost answer repeats no work', async () => {
+    await world.stripe.seed({ resource: 'customers', count: 20 });
+    const input = await world.open(venue, 'pull', 'full');
+    await world.begin(input);
+    await world.chunk(input);
+    const calls = (await world.stripe.calls()).length;
+    expect(await world.chunk(input)).toMatchObject({ status: 'done', done: 20 });
+    expect(await world.stripe.calls()).toHaveLength(calls);
+  });
+
+  it('says that it waits for the provider, and stops saying so with the next attempt', async () => {
+    await world.stripe.seed({ resource: 'customers', count: 20 });
+    await world.stripe.fault({ kind: 'status', status: 503, retryAfter: 4, times: 1 });
+    const input = await world.open(venue, 'pull', 'full');
+    await world.begin(input);
+    await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.unavailable, nextRetryDelay: 4_000 });
+    expect(await kept(input.syncId)).toMatchObject({
+      phase: 'waiting',
+      waiting_for: { what: 'provider-unavailable', until: expect.any(String) as string },
+    });
+    expect(await world.chunk(input)).toMatchObject({ status: 'done' });
+    expect(await kept(input.syncId)).toMatchObject({ phase: 'running', waiting_for: null });
+  });
+
+  describe('for good', () => {
+    /** The same activities with some parts replaced. */
+    const attempt = (input: SyncConnectionInput, parts: Partial<typeof world.deps>, number = 1) =>
+      new MockActivityEnvironment({ attempt: number }, { logger: createTemporalLogger(world.deps.log) }).run(
+        createSyncChunkActivities({
+          ...world.deps,
+          ...parts,
+          credentials: createCredentials({ ...world.deps, ...parts }),
+        }).syncChunk,
+        input,
+      );
+    const begun = async (direction: 'push' | 'pull' = 'pull') => {
+      const input = await world.open(venue, direction, 'full');
+      await world.begin(input);
+      return input;
+    };
+
+    it('gives up on answers that nobody understands after ten attempts without progress, not before', async () => {
+      const input = await begun();
+      const strange = await aStrangeServer((_req, res) =>
+        res.writeHead(200, { 'content-type': 'text/html' }).end('<html>a portal</html>'),
+      );
+      const providers = createProviders(
+        { stripe: { apiUrl: strange.apiUrl, requestsPerSecond: 1_000 } },
+        createBudgetStore(world.database.db),
+      );
+      for (let failures = 1; failures < 10; failures += 1)
+        await expect(attempt(input, { providers })).rejects.toMatchObject({
+          type: FAILURE.unexpectedResponse,
+          nonRetryable: false,
+        });
+      await expect(attempt(input, { providers })).rejects.toMatchObject({
+        type: FAILURE.unexpectedResponse,
+        nonRetryable: true,
+      });
+      await strange.close();
+    });
+
+    it('calls nobody once its connection is gone', async () => {
+      const connections = { ...world.connections, find: () => Promise.resolve(null) };
+      await expect(attempt(await begun(), { connections })).rejects.toMatchObject({
+        type: FAILURE.connectionGone,
+        nonRetryable: true,
+      });
+      expect(await world.stripe.calls()).toHaveLength(0);
+    });
+
+    it('opens no credentials that were sealed for another venue', async () => {
+      const other = await world.aVenue();
+      const connections = { ...world.connections, findApiKey: () => world.connections.findApiKey(other) };
+      await expect(attempt(await begun(), { connections })).rejects.toMatchObject({
+        type: FAILURE.credentialsUnreadable,
+        nonRetryable: true,
+      });
+      expect(await world.stripe.calls()).toHaveLength(0);
+    });
+
+    it('takes no lease while all slots are taken, and says when to come back', async () => {
+      const input = await begun();
+      const connection = await world.connections.find(venue);
+      const account = {
+        provider: 'stripe',
+        environment: 'sandbox',
+        externalAccountId: connection!.account!.id,
+      } as const;
+      const taken = await world.deps.providers.lease(account, { holder: 'another run', slots: 1_000 });
+      await expect(world.chunk(input)).rejects.toMatchObject({
+        type: FAILURE.rateLimited,
+        nonRetryable: false,
+        nextRetryDelay: 5_000,
+      });
+      await taken.release();
+      expect(await world.chunk(input)).toMatchObject({ status: 'done' });
+    });
+
+    it.each(['push', 'pull'] as const)(
+      'stops a %s whose results cannot be stored, keeps the cursor where it was, and loses nothing',
+      async (direction) => {
+        if (direction === 'push') await world.load(venue, 30);
+        else await world.stripe.seed({ resource: 'customers', count: 1_000 });
+        const input = await begun(direction);
+        const fail = () => Promise.reject(Object.assign(new Error('row of ada@private.example'), { code: '53100' }));
+        const broken = { pulls: { ...world.pulls, commit: fail }, pushes: { ...world.pushes, commit: fail } };
+        await expect(attempt(input, broken)).rejects.toMatchObject({
+          type: 'Internal',
+          nonRetryable: false,
+          message: 'Error 53100',
+        });
+        expect(await kept(input.syncId)).toMatchObject({ done: 0 });
+
+        while ((await world.chunk(input)).status === 'more');
+        expect(await world.finish(input)).toMatchObject({
+          outcome: 'completed',
+          done: direction === 'push' ? 30 : 1_000,
+        });
+        expect(await world.stripe.customers()).toHaveLength(direction === 'push' ? 30 : 1_000);
+      },
+    );
+  });
+});

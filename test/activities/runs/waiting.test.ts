@@ -1,0 +1,204 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { FAILURE } from '../../../contracts/failures.ts';
+import type { SyncConnectionInput } from '../../../contracts/sync.ts';
+import { Secret } from '../../../vault/secret.ts';
+import { createSealer } from '../../../vault/sealer.ts';
+import { until } from '../../support/eventually.ts';
+import type { TestVenue } from '../../support/worlds/sync-world.ts';
+import { aCustomer, createSyncWorld } from '../../support/worlds/sync-world.ts';
+
+type World = Awaited<ReturnType<typeof createSyncWorld>>;
+
+describe('a run that has to wait', () => {
+  let world: World;
+  let venue: TestVenue;
+
+  beforeAll(async () => {
+    world = await createSyncWorld();
+  });
+  afterAll(() => world.close());
+  beforeEach(async () => {
+    await world.stripe.reset();
+    await world.stripe.limits({ requestsPerSecond: 0, latencyMs: 0 });
+    venue = await world.aVenue();
+    await world.stripe.seed({ resource: 'customers', count: 5 });
+  });
+
+  const row = async ({ syncId }: SyncConnectionInput) =>
+    (await world.database.admin`select phase, waiting_for, rate_per_second from sync_runs where id = ${syncId}`)[0]!;
+  const phases = async ({ syncId }: SyncConnectionInput) =>
+    [
+      ...(await world.database
+        .admin`select code from sync_logs where sync_id = ${syncId} and action = 'phase' order by seq`),
+    ].map(({ code }) => code as string);
+  const begun = async (of = venue) => {
+    const input = await world.open(of, 'pull', 'full');
+    await world.begin(input);
+    return input;
+  };
+  /** As Temporal makes its nth attempt. */
+  const attempt = (input: SyncConnectionInput, nth: number) => world.chunk(input, world.aStage({ attempt: nth }));
+  const newKey = async (secretKey: string) => {
+    const sealedKey = await createSealer(world.keyring).seal(new Secret(secretKey), {
+      ...venue,
+      purpose: 'provider-api-key',
+    });
+    const connection = await world.connections.find(venue);
+    await world.connections.saveWithApiKey({
+      ...venue,
+      provider: 'stripe',
+      environment: 'sandbox',
+      account: connection!.account!,
+      scopes: [],
+      sealedKey,
+    });
+  };
+
+  it.each([
+    [
+      'the provider limits its rate for long',
+      { kind: 'status', status: 429, retryAfter: 120 },
+      'rate-limit',
+      FAILURE.rateLimited,
+    ],
+    ['the provider is down', { kind: 'status', status: 503 }, 'provider-unavailable', FAILURE.unavailable],
+    ['the provider cuts every connection', { kind: 'reset' }, 'provider-unavailable', FAILURE.unavailable],
+    [
+      'something in between answers for the provider',
+      { kind: 'html' },
+      'provider-unexpected-response',
+      FAILURE.unexpectedResponse,
+    ],
+    ['the key is refused', { kind: 'status', status: 401 }, 'needs-reauth', FAILURE.needsReauth],
+  ] as const)('says what for while %s, since when, and no longer once it goes on', async (_when, fault, what, type) => {
+    const input = await begun();
+    await world.stripe.fault({ match: {}, ...fault });
+    await expect(world.chunk(input)).rejects.toMatchObject({ type });
+    const waiting = await row(input);
+    expect(waiting).toMatchObject({ phase: 'waiting', waiting_for: { what, since: expect.any(String) as string } });
+    if (what !== 'needs-reauth') {
+      await expect(world.chunk(input)).rejects.toMatchObject({ type });
+      expect((await row(input))['waiting_for']).toMatchObject({
+        since: (waiting['waiting_for'] as { since: string }).since,
+      });
+    }
+    await world.stripe.clearFaults();
+    // The pause that the provider asked for is everybody's: it is over.
+    await world.database.admin`delete from provider_budgets`;
+    if (what === 'needs-reauth') await newKey(world.sandbox.secretKey);
+
+    while ((await world.chunk(input)).status === 'more');
+
+    expect(await row(input)).toMatchObject({ phase: 'running', waiting_for: null });
+    expect(await phases(input)).toEqual(['queued', 'estimating', 'running', 'waiting', 'running']);
+    expect((await world.finish(input)).counts).toMatchObject({ created: 5 });
+  });
+
+  it.each(['pull', 'push'] as const)(
+    'says so of a %s too when the provider asks for one short pause after another, and counts it as a failure',
+    async (direction) => {
+      const input = await world.open(venue, direction, 'full');
+      if (direction === 'push') await world.customers.upsertMany(venue.venueId, [aCustomer(1)]);
+      await world.begin(input);
+      await world.stripe.fault({ match: {}, kind: 'status', status: 429, retryAfter: 1 });
+      await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.rateLimited });
+      expect(await row(input)).toMatchObject({ phase: 'waiting', waiting_for: { what: 'rate-limit', failures: 1 } });
+    },
+  );
+
+  it('goes on saying so until something has succeeded, not only until it tries', async () => {
+    const input = await begun();
+    await world.stripe.fault({ match: { path: '/v1/customers$' }, kind: 'status', status: 503, times: 1 });
+    await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.unavailable });
+    await world.stripe.clearFaults();
+    await world.stripe.fault({ match: {}, kind: 'slow', delayMs: 1_500, times: 1 });
+    const chunk = world.chunk(input);
+    const fence = async () =>
+      Number((await world.database.admin`select fence from sync_runs where id = ${input.syncId}`)[0]!['fence']);
+    await until(async () => (await fence()) === 2, { limitMs: 10_000, what: 'the second attempt has begun' });
+    expect(await row(input)).toMatchObject({ phase: 'waiting', waiting_for: { what: 'provider-unavailable' } });
+    await chunk;
+    expect(await row(input)).toMatchObject({ phase: 'running', waiting_for: null });
+  });
+
+  it('tells when it looks again where the provider says so', async () => {
+    const input = await begun();
+    await world.stripe.fault({ match: {}, kind: 'status', status: 429, retryAfter: 300 });
+    const before = Date.now();
+    await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.rateLimited });
+    const until = Date.parse(((await row(input))['waiting_for'] as { until: string }).until);
+    expect(until).toBeGreaterThanOrEqual(before + 290_000);
+    expect(until).toBeLessThanOrEqual(Date.now() + 310_000);
+  });
+
+  it.each([
+    ['a provider that is down', { kind: 'status', status: 503 }, FAILURE.unavailable, 8],
+    [
+      'a long pause that the provider asks for',
+      { kind: 'status', status: 429, retryAfter: 60 },
+      FAILURE.rateLimited,
+      8,
+    ],
+    ['answers that nobody understands', { kind: 'html' }, FAILURE.unexpectedResponse, 10],
+  ] as const)('spends no worker on %s for ever: the workflow waits instead', async (_what, fault, type, most) => {
+    const input = await begun();
+    await world.stripe.fault({ match: {}, ...fault });
+    for (let failures = 1; failures < most; failures += 1)
+      await expect(attempt(input, failures)).rejects.toMatchObject({ type, nonRetryable: false });
+    await expect(attempt(input, most)).rejects.toMatchObject({ type, nonRetryable: true });
+  });
+
+  it('is tried again as often as it gets somewhere', async () => {
+    await world.stripe.seed({ resource: 'customers', count: 300 });
+    const input = await begun();
+    await world.stripe.fault({ match: { path: '/v1/customers$', nth: 2 }, kind: 'status', status: 503, times: 100 });
+    await expect(attempt(input, 50)).rejects.toMatchObject({ type: FAILURE.unavailable, nonRetryable: false });
+  });
+
+  it('takes no key for refused that was replaced while the call was on its way', async () => {
+    const input = await begun();
+    await world.stripe.limits({ latencyMs: 2_000 });
+    await world.stripe.fault({ match: {}, kind: 'commit-then-fail', status: 401, times: 20 });
+    const chunk = world.chunk(input);
+    chunk.catch(() => undefined);
+    const onItsWay = async () =>
+      (
+        (await (await fetch(`${world.sandbox.controlUrl}/faults`)).json()) as {
+          readonly data: readonly { readonly struck: number }[];
+        }
+      ).data.some(({ struck }) => struck > 0);
+    await until(onItsWay, { limitMs: 10_000, what: 'the call is on its way' });
+    await newKey(world.sandbox.secretKey);
+    await expect(chunk).rejects.toMatchObject({ type: FAILURE.needsReauth });
+    expect(await world.connections.find(venue)).toMatchObject({ state: 'active' });
+    await world.stripe.clearFaults();
+    await world.stripe.limits({ latencyMs: 0 });
+    while ((await world.chunk(input)).status === 'more');
+    expect(await row(input)).toMatchObject({ phase: 'running', waiting_for: null });
+  });
+
+  it('holds up no other venue: neither its run nor its connection shows anything', async () => {
+    const account = await world.stripe.addAccount();
+    const other = await world.aVenue(account.secretKey);
+    const [mine, theirs] = [await begun(), await begun(other)];
+    await world.stripe.fault({ match: {}, kind: 'status', status: 401, times: 1 });
+    await expect(world.chunk(mine)).rejects.toMatchObject({ type: FAILURE.needsReauth });
+    expect(await world.connections.find(other)).toMatchObject({ state: 'active' });
+    while ((await world.chunk(theirs)).status === 'more');
+    expect(await row(theirs)).toMatchObject({ phase: 'running', waiting_for: null });
+    await world.progress.park(
+      { ...mine, venueId: other.venueId },
+      { what: 'quota', since: new Date().toISOString(), until: null, error: null },
+    );
+    expect(await row(mine)).toMatchObject({ waiting_for: { what: 'needs-reauth' } });
+  });
+
+  it('shows nothing of it once it has ended', async () => {
+    const input = await begun();
+    await world.stripe.fault({ match: {}, kind: 'status', status: 503 });
+    await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.unavailable });
+    await world.finish(input, 'cancelled');
+    await world.progress.park(input, { what: 'quota', since: new Date().toISOString(), until: null, error: null });
+    expect(await row(input)).toMatchObject({ phase: 'finished', waiting_for: null });
+  });
+});

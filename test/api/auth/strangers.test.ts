@@ -1,0 +1,289 @@
+import { randomBytes } from 'node:crypto';
+import { SignJWT, UnsecuredJWT } from 'jose';
+import { v7 as uuidv7 } from 'uuid';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Endpoint } from '../../../api/http/endpoint.ts';
+import { ROLES } from '../../../api/auth/caller.ts';
+import { RECORD_KINDS } from '../../../api/schemas/records/index.ts';
+import { RESOURCES } from '../../../contracts/providers.ts';
+import type { ConnectionId, VenueId } from '../../../contracts/ids.ts';
+import type { Resource } from '../../../contracts/providers.ts';
+import { aKey, aToken, createApiWorld, JWT_SECRET } from '../api-world.ts';
+import type { ApiWorld, SendOptions } from '../api-world.ts';
+
+let api: ApiWorld;
+let venueId: string;
+let ids: Readonly<Record<string, string>>;
+
+beforeAll(async () => {
+  api = await createApiWorld();
+  venueId = await api.aVenue();
+  // Without the default schedules of a connection: no request that only reads may make up for them.
+  api.scheduleGateway.away = true;
+  const connectionId = await api.aConnection(venueId as never);
+  api.scheduleGateway.away = false;
+  await api.scheduleGateway.put(
+    {
+      venueId: venueId as VenueId,
+      connectionId: connectionId as ConnectionId,
+      provider: 'stripe',
+      resource: 'customers',
+      direction: 'pull',
+    },
+    { timing: { everyMs: 3_600_000 }, jitterMs: 0 },
+  );
+  const records = await Promise.all(
+    RESOURCES.map(async (resource) => [ID_NAMES[resource], await aRecord(resource)] as const),
+  );
+  const sync = await api.send('POST', `/v1/venues/${venueId}/syncs`, { json: aSync(connectionId) });
+  ids = {
+    venueId,
+    connectionId,
+    ...Object.fromEntries(records),
+    syncId: sync.json.id,
+    dryRunId: await aPlan(connectionId),
+    provider: 'stripe',
+    resource: 'customers',
+    jobId: (await api.send('POST', '/v1/admin/keys/rotate')).json.id,
+  };
+});
+afterAll(() => api.close());
+
+const ID_NAMES = {
+  products: 'productId',
+  customers: 'customerId',
+  inventory: 'inventoryId',
+  transactions: 'transactionId',
+  invoices: 'invoiceId',
+} as const;
+
+/** What makes a record whole. */
+const FIELDS: Readonly<Record<Resource, object>> = {
+  products: { name: 'P' },
+  customers: {},
+  inventory: { productSourceId: 'p', location: 'Counter', quantity: '1', countedAt: '2026-01-01T00:00:00Z' },
+  transactions: {
+    kind: 'payment',
+    occurredAt: '2026-01-01T00:00:00Z',
+    amountMinor: 1,
+    currency: 'EUR',
+    status: 'succeeded',
+  },
+  invoices: { status: 'open', currency: 'EUR', totalMinor: 1 },
+};
+
+async function aRecord(resource: Resource): Promise<string> {
+  const path = `/v1/venues/${venueId}/records/${resource}`;
+  await api.send('POST', `${path}/batch`, { json: { records: [{ sourceId: 'a', ...FIELDS[resource] }] } });
+  return (await api.send('GET', path)).json.data[0]?.id ?? '';
+}
+
+/** A dry run that has ended: only such a run has a plan. */
+async function aPlan(connectionId: string): Promise<string> {
+  const { id } = (
+    await api.send('POST', `/v1/venues/${venueId}/syncs`, { json: { ...aSync(connectionId), dryRun: true } })
+  ).json;
+  await api.database
+    .admin`update sync_runs set phase = 'finished', outcome = 'completed', finished_at = now() where id = ${id}`;
+  return id;
+}
+
+const aSync = (connectionId: string) => ({ connectionId, resource: 'customers', direction: 'push', mode: 'full' });
+
+/** A body that each operation would take. */
+function bodyOf(endpoint: Endpoint): SendOptions {
+  const bodies: Record<string, unknown> = {
+    createVenue: { name: 'New', timeZone: 'UTC', currency: 'EUR' },
+    changeVenue: { name: 'Changed' },
+    ...Object.fromEntries(
+      RESOURCES.flatMap((resource) => {
+        const {
+          words: { one, many },
+        } = RECORD_KINDS[resource];
+        return [
+          [`load${many}`, { records: [{ sourceId: 'b', ...FIELDS[resource] }] }],
+          [`replace${one}`, FIELDS[resource]],
+          [`change${one}`, { metadata: { changed: 'yes' } }],
+        ];
+      }),
+    ),
+    createConnection: aKey(api.sandbox.secretKey),
+    startSync: aSync(ids['connectionId'] ?? ''),
+    putSchedule: { every: '1d' },
+  };
+  const json = bodies[endpoint.name];
+  return json === undefined ? {} : { json };
+}
+
+const pathOf = (endpoint: Endpoint, values: Readonly<Record<string, string>> = ids) => {
+  const path =
+    endpoint.path.includes('/plan') && values['syncId'] === ids['syncId']
+      ? endpoint.path.replace('{syncId}', '{dryRunId}')
+      : endpoint.path;
+  return path.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '');
+};
+const call = (endpoint: Endpoint, options: SendOptions, values?: Readonly<Record<string, string>>) =>
+  api.send(endpoint.method.toUpperCase(), pathOf(endpoint, values), { ...bodyOf(endpoint), ...options });
+
+async function forEvery(endpoints: readonly Endpoint[], check: (endpoint: Endpoint) => Promise<void>): Promise<void> {
+  expect(endpoints.length).toBeGreaterThan(0);
+  for (const endpoint of endpoints) await check(endpoint);
+}
+
+describe('a stranger', () => {
+  it('gets 401 with a challenge on every operation, and nothing is done', async () => {
+    const before = await dump();
+    await forEvery(api.endpoints, async (endpoint) => {
+      const answer = await call(endpoint, { token: null });
+      expect.soft(answer, endpoint.name).toMatchObject({ status: 401, json: { code: 'not-authenticated' } });
+      expect.soft(answer.headers.get('www-authenticate'), endpoint.name).toBe('Bearer realm="interlock"');
+    });
+    expect(await dump()).toEqual(before);
+  });
+
+  it('learns nothing of a venue outside the token: every operation answers as for one that does not exist', async () => {
+    const elsewhere = await aToken({ venues: [uuidv7()] });
+    const all = await aToken();
+    const before = await dump();
+    await forEvery(
+      api.endpoints.filter(({ path }) => path.includes('{venueId}')),
+      async (endpoint) => {
+        const theirs = await call(endpoint, { token: elsewhere });
+        const missing = await call(endpoint, { token: all }, { ...ids, venueId: uuidv7() });
+        expect.soft(theirs, endpoint.name).toMatchObject({ status: 404, json: { code: 'venue-not-found' } });
+        expect.soft({ ...theirs.json, requestId: '' }, endpoint.name).toEqual({ ...missing.json, requestId: '' });
+      },
+    );
+    expect(await dump()).toEqual(before);
+  });
+
+  it('finds nothing of another venue under its own', async () => {
+    const own = await api.aVenue('Own');
+    const token = await aToken({ venues: [own] });
+    const items = api.endpoints.filter(({ path }) => /\{venueId\}.*\{/.test(path));
+    await forEvery(items, async (endpoint) => {
+      expect
+        .soft(await call(endpoint, { token }, { ...ids, venueId: own }), endpoint.name)
+        .toMatchObject({ status: 404 });
+    });
+    const start = await api.send('POST', `/v1/venues/${own}/syncs`, { token, json: aSync(ids['connectionId'] ?? '') });
+    expect(start).toMatchObject({ status: 404, json: { code: 'connection-not-found' } });
+    const filtered = await api.send(
+      'GET',
+      `/v1/venues/${own}/records/customers?connectionId=${ids['connectionId'] ?? ''}`,
+      { token },
+    );
+    expect(filtered.json).toEqual({ data: [], nextCursor: null });
+  });
+
+  it.each(['not-a-uuid', '00000000-0000-0000-0000-00000000000', '%2e%2e%2f'])(
+    'gets 404 for %s in the place of any id',
+    async (id) => {
+      await forEvery(
+        api.endpoints.filter(({ path }) => path.includes('{')),
+        async (endpoint) => {
+          const names = [...endpoint.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? '');
+          const wrong = { ...ids, [names.at(-1) ?? '']: id };
+          expect.soft(await call(endpoint, {}, wrong), endpoint.name).toMatchObject({ status: 404 });
+        },
+      );
+    },
+  );
+});
+
+describe('a role', () => {
+  it.each(ROLES)('%s gets 403 from every operation above it, and nothing is done', async (role) => {
+    const token = await aToken({ role });
+    const above = api.endpoints.filter((endpoint) => ROLES.indexOf(endpoint.role) > ROLES.indexOf(role));
+    const before = await dump();
+    for (const endpoint of above) {
+      const answer = await call(endpoint, { token });
+      expect.soft(answer, endpoint.name).toMatchObject({ status: 403, json: { code: 'forbidden' } });
+    }
+    expect(await dump()).toEqual(before);
+    expect(above.length).toBe({ viewer: 40, operator: 7, admin: 0 }[role]);
+  });
+
+  it('viewer reads everything of a venue, and changes nothing by it', async () => {
+    const before = await dump();
+    const token = await aToken({ role: 'viewer', venues: [venueId] });
+    const reads = api.endpoints.filter(({ method, stream, role }) => method === 'get' && !stream && role === 'viewer');
+    await forEvery(reads, async (endpoint) => {
+      expect.soft(await call(endpoint, { token }), endpoint.name).toMatchObject({ status: 200 });
+      expect.soft(await dump(), endpoint.name).toEqual(before);
+    });
+  });
+});
+
+describe('a token', () => {
+  const secret = new TextEncoder().encode(JWT_SECRET);
+  const soon = () => Math.floor(Date.now() / 1000) + 60;
+  const sign = (claims: Record<string, unknown>, key: Uint8Array = secret, alg = 'HS256') =>
+    new SignJWT(claims).setProtectedHeader({ alg }).sign(key);
+  const good = () => ({ sub: 'someone', role: 'viewer', venues: '*', exp: soon() });
+
+  it.each<[string, () => Promise<string> | string]>([
+    ['that is good for longer than this service allows', () => sign({ ...good(), exp: soon() + 30 * 24 * 3_600 })],
+    ['that has expired', () => sign({ ...good(), exp: soon() - 120 })],
+    ['without an expiry', () => sign({ sub: 'someone', role: 'viewer', venues: '*' })],
+    ['without a subject', () => sign({ role: 'viewer', venues: '*', exp: soon() })],
+    ['without venues', () => sign({ sub: 'someone', role: 'viewer', exp: soon() })],
+    ['with a venue that is no id', () => sign({ ...good(), venues: ['all'] })],
+    ['with a role that is none', () => sign({ ...good(), role: 'root' })],
+    ['with a list of roles', () => sign({ ...good(), role: ['admin'] })],
+    ['that is not valid yet', () => sign({ ...good(), nbf: soon() })],
+    ['signed with another secret', () => sign(good(), randomBytes(32))],
+    ['signed with another algorithm', () => sign(good(), new Uint8Array(randomBytes(64)), 'HS512')],
+    ['of HS512 under our own secret', () => sign(good(), new Uint8Array([...secret, ...secret]), 'HS512')],
+    [
+      'without a signature',
+      () => new UnsecuredJWT({ role: 'admin', venues: '*' }).setSubject('someone').setExpirationTime(soon()).encode(),
+    ],
+    ['of another shape', () => 'three.little.words'],
+    ['cut short', async () => (await sign(good())).slice(0, -2)],
+  ])('%s is refused', async (_case, make) => {
+    const answer = await api.send('GET', '/v1/venues', { token: await make() });
+    expect(answer).toMatchObject({ status: 401, json: { code: 'not-authenticated' } });
+    expect(answer.headers.get('www-authenticate')).toMatch(/^Bearer realm="interlock"/);
+  });
+
+  it.each([['Basic dXNlcjpwYXNz'], ['Bearer'], ['Bearer  '], ['token abc']])(
+    'in the header %s is refused',
+    async (authorization) => {
+      expect(await api.send('GET', '/v1/venues', { token: null, headers: { authorization } })).toMatchObject({
+        status: 401,
+      });
+    },
+  );
+
+  it('in the query is refused as no token', async () => {
+    const token = await aToken();
+    expect(await api.send('GET', `/v1/venues?access_token=${token}`, { token: null })).toMatchObject({ status: 401 });
+    expect(
+      await api.send('GET', `/v1/venues/${venueId}/syncs/${ids['syncId'] ?? ''}/events?access_token=${token}`, {
+        token: null,
+      }),
+    ).toMatchObject({ status: 401 });
+  });
+});
+
+/** Everything that a request could have changed. */
+async function dump(): Promise<unknown> {
+  const { admin } = api.database;
+  const tables = await admin<
+    { name: string }[]
+  >`select relname as name from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace order by relname`;
+  const rows = await Promise.all(tables.map(({ name }) => admin`select * from ${admin(name)} order by 1, 2`));
+  const { inputs, disconnected, withdrawn, looked, tested } = api.connectionGateway;
+  return [
+    rows.map((result) => [...result]),
+    api.gateway.started.length,
+    api.gateway.cancelled.length,
+    inputs.size,
+    disconnected.length,
+    withdrawn.length,
+    looked.length,
+    tested.length,
+    [...api.scheduleGateway.kept],
+  ];
+}

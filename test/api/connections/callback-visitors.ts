@@ -1,0 +1,76 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
+import { attemptOf } from '../../../api/connections/authorize.ts';
+import type { VenueId } from '../../../contracts/ids.ts';
+import type { ProviderId } from '../../../contracts/providers.ts';
+import { createApiWorld } from '../api-world.ts';
+import type { Answered, ApiWorld, SendOptions } from '../api-world.ts';
+
+export const CODE = 'canary-code_0123456789';
+
+export interface Begun {
+  readonly connectionId: string;
+  readonly state: string;
+  readonly attempt: string;
+}
+
+/** Owners of accounts and what their browsers do, against an API for the tests of a file. Each begins with a venue of its own, with everything answering and every attempt succeeding. */
+export function createVisitors() {
+  let api: ApiWorld;
+  let venueId: VenueId;
+
+  beforeAll(async () => {
+    api = await createApiWorld();
+  });
+  beforeEach(async () => {
+    venueId = await api.aVenue();
+  });
+  afterEach(() => {
+    const { connectionGateway } = api;
+    connectionGateway.away = false;
+    connectionGateway.noWorker = false;
+    connectionGateway.lateWorker = false;
+    connectionGateway.end = ({ connectionId }) => ({ outcome: 'connected', connectionId });
+  });
+  afterAll(() => api.close());
+
+  return {
+    api: () => api,
+    anAttempt: async (provider: ProviderId = 'square', more: object = {}): Promise<Begun> => {
+      const { json } = await api.send('POST', `/v1/venues/${venueId}/connections`, {
+        json: { provider, environment: api.environmentOf(provider), ...more },
+      });
+      const state = new URL(json.authorizationUrl).searchParams.get('state') ?? '';
+      return { connectionId: json.id, state, attempt: attemptOf(state) };
+    },
+    visit: (
+      query: string | Readonly<Record<string, string>>,
+      {
+        provider = 'square',
+        method = 'GET',
+        ...options
+      }: SendOptions & { readonly provider?: string; readonly method?: string } = {},
+    ) =>
+      api.send(
+        method,
+        `/oauth/${provider}/callback?${typeof query === 'string' ? query : new URLSearchParams(query).toString()}`,
+        { token: null, ...options },
+      ),
+    handedOver: ({ attempt }: Begun) =>
+      api.connectionGateway.callbacks.filter((callback) => callback.attempt === attempt),
+  };
+}
+
+/** What every page of the callback keeps, whatever it says. */
+export function expectPage(answer: Answered, status: number, code?: string): void {
+  expect(answer.status).toBe(status);
+  expect(answer.headers.get('content-type')).toBe('text/html; charset=utf-8');
+  expect(answer.headers.get('cache-control')).toBe('no-store');
+  expect(answer.headers.get('referrer-policy')).toBe('no-referrer');
+  const policy = answer.headers.get('content-security-policy') ?? '';
+  expect(policy).toMatch(
+    /^default-src 'none'; style-src 'sha256-[\w+/=]+'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'$/,
+  );
+  expect(answer.text).toMatch(/^<!doctype html>\n<html lang="en">[^]*<title>[^<]+<\/title>[^]*<main>\n<h1>[^<]+<\/h1>/);
+  expect(answer.text).not.toMatch(/<script|<img|<link|<form|<a |\son\w+=|https?:/);
+  if (code !== undefined) expect(answer.text).toContain(`Code: ${code}`);
+}

@@ -1,0 +1,76 @@
+import type { Client, Connection } from '@temporalio/client';
+import { v7 as uuidv7 } from 'uuid';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createConnectionGateway } from '../../../api/temporal/connection-gateway.ts';
+import type { ConnectionGateway } from '../../../api/temporal/connection-gateway.ts';
+import { keepConnectionFreshWorkflowId } from '../../../contracts/connections.ts';
+import type { ConnectionId, VenueId } from '../../../contracts/ids.ts';
+import { awayTemporal, useTemporalClient } from '../../support/services/temporal.ts';
+
+// No worker runs here: workflows stay where the gateway has put them.
+let connection: Connection;
+let client: Client;
+let gateway: ConnectionGateway;
+
+beforeAll(async () => {
+  const temporal = await useTemporalClient();
+  ({ client, connection } = temporal);
+  gateway = createConnectionGateway({ ...temporal, providerName: () => 'Square', acceptTimeoutMs: 1_000 });
+});
+afterAll(() => connection.close());
+
+const aConnection = () =>
+  ({ venueId: uuidv7() as VenueId, connectionId: uuidv7() as ConnectionId, provider: 'square' }) as const;
+
+describe('the owner of a connection', () => {
+  it('is started where it is not running, once, and told to look again', async () => {
+    const ours = aConnection();
+    await Promise.all([gateway.lookAgain(ours), gateway.lookAgain(ours), gateway.lookAgain(ours)]);
+    const handle = client.workflow.getHandle(keepConnectionFreshWorkflowId(ours.connectionId));
+    const signals =
+      (await handle.fetchHistory()).events?.filter(
+        (event) => event.workflowExecutionSignaledEventAttributes?.signalName === 'grantReplaced',
+      ) ?? [];
+    expect(signals).toHaveLength(3);
+    expect(await (await handle.describe()).staticSummary()).toBe('Square: keep the connection fresh');
+    await handle.terminate('test');
+  });
+
+  it('is told of a revocation, also while no worker runs, in a signal that carries nothing', async () => {
+    const ours = aConnection();
+    await gateway.accessRevoked(ours);
+    await gateway.accessRevoked(ours);
+    const handle = client.workflow.getHandle(keepConnectionFreshWorkflowId(ours.connectionId));
+    const signals = (await handle.fetchHistory()).events?.flatMap(
+      ({ workflowExecutionSignaledEventAttributes: signal }) =>
+        signal ? [[signal.signalName, signal.input?.payloads?.length ?? 0]] : [],
+    );
+    expect(signals).toEqual([
+      ['accessRevoked', 0],
+      ['accessRevoked', 0],
+    ]);
+    await handle.terminate('test');
+  });
+
+  it('that nobody works for does not take a disconnection, and says so', async () => {
+    await expect(gateway.disconnect(aConnection(), { records: 'keep', requestedBy: 'alice' })).rejects.toMatchObject({
+      code: 'worker-unavailable',
+    });
+  });
+});
+
+describe('while Temporal is away', () => {
+  it('every question is answered in time, as one to repeat', async () => {
+    const nowhere = awayTemporal();
+    const away = createConnectionGateway({ ...nowhere, providerName: () => 'Square', acceptTimeoutMs: 1_000 });
+    const ours = aConnection();
+    await Promise.all([
+      ...[away.lookAgain(ours), away.accessRevoked(ours), away.test(ours)].map((question: Promise<unknown>) =>
+        expect(question).rejects.toMatchObject({ code: 'temporal-unavailable' }),
+      ),
+      // Whether Temporal or the worker is away cannot be told apart here: nobody answers.
+      expect(away.disconnect(ours, { records: 'keep', requestedBy: 'alice' })).rejects.toMatchObject({ status: 503 }),
+    ]);
+    await nowhere.connection.close();
+  }, 60_000);
+});

@@ -1,0 +1,133 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { VenueId } from '../../../contracts/ids.ts';
+import { PROVIDERS } from '../../../contracts/providers.ts';
+import { createBudgetStore } from '../../../db/budgets/budget-store.ts';
+import { STRIPE_CAPABILITIES } from '../../../providers/stripe/capabilities.ts';
+import { aConnection } from '../../db/builders.ts';
+import { aToken, createApiWorld } from '../api-world.ts';
+import type { ApiWorld } from '../api-world.ts';
+
+let api: ApiWorld;
+beforeAll(async () => {
+  api = await createApiWorld();
+});
+afterAll(() => api.close());
+
+interface Integration {
+  readonly provider: string;
+  readonly configured: boolean;
+  readonly toSet: readonly string[];
+}
+
+describe('the integrations', () => {
+  it('are every provider, with what it can do here', async () => {
+    const answer = await api.send('GET', '/v1/integrations');
+    const data = answer.json.data as unknown as readonly Integration[];
+    expect(data.map(({ provider }) => provider)).toEqual([...PROVIDERS]);
+    const { resources, connect, limits } = STRIPE_CAPABILITIES;
+    expect(data[0]).toEqual({
+      ...{
+        provider: 'stripe',
+        displayName: 'Stripe',
+        configured: true,
+        supported: true,
+        toSet: [],
+        flows: ['connect', 'app'],
+        environment: 'sandbox',
+        resources,
+        connect,
+      },
+      // The operator's own budget, which the calls really go by.
+      limits: {
+        sandbox: { requestsPerSecond: 2_000, concurrency: limits.sandbox.concurrency },
+        production: { requestsPerSecond: 2_000, concurrency: limits.production.concurrency },
+      },
+    });
+  });
+
+  it.each([
+    ['square', ['code', 'pkce'], 'sandbox'],
+    ['quickbooks', ['code'], 'sandbox'],
+    ['mailchimp', ['code'], 'production'],
+  ])(
+    'list %s with the flows that its app can be asked by, and no resources yet',
+    async (provider, flows, environment) => {
+      const { json } = await api.send('GET', `/v1/integrations/${provider}`);
+      expect(json).toMatchObject({
+        provider,
+        configured: true,
+        supported: true,
+        toSet: [],
+        flows,
+        environment,
+        resources: [],
+      });
+      expect((await api.send('GET', `/v1/integrations/${provider}/status`)).json).toEqual({ provider, budgets: [] });
+    },
+  );
+
+  it.each(['paypal', 'Stripe', '019a0000-0000-7000-8000-000000000000'])('answer 404 for %s', async (provider) => {
+    for (const path of ['', '/status'])
+      expect(await api.send('GET', `/v1/integrations/${provider}${path}`)).toMatchObject({
+        status: 404,
+        json: { code: 'provider-not-found' },
+      });
+  });
+});
+
+describe('the status of an integration', () => {
+  interface Budget {
+    readonly accountId: string;
+    readonly requestsPerSecond: number;
+    readonly allowedPerSecond: number;
+    readonly waitMs: number;
+    readonly concurrencyInUse: number;
+  }
+  const statusFor = async (venues: readonly string[] | '*') =>
+    (
+      (await api.send('GET', '/v1/integrations/stripe/status', { token: await aToken({ role: 'viewer', venues }) }))
+        .json as unknown as { budgets: readonly Budget[] }
+    ).budgets;
+
+  /** An account that a venue has connected and that was called. */
+  async function aCalledAccount(): Promise<{ venueId: VenueId; accountId: string; key: string }> {
+    const venueId = await api.aVenue();
+    const { account } = await aConnection(api.database.db, venueId);
+    const key = `stripe/sandbox/${account!.id}`;
+    await createBudgetStore(api.database.db).reserve(key, { ratePerSecond: 2_000, lane: 'bulk', maxWaitMs: 1_000 });
+    return { venueId, accountId: account!.id, key };
+  }
+
+  it('shows the budgets of the caller’s own accounts and of nobody else', async () => {
+    const [mine, also, theirs] = [await aCalledAccount(), await aCalledAccount(), await aCalledAccount()];
+    const ids = async (venues: readonly string[] | '*') =>
+      (await statusFor(venues)).map(({ accountId }) => accountId).sort();
+    expect(await ids([mine.venueId])).toEqual([mine.accountId]);
+    expect(await ids([mine.venueId, also.venueId])).toEqual([mine.accountId, also.accountId].sort());
+    expect(await ids([await api.aVenue()])).toEqual([]);
+    expect(await ids('*')).toEqual(expect.arrayContaining([mine.accountId, also.accountId, theirs.accountId]));
+  });
+
+  it('shows a slowed-down account as what is let through, and what is leased out', async () => {
+    const { venueId, key, accountId } = await aCalledAccount();
+    const budgets = createBudgetStore(api.database.db);
+    expect(await statusFor([venueId])).toEqual([
+      {
+        environment: 'sandbox',
+        accountId,
+        requestsPerSecond: 2_000,
+        allowedPerSecond: 2_000,
+        waitMs: 0,
+        concurrency: STRIPE_CAPABILITIES.limits.sandbox.concurrency,
+        concurrencyInUse: 0,
+      },
+    ]);
+    await budgets.throttle(key, { ratePerSecond: 2_000, pauseMs: 60_000 });
+    await budgets.acquireLease(key, { holder: 'a run', slots: 5, maxSlots: 24, ttlMs: 60_000 });
+    await budgets.acquireLease(key, { holder: 'a dead run', slots: 3, maxSlots: 24, ttlMs: 0 });
+    const [slowed] = await statusFor([venueId]);
+    expect(slowed).toMatchObject({ requestsPerSecond: 2_000, concurrencyInUse: 5 });
+    expect(slowed!.allowedPerSecond).toBeLessThan(2_000);
+    expect(slowed!.waitMs).toBeGreaterThan(30_000);
+  });
+});

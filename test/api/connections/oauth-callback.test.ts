@@ -1,0 +1,232 @@
+import { describe, expect, it } from 'vitest';
+import { PROBLEMS } from '../../../api/errors/problems.ts';
+import type { AuthorizationRefusal } from '../../../contracts/connections.ts';
+import { AUTHORIZATION_REFUSALS } from '../../../contracts/connections.ts';
+import { createApiWorld, RETURN_URL } from '../api-world.ts';
+import { CODE, createVisitors, expectPage } from './callback-visitors.ts';
+import type { Begun } from './callback-visitors.ts';
+
+const { api, anAttempt, visit, handedOver } = createVisitors();
+
+const refuseAll = (code: AuthorizationRefusal) => {
+  api().connectionGateway.end = ({ connectionId }) => ({ outcome: 'refused', connectionId, code });
+};
+
+describe('an owner who comes back from the provider', () => {
+  it('sees that the account is connected, and the code is handed over sealed', async () => {
+    const begun = await anAttempt();
+    const answer = await visit({ state: begun.state, code: CODE, response_type: 'code' });
+    expectPage(answer, 200);
+    expect(answer.text).toContain('Square is connected');
+    expect(answer.text).toContain(begun.connectionId);
+    const [handed] = handedOver(begun);
+    expect(handed?.callback).toMatchObject({ kind: 'approved' });
+    expect(JSON.stringify(handed)).not.toContain(CODE);
+    expect(answer.text + JSON.stringify([...answer.headers])).not.toContain(CODE);
+    expect(answer.text).not.toContain(begun.state);
+  });
+
+  it.each([
+    ['name', 'Corner <Café>', 'Corner &lt;Café&gt;'],
+    ['id where it has no name', null, 'MLB1'],
+  ])('is told which venue has gained access to which account, by its %s', async (_case, name, shown) => {
+    const begun = await anAttempt();
+    await api().database
+      .admin`update connections set state = 'active', external_account_id = 'MLB1', account_name = ${name} where id = ${begun.connectionId}`;
+    await api().database
+      .admin`update venues set name = 'Harbour & Sons' where id = (select venue_id from connections where id = ${begun.connectionId})`;
+    const names = `The venue “Harbour &amp; Sons” at Interlock has gained access to the Square account “${shown}”.`;
+    const first = await visit({ state: begun.state, code: CODE });
+    expectPage(first, 200);
+    expect(first.text).toContain(names);
+    const looked = await api().send('GET', `/oauth/attempts/${begun.attempt}`, { token: null });
+    expect(looked.text).toContain(names);
+  });
+
+  it('is told that it takes longer, on a page that looks again by itself and then says how it ended', async () => {
+    api().connectionGateway.end = null;
+    const begun = await anAttempt();
+    const answer = await visit({ state: begun.state, code: CODE });
+    expectPage(answer, 202);
+    const [, path] =
+      /<meta http-equiv="refresh" content="3;url=(\/oauth\/attempts\/[0-9a-f]{32})">/.exec(answer.text) ?? [];
+    const look = () => api().send('GET', path ?? '', { token: null });
+    expectPage(await look(), 202);
+    api().connectionGateway.finish(begun.attempt, 'ended', {
+      outcome: 'connected',
+      connectionId: begun.connectionId as never,
+    });
+    const end = await look();
+    expectPage(end, 200);
+    expect(end.text).not.toContain('refresh');
+    api().connectionGateway.finish(begun.attempt, 'failed', null);
+    expectPage(await look(), 500, 'authorization-failed');
+  });
+
+  it.each(AUTHORIZATION_REFUSALS)('who was refused for %s reads why, under its code and status', async (reason) => {
+    refuseAll(reason);
+    const begun = await anAttempt();
+    const answer = await visit({ state: begun.state, code: CODE });
+    const code = /Code: ([a-z-]+)</.exec(answer.text)?.[1] ?? '';
+    expect(Object.keys(PROBLEMS)).toContain(code);
+    expectPage(answer, PROBLEMS[code as keyof typeof PROBLEMS].status, code);
+    expect(answer.text).toContain('Square was not connected');
+  });
+
+  it('after denying it reads so, and the attempt is over', async () => {
+    const begun = await anAttempt();
+    expectPage(
+      await visit({ state: begun.state, error: 'access_denied', error_description: 'user_denied' }),
+      403,
+      'authorization-denied',
+    );
+    expect(handedOver(begun)).toEqual([{ attempt: begun.attempt, callback: { kind: 'denied' } }]);
+    expectPage(await visit({ state: begun.state, code: CODE }), 409, 'authorization-used');
+  });
+
+  it('with QuickBooks brings the company along, and with no other provider', async () => {
+    const intuit = await anAttempt('quickbooks');
+    await visit({ state: intuit.state, code: CODE, realmId: '9341453' }, { provider: 'quickbooks' });
+    expect(handedOver(intuit)[0]?.callback).toMatchObject({ kind: 'approved', realmId: '9341453' });
+    const square = await anAttempt();
+    await visit({ state: square.state, code: CODE, realmId: '9341453' });
+    expect(handedOver(square)[0]?.callback).not.toHaveProperty('realmId');
+  });
+
+  it('after a restart of the API still connects: nothing of the attempt was in its memory', async () => {
+    const begun = await anAttempt();
+    await api().restart();
+    expectPage(await visit({ state: begun.state, code: CODE }), 200);
+  });
+});
+
+describe('the way back to a return URL', () => {
+  async function goBack(query: Readonly<Record<string, string>>, begun: Begun): Promise<URL> {
+    const response = await fetch(
+      `http://127.0.0.1:${api().port}/oauth/square/callback?${new URLSearchParams({ ...query, state: begun.state }).toString()}`,
+      { redirect: 'manual' },
+    );
+    expect([response.status, response.headers.get('referrer-policy'), response.headers.get('cache-control')]).toEqual([
+      303,
+      'no-referrer',
+      'no-store',
+    ]);
+    return new URL(response.headers.get('location') ?? '');
+  }
+  const begin = () => anAttempt('square', { returnUrl: `${RETURN_URL}?venue=7` });
+  const parametersOf = (url: URL) => Object.fromEntries(url.searchParams);
+
+  it('carries the connection and the outcome, and nothing of the provider’s', async () => {
+    const begun = await begin();
+    const url = await goBack({ code: CODE }, begun);
+    expect(`${url.origin}${url.pathname}`).toBe(RETURN_URL);
+    expect(parametersOf(url)).toEqual({ venue: '7', connectionId: begun.connectionId, outcome: 'connected' });
+  });
+
+  it('carries the code of a refusal', async () => {
+    const begun = await begin();
+    expect(parametersOf(await goBack({ error: 'access_denied' }, begun))).toEqual({
+      venue: '7',
+      connectionId: begun.connectionId,
+      outcome: 'refused',
+      code: 'authorization-denied',
+    });
+  });
+
+  it('says pending where the exchange takes longer', async () => {
+    api().connectionGateway.end = null;
+    const begun = await begin();
+    expect(parametersOf(await goBack({ code: CODE }, begun))).toEqual({
+      venue: '7',
+      connectionId: begun.connectionId,
+      outcome: 'pending',
+    });
+  });
+
+  it('names the connection that the account had before', async () => {
+    const known = '019a0000-0000-7000-8000-000000000000' as never;
+    api().connectionGateway.end = () => ({ outcome: 'connected', connectionId: known });
+    expect(parametersOf(await goBack({ code: CODE }, await begin()))).toMatchObject({
+      connectionId: known,
+      outcome: 'connected',
+    });
+  });
+
+  it('is not taken by a state that was used before: that ends on our page', async () => {
+    const begun = await begin();
+    await goBack({ code: CODE }, begun);
+    expectPage(await visit({ state: begun.state, code: CODE }), 409, 'authorization-used');
+  });
+});
+
+describe('what is away', () => {
+  it.each([
+    ['Temporal', 'away', 'temporal-unavailable'],
+    ['every worker', 'noWorker', 'worker-unavailable'],
+  ] as const)('%s: the page says so, comes again by itself, and nothing is lost', async (_who, fault, code) => {
+    const begun = await anAttempt();
+    api().connectionGateway[fault] = true;
+    const answer = await visit({ state: begun.state, code: CODE });
+    expectPage(answer, 503, code);
+    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+    // The same address once more: it is not written into the page.
+    expect(answer.text).toContain('<meta http-equiv="refresh" content="5">');
+    api().connectionGateway[fault] = false;
+    expectPage(await visit({ state: begun.state, code: CODE }), 200);
+  });
+
+  it('a worker that takes the callback after the visitor was told that none had: the page that comes again follows it to its end', async () => {
+    const begun = await anAttempt();
+    api().connectionGateway.lateWorker = true;
+    expectPage(await visit({ state: begun.state, code: CODE }), 503, 'worker-unavailable');
+    api().connectionGateway.lateWorker = false;
+    const again = await visit({ state: begun.state, code: CODE });
+    expectPage(again, 409, 'authorization-used');
+    expect(again.text).toContain(`<meta http-equiv="refresh" content="3;url=/oauth/attempts/${begun.attempt}">`);
+    expect(handedOver(begun)).toHaveLength(1);
+  });
+});
+
+describe('what a callback leaves behind', () => {
+  it('holds neither its query nor its code nor its state: not in the log, not in the database, whatever becomes of it', async () => {
+    const before = api().logLines.length;
+    const begun = await anAttempt();
+    const { state } = begun;
+    await visit({ state, code: CODE }, { provider: 'stripe' });
+    await visit({ state, code: CODE }, { method: 'HEAD' });
+    api().connectionGateway.noWorker = true;
+    await visit({ state, code: CODE });
+    api().connectionGateway.noWorker = false;
+    await visit({ state, code: CODE });
+    await visit({ state, code: CODE });
+    await visit(`state=${state}&state=${state}&code=${CODE}`);
+    const lines = api().logLines.slice(before);
+    expect(lines.filter((line) => line.includes('"route":"/oauth/{provider}/callback"')).length).toBeGreaterThanOrEqual(
+      6,
+    );
+    const { admin } = api().database;
+    const rows =
+      await admin`select to_jsonb(t)::text as row from audit_log t union all select to_jsonb(c)::text from connections c`;
+    const seen = [...lines, ...rows.map(({ row }) => String(row))].join('\n');
+    for (const secret of [CODE, state]) expect(seen).not.toContain(secret);
+  });
+
+  it('is limited by the address of the visitor', async () => {
+    const limited = await createApiWorld();
+    try {
+      const codes = new Set<number>();
+      for (let round = 0; round < 13; round += 1) {
+        const answers = await Promise.all(
+          Array.from({ length: 50 }, () => limited.send('GET', '/oauth/square/callback?state=x', { token: null })),
+        );
+        for (const { status } of answers) codes.add(status);
+      }
+      expect([...codes].sort()).toEqual([404, 429]);
+      const answer = await limited.send('GET', '/oauth/square/callback?state=x', { token: null });
+      expectPage(answer, 429, 'rate-limited');
+      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+    } finally {
+      await limited.close();
+    }
+  });
+});

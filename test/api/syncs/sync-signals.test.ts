@@ -1,0 +1,158 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { v7 as uuidv7 } from 'uuid';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createSyncGateway } from '../../../api/temporal/sync-gateway.ts';
+import {
+  AUTHORIZE_CONNECTION,
+  KEEP_CONNECTION_FRESH,
+  authorizeConnectionWorkflowId,
+  keepConnectionFreshWorkflowId,
+} from '../../../contracts/connections.ts';
+import type { ConnectionId, JobId, VenueId } from '../../../contracts/ids.ts';
+import { syncWorkflowId } from '../../../contracts/sync.ts';
+import { WORKFLOW_QUEUE } from '../../../contracts/temporal.ts';
+import { ROTATE_VAULT_KEYS, rotateVaultKeysWorkflowId } from '../../../contracts/vault.ts';
+import type { SyncRun } from '../../../db/runs/sync-run-store.ts';
+import { createTestNamespace } from '../../support/services/temporal.ts';
+
+/** As much as is read here of what the SDK tells of a running workflow. */
+interface WorkflowMetadata {
+  readonly definition: Readonly<
+    Partial<
+      Record<'signalDefinitions' | 'queryDefinitions' | 'updateDefinitions', readonly { readonly name?: string }[]>
+    >
+  >;
+}
+
+const root = (folder: string) => new URL(`../../../${folder}/`, import.meta.url);
+
+/** Every name in the contracts under which a workflow is spoken to. */
+async function contractNames(): Promise<readonly { readonly kind: string; readonly name: string }[]> {
+  const found: { kind: string; name: string }[] = [];
+  for (const file of await readdir(root('contracts'))) {
+    const module = (await import(new URL(file, root('contracts')).href)) as Readonly<Record<string, unknown>>;
+    for (const [key, value] of Object.entries(module)) {
+      const kind = /_(SIGNAL|UPDATE|QUERY)$/.exec(key)?.[1]?.toLowerCase();
+      if (kind !== undefined && typeof value === 'string') found.push({ kind, name: value });
+    }
+  }
+  return found;
+}
+
+const keyOfRun = () =>
+  ({
+    venueId: uuidv7() as VenueId,
+    connectionId: uuidv7() as ConnectionId,
+    resource: 'customers',
+    direction: 'pull',
+  }) as const;
+
+/** What the gateway reads of a run. */
+function aRun(): SyncRun {
+  const key = keyOfRun();
+  return {
+    ...key,
+    id: uuidv7(),
+    provider: 'stripe',
+    mode: 'full',
+    dryRun: false,
+    window: null,
+    planId: null,
+    workflowId: syncWorkflowId(key),
+  } as Partial<SyncRun> as SyncRun;
+}
+
+describe('what the API says to a workflow', () => {
+  let worker: Worker;
+  let running: Promise<void>;
+  let native: NativeConnection;
+  let connection: Connection;
+  let client: Client;
+  const run = aRun();
+  let handled: Readonly<Record<string, readonly string[]>>;
+
+  // The real bundle, and nobody to do its activities: the workflow stands at its first step and hears.
+  beforeAll(async () => {
+    const logger = new DefaultLogger('ERROR');
+    Runtime.install({ logger });
+    const { address, namespace } = await createTestNamespace();
+    [native, connection] = await Promise.all([NativeConnection.connect({ address }), Connection.connect({ address })]);
+    const workflowBundle = await bundleWorkflowCode({
+      workflowsPath: fileURLToPath(new URL('index.ts', root('workflows'))),
+      logger,
+    });
+    worker = await Worker.create({ connection: native, namespace, taskQueue: WORKFLOW_QUEUE, workflowBundle });
+    running = worker.run();
+    client = new Client({ connection, namespace });
+    const gateway = createSyncGateway({ client, connection, namespace, providerName: () => 'Stripe' });
+    await gateway.start(run);
+    expect([await gateway.approve(run, { by: 'alice' }), await gateway.wake(run)]).toEqual([true, true]);
+    const jobId = uuidv7() as JobId;
+    // One that has begun already: its first step is nobody's either.
+    const rotation = {
+      taskQueue: WORKFLOW_QUEUE,
+      workflowId: rotateVaultKeysWorkflowId(jobId),
+      args: [{ jobId, continued: true }],
+    };
+    await client.workflow.start(ROTATE_VAULT_KEYS, rotation);
+    const ref = { venueId: run.venueId, connectionId: run.connectionId, provider: run.provider };
+    const owner = {
+      taskQueue: WORKFLOW_QUEUE,
+      workflowId: keepConnectionFreshWorkflowId(run.connectionId),
+      args: [ref],
+    };
+    await client.workflow.start(KEEP_CONNECTION_FRESH, owner);
+    const attempt = {
+      taskQueue: WORKFLOW_QUEUE,
+      workflowId: authorizeConnectionWorkflowId('0'.repeat(32)),
+      args: [{ ...ref, expiresAt: new Date(Date.now() + 60_000).toISOString() }],
+    };
+    await client.workflow.start(AUTHORIZE_CONNECTION, attempt);
+    const told = await Promise.all(
+      [run, rotation, owner, attempt]
+        .map(({ workflowId }) => workflowId)
+        .map((id) => client.workflow.getHandle(id).query<WorkflowMetadata>('__temporal_workflow_metadata')),
+    );
+    const namesOf = (kind: keyof WorkflowMetadata['definition']) =>
+      told.flatMap(({ definition }) => (definition[kind] ?? []).flatMap(({ name }) => name ?? []));
+    handled = {
+      signal: namesOf('signalDefinitions'),
+      query: namesOf('queryDefinitions'),
+      update: namesOf('updateDefinitions'),
+    };
+  }, 120_000);
+  afterAll(async () => {
+    worker.shutdown();
+    await running;
+    await Promise.all([native.close(), connection.close()]);
+  });
+
+  it('has a handler in the bundled workflow, name by name of the contracts', async () => {
+    const names = await contractNames();
+    expect(names.length).toBeGreaterThan(0);
+    for (const { kind, name } of names) expect.soft(handled[kind], `${kind} ${name}`).toContain(name);
+  });
+
+  it('is understood as it was really sent', async () => {
+    const { events } = await client.workflow.getHandle(run.workflowId).fetchHistory();
+    const sent = (events ?? []).flatMap(
+      ({ workflowExecutionSignaledEventAttributes: signal }) => signal?.signalName ?? [],
+    );
+    expect(sent.length).toBe(2);
+    expect(handled['signal']).toEqual(expect.arrayContaining(sent));
+  });
+
+  it('is named by the contracts and nowhere else', async () => {
+    const sources = (await readdir(root('api'), { recursive: true })).filter((file) => file.endsWith('.ts'));
+    expect(sources.length).toBeGreaterThan(20);
+    for (const file of sources) {
+      const text = await readFile(new URL(file, root('api')), 'utf8');
+      expect
+        .soft(text, file)
+        .not.toMatch(/\.(signal|signalWithStart|query|executeUpdate|startUpdate)(<[^(]*>)?\(\s*['"`]/);
+    }
+  });
+});

@@ -1,0 +1,75 @@
+import { createHmac, randomBytes, randomUUID } from 'node:crypto';
+import { Stripe } from 'stripe';
+import { Secret } from '../../../vault/secret.ts';
+import { allApps } from '../openapi/all-apps.ts';
+import { PUBLIC_URL } from '../api-world.ts';
+
+export type Receiver = 'stripe' | 'square';
+
+export const STRIPE_SECRET = `whsec_${randomBytes(12).toString('hex')}`;
+export const SQUARE_KEY = randomBytes(12).toString('base64url');
+
+export function providers() {
+  const apps = allApps('http://127.0.0.1:1');
+  return {
+    ...apps,
+    stripe: { ...apps.stripe, webhookSecret: new Secret(STRIPE_SECRET) },
+    square: { ...apps.square, webhookSignatureKey: new Secret(SQUARE_KEY) },
+  };
+}
+
+export const anAccount = (provider: Receiver) =>
+  provider === 'stripe'
+    ? `acct_${randomBytes(8).toString('hex')}`
+    : `ML${randomBytes(6).toString('hex').toUpperCase()}`;
+
+/** What the provider sends when the account's owner has taken the access back. */
+export function revocation(provider: Receiver, account: string): string {
+  const event =
+    provider === 'stripe'
+      ? {
+          id: `evt_${randomUUID()}`,
+          object: 'event',
+          account,
+          livemode: false,
+          created: 1,
+          type: 'account.application.deauthorized',
+          data: { object: { id: 'ca_1', object: 'application', name: 'Corner Café' } },
+        }
+      : {
+          merchant_id: account,
+          type: 'oauth.authorization.revoked',
+          event_id: randomUUID(),
+          created_at: '2020-08-14T15:51:04.246373287Z',
+          data: {
+            type: 'revocation',
+            id: randomUUID(),
+            object: { revocation: { revoked_at: '2020-08-14T15:51:00Z', revoker_type: 'MERCHANT' } },
+          },
+        };
+  return JSON.stringify(event, null, 2);
+}
+
+export function signed(
+  provider: Receiver,
+  body: string | Buffer,
+  {
+    secret,
+    ageS = 0,
+    url = `${PUBLIC_URL}/webhooks/square`,
+  }: { readonly secret?: string; readonly ageS?: number; readonly url?: string } = {},
+): Record<string, string> {
+  if (provider === 'square')
+    return {
+      'x-square-hmacsha256-signature': createHmac('sha256', secret ?? SQUARE_KEY)
+        .update(url)
+        .update(body)
+        .digest('base64'),
+    };
+  const header = Stripe.webhooks.generateTestHeaderString({
+    payload: body.toString(),
+    secret: secret ?? STRIPE_SECRET,
+    timestamp: Math.floor(Date.now() / 1_000) - ageS,
+  });
+  return { 'stripe-signature': header };
+}

@@ -1,0 +1,83 @@
+import { v7 as uuidv7 } from 'uuid';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { ConnectionId, VenueId } from '../../../contracts/ids.ts';
+import { createApiWorld } from '../api-world.ts';
+import type { Answered, ApiWorld, SendOptions } from '../api-world.ts';
+import { anAccount, providers, revocation, signed } from './webhook-deliveries.ts';
+import type { Receiver } from './webhook-deliveries.ts';
+
+let api: ApiWorld;
+beforeAll(async () => {
+  api = await createApiWorld({ providers: providers() });
+});
+afterAll(() => api.close());
+beforeEach(() => {
+  api.connectionGateway.revoked.length = 0;
+  api.connectionGateway.away = false;
+});
+
+const told = () => api.connectionGateway.revoked;
+const post = (
+  provider: string,
+  body: SendOptions['body'],
+  headers: Readonly<Record<string, string>>,
+): Promise<Answered> =>
+  api.send('POST', `/webhooks/${provider}`, {
+    token: null,
+    ...(body !== undefined && { body }),
+    headers: { 'content-type': 'application/json', ...headers },
+  });
+const send = (provider: Receiver, body: string) => post(provider, body, signed(provider, body));
+
+async function aGrant(
+  provider: Receiver,
+  account: string,
+): Promise<{ readonly venueId: VenueId; readonly connectionId: ConnectionId }> {
+  const { admin } = api.database;
+  const ref = { venueId: await api.aVenue(), connectionId: uuidv7() as ConnectionId };
+  await admin`insert into connections (id, venue_id, provider, environment, state, external_account_id, flow) values (${ref.connectionId}, ${ref.venueId}, ${provider}, 'sandbox', 'active', ${account}, 'code')`;
+  await admin`insert into oauth_tokens (connection_id, venue_id, sealed_tokens) values (${ref.connectionId}, ${ref.venueId}, ${Buffer.from('sealed')})`;
+  return ref;
+}
+
+describe.each(['stripe', 'square'] as const)('an event of %s', (provider) => {
+  it('sent again has no second effect, also after a restart, and is answered as the first', async () => {
+    const account = anAccount(provider);
+    const ref = await aGrant(provider, account);
+    const body = revocation(provider, account);
+    expect(await send(provider, body)).toMatchObject({ status: 200, json: { received: true } });
+    await api.restart();
+    for (let delivery = 0; delivery < 9; delivery += 1)
+      expect(await send(provider, body)).toMatchObject({ status: 200, json: { received: true } });
+    expect(told()).toEqual([{ ...ref, provider }]);
+    expect((await send(provider, revocation(provider, account))).status).toBe(200);
+    expect(told()).toHaveLength(2);
+  });
+
+  it('that failed the first time has its effect when it is sent again', async () => {
+    const account = anAccount(provider);
+    await aGrant(provider, account);
+    const body = revocation(provider, account);
+    api.connectionGateway.away = true;
+    expect((await send(provider, body)).status).toBe(503);
+    api.connectionGateway.away = false;
+    expect((await send(provider, body)).status).toBe(200);
+    expect(told()).toHaveLength(1);
+  });
+
+  it.each([
+    ['without a signature', null],
+    ['with one of another shape', 'x'.repeat(44)],
+  ])('%s is refused before anything of its body is read', async (_case, signature) => {
+    const name = provider === 'stripe' ? 'stripe-signature' : 'x-square-hmacsha256-signature';
+    const never = new ReadableStream({
+      start: (controller) => {
+        controller.enqueue(new Uint8Array(1));
+      },
+    });
+    expect(await post(provider, never, signature === null ? {} : { [name]: signature })).toMatchObject({
+      status: 401,
+      json: { code: 'webhook-not-signed' },
+    });
+  });
+});

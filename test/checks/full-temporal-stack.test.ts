@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import postgres from 'postgres';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { migrateUp } from '../../db/core/migrate.ts';
+import { checkDatabase } from '../../db/core/startup-check.ts';
+import { openDatabase } from '../../db/core/venue-scope.ts';
+import { composeEnvironment, createDatabases } from '../../checks/full-temporal/full-temporal-stack.ts';
+import { metricsIn } from '../../checks/full-temporal/full-temporal-metrics.ts';
+import { startEmbeddedPostgres } from '../../runtime/postgres/postgres.ts';
+import type { EmbeddedPostgres } from '../../runtime/postgres/postgres.ts';
+
+describe('the environment of a service', () => {
+  it('takes from .env what compose.yaml names, and its defaults where .env is silent', () => {
+    const dotenv = { INTERLOCK_DB_PASSWORD: 'd1', PUBLIC_URL: 'https://api.example', LOG_LEVEL: '' };
+    expect(composeEnvironment('api', dotenv)).toMatchObject({
+      DATABASE_URL: 'postgres://interlock:d1@postgres:5432/interlock',
+      PUBLIC_URL: 'https://api.example',
+      LOG_LEVEL: 'info',
+      JWT_SECRET: '',
+    });
+  });
+
+  it('names a variable that is required and missing, and where it belongs', () => {
+    expect(() => composeEnvironment('api', {})).toThrow(
+      'INTERLOCK_DB_PASSWORD is missing: set it in temporal-docker/.env',
+    );
+  });
+});
+
+it('metrics are found in an expression wherever they stand in it', () => {
+  expect(metricsIn('histogram_quantile(0.95, sum by (le, x) (rate(a_bucket{b="c"}[5m]))) / sum(d{e=~".+"})')).toEqual([
+    'a_bucket',
+    'd',
+  ]);
+});
+
+describe('the databases', () => {
+  const dataFolder = path.join(tmpdir(), `interlock_stack_${randomBytes(4).toString('hex')}`);
+  // With what would end a literal, to see that it does not.
+  const passwords = {
+    TEMPORAL_DB_PASSWORD: 'tem',
+    INTERLOCK_MIGRATIONS_DB_PASSWORD: "mi'gr",
+    INTERLOCK_DB_PASSWORD: 'ser',
+  };
+  let server: EmbeddedPostgres;
+  const urlOf = (login: string, password: string, database: string) =>
+    `postgres://${login}:${encodeURIComponent(password)}@127.0.0.1:${server.port}/${database}`;
+  const ask = async (url: string, query: string) => {
+    const sql = postgres(url, { max: 1, onnotice: () => undefined });
+    return sql.unsafe(query).finally(() => sql.end({ timeout: 5 }));
+  };
+  const service = () => urlOf('interlock', passwords.INTERLOCK_DB_PASSWORD, 'interlock');
+  const migrations = () => urlOf('interlock_migrations', passwords.INTERLOCK_MIGRATIONS_DB_PASSWORD, 'interlock');
+  const temporal = (database: string) => urlOf('temporal', passwords.TEMPORAL_DB_PASSWORD, database);
+
+  beforeAll(async () => {
+    server = await startEmbeddedPostgres({ dataFolder, password: 'admin', disposable: true, log: () => undefined });
+    await createDatabases(server.url, 'temporal.sql', passwords);
+    await createDatabases(server.url, 'interlock.sql', passwords);
+    await migrateUp({ url: migrations(), log: () => undefined });
+  });
+  afterAll(async () => {
+    await server.stop();
+    rmSync(dataFolder, { recursive: true, force: true });
+  });
+
+  it('let the services in as a login that row-level security binds', async () => {
+    const db = openDatabase({ url: service(), maxConnections: 1, applicationName: 'interlock-test' });
+    await expect(checkDatabase(db).finally(() => db.$client.end({ timeout: 5 }))).resolves.toBeUndefined();
+  });
+
+  it('let nobody into what is another’s', async () => {
+    await expect(ask(urlOf('interlock', passwords.INTERLOCK_DB_PASSWORD, 'temporal'), 'select 1')).rejects.toThrow(
+      'permission denied for database',
+    );
+    await expect(ask(temporal('interlock'), 'select 1')).rejects.toThrow('permission denied for database');
+    // Readable by interlock_app, which this login is only when it says so.
+    await expect(ask(service(), 'select * from interlock_migrations')).rejects.toThrow('permission denied for table');
+    await expect(ask(service(), 'create table mine (id int)')).rejects.toThrow('permission denied for schema');
+  });
+
+  it('let Temporal make its tables, and the extension that its visibility needs', async () => {
+    for (const database of ['temporal', 'temporal_visibility']) {
+      await expect(ask(temporal(database), 'create table mine (id int)')).resolves.toBeDefined();
+      await expect(ask(temporal(database), 'create extension btree_gin')).resolves.toBeDefined();
+    }
+  });
+
+  it('have no login that may do everything but the superuser', async () => {
+    const logins = await ask(
+      server.url,
+      "select rolname, rolsuper, rolbypassrls, rolcreaterole from pg_roles where rolname ~ '^(interlock|temporal)'",
+    );
+    expect(logins).toHaveLength(4);
+    for (const login of logins)
+      expect(login).toMatchObject({ rolsuper: false, rolbypassrls: false, rolcreaterole: false });
+  });
+});

@@ -1,0 +1,88 @@
+import { v7 as uuidv7 } from 'uuid';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { ConnectionId } from '../../../contracts/ids.ts';
+import type { SealedSecret } from '../../../contracts/vault.ts';
+import { createAuthorizationExchangeStore } from '../../../db/connections/authorization-exchange-store.ts';
+import type { AuthorizationExchangeStore, ExchangeRef } from '../../../db/connections/authorization-exchange-store.ts';
+import { createVenueStore } from '../../../db/core/venue-store.ts';
+import { createTestDatabase } from '../../support/services/database.ts';
+import type { TestDatabase } from '../../support/services/database.ts';
+
+const SEALED = new Uint8Array([1, 2, 3]) as SealedSecret;
+
+let database: TestDatabase;
+let store: AuthorizationExchangeStore;
+let exchange: ExchangeRef;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  store = createAuthorizationExchangeStore(database.db);
+});
+afterAll(() => database.drop());
+beforeEach(async () => {
+  exchange = await anExchange('connecting');
+});
+
+async function anExchange(state: string): Promise<ExchangeRef> {
+  const venue = await createVenueStore(database.db).create({
+    sourceId: null,
+    name: 'A venue',
+    timeZone: 'UTC',
+    currency: 'EUR',
+  });
+  if (venue === 'source-id-taken') throw new Error('a venue without a sourceId cannot clash');
+  const connectionId = uuidv7() as ConnectionId;
+  await database.admin`insert into connections (id, venue_id, provider, environment, state) values (${connectionId}, ${venue.id}, 'square', 'sandbox', ${state})`;
+  return { venueId: venue.id, connectionId, attemptId: `authorize/${connectionId}` };
+}
+
+describe('the exchange of an attempt’s code', () => {
+  it('begins once: whoever comes second finds it unanswered', async () => {
+    const begun = await Promise.all([store.begin(exchange), store.begin(exchange), store.begin(exchange)]);
+    expect(begun.map(({ status }) => status).toSorted()).toEqual(['begun', 'unanswered', 'unanswered']);
+  });
+
+  it('that failed begins again, and says that it was answered before', async () => {
+    await store.begin(exchange);
+    await store.noteFailure(exchange);
+    expect(await store.begin(exchange)).toEqual({ status: 'begun', answeredBefore: true });
+    expect(await store.begin(exchange)).toEqual({ status: 'unanswered' });
+  });
+
+  it('that reached nobody begins as if for the first time', async () => {
+    await store.begin(exchange);
+    await store.forget(exchange);
+    expect(await store.begin(exchange)).toEqual({ status: 'begun', answeredBefore: false });
+  });
+
+  it('keeps what it brought, also from whoever thinks that it failed', async () => {
+    await store.begin(exchange);
+    await store.keep(exchange, SEALED);
+    await store.noteFailure(exchange);
+    await store.forget(exchange);
+    const found = await store.begin(exchange);
+    expect(found.status === 'granted' && [...found.sealedGrant]).toEqual([1, 2, 3]);
+  });
+
+  it.each(['disconnecting', 'disconnected'])('does not begin for a connection that is %s', async (state) => {
+    const { connectionId } = exchange;
+    await database.admin`update connections set state = ${state}, external_account_id = 'A' where id = ${connectionId}`;
+    expect(await store.begin(exchange)).toEqual({ status: 'withdrawn' });
+  });
+
+  it('does not begin for a connection that is another venue’s', async () => {
+    const other = await anExchange('connecting');
+    expect(await store.begin({ ...exchange, connectionId: other.connectionId, venueId: exchange.venueId })).toEqual({
+      status: 'withdrawn',
+    });
+  });
+
+  it('that was left behind goes with the next one of the venue', async () => {
+    await store.begin(exchange);
+    await store.keep(exchange, SEALED);
+    await database.admin`update authorization_exchanges set created_at = now() - interval '61 minutes' where attempt_id = ${exchange.attemptId}`;
+    await store.begin({ ...exchange, attemptId: 'authorize/next' });
+    expect(
+      await database.admin`select attempt_id from authorization_exchanges where venue_id = ${exchange.venueId}`,
+    ).toEqual([{ attempt_id: 'authorize/next' }]);
+  });
+});

@@ -1,0 +1,165 @@
+import { eq, sql } from 'drizzle-orm';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { VenueId } from '../../../contracts/ids.ts';
+import { createAuditStore } from '../../../db/core/audit-store.ts';
+import { createConnectionStore } from '../../../db/connections/connection-store.ts';
+import type { Connection } from '../../../db/connections/connection-store.ts';
+import { createRecordStore } from '../../../db/records/record-store.ts';
+import { createSyncRunStore } from '../../../db/runs/sync-run-store.ts';
+import { customers } from '../../../db/schema/records/customers.ts';
+import { venues } from '../../../db/schema/venues.ts';
+import { withReach, withVenue } from '../../../db/core/venue-scope.ts';
+import { createVenueStore } from '../../../db/core/venue-store.ts';
+import { createTestDatabase } from '../../support/services/database.ts';
+import type { TestDatabase } from '../../support/services/database.ts';
+import { aConnection, aNewRun, aVenue } from '../builders.ts';
+
+const FIRST_PAGE = { limit: 50, after: null };
+
+describe('the scope of a venue', () => {
+  let database: TestDatabase;
+  let mine: VenueId;
+  let theirs: VenueId;
+  let connection: Connection;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    mine = await aVenue(database.db);
+    theirs = await aVenue(database.db);
+    connection = await aConnection(database.db, mine);
+    await createRecordStore(database.db, 'customers').upsertMany(mine, [{ sourceId: 'c1', name: 'Ada', metadata: {} }]);
+    await createSyncRunStore(database.db).openOrJoin(aNewRun(connection));
+    await createAuditStore(database.db).record({
+      venueId: mine,
+      actor: 'alice',
+      action: 'venue.created',
+      targetType: 'venue',
+      targetId: mine,
+      outcome: 'ok',
+      requestId: null,
+    });
+  });
+  afterAll(() => database.drop());
+
+  it('hides the rows of every table from another venue', async () => {
+    for (const table of ['connections', 'venue_api_keys', 'customers', 'sync_runs', 'sync_logs', 'audit_log']) {
+      const count = (venueId: VenueId) =>
+        withVenue(database.db, venueId, (tx) =>
+          tx.execute(sql`select count(*)::int as rows from ${sql.identifier(table)}`),
+        );
+      expect({ table, rows: [...(await count(mine))] }).toEqual({ table, rows: [{ rows: 1 }] });
+      expect({ table, rows: [...(await count(theirs))] }).toEqual({ table, rows: [{ rows: 0 }] });
+    }
+  });
+
+  it('lets another venue neither change nor delete a row', async () => {
+    await withVenue(database.db, theirs, async (tx) => {
+      expect(await tx.update(customers).set({ name: 'Eve' }).returning()).toEqual([]);
+      expect(await tx.delete(customers).returning()).toEqual([]);
+    });
+    expect(await database.admin`select name from customers`).toEqual([{ name: 'Ada' }]);
+  });
+
+  it('refuses a row for another venue, and moving one there', async () => {
+    const values = { id: connection.id as never, venueId: theirs, sourceId: 'smuggled', metadata: {} };
+    await expect(withVenue(database.db, mine, (tx) => tx.insert(customers).values(values))).rejects.toMatchObject({
+      cause: { code: '42501' },
+    });
+    await expect(
+      withVenue(database.db, mine, (tx) => tx.update(customers).set({ venueId: theirs })),
+    ).rejects.toMatchObject({ cause: { code: '42501' } });
+  });
+
+  it('fails closed: a query outside any venue is an error, also on a connection that has served one', async () => {
+    const unscoped = () => database.db.select().from(customers);
+    for (let attempt = 0; attempt < 20; attempt += 1) {
+      await expect(unscoped()).rejects.toThrow();
+      await withVenue(database.db, mine, (tx) => tx.select().from(customers));
+    }
+  });
+
+  it('does not leak from one transaction into another that runs beside it', async () => {
+    const seen = await Promise.all(
+      Array.from({ length: 60 }, (_, index) =>
+        withVenue(database.db, index % 2 ? mine : theirs, (tx) => tx.select().from(customers)),
+      ),
+    );
+    expect(seen.map((rows) => rows.length)).toEqual(seen.map((_, index) => index % 2));
+  });
+
+  it('lets nobody rewrite the audit log', async () => {
+    await expect(
+      withVenue(database.db, mine, (tx) => tx.execute(sql`update audit_log set actor = 'nobody'`)),
+    ).rejects.toMatchObject({ cause: { code: '42501' } });
+    await expect(withVenue(database.db, mine, (tx) => tx.execute(sql`delete from audit_log`))).rejects.toMatchObject({
+      cause: { code: '42501' },
+    });
+  });
+
+  it('an audit entry disappears with the change that was rolled back', async () => {
+    const audit = createAuditStore(database.db);
+    const failing = withVenue(database.db, theirs, async (tx) => {
+      await audit.recordIn(tx, {
+        venueId: theirs,
+        actor: 'alice',
+        action: 'connection.connected',
+        targetType: 'connection',
+        targetId: 'x',
+        outcome: 'ok',
+        requestId: 'r1',
+        details: { scopes: 2 },
+      });
+      throw new Error('the change failed');
+    });
+    await expect(failing).rejects.toThrow('the change failed');
+    expect(await database.admin`select 1 from audit_log where venue_id = ${theirs}`).toEqual([]);
+  });
+
+  it('answers for another venue as if nothing existed', async () => {
+    const connections = createConnectionStore(database.db);
+    const runs = createSyncRunStore(database.db);
+    const [run] = (await runs.list(mine, {}, FIRST_PAGE)).data;
+    await expect(connections.find({ venueId: theirs, connectionId: connection.id })).resolves.toBeNull();
+    await expect(connections.findApiKey({ venueId: theirs, connectionId: connection.id })).resolves.toBeNull();
+    await expect(connections.list(theirs, FIRST_PAGE)).resolves.toEqual({ data: [], next: null });
+    await expect(runs.find(theirs, run!.id)).resolves.toBeNull();
+    await expect(runs.listLog(theirs, run!.id, { filter: {}, page: FIRST_PAGE })).resolves.toEqual({
+      data: [],
+      next: null,
+    });
+  });
+
+  it('opens no run on a connection of another venue', async () => {
+    await expect(
+      createSyncRunStore(database.db).openOrJoin({ ...aNewRun(connection, { direction: 'pull' }), venueId: theirs }),
+    ).rejects.toThrow(/no such connection/);
+  });
+});
+
+describe('the reach of a token', () => {
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+  });
+  afterAll(() => database.drop());
+
+  it('covers the venues it names, all of them for *, and none of the records inside', async () => {
+    const store = createVenueStore(database.db);
+    const [one, two, three] = [await aVenue(database.db), await aVenue(database.db), await aVenue(database.db)];
+    await createRecordStore(database.db, 'customers').upsertMany(one, [{ sourceId: 'c1' }]);
+
+    const ids = async (reach: Parameters<typeof store.list>[0]) =>
+      (await store.list(reach, FIRST_PAGE)).data.map((venue) => venue.id);
+    expect(await ids([one, three])).toEqual([one, three]);
+    expect(await ids('*')).toEqual([one, two, three]);
+    expect(await ids([])).toEqual([]);
+    await expect(store.find([one], two)).resolves.toBeNull();
+    await expect(withReach(database.db, '*', (tx) => tx.select().from(customers))).rejects.toThrow();
+  });
+
+  it('does not let a venue be changed from outside it', async () => {
+    const [one, two] = [await aVenue(database.db), await aVenue(database.db)];
+    await withReach(database.db, [one], async (tx) => {
+      expect(await tx.update(venues).set({ name: 'Taken over' }).where(eq(venues.id, two)).returning()).toEqual([]);
+    });
+  });
+});

@@ -1,0 +1,48 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { FAILURE } from '../../../contracts/failures.ts';
+import { FAILURE_CODES, explainFailure } from '../../../domain/errors/failure-advice.ts';
+
+/** Failures that no venue can do anything about, or that never end a run. */
+const INTERNAL_ON_PURPOSE: readonly string[] = [
+  FAILURE.superseded,
+  FAILURE.conflict,
+  FAILURE.otherKey,
+  FAILURE.tokenRenewed,
+  FAILURE.authorizationUsed,
+];
+
+describe('the advice on a failed run', () => {
+  it.each(Object.values(FAILURE).filter((type) => !INTERNAL_ON_PURPOSE.includes(type)))(
+    'names a cause and a next step for %s',
+    (type) => {
+      const { code, message, nextAction } = explainFailure(type);
+      expect(code).not.toBe('internal');
+      for (const text of [message, nextAction]) expect(text).toMatch(/^[A-Z].{10,}\.$/);
+    },
+  );
+
+  it.each([...INTERNAL_ON_PURPOSE, 'Internal', 'TypeError', '', 'constructor', '__proto__', 'toString'])(
+    'is ours to act on for %j',
+    (type) => {
+      expect(explainFailure(type)).toMatchObject({
+        code: 'internal',
+        message: expect.any(String) as string,
+        nextAction: expect.any(String) as string,
+      });
+    },
+  );
+
+  it('has a stable code for each cause, in kebab case, each only once', () => {
+    expect(new Set(FAILURE_CODES).size).toBe(FAILURE_CODES.length);
+    for (const code of FAILURE_CODES) expect(code).toMatch(/^[a-z]+(-[a-z]+)*$/);
+  });
+
+  it('is listed in docs/errors.md word for word', async () => {
+    const text = await readFile(new URL('../../../docs/errors.md', import.meta.url), 'utf8');
+    const rows = [...Object.values(FAILURE), 'Internal']
+      .map(explainFailure)
+      .map(({ code, message, nextAction }) => `| \`${code}\` | ${message} | ${nextAction} |`);
+    expect(rows.filter((row) => !text.includes(row))).toEqual([]);
+  });
+});

@@ -1,0 +1,200 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  HAND_OFF_OVERLAP_S,
+  OVERLAP_S,
+  firstPullCheckpoint,
+  firstSegments,
+  markChanges,
+  nextStage,
+} from '../../../domain/sync/checkpoint.ts';
+import type { Checkpoint, PullCheckpoint, PullStart } from '../../../domain/sync/checkpoint.ts';
+import type { PullPlan } from '../../../domain/sync/pull-plan.ts';
+
+const NOW = 1_800_000_000;
+const DAY_S = 86_400;
+const CUSTOMERS: PullPlan = { listing: [['customers']], changes: [['events']], mayVanish: true };
+const LEDGER: PullPlan = {
+  listing: [['charges', 'intents'], ['refunds']],
+  changes: [['movements'], ['invoices']],
+  mayVanish: false,
+};
+const WITHOUT_FEED: PullPlan = { listing: [['members']], changes: null, mayVanish: true };
+
+const first = (start: Partial<PullStart> = {}) =>
+  firstPullCheckpoint({ mode: 'full', plan: CUSTOMERS, nowEpochS: NOW, watermarkEpochS: null, window: null, ...start });
+const kinds = (checkpoint: Checkpoint): readonly string[] =>
+  checkpoint.kind === 'pull' ? checkpoint.stages.map(({ kind }) => kind) : [checkpoint.kind];
+const reading = (checkpoint: Checkpoint, kind: 'listing' | 'changes') =>
+  checkpoint.kind === 'pull' ? checkpoint.stages.filter((stage) => stage.kind === kind) : [];
+
+/** Every stage done in turn; what it was at each. */
+function walk(start: PullCheckpoint, newestEpochS: number | null): readonly Checkpoint[] {
+  const seen: Checkpoint[] = [start];
+  for (let at: Checkpoint = start; at.kind === 'pull'; seen.push(at)) {
+    if (seen.length > 50) throw new Error('the stages do not end');
+    at = at.stages[0]?.kind === 'mark-changes' ? markChanges(at, newestEpochS) : nextStage(at);
+  }
+  return seen;
+}
+
+const anyStart = fc.record<PullStart>({
+  mode: fc.constantFrom('full', 'incremental'),
+  plan: fc.constantFrom(CUSTOMERS, LEDGER, WITHOUT_FEED),
+  nowEpochS: fc.constant(NOW),
+  watermarkEpochS: fc.option(fc.integer({ min: NOW - 90 * DAY_S, max: NOW })),
+  window: fc.option(
+    fc.record({
+      fromEpochS: fc.option(fc.integer({ min: 0, max: NOW })),
+      toEpochS: fc.option(fc.integer({ min: 0, max: NOW })),
+    }),
+  ),
+});
+
+describe('the stages of a pull', () => {
+  it.each([
+    ['a full pull, whatever was read before', first({ watermarkEpochS: NOW - 60 })],
+    ['a first pull', first({ mode: 'incremental' })],
+    ['a pull after the change feed’s reach', first({ mode: 'incremental', watermarkEpochS: NOW - 29 * DAY_S })],
+  ])('of %s: everything, between two looks at the change feed, and then what is missing', (_promise, checkpoint) => {
+    expect(kinds(checkpoint)).toEqual(['mark-changes', 'listing', 'changes', 'find-missing', 'settle-missing']);
+    expect(reading(checkpoint, 'listing')).toMatchObject([
+      { fromEpochS: null, toEpochS: null, streams: ['customers'] },
+    ]);
+  });
+
+  it('go on from the last watermark with the change feed alone, and ask for some time again', () => {
+    for (const since of [0, 60, 28 * DAY_S]) {
+      const checkpoint = first({ mode: 'incremental', watermarkEpochS: NOW - since });
+      expect(checkpoint.stages).toEqual([
+        { kind: 'changes', streams: ['events'], fromEpochS: NOW - since - OVERLAP_S, toEpochS: null },
+        { kind: 'settle-missing' },
+      ]);
+    }
+  });
+
+  it('of a provider without a change feed are the listing and what is missing, also when something was read before', () => {
+    expect(kinds(first({ mode: 'incremental', plan: WITHOUT_FEED, watermarkEpochS: NOW - 60 }))).toEqual([
+      'listing',
+      'find-missing',
+      'settle-missing',
+    ]);
+  });
+
+  it('infer no deletion of what never vanishes', () => {
+    expect(kinds(first({ plan: LEDGER }))).toEqual([
+      'mark-changes',
+      'listing',
+      'listing',
+      'changes',
+      'changes',
+      'settle-missing',
+    ]);
+  });
+
+  it('of a window read only it: no deletion, no watermark, no change feed, whatever was read before', () => {
+    fc.assert(
+      fc.property(anyStart, (start) => {
+        const checkpoint = firstPullCheckpoint(start);
+        if (!start.window) return;
+        expect(new Set(kinds(checkpoint))).toEqual(new Set(['listing']));
+        expect(checkpoint.stages).toEqual(
+          start.plan.listing.map((streams) => ({ kind: 'listing', streams, ...start.window })),
+        );
+        expect(walk(checkpoint, NOW).at(-1)).toEqual({ kind: 'done', watermarkEpochS: null });
+      }),
+    );
+  });
+
+  it('hand over to the change feed from just before the provider’s newest change, by the provider’s clock; from ours where it has none', () => {
+    const behind = NOW - 5_000;
+    const fromEpochS = behind - HAND_OFF_OVERLAP_S;
+    expect(fromEpochS).toBeLessThan(behind - 2);
+    expect(reading(markChanges(first(), behind), 'changes')).toMatchObject([{ fromEpochS, handOff: true }]);
+    expect(reading(markChanges(first(), null), 'changes')).toMatchObject([
+      { fromEpochS: NOW - OVERLAP_S, handOff: true },
+    ]);
+    expect(reading(markChanges(first({ plan: LEDGER }), behind), 'changes')).toMatchObject([
+      { fromEpochS },
+      { fromEpochS },
+    ]);
+  });
+
+  it('end, each passed once, and promise nothing beyond the moment they began at', () => {
+    fc.assert(
+      fc.property(anyStart, fc.option(fc.integer({ min: 0, max: NOW + 100 })), (start, newestEpochS) => {
+        const passed = walk(firstPullCheckpoint(start), newestEpochS);
+        expect(passed.length).toBe(firstPullCheckpoint(start).stages.length + 1);
+        const listsAll =
+          !start.window &&
+          passed.some((checkpoint) => checkpoint.kind === 'pull' && checkpoint.stages[0]?.kind === 'listing');
+        expect(passed.at(-1)).toEqual({
+          kind: 'done',
+          watermarkEpochS: start.window ? null : NOW,
+          ...(listsAll && { readAll: true }),
+        });
+      }),
+    );
+  });
+
+  it('never look for what is missing before everything is listed and the change feed has told what changed meanwhile', () => {
+    fc.assert(
+      fc.property(anyStart, (start) => {
+        const order = kinds(firstPullCheckpoint(start));
+        const missing = order.indexOf('find-missing');
+        if (missing >= 0) expect(order.slice(missing)).toEqual(['find-missing', 'settle-missing']);
+        const listed = order.lastIndexOf('listing');
+        if (order.includes('changes') && listed >= 0) expect(order.indexOf('changes')).toBeGreaterThan(listed);
+      }),
+    );
+  });
+});
+
+describe('a listing that brought fewer than the provider counts', () => {
+  const listed = (
+    listedCount: number,
+    countedAtProvider: number | null,
+    more: Partial<PullCheckpoint> = {},
+  ): PullCheckpoint => {
+    const begun = markChanges(first(), NOW) as PullCheckpoint;
+    return { ...begun, segments: [], listedCount, countedAtProvider, ...more };
+  };
+
+  it('is read once more, from its beginning', () => {
+    expect(nextStage(listed(99, 100))).toMatchObject({
+      stages: [{ kind: 'listing' }, { kind: 'changes' }, { kind: 'find-missing' }, { kind: 'settle-missing' }],
+      segments: null,
+      listedCount: 0,
+    });
+  });
+
+  it('is not read a third time, however few it brings', () => {
+    const second = nextStage(listed(99, 100)) as PullCheckpoint;
+    expect(kinds(nextStage({ ...second, listedCount: 10 }))[0]).toBe('changes');
+  });
+
+  it.each([
+    ['as many as counted', listed(100, 100)],
+    ['more than counted, such as what was created meanwhile', listed(120, 100)],
+    ['any number, where the provider cannot count', listed(3, null)],
+  ])('is done with when it brings %s', (_promise, checkpoint) => {
+    expect(kinds(nextStage(checkpoint))[0]).toBe('changes');
+  });
+});
+
+describe('the parts that a stage begins with', () => {
+  it('are one of each stream, from the stage’s beginning to beyond a provider’s faster clock', () => {
+    const parts = firstSegments({ kind: 'changes', streams: ['a', 'b'], fromEpochS: 5, toEpochS: null }, NOW, 7);
+    expect(parts).toMatchObject([
+      { id: 7, stream: 'a', fromEpochS: 5, after: null, oldestEpochS: null, pagesRead: 0 },
+      { id: 8, stream: 'b', fromEpochS: 5, after: null, oldestEpochS: null, pagesRead: 0 },
+    ]);
+    for (const { toEpochS } of parts) expect(toEpochS).toBeGreaterThan(NOW + 60);
+  });
+
+  it('end exactly where a window ends', () => {
+    expect(firstSegments({ kind: 'listing', streams: ['a'], fromEpochS: 5, toEpochS: 9 }, NOW, 1)).toMatchObject([
+      { fromEpochS: 5, toEpochS: 9 },
+    ]);
+  });
+});

@@ -1,0 +1,49 @@
+import type { Segment } from '../../../domain/sync/segments.ts';
+
+interface Item {
+  readonly id: string;
+  readonly createdEpochS: number;
+}
+
+/** A provider's listing, newest first, as Stripe pages it. */
+export class Listing {
+  readonly pageSize: number;
+  readonly #items: readonly Item[];
+  readonly #places: ReadonlyMap<string, number>;
+
+  constructor(created: readonly number[], pageSize: number) {
+    this.pageSize = pageSize;
+    this.#items = [...created]
+      .sort((a, b) => b - a)
+      .map((createdEpochS, index) => ({ id: `id-${index}`, createdEpochS }));
+    this.#places = new Map(this.#items.map(({ id }, index) => [id, index]));
+  }
+
+  /** The ids of what is left of a segment. */
+  left(segment: Segment): readonly string[] {
+    return this.#within(segment).map(({ id }) => id);
+  }
+
+  page(segment: Segment): { readonly after: string | null; readonly positions: readonly Item[] } {
+    const left = this.#within(segment);
+    const positions = left.slice(0, this.pageSize);
+    return { after: left.length > positions.length ? (positions.at(-1)?.id ?? null) : null, positions };
+  }
+
+  #within({ fromEpochS, toEpochS, after }: Segment): readonly Item[] {
+    const start = after === null ? 0 : (this.#places.get(after) ?? 0) + 1;
+    return this.#items
+      .slice(start)
+      .filter(({ createdEpochS }) => createdEpochS < toEpochS && createdEpochS >= (fromEpochS ?? -Infinity));
+  }
+}
+
+export const whole = (toEpochS: number, fromEpochS: number | null): Segment => ({
+  id: 0,
+  stream: 'records',
+  fromEpochS,
+  toEpochS,
+  after: null,
+  oldestEpochS: null,
+  pagesRead: 0,
+});

@@ -1,0 +1,57 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { FAILURE } from '../../../contracts/failures.ts';
+import { waitPolicyFor, waitMs } from '../../../domain/sync/wait-policy.ts';
+
+const PARKED = [
+  FAILURE.needsReauth,
+  FAILURE.rateLimited,
+  FAILURE.quotaExhausted,
+  FAILURE.unavailable,
+  FAILURE.keyServiceUnavailable,
+];
+
+describe('a run that cannot go on for now', () => {
+  it('waits for what passes by itself or by a new key, and for nothing else', () => {
+    for (const type of Object.values(FAILURE))
+      expect(waitPolicyFor(type) !== null).toBe((PARKED as readonly string[]).includes(type));
+    for (const type of ['Internal', '', 'toString', '__proto__', 'constructor']) expect(waitPolicyFor(type)).toBeNull();
+  });
+
+  it('waits longer with each failure and never longer than its longest, and gives up in the end, and not before', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...PARKED),
+        fc.integer({ min: 1, max: 100_000 }),
+        fc.nat({ max: 40 * 86_400_000 }),
+        (type, failures, waitedMs) => {
+          const waitPolicy = waitPolicyFor(type)!;
+          const wait = waitMs(waitPolicy, { failures, waitedMs });
+          expect(wait === null).toBe(waitedMs >= waitPolicy.givesUpAfterMs);
+          if (wait === null) return;
+          expect(wait).toBeGreaterThanOrEqual(waitPolicy.firstWaitMs);
+          expect(wait).toBeLessThanOrEqual(waitPolicy.longestWaitMs);
+          expect(waitMs(waitPolicy, { failures: failures + 1, waitedMs })).toBeGreaterThanOrEqual(wait);
+        },
+      ),
+    );
+  });
+
+  it('comes to its end after a bounded number of looks', () => {
+    for (const type of PARKED) {
+      const waitPolicy = waitPolicyFor(type)!;
+      let waitedMs = 0;
+      let failures = 1;
+      for (
+        let wait = waitMs(waitPolicy, { failures, waitedMs });
+        wait !== null;
+        wait = waitMs(waitPolicy, { failures, waitedMs })
+      ) {
+        waitedMs += wait;
+        failures += 1;
+      }
+      expect(waitedMs).toBeGreaterThanOrEqual(waitPolicy.givesUpAfterMs);
+      expect(failures).toBeLessThan(1_000);
+    }
+  });
+});

@@ -1,0 +1,398 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import type { ProviderId } from '../../../contracts/providers.ts';
+import type { CodeExchange, Grant, OAuthAdapter } from '../../../providers/oauth.ts';
+import { createProviders } from '../../../providers/registry.ts';
+import type { ProvidersConfig } from '../../../providers/registry.ts';
+import { Secret } from '../../../vault/secret.ts';
+import { oauthControl, startOAuthSandbox } from '../../support/sandbox/sandbox-oauth.ts';
+import type { RunningOAuthSandbox } from '../../support/sandbox/sandbox-oauth.ts';
+import { NO_BUDGET, aCode, counted, oauthOf, refusalOf } from './oauth-world.ts';
+
+type Flow = OAuthAdapter['flow'];
+const FLOWS: readonly (readonly [ProviderId, Flow])[] = [
+  ['stripe', 'connect'],
+  ['stripe', 'app'],
+  ['square', 'code'],
+  ['square', 'pkce'],
+  ['quickbooks', 'code'],
+  ['mailchimp', 'code'],
+];
+const REFRESHED = FLOWS.filter(([provider, flow]) => provider !== 'mailchimp' && flow !== 'connect');
+const SINGLE_USE = [
+  ['stripe', 'app'],
+  ['square', 'pkce'],
+] as const;
+
+const REDIRECT_URI = 'https://interlock.example/oauth/x/callback';
+const VERIFIER = new Secret('v'.repeat(43));
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+/** What a provider's owner sends back with. */
+const callbackSchema = z.object({ code: z.string().min(1), state: z.string(), realmId: z.string().optional() });
+
+describe('an OAuth adapter and its provider', () => {
+  let sandbox: RunningOAuthSandbox;
+  let config: ProvidersConfig;
+
+  beforeAll(async () => {
+    sandbox = await startOAuthSandbox();
+    config = configOf(sandbox);
+  }, 30_000);
+  afterAll(() => sandbox.close());
+  beforeEach(async () => {
+    for (const { controlUrl } of Object.values(sandboxes())) await oauthControl(controlUrl).reset();
+  });
+
+  const sandboxes = () => ({
+    stripe: sandbox.stripe,
+    square: sandbox.square,
+    quickbooks: sandbox.quickbooks,
+    mailchimp: sandbox.mailchimp,
+  });
+  const control = (provider: ProviderId) => oauthControl(sandboxes()[provider].controlUrl);
+  const adapter = (provider: ProviderId, flow: Flow) => oauthOf(config, provider, flow);
+  const accountsOf = async (provider: ProviderId) => (await control(provider).accounts()).map(({ id }) => id);
+
+  async function approve(provider: ProviderId, flow: Flow, account?: string): Promise<CodeExchange> {
+    const url = await adapter(provider, flow).authorizationUrl({
+      state: 'st4te',
+      redirectUri: REDIRECT_URI,
+      codeVerifier: VERIFIER,
+      scopes: null,
+    });
+    const { redirectUrl } = await control(provider).approve(url, account);
+    const { code, state, realmId } = callbackSchema.parse(Object.fromEntries(new URL(redirectUrl).searchParams));
+    expect([state, redirectUrl.startsWith(REDIRECT_URI)]).toEqual(['st4te', true]);
+    return { code: new Secret(code), codeVerifier: VERIFIER, redirectUri: REDIRECT_URI, realmId: realmId ?? null };
+  }
+  const connect = async (provider: ProviderId, flow: Flow, account?: string): Promise<Grant> =>
+    adapter(provider, flow).exchange(await approve(provider, flow, account), counted());
+
+  describe.each(FLOWS)('%s by %s', (provider, flow) => {
+    it('connects the account that its owner chose, and says whose it is', async () => {
+      for (const account of await accountsOf(provider)) {
+        const grant = await connect(provider, flow, account);
+        const calls = counted();
+        const found = await adapter(provider, flow).account(grant, calls);
+        expect(found).toMatchObject({ externalAccountId: account, environment: adapter(provider, flow).environment });
+        expect(found.name).toEqual(expect.any(String));
+        expect(calls.made()).toBeGreaterThan(0);
+      }
+    });
+
+    it('takes a code once', async () => {
+      const code = await approve(provider, flow);
+      await adapter(provider, flow).exchange(code, counted());
+      expect(await refusalOf(adapter(provider, flow).exchange(code, counted()))).toMatchObject({
+        kind: 'needs-reauth',
+      });
+    });
+
+    it('takes no code that nobody was given', async () => {
+      expect(await refusalOf(adapter(provider, flow).exchange(aCode(), counted()))).toMatchObject({
+        kind: 'needs-reauth',
+      });
+    });
+
+    it('says that our app is refused, and never that the venue has to act, when our own credentials are wrong', async () => {
+      const code = await approve(provider, flow);
+      const wrong = oauthOf(withWrongCredentials(config), provider, flow);
+      expect(await refusalOf(wrong.exchange(code, counted()))).toMatchObject({
+        kind: 'unavailable',
+        code: 'invalid_client',
+      });
+      const grant = await adapter(provider, flow).exchange(code, counted());
+      if (wrong.refresh)
+        expect(await refusalOf(wrong.refresh(grant, counted()))).toMatchObject({
+          kind: 'unavailable',
+          code: 'invalid_client',
+        });
+      if (flow === 'connect')
+        expect(await refusalOf(wrong.account(grant, counted()))).toMatchObject({
+          kind: 'unavailable',
+          code: 'invalid_client',
+        });
+    });
+
+    it('notices that the owner has taken the access back', async () => {
+      const grant = await connect(provider, flow);
+      const account =
+        grantedAccount(grant) ?? (await adapter(provider, flow).account(grant, counted())).externalAccountId;
+      await control(provider).revoke(account);
+      expect(await refusalOf(adapter(provider, flow).account(grant, counted()))).toMatchObject({
+        kind: 'needs-reauth',
+      });
+      const { refresh } = adapter(provider, flow);
+      if (refresh) expect(await refusalOf(refresh(grant, counted()))).toMatchObject({ kind: 'needs-reauth' });
+    });
+
+    it('revokes a grant where that can be done, and takes one that is gone for revoked', async () => {
+      const grant = await connect(provider, flow);
+      const { revoke } = adapter(provider, flow);
+      if (!revoke) {
+        expect([provider, flow]).toEqual(provider === 'stripe' ? ['stripe', 'app'] : ['mailchimp', 'code']);
+        return;
+      }
+      await revoke(grant, counted());
+      expect(await refusalOf(adapter(provider, flow).account(grant, counted()))).toMatchObject({
+        kind: 'needs-reauth',
+      });
+      await revoke(grant, counted());
+      const wrong = oauthOf(withWrongCredentials(config), provider, flow);
+      expect(await refusalOf(wrong.revoke!(await connect(provider, flow), counted()))).toMatchObject({
+        kind: 'unavailable',
+        code: 'invalid_client',
+      });
+    });
+
+    it('keeps two venues apart, also when both connect and ask at once', async () => {
+      const [one = ''] = await accountsOf(provider);
+      const two = (await control(provider).addAccount('Second')).id;
+      const codes = await Promise.all(
+        Array.from({ length: 6 }, (_, index) => approve(provider, flow, index % 2 === 0 ? one : two)),
+      );
+      const grants = await Promise.all(codes.map((code) => adapter(provider, flow).exchange(code, counted())));
+      const tokens = grants.map(({ accessToken }) => accessToken.expose());
+      expect(new Set(tokens).size).toBe(6);
+      const accounts = await Promise.all(grants.map((grant) => adapter(provider, flow).account(grant, counted())));
+      expect(accounts.map(({ externalAccountId }) => externalAccountId)).toEqual([one, two, one, two, one, two]);
+    });
+
+    it('is broken by no outage of the exchange: the grant of a code that was not spent can still be had', async () => {
+      const code = await approve(provider, flow);
+      await control(provider).fault({ match: { path: '.*token.*' }, kind: 'status', status: 503, times: 1 });
+      expect(await refusalOf(adapter(provider, flow).exchange(code, counted()))).toMatchObject({
+        kind: 'unavailable',
+        httpStatus: 503,
+      });
+      await adapter(provider, flow).exchange(code, counted());
+    });
+  });
+
+  describe.each(REFRESHED)('%s by %s, refreshed', (provider, flow) => {
+    it('has a new access token for the same account, and everything else it had', async () => {
+      const before = await connect(provider, flow);
+      const after = await adapter(provider, flow).refresh!(before, counted());
+      expect(after.accessToken.expose()).not.toBe(before.accessToken.expose());
+      expect(after.context).toEqual(before.context);
+      expect(after.scopes).toEqual(before.scopes);
+      expect(await adapter(provider, flow).account(after, counted())).toMatchObject({
+        externalAccountId: grantedAccount(before),
+      });
+    });
+
+    it('is due before its access token ends, and soon enough to outlast an outage', async () => {
+      const obtainedAt = new Date();
+      const { accessExpiresAt } = await connect(provider, flow);
+      const due = adapter(provider, flow).refreshAt({ obtainedAt, accessExpiresAt })!;
+      const spareMs = accessExpiresAt!.getTime() - due.getTime();
+      expect(due.getTime()).toBeGreaterThan(obtainedAt.getTime());
+      expect(spareMs).toBeGreaterThan(provider === 'square' ? 20 * DAY_MS : 10 * 60_000);
+    });
+
+    it('can be asked again for an answer that was lost, just as long as it says', async () => {
+      const before = await connect(provider, flow);
+      await control(provider).fault({
+        match: { path: '.*(token|bearer)' },
+        kind: 'commit-then-fail',
+        status: 500,
+        times: 1,
+      });
+      const { refresh, previousTokenGraceMs } = adapter(provider, flow);
+      expect(await refusalOf(refresh!(before, counted()))).toMatchObject({ kind: 'unavailable', httpStatus: 500 });
+      if (previousTokenGraceMs === 0)
+        expect(await refusalOf(refresh!(before, counted()))).toMatchObject({ kind: 'needs-reauth' });
+      else
+        expect(
+          (await adapter(provider, flow).account(await refresh!(before, counted()), counted())).externalAccountId,
+        ).toBeTruthy();
+    });
+
+    it('says so when the access token has ended, and comes back by a refresh', async () => {
+      const grant = await connect(provider, flow);
+      await control(provider).expire(grantedAccount(grant)!, 'access');
+      expect(await refusalOf(adapter(provider, flow).account(grant, counted()))).toMatchObject({
+        kind: 'needs-reauth',
+      });
+      await adapter(provider, flow).account(await adapter(provider, flow).refresh!(grant, counted()), counted());
+    });
+
+    it('is over when the refresh token has ended', async () => {
+      const grant = await connect(provider, flow);
+      await control(provider).expire(grantedAccount(grant)!, 'all');
+      expect(await refusalOf(adapter(provider, flow).refresh!(grant, counted()))).toMatchObject({
+        kind: 'needs-reauth',
+      });
+    });
+  });
+
+  it.each(SINGLE_USE)('%s by %s never takes a refresh token twice', async (provider, flow) => {
+    const before = await connect(provider, flow);
+    const after = await adapter(provider, flow).refresh!(before, counted());
+    expect(after.refreshToken?.expose()).not.toBe(before.refreshToken?.expose());
+    expect(await refusalOf(adapter(provider, flow).refresh!(before, counted()))).toMatchObject({
+      kind: 'needs-reauth',
+    });
+  });
+
+  it('Square’s code flow keeps its refresh token for ever', async () => {
+    const before = await connect('square', 'code');
+    const after = await adapter('square', 'code').refresh!(before, counted());
+    expect([after.refreshToken?.expose(), after.refreshExpiresAt, after.hardExpiresAt]).toEqual([
+      before.refreshToken?.expose(),
+      null,
+      null,
+    ]);
+  });
+
+  it('PKCE takes no code without the verifier that belongs to it', async () => {
+    const code = await approve('square', 'pkce');
+    expect(
+      await refusalOf(
+        adapter('square', 'pkce').exchange({ ...code, codeVerifier: new Secret('w'.repeat(43)) }, counted()),
+      ),
+    ).toMatchObject({ kind: 'needs-reauth' });
+  });
+
+  it('QuickBooks tells when the grant dies if it is idle and when it dies in any case', async () => {
+    const nowMs = Date.now();
+    const { refreshExpiresAt, hardExpiresAt } = await connect('quickbooks', 'code');
+    const days = [refreshExpiresAt, hardExpiresAt].map((at) => Math.round((at!.getTime() - nowMs) / DAY_MS));
+    expect(days[0]).toBeGreaterThan(99);
+    expect(days[0]).toBeLessThan(103);
+    expect(days[1]).toBeGreaterThan(5 * 365 - 2);
+    expect(days[1]).toBeLessThan(5 * 366 + 2);
+  });
+
+  it('QuickBooks does not spend a code without the company it is for', async () => {
+    const code = await approve('quickbooks', 'code');
+    for (const realmId of [null, '', '1/../2', '12a'])
+      expect(await refusalOf(adapter('quickbooks', 'code').exchange({ ...code, realmId }, counted()))).toMatchObject({
+        kind: 'rejected',
+        code: 'realm-missing',
+      });
+    await adapter('quickbooks', 'code').exchange(code, counted());
+  });
+
+  it('QuickBooks does not let a token read another company than its own', async () => {
+    const [one, two] = await accountsOf('quickbooks');
+    const grant = await connect('quickbooks', 'code', one);
+    expect(
+      await refusalOf(adapter('quickbooks', 'code').account({ ...grant, context: { realmId: two! } }, counted())),
+    ).toMatchObject({ kind: 'needs-reauth', code: '3100' });
+  });
+
+  it('Stripe Connect acts with the platform’s key for the account, and keeps no other secret that is needed', async () => {
+    const grant = await connect('stripe', 'connect');
+    const { secretKey, onBehalfOf } = adapter('stripe', 'connect').credential(grant);
+    expect([secretKey.expose(), onBehalfOf]).toEqual([sandbox.stripe.platformKey, grant.context['stripe_user_id']]);
+    expect([grant.refreshToken, grant.accessExpiresAt, adapter('stripe', 'connect').refresh]).toEqual([
+      null,
+      null,
+      null,
+    ]);
+  });
+
+  it('a Stripe App acts with the access token itself, which lives an hour', async () => {
+    const grant = await connect('stripe', 'app');
+    expect(adapter('stripe', 'app').credential(grant)).toEqual({ secretKey: grant.accessToken });
+    const lifeMs = grant.accessExpiresAt!.getTime() - Date.now();
+    expect(lifeMs).toBeGreaterThan(HOUR_MS - 60_000);
+    expect(lifeMs).toBeLessThanOrEqual(HOUR_MS);
+  });
+
+  it.each(['connect', 'app'] as const)(
+    'Stripe’s records are read with the grant of %s, and with nobody’s once it is taken back',
+    async (flow) => {
+      const [account = ''] = await accountsOf('stripe');
+      const grant = await connect('stripe', flow, account);
+      const providers = createProviders(config, NO_BUDGET);
+      const session = providers.open('stripe', {
+        ...adapter('stripe', flow).credential(grant),
+        account: { environment: 'sandbox', externalAccountId: account },
+        lane: 'bulk',
+      });
+      const [theirs] = await control('stripe')
+        .send<{ readonly ids: readonly string[] }>('POST', '/seed', {
+          resource: 'customers',
+          records: [{ name: 'Ana' }],
+          account,
+        })
+        .then(({ ids }) => ids);
+      const page = await session
+        .resource('customers')
+        .listPage({ stream: 'customers', fromEpochS: null, toEpochS: 4_000_000_000, after: null });
+      expect(page.records.map(({ externalId }) => externalId)).toEqual([theirs]);
+      await control('stripe').revoke(account);
+      expect(await refusalOf(session.account())).toMatchObject({ kind: 'needs-reauth' });
+    },
+  );
+
+  it('Square tells the scopes that were granted, and connects without the name of the merchant where that is not among them', async () => {
+    const url = await adapter('square', 'code').authorizationUrl({
+      state: 's',
+      redirectUri: REDIRECT_URI,
+      codeVerifier: VERIFIER,
+      scopes: ['ITEMS_READ'],
+    });
+    const { redirectUrl } = await control('square').approve(url);
+    const grant = await adapter('square', 'code').exchange(
+      { ...(await approve('square', 'code')), code: new Secret(new URL(redirectUrl).searchParams.get('code')!) },
+      counted(),
+    );
+    expect(await adapter('square', 'code').account(grant, counted())).toMatchObject({
+      name: null,
+      scopes: ['ITEMS_READ'],
+    });
+  });
+});
+
+const grantedAccount = ({ context }: Grant) =>
+  context['stripe_user_id'] ?? context['merchant_id'] ?? context['realmId'];
+
+function configOf({ stripe, square, quickbooks, mailchimp }: RunningOAuthSandbox): ProvidersConfig {
+  return {
+    stripe: {
+      apiUrl: stripe.apiUrl,
+      requestsPerSecond: null,
+      oauth: {
+        connectUrl: stripe.connectUrl,
+        marketplaceUrl: stripe.marketplaceUrl,
+        secretKey: new Secret(stripe.platformKey),
+        connectClientId: stripe.connectClientId,
+        appClientId: stripe.appClientId,
+      },
+    },
+    square: {
+      apiUrl: square.apiUrl,
+      environment: 'sandbox',
+      app: { id: square.clientId, secret: new Secret(square.clientSecret) },
+    },
+    quickbooks: {
+      apiUrl: quickbooks.apiUrl,
+      authorizeUrl: quickbooks.authorizeUrl,
+      tokenUrl: quickbooks.tokenUrl,
+      revokeUrl: quickbooks.revokeUrl,
+      environment: 'sandbox',
+      app: { id: quickbooks.clientId, secret: new Secret(quickbooks.clientSecret) },
+    },
+    mailchimp: {
+      loginUrl: mailchimp.apiUrl,
+      apiUrl: mailchimp.apiUrl,
+      app: { id: mailchimp.clientId, secret: new Secret(mailchimp.clientSecret) },
+    },
+  };
+}
+
+/** Square's PKCE shows no secret: there it is the name of the app that is wrong. */
+function withWrongCredentials({ stripe, square, quickbooks, mailchimp }: ProvidersConfig): ProvidersConfig {
+  const secret = new Secret('canary7f3a_wrong');
+  return {
+    stripe: { ...stripe, oauth: { ...stripe.oauth!, secretKey: new Secret('sk_test_canary7f3a_wrong') } },
+    square: { ...square!, app: { id: 'sandbox-sq0idb-unknown', secret } },
+    quickbooks: { ...quickbooks!, app: { ...quickbooks!.app!, secret } },
+    mailchimp: { ...mailchimp!, app: { ...mailchimp!.app!, secret } },
+  };
+}

@@ -1,0 +1,120 @@
+import { describe, expect, test } from 'vitest';
+import { readApiConfig, readWorkerConfig } from '../../../config/config.ts';
+import { serviceEnvironment, webhooksUrl } from '../../../runtime/processes/child-environment.ts';
+import type { Env } from '../../../runtime/start/home.ts';
+
+const app = (name: string) => ({
+  apiUrl: `http://127.0.0.1:1/${name}`,
+  controlUrl: `http://127.0.0.1:2/${name}`,
+  clientId: `${name}-id`,
+  clientSecret: `${name}-secret`,
+});
+const at = (path: string) => `http://127.0.0.1:1/${path}`;
+
+const addresses = {
+  databaseUrl: 'postgres://localhost/interlock',
+  temporalAddress: '127.0.0.1:7233',
+  temporalUiUrl: null,
+  apiPort: 3000,
+  workerHealthPort: 3001,
+  sandbox: {
+    stripe: {
+      apiUrl: at('stripe'),
+      controlUrl: at('c'),
+      secretKey: 'sk_test_account',
+      webhookSecret: 'whsec_x',
+      connectUrl: at('connect'),
+      marketplaceUrl: at('market'),
+      connectClientId: 'ca_connect',
+      appClientId: 'ca_app',
+      platformKey: 'sk_test_platform',
+    },
+    square: { ...app('square'), webhookSecret: 'square-key' },
+    quickbooks: { ...app('quickbooks'), authorizeUrl: at('authorize'), tokenUrl: at('token'), revokeUrl: at('revoke') },
+    mailchimp: app('mailchimp'),
+  },
+};
+const secrets = {
+  jwtSecret: 'j'.repeat(48),
+  encryptionKey: Buffer.alloc(32).toString('base64'),
+  databasePassword: 'p'.repeat(16),
+  sandboxStripeSecretKey: 'sk_test_account',
+  sandboxStripeWebhookSecret: 'whsec_x'.padEnd(16),
+};
+
+const environment = (env: Env = {}) => serviceEnvironment(env, addresses, secrets);
+
+describe('what api and worker are told of the providers', () => {
+  test('is every stand-in and the app that it knows them as, in words that both understand', () => {
+    for (const read of [readApiConfig, readWorkerConfig]) {
+      const { stripe, square, quickbooks, mailchimp } = read(environment()).providers;
+      expect(stripe).toMatchObject({
+        apiUrl: at('stripe'),
+        oauth: {
+          connectUrl: at('connect'),
+          marketplaceUrl: at('market'),
+          connectClientId: 'ca_connect',
+          appClientId: 'ca_app',
+        },
+      });
+      expect(square).toMatchObject({ apiUrl: at('square'), environment: 'sandbox', app: { id: 'square-id' } });
+      expect(quickbooks).toMatchObject({
+        apiUrl: at('quickbooks'),
+        authorizeUrl: at('authorize'),
+        tokenUrl: at('token'),
+        revokeUrl: at('revoke'),
+        environment: 'sandbox',
+        app: { id: 'quickbooks-id' },
+      });
+      expect(mailchimp).toMatchObject({
+        apiUrl: at('mailchimp'),
+        loginUrl: at('mailchimp'),
+        app: { id: 'mailchimp-id' },
+      });
+    }
+  });
+
+  test.each([
+    [
+      'SQUARE_APP_ID',
+      'sq0idp-real',
+      ['SQUARE_APP_SECRET', 'SQUARE_WEBHOOK_SIGNATURE_KEY', 'SQUARE_API_URL', 'SQUARE_SANDBOX'],
+    ],
+    ['QUICKBOOKS_SANDBOX', 'true', ['QUICKBOOKS_CLIENT_ID', 'QUICKBOOKS_CLIENT_SECRET', 'QUICKBOOKS_TOKEN_URL']],
+    ['MAILCHIMP_CLIENT_ID', '123', ['MAILCHIMP_CLIENT_SECRET', 'MAILCHIMP_LOGIN_URL', 'MAILCHIMP_API_URL']],
+    [
+      'STRIPE_SECRET_KEY',
+      'sk_test_real',
+      ['STRIPE_CLIENT_ID', 'STRIPE_WEBHOOK_SECRET', 'STRIPE_APP_CLIENT_ID', 'STRIPE_CONNECT_URL'],
+    ],
+    ['STRIPE_API_URL', 'https://api.stripe.com', ['STRIPE_SECRET_KEY', 'STRIPE_CLIENT_ID', 'STRIPE_CONNECT_URL']],
+  ])(
+    'leaves a provider alone that the user has set %s of: no secret goes to a stand-in, no made-up one to the real provider',
+    (name, value, absent) => {
+      const given = environment({ [name]: value });
+      expect(given[name]).toBe(value);
+      for (const other of absent) expect(given[other]).toBeUndefined();
+    },
+  );
+
+  test('has the secrets that the stand-ins sign webhooks with, and only the API reads them', () => {
+    const api = readApiConfig(environment()).providers;
+    expect([api.stripe.webhookSecret?.expose(), api.square.webhookSignatureKey?.expose()]).toEqual([
+      'whsec_x',
+      'square-key',
+    ]);
+    const worker = readWorkerConfig(environment()).providers;
+    expect([worker.stripe.webhookSecret, worker.square.webhookSignatureKey]).toEqual([undefined, undefined]);
+  });
+
+  test.each<Env>([{}, { HOST: '0.0.0.0' }, { HOST: '::1' }, { PUBLIC_URL: 'https://interlock.test/under/' }])(
+    'has stand-ins send webhooks to the very address that the API believes to have: %o',
+    (env) => {
+      expect(webhooksUrl(env, addresses.apiPort)).toBe(`${readApiConfig(environment(env)).publicUrl}/webhooks`);
+    },
+  );
+
+  test('counts an empty variable as absent', () => {
+    expect(environment({ SQUARE_APP_ID: '' })['SQUARE_APP_ID']).toBe('square-id');
+  });
+});

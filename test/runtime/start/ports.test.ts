@@ -1,0 +1,70 @@
+import net from 'node:net';
+import { expect, onTestFinished, test } from 'vitest';
+import { choosePort, freePort, isFree } from '../../../runtime/start/ports.ts';
+import { choosePorts } from '../../../runtime/start/service-ports.ts';
+
+async function aTakenPort(host = '127.0.0.1'): Promise<number> {
+  const server = net.createServer();
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
+  onTestFinished(() => {
+    server.close();
+  });
+  return (server.address() as net.AddressInfo).port;
+}
+
+test('a standard port that is taken moves to a free one, and one line says so', async () => {
+  const standard = await aTakenPort();
+  const { port, note } = await choosePort({ variable: 'PORT', standard, what: 'the API' }, {});
+  expect(port).not.toBe(standard);
+  expect(await isFree(port)).toBe(true);
+  expect(note).toBe(`port ${standard} is taken: the API listens on ${port} (PORT sets it)`);
+});
+
+test('a port that the user set and that is taken is refused, naming the variable', async () => {
+  const taken = await aTakenPort();
+  await expect(
+    choosePort({ variable: 'PORT', standard: 3000, what: 'the API' }, { PORT: String(taken) }),
+  ).rejects.toThrow(`PORT=${taken} is taken: another program listens there. Set PORT to a free port, or unset it.`);
+});
+
+test('a listener on every address counts as taking the port', async () => {
+  expect(await isFree(await aTakenPort('0.0.0.0'))).toBe(false);
+});
+
+test('a free standard port is used without a word', async () => {
+  const standard = await freePort();
+  expect(await choosePort({ variable: 'PORT', standard, what: 'the API' }, { PORT: '' })).toEqual({
+    port: standard,
+    note: null,
+  });
+});
+
+test('a standard port that another service of this copy was given is not given twice', async () => {
+  const standard = await freePort();
+  const { port } = await choosePort({ variable: 'PORT', standard, what: 'the API' }, {}, new Set([standard]));
+  expect(port).not.toBe(standard);
+});
+
+test.each(['x', '70000', '-1', '3000.5', '123456'])('PORT=%s is refused by name', async (value) => {
+  await expect(choosePort({ variable: 'PORT', standard: 3000, what: 'the API' }, { PORT: value })).rejects.toThrow(
+    'PORT is wrong: it must be a whole number from 0 to 65535.',
+  );
+});
+
+test('services that are someone else’s get no port', async () => {
+  const zero = {
+    PORT: '0',
+    TEMPORAL_PORT: '0',
+    TEMPORAL_UI_PORT: '0',
+    POSTGRES_PORT: '0',
+    SANDBOX_STRIPE_PORT: '0',
+    SANDBOX_STRIPE_CONTROL_PORT: '0',
+  };
+  const ports = await choosePorts(
+    { ...zero, DATABASE_URL: 'postgres://x/y', TEMPORAL_ADDRESS: 'x:7233' },
+    () => undefined,
+  );
+  expect(ports).toMatchObject({ postgres: 0, temporal: 0, temporalUi: 0 });
+  expect(ports.api).toBeGreaterThan(0);
+  expect(ports.workerHealth).toBeGreaterThan(0);
+});

@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import postgres from 'postgres';
+import { migrateUp } from '../../../db/core/migrate.ts';
+import { startEmbeddedPostgres } from '../../../runtime/postgres/postgres.ts';
+import type { EmbeddedPostgres } from '../../../runtime/postgres/postgres.ts';
+import type { SharedService } from './on-demand.ts';
+
+/**
+ * One Postgres for the run: TEST_DATABASE_URL, which must name a superuser, or an embedded one in a temporary folder.
+ * Says `adminUrl`, and `template`: the name of a migrated database to clone.
+ */
+export function createPostgresService(): SharedService {
+  const run = `interlock_test_${randomBytes(4).toString('hex')}`;
+  // Not made by mkdtemp: the user that Postgres runs as under root could not enter it.
+  const dataFolder = join(tmpdir(), run);
+  const external = process.env['TEST_DATABASE_URL'];
+  let embedded: EmbeddedPostgres | null = null;
+  let adminUrl = external ?? '';
+
+  return {
+    start: async () => {
+      if (!external) {
+        embedded = await startEmbeddedPostgres({
+          dataFolder,
+          password: randomBytes(12).toString('hex'),
+          disposable: true,
+          log: () => undefined,
+        });
+        adminUrl = embedded.url;
+      }
+      await withAdmin(adminUrl, (sql) => sql`create database ${sql(run)}`);
+      await migrateUp({ url: urlOf(adminUrl, run), log: () => undefined });
+      return { adminUrl, template: run };
+    },
+
+    stop: async () => {
+      if (!external) {
+        await embedded?.stop();
+        await rm(dataFolder, { recursive: true, force: true });
+        return;
+      }
+      await withAdmin(adminUrl, async (sql) => {
+        const left = await sql<
+          { datname: string }[]
+        >`select datname from pg_database where starts_with(datname, ${run})`;
+        for (const { datname } of left) await sql`drop database if exists ${sql(datname)} with (force)`;
+      });
+    },
+  };
+}
+
+/** The same server and login, another database. */
+export function urlOf(adminUrl: string, database: string): string {
+  const url = new URL(adminUrl);
+  url.pathname = `/${database}`;
+  return url.href;
+}
+
+export async function withAdmin(adminUrl: string, work: (sql: postgres.Sql) => Promise<unknown>): Promise<void> {
+  const sql = postgres(adminUrl, { max: 1, onnotice: () => undefined });
+  try {
+    await work(sql);
+  } finally {
+    await sql.end({ timeout: 5 });
+  }
+}

@@ -1,0 +1,47 @@
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { cacheFolderOf } from '../../../runtime/start/home.ts';
+import { runCommand } from '../../../runtime/processes/run-command.ts';
+
+const INSTALL_LIMIT_MS = 300_000;
+
+export interface PythonPackages {
+  /** Names the folder in the cache: what is installed, and its version. */
+  readonly folder: string;
+  /** A file for pip with every package pinned, so that a test of next year meets the packages of today. */
+  readonly requirements: string;
+}
+
+/** Where an interpreter with the packages is, installed into the cache on first use; or why it cannot be had on this machine. */
+export async function findPython({
+  folder,
+  requirements,
+}: PythonPackages): Promise<{ readonly python: string } | { readonly missing: string }> {
+  const cache = cacheFolderOf(process.env);
+  const python = path.join(cache, folder, 'bin', 'python');
+  if (existsSync(python)) return { python };
+  mkdirSync(cache, { recursive: true });
+  const work = mkdtempSync(path.join(cache, `${folder}.`));
+  try {
+    const run = (program: string, ...args: string[]) => runCommand(program, args, { timeoutMs: INSTALL_LIMIT_MS });
+    await run('python3', '-m', 'venv', work);
+    await run(
+      path.join(work, 'bin', 'python'),
+      '-m',
+      'pip',
+      'install',
+      '--quiet',
+      '--disable-pip-version-check',
+      '--no-deps',
+      '-r',
+      requirements,
+    );
+    // Whole or not at all; whoever was faster has put the same there.
+    renameSync(work, path.join(cache, folder));
+  } catch (error) {
+    if (!existsSync(python)) return { missing: error instanceof Error ? error.message : String(error) };
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+  return { python };
+}

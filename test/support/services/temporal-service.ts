@@ -1,0 +1,50 @@
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { cacheFolderOf } from '../../../runtime/start/home.ts';
+import { freePort } from '../../../runtime/start/ports.ts';
+import { waitForTemporal } from '../../../runtime/temporal/temporal-readiness.ts';
+import { resolveTemporal, startTemporal } from '../../../runtime/temporal/temporal.ts';
+import type { RunningTemporal } from '../../../runtime/temporal/temporal.ts';
+import type { SharedService } from './on-demand.ts';
+
+const NAMESPACE = 'default';
+
+/**
+ * One Temporal for the run, found as `npm start` finds it: TEMPORAL_ADDRESS, or a development server without Web UI that keeps
+ * nothing. Says `address` and `namespace`; our search attributes are registered.
+ */
+export function createTemporalService(): SharedService {
+  const logFile = join(tmpdir(), `interlock_test_${randomBytes(4).toString('hex')}`, 'temporal.log');
+  let server: RunningTemporal | null = null;
+
+  return {
+    start: async () => {
+      const source = await resolveTemporal({
+        cacheFolder: cacheFolderOf(process.env),
+        log: (line) => {
+          process.stderr.write(`${line}\n`);
+        },
+      });
+      if (source.kind === 'server') {
+        await waitForTemporal({ address: source.address, namespace: NAMESPACE, limitMs: 20_000 });
+        return { address: source.address, namespace: NAMESPACE };
+      }
+      server = await startTemporal({
+        binary: source.path,
+        dataFile: null,
+        port: await freePort(),
+        uiPort: null,
+        namespace: NAMESPACE,
+        logFile,
+      });
+      return { address: server.address, namespace: NAMESPACE };
+    },
+
+    stop: async () => {
+      await server?.stop();
+      await rm(join(logFile, '..'), { recursive: true, force: true });
+    },
+  };
+}

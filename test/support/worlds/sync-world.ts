@@ -1,0 +1,241 @@
+import { randomBytes } from 'node:crypto';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { v7 as uuidv7 } from 'uuid';
+import { createCredentials } from '../../../activities/connections/credentials.ts';
+import { createSyncChunkActivities } from '../../../activities/sync/sync-chunk.ts';
+import { createSyncControlActivities } from '../../../activities/sync/sync-control.ts';
+import type { ConnectionId, SyncId, VenueId } from '../../../contracts/ids.ts';
+import type { Environment, SyncMode } from '../../../contracts/providers.ts';
+import type { SyncChunkResult, SyncConnectionInput, SyncSummary } from '../../../contracts/sync.ts';
+import { createAuditStore } from '../../../db/core/audit-store.ts';
+import { createBudgetStore } from '../../../db/budgets/budget-store.ts';
+import { createConnectionStore } from '../../../db/connections/connection-store.ts';
+import { createRecordStore } from '../../../db/records/record-store.ts';
+import { createOAuthTokenStore } from '../../../db/connections/oauth-token-store.ts';
+import { createPullStore } from '../../../db/pull/pull-store.ts';
+import { createPushStore } from '../../../db/push/push-store.ts';
+import { createScheduleStore } from '../../../db/runs/schedule-store.ts';
+import { createSyncMissingStore } from '../../../db/pull/sync-missing.ts';
+import { createSyncProgressStore } from '../../../db/runs/sync-progress-store.ts';
+import { createSyncRunStore } from '../../../db/runs/sync-run-store.ts';
+import { createVenueStore } from '../../../db/core/venue-store.ts';
+import { pulledSourceId } from '../../../domain/sync/source-id.ts';
+import type { ProviderAccountName } from '../../../domain/sync/source-id.ts';
+import { createProviders } from '../../../providers/registry.ts';
+import { startStripeSandbox } from '../../../sandbox/stripe/stripe-sandbox.ts';
+import { createLogger } from '../../../telemetry/logger.ts';
+import { createOpener } from '../../../vault/opener.ts';
+import { createSealer } from '../../../vault/sealer.ts';
+import { Secret } from '../../../vault/secret.ts';
+import { createTemporalLogger } from '../../../worker/temporal-logger.ts';
+import { startAnswerEditingProxy } from '../sandbox/answer-editing-proxy.ts';
+import { createTestDatabase } from '../services/database.ts';
+import { sandboxControl } from '../sandbox/sandbox-control.ts';
+
+export interface WorldOptions {
+  readonly chunkMs?: number;
+  readonly requestsPerSecond?: number;
+  /** Puts a proxy between the activities and the stand-in, whose answers `world.proxy` edits. */
+  readonly withProxy?: boolean;
+}
+
+export type RunOptions = Partial<Pick<SyncConnectionInput, 'resource' | 'dryRun' | 'window' | 'planId'>>;
+
+export interface TestVenue {
+  readonly venueId: VenueId;
+  readonly connectionId: ConnectionId;
+}
+
+/** Everything a sync touches but Temporal: a database, a stand-in Stripe, the activities with their real parts. */
+export async function createSyncWorld(options: WorldOptions = {}) {
+  const [database, sandbox] = await Promise.all([
+    createTestDatabase(),
+    startStripeSandbox({ limits: { requestsPerSecond: 0 } }),
+  ]);
+  const { db } = database;
+  const proxy = options.withProxy ? await startAnswerEditingProxy(sandbox.apiUrl) : null;
+  const keyring = { kind: 'local', key: new Secret(randomBytes(32).toString('base64')) } as const;
+  const sealer = createSealer(keyring);
+  const stores = {
+    venues: createVenueStore(db),
+    connections: createConnectionStore(db),
+    customers: createRecordStore(db, 'customers'),
+    runs: createSyncRunStore(db),
+    schedules: createScheduleStore(db),
+    progress: createSyncProgressStore(db),
+    pulls: createPullStore(db),
+    pushes: createPushStore(db),
+    missing: createSyncMissingStore(db),
+    audit: createAuditStore(db),
+  };
+  const vault = createOpener(keyring);
+  const tokens = createOAuthTokenStore({ db, refreshing: db, audit: stores.audit });
+  const providers = createProviders(
+    { stripe: { apiUrl: proxy?.url ?? sandbox.apiUrl, requestsPerSecond: options.requestsPerSecond ?? 2_000 } },
+    createBudgetStore(db),
+  );
+  const deps = {
+    ...stores,
+    providers,
+    vault,
+    tokens,
+    credentials: createCredentials({ connections: stores.connections, tokens, providers, vault, audit: stores.audit }),
+    log: createLogger({ name: 'test', level: 'fatal' }),
+    chunkMs: options.chunkMs ?? 60_000,
+  };
+  const control = createSyncControlActivities(deps);
+  const chunks = createSyncChunkActivities(deps);
+
+  async function aVenue(secretKey = sandbox.secretKey): Promise<TestVenue> {
+    const venue = await stores.venues.create({
+      sourceId: null,
+      name: 'A venue',
+      timeZone: 'Europe/Berlin',
+      currency: 'EUR',
+    });
+    if (venue === 'source-id-taken') throw new Error('a venue without a sourceId cannot clash');
+    return connect(venue.id, { secretKey });
+  }
+
+  const accounts = new Map<ConnectionId, ProviderAccountName>();
+  /** The `sourceId` that a pull gives a record of the connection. */
+  function pulledId({ connectionId }: TestVenue, externalId: string): string {
+    const account = accounts.get(connectionId);
+    if (!account) throw new Error('not a connection of this world');
+    return pulledSourceId(account, externalId);
+  }
+
+  /** Connects one more account to a venue. */
+  async function connect(
+    venueId: VenueId,
+    account: { readonly secretKey: string; readonly id?: string; readonly environment?: Environment },
+  ): Promise<TestVenue> {
+    const ref = { venueId, connectionId: uuidv7() as ConnectionId };
+    const sealedKey = await sealer.seal(new Secret(account.secretKey), { ...ref, purpose: 'provider-api-key' });
+    const { id = `acct_${randomBytes(6).toString('hex')}`, environment = 'sandbox' } = account;
+    accounts.set(ref.connectionId, { provider: 'stripe', environment, externalAccountId: id });
+    await stores.connections.saveWithApiKey({
+      ...ref,
+      provider: 'stripe',
+      environment,
+      account: { id, name: 'An account' },
+      scopes: [],
+      sealedKey,
+    });
+    return ref;
+  }
+
+  /** Opens a run as the API does; the activities move it. */
+  async function open(
+    venue: TestVenue,
+    direction: 'push' | 'pull',
+    mode: SyncMode,
+    more: RunOptions = {},
+  ): Promise<SyncConnectionInput> {
+    const key = { ...venue, provider: 'stripe', resource: more.resource ?? 'customers', direction } as const;
+    const { run } = await stores.runs.openOrJoin({
+      ...key,
+      mode,
+      requestedBy: 'test',
+      dryRun: more.dryRun === true,
+      ...(more.planId && { planId: more.planId }),
+    });
+    return { ...key, ...more, resource: key.resource, ...(run.planId && { planId: run.planId }), syncId: run.id, mode };
+  }
+
+  const aStage = (info: ConstructorParameters<typeof MockActivityEnvironment>[0] = {}) =>
+    new MockActivityEnvironment(info, { logger: createTemporalLogger(deps.log) });
+  const begin = (input: SyncConnectionInput) => aStage().run(control.beginSync, input);
+  const chunk = (input: SyncConnectionInput, environment = aStage()): Promise<SyncChunkResult> =>
+    environment.run(chunks.syncChunk, input);
+  const finish = (input: SyncConnectionInput, end: 'done' | 'cancelled' | 'failed' = 'done'): Promise<SyncSummary> =>
+    aStage().run(control.finishSync, { ...input, end });
+
+  /** A whole run, chunk after chunk. */
+  async function sync(
+    venue: TestVenue,
+    direction: 'push' | 'pull',
+    mode: SyncMode = 'full',
+    more: RunOptions = {},
+  ): Promise<SyncSummary & { readonly syncId: SyncId }> {
+    const input = await open(venue, direction, mode, more);
+    await begin(input);
+    let result: SyncChunkResult;
+    do result = await chunk(input);
+    while (result.status === 'more');
+    if (result.status !== 'done') throw new Error(`the run came to ${result.status}`);
+    return { ...(await finish(input)), syncId: input.syncId };
+  }
+
+  /** A call of Stripe's API, as somebody else with the account's key makes it. */
+  async function callStripe<T = { readonly id: string }>(
+    method: 'GET' | 'POST' | 'DELETE',
+    path: string,
+    form: Readonly<Record<string, string>> = {},
+  ): Promise<T> {
+    const response = await fetch(`${sandbox.apiUrl}/v1/${path}`, {
+      method,
+      headers: { authorization: `Bearer ${sandbox.secretKey}`, 'content-type': 'application/x-www-form-urlencoded' },
+      ...(method === 'POST' && { body: new URLSearchParams(form).toString() }),
+    });
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    return (await response.json()) as T;
+  }
+
+  /** A run's log, oldest first, without the lines about its phases. */
+  async function logOf(venue: TestVenue, syncId: SyncId) {
+    const { data } = await stores.runs.listLog(venue.venueId, syncId, {
+      filter: {},
+      page: { limit: 200, after: null },
+    });
+    return data.filter(({ action }) => action !== 'phase' && action !== 'finished');
+  }
+
+  return {
+    ...stores,
+    callStripe,
+    logOf,
+    deps,
+    keyring,
+    database,
+    sandbox,
+    get proxy() {
+      if (proxy === null) throw new Error('this world has no proxy');
+      return proxy;
+    },
+    stripe: sandboxControl(sandbox.controlUrl),
+    aStage,
+    aVenue,
+    connect,
+    pulledId,
+    open,
+    begin,
+    chunk,
+    finish,
+    sync,
+    load: (venue: TestVenue, count: number, from = 0) =>
+      stores.customers.upsertMany(
+        venue.venueId,
+        Array.from({ length: count }, (_, index) => aCustomer(from + index)),
+      ),
+    async close() {
+      await Promise.all([proxy?.close(), sandbox.close(), database.drop()]);
+    },
+  };
+}
+
+export const aCustomer = (index: number, name = `Customer ${index}`) => ({
+  sourceId: `c-${index}`,
+  name,
+  email: `customer-${index}@example.com`,
+  phone: null,
+  address: {
+    line1: `${index} High Street`,
+    line2: null,
+    city: 'Berlin',
+    region: null,
+    postalCode: '10115',
+    country: 'Germany',
+  },
+  metadata: { tier: String(index % 3) },
+});
