@@ -1,5 +1,4 @@
 import { Client, Connection } from '@temporalio/client';
-import { Runtime } from '@temporalio/worker';
 import type { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PROVIDERS } from '../../contracts/providers.ts';
@@ -9,12 +8,12 @@ import { INTERNAL_QUEUE, WORKFLOW_QUEUE, providerQueue } from '../../contracts/t
 import type { WorkerDeps } from '../../worker/deps.ts';
 import { createDeps } from '../../worker/deps.ts';
 import { connectTemporal } from '../../worker/temporal-connection.ts';
-import { createTemporalLogger } from '../../worker/temporal-logger.ts';
 import { createWorkers } from '../../worker/workers.ts';
 import { createSyncWorld } from '../support/worlds/sync-world.ts';
 import type { TestVenue } from '../support/worlds/sync-world.ts';
 import { createTestNamespace } from '../support/services/temporal.ts';
 import type { TestTemporal } from '../support/services/temporal.ts';
+import { installTemporalRuntime } from '../support/services/temporal-runtime.ts';
 
 const NOWHERE = 'http://127.0.0.1:1';
 const NO_APPS = {
@@ -56,7 +55,7 @@ describe('the workers of one process', () => {
       host: '127.0.0.1',
       healthPort: null,
     } as const;
-    Runtime.install({ logger: createTemporalLogger(world.deps.log) });
+    installTemporalRuntime();
     deps = await createDeps(config, world.deps.log);
     const connected = await connectTemporal(temporal, world.deps.log, stop.signal);
     if (connected === null) throw new Error('nobody stopped it');

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { DefaultLogger, NativeConnection, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
+import { NativeConnection, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   DISCONNECT_UPDATE,
@@ -11,7 +10,9 @@ import {
 import type { DeletionCursor, KeepConnectionFreshInput } from '../../contracts/connections.ts';
 import type { ConnectionId, RecordId, VenueId } from '../../contracts/ids.ts';
 import { INTERNAL_QUEUE, WORKFLOW_QUEUE, providerQueue } from '../../contracts/temporal.ts';
+import { installTemporalRuntime } from '../support/services/temporal-runtime.ts';
 import { createTestNamespace } from '../support/services/temporal.ts';
+import { buildWorkflowBundle } from '../../worker/workflow-bundle.ts';
 
 type Answer = DeletionCursor | boolean | null;
 
@@ -23,12 +24,8 @@ describe('a disconnection that deletes records', () => {
   const asked = new Map<string, (DeletionCursor | undefined)[]>();
 
   beforeAll(async () => {
-    const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
-    const [{ address, namespace }, workflowBundle] = await Promise.all([
-      createTestNamespace(),
-      bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') }),
-    ]);
-    Runtime.install({ logger: new DefaultLogger('ERROR') });
+    const [{ address, namespace }, workflowBundle] = await Promise.all([createTestNamespace(), buildWorkflowBundle()]);
+    installTemporalRuntime();
     const connection = await NativeConnection.connect({ address });
     const upkeep = {
       readGrant: () => ({ state: 'active', generation: 1, accessExpiresAt: null, refreshAt: null, deadlines: [] }),

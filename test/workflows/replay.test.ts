@@ -1,7 +1,6 @@
 import { readFileSync, readdirSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { DeterminismViolationError } from '@temporalio/workflow';
-import { DefaultLogger, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
 import * as connectionContract from '../../contracts/connections.ts';
 import * as syncContract from '../../contracts/sync.ts';
@@ -9,6 +8,8 @@ import * as vaultContract from '../../contracts/vault.ts';
 import { REPOSITORY } from '../../runtime/start/home.ts';
 import * as workflows from '../../workflows/index.ts';
 import { activitiesIn, parseHistory, textOf } from '../support/history.ts';
+import { buildWorkflowBundle } from '../../worker/workflow-bundle.ts';
+import { installTemporalRuntime } from '../support/services/temporal-runtime.ts';
 
 const contracts = { ...connectionContract, ...syncContract, ...vaultContract };
 const HISTORIES = new URL('./histories/', import.meta.url);
@@ -24,9 +25,8 @@ describe('a run that an earlier version began', () => {
 
   beforeAll(async () => {
     // Each replay makes a worker, which tells of its states.
-    Runtime.install({ logger: new DefaultLogger('WARN') });
-    const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
-    ({ code } = await bundleWorkflowCode({ workflowsPath }));
+    installTemporalRuntime();
+    ({ code } = await buildWorkflowBundle());
   }, 60_000);
 
   it.each(FILES)('goes on under this one: %s', async (file) => {

@@ -4,7 +4,7 @@ import { Context, getClient } from '@temporalio/activity';
 import { Client, Connection } from '@temporalio/client';
 import type { WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import { DefaultLogger, NativeConnection, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Worker, bundleWorkflowCode } from '@temporalio/worker';
 import type { BundleOptions } from '@temporalio/worker';
 import type { ConnectionId, SyncId, VenueId } from '../../contracts/ids.ts';
 import { syncWorkflowId } from '../../contracts/sync.ts';
@@ -24,6 +24,8 @@ import { until } from '../support/eventually.ts';
 import { activitiesIn } from '../support/history.ts';
 import type { History } from '../support/history.ts';
 import { createTestNamespace } from '../support/services/temporal.ts';
+import { buildWorkflowBundle } from '../../worker/workflow-bundle.ts';
+import { installTemporalRuntime } from '../support/services/temporal-runtime.ts';
 
 const WORKFLOWS = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
 const SCALED_WAIT_POLICY = fileURLToPath(new URL('scaled-wait-policy.ts', import.meta.url));
@@ -107,15 +109,22 @@ export interface WorkflowStage {
   close(): Promise<void>;
 }
 
-/** With `fastClock` a minute of waiting passes in a millisecond; `chunkSlots` chunks run at once in each of the provider's queues. */
-export async function createWorkflowStage({ fastClock = false, chunkSlots = 20 } = {}): Promise<WorkflowStage> {
-  const bundle = bundleWorkflowCode({
+let fastClockBundle: ReturnType<typeof bundleWorkflowCode> | undefined;
+/** Bundles once for all files that share this process. */
+function bundleWithFastClock(): ReturnType<typeof bundleWorkflowCode> {
+  fastClockBundle ??= bundleWorkflowCode({
     workflowsPath: WORKFLOWS,
     logger: new DefaultLogger('WARN'),
-    ...(fastClock && { webpackConfigHook: withFastClock }),
+    webpackConfigHook: withFastClock,
   });
+  return fastClockBundle;
+}
+
+/** With `fastClock` a minute of waiting passes in a millisecond; `chunkSlots` chunks run at once in each of the provider's queues. */
+export async function createWorkflowStage({ fastClock = false, chunkSlots = 20 } = {}): Promise<WorkflowStage> {
+  const bundle = fastClock ? bundleWithFastClock() : buildWorkflowBundle();
   const [{ address, namespace }, workflowBundle] = await Promise.all([createTestNamespace(), bundle]);
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  installTemporalRuntime();
   const connection = await NativeConnection.connect({ address });
   const scripts = new Map<string, Script>();
   const { control, chunks } = activitiesOf(scripts);

@@ -1,7 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { NativeConnection, Worker } from '@temporalio/worker';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSyncGateway } from '../../../api/temporal/sync-gateway.ts';
@@ -17,6 +16,8 @@ import { WORKFLOW_QUEUE } from '../../../contracts/temporal.ts';
 import { ROTATE_VAULT_KEYS, rotateVaultKeysWorkflowId } from '../../../contracts/vault.ts';
 import type { SyncRun } from '../../../db/runs/sync-run-store.ts';
 import { createTestNamespace } from '../../support/services/temporal.ts';
+import { buildWorkflowBundle } from '../../../worker/workflow-bundle.ts';
+import { installTemporalRuntime } from '../../support/services/temporal-runtime.ts';
 
 /** As much as is read here of what the SDK tells of a running workflow. */
 interface WorkflowMetadata {
@@ -76,14 +77,10 @@ describe('what the API says to a workflow', () => {
 
   // The real bundle, and nobody to do its activities: the workflow stands at its first step and hears.
   beforeAll(async () => {
-    const logger = new DefaultLogger('ERROR');
-    Runtime.install({ logger });
+    installTemporalRuntime();
     const { address, namespace } = await createTestNamespace();
     [native, connection] = await Promise.all([NativeConnection.connect({ address }), Connection.connect({ address })]);
-    const workflowBundle = await bundleWorkflowCode({
-      workflowsPath: fileURLToPath(new URL('index.ts', root('workflows'))),
-      logger,
-    });
+    const workflowBundle = await buildWorkflowBundle();
     worker = await Worker.create({ connection: native, namespace, taskQueue: WORKFLOW_QUEUE, workflowBundle });
     running = worker.run();
     client = new Client({ connection, namespace });

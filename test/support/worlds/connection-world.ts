@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Client, Connection } from '@temporalio/client';
 import type { WorkflowHandle } from '@temporalio/client';
-import { Runtime } from '@temporalio/worker';
 import type { Worker } from '@temporalio/worker';
 import { createAuthorizationGateway } from '../../../api/temporal/authorization-gateway.ts';
 import { createAuthorizationStates } from '../../../api/connections/authorization-states.ts';
@@ -22,13 +21,13 @@ import { Secret } from '../../../vault/secret.ts';
 import { createDeps } from '../../../worker/deps.ts';
 import type { WorkerDeps } from '../../../worker/deps.ts';
 import { connectTemporal } from '../../../worker/temporal-connection.ts';
-import { createTemporalLogger } from '../../../worker/temporal-logger.ts';
 import { createWorkers } from '../../../worker/workers.ts';
 import { createTestDatabase } from '../services/database.ts';
 import { until } from '../eventually.ts';
 import { oauthControl, startOAuthSandbox } from '../sandbox/sandbox-oauth.ts';
 import { stripeSandboxOf } from '../sandbox/stripe-account.ts';
 import { createTestNamespace } from '../services/temporal.ts';
+import { installTemporalRuntime } from '../services/temporal-runtime.ts';
 
 /** An attempt that waits for its owner. */
 export interface StartedAttempt extends ConnectionRef {
@@ -61,7 +60,7 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
   const encryptionKey = randomBytes(32).toString('base64');
   const keyring = options.keyring ?? ({ kind: 'local', key: new Secret(encryptionKey) } as const);
   const log = createLogger({ name: 'test', level: 'fatal' });
-  Runtime.install({ logger: createTemporalLogger(log) });
+  installTemporalRuntime();
   const config = {
     production: false,
     logLevel: 'silent',

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { Client, Connection, WithStartWorkflowOperation } from '@temporalio/client';
-import { Runtime } from '@temporalio/worker';
 import { v7 as uuidv7 } from 'uuid';
 import { ownerStart } from '../../../activities/connections/connection-owner.ts';
 import { newGrant, openGrant, sealGrant } from '../../../activities/connections/sealed-grant.ts';
@@ -29,13 +28,13 @@ import { createSealer } from '../../../vault/sealer.ts';
 import { Secret } from '../../../vault/secret.ts';
 import { createDeps } from '../../../worker/deps.ts';
 import { connectTemporal } from '../../../worker/temporal-connection.ts';
-import { createTemporalLogger } from '../../../worker/temporal-logger.ts';
 import { createWorkers } from '../../../worker/workers.ts';
 import { createTestDatabase } from '../services/database.ts';
 import { activitiesIn } from '../history.ts';
 import { oauthControl, startOAuthSandbox } from '../sandbox/sandbox-oauth.ts';
 import { createTestNamespace } from '../services/temporal.ts';
 import type { TestTemporal } from '../services/temporal.ts';
+import { installTemporalRuntime } from '../services/temporal-runtime.ts';
 
 const REDIRECT_URI = 'http://127.0.0.1:9/oauth/callback';
 
@@ -266,7 +265,7 @@ type Owner = (input: KeepConnectionFreshInput) => Promise<unknown>;
 async function startWorker(env: Env): Promise<() => Promise<void>> {
   const config = readWorkerConfig(env);
   const log = createLogger({ name: 'worker', level: config.logLevel });
-  installRuntime(createTemporalLogger(log));
+  installTemporalRuntime();
   const deps = await createDeps(config, log);
   const connection = await connectTemporal(config.temporal, log, new AbortController().signal);
   if (!connection) throw new Error('nobody stopped it');
@@ -278,10 +277,4 @@ async function startWorker(env: Env): Promise<() => Promise<void>> {
     await connection.close();
     await deps.close();
   };
-}
-
-let installed = false;
-function installRuntime(logger: ReturnType<typeof createTemporalLogger>): void {
-  if (!installed) Runtime.install({ logger });
-  installed = true;
 }
