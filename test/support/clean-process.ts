@@ -1,0 +1,13 @@
+import { afterAll, vi } from 'vitest';
+
+// Test files share processes, so that each pays for starting one and for loading packages only once. What a file has changed in its
+// process is undone here, before the next file begins.
+const before = { ...process.env };
+
+afterAll(() => {
+  vi.useRealTimers();
+  vi.unstubAllEnvs();
+  vi.unstubAllGlobals();
+  for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name];
+  Object.assign(process.env, before);
+});
