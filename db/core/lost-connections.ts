@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type postgres from 'postgres';
 import { codesOf } from '../../domain/errors/error-codes.ts';
 import { markConnectionError } from '../connections/connection-errors.ts';
+import { RepeatedStatements } from './repeated-statements.ts';
 
 type TransactionWork = (tx: postgres.TransactionSql) => unknown;
 
@@ -13,6 +14,7 @@ type TransactionWork = (tx: postgres.TransactionSql) => unknown;
  * provider or of another pool: when `begin` has not rejected a moment later, the transaction's own connection is there, and the error is the work's.
  */
 export function guardTransactions(client: postgres.Sql): void {
+  const statements = new RepeatedStatements();
   const begin = client.begin.bind(client) as (work: TransactionWork) => Promise<unknown>;
 
   async function once(work: TransactionWork, state: { begun: boolean; over: boolean }): Promise<unknown> {
@@ -21,7 +23,7 @@ export function guardTransactions(client: postgres.Sql): void {
       return await begin(async (tx) => {
         state.begun = true;
         try {
-          return await neverEndsWhenLost(work, tx, () => state.over);
+          return await neverEndsWhenLost(work, preparing(tx, statements), () => state.over);
         } catch (error) {
           failed.error = error;
           throw error;
@@ -61,6 +63,18 @@ async function neverEndsWhenLost(
     if (isOver()) return new Promise(() => undefined);
     throw error;
   }
+}
+
+/** Prepares the statements that the pool's transactions repeat. Statements under a savepoint stay unprepared: they are rare. */
+function preparing(tx: postgres.TransactionSql, statements: RepeatedStatements): postgres.TransactionSql {
+  const unsafe = tx.unsafe.bind(tx);
+  const repeated: typeof tx.unsafe = (text, parameters, options) =>
+    unsafe(text, parameters, {
+      ...options,
+      prepare:
+        options?.prepare === true || (parameters !== undefined && parameters.length > 0 && statements.isRepeated(text)),
+    });
+  return Object.assign(tx, { unsafe: repeated });
 }
 
 const MAX_ATTEMPTS = 3;

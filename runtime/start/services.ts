@@ -161,7 +161,7 @@ export async function bringUpService(
       stop,
       name,
       entry,
-      nodeArguments: SMALL_HEAP,
+      nodeArguments: name === 'worker' ? SMALL_HEAP : [],
       env: { ...FEW_POOLS, ...COMPILED_ONCE, ...env },
       logFile: logFile(stage, name),
       readyWhen: { url: healthUrl },
