@@ -22,7 +22,6 @@ import { createSecretRotationStore } from '../db/connections/secret-rotation-sto
 import { createSyncRunStore } from '../db/runs/sync-run-store.ts';
 import { createTransactionSummaryStore } from '../db/records/transaction-summary-store.ts';
 import { createVenueStore } from '../db/core/venue-store.ts';
-import { deleteUnapprovedConnections } from '../db/connections/unapproved-connections.ts';
 import { openDatabase } from '../db/core/venue-scope.ts';
 import { createWebhookDeliveryStore } from '../db/webhooks/webhook-delivery-store.ts';
 import { createProviders, createWebhooks } from '../providers/registry.ts';
@@ -35,14 +34,11 @@ import { createAuthorizationGateway } from './temporal/authorization-gateway.ts'
 import { createAuthorizationStates } from './connections/authorization-states.ts';
 import { createConnectionGateway } from './temporal/connection-gateway.ts';
 import { createJobGateway } from './temporal/job-gateway.ts';
-import { describeError } from './errors/outage.ts';
 import { createScheduleGateway } from './temporal/schedule-gateway.ts';
 import { startServer } from './http/server.ts';
 import { createSyncGateway } from './temporal/sync-gateway.ts';
 
 // The composition root: the one file that sees every room. It wires and starts; it decides nothing.
-const TIDY_EVERY_MS = 600_000;
-
 const config = exitOnConfigError(() => readApiConfig(process.env));
 const log = createLogger({ name: 'api', level: config.logLevel });
 exitOnUncaught(log);
@@ -124,29 +120,11 @@ const app = createApp({
 const server = await startServer(app, { host: config.host, port: config.port, publicUrl: config.publicUrl });
 log.info({ host: config.host, port: server.port }, 'api is ready');
 
-const tidy = setInterval(() => {
-  idempotency.deleteExpired().catch((error: unknown) => {
-    log.warn({ error: describeError(error) }, 'expired idempotency keys could not be deleted');
-  });
-  deliveries.deleteExpired().catch((error: unknown) => {
-    log.warn({ error: describeError(error) }, 'old webhook deliveries could not be forgotten');
-  });
-  deleteUnapprovedConnections(db).then(
-    (removed) => {
-      if (removed > 0) log.info({ removed }, 'connections that nobody has approved were removed');
-    },
-    (error: unknown) => {
-      log.warn({ error: describeError(error) }, 'connections that nobody has approved could not be removed');
-    },
-  );
-}, TIDY_EVERY_MS);
-
 let stopping = false;
 const stop = (): void => {
   if (stopping) return;
   stopping = true;
   void (async () => {
-    clearInterval(tidy);
     await server.stop();
     // The connection to Temporal is left to the end of the process: once it is closed, a call that its SDK repeats throws where nobody can catch
     // it (@temporalio/client 1.24.0, lib/grpc-retry.js).

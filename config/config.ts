@@ -69,8 +69,19 @@ export interface ApiConfig extends ServiceConfig {
   readonly venueShares: VenueShareConfig;
 }
 
+/** How long rows are kept that only tell of the past. */
+export interface RetentionConfig {
+  readonly everyMinutes: number;
+  readonly auditDays: number;
+  readonly runDays: number;
+  readonly syncLogDays: number;
+  readonly planDays: number;
+  readonly webhookDeliveryDays: number;
+}
+
 export interface WorkerConfig extends ServiceConfig {
   readonly healthPort: number | null;
+  readonly retention: RetentionConfig;
 }
 
 export interface MigrationConfig extends ProcessConfig {
@@ -127,8 +138,20 @@ export function readApiConfig(env: Env): ApiConfig {
 export function readWorkerConfig(env: Env): WorkerConfig {
   const environment = new Environment(env, 'worker');
   requireService(environment);
+  refuseOutlivingDetails(environment);
   environment.finish();
-  return { ...serviceOf(environment), healthPort: environment.get('HEALTH_PORT') ?? null };
+  return {
+    ...serviceOf(environment),
+    healthPort: environment.get('HEALTH_PORT') ?? null,
+    retention: {
+      everyMinutes: environment.certain('RETENTION_EVERY_MINUTES'),
+      auditDays: environment.certain('RETENTION_AUDIT_DAYS'),
+      runDays: environment.certain('RETENTION_RUN_DAYS'),
+      syncLogDays: environment.certain('RETENTION_SYNC_LOG_DAYS'),
+      planDays: environment.certain('RETENTION_PLAN_DAYS'),
+      webhookDeliveryDays: environment.certain('RETENTION_WEBHOOK_DELIVERY_DAYS'),
+    },
+  };
 }
 
 /** Throws ConfigError. */
@@ -227,6 +250,15 @@ function refuseOpenUrls(environment: Environment): void {
         `${name} is an http URL, which is refused when NODE_ENV=production. Use https, or this machine's own address.`,
       );
   }
+}
+
+/** What belongs to a run is removed with it at the latest: a longer time would promise what is not kept. */
+function refuseOutlivingDetails(environment: Environment): void {
+  const runDays = environment.get('RETENTION_RUN_DAYS');
+  if (runDays === undefined) return;
+  for (const name of ['RETENTION_SYNC_LOG_DAYS', 'RETENTION_PLAN_DAYS'] as const)
+    if ((environment.get(name) ?? 0) > runDays)
+      environment.problem(`${name} is longer than RETENTION_RUN_DAYS, and goes with its run. Make it as long at most.`);
 }
 
 function processOf(environment: Environment): ProcessConfig {

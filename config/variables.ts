@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { LIMIT_VARIABLES } from './limit-variables.ts';
 import { PROVIDER_VARIABLES } from './provider-variables.ts';
+import { RETENTION_VARIABLES } from './retention-variables.ts';
 import { SANDBOX_VARIABLES } from './sandbox-variables.ts';
 import { SECURITY_VARIABLES } from './security-variables.ts';
 import { PORT_FORM, SERVICES, URL_FORM, httpUrl, port, returnUrls, secret, text } from './variable.ts';
@@ -144,6 +145,7 @@ export const VARIABLES = {
   ...SECURITY_VARIABLES,
   ...PROVIDER_VARIABLES,
   ...LIMIT_VARIABLES,
+  ...RETENTION_VARIABLES,
   INTERLOCK_HOME: {
     schema: text,
     form: 'the path of a directory',

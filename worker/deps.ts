@@ -3,6 +3,7 @@ import type { AuthorizingDeps } from '../activities/connections/authorize-connec
 import type { ConnectionUpkeepDeps } from '../activities/connections/connection-upkeep.ts';
 import { createCredentials } from '../activities/connections/credentials.ts';
 import type { DisconnectingDeps, RevokingDeps } from '../activities/connections/disconnect.ts';
+import type { RetentionDeps } from '../activities/retention/remove-expired.ts';
 import type { KeyRotationDeps } from '../activities/vault/key-rotation.ts';
 import type { RefreshingDeps } from '../activities/connections/refresh-grant.ts';
 import type { SchedulingDeps } from '../activities/sync/schedules.ts';
@@ -19,6 +20,7 @@ import { createDisconnectionStore } from '../db/connections/disconnection-store.
 import { createOAuthTokenStore } from '../db/connections/oauth-token-store.ts';
 import { createPullStore } from '../db/pull/pull-store.ts';
 import { createPushStore } from '../db/push/push-store.ts';
+import { createRetentionStore } from '../db/core/retention-store.ts';
 import { createScheduleStore } from '../db/runs/schedule-store.ts';
 import { checkDatabase } from '../db/core/startup-check.ts';
 import { createSecretRotationStore } from '../db/connections/secret-rotation-store.ts';
@@ -39,6 +41,7 @@ export type WorkerDeps = SyncChunkDeps &
   SyncControlDeps &
   SchedulingDeps &
   KeyRotationDeps &
+  RetentionDeps &
   RefreshingDeps &
   ConnectionUpkeepDeps &
   AuthorizingDeps &
@@ -54,7 +57,7 @@ const MAX_CONNECTIONS_OF_A_VENUE = 14;
 /** A refresh holds one for as long as its provider takes to answer. Apart from the others, so that neither waits for the other. */
 const MAX_REFRESHING_CONNECTIONS = 8;
 
-export async function createDeps(config: WorkerConfig, log: Logger): Promise<WorkerDeps> {
+export async function createDeps(config: Omit<WorkerConfig, 'retention'>, log: Logger): Promise<WorkerDeps> {
   const db = openDatabase({
     url: config.databaseUrl,
     maxConnections: MAX_CONNECTIONS,
@@ -96,6 +99,7 @@ export async function createDeps(config: WorkerConfig, log: Logger): Promise<Wor
     providers,
     vault,
     sealer,
+    retention: createRetentionStore(db),
     rotations: createSecretRotationStore(db, audit),
     resealer: createResealer(config.keyring),
     log,

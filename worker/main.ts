@@ -10,6 +10,7 @@ import { startHealthServer } from './health-server.ts';
 import { watchForLostWorkers } from './lost-workers.ts';
 import { keepWithinAllowance } from './memory-allowance.ts';
 import { connectTemporal } from './temporal-connection.ts';
+import { keepRetentionSchedule } from './retention-schedule.ts';
 import { createTemporalLogger } from './temporal-logger.ts';
 import { createWorkers } from './workers.ts';
 
@@ -46,15 +47,17 @@ async function run(): Promise<void> {
   const connection = await connectTemporal(config.temporal, log, stopping.signal);
   if (connection) {
     const { namespace } = config.temporal;
-    const { activity: activities } = new Client({ connection, namespace });
+    const { activity: activities, schedule } = new Client({ connection, namespace });
     // Before the workers are there, which takes seconds: what an earlier process of this machine has left need not wait for them.
     const watch = watchForLostWorkers({ presence: deps.presence, activities, log, stopped: stopping.signal });
+    // Nothing waits for it: runs do not need it, and a server that refuses it must not keep the worker from its work.
+    const retention = keepRetentionSchedule({ schedule, retention: config.retention, log, stopped: stopping.signal });
     const workers = await createWorkers({ connection, namespace, deps });
     const stopped = whenStopped();
     ready = !stopping.signal.aborted;
     if (ready) log.info({ queues: workers.map((worker) => worker.options.taskQueue) }, 'worker is ready');
     await Promise.all(workers.map((worker) => worker.runUntil(stopped)));
-    await watch;
+    await Promise.all([watch, retention]);
     await connection.close();
   }
   await deps.close();

@@ -1,4 +1,4 @@
-import { and, eq, lt, notInArray, sql } from 'drizzle-orm';
+import { and, eq, notInArray, sql } from 'drizzle-orm';
 import type { ConnectionRef } from '../../contracts/ids.ts';
 import type { SealedSecret } from '../../contracts/vault.ts';
 import { authorizationExchanges } from '../schema/connections/authorization-exchanges.ts';
@@ -33,9 +33,6 @@ export interface AuthorizationExchangeStore {
   /** What the code has brought and no connection has yet; null when there is nothing. */
   findGranted(exchange: ExchangeRef): Promise<SealedSecret | null>;
 }
-
-/** An attempt that was terminated leaves its exchange behind. No attempt lives as long as this. */
-const LEFT_BEHIND_AFTER = '1 hour';
 
 export function createAuthorizationExchangeStore(db: Database): AuthorizationExchangeStore {
   return {
@@ -81,9 +78,6 @@ export async function endExchangeIn(tx: Transaction, attemptId: string): Promise
 const isOf = (attemptId: string) => eq(authorizationExchanges.attemptId, attemptId);
 
 async function begin(tx: Transaction, { venueId, connectionId, attemptId }: ExchangeRef): Promise<BegunExchange> {
-  await tx
-    .delete(authorizationExchanges)
-    .where(lt(authorizationExchanges.createdAt, sql`now() - ${LEFT_BEHIND_AFTER}::interval`));
   const [connection] = await tx
     .select({ id: connections.id })
     .from(connections)

@@ -19,8 +19,6 @@ export interface IdempotencyStore {
   complete(ref: IdempotencyKeyRef, answer: StoredAnswer): Promise<void>;
   /** Forgets a claim whose work failed in a way that a repeat may mend (5xx). */
   release(ref: IdempotencyKeyRef): Promise<void>;
-  /** Deletes what is past its 7 days; returns how many. */
-  deleteExpired(): Promise<number>;
 }
 
 export const IDEMPOTENCY_KEPT_DAYS = 7;
@@ -52,11 +50,6 @@ export function createIdempotencyStore(db: Database): IdempotencyStore {
       withCaller(db, ref.caller, async (tx) => {
         await tx.delete(idempotencyKeys).where(and(isKey(ref), isNull(idempotencyKeys.status)));
       }),
-
-    deleteExpired: async () => {
-      const [row] = await db.execute<{ count: string }>(sql`select delete_expired_idempotency_keys() as count`);
-      return Number(row?.count ?? 0);
-    },
   };
 }
 

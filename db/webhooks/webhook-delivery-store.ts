@@ -1,10 +1,7 @@
-import { and, eq, lte, sql } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import type { ProviderId } from '../../contracts/providers.ts';
 import { webhookDeliveries } from '../schema/webhook-deliveries.ts';
 import type { Database } from '../core/venue-scope.ts';
-
-/** Square signs no time, so that a delivery can be sent again long after: https://developer.squareup.com/docs/webhooks/step3validate (read 2026-11-21). */
-const REMEMBERED_DAYS = 90;
 
 export interface WebhookDelivery {
   readonly provider: ProviderId;
@@ -16,7 +13,6 @@ export interface WebhookDeliveryStore {
   isKnown(delivery: WebhookDelivery): Promise<boolean>;
   /** After the effect: an event whose process dies in between is sent again and has it again, which does no harm. */
   remember(delivery: WebhookDelivery): Promise<void>;
-  deleteExpired(): Promise<number>;
 }
 
 export function createWebhookDeliveryStore(db: Database): WebhookDeliveryStore {
@@ -30,12 +26,6 @@ export function createWebhookDeliveryStore(db: Database): WebhookDeliveryStore {
     },
     async remember(delivery) {
       await db.insert(webhookDeliveries).values(delivery).onConflictDoNothing();
-    },
-    async deleteExpired() {
-      const { count } = await db
-        .delete(webhookDeliveries)
-        .where(lte(webhookDeliveries.receivedAt, sql`now() - ${REMEMBERED_DAYS}::integer * interval '1 day'`));
-      return count;
     },
   };
 }

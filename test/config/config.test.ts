@@ -87,6 +87,45 @@ describe('a bad environment', () => {
   });
 });
 
+describe('retention', () => {
+  const retentionOf = (env: Env) => readWorkerConfig({ ...COMPLETE, ...env }).retention;
+  const refusals = (env: Env) => problemsOf(() => readWorkerConfig({ ...COMPLETE, ...env }));
+
+  it('has defaults', () => {
+    expect(retentionOf({})).toEqual({
+      everyMinutes: 60,
+      auditDays: 400,
+      runDays: 90,
+      syncLogDays: 30,
+      planDays: 7,
+      webhookDeliveryDays: 90,
+    });
+  });
+
+  it.each([
+    ['RETENTION_EVERY_MINUTES', '9'],
+    ['RETENTION_EVERY_MINUTES', '1441'],
+    ['RETENTION_AUDIT_DAYS', '29'],
+    ['RETENTION_AUDIT_DAYS', 'for ever'],
+    ['RETENTION_RUN_DAYS', '7'],
+    ['RETENTION_SYNC_LOG_DAYS', '0'],
+    ['RETENTION_PLAN_DAYS', '1'],
+    ['RETENTION_WEBHOOK_DELIVERY_DAYS', '6'],
+    ['RETENTION_WEBHOOK_DELIVERY_DAYS', '3651'],
+  ])('refuses %s=%s, which is less than the service needs or no such number', (name, value) => {
+    expect(refusals({ [name]: value })).toEqual([
+      expect.stringMatching(new RegExp(`^${name} is wrong\\. It must be a whole number from `)),
+    ]);
+  });
+
+  it.each(['RETENTION_SYNC_LOG_DAYS', 'RETENTION_PLAN_DAYS'])('refuses a %s that would outlive the run', (name) => {
+    expect(refusals({ [name]: '60', RETENTION_RUN_DAYS: '59' })).toContainEqual(
+      expect.stringMatching(new RegExp(`^${name} is longer than RETENTION_RUN_DAYS`)),
+    );
+    expect(refusals({ [name]: '60', RETENTION_RUN_DAYS: '60' })).toEqual([]);
+  });
+});
+
 describe('the wrapping key', () => {
   const local: Env = { DATABASE_URL: COMPLETE['DATABASE_URL'], JWT_SECRET: COMPLETE['JWT_SECRET'], MOCK_KMS: 'true' };
   const bytes = Buffer.alloc(32, 0xfa);

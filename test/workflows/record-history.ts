@@ -22,6 +22,7 @@ import { z } from 'zod';
 import { homeOf, REPOSITORY } from '../../runtime/start/home.ts';
 import { APPROVE_SIGNAL, scheduleId } from '../../contracts/sync.ts';
 import type { JobId } from '../../contracts/ids.ts';
+import { RETENTION_SCHEDULE_ID } from '../../contracts/retention.ts';
 import { rotateVaultKeysWorkflowId } from '../../contracts/vault.ts';
 import { until } from '../support/eventually.ts';
 import type { History } from '../support/history.ts';
@@ -236,6 +237,13 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Exec
     const { id } = (await api.tryPost('/v1/admin/keys/rotate', {})).body as { readonly id: JobId };
     return { 'rotate-vault-keys.completed': { workflowId: rotateVaultKeysWorkflowId(id), runId: null } };
   },
+  async 'remove-expired-rows.completed'() {
+    const handle = temporal.schedule.getHandle(RETENTION_SCHEDULE_ID);
+    await handle.trigger();
+    const { recentActions } = (await handle.describe()).info;
+    const { workflowId = '', firstExecutionRunId = '' } = recentActions.at(-1)?.action.workflow ?? {};
+    return { 'remove-expired-rows.completed': { workflowId, runId: firstExecutionRunId } };
+  },
   ...connectionScenes({
     api,
     apiUrl: started.apiUrl,
@@ -261,7 +269,7 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Exec
 
 const fileOf = (name: string): URL =>
   new URL(
-    `histories/${/^(scheduled-sync|rotate-vault-keys|authorize-connection|keep-connection-fresh|test-connection)\./.test(name) ? name : `sync-connection.${name}`}.json`,
+    `histories/${/^(scheduled-sync|rotate-vault-keys|remove-expired-rows|authorize-connection|keep-connection-fresh|test-connection)\./.test(name) ? name : `sync-connection.${name}`}.json`,
     import.meta.url,
   );
 

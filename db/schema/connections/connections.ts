@@ -43,6 +43,10 @@ export const connections = pgTable(
     // Other venues' connections to the same account.
     index('connections_account_anywhere').on(table.provider, table.environment, table.externalAccountId),
     index('connections_venue').on(table.venueId, table.id),
+    // Connections that nobody has approved, which are removed.
+    index('connections_unapproved')
+      .on(table.stateSince)
+      .where(sql`external_account_id is null`),
     venuePolicy('connections'),
   ],
 );

@@ -95,6 +95,13 @@ export const syncRuns = pgTable(
     index('sync_runs_finished')
       .on(table.connectionId, table.resource, table.direction, table.finishedAt)
       .where(sql`not dry_run`),
+    // A dry run stays with the run that carries its plan out, and the newest failed run of a sync stays.
+    index('sync_runs_plan')
+      .on(table.planId)
+      .where(sql`plan_id is not null`),
+    index('sync_runs_failed')
+      .on(table.connectionId, table.resource, table.direction, table.id)
+      .where(sql`outcome = 'failed'`),
     // Runs of one connection are listed newest first, and deleted with it.
     index('sync_runs_connection').on(table.connectionId, table.id),
     venuePolicy('sync_runs'),

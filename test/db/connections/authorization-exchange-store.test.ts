@@ -75,14 +75,4 @@ describe('the exchange of an attempt’s code', () => {
       status: 'withdrawn',
     });
   });
-
-  it('that was left behind goes with the next one of the venue', async () => {
-    await store.begin(exchange);
-    await store.keep(exchange, SEALED);
-    await database.admin`update authorization_exchanges set created_at = now() - interval '61 minutes' where attempt_id = ${exchange.attemptId}`;
-    await store.begin({ ...exchange, attemptId: 'authorize/next' });
-    expect(
-      await database.admin`select attempt_id from authorization_exchanges where venue_id = ${exchange.venueId}`,
-    ).toEqual([{ attempt_id: 'authorize/next' }]);
-  });
 });

@@ -3,6 +3,7 @@ import { createIdempotencyStore } from '../../../db/core/idempotency-store.ts';
 import type { IdempotencyStore } from '../../../db/core/idempotency-store.ts';
 import type { IdempotencyKeyRef } from '../../../db/core/sealed-answer.ts';
 import { digestOf } from '../../../db/core/sealed-answer.ts';
+import { createRetentionStore } from '../../../db/core/retention-store.ts';
 import { createTestDatabase } from '../../support/services/database.ts';
 import type { TestDatabase } from '../../support/services/database.ts';
 
@@ -94,8 +95,10 @@ describe('idempotency keys', () => {
 
     await database.admin`update idempotency_keys set expires_at = now() - interval '1 second' where key in ${database.admin([expired, reused].map(digestOf))}`;
     await expect(store.claim(reused, 'other', LOCK_MS)).resolves.toEqual({ kind: 'claimed' });
-    await expect(store.deleteExpired()).resolves.toBe(1);
-    await expect(store.deleteExpired()).resolves.toBe(0);
+    const rule = { table: 'idempotency_keys', keptDays: null } as const;
+    const retention = createRetentionStore(database.db);
+    expect((await retention.removePage(rule, { after: null, limit: 100 })).removed).toBe(1);
+    expect((await retention.removePage(rule, { after: null, limit: 100 })).removed).toBe(0);
     await expect(store.claim(kept, 'hash', LOCK_MS)).resolves.toMatchObject({ kind: 'replay' });
     await expect(store.claim(expired, 'other', LOCK_MS)).resolves.toEqual({ kind: 'claimed' });
   });

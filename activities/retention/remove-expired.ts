@@ -1,0 +1,51 @@
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import type { RemoveExpiredChunk, RemoveExpiredInput, RetentionActivities } from '../../contracts/retention.ts';
+import type { RetentionStore } from '../../db/core/retention-store.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import { guarded } from '../failures.ts';
+import { withHeartbeat } from '../heartbeat.ts';
+
+export interface RetentionDeps {
+  readonly retention: RetentionStore;
+  readonly log: Logger;
+  /** How long one call works before it hands back to the workflow. */
+  readonly chunkMs: number;
+}
+
+/** Some tens of milliseconds' work: no other transaction waits longer for a row. */
+const PAGE_ROWS = 2_000;
+
+/** Removes expired rows page by page. Each page is a transaction of its own, so that whatever was removed stays removed. */
+export function createRetentionActivities(deps: RetentionDeps): RetentionActivities {
+  return { removeExpired: (input) => guarded(() => removeExpired(deps, input)) };
+}
+
+async function removeExpired(
+  { retention, log, chunkMs }: RetentionDeps,
+  { table, keptDays, after }: RemoveExpiredInput,
+): Promise<RemoveExpiredChunk> {
+  const { info, cancellationSignal } = Context.current();
+  const deadlineMs = performance.now() + chunkMs;
+  // An attempt that was lost has removed so much, and stood there.
+  let progress = (info.heartbeatDetails as RemoveExpiredChunk | undefined) ?? { removed: 0, after, more: true };
+  await withHeartbeat(
+    async () => {
+      while (progress.more && performance.now() < deadlineMs) {
+        if (cancellationSignal.aborted) throw interrupted();
+        const page = await retention.removePage({ table, keptDays }, { after: progress.after, limit: PAGE_ROWS });
+        progress = { ...page, removed: progress.removed + page.removed };
+      }
+    },
+    () => progress,
+  );
+  if (progress.removed > 0) log.info({ table, removed: progress.removed }, 'expired rows were removed');
+  return progress;
+}
+
+const interrupted = () =>
+  ApplicationFailure.create({
+    type: 'Interrupted',
+    message: 'the worker was asked to stop',
+    nextRetryDelay: 100,
+  });

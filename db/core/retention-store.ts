@@ -1,0 +1,31 @@
+import { sql } from 'drizzle-orm';
+import type { RetentionRule } from '../../contracts/retention.ts';
+import type { Database } from './venue-scope.ts';
+
+export interface RetentionPage {
+  readonly removed: number;
+  /** Where the next page begins. */
+  readonly after: string | null;
+  /** Whether there is a next page. */
+  readonly more: boolean;
+}
+
+/** Removes rows of every venue that nobody needs any more. What may go, and how young it may be, the functions in the database decide. */
+export interface RetentionStore {
+  /** Works on one page of at most `limit` rows, in a transaction of its own. Throws when a rule keeps its rows for less than their floor. */
+  removePage(
+    rule: RetentionRule,
+    page: { readonly after: string | null; readonly limit: number },
+  ): Promise<RetentionPage>;
+}
+
+export function createRetentionStore(db: Pick<Database, 'execute'>): RetentionStore {
+  return {
+    async removePage({ table, keptDays }, { after, limit }) {
+      const [page] = await db.execute<{ removed: number; last: string | null; more: boolean | null }>(
+        sql`select removed, last, more from ${sql.identifier(`remove_expired_${table}`)}(${keptDays}::integer, ${after}::text, ${limit}::integer)`,
+      );
+      return { removed: page?.removed ?? 0, after: page?.last ?? null, more: page?.more ?? false };
+    },
+  };
+}

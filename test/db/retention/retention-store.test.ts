@@ -1,0 +1,166 @@
+import { sql } from 'drizzle-orm';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { ConnectionId, VenueId } from '../../../contracts/ids.ts';
+import { RETENTION_TABLES } from '../../../contracts/retention.ts';
+import type { RetentionTable } from '../../../contracts/retention.ts';
+import { createRetentionStore } from '../../../db/core/retention-store.ts';
+import type { RetentionStore } from '../../../db/core/retention-store.ts';
+import { createTestDatabase } from '../../support/services/database.ts';
+import type { TestDatabase } from '../../support/services/database.ts';
+import { aConnection, aVenue } from '../builders.ts';
+import { anAgedRun, countOf, idOf, removeAll, someLogLines, somePlanItems } from './aged-rows.ts';
+
+interface Venue {
+  readonly venueId: VenueId;
+  readonly connectionId: ConnectionId;
+}
+type Age = 'expired' | 'kept';
+
+let database: TestDatabase;
+let store: RetentionStore;
+let venues: readonly Venue[];
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  store = createRetentionStore(database.db);
+});
+afterAll(() => database.drop());
+beforeEach(async () => {
+  await database.admin`truncate venues, audit_log, idempotency_keys, admin_jobs, webhook_deliveries, provider_leases cascade`;
+  venues = [await aVenueWithConnection(), await aVenueWithConnection()];
+});
+
+async function aVenueWithConnection(): Promise<Venue> {
+  const venueId = await aVenue(database.db);
+  return { venueId, connectionId: (await aConnection(database.db, venueId)).id };
+}
+
+const forEachVenue = (work: (venue: Venue) => Promise<unknown>) => Promise.all(venues.map(work));
+const daysOf = (age: Age) => (age === 'expired' ? 40 : 30);
+
+/** Adds a row of that age to each table: of the venue, where rows belong to one. */
+const ADD: Readonly<Record<RetentionTable, (venue: Venue, age: Age) => Promise<unknown>>> = {
+  audit_log: ({ venueId }, age) => database.admin`
+    insert into audit_log (id, venue_id, at, actor, action, target_type, target_id, outcome)
+    values (${idOf(daysOf(age))}, ${venueId}, now() - ${daysOf(age)}::int * interval '1 day', 'fresh', 'credentials.opened', 'connection', 'x', 'ok')`,
+  sync_logs: async (venue, age) => {
+    const syncId = await anAgedRun(database.admin, { ...venue, endedDaysAgo: daysOf(age) });
+    await someLogLines(database.admin, { ...venue, syncId, daysAgo: daysOf(age) });
+  },
+  sync_plan_items: async (venue, age) => {
+    const syncId = await anAgedRun(database.admin, { ...venue, endedDaysAgo: daysOf(age), dryRun: true });
+    await somePlanItems(database.admin, { ...venue, syncId });
+  },
+  sync_runs: (venue, age) => anAgedRun(database.admin, { ...venue, endedDaysAgo: daysOf(age) }),
+  admin_jobs: (_venue, age) => database.admin`
+    insert into admin_jobs (id, kind, phase, outcome, target_key, requested_by, finished_at)
+    values (${idOf(daysOf(age))}, 'rotate-vault-keys', 'finished', 'completed', 'k', 'root', now() - ${daysOf(age)}::int * interval '1 day')`,
+  webhook_deliveries: (_venue, age) => database.admin`
+    insert into webhook_deliveries (provider, event_id, received_at)
+    values ('stripe', ${idOf(0)}, now() - ${daysOf(age)}::int * interval '1 day')`,
+  idempotency_keys: (_venue, age) => database.admin`
+    insert into idempotency_keys (caller, operation, key, request_hash, expires_at)
+    values ('alice', 'POST /x', ${idOf(0)}, 'h', now() + ${age === 'expired' ? -1 : 100}::int * interval '1 second')`,
+  connections: ({ venueId }, age) => database.admin`
+    insert into connections (id, venue_id, provider, environment, state, flow, state_since)
+    values (${idOf(0)}, ${venueId}, 'square', 'sandbox', 'disconnected', 'code', now() - ${age === 'expired' ? 61 : 30}::int * interval '1 minute')`,
+  authorization_exchanges: ({ venueId, connectionId }, age) => database.admin`
+    insert into authorization_exchanges (attempt_id, venue_id, connection_id, created_at)
+    values (${idOf(0)}, ${venueId}, ${connectionId}, now() - ${age === 'expired' ? 61 : 30}::int * interval '1 minute')`,
+  provider_leases: (_venue, age) => database.admin`
+    insert into provider_leases (id, key, holder, slots, expires_at)
+    values (${idOf(0)}, 'stripe/sandbox/x', ${idOf(0)}, 1, now() - ${age === 'expired' ? 25 : 1}::int * interval '1 hour')`,
+};
+
+/** Their rows say themselves how long they are good for. */
+const WITHOUT_DAYS: readonly RetentionTable[] = [
+  'idempotency_keys',
+  'connections',
+  'authorization_exchanges',
+  'provider_leases',
+];
+
+describe('the removal of expired rows', () => {
+  it.each(RETENTION_TABLES)('removes those of every venue from %s, page by page, and no other', async (table) => {
+    const before = await countOf(database.admin, table);
+    for (const age of ['expired', 'expired', 'expired', 'kept', 'kept'] as const)
+      await forEachVenue((venue) => ADD[table](venue, age));
+    expect(await countOf(database.admin, table)).toBe(before + 10);
+    const rule = { table, keptDays: WITHOUT_DAYS.includes(table) ? null : 35 };
+    expect((await store.removePage(rule, { after: null, limit: 2 })).removed).toBeLessThanOrEqual(2);
+    await removeAll(store, rule);
+    expect(await countOf(database.admin, table)).toBe(before + 4);
+    expect(await removeAll(store, rule)).toBe(0);
+  });
+
+  it.each([
+    ['audit_log', 30],
+    ['sync_logs', 1],
+    ['sync_plan_items', 2],
+    ['sync_runs', 8],
+    ['admin_jobs', 8],
+    ['webhook_deliveries', 7],
+  ] as const)('refuses to keep %s for less than %i days, and removes nothing then', async (table, floor) => {
+    await forEachVenue((venue) => ADD[table](venue, 'expired'));
+    const before = await countOf(database.admin, table);
+    for (const keptDays of [floor - 1, 0, -1, null])
+      await expect(store.removePage({ table, keptDays }, { after: null, limit: 100 })).rejects.toMatchObject({
+        cause: { code: '23514' },
+      });
+    expect(await countOf(database.admin, table)).toBe(before);
+    const page = await store.removePage({ table, keptDays: floor }, { after: null, limit: 100 });
+    expect(page.more).toBe(false);
+  });
+
+  it('leaves audit rows to nobody but its own function', async () => {
+    await forEachVenue((venue) => ADD.audit_log(venue, 'expired'));
+    await expect(
+      database.db.transaction(async (tx) => {
+        await tx.execute(sql`select set_config('app.venue_id', ${venues[0]?.venueId ?? ''}, true)`);
+        await tx.execute(sql`delete from audit_log`);
+      }),
+    ).rejects.toMatchObject({ cause: { code: '42501' } });
+    expect(await countOf(database.admin, 'audit_log')).toBe(2);
+  });
+
+  it('keeps an audit row of which either the time or the id is young', async () => {
+    const insert = (id: string, days: number) => database.admin`
+      insert into audit_log (id, venue_id, at, actor, action, target_type, target_id, outcome)
+      values (${id}, ${venues[0]?.venueId ?? ''}, now() - ${days}::int * interval '1 day', 'a', 'b', 'c', 'd', 'ok')`;
+    await insert(idOf(0), 400);
+    await insert(idOf(400), 0);
+    expect(await removeAll(store, { table: 'audit_log', keptDays: 30 })).toBe(0);
+  });
+
+  it('keeps connections that have an account, and those that may still be approved', async () => {
+    const insert = (state: string, account: string | null, hours: number) =>
+      forEachVenue(
+        ({ venueId }) => database.admin`
+          insert into connections (id, venue_id, provider, environment, state, external_account_id, flow, cause, state_since)
+          values (${idOf(0)}, ${venueId}, 'square', 'sandbox', ${state}, ${account}, 'code', ${`${state} ${hours}`}, now() - ${hours}::int * interval '1 hour')`,
+      );
+    await insert('disconnected', 'M1', 1_000);
+    await insert('connecting', null, 23);
+    await insert('connecting', null, 25);
+    expect(await removeAll(store, { table: 'connections', keptDays: null })).toBe(2);
+    const left = await database.admin`select distinct cause from connections where flow = 'code' order by cause`;
+    expect(left.map((row) => row['cause'] as string)).toEqual(['connecting 23', 'disconnected 1000']);
+  });
+
+  it('runs under functions with a fixed search path that only the application may call', async () => {
+    const functions = await database.admin<{ name: string; path: string | null; callers: string[] }[]>`
+      select p.proname as name, array_to_string(p.proconfig, ';') as path,
+        array(select coalesce(r.rolname, 'public') from aclexplode(p.proacl) a left join pg_roles r on r.oid = a.grantee
+          where a.privilege_type = 'EXECUTE' and a.grantee <> p.proowner) as callers
+      from pg_proc p where p.pronamespace = 'public'::regnamespace and p.prosecdef`;
+    expect(functions.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(RETENTION_TABLES.map((table) => `remove_expired_${table}`)),
+    );
+    for (const { name, path, callers } of functions)
+      expect({ name, path, callers }).toEqual({
+        name,
+        path: expect.stringMatching(/^search_path=pg_catalog, (public|pg_temp)$/) as string,
+        callers: ['interlock_app'],
+      });
+  });
+});
