@@ -26,6 +26,7 @@ import { deleteUnapprovedConnections } from '../db/connections/unapproved-connec
 import { openDatabase } from '../db/core/venue-scope.ts';
 import { createWebhookDeliveryStore } from '../db/webhooks/webhook-delivery-store.ts';
 import { createProviders, createWebhooks } from '../providers/registry.ts';
+import { RECORD_KINDS } from '../records/registry.ts';
 import { exitOnUncaught } from '../telemetry/exit-on-uncaught.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { createSealer } from '../vault/sealer.ts';
@@ -94,7 +95,8 @@ const app = createApp({
   log,
   clock: () => new Date(),
   venues: createVenueStore(db),
-  records: createRecordStores(db),
+  kinds: RECORD_KINDS,
+  records: createRecordStores(db, RECORD_KINDS),
   summaries: createTransactionSummaryStore(db),
   connections: createConnectionStore(db),
   connectionActions: createConnectionActionsStore(db),
