@@ -58,12 +58,7 @@ describe('the scope of a venue', () => {
 
   it('lets another venue neither change nor delete a row', async () => {
     await withVenue(database.db, theirs, async (tx) => {
-      expect(
-        await tx
-          .update(customers)
-          .set({ name: 'Eve' })
-          .returning(),
-      ).toEqual([]);
+      expect(await tx.update(customers).set({ name: 'Eve' }).returning()).toEqual([]);
       expect(await tx.delete(customers).returning()).toEqual([]);
     });
     expect(await database.admin`select name from customers`).toEqual([{ name: 'Ada' }]);
