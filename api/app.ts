@@ -4,8 +4,6 @@ import helmet from 'helmet';
 import type { JwtConfig, RateLimitConfig, VenueShareConfig } from '../config/config.ts';
 import { POOLS } from '../config/limit-variables.ts';
 import type { ConnectionRef } from '../contracts/ids.ts';
-import { RESOURCES } from '../contracts/providers.ts';
-import type { Resource } from '../contracts/providers.ts';
 import type { AccountConnections } from '../db/connections/account-connections.ts';
 import type { AuditStore } from '../db/core/audit-store.ts';
 import type { BudgetStatusStore } from '../db/budgets/budget-status-store.ts';
@@ -25,6 +23,7 @@ import { createReturnUrls } from '../domain/grants/return-url.ts';
 import type { ReturnUrls } from '../domain/grants/return-url.ts';
 import { VenueShares } from '../domain/sync/venue-shares.ts';
 import type { Providers } from '../providers/providers.ts';
+import type { RecordKinds } from '../records/registry.ts';
 import type { WebhookSetup } from '../providers/webhooks.ts';
 import type { Sealer } from '../vault/vault.ts';
 import { logAccess } from './http/access-log.ts';
@@ -68,7 +67,6 @@ import { transactionSummaryRoute } from './routes/transaction-summary-route.ts';
 import { venueRoutes } from './routes/venue-routes.ts';
 import type { ScheduleGateway } from './temporal/schedule-gateway.ts';
 import { createDefaultSchedules } from './schedules/schedules.ts';
-import { RECORD_KINDS } from './schemas/records/index.ts';
 import { createSyncFeeds } from './syncs/sync-feed.ts';
 import type { SyncGateway } from './temporal/sync-gateway.ts';
 import { createVenueGate } from './auth/venue-gate.ts';
@@ -96,6 +94,7 @@ export interface AppDeps {
   readonly log: Log;
   readonly clock: () => Date;
   readonly venues: VenueStore;
+  readonly kinds: RecordKinds;
   readonly records: RecordStores;
   readonly summaries: TransactionSummaryStore;
   readonly connections: ConnectionStore;
@@ -151,8 +150,8 @@ export function createApp(deps: AppDeps): App {
     '/health/ready',
     createReadiness({ postgres: deps.pingDatabase, temporal: () => deps.gateway.ping(READINESS_TIMEOUT_MS) }),
   );
-  mountGet(app, '/openapi.json', openApi(endpoints, config.publicUrl));
-  app.use(docsRouter());
+  mountGet(app, '/openapi.json', openApi(endpoints, { publicUrl: config.publicUrl, kinds: deps.kinds }));
+  app.use(docsRouter(deps.kinds));
   app.use(
     oauthCallbackRouter({
       ...deps,
@@ -191,7 +190,7 @@ interface Shared {
 }
 
 function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[] {
-  const { venues, records, connections, providers, sealer, runs, gateway, config, log } = deps;
+  const { venues, kinds, records, connections, providers, sealer, runs, gateway, config, log } = deps;
   const audit = createAuditTrail(deps.audit, log);
   const atomicLoads = createAtomicLoadSlots(config.venueShares.atomicLoads);
   const streamShares = new VenueShares({ total: POOLS.eventStreams, perVenue: config.venueShares.eventStreams });
@@ -212,16 +211,24 @@ function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[]
   };
   return [
     ...venueRoutes({ venues, audit }),
-    ...RESOURCES.flatMap((resource) =>
-      recordEndpoints({ kind: RECORD_KINDS[resource], store: records[resource], audit, atomicLoads }),
-    ),
+    ...kinds.all.flatMap((kind) => recordEndpoints({ kind, store: records.of(kind), audit, atomicLoads })),
     transactionSummaryRoute({ venues, summaries: deps.summaries, clock: deps.clock }),
     ...connectionRoutes({ ...authorizing, connectionGateway, schedules, defaultSchedules, audit, runs, gateway, log }),
     ...connectionActionRoutes({ ...authorizing, connectionGateway, audit, runs, gateway, log }),
     reauthorizationRoute(deps),
     auditRoute(deps),
-    ...scheduleRoutes({ connections, venues, providers, schedules, scheduleGateway, defaultSchedules, audit, ui }),
-    ...syncRoutes({ connections, providers, runs, gateway, audit, ui }),
+    ...scheduleRoutes({
+      kinds,
+      connections,
+      venues,
+      providers,
+      schedules,
+      scheduleGateway,
+      defaultSchedules,
+      audit,
+      ui,
+    }),
+    ...syncRoutes({ kinds, connections, providers, runs, gateway, audit, ui }),
     ...syncActionRoutes({ connections, providers, runs, gateway, audit, ui }),
     ...syncPlanRoutes({ runs, plans: deps.plans }),
     ...adminRoutes({ rotations: deps.rotations, jobGateway: deps.jobGateway, sealer, ui, log }),
@@ -231,10 +238,7 @@ function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[]
 }
 
 /** The batch comes before the routes of one record, whose id it would be taken for. */
-const recordEndpoints = <R extends Resource>(deps: RecordBatchRouteDeps<R>): Endpoint[] => [
-  recordBatchRoute(deps),
-  ...recordRoutes(deps),
-];
+const recordEndpoints = (deps: RecordBatchRouteDeps): Endpoint[] => [recordBatchRoute(deps), ...recordRoutes(deps)];
 
 function commonOf({ config, clock, venues, idempotency }: AppDeps) {
   return {
@@ -261,8 +265,8 @@ function keyringWarning(developmentKeyring: boolean): RequestHandler {
 }
 
 /** Made once: it changes with the code and with nothing else. */
-function openApi(endpoints: readonly Endpoint[], publicUrl: string): RequestHandler {
-  const document = JSON.stringify(buildOpenApi(endpoints, publicUrl));
+function openApi(endpoints: readonly Endpoint[], about: Parameters<typeof buildOpenApi>[1]): RequestHandler {
+  const document = JSON.stringify(buildOpenApi(endpoints, about));
   return (_req, res) => {
     res.set({ 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-cache' }).send(document);
   };

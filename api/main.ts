@@ -25,6 +25,7 @@ import { createVenueStore } from '../db/core/venue-store.ts';
 import { openDatabase } from '../db/core/venue-scope.ts';
 import { createWebhookDeliveryStore } from '../db/webhooks/webhook-delivery-store.ts';
 import { createProviders, createWebhooks } from '../providers/registry.ts';
+import { RECORD_KINDS } from '../records/registry.ts';
 import { exitOnUncaught } from '../telemetry/exit-on-uncaught.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { createSealer } from '../vault/sealer.ts';
@@ -90,7 +91,8 @@ const app = createApp({
   log,
   clock: () => new Date(),
   venues: createVenueStore(db),
-  records: createRecordStores(db),
+  kinds: RECORD_KINDS,
+  records: createRecordStores(db, RECORD_KINDS),
   summaries: createTransactionSummaryStore(db),
   connections: createConnectionStore(db),
   connectionActions: createConnectionActionsStore(db),

@@ -5,8 +5,8 @@ export type ProviderId = (typeof PROVIDERS)[number];
 export const ENVIRONMENTS = ['sandbox', 'production'] as const;
 export type Environment = (typeof ENVIRONMENTS)[number];
 
-export const RESOURCES = ['products', 'customers', 'inventory', 'transactions', 'invoices'] as const;
-export type Resource = (typeof RESOURCES)[number];
+/** The name of a kind of record. Which there are, the registry in the room `records` says. */
+export type Resource = string;
 
 /** `push` = venue → provider, `pull` = provider → venue, `both` = merged. */
 export const DIRECTIONS = ['push', 'pull', 'both'] as const;

@@ -1,5 +1,7 @@
 import type { Environment, ProviderCapabilities, ProviderId, Resource } from '../contracts/providers.ts';
-import type { RecordFields, RecordNote, TransactionLine } from '../contracts/records.ts';
+import type { RecordNote } from '../contracts/records.ts';
+import type { RecordFields } from '../records/record-kind.ts';
+import type { TransactionLine } from '../records/transactions.ts';
 import type { PullPlan } from '../domain/sync/pull-plan.ts';
 import type { Secret } from '../vault/secret.ts';
 
@@ -28,30 +30,28 @@ export interface ProviderRecord {
   readonly recordId: string | null;
   /** Null for a deletion. */
   readonly fields: RecordFields | null;
-  /** Of a transaction: the provider's ids of what it belongs to. Our own ids are looked up where it is stored. */
-  readonly refs?: TransactionRefs;
+  /**
+   * The provider's ids of other records that this one names, by the names that its kind gives them. Our own ids are looked up where it is
+   * stored; null where the provider names none.
+   */
+  readonly refs?: RecordRefs;
   /** What the next write to the remote record has to know of it, such as its current price; handed back with that write. */
   readonly externalState?: ExternalState | null;
 }
 
-export interface TransactionRefs {
-  readonly customer: string | null;
-  /** The payment that a refund, dispute or adjustment belongs to. */
-  readonly related: string | null;
-  /** The whole payment that this is one attempt at; `ProviderAmendment` names it. */
-  readonly payment: string | null;
-}
+export type RecordRefs = Readonly<Record<string, string | null>>;
 
 /** Small values in the provider's words; stored with the link, opaque to everybody but the adapter. */
 export type ExternalState = Readonly<Record<string, string | number>>;
 
 /** What another object tells of a payment that was read before, such as an invoice its lines. Laid over it; dropped when there is no such payment. */
-export interface ProviderAmendment {
-  readonly payment: string;
-  readonly lines: readonly TransactionLine[];
+export type ProviderAmendment = Readonly<{
+  /** The provider's id by which the payment is found. */
+  payment: string;
+  lines: readonly TransactionLine[];
   /** Added to what is there. */
-  readonly metadata: Readonly<Record<string, string>>;
-}
+  metadata: Readonly<Record<string, string>>;
+}>;
 
 /** A part of a listing: creation times in [fromEpochS, toEpochS), newest first, after `after`. */
 export interface ListQuery {

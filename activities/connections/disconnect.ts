@@ -9,11 +9,9 @@ import type {
   TokenActivities,
 } from '../../contracts/connections.ts';
 import type { ConnectionRef } from '../../contracts/ids.ts';
-import { RESOURCES } from '../../contracts/providers.ts';
 import type { ProviderId } from '../../contracts/providers.ts';
 import { scheduleId } from '../../contracts/sync.ts';
 import type { ConnectionStore } from '../../db/connections/connection-store.ts';
-import { FIRST_DELETION } from '../../db/connections/disconnection-store.ts';
 import type { DisconnectionStore } from '../../db/connections/disconnection-store.ts';
 import type { OAuthTokenStore } from '../../db/connections/oauth-token-store.ts';
 import type { SyncRun, SyncRunStore } from '../../db/runs/sync-run-store.ts';
@@ -88,7 +86,7 @@ export function createRevokingActivities(deps: RevokingDeps): Pick<TokenActiviti
 async function stop({ disconnections, runs }: DisconnectingDeps, ref: ConnectionRef): Promise<void> {
   const context = Context.current();
   await disconnections.begin(ref);
-  await Promise.all(RESOURCES.map((resource) => deleteSchedule(scheduleId(ref.connectionId, resource))));
+  await Promise.all(disconnections.resources.map((resource) => deleteSchedule(scheduleId(ref.connectionId, resource))));
   for (;;) {
     const open = await runs.listOpen(ref);
     const atWork = await Promise.all(open.map(cancelRun));
@@ -157,7 +155,7 @@ async function deleteRecords(
   const context = Context.current();
   const until = performance.now() + DELETING_MS;
   let cursor: DeletionCursor | null =
-    (context.info.heartbeatDetails as DeletionCursor | undefined) ?? input.cursor ?? FIRST_DELETION;
+    (context.info.heartbeatDetails as DeletionCursor | undefined) ?? input.cursor ?? disconnections.firstDeletion;
   while (cursor !== null) {
     if (performance.now() > until) return { resource: cursor.resource, after: cursor.after };
     context.cancellationSignal.throwIfAborted();

@@ -1,6 +1,7 @@
 import type { RecordId } from '../../contracts/ids.ts';
 import type { ArchivingCount } from '../../contracts/sync.ts';
 import type { Checkpoint, PushCheckpoint } from '../../domain/sync/checkpoint.ts';
+import { metadataKeysOf } from '../../domain/sync/metadata-keys.ts';
 import { mayArchive } from '../../domain/sync/blast-radius.ts';
 import type { PushResult, PushStore } from '../../db/push/push-store.ts';
 import type { SyncProgressStore } from '../../db/runs/sync-progress-store.ts';
@@ -138,7 +139,7 @@ class PushWalk {
       .map(({ row: { id, version, fields } }) => ({
         recordId: id,
         version,
-        metadataKeys: Object.keys(fields.metadata),
+        metadataKeys: metadataKeysOf(fields),
       }));
     if (updates.length > 0) await store.markSent(scope, updates);
   }

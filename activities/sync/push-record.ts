@@ -4,6 +4,7 @@ import type { PushLink, PushResult, PushRow, PushStore } from '../../db/push/pus
 import type { RunScope } from '../../db/runs/run-scope.ts';
 import { fingerprintOf } from '../../domain/sync/fingerprint.ts';
 import { archiveKey, createKey, updateKey } from '../../domain/sync/idempotency-key.ts';
+import { clearedMetadataKeys as clearedKeys, metadataKeysOf } from '../../domain/sync/metadata-keys.ts';
 import { decidePush } from '../../domain/sync/push-decision.ts';
 import type { PushDecision } from '../../domain/sync/push-decision.ts';
 import { unreadableIssuesOf } from '../../providers/items.ts';
@@ -154,8 +155,7 @@ async function write(work: PushWork, tools: PushTools): Promise<PushResult> {
   const externalId = row.link?.externalId ?? null;
   if (externalId === null)
     return agreed(work, 'created', await tools.writer.create(mapped, { idempotencyKey: createKey(identity) }));
-  const kept = new Set(Object.entries(row.fields.metadata).flatMap(([key, value]) => (value === '' ? [] : [key])));
-  const clearedMetadataKeys = (row.link?.metadataKeys ?? []).filter((key) => !kept.has(key));
+  const clearedMetadataKeys = clearedKeys(row.fields, row.link?.metadataKeys ?? []);
   const idempotencyKey = updateKey(identity, work.fingerprint);
   const externalState = row.link?.externalState ?? null;
   return agreed(
@@ -252,7 +252,7 @@ const remoteOf = (remote: ProviderRecord | null): Partial<PushLink> =>
   remote
     ? {
         externalId: remote.externalId,
-        metadataKeys: Object.keys(remote.fields?.metadata ?? {}),
+        metadataKeys: metadataKeysOf(remote.fields),
         externalState: remote.externalState ?? null,
       }
     : {};
@@ -292,7 +292,7 @@ function agreed(
     linkState: 'linked',
     ...toldBy(written, row.link),
     fingerprint,
-    metadataKeys: Object.keys(row.fields.metadata),
+    metadataKeys: metadataKeysOf(row.fields),
     code: null,
     message: null,
   };

@@ -20,7 +20,7 @@ const CLOCK_SKEW_S = 600;
 /** By its email where it has one; a record that changed since its first write was sent may have had another then. */
 export async function findRemote({ id: recordId, fields, link }: PushRow, tools: RemoteTools): Promise<FoundRemote> {
   const createdSinceEpochS = Math.floor((link?.createdAt.getTime() ?? Date.now()) / 1_000) - CLOCK_SKEW_S;
-  const email = 'email' in fields ? fields.email : null;
+  const email = typeof fields['email'] === 'string' ? fields['email'] : null;
   const found = await searchRemote({ recordId, createdSinceEpochS, email }, tools);
   return found.remote === null && email !== null && link?.recordChangedSince === true
     ? searchRemote({ recordId, createdSinceEpochS, email: null }, tools)

@@ -58,7 +58,7 @@ export const CALLBACK_PROBLEMS = [
 const ATTEMPT = /^[0-9a-f]{32}$/;
 const REPEAT_AFTER_S = 5;
 /** Nothing was taken yet: the same address can be asked again. */
-const WORTH_REPEATING: readonly ProblemCode[] = [
+const WORTH_REPEATING: readonly ApiError['code'][] = [
   'temporal-unavailable',
   'worker-unavailable',
   'vault-unavailable',
@@ -304,6 +304,6 @@ function errorPages(log: Log): ErrorRequestHandler {
     const retryAfterS = WORTH_REPEATING.includes(error.code)
       ? Math.max(REPEAT_AFTER_S, Number(res.getHeader('Retry-After') ?? 0))
       : null;
-    sendPage(res, problemPage(error.code, { detail: error.message, requestId: contextOf(req).requestId, retryAfterS }));
+    sendPage(res, problemPage(error, { detail: error.message, requestId: contextOf(req).requestId, retryAfterS }));
   };
 }

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Response } from 'express';
-import { PROBLEMS } from '../errors/problems.ts';
-import type { ProblemCode } from '../errors/problems.ts';
+import type { ApiError } from '../errors/api-error.ts';
 
 const STYLE = `
 :root { color-scheme: light dark; --ground: #f3f4f6; --card: #fff; --line: #d5d9de; --ink: #1b1f24; --small: #57606a; --good: #1a7f37; --waiting: #9a6700; --bad: #cf222e; }
@@ -43,7 +42,7 @@ export interface OwnersPage {
 
 /** A refusal as a page. The problem's own words, and no more of the request than its id. */
 export function problemPage(
-  code: ProblemCode,
+  { code, problem: { status, title, meaning, remedy } }: Pick<ApiError, 'code' | 'problem'>,
   about: {
     readonly detail?: string;
     readonly provider?: string;
@@ -51,7 +50,6 @@ export function problemPage(
     readonly retryAfterS?: number | null;
   },
 ): OwnersPage {
-  const { status, title, meaning, remedy } = PROBLEMS[code];
   const detail = about.detail === undefined || about.detail === meaning ? [] : [about.detail];
   return {
     status,

@@ -1,5 +1,7 @@
 import { PROBLEMS } from './problems.ts';
 import type { ProblemCode } from './problems.ts';
+import type { RecordProblemCode } from './record-problems.ts';
+import type { Problem } from './service-problems.ts';
 
 /** One wrong field: its dotted path, such as `records.3.email`, and what is wrong with it. Never its value. */
 export interface FieldError {
@@ -14,22 +16,26 @@ export interface ApiErrorOptions extends ErrorOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Becomes `Retry-After`, in whole seconds, at least one. */
   readonly retryAfterMs?: number;
+  /** What the code stands for, where it is one of a kind of record. */
+  readonly problem?: Problem;
 }
 
 /** An answer the caller can act on. Everything else a handler throws becomes a plain 500. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
-  readonly code: ProblemCode;
+  readonly code: ProblemCode | RecordProblemCode;
+  readonly problem: Problem;
   readonly status: number;
   readonly errors: readonly FieldError[] | undefined;
   readonly errorsOmitted: number;
   readonly headers: Readonly<Record<string, string>>;
 
   /** `detail` is shown to the caller; what only we may see goes in `options.cause`. */
-  constructor(code: ProblemCode, detail: string, options: ApiErrorOptions = {}) {
+  constructor(code: ProblemCode | RecordProblemCode, detail: string, options: ApiErrorOptions = {}) {
     super(detail, options);
     this.code = code;
-    this.status = PROBLEMS[code].status;
+    this.problem = options.problem ?? problemOf(code);
+    this.status = this.problem.status;
     this.errors = options.errors;
     this.errorsOmitted = options.errorsOmitted ?? 0;
     this.headers = {
@@ -39,4 +45,10 @@ export class ApiError extends Error {
         : { 'Retry-After': String(Math.max(1, Math.ceil(options.retryAfterMs / 1000))) }),
     };
   }
+}
+
+function problemOf(code: string): Problem {
+  const problem = (PROBLEMS as Readonly<Partial<Record<string, Problem>>>)[code];
+  if (!problem) throw new Error(`no problem has the code ${code}`);
+  return problem;
 }

@@ -3,7 +3,6 @@ import { ApiError } from './api-error.ts';
 import type { Log } from '../http/log.ts';
 import { asDatabaseOutage, describeError } from './outage.ts';
 import { PROBLEM_JSON, toProblem } from './problem-details.ts';
-import type { ProblemCode } from './problems.ts';
 import { contextOf } from '../http/request-context.ts';
 
 export interface ErrorHandlerDeps {
@@ -27,7 +26,7 @@ export function createErrorHandler({ log, publicUrl }: ErrorHandlerDeps): ErrorR
 }
 
 /** Nothing is wrong then: the access log has the code. */
-const OWN_LIMITS: readonly ProblemCode[] = ['too-many-loads', 'too-many-streams', 'too-many-deliveries'];
+const OWN_LIMITS: readonly ApiError['code'][] = ['too-many-loads', 'too-many-streams', 'too-many-deliveries'];
 
 /** Notes the code for the access log, and logs what is our side's, or a service's behind us. A caller's own mistakes are for the caller. */
 export function logProblem(

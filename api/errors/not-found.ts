@@ -1,13 +1,11 @@
+import type { RecordKind } from '../../records/record-kind.ts';
+import { singularOf } from '../../records/record-kind.ts';
 import { ApiError } from './api-error.ts';
+import { recordNotFoundCode, recordNotFoundProblem } from './record-problems.ts';
 
 const DETAIL = {
   'venue-not-found': 'No such venue.',
   'connection-not-found': 'No such connection.',
-  'product-not-found': 'No such product.',
-  'customer-not-found': 'No such customer.',
-  'inventory-not-found': 'No such inventory level.',
-  'transaction-not-found': 'No such transaction.',
-  'invoice-not-found': 'No such invoice.',
   'sync-not-found': 'No such sync run.',
   'provider-not-found': 'No such provider.',
   'schedule-not-found': 'No such schedule.',
@@ -19,4 +17,11 @@ export type NotFoundCode = keyof typeof DETAIL;
 /** The same words whether the thing is missing, malformed or somebody else's. */
 export function notFound(code: NotFoundCode): ApiError {
   return new ApiError(code, DETAIL[code]);
+}
+
+/** As `notFound`, of a record. */
+export function recordNotFound(kind: RecordKind): ApiError {
+  return new ApiError(recordNotFoundCode(kind), `No such ${singularOf(kind)}.`, {
+    problem: recordNotFoundProblem(kind),
+  });
 }

@@ -1,5 +1,5 @@
 import type { ApiError } from './api-error.ts';
-import { PROBLEM_PAGE, PROBLEMS } from './problems.ts';
+import { PROBLEM_PAGE } from './problems.ts';
 
 export const PROBLEM_JSON = 'application/problem+json; charset=utf-8';
 
@@ -10,7 +10,7 @@ export function toProblem(
 ): Record<string, unknown> {
   return {
     type: `${context.publicUrl}${PROBLEM_PAGE}#${error.code}`,
-    title: PROBLEMS[error.code].title,
+    title: error.problem.title,
     status: error.status,
     code: error.code,
     detail: error.message,

@@ -1,17 +1,12 @@
+import type { RecordKinds } from '../../records/registry.ts';
 import { AUTHORIZATION_PROBLEMS } from '../connections/authorization-problems.ts';
+import { recordNotFoundCode, recordNotFoundProblem } from './record-problems.ts';
 import { REPEAT_LATER, SERVICE_PROBLEMS } from './service-problems.ts';
 import type { Problem } from './service-problems.ts';
 import { SYNC_PROBLEMS } from '../syncs/sync-problems.ts';
 import { WEBHOOK_PROBLEMS } from '../webhooks/webhook-problems.ts';
 
-/** Every problem code that the API answers with. Codes are promised to clients: docs/errors.md prints this table, and a test holds the two together. */
-const noSuchRecord = (one: string, several: string) => ({
-  status: 404,
-  title: `No such ${one}`,
-  meaning: `The venue has no ${one} with this id, or, for a change, the ${one} is deleted.`,
-  remedy: `List the ${several} of the venue, by \`sourceId\` for example.`,
-});
-
+/** The problem codes that the API answers with, besides those of records. Codes are promised to clients: docs/errors.md prints this table, and a test holds the two together. */
 export const PROBLEMS = {
   'invalid-request': {
     status: 400,
@@ -87,11 +82,6 @@ export const PROBLEMS = {
     meaning: 'The venue has no connection with this id.',
     remedy: 'List the connections of the venue.',
   },
-  'product-not-found': noSuchRecord('product', 'products'),
-  'customer-not-found': noSuchRecord('customer', 'customers'),
-  'inventory-not-found': noSuchRecord('inventory level', 'inventory levels'),
-  'transaction-not-found': noSuchRecord('transaction', 'transactions'),
-  'invoice-not-found': noSuchRecord('invoice', 'invoices'),
   'sync-not-found': {
     status: 404,
     title: 'No such sync run',
@@ -246,6 +236,14 @@ export const PROBLEMS = {
 } as const satisfies Record<string, Problem>;
 
 export type ProblemCode = keyof typeof PROBLEMS;
+
+/** Every problem by its code, also those of records, which stand with the others that are not found. */
+export function problemsOf(kinds: RecordKinds): Readonly<Record<string, Problem>> {
+  const before = Object.entries<Problem>(PROBLEMS);
+  const records = kinds.all.map((kind) => [recordNotFoundCode(kind), recordNotFoundProblem(kind)] as const);
+  const at = before.findIndex(([code]) => code === 'connection-not-found') + 1;
+  return Object.fromEntries([...before.slice(0, at), ...records, ...before.slice(at)]);
+}
 
 /** Where a code is explained. */
 export const PROBLEM_PAGE = '/docs/errors';

@@ -31,7 +31,7 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => RequestH
     const caller = await deps.authenticator.authenticate(req.headers.authorization);
     context.subject = caller.subject;
     await deps.limits.countCaller(exchange, caller);
-    const ids = readIds(req);
+    const ids = readIds(req, endpoint);
     if (ids.venueId) {
       await deps.gate.enter(caller, ids.venueId);
       context.venueId = ids.venueId;

@@ -1,8 +1,9 @@
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import type { ConnectionId, JobId, RecordId, SyncId, VenueId } from '../../contracts/ids.ts';
-import { PROVIDERS, RESOURCES } from '../../contracts/providers.ts';
+import type { ConnectionId, JobId, SyncId, VenueId } from '../../contracts/ids.ts';
+import { PROVIDERS } from '../../contracts/providers.ts';
 import type { ProviderId, Resource } from '../../contracts/providers.ts';
+import type { RecordKind } from '../../records/record-kind.ts';
 import type { BatchBody } from './body.ts';
 import type { Caller, Role } from '../auth/caller.ts';
 import type { NotFoundCode } from '../errors/not-found.ts';
@@ -12,15 +13,10 @@ import type { Effort } from '../auth/rate-limits.ts';
 
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
-/** What the ids in a path name. An id that is not a UUID answers as one that does not exist. */
+/** What the ids in a path name, besides those of records. An id that is not a UUID answers as one that does not exist. */
 interface PathIds {
   readonly venueId: VenueId;
   readonly connectionId: ConnectionId;
-  readonly productId: RecordId;
-  readonly customerId: RecordId;
-  readonly inventoryId: RecordId;
-  readonly transactionId: RecordId;
-  readonly invoiceId: RecordId;
   readonly syncId: SyncId;
   readonly jobId: JobId;
   readonly provider: ProviderId;
@@ -31,22 +27,15 @@ interface PathIds {
 export const NOT_FOUND = {
   venueId: 'venue-not-found',
   connectionId: 'connection-not-found',
-  productId: 'product-not-found',
-  customerId: 'customer-not-found',
-  inventoryId: 'inventory-not-found',
-  transactionId: 'transaction-not-found',
-  invoiceId: 'invoice-not-found',
   syncId: 'sync-not-found',
   jobId: 'job-not-found',
   provider: 'provider-not-found',
   resource: 'schedule-not-found',
 } as const satisfies Record<keyof PathIds, NotFoundCode>;
 
-/** Names in a path that are words of ours, not UUIDs. */
-export const PATH_WORDS: Readonly<Partial<Record<keyof PathIds, readonly [string, ...string[]]>>> = {
-  provider: PROVIDERS,
-  resource: RESOURCES,
-};
+/** The values of names in a path that are words of ours, not UUIDs. */
+type PathWords = Readonly<Partial<Record<keyof PathIds, readonly string[]>>>;
+const PATH_WORDS: PathWords = { provider: PROVIDERS };
 
 type IdNames<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}` ? Name | IdNames<Rest> : never;
 export type IdsOf<Path extends string> = { readonly [Name in IdNames<Path> & keyof PathIds]: PathIds[Name] };
@@ -93,6 +82,9 @@ interface Described {
   readonly role: Role;
   /** Beyond those that every operation of its kind can answer. */
   readonly problems?: readonly ProblemCode[];
+  /** Of an operation on one record: its kind, by which the path names the record's id. */
+  readonly recordKind?: RecordKind;
+  readonly pathWords?: PathWords;
   readonly answers: Readonly<Record<number, DescribedAnswer>>;
 }
 
@@ -136,7 +128,9 @@ interface StreamSpec<Path extends string> extends Described {
 export type AnyIds = Readonly<Partial<PathIds>>;
 export type AnyCall = Call<AnyIds, unknown, unknown>;
 
-interface Common extends Described {
+interface Common extends Omit<Described, 'recordKind' | 'pathWords'> {
+  readonly recordKind: RecordKind | null;
+  readonly pathWords: PathWords;
   readonly method: Method;
   readonly path: string;
   readonly query: z.ZodType;
@@ -161,11 +155,17 @@ type Stream = (call: AnyCall, exchange: Exchange) => Promise<void>;
 
 const NO_QUERY = z.strictObject({});
 
+const namesOf = ({ recordKind, pathWords }: Described) => ({
+  recordKind: recordKind ?? null,
+  pathWords: { ...PATH_WORDS, ...pathWords },
+});
+
 // The three functions below forget types that the runner restores at run time: it parses with the very schemas that the types came from.
 
 export function endpoint<const Path extends string, Query, Body>(spec: Spec<Path, Query, Body>): Endpoint {
   return {
     ...spec,
+    ...namesOf(spec),
     query: spec.query ?? NO_QUERY,
     body: spec.body ?? null,
     checkBody: (spec.checkBody as CheckBody | undefined) ?? null,
@@ -183,6 +183,7 @@ export function endpoint<const Path extends string, Query, Body>(spec: Spec<Path
 export function batchEndpoint<const Path extends string, Query>(spec: BatchSpec<Path, Query>): Endpoint {
   return {
     ...spec,
+    ...namesOf(spec),
     body: null,
     checkBody: null,
     bodyShown: null,
@@ -198,6 +199,7 @@ export function batchEndpoint<const Path extends string, Query>(spec: BatchSpec<
 export function streamEndpoint<const Path extends string>(spec: StreamSpec<Path>): Endpoint {
   return {
     ...spec,
+    ...namesOf(spec),
     query: NO_QUERY,
     body: null,
     checkBody: null,

@@ -3,10 +3,11 @@ import type { Request } from 'express';
 import { hasBody, hashRequest, JSON_TYPE, openBatchBody, readJsonBytes } from './body.ts';
 import type { BodyStream } from './body-stream.ts';
 import type { Caller } from '../auth/caller.ts';
-import { NOT_FOUND, PATH_WORDS } from './endpoint.ts';
+import { NOT_FOUND } from './endpoint.ts';
 import type { AnyCall, AnyIds, Endpoint, Exchange } from './endpoint.ts';
+import type { ApiError } from '../errors/api-error.ts';
 import { decodeJson } from './json.ts';
-import { notFound } from '../errors/not-found.ts';
+import { notFound, recordNotFound } from '../errors/not-found.ts';
 import { allOf, check } from './parse.ts';
 import type { Parsed } from './parse.ts';
 import { readQuery } from './query.ts';
@@ -23,19 +24,21 @@ const ABSENT: Parsed<undefined> = { ok: true, value: undefined };
 const NO_BYTES = new Uint8Array();
 
 /** The ids in the path. One that is not a UUID, or not one of our words, names nothing, so it is not found. */
-export function readIds(req: Request): AnyIds {
+export function readIds(req: Request, endpoint: Endpoint): AnyIds {
   const ids: Record<string, string> = {};
   for (const [name, value] of Object.entries(req.params)) {
-    if (typeof value !== 'string' || !isKnown(name as keyof typeof NOT_FOUND, value))
-      throw notFound(NOT_FOUND[name as keyof typeof NOT_FOUND]);
+    if (typeof value !== 'string' || !isKnown(endpoint, name as keyof AnyIds, value)) throw missing(endpoint, name);
     ids[name] = value.toLowerCase();
   }
   return ids;
 }
 
-function isKnown(name: keyof typeof NOT_FOUND, value: string): boolean {
-  const words = PATH_WORDS[name];
-  return words ? words.includes(value) : isUuid(value);
+function isKnown({ pathWords }: Endpoint, name: keyof AnyIds, value: string): boolean {
+  return pathWords[name]?.includes(value) ?? isUuid(value);
+}
+
+function missing({ recordKind }: Endpoint, name: string): ApiError {
+  return recordKind?.idName === name ? recordNotFound(recordKind) : notFound(NOT_FOUND[name as keyof typeof NOT_FOUND]);
 }
 
 /** Two spellings of an id name one resource: idempotency keys and cursors go by this one. */

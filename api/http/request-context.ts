@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { RequestHandler } from 'express';
 import { v7 as uuidv7 } from 'uuid';
 import type { VenueId } from '../../contracts/ids.ts';
-import type { ProblemCode } from '../errors/problems.ts';
+import type { ApiError } from '../errors/api-error.ts';
 
 /** What one request is known by in answers, logs and the audit trail. */
 export interface RequestContext {
@@ -14,7 +14,7 @@ export interface RequestContext {
   /** Whose data the path is about. Set once the token is known to reach it. */
   venueId: VenueId | null;
   /** Problem code of the answer; null when it is none. */
-  code: ProblemCode | null;
+  code: ApiError['code'] | null;
 }
 
 const SANE_REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;

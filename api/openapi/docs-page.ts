@@ -4,8 +4,11 @@ import { dirname, join } from 'node:path';
 import { Router } from 'express';
 import type { RequestHandler } from 'express';
 import helmet from 'helmet';
+import { page, toHtml } from './html.ts';
+import { RECORDS_PAGE, recordsPage } from './records-page.ts';
 import { mountGet } from '../http/mount.ts';
-import { PROBLEM_PAGE, PROBLEMS } from '../errors/problems.ts';
+import { PROBLEM_PAGE, problemsOf } from '../errors/problems.ts';
+import type { RecordKinds } from '../../records/registry.ts';
 
 /** Served from the package in node_modules: nothing is loaded from elsewhere. */
 const ASSETS_DIRECTORY = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
@@ -52,13 +55,14 @@ const PAGE = `<!doctype html>
 const START = `SwaggerUIBundle({ url: 'openapi.json', dom_id: '#reference', validatorUrl: null, deepLinking: true, displayRequestDuration: true });
 `;
 
-/** The reference at /docs, its files, and the page of problem codes. */
-export function docsRouter(): Router {
+/** The reference at /docs, its files, and the pages of record kinds and of problem codes. */
+export function docsRouter(kinds: RecordKinds): Router {
   const router = Router({ strict: true, caseSensitive: true });
   router.use('/docs', policy);
   mountGet(router, '/docs', text('text/html; charset=utf-8', PAGE));
   mountGet(router, '/docs/start.js', text('text/javascript; charset=utf-8', START));
-  mountGet(router, PROBLEM_PAGE, text('text/html; charset=utf-8', problemPage()));
+  mountGet(router, PROBLEM_PAGE, text('text/html; charset=utf-8', problemPage(kinds)));
+  mountGet(router, RECORDS_PAGE, text('text/html; charset=utf-8', recordsPage(kinds)));
   for (const [name, type] of Object.entries(ASSETS)) mountGet(router, `/docs/${name}`, asset(name, type));
   return router;
 }
@@ -77,15 +81,10 @@ function text(type: string, content: string): RequestHandler {
   };
 }
 
-function problemPage(): string {
-  const sections = Object.entries(PROBLEMS).map(
+function problemPage(kinds: RecordKinds): string {
+  const sections = Object.entries(problemsOf(kinds)).map(
     ([code, { status, title, meaning, remedy }]) =>
       `<section id="${code}"><h2><code>${code}</code> · ${status}</h2><p><strong>${toHtml(title)}.</strong> ${toHtml(meaning)}</p><p>${toHtml(remedy)}</p></section>`,
   );
-  return `<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>Interlock: problem codes</title></head>\n<body><h1>Problem codes</h1>\n${sections.join('\n')}\n</body>\n</html>\n`;
-}
-
-function toHtml(text: string): string {
-  const escaped = text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;');
-  return escaped.replace(/`([^`]+)`/g, '<code>$1</code>');
+  return page('problem codes', `<h1>Problem codes</h1>\n${sections.join('\n')}`);
 }

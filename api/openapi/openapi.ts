@@ -4,6 +4,9 @@ import { z } from 'zod';
 import { JSON_TYPE, NDJSON_TYPE } from '../http/body.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 import { NOT_FOUND } from '../http/endpoint.ts';
+import type { RecordKinds } from '../../records/registry.ts';
+import { recordNotFoundCode, recordNotFoundProblem } from '../errors/record-problems.ts';
+import type { Problem } from '../errors/service-problems.ts';
 import { headersOf, idempotencyHeader, lastEventHeader, registerHeaders, requestIdHeader } from './openapi-headers.ts';
 import type { AnswerKind } from './openapi-headers.ts';
 import { plainPaths } from './openapi-plain-paths.ts';
@@ -12,13 +15,16 @@ import { PROBLEMS } from '../errors/problems.ts';
 import type { ProblemCode } from '../errors/problems.ts';
 import { problem } from '../schemas/common.ts';
 import { syncEvent } from '../schemas/sync-events.ts';
-import { provider, resource } from '../schemas/words.ts';
+import { provider, resource, RESOURCE_SCHEMA } from '../schemas/words.ts';
 
 const PROBLEM_TYPE = 'application/problem+json';
 const SECURITY = 'token';
 
 /** The OpenAPI 3.1 document, from the very schemas that requests are checked with. */
-export function buildOpenApi(endpoints: readonly Endpoint[], publicUrl: string): object {
+export function buildOpenApi(
+  endpoints: readonly Endpoint[],
+  { publicUrl, kinds }: { readonly publicUrl: string; readonly kinds: RecordKinds },
+): object {
   const registry = new OpenAPIRegistry();
   registry.registerComponent('securitySchemes', SECURITY, {
     type: 'http',
@@ -28,9 +34,12 @@ export function buildOpenApi(endpoints: readonly Endpoint[], publicUrl: string):
   });
   registerHeaders(registry);
   for (const endpoint of endpoints) registry.registerPath(describe(endpoint));
-  for (const path of plainPaths(problemsBy)) registry.registerPath(path);
+  for (const path of plainPaths(plainProblems)) registry.registerPath(path);
   // No answer refers to the events: to OpenAPI 3.1 a stream of them is a text.
-  return new OpenApiGeneratorV31([...registry.definitions, { type: 'schema', schema: syncEvent }]).generateDocument({
+  const document = new OpenApiGeneratorV31([
+    ...registry.definitions,
+    { type: 'schema', schema: syncEvent },
+  ]).generateDocument({
     openapi: '3.1.0',
     info: {
       title: 'Interlock',
@@ -40,6 +49,9 @@ export function buildOpenApi(endpoints: readonly Endpoint[], publicUrl: string):
     // Without scheme and host: the reference page may only call the origin that it came from, under whatever name that was reached.
     servers: [{ url: new URL(publicUrl).pathname }],
   });
+  // One schema of the module stands for whatever kinds this process serves.
+  Object.assign(document.components?.schemas?.[RESOURCE_SCHEMA] ?? {}, { enum: kinds.names });
+  return document;
 }
 
 function describe(endpoint: Endpoint): RouteConfig {
@@ -133,24 +145,40 @@ function problemsOf(endpoint: Endpoint): RouteConfig['responses'] {
   if (endpoint.role !== 'viewer') codes.add('forbidden');
   if (endpoint.body || endpoint.batch) for (const code of BODY_PROBLEMS) codes.add(code);
   if (endpoint.idempotent) for (const code of IDEMPOTENCY_PROBLEMS) codes.add(code);
-  for (const id of idsIn(endpoint.path)) codes.add(NOT_FOUND[id]);
+  for (const id of idsIn(endpoint.path).filter(isOurs)) codes.add(NOT_FOUND[id]);
   for (const code of (endpoint.problems ?? []).flatMap(withRelated)) codes.add(code);
-  return problemsBy(codes, { counted: true, idempotent: endpoint.idempotent });
+  return problemsBy(
+    { ...problemsNamed(codes), ...recordProblems(endpoint) },
+    { counted: true, idempotent: endpoint.idempotent },
+  );
 }
 
 /** Problems that pass by themselves besides those of 429 and 503. */
-const WAITING_PROBLEMS: readonly ProblemCode[] = ['idempotency-in-flight', 'connection-disconnecting'];
+const WAITING_PROBLEMS: readonly string[] = ['idempotency-in-flight', 'connection-disconnecting'];
+
+const recordProblems = ({ recordKind }: Endpoint): Readonly<Record<string, Problem>> =>
+  recordKind ? { [recordNotFoundCode(recordKind)]: recordNotFoundProblem(recordKind) } : {};
+
+const problemsNamed = (codes: Iterable<ProblemCode>): Readonly<Record<string, Problem>> =>
+  Object.fromEntries(Array.from(codes, (code) => [code, PROBLEMS[code]]));
+
+/** Of paths that are not under /v1. */
+const plainProblems = (
+  codes: Iterable<ProblemCode>,
+  kind: Omit<AnswerKind, 'status'>,
+  content?: ResponseConfig['content'],
+): RouteConfig['responses'] => problemsBy(problemsNamed(codes), kind, content);
 
 function problemsBy(
-  codes: Iterable<ProblemCode>,
+  problems: Readonly<Record<string, Problem>>,
   kind: Omit<AnswerKind, 'status'>,
   content: ResponseConfig['content'] = { [PROBLEM_TYPE]: { schema: problem } },
 ): RouteConfig['responses'] {
-  const byStatus = Map.groupBy(new Set(codes), (code) => PROBLEMS[code].status);
+  const byStatus = Map.groupBy(Object.entries(problems), ([, { status }]) => status);
   return Object.fromEntries(
     [...byStatus].map(([status, group]) => {
-      const description = group.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`).join(' ');
-      const waits = status === 429 || status === 503 || group.some((code) => WAITING_PROBLEMS.includes(code));
+      const description = group.map(([code, { title }]) => `\`${code}\`: ${title}.`).join(' ');
+      const waits = status === 429 || status === 503 || group.some(([code]) => WAITING_PROBLEMS.includes(code));
       return [status, { description, headers: headersOf({ ...kind, status, waits }), content }];
     }),
   );
@@ -168,11 +196,13 @@ const BODY_PROBLEMS: readonly ProblemCode[] = [
 ];
 const IDEMPOTENCY_PROBLEMS: readonly ProblemCode[] = ['idempotency-key-reused', 'idempotency-in-flight'];
 
-function parameterOf(id: keyof typeof NOT_FOUND): z.ZodType {
+const isOurs = (id: string): id is keyof typeof NOT_FOUND => Object.hasOwn(NOT_FOUND, id);
+
+function parameterOf(id: string): z.ZodType {
   if (id === 'provider') return provider;
   return id === 'resource' ? resource : z.uuid();
 }
 
-function idsIn(path: string): (keyof typeof NOT_FOUND)[] {
-  return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as keyof typeof NOT_FOUND);
+function idsIn(path: string): string[] {
+  return [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
 }

@@ -1,5 +1,4 @@
 import type { VenueId } from '../../contracts/ids.ts';
-import type { Resource } from '../../contracts/providers.ts';
 import type { AuditOf } from '../../db/core/audit-store.ts';
 import type { RecordInput, RecordStore, UpsertVerdict } from '../../db/records/record-store.ts';
 import { toDocuments } from '../../db/records/record-writing.ts';
@@ -12,7 +11,8 @@ import type { BodyPart } from '../http/body-parts.ts';
 import { readBatch } from './json-batch.ts';
 import { decodeJson } from '../http/json.ts';
 import { readLines } from '../http/ndjson.ts';
-import type { RecordKind } from '../schemas/records/record-kind.ts';
+import type { RecordKind } from '../../records/record-kind.ts';
+import { schemasOf } from '../schemas/records/record-schemas.ts';
 
 export interface LoadCounts {
   readonly received: number;
@@ -27,13 +27,13 @@ export interface LoadResult extends LoadCounts {
 }
 
 /** Where a load goes to. */
-export interface LoadTarget<R extends Resource> {
-  readonly kind: RecordKind<R>;
-  readonly store: RecordStore<R>;
+export interface LoadTarget {
+  readonly kind: RecordKind;
+  readonly store: RecordStore;
   readonly venueId: VenueId;
 }
 
-export interface AtomicLoadTarget<R extends Resource> extends LoadTarget<R> {
+export interface AtomicLoadTarget extends LoadTarget {
   /** Tells of the load, in its transaction. */
   readonly auditOf: AuditOf<LoadCounts>;
 }
@@ -50,20 +50,17 @@ const NOT_A_RECORD: Partial<Record<string, string>> = {
   'too-many-values': 'Holds more than 100,000 values',
 };
 
-interface Judged<R extends Resource> {
+interface Judged {
   readonly line: number;
-  readonly record: RecordInput<R>;
+  readonly record: RecordInput;
 }
 
 /**
  * Keeps the good records, a thousand a transaction, and lists the bad ones. The body is read no faster than it is written.
  * Throws ApiError for a body that is not a batch, and `batch-too-large`; records before the place where it broke off may have been kept.
  */
-export async function loadRecords<R extends Resource>(
-  { kind, store, venueId }: LoadTarget<R>,
-  body: BatchBody,
-): Promise<LoadResult> {
-  const validator = new BatchValidator(kind.record);
+export async function loadRecords({ kind, store, venueId }: LoadTarget, body: BatchBody): Promise<LoadResult> {
+  const validator = new BatchValidator(schemasOf(kind).record);
   const verdicts: Record<Extract<UpsertVerdict, string>, number> = { created: 0, updated: 0, unchanged: 0 };
   try {
     for await (const some of ahead(goodRecords(validator, body))) {
@@ -88,11 +85,11 @@ export async function loadRecords<R extends Resource>(
 }
 
 /** Keeps all or none, in one transaction. Throws `batch-refused` with the errors of every bad record. */
-export async function loadRecordsAtomically<R extends Resource>(
-  { kind, store, venueId, auditOf }: AtomicLoadTarget<R>,
+export async function loadRecordsAtomically(
+  { kind, store, venueId, auditOf }: AtomicLoadTarget,
   body: BatchBody,
 ): Promise<LoadResult> {
-  const validator = new BatchValidator(kind.record);
+  const validator = new BatchValidator(schemasOf(kind).record);
   const result = await store.upsertAll(venueId, {
     documents: numbered(goodRecords(validator, body)),
     mayWrite: () => validator.rejected === 0,
@@ -115,7 +112,7 @@ export async function loadRecordsAtomically<R extends Resource>(
   });
 }
 
-async function* numbered<R extends Resource>(source: AsyncIterable<readonly Judged<R>[]>) {
+async function* numbered(source: AsyncIterable<readonly Judged[]>) {
   for await (const some of ahead(source)) {
     const documents = toDocuments(some.map(({ record }) => record));
     yield documents.map((document, index) => ({ ...document, no: some[index]?.line ?? 0 }));
@@ -123,11 +120,11 @@ async function* numbered<R extends Resource>(source: AsyncIterable<readonly Judg
 }
 
 /** As many at once as are written at once. Throws `batch-too-large` behind the last that a batch may have. */
-async function* goodRecords<R extends Resource>(
-  validator: BatchValidator<RecordInput<R>>,
+async function* goodRecords(
+  validator: BatchValidator<RecordInput>,
   body: BatchBody,
-): AsyncGenerator<readonly Judged<R>[]> {
-  const pile = new Pile<R>();
+): AsyncGenerator<readonly Judged[]> {
+  const pile = new Pile();
   for await (const part of partsOf(body)) {
     if (validator.received >= MAX_RECORDS) {
       if (!pile.isEmpty) yield pile.take();
@@ -141,8 +138,8 @@ async function* goodRecords<R extends Resource>(
 }
 
 /** Records that wait to be written together. */
-class Pile<R extends Resource> {
-  #records: Judged<R>[] = [];
+class Pile {
+  #records: Judged[] = [];
   #bytes = 0;
 
   get isEmpty(): boolean {
@@ -153,12 +150,12 @@ class Pile<R extends Resource> {
     return this.#records.length >= RECORDS_A_WRITE || this.#bytes >= BYTES_A_WRITE;
   }
 
-  add(record: RecordInput<R>, { number, bytes }: BodyPart): void {
+  add(record: RecordInput, { number, bytes }: BodyPart): void {
     this.#records.push({ line: number, record });
     this.#bytes += bytes?.length ?? 0;
   }
 
-  take(): readonly Judged<R>[] {
+  take(): readonly Judged[] {
     const records = this.#records;
     this.#records = [];
     this.#bytes = 0;

@@ -1,25 +1,21 @@
-import type { Resource } from '../../contracts/providers.ts';
 import type { AuditEvent } from '../admin/audit-trail.ts';
 import type { AtomicLoadSlots } from '../records/atomic-load-slots.ts';
 import { batchEndpoint } from '../http/endpoint.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 import { loadRecords, loadRecordsAtomically } from '../records/load-records.ts';
 import type { LoadCounts } from '../records/load-records.ts';
+import { schemasOf } from '../schemas/records/record-schemas.ts';
 import { batchAnswer, batchQuery } from '../schemas/records/batch.ts';
 import { collectionPath, venueOf } from './record-routes.ts';
 import type { RecordRouteDeps } from './record-routes.ts';
 
-export interface RecordBatchRouteDeps<R extends Resource> extends RecordRouteDeps<R> {
+export interface RecordBatchRouteDeps extends RecordRouteDeps {
   readonly atomicLoads: AtomicLoadSlots;
 }
 
-export function recordBatchRoute<R extends Resource>({
-  kind,
-  store,
-  audit,
-  atomicLoads,
-}: RecordBatchRouteDeps<R>): Endpoint {
-  const { resource, words } = kind;
+export function recordBatchRoute({ kind, store, audit, atomicLoads }: RecordBatchRouteDeps): Endpoint {
+  const { words } = kind;
+  const schemas = schemasOf(kind);
   return batchEndpoint({
     name: `load${words.many}`,
     summary: `Create or change ${words.several} in bulk, by sourceId`,
@@ -32,16 +28,16 @@ export function recordBatchRoute<R extends Resource>({
     ].join(' '),
     tag: 'Records',
     method: 'post',
-    path: `${collectionPath(resource)}/batch`,
+    path: `${collectionPath(kind)}/batch`,
     role: 'operator',
     query: batchQuery,
-    batch: { json: kind.batch, line: kind.record },
+    batch: { json: schemas.batch, line: schemas.record },
     answers: { 200: { description: 'What became of the records.', schema: batchAnswer } },
     problems: ['batch-refused', 'batch-too-large', 'too-many-loads'],
     async handle({ ids, query: { atomic }, body, caller, requestId }) {
       const venueId = venueOf(ids);
       const auditEventOf = ({ received, created, updated, unchanged, rejected }: LoadCounts): AuditEvent => ({
-        ...{ action: 'records.loaded', targetType: resource, targetId: venueId },
+        ...{ action: 'records.loaded', targetType: kind.name, targetId: venueId },
         details: { received, created, updated, unchanged, rejected, atomic },
       });
       const by = { caller, requestId };

@@ -1,37 +1,35 @@
 import type { z } from 'zod';
 import type { RecordId, VenueId } from '../../contracts/ids.ts';
-import type { Resource } from '../../contracts/providers.ts';
-import { RECORD_TABLES } from '../../db/records/record-tables.ts';
 import type { RecordChanges, RecordStore, StoredRecord } from '../../db/records/record-store.ts';
 import type { AuditTrail } from '../admin/audit-trail.ts';
 import { readCursor, toPageBody } from '../http/cursor.ts';
-import { endpoint, NOT_FOUND } from '../http/endpoint.ts';
+import { endpoint } from '../http/endpoint.ts';
 import type { AnyIds, Answer, Endpoint } from '../http/endpoint.ts';
-import { notFound } from '../errors/not-found.ts';
+import { recordNotFound } from '../errors/not-found.ts';
 import { invalidRequest } from '../http/parse.ts';
 import type { Parsed } from '../http/parse.ts';
 import { checkChanged } from '../records/unchanged-fields.ts';
-import { presentRecord } from '../schemas/records/record-kind.ts';
-import type { RecordKind } from '../schemas/records/record-kind.ts';
+import type { RecordKind } from '../../records/record-kind.ts';
+import { presentRecord, schemasOf } from '../schemas/records/record-schemas.ts';
 
-export interface RecordRouteDeps<R extends Resource> {
-  readonly kind: RecordKind<R>;
-  readonly store: RecordStore<R>;
+export interface RecordRouteDeps {
+  readonly kind: RecordKind;
+  readonly store: RecordStore;
   readonly audit: AuditTrail;
 }
 
-/** The list of one resource's records, and each of them. The same for every resource. */
-export function recordRoutes<R extends Resource>(deps: RecordRouteDeps<R>): Endpoint[] {
+/** The list of the records of one kind, and each of them. The same for every kind. */
+export function recordRoutes(deps: RecordRouteDeps): Endpoint[] {
   return [listRecords(deps), getRecord(deps), replaceRecord(deps), changeRecord(deps), deleteRecord(deps)];
 }
 
 const SENT_BACK =
   'A field that holds what a read has answered is always accepted, also where a provider has brought what could not be sent otherwise.';
 
-export const collectionPath = (resource: Resource): string => `/v1/venues/{venueId}/records/${resource}`;
-const itemPath = ({ resource, id }: RecordKind): string => `${collectionPath(resource)}/{${id}}`;
+export const collectionPath = ({ name }: RecordKind): string => `/v1/venues/{venueId}/records/${name}`;
+const itemPath = (kind: RecordKind): string => `${collectionPath(kind)}/{${kind.idName}}`;
 
-function listRecords<R extends Resource>({ kind, store }: RecordRouteDeps<R>): Endpoint {
+function listRecords({ kind, store }: RecordRouteDeps): Endpoint {
   const { words } = kind;
   return endpoint({
     name: `list${words.many}`,
@@ -39,10 +37,10 @@ function listRecords<R extends Resource>({ kind, store }: RecordRouteDeps<R>): E
     description: 'In the order they were created. Every item shows its links to the providers.',
     tag: 'Records',
     method: 'get',
-    path: collectionPath(kind.resource),
+    path: collectionPath(kind),
     role: 'viewer',
-    query: kind.listQuery,
-    answers: { 200: { description: `A page of ${words.several}.`, schema: kind.page } },
+    query: schemasOf(kind).listQuery,
+    answers: { 200: { description: `A page of ${words.several}.`, schema: schemasOf(kind).page } },
     problems: ['invalid-cursor'],
     async handle({ ids, query: { limit, cursor, ...filter }, path }) {
       const list = { path, filters: { ...filter }, order: 'id' } as const;
@@ -52,7 +50,7 @@ function listRecords<R extends Resource>({ kind, store }: RecordRouteDeps<R>): E
   });
 }
 
-function getRecord<R extends Resource>({ kind, store }: RecordRouteDeps<R>): Endpoint {
+function getRecord({ kind, store }: RecordRouteDeps): Endpoint {
   return endpoint({
     name: `get${kind.words.one}`,
     summary: `Read ${kind.words.a}`,
@@ -60,15 +58,16 @@ function getRecord<R extends Resource>({ kind, store }: RecordRouteDeps<R>): End
     tag: 'Records',
     method: 'get',
     path: itemPath(kind),
+    recordKind: kind,
     role: 'viewer',
-    answers: { 200: { description: 'The record.', schema: kind.answer } },
+    answers: { 200: { description: 'The record.', schema: schemasOf(kind).answer } },
     async handle({ ids }) {
       return found(kind, await store.find(venueOf(ids), recordOf(kind, ids)));
     },
   });
 }
 
-function replaceRecord<R extends Resource>(deps: RecordRouteDeps<R>): Endpoint {
+function replaceRecord(deps: RecordRouteDeps): Endpoint {
   const { kind } = deps;
   return endpoint({
     name: `replace${kind.words.one}`,
@@ -77,15 +76,16 @@ function replaceRecord<R extends Resource>(deps: RecordRouteDeps<R>): Endpoint {
     tag: 'Records',
     method: 'put',
     path: itemPath(kind),
+    recordKind: kind,
     role: 'operator',
-    body: kind.replacement,
-    checkBody: (ids, input) => checkBody(deps, ids, { schema: kind.replacement, input }),
-    answers: { 200: { description: 'The record as it is now.', schema: kind.answer } },
+    body: schemasOf(kind).replacement,
+    checkBody: (ids, input) => checkBody(deps, ids, { schema: schemasOf(kind).replacement, input }),
+    answers: { 200: { description: 'The record as it is now.', schema: schemasOf(kind).answer } },
     handle: ({ ids, body }) => update(deps, ids, body),
   });
 }
 
-function changeRecord<R extends Resource>(deps: RecordRouteDeps<R>): Endpoint {
+function changeRecord(deps: RecordRouteDeps): Endpoint {
   const { kind } = deps;
   return endpoint({
     name: `change${kind.words.one}`,
@@ -94,15 +94,16 @@ function changeRecord<R extends Resource>(deps: RecordRouteDeps<R>): Endpoint {
     tag: 'Records',
     method: 'patch',
     path: itemPath(kind),
+    recordKind: kind,
     role: 'operator',
-    body: kind.changes,
-    checkBody: (ids, input) => checkBody(deps, ids, { schema: kind.changes, input }),
-    answers: { 200: { description: 'The record as it is now.', schema: kind.answer } },
+    body: schemasOf(kind).changes,
+    checkBody: (ids, input) => checkBody(deps, ids, { schema: schemasOf(kind).changes, input }),
+    answers: { 200: { description: 'The record as it is now.', schema: schemasOf(kind).answer } },
     handle: ({ ids, body }) => update(deps, ids, body),
   });
 }
 
-function deleteRecord<R extends Resource>({ kind, store, audit }: RecordRouteDeps<R>): Endpoint {
+function deleteRecord({ kind, store, audit }: RecordRouteDeps): Endpoint {
   return endpoint({
     name: `delete${kind.words.one}`,
     summary: `Delete ${kind.words.a}`,
@@ -111,13 +112,16 @@ function deleteRecord<R extends Resource>({ kind, store, audit }: RecordRouteDep
     tag: 'Records',
     method: 'delete',
     path: itemPath(kind),
+    recordKind: kind,
     role: 'operator',
-    answers: { 200: { description: 'The record with the time at which it was deleted.', schema: kind.answer } },
+    answers: {
+      200: { description: 'The record with the time at which it was deleted.', schema: schemasOf(kind).answer },
+    },
     async handle({ ids, caller, requestId }) {
       const [venueId, id] = [venueOf(ids), recordOf(kind, ids)];
       const entry = audit.entry({ caller, requestId }, venueId, {
         action: 'record.deleted',
-        targetType: kind.resource,
+        targetType: kind.name,
         targetId: id,
       });
       return found(kind, await store.remove(venueId, id, () => entry));
@@ -126,12 +130,12 @@ function deleteRecord<R extends Resource>({ kind, store, audit }: RecordRouteDep
 }
 
 /** What a pull has stored may break the rules for input; only what differs from it is judged. */
-function checkBody<R extends Resource, Body>(
-  { kind, store }: RecordRouteDeps<R>,
+function checkBody<Body>(
+  { kind, store }: RecordRouteDeps,
   ids: AnyIds,
   { schema, input }: { readonly schema: z.ZodType<Body>; readonly input: unknown },
 ): Promise<Parsed<Body>> {
-  const fields = ['sourceId', ...RECORD_TABLES[kind.resource].columns.map(({ field }) => field)];
+  const fields = ['sourceId', ...Object.keys(kind.fields)];
   const readShown = async () => {
     const record = await store.find(venueOf(ids), recordOf(kind, ids));
     return record && presentRecord(record);
@@ -139,10 +143,10 @@ function checkBody<R extends Resource, Body>(
   return checkChanged(schema, input, { readShown, fields });
 }
 
-async function update<R extends Resource>(
-  { kind, store }: RecordRouteDeps<R>,
+async function update(
+  { kind, store }: RecordRouteDeps,
   ids: AnyIds,
-  body: RecordChanges<R> & { readonly sourceId?: string | undefined },
+  body: RecordChanges & { readonly sourceId?: string | undefined },
 ): Promise<Answer> {
   const [venueId, id] = [venueOf(ids), recordOf(kind, ids)];
   const { sourceId, ...changes } = body;
@@ -151,22 +155,23 @@ async function update<R extends Resource>(
     if (current && current.sourceId !== sourceId)
       throw invalidRequest([{ path: 'sourceId', message: 'Cannot be changed' }]);
   }
-  const result = await store.update(venueId, id, changes as unknown as RecordChanges<R>);
+  const result = await store.update(venueId, id, changes);
   if (Array.isArray(result)) throw invalidRequest(result);
-  return found(kind, result as StoredRecord<R> | null);
+  return found(kind, result as StoredRecord | null);
 }
 
 // Paths are put together here, so their ids are known by name alone; every one has been read from the path that names it.
 
 export const venueOf = (ids: AnyIds): VenueId => idOf(ids.venueId);
-const recordOf = ({ id }: RecordKind, ids: AnyIds): RecordId => idOf(ids[id]);
+const recordOf = ({ idName }: RecordKind, ids: AnyIds): RecordId =>
+  idOf((ids as Readonly<Record<string, RecordId | undefined>>)[idName]);
 
 function idOf<Id extends string>(id: Id | undefined): Id {
   if (id === undefined) throw new Error('the path does not hold the id');
   return id;
 }
 
-function found<R extends Resource>({ id }: RecordKind, record: StoredRecord<R> | null): Answer {
-  if (!record) throw notFound(NOT_FOUND[id]);
+function found(kind: RecordKind, record: StoredRecord | null): Answer {
+  if (!record) throw recordNotFound(kind);
   return { status: 200, body: presentRecord(record) };
 }

@@ -1,12 +1,12 @@
 import type { z } from 'zod';
 import type { ConnectionRef } from '../../contracts/ids.ts';
-import { RESOURCES } from '../../contracts/providers.ts';
 import type { Connection, ConnectionStore } from '../../db/connections/connection-store.ts';
 import type { ScheduleStore } from '../../db/runs/schedule-store.ts';
 import type { VenueStore } from '../../db/core/venue-store.ts';
 import { scheduleId } from '../../contracts/sync.ts';
 import { defaultJitterMs } from '../../domain/schedule/schedule-timing.ts';
 import type { ScheduleTiming } from '../../domain/schedule/schedule-timing.ts';
+import type { RecordKinds } from '../../records/registry.ts';
 import type { Providers } from '../../providers/providers.ts';
 import type { AuditTrail } from '../admin/audit-trail.ts';
 import { endpoint } from '../http/endpoint.ts';
@@ -27,6 +27,7 @@ import { checkAbility } from '../syncs/start-sync.ts';
 
 export interface ScheduleRouteDeps {
   readonly connections: ConnectionStore;
+  readonly kinds: RecordKinds;
   readonly venues: VenueStore;
   readonly providers: Providers;
   readonly schedules: ScheduleStore;
@@ -41,7 +42,7 @@ const ITEM = `${COLLECTION}/{resource}` as const;
 const TEMPORAL = 'temporal-unavailable';
 
 export function scheduleRoutes(deps: ScheduleRouteDeps): Endpoint[] {
-  return [
+  const routes = [
     listRoute(deps),
     getRoute(deps),
     putRoute(deps),
@@ -50,6 +51,7 @@ export function scheduleRoutes(deps: ScheduleRouteDeps): Endpoint[] {
     resumeRoute(deps),
     triggerRoute(deps),
   ];
+  return routes.map((route) => ({ ...route, pathWords: { ...route.pathWords, resource: deps.kinds.names } }));
 }
 
 function listRoute(deps: ScheduleRouteDeps): Endpoint {
@@ -64,7 +66,9 @@ function listRoute(deps: ScheduleRouteDeps): Endpoint {
     problems: [TEMPORAL],
     async handle({ ids }) {
       await connectionOf(deps, ids);
-      const found = await Promise.all(RESOURCES.map((resource) => deps.scheduleGateway.find({ ...ids, resource })));
+      const found = await Promise.all(
+        deps.kinds.names.map((resource) => deps.scheduleGateway.find({ ...ids, resource })),
+      );
       const fullPasses = await deps.schedules.listFullPasses(ids);
       const data = found
         .filter((schedule) => schedule !== null)

@@ -9,16 +9,20 @@ import {
   presentSync,
   presentSyncLog,
   startSyncBody,
+  startSyncBodyAmong,
   syncAnswer,
   syncListQuery,
   syncLogAnswer,
   syncLogQuery,
 } from '../schemas/sync.ts';
 import type { TemporalUi } from '../schemas/sync.ts';
+import { check } from '../http/parse.ts';
+import type { RecordKinds } from '../../records/registry.ts';
 import { startSync } from '../syncs/start-sync.ts';
 import type { SyncDeps } from '../syncs/start-sync.ts';
 
 export interface SyncRouteDeps extends SyncDeps {
+  readonly kinds: RecordKinds;
   readonly audit: AuditTrail;
   readonly ui: TemporalUi;
 }
@@ -31,6 +35,7 @@ export function syncRoutes(deps: SyncRouteDeps): Endpoint[] {
 }
 
 function startRoute(deps: SyncRouteDeps): Endpoint {
+  const known = startSyncBodyAmong(deps.kinds.names);
   return endpoint({
     name: 'startSync',
     summary: 'Start a sync, or join the one that is running',
@@ -43,6 +48,7 @@ function startRoute(deps: SyncRouteDeps): Endpoint {
     effort: 'start',
     idempotent: true,
     body: startSyncBody,
+    checkBody: (_ids, input) => Promise.resolve(check(known, input)),
     answers: {
       202: { description: 'Started.', schema: syncAnswer, location: 'The run.' },
       200: {

@@ -9,32 +9,32 @@ import { direction, resource, syncLogAction, syncLogLevel, syncMode, syncOutcome
 
 const connectionId = uuid.transform((id) => id as ConnectionId);
 
-export const startSyncBody = z
-  .strictObject({
-    connectionId,
-    resource,
-    direction,
-    mode: syncMode,
-    dryRun: z
-      .boolean()
-      .optional()
-      .meta({ description: 'Reads and decides, writes to neither side, and leaves a plan.' }),
-    from: instant
-      .optional()
-      .meta({ description: 'Of a pull: only what was created at the provider then or later.', format: 'date-time' }),
-    to: instant
-      .optional()
-      .meta({ description: 'Of a pull: only what was created at the provider before.', format: 'date-time' }),
-    planId: uuid
-      .transform((id) => id as SyncId)
-      .optional()
-      .meta({
-        description:
-          'The dry run to carry out. Without it a run takes on the newest one of the same sync, mode and window that is still good.',
-      }),
-  })
-  .superRefine(checkWindow)
-  .meta({ id: 'StartSync' });
+const startSync = z.strictObject({
+  connectionId,
+  resource,
+  direction,
+  mode: syncMode,
+  dryRun: z.boolean().optional().meta({ description: 'Reads and decides, writes to neither side, and leaves a plan.' }),
+  from: instant
+    .optional()
+    .meta({ description: 'Of a pull: only what was created at the provider then or later.', format: 'date-time' }),
+  to: instant
+    .optional()
+    .meta({ description: 'Of a pull: only what was created at the provider before.', format: 'date-time' }),
+  planId: uuid
+    .transform((id) => id as SyncId)
+    .optional()
+    .meta({
+      description:
+        'The dry run to carry out. Without it a run takes on the newest one of the same sync, mode and window that is still good.',
+    }),
+});
+
+export const startSyncBody = startSync.superRefine(checkWindow).meta({ id: 'StartSync' });
+
+/** As `startSyncBody`, of a resource that is one of these. */
+export const startSyncBodyAmong = (resources: readonly string[]) =>
+  startSync.extend({ resource: z.enum(resources) }).superRefine(checkWindow);
 
 interface WindowFields {
   readonly direction: string;

@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import type { ConnectionId } from '../../contracts/ids.ts';
 import { currency, currencyAnswer, uuid } from './common.ts';
-import { transactionKind, transactionStatus } from './words.ts';
+import { transactionKind as kindType, transactionStatus as statusType } from '../../records/transactions.ts';
+import { wordSchema } from './records/values.ts';
+
+const [transactionKind, transactionStatus] = [wordSchema(kindType), wordSchema(statusType)];
 
 /** Far from where calendars begin and end. */
 const day = z.iso

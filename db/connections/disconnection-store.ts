@@ -1,9 +1,11 @@
 import { and, eq, isNull, notInArray, sql } from 'drizzle-orm';
 import type { DeletionCursor, Revocation } from '../../contracts/connections.ts';
 import type { ConnectionRef, RecordId } from '../../contracts/ids.ts';
-import { RESOURCES } from '../../contracts/providers.ts';
+import type { RecordKinds } from '../../records/registry.ts';
+import { RECORD_KINDS } from '../../records/registry.ts';
 import { explainDisconnection } from '../../domain/grants/disconnection.ts';
 import type { AuditStore } from '../core/audit-store.ts';
+import { deleteReferences } from '../records/record-references.ts';
 import { tableOf } from '../records/record-tables.ts';
 import { authorizationExchanges } from '../schema/connections/authorization-exchanges.ts';
 import { connections } from '../schema/connections/connections.ts';
@@ -22,6 +24,10 @@ export interface WipeOptions {
 
 /** A connection's way out. Each step may be repeated. */
 export interface DisconnectionStore {
+  /** The kinds of record that may have been synced, in the order in which their records are deleted. */
+  readonly resources: readonly string[];
+  /** Where `deleteSome` begins. */
+  readonly firstDeletion: DeletionCursor;
   /** From now on nothing begins with the connection; a run that began before is still at work. */
   begin(ref: ConnectionRef): Promise<void>;
   /** Closes the runs that no workflow is left to close. */
@@ -39,9 +45,11 @@ export interface DisconnectionStore {
   finish(ref: ConnectionRef, requestedBy: string): Promise<void>;
 }
 
-export const FIRST_DELETION: DeletionCursor = { resource: RESOURCES[0], after: null };
-
-export function createDisconnectionStore(db: Database, audit: AuditStore): DisconnectionStore {
+export function createDisconnectionStore(
+  db: Database,
+  audit: AuditStore,
+  kinds: RecordKinds = RECORD_KINDS,
+): DisconnectionStore {
   const isRow = ({ connectionId }: ConnectionRef) => eq(connections.id, connectionId);
   const note = (
     tx: Transaction,
@@ -57,6 +65,9 @@ export function createDisconnectionStore(db: Database, audit: AuditStore): Disco
       ...entry,
     });
   return {
+    resources: kinds.names,
+    firstDeletion: { resource: kinds.names[0] ?? '', after: null },
+
     begin: (ref) =>
       withVenue(db, ref.venueId, async (tx) => {
         // Nobody knows the account of one that was never connected: there is nothing to disconnect from.
@@ -131,7 +142,8 @@ export function createDisconnectionStore(db: Database, audit: AuditStore): Disco
           });
       }),
 
-    deleteSome: (ref, cursor, limit) => withVenue(db, ref.venueId, (tx) => deleteSome(tx, ref, { ...cursor, limit })),
+    deleteSome: (ref, cursor, limit) =>
+      withVenue(db, ref.venueId, (tx) => deleteSome(tx, ref, { ...cursor, limit, kinds })),
 
     finish: (ref, requestedBy) =>
       withVenue(db, ref.venueId, async (tx) => {
@@ -145,25 +157,34 @@ export function createDisconnectionStore(db: Database, audit: AuditStore): Disco
   };
 }
 
+interface DeletionStep extends DeletionCursor {
+  readonly limit: number;
+  readonly kinds: RecordKinds;
+}
+
 async function deleteSome(
   tx: Transaction,
   ref: ConnectionRef,
-  { resource, after, limit }: DeletionCursor & { readonly limit: number },
+  { resource, after, limit, kinds }: DeletionStep,
 ): Promise<(DeletionCursor & { readonly deleted: number }) | null> {
-  const candidates = await lockBrought(tx, ref, { resource, after, limit });
+  const candidates = await lockBrought(tx, ref, { resource, after, limit, kinds });
   const last = candidates.at(-1);
   if (!last) {
-    const next = RESOURCES[RESOURCES.indexOf(resource) + 1];
-    return next ? { resource: next, after: null, deleted: 0 } : null;
+    const next = kinds.names[kinds.names.indexOf(resource) + 1];
+    return next !== undefined ? { resource: next, after: null, deleted: 0 } : null;
   }
   // A statement of its own: a link that another connection's run has made until the lock was had is seen.
-  const deleted = await tx.execute(sql`
-    delete from ${tableOf(resource)} c where c.id in (select jsonb_array_elements_text(${JSON.stringify(candidates)}::jsonb)::uuid)
+  const deleted = await tx.execute<{ id: RecordId }>(sql`
+    delete from ${tableOf(kinds.get(resource))} c where c.id in (select jsonb_array_elements_text(${JSON.stringify(candidates)}::jsonb)::uuid)
       and not exists (select from record_links o where o.record_id = c.id and o.connection_id <> ${ref.connectionId})
     returning c.id`);
   const ids = JSON.stringify(deleted.map(({ id }) => id));
   await tx.execute(
     sql`delete from record_links where record_id in (select jsonb_array_elements_text(${ids}::jsonb)::uuid) and connection_id = ${ref.connectionId}`,
+  );
+  await deleteReferences(
+    tx,
+    deleted.map(({ id }) => id),
   );
   return { resource, after: last, deleted: deleted.length };
 }
@@ -172,11 +193,11 @@ async function deleteSome(
 async function lockBrought(
   tx: Transaction,
   { connectionId }: ConnectionRef,
-  { resource, after, limit }: DeletionCursor & { readonly limit: number },
+  { resource, after, limit, kinds }: DeletionStep,
 ): Promise<readonly RecordId[]> {
   const rows = await tx.execute<{ id: RecordId }>(sql`
     select c.id from record_links l
-    join ${tableOf(resource)} c on c.id = l.record_id
+    join ${tableOf(kinds.get(resource))} c on c.id = l.record_id
     where l.connection_id = ${connectionId} and l.resource = ${resource} and l.write_attempt >= 0 and l.brought
       ${after === null ? sql`` : sql`and l.record_id > ${after}`}
     order by l.record_id limit ${limit} for update of c`);

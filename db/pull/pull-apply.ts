@@ -5,12 +5,14 @@ import type { Decided } from './pull-lookup.ts';
 import { pulledSql } from './pulled-fields.ts';
 import type { PulledRow } from './pulled-fields.ts';
 import { tableOf } from '../records/record-tables.ts';
-import type { RunScope } from '../runs/run-scope.ts';
-import { resolveReferences, settleReferences } from '../records/record-references.ts';
+import type { KindScope } from '../runs/run-scope.ts';
+import { resolveReferences, saveReferences, settleReferences } from '../records/record-references.ts';
+import { together } from '../core/venue-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
+import { metadataKeysOf } from '../../domain/sync/metadata-keys.ts';
 
 /** Writes what was decided but deletions: records, their links, and what hangs on them. */
-export async function applyPulled(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<void> {
+export async function applyPulled(tx: Transaction, scope: KindScope, decided: readonly Decided[]): Promise<void> {
   const resolved = await resolveReferences(tx, scope, decided);
   const created = await insertRecords(
     tx,
@@ -30,7 +32,10 @@ export async function applyPulled(tx: Transaction, scope: RunScope, decided: rea
       record: { ...one.record, version: changed.get(one.record.id) ?? one.record.version },
     })),
   ];
-  await saveLinks(tx, scope, [...agreed, ...resolved.filter(({ decision }) => decision === 'touch')]);
+  await together(
+    saveLinks(tx, scope, [...agreed, ...resolved.filter(({ decision }) => decision === 'touch')]),
+    saveReferences(tx, scope, { decided: agreed }),
+  );
   const ignored = resolved.filter(({ decision }) => decision === 'ignore');
   await fillGaps(tx, scope, ignored);
   await markSeen(tx, scope, ignored);
@@ -42,7 +47,7 @@ export async function applyPulled(tx: Transaction, scope: RunScope, decided: rea
 }
 
 /** Two lists may tell of one record in one commit: the older reading still brings what the newer one does not know. */
-async function fillFromOlder(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<void> {
+async function fillFromOlder(tx: Transaction, scope: KindScope, decided: readonly Decided[]): Promise<void> {
   for (let nth = 0; ; nth += 1) {
     const readings = decided.flatMap((one) => {
       const pulled = one.older?.[nth];
@@ -54,11 +59,11 @@ async function fillFromOlder(tx: Transaction, scope: RunScope, decided: readonly
 }
 
 /** Applies deletions: `archive` deletes the record too, `keep` leaves it. */
-export async function applyDeletions(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<void> {
+export async function applyDeletions(tx: Transaction, scope: KindScope, decided: readonly Decided[]): Promise<void> {
   const archived = decided.filter(({ decision }) => decision === 'archive');
   if (archived.length > 0) {
     await tx.execute(sql`
-      update ${tableOf(scope.resource)} set deleted_at = coalesce(deleted_at, now()), version = version + 1, updated_at = now()
+      update ${tableOf(scope.kind)} set deleted_at = coalesce(deleted_at, now()), version = version + 1, updated_at = now()
       where id in (select jsonb_array_elements_text(${JSON.stringify(archived.map(({ record }) => record.id))}::jsonb)::uuid)`);
   }
   await moveGone(
@@ -72,7 +77,7 @@ export async function applyDeletions(tx: Transaction, scope: RunScope, decided: 
  * Marks links as gone since the versions of the deletions. The record's id at the provider is kept, since the provider may make it again. A link
  * that goes uses its idempotency keys up: the answer that the provider stored for the creation names the deleted remote record.
  */
-export async function moveGone(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<void> {
+export async function moveGone(tx: Transaction, scope: KindScope, decided: readonly Decided[]): Promise<void> {
   if (decided.length === 0) return;
   const rows = JSON.stringify(decided.map(({ record, pulled }) => ({ id: record.id, version: pulled.version })));
   await tx.execute(sql`
@@ -88,15 +93,15 @@ export async function moveGone(tx: Transaction, scope: RunScope, decided: readon
  */
 async function insertRecords(
   tx: Transaction,
-  scope: RunScope,
+  scope: KindScope,
   decided: readonly Decided[],
 ): Promise<readonly Decided[]> {
   if (decided.length === 0) return [];
-  const pulled = pulledSql(scope.resource);
+  const pulled = pulledSql(scope.kind);
   // A new record is in its first version, and has the id that it was given: only the others are worth an answer.
   const rows = await tx.execute<{ id: RecordId | null; source_id: string; version: number }>(sql`
     with given as (select r.* from ${pulled.rows(decided.map(toRow))}), held as (
-      insert into ${tableOf(scope.resource)} as c (id, venue_id, source_id, ${pulled.columns})
+      insert into ${tableOf(scope.kind)} as c (id, venue_id, source_id, ${pulled.columns})
       select r.id, ${scope.venueId}, r.source_id, ${pulled.values} from given r
       on conflict (venue_id, source_id) do update set (${pulled.columns}) = (
         select ${pulled.excluded}), version = c.version + 1, updated_at = now(), deleted_at = null
@@ -130,14 +135,14 @@ const withRecord = (one: Decided, record: Decided['record']): Decided => ({
  */
 async function withEarlierSourceIds(
   tx: Transaction,
-  scope: RunScope,
+  scope: KindScope,
   decided: readonly Decided[],
 ): Promise<readonly Decided[]> {
   if (decided.length === 0) return decided;
   const earlier = new Map(decided.map((one) => [earlierSourceId(scope.account, one.pulled.externalId), one]));
   const rows = await tx.execute<{ source_id: string }>(sql`
     select c.source_id from jsonb_array_elements_text(${JSON.stringify([...earlier.keys()])}::jsonb) as w(source_id)
-    cross join lateral (select id, source_id from ${tableOf(scope.resource)} where venue_id = ${scope.venueId} and source_id = w.source_id limit 1) c
+    cross join lateral (select id, source_id from ${tableOf(scope.kind)} where venue_id = ${scope.venueId} and source_id = w.source_id limit 1) c
     where (select count(*) from connections where provider = ${scope.provider} and external_account_id is not null) = 1
       and not exists (select from record_links l where l.record_id = c.id and l.resource = ${scope.resource})`);
   const found = new Set(rows.map((row) => row.source_id));
@@ -151,13 +156,13 @@ async function withEarlierSourceIds(
 /** Returns the new versions of the records that changed. */
 async function updateRecords(
   tx: Transaction,
-  scope: RunScope,
+  scope: KindScope,
   decided: readonly Decided[],
 ): Promise<ReadonlyMap<RecordId, number>> {
   if (decided.length === 0) return new Map();
-  const pulled = pulledSql(scope.resource);
+  const pulled = pulledSql(scope.kind);
   const rows = await tx.execute<{ id: RecordId; version: number }>(sql`
-    update ${tableOf(scope.resource)} c set ${pulled.merge}, version = c.version + 1, updated_at = now(), deleted_at = null
+    update ${tableOf(scope.kind)} c set ${pulled.merge}, version = c.version + 1, updated_at = now(), deleted_at = null
     from ${pulled.rows(decided.map(toRow))} where c.id = r.id and (c.deleted_at is not null or ${pulled.differs}) returning c.id, c.version`);
   return new Map(rows.map((row) => [row.id, row.version]));
 }
@@ -166,14 +171,15 @@ async function updateRecords(
  * An older version than the one applied still tells what that one does not, such as a fee: an event tells none, and counts as newer than a
  * listing of the same second. So the order in which two lists are read makes no difference. Not the venue's change: what was agreed moves along.
  */
-async function fillGaps(tx: Transaction, scope: RunScope, ignored: readonly Decided[]): Promise<void> {
-  const pulled = pulledSql(scope.resource);
+async function fillGaps(tx: Transaction, scope: KindScope, ignored: readonly Decided[]): Promise<void> {
+  const pulled = pulledSql(scope.kind);
   const { fill } = pulled;
   const older = ignored.filter((one) => one.record.version > 0 && one.pulled.fields !== null);
   if (!fill || older.length === 0) return;
+  await saveReferences(tx, scope, { decided: older, older: true });
   await tx.execute(sql`
     with changed as (
-      update ${tableOf(scope.resource)} c set ${fill.set}, version = c.version + 1, updated_at = now()
+      update ${tableOf(scope.kind)} c set ${fill.set}, version = c.version + 1, updated_at = now()
       from ${pulled.rows(older.map(toRow))} where c.id = r.id and c.deleted_at is null and ${fill.differs} returning c.id, c.version)
     update record_links l set record_version = changed.version from changed
     where l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource} and l.record_id = changed.id and l.record_version = changed.version - 1`);
@@ -181,10 +187,10 @@ async function fillGaps(tx: Transaction, scope: RunScope, ignored: readonly Deci
 
 function toRow({ record, pulled }: Decided): PulledRow {
   if (!pulled.fields) throw new Error('a record without fields cannot be stored');
-  return { id: record.id, sourceId: record.sourceId, fields: pulled.fields, references: pulled.references };
+  return { id: record.id, sourceId: record.sourceId, fields: pulled.fields };
 }
 
-async function saveLinks(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<void> {
+async function saveLinks(tx: Transaction, scope: KindScope, decided: readonly Decided[]): Promise<void> {
   if (decided.length === 0) return;
   const links = decided.map(({ pulled, record, fingerprint, decision }) => ({
     record_id: record.id,
@@ -193,7 +199,7 @@ async function saveLinks(tx: Transaction, scope: RunScope, decided: readonly Dec
     // A version that only was seen again agrees on nothing new.
     record_version: decision === 'touch' ? null : record.version,
     fingerprint,
-    metadata_keys: Object.keys(pulled.fields?.metadata ?? {}),
+    metadata_keys: metadataKeysOf(pulled.fields),
     external_state: pulled.externalState,
     brought: decision === 'create',
   }));
@@ -214,7 +220,7 @@ async function saveLinks(tx: Transaction, scope: RunScope, decided: readonly Dec
 }
 
 /** A record that a listing brought is there, also when we know a newer version of it: it must not be taken for missing. */
-async function markSeen(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<void> {
+async function markSeen(tx: Transaction, scope: KindScope, decided: readonly Decided[]): Promise<void> {
   const ids = decided.filter(({ record }) => record.version > 0).map(({ record }) => record.id);
   if (ids.length === 0) return;
   await tx.execute(sql`

@@ -1,7 +1,7 @@
 import type { Decided } from './pull-lookup.ts';
 import { moveGone } from './pull-apply.ts';
 import type { PulledRecord } from './pulled-record.ts';
-import type { RunScope } from '../runs/run-scope.ts';
+import type { KindScope } from '../runs/run-scope.ts';
 import { noteMissing } from './sync-missing.ts';
 import type { Deletion, MissingNote } from './sync-missing.ts';
 import type { Transaction } from '../core/venue-scope.ts';
@@ -41,7 +41,7 @@ export const withoutDeleted = (
  */
 export async function setDeletionsAside(
   tx: Transaction,
-  scope: RunScope,
+  scope: KindScope,
   { decided, contradicted }: { readonly decided: readonly Decided[]; readonly contradicted: ReadonlySet<string> },
 ): Promise<readonly Decided[]> {
   const isDeletion = ({ pulled }: Decided) => pulled.deleted && !pulled.superseded;

@@ -7,7 +7,7 @@ import type { KnownRemote, PullDecision } from '../../domain/sync/pull-decision.
 import type { PulledRecord } from './pulled-record.ts';
 import { tableOf } from '../records/record-tables.ts';
 import { linkOfRecord } from '../runs/run-scope.ts';
-import type { RunScope } from '../runs/run-scope.ts';
+import type { KindScope } from '../runs/run-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
 /** A pulled record and what is to become of it. */
@@ -45,7 +45,7 @@ export interface RemoteRow extends Record<string, unknown> {
  * one of this account only where a push has begun to create it here: accounts are copied too, with ids and metadata.
  */
 export function decidePulled(
-  scope: RunScope,
+  scope: KindScope,
   pulled: readonly PulledRecord[],
   { rows, ties }: { readonly rows: readonly RemoteRow[]; readonly ties: ReadonlyMap<RecordId, string> },
 ): readonly Decided[] {
@@ -73,7 +73,7 @@ export function decidePulled(
 /** What we hold of pulled records, locked until the transaction ends. */
 export async function lockRemotes(
   tx: Transaction,
-  scope: RunScope,
+  scope: KindScope,
   pulled: readonly PulledRecord[],
 ): Promise<readonly RemoteRow[]> {
   if (pulled.length === 0) return [];
@@ -90,7 +90,7 @@ export async function lockRemotes(
       l.external_id, l.external_version, l.record_version as link_record_version, l.fingerprint, l.state, l.last_sync_id = ${scope.syncId} as met,
       (extract(epoch from c.updated_at) * 1000)::float8 as updated_at_ms, (extract(epoch from l.synced_at) * 1000)::float8 as synced_at_ms,
       l.record_id is null and exists (select from record_links o where o.record_id = c.id and o.resource = ${scope.resource} and o.external_id is not null) as tied_elsewhere
-    from ${tableOf(scope.resource)} c
+    from ${tableOf(scope.kind)} c
     ${linkOfRecord(scope)}
     where c.id = any (array(select id from remotes))
     order by c.id for no key update of c`);

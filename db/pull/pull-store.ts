@@ -13,13 +13,14 @@ import type { PlanEntry } from '../runs/plan-items.ts';
 import { withRefusals } from './rejections.ts';
 import type { StoreEach } from './rejections.ts';
 import { insertLogs } from '../runs/sync-log.ts';
-import { lockRun } from '../runs/run-scope.ts';
-import type { RunScope } from '../runs/run-scope.ts';
+import { RECORD_KINDS } from '../../records/registry.ts';
+import { lockRun, scopeWithKind } from '../runs/run-scope.ts';
+import type { KindScope, RunScope } from '../runs/run-scope.ts';
 import { addProgress } from '../runs/run-state.ts';
 import type { ProgressDelta } from '../runs/run-state.ts';
 import { missingAmong, settle } from './sync-missing.ts';
 import type { Deletion, MissingReason } from './sync-missing.ts';
-import { amendTransactions } from '../records/record-references.ts';
+import { amendRecords } from '../records/record-references.ts';
 import type { Amendment } from '../records/record-references.ts';
 import { together } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
@@ -58,18 +59,23 @@ export interface PullStore {
   settleMissing(scope: RunScope, settled: SettledMissing): Promise<CommitResult>;
 }
 
-export function createPullStore(db: Database): PullStore {
+export function createPullStore(db: Database, kinds = RECORD_KINDS): PullStore {
+  const storing = (scope: RunScope, tx: Transaction, storeEach: StoreEach): Storing => ({
+    tx,
+    scope: scopeWithKind(scope, kinds),
+    storeEach,
+  });
   return {
     commit: (scope, pages) =>
-      withRefusals(db, scope.venueId, (tx, storeEach) => commitPages({ tx, scope, storeEach }, pages)),
+      withRefusals(db, scope.venueId, (tx, storeEach) => commitPages(storing(scope, tx, storeEach), pages)),
     settleMissing: (scope, settled) =>
-      withRefusals(db, scope.venueId, (tx, storeEach) => settleRecords({ tx, scope, storeEach }, settled)),
+      withRefusals(db, scope.venueId, (tx, storeEach) => settleRecords(storing(scope, tx, storeEach), settled)),
   };
 }
 
 interface Storing {
   readonly tx: Transaction;
-  readonly scope: RunScope;
+  readonly scope: KindScope;
   readonly storeEach: StoreEach;
 }
 
@@ -104,12 +110,14 @@ async function commitPages({ tx, scope, storeEach }: Storing, pages: PullCommit)
   const { stopRequested } = await locking;
   const told = stored.results.flat();
   const amended = await storeEach(scope.dryRun === true ? [] : pages.amendments, (sp, part) =>
-    amendTransactions(sp, scope, part),
+    amendRecords(sp, scope, part),
   );
   await insertLogs(tx, scope, [...pages.anomalies.map(toAnomaly), ...told.flatMap(toCopied)]);
   const notStored = [
     ...stored.refused.map(({ item, reason }) => notStorable(item.pulled.externalId, reason)),
-    ...amended.refused.map(({ item, reason }) => notStorable(item.payment, reason)),
+    ...amended.refused.map(({ item, reason }) =>
+      notStorable(String(item[scope.kind.amendments?.reference ?? '']), reason),
+    ),
   ];
   const rejected = await logRejections(tx, scope, [...pages.rejections, ...notStored]);
   const refused = new Set(stored.refused.map(({ item }) => item.pulled.externalId));
@@ -181,7 +189,7 @@ async function decide(
 }
 
 /** Returns what is to be counted: a dry run, which changes nothing, decides the same again whenever it meets a record again. */
-async function apply(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<readonly Decided[]> {
+async function apply(tx: Transaction, scope: KindScope, decided: readonly Decided[]): Promise<readonly Decided[]> {
   if (scope.dryRun === true) {
     const known = await savePlanItems(tx, scope, decided.map(toPlanEntry));
     return decided.map((one) => (known.has(one.pulled.externalId) ? { ...one, decision: 'touch' } : one));

@@ -1,64 +1,23 @@
 import { sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
-import type { Resource } from '../../contracts/providers.ts';
-import type { RecordFields } from '../../contracts/records.ts';
-import { RECORD_TABLES } from '../records/record-tables.ts';
+import type { PullRule } from '../../records/field.ts';
+import type { RecordFields, RecordKind } from '../../records/record-kind.ts';
+import { columnName, recordTable } from '../records/record-tables.ts';
 
-/** Columns that only a pull fills: the provider's ids of what a record belongs to. */
-const REFERENCE_COLUMNS: Readonly<Partial<Record<Resource, Readonly<Record<string, keyof PulledReferences>>>>> = {
-  transactions: { customer_external_id: 'customer', related_external_id: 'related', payment_external_id: 'payment' },
-  invoices: { customer_external_id: 'customer' },
-};
+/** The provider's ids of other records that one names, by the names that its kind gives them; null where it names none. */
+export type PulledReferences = Readonly<Record<string, string | null>>;
 
-export interface PulledReferences {
-  readonly customer: string | null;
-  readonly related: string | null;
-  readonly payment: string | null;
-}
-
-/** A column of the newer or of the older version of a record; without a name, the column that is merged. */
-type Version = (column?: string) => SQL;
-
-/**
- * What a version of a record leaves where it says nothing itself. Several objects of a provider tell of one transaction, each a part: a fee
- * that is known stays known, lines and ids that another object told stay until something else is told. Money that was posted stays posted,
- * at the time at which it was: a balance is never rewritten.
- */
-const MERGED: Readonly<Partial<Record<Resource, Readonly<Record<string, (newer: Version, older: Version) => SQL>>>>> = {
-  transactions: {
-    occurred_at: (newer, older) =>
-      sql`case when ${older('posted')} and ${newer('posted')} is not true then ${older()} else ${newer()} end`,
-    posted: (newer, older) => sql`(${newer()} or ${older()})`,
-    fee_minor: firstKnown,
-    customer_source_id: firstKnown,
-    related_transaction_id: firstKnown,
-    lines: (newer, older) => sql`case when ${newer()} = '[]' then ${older()} else ${newer()} end`,
-    metadata: (newer, older) => sql`${older()} || ${newer()}`,
-    customer_external_id: firstKnown,
-    related_external_id: firstKnown,
-    payment_external_id: firstKnown,
-  },
-  invoices: { customer_source_id: firstKnown },
-};
-
-function firstKnown(newer: Version, older: Version): SQL {
-  return sql`coalesce(${newer()}, ${older()})`;
-}
-
-interface PulledColumn {
-  readonly name: string;
-  readonly type: string;
-}
+/** The value of a field from a newer and an older version of a record, which are rows of these aliases. */
+type Merge = (newer: string, older: string) => SQL;
 
 /** One pulled record as the statements below take it. */
 export interface PulledRow {
   readonly id: string;
   readonly sourceId: string;
   readonly fields: RecordFields;
-  readonly references: PulledReferences | null;
 }
 
-/** The SQL by which one resource's pulled records become rows; `c` is the stored row, `r` the pulled one. */
+/** The SQL by which pulled records of one kind become rows; `c` is the stored row, `r` the pulled one. */
 export interface PulledSql {
   /** `name, email, …` */
   readonly columns: SQL;
@@ -76,54 +35,70 @@ export interface PulledSql {
   rows(records: readonly PulledRow[]): SQL;
 }
 
-export function pulledSql(resource: Resource): PulledSql {
-  const fieldColumns = RECORD_TABLES[resource].columns;
-  const references = Object.entries(REFERENCE_COLUMNS[resource] ?? {});
-  const columns: readonly PulledColumn[] = [
-    ...fieldColumns.map(({ column, type }) => ({ name: column, type })),
-    ...references.map(([name]) => ({ name, type: 'text' })),
-  ];
-  const merged = MERGED[resource] ?? {};
-  const mergeOf = ({ name }: PulledColumn) =>
-    merged[name]?.(versionOf('r', name), versionOf('c', name)) ?? ofRow('r', name);
-  const filled = Object.entries(merged).map(([name, merge]) => ({
-    name,
-    value: merge(versionOf('c', name), versionOf('r', name)),
-  }));
-  const names = columns.map(({ name }) => sql`${sql.identifier(name)}`);
-  const shape = columns.map(({ name, type }) => sql`${sql.identifier(name)} ${sql.raw(type)}`);
+export function pulledSql(kind: RecordKind): PulledSql {
+  const { columns } = recordTable(kind);
+  const merges = columns.map(({ field, column }) => ({ column, value: mergedValue(kind, field)('r', 'c') }));
+  const filled = columns
+    .filter(({ field }) => ruleOf(kind, field) !== null)
+    .map(({ field, column }) => ({ column, value: mergedValue(kind, field)('c', 'r') }));
+  const shape = columns.map(({ column, type }) => sql`${sql.identifier(column)} ${sql.raw(type)}`);
 
   return {
-    columns: list(names),
-    values: list(columns.map(({ name }) => ofRow('r', name))),
-    excluded: list(columns.map(({ name }) => ofRow('excluded', name))),
-    merge: list(columns.map((column) => sql`${sql.identifier(column.name)} = ${mergeOf(column)}`)),
-    differs: sql`(${list(columns.map(({ name }) => ofRow('c', name)))}) is distinct from (${list(columns.map(mergeOf))})`,
-    fill:
-      filled.length === 0
-        ? null
-        : {
-            set: list(filled.map(({ name, value }) => sql`${sql.identifier(name)} = ${value}`)),
-            differs: sql`(${list(filled.map(({ name }) => ofRow('c', name)))}) is distinct from (${list(filled.map(({ value }) => value))})`,
-          },
+    columns: list(columns.map(({ column }) => sql`${sql.identifier(column)}`)),
+    values: list(columns.map(({ column }) => ofRow('r', column))),
+    excluded: list(columns.map(({ column }) => ofRow('excluded', column))),
+    merge: assigned(merges),
+    differs: changed(merges),
+    fill: filled.length === 0 ? null : { set: assigned(filled), differs: changed(filled) },
     rows(records) {
-      const documents = records.map(({ id, sourceId, fields, references: refs }) => {
-        const given = fields as unknown as Readonly<Record<string, unknown>>;
-        return {
-          id,
-          source_id: sourceId,
-          ...Object.fromEntries(fieldColumns.map(({ field, column }) => [column, given[field]])),
-          ...Object.fromEntries(references.map(([column, reference]) => [column, refs?.[reference] ?? null])),
-        };
-      });
+      const documents = records.map(({ id, sourceId, fields }) => ({
+        id,
+        source_id: sourceId,
+        ...Object.fromEntries(columns.map(({ field, column }) => [column, fields[field]])),
+      }));
       return sql`jsonb_to_recordset(${JSON.stringify(documents)}::jsonb) as r(id uuid, source_id text, ${list(shape)})`;
     },
   };
 }
 
-const versionOf =
-  (alias: string, merged: string): Version =>
-  (column = merged) =>
-    ofRow(alias, column);
+/** What a field becomes when a newer version of its record meets an older one. */
+export function mergedValue(kind: RecordKind, field: string): Merge {
+  const rule = ruleOf(kind, field);
+  const column = columnName(field);
+  if (rule === null) return (newer) => ofRow(newer, column);
+  return typeof rule === 'object' ? fixedOnce(column, columnName(rule.fixedOnce)) : MERGES[rule](column);
+}
+
+/** A reference that was resolved is never lost: an adapter knows the provider's id alone. */
+function ruleOf({ fields, references }: RecordKind, field: string): PullRule | null {
+  const isReference = Object.values(references).some((reference) => reference.field === field);
+  return fields[field]?.whenPulled ?? (isReference ? 'keep-known' : null);
+}
+
+const MERGES: Readonly<Record<Extract<PullRule, string>, (column: string) => Merge>> = {
+  'keep-known': (column) => (newer, older) => sql`coalesce(${ofRow(newer, column)}, ${ofRow(older, column)})`,
+  'keep-unless-empty': (column) => (newer, older) =>
+    sql`case when ${ofRow(newer, column)} = '[]' then ${ofRow(older, column)} else ${ofRow(newer, column)} end`,
+  add: (column) => (newer, older) => sql`${ofRow(older, column)} || ${ofRow(newer, column)}`,
+  'stay-true': (column) => (newer, older) => sql`(${ofRow(newer, column)} or ${ofRow(older, column)})`,
+};
+
+const fixedOnce =
+  (column: string, flag: string): Merge =>
+  (newer, older) =>
+    sql`case when ${ofRow(older, flag)} and ${ofRow(newer, flag)} is not true then ${ofRow(older, column)} else ${ofRow(newer, column)} end`;
+
+interface Assigned {
+  readonly column: string;
+  readonly value: SQL;
+}
+
+const assigned = (values: readonly Assigned[]): SQL =>
+  list(values.map(({ column, value }) => sql`${sql.identifier(column)} = ${value}`));
+
+/** True where an assignment would change row `c`. */
+const changed = (values: readonly Assigned[]): SQL =>
+  sql`(${list(values.map(({ column }) => ofRow('c', column)))}) is distinct from (${list(values.map(({ value }) => value))})`;
+
 const ofRow = (alias: string, name: string): SQL => sql`${sql.identifier(alias)}.${sql.identifier(name)}`;
 const list = (parts: readonly SQL[]): SQL => sql.join([...parts], sql`, `);

@@ -1,5 +1,5 @@
 import type { RecordId } from '../../contracts/ids.ts';
-import type { RecordFields } from '../../contracts/records.ts';
+import type { RecordFields } from '../../records/record-kind.ts';
 import type { PulledReferences } from './pulled-fields.ts';
 
 /** One record as pulled, with what a push of it would agree on. */

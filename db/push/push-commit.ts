@@ -7,7 +7,7 @@ import type { PlanEntry } from '../runs/plan-items.ts';
 import type { CommitResult } from '../pull/pull-store.ts';
 import type { StoreEach } from '../pull/rejections.ts';
 import { lockRun } from '../runs/run-scope.ts';
-import type { RunScope } from '../runs/run-scope.ts';
+import type { KindScope, RunScope } from '../runs/run-scope.ts';
 import { addProgress } from '../runs/run-state.ts';
 import type { ProgressDelta } from '../runs/run-state.ts';
 import { insertLogs } from '../runs/sync-log.ts';
@@ -43,7 +43,7 @@ export interface PushCommit extends Omit<ProgressDelta, 'counts' | 'done'> {
 
 /** Stores what became of records, with what their plan knows them by. A result that the database does not store rejects its record. */
 export async function commitResults(
-  { tx, scope, storeEach }: { readonly tx: Transaction; readonly scope: RunScope; readonly storeEach: StoreEach },
+  { tx, scope, storeEach }: { readonly tx: Transaction; readonly scope: KindScope; readonly storeEach: StoreEach },
   commit: PushCommit,
 ): Promise<CommitResult> {
   const { stopRequested } = await lockRun(tx, scope);

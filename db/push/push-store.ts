@@ -1,6 +1,8 @@
 import { sql } from 'drizzle-orm';
 import type { RecordId } from '../../contracts/ids.ts';
-import type { LinkState, RecordFields } from '../../contracts/records.ts';
+import type { LinkState } from '../../contracts/records.ts';
+import type { RecordFields } from '../../records/record-kind.ts';
+import { RECORD_KINDS } from '../../records/registry.ts';
 import type { ArchivingCount, SyncCounts } from '../../contracts/sync.ts';
 import { savePlanItems } from '../runs/plan-items.ts';
 import type { PlanEntry } from '../runs/plan-items.ts';
@@ -9,10 +11,10 @@ import { commitResults } from './push-commit.ts';
 import type { PushCommit, PushResult } from './push-commit.ts';
 import { marksOf } from './push-marks.ts';
 import type { PushMarks } from './push-marks.ts';
-import { RECORD_TABLES, fieldsDocument, tableOf } from '../records/record-tables.ts';
+import { fieldsDocument, recordTable, tableOf } from '../records/record-tables.ts';
 import { withRefusals } from '../pull/rejections.ts';
 import { addProgress } from '../runs/run-state.ts';
-import { inUse, linkOfRecord, lockRun, needsPush } from '../runs/run-scope.ts';
+import { inUse, linkOfRecord, lockRun, needsPush, scopeWithKind } from '../runs/run-scope.ts';
 import type { ProgressDelta } from '../runs/run-state.ts';
 import type { RunScope } from '../runs/run-scope.ts';
 import { withVenue } from '../core/venue-scope.ts';
@@ -78,17 +80,17 @@ export interface PushStore extends PushMarks {
   blastRadius(scope: RunScope): Promise<Omit<ArchivingCount, 'archived'>>;
 }
 
-export function createPushStore(db: Database): PushStore {
+export function createPushStore(db: Database, kinds = RECORD_KINDS): PushStore {
   return {
     ...marksOf(db),
 
     readPage: (scope, { after, limit, newestDeletionEpochUs }) =>
       withVenue(db, scope.venueId, async (tx) => {
         const rows = await tx.execute<Row>(sql`
-          select c.id, c.source_id, c.version, c.deleted_at is not null as deleted, ${fieldsDocument(RECORD_TABLES[scope.resource], 'c')} as fields,
+          select c.id, c.source_id, c.version, c.deleted_at is not null as deleted, ${fieldsDocument(recordTable(kinds.get(scope.resource)), 'c')} as fields,
             l.record_id as link_id, l.external_id, l.fingerprint, l.state, l.record_version, l.write_attempt, l.sent_version, l.sent_at::text as sent_at, to_jsonb(l.metadata_keys) as metadata_keys,
             l.external_state, l.created_at::text as link_created_at, c.updated_at > l.created_at as changed_since, l.last_sync_id = ${scope.syncId} as counted
-          from ${tableOf(scope.resource)} c
+          from ${tableOf(kinds.get(scope.resource))} c
           ${linkOfRecord(scope)}
           where c.venue_id = ${scope.venueId} and (c.deleted_at is null or (${inUse} and ${newestDeletionEpochUs === undefined ? sql`true` : sql`${deletionEpochUs} <= ${newestDeletionEpochUs}`}))
             and (${after}::uuid is null or c.id > ${after}::uuid)
@@ -98,7 +100,9 @@ export function createPushStore(db: Database): PushStore {
       }),
 
     commit: (scope, commit) =>
-      withRefusals(db, scope.venueId, (tx, storeEach) => commitResults({ tx, scope, storeEach }, commit)),
+      withRefusals(db, scope.venueId, (tx, storeEach) =>
+        commitResults({ tx, scope: scopeWithKind(scope, kinds), storeEach }, commit),
+      ),
 
     preview: (scope, preview) =>
       withVenue(db, scope.venueId, async (tx) => {
@@ -125,7 +129,7 @@ export function createPushStore(db: Database): PushStore {
       withVenue(db, scope.venueId, async (tx) => {
         const [row] = await tx.execute<{ archiving: number; of: number; newest: string | null }>(sql`
           select count(*) filter (where c.deleted_at is not null)::int as archiving, count(*)::int as of, max(${deletionEpochUs}) as newest
-          from record_links l join ${tableOf(scope.resource)} c on c.id = l.record_id
+          from record_links l join ${tableOf(kinds.get(scope.resource))} c on c.id = l.record_id
           where l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource} and ${inUse}`);
         return {
           archiving: row?.archiving ?? 0,

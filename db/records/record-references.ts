@@ -1,183 +1,218 @@
 import { sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import type { RecordId } from '../../contracts/ids.ts';
-import type { Resource } from '../../contracts/providers.ts';
-import type { InvoiceFields, TransactionFields, TransactionLine } from '../../contracts/records.ts';
+import type { RecordKind } from '../../records/record-kind.ts';
 import type { Decided } from '../pull/pull-lookup.ts';
-import { tableOf } from './record-tables.ts';
-import type { RunScope } from '../runs/run-scope.ts';
+import { mergedValue } from '../pull/pulled-fields.ts';
+import type { KindScope } from '../runs/run-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
+import { columnName, columnTypeOf, tableOf } from './record-tables.ts';
 
-/** What another of the provider's objects tells of a payment: laid over it. */
-export interface Amendment {
-  /** The provider's id of the whole payment. */
-  readonly payment: string;
-  readonly lines: readonly TransactionLine[];
-  readonly metadata: Readonly<Record<string, string>>;
-}
+// A provider's objects name one another by the provider's ids. Each such name is a row of `record_references`: it belongs to a connection,
+// because the ids are unique in one account only. Our own ids are filled in when the record that is named is there.
 
-interface Reference extends Record<string, unknown> {
-  readonly external_id: string;
+/** What another of the provider's objects tells of a record: the id by which it is found, under the reference's name, and fields. */
+export type Amendment = Readonly<Record<string, unknown>>;
+
+interface OwnIds {
   readonly id: RecordId;
-  readonly source_id: string;
+  readonly sourceId: string;
 }
 
-/** Puts our own ids where transactions and invoices name the provider's, as far as we have the records. */
+interface NamedRecord extends OwnIds {
+  readonly externalId: string;
+}
+
+/** Our own ids by the provider's, for one kind of record. */
+type IdsByExternalId = ReadonlyMap<string, OwnIds>;
+
+/** Puts our own ids into the fields of records that name others, as far as we have those. */
 export async function resolveReferences(
   tx: Transaction,
-  scope: RunScope,
+  scope: KindScope,
   decided: readonly Decided[],
 ): Promise<readonly Decided[]> {
   const stored = decided.filter(({ pulled }) => pulled.fields !== null && pulled.references !== null);
-  if (stored.length === 0) return decided;
-  const customers = await find(tx, scope, {
-    resource: 'customers',
-    externalIds: stored.map(({ pulled }) => pulled.references?.customer),
-  });
-  const related = await find(tx, scope, {
-    resource: 'transactions',
-    externalIds: stored.map(({ pulled }) => pulled.references?.related),
-  });
-  // A refund may come on the same page as its payment, which has its id already.
-  const together = new Map(
-    decided.filter(({ decision }) => decision === 'create').map(({ pulled, record }) => [pulled.externalId, record.id]),
-  );
-
-  const ids = (reference: string | null) =>
-    reference === null ? null : (related.get(reference)?.id ?? together.get(reference) ?? null);
-  return decided.map((one) =>
-    withOwnIds(one, { customer: (reference) => customers.get(reference ?? '')?.source_id ?? null, related: ids }),
-  );
+  const fields = Object.entries(scope.kind.references).filter(([, { field }]) => field !== null);
+  if (stored.length === 0 || fields.length === 0) return decided;
+  const known = new Map<string, IdsByExternalId>();
+  for (const to of new Set(fields.map(([, rule]) => rule.to))) {
+    const names = fields.filter(([, rule]) => rule.to === to).map(([name]) => name);
+    const externalIds = stored.flatMap(({ pulled }) => names.flatMap((name) => pulled.references?.[name] ?? []));
+    const found = await find(tx, scope, { kind: scope.kinds.get(to), externalIds });
+    // A refund may come on the same page as its payment, which has its id already.
+    known.set(to, to === scope.kind.name ? new Map([...createdAmong(decided), ...found]) : found);
+  }
+  return decided.map((one) => withOwnIds(one, scope.kind, known));
 }
+
+const createdAmong = (decided: readonly Decided[]): IdsByExternalId =>
+  new Map(
+    decided.filter(({ decision }) => decision === 'create').map(({ pulled, record }) => [pulled.externalId, record]),
+  );
 
 function withOwnIds(
   one: Decided,
-  own: {
-    readonly customer: (reference: string | null) => string | null;
-    readonly related: (reference: string | null) => RecordId | null;
-  },
+  { references, fields }: RecordKind,
+  known: ReadonlyMap<string, IdsByExternalId>,
 ): Decided {
-  const { references, fields } = one.pulled;
-  if (!references || !fields) return one;
-  const given = fields as TransactionFields | InvoiceFields;
-  const customerSourceId = own.customer(references.customer) ?? given.customerSourceId;
-  const relatedTransactionId =
-    'relatedTransactionId' in given
-      ? { relatedTransactionId: own.related(references.related) ?? given.relatedTransactionId }
-      : {};
-  return { ...one, pulled: { ...one.pulled, fields: { ...given, customerSourceId, ...relatedTransactionId } } };
+  const { references: named, fields: given } = one.pulled;
+  if (!named || !given) return one;
+  const own = Object.entries(references).flatMap(([name, { to, field }]) => {
+    const ids = known.get(to)?.get(named[name] ?? '');
+    if (field === null || ids === undefined) return [];
+    return [[field, fields[field]?.value.type === 'record-id' ? ids.id : ids.sourceId] as const];
+  });
+  return own.length === 0
+    ? one
+    : { ...one, pulled: { ...one.pulled, fields: { ...given, ...Object.fromEntries(own) } } };
 }
 
 /** Our records that the provider's ids stand for, as far as we have them. */
 async function find(
   tx: Transaction,
-  scope: RunScope,
-  {
-    resource,
-    externalIds,
-  }: { readonly resource: 'customers' | 'transactions'; readonly externalIds: readonly (string | null | undefined)[] },
-) {
-  const wanted = [...new Set(externalIds.filter((id) => id != null))];
-  if (wanted.length === 0) return new Map<string, Reference>();
-  const rows = await tx.execute<Reference>(sql`
+  scope: KindScope,
+  { kind, externalIds }: { readonly kind: RecordKind; readonly externalIds: readonly string[] },
+): Promise<IdsByExternalId> {
+  const wanted = [...new Set(externalIds)];
+  if (wanted.length === 0) return new Map();
+  const rows = await tx.execute<{ external_id: string; id: RecordId; source_id: string }>(sql`
     select w.external_id, c.id, c.source_id
     from jsonb_array_elements_text(${JSON.stringify(wanted)}::jsonb) as w(external_id)
-    cross join lateral (select record_id from record_links where connection_id = ${scope.connectionId} and resource = ${resource}
+    cross join lateral (select record_id from record_links where connection_id = ${scope.connectionId} and resource = ${kind.name}
       and external_id = w.external_id limit 1) l
-    join ${sql.identifier(resource)} c on c.id = l.record_id`);
-  return new Map(rows.map((row) => [row.external_id, row]));
+    join ${tableOf(kind)} c on c.id = l.record_id`);
+  return new Map(rows.map((row) => [row.external_id, { id: row.id, sourceId: row.source_id }]));
 }
 
-/** Ties records that have waited for these. */
-export async function settleReferences(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<void> {
-  await settleReferencesTo(
+/**
+ * Stores the provider's ids that records name. A newer reading replaces what an older one named, and leaves what it does not name itself;
+ * `older` readings only add.
+ */
+export async function saveReferences(
+  tx: Transaction,
+  scope: KindScope,
+  { decided, older = false }: { readonly decided: readonly Decided[]; readonly older?: boolean },
+): Promise<void> {
+  const rules = Object.entries(scope.kind.references);
+  const rows = decided.flatMap(({ record, pulled }) =>
+    rules.flatMap(([name, { to }]) => {
+      const externalId = pulled.references?.[name] ?? null;
+      return externalId === null ? [] : [{ record_id: record.id, name, to_resource: to, external_id: externalId }];
+    }),
+  );
+  if (rows.length === 0) return;
+  await tx.execute(sql`
+    insert into record_references as f (connection_id, resource, record_id, name, venue_id, to_resource, external_id)
+    select ${scope.connectionId}, ${scope.resource}, r.record_id, r.name, ${scope.venueId}, r.to_resource, r.external_id
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(record_id uuid, name text, to_resource text, external_id text)
+    on conflict (record_id, connection_id, name) ${
+      older
+        ? sql`do nothing`
+        : sql`do update set external_id = excluded.external_id where f.external_id <> excluded.external_id`
+    }`);
+}
+
+/** What settling has to know of a run. */
+type SettlingScope = Pick<KindScope, 'connectionId' | 'resource' | 'kinds'>;
+
+/** Fills in our own ids of these records where others have waited for them. */
+export const settleReferences = (tx: Transaction, scope: SettlingScope, decided: readonly Decided[]): Promise<void> =>
+  settleReferencesTo(
     tx,
     scope,
     decided.map(({ pulled, record }) => ({ externalId: pulled.externalId, ...record })),
   );
-}
 
-interface Referring {
-  readonly resource: 'transactions' | 'invoices';
-  /** `t` is the record that names `r`. */
-  readonly set: SQL;
-  readonly isWaiting: SQL;
-}
-
-const TO_ITS_CUSTOMER = {
-  set: sql`customer_source_id = r.source_id`,
-  isWaiting: sql`t.customer_external_id = r.external_id and t.customer_source_id is null`,
-};
-
-/** By the resource that is named: what names it. */
-const REFERRING: Readonly<Partial<Record<Resource, readonly Referring[]>>> = {
-  customers: [
-    { resource: 'transactions', ...TO_ITS_CUSTOMER },
-    { resource: 'invoices', ...TO_ITS_CUSTOMER },
-  ],
-  transactions: [
-    {
-      resource: 'transactions',
-      set: sql`related_transaction_id = r.id`,
-      isWaiting: sql`t.related_external_id = r.external_id and t.related_transaction_id is null`,
-    },
-  ],
-};
-
-/** Ties what came before the customers or payments that it names. */
 export async function settleReferencesTo(
   tx: Transaction,
-  scope: Pick<RunScope, 'venueId' | 'connectionId' | 'resource'>,
-  records: readonly { readonly externalId: string; readonly id: RecordId; readonly sourceId: string }[],
+  scope: SettlingScope,
+  records: readonly NamedRecord[],
 ): Promise<void> {
-  if (records.length === 0) return;
-  const rows = JSON.stringify(
-    records.map(({ externalId, id, sourceId }) => ({ external_id: externalId, id, source_id: sourceId })),
-  );
-  const known = sql`jsonb_to_recordset(${rows}::jsonb) as r(external_id text, id uuid, source_id text)`;
-  for (const { resource, set, isWaiting } of REFERRING[scope.resource] ?? []) {
+  if (records.length === 0 || !isEverNamed(scope)) return;
+  const known = knownRecords(records);
+  const waiting = await tx.execute<{ resource: string; name: string }>(sql`
+    select distinct f.resource, f.name from ${known} cross join ${namedBy(scope)}`);
+  for (const { resource, name } of waiting) {
+    const kind = scope.kinds.get(resource);
+    const field = kind.references[name]?.field ?? null;
+    if (field === null) continue;
+    const column = sql.identifier(columnName(field));
+    const own = kind.fields[field]?.value.type === 'record-id' ? sql`r.id` : sql`r.source_id`;
     await changeAgreed(
       tx,
-      { ...scope, resource },
-      sql`${set}, version = t.version + 1, updated_at = now()
-      from ${known} where t.venue_id = ${scope.venueId} and ${isWaiting} and ${isOwn({ ...scope, resource })}`,
+      { ...scope, kind },
+      sql`${column} = ${own}, version = t.version + 1, updated_at = now()
+      from ${known} cross join ${namedBy(scope)}
+      where f.resource = ${resource} and f.name = ${name} and t.id = f.record_id and t.${column} is null`,
     );
   }
 }
 
-/**
- * Record `t` is tied to the connection: the provider's ids are unique in one account only. With an offset, so that each link is looked up by
- * its key: the planner would turn a plain condition into a join, and on tables that it knows nothing of read all links of the connection.
- */
-const isOwn = ({ connectionId, resource }: Pick<RunScope, 'connectionId' | 'resource'>): SQL => sql`
-  exists (select from record_links l where l.record_id = t.id and l.connection_id = ${connectionId} and l.resource = ${resource} offset 0)`;
+const isEverNamed = ({ kinds, resource }: SettlingScope): boolean =>
+  kinds.all.some(({ references }) =>
+    Object.values(references).some(({ to, field }) => to === resource && field !== null),
+  );
 
-/** Changes records without making the change the venue's: what was agreed with the provider moves along. */
+const knownRecords = (records: readonly NamedRecord[]): SQL => sql`
+  jsonb_to_recordset(${JSON.stringify(
+    records.map(({ externalId, id, sourceId }) => ({ external_id: externalId, id, source_id: sourceId })),
+  )}::jsonb) as r(external_id text, id uuid, source_id text)`;
+
+/**
+ * Rows `f`, the references of the connection to record `r` of the scope's kind. With an offset, so that each is looked up by its key: the
+ * planner would turn a plain condition into a join, and on tables that it knows nothing of read all references of the connection.
+ */
+const namedBy = ({ connectionId, resource }: Pick<SettlingScope, 'connectionId' | 'resource'>): SQL => sql`
+  lateral (select resource, name, record_id from record_references
+    where connection_id = ${connectionId} and to_resource = ${resource} and external_id = r.external_id offset 0) f`;
+
+/** Changes records `t` of a kind without making the change the venue's: what was agreed with the provider moves along. */
 async function changeAgreed(
   tx: Transaction,
-  { connectionId, resource }: Pick<RunScope, 'connectionId' | 'resource'>,
+  { connectionId, kind }: Pick<KindScope, 'connectionId' | 'kind'>,
   set: SQL,
 ): Promise<void> {
   await tx.execute(sql`
-    with changed as (update ${tableOf(resource)} t set ${set} returning t.id, t.version)
+    with changed as (update ${tableOf(kind)} t set ${set} returning t.id, t.version)
     update record_links l set record_version = changed.version from changed
-    where l.connection_id = ${connectionId} and l.resource = ${resource} and l.record_id = changed.id and l.record_version = changed.version - 1`);
+    where l.connection_id = ${connectionId} and l.resource = ${kind.name} and l.record_id = changed.id and l.record_version = changed.version - 1`);
 }
 
-/** Lays what an invoice tells over the payment that it caused, which no refund or dispute of it repeats; one that we do not have is left out. */
-export async function amendTransactions(
-  tx: Transaction,
-  scope: RunScope,
-  amendments: readonly Amendment[],
-): Promise<void> {
-  if (amendments.length === 0) return;
+/** Lays over records what other objects tell of them, as `kind.amendments` says; one that we do not have is left out. */
+export async function amendRecords(tx: Transaction, scope: KindScope, amendments: readonly Amendment[]): Promise<void> {
+  const { kind } = scope;
+  if (amendments.length === 0 || kind.amendments === null) return;
+  const { reference, where, fields } = kind.amendments;
+  const columns = fields.map((field) => ({
+    name: columnName(field),
+    type: columnTypeOf(kind, field),
+    merged: mergedValue(kind, field),
+  }));
+  const rows = amendments.map((amendment) => ({
+    external_id: amendment[reference],
+    ...Object.fromEntries(fields.map((field) => [columnName(field), amendment[field]])),
+  }));
+  const shape = columns.map(({ name, type }) => sql`${sql.identifier(name)} ${sql.raw(type)}`);
+  const list = (parts: readonly SQL[]) => sql.join([...parts], sql`, `);
+  const merged = columns.map((column) => column.merged('r', 't'));
+  const own = Object.entries(where).map(([field, value]) => sql`and t.${sql.identifier(columnName(field))} = ${value}`);
   await changeAgreed(
     tx,
     scope,
-    sql`
-    lines = r.lines, metadata = t.metadata || r.metadata, version = t.version + 1, updated_at = now()
-    from jsonb_to_recordset(${JSON.stringify(amendments)}::jsonb) as r(payment text, lines jsonb, metadata jsonb)
-    where t.venue_id = ${scope.venueId} and t.payment_external_id = r.payment and t.kind = 'payment' and ${isOwn(scope)}
-      and (t.lines, t.metadata) is distinct from (r.lines, t.metadata || r.metadata)`,
+    sql`${list(columns.map(({ name }, index) => sql`${sql.identifier(name)} = ${merged[index]}`))},
+      version = t.version + 1, updated_at = now()
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(external_id text, ${list(shape)})
+    cross join ${namedBy({ ...scope, resource: kind.references[reference]?.to ?? '' })}
+    where f.resource = ${kind.name} and f.name = ${reference} and t.id = f.record_id ${sql.join(own, sql` `)}
+      and (${list(columns.map(({ name }) => sql`t.${sql.identifier(name)}`))}) is distinct from (${list(merged)})`,
   );
+}
+
+/** Forgets what records name that are deleted for good. */
+export async function deleteReferences(tx: Transaction, recordIds: readonly RecordId[]): Promise<void> {
+  if (recordIds.length === 0) return;
+  await tx.execute(sql`
+    delete from record_references
+    where record_id in (select jsonb_array_elements_text(${JSON.stringify(recordIds)}::jsonb)::uuid)`);
 }

@@ -1,95 +1,91 @@
 import { sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import type { ConnectionId, RecordId, VenueId } from '../../contracts/ids.ts';
-import { RESOURCES } from '../../contracts/providers.ts';
-import type { Resource } from '../../contracts/providers.ts';
-import type { FieldsOf, RecordEnvelope, RecordLink } from '../../contracts/records.ts';
+import type { RecordEnvelope, RecordLink } from '../../contracts/records.ts';
+import type { FieldsOf, RecordFields, RecordFilterRule, RecordKind } from '../../records/record-kind.ts';
+import type { RecordKinds } from '../../records/registry.ts';
 import { recordWith } from '../core/audit-store.ts';
 import type { AuditOf } from '../core/audit-store.ts';
 import { toPage } from '../core/page.ts';
 import type { Page, PageRequest } from '../core/page.ts';
 import { writeStaged } from './record-staging.ts';
 import type { StagedLoad, StagedResult } from './record-staging.ts';
-import { fieldsDocument, RECORD_TABLES, tableOf } from './record-tables.ts';
+import { columnName, fieldsDocument, recordTable, tableOf } from './record-tables.ts';
 import { created, findViolations, incoming, lockKnown, toDocuments, updated } from './record-writing.ts';
 import type { FieldProblem, NumberedDocument, WriteScope } from './record-writing.ts';
 import { withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 
 /** Fields a caller sent: an absent one keeps its value, null clears it. */
-export type RecordChanges<R extends Resource> = {
-  readonly [Field in keyof FieldsOf[R]]?: FieldsOf[R][Field] | null | undefined;
+export type RecordChanges<Fields = RecordFields> = {
+  readonly [Field in keyof Fields]?: Fields[Field] | null | undefined;
 };
 
-export type RecordInput<R extends Resource> = RecordChanges<R> & { readonly sourceId: string };
+export type RecordInput<Fields = RecordFields> = RecordChanges<Fields> & { readonly sourceId: string };
 
 /** A record as it is stored, with its links. */
-export type StoredRecord<R extends Resource> = RecordEnvelope & FieldsOf[R] & { readonly links: readonly RecordLink[] };
+export type StoredRecord<Fields = RecordFields> = RecordEnvelope & Fields & { readonly links: readonly RecordLink[] };
 
 export interface RecordFilter {
   readonly sourceId?: string | undefined;
   readonly updatedSince?: Date | undefined;
   readonly connectionId?: ConnectionId | undefined;
   readonly includeDeleted: boolean;
-  // Of the resources that have such a field.
-  readonly kind?: string | undefined;
-  readonly status?: string | undefined;
-  readonly currency?: string | undefined;
-  readonly number?: string | undefined;
-  readonly customerSourceId?: string | undefined;
-  /** The end of a range of time is not part of it. */
-  readonly occurredFrom?: Date | undefined;
-  readonly occurredTo?: Date | undefined;
-  readonly issuedFrom?: Date | undefined;
-  readonly issuedTo?: Date | undefined;
-  readonly dueFrom?: Date | undefined;
-  readonly dueTo?: Date | undefined;
+  /** By the names of the kind's own filters. */
+  readonly [filter: string]: unknown;
 }
 
 /** Problems where the record was not written: what is stored and what was sent do not make a whole record together. */
 export type UpsertVerdict = 'created' | 'updated' | 'unchanged' | readonly FieldProblem[];
 
-export interface RecordStore<R extends Resource> {
+export interface RecordStore<Fields = RecordFields> {
   /**
    * Creates or changes records by `sourceId`, all in one transaction and in the order given; the verdicts are in the same order.
    * `sourceId`s in one call are distinct. A record that would not change keeps its version; a deleted one that is sent again comes back.
    */
-  upsertMany(venueId: VenueId, records: readonly RecordInput<R>[]): Promise<readonly UpsertVerdict[]>;
+  upsertMany(venueId: VenueId, records: readonly RecordInput<Fields>[]): Promise<readonly UpsertVerdict[]>;
   /** As `upsertMany`, for any number of records that are all written or none. */
   upsertAll(
     venueId: VenueId,
-    load: StagedLoad & { readonly documents: AsyncIterable<readonly (RecordInput<R> & NumberedDocument)[]> },
+    load: StagedLoad & { readonly documents: AsyncIterable<readonly (RecordInput<Fields> & NumberedDocument)[]> },
   ): Promise<StagedResult>;
-  list(venueId: VenueId, filter: RecordFilter, page: PageRequest): Promise<Page<StoredRecord<R>>>;
+  list(venueId: VenueId, filter: RecordFilter, page: PageRequest): Promise<Page<StoredRecord<Fields>>>;
   /** Also a deleted one. */
-  find(venueId: VenueId, id: RecordId): Promise<StoredRecord<R> | null>;
+  find(venueId: VenueId, id: RecordId): Promise<StoredRecord<Fields> | null>;
   /** Null when there is none, or it is deleted; problems when the record would not be whole. An unchanged record keeps its version. */
   update(
     venueId: VenueId,
     id: RecordId,
-    changes: RecordChanges<R>,
-  ): Promise<StoredRecord<R> | readonly FieldProblem[] | null>;
+    changes: RecordChanges<Fields>,
+  ): Promise<StoredRecord<Fields> | readonly FieldProblem[] | null>;
   /** Marks it as deleted. Null when there is none; one that is deleted already stays as it is. */
-  remove(venueId: VenueId, id: RecordId, auditOf?: AuditOf<StoredRecord<R>>): Promise<StoredRecord<R> | null>;
+  remove(venueId: VenueId, id: RecordId, auditOf?: AuditOf<StoredRecord<Fields>>): Promise<StoredRecord<Fields> | null>;
 }
 
 /** A page ends with the record that goes beyond it; one record is at most a megabyte. */
 const MAX_PAGE_BYTES = 3.5 * 1_048_576;
 
-export type RecordStores = { readonly [R in Resource]: RecordStore<R> };
+export interface RecordStores {
+  of(kind: RecordKind): RecordStore;
+}
 
-export const createRecordStores = (db: Database): RecordStores =>
-  Object.fromEntries(
-    RESOURCES.map((resource) => [resource, createRecordStore(db, resource)]),
-  ) as unknown as RecordStores;
+export function createRecordStores(db: Database, kinds: RecordKinds): RecordStores {
+  const stores = new Map(kinds.all.map((kind) => [kind.name, createRecordStore(db, kind)]));
+  return {
+    of({ name }) {
+      const store = stores.get(name);
+      if (!store) throw new Error(`there is no store of ${name}`);
+      return store;
+    },
+  };
+}
 
-export function createRecordStore<R extends Resource>(db: Database, resource: R): RecordStore<R> {
-  const table = RECORD_TABLES[resource];
-  const findIn = async (tx: Transaction, id: RecordId): Promise<StoredRecord<R> | null> => {
-    const [row] = await tx.execute<Row>(
-      sql`select ${shownColumns(resource)} from ${tableOf(resource)} c where c.id = ${id}`,
-    );
-    return row ? toRecord<R>(row) : null;
+export function createRecordStore<Kind extends RecordKind>(db: Database, kind: Kind): RecordStore<FieldsOf<Kind>> {
+  type Fields = FieldsOf<Kind>;
+  const table = recordTable(kind);
+  const findIn = async (tx: Transaction, id: RecordId): Promise<StoredRecord<Fields> | null> => {
+    const [row] = await tx.execute<Row>(sql`select ${shownColumns(kind)} from ${tableOf(kind)} c where c.id = ${id}`);
+    return row ? toRecord<Fields>(row) : null;
   };
 
   return {
@@ -99,11 +95,9 @@ export function createRecordStore<R extends Resource>(db: Database, resource: R)
 
     list: (venueId, filter, page) =>
       withVenue(db, venueId, async (tx) => {
-        const rows = await tx.execute<Row & { readonly found: number }>(
-          boundedQuery(listQuery(resource, filter, page)),
-        );
+        const rows = await tx.execute<Row & { readonly found: number }>(boundedQuery(listQuery(kind, filter, page)));
         return toPage(rows, page.limit, {
-          item: (row) => toRecord<R>(row),
+          item: (row) => toRecord<Fields>(row),
           id: (row) => row.id,
           found: rows[0]?.found ?? 0,
         });
@@ -114,7 +108,7 @@ export function createRecordStore<R extends Resource>(db: Database, resource: R)
     update: (venueId, id, changes) =>
       withVenue(db, venueId, async (tx) => {
         const [row] = await tx.execute<{ source_id: string }>(sql`
-          select source_id from ${tableOf(resource)} where id = ${id} and deleted_at is null for no key update`);
+          select source_id from ${tableOf(kind)} where id = ${id} and deleted_at is null for no key update`);
         if (!row) return null;
         const [verdict] = await upsertKnown(
           { tx, venueId, table },
@@ -126,7 +120,7 @@ export function createRecordStore<R extends Resource>(db: Database, resource: R)
     remove: (venueId, id, auditOf) =>
       withVenue(db, venueId, async (tx) => {
         const deleted = await tx.execute(
-          sql`update ${tableOf(resource)} set deleted_at = now(), updated_at = now(), version = version + 1 where id = ${id} and deleted_at is null returning id`,
+          sql`update ${tableOf(kind)} set deleted_at = now(), updated_at = now(), version = version + 1 where id = ${id} and deleted_at is null returning id`,
         );
         const record = await findIn(tx, id);
         return record && deleted.length > 0 ? recordWith(tx, record, auditOf) : record;
@@ -186,12 +180,12 @@ const boundedQuery = (list: SQL): SQL => sql`
   order by id`;
 
 /** Without the venue: row-level security leaves no other. */
-export function listQuery(resource: Resource, filter: RecordFilter, { limit, after }: PageRequest): SQL {
-  const { from, id } = listedFrom(resource, filter);
+export function listQuery(kind: RecordKind, filter: RecordFilter, { limit, after }: PageRequest): SQL {
+  const { from, id } = listedFrom(kind, filter);
   return sql`
-    select ${shownColumns(resource)}
+    select ${shownColumns(kind)}
     from ${from}
-    where ${after === null ? sql`true` : sql`${id} > ${after}::uuid`} and ${matches(filter)}
+    where ${after === null ? sql`true` : sql`${id} > ${after}::uuid`} and ${matches(kind, filter)}
     order by ${id} limit ${limit + 1}`;
 }
 
@@ -201,56 +195,43 @@ export function listQuery(resource: Resource, filter: RecordFilter, { limit, aft
  * that the planner does not turn it round on tables that it knows nothing of yet: a page would cost as much as the whole list.
  */
 function listedFrom(
-  resource: Resource,
+  kind: RecordKind,
   { connectionId, sourceId }: RecordFilter,
 ): { readonly from: SQL; readonly id: SQL } {
-  const records = sql`${tableOf(resource)} c`;
+  const records = sql`${tableOf(kind)} c`;
   if (connectionId === undefined) return { from: records, id: sql`c.id` };
-  const links = sql`record_links where connection_id = ${connectionId} and resource = ${resource}`;
+  const links = sql`record_links where connection_id = ${connectionId} and resource = ${kind.name}`;
   if (sourceId !== undefined)
     return {
       from: sql`${records} cross join lateral (select from ${links} and record_id = c.id limit 1) l`,
       id: sql`c.id`,
     };
   return {
-    from: sql`(select record_id from ${links} and write_attempt >= 0) l cross join lateral (select * from ${tableOf(resource)} where id = l.record_id limit 1) c`,
+    from: sql`(select record_id from ${links} and write_attempt >= 0) l cross join lateral (select * from ${tableOf(kind)} where id = l.record_id limit 1) c`,
     id: sql`l.record_id`,
   };
 }
 
-/** Filters that a field has to equal, by their columns. */
-const EQUAL_TO = {
-  sourceId: 'source_id',
-  kind: 'kind',
-  status: 'status',
-  currency: 'currency',
-  number: 'number',
-  customerSourceId: 'customer_source_id',
-} as const;
-const NOT_BEFORE = {
-  updatedSince: 'updated_at',
-  occurredFrom: 'occurred_at',
-  issuedFrom: 'issued_at',
-  dueFrom: 'due_at',
-} as const;
-const BEFORE = { occurredTo: 'occurred_at', issuedTo: 'issued_at', dueTo: 'due_at' } as const;
-
-function matches(filter: RecordFilter): SQL {
+function matches({ filters }: RecordKind, filter: RecordFilter): SQL {
+  const { sourceId, updatedSince } = filter;
+  const own = Object.entries(filters).flatMap(([name, { by, field }]) => {
+    const value = filter[name];
+    return value === undefined ? [] : [compared(sql`c.${sql.identifier(columnName(field))}`, by, value)];
+  });
   const conditions = [
     ...(filter.includeDeleted ? [] : [sql`c.deleted_at is null`]),
-    ...givenOf(filter, EQUAL_TO).map(({ column, value }) => sql`${column} = ${value}`),
-    ...givenOf(filter, NOT_BEFORE).map(({ column, value }) => sql`${column} >= ${value.toISOString()}::timestamptz`),
-    ...givenOf(filter, BEFORE).map(({ column, value }) => sql`${column} < ${value.toISOString()}::timestamptz`),
+    ...(sourceId === undefined ? [] : [compared(sql`c.source_id`, 'equal', sourceId)]),
+    ...(updatedSince === undefined ? [] : [compared(sql`c.updated_at`, 'from', updatedSince)]),
+    ...own,
   ];
   return conditions.length === 0 ? sql`true` : sql.join(conditions, sql` and `);
 }
 
-/** The filters among these that the caller gave. */
-function givenOf<Name extends keyof RecordFilter>(filter: RecordFilter, columns: Readonly<Record<Name, string>>) {
-  return Object.entries(columns).flatMap(([name, column]) => {
-    const value = filter[name as Name];
-    return value === undefined ? [] : [{ column: sql`c.${sql.identifier(column as string)}`, value: value }];
-  });
+const OPERATORS = { equal: sql`=`, from: sql`>=`, before: sql`<` } as const;
+
+function compared(column: SQL, by: RecordFilterRule['by'], value: unknown): SQL {
+  const operand = value instanceof Date ? sql`${value.toISOString()}::timestamptz` : sql`${value}`;
+  return sql`${column} ${OPERATORS[by]} ${operand}`;
 }
 
 interface Row extends Record<string, unknown> {
@@ -261,16 +242,16 @@ interface Row extends Record<string, unknown> {
   readonly created_at: string;
   readonly updated_at: string;
   readonly deleted_at: string | null;
-  readonly fields: FieldsOf[Resource];
+  readonly fields: RecordFields;
   readonly links: readonly (Omit<RecordLink, 'syncedAt'> & { readonly syncedAt: string | null })[];
 }
 
-const shownColumns = (resource: Resource): SQL => sql`
-  c.id, c.venue_id, c.source_id, c.version, c.created_at, c.updated_at, c.deleted_at, ${fieldsDocument(RECORD_TABLES[resource], 'c')} as fields,
+const shownColumns = (kind: RecordKind): SQL => sql`
+  c.id, c.venue_id, c.source_id, c.version, c.created_at, c.updated_at, c.deleted_at, ${fieldsDocument(recordTable(kind), 'c')} as fields,
   (select coalesce(jsonb_agg(jsonb_build_object('connectionId', k.connection_id, 'externalId', k.external_id, 'syncedAt', k.synced_at, 'state', k.state, 'notes', coalesce(k.notes, '[]')) order by k.connection_id), '[]')
-   from record_links k where k.record_id = c.id and k.resource = ${resource}) as links`;
+   from record_links k where k.record_id = c.id and k.resource = ${kind.name}) as links`;
 
-function toRecord<R extends Resource>(row: Row): StoredRecord<R> {
+function toRecord<Fields>(row: Row): StoredRecord<Fields> {
   const envelope: RecordEnvelope = {
     id: row.id,
     venueId: row.venue_id,
@@ -284,5 +265,5 @@ function toRecord<R extends Resource>(row: Row): StoredRecord<R> {
     ...link,
     syncedAt: link.syncedAt === null ? null : new Date(link.syncedAt),
   }));
-  return { ...envelope, ...(row.fields as FieldsOf[R]), links };
+  return { ...envelope, ...(row.fields as Fields), links };
 }

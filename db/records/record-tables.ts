@@ -1,10 +1,12 @@
 import { sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
-import type { Resource } from '../../contracts/providers.ts';
+import type { ValueType } from '../../records/field.ts';
+import { fieldsOf, singularOf } from '../../records/record-kind.ts';
+import type { RecordKind } from '../../records/record-kind.ts';
 
-type ColumnType = 'text' | 'bigint' | 'boolean' | 'jsonb' | 'numeric' | 'uuid' | 'timestamptz';
+export type ColumnType = 'text' | 'bigint' | 'boolean' | 'jsonb' | 'numeric' | 'uuid' | 'timestamptz';
 
-interface Column {
+export interface Column {
   /** As the API and the mappings name it. */
   readonly field: string;
   readonly column: string;
@@ -24,123 +26,100 @@ export interface Rule {
   readonly brokenBy: (alias: string) => SQL;
 }
 
-/** How one resource's fields lie in their table. Every statement over records is built from this, so that each exists once for all resources. */
+/** How the fields of one kind lie in their table. Every statement over records is built from this, so that each exists once for all kinds. */
 export interface RecordTable {
   readonly name: string;
   readonly columns: readonly Column[];
   readonly rules: readonly Rule[];
 }
 
-const column = (field: string, type: ColumnType, fallback: string | null = null): Column => ({
-  field,
-  column: field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
-  type,
-  fallback,
-  required: false,
-});
-const required = (field: string, type: ColumnType): Column => ({ ...column(field, type), required: true });
-
-const PRICE_IN_PARTS = 'amountMinor and currency come together: send both, or null for both';
-const ONE_PRICE: readonly Rule[] = [
-  {
-    field: 'amountMinor',
-    message: PRICE_IN_PARTS,
-    brokenBy: (row) => sql`${qualified('amount_minor', row)} is null and ${qualified('currency', row)} is not null`,
-  },
-  {
-    field: 'currency',
-    message: PRICE_IN_PARTS,
-    brokenBy: (row) => sql`${qualified('currency', row)} is null and ${qualified('amount_minor', row)} is not null`,
-  },
-];
-
-/** Row-level security sees to it that another venue's is none. */
-const RELATED_TRANSACTION: Rule = {
-  field: 'relatedTransactionId',
-  message: 'Must be the id of another transaction of this venue',
-  brokenBy: (row) => sql`${qualified('related_transaction_id', row)} is not null and not exists (
-    select from transactions other where other.id = ${qualified('related_transaction_id', row)} and other.source_id <> ${qualified('source_id', row)})`,
+const COLUMN_TYPES: Readonly<Record<ValueType['type'], ColumnType>> = {
+  text: 'text',
+  email: 'text',
+  url: 'text',
+  'source-id': 'text',
+  'record-id': 'uuid',
+  amount: 'bigint',
+  decimal: 'numeric',
+  currency: 'text',
+  boolean: 'boolean',
+  instant: 'timestamptz',
+  word: 'text',
+  list: 'jsonb',
+  object: 'jsonb',
+  'string-map': 'jsonb',
 };
 
-const table = (name: string, columns: readonly Column[], rules: readonly Rule[] = []): RecordTable => ({
-  name,
-  columns,
-  rules: [...columns.filter((one) => one.required).map(mustBeThere), ...rules],
-});
+const made = new WeakMap<RecordKind, RecordTable>();
+
+export function recordTable(kind: RecordKind): RecordTable {
+  const table = made.get(kind) ?? makeTable(kind);
+  made.set(kind, table);
+  return table;
+}
+
+function makeTable(kind: RecordKind): RecordTable {
+  const columns = fieldsOf(kind).map(([field, { value, presence, fallback }]) => ({
+    field,
+    column: columnName(field),
+    type: COLUMN_TYPES[value.type],
+    fallback: fallback === undefined ? null : JSON.stringify(fallback),
+    required: presence === 'required',
+  }));
+  const rules = [
+    ...columns.filter((one) => one.required).map(mustBeThere),
+    ...kind.together.flatMap(comeTogether),
+    ...fieldsOf(kind).flatMap(([field, { value }]) =>
+      value.type === 'record-id' ? namesRecord(kind, field, value.of) : [],
+    ),
+  ];
+  return { name: kind.table, columns, rules };
+}
+
+export function columnTypeOf({ fields }: RecordKind, field: string): ColumnType {
+  const found = fields[field];
+  if (!found) throw new Error(`there is no field ${field}`);
+  return COLUMN_TYPES[found.value.type];
+}
+
+export const columnName = (field: string): string => field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 const mustBeThere = ({ field, column: name }: Column): Rule => ({
   field,
   message: 'Required',
   brokenBy: (row) => sql`${qualified(name, row)} is null`,
 });
-const metadata = column('metadata', 'jsonb', '{}');
 
-export const RECORD_TABLES: Readonly<Record<Resource, RecordTable>> = {
-  products: table(
-    'products',
-    [
-      required('name', 'text'),
-      column('description', 'text'),
-      column('sku', 'text'),
-      column('amountMinor', 'bigint'),
-      column('currency', 'text'),
-      column('active', 'boolean', 'true'),
-      column('taxable', 'boolean'),
-      column('images', 'jsonb', '[]'),
-      metadata,
-    ],
-    ONE_PRICE,
-  ),
-  customers: table('customers', [
-    column('name', 'text'),
-    column('email', 'text'),
-    column('phone', 'text'),
-    column('address', 'jsonb'),
-    column('marketingConsent', 'boolean'),
-    metadata,
-  ]),
-  inventory: table('inventory_levels', [
-    required('productSourceId', 'text'),
-    required('location', 'text'),
-    required('quantity', 'numeric'),
-    required('countedAt', 'timestamptz'),
-    metadata,
-  ]),
-  transactions: table(
-    'transactions',
-    [
-      required('kind', 'text'),
-      required('occurredAt', 'timestamptz'),
-      required('amountMinor', 'bigint'),
-      required('currency', 'text'),
-      column('feeMinor', 'bigint'),
-      required('status', 'text'),
-      column('posted', 'boolean'),
-      column('customerSourceId', 'text'),
-      column('relatedTransactionId', 'uuid'),
-      column('lines', 'jsonb', '[]'),
-      metadata,
-    ],
-    [RELATED_TRANSACTION],
-  ),
-  invoices: table('invoices', [
-    column('number', 'text'),
-    required('status', 'text'),
-    column('issuedAt', 'timestamptz'),
-    column('dueAt', 'timestamptz'),
-    column('customerSourceId', 'text'),
-    required('currency', 'text'),
-    column('subtotalMinor', 'bigint'),
-    column('taxMinor', 'bigint'),
-    required('totalMinor', 'bigint'),
-    column('amountDueMinor', 'bigint'),
-    column('lines', 'jsonb', '[]'),
-    metadata,
-  ]),
-};
+function comeTogether(fields: readonly string[]): readonly Rule[] {
+  const message = `${fields.join(' and ')} come together: send ${fields.length === 2 ? 'both' : 'all'}, or null for ${fields.length === 2 ? 'both' : 'all'}`;
+  return fields.map((field) => ({
+    field,
+    message,
+    brokenBy: (row) =>
+      sql`${qualified(columnName(field), row)} is null and (${sql.join(
+        fields.filter((one) => one !== field).map((one) => sql`${qualified(columnName(one), row)} is not null`),
+        sql` or `,
+      )})`,
+  }));
+}
 
-/** The resource's table. */
-export const tableOf = (resource: Resource): SQL => sql`${sql.identifier(RECORD_TABLES[resource].name)}`;
+/** Row-level security sees to it that another venue's is none. */
+function namesRecord(kind: RecordKind, field: string, of: string): readonly Rule[] {
+  if (of !== kind.name)
+    throw new Error(`${kind.name}.${field} holds the id of another kind of record, which is not checked yet`);
+  const id = columnName(field);
+  return [
+    {
+      field,
+      message: `Must be the id of another ${singularOf(kind)} of this venue`,
+      brokenBy: (row) => sql`${qualified(id, row)} is not null and not exists (
+    select from ${tableOf(kind)} other where other.id = ${qualified(id, row)} and other.source_id <> ${qualified('source_id', row)})`,
+    },
+  ];
+}
+
+/** The kind's table. */
+export const tableOf = ({ table }: RecordKind): SQL => sql`${sql.identifier(table)}`;
 
 /** `name, email, …`, each behind `alias` where one is given. */
 export function fieldColumns({ columns }: RecordTable, alias?: string): SQL {

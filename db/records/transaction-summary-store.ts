@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { ConnectionId, VenueId } from '../../contracts/ids.ts';
-import type { TransactionKind, TransactionStatus } from '../../contracts/records.ts';
+import type { TransactionKind, TransactionStatus } from '../../records/transactions.ts';
 import { offsetPeriods } from '../../domain/schedule/time-zone.ts';
 import type { OffsetPeriod } from '../../domain/schedule/time-zone.ts';
 import { withVenue } from '../core/venue-scope.ts';

@@ -1,6 +1,8 @@
 import { sql } from 'drizzle-orm';
 import type { SyncConnectionInput } from '../../contracts/sync.ts';
 import type { ProviderAccountName } from '../../domain/sync/source-id.ts';
+import type { RecordKind } from '../../records/record-kind.ts';
+import type { RecordKinds } from '../../records/registry.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
 /** A newer attempt at the run's chunk has begun, or the run has ended: whatever this one still holds must not be written. */
@@ -17,6 +19,18 @@ export interface RunScope extends SyncConnectionInput {
   /** The account that the run reads and writes. */
   readonly account: ProviderAccountName;
 }
+
+/** A run with the kind of record that it reads and writes. */
+export interface KindScope extends RunScope {
+  readonly kind: RecordKind;
+  readonly kinds: RecordKinds;
+}
+
+export const scopeWithKind = (scope: RunScope, kinds: RecordKinds): KindScope => ({
+  ...scope,
+  kinds,
+  kind: kinds.get(scope.resource),
+});
 
 /**
  * Joins `l`, the link of record `c` with the connection, or nulls. Lateral with a limit, so that it is looked up record by record: for a

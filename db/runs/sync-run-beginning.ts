@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { SyncConnectionInput } from '../../contracts/sync.ts';
 import type { Checkpoint } from '../../domain/sync/checkpoint.ts';
+import type { RecordKinds } from '../../records/registry.ts';
 import { tableOf } from '../records/record-tables.ts';
 import { inUse, linkOfRecord, needsPush } from './run-scope.ts';
 import { toState } from './run-state.ts';
@@ -24,7 +25,7 @@ export interface SyncRunBeginning {
   ): Promise<void>;
 }
 
-export function beginningOf(db: Database): SyncRunBeginning {
+export function beginningOf(db: Database, kinds: RecordKinds): SyncRunBeginning {
   return {
     begin: (input, workflowRunId) => withVenue(db, input.venueId, (tx) => begin(tx, input, workflowRunId)),
 
@@ -45,7 +46,7 @@ export function beginningOf(db: Database): SyncRunBeginning {
     countToPush: (input) =>
       withVenue(db, input.venueId, async (tx) => {
         const [row] = await tx.execute<{ total: number }>(sql`
-          select count(*)::int as total from ${tableOf(input.resource)} c
+          select count(*)::int as total from ${tableOf(kinds.get(input.resource))} c
           ${linkOfRecord(input)}
           where (c.deleted_at is null or ${inUse}) and (${input.mode === 'full'} or ${needsPush})`);
         return row?.total ?? 0;

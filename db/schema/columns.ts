@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { customType, integer, jsonb, pgPolicy, text, timestamp, uuid } from 'drizzle-orm/pg-core';
+import { customType, integer, pgPolicy, text, timestamp, uuid } from 'drizzle-orm/pg-core';
 import type { RecordId, VenueId } from '../../contracts/ids.ts';
 import type { SealedSecret } from '../../contracts/vault.ts';
 
@@ -17,7 +17,6 @@ export const recordEnvelope = () => ({
   venueId: venueId(),
   sourceId: text('source_id').notNull(),
   version: integer('version').notNull().default(1),
-  metadata: jsonb('metadata').$type<Readonly<Record<string, string>>>().notNull().default({}),
   ...timestamps(),
   deletedAt: instant('deleted_at'),
 });

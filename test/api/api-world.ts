@@ -37,6 +37,7 @@ import { allApps } from './openapi/all-apps.ts';
 import { RecordedConnections } from './connections/recorded-connections.ts';
 import { RecordedSchedules } from './schedules/recorded-schedules.ts';
 import { RecordingGateway } from './syncs/recording-gateway.ts';
+import { RECORD_KINDS } from '../../records/registry.ts';
 
 export const JWT_SECRET = randomBytes(32).toString('base64');
 export const PUBLIC_URL = 'https://interlock.test';
@@ -138,6 +139,7 @@ export async function createApiWorld(
     startStripeSandbox({ limits: { requestsPerSecond: 0 } }),
   ]);
   const { db } = database;
+  const { kinds = RECORD_KINDS } = options.deps ?? {};
   const logLines: string[] = [];
   const gateway = new RecordingGateway();
   const scheduleGateway = new RecordedSchedules();
@@ -146,7 +148,8 @@ export async function createApiWorld(
   const audit = createAuditStore(db);
   const stores = {
     venues: createVenueStore(db),
-    records: createRecordStores(db),
+    kinds,
+    records: createRecordStores(db, kinds),
     summaries: createTransactionSummaryStore(db),
     connections: createConnectionStore(db),
     runs: createSyncRunStore(db),

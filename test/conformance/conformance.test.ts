@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { RESOURCES } from '../../contracts/providers.ts';
 import { SPOKEN, createBench } from './bench.ts';
 import { SANDBOXES } from './sandboxes.ts';
+import { RECORD_KINDS } from '../../records/registry.ts';
 
 describe('the registry', () => {
   it('speaks at least one provider, and each has a stand-in to prove itself against', () => {
@@ -24,7 +24,7 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
   });
 
   it('serves the resources that it declares, each in what its directions need, and no other', () => {
-    for (const resource of RESOURCES) {
+    for (const resource of RECORD_KINDS.names) {
       const declared = declaredResources.find((one) => one.resource === resource);
       if (!declared) {
         for (const ask of [

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { createEmulator } from 'emulate';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { TransactionFields } from '../../contracts/records.ts';
+import type { TransactionFields } from '../../records/transactions.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { ProviderAdapter } from '../../providers/provider.ts';
 import { createStripeAdapter } from '../../providers/stripe/adapter.ts';

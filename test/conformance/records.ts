@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Resource } from '../../contracts/providers.ts';
-import type { CustomerFields, ProductFields, RecordFields } from '../../contracts/records.ts';
+import type { CustomerFields } from '../../records/customers.ts';
+import type { ProductFields } from '../../records/products.ts';
+import type { RecordFields } from '../../records/record-kind.ts';
 import type { MappableRecord } from '../../providers/provider.ts';
 
 /** Records of one resource, as every provider that takes it must take them. */

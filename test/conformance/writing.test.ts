@@ -78,7 +78,7 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
       const emptied = { ...record, fields: minimal };
       const updated = await write(resource).update(remote.externalId, map(resource, emptied), {
         ...changing(remote),
-        clearedMetadataKeys: Object.keys(full.metadata),
+        clearedMetadataKeys: Object.keys((full as { readonly metadata: object }).metadata),
       });
       expect(updated.externalId).toBe(remote.externalId);
       for (const read of [updated, await session().retrieve(remote.externalId)])
@@ -90,7 +90,10 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
     it('ends an update the same however often it is repeated', async () => {
       const record = aRecord(full);
       const remote = await create(record);
-      const options = { ...changing(remote), clearedMetadataKeys: Object.keys(full.metadata) };
+      const options = {
+        ...changing(remote),
+        clearedMetadataKeys: Object.keys((full as { readonly metadata: object }).metadata),
+      };
       const mapped = map(resource, { ...record, fields: minimal });
       await write(resource).update(remote.externalId, mapped, options);
       expect(

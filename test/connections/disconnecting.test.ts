@@ -15,6 +15,7 @@ import type { ConnectionWorld } from '../support/worlds/connection-world.ts';
 import { until } from '../support/eventually.ts';
 import { aCustomer } from '../support/worlds/sync-world.ts';
 import { useConnectionWorld } from './connection-suite.ts';
+import { customers as customerKind } from '../../records/customers.ts';
 
 const KEEP = { records: 'keep', requestedBy: 'an-admin' } as const;
 const DELETE = { ...KEEP, records: 'delete' } as const;
@@ -31,7 +32,7 @@ describe('a disconnection', () => {
   const square = () => world.control.square;
   const liveGrants = async (account: string) =>
     (await square().grants(account)).filter(({ endedAtMs }) => endedAtMs === null);
-  const customers = () => createRecordStore(world.database.db, 'customers');
+  const customers = () => createRecordStore(world.database.db, customerKind);
   const sourceIds = async (venue: VenueId) =>
     (
       await world.database.admin<

@@ -10,7 +10,7 @@ Made from the table definitions in \`db/schema\`; do not edit it. \`npm test -- 
 What the lines do not show:
 
 - Every table with a \`venue_id\` is behind row-level security: a transaction sees one venue.
-- \`record_links.record_id\` is a record of the table that \`resource\` names. No foreign key can say that.
+- \`record_id\` in \`record_links\` and \`record_references\` is a record of the kind that \`resource\` names. No foreign key can say that.
 - \`sync_runs.checkpoint\` belongs to the activity that walks the run; no query looks into it.
 `;
 

@@ -1,6 +1,6 @@
 import { globSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { RESOURCES } from '../../contracts/providers.ts';
+import { RECORD_KINDS } from '../../records/registry.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8');
@@ -46,7 +46,7 @@ describe('the glossary', () => {
   });
 
   it('names every kind of record', () => {
-    for (const resource of RESOURCES) expect(GLOSSARY).toContain(`\`${resource}\``);
+    for (const resource of RECORD_KINDS.names) expect(GLOSSARY).toContain(`\`${resource}\``);
   });
 
   it.each(['README.md', 'CONTRIBUTING.md'])('is linked from %s', (file) => {

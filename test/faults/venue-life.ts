@@ -78,7 +78,7 @@ function pushing(stage: Stage, venue: Venue): Rounds {
 function pulling(stage: Stage, venue: Venue, life: Life): Rounds {
   const { account, plan } = venue;
   const { database } = stage.system;
-  const side = PROVIDER_SIDES[plan.resource];
+  const side = PROVIDER_SIDES[plan.resource as keyof typeof PROVIDER_SIDES];
   const nowEpochS = () => Math.floor((Date.now() + stage.clockSkewMs) / 1_000);
 
   const held = async () =>

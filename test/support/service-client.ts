@@ -3,7 +3,9 @@ import type { batchAnswer } from '../../api/schemas/records/batch.ts';
 import type { connectionAnswer } from '../../api/schemas/connection.ts';
 import type { syncAnswer, syncLogAnswer } from '../../api/schemas/sync.ts';
 import type { Resource } from '../../contracts/providers.ts';
-import type { CustomerRecord, FieldsOf, RecordLink } from '../../contracts/records.ts';
+import type { RecordEnvelope, RecordLink } from '../../contracts/records.ts';
+import type { CustomerFields } from '../../records/customers.ts';
+import type { FieldsByKind, KindName } from './record-types.ts';
 import { ApiClient } from '../../runtime/cli/api-client.ts';
 import type { ApiAnswer } from '../../runtime/cli/api-client.ts';
 import { until } from './eventually.ts';
@@ -12,11 +14,12 @@ export type SyncBody = z.output<typeof syncAnswer>;
 export type SyncLogBody = z.output<typeof syncLogAnswer>;
 export type ConnectionBody = z.output<typeof connectionAnswer>;
 /** A customer as the API shows it. */
-export type CustomerBody = Omit<CustomerRecord, 'createdAt' | 'updatedAt' | 'deletedAt' | 'links'> & {
-  readonly deletedAt: string | null;
-  readonly links: readonly (Omit<RecordLink, 'syncedAt'> & { readonly syncedAt: string | null })[];
-};
-export type RecordBody<R extends Resource> = FieldsOf[R] &
+export type CustomerBody = Omit<RecordEnvelope, 'createdAt' | 'updatedAt' | 'deletedAt'> &
+  CustomerFields & {
+    readonly deletedAt: string | null;
+    readonly links: readonly (Omit<RecordLink, 'syncedAt'> & { readonly syncedAt: string | null })[];
+  };
+export type RecordBody<R extends KindName> = FieldsByKind[R] &
   Pick<CustomerBody, 'id' | 'venueId' | 'sourceId' | 'version' | 'deletedAt' | 'links'>;
 export type BatchBody = z.output<typeof batchAnswer>;
 
@@ -148,7 +151,7 @@ export class ServiceClient {
   }
 
   /** Every record of a resource, as the API shows it. */
-  records<R extends Resource>(venueId: string, resource: R): Promise<readonly RecordBody<R>[]> {
+  records<R extends KindName>(venueId: string, resource: R): Promise<readonly RecordBody<R>[]> {
     return this.#all(`/v1/venues/${venueId}/records/${resource}?limit=200`);
   }
 

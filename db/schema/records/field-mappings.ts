@@ -1,7 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { boolean, integer, jsonb, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import type { ConnectionId } from '../../../contracts/ids.ts';
-import { RESOURCES } from '../../../contracts/providers.ts';
 import { instant, venueId, venuePolicy } from '../columns.ts';
 import { connections } from '../connections/connections.ts';
 
@@ -13,7 +12,7 @@ export const fieldMappings = pgTable(
       .$type<ConnectionId>()
       .notNull()
       .references(() => connections.id, { onDelete: 'cascade' }),
-    resource: text('resource', { enum: RESOURCES }).notNull(),
+    resource: text('resource').notNull(),
     version: integer('version').notNull(),
     venueId: venueId(),
     definition: jsonb('definition').$type<Readonly<Record<string, unknown>>>().notNull(),

@@ -12,7 +12,6 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core';
 import type { ConnectionId, RecordId, SyncId } from '../../../contracts/ids.ts';
-import { RESOURCES } from '../../../contracts/providers.ts';
 import { LINK_STATES } from '../../../contracts/records.ts';
 import type { RecordNote } from '../../../contracts/records.ts';
 import { instant, timestamps, venueId, venuePolicy } from '../columns.ts';
@@ -26,7 +25,7 @@ export const recordLinks = pgTable(
       .$type<ConnectionId>()
       .notNull()
       .references(() => connections.id, { onDelete: 'cascade' }),
-    resource: text('resource', { enum: RESOURCES }).notNull(),
+    resource: text('resource').notNull(),
     recordId: uuid('record_id').$type<RecordId>().notNull(),
     venueId: venueId(),
     /** Null while the outcome of the first write is not known. */

@@ -1,6 +1,6 @@
 import { pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
 import type { ConnectionId } from '../../../contracts/ids.ts';
-import { DIRECTIONS, RESOURCES } from '../../../contracts/providers.ts';
+import { DIRECTIONS } from '../../../contracts/providers.ts';
 import { instant, venueId, venuePolicy } from '../columns.ts';
 import { connections } from '../connections/connections.ts';
 
@@ -12,7 +12,7 @@ export const syncCursors = pgTable(
       .$type<ConnectionId>()
       .notNull()
       .references(() => connections.id, { onDelete: 'cascade' }),
-    resource: text('resource', { enum: RESOURCES }).notNull(),
+    resource: text('resource').notNull(),
     direction: text('direction', { enum: DIRECTIONS }).notNull(),
     venueId: venueId(),
     /** Everything up to then is ours; null for pushes. */

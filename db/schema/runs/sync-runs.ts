@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { bigint, boolean, index, integer, jsonb, pgTable, real, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import type { ConnectionId, SyncId } from '../../../contracts/ids.ts';
-import { DIRECTIONS, PROVIDERS, RESOURCES, SYNC_MODES } from '../../../contracts/providers.ts';
+import { DIRECTIONS, PROVIDERS, SYNC_MODES } from '../../../contracts/providers.ts';
 import { SYNC_OUTCOMES, SYNC_PHASES } from '../../../contracts/sync.ts';
 import type { ArchivingCount } from '../../../contracts/sync.ts';
 import { instant, timestamps, venueId, venuePolicy } from '../columns.ts';
@@ -20,7 +20,7 @@ export const syncRuns = pgTable(
       .notNull()
       .references(() => connections.id, { onDelete: 'cascade' }),
     provider: text('provider', { enum: PROVIDERS }).notNull(),
-    resource: text('resource', { enum: RESOURCES }).notNull(),
+    resource: text('resource').notNull(),
     direction: text('direction', { enum: DIRECTIONS }).notNull(),
     mode: text('mode', { enum: SYNC_MODES }).notNull(),
     /** A dry run reads and decides, and writes to neither side. */

@@ -1,6 +1,6 @@
 import type { Stripe } from 'stripe';
 import { z } from 'zod';
-import type { Address, CustomerFields } from '../../../contracts/records.ts';
+import type { Address, CustomerFields } from '../../../records/customers.ts';
 import { isLongerThan } from '../../../domain/reference/characters.ts';
 import { countryCodeOf } from '../../../domain/reference/countries.ts';
 import type { MappedRecord, ProviderRecord, PullPlan, ResourceMapping, ResourceSession } from '../../provider.ts';

@@ -1,5 +1,5 @@
 import type { Stripe } from 'stripe';
-import type { InvoiceFields, InvoiceLine } from '../../../contracts/records.ts';
+import type { InvoiceFields, InvoiceLine } from '../../../records/invoices.ts';
 import { fewAtATime } from '../../few-at-a-time.ts';
 import { rejectionOf } from '../../items.ts';
 import type { ListQuery, ProviderPage, ProviderRecord, PullPlan, ResourceSession } from '../../provider.ts';

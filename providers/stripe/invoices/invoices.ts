@@ -1,6 +1,6 @@
 import type { Stripe } from 'stripe';
 import type { z } from 'zod';
-import type { TransactionLine } from '../../../contracts/records.ts';
+import type { TransactionLine } from '../../../records/transactions.ts';
 import type { ProviderAmendment } from '../../provider.ts';
 import { tellable } from '../transactions/amounts.ts';
 import { startingAfter, wholePage } from '../http/lists.ts';

@@ -1,4 +1,4 @@
-import type { ProductFields } from '../../../contracts/records.ts';
+import type { ProductFields } from '../../../records/products.ts';
 import { isLongerThan } from '../../../domain/reference/characters.ts';
 import type { MappedRecord, ProviderRecord, PullPlan, ResourceMapping } from '../../provider.ts';
 import { toStripeAmount } from '../transactions/amounts.ts';

@@ -1,5 +1,5 @@
-import type { TransactionFields, TransactionStatus } from '../../../contracts/records.ts';
-import type { ProviderRecord, PullPlan, TransactionRefs } from '../../provider.ts';
+import type { TransactionFields, TransactionStatus } from '../../../records/transactions.ts';
+import type { ProviderRecord, PullPlan, RecordRefs } from '../../provider.ts';
 import { tellable } from './amounts.ts';
 import type {
   ExpandableMovement,
@@ -48,7 +48,7 @@ interface Told {
   readonly currency: string;
   /** The movement of the balance that this is; null where there is none, or where it is only named. */
   readonly movement: Movement | null;
-  readonly refs: TransactionRefs;
+  readonly refs: RecordRefs;
   /** Null entries are left out. */
   readonly facts: Readonly<Record<string, string | null>>;
   readonly metadata: Readonly<Record<string, string>>;

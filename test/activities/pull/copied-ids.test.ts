@@ -3,6 +3,7 @@ import type { SyncId } from '../../../contracts/ids.ts';
 import { createRecordStore } from '../../../db/records/record-store.ts';
 import type { TestVenue } from '../../support/worlds/sync-world.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
+import { products } from '../../../records/products.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 
@@ -19,9 +20,7 @@ describe('objects at the provider that carry one id of ours', () => {
     await world.stripe.reset();
     await world.stripe.limits({ requestsPerSecond: 0 });
     venue = await world.aVenue();
-    await createRecordStore(world.database.db, 'products').upsertMany(venue.venueId, [
-      { sourceId: 'mug', name: 'Mug' },
-    ]);
+    await createRecordStore(world.database.db, products).upsertMany(venue.venueId, [{ sourceId: 'mug', name: 'Mug' }]);
     recordId = (
       await world.database.admin<{ id: string }[]>`select id from products where venue_id = ${venue.venueId}`
     )[0]!.id;
@@ -103,7 +102,7 @@ describe('objects at the provider that carry one id of ours', () => {
     const [copy] = await world
       .callStripe<{ data: readonly { id: string }[] }>('GET', 'products')
       .then(({ data }) => data);
-    await createRecordStore(world.database.db, 'products').upsertMany(venue.venueId, [
+    await createRecordStore(world.database.db, products).upsertMany(venue.venueId, [
       { sourceId: 'blue', name: 'Mug, blue' },
     ]);
     const other = (

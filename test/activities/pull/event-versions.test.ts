@@ -6,6 +6,8 @@ import { objectsOf } from '../../support/sandbox/answer-editing-proxy.ts';
 import type { ProxiedAnswer } from '../../support/sandbox/answer-editing-proxy.ts';
 import type { TestVenue } from '../../support/worlds/sync-world.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
+import { transactions as transactionKind } from '../../../records/transactions.ts';
+import type { TransactionFields } from '../../../records/transactions.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 
@@ -14,11 +16,11 @@ const TRANSACTIONS = { resource: 'transactions' } as const;
 describe('an incremental pull of events of another API version', () => {
   let world: World;
   let venue: TestVenue;
-  let transactions: RecordStore<'transactions'>;
+  let transactions: RecordStore<TransactionFields>;
 
   beforeAll(async () => {
     world = await createSyncWorld({ withProxy: true });
-    transactions = createRecordStore(world.database.db, 'transactions');
+    transactions = createRecordStore(world.database.db, transactionKind);
   });
   afterAll(() => world.close());
   beforeEach(async () => {

@@ -3,6 +3,7 @@ import { createRecordStore } from '../../../db/records/record-store.ts';
 import type { RecordFilter } from '../../../db/records/record-store.ts';
 import type { TestVenue } from '../../support/worlds/sync-world.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
+import { invoices } from '../../../records/invoices.ts';
 
 const INVOICES = { resource: 'invoices' } as const;
 
@@ -22,7 +23,7 @@ describe('a pull of invoices', () => {
   const pull = (mode: 'full' | 'incremental' = 'full', of = venue) => world.sync(of, 'pull', mode, INVOICES);
   const held = async (filter: Partial<RecordFilter> = {}, of = venue) =>
     (
-      await createRecordStore(world.database.db, 'invoices').list(
+      await createRecordStore(world.database.db, invoices).list(
         of.venueId,
         { includeDeleted: true, ...filter },
         { limit: 200, after: null },

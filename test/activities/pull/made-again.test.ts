@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { RECORD_KINDS } from '../../../records/registry.ts';
 import type { Resource, SyncMode } from '../../../contracts/providers.ts';
 import { createRecordStore } from '../../../db/records/record-store.ts';
 import type { TestVenue } from '../../support/worlds/sync-world.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
+import { products } from '../../../records/products.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 
@@ -12,7 +14,7 @@ let world: World;
 let venue: TestVenue;
 
 const recordsOf = (resource: Resource) =>
-  createRecordStore(world.database.db, resource)
+  createRecordStore(world.database.db, RECORD_KINDS.get(resource))
     .list(venue.venueId, { includeDeleted: true }, { limit: 50, after: null })
     .then(({ data }) => data);
 const pull = (mode: SyncMode, resource: Resource) => world.sync(venue, 'pull', mode, { resource });
@@ -31,7 +33,7 @@ describe('a product that is deleted and made again under its id', () => {
   const drop = () => world.callStripe('DELETE', 'products/vip');
   const vip = async () => {
     const all = (await recordsOf('products')).map((one) => ({
-      name: 'name' in one ? one.name : null,
+      name: 'name' in one ? one['name'] : null,
       deleted: one.deletedAt !== null,
       state: one.links[0]?.state,
       version: one.version,
@@ -131,7 +133,7 @@ describe('a product that is deleted and made again under its id', () => {
     await pull('full', 'products');
     expect(
       (await recordsOf('products'))
-        .map((one) => ('name' in one && one.deletedAt === null ? one.name : null))
+        .map((one) => ('name' in one && one.deletedAt === null ? one['name'] : null))
         .filter((name) => name !== null),
     ).toEqual(['V2']);
   });
@@ -157,14 +159,14 @@ describe('a product that is deleted and made again under its id', () => {
     await drop();
     await pull('full', 'products');
     const [record] = await recordsOf('products');
-    await createRecordStore(world.database.db, 'products').upsertMany(venue.venueId, [
+    await createRecordStore(world.database.db, products).upsertMany(venue.venueId, [
       { sourceId: record!.sourceId, name: 'Loaded again' },
     ]);
     await push('full', 'products');
     await make('V2');
     await pull('full', 'products');
     const all = await recordsOf('products');
-    expect(all.map((one) => ('name' in one ? one.name : null)).sort()).toEqual(['Loaded again', 'V2']);
+    expect(all.map((one) => ('name' in one ? one['name'] : null)).sort()).toEqual(['Loaded again', 'V2']);
     expect(new Set(all.map(({ sourceId }) => sourceId)).size).toBe(2);
     expect(all.every(({ deletedAt, links }) => deletedAt === null && links[0]?.state === 'linked')).toBe(true);
   });

@@ -4,6 +4,7 @@ import { createRecordStore } from '../../../db/records/record-store.ts';
 import { createTransactionSummaryStore } from '../../../db/records/transaction-summary-store.ts';
 import type { TestVenue } from '../../support/worlds/sync-world.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
+import { transactions } from '../../../records/transactions.ts';
 
 const TRANSACTIONS = { resource: 'transactions' } as const;
 const DAY_MS = 86_400_000;
@@ -42,7 +43,7 @@ describe('the sums of a venue’s transactions', () => {
   const pull = (mode: 'full' | 'incremental') => world.sync(venue, 'pull', mode, TRANSACTIONS);
   const held = async () =>
     (
-      await createRecordStore(world.database.db, 'transactions').list(
+      await createRecordStore(world.database.db, transactions).list(
         venue.venueId,
         { includeDeleted: false },
         { limit: 200, after: null },

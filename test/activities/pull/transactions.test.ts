@@ -4,6 +4,8 @@ import { createRecordStore } from '../../../db/records/record-store.ts';
 import type { RecordStore } from '../../../db/records/record-store.ts';
 import type { TestVenue } from '../../support/worlds/sync-world.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
+import { transactions as transactionKind } from '../../../records/transactions.ts';
+import type { TransactionFields } from '../../../records/transactions.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 
@@ -12,11 +14,11 @@ const TRANSACTIONS = { resource: 'transactions' } as const;
 describe('a pull of transactions', () => {
   let world: World;
   let venue: TestVenue;
-  let transactions: RecordStore<'transactions'>;
+  let transactions: RecordStore<TransactionFields>;
 
   beforeAll(async () => {
     world = await createSyncWorld();
-    transactions = createRecordStore(world.database.db, 'transactions');
+    transactions = createRecordStore(world.database.db, transactionKind);
   });
   afterAll(() => world.close());
   beforeEach(async () => {

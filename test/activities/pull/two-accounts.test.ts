@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { RECORD_KINDS } from '../../../records/registry.ts';
 import type { Resource, SyncMode } from '../../../contracts/providers.ts';
-import { createDisconnectionStore, FIRST_DELETION } from '../../../db/connections/disconnection-store.ts';
+import { createDisconnectionStore } from '../../../db/connections/disconnection-store.ts';
 import { createRecordStore } from '../../../db/records/record-store.ts';
 import type { TestVenue } from '../../support/worlds/sync-world.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
+import { products as productKind } from '../../../records/products.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 interface Account {
@@ -68,20 +70,13 @@ describe('two accounts of one venue that hold objects with equal ids', () => {
       'GET',
       'products/house-red?expand[]=default_price',
     );
-  const tables = {
-    products: 'products',
-    customers: 'customers',
-    inventory: 'inventory_levels',
-    transactions: 'transactions',
-    invoices: 'invoices',
-  } as const;
   /** Records that are tied to the connection. */
   const tied = async (of: TestVenue, resource: Resource) => {
     const { admin } = world.database;
     return [
       ...(await admin<Held[]>`
       select c.*, c.source_id as "sourceId", c.deleted_at is not null as deleted, l.external_id as "externalId", l.state
-      from record_links l join ${admin(tables[resource])} c on c.id = l.record_id
+      from record_links l join ${admin(RECORD_KINDS.get(resource).table)} c on c.id = l.record_id
       where l.connection_id = ${of.connectionId} and l.resource = ${resource} order by l.external_id`),
     ];
   };
@@ -114,7 +109,7 @@ describe('two accounts of one venue that hold objects with equal ids', () => {
     expect(red).toMatchObject({ name: 'Red', amount_minor: '900', currency: 'USD', externalId: 'house-red' });
     expect(rouge).toMatchObject({ name: 'Rouge', amount_minor: '4200', currency: 'EUR', externalId: 'house-red' });
 
-    const products = createRecordStore(world.database.db, 'products');
+    const products = createRecordStore(world.database.db, productKind);
     await products.update(a.venueId, red!.id as never, { description: 'From the house' });
     expect((await push(a, 'products')).counts).toMatchObject({ rejected: 0, updated: 1 });
 
@@ -171,7 +166,7 @@ describe('two accounts of one venue that hold objects with equal ids', () => {
       const kept = await tied(b, resource);
       const store = createDisconnectionStore(world.database.db, world.audit);
       for (
-        let cursor: Awaited<ReturnType<typeof store.deleteSome>> | typeof FIRST_DELETION = FIRST_DELETION;
+        let cursor: Awaited<ReturnType<typeof store.deleteSome>> | typeof store.firstDeletion = store.firstDeletion;
         cursor !== null;
       )
         cursor = await store.deleteSome(a, cursor, 100);

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { RECORD_KINDS } from '../../../records/registry.ts';
 import type { RecordId } from '../../../contracts/ids.ts';
 import type { Resource, SyncMode } from '../../../contracts/providers.ts';
 import { createRecordStore } from '../../../db/records/record-store.ts';
 import type { TestVenue } from '../../support/worlds/sync-world.ts';
 import { aCustomer, createSyncWorld } from '../../support/worlds/sync-world.ts';
+import { products as productKind } from '../../../records/products.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 
@@ -11,7 +13,7 @@ let world: World;
 let venue: TestVenue;
 
 const recordsOf = (resource: Resource) =>
-  createRecordStore(world.database.db, resource)
+  createRecordStore(world.database.db, RECORD_KINDS.get(resource))
     .list(venue.venueId, { includeDeleted: true }, { limit: 50, after: null })
     .then(({ data }) => data);
 const pull = (mode: SyncMode = 'full', resource: Resource = 'customers') =>
@@ -221,7 +223,7 @@ describe('a record that its provider deleted and the venue wrote again', () => {
   });
 
   it('is an archived product, and deleted while it was archived', async () => {
-    const products = createRecordStore(world.database.db, 'products');
+    const products = createRecordStore(world.database.db, productKind);
     const loadProduct = () => products.upsertMany(venue.venueId, [{ sourceId: 'mug', name: 'Mug' }]);
     await loadProduct();
     await push('full', 'products');

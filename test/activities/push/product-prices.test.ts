@@ -3,6 +3,8 @@ import { createRecordStore } from '../../../db/records/record-store.ts';
 import type { RecordStore } from '../../../db/records/record-store.ts';
 import type { TestVenue } from '../../support/worlds/sync-world.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
+import { products as productKind } from '../../../records/products.ts';
+import type { ProductFields } from '../../../records/products.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 type Form = Readonly<Record<string, string>>;
@@ -24,11 +26,11 @@ const BALLOON = '🎈';
 describe('a push of products and the prices that others set at Stripe', () => {
   let world: World;
   let venue: TestVenue;
-  let products: RecordStore<'products'>;
+  let products: RecordStore<ProductFields>;
 
   beforeAll(async () => {
     world = await createSyncWorld();
-    products = createRecordStore(world.database.db, 'products');
+    products = createRecordStore(world.database.db, productKind);
   });
   afterAll(() => world.close());
   beforeEach(async () => {

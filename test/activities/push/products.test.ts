@@ -3,6 +3,8 @@ import { createRecordStore } from '../../../db/records/record-store.ts';
 import type { RecordStore } from '../../../db/records/record-store.ts';
 import type { TestVenue } from '../../support/worlds/sync-world.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
+import { products as productKind } from '../../../records/products.ts';
+import type { ProductFields } from '../../../records/products.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 
@@ -33,11 +35,11 @@ const aProduct = (index: number, more: object = {}) => ({
 describe('a sync of products', () => {
   let world: World;
   let venue: TestVenue;
-  let products: RecordStore<'products'>;
+  let products: RecordStore<ProductFields>;
 
   beforeAll(async () => {
     world = await createSyncWorld();
-    products = createRecordStore(world.database.db, 'products');
+    products = createRecordStore(world.database.db, productKind);
   });
   afterAll(() => world.close());
   beforeEach(async () => {

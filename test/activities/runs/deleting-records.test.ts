@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { createDisconnectingActivities } from '../../../activities/connections/disconnect.ts';
 import type { DeletionCursor } from '../../../contracts/connections.ts';
 import { createAuditStore } from '../../../db/core/audit-store.ts';
-import { FIRST_DELETION, createDisconnectionStore } from '../../../db/connections/disconnection-store.ts';
+import { createDisconnectionStore } from '../../../db/connections/disconnection-store.ts';
 import type { DisconnectionStore } from '../../../db/connections/disconnection-store.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
 import type { TestVenue } from '../../support/worlds/sync-world.ts';
@@ -96,7 +96,7 @@ describe('deleting the records of a connection', () => {
     await new MockActivityEnvironment({ heartbeatDetails: beats.at(-1) }).run(activity(watched), {
       ...venue,
       requestedBy: 'an-admin',
-      cursor: FIRST_DELETION,
+      cursor: store.firstDeletion,
     });
     expect(asked[0]).toEqual(beats.at(-1));
     expect(await left(venue)).toBe(1_100);

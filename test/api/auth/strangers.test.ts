@@ -4,12 +4,11 @@ import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Endpoint } from '../../../api/http/endpoint.ts';
 import { ROLES } from '../../../api/auth/caller.ts';
-import { RECORD_KINDS } from '../../../api/schemas/records/index.ts';
-import { RESOURCES } from '../../../contracts/providers.ts';
 import type { ConnectionId, VenueId } from '../../../contracts/ids.ts';
 import type { Resource } from '../../../contracts/providers.ts';
 import { aKey, aToken, createApiWorld, JWT_SECRET } from '../api-world.ts';
 import type { ApiWorld, SendOptions } from '../api-world.ts';
+import { RECORD_KINDS } from '../../../records/registry.ts';
 
 let api: ApiWorld;
 let venueId: string;
@@ -33,7 +32,7 @@ beforeAll(async () => {
     { timing: { everyMs: 3_600_000 }, jitterMs: 0 },
   );
   const records = await Promise.all(
-    RESOURCES.map(async (resource) => [ID_NAMES[resource], await aRecord(resource)] as const),
+    RECORD_KINDS.all.map(async ({ name, idName }) => [idName, await aRecord(name)] as const),
   );
   const sync = await api.send('POST', `/v1/venues/${venueId}/syncs`, { json: aSync(connectionId) });
   ids = {
@@ -48,14 +47,6 @@ beforeAll(async () => {
   };
 });
 afterAll(() => api.close());
-
-const ID_NAMES = {
-  products: 'productId',
-  customers: 'customerId',
-  inventory: 'inventoryId',
-  transactions: 'transactionId',
-  invoices: 'invoiceId',
-} as const;
 
 /** What makes a record whole. */
 const FIELDS: Readonly<Record<Resource, object>> = {
@@ -96,10 +87,7 @@ function bodyOf(endpoint: Endpoint): SendOptions {
     createVenue: { name: 'New', timeZone: 'UTC', currency: 'EUR' },
     changeVenue: { name: 'Changed' },
     ...Object.fromEntries(
-      RESOURCES.flatMap((resource) => {
-        const {
-          words: { one, many },
-        } = RECORD_KINDS[resource];
+      RECORD_KINDS.all.flatMap(({ name: resource, words: { one, many } }) => {
         return [
           [`load${many}`, { records: [{ sourceId: 'b', ...FIELDS[resource] }] }],
           [`replace${one}`, FIELDS[resource]],

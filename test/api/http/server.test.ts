@@ -1,3 +1,4 @@
+import { customers } from '../../../records/customers.ts';
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -83,7 +84,7 @@ describe('the server', () => {
       finish = resolve;
     });
     const list = vi
-      .spyOn(world.records.customers, 'list')
+      .spyOn(world.records.of(customers), 'list')
       .mockImplementationOnce(() => finished.then(() => ({ data: [], next: null })));
     const slow = world.send('GET', `/v1/venues/${venueId}/records/customers`);
     await until(() => list.mock.calls.length > 0, { limitMs: 10_000, what: 'the request is in hand' });

@@ -1,12 +1,13 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isDatabaseBusy } from '../../../db/core/outage.ts';
-import { createRecordStores } from '../../../db/records/record-store.ts';
+import { createRecordStore } from '../../../db/records/record-store.ts';
 import { VenueBusyError } from '../../../db/core/venue-busy-error.ts';
 import { openDatabase, withVenue } from '../../../db/core/venue-scope.ts';
 import type { Database } from '../../../db/core/venue-scope.ts';
 import { aKey, createApiWorld, WIDE_LIMITS } from '../api-world.ts';
 import type { ApiWorld } from '../api-world.ts';
+import { customers } from '../../../records/customers.ts';
 
 let api: ApiWorld;
 
@@ -29,8 +30,8 @@ describe('the pool of database connections', () => {
       applicationName: 'shares',
     });
     const [a, b] = [await api.aVenue(), await api.aVenue()];
-    const records = createRecordStores(db);
-    await records.customers.upsertMany(a, [{ sourceId: 'locked' }]);
+    const records = createRecordStore(db, customers);
+    await records.upsertMany(a, [{ sourceId: 'locked' }]);
     const locked = Promise.withResolvers<undefined>();
     const letGo = Promise.withResolvers<undefined>();
     const holding = api.database.admin.begin(async (tx) => {
@@ -40,9 +41,9 @@ describe('the pool of database connections', () => {
     });
     await locked.promise;
     const waiting = Array.from({ length: 10 }, (_, index) =>
-      records.customers.upsertMany(a, [{ sourceId: 'locked', name: `${index}` }]),
+      records.upsertMany(a, [{ sourceId: 'locked', name: `${index}` }]),
     );
-    expect(await records.customers.upsertMany(b, [{ sourceId: 'free' }])).toEqual(['created']);
+    expect(await records.upsertMany(b, [{ sourceId: 'free' }])).toEqual(['created']);
     letGo.resolve(undefined);
     await holding;
     expect(await Promise.all(waiting)).toHaveLength(10);

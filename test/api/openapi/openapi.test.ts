@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PROBLEMS } from '../../../api/errors/problems.ts';
+import { problemsOf } from '../../../api/errors/problems.ts';
+import { RECORD_KINDS } from '../../../records/registry.ts';
 import { createApiWorld } from '../api-world.ts';
 import type { ApiWorld } from '../api-world.ts';
 
@@ -89,7 +90,7 @@ describe('the OpenAPI document', () => {
     const described = new Set([...JSON.stringify(document.paths).matchAll(/`([a-z-]+)`: /g)].map(([, code]) => code));
     const outside = ['not-found', 'method-not-allowed', 'headers-too-large'];
     expect(
-      Object.keys(PROBLEMS)
+      Object.keys(problemsOf(RECORD_KINDS))
         .filter((code) => !described.has(code))
         .sort(),
     ).toEqual(outside.sort());
@@ -214,7 +215,7 @@ describe('the reference page', () => {
     const { pathname, hash } = new URL(problem.type);
     const page = await api.send('GET', pathname, { token: null });
     expect(page.text).toContain(`id="${hash.slice(1)}"`);
-    for (const code of Object.keys(PROBLEMS)) expect(page.text).toContain(`id="${code}"`);
+    for (const code of Object.keys(problemsOf(RECORD_KINDS))) expect(page.text).toContain(`id="${code}"`);
   });
 });
 
@@ -226,7 +227,7 @@ describe('docs/errors.md', () => {
       const [heading, , facts, , remedy] = section.split('\n');
       return { heading, facts, remedy };
     });
-    const expected = Object.entries(PROBLEMS).map(([code, { status, title, meaning, remedy }]) => ({
+    const expected = Object.entries(problemsOf(RECORD_KINDS)).map(([code, { status, title, meaning, remedy }]) => ({
       heading: code,
       facts: `**${status} · ${title}.** ${meaning}`,
       remedy: `What to do: ${remedy}`,

@@ -1,8 +1,8 @@
-import type { Resource } from '../../../contracts/providers.ts';
+import type { KindName } from '../../support/record-types.ts';
 
 /** All fields of each resource; what a whole record cannot be without; and what a record without the rest looks like. */
 export const EXAMPLES: Readonly<
-  Record<Resource, { readonly full: object; readonly required: object; readonly rest: object }>
+  Record<KindName, { readonly full: object; readonly required: object; readonly rest: object }>
 > = {
   products: {
     full: {

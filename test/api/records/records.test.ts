@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { RESOURCES } from '../../../contracts/providers.ts';
 import type { Resource } from '../../../contracts/providers.ts';
 import { aToken, createApiWorld, pathsOf } from '../api-world.ts';
 import type { ApiWorld } from '../api-world.ts';
 import { EXAMPLES } from './record-examples.ts';
+import { KIND_NAMES } from '../../support/record-types.ts';
 
 let api: ApiWorld;
 let venueId: string;
@@ -23,7 +23,7 @@ const list = async (resource: Resource, query = '') => (await api.send('GET', `$
 const itemOf = async (resource: Resource, sourceId: string) =>
   `${pathOf(resource)}/${(await list(resource, `?includeDeleted=true&sourceId=${sourceId}`))[0]?.id ?? ''}`;
 
-describe.each(RESOURCES)('records of %s', (resource) => {
+describe.each(KIND_NAMES)('records of %s', (resource) => {
   const { full, required, rest } = EXAMPLES[resource];
 
   it('come back as they were sent, with everything that a record carries and nothing else', async () => {
@@ -139,7 +139,7 @@ describe.each(RESOURCES)('records of %s', (resource) => {
     const item = await itemOf(resource, 'a');
     const other = await api.aVenue();
     const id = item.split('/').at(-1) ?? '';
-    const elsewhere = RESOURCES.find((one) => one !== resource) ?? resource;
+    const elsewhere = KIND_NAMES.find((one) => one !== resource) ?? resource;
     for (const path of [
       `${pathOf(resource, other)}/${id}`,
       `${pathOf(elsewhere)}/${id}`,

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createRecordStores } from '../../../db/records/record-store.ts';
+import { createRecordStore, createRecordStores } from '../../../db/records/record-store.ts';
 import { createVenueStore } from '../../../db/core/venue-store.ts';
 import { withVenue } from '../../../db/core/venue-scope.ts';
 import type { Resource } from '../../../contracts/providers.ts';
@@ -9,6 +9,8 @@ import { createSyncWorld } from '../../support/worlds/sync-world.ts';
 import type { TestVenue } from '../../support/worlds/sync-world.ts';
 import { createApiWorld, pathsOf } from '../api-world.ts';
 import type { ApiWorld } from '../api-world.ts';
+import { inventory } from '../../../records/inventory.ts';
+import { RECORD_KINDS } from '../../../records/registry.ts';
 
 type SyncWorld = Awaited<ReturnType<typeof createSyncWorld>>;
 type Shown = Readonly<Record<string, unknown>> & { readonly id: string; readonly version: number };
@@ -85,7 +87,9 @@ describe('a record that a pull has stored', () => {
   beforeAll(async () => {
     world = await createSyncWorld();
     const { db } = world.database;
-    api = await createApiWorld({ deps: { records: createRecordStores(db), venues: createVenueStore(db) } });
+    api = await createApiWorld({
+      deps: { records: createRecordStores(db, RECORD_KINDS), venues: createVenueStore(db) },
+    });
   });
   afterAll(() => Promise.all([world.close(), api.close()]));
   beforeEach(async () => {
@@ -158,7 +162,7 @@ describe('a record that a pull has stored', () => {
   });
 
   it('is accepted with a quantity that has more digits than one may send', async () => {
-    await createRecordStores(world.database.db).inventory.upsertMany(venue.venueId, [
+    await createRecordStore(world.database.db, inventory).upsertMany(venue.venueId, [
       {
         sourceId: 'i',
         productSourceId: 'p'.repeat(400),

@@ -1,73 +1,16 @@
 import { readdir } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RecordId } from '../../../contracts/ids.ts';
-import { RESOURCES } from '../../../contracts/providers.ts';
-import type { Resource } from '../../../contracts/providers.ts';
-import type { FieldsOf, RecordFields } from '../../../contracts/records.ts';
+import type { RecordFields } from '../../../records/record-kind.ts';
 import { migrateDown, migrateUp } from '../../../db/core/migrate.ts';
 import type { PulledRecord } from '../../../db/pull/pulled-record.ts';
-import { RECORD_TABLES } from '../../../db/records/record-tables.ts';
 import type { RunScope } from '../../../db/runs/run-scope.ts';
 import { createEmptyDatabase } from '../../support/services/database.ts';
 import type { TestDatabase } from '../../support/services/database.ts';
 import type { TestVenue } from '../../support/worlds/sync-world.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
-
-const FIELDS: { readonly [R in Resource]: (who: string) => FieldsOf[R] } = {
-  products: (who) => ({
-    name: who,
-    description: null,
-    sku: null,
-    amountMinor: null,
-    currency: null,
-    active: true,
-    taxable: null,
-    images: [],
-    metadata: { who },
-  }),
-  customers: (who) => ({
-    name: who,
-    email: null,
-    phone: null,
-    address: null,
-    marketingConsent: null,
-    metadata: { who },
-  }),
-  inventory: (who) => ({
-    productSourceId: 'p',
-    location: 'shelf',
-    quantity: '1',
-    countedAt: '2026-11-01T00:00:00.000Z',
-    metadata: { who },
-  }),
-  transactions: (who) => ({
-    ...{
-      kind: 'payment',
-      occurredAt: '2026-11-01T00:00:00.000Z',
-      amountMinor: 1,
-      currency: 'EUR',
-      feeMinor: null,
-      status: 'succeeded',
-      posted: null,
-    },
-    ...{ customerSourceId: null, relatedTransactionId: null, lines: [], metadata: { who } },
-  }),
-  invoices: (who) => ({
-    ...{
-      number: who,
-      status: 'open',
-      issuedAt: null,
-      dueAt: null,
-      customerSourceId: null,
-      currency: 'EUR',
-      subtotalMinor: 1,
-      taxMinor: 0,
-      totalMinor: 1,
-      amountDueMinor: 1,
-    },
-    ...{ lines: [], metadata: { who } },
-  }),
-};
+import { createLoyaltyCards, KINDS_WITH_CARDS } from '../../made-up/loyalty-cards.ts';
+import { markedField, markOf, plainRecord } from '../../support/record-values.ts';
 
 const aPulled = (externalId: string, fields: RecordFields, recordId: RecordId | null = null): PulledRecord => ({
   ...{
@@ -86,111 +29,116 @@ const aPulled = (externalId: string, fields: RecordFields, recordId: RecordId | 
   contentFingerprint: () => JSON.stringify(fields),
 });
 
-describe.each(RESOURCES)('pulled %s of two connections', (resource) => {
-  let world: Awaited<ReturnType<typeof createSyncWorld>>;
-  let a: TestVenue;
-  let b: TestVenue;
-  beforeAll(async () => {
-    world = await createSyncWorld();
-  });
-  afterAll(() => world.close());
-  beforeEach(async () => {
-    a = await world.aVenue();
-    b = await world.connect(a.venueId, { secretKey: 'sk_test_of_nobody' });
-  });
-
-  async function pull(of: TestVenue, ...records: readonly PulledRecord[]): Promise<void> {
-    const input = await world.open(of, 'pull', 'full', { resource });
-    const { fence, account } = await world.progress.takeOver(input, null);
-    const scope: RunScope = { ...input, fence, account };
-    await world.pulls.commit(scope, {
-      records,
-      amendments: [],
-      rejections: [],
-      anomalies: [],
-      handOff: false,
-      checkpoint: null,
-      providerCalls: 1,
-      ratePerSecond: 1,
+describe.each(KINDS_WITH_CARDS.all.map((kind) => [kind.name, kind] as const))(
+  'pulled %s of two connections',
+  (resource, kind) => {
+    let world: Awaited<ReturnType<typeof createSyncWorld>>;
+    let a: TestVenue;
+    let b: TestVenue;
+    beforeAll(async () => {
+      world = await createSyncWorld({ kinds: KINDS_WITH_CARDS });
+      await createLoyaltyCards(world.database.admin);
     });
-    await world.finish(input);
-  }
-  const table = () => world.database.admin(RECORD_TABLES[resource].name);
-  const tied = async (of: TestVenue) => [
-    ...(await world.database.admin<{ id: RecordId; source_id: string; who: string; deleted: boolean }[]>`
-      select c.id, c.source_id, c.metadata ->> 'who' as who, c.deleted_at is not null as deleted
-      from record_links l join ${table()} c on c.id = l.record_id where l.connection_id = ${of.connectionId} and l.resource = ${resource} order by l.external_id`),
-  ];
-  const count = async () =>
-    Number(
-      (await world.database.admin`select count(*) as count from ${table()} where venue_id = ${a.venueId}`)[0]?.[
-        'count'
-      ],
-    );
-  const dropLinks = (of: TestVenue) =>
-    world.database.admin`delete from record_links where connection_id = ${of.connectionId}`;
-  /** As the release before named what a pull created. */
-  const renamed = (sourceId: string) =>
-    world.database.admin`update ${table()} set source_id = ${sourceId} where venue_id = ${a.venueId}`;
-  const of = (who: string, recordId: RecordId | null = null) => aPulled('same', FIELDS[resource](who), recordId);
+    afterAll(() => world.close());
+    beforeEach(async () => {
+      a = await world.aVenue();
+      b = await world.connect(a.venueId, { secretKey: 'sk_test_of_nobody' });
+    });
 
-  it('are two records for equal ids', async () => {
-    await pull(a, of('A'));
-    await pull(b, of('B'));
-    await pull(a, of('A'));
-    expect((await tied(a)).map(({ who }) => who)).toEqual(['A']);
-    expect((await tied(b)).map(({ who }) => who)).toEqual(['B']);
-    expect((await tied(a))[0]?.source_id).toBe(world.pulledId(a, 'same'));
-    expect(await count()).toBe(2);
-  });
+    async function pull(of: TestVenue, ...records: readonly PulledRecord[]): Promise<void> {
+      const input = await world.open(of, 'pull', 'full', { resource });
+      const { fence, account } = await world.progress.takeOver(input, null);
+      const scope: RunScope = { ...input, fence, account };
+      await world.pulls.commit(scope, {
+        records,
+        amendments: [],
+        rejections: [],
+        anomalies: [],
+        handOff: false,
+        checkpoint: null,
+        providerCalls: 1,
+        ratePerSecond: 1,
+      });
+      await world.finish(input);
+    }
+    const table = () => world.database.admin(kind.table);
+    const tied = async (of: TestVenue) => {
+      const rows = await world.database.admin<{ id: RecordId; source_id: string; marked: unknown; deleted: boolean }[]>`
+      select c.id, c.source_id, c.${world.database.admin(markedField(kind))} as marked, c.deleted_at is not null as deleted
+      from record_links l join ${table()} c on c.id = l.record_id where l.connection_id = ${of.connectionId} and l.resource = ${resource} order by l.external_id`;
+      return rows.map(({ marked, ...row }) => ({ ...row, who: markOf(kind, { [markedField(kind)]: marked }) }));
+    };
+    const count = async () =>
+      Number(
+        (await world.database.admin`select count(*) as count from ${table()} where venue_id = ${a.venueId}`)[0]?.[
+          'count'
+        ],
+      );
+    const dropLinks = (of: TestVenue) =>
+      world.database.admin`delete from record_links where connection_id = ${of.connectionId}`;
+    /** As the release before named what a pull created. */
+    const renamed = (sourceId: string) =>
+      world.database.admin`update ${table()} set source_id = ${sourceId} where venue_id = ${a.venueId}`;
+    const of = (who: string, recordId: RecordId | null = null) => aPulled('same', plainRecord(kind, who), recordId);
 
-  it('keep the sourceId that an earlier release gave them, found by their link', async () => {
-    await pull(a, of('A'));
-    await renamed('stripe:same');
-    await pull(a, of('A2'));
-    await pull(b, of('B'));
-    expect(await tied(a)).toMatchObject([{ who: 'A2', source_id: 'stripe:same' }]);
-    expect(await tied(b)).toMatchObject([{ who: 'B', source_id: world.pulledId(b, 'same') }]);
-  });
+    it('are two records for equal ids', async () => {
+      await pull(a, of('A'));
+      await pull(b, of('B'));
+      await pull(a, of('A'));
+      expect((await tied(a)).map(({ who }) => who)).toEqual(['A']);
+      expect((await tied(b)).map(({ who }) => who)).toEqual(['B']);
+      expect((await tied(a))[0]?.source_id).toBe(world.pulledId(a, 'same'));
+      expect(await count()).toBe(2);
+    });
 
-  it('are found again by that sourceId without their link where the venue has one account alone', async () => {
-    const alone = await world.aVenue();
-    await pull(alone, of('A'));
-    const [before] = await tied(alone);
-    await world.database.admin`update ${table()} set source_id = 'stripe:same' where id = ${before!.id}`;
-    await dropLinks(alone);
-    await pull(alone, of('A2'));
-    expect(await tied(alone)).toEqual([{ id: before?.id, source_id: 'stripe:same', who: 'A2', deleted: false }]);
-  });
+    it('keep the sourceId that an earlier release gave them, found by their link', async () => {
+      await pull(a, of('A'));
+      await renamed('stripe:same');
+      await pull(a, of('A2'));
+      await pull(b, of('B'));
+      expect(await tied(a)).toMatchObject([{ who: 'A2', source_id: 'stripe:same' }]);
+      expect(await tied(b)).toMatchObject([{ who: 'B', source_id: world.pulledId(b, 'same') }]);
+    });
 
-  it('are not found by that sourceId where they may be another account’s', async () => {
-    await pull(a, of('A'));
-    await renamed('stripe:same');
-    await dropLinks(a);
-    await pull(b, of('B'));
-    expect(await tied(b)).toMatchObject([{ who: 'B', source_id: world.pulledId(b, 'same') }]);
-    expect(await count()).toBe(2);
-  });
+    it('are found again by that sourceId without their link where the venue has one account alone', async () => {
+      const alone = await world.aVenue();
+      await pull(alone, of('A'));
+      const [before] = await tied(alone);
+      await world.database.admin`update ${table()} set source_id = 'stripe:same' where id = ${before!.id}`;
+      await dropLinks(alone);
+      await pull(alone, of('A2'));
+      expect(await tied(alone)).toEqual([{ id: before?.id, source_id: 'stripe:same', who: 'A2', deleted: false }]);
+    });
 
-  it('take a new sourceId when the record of that name is tied to another object by now', async () => {
-    await pull(a, of('A'));
-    await world.database.admin`update record_links set external_id = 'other' where connection_id = ${a.connectionId}`;
-    await pull(a, of('A2'), aPulled('third', FIELDS[resource]('A3')));
-    const all = await tied(a);
-    expect(all.map(({ who }) => who)).toEqual(['A', 'A2', 'A3']);
-    expect(new Set(all.map(({ source_id: sourceId }) => sourceId)).size).toBe(3);
-    expect(all[1]?.source_id).toBe(`${world.pulledId(a, 'same')}:${all[1]!.id}`);
-  });
+    it('are not found by that sourceId where they may be another account’s', async () => {
+      await pull(a, of('A'));
+      await renamed('stripe:same');
+      await dropLinks(a);
+      await pull(b, of('B'));
+      expect(await tied(b)).toMatchObject([{ who: 'B', source_id: world.pulledId(b, 'same') }]);
+      expect(await count()).toBe(2);
+    });
 
-  it('are not tied by a copied id of ours to a record with a remote record in the other account', async () => {
-    await pull(a, of('A'));
-    const [mine] = await tied(a);
-    await pull(b, of('B', mine!.id));
-    expect(await tied(a)).toMatchObject([{ who: 'A' }]);
-    expect(await tied(b)).toMatchObject([{ who: 'B' }]);
-    expect(await count()).toBe(2);
-  });
-});
+    it('take a new sourceId when the record of that name is tied to another object by now', async () => {
+      await pull(a, of('A'));
+      await world.database.admin`update record_links set external_id = 'other' where connection_id = ${a.connectionId}`;
+      await pull(a, of('A2'), aPulled('third', plainRecord(kind, 'A3')));
+      const all = await tied(a);
+      expect(all.map(({ who }) => who)).toEqual(['A', 'A2', 'A3']);
+      expect(new Set(all.map(({ source_id: sourceId }) => sourceId)).size).toBe(3);
+      expect(all[1]?.source_id).toBe(`${world.pulledId(a, 'same')}:${all[1]!.id}`);
+    });
+
+    it('are not tied by a copied id of ours to a record with a remote record in the other account', async () => {
+      await pull(a, of('A'));
+      const [mine] = await tied(a);
+      await pull(b, of('B', mine!.id));
+      expect(await tied(a)).toMatchObject([{ who: 'A' }]);
+      expect(await tied(b)).toMatchObject([{ who: 'B' }]);
+      expect(await count()).toBe(2);
+    });
+  },
+);
 
 describe('the migration to records by account', () => {
   let database: TestDatabase;
@@ -263,7 +211,7 @@ describe('the migration to records by account', () => {
     ]);
     const references = await admin<
       { source_id: string; customer_source_id: string | null }[]
-    >`select source_id, customer_source_id from transactions where customer_external_id is not null order by source_id`;
+    >`select source_id, customer_source_id from transactions where source_id like 'stripe:ch%' order by source_id`;
     expect(references.map((one) => one.customer_source_id)).toEqual([null, 'stripe:cus_1']);
   });
 });

@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module';
 import { getTableConfig } from 'drizzle-orm/pg-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import * as schema from '../../../db/schema/index.ts';
+import { tablesOf } from '../../../db/schema/tables.ts';
+import { RECORD_KINDS } from '../../../records/registry.ts';
 import { createEmptyDatabase, createTestDatabase } from '../../support/services/database.ts';
 import type { TestDatabase } from '../../support/services/database.ts';
 import { readCatalogue, readGrants } from './catalogue.ts';
@@ -13,6 +14,8 @@ interface DrizzleKit {
 }
 
 const { generateDrizzleJson, generateMigration } = createRequire(import.meta.url)('drizzle-kit/api') as DrizzleKit;
+
+const schema = tablesOf(RECORD_KINDS);
 
 describe('the schema', () => {
   let migrated: TestDatabase;

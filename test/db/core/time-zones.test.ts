@@ -8,6 +8,7 @@ import { TIME_ZONE_NAMES } from '../../../domain/schedule/time-zone-names.ts';
 import { createTestDatabase } from '../../support/services/database.ts';
 import type { TestDatabase } from '../../support/services/database.ts';
 import { aVenue } from '../builders.ts';
+import { transactions as transactionKind } from '../../../records/transactions.ts';
 
 // Postgres has a time zone database and an implementation of its own. As the session's zone, a name is never read as an abbreviation.
 
@@ -105,7 +106,7 @@ const INSTANTS: readonly string[] = Array.from({ length: 17_660 }, (_, index) =>
 
 /** Each of another amount, so that a day's sum tells which of them it has. */
 async function pay(venueId: VenueId, times: readonly string[]): Promise<void> {
-  const transactions = createRecordStore(database.db, 'transactions');
+  const transactions = createRecordStore(database.db, transactionKind);
   const payment = { kind: 'payment', currency: 'EUR', status: 'succeeded' } as const;
   for (let start = 0; start < times.length; start += 1_000) {
     await transactions.upsertMany(

@@ -6,13 +6,16 @@ import { createConnectionStore } from '../../../db/connections/connection-store.
 import type { Connection } from '../../../db/connections/connection-store.ts';
 import { createRecordStore } from '../../../db/records/record-store.ts';
 import { createSyncRunStore } from '../../../db/runs/sync-run-store.ts';
-import { customers } from '../../../db/schema/records/customers.ts';
+import { defineRecordTable } from '../../../db/schema/records/record-table.ts';
+import { customers as customersKind } from '../../../records/customers.ts';
 import { venues } from '../../../db/schema/venues.ts';
 import { withReach, withVenue } from '../../../db/core/venue-scope.ts';
 import { createVenueStore } from '../../../db/core/venue-store.ts';
 import { createTestDatabase } from '../../support/services/database.ts';
 import type { TestDatabase } from '../../support/services/database.ts';
 import { aConnection, aNewRun, aVenue } from '../builders.ts';
+
+const customers = defineRecordTable(customersKind);
 
 const FIRST_PAGE = { limit: 50, after: null };
 
@@ -26,7 +29,9 @@ describe('the scope of a venue', () => {
     mine = await aVenue(database.db);
     theirs = await aVenue(database.db);
     connection = await aConnection(database.db, mine);
-    await createRecordStore(database.db, 'customers').upsertMany(mine, [{ sourceId: 'c1', name: 'Ada', metadata: {} }]);
+    await createRecordStore(database.db, customersKind).upsertMany(mine, [
+      { sourceId: 'c1', name: 'Ada', metadata: {} },
+    ]);
     await createSyncRunStore(database.db).openOrJoin(aNewRun(connection));
     await createAuditStore(database.db).record({
       venueId: mine,
@@ -145,7 +150,7 @@ describe('the reach of a token', () => {
   it('covers the venues it names, all of them for *, and none of the records inside', async () => {
     const store = createVenueStore(database.db);
     const [one, two, three] = [await aVenue(database.db), await aVenue(database.db), await aVenue(database.db)];
-    await createRecordStore(database.db, 'customers').upsertMany(one, [{ sourceId: 'c1' }]);
+    await createRecordStore(database.db, customersKind).upsertMany(one, [{ sourceId: 'c1' }]);
 
     const ids = async (reach: Parameters<typeof store.list>[0]) =>
       (await store.list(reach, FIRST_PAGE)).data.map((venue) => venue.id);

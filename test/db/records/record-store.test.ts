@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RecordId, VenueId } from '../../../contracts/ids.ts';
-import type { CustomerFields } from '../../../contracts/records.ts';
+import type { CustomerFields } from '../../../records/customers.ts';
 import { createRecordStore, listQuery } from '../../../db/records/record-store.ts';
 import type { RecordFilter, RecordInput, RecordStore, UpsertVerdict } from '../../../db/records/record-store.ts';
 import { withVenue } from '../../../db/core/venue-scope.ts';
@@ -12,6 +12,7 @@ import type { TestDatabase } from '../../support/services/database.ts';
 import { aConnection, aVenue } from '../builders.ts';
 import { rowsRead } from '../core/query-plan.ts';
 import type { QueryPlan } from '../core/query-plan.ts';
+import { customers } from '../../../records/customers.ts';
 
 const ALL: RecordFilter = { includeDeleted: true };
 const LIVING: RecordFilter = { includeDeleted: false };
@@ -20,11 +21,11 @@ const ADDRESS = { line1: '1 High St', line2: null, city: 'Leeds', region: null, 
 
 describe('customers', () => {
   let database: TestDatabase;
-  let store: RecordStore<'customers'>;
+  let store: RecordStore<CustomerFields>;
   let venueId: VenueId;
   beforeAll(async () => {
     database = await createTestDatabase();
-    store = createRecordStore(database.db, 'customers');
+    store = createRecordStore(database.db, customers);
   });
   beforeEach(async () => {
     venueId = await aVenue(database.db);
@@ -154,7 +155,7 @@ describe('customers', () => {
 
   it('of a thousand a call are upserted at 10,000 a second or more', async () => {
     const batches = Array.from({ length: 10 }, (_, batch) =>
-      Array.from({ length: 1000 }, (_, index): RecordInput<'customers'> => ({
+      Array.from({ length: 1000 }, (_, index): RecordInput<CustomerFields> => ({
         sourceId: `c${batch * 1000 + index}`,
         name: `Name ${index}`,
         email: `c${index}@example.com`,
@@ -165,7 +166,7 @@ describe('customers', () => {
     const rates: Record<string, number> = {};
     const measure = async (
       name: string,
-      change: (record: RecordInput<'customers'>) => RecordInput<'customers'>,
+      change: (record: RecordInput<CustomerFields>) => RecordInput<CustomerFields>,
       verdict: UpsertVerdict,
     ) => {
       const startedAt = performance.now();
@@ -283,7 +284,7 @@ describe('customers', () => {
       [few, { sourceId: 'n7' }, 0],
     ] as const) {
       const query = listQuery(
-        'customers',
+        customers,
         { ...LIVING, connectionId: connection.id, ...filter },
         { limit: 50, after: null },
       );
@@ -328,7 +329,7 @@ describe('customers', () => {
         venueId = await aVenue(database.db);
         const model = new Map<string, CustomerFields & { version: number }>();
         for (const entries of batches) {
-          const records = entries.map(([sourceId, fields]): RecordInput<'customers'> => ({ sourceId, ...fields }));
+          const records = entries.map(([sourceId, fields]): RecordInput<CustomerFields> => ({ sourceId, ...fields }));
           const expected = records.map((record) => applyToModel(model, record));
           expect(await store.upsertMany(venueId, records)).toEqual(expected);
         }
@@ -356,7 +357,7 @@ const EMPTY: CustomerFields = {
 
 function applyToModel(
   model: Map<string, CustomerFields & { version: number }>,
-  { sourceId, ...changes }: RecordInput<'customers'>,
+  { sourceId, ...changes }: RecordInput<CustomerFields>,
 ): UpsertVerdict {
   const before = model.get(sourceId);
   const sent = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ConnectionId, VenueId } from '../../../contracts/ids.ts';
-import type { TransactionFields } from '../../../contracts/records.ts';
+import type { TransactionFields } from '../../../records/transactions.ts';
 import { createRecordStore } from '../../../db/records/record-store.ts';
 import type { RecordStore } from '../../../db/records/record-store.ts';
 import { createTransactionSummaryStore } from '../../../db/records/transaction-summary-store.ts';
@@ -8,18 +8,19 @@ import type { SummaryFilter, TransactionSummaryStore } from '../../../db/records
 import { createTestDatabase } from '../../support/services/database.ts';
 import type { TestDatabase } from '../../support/services/database.ts';
 import { aConnection, aVenue } from '../builders.ts';
+import { transactions as transactionKind } from '../../../records/transactions.ts';
 
 const ALL: SummaryFilter = { from: '2026-01-01', to: '2026-12-31', timeZone: 'Europe/Berlin', status: null };
 
 describe('sums of transactions', () => {
   let database: TestDatabase;
-  let transactions: RecordStore<'transactions'>;
+  let transactions: RecordStore<TransactionFields>;
   let summaries: TransactionSummaryStore;
   let venueId: VenueId;
   let count = 0;
   beforeAll(async () => {
     database = await createTestDatabase();
-    transactions = createRecordStore(database.db, 'transactions');
+    transactions = createRecordStore(database.db, transactionKind);
     summaries = createTransactionSummaryStore(database.db);
   });
   beforeEach(async () => {

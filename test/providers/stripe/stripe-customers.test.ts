@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { CustomerFields, RecordFields } from '../../../contracts/records.ts';
+import type { CustomerFields } from '../../../records/customers.ts';
+import type { RecordFields } from '../../../records/record-kind.ts';
 import { fingerprintOf } from '../../../domain/sync/fingerprint.ts';
 import type { ProviderRecord } from '../../../providers/provider.ts';
 import { customerSchema } from '../../../providers/stripe/http/responses.ts';

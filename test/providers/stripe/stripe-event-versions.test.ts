@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { TransactionFields } from '../../../contracts/records.ts';
+import type { TransactionFields } from '../../../records/transactions.ts';
 import type { ProviderPage, ProviderRecord } from '../../../providers/provider.ts';
 import { createStripeAdapter } from '../../../providers/stripe/adapter.ts';
 import { transactionPullPlan } from '../../../providers/stripe/transactions/transactions.ts';

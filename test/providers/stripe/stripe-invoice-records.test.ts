@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { InvoiceFields } from '../../../contracts/records.ts';
+import type { InvoiceFields } from '../../../records/invoices.ts';
 import type { ProviderRecord } from '../../../providers/provider.ts';
 import { toMainUnits } from '../../../providers/stripe/transactions/amounts.ts';
 import { allOf, createStripeWorld, readAll } from './stripe-world.ts';

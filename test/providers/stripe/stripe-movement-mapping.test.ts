@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { TransactionFields } from '../../../contracts/records.ts';
+import type { TransactionFields } from '../../../records/transactions.ts';
 import type { ProviderRecord } from '../../../providers/provider.ts';
 import { movementSchema } from '../../../providers/stripe/transactions/transaction-responses.ts';
 import type { StripeMovement } from '../../../providers/stripe/transactions/transaction-responses.ts';
@@ -124,7 +124,7 @@ describe('a movement of the balance', () => {
 
   it('that corrects a charge belongs to it, and tells it as well', () => {
     const records = movementRecords(movement({ id: 'txn_9', type: 'adjustment', amount: -30, source: CHARGE }), 1);
-    expect(records.map(({ externalId, refs }) => [externalId, refs?.related])).toEqual([
+    expect(records.map(({ externalId, refs }) => [externalId, refs?.['related']])).toEqual([
       ['ch_1', null],
       ['txn_9', 'ch_1'],
     ]);

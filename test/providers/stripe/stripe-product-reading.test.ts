@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { ProductFields } from '../../../contracts/records.ts';
+import type { ProductFields } from '../../../records/products.ts';
 import type { ProviderRecord } from '../../../providers/provider.ts';
 import { productMapping } from '../../../providers/stripe/products/products.ts';
 import { allOf, createStripeWorld, readAll, writerOf } from './stripe-world.ts';

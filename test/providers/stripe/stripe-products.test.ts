@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { ProductFields } from '../../../contracts/records.ts';
+import type { ProductFields } from '../../../records/products.ts';
 import { fingerprintOf } from '../../../domain/sync/fingerprint.ts';
 import type { ExternalState, ProviderRecord } from '../../../providers/provider.ts';
 import { priceSchema } from '../../../providers/stripe/products/product-responses.ts';

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { CustomerFields, ProductFields } from '../../../contracts/records.ts';
+import type { CustomerFields } from '../../../records/customers.ts';
+import type { ProductFields } from '../../../records/products.ts';
 import { createStripeWorld, writerOf } from './stripe-world.ts';
 import type { StripeWorld } from './stripe-world.ts';
 

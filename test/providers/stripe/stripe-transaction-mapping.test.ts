@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { TransactionFields } from '../../../contracts/records.ts';
+import type { TransactionFields } from '../../../records/transactions.ts';
 import { unreadableIssuesOf } from '../../../providers/items.ts';
 import type { ProviderRecord } from '../../../providers/provider.ts';
 import type { StripeMovement } from '../../../providers/stripe/transactions/transaction-responses.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { TransactionFields } from '../../../contracts/records.ts';
+import type { TransactionFields } from '../../../records/transactions.ts';
 import type { ProviderAmendment, ProviderRecord } from '../../../providers/provider.ts';
 import { transactionPullPlan } from '../../../providers/stripe/transactions/transactions.ts';
 import { allOf, createStripeWorld, mergeReadings, readAll } from './stripe-world.ts';
@@ -118,13 +118,13 @@ describe('a full pass and the change feed', () => {
         expect([deleted.has(intent.id), records.has(intent.id)]).toEqual([true, false]);
         expect(
           [...records.values()].filter(
-            ({ refs, fields }) => refs?.payment === intent.id && (fields as TransactionFields).kind === 'payment',
+            ({ refs, fields }) => refs?.['payment'] === intent.id && (fields as TransactionFields).kind === 'payment',
           ),
         ).toHaveLength(1);
       }
       const statusOf = (intent: string) =>
         [...records.values()]
-          .map((record) => ({ ...fieldsOf(record), payment: record.refs?.payment }))
+          .map((record) => ({ ...fieldsOf(record), payment: record.refs?.['payment'] }))
           .find(({ kind, payment }) => kind === 'payment' && payment === intent);
       expect(statusOf(held.id)).toMatchObject({ status: 'pending', amountMinor: 10_000 });
       expect(statusOf(captured.id)).toMatchObject({ status: 'succeeded', amountMinor: 6_000 });
@@ -148,10 +148,12 @@ describe('a full pass and the change feed', () => {
     );
     await ask(`payment_intents/${intent.id}/confirm`, { payment_method: 'pm_card_visa' });
     for (const { records } of [await full(), await changed()]) {
-      expect([...records.values()].map((record) => [fieldsOf(record).status, record.refs?.payment]).sort()).toEqual([
-        ['failed', intent.id],
-        ['succeeded', intent.id],
-      ]);
+      expect([...records.values()].map((record) => [fieldsOf(record).status, record.refs?.['payment']]).sort()).toEqual(
+        [
+          ['failed', intent.id],
+          ['succeeded', intent.id],
+        ],
+      );
     }
   });
 
@@ -161,8 +163,8 @@ describe('a full pass and the change feed', () => {
       expect(fieldsOf(records.get(won))).toMatchObject({ kind: 'dispute', status: 'won', amountMinor: -10_000 });
       expect(fieldsOf(records.get(lost))).toMatchObject({ kind: 'dispute', status: 'lost', amountMinor: -10_000 });
       const adjustments = [...records.values()].filter((record) => fieldsOf(record).metadata['stripe_source'] === won);
-      expect(adjustments.map((record) => [record.refs?.related, fieldsOf(record).amountMinor])).toEqual([
-        [records.get(won)?.refs?.related, 10_000],
+      expect(adjustments.map((record) => [record.refs?.['related'], fieldsOf(record).amountMinor])).toEqual([
+        [records.get(won)?.refs?.['related'], 10_000],
       ]);
     }
   });
@@ -195,7 +197,7 @@ describe('a full pass and the change feed', () => {
         },
       ]);
       const [amendment] = listed.amendments;
-      const paid = [...listed.records.values()].filter(({ refs }) => refs?.payment === amendment?.payment);
+      const paid = [...listed.records.values()].filter(({ refs }) => refs?.['payment'] === amendment?.payment);
       expect(
         paid.map((record) => [fieldsOf(record).kind, fieldsOf(record).status, fieldsOf(record).amountMinor]),
       ).toEqual([['payment', 'succeeded', 3_000]]);

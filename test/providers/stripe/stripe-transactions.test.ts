@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { TransactionFields } from '../../../contracts/records.ts';
+import type { TransactionFields } from '../../../records/transactions.ts';
 import type { ProviderRecord } from '../../../providers/provider.ts';
 import { transactionPullPlan } from '../../../providers/stripe/transactions/transactions.ts';
 import { aStrangeServer, allOf, createStripeWorld, readAll, refusalOf } from './stripe-world.ts';
@@ -79,7 +79,7 @@ describe('the transactions of a Stripe account', () => {
         metadata: {
           order: '7',
           stripe_balance_transaction: movement?.id,
-          stripe_payment_intent: record?.refs?.payment,
+          stripe_payment_intent: record?.refs?.['payment'],
         },
       });
       expect(movement?.fee).toBeGreaterThan(0);
@@ -173,7 +173,7 @@ describe('the transactions of a Stripe account', () => {
     const records = await read('balance_transactions');
     expect(fieldsOf(one(records, refund)[0])).toMatchObject({ status: 'failed', posted: true, amountMinor: -2_500 });
     const adjustments = records.filter((record) => fieldsOf(record).kind === 'adjustment');
-    expect(adjustments.map((record) => [fieldsOf(record).amountMinor, record.refs?.related])).toEqual([
+    expect(adjustments.map((record) => [fieldsOf(record).amountMinor, record.refs?.['related']])).toEqual([
       [2_500, charge],
     ]);
   });

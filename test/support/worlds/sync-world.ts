@@ -31,12 +31,17 @@ import { createTemporalLogger } from '../../../worker/temporal-logger.ts';
 import { startAnswerEditingProxy } from '../sandbox/answer-editing-proxy.ts';
 import { createTestDatabase } from '../services/database.ts';
 import { sandboxControl } from '../sandbox/sandbox-control.ts';
+import { customers } from '../../../records/customers.ts';
+import { RECORD_KINDS } from '../../../records/registry.ts';
+import type { RecordKinds } from '../../../records/registry.ts';
 
 export interface WorldOptions {
   readonly chunkMs?: number;
   readonly requestsPerSecond?: number;
   /** Puts a proxy between the activities and the stand-in, whose answers `world.proxy` edits. */
   readonly withProxy?: boolean;
+  /** The kinds of record, where they are not the product's. */
+  readonly kinds?: RecordKinds;
 }
 
 export type RunOptions = Partial<Pick<SyncConnectionInput, 'resource' | 'dryRun' | 'window' | 'planId'>>;
@@ -53,18 +58,19 @@ export async function createSyncWorld(options: WorldOptions = {}) {
     startStripeSandbox({ limits: { requestsPerSecond: 0 } }),
   ]);
   const { db } = database;
+  const { kinds = RECORD_KINDS } = options;
   const proxy = options.withProxy ? await startAnswerEditingProxy(sandbox.apiUrl) : null;
   const keyring = { kind: 'local', key: new Secret(randomBytes(32).toString('base64')) } as const;
   const sealer = createSealer(keyring);
   const stores = {
     venues: createVenueStore(db),
     connections: createConnectionStore(db),
-    customers: createRecordStore(db, 'customers'),
+    customers: createRecordStore(db, customers),
     runs: createSyncRunStore(db),
     schedules: createScheduleStore(db),
-    progress: createSyncProgressStore(db),
-    pulls: createPullStore(db),
-    pushes: createPushStore(db),
+    progress: createSyncProgressStore(db, kinds),
+    pulls: createPullStore(db, kinds),
+    pushes: createPushStore(db, kinds),
     missing: createSyncMissingStore(db),
     audit: createAuditStore(db),
   };

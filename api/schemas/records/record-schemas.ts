@@ -1,84 +1,78 @@
 import { z } from 'zod';
 import type { ConnectionId } from '../../../contracts/ids.ts';
-import type { Resource } from '../../../contracts/providers.ts';
 import type { RecordEnvelope, RecordLink } from '../../../contracts/records.ts';
 import type { RecordChanges, RecordFilter, RecordInput } from '../../../db/records/record-store.ts';
+import type { RecordFilterRule, RecordKind } from '../../../records/record-kind.ts';
 import { flag, instant, pageOf, paging, sourceId, timestamp, uuid } from '../common.ts';
 import { linkState } from '../words.ts';
+import { clearable, fieldAnswer, fieldInput, filterInput, mapFields } from './values.ts';
 
-type Shape = Readonly<Record<string, z.ZodType>>;
-
-/** How the reference calls the records of one resource. */
-export interface RecordWords {
-  /** In names of operations and schemas. */
-  readonly one: string;
-  readonly many: string;
-  /** In sentences, with its article. */
-  readonly a: string;
-  readonly several: string;
-}
-
-export type RecordIdName = 'productId' | 'customerId' | 'inventoryId' | 'transactionId' | 'invoiceId';
-
-interface Definition {
-  readonly words: RecordWords;
-  /** The name of the id in paths. */
-  readonly id: RecordIdName;
-  /** Fields without which a record is not whole. They may be left out where the record is there already. */
-  readonly required: Shape;
-  /** Fields that null empties. */
-  readonly clearable: Shape;
-  readonly answer: Shape;
-  /** Of the list, besides those that every list of records has. */
-  readonly filters?: Shape;
-}
-
-/** What callers may send and are shown of one resource. Everything that serves records is built from this. */
-export interface RecordKind<R extends Resource = Resource> {
-  readonly resource: R;
-  readonly words: RecordWords;
-  readonly id: RecordIdName;
+/** What callers may send and are shown of the records of one kind. Everything that serves records is built from this. */
+export interface RecordSchemas {
   /** One of a batch: an absent field keeps the stored value, null clears it. */
-  readonly record: z.ZodType<RecordInput<R>>;
-  readonly changes: z.ZodType<RecordChanges<R> & { readonly sourceId?: string | undefined }>;
+  readonly record: z.ZodType<RecordInput>;
+  readonly changes: z.ZodType<RecordChanges & { readonly sourceId?: string | undefined }>;
   /** With every field that may be cleared: what was not sent is null. */
-  readonly replacement: z.ZodType<RecordChanges<R> & { readonly sourceId?: string | undefined }>;
+  readonly replacement: z.ZodType<RecordChanges & { readonly sourceId?: string | undefined }>;
   readonly listQuery: z.ZodType<RecordFilter & { readonly limit: number; readonly cursor?: string | undefined }>;
   readonly batch: z.ZodType;
   readonly answer: z.ZodType;
   readonly page: z.ZodType;
 }
 
-export function recordKind<R extends Resource>(
-  resource: R,
-  { words, id, required, clearable, answer, filters }: Definition,
-): RecordKind<R> {
-  const cleared = mapShape(clearable, (schema) => schema.nullable().optional());
-  const kept = { ...mapShape(required, (schema) => schema.optional()), ...cleared };
+const made = new WeakMap<RecordKind, RecordSchemas>();
+
+/** The schemas of a kind. Made once for each: a name of the OpenAPI document belongs to one schema. */
+export function schemasOf(kind: RecordKind): RecordSchemas {
+  const schemas = made.get(kind) ?? makeSchemas(kind);
+  made.set(kind, schemas);
+  return schemas;
+}
+
+function makeSchemas({ words, fields, filters }: RecordKind): RecordSchemas {
+  const named = Object.entries(fields);
+  const needed = Object.fromEntries(named.filter(([, { presence }]) => presence === 'required'));
+  const others = Object.fromEntries(named.filter(([, { presence }]) => presence !== 'required'));
+  const kept = { ...mapFields(needed, (field) => fieldInput(field).optional()), ...mapFields(others, clearable) };
   const unchangedSourceId = sourceId
     .optional()
     .meta({ description: 'May be sent back as it was read; it cannot be changed.' });
   const record = z
     .strictObject({ sourceId, ...kept })
-    .meta({ id: `${words.one}Input`, description: describeInput(Object.keys(required)) });
-  const shown = z.object({ ...envelope, ...answer, links }).meta({ id: words.one });
+    .meta({ id: `${words.one}Input`, description: describeInput(Object.keys(needed)) });
+  const shown = z.object({ ...envelope, ...mapFields(fields, fieldAnswer), links }).meta({ id: words.one });
   const schemas = {
     record,
     changes: z.strictObject({ sourceId: unchangedSourceId, ...kept }).meta({ id: `${words.one}Changes` }),
     replacement: z
       .strictObject({
         sourceId: unchangedSourceId,
-        ...required,
-        ...mapShape(clearable, (schema) => schema.nullable().default(null)),
+        ...mapFields(needed, fieldInput),
+        ...mapFields(others, (field) => fieldInput(field).nullable().default(null)),
       })
       .meta({ id: `${words.one}Replacement`, description: 'Fields left out are cleared.' }),
-    listQuery: z.strictObject({ ...paging, ...commonFilters, ...filters }),
+    listQuery: z.strictObject({
+      ...paging,
+      ...commonFilters,
+      ...Object.fromEntries(
+        Object.entries(filters).map(([name, rule]) => [name, filterSchema(fields[rule.field], rule)]),
+      ),
+    }),
     batch: z.strictObject({ records: z.array(record) }).meta({ id: `${words.one}Batch` }),
     answer: shown,
     page: pageOf(words.one, shown),
   };
-  // Of the shapes only their keys are known here; test/api/records/records.test.ts holds them to the fields that the contracts name.
-  return { resource, words, id, ...schemas } as unknown as RecordKind<R>;
+  // Of the shapes only their keys are known here; test/api/records/records.test.ts holds them to the descriptors.
+  return schemas;
+}
+
+function filterSchema(
+  field: RecordKind['fields'][string] | undefined,
+  { by, field: name }: RecordFilterRule,
+): z.ZodType {
+  if (!field) throw new Error(`a filter asks for ${name}, a field that there is not`);
+  if (by === 'equal') return filterInput(field).optional();
+  return instant.optional().meta({ description: by === 'from' ? 'At or after this time.' : 'Before this time.' });
 }
 
 /** A record as the answer shows it. */
@@ -132,9 +126,6 @@ const commonFilters = {
     .meta({ description: 'Linked to this connection.' }),
   includeDeleted: flag.meta({ description: 'Also show deleted ones.' }),
 };
-
-const mapShape = (shape: Shape, change: (schema: z.ZodType) => z.ZodType): Shape =>
-  Object.fromEntries(Object.entries(shape).map(([field, schema]) => [field, change(schema)]));
 
 const describeInput = (required: readonly string[]): string =>
   [

@@ -1,0 +1,9 @@
+/** A page of the documentation. */
+export const page = (title: string, body: string): string =>
+  `<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>Interlock: ${title}</title></head>\n<body>${body}\n</body>\n</html>\n`;
+
+/** Text with Markdown code in backticks, and nothing else of Markdown. */
+export function toHtml(text: string): string {
+  const escaped = text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;');
+  return escaped.replace(/`([^`]+)`/g, '<code>$1</code>');
+}

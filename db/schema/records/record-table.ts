@@ -1,0 +1,59 @@
+import { bigint, boolean, index, jsonb, numeric, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import type { PgColumnBuilderBase, PgTable } from 'drizzle-orm/pg-core';
+import type { RecordKind } from '../../../records/record-kind.ts';
+import { columnName, recordTable } from '../../records/record-tables.ts';
+import type { Column, ColumnType } from '../../records/record-tables.ts';
+import { instant, recordEnvelope, venuePolicy } from '../columns.ts';
+import { venues } from '../venues.ts';
+
+/** The table of one kind of record, made from its descriptor. The kind's migration makes the same. */
+export function defineRecordTable(kind: RecordKind): PgTable {
+  const envelope = recordEnvelope();
+  const { columns } = recordTable(kind);
+  return pgTable(
+    kind.table,
+    {
+      ...envelope,
+      venueId: envelope.venueId.references(() => venues.id),
+      ...fieldBuilders(columns),
+    },
+    (table) => [
+      uniqueIndex(`${kind.table}_source`).on(table.venueId, table.sourceId),
+      index(`${kind.table}_page`).on(table.venueId, table.id),
+      index(`${kind.table}_updated`).on(table.venueId, table.updatedAt),
+      ...kind.indexed.map((field) =>
+        index(`${kind.table}_${columnName(field).replace(/_at$/, '')}`).on(
+          table.venueId,
+          (table as unknown as Readonly<Record<string, typeof table.updatedAt>>)[field] ?? table.updatedAt,
+        ),
+      ),
+      venuePolicy(kind.table),
+    ],
+  );
+}
+
+/** Typed as nothing, so that the envelope's columns keep their types: which fields there are is known at run time only. */
+const fieldBuilders = (columns: readonly Column[]): object =>
+  Object.fromEntries(columns.map((column) => [column.field, builderOf(column)]));
+
+const BUILDERS = {
+  text: (name: string) => text(name),
+  bigint: (name: string) => bigint(name, { mode: 'number' }),
+  boolean: (name: string) => boolean(name),
+  jsonb: (name: string) => jsonb(name),
+  numeric: (name: string) => numeric(name),
+  uuid: (name: string) => uuid(name),
+  timestamptz: (name: string) => instant(name),
+} as const satisfies Readonly<Record<ColumnType, (name: string) => PgColumnBuilderBase>>;
+
+/** The part of a column builder that does not depend on its type. */
+interface Builder extends PgColumnBuilderBase {
+  notNull(): Builder;
+  default(value: unknown): Builder;
+}
+
+function builderOf({ column, type, fallback, required }: Column): PgColumnBuilderBase {
+  const builder = BUILDERS[type](column) as unknown as Builder;
+  if (required) return builder.notNull();
+  return fallback === null ? builder : builder.notNull().default(JSON.parse(fallback) as unknown);
+}

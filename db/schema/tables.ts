@@ -1,0 +1,10 @@
+import type { PgTable } from 'drizzle-orm/pg-core';
+import type { RecordKinds } from '../../records/registry.ts';
+import * as schema from './index.ts';
+import { defineRecordTable } from './records/record-table.ts';
+
+/** Every table of the database: those of records, which their kinds describe, and the others. */
+export const tablesOf = (kinds: RecordKinds): Readonly<Record<string, PgTable>> => ({
+  ...schema,
+  ...Object.fromEntries(kinds.all.map((kind) => [kind.table, defineRecordTable(kind)])),
+});

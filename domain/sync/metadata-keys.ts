@@ -1,0 +1,15 @@
+type Fields = Readonly<Record<string, unknown>>;
+
+/** The keys of a record's metadata; none for a kind of record without. */
+export const metadataKeysOf = (fields: Fields | null): readonly string[] => Object.keys(metadataOf(fields));
+
+/** Those of `keys`, left at the provider by an earlier write, that the record no longer has. An empty value is none. */
+export const clearedMetadataKeys = (fields: Fields, keys: readonly string[]): readonly string[] => {
+  const metadata = metadataOf(fields);
+  return keys.filter((key) => !Object.hasOwn(metadata, key) || metadata[key] === '');
+};
+
+function metadataOf(fields: Fields | null): Fields {
+  const metadata = fields?.['metadata'];
+  return typeof metadata === 'object' && metadata !== null ? (metadata as Fields) : {};
+}

@@ -1,0 +1,123 @@
+import type { Field, FieldMap, FieldTypes } from './field.ts';
+
+/** How the reference calls the records of one kind. */
+export interface RecordWords {
+  /** In names of operations and schemas. */
+  readonly one: string;
+  readonly many: string;
+  /** In sentences, with its article. */
+  readonly a: string;
+  readonly several: string;
+}
+
+/** A filter of the list, on one field. The end of a range of time is not part of it. */
+export interface RecordFilterRule {
+  readonly by: 'equal' | 'from' | 'before';
+  readonly field: string;
+}
+
+/** A provider's id of another record, as adapters tell it under a name in `refs`. */
+export interface ReferenceRule {
+  /** The kind of the record that is named. */
+  readonly to: string;
+  /** The field that holds our own id of that record once it is there; null for an id that only amendments are found by. */
+  readonly field: string | null;
+}
+
+/** What other objects of a provider tell of records of this kind, such as an invoice of its payment. */
+export interface AmendmentRule {
+  /** The reference by which the amended records are found. */
+  readonly reference: string;
+  /** Which of the records with that reference are amended. */
+  readonly where: Readonly<Record<string, string>>;
+  /** What is told; a value is laid over the stored one as `whenPulled` says. */
+  readonly fields: readonly string[];
+}
+
+/** What a kind of record is. Schemas, SQL, the API, filters, documentation and tests are derived from it. */
+export interface RecordKind<Fields extends FieldMap = FieldMap> {
+  /** In paths, and wherever a resource is named. */
+  readonly name: string;
+  readonly table: string;
+  readonly words: RecordWords;
+  /** The name of a record's id in paths, such as `invoiceId`. */
+  readonly idName: string;
+  /** For readers of the documentation. */
+  readonly description: string;
+  /** In the order in which answers show them. */
+  readonly fields: Fields;
+  readonly filters: Readonly<Record<string, RecordFilterRule>>;
+  readonly references: Readonly<Record<string, ReferenceRule>>;
+  /** Fields of which a record has all or none. */
+  readonly together: readonly (readonly string[])[];
+  /** Times by which a venue's records are searched, each with an index. */
+  readonly indexed: readonly string[];
+  readonly amendments: AmendmentRule | null;
+}
+
+/** The TypeScript type of the fields of one kind. */
+export type FieldsOf<Kind extends RecordKind> = FieldTypes<Kind['fields']>;
+
+/** The fields of a record of whatever kind. */
+export type RecordFields = Readonly<Record<string, unknown>>;
+
+type NameIn<Fields> = keyof Fields & string;
+
+interface Definition<Fields extends FieldMap> {
+  readonly name: string;
+  /** Left out where the table is called as the kind is. */
+  readonly table?: string;
+  readonly words: RecordWords;
+  readonly idName: string;
+  readonly description: string;
+  readonly fields: Fields;
+  readonly filters?: Readonly<Record<string, RecordFilterRule & { readonly field: NameIn<Fields> }>>;
+  /** By the name under which adapters tell the provider's id: the field that it is resolved into, or the kind alone. */
+  readonly references?: Readonly<Record<string, NameIn<Fields> | { readonly to: string }>>;
+  readonly together?: readonly (readonly NameIn<Fields>[])[];
+  readonly indexed?: readonly NameIn<Fields>[];
+  readonly amendments?: AmendmentRule & { readonly fields: readonly NameIn<Fields>[] };
+}
+
+export function defineRecordKind<const Fields extends FieldMap>(definition: Definition<Fields>): RecordKind<Fields> {
+  const { name, table = name, references = {}, filters = {}, together = [], indexed = [] } = definition;
+  return {
+    ...definition,
+    ...{ table, filters, together, indexed },
+    references: Object.fromEntries(
+      Object.entries(references).map(([reference, rule]) => [
+        reference,
+        typeof rule === 'string' ? { to: kindNamedBy(definition, rule), field: rule } : { ...rule, field: null },
+      ]),
+    ),
+    amendments: definition.amendments ?? null,
+  };
+}
+
+function kindNamedBy({ name, fields }: { readonly name: string; readonly fields: FieldMap }, field: string): string {
+  const value = fields[field]?.value;
+  if (value?.type !== 'source-id' && value?.type !== 'record-id')
+    throw new Error(`${name}.${field} names no record: a reference needs a field that does`);
+  return value.of;
+}
+
+/** Filters that a field has to equal, under the fields' own names. */
+export const equalTo = <const Name extends string>(...fields: readonly Name[]) =>
+  Object.fromEntries(fields.map((field) => [field, { by: 'equal', field }])) as Readonly<
+    Record<Name, { readonly by: 'equal'; readonly field: Name }>
+  >;
+
+/** `occurredFrom` and `occurredTo`, for a field `occurredAt`. */
+export const within = <const Name extends string>(field: `${Name}At`) => {
+  const stem = field.replace(/At$/, '');
+  return { [`${stem}From`]: { by: 'from', field }, [`${stem}To`]: { by: 'before', field } } as Readonly<
+    Record<`${Name}From`, { readonly by: 'from'; readonly field: `${Name}At` }> &
+      Record<`${Name}To`, { readonly by: 'before'; readonly field: `${Name}At` }>
+  >;
+};
+
+/** The fields of a kind with their names. */
+export const fieldsOf = ({ fields }: RecordKind): readonly (readonly [string, Field])[] => Object.entries(fields);
+
+/** As in a sentence: `invoice`. */
+export const singularOf = ({ words }: RecordKind): string => words.a.replace(/^an? /, '');
