@@ -10,7 +10,7 @@ import {
 } from '../../contracts/connections.ts';
 import type { DeletionCursor, KeepConnectionFreshInput } from '../../contracts/connections.ts';
 import type { ConnectionId, RecordId, VenueId } from '../../contracts/ids.ts';
-import { INTERNAL_QUEUE, WORKFLOW_QUEUE, providerQueue } from '../../contracts/temporal.ts';
+import { INTERNAL_QUEUE, WORKFLOW_QUEUE, laneQueue } from '../../contracts/temporal.ts';
 import { createTestNamespace } from '../support/services/temporal.ts';
 
 type Answer = DeletionCursor | boolean | null;
@@ -45,7 +45,7 @@ describe('a disconnection that deletes records', () => {
       Worker.create({
         connection,
         namespace,
-        taskQueue: providerQueue('stripe', 'interactive'),
+        taskQueue: laneQueue('interactive'),
         activities: { revokeGrant: () => 'revoked' },
       }),
     ]);
