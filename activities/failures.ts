@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { FAILURE } from '../contracts/failures.ts';
 import type { FailureType } from '../contracts/failures.ts';
@@ -33,6 +34,21 @@ export async function guarded<T>(work: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw toFailure(error, false);
   }
+}
+
+/** Ends an activity with its failure once this many attempts were made; until then it may be repeated. */
+export function finalAfter(maxAttempts: number, failure: unknown): unknown {
+  if (!(failure instanceof ApplicationFailure) || failure.nonRetryable || Context.current().info.attempt < maxAttempts)
+    return failure;
+  const { message, type, details } = failure;
+  const pauseMs: unknown = failure.nextRetryDelay;
+  return ApplicationFailure.create({
+    message,
+    nonRetryable: true,
+    ...(type != null && { type }),
+    ...(details && { details }),
+    ...(typeof pauseMs === 'number' && { nextRetryDelay: pauseMs }),
+  });
 }
 
 /** A failure in the words workflows read. `pauseMs` is for a failure that asks for no pause itself and that came before any progress. Nothing of an unknown error is quoted: a database's message quotes the row it refused. */

@@ -177,13 +177,6 @@ export function readRuntimeConfig(env: Env): RuntimeConfig {
   };
 }
 
-/** How an operator's command reaches Temporal. Throws ConfigError. */
-export function readTemporalConfig(env: Env): TemporalConfig {
-  const environment = new Environment(env, 'worker');
-  environment.finish();
-  return temporalOf(environment);
-}
-
 function requireService(environment: Environment): void {
   environment.require('DATABASE_URL');
   if (environment.isSet('TEMPORAL_TLS_CERT_FILE'))

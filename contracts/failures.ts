@@ -10,6 +10,8 @@ export const FAILURE = {
   rejected: 'ProviderRejected',
   unavailable: 'ProviderUnavailable',
   unexpectedResponse: 'ProviderUnexpectedResponse',
+  /** This service itself holds the work back: the provider's share of the lane's slots is taken, or an operator's brake is on. */
+  heldBack: 'ProviderHeldBack',
   /** The sealed credentials cannot be opened: tampered with, moved, or sealed under another key. */
   credentialsUnreadable: 'CredentialsUnreadable',
   /** The key service does not answer, or does not serve the key: what is sealed stays sealed until it does. */

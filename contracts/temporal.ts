@@ -1,14 +1,28 @@
-import type { ProviderId } from './providers.ts';
+/** Task queue of every workflow. */
+export const WORKFLOW_QUEUE = 'workflows';
+/** Task queue of short activities on our own database. */
+export const INTERNAL_QUEUE = 'internal';
 
 /**
- * Task queues. Provider calls have a queue each, so that one provider's backlog never delays another's, and bulk work has one of its own:
- * however much of it is under way, an incremental run finds a free worker slot. What somebody waits for, such as a token, has one too:
- * runs hold their slots for minutes, and may themselves be waiting for that token.
+ * Classes of work at providers, each with a task queue and worker slots of its own. All providers share a lane's queue; inside the worker each
+ * provider has a share of the slots. Bulk runs leave an incremental run its slots, and neither holds up a person who waits for a token.
  */
-export const WORKFLOW_QUEUE = 'workflows';
-export const INTERNAL_QUEUE = 'internal';
-export const providerQueue = (provider: ProviderId, work: 'interactive' | 'incremental' | 'bulk'): string =>
-  work === 'incremental' ? `provider-${provider}` : `provider-${provider}-${work}`;
+export const LANES = ['interactive', 'incremental', 'bulk'] as const;
+export type Lane = (typeof LANES)[number];
+export const laneQueue = (lane: Lane): string => `lane-${lane}`;
+
+/**
+ * Queues that workflows scheduled activities on before there were lanes, and the lane that does their work now. A worker still serves those
+ * that hold work (`worker/replaced-queues.ts`). Never add to this list.
+ */
+export const REPLACED_QUEUES: Readonly<Record<string, Lane>> = {
+  'provider-stripe': 'incremental',
+  'provider-stripe-bulk': 'bulk',
+  'provider-stripe-interactive': 'interactive',
+  'provider-square-interactive': 'interactive',
+  'provider-quickbooks-interactive': 'interactive',
+  'provider-mailchimp-interactive': 'interactive',
+};
 
 /** `priorityKey` of work: 1 runs first. */
 export const PRIORITY = { interactive: 1, webhook: 2, incremental: 3, bulk: 4, reprocessing: 5 } as const;

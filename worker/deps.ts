@@ -14,6 +14,8 @@ import { createAccountConnections } from '../db/connections/account-connections.
 import { createAuditStore } from '../db/core/audit-store.ts';
 import { createAuthorizationExchangeStore } from '../db/connections/authorization-exchange-store.ts';
 import { createAuthorizationStore } from '../db/connections/authorization-store.ts';
+import { createBrakeStore } from '../db/budgets/brake-store.ts';
+import type { BrakeStore } from '../db/budgets/brake-store.ts';
 import { createBudgetStore } from '../db/budgets/budget-store.ts';
 import { createConnectionStore } from '../db/connections/connection-store.ts';
 import { createDisconnectionStore } from '../db/connections/disconnection-store.ts';
@@ -47,7 +49,7 @@ export type WorkerDeps = SyncChunkDeps &
   AuthorizingDeps &
   ActivateConnectionDeps &
   DisconnectingDeps &
-  RevokingDeps & { readonly presence: WorkerPresence; close(): Promise<void> };
+  RevokingDeps & { readonly brakes: BrakeStore; readonly presence: WorkerPresence; close(): Promise<void> };
 
 /** A chunk works this long; then the workflow takes note of it and asks for the next. */
 const CHUNK_MS = 3 * 60_000;
@@ -83,6 +85,7 @@ export async function createDeps(config: Omit<WorkerConfig, 'retention'>, log: L
   const providers = createProviders(config.providers, createBudgetStore(db));
   return {
     audit,
+    brakes: createBrakeStore(db),
     accountConnections: createAccountConnections(db),
     connections,
     tokens,

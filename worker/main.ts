@@ -1,8 +1,11 @@
 import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
 import { Runtime } from '@temporalio/worker';
+import { describe } from '../activities/failures.ts';
 import { exitOnConfigError } from '../config/config-error.ts';
 import { readWorkerConfig } from '../config/config.ts';
+import { REPLACED_QUEUES } from '../contracts/temporal.ts';
 import { exitOnUncaught } from '../telemetry/exit-on-uncaught.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { createDeps } from './deps.ts';
@@ -12,6 +15,7 @@ import { keepWithinAllowance } from './memory-allowance.ts';
 import { connectTemporal } from './temporal-connection.ts';
 import { keepRetentionSchedule } from './retention-schedule.ts';
 import { createTemporalLogger } from './temporal-logger.ts';
+import { DRAINING_MS, findQueuesToDrain } from './replaced-queues.ts';
 import { createWorkers } from './workers.ts';
 
 // The composition root: the one file that sees every room. It wires and starts; it decides nothing.
@@ -47,16 +51,24 @@ async function run(): Promise<void> {
   const connection = await connectTemporal(config.temporal, log, stopping.signal);
   if (connection) {
     const { namespace } = config.temporal;
-    const { activity: activities, schedule } = new Client({ connection, namespace });
+    const client = new Client({ connection, namespace });
+    const { activity: activities, schedule } = client;
     // Before the workers are there, which takes seconds: what an earlier process of this machine has left need not wait for them.
     const watch = watchForLostWorkers({ presence: deps.presence, activities, log, stopped: stopping.signal });
     // Nothing waits for it: runs do not need it, and a server that refuses it must not keep the worker from its work.
     const retention = keepRetentionSchedule({ schedule, retention: config.retention, log, stopped: stopping.signal });
-    const workers = await createWorkers({ connection, namespace, deps });
+    const drainedQueues = await findQueuesToDrain(client).catch((error: unknown) => {
+      log.warn({ cause: describe(error) }, 'nobody can tell which replaced queues hold work: all of them are served');
+      return Object.keys(REPLACED_QUEUES);
+    });
+    const workers = await createWorkers({ connection, namespace, deps, drainedQueues });
     const stopped = whenStopped();
     ready = !stopping.signal.aborted;
     if (ready) log.info({ queues: workers.map((worker) => worker.options.taskQueue) }, 'worker is ready');
-    await Promise.all(workers.map((worker) => worker.runUntil(stopped)));
+    const drained = Promise.race([stopped, delay(DRAINING_MS, undefined, { ref: false })]);
+    await Promise.all(
+      workers.map((worker) => worker.runUntil(drainedQueues.includes(worker.options.taskQueue) ? drained : stopped)),
+    );
     await Promise.all([watch, retention]);
     await connection.close();
   }

@@ -15,21 +15,25 @@ import { createBulkChunkActivities, createSyncChunkActivities } from '../activit
 import { createSyncControlActivities } from '../activities/sync/sync-control.ts';
 import type { SyncControlDeps } from '../activities/sync/sync-control.ts';
 import { PROVIDERS } from '../contracts/providers.ts';
-import { INTERNAL_QUEUE, WORKFLOW_QUEUE, providerQueue } from '../contracts/temporal.ts';
+import { INTERNAL_QUEUE, LANES, REPLACED_QUEUES, WORKFLOW_QUEUE, laneQueue } from '../contracts/temporal.ts';
+import type { Lane } from '../contracts/temporal.ts';
 import type { SyncChunkActivities } from '../contracts/sync.ts';
+import type { BrakeStore } from '../db/budgets/brake-store.ts';
+import { ProviderShares, laneFor } from '../domain/lanes/provider-shares.ts';
 import type { WorkerDeps } from './deps.ts';
+import { withinShare } from './lane-slots.ts';
 import { buildWorkflowBundle } from './workflow-bundle.ts';
 
 export interface WorkersOptions {
   readonly connection: NativeConnection;
   readonly namespace: string;
   readonly deps: WorkerDeps;
+  /** Of `REPLACED_QUEUES`, those that still hold work. */
+  readonly drainedQueues?: readonly string[];
 }
 
-/** Syncs at work at once in one process: each mostly waits for its provider. */
-const MAX_CHUNKS = { incremental: 20, bulk: 30 } as const;
-/** Short calls that somebody waits for, at once and provider. */
-const MAX_INTERACTIVE = 4;
+/** Activities at once in one process of a provider that works alone: calls that a person waits for, and chunks. Each mostly waits for its provider. */
+const SLOTS_OF_ONE_PROVIDER: Readonly<Record<Lane, number>> = { interactive: 12, incremental: 20, bulk: 30 };
 
 /**
  * Each takes some 60 KB, and every connection has one that mostly sleeps: left to the SDK, ten thousand of them filled 800 MB (`bench idle`).
@@ -43,8 +47,13 @@ const MAX_CACHED_WORKFLOWS = 500;
  */
 const IN_THIS_THREAD = { debugMode: true, isolateExecutionTimeout: '5 seconds' } as const;
 
-/** One Temporal worker per task queue, all in this process. */
-export async function createWorkers({ connection, namespace, deps }: WorkersOptions): Promise<readonly Worker[]> {
+/** One Temporal worker per task queue, all in this process, however many providers there are. */
+export async function createWorkers({
+  connection,
+  namespace,
+  deps,
+  drainedQueues = [],
+}: WorkersOptions): Promise<readonly Worker[]> {
   const common: Pick<
     WorkerOptions,
     'connection' | 'namespace' | 'shutdownGraceTime' | 'shutdownForceTime' | 'stickyQueueScheduleToStartTimeout'
@@ -59,6 +68,12 @@ export async function createWorkers({ connection, namespace, deps }: WorkersOpti
   };
   const workflowBundle = await buildWorkflowBundle();
   const bulkThrottle = new BulkThrottle();
+  const activities = laneActivities(deps, bulkThrottle);
+  const lanes = Object.fromEntries(LANES.map((lane) => [lane, createLane(lane, deps.brakes)])) as Readonly<
+    Record<Lane, ReturnType<typeof createLane>>
+  >;
+  const createLaneWorker = (taskQueue: string, lane: Lane) =>
+    Worker.create({ ...common, taskQueue, activities: { ...activities[lane] }, ...lanes[lane] });
   return Promise.all([
     // No activities on this queue: eager dispatch would carry provider calls past their own queue.
     Worker.create({
@@ -74,35 +89,31 @@ export async function createWorkers({ connection, namespace, deps }: WorkersOpti
       activities: internalActivities({ ...deps, bulkThrottle }),
       maxConcurrentActivityTaskExecutions: 40,
     }),
-    ...PROVIDERS.map((provider) =>
-      Worker.create({
-        ...common,
-        taskQueue: providerQueue(provider, 'interactive'),
-        activities: {
-          ...createAuthorizingActivities(deps),
-          ...createRefreshingActivities(deps),
-          ...createRevokingActivities(deps),
-          ...createTestingActivities(deps),
-          ...createProbeGrantActivities(deps),
-        },
-        maxConcurrentActivityTaskExecutions: MAX_INTERACTIVE,
-        maxConcurrentActivityTaskPolls: MAX_INTERACTIVE,
-      }),
-    ),
-    Worker.create({
-      ...common,
-      taskQueue: providerQueue('stripe', 'incremental'),
-      activities: { ...incrementalActivities(deps, bulkThrottle) },
-      maxConcurrentActivityTaskExecutions: MAX_CHUNKS.incremental,
-    }),
-    Worker.create({
-      ...common,
-      taskQueue: providerQueue('stripe', 'bulk'),
-      activities: { ...createBulkChunkActivities(deps, bulkThrottle) },
-      maxConcurrentActivityTaskExecutions: MAX_CHUNKS.bulk,
-    }),
+    ...LANES.map((lane) => createLaneWorker(laneQueue(lane), lane)),
+    ...drainedQueues.map((queue) => createLaneWorker(queue, REPLACED_QUEUES[queue] ?? 'bulk')),
   ]);
 }
+
+/** What all workers of one lane have in common: also one that still serves a replaced queue draws on the lane's slots. */
+function createLane(lane: Lane, brakes: BrakeStore) {
+  const size = laneFor(SLOTS_OF_ONE_PROVIDER[lane], PROVIDERS.length);
+  return {
+    maxConcurrentActivityTaskExecutions: size.slots,
+    interceptors: { activity: [withinShare({ lane, shares: new ProviderShares(size), brakes })] },
+  };
+}
+
+const laneActivities = (deps: WorkerDeps, bulkThrottle: BulkThrottle) => ({
+  interactive: {
+    ...createAuthorizingActivities(deps),
+    ...createRefreshingActivities(deps),
+    ...createRevokingActivities(deps),
+    ...createTestingActivities(deps),
+    ...createProbeGrantActivities(deps),
+  },
+  incremental: incrementalActivities(deps, bulkThrottle),
+  bulk: createBulkChunkActivities(deps, bulkThrottle),
+});
 
 /** A chunk of theirs begins: those in bulk step back for a moment. */
 function incrementalActivities(deps: WorkerDeps, bulkThrottle: BulkThrottle): SyncChunkActivities {

@@ -21,7 +21,7 @@ import type {
   CompleteAuthorizationArgs,
 } from '../contracts/connections.ts';
 import { FAILURE } from '../contracts/failures.ts';
-import { INTERNAL_QUEUE, PRIORITY, providerQueue } from '../contracts/temporal.ts';
+import { INTERNAL_QUEUE, PRIORITY, laneQueue } from '../contracts/temporal.ts';
 import { refusalFor } from './refusals.ts';
 import { showAttempt } from './search-attributes.ts';
 
@@ -129,9 +129,9 @@ class Attempt {
   async #exchange(
     callback: Extract<AuthorizationCallback, { readonly kind: 'approved' }>,
   ): Promise<AuthorizationOutcome> {
-    const { venueId, provider, connectionId } = this.#input;
+    const { venueId, connectionId } = this.#input;
     const { exchangeAuthorization } = proxyActivities<AuthorizationExchangeActivities>({
-      taskQueue: providerQueue(provider, 'interactive'),
+      taskQueue: laneQueue('interactive'),
       // What a code has brought is held for more than a minute while the database is away.
       startToCloseTimeout: '150 seconds',
       // Somebody waits in a browser: a worker that was killed is missed soon, and another finds out how the exchange ended.

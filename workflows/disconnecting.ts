@@ -8,7 +8,7 @@ import type {
   KeepConnectionFreshInput,
   TokenActivities,
 } from '../contracts/connections.ts';
-import { INTERNAL_QUEUE, PRIORITY, providerQueue } from '../contracts/temporal.ts';
+import { INTERNAL_QUEUE, PRIORITY, laneQueue } from '../contracts/temporal.ts';
 
 const retry = { initialInterval: '500 milliseconds', maximumInterval: '30 seconds' } as const;
 
@@ -60,7 +60,7 @@ async function revoke(
   input: Pick<KeepConnectionFreshInput, 'venueId' | 'connectionId' | 'provider'>,
 ): Promise<DisconnectResult['revocation']> {
   const { revokeGrant } = proxyActivities<Pick<TokenActivities, 'revokeGrant'>>({
-    taskQueue: providerQueue(input.provider, 'interactive'),
+    taskQueue: laneQueue('interactive'),
     startToCloseTimeout: '30 seconds',
     scheduleToCloseTimeout: '5 minutes',
     retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },

@@ -36,7 +36,7 @@ import { nextWarning, pauseAfterRound, standingWarnings, warningKey } from '../d
 import type { Warning } from '../domain/grants/grant-timing.ts';
 import { ConnectionView } from './connection-view.ts';
 import { disconnectConnection } from './disconnecting.ts';
-import { refreshActivity, trialActivity } from './token-activities.ts';
+import { refreshGrant, tryGrant } from './token-activities.ts';
 
 const upkeep = proxyActivities<
   Pick<ConnectionUpkeepActivities, 'readGrant' | 'noteTrouble' | 'noteRevoked' | 'warnOfDeadline'>
@@ -233,7 +233,7 @@ class Owner {
   async #refreshGrant(rejectedGeneration: number | null): Promise<void> {
     try {
       const generation = Math.max(this.#grant?.generation ?? 0, rejectedGeneration ?? 0);
-      const { grant } = await refreshActivity(this.#input.provider)({
+      const { grant } = await refreshGrant({
         ...this.#ref,
         provider: this.#input.provider,
         generation,
@@ -302,7 +302,7 @@ class Owner {
     await this.#look();
     if (!isKept(this.#grant)) return;
     try {
-      const { outcome, generation } = await trialActivity(this.#input.provider)({
+      const { outcome, generation } = await tryGrant({
         ...this.#ref,
         provider: this.#input.provider,
       });

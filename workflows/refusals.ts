@@ -9,6 +9,7 @@ const REFUSALS: Readonly<Record<string, AuthorizationRefusal>> = {
   [FAILURE.unavailable]: 'provider-unavailable',
   [FAILURE.rateLimited]: 'provider-unavailable',
   [FAILURE.quotaExhausted]: 'provider-unavailable',
+  [FAILURE.heldBack]: 'provider-unavailable',
   [FAILURE.rejected]: 'provider-refused',
   [FAILURE.conflict]: 'provider-refused',
   [FAILURE.needsReauth]: 'access-refused',

@@ -23,7 +23,7 @@ import type {
   SyncProgress,
   SyncSummary,
 } from '../contracts/sync.ts';
-import { INTERNAL_QUEUE, providerQueue } from '../contracts/temporal.ts';
+import { INTERNAL_QUEUE, laneQueue } from '../contracts/temporal.ts';
 import { isSameCount } from '../domain/sync/blast-radius.ts';
 import { waitPolicyFor, waitMs } from '../domain/sync/wait-policy.ts';
 import type { WaitPolicy } from '../domain/sync/wait-policy.ts';
@@ -122,11 +122,11 @@ class Run {
   }
 
   async #runChunk(): Promise<SyncChunkResult> {
-    const { provider, direction, resource, mode, continued } = this.#input;
+    const { direction, resource, mode, continued } = this.#input;
     // Whatever takes more than one chunk is bulk work, whatever it was meant to be.
     const work = mode === 'full' || continued || this.#chunks > 0 ? 'bulk' : 'incremental';
     const { syncChunk } = proxyActivities<SyncChunkActivities>({
-      taskQueue: providerQueue(provider, work),
+      taskQueue: laneQueue(work),
       startToCloseTimeout: '10 minutes',
       // Also the time in the queue. A chunk that does not end in this time is asked for again: it goes on from its last page.
       scheduleToCloseTimeout: '6 hours',

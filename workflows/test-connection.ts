@@ -1,15 +1,15 @@
 import { ActivityFailure, isCancellation, proxyActivities } from '@temporalio/workflow';
 import type { ConnectionTestActivities, ConnectionTestResult, TestConnectionInput } from '../contracts/connections.ts';
-import { PRIORITY, providerQueue } from '../contracts/temporal.ts';
+import { PRIORITY, laneQueue } from '../contracts/temporal.ts';
 import { refusalFor } from './refusals.ts';
 
 /** Tries a connection's stored credentials at the provider: only a worker can open them. Somebody waits for the answer. */
 export async function testConnection(input: TestConnectionInput): Promise<ConnectionTestResult> {
   const { tryCredentials } = proxyActivities<ConnectionTestActivities>({
-    taskQueue: providerQueue(input.provider, 'interactive'),
+    taskQueue: laneQueue('interactive'),
     scheduleToCloseTimeout: '20 seconds',
     priority: { priorityKey: PRIORITY.interactive, fairnessKey: input.venueId },
-    retry: { initialInterval: '500 milliseconds', maximumAttempts: 3 },
+    retry: { initialInterval: '500 milliseconds' },
     summary: 'Ask the provider whose credentials these are',
   });
   try {

@@ -11,7 +11,7 @@ import type { Providers } from '../../providers/providers.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Opener, PreparedSeal, PreparingSealer } from '../../vault/vault.ts';
 import { tellOwner } from './connection-owner.ts';
-import { describe, toFailure } from '../failures.ts';
+import { describe, finalAfter, toFailure } from '../failures.ts';
 import { GONE, statusOf } from './grant-status.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { grantSealContext, grantText, newGrant, openGrant } from './sealed-grant.ts';
@@ -24,6 +24,8 @@ export interface RefreshingDeps {
   readonly log: Logger;
 }
 
+/** Of one round; the token manager begins the next one after a pause. */
+const MAX_ATTEMPTS = 3;
 /** With the wait for the account's budget. */
 const CALL_TIMEOUT_MS = 15_000;
 /** A token in hand whose lock was lost is all that is left of the grant: the database gets this long to come back. */
@@ -41,7 +43,7 @@ export function createRefreshingActivities(deps: RefreshingDeps): Pick<TokenActi
           { connectionId: input.connectionId, provider: input.provider, cause: describe(error) },
           'a token could not be refreshed',
         );
-        throw toFailure(error, false);
+        throw finalAfter(MAX_ATTEMPTS, toFailure(error, false));
       }
     },
   };

@@ -5,13 +5,15 @@ import { FAILURE } from '../../contracts/failures.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { Providers } from '../../providers/providers.ts';
 import type { Credentials } from './credentials.ts';
-import { toFailure } from '../failures.ts';
+import { finalAfter, toFailure } from '../failures.ts';
 
 export interface TestingDeps {
   readonly credentials: Credentials;
   readonly providers: Providers;
 }
 
+/** A person waits for the answer. */
+const MAX_ATTEMPTS = 3;
 /** Each replacement of a refused token is asked for once: the second refusal says that it is the access that is refused. */
 const MAX_TRIES = 3;
 
@@ -25,7 +27,7 @@ export function createTestingActivities(deps: TestingDeps): ConnectionTestActivi
         return 'refused';
       } catch (error) {
         if (isRefusal(error)) return 'refused';
-        throw toFailure(error, false);
+        throw finalAfter(MAX_ATTEMPTS, toFailure(error, false));
       }
     },
   };

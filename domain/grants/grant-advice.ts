@@ -52,7 +52,7 @@ export function explainTrouble(errorType: string, tokenEnded: boolean): GrantAdv
       cause: `The provider refuses the request for a new token, and not the access itself. ${meanwhile}`,
       nextAction: `Tell an operator: the app’s settings are to be compared with docs/providers. It is tried again meanwhile.`,
     };
-  if (errorType === FAILURE.unavailable || errorType === FAILURE.rateLimited)
+  if (errorType === FAILURE.unavailable || errorType === FAILURE.rateLimited || errorType === FAILURE.heldBack)
     return { cause: `The provider does not give a new token at the moment. ${meanwhile}`, nextAction: NOTHING_TO_DO };
   return {
     cause: `The token could not be refreshed (${errorType}). ${meanwhile}`,

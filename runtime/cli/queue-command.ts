@@ -1,41 +1,36 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { Client, Connection } from '@temporalio/client';
 import { z } from 'zod';
-import { readTemporalConfig } from '../../config/config.ts';
-import { temporalConnectionOptions } from '../../config/temporal-options.ts';
+import { readMigrationConfig } from '../../config/config.ts';
 import { PROVIDERS } from '../../contracts/providers.ts';
+import { createBrakeStore } from '../../db/budgets/brake-store.ts';
+import { openDatabase } from '../../db/core/venue-scope.ts';
 import { homeOf } from '../start/home.ts';
 import { runningInstance } from '../start/instance.ts';
-import { setProviderRate } from '../start/provider-brake.ts';
 import { messageOf } from '../start/start-error.ts';
 import { UsageError } from './usage-error.ts';
 import type { ProviderId } from '../../contracts/providers.ts';
 import type { Env } from '../start/home.ts';
 
-const CALL_TIMEOUT_MS = 5_000;
-const startedFile = z.object({ temporalAddress: z.string(), temporalNamespace: z.string() });
+const startedFile = z.object({ databaseUrl: z.string() });
 
 interface QueueRequest {
   readonly provider: ProviderId;
   readonly perSecond: number | null;
 }
 
-/** Slows, stops or releases a provider's syncs, of all venues. Throws UsageError, ConfigError, and what Temporal answers. */
+/** Slows, stops or releases a provider's syncs, of all venues. Throws UsageError, ConfigError, and what Postgres answers. */
 export async function brakeQueue(args: string[], env: Env): Promise<number> {
   const { provider, perSecond } = readQueueRequest(args);
-  const { namespace, ...config } = readTemporalConfig({ ...addressOfInstance(env), ...env });
-  const options = { ...(await temporalConnectionOptions({ ...config, namespace })), connectTimeout: CALL_TIMEOUT_MS };
-  const connection = await Connection.connect(options).catch((error: unknown) => {
-    throw new Error(`Temporal at ${config.address} does not answer`, { cause: error });
-  });
+  const { databaseUrl: url } = readMigrationConfig({ ...databaseOfInstance(env), ...env });
+  const db = openDatabase({ url, maxConnections: 1, applicationName: 'interlock-cli' });
   try {
-    const client = new Client({ connection, namespace });
-    await connection.withDeadline(Date.now() + CALL_TIMEOUT_MS, () =>
-      setProviderRate(client, { provider, perSecond, reason: 'interlock queue' }),
-    );
+    await createBrakeStore(db).set(provider, perSecond);
+  } catch (error) {
+    // The driver's own message may quote the statement.
+    throw new Error('the database does not answer', { cause: error });
   } finally {
-    await connection.close().catch(() => undefined);
+    await db.$client.end({ timeout: 1 }).catch(() => undefined);
   }
   console.log(sayWhatHolds(provider, perSecond));
   return 0;
@@ -45,15 +40,14 @@ function sayWhatHolds(provider: ProviderId, perSecond: number | null): string {
   if (perSecond === null) return `syncs of ${provider} begin as they come`;
   return perSecond === 0
     ? `no sync of ${provider} begins any more; what is under way goes on for some minutes`
-    : `chunks of syncs of ${provider} begin at ${perSecond} a second, in each of its queues`;
+    : `chunks of syncs of ${provider} begin at ${perSecond} a second`;
 }
 
 /** Of the copy on this home, where the environment names no other. */
-function addressOfInstance(env: Env): Env {
+function databaseOfInstance(env: Env): Env {
   const home = homeOf(env);
-  if (env['TEMPORAL_ADDRESS'] || runningInstance(home) === null) return {};
-  const { temporalAddress, temporalNamespace } = startedFile.parse(JSON.parse(readFileSync(home.startedFile, 'utf8')));
-  return { TEMPORAL_ADDRESS: temporalAddress, TEMPORAL_NAMESPACE: temporalNamespace };
+  if (env['DATABASE_URL'] || runningInstance(home) === null) return {};
+  return { DATABASE_URL: startedFile.parse(JSON.parse(readFileSync(home.startedFile, 'utf8'))).databaseUrl };
 }
 
 function readQueueRequest(args: string[]): QueueRequest {

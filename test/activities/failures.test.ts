@@ -1,8 +1,9 @@
 import { inspect } from 'node:util';
 import { ApplicationFailure, DefaultFailureConverter, defaultPayloadConverter } from '@temporalio/common';
+import { MockActivityEnvironment } from '@temporalio/testing';
 import { DrizzleQueryError, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { describe as describeError, toFailure } from '../../activities/failures.ts';
+import { describe as describeError, finalAfter, toFailure } from '../../activities/failures.ts';
 import { FAILURE } from '../../contracts/failures.ts';
 import { SupersededError } from '../../db/runs/run-scope.ts';
 import { PROVIDER_ERROR_KINDS, ProviderError } from '../../providers/provider-error.ts';
@@ -154,6 +155,31 @@ describe('a failure in the words of a workflow', () => {
       const error = new Error('a');
       error.cause = error;
       expect(failureOf(error).type).toBe('Internal');
+    });
+  });
+});
+
+describe('an activity that ends after three attempts', () => {
+  const failed = ApplicationFailure.create({
+    type: 'ProviderUnavailable',
+    message: 'm',
+    details: ['d'],
+    nextRetryDelay: 7,
+  });
+  const failureOf = (attempt: number) =>
+    new MockActivityEnvironment({ attempt }).run(() => Promise.resolve(finalAfter(3, failed)));
+
+  it.each([1, 2])('may be repeated after attempt %i', async (attempt) => {
+    expect(await failureOf(attempt)).toBe(failed);
+  });
+
+  it.each([3, 9])('ends with the failure of attempt %i, as it is', async (attempt) => {
+    expect(await failureOf(attempt)).toMatchObject({
+      nonRetryable: true,
+      type: 'ProviderUnavailable',
+      message: 'm',
+      details: ['d'],
+      nextRetryDelay: 7,
     });
   });
 });

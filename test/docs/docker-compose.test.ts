@@ -6,8 +6,7 @@ import { ConfigError } from '../../config/config-error.ts';
 import { readApiConfig, readMigrationConfig, readWorkerConfig } from '../../config/config.ts';
 import type { ProcessName, Variable } from '../../config/variable.ts';
 import { VARIABLES } from '../../config/variables.ts';
-import { PROVIDERS } from '../../contracts/providers.ts';
-import { providerQueue, SEARCH_ATTRIBUTES } from '../../contracts/temporal.ts';
+import { LANES, REPLACED_QUEUES, SEARCH_ATTRIBUTES, laneQueue } from '../../contracts/temporal.ts';
 import { FULL_TEMPORAL_VERSION } from '../../checks/full-temporal/full-temporal-binaries.ts';
 import { dashboardMetrics } from '../../checks/full-temporal/full-temporal-metrics.ts';
 import { composeEnvironment } from '../../checks/full-temporal/full-temporal-stack.ts';
@@ -190,15 +189,14 @@ describe('the scripts and settings', () => {
     expect(count('Bool')).toBeLessThanOrEqual(3);
   });
 
-  it('make fairness exact for each provider’s queues, and name no queue that does not exist', () => {
+  it('make fairness exact for each lane’s queue and those they replace, and name no queue that does not exist', () => {
     type Setting = readonly { readonly value: unknown; readonly constraints?: { readonly taskQueueName: string } }[];
     const settings = parse(read('dynamicconfig/interlock.yaml')) as Readonly<Record<string, Setting>>;
-    const ofOnePartition = PROVIDERS.flatMap((provider) =>
-      (['incremental', 'bulk'] as const).map((work) => ({
-        value: 1,
-        constraints: { taskQueueName: providerQueue(provider, work) },
-      })),
-    );
+    const replaced = Object.keys(REPLACED_QUEUES).filter((name) => !name.endsWith('-interactive'));
+    const ofOnePartition = [...LANES.map(laneQueue), ...replaced].map((taskQueueName) => ({
+      value: 1,
+      constraints: { taskQueueName },
+    }));
     expect(settings['matching.enableFairness']).toEqual([{ value: true }]);
     expect(settings['matching.numTaskqueueReadPartitions']).toEqual(ofOnePartition);
     expect(settings['matching.numTaskqueueWritePartitions']).toEqual(ofOnePartition);

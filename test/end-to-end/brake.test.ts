@@ -1,15 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { ACTIVITY_QUEUE } from '../../runtime/start/provider-brake.ts';
+import { FAILURE } from '../../contracts/failures.ts';
 import { runNode } from '../runtime/support.ts';
-import { providerQueue } from '../../contracts/temporal.ts';
 import { until } from '../support/eventually.ts';
 import type { SyncBody } from '../support/service-client.ts';
 import { aSyncVenue, handleOf } from '../support/worlds/sync-venue.ts';
 import type { SyncVenue } from '../support/worlds/sync-venue.ts';
 import { startSystem } from '../support/worlds/system.ts';
 import type { System } from '../support/worlds/system.ts';
-import { useTemporal } from '../support/services/temporal.ts';
 
 let system: System;
 beforeAll(async () => {
@@ -20,12 +18,7 @@ afterAll(() => system.stop());
 
 /** As an operator does. */
 async function brake(rate: 'pause' | 'release' | '3'): Promise<string> {
-  const { address } = await useTemporal();
-  const env = {
-    PATH: process.env['PATH'],
-    TEMPORAL_ADDRESS: address,
-    TEMPORAL_NAMESPACE: system.temporal.options.namespace,
-  };
+  const env = { PATH: process.env['PATH'], DATABASE_URL: system.databaseUrl };
   const { code, stdout, stderr } = await runNode(
     ['runtime/setup.mjs', 'runtime/cli.ts', 'queue', '--provider', 'stripe', '--rate', rate],
     { env },
@@ -38,14 +31,14 @@ afterEach(() => brake('release'));
 const push = ({ venueId, connectionId }: SyncVenue, mode: 'full' | 'incremental' = 'full') =>
   system.api.start(venueId, { connectionId, direction: 'push', mode });
 
-/** The chunk of a run that has been asked for and not begun. */
-const queuedChunk = (run: SyncBody) =>
+/** The chunk of a run that has been asked for and is held back. */
+const heldChunk = (run: SyncBody) =>
   until(
     async () =>
       (await handleOf(system, run).describe()).raw.pendingActivities?.find(
-        ({ activityType, lastStartedTime }) => activityType?.name === 'syncChunk' && lastStartedTime == null,
+        ({ lastFailure }) => lastFailure?.applicationFailureInfo?.type === FAILURE.heldBack,
       ) ?? null,
-    { limitMs: 20_000, what: 'the chunk is queued', everyMs: 100 },
+    { limitMs: 20_000, what: 'the chunk is held back', everyMs: 100 },
   );
 
 describe('the operator’s brake on a provider', () => {
@@ -53,11 +46,11 @@ describe('the operator’s brake on a provider', () => {
     await brake('pause');
     const venues = await Promise.all([aSyncVenue(system, 20), aSyncVenue(system, 20)]);
     const runs = await Promise.all(venues.map((venue) => push(venue)));
-    await Promise.all(runs.map(queuedChunk));
+    await Promise.all(runs.map(heldChunk));
     const quiet = await Promise.all(venues.map(async ({ account }) => (await account.calls()).length));
     await sleep(2_000);
     expect(await Promise.all(venues.map(async ({ account }) => (await account.calls()).length))).toEqual(quiet);
-    await Promise.all(runs.map(queuedChunk));
+    await Promise.all(runs.map(heldChunk));
 
     await brake('release');
     for (const [index, venue] of venues.entries()) {
@@ -73,7 +66,7 @@ describe('the operator’s brake on a provider', () => {
     await brake('pause');
     const venue = await aSyncVenue(system, 5);
     const run = await push(venue);
-    await queuedChunk(run);
+    await heldChunk(run);
     await system.api.cancel(venue.venueId, run.id);
     expect(await system.api.finished(venue.venueId, run.id)).toMatchObject({
       outcome: 'cancelled',
@@ -82,27 +75,17 @@ describe('the operator’s brake on a provider', () => {
     expect(await venue.account.writes()).toEqual([]);
   });
 
-  it('only slows, says how much, and is kept by Temporal until it is released', async () => {
-    const ratesOf = () =>
-      Promise.all(
-        (['incremental', 'bulk'] as const).map(async (work) => {
-          const { config } = await system.temporal.workflowService.describeTaskQueue({
-            namespace: system.temporal.options.namespace,
-            taskQueue: { name: providerQueue('stripe', work) },
-            taskQueueType: ACTIVITY_QUEUE,
-            reportConfig: true,
-          });
-          return config?.queueRateLimit?.rateLimit?.requestsPerSecond ?? null;
-        }),
-      );
-    expect(await brake('3')).toBe('chunks of syncs of stripe begin at 3 a second, in each of its queues\n');
-    expect(await ratesOf()).toEqual([3, 3]);
+  it('only slows, says how much, and is kept until it is released', async () => {
+    const rates = async () =>
+      (await system.database`select chunks_per_second as rate from provider_brakes`).map(({ rate }) => Number(rate));
+    expect(await brake('3')).toBe('chunks of syncs of stripe begin at 3 a second\n');
+    expect(await rates()).toEqual([3]);
     const venue = await aSyncVenue(system, 5);
     expect(await system.api.finished(venue.venueId, (await push(venue)).id)).toMatchObject({
       outcome: 'completed',
       counts: { created: 5 },
     });
     await brake('release');
-    expect(await ratesOf()).toEqual([null, null]);
+    expect(await rates()).toEqual([]);
   });
 });

@@ -1,10 +1,9 @@
 import { Client, Connection } from '@temporalio/client';
 import type { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { PROVIDERS } from '../../contracts/providers.ts';
 import type { SyncConnectionInput } from '../../contracts/sync.ts';
 import { SYNC_CONNECTION, syncWorkflowId } from '../../contracts/sync.ts';
-import { INTERNAL_QUEUE, WORKFLOW_QUEUE, providerQueue } from '../../contracts/temporal.ts';
+import { INTERNAL_QUEUE, LANES, WORKFLOW_QUEUE, laneQueue } from '../../contracts/temporal.ts';
 import type { WorkerDeps } from '../../worker/deps.ts';
 import { createDeps } from '../../worker/deps.ts';
 import { connectTemporal } from '../../worker/temporal-connection.ts';
@@ -88,14 +87,11 @@ describe('the workers of one process', () => {
       args: [input],
     });
 
-  it('serve the queue of workflows, that of short steps, one of each provider for what somebody waits for, and two for its syncs', () => {
-    const interactive = PROVIDERS.map((provider) => providerQueue(provider, 'interactive'));
+  it('serve one queue of workflows, one of short steps, and one of each lane, however many providers there are', () => {
     expect(workers.map(({ options }) => options.taskQueue)).toEqual([
       WORKFLOW_QUEUE,
       INTERNAL_QUEUE,
-      ...interactive,
-      providerQueue('stripe', 'incremental'),
-      providerQueue('stripe', 'bulk'),
+      ...LANES.map(laneQueue),
     ]);
   });
 

@@ -9,7 +9,7 @@ import {
 } from '../../contracts/connections.ts';
 import type { DeletionCursor, KeepConnectionFreshInput } from '../../contracts/connections.ts';
 import type { ConnectionId, RecordId, VenueId } from '../../contracts/ids.ts';
-import { INTERNAL_QUEUE, WORKFLOW_QUEUE, providerQueue } from '../../contracts/temporal.ts';
+import { INTERNAL_QUEUE, WORKFLOW_QUEUE, laneQueue } from '../../contracts/temporal.ts';
 import { installTemporalRuntime } from '../support/services/temporal-runtime.ts';
 import { createTestNamespace } from '../support/services/temporal.ts';
 import { buildWorkflowBundle } from '../../worker/workflow-bundle.ts';
@@ -42,7 +42,7 @@ describe('a disconnection that deletes records', () => {
       Worker.create({
         connection,
         namespace,
-        taskQueue: providerQueue('stripe', 'interactive'),
+        taskQueue: laneQueue('interactive'),
         activities: { revokeGrant: () => 'revoked' },
       }),
     ]);

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { Context } from '@temporalio/activity';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { VenueId } from '../../contracts/ids.ts';
-import { PRIORITY, providerQueue } from '../../contracts/temporal.ts';
-import { ACTIVITY_QUEUE } from '../../runtime/start/provider-brake.ts';
+import { PRIORITY, laneQueue } from '../../contracts/temporal.ts';
+import { ACTIVITY_QUEUE } from '../support/task-queues.ts';
 import { until } from '../support/eventually.ts';
 import { chunk, createWorkflowStage } from './workflow-stage.ts';
 import type { PlayedRun, WorkflowStage } from './workflow-stage.ts';
@@ -52,7 +52,7 @@ const scheduled = (runs: readonly PlayedRun[]) =>
   );
 /** What a history has scheduled reaches its queue a moment later, and only what lies there can be served in turn. The server counts every 5 s. */
 const queued = (count: number, mode: 'full' | 'incremental') =>
-  until(async () => (await backlogOf(providerQueue('stripe', mode === 'full' ? 'bulk' : 'incremental'))) === count, {
+  until(async () => (await backlogOf(laneQueue(mode === 'full' ? 'bulk' : 'incremental'))) === count, {
     limitMs: 40_000,
     what: `${count} chunks are queued`,
     everyMs: 200,

@@ -17,7 +17,7 @@ import type {
   SyncConnectionInput,
   SyncProgress,
 } from '../../contracts/sync.ts';
-import { INTERNAL_QUEUE, WORKFLOW_QUEUE, providerQueue } from '../../contracts/temporal.ts';
+import { INTERNAL_QUEUE, WORKFLOW_QUEUE, laneQueue } from '../../contracts/temporal.ts';
 import { createSyncGateway } from '../../api/temporal/sync-gateway.ts';
 import type { SyncRun } from '../../db/runs/sync-run-store.ts';
 import { until } from '../support/eventually.ts';
@@ -135,7 +135,7 @@ export async function createWorkflowStage({ fastClock = false, chunkSlots = 20 }
     ...(['incremental', 'bulk'] as const).map((work) =>
       Worker.create({
         ...common,
-        taskQueue: providerQueue('stripe', work),
+        taskQueue: laneQueue(work),
         activities: chunks,
         maxConcurrentActivityTaskExecutions: chunkSlots,
       }),

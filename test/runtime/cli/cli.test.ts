@@ -84,14 +84,14 @@ describe('queue', () => {
     expect(stderr.trimEnd().split('\n')).toHaveLength(1);
   });
 
-  test('says that Temporal does not answer', async () => {
-    const address = `127.0.0.1:${await freePort()}`;
+  test('says that the database does not answer, and nothing of its address', async () => {
+    const url = `postgres://operator:a-password@127.0.0.1:${await freePort()}/interlock`;
     expect(
       await cli(['queue', '--provider', 'stripe', '--rate', 'pause'], {
         INTERLOCK_HOME: aFolder(),
-        TEMPORAL_ADDRESS: address,
+        DATABASE_URL: url,
       }),
-    ).toEqual({ code: 1, stdout: '', stderr: `interlock: Temporal at ${address} does not answer\n` });
+    ).toEqual({ code: 1, stdout: '', stderr: 'interlock: the database does not answer\n' });
   });
 });
 

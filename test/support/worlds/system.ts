@@ -51,6 +51,7 @@ export interface System {
   readonly temporal: Client;
   /** A superuser, who sees every venue: for assertions only. */
   readonly database: postgres.Sql;
+  readonly databaseUrl: string;
   /** SIGKILL. Resolves when the supervisor has it up again, with how long that took. */
   kill(service: ServiceName): Promise<number>;
   /** The end of a process's log, for the message of a test that failed. */
@@ -143,6 +144,7 @@ async function bringUp(folder: string, options: SystemOptions, { undo, stop }: T
     sandbox,
     temporal: new Client({ connection, namespace }),
     database,
+    databaseUrl,
     kill: (service) => kill({ pid: instance.pids()[service], starts, service }),
     logOf: (service) => lastLines(logFileOf(service), 60),
     logFileOf,

@@ -1,0 +1,2 @@
+drop table provider_brakes;
+drop table provider_circuits;

@@ -1,0 +1,12 @@
+import { pgTable, real, text, timestamp } from 'drizzle-orm/pg-core';
+import type { ProviderId } from '../../contracts/providers.ts';
+import { instant } from './columns.ts';
+
+/** How fast chunks of a provider's syncs may begin, as an operator has set it. No row: as they come. */
+export const providerBrakes = pgTable('provider_brakes', {
+  provider: text('provider').$type<ProviderId>().primaryKey(),
+  /** Of all venues together; 0 holds all. */
+  chunksPerSecond: real('chunks_per_second').notNull(),
+  nextFreeAt: timestamp('next_free_at', { withTimezone: true, precision: 6 }).notNull().defaultNow(),
+  setAt: instant('set_at').notNull().defaultNow(),
+});

@@ -1,0 +1,16 @@
+import { proxyActivities } from '@temporalio/workflow';
+
+/** Calls the activity `work` on a queue: for tests of workers alone. */
+export function callOnce({
+  taskQueue,
+  input,
+}: {
+  readonly taskQueue: string;
+  readonly input: unknown;
+}): Promise<unknown> {
+  const { work } = proxyActivities<{ work: (input: unknown) => Promise<unknown> }>({
+    taskQueue,
+    startToCloseTimeout: '5 minutes',
+  });
+  return work(input);
+}
