@@ -32,7 +32,9 @@ import { createAtomicLoadSlots } from './records/atomic-load-slots.ts';
 import { createAuditTrail } from './admin/audit-trail.ts';
 import { createAuthenticator } from './auth/authentication.ts';
 import type { AuthorizationGateway } from './temporal/authorization-gateway.ts';
+import { createAuthorizationLinks } from './connections/authorization-link.ts';
 import type { AuthorizationStates } from './connections/authorization-states.ts';
+import { createBrowserBinding } from './connections/browser-binding.ts';
 import type { ConnectionGateway } from './temporal/connection-gateway.ts';
 import { docsRouter } from './openapi/docs-page.ts';
 import type { Endpoint } from './http/endpoint.ts';
@@ -156,6 +158,8 @@ export function createApp(deps: AppDeps): App {
     oauthCallbackRouter({
       ...deps,
       limits: common.limits,
+      links: createAuthorizationLinks(deps.states, config.publicUrl),
+      binding: createBrowserBinding(deps.states, config.publicUrl),
       returnUrls,
       namesOf: createNames(deps),
       providerName: (provider) => deps.providers.find(provider)?.capabilities.displayName ?? provider,
@@ -205,6 +209,7 @@ function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[]
     sealer,
     authorizationGateway,
     states,
+    links: createAuthorizationLinks(states, config.publicUrl),
     returnUrls,
     clock,
     publicUrl: config.publicUrl,

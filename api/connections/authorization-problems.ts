@@ -43,8 +43,17 @@ export const AUTHORIZATION_PROBLEMS = {
   'authorization-not-found': {
     status: 404,
     title: 'No such attempt to connect',
-    meaning: 'The callback’s `state` belongs to no attempt: it was forged or cut short, or the attempt is long over.',
+    meaning:
+      'The link or the callback’s `state` belongs to no attempt: it was forged, changed or cut short, or the attempt is long over.',
     remedy: CONNECT_AGAIN,
+  },
+  'authorization-other-browser': {
+    status: 403,
+    title: 'This browser did not begin the attempt to connect',
+    meaning:
+      'The account’s owner has to approve and come back in the browser in which they opened the link. This browser has not opened it, or keeps no cookies. The attempt to connect stays open.',
+    remedy:
+      'Open the link to connect once more, in this browser, and approve again. Ask for another link where ten minutes have passed.',
   },
   'authorization-used': {
     status: 409,

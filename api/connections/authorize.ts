@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import { AUTHORIZATION_LIFE_MS } from '../../contracts/connections.ts';
 import type { SealedText } from '../../contracts/connections.ts';
@@ -17,6 +17,8 @@ import { VaultError } from '../../vault/vault-error.ts';
 import { ApiError } from '../errors/api-error.ts';
 import type { FieldError } from '../errors/api-error.ts';
 import type { AuthorizationGateway } from '../temporal/authorization-gateway.ts';
+import type { AuthorizationLinks } from './authorization-link.ts';
+import { attemptOf } from './authorization-states.ts';
 import type { AuthorizationStates } from './authorization-states.ts';
 import { notFound } from '../errors/not-found.ts';
 import { invalidRequest } from '../http/parse.ts';
@@ -29,6 +31,7 @@ export interface AuthorizingDeps {
   readonly authorizationGateway: AuthorizationGateway;
   readonly returnUrls: ReturnUrls;
   readonly states: AuthorizationStates;
+  readonly links: AuthorizationLinks;
   readonly clock: () => Date;
   /** Without a trailing slash: providers send owners back to a path under it. */
   readonly publicUrl: string;
@@ -47,7 +50,7 @@ export interface NewAuthorization extends AuthorizationWishes {
   readonly flow?: OAuthFlow | undefined;
 }
 
-/** What a person opens at the provider, and until when. */
+/** What a person opens, in one browser from the link to the page of the outcome, and until when. */
 export interface StartedAuthorization {
   readonly connection: Connection;
   readonly authorizationUrl: string;
@@ -60,9 +63,6 @@ const APPROVE = 'Open the authorisation URL and approve at the provider.';
 /** Where the provider sends owners back to. Registered with the provider, so it never carries anything of ours. */
 export const callbackUrl = (publicUrl: string, provider: ProviderId): string =>
   `${publicUrl}/oauth/${provider}/callback`;
-
-/** Names an attempt: whoever reads Temporal's list of workflows cannot make the state of it. */
-export const attemptOf = (state: string): string => createHash('sha256').update(state).digest('hex').slice(0, 32);
 
 /** Begins to connect an account by its owner's consent. Throws ApiError; nothing is stored when it throws. */
 export async function connectByConsent(
@@ -204,7 +204,7 @@ async function startAttempt(
     requestedBy,
   };
   await deps.authorizationGateway.begin(attemptOf(state), input, returnUrl);
-  return { authorizationUrl, expiresAt };
+  return { authorizationUrl: deps.links.linkTo(provider, authorizationUrl), expiresAt };
 }
 
 /** 256 bits, the length that RFC 7636 section 4.1 suggests for a verifier. */

@@ -10,9 +10,13 @@ import { Secret } from '../../vault/secret.ts';
 import type { Sealer } from '../../vault/vault.ts';
 import { ApiError } from '../errors/api-error.ts';
 import type { AuthorizationAttempt, AuthorizationGateway } from '../temporal/authorization-gateway.ts';
+import { AUTHORIZE_PATH, authorizationLinkHandler } from './authorization-link.ts';
+import type { AuthorizationLinks } from './authorization-link.ts';
+import { attemptOf } from './authorization-states.ts';
 import type { AuthorizationStates } from './authorization-states.ts';
 import { REFUSAL_CODES } from './authorization-problems.ts';
-import { attemptOf, sealForAttempt } from './authorize.ts';
+import { sealForAttempt } from './authorize.ts';
+import type { BrowserBinding } from './browser-binding.ts';
 import { readCallback } from './callback-query.ts';
 import type { CallbackQuery } from './callback-query.ts';
 import { logProblem, toApiError } from '../errors/error-handler.ts';
@@ -23,10 +27,13 @@ import type { ConnectionNames } from './oauth-outcome-pages.ts';
 import type { ProblemCode } from '../errors/problems.ts';
 import type { RateLimits } from '../auth/rate-limits.ts';
 import { contextOf } from '../http/request-context.ts';
+import { requireVisit } from './visit.ts';
 
 export interface OAuthCallbackDeps {
   readonly authorizationGateway: AuthorizationGateway;
   readonly states: AuthorizationStates;
+  readonly links: AuthorizationLinks;
+  readonly binding: BrowserBinding;
   readonly sealer: Sealer;
   readonly returnUrls: ReturnUrls;
   readonly limits: RateLimits;
@@ -46,6 +53,7 @@ export const CALLBACK_PROBLEMS = [
   'provider-error',
   'provider-not-found',
   'authorization-not-found',
+  'authorization-other-browser',
   'authorization-used',
   ...Object.values(REFUSAL_CODES),
   'rate-limited',
@@ -65,9 +73,10 @@ const WORTH_REPEATING: readonly ApiError['code'][] = [
   'rate-limited',
 ];
 
-/** Where providers send owners back to. No token and no body: what counts is the attempt's own secret, its `state`. */
+/** Where owners begin and where providers send them back to. No token and no body: what counts is the attempt's `state`, and the browser that has opened its link. */
 export function oauthCallbackRouter(deps: OAuthCallbackDeps): Router {
   const router = Router({ strict: true, caseSensitive: true });
+  mountPage(router, AUTHORIZE_PATH, authorizationLinkHandler(deps));
   mountPage(router, CALLBACK_PATH, callbackHandler(deps));
   mountPage(router, ATTEMPT_PATH, attemptHandler(deps));
   router.use('/oauth', errorPages(deps.log));
@@ -98,37 +107,32 @@ function callbackHandler(deps: OAuthCallbackDeps): RequestHandler {
   };
 }
 
-/** Who shows a state of ours is counted by that, all others by where they come from: they cannot keep an owner out. */
-async function admit(
-  deps: OAuthCallbackDeps,
-  exchange: Exchange,
-): Promise<{ readonly provider: ProviderId; readonly query: CallbackQuery; readonly id: string }> {
+/** The browser of an attempt is counted by the attempt, all others by where they come from: they cannot keep an owner out. */
+async function admit(deps: OAuthCallbackDeps, exchange: Exchange): Promise<Admitted> {
   const { req } = exchange;
+  let admitted: Admitted;
   try {
     requireVisit(req);
     const provider = PROVIDERS.find((known) => known === req.params['provider']);
     if (!provider) throw new ApiError('provider-not-found', 'No such provider.');
     const query = readCallback(req.url);
     const id = attemptOf(query.state);
-    // A state that an earlier version has made is a stranger's too, and still looked up.
-    await (deps.states.isOurs(query.state)
-      ? deps.limits.countReturn(exchange, id)
-      : deps.limits.countVisitor(exchange, 'stranger'));
-    return { provider, query, id };
+    if (!deps.states.isOurs(query.state))
+      throw new ApiError('authorization-not-found', 'There is no attempt to connect with this state.');
+    deps.binding.requireBound(req, id);
+    admitted = { provider, query, id };
   } catch (error) {
-    if (error instanceof ApiError && error.code !== 'rate-limited')
-      await deps.limits.countVisitor(exchange, 'stranger');
+    await deps.limits.countVisitor(exchange, 'stranger');
     throw error;
   }
+  await deps.limits.countReturn(exchange, admitted.id);
+  return admitted;
 }
 
-/** What browsers and chat programs fetch unasked is no visit: the owner's own would then find the state used. */
-function requireVisit({ headers }: Request): void {
-  const purpose = [headers['sec-purpose'], headers['purpose'], headers['x-purpose'], headers['x-moz']].join(' ');
-  const destination = headers['sec-fetch-dest'];
-  if (/prefetch|prerender|preview/i.test(purpose) || (destination !== undefined && destination !== 'document')) {
-    throw new ApiError('callback-not-visited', 'This was not a visit to the page.');
-  }
+interface Admitted {
+  readonly provider: ProviderId;
+  readonly query: CallbackQuery;
+  readonly id: string;
 }
 
 interface Exchange {
@@ -282,10 +286,12 @@ function attemptHandler(deps: OAuthCallbackDeps): RequestHandler {
     if (attempt.state === 'failed')
       throw new ApiError('authorization-failed', 'The attempt has ended without an outcome.');
     const { outcome } = attempt;
+    // Its names are for the owner's browser only.
+    const known = deps.binding.isBound(req, id) ? deps : { ...deps, namesOf: () => Promise.resolve(null) };
     sendPage(
       res,
       outcome
-        ? outcomePage(await shown(deps, req, { attempt, outcome }))
+        ? outcomePage(await shown(known, req, { attempt, outcome }))
         : pendingPage(deps.providerName(attempt.provider), id, contextOf(req).requestId),
     );
   };

@@ -41,6 +41,11 @@ const ANSWER_HEADERS = {
     description: 'What was made, or the run or job to look at.',
     schema: { ...text, format: 'uri-reference' },
   },
+  'Set-Cookie': {
+    description:
+      'Marks the browser that has opened the link of an attempt to connect, for an hour: `__Host-interlock-connect-…`; without the prefix where the public URL is http.',
+    schema: text,
+  },
   'Idempotency-Replayed': {
     description: 'This is the answer to an earlier request with the same `Idempotency-Key`.',
     schema: { ...text, enum: ['true'] },
@@ -82,6 +87,7 @@ export interface AnswerKind {
   /** Whether the operation takes `Idempotency-Key`. */
   readonly idempotent?: boolean;
   readonly located?: boolean;
+  readonly marksBrowser?: boolean;
   /** Whether one of the answer's problems names a time to wait. */
   readonly waits?: boolean;
 }
@@ -94,6 +100,7 @@ const SOMETIMES: readonly (readonly [AnswerHeader, (kind: AnswerKind) => boolean
   ['RateLimit-Policy', ({ counted, status }) => counted && status !== 401],
   ['RateLimit', ({ counted, status }) => counted && status !== 401],
   ['Location', ({ located = false }) => located],
+  ['Set-Cookie', ({ marksBrowser = false }) => marksBrowser],
   // Answers from 500 up are not kept; who calls, and how often, is looked at before the key.
   [
     'Idempotency-Replayed',

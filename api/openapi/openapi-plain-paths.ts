@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { REFUSAL_CODES } from '../connections/authorization-problems.ts';
 import { JSON_TYPE } from '../http/body.ts';
 import { readinessAnswer } from '../http/health.ts';
+import { AUTHORIZE_PATH } from '../connections/authorization-link.ts';
 import { CALLBACK_PATH, CALLBACK_PROBLEMS } from '../connections/oauth-callback.ts';
 import { ATTEMPT_PATH } from '../connections/oauth-outcome-pages.ts';
 import { headersOf } from './openapi-headers.ts';
@@ -82,6 +83,26 @@ function serviceRoutes(): RouteConfig[] {
 /** For the owners of accounts, in their browsers. */
 function ownerRoutes(problemsBy: DescribeProblems): RouteConfig[] {
   return [
+    {
+      ...plain(AUTHORIZE_PATH, 'oauthAuthorize', 'Where account owners begin'),
+      description:
+        'The `authorizationUrl` of an attempt to connect: marks the browser with a cookie, which the way back compares, and leads on to the provider’s page. Only links of our making are followed.',
+      request: {
+        params: z.object({ provider }),
+        query: z.object({ state: z.string(), interlock_page: z.url(), interlock_ticket: z.string() }),
+      },
+      responses: {
+        303: {
+          description: 'On to the provider’s page.',
+          headers: headersOf({ ...visited, status: 303, located: true, marksBrowser: true }),
+        },
+        ...problemsBy(
+          ['callback-not-visited', 'provider-not-found', 'authorization-not-found', 'rate-limited', 'internal'],
+          visited,
+          HTML,
+        ),
+      },
+    },
     {
       ...plain(CALLBACK_PATH, 'oauthCallback', 'Where providers send account owners back to'),
       description:

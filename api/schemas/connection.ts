@@ -146,7 +146,7 @@ export const startedAuthorizationAnswer = z
     ...connectionAnswer.shape,
     authorizationUrl: z.url().meta({
       description:
-        'To be opened by the account’s owner, once, in a browser. Who has it can finish the attempt: hand it to nobody else.',
+        'To be opened by the account’s owner in a browser, which it marks with a cookie and leads on to the provider; the same browser has to come back. It carries the parameters of the provider’s URL, such as `state`, and two of ours. Who has it can finish the attempt: hand it to nobody else.',
     }),
     expiresAt: timestamp.meta({ description: 'Until when the owner can approve: ten minutes from now.' }),
   })

@@ -52,12 +52,16 @@ export function squareOAuth(config: SquareConfig): OAuthSetup {
   if (!app) return { provider: 'square', adapters: [], missing: ['SQUARE_APP_ID', 'SQUARE_APP_SECRET'] };
   return {
     provider: 'square',
-    adapters: [...(app.secret ? [codeFlow(config, app, app.secret)] : []), pkceFlow(config, app)],
+    // PKCE first: a code that leaks before it is exchanged is worth nothing in another attempt to connect.
+    adapters: [pkceFlow(config, app), ...(app.secret ? [codeFlow(config, app, app.secret)] : [])],
     missing: [],
   };
 }
 
-/** With the app's secret: the refresh token stays the same and never expires. */
+/**
+ * With the app's secret: the refresh token stays the same and never expires. Square takes a `code_verifier` in the secret's place, not
+ * beside it, so this flow has no PKCE (https://developer.squareup.com/reference/square/oauth-api/obtain-token, read 2026-11-28).
+ */
 function codeFlow(config: SquareConfig, app: App, secret: Secret): OAuthAdapter {
   const client = { clientId: app.id, clientSecret: secret.expose() };
   return {

@@ -49,7 +49,7 @@ export function grantRoutes({
   return {
     'POST /approve': ({ body }) => {
       const { authorizationUrl, account: id, deny } = parseInput(approveBody, body);
-      const url = new URL(authorizationUrl);
+      const url = providersUrl(new URL(authorizationUrl));
       const rules = consents.find(({ path }) => path.test(url.pathname));
       if (!rules)
         throw new ControlError(404, 'no-such-page', { message: `There is no authorisation page at ${url.pathname}.` });
@@ -104,6 +104,15 @@ export function grantRoutes({
       return { json: ledger.get('apps', id) };
     },
   };
+}
+
+/** Interlock's own link leads to the provider's page, which it names, with the provider's parameters beside two of its own. */
+function providersUrl(link: URL): URL {
+  const page = link.searchParams.get('interlock_page');
+  if (page === null || !URL.canParse(page)) return link;
+  const url = new URL(page);
+  url.search = link.search;
+  return url;
 }
 
 function recordRoutes({ ledger, accounts, calls, faults, keptAccounts }: ControlParts): ControlRoutes {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../support/eventually.ts';
+import { ownerBrowser } from '../support/owner-browser.ts';
 import { oauthControl } from '../support/sandbox/sandbox-oauth.ts';
 import type { ConnectionBody } from '../support/service-client.ts';
 import { startSystem } from '../support/worlds/system.ts';
@@ -27,16 +28,16 @@ describe('an attempt to connect', () => {
     expect(status, JSON.stringify(body)).toBe(201);
     return body as Connecting;
   }
+  const browser = ownerBrowser(() => system.apiUrl);
   /** What the owner's browser does once they have approved; behind a proxy, the public name is ours. It comes again where the page tells it to. */
   async function comeBack(redirectUrl: string): Promise<{ readonly status: number; readonly page: string }> {
-    const { pathname, search } = new URL(redirectUrl);
-    let address = `${system.apiUrl}${pathname}${search}`;
+    let address = redirectUrl;
     for (let visits = 1; ; visits += 1) {
-      const response = await fetch(address, { redirect: 'manual' });
+      const response = await browser.visit(address);
       const page = await response.text();
       const [, afterS, path] = /<meta http-equiv="refresh" content="(\d+)(?:;url=([^"]+))?">/.exec(page) ?? [];
       if (afterS === undefined || visits === MAX_VISITS) return { status: response.status, page };
-      if (path !== undefined) address = `${system.apiUrl}${path}`;
+      if (path !== undefined) address = new URL(path, redirectUrl).href;
       await sleep(Number(afterS) * 1_000);
     }
   }
@@ -57,7 +58,7 @@ describe('an attempt to connect', () => {
       const venueId = await system.api.createVenue();
       const connecting = await begin(venueId);
       expect(connecting.state).toBe('connecting');
-      const { redirectUrl } = await square().approve(connecting.authorizationUrl, 'new');
+      const { redirectUrl } = await square().approve(await browser.open(connecting.authorizationUrl), 'new');
       await system.kill(service);
       await isIn(venueId, connecting, 'connecting');
       const { page } = await comeBack(redirectUrl);
@@ -76,7 +77,7 @@ describe('an attempt to connect', () => {
     async (_when, match, state) => {
       const venueId = await system.api.createVenue();
       const connecting = await begin(venueId);
-      const { redirectUrl } = await square().approve(connecting.authorizationUrl, 'new');
+      const { redirectUrl } = await square().approve(await browser.open(connecting.authorizationUrl), 'new');
       await square().fault({
         match: { method: 'POST', path: `^${match.path}$` },
         kind: 'slow',
@@ -105,7 +106,7 @@ describe('an attempt to connect', () => {
   it('is used up by the first to come back also after a restart of everything', async () => {
     const venueId = await system.api.createVenue();
     const connecting = await begin(venueId);
-    const { redirectUrl } = await square().approve(connecting.authorizationUrl, 'new');
+    const { redirectUrl } = await square().approve(await browser.open(connecting.authorizationUrl), 'new');
     expect((await comeBack(redirectUrl)).status).toBe(200);
     await Promise.all([system.kill('api'), system.kill('worker'), system.kill('temporal')]);
     const again = await comeBack(redirectUrl);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Environment, OAuthFlow, ProviderId } from '../../contracts/providers.ts';
 import { until } from '../support/eventually.ts';
+import { ownerBrowser } from '../support/owner-browser.ts';
 import { oauthControl } from '../support/sandbox/sandbox-oauth.ts';
 import type { ConnectionBody } from '../support/service-client.ts';
 import { startSystem } from '../support/worlds/system.ts';
@@ -87,8 +88,8 @@ async function begin(venueId: string, { provider, flow, environment }: Kind, mor
 }
 
 /** The owner's browser on the way back, up to the first page that is not ours or that stays. */
-const comeBack = (redirectUrl: string) =>
-  fetch(redirectUrl, { redirect: 'manual', headers: { accept: 'text/html', 'sec-fetch-dest': 'document' } });
+const browser = ownerBrowser(() => system.apiUrl);
+const comeBack = (redirectUrl: string) => browser.visit(redirectUrl);
 
 async function connect(
   venueId: string,
@@ -101,7 +102,7 @@ async function connect(
   readonly account: string;
 }> {
   const begun = await begin(venueId, kind);
-  const approved = await control(kind.provider).approve(begun.authorizationUrl, account ?? 'new');
+  const approved = await control(kind.provider).approve(await browser.open(begun.authorizationUrl), account ?? 'new');
   const response = await comeBack(approved.redirectUrl);
   const page = await response.text();
   expect(response.status, `${page}\n${system.logOf('api')}`).toBe(200);
@@ -216,7 +217,7 @@ describe('an owner', () => {
   it('who refuses is sent back to the return URL with the code, and the connection says why', async () => {
     const venueId = await system.api.createVenue();
     const begun = await begin(venueId, SQUARE, { returnUrl: `${RETURN_URL}?step=2` });
-    const { redirectUrl } = await control('square').deny(begun.authorizationUrl);
+    const { redirectUrl } = await control('square').deny(await browser.open(begun.authorizationUrl));
     const response = await comeBack(redirectUrl);
     const location = new URL(response.headers.get('location') ?? '');
     expect([response.status, `${location.origin}${location.pathname}`]).toEqual([303, RETURN_URL]);
@@ -236,7 +237,7 @@ describe('an owner', () => {
     const { connection, account } = await connect(venueId, SQUARE);
     const { status, body } = await system.api.tryPost(`${connections(venueId)}/${connection.id}/reauthorize`, {});
     expect(status).toBe(200);
-    const other = await control('square').approve((body as Begun).authorizationUrl, 'new');
+    const other = await control('square').approve(await browser.open((body as Begun).authorizationUrl), 'new');
     const response = await comeBack(other.redirectUrl);
     expect([response.status, (await response.text()).includes('Code: wrong-account')]).toEqual([409, true]);
     expect(await system.api.connection(venueId, connection.id)).toMatchObject({
@@ -268,7 +269,10 @@ describe('an owner', () => {
     expect(data).toMatchObject([{ connectionId: connection.id, kind: 'needs-reauth', daysLeft: 0 }]);
 
     const { body } = await system.api.tryPost(`${path}/reauthorize`, {});
-    const { redirectUrl } = await control('square').approve((body as Begun).authorizationUrl, account);
+    const { redirectUrl } = await control('square').approve(
+      await browser.open((body as Begun).authorizationUrl),
+      account,
+    );
     expect((await comeBack(redirectUrl)).status).toBe(200);
     expect(await test()).toMatchObject({
       status: 200,
@@ -279,16 +283,34 @@ describe('an owner', () => {
   it('who comes back twice at once connects once', async () => {
     const venueId = await system.api.createVenue();
     const begun = await begin(venueId, PKCE);
-    const { redirectUrl } = await control('square').approve(begun.authorizationUrl, 'new');
+    const { redirectUrl } = await control('square').approve(await browser.open(begun.authorizationUrl), 'new');
     const answers = await Promise.all([comeBack(redirectUrl), comeBack(redirectUrl)]);
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 409]);
     expect(await system.api.connection(venueId, begun.id)).toMatchObject({ state: 'active' });
   });
 
+  it('whose code was stolen keeps the account: the code is worth nothing in another attempt', async () => {
+    const [venueId, thievesId] = [await system.api.createVenue(), await system.api.createVenue()];
+    // The flow that is used unless another is named.
+    const wish = { provider: 'square', environment: 'sandbox' };
+    const stolen = (await system.api.tryPost(connections(venueId), wish)).body as Begun;
+    const thieves = (await system.api.tryPost(connections(thievesId), wish)).body as Begun;
+    const { redirectUrl } = await control('square').approve(await browser.open(stolen.authorizationUrl), 'new');
+    const state = new URL(await browser.open(thieves.authorizationUrl)).searchParams.get('state') ?? '';
+    const forged = new URL(redirectUrl);
+    forged.searchParams.set('state', state);
+    const response = await comeBack(forged.href);
+    expect([response.status, (await response.text()).includes('Code: authorization-code-refused')]).toEqual([
+      422,
+      true,
+    ]);
+    expect(await system.api.connection(thievesId, thieves.id)).toMatchObject({ state: 'disconnected', account: null });
+  });
+
   it('whose attempt was withdrawn meanwhile connects nothing', async () => {
     const venueId = await system.api.createVenue();
     const begun = await begin(venueId, QUICKBOOKS);
-    const { redirectUrl } = await control('quickbooks').approve(begun.authorizationUrl, 'new');
+    const { redirectUrl } = await control('quickbooks').approve(await browser.open(begun.authorizationUrl), 'new');
     await disconnect(venueId, begun.id);
     const response = await comeBack(redirectUrl);
     expect([response.status, (await response.text()).includes('Code: authorization-cancelled')]).toEqual([409, true]);
@@ -298,7 +320,7 @@ describe('an owner', () => {
   it('may come back after the API and the worker were killed', async () => {
     const venueId = await system.api.createVenue();
     const begun = await begin(venueId, CONNECT);
-    const { redirectUrl } = await control('stripe').approve(begun.authorizationUrl, 'new');
+    const { redirectUrl } = await control('stripe').approve(await browser.open(begun.authorizationUrl), 'new');
     await Promise.all([system.kill('api'), system.kill('worker')]);
     const connection = await until(
       async () => {

@@ -3,6 +3,7 @@ import { keepConnectionFreshWorkflowId } from '../../contracts/connections.ts';
 import type { ConnectionId } from '../../contracts/ids.ts';
 import type { OAuthFlow } from '../../contracts/providers.ts';
 import { until } from '../support/eventually.ts';
+import { ownerBrowser } from '../support/owner-browser.ts';
 import { oauthControl } from '../support/sandbox/sandbox-oauth.ts';
 import type { ConnectionBody } from '../support/service-client.ts';
 import { startSystem } from '../support/worlds/system.ts';
@@ -31,13 +32,14 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => system.stop());
 
+const browser = ownerBrowser(() => system.apiUrl);
 const control = (provider: Sender) => oauthControl(system.sandbox[provider].controlUrl);
 const path = (venueId: string, id = '') => `/v1/venues/${venueId}/connections${id && `/${id}`}`;
 
 async function approve(provider: Sender, answer: unknown, account: string): Promise<void> {
   const { authorizationUrl } = answer as { readonly authorizationUrl: string };
-  const { redirectUrl } = await control(provider).approve(authorizationUrl, account);
-  const page = await fetch(redirectUrl, { redirect: 'manual' });
+  const { redirectUrl } = await control(provider).approve(await browser.open(authorizationUrl), account);
+  const page = await browser.visit(redirectUrl);
   expect(page.status, `${await page.text()}\n${system.logOf('api')}`).toBe(200);
 }
 

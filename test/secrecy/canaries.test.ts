@@ -1,3 +1,4 @@
+import { ownerBrowser } from '../support/owner-browser.ts';
 import { createHmac, randomBytes, randomUUID } from 'node:crypto';
 import { Stripe } from 'stripe';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -85,9 +86,9 @@ describe('every secret that goes through the service, in failures too', () => {
     states.push({ kind: 'state', value: new URL(connecting.authorizationUrl).searchParams.get('state') ?? '' });
     return connecting;
   }
+  const browser = ownerBrowser(() => system.apiUrl);
   async function comeBack(redirectUrl: string): Promise<void> {
-    const { pathname, search } = new URL(redirectUrl);
-    const response = await fetch(`${system.apiUrl}${pathname}${search}`, { redirect: 'manual' });
+    const response = await browser.visit(redirectUrl);
     answers.push(`${response.headers.get('location') ?? ''}\n${await response.text()}`);
   }
   const controlOf = (provider: ProviderId) => oauthControl(sandbox[provider].controlUrl);
@@ -108,7 +109,7 @@ describe('every secret that goes through the service, in failures too', () => {
 
   async function connect(provider: ProviderId, flow: OAuthFlow, account = 'new'): Promise<string> {
     const { id, authorizationUrl } = await begin(provider, flow);
-    const { redirectUrl } = await controlOf(provider).approve(authorizationUrl, account);
+    const { redirectUrl } = await controlOf(provider).approve(await browser.open(authorizationUrl), account);
     await comeBack(redirectUrl);
     await reaches(id, 'active');
     // Its state and its code are spent.
@@ -122,7 +123,7 @@ describe('every secret that goes through the service, in failures too', () => {
     answer: { readonly status: number; readonly html: boolean; readonly times: number },
   ): Promise<void> {
     const { id, authorizationUrl } = await begin(provider, flow);
-    const { redirectUrl } = await controlOf(provider).approve(authorizationUrl, 'new');
+    const { redirectUrl } = await controlOf(provider).approve(await browser.open(authorizationUrl), 'new');
     taps[provider].echo(answer);
     await comeBack(redirectUrl);
     await until(async () => (await system.api.connection(venueId, id)).state !== 'connecting', {
@@ -200,7 +201,7 @@ describe('every secret that goes through the service, in failures too', () => {
     for (const one of renewed) await post(`/connections/${one}/test`, {});
 
     const denied = await begin('square', 'code');
-    await comeBack((await controlOf('square').deny(denied.authorizationUrl)).redirectUrl);
+    await comeBack((await controlOf('square').deny(await browser.open(denied.authorizationUrl))).redirectUrl);
     await comeBack(`https://x.test/oauth/square/callback?state=forged&code=forged`);
     // Servers in trouble that quote all that they were told.
     await attemptThatFails('square', 'code', { status: 401, html: false, times: 1 });

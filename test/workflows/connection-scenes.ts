@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Client } from '@temporalio/client';
-import { attemptOf } from '../../api/connections/authorize.ts';
+import { attemptOf } from '../../api/connections/authorization-states.ts';
 import {
   ACCESS_REVOKED_SIGNAL,
   authorizeConnectionWorkflowId,
@@ -10,6 +10,7 @@ import {
 } from '../../contracts/connections.ts';
 import type { ConnectionId } from '../../contracts/ids.ts';
 import { until } from '../support/eventually.ts';
+import { ownerBrowser } from '../support/owner-browser.ts';
 import { oauthControl } from '../support/sandbox/sandbox-oauth.ts';
 import type { ServiceClient } from '../support/service-client.ts';
 import type { StripeSandboxControl } from '../support/sandbox/stripe-account.ts';
@@ -51,26 +52,26 @@ export function connectionScenes({
     return { venueId, connectionId: id, authorizationUrl, workflowId: authorizeConnectionWorkflowId(attemptOf(state)) };
   }
   async function comeBack(redirectUrl: string): Promise<void> {
-    const { pathname, search } = new URL(redirectUrl);
-    await (await fetch(`${apiUrl}${pathname}${search}`)).text();
+    await (await browser.visit(redirectUrl)).text();
   }
+  const browser = ownerBrowser(() => apiUrl);
   const square = oauthControl(squareControlUrl);
   const ended = ({ workflowId }: Attempt) => ({ workflowId, runId: null });
 
   return {
     async 'authorize-connection.connected'() {
       const attempt = await begin('square', 'code');
-      await comeBack((await square.approve(attempt.authorizationUrl, 'new')).redirectUrl);
+      await comeBack((await square.approve(await browser.open(attempt.authorizationUrl), 'new')).redirectUrl);
       return { 'authorize-connection.connected': ended(attempt) };
     },
     async 'authorize-connection.denied'() {
       const attempt = await begin('square', 'code');
-      await comeBack((await square.deny(attempt.authorizationUrl)).redirectUrl);
+      await comeBack((await square.deny(await browser.open(attempt.authorizationUrl))).redirectUrl);
       return { 'authorize-connection.denied': ended(attempt) };
     },
     async 'authorize-connection.code-refused'() {
       const attempt = await begin('square', 'code');
-      const { redirectUrl } = await square.approve(attempt.authorizationUrl, 'new');
+      const { redirectUrl } = await square.approve(await browser.open(attempt.authorizationUrl), 'new');
       await square.fault({ match: { path: '/oauth2/token' }, kind: 'commit-then-fail', times: 1 });
       await comeBack(redirectUrl);
       return { 'authorize-connection.code-refused': ended(attempt) };
@@ -98,7 +99,7 @@ export function connectionScenes({
     /** By word from Square that is true, and before that by word that is not. */
     async 'keep-connection-fresh.revoked'() {
       const { venueId, connectionId, authorizationUrl } = await begin('square', 'code');
-      const { redirectUrl, account } = await square.approve(authorizationUrl, 'new');
+      const { redirectUrl, account } = await square.approve(await browser.open(authorizationUrl), 'new');
       await comeBack(redirectUrl);
       const workflowId = keepConnectionFreshWorkflowId(connectionId as ConnectionId);
       const handle = temporal.workflow.getHandle(workflowId);
@@ -122,7 +123,9 @@ export function connectionScenes({
       const account = await stripe.addAccount();
       await account.seed(20);
       const { venueId, connectionId, authorizationUrl } = await begin('stripe', 'connect');
-      await comeBack((await oauthControl(stripeControlUrl).approve(authorizationUrl, account.id)).redirectUrl);
+      await comeBack(
+        (await oauthControl(stripeControlUrl).approve(await browser.open(authorizationUrl), account.id)).redirectUrl,
+      );
       await api.sync(venueId, { connectionId, direction: 'pull' });
       const workflowId = keepConnectionFreshWorkflowId(connectionId as ConnectionId);
       await temporal.workflow

@@ -4,7 +4,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createAuthorizationGateway } from '../../../api/temporal/authorization-gateway.ts';
 import type { AuthorizationGateway } from '../../../api/temporal/authorization-gateway.ts';
-import { attemptOf } from '../../../api/connections/authorize.ts';
+import { attemptOf } from '../../../api/connections/authorization-states.ts';
 import { authorizeConnectionWorkflowId } from '../../../contracts/connections.ts';
 import type { AuthorizeConnectionInput } from '../../../contracts/connections.ts';
 import type { ConnectionId, VenueId } from '../../../contracts/ids.ts';

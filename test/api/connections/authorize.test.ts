@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { attemptOf } from '../../../api/connections/authorize.ts';
+import { attemptOf } from '../../../api/connections/authorization-states.ts';
 import type { VenueId } from '../../../contracts/ids.ts';
 import type { ProviderId } from '../../../contracts/providers.ts';
 import { allApps } from '../openapi/all-apps.ts';

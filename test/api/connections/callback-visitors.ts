@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
-import { attemptOf } from '../../../api/connections/authorize.ts';
+import { attemptOf } from '../../../api/connections/authorization-states.ts';
 import type { VenueId } from '../../../contracts/ids.ts';
 import type { ProviderId } from '../../../contracts/providers.ts';
+import { ownerBrowser } from '../../support/owner-browser.ts';
 import { createApiWorld } from '../api-world.ts';
 import type { Answered, ApiWorld, SendOptions } from '../api-world.ts';
 
@@ -11,12 +12,22 @@ export interface Begun {
   readonly connectionId: string;
   readonly state: string;
   readonly attempt: string;
+  /** `authorizationUrl` of the answer. */
+  readonly link: string;
+}
+
+interface VisitOptions extends SendOptions {
+  readonly provider?: string;
+  readonly method?: string;
+  /** With the cookies of the browser that has opened the links; false: another browser's visit. */
+  readonly sameBrowser?: boolean;
 }
 
 /** Owners of accounts and what their browsers do, against an API for the tests of a file. Each begins with a venue of its own, with everything answering and every attempt succeeding. */
 export function createVisitors() {
   let api: ApiWorld;
   let venueId: VenueId;
+  const browser = ownerBrowser(() => `http://127.0.0.1:${api.port}`);
 
   beforeAll(async () => {
     api = await createApiWorld();
@@ -39,21 +50,20 @@ export function createVisitors() {
       const { json } = await api.send('POST', `/v1/venues/${venueId}/connections`, {
         json: { provider, environment: api.environmentOf(provider), ...more },
       });
-      const state = new URL(json.authorizationUrl).searchParams.get('state') ?? '';
-      return { connectionId: json.id, state, attempt: attemptOf(state) };
+      const link = json.authorizationUrl;
+      const state = new URL(link).searchParams.get('state') ?? '';
+      await browser.open(link);
+      return { connectionId: json.id, state, attempt: attemptOf(state), link };
     },
+    browser,
     visit: (
       query: string | Readonly<Record<string, string>>,
-      {
-        provider = 'square',
-        method = 'GET',
-        ...options
-      }: SendOptions & { readonly provider?: string; readonly method?: string } = {},
+      { provider = 'square', method = 'GET', sameBrowser = true, headers, ...options }: VisitOptions = {},
     ) =>
       api.send(
         method,
         `/oauth/${provider}/callback?${typeof query === 'string' ? query : new URLSearchParams(query).toString()}`,
-        { token: null, ...options },
+        { token: null, headers: { ...headers, ...(sameBrowser && { cookie: browser.cookies() }) }, ...options },
       ),
     handedOver: ({ attempt }: Begun) =>
       api.connectionGateway.callbacks.filter((callback) => callback.attempt === attempt),

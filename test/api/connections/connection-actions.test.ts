@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { attemptOf } from '../../../api/connections/authorize.ts';
+import { attemptOf } from '../../../api/connections/authorization-states.ts';
 import type { ConnectionId, VenueId } from '../../../contracts/ids.ts';
 import { CONNECTION_STATES } from '../../../contracts/providers.ts';
 import type { ConnectionState } from '../../../contracts/providers.ts';

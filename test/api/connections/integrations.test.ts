@@ -46,7 +46,7 @@ describe('the integrations', () => {
   });
 
   it.each([
-    ['square', ['code', 'pkce'], 'sandbox'],
+    ['square', ['pkce', 'code'], 'sandbox'],
     ['quickbooks', ['code'], 'sandbox'],
     ['mailchimp', ['code'], 'production'],
   ])(

@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { PROBLEMS } from '../../../api/errors/problems.ts';
 import type { AuthorizationRefusal } from '../../../contracts/connections.ts';
 import { AUTHORIZATION_REFUSALS } from '../../../contracts/connections.ts';
-import { createApiWorld, RETURN_URL } from '../api-world.ts';
+import { createApiWorld, PUBLIC_URL, RETURN_URL } from '../api-world.ts';
 import { CODE, createVisitors, expectPage } from './callback-visitors.ts';
 import type { Begun } from './callback-visitors.ts';
 
-const { api, anAttempt, visit, handedOver } = createVisitors();
+const { api, anAttempt, visit, handedOver, browser } = createVisitors();
 
 const refuseAll = (code: AuthorizationRefusal) => {
   api().connectionGateway.end = ({ connectionId }) => ({ outcome: 'refused', connectionId, code });
@@ -39,8 +39,12 @@ describe('an owner who comes back from the provider', () => {
     const first = await visit({ state: begun.state, code: CODE });
     expectPage(first, 200);
     expect(first.text).toContain(names);
-    const looked = await api().send('GET', `/oauth/attempts/${begun.attempt}`, { token: null });
-    expect(looked.text).toContain(names);
+    const looked = await browser.visit(`${PUBLIC_URL}/oauth/attempts/${begun.attempt}`);
+    expect(await looked.text()).toContain(names);
+    // Who has the id of an attempt, as Temporal's list of workflows shows it, is not told whose account it is.
+    const stranger = await api().send('GET', `/oauth/attempts/${begun.attempt}`, { token: null });
+    expectPage(stranger, 200);
+    expect(stranger.text).not.toContain('Harbour');
   });
 
   it('is told that it takes longer, on a page that looks again by itself and then says how it ended', async () => {
@@ -102,9 +106,8 @@ describe('an owner who comes back from the provider', () => {
 
 describe('the way back to a return URL', () => {
   async function goBack(query: Readonly<Record<string, string>>, begun: Begun): Promise<URL> {
-    const response = await fetch(
-      `http://127.0.0.1:${api().port}/oauth/square/callback?${new URLSearchParams({ ...query, state: begun.state }).toString()}`,
-      { redirect: 'manual' },
+    const response = await browser.visit(
+      `${PUBLIC_URL}/oauth/square/callback?${new URLSearchParams({ ...query, state: begun.state }).toString()}`,
     );
     expect([response.status, response.headers.get('referrer-policy'), response.headers.get('cache-control')]).toEqual([
       303,

@@ -125,6 +125,7 @@ describe('the OpenAPI document', () => {
       ['errors', await api.send('GET', '/docs/errors')],
       ['webhook', await api.send('POST', '/webhooks/stripe', { json: {} })],
       ['oauthCallback', await api.send('GET', '/oauth/stripe/callback')],
+      ['oauthAuthorize', await api.send('GET', '/oauth/stripe/authorize')],
       ['oauthAttempt', await api.send('GET', '/oauth/attempts/none')],
     ];
     expect(new Set(answers.map(([, { status }]) => status))).toEqual(new Set([200, 201, 202, 400, 401, 403, 404, 422]));

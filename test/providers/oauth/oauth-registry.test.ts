@@ -61,7 +61,7 @@ describe('the registry', () => {
   it('says which flows can be used, the best first', () => {
     expect(integrationsOf(config)).toEqual({
       stripe: { configured: true, flows: ['connect', 'app'], environment: 'sandbox', missing: [] },
-      square: { configured: true, flows: ['code', 'pkce'], environment: 'sandbox', missing: [] },
+      square: { configured: true, flows: ['pkce', 'code'], environment: 'sandbox', missing: [] },
       quickbooks: { configured: true, flows: ['code'], environment: 'sandbox', missing: [] },
       mailchimp: { configured: true, flows: ['code'], environment: 'production', missing: [] },
     });

@@ -4,7 +4,9 @@ import type { WorkflowHandle } from '@temporalio/client';
 import type { Worker } from '@temporalio/worker';
 import { createAuthorizationGateway } from '../../../api/temporal/authorization-gateway.ts';
 import { createAuthorizationStates } from '../../../api/connections/authorization-states.ts';
-import { attemptOf, connectByConsent, reauthorize, sealForAttempt } from '../../../api/connections/authorize.ts';
+import { createAuthorizationLinks } from '../../../api/connections/authorization-link.ts';
+import { attemptOf } from '../../../api/connections/authorization-states.ts';
+import { connectByConsent, reauthorize, sealForAttempt } from '../../../api/connections/authorize.ts';
 import { createConnectionGateway } from '../../../api/temporal/connection-gateway.ts';
 import { createSyncGateway } from '../../../api/temporal/sync-gateway.ts';
 import { authorizeConnectionWorkflowId, keepConnectionFreshWorkflowId } from '../../../contracts/connections.ts';
@@ -79,22 +81,21 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
   const connectionGateway = createConnectionGateway(gatewayOptions);
   const syncs = createSyncGateway({ ...gatewayOptions, namespace: temporal.namespace });
   const venues = createVenueStore(database.db);
+  const states = createAuthorizationStates(randomBytes(32));
+  const publicUrl = 'https://interlock.test';
   const api = {
     ...deps,
     connectionActions: createConnectionActionsStore(database.db),
     authorizationGateway,
     returnUrls: createReturnUrls([]),
-    states: createAuthorizationStates(randomBytes(32)),
-    publicUrl: 'https://interlock.test',
+    states,
+    links: createAuthorizationLinks(states, publicUrl),
+    publicUrl,
   };
   const workers = workersOf(deps, temporal);
 
-  function started(
-    { venueId, connectionId }: ConnectionRef,
-    provider: ProviderId,
-    authorizationUrl: string,
-  ): StartedAttempt {
-    const state = new URL(authorizationUrl).searchParams.get('state') ?? '';
+  function started({ venueId, connectionId }: ConnectionRef, provider: ProviderId, link: string): StartedAttempt {
+    const { authorizationUrl, state } = api.links.read(provider, link);
     const attempt = attemptOf(state);
     return {
       venueId,

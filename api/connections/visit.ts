@@ -1,0 +1,11 @@
+import type { Request } from 'express';
+import { ApiError } from '../errors/api-error.ts';
+
+/** What browsers and chat programs fetch unasked is no visit: the account owner's own would then find the state used. */
+export function requireVisit({ headers }: Request): void {
+  const purpose = [headers['sec-purpose'], headers['purpose'], headers['x-purpose'], headers['x-moz']].join(' ');
+  const destination = headers['sec-fetch-dest'];
+  if (/prefetch|prerender|preview/i.test(purpose) || (destination !== undefined && destination !== 'document')) {
+    throw new ApiError('callback-not-visited', 'This was not a visit to the page.');
+  }
+}
