@@ -21,7 +21,9 @@ interface QueueRequest {
   readonly perSecond: number | null;
 }
 
-/** Slows, stops or releases a provider's syncs, of all venues. Throws UsageError, ConfigError, and what Temporal answers. */
+/**
+ * Slows, pauses or releases a provider's syncs for all venues. Throws UsageError, ConfigError, and Temporal's errors.
+ */
 export async function brakeQueue(args: string[], env: Env): Promise<number> {
   const { provider, perSecond } = readQueueRequest(args);
   const { namespace, ...config } = readTemporalConfig({ ...addressOfInstance(env), ...env });
@@ -48,7 +50,7 @@ function sayWhatHolds(provider: ProviderId, perSecond: number | null): string {
     : `chunks of syncs of ${provider} begin at ${perSecond} a second, in each of its queues`;
 }
 
-/** Of the copy on this home, where the environment names no other. */
+/** Fills in the Temporal address of the copy on this home when the environment names none. */
 function addressOfInstance(env: Env): Env {
   const home = homeOf(env);
   if (env['TEMPORAL_ADDRESS'] || runningInstance(home) === null) return {};

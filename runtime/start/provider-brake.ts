@@ -10,15 +10,18 @@ export const ACTIVITY_QUEUE = 2 as temporal.api.enums.v1.TaskQueueType;
 
 export interface ProviderRate {
   readonly provider: ProviderId;
-  /** Chunks of syncs that may begin in a second, in each of the provider's queues; 0 holds all, null lets go. */
+  /**
+   * Maximum chunks of syncs that may begin per second in each of the provider's queues; 0 pauses all, null removes the
+   * limit.
+   */
   readonly perSecond: number | null;
-  /** Kept by Temporal beside the rate. */
+  /** Stored by Temporal beside the rate. */
   readonly reason: string;
 }
 
 /**
- * The operators' brake: how fast chunks of a provider's syncs may begin, of all venues together. A chunk that is under way goes on to its
- * end, some minutes at most. Temporal keeps the rate until it is set anew, also across restarts.
+ * Limits how fast chunks of a provider's syncs may begin, across all venues, for operators. A running chunk finishes,
+ * which takes a few minutes at most. Temporal keeps the rate until it is changed, even across restarts.
  */
 export async function setProviderRate(
   { workflowService, options }: Client,
