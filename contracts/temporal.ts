@@ -1,9 +1,9 @@
 import type { ProviderId } from './providers.ts';
 
 /**
- * Task queues. Provider calls have a queue each, so that one provider's backlog never delays another's, and bulk work has one of its own:
- * however much of it is under way, an incremental run finds a free worker slot. What somebody waits for, such as a token, has one too:
- * runs hold their slots for minutes, and may themselves be waiting for that token.
+ * Task queues. Each provider has its own queues, so that one provider's backlog never delays another's. Bulk work has a
+ * queue of its own, so that an incremental run always finds a free worker slot. So has work that somebody waits for,
+ * such as a token: runs hold their slots for minutes and may themselves be waiting for that token.
  */
 export const WORKFLOW_QUEUE = 'workflows';
 export const INTERNAL_QUEUE = 'internal';
@@ -15,7 +15,7 @@ export const PRIORITY = { interactive: 1, webhook: 2, incremental: 3, bulk: 4, r
 
 /**
  * Search attributes and their Temporal types. Plain text in every store and UI: never personal data.
- * Postgres visibility holds at most 10 Keyword and 3 Bool attributes in a namespace.
+ * Postgres visibility supports at most 10 Keyword and 3 Bool attributes per namespace.
  */
 export const SEARCH_ATTRIBUTES = {
   VenueId: 'Keyword',
