@@ -29,7 +29,7 @@ export const PRIORITY = { interactive: 1, webhook: 2, incremental: 3, bulk: 4, r
 
 /**
  * Search attributes and their Temporal types. Plain text in every store and UI: never personal data.
- * Postgres visibility holds at most 10 Keyword and 3 Bool attributes in a namespace.
+ * Postgres visibility supports at most 10 Keyword and 3 Bool attributes per namespace.
  */
 export const SEARCH_ATTRIBUTES = {
   VenueId: 'Keyword',
