@@ -19,7 +19,7 @@ const schema = z.object({
   SANDBOX_STRIPE_WEBHOOK_SECRET: optional(z.string().regex(/^whsec_\w{4,}$/, 'must look like whsec_…')),
 });
 
-/** 0: any free port. */
+/** 0 takes any free port. */
 export interface Ports {
   readonly api: number;
   readonly control: number;
@@ -27,15 +27,20 @@ export interface Ports {
 
 export interface SandboxConfig {
   readonly ports: Readonly<Record<'stripe' | 'square' | 'quickbooks' | 'mailchimp', Ports>>;
-  /** Where state is kept; absent: in memory only. */
+  /** Folder that holds the state. When absent, state lives in memory only. */
   readonly home: string | undefined;
   readonly stripeSecretKey: string | undefined;
   readonly stripeWebhookSecret: string | undefined;
-  /** Under which our service takes webhooks, by the name of the provider; absent: none are sent but what is asked for. */
+  /**
+   * Base URL of our service's webhook endpoints; the provider's name is appended. When absent, only webhooks requested
+   * through the control API are sent.
+   */
   readonly webhooksUrl: string | undefined;
 }
 
-/** Reads what the sandbox process needs. Throws an error whose message names every wrong variable and never its value. */
+/**
+ * Reads the configuration of the sandbox process. The thrown error names every invalid variable and never its value.
+ */
 export function readConfig(env: NodeJS.ProcessEnv): SandboxConfig {
   const parsed = schema.safeParse(env);
   if (!parsed.success) {

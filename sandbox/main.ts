@@ -1,7 +1,8 @@
 import { readConfig } from './config.ts';
 import { startSandboxes } from './sandboxes.ts';
 
-// The sandbox process: stand-in providers on loopback, for development and tests. Standard output carries one line, when all is ready.
+// The sandbox process: stand-in providers on loopback, for development and tests. Writes one line to standard output
+// once every stand-in is ready.
 try {
   const { announcement, close } = await startSandboxes(readConfig(process.env));
   const stop = () => {
@@ -9,7 +10,7 @@ try {
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
-  // Fires only with an IPC channel: the parent that opened it has gone.
+  // Fires only with an IPC channel, when the parent process has gone.
   process.once('disconnect', stop);
   process.stdout.write(`${JSON.stringify({ ready: true, ...announcement })}\n`);
 } catch (error) {

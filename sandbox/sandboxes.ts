@@ -6,12 +6,12 @@ import { startStripeSandbox } from './stripe/stripe-sandbox.ts';
 
 /** All stand-ins of this process. */
 export interface Sandboxes {
-  /** Where each provider is, and the credentials to come to it with. */
+  /** Where each provider listens, and the credentials to use with it. */
   readonly announcement: Readonly<Record<string, object>>;
   readonly close: () => Promise<void>;
 }
 
-/** Starts every stand-in, or none: when one cannot start, those that did are stopped again. Throws what the first of them threw. */
+/** Starts every stand-in, or none: when one fails to start, stops the others. Throws the first error. */
 export async function startSandboxes({
   ports,
   home,

@@ -10,11 +10,11 @@ export interface Answer {
   readonly cut?: 'before' | 'halfway';
 }
 
-/** What a proxy in between shows when it cannot reach the provider. */
+/** The error page that a proxy shows when it cannot reach the provider. */
 export const PROXY_PAGE =
   '<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>Bad gateway</h1></body></html>';
 
-/** The answer of a request that ran, as a fault leaves it. */
+/** Applies a fault that cuts the connection to the answer of a request that has run. */
 export function cutBy(fault: Fault | null, answer: Answer): Answer {
   if (fault?.kind === 'truncate') return { ...answer, cut: 'halfway' };
   if (fault?.kind === 'commit-then-fail' && fault.status === undefined) return { ...answer, cut: 'before' };

@@ -1,6 +1,6 @@
 /** One request that reached the stand-in. */
 export interface Call {
-  /** When it arrived, milliseconds since the epoch by the machine's clock, whatever the sandbox's clock says. */
+  /** Arrival in milliseconds since the epoch, by the machine's clock rather than the sandbox's. */
   readonly at: number;
   readonly method: string;
   /** Without the query. */
@@ -9,20 +9,23 @@ export interface Call {
   /** The status sent, or 0 when the connection was cut without an answer. */
   readonly status: number;
   readonly idempotencyKey: string | null;
-  /** True only when this request changed the provider's objects: not for a replayed answer, a refusal or an update that changes nothing. */
+  /**
+   * True only when this request changed the provider's objects. False for a replayed answer, a refusal, and an update
+   * that changes nothing.
+   */
   readonly written: boolean;
   readonly requestId: string;
   /** The account behind the key, or null when the key was refused. */
   readonly account: string | null;
-  /** The kind of fault that struck, or null. */
+  /** The kind of fault injected into this request, or null. */
   readonly fault: string | null;
-  /** Of a request for tokens: what it gave for them, `authorization_code` or `refresh_token`. */
+  /** For a token request, its grant type: `authorization_code` or `refresh_token`. */
   readonly grantType?: string | null;
 }
 
 const KEPT_CALLS = 200_000;
 
-/** The latest calls, oldest first. Older ones than the last 200,000 are forgotten. */
+/** The latest calls, oldest first. Keeps at least the last 200,000. */
 export class CallLog {
   #calls: Call[] = [];
 

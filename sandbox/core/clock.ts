@@ -1,4 +1,7 @@
-/** The sandbox's own time: the machine's, moved by `offsetMs`. Created times, retention and expiry follow it; the call log does not. */
+/**
+ * The sandbox's own time: the machine's, shifted by `offsetMs`. Created times, retention and expiry follow it; the call
+ * log does not.
+ */
 export class SandboxClock {
   offsetMs = 0;
 

@@ -6,7 +6,7 @@ import { readBody } from './http.ts';
 
 const BODY_LIMIT_BYTES = 256 * 1024 * 1024;
 
-/** What the control API refuses. `errors` names each wrong field. */
+/** A request that the control API refuses. `errors` names each invalid field. */
 export class ControlError extends Error {
   override readonly name = 'ControlError';
   readonly status: number;
@@ -24,23 +24,26 @@ export class ControlError extends Error {
 export interface ControlRequest {
   readonly query: Readonly<Record<string, string>>;
   readonly body: unknown;
-  /** The part of the path after the route's own, or empty. */
+  /** The part of the path after the route's own path, or empty. */
   readonly rest: string;
 }
 
-/** An answer as a value, or as chunks of JSON text where it may be large. */
+/** An answer as a value, or as chunks of JSON text when it may be large. */
 export type ControlResult =
   { readonly status?: number; readonly json: unknown } | { readonly chunks: Iterable<string> };
 export type ControlHandler = (request: ControlRequest) => ControlResult | Promise<ControlResult>;
 
-/** Handlers by `METHOD /path`; a path that ends in `/` takes one more part. */
+/** Handlers by `METHOD /path`. A path that ends in `/` accepts one more segment. */
 export type ControlRoutes = Readonly<Record<string, ControlHandler>>;
 
-/** Serves `routes` as JSON. Unknown paths answer 404, a wrong method 405, input that a schema refuses 400. */
+/**
+ * Serves `routes` as JSON. Answers 404 to an unknown path, 405 to a wrong method, and 400 to input that a schema
+ * rejects.
+ */
 export function createControlApi(routes: ControlRoutes, onError: (error: unknown) => void): RequestListener {
   return (req, res) => {
     serve(routes, req, res).catch((error: unknown) => {
-      // A caller that hangs up halfway has nobody left to tell.
+      // The client has hung up, so nobody can receive an error.
       if (res.destroyed) return;
       if (!(error instanceof ControlError)) onError(error);
       refuse(res, error);
@@ -48,7 +51,7 @@ export function createControlApi(routes: ControlRoutes, onError: (error: unknown
   };
 }
 
-/** What a caller sent as the schema promises it, or a 400 that names every wrong field at once. */
+/** Parses the input with the schema. Throws a 400 that names every invalid field. */
 export function parseInput<T>(schema: z.ZodType<T>, input: unknown): T {
   const result = schema.safeParse(input);
   if (result.success) return result.data;
@@ -85,7 +88,7 @@ function find(routes: ControlRoutes, method: string, pathname: string): [Control
   return [handler, path === pathname ? '' : pathname.slice(path.length)];
 }
 
-/** An empty body reads as an empty object. */
+/** Reads an empty body as an empty object. */
 function parseJson(text: string): unknown {
   if (text.trim() === '') return {};
   try {

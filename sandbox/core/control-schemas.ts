@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** An account id; the first account when absent. */
+/** An account id. The default is the first account. */
 export const account = z.string().optional();
 
 export const accountQuery = z.strictObject({ account });
@@ -17,7 +17,7 @@ export const clockBody = z.union([
   }),
 ]);
 
-/** The offset that a request to move the clock asks for. */
+/** The clock offset that the request asks for. */
 export function offsetOf(move: z.output<typeof clockBody>): number {
   return 'offsetMs' in move ? move.offsetMs : Math.round(move.now - Date.now());
 }

@@ -7,7 +7,10 @@ export interface Delivery {
   readonly durationMs: number;
 }
 
-/** Posts a webhook once and reports what came back. A receiver that cannot be reached is a delivery without a status, not an error. */
+/**
+ * Posts a webhook once and reports the response. An unreachable receiver yields a delivery without a status, not an
+ * error.
+ */
 export async function post(
   url: string,
   { payload, headers }: { readonly payload: string; readonly headers: Readonly<Record<string, string>> },

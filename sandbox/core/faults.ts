@@ -1,20 +1,23 @@
 import { z } from 'zod';
 
 /**
- * A fault to inject. All of `match` must fit.
- * `path` is a prefix of the path or a regular expression for the whole of it. `nth` begins at the nth request that fits, and without
- * `times` strikes once. `times` absent means until the faults are deleted. `probability` draws from `seed`, so a run can be repeated.
+ * A fault to inject. A request must satisfy every field of `match`.
+ * `path` is a prefix of the path, or a regular expression for the whole path. `nth` starts at the nth matching request
+ * and, without `times`, strikes once. Without `times` a fault otherwise lasts until the faults are deleted.
+ * `probability` draws from `seed`, so a run can be repeated.
  *
- * - `status`: answers `status` before anything runs; `stored` also keeps it under the idempotency key, as a provider does once it began.
- * - `slow`: waits `delayMs`, then goes on as ever.
+ * - `status`: answers `status` before anything runs. `stored` also keeps the answer under the idempotency key, as a
+ * provider does once execution has begun.
+ * - `slow`: waits `delayMs`, then continues normally.
  * - `reset`: cuts the connection before anything runs.
  * - `truncate`: runs the request, then sends half of the answer and cuts the connection.
- * - `commit-then-fail`: runs the request; then answers `status`, which the idempotency key keeps, or without one cuts the connection.
- * - `revoke`: from here on the account's keys are refused, until the faults are deleted.
- * - `html`: answers a web page with `status` (200 unless given) before anything runs, as a proxy in between does.
- * - `page-repeat`: a list gives its page before the one that was asked for once more. Strikes only requests with a cursor.
- * - `page-skip`: a list leaves out the page that was asked for and gives the one after it.
- * - `page-shrink`: a list gives half of the page that was asked for, and says that there is more.
+ * - `commit-then-fail`: runs the request, then answers `status`, which the idempotency key keeps. Without `status` it
+ * cuts the connection.
+ * - `revoke`: refuses the account's keys from now on, until the faults are deleted.
+ * - `html`: answers a web page with `status` (default 200) before anything runs, as a proxy does.
+ * - `page-repeat`: answers the previous page again instead of the requested one. Strikes only requests with a cursor.
+ * - `page-skip`: skips the requested page and answers the next one.
+ * - `page-shrink`: answers half of the requested page and reports that there is more.
  */
 export const faultSchema = z
   .strictObject({
@@ -45,14 +48,14 @@ export const faultSchema = z
     delayMs: z.int().min(0).max(600_000).default(0),
     /** Seconds, sent as Retry-After. */
     retryAfter: z.number().min(0).optional(),
-    /** Of a 429, sent as Stripe-Rate-Limited-Reason; null sends none. `global-rate` unless given. */
+    /** For a 429, the value of Stripe-Rate-Limited-Reason. The default is `global-rate`; null sends no header. */
     rateLimitedReason: z.string().min(1).nullable().optional(),
     stored: z.boolean().default(false),
-    /** The provider's error code in the body, where its usual one for the status does not serve. */
+    /** The provider's error code for the body. The default is the usual code for the status. */
     code: z.string().optional(),
     /**
-     * `empty` sends `{}` and `html` a page, as proxies in between do: neither says what went wrong. `inside-success` sends the failure inside a 200,
-     * where the provider has such answers.
+     * `empty` sends `{}` and `html` a page, as proxies do: neither says what went wrong. `inside-success` sends the
+     * failure inside a 200, for providers that have such answers.
      */
     body: z.enum(['error', 'empty', 'html', 'inside-success']).default('error'),
   })
@@ -63,7 +66,7 @@ export const faultSchema = z
 
 export type Fault = z.infer<typeof faultSchema>;
 
-/** What a fault does to the page of a list. */
+/** How a fault changes a page of a list. */
 export type PageFault = 'page-repeat' | 'page-skip' | 'page-shrink';
 
 export function pageFaultOf(fault: Fault | null): PageFault | null {
@@ -76,7 +79,7 @@ export interface FaultTarget {
   readonly method: string;
   readonly path: string;
   readonly account: string | null;
-  /** Whether the request asks for a list from its beginning or from a cursor on; null for anything but a list. */
+  /** Whether the request reads the first page of a list or continues from a cursor; null for any other request. */
   readonly page: 'first' | 'later' | null;
 }
 
@@ -102,7 +105,7 @@ export class Faults {
     });
   }
 
-  /** All of them, or those that name this account. */
+  /** Removes all faults, or only those that name this account. */
   clear(account?: string): void {
     this.#installed =
       account === undefined ? [] : this.#installed.filter(({ fault }) => fault.match.account !== account);
@@ -112,7 +115,10 @@ export class Faults {
     return this.#installed.map(({ fault, struck }) => ({ ...fault, struck }));
   }
 
-  /** The first fault that strikes this request, or null. Each fault that fits counts the request, also when another strikes. */
+  /**
+   * Returns the first fault that strikes this request, or null. Every matching fault counts the request, even when
+   * another one strikes.
+   */
   strike(target: FaultTarget): Fault | null {
     let striking: Fault | null = null;
     for (const installed of this.#installed) {
@@ -134,7 +140,7 @@ function fits({ fault, pattern }: Installed, target: FaultTarget): boolean {
   return match.path === undefined || target.path.startsWith(match.path) || (pattern?.test(target.path) ?? false);
 }
 
-/** Only a list has pages, and only one that was begun can repeat them. */
+/** Page faults apply to lists only, and `page-repeat` needs a previous page. */
 function fitsPage(fault: PageFault | null, { page }: FaultTarget): boolean {
   return fault === null || (page !== null && (fault !== 'page-repeat' || page === 'later'));
 }
@@ -155,7 +161,7 @@ function isPattern(path: string): boolean {
   }
 }
 
-/** A small repeatable generator (mulberry32): the same seed strikes the same requests. */
+/** A small deterministic generator (mulberry32), so that the same seed strikes the same requests. */
 function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

@@ -3,16 +3,17 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A server that is up. `close` ends every open connection too, so it never waits for a client. */
+/** A running server. `close` also ends every open connection, so it never waits for a client. */
 export interface Listening {
   readonly url: string;
   close(): Promise<void>;
 }
 
-// Longer than a client's own idle time: a socket closed under a pooled client looks like a lost request, and the Stripe SDK then sends it twice.
+// Longer than a client's idle timeout. A socket closed under a pooled client looks like a lost request, which the
+// Stripe SDK then sends twice.
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 
-/** Serves on loopback only. Port 0 takes any free one. Throws what `listen` throws, such as EADDRINUSE. */
+/** Serves on loopback only. Port 0 takes any free port. Throws what `listen` throws, such as EADDRINUSE. */
 export async function listen(handler: RequestListener, port: number): Promise<Listening> {
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS, noDelay: true }, handler);
   server.listen(port, '127.0.0.1');
@@ -28,7 +29,7 @@ export async function listen(handler: RequestListener, port: number): Promise<Li
   };
 }
 
-/** The whole body as text, or null when it is longer than `limitBytes`. Rejects when the client goes away while sending. */
+/** The whole body as text, or null when it exceeds `limitBytes`. Rejects when the client disconnects while sending. */
 export async function readBody(req: IncomingMessage, limitBytes: number): Promise<string | null> {
   const chunks: Buffer[] = [];
   let length = 0;

@@ -2,21 +2,21 @@ import { createHash, randomBytes } from 'node:crypto';
 
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
-/** A random id as Stripe makes them: a prefix and letters and digits. */
+/** A random id in Stripe's form: a prefix, then letters and digits. */
 export function randomId(prefix: string, length: number): string {
   let id = prefix;
   for (const byte of randomBytes(length)) id += DIGITS.charAt(byte % 62);
   return id;
 }
 
-/** The same letters and digits for the same text, as long as `length` (at most 32). */
+/** An id derived from `text`: the same text always gives the same `length` letters and digits (at most 32). */
 export function derivedId(prefix: string, length: number, text: string): string {
   let id = prefix;
   for (const byte of createHash('sha256').update(text).digest().subarray(0, length)) id += DIGITS.charAt(byte % 62);
   return id;
 }
 
-/** `value` (an unsigned 32-bit integer) in exactly `width` digits of base 62. Six hold every value. */
+/** `value` (an unsigned 32-bit integer) as exactly `width` digits of base 62. Six digits hold every value. */
 export function base62(value: number, width: number): string {
   let rest = value;
   let digits = '';

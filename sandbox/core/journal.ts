@@ -15,17 +15,20 @@ const COMPACT_ABOVE_BYTES = 128 * 1024 * 1024;
 const WRITE_CHUNK_CHARS = 1024 * 1024;
 
 export interface JournalSource<Entry> {
-  /** Takes one entry back into memory; called for each entry in the order of writing. */
+  /** Applies one entry to the state in memory. Called for each entry in the order of writing. */
   apply(entry: Entry): void;
-  /** The entries that rebuild the present state from nothing. */
+  /** The entries that rebuild the current state from nothing. */
   snapshot(): Iterable<Entry>;
-  /** The size from which the file is rewritten, once it is also twice what it holds. 128 MiB unless given. */
+  /**
+   * Minimum size at which the file is rewritten, once it has also doubled since the last rewrite. 128 MiB by default.
+   */
   readonly compactAboveBytes?: number;
 }
 
 /**
- * State as an append-only file of JSON lines. One line is one transaction: it is handed to the kernel before `append` returns,
- * so it outlives a killed process (though not a machine that loses power), and a line cut short by the kill is dropped on opening.
+ * State as an append-only file of JSON lines. One line is one transaction. `append` returns once the kernel has the
+ * line, so it survives a killed process, though not a power failure. A last line cut short by a kill is dropped on
+ * opening.
  */
 export class Journal<Entry> {
   readonly #file: string;
@@ -34,13 +37,16 @@ export class Journal<Entry> {
   #bytes = 0;
   #compactAtBytes = 0;
 
-  /** Use `open`. */
+  /** Call `open` instead. */
   constructor(file: string, source: JournalSource<Entry>) {
     this.#file = file;
     this.#source = source;
   }
 
-  /** Replays the file into `source` and writes it anew in its shortest form. Throws when a line other than the last is damaged. */
+  /**
+   * Replays the file into `source` and rewrites it in its shortest form. Throws when a line other than the last is
+   * damaged.
+   */
   static async open<Entry>(file: string, source: JournalSource<Entry>): Promise<Journal<Entry>> {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     const journal = new Journal(file, source);
@@ -55,7 +61,10 @@ export class Journal<Entry> {
     this.#bytes += line.length;
   }
 
-  /** Rewrites the file when it has outgrown what it holds. Call it between transactions, when memory holds all that was appended. */
+  /**
+   * Rewrites the file once it is much larger than its content. Call it between transactions, when memory holds
+   * everything appended.
+   */
   compactWhenLarge(): void {
     if (this.#bytes > this.#compactAtBytes) this.#compact();
   }

@@ -1,11 +1,14 @@
-/** What a timeline holds. `created` is in seconds; `order` is the order of arrival and breaks ties, so the order is total and never changes. */
+/**
+ * An item of a timeline. `created` is in seconds. `order` is the order of arrival and breaks ties, so the order is
+ * total and never changes.
+ */
 export interface TimelineItem {
   readonly id: string;
   readonly created: number;
   readonly order: number;
 }
 
-/** Whole seconds, both ends included. */
+/** Whole seconds, both ends inclusive. */
 export interface CreatedRange {
   readonly min: number;
   readonly max: number;
@@ -14,15 +17,15 @@ export interface CreatedRange {
 export interface PageQuery<T> {
   readonly limit: number;
   readonly created: CreatedRange;
-  /** The page of the next older items; excludes the cursor itself. */
+  /** Selects the page of the next older items. Excludes the cursor itself. */
   readonly startingAfter?: T | undefined;
-  /** The page of the next newer items; excludes the cursor itself. */
+  /** Selects the page of the next newer items. Excludes the cursor itself. */
   readonly endingBefore?: T | undefined;
   readonly accepts?: ((item: T) => boolean) | undefined;
 }
 
 export interface Page<T> {
-  /** Newest first, whichever way the page was turned. */
+  /** Newest first in either paging direction. */
   readonly items: readonly T[];
   readonly hasMore: boolean;
 }
@@ -31,7 +34,10 @@ export const ALL_TIME: CreatedRange = { min: 0, max: Number.MAX_SAFE_INTEGER };
 
 const byAge = (a: TimelineItem, b: TimelineItem): number => a.created - b.created || a.order - b.order;
 
-/** Items by age. A page costs O(log n + page) without a filter; items that arrive while somebody pages never shift a page already turned. */
+/**
+ * Items by age. A page costs O(log n + page) without a filter. Items that arrive during paging never shift pages
+ * already read.
+ */
 export class Timeline<T extends TimelineItem> {
   #oldestFirst: T[] = [];
   readonly #byId = new Map<string, T>();
@@ -55,7 +61,7 @@ export class Timeline<T extends TimelineItem> {
     else this.#oldestFirst.splice(this.#position(item), 0, item);
   }
 
-  /** Adds many at once. They may be older than what is there. */
+  /** Adds many items at once. They may be older than the existing ones. */
   addAll(items: readonly T[]): void {
     for (const item of items) this.#byId.set(item.id, item);
     const sorted = items.toSorted(byAge);
@@ -70,7 +76,7 @@ export class Timeline<T extends TimelineItem> {
     this.#oldestFirst.splice(this.#position(item), 1);
   }
 
-  /** Drops everything created before `created` and answers how many that were. */
+  /** Drops everything created before `created` and returns the number dropped. */
   removeOlderThan(created: number): number {
     const dropped = this.#oldestFirst.splice(0, this.#position({ id: '', created, order: -1 }));
     for (const item of dropped) this.#byId.delete(item.id);
@@ -100,7 +106,7 @@ export class Timeline<T extends TimelineItem> {
     yield* this.#oldestFirst;
   }
 
-  /** The positions a page may come from; the second is excluded. */
+  /** The range of positions a page may come from; the end is exclusive. */
   #bounds({ created, startingAfter, endingBefore }: PageQuery<T>): [from: number, to: number] {
     const from = this.#position({ id: '', created: created.min, order: -1 });
     const to = this.#position({ id: '', created: created.max, order: Number.MAX_SAFE_INTEGER });
@@ -110,7 +116,7 @@ export class Timeline<T extends TimelineItem> {
     ];
   }
 
-  /** Where an item stands, or where it would. */
+  /** The position of an item, or where it would be inserted. */
   #position(item: TimelineItem): number {
     let low = 0;
     let high = this.#oldestFirst.length;

@@ -1,4 +1,4 @@
-/** Lets `perSecond` requests through on average and `burst` at once. Zero a second means no limit. */
+/** Admits `perSecond` requests on average and `burst` at once. Zero per second means no limit. */
 export class TokenBucket {
   readonly #perSecond: number;
   readonly #burst: number;
@@ -11,7 +11,7 @@ export class TokenBucket {
     this.#tokens = burst;
   }
 
-  /** True when the request may pass. A refused request costs nothing. */
+  /** True when the request may pass. A refused request takes no token. */
   take(): boolean {
     if (this.#perSecond === 0) return true;
     const nowMs = performance.now();

@@ -29,7 +29,7 @@ export function ping(visit: Visit): Reply {
   return json({ health_status: "Everything's Chimpy!" });
 }
 
-/** By an OAuth token, or by an API key as the password of Basic or as a bearer. Throws a 401 `Refusal`. */
+/** Accepts an OAuth token, or an API key as the Basic password or as a bearer. Throws a 401 `Refusal`. */
 function caller(visit: Visit): Account {
   const { accounts, ledger } = visit;
   const key = basicOf(visit)?.password ?? authorizationOf(visit, 'bearer');

@@ -25,7 +25,7 @@ export function problem(
   return json(body, { status, headers: { 'content-type': 'application/problem+json; charset=utf-8' } });
 }
 
-/** What Mailchimp says with a status when nothing more is known. */
+/** Mailchimp's generic error for a status. */
 export function ofStatus(status: number, code?: string): Reply {
   return problem(status, 'The sandbox was told to refuse this, or does not know it.', code);
 }

@@ -29,7 +29,10 @@ const MAILCHIMP: ProviderRules = {
   accountNames: ['Corner Café News', 'Harbour Bakery News'],
 };
 
-/** Starts a stand-in Mailchimp: authorisation page, tokens for ever, metadata, and the account behind a token or an API key. */
+/**
+ * Starts a stand-in Mailchimp: authorisation page, tokens that never expire, metadata, and the account behind a token
+ * or an API key.
+ */
 export function startMailchimpSandbox(options: OAuthSandboxOptions = {}): Promise<OAuthSandbox> {
   return startOAuthSandbox(MAILCHIMP, options);
 }

@@ -25,7 +25,10 @@ export const MAILCHIMP_CONSENT: ConsentRules = {
   denied: { error: 'access_denied' },
 };
 
-/** `POST /oauth2/token`: a form with the client's secret in it. What comes never expires, and there is nothing to refresh it with. */
+/**
+ * `POST /oauth2/token`: a form that includes the client secret. The token never expires and comes without a refresh
+ * token.
+ */
 export function accessToken(visit: Visit): Reply {
   const { ledger, nowMs } = visit;
   const form = formOf(visit) ?? {};
@@ -44,7 +47,7 @@ export function accessToken(visit: Visit): Reply {
   return json({ access_token: token.id, expires_in: 0, scope: null }, { changes: [...changes, put('tokens', token)] });
 }
 
-/** `GET /oauth2/metadata`: in which data centre the token is good. */
+/** `GET /oauth2/metadata`: the data centre that the token belongs to. */
 export function metadata(visit: Visit): Reply {
   const account = tokenAccount(visit);
   if (!account)
@@ -67,12 +70,12 @@ export function metadata(visit: Visit): Reply {
       login_email: email,
     },
     login_url: 'https://login.mailchimp.com',
-    // The real one names the data centre; here all are one server.
+    // Mailchimp names the data centre; the stand-in has one server for all.
     api_endpoint: `http://${visit.headers.host ?? ''}`,
   });
 }
 
-/** The account of an OAuth token that is still good, under either of the schemes that Mailchimp takes. */
+/** The account of a live OAuth token, under either scheme that Mailchimp accepts. */
 export function tokenAccount(visit: Visit): Account | null {
   const { ledger } = visit;
   const given = authorizationOf(visit, 'bearer') ?? authorizationOf(visit, 'oauth');

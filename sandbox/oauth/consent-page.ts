@@ -22,7 +22,10 @@ button[value=allow] { color: var(--on-act); background: var(--act); border-color
 .small { margin: 1.25rem 0 0; color: var(--small); font-size: 0.875rem; }
 `;
 
-/** Of both pages: no script, nothing from elsewhere, in nobody's frame. `form-action` is absent on purpose: browsers hold it against the redirect too. */
+/**
+ * Headers of both pages: no scripts, no external resources, no framing. `form-action` is deliberately absent because
+ * browsers also apply it to the redirect.
+ */
 const HEADERS = {
   'content-type': 'text/html; charset=utf-8',
   'cache-control': 'no-store',
@@ -36,13 +39,15 @@ export interface ConsentForm {
   readonly clientId: string;
   readonly scopes: readonly string[];
   readonly accounts: readonly Account[];
-  /** Path that the form is sent to. */
+  /** Path that receives the form. */
   readonly action: string;
-  /** The query of the authorisation URL, which comes back with the decision. */
+  /** The query of the authorisation URL, sent back with the decision. */
   readonly request: string;
 }
 
-/** The page on which an owner chooses an account and allows or denies. `new` in place of an account makes one. */
+/**
+ * The page on which an account owner chooses an account and allows or denies access. Choosing `new` creates an account.
+ */
 export function consentPage({ provider, clientId, scopes, accounts, action, request }: ConsentForm): Reply {
   const choices = accounts.map(({ id, name }, index) => choice(id, `${name} (${id})`, index === 0));
   const body = `<h1>${escape(provider)} sandbox</h1>
@@ -59,7 +64,7 @@ ${[...choices, choice('new', 'another account, made now', accounts.length === 0)
   return page(200, `${provider} sandbox: allow access?`, body);
 }
 
-/** What an owner sees when the authorisation URL itself is wrong: there is nowhere safe to send them back to. */
+/** The page for an invalid authorisation URL, which offers no safe place to redirect to. */
 export function problemPage(provider: string, problem: string): Reply {
   return page(
     400,

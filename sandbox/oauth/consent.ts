@@ -6,34 +6,34 @@ import type { Ledger } from './ledger.ts';
 import { put } from './ledger-rows.ts';
 import type { Account, App, Change } from './ledger-rows.ts';
 
-/** An authorisation request that is in order. */
+/** A valid authorisation request. */
 export interface Asked {
   readonly app: App;
   readonly scopes: readonly string[];
   readonly state: string | null;
-  /** Where the owner goes back to. */
+  /** Where the account owner is sent back to. */
   readonly redirectUri: string;
-  /** Whether the URL itself named it, so that the exchange has to repeat it where the provider asks for that. */
+  /** Whether the URL itself named it. If so, the exchange must repeat it at providers that require that. */
   readonly redirectUriSent: boolean;
   readonly challenge: string | null;
 }
 
-/** One provider's authorisation page, for one of its flows. */
+/** One provider's authorisation page for one of its flows. */
 export interface ConsentRules {
   readonly provider: string;
   readonly flow: string;
-  /** Of the page, whole. */
+  /** Matches the whole path of the page. */
   readonly path: RegExp;
   readonly codePrefix: string;
   readonly codeLifeMs: number;
   readonly responseType: 'required' | 'optional';
   readonly redirectUri: 'required' | 'optional';
   readonly state: 'required' | 'optional';
-  /** The scopes asked for. Throws a `LinkProblem` for those that the provider does not know. */
+  /** The requested scopes. Throws a `LinkProblem` for scopes that the provider does not know. */
   scopesOf(query: URLSearchParams): readonly string[];
-  /** Null: the provider has no PKCE, and passes over a challenge. */
+  /** Null when the provider does not support PKCE and ignores a challenge. */
   readonly challenge: ((query: URLSearchParams) => string | null) | null;
-  /** What goes back with the code, by the provider's names, `state` apart. */
+  /** The parameters returned beside the code, under the provider's names, without `state`. */
   approved(about: {
     readonly code: string;
     readonly account: Account;
@@ -42,17 +42,17 @@ export interface ConsentRules {
   readonly denied: Readonly<Record<string, string>>;
 }
 
-/** An authorisation URL that no provider would show its page for. */
+/** An authorisation URL for which no provider would show its page. */
 export class LinkProblem extends Error {
   override readonly name = 'LinkProblem';
 }
 
-/** `account`: an id, or `new` for one that is made now. */
+/** `account` is an id, or `new` to create one. */
 export type Decision = { readonly kind: 'deny' } | { readonly kind: 'allow'; readonly account: string | undefined };
 
 export interface Decided {
   readonly redirectUrl: string;
-  /** Null: denied. */
+  /** Null when access was denied. */
   readonly account: Account | null;
   readonly changes: readonly Change[];
 }
@@ -74,7 +74,7 @@ export function consentRoutes(rules: ConsentRules): readonly Route[] {
   ];
 }
 
-/** Lets the owner of an account decide on an authorisation request. Throws a `LinkProblem` when the request is not in order. */
+/** Decides on an authorisation request for an account owner. Throws a `LinkProblem` when the request is invalid. */
 export function decide(
   rules: ConsentRules,
   { ledger, accounts }: { readonly ledger: Ledger; readonly accounts: AccountBook },
@@ -189,7 +189,7 @@ function backTo({ redirectUri, state }: Asked, params: Readonly<Record<string, s
   return url.href;
 }
 
-/** A challenge of S256, the only method that any of the providers takes. Throws a `LinkProblem` for another. */
+/** An S256 challenge, the only method any of the providers supports. Throws a `LinkProblem` for any other. */
 export function s256Challenge(query: URLSearchParams): string | null {
   const challenge = query.get('code_challenge');
   if ((query.get('code_challenge_method') ?? 'S256') !== 'S256')

@@ -20,7 +20,7 @@ export interface ControlParts {
   readonly faults: Faults;
   readonly calls: CallLog;
   readonly consents: readonly ConsentRules[];
-  /** How many accounts are there from the beginning, and stay when all else goes. */
+  /** How many accounts exist from the start and survive a reset. */
   readonly keptAccounts: number;
 }
 
@@ -35,12 +35,12 @@ const accountBody = z.strictObject({ name: z.string().min(1).max(100).optional()
 const webhooksBody = z.strictObject({ url: z.url({ protocol: /^https?$/ }).nullable() });
 const seedBody = z.strictObject({ resource: z.literal('accounts'), count: z.int().min(1).max(1_000) });
 
-/** The control API of a stand-in that knows accounts and grants. */
+/** The control API of a stand-in that has accounts and grants. */
 export function controlRoutes(parts: ControlParts): ControlRoutes {
   return { ...grantRoutes(parts), ...recordRoutes(parts), ...faultRoutes(parts) };
 }
 
-/** What an account's owner, and time, do to grants. The stand-in of a provider with more to it adds these to its own. */
+/** What account owners and elapsed time do to grants. A larger stand-in adds these routes to its own. */
 export function grantRoutes({
   ledger,
   accounts,
@@ -169,7 +169,7 @@ function faultRoutes({ ledger, faults }: ControlParts): ControlRoutes {
   };
 }
 
-/** Where the provider sends word of what owners take back, and what it has sent so far, oldest first. */
+/** Where the provider sends revocation webhooks, and what it has sent so far, oldest first. */
 export function webhookRoutes(webhooks: RevocationWebhooks): ControlRoutes {
   const shown = () => ({ json: { url: webhooks.url, data: webhooks.sent } });
   return {
@@ -181,7 +181,10 @@ export function webhookRoutes(webhooks: RevocationWebhooks): ControlRoutes {
   };
 }
 
-/** Rows of a table, newest first, with tokens and codes shortened to what tells them apart. Throws a 404 `ControlError` for another table. */
+/**
+ * Rows of a table, newest first, with tokens and codes shortened to a distinguishing part. Throws a 404 `ControlError`
+ * for an unknown table.
+ */
 export function stateOf(ledger: Ledger, resource: string, accountId: string | undefined): readonly object[] {
   const table = TABLES.find((name) => name === resource);
   if (!table)

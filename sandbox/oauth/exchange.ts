@@ -3,14 +3,14 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Ledger } from './ledger.ts';
 import type { Account, Change } from './ledger-rows.ts';
 
-/** Whose accounts can be connected: kept by the ledger, or by the stand-in of a provider that has its own. */
+/** The accounts that can be connected. The ledger keeps them, unless the provider's stand-in keeps its own. */
 export interface AccountBook {
   list(): readonly Account[];
-  /** Makes one more, as somebody who signs up at the provider does. */
+  /** Adds an account, as a sign-up at the provider would. */
   add(name: string | undefined): Account;
 }
 
-/** A request that has been read to its end. */
+/** A request whose body has been read completely. */
 export interface Visit {
   readonly ledger: Ledger;
   readonly accounts: AccountBook;
@@ -22,7 +22,7 @@ export interface Visit {
   readonly nowMs: number;
 }
 
-/** What a handler decided. Nothing has changed yet: whoever called it commits `changes`. */
+/** What a handler decided. Nothing has changed yet: the caller commits `changes`. */
 export interface Reply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -33,11 +33,11 @@ export interface Reply {
 export interface Route {
   readonly method: string;
   readonly path: RegExp;
-  /** Throws a `Refusal` in the place of an answer. `part` is what the first group of `path` caught. */
+  /** Throws a `Refusal` to refuse. `part` is the first group of `path`. */
   readonly run: (visit: Visit, part: string) => Reply;
 }
 
-/** An answer that ends the request at once: what the provider says to what it will not do. */
+/** Ends the request at once with the provider's error answer. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly reply: Reply;
@@ -77,14 +77,17 @@ export function visitOf(
   };
 }
 
-/** The fields of a form, or null when the body is declared as something else. A field that was sent twice is left out: no server should choose. */
+/**
+ * The fields of a form, or null for another content type. Drops a field sent twice, because a server should not choose
+ * between values.
+ */
 export function formOf({ headers, body }: Visit): Readonly<Record<string, string>> | null {
   if (!headers['content-type']?.startsWith('application/x-www-form-urlencoded')) return null;
   const form = new URLSearchParams(body);
   return Object.fromEntries([...form].filter(([name]) => form.getAll(name).length === 1));
 }
 
-/** The JSON object of the body, or null when it is declared or written as something else. */
+/** The JSON object of the body, or null for another content type or value. */
 export function jsonOf({ headers, body }: Visit): Readonly<Record<string, unknown>> | null {
   if (!headers['content-type']?.startsWith('application/json')) return null;
   try {
@@ -95,13 +98,13 @@ export function jsonOf({ headers, body }: Visit): Readonly<Record<string, unknow
   }
 }
 
-/** What follows a scheme in the Authorization header, or null under another scheme. */
+/** The credentials after a scheme in the Authorization header, or null for another scheme. */
 export function authorizationOf({ headers }: Visit, scheme: string): string | null {
   const [given = '', value = ''] = (headers.authorization ?? '').split(' ');
   return given.toLowerCase() === scheme.toLowerCase() && value !== '' ? value : null;
 }
 
-/** User name and password of Basic, as RFC 6749 2.3.1 has them: form-encoded. */
+/** Basic user name and password, form-encoded as RFC 6749 section 2.3.1 requires. */
 export function basicOf(visit: Visit): { readonly user: string; readonly password: string } | null {
   const encoded = authorizationOf(visit, 'basic');
   if (encoded === null) return null;
@@ -115,7 +118,7 @@ export function sameSecret(given: string | null | undefined, expected: string): 
   return typeof given === 'string' && timingSafeEqual(digest(given), digest(expected));
 }
 
-/** RFC 7636 with S256. */
+/** PKCE with S256 (RFC 7636). */
 export function provesChallenge(verifier: unknown, challenge: string): boolean {
   if (typeof verifier !== 'string' || !/^[\w.~-]{43,128}$/.test(verifier)) return false;
   return createHash('sha256').update(verifier).digest('base64url') === challenge;

@@ -7,11 +7,13 @@ export const HOUR_MS = 3_600_000;
 export const DAY_MS = 24 * HOUR_MS;
 export const YEAR_MS = 365 * DAY_MS;
 
-/** What stands against the use of a code, or the code. */
+/** A code that can be exchanged, or the problem that prevents it. */
 export type Redeemable =
   { readonly code: Code } | { readonly code: Code | null; readonly problem: 'unknown' | 'used' | 'expired' };
 
-/** Whether a code can still be exchanged by this app. What else the provider asks for (PKCE, redirect_uri) is its own affair. */
+/**
+ * Whether this app can still exchange the code. The provider checks its other requirements (PKCE, redirect_uri) itself.
+ */
 export function redeemable(ledger: Ledger, id: unknown, app: string): Redeemable {
   const code = typeof id === 'string' ? ledger.get('codes', id) : undefined;
   if (code?.app !== app) return { code: null, problem: 'unknown' };
@@ -19,7 +21,7 @@ export function redeemable(ledger: Ledger, id: unknown, app: string): Redeemable
   return code.expiresAtMs <= ledger.clock.nowMs() ? { code, problem: 'expired' } : { code };
 }
 
-/** The grant that an unused code stands for, with what has to be committed for it. */
+/** The grant that an unused code stands for, with the changes to commit. */
 export function grantOf(code: Code, nowMs: number): { readonly grant: Grant; readonly changes: readonly Change[] } {
   const { app, flow, account, scopes } = code;
   const grant: Grant = {
@@ -40,9 +42,9 @@ export interface TokenOptions {
   readonly id: string;
   readonly kind: Token['kind'];
   readonly nowMs: number;
-  /** Null: never expires. */
+  /** Null when it never expires. */
   readonly lifeMs: number | null;
-  /** Those of the grant unless it is to do less. */
+  /** Defaults to the scopes of the grant; set it to grant fewer. */
   readonly scopes?: readonly string[];
 }
 
@@ -58,19 +60,19 @@ export function tokenOf(grant: Grant, { id, kind, nowMs, lifeMs, scopes }: Token
   };
 }
 
-/** A refresh token that becomes the newest of its grant. */
+/** Stores a refresh token and makes it the newest of its grant. */
 export function newestRefresh(grant: Grant, token: Token): readonly Change[] {
   return [put('tokens', token), put('grants', { ...grant, refreshToken: token.id })];
 }
 
-/** Ends grants, and with each all its tokens. */
+/** Ends grants and thereby all their tokens. */
 export function endGrants(grants: readonly Grant[], endedBy: NonNullable<Grant['endedBy']>, nowMs: number): Change[] {
   return grants
     .filter(({ endedAtMs }) => endedAtMs === null)
     .map((grant) => put('grants', { ...grant, endedAtMs: nowMs, endedBy }));
 }
 
-/** Whole seconds until then, as `expires_in` counts them. */
+/** Whole seconds until then, for `expires_in`. */
 export function secondsUntil(atMs: number, nowMs: number): number {
   return Math.floor((atMs - nowMs) / 1_000);
 }

@@ -1,17 +1,17 @@
-/** An application that is registered with the provider. `id` is its client id. */
+/** An application registered with the provider. `id` is its client id. */
 export interface App {
   readonly id: string;
   readonly flow: string;
   readonly secret: string;
-  /** Where the provider may send an owner back to. Empty: any https URL, and http on this machine. */
+  /** Where the provider may send an account owner back to. When empty: any https URL, and http on this machine. */
   readonly redirectUris: readonly string[];
 }
 
-/** Somebody's account at the provider: a merchant, a company. */
+/** An account at the provider, such as a merchant or a company. */
 export interface Account {
   readonly id: string;
   readonly name: string;
-  /** What the provider's own answers about it need besides: its data centre, its key. */
+  /** Provider-specific values for answers about the account, such as its data centre or key. */
   readonly details: Readonly<Record<string, string>>;
 }
 
@@ -22,12 +22,12 @@ export interface Code {
   readonly flow: string;
   readonly account: string;
   readonly scopes: readonly string[];
-  /** As the authorisation URL had it; null when it had none. */
+  /** As given in the authorisation URL; null when it had none. */
   readonly redirectUri: string | null;
   /** base64url of the SHA-256 of the verifier; null without PKCE. */
   readonly challenge: string | null;
   readonly expiresAtMs: number;
-  /** The grant that came of it; null while it is unused. */
+  /** The grant obtained with the code; null while the code is unused. */
   readonly grant: string | null;
 }
 
@@ -40,7 +40,7 @@ export interface Grant {
   readonly approvedAtMs: number;
   readonly endedAtMs: number | null;
   readonly endedBy: 'app' | 'owner' | 'code-replay' | null;
-  /** The newest refresh token; null where there are none. */
+  /** The newest refresh token; null when the provider issues none. */
   readonly refreshToken: string | null;
 }
 
@@ -51,9 +51,11 @@ export interface Token {
   readonly grant: string;
   readonly scopes: readonly string[];
   readonly issuedAtMs: number;
-  /** Null: never. */
+  /** Null when it never expires. */
   readonly expiresAtMs: number | null;
-  /** From when on it is no good any more because another has taken its place, or it alone was revoked; null while it stands. */
+  /**
+   * When the token stops working because another replaced it or it alone was revoked; null while neither has happened.
+   */
   readonly endsAtMs: number | null;
 }
 
@@ -71,7 +73,10 @@ type Put = {
   [Table in keyof Rows]: { readonly op: 'put'; readonly table: Table; readonly row: Rows[Table] };
 }[keyof Rows];
 
-/** One step of a transaction, as the journal keeps it. `reset` spares apps; of an account it takes grants, codes and tokens alone. */
+/**
+ * One step of a transaction in the journal. A `reset` of everything keeps apps; a `reset` of one account removes only
+ * its grants, codes and tokens.
+ */
 export type Change =
   | Put
   | { readonly op: 'settings'; readonly clockOffsetMs: number }

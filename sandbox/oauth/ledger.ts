@@ -6,15 +6,18 @@ import type { Change, Grant, Rows, Token } from './ledger-rows.ts';
 import type { EndedGrant } from './revocation-webhooks.ts';
 
 export interface LedgerOptions {
-  /** A folder that this process alone writes to; absent: nothing outlives the process. */
+  /** A folder that only this process writes to. When absent, state does not survive the process. */
   readonly home: string | undefined;
-  /** Name of the journal in it, without `.jsonl`. */
+  /** File name of the journal in `home`, without `.jsonl`. */
   readonly name: string;
-  /** Given where somebody else keeps the provider's time. */
+  /** Set when another component keeps the provider's time. */
   readonly clock?: SandboxClock;
 }
 
-/** What a token is worth now. `superseded`: another took its place; `revoked`: the whole grant has ended. */
+/**
+ * The state of a token. `superseded`: another token replaced it, or it alone was revoked. `revoked`: the whole grant
+ * has ended.
+ */
 export type TokenState = 'live' | 'expired' | 'superseded' | 'revoked';
 
 export interface KnownToken {
@@ -23,12 +26,15 @@ export interface KnownToken {
   readonly state: TokenState;
 }
 
-/** All that an authorisation server remembers. Every change goes through `commit`, so a restart finds what was answered. */
+/**
+ * The state of an authorisation server. Every change goes through `commit`, so every answered change survives a
+ * restart.
+ */
 export class Ledger {
   readonly clock: SandboxClock;
-  /** Accounts whose tokens a fault has revoked. Not kept over a restart, like all faults. */
+  /** Accounts whose tokens a fault has revoked. Like all faults, they do not survive a restart. */
   readonly refusedAccounts = new Set<string>();
-  /** Told of grants that their owner, or our app, has ended, once that is written. */
+  /** Called with grants that their account owner or our app has ended, after the change is written. */
   onEnded: ((grants: readonly EndedGrant[]) => void) | null = null;
   readonly #rows: { readonly [Table in keyof Rows]: Map<string, Rows[Table]> } = {
     apps: new Map(),
@@ -37,7 +43,7 @@ export class Ledger {
     grants: new Map(),
     tokens: new Map(),
   };
-  /** Ids by account: one is asked for at each call of a platform. */
+  /** Grant ids by account: every call with a platform key looks up one account's grants. */
   readonly #grantsOf = new Map<string, Set<string>>();
   #journal: Journal<readonly Change[]> | null = null;
 
@@ -62,19 +68,19 @@ export class Ledger {
     return this.#rows[table].get(id);
   }
 
-  /** In the order of their making. */
+  /** In order of creation. */
   all<Table extends keyof Rows>(table: Table): Rows[Table][] {
     return [...this.#rows[table].values()];
   }
 
-  /** Null for a token that was never given out. */
+  /** Null for a token that was never issued. */
   token(id: string, kind: Token['kind']): KnownToken | null {
     const token = this.get('tokens', id);
     const grant = token?.kind === kind ? this.get('grants', token.grant) : undefined;
     return token && grant ? { token, grant, state: this.#stateOf(token, grant) } : null;
   }
 
-  /** Whose code or token this is. */
+  /** The account that a code or token belongs to. */
   accountBehind(secret: string): string | undefined {
     const grant = this.#rows.tokens.get(secret)?.grant;
     return (
@@ -92,7 +98,7 @@ export class Ledger {
       : this.grantsOf(account).filter(({ endedAtMs }) => endedAtMs === null);
   }
 
-  /** Writes the changes through as one transaction, then makes them visible. */
+  /** Writes the changes as one transaction, then makes them visible. */
   commit(changes: readonly Change[]): void {
     if (changes.length === 0) return;
     const ended = changes.flatMap((change) => this.#endedBy(change));

@@ -18,11 +18,11 @@ export interface OAuthSandboxOptions {
   /** 0 or absent takes any free port. */
   readonly port?: number | undefined;
   readonly controlPort?: number | undefined;
-  /** A folder that this sandbox alone writes to. Absent: memory only. */
+  /** A folder that only this sandbox writes to. When absent, state is in memory only. */
   readonly home?: string | undefined;
-  /** Where word of what owners take back is sent, by a provider that sends any; `POST /webhooks` sets it too. */
+  /** Where revocation webhooks are sent, for a provider that sends any. `POST /webhooks` also sets it. */
   readonly webhookUrl?: string | undefined;
-  /** Told of errors that are the sandbox's own; by default they go to standard error. */
+  /** Receives the sandbox's own errors. Writes to standard error by default. */
   readonly onError?: (error: unknown) => void;
 }
 
@@ -31,26 +31,26 @@ export interface OAuthSandbox {
   readonly controlUrl: string;
   readonly clientId: string;
   readonly clientSecret: string;
-  /** What webhooks are signed with, by a provider that sends any. */
+  /** The secret that signs webhooks, for a provider that sends any. */
   readonly webhookSecret?: string;
   close(): Promise<void>;
 }
 
-/** What makes a stand-in one provider's and no other's. */
+/** The rules that make a stand-in one particular provider. */
 export interface ProviderRules {
   /** Name of its journal. */
   readonly name: string;
   readonly consent: ConsentRules;
   readonly routes: readonly Route[];
   readonly refuse: (status: number, code?: string) => Reply;
-  /** A failure that comes as a success, by a provider that has any. */
+  /** A failure inside a 200, for a provider that has such answers. */
   readonly insideSuccess?: (code?: string) => Reply;
   readonly headers?: (requestId: string) => Readonly<Record<string, string>>;
   readonly newApp: () => Pick<App, 'id' | 'secret'>;
   readonly newAccount: (name: string) => Account;
-  /** The accounts that are there from the beginning. */
+  /** The accounts that exist from the start. */
   readonly accountNames: readonly string[];
-  /** Left out by a provider that sends none. */
+  /** Absent for a provider that sends no webhooks. */
   readonly webhooks?: {
     readonly secretOf: (app: App) => string;
     readonly writer: (app: App) => RevocationWriter;
@@ -105,7 +105,7 @@ export async function startOAuthSandbox(
   };
 }
 
-/** Undefined for a provider that sends none. */
+/** Undefined for a provider that sends no webhooks. */
 function openWebhooks(
   { webhooks: own }: ProviderRules,
   { app, ledger, url = null }: { readonly app: App; readonly ledger: Ledger; readonly url: string | null | undefined },

@@ -1,10 +1,10 @@
 import type { Delivery } from '../core/delivery.ts';
 import type { Grant } from './ledger-rows.ts';
 
-/** An access that has ended. */
+/** A grant that has ended. */
 export type EndedGrant = Pick<Grant, 'account' | 'app' | 'endedBy'> & { readonly endedAtMs: number };
 
-/** How one provider words, signs and posts that an access has ended; the same text at each attempt. */
+/** Builds, signs and posts one provider's revocation webhook. Every attempt sends the same payload. */
 export type RevocationWriter = (ended: EndedGrant) => {
   readonly type: string;
   readonly deliver: (url: string) => Promise<Delivery>;
@@ -16,20 +16,20 @@ export interface SentRevocation extends Delivery {
   readonly url: string;
   readonly type: string;
   readonly account: string;
-  /** From 1. */
+  /** Counts from 1. */
   readonly attempt: number;
 }
 
-/** The providers' own pauses are minutes and hours. */
+/** Shorter than the providers' own delays, which are minutes and hours. */
 const RETRY_AFTER_MS = [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000];
 
 /**
- * Tells whoever has registered for it that an access has ended, without being asked and until that is answered with 2xx, as the provider does.
- * Neither what was registered by hand nor what is still to be sent is kept over a restart.
+ * Sends revocation webhooks to the registered URL, as the provider does, until one is answered with 2xx or the attempts
+ * run out. Neither a URL registered by hand nor pending deliveries survive a restart.
  */
 export class RevocationWebhooks {
   readonly sent: SentRevocation[] = [];
-  /** Null: nobody has registered. */
+  /** Null when no URL is registered. */
   url: string | null;
   readonly #write: RevocationWriter;
   readonly #waiting = new Set<NodeJS.Timeout>();
@@ -40,7 +40,7 @@ export class RevocationWebhooks {
     this.url = url;
   }
 
-  /** One event for each account and application, however many grants have ended with it. */
+  /** Sends one event per account and application, however many of its grants ended. */
   tell(grants: readonly EndedGrant[]): void {
     if (this.url === null) return;
     for (const ended of new Map(grants.map((grant) => [`${grant.app} ${grant.account}`, grant])).values()) {

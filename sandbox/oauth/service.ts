@@ -18,17 +18,20 @@ export interface ServiceParts {
   readonly faults: Faults;
   readonly calls: CallLog;
   readonly routes: readonly Route[];
-  /** What the provider says with a status when nothing more is known. */
+  /** The provider's generic error for a status. */
   readonly refuse: (status: number, code?: string) => Reply;
-  /** A failure that comes as a success, by a provider that has any. */
+  /** A failure inside a 200, for a provider that has such answers. */
   readonly insideSuccess?: ((code?: string) => Reply) | undefined;
-  /** Headers of every answer, by the id of the request. */
+  /** Headers of every answer, given the request id. */
   readonly headers?: (requestId: string) => Readonly<Record<string, string>>;
-  /** Told of errors that are the sandbox's own. */
+  /** Receives the sandbox's own errors. */
   readonly onError: (error: unknown) => void;
 }
 
-/** An authorisation server, and the resources that its tokens open, on the wire: faults, then the route, then the log. */
+/**
+ * Serves an authorisation server and the resources that its tokens open: applies faults, runs the route, then logs the
+ * call.
+ */
 export function createService(parts: ServiceParts): RequestListener {
   return (req, res) => {
     serve(parts, req, res).catch(parts.onError);
@@ -74,7 +77,7 @@ async function answerOf(
       return injected(parts, fault);
     case 'slow':
       await sleep(fault.delayMs);
-      // The clock may have been moved, and others may have come first, meanwhile.
+      // Read the time again: the clock may have moved during the wait.
       return run(parts, { ...visit, nowMs: parts.ledger.clock.nowMs() });
     case 'commit-then-fail':
       return failAfterwards(parts, fault, run(parts, visit));
@@ -86,7 +89,7 @@ async function answerOf(
   }
 }
 
-/** After `delayMs`, as for a client whose patience ends before the answer comes. */
+/** Waits `delayMs` first, to simulate a client that times out before the answer arrives. */
 async function failAfterwards(parts: ServiceParts, fault: Fault, ran: Answer): Promise<Answer> {
   await sleep(fault.delayMs);
   return fault.status === undefined ? cutBy(fault, ran) : { ...injected(parts, fault), written: ran.written ?? false };
@@ -140,7 +143,7 @@ function toAnswer({ status, headers, body, changes }: Reply): Answer {
 
 const SECRET_FIELDS = ['code', 'refresh_token', 'access_token', 'token'];
 
-/** The account that a request is about, found by whatever it carries that leads to one. */
+/** The account of a request, found by any code, token or account id that it carries. */
 function accountOf(visit: Visit): string | null {
   const { ledger, headers } = visit;
   const fields: Readonly<Record<string, unknown>> = formOf(visit) ?? jsonOf(visit) ?? {};
@@ -156,7 +159,7 @@ function grantTypeOf(visit: Visit): string | null {
   return typeof grantType === 'string' ? grantType : null;
 }
 
-/** The query without what would let a reader of the log act for somebody. */
+/** The query without secrets that would let a reader of the log act for somebody. */
 function maskedQuery(query: URLSearchParams): string {
   const masked = new URLSearchParams(query);
   for (const name of ['state', 'client_secret', ...SECRET_FIELDS]) if (masked.has(name)) masked.set(name, '***');

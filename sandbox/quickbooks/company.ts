@@ -34,13 +34,19 @@ export function companyInfo(visit: Visit, realmId: string): Reply {
   });
 }
 
-/** The detail of an expired token quotes the token: a recorded exchange of 2020-09-29 has it. That one of a revoked token does so too is assumed. */
+/**
+ * The detail for an expired token quotes the token, as in a recorded exchange of 2020-09-29. That the detail for a
+ * revoked token does so too is an assumption.
+ */
 function problemOf(state: string | undefined, token: string): string {
   if (state === undefined) return 'Malformed bearer token: too short or too long';
   return state === 'expired' ? `Token expired: ${token}` : `Token revoked: ${token}`;
 }
 
-/** Any operation that there is not: 400, and not 404 (https://github.com/IntuitDeveloper/SampleApp-CRUD-PHP/issues/7, read 2026-11-28). */
+/**
+ * Answers an unknown operation with 400, not 404 (https://github.com/IntuitDeveloper/SampleApp-CRUD-PHP/issues/7, read
+ * 2026-11-28).
+ */
 export function unknownOperation({ path }: Visit): Reply {
   return accountingFault(400, {
     code: '500',

@@ -4,7 +4,10 @@ import type { ConsentRules } from '../oauth/consent.ts';
 export const ACCOUNTING = 'com.intuit.quickbooks.accounting';
 const SCOPES = [ACCOUNTING, 'com.intuit.quickbooks.payment', 'openid', 'profile', 'email', 'phone', 'address'];
 
-/** Intuit's page on which a company is chosen: https://developer.intuit.com/app/developer/qbo/docs/develop/authentication-and-authorization/oauth-2.0 (2026-11). */
+/**
+ * Intuit's page for choosing a company:
+ * https://developer.intuit.com/app/developer/qbo/docs/develop/authentication-and-authorization/oauth-2.0 (2026-11).
+ */
 export const QUICKBOOKS_CONSENT: ConsentRules = {
   provider: 'QuickBooks',
   flow: 'quickbooks',

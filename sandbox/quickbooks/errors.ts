@@ -1,7 +1,7 @@
 import { json, Refusal } from '../oauth/exchange.ts';
 import type { Reply } from '../oauth/exchange.ts';
 
-/** An error of the token endpoint, RFC 6749 5.2. Intuit leaves the description out of `invalid_client`. */
+/** An error of the token endpoint (RFC 6749 section 5.2). Intuit omits the description of `invalid_client`. */
 export function oauthError(status: number, error: string, description?: string): Refusal {
   return new Refusal(json({ ...(description !== undefined && { error_description: description }), error }, { status }));
 }
@@ -13,7 +13,7 @@ interface Problem {
   readonly detail?: string;
 }
 
-/** A refusal by the gateway in front of the API, with the lower-case names that recorded exchanges show. */
+/** A refusal by the gateway in front of the API. Its names are lower-case, as in recorded exchanges. */
 export function gatewayFault(status: number, { message, code, type, detail = '' }: Problem): Reply {
   return json(
     {
@@ -34,7 +34,10 @@ export function gatewayFault(status: number, { message, code, type, detail = '' 
   );
 }
 
-/** A refusal by the accounting service itself, with the names of its documentation: https://developer.intuit.com/app/developer/qbo/docs/develop/troubleshooting/error-codes (2026-11). */
+/**
+ * A refusal by the accounting service, with the names from its documentation:
+ * https://developer.intuit.com/app/developer/qbo/docs/develop/troubleshooting/error-codes (2026-11).
+ */
 export function accountingFault(
   status: number,
   { message, code, type = 'ValidationFault', detail = '' }: Omit<Problem, 'type'> & { readonly type?: string },
@@ -48,7 +51,10 @@ export function accountingFault(
   );
 }
 
-/** A failure that comes with status 200, inside the response: people have seen 6190 so (https://github.com/intuit/QuickBooks-V3-PHP-SDK/issues/211, read 2026-11-28). */
+/**
+ * A failure inside a 200, as reported for 6190 (https://github.com/intuit/QuickBooks-V3-PHP-SDK/issues/211, read
+ * 2026-11-28).
+ */
 export function faultInside200(code = '6190'): Reply {
   const detail = "You can't add data to QuickBooks Online Plus because your trial or subscription period ended.";
   const Fault = {
@@ -69,7 +75,7 @@ export function authenticationFailed(detail: string): Refusal {
   );
 }
 
-/** A token of another company, or without the scope. */
+/** For a token of another company, or one without the scope. */
 export function authorizationFailed(): Refusal {
   return new Refusal(
     gatewayFault(403, {
@@ -80,7 +86,7 @@ export function authorizationFailed(): Refusal {
   );
 }
 
-/** What QuickBooks says with a status when nothing more is known. */
+/** QuickBooks' generic error for a status. */
 export function ofStatus(status: number, code?: string): Reply {
   const usual: Partial<Record<number, Problem>> = {
     401: {

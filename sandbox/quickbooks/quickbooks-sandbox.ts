@@ -7,7 +7,7 @@ import { QUICKBOOKS_CONSENT } from './consent.ts';
 import { faultInside200, ofStatus } from './errors.ts';
 import { bearerTokens, revokeTokens } from './tokens.ts';
 
-/** Intuit has a host for each of these paths; here they share one. */
+/** Intuit serves each of these paths from its own host; here they share one. */
 const PATHS = {
   authorize: '/connect/oauth2',
   token: '/oauth2/v1/tokens/bearer',
@@ -42,7 +42,9 @@ export interface QuickBooksSandbox extends OAuthSandbox {
   readonly revokeUrl: string;
 }
 
-/** Starts a stand-in QuickBooks: Intuit's page, its rotating refresh tokens, and the company that a token belongs to. */
+/**
+ * Starts a stand-in QuickBooks: authorisation page, rotating refresh tokens, and the company that a token belongs to.
+ */
 export async function startQuickBooksSandbox(options: OAuthSandboxOptions = {}): Promise<QuickBooksSandbox> {
   const sandbox = await startOAuthSandbox(QUICKBOOKS, options);
   const at = (path: string) => sandbox.apiUrl + path;

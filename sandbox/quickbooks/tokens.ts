@@ -22,7 +22,7 @@ const REFRESH_IDLE_LIFE_MS = 8_726_400_000;
 const PREVIOUS_REFRESH_GRACE_MS = DAY_MS;
 const GRANT_LIFE_MS = 5 * YEAR_MS;
 
-/** `POST /oauth2/v1/tokens/bearer`: Basic, and a form. */
+/** `POST /oauth2/v1/tokens/bearer`: Basic authentication and a form body. */
 export function bearerTokens(visit: Visit): Reply {
   const app = applicationOf(visit);
   const form = formOf(visit) ?? {};
@@ -31,7 +31,10 @@ export function bearerTokens(visit: Visit): Reply {
   throw oauthError(400, form['grant_type'] === undefined ? 'invalid_request' : 'unsupported_grant_type');
 }
 
-/** `POST /v2/oauth2/tokens/revoke`: the app lets go of the company, whichever of its tokens is given. Answers without a body. */
+/**
+ * `POST /v2/oauth2/tokens/revoke`: ends the app's access to the company, whichever of its tokens is given. Answers
+ * without a body.
+ */
 export function revokeTokens(visit: Visit): Reply {
   const { ledger, nowMs } = visit;
   const app = applicationOf(visit);
@@ -58,7 +61,10 @@ function exchangeCode(visit: Visit, form: Readonly<Record<string, string>>, app:
   return tokenAnswer(visit, { grant, refreshToken }, [...changes, ...newestRefresh(grant, refreshToken)]);
 }
 
-/** The value changes at each refresh. The one before works for another day, and then answers with the newest: a lost answer can be asked for again. */
+/**
+ * Each refresh changes the token. The previous one works for another 24 hours and returns the newest, so that a client
+ * can recover from a lost answer.
+ */
 function refresh(visit: Visit, form: Readonly<Record<string, string>>, app: App): Reply {
   const { ledger, nowMs } = visit;
   const known = ledger.token(form['refresh_token'] ?? '', 'refresh');
@@ -80,7 +86,7 @@ function refreshTokenOf(grant: Grant, nowMs: number): Token {
   return tokenOf(grant, { id: randomId('AB11', 46), kind: 'refresh', nowMs, lifeMs });
 }
 
-/** The hard limit is told only to who asks for it by a header. */
+/** Includes the hard limit only when a request header asks for it. */
 function tokenAnswer(
   { nowMs, headers }: Visit,
   { grant, refreshToken }: { readonly grant: Grant; readonly refreshToken: Token },

@@ -1,10 +1,13 @@
 import { LinkProblem, s256Challenge } from '../oauth/consent.ts';
 import type { ConsentRules } from '../oauth/consent.ts';
 
-/** What an authorisation URL without scopes asks for: https://developer.squareup.com/docs/oauth-api/create-urls-for-square-authorization (2026-11). */
+/**
+ * The default scopes of an authorisation URL without scopes:
+ * https://developer.squareup.com/docs/oauth-api/create-urls-for-square-authorization (2026-11).
+ */
 const USUAL_SCOPES = ['MERCHANT_PROFILE_READ', 'PAYMENTS_READ', 'SETTLEMENTS_READ', 'BANK_ACCOUNTS_READ'];
 
-/** Square's authorisation page. The same application serves the code flow and PKCE: a challenge makes it the latter. */
+/** Square's authorisation page. One application serves both the code flow and PKCE; a challenge selects PKCE. */
 export const SQUARE_CONSENT: ConsentRules = {
   provider: 'Square',
   flow: 'square',

@@ -26,14 +26,14 @@ export function unauthorised(detail: string, code = 'UNAUTHORIZED'): Refusal {
 }
 
 /**
- * An application id and secret that do not belong together. The token endpoint then answers in the manner of an older API, as people who
- * have seen it report (2026-11); a bad code or token is told apart by that alone.
+ * An application id and secret that do not match. The token endpoint then answers in the form of an older API, as users
+ * report (2026-11). Only that form distinguishes it from an invalid code or token.
  */
 export function unknownApplication(): Refusal {
   return new Refusal(json({ message: 'Not Authorized', type: 'service.not_authorized' }, { status: 401 }));
 }
 
-/** What Square says with a status when nothing more is known. */
+/** Square's generic error for a status. */
 export function ofStatus(status: number, code?: string): Reply {
   const usual: Partial<Record<number, SquareError>> = {
     401: { category: 'AUTHENTICATION_ERROR', code: 'UNAUTHORIZED', detail: 'This request could not be authorized.' },

@@ -6,13 +6,13 @@ import { iso } from './tokens.ts';
 
 interface Bearer {
   readonly merchant: Account;
-  /** Null: a personal access token, which may do everything. */
+  /** Null for a personal access token, which has every permission. */
   readonly scopes: readonly string[] | null;
   readonly clientId: string | null;
   readonly expiresAtMs: number | null;
 }
 
-/** `POST /oauth2/token/status`: what a token may do and until when. */
+/** `POST /oauth2/token/status`: the scopes and expiry of a token. */
 export function tokenStatus(visit: Visit): Reply {
   const { merchant, scopes, clientId, expiresAtMs } = bearerOf(visit);
   return json({
@@ -23,7 +23,7 @@ export function tokenStatus(visit: Visit): Reply {
   });
 }
 
-/** `GET /v2/merchants/me`, or by the id. */
+/** `GET /v2/merchants/me`, or by id. */
 export function retrieveMerchant(visit: Visit, id: string): Reply {
   const { merchant } = readerOf(visit);
   if (id !== 'me' && id !== merchant.id)
@@ -33,7 +33,7 @@ export function retrieveMerchant(visit: Visit, id: string): Reply {
   return json({ merchant: render(merchant) });
 }
 
-/** `GET /v2/merchants`: the one that the token belongs to. */
+/** `GET /v2/merchants`: lists the merchant that the token belongs to. */
 export function listMerchants(visit: Visit): Reply {
   return json({ merchant: [render(readerOf(visit).merchant)] });
 }

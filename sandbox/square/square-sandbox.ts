@@ -36,7 +36,10 @@ export interface SquareSandbox extends OAuthSandbox {
   readonly webhookSecret: string;
 }
 
-/** Starts a stand-in Square: authorisation page, tokens in the code flow and PKCE, and whose they are. */
+/**
+ * Starts a stand-in Square: authorisation page, tokens in the code flow and PKCE, and the merchant that a token belongs
+ * to.
+ */
 export async function startSquareSandbox(options: OAuthSandboxOptions = {}): Promise<SquareSandbox> {
   const { webhookSecret = '', ...sandbox } = await startOAuthSandbox(SQUARE, options);
   return { ...sandbox, webhookSecret };

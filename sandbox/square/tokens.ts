@@ -14,7 +14,10 @@ const PKCE_REFRESH_LIFE_MS = 90 * DAY_MS;
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** `POST /oauth2/token`. The code flow proves itself by the application's secret at each call, PKCE by the verifier and by single-use refresh tokens. */
+/**
+ * `POST /oauth2/token`. The code flow authenticates with the application secret at each call; PKCE uses the verifier
+ * and single-use refresh tokens.
+ */
 export function obtainToken(visit: Visit): Reply {
   const fields = jsonOf(visit);
   if (fields === null) throw invalidRequest('BAD_REQUEST', 'The request body is not JSON.');
@@ -25,7 +28,10 @@ export function obtainToken(visit: Visit): Reply {
   throw invalidRequest('INVALID_VALUE', `\`${grantType}\` is not a valid grant type.`, 'grant_type');
 }
 
-/** `POST /oauth2/revoke`: ends all that the merchant granted to the application, whichever of its tokens is given. */
+/**
+ * `POST /oauth2/revoke`: ends everything that the merchant granted to the application, whichever of its tokens is
+ * given.
+ */
 export function revokeToken(visit: Visit): Reply {
   const { ledger, nowMs } = visit;
   const fields = jsonOf(visit) ?? {};
@@ -42,7 +48,7 @@ export function revokeToken(visit: Visit): Reply {
   return json({ success: true }, { changes: endGrants(grants, 'app', nowMs) });
 }
 
-/** The application of the request. A secret need not be there, but a wrong one is refused in each flow. */
+/** The application of the request. The secret is optional here, but a wrong one is refused in either flow. */
 function applicationOf({ ledger }: Visit, fields: Fields): App {
   const app = ledger.get('apps', required(fields, 'client_id'));
   const secret = fields['client_secret'] ?? null;
@@ -55,7 +61,7 @@ function exchangeCode(visit: Visit, fields: Fields, app: App): Reply {
   const { ledger, nowMs } = visit;
   const found = redeemable(ledger, required(fields, 'code'), app.id);
   if (found.code === null) {
-    // Who shows neither secret nor verifier is told of that first.
+    // Reports a missing secret and verifier before the unknown code.
     if (fields['code_verifier'] === undefined) required(fields, 'client_secret');
     throw unauthorised(`Authorization code not found for app ${app.id}`);
   }
@@ -80,7 +86,9 @@ function exchangeCode(visit: Visit, fields: Fields, app: App): Reply {
   ]);
 }
 
-/** The secret in the code flow, the verifier in PKCE, and the redirect URL where the authorisation URL named it. */
+/**
+ * Requires the secret in the code flow, the verifier in PKCE, and the redirect URL when the authorisation URL named it.
+ */
 function proveExchange(fields: Fields, { challenge, redirectUri }: Code): void {
   if (challenge === null) required(fields, 'client_secret');
   else if (!provesChallenge(required(fields, 'code_verifier'), challenge))
@@ -126,7 +134,7 @@ function accessTokenOf(grant: Grant, fields: Fields, nowMs: number): Token {
   });
 }
 
-/** No `expires_in`, and a date for the refresh token only in PKCE. */
+/** Omits `expires_in`, and dates the refresh token only in PKCE. */
 function tokenAnswer(
   grant: Grant,
   {
@@ -150,7 +158,7 @@ function tokenAnswer(
   );
 }
 
-/** Whole seconds, as Square writes them. */
+/** An ISO time in whole seconds, as Square writes it. */
 export function iso(atMs: number): string {
   return new Date(atMs).toISOString().replace(/\.\d{3}Z$/, 'Z');
 }

@@ -10,7 +10,7 @@ import type { App } from '../oauth/ledger-rows.ts';
 
 const REVOKED = 'oauth.authorization.revoked';
 
-/** Of the application's one subscription. */
+/** The key of the application's only webhook subscription. */
 export function signatureKeyOf({ secret }: Pick<App, 'secret'>): string {
   return derivedId('', 22, `webhook signature key ${secret}`);
 }
@@ -71,7 +71,7 @@ export function revocationWriter(app: App): RevocationWriter {
 const emitBody = z
   .strictObject({
     url: z.url({ protocol: /^https?$/ }),
-    /** A new revocation of this merchant's, or any event at all. */
+    /** Emit a new revocation of this merchant, or any given event. */
     account: z.string().optional(),
     event: z.record(z.string(), z.unknown()).optional(),
     times: z.int().min(1).max(1_000).default(1),
@@ -79,7 +79,7 @@ const emitBody = z
   })
   .refine(({ account, event }) => (account === undefined) !== (event === undefined), 'give either account or event');
 
-/** `POST /emit`: sends a signed webhook, `times` times one after the other. */
+/** `POST /emit`: sends a signed webhook `times` times in sequence. */
 export function emitRoute(app: App): ControlRoutes {
   return {
     'POST /emit': async ({ body }) => {

@@ -27,9 +27,9 @@ export interface StripeApiParts {
   readonly limiter: RateLimiter;
   readonly calls: CallLog;
   readonly grantedKeys: GrantedKeys;
-  /** Accounts whose keys a fault has revoked, and the error code to refuse them with. */
+  /** Accounts whose keys a fault has revoked, with the error code to answer. */
   readonly revokedKeys: Map<string, string | undefined>;
-  /** Told of errors that are the sandbox's own. */
+  /** Receives the sandbox's own errors. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -41,7 +41,7 @@ interface Work {
   readonly keyed: KeyedRequest | null;
 }
 
-/** Stripe's API on the wire: key, limits, faults, idempotency, then the endpoint. */
+/** Stripe's API over HTTP: checks the key, limits, faults and idempotency, then runs the endpoint. */
 export function createStripeApi(parts: StripeApiParts): RequestListener {
   const api = new StripeApi(parts);
   return (req, res) => {
@@ -88,7 +88,7 @@ class StripeApi {
     }
   }
 
-  /** Everything that is decided before the endpoint begins. Throws a `Failure` to refuse. */
+  /** All checks before the endpoint runs. Throws a `Failure` to refuse. */
   #admit(exchange: Exchange): Work | Answer {
     const { state, limiter, revokedKeys } = this.#parts;
     const { method, path, req } = exchange;
@@ -111,7 +111,10 @@ class StripeApi {
     return { account, route: found.route, id: decodeId(found.id), params, keyed };
   }
 
-  /** Lets a fault strike: an answer ends the request here, null lets it go on. Throws a 401 `Failure` when the fault revokes the key. */
+  /**
+   * Applies a fault: returns an answer to end the request, or null to continue. Throws a 401 `Failure` when the fault
+   * revokes the key.
+   */
   #strike(exchange: Exchange, accountId: string, route: Route): Answer | null {
     const { method, path, query, req } = exchange;
     const fault = this.#parts.faults.strike({ method, path, account: accountId, page: pageOf(route, query) });
@@ -143,7 +146,8 @@ class StripeApi {
     try {
       outcome = this.#call(exchange, work);
     } catch (error) {
-      // Bad parameters never begin to execute, so their key stays free; a missing object is found out by executing.
+      // Invalid parameters stop a request before it executes, so its key stays free. A missing object is discovered
+      // while executing, so its answer is kept.
       if (!(error instanceof Failure) || error.status !== 404) throw error;
       return this.#keep(exchange, work, { answer: refusal(error, requestId), changes: [] });
     }
@@ -204,7 +208,7 @@ function replayed(record: KeyRecord): Answer {
   return { status: record.status, body: record.body, headers };
 }
 
-/** A stored failure would only be repeated: Stripe then says so, and its SDK obeys. */
+/** Repeating the request would only replay a stored failure. Stripe says so in this header, and its SDK obeys. */
 function shouldRetry(status: number): Record<string, string> {
   return status >= 500 ? { 'stripe-should-retry': 'false' } : {};
 }

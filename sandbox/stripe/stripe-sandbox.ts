@@ -19,28 +19,28 @@ export interface StripeSandboxOptions {
   /** 0 or absent takes any free port. */
   readonly port?: number | undefined;
   readonly controlPort?: number | undefined;
-  /** A folder that this sandbox alone writes to. Absent: memory only. */
+  /** A folder that only this sandbox writes to. When absent, state is in memory only. */
   readonly home?: string | undefined;
-  /** The keys of account A. Absent: those of an earlier run in the same home, or new ones. */
+  /** The keys of account A. When absent: those of an earlier run in the same home, or new ones. */
   readonly secretKey?: string | undefined;
   readonly webhookSecret?: string | undefined;
-  /** The platform's endpoint for events on connected accounts; `POST /webhooks` sets it too. */
+  /** The platform's endpoint for events on connected accounts. `POST /webhooks` also sets it. */
   readonly webhookUrl?: string | undefined;
   readonly limits?: Partial<Limits> | undefined;
-  /** Told of errors that are the sandbox's own; by default they go to standard error. */
+  /** Receives the sandbox's own errors. Writes to standard error by default. */
   readonly onError?: (error: unknown) => void;
 }
 
 export interface StripeSandbox extends StripeApps {
   readonly apiUrl: string;
   readonly controlUrl: string;
-  /** Of account A. */
+  /** The secret key of account A. */
   readonly secretKey: string;
-  /** Of account A, and of the platform's endpoint for events on connected accounts. */
+  /** The webhook secret of account A and of the platform's endpoint for events on connected accounts. */
   readonly webhookSecret: string;
-  /** Where Connect's OAuth is. */
+  /** The base URL of Connect's OAuth. */
   readonly connectUrl: string;
-  /** The page on which the Stripe App is installed. */
+  /** The URL of the page on which the Stripe App is installed. */
   readonly marketplaceUrl: string;
   close(): Promise<void>;
 }

@@ -8,7 +8,7 @@ import { EMPTY_PAYMENT_INTENT } from '../payments/payment-intent.ts';
 
 type NewInvoice = Pick<InvoiceFields, 'currency' | 'customer' | 'period'> & Partial<InvoiceFields>;
 
-/** A draft invoice of a customer, with its event. */
+/** Adds a draft invoice of a customer, with its event. */
 export function addInvoice(draft: Draft, { currency, customer, period, ...rest }: NewInvoice): Objekt<'invoice'> {
   const {
     address = null,
@@ -31,7 +31,7 @@ export function addInvoice(draft: Draft, { currency, customer, period, ...rest }
   return object;
 }
 
-/** Numbers the invoice and asks for its money: an open payment, or none where nothing is due. */
+/** Numbers the invoice and requests payment: adds an open payment unless nothing is due. */
 export function finalize(draft: Draft, before: Objekt<'invoice'>): Objekt<'invoice'> {
   const { currency, customer, description } = before.fields;
   const total = totalOf(before.fields);
@@ -72,7 +72,7 @@ export function finalize(draft: Draft, before: Objekt<'invoice'>): Objekt<'invoi
   return open;
 }
 
-/** Pays an open invoice with a test card, or outside of Stripe where `card` is null. A decline leaves it open. */
+/** Pays an open invoice with a test card, or outside of Stripe when `card` is null. A declined card leaves it open. */
 export function pay(
   draft: Draft,
   before: Objekt<'invoice'>,
@@ -107,7 +107,7 @@ export function pay(
   return { invoice: markPaid(draft, draft.update('invoice', before, { attempt_count }), intent.fields.amount) };
 }
 
-/** Counts a payment that was made already towards an open invoice, which is paid once its payments reach what is due. */
+/** Applies an existing payment to an open invoice, which is paid once its payments reach the amount due. */
 export function attach(draft: Draft, before: Objekt<'invoice'>, intent: Objekt<'payment_intent'>): Objekt<'invoice'> {
   const { amount_received: amount, currency } = intent.fields;
   const paid = draft.insert('invoice_payment', {

@@ -1,7 +1,7 @@
 import type { InvoiceLine } from './invoice.ts';
 import type { Shape, Stored } from '../http/table.ts';
 
-/** What can change about an invoice item: a line that waits for an invoice, or is on one. */
+/** The mutable fields of an invoice item: a line that waits for an invoice or is on one. */
 export interface InvoiceItemFields extends Pick<
   InvoiceLine,
   'amount' | 'description' | 'metadata' | 'period' | 'price' | 'quantity'

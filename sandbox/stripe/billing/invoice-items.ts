@@ -18,7 +18,7 @@ export const listInvoiceItems = listing('invoiceitem', {
 });
 export const retrieveInvoiceItem = retrieval('invoiceitem');
 
-/** https://docs.stripe.com/api/invoiceitems/create (2026-11): an amount, or a price and how many of it. */
+/** https://docs.stripe.com/api/invoiceitems/create (2026-11): an amount, or a price with a quantity. */
 const createSpec = {
   amount: integer(),
   currency: currencyCode,
@@ -68,7 +68,7 @@ function fieldsOf(
   };
 }
 
-/** An amount as it is, or a price as often as it is wanted. */
+/** The amount as given, or a price times its quantity. */
 function pricedBy(
   draft: Draft,
   { amount, currency, pricing }: Read<Pick<typeof createSpec, 'amount' | 'currency' | 'pricing'>>,
@@ -92,7 +92,7 @@ function draftInvoice(draft: Draft, id: string): Objekt<'invoice'> {
   return invoice;
 }
 
-/** Only an item that waits for its invoice can be taken back. */
+/** Deletes only an item that still waits for an invoice. */
 export const deleteInvoiceItem: Endpoint = (call) => {
   readForm(call.params, {});
   const draft = new Draft(call);

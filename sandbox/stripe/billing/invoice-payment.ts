@@ -1,6 +1,9 @@
 import type { Shape, Stored } from '../http/table.ts';
 
-/** What can change about an invoice payment, which ties a payment intent to an invoice. Amounts are in minor units of `currency`. */
+/**
+ * The mutable fields of an invoice payment, which ties a payment intent to an invoice. Amounts are in minor units of
+ * `currency`.
+ */
 export interface InvoicePaymentFields {
   readonly amount_paid: number | null;
   readonly amount_requested: number;

@@ -12,13 +12,13 @@ export interface InvoiceLine {
   readonly period: { readonly start: number; readonly end: number };
   readonly price: { readonly id: string; readonly product: string; readonly unit_amount_decimal: string } | null;
   readonly quantity: number;
-  /** What the line came from: an invoice item, or an item of a subscription. */
+  /** The invoice item or subscription item that the line came from. */
   readonly item: string | null;
 }
 
 export type InvoiceStatus = 'draft' | 'open' | 'paid' | 'uncollectible' | 'void';
 
-/** What can change about an invoice. Amounts are in minor units of `currency`, times in seconds since the epoch. */
+/** The mutable fields of an invoice. Amounts are in minor units of `currency`, times in seconds since the epoch. */
 export interface InvoiceFields {
   readonly amount_paid: number;
   readonly attempt_count: number;
@@ -27,7 +27,7 @@ export interface InvoiceFields {
   readonly collection_method: 'charge_automatically' | 'send_invoice';
   readonly currency: string;
   readonly customer: string;
-  /** The customer as it was when the invoice was made. */
+  /** The customer's details when the invoice was created. */
   readonly billed: {
     readonly address: Address | null;
     readonly email: string | null;
@@ -49,10 +49,13 @@ export interface InvoiceFields {
   readonly voided_at: number | null;
 }
 
-/** Lines that come with an invoice, whether it is listed, retrieved or told by an event; a list has the rest (https://docs.stripe.com/api/invoices/object, `lines`). */
+/**
+ * Lines embedded in an invoice, whether listed, retrieved or in an event. A separate list has the rest
+ * (https://docs.stripe.com/api/invoices/object, `lines`).
+ */
 const LINES_INSIDE = 10;
 
-/** What is to be paid. */
+/** The sum of the lines. */
 export function totalOf({ lines }: Pick<InvoiceFields, 'lines'>): number {
   return lines.reduce((sum, { amount }) => sum + amount, 0);
 }
@@ -134,7 +137,7 @@ function renderInvoice({ id, created, fields }: Stored<InvoiceFields>) {
   };
 }
 
-/** Nothing is taxed or discounted here, so every total is the sum of the lines. */
+/** The sandbox has no taxes or discounts, so every total is the sum of the lines. */
 function amountsOf(fields: InvoiceFields) {
   const total = totalOf(fields);
   const due = Math.max(0, total);

@@ -109,7 +109,7 @@ export const finalizeInvoice = writing('invoice', (call, draft) => {
 
 const paySpec = { expand, off_session: boolean, paid_out_of_band: boolean, payment_method: testPaymentMethod };
 
-/** A test card has to be named: the sandbox's customers keep no payment methods. */
+/** Requires a test card: the sandbox's customers keep no payment methods. */
 export const payInvoice = writing('invoice', (call, draft) => {
   const before = within(subject(call, draft, 'invoice'), ['draft', 'open', 'uncollectible'], 'Invoice is already paid');
   const { expand: plan, paid_out_of_band: elsewhere = false, payment_method: card } = readForm(call.params, paySpec);
@@ -124,7 +124,10 @@ export const payInvoice = writing('invoice', (call, draft) => {
   return { object: invoice, expand: plan, refusal };
 });
 
-/** https://docs.stripe.com/api/invoices/attach_payment: one payment of several. The sandbox takes payments that have succeeded. */
+/**
+ * https://docs.stripe.com/api/invoices/attach_payment: one of several payments. The sandbox accepts only payments that
+ * have succeeded.
+ */
 export const attachPayment = writing('invoice', (call, draft) => {
   const before = within(
     subject(call, draft, 'invoice'),
@@ -145,7 +148,10 @@ const lineListSpec = {
   expand: expandable(null),
 };
 
-/** https://docs.stripe.com/api/invoice-line-item/invoice_list. Lines have no index of their own: they are a part of their invoice. */
+/**
+ * https://docs.stripe.com/api/invoice-line-item/invoice_list. Reads the lines from their invoice; they have no index of
+ * their own.
+ */
 export const listInvoiceLines: Endpoint = (call) => {
   const { limit = 10, starting_after: after } = readForm(call.params, lineListSpec);
   const invoice = subject(call, new Draft(call), 'invoice');

@@ -10,12 +10,12 @@ export interface SubscriptionItem {
   readonly quantity: number;
 }
 
-/** What can change about a subscription. Times are in seconds since the epoch. */
+/** The mutable fields of a subscription. Times are in seconds since the epoch. */
 export interface SubscriptionFields {
   readonly billing_cycle_anchor: number;
   readonly cancel_at_period_end: boolean;
   readonly canceled_at: number | null;
-  /** The name of Stripe's test card that pays, or null where invoices are sent. */
+  /** The name of the Stripe test card that pays, or null when invoices are sent. */
   readonly card: string | null;
   readonly collection_method: 'charge_automatically' | 'send_invoice';
   readonly currency: string;
@@ -122,7 +122,7 @@ function renderItem(
   };
 }
 
-/** The older name of a recurring price, which items still carry. */
+/** The legacy form of a recurring price, which items still carry. */
 function renderPlan({ id, created, fields }: Stored<PriceFields>) {
   return {
     id,

@@ -35,7 +35,7 @@ const STATUSES = [
   'unpaid',
 ] as const;
 
-/** Canceled ones are left out unless they are asked for: https://docs.stripe.com/api/subscriptions/list (2026-11). */
+/** Omits canceled subscriptions unless requested: https://docs.stripe.com/api/subscriptions/list (2026-11). */
 export const listSubscriptions = listing('subscription', {
   customer: { read: requiredText(255), key: 'customer' },
   price: {
@@ -73,7 +73,9 @@ const createSpec = {
   payment_behavior: oneOf('allow_incomplete', 'default_incomplete'),
 };
 
-/** A test card has to be named where the subscription charges by itself: the sandbox's customers keep no payment methods. */
+/**
+ * Requires a test card when the subscription charges automatically: the sandbox's customers keep no payment methods.
+ */
 export const createSubscription = writing('subscription', (call, draft) => {
   const { expand: plan, ...params } = readForm(call.params, createSpec);
   const customer = payingCustomer(draft, params);

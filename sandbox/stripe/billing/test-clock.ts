@@ -1,6 +1,6 @@
 import type { Shape, Stored } from '../http/table.ts';
 
-/** What can change about a test clock. Times are in seconds since the epoch. */
+/** The mutable fields of a test clock. Times are in seconds since the epoch. */
 export interface TestClockFields {
   readonly frozen_time: number;
   readonly name: string | null;

@@ -27,7 +27,10 @@ export const createTestClock = writing('test_clock', (call, draft) => {
   return { object, expand: plan };
 });
 
-/** Everything that falls due on the way happens at its own time, before the answer, which still says `advancing` as Stripe's does. */
+/**
+ * Everything that falls due happens at its own time, before the answer. The answer still says `advancing`, as Stripe's
+ * does.
+ */
 export const advanceTestClock: Endpoint = (call) => {
   const draft = new Draft(call);
   const before = subject(call, draft, 'test_clock');
@@ -49,7 +52,7 @@ export const advanceTestClock: Endpoint = (call) => {
   return { body: answer.body, changes: draft.changes };
 };
 
-/** Its customers and their subscriptions go with it. */
+/** Also deletes the clock's customers and ends their subscriptions. */
 export const deleteTestClock: Endpoint = (call) => {
   readForm(call.params, {});
   const draft = new Draft(call);

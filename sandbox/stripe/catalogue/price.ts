@@ -7,18 +7,21 @@ export interface Recurring {
   readonly trial_period_days: number | null;
 }
 
-/** What the price is in another currency: minor units, as of the price itself. */
+/** The price in another currency: minor units, as in the price itself. */
 export interface CurrencyOption {
   readonly tax_behavior: PriceFields['tax_behavior'];
   readonly unit_amount: number | null;
   readonly unit_amount_decimal: string;
 }
 
-/** What makes a price. Only `active`, `currency_options`, `lookup_key`, `metadata`, `nickname` and `tax_behavior` ever change. */
+/**
+ * The fields of a price. Only `active`, `currency_options`, `lookup_key`, `metadata`, `nickname` and `tax_behavior`
+ * ever change.
+ */
 export interface PriceFields {
   readonly active: boolean;
   readonly currency: string;
-  /** Of other currencies than its own. */
+  /** Excludes the price's own currency. */
   readonly currency_options: Readonly<Record<string, CurrencyOption>>;
   readonly lookup_key: string | null;
   readonly metadata: Readonly<Record<string, string>>;
@@ -71,7 +74,7 @@ export function renderPrice({ id, created, fields }: Stored<PriceFields>) {
   };
 }
 
-/** What `expand[]=currency_options` shows: every currency that the price has, its own among them. */
+/** The value of `expand[]=currency_options`: every currency of the price, including its own. */
 export function renderCurrencyOptions({
   currency,
   currency_options: options,

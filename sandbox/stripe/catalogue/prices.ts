@@ -43,7 +43,7 @@ const optionSpec = {
   unit_amount_decimal: decimal,
 };
 
-/** Amounts by currency. */
+/** Reads amounts by currency. */
 const currencyOptions: Reader<ReadonlyMap<string, CurrencyOption>> = (value, param) => {
   if (typeof value === 'string') throw invalidRequest('Invalid object', { param });
   return new Map(
@@ -57,7 +57,10 @@ const currencyOptions: Reader<ReadonlyMap<string, CurrencyOption>> = (value, par
   );
 };
 
-/** What `default_price_data` of a product and a price itself have in common: https://docs.stripe.com/api/prices/create (2026-11). */
+/**
+ * The parameters shared by `default_price_data` of a product and a price itself:
+ * https://docs.stripe.com/api/prices/create (2026-11).
+ */
 export const priceDataSpec = {
   currency: currencyCode,
   currency_options: currencyOptions,
@@ -96,7 +99,7 @@ const createSpec = {
   transform_quantity: notSimulated,
 };
 
-/** An amount is not among them: a price with another amount is another price. */
+/** Excludes the amount: another amount needs another price. */
 const updateSpec = {
   active: boolean,
   currency_options: clearable(currencyOptions),
@@ -168,7 +171,7 @@ export const updatePrice = writing('price', (call, draft) => {
 
 type PriceParams = Omit<Read<typeof createSpec>, 'expand' | 'product_data'> & { readonly product: string };
 
-/** A new price with its event. Throws a `Failure` without a currency or an amount. */
+/** Adds a price with its event. Throws a `Failure` without a currency or an amount. */
 export function makePrice(draft: Draft, params: PriceParams): Objekt<'price'> {
   checkPrice(params);
   const {
@@ -217,7 +220,7 @@ function amountOf({
   };
 }
 
-/** As a patch of a price's fields: options that were not named stay; null removes them all. */
+/** A patch of the price's fields. Keeps options that were not named; null removes them all. */
 function optionsPatch(
   { currency, currency_options: before }: PriceFields,
   changes: ReadonlyMap<string, CurrencyOption> | null | undefined,
@@ -226,7 +229,7 @@ function optionsPatch(
   return { currency_options: changes === null ? {} : { ...before, ...optionsBeside(currency, changes) } };
 }
 
-/** An option in the price's own currency would say the amount twice. */
+/** Rejects an option in the price's own currency, which would state the amount twice. */
 function optionsBeside(
   currency: string,
   options: ReadonlyMap<string, CurrencyOption>,
@@ -265,7 +268,7 @@ function productOf(
   return id;
 }
 
-/** A lookup key belongs to one price: it is taken from its holder, or refused. */
+/** A lookup key belongs to one price: takes it from its holder when the request allows that, else refuses. */
 function freeLookupKey(
   draft: Draft,
   key: string,

@@ -1,7 +1,7 @@
 import { mix, pick, seedCode } from '../control/seeds.ts';
 import type { Shape, Stored } from '../http/table.ts';
 
-/** What can change about a product. The id and `created` belong to the stored object. */
+/** The mutable fields of a product. The id and `created` belong to the stored object. */
 export interface ProductFields {
   readonly active: boolean;
   readonly default_price: string | null;

@@ -134,7 +134,7 @@ function checkDefault(draft: Draft, { price, product }: { readonly price: string
     });
 }
 
-/** What the request sets, over what was there. */
+/** Merges the request's parameters into the existing fields. */
 function merged(params: Read<Omit<typeof sharedSpec, 'expand'>>, before: ProductFields): Partial<ProductFields> {
   const { images, marketing_features: features, package_dimensions: box, metadata: keys, ...plain } = params;
   return {

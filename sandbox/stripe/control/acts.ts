@@ -9,8 +9,9 @@ import { endPending } from '../payments/paying.ts';
 import type { StripeState } from '../state/state.ts';
 
 /**
- * What happens at Stripe without a request of ours: banks and customers act. Each makes its events.
- * `id` names a charge for `open-dispute`, `payment-arrives` and `payment-fails`; a refund for the refund's; a dispute for the dispute's.
+ * What banks and customers do at Stripe without a request from us. Each act creates its events.
+ * `id` names a charge for `open-dispute`, `payment-arrives` and `payment-fails`, a refund for the refund acts, and a
+ * dispute for the dispute acts.
  */
 export const actBody = z.strictObject({
   account: z.string().optional(),
@@ -30,7 +31,9 @@ export const actBody = z.strictObject({
 
 export type ActBody = z.infer<typeof actBody>;
 
-/** Lets it happen; answers the object as the API shows it then. Throws a `ControlError` when it cannot. */
+/**
+ * Performs the act and returns the object as the API then shows it. Throws a `ControlError` when the act is impossible.
+ */
 export function perform(state: StripeState, account: AccountState, { act, id, reason, amount }: ActBody): object {
   const draft = new Draft({ state, account, requestId: null, idempotencyKey: null });
   const acts: Record<ActBody['act'], () => object> = {

@@ -7,16 +7,19 @@ export const emitBody = z
   .strictObject({
     url: z.url({ protocol: /^https?$/ }),
     account,
-    /** An event of the account, sent again as it is. */
+    /** Send an existing event of the account again, unchanged. */
     eventId: z.string().optional(),
-    /** Or a new event of this type, about a customer or about any object at all. */
+    /** Or send a new event of this type, about a customer or any object. */
     type: z.string().min(1).optional(),
     customerId: z.string().optional(),
-    /** Any object that the account holds. */
+    /** Any object of the account. */
     objectId: z.string().optional(),
     object: z.record(z.string(), z.unknown()).optional(),
     previousAttributes: z.record(z.string(), z.unknown()).optional(),
-    /** To the platform's endpoint for events on connected accounts: the event names the account, and the secret is the platform's. */
+    /**
+     * Send to the platform's endpoint for events on connected accounts: the event names the account and is signed with
+     * the platform's secret.
+     */
     connect: z.boolean().default(false),
     times: z.int().min(1).max(1_000).default(1),
     signature: z.enum(['valid', 'wrong', 'absent']).default('valid'),
@@ -44,7 +47,7 @@ export const limitsBody = z
   })
   .partial();
 
-/** As Stripe names them: a date, since 2024-09-30 with a name. */
+/** Stripe's version format: a date, with a name since 2024-09-30. */
 const apiVersion = z.string().regex(/^\d{4}-\d{2}-\d{2}(\.[a-z]+)?$/);
 
 export const apiVersionBody = z.strictObject({ account, apiVersion });

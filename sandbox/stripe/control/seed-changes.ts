@@ -11,11 +11,11 @@ interface Seeding {
   readonly kind: Kind;
   readonly changes: readonly Change[];
   readonly created: number;
-  /** Of given records, in their order; empty for a mere count. */
+  /** The ids of given records, in their order; empty when only a count was given. */
   readonly ids: readonly string[];
 }
 
-/** What each resource is made of when it is seeded by number: a charge has its payment intent and its line of the balance. */
+/** The kinds that are seeded together by count: a charge has its payment intent and its balance transaction. */
 const COUNTED = {
   customers: ['customer'],
   products: ['product', 'price'],
@@ -35,7 +35,10 @@ const KIND_OF: Readonly<Record<SeedBody['resource'], Kind>> = {
   invoices: 'invoice',
 };
 
-/** Objects that were there before anybody looked: they make no events. Throws a 409 `ControlError` when an id is taken, a 404 one for what is not there. */
+/**
+ * The changes that seed objects. Seeded objects create no events. Throws a `ControlError`: 409 when an id is taken, 404
+ * for a missing reference.
+ */
 export function seedChanges(state: StripeState, account: AccountState, seed: SeedBody): Seeding {
   const kind = KIND_OF[seed.resource];
   if ('count' in seed && seed.count !== undefined) {
@@ -67,7 +70,7 @@ function batches(
   }: { readonly kinds: readonly Kind[]; readonly count: number; readonly newestCreated: number },
 ): Change[] {
   const customers = account.table('customer').nextSeedNo - 1;
-  // The kinds of one resource count together, so that their objects find one another by number.
+  // The kinds of one resource share their numbering, so that their objects refer to each other by number.
   const firstNo = Math.max(...kinds.map((kind) => account.table(kind).nextSeedNo));
   return kinds.map((kind, index) => ({
     op: 'seed',

@@ -111,7 +111,10 @@ const SEEDERS = {
   },
 };
 
-/** Puts one record there with everything that goes with it; answers its id. Throws a `ControlError` for what it refers to in vain. */
+/**
+ * Seeds one record with everything that belongs to it and returns its id. Throws a `ControlError` for a missing
+ * reference.
+ */
 export function seedRecord(draft: Draft, resource: SeedBody['resource'], record: object): string {
   const seeder = SEEDERS[resource] as (draft: Draft, record: object) => { readonly id: string };
   return seeder(draft, record).id;

@@ -22,7 +22,7 @@ const address = z.strictObject({
   state: nullableText.default(null),
 });
 
-/** A customer as it stands at Stripe. Lengths are not checked: what is there already may be odd. */
+/** A customer as stored at Stripe. Lengths are not checked, because existing data may be irregular. */
 const customer = z.strictObject({
   id,
   created: seconds.optional(),
@@ -43,7 +43,7 @@ const customer = z.strictObject({
   tax_exempt: z.enum(['none', 'exempt', 'reverse']).optional(),
 });
 
-/** `unit_amount` and `currency` make a default price as well. */
+/** `unit_amount` and `currency` together also create a default price. */
 const product = z.strictObject({
   id,
   created: seconds.optional(),
@@ -81,7 +81,7 @@ const price = z.strictObject({
   unit_amount: minor.min(0),
 });
 
-/** How the payment settles, where it is not as usual: `fee` and the rate are of the settlement currency. */
+/** How the payment settles when it differs from the default. `fee` and the rate are in the settlement currency. */
 const settlement = {
   fee: minor.optional(),
   settlement_currency: currency.optional(),
@@ -96,10 +96,10 @@ const charge = z.strictObject({
   currency: currency.default('usd'),
   customer: z.string().nullable().optional(),
   description: nullableText.optional(),
-  /** Opens a dispute over what is not refunded; a text is its reason. */
+  /** Opens a dispute over the amount not refunded; a string is its reason. */
   disputed: z.union([z.boolean(), z.string()]).default(false),
   metadata,
-  /** True makes the payment intent that goes with it; a text is that intent's id. */
+  /** `true` creates the charge's payment intent; a string sets that intent's id. */
   payment_intent: z.union([z.boolean(), givenId]).default(false),
   receipt_email: nullableText.optional(),
   refunded_amount: minor.min(0).default(0),
@@ -127,7 +127,7 @@ const dispute = z.strictObject({
   status: z.enum(['needs_response', 'won', 'lost']).default('needs_response'),
 });
 
-/** A line of the balance by itself, in the settlement currency. */
+/** A balance transaction on its own, in the settlement currency. */
 const balanceTransaction = z.strictObject({
   id,
   amount: minor,
@@ -142,7 +142,7 @@ const balanceTransaction = z.strictObject({
   type: z.string().min(1).default('adjustment'),
 });
 
-/** A payout of these balance transactions, or of everything available in its currency that was not paid out. */
+/** A payout of these balance transactions, or of everything in its currency that is available and not yet paid out. */
 const payout = z.strictObject({
   id,
   balance_transactions: z.array(z.string()).optional(),
@@ -151,7 +151,7 @@ const payout = z.strictObject({
   metadata,
 });
 
-/** An invoice as it stands at Stripe; `status` other than `draft` counts as finalized when it was created. */
+/** An invoice as stored at Stripe. Any `status` but `draft` counts as finalized at creation. */
 const invoice = z.strictObject({
   id,
   created: seconds.optional(),

@@ -30,10 +30,10 @@ export interface StripeControlParts {
   readonly accounts: AccountBook;
 }
 
-/** What OAuth keeps beside Stripe's own objects. */
+/** The OAuth tables, beside Stripe's own objects. */
 const GRANT_TABLES = ['apps', 'codes', 'grants', 'tokens'];
 
-/** The control API of the stand-in Stripe. It is for tests and operators of the sandbox; the product never calls it. */
+/** The control API of the stand-in Stripe, for tests and operators of the sandbox. The product never calls it. */
 export function stripeControlRoutes(parts: StripeControlParts): ControlRoutes {
   return {
     ...objectRoutes(parts),
@@ -88,7 +88,7 @@ function objectRoutes({ state, calls, faults, limiter, revokedKeys, ledger }: St
       const request = parseInput(emitBody, body);
       return { json: await emit(state, selectAccount(state, request.account), request) };
     },
-    // An upgrade, or the way back: what happened before keeps the shape that it had.
+    // Upgrades or downgrades the API version. Earlier events keep their shape.
     'POST /api-version': ({ body }) => {
       const { account, apiVersion } = parseInput(apiVersionBody, body);
       const profile = { ...selectAccount(state, account).profile, apiVersion };

@@ -22,7 +22,8 @@ import type { Read, Reader } from '../http/params.ts';
 
 const MAX_TEXT = 5_000;
 
-// Any text: Stripe keeps a country that is no two-letter code, https://github.com/stripe/stripe-node/issues/1680 (2023-02).
+// Accepts any text: Stripe keeps a country that is not a two-letter code,
+// https://github.com/stripe/stripe-node/issues/1680 (2023-02).
 const addressPart = clearable(text(MAX_TEXT));
 const readAddress = hash({
   city: addressPart,
@@ -33,7 +34,10 @@ const readAddress = hash({
   state: addressPart,
 });
 
-/** An address replaces the one before it as a whole: what is not sent becomes null, as seen in https://github.com/stripe/stripe-go/pull/179. */
+/**
+ * An address replaces the previous one as a whole: parts not sent become null, as seen in
+ * https://github.com/stripe/stripe-go/pull/179.
+ */
 const address: Reader<Address> = (value, param) => ({ ...EMPTY_ADDRESS, ...readAddress(value, param) });
 
 const readShipping = hash({ address, name: text(MAX_TEXT), phone: clearable(text(MAX_TEXT)) });
@@ -62,7 +66,7 @@ const invoicePrefix: Reader<string> = (value, param) => {
   throw invalidRequest('An invoice prefix must be 1 to 12 uppercase letters or numbers.', { param });
 };
 
-/** https://docs.stripe.com/api/customers/update and its lengths as of 2026-11. */
+/** https://docs.stripe.com/api/customers/update with its lengths as of 2026-11. */
 const sharedSpec = {
   address: clearable(address),
   balance: integer(),
@@ -94,7 +98,7 @@ export const createSpec = {
   test_clock: requiredText(255),
 };
 
-/** What a request sets as it is sent. */
+/** Fields that are stored as sent. */
 const PLAIN_FIELDS = [
   'address',
   'balance',
@@ -109,7 +113,10 @@ const PLAIN_FIELDS = [
   'shipping',
 ] as const;
 
-/** The fields after a create (`before` absent) or a sparse update. Throws a `Failure` when the merged metadata has too many keys. */
+/**
+ * The fields after a create (`before` absent) or a sparse update. Throws a `Failure` when the merged metadata has too
+ * many keys.
+ */
 export function mergeFields(params: Read<typeof sharedSpec>, before: CustomerFields = EMPTY_FIELDS): CustomerFields {
   const sent = PLAIN_FIELDS.filter((field) => params[field] !== undefined).map((field) => [field, params[field]]);
   return {

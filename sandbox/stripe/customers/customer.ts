@@ -23,7 +23,7 @@ export interface InvoiceSettings {
   readonly rendering_options: { readonly amount_tax_display: string | null; readonly template: string | null } | null;
 }
 
-/** What a caller can set on a customer. `created` and the id belong to the row. */
+/** The fields of a customer that a caller can set. `created` and the id belong to the row. */
 export interface CustomerFields {
   readonly address: Address | null;
   readonly balance: number;
@@ -40,7 +40,7 @@ export interface CustomerFields {
   readonly preferred_locales: readonly string[];
   readonly shipping: Shipping | null;
   readonly tax_exempt: 'none' | 'exempt' | 'reverse';
-  /** The test clock that the customer lives by, if any. */
+  /** The customer's test clock, if any. */
   readonly test_clock?: string | null;
 }
 
@@ -105,7 +105,7 @@ export function deletedCustomer(id: string) {
   return { id, object: 'customer' as const, deleted: true as const };
 }
 
-/** Eight hexadecimal digits, as Stripe gives every customer. */
+/** Eight hexadecimal digits, as every Stripe customer has. */
 function invoicePrefix(id: string): string {
   return createHash('sha1').update(id).digest('hex').slice(0, 8).toUpperCase();
 }

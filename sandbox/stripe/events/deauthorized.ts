@@ -4,7 +4,10 @@ import { deliver } from './webhook-sender.ts';
 
 const DEAUTHORIZED = 'account.application.deauthorized';
 
-/** To the platform's endpoint for events on connected accounts, whose secret is `secret`: https://docs.stripe.com/connect/webhooks (2026-11). */
+/**
+ * Sends to the platform's endpoint for events on connected accounts, signed with `secret`:
+ * https://docs.stripe.com/connect/webhooks (2026-11).
+ */
 export function deauthorizationWriter(secret: string, applicationName: string): RevocationWriter {
   return ({ account, app, endedAtMs }) => {
     const event = anEvent({

@@ -10,7 +10,10 @@ import { inVersion } from './old-versions.ts';
 import type { StripeState } from '../state/state.ts';
 import { deliver } from './webhook-sender.ts';
 
-/** Sends a signed webhook, `times` times one after the other. A new event also joins the account's event list, where Stripe would have it. */
+/**
+ * Sends a signed webhook `times` times in sequence. A new event also joins the account's event list, as it would at
+ * Stripe.
+ */
 export async function emit(
   state: StripeState,
   account: AccountState,

@@ -1,16 +1,16 @@
 import type { TimelineItem } from '../../core/timeline.ts';
 import { randomId } from '../../core/ids.ts';
 
-/** The version that the stand-in speaks: the one stripe 23.1.0 pins. */
+/** The API version of the stand-in, which is the one that stripe 23.1.0 pins. */
 export const API_VERSION = '2026-10-28.endive';
 
-/** Stripe answers for events of the last 30 days. */
+/** Stripe lists events of the last 30 days. */
 export const EVENT_RETENTION_SECONDS = 30 * 24 * 60 * 60;
 
-/** An event in memory and in the journal. The object is kept as it was, in JSON. */
+/** An event in memory and in the journal. Its object is a JSON snapshot. */
 export interface EventRow extends TimelineItem {
   readonly type: string;
-  /** Absent: today's. The object has the shape of that version. */
+  /** The API version whose shape the object has. Absent for the current version. */
   readonly apiVersion?: string;
   readonly objectJson: string;
   readonly previous: Readonly<Record<string, unknown>> | null;
@@ -33,7 +33,7 @@ export function renderEvent(event: EventRow): string {
   );
 }
 
-/** As it is sent to the platform that its account is connected to. */
+/** The event in the form sent to the platform that the account is connected to. */
 export function renderConnectEvent(event: EventRow, account: string): string {
   return JSON.stringify({ ...(JSON.parse(renderEvent(event)) as object), account });
 }

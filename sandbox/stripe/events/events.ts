@@ -15,7 +15,7 @@ const listSpec = {
   types: list(requiredText(255), 20),
 };
 
-/** Events of the last 30 days, newest first. `type` may hold `*` for a group of events. */
+/** Lists events of the last 30 days, newest first. `type` may contain `*` to match a group of events. */
 export const listEvents: Endpoint = ({ state, account, params, pageFault }) => {
   const { type, types, ...query } = readForm(params, listSpec);
   if (type !== undefined && types !== undefined) {

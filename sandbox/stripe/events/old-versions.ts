@@ -1,6 +1,6 @@
 import type { Lookup } from '../http/expansion.ts';
 
-/** An object as the API shows it, with what the upgrades below look at. */
+/** An object as the API shows it, with the fields that the upgrades below read. */
 interface Shown {
   readonly id: string;
   readonly object: string;
@@ -11,7 +11,7 @@ interface Shown {
   readonly parent?: unknown;
 }
 
-/** One breaking change of Stripe's: what an object looked like in the versions before it. */
+/** One breaking change of Stripe's API, with the function that restores the earlier shape. */
 interface Upgrade {
   readonly since: string;
   readonly object: string;
@@ -29,8 +29,8 @@ const payments = (lookup: Lookup, key: 'invoice' | 'payment_intent', id: string)
   }[];
 
 /**
- * Newest first: what an old version looked like is found by undoing every later change. Only what reaches the fields that clients read
- * is here: a small part of https://docs.stripe.com/changelog (read 2026-11-28).
+ * Newest first: undoing every later change gives an old version's shape. Includes only changes to fields that clients
+ * read, a small part of https://docs.stripe.com/changelog (read 2026-11-28).
  */
 const UPGRADES: readonly Upgrade[] = [
   // https://docs.stripe.com/changelog/basil/2025-03-31/add-support-for-multiple-partial-payments-on-invoices and …/adds-new-parent-field-to-invoicing-objects
@@ -45,7 +45,8 @@ const UPGRADES: readonly Upgrade[] = [
     object: 'payment_intent',
     undo: (intent, lookup) => ({ ...intent, invoice: invoiceOf(lookup, intent.id) }),
   },
-  // https://docs.stripe.com/changelog/2022-11-15. That older versions have no `latest_charge` is not documented; it is the harsher reading.
+  // https://docs.stripe.com/changelog/2022-11-15. That older versions lack `latest_charge` is undocumented; the sandbox
+  // assumes the harsher case.
   {
     since: '2022-11-15',
     object: 'charge',
@@ -110,7 +111,7 @@ function invoiceBeforeBasil({ parent, lines, ...invoice }: Shown, lookup: Lookup
   };
 }
 
-/** An object as an API version shows it; versions are compared by their date. */
+/** An object in the shape of an API version. Compares versions by their date. */
 export function inVersion(version: string, object: object, lookup: Lookup): object {
   const isOlder = ({ since }: Upgrade) => version.slice(0, since.length) < since;
   return UPGRADES.filter((upgrade) => isOlder(upgrade) && upgrade.object === (object as Shown).object).reduce(
@@ -119,6 +120,6 @@ export function inVersion(version: string, object: object, lookup: Lookup): obje
   );
 }
 
-/** Whether an account of this version hears of an event at all: the object of an invoice payment came with 2025-03-31.basil. */
+/** Whether an account of this version receives an event: the invoice payment object was added in 2025-03-31.basil. */
 export const hearsOf = (version: string, type: string) =>
   !type.startsWith('invoice_payment.') || version >= '2025-03-31';

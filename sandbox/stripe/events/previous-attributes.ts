@@ -1,6 +1,6 @@
 /**
- * `previous_attributes` of an update event: the changed keys with their old values. Inside a hash only its changed keys are
- * listed, an added one as null; an array is listed whole. Null when nothing changed.
+ * `previous_attributes` of an update event: the changed keys with their old values. A hash lists only its changed keys,
+ * an added key as null; an array is listed whole. Null when nothing changed.
  */
 export function previousAttributes(before: object, after: object): Record<string, unknown> | null {
   const old = before as Readonly<Record<string, unknown>>;

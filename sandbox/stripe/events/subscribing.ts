@@ -4,7 +4,9 @@ import { randomId } from '../../core/ids.ts';
 import type { InvoiceFields, InvoiceLine } from '../billing/invoice.ts';
 import type { Recurring } from '../catalogue/price.ts';
 
-/** The invoice of the subscription's present period, paid where its card pays. Answers the subscription with what came of it. */
+/**
+ * Bills the current period of the subscription and pays the invoice with its card. Returns the updated subscription.
+ */
 export function bill(
   draft: Draft,
   subscription: Objekt<'subscription'>,
@@ -36,7 +38,10 @@ export function bill(
   return draft.update('subscription', subscription, { latest_invoice: paid.id, status: unpaid ? failing : 'active' });
 }
 
-/** Moves one subscription on to a moment: each period that ended is renewed and billed at its end, or the subscription ends with it. */
+/**
+ * Advances one subscription to a time: renews and bills each period at its end, or ends the subscription with the
+ * period.
+ */
 export function advance(draft: Draft, start: Objekt<'subscription'>, toSeconds: number): Objekt<'subscription'> {
   let subscription = start;
   while (subscription.fields.status !== 'canceled' && subscription.fields.period.end <= toSeconds) {
@@ -64,7 +69,9 @@ export function end(draft: Draft, before: Objekt<'subscription'>): Objekt<'subsc
   return object;
 }
 
-/** The end of the period that begins at `start`: months keep the anchor's day, or take the last day of a shorter month. */
+/**
+ * The end of the period that begins at `start`. Months keep the anchor's day, or use the last day of a shorter month.
+ */
 export function periodAfter(
   anchor: number,
   start: number,

@@ -4,12 +4,12 @@ import type { Delivery } from '../../core/delivery.ts';
 
 export interface Webhook {
   readonly url: string;
-  /** The event in compact JSON. It is sent indented, as Stripe does. */
+  /** The event as compact JSON. It is sent indented, as Stripe does. */
   readonly eventJson: string;
   readonly secret: string;
-  /** `wrong` signs with another secret, `absent` sends no signature. */
+  /** `wrong` signs with another secret; `absent` sends no signature. */
   readonly signature: 'valid' | 'wrong' | 'absent';
-  /** Moves the signed time: -600 makes a delivery that is ten minutes old. */
+  /** Shifts the signed time: -600 makes the delivery ten minutes old. */
   readonly timestampOffsetSeconds: number;
 }
 
@@ -19,10 +19,10 @@ export function signatureHeader(payload: string, secret: string, timestamp: numb
   return `t=${timestamp},v1=${signature}`;
 }
 
-/** Posts the event once and reports what came back. */
+/** Posts the event once and reports the response. */
 export function deliver(webhook: Webhook): Promise<Delivery> {
   const payload = JSON.stringify(JSON.parse(webhook.eventJson), null, 2);
-  // By the machine's clock: receivers compare it with theirs, whatever time the sandbox pretends.
+  // Uses the machine's clock, because receivers compare it with their own and not with the sandbox's.
   const timestamp = Math.floor(Date.now() / 1_000) + webhook.timestampOffsetSeconds;
   const secret = webhook.signature === 'wrong' ? `${webhook.secret}_other` : webhook.secret;
   const headers = {

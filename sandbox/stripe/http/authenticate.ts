@@ -5,7 +5,10 @@ import { accountNamedIn } from '../oauth/granted-keys.ts';
 import type { GrantedKeys } from '../oauth/granted-keys.ts';
 import type { Credential, StripeState } from '../state/state.ts';
 
-/** Finds the account behind a Bearer key or the user name of Basic. Throws a 401 `Failure` without a key, with a wrong one or an expired one. */
+/**
+ * Finds the account behind a bearer key or the Basic user name. Throws a 401 `Failure` for a missing, wrong or expired
+ * key.
+ */
 export function authenticate(
   { state, grantedKeys }: { readonly state: StripeState; readonly grantedKeys: GrantedKeys },
   headers: IncomingHttpHeaders,
@@ -26,7 +29,10 @@ export function revoked(headers: IncomingHttpHeaders, code: string | undefined):
   return unauthorised(`Invalid API Key provided: ${masked(keyIn(headers.authorization) ?? '')}`, code);
 }
 
-/** Throws a 403 `Failure` when the key may not do this, or when the request is to act for an account that is not the key's own. */
+/**
+ * Throws a 403 `Failure` when the key lacks the permission, or when the request acts for an account other than the
+ * key's.
+ */
 export function authorise({ account, kind }: Credential, route: Route, headers: IncomingHttpHeaders): void {
   const own = account.profile.id;
   const named = accountNamedIn(headers);
@@ -49,7 +55,7 @@ function keyIn(authorization: string | undefined): string | null {
   return null;
 }
 
-/** A key as Stripe repeats it: its kind and its last four characters. */
+/** A key as Stripe quotes it: its kind and its last four characters. */
 function masked(key: string): string {
   const kind = /^[a-z]{2}_(?:test|live)_/.exec(key)?.[0] ?? '';
   const rest = key.slice(kind.length);

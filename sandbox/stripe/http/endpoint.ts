@@ -7,20 +7,20 @@ import type { Change, StripeState } from '../state/state.ts';
 export interface ApiCall {
   readonly state: StripeState;
   readonly account: AccountState;
-  /** The query of a GET, the body of the rest. */
+  /** The query of a GET, else the body. */
   readonly params: Form;
   /** The id in the path, or empty. */
   readonly id: string;
   readonly requestId: string;
   readonly idempotencyKey: string | null;
-  /** What a fault does to the page of a list, or null. */
+  /** The page fault to apply to a list, or null. */
   readonly pageFault: PageFault | null;
 }
 
 /** What an endpoint decided. Nothing has changed yet: the caller commits `changes`. */
 export interface Outcome {
   readonly body: string;
-  /** 200 unless given: a declined payment is refused and changes something all the same. */
+  /** Defaults to 200. A declined payment is refused and still changes something. */
   readonly status?: number;
   readonly changes: readonly Change[];
 }

@@ -9,7 +9,10 @@ import type { PriceFields } from '../catalogue/price.ts';
 
 type Json = Record<string, unknown>;
 
-/** A field that `expand[]` may name: an id of one of these kinds, a list or a field of a price that only shows when it is asked for, or what is always null here. */
+/**
+ * How a field that `expand[]` may name expands: an id of one of these kinds; a list or a price field shown only on
+ * request; or a field that is always null in the sandbox.
+ */
 type Rule = { readonly to: readonly Kind[] } | ListRule | HiddenRule | 'null';
 
 interface ListRule {
@@ -23,7 +26,7 @@ interface HiddenRule {
 
 const to = (...kinds: readonly Kind[]): Rule => ({ to: kinds });
 
-/** What can be expanded of each kind, by the path of the field: https://docs.stripe.com/api/expanding_objects (2026-11). */
+/** The expandable fields of each kind, by path: https://docs.stripe.com/api/expanding_objects (2026-11). */
 const RULES: { readonly [K in Kind]?: Readonly<Record<string, Rule>> } = {
   customer: {
     default_source: 'null',
@@ -75,10 +78,10 @@ interface Step {
   readonly next: Plan;
 }
 
-/** What `expand[]` asks for, checked. */
+/** A validated `expand[]`. */
 export type Plan = readonly Step[];
 
-/** Reads `expand[]` for a kind; null is for what has nothing to expand. Throws a `Failure` for a field that cannot be. */
+/** Reads `expand[]` for a kind; null means that nothing can be expanded. Throws a `Failure` for a field that cannot. */
 export function expandable(kind: Kind | null, { within = '' }: { readonly within?: string } = {}): Reader<Plan> {
   const read = list(text(255), 20);
   return (value, param) =>
@@ -89,12 +92,12 @@ export function expandable(kind: Kind | null, { within = '' }: { readonly within
     });
 }
 
-/** As `expandable`, for a list of the kind: each field begins with `data.`. */
+/** Like `expandable`, for a list of the kind: each field begins with `data.`. */
 export function expandableInList(kind: Kind): Reader<Plan> {
   return expandable(kind, { within: 'data.' });
 }
 
-/** Where expansion finds what it puts in. What it answers may be changed. */
+/** Where expansion looks objects up. Returns copies, which the caller may modify. */
 export interface Lookup {
   object(kind: Kind, id: string): object | null;
   price(id: string): PriceFields | null;
@@ -102,7 +105,7 @@ export interface Lookup {
   list(kind: Kind, key: string, value: string): object[];
 }
 
-/** The objects of an account as they stand. */
+/** Looks up the current objects of an account. */
 export function lookupIn(account: AccountState, nowSeconds: number): Lookup {
   const parsed = (kind: Kind, row: Parameters<ReturnType<typeof account.table>['json']>[0]) =>
     JSON.parse(account.table(kind).json(row, nowSeconds)) as object;
@@ -119,7 +122,7 @@ export function lookupIn(account: AccountState, nowSeconds: number): Lookup {
   };
 }
 
-/** Puts objects in the place of their ids, in the object itself. */
+/** Replaces ids by their objects. Modifies the given object. */
 export function expandObject(lookup: Lookup, object: object, plan: Plan): object {
   for (const { path, rule, next } of plan) {
     if (rule === 'null') continue;
@@ -132,7 +135,7 @@ export function expandObject(lookup: Lookup, object: object, plan: Plan): object
   return object;
 }
 
-/** An id becomes its object; what is an object already, by an earlier path, is expanded further. */
+/** Replaces an id by its object. Expands further what an earlier path has already expanded. */
 function expanded(
   lookup: Lookup,
   value: unknown,
@@ -171,7 +174,7 @@ function replaceAt(at: Json, [key = '', ...rest]: readonly string[], replace: (v
   }
 }
 
-/** The step for a path: its first parts name a field, the rest goes on from what that field holds. */
+/** The step for a path: its first parts name a field, and the rest continues inside that field. */
 function stepFor(kinds: readonly Kind[], path: string): Step | null {
   for (const kind of kinds) {
     for (const [field, rule] of Object.entries(RULES[kind] ?? {})) {
@@ -184,7 +187,7 @@ function stepFor(kinds: readonly Kind[], path: string): Step | null {
   return null;
 }
 
-/** The step for the rest of a path, in what a field holds. */
+/** The step for the rest of a path inside a field. */
 function stepWithin(rule: Rule, rest: string): Step | null {
   if (rule === 'null' || 'hidden' in rule) return null;
   if ('to' in rule) return stepFor(rule.to, rest);

@@ -1,10 +1,12 @@
-/** Stripe's error object, https://docs.stripe.com/api/errors (2026-11). `doc_url` and `request_log_url` are added when it is sent. */
+/**
+ * Stripe's error object, https://docs.stripe.com/api/errors (2026-11). Sending it adds `doc_url` and `request_log_url`.
+ */
 export interface FailureFields {
   readonly type: 'invalid_request_error' | 'idempotency_error' | 'api_error' | 'card_error';
   readonly code?: string;
   readonly message: string;
   readonly param?: string;
-  /** Of a card that was declined, with the payment it was for. */
+  /** For a declined card, with the payment it was for. */
   readonly charge?: string;
   readonly decline_code?: string;
   readonly payment_intent?: object;
@@ -31,7 +33,7 @@ export function invalidRequest(message: string, details: Details = {}): Failure 
   return new Failure(400, { type: 'invalid_request_error', message, ...details });
 }
 
-/** `param` is `id` for the object of the path (404); any other parameter that names a missing object makes a 400. */
+/** A missing object answers 404 when it is the path's (`param` is `id`), and 400 when any other parameter names it. */
 export function noSuch(kind: string, id: string, param: string): Failure {
   const status = param === 'id' ? 404 : 400;
   return new Failure(status, {
@@ -49,7 +51,7 @@ export function unrecognisedUrl(method: string, path: string): Failure {
   });
 }
 
-/** `reason` goes into `Stripe-Rate-Limited-Reason`. Stripe documents no Retry-After on its 429s, so none is sent. */
+/** `reason` becomes `Stripe-Rate-Limited-Reason`. Sends no Retry-After, because Stripe documents none for its 429s. */
 export function rateLimited(reason: 'global-rate' | 'endpoint-rate'): Failure {
   return new Failure(
     429,
@@ -62,7 +64,7 @@ export function rateLimited(reason: 'global-rate' | 'endpoint-rate'): Failure {
   );
 }
 
-/** What Stripe says with a status when nothing more is known: used by injected faults. */
+/** Stripe's generic error for a status, used by injected faults. */
 export function ofStatus(status: number, code?: string): Failure {
   if (status === 429) return withCode(rateLimited('global-rate'), code);
   const usual: Partial<Record<number, FailureFields>> = {

@@ -1,6 +1,9 @@
 import { invalidRequest } from './failure.ts';
 
-/** A parsed form: nested brackets become nested maps. Maps, because a key may be `__proto__`. Lists are maps with the indexes as keys. */
+/**
+ * A parsed form: nested brackets become nested maps, and lists become maps keyed by index. Uses maps because a key may
+ * be `__proto__`.
+ */
 export type Form = Map<string, FormValue>;
 export type FormValue = string | Form;
 
@@ -8,7 +11,7 @@ const MAX_PAIRS = 2_000;
 const MAX_DEPTH = 8;
 const KEY = /^([^[\]]+)((?:\[[^[\]]*\])*)$/;
 
-/** Reads a query string or an `application/x-www-form-urlencoded` body. Throws a `Failure` on what cannot be read. */
+/** Reads a query string or an `application/x-www-form-urlencoded` body. Throws a `Failure` on invalid input. */
 export function parseForm(text: string): Form {
   const form: Form = new Map();
   if (text === '') return form;
@@ -23,7 +26,7 @@ export function parseForm(text: string): Form {
   return form;
 }
 
-/** The form in one spelling, whatever the order of its keys: two requests with the same parameters give the same text. */
+/** Serializes a form independently of key order: two requests with the same parameters give the same text. */
 export function canonicalForm(form: Form): string {
   return JSON.stringify(sorted(form));
 }

@@ -3,11 +3,14 @@ import { Failure, IN_USE_MESSAGE, invalidRequest } from './failure.ts';
 import { canonicalForm } from './form.ts';
 import type { Form } from './form.ts';
 
-/** Stripe keeps a key for at least 24 hours, https://docs.stripe.com/api/idempotent_requests (2026-11). The sandbox keeps it exactly so long. */
+/**
+ * Stripe keeps a key for at least 24 hours, https://docs.stripe.com/api/idempotent_requests (2026-11). The sandbox
+ * keeps it for exactly 24 hours.
+ */
 export const KEY_RETENTION_MS = 24 * 60 * 60 * 1_000;
 const MAX_KEY_CHARS = 255;
 
-/** The first answer to a key, whatever it was. */
+/** The first answer to a key, success or failure. */
 export interface KeyRecord {
   readonly atMs: number;
   readonly path: string;
@@ -17,10 +20,10 @@ export interface KeyRecord {
   readonly body: string;
 }
 
-/** The keys of one account: each has its own. */
+/** Each account has its own keys. */
 export interface KeyHolder {
   readonly keys: ReadonlyMap<string, KeyRecord>;
-  /** Of requests that are running. */
+  /** Keys of requests that are still running. */
   readonly keysInUse: Set<string>;
 }
 
@@ -35,8 +38,9 @@ export function hashOfParams(form: Form): string {
 }
 
 /**
- * The answer to repeat, or null for a key seen for the first time, which is then in use until `release`.
- * Throws a `Failure`: 409 `idempotency_key_in_use` while the first request runs, 400 `idempotency_error` for other parameters or another path.
+ * Returns the answer to repeat, or null for a new key, which stays in use until `release`.
+ * Throws a `Failure`: 409 `idempotency_key_in_use` while the first request runs, 400 `idempotency_error` for other
+ * parameters or another path.
  */
 export function claim(account: KeyHolder, request: KeyedRequest, nowMs: number): KeyRecord | null {
   if (request.key.length > MAX_KEY_CHARS)

@@ -1,17 +1,17 @@
 import { TokenBucket } from '../../core/token-bucket.ts';
 import { rateLimited } from './failure.ts';
 
-/** How fast the stand-in lets itself be used. Zero a second means no limit. */
+/** The stand-in's rate limits and delays. Zero per second means no limit. */
 export interface Limits {
   /** Per account. Stripe: 100 in live mode, 25 in a sandbox, https://docs.stripe.com/rate-limits (2026-11). */
   readonly requestsPerSecond: number;
-  /** Requests at once before the rate bites; null for one second's worth. */
+  /** Requests admitted at once before the rate applies; null for one second's worth. */
   readonly burst: number | null;
-  /** Per account and endpoint (Stripe: 25); off unless asked for. */
+  /** Per account and endpoint (Stripe: 25). Off by default. */
   readonly endpointRequestsPerSecond: number;
   /** Added to every answer of the API. */
   readonly latencyMs: number;
-  /** How long a write stays unseen by search. Stripe: usually under a minute. */
+  /** How long search does not show a write. Stripe: usually under a minute. */
   readonly searchDelayMs: number;
 }
 
@@ -34,7 +34,7 @@ export class RateLimiter {
       throw rateLimited('endpoint-rate');
   }
 
-  /** Begins with full buckets: called when the limits change. */
+  /** Starts again with full buckets. Called when the limits change. */
   clear(): void {
     this.#buckets.clear();
   }

@@ -7,7 +7,7 @@ const MAX_METADATA_KEYS = 50;
 const MAX_METADATA_KEY_CHARS = 40;
 const MAX_METADATA_VALUE_CHARS = 500;
 
-/** Keys to set, or to remove where the value is null. */
+/** Keys to set; a null value removes the key. */
 const keys: Reader<Map<string, string | null>> = (value, param) => {
   if (typeof value === 'string') throw invalidRequest('Invalid object', { param });
   return new Map(
@@ -35,7 +35,7 @@ const keys: Reader<Map<string, string | null>> = (value, param) => {
 /** The parameter `metadata`: keys to set or remove, or null to remove them all. */
 export const metadata = clearable(keys);
 
-/** As a patch of an object's fields: nothing where no metadata was sent. */
+/** A patch of an object's fields; empty when the request has no metadata. */
 export function metadataPatch(
   before: Readonly<Record<string, string>>,
   changes: ReadonlyMap<string, string | null> | null | undefined,

@@ -28,7 +28,7 @@ import type { TestClockFields } from '../billing/test-clock.ts';
 import { testClockShape } from '../billing/test-clock.ts';
 import type { Shape } from './table.ts';
 
-/** Every kind of object by the name in its `object`, with what can change about it. */
+/** Every kind of object by the name in its `object`, with its mutable fields. */
 export interface FieldsOf {
   customer: CustomerFields;
   product: ProductFields;
@@ -85,7 +85,7 @@ export const PLURALS: Readonly<Record<Kind, string>> = {
   invoice: 'invoices',
 };
 
-/** Where each kind lives below `/v1`, where that is not its plural. */
+/** The path of a kind below `/v1` when it is not its plural. */
 const PATHS: Partial<Record<Kind, string>> = { test_clock: 'test_helpers/test_clocks' };
 
 export function urlOf(kind: Kind): string {

@@ -33,7 +33,7 @@ export const DEFAULT_LIMIT = 10;
 
 interface ListOf<T extends TimelineItem> {
   readonly items: Timeline<T>;
-  /** Where a cursor may come from, when `items` are only some of them. */
+  /** The items a cursor may refer to, when `items` is a subset of them. */
   readonly all?: Timeline<T>;
   readonly kind: string;
   readonly url: string;
@@ -44,7 +44,8 @@ interface ListOf<T extends TimelineItem> {
 
 /**
  * One page as Stripe's list object, in JSON.
- * A cursor that names a deleted object is refused as missing, as seen at Stripe: https://github.com/stripe/stripe-go/issues/1030 (2020-02).
+ * Refuses a cursor that names a deleted object as missing, as Stripe does:
+ * https://github.com/stripe/stripe-go/issues/1030 (2020-02).
  */
 export function listPage<T extends TimelineItem>(of: ListOf<T>, params: Read<typeof pagingSpec>): string {
   if (params.starting_after !== undefined && params.ending_before !== undefined) {
@@ -69,7 +70,7 @@ export function listPage<T extends TimelineItem>(of: ListOf<T>, params: Read<typ
   return `{"object":"list","data":[${page.items.map(of.render).join(',')}],"has_more":${page.hasMore},"url":"${of.url}"}`;
 }
 
-/** The page asked for, or what a fault makes of it. */
+/** The requested page, with the page fault applied. */
 function faultyPage<T extends TimelineItem>({ items, fault }: ListOf<T>, query: PageQuery<T>): Page<T> {
   if (fault === 'page-repeat' && query.startingAfter) {
     const before = items.page({

@@ -1,12 +1,15 @@
 import { Failure, invalidRequest } from './failure.ts';
 import type { Form, FormValue } from './form.ts';
 
-/** Turns what came over the wire into a value, or throws the `Failure` that Stripe would answer. `param` is the full name, as `address[city]`. */
+/**
+ * Turns a raw parameter into a value, or throws the `Failure` that Stripe would answer. `param` is the full name, such
+ * as `address[city]`.
+ */
 export type Reader<T> = (value: FormValue, param: string) => T;
 export type Spec = Readonly<Record<string, Reader<unknown>>>;
 export type Read<S extends Spec> = { -readonly [K in keyof S]?: ReturnType<S[K]> };
 
-/** Reads a whole request. Parameters that `spec` does not know are refused, all of them in one message. */
+/** Reads a whole request. Refuses all parameters that `spec` does not know in one message. */
 export function readForm<S extends Spec>(form: Form, spec: S, within = ''): Read<S> {
   const nameOf = (key: string) => (within === '' ? key : `${within}[${key}]`);
   const unknown = [...form.keys()].filter((key) => !Object.hasOwn(spec, key)).map(nameOf);
@@ -19,12 +22,15 @@ export function readForm<S extends Spec>(form: Form, spec: S, within = ''): Read
   return Object.fromEntries(entries) as Read<S>;
 }
 
-/** Characters as a reader counts them: one outside the basic plane is one. */
+/** Counts code points: a character outside the basic plane counts as one. */
 export function charactersIn(string: string): number {
   return Array.from(string).length;
 }
 
-/** A string of at most `max` characters. Empty is passed on: on most of Stripe's parameters it clears the field. */
+/**
+ * A string of at most `max` characters. Accepts an empty string, which clears the field for most of Stripe's
+ * parameters.
+ */
 export function text(max: number): Reader<string> {
   return (value, param) => {
     if (typeof value !== 'string') throw invalidRequest('Invalid string', { param });
@@ -38,7 +44,7 @@ export function text(max: number): Reader<string> {
   };
 }
 
-/** A string that may not be empty. */
+/** A string that must not be empty. */
 export function requiredText(max: number): Reader<string> {
   const read = text(max);
   return (value, param) => {
@@ -48,7 +54,7 @@ export function requiredText(max: number): Reader<string> {
   };
 }
 
-/** Empty or null on the wire reads as null: the field is cleared. */
+/** Reads empty or null as null, which clears the field. */
 export function clearable<T>(read: Reader<T>): Reader<T | null> {
   return (value, param) => (value === '' ? null : read(value, param));
 }
@@ -115,7 +121,7 @@ export function list<T>(read: Reader<T>, max: number): Reader<T[]> {
   };
 }
 
-/** A parameter that names an object of a kind the sandbox does not hold: whatever the id, there is no such object. */
+/** A parameter that names an object of a kind the sandbox does not have, so that no id exists. */
 export function absent(kind: string): Reader<never> {
   return (value, param) => {
     throw new Failure(400, {
@@ -127,7 +133,9 @@ export function absent(kind: string): Reader<never> {
   };
 }
 
-/** A parameter that Stripe knows and the sandbox does not act on. Refused, so that nobody believes it took effect. */
+/**
+ * A parameter that Stripe knows and the sandbox does not implement. Refuses it, so that nobody believes it took effect.
+ */
 export const notSimulated: Reader<never> = (_value, param) => {
   throw invalidRequest(`The sandbox does not simulate the parameter ${param}.`, { param });
 };

@@ -15,21 +15,21 @@ import { readForm } from './params.ts';
 import type { Reader } from './params.ts';
 import type { Row } from './table.ts';
 
-/** A parameter that narrows a list: by an index of the kind, or by looking at each object. */
+/** A parameter that narrows a list, through an index of the kind or by testing each object. */
 export type Filter<F> =
   | { readonly read: Reader<string>; readonly key: string }
   | {
       readonly read: Reader<unknown>;
-      /** The value when none is sent. */ readonly unsent?: unknown;
+      /** The default value. */ readonly unsent?: unknown;
       readonly accepts: (object: { readonly id: string; readonly fields: F }, value: unknown) => boolean;
     };
 
-/** A filter on a field that equals what was sent. */
+/** A filter that compares a field with the parameter. */
 export function equal<F, T>(read: Reader<T>, value: (fields: F) => T | null): Filter<F> {
   return { read, accepts: ({ fields }, wanted) => value(fields) === wanted };
 }
 
-/** `GET /v1/<kind>`: newest first, by `created`, and by the kind's own filters. */
+/** `GET /v1/<kind>`: newest first, filtered by `created` and the kind's own filters. */
 export function listing<K extends Kind>(
   kind: K,
   filters: Readonly<Record<string, Filter<FieldsOf[K]>>> = {},
@@ -58,7 +58,7 @@ export function listing<K extends Kind>(
       else {
         const found = table.indexed(filter.key, value as string);
         const wider = items;
-        // Two indexes: the shorter one is walked and the other only asked.
+        // With two indexes, walk the smaller one and test membership in the other.
         if (found.size <= wider.size) {
           if (wider !== table.rows) tests.push((row) => wider.get(row.id) !== undefined);
           items = found;
@@ -104,14 +104,14 @@ export function retrieval(kind: Kind): Endpoint {
   };
 }
 
-/** The object of the path. Throws a 404 `Failure` when there is none. */
+/** The object of the path. Throws a 404 `Failure` when it does not exist. */
 export function subject<K extends Kind>(call: ApiCall, draft: Draft, kind: K): Objekt<K> {
   const object = draft.find(kind, call.id);
   if (!object) throw noSuch(kind, call.id, 'id');
   return object;
 }
 
-/** An object that a parameter names. Throws a 400 `Failure` when there is none. */
+/** An object that a parameter names. Throws a 400 `Failure` when it does not exist. */
 export function named<K extends Kind>(
   draft: Draft,
   kind: K,
@@ -125,11 +125,11 @@ export function named<K extends Kind>(
 interface Wrote<K extends Kind> {
   readonly object: Objekt<K>;
   readonly expand?: Plan | undefined;
-  /** What is answered instead of the object, although something was written: a declined payment. */
+  /** Answered instead of the object although something was written, as for a declined payment. */
   readonly refusal?: Failure | undefined;
 }
 
-/** An endpoint that writes: runs on a draft, then answers with what it made. */
+/** An endpoint that writes: runs on a draft, then answers with the written object. */
 export function writing<K extends Kind>(kind: K, run: (call: ApiCall, draft: Draft) => Wrote<K>): Endpoint {
   return (call) => {
     const draft = new Draft(call);
@@ -139,7 +139,7 @@ export function writing<K extends Kind>(kind: K, run: (call: ApiCall, draft: Dra
   };
 }
 
-/** The answer to a write, with its object expanded as it will stand after the commit. */
+/** The answer to a write, with its object expanded as of after the commit. */
 export function written<K extends Kind>(
   draft: Draft,
   { kind, object, expand }: { readonly kind: K; readonly object: Objekt<K>; readonly expand: Plan },

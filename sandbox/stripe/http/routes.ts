@@ -76,10 +76,10 @@ export interface Route {
   readonly method: string;
   /** Matches the whole path; its group is the id. */
   readonly path: RegExp;
-  /** What a restricted key would need, or null where the sandbox's restricted key is enough. */
+  /** The permission that a restricted key needs, or null when the sandbox's restricted key suffices. */
   readonly permission: string | null;
   readonly endpoint: Endpoint;
-  /** True for a list, which is read in pages. */
+  /** True for a paginated list. */
   readonly pages?: boolean;
 }
 
@@ -101,7 +101,7 @@ interface Operations {
   readonly actions?: Readonly<Record<string, Endpoint>>;
 }
 
-/** The routes of one resource, as all of Stripe's resources have them. `permission` is its name in a restricted key. */
+/** The routes that every Stripe resource has. `permission` is the resource's name in a restricted key. */
 function resource(path: string, permission: string, operations: Operations): Route[] {
   const read = `rak_${permission}_read`;
   const write = `rak_${permission}_write`;

@@ -1,6 +1,9 @@
 import { invalidRequest } from './failure.ts';
 
-/** What is searched: its age, and the rest of it only when a clause asks, because most seeded objects are made on demand. */
+/**
+ * An object that is searched. Its fields are read only when a clause needs them, because most seeded objects are
+ * derived on demand.
+ */
 export interface Searched {
   readonly created: number;
   readonly object: () => Readonly<Record<string, unknown>>;
@@ -8,7 +11,10 @@ export interface Searched {
 
 type Matches = (searched: Searched) => boolean;
 
-/** The fields of one kind that its search knows beside `created` and `metadata`: https://docs.stripe.com/search#supported-query-fields-for-each-resource (2026-11). */
+/**
+ * The fields of one kind that its search supports beside `created` and `metadata`:
+ * https://docs.stripe.com/search#supported-query-fields-for-each-resource (2026-11).
+ */
 export interface SearchFields {
   readonly texts: readonly string[];
   readonly numbers?: readonly string[];
@@ -21,8 +27,9 @@ const JOIN = /^(AND|OR)\b/i;
 
 /**
  * Stripe's search language: https://docs.stripe.com/search#search-query-language (2026-11).
- * `:` is exact and ignores case, `~` finds a part of at least three characters, `>` and the like compare numbers; clauses are joined
- * by AND or by OR, never both; a minus negates. Throws a `Failure` on anything else.
+ * `:` matches exactly and ignores case, `~` matches a substring of at least three characters, and `>` and the like
+ * compare numbers. Clauses are joined by AND or by OR, never both; a minus negates. Throws a `Failure` on anything
+ * else.
  */
 export function parseSearch(query: string, known: SearchFields): Matches {
   const clauses: Matches[] = [];
@@ -91,7 +98,7 @@ function textOf(field: string, { known, query }: { readonly known: SearchFields;
     Object.hasOwn(metadata as object, key) ? ((metadata as Readonly<Record<string, string>>)[key] ?? null) : null;
 }
 
-/** Texts as they are, booleans by their names. */
+/** Strings as they are, booleans by name. */
 function wordsOf(value: unknown): string | null {
   return typeof value === 'string' || typeof value === 'boolean' ? String(value) : null;
 }

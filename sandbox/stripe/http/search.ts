@@ -13,10 +13,13 @@ import { parseSearch } from './search-language.ts';
 import type { SearchFields } from './search-language.ts';
 import type { Row, Table } from './table.ts';
 
-/** Beyond it Stripe's `total_count` is not accurate: https://docs.stripe.com/api/products/search (2026-11). The sandbox stops counting there. */
+/**
+ * Stripe's `total_count` is accurate only up to this number: https://docs.stripe.com/api/products/search (2026-11). The
+ * sandbox stops counting there.
+ */
 const COUNTED_UP_TO = 10_000;
 
-/** https://docs.stripe.com/search: eventually consistent, so a write shows only after the sandbox's search delay. */
+/** https://docs.stripe.com/search is eventually consistent: a write shows only after the sandbox's search delay. */
 export function searching(kind: Kind, known: SearchFields): Endpoint {
   const spec = {
     query: requiredText(5_000),
@@ -58,7 +61,7 @@ export function searching(kind: Kind, known: SearchFields): Endpoint {
   };
 }
 
-/** `expand[]` of a search: `total_count`, or fields of the objects found. */
+/** `expand[]` of a search: `total_count`, or fields of the found objects. */
 function searchExpansion(kind: Kind): Reader<{ readonly counts: boolean; readonly plan: Plan }> {
   const names = list(text(255), 20);
   const fields = expandable(kind, { within: 'data.' });

@@ -2,51 +2,54 @@ import { Timeline } from '../../core/timeline.ts';
 import type { TimelineItem } from '../../core/timeline.ts';
 import type { SeedBatch } from '../control/seeds.ts';
 
-/** Above this many objects of a kind, nothing that can be made again is kept in memory. */
+/** Above this many objects of a kind, memory holds nothing that can be derived again. */
 const KEEP_RENDERED_UP_TO = 50_000;
 
-/** An object as it stands: `fields` is what can change about it, `created` is in seconds. */
+/** A stored object: `fields` are its mutable fields, `created` is in seconds. */
 export interface Stored<F> extends TimelineItem {
   readonly fields: F;
 }
 
-/** An object as a change carries it. Null fields: deleted. */
+/** An object inside a change. Null `fields` mean that it is deleted. */
 export interface Item<F> extends TimelineItem {
   readonly fields: F | null;
 }
 
-/** An object in memory. Seeded ones hold no fields until somebody writes to them: a million of them stay cheap. */
+/** An object in memory. A seeded one has no fields until somebody writes to it, which keeps a million of them cheap. */
 export interface Row<F> extends TimelineItem {
   readonly seedNo: number | null;
   fields: F | null;
-  /** What search still shows, and since when it is out of date: search lags behind. Null for what was seeded by number. */
+  /**
+   * The fields that search still shows and the time of the write that made them out of date. Null for an object seeded
+   * by number and never written.
+   */
   stale: { readonly sinceMs: number; readonly fields: F | null } | null;
-  /** The object in JSON, kept while there are few enough of them. */
+  /** The rendered JSON, cached while there are few enough objects. */
   json: string | null;
 }
 
-/** A seeded object on its way to its fields. */
+/** The inputs from which a seeded object's fields are derived. */
 export interface Seeded {
   readonly no: number;
   readonly created: number;
-  /** Tells one account's seeds from another's. */
+  /** Differs between accounts, so that their seeds differ. */
   readonly salt: number;
   readonly batch: SeedBatch;
 }
 
-/** How one kind of object looks and is found. */
+/** How one kind of object is rendered and found. */
 export interface Shape<F> {
-  /** The object resource. `nowSeconds` is for what time alone changes. */
+  /** Renders the object resource. `nowSeconds` is for fields that change with time alone. */
   readonly render: (stored: Stored<F>, nowSeconds: number) => object;
-  /** True when time alone changes what `render` answers. */
+  /** True when the result of `render` changes with time alone. */
   readonly changesWithTime?: boolean;
-  /** What lists look objects up by. An index is built when it is first asked for. */
+  /** The keys that lists filter by. An index is built on first use. */
   readonly keys: Readonly<Record<string, (fields: F) => string | null>>;
-  /** How objects seeded by number are made, where the kind can be. */
+  /** How objects are seeded by number, for kinds that support it. */
   readonly seed?: { readonly id: (salt: number, no: number) => string; readonly fields: (seeded: Seeded) => F };
 }
 
-/** All objects of one kind in one account, by age and by whatever they are looked up by. */
+/** All objects of one kind in one account, by age and by key. */
 export class Table<F> {
   readonly rows = new Timeline<Row<F>>();
   readonly deleted = new Map<string, Item<F>>();
@@ -97,12 +100,12 @@ export class Table<F> {
     return this.#index(key).get(value) ?? new Timeline<Row<F>>();
   }
 
-  /** False for what was created while a write is younger than the delay. */
+  /** False for an object created less than the search delay ago. */
   isSeenBySearch({ stale }: Row<F>, seenSinceMs: number): boolean {
     return stale === null || stale.sinceMs <= seenSinceMs || stale.fields !== null;
   }
 
-  /** The object as search shows it: as it was before a write that is younger than the delay. */
+  /** The object as search shows it: without a write more recent than the search delay. */
   seenBySearch(row: Row<F>, seenSinceMs: number): Stored<F> {
     const stored = this.stored(row);
     return row.stale?.fields && row.stale.sinceMs > seenSinceMs ? { ...stored, fields: row.stale.fields } : stored;
@@ -141,7 +144,7 @@ export class Table<F> {
     this.#add(rows);
   }
 
-  /** What rebuilds the table beside its seeds: a seeded object that nobody wrote to comes back with its batch. */
+  /** What the journal needs beside the seeds: a seeded object that was never written comes back with its batch. */
   *items(): Generator<Item<F>> {
     for (const row of this.rows.oldestFirst()) {
       if (row.stale !== null) yield this.stored(row);

@@ -12,7 +12,10 @@ import { platformApp, publishableKeyOf } from './oauth-platform.ts';
 const ACCESS_LIFE_MS = HOUR_MS;
 const REFRESH_LIFE_MS = YEAR_MS;
 
-/** The page on which a Stripe App is installed, also by an external test's link. What it may do is in the app's manifest, so the URL has no scopes. */
+/**
+ * The page on which a Stripe App is installed, including by an external-test link. The app's manifest holds its
+ * permissions, so the URL has no scopes.
+ */
 export const APP_CONSENT: ConsentRules = {
   provider: 'Stripe Apps',
   flow: 'app',
@@ -48,7 +51,7 @@ function exchangeCode({ ledger, nowMs }: Visit, id: string | undefined, app: App
   return newTokens(grant, nowMs, changes);
 }
 
-/** Rolls the refresh token: the one that was shown is no good from now on. */
+/** Rolls the refresh token: the old one stops working at once. */
 function refresh({ ledger, nowMs }: Visit, id: string | undefined, app: App): Reply {
   const known = ledger.token(id ?? '', 'refresh');
   if (known?.grant.app !== app.id || known.state !== 'live')
@@ -56,7 +59,7 @@ function refresh({ ledger, nowMs }: Visit, id: string | undefined, app: App): Re
   return newTokens(known.grant, nowMs, [put('tokens', { ...known.token, endsAtMs: nowMs })]);
 }
 
-/** The answer names no `expires_in`: the hour is known from the documentation alone. */
+/** Omits `expires_in`: only the documentation states that the token lasts one hour. */
 function newTokens(grant: Grant, nowMs: number, changes: readonly Change[]): Reply {
   const accessToken = tokenOf(grant, { id: randomId('sk_test_', 98), kind: 'access', nowMs, lifeMs: ACCESS_LIFE_MS });
   const refreshToken = tokenOf(grant, { id: randomId('rt_', 48), kind: 'refresh', nowMs, lifeMs: REFRESH_LIFE_MS });

@@ -47,7 +47,7 @@ function connectToken(visit: Visit): Reply {
   throw oauthError(400, 'unsupported_grant_type', `Unsupported grant type: ${grantType}`);
 }
 
-/** A code that comes twice takes all that came of it along. */
+/** A code used twice revokes everything that it granted. */
 function exchangeCode({ ledger, nowMs }: Visit, form: Readonly<Record<string, string>>, app: App): Reply {
   const id = form['code'] ?? '';
   const found = redeemable(ledger, id, app.id);
@@ -72,7 +72,9 @@ function exchangeCode({ ledger, nowMs }: Visit, form: Readonly<Record<string, st
   ]);
 }
 
-/** Neither token expires, and the refresh token stays the same; it serves to get a token of less scope. */
+/**
+ * Neither token expires, and the refresh token stays the same. A refresh can only obtain a token with a narrower scope.
+ */
 function refresh({ ledger, nowMs }: Visit, form: Readonly<Record<string, string>>, app: App): Reply {
   const known = ledger.token(form['refresh_token'] ?? '', 'refresh');
   if (known?.grant.app !== app.id || known.state !== 'live')

@@ -11,7 +11,7 @@ import { randomId } from '../../core/ids.ts';
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
 
-/** A request on its way through the stand-in. What is learnt about it on the way is for the call log. */
+/** A request in progress. Collects what the call log needs. */
 export interface Exchange {
   readonly req: IncomingMessage;
   readonly at: number;
@@ -42,7 +42,7 @@ export function begin(req: IncomingMessage): Exchange {
   };
 }
 
-/** Reads the body to its end, so that the connection can be used again. Throws a 413 `Failure` when it is too long. */
+/** Reads the whole body, so that the connection can be reused. Throws a 413 `Failure` when it is too long. */
 export async function receive(exchange: Exchange): Promise<void> {
   if (exchange.method === 'GET') return;
   const body = await readBody(exchange.req, BODY_LIMIT_BYTES);
@@ -51,7 +51,7 @@ export async function receive(exchange: Exchange): Promise<void> {
   exchange.body = body;
 }
 
-/** The parameters of the request. Throws a `Failure` when they, or the API version asked for, cannot be read. */
+/** The parameters of the request. Throws a `Failure` when the parameters or the requested API version are invalid. */
 export function paramsOf({ req, method, query, body }: Exchange): Form {
   const version = req.headers['stripe-version'];
   if (version !== undefined && !/^\d{4}-\d{2}-\d{2}(\.\w+)?$/.test(String(version))) {
@@ -69,7 +69,7 @@ export function refusal(failure: Failure, requestId: string): Answer {
   return { status: failure.status, body: failureBody(failure, requestId), headers: failure.headers };
 }
 
-/** Headers that every answer of Stripe carries. */
+/** Headers of every Stripe answer. */
 export function commonHeaders({ req, requestId, method, idempotencyKey }: Exchange): Record<string, string> {
   const version = req.headers['stripe-version'];
   return {

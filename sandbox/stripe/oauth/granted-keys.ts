@@ -5,7 +5,7 @@ import { AccountState } from '../state/account-state.ts';
 import { derivedId } from '../../core/ids.ts';
 import type { Credential, StripeState } from '../state/state.ts';
 
-/** Keys that OAuth gave: the platform's own, which acts for the accounts that are connected to it, and access tokens. */
+/** Keys issued through OAuth: access tokens, and the platform's own key, which acts for its connected accounts. */
 export class GrantedKeys {
   readonly #state: StripeState;
   readonly #ledger: Ledger;
@@ -19,7 +19,7 @@ export class GrantedKeys {
     this.#platform = new AccountState(platformProfile(platformKey));
   }
 
-  /** Null for a key that no OAuth gave, or that was taken back. */
+  /** Null for a key that OAuth never issued or that was revoked. */
   credential(key: string, headers: IncomingHttpHeaders): Credential | null {
     if (key === this.#platformKey)
       return this.#connected(accountNamedIn(headers)) ?? { account: this.#platform, kind: 'restricted' };
@@ -29,7 +29,7 @@ export class GrantedKeys {
     return { account, kind: known.state === 'expired' ? 'expired' : kindOf(known.token.scopes) };
   }
 
-  /** The account that the platform's key acts for; null while that has not been granted. */
+  /** The account that the platform's key acts for; null when it is not connected. */
   #connected(id: string | undefined): Credential | null {
     const account = id === undefined ? undefined : this.#state.account(id);
     const grants = account ? this.#ledger.liveGrants(account.profile.id).filter(({ flow }) => flow === 'connect') : [];
@@ -37,7 +37,7 @@ export class GrantedKeys {
   }
 }
 
-/** The account that a request is to act for, in either of the headers that say so. */
+/** The account that a request acts for, from either header that names it. */
 export function accountNamedIn(headers: IncomingHttpHeaders): string | undefined {
   return headers['stripe-account']?.toString() ?? headers['stripe-context']?.toString();
 }
@@ -46,7 +46,7 @@ function kindOf(scopes: readonly string[]): Credential['kind'] {
   return scopes.includes('read_write') || scopes.includes('stripe_apps') ? 'secret' : 'read-only';
 }
 
-/** The platform's own account. It can be read, and holds nothing. */
+/** The platform's own account, which is readable and empty. */
 function platformProfile(secretKey: string): AccountProfile {
   return {
     id: derivedId('acct_1', 15, `platform ${secretKey}`),

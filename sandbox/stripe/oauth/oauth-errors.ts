@@ -6,7 +6,7 @@ export function oauthError(status: number, error: string, description: string): 
   return new Refusal(json({ error, error_description: description }, { status }));
 }
 
-/** What the endpoints of OAuth say with a status when nothing more is known: what the whole API says. */
+/** The generic error of the OAuth endpoints for a status, in the form of the whole API. */
 export function ofStatus(status: number, code?: string): Reply {
   const type = status >= 500 ? 'api_error' : 'invalid_request_error';
   return json(

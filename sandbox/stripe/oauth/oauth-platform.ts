@@ -4,7 +4,10 @@ import type { App } from '../../oauth/ledger-rows.ts';
 import { derivedId } from '../../core/ids.ts';
 import { oauthError } from './oauth-errors.ts';
 
-/** The platform's app of a flow, when the request carries the platform's secret key: as a bearer, in Basic, or in the form. Throws a 401 `Refusal`. */
+/**
+ * The platform's app of a flow. The request must carry the platform's secret key as a bearer, in Basic, or in the form.
+ * Throws a 401 `Refusal`.
+ */
 export function platformApp(visit: Visit, flow: 'connect' | 'app'): App {
   const key = authorizationOf(visit, 'bearer') ?? basicOf(visit)?.user ?? formOf(visit)?.['client_secret'];
   const app = visit.ledger.all('apps').find((each) => each.flow === flow);
@@ -14,7 +17,7 @@ export function platformApp(visit: Visit, flow: 'connect' | 'app'): App {
   return app;
 }
 
-/** Goes with every token of the account. */
+/** Returned with every token of the account. */
 export function publishableKeyOf(account: string): string {
   return derivedId('pk_test_', 24, `publishable ${account}`);
 }

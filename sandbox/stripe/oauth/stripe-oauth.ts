@@ -16,7 +16,7 @@ import type { StripeState } from '../state/state.ts';
 
 export const STRIPE_CONSENTS = [CONNECT_CONSENT, APP_CONSENT] as const;
 
-/** Of both authorisation servers. Connect's and Apps' hosts are the API's here. */
+/** Matches both authorisation servers, which here share the API's host. */
 const PATHS = /^\/(?:oauth\/|v1\/oauth\/)/;
 
 export function isOAuthPath(url: string): boolean {
@@ -26,11 +26,11 @@ export function isOAuthPath(url: string): boolean {
 export interface StripeApps {
   readonly connectClientId: string;
   readonly appClientId: string;
-  /** Of the platform, which both apps belong to. */
+  /** The secret key of the platform that both apps belong to. */
   readonly platformKey: string;
 }
 
-/** What was granted, by the clock of the rest of the stand-in. */
+/** The grants, on the same clock as the rest of the stand-in. */
 export function openGrants(home: string | undefined, state: StripeState): Promise<Ledger> {
   return Ledger.open({ home, name: 'stripe-grants', clock: state.clock });
 }
@@ -51,7 +51,7 @@ export function stripeApps(ledger: Ledger): StripeApps {
   return { connectClientId: appOf('connect').id, appClientId: appOf('app').id, platformKey };
 }
 
-/** Accounts of the stand-in as owners see them on the authorisation pages. */
+/** The stand-in's accounts as account owners see them on the authorisation pages. */
 export function accountsOf(state: StripeState): AccountBook {
   return {
     list: () => state.accounts.map(({ profile }) => listed(profile)),

@@ -11,15 +11,15 @@ export interface FeeDetail {
   readonly type: string;
 }
 
-/** One line of the account's balance. Nothing about it changes but `payout`, when it is paid out. */
+/** One line of the account's balance. Only `payout` ever changes, when the line is paid out. */
 export interface BalanceTransactionFields {
-  /** Minor units of `currency`, the settlement currency; negative where money left. */
+  /** Minor units of `currency`, the settlement currency. Negative when money leaves. */
   readonly amount: number;
-  /** Seconds since the epoch. Until then the line is pending. */
+  /** Seconds since the epoch. The line is pending until then. */
   readonly available_on: number;
   readonly currency: string;
   readonly description: string | null;
-  /** From the charge's currency to this one; null when they are the same. */
+  /** From the charge's currency to `currency`; null when they are the same. */
   readonly exchange_rate: number | null;
   readonly fee: number;
   readonly fee_details: readonly FeeDetail[];
@@ -28,7 +28,7 @@ export interface BalanceTransactionFields {
   readonly type: string;
 }
 
-/** What reports call each type: https://docs.stripe.com/reports/reporting-categories (2026-11). */
+/** The reporting category of each type: https://docs.stripe.com/reports/reporting-categories (2026-11). */
 const CATEGORIES: Readonly<Record<string, string>> = {
   charge: 'charge',
   payment: 'charge',
@@ -74,7 +74,7 @@ export function stripeFee(amount: number, currency: string): FeeDetail[] {
     : [{ amount, application: null, currency, description: 'Stripe processing fees', type: 'stripe_fee' }];
 }
 
-/** Midnight UTC two days on, as for an account with a two-day schedule. */
+/** Midnight UTC two days later, as for an account with a two-day schedule. */
 export function availableOn(created: number): number {
   const day = 24 * 60 * 60;
   return (Math.floor(created / day) + 2) * day;

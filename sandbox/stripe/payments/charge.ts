@@ -5,7 +5,7 @@ import { longSeedId, mix, seedCode } from '../control/seeds.ts';
 import type { Shape, Stored } from '../http/table.ts';
 import { cardOf } from './test-cards.ts';
 
-/** What can change about a charge. Amounts are in minor units of `currency`. */
+/** The mutable fields of a charge. Amounts are in minor units of `currency`. */
 export interface ChargeFields {
   readonly amount: number;
   readonly amount_captured: number;
@@ -18,7 +18,7 @@ export interface ChargeFields {
     readonly phone: string | null;
   } | null;
   readonly captured: boolean;
-  /** The name of Stripe's test card, as `visa`; `bank` for a payment that took no card. */
+  /** The name of Stripe's test card, such as `visa`; `bank` for a payment without a card. */
   readonly card: string;
   readonly currency: string;
   readonly customer: string | null;
@@ -178,12 +178,12 @@ function methodDetails({ amount, card }: ChargeFields) {
   };
 }
 
-/** Between 5.00 and 254.99. */
+/** Between 5.00 and 254.99 in a two-decimal currency. */
 export function seededAmount(no: number): number {
   return 500 + (mix(no) % 25_000);
 }
 
-/** Every seeded charge belongs to one of the seeded customers, where there are any. */
+/** Assigns every seeded charge to one of the seeded customers, if there are any. */
 export function seededCustomerOf(no: number, customers: number, salt: number): string | null {
   return customers === 0 ? null : `cus_${seedCode(salt, 1 + (no % customers))}`;
 }

@@ -4,10 +4,10 @@ import type { Shape, Stored } from '../http/table.ts';
 
 export type DisputeStatus = 'needs_response' | 'under_review' | 'won' | 'lost';
 
-/** What can change about a dispute. Amounts are in minor units of `currency`, the charge's. */
+/** The mutable fields of a dispute. Amounts are in minor units of `currency`, the charge's. */
 export interface DisputeFields {
   readonly amount: number;
-  /** The lines of the balance as they were written: the withdrawal, and the reinstatement of a dispute that was won. */
+  /** The balance transactions as written: the withdrawal, and the reinstatement of a won dispute. */
   readonly balance_transactions: readonly Stored<BalanceTransactionFields>[];
   readonly charge: string;
   readonly currency: string;

@@ -22,7 +22,7 @@ const pieces = Object.fromEntries(EVIDENCE.map((piece) => [piece, clearable(text
 >;
 const updateSpec = { evidence: hash(pieces), expand: expandable('dispute'), metadata, submit: boolean };
 
-/** Test evidence decides at once: https://docs.stripe.com/testing#evidence (2026-11). */
+/** Test evidence decides a dispute at once: https://docs.stripe.com/testing#evidence (2026-11). */
 const VERDICTS: Readonly<Record<string, 'won' | 'lost'>> = { winning_evidence: 'won', losing_evidence: 'lost' };
 
 export const updateDispute = writing('dispute', (call, draft) => {
@@ -43,7 +43,7 @@ export const updateDispute = writing('dispute', (call, draft) => {
 
 const closeSpec = { expand: expandable('dispute') };
 
-/** The account gives in: the dispute is lost. */
+/** The account accepts the dispute, which is then lost. */
 export const closeDisputeEndpoint = writing('dispute', (call, draft: Draft) => {
   const before = subject(call, draft, 'dispute');
   const { expand } = readForm(call.params, closeSpec);

@@ -12,7 +12,7 @@ import { cardOf } from './test-cards.ts';
 const DISPUTE_FEE = 1_500;
 const RESPONSE_TIME_SECONDS = 7 * 24 * 60 * 60;
 
-/** How a payment settles, where it is not as usual. Amounts are in minor units of the settlement currency. */
+/** How a payment settles when it differs from the default. Amounts are in minor units of the settlement currency. */
 export interface Settlement {
   readonly currency?: string | undefined;
   readonly exchangeRate?: number | undefined;
@@ -21,7 +21,7 @@ export interface Settlement {
 
 interface Line {
   readonly type: string;
-  /** Minor units of `currency`, which is the charge's. */
+  /** Minor units of `currency`, the charge's. */
   readonly amount: number;
   readonly currency: string;
   readonly source: string;
@@ -32,7 +32,7 @@ interface Line {
   readonly created?: number | undefined;
 }
 
-/** Writes a line of the balance, converted where the account settles in another currency. */
+/** Writes a balance transaction, converted when the account settles in another currency. */
 export function addLine(
   draft: Draft,
   { type, amount, currency, source, description = null, fee = 0, settlement = {}, created }: Line,
@@ -61,7 +61,10 @@ export interface NewCharge {
   readonly settlement?: Settlement | undefined;
 }
 
-/** A charge with its line of the balance: none for a failed one, and none before an authorisation is captured. */
+/**
+ * Adds a charge with its balance transaction. A failed charge has none; an authorised one has none until it is
+ * captured.
+ */
 export function addCharge(
   draft: Draft,
   { fields: given, id = randomId('ch_3', 23), created, settlement = {} }: NewCharge,
@@ -72,7 +75,7 @@ export function addCharge(
   return settle(draft, charge, { settlement, created: charge.created });
 }
 
-/** Writes the line of the balance for what was captured. The line is dated by the capture: `created`, or now. */
+/** Writes the balance transaction for the captured amount, dated by the capture: `created`, or now. */
 export function settle(
   draft: Draft,
   charge: Objekt<'charge'>,
@@ -96,7 +99,9 @@ export interface NewRefund {
   readonly status?: RefundFields['status'] | undefined;
 }
 
-/** A refund with its line of the balance, at the rate of the charge. The charge shows it at once; its own events are told here. */
+/**
+ * Adds a refund with its balance transaction at the charge's rate. Updates the charge and creates the events of both.
+ */
 export function addRefund(draft: Draft, charge: Objekt<'charge'>, wanted: NewRefund): Objekt<'refund'> {
   const { amount, id = randomId('re_3', 23), created } = wanted;
   const { currency, payment_intent, card } = charge.fields;
@@ -131,7 +136,7 @@ export function addRefund(draft: Draft, charge: Objekt<'charge'>, wanted: NewRef
   return refund;
 }
 
-/** The bank sends a refund back: the money returns to the balance and the charge counts it no longer. */
+/** The bank returns a refund: the money goes back to the balance, and the charge no longer counts it. */
 export function failRefund(draft: Draft, refund: Objekt<'refund'>, reason: string): Objekt<'refund'> {
   const { amount, currency, charge: chargeId } = refund.fields;
   const charge = chargeId === null ? undefined : draft.find('charge', chargeId);
@@ -162,7 +167,7 @@ export interface NewDispute {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** A dispute: the bank takes the money, and Stripe a fee for the trouble. */
+/** Adds a dispute: the bank withdraws the money, and Stripe charges a dispute fee. */
 export function addDispute(draft: Draft, charge: Objekt<'charge'>, wanted: NewDispute = {}): Objekt<'dispute'> {
   const { id = randomId('du_1', 23), created, amount = charge.fields.amount - charge.fields.amount_refunded } = wanted;
   const { currency, payment_intent } = charge.fields;
@@ -196,7 +201,7 @@ export function addDispute(draft: Draft, charge: Objekt<'charge'>, wanted: NewDi
   return object;
 }
 
-/** The end of a dispute. One that was won brings the money and the fee back. */
+/** Closes a dispute. A won dispute returns the money and the fee. */
 export function closeDispute(draft: Draft, before: Objekt<'dispute'>, status: 'won' | 'lost'): Objekt<'dispute'> {
   const lines = [...before.fields.balance_transactions];
   if (status === 'won') {
@@ -220,7 +225,7 @@ export function closeDispute(draft: Draft, before: Objekt<'dispute'>, status: 'w
   return object;
 }
 
-/** What a charge settled at, so that its refunds and disputes settle alike. */
+/** The charge's settlement, so that its refunds and disputes settle alike. */
 function rateOf(draft: Draft, charge: Objekt<'charge'>): Settlement {
   const line =
     charge.fields.balance_transaction === null

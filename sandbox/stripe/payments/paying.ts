@@ -3,13 +3,13 @@ import { Failure, invalidRequest } from '../http/failure.ts';
 import { addCharge, addDispute, addLine, settle } from './money.ts';
 import { cardOf } from './test-cards.ts';
 
-/** What came of a payment: the intent, and the refusal to answer with when the card was declined. */
+/** The outcome of a payment: the intent, and the refusal to answer with when the card was declined. */
 export interface Payment {
   readonly intent: Objekt<'payment_intent'>;
   readonly refusal?: Failure;
 }
 
-/** Charges the intent's card. Throws a `Failure` when the intent is past that, or has no card. */
+/** Charges the intent's card. Throws a `Failure` when the intent's status does not allow it, or when it has no card. */
 export function confirm(draft: Draft, before: Objekt<'payment_intent'>): Payment {
   const { card, status } = before.fields;
   if (!['requires_payment_method', 'requires_confirmation', 'requires_action'].includes(status)) {
@@ -51,7 +51,7 @@ function approve(draft: Draft, before: Objekt<'payment_intent'>, card: string): 
   return intent;
 }
 
-/** A payment from a bank account takes days: its charge is pending until then. */
+/** A bank payment takes days; its charge is pending until then. */
 function begin(draft: Draft, before: Objekt<'payment_intent'>): Objekt<'payment_intent'> {
   const charge = addCharge(draft, { fields: { ...chargeFields(before), status: 'pending' } });
   draft.tell('charge.pending', { kind: 'charge', object: charge });
@@ -88,7 +88,7 @@ function decline(
   return { intent, refusal };
 }
 
-/** The days of a pending payment are over: it arrived, or it did not and its money leaves the balance again. */
+/** Ends a pending payment: the money arrived, or it failed and the money leaves the balance again. */
 export function endPending(draft: Draft, charge: Objekt<'charge'>, arrived: boolean): Objekt<'charge'> {
   const { amount, currency, payment_intent: intentId } = charge.fields;
   const declined = {
@@ -128,7 +128,7 @@ export function endPending(draft: Draft, charge: Objekt<'charge'>, arrived: bool
   return ended;
 }
 
-/** Takes what was authorised, or a part of it; the rest is released. */
+/** Captures all or part of an authorised amount and releases the rest. */
 export function capture(
   draft: Draft,
   before: Objekt<'payment_intent'>,
@@ -154,7 +154,7 @@ export function capture(
   return intent;
 }
 
-/** Gives the payment up; an authorisation is released. */
+/** Cancels the payment and releases an authorisation. */
 export function cancel(
   draft: Draft,
   before: Objekt<'payment_intent'>,

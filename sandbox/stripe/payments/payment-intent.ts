@@ -13,7 +13,7 @@ export type PaymentIntentStatus =
   | 'canceled'
   | 'succeeded';
 
-/** What can change about a payment intent. Amounts are in minor units of `currency`. */
+/** The mutable fields of a payment intent. Amounts are in minor units of `currency`. */
 export interface PaymentIntentFields {
   readonly amount: number;
   readonly amount_capturable: number;
@@ -87,7 +87,7 @@ export function renderPaymentIntent({ id, created, fields }: Stored<PaymentInten
     metadata: fields.metadata,
     next_action: fields.status === 'requires_action' ? { type: 'use_stripe_sdk', use_stripe_sdk: {} } : null,
     on_behalf_of: null,
-    // After a decline the method is taken off again.
+    // A decline removes the payment method.
     payment_method: fields.status === 'requires_payment_method' ? null : method,
     payment_method_configuration_details: null,
     payment_method_options: {},

@@ -1,6 +1,6 @@
 import type { Shape, Stored } from '../http/table.ts';
 
-/** What can change about a refund. Amounts are in minor units of `currency`, the charge's. */
+/** The mutable fields of a refund. Amounts are in minor units of `currency`, the charge's. */
 export interface RefundFields {
   readonly amount: number;
   readonly balance_transaction: string | null;

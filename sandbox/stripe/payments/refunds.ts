@@ -75,7 +75,7 @@ function chargeFor(
   return charge;
 }
 
-/** How much is refunded: all that is left unless a part is asked for. Throws a `Failure` when that is not to be had. */
+/** The amount to refund: everything left by default. Throws a `Failure` when that is not possible. */
 function amountOf({ id, fields }: Objekt<'charge'>, wanted: number | undefined): number {
   if (fields.status !== 'succeeded' || !fields.captured) throw noSuch('successful charge', id, 'charge');
   if (fields.disputed)

@@ -1,15 +1,15 @@
 import { invalidRequest } from '../http/failure.ts';
 import type { Reader } from '../http/params.ts';
 
-/** What happens to a payment with a test card, https://docs.stripe.com/testing (2026-11). */
+/** What happens to a payment with a test card: https://docs.stripe.com/testing (2026-11). */
 export interface TestCard {
   readonly brand: string;
   readonly country: string;
   readonly last4: string;
   readonly declined?: { readonly code: string; readonly decline_code: string; readonly message: string };
-  /** Opens a dispute for this reason as soon as the charge succeeds. */
+  /** Opens a dispute with this reason as soon as the charge succeeds. */
   readonly disputed?: string;
-  /** The refund starts well and fails afterwards, or stays pending. */
+  /** `failed`: the refund succeeds first and fails later. `pending`: it stays pending. */
   readonly refund?: 'failed' | 'pending';
   readonly needsAction?: boolean;
 }
@@ -52,7 +52,7 @@ const CARDS: Readonly<Record<string, TestCard>> = {
   authenticationRequired: { ...visa('3184'), needsAction: true },
 };
 
-/** Throws when there is no such card: names come from `testPaymentMethod` or from a checked seed. */
+/** Throws for an unknown card: names come from `testPaymentMethod` or a validated seed. */
 export function cardOf(name: string): TestCard {
   const card = CARDS[name];
   if (!card) throw new Error(`there is no test card ${name}`);
@@ -61,7 +61,7 @@ export function cardOf(name: string): TestCard {
 
 export const CARD_NAMES = Object.keys(CARDS);
 
-/** One of Stripe's test payment methods, as `pm_card_visa`; the name of its card. */
+/** The card name of one of Stripe's test payment methods, such as `pm_card_visa`. */
 export const testPaymentMethod: Reader<string> = (value, param) => {
   const text = typeof value === 'string' ? value : '';
   const name = text === 'pm_usBankAccount' ? 'bank' : text.replace(/^pm_card_(?:visa_(?=charge))?/, '');

@@ -10,12 +10,12 @@ import type { SeedBatch } from '../control/seeds.ts';
 import { Table } from '../http/table.ts';
 import type { Item, Shape } from '../http/table.ts';
 
-/** Everything that one account holds. Only `StripeState.commit` and the replay of the journal change it. */
+/** Everything that one account holds. Only `StripeState.commit` and the journal's replay change it. */
 export class AccountState {
   profile: AccountProfile;
   readonly events = new Timeline<EventRow>();
   readonly keys = new Map<string, KeyRecord>();
-  /** Keys of requests that are running. In memory only: a killed process runs nothing. */
+  /** Keys of running requests. In memory only, because a killed process runs nothing. */
   readonly keysInUse = new Set<string>();
   nextOrder = 0;
   readonly #tables: ReadonlyMap<Kind, Table<unknown>>;
@@ -48,7 +48,7 @@ export class AccountState {
   }
 
   putKey(key: string, record: KeyRecord, nowMs: number): void {
-    // Set again, so that the map stays in order of age.
+    // Deletes first, so that the map stays ordered by age.
     this.keys.delete(key);
     this.keys.set(key, record);
     for (const [oldKey, old] of this.keys) {

@@ -1,6 +1,6 @@
 import { derivedId, randomId } from '../../core/ids.ts';
 
-/** An account of the sandbox with everything that proves to be it. */
+/** An account of the sandbox with all its credentials. */
 export interface AccountProfile {
   readonly id: string;
   readonly name: string;
@@ -8,9 +8,9 @@ export interface AccountProfile {
   readonly created: number;
   readonly secretKey: string;
   readonly webhookSecret: string;
-  /** What every payment is converted to; absent or null where each currency has a bank account of its own. */
+  /** The currency of every settlement. Absent or null when each currency has its own bank account. */
   readonly settlementCurrency?: string | null;
-  /** The API version that its events are rendered in; absent: today's. */
+  /** The API version that its events are rendered in. Absent for the current version. */
   readonly apiVersion?: string;
 }
 
@@ -22,7 +22,7 @@ export interface WantedAccount {
   readonly apiVersion?: string | undefined;
 }
 
-/** A new account with made-up keys where none are given. `created` is in seconds. */
+/** A new account with generated keys where none are given. `created` is in seconds. */
 export function newAccount(wanted: WantedAccount, created: number): AccountProfile {
   const id = randomId('acct_1', 15);
   return {
@@ -36,12 +36,12 @@ export function newAccount(wanted: WantedAccount, created: number): AccountProfi
   };
 }
 
-/** A restricted key that may read the account and nothing else. */
+/** A restricted key that can only read the account. */
 export function restrictedKeyOf(profile: AccountProfile): string {
   return derivedId('rk_test_', 24, `restricted ${profile.secretKey}`);
 }
 
-/** A key of the account that has run out. */
+/** An expired key of the account. */
 export function expiredKeyOf(profile: AccountProfile): string {
   return derivedId('sk_test_', 24, `expired ${profile.secretKey}`);
 }

@@ -18,9 +18,12 @@ interface Cause {
   readonly idempotencyKey: string | null;
 }
 
-/** Everything one request is about to change, with the events that tell of it. Reads see what the draft has written. Nothing counts until its changes are committed. */
+/**
+ * The pending changes of one request, with their events. Reads see what the draft has written. Nothing takes effect
+ * until the changes are committed.
+ */
 export class Draft implements Lookup {
-  /** When new objects and events are created, in seconds. */
+  /** Default creation time of new objects, in seconds. Events always use the sandbox's clock. */
   nowSeconds: number;
   readonly account: AccountState;
   readonly #cause: Cause;
@@ -29,7 +32,7 @@ export class Draft implements Lookup {
   readonly #told: boolean;
   #nextOrder: number;
 
-  /** `told: false` makes no events: what is seeded was there before anybody looked. */
+  /** `told: false` creates no events, because seeded objects count as having existed before. */
   constructor(
     cause: Cause,
     { told = true, nowSeconds }: { readonly told?: boolean; readonly nowSeconds?: number | undefined } = {},
@@ -41,7 +44,7 @@ export class Draft implements Lookup {
     this.#nextOrder = cause.account.nextOrder;
   }
 
-  /** What is made from here on is made at another time, as a test clock has it. Events keep the sandbox's. */
+  /** Sets the creation time of new objects, as a test clock does. Events keep the sandbox's time. */
   at(seconds: number): void {
     this.nowSeconds = seconds;
   }
@@ -69,14 +72,14 @@ export class Draft implements Lookup {
     return item;
   }
 
-  /** The object with `patch` over its fields. */
+  /** Writes the object with `patch` over its fields. */
   update<K extends Kind>(kind: K, { id, created, order, fields }: Objekt<K>, patch: Partial<FieldsOf[K]>): Objekt<K> {
     const item = { id, created, order, fields: { ...fields, ...patch } };
     this.#put(kind, item);
     return item;
   }
 
-  /** As `update`, with its event. What changes nothing is neither written nor told. */
+  /** Like `update`, with its event. A patch that changes nothing writes nothing and creates no event. */
   change<K extends Kind>(
     type: string,
     { kind, before, patch }: { readonly kind: K; readonly before: Objekt<K>; readonly patch: Partial<FieldsOf[K]> },
@@ -97,7 +100,10 @@ export class Draft implements Lookup {
     return SHAPES[kind].render(object, this.#cause.state.clock.nowSeconds());
   }
 
-  /** An event about the object as it is now, in the shape of the account's API version. With `before`, the event lists what changed since; when nothing did, there is no event. */
+  /**
+   * Adds an event about the object's current state, in the shape of the account's API version. With `before`, the event
+   * lists what changed; when nothing did, there is no event.
+   */
   tell<K extends Kind>(
     type: string,
     about: { readonly kind: K; readonly object: Objekt<K>; readonly before?: Objekt<K> },
@@ -132,13 +138,13 @@ export class Draft implements Lookup {
     return [...puts, ...this.#events];
   }
 
-  /** As expansion looks objects up. */
+  /** Implements `Lookup` for expansion. */
   object(kind: Kind, id: string): object | null {
     const object = this.find(kind, id);
     return object ? structuredClone(this.render(kind, object)) : null;
   }
 
-  /** Objects by an index, newest first, those of the draft among them. */
+  /** Objects by an index, newest first, including those of the draft. */
   where<K extends Kind>(kind: K, key: string, value: string): Objekt<K>[] {
     const table = this.account.table(kind);
     const drafted = [...(this.#items.get(kind)?.values() ?? [])] as Item<FieldsOf[K]>[];

@@ -6,7 +6,9 @@ import type { Kind } from '../http/objects.ts';
 
 const CHUNK_OBJECTS = 500;
 
-/** `{"data": […]}` of one kind of object, newest first and in pieces: a million customers make no million-customer string. */
+/**
+ * `{"data": […]}` of one kind of object, newest first, in chunks, so that a million customers never form one string.
+ */
 export function stateChunks(
   account: AccountState,
   resource: string,

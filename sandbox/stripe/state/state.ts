@@ -13,7 +13,7 @@ import type { Kind } from '../http/objects.ts';
 import type { SeedBatch } from '../control/seeds.ts';
 import type { Item } from '../http/table.ts';
 
-/** One step of a transaction, as the journal keeps it. `account` is an account id. */
+/** One step of a transaction in the journal. `account` is an account id. */
 export type Change =
   | { readonly op: 'account'; readonly profile: AccountProfile }
   | { readonly op: 'settings'; readonly clockOffsetMs: number; readonly limits: Limits }
@@ -25,14 +25,14 @@ export type Change =
 
 export interface Credential {
   readonly account: AccountState;
-  /** `read-only`: of OAuth, for an account that granted no more. */
+  /** `read-only` is an OAuth credential whose grant has only that scope. */
   readonly kind: 'secret' | 'restricted' | 'read-only' | 'expired';
 }
 
-/** Objects, or other changes, in one line of a rewritten journal. */
+/** Objects per line of a rewritten journal. */
 const SNAPSHOT_GROUP = 500;
 
-/** All that the stand-in remembers. Every change goes through `commit`, so a restart finds what was answered. */
+/** The state of the stand-in. Every change goes through `commit`, so every answered change survives a restart. */
 export class StripeState {
   readonly clock = new SandboxClock();
   limits: Limits = DEFAULT_LIMITS;
@@ -40,7 +40,7 @@ export class StripeState {
   readonly #credentials = new Map<string, Credential>();
   #journal: Journal<readonly Change[]> | null = null;
 
-  /** `home` is a folder that this process alone writes to; without it nothing outlives the process. */
+  /** `home` is a folder that only this process writes to. Without it, state does not survive the process. */
   static async open(home: string | undefined): Promise<StripeState> {
     const state = new StripeState();
     if (home === undefined) return state;
@@ -53,7 +53,7 @@ export class StripeState {
     return state;
   }
 
-  /** Account A first, then the others in the order of their making. */
+  /** Account A first, then the others in order of creation. */
   get accounts(): readonly AccountState[] {
     return [...this.#accounts.values()];
   }
@@ -66,7 +66,7 @@ export class StripeState {
     return this.#credentials.get(apiKey);
   }
 
-  /** Writes the changes through as one transaction, then makes them visible. */
+  /** Writes the changes as one transaction, then makes them visible. */
   commit(changes: readonly Change[]): void {
     if (changes.length === 0) return;
     this.#journal?.append(changes);
@@ -124,7 +124,7 @@ export class StripeState {
     this.#indexCredentials();
   }
 
-  /** Without an account: everything goes but account A, which begins anew in today's API version. */
+  /** Without an id, removes everything except account A, which starts over in the current API version. */
   #reset(id: string | null): void {
     const [first] = this.accounts;
     const emptied = id === null ? first : this.#accounts.get(id);
