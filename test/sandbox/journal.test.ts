@@ -8,7 +8,7 @@ import { later } from './support.ts';
 type Entry = readonly [key: string, value: number];
 
 describe('a journal', () => {
-  it('stays bounded while the same few entries are written over and over, and gives back the last of each', async () => {
+  it('stays bounded while the same few entries are rewritten, and replays the last version of each', async () => {
     const file = aFile();
     const first = await aStore(file);
     for (let round = 0; round < 5_000; round++) first.put(`key${round % 10}`, round);
@@ -21,7 +21,7 @@ describe('a journal', () => {
     expect((await aStore(file)).entries.get('key0')).toBe(-1);
   });
 
-  it('keeps what it holds when that is more than the size it would be rewritten at', async () => {
+  it('keeps all entries when they exceed the compaction threshold', async () => {
     const file = aFile();
     const first = await aStore(file);
     for (let key = 0; key < 2_000; key++) first.put(`key${key}`, key);

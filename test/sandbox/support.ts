@@ -15,7 +15,7 @@ export function later(cleanup: () => unknown): void {
   cleanups.push(cleanup);
 }
 
-/** A folder of the test's own, deleted when the test ends. */
+/** A folder for this test only. Deleted when the test ends. */
 export function aHome(): string {
   const home = mkdtempSync(join(tmpdir(), 'sandbox-'));
   later(() => {
@@ -36,14 +36,14 @@ export interface Call {
   readonly fault: string | null;
 }
 
-/** A sandbox of the test's own, without limits unless it asks for some, closed when the test ends. */
+/** A sandbox for this test only, without limits by default. Closes when the test ends. */
 export async function aSandbox(options: StripeSandboxOptions = {}) {
   const sandbox = await startStripeSandbox({ limits: { requestsPerSecond: 0, searchDelayMs: 0 }, ...options });
   later(() => sandbox.close());
   return { ...sandbox, stripe: clientOf(sandbox), control: controlOf(sandbox.controlUrl), raw: rawOf(sandbox) };
 }
 
-/** The real SDK, pointed at the sandbox, with its own retries off. */
+/** The Stripe SDK, pointed at the sandbox and with retries off. */
 export function clientOf({ apiUrl, secretKey }: Pick<StripeSandbox, 'apiUrl' | 'secretKey'>): Stripe {
   const { hostname, port } = new URL(apiUrl);
   return new Stripe(secretKey, {
@@ -92,7 +92,7 @@ export interface SandboxAccount {
   readonly webhookSecret: string;
 }
 
-/** Plain HTTP, for what the SDK would never send or hides. */
+/** Plain HTTP, for requests that the SDK never sends and answers that it hides. */
 function rawOf({ apiUrl, secretKey }: Pick<StripeSandbox, 'apiUrl' | 'secretKey'>) {
   return async (method: string, path: string, options: { body?: string; headers?: Record<string, string> } = {}) => {
     const response = await fetch(apiUrl + path, {
@@ -114,7 +114,10 @@ function rawOf({ apiUrl, secretKey }: Pick<StripeSandbox, 'apiUrl' | 'secretKey'
   };
 }
 
-/** The error a promise is rejected with, as the SDK made it. Fails when it resolves: the SDK resolves some failures. */
+/**
+ * The error that a promise rejects with, as the SDK built it. Fails when the promise resolves, because the SDK resolves
+ * some failures.
+ */
 export async function stripeError(promise: Promise<unknown>): Promise<Stripe.errors.StripeError> {
   const outcome = await promise.then(
     (value: unknown) => ({ value }),

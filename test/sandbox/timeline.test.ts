@@ -10,7 +10,7 @@ const step = fc.oneof(
 );
 
 describe('a timeline', () => {
-  it('answers every page as a plain sorted list would, whatever was added and removed', () => {
+  it('answers every page as a plain sorted list would, after any additions and removals', () => {
     fc.assert(
       fc.property(
         fc.array(step, { maxLength: 30 }),

@@ -6,9 +6,9 @@ import { aProvider, CALLBACK } from './oauth-support.ts';
 const tokenIn = ({ json }: { readonly json?: unknown }) =>
   json as Readonly<Record<string, unknown>> & { readonly refresh_token: string };
 
-// In a file of its own: intuit-oauth keeps its endpoints in statics of the process.
+// In its own file because intuit-oauth keeps its endpoints in process-wide statics.
 
-it('serves Intuit’s own client: connect, refresh, hard limit, revoke', async () => {
+it('lets Intuit’s own client connect, refresh, read the hard limit and revoke', async () => {
   const { authorizeUrl, tokenUrl, revokeUrl, clientId, clientSecret, control } =
     await aProvider(startQuickBooksSandbox);
   const oauth = new OAuthClient({

@@ -38,8 +38,8 @@ async function connected(mailchimp: AProvider, account?: string) {
   return String(body['access_token']);
 }
 
-describe('Mailchimp', () => {
-  it('gives a token that never expires, without a refresh token, a scope or a type', async () => {
+describe('the stand-in Mailchimp', () => {
+  it('issues a token that never expires, without a refresh token, scope or type', async () => {
     const mailchimp = await aMailchimp();
     const { status, body } = await exchange(mailchimp, await codeFor(mailchimp, pageOf(mailchimp)));
     expect({ status, body }).toEqual({
@@ -50,7 +50,7 @@ describe('Mailchimp', () => {
     expect((await get(`${mailchimp.apiUrl}/3.0/`, `Bearer ${String(body['access_token'])}`)).status).toBe(200);
   });
 
-  it('answers as openid-client refuses it, so that whoever uses that has to mend the answer', async () => {
+  it('sends an answer that openid-client refuses, so a client that uses it must correct the answer', async () => {
     const mailchimp = await aMailchimp();
     const { apiUrl, clientId, clientSecret, control } = mailchimp;
     const config = openidConfiguration({
@@ -72,7 +72,7 @@ describe('Mailchimp', () => {
     expect((await grant()).access_token).toMatch(/^\w{32}$/);
   });
 
-  it('says by the metadata in which data centre an account is, and by the API whose it is', async () => {
+  it('names the data centre in the metadata and the account in the API', async () => {
     const mailchimp = await aMailchimp();
     const [, second] = await mailchimp.control.accounts();
     const token = await connected(mailchimp, second?.id);
@@ -93,7 +93,7 @@ describe('Mailchimp', () => {
     });
   });
 
-  it('knows an account’s API key, with any user name', async () => {
+  it('accepts an account’s API key with any user name', async () => {
     const mailchimp = await aMailchimp();
     const [account] = await mailchimp.control.accounts();
     const key = account?.details?.['apiKey'] ?? '';
@@ -104,11 +104,11 @@ describe('Mailchimp', () => {
         body: { account_id: account?.id },
       });
     }
-    // Metadata belongs to OAuth.
+    // Metadata accepts OAuth tokens only.
     expect((await get(`${mailchimp.apiUrl}/oauth2/metadata`, `OAuth ${key}`)).status).toBe(401);
   });
 
-  it('takes a code once, within its time, with the same redirect_uri, and only as a form with the secret', async () => {
+  it('accepts a code once, before it expires, with the same redirect_uri, and only as a form with the secret', async () => {
     const mailchimp = await aMailchimp();
     const code = await codeFor(mailchimp, pageOf(mailchimp));
     expect(await exchange(mailchimp, code, { client_secret: 'wrong' })).toMatchObject({
@@ -142,7 +142,7 @@ describe('Mailchimp', () => {
     expect(await exchange(mailchimp, late)).toMatchObject({ status: 400, body: { error: 'invalid_grant' } });
   });
 
-  it('ends only by the user’s own hand, and then answers with a problem', async () => {
+  it('ends access only when the user revokes it, and then answers with a problem', async () => {
     const mailchimp = await aMailchimp();
     const [first, second] = await mailchimp.control.accounts();
     const mine = await connected(mailchimp, first?.id);

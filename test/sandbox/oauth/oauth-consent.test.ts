@@ -13,7 +13,7 @@ interface Page {
   readonly clientId: string;
 }
 
-/** The authorisation page of each provider's each flow. */
+/** The authorisation page of each flow of each provider. */
 const PAGES: Readonly<Record<string, () => Promise<Page>>> = {
   async 'Stripe Connect'() {
     const sandbox = await opened(startStripeSandbox());
@@ -66,7 +66,7 @@ async function opened<S extends { close(): Promise<void> }>(starting: Promise<S>
 const pageAt = (page: string, clientId: string, more: Record<string, string> = {}) =>
   urlOf(page, { response_type: 'code', client_id: clientId, redirect_uri: CALLBACK, state: 'a state&b', ...more });
 
-/** What a browser does with the page: reads its one form, and sends it with a button pressed. */
+/** Submits the page's only form with one button, as a browser does. */
 async function press(url: string, decision: string, account?: string): Promise<Response> {
   const html = await (await fetch(url)).text();
   const decoded = (text: string) => text.replace(/&#(\d+);/g, (_, code: string) => String.fromCharCode(Number(code)));
@@ -84,7 +84,7 @@ async function press(url: string, decision: string, account?: string): Promise<R
 }
 
 describe.each(Object.entries(PAGES))('the authorisation page of %s', (_, open) => {
-  it('names the application and the accounts, and works without scripts', async () => {
+  it('names the application and the accounts and works without scripts', async () => {
     const { url, clientId, control } = await open();
     const response = await fetch(url);
     const html = await response.text();
@@ -95,7 +95,7 @@ describe.each(Object.entries(PAGES))('the authorisation page of %s', (_, open) =
     expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
   });
 
-  it('sends the owner who allows back with a code and the state as it came, and another code each time', async () => {
+  it('redirects an account owner who allows with a new code and the unchanged state', async () => {
     const { url, control } = await open();
     const [account] = await control.accounts();
     const response = await press(url, 'allow', account?.id);
@@ -110,7 +110,7 @@ describe.each(Object.entries(PAGES))('the authorisation page of %s', (_, open) =
     expect(paramsOf(again)['code']).not.toBe(paramsOf(location)['code']);
   });
 
-  it('sends the owner who denies back without a code', async () => {
+  it('redirects an account owner who denies without a code', async () => {
     const { url, control } = await open();
     const params = paramsOf((await press(url, 'deny')).headers.get('location') ?? '');
     expect(params).toMatchObject({ error: 'access_denied', state: 'a state&b' });
@@ -118,7 +118,7 @@ describe.each(Object.entries(PAGES))('the authorisation page of %s', (_, open) =
     expect(paramsOf((await control.deny(url)).redirectUrl)).toEqual(params);
   });
 
-  it('makes an account for an owner who has none', async () => {
+  it('creates an account for a person who has none', async () => {
     const { url, control } = await open();
     const before = await control.accounts();
     const { account } = await control.approve(url, 'new');
@@ -134,7 +134,7 @@ describe.each(Object.entries(PAGES))('the authorisation page of %s', (_, open) =
     ['a redirect_uri with a fragment', { redirect_uri: `${CALLBACK}#x` }],
     ['a redirect_uri that is no web address', { redirect_uri: 'javascript:alert(1)' }],
     ['another response type', { response_type: 'token' }],
-  ])('shows a problem and sends nobody anywhere for %s', async (_name, wrong) => {
+  ])('shows a problem and redirects nobody for %s', async (_name, wrong) => {
     const { url, control } = await open();
     const bad = urlOf(url, wrong);
     const shown = await fetch(bad);
@@ -149,14 +149,14 @@ describe.each(Object.entries(PAGES))('the authorisation page of %s', (_, open) =
     await expect(control.approve(bad)).rejects.toThrow(/400.*link-problem/);
   });
 
-  it('takes no parameter twice, no account that there is not, and no third decision', async () => {
+  it('rejects a repeated parameter, an unknown account and an unknown decision', async () => {
     const { url } = await open();
     expect((await fetch(`${url}&state=again`)).status).toBe(400);
     expect((await press(url, 'allow', 'acct_nobody')).status).toBe(400);
     expect((await press(url, 'perhaps')).status).toBe(400);
   });
 
-  it('goes only to registered redirect URIs once some are registered', async () => {
+  it('redirects only to registered redirect URIs once any are registered', async () => {
     const { url, clientId, control } = await open();
     await control.send('POST', '/apps', {
       id: clientId,
@@ -167,15 +167,15 @@ describe.each(Object.entries(PAGES))('the authorisation page of %s', (_, open) =
     expect((await control.approve(registered)).redirectUrl).toContain('https://interlock.example.com/oauth/callback?');
   });
 
-  it('shows what a caller wrote as text', async () => {
+  it('shows a caller’s input as plain text', async () => {
     const { url } = await open();
     const html = await (await fetch(`${url}&hint=${encodeURIComponent('"><img src=x>')}`)).text();
     expect(html).not.toContain('<img');
   });
 });
 
-describe('what the providers’ pages ask for', () => {
-  it('differs: QuickBooks wants scope and state, Stripe a scope it has, Square PKCE by S256 alone', async () => {
+describe('the authorisation pages of all providers', () => {
+  it('have different requirements: scope and state for QuickBooks, a known scope for Stripe, S256 PKCE for Square', async () => {
     const [quickbooks = '', stripe = '', square = ''] = await Promise.all(
       ['QuickBooks', 'Stripe Connect', 'Square'].map(async (name) => (await PAGES[name]?.())?.url),
     );
@@ -196,7 +196,7 @@ describe('what the providers’ pages ask for', () => {
     expect(await status(urlOf(square, { code_challenge: challenge, code_challenge_method: 'S256' }))).toBe(200);
   });
 
-  it('is kept apart: each of the four in-process stand-ins has its own address, credentials and accounts', async () => {
+  it('are isolated: each in-process stand-in has its own address, credentials and accounts', async () => {
     const all = await opened(startOAuthSandbox());
     const urls = [all.stripe, all.square, all.quickbooks, all.mailchimp].flatMap(({ apiUrl, controlUrl }) => [
       apiUrl,

@@ -9,7 +9,7 @@ import { aHome, aSandbox } from '../support.ts';
 
 const TOKEN_PATH = '/oauth2/v1/tokens/bearer';
 
-/** A company that is connected, and the calls that a client of it makes. */
+/** A connected company with the calls that its client makes. */
 async function aCompany(options: OAuthSandboxOptions = {}) {
   const quickbooks = await aProvider(startQuickBooksSandbox, options);
   const { authorizeUrl, tokenUrl, clientId, clientSecret, apiUrl, control } = quickbooks;
@@ -37,8 +37,8 @@ async function aCompany(options: OAuthSandboxOptions = {}) {
   };
 }
 
-describe('faults of an authorisation server', () => {
-  it('answers 500 after a rotation has happened: the old token is in its grace, the new one is known to nobody', async () => {
+describe('a fault of an authorisation server', () => {
+  it('answers 500 after a rotation: the old token is in its grace period and the client never receives the new one', async () => {
     const { control, refresh, refreshToken } = await aCompany();
     await control.fault({ kind: 'commit-then-fail', status: 500, match: { path: TOKEN_PATH }, times: 1 });
     expect((await refresh(refreshToken)).status).toBe(500);
@@ -51,7 +51,7 @@ describe('faults of an authorisation server', () => {
     ]);
   });
 
-  it('cuts the connection after a rotation that cannot be asked for again', async () => {
+  it('cuts the connection after a rotation that cannot be repeated', async () => {
     const stripe = await aSandbox();
     const control = oauthControl(stripe.controlUrl);
     const page = urlOf(stripe.marketplaceUrl, { client_id: stripe.appClientId, redirect_uri: CALLBACK });
@@ -70,7 +70,7 @@ describe('faults of an authorisation server', () => {
     });
   });
 
-  it('changes nothing where it fails before it begins', async () => {
+  it('changes nothing when it fails the request before it runs', async () => {
     const { control, refresh, refreshToken } = await aCompany();
     for (const fault of [
       { kind: 'status', status: 503, retryAfter: 7 },
@@ -106,14 +106,14 @@ describe('faults of an authorisation server', () => {
     expect((await control.tokens()).filter(({ kind }) => kind === 'refresh')).toHaveLength(1);
   });
 
-  it('stops in the middle of an answer that it has committed', async () => {
+  it('truncates the answer of a committed request', async () => {
     const { control, refresh, refreshToken } = await aCompany();
     await control.fault({ kind: 'truncate', match: { path: TOKEN_PATH }, times: 1 });
     await expect(refresh(refreshToken)).rejects.toThrow();
     expect((await control.tokens()).filter(({ kind }) => kind === 'refresh')).toHaveLength(2);
   });
 
-  it('lets others pass while a slow one waits, and judges that one by the time at which it goes on', async () => {
+  it('delays only its own request, and evaluates that request at the time it continues', async () => {
     const { control, refresh, refreshToken } = await aCompany();
     await control.fault({ kind: 'slow', delayMs: 500, match: { path: TOKEN_PATH }, times: 1 });
     const slow = refresh(refreshToken);
@@ -121,11 +121,11 @@ describe('faults of an authorisation server', () => {
     const quick = await refresh(refreshToken);
     const late = await slow;
     expect([quick.status, late.status]).toEqual([200, 200]);
-    // The slow one found its token replaced, and got the newest.
+    // The slow request found its token replaced and received the newest.
     expect(late.body['refresh_token']).toBe(quick.body['refresh_token']);
   });
 
-  it('refuses an account’s tokens from a revoke fault on, until it is let go, and no other account’s', async () => {
+  it('refuses one account’s tokens after a revoke fault until the fault is cleared, and no other account’s', async () => {
     const { control, refresh, refreshToken, read, accessToken, realmId } = await aCompany();
     await control.fault({ kind: 'revoke', match: { account: realmId, path: '/v3' }, times: 1 });
     expect((await read(accessToken)).status).toBe(401);
@@ -134,7 +134,7 @@ describe('faults of an authorisation server', () => {
     expect((await read(accessToken)).status).toBe(200);
   });
 
-  it('strikes one account alone, found by its token, its code or its id', async () => {
+  it('strikes one account only, found by its token, code or id', async () => {
     const square = await aProvider(startSquareSandbox);
     const [one, other] = await square.control.accounts();
     const page = urlOf(`${square.apiUrl}/oauth2/authorize`, { client_id: square.clientId, redirect_uri: CALLBACK });
@@ -161,8 +161,8 @@ describe('faults of an authorisation server', () => {
   });
 });
 
-describe('callers at once', () => {
-  it('get one answer for one code between them', async () => {
+describe('concurrent callers', () => {
+  it('share a single successful exchange of one code', async () => {
     const square = await aProvider(startSquareSandbox);
     const code = await codeFor(
       square,
@@ -183,8 +183,8 @@ describe('callers at once', () => {
   });
 });
 
-describe('what a stand-in remembers', () => {
-  it('keeps grants, tokens, used codes, apps, accounts and the clock when it starts again in the same home', async () => {
+describe('a stand-in', () => {
+  it('keeps grants, tokens, used codes, apps, accounts and the clock across a restart', async () => {
     const home = aHome();
     const first = await aCompany({ home });
     const { body: second } = await first.refresh(first.refreshToken);
@@ -208,14 +208,14 @@ describe('what a stand-in remembers', () => {
     expect((await send({ grant_type: 'authorization_code', code: first.code, redirect_uri: CALLBACK })).status).toBe(
       400,
     );
-    // The clock stands two days on: the token before the newest is past its grace.
+    // The clock is two days ahead, so the previous token is past its grace period.
     expect((await send({ grant_type: 'refresh_token', refresh_token: first.refreshToken })).status).toBe(400);
     expect((await send({ grant_type: 'refresh_token', refresh_token: String(second['refresh_token']) })).status).toBe(
       200,
     );
   });
 
-  it('keeps Stripe’s grants and the platform’s credentials', async () => {
+  it('keeps Stripe’s grants and the platform’s credentials across a restart', async () => {
     const home = aHome();
     const first = await aSandbox({ home });
     const page = urlOf(`${first.connectUrl}/oauth/authorize`, {
@@ -250,7 +250,7 @@ describe('what a stand-in remembers', () => {
     ).toBe(200);
   });
 
-  it('logs calls without a code, a token, a secret or a state', async () => {
+  it('logs calls without a code, token, secret or state', async () => {
     const { control, page, code, accessToken, refreshToken, clientSecret, read, refresh } = await aCompany();
     await fetch(`${page}&code=${code}`);
     await read(accessToken);
@@ -272,7 +272,7 @@ describe('what a stand-in remembers', () => {
     ]);
   });
 
-  it('forgets on a reset all that was granted, and keeps its app and its first accounts', async () => {
+  it('forgets all grants on a reset and keeps its app and first accounts', async () => {
     const { control, refresh, refreshToken, realmId } = await aCompany();
     const accounts = await control.accounts();
     await control.addAccount('Third');
@@ -285,7 +285,7 @@ describe('what a stand-in remembers', () => {
     expect(accounts.map(({ id }) => id)).toContain(realmId);
   });
 
-  it('forgets on Stripe’s reset the grants with the accounts', async () => {
+  it('forgets grants with the accounts on Stripe’s reset', async () => {
     const stripe = await aSandbox();
     const control = oauthControl(stripe.controlUrl);
     const page = urlOf(stripe.marketplaceUrl, { client_id: stripe.appClientId, redirect_uri: CALLBACK });
@@ -301,7 +301,7 @@ describe('what a stand-in remembers', () => {
     ).toBe(401);
   });
 
-  it('makes accounts on demand, with a name or many at once, and refuses what it does not understand', async () => {
+  it('creates accounts on request, one by name or many at once, and rejects invalid requests', async () => {
     const { control } = await aProvider(startSquareSandbox);
     expect(await control.addAccount('Night Market')).toMatchObject({
       name: 'Night Market',
@@ -325,7 +325,7 @@ describe('what a stand-in remembers', () => {
     await expect(control.send('GET', '/state/secrets')).rejects.toThrow('404');
   });
 
-  it('lets tokens run out by hand, without a clock', async () => {
+  it('expires tokens on request, without moving the clock', async () => {
     const { control, read, accessToken, refresh, refreshToken, realmId } = await aCompany();
     expect(await control.expire(realmId)).toEqual({ expired: 1 });
     expect((await read(accessToken)).status).toBe(401);
@@ -334,7 +334,7 @@ describe('what a stand-in remembers', () => {
     expect(await refresh(refreshToken)).toMatchObject({ status: 400, body: { error: 'invalid_grant' } });
   });
 
-  it('answers an unknown path in the provider’s own words', async () => {
+  it('answers an unknown path in the provider’s own format', async () => {
     const [square, quickbooks, mailchimp] = await Promise.all([
       aProvider(startSquareSandbox),
       aProvider(startQuickBooksSandbox),

@@ -4,7 +4,7 @@ import type { OAuthSandbox, OAuthSandboxOptions } from '../../../sandbox/oauth/o
 import { oauthControl } from '../../support/sandbox/sandbox-oauth.ts';
 import { later } from '../support.ts';
 
-/** openid-client, told where a stand-in without TLS is. */
+/** openid-client, configured for a stand-in without TLS. */
 export function openidConfiguration({
   clientId,
   authentication,
@@ -34,7 +34,7 @@ export const CALLBACK = 'http://localhost:3000/oauth/callback';
 export const HOUR_MS = 3_600_000;
 export const DAY_MS = 24 * HOUR_MS;
 
-/** A stand-in of the test's own, closed when the test ends, with its control API. */
+/** A stand-in for this test only, with its control API. Closes when the test ends. */
 export async function aProvider<S extends OAuthSandbox>(
   start: (options?: OAuthSandboxOptions) => Promise<S>,
   options: OAuthSandboxOptions = {},
@@ -56,7 +56,7 @@ export function paramsOf(redirectUrl: string): Readonly<Record<string, string>> 
   return Object.fromEntries(new URL(redirectUrl).searchParams);
 }
 
-/** The code that the provider sends the owner back with. */
+/** The code with which the provider redirects the account owner. */
 export async function codeFor(
   { control }: Pick<AProvider, 'control'>,
   authorizationUrl: string,

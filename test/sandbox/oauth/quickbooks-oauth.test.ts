@@ -47,8 +47,8 @@ const company = ({ apiUrl }: QuickBooks, realmId: string, accessToken: string) =
 
 const INVALID_GRANT = { status: 400, body: { error: 'invalid_grant' } };
 
-describe('QuickBooks, connecting', () => {
-  it('names the company that was chosen, and its token reads that company and no other', async () => {
+describe('the stand-in QuickBooks, on connecting', () => {
+  it('names the chosen company and issues a token that reads only that company', async () => {
     const quickbooks = await aQuickBooks();
     const [first, second] = await quickbooks.control.accounts();
     const { realmId, accessToken } = await connected(quickbooks, second?.id);
@@ -63,7 +63,7 @@ describe('QuickBooks, connecting', () => {
     });
   });
 
-  it('serves openid-client: its authorisation URL, its exchange with Basic, and its refresh', async () => {
+  it('accepts openid-client’s authorisation URL, Basic exchange and refresh', async () => {
     const quickbooks = await aQuickBooks();
     const { authorizeUrl, tokenUrl, clientId, clientSecret, control } = quickbooks;
     const config = openidConfiguration({
@@ -85,7 +85,7 @@ describe('QuickBooks, connecting', () => {
     });
   });
 
-  it('takes a code once, within its time, and with the same redirect_uri', async () => {
+  it('accepts a code once, before it expires, and with the same redirect_uri', async () => {
     const quickbooks = await aQuickBooks();
     const exchange = (code: string, redirectUri = CALLBACK) =>
       token(quickbooks, { grant_type: 'authorization_code', code, redirect_uri: redirectUri });
@@ -98,7 +98,7 @@ describe('QuickBooks, connecting', () => {
     expect(await exchange(late)).toMatchObject(INVALID_GRANT);
   });
 
-  it('refuses another application, a secret in the form, and other grants', async () => {
+  it('rejects another application, a secret in the form, and other grant types', async () => {
     const quickbooks = await aQuickBooks();
     const { tokenUrl, clientId, clientSecret } = quickbooks;
     const form = { grant_type: 'refresh_token', refresh_token: (await connected(quickbooks)).refreshToken };
@@ -115,8 +115,8 @@ describe('QuickBooks, connecting', () => {
   });
 });
 
-describe('QuickBooks, refreshing', () => {
-  it('changes the refresh token each time; the one before works for 24 hours more and brings the newest', async () => {
+describe('the stand-in QuickBooks, on refreshing', () => {
+  it('rotates the refresh token each time; the previous one works for another 24 hours and returns the newest', async () => {
     const quickbooks = await aQuickBooks();
     const { refreshToken: first } = await connected(quickbooks);
     const { body: second } = await refresh(quickbooks, first);
@@ -132,7 +132,7 @@ describe('QuickBooks, refreshing', () => {
     expect((await refresh(quickbooks, second['refresh_token'])).status).toBe(200);
   });
 
-  it('lets an access token die after an hour, with the answer of a real exchange', async () => {
+  it('expires an access token after an hour, with the answer of a recorded exchange', async () => {
     const quickbooks = await aQuickBooks();
     const { realmId, accessToken, refreshToken, body } = await connected(quickbooks);
     expect(body).toMatchObject({ token_type: 'bearer', expires_in: 3_600, x_refresh_token_expires_in: 8_726_400 });
@@ -159,7 +159,7 @@ describe('QuickBooks, refreshing', () => {
     expect((await company(quickbooks, realmId, String(next.body['access_token']))).status).toBe(200);
   });
 
-  it('answers an operation that it does not know with 400 and a Fault, and may tell a failure inside a 200', async () => {
+  it('answers an unknown operation with 400 and a Fault, and can report a failure inside a 200', async () => {
     const quickbooks = await aQuickBooks();
     const { realmId, accessToken } = await connected(quickbooks);
     const unknown = await get(`${quickbooks.apiUrl}/v3/company/${realmId}/nosuch/1`, `Bearer ${accessToken}`);
@@ -174,7 +174,7 @@ describe('QuickBooks, refreshing', () => {
     });
   });
 
-  it('lets a refresh token die that nobody used for 101 days', async () => {
+  it('expires a refresh token after 101 days without use', async () => {
     const quickbooks = await aQuickBooks();
     const { refreshToken } = await connected(quickbooks);
     await quickbooks.control.clock(101 * DAY_MS - 60_000);
@@ -183,7 +183,7 @@ describe('QuickBooks, refreshing', () => {
     expect(await refresh(quickbooks, body['refresh_token'])).toMatchObject(INVALID_GRANT);
   });
 
-  it('ends each grant after five years however much it is used, and says so to who asks by the header', async () => {
+  it('ends each grant after five years regardless of use, and reports the limit when the header asks for it', async () => {
     const quickbooks = await aQuickBooks();
     const start = await connected(quickbooks);
     expect(start.body).not.toHaveProperty('x_refresh_token_hard_expires_in');
@@ -196,19 +196,19 @@ describe('QuickBooks, refreshing', () => {
       await quickbooks.control.clock(day * DAY_MS);
       ({ body } = await refresh(quickbooks, body['refresh_token'], header));
     }
-    // The last one cannot outlive the grant.
+    // The last refresh token cannot outlive the grant.
     expect(body['x_refresh_token_expires_in']).toBe(body['x_refresh_token_hard_expires_in']);
     await quickbooks.control.clock(5 * 365 * DAY_MS);
     expect(await refresh(quickbooks, body['refresh_token'])).toMatchObject(INVALID_GRANT);
   });
 });
 
-describe('QuickBooks, the end of access', () => {
+describe('the stand-in QuickBooks, on the end of access', () => {
   const revoke = ({ revokeUrl, clientId, clientSecret }: QuickBooks, tokenToEnd: string) =>
     postJson(revokeUrl, { token: tokenToEnd }, basic(clientId, clientSecret));
 
   it.each(['accessToken', 'refreshToken'] as const)(
-    'revokes the whole grant by its %s, and no other company’s',
+    'revokes the whole grant by its %s and leaves other companies’ grants alone',
     async (kind) => {
       const quickbooks = await aQuickBooks();
       const [, second] = await quickbooks.control.accounts();
@@ -222,7 +222,7 @@ describe('QuickBooks, the end of access', () => {
     },
   );
 
-  it('ends with the owner’s own decision, for access and refresh tokens alike', async () => {
+  it('ends access and refresh tokens when the account owner revokes access', async () => {
     const quickbooks = await aQuickBooks();
     const { realmId, accessToken, refreshToken } = await connected(quickbooks);
     await quickbooks.control.revoke(realmId);

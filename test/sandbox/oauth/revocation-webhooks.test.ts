@@ -18,7 +18,7 @@ interface Received {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
-/** Answers with the given statuses, one after the other, and with 200 from then on. */
+/** A receiver that answers with the given statuses in order, then with 200. */
 async function aReceiver(...statuses: readonly number[]) {
   const received: Received[] = [];
   const server = createServer((req, res) => {
@@ -37,7 +37,7 @@ async function aReceiver(...statuses: readonly number[]) {
   return { received, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/webhooks` };
 }
 
-/** A stand-in with one account that has approved, and how our app gives the access back. */
+/** A stand-in with one approved account, and the call with which our app ends its access. */
 async function anApproved(provider: Provider, options: OAuthSandboxOptions = {}) {
   const sandbox = provider === 'stripe' ? await startStripeSandbox(options) : await startSquareSandbox(options);
   later(() => sandbox.close());
@@ -96,7 +96,7 @@ async function anApproved(provider: Provider, options: OAuthSandboxOptions = {})
   return { sandbox, control, account, giveBack };
 }
 
-/** As the provider's own SDK sees it. */
+/** Verifies the webhook with the provider's own SDK. */
 async function verified(
   provider: Provider,
   { body, headers }: Received,
@@ -117,7 +117,7 @@ async function verified(
   return JSON.parse(body) as Record<string, unknown>;
 }
 
-describe.each(['stripe', 'square'] as const)('an access that ends at %s', (provider) => {
+describe.each(['stripe', 'square'] as const)('a revocation webhook of %s', (provider) => {
   const revoked = (account: string, by: 'MERCHANT' | 'APPLICATION') =>
     provider === 'stripe'
       ? {
@@ -132,7 +132,7 @@ describe.each(['stripe', 'square'] as const)('an access that ends at %s', (provi
           data: { object: { revocation: { revoker_type: by } } },
         };
 
-  it('is told to who has registered, by its owner’s act and by the app’s, so that the real SDK verifies it', async () => {
+  it('reaches the registered URL when the account owner or the app ends access, and verifies with the provider’s SDK', async () => {
     const receiver = await aReceiver();
     for (const by of ['MERCHANT', 'APPLICATION'] as const) {
       const { sandbox, control, account, giveBack } = await anApproved(provider, { webhookUrl: receiver.url });
@@ -145,7 +145,7 @@ describe.each(['stripe', 'square'] as const)('an access that ends at %s', (provi
     }
   });
 
-  it('is told again, in the same words, until it is taken', async () => {
+  it('is repeated with the same payload until a receiver accepts it', async () => {
     const receiver = await aReceiver(503, 401);
     const { control, account } = await anApproved(provider);
     await control.send('POST', '/webhooks', { url: receiver.url });
@@ -161,7 +161,7 @@ describe.each(['stripe', 'square'] as const)('an access that ends at %s', (provi
       ]);
   });
 
-  it('is told to nobody where nobody has registered, and never twice', async () => {
+  it('is not sent without a registered URL, and never sent twice', async () => {
     const receiver = await aReceiver();
     const { control, account } = await anApproved(provider, { webhookUrl: receiver.url });
     await control.send('POST', '/webhooks', { url: null });
@@ -172,8 +172,8 @@ describe.each(['stripe', 'square'] as const)('an access that ends at %s', (provi
   });
 });
 
-describe('a webhook that is asked for', () => {
-  it('is Square’s as its own helper knows it, or forged', async () => {
+describe('a webhook requested through the control API', () => {
+  it('verifies with Square’s own helper unless it is forged', async () => {
     const receiver = await aReceiver();
     const { sandbox, control, account } = await anApproved('square');
     const check = () =>
@@ -188,7 +188,7 @@ describe('a webhook that is asked for', () => {
     }
   });
 
-  it('names the account to Stripe’s platform, and is signed with the platform’s secret', async () => {
+  it('names the account for Stripe’s platform and is signed with the platform’s secret', async () => {
     const receiver = await aReceiver();
     const { sandbox, control, account } = await anApproved('stripe');
     await control.send('POST', '/emit', {

@@ -29,7 +29,7 @@ const pageOf = ({ apiUrl, clientId }: AProvider, params: Record<string, string> 
     ...params,
   });
 
-/** Connected in the code flow. */
+/** A merchant connected in the code flow. */
 async function connected(square: AProvider, account?: string) {
   const code = await codeFor(square, pageOf(square), account);
   const token = await clientOf(square).oAuth.obtainToken({
@@ -65,8 +65,8 @@ async function refused(promise: Promise<unknown>) {
   return { status: error.statusCode, code: error.errors[0]?.code, body: error.body };
 }
 
-describe('Square, code flow', () => {
-  it('gives the SDK a token of 30 days that identifies the merchant who approved', async () => {
+describe('the stand-in Square, in the code flow', () => {
+  it('issues the SDK a 30-day token that identifies the approving merchant', async () => {
     const square = await aSquare();
     const [, second] = await square.control.accounts();
     const { token, accessToken } = await connected(square, second?.id);
@@ -105,7 +105,7 @@ describe('Square, code flow', () => {
     expect(body['expires_at']).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
   });
 
-  it('refreshes as often as asked with the one refresh token, and leaves the access tokens before alone', async () => {
+  it('refreshes repeatedly with one refresh token and leaves earlier access tokens valid', async () => {
     const square = await aSquare();
     const { accessToken, refreshToken } = await connected(square);
     const first = await refreshed(square, refreshToken);
@@ -118,7 +118,7 @@ describe('Square, code flow', () => {
     expect((await refreshed(square, refreshToken)).refreshToken).toBe(refreshToken);
   });
 
-  it('gives a token of 24 hours or of fewer scopes when asked', async () => {
+  it('issues a 24-hour token or one with fewer scopes on request', async () => {
     const square = await aSquare();
     const { refreshToken } = await connected(square);
     const short = await refreshed(square, refreshToken, { shortLived: true, scopes: ['ITEMS_READ', 'ORDERS_WRITE'] });
@@ -137,7 +137,7 @@ describe('Square, code flow', () => {
     });
   });
 
-  it('takes a code once, within five minutes, and with the redirect URL that the authorisation named', async () => {
+  it('accepts a code once, within five minutes, and with the redirect URL of the authorisation', async () => {
     const square = await aSquare();
     const exchange = (code: string, redirectUri: string | null = CALLBACK) =>
       clientOf(square).oAuth.obtainToken({
@@ -163,7 +163,7 @@ describe('Square, code flow', () => {
     expect(await refused(exchange(late))).toMatchObject({ status: 401, code: 'UNAUTHORIZED' });
   });
 
-  it('tells a wrong application apart from a wrong code, and a missing secret from both', async () => {
+  it('distinguishes a wrong application, a wrong code and a missing secret', async () => {
     const square = await aSquare();
     const { refreshToken } = await connected(square);
     const token = (body: object) =>
@@ -197,7 +197,7 @@ describe('Square, code flow', () => {
   });
 });
 
-describe('Square, PKCE', () => {
+describe('the stand-in Square, in PKCE', () => {
   async function connectedByPkce(square: AProvider) {
     const { verifier, challenge } = aVerifier();
     const code = await codeFor(square, pageOf(square, { code_challenge: challenge }));
@@ -216,7 +216,7 @@ describe('Square, PKCE', () => {
       refreshToken: refreshToken ?? '',
     });
 
-  it('needs the verifier and no secret, and gives a refresh token that works once', async () => {
+  it('requires the verifier and no secret, and issues a single-use refresh token', async () => {
     const square = await aSquare();
     const first = await connectedByPkce(square);
     expect(Date.parse(first.refreshTokenExpiresAt ?? '') - Date.now()).toBeGreaterThan(89.9 * DAY_MS);
@@ -226,7 +226,7 @@ describe('Square, PKCE', () => {
     expect((await roll(square, second.refreshToken)).accessToken).toBeDefined();
   });
 
-  it('refuses a wrong verifier, none at all, and the secret in its place', async () => {
+  it('rejects a wrong verifier, a missing one, and the secret instead', async () => {
     const square = await aSquare();
     const { challenge, verifier } = aVerifier();
     const code = await codeFor(square, pageOf(square, { code_challenge: challenge }));
@@ -251,7 +251,7 @@ describe('Square, PKCE', () => {
     expect((await exchange({ codeVerifier: verifier })).accessToken).toBeDefined();
   });
 
-  it('lets a refresh token die after 90 days', async () => {
+  it('expires a refresh token after 90 days', async () => {
     const square = await aSquare();
     const { refreshToken } = await connectedByPkce(square);
     await square.control.clock(90 * DAY_MS);
@@ -259,11 +259,11 @@ describe('Square, PKCE', () => {
   });
 });
 
-describe('Square, the end of access', () => {
+describe('the stand-in Square, on the end of access', () => {
   const revoke = ({ apiUrl, clientId, clientSecret }: AProvider, body: object, secret = clientSecret) =>
     postJson(`${apiUrl}/oauth2/revoke`, { client_id: clientId, ...body }, { authorization: `Client ${secret}` });
 
-  it('revokes every token that the merchant gave the application, and nobody else’s', async () => {
+  it('revokes every token that the merchant gave the application, and no other tokens', async () => {
     const square = await aSquare();
     const [one, other] = await square.control.accounts();
     const first = await connected(square, one?.id);
@@ -286,7 +286,7 @@ describe('Square, the end of access', () => {
     expect((await revoke(square, { merchant_id: one?.id })).status).toBe(404);
   });
 
-  it('revokes by the SDK, with the application’s secret alone, and one access token alone when asked', async () => {
+  it('revokes through the SDK with the application’s secret, and only one access token on request', async () => {
     const square = await aSquare();
     const { accessToken, refreshToken, merchantId } = await connected(square);
     expect(await revoke(square, { merchant_id: merchantId }, 'wrong')).toMatchObject({
@@ -299,7 +299,7 @@ describe('Square, the end of access', () => {
       code: 'ACCESS_TOKEN_REVOKED',
     });
     const { accessToken: next } = await refreshed(square, refreshToken);
-    // The SDK wants a token to begin with, and sends the header in its place.
+    // The SDK requires a token at construction and sends the header instead of it.
     const sdk = clientOf(square, 'unused');
     expect(
       await sdk.oAuth.revokeToken(
@@ -310,7 +310,7 @@ describe('Square, the end of access', () => {
     expect(await refused(refreshed(square, refreshToken))).toMatchObject({ status: 401 });
   });
 
-  it('ends with the merchant’s own decision', async () => {
+  it('ends access when the merchant revokes it', async () => {
     const square = await aSquare();
     const { accessToken, refreshToken, merchantId } = await connected(square);
     expect(await square.control.revoke(merchantId)).toEqual({ ended: 1 });
@@ -322,7 +322,7 @@ describe('Square, the end of access', () => {
     expect(await square.control.grants(merchantId)).toMatchObject([{ endedBy: 'owner' }]);
   });
 
-  it('knows a personal access token, which expires never, and refuses strangers', async () => {
+  it('accepts a personal access token, which never expires, and rejects unknown tokens', async () => {
     const square = await aSquare();
     const [account] = await square.control.accounts();
     const personal = account?.details?.['personalToken'] ?? '';

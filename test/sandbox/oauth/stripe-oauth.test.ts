@@ -5,7 +5,7 @@ import { aSandbox, clientOf, stripeError } from '../support.ts';
 
 type World = Awaited<ReturnType<typeof aStripe>>;
 
-/** With a second account, and the SDK as the platform. */
+/** A sandbox with a second account, and the SDK as the platform. */
 async function aStripe() {
   const sandbox = await aSandbox();
   const control = oauthControl(sandbox.controlUrl);
@@ -37,8 +37,8 @@ async function connected(world: World, { scope = 'read_write', account = world.a
   return { code, token, accessToken: token.access_token ?? '' };
 }
 
-describe('Stripe Connect OAuth', () => {
-  it('connects by the SDK, and the platform’s key then works in the account that was chosen, and in no other', async () => {
+describe('the stand-in’s Stripe Connect OAuth', () => {
+  it('connects through the SDK, after which the platform’s key works in the chosen account only', async () => {
     const world = await aStripe();
     const { token } = await connected(world);
     expect(token).toMatchObject({
@@ -65,7 +65,7 @@ describe('Stripe Connect OAuth', () => {
     });
   });
 
-  it('gives an access token that is a key of the account and does not expire', async () => {
+  it('issues an access token that is a key of the account and does not expire', async () => {
     const world = await aStripe();
     const { accessToken } = await connected(world);
     await world.control.clock(1_000 * DAY_MS);
@@ -73,7 +73,7 @@ describe('Stripe Connect OAuth', () => {
     expect((await asBearer(world, accessToken).customers.create({ name: 'Ben' })).id).toMatch(/^cus_/);
   });
 
-  it('lets a read-only grant read, and write nothing', async () => {
+  it('lets a read-only grant read and not write', async () => {
     const world = await aStripe();
     const { token, accessToken } = await connected(world, { scope: 'read_only' });
     expect(token.scope).toBe('read_only');
@@ -86,7 +86,7 @@ describe('Stripe Connect OAuth', () => {
     }
   });
 
-  it('refreshes to an equal or lesser scope with a refresh token that stays the same', async () => {
+  it('refreshes to an equal or narrower scope with an unchanged refresh token', async () => {
     const world = await aStripe();
     const { token } = await connected(world);
     const lesser = await world.platform.oauth.token({
@@ -114,7 +114,7 @@ describe('Stripe Connect OAuth', () => {
     ).toMatchObject({ statusCode: 400, type: 'StripeInvalidScopeError' });
   });
 
-  it('answers a code that comes twice by taking back all that came of it', async () => {
+  it('revokes everything a code granted when the code is used twice', async () => {
     const world = await aStripe();
     const { code, accessToken } = await connected(world);
     const replay = await stripeError(world.platform.oauth.token({ grant_type: 'authorization_code', code }));
@@ -127,7 +127,7 @@ describe('Stripe Connect OAuth', () => {
     ).toMatchObject({ statusCode: 403, code: 'account_invalid' });
   });
 
-  it('refuses an unknown or late code, the wrong key, and no grant type', async () => {
+  it('rejects an unknown or expired code, the wrong key, and a missing grant type', async () => {
     const world = await aStripe();
     const exchange = (code: string, stripe = world.platform) =>
       stripeError(stripe.oauth.token({ grant_type: 'authorization_code', code }));
@@ -143,14 +143,14 @@ describe('Stripe Connect OAuth', () => {
       status: 400,
       body: { error: 'invalid_request' },
     });
-    // A code of the one flow is none of the other.
+    // A code of one flow is invalid in the other.
     expect(await exchange(await codeFor(world, appPage(world)))).toMatchObject({
       statusCode: 400,
       type: 'StripeInvalidGrantError',
     });
   });
 
-  it('deauthorises by the SDK; twice is refused, and so is another’s client id', async () => {
+  it('deauthorises through the SDK, and rejects a second time and another client id', async () => {
     const world = await aStripe();
     const { accessToken } = await connected(world);
     const deauthorise = (client_id = world.connectClientId) =>
@@ -169,7 +169,7 @@ describe('Stripe Connect OAuth', () => {
     ).toMatchObject({ statusCode: 403, code: 'account_invalid' });
   });
 
-  it('ends with the account’s own decision, and begins again when it approves again', async () => {
+  it('ends access when the account revokes it, and starts over when the account approves again', async () => {
     const world = await aStripe();
     const { accessToken } = await connected(world);
     await world.control.revoke(world.account);
@@ -180,13 +180,13 @@ describe('Stripe Connect OAuth', () => {
     expect(await world.platform.accounts.retrieveCurrent({}, { stripeAccount: world.account })).toMatchObject({
       id: world.account,
     });
-    // The old token stays dead.
+    // The old token stays invalid.
     expect(await stripeError(asBearer(world, accessToken).accounts.retrieveCurrent())).toMatchObject({
       statusCode: 401,
     });
   });
 
-  it('leaves the platform an account of its own, that it can read and nothing else', async () => {
+  it('gives the platform its own account, which is read-only', async () => {
     const world = await aStripe();
     expect(await world.platform.accounts.retrieveCurrent()).toMatchObject({
       object: 'account',
@@ -196,7 +196,7 @@ describe('Stripe Connect OAuth', () => {
   });
 });
 
-describe('Stripe Apps OAuth', () => {
+describe('the stand-in’s Stripe Apps OAuth', () => {
   const token = (world: World, form: Record<string, string>, key = world.platformKey) =>
     postForm(`${world.apiUrl}/v1/oauth/token`, form, { authorization: `Bearer ${key}` });
   const roll = (world: World, refreshToken: unknown) =>
@@ -209,7 +209,7 @@ describe('Stripe Apps OAuth', () => {
     return { code, ...(await token(world, { grant_type: 'authorization_code', code })) };
   }
 
-  it('gives a token that is a key of the account for an hour, and says nothing of the hour', async () => {
+  it('issues a token that is a key of the account for an hour, without stating the lifetime', async () => {
     const world = await aStripe();
     const { status, body } = await installed(world);
     expect(status).toBe(200);
@@ -234,7 +234,7 @@ describe('Stripe Apps OAuth', () => {
     expect(await stripeError(stripe.customers.list())).toMatchObject({ statusCode: 401, code: 'api_key_expired' });
   });
 
-  it('serves the SDK’s raw request', async () => {
+  it('accepts the SDK’s raw request', async () => {
     const world = await aStripe();
     const code = await codeFor(world, appPage(world), world.account);
     expect(
@@ -242,7 +242,7 @@ describe('Stripe Apps OAuth', () => {
     ).toMatchObject({ stripe_user_id: world.account });
   });
 
-  it('rolls the refresh token at each exchange; the old one is no good at once', async () => {
+  it('rolls the refresh token at each exchange and ends the old one at once', async () => {
     const world = await aStripe();
     const first = (await installed(world)).body;
     const second = await roll(world, first['refresh_token']);
@@ -252,7 +252,7 @@ describe('Stripe Apps OAuth', () => {
     expect((await roll(world, second.body['refresh_token'])).status).toBe(200);
   });
 
-  it('lets a refresh token die after a year without use', async () => {
+  it('expires a refresh token after a year without use', async () => {
     const world = await aStripe();
     const { body } = await installed(world);
     await world.control.clock(364 * DAY_MS);
@@ -264,7 +264,7 @@ describe('Stripe Apps OAuth', () => {
     });
   });
 
-  it('takes a code once and from the developer’s key alone', async () => {
+  it('accepts a code once, and only with the developer’s key', async () => {
     const world = await aStripe();
     const code = await codeFor(world, appPage(world), world.account);
     const form = { grant_type: 'authorization_code', code };
@@ -273,7 +273,7 @@ describe('Stripe Apps OAuth', () => {
     expect(await token(world, form)).toMatchObject({ status: 400, body: { error: 'invalid_grant' } });
   });
 
-  it('gives the platform’s key no way into the account, and ends when the app is uninstalled', async () => {
+  it('gives the platform’s key no access to the account, and ends access when the app is uninstalled', async () => {
     const world = await aStripe();
     const { body } = await installed(world);
     expect(await stripeError(world.platform.customers.list({}, { stripeAccount: world.account }))).toMatchObject({
@@ -289,7 +289,7 @@ describe('Stripe Apps OAuth', () => {
     expect((await world.platform.customers.list({}, { stripeAccount: world.account })).data).toEqual([]);
   });
 
-  it('is installed from an external test’s link too', async () => {
+  it('installs the app from an external-test link too', async () => {
     const world = await aStripe();
     const page = urlOf(`${world.apiUrl}/oauth/v2/chnlink_61ab/authorize`, {
       client_id: world.appClientId,

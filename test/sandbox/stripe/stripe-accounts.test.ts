@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { aSandbox, clientOf, stripeError } from '../support.ts';
 import type { SandboxAccount } from '../support.ts';
 
-describe('keys', () => {
-  it('a stranger’s key, no key and an expired key each get their own 401', async () => {
+describe('the stand-in Stripe', () => {
+  it('answers an unknown key, a missing key and an expired key with a different 401 each', async () => {
     const { apiUrl, control, raw } = await aSandbox();
     const [account] = await control.accounts();
     const stranger = await stripeError(
@@ -20,7 +20,7 @@ describe('keys', () => {
     expect((await raw('GET', '/v1/customers', { headers: { authorization: '' } })).status).toBe(401);
   });
 
-  it('a restricted key reads its account and nothing else', async () => {
+  it('lets a restricted key read its account and nothing else', async () => {
     const { apiUrl, control } = await aSandbox();
     const [account] = await control.accounts();
     const restricted = clientOf({ apiUrl, secretKey: account?.restrictedKey ?? '' });
@@ -35,7 +35,7 @@ describe('keys', () => {
     });
   });
 
-  it('Basic serves as well as Bearer; another account’s id in Stripe-Account is refused', async () => {
+  it('accepts Basic as well as Bearer, and rejects another account’s id in Stripe-Account', async () => {
     const { raw, secretKey } = await aSandbox();
     const basic = `Basic ${Buffer.from(`${secretKey}:`).toString('base64')}`;
     expect((await raw('GET', '/v1/account', { headers: { authorization: basic } })).status).toBe(200);
@@ -44,7 +44,7 @@ describe('keys', () => {
 });
 
 describe('two accounts', () => {
-  it('do not see each other’s customers, events or idempotency keys', async () => {
+  it('share no customers, events or idempotency keys', async () => {
     const sandbox = await aSandbox();
     const other = await sandbox.control.call<SandboxAccount>('POST', '/accounts', { name: 'Second venue' });
     const second = clientOf({ apiUrl: sandbox.apiUrl, secretKey: other.secretKey });
@@ -62,7 +62,7 @@ describe('two accounts', () => {
     expect(await sandbox.control.customers(`?account=${other.id}`)).toMatchObject([{ name: 'Theirs' }]);
   });
 
-  it('have their own limits, and a 429 does not count', async () => {
+  it('have separate limits, and a 429 does not count', async () => {
     const sandbox = await aSandbox();
     const other = await sandbox.control.call<SandboxAccount>('POST', '/accounts', {});
     await sandbox.control.limits({ requestsPerSecond: 1, burst: 2 });
@@ -77,7 +77,7 @@ describe('two accounts', () => {
     await clientOf({ apiUrl: sandbox.apiUrl, secretKey: other.secretKey }).customers.list();
   });
 
-  it('are limited per endpoint when asked', async () => {
+  it('have a limit per endpoint on request', async () => {
     const { stripe, control } = await aSandbox();
     await control.limits({ endpointRequestsPerSecond: 1 });
     await stripe.customers.list();
@@ -90,7 +90,7 @@ describe('two accounts', () => {
 });
 
 describe('limits', () => {
-  it('let 100 requests a second through by default', async () => {
+  it('admit 100 requests per second by default', async () => {
     const { stripe, control } = await aSandbox({ limits: {} });
     expect(await control.call('GET', '/limits')).toMatchObject({
       requestsPerSecond: 100,

@@ -9,7 +9,7 @@ interface Json {
 }
 type TestSandbox = Awaited<ReturnType<typeof aSandbox>>;
 
-/** An account of an older API version, with its events as they come over the wire. */
+/** An account of an older API version, with its events as sent over HTTP. */
 async function anAccountOf(apiVersion: string, sandbox: TestSandbox) {
   const account = await sandbox.control.call<SandboxAccount>('POST', '/accounts', { apiVersion });
   const stripe = clientOf({ apiUrl: sandbox.apiUrl, secretKey: account.secretKey });
@@ -33,7 +33,7 @@ const PAID = {
 } as const;
 
 describe('an account of an older API version', () => {
-  it('has its events in that version’s shape, and everything else in today’s', async () => {
+  it('receives events in that version’s shape and everything else in the current one', async () => {
     const { stripe, events } = await anAccountOf('2014-12-22', await aSandbox());
     const customer = await stripe.customers.create({ name: 'Ada' });
     const intent = await stripe.paymentIntents.create({ ...PAID, customer: customer.id });
@@ -66,14 +66,14 @@ describe('an account of an older API version', () => {
     ['2015-02-16', { status: 'paid', refunds: { object: 'list' } }],
     ['2015-02-18', { status: 'succeeded', refunds: { object: 'list' } }],
     ['2022-08-01', { status: 'succeeded', refunds: { object: 'list' } }],
-  ])('tells a charge as %s does', async (version, shape) => {
+  ])('receives a charge in the shape of %s', async (version, shape) => {
     const { stripe, events } = await anAccountOf(version, await aSandbox());
     await stripe.paymentIntents.create(PAID);
     expect(await events('charge.succeeded')).toMatchObject([{ apiVersion: version, object: shape }]);
   });
 
   it.each(['2022-11-15', '2025-03-31.basil', '2026-10-28.endive'])(
-    'has no refunds on a charge since 2022-11-15 (%s)',
+    'receives a charge without refunds since 2022-11-15 (%s)',
     async (version) => {
       const { stripe, events } = await anAccountOf(version, await aSandbox());
       await stripe.paymentIntents.create(PAID);
@@ -83,7 +83,7 @@ describe('an account of an older API version', () => {
     },
   );
 
-  it('has an invoice’s payment on the invoice before 2025-03-31, and hears of no invoice payment', async () => {
+  it('receives an invoice with its payment, and no invoice payment events, before 2025-03-31', async () => {
     const { stripe, events } = await anAccountOf('2024-06-20', await aSandbox());
     const customer = await stripe.customers.create({ name: 'Ada' });
     const product = await stripe.products.create({
@@ -108,7 +108,7 @@ describe('an account of an older API version', () => {
     expect(await events('invoice_payment.paid')).toEqual([]);
   });
 
-  it('upgrades: what happened before keeps its shape, also over a restart', async () => {
+  it('keeps the shape of earlier events after an upgrade and a restart', async () => {
     const home = aHome();
     const sandbox = await aSandbox({ home });
     const { id, stripe, events } = await anAccountOf('2014-12-22', sandbox);
@@ -133,7 +133,7 @@ describe('an account of an older API version', () => {
     expect(later.data.map(({ api_version: version }) => version)).toEqual(['2026-10-28.endive', '2014-12-22']);
   });
 
-  it('begins anew in today’s version', async () => {
+  it('returns to the current version on a reset', async () => {
     const { stripe, control } = await aSandbox();
     await control.call('POST', '/api-version', { apiVersion: '2014-12-22' });
     await control.call('POST', '/reset', {});
@@ -141,7 +141,7 @@ describe('an account of an older API version', () => {
     expect((await stripe.events.list()).data[0]).toMatchObject({ api_version: '2026-10-28.endive' });
   });
 
-  it('must be named as Stripe names versions', async () => {
+  it('rejects a version that is not in Stripe’s format', async () => {
     const { control } = await aSandbox();
     await expect(control.call('POST', '/api-version', { apiVersion: 'yesterday' })).rejects.toThrow('apiVersion');
   });

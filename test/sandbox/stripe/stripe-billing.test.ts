@@ -24,7 +24,7 @@ async function aMonthlyPrice({ stripe }: World) {
 }
 
 describe('invoices', () => {
-  it('collect their items, are finalized, and are paid by a charge that they lead to', async () => {
+  it('collect their items, are finalized, and are paid by a new charge', async () => {
     const world = await aSandbox();
     const { stripe } = world;
     const customer = await aCustomer(world);
@@ -70,7 +70,7 @@ describe('invoices', () => {
     ]);
   });
 
-  it('carry ten of their lines wherever they are shown; their own list has the others', async () => {
+  it('embed ten of their lines everywhere, and list the others separately', async () => {
     const world = await aSandbox();
     const { stripe } = world;
     const customer = await aCustomer(world);
@@ -96,7 +96,7 @@ describe('invoices', () => {
     expect(await stripeError(stripe.invoices.listLineItems('in_none'))).toMatchObject({ statusCode: 404 });
   });
 
-  it('are paid by several payments once these reach what is due', async () => {
+  it('are paid once several payments reach the amount due', async () => {
     const world = await aSandbox();
     const { stripe } = world;
     const customer = await aCustomer(world);
@@ -131,7 +131,7 @@ describe('invoices', () => {
     });
   });
 
-  it('stay open when the card is declined, and are void with their payment cancelled', async () => {
+  it('stay open when the card is declined, and are voided with their payment canceled', async () => {
     const world = await aSandbox();
     const { stripe } = world;
     const customer = await aCustomer(world);
@@ -149,7 +149,7 @@ describe('invoices', () => {
     });
   });
 
-  it('are listed by customer, status and subscription; drafts can be deleted', async () => {
+  it('are listed by customer, status and subscription, and can be deleted as drafts', async () => {
     const world = await aSandbox();
     const { stripe } = world;
     const [ana, ben] = [await aCustomer(world), await aCustomer(world)];
@@ -168,8 +168,8 @@ describe('invoices', () => {
   });
 });
 
-describe('subscriptions and test clocks', () => {
-  it('bills at once, and again for every month that a test clock moves over, at that month’s time', async () => {
+describe('a subscription with a test clock', () => {
+  it('bills at once, and again for every month the test clock passes, at that month’s time', async () => {
     const world = await aSandbox();
     const { stripe } = world;
     const frozen_time = Date.UTC(2026, 0, 31, 12) / 1_000;
@@ -219,7 +219,7 @@ describe('subscriptions and test clocks', () => {
     ]);
   });
 
-  it('ends at the end of its period when asked, and at once when cancelled', async () => {
+  it('ends at the end of its period on request, and at once when canceled', async () => {
     const world = await aSandbox();
     const { stripe } = world;
     const clock = await stripe.testHelpers.testClocks.create({ frozen_time: 1_800_000_000 });
@@ -256,7 +256,7 @@ describe('subscriptions and test clocks', () => {
     );
   });
 
-  it('refuses a one-time price, an archived one, and a customer who cannot pay', async () => {
+  it('rejects a one-time price, an archived one, and a customer who cannot pay', async () => {
     const world = await aSandbox();
     const { stripe } = world;
     const customer = await aCustomer(world);
@@ -276,7 +276,7 @@ describe('subscriptions and test clocks', () => {
     expect(await world.control.state('invoices')).toEqual([]);
   });
 
-  it('deletes a clock with its customers', async () => {
+  it('deletes its customers together with the clock', async () => {
     const world = await aSandbox();
     const clock = await world.stripe.testHelpers.testClocks.create({ frozen_time: 1_800_000_000 });
     const customer = await aCustomer(world, { test_clock: clock.id });

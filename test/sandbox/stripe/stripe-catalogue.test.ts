@@ -2,8 +2,8 @@ import type Stripe from 'stripe';
 import { describe, expect, it } from 'vitest';
 import { aSandbox, stripeError } from '../support.ts';
 
-describe('products and prices', () => {
-  it('creates a product with its default price in one call, and tells of both', async () => {
+describe('the catalogue', () => {
+  it('creates a product with its default price in one call, with an event for each', async () => {
     const { stripe } = await aSandbox();
     const product = await stripe.products.create({
       name: 'Chai',
@@ -23,7 +23,7 @@ describe('products and prices', () => {
     ]);
   });
 
-  it('answers a repeated create with the same key once more, and makes one product', async () => {
+  it('replays the answer to a repeated create with the same key and creates one product', async () => {
     const { stripe, control } = await aSandbox();
     const create = () =>
       stripe.products.create(
@@ -35,7 +35,7 @@ describe('products and prices', () => {
     expect([(await control.state('products')).length, (await control.state('prices')).length]).toEqual([1, 1]);
   });
 
-  it('takes an id of the caller’s, once', async () => {
+  it('accepts the caller’s id once', async () => {
     const { stripe } = await aSandbox();
     expect(await stripe.products.create({ id: 'northwind-1', name: 'Chai' })).toMatchObject({ id: 'northwind-1' });
     expect(await stripeError(stripe.products.create({ id: 'northwind-1', name: 'Chai' }))).toMatchObject({
@@ -44,7 +44,7 @@ describe('products and prices', () => {
     });
   });
 
-  it('updates sparsely, moves `updated`, and says what was there before; a same update does neither', async () => {
+  it('updates sparsely, moves `updated` and reports previous values; an identical update does neither', async () => {
     const { stripe } = await aSandbox();
     const { id } = await stripe.products.create({ name: 'Chai', description: 'Tea', metadata: { a: '1', b: '2' } });
     const update = () => stripe.products.update(id, { name: 'Chai tea', metadata: { a: '', c: '3' } });
@@ -56,7 +56,7 @@ describe('products and prices', () => {
     ]);
   });
 
-  it('never changes an amount: another amount is another price', async () => {
+  it('never changes an amount: another amount needs another price', async () => {
     const { stripe } = await aSandbox();
     const price = await stripe.prices.create({ currency: 'usd', unit_amount: 1_800, product_data: { name: 'Chai' } });
     const change = stripe.prices.update(price.id, { unit_amount: 2_000 } as Stripe.PriceUpdateParams);
@@ -70,7 +70,7 @@ describe('products and prices', () => {
     ).toMatchObject({ active: false, nickname: 'Old', unit_amount: 1_800 });
   });
 
-  it('refuses to archive the default price until another one is the default', async () => {
+  it('rejects archiving the default price until another one is the default', async () => {
     const { stripe } = await aSandbox();
     const product = await stripe.products.create({
       name: 'Chai',
@@ -86,7 +86,7 @@ describe('products and prices', () => {
     expect(await stripe.prices.update(old, { active: false })).toMatchObject({ active: false });
   });
 
-  it('refuses a default price that is archived or of another product', async () => {
+  it('rejects a default price that is archived or belongs to another product', async () => {
     const { stripe } = await aSandbox();
     const { id } = await stripe.products.create({ name: 'Chai' });
     const foreign = await stripe.prices.create({ currency: 'usd', unit_amount: 1, product_data: { name: 'Other' } });
@@ -99,7 +99,7 @@ describe('products and prices', () => {
     }
   });
 
-  it('deletes a product only while it has no prices; a deleted one is gone', async () => {
+  it('deletes a product only when it has no prices, and then no longer finds it', async () => {
     const { stripe } = await aSandbox();
     const priced = await stripe.products.create({
       name: 'Chai',
@@ -118,7 +118,7 @@ describe('products and prices', () => {
     expect((await stripe.events.list({ types: ['product.deleted'] })).data).toHaveLength(1);
   });
 
-  it('lists by what Stripe lists by, with the default price inside when asked', async () => {
+  it('lists by Stripe’s filters, with the default price expanded on request', async () => {
     const { stripe } = await aSandbox();
     const sold = await stripe.products.create({
       name: 'Chai',
@@ -166,7 +166,7 @@ describe('products and prices', () => {
     expect(response.json()).toMatchObject({ unit_amount: whole, unit_amount_decimal: decimal });
   });
 
-  it('counts what a search finds when asked', async () => {
+  it('counts the results of a search on request', async () => {
     const { stripe, control } = await aSandbox();
     await control.call('POST', '/seed', {
       resource: 'products',
@@ -188,7 +188,7 @@ describe('products and prices', () => {
     ['POST', '/v1/prices', 'currency=xxx1&unit_amount=1&product_data[name]=A', 'currency'],
     ['POST', '/v1/prices', 'unit_amount=1&product_data[name]=A', 'currency'],
     ['GET', '/v1/products?expand[]=data.name', undefined, 'expand'],
-  ])('refuses %s %s %s', async (method, path, body, param) => {
+  ])('rejects %s %s %s', async (method, path, body, param) => {
     const { raw, control } = await aSandbox();
     const response = await raw(method, path, body === undefined ? {} : { body });
     expect(response.status).toBe(400);

@@ -18,7 +18,7 @@ describe('the control API', () => {
     ['GET', '/calls?until=5', undefined, 400],
     ['GET', '/nothing', undefined, 404],
     ['DELETE', '/seed', undefined, 405],
-  ])('%s %s with %j answers %#', async (method, path, body, expected) => {
+  ])('answers %s %s with body %j with status %i', async (method, path, body, expected) => {
     const { controlUrl, control } = await aSandbox();
     const response = await fetch(controlUrl + path, { method, ...(body && { body: JSON.stringify(body) }) });
     expect(response.status).toBe(expected);
@@ -28,7 +28,7 @@ describe('the control API', () => {
     expect(await control.customers()).toEqual([]);
   });
 
-  it('names every wrong field at once', async () => {
+  it('names every invalid field at once', async () => {
     const { controlUrl } = await aSandbox();
     const response = await fetch(`${controlUrl}/faults`, {
       method: 'POST',
@@ -38,7 +38,7 @@ describe('the control API', () => {
     expect(error.errors.map(({ path }) => path).sort()).toEqual(['kind', 'match.nth', 'times']);
   });
 
-  it('lists calls since a moment, with what each wrote', async () => {
+  it('lists calls since a time, with whether each one wrote', async () => {
     const { stripe, control } = await aSandbox();
     await stripe.customers.create({ name: 'Ana' });
     await new Promise((resolve) => setTimeout(resolve, 5));
@@ -53,7 +53,7 @@ describe('the control API', () => {
     ]);
   });
 
-  it('shows deleted customers only when asked', async () => {
+  it('shows deleted customers only on request', async () => {
     const { stripe, control } = await aSandbox();
     const { id } = await stripe.customers.create();
     await stripe.customers.del(id);
@@ -61,7 +61,7 @@ describe('the control API', () => {
     expect(await control.customers('?includeDeleted=true')).toEqual([{ id, object: 'customer', deleted: true }]);
   });
 
-  it('seeds given records in full and makes no events of them', async () => {
+  it('seeds given records completely and without events', async () => {
     const { stripe, control } = await aSandbox();
     const record = {
       id: 'cus_given',
@@ -79,7 +79,7 @@ describe('the control API', () => {
     expect((await stripe.events.list()).data).toEqual([]);
   });
 
-  it('resets everything, or one account', async () => {
+  it('resets everything or one account', async () => {
     const { stripe, control, secretKey } = await aSandbox();
     const { id: other } = await control.call<{ id: string }>('POST', '/accounts', {});
     await control.seed({ count: 3 });
@@ -95,7 +95,7 @@ describe('the control API', () => {
     expect(await control.call('GET', '/clock')).toMatchObject({ offsetMs: 0 });
   });
 
-  it('sends a webhook about any object that the account holds', async () => {
+  it('sends a webhook about any object of the account', async () => {
     const { stripe, control } = await aSandbox();
     const { id } = await stripe.products.create({ name: 'Chai' });
     const { event } = await control.emit({ url: 'http://127.0.0.1:9/nobody', type: 'product.updated', objectId: id });
@@ -105,7 +105,7 @@ describe('the control API', () => {
     ).rejects.toThrow('404');
   });
 
-  it('moves the clock: new customers are created then', async () => {
+  it('moves the clock, and new customers get its time', async () => {
     const { stripe, control } = await aSandbox();
     const now = Date.UTC(2030, 0, 1);
     await control.clock({ now });

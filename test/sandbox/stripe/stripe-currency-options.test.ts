@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { aSandbox, stripeError } from '../support.ts';
 
-describe('the stand-in’s prices in several currencies', () => {
+describe('a stand-in price in several currencies', () => {
   const aPrice = async () => {
     const { stripe } = await aSandbox();
     const price = await stripe.prices.create({
@@ -13,7 +13,7 @@ describe('the stand-in’s prices in several currencies', () => {
     return { stripe, price };
   };
 
-  it('show their currency options only when they are asked for, their own currency among them', async () => {
+  it('shows its currency options only on request, including its own currency', async () => {
     const { stripe, price } = await aPrice();
     expect(price).not.toHaveProperty('currency_options');
     expect(await stripe.prices.retrieve(price.id)).not.toHaveProperty('currency_options');
@@ -34,7 +34,7 @@ describe('the stand-in’s prices in several currencies', () => {
     expect(Object.keys(updated.currency_options ?? {}).sort()).toEqual(['eur', 'gbp', 'usd']);
   });
 
-  it('refuse an option in their own currency, and one without an amount', async () => {
+  it('rejects an option in its own currency, and one without an amount', async () => {
     const { stripe, price } = await aPrice();
     expect(
       await stripeError(stripe.prices.update(price.id, { currency_options: { usd: { unit_amount: 1 } } })),
@@ -44,7 +44,7 @@ describe('the stand-in’s prices in several currencies', () => {
     ).toMatchObject({ statusCode: 400 });
   });
 
-  it('give a lookup key away with the creation of another price, and only when that is asked for', async () => {
+  it('transfers a lookup key to a new price only on request', async () => {
     const { stripe, price } = await aPrice();
     await stripe.prices.update(price.id, { lookup_key: 'tea' });
     const next = { currency: 'usd', unit_amount: 350, product: price.product as string, lookup_key: 'tea' };

@@ -2,7 +2,7 @@ import type Stripe from 'stripe';
 import { describe, expect, it } from 'vitest';
 import { aSandbox, stripeError } from '../support.ts';
 
-describe('what the sandbox refuses, and how', () => {
+describe('the stand-in Stripe, on invalid requests', () => {
   it.each([
     ['an unknown parameter', { nickname: 'x' }, { code: 'parameter_unknown', param: 'nickname' }],
     [
@@ -51,7 +51,7 @@ describe('what the sandbox refuses, and how', () => {
       { code: 'resource_missing', param: 'payment_method' },
     ],
     ['a parameter it does not act on', { tax: { ip_address: '1.2.3.4' } }, { param: 'tax' }],
-  ])('%s', async (_case, params, expected) => {
+  ])('rejects %s', async (_case, params, expected) => {
     const { stripe, control } = await aSandbox();
     const error = await stripeError(stripe.customers.create(params as Stripe.CustomerCreateParams));
     expect(error).toMatchObject({
@@ -87,7 +87,7 @@ describe('what the sandbox refuses, and how', () => {
     ['created[after]=5', 'parameter_unknown', 'created[after]'],
     ['offset=10', 'parameter_unknown', 'offset'],
     ['starting_after=a&ending_before=b', 'parameters_exclusive', undefined],
-  ])('a list with ?%s', async (query, code, param) => {
+  ])('rejects a list with ?%s', async (query, code, param) => {
     const { raw } = await aSandbox();
     const { status, json } = await raw('GET', `/v1/customers?${query}`);
     expect(status).toBe(400);
@@ -101,14 +101,14 @@ describe('what the sandbox refuses, and how', () => {
     ['a body of two megabytes', `description=${'d'.repeat(2_000_000)}`, {}, 413],
     ['a form nested without end', `metadata${'[a]'.repeat(50)}=1`, {}, 400],
     ['an API version that never was', 'name=A', { 'stripe-version': 'latest' }, 400],
-  ])('%s', async (_case, body, headers, expected) => {
+  ])('rejects %s', async (_case, body, headers, expected) => {
     const { raw, control } = await aSandbox();
     const { status, json } = await raw('POST', '/v1/customers', { body, headers });
     expect({ status, type: json().error['type'] }).toEqual({ status: expected, type: 'invalid_request_error' });
     expect(await control.customers()).toEqual([]);
   });
 
-  it('answers 404 with the resource named for a customer that is not there', async () => {
+  it('answers 404 and names the resource for a missing customer', async () => {
     const { stripe } = await aSandbox();
     for (const attempt of [
       stripe.customers.retrieve('cus_x'),
@@ -124,7 +124,7 @@ describe('what the sandbox refuses, and how', () => {
     }
   });
 
-  it('answers 404 for a path that it does not serve', async () => {
+  it('answers 404 for an unknown path', async () => {
     const { raw } = await aSandbox();
     const { status, json } = await raw('GET', '/v1/coupons');
     expect(status).toBe(404);
@@ -141,7 +141,7 @@ describe('a sparse update', () => {
     metadata: { keep: '1', change: '1', drop: '1' },
   };
 
-  it('leaves what is not sent, clears what is empty, merges metadata and replaces an address', async () => {
+  it('keeps fields not sent, clears empty ones, merges metadata and replaces an address', async () => {
     const { stripe } = await aSandbox();
     const { id } = await stripe.customers.create(before);
     await stripe.customers.update(id, {
@@ -160,7 +160,7 @@ describe('a sparse update', () => {
     expect(cleared).toMatchObject({ address: null, metadata: {}, email: null, name: 'Ana' });
   });
 
-  it('tells the event what each changed field was before', async () => {
+  it('reports the previous value of each changed field in its event', async () => {
     const { stripe } = await aSandbox();
     const { id } = await stripe.customers.create(before);
     await stripe.customers.update(
@@ -174,7 +174,7 @@ describe('a sparse update', () => {
     expect(event?.request).toMatchObject({ idempotency_key: 'update-1', id: expect.stringMatching(/^req_/) as string });
   });
 
-  it('that changes nothing writes nothing and makes no event', async () => {
+  it('writes nothing and creates no event when nothing changes', async () => {
     const { stripe, control } = await aSandbox();
     const { id } = await stripe.customers.create(before);
     await stripe.customers.update(id, { name: 'Ana', metadata: { keep: '1' } });
@@ -184,7 +184,7 @@ describe('a sparse update', () => {
 });
 
 describe('search', () => {
-  it('finds by metadata, e-mail and age, joined and negated', async () => {
+  it('finds by metadata, e-mail and age, with joined and negated clauses', async () => {
     const { stripe, control } = await aSandbox();
     await control.seed({
       records: [
@@ -214,7 +214,7 @@ describe('search', () => {
     expect(found).toEqual((await control.customers()).map(({ id }) => id));
   });
 
-  it('lags behind writes by the delay that is set, as Stripe’s does', async () => {
+  it('lags behind writes by the configured delay, as Stripe’s does', async () => {
     const { stripe, control } = await aSandbox();
     await control.limits({ searchDelayMs: 60_000 });
     const { id } = await stripe.customers.create({ email: 'new@example.com' });

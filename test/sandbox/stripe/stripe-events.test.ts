@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { aSandbox, later, stripeError } from '../support.ts';
 
 describe('the event list', () => {
-  it('filters by types, by a pattern and by time, and pages', async () => {
+  it('filters by types, pattern and time, and pages', async () => {
     const { stripe, control } = await aSandbox();
     const { id } = await stripe.customers.create({ name: 'A' });
     for (const name of ['B', 'C', 'D']) await stripe.customers.update(id, { name });
@@ -47,7 +47,7 @@ describe('the event list', () => {
 });
 
 describe('an emitted webhook', () => {
-  it('verifies with the real SDK, and its event can be fetched', async () => {
+  it('verifies with the Stripe SDK, and its event can be retrieved', async () => {
     const { stripe, control, webhookSecret } = await aSandbox();
     const receiver = await aReceiver();
     const { id } = await stripe.customers.create({ name: 'Zoë' });
@@ -85,7 +85,7 @@ describe('an emitted webhook', () => {
     expect(() => stripe.webhooks.constructEvent(body, signature ?? '', webhookSecret)).toThrow();
   });
 
-  it('reports a receiver that is not there, and can send an old event again', async () => {
+  it('reports an unreachable receiver, and can send an old event again', async () => {
     const { stripe, control } = await aSandbox();
     await stripe.customers.create();
     const [event] = (await stripe.events.list()).data;

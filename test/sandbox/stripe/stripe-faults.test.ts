@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { aSandbox, stripeError } from '../support.ts';
 
-describe('faults', () => {
-  it('status: refuses before anything runs, as often as asked, and keeps nothing under the key', async () => {
+describe('an injected fault', () => {
+  it('of kind status refuses requests before they run and stores nothing under the key', async () => {
     const { stripe, control } = await aSandbox();
     await control.fault({ match: { method: 'POST' }, kind: 'status', status: 429, times: 2, retryAfter: 3 });
     const create = () => stripe.customers.create({}, { idempotencyKey: 'k1' });
@@ -16,7 +16,7 @@ describe('faults', () => {
     expect((await create()).id).toMatch(/^cus_/);
   });
 
-  it('status with stored: the key repeats the failure, and nothing was written', async () => {
+  it('of kind status with stored makes the key repeat the failure and writes nothing', async () => {
     const { stripe, control } = await aSandbox();
     await control.fault({ kind: 'status', status: 500, stored: true, times: 1 });
     const create = () => stripe.customers.create({}, { idempotencyKey: 'k1' });
@@ -25,7 +25,7 @@ describe('faults', () => {
     expect(await control.customers()).toEqual([]);
   });
 
-  it('status with an empty body: the SDK resolves it as success, which is why callers check the status', async () => {
+  it('of kind status with an empty body resolves as success in the SDK, which is why callers check the status', async () => {
     const { stripe, control } = await aSandbox();
     await control.fault({ kind: 'status', status: 500, body: 'empty' });
     const resolved = await stripe.customers.create();
@@ -33,7 +33,7 @@ describe('faults', () => {
     expect(resolved.lastResponse.statusCode).toBe(500);
   });
 
-  it('status with a page of HTML: an error without a status', async () => {
+  it('of kind status with an HTML page becomes an SDK error without a status', async () => {
     const { stripe, control } = await aSandbox();
     await control.fault({ kind: 'status', status: 502, body: 'html' });
     expect(await stripeError(stripe.customers.create())).toMatchObject({
@@ -42,7 +42,7 @@ describe('faults', () => {
     });
   });
 
-  it('slow: answers late', async () => {
+  it('of kind slow delays the answer', async () => {
     const { stripe, control } = await aSandbox();
     await control.fault({ kind: 'slow', delayMs: 200, times: 1 });
     const startedAt = performance.now();
@@ -50,7 +50,7 @@ describe('faults', () => {
     expect(performance.now() - startedAt).toBeGreaterThan(190);
   });
 
-  it('reset: cuts the connection, nothing written; the SDK tries once more on its own', async () => {
+  it('of kind reset cuts the connection before any write, and the SDK retries once by itself', async () => {
     const { stripe, control } = await aSandbox();
     await control.fault({ kind: 'reset' });
     expect(await stripeError(stripe.customers.create())).toMatchObject({ type: 'StripeConnectionError' });
@@ -61,7 +61,7 @@ describe('faults', () => {
     expect(await control.customers()).toEqual([]);
   });
 
-  it('truncate: the answer is cut in half after the write', async () => {
+  it('of kind truncate cuts the answer in half after the write', async () => {
     const { stripe, control } = await aSandbox();
     await control.fault({ kind: 'truncate', times: 1 });
     const create = () => stripe.customers.create({ name: 'Ana' }, { idempotencyKey: 'k1' });
@@ -70,7 +70,7 @@ describe('faults', () => {
     expect(await control.customers()).toHaveLength(1);
   });
 
-  it('commit-then-fail without a status: written, the connection cut, and the key repeats the success', async () => {
+  it('of kind commit-then-fail without a status writes, cuts the connection, and lets the key replay the success', async () => {
     const { stripe, control } = await aSandbox();
     await control.fault({ kind: 'commit-then-fail', times: 2 });
     const create = () => stripe.customers.create({ name: 'Ana' }, { idempotencyKey: 'k1' });
@@ -81,7 +81,7 @@ describe('faults', () => {
     expect((await control.calls()).map(({ written }) => written)).toEqual([true, false, false]);
   });
 
-  it('revoke: the key is refused everywhere from the nth request on, until the faults are deleted', async () => {
+  it('of kind revoke refuses the key everywhere from the nth request until the faults are deleted', async () => {
     const { stripe, control } = await aSandbox();
     await control.fault({ match: { path: '/v1/customers', nth: 3 }, kind: 'revoke' });
     await stripe.customers.list();
@@ -100,7 +100,7 @@ describe('faults', () => {
     ['a whole path as a pattern', '/v1/customers', [500, 500]],
     ['an anchored pattern', '^/v1/customers$', [500, 200]],
     ['a pattern in the middle', '/v1/.*/cus_\\w+', [200, 500]],
-  ])('match a path by %s', async (_case, path, expected) => {
+  ])('matches a path by %s', async (_case, path, expected) => {
     const { raw, control } = await aSandbox();
     await control.seed({ records: [{ id: 'cus_1' }] });
     await control.fault({ match: { path }, kind: 'status', status: 500 });
@@ -109,7 +109,7 @@ describe('faults', () => {
     );
   });
 
-  it('strike the nth request once, and then the next ones with times', async () => {
+  it('strikes only the nth request, or with times also the following ones', async () => {
     const { raw, control } = await aSandbox();
     const statuses = async (count: number) => {
       const seen: number[] = [];
@@ -123,7 +123,7 @@ describe('faults', () => {
     expect(await statuses(5)).toEqual([200, 503, 503, 200, 200]);
   });
 
-  it('strike the same requests again with the same seed', async () => {
+  it('strikes the same requests again with the same seed', async () => {
     const { raw, control } = await aSandbox();
     const run = async () => {
       await control.clearFaults();
@@ -138,8 +138,8 @@ describe('faults', () => {
   });
 });
 
-describe('faults that speak another language', () => {
-  it('429 with Stripe’s reason, with another, or without any hint', async () => {
+describe('an injected provider oddity', () => {
+  it('answers 429 with Stripe’s reason, another reason, or no hint', async () => {
     const { raw, control } = await aSandbox();
     const hints = async (fault: object) => {
       await control.fault({ kind: 'status', status: 429, times: 1, ...fault });
@@ -155,7 +155,7 @@ describe('faults that speak another language', () => {
     expect(await hints({ rateLimitedReason: null })).toEqual([429, null, null]);
   });
 
-  it('html: a web page, with a status of success unless another is asked for, and nothing written', async () => {
+  it('answers an HTML page with a success status by default and writes nothing', async () => {
     const { raw, control } = await aSandbox();
     await control.fault({ kind: 'html', times: 1 });
     await control.fault({ kind: 'html', status: 503, times: 1 });
@@ -167,7 +167,7 @@ describe('faults that speak another language', () => {
     expect(await control.state('products')).toEqual([]);
   });
 
-  it('500 before and after the commit: nothing or one payment is there, and the key repeats the failure', async () => {
+  it('answers 500 before or after the commit, leaves no payment or one, and lets the key repeat the failure', async () => {
     const { stripe, control } = await aSandbox();
     const payWith = (idempotencyKey: string) =>
       stripe.paymentIntents.create(
@@ -183,17 +183,23 @@ describe('faults that speak another language', () => {
     expect(await control.state('charges')).toHaveLength(1);
   });
 
-  it.each([-600_000, 600_000])('a clock %i ms off: what is created shows Stripe’s time, not ours', async (offsetMs) => {
-    const { stripe, control } = await aSandbox();
-    await control.clock({ offsetMs });
-    const { created, updated } = await stripe.products.create({ name: 'Chai' });
-    const [event] = (await stripe.events.list()).data;
-    for (const time of [created, updated, event!.created])
-      expect(Math.abs(time - (Date.now() + offsetMs) / 1_000)).toBeLessThan(5);
-  });
+  it.each([-600_000, 600_000])(
+    'shows Stripe’s time in new objects with a clock that is %i ms off',
+    async (offsetMs) => {
+      const { stripe, control } = await aSandbox();
+      await control.clock({ offsetMs });
+      const { created, updated } = await stripe.products.create({ name: 'Chai' });
+      const [event] = (await stripe.events.list()).data;
+      for (const time of [created, updated, event!.created])
+        expect(Math.abs(time - (Date.now() + offsetMs) / 1_000)).toBeLessThan(5);
+    },
+  );
 
-  it.each([[{ kind: 'status', status: 200 }], [{ kind: 'page-forget' }]])('refuses %j', async (fault) => {
-    const { controlUrl } = await aSandbox();
-    expect((await fetch(`${controlUrl}/faults`, { method: 'POST', body: JSON.stringify(fault) })).status).toBe(400);
-  });
+  it.each([[{ kind: 'status', status: 200 }], [{ kind: 'page-forget' }]])(
+    'is rejected when it is %j',
+    async (fault) => {
+      const { controlUrl } = await aSandbox();
+      expect((await fetch(`${controlUrl}/faults`, { method: 'POST', body: JSON.stringify(fault) })).status).toBe(400);
+    },
+  );
 });

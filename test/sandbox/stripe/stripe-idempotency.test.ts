@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { aSandbox, stripeError } from '../support.ts';
 
-describe('idempotency keys', () => {
-  it('repeat the first answer and write once', async () => {
+describe('an idempotency key', () => {
+  it('repeats the first answer and writes once', async () => {
     const { stripe, control, raw } = await aSandbox();
     const first = await stripe.customers.create(
       { name: 'Ana', metadata: { a: '1', b: '2' } },
       { idempotencyKey: 'k1' },
     );
-    // The same parameters in another order and spelling.
+    // The same parameters in another order and encoding.
     const second = await raw('POST', '/v1/customers', {
       body: 'metadata%5Bb%5D=2&metadata[a]=1&name=Ana',
       headers: { 'idempotency-key': 'k1' },
@@ -26,7 +26,7 @@ describe('idempotency keys', () => {
     ]);
   });
 
-  it('refuse other parameters and another path', async () => {
+  it('rejects other parameters and another path', async () => {
     const { stripe, control } = await aSandbox();
     const { id } = await stripe.customers.create({ name: 'Ana' }, { idempotencyKey: 'k1' });
     for (const attempt of [
@@ -42,7 +42,7 @@ describe('idempotency keys', () => {
     expect(await control.customers()).toMatchObject([{ name: 'Ana' }]);
   });
 
-  it('answer 409 to a duplicate while the first runs, and the first answer afterwards', async () => {
+  it('answers 409 to a duplicate while the first request runs, and the first answer afterwards', async () => {
     const { stripe, control } = await aSandbox();
     await control.fault({ kind: 'slow', delayMs: 300, times: 1 });
     const create = () => stripe.customers.create({ name: 'Ana' }, { idempotencyKey: 'k1' });
@@ -58,7 +58,7 @@ describe('idempotency keys', () => {
     expect(await control.customers()).toHaveLength(1);
   });
 
-  it('repeat a stored 500, although the customer was written', async () => {
+  it('repeats a stored 500 although the customer was written', async () => {
     const { stripe, control } = await aSandbox();
     await control.fault({ kind: 'commit-then-fail', status: 500, times: 1 });
     const create = () => stripe.customers.create({ name: 'Ana' }, { idempotencyKey: 'k1' });
@@ -73,7 +73,7 @@ describe('idempotency keys', () => {
     expect((await control.calls()).map(({ written }) => written)).toEqual([true, false]);
   });
 
-  it('stay free after a refusal that never began to execute', async () => {
+  it('stays free after a refusal before execution', async () => {
     const { stripe } = await aSandbox();
     await stripeError(stripe.customers.create({ email: 'bad' }, { idempotencyKey: 'k1' }));
     expect(await stripe.customers.create({ email: 'good@example.com' }, { idempotencyKey: 'k1' })).toMatchObject({
@@ -81,7 +81,7 @@ describe('idempotency keys', () => {
     });
   });
 
-  it('are forgotten after 24 hours, and not before', async () => {
+  it('expires after 24 hours and not before', async () => {
     const { stripe, control } = await aSandbox();
     const create = async () => (await stripe.customers.create({ name: 'Ana' }, { idempotencyKey: 'k1' })).id;
     const first = await create();
@@ -91,7 +91,7 @@ describe('idempotency keys', () => {
     expect(await create()).not.toBe(first);
   });
 
-  it('have no effect on a delete', async () => {
+  it('has no effect on a delete', async () => {
     const { raw, stripe } = await aSandbox();
     const { id } = await stripe.customers.create();
     const headers = { 'idempotency-key': 'k1' };
@@ -99,7 +99,7 @@ describe('idempotency keys', () => {
     expect((await raw('DELETE', `/v1/customers/${id}`, { headers })).status).toBe(404);
   });
 
-  it('refuse to be longer than 255 characters', async () => {
+  it('may not exceed 255 characters', async () => {
     const { stripe } = await aSandbox();
     expect(await stripeError(stripe.customers.create({}, { idempotencyKey: 'k'.repeat(256) }))).toMatchObject({
       statusCode: 400,

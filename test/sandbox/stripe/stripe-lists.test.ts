@@ -18,7 +18,7 @@ const LISTS: readonly [resource: string, list: List][] = [
   ['disputes', (stripe, query) => stripe.disputes.list(query)],
 ];
 
-/** Eight of everything, a hundred seconds apart, the first of them at 1,000. */
+/** Eight objects of every kind, a hundred seconds apart, starting at 1,000. */
 async function filled(): Promise<World> {
   const world = await aSandbox();
   const { control } = world;
@@ -38,7 +38,7 @@ async function idsOf(list: List, stripe: Stripe, query: Query = {}) {
 }
 
 describe.each(LISTS)('the list of %s', (resource, list) => {
-  it('gives each object once, newest first, whatever the page size, forwards and backwards', async () => {
+  it('returns each object once, newest first, at any page size, forwards and backwards', async () => {
     const { stripe, control } = await filled();
     const all = (await control.state<Listed>(resource)).map(({ id }) => id);
     const forwards: string[] = [];
@@ -54,7 +54,7 @@ describe.each(LISTS)('the list of %s', (resource, list) => {
     expect(await idsOf(list, stripe, { limit: 3, ending_before: all[5]! })).toEqual(all.slice(2, 5));
   });
 
-  it('refuses a cursor that names nothing', async () => {
+  it('rejects an unknown cursor', async () => {
     const { stripe } = await aSandbox();
     expect(await stripeError(list(stripe, { starting_after: 'none_1' }))).toMatchObject({
       statusCode: 400,
@@ -64,7 +64,7 @@ describe.each(LISTS)('the list of %s', (resource, list) => {
     expect(await stripeError(list(stripe, { limit: 101 }))).toMatchObject({ statusCode: 400, param: 'limit' });
   });
 
-  it('keeps to a range of created, its ends as asked', async () => {
+  it('respects the bounds of a created range', async () => {
     const { stripe, control } = await filled();
     const within = (await control.state<Listed & { created: number }>(resource))
       .filter(({ created }) => created > 1_000 && created <= 1_300)
@@ -73,7 +73,7 @@ describe.each(LISTS)('the list of %s', (resource, list) => {
     expect(await idsOf(list, stripe, { limit: 100, created: { gt: 1_000, lte: 1_300 } })).toEqual(within);
   });
 
-  it('is one of its pages again, without one, or with half of one, as a fault says', async () => {
+  it('repeats, skips or halves a page when a fault says so', async () => {
     const { stripe, control } = await filled();
     const all = await idsOf(list, stripe, { limit: 100 });
     const second = { limit: 2, starting_after: all[1]! };
@@ -90,7 +90,7 @@ describe.each(LISTS)('the list of %s', (resource, list) => {
     }
   });
 
-  it('repeats no page to a reader who has not turned one yet', async () => {
+  it('repeats no page for a reader on the first page', async () => {
     const { stripe, control } = await filled();
     await control.fault({ kind: 'page-repeat', times: 1 });
     const first = await list(stripe, { limit: 2 });
@@ -98,8 +98,8 @@ describe.each(LISTS)('the list of %s', (resource, list) => {
   });
 });
 
-describe('a list under two filters', () => {
-  it('gives what passes both', async () => {
+describe('a list with two filters', () => {
+  it('returns what passes both', async () => {
     const { stripe, control } = await aSandbox();
     await control.seed({ records: [{ id: 'cus_a' }, { id: 'cus_b' }] });
     const { ids } = await control.seed({
@@ -118,7 +118,7 @@ describe('a list under two filters', () => {
     expect((await stripe.charges.list({ customer: 'cus_b', payment_intent: intent })).data).toEqual([]);
   });
 
-  it('follows what changes hands', async () => {
+  it('follows changes of the filtered fields', async () => {
     const { stripe } = await aSandbox();
     const { id } = await stripe.customers.create({ email: 'old@example.com' });
     expect((await stripe.customers.list({ email: 'old@example.com' })).data).toHaveLength(1);

@@ -20,8 +20,8 @@ const lines = async ({ stripe }: World, query: Stripe.BalanceTransactionListPara
 const types = async ({ stripe }: World) =>
   (await stripe.events.list({ limit: 100 })).data.map(({ type }) => type).reverse();
 
-describe('payments', () => {
-  it('a confirmed payment makes its charge and its line of the balance, and tells of them', async () => {
+describe('the stand-in’s payments', () => {
+  it('create a charge and its balance transaction, with events, when confirmed', async () => {
     const world = await aSandbox();
     const { id: customer } = await world.stripe.customers.create();
     const intent = await pay(world, { customer, metadata: { order: '1' } });
@@ -53,7 +53,7 @@ describe('payments', () => {
     ]);
   });
 
-  it('a declined card answers 402, and the failed charge and the waiting intent are there', async () => {
+  it('answer 402 to a declined card and keep the failed charge and the waiting intent', async () => {
     const world = await aSandbox();
     const declined = await stripeError(pay(world, { payment_method: 'pm_card_chargeDeclinedInsufficientFunds' }));
     expect(declined).toMatchObject({
@@ -82,7 +82,7 @@ describe('payments', () => {
     });
   });
 
-  it('a charge whose customer was deleted shows the deleted customer when expanded', async () => {
+  it('show a deleted customer when the customer of a charge is expanded', async () => {
     const world = await aSandbox();
     const { id: customer } = await world.stripe.customers.create();
     const intent = await pay(world, { customer });
@@ -92,7 +92,7 @@ describe('payments', () => {
     });
   });
 
-  it('a declined payment under a key is answered again and charged once', async () => {
+  it('replay a declined payment under its key and charge once', async () => {
     const world = await aSandbox();
     const attempt = () =>
       world.stripe.paymentIntents.create(
@@ -103,7 +103,7 @@ describe('payments', () => {
     expect(await world.control.state('charges')).toHaveLength(1);
   });
 
-  it('a manual capture settles what is captured; a cancelled one settles nothing', async () => {
+  it('settle the captured amount after a manual capture, and nothing after a cancellation', async () => {
     const world = await aSandbox();
     const { stripe } = world;
     const held = await pay(world, { capture_method: 'manual' });
@@ -128,7 +128,7 @@ describe('payments', () => {
     });
   });
 
-  it('a late capture writes its line of the balance on the day of the capture', async () => {
+  it('date the balance transaction of a late capture by the day of the capture', async () => {
     const world = await aSandbox();
     await world.control.call('POST', '/clock', { offsetMs: -3 * 86_400_000 });
     const held = await pay(world, { capture_method: 'manual' });
@@ -140,13 +140,13 @@ describe('payments', () => {
     );
   });
 
-  it('a fee in a currency without fractions has none', async () => {
+  it('have a whole fee in a currency without decimals', async () => {
     const world = await aSandbox();
     await pay(world, { amount: 12_300, currency: 'isk' });
     expect(await lines(world)).toMatchObject([{ amount: 12_300, fee: 400, currency: 'isk' }]);
   });
 
-  it('a bank payment is pending for days, then arrives or fails and leaves the balance again', async () => {
+  it('stay pending for days from a bank account, then arrive, or fail and leave the balance again', async () => {
     const world = await aSandbox();
     const intents = [
       await pay(world, { payment_method: 'pm_usBankAccount' }),
@@ -170,20 +170,20 @@ describe('payments', () => {
     ['kwd', 1_005, 'multiples of 10'],
     ['ugx', 150, 'multiples of 100'],
     ['usd', 100_000_000, 'no more than'],
-  ])('refuses %s %i', async (currency, amount, why) => {
+  ])('reject %s %i', async (currency, amount, why) => {
     const world = await aSandbox();
     expect((await stripeError(pay(world, { currency, amount }))).message).toContain(why);
     expect(await world.control.state('payment_intents')).toEqual([]);
   });
 });
 
-describe('the balance', () => {
+describe('the stand-in’s balance', () => {
   it.each([
     ['usd', 10_000, 320],
     ['jpy', 10_000, 320],
     ['kwd', 10_000, 590],
     ['usd', 1, 30],
-  ])('takes %s %i with a fee of %i', async (currency, amount, fee) => {
+  ])('receives %s %i with a fee of %i', async (currency, amount, fee) => {
     const world = await aSandbox();
     await pay(world, { currency, amount });
     expect(await lines(world)).toEqual([{ type: 'charge', amount, fee, net: amount - fee, currency }]);
@@ -195,21 +195,21 @@ describe('the balance', () => {
     ['jpy', 'usd', 15_000, 10_000, 0.006667],
     ['usd', 'kwd', 10_000, 30_000, 0.3],
   ])(
-    'converts %s to %s where the account settles in it',
+    'converts %s to %s when the account settles in the latter',
     async (currency, settlementCurrency, amount, settled, rate) => {
       const { control, apiUrl } = await aSandbox();
       const { id: account } = await control.call<{ id: string }>('POST', '/accounts', { settlementCurrency });
       await control.call('POST', '/seed', { resource: 'charges', account, records: [{ amount, currency }] });
       const [line] = await control.state<Stripe.BalanceTransaction>('balance_transactions', `?account=${account}`);
       expect(line).toMatchObject({ currency: settlementCurrency, exchange_rate: rate });
-      // The rate has six places, as Stripe's: the amount agrees with it to the rounding.
+      // The rate has six places, as Stripe's does, so the amount agrees with it within rounding.
       expect(Math.abs((line?.amount ?? 0) - settled)).toBeLessThanOrEqual(1);
       expect(line?.net).toBe((line?.amount ?? 0) - (line?.fee ?? 0));
       expect(apiUrl).toMatch(/^http/);
     },
   );
 
-  it('is pending for two days and then available, without any event', async () => {
+  it('is pending for two days and then available, without an event', async () => {
     const world = await aSandbox();
     await pay(world);
     const status = async () => (await world.stripe.balanceTransactions.list()).data[0]?.status;
@@ -220,7 +220,7 @@ describe('the balance', () => {
     expect(await types(world)).toEqual(before);
   });
 
-  it('lists by type, source, payout and currency, with the source inside when asked', async () => {
+  it('lists by type, source, payout and currency, with the source expanded on request', async () => {
     const world = await aSandbox();
     const intent = await pay(world);
     await pay(world, { currency: 'eur' });
@@ -241,8 +241,8 @@ describe('the balance', () => {
   });
 });
 
-describe('refunds', () => {
-  it('take back a part and then the rest, and never more', async () => {
+describe('the stand-in’s refunds', () => {
+  it('return a part and then the rest, and never more', async () => {
     const world = await aSandbox();
     const { stripe } = world;
     const charge = chargeOf(await pay(world));
@@ -277,7 +277,7 @@ describe('refunds', () => {
     ]);
   });
 
-  it('that fail bring the money back to the balance and the charge', async () => {
+  it('return the money to the balance and the charge when they fail', async () => {
     const world = await aSandbox();
     const charge = chargeOf(await pay(world, { payment_method: 'pm_card_refundFail' }));
     const refund = await world.stripe.refunds.create({ charge });
@@ -305,8 +305,8 @@ describe('refunds', () => {
   });
 });
 
-describe('disputes', () => {
-  it('withdraw the money and a fee; one that is won brings both back', async () => {
+describe('the stand-in’s disputes', () => {
+  it('withdraw the money and a fee, and return both when won', async () => {
     const world = await aSandbox();
     const charge = chargeOf(await pay(world, { payment_method: 'pm_card_createDispute' }));
     const [dispute] = (await world.stripe.disputes.list({ charge })).data;
@@ -337,7 +337,7 @@ describe('disputes', () => {
     ]);
   });
 
-  it('that are given up are lost, once', async () => {
+  it('are lost when accepted, once', async () => {
     const world = await aSandbox();
     const charge = chargeOf(await pay(world));
     const { id } = await world.control.call<{ id: string }>('POST', '/acts', {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { aSandbox, stripeError } from '../support.ts';
 
-describe('paging', () => {
-  it('walks each record once while new ones are created and others deleted', async () => {
+describe('a paged list', () => {
+  it('returns each record once while others are created and deleted', async () => {
     const { stripe, control } = await aSandbox();
     await control.seed({ count: 950 });
     const before = (await control.customers()).map(({ id }) => id);
@@ -18,7 +18,7 @@ describe('paging', () => {
     expect(walked).toEqual(before);
   });
 
-  it('sorts by creation, newest first, and keeps the order of arrival within one second', async () => {
+  it('sorts by creation, newest first, and by arrival within one second', async () => {
     const { stripe, control } = await aSandbox();
     await control.seed({
       records: [
@@ -34,7 +34,7 @@ describe('paging', () => {
     expect(await ids({ ending_before: 'cus_older', limit: 2 })).toEqual(['cus_first', 'cus_old']);
   });
 
-  it('pages backwards with ending_before as far as the newest', async () => {
+  it('pages backwards with ending_before up to the newest', async () => {
     const { stripe, control } = await aSandbox();
     await control.seed({ count: 45 });
     const all = (await control.customers()).map(({ id }) => id);
@@ -55,7 +55,7 @@ describe('paging', () => {
     expect((await stripe.customers.list({ created })).data.map((customer) => customer.created)).toEqual(expected);
   });
 
-  it('spreads seeded customers over time, so that slices of created partition them', async () => {
+  it('spreads seeded customers over time, so that created ranges partition them', async () => {
     const { stripe, control } = await aSandbox();
     await control.seed({ count: 1_000 });
     const seeded = (await control.customers()).map(({ created }) => created);
@@ -72,7 +72,7 @@ describe('paging', () => {
     for (const count of counts) expect(count).toBeGreaterThan(200);
   });
 
-  it('filters by the exact e-mail, case and all', async () => {
+  it('filters by the exact e-mail, case-sensitively', async () => {
     const { stripe, control } = await aSandbox();
     await control.seed({ count: 30 });
     await stripe.customers.create({ email: 'Ana@example.com' });
@@ -81,7 +81,7 @@ describe('paging', () => {
     expect((await stripe.customers.list({ email: 'ana@example.com' })).data).toHaveLength(0);
   });
 
-  it('refuses a cursor whose customer was deleted, as Stripe does', async () => {
+  it('rejects a cursor whose customer was deleted, as Stripe does', async () => {
     const { stripe } = await aSandbox();
     const { id } = await stripe.customers.create();
     await stripe.customers.del(id);
@@ -92,7 +92,7 @@ describe('paging', () => {
     });
   });
 
-  it('seeds 10,000 customers in under a second and serves any page of them', async () => {
+  it('serves any page of 10,000 customers seeded in under a second', async () => {
     const { stripe, control } = await aSandbox();
     const startedAt = performance.now();
     await control.seed({ count: 10_000 });

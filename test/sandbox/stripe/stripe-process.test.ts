@@ -12,7 +12,7 @@ import type { StripeSandbox } from '../../../sandbox/stripe/stripe-sandbox.ts';
 const MAIN = fileURLToPath(new URL('../../../sandbox/main.ts', import.meta.url));
 
 describe('the sandbox process', () => {
-  it('finds after kill -9 what it had answered: customers, deletions, events, keys, accounts, clock', async () => {
+  it('recovers after kill -9 everything it had answered: customers, deletions, events, keys, accounts, clock', async () => {
     const home = aHome();
     const first = await aProcess({ home });
     await first.control.limits({ requestsPerSecond: 0 });
@@ -45,7 +45,7 @@ describe('the sandbox process', () => {
     ]);
     expect(await second.control.call('GET', '/clock')).toMatchObject({ offsetMs: 5_000 });
     expect(await second.control.call('GET', '/limits')).toMatchObject({ requestsPerSecond: 0 });
-    // A new customer comes after all the old ones, and a new seed takes no id twice.
+    // A new customer sorts after the old ones, and a new seed reuses no id.
     const { id } = await second.stripe.customers.create({ name: 'Later' });
     expect((await second.control.customers())[0]?.id).toBe(id);
     await second.control.seed({ count: 500 });
@@ -53,7 +53,7 @@ describe('the sandbox process', () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  it('finds after kill -9 what owners granted, at each provider, and the apps that they granted it to', async () => {
+  it('recovers after kill -9 what account owners granted at each provider, and the apps they granted it to', async () => {
     const home = aHome();
     const first = await aProcess({ home });
     const told = (provider: string, name: string) => first.all[provider]?.[name] ?? '';
@@ -92,7 +92,7 @@ describe('the sandbox process', () => {
     }
   });
 
-  it('drops a line that the kill cut short, and refuses a journal damaged in the middle', async () => {
+  it('drops a line cut short by the kill, and rejects a journal damaged in the middle', async () => {
     const home = aHome();
     const first = await aProcess({ home });
     await first.stripe.customers.create({ name: 'Ana' });
@@ -110,7 +110,7 @@ describe('the sandbox process', () => {
     expect(third.stderr()).toMatch(/stripe\.jsonl is damaged at line \d+/);
   });
 
-  it('takes its keys and ports from the environment, says one line when ready, and stops on SIGTERM', async () => {
+  it('takes its keys and ports from the environment, prints one line when ready, and stops on SIGTERM', async () => {
     const sandbox = await aProcess({
       env: {
         SANDBOX_STRIPE_SECRET_KEY: 'sk_test_fromtheenvironment',
@@ -122,19 +122,19 @@ describe('the sandbox process', () => {
       webhookSecret: 'whsec_fromtheenvironment',
     });
     expect(await sandbox.stripe.accounts.retrieveCurrent()).toMatchObject({ object: 'account' });
-    // A client that keeps its connection open does not hold the process up.
+    // An open client connection does not delay the exit.
     expect(await sandbox.kill('SIGTERM')).toEqual([0, null]);
     expect(sandbox.stdoutLines).toHaveLength(1);
   });
 
-  it('stops when the parent that opened its IPC channel goes', async () => {
+  it('stops when the parent behind its IPC channel exits', async () => {
     const sandbox = await aProcess({ stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
     const exit = once(sandbox.child, 'exit');
     sandbox.child.disconnect();
     expect(await exit).toEqual([0, null]);
   });
 
-  it('names every wrong variable, and not its value, and does not start', async () => {
+  it('refuses to start and names every invalid variable without its value', async () => {
     const { child, stderr } = launch({ SANDBOX_STRIPE_PORT: '70000', SANDBOX_STRIPE_SECRET_KEY: 'sk_live_precious' });
     expect(((await once(child, 'exit')) as [number])[0]).toBe(1);
     expect(stderr()).toContain('SANDBOX_STRIPE_PORT');
@@ -142,7 +142,7 @@ describe('the sandbox process', () => {
     expect(stderr()).not.toContain('precious');
   });
 
-  it('says so in one line when its port is taken', async () => {
+  it('reports a port in use in one line', async () => {
     const { ready } = await aProcess({});
     const { child, stderr } = launch({ SANDBOX_STRIPE_PORT: new URL(ready.apiUrl).port });
     expect(((await once(child, 'exit')) as [number])[0]).toBe(1);

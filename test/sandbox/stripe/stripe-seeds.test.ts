@@ -6,8 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { clientOf, aSandbox, controlOf, later } from '../support.ts';
 import { startStripeSandbox } from '../../../sandbox/stripe/stripe-sandbox.ts';
 
-describe('seeding', () => {
-  it('makes everything that goes with a payment, without an event', async () => {
+describe('a seed', () => {
+  it('creates everything that belongs to a payment, without events', async () => {
     const { stripe, control } = await aSandbox();
     const records = Array.from({ length: 830 }, (_, index) => ({
       amount: 1_000 + index,
@@ -32,7 +32,7 @@ describe('seeding', () => {
     expect((await stripe.events.list()).data).toEqual([]);
   });
 
-  it('by number: each charge has its intent, its line and its customer, and stays itself when it is written to', async () => {
+  it('of charges by number creates each with its intent, balance transaction and customer, and keeps them after a write', async () => {
     const { stripe, control } = await aSandbox();
     await control.seed({ count: 7 });
     await control.seed({ resource: 'charges', count: 20 });
@@ -54,7 +54,7 @@ describe('seeding', () => {
     });
   });
 
-  it('products by number have their default prices', async () => {
+  it('of products by number creates their default prices', async () => {
     const { stripe, control } = await aSandbox();
     await control.seed({ resource: 'products', count: 20 });
     await control.seed({ resource: 'products', count: 5 });
@@ -63,7 +63,7 @@ describe('seeding', () => {
     for (const product of data) expect(product.default_price).toMatchObject({ product: product.id, active: true });
   });
 
-  it('charges with the payment intents that are named, in two accounts the same', async () => {
+  it('of charges with named payment intents creates the same in two accounts', async () => {
     const { stripe, control } = await aSandbox();
     const { id: account } = await control.call<{ readonly id: string }>('POST', '/accounts', {});
     for (const of of [{}, { account }])
@@ -82,7 +82,7 @@ describe('seeding', () => {
     expect((await stripe.charges.list()).data.map(({ payment_intent: intent }) => intent)).toEqual([null, 'pi_same']);
   });
 
-  it('refunds, disputes and lines of the balance by themselves', async () => {
+  it('creates single refunds, disputes and balance transactions', async () => {
     const { stripe, control } = await aSandbox();
     const {
       ids: [charge = ''],
@@ -136,14 +136,14 @@ describe('seeding', () => {
       409,
     ],
     [{ resource: 'refunds', records: [{ charge: 'ch_none' }] }, 404],
-  ])('refuses %j and leaves nothing behind', async (body, status) => {
+  ])('rejects %j and leaves nothing behind', async (body, status) => {
     const { controlUrl, control } = await aSandbox();
     const response = await fetch(`${controlUrl}/seed`, { method: 'POST', body: JSON.stringify(body) });
     expect(response.status).toBe(status);
     expect([await control.state('charges'), await control.state('balance_transactions')]).toEqual([[], []]);
   });
 
-  it('comes back after a restart with all that was written to it', async () => {
+  it('survives a restart with all later writes', async () => {
     const home = mkdtempSync(join(tmpdir(), 'stripe-seeds-'));
     later(() => {
       rmSync(home, { recursive: true, force: true });
@@ -175,7 +175,7 @@ describe('seeding', () => {
       Promise.all(resources.map((resource) => state(resource)));
     const before = await seen(control);
     await first.close();
-    // Once from the journal as it was written, and once from the shortened one.
+    // Restarts once from the journal as written and once from the compacted one.
     for (let restart = 0; restart < 2; restart++) {
       const again = await startStripeSandbox({ home });
       expect(await seen(controlOf(again.controlUrl))).toEqual(before);

@@ -5,7 +5,7 @@ import { interfacesIn } from './typings.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
-// Stripe's published fixtures, https://github.com/stripe/openapi. They lie beside the repository, which does not carry them.
+// Stripe's published fixtures, https://github.com/stripe/openapi. They are stored outside the repository.
 const FIXTURES = new URL('../../../../shared/samples/stripe/fixtures3.json', import.meta.url);
 const present = existsSync(FIXTURES);
 if (!present)
@@ -16,7 +16,7 @@ const official = present
   ? (JSON.parse(readFileSync(FIXTURES, 'utf8')) as { resources: Record<string, Json> }).resources
   : {};
 
-describe.skipIf(!present)('the sandbox answers in Stripe’s own shapes', () => {
+describe.skipIf(!present)('the stand-in Stripe answers in Stripe’s own shapes', () => {
   const filled = {
     name: 'Ana Trujillo',
     email: 'ana@example.com',
@@ -30,23 +30,23 @@ describe.skipIf(!present)('the sandbox answers in Stripe’s own shapes', () => 
   it.each([
     ['as bare as it can be', {}],
     ['with everything set', filled],
-  ])('a customer %s', async (_case, params) => {
+  ])('for a customer %s', async (_case, params) => {
     const { stripe } = await aSandbox();
     holdTo('customer', 'Customers', await stripe.customers.create(params));
   });
 
-  it('a seeded customer', async () => {
+  it('for a seeded customer', async () => {
     const { stripe, control } = await aSandbox();
     await control.seed({ count: 8 });
     for (const customer of (await stripe.customers.list()).data) holdTo('customer', 'Customers', customer);
   });
 
-  it('an account', async () => {
+  it('for an account', async () => {
     const { stripe } = await aSandbox();
     holdTo('account', 'Accounts', await stripe.accounts.retrieveCurrent());
   });
 
-  it('a deleted customer', async () => {
+  it('for a deleted customer', async () => {
     const { stripe } = await aSandbox();
     const { id } = await stripe.customers.create();
     const deleted = await stripe.customers.del(id);
@@ -54,7 +54,7 @@ describe.skipIf(!present)('the sandbox answers in Stripe’s own shapes', () => 
     expect(await stripe.customers.retrieve(id)).toEqual(deleted);
   });
 
-  it('events of a create, an update and a delete', async () => {
+  it('for the events of a create, an update and a delete', async () => {
     const { stripe } = await aSandbox();
     const { id } = await stripe.customers.create({ name: 'A' });
     await stripe.customers.update(id, { name: 'B' });
@@ -62,7 +62,7 @@ describe.skipIf(!present)('the sandbox answers in Stripe’s own shapes', () => 
     const { data } = await stripe.events.list();
     expect(data.map((event) => event.type)).toEqual(['customer.deleted', 'customer.updated', 'customer.created']);
     for (const event of data) {
-      // The fixture's own object is a plan; `data.object` is a customer here and held to the customer fixture.
+      // The fixture's own object is a plan. Here `data.object` is a customer and is compared with the customer fixture.
       expect(Object.keys(event).sort()).toEqual(Object.keys(official['event'] ?? {}).sort());
       expect(Object.keys(event.data)).toEqual(
         event.type === 'customer.updated' ? ['object', 'previous_attributes'] : ['object'],
@@ -71,7 +71,7 @@ describe.skipIf(!present)('the sandbox answers in Stripe’s own shapes', () => 
     }
   });
 
-  it('products and prices, bare and full, made and seeded', async () => {
+  it('for products and prices, bare and full, created and seeded', async () => {
     const { stripe, control } = await aSandbox();
     await stripe.products.create({ name: 'Bare' });
     await stripe.products.create({
@@ -90,7 +90,7 @@ describe.skipIf(!present)('the sandbox answers in Stripe’s own shapes', () => 
     for (const price of (await stripe.prices.list()).data) holdTo('price', 'Prices', wire(price));
   });
 
-  it('payments, approved and declined, refunded, disputed, pending and paid out, with their lines of the balance', async () => {
+  it('for payments, approved and declined, refunded, disputed, pending and paid out, with their balance transactions', async () => {
     const { stripe, control } = await aSandbox();
     const pay = (method: string) =>
       stripe.paymentIntents.create({ amount: 5_000, currency: 'usd', confirm: true, payment_method: method });
@@ -115,7 +115,7 @@ describe.skipIf(!present)('the sandbox answers in Stripe’s own shapes', () => 
     for (const payout of (await stripe.payouts.list()).data) holdTo('payout', 'Payouts', payout);
   });
 
-  it('subscriptions, invoices, their items, lines and payments, and test clocks', async () => {
+  it('for subscriptions, invoices, their items, lines and payments, and test clocks', async () => {
     const { stripe } = await aSandbox();
     const clock = await stripe.testHelpers.testClocks.create({ frozen_time: 1_800_000_000 });
     const { id: customer } = await stripe.customers.create({ test_clock: clock.id });
@@ -150,7 +150,7 @@ describe.skipIf(!present)('the sandbox answers in Stripe’s own shapes', () => 
     );
   });
 
-  it('a list', async () => {
+  it('for a list', async () => {
     const { stripe } = await aSandbox();
     const page = await stripe.customers.list();
     const fixture = (official['account'] as { external_accounts: Json }).external_accounts;
@@ -159,7 +159,10 @@ describe.skipIf(!present)('the sandbox answers in Stripe’s own shapes', () => 
   });
 });
 
-/** Every official key is there with a type that fits, and none that neither the fixture nor the SDK's typings know. */
+/**
+ * Asserts that every official key is present with a compatible type, and that no key is unknown to both the fixture and
+ * the SDK's typings.
+ */
 function holdTo(resource: string, typings: string, ours: object, root = pascal(resource)): void {
   const fixture = official[resource];
   if (!fixture) throw new Error(`the fixtures have no ${resource}`);
@@ -194,8 +197,8 @@ function holdKeysTo({
   name,
   typed,
 }: Pick<Comparison, 'ours' | 'fixture' | 'name'> & { readonly typed: ReadonlyMap<string, string> }): void {
-  // What the typings call optional may be absent, as a list is that only shows when it is expanded. The fixtures are older than the
-  // typings: what these no longer know at all, such as an invoice's `subscription`, has gone from the API.
+  // Keys that the typings call optional may be absent, such as a list shown only when expanded. The fixtures are older
+  // than the typings: a key unknown to the typings, such as an invoice's `subscription`, has left the API.
   const wanted = Object.keys(fixture).filter(
     (key) => typed.size === 0 || !/\bundefined\b/.test(typed.get(key) ?? 'undefined'),
   );
@@ -204,11 +207,11 @@ function holdKeysTo({
   expect(Object.keys(ours), `${name} has every key the typings require`).toEqual(expect.arrayContaining(required));
 }
 
-/** As it came over the wire: the SDK makes objects of decimals. */
+/** The JSON form, because the SDK turns decimals into objects. */
 const wire = (object: object): object => JSON.parse(JSON.stringify(object)) as object;
 const kindOf = (value: unknown) => (Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value);
 const hasKeys = (value: unknown): value is Json =>
   kindOf(value) === 'object' && Object.keys(value as object).length > 0;
-/** True for a hash that is part of its resource: another resource inside it has typings of its own and is held to them by itself. */
+/** True for a hash that is part of its resource. A nested resource has its own typings and is checked separately. */
 const isPart = (value: unknown): value is Json => hasKeys(value) && !('id' in value);
 const pascal = (key: string) => key.replace(/(?:^|_)([a-z])/g, (_match, letter: string) => letter.toUpperCase());

@@ -5,7 +5,10 @@ import ts from 'typescript';
 
 const stripeFolder = dirname(dirname(createRequire(import.meta.url).resolve('stripe')));
 
-/** Each interface of one of the Stripe SDK's typing files by its qualified name, as `Account.Settings`: its keys with their types as written, `undefined` among them where a key may be absent. */
+/**
+ * Each interface of one of the Stripe SDK's typing files by its qualified name, such as `Account.Settings`: its keys
+ * with their types as written, including `undefined` for an optional key.
+ */
 export function interfacesIn(resource: string): ReadonlyMap<string, ReadonlyMap<string, string>> {
   const path = join(stripeFolder, 'esm', 'resources', `${resource}.d.ts`);
   const source = ts.createSourceFile(path, readFileSync(path, 'utf8'), ts.ScriptTarget.ES2023, true);
