@@ -1,22 +1,25 @@
 import type { Secret } from './secret.ts';
 
-/** Which key wraps the data keys: one in AWS KMS, or, for development only, one held by this process. */
+/** The key that wraps data keys: one in AWS KMS or, for development only, one held by this process. */
 export type KeyringConfig =
   | {
       readonly kind: 'kms';
       /** Key id, key ARN, alias name or alias ARN. */
       readonly keyId: string;
       readonly region: string;
-      /** Base URL of a KMS other than the region's own. */
+      /** Base URL of a KMS other than the region's default. */
       readonly endpoint?: string;
-      /** Key ARNs of the same region that secrets may also be sealed under, before and after a rotation: opened with, never sealed with. */
+      /**
+       * ARNs of keys in the same region that stored secrets may be sealed under, before and after a rotation. Used for
+       * opening, never for sealing.
+       */
       readonly otherKeyArns?: readonly string[];
     }
   | {
       readonly kind: 'local';
-      /** Text that `decodeLocalKey` accepts. */
+      /** A value that `decodeLocalKey` accepts. */
       readonly key: Secret;
-      /** As `otherKeyArns`. */
+      /** Like `otherKeyArns`. */
       readonly otherKeys?: readonly Secret[];
     };
 

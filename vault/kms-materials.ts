@@ -7,19 +7,24 @@ type KmsClient = Exclude<ReturnType<NonNullable<KmsKeyringNodeInput['clientProvi
 
 export interface KmsTimeouts {
   readonly connectTimeoutMs: number;
-  /** From the request's last byte to the answer's first. */
+  /** From the last byte of the request to the first byte of the answer. */
   readonly requestTimeoutMs: number;
-  /** The first call included. */
+  /** Includes the first call. */
   readonly maxAttempts: number;
 }
 
-/** KMS answers in tens of milliseconds; at worst a caller waits about ten seconds before it is told. */
+/** KMS answers in tens of milliseconds. In the worst case a caller waits about ten seconds for the failure. */
 export const KMS_TIMEOUTS: KmsTimeouts = { connectTimeoutMs: 1_000, requestTimeoutMs: 2_000, maxAttempts: 3 };
 
-/** KMS looked at the ciphertext and refused it: https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html#API_Decrypt_Errors (2026-11-21). */
+/**
+ * Errors with which KMS refuses the ciphertext itself:
+ * https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html#API_Decrypt_Errors (2026-11-21).
+ */
 const CIPHERTEXT_REFUSED = new Set(['InvalidCiphertextException', 'IncorrectKeyException']);
 
-/** Data keys made and unwrapped by AWS KMS, one call each, uncached. Throws VaultError where KMS is the cause. */
+/**
+ * Data keys generated and unwrapped by AWS KMS, one uncached call each. Throws VaultError when KMS causes the failure.
+ */
 export class KmsMaterials implements NodeMaterialsManager {
   readonly #kms: KMS;
   readonly #keyId: string;
@@ -31,7 +36,7 @@ export class KmsMaterials implements NodeMaterialsManager {
   ) {
     this.#keyId = keyId;
     this.#otherKeyArns = new Set(otherKeyArns);
-    // The keyring calls `kms.decrypt(…)`: it needs this aggregated client, a bare KMSClient has no such method.
+    // The keyring calls `kms.decrypt(…)`, which only this aggregated client has; a bare KMSClient does not.
     this.#kms = new KMS({
       region,
       ...(endpoint === undefined ? {} : { endpoint }),
@@ -39,7 +44,7 @@ export class KmsMaterials implements NodeMaterialsManager {
       requestHandler: {
         connectionTimeout: timeouts.connectTimeoutMs,
         requestTimeout: timeouts.requestTimeoutMs,
-        // Without it the SDK only logs a warning and goes on waiting.
+        // Without this option the SDK only logs a warning and keeps waiting.
         throwOnRequestTimeout: true,
       },
     });
@@ -52,9 +57,9 @@ export class KmsMaterials implements NodeMaterialsManager {
   }
 
   decryptMaterials(...[request]: Parameters<NodeMaterialsManager['decryptMaterials']>) {
-    // "Discovery" only lifts the library's rule that the message must name the key exactly as configured, which an id or an alias
-    // never does. The client pins every call to a configured key and the region, whatever the message says: to the current key, unless
-    // the message names one of the others.
+    // "Discovery" only lifts the library's rule that the message must name the key exactly as configured, which an id
+    // or an alias never does. The client pins every call to a configured key and region, whatever the message says: to
+    // the current key, unless the message names one of the others.
     const named = request.encryptedDataKeys[0]?.providerInfo;
     const keyId = named !== undefined && this.#otherKeyArns.has(named) ? named : this.#keyId;
     return this.#ask(keyId, { discovery: true }, (materials) => materials.decryptMaterials(request));
@@ -65,12 +70,13 @@ export class KmsMaterials implements NodeMaterialsManager {
     input: KmsKeyringNodeInput,
     obtain: (materials: NodeMaterialsManager) => Promise<Material>,
   ): Promise<Material> {
-    // The keyring flattens what KMS answered into one text; watching the client keeps its kind.
+    // The keyring flattens KMS errors into one text. Watching the client keeps the error's kind.
     const failures: VaultError[] = [];
     const client = this.#pinnedClient(keyId, (error) => failures.push(toVaultError(error)));
     const keyring = new KmsKeyringNode({ ...input, clientProvider: () => client });
     try {
-      // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- it does extend KeyringNode; its declaration goes through a mixin, which hides that
+      // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- it extends KeyringNode, but
+      // its declaration hides that behind a mixin
       return await obtain(new NodeDefaultCryptographicMaterialsManager(keyring));
     } catch (error) {
       throw failures[0] ?? error;
@@ -87,7 +93,8 @@ export class KmsMaterials implements NodeMaterialsManager {
       }
     };
     const pinned = { KeyId: keyId };
-    // The SDK's outputs may hold an explicit undefined, the keyring's types may not; it checks every field that it uses.
+    // The SDK's outputs may hold an explicit undefined and the keyring's types may not. The keyring checks every field
+    // that it uses.
     return {
       generateDataKey: (input) => watch(this.#kms.generateDataKey({ ...input, ...pinned })),
       decrypt: (input) => watch(this.#kms.decrypt({ ...input, ...pinned })),

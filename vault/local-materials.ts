@@ -11,18 +11,21 @@ import type { KeyringConfig } from './keyring.ts';
 import type { Secret } from './secret.ts';
 
 const NAMESPACE = 'interlock';
-/** What every local key was called before keys could be rotated. */
+/** The name of every local key before keys could be rotated. */
 const FORMER_NAME = 'local';
-/** Of 64 hex digits: enough to tell a machine's few keys apart. */
+/** Of 64 hex digits; enough to distinguish a machine's few keys. */
 const FINGERPRINT_DIGITS = 16;
 
-/** Data keys wrapped by keys of this process; for development. Throws Error when a key is not 32 bytes, without quoting it. */
+/**
+ * Data keys wrapped by keys of this process, for development. Throws Error when a key is not 32 bytes, without quoting
+ * it.
+ */
 export function localMaterials({
   key,
   otherKeys = [],
 }: Extract<KeyringConfig, { kind: 'local' }>): NodeMaterialsManager {
   const current = decode(key);
-  // Each tries the messages that bear its key's name; one that cannot unwrap leaves it to the next.
+  // Each keyring tries the messages that carry its key's name. When it cannot unwrap one, the next keyring tries.
   const keyrings = [current, ...otherKeys.map(decode)].flatMap((bytes) => [
     aKeyring(nameOf(bytes), bytes),
     aKeyring(FORMER_NAME, bytes),
@@ -41,13 +44,13 @@ function decode(key: Secret): Uint8Array {
   return bytes;
 }
 
-/** Stands in the clear in every message. Of 256 random bits a digest tells nothing. */
+/** The name is public in every message. A digest of 256 random bits reveals nothing about them. */
 const nameOf = (bytes: Uint8Array): string =>
   `key-${createHash('sha256').update(bytes).digest('hex').slice(0, FINGERPRINT_DIGITS)}`;
 
 function aKeyring(keyName: string, unencryptedMasterKey: Uint8Array): RawAesKeyringNode {
   const wrappingSuite = RawAesWrappingSuiteIdentifier.AES256_GCM_IV12_TAG16_NO_PADDING;
-  // A copy: the library zeroes what it is given.
+  // Pass a copy because the library zeroes its input.
   return new RawAesKeyringNode({
     keyNamespace: NAMESPACE,
     keyName,

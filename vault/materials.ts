@@ -6,15 +6,20 @@ import type { KmsTimeouts } from './kms-materials.ts';
 import { localMaterials } from './local-materials.ts';
 import { SharedFlightMaterials } from './shared-flight-materials.ts';
 
-/** How long, and for how much, one unwrapped data key serves. */
+/** How long, and for how much data, one unwrapped data key is reused. */
 export interface DataKeyLimits {
-  /** Also how long the vault goes on opening known secrets while KMS is away, and how long a key outlives its revocation. */
+  /**
+   * Also how long the vault still opens known secrets while KMS is down, and how long a key stays usable after its
+   * revocation.
+   */
   readonly maxAgeMs: number;
-  /** Seals under one data key. Each message derives its own key from it, so this bounds damage, not nonces. */
+  /**
+   * Maximum seals under one data key. Each message derives its own key from it, so this bounds damage, not nonce reuse.
+   */
   readonly maxMessages: number;
-  /** Plaintext bytes sealed under one data key. */
+  /** Maximum plaintext bytes sealed under one data key. */
   readonly maxBytes: number;
-  /** Data keys held at once, about 1 KiB each; the least recently used is zeroed and dropped. */
+  /** Data keys in memory, about 1 KiB each. The least recently used is zeroed and dropped. */
   readonly capacity: number;
 }
 
@@ -30,7 +35,10 @@ export interface VaultOptions {
   readonly kms?: Partial<KmsTimeouts>;
 }
 
-/** Where data keys come from: keyring → cache → one call at a time per data key. Throws Error when a local key is not 32 bytes. */
+/**
+ * Builds the source of data keys: keyring, then cache, then one call at a time per data key. Throws Error when a local
+ * key is not 32 bytes.
+ */
 export function createMaterials(keyring: KeyringConfig, options: VaultOptions = {}): NodeMaterialsManager {
   const limits = { ...DATA_KEY_LIMITS, ...options.dataKeys };
   const cache = new NodeCachingMaterialsManager({

@@ -7,17 +7,20 @@ import { Secret } from './secret.ts';
 import { VaultError } from './vault-error.ts';
 import type { Opener } from './vault.ts';
 
-/** Opens what a sealer of the same keyring sealed for exactly this context; with KMS it needs `kms:Decrypt`. `open` throws VaultError. */
+/**
+ * Opens secrets sealed by a sealer with the same keyring for exactly this context. With KMS it needs `kms:Decrypt`.
+ * `open` throws VaultError.
+ */
 export function createOpener(keyring: KeyringConfig, options: VaultOptions = {}): Opener {
   const { decrypt } = buildDecrypt(CLIENT_OPTIONS);
   const materials = createMaterials(keyring, options);
   return {
     async open(sealed, context) {
       const { plaintext, messageHeader } = await decrypt(materials, sealed).catch((error: unknown) => {
-        // A new error for each caller: those who waited for one call would share one stack.
+        // Create an error per caller: callers waiting for one KMS call would otherwise share one stack trace.
         throw error instanceof VaultError ? new VaultError(error.kind, error.code) : new VaultError('cannot-open');
       });
-      // The library proves that the message carries the context it was sealed with, not that it is the one asked for.
+      // The library proves that the message has the context it was sealed with, not that this is the requested context.
       if (
         messageHeader.suiteId !== SUITE ||
         !sameEntries(messageHeader.encryptionContext, toEncryptionContext(context))

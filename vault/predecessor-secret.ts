@@ -9,11 +9,12 @@ const IV_BYTES = 16;
 const BASE64 = /^[0-9A-Za-z+/]+={0,2}$/;
 
 /**
- * Opens what CryptoJS's `AES.encrypt(text, passphrase).toString()` wrote (`U2FsdGVkX1…`): OpenSSL's salted container in base64,
- * AES-256-CBC with PKCS #7, key and IV by EVP_BytesToKey with MD5 and one round
- * (https://cryptojs.gitbook.io/docs/, "The Cipher Output"; https://docs.openssl.org/3.0/man3/EVP_BytesToKey/, 2026-11-21).
- * The format proves nothing: a wrong passphrase, or a flipped bit, mostly shows as bad padding or as bytes that are no text, but a caller
- * has to check that the text is what it should be. Throws VaultError `cannot-open`.
+ * Opens a secret that CryptoJS wrote with `AES.encrypt(text, passphrase).toString()` (`U2FsdGVkX1…`): OpenSSL's salted
+ * container in base64, AES-256-CBC with PKCS #7, key and IV by EVP_BytesToKey with MD5 and one round
+ * (https://cryptojs.gitbook.io/docs/, "The Cipher Output"; https://docs.openssl.org/3.0/man3/EVP_BytesToKey/,
+ * 2026-11-21).
+ * The format has no integrity check: a wrong passphrase or a flipped bit usually shows as bad padding or as bytes that
+ * are not text, so the caller must validate the text. Throws VaultError `cannot-open`.
  */
 export function openPredecessorSecret(text: string, passphrase: Secret): Secret {
   const bytes = BASE64.test(text) ? Buffer.from(text, 'base64') : Buffer.alloc(0);
@@ -33,7 +34,7 @@ function deriveKeyAndIv(passphrase: Buffer, salt: Buffer): Buffer {
   let block = Buffer.alloc(0);
   let derived = Buffer.alloc(0);
   while (derived.length < KEY_BYTES + IV_BYTES) {
-    // MD5 is the format's, not ours: what is opened here is sealed by the vault at once.
+    // The old format requires MD5. The vault seals the result again at once.
     block = createHash('md5')
       .update(Buffer.concat([block, passphrase, salt]))
       .digest();

@@ -5,15 +5,15 @@ import { createSealer } from './sealer.ts';
 import type { VaultOptions } from './materials.ts';
 import { provenKeyOf, wrappingKeyOf } from './wrapping-key.ts';
 
-/** Brings sealed secrets under the current key. Every method throws VaultError. */
+/** Reseals secrets under the current key. Every method throws VaultError. */
 export interface Resealer {
-  /** Name of the current key, proven to seal and to open at this moment. */
+  /** Name of the current key. Verifies that it can seal and open now. */
   currentKey(): Promise<string>;
-  /** The same secret sealed under the current key; null when it is already. Two calls of the key service. */
+  /** The same secret sealed under the current key, or null when it already is. Makes two key service calls. */
   reseal(sealed: SealedSecret, context: SealContext): Promise<SealedSecret | null>;
 }
 
-/** Every secret comes by once: keeping its data key would only push out those that syncs use. */
+/** Each secret is read once, so caching its data key would only evict keys that syncs use. */
 const PASSING_BY = { capacity: 100 };
 
 export function createResealer(keyring: KeyringConfig, options: VaultOptions = {}): Resealer {

@@ -9,10 +9,12 @@ import { VaultError } from './vault-error.ts';
 import type { Secret } from './secret.ts';
 import type { PreparingSealer } from './vault.ts';
 
-/** What the cache counts for a secret whose length is not known yet. */
+/** Counted against the cache's byte limit for a secret whose length is not yet known. */
 const EXPECTED_BYTES = 4_096;
 
-/** Seals under the keyring; with KMS it needs `kms:GenerateDataKey` and cannot open. Its methods throw VaultError. */
+/**
+ * Seals under the keyring. With KMS it needs `kms:GenerateDataKey`, and it cannot open. Its methods throw VaultError.
+ */
 export function createSealer(keyring: KeyringConfig, options: VaultOptions = {}): PreparingSealer {
   const { encrypt } = buildEncrypt(CLIENT_OPTIONS);
   const materials = createMaterials(keyring, options);

@@ -4,9 +4,9 @@ type EncryptionRequest = Parameters<NodeMaterialsManager['getEncryptionMaterials
 type DecryptionRequest = Parameters<NodeMaterialsManager['decryptMaterials']>[0];
 
 /**
- * Stands before a caching materials manager, which asks the key service once for every miss, however many misses of the same data
- * key there are at the same moment. Here the first asks, and the others wait for it and then find the key in the cache; when the
- * first fails they fail with it, so an outage is not met with a burst of calls.
+ * Wraps a caching materials manager, which would otherwise call the key service for every concurrent miss of one data
+ * key. Here the first caller calls the key service and the others wait, then find the key in the cache. When the first
+ * call fails they fail with it, so that an outage causes no burst of calls.
  */
 export class SharedFlightMaterials implements NodeMaterialsManager {
   readonly #cache: NodeMaterialsManager;
@@ -33,7 +33,7 @@ export class SharedFlightMaterials implements NodeMaterialsManager {
     const first = this.#inFlight.get(key);
     if (first) {
       await first;
-      // Not the first one's material: whoever uses material zeroes it, and the cache hands out copies.
+      // Not the first caller's material: its user zeroes it, and the cache hands out copies.
       return obtain();
     }
     const flight = obtain();
@@ -46,7 +46,7 @@ export class SharedFlightMaterials implements NodeMaterialsManager {
   }
 }
 
-/** Unequal for unequal requests, so that a tampered message can never make a sound one wait for it and fail with it. */
+/** Differs for different requests, so that a valid message never waits for a tampered one and fails with it. */
 function flightKey(
   operation: 'encrypt' | 'decrypt',
   {

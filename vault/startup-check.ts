@@ -2,20 +2,26 @@ import { provenKeyOf, currentKeyOf } from './wrapping-key.ts';
 import { VaultError } from './vault-error.ts';
 import type { Opener, Sealer } from './vault.ts';
 
-/** The key cannot be used as things are set. The message says what to set; it quotes no key and no answer. */
+/**
+ * The key cannot be used with the current configuration. The message says what to change and quotes no key and no
+ * answer.
+ */
 export class KeyAccessError extends Error {
   override readonly name = 'KeyAccessError';
 }
 
 /**
- * `ready`, or `unavailable` when the key service does not answer just now: the process starts all the same, for what needs no secret,
- * and for when the key service is back. `code` is the key service's own.
+ * `ready`, or `unavailable` when the key service does not answer now. The process still starts: it can do what needs no
+ * secret, and the rest once the key service is back. `code` is the key service's own.
  */
 export type KeyAccess =
   | { readonly state: 'ready'; readonly keyName: string }
   | { readonly state: 'unavailable'; readonly code: string | null };
 
-/** AWS's error codes for a key that is there to be mended by a person: https://docs.aws.amazon.com/kms/latest/APIReference/CommonErrors.html (2026-11-21). */
+/**
+ * AWS error codes that a person has to fix: https://docs.aws.amazon.com/kms/latest/APIReference/CommonErrors.html
+ * (2026-11-21).
+ */
 const REMEDIES: Readonly<Record<string, string>> = {
   AccessDeniedException:
     'the AWS role of this process may not use the key of AWS_KMS_KEY_ID: allow it {rights} in the key policy or an IAM policy',
@@ -39,8 +45,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Proves, before anything depends on it, that this process may use its key as it will: the api seals, and a worker, which has an opener,
- * also opens. Throws KeyAccessError when a person has to change something first.
+ * Verifies at startup that this process may use its key as it needs to: the api seals, and a worker, which has an
+ * opener, also opens. Throws KeyAccessError when a person has to change something first.
  */
 export async function checkKeyAccess(sealer: Sealer, opener: Opener | null = null): Promise<KeyAccess> {
   try {

@@ -1,9 +1,10 @@
 export const VAULT_ERROR_KINDS = ['cannot-open', 'cannot-seal', 'key-service-unavailable'] as const;
 
 /**
- * - `cannot-open`: tampered with, moved from another venue, connection or purpose, or sealed under another key. Trying again is no use.
- * - `cannot-seal`: the key is of no use for sealing. Trying again is no use.
- * - `key-service-unavailable`: the key service did not answer, or would not serve this key. Trying again later may help.
+ * - `cannot-open`: tampered with, moved from another venue, connection or purpose, or sealed under another key.
+ * Retrying does not help.
+ * - `cannot-seal`: the key cannot be used for sealing. Retrying does not help.
+ * - `key-service-unavailable`: the key service did not answer, or refused to use this key. Retrying later may help.
  */
 export type VaultErrorKind = (typeof VAULT_ERROR_KINDS)[number];
 
@@ -13,7 +14,10 @@ const MESSAGES: Readonly<Record<VaultErrorKind, string>> = {
   'key-service-unavailable': 'the key service is unavailable',
 };
 
-/** The one error the vault throws. It has no cause on purpose: the library's errors quote what the key service answered. */
+/**
+ * The only error the vault throws. It deliberately has no cause, because the library's errors quote the key service's
+ * answers.
+ */
 export class VaultError extends Error {
   override readonly name = 'VaultError';
   readonly kind: VaultErrorKind;

@@ -1,21 +1,24 @@
 import type { SealContext, SealedSecret } from '../contracts/vault.ts';
 import type { Secret } from './secret.ts';
 
-/** Given to the api process: it can store what a user has just entered and read nothing back. */
+/** The api process gets only this: it can store what a user enters and cannot read it back. */
 export interface Sealer {
   seal(plaintext: Secret, context: SealContext): Promise<SealedSecret>;
 }
 
-/** Seals with a data key that is in hand already: the key service is not asked, and cannot fail. For one secret. */
+/** Seals one secret with a data key already in memory, so that the key service can no longer make it fail. */
 export type PreparedSeal = (plaintext: Secret) => Promise<SealedSecret>;
 
-/** For a secret that must not be lost between its making and its sealing, such as a token that replaces the one it was bought with. */
+/**
+ * For a secret that must not be lost between its creation and its sealing, such as a token that replaces the one it was
+ * obtained with.
+ */
 export interface PreparingSealer extends Sealer {
-  /** Obtains the data key now. Throws VaultError when the key service does not give one. */
+  /** Obtains the data key now. Throws VaultError when the key service does not supply one. */
   prepare(context: SealContext): Promise<PreparedSeal>;
 }
 
-/** Given to the worker process alone. */
+/** Only the worker process gets this. */
 export interface Opener {
   open(sealed: SealedSecret, context: SealContext): Promise<Secret>;
 }

@@ -11,23 +11,23 @@ import type { Opener, Sealer } from './vault.ts';
 const PROBE = 'probe';
 
 /**
- * Name of the key that wraps a sealed secret, read from its header without opening it: a key ARN, or a local key's fingerprint.
- * The header is not proven before an opening. Null when it cannot be read.
+ * Name of the key that wraps a sealed secret: a key ARN, or a local key's fingerprint. Reads it from the header without
+ * opening the secret, so it is unverified. Null when it cannot be read.
  */
 export async function wrappingKeyOf(sealed: SealedSecret): Promise<string | null> {
   const { decrypt } = buildDecrypt(CLIENT_OPTIONS);
   const reader = new HeaderReader();
-  // It always fails: the reader takes the names and gives no key.
+  // Always fails, because the reader only records the key and supplies none.
   await decrypt(reader, sealed).catch(() => undefined);
   return reader.key === null ? null : nameOf(reader.key);
 }
 
-/** Name of the key that the sealer seals under. One call of the key service; throws VaultError. */
+/** Name of the key that the sealer seals under. Makes one key service call; throws VaultError. */
 export async function currentKeyOf(sealer: Sealer): Promise<string> {
   return nameIn(await sealer.seal(new Secret(PROBE), aProbeContext()));
 }
 
-/** As `currentKeyOf`, and proves that what is sealed now can be opened again. Throws VaultError. */
+/** Like `currentKeyOf`, and verifies that a newly sealed secret opens. Throws VaultError. */
 export async function provenKeyOf(sealer: Sealer, opener: Opener): Promise<string> {
   const context = aProbeContext();
   const sealed = await sealer.seal(new Secret(PROBE), context);
@@ -36,7 +36,7 @@ export async function provenKeyOf(sealer: Sealer, opener: Opener): Promise<strin
   return nameIn(sealed);
 }
 
-/** Library class by shape: `decrypt` asks it for the data key of a message. */
+/** Implements the library's materials manager: `decrypt` asks it for the data key of a message. */
 class HeaderReader implements NodeMaterialsManager {
   key: EncryptedDataKey | null = null;
 
@@ -50,7 +50,7 @@ class HeaderReader implements NodeMaterialsManager {
   }
 }
 
-/** A raw key's name is followed by the lengths and the nonce of its wrapping, in bytes of which the first is zero. */
+/** In a raw keyring's provider info, a zero byte follows the name, then the lengths and nonce of the wrapping. */
 function nameOf({ providerInfo }: EncryptedDataKey): string {
   return providerInfo.split('\0')[0] ?? '';
 }
@@ -61,7 +61,7 @@ async function nameIn(sealed: SealedSecret): Promise<string> {
   return name;
 }
 
-/** New ids each time: no cached data key answers in place of the key service. */
+/** New ids each time, so that the key service answers rather than a cached data key. */
 const aProbeContext = (): SealContext => ({
   venueId: randomUUID() as string as VenueId,
   connectionId: randomUUID() as string as ConnectionId,

@@ -34,15 +34,15 @@ const anOpener = (options: VaultOptions = {}) => createOpener(aKeyring(), option
 const seal = (context: SealContext): Promise<SealedSecret> =>
   createSealer(aKeyring()).seal(new Secret(SECRET), context);
 
-describe('under KMS', () => {
-  it.each(['arn', 'id', 'alias'])('a secret opens to what was sealed, with the key named by its %s', async (form) => {
+describe('a vault with a KMS key', () => {
+  it.each(['arn', 'id', 'alias'])('opens a secret to what was sealed, with the key named by its %s', async (form) => {
     const keyring = aKeyring({ arn: kms.keyArn, id: kms.keyUuid, alias: 'alias/interlock' }[form]);
     const context = aContext();
     const sealed = await createSealer(keyring).seal(new Secret(SECRET), context);
     expect((await createOpener(keyring).open(sealed, context)).expose()).toBe(SECRET);
   });
 
-  it('the key service is told venue, connection and purpose, which it binds and audits', async () => {
+  it('sends venue, connection and purpose to the key service, which binds and audits them', async () => {
     const context = aContext();
     await anOpener().open(await seal(context), context);
     const bound = { venue: context.venueId, connection: context.connectionId, purpose: 'provider-api-key' };
@@ -52,7 +52,7 @@ describe('under KMS', () => {
     ]);
   });
 
-  it('a secret moved to another venue cannot be opened', async () => {
+  it('cannot open a secret moved to another venue', async () => {
     const context = aContext();
     const sealed = await seal(context);
     const opener = anOpener();
@@ -60,7 +60,7 @@ describe('under KMS', () => {
     expect((await opener.open(sealed, context)).expose()).toBe(SECRET);
   });
 
-  it('a secret whose wrapped data key was damaged cannot be opened, and that is told from an outage', async () => {
+  it('cannot open a secret whose wrapped data key is damaged, and distinguishes that from an outage', async () => {
     const context = aContext();
     const sealed = await seal(context);
     const wrappedKeyAt = Buffer.from(sealed).indexOf(kms.keyArn) + kms.keyArn.length + 10;
@@ -72,7 +72,7 @@ describe('under KMS', () => {
     });
   });
 
-  it('a message that names another key does not choose which key is asked', async () => {
+  it('does not let a message that names another key choose which key is asked', async () => {
     const context = aContext();
     const sealed = Buffer.from(await seal(context));
     const damaged = Buffer.from(sealed);
@@ -83,8 +83,8 @@ describe('under KMS', () => {
   });
 });
 
-describe('calls to the key service', () => {
-  it('are one for 1,000 opens of one cold secret at the same moment', async () => {
+describe('a call to the key service', () => {
+  it('is made once for 1,000 concurrent opens of one uncached secret', async () => {
     const context = aContext();
     const sealed = await seal(context);
     const opener = anOpener();
@@ -93,7 +93,7 @@ describe('calls to the key service', () => {
     expect(kms.count('Decrypt')).toBe(1);
   });
 
-  it('are one for each secret, however often each is opened', async () => {
+  it('is made once for each secret, however often each is opened', async () => {
     const contexts = Array.from({ length: 20 }, () => aContext());
     const sealed = await Promise.all(contexts.map(seal));
     const opener = anOpener();
@@ -102,14 +102,14 @@ describe('calls to the key service', () => {
     expect(kms.count('Decrypt')).toBe(20);
   });
 
-  it('are one for many seals of one context, and one more after the set number of messages', async () => {
+  it('is made once for many seals of one context, and again after the maximum number of messages', async () => {
     const sealer = createSealer(aKeyring(), { dataKeys: { maxMessages: 10 } });
     const context = aContext();
     for (let round = 0; round < 15; round++) await sealer.seal(new Secret(SECRET), context);
     expect(kms.count('GenerateDataKey')).toBe(2);
   });
 
-  it('are made again when a data key has reached its maximum age', async () => {
+  it('is repeated when a data key has reached its maximum age', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: 1_000_000 });
     const context = aContext();
     const sealed = await seal(context);
@@ -123,7 +123,7 @@ describe('calls to the key service', () => {
     expect(kms.count('Decrypt')).toBe(2);
   });
 
-  it('are never made to unwrap by a sealer, nor to make keys by an opener', async () => {
+  it('is never a Decrypt by a sealer, nor a GenerateDataKey by an opener', async () => {
     const context = aContext();
     await seal(context);
     expect(kms.count('Decrypt')).toBe(0);
@@ -132,10 +132,10 @@ describe('calls to the key service', () => {
   });
 });
 
-describe('when KMS is down', () => {
+describe('a vault whose KMS is down', () => {
   const quick: VaultOptions = { kms: { maxAttempts: 2, requestTimeoutMs: 200, connectTimeoutMs: 200 } };
 
-  it('a warm secret still opens and a cold one does not', async () => {
+  it('still opens a cached secret, but not an uncached one', async () => {
     const [warm, cold] = [aContext(), aContext()];
     const [sealedWarm, sealedCold] = [await seal(warm), await seal(cold)];
     const opener = anOpener(quick);
@@ -148,7 +148,7 @@ describe('when KMS is down', () => {
     });
   });
 
-  it('a warm secret no longer opens after the maximum age', async () => {
+  it('no longer opens a cached secret after the maximum age', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: 1_000_000 });
     const context = aContext();
     const sealed = await seal(context);
@@ -159,7 +159,7 @@ describe('when KMS is down', () => {
     expect((await vaultErrorOf(opener.open(sealed, context))).kind).toBe('key-service-unavailable');
   });
 
-  it('1,000 callers of one cold secret fail together after the attempts of one call, and the next call recovers', async () => {
+  it('fails 1,000 callers of one uncached secret after the attempts of one call, and recovers with the next call', async () => {
     const context = aContext();
     const sealed = await seal(context);
     const opener = anOpener(quick);
@@ -179,7 +179,7 @@ describe('when KMS is down', () => {
     'DisabledException',
     'NotFoundException',
     'KMSInvalidStateException',
-  ])('%s is not mistaken for a damaged secret', async (code) => {
+  ])('does not mistake %s for a damaged secret', async (code) => {
     const context = aContext();
     const sealed = await seal(context);
     kms.fail({ kind: 'error', status: 400, code });
@@ -189,13 +189,13 @@ describe('when KMS is down', () => {
     });
   });
 
-  it('sealing fails closed', async () => {
+  it('cannot seal', async () => {
     kms.fail({ kind: 'error', status: 400, code: 'DisabledException' });
     const sealing = createSealer(aKeyring(), quick).seal(new Secret(SECRET), aContext());
     expect(await vaultErrorOf(sealing)).toMatchObject({ kind: 'key-service-unavailable', code: 'DisabledException' });
   });
 
-  it('silence ends at the time limit', async () => {
+  it('gives up on a silent key service at the timeout', async () => {
     const context = aContext();
     const sealed = await seal(context);
     kms.fail({ kind: 'silence' });
@@ -204,7 +204,7 @@ describe('when KMS is down', () => {
     expect(performance.now() - startedAt).toBeLessThan(2_000);
   });
 
-  it('an answer that is not KMS’s fails closed', async () => {
+  it('fails on an answer that KMS would not send', async () => {
     const context = aContext();
     const sealed = await seal(context);
     const garbage = createServer((socket) =>
@@ -220,7 +220,7 @@ describe('when KMS is down', () => {
     garbage.close();
   });
 
-  it('the error tells a code and nothing of the key, the secret or the answer', async () => {
+  it('throws an error with a code and without the key, the secret or the answer', async () => {
     const context = aContext();
     const sealed = await seal(context);
     kms.fail({ kind: 'error', status: 400, code: 'DisabledException' });

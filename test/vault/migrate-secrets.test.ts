@@ -28,7 +28,10 @@ afterAll(async () => {
 });
 afterEach(() => world.admin`truncate connections, audit_log cascade`);
 
-/** As the predecessor's CryptoJS wrote it; predecessor-secret.test.ts holds the reader to what another program wrote. */
+/**
+ * Encrypts as the predecessor's CryptoJS did. predecessor-secret.test.ts checks the reader against another program's
+ * output.
+ */
 function written(text: string): string {
   const salt = randomBytes(8);
   const blocks = [Buffer.alloc(0)];
@@ -57,7 +60,7 @@ interface Ended {
   readonly output: string;
 }
 
-/** The command as an operator runs it. */
+/** Runs the command as an operator does. */
 function run(...args: string[]): Promise<Ended> {
   const env = {
     PATH: process.env['PATH'],
@@ -99,8 +102,8 @@ const keysHere = async () => {
   );
 };
 
-describe('the migration of a predecessor’s secrets', () => {
-  it('tries everything and writes nothing in a dry run; then migrates; a second time finds it done', async () => {
+describe('the migration of the predecessor’s secrets', () => {
+  it('writes nothing in a dry run, then migrates everything, and does nothing the second time', async () => {
     const lines = [aLine('acct_1', 'sk_test_canary_1'), aLine('acct_2', 'sk_test_canary_2')];
     const tried = await migrate(lines, '--dry-run');
     expect(tried).toMatchObject({
@@ -126,7 +129,7 @@ describe('the migration of a predecessor’s secrets', () => {
     );
   });
 
-  it('refuses bad lines one by one, by number, and prints nothing of any line', async () => {
+  it('rejects invalid lines individually by number, and prints the content of none', async () => {
     const good = aLine('acct_1', 'sk_test_canary_1');
     const { code, output } = await migrate([
       good,
@@ -148,7 +151,7 @@ describe('the migration of a predecessor’s secrets', () => {
     expect(await keysHere()).toEqual([['acct_1', 'active', 'sk_test_canary_1']]);
   });
 
-  it('never overwrites a key that the venue has entered here', async () => {
+  it('never overwrites a key that the venue has entered', async () => {
     await migrate([aLine('acct_1', 'sk_test_newer')]);
     expect((await migrate([aLine('acct_1', 'sk_test_older')])).output).toMatch(
       /line 1: the venue has entered another key.*\n.*"kept":1/,
@@ -156,7 +159,7 @@ describe('the migration of a predecessor’s secrets', () => {
     expect(await keysHere()).toEqual([['acct_1', 'active', 'sk_test_newer']]);
   });
 
-  it('can be taken back until it is confirmed, where nothing has used it', async () => {
+  it('can be undone until it is confirmed, where nothing has used the key', async () => {
     await migrate([aLine('acct_1', 'sk_test_1'), aLine('acct_2', 'sk_test_2')]);
     await world.admin`insert into sync_runs (id, venue_id, connection_id, provider, resource, direction, mode, workflow_id, requested_by)
       select gen_random_uuid(), venue_id, id, 'stripe', 'customers', 'pull', 'full', 'w', 't' from connections where external_account_id = 'acct_2'`;
@@ -175,7 +178,7 @@ describe('the migration of a predecessor’s secrets', () => {
     });
   });
 
-  it('says what is missing when it is called wrongly', async () => {
+  it('reports missing arguments', async () => {
     expect(await run('migrate', '--file', 'x')).toMatchObject({
       code: 2,
       output: expect.stringContaining('Usage: node worker/secrets/main.ts') as string,
@@ -184,8 +187,8 @@ describe('the migration of a predecessor’s secrets', () => {
   });
 });
 
-describe('destroying a venue’s credentials', () => {
-  it('leaves none of them, none of another venue’s touched, and after a rotation nothing in a backup that opens', async () => {
+describe('the destruction of a venue’s credentials', () => {
+  it('removes all of them, touches no other venue’s, and after a rotation leaves nothing in a backup that opens', async () => {
     const [old, next] = [aLocalKey(), aLocalKey()];
     const [gone, stays] = [await world.aSecret(localKeyring(KEY)), await world.aSecret(localKeyring(KEY))];
     const backup = { gone: await world.stored(gone), stays: await world.stored(stays) };
@@ -200,7 +203,7 @@ describe('destroying a venue’s credentials', () => {
     expect(row).toEqual({ actor: 'someone', action: 'venue.credentials-destroyed', target_id: gone.venueId });
 
     await world.rotate(localKeyring(next, KEY));
-    // The old key is destroyed: nobody has it any more, and it was all that opened the backup.
+    // The old key is destroyed, and only it could open the backup.
     const survivors = createOpener(localKeyring(next, old));
     for (const [ref, sealed] of [
       [gone, backup.gone],

@@ -20,8 +20,9 @@ if ('missing' in moto)
     `\nSKIPPED: the vault is not tried against moto: its Python packages cannot be had here (${moto.missing})\n\n`,
   );
 
-// What a disabled key, or one pending deletion, answers is in kms.test.ts and startup-check.test.ts: moto 5.2.5 lets such keys work on.
-describe.skipIf('missing' in moto)('under a KMS that others wrote (moto)', () => {
+// kms.test.ts and startup-check.test.ts cover disabled keys and keys pending deletion, because moto 5.2.5 lets such
+// keys work.
+describe.skipIf('missing' in moto)('a vault with an independent KMS implementation (moto)', () => {
   let server: MotoServer;
   let kms: KMSClient;
   beforeAll(async () => {
@@ -51,7 +52,7 @@ describe.skipIf('missing' in moto)('under a KMS that others wrote (moto)', () =>
   const seal = (keyId: string, context = aContext()) => createSealer(aKeyring(keyId)).seal(new Secret(SECRET), context);
 
   it.each(['ARN', 'id', 'alias'])(
-    'a secret opens to what was sealed, with the key named by its %s, which the header then names by its ARN',
+    'opens a secret to what was sealed, with the key named by its %s, and reads the key’s ARN from the header',
     async (form) => {
       const arn = await aKey();
       const alias = `alias/interlock-${arn.slice(-8)}`;
@@ -68,7 +69,7 @@ describe.skipIf('missing' in moto)('under a KMS that others wrote (moto)', () =>
     ['venue', () => ({ venueId: aContext().venueId })],
     ['connection', () => ({ connectionId: aContext().connectionId })],
     ['purpose', () => ({ purpose: 'provider-oauth-tokens' as const })],
-  ])('a secret moved to another %s cannot be opened, also when its data key is warm', async (_what, change) => {
+  ])('cannot open a secret moved to another %s, even when its data key is cached', async (_what, change) => {
     const key = await aKey();
     const home = aContext();
     const sealed = await seal(key, home);
@@ -82,11 +83,11 @@ describe.skipIf('missing' in moto)('under a KMS that others wrote (moto)', () =>
     }
   });
 
-  it('the key service itself holds callers to the context that a data key was made for', async () => {
+  it('cannot open a secret whose context was altered in its header, because the key service checks the context', async () => {
     const key = await aKey();
     const context = aContext();
     const sealed = Buffer.from(await seal(key, context));
-    // The context stands in the clear in the header: one letter of it is changed there.
+    // The header holds the context in plaintext; change one letter of it.
     const at = sealed.indexOf(context.venueId);
     sealed[at] = sealed[at] === 0x30 ? 0x31 : 0x30;
     const claimed = { ...context, venueId: sealed.toString('latin1', at, at + 36) as typeof context.venueId };
@@ -100,31 +101,27 @@ describe.skipIf('missing' in moto)('under a KMS that others wrote (moto)', () =>
     });
   });
 
-  it('a secret cannot be opened under another key', async () => {
+  it('cannot open a secret under another key', async () => {
     const context = aContext();
     const sealed = await seal(await aKey(), context);
-    // AWS says IncorrectKeyException here, which kms.test.ts holds us to.
+    // AWS answers IncorrectKeyException here; kms.test.ts covers that.
     expect((await vaultErrorOf(createOpener(aKeyring(await aKey())).open(sealed, context))).code).toBe(
       'AccessDeniedException',
     );
   });
 
-  it.each([0.1, 0.3, 0.7, 0.9, 0.99])(
-    'a secret with a bit flipped at %s of its length cannot be opened',
-    async (part) => {
-      const key = await aKey();
-      const context = aContext();
-      const damaged = Uint8Array.from(await seal(key, context));
-      damaged[Math.floor(damaged.length * part)]! ^= 1;
-      // moto finds the key by bytes of the wrapped data key, and refuses access to one that it does not find.
-      expect(['cannot-open', 'key-service-unavailable']).toContain(
-        (await vaultErrorOf(createOpener(aKeyring(key)).open(damaged as Awaited<ReturnType<typeof seal>>, context)))
-          .kind,
-      );
-    },
-  );
+  it.each([0.1, 0.3, 0.7, 0.9, 0.99])('cannot open a secret with a bit flipped at %s of its length', async (part) => {
+    const key = await aKey();
+    const context = aContext();
+    const damaged = Uint8Array.from(await seal(key, context));
+    damaged[Math.floor(damaged.length * part)]! ^= 1;
+    // moto looks up the key by bytes of the wrapped data key, and denies access when it finds none.
+    expect(['cannot-open', 'key-service-unavailable']).toContain(
+      (await vaultErrorOf(createOpener(aKeyring(key)).open(damaged as Awaited<ReturnType<typeof seal>>, context))).kind,
+    );
+  });
 
-  it('a secret is brought under another key, opens before, meanwhile and after, and needs the old key no more', async () => {
+  it('reseals a secret under another key, opens it before, during and after, and no longer needs the old key', async () => {
     const [old, next] = [await aKey(), await aKey()];
     const context = aContext();
     const sealed = await seal(old, context);
@@ -138,7 +135,7 @@ describe.skipIf('missing' in moto)('under a KMS that others wrote (moto)', () =>
     expect((await createOpener(aKeyring(next)).open(resealed!, context)).expose()).toBe(SECRET);
   });
 
-  it('the check at start-up tells a key that is there from one that a person has to mend', async () => {
+  it('distinguishes a usable key from one that a person has to fix at startup', async () => {
     const key = await aKey();
     const check = (keyId: string) => checkKeyAccess(createSealer(aKeyring(keyId)), createOpener(aKeyring(keyId)));
     expect(await check(key)).toEqual({ state: 'ready', keyName: key });

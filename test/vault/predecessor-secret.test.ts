@@ -4,7 +4,7 @@ import { openPredecessorSecret } from '../../vault/predecessor-secret.ts';
 import { Secret } from '../../vault/secret.ts';
 import { VaultError } from '../../vault/vault-error.ts';
 
-/** Written by `openssl enc -aes-256-cbc -md md5 -salt -base64 -A`, whose format CryptoJS's is. */
+/** Written by `openssl enc -aes-256-cbc -md md5 -salt -base64 -A`, whose format CryptoJS uses. */
 const WRITTEN = 'U2FsdGVkX1/lLkLZXDmYv+cBt8NQnCi3A81XeTZHR/hTMjMrpJ7LJMdB1r89ozD9';
 const PASSPHRASE = new Secret('correct horse');
 
@@ -25,11 +25,11 @@ it.each([
     'Schlüssel',
     'sk_test_ü_ключ',
   ],
-])('what another program wrote is opened: %s', (_what, text, passphrase, expected) => {
+])('a predecessor’s secret opens when another program wrote it: %s', (_what, text, passphrase, expected) => {
   expect(outcomeOf(text, new Secret(passphrase))).toBe(expected);
 });
 
-it('another passphrase never opens it', () => {
+it('a predecessor’s secret never opens with another passphrase', () => {
   fc.assert(
     fc.property(
       fc.string().filter((text) => text !== 'correct horse'),
@@ -47,6 +47,6 @@ it.each([
   ['of another format', Buffer.from('not salted at all, but long enough').toString('base64')],
   ['the head alone', 'U2FsdGVkX1/lLkLZXDmYvw=='],
   ['cut off', WRITTEN.slice(0, -8)],
-])('what is %s is refused', (_what, text) => {
+])('a predecessor’s secret is rejected when it is %s', (_what, text) => {
   expect(outcomeOf(text)).toBe('cannot-open');
 });

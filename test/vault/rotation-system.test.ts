@@ -23,7 +23,7 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(() => system.stop());
 
-/** A connection whose key was sealed before the new key was deployed. */
+/** A connection whose key was sealed before the new wrapping key was deployed. */
 async function aVenueOfBefore() {
   const [account, venueId] = await Promise.all([system.stripe.addAccount(), system.api.createVenue()]);
   const connectionId = (await system.api.connect(venueId, account.secretKey)).id;
@@ -39,7 +39,7 @@ async function aVenueOfBefore() {
 
 const jobOf = async (id: string): Promise<JobBody> => (await system.api.ask(`/v1/admin/jobs/${id}`)).body as JobBody;
 
-it('an administrator rotates the key while syncs run: none fails, both start calls find one job, and its history tells no secret', async () => {
+it('an administrator’s rotation during syncs fails none, runs one job for two start calls, and keeps secrets out of its history', async () => {
   const venues = await Promise.all(Array.from({ length: 3 }, () => aVenueOfBefore()));
   const syncs = venues.map(async ({ ref: { venueId, connectionId }, account }) => {
     await account.seed(30);

@@ -21,7 +21,7 @@ import { createTestDatabase } from '../support/services/database.ts';
 export const aLocalKey = (): Secret => new Secret(randomBytes(32).toString('base64'));
 export const localKeyring = (key: Secret, ...otherKeys: Secret[]): KeyringConfig => ({ kind: 'local', key, otherKeys });
 
-/** A database with stored secrets, and the activities that bring them under another key, without Temporal. */
+/** A database with stored secrets and the activities that reseal them under another key, without Temporal. */
 export async function createRotationWorld() {
   const database = await createTestDatabase();
   const { db, admin } = database;
@@ -37,7 +37,7 @@ export async function createRotationWorld() {
     return venue.id;
   }
 
-  /** A connection whose secret is sealed as it would have been by a process with this keyring. */
+  /** A connection whose secret is sealed as a process with this keyring would seal it. */
   async function aSecret(
     keyring: KeyringConfig,
     {
@@ -94,7 +94,7 @@ export async function createRotationWorld() {
   const openJob = async (keyring: KeyringConfig) =>
     (await rotations.openOrJoin({ targetKey: await currentKeyOf(createSealer(keyring)), requestedBy: 'test' })).id;
 
-  /** A whole rotation, chunk after chunk. */
+  /** Runs a whole rotation, chunk by chunk. */
   async function rotate(keyring: KeyringConfig, chunkMs?: number) {
     const jobId = await openJob(keyring);
     const { chunk, finish } = activities(keyring, chunkMs);

@@ -24,13 +24,13 @@ afterEach(async () => {
 
 const [OLD, NEW] = [aLocalKey(), aLocalKey()];
 const old = localKeyring(OLD);
-/** As processes are deployed while keys are rotated. */
+/** The keyrings with which processes are deployed during a rotation. */
 const both = localKeyring(NEW, OLD);
 const onlyNew = localKeyring(NEW);
 const keyOf = (keyring: KeyringConfig) => currentKeyOf(createSealer(keyring));
 
 describe('a rotation', () => {
-  it('brings every secret of every venue under the new key, and then the old key opens nothing', async () => {
+  it('reseals every secret of every venue under the new key, after which the old key opens nothing', async () => {
     const venueId = await world.aVenue();
     const secrets = [
       await world.aSecret(old, { venueId, text: 'one' }),
@@ -53,7 +53,7 @@ describe('a rotation', () => {
       expect((await vaultErrorOf(createOpener(old).open(await world.stored(ref), ref))).kind).toBe('cannot-open');
   });
 
-  it('leaves a trace of each secret with the secret itself, and nothing of it', async () => {
+  it('writes an audit event for each secret, without its content', async () => {
     const ref = await world.aSecret(old);
     const { id } = await world.rotate(both);
     const rows = await world.admin`select venue_id, actor, action, target_id, outcome, details from audit_log`;
@@ -69,14 +69,14 @@ describe('a rotation', () => {
     ]);
   });
 
-  it('keeps the generation: it is still the same key', async () => {
+  it('keeps the generation, because the credentials are unchanged', async () => {
     const ref = await world.aSecret(old);
     const before = await world.connections.findApiKey(ref);
     await world.rotate(both);
     expect((await world.connections.findApiKey(ref))?.generation).toBe(before?.generation);
   });
 
-  it('finds nothing to do the second time', async () => {
+  it('does nothing the second time', async () => {
     const ref = await world.aSecret(old);
     await world.rotate(both);
     const sealed = await world.stored(ref);
@@ -84,7 +84,7 @@ describe('a rotation', () => {
     expect(Buffer.from(await world.stored(ref)).equals(sealed)).toBe(true);
   });
 
-  it('never holds more than a page of a venue’s secrets, and passes over none between two pages', async () => {
+  it('never holds more than a page of a venue’s secrets, and skips none between pages', async () => {
     const venueId = await world.aVenue();
     for (let index = 0; index < 65; index += 1)
       await world.aSecret(old, { venueId, purpose: index < 60 ? 'provider-api-key' : 'provider-oauth-tokens' });
@@ -94,17 +94,17 @@ describe('a rotation', () => {
     expect(Math.max(...pages.map((page) => page.length))).toBeLessThanOrEqual(50);
   });
 
-  it('started twice is one job', async () => {
+  it('becomes one job when started twice', async () => {
     const [first, second] = await Promise.all([world.openJob(both), world.openJob(both)]);
     expect(first).toBe(second);
     expect((await world.rotations.find(first))?.phase).toBe('queued');
   });
 
-  it('goes on from the last page, under a key of its own: what was done is not done again', async () => {
+  it('resumes after the last page and does not repeat finished ones', async () => {
     for (let venue = 0; venue < 101; venue += 1) await world.aVenue();
     const last = await world.aSecret(old);
     const jobId = await world.openJob(both);
-    // A chunk without time hands back after its first page of venues.
+    // A chunk without time returns after its first page of venues.
     expect(await world.activities(both, 0).chunk(jobId)).toMatchObject({
       status: 'more',
       venuesDone: 100,
@@ -115,7 +115,7 @@ describe('a rotation', () => {
     expect(await world.open(onlyNew, last)).toBe('sk_test_canary_4242');
   });
 
-  it('two attempts at once, as after a lost heartbeat, count every secret once', async () => {
+  it('counts every secret once when two attempts overlap, as after a lost heartbeat', async () => {
     const refs = await Promise.all(Array.from({ length: 20 }, () => world.aSecret(old)));
     const jobId = await world.openJob(both);
     await Promise.all([world.activities(both).chunk(jobId), world.activities(both).chunk(jobId)]);
@@ -128,7 +128,7 @@ describe('a rotation', () => {
     for (const ref of refs) expect(await world.open(onlyNew, ref)).toBe('sk_test_canary_4242');
   });
 
-  it('never overwrites a key that is entered at the same moment, and looks again for it', async () => {
+  it('never overwrites a key entered concurrently, and checks it again', async () => {
     const ref = await world.aSecret(old, { text: 'entered before' });
     const jobId = await world.openJob(both);
     const before = await world.stored(ref);
@@ -144,7 +144,7 @@ describe('a rotation', () => {
     expect(await world.open(onlyNew, ref)).toBe('entered meanwhile');
   });
 
-  it('goes round secrets that cannot be opened, shows them, and says in the audit log that it failed', async () => {
+  it('skips secrets that cannot be opened, reports them, and fails in the audit log', async () => {
     const [moved, lost, fine] = [
       await world.aSecret(old),
       await world.aSecret(localKeyring(aLocalKey())),
@@ -164,7 +164,7 @@ describe('a rotation', () => {
     expect(failed.map(({ target_id: id }) => id as string)).toEqual([moved.connectionId, lost.connectionId].sort());
   });
 
-  it('is refused by a worker with another current key, which touches nothing', async () => {
+  it('is rejected without changes by a worker with another current key', async () => {
     const ref = await world.aSecret(old);
     const sealed = await world.stored(ref);
     const jobId = await world.openJob(both);
@@ -175,7 +175,7 @@ describe('a rotation', () => {
     expect(Buffer.from(await world.stored(ref)).equals(sealed)).toBe(true);
   });
 
-  it('that was cancelled keeps what is done, stops what still works on it, and leaves the rest to another', async () => {
+  it('keeps finished work when cancelled, stops its running attempts, and leaves the rest to another job', async () => {
     await world.aSecret(old);
     const jobId = await world.openJob(both);
     await world.activities(both).chunk(jobId);
@@ -187,9 +187,9 @@ describe('a rotation', () => {
     expect(await world.openJob(both)).not.toBe(jobId);
   });
 
-  it('opens never fail while it is under way, by processes that are deployed with the keys in any order of the runbook', async () => {
+  it('never makes an open fail, with processes deployed in any order that the runbook allows', async () => {
     const refs = await Promise.all(Array.from({ length: 30 }, () => world.aSecret(old)));
-    // Before and after the switch of the current key: both know both.
+    // Every deployed process knows both keys, before and after the switch of the current key.
     const openers = [createOpener(localKeyring(OLD, NEW)), createOpener(both)];
     let rotating = true;
     let opens = 0;
@@ -209,7 +209,7 @@ describe('a rotation', () => {
     expect(opens).toBeGreaterThan(60);
   });
 
-  it('heartbeats numbers, and nothing of a secret or a venue', async () => {
+  it('sends heartbeats of counts only, without secrets or venues', async () => {
     await world.aSecret(old);
     const beats: unknown[] = [];
     const stage = new MockActivityEnvironment();
@@ -221,7 +221,7 @@ describe('a rotation', () => {
 });
 
 describe('a rotation under KMS', () => {
-  it('waits while the key service is away and goes on when it is back, with nothing half done', async () => {
+  it('waits while the key service is down, then resumes, with nothing half done', async () => {
     vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIDEXAMPLE');
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'not-a-real-secret');
     const kms = await startKmsServer();
@@ -242,7 +242,7 @@ describe('a rotation under KMS', () => {
 });
 
 describe('the name of the wrapping key', () => {
-  it('is read without any key', async () => {
+  it('is readable without any key', async () => {
     const ref = await world.aSecret(old);
     expect(await wrappingKeyOf(await world.stored(ref))).toBe(await keyOf(old));
     expect(await keyOf(old)).not.toBe(await keyOf(both));
@@ -251,7 +251,7 @@ describe('the name of the wrapping key', () => {
   it.each([
     ['empty', new Uint8Array()],
     ['no message', Buffer.from('U2FsdGVkX18=')],
-  ])('of bytes that are %s is unknown', async (_what, bytes) => {
+  ])('is unknown for bytes that are %s', async (_what, bytes) => {
     expect(await wrappingKeyOf(bytes as Uint8Array as SealedSecret)).toBeNull();
   });
 });

@@ -18,7 +18,7 @@ export const aLocalKeyring = (): KeyringConfig => ({
   key: new Secret(randomBytes(32).toString('base64')),
 });
 
-/** The VaultError that a promise fails with; anything else fails the test. */
+/** The VaultError that a promise rejects with. Any other outcome fails the test. */
 export async function vaultErrorOf(promise: Promise<unknown>): Promise<VaultError> {
   const outcome: unknown = await promise.then(
     () => new Error('nothing failed'),

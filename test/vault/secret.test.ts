@@ -22,7 +22,7 @@ it.each<[string, (value: Secret) => string]>([
   expect(print(secret)).not.toContain(CANARY);
 });
 
-it('a secret prints as [secret], so that a reader sees that there was one', () => {
+it('a secret prints as [secret], so that a reader sees that one was there', () => {
   expect([String(secret), JSON.stringify(secret), inspect(secret), logged(secret)]).toEqual([
     '[secret]',
     '"[secret]"',
@@ -31,7 +31,7 @@ it('a secret prints as [secret], so that a reader sees that there was one', () =
   ]);
 });
 
-it('a secret is given to the one who asks for it', () => {
+it('a secret is exposed only on request', () => {
   expect(secret.expose()).toBe(CANARY);
 });
 

@@ -28,13 +28,13 @@ const aKeyring = (): KeyringConfig => ({
 const checkApi = () => checkKeyAccess(createSealer(aKeyring(), quick));
 const checkWorker = () => checkKeyAccess(createSealer(aKeyring(), quick), createOpener(aKeyring(), quick));
 
-describe('at start-up', () => {
-  it('a worker seals and opens, and so proves both rights', async () => {
+describe('the startup check', () => {
+  it('seals and opens for a worker, which verifies both permissions', async () => {
     expect(await checkWorker()).toEqual({ state: 'ready', keyName: kms.keyArn });
     expect(kms.calls.map(({ operation }) => operation)).toEqual(['GenerateDataKey', 'Decrypt']);
   });
 
-  it('the api seals and asks for no right to open', async () => {
+  it('only seals for the api, and requires no permission to open', async () => {
     expect(await checkApi()).toEqual({ state: 'ready', keyName: kms.keyArn });
     expect(kms.calls.map(({ operation }) => operation)).toEqual(['GenerateDataKey']);
   });
@@ -46,7 +46,7 @@ describe('at start-up', () => {
     ['KMSInvalidStateException', /pending deletion/],
     ['UnrecognizedClientException', /does not know the access key/],
     ['ExpiredTokenException', /has expired/],
-  ])('%s stops a worker with what to change, and nothing of the key', async (code, message) => {
+  ])('stops a worker on %s with the remedy and without the key', async (code, message) => {
     kms.fail({ kind: 'error', status: 400, code });
     const error: unknown = await checkWorker().catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(KeyAccessError);
@@ -54,7 +54,7 @@ describe('at start-up', () => {
     expect((error as KeyAccessError).message).not.toContain(kms.keyUuid);
   });
 
-  it('the api is told the one right that it needs', async () => {
+  it('names for the api the single permission that it needs', async () => {
     kms.fail({ kind: 'error', status: 400, code: 'AccessDeniedException' });
     await expect(checkApi()).rejects.toThrow(/allow it kms:GenerateDataKey in the key policy/);
   });
@@ -63,17 +63,17 @@ describe('at start-up', () => {
     ['ThrottlingException', 400],
     ['KMSInternalException', 500],
     ['DependencyTimeoutException', 500],
-  ])('%s stops nobody: it passes by itself', async (code, status) => {
+  ])('stops no process on %s, which is temporary', async (code, status) => {
     kms.fail({ kind: 'error', status, code });
     expect(await checkWorker()).toEqual({ state: 'unavailable', code });
   });
 
-  it('a key service that is away stops nobody', async () => {
+  it('stops no process when the key service is down', async () => {
     await kms.stop();
     expect(await checkWorker()).toEqual({ state: 'unavailable', code: 'ECONNREFUSED' });
   });
 
-  it('a local key is ready', async () => {
+  it('finds a local key ready', async () => {
     const keyring = aLocalKeyring();
     expect(await checkKeyAccess(createSealer(keyring), createOpener(keyring))).toMatchObject({
       state: 'ready',

@@ -27,7 +27,7 @@ describe('a sealed secret', () => {
     expect(opened.expose()).toBe(text);
   });
 
-  it('holds nothing readable of the secret, and differs every time', async () => {
+  it('contains nothing readable of the secret, and differs every time', async () => {
     const { sealer } = aVault();
     const context = aContext();
     const [first, second] = await Promise.all([
@@ -38,7 +38,7 @@ describe('a sealed secret', () => {
     expect(Buffer.from(first).equals(Buffer.from(second))).toBe(false);
   });
 
-  it('opens from the bytes as a database returns them', async () => {
+  it('opens from the bytes that a database returns', async () => {
     const { sealer, opener } = aVault();
     const context = aContext();
     const stored = new Uint8Array(await sealer.seal(new Secret(CANARY), context)) as SealedSecret;
@@ -49,7 +49,7 @@ describe('a sealed secret', () => {
     ['venue', () => ({ venueId: aContext().venueId })],
     ['connection', () => ({ connectionId: aContext().connectionId })],
     ['purpose', () => ({ purpose: 'provider-oauth-tokens' as const })],
-  ])('cannot be opened after it was moved to another %s, also when its data key is known', async (_what, change) => {
+  ])('cannot be opened after a move to another %s, even when its data key is cached', async (_what, change) => {
     const { sealer, opener } = aVault();
     const home = aContext();
     const sealed = await sealer.seal(new Secret(CANARY), home);
@@ -64,7 +64,7 @@ describe('a sealed secret', () => {
     expect((await vaultErrorOf(aVault().opener.open(sealed, context))).kind).toBe('cannot-open');
   });
 
-  it('cannot be opened when it carries more context than was asked for', async () => {
+  it('cannot be opened when it has more context than requested', async () => {
     const { keyring, opener } = aVault();
     const context = aContext();
     const { encrypt } = buildEncrypt(CLIENT_OPTIONS);
@@ -79,7 +79,7 @@ describe('a sealed secret', () => {
     ['empty', new Uint8Array()],
     ['plain text', Buffer.from(CANARY)],
     ['zeroes', new Uint8Array(600)],
-  ])('is refused when it is %s', async (_what, bytes) => {
+  ])('is rejected when it is %s', async (_what, bytes) => {
     expect((await vaultErrorOf(aVault().opener.open(bytes as Uint8Array as SealedSecret, aContext()))).kind).toBe(
       'cannot-open',
     );
@@ -91,7 +91,7 @@ describe('a damaged sealed secret', () => {
   const context = aContext();
   const sealed = sealer.seal(new Secret(CANARY), context);
 
-  it('cannot be opened, whichever bit was flipped', async () => {
+  it('cannot be opened, whichever bit is flipped', async () => {
     const original = await sealed;
     await fc.assert(
       fc.asyncProperty(fc.nat({ max: original.length * 8 - 1 }), async (bit) => {
@@ -104,7 +104,7 @@ describe('a damaged sealed secret', () => {
     );
   });
 
-  it('cannot be opened, wherever it was cut off', async () => {
+  it('cannot be opened, wherever it is truncated', async () => {
     const original = await sealed;
     await fc.assert(
       fc.asyncProperty(fc.nat({ max: original.length - 1 }), async (length) => {
@@ -117,19 +117,20 @@ describe('a damaged sealed secret', () => {
 });
 
 describe('the vault', () => {
-  it('refuses a local key that is not 32 bytes, without quoting it', () => {
+  it('rejects a local key that is not 32 bytes, without quoting it', () => {
     const create = () => createSealer({ kind: 'local', key: new Secret('canary-key') });
     expect(create).toThrow('a local wrapping key is 32 bytes in base64 or hex');
     expect(create).not.toThrow(/canary-key/);
   });
 
-  it('writes messages that commit to their key', async () => {
+  it('writes messages with key commitment', async () => {
     const sealed = await aVault().sealer.seal(new Secret(CANARY), aContext());
-    // Message format 2, then the suite's id: https://docs.aws.amazon.com/encryption-sdk/latest/developer-guide/message-format.html (2026-11-21).
+    // Message format 2, then the suite id:
+    // https://docs.aws.amazon.com/encryption-sdk/latest/developer-guide/message-format.html (2026-11-21).
     expect([...sealed.subarray(0, 3)]).toEqual([0x02, 0x04, 0x78]);
   });
 
-  it('keeps working when the plaintext outgrows what one data key may seal', async () => {
+  it('keeps working when plaintexts exceed what one data key may seal', async () => {
     const keyring = aLocalKeyring();
     const sealer = createSealer(keyring, { dataKeys: { maxBytes: 8, maxMessages: 1 } });
     const context = aContext();
@@ -138,7 +139,7 @@ describe('the vault', () => {
     expect(opened.map((secret) => secret.expose())).toEqual(Array.from({ length: 5 }, () => CANARY));
   });
 
-  it('keeps working when more data keys are in use than it may hold', async () => {
+  it('keeps working when more data keys are in use than the cache holds', async () => {
     const keyring = aLocalKeyring();
     const [sealer, opener] = [
       createSealer(keyring, { dataKeys: { capacity: 2 } }),
@@ -158,7 +159,7 @@ describe('the vault', () => {
 });
 
 describe('SharedFlightMaterials', () => {
-  it('asks once for callers of one data key at the same moment, and separately for another', async () => {
+  it('calls the key service once for concurrent callers of one data key, and separately for another', async () => {
     const asked: string[] = [];
     let open = 0;
     let mostAtOnce = 0;
