@@ -1,6 +1,6 @@
-// Runs on the Node that the machine has (20.3 or later) with nothing installed: brings node_modules up to date, then hands over to
-// the given TypeScript entry point under Node 24 from the npm package `node`. Everything it says goes to standard error, so that
-// the output of the entry point can be piped.
+// Runs on the machine's Node (20.3 or later) with nothing installed: brings node_modules up to date, then starts the
+// given TypeScript entry point under Node 24 from the npm package `node`. Writes only to standard error, so that the
+// entry point's output can be piped.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { accessSync, constants, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -36,7 +36,10 @@ function checkMachine() {
   }
 }
 
-/** True when npm's own record of what it installed holds exactly the locked packages, so that a manual `npm install` is not repeated. */
+/**
+ * True when npm's own record of the installation matches the lock exactly, so that a manual `npm install` is not
+ * repeated.
+ */
 function installedByHand() {
   const hiddenLock = path.join(modules, '.package-lock.json');
   if (!existsSync(hiddenLock)) return false;
@@ -44,7 +47,7 @@ function installedByHand() {
   const installed = JSON.parse(readFileSync(hiddenLock, 'utf8')).packages;
   const same = (name) =>
     locked[name]?.version === installed[name]?.version && locked[name]?.integrity === installed[name]?.integrity;
-  // Packages for other platforms are locked as optional and absent here.
+  // Packages for other platforms are locked as optional and not installed here.
   return (
     Object.keys(installed).every(same) &&
     Object.keys(locked).every((name) => name === '' || locked[name].optional || same(name))
@@ -71,10 +74,10 @@ function failedInstall(output) {
   fail(`packages could not be installed: ${reason}. \`npm ci\` shows more.`);
 }
 
-/** Resolves with npm's exit code and what it wrote. */
+/** Resolves with npm's exit code and output. */
 function npmCi() {
   const env = { ...process.env };
-  // `npm start` puts node_modules/.bin first: its `node` vanishes while `npm ci` replaces the folder.
+  // `npm start` puts node_modules/.bin first in PATH, and its `node` disappears while `npm ci` replaces the folder.
   env.PATH = (env.PATH ?? '')
     .split(path.delimiter)
     .filter((folder) => !folder.endsWith(path.join('node_modules', '.bin')))
@@ -117,7 +120,7 @@ async function install() {
       try {
         remember(lockHash);
       } catch {
-        /* A read-only tree that is complete is good enough. */
+        /* A read-only but complete tree is sufficient. */
       }
     return;
   }
@@ -141,7 +144,7 @@ function handOver([entry, ...args]) {
   const child = spawn(node, [path.resolve(root, entry), ...args], { cwd: root, env, stdio: 'inherit' });
   for (const signal of SIGNALS) {
     process.on(signal, () => {
-      // A terminal sends Ctrl-C to the whole group: forwarded, it would count twice.
+      // A terminal sends Ctrl-C to the whole group; forwarding it would deliver it twice.
       if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
     });
   }

@@ -31,7 +31,7 @@ function readArguments(args: string[]): { fresh: boolean; help: boolean } {
   }
 }
 
-/** Deletes what this runtime has put there and nothing else: the home may be any folder. */
+/** Deletes only what this runtime created, because the home may be any folder. */
 function wipe(home: Home, env: Env): void {
   const files = [home.temporalFile, `${home.temporalFile}-wal`, `${home.temporalFile}-shm`, home.startedFile];
   for (const entry of [...files, home.postgresFolder, home.sandboxFolder, home.logsFolder])
@@ -83,7 +83,7 @@ async function run(env: Env, fresh: boolean): Promise<void> {
   return stopped;
 }
 
-/** Resolves when a signal has come and everything has ended. */
+/** Resolves after a signal, once everything has stopped. */
 function stopOnSignal(supervisor: Supervisor, instance: Instance): Promise<void> {
   return new Promise((resolve, reject) => {
     let stopping = false;

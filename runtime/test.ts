@@ -8,7 +8,8 @@ import { readJson } from './start/files.ts';
 import { NODE_COMPILE_CACHE, REPOSITORY } from './start/home.ts';
 import { readPackageScripts } from './processes/package-scripts.ts';
 
-// What `npm test` runs: types, formatting, lint and room rules, then every test with coverage. With arguments: vitest alone, on what they name.
+// The program behind `npm test`: types, formatting, lint and room rules, then every test with coverage. With arguments
+// it runs vitest alone on them.
 const CHECKS = ['types', 'formatting', 'lint', 'rooms'] as const;
 
 const results = z.object({
@@ -21,14 +22,14 @@ const results = z.object({
 
 async function main(args: readonly string[]): Promise<number> {
   if (args.length === 0) {
-    // At once: together they take little longer than the longest of them.
+    // Run concurrently: together they take little longer than the slowest.
     const passed = await Promise.all(CHECKS.map(passes));
     if (passed.includes(false)) return 1;
   }
   return runVitest(args.length === 0 ? ['--coverage'] : args);
 }
 
-/** Runs a script of package.json. Silent, but for its name and time, when all is well. */
+/** Runs a script of package.json. On success prints only its name and time. */
 async function passes(check: (typeof CHECKS)[number]): Promise<boolean> {
   const startedAt = performance.now();
   const [program = '', ...args] = readPackageScripts()[check]?.split(' ') ?? [];
@@ -65,14 +66,14 @@ async function runVitest(args: readonly string[]): Promise<number> {
   }
 }
 
-/** A file that cannot be loaded has no tests, and counts as one failure. */
+/** A file that fails to load has no tests and counts as one failure. */
 function filesThatDidNotRun({ testResults }: z.output<typeof results>): number {
   return testResults.filter(
     (file) => file.status === 'failed' && !file.assertionResults.some(({ status }) => status === 'failed'),
   ).length;
 }
 
-/** Runs a program of node_modules/.bin, under Node 24, on this terminal. */
+/** Runs a program of node_modules/.bin under Node 24 on this terminal. */
 async function run(program: string, args: readonly string[]): Promise<string> {
   const bin = path.join(REPOSITORY, 'node_modules', '.bin');
   const env = { ...process.env, NODE_COMPILE_CACHE, PATH: `${bin}${path.delimiter}${process.env['PATH'] ?? ''}` };
@@ -81,7 +82,7 @@ async function run(program: string, args: readonly string[]): Promise<string> {
     child.kill(signal);
   };
   process.on('SIGTERM', forward);
-  // A terminal sends it to the child as well.
+  // The terminal also sends SIGINT to the child.
   process.on('SIGINT', () => undefined);
   return exitOf(child).finally(() => process.off('SIGTERM', forward));
 }

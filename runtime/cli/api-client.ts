@@ -5,7 +5,7 @@ export interface ApiAnswer {
   readonly body: unknown;
 }
 
-/** Speaks to the API over HTTP as any caller would. */
+/** An HTTP client of the API with no more access than any other caller. */
 export class ApiClient {
   readonly #baseUrl: string;
   readonly #token: string;
@@ -15,12 +15,12 @@ export class ApiClient {
     this.#token = token;
   }
 
-  /** Whatever the API answers. */
+  /** Returns any answer, whatever its status. */
   async ask(path: string): Promise<ApiAnswer> {
     return this.#send('GET', path, {});
   }
 
-  /** @throws {StartError} with the problem's code and detail unless the answer is a success. */
+  /** @throws {StartError} with the problem's code and detail unless the answer is 2xx. */
   async get(path: string): Promise<unknown> {
     return bodyOf(await this.ask(path), `GET ${path}`);
   }
@@ -33,7 +33,7 @@ export class ApiClient {
     });
   }
 
-  /** @throws {StartError} as `get`. */
+  /** @throws {StartError} like `get`. */
   async post(path: string, body: unknown, key?: string): Promise<unknown> {
     return bodyOf(await this.tryPost(path, body, key), `POST ${path}`);
   }

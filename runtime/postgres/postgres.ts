@@ -10,34 +10,34 @@ import { initialiseCluster, preparePostgresHome } from './postgres-home.ts';
 import type { PostgresHome } from './postgres-home.ts';
 
 export interface EmbeddedPostgresOptions {
-  /** Kept between runs; initialised when it is missing or empty. */
+  /** Kept between runs. Initialised when missing or empty. */
   readonly dataFolder: string;
-  /** Of the superuser `postgres`. The caller keeps it: the data folder holds a hash only. */
+  /** Password of the superuser `postgres`. The caller stores it: the data folder holds only a hash. */
   readonly password: string;
-  /** A free one when absent. */
+  /** When absent, a free port is used. */
   readonly port?: number | undefined;
-  /** Created when it is missing; `url` leads to it. Default `postgres`. */
+  /** The database in `url`, created when missing. Default `postgres`. */
   readonly database?: string | undefined;
   readonly maxConnections?: number | undefined;
-  /** Speed over durability: for tests, whose data nobody misses. */
+  /** Trades durability for speed, for tests with disposable data. */
   readonly disposable?: boolean | undefined;
-  /** Stops a server that an earlier, killed run has left on this data folder, instead of refusing to start. */
+  /** Stops a server that a killed run left on this data folder, instead of refusing to start. */
   readonly replaceLeftover?: boolean | undefined;
   /**
-   * Receives the server's own messages, a line at a time; they carry no row, parameter or statement.
-   * They come through a pipe: while this process's event loop stands still for long, the server waits for it.
+   * Receives the server's own messages line by line. They contain no rows, parameters or statements.
+   * The lines come through a pipe: if this process blocks its event loop for long, the server blocks too.
    */
   readonly log: (line: string) => void;
 }
 
 export interface EmbeddedPostgres {
-  /** With the password: never to be logged. */
+  /** Contains the password: never log it. */
   readonly url: string;
   readonly port: number;
   readonly pid: number;
-  /** Settles when the server has ended, for whatever reason. Never rejects. */
+  /** Resolves when the server has exited for any reason. Never rejects. */
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
-  /** Disconnects every client and waits until the server has ended. */
+  /** Disconnects every client and waits until the server has exited. */
   stop(): Promise<void>;
 }
 
@@ -47,7 +47,10 @@ const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 10_000;
 const LAST_WORDS_TIMEOUT_MS = 1_000;
 
-/** Starts Postgres on 127.0.0.1 and returns when it takes connections. Throws an Error of one line that says what to do. */
+/**
+ * Starts Postgres on 127.0.0.1 and returns when it accepts connections. Throws an Error whose one-line message says
+ * what to do.
+ */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const home = await preparePostgresHome(options.dataFolder);
   await initialiseCluster(home, { password: options.password, disposable: options.disposable ?? false });
@@ -67,7 +70,9 @@ interface RunningServer {
   readonly exited: EmbeddedPostgres['exited'];
 }
 
-/** Tries again while what a killed server left behind is still going away, or while a port that was free gets taken. */
+/**
+ * Retries while remains of a killed server are still being cleaned up, or when a free port is taken in the meantime.
+ */
 async function startServer(
   home: PostgresHome,
   options: EmbeddedPostgresOptions,
@@ -91,7 +96,7 @@ async function startServer(
   throw new Error(`Postgres did not start in ${home.dataFolder}: ${failure}`);
 }
 
-/** Returns the running server, or the reason that it gave for ending. */
+/** Returns the running server, or the reason it gave for exiting. */
 async function tryServer(
   home: PostgresHome,
   port: number,
@@ -101,7 +106,7 @@ async function tryServer(
     cwd: '/',
     env: { LC_ALL: 'C' },
     stdio: ['ignore', 'ignore', 'pipe'],
-    // A group of its own: Ctrl-C reaches the supervisor only, which stops Postgres last.
+    // Use a separate process group, so that Ctrl-C reaches only the supervisor, which stops Postgres last.
     detached: true,
     ...home.identity,
   });
@@ -142,7 +147,8 @@ async function tryServer(
     child.kill('SIGKILL');
     return `it was not ready after ${START_TIMEOUT_MS / 1000} s`;
   }
-  // The end of a process may be told before its last words are read; bounded, for a child of a killed server may hold the pipe.
+  // `exit` may arrive before the last output is read. Bound the wait, because a child of a killed server may hold the
+  // pipe open.
   await Promise.race([closed, sleep(LAST_WORDS_TIMEOUT_MS, null, { ref: false })]);
   const fatal = lines.filter((line) => /FATAL|could not bind/.test(line));
   return (fatal.length > 0 ? fatal : lines.slice(-1)).join('; ') || 'it ended without a word';
@@ -155,7 +161,7 @@ function settings({ maxConnections = 200, disposable = false }: EmbeddedPostgres
     `max_connections=${maxConnections}`,
     'lc_messages=C',
     'timezone=UTC',
-    // Statements and constraint details would carry customers' data into the log.
+    // Statements and constraint details would write personal data into the log.
     'log_min_error_statement=panic',
     'log_error_verbosity=terse',
     'log_checkpoints=off',
@@ -183,7 +189,9 @@ function stopWithThisProcess({ child, exited }: RunningServer): void {
   void exited.then(() => process.off('exit', interrupt));
 }
 
-/** Fast shutdown, then immediate, then none at all: https://www.postgresql.org/docs/18/server-shutdown.html (2026-11-21). */
+/**
+ * Fast shutdown, then immediate, then SIGKILL: https://www.postgresql.org/docs/18/server-shutdown.html (2026-11-21).
+ */
 async function stopServer({ child, exited }: RunningServer): Promise<void> {
   for (const signal of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
     child.kill(signal);
@@ -210,7 +218,10 @@ async function findFreePort(): Promise<number> {
   });
 }
 
-/** The lock file of a killed server names a process: the server itself, or by now a stranger, for which Postgres takes it. */
+/**
+ * Clears the lock file of a killed server. Its process id belongs to that server, or by now to an unrelated process
+ * that Postgres mistakes for it.
+ */
 async function clearLeftover(home: PostgresHome, options: EmbeddedPostgresOptions): Promise<void> {
   const lockFile = join(home.dataFolder, 'postmaster.pid');
   const pid = Number((await readFile(lockFile, 'utf8').catch(() => '')).split('\n')[0]);
@@ -241,7 +252,7 @@ function signalQuietly(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {
-    // It has ended by itself.
+    // The process has already exited.
   }
 }
 

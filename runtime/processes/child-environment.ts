@@ -2,7 +2,7 @@ import type { Env } from '../start/home.ts';
 import type { Sandbox } from '../start/sandbox.ts';
 import type { LocalSecrets } from '../start/secrets.ts';
 
-/** Where everything is, as far as the services need to know. */
+/** The addresses of everything the services use. */
 export interface Addresses {
   readonly databaseUrl: string;
   readonly temporalAddress: string;
@@ -12,10 +12,10 @@ export interface Addresses {
   readonly workerHealthPort: number;
 }
 
-/** A little more than the life of the token in started.json. */
+/** Slightly longer than the lifetime of the token in started.json. */
 const MAX_TOKEN_LIFE_S = 31 * 24 * 3_600;
 
-/** The environment of api and worker: what the user set, and this copy's own values for the rest. */
+/** The environment of api and worker: the user's values, and this copy's own for the rest. */
 export function serviceEnvironment(env: Env, addresses: Addresses, secrets: LocalSecrets): Env {
   return {
     ...env,
@@ -31,7 +31,10 @@ export function serviceEnvironment(env: Env, addresses: Addresses, secrets: Loca
   };
 }
 
-/** Where the service takes webhooks: under the address that it believes to have, which Square's signature covers. */
+/**
+ * The base URL of our webhook endpoints. Square's signature covers the URL, so this must be the address the API
+ * believes it has.
+ */
 export function webhooksUrl(env: Env, apiPort: number): string {
   const host = env['HOST'] || '127.0.0.1';
   const publicUrl = env['PUBLIC_URL'] || `http://${host.includes(':') ? `[${host}]` : host}:${apiPort}`;
@@ -42,7 +45,10 @@ export function isSet(env: Env, name: string): boolean {
   return (env[name] ?? '') !== '';
 }
 
-/** The stand-ins, and the apps that they know us as. One variable of a provider that the user has set means the real one, or a stand-in of their own. */
+/**
+ * The settings of the stand-ins and their apps for us. If the user set any variable of a provider, that provider's
+ * settings stay theirs: they mean the real provider or their own stand-in.
+ */
 export function providerEnvironment(env: Env, { stripe, square, quickbooks, mailchimp }: Sandbox): Env {
   const { connectUrl, marketplaceUrl, connectClientId, appClientId, platformKey, webhookSecret } = stripe;
   const stripeOAuth = {
@@ -84,7 +90,7 @@ function unlessAnySet(env: Env, values: Readonly<Record<string, string>>): Env {
   return Object.keys(values).some((name) => isSet(env, name)) ? {} : values;
 }
 
-/** A KMS key, when there is one; otherwise the development keyring, and its key unless the user has one. */
+/** A KMS key if one is set; otherwise the development keyring, with the user's key or this copy's own. */
 function keyring(env: Env, secrets: LocalSecrets): Env {
   if (isSet(env, 'AWS_KMS_KEY_ID') || env['MOCK_KMS'] === 'false') return {};
   return { MOCK_KMS: 'true', ...unlessSet(env, 'ENCRYPTION_KEY', secrets.encryptionKey) };

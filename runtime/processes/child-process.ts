@@ -1,12 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { ChildProcess } from 'node:child_process';
 
-/** A process that is up, whatever it is. */
+/** A running process of any kind. */
 export interface RunningChild {
   readonly pid: number;
-  /** Resolves when the process has ended, with how: "exit code 1", "SIGKILL". Never rejects. */
+  /** Resolves with how the process ended, such as "exit code 1" or "SIGKILL". Never rejects. */
   readonly exited: Promise<string>;
-  /** Ends it: politely first, by force after a bound. Safe to call twice. */
+  /** Sends SIGTERM, then SIGKILL after a bound. Safe to call twice. */
   readonly stop: () => Promise<void>;
 }
 
@@ -21,7 +21,7 @@ export function exitOf(child: ChildProcess): Promise<string> {
   });
 }
 
-/** The end of a log file, for the message about a child that did not start. */
+/** The end of a log file, for the message about a child that failed to start. */
 export function lastLines(logFile: string, count = 20): string {
   if (!existsSync(logFile)) return '';
   const lines = readFileSync(logFile, 'utf8')

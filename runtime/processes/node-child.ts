@@ -12,31 +12,34 @@ import type { Env } from '../start/home.ts';
 import type { RunningChild } from './child-process.ts';
 
 export interface NodeChildOptions {
-  /** For messages and the log file. */
+  /** Used in messages. */
   readonly name: string;
-  /** A program for Node, from the repository's root or absolute. */
+  /** A program for Node, relative to the repository's root or absolute. */
   readonly entry: string;
   readonly env: Env;
   readonly logFile: string;
-  /** Options of Node itself. */
+  /** Node's own options. */
   readonly nodeArguments?: readonly string[];
   readonly readyWhen: ReadyWhen;
   readonly onSpawn?: (pid: number) => void;
-  /** Gives the start up, and ends the child, when it aborts. */
+  /** Aborts the start, and stops the child. */
   readonly stop?: AbortSignal;
   readonly limitMs?: number;
-  /** Between SIGTERM and SIGKILL when it is stopped. */
+  /** Time between SIGTERM and SIGKILL. */
   readonly graceMs?: number;
 }
 
-/** A URL that answers 200, or a line of standard output that `ready` accepts; that line is not logged, for it may hold secrets. */
+/**
+ * A URL that answers 200, or a line of standard output that `line` accepts. That line is not logged because it may
+ * contain secrets.
+ */
 export type ReadyWhen = { readonly url: string } | { readonly line: (line: string) => boolean };
 
 const EXIT_WITH_PARENT = path.join(REPOSITORY, 'runtime', 'processes', 'exit-with-parent.ts');
 
 /**
- * Starts a TypeScript program under this Node, and returns when it says that it is ready.
- * @throws {StartError} with the end of its log when it ends early or is not ready within `limitMs` (60 s).
+ * Starts a TypeScript program under this Node and returns when it reports that it is ready.
+ * @throws {StartError} with the end of its log when it exits early or is not ready within `limitMs` (60 s).
  */
 export async function startNodeChild(options: NodeChildOptions): Promise<RunningChild> {
   mkdirSync(path.dirname(options.logFile), { recursive: true, mode: 0o700 });
@@ -82,7 +85,7 @@ function spawnChild({ entry, env, logFile, readyWhen, nodeArguments = [] }: Node
       {
         cwd: REPOSITORY,
         env,
-        // A group of its own: Ctrl-C reaches the supervisor only, which stops its children in order.
+        // Use a separate process group, so that Ctrl-C reaches only the supervisor, which stops its children in order.
         detached: true,
         stdio: ['ignore', 'line' in readyWhen ? 'pipe' : output, output, 'ipc'],
       },
@@ -104,7 +107,7 @@ async function answersOk(url: string, ended: AbortSignal): Promise<void> {
 function lineSeen(child: ChildProcess, { readyWhen, logFile }: NodeChildOptions): Promise<void> {
   const { stdout } = child;
   if (stdout === null || 'url' in readyWhen) return Promise.reject(new Error('its output is not read'));
-  // Opened here and now: a stream that opens its file itself fails later, when nobody listens, if the folder is gone by then.
+  // Open the file now: a stream opens it later and then fails without a listener if the folder is gone.
   const log = createWriteStream(logFile, { fd: openSync(logFile, 'a', 0o600) });
   return new Promise((resolve) => {
     const lines = createInterface({ input: stdout });

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** A process that can be recognised later: ids are handed out again, a start time with the same id is not. */
+/** Identifies a process for later: a process id can be reused, but not with the same start time. */
 export interface ProcessMark {
   readonly pid: number;
   readonly startTime: string;
@@ -14,12 +14,12 @@ export function markOf(pid: number): ProcessMark | null {
   return startTime === null ? null : { pid, startTime };
 }
 
-/** True while the very process that was marked is alive, not another that has its id now. */
+/** True while the marked process itself is alive, and not another process with its id. */
 export function isAlive(mark: ProcessMark): boolean {
   return startTimeOf(mark.pid) === mark.startTime;
 }
 
-/** SIGTERM, then SIGKILL after `graceMs`. Returns at once when the marked process is gone already. */
+/** Sends SIGTERM, then SIGKILL after `graceMs`. Returns at once when the marked process has exited. */
 export async function stopProcess(
   mark: ProcessMark,
   graceMs: number,
@@ -52,7 +52,7 @@ function sendSignal(pid: number, signal: NodeJS.Signals): void {
 function startTimeOf(pid: number): string | null {
   try {
     if (process.platform === 'linux') {
-      // proc(5): the name in parentheses may hold anything; after it, state is field 3 and the start time field 22.
+      // proc(5): the name in parentheses may contain anything. After it, state is field 3 and the start time field 22.
       const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
         .replace(/^.*\) /s, '')
         .split(' ');

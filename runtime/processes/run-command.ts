@@ -5,13 +5,16 @@ export interface CommandOptions {
   readonly timeoutMs: number;
   readonly env?: NodeJS.ProcessEnv;
   readonly stop?: AbortSignal | undefined;
-  /** Called every 30 s while the command runs, with the seconds gone by. */
+  /** Called every 30 s while the command runs, with the elapsed seconds. */
   readonly onWaiting?: (seconds: number) => void;
 }
 
 const WAITING_EVERY_MS = 30_000;
 
-/** Runs a program and returns its standard output. @throws Error with the last line that it wrote, or why it could not run. */
+/**
+ * Runs a program and returns its standard output. @throws Error with its last line of output, or the reason it could
+ * not run.
+ */
 export async function runCommand(program: string, args: readonly string[], options: CommandOptions): Promise<string> {
   const startedAt = performance.now();
   const ticker = setInterval(

@@ -4,25 +4,25 @@ import type { RunningChild } from './child-process.ts';
 
 export interface SupervisorOptions {
   readonly log: (line: string) => void;
-  /** Called whenever a child is up, first and after each restart. */
+  /** Called when a child is up, first and after each restart. */
   readonly onUp: (name: string, pid: number) => void;
   readonly backoff?: { readonly firstMs: number; readonly maxMs: number; readonly forgottenAfterMs: number };
 }
 
-/** Starts a child; gives up, leaving nothing behind, when `stop` aborts. */
+/** Starts a child. When `stop` aborts, gives up and leaves no process behind. */
 export type Start<Child extends RunningChild> = (stop: AbortSignal) => Promise<Child>;
 
 interface Kept {
   readonly name: string;
   readonly start: Start<RunningChild>;
   child: RunningChild | null;
-  /** What is under way for this child: its start, or the watch over it. */
+  /** The child's current start, or the watch over it. */
   work: Promise<unknown>;
 }
 
 const BACKOFF = { firstMs: 500, maxMs: 30_000, forgottenAfterMs: 60_000 } as const;
 
-/** Keeps children up: one that ends is started again, after a pause that doubles with each end in a row. */
+/** Keeps children running: restarts one that exits, with exponential backoff. */
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #kept: Kept[] = [];
@@ -32,12 +32,12 @@ export class Supervisor {
     this.#options = options;
   }
 
-  /** Aborts when `stopAll` begins: for work that must not outlive it. */
+  /** Aborts when `stopAll` begins, for work that must not outlive it. */
   get stopping(): AbortSignal {
     return this.#stopping.signal;
   }
 
-  /** Starts a child and keeps it up from then on. The first start is not repeated. @throws what `start` throws. */
+  /** Starts a child and keeps it running from then on. Does not retry the first start. @throws what `start` throws. */
   async keep<Child extends RunningChild>(name: string, start: Start<Child>): Promise<Child> {
     const kept: Kept = { name, start, child: null, work: Promise.resolve() };
     const first = this.#up(kept);
@@ -48,7 +48,7 @@ export class Supervisor {
     return child as Child;
   }
 
-  /** Ends every child, one after the other in the given order of names. Nothing is started from here on. */
+  /** Stops every child in the given order of names and prevents further starts. */
   async stopAll(order: readonly string[]): Promise<void> {
     this.#stopping.abort(new Error('stopping'));
     const byOrder = [...this.#kept].sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
@@ -56,7 +56,7 @@ export class Supervisor {
       await child?.stop().catch((error: unknown) => {
         this.#options.log(`${name} could not be stopped: ${messageOf(error)}`);
       });
-      // A start under way gives up by itself; what the others need stays up until it has.
+      // A running start aborts by itself. Wait for it before stopping the children it needs.
       await Promise.allSettled([work]);
     }
   }
@@ -101,7 +101,7 @@ export class Supervisor {
   }
 }
 
-/** The end of the child's log, which follows, is in its file. */
+/** Drops the end of the child's log, which is in its file anyway. */
 function firstLine(error: unknown): string {
   return messageOf(error).split('\n')[0] ?? '';
 }

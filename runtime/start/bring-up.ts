@@ -15,26 +15,26 @@ import type { Stage, TemporalPlace } from './services.ts';
 
 export type BringUpOptions = Omit<Stage, 'secrets' | 'ports'> & {
   readonly startedAtMs: number;
-  /** What the API listens on. */
+  /** The address the API listens on. */
   readonly host: string;
 };
 
-/** What is known once every service is up. */
+/** Known once every service is up. */
 interface Running {
   readonly stage: Stage;
   readonly apiUrl: string;
   readonly databaseUrl: string;
   readonly temporal: TemporalPlace;
   readonly sandbox: Sandbox;
-  /** An admin of all venues; null where tokens are made elsewhere. */
+  /** A token of an admin of all venues; null when tokens are issued elsewhere. */
   readonly token: string | null;
 }
 
 const TOKEN_TTL_S = 30 * 24 * 3_600;
 
 /**
- * Starts everything, runs the demonstration, writes started.json and says what to open.
- * Returns a function that writes started.json again with the process ids of that moment.
+ * Starts everything, runs the demonstration, writes started.json and prints what to open.
+ * Returns a function that rewrites started.json with the current process ids.
  */
 export async function bringUp(options: BringUpOptions): Promise<() => void> {
   const { env, home, log, startedAtMs } = options;
@@ -99,7 +99,7 @@ async function startDatabase(stage: Stage): Promise<string> {
   return url;
 }
 
-/** Where a listener on `host` answers on this machine. */
+/** The address at which a listener on `host` is reachable from this machine. */
 function reachable(host: string): string {
   if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
   return host.includes(':') ? `[${host}]` : host;
@@ -121,7 +121,7 @@ async function adminToken(env: Env): Promise<string | null> {
   );
 }
 
-/** Null, with a line that says why, where the demonstration would reach past this machine. */
+/** Returns null and logs the reason when the demonstration would reach beyond this machine. */
 async function demonstrate({ stage, apiUrl, sandbox, token }: Running): Promise<DemoResult | null> {
   const { env, home, supervisor, log } = stage;
   if (token === null) {

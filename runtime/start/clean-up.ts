@@ -3,13 +3,13 @@ import { messageOf } from './start-error.ts';
 export interface CleanUp {
   /** `undo` takes down what was just brought up. */
   add(undo: () => Promise<unknown>): void;
-  /** Undoes everything, the last first, once, whoever asks first; a step that fails is told and holds nobody up. */
+  /** Runs all undo steps once, last first. Logs a failing step and continues. */
   run(): Promise<void>;
-  /** As `run`, and then ends the process with exit code 1. */
+  /** Like `run`, then exits with code 1. */
   abort(): void;
 }
 
-/** For a script that brings things up: SIGINT and SIGTERM abort it from here on. */
+/** For scripts that bring services up: from here on SIGINT and SIGTERM abort the script. */
 export function createCleanUp(): CleanUp {
   const steps: (() => Promise<unknown>)[] = [];
   let running: Promise<void> | null = null;

@@ -13,7 +13,7 @@ const PEOPLE = [
   ['Lena Holm', 'Malmö', 'SE', '211 20'],
 ] as const;
 
-/** Nobody's data: example.com and 555-01xx are reserved for such use. */
+/** Invented people: example.com and 555-01xx are reserved for such use. */
 export const DEMO_CUSTOMERS = PEOPLE.map(([name, city, country, postalCode], index) => ({
   sourceId: `guest-${String(index + 1).padStart(3, '0')}`,
   name,

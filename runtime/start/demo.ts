@@ -45,8 +45,9 @@ const syncRun = z.object({
 export type FinishedSync = z.output<typeof syncRun>;
 
 /**
- * Over the API alone: a venue with customers, connected to the sandbox, and one finished push. What an earlier run left is used again.
- * @throws {StartError} when a step is refused or the sync does not end well within three minutes.
+ * Uses the API alone to create a venue with customers, connect it to the sandbox, and finish one push. Reuses what an
+ * earlier run left.
+ * @throws {StartError} when a step is refused or the sync does not succeed within three minutes.
  */
 export async function runDemonstration(options: DemoOptions): Promise<DemoResult> {
   const { api, demoFile, log } = options;
@@ -64,7 +65,7 @@ export async function runDemonstration(options: DemoOptions): Promise<DemoResult
   return { venueId, connectionId, sync };
 }
 
-/** What demo.json names, as long as the API still knows it and the connection works. */
+/** The venue and connection in demo.json, if the API still has them and the connection is active. */
 async function findRemembered({ api, demoFile }: DemoOptions): Promise<z.output<typeof remembered> | null> {
   const { data } = remembered.safeParse(readJson(demoFile));
   if (data === undefined) return null;
@@ -73,7 +74,7 @@ async function findRemembered({ api, demoFile }: DemoOptions): Promise<z.output<
 }
 
 async function ensureVenue(api: ApiClient): Promise<string> {
-  // The venue of a home whose demo.json was lost, or of a database that is shared.
+  // Look for the venue first: the home's demo.json may be lost, or the database shared.
   const found = await findDemoVenue(api);
   return found ?? withId.parse(await api.post('/v1/venues', VENUE, `demo-venue-${randomUUID()}`)).id;
 }

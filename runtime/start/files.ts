@@ -12,12 +12,15 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 
-/** Readers see the old or the new content, never a part. Mode 600: these files hold secrets and process ids. */
+/**
+ * Writes atomically: readers see the old or the new content, never a part. Mode 600, because these files hold secrets
+ * and process ids.
+ */
 export function writeJsonAtomically(file: string, value: unknown): void {
   renameSync(writeBeside(file, value), file);
 }
 
-/** As `writeJsonAtomically`, but false, with nothing changed, when the file exists. */
+/** Like `writeJsonAtomically`, but returns false and changes nothing when the file exists. */
 export function createJson(file: string, value: unknown): boolean {
   const temporary = writeBeside(file, value);
   try {
@@ -42,7 +45,7 @@ export function readJson(file: string): unknown {
 }
 
 function writeBeside(file: string, value: unknown): string {
-  // Others may pass through, which Postgres under root needs as another user, and list or read nothing.
+  // Other users may enter but not list or read: under root, Postgres runs as another user.
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o711 });
   const temporary = `${file}.${process.pid}.new`;
   rmSync(temporary, { force: true });

@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url';
 
 export const REPOSITORY = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 
-/** Where Node keeps what it has compiled of our sources and packages. */
+/** Node's compile cache for our sources and packages. */
 export const NODE_COMPILE_CACHE = path.join(REPOSITORY, 'node_modules', '.cache', 'interlock', 'compiled');
 
-/** Where one copy of the local runtime keeps everything. Two copies with two homes never touch each other's files. */
+/** The folder and files of one copy of the local runtime. Two copies with two homes never touch each other's files. */
 export interface Home {
   readonly folder: string;
   readonly postgresFolder: string;
@@ -16,9 +16,12 @@ export interface Home {
   readonly sandboxFolder: string;
   readonly logsFolder: string;
   readonly secretsFile: string;
-  /** Process ids of the running copy, written from the first moment: how a second start or a start after a crash finds it. */
+  /**
+   * Process ids of the running copy, written from the first moment. A second start, or a start after a crash, finds the
+   * copy through it.
+   */
   readonly instanceFile: string;
-  /** What outside programs read; there only while everything is up. */
+  /** For outside programs. Exists only while everything is up. */
   readonly startedFile: string;
   readonly demoFile: string;
 }
@@ -41,12 +44,15 @@ export function homeOf(env: Env): Home {
   };
 }
 
-/** Per user, not per copy: a fresh clone and `--fresh` find what was downloaded before. */
+/** Per user, not per copy, so that a fresh clone and `--fresh` reuse downloads. */
 export function cacheFolderOf(env: Env): string {
   return path.join(env['XDG_CACHE_HOME'] || path.join(os.homedir(), '.cache'), 'interlock');
 }
 
-/** Adds what the repository's `.env` sets to the environment of this process; what is set already, also to nothing, stays. */
+/**
+ * Adds the repository's `.env` to this process's environment. Keeps variables that are already set, even to an empty
+ * value.
+ */
 export function readEnvFile(): void {
   const file = path.join(REPOSITORY, '.env');
   if (existsSync(file)) process.loadEnvFile(file);

@@ -6,7 +6,7 @@ import { StartError } from './start-error.ts';
 import type { Home } from './home.ts';
 import type { ProcessMark } from '../processes/processes.ts';
 
-/** Everything that a running copy consists of; services that it does not run itself are missing. */
+/** Every service of a running copy. Services that the copy does not run itself are missing from its record. */
 export const SERVICES = ['api', 'worker', 'sandbox', 'temporal', 'postgres'] as const;
 export type ServiceName = (typeof SERVICES)[number];
 
@@ -23,13 +23,13 @@ export function readInstance(home: Home): InstanceRecord | null {
   return record.safeParse(readJson(home.instanceFile)).data ?? null;
 }
 
-/** The copy that runs on this home now, or null. */
+/** The copy that currently runs on this home, or null. */
 export function runningInstance(home: Home): InstanceRecord | null {
   const found = readInstance(home);
   return found !== null && isAlive(found.supervisor) ? found : null;
 }
 
-/** The hold of this process on a home, and what it tells about its children. */
+/** This process's claim on a home, with its record of child processes. */
 export class Instance {
   readonly #home: Home;
   #record: InstanceRecord;
@@ -40,14 +40,14 @@ export class Instance {
   }
 
   /**
-   * Takes the home for this process, after ending what a killed supervisor has left behind.
-   * @throws {StartError} naming the running copy when there is one.
+   * Claims the home for this process, after stopping what a killed supervisor left running.
+   * @throws {StartError} that names the running copy if there is one.
    */
   static async claim(home: Home, log: (line: string) => void): Promise<Instance> {
     const supervisor = markOf(process.pid);
     if (supervisor === null) throw new StartError('this process cannot find itself: /proc or ps is needed.');
     const mine: InstanceRecord = { supervisor, apiUrl: null, children: {} };
-    // Twice at most: once for what a crash left behind.
+    // The second attempt follows the cleanup after a crash.
     for (let attempt = 0; attempt < 2; attempt += 1) {
       if (createJson(home.instanceFile, mine)) return new Instance(home, mine);
       await clearLeftover(home, log);
@@ -94,7 +94,7 @@ async function clearLeftover(home: Home, log: (line: string) => void): Promise<v
   if (found !== null && isAlive(found.supervisor)) throw alreadyRuns(home, found);
   for (const name of SERVICES) await stopLeftover(name, found?.children[name], log);
   rmSync(home.startedFile, { force: true });
-  // Moved aside before it is deleted: of two starts at once only one finds it, the other meets the new file.
+  // Rename before deleting: of two concurrent starts, only one moves the old file, and the other finds the new one.
   const aside = `${home.instanceFile}.${process.pid}.old`;
   try {
     renameSync(home.instanceFile, aside);
@@ -111,7 +111,8 @@ async function stopLeftover(
 ): Promise<void> {
   if (child === undefined || !isAlive(child)) return;
   log(`stopping ${name} (process ${child.pid}), left over from a run that was killed`);
-  // Postgres takes SIGTERM as "wait until every client has gone": https://www.postgresql.org/docs/18/server-shutdown.html (2026-11-21).
+  // On SIGTERM, Postgres waits until every client has disconnected:
+  // https://www.postgresql.org/docs/18/server-shutdown.html (2026-11-21).
   await stopProcess(child, 15_000, name === 'postgres' ? 'SIGINT' : 'SIGTERM');
 }
 

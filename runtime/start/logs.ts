@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import path from 'node:path';
 
-/** Keeps the logs of the run before beside those of this one. */
+/** Keeps the previous run's logs beside the current ones. */
 export function rotateLogs(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   for (const name of readdirSync(folder).filter((entry) => entry.endsWith('.log'))) {
@@ -9,10 +9,10 @@ export function rotateLogs(folder: string): void {
   }
 }
 
-/** Appends one line at a time: for what arrives as lines instead of a stream. */
+/** Appends one line at a time, for output that arrives as lines rather than a stream. */
 export function lineLog(file: string): (line: string) => void {
   return (line) => {
-    // A home that was deleted under a running copy must not bring the copy down.
+    // Deleting the home of a running copy must not crash the copy.
     if (existsSync(path.dirname(file))) appendFileSync(file, `${line}\n`, { mode: 0o600 });
   };
 }

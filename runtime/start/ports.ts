@@ -15,13 +15,14 @@ export interface PortRequest {
 
 export interface ChosenPort {
   readonly port: number;
-  /** One line when the standard port was taken and another had to serve; null otherwise. */
+  /** One line when the standard port was taken and another is used; null otherwise. */
   readonly note: string | null;
 }
 
 /**
- * A port that is free on loopback now. One that the user set is taken as it is; a standard one that is taken gives way to any free one.
- * @throws {StartError} when a port set by the user is malformed or taken.
+ * A port that is free on loopback now. Uses a user's port as it is; falls back from a taken standard port to any free
+ * one.
+ * @throws {StartError} when a user's port is malformed or taken.
  */
 export async function choosePort(
   request: PortRequest,
@@ -52,13 +53,13 @@ async function explicitPort(request: PortRequest, wanted: string): Promise<numbe
 }
 
 export async function isFree(port: number): Promise<boolean> {
-  // Both, because some systems let a second listener bind a more specific address beside one that answers.
+  // Check both, because some systems let a second listener bind a more specific address.
   return (await canListen(port)) && !(await answers(port));
 }
 
 /**
- * Below the range from which systems take the ports of outgoing connections: a port of that range that is free now may be some
- * client's a moment later, when its server comes to listen.
+ * Below the ephemeral range: a free port in that range may be taken by an outgoing connection before the server
+ * listens.
  */
 const FREE_PORTS = { from: 20_000, to: 32_000 } as const;
 const MAX_TRIES = 100;

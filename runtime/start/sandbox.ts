@@ -18,12 +18,12 @@ const sandbox = z.object({
   mailchimp: standIn.extend(app),
 });
 
-/** Where the stand-in of each provider is, and the credentials to come to it with. */
+/** Where each provider's stand-in listens, and the credentials to use with it. */
 export type Sandbox = z.output<typeof sandbox>;
 
 const readyLine = sandbox.extend({ ready: z.literal(true) });
 
-/** The sandbox process's word that it is ready; null for any other line of its output. */
+/** Parses the sandbox process's ready line; null for any other line of output. */
 export function readReadyLine(line: string): Sandbox | null {
   if (!line.startsWith('{')) return null;
   try {

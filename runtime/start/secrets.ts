@@ -6,7 +6,7 @@ import { StartError } from './start-error.ts';
 
 const localSecrets = z.object({
   jwtSecret: z.string().min(32),
-  /** 32 bytes in base64: wraps data keys when there is no KMS. */
+  /** 32 bytes in base64. Wraps data keys when there is no KMS. */
   encryptionKey: z.string().min(32),
   databasePassword: z.string().min(16),
   sandboxStripeSecretKey: z.string().min(16),
@@ -15,8 +15,8 @@ const localSecrets = z.object({
 export type LocalSecrets = Readonly<z.output<typeof localSecrets>>;
 
 /**
- * The secrets of this home: made once, kept with mode 600.
- * @throws {StartError} when the file is there and cannot be used. New secrets in its place would leave stored credentials unreadable.
+ * The secrets of this home: created once, stored with mode 600.
+ * @throws {StartError} when the file exists and is unusable. Replacing it would make stored credentials unreadable.
  */
 export function loadSecrets(file: string): LocalSecrets {
   createJsonIfAbsent(file);
@@ -26,12 +26,12 @@ export function loadSecrets(file: string): LocalSecrets {
       `${file} is damaged: restore it, or begin anew with \`npm start -- --fresh\`, which deletes all local data.`,
     );
   }
-  // A copied or restored home may have widened it.
+  // Copying or restoring a home may have widened the mode.
   chmodSync(file, 0o600);
   return parsed.data;
 }
 
-/** Null where no secrets have been made yet. Makes none. */
+/** Null when no secrets exist yet. Creates none. */
 export function readSecrets(file: string): LocalSecrets | null {
   return localSecrets.safeParse(readJson(file)).data ?? null;
 }

@@ -12,11 +12,11 @@ export interface Ports {
   readonly postgres: number;
   readonly sandboxStripe: number;
   readonly sandboxStripeControl: number;
-  /** Of the other stand-ins, by the variables that set them. */
+  /** Ports of the other stand-ins, by the variables that set them. */
   readonly standIns: Readonly<Record<StandInPort, number>>;
 }
 
-/** Any free port serves, unless one is set: nothing keeps the address of these. */
+/** Any free port will do unless one is set, because nothing stores these addresses. */
 const STAND_IN_PORTS = [
   'SANDBOX_SQUARE_PORT',
   'SANDBOX_SQUARE_CONTROL_PORT',
@@ -41,13 +41,13 @@ const REQUESTS = {
 } as const satisfies Record<string, PortRequest>;
 
 /**
- * Free ports for everything that this copy runs itself; one line for each standard port that was taken.
- * @throws {StartError} when a port that the user set is taken.
+ * Chooses free ports for everything that this copy runs itself. Logs one line for each standard port that was taken.
+ * @throws {StartError} when a user's port is taken.
  */
 export async function choosePorts(env: Env, log: (line: string) => void): Promise<Ports> {
   const chosen: Record<string, number> = {};
   for (const [name, request] of Object.entries(REQUESTS)) {
-    // Nothing listens there when the service is someone else's.
+    // An external service needs no port here.
     if (name === 'postgres' && isSet(env, 'DATABASE_URL')) continue;
     if (name.startsWith('temporal') && isSet(env, 'TEMPORAL_ADDRESS')) continue;
     const { port, note } = await choosePort(request, env, new Set(Object.values(chosen)));
@@ -67,7 +67,7 @@ export async function choosePorts(env: Env, log: (line: string) => void): Promis
   };
 }
 
-/** One after the other, and no port twice. */
+/** Sequentially, so that no port is chosen twice. */
 async function standInPorts(env: Env): Promise<Ports['standIns']> {
   const chosen = new Map<StandInPort, number>();
   for (const variable of STAND_IN_PORTS) {

@@ -18,10 +18,10 @@ import type { Ports } from './service-ports.ts';
 import type { RunningChild } from '../processes/child-process.ts';
 import type { Sandbox } from './sandbox.ts';
 
-/** Types are stripped and code is compiled once, not at every start: one that was killed is back sooner. */
+/** Caches stripped and compiled code between starts, so that a killed service is back sooner. */
 const COMPILED_ONCE = { NODE_COMPILE_CACHE };
 
-/** What every service is started with. */
+/** The inputs to every service's start. */
 export interface Stage {
   readonly env: Env;
   readonly home: Home;
@@ -35,7 +35,7 @@ export interface Stage {
 
 const logFile = ({ home }: Stage, name: ServiceName): string => path.join(home.logsFolder, `${name}.log`);
 
-/** The database of DATABASE_URL, or an embedded server that is kept up. Returns its URL. */
+/** Returns the URL of DATABASE_URL, or of a supervised embedded server. */
 export async function bringUpPostgres(stage: Stage): Promise<string> {
   const given = stage.env['DATABASE_URL'];
   if (given !== undefined && given !== '') return given;
@@ -63,7 +63,7 @@ export interface TemporalPlace {
   readonly uiUrl: string | null;
 }
 
-/** The server of TEMPORAL_ADDRESS, or a development server that is kept up. */
+/** The server of TEMPORAL_ADDRESS, or a supervised development server. */
 export async function bringUpTemporal(stage: Stage): Promise<TemporalPlace> {
   const { env, home, supervisor, log, namespace, ports } = stage;
   const source = await resolveTemporal({ cacheFolder: cacheFolderOf(env), env, log, stop: supervisor.stopping });
@@ -91,7 +91,8 @@ async function checkGivenTemporal({ env, namespace, supervisor }: Stage, address
   const protectedServer = ['TEMPORAL_API_KEY', 'TEMPORAL_TLS_CA_FILE', 'TEMPORAL_TLS_CERT_FILE'].some((name) =>
     isSet(env, name),
   );
-  // api and worker hold the credentials of such a server and report by themselves; its owner registers search attributes.
+  // Only api and worker hold the credentials of such a server, and they report its problems themselves. Its operator
+  // registers search attributes.
   if (protectedServer) return;
   try {
     await waitForTemporal({ address, namespace, limitMs: 10_000, stop: supervisor.stopping });
@@ -112,7 +113,7 @@ export async function bringUpSandbox(stage: Stage): Promise<Sandbox> {
       name: 'sandbox',
       entry: 'sandbox/main.ts',
       env: {
-        // Nothing of the services' own environment: the stand-in has no use for their secrets.
+        // Pass none of the services' own environment: the stand-in has no use for their secrets.
         PATH: env['PATH'],
         ...COMPILED_ONCE,
         SANDBOX_HOME: home.sandboxFolder,
@@ -142,14 +143,18 @@ export async function bringUpSandbox(stage: Stage): Promise<Sandbox> {
 }
 
 /**
- * Node's young generation grows to a hundred megabytes that are never given back, and the old one to a multiple of what lives in it before it
- * is looked through. With these our services need half the memory, and no more time (`bench million`).
+ * By default Node's young generation grows to a hundred megabytes that are never returned, and the old one to a
+ * multiple of its live data before a collection. With these flags our services need half the memory and no more time
+ * (`bench million`).
  */
 const SMALL_HEAP = ['--max-semi-space-size=4', '--heap-growing-percent=50'];
-/** The same for the memory of native code: glibc keeps a pool for each of many threads, and the more of what is freed the more was once asked for at once. */
+/**
+ * Limits native memory likewise: glibc keeps a pool per thread, and raises its trim and mmap thresholds with the
+ * largest freed blocks, which keeps freed memory.
+ */
 const FEW_POOLS = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072', MALLOC_MMAP_THRESHOLD_: '131072' };
 
-/** api or worker. `healthUrl` answers 200 when it is ready. */
+/** Starts api or worker. `healthUrl` answers 200 when it is ready. */
 export async function bringUpService(
   stage: Stage,
   options: { name: 'api' | 'worker'; env: Env; healthUrl: string },
@@ -168,17 +173,17 @@ export async function bringUpService(
       onSpawn: (pid) => {
         stage.instance.setChild(name, pid);
       },
-      // Longer than either takes to finish what is in hand.
+      // Longer than either needs to finish its running work.
       graceMs: 30_000,
     }),
   );
 }
 
-/** The worker in one file, as the image has it. */
+/** Bundles the worker into one file, as in the image. */
 async function bundleWorker({ supervisor }: Stage): Promise<string> {
   const program = ['--disable-warning=ExperimentalWarning', path.join(REPOSITORY, 'worker', 'bundle.ts')];
   try {
-    // Without secrets, which it has no use for.
+    // Pass no secrets, because the bundler needs none.
     return (
       await runCommand(process.execPath, program, { timeoutMs: 120_000, env: COMPILED_ONCE, stop: supervisor.stopping })
     ).trim();
@@ -187,7 +192,7 @@ async function bundleWorker({ supervisor }: Stage): Promise<string> {
   }
 }
 
-/** Says that something slow is still going on, every 10 s, until `work` is done. */
+/** Logs every 10 s that something slow is still running, until `work` settles. */
 export async function withProgress<Result>(
   what: string,
   log: (line: string) => void,

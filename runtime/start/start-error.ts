@@ -1,4 +1,4 @@
-/** Something the user can understand and act on: printed as one line, without a stack. */
+/** An error that the user can understand and act on. Printed as one line without a stack. */
 export class StartError extends Error {
   override readonly name = 'StartError';
 }

@@ -4,13 +4,13 @@ export const ROLES = ['viewer', 'operator', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
 
 export interface TokenRequest {
-  /** Who acts, as the audit log shows it. */
+  /** The actor in the audit log. */
   readonly subject: string;
   readonly role: Role;
-  /** Ids of venues, or all of them. */
+  /** Venue ids, or `*` for all venues. */
   readonly venues: readonly string[] | '*';
   readonly ttlSeconds: number;
-  /** Put in where the API asks for them. */
+  /** Set when the API requires them. */
   readonly issuer?: string | undefined;
   readonly audience?: string | undefined;
 }

@@ -5,7 +5,7 @@ import type { DownloadContext } from './temporal-download.ts';
 import type { Env } from '../start/home.ts';
 import type { TemporalBinary } from './temporal-binary.ts';
 
-/** A server that runs already, or a program to start one with. */
+/** A running server, or a program to start one with. */
 export type TemporalSource =
   { readonly kind: 'server'; readonly address: string } | ({ readonly kind: 'binary' } & TemporalBinary);
 
@@ -15,7 +15,7 @@ export interface RouteContext extends DownloadContext {
 
 export interface TemporalRoute {
   readonly name: string;
-  /** @throws Error whose message says why this route does not lead to a server. */
+  /** @throws Error whose message says why this route found no server. */
   readonly find: (context: RouteContext) => Promise<TemporalSource>;
 }
 
@@ -31,9 +31,9 @@ export const TEMPORAL_ROUTES: readonly TemporalRoute[] = [
 ];
 
 /**
- * Finds a Temporal server or the program to start one with. A route is tried only when all before it failed; one line says which was
- * taken and why the others were not.
- * @throws {StartError} naming every route with its reason when none leads anywhere.
+ * Finds a Temporal server, or the program to start one. Tries each route only after all earlier ones have failed, and
+ * logs one line that names the chosen route and why the earlier ones failed.
+ * @throws {StartError} naming every route with its reason when all fail.
  */
 export async function resolveTemporal(
   options: Omit<RouteContext, 'env'> & { env?: Env; routes?: readonly TemporalRoute[] },

@@ -1,4 +1,4 @@
-// A program of its own: the SDK's native runtime cannot abandon a download, a process can be ended.
+// Runs as its own process: the SDK's native runtime cannot abort a download, but a process can be killed.
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 
 const [downloadDir] = process.argv.slice(2);
@@ -10,7 +10,7 @@ try {
   await environment.teardown();
 } catch (error) {
   const lines = (error instanceof Error ? error.message : String(error)).split('\n');
-  // The cause stands last in the SDK's chain; the address in its middle is long and says nothing more.
+  // The cause is last in the SDK's message chain; the long address in the middle adds nothing.
   process.stderr.write(`${lines.join(' ').split(': ').slice(-3).join(': ')}\n`);
   process.exit(1);
 }

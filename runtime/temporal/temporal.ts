@@ -15,22 +15,22 @@ export { resolveTemporal } from './resolve-temporal.ts';
 export interface TemporalOptions {
   /** Path of the `temporal` command-line tool. */
   readonly binary: string;
-  /** SQLite file that keeps workflows; null keeps them in memory only. */
+  /** SQLite file that stores workflows; null keeps them in memory only. */
   readonly dataFile: string | null;
   readonly port: number;
-  /** Null runs without the Web UI. */
+  /** Null disables the Web UI. */
   readonly uiPort: number | null;
   readonly namespace: string;
-  /** Takes the server's own output. */
+  /** Receives the server's output. */
   readonly logFile: string;
   readonly limitMs?: number;
   readonly onSpawn?: (pid: number) => void;
-  /** Gives the start up, and ends the server, when it aborts. */
+  /** Aborts the start, and stops the server. */
   readonly stop?: AbortSignal;
 }
 
 export interface RunningTemporal extends RunningChild {
-  /** host:port of the front end. */
+  /** host:port of the frontend. */
   readonly address: string;
   readonly uiUrl: string | null;
 }
@@ -38,8 +38,9 @@ export interface RunningTemporal extends RunningChild {
 const LOOPBACK = '127.0.0.1';
 
 /**
- * Starts a development server with fairness on, and returns when it answers and our search attributes are registered.
- * @throws {StartError} when it ends early or does not answer within `limitMs` (60 s).
+ * Starts a development server with fairness enabled, and returns when it answers and our search attributes are
+ * registered.
+ * @throws {StartError} when it exits early or does not answer within `limitMs` (60 s).
  */
 export async function startTemporal(options: TemporalOptions): Promise<RunningTemporal> {
   for (const file of [options.dataFile, options.logFile])
@@ -47,7 +48,7 @@ export async function startTemporal(options: TemporalOptions): Promise<RunningTe
   const output = openSync(options.logFile, 'a', 0o600);
   const server = spawn(options.binary, serverArguments(options), {
     stdio: ['ignore', output, output],
-    // A group of its own: Ctrl-C reaches the supervisor only, which stops its children in order.
+    // Use a separate process group, so that Ctrl-C reaches only the supervisor, which stops its children in order.
     detached: true,
   });
   closeSync(output);
@@ -76,7 +77,7 @@ function serverArguments(options: TemporalOptions): string[] {
     '--search-attribute',
     `${name}=${type}`,
   ]);
-  // NORMAL with WAL survives a crash of the machine without damage; FULL would pay a disk flush for every transition.
+  // With WAL, NORMAL survives a machine crash without corruption; FULL would add a disk flush to every transition.
   const file =
     options.dataFile === null
       ? []
@@ -102,7 +103,8 @@ function serverArguments(options: TemporalOptions): string[] {
       '--log-level',
       'warn',
     ],
-    // Venues take turns within a partition of a queue, not across: with the usual four, one venue's backlog may still go first.
+    // Venues alternate only within a partition of a queue: with the usual four partitions, one venue's backlog may
+    // still go first.
     ...[
       'matching.enableFairness=true',
       'matching.numTaskqueueReadPartitions=1',

@@ -7,7 +7,7 @@ import { onTestFinished } from 'vitest';
 import { REPOSITORY } from '../../runtime/start/home.ts';
 import type { ChildProcess } from 'node:child_process';
 
-/** Removed when the test has finished. */
+/** Deleted when the test ends. */
 export function aFolder(): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'interlock-runtime-'));
   onTestFinished(() => {
@@ -29,7 +29,7 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs a program of the repository to its end, at most 60 s. */
+/** Runs a program of the repository to its end, for 60 s at most. */
 export function runNode(
   args: readonly string[],
   options: { env?: NodeJS.ProcessEnv; cwd?: string } = {},
@@ -43,7 +43,7 @@ export function runNode(
   });
 }
 
-/** A process that waits to be ended; it is when the test has finished. */
+/** A process that waits to be killed, at the latest when the test ends. */
 export async function anIdleProcess(...args: readonly string[]): Promise<{ child: ChildProcess; pid: number }> {
   const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)', ...args], { stdio: 'ignore' });
   onTestFinished(() => {
@@ -53,7 +53,7 @@ export async function anIdleProcess(...args: readonly string[]): Promise<{ child
   return { child, pid: child.pid! };
 }
 
-/** Waits until `condition` holds, at most `limitMs`. */
+/** Waits until `condition` holds, for `limitMs` at most. */
 export async function eventually(condition: () => boolean | Promise<boolean>, limitMs = 10_000): Promise<void> {
   const deadline = performance.now() + limitMs;
   while (!(await condition())) {

@@ -50,7 +50,7 @@ describe('the embedded Postgres', () => {
     }
   }
 
-  it('listens on loopback only and takes 200 connections', async () => {
+  it('listens on loopback only and accepts 200 connections', async () => {
     const server = await start();
     const settings = await query(
       server,
@@ -63,11 +63,11 @@ describe('the embedded Postgres', () => {
     ]);
   });
 
-  it('is durable unless it is told that nobody misses its data', async () => {
+  it('is durable unless its data is disposable', async () => {
     expect(await query(await start({ disposable: false }), 'show fsync')).toEqual([{ fsync: 'on' }]);
   });
 
-  it('keeps its data when it is stopped and started again', async () => {
+  it('keeps its data across a stop and a start', async () => {
     const first = await start({ database: 'interlock' });
     expect(new URL(first.url).pathname).toBe('/interlock');
     await query(first, 'create table kept as select 1 as id');
@@ -76,7 +76,7 @@ describe('the embedded Postgres', () => {
     expect(await query(await start({ database: 'interlock' }), 'select id from kept')).toEqual([{ id: 1 }]);
   });
 
-  it('comes back after a SIGKILL, while a query of the killed one is still running', async () => {
+  it('restarts after a SIGKILL while a query of the killed server still runs', async () => {
     const first = await start({ disposable: false });
     await query(first, 'create table kept as select 1 as id');
     const client = postgres(first.url, { max: 1, onnotice: () => undefined });
@@ -93,11 +93,11 @@ describe('the embedded Postgres', () => {
     await client.end({ timeout: 1 });
   });
 
-  it('takes no stranger for the server that its lock file names', async () => {
+  it('does not mistake another process for the server named in its lock file', async () => {
     const first = await start();
     const lock = await readFile(join(dataFolder, 'postmaster.pid'), 'utf8');
     await first.stop();
-    // A process of the same user got the number of the killed server.
+    // A process of the same user now has the killed server's process id.
     const stranger = spawn('sleep', ['60'], isRoot ? await idsOfPostgres() : {});
     await writeFile(join(dataFolder, 'postmaster.pid'), lock.replace(/^\d+/, String(stranger.pid)), { mode: 0o600 });
     if (isRoot) await run('chown', ['postgres', join(dataFolder, 'postmaster.pid')]);
@@ -106,7 +106,7 @@ describe('the embedded Postgres', () => {
     stranger.kill();
   });
 
-  it('refuses a data folder that another server uses, or takes its place when asked', async () => {
+  it('rejects a data folder that another server uses, or replaces that server on request', async () => {
     const first = await start();
     await expect(start()).rejects.toThrow(`Another Postgres (process ${first.pid}) uses ${dataFolder}: stop it first`);
     const second = await start({ replaceLeftover: true });
@@ -114,7 +114,7 @@ describe('the embedded Postgres', () => {
     expect(await query(second, 'select 1 as one')).toEqual([{ one: 1 }]);
   });
 
-  it('says in one line that its port is taken', async () => {
+  it('reports in one line that its port is taken', async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     const { port } = other.address() as AddressInfo;
@@ -122,20 +122,20 @@ describe('the embedded Postgres', () => {
     other.close();
   });
 
-  it('says in one line that the password is not the one of the data folder, and does not go on running', async () => {
+  it('reports in one line that the password does not match the data folder, and does not keep running', async () => {
     await (await start()).stop();
     await expect(start({ password: 'another' })).rejects.toThrow(/^The password does not fit[^\n]*$/);
     await expect(readFile(join(dataFolder, 'postmaster.pid'))).rejects.toThrow();
   });
 
-  it('touches no folder that holds something else', async () => {
+  it('does not touch a folder with other content', async () => {
     await mkdir(dataFolder);
     await writeFile(join(dataFolder, 'notes.txt'), 'mine');
     await expect(start()).rejects.toThrow(/neither empty nor a Postgres data folder/);
     expect(await readFile(join(dataFolder, 'notes.txt'), 'utf8')).toBe('mine');
   });
 
-  it('begins anew when a first start was killed half-way', async () => {
+  it('starts over when a first start was killed halfway', async () => {
     await mkdir(`${dataFolder}.new`);
     await writeFile(join(`${dataFolder}.new`, 'PG_VERSION'), '18');
     await expect(start()).resolves.toBeDefined();
@@ -152,7 +152,7 @@ describe('the embedded Postgres', () => {
     expect(lines.join('\n')).not.toContain('ada@example.com');
   });
 
-  it('ends with the process that started it', async () => {
+  it('exits with the process that started it', async () => {
     const program = `
       import { startEmbeddedPostgres } from ${JSON.stringify(new URL('../../../runtime/postgres/postgres.ts', import.meta.url).href)};
       const { pid } = await startEmbeddedPostgres({ dataFolder: ${JSON.stringify(dataFolder)}, password: 'p', disposable: true, log: () => undefined });
@@ -167,7 +167,7 @@ describe('the embedded Postgres', () => {
   });
 
   it.runIf(isRoot)(
-    'leaves nothing of a home that root has deleted once another is made, and lets the others be',
+    'removes the data of homes that root has deleted when another is created, and keeps the rest',
     async () => {
       const homes = await Promise.all([1, 2, 3].map(() => mkdtemp(join(tmpdir(), 'interlock-'))));
       const [deleted = '', kept = '', later = ''] = homes.map((home) => join(home, 'data', 'postgres'));
@@ -187,7 +187,7 @@ describe('the embedded Postgres', () => {
   );
 
   it.runIf(isRoot)(
-    'runs for root below a folder that nobody else may enter, and begins anew when that is emptied',
+    'runs for root below a folder that nobody else may enter, and starts over when that folder is emptied',
     async () => {
       const closed = await mkdtemp(join(tmpdir(), 'interlock-'));
       const inside = join(closed, 'data', 'postgres');

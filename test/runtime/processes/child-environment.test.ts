@@ -44,8 +44,8 @@ const secrets = {
 
 const environment = (env: Env = {}) => serviceEnvironment(env, addresses, secrets);
 
-describe('what api and worker are told of the providers', () => {
-  test('is every stand-in and the app that it knows them as, in words that both understand', () => {
+describe('the provider settings of api and worker', () => {
+  test('name every stand-in and its app for us, in variables that both processes read', () => {
     for (const read of [readApiConfig, readWorkerConfig]) {
       const { stripe, square, quickbooks, mailchimp } = read(environment()).providers;
       expect(stripe).toMatchObject({
@@ -89,7 +89,7 @@ describe('what api and worker are told of the providers', () => {
     ],
     ['STRIPE_API_URL', 'https://api.stripe.com', ['STRIPE_SECRET_KEY', 'STRIPE_CLIENT_ID', 'STRIPE_CONNECT_URL']],
   ])(
-    'leaves a provider alone that the user has set %s of: no secret goes to a stand-in, no made-up one to the real provider',
+    'leave a provider alone when the user has set its %s, so that no secret reaches a stand-in and no invented one a provider',
     (name, value, absent) => {
       const given = environment({ [name]: value });
       expect(given[name]).toBe(value);
@@ -97,7 +97,7 @@ describe('what api and worker are told of the providers', () => {
     },
   );
 
-  test('has the secrets that the stand-ins sign webhooks with, and only the API reads them', () => {
+  test('include the webhook secrets of the stand-ins, which only the API reads', () => {
     const api = readApiConfig(environment()).providers;
     expect([api.stripe.webhookSecret?.expose(), api.square.webhookSignatureKey?.expose()]).toEqual([
       'whsec_x',
@@ -108,13 +108,13 @@ describe('what api and worker are told of the providers', () => {
   });
 
   test.each<Env>([{}, { HOST: '0.0.0.0' }, { HOST: '::1' }, { PUBLIC_URL: 'https://interlock.test/under/' }])(
-    'has stand-ins send webhooks to the very address that the API believes to have: %o',
+    'let stand-ins send webhooks to the exact address that the API believes it has: %o',
     (env) => {
       expect(webhooksUrl(env, addresses.apiPort)).toBe(`${readApiConfig(environment(env)).publicUrl}/webhooks`);
     },
   );
 
-  test('counts an empty variable as absent', () => {
+  test('treat an empty variable as absent', () => {
     expect(environment({ SQUARE_APP_ID: '' })['SQUARE_APP_ID']).toBe('square-id');
   });
 });

@@ -44,7 +44,7 @@ function aSupervisor(): { supervisor: Supervisor; lines: string[]; ups: { name: 
 const gone = (pid: number): boolean => markOf(pid) === null;
 const IDLE = "console.log('ready'); setInterval(() => {}, 1000);";
 
-test('a child that is killed is started again, and its new process id is told', async () => {
+test('the supervisor restarts a killed child and reports its new process id', async () => {
   const { supervisor, lines, ups } = aSupervisor();
   const options = aChild(IDLE);
   const first = await supervisor.keep('worker', () => startNodeChild(options));
@@ -55,7 +55,7 @@ test('a child that is killed is started again, and its new process id is told', 
   expect(lines).toContain('worker ended with SIGKILL: starting it again in 0.02 s');
 });
 
-test('a child that ends again and again is tried after pauses that double up to a bound', async () => {
+test('the supervisor restarts a crashing child with exponential backoff up to a bound', async () => {
   const { supervisor, lines } = aSupervisor();
   const options = aChild("console.log('ready'); setTimeout(() => process.exit(3), 20);");
   await supervisor.keep('api', () => startNodeChild(options));
@@ -66,7 +66,7 @@ test('a child that ends again and again is tried after pauses that double up to 
   expect(pauses.slice(0, 4)).toEqual(['0.02', '0.04', '0.08', '0.08']);
 });
 
-test('a restart that fails is tried again', async () => {
+test('the supervisor retries a failed restart', async () => {
   const { supervisor, lines, ups } = aSupervisor();
   const options = aChild(IDLE);
   let attempts = 0;
@@ -79,7 +79,7 @@ test('a restart that fails is tried again', async () => {
   expect(lines.join('\n')).toContain('the port is still taken\napi will be tried again in');
 });
 
-test('stopping ends every child in the given order and starts none again', async () => {
+test('the supervisor stops every child in the given order and starts none again', async () => {
   const { supervisor, ups } = aSupervisor();
   const ended: string[] = [];
   for (const name of ['postgres', 'worker', 'api']) {
@@ -92,7 +92,7 @@ test('stopping ends every child in the given order and starts none again', async
   expect(ups.every(({ pid }) => gone(pid))).toBe(true);
 });
 
-test('stopping gives up a start that is under way, and leaves no process behind', async () => {
+test('the supervisor aborts a running start on stop, and leaves no process behind', async () => {
   const { supervisor } = aSupervisor();
   let pid = 0;
   const options = aChild('setInterval(() => {}, 1000);', {
@@ -109,20 +109,20 @@ test('stopping gives up a start that is under way, and leaves no process behind'
   expect(gone(pid)).toBe(true);
 });
 
-test('a child that ignores SIGTERM is ended by force', async () => {
+test('the supervisor kills a child that ignores SIGTERM', async () => {
   const child = await startNodeChild(aChild(`process.on('SIGTERM', () => {}); ${IDLE}`, { graceMs: 100 }));
   await child.stop();
   expect(await child.exited).toBe('SIGKILL');
 });
 
-test('a child that ends before it is ready is reported with the end of its log', async () => {
+test('the supervisor reports a child that exits before it is ready, with the end of its log', async () => {
   const options = aChild("console.error('the reason'); process.exit(78);");
   await expect(startNodeChild(options)).rejects.toThrow(
     /child did not start: it ended with exit code 78\. The end of .*child\.log:\n {2}the reason/,
   );
 });
 
-test('a child that is never ready is ended after its limit', async () => {
+test('the supervisor stops a child that is not ready within its limit', async () => {
   let pid = 0;
   const options = aChild('setInterval(() => {}, 1000);', {
     limitMs: 300,
@@ -134,7 +134,7 @@ test('a child that is never ready is ended after its limit', async () => {
   expect(gone(pid)).toBe(true);
 });
 
-test('the line that says ready, which may hold secrets, is not logged; all others are', async () => {
+test('the supervisor logs every line except the ready line, which may contain secrets', async () => {
   const options = aChild(
     "console.log('before'); console.log('ready'); console.log('after'); setInterval(() => {}, 1000);",
   );
@@ -144,7 +144,7 @@ test('the line that says ready, which may hold secrets, is not logged; all other
   expect(readFileSync(options.logFile, 'utf8')).toBe('before\nafter\n');
 });
 
-test('children end when their supervisor is killed', async () => {
+test('the supervisor’s children exit when it is killed', async () => {
   const folder = aFolder();
   const child = aProgram(folder, 'child.ts', IDLE);
   const supervisor = aProgram(

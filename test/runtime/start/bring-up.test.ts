@@ -34,7 +34,7 @@ interface Copy {
 
 const FREE_PORTS = { PORT: '0', SANDBOX_STRIPE_PORT: '0', SANDBOX_STRIPE_CONTROL_PORT: '0' };
 
-/** Everything of a copy but the servers, which the test run shares. */
+/** Every service of a copy except the servers, which the test run shares. */
 async function givenServers(): Promise<Env> {
   const [database, temporal] = await Promise.all([createEmptyDatabase(), createTestNamespace()]);
   onTestFinished(() => database.drop());
@@ -89,8 +89,8 @@ const isUp = (url: string): Promise<boolean> =>
     () => false,
   );
 
-describe('a copy on servers that were given', () => {
-  test('syncs its demonstration venue, says where everything is, outlives its children, and goes on where it was', async () => {
+describe('a copy on external servers', () => {
+  test('syncs its demonstration venue, prints every address, survives the death of its children, and resumes', async () => {
     const env = await givenServers();
     const first = await start(env);
     const started = first.started();
@@ -113,7 +113,7 @@ describe('a copy on servers that were given', () => {
     const { payload } = await jwtVerify(started.token!, Buffer.from(loadSecrets(first.home.secretsFile).jwtSecret));
     expect(payload).toMatchObject({ role: 'admin', venues: '*' });
 
-    // The apps that every stand-in knows us as, which a killed sandbox remembers.
+    // The apps that every stand-in registered for us, which a killed sandbox restores.
     const apps = (): Promise<unknown[]> =>
       Promise.all(
         Object.values(started.sandbox).map(async ({ controlUrl }) => (await fetch(`${controlUrl}/apps`)).json()),
@@ -121,7 +121,7 @@ describe('a copy on servers that were given', () => {
     const appsBefore = await apps();
     expect(Object.keys(started.sandbox)).toEqual(['stripe', 'square', 'quickbooks', 'mailchimp']);
 
-    // A child that is killed comes back on its port, and started.json tells its new process.
+    // A killed child comes back on the same port, and started.json lists its new process id.
     const { api, worker, sandbox } = started.pids;
     for (const pid of [api!, worker!, sandbox!]) process.kill(pid, 'SIGKILL');
     await eventually(
@@ -153,7 +153,7 @@ describe('a copy on servers that were given', () => {
     }
   }, 60_000);
 
-  test('sends no made-up customers to a Stripe that was given, and makes no token where tokens are made elsewhere', async () => {
+  test('sends no invented customers to an external Stripe, and issues no token when tokens are issued elsewhere', async () => {
     const env = await givenServers();
     const copy = await start({ ...env, STRIPE_API_URL: 'http://127.0.0.1:9', JWT_JWKS_URL: 'http://127.0.0.1:9/keys' });
     expect(copy.started()).toMatchObject({ venueId: null, connectionId: null, token: null });
@@ -161,7 +161,7 @@ describe('a copy on servers that were given', () => {
   }, 60_000);
 });
 
-test('a Temporal that was given and does not answer is named', async () => {
+test('names an external Temporal that does not answer', async () => {
   const database = await createEmptyDatabase();
   onTestFinished(() => database.drop());
   const env = { ...process.env, ...FREE_PORTS, DATABASE_URL: database.url, TEMPORAL_ADDRESS: '127.0.0.1:9' };
@@ -170,7 +170,7 @@ test('a Temporal that was given and does not answer is named', async () => {
   );
 }, 60_000);
 
-test('a service that refuses its environment is reported with its own words', async () => {
+test('reports a service that rejects its environment, in the service’s own words', async () => {
   const env = await givenServers();
   await expect(start({ ...env, LOG_LEVEL: 'loud' })).rejects.toThrow(
     /did not start: it ended with exit code 78\..*LOG_LEVEL is wrong/s,

@@ -9,7 +9,7 @@ import type { Home } from '../../../runtime/start/home.ts';
 const aHome = (): Home => homeOf({ INTERLOCK_HOME: aFolder() });
 const silent = (): void => undefined;
 
-test('a second start on a running home is refused, naming the URL of the first', async () => {
+test('a second start on a running home is rejected with the URL of the first', async () => {
   const home = aHome();
   const first = await Instance.claim(home, silent);
   await expect(Instance.claim(home, silent)).rejects.toThrow(/already runs and is starting/);
@@ -19,20 +19,20 @@ test('a second start on a running home is refused, naming the URL of the first',
   );
 });
 
-test('of ten starts at once exactly one gets the home', async () => {
+test('exactly one of ten concurrent starts claims the home', async () => {
   const home = aHome();
   const outcomes = await Promise.allSettled(Array.from({ length: 10 }, () => Instance.claim(home, silent)));
   expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
 });
 
-test('a home that was released can be taken again', async () => {
+test('a released home can be claimed again', async () => {
   const home = aHome();
   (await Instance.claim(home, silent)).release();
   expect(runningInstance(home)).toBeNull();
   await expect(Instance.claim(home, silent)).resolves.toBeInstanceOf(Instance);
 });
 
-test('what a killed supervisor left running is ended before a new start', async () => {
+test('a new start first stops what a killed supervisor left running', async () => {
   const home = aHome();
   const [supervisor, temporal] = [await anIdleProcess(), await anIdleProcess()];
   writeFileSync(
@@ -51,7 +51,7 @@ test('what a killed supervisor left running is ended before a new start', async 
   expect(() => statSync(home.startedFile)).toThrow(/ENOENT/);
 });
 
-test('a stranger that has got a recorded process id by now is left alone', async () => {
+test('a new start does not stop an unrelated process that has a recorded process id by now', async () => {
   const home = aHome();
   const stranger = await anIdleProcess();
   const old = { pid: stranger.pid, startTime: '1' };
@@ -60,7 +60,7 @@ test('a stranger that has got a recorded process id by now is left alone', async
   expect(isAlive(markOf(stranger.pid)!)).toBe(true);
 });
 
-test('process ids are kept up to date, for its owner only', async () => {
+test('the instance record lists current process ids and is readable by its owner only', async () => {
   const home = aHome();
   const instance = await Instance.claim(home, silent);
   const { pid } = await anIdleProcess();
@@ -77,7 +77,7 @@ test('process ids are kept up to date, for its owner only', async () => {
   expect(statSync(home.instanceFile).mode & 0o777).toBe(0o600);
 });
 
-test('a damaged record does not keep the home from being taken', async () => {
+test('a damaged instance record does not prevent a claim', async () => {
   const home = aHome();
   writeFileSync(home.instanceFile, '{"supervisor":');
   await expect(Instance.claim(home, silent)).resolves.toBeInstanceOf(Instance);

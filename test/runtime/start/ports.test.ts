@@ -12,7 +12,7 @@ async function aTakenPort(host = '127.0.0.1'): Promise<number> {
   return (server.address() as net.AddressInfo).port;
 }
 
-test('a standard port that is taken moves to a free one, and one line says so', async () => {
+test('a taken standard port is replaced by a free one, with one line that says so', async () => {
   const standard = await aTakenPort();
   const { port, note } = await choosePort({ variable: 'PORT', standard, what: 'the API' }, {});
   expect(port).not.toBe(standard);
@@ -20,7 +20,7 @@ test('a standard port that is taken moves to a free one, and one line says so', 
   expect(note).toBe(`port ${standard} is taken: the API listens on ${port} (PORT sets it)`);
 });
 
-test('a port that the user set and that is taken is refused, naming the variable', async () => {
+test('a taken port that the user set is rejected by variable name', async () => {
   const taken = await aTakenPort();
   await expect(
     choosePort({ variable: 'PORT', standard: 3000, what: 'the API' }, { PORT: String(taken) }),
@@ -31,7 +31,7 @@ test('a listener on every address counts as taking the port', async () => {
   expect(await isFree(await aTakenPort('0.0.0.0'))).toBe(false);
 });
 
-test('a free standard port is used without a word', async () => {
+test('a free standard port is used without a message', async () => {
   const standard = await freePort();
   expect(await choosePort({ variable: 'PORT', standard, what: 'the API' }, { PORT: '' })).toEqual({
     port: standard,
@@ -39,19 +39,19 @@ test('a free standard port is used without a word', async () => {
   });
 });
 
-test('a standard port that another service of this copy was given is not given twice', async () => {
+test('a standard port of another service of this copy is not assigned twice', async () => {
   const standard = await freePort();
   const { port } = await choosePort({ variable: 'PORT', standard, what: 'the API' }, {}, new Set([standard]));
   expect(port).not.toBe(standard);
 });
 
-test.each(['x', '70000', '-1', '3000.5', '123456'])('PORT=%s is refused by name', async (value) => {
+test.each(['x', '70000', '-1', '3000.5', '123456'])('an invalid PORT=%s is rejected by name', async (value) => {
   await expect(choosePort({ variable: 'PORT', standard: 3000, what: 'the API' }, { PORT: value })).rejects.toThrow(
     'PORT is wrong: it must be a whole number from 0 to 65535.',
   );
 });
 
-test('services that are someone else’s get no port', async () => {
+test('an external service gets no port', async () => {
   const zero = {
     PORT: '0',
     TEMPORAL_PORT: '0',

@@ -6,7 +6,7 @@ import { aFolder } from '../support.ts';
 
 const modeOf = (file: string): number => statSync(file).mode & 0o777;
 
-test('secrets are made once, stay the same, and only their owner can read them', () => {
+test('secrets are created once, stay the same, and are readable by their owner only', () => {
   const file = path.join(aFolder(), 'secrets.json');
   const first = loadSecrets(file);
   expect(modeOf(file)).toBe(0o600);
@@ -23,7 +23,7 @@ test('two homes never share a secret', () => {
   expect(Object.values(one).filter((value) => Object.values(other).includes(value))).toEqual([]);
 });
 
-test('a file that others could read is closed to them again', () => {
+test('a secrets file that others could read gets its mode restored', () => {
   const file = path.join(aFolder(), 'secrets.json');
   loadSecrets(file);
   chmodSync(file, 0o644);
@@ -31,14 +31,14 @@ test('a file that others could read is closed to them again', () => {
   expect(modeOf(file)).toBe(0o600);
 });
 
-test('a damaged file is refused and left as it is, because new secrets would lock out what is stored', () => {
+test('a damaged secrets file is rejected and kept, because new secrets would make stored credentials unreadable', () => {
   const file = path.join(aFolder(), 'secrets.json');
   writeFileSync(file, '{"jwtSecret": "cut of');
   expect(() => loadSecrets(file)).toThrow(/secrets\.json is damaged.*--fresh/);
   expect(readFileSync(file, 'utf8')).toBe('{"jwtSecret": "cut of');
 });
 
-test('looking for secrets makes none', () => {
+test('reading secrets creates none', () => {
   const file = path.join(aFolder(), 'secrets.json');
   expect(readSecrets(file)).toBeNull();
   expect(() => statSync(file)).toThrow(/ENOENT/);

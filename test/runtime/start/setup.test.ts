@@ -7,13 +7,13 @@ import type { Outcome } from '../support.ts';
 
 interface Clone {
   readonly folder: string;
-  /** How often npm was asked to install. */
+  /** How many times npm was asked to install. */
   installs(): number;
   setup(...args: string[]): Promise<Outcome>;
   lock(content: string): void;
 }
 
-/** A clone without node_modules, and an `npm` on its PATH that does what `npmScript` says. */
+/** A clone without node_modules, with an `npm` on its PATH that runs `npmScript`. */
 function aClone(npmScript = 'mkdir -p node_modules/.bin && ln -sf "$REAL_NODE" node_modules/.bin/node'): Clone {
   const folder = aFolder();
   mkdirSync(path.join(folder, 'runtime'));
@@ -42,7 +42,7 @@ function aClone(npmScript = 'mkdir -p node_modules/.bin && ln -sf "$REAL_NODE" n
   };
 }
 
-test('installs once, says so in one line, and keeps standard output for the entry point', async () => {
+test('setup installs once, says so in one line, and leaves standard output to the entry point', async () => {
   const clone = aClone();
   const first = await clone.setup();
   expect(first).toEqual({ code: 0, stdout: '[]\n', stderr: 'installing packages (first time only)…\n' });
@@ -51,18 +51,18 @@ test('installs once, says so in one line, and keeps standard output for the entr
   expect(clone.installs()).toBe(1);
 });
 
-test('hands arguments and exit code through', async () => {
+test('setup passes on arguments and the exit code', async () => {
   expect(await aClone().setup('7', '--flag', 'two words')).toMatchObject({
     code: 7,
     stdout: '["7","--flag","two words"]\n',
   });
 });
 
-test('an entry point that was killed ends with the exit code of its signal', async () => {
+test('setup ends with the signal’s exit code when the entry point is killed', async () => {
   expect((await aClone().setup('die')).code).toBe(137);
 });
 
-test('installs again when the lock has changed', async () => {
+test('setup installs again when the lock has changed', async () => {
   const clone = aClone();
   await clone.setup();
   clone.lock('{"packages":{"":{},"node_modules/x":{"version":"1.0.0","optional":true}}}');
@@ -70,7 +70,7 @@ test('installs again when the lock has changed', async () => {
   expect(clone.installs()).toBe(2);
 });
 
-test('what a person installed by hand from the same lock is not installed again', async () => {
+test('setup does not repeat a manual install from the same lock', async () => {
   const clone = aClone();
   const packages = { 'node_modules/x': { version: '1.0.0', integrity: 'sha512-x' } };
   clone.lock(
@@ -99,7 +99,7 @@ test.each([
     'packages could not be installed: the lock is out of step. `npm ci` shows more.',
   ],
   ['exit 0', 'Node 24 was not installed: npm must be allowed to run install scripts'],
-])('an npm that does %j is explained in one line', async (script, message) => {
+])('setup explains in one line an npm that does %j', async (script, message) => {
   const clone = aClone(script);
   const { code, stdout, stderr } = await clone.setup();
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
@@ -111,7 +111,7 @@ test.each([
   expect(clone.installs()).toBe(2);
 });
 
-test('a machine without npm is told so', async () => {
+test('setup reports a machine without npm', async () => {
   const clone = aClone();
   const { code, stderr } = await runNode(['runtime/setup.mjs', 'entry.ts'], {
     cwd: clone.folder,

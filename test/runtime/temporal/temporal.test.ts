@@ -25,15 +25,15 @@ async function registered(address: string): Promise<string[]> {
   return Object.keys(customAttributes);
 }
 
-test('the server that a test run shares knows our search attributes', async () => {
+test('the Temporal server shared by a test run knows our search attributes', async () => {
   const { address } = await useTemporal();
   expect(await registered(address)).toEqual(expect.arrayContaining(Object.keys(SEARCH_ATTRIBUTES)));
 });
 
-describe('a development server', () => {
+describe('a Temporal development server', () => {
   let binary = '';
   beforeAll(async () => {
-    // The shared server has filled the cache, whatever this machine had.
+    // The shared server has filled the cache, whatever the machine had before.
     await useTemporal();
     const source = await resolveTemporal({
       cacheFolder: cacheFolderOf(process.env),
@@ -58,7 +58,7 @@ describe('a development server', () => {
     return server;
   }
 
-  test('shows the Web UI where it was asked to, on loopback', async () => {
+  test('serves the Web UI on the requested port, on loopback', async () => {
     const uiPort = await freePort();
     const { uiUrl } = await start({ uiPort });
     expect(uiUrl).toBe(`http://127.0.0.1:${uiPort}`);
@@ -66,7 +66,7 @@ describe('a development server', () => {
     expect((await fetch(`${uiUrl ?? ''}/namespaces/default/workflows`)).status).toBe(200);
   });
 
-  test('keeps workflows in its file over a SIGKILL', async () => {
+  test('keeps workflows in its file across a SIGKILL', async () => {
     const dataFile = path.join(aFolder(), 'data', 'temporal.db');
     const first = await start({ dataFile });
     const started = await (
@@ -88,7 +88,7 @@ describe('a development server', () => {
     expect(readFileSync(`${dataFile}-wal`).length).toBeGreaterThan(0);
   });
 
-  test('registers what an older file lacks, and queries for it work when it is ready', async () => {
+  test('registers search attributes that an older file lacks, and can query them once it is ready', async () => {
     const dataFile = path.join(aFolder(), 'temporal.db');
     const port = await freePort();
     mkdirSync(path.dirname(dataFile), { recursive: true });
@@ -129,14 +129,14 @@ describe('a development server', () => {
     expect(Number(count)).toBe(0);
   });
 
-  test('that ends at once is reported with the end of its log', async () => {
+  test('is reported with the end of its log when it exits at once', async () => {
     const broken = aProgram(aFolder(), 'temporal', '#!/bin/sh\necho "no such flag" >&2\nexit 3\n');
     await expect(start({ binary: broken })).rejects.toThrow(
       /Temporal did not start: it ended with exit code 3.*no such flag/s,
     );
   });
 
-  test('that does not answer in time is ended', async () => {
+  test('is stopped when it does not answer in time', async () => {
     let pid = 0;
     const mute = aProgram(aFolder(), 'temporal', '#!/bin/sh\nexec sleep 60\n');
     await expect(
