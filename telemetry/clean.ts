@@ -1,13 +1,16 @@
 const REDACTED = '[redacted]';
 const MAX_DEPTH = 8;
 const MAX_CAUSES = 5;
-/** Also bounds the time that the patterns take. */
+/** Also bounds the time spent on the patterns. */
 const MAX_TEXT_LENGTH = 8_192;
 
-/** Matched anywhere in a name, case and punctuation aside: `accessToken`, `stripe-signature`, `JWT_SECRET`. */
+/** Matches anywhere in a name, ignoring case and punctuation: `accessToken`, `stripe-signature`, `JWT_SECRET`. */
 const SECRET_NAME =
   /authorization|cookie|token|secret|signature|password|passphrase|credential|apikey|privatekey|encryptionkey|databaseurl/;
-/** Whole names of what holds secrets or a customer's data: SDK errors carry requests and answers under them, drivers carry query parameters. */
+/**
+ * Exact names of fields that hold secrets or personal data: SDK errors keep requests and answers there, database
+ * drivers query parameters.
+ */
 const PRIVATE_NAMES = new Set([
   ...[
     'key',
@@ -26,7 +29,7 @@ const PRIVATE_NAMES = new Set([
   ...['email', 'phone', 'address', 'fields'],
 ]);
 
-/** What can hide in a sentence: provider keys, bearer tokens, JWTs, user and password of a URL, e-mail addresses. */
+/** Secrets inside text: provider keys, bearer tokens, JWTs, user and password of a URL, e-mail addresses. */
 const SECRETS_IN_TEXT = [
   /\b(?:[rsp]k_(?:test|live)|whsec)_\w+/g,
   /\bBearer\s+[\w.~+/=-]+/gi,
@@ -48,14 +51,17 @@ export function cleanText(text: string): string {
   return SECRETS_IN_TEXT.reduce((cleaned, secret) => cleaned.replace(secret, REDACTED), short);
 }
 
-/** A copy for the log: secrets and private data replaced, errors cut down to what says where and why. Never throws, and ends on cycles. */
+/**
+ * A copy for the log without secrets and private data. Reduces errors to kind, message, code and stack. Never throws,
+ * and handles cycles.
+ */
 export function cleanValue(value: unknown, depth = 0): unknown {
   if (typeof value === 'string') return cleanText(value);
   if (typeof value !== 'object' || value === null) return value;
   try {
     return cleanObject(value, depth);
   } catch {
-    // A getter or a toJSON threw: a log line must not be what fails a request.
+    // A getter or toJSON threw. A log line must never fail a request.
     return '[unprintable]';
   }
 }
@@ -70,18 +76,18 @@ function cleanObject(value: object, depth: number): unknown {
   return cleanFields(value, depth + 1);
 }
 
-/** As `cleanValue`, for the fields of one object. */
+/** Like `cleanValue`, for the fields of one object. */
 export function cleanFields(fields: object, depth = 0): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(fields).map(([name, value]) => [name, isPrivate(name) ? REDACTED : cleanValue(value, depth)]),
   );
 }
 
-/** Kind, message, code and stack; nothing else that an SDK hung on the error. */
+/** Keeps kind, message, code, stack and causes, and drops everything else that an SDK attached to the error. */
 export function cleanError(error: Error, causes = 0): LoggedError {
   const { name, constructor, cause, code } = error as Error & { readonly code?: unknown };
   const message = messageOf(error);
-  // The engine writes the message into the stack as well: only the frames are taken.
+  // Keep only the frames: the engine repeats the message in the stack.
   const frames = error.stack?.split('\n').filter((line) => /^\s+at /.test(line));
   return {
     type: name === 'Error' ? constructor.name : name,

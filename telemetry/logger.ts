@@ -4,18 +4,19 @@ import { cleanFields, cleanValue, messageOf } from './clean.ts';
 export type Logger = pino.Logger;
 
 export interface LoggerOptions {
-  /** Which process writes: stands on every line. */
+  /** The process that writes; part of every line. */
   readonly name: string;
   readonly level: pino.LevelWithSilent;
-  /** Standard output without it. */
+  /** Defaults to standard output. */
   readonly destination?: pino.DestinationStream;
 }
 
 /**
- * A pino logger, one JSON object a line, with secrets and personal data taken out of fields, messages, errors and child bindings.
- * It is a net, not a licence: records and credentials are not logged in the first place.
+ * A pino logger that writes one JSON object per line and removes secrets and personal data from fields, messages,
+ * errors and child bindings. This is a safety net: records and credentials must not be logged in the first place.
  *
- * pino's own `redact` is not used: it knows exact paths only, and with wildcards it throws on a Buffer (pino 10.4.0).
+ * Does not use pino's own `redact`, which matches exact paths only, and with wildcards throws on a Buffer (pino
+ * 10.4.0).
  */
 export function createLogger({ name, level, destination }: LoggerOptions): Logger {
   const options: pino.LoggerOptions = {
@@ -23,7 +24,7 @@ export function createLogger({ name, level, destination }: LoggerOptions): Logge
     level,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
-    // Errors are already cut down; pino's default would put its own fields back.
+    // Errors are already cleaned; pino's default serializer would add its own fields again.
     serializers: { err: (error: unknown) => error },
     hooks: {
       logMethod(args, method) {
@@ -39,7 +40,10 @@ interface Bindable {
   setBindings(this: Logger, bindings: pino.Bindings): void;
 }
 
-/** pino calls `formatters.bindings` for the root logger alone. A child's prototype is its parent, so what is set here holds for all. */
+/**
+ * pino calls `formatters.bindings` for the root logger only. A child's prototype is its parent, so what is set here
+ * applies to every child.
+ */
 function cleaningBindings(logger: Logger): Logger {
   const plain = Object.getPrototypeOf(logger) as Bindable;
   return Object.assign(logger, {
@@ -52,12 +56,15 @@ function cleaningBindings(logger: Logger): Logger {
   });
 }
 
-/** `log(error)` and `log({ err })` take the error's message for the line's, as pino would with the error that it no longer sees. */
+/**
+ * Uses the error's message as the line's message for `log(error)` and `log({ err })`, as pino does for an error that it
+ * sees.
+ */
 function cleanArguments([first, ...rest]: readonly unknown[]): unknown[] {
   const error = errorOf(first);
   if (rest.length === 0 && error) rest = [messageOf(error)];
   const cleaned = cleanValue(first instanceof Error ? { err: first } : first);
-  // pino takes a text in the first place for the message, and would drop the message that follows.
+  // pino treats a string in first position as the message and would drop the message after it.
   const fields = typeof first === 'object' && typeof cleaned === 'string' ? { value: cleaned } : cleaned;
   return [fields, ...rest.map((value) => cleanValue(value))];
 }

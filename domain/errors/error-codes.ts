@@ -1,8 +1,8 @@
 const MAX_CAUSES = 8;
 
 /**
- * An error and its causes, outermost first, at most eight: causes may form a ring. Libraries wrap: what the system or the database said stands
- * in the error itself, in a cause, or in the first error of an AggregateError.
+ * An error and its causes, outermost first. At most eight, because causes can form a cycle. Libraries wrap errors: the
+ * system's or database's error may be the error itself, a cause, or the first error of an AggregateError.
  */
 export function causesOf(error: unknown): readonly Error[] {
   const causes: Error[] = [];

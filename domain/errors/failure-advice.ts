@@ -1,14 +1,14 @@
 import { FAILURE } from '../../contracts/failures.ts';
 
 export interface FailureAdvice {
-  /** Stable, kebab-case; listed in docs/errors.md. */
+  /** Stable, kebab-case, listed in docs/errors.md. */
   readonly code: string;
   readonly message: string;
   /** What a person should do next. */
   readonly nextAction: string;
 }
 
-/** What a failed run tells its venue, by the failure's type. */
+/** The advice that a venue gets on a failed run, by failure type. */
 const ADVICE: Readonly<Record<string, FailureAdvice>> = {
   [FAILURE.needsReauth]: {
     code: 'needs-reauth',

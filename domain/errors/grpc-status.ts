@@ -12,16 +12,22 @@ const GRPC = {
   unauthenticated: 16,
 } as const;
 
-/** A server that answers with one of these answers so again. */
+/** Statuses with which a server refuses the same request every time. */
 const REFUSALS: ReadonlySet<number> = new Set(Object.values(GRPC));
 
-/** The gRPC status of an error or of the nearest of its causes that has one: Temporal's client puts it into `cause` (@temporalio/client 1.24.0). */
+/**
+ * The gRPC status of an error, or of its nearest cause that has one: Temporal's client puts it into `cause`
+ * (@temporalio/client 1.24.0).
+ */
 export const grpcStatusOf = (error: unknown): number | null =>
   causesOf(error)
     .map((cause) => ('code' in cause ? cause.code : undefined))
     .find((code) => typeof code === 'number') ?? null;
 
-/** Whether the server has refused the request for good: an unregistered search attribute, a value that is too long, a missing right. An outage has other codes. */
+/**
+ * Whether the server refused the request permanently, for example for an unregistered search attribute, a value that is
+ * too long, or a missing permission. An outage has other codes.
+ */
 export function isRefusedForGood(error: unknown): boolean {
   const status = grpcStatusOf(error);
   return status !== null && REFUSALS.has(status);

@@ -8,7 +8,7 @@ export interface RefusalAdvice {
 
 const AGAIN = 'Connect again.';
 
-/** What is told about an attempt to connect that ended without a connection. */
+/** The advice on an attempt to connect that ended without a connection. */
 const ADVICE: Readonly<Record<AuthorizationRefusal, RefusalAdvice>> = {
   denied: {
     message: 'The access was not approved at the provider.',

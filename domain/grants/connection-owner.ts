@@ -3,7 +3,10 @@ import type { KeepConnectionFreshInput } from '../../contracts/connections.ts';
 import type { ConnectionState } from '../../contracts/providers.ts';
 import { PRIORITY, WORKFLOW_QUEUE } from '../../contracts/temporal.ts';
 
-/** How the workflow that owns a connection's credentials is started where it is not running, in Temporal's words but for the search attributes. */
+/**
+ * Options to start a connection's token manager when it is not running, in Temporal's terms and without search
+ * attributes.
+ */
 export function ownerOptions({ venueId, connectionId, provider }: KeepConnectionFreshInput, providerName: string) {
   return {
     taskQueue: WORKFLOW_QUEUE,
@@ -16,12 +19,12 @@ export function ownerOptions({ venueId, connectionId, provider }: KeepConnection
   };
 }
 
-/** The owner's search attributes of type Keyword as it starts. */
+/** The token manager's initial search attributes of type Keyword. */
 export function ownerKeywords(connection: KeepConnectionFreshInput): Readonly<Record<string, string>> {
   return connectionKeywords(connection, 'active' satisfies ConnectionState);
 }
 
-/** Search attributes of type Keyword by which operators find what is at work on a connection's credentials. */
+/** Keyword search attributes by which operators find workflows on a connection's credentials. */
 export function connectionKeywords(
   { venueId, connectionId, provider }: KeepConnectionFreshInput,
   phase: string,

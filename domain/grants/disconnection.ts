@@ -2,7 +2,7 @@ import type { Revocation } from '../../contracts/connections.ts';
 
 export interface Disconnection {
   readonly cause: string;
-  /** What a person has to do at the provider; null: nothing. */
+  /** What a person has to do at the provider; null when nothing. */
   readonly nextAction: string | null;
 }
 
@@ -19,7 +19,7 @@ const TOLD: Readonly<Record<Revocation, Disconnection>> = {
   failed: { cause: 'Disconnected; the provider did not take the revocation for minutes.', nextAction: BY_HAND },
 };
 
-/** What a disconnected connection says of itself. */
+/** The advice on a disconnected connection. */
 export function explainDisconnection(revocation: Revocation, { hadKey }: { readonly hadKey: boolean }): Disconnection {
   return hadKey
     ? {

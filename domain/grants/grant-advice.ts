@@ -6,7 +6,7 @@ export interface GrantAdvice {
   readonly nextAction: string;
 }
 
-/** Why a grant is dead. */
+/** Why a grant has ended. */
 export type RevocationReason = 'grant-refused' | 'refresh-response-lost' | 'revoked-at-provider' | 'access-refused';
 
 const APPROVE_AGAIN =
@@ -28,7 +28,7 @@ export const describeRevocation = (reason: RevocationReason): GrantAdvice => ({
 
 const NOTHING_TO_DO = 'Nothing: it is tried again until it works.';
 
-/** What a connection says while its token cannot be refreshed. `tokenEnded`: syncs stand still meanwhile. */
+/** The advice on a connection whose token cannot be refreshed. `tokenEnded` means that syncs wait meanwhile. */
 export function explainTrouble(errorType: string, tokenEnded: boolean): GrantAdvice {
   const meanwhile = tokenEnded ? 'Its token has ended, so syncs wait.' : 'Its token is still good, so syncs go on.';
   if (errorType === FAILURE.keyServiceUnavailable)

@@ -1,9 +1,9 @@
 import type { EnsureFreshArgs, EnsureFreshResult, GrantStatus, RenewedGrant } from '../../contracts/connections.ts';
 
-/** A token that replaced a refused one, and is refused within this time, shows that it is the access that is refused. */
+/** If a token that replaced a refused one is refused within this time, the provider refuses the access itself. */
 const RENEWED_COUNTS_FOR_MS = 10 * 60_000;
 
-/** There is something to keep. */
+/** The grant is usable, so it must be kept fresh. */
 export const isKept = (grant: GrantStatus | null): grant is GrantStatus =>
   grant !== null && grant.state !== 'needs-reauth' && grant.state !== 'gone';
 
@@ -12,7 +12,7 @@ export const resultOf = (status: EnsureFreshResult['status'], grant: GrantStatus
   generation: grant?.generation ?? null,
 });
 
-/** What somebody is told who asks for a token. Null while it has to be renewed first. */
+/** The answer to a caller that asks for a token. Null when the token must be renewed first. */
 export function answerFrom(
   grant: GrantStatus | null,
   { minValidMs, rejectedGeneration }: EnsureFreshArgs[0],
@@ -20,7 +20,7 @@ export function answerFrom(
 ): EnsureFreshResult | null {
   if (!isKept(grant)) return answerWithout(grant);
   if (rejectedGeneration !== null && (grant.generation ?? 0) <= rejectedGeneration) return null;
-  // A token that nothing renews is used to its end.
+  // A token that cannot be renewed is used until it expires.
   const neededMs = grant.refreshAt === null ? 0 : minValidMs;
   return grant.accessExpiresAt === null || Date.parse(grant.accessExpiresAt) - nowMs > neededMs
     ? resultOf('fresh', grant)
@@ -30,7 +30,9 @@ export function answerFrom(
 const answerWithout = (grant: GrantStatus | null): EnsureFreshResult =>
   resultOf(grant?.state === 'needs-reauth' ? 'needs-reauth' : 'disconnected', grant);
 
-/** Renewing the token that the provider has refused would bring nothing: nothing renews it, or it has just been renewed for that. */
+/**
+ * Whether renewing the refused token is pointless: it cannot be renewed, or it was just renewed for the same reason.
+ */
 export function isRefusedForGood(
   grant: GrantStatus | null,
   {

@@ -4,7 +4,7 @@ import type { ProviderId } from '../../contracts/providers.ts';
 import { deadlinesOf } from './grant-timing.ts';
 import type { GrantTimes } from './grant-timing.ts';
 
-/** A connected account's grant, as the forecast reads it. */
+/** A connected account's grant, as input of the forecast. */
 export interface ForecastGrant extends GrantTimes {
   readonly connectionId: ConnectionId;
   readonly provider: ProviderId;
@@ -19,7 +19,7 @@ export interface ForecastEntry {
   readonly kind: GrantDeadline;
   readonly why: string;
   readonly action: string;
-  /** Whole days, 0 on the last and after it. */
+  /** Whole days; 0 on the last day and afterwards. */
   readonly daysLeft: number;
 }
 
@@ -41,7 +41,7 @@ const WHY: Readonly<Record<GrantDeadline, Pick<ForecastEntry, 'why' | 'action'>>
   },
 };
 
-/** Every grant that will die, the first first. */
+/** Every grant with a deadline, earliest deadline first. */
 export function forecast(grants: readonly ForecastGrant[], now: Date): readonly ForecastEntry[] {
   return grants
     .flatMap(({ connectionId, provider, refreshable, ...times }) =>

@@ -2,12 +2,12 @@ import type { GrantDeadline } from '../../contracts/connections.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
 
-/** Times by which a grant lives and dies; null: never. */
+/** The deadlines of a grant; null means never. */
 export interface GrantTimes {
   readonly accessExpiresAt: Date | null;
-  /** When the refresh token dies if it is not used. */
+  /** When the refresh token expires unless it is used. */
   readonly refreshExpiresAt: Date | null;
-  /** When the grant dies however much it is used. */
+  /** When the grant expires regardless of use. */
   readonly hardExpiresAt: Date | null;
 }
 
@@ -17,12 +17,12 @@ export interface Deadline {
   readonly at: string;
 }
 
-/** The largest share of the time until a refresh is due by which it may come early. */
+/** A refresh may come early by at most this share of the time until it is due. */
 const MOST_JITTER = 0.1;
 
 /**
- * When a connection refreshes what was obtained at `obtainedAt`: up to a tenth of the way early, each connection by a share of its own, so
- * that accounts that were connected together do not come back together. Never before it was obtained.
+ * When a connection refreshes what it obtained at `obtainedAt`. Each connection refreshes early by its own share, up to
+ * a tenth of the time, so that accounts connected together do not refresh together. Never before `obtainedAt`.
  */
 export function refreshTime(
   connectionId: string,
@@ -32,14 +32,16 @@ export function refreshTime(
   return new Date(obtainedAt.getTime() + Math.floor(waitMs * (1 - MOST_JITTER * shareOf(connectionId))));
 }
 
-/** In [0, 1), the same each time for the same id (FNV-1a). */
+/** In [0, 1), deterministic for an id (FNV-1a). */
 export function shareOf(id: string): number {
   let hash = 0x811c9dc5;
   for (const char of id) hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193) >>> 0;
   return hash / 2 ** 32;
 }
 
-/** What ends a grant by itself, the first first. An access token's end is one only where nothing renews it. */
+/**
+ * The deadlines of a grant, earliest first. The expiry of an access token is one only when the token cannot be renewed.
+ */
 export function deadlinesOf(
   { accessExpiresAt, refreshExpiresAt, hardExpiresAt }: GrantTimes,
   refreshable: boolean,
@@ -59,16 +61,16 @@ export const WARNING_DAYS = [30, 7, 1] as const;
 
 export interface Warning extends Deadline {
   readonly daysLeft: (typeof WARNING_DAYS)[number];
-  /** When it is to be given. */
+  /** When to send the warning. */
   readonly dueMs: number;
 }
 
-/** How a warning that was given is remembered. */
+/** The key under which a sent warning is remembered. */
 export const warningKey = ({ kind, daysLeft }: Pick<Warning, 'kind' | 'daysLeft'>): string => `${kind}:${daysLeft}`;
 
 /**
- * The next warning to give, which may be due already; null when there is none. Where several are due for one deadline, only the most
- * urgent: nobody is told of thirty days when seven are left.
+ * The next warning to send, which may already be due, or null. When several are due for one deadline, only the most
+ * urgent counts: a thirty-day warning makes no sense when seven days are left.
  */
 export function nextWarning(deadlines: readonly Deadline[], warned: readonly string[], nowMs: number): Warning | null {
   const open = deadlines.flatMap((deadline) => {
@@ -85,7 +87,7 @@ export function nextWarning(deadlines: readonly Deadline[], warned: readonly str
   return open.toSorted((a, b) => a.dueMs - b.dueMs)[0] ?? null;
 }
 
-/** Of the warnings that were given, those that still stand: a deadline that was put off is warned of anew. */
+/** The sent warnings that are still valid. A deadline that moved is warned about again. */
 export function standingWarnings(
   deadlines: readonly Deadline[],
   warned: readonly string[],
@@ -103,8 +105,8 @@ const FIRST_PAUSE_MS = 10_000;
 const LONGEST_PAUSE_MS = 5 * 60_000;
 
 /**
- * How long to leave a provider alone after so many rounds of failed attempts, of which this is the last; longer where it says so itself.
- * Up to a fifth longer for some connections than for others: after an outage they do not come back all at once.
+ * How long to wait after `rounds` rounds of failed attempts, or longer when the provider asks for it. Adds up to a
+ * fifth per connection, so that connections do not all return at once after an outage.
  */
 export function pauseAfterRound(
   connectionId: string,

@@ -1,10 +1,10 @@
-/** Appended to a return URL; a caller's own query must not carry them. */
+/** Appended to a return URL. A caller's own query must not contain them. */
 export const RETURN_PARAMETERS = ['connectionId', 'outcome', 'code'] as const;
 export type ReturnParameters = Readonly<Record<'connectionId' | 'outcome', string> & Partial<Record<'code', string>>>;
 
 export const MAX_RETURN_URL_LENGTH = 2_000;
 
-/** One entry of the allow-list: an origin, and the path under which everything may be returned to. */
+/** One entry of the allow-list: an origin and a path. Everything under the path is allowed. */
 interface AllowedPrefix {
   readonly origin: string;
   readonly path: string;
@@ -12,18 +12,22 @@ interface AllowedPrefix {
 
 export type ReturnUrlCheck = { readonly ok: true } | { readonly ok: false; readonly reason: string };
 
-/** Where owners may be sent back to. Pure: nothing is resolved or fetched, so a name that points elsewhere tomorrow gains nothing here. */
+/**
+ * Where account owners may be sent back to. Pure: it resolves and fetches nothing, so a name that later points
+ * elsewhere gains nothing.
+ */
 export interface ReturnUrls {
   check(text: string): ReturnUrlCheck;
 }
 
 const PRINTABLE = /^[\x21-\x7e]+$/;
-/** A slash, backslash, dot, percent sign or control character in disguise: whoever decodes the path once more reads another path. */
+/** An encoded slash, backslash, dot, percent sign or control character: decoding the path again would change it. */
 const DISGUISED = /%(?:2[ef5]|5c|[01][0-9a-f]|7f)/i;
 
 /**
- * The check for this allow-list. Entries are absolute URLs without query and fragment; throws TypeError for any other, so that a
- * mistake shows at start-up. What an entry does not name exactly, scheme and port included, is refused: private addresses too.
+ * The check for this allow-list. Entries are absolute URLs without query and fragment; throws TypeError for any other,
+ * so that a mistake shows at startup. Refuses everything that no entry covers exactly, scheme and port included, and
+ * private addresses too.
  */
 export function createReturnUrls(entries: readonly string[]): ReturnUrls {
   const allowed = entries.map(toPrefix);
@@ -35,7 +39,7 @@ export function createReturnUrls(entries: readonly string[]): ReturnUrls {
   };
 }
 
-/** The URL with what became of the attempt in its query. */
+/** Adds the outcome of the attempt to the URL's query. */
 export function withOutcome(returnUrl: string, parameters: ReturnParameters): string {
   const url = new URL(returnUrl);
   for (const [name, value] of Object.entries(parameters)) url.searchParams.append(name, value);
@@ -84,7 +88,7 @@ const URL_RULES: readonly Rule<{ readonly text: string; readonly url: URL }>[] =
   { broken: ({ text }) => /^[^/]*\/\/[^/]*@/.test(text), reason: 'Must hold no user and no password' },
   { broken: ({ url }) => url.hostname.endsWith('.'), reason: 'Its host must not end with a dot' },
   {
-    // What was checked is then what a browser opens.
+    // Ensures that the browser opens exactly the URL that was checked.
     broken: ({ text, url }) => url.href !== text && url.href !== `${text}/`,
     reason:
       'Must be written as a browser would show it: lower-case host, no default port, no dot segments, no odd forms of an address',
@@ -100,7 +104,7 @@ const URL_RULES: readonly Rule<{ readonly text: string; readonly url: URL }>[] =
   },
 ];
 
-/** The URL, or why it is none of ours. */
+/** The parsed URL, or why it is not allowed. */
 function parse(text: string): URL | string {
   const wrongText = TEXT_RULES.find(({ broken }) => broken(text));
   if (wrongText) return wrongText.reason;
@@ -119,7 +123,7 @@ function isDecodable(path: string): boolean {
   }
 }
 
-/** On a boundary between segments: `/app` lets `/app/x` in and not `/apple`. */
+/** Compares whole path segments: `/app` covers `/app/x` but not `/apple`. */
 function lies(url: URL, { origin, path }: AllowedPrefix): boolean {
   return url.origin === origin && (url.pathname === path || url.pathname.startsWith(`${path}/`));
 }

@@ -1,6 +1,6 @@
 const DISPLAY = new Intl.DisplayNames(['en'], { type: 'region', fallback: 'none' });
 
-/** Names that shops use and that are not the standard's own. */
+/** Names that shops use and that the standard does not contain. */
 const ALIASES: Readonly<Record<string, string>> = {
   'great britain': 'GB',
   england: 'GB',
@@ -11,7 +11,10 @@ const ALIASES: Readonly<Record<string, string>> = {
 
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'.split('');
 
-/** What every two letters that name a region are today's code for. Looked up once: `Intl` takes a thousandth of a second for some twenty. */
+/**
+ * The current code for every two-letter region name. Computed once, because `Intl` takes a millisecond for about
+ * twenty.
+ */
 const CURRENT: ReadonlyMap<string, string> = new Map(
   LETTERS.flatMap((first) => LETTERS.map((second) => first + second))
     .filter((code) => DISPLAY.of(code) !== undefined)
@@ -22,14 +25,14 @@ const CURRENT: ReadonlyMap<string, string> = new Map(
 );
 
 const CODES: ReadonlyMap<string, string> = new Map([
-  // Old codes, such as DD, are named after their successors: only a code that is its own successor counts.
+  // `Intl` names old codes, such as DD, after their successors; keep only codes that are their own successor.
   ...[...CURRENT]
     .filter(([code, current]) => code === current)
     .map(([code]) => [(DISPLAY.of(code) ?? code).toLowerCase(), code] as const),
   ...Object.entries(ALIASES),
 ]);
 
-/** ISO 3166-1 alpha-2 code of a country that was written as a code or as an English name; null when it is neither. */
+/** ISO 3166-1 alpha-2 code of a country given as a code or an English name; null when it is neither. */
 export function countryCodeOf(country: string): string | null {
   const text = country.trim();
   if (/^[A-Za-z]{2}$/.test(text)) {

@@ -1,12 +1,12 @@
 /**
- * Currencies that ISO 4217 has withdrawn since 2011, and the Venezuelan digital bolívar. Payments in them stay in a venue's books, and
- * `Intl` knows them or not, depending on the release of its data (Node 24.21 lacks eight of these).
+ * Currencies that ISO 4217 has withdrawn since 2011, and the Venezuelan digital bolívar. Payments in them stay in a
+ * venue's books, and whether `Intl` knows them depends on its data release (Node 24.21 lacks eight of these).
  */
 const IN_OLD_BOOKS = 'ANG BGN BYR CUC EEK HRK LTL LVL MRO SLL STD VED VEF ZMK ZWL'.split(' ');
 
 /**
- * Digits after the decimal point of the currencies that do not have two: ISO 4217, list one (published by SIX, read 2026-11-21).
- * `Intl` knows digits too, but those of daily use: it gives none to the Serbian dinar, which has two.
+ * Decimal digits of the currencies that do not have two: ISO 4217, list one (published by SIX, read 2026-11-21). `Intl`
+ * has digits too, but those of everyday use: it gives the Serbian dinar none, though it has two.
  */
 const MINOR_DIGITS: Readonly<Record<string, number>> = {
   ...digits(0, 'BIF BYR CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF'),
@@ -24,7 +24,7 @@ function digits(count: number, codes: string): Record<string, number> {
   return Object.fromEntries(codes.split(' ').map((code) => [code, count]));
 }
 
-/** How many decimal digits the minor unit of a currency stands for; null for what is no upper-case ISO 4217 code. */
+/** The number of decimal digits of a currency's minor unit; null for anything but an upper-case ISO 4217 code. */
 export function minorDigitsOf(currency: string): number | null {
   return CURRENCIES.has(currency) ? (MINOR_DIGITS[currency] ?? 2) : null;
 }

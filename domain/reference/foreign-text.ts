@@ -1,16 +1,18 @@
 /**
- * Text from a provider as Postgres can store it: without U+0000, which neither `text` nor `jsonb` takes, and with U+FFFD in place of every
- * lone surrogate, which has no UTF-8 form.
- * https://www.postgresql.org/docs/18/datatype-character.html, https://www.postgresql.org/docs/18/datatype-json.html (2025-09-25)
+ * A provider's text in a form that Postgres can store: without U+0000, which neither `text` nor `jsonb` accepts, and
+ * with U+FFFD for every lone surrogate, which has no UTF-8 form.
+ * https://www.postgresql.org/docs/18/datatype-character.html, https://www.postgresql.org/docs/18/datatype-json.html
+ * (2025-09-25)
  */
 export function cleanText(text: string): string {
-  // Surrogates first: removing U+0000 from between two halves would otherwise join them into a character that nobody wrote.
+  // Replace surrogates first: removing U+0000 between two halves would otherwise join them into a character that was
+  // never sent.
   return text.toWellFormed().replaceAll('\u0000', '');
 }
 
 /**
- * A JSON value with `cleanText` applied to every string in it, keys included. Of two keys that become equal the last one counts, as it
- * does in JSON. Returns the value itself when there is nothing to clean; anything that is not JSON, such as a `Date`, stays as it is.
+ * Applies `cleanText` to every string of a JSON value, including keys. When two keys become equal the last one wins, as
+ * in JSON. Returns the same value when nothing changes. Leaves anything that is not JSON, such as a `Date`, as it is.
  */
 export function cleanDeep<T>(value: T): T {
   return cleanValue(value) as T;
@@ -33,7 +35,7 @@ function cleanObject(object: object): object {
   const same = cleaned.every(
     ([key, value], index) => key === entries[index]?.[0] && Object.is(value, entries[index][1]),
   );
-  // Defines properties instead of assigning them: a key named `__proto__` stays a key.
+  // Use `fromEntries` rather than assignment, so that a key named `__proto__` stays a key.
   return same ? object : Object.fromEntries(cleaned);
 }
 

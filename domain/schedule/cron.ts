@@ -1,11 +1,11 @@
-/** Values from `start` to `end`, both included, `step` apart. */
+/** Values from `start` to `end` inclusive, `step` apart. */
 export interface CronRange {
   readonly start: number;
   readonly end: number;
   readonly step: number;
 }
 
-/** When all five fields match at once. Months 1–12, days of the week 0 (Sunday) – 6. */
+/** Times at which all five fields match. Months 1–12, days of the week 0 (Sunday) – 6. */
 export interface CronTimes {
   readonly minute: readonly CronRange[];
   readonly hour: readonly CronRange[];
@@ -21,7 +21,7 @@ interface Field {
   readonly title: string;
   readonly min: number;
   readonly max: number;
-  /** Three-letter names, the first for `min`. */
+  /** Three-letter names, starting at `min`. */
   readonly names: readonly string[];
 }
 
@@ -39,8 +39,9 @@ const FIELDS: readonly Field[] = [
 ];
 
 /**
- * Reads a cron expression of five fields as crontab(5) does: numbers, names, ranges, lists and steps; where both days are limited, either
- * may match, which takes two sets of times. Read here and not by Temporal, whose own reading wants both days to match.
+ * Parses a five-field cron expression with crontab(5) semantics: numbers, names, ranges, lists and steps. When both day
+ * fields are restricted, either may match, which needs two sets of times. Parsed here because Temporal requires both
+ * days to match.
  * https://man7.org/linux/man-pages/man5/crontab.5.html, https://docs.temporal.io/schedule (2026-11-21)
  */
 export function parseCron(expression: string): ParsedCron {
@@ -79,7 +80,7 @@ function expectation({ title, min, max, names }: Field): string {
   return `${title} must be ${min} to ${max}${words}, as a value, a range (1-5), a step (*/2) or a list of these`;
 }
 
-/** Null when it cannot be read. */
+/** Null when the text is invalid. */
 function parseField(field: Field, text: string): readonly CronRange[] | null {
   const ranges = text.split(',').map((part) => parsePart(field, part));
   return ranges.some((range) => range === null) ? null : ranges.filter((range) => range !== null);
@@ -96,10 +97,10 @@ function parsePart(field: Field, part: string): CronRange | null {
 
 type Bounds = Pick<CronRange, 'start' | 'end'>;
 
-/** Sunday counts once. */
+/** The full range of a field, with Sunday only once. */
 const whole = ({ min, max }: Field): Bounds => ({ start: min, end: max === SUNDAY_TOO ? max - 1 : max });
 
-/** Of a single value the end is itself; `5/10` goes on from 5 to the field's last. */
+/** A single value ends at itself, but `5/10` runs from 5 to the end of the field. */
 function boundsOf(
   field: Field,
   { first, last, stepped }: { readonly first: string; readonly last: string | undefined; readonly stepped: boolean },
@@ -118,7 +119,7 @@ function valueOf({ min, max, names }: Field, text: string): number | null {
   return value >= min && value <= max ? value : null;
 }
 
-/** Seven is Sunday again: a range up to it becomes its single days. */
+/** Seven is Sunday too: expands a range that reaches it into single days. */
 function withoutSeven(ranges: readonly CronRange[]): readonly CronRange[] {
   return ranges.flatMap((range) =>
     range.end < SUNDAY_TOO

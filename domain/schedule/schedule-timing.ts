@@ -7,38 +7,41 @@ export const MAX_JITTER_MS = UNITS_MS.h;
 const MAX_DEFAULT_JITTER_MS = 5 * UNITS_MS.m;
 const CRON_JITTER_MS = UNITS_MS.m;
 
-/** When a schedule runs: every so often, or at times of a clock in a time zone. */
+/** When a schedule runs: at an interval, or at clock times in a time zone. */
 export type ScheduleTiming = { readonly everyMs: number } | { readonly cron: string; readonly timeZone: string };
 
-/** Milliseconds of a whole number with its unit, such as `15m`; null for anything else. */
+/** Milliseconds of a whole number with a unit, such as `15m`; null for anything else. */
 export function parseDuration(text: string): number | null {
   const match = /^(\d{1,7})([smhd])$/.exec(text);
   return match ? Number(match[1]) * UNITS_MS[match[2] as Unit] : null;
 }
 
-/** In the largest unit that divides it: 90 minutes are `90m`, 60 are `1h`. */
+/** Uses the largest unit that divides the duration: 90 minutes are `90m`, 60 are `1h`. */
 export function formatDuration(durationMs: number): string {
   const units = Object.entries(UNITS_MS);
   const [unit, unitMs] = units.find(([, size]) => durationMs > 0 && durationMs % size === 0) ?? ['s', UNITS_MS.s];
   return `${Math.round(durationMs / unitMs)}${unit}`;
 }
 
-/** Spreads the load of many venues: a tenth of the interval and at most five minutes; for a clock time, which somebody chose, one minute. */
+/**
+ * Spreads the load of many venues: a tenth of the interval, at most five minutes. One minute for a clock time, because
+ * somebody chose it.
+ */
 export function defaultJitterMs(timing: ScheduleTiming): number {
   if (!('everyMs' in timing)) return CRON_JITTER_MS;
   return Math.min(Math.floor(timing.everyMs / 10 / 1_000) * 1_000, MAX_DEFAULT_JITTER_MS);
 }
 
 export interface IntervalPhase {
-  /** Temporal counts intervals from the epoch: this far off those, in whole seconds. */
+  /** Offset from Temporal's interval times, which count from the epoch. Whole seconds. */
   readonly offsetMs: number;
-  /** No run before this time. */
+  /** Prevents runs before this time. */
   readonly startAt: Date;
 }
 
 /**
- * Makes the first run come one interval from now: the phase is now's own. Nothing runs in the first half, so that a clock of ours that is
- * ahead of Temporal's cannot start a run at once.
+ * Schedules the first run one interval from now. `startAt` blocks the first half of the interval, so that a clock of
+ * ours that is ahead of Temporal's cannot start a run at once.
  */
 export function phaseFrom(now: Date, everyMs: number): IntervalPhase {
   return {

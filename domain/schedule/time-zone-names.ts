@@ -1,6 +1,7 @@
 /**
- * Every time zone that can be named: all names of the time zone database but `Factory`, links to renamed zones included.
- * A venue and a schedule take these and no others, because Node, Postgres and Temporal's server each know more names of their own.
+ * All supported time zones: every name in the time zone database except `Factory`, including links to renamed zones.
+ * Venues and schedules accept only these, because Node, Postgres and Temporal's server each know different additional
+ * names.
  * https://github.com/eggert/tz (tzdata 2026c, 2026-11-28)
  */
 export const TIME_ZONE_NAMES: readonly string[] = `

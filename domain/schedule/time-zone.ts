@@ -2,14 +2,17 @@ import { TIME_ZONE_NAMES } from './time-zone-names.ts';
 
 const BY_LOWER_CASE: ReadonlyMap<string, string> = new Map(TIME_ZONE_NAMES.map((name) => [name.toLowerCase(), name]));
 
-/** The name as the time zone database spells it, whatever the case of its letters; null when it is not one of `TIME_ZONE_NAMES`. */
+/**
+ * The name as spelled in the time zone database, matched without regard to case; null when it is not one of
+ * `TIME_ZONE_NAMES`.
+ */
 export function findTimeZone(name: string): string | null {
   return BY_LOWER_CASE.get(name.toLowerCase()) ?? null;
 }
 
 /**
- * The zone of a venue whose zone was stored before names were checked against the list: the listed zone that `Intl` takes the name for,
- * the name itself where that zone is in no list (`SystemV/AST4`), and UTC for a name that `Intl` has forgotten.
+ * The zone of a venue that was stored before names were checked: the listed zone to which `Intl` resolves the name, the
+ * name itself when that zone is not listed (`SystemV/AST4`), or UTC for a name that `Intl` does not know.
  */
 export function timeZoneOfStored(name: string): string {
   const listed = findTimeZone(name);
@@ -27,7 +30,7 @@ export function dayIn(timeZone: string, at: Date): string {
   return new Date(at.getTime() + offsetMs).toISOString().slice(0, 10);
 }
 
-/** From `startsAt` until `endsAt`, exclusive, the zone's clocks are `offsetS` ahead of UTC. */
+/** The zone's clocks are `offsetS` ahead of UTC from `startsAt` until `endsAt`, exclusive. */
 export interface OffsetPeriod {
   readonly startsAt: Date;
   readonly endsAt: Date;
@@ -37,8 +40,9 @@ export interface OffsetPeriod {
 const DAY_MS = 86_400_000;
 
 /**
- * The zone's offsets from `from` until `to`, without gaps. Looks once in 24 hours, so a change that is undone within a day is not seen:
- * no zone has had one (checked against Postgres for every zone, test/db/core/time-zones.test.ts).
+ * The zone's offsets from `from` until `to`, without gaps. Samples every 24 hours, so it would miss a change that is
+ * reverted within a day. No zone has had one (checked against Postgres for every zone,
+ * test/db/core/time-zones.test.ts).
  */
 export function offsetPeriods(timeZone: string, from: Date, to: Date): readonly OffsetPeriod[] {
   const offsetMsAt = offsetReader(timeZone);
@@ -65,7 +69,7 @@ export function offsetPeriods(timeZone: string, from: Date, to: Date): readonly 
   return periods;
 }
 
-/** The first whole second at which `isAfter` holds, which it does not at `beforeMs` and does at `afterMs`. */
+/** The first whole second at which `isAfter` holds. It must be false at `beforeMs` and true at `afterMs`. */
 function changeBetween(beforeMs: number, afterMs: number, isAfter: (ms: number) => boolean): number {
   let [beforeS, afterS] = [Math.floor(beforeMs / 1_000), Math.ceil(afterMs / 1_000)];
   while (afterS - beforeS > 1) {
@@ -76,7 +80,7 @@ function changeBetween(beforeMs: number, afterMs: number, isAfter: (ms: number) 
   return afterS * 1_000;
 }
 
-/** How far the zone's clocks are ahead of UTC at a time, in milliseconds. */
+/** Returns a function for the zone's offset from UTC at a time, in milliseconds. */
 function offsetReader(timeZone: string): (epochMs: number) => number {
   const numeric = 'numeric' as const;
   const format = new Intl.DateTimeFormat('en-u-ca-gregory-nu-latn', {

@@ -3,83 +3,100 @@ import type { PullPlan } from './pull-plan.ts';
 import type { Segment } from './segments.ts';
 
 /**
- * Where a run stands, stored with every page it commits. Stored for as long as a run may be resumed: add fields, never rename one.
- * `done` stays behind when nothing is left to do.
+ * The position of a run, stored with every committed page for as long as a run may resume: add fields, never rename
+ * one. `done` remains when the run has finished its work.
  */
 export type Checkpoint = PullCheckpoint | PushCheckpoint | DoneCheckpoint;
 
 export interface DoneCheckpoint {
   readonly kind: 'done';
-  /** Of a pull that covers everything up to then. */
+  /** Set by a pull that covers everything up to this time. */
   readonly watermarkEpochS: number | null;
-  /** Of a pull that read everything, whatever its mode. */
+  /** Set by a pull that read everything, whatever its mode. */
   readonly readAll?: true;
 }
 
 export interface PullCheckpoint {
   readonly kind: 'pull';
-  /** What is still to be done; the first is under way. */
+  /** Remaining stages; the first is the current one. */
   readonly stages: readonly PullStage[];
-  /** Parts of the stage under way that are still to be read; null before it has begun. */
+  /** Parts of the current stage still to be read; null before the stage begins. */
   readonly segments: readonly Segment[] | null;
   readonly nextSegmentId: number;
-  /** Everything up to this moment is ours once the run is done; null for a run that covers only a window. */
+  /** The run covers everything up to this time once it is done; null for a run that covers only a window. */
   readonly watermarkEpochS: number | null;
-  /** Objects that listings have brought, and how many the provider counted; undefined before it was asked. */
+  /**
+   * The number of objects that listings returned, and the provider's own count; undefined before the provider was
+   * asked.
+   */
   readonly listedCount?: number;
   readonly countedAtProvider?: number | null;
-  /** It reads everything, whatever its mode. */
+  /** The run reads everything, whatever its mode. */
   readonly readAll?: true;
-  /** The listing was read a second time, because the first brought fewer than the provider counted. */
+  /**
+   * The listing is being read a second time, because the first reading returned fewer records than the provider
+   * counted.
+   */
   readonly relisted?: true;
 }
 
 export type PullStage =
-  /** Asks for the provider's newest change, before anything is listed: from there the change feed takes over after the listing. */
+  /**
+   * Before any listing, asks the provider for its newest change. After the listing, the change feed continues from
+   * there.
+   */
   | { readonly kind: 'mark-changes' }
   | {
       readonly kind: 'listing' | 'changes';
       readonly streams: readonly string[];
       readonly fromEpochS: number | null;
-      /** Null: up to the moment at which the stage begins, and a little beyond. */
+      /** Null means shortly after the start of the stage. */
       readonly toEpochS: number | null;
-      /** By stream: how much further back than `fromEpochS` it is read. */
+      /** Seconds before `fromEpochS` at which each stream starts. */
       readonly lookBackS?: Readonly<Record<string, number>>;
-      /** Tells what changed behind a listing's back: what the listing brought already is not counted again. */
+      /** Reads what changed during a listing. Records that the listing already returned are not counted again. */
       readonly handOff?: true;
     }
-  /** Compares what the listings brought with what we hold. */
+  /** Compares what the listings returned with our records. */
   | { readonly kind: 'find-missing' }
-  /** Archives what is deleted at the provider, once it is sure and allowed. */
+  /** Archives records that are deleted at the provider, once that is certain and allowed. */
   | { readonly kind: 'settle-missing' };
 
 export interface PushCheckpoint {
   readonly kind: 'push';
-  /** Last record of which it and all before it are done. */
+  /** The last record up to which all records are done. */
   readonly after: RecordId | null;
 }
 
-/** Changes are asked for again over this much time: provider and we may read different clocks, and feeds lag. */
+/** Each run reads this much of the change feed again, because clocks differ and feeds lag. */
 export const OVERLAP_S = 900;
-/** A reading counts as up to a second or two older than it is; what an event of that time told, a listing may not tell anew. */
+/**
+ * A reading is treated as up to a few seconds older than it is, and a listing must not undo what an event in that time
+ * reported.
+ */
 export const HAND_OFF_OVERLAP_S = 5;
-/** A listing's upper bound lies ahead of our clock, so that a provider whose clock is ahead loses nothing. */
+/**
+ * A listing's upper bound is this far ahead of our clock, so that nothing is missed when the provider's clock is ahead.
+ */
 const CLOCK_SKEW_S = 900;
-/** Stripe's events reach back 30 days (https://docs.stripe.com/api/events, read 2026-11-21); a day is left for a slow run. */
+/**
+ * Stripe keeps events for 30 days (https://docs.stripe.com/api/events, read 2026-11-21). One day is spare for a slow
+ * run.
+ */
 const CHANGE_FEED_REACH_S = 29 * 86_400;
 
 export interface PullStart {
   readonly mode: 'incremental' | 'full';
   readonly plan: PullPlan;
   readonly nowEpochS: number;
-  /** Up to where an earlier run has everything; null when none has. */
+  /** The time up to which an earlier run covers everything; null when none does. */
   readonly watermarkEpochS: number | null;
   readonly window: { readonly fromEpochS: number | null; readonly toEpochS: number | null } | null;
 }
 
 /**
- * How a pull begins: with the change feed where there is one that reaches back to the last watermark, else with everything. A listing
- * hands over to the change feed, which tells what changed behind the listing's back while it was read.
+ * The first checkpoint of a pull. Starts with the change feed when there is one that reaches back to the last
+ * watermark, else with a full listing. After a listing, the change feed supplies what changed while it was read.
  */
 export function firstPullCheckpoint(start: PullStart): PullCheckpoint {
   const { plan, nowEpochS, window } = start;
@@ -136,7 +153,10 @@ function handOver(plan: PullPlan, listed: readonly PullStage[], nowEpochS: numbe
   ];
 }
 
-/** The checkpoint once the newest change is known, by the provider's own clock; null when it has none, and our clock has to do. */
+/**
+ * The checkpoint once the newest change is known, by the provider's clock. Null means that there is none, so our clock
+ * is used.
+ */
 export function markChanges(checkpoint: PullCheckpoint, newestEpochS: number | null): PullCheckpoint | DoneCheckpoint {
   const next = nextStage(checkpoint);
   if (next.kind === 'done' || newestEpochS === null) return next;
@@ -148,7 +168,7 @@ export function markChanges(checkpoint: PullCheckpoint, newestEpochS: number | n
   };
 }
 
-/** The parts that a reading stage begins with. */
+/** The initial segments of a reading stage. */
 export function firstSegments(
   stage: Extract<PullStage, { readonly streams: readonly string[] }>,
   nowEpochS: number,
@@ -167,7 +187,10 @@ export function firstSegments(
   }));
 }
 
-/** The checkpoint after its first stage is complete. A listing that brought fewer records than the provider counts is read once more. */
+/**
+ * The checkpoint after its first stage is complete. Repeats a listing once when it returned fewer records than the
+ * provider counts.
+ */
 export function nextStage(checkpoint: PullCheckpoint): PullCheckpoint | DoneCheckpoint {
   const [ended, ...stages] = checkpoint.stages;
   if (ended?.kind === 'listing' && stages[0]?.kind !== 'listing' && broughtTooFew(checkpoint)) {

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 
-/** JSON with object keys in one order, so that equal values have equal text. */
+/** JSON with sorted object keys, so that equal values have equal text. */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (value === null || typeof value !== 'object') return JSON.stringify(value ?? null);

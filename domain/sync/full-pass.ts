@@ -4,30 +4,30 @@ import type { SyncKey } from '../../contracts/sync.ts';
 
 const HOUR_MS = 3_600_000;
 
-/** How often a schedule's run goes through everything, where nobody has said otherwise. */
+/** The default interval between full passes of a schedule. */
 export const DEFAULT_FULL_EVERY_MS = 7 * 24 * HOUR_MS;
 export const MIN_FULL_EVERY_MS = HOUR_MS;
 export const MAX_FULL_EVERY_MS = 90 * 24 * HOUR_MS;
 
-/** After an attempt that failed or was cancelled, the next comes so much later; runs between them are incremental. */
+/** The delay before the next attempt after a failed or cancelled one. Runs in between are incremental. */
 const RETRY_PAUSE_MS = 6 * HOUR_MS;
-/** Full passes of connections that began together come apart by up to this part of the interval. */
+/** Spreads the full passes of connections that started together over this share of the interval. */
 const SPREAD = 0.1;
 
-/** The full passes of one sync: runs that went through everything, by whatever mode. */
+/** The full passes of one sync, whatever mode their runs had. */
 export interface FullPasses {
   readonly resource: Resource;
   readonly direction: SyncKey['direction'];
-  /** Of the last that completed. */
+  /** Start of the last completed full pass. */
   readonly startedAt: Date | null;
   readonly finishedAt: Date | null;
-  /** When the last was asked for, whatever became of it. */
+  /** Time of the last request, whatever its outcome. */
   readonly attemptedAt: Date | null;
 }
 
 /**
- * From when on a schedule's run is a full pass; null for never. Each connection's interval is its own, up to a tenth shorter than the one
- * that was asked for, so that venues that were connected together do not read everything at the same time.
+ * From when on a schedule's run is a full pass; null for never. Shortens each connection's interval by its own share,
+ * up to a tenth, so that venues connected together do not all read everything at the same time.
  */
 export function fullPassDueAt(
   key: Pick<SyncKey, 'connectionId' | 'resource'>,
@@ -42,7 +42,7 @@ export function fullPassDueAt(
   return new Date(Math.max(dueAtMs, triedAtMs));
 }
 
-/** The same for the same sync at any time, in [0, 1). */
+/** In [0, 1), deterministic for a sync. */
 function fractionOf({ connectionId, resource }: Pick<SyncKey, 'connectionId' | 'resource'>): number {
   return Number.parseInt(hash('sha256', `${connectionId}/${resource}`).slice(0, 8), 16) / 2 ** 32;
 }

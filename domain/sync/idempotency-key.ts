@@ -4,26 +4,27 @@ import { fingerprintOf } from './fingerprint.ts';
 interface WriteIdentity {
   readonly connectionId: ConnectionId;
   readonly recordId: RecordId;
-  /** Grows when a key may not be used again: after a stored failure, and after a key's life has ended. */
+  /** Incremented when a key must not be reused: after a stored failure, and after a key has expired. */
   readonly attempt: number;
 }
 
 /**
- * The key of a record's first write. It does not depend on the record's content on purpose: a record that changes between an
- * ambiguous first write and its repeat must be recognised by the provider as the same creation, not created twice.
+ * The key of a record's first write. Deliberately independent of the record's content: when a record changes between an
+ * ambiguous first write and its retry, the provider must recognise the same creation rather than create it twice.
  */
 export function createKey({ connectionId, recordId, attempt }: WriteIdentity): string {
   return `il-c-${fingerprintOf([connectionId, recordId, 'create', attempt]).slice(0, 40)}`;
 }
 
-/** A write to a remote record that is there, for one version of the record. */
+/** A write to an existing remote record, for one version of the record. */
 interface LaterWrite extends WriteIdentity {
   readonly recordVersion: number;
 }
 
 /**
- * The key of a later write: the same content of the same version has the same key. The version is in it because content comes back: under
- * the key of an earlier day's write of it, the provider would repeat that answer and change nothing.
+ * The key of a later write: the same content of the same version has the same key. It includes the version because
+ * content can return to an earlier state: with the earlier key the provider would replay its old answer and change
+ * nothing.
  */
 export function updateKey(
   { connectionId, recordId, attempt, recordVersion }: LaterWrite,
@@ -32,7 +33,7 @@ export function updateKey(
   return `il-u-${fingerprintOf([connectionId, recordId, 'update', attempt, recordVersion, payloadFingerprint]).slice(0, 40)}`;
 }
 
-/** The key of taking a remote record out of use. */
+/** The key of archiving a remote record. */
 export function archiveKey({ connectionId, recordId, attempt, recordVersion }: LaterWrite): string {
   return `il-a-${fingerprintOf([connectionId, recordId, 'archive', attempt, recordVersion]).slice(0, 40)}`;
 }

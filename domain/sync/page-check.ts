@@ -1,10 +1,10 @@
-/** What is wrong with a page of a listing, seen from the pages before it. */
+/** An inconsistency between a page of a listing and the pages before it. */
 export type PageAnomaly =
-  /** It brings what was read before: walking on would go in a circle. */
+  /** Repeats records that were already read. Continuing would loop. */
   | 'page-repeats'
-  /** Newest first is not kept, or a record lies outside the part that was asked for. */
+  /** Is not newest first, or contains a record outside the requested part. */
   | 'page-out-of-order'
-  /** Fewer records than fit, and yet there are said to be more. */
+  /** Is not full although more records are said to follow. */
   | 'page-short';
 
 export interface CheckedPage {
@@ -17,11 +17,11 @@ interface Asked {
   readonly fromEpochS: number | null;
   readonly toEpochS: number;
   readonly after: string | null;
-  /** Creation time of the last record of the page before. */
+  /** Creation time of the last record of the previous page. */
   readonly oldestEpochS: number | null;
 }
 
-/** Null for a page as it should be. */
+/** Null for a consistent page. */
 export function anomalyOf(asked: Asked, page: CheckedPage): PageAnomaly | null {
   if (repeats(asked, page)) return 'page-repeats';
   if (!isInOrder(asked, page)) return 'page-out-of-order';

@@ -1,7 +1,7 @@
 import type { LinkState } from '../../contracts/records.ts';
 
 export interface PushCandidate {
-  /** Of the record as it would be written now. */
+  /** Fingerprint of the record as it would be written now. */
   readonly fingerprint: string;
   readonly hasProblems: boolean;
   /** Deleted by the venue. */
@@ -10,7 +10,7 @@ export interface PushCandidate {
     readonly externalId: string | null;
     readonly fingerprint: string | null;
     readonly state: LinkState;
-    /** An update was sent and never answered: the remote record may be as some version in between. */
+    /** An update was sent and never answered, so the remote record may have an intermediate version. */
     readonly inDoubt: boolean;
   } | null;
 }
@@ -18,8 +18,8 @@ export interface PushCandidate {
 export type PushDecision = 'create' | 'update' | 'archive' | 'unchanged' | 'reject' | 'resolve';
 
 /**
- * What a push does with one record. Zero writes for everything that is as it was last agreed. A live record whose remote record is gone was written by the
- * venue after the deletion, since a pull would have deleted it otherwise: it is created anew.
+ * What a push does with one record. Records that both sides agree on cause no writes. A live record whose remote record
+ * is gone was written after the deletion, because a pull would otherwise have deleted it: it is created again.
  */
 export function decidePush(candidate: PushCandidate): PushDecision {
   const { hasProblems, deleted, link } = candidate;
@@ -33,7 +33,7 @@ function isAgreed({ fingerprint, link }: PushCandidate): boolean {
   return link.fingerprint === fingerprint && link.state !== 'archived' && link.state !== 'gone';
 }
 
-/** A first write that was never answered may have left a remote record. */
+/** An unanswered first write may have created a remote record. */
 function mayBeInUse(link: PushCandidate['link']): boolean {
   if (link === null || link.state === 'gone' || link.state === 'archived') return false;
   return link.externalId !== null || link.state === 'pending';

@@ -1,4 +1,4 @@
-/** Records a second over the last few seconds: a pause shows at once, a spike does not linger. */
+/** Records per second over the last few seconds: shows a pause at once and forgets a spike. */
 export class RateMeter {
   static readonly #WINDOW_MS = 10_000;
   readonly #marks: { readonly atMs: number; readonly count: number }[] = [];
@@ -17,7 +17,7 @@ export class RateMeter {
   perSecond(atMs: number): number {
     const since = Math.max(this.#startedAtMs, atMs - RateMeter.#WINDOW_MS);
     const count = this.#marks.reduce((sum, mark) => (mark.atMs >= since ? sum + mark.count : sum), 0);
-    // Under a second of measuring says nothing yet.
+    // Less than a second of measuring is too short, so divide by at least one second.
     return Math.round((count * 10_000) / Math.max(1_000, atMs - since)) / 10;
   }
 }

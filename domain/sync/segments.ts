@@ -1,10 +1,10 @@
 /**
- * A part of a listing that is walked by one cursor: creation times in [fromEpochS, toEpochS), newest first.
- * `fromEpochS` null means from the beginning.
+ * A part of a listing that one cursor reads: creation times in [fromEpochS, toEpochS), newest first. A null
+ * `fromEpochS` means from the beginning.
  */
 export interface Segment {
   readonly id: number;
-  /** The provider's list that it is a part of. */
+  /** The provider's list that the segment belongs to. */
   readonly stream: string;
   readonly fromEpochS: number | null;
   readonly toEpochS: number;
@@ -20,7 +20,7 @@ export interface SegmentPage {
   readonly positions: readonly { readonly createdEpochS: number }[];
 }
 
-/** The segment after a page was read, or null when it has ended. */
+/** The segment after a page was read, or null at its end. */
 export function advance(segment: Segment, page: SegmentPage): Segment | null {
   if (page.after === null) return null;
   return {
@@ -31,7 +31,7 @@ export function advance(segment: Segment, page: SegmentPage): Segment | null {
   };
 }
 
-/** The segment without its cursor: it goes on from the second of the last record read, and reads that second again. */
+/** The segment without its cursor. It resumes at the second of the last record read and reads that second again. */
 export function restart(segment: Segment): Segment {
   return {
     ...segment,
@@ -40,24 +40,28 @@ export function restart(segment: Segment): Segment {
   };
 }
 
-/** The first part that is cut off holds about this many pages: less is not worth a call of its own. */
+/** Minimum pages of the first part that is split off: fewer are not worth an extra call. */
 const PAGES_OF_THE_FIRST_PART = 2;
-/** They reach back 126 pages, as long as nothing tells how many there are. The one after them is cut again when its first page was not the last. */
+/**
+ * Seven parts reach back 126 pages when the total is unknown. The last part is split again if its first page is not its
+ * last.
+ */
 const MAX_PARTS_AT_ONCE = 7;
 
 export interface Split {
-  /** Into how many parts at most. */
+  /** Maximum number of parts. */
   readonly parts: number;
-  /** The new parts have this id and those after it. */
+  /** Id of the first new part; the others count up from it. */
   readonly firstId: number;
-  /** No more than about so many are still to come in the whole listing; null when nobody knows. */
+  /** Approximate upper bound of the remaining pages of the whole listing; null when unknown. */
   readonly pagesLeft: number | null;
 }
 
 /**
- * Cuts what is left of a segment where further readers could start. The page that was read last tells how much time a page spans; each
- * part spans twice as much as the one before. So a few parts reach far back whatever lies there, also with an open beginning, and where
- * they meet more than they expected they are cut again. The first part keeps the cursor, the last the oldest records.
+ * Splits the rest of a segment so that more readers can start. The last page shows how much time a page spans, and each
+ * part spans twice as much as the one before. So a few parts reach far back at any density, even without a lower bound,
+ * and parts with more records than expected are split again. The first part keeps the cursor; the last has the oldest
+ * records.
  */
 export function split(segment: Segment, page: SegmentPage, { parts, firstId, pagesLeft }: Split): readonly Segment[] {
   const [newest, oldest] = [page.positions[0]?.createdEpochS, segment.oldestEpochS];

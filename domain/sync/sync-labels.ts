@@ -10,7 +10,7 @@ interface LabelledSync {
   readonly window?: object | null | undefined;
 }
 
-/** What the Temporal Web UI calls a sync. `provider` is a person's name for it: "Stripe". */
+/** The title of a sync in the Temporal Web UI. `provider` is the display name, such as "Stripe". */
 export function syncSummary(
   { direction, resource, mode, dryRun = false, window = null }: LabelledSync,
   provider: string,
@@ -19,7 +19,7 @@ export function syncSummary(
   return `${way}: ${resource}, ${window ? 'window' : mode}${dryRun ? ', dry run' : ''}`;
 }
 
-/** No venue's work delays another's, and no full run an incremental one. */
+/** Keeps one venue's work from delaying another's, and full runs from delaying incremental ones. */
 export function syncPriority({ venueId, mode }: { readonly venueId: string; readonly mode: SyncMode }): {
   readonly fairnessKey: string;
   readonly priorityKey: number;
@@ -27,7 +27,7 @@ export function syncPriority({ venueId, mode }: { readonly venueId: string; read
   return { fairnessKey: venueId, priorityKey: mode === 'full' ? PRIORITY.bulk : PRIORITY.incremental };
 }
 
-/** Search attributes of type Keyword by which operators find the syncs of a venue or a connection. */
+/** Keyword search attributes by which operators find the syncs of a venue or a connection. */
 export function syncKeywords({
   venueId,
   provider,
@@ -38,7 +38,7 @@ export function syncKeywords({
   return { VenueId: venueId, Provider: provider, ConnectionId: connectionId, Resource: resource, Direction: direction };
 }
 
-/** Those of a run that has just been asked for. */
+/** The search attributes of a newly requested run. */
 export function queuedKeywords(key: Parameters<typeof syncKeywords>[0]): Readonly<Record<string, string>> {
   return { ...syncKeywords(key), Phase: 'queued' satisfies SyncPhase };
 }

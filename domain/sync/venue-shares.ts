@@ -1,9 +1,9 @@
 import type { VenueId } from '../../contracts/ids.ts';
 
-/** Gives back what was taken. Call it once. */
+/** Returns the slot. Call it once. */
 export type Release = () => void;
 
-/** Slots that all venues, or other owners, share, of which each may hold only its share. */
+/** Slots shared by all venues (or other owners), of which each may hold only its share. */
 export class VenueShares<Owner extends string = VenueId> {
   readonly #total: number;
   readonly #perVenue: number;
@@ -16,7 +16,7 @@ export class VenueShares<Owner extends string = VenueId> {
     this.#perVenue = perVenue;
   }
 
-  /** Null when the venue has its share, or all slots are taken. */
+  /** Null when the venue has used up its share, or all slots are taken. */
   tryTake(owner: Owner): Release | null {
     const taken = this.#taken.get(owner) ?? 0;
     if (taken >= this.#perVenue || this.#all >= this.#total) return null;
@@ -27,7 +27,7 @@ export class VenueShares<Owner extends string = VenueId> {
     };
   }
 
-  /** As `tryTake`, but waits until the venue gives a slot back, in the order of arrival. Null when that takes too long. */
+  /** Like `tryTake`, but waits in arrival order until the same venue returns a slot. Null on timeout. */
   async take(owner: Owner, timeoutMs: number): Promise<Release | null> {
     const release = this.tryTake(owner);
     if (release) return release;
@@ -35,7 +35,7 @@ export class VenueShares<Owner extends string = VenueId> {
     const queue = this.#waiting.get(owner) ?? new Set();
     this.#waiting.set(owner, queue.add(resolve));
     const timer = setTimeout(() => {
-      // Out of the queue in the same moment: a slot that is handed over afterwards would be lost.
+      // Leave the queue in the same tick: a slot handed over afterwards would be lost.
       queue.delete(resolve);
       resolve(null);
     }, timeoutMs);
@@ -47,7 +47,7 @@ export class VenueShares<Owner extends string = VenueId> {
     }
   }
 
-  /** The next in line of the venue takes it over. */
+  /** Hands the slot to the venue's next waiting caller, if any. */
   #giveBack(owner: Owner): void {
     const queue = this.#waiting.get(owner);
     const [next] = queue ?? [];

@@ -7,17 +7,17 @@ const DAY_MS = 24 * HOUR_MS;
 
 export interface WaitPolicy {
   readonly what: Exclude<WaitingFor, 'approval'>;
-  /** The run looks again by itself after this long, and after a longer time with each failure. */
+  /** The run retries after this time, and waits longer after each failure. */
   readonly firstWaitMs: number;
   readonly longestWaitMs: number;
-  /** After so long a person has to start it again. */
+  /** After this time a person has to restart the run. */
   readonly givesUpAfterMs: number;
 }
 
-/** Failures that pass by themselves, or by a new key: the run waits instead of failing. */
+/** Failures that end by themselves or with new credentials: the run waits instead of failing. */
 const WAIT_POLICIES: Readonly<Record<string, WaitPolicy>> = {
-  // It costs no call to the provider: the connection itself says whether there is a new key. A wake-up tells sooner; one that was lost costs
-  // about as long again as the run has waited.
+  // Costs no provider call, because the connection's state tells whether there are new credentials. A wake-up signal
+  // ends the wait sooner; a lost one costs about as much time again as the run has waited.
   [FAILURE.needsReauth]: {
     what: 'needs-reauth',
     firstWaitMs: MINUTE_MS,
@@ -50,12 +50,12 @@ const WAIT_POLICIES: Readonly<Record<string, WaitPolicy>> = {
   },
 };
 
-/** Null for a failure that waiting does not mend. */
+/** Null for a failure that waiting does not fix. */
 export function waitPolicyFor(failureType: string): WaitPolicy | null {
   return (Object.hasOwn(WAIT_POLICIES, failureType) ? WAIT_POLICIES[failureType] : null) ?? null;
 }
 
-/** How long to wait after so many failures in a row, of which this is the last; null when it is time to give up. */
+/** How long to wait after `failures` failures in a row; null when it is time to give up. */
 export function waitMs(
   waitPolicy: WaitPolicy,
   { failures, waitedMs }: { readonly failures: number; readonly waitedMs: number },

@@ -3,7 +3,7 @@ import type { FailureAdvice } from '../errors/failure-advice.ts';
 
 const GOES_ON = 'Nothing: the run goes on by itself.';
 
-/** What a run tells its venue while it makes no progress, by what it waits for. The codes are those of a run that fails for it. */
+/** The advice on a waiting run, by what it waits for. Its codes are those of a run that fails for the same reason. */
 const ADVICE: Readonly<Record<Exclude<WaitingFor, 'approval'>, FailureAdvice>> = {
   'needs-reauth': {
     code: 'needs-reauth',

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { FAILURE } from '../../../contracts/failures.ts';
 import { FAILURE_CODES, explainFailure } from '../../../domain/errors/failure-advice.ts';
 
-/** Failures that no venue can do anything about, or that never end a run. */
+/** Failures that a venue cannot act on, or that never end a run. */
 const INTERNAL_ON_PURPOSE: readonly string[] = [
   FAILURE.superseded,
   FAILURE.conflict,
@@ -23,7 +23,7 @@ describe('the advice on a failed run', () => {
   );
 
   it.each([...INTERNAL_ON_PURPOSE, 'Internal', 'TypeError', '', 'constructor', '__proto__', 'toString'])(
-    'is ours to act on for %j',
+    'tells the venue that %j is an internal failure',
     (type) => {
       expect(explainFailure(type)).toMatchObject({
         code: 'internal',
@@ -33,12 +33,12 @@ describe('the advice on a failed run', () => {
     },
   );
 
-  it('has a stable code for each cause, in kebab case, each only once', () => {
+  it('has a stable, unique kebab-case code for each cause', () => {
     expect(new Set(FAILURE_CODES).size).toBe(FAILURE_CODES.length);
     for (const code of FAILURE_CODES) expect(code).toMatch(/^[a-z]+(-[a-z]+)*$/);
   });
 
-  it('is listed in docs/errors.md word for word', async () => {
+  it('is listed word for word in docs/errors.md', async () => {
     const text = await readFile(new URL('../../../docs/errors.md', import.meta.url), 'utf8');
     const rows = [...Object.values(FAILURE), 'Internal']
       .map(explainFailure)

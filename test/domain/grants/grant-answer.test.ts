@@ -19,9 +19,9 @@ const ask = (
   { minValidMs = 5 * MINUTE_MS, rejectedGeneration = null as number | null } = {},
 ) => answerFrom(grant, { minValidMs, rejectedGeneration }, NOW_MS);
 
-describe('whoever asks for a token', () => {
+describe('a caller that asks for a token', () => {
   it.each(['usable', 'degraded', 'suspended'] as const)(
-    'gets one that is good for as long as they need it, of a connection that is %s',
+    'gets one that is valid for as long as needed from a connection that is %s',
     (state) => {
       expect(ask(aGrant({ state }))).toEqual({ status: 'fresh', generation: 3 });
       expect(ask(aGrant({ state }), { minValidMs: 10 * MINUTE_MS })).toBeNull();
@@ -29,12 +29,12 @@ describe('whoever asks for a token', () => {
     },
   );
 
-  it('gets one that nothing renews until its end', () => {
+  it('gets one that cannot be renewed until it expires', () => {
     expect(ask(aGrant({ refreshAt: null, accessExpiresAt: after(1) }))).toEqual({ status: 'fresh', generation: 3 });
     expect(ask(aGrant({ refreshAt: null, accessExpiresAt: after(0) }))).toBeNull();
   });
 
-  it('gets none that the provider has refused, nor one before it', () => {
+  it('gets neither a token that the provider has refused nor an earlier one', () => {
     expect([2, 3, 4].map((rejectedGeneration) => ask(aGrant(), { rejectedGeneration }))).toEqual([
       { status: 'fresh', generation: 3 },
       null,
@@ -42,7 +42,7 @@ describe('whoever asks for a token', () => {
     ]);
   });
 
-  it('is told when there is none to get', () => {
+  it('learns when there is none', () => {
     expect(ask(aGrant({ state: 'needs-reauth' }))).toEqual({ status: 'needs-reauth', generation: 3 });
     expect(ask(aGrant({ state: 'gone', generation: null }))).toEqual({ status: 'disconnected', generation: null });
     expect(ask(null)).toEqual({ status: 'disconnected', generation: null });
@@ -53,7 +53,7 @@ describe('a token that the provider refuses', () => {
   const refused = (grant: GrantStatus, renewed: { readonly generation: number; readonly atMs: number } | null) =>
     isRefusedForGood(grant, { renewed, rejectedGeneration: 3 }, NOW_MS);
 
-  it('is renewed, unless nothing can, or it is itself what a refused one was renewed to within ten minutes', () => {
+  it('is renewed, unless it cannot be or it replaced a refused one within the last ten minutes', () => {
     expect(refused(aGrant(), null)).toBe(false);
     expect(refused(aGrant({ refreshAt: null }), null)).toBe(true);
     expect(refused(aGrant(), { generation: 3, atMs: NOW_MS - 10 * MINUTE_MS + 1 })).toBe(true);

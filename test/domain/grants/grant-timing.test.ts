@@ -20,8 +20,8 @@ const inDays = (days: number): Date => new Date(NOW_MS + days * DAY_MS);
 const deadline = (days: number): Deadline => ({ kind: 'refresh-token-hard-limit', at: inDays(days).toISOString() });
 const ids = fc.uuid();
 
-describe('when a connection refreshes', () => {
-  it('lies in the last tenth of the time until it is due, is the same each time, and differs between connections', () => {
+describe('the refresh time of a connection', () => {
+  it('is in the last tenth of the time until it is due, deterministic, and different for each connection', () => {
     fc.assert(
       fc.property(ids, fc.integer({ min: 0, max: 400 * DAY_MS }), (id, waitMs) => {
         const obtainedAt = new Date(NOW_MS);
@@ -33,7 +33,7 @@ describe('when a connection refreshes', () => {
     );
   });
 
-  it('is spread evenly over many connections', () => {
+  it('spreads evenly over many connections', () => {
     const shares = fc.sample(ids, { numRuns: 2_000, seed: 7 }).map(shareOf);
     const tenths = Array.from(
       { length: 10 },
@@ -43,15 +43,15 @@ describe('when a connection refreshes', () => {
     expect(Math.max(...tenths)).toBeLessThan(270);
   });
 
-  it('is never before the grant was obtained, also when it was due before', () => {
+  it('is never before the grant was obtained, even when it was due before', () => {
     expect(refreshTime('a', { obtainedAt: inDays(0), dueAt: inDays(-3) })).toEqual(inDays(0));
   });
 });
 
-describe('what ends a grant', () => {
+describe('the deadlines of a grant', () => {
   const times = { accessExpiresAt: inDays(30), refreshExpiresAt: inDays(100), hardExpiresAt: inDays(50) };
 
-  it('is an access token’s end only where nothing renews it', () => {
+  it('include the expiry of an access token only when it cannot be renewed', () => {
     expect(deadlinesOf(times, true).map(({ kind }) => kind)).toEqual([
       'refresh-token-hard-limit',
       'refresh-token-idle',
@@ -62,7 +62,7 @@ describe('what ends a grant', () => {
     expect(deadlinesOf({ accessExpiresAt: null, refreshExpiresAt: null, hardExpiresAt: null }, false)).toEqual([]);
   });
 
-  it('is told for all connections of a venue in the order of the dates, with whole days', () => {
+  it('appear in the forecast for all connections of a venue in order of date, with whole days', () => {
     const grant = (id: string, hard: Date | null) =>
       ({
         connectionId: id as ConnectionId,
@@ -83,8 +83,8 @@ describe('what ends a grant', () => {
   });
 });
 
-describe('warnings', () => {
-  it('are each given once, on their day, however often somebody looks', () => {
+describe('expiry warnings', () => {
+  it('are each sent once, on their day, however often the check runs', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 60 * 24 }), { maxLength: 200 }), (hours) => {
         const looks = [...hours].sort((a, b) => a - b).map((hour) => NOW_MS + (hour * DAY_MS) / 24);
@@ -107,7 +107,7 @@ describe('warnings', () => {
     );
   });
 
-  it('of thirty days are left out when seven are left', () => {
+  it('skip thirty days when seven are left', () => {
     expect(nextWarning([deadline(6)], [], NOW_MS)).toMatchObject({ daysLeft: 7 });
     expect(nextWarning([deadline(6)], ['refresh-token-hard-limit:7'], NOW_MS)).toMatchObject({
       daysLeft: 1,
@@ -115,7 +115,7 @@ describe('warnings', () => {
     });
   });
 
-  it('are given anew for a deadline that was put off', () => {
+  it('are sent again for a deadline that has moved', () => {
     const all = WARNING_DAYS.map((daysLeft) => warningKey({ kind: 'refresh-token-hard-limit', daysLeft }));
     expect(standingWarnings([deadline(0.5)], all, NOW_MS)).toEqual(all);
     expect(standingWarnings([deadline(20)], all, NOW_MS)).toEqual(['refresh-token-hard-limit:30']);

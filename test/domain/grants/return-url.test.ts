@@ -20,7 +20,7 @@ describe('a return URL', () => {
     'http://127.0.0.1:3000/back',
     'http://127.0.0.1:3000/back/x',
     'http://localhost:4000',
-  ])('%s lies under the list', (url) => {
+  ])('%s is covered by the allow-list', (url) => {
     expect(returnUrls.check(url)).toEqual({ ok: true });
   });
 
@@ -95,20 +95,20 @@ describe('a return URL', () => {
     ['whose query forges the outcome', 'https://shop.example/app/connected?outcome=connected'],
     ['whose query forges the connection', 'https://shop.example/app/connected?connection%49d=1'],
     ['that is too long', `https://shop.example/app/connected/${'a'.repeat(2_000)}`],
-  ])('%s is refused, with a reason', (_case, url) => {
+  ])('%s is rejected with a reason', (_case, url) => {
     const check = returnUrls.check(url);
     expect(check).toMatchObject({ ok: false });
     expect(check.ok ? '' : check.reason).toMatch(/./);
   });
 
-  it('has nowhere to go without a list', () => {
+  it('is never allowed without an allow-list', () => {
     expect(createReturnUrls([]).check('https://shop.example/')).toMatchObject({
       ok: false,
       reason: expect.stringContaining('RETURN_URLS') as string,
     });
   });
 
-  it('is refused by whatever text stands for it, unless a browser would open something under the list: no text gets past', () => {
+  it('is allowed from arbitrary text only if a browser would open something under the allow-list', () => {
     const piece = fc.constantFrom(
       'https://',
       'http://',
@@ -149,7 +149,7 @@ describe('a return URL', () => {
       fc.property(text, (candidate) => {
         if (!allows(candidate)) return;
         const url = new URL(candidate);
-        // As written, and for a reader who decodes the path once more.
+        // As written, and as read by software that decodes the path again.
         const again = new URL(decodeURIComponent(url.pathname), url.origin);
         const isUnder = ({ origin: at, pathname }: URL) =>
           [
@@ -174,8 +174,8 @@ describe('a return URL', () => {
   });
 });
 
-describe('the way back', () => {
-  it('keeps the caller’s query and adds what became of the attempt', () => {
+describe('the redirect to a return URL', () => {
+  it('keeps the caller’s query and adds the outcome of the attempt', () => {
     expect(
       withOutcome('https://shop.example/app/connected?venue=7', {
         connectionId: 'c1',
@@ -186,14 +186,14 @@ describe('the way back', () => {
   });
 });
 
-describe('the list', () => {
+describe('the allow-list', () => {
   it.each([
     'shop.example',
     'https://user@shop.example/',
     'https://shop.example/?a',
     'https://shop.example/#a',
     'ftp://shop.example/',
-  ])('refuses the entry %s at start-up', (entry) => {
+  ])('rejects the entry %s at startup', (entry) => {
     expect(() => createReturnUrls([entry])).toThrow(TypeError);
   });
 });

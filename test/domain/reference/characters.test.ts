@@ -21,7 +21,7 @@ describe('limits on text', () => {
     );
   });
 
-  it('never leave half of a character in the key that an error shows', () => {
+  it('never split a character in the key that an error shows', () => {
     expect(showKey(`a${'🎈'.repeat(200)}`)).toBe(`a${'🎈'.repeat(99)}…`);
   });
 });

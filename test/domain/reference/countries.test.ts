@@ -31,7 +31,7 @@ describe('the code of a country', () => {
     expect(countryCodeOf(text)).toBe(code);
   });
 
-  it('is itself when it is asked for again: a record that goes out and comes back stays the same', () => {
+  it('maps to itself, so that a record that is pushed and pulled stays the same', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string({ minLength: 2, maxLength: 2 }), fc.string()), (text) => {
         const code = countryCodeOf(text);

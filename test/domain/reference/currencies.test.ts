@@ -23,18 +23,18 @@ describe('the minor unit of a currency', () => {
     ['STD', 2],
     ['VEF', 2],
     ['BYR', 0],
-  ])('of %s has %i digits, as ISO 4217 says and not as daily use has it', (currency, digits) => {
+  ])('of %s has %i digits, as in ISO 4217 rather than in everyday use', (currency, digits) => {
     expect(minorDigitsOf(currency)).toBe(digits);
   });
 
   it.each(['', 'eur', 'Eur', 'EURO', 'QQQ', ' EUR', 'constructor', '__proto__', '€', '978'])(
-    'is unknown of %j, which is no code',
+    'is unknown for %j, which is not a code',
     (text) => {
       expect(minorDigitsOf(text)).toBeNull();
     },
   );
 
-  it('is a whole number from 0 to 4 or unknown, whatever is asked', () => {
+  it('is a whole number from 0 to 4, or unknown, for any input', () => {
     fc.assert(
       fc.property(
         fc.oneof(fc.string({ maxLength: 4 }), fc.constantFrom(...Intl.supportedValuesOf('currency'))),

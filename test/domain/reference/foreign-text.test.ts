@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cleanDeep, cleanText } from '../../../domain/reference/foreign-text.ts';
 
-describe('cleanText', () => {
+describe('text cleaning', () => {
   it.each([
     ['U+0000 in the middle', 'Caf\u0000e', 'Cafe'],
     ['only U+0000', '\u0000\u0000', ''],
@@ -16,7 +16,7 @@ describe('cleanText', () => {
     expect(cleanText(text)).toBe(cleaned);
   });
 
-  it('gives what UTF-8 carries unchanged, whatever code units come', () => {
+  it('returns valid text unchanged, and valid UTF-8 for any code units', () => {
     const codeUnits = fc.array(fc.oneof(fc.constantFrom(0, 0xd83c, 0xdf88), fc.integer({ min: 0, max: 0xffff })));
     fc.assert(
       fc.property(codeUnits, (units) => {
@@ -29,7 +29,7 @@ describe('cleanText', () => {
   });
 });
 
-describe('cleanDeep', () => {
+describe('deep cleaning', () => {
   it('cleans strings and keys at every depth', () => {
     expect(
       cleanDeep({ name: 'Caf\u0000e', metadata: { 'k\u0000ey': ['a\ud83c', { b: '\u0000' }] }, count: 3, gone: null }),
@@ -51,7 +51,7 @@ describe('cleanDeep', () => {
     expect(JSON.stringify(cleaned)).toBe('{"__proto__":{"admin":"yes"}}');
   });
 
-  it('returns a value that needs no cleaning itself', () => {
+  it('returns the same value when it needs no cleaning', () => {
     const value = { a: [1, 'x', { b: Number.NaN }], when: new Date(0), big: 1n };
     expect(cleanDeep(value)).toBe(value);
   });

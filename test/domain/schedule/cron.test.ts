@@ -21,7 +21,7 @@ const all = {
 };
 
 describe('a cron expression', () => {
-  it('is values, ranges, steps, lists and names in five fields', () => {
+  it('accepts values, ranges, steps, lists and names in five fields', () => {
     expect(times('*/15 6-22 1,15 jan-mar *')).toEqual([
       {
         minute: [{ start: 0, end: 59, step: 15 }],
@@ -49,11 +49,11 @@ describe('a cron expression', () => {
     ['3-7/2', [one(3), one(5), one(0)]],
     ['*/2', [{ start: 0, end: 6, step: 2 }]],
     ['4/2', [{ start: 4, end: 6, step: 2 }]],
-  ])('counts Sunday as 0 and as 7: %s', (weekday, expected) => {
+  ])('counts Sunday as both 0 and 7: %s', (weekday, expected) => {
     expect(times(`0 0 * * ${weekday}`)[0]?.dayOfWeek).toEqual(expected);
   });
 
-  it('that limits both days means either of them; with a star before one of them, both', () => {
+  it('with both days restricted matches either; with a star before one, both', () => {
     const either = times('0 6 1 * mon');
     expect(either.map(({ dayOfMonth, dayOfWeek }) => [dayOfMonth, dayOfWeek])).toEqual([
       [[one(1)], [all.weekday]],
@@ -82,7 +82,7 @@ describe('a cron expression', () => {
       '0 0 * * 5-2',
       'Day of the week must be 0 to 7 or sun to sat, as a value, a range (1-5), a step (*/2) or a list of these',
     ],
-  ])('that is wrong is told which field, and what it takes: %s', (expression, expected) => {
+  ])('that is invalid is reported with the field and its accepted values: %s', (expression, expected) => {
     expect(message(expression)).toBe(expected);
   });
 
@@ -96,11 +96,11 @@ describe('a cron expression', () => {
     '*-5 * * * *',
     '# * * * *',
     '0x1 * * * *',
-  ])('is not read with tolerance: %s', (expression) => {
+  ])('is not read leniently: %s', (expression) => {
     expect(message(expression)).toMatch(/^Minute must be/);
   });
 
-  it('for a day that never comes is refused, unless a day of the week saves it', () => {
+  it('for a day that never occurs is rejected, unless it also has a day of the week', () => {
     expect(message('0 0 30 2 *')).toBe('No month has this day');
     expect(message('0 0 31 4,6,9,11 *')).toBe('No month has this day');
     expect(times('0 0 29 2 *')).toHaveLength(1);

@@ -10,7 +10,7 @@ import {
 } from '../../../domain/schedule/schedule-timing.ts';
 
 describe('a duration', () => {
-  it('comes back as it is, whatever unit shows it', () => {
+  it('survives formatting in any unit', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: MAX_EVERY_MS / 1_000 }), (seconds) => {
         expect(parseDuration(formatDuration(seconds * 1_000))).toBe(seconds * 1_000);
@@ -24,12 +24,12 @@ describe('a duration', () => {
     ['24h', 86_400_000, '1d'],
     ['90m', 5_400_000, '90m'],
     ['0s', 0, '0s'],
-  ])('%s is shown in its largest unit', (text, durationMs, shown) => {
+  ])('%s is formatted in its largest unit', (text, durationMs, shown) => {
     expect(parseDuration(text)).toBe(durationMs);
     expect(formatDuration(durationMs)).toBe(shown);
   });
 
-  it.each(['', '15', 'm', '1.5h', '-1m', '1w', '1H', ' 1h', '1h30m', '99999999s'])('is not guessed: %j', (text) => {
+  it.each(['', '15', 'm', '1.5h', '-1m', '1w', '1H', ' 1h', '1h30m', '99999999s'])('is not guessed from %j', (text) => {
     expect(parseDuration(text)).toBeNull();
   });
 });
@@ -40,7 +40,10 @@ describe('the first run of an interval', () => {
     .map((seconds) => seconds * 1_000);
   const nows = fc.integer({ min: Date.UTC(2026, 0, 1), max: Date.UTC(2040, 0, 1) });
 
-  /** As Temporal reckons: the first time from the epoch in steps of the interval, moved by the phase, that is not before `startAt`. */
+  /**
+   * Computed like Temporal: the first multiple of the interval from the epoch, shifted by the phase, that is not before
+   * `startAt`.
+   */
   const firstRun = (
     { offsetMs, startAt }: { readonly offsetMs: number; readonly startAt: Date },
     everyMs: number,
@@ -58,7 +61,7 @@ describe('the first run of an interval', () => {
     );
   });
 
-  it('never comes at once, also when our clock is ahead or behind by a third of the interval', () => {
+  it('never comes at once, even when our clock is off by a third of the interval in either direction', () => {
     fc.assert(
       fc.property(nows, intervals, fc.integer({ min: -30, max: 30 }), (now, everyMs, percent) => {
         const serverNow = now + Math.round((everyMs * percent) / 100);
@@ -71,7 +74,7 @@ describe('the first run of an interval', () => {
 });
 
 describe('jitter', () => {
-  it('is by default a tenth of the interval, at most five minutes, and a minute for a clock time', () => {
+  it('defaults to a tenth of the interval, at most five minutes, and to a minute for a clock time', () => {
     expect(defaultJitterMs({ everyMs: 60_000 })).toBe(6_000);
     expect(defaultJitterMs({ everyMs: 3_600_000 })).toBe(300_000);
     expect(defaultJitterMs({ everyMs: 86_400_000 })).toBe(300_000);

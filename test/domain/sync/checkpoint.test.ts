@@ -28,7 +28,7 @@ const kinds = (checkpoint: Checkpoint): readonly string[] =>
 const reading = (checkpoint: Checkpoint, kind: 'listing' | 'changes') =>
   checkpoint.kind === 'pull' ? checkpoint.stages.filter((stage) => stage.kind === kind) : [];
 
-/** Every stage done in turn; what it was at each. */
+/** Completes every stage in turn and returns the checkpoint at each. */
 function walk(start: PullCheckpoint, newestEpochS: number | null): readonly Checkpoint[] {
   const seen: Checkpoint[] = [start];
   for (let at: Checkpoint = start; at.kind === 'pull'; seen.push(at)) {
@@ -56,14 +56,17 @@ describe('the stages of a pull', () => {
     ['a full pull, whatever was read before', first({ watermarkEpochS: NOW - 60 })],
     ['a first pull', first({ mode: 'incremental' })],
     ['a pull after the change feed’s reach', first({ mode: 'incremental', watermarkEpochS: NOW - 29 * DAY_S })],
-  ])('of %s: everything, between two looks at the change feed, and then what is missing', (_promise, checkpoint) => {
-    expect(kinds(checkpoint)).toEqual(['mark-changes', 'listing', 'changes', 'find-missing', 'settle-missing']);
-    expect(reading(checkpoint, 'listing')).toMatchObject([
-      { fromEpochS: null, toEpochS: null, streams: ['customers'] },
-    ]);
-  });
+  ])(
+    'of %s read everything between two reads of the change feed, then find missing records',
+    (_promise, checkpoint) => {
+      expect(kinds(checkpoint)).toEqual(['mark-changes', 'listing', 'changes', 'find-missing', 'settle-missing']);
+      expect(reading(checkpoint, 'listing')).toMatchObject([
+        { fromEpochS: null, toEpochS: null, streams: ['customers'] },
+      ]);
+    },
+  );
 
-  it('go on from the last watermark with the change feed alone, and ask for some time again', () => {
+  it('continue from the last watermark with the change feed alone, with an overlap', () => {
     for (const since of [0, 60, 28 * DAY_S]) {
       const checkpoint = first({ mode: 'incremental', watermarkEpochS: NOW - since });
       expect(checkpoint.stages).toEqual([
@@ -73,7 +76,7 @@ describe('the stages of a pull', () => {
     }
   });
 
-  it('of a provider without a change feed are the listing and what is missing, also when something was read before', () => {
+  it('of a provider without a change feed are the listing and the missing records, even after an earlier run', () => {
     expect(kinds(first({ mode: 'incremental', plan: WITHOUT_FEED, watermarkEpochS: NOW - 60 }))).toEqual([
       'listing',
       'find-missing',
@@ -81,7 +84,7 @@ describe('the stages of a pull', () => {
     ]);
   });
 
-  it('infer no deletion of what never vanishes', () => {
+  it('infer no deletions for a resource whose records never vanish', () => {
     expect(kinds(first({ plan: LEDGER }))).toEqual([
       'mark-changes',
       'listing',
@@ -92,7 +95,7 @@ describe('the stages of a pull', () => {
     ]);
   });
 
-  it('of a window read only it: no deletion, no watermark, no change feed, whatever was read before', () => {
+  it('of a window read only the window: no deletions, watermark or change feed, even after an earlier run', () => {
     fc.assert(
       fc.property(anyStart, (start) => {
         const checkpoint = firstPullCheckpoint(start);
@@ -106,7 +109,7 @@ describe('the stages of a pull', () => {
     );
   });
 
-  it('hand over to the change feed from just before the provider’s newest change, by the provider’s clock; from ours where it has none', () => {
+  it('start the change feed just before the provider’s newest change by its clock, or by ours when it has none', () => {
     const behind = NOW - 5_000;
     const fromEpochS = behind - HAND_OFF_OVERLAP_S;
     expect(fromEpochS).toBeLessThan(behind - 2);
@@ -120,7 +123,7 @@ describe('the stages of a pull', () => {
     ]);
   });
 
-  it('end, each passed once, and promise nothing beyond the moment they began at', () => {
+  it('end after passing each once, and claim nothing beyond the start time', () => {
     fc.assert(
       fc.property(anyStart, fc.option(fc.integer({ min: 0, max: NOW + 100 })), (start, newestEpochS) => {
         const passed = walk(firstPullCheckpoint(start), newestEpochS);
@@ -137,7 +140,7 @@ describe('the stages of a pull', () => {
     );
   });
 
-  it('never look for what is missing before everything is listed and the change feed has told what changed meanwhile', () => {
+  it('find missing records only after the listing and the changes made meanwhile', () => {
     fc.assert(
       fc.property(anyStart, (start) => {
         const order = kinds(firstPullCheckpoint(start));
@@ -150,7 +153,7 @@ describe('the stages of a pull', () => {
   });
 });
 
-describe('a listing that brought fewer than the provider counts', () => {
+describe('a listing that returned fewer records than the provider counts', () => {
   const listed = (
     listedCount: number,
     countedAtProvider: number | null,
@@ -160,7 +163,7 @@ describe('a listing that brought fewer than the provider counts', () => {
     return { ...begun, segments: [], listedCount, countedAtProvider, ...more };
   };
 
-  it('is read once more, from its beginning', () => {
+  it('is read once more from its beginning', () => {
     expect(nextStage(listed(99, 100))).toMatchObject({
       stages: [{ kind: 'listing' }, { kind: 'changes' }, { kind: 'find-missing' }, { kind: 'settle-missing' }],
       segments: null,
@@ -168,22 +171,22 @@ describe('a listing that brought fewer than the provider counts', () => {
     });
   });
 
-  it('is not read a third time, however few it brings', () => {
+  it('is not read a third time, however few it returns', () => {
     const second = nextStage(listed(99, 100)) as PullCheckpoint;
     expect(kinds(nextStage({ ...second, listedCount: 10 }))[0]).toBe('changes');
   });
 
   it.each([
     ['as many as counted', listed(100, 100)],
-    ['more than counted, such as what was created meanwhile', listed(120, 100)],
-    ['any number, where the provider cannot count', listed(3, null)],
-  ])('is done with when it brings %s', (_promise, checkpoint) => {
+    ['more than counted, because records were created meanwhile', listed(120, 100)],
+    ['any number, from a provider that cannot count', listed(3, null)],
+  ])('is complete when it returns %s', (_promise, checkpoint) => {
     expect(kinds(nextStage(checkpoint))[0]).toBe('changes');
   });
 });
 
-describe('the parts that a stage begins with', () => {
-  it('are one of each stream, from the stage’s beginning to beyond a provider’s faster clock', () => {
+describe('the initial segments of a stage', () => {
+  it('are one per stream, from the stage’s beginning to beyond a provider’s faster clock', () => {
     const parts = firstSegments({ kind: 'changes', streams: ['a', 'b'], fromEpochS: 5, toEpochS: null }, NOW, 7);
     expect(parts).toMatchObject([
       { id: 7, stream: 'a', fromEpochS: 5, after: null, oldestEpochS: null, pagesRead: 0 },
@@ -192,7 +195,7 @@ describe('the parts that a stage begins with', () => {
     for (const { toEpochS } of parts) expect(toEpochS).toBeGreaterThan(NOW + 60);
   });
 
-  it('end exactly where a window ends', () => {
+  it('end exactly at the end of a window', () => {
     expect(firstSegments({ kind: 'listing', streams: ['a'], fromEpochS: 5, toEpochS: 9 }, NOW, 1)).toMatchObject([
       { fromEpochS: 5, toEpochS: 9 },
     ]);

@@ -13,11 +13,11 @@ function reordered(value: unknown): unknown {
   );
 }
 
-// Null prototypes and "__proto__" keys cannot come out of JSON columns or forms in a way that plain objects would keep.
+// Excludes null prototypes and "__proto__" keys, which cannot come from JSON columns or forms as plain objects.
 const json = fc.jsonValue({ maxDepth: 4 }).map((value) => JSON.parse(JSON.stringify(value)) as unknown);
 
 describe('a fingerprint', () => {
-  it('is the same whatever the order of keys', () => {
+  it('is independent of the order of keys', () => {
     fc.assert(
       fc.property(json, (value) => {
         expect(fingerprintOf(reordered(value))).toBe(fingerprintOf(value));
@@ -26,7 +26,7 @@ describe('a fingerprint', () => {
     );
   });
 
-  it('is another for any other value', () => {
+  it('differs for any other value', () => {
     fc.assert(
       fc.property(json, json, (one, other) => {
         const equal =
@@ -49,11 +49,11 @@ describe('a fingerprint', () => {
     expect(fingerprintOf(after)).not.toBe(fingerprintOf(before));
   });
 
-  it('does not tell an absent key from an undefined one', () => {
+  it('does not distinguish an absent key from an undefined one', () => {
     expect(fingerprintOf({ name: 'Ada', email: undefined })).toBe(fingerprintOf({ name: 'Ada' }));
   });
 
-  it('stays what it was: stored ones are compared with it', () => {
+  it('stays stable, because stored ones are compared with it', () => {
     expect(canonicalJson({ b: [1, { d: null, c: 'ü' }], a: true })).toBe('{"a":true,"b":[1,{"c":"ü","d":null}]}');
     expect(fingerprintOf({ b: 1, a: 'x' })).toBe('cdab067e9f3beb32d1252cfd63e492592fecbf591b0d08cadb24bb17f3864246');
   });

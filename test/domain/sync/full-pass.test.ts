@@ -10,17 +10,17 @@ const dueAfterMs = (of: ReturnType<typeof key>, fullEveryMs: number, attemptedAt
   (fullPassDueAt(of, fullEveryMs, { startedAt: BEGAN, attemptedAt })?.getTime() ?? NaN) - BEGAN.getTime();
 
 describe('a full pass', () => {
-  it('never comes where nobody wants one', () => {
+  it('never comes when it is disabled', () => {
     expect(fullPassDueAt(A, null, { startedAt: BEGAN, attemptedAt: BEGAN })).toBeNull();
     expect(fullPassDueAt(A, null, null)).toBeNull();
   });
 
-  it('is due at once where there has never been one', () => {
+  it('is due at once when there has never been one', () => {
     expect(fullPassDueAt(A, DEFAULT_FULL_EVERY_MS, null)?.getTime()).toBe(0);
     expect(fullPassDueAt(A, DEFAULT_FULL_EVERY_MS, { startedAt: null, attemptedAt: null })?.getTime()).toBe(0);
   });
 
-  it('comes apart for syncs that began together, by up to a tenth of the interval, and always alike for one', () => {
+  it('varies for syncs that started together, by up to a tenth of the interval, and is deterministic for each', () => {
     const times = Array.from({ length: 200 }, (_, index) =>
       dueAfterMs(key(`connection-${index}`), DEFAULT_FULL_EVERY_MS),
     );
@@ -36,7 +36,7 @@ describe('a full pass', () => {
     );
   });
 
-  it('that failed is tried again after six hours, and after no more than its own interval', () => {
+  it('is retried six hours after a failure, or after its own interval if that is shorter', () => {
     const overdue = new Date(BEGAN.getTime() + 2 * DEFAULT_FULL_EVERY_MS);
     expect(dueAfterMs(A, DEFAULT_FULL_EVERY_MS, overdue)).toBe(2 * DEFAULT_FULL_EVERY_MS + 6 * HOUR_MS);
     expect(fullPassDueAt(A, DEFAULT_FULL_EVERY_MS, { startedAt: null, attemptedAt: BEGAN })).toEqual(

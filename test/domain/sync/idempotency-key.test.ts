@@ -12,7 +12,7 @@ const identity = fc.record({
 const content = fc.string();
 
 describe('an idempotency key', () => {
-  it('of a creation is the same for the same record and attempt, whatever the record holds', () => {
+  it('of a creation is the same for the same record and attempt, whatever the content', () => {
     expect(createKey.length).toBe(1);
     fc.assert(
       fc.property(identity, (one) => {
@@ -22,7 +22,7 @@ describe('an idempotency key', () => {
     );
   });
 
-  it('is another for another attempt, record or connection', () => {
+  it('differs for another attempt, record or connection', () => {
     fc.assert(
       fc.property(identity, identity, content, (one, other, fingerprint) => {
         const same =
@@ -37,7 +37,7 @@ describe('an idempotency key', () => {
     );
   });
 
-  it('of an update is the same for the same content and another for any other', () => {
+  it('of an update is the same for the same content and differs for any other', () => {
     fc.assert(
       fc.property(identity, content, content, (one, before, after) => {
         expect(updateKey(one, before) === updateKey(one, after)).toBe(before === after);
@@ -46,7 +46,7 @@ describe('an idempotency key', () => {
     );
   });
 
-  it('of a later write is another for another version of the record: content that comes back is written again', () => {
+  it('of a later write differs for another version of the record, so that restored content is written again', () => {
     fc.assert(
       fc.property(identity, content, fc.integer({ min: 1, max: 9 }), (one, fingerprint, more) => {
         const later = { ...one, recordVersion: one.recordVersion + more };
@@ -58,7 +58,7 @@ describe('an idempotency key', () => {
     );
   });
 
-  it('of a creation is never that of an update or an archiving, and all are plain text that a header takes', () => {
+  it('of a creation never equals that of an update or an archiving, and all are valid header text', () => {
     fc.assert(
       fc.property(identity, content, (one, fingerprint) => {
         const keys = [createKey(one), updateKey(one, fingerprint), archiveKey(one)];

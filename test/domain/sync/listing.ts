@@ -5,7 +5,7 @@ interface Item {
   readonly createdEpochS: number;
 }
 
-/** A provider's listing, newest first, as Stripe pages it. */
+/** A provider's listing, newest first, paged as by Stripe. */
 export class Listing {
   readonly pageSize: number;
   readonly #items: readonly Item[];
@@ -19,7 +19,7 @@ export class Listing {
     this.#places = new Map(this.#items.map(({ id }, index) => [id, index]));
   }
 
-  /** The ids of what is left of a segment. */
+  /** The ids of a segment's remaining records. */
   left(segment: Segment): readonly string[] {
     return this.#within(segment).map(({ id }) => id);
   }

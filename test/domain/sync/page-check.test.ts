@@ -6,7 +6,7 @@ const at = (id: string, createdEpochS: number) => ({ id, createdEpochS });
 const whole = { fromEpochS: null, toEpochS: 1_000, after: null, oldestEpochS: null };
 const behind = { fromEpochS: 100, toEpochS: 1_000, after: 'c', oldestEpochS: 500 };
 
-/** A listing as it should be, newest first, cut into pages. */
+/** A valid listing, newest first, cut into pages. */
 const listings = fc
   .tuple(fc.array(fc.integer({ min: 10, max: 60 }), { maxLength: 60 }), fc.integer({ min: 1, max: 9 }))
   .map(([created, pageSize]) => ({
@@ -28,7 +28,7 @@ const askedFor = (listing: Parameters<typeof pageOf>[0], index: number) => {
 const pagesOf = ({ items, pageSize }: Parameters<typeof pageOf>[0]) => Math.max(1, Math.ceil(items.length / pageSize));
 
 describe('a page of a listing', () => {
-  it('is never suspected when it is as it should be, however many records share a second', () => {
+  it('is never flagged when it is valid, however many records share a second', () => {
     fc.assert(
       fc.property(listings, (listing) => {
         for (let index = 0; index < pagesOf(listing); index += 1)
@@ -37,7 +37,7 @@ describe('a page of a listing', () => {
     );
   });
 
-  it('is always recognised when it is the page before once more', () => {
+  it('is always detected when it repeats the previous page', () => {
     fc.assert(
       fc.property(listings, (listing) => {
         for (let index = 1; index < pagesOf(listing); index += 1)
@@ -46,7 +46,7 @@ describe('a page of a listing', () => {
     );
   });
 
-  it('is always recognised when half of it is missing and there is said to be more', () => {
+  it('is always detected when half of it is missing and more is said to follow', () => {
     fc.assert(
       fc.property(listings, fc.nat({ max: 8 }), (listing, keep) => {
         const page = pageOf(listing, 0);
@@ -60,16 +60,22 @@ describe('a page of a listing', () => {
   });
 
   it.each([
-    ['brings one record twice', whole, [at('a', 900), at('b', 800), at('a', 800)], null, 'page-repeats'],
-    ['brings the record that it was to follow', behind, [at('c', 500), at('d', 400)], null, 'page-repeats'],
-    ['is empty and says that there is more', whole, [], 'x', 'page-repeats'],
-    ['rises in time', whole, [at('a', 700), at('b', 800)], null, 'page-out-of-order'],
-    ['is newer than the page before', behind, [at('d', 501)], null, 'page-out-of-order'],
-    ['reaches beyond its part', whole, [at('a', 1_000)], null, 'page-out-of-order'],
-    ['reaches below its part', behind, [at('d', 99)], null, 'page-out-of-order'],
-    ['is the empty last one', behind, [], null, null],
-    ['goes on within the second of the page before', behind, [at('d', 500), at('e', 500), at('f', 100)], null, null],
-    ['is the part-filled last one', whole, [at('a', 999)], null, null],
+    ['contains one record twice', whole, [at('a', 900), at('b', 800), at('a', 800)], null, 'page-repeats'],
+    ['contains the record that it should follow', behind, [at('c', 500), at('d', 400)], null, 'page-repeats'],
+    ['is empty and reports more', whole, [], 'x', 'page-repeats'],
+    ['is not newest first', whole, [at('a', 700), at('b', 800)], null, 'page-out-of-order'],
+    ['is newer than the previous page', behind, [at('d', 501)], null, 'page-out-of-order'],
+    ['extends above its part', whole, [at('a', 1_000)], null, 'page-out-of-order'],
+    ['extends below its part', behind, [at('d', 99)], null, 'page-out-of-order'],
+    ['is last and empty', behind, [], null, null],
+    [
+      'continues within the second of the previous page',
+      behind,
+      [at('d', 500), at('e', 500), at('f', 100)],
+      null,
+      null,
+    ],
+    ['is last and partly filled', whole, [at('a', 999)], null, null],
   ] as const)('that %s', (_what, asked, positions, after, anomaly) => {
     expect(anomalyOf(asked, { positions, after, pageSize: 3 })).toBe(anomaly);
   });

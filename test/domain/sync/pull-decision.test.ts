@@ -13,7 +13,7 @@ const NEVER_SEEN: Local = {
   remote: { recordVersion: 0, recordDeleted: false, recordUpdatedAtMs: 0, link: null },
 };
 
-/** What the store does with a decision, on one record; `truth` answers for the provider when it has to be asked. */
+/** Applies a decision to one record as the store does. `truth` is the provider's answer when it has to be asked. */
 function apply(local: Local | null, pulled: PulledVersion, truth: PulledVersion | null = null): Local | null {
   const decision = decidePull(pulled, local?.remote ?? null);
   if (decision === 'look-up') return truth === null ? local : apply(local, { ...truth, certain: true });
@@ -53,7 +53,7 @@ function write(decision: PullDecision, before: Local, { version, fingerprint, de
 
 const play = (versions: readonly PulledVersion[], start: Local | null, truth: PulledVersion | null = null) =>
   versions.reduce<Local | null>((local, one) => apply(local, one, truth), start);
-/** The next run has met nothing yet. */
+/** The state at the start of another run, which has not read any remote record. */
 const nextRun = (local: Local | null): Local | null =>
   local && {
     ...local,
@@ -70,18 +70,18 @@ const pulled = (
 });
 const edit = (content: number, index: number) => pulled((index + 1) * 1_000, `content ${content}`);
 
-/** Contents of one record, oldest first, each an edit of the one before. */
+/** Contents of one record, oldest first, each an edit of the previous. */
 const history = fc
   .array(fc.integer({ min: 0, max: 3 }), { minLength: 1, maxLength: 8 })
   .map((contents) => contents.map(edit));
-/** As `history`, with deletions in between, after each of which the record is made again under its id. */
+/** Like `history`, with deletions in between, each followed by a recreation under the same id. */
 const lives = fc
   .array(fc.option(fc.integer({ min: 0, max: 3 })), { minLength: 1, maxLength: 8 })
   .map((contents) =>
     contents.map((content, index) => (content === null ? pulled((index + 1) * 1_000, null) : edit(content, index))),
   );
 
-/** The same versions in any order, some of them again. */
+/** The same versions in any order, with some repeated. */
 const shuffled = (versions: readonly PulledVersion[]) =>
   fc
     .tuple(
@@ -112,7 +112,7 @@ const known = (
 const FIRST = nextRun(play([pulled(500, 'first seen')], null));
 
 describe('the decision on a pulled version', () => {
-  it('ends with the newest version, whatever the order and however often each arrives', () => {
+  it('ends with the newest version for any order and any repetition', () => {
     fc.assert(
       fc.property(history.chain(withOrder), ([versions, order]) => {
         const end = play(order, null);
@@ -126,7 +126,7 @@ describe('the decision on a pulled version', () => {
     );
   });
 
-  it('ends as the provider does, alive or dead, whatever the order of deletions and of what was made again', () => {
+  it('ends in the provider’s state for any order of deletions and recreations', () => {
     fc.assert(
       fc.property(lives.chain(withOrder), fc.boolean(), ([versions, order], inRunsOfTheirOwn) => {
         const last = versions.at(-1)!;
@@ -141,7 +141,7 @@ describe('the decision on a pulled version', () => {
     );
   });
 
-  it('never brings back a record by a version that is older than its deletion', () => {
+  it('never restores a record from a version older than its deletion', () => {
     fc.assert(
       fc.property(
         history.chain((versions) =>
@@ -161,7 +161,7 @@ describe('the decision on a pulled version', () => {
     );
   });
 
-  it('never brings back what another record has taken the place of', () => {
+  it('never restores a record that another one has replaced', () => {
     fc.assert(
       fc.property(history.chain(shuffled), (order) => {
         const dead = play([pulled(NOTHING_FOLLOWS, null, { superseded: true, certain: true })], FIRST);
@@ -174,7 +174,7 @@ describe('the decision on a pulled version', () => {
     );
   });
 
-  it('writes nothing a second time when all is repeated', () => {
+  it('writes nothing when everything is repeated', () => {
     fc.assert(
       fc.property(
         lives.chain((versions) => fc.tuple(fc.constant(versions.at(-1)!), shuffled(versions), shuffled(versions))),
@@ -195,105 +195,110 @@ describe('the decision on a pulled version', () => {
   const GONE = { gone: true } as const;
   const DEAD = { recordDeleted: true } as const;
   it.each([
-    ['a deletion of something never seen leaves no trace', pulled(1, null), null, 'ignore'],
-    ['a deletion of a record that is not tied leaves it alone', pulled(1, null), known({}, { link: null }), 'ignore'],
-    ['a new record is created', pulled(1), null, 'create'],
-    ['a record that an own push has left is tied to its remote record', pulled(1), known({}, { link: null }), 'link'],
-    ['an older version is ignored', pulled(4_999), known(), 'ignore'],
-    ['the same version is ignored when the run has met it', pulled(5_000), known({ metInThisRun: true }), 'ignore'],
-    ['the same version again, in a later run, changes nothing', pulled(5_000, 'agreed'), known(), 'touch'],
-    ['a change in the second of the one that an earlier run applied is taken', pulled(5_000), known(), 'update'],
+    ['ignores a deletion of an unknown object', pulled(1, null), null, 'ignore'],
+    ['ignores a deletion for a record without a link', pulled(1, null), known({}, { link: null }), 'ignore'],
+    ['creates a new record', pulled(1), null, 'create'],
+    ['links a record that our own push left to its remote record', pulled(1), known({}, { link: null }), 'link'],
+    ['ignores an older version', pulled(4_999), known(), 'ignore'],
+    ['ignores the same version when this run has read it', pulled(5_000), known({ metInThisRun: true }), 'ignore'],
+    ['changes nothing for the same version in a later run', pulled(5_000, 'agreed'), known(), 'touch'],
+    ['takes a change in the same second as the one an earlier run applied', pulled(5_000), known(), 'update'],
     [
-      'a record that was looked up is taken, whatever its version',
+      'takes a looked-up record, whatever its version',
       pulled(4_000, 'changed', { certain: true }),
       known({ metInThisRun: true }),
       'update',
     ],
 
-    ['a deletion archives the record', pulled(9_000, null), known(), 'archive'],
-    ['a deletion in the second of the last version archives the record', pulled(5_000, null), known(), 'archive'],
-    ['a deletion that seems older than the last version is looked up', pulled(4_000, null), known(), 'look-up'],
+    ['archives the record on a deletion', pulled(9_000, null), known(), 'archive'],
+    ['archives the record on a deletion in the second of the last version', pulled(5_000, null), known(), 'archive'],
+    ['looks up a deletion that seems older than the last version', pulled(4_000, null), known(), 'look-up'],
     [
-      'a deletion is looked up when the run has met the remote record',
+      'looks up a deletion when this run has read the remote record',
       pulled(9_000, null),
       known({ metInThisRun: true }),
       'look-up',
     ],
     [
-      'a deletion that was looked up is believed, whatever its version',
+      'accepts a looked-up deletion, whatever its version',
       pulled(4_000, null, { certain: true }),
       known({ metInThisRun: true }),
       'archive',
     ],
-    ['a newer deletion of what is gone only moves the version', pulled(9_000, null), known(GONE, DEAD), 'touch'],
-    ['a deletion of what is gone is ignored', pulled(5_000, null), known(GONE, DEAD), 'ignore'],
+    [
+      'only advances the version on a newer deletion of a remote record that is gone',
+      pulled(9_000, null),
+      known(GONE, DEAD),
+      'touch',
+    ],
+    ['ignores an older deletion of a remote record that is gone', pulled(5_000, null), known(GONE, DEAD), 'ignore'],
 
     [
-      'what the venue wrote after the deletion is kept',
+      'keeps a record that the venue wrote after the deletion',
       pulled(6_000, null, { deletedAtMs: 6_000 }),
       known({}, { recordVersion: 4, recordUpdatedAtMs: 6_000 }),
       'keep',
     ],
     [
-      'what the venue wrote before the deletion is archived',
+      'archives a record that the venue wrote before the deletion',
       pulled(6_000, null, { deletedAtMs: 6_000 }),
       known({}, { recordVersion: 4, recordUpdatedAtMs: 5_999 }),
       'archive',
     ],
     [
-      'what the venue wrote since the remote record was last there is kept when nobody knows when it was deleted',
+      'keeps a record written since the remote record last existed, when the time of deletion is unknown',
       pulled(9_000, null, { certain: true }),
       known({}, { recordVersion: 4, recordUpdatedAtMs: 5_000 }),
       'keep',
     ],
     [
-      'what the venue wrote before the remote record was last there is archived',
+      'archives a record written before the remote record last existed',
       pulled(9_000, null, { certain: true }),
       known({}, { recordVersion: 4, recordUpdatedAtMs: 4_999 }),
       'archive',
     ],
     [
-      'what is as it was agreed is archived, however late it was written',
+      'archives a record that is unchanged since both sides agreed, however recently it was written',
       pulled(6_000, null, { deletedAtMs: 6_000 }),
       known({}, { recordUpdatedAtMs: 9_000 }),
       'archive',
     ],
     [
-      'what the venue deleted too is archived',
+      'archives a record that the venue also deleted',
       pulled(6_000, null, { deletedAtMs: 6_000 }),
       known({}, { recordVersion: 4, recordUpdatedAtMs: 9_000, ...DEAD }),
       'archive',
     ],
     [
-      'what another record has taken the place of is archived, although the venue wrote it',
+      'archives a record that another one has replaced, although the venue wrote it',
       pulled(NOTHING_FOLLOWS, null, { superseded: true, certain: true }),
       known({}, { recordVersion: 4, recordUpdatedAtMs: 9_000 }),
       'archive',
     ],
 
-    ['what was made again after its deletion is alive', pulled(9_000), known(GONE, DEAD), 'revive'],
-    ['what was made again is alive with its old content too', pulled(9_000, 'agreed'), known(GONE, DEAD), 'revive'],
+    ['revives a record that was recreated after its deletion', pulled(9_000), known(GONE, DEAD), 'revive'],
+    ['revives a recreated record with its old content', pulled(9_000, 'agreed'), known(GONE, DEAD), 'revive'],
+    ['overwrites a kept record with its recreation', pulled(9_000), known(GONE, { recordVersion: 4 }), 'overwrite'],
+    ['looks up a version that may be from the second of the deletion', pulled(4_999), known(GONE, DEAD), 'look-up'],
     [
-      'what was made again is taken over a record that was kept',
-      pulled(9_000),
-      known(GONE, { recordVersion: 4 }),
-      'overwrite',
-    ],
-    ['what may be of the second of the deletion is looked up', pulled(4_999), known(GONE, DEAD), 'look-up'],
-    [
-      'what may be of the second of the deletion is alive when it was looked up',
+      'revives a looked-up version that may be from the second of the deletion',
       pulled(4_999, 'changed', { certain: true }),
       known(GONE, DEAD),
       'revive',
     ],
-    ['what the run has met is looked up once', pulled(4_999), known({ ...GONE, metInThisRun: true }, DEAD), 'ignore'],
+    ['looks up a version only once in a run', pulled(4_999), known({ ...GONE, metInThisRun: true }, DEAD), 'ignore'],
 
-    ['an edit that changes nothing of ours only moves the version', pulled(9_000, 'agreed'), known(), 'touch'],
-    ['the deletion by the venue stands against an edit at the provider', pulled(9_000), known({}, DEAD), 'touch'],
-    ['an edit is taken', pulled(9_000), known(), 'update'],
-    ['an edit on both sides is taken and told', pulled(9_000), known({}, { recordVersion: 4 }), 'overwrite'],
+    ['only advances the version on an edit of fields we do not map', pulled(9_000, 'agreed'), known(), 'touch'],
+    ['keeps the venue’s deletion despite an edit at the provider', pulled(9_000), known({}, DEAD), 'touch'],
+    ['takes an edit', pulled(9_000), known(), 'update'],
     [
-      'an own change stays when the provider has not changed',
+      'takes the provider’s edit and reports a conflict when both sides edited',
+      pulled(9_000),
+      known({}, { recordVersion: 4 }),
+      'overwrite',
+    ],
+    [
+      'keeps the venue’s own change when the provider has not changed',
       pulled(9_000, 'agreed'),
       known({}, { recordVersion: 4 }),
       'touch',

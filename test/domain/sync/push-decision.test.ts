@@ -44,78 +44,82 @@ const isAgreed = ({ link, fingerprint }: PushCandidate) =>
 
 describe('the decision on a record to push', () => {
   it.each([
-    ['creates a live record anew that the provider has deleted', candidate({ state: 'gone' }), 'create'],
+    ['recreates a live record that the provider has deleted', candidate({ state: 'gone' }), 'create'],
     [
-      'creates it anew although its content is as it was agreed',
+      'recreates it even when its content is unchanged since both sides agreed',
       candidate({ state: 'gone', fingerprint: 'now' }),
       'create',
     ],
     [
-      'refuses what was deleted at the provider and would be refused now',
+      'rejects an invalid record that was deleted at the provider',
       candidate({ state: 'gone' }, { hasProblems: true }),
       'reject',
     ],
     [
-      'looks an unknown outcome up before it writes',
+      'looks up an unknown outcome before writing',
       candidate({ state: 'pending', externalId: null, fingerprint: null }),
       'resolve',
     ],
-    ['refuses what the provider would refuse', candidate(null, { hasProblems: true }), 'reject'],
-    ['refuses a change that the provider would refuse', candidate({}, { hasProblems: true }), 'reject'],
+    ['rejects a record that the provider would refuse', candidate(null, { hasProblems: true }), 'reject'],
+    ['rejects a change that the provider would refuse', candidate({}, { hasProblems: true }), 'reject'],
     [
-      'refuses a pending record that the provider would refuse',
+      'rejects a pending record that the provider would refuse',
       candidate({ state: 'pending', externalId: null }, { hasProblems: true }),
       'reject',
     ],
-    ['leaves alone what is as it was agreed', candidate({ fingerprint: 'now' }), 'unchanged'],
+    ['leaves a record alone that both sides agree on', candidate({ fingerprint: 'now' }), 'unchanged'],
     [
-      'leaves alone what is as it was agreed before a later version was refused',
+      'leaves a record alone that returned to its agreed content after a refused change',
       candidate({ fingerprint: 'now', state: 'rejected' }),
       'unchanged',
     ],
-    ['updates what has changed', candidate({}), 'update'],
+    ['updates a changed record', candidate({}), 'update'],
     [
-      'updates what is as agreed again after an update that was never answered',
+      'updates a record with its agreed content after an unanswered update',
       candidate({ fingerprint: 'now', inDoubt: true }),
       'update',
     ],
-    ['tries a refused change again once it is another', candidate({ state: 'rejected' }), 'update'],
-    ['tries a refused record again', candidate({ state: 'rejected', externalId: null, fingerprint: null }), 'create'],
-    ['creates what was never sent', candidate(null), 'create'],
-    ['takes the remote record of what the venue deleted out of use', candidate({}, { deleted: true }), 'archive'],
+    ['retries a refused change once its content differs', candidate({ state: 'rejected' }), 'update'],
+    ['retries a refused record', candidate({ state: 'rejected', externalId: null, fingerprint: null }), 'create'],
+    ['creates a record that was never sent', candidate(null), 'create'],
+    ['archives the remote record of a record that the venue deleted', candidate({}, { deleted: true }), 'archive'],
     [
-      'takes it out of use although it was refused at last, or would be',
+      'archives it even after a refusal or with invalid content',
       candidate({ state: 'rejected' }, { deleted: true, hasProblems: true }),
       'archive',
     ],
-    ['takes it out of use once', candidate({ state: 'archived' }, { deleted: true }), 'unchanged'],
+    ['archives it only once', candidate({ state: 'archived' }, { deleted: true }), 'unchanged'],
     [
-      'has nothing to take out of use where the provider deleted it first',
+      'archives nothing when the provider deleted it first',
       candidate({ state: 'gone' }, { deleted: true }),
       'unchanged',
     ],
     [
-      'looks for the remote record that an unanswered creation of it may have left',
+      'archives the remote record that its unanswered creation may have left',
       candidate({ state: 'pending', externalId: null }, { deleted: true }),
       'archive',
     ],
     [
-      'has nothing to take out of use where it was refused',
+      'archives nothing when the record was refused',
       candidate({ state: 'rejected', externalId: null }, { deleted: true }),
       'unchanged',
     ],
-    ['never sends what was deleted before it was sent', candidate(null, { deleted: true }), 'unchanged'],
+    ['never sends a record deleted before its first push', candidate(null, { deleted: true }), 'unchanged'],
     [
-      'brings back what it archived, unchanged as it is',
+      'restores an archived record even with unchanged content',
       candidate({ state: 'archived', fingerprint: 'now' }),
       'update',
     ],
-    ['creates anew what was deleted for good', candidate({ state: 'archived', externalId: null }), 'create'],
+    [
+      'recreates a record whose remote record was deleted permanently',
+      candidate({ state: 'archived', externalId: null }),
+      'create',
+    ],
   ] as const)('%s', (_promise, given, decision) => {
     expect(decidePush(given)).toBe(decision);
   });
 
-  it('never creates what has a remote record, and never writes what is agreed or has problems', () => {
+  it('never creates a record that has a remote record, and never writes one that is agreed or has problems', () => {
     fc.assert(
       fc.property(anyCandidate, (given) => {
         const decision = decidePush(given);
@@ -130,7 +134,7 @@ describe('the decision on a record to push', () => {
     );
   });
 
-  it('takes out of use only what the venue deleted and what has, or may have, a remote record', () => {
+  it('archives only what the venue deleted and what has, or may have, a remote record', () => {
     fc.assert(
       fc.property(anyCandidate, (given) => {
         if (decidePush(given) !== 'archive') return;

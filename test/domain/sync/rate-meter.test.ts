@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { RateMeter } from '../../../domain/sync/rate-meter.ts';
 
 describe('the rate meter', () => {
-  it('shows nothing before anything was counted, and no fantasy in the first second', () => {
+  it('shows nothing before anything is counted, and no exaggerated rate in the first second', () => {
     const meter = new RateMeter(5_000);
     expect(meter.perSecond(5_000)).toBe(0);
     meter.add(40, 5_010);
@@ -22,7 +22,7 @@ describe('the rate meter', () => {
     expect(meter.perSecond(20_000)).toBeCloseTo(10, 0);
   });
 
-  it('falls to nothing during a pause', () => {
+  it('falls to zero during a pause', () => {
     const meter = new RateMeter(0);
     for (let atMs = 0; atMs <= 10_000; atMs += 100) meter.add(5, atMs);
     expect(meter.perSecond(15_000)).toBeLessThan(30);

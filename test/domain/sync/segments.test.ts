@@ -15,7 +15,7 @@ interface Walked {
   readonly check: (open: readonly Segment[], reads: ReadonlyMap<string, number>) => void;
 }
 
-/** Walks a listing step by step; steps that are used up are followed by plain reads. Returns how often each record was read. */
+/** Reads a listing step by step, then plainly once the steps run out. Returns how often each record was read. */
 function walk(listing: Listing, first: Segment, { steps, check }: Walked): ReadonlyMap<string, number> {
   const reads = new Map<string, number>();
   const queue = [...steps];
@@ -32,7 +32,7 @@ function walk(listing: Listing, first: Segment, { steps, check }: Walked): Reado
   return reads;
 }
 
-/** What is left of a segment after one step. */
+/** What remains of a segment after one step. */
 function step(
   listing: Listing,
   segment: Segment,
@@ -47,7 +47,7 @@ function step(
 }
 
 const listings = fc.record({
-  // Dense seconds on purpose: several pages of one second are the hard case.
+  // Dense seconds on purpose: several pages within one second are the hard case.
   created: fc.oneof(
     fc.array(fc.integer({ min: 1_000, max: 1_010 }), { maxLength: 60 }),
     fc.array(fc.integer({ min: 1, max: 100_000 }), { maxLength: 60 }),
@@ -85,7 +85,7 @@ describe('the segments of a listing', () => {
     );
   });
 
-  it('lose no record when cursors are lost on the way, however often', () => {
+  it('lose no record when cursors are lost, however often', () => {
     fc.assert(
       fc.property(
         listings,
@@ -108,7 +108,7 @@ describe('the segments of a listing', () => {
     );
   });
 
-  it('are cut into parts that meet at one second, together make up the whole and leave what was read behind', () => {
+  it('are split into parts that meet at one second, cover the whole and exclude what was read', () => {
     const segments = fc.record({
       fromEpochS: fc.option(fc.integer({ min: 0, max: 5_000 })),
       oldestEpochS: fc.integer({ min: 5_000, max: 2_000_000 }),
@@ -136,7 +136,7 @@ describe('the segments of a listing', () => {
     );
   });
 
-  it('are not cut when a page tells nothing of how dense they are, nor when a page is all that is left', () => {
+  it('are not split when a page does not show their density, nor when only one page is left', () => {
     const read: Segment = { ...whole(1_000, 900), after: 'id', oldestEpochS: 990, pagesRead: 1 };
     expect(split(read, { after: 'id', positions: [] }, { parts: 4, firstId: 1, pagesLeft: null })).toEqual([read]);
     expect(
@@ -152,7 +152,7 @@ describe('the segments of a listing', () => {
     ).toHaveLength(1);
   });
 
-  it('go on from the second of the last record after a lost cursor, and from the start when nothing was read', () => {
+  it('resume at the second of the last record after a lost cursor, or at the start when nothing was read', () => {
     const segment = { ...whole(1_000, 10), after: 'id', oldestEpochS: 400, pagesRead: 3 };
     expect(restart(segment)).toEqual({ ...segment, after: null, toEpochS: 401 });
     expect(restart(restart(segment))).toEqual(restart(segment));

@@ -22,11 +22,11 @@ const keyOf = ([{ provider, environment, externalAccountId }, id]: readonly [Pro
 const STRIPE: ProviderAccountName = { provider: 'stripe', environment: 'production', externalAccountId: 'acct_1' };
 
 describe('the sourceId of a pulled record', () => {
-  it('carries provider, environment, account and id', () => {
+  it('contains provider, environment, account and id', () => {
     expect(pulledSourceId(STRIPE, 'house-red')).toBe('stripe:production:acct_1:house-red');
   });
 
-  it('differs wherever provider, environment, account or id differ, is the same where they do not, and has at most 255 characters', () => {
+  it('differs exactly when provider, environment, account or id differ, and has at most 255 characters', () => {
     fc.assert(
       fc.property(named, named, (one, other) => {
         const [first, second] = [pulledSourceId(...one), pulledSourceId(...other)];
@@ -39,7 +39,7 @@ describe('the sourceId of a pulled record', () => {
     );
   });
 
-  it('is kept whole up to 255 characters, and ends in a hash beyond them', () => {
+  it('is complete up to 255 characters, and ends in a hash beyond', () => {
     const prefix = 'stripe:production:acct_1:'.length;
     expect(pulledSourceId(STRIPE, 'x'.repeat(255 - prefix))).toBe(
       `stripe:production:acct_1:${'x'.repeat(255 - prefix)}`,
@@ -57,7 +57,7 @@ describe('the sourceId of a pulled record', () => {
       expect(pulledSourceId(STRIPE, `${'x'.repeat(shift)}${'🎈'.repeat(200)}`).isWellFormed()).toBe(true);
   });
 
-  it('is another one for a record whose name is taken by a record of another object', () => {
+  it('is distinct for a record whose name already belongs to another object’s record', () => {
     expect(pulledSourceId(STRIPE, 'vip', '0199')).toBe('stripe:production:acct_1:vip:0199');
     expect(pulledSourceId(STRIPE, 'x'.repeat(255), '0199')).not.toBe(pulledSourceId(STRIPE, 'x'.repeat(255)));
   });

@@ -11,12 +11,12 @@ const PAGE_SIZE = 10;
 
 interface Read {
   readonly calls: number;
-  /** Times that all lanes together waited for their answers. */
+  /** Number of times that all lanes waited for their answers together. */
   readonly rounds: number;
   readonly ids: readonly string[];
 }
 
-/** Reads a listing as a chunk does: as many pages at once as there are lanes, and cut anew after each. */
+/** Reads a listing as a chunk does: one page per lane at a time, with new splits after each round. */
 function readAll(listing: Listing, lanes: number, total: number | null): Read {
   const allowance = new SplitAllowance();
   const ids: string[] = [];
@@ -64,7 +64,7 @@ const SHAPES: readonly (readonly [string, readonly number[]])[] = [
 ];
 
 describe('reading a listing in parts', () => {
-  it.each(SHAPES)('brings records created %s once each, for few more calls than there are pages', (_shape, created) => {
+  it.each(SHAPES)('returns records created %s once each, with few more calls than pages', (_shape, created) => {
     for (const lanes of [1, 3, 14, 24]) {
       const { calls, ids } = readAll(new Listing(created, PAGE_SIZE), lanes, null);
       expect([ids.length, new Set(ids).size]).toEqual([created.length, created.length]);
@@ -72,7 +72,7 @@ describe('reading a listing in parts', () => {
     }
   });
 
-  it('costs few calls however the records lie', () => {
+  it('costs few extra calls at any distribution of the records', () => {
     const created = fc
       .array(
         fc.tuple(
@@ -97,13 +97,13 @@ describe('reading a listing in parts', () => {
     );
   });
 
-  it('keeps every lane busy from the third round to the last but a few, where records lie evenly', () => {
+  it('keeps every lane busy from the third round to almost the last, for evenly distributed records', () => {
     const [[, created] = ['', []]] = SHAPES;
     const { calls, rounds } = readAll(new Listing(created, PAGE_SIZE), 14, null);
     expect(rounds).toBeLessThanOrEqual(Math.ceil(calls / 14) + 4);
   });
 
-  it('asks for no page beyond those that the provider has counted', () => {
+  it('requests no page beyond the provider’s count', () => {
     expect(
       readAll(
         new Listing(

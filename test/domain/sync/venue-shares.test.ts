@@ -6,7 +6,7 @@ const A = 'a' as VenueId;
 const B = 'b' as VenueId;
 
 describe('slots that venues share', () => {
-  it('refuse a venue that has its share, and leave the rest to others', () => {
+  it('are refused to a venue that has used up its share, and left to others', () => {
     const shares = new VenueShares({ total: 3, perVenue: 2 });
     const first = shares.tryTake(A);
     expect(shares.tryTake(A)).not.toBeNull();
@@ -17,7 +17,7 @@ describe('slots that venues share', () => {
     expect(shares.tryTake(B)).not.toBeNull();
   });
 
-  it('are handed to those of the venue that wait, in the order they came', async () => {
+  it('go to the same venue’s waiting callers in arrival order', async () => {
     const shares = new VenueShares({ total: Infinity, perVenue: 1 });
     const held = await shares.take(A, 0);
     const order: string[] = [];
@@ -33,7 +33,7 @@ describe('slots that venues share', () => {
     expect(await shares.take(A, 0)).not.toBeNull();
   });
 
-  it('are not lost to one whose time was up while it waited', async () => {
+  it('are not lost to a caller that timed out while waiting', async () => {
     const shares = new VenueShares({ total: 1, perVenue: 1 });
     const held = shares.tryTake(A);
     expect(await shares.take(A, 1)).toBeNull();

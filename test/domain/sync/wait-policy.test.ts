@@ -11,14 +11,14 @@ const PARKED = [
   FAILURE.keyServiceUnavailable,
 ];
 
-describe('a run that cannot go on for now', () => {
-  it('waits for what passes by itself or by a new key, and for nothing else', () => {
+describe('a run that cannot continue for now', () => {
+  it('waits only for failures that end by themselves or with new credentials', () => {
     for (const type of Object.values(FAILURE))
       expect(waitPolicyFor(type) !== null).toBe((PARKED as readonly string[]).includes(type));
     for (const type of ['Internal', '', 'toString', '__proto__', 'constructor']) expect(waitPolicyFor(type)).toBeNull();
   });
 
-  it('waits longer with each failure and never longer than its longest, and gives up in the end, and not before', () => {
+  it('waits longer after each failure up to its maximum, and gives up only after its time limit', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...PARKED),
@@ -37,7 +37,7 @@ describe('a run that cannot go on for now', () => {
     );
   });
 
-  it('comes to its end after a bounded number of looks', () => {
+  it('ends after a bounded number of retries', () => {
     for (const type of PARKED) {
       const waitPolicy = waitPolicyFor(type)!;
       let waitedMs = 0;
