@@ -1,49 +1,52 @@
 import type { ConnectionId, ConnectionRef, RecordId } from './ids.ts';
 import type { Environment, OAuthFlow, ProviderId, Resource } from './providers.ts';
 
-// Every name and shape in this file is stored in workflow histories: add fields, never rename or reuse one.
-// A code, a verifier and a token enter a history only sealed, as base64 of the sealed bytes.
+// Workflow histories store every name and shape in this file: add fields, never rename or reuse one.
+// Codes, verifiers and tokens appear in a history only sealed, as base64 of the sealed bytes.
 
 /** Base64 of a SealedSecret. */
 export type SealedText = string;
 
-// --- One attempt to connect ------------------------------------------------------------------------------------------------------------
+// --- One attempt to connect ---
 
 export const AUTHORIZE_CONNECTION = 'authorizeConnection';
 
-/** Named by a digest of the attempt's state: whoever reads the list of workflows must not be able to complete one. */
+/** Uses a digest of the attempt's state, so that whoever lists the workflows cannot complete one. */
 export const authorizeConnectionWorkflowId = (stateDigest: string): string => `authorize/${stateDigest}`;
 
-/** How long a venue's owner has to approve. */
+/** How long an account owner has to approve. */
 export const AUTHORIZATION_LIFE_MS = 10 * 60_000;
 
 export interface AuthorizeConnectionInput extends ConnectionRef {
   readonly provider: ProviderId;
   readonly environment: Environment;
   readonly flow: OAuthFlow;
-  /** Where the provider sends the owner back to: part of the code exchange. */
+  /** Where the provider sends the account owner back to. Part of the code exchange. */
   readonly redirectUri: string;
   readonly sealedVerifier: SealedText;
   /** ISO 8601 UTC. */
   readonly expiresAt: string;
-  /** The connection was connected before and has to stay with the account it had. */
+  /** The connection was connected before and must keep its account. */
   readonly reauthorize: boolean;
-  /** `sub` of who asked, for the audit trail. */
+  /** `sub` of the caller, for the audit log. */
   readonly requestedBy: string;
 }
 
-/** What the callback has to know before it can hand the code over; kept in the workflow's memo, so that it is there while no worker is. */
+/**
+ * What the callback needs before it can hand over the code. Kept in the workflow's memo, so that it is readable while
+ * no worker runs.
+ */
 export interface AuthorizationMemo extends ConnectionRef {
   readonly provider: ProviderId;
   readonly returnUrl: string | null;
 }
 
-/** What the provider sent the owner back with. */
+/** What the provider sends the account owner back with. */
 export type AuthorizationCallback =
   | {
       readonly kind: 'approved';
       readonly sealedCode: SealedText;
-      /** QuickBooks: the company. */ readonly realmId?: string;
+      /** QuickBooks' company. */ readonly realmId?: string;
     }
   | { readonly kind: 'denied' };
 
@@ -69,11 +72,14 @@ export const AUTHORIZATION_REFUSALS = [
 export type AuthorizationRefusal = (typeof AUTHORIZATION_REFUSALS)[number];
 
 export type AuthorizationOutcome =
-  /** `connectionId` is the one that the account had in this venue before, when it had one. */
+  /** `connectionId` is the connection that the account already had in this venue, if any. */
   | { readonly outcome: 'connected'; readonly connectionId: ConnectionId }
   | { readonly outcome: 'refused'; readonly connectionId: ConnectionId; readonly code: AuthorizationRefusal };
 
-/** Update of `authorizeConnection`. Rejected with the failure type `AuthorizationUsed` when the state was used before. One that comes while the attempt is being ended is answered with how that ends. */
+/**
+ * Update of `authorizeConnection`. Rejected with the failure type `AuthorizationUsed` when the state was already used.
+ * An update that arrives while the attempt ends gets its outcome.
+ */
 export const COMPLETE_AUTHORIZATION_UPDATE = 'completeAuthorization';
 export type CompleteAuthorizationArgs = [AuthorizationCallback];
 
@@ -85,37 +91,43 @@ export interface RefuseAuthorizationInput extends AuthorizeConnectionInput {
   readonly code: AuthorizationRefusal;
 }
 
-/** The provider's queue. */
+/** Runs on the provider's queue. */
 export interface AuthorizationExchangeActivities {
-  /** Exchanges the code, once, asks whose account it is, seals and stores the grant, makes the connection active. A second call goes on where the first one stopped, and after success answers the same. */
+  /**
+   * Exchanges the code once, asks for its account, seals and stores the grant, and activates the connection. A second
+   * call continues where the first stopped, and after success returns the same answer.
+   */
   readonly exchangeAuthorization: (input: ExchangeInput) => Promise<AuthorizationOutcome>;
 }
 
-/** The `internal` queue. */
+/** Runs on the `internal` queue. */
 export interface AuthorizationActivities {
   /**
-   * Ends the attempt on the connection: a new one is `disconnected` with the cause, one that was connected before stays as it is. Answers what
-   * stands: an exchange that was given up may have come to its end all the same.
+   * Ends the attempt: a new connection becomes `disconnected` with the cause; one connected before stays as it is.
+   * Returns the current outcome, because an abandoned exchange may still have succeeded.
    */
   readonly refuseAuthorization: (input: RefuseAuthorizationInput) => Promise<AuthorizationOutcome>;
-  /** Starts the connection's `keepConnectionFresh`, or tells it that its grant was replaced; makes its default schedules. */
+  /**
+   * Starts the connection's `keepConnectionFresh` or signals it that its grant was replaced, and creates its default
+   * schedules.
+   */
   readonly adoptConnection: (input: ConnectionRef & { readonly provider: ProviderId }) => Promise<void>;
 }
 
-// --- The owner of a connection's token -------------------------------------------------------------------------------------------------
+// --- The token manager of a connection ---
 
 export const KEEP_CONNECTION_FRESH = 'keepConnectionFresh';
 export const keepConnectionFreshWorkflowId = (connectionId: ConnectionId): string => `fresh/${connectionId}`;
 
 export interface KeepConnectionFreshInput extends ConnectionRef {
   readonly provider: ProviderId;
-  /** Set by continue-as-new: warnings that were given, as `deadline kind:days`. */
+  /** Set by continue-as-new: warnings already sent, as `deadline kind:days`. */
   readonly warned?: readonly string[];
-  /** Set by continue-as-new: rounds of refreshes that have failed in a row. */
+  /** Set by continue-as-new: consecutive failed rounds of refreshes. */
   readonly failedRounds?: number;
-  /** Set by continue-as-new: the generation that was obtained because the provider had refused the one before. */
+  /** Set by continue-as-new: the generation that was obtained because the provider had refused the previous one. */
   readonly renewed?: RenewedGrant;
-  /** Set by continue-as-new: the provider has sent word of a revocation, and has not been asked about it yet. */
+  /** Set by continue-as-new: the provider reported a revocation that is not yet verified. */
   readonly revoked?: boolean;
 }
 
@@ -125,29 +137,30 @@ export interface RenewedGrant {
 }
 
 /**
- * Update. Answers once the connection has a token that is good for `minValidMs` from now and newer than `rejectedGeneration`, which is the
- * generation that the provider has just refused; null when none was. One refresh serves all who ask meanwhile.
+ * Update. Returns once the connection has a token that is valid for `minValidMs` and newer than `rejectedGeneration`:
+ * the generation that the provider has just refused, or null. One refresh serves all concurrent callers.
  */
 export const ENSURE_FRESH_UPDATE = 'ensureFresh';
 export type EnsureFreshArgs = [{ readonly minValidMs: number; readonly rejectedGeneration: number | null }];
 export interface EnsureFreshResult {
-  /** `unavailable`: the provider cannot be asked just now; ask again later. */
+  /** `unavailable` means that the provider cannot be reached now; retry later. */
   readonly status: 'fresh' | 'needs-reauth' | 'unavailable' | 'disconnected';
   readonly generation: number | null;
 }
 
-/** Update. Ends with the connection: revokes at the provider where that is possible, stops schedules and runs, wipes credentials. */
+/** Update. Ends the connection: revokes at the provider when possible, stops schedules and runs, wipes credentials. */
 export const DISCONNECT_UPDATE = 'disconnect';
 export interface DisconnectRequest {
   readonly records: 'keep' | 'delete';
-  /** `sub` of who asked, or the name of a workflow. */
+  /** `sub` of the caller, or the name of a workflow. */
   readonly requestedBy: string;
 }
 export type DisconnectArgs = [DisconnectRequest];
 
 /**
- * What became of the access at the provider. `shared`: others still use the same account's grant, so it is left standing. `not-supported`: the
- * provider's user removes the access by hand; `failed`: so they have to, the provider did not answer for minutes.
+ * What happened to the access at the provider. `shared`: other connections use the same account's grant, so it was not
+ * revoked. `not-supported`: the account owner has to remove the access. `failed`: the provider did not answer for
+ * minutes, so the account owner has to as well.
  */
 export const REVOCATIONS = ['revoked', 'already-gone', 'not-supported', 'shared', 'failed'] as const;
 export type Revocation = (typeof REVOCATIONS)[number];
@@ -156,30 +169,33 @@ export interface DisconnectResult {
   readonly revocation: Revocation;
 }
 
-/** Signal: the connection has another grant or key now; look at it again. */
+/** Signal: the connection has a new grant or key, so read it again. */
 export const GRANT_REPLACED_SIGNAL = 'grantReplaced';
-/** Signal: the provider has sent word that its user has taken the access back. It may be old, or of another token: the provider is asked before it is believed. */
+/**
+ * Signal: the provider reported a revocation. The report may be old or about another token, so verify it with the
+ * provider first.
+ */
 export const ACCESS_REVOKED_SIGNAL = 'accessRevoked';
 
-/** How a grant dies by itself. */
+/** The ways in which a grant expires. */
 export const GRANT_DEADLINES = ['refresh-token-idle', 'refresh-token-hard-limit', 'access-token-expiry'] as const;
 export type GrantDeadline = (typeof GRANT_DEADLINES)[number];
 
-/** What the workflow plans by: times and numbers only. */
+/** The input of the workflow's timing. Times and numbers only. */
 export interface GrantStatus {
   readonly state: 'usable' | 'degraded' | 'needs-reauth' | 'suspended' | 'gone';
   readonly generation: number | null;
-  /** ISO 8601 UTC; null: it does not expire. */
+  /** ISO 8601 UTC; null when it does not expire. */
   readonly accessExpiresAt: string | null;
-  /** When it is to be refreshed; null: never. */
+  /** When to refresh it; null for never. */
   readonly refreshAt: string | null;
-  /** What a refresh does not put off for ever. */
+  /** Deadlines that refreshing does not postpone for ever. */
   readonly deadlines: readonly { readonly kind: GrantDeadline; readonly at: string }[];
 }
 
 export interface RefreshInput extends ConnectionRef {
   readonly provider: ProviderId;
-  /** Refresh this generation; a newer one that is there already is answered as it is. */
+  /** The generation to refresh. If a newer one exists, that is returned. */
   readonly generation: number;
 }
 
@@ -188,88 +204,108 @@ export interface RefreshResult {
   readonly grant: GrantStatus;
 }
 
-/** What a provider says of a grant. `expired`: its token is past its time, or nearly so, and tells nothing; a refresh does. */
+/**
+ * The provider's answer about a grant. `expired` means that its token is expired or nearly so and proves nothing; a
+ * refresh does.
+ */
 export interface GrantTrial {
   readonly outcome: 'accepted' | 'refused' | 'expired' | 'gone';
-  /** What was tried; null: there was none. */
+  /** The probed generation; null when there was none. */
   readonly generation: number | null;
 }
 
-/** The provider's queue. */
+/** Runs on the provider's queue. */
 export interface TokenActivities {
-  /** Asks the provider whose grant this is, and changes nothing. An outage is thrown. */
+  /** Asks the provider whose grant this is, and changes nothing. Throws on an outage. */
   readonly tryGrant: (input: ConnectionRef & { readonly provider: ProviderId }) => Promise<GrantTrial>;
-  /** One call to the provider for one generation of the grant. An outage is thrown, a refused grant is a result. */
+  /**
+   * Makes one provider call for one generation of the grant. Throws on an outage; returns a refused grant as a result.
+   */
   readonly refreshGrant: (input: RefreshInput) => Promise<RefreshResult>;
-  /** An outage is thrown. */
+  /** Throws on an outage. */
   readonly revokeGrant: (
     input: ConnectionRef & { readonly provider: ProviderId },
   ) => Promise<Exclude<Revocation, 'failed'>>;
 }
 
-/** The `internal` queue. */
+/** Runs on the `internal` queue. */
 export interface ConnectionUpkeepActivities {
   readonly readGrant: (input: ConnectionRef) => Promise<GrantStatus>;
-  /** Refreshes fail for a while: the connection is `degraded`, and with an access token that has ended says so. Null: it is well again. */
+  /**
+   * Reports failing refreshes: the connection becomes `degraded`, with a different message once its access token has
+   * ended. Null reports recovery.
+   */
   readonly noteTrouble: (
     input: ConnectionRef & {
       readonly errorType: string | null;
-      /** That could not be refreshed: news of an earlier one comes too late. */ readonly generation: number | null;
+      /**
+       * The generation that could not be refreshed. A report about an earlier one is ignored.
+       */ readonly generation: number | null;
     },
   ) => Promise<void>;
-  /** The grant of this generation is dead. */
+  /** Reports that the grant of this generation has ended. */
   readonly noteRevoked: (
     input: ConnectionRef & { readonly generation: number | null; readonly why: 'revoked-at-provider' | 'refused' },
   ) => Promise<void>;
   readonly warnOfDeadline: (
     input: ConnectionRef & { readonly kind: GrantDeadline; readonly at: string; readonly daysLeft: number },
   ) => Promise<void>;
-  /** Makes the connection `disconnecting`, deletes its schedules, cancels its runs and waits until they have ended. One that was never connected is `disconnected`. */
+  /**
+   * Makes the connection `disconnecting`, deletes its schedules, and cancels its runs and waits for them to end. A
+   * connection that was never connected becomes `disconnected`.
+   */
   readonly stopConnection: (input: ConnectionRef & DisconnectRequest) => Promise<void>;
-  /** Wipes the credentials and makes the connection `disconnected`; with records to delete it becomes so when they are. */
+  /**
+   * Wipes the credentials and makes the connection `disconnected`, or only once its records are deleted when that was
+   * requested.
+   */
   readonly wipeCredentials: (
     input: ConnectionRef & DisconnectRequest & { readonly revocation: Revocation },
   ) => Promise<void>;
   /**
-   * Deletes some of the records that only this connection brought, from `cursor` on. Answers where the next activity goes on; null when none is
-   * left, and then the connection is `disconnected`. Earlier versions answered only whether there was more.
+   * Deletes some of the records that only this connection supplied, starting at `cursor`. Returns where the next
+   * activity continues; null when none is left, and then the connection is `disconnected`. Earlier versions returned
+   * only whether there was more.
    */
   readonly deleteRecords: (input: DeleteRecordsInput) => Promise<DeletionCursor | null>;
 }
 
-/** Where a deletion stands: after which record of which resource. */
+/** The position of a deletion: the last deleted record of a resource. */
 export interface DeletionCursor {
   readonly resource: Resource;
   readonly after: RecordId | null;
 }
 
 export interface DeleteRecordsInput extends ConnectionRef, Pick<DisconnectRequest, 'requestedBy'> {
-  /** Absent at the beginning. */
+  /** Absent at the start. */
   readonly cursor?: DeletionCursor;
 }
 
-// --- A live test of what is stored -----------------------------------------------------------------------------------------------------
+// --- A live test of the stored credentials ---
 
 export const TEST_CONNECTION = 'testConnection';
-/** One at a time: who asks meanwhile gets the same answer. */
+/** One test at a time: concurrent callers get the same answer. */
 export const testConnectionWorkflowId = (connectionId: ConnectionId): string => `test/${connectionId}`;
 
 export interface TestConnectionInput extends ConnectionRef {
   readonly provider: ProviderId;
 }
 
-/** `refused`: the provider no longer accepts the credentials, and the connection says so. `unavailable`: nobody can tell just now. */
+/**
+ * `refused`: the provider no longer accepts the credentials, and the connection's state says so. `unavailable`: cannot
+ * be determined now.
+ */
 export type ConnectionTestOutcome = 'accepted' | 'refused' | 'unavailable';
 
-/** What `testConnection` answers. One that an earlier version began answers the outcome alone. */
+/** The result of `testConnection`. One started by an earlier version returns the outcome alone. */
 export interface ConnectionTestResult {
   readonly outcome: ConnectionTestOutcome;
-  /** Why nobody can tell, in the words of an attempt to connect; null: the provider has answered. */
+  /** Why the outcome is unknown, as a refusal of an attempt to connect; null when the provider answered. */
   readonly refusal: AuthorizationRefusal | null;
 }
 
-/** The provider's interactive queue. */
+/** Runs on the provider's interactive queue. */
 export interface ConnectionTestActivities {
-  /** Asks the provider whose credentials these are. An outage is thrown. */
+  /** Asks the provider whose credentials these are. Throws on an outage. */
   readonly tryCredentials: (input: TestConnectionInput) => Promise<Exclude<ConnectionTestOutcome, 'unavailable'>>;
 }

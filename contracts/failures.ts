@@ -2,7 +2,7 @@
 export const FAILURE = {
   connectionGone: 'ConnectionGone',
   needsReauth: 'NeedsReauth',
-  /** The provider refused a token that has been renewed since: the next attempt uses the new one. */
+  /** The provider refused a token that has since been renewed; the next attempt uses the new one. */
   tokenRenewed: 'TokenRenewed',
   rateLimited: 'RateLimited',
   quotaExhausted: 'QuotaExhausted',
@@ -14,15 +14,15 @@ export const FAILURE = {
   heldBack: 'ProviderHeldBack',
   /** The sealed credentials cannot be opened: tampered with, moved, or sealed under another key. */
   credentialsUnreadable: 'CredentialsUnreadable',
-  /** The key service does not answer, or does not serve the key: what is sealed stays sealed until it does. */
+  /** The key service does not answer or refuses to use the key. Sealed secrets stay sealed until it does. */
   keyServiceUnavailable: 'KeyServiceUnavailable',
-  /** This worker's key is not the one that a rotation brings secrets under: another worker has it, or will. */
+  /** This worker's key is not the target of the rotation: another worker has that key, or will have it. */
   otherKey: 'OtherVaultKey',
-  /** A newer attempt took the run over: this one must stop without touching anything. */
+  /** A newer attempt has taken over the run: this one must stop without any further change. */
   superseded: 'Superseded',
-  /** The run row that the workflow was started for is not there, or another run of the same sync is open. */
+  /** The workflow's run row is missing, or another run of the same sync is open. */
   runUnavailable: 'SyncRunUnavailable',
-  /** The attempt to connect is over, or somebody has come back with it before: its state works once. */
+  /** The attempt to connect is over or its state was already used; a state works once. */
   authorizationUsed: 'AuthorizationUsed',
 } as const;
 

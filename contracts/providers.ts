@@ -1,7 +1,7 @@
 export const PROVIDERS = ['stripe', 'square', 'quickbooks', 'mailchimp'] as const;
 export type ProviderId = (typeof PROVIDERS)[number];
 
-/** A provider's test mode (`sandbox`) or the one that moves money (`production`). */
+/** A provider's test mode (`sandbox`), or the mode that moves money (`production`). */
 export const ENVIRONMENTS = ['sandbox', 'production'] as const;
 export type Environment = (typeof ENVIRONMENTS)[number];
 
@@ -26,17 +26,20 @@ export const CONNECTION_STATES = [
 ] as const;
 export type ConnectionState = (typeof CONNECTION_STATES)[number];
 
-/** How an owner grants access: Stripe Connect or a Stripe App, the code flow with the app's secret, or with PKCE in its place. */
+/**
+ * How an account owner grants access: Stripe Connect, a Stripe App, the code flow with the app's secret, or PKCE
+ * instead of the secret.
+ */
 export const OAUTH_FLOWS = ['connect', 'app', 'code', 'pkce'] as const;
 export type OAuthFlow = (typeof OAUTH_FLOWS)[number];
 
-/** What one provider can do, as `GET /v1/integrations` shows it and as a sync start is checked against. */
+/** What one provider supports. Shown by `GET /v1/integrations` and checked when a sync starts. */
 export interface ProviderCapabilities {
   readonly provider: ProviderId;
-  /** What a person calls it: "Stripe". */
+  /** The display name, such as "Stripe". */
   readonly displayName: string;
   readonly resources: readonly { readonly resource: Resource; readonly directions: readonly Direction[] }[];
   readonly connect: readonly ('api-key' | 'oauth')[];
-  /** Default budget per provider account and environment, requests per second and requests at once. */
+  /** Default budget per provider account and environment: requests per second and concurrent requests. */
   readonly limits: Readonly<Record<Environment, { readonly requestsPerSecond: number; readonly concurrency: number }>>;
 }

@@ -1,8 +1,8 @@
 import type { ConnectionRef, SyncId } from './ids.ts';
 import type { Direction, ProviderId, Resource, SyncMode } from './providers.ts';
 
-// Every name and shape in this file is stored in workflow histories: add fields, never rename or reuse one.
-// Payloads carry ids, cursors and counts. Secrets and customers' records stay inside activities.
+// Workflow histories store every name and shape in this file: add fields, never rename or reuse one.
+// Payloads carry ids, cursors and counts. Secrets and personal data stay inside activities.
 
 export const SYNC_CONNECTION = 'syncConnection';
 
@@ -17,9 +17,9 @@ export interface SyncConnectionInput extends SyncKey {
   readonly mode: SyncMode;
   /** Reads and decides, and writes to neither side. */
   readonly dryRun?: true;
-  /** Only what was created at the provider in [fromEpochS, toEpochS). Pulls only. */
+  /** Covers only what was created at the provider in [fromEpochS, toEpochS). Pulls only. */
   readonly window?: { readonly fromEpochS: number | null; readonly toEpochS: number | null };
-  /** The dry run whose plan this run carries out: it tells where it came out otherwise. */
+  /** The dry run whose plan this run carries out. The run reports its deviations. */
   readonly planId?: SyncId;
   /** Set only when this run continues an earlier one of the same sync. */
   readonly continued?: true;
@@ -27,27 +27,39 @@ export interface SyncConnectionInput extends SyncKey {
   readonly parked?: ParkedSync | null;
 }
 
-/** Lets a run that waits for approval go on. From the API, or by hand in the Temporal Web UI; a run that does not wait ignores it. */
+/**
+ * Lets a run that waits for approval continue. Sent by the API, or by hand in the Temporal Web UI. A run that is not
+ * waiting ignores it.
+ */
 export const APPROVE_SIGNAL = 'approve';
 export interface ApproveSignal {
-  /** Who approved, as the audit log names them: a subject, never an address. */
+  /** The approver's subject for the audit log, never an e-mail address. */
   readonly by: string;
-  /** What the person was shown. Absent for a signal sent by hand: that one approves what the run waits for when it arrives. */
+  /**
+   * The count that the person saw. Absent in a signal sent by hand, which approves the run's current count when it
+   * arrives.
+   */
   readonly awaiting?: ArchivingCount;
 }
 
-/** What a run has counted before it archives: numbers and times only, so that it may stand in histories. */
+/** What a run counts before it archives. Numbers and times only, so that it may appear in histories. */
 export interface ArchivingCount {
-  /** Records that the run would archive, and of how many. */
+  /** Records that the run would archive, and the total. */
   readonly archiving: number;
   readonly of: number;
-  /** Records that the run had archived before it counted. */
+  /** Records that the run archived before it counted. */
   readonly archived: number;
-  /** Of a push: when the venue deleted the newest of the counted records, in microseconds since 1970. Null for a pull, whose missing records are listed once. */
+  /**
+   * For a push, when the venue deleted the newest of the counted records, in microseconds since 1970. Null for a pull,
+   * which lists missing records only once.
+   */
   readonly newestDeletionEpochUs: number | null;
 }
 
-/** Makes a waiting run look again at once: its account was connected anew, or a person asks. A run that does not wait ignores it. */
+/**
+ * Makes a waiting run retry at once, because its account was connected again or a person asked. A run that is not
+ * waiting ignores it.
+ */
 export const WAKE_SIGNAL = 'wake';
 
 export const SYNC_PHASES = [
@@ -64,7 +76,7 @@ export type SyncPhase = (typeof SYNC_PHASES)[number];
 export const SYNC_OUTCOMES = ['completed', 'completed-with-rejections', 'cancelled', 'failed'] as const;
 export type SyncOutcome = (typeof SYNC_OUTCOMES)[number];
 
-/** What a line of a run's log may be about. */
+/** Subjects of a line in a run's log. */
 export const SYNC_LOG_ACTIONS = [
   'phase',
   'created',
@@ -79,7 +91,7 @@ export const SYNC_LOG_ACTIONS = [
 ] as const;
 export type SyncLogAction = (typeof SYNC_LOG_ACTIONS)[number];
 
-/** What a dry run says of a record. */
+/** A dry run's decision on a record. */
 export const PLAN_ACTIONS = ['create', 'update', 'archive', 'skip', 'reject', 'conflict'] as const;
 export type PlanAction = (typeof PLAN_ACTIONS)[number];
 
@@ -93,7 +105,7 @@ export interface SyncCounts {
   readonly conflicts: number;
 }
 
-/** How far a run has come, as the Temporal Web UI shows it: numbers only. */
+/** The progress of a run for the Temporal Web UI. Numbers only. */
 export interface SyncProgress {
   readonly done: number;
   readonly total: number | null;
@@ -101,35 +113,38 @@ export interface SyncProgress {
   readonly providerCalls: number;
 }
 
-/** Answer of `beginSync`. `resumed` tells a reset or repeated run, which goes on from the last committed page. */
+/** Answer of `beginSync`. `resumed` marks a reset or repeated run, which continues from the last committed page. */
 export interface BeginSyncResult extends SyncProgress {
   readonly resumed: boolean;
 }
 
 export interface SyncChunkResult extends SyncProgress {
-  /** `done`: everything is read or written; `more`: call again; `stopped`: someone asked the run to stop; `needs-approval`: a person has to say yes first. */
+  /**
+   * `done`: everything is read or written. `more`: call again. `stopped`: somebody asked the run to stop.
+   * `needs-approval`: a person has to approve first.
+   */
   readonly status: 'done' | 'more' | 'stopped' | 'needs-approval';
   /** With `needs-approval`: what the run would archive. */
   readonly awaiting?: ArchivingCount;
 }
 
-/** What a run may wait for; `waitingFor.what` in the API. */
+/** Reasons for a run to wait, shown as `waitingFor.what` in the API. */
 export const WAITING_FOR = [
   'needs-reauth',
   'rate-limit',
   'quota',
   'provider-unavailable',
-  /** The provider answers, and not in its own protocol. */
+  /** The provider answers, but not in its own protocol. */
   'provider-unexpected-response',
   'key-service-unavailable',
   'database-unavailable',
-  /** Something fails on our side, whatever it is. */
+  /** Any failure on our side. */
   'internal',
   'approval',
 ] as const;
 export type WaitingFor = (typeof WAITING_FOR)[number];
 
-/** Failures in a row for one reason, and since when. */
+/** Consecutive failures for one reason, and their start. */
 export interface ParkedSync {
   readonly what: Exclude<WaitingFor, 'approval'>;
   readonly sinceMs: number;
@@ -138,7 +153,7 @@ export interface ParkedSync {
 
 export interface ParkSyncInput extends SyncConnectionInput {
   readonly what: Exclude<WaitingFor, 'approval'>;
-  /** When the run looks again by itself, ISO 8601 UTC. */
+  /** When the run retries by itself, ISO 8601 UTC. */
   readonly until: string;
 }
 
@@ -160,24 +175,29 @@ export interface SyncSummary extends SyncProgress {
   readonly outcome: SyncOutcome;
 }
 
-/** Short steps on our own database: the `internal` queue. */
+/** Short steps on our own database. Runs on the `internal` queue. */
 export interface SyncControlActivities {
   readonly beginSync: (input: SyncConnectionInput) => Promise<BeginSyncResult>;
-  /** Makes a chunk in progress stop at its next page, sooner than a heartbeat would tell it. */
+  /** Makes a running chunk stop at its next page, sooner than its heartbeat would. */
   readonly requestStop: (input: SyncConnectionInput) => Promise<void>;
   readonly finishSync: (input: FinishSyncInput) => Promise<SyncSummary>;
-  /** Shows on the run, and for `needs-reauth` on the connection, what it waits for. */
+  /** Shows what the run waits for, on the run and for `needs-reauth` also on the connection. */
   readonly parkSync: (input: ParkSyncInput) => Promise<void>;
   readonly noteApproval: (input: NoteApprovalInput) => Promise<void>;
 }
 
-/** What a Schedule starts: it opens a run, waits for its end as its child, and so keeps the Schedule from starting a second. */
+/**
+ * What a Schedule starts: opens a run and waits for it as a child workflow, so that the Schedule does not start a
+ * second one.
+ */
 export const SCHEDULED_SYNC = 'scheduledSync';
 
 export interface ScheduledSyncInput extends SyncKey {
-  /** What a person calls the provider: stands in the summary of the run in the Web UI. */
+  /** The provider's display name, for the run's summary in the Web UI. */
   readonly providerName: string;
-  /** How often a run goes through everything; null for never. Undefined in a schedule from before there was a choice: the default. */
+  /**
+   * The interval of full passes; null for never. Undefined in schedules from before this option, which use the default.
+   */
   readonly fullEveryMs?: number | null;
 }
 
@@ -187,7 +207,10 @@ export interface OpenScheduledRunResult {
   readonly skipped: 'already-running' | 'connection-not-active' | 'connection-gone' | null;
 }
 
-/** What the Schedule's workflow says of itself while it runs and after, in its memo. `syncId` is null until a run is open, and when none was. */
+/**
+ * The memo of the Schedule's workflow, during and after its run. `syncId` is null until a run is open, and when none
+ * was opened.
+ */
 export interface ScheduledSyncMemo {
   readonly syncId: SyncId | null;
   readonly skipped: OpenScheduledRunResult['skipped'];
@@ -195,24 +218,30 @@ export interface ScheduledSyncMemo {
 
 export interface ScheduledSyncResult extends ScheduledSyncMemo {
   readonly outcome: SyncOutcome | null;
-  /** The type of the run's failure; the run itself says more. */
+  /** The type of the run's failure; the run has the details. */
   readonly errorType: string | null;
 }
 
 export interface SchedulingActivities {
-  /** Opens a run, incremental unless a full pass is due, or says why there is none to start. Repeating it after a lost answer finds the run that it opened. */
+  /**
+   * Opens a run, incremental unless a full pass is due, or returns why there is none to start. A repeat after a lost
+   * answer finds the run that it opened.
+   */
   readonly openScheduledRun: (input: ScheduledSyncInput) => Promise<OpenScheduledRunResult>;
 }
 
 /** A Schedule's id in Temporal. */
 export const scheduleId = (connectionId: string, resource: Resource): string => `schedule/${connectionId}/${resource}`;
 
-/** Minutes of work against the provider: the provider's own queue. */
+/** Minutes of work against the provider. Runs on the provider's own queue. */
 export interface SyncChunkActivities {
   readonly syncChunk: (input: SyncConnectionInput) => Promise<SyncChunkResult>;
 }
 
-/** One sync per connection, resource and direction at a time, and one dry run: Temporal refuses a second start under the same id. */
+/**
+ * Allows one sync per connection, resource and direction at a time, and one dry run: Temporal rejects a second start
+ * with the same id.
+ */
 export function syncWorkflowId(
   key: Pick<SyncKey, 'venueId' | 'connectionId' | 'resource' | 'direction'> & { readonly dryRun?: boolean | undefined },
 ): string {

@@ -2,16 +2,22 @@ import type { ConnectionRef, JobId } from './ids.ts';
 
 declare const sealed: unique symbol;
 
-/** An AWS Encryption SDK message. Safe to store; useless without the key service. */
+/** An AWS Encryption SDK message. Safe to store: it cannot be opened without the key service. */
 export type SealedSecret = Uint8Array & { readonly [sealed]: true };
 
-/** Bound into the ciphertext and compared on open: a row copied to another venue, connection or purpose cannot be opened there. */
+/**
+ * Bound into the ciphertext and compared on open: a row copied to another venue, connection or purpose cannot be
+ * opened.
+ */
 export interface SealContext extends ConnectionRef {
-  /** `probe`: of no secret; it proves that a key may be used. `authorization`: the code and the verifier of an attempt to connect, for its ten minutes. */
+  /**
+   * `probe` seals no secret and only verifies that a key works. `authorization` seals the code and the verifier of an
+   * attempt to connect, for its ten minutes.
+   */
   readonly purpose: SecretPurpose | 'probe' | 'authorization';
 }
 
-/** What is kept sealed: a key that a venue entered, or the tokens of an OAuth grant. */
+/** What is stored sealed: a key that a venue entered, or the tokens of an OAuth grant. */
 export type SecretPurpose = 'provider-api-key' | 'provider-oauth-tokens';
 
 /** One stored secret. */
@@ -21,10 +27,10 @@ export interface SecretRef extends ConnectionRef {
 
 export const ROTATE_VAULT_KEYS = 'rotateVaultKeys';
 
-/** One job is open at a time, so its workflow needs no other name; it is the job's own so that an old one is still found. */
+/** Only one job is open at a time. The id is the job's own so that an old workflow can still be found. */
 export const rotateVaultKeysWorkflowId = (jobId: JobId): string => `rotate-vault-keys/${jobId}`;
 
-/** Makes a waiting rotation look again at once. */
+/** Makes a waiting rotation retry at once. */
 export const RETRY_ROTATION_SIGNAL = 'retry';
 
 export interface RotateVaultKeysInput {
@@ -33,23 +39,23 @@ export interface RotateVaultKeysInput {
   readonly continued?: true;
 }
 
-/** How far a rotation has come: numbers only. */
+/** The progress of a rotation. Numbers only. */
 export interface RotationProgress {
-  /** Times that all secrets have been looked at, the one under way included. */
+  /** Passes over all secrets, including the current one. */
   readonly pass: number;
-  /** Venues looked at in this pass, of so many when the job began. */
+  /** Venues done in this pass, and their number when the job began. */
   readonly venuesDone: number;
   readonly venuesTotal: number | null;
-  /** Secrets brought under the key, in all passes. */
+  /** Secrets resealed under the key in all passes. */
   readonly resealed: number;
-  /** In this pass: tampered with, moved, or sealed under a key that the worker does not have. */
+  /** Secrets in this pass that were tampered with, moved, or sealed under a key that the worker does not have. */
   readonly unreadable: number;
 }
 
 export interface RotationChunkResult extends RotationProgress {
   /**
-   * `more`: call again; `pass-ended`: everything was looked at and something was found under another key, so look again;
-   * `done`: a whole pass found nothing to do.
+   * `more`: call again. `pass-ended`: everything was checked and some secrets were under another key, so start another
+   * pass. `done`: a whole pass found nothing to do.
    */
   readonly status: 'more' | 'pass-ended' | 'done';
 }
@@ -59,7 +65,7 @@ export interface FinishRotationInput extends RotateVaultKeysInput {
   readonly errorType: string | null;
 }
 
-/** The `internal` queue. */
+/** Runs on the `internal` queue. */
 export interface KeyRotationActivities {
   readonly beginKeyRotation: (input: RotateVaultKeysInput) => Promise<RotationProgress>;
   readonly rotateKeysChunk: (input: RotateVaultKeysInput) => Promise<RotationChunkResult>;
