@@ -17,7 +17,7 @@ export interface ApiOptions {
   readonly seconds: number;
   readonly records: number;
   readonly connections: number;
-  /** Of each connection but the first. */
+  /** Runs per connection, except the first. */
   readonly syncsEach: number;
   readonly repeats: number;
 }
@@ -26,7 +26,7 @@ const WARM_UP_S = 5;
 const GOAL_MS = 25;
 const page = z.object({ data: z.array(z.object({ id: z.string() })), nextCursor: z.string().nullable() });
 
-/** Reads lists and single items in turn, at a fixed rate in all, from a venue that has something of everything. */
+/** Reads lists and single items in turn at a fixed total rate, from a venue that has some of everything. */
 export async function benchApi(options: ApiOptions): Promise<readonly Row[]> {
   return withFolder((home) =>
     withSystem({ home, requestsPerSecond: 2_000 }, async (system) => {
@@ -69,7 +69,7 @@ async function prepare(system: System, { records, connections, syncsEach }: ApiO
   const others: Venue[] = [];
   for (let index = 1; index < connections; index += 1)
     others.push(await venue.connect((await system.stripe.addAccount()).secretKey));
-  // Pulls of empty accounts, an account's one after the other: runs for the list, soon over.
+  // Pulls of empty accounts, one at a time per account: short runs that fill the list.
   await Promise.all(
     others.map(async (other) => {
       for (let index = 0; index < syncsEach; index += 1) await other.sync({ direction: 'pull', limitMs: 60_000 });
@@ -79,7 +79,10 @@ async function prepare(system: System, { records, connections, syncsEach }: ApiO
   return targetsOf(system, venue);
 }
 
-/** Waits until Postgres knows how much was loaded, which its autovacuum sees to within a minute or two. Before that it reads a list as if its table were small. */
+/**
+ * Waits until autovacuum has analysed the loaded tables, which takes a minute or two. Until then Postgres plans as if
+ * the tables were small.
+ */
 async function untilAnalysed({ databaseUrl }: System): Promise<void> {
   const sql = postgres(databaseUrl, { max: 1 });
   const unknown = () =>
@@ -163,7 +166,10 @@ function toRow(what: string, samples: readonly Sample[]): Row {
   };
 }
 
-/** CPU time that a process has used, in steps of 10 ms; NaN where there is no /proc. proc(5): fields 14 and 15, counted from behind the name. */
+/**
+ * CPU time that a process has used, in steps of 10 ms; NaN without /proc. proc(5): fields 14 and 15, counted after the
+ * name.
+ */
 function cpuMs(pid: number): number {
   const file = `/proc/${pid}/stat`;
   if (!existsSync(file)) return Number.NaN;

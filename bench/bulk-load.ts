@@ -26,7 +26,7 @@ const answer = z.object({
   rejected: z.int(),
 });
 
-/** How a load is sent. */
+/** The formats of a load. */
 export const WAYS = [
   { what: 'NDJSON', type: 'application/x-ndjson', query: '', open: '', between: '\n', close: '\n' },
   { what: 'JSON', type: 'application/json', query: '', open: '{"records":[', between: ',', close: ']}' },
@@ -45,13 +45,16 @@ type Way = (typeof WAYS)[number];
 const RESOURCES = { customers: aCustomer, products: aProduct };
 type Resource = keyof typeof RESOURCES;
 
-/** Loads a set of records in one request, into an empty venue and once more unchanged, and watches the memory of the API's process. */
+/**
+ * Loads a set of records in one request into an empty venue, then again unchanged, and measures the memory of the API's
+ * process.
+ */
 export async function benchBulkLoad({ records }: BulkLoadOptions): Promise<readonly Row[]> {
   const rows: Row[] = [];
   await withFolder(async (home) => {
     for (const resource of Object.keys(RESOURCES) as Resource[]) {
       for (const way of WAYS) {
-        // A process of its own for each: what one load has left in memory does not hide what the next one takes.
+        // Use a process for each load, so that memory left by one does not hide what the next needs.
         rows.push(
           ...(await withSystem({ home, requestsPerSecond: 100 }, (system) =>
             loadTwice(system, { resource, way, records }),
@@ -73,7 +76,7 @@ interface Load {
 
 export async function loadTwice(system: LoadedSystem, { resource, way, records }: Load): Promise<readonly Row[]> {
   const name = `${records} ${resource} as ${way.what}`;
-  // Until it is compiled, the code costs memory and time that belong to no load.
+  // Warm up first: compiling the code costs memory and time that no load should be charged for.
   await measured(system, { resource, way, records: WARM_UP_RECORDS, venueId: await aVenue(system) });
   const venueId = await aVenue(system);
   const first = await measured(system, { resource, way, records, venueId });
@@ -120,7 +123,7 @@ async function measured(
   };
 }
 
-/** Made while it is sent, so that it is not this process that holds it. */
+/** Generate the body while sending, so that this process does not hold it. */
 function* bodyOf({ resource, way, records }: Load, sent: { bytes: number }): Generator<Uint8Array> {
   const make = RESOURCES[resource];
   for (let from = 0; from < records; from += PIECE_RECORDS) {

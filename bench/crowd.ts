@@ -12,7 +12,7 @@ export interface CrowdOptions {
 
 const LIMIT_MS = 600_000;
 
-/** One venue's full pull alone, and that of many venues at once, each of its own account. */
+/** Measures one venue's full pull alone, then concurrent pulls of many venues, each with its own account. */
 export async function benchCrowd({ syncs, records, latencyMs, rate }: CrowdOptions): Promise<readonly Row[]> {
   return withFolder((home) =>
     withSystem({ home, requestsPerSecond: rate }, async ({ api, stripe }) => {

@@ -5,7 +5,7 @@ import type { Row } from './report.ts';
 import type { System } from './system.ts';
 
 export interface FloodOptions {
-  /** Full pulls that one venue asks for at the same time, of an account each. */
+  /** Full pulls that one venue requests at the same time, each of its own account. */
   readonly syncs: number;
   /** Customers in each of those accounts. */
   readonly records: number;
@@ -18,12 +18,16 @@ const CUSTOMERS_OF_THE_OTHER = 500;
 const CHANGES_EACH = 50;
 const LIMIT_MS = 300_000;
 
-/** One venue's small incremental pull by itself, and while another venue has asked for more full pulls than a worker takes at once. */
+/**
+ * Measures one venue's small incremental pull alone, and while another venue has requested more full pulls than a
+ * worker runs at once.
+ */
 export async function benchFlood(options: FloodOptions): Promise<readonly Row[]> {
   return withFolder((home) =>
     withSystem({ home, requestsPerSecond: options.rate }, async (system) => {
       const { stripe } = system;
-      // Another account each time: the change feed is read with an overlap, so that each pull of one has more to read than the one before.
+      // Use another account for each measurement: the change feed is read with an overlap, so repeated pulls of one
+      // account read more each time.
       const [undisturbed, disturbed] = [await aSmallVenue(system), await aSmallVenue(system)];
       const flooding = await connectMany(system, options);
       await stripe.limits({ latencyMs: options.latencyMs, requestsPerSecond: options.rate });
@@ -81,7 +85,7 @@ async function connectMany({ api, stripe }: System, { syncs, records }: FloodOpt
   return [venue, ...others];
 }
 
-/** Seconds of each of some incremental pulls, one after the other. */
+/** Seconds of each of several sequential incremental pulls. */
 async function measure(
   { stripeApiUrl }: System,
   { venue, secretKey }: SmallVenue,

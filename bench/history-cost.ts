@@ -1,10 +1,10 @@
 import { Client, Connection } from '@temporalio/client';
 import type { System } from './system.ts';
 
-/** What one workflow run costs Temporal. */
+/** The cost of one workflow run in Temporal. */
 export interface HistoryCost {
   readonly events: number;
-  /** Actions as Temporal Cloud counts them (https://docs.temporal.io/cloud/actions, read 2026-11-21). */
+  /** Billable actions of Temporal Cloud (https://docs.temporal.io/cloud/actions, read 2026-11-21). */
   readonly actions: number;
   readonly heartbeats: number;
   readonly largestPayloadBytes: number;
@@ -15,7 +15,7 @@ type HistoryEvent = NonNullable<
   Awaited<ReturnType<ReturnType<Client['workflow']['getHandle']>['fetchHistory']>>['events']
 >[number];
 
-/** Reads histories of a system's workflows, and sees the heartbeats that reach the server while one runs. */
+/** Reads the histories of a system's workflows, and counts the heartbeats that reach the server while one runs. */
 export class HistoryReader {
   readonly #client: Client;
 
@@ -33,8 +33,8 @@ export class HistoryReader {
   }
 
   /**
-   * Counts heartbeats until `stop` aborts. The server keeps the time of the last one only, and the SDK sends none within 16 s of
-   * another, so looking twice a second misses none but one in an activity's last half second.
+   * Counts heartbeats until `stop` aborts. The server keeps only the time of the last one, and the SDK sends at most
+   * one every 16 s, so polling twice a second misses at most one in an activity's last half second.
    */
   async countHeartbeats(workflowId: string, stop: AbortSignal): Promise<number> {
     const seen = new Set<string>();
@@ -65,7 +65,10 @@ export class HistoryReader {
   }
 }
 
-/** Start, activity, timer, signal, update and search attributes are an action each; a child workflow is two. A retry shows in the attempt. */
+/**
+ * Counts one action for a start, activity, timer, signal, update or search attribute, and two for a child workflow.
+ * Retries show in the attempt.
+ */
 export function actionsOf(event: HistoryEvent): number {
   if (event.workflowExecutionStartedEventAttributes || event.activityTaskScheduledEventAttributes) return 1;
   if (event.timerStartedEventAttributes || event.workflowExecutionSignaledEventAttributes) return 1;
@@ -75,7 +78,7 @@ export function actionsOf(event: HistoryEvent): number {
   return (event.activityTaskStartedEventAttributes?.attempt ?? 1) - 1;
 }
 
-/** Bytes of every payload in an event, wherever it stands: inputs, results, failures, attributes, summaries, details. */
+/** Sizes of all payloads in an event, at any depth: inputs, results, failures, attributes, summaries, details. */
 function* payloadSizes(value: unknown): Generator<number> {
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return;
   if ('data' in value && value.data instanceof Uint8Array) {

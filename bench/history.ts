@@ -14,7 +14,7 @@ export interface HistoryOptions {
   readonly latencyMs: number;
 }
 
-/** What a pull of everything, a first push of everything and a push of a changed part leave in Temporal. */
+/** Measures the histories of a pull of everything, a first push of everything, and a push of a changed part. */
 export async function benchHistory(options: HistoryOptions): Promise<readonly Row[]> {
   const { rate, records, changed } = options;
   return withFolder((home) =>

@@ -17,7 +17,7 @@ import type { System } from './system.ts';
 
 export interface IdleOptions {
   readonly connections: number;
-  /** How long nothing is asked of them. */
+  /** Duration without any requests. */
   readonly seconds: number;
 }
 
@@ -28,7 +28,9 @@ const SETTLE_LIMIT_MS = 15 * 60_000;
 const ACTIONS_A_DAY_LIMIT = 5;
 const DAY_S = 86_400;
 
-/** What connections cost that nobody uses: granted an hour ago as QuickBooks grants, with the next refresh within the hour. */
+/**
+ * Measures the cost of idle connections with grants like QuickBooks', an hour old and due for refresh within the hour.
+ */
 export async function benchIdle({ connections: count, seconds }: IdleOptions): Promise<readonly Row[]> {
   return withFolder((home) =>
     withSystem({ home, requestsPerSecond: 100 }, async (system) => {
@@ -70,7 +72,7 @@ export async function benchIdle({ connections: count, seconds }: IdleOptions): P
             goal: null,
             met: null,
           },
-          // No timer but that of the next refresh is set, so nothing else can come in the rest of the day either.
+          // The only timer is that of the next refresh, so nothing else can happen during the rest of the day.
           {
             what: `and are left alone for ${seconds} s`,
             actionsADay: round(actionsADay),
@@ -88,7 +90,10 @@ export async function benchIdle({ connections: count, seconds }: IdleOptions): P
   );
 }
 
-/** As an OAuth attempt leaves them, but for the tokens: nothing opens those of an idle connection before its refresh. */
+/**
+ * Inserts rows as an OAuth attempt leaves them, but with dummy tokens, because nothing opens an idle connection's
+ * tokens before its refresh.
+ */
 async function insertGranted(
   { databaseUrl }: System,
   venueId: VenueId,

@@ -12,7 +12,7 @@ import type { Measured } from './venue.ts';
 
 export interface MillionOptions {
   readonly records: number;
-  /** The budget, requests a second: more than the service can use. */
+  /** The budget in requests per second, set higher than the service can use. */
   readonly rate: number;
 }
 
@@ -21,7 +21,7 @@ const LOOK_EVERY_MS = 500;
 const PEAK_LIMIT_MIB = 200;
 const ACTIONS_LIMIT = 1_000;
 
-/** Pulls very many customers into an empty venue, and once more when nothing has changed. */
+/** Pulls very many customers into an empty venue, and again when nothing has changed. */
 export async function benchMillion({ records, rate }: MillionOptions): Promise<readonly Row[]> {
   return withFolder((home) =>
     withSystem({ home, requestsPerSecond: rate }, async (system) => {
@@ -47,7 +47,7 @@ interface Watched {
   readonly cost: HistoryCost;
   readonly cpuS: Readonly<Record<string, number>>;
   readonly peakMib: number;
-  /** Rows a second in each quarter of the run. */
+  /** Rows per second in each quarter of the run. */
   readonly quarters: readonly number[];
 }
 
@@ -87,7 +87,7 @@ async function sampleProgress(venue: Venue, syncId: string, stop: AbortSignal): 
   return samples;
 }
 
-/** Rows a second between the samples nearest to each quarter of the rows. */
+/** Rows per second between the samples nearest to each quarter of the rows. */
 function inQuarters(samples: readonly Sample[]): readonly number[] {
   const total = samples.at(-1)?.done ?? 0;
   const at = (share: number) => samples.find(({ done }) => done >= total * share) ?? { atMs: 0, done: 0 };
@@ -120,7 +120,7 @@ function toRow(what: string, records: number, { run, cost, cpuS, peakMib: peak, 
   };
 }
 
-/** The query that looks for what a complete listing did not bring, with nothing missing: it has to look at every link. */
+/** Measures the query for records missing from a complete listing, with none missing: it has to read every link. */
 async function findMissing({ databaseUrl }: System, venue: Venue, records: number): Promise<Row> {
   const sql = postgres(databaseUrl, { max: 1, onnotice: () => undefined });
   try {

@@ -3,18 +3,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface OpenLoopOptions {
   readonly perSecond: number;
   readonly seconds: number;
-  /** Sends the request with this number; a rejection counts as failed. */
+  /** Sends the request with this number. A rejection counts as failed. */
   readonly send: (index: number) => Promise<void>;
 }
 
 export interface Sample {
   readonly index: number;
-  /** From the moment the request was due, so that a stall of either side counts for everything that was due meanwhile. */
+  /** Measured from when the request was due, so that a stall on either side counts for every request due meanwhile. */
   readonly latencyMs: number;
   readonly failed: boolean;
 }
 
-/** Sends at a fixed rate, whatever the answers do, and returns when all have come. */
+/** Sends at a fixed rate regardless of the answers, and returns when all have arrived. */
 export async function openLoop({ perSecond, seconds, send }: OpenLoopOptions): Promise<readonly Sample[]> {
   const total = Math.round(perSecond * seconds);
   const startedAt = performance.now();
@@ -36,7 +36,7 @@ async function take(index: number, dueAtMs: number, send: OpenLoopOptions['send'
   return { index, latencyMs: performance.now() - dueAtMs, failed };
 }
 
-/** Nearest-rank percentile of values in any order. */
+/** Nearest-rank percentile of unsorted values. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;

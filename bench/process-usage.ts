@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Of Linux: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html counts CPU time in these. */
+/** Linux counts CPU time in these ticks: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html. */
 const TICKS_PER_SECOND = 100;
 
 interface Process {
@@ -9,7 +9,7 @@ interface Process {
   readonly cpuS: number;
 }
 
-/** CPU seconds that each of the processes has used so far, with its children that live. */
+/** CPU seconds used so far by each process with its living children. */
 export function cpuSeconds(pids: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
   const all = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -25,7 +25,7 @@ export function cpuSeconds(pids: Readonly<Record<string, number>>): Readonly<Rec
 function read(pid: number): Process | null {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name stands in brackets and may hold anything.
+    // The name is in parentheses and may contain anything.
     const fields = text
       .slice(text.lastIndexOf(')') + 2)
       .split(' ')
@@ -36,7 +36,7 @@ function read(pid: number): Process | null {
   }
 }
 
-/** The highest resident memory that a process has had, MiB. */
+/** The peak resident memory of a process in MiB. */
 export function peakMib(pid: number): number {
   const kib = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
   return Number(kib ?? NaN) / 1_024;

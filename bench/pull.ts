@@ -6,16 +6,16 @@ import type { Row } from './report.ts';
 import type { System } from './system.ts';
 
 export interface PullOptions {
-  /** Budgets to try, requests a second. */
+  /** Budgets to try, in requests per second. */
   readonly rates: readonly number[];
   readonly records: number;
   readonly latencyMs: number;
   readonly repeats: number;
-  /** Creation times in bursts, as a venue's import leaves them, instead of evenly spread. */
+  /** Creates customers in bursts, as a venue's import does, instead of evenly. */
   readonly uneven: boolean;
 }
 
-/** Rows a second that Postgres takes in on the machine of the design's measurements. */
+/** Rows per second that Postgres accepts on the machine of the design's measurements. */
 const ROWS_PER_SECOND = 19_000;
 const PAGE_SIZE = 100;
 
@@ -71,7 +71,9 @@ async function pullAt(
   return runs;
 }
 
-/** Seconds that no pull can beat: pages by the budget, pages by latency and concurrency, rows by the database. */
+/**
+ * The lower bound of a pull in seconds: pages by the budget, pages by latency and concurrency, rows by the database.
+ */
 function floorOf({ rate, records, latencyMs }: { rate: number; records: number; latencyMs: number }): number {
   const pages = Math.ceil(records / PAGE_SIZE);
   const { concurrency } = STRIPE_CAPABILITIES.limits.sandbox;
@@ -81,7 +83,7 @@ function floorOf({ rate, records, latencyMs }: { rate: number; records: number; 
 const BURST = 1_500;
 const BURST_EVERY_S = 40 * 86_400;
 
-/** Customers two a second, 1,500 in a row, and then none for weeks. */
+/** Customers at two per second, 1,500 in a row, then none for weeks. */
 function inBursts(count: number): readonly object[] {
   const nowS = Math.floor(Date.now() / 1_000);
   return Array.from({ length: count }, (_, index) => {

@@ -11,10 +11,10 @@ export interface PushOptions {
   readonly latencyMs: number;
 }
 
-/** Requests a second while both sides are brought to agree, which is not measured. */
+/** Requests per second during the unmeasured preparation that makes both sides agree. */
 const PREPARATION_RATE = 2_000;
 
-/** Pushes a set of which a part has changed since both sides agreed, at each budget. */
+/** Pushes a set of records at each budget, of which a part has changed since both sides agreed. */
 export async function benchPush(options: PushOptions): Promise<readonly Row[]> {
   return withFolder(async (home) => {
     const venue = await withSystem({ home, requestsPerSecond: PREPARATION_RATE }, (system) =>
@@ -56,7 +56,7 @@ async function pushAt(
   const writes = calls.filter(({ written }) => written);
   const refused = calls.filter(({ status }) => status === 429).length;
   const times = calls.map(({ at }) => at);
-  // Between the first and the last call: what the budget was used to while there was work.
+  // The rate between the first and the last call shows how well the budget was used while there was work.
   const sustained = ((calls.length - 1) * 1_000) / (Math.max(...times) - Math.min(...times));
   return {
     what: `push ${changed} changed of ${records} at ${rate}/s`,
@@ -80,7 +80,7 @@ export interface FirstPushOptions {
   readonly latencyMs: number;
 }
 
-/** Products and customers that Stripe has not seen, pushed at once: one account, one budget for both. */
+/** Pushes new products and customers at the same time, which share one account and its budget. */
 export async function benchFirstPush({
   rate,
   products,

@@ -1,6 +1,8 @@
 import os from 'node:os';
 
-/** One line of a benchmark's table: what was measured, the goal, and whether it was met (null: no goal, for information). */
+/**
+ * One line of a benchmark's table: what was measured, the goal, and whether it was met (null when there is no goal).
+ */
 export interface Row {
   readonly what: string;
   readonly goal: string | null;
@@ -18,7 +20,7 @@ export interface Report {
   readonly rows: readonly Row[];
 }
 
-/** Runs one benchmark and adds under what conditions it ran. */
+/** Runs one benchmark and records the conditions of the run. */
 export async function measure(bench: string, work: () => Promise<readonly Row[]>): Promise<Report> {
   const startedAtMs = Date.now();
   const before = load();
@@ -34,7 +36,7 @@ export async function measure(bench: string, work: () => Promise<readonly Row[]>
   };
 }
 
-/** A table for people and one line of JSON for programs. */
+/** Prints a table for people and one line of JSON for programs. */
 export function print(report: Report): void {
   const {
     bench,

@@ -11,14 +11,17 @@ import { ownEnvironment, withFolder } from './system.ts';
 import type { Row } from './report.ts';
 
 export interface StartOptions {
-  /** With empty caches: npm's, and the one that keeps the Temporal server. */
+  /** With empty caches: npm's, and the one with the Temporal server. */
   readonly cold: boolean;
 }
 
 const LIMIT_MS = 600_000;
 const GOAL_S = 60;
 
-/** `npm start` in a fresh clone of what is committed, from the command to the line that says the first sync is done. */
+/**
+ * Measures `npm start` in a fresh clone of the committed state, from the command to the line that reports the first
+ * sync.
+ */
 export async function benchStart({ cold }: StartOptions): Promise<readonly Row[]> {
   return withFolder(async (folder) => {
     const clone = path.join(folder, 'interlock');
@@ -45,7 +48,7 @@ const emptyCaches = (folder: string): Record<string, string> => ({
   GOMODCACHE: path.join(folder, 'go-modules'),
 });
 
-/** A bare machine has no programs of ours on its PATH. */
+/** A bare machine has none of our programs on its PATH. */
 const withoutModules = (value: string): string =>
   value
     .split(path.delimiter)
@@ -54,7 +57,7 @@ const withoutModules = (value: string): string =>
 
 interface Started {
   readonly seconds: number;
-  /** Where the Temporal server came from. */
+  /** The origin of the Temporal server. */
   readonly temporal: string;
 }
 
@@ -103,7 +106,7 @@ async function timeStart(
 
 const instance = z.object({ supervisor: z.object({ pid: z.int().positive() }) });
 
-/** The supervisor itself is told: not every shell between it and npm passes a signal on. */
+/** Signals the supervisor itself, because not every shell between it and npm forwards signals. */
 async function stop(clone: string): Promise<void> {
   const found = instance.safeParse(readJson(path.join(clone, '.interlock', 'instance.json'))).data;
   const mark = found ? markOf(found.supervisor.pid) : null;

@@ -18,7 +18,7 @@ const started = z.object({
   pids: z.object({ api: z.int(), worker: z.int(), postgres: z.int(), temporal: z.int(), sandbox: z.int() }),
 });
 
-/** A complete Interlock of real processes: what `npm start` runs. */
+/** A complete Interlock of real processes, as `npm start` runs it. */
 export interface System {
   readonly api: ApiClient;
   readonly apiUrl: string;
@@ -26,7 +26,7 @@ export interface System {
   readonly databaseUrl: string;
   readonly pids: z.output<typeof started>['pids'];
   readonly temporal: { readonly address: string; readonly namespace: string };
-  /** Where the sandbox answers as Stripe does. */
+  /** The base URL of the stand-in Stripe's API. */
   readonly stripeApiUrl: string;
   readonly stripe: ReturnType<typeof sandboxControl>;
 }
@@ -40,13 +40,13 @@ const PORTS = [
   'SANDBOX_STRIPE_CONTROL_PORT',
 ];
 
-/** The environment of a system that is nobody else's: no variable of ours is inherited, also not from `.env`, and every port is a free one. */
+/** The environment of an isolated system: inherits none of our variables, not even from `.env`, and uses free ports. */
 export function ownEnvironment(): Record<string, string | undefined> {
   const blank = Object.fromEntries(Object.keys(VARIABLES).map((name) => [name, '']));
   return { ...process.env, ...blank, ...Object.fromEntries(PORTS.map((name) => [name, '0'])) };
 }
 
-/** Runs `work` with the path of a folder that is deleted afterwards. */
+/** Runs `work` with the path of a temporary folder. */
 export async function withFolder<Result>(work: (folder: string) => Promise<Result>): Promise<Result> {
   const folder = mkdtempSync(path.join(tmpdir(), 'interlock-bench-'));
   try {
@@ -57,13 +57,13 @@ export async function withFolder<Result>(work: (folder: string) => Promise<Resul
 }
 
 export interface SystemOptions {
-  /** Kept over restarts; with another `requestsPerSecond`, say. */
+  /** Kept across restarts, for example with another `requestsPerSecond`. */
   readonly home: string;
   /** The worker's budget for one Stripe account. */
   readonly requestsPerSecond: number;
 }
 
-/** Starts a system, runs `work`, and stops it, also when this process is killed. */
+/** Starts a system, runs `work`, and stops it, even when this process is killed. */
 export async function withSystem<Result>(
   { home, requestsPerSecond }: SystemOptions,
   work: (system: System) => Promise<Result>,
@@ -73,7 +73,8 @@ export async function withSystem<Result>(
     INTERLOCK_HOME: home,
     LOG_LEVEL: 'warn',
     STRIPE_REQUESTS_PER_SECOND: String(requestsPerSecond),
-    // The load comes from one caller and goes to one venue: what is measured is the service, not its limit.
+    // Raise the limits, because one caller sends the whole load to one venue and the service is measured, not its
+    // limits.
     RATE_LIMIT_PER_CALLER_PER_MINUTE: '1000000',
     RATE_LIMIT_PER_VENUE_PER_MINUTE: '1000000',
   };

@@ -25,9 +25,9 @@ import { withFolder } from './system.ts';
 export interface VaultBenchOptions {
   readonly connections: number;
   readonly opensEach: number;
-  /** To rotate, ten to a venue. */
+  /** Secrets to rotate, ten per venue. */
   readonly secrets: number;
-  /** What the stand-in for KMS takes for each call. */
+  /** Latency of each call to the stand-in for KMS. */
   readonly kmsLatencyMs: number;
 }
 
@@ -38,7 +38,10 @@ const SEALED_AT_ONCE = 100;
 
 type Kms = Awaited<ReturnType<typeof startKmsServer>>;
 
-/** The vault against a stand-in for KMS that runs in the same process, so that its work counts too; the rotation with a real Postgres. */
+/**
+ * Measures the vault with a stand-in for KMS in the same process, whose work therefore counts too, and the rotation
+ * with a real Postgres.
+ */
 export async function benchVault(options: VaultBenchOptions): Promise<readonly Row[]> {
   process.env['AWS_ACCESS_KEY_ID'] ??= 'AKIDEXAMPLE';
   process.env['AWS_SECRET_ACCESS_KEY'] ??= 'not-a-real-secret';

@@ -18,16 +18,16 @@ const run = z.object({
 });
 
 export interface Measured extends z.output<typeof run> {
-  /** From just before the request that started it to the moment it says it finished. */
+  /** From just before the request that starts the run to its finishing time. */
   readonly wallS: number;
   readonly startedAtMs: number;
 }
 
 export interface SyncRequest {
   readonly direction: 'push' | 'pull';
-  /** Full when absent. */
+  /** Default `full`. */
   readonly mode?: 'full' | 'incremental';
-  /** Customers when absent. */
+  /** Default `customers`. */
   readonly resource?: 'customers' | 'products';
   readonly limitMs: number;
 }
@@ -35,7 +35,7 @@ export interface SyncRequest {
 const BATCH = 1_000;
 const POLL_MS = 250;
 
-/** A venue as its own backend sees it: over HTTP alone. */
+/** A venue as its own backend uses it: over HTTP alone. */
 export class Venue {
   readonly id: string;
   readonly connectionId: string;
@@ -47,7 +47,7 @@ export class Venue {
     this.connectionId = connectionId;
   }
 
-  /** A new venue that is connected to the Stripe account of `secretKey`. */
+  /** A new venue connected to the Stripe account of `secretKey`. */
   static async create(api: ApiClient, secretKey: string): Promise<Venue> {
     const { id } = withId.parse(
       await api.post('/v1/venues', { name: 'Benchmark', timeZone: 'Europe/Berlin', currency: 'EUR' }, randomUUID()),
@@ -65,7 +65,7 @@ export class Venue {
     return new Venue(this.#api, { id: this.id, connectionId: await connect(this.#api, this.id, secretKey) });
   }
 
-  /** Customers 0 to `count` - 1, under `name` and their number. */
+  /** Loads customers 0 to `count` - 1, named by `name` and their number. */
   async load(count: number, name: string): Promise<z.output<typeof loaded>> {
     const sum = { created: 0, updated: 0, unchanged: 0, rejected: 0 };
     for (let from = 0; from < count; from += BATCH) {
@@ -80,7 +80,7 @@ export class Venue {
     return sum;
   }
 
-  /** Products 0 to `count` - 1, a price each. */
+  /** Loads products 0 to `count` - 1 with one price each. */
   async loadProducts(count: number): Promise<void> {
     const records = Array.from({ length: count }, (_, index) => ({
       sourceId: `product-${index}`,
@@ -98,7 +98,7 @@ export class Venue {
     }
   }
 
-  /** A sync from its request to its end. @throws when it does not complete within `limitMs`. */
+  /** Runs a sync from its request to its end. @throws when it does not complete within `limitMs`. */
   async sync(request: SyncRequest): Promise<Measured> {
     const startedAtMs = Date.now();
     const { id } = await this.start(request);
@@ -115,7 +115,7 @@ export class Venue {
     }
   }
 
-  /** Records that a run has done so far. */
+  /** Records that a run has finished so far. */
   async done(syncId: string): Promise<number> {
     return run.parse(await this.#api.get(`/v1/venues/${this.id}/syncs/${syncId}`)).progress.done;
   }
