@@ -30,7 +30,7 @@ describe('the connections of an account', () => {
     return { venueId, connectionId };
   }
 
-  it('are found in every venue, and nobody else’s are', async () => {
+  it('are found in every venue, without those of other accounts', async () => {
     const venues = await Promise.all(Array.from({ length: 3 }, () => aVenue(database.db)));
     const ours = await Promise.all(venues.map((venueId) => aGrant(venueId)));
     const [venueId] = venues as [VenueId];
@@ -45,13 +45,13 @@ describe('the connections of an account', () => {
     );
   });
 
-  it('open no venue: what is in them stays out of sight', async () => {
+  it('give no access to a venue or its data', async () => {
     await expect(withReach(database.db, [], (tx) => tx.select().from(connections))).rejects.toThrow();
     await store.findGranted(account);
     await expect(withReach(database.db, [], (tx) => tx.select().from(connections))).rejects.toThrow();
   });
 
-  it('can be asked for by the application alone', async () => {
+  it('can be queried by the application only', async () => {
     const [row] = await database.admin<{ allowed: string[] }[]>`
       select array_agg(grantee::regrole::text order by 1) as allowed from pg_proc p, aclexplode(p.proacl) where p.proname = 'connections_of_provider_account' and grantee <> p.proowner`;
     expect(row?.allowed).toEqual(['interlock_app']);

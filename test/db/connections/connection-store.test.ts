@@ -10,7 +10,7 @@ import { aNewConnection, aVenue } from '../builders.ts';
 
 const sealed = (...bytes: number[]) => Uint8Array.from(bytes) as SealedSecret;
 
-describe('connections', () => {
+describe('stored connections', () => {
   let database: TestDatabase;
   let store: ConnectionStore;
   let venueId: VenueId;
@@ -21,7 +21,7 @@ describe('connections', () => {
   });
   afterAll(() => database.drop());
 
-  it('are active once saved, and give back the sealed key byte for byte', async () => {
+  it('are active once saved, and return the sealed key byte for byte', async () => {
     const connection = aNewConnection(venueId, { sealedKey: sealed(0, 255, 10, 13, 92, 120) });
     const saved = await store.saveWithApiKey(connection);
     expect(saved).toMatchObject({
@@ -41,7 +41,7 @@ describe('connections', () => {
     expect([...(key?.sealedKey ?? [])]).toEqual([0, 255, 10, 13, 92, 120]);
   });
 
-  it('of a known account keep their id when the key is entered again, and become active', async () => {
+  it('of a known account keep their id and become active when the key is entered again', async () => {
     const first = aNewConnection(venueId);
     await store.saveWithApiKey(first);
     await store.setState(first, { state: 'needs-reauth', cause: 'The key was revoked', nextAction: 'Enter a new key' });
@@ -64,7 +64,7 @@ describe('connections', () => {
     await expect(store.findApiKey(first)).resolves.toMatchObject({ generation: 2 });
   });
 
-  it('of one account that two callers connect at once: one wins, the other learns its id, and the key stays openable', async () => {
+  it('accept one of several concurrent connects to an account, return its id to the others, and keep the key openable', async () => {
     const account = { id: 'acct_race', name: null };
     const rivals = Array.from({ length: 8 }, (_, index) =>
       aNewConnection(venueId, { account, sealedKey: sealed(index) }),
@@ -83,7 +83,7 @@ describe('connections', () => {
     expect(key!.generation).toBe(1);
   });
 
-  it('refused for their id change nothing about the connection that is there', async () => {
+  it('remain unchanged when a save is rejected because of its id', async () => {
     const first = aNewConnection(venueId);
     const before = await store.saveWithApiKey(first);
     await store.setState(first, { state: 'suspended', cause: 'Paused', nextAction: null });
@@ -96,7 +96,7 @@ describe('connections', () => {
     expect(before.state).toBe('active');
   });
 
-  it('of one account belong to a venue and an environment each', async () => {
+  it('belong to one venue and one environment, even for the same account', async () => {
     const account = { id: 'acct_shared', name: null };
     const other = await aVenue(database.db);
     await store.saveWithApiKey(aNewConnection(venueId, { account }));
@@ -108,7 +108,7 @@ describe('connections', () => {
     ).resolves.toBeNull();
   });
 
-  it('keep the time since when they are in a state while only its cause changes', async () => {
+  it('keep the start time of their state when only its cause changes', async () => {
     const connection = aNewConnection(venueId);
     await store.saveWithApiKey(connection);
     await store.setState(connection, { state: 'degraded', cause: 'Slow', nextAction: null });

@@ -8,7 +8,9 @@ import type { Database } from '../../../db/core/venue-scope.ts';
 import { createTestDatabase } from '../../support/services/database.ts';
 import type { TestDatabase } from '../../support/services/database.ts';
 
-/** Work inside a transaction may lose a connection that is not the transaction's own: to a provider, or of another pool. */
+/**
+ * Work inside a transaction may lose a connection other than the transaction's own: to a provider, or of another pool.
+ */
 describe('a transaction whose work fails with the error of another connection', () => {
   let database: TestDatabase;
   let one: Database;
@@ -69,7 +71,7 @@ describe('a transaction whose work fails with the error of another connection', 
     ['a connection of another pool', cutConnection, { name: 'Error' }],
     ['causes that form a ring', ring, { message: 'outer' }],
   ])(
-    'rejects with that error, is rolled back, and gives its connection back: %s',
+    'rejects with that error, is rolled back, and releases its connection: %s',
     async (_case, work, expected) => {
       await database.admin`create table if not exists marks (mark text)`;
       await database.admin`grant all on marks to interlock_app`;
@@ -78,7 +80,7 @@ describe('a transaction whose work fails with the error of another connection', 
         await work();
       });
       await expect(transaction).rejects.toMatchObject(expected);
-      // The pool has one connection: this waits for ever if the transaction still has it.
+      // The pool has one connection, so this hangs if the transaction still holds it.
       expect(await one.execute(sql`select mark from marks`)).toHaveLength(0);
     },
     10_000,

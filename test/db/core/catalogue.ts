@@ -1,7 +1,10 @@
 import type postgres from 'postgres';
 import { MIGRATIONS_TABLE } from '../../../db/core/migrate.ts';
 
-/** What a database consists of, one sorted line a thing, as Postgres itself spells it: two databases with equal lines behave alike. */
+/**
+ * The content of a database as sorted lines, one per object, in Postgres' own notation. Two databases with equal lines
+ * behave alike.
+ */
 export async function readCatalogue(sql: postgres.Sql): Promise<readonly string[]> {
   const rows = await sql<{ line: string }[]>`
     with tables as (
@@ -25,7 +28,7 @@ export async function readCatalogue(sql: postgres.Sql): Promise<readonly string[
   return rows.map((row) => row.line);
 }
 
-/** Rights of the application role, one sorted line each. */
+/** Privileges of the application role, one sorted line each. */
 export async function readGrants(sql: postgres.Sql): Promise<readonly string[]> {
   const rows = await sql<{ line: string }[]>`
     select concat_ws(' ', c.relname, a.privilege_type) as line

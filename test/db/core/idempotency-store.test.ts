@@ -21,7 +21,7 @@ describe('idempotency keys', () => {
   });
   afterAll(() => database.drop());
 
-  it('are claimed by exactly one of twenty callers at once', async () => {
+  it('are claimed by exactly one of twenty concurrent callers', async () => {
     for (let round = 0; round < 5; round += 1) {
       const key = aKey();
       const claims = await Promise.all(Array.from({ length: 20 }, () => store.claim(key, 'hash', LOCK_MS)));
@@ -37,7 +37,7 @@ describe('idempotency keys', () => {
     await expect(store.claim(key, 'hash', LOCK_MS)).resolves.toEqual({ kind: 'replay', answer: ANSWER });
   });
 
-  it('refuse another body, while the first is in flight, after it was answered and after its lock lapsed', async () => {
+  it('reject another body while the first is in flight, after its answer, and after its lock has lapsed', async () => {
     const key = aKey();
     await store.claim(key, 'hash', LOCK_MS);
     await expect(store.claim(key, 'other', LOCK_MS)).resolves.toEqual({ kind: 'mismatch' });
@@ -49,14 +49,14 @@ describe('idempotency keys', () => {
     await expect(store.claim(lapsed, 'other', LOCK_MS)).resolves.toEqual({ kind: 'mismatch' });
   });
 
-  it('of a request whose process died are claimed again by exactly one, once its lock has lapsed', async () => {
+  it('of a dead process’s request are claimed again by exactly one caller once the lock has lapsed', async () => {
     const key = aKey();
     await store.claim(key, 'hash', 0);
     const claims = await Promise.all(Array.from({ length: 20 }, () => store.claim(key, 'hash', LOCK_MS)));
     expect(claims.filter(({ kind }) => kind === 'claimed')).toHaveLength(1);
   });
 
-  it('keep the first of two answers when a slow duplicate comes back after its lock lapsed', async () => {
+  it('keep the first of two answers when a slow duplicate returns after its lock has lapsed', async () => {
     const key = aKey();
     await store.claim(key, 'hash', 0);
     await store.claim(key, 'hash', LOCK_MS);
@@ -66,14 +66,14 @@ describe('idempotency keys', () => {
     await expect(store.claim(key, 'hash', LOCK_MS)).resolves.toEqual({ kind: 'replay', answer: ANSWER });
   });
 
-  it('that were released are free, also for another body', async () => {
+  it('are free after a release, even for another body', async () => {
     const key = aKey();
     await store.claim(key, 'hash', LOCK_MS);
     await store.release(key);
     await expect(store.claim(key, 'other', LOCK_MS)).resolves.toEqual({ kind: 'claimed' });
   });
 
-  it('belong to a caller and an operation', async () => {
+  it('belong to one caller and one operation', async () => {
     const key = aKey();
     await store.claim(key, 'hash', LOCK_MS);
     await expect(store.claim({ ...key, caller: 'bob' }, 'other', LOCK_MS)).resolves.toEqual({ kind: 'claimed' });
@@ -82,7 +82,7 @@ describe('idempotency keys', () => {
     });
   });
 
-  it('are kept for 7 days and forgotten after', async () => {
+  it('are kept for 7 days and then deleted', async () => {
     const [kept, expired, reused] = [aKey(), aKey(), aKey()];
     for (const key of [kept, expired, reused]) {
       await store.claim(key, 'hash', LOCK_MS);

@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-/** A transaction of which the server ends the connection: while a statement is under way, or between two. */
+/** When the server ends a transaction's connection: during a statement or between two. */
 type When = 'in a statement' | 'between statements';
 
 async function transactionThatIsCut(when: When, underSavepoint: boolean): Promise<unknown> {
@@ -27,14 +27,14 @@ async function work(tx: Transaction, when: When): Promise<unknown> {
   return rows;
 }
 
-// An error that nobody takes, in this process or in a service's, would end it: vitest fails the file for one.
+// An unhandled error would end this process, and a service too; vitest fails the file for one.
 it.each([
   ['in a statement', false],
   ['between statements', false],
   ['in a statement', true],
   ['between statements', true],
 ] as const)(
-  'work that loses its connection %s is rejected, and the pool goes on, under a savepoint: %s',
+  'work that loses its connection %s is rejected, and the pool keeps working, under a savepoint: %s',
   async (when, underSavepoint) => {
     for (let round = 0; round < 5; round += 1) {
       const cut = await Promise.allSettled(Array.from({ length: 4 }, () => transactionThatIsCut(when, underSavepoint)));

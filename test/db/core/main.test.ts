@@ -17,7 +17,7 @@ describe('the command line of the migrations', () => {
       });
     });
 
-  it('migrates up, says where it is, and down to where it is told', async () => {
+  it('migrates up, reports the version, and migrates down to a given version', async () => {
     expect(await call(['status'])).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(/has migration 0 of [1-9]/) as string,
@@ -32,7 +32,7 @@ describe('the command line of the migrations', () => {
     });
   });
 
-  it('takes nothing back without being told how far', async () => {
+  it('migrates nothing down without a target version', async () => {
     for (const args of [
       ['down'],
       ['down', '--to', 'x'],
@@ -49,7 +49,7 @@ describe('the command line of the migrations', () => {
     }
   });
 
-  it('says in one line what is wrong, without the password', async () => {
+  it('reports an error in one line, without the password', async () => {
     const answer = await call(['up'], { DATABASE_URL: 'postgres://someone:hunter2@127.0.0.1:1/none' });
     expect(answer.code).toBe(1);
     expect(answer.stderr).toMatch(/^[^\n]*ECONNREFUSED[^\n]*\n$/);

@@ -23,7 +23,7 @@ describe('migrations', () => {
   });
   afterEach(() => database.drop());
 
-  it('up, down and up again make the same database', async () => {
+  it('give the same database after up, down and up again', async () => {
     const { url, admin } = database;
     await migrateUp({ url, log: quiet });
     const first = [await readCatalogue(admin), await readGrants(admin)];
@@ -32,7 +32,7 @@ describe('migrations', () => {
     expect([await readCatalogue(admin), await readGrants(admin)]).toEqual(first);
   });
 
-  it('down to 0 removes everything that up made', async () => {
+  it('remove everything they created when migrated down to 0', async () => {
     const { url, admin } = database;
     const before = [await readCatalogue(admin), await readGrants(admin)];
     await migrateUp({ url, log: quiet });
@@ -45,7 +45,7 @@ describe('migrations', () => {
     expect(left).toEqual({ relations: 0 });
   });
 
-  it('down keeps the application role while another database uses it', async () => {
+  it('keep the application role on the way down while another database uses it', async () => {
     const { url, admin } = database;
     await migrateUp({ url, log: quiet });
     await migrateDown({ url, to: 0, log: quiet });
@@ -62,7 +62,7 @@ describe('migrations', () => {
     expect(applied).toHaveLength(newest);
   });
 
-  it('a second up does nothing', async () => {
+  it('do nothing on a second up', async () => {
     const { url } = database;
     await migrateUp({ url, log: quiet });
     const applied: string[] = [];
@@ -70,21 +70,21 @@ describe('migrations', () => {
     expect(applied).toEqual([]);
   });
 
-  it('refuse a database whose applied migration differs from the file', async () => {
+  it('reject a database whose applied migration differs from the file', async () => {
     const { url, admin } = database;
     await migrateUp({ url, log: quiet });
     await admin`update interlock_migrations set md5 = 'another file' where version = 1`;
     await expect(migrateUp({ url, log: quiet })).rejects.toThrow(/MD5 checksum failed for migration \[1\]/);
   });
 
-  it('refuse a database that newer code has migrated', async () => {
+  it('reject a database that newer code has migrated', async () => {
     const { url, admin } = database;
     const version = await migrateUp({ url, log: quiet });
     await admin`insert into interlock_migrations (version) values (${version + 1})`;
     await expect(migrateUp({ url, log: quiet })).rejects.toThrow(/run newer code/);
   });
 
-  it('a migration that fails leaves nothing behind', async () => {
+  it('leave nothing behind when one fails', async () => {
     const { url, admin } = database;
     await admin`create table sync_runs (id int)`;
     await expect(migrateUp({ url, log: quiet })).rejects.toThrow(/already exists/);
@@ -94,7 +94,7 @@ describe('migrations', () => {
     await expect(readMigrationStatus({ url })).resolves.toMatchObject({ version: 0 });
   });
 
-  it('a service does not start on a database that lacks them', async () => {
+  it('are required before a service starts', async () => {
     const { url, db } = database;
     await expect(checkDatabase(db)).rejects.toThrow(/node db\/main.ts up/);
     await migrateUp({ url, log: quiet });
@@ -102,7 +102,7 @@ describe('migrations', () => {
   });
 });
 
-describe('migrations in a cluster that has never seen any', () => {
+describe('migrations in a new cluster', () => {
   const dataFolder = join(tmpdir(), `interlock_test_${randomBytes(4).toString('hex')}`);
   let server: EmbeddedPostgres;
   let admin: postgres.Sql;
@@ -118,7 +118,7 @@ describe('migrations in a cluster that has never seen any', () => {
 
   const rolesOfTheApplication = () => admin`select rolname from pg_roles where rolname = 'interlock_app'`;
 
-  it('of several databases at once agree on one application role, and the last one down removes it', async () => {
+  it('share one application role when several databases migrate at once, and the last one down removes it', async () => {
     const names = ['one', 'two', 'three', 'four'];
     for (const name of names) await admin`create database ${admin(name)}`;
     await Promise.all(names.map((name) => migrateUp({ url: urlOf(server.url, name), log: quiet })));
@@ -131,7 +131,7 @@ describe('migrations in a cluster that has never seen any', () => {
     expect(await rolesOfTheApplication()).toHaveLength(0);
   });
 
-  it('work for an owner that is no superuser, and its services are bound by row-level security', async () => {
+  it('work for an owner without superuser rights, and its services are bound by row-level security', async () => {
     await admin`create role owner login createrole password 'owner'`;
     await admin`create database owned owner owner`;
     const url = Object.assign(new URL(urlOf(server.url, 'owned')), { username: 'owner', password: 'owner' }).href;
@@ -145,7 +145,7 @@ describe('migrations in a cluster that has never seen any', () => {
     }
   });
 
-  it('name the role when the login may neither create it nor take it on', async () => {
+  it('name the role when the login may neither create nor assume it', async () => {
     await admin`create role stranger login password 'stranger'`;
     await admin`create database strange owner stranger`;
     const url = Object.assign(new URL(urlOf(server.url, 'strange')), {

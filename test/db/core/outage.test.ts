@@ -17,7 +17,7 @@ const failureOf = (work: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   );
 
-/** A database of which nothing answers at this port. */
+/** A database at a port where nothing answers. */
 function aDatabaseAt(port: number) {
   const db = openDatabase({
     url: `postgres://someone:secret@127.0.0.1:${port}/none`,
@@ -45,13 +45,13 @@ describe('an outage of the database', () => {
   it.each([
     ['nothing listens', freePort],
     ['connections are reset', aPortThatResets],
-  ])('is told by a statement and by a transaction alike when %s', async (_when, port) => {
+  ])('is reported by both a statement and a transaction when %s', async (_when, port) => {
     const db = aDatabaseAt(await port());
     expect(isDatabaseAway(await failureOf(db.execute(sql`select 1`)))).toBe(true);
     expect(isDatabaseAway(await failureOf(db.transaction((tx) => tx.execute(sql`select 1`))))).toBe(true);
   });
 
-  it('is told when the server ends the connection of a statement or of a transaction at work', async () => {
+  it('is reported when the server ends the connection of a running statement or transaction', async () => {
     const asleep = (name: string) =>
       database.admin`select pid from pg_stat_activity where application_name = ${name} and query like '%pg_sleep%' and state = 'active'`;
     const cut = async (name: string, work: (db: Database) => Promise<unknown>) => {
@@ -70,7 +70,7 @@ describe('an outage of the database', () => {
     expect(isDatabaseAway(await cut('transaction', (db) => db.transaction((tx) => tx.execute(sleep))))).toBe(true);
   });
 
-  it('is not told by the lost connection of somebody else, by itself, as a cause, or inside a transaction', async () => {
+  it('is not inferred from another connection’s error, whether direct, as a cause, or inside a transaction', async () => {
     const refusedPort = await freePort();
     const resettingPort = await aPortThatResets();
     for (const port of [refusedPort, resettingPort]) {
@@ -86,7 +86,7 @@ describe('an outage of the database', () => {
     }
   });
 
-  it('is told by a server that shuts down, starts up or has no connection left, and not by a statement that it refuses', async () => {
+  it('is inferred from a server that shuts down, starts up or is out of connections, and not from a statement it rejects', async () => {
     const raise = (code: string) =>
       failureOf(database.db.execute(sql.raw(`do $$ begin raise exception 'no' using errcode = '${code}'; end $$`)));
     for (const code of ['57P01', '57P03', '53300', '08006']) expect(isDatabaseAway(await raise(code)), code).toBe(true);

@@ -10,7 +10,7 @@ export interface PlanNode {
   readonly Plans?: readonly PlanNode[];
 }
 
-/** How many rows each step of a plan has read, those included that it has thrown away. */
+/** How many rows each step of a plan has read, including those it filtered out. */
 export function rowsRead(node: PlanNode): number[] {
   const own = (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)) * node['Actual Loops'];
   return [own, ...(node.Plans ?? []).flatMap(rowsRead)];

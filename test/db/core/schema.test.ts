@@ -7,7 +7,7 @@ import { createEmptyDatabase, createTestDatabase } from '../../support/services/
 import type { TestDatabase } from '../../support/services/database.ts';
 import { readCatalogue, readGrants } from './catalogue.ts';
 
-/** What is used of drizzle-kit: its own types name packages that are not installed. */
+/** The used part of drizzle-kit, because its own types refer to packages that are not installed. */
 interface DrizzleKit {
   readonly generateDrizzleJson: (tables: object, previousId?: string) => { readonly id: string };
   readonly generateMigration: (from: object, to: object) => Promise<string[]>;
@@ -25,7 +25,7 @@ describe('the schema', () => {
   });
   afterAll(() => Promise.all([migrated.drop(), generated.drop()]));
 
-  it('in code and the one that the migrations make are the same, down to indexes, constraints and policies', async () => {
+  it('is the same in code and after the migrations, including indexes, constraints and policies', async () => {
     const nothing = generateDrizzleJson({});
     const statements = await generateMigration(nothing, generateDrizzleJson(schema, nothing.id));
     await generated.admin.unsafe(statements.join('\n'));
@@ -38,7 +38,7 @@ describe('the schema', () => {
     expect(fromMigrations).toEqual(fromCode);
   });
 
-  it('puts every table with a venue_id, and the venues, behind row-level security with a policy that checks writes', async () => {
+  it('has row-level security with a policy that checks writes on venues and every table with a venue_id', async () => {
     const open = await migrated.admin`
       select c.relname from pg_class c
       where c.relkind = 'r' and c.relnamespace = 'public'::regnamespace
@@ -49,7 +49,7 @@ describe('the schema', () => {
     expect(guarded.length).toBeGreaterThanOrEqual(14);
   });
 
-  it('lets the application reach every table, and only add to the audit log', async () => {
+  it('lets the application access every table, and only append to the audit log', async () => {
     const grants = await readGrants(migrated.admin);
     for (const table of Object.values(schema)) {
       const { name } = getTableConfig(table);

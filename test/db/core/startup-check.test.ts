@@ -5,8 +5,8 @@ import { checkDatabase } from '../../../db/core/startup-check.ts';
 import { createTestDatabase } from '../../support/services/database.ts';
 import type { TestDatabase } from '../../support/services/database.ts';
 
-describe('the check before a service starts', () => {
-  // Roles outlive the database: they are named after it and dropped with it.
+describe('the startup check of the database', () => {
+  // Roles outlive the database, so they carry its name and are dropped with it.
   const roles: string[] = [];
   let database: TestDatabase;
   beforeAll(async () => {
@@ -24,15 +24,15 @@ describe('the check before a service starts', () => {
     await expect(checkDatabase(database.db)).resolves.toBeUndefined();
   });
 
-  it('refuses a superuser, whom row-level security does not bind', async () => {
+  it('rejects a superuser, whom row-level security does not bind', async () => {
     await expect(checkDatabase(drizzle(database.admin))).rejects.toThrow(/superuser/);
   });
 
-  it('refuses a role with BYPASSRLS', async () => {
+  it('rejects a role with BYPASSRLS', async () => {
     await expect(checkAs(await aRole('bypassrls'))).rejects.toThrow(/BYPASSRLS/);
   });
 
-  it('refuses a role that owns a table, also one that does so through another role', async () => {
+  it('rejects a role that owns a table, directly or through another role', async () => {
     const owner = await aRole('');
     await database.admin`alter table customers owner to ${database.admin(owner)}`;
     await expect(checkAs(owner)).rejects.toThrow(/owns the table "customers"/);

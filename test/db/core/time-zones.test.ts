@@ -10,7 +10,7 @@ import type { TestDatabase } from '../../support/services/database.ts';
 import { aVenue } from '../builders.ts';
 import { transactions as transactionKind } from '../../../records/transactions.ts';
 
-// Postgres has a time zone database and an implementation of its own. As the session's zone, a name is never read as an abbreviation.
+// Postgres has its own time zone database and implementation. It never reads a session's zone name as an abbreviation.
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -18,8 +18,9 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-// Up to a year whose rules no release will change any more: Node 24.21 has tzdata 2026c, by which Morocco stays on UTC from
-// 2026-09-20, and embedded Postgres 18.4 an older one. That is why one engine alone decides what a name means.
+// The range ends before the years whose rules a release may still change: Node 24.21 has tzdata 2026c, in which Morocco
+// stays on UTC from 2026-09-20, and embedded Postgres 18.4 an older one. Such differences are why a single engine
+// decides what a name means.
 const [FROM, TO] = [new Date('2023-01-01T00:00:00Z'), new Date('2025-12-31T00:00:00Z')];
 
 const inZone = <T>(timeZone: string, ask: (sql: TestDatabase['admin']) => Promise<T>): Promise<T> =>
@@ -29,7 +30,7 @@ const inZone = <T>(timeZone: string, ask: (sql: TestDatabase['admin']) => Promis
   }) as Promise<T>;
 
 describe('every listed time zone', () => {
-  it('is known to Postgres and to Node, and none that both know is missing', async () => {
+  it('is known to Postgres and Node, and no zone that both know is missing', async () => {
     const rows = await database.admin<
       { name: string }[]
     >`select name from pg_timezone_names where name !~ '^(posix|right)/' and name not in ('Factory', 'posixrules', 'localtime')`;
@@ -40,10 +41,11 @@ describe('every listed time zone', () => {
     expect(Intl.supportedValuesOf('timeZone').filter((name) => !listed.has(name))).toEqual([]);
   });
 
-  it('has the same offsets in Node as in Postgres, to the second of each change', async () => {
+  it('has the same offsets in Node and Postgres, to the second of each change', async () => {
     for (const timeZone of TIME_ZONE_NAMES) {
       const periods = offsetPeriods(timeZone, FROM, TO);
-      // The first and the last second of each period, and between them times so close that no change known to Postgres alone is passed over.
+      // The first and last second of each period, and times in between, close enough to detect any change that only
+      // Postgres knows.
       const asked = periods.flatMap(({ startsAt, endsAt, offsetS }) =>
         timesBetween(startsAt.getTime(), endsAt.getTime() - 1_000).map((at) => ({ at, offsetS })),
       );
@@ -69,11 +71,11 @@ function timesBetween(firstMs: number, lastMs: number): readonly string[] {
 }
 
 describe('the days of a summary', () => {
-  it('are those of Postgres’ own reading of the zone, for any zone and any days', async () => {
+  it('equal Postgres’ own reading of the zone, for any zone and any days', async () => {
     const venueId = await aVenue(database.db);
     await pay(venueId, INSTANTS);
     const summaries = createTransactionSummaryStore(database.db);
-    // Postgres’ abbreviations are names without a slash.
+    // Postgres' abbreviations are names without a slash.
     const zones = fc.oneof(
       fc.constantFrom(...TIME_ZONE_NAMES),
       fc.constantFrom(...TIME_ZONE_NAMES.filter((name) => !name.includes('/'))),
@@ -99,12 +101,12 @@ describe('the days of a summary', () => {
 });
 
 const dayOf = (index: number) => new Date(Date.UTC(2024, 0, 1 + index)).toISOString().slice(0, 10);
-/** All of 2024. Steps of 29:53 minutes come to lie on both sides of midnight in every zone, at ever other distances. */
+/** All of 2024. Steps of 29:53 minutes fall on both sides of midnight in every zone, at varying distances. */
 const INSTANTS: readonly string[] = Array.from({ length: 17_660 }, (_, index) =>
   new Date(Date.UTC(2024, 0, 1) + index * 1_793_000).toISOString(),
 );
 
-/** Each of another amount, so that a day's sum tells which of them it has. */
+/** Each payment has a different amount, so that a day's sum shows which of them it includes. */
 async function pay(venueId: VenueId, times: readonly string[]): Promise<void> {
   const transactions = createRecordStore(database.db, transactionKind);
   const payment = { kind: 'payment', currency: 'EUR', status: 'succeeded' } as const;

@@ -56,7 +56,7 @@ describe('the scope of a venue', () => {
     }
   });
 
-  it('lets another venue neither change nor delete a row', async () => {
+  it('prevents another venue from changing or deleting a row', async () => {
     await withVenue(database.db, theirs, async (tx) => {
       expect(await tx.update(customers).set({ name: 'Eve' }).returning()).toEqual([]);
       expect(await tx.delete(customers).returning()).toEqual([]);
@@ -64,7 +64,7 @@ describe('the scope of a venue', () => {
     expect(await database.admin`select name from customers`).toEqual([{ name: 'Ada' }]);
   });
 
-  it('refuses a row for another venue, and moving one there', async () => {
+  it('rejects a row for another venue, and moving a row to one', async () => {
     const values = { id: connection.id as never, venueId: theirs, sourceId: 'smuggled', metadata: {} };
     await expect(withVenue(database.db, mine, (tx) => tx.insert(customers).values(values))).rejects.toMatchObject({
       cause: { code: '42501' },
@@ -74,7 +74,7 @@ describe('the scope of a venue', () => {
     ).rejects.toMatchObject({ cause: { code: '42501' } });
   });
 
-  it('fails closed: a query outside any venue is an error, also on a connection that has served one', async () => {
+  it('rejects a query without a venue, even on a connection that has served one', async () => {
     const unscoped = () => database.db.select().from(customers);
     for (let attempt = 0; attempt < 20; attempt += 1) {
       await expect(unscoped()).rejects.toThrow();
@@ -82,7 +82,7 @@ describe('the scope of a venue', () => {
     }
   });
 
-  it('does not leak from one transaction into another that runs beside it', async () => {
+  it('does not leak from one transaction into a concurrent one', async () => {
     const seen = await Promise.all(
       Array.from({ length: 60 }, (_, index) =>
         withVenue(database.db, index % 2 ? mine : theirs, (tx) => tx.select().from(customers)),
@@ -100,7 +100,7 @@ describe('the scope of a venue', () => {
     });
   });
 
-  it('an audit entry disappears with the change that was rolled back', async () => {
+  it('removes an audit event when its change is rolled back', async () => {
     const audit = createAuditStore(database.db);
     const failing = withVenue(database.db, theirs, async (tx) => {
       await audit.recordIn(tx, {
@@ -119,7 +119,7 @@ describe('the scope of a venue', () => {
     expect(await database.admin`select 1 from audit_log where venue_id = ${theirs}`).toEqual([]);
   });
 
-  it('answers for another venue as if nothing existed', async () => {
+  it('treats another venue’s data as non-existent', async () => {
     const connections = createConnectionStore(database.db);
     const runs = createSyncRunStore(database.db);
     const [run] = (await runs.list(mine, {}, FIRST_PAGE)).data;
@@ -133,7 +133,7 @@ describe('the scope of a venue', () => {
     });
   });
 
-  it('opens no run on a connection of another venue', async () => {
+  it('opens no run on another venue’s connection', async () => {
     await expect(
       createSyncRunStore(database.db).openOrJoin({ ...aNewRun(connection, { direction: 'pull' }), venueId: theirs }),
     ).rejects.toThrow(/no such connection/);
@@ -147,7 +147,7 @@ describe('the reach of a token', () => {
   });
   afterAll(() => database.drop());
 
-  it('covers the venues it names, all of them for *, and none of the records inside', async () => {
+  it('covers the named venues, or all of them for *, and no records inside them', async () => {
     const store = createVenueStore(database.db);
     const [one, two, three] = [await aVenue(database.db), await aVenue(database.db), await aVenue(database.db)];
     await createRecordStore(database.db, customersKind).upsertMany(one, [{ sourceId: 'c1' }]);
@@ -161,7 +161,7 @@ describe('the reach of a token', () => {
     await expect(withReach(database.db, '*', (tx) => tx.select().from(customers))).rejects.toThrow();
   });
 
-  it('does not let a venue be changed from outside it', async () => {
+  it('does not allow a change of a venue from outside it', async () => {
     const [one, two] = [await aVenue(database.db), await aVenue(database.db)];
     await withReach(database.db, [one], async (tx) => {
       expect(await tx.update(venues).set({ name: 'Taken over' }).where(eq(venues.id, two)).returning()).toEqual([]);

@@ -14,7 +14,7 @@ describe('venues', () => {
   });
   afterAll(() => database.drop());
 
-  it('with one sourceId are created once, also when ten callers try together', async () => {
+  it('are created once per sourceId, even by ten concurrent callers', async () => {
     const store = createVenueStore(database.db);
     const venue = { sourceId: 'shop-1', name: 'Shop', timeZone: 'Europe/Paris', currency: 'EUR' };
     const results = await Promise.all(Array.from({ length: 10 }, () => store.create(venue)));
@@ -22,7 +22,7 @@ describe('venues', () => {
   });
 
   it.each([[null], ['shop-of-a-request']])(
-    'of a request with a key, with sourceId %s, are one, also when it is sent many times at once',
+    'are created once per request key with sourceId %s, even when the request is sent many times at once',
     async (sourceId) => {
       const store = createVenueStore(database.db);
       const venue = { sourceId, name: 'Shop', timeZone: 'Europe/Paris', currency: 'EUR' };
@@ -36,7 +36,7 @@ describe('venues', () => {
     },
   );
 
-  it('of a request are found by it for 7 days; after that the same key is a new request', async () => {
+  it('are found by their request key for 7 days; after that the same key is a new request', async () => {
     const store = createVenueStore(database.db);
     const venue = { sourceId: null, name: 'Shop', timeZone: 'Europe/Paris', currency: 'EUR' };
     const requestKey = uuidv7();
@@ -48,7 +48,7 @@ describe('venues', () => {
     await expect(store.find('*', first.id)).resolves.toMatchObject({ id: first.id });
   });
 
-  it('without a sourceId never stand in each other’s way', async () => {
+  it('without a sourceId never conflict', async () => {
     const [one, two] = [await aVenue(database.db), await aVenue(database.db)];
     expect(one).not.toBe(two);
   });

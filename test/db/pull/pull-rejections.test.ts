@@ -37,7 +37,7 @@ describe('rejections of a pull', () => {
       ratePerSecond: 1,
     });
 
-  it('counts and logs an object once in a run, whichever pages reject it, and anew in the next run', async () => {
+  it('count and log an object once per run, whichever pages reject it, and again in the next run', async () => {
     for (let turn = 0; turn < 2; turn += 1) {
       const scope = await aRun();
       await commit(scope, [rejectionOf('cus_1'), rejectionOf('cus_1'), rejectionOf(null)]);

@@ -19,7 +19,7 @@ const LIVING: RecordFilter = { includeDeleted: false };
 const PAGE = { limit: 200, after: null };
 const ADDRESS = { line1: '1 High St', line2: null, city: 'Leeds', region: null, postalCode: 'LS1', country: 'GB' };
 
-describe('customers', () => {
+describe('stored customers', () => {
   let database: TestDatabase;
   let store: RecordStore<CustomerFields>;
   let venueId: VenueId;
@@ -36,7 +36,7 @@ describe('customers', () => {
   const archive = (sourceId: string) =>
     database.admin`update customers set deleted_at = now() where venue_id = ${venueId} and source_id = ${sourceId}`;
 
-  it('come back as they were sent', async () => {
+  it('are returned as they were sent', async () => {
     const sent = {
       name: 'Zoë O’Neill "Z" \\ 東京',
       email: 'z@example.com',
@@ -61,7 +61,7 @@ describe('customers', () => {
     await expect(store.find(venueId, record.id)).resolves.toEqual(record);
   });
 
-  it('sent with their sourceId alone have empty fields', async () => {
+  it('sent with only a sourceId have empty fields', async () => {
     await store.upsertMany(venueId, [{ sourceId: 'c1' }]);
     expect(await one('c1')).toMatchObject({
       name: null,
@@ -73,7 +73,7 @@ describe('customers', () => {
     });
   });
 
-  it('that would not change keep version and time', async () => {
+  it('keep version and time when nothing changes', async () => {
     const record = { sourceId: 'c1', name: 'Ada', address: ADDRESS, metadata: { a: '1', b: '2' } };
     await store.upsertMany(venueId, [record]);
     const before = await one('c1');
@@ -83,7 +83,7 @@ describe('customers', () => {
     expect(await one('c1')).toEqual(before);
   });
 
-  it('keep what a change leaves out, and lose what it sets to null', async () => {
+  it('keep omitted fields, and clear fields set to null', async () => {
     await store.upsertMany(venueId, [
       {
         sourceId: 'c1',
@@ -111,7 +111,7 @@ describe('customers', () => {
     expect(await one('c1')).toMatchObject({ version: 3, metadata: { b: '2' } });
   });
 
-  it('that were deleted come back when they are sent again, even unchanged', async () => {
+  it('come back when they are sent again after a deletion, even unchanged', async () => {
     await store.upsertMany(venueId, [{ sourceId: 'c1', name: 'Ada' }]);
     await archive('c1');
     await expect(store.upsertMany(venueId, [{ sourceId: 'c1', name: 'Ada' }])).resolves.toEqual(['updated']);
@@ -139,7 +139,7 @@ describe('customers', () => {
     expect((await store.list(venueId, ALL, PAGE)).data).toEqual([]);
   });
 
-  it('are neither doubled nor locked against each other when batches overlap in opposite orders', async () => {
+  it('are neither duplicated nor deadlocked when batches overlap in opposite orders', async () => {
     const batch = (round: number) =>
       Array.from({ length: 200 }, (_, index) => ({ sourceId: `c${index}`, name: `round ${round}` }));
     const verdicts = await Promise.all(
@@ -153,7 +153,7 @@ describe('customers', () => {
     expect(row).toEqual({ rows: 200, version: 8 });
   });
 
-  it('of a thousand a call are upserted at 10,000 a second or more', async () => {
+  it('are upserted at 10,000 a second or more, a thousand per call', async () => {
     const batches = Array.from({ length: 10 }, (_, batch) =>
       Array.from({ length: 1000 }, (_, index): RecordInput<CustomerFields> => ({
         sourceId: `c${batch * 1000 + index}`,
@@ -177,11 +177,11 @@ describe('customers', () => {
     await measure('created', (record) => record, 'created');
     await measure('unchanged', (record) => record, 'unchanged');
     await measure('updated', (record) => ({ ...record, name: 'Renamed' }), 'updated');
-    // A fifth of the goal: other suites share the cores. The benchmark holds the goal itself.
+    // Asserts a fifth of the goal, because other suites share the cores. The benchmark asserts the goal itself.
     for (const rate of Object.values(rates)) expect(rate).toBeGreaterThan(2_000);
   });
 
-  it('are changed singly, and an unchanged one keeps its version', async () => {
+  it('can be changed singly, and keep their version when unchanged', async () => {
     await store.upsertMany(venueId, [{ sourceId: 'c1', name: 'Ada', email: 'a@example.com' }]);
     const { id } = await one('c1');
     await expect(store.update(venueId, id, { name: 'Ada L.' })).resolves.toMatchObject({
@@ -198,7 +198,7 @@ describe('customers', () => {
     });
   });
 
-  it('that are deleted, missing or another venue’s are not changed singly', async () => {
+  it('are not changed singly when deleted, missing or another venue’s', async () => {
     await store.upsertMany(venueId, [{ sourceId: 'c1', name: 'Ada' }]);
     const { id } = await one('c1');
     const other = await aVenue(database.db);
@@ -210,7 +210,7 @@ describe('customers', () => {
     expect(await one('c1')).toMatchObject({ name: 'Ada', version: 1 });
   });
 
-  it('are deleted once, and another venue’s are not', async () => {
+  it('are deleted once, and never when they are another venue’s', async () => {
     await store.upsertMany(venueId, [{ sourceId: 'c1', name: 'Ada' }]);
     const { id } = await one('c1');
     await expect(store.remove(await aVenue(database.db), id)).resolves.toBeNull();
@@ -221,7 +221,7 @@ describe('customers', () => {
     await expect(store.remove(venueId, uuidv7() as RecordId)).resolves.toBeNull();
   });
 
-  it('of two venues may share a sourceId', async () => {
+  it('of two venues may have the same sourceId', async () => {
     const other = await aVenue(database.db);
     await store.upsertMany(venueId, [{ sourceId: 'c1', name: 'Mine' }]);
     await expect(store.upsertMany(other, [{ sourceId: 'c1', name: 'Theirs' }])).resolves.toEqual(['created']);
@@ -252,7 +252,7 @@ describe('customers', () => {
     await expect(store.find(venueId, id)).resolves.toMatchObject({ links });
   });
 
-  it('are paged without loss or repetition while others are being written', async () => {
+  it('are paged without loss or repetition during writes', async () => {
     await store.upsertMany(
       venueId,
       Array.from({ length: 25 }, (_, index) => ({ sourceId: `c${index}` })),
@@ -270,7 +270,7 @@ describe('customers', () => {
     expect(new Set(seen).size).toBe(26);
   });
 
-  it('linked to a connection are listed by reading a page of them, also when the planner knows nothing yet of many', async () => {
+  it('linked to a connection are listed by reading only one page of them, even without planner statistics', async () => {
     const [few, many] = [await aConnection(database.db, venueId), await aConnection(database.db, venueId)];
     await database.admin`insert into customers (id, venue_id, source_id) select gen_random_uuid(), ${venueId}, 'n' || n from generate_series(1, 20000) n`;
     for (const { id } of [few, many]) {
@@ -293,12 +293,12 @@ describe('customers', () => {
       );
       const plan = row!['QUERY PLAN'][0].Plan;
       expect(plan['Actual Rows']).toBe(found);
-      // The page, its lookups, and the links that each of its records shows.
+      // The page, its lookups, and the links of each of its records.
       expect(Math.max(...rowsRead(plan))).toBeLessThanOrEqual(51 * 2);
     }
   });
 
-  it('end as a simple model says, whatever is sent in whatever order', async () => {
+  it('end in the state of a simple model, for any input in any order', async () => {
     const text = fc.oneof(
       fc.constant(null),
       fc.string({ unit: 'grapheme', maxLength: 8 }).filter((value) => !value.includes('\0')),
@@ -345,7 +345,7 @@ describe('customers', () => {
   });
 });
 
-/** As much of a node as is read here. */
+/** The columns of a record's fields, all empty. */
 const EMPTY: CustomerFields = {
   name: null,
   email: null,
@@ -371,7 +371,7 @@ function applyToModel(
   return 'updated';
 }
 
-/** JSON with sorted keys: the order of an object's keys says nothing. */
+/** JSON with sorted keys, because key order is irrelevant. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_, inner: unknown) =>
     inner !== null && typeof inner === 'object'

@@ -39,7 +39,7 @@ describe('sums of transactions', () => {
   const days = async (filter: Partial<SummaryFilter>) =>
     (await summaries.summarise(venueId, { ...ALL, ...filter })).map(({ day, count: rows }) => `${day} ${rows}`);
 
-  it('are by day, kind, currency and connection, with the fees that are known', async () => {
+  it('are grouped by day, kind, currency and connection, with the known fees', async () => {
     await write('2026-05-01T10:00:00Z', { feeMinor: 3 });
     await write('2026-05-01T11:00:00Z', { amountMinor: 250 });
     await write('2026-05-01T12:00:00Z', { kind: 'refund', amountMinor: -40, feeMinor: -1 });
@@ -56,7 +56,7 @@ describe('sums of transactions', () => {
     expect(await days({ currency: 'USD' })).toEqual(['2026-05-01 1']);
   });
 
-  it('tell connections apart, count a transaction of two once, and the venue’s own as none’s', async () => {
+  it('separate connections, count a transaction linked to two once, and the venue’s own under none', async () => {
     const [one, two] = [await aConnection(database.db, venueId), await aConnection(database.db, venueId)];
     const link = (sourceId: string, connectionId: ConnectionId, createdAt: string) => database.admin`
       insert into record_links (connection_id, resource, record_id, venue_id, state, created_at)
@@ -86,7 +86,7 @@ describe('sums of transactions', () => {
     expect(await amounts({ connectionId: two.id })).toEqual(new Map([[two.id, 7n]]));
   });
 
-  it('begin and end their days at midnight of the zone, also where the clocks change', async () => {
+  it('start and end their days at midnight of the zone, even when the clocks change', async () => {
     // Berlin: +01:00 until 2026-03-29T01:00Z, +02:00 until 2026-10-25T01:00Z.
     for (const at of [
       '2026-03-28T22:59:59.999Z',
@@ -116,8 +116,8 @@ describe('sums of transactions', () => {
     expect(await days({ from: '2026-03-28', to: '2026-03-28', timeZone: 'UTC' })).toEqual(['2026-03-28 2']);
   });
 
-  it('keep every transaction of a day whose midnight comes twice or never', async () => {
-    // Havana puts its clocks back at 01:00 to 00:00 on 2026-11-01, and forward from 00:00 to 01:00 on 2026-03-08.
+  it('include every transaction of a day whose midnight occurs twice or never', async () => {
+    // Havana sets its clocks back from 01:00 to 00:00 on 2026-11-01, and forward from 00:00 to 01:00 on 2026-03-08.
     for (const at of [
       '2026-11-01T03:59:59Z',
       '2026-11-01T04:30:00Z',
@@ -132,7 +132,7 @@ describe('sums of transactions', () => {
     expect(await days({ from: '2026-03-08', to: '2026-03-08', timeZone: 'America/Havana' })).toEqual(['2026-03-08 2']);
   });
 
-  it('count money that moved: every dispute with what it took, whatever became of it, and nothing deleted, pending, failed or cancelled', async () => {
+  it('count moved money: every dispute with the amount taken, whatever its outcome, and nothing deleted, pending, failed or cancelled', async () => {
     const gone = await write('2026-05-01T10:00:00Z');
     await database.admin`update transactions set deleted_at = now() where venue_id = ${venueId} and source_id = ${gone}`;
     for (const status of ['pending', 'failed', 'cancelled'] as const) await write('2026-05-02T10:00:00Z', { status });
@@ -142,7 +142,7 @@ describe('sums of transactions', () => {
     expect(await days({ status: 'failed' })).toEqual(['2026-05-02 1']);
   });
 
-  it('count what is posted where that is known, whatever the status says', async () => {
+  it('count posted transactions when that is known, whatever their status', async () => {
     await write('2026-05-01T10:00:00Z', { status: 'failed', posted: true });
     await write('2026-05-02T10:00:00Z', { status: 'pending', posted: true });
     await write('2026-05-03T10:00:00Z', { status: 'succeeded', posted: false });
@@ -151,13 +151,13 @@ describe('sums of transactions', () => {
     expect(await days({ status: 'succeeded' })).toEqual(['2026-05-03 1']);
   });
 
-  it('are exact beyond what a number holds', async () => {
+  it('are exact beyond the range of a number', async () => {
     for (let index = 0; index < 3; index += 1)
       await write('2026-05-01T10:00:00Z', { amountMinor: Number.MAX_SAFE_INTEGER });
     expect(await summaries.summarise(venueId, ALL)).toMatchObject([{ amountMinor: 27_021_597_764_222_973n }]);
   });
 
-  it('know nothing of another venue', async () => {
+  it('include nothing of another venue', async () => {
     await write('2026-05-01T10:00:00Z');
     expect(await summaries.summarise(await aVenue(database.db), ALL)).toEqual([]);
   });

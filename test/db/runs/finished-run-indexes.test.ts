@@ -14,7 +14,7 @@ import type { QueryPlan } from '../core/query-plan.ts';
 
 const FINISHED_RUNS = 20_000;
 
-describe('with many finished runs of a venue', () => {
+describe('a venue with many finished runs', () => {
   let database: TestDatabase;
   let connection: Connection;
 
@@ -24,7 +24,7 @@ describe('with many finished runs of a venue', () => {
     connection = await aConnection(database.db, venueId);
     const other = await aConnection(database.db, venueId);
     const { run } = await createSyncRunStore(database.db).openOrJoin(aNewRun(connection, { dryRun: true }));
-    // Older than the plan: none of them makes it unusable, and a start has to know that.
+    // All older than the plan: none of them invalidates it, and a start has to verify that.
     for (const { id, share } of [
       { id: connection.id, share: 2 },
       { id: other.id, share: 1 },
@@ -46,7 +46,7 @@ describe('with many finished runs of a venue', () => {
     return Math.max(...rowsRead(row!['QUERY PLAN'][0].Plan));
   }
 
-  it('a start that finds a plan reads none of the finished runs to know that the plan still holds', async () => {
+  it('starts with a plan without reading its finished runs', async () => {
     const plan = planFor(aNewRun(connection));
     const [found] = await withVenue(database.db, connection.venueId, (tx) =>
       tx.execute<{ id: string | null }>(sql`select ${plan} as id`),
@@ -55,7 +55,7 @@ describe('with many finished runs of a venue', () => {
     expect(await mostRowsRead(() => sql`select ${plan}`)).toBeLessThan(50);
   });
 
-  it('a page of one connection’s runs is read without the runs of the others', async () => {
+  it('lists one connection’s runs without reading those of the others', async () => {
     expect(
       await mostRowsRead((tx) => selectPage(tx, { connectionId: connection.id }, { limit: 50, after: null })),
     ).toBeLessThanOrEqual(51);

@@ -13,14 +13,14 @@ const FULL_PASSES = Number(
     ?.slice(0, 4),
 );
 
-describe('the times of full passes, after an upgrade', () => {
+describe('the times of full passes after an upgrade', () => {
   let database: TestDatabase;
   beforeAll(async () => {
     database = await createTestDatabase();
   });
   afterAll(() => database.drop());
 
-  it('are those of the last completed full run, or of the first run of all, which reads everything whatever its mode', async () => {
+  it('are those of the last completed full run, or of the first run, which reads everything in any mode', async () => {
     const { admin, url } = database;
     const venueId = await aVenue(database.db);
     const connectionId = uuidv7();

@@ -7,7 +7,7 @@ import { createTestDatabase } from '../../support/services/database.ts';
 import type { TestDatabase } from '../../support/services/database.ts';
 import { aConnection, aNewRun, aVenue } from '../builders.ts';
 
-describe('plans', () => {
+describe('a plan', () => {
   let database: TestDatabase;
   let store: PlanStore;
   let venueId: VenueId;
@@ -31,7 +31,7 @@ describe('plans', () => {
     insert into sync_plan_items (venue_id, sync_id, key, action, source_id, detail)
     select ${venueId}, ${id}, 'k' || n, case n % 3 when 0 then 'create' when 1 then 'update' else 'skip' end, 's' || n, 'name' from generate_series(0, ${count - 1}::int) n order by n`;
 
-  it('count every action, and show the first few of each', async () => {
+  it('counts every action and shows the first few of each', async () => {
     await plan(10);
     await plan(5, await aDryRun());
     const { counts, samples } = await store.summarise(venueId, syncId, 2);
@@ -46,7 +46,7 @@ describe('plans', () => {
     ]);
   });
 
-  it('are listed in their order, by action, page by page', async () => {
+  it('is listed in order, by action, page by page', async () => {
     await plan(12);
     const listed: (string | null)[] = [];
     for (let after: string | null = null, more = true; more; more = after !== null) {
@@ -64,7 +64,7 @@ describe('plans', () => {
     ).toEqual(Array.from({ length: 12 }, (_, index) => `s${index}`));
   });
 
-  it('of one venue are nothing to another', async () => {
+  it('is not visible to another venue', async () => {
     await plan(3);
     const other = await aVenue(database.db);
     expect((await store.summarise(other, syncId, 2)).samples).toEqual([]);

@@ -38,7 +38,7 @@ describe('sync runs of a request with a key', () => {
       ],
     );
 
-  it('are one: asked again the request gets the run that it has opened, also when that is over', async () => {
+  it('are one: a repeated request gets the run that it opened, even when that is over', async () => {
     const { run, fresh } = await ask(requestKey);
     expect(fresh).toBe(true);
     await expect(ask(requestKey)).resolves.toMatchObject({ run: { id: run.id }, joined: false, fresh: false });
@@ -52,7 +52,7 @@ describe('sync runs of a request with a key', () => {
     expect(await runs()).toBe(1);
   });
 
-  it('are one when it is sent many times at once, while others finish what it opens', async () => {
+  it('are one when the request is sent many times at once while others finish the run', async () => {
     const results = await Promise.all(
       Array.from({ length: 12 }, async () => {
         const result = await ask(requestKey);
@@ -66,7 +66,7 @@ describe('sync runs of a request with a key', () => {
     expect(await runs()).toBe(1);
   });
 
-  it('are joined by other requests, each of which opens one of its own once that is over', async () => {
+  it('are joined by other requests, each of which opens its own once the run is over', async () => {
     const { run } = await ask(requestKey);
     const other = uuidv7();
     await expect(ask(other)).resolves.toMatchObject({ run: { id: run.id }, joined: true, fresh: false });
@@ -78,7 +78,7 @@ describe('sync runs of a request with a key', () => {
     await expect(ask(other)).resolves.toMatchObject({ run: { id: second.run.id }, joined: false });
   });
 
-  it('of two venues with the same key are two, and neither venue finds the other’s', async () => {
+  it('are two for two venues with the same key, and neither venue finds the other’s', async () => {
     const theirs = await aConnection(database.db, await aVenue(database.db));
     const { run: ours } = await ask(requestKey);
     const { run, fresh } = await store.openOrJoin(aNewRun(theirs, { requestKey }));
@@ -87,7 +87,7 @@ describe('sync runs of a request with a key', () => {
     await expect(store.findByRequest(theirs.venueId, requestKey)).resolves.toMatchObject({ id: run.id });
   });
 
-  it('get the plan that the request asked for once: repeated, it is not told that the plan is used', async () => {
+  it('keep the requested plan on a repeat, which is not told that the plan is already used', async () => {
     const dry = await store.openOrJoin(aNewRun(connection, { dryRun: true }));
     await finish(dry.run.id);
     const { run } = await ask(requestKey, { planId: dry.run.id });

@@ -62,7 +62,7 @@ describe('sync runs', () => {
     expect(data).toMatchObject([{ level: 'info', action: 'phase', code: 'queued', recordId: null, message: null }]);
   });
 
-  it('of one sync are opened once when many callers start it together, and the others join', async () => {
+  it('are opened once when many callers start the same sync together, and the others join', async () => {
     const results = await Promise.all(Array.from({ length: 20 }, () => store.openOrJoin(aNewRun(connection))));
     expect(results.filter(({ joined }) => !joined)).toHaveLength(1);
     expect(new Set(results.map(({ run }) => run.id)).size).toBe(1);
@@ -70,7 +70,7 @@ describe('sync runs', () => {
     expect(logged.data).toHaveLength(1);
   });
 
-  it('of another direction, or after the first has finished, are runs of their own', async () => {
+  it('are separate for another direction, or after the first has finished', async () => {
     const first = await store.openOrJoin(aNewRun(connection));
     const other = await store.openOrJoin(aNewRun(connection, { direction: 'pull' }));
     expect(other).toMatchObject({ joined: false });
@@ -80,7 +80,7 @@ describe('sync runs', () => {
     expect(second.run.id).not.toBe(first.run.id);
   });
 
-  it('can be started over and over while others finish them', async () => {
+  it('can be started repeatedly while others finish them', async () => {
     const opened = new Set<SyncId>();
     await Promise.all(
       Array.from({ length: 4 }, async () => {
@@ -96,7 +96,7 @@ describe('sync runs', () => {
     expect(row?.['runs']).toBe(opened.size);
   });
 
-  it('are listed newest first, per connection when asked', async () => {
+  it('are listed newest first, by connection on request', async () => {
     const other = await aConnection(database.db, venueId);
     const ids: SyncId[] = [];
     for (let count = 0; count < 3; count += 1) {
@@ -113,7 +113,7 @@ describe('sync runs', () => {
     expect((await store.list(venueId, {}, { limit: 1, after: null })).data[0]?.id).toBe(elsewhere.run.id);
   });
 
-  it('have a log that is filtered and paged in the order in which things happened', async () => {
+  it('have a log that can be filtered and is paged in chronological order', async () => {
     const { run } = await store.openOrJoin(aNewRun(connection));
     await database.admin`insert into sync_logs (venue_id, sync_id, level, action, source_id, code)
       select ${venueId}, ${run.id}, case when n % 2 = 0 then 'warn' else 'info' end, case when n % 2 = 0 then 'rejected' else 'created' end, 'c' || n, null
@@ -131,7 +131,7 @@ describe('sync runs', () => {
     expect(rejected.data[0]?.at).toBeInstanceOf(Date);
   });
 
-  it('that are dry are open beside the others, once, under a workflow of their own', async () => {
+  it('of a dry run are open beside others, once, under a separate workflow', async () => {
     const real = await store.openOrJoin(aNewRun(connection));
     const results = await Promise.all(
       Array.from({ length: 8 }, () => store.openOrJoin(aNewRun(connection, { dryRun: true }))),
@@ -149,21 +149,21 @@ describe('sync runs', () => {
     );
   });
 
-  it('of a window keep it to the millisecond, also where one end is open', async () => {
+  it('of a window store it to the millisecond, even with one open end', async () => {
     const window = { from: new Date('2026-01-02T03:04:05.678Z'), to: null };
     const { run } = await store.openOrJoin(aNewRun(connection, { direction: 'pull', window }));
     expect(run.window).toEqual(window);
     await expect(store.find(venueId, run.id)).resolves.toEqual(run);
   });
 
-  it('remember the run of their workflow', async () => {
+  it('store the run id of their workflow', async () => {
     const { run } = await store.openOrJoin(aNewRun(connection));
     await store.setWorkflowRunId(venueId, run.id, 'run-1');
     await expect(store.find(venueId, run.id)).resolves.toMatchObject({ workflowRunId: 'run-1' });
     await expect(store.find(venueId, uuidv7() as SyncId)).resolves.toBeNull();
   });
 
-  describe('and plans', () => {
+  describe('with plans', () => {
     const window = { from: new Date('2026-01-01T00:00:00Z'), to: new Date('2026-02-01T00:00:00Z') };
     const open = async (changes: Partial<NewSyncRun> = {}) =>
       (await store.openOrJoin(aNewRun(connection, changes))).run;
@@ -173,7 +173,7 @@ describe('sync runs', () => {
       return id;
     };
 
-    it('a run takes on the newest completed dry run of the same sync, mode and window', async () => {
+    it('carry out the newest completed dry run of the same sync, mode and window', async () => {
       await aPlan();
       const newest = await aPlan();
       const windowed = await aPlan({ direction: 'pull', window });
@@ -186,30 +186,30 @@ describe('sync runs', () => {
       ['of another mode', { mode: 'full' }],
       ['of another direction', { direction: 'pull' }],
       ['of another resource', { resource: 'products' }],
-    ] as const)('a plan %s is none for it', async (_case, changes) => {
+    ] as const)('ignore a plan %s', async (_case, changes) => {
       await aPlan(changes);
       expect((await open()).planId).toBeNull();
     });
 
-    it('a plan of another window, or of none, is none for it', async () => {
+    it('ignore a plan of another window, or of none', async () => {
       await aPlan({ direction: 'pull' });
       await aPlan({ direction: 'pull', window: { ...window, to: null } });
       expect((await open({ direction: 'pull', window })).planId).toBeNull();
     });
 
-    it('a plan of another connection is none for it', async () => {
+    it('ignore a plan of another connection', async () => {
       const other = await aConnection(database.db, venueId);
       await finish((await store.openOrJoin(aNewRun(other, { dryRun: true }))).run.id);
       expect((await open()).planId).toBeNull();
     });
 
-    it.each(['failed', 'cancelled'])('a dry run that %s leaves no plan', async (outcome) => {
+    it.each(['failed', 'cancelled'])('have no plan from a dry run that %s', async (outcome) => {
       const id = await aPlan();
       await database.admin`update sync_runs set outcome = ${outcome} where id = ${id}`;
       expect((await open()).planId).toBeNull();
     });
 
-    it('a plan is good for a day', async () => {
+    it('accept a plan for one day', async () => {
       const id = await aPlan();
       await database.admin`update sync_runs set finished_at = now() - interval '24 hours 1 second', created_at = now() - interval '25 hours' where id = ${id}`;
       const late = await open();
@@ -219,7 +219,7 @@ describe('sync runs', () => {
       expect((await open()).planId).toBe(id);
     });
 
-    it('a plan is carried out once, and not at all when a run was at work since its dry run began', async () => {
+    it('carry out a plan once, and never when a run has worked since its dry run began', async () => {
       const id = await aPlan();
       const first = await open();
       expect(first.planId).toBe(id);
@@ -233,7 +233,7 @@ describe('sync runs', () => {
       expect((await open({ direction: 'pull' })).planId).toBeNull();
     });
 
-    it('a run that asks for a plan gets that one or is not opened', async () => {
+    it('are opened with the requested plan or not at all', async () => {
       const older = await aPlan();
       await aPlan();
       const other = await aPlan({ mode: 'full' });
@@ -243,13 +243,13 @@ describe('sync runs', () => {
       expect((await open({ planId: older })).planId).toBe(older);
     });
 
-    it('a dry run takes on none', async () => {
+    it('carry out no plan when they are dry runs', async () => {
       await aPlan();
       expect((await open({ dryRun: true })).planId).toBeNull();
     });
   });
 
-  describe('that are reopened', () => {
+  describe('on reopening', () => {
     const end = (id: SyncId, outcome: string) =>
       database.admin`update sync_runs set finished_at = now(), phase = 'finished', outcome = ${outcome}, error = '{"code":"internal","message":"m","nextAction":"n"}',
         stop_requested_at = now(), done = 7, checkpoint = '{"kind":"push","after":null}' where id = ${id}`;
@@ -258,7 +258,7 @@ describe('sync runs', () => {
         ({ code }) => code,
       );
 
-    it.each(['failed', 'cancelled'])('after they %s are open again, where they stood', async (outcome) => {
+    it.each(['failed', 'cancelled'])('are open again where they stopped after they %s', async (outcome) => {
       const { run } = await store.openOrJoin(aNewRun(connection));
       await end(run.id, outcome);
       await expect(store.reopen(venueId, run.id)).resolves.toMatchObject({
@@ -277,7 +277,7 @@ describe('sync runs', () => {
       expect(await phases(run.id)).toHaveLength(2);
     });
 
-    it('must have failed or been cancelled, and be the venue’s', async () => {
+    it('must have failed or been cancelled, and belong to the venue', async () => {
       const { run } = await store.openOrJoin(aNewRun(connection));
       await expect(store.reopen(venueId, run.id)).resolves.toBeNull();
       await finish(run.id);
@@ -286,7 +286,7 @@ describe('sync runs', () => {
       await expect(store.reopen(await aVenue(database.db), run.id)).resolves.toBeNull();
     });
 
-    it('give way to another open run of the same sync, and name it; a dry run is not in the way', async () => {
+    it('yield to another open run of the same sync and name it, but not to a dry run', async () => {
       const first = await store.openOrJoin(aNewRun(connection));
       await end(first.run.id, 'failed');
       const dry = await store.openOrJoin(aNewRun(connection, { dryRun: true }));
@@ -300,7 +300,7 @@ describe('sync runs', () => {
       expect(dry.joined).toBe(false);
     });
 
-    it('and opened at the same moment are never two', async () => {
+    it('are never two when opened at the same moment', async () => {
       for (let round = 0; round < 10; round += 1) {
         const old = await store.openOrJoin(aNewRun(connection));
         await end(old.run.id, 'failed');
