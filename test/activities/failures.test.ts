@@ -19,12 +19,12 @@ function failureOf(error: unknown, progressed = false): ApplicationFailure {
   return failure;
 }
 
-/** All that Temporal would write into the history. */
+/** Everything that Temporal would write into the history. */
 const stored = (failure: ApplicationFailure) =>
   JSON.stringify(new DefaultFailureConverter().errorToFailure(failure, defaultPayloadConverter)) +
   inspect(failure, { depth: 10, showHidden: true });
 
-describe('a failure in the words of a workflow', () => {
+describe('the conversion of an error to a workflow failure', () => {
   const TABLE = {
     'needs-reauth': [FAILURE.needsReauth, true],
     'rate-limited': [FAILURE.rateLimited, false],
@@ -35,7 +35,7 @@ describe('a failure in the words of a workflow', () => {
     'unexpected-response': [FAILURE.unexpectedResponse, false],
   } as const;
 
-  it.each(PROVIDER_ERROR_KINDS)('says of a provider’s %s which type it is and whether a repeat can help', (kind) => {
+  it.each(PROVIDER_ERROR_KINDS)('maps a provider’s %s to its type and to whether a retry can help', (kind) => {
     const [type, nonRetryable] = TABLE[kind];
     const failure = failureOf(
       new ProviderError({
@@ -55,7 +55,7 @@ describe('a failure in the words of a workflow', () => {
     expect(failure.nextRetryDelay).toBeUndefined();
   });
 
-  it('waits as long as the provider asks, shortly after progress, and else as long as it is told', () => {
+  it('waits as long as the provider asks, briefly after progress, and otherwise the given pause', () => {
     const unavailable = (retryAfterMs?: number) =>
       new ProviderError({ provider: 'stripe', kind: 'unavailable', retryAfterMs });
     expect(failureOf(unavailable(7_000), true).nextRetryDelay).toBe(7_000);
@@ -67,28 +67,28 @@ describe('a failure in the words of a workflow', () => {
     expect((toFailure(unavailable(7_000), false, 30_000) as ApplicationFailure).nextRetryDelay).toBe(7_000);
   });
 
-  it('waits seconds while the database is away, however often the chunk was attempted', () => {
+  it('waits seconds while the database is down, at any attempt', () => {
     const refused = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' });
     const starting = Object.assign(new Error('starting up'), { code: '57P03' });
     for (const cause of [refused, starting])
       expect(failureOf(new DrizzleQueryError('select', [], cause)).nextRetryDelay).toBe(3_000);
-    // Somebody else's connection: a provider's, the key service's.
+    // Connections to other services, such as a provider or the key service.
     expect(failureOf(new Error('fetch failed', { cause: refused })).nextRetryDelay).toBeUndefined();
     expect(failureOf(new Error('a mistake of ours')).nextRetryDelay).toBeUndefined();
     expect(failureOf(new Error('a mistake of ours'), true).nextRetryDelay).toBe(1_000);
   });
 
-  it('is no alarm while a provider only asks for a pause', () => {
+  it('logs no warning when a provider only asks for a pause', () => {
     expect(failureOf(new ProviderError({ provider: 'stripe', kind: 'rate-limited' })).category).toBe('BENIGN');
     expect(failureOf(new ProviderError({ provider: 'stripe', kind: 'unavailable' })).category).not.toBe('BENIGN');
   });
 
-  it('passes its own failures on as they are', () => {
+  it('passes its own failures on unchanged', () => {
     const own = ApplicationFailure.nonRetryable('gone', FAILURE.connectionGone);
     expect(toFailure(own, true)).toBe(own);
   });
 
-  it('never repeats for a superseded attempt or for credentials that cannot be opened, and repeats while the vault is away', () => {
+  it('never retries for a superseded attempt or unreadable credentials, and retries while the key service is down', () => {
     expect(failureOf(new SupersededError())).toMatchObject({ type: FAILURE.superseded, nonRetryable: true });
     expect(failureOf(new VaultError('cannot-open'))).toMatchObject({
       type: FAILURE.credentialsUnreadable,
@@ -100,14 +100,14 @@ describe('a failure in the words of a workflow', () => {
     });
   });
 
-  describe('of an error that nobody foresaw', () => {
+  describe('of an unexpected error', () => {
     let database: TestDatabase;
     beforeAll(async () => {
       database = await createTestDatabase();
     });
     afterAll(() => database.drop());
 
-    it('quotes neither statement nor parameters of a database that refused a row', async () => {
+    it('quotes neither statement nor parameters of a database error', async () => {
       const error: unknown = await database.db
         .execute(sql`insert into venues (id, name) values (${SECRET}::uuid, ${SECRET})`)
         .catch((cause: unknown) => cause);
@@ -135,13 +135,13 @@ describe('a failure in the words of a workflow', () => {
       ['a list of errors', () => new AggregateError([new Error(SECRET)], SECRET)],
       ['an error whose code is free text', () => Object.assign(new Error('no'), { code: `for ${SECRET}` })],
       ['nothing', () => undefined],
-    ])('shows nothing of %s', (_what, make) => {
+    ])('reveals nothing of %s', (_what, make) => {
       const failure = failureOf(make());
       expect(failure.type).toBe('Internal');
       expect(stored(failure)).not.toContain(SECRET);
     });
 
-    it('says enough to find it: class, code, those of its cause, and where it was thrown', () => {
+    it('keeps what is needed to find it: class, code, those of its cause, and where it was thrown', () => {
       const error = Object.assign(
         new RangeError('x', { cause: Object.assign(new Error('y'), { code: 'ECONNREFUSED' }) }),
         { code: 'E_OUTER' },

@@ -11,7 +11,7 @@ import { createAuditStore } from '../../../db/core/audit-store.ts';
 import { createGrantWorld } from '../../support/worlds/grant-world.ts';
 import type { GrantWorld } from '../../support/worlds/grant-world.ts';
 
-/** What Temporal takes at once for one workflow (server 1.32.0, `history.maxInFlightUpdates`). */
+/** The maximum of concurrent updates per workflow (server 1.32.0, `history.maxInFlightUpdates`). */
 const MAX_IN_FLIGHT = 10;
 
 let world: GrantWorld;
@@ -26,11 +26,11 @@ afterAll(async () => {
 });
 
 describe('an activity that needs a fresh token', () => {
-  it('does not wait for an owner that takes no more questions', async () => {
+  it('does not wait for a token manager that accepts no more updates', async () => {
     const { namespace } = world.temporal;
     const grant = await world.aGrant('quickbooks', 'code');
     await world.expire(grant);
-    // Workflows alone: the owner waits for its first look at the grant, and so does everybody who asks it.
+    // Runs workflows only, so the token manager waits for its first `readGrant`, and so does every caller.
     const worker = await Worker.create({
       connection: native,
       namespace,
@@ -58,7 +58,7 @@ describe('an activity that needs a fresh token', () => {
         askTimeoutMs: 1_000,
       });
       const environment = new MockActivityEnvironment({}, { client: new Client({ connection: native, namespace }) });
-      // The worker's client alone would go on for 13 s, four times: longer than this test may take.
+      // The worker's client alone would retry for four times 13 s, longer than this test may take.
       await expect(environment.run(() => credentials.open(grant))).rejects.toMatchObject({
         details: { kind: 'unavailable', code: 'no-fresh-token' },
       });

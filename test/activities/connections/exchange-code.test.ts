@@ -26,7 +26,7 @@ const away = () => Object.assign(new Error('write CONNECTION_CLOSED'), { code: '
 const refusedBy = (details: Omit<ProviderErrorDetails, 'provider'>) =>
   new ProviderError({ provider: 'square', ...details });
 
-/** The store, in memory: its rows survive whoever worked on them. `failures` are thrown by the next calls of a method. */
+/** The store in memory: its rows survive failed attempts. `failures` are thrown by the next calls of a method. */
 function aStore(failures: Partial<Record<'begin' | 'keep' | 'noteFailure' | 'forget', Error[]>> = {}) {
   let row: { state: 'sent' | 'failed' | 'granted'; sealedGrant?: SealedSecret } | null = null;
   const failing = (method: keyof typeof failures) => {
@@ -63,7 +63,7 @@ function aStore(failures: Partial<Record<'begin' | 'keep' | 'noteFailure' | 'for
   return { store, state: () => row?.state ?? null };
 }
 
-/** A provider that answers as it is told to, one answer a call, and what came of so many tries at the exchange. */
+/** A provider that gives the configured answers, one per call, and the outcome of each attempt at the exchange. */
 function aCode(answers: readonly (Grant | Error | 'never sent')[], failures: Parameters<typeof aStore>[0] = {}) {
   const { store, state } = aStore(failures);
   const left = [...answers];
@@ -103,30 +103,30 @@ function aCode(answers: readonly (Grant | Error | 'never sent')[], failures: Par
 }
 
 describe('the exchange of a code', () => {
-  it('is noted before the code is sent', async () => {
+  it('is recorded before the code is sent', async () => {
     const { outcome, seen } = aCode([GRANT]);
     expect(await outcome()).toBe('granted');
     expect(seen).toEqual(['sent']);
   });
 
-  it('is not repeated once it has brought a grant: a later try gets the same one', async () => {
+  it('is not repeated once it has obtained a grant, which later attempts return', async () => {
     const { outcome, seen } = aCode([GRANT]);
     expect([await outcome(), await outcome(), await outcome()]).toEqual(['granted', 'granted', 'granted']);
     expect(seen).toHaveLength(1);
   });
 
-  it('holds what it has brought while the database is away', async () => {
+  it('keeps the grant that it obtained while the database is down', async () => {
     const { outcome, state, seen } = aCode([GRANT], { keep: [away(), away()] });
     expect([await outcome(), state(), seen.length]).toEqual(['granted', 'granted', 1]);
   });
 
-  it('is not begun while it cannot be noted', async () => {
+  it('does not begin while it cannot be recorded', async () => {
     const { outcome, seen } = aCode([GRANT], { begin: [away()] });
     expect([await outcome(), seen.length]).toEqual(['thrown', 0]);
     expect([await outcome(), seen.length]).toEqual(['granted', 1]);
   });
 
-  it('that has brought what cannot be kept is not repeated', async () => {
+  it('is not repeated when the grant that it obtained cannot be stored', async () => {
     const { outcome, seen } = aCode([GRANT, GRANT], { keep: [new Error('refused for ever')] });
     expect([await outcome(), await outcome(), seen.length]).toEqual(['thrown', 'answer-lost', 1]);
   });
@@ -140,16 +140,16 @@ describe('the exchange of a code', () => {
   });
 
   it.each([
-    ['our own limit held it back', 'never sent' as const, 1],
+    ['our own rate limit prevented it', 'never sent' as const, 1],
     ['no connection could be made', refusedBy({ kind: 'unavailable', code: 'unreachable' }), 2],
-    ['the provider said 503', refusedBy({ kind: 'unavailable', httpStatus: 503 }), 2],
-    ['the provider said 429', refusedBy({ kind: 'rate-limited', httpStatus: 429 }), 2],
-  ])('is tried again when %s', async (_what, first, calls) => {
+    ['the provider answered 503', refusedBy({ kind: 'unavailable', httpStatus: 503 }), 2],
+    ['the provider answered 429', refusedBy({ kind: 'rate-limited', httpStatus: 429 }), 2],
+  ])('is retried when %s', async (_what, first, calls) => {
     const { outcome, seen } = aCode([first, GRANT], { forget: [away()], noteFailure: [away()] });
     expect([await outcome(), await outcome(), seen.length]).toEqual(['thrown', 'granted', calls]);
   });
 
-  it('whose code was spent behind an error is not told as the provider’s refusal', async () => {
+  it('is not reported as the provider’s refusal when an error may have hidden that the code was spent', async () => {
     const { outcome } = aCode([
       refusedBy({ kind: 'unavailable', httpStatus: 500 }),
       refusedBy({ kind: 'needs-reauth', httpStatus: 400, code: 'invalid_grant' }),
@@ -163,7 +163,7 @@ describe('the exchange of a code', () => {
     [{ kind: 'rejected', httpStatus: 400, code: 'invalid_request' }, 'provider-refused'],
     [{ kind: 'unexpected-response', httpStatus: 404 }, 'provider-unexpected'],
     [{ kind: 'unexpected-response', httpStatus: 200 }, 'provider-unexpected'],
-  ] as const)('tells the true cause: %j', async (details, told) => {
+  ] as const)('reports the true cause of %j', async (details, told) => {
     expect(await aCode([refusedBy(details)]).outcome()).toBe(told);
   });
 });

@@ -25,12 +25,12 @@ beforeEach(async () => {
 
 const onToken = (provider: ProviderId) => ({ path: TOKEN_PATHS[provider] });
 
-describe('an answer that is lost after the provider has rotated the token', () => {
+describe('an answer lost after the provider has rotated the token', () => {
   it.each([
     { how: 'a connection that is cut', fault: { kind: 'commit-then-fail', times: 1 } },
     { how: 'a 500', fault: { kind: 'commit-then-fail', status: 500, times: 1 } },
     { how: 'half an answer', fault: { kind: 'truncate', times: 1 } },
-  ])('is asked for again where the old token still works: $how', async ({ fault }) => {
+  ])('is requested again when the old token still works: $how', async ({ fault }) => {
     const grant = await world.aGrant('quickbooks', 'code');
     await world.expire(grant);
     await world.controls.quickbooks.fault({ ...fault, match: onToken('quickbooks') });
@@ -41,14 +41,14 @@ describe('an answer that is lost after the provider has rotated the token', () =
   });
 
   it.each(SINGLE_USE)(
-    'is said to be lost, at once, where a refresh token works once: %s %s',
+    'is reported as lost at once when a refresh token works only once: %s %s',
     async (provider, flow) => {
       const grant = await world.aGrant(provider, flow);
       await world.expire(grant);
       await world.controls[provider].fault({ kind: 'commit-then-fail', times: 1, match: onToken(provider) });
       const askedAt = performance.now();
       expect(await world.ensureFresh(grant)).toEqual({ status: 'needs-reauth', generation: 1 });
-      // The promise of the design: somebody is told within five seconds.
+      // The design requires that the loss is reported within five seconds.
       expect(performance.now() - askedAt).toBeLessThan(5_000);
       expect(await world.row(grant)).toMatchObject({
         state: 'needs-reauth',
@@ -68,7 +68,7 @@ describe('an answer that is lost after the provider has rotated the token', () =
   );
 
   it.each([408, 409, 425, 499].flatMap((status) => SINGLE_USE.map(([provider, flow]) => ({ status, provider, flow }))))(
-    'may be a $status, which tells nothing of the token: $provider $flow',
+    'may be hidden by a $status, which says nothing about the token: $provider $flow',
     async ({ status, provider, flow }) => {
       const grant = await world.aGrant(provider, flow);
       await world.expire(grant);
@@ -82,7 +82,7 @@ describe('an answer that is lost after the provider has rotated the token', () =
     },
   );
 
-  it.each(SINGLE_USE)('costs nothing when the provider had not got so far: %s %s', async (provider, flow) => {
+  it.each(SINGLE_USE)('costs nothing when the provider had not yet rotated: %s %s', async (provider, flow) => {
     const grant = await world.aGrant(provider, flow);
     await world.expire(grant);
     await world.controls[provider].fault({ kind: 'reset', times: 1, match: onToken(provider) });
@@ -90,7 +90,7 @@ describe('an answer that is lost after the provider has rotated the token', () =
     expect(await world.works(grant)).toBe(true);
   });
 
-  it('is no explanation for a grant that was taken back after a refusal that the provider did answer', async () => {
+  it('is not assumed for a grant revoked after a refusal that the provider did answer', async () => {
     const grant = await world.aGrant('quickbooks', 'code');
     await world.expire(grant);
     await world.controls.quickbooks.fault({
@@ -108,13 +108,13 @@ describe('an answer that is lost after the provider has rotated the token', () =
   });
 });
 
-describe('a dead grant', () => {
+describe('a revoked grant', () => {
   it.each([
     ['quickbooks', 'code'],
     ['stripe', 'app'],
     ['square', 'code'],
     ['square', 'pkce'],
-  ] as const)('is asked about once, however many ask: %s %s', async (provider, flow) => {
+  ] as const)('causes one provider call for any number of callers: %s %s', async (provider, flow) => {
     const grant = await world.aGrant(provider, flow);
     await world.expire(grant);
     await world.controls[provider].revoke(grant.account);
@@ -130,7 +130,7 @@ describe('a dead grant', () => {
   });
 });
 
-describe('an outage', () => {
+describe('an outage of the provider', () => {
   it.each([
     { what: '503', fault: { kind: 'status', status: 503 } },
     { what: 'a web page', fault: { kind: 'html', status: 200 } },
@@ -138,7 +138,7 @@ describe('an outage', () => {
     { what: 'cut connections', fault: { kind: 'reset' } },
     { what: 'an empty answer', fault: { kind: 'status', status: 502, body: 'empty' } },
     { what: '429', fault: { kind: 'status', status: 429, retryAfter: 1 } },
-  ])('never means needs-reauth, is shown, and is not made worse by us: $what', async ({ fault }) => {
+  ])('never causes needs-reauth, is shown, and causes no additional calls: $what', async ({ fault }) => {
     const grant = await world.aGrant('quickbooks', 'code');
     await world.expire(grant);
     await world.controls.quickbooks.fault({ ...fault, match: onToken('quickbooks') });
@@ -152,7 +152,7 @@ describe('an outage', () => {
     expect(await world.refreshCalls(grant)).toHaveLength(calls);
   });
 
-  it('ends by itself, with the token that was due, and nobody has to ask', async () => {
+  it('ends by itself with the overdue refresh, without any caller', async () => {
     const grant = await world.aGrant('quickbooks', 'code');
     await world.expire(grant);
     await world.controls.quickbooks.fault({ kind: 'status', status: 503, match: onToken('quickbooks') });
@@ -165,7 +165,7 @@ describe('an outage', () => {
     expect(await world.works(grant)).toBe(true);
   }, 40_000);
 
-  it('of an app whose own secret is refused is no venue’s fault', async () => {
+  it('is assumed when the app’s own secret is refused, which no venue can fix', async () => {
     const grant = await world.aGrant('quickbooks', 'code');
     await world.expire(grant);
     await world.controls.quickbooks.fault({
@@ -179,15 +179,15 @@ describe('an outage', () => {
   });
 });
 
-describe('clocks that disagree', () => {
-  it.each([10, -10])('by %i minutes keep a token in use, and are survived when it is refused', async (minutes) => {
+describe('a clock difference', () => {
+  it.each([10, -10])('of %i minutes keeps a token in use, and a refused token is renewed', async (minutes) => {
     const grant = await world.aGrant('quickbooks', 'code');
     await world.controls.quickbooks.clock(minutes * 60_000);
     try {
       await world.expire(grant);
       expect(await world.ensureFresh(grant)).toEqual({ status: 'fresh', generation: 2 });
       expect(await world.works(grant)).toBe(true);
-      // Asked again at once it is still good: nobody refreshes in circles.
+      // A second call must not refresh again.
       expect(await world.ensureFresh(grant)).toEqual({ status: 'fresh', generation: 2 });
       expect(await world.ensureFresh(grant, { rejectedGeneration: 2 })).toEqual({ status: 'fresh', generation: 3 });
       expect(await world.refreshCalls(grant)).toHaveLength(2);

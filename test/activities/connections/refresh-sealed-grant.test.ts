@@ -36,13 +36,13 @@ afterEach(async () => {
 
 const outage = { kind: 'error', status: 500, code: 'KMSInternalException' } as const;
 
-/** Waits until the provider has the request for a token, which it takes its time to answer. */
+/** Waits until the provider has received the token request, which it answers slowly. */
 const inFlight = (grant: TestGrant) =>
   expect.poll(async () => (await world.row(grant)).sentAt, { timeout: 10_000, interval: 20 }).not.toBeNull();
 
-// Square's PKCE: a refresh token works once, so whatever is not stored is lost.
-describe('a key service that is away', () => {
-  it('before a refresh keeps the token from being spent; once it is back, the refresh is done by itself', async () => {
+// Uses Square's PKCE, whose refresh tokens work once, so that whatever is not stored is lost.
+describe('an outage of the key service', () => {
+  it('prevents a refresh from spending the token, and the refresh follows by itself afterwards', async () => {
     const grant = await world.aGrant('square', 'pkce');
     await world.expire(grant);
     kms.fail(outage);
@@ -56,7 +56,7 @@ describe('a key service that is away', () => {
     expect(await world.works(grant)).toBe(true);
   }, 60_000);
 
-  it('from the moment that the provider is asked costs no token: its data key was had before', async () => {
+  it('during a refresh loses no token, because its data key was obtained before', async () => {
     const grant = await world.aGrant('square', 'pkce');
     await world.expire(grant);
     await world.controls.square.fault({ kind: 'slow', delayMs: 1_500, times: 1, match: TOKEN });
@@ -70,7 +70,7 @@ describe('a key service that is away', () => {
 });
 
 describe('a rotation of the vault’s key', () => {
-  it('that re-seals the token while it is refreshed neither undoes the refresh nor is taken for another token', async () => {
+  it('that reseals the token during a refresh neither undoes the refresh nor counts as another token', async () => {
     const grant = await world.aGrant('square', 'pkce');
     await world.expire(grant);
     const stored = (await world.tokens.find(grant))!;
@@ -88,8 +88,8 @@ describe('a rotation of the vault’s key', () => {
   }, 30_000);
 });
 
-describe('what is told of a refresh', () => {
-  it('holds nothing of a token: neither its history nor the audit trail nor the connection', async () => {
+describe('the traces of a refresh', () => {
+  it('contain no token, in the history, the audit log or the connection', async () => {
     const grant = await world.aGrant('square', 'pkce');
     const secrets: string[] = [];
     const keep = async () => {

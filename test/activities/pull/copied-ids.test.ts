@@ -7,7 +7,7 @@ import { products } from '../../../records/products.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 
-describe('objects at the provider that carry one id of ours', () => {
+describe('provider objects that carry the same id of ours', () => {
   let world: World;
   let venue: TestVenue;
   let recordId: string;
@@ -39,7 +39,7 @@ describe('objects at the provider that carry one id of ours', () => {
   const notes = async (syncId: SyncId) =>
     (await world.logOf(venue, syncId)).filter(({ code }) => code === 'own-id-copied');
 
-  it('are one record that is tied, and new records for the others, and the run’s log says so', async () => {
+  it('become one linked record and new records for the others, with a line in the run’s log', async () => {
     await seed([carrying('Mug'), carrying('Mug, blue'), { name: 'Plate' }]);
 
     const run = await world.sync(venue, 'pull', 'full', { resource: 'products' });
@@ -59,14 +59,14 @@ describe('objects at the provider that carry one id of ours', () => {
       },
     ]);
 
-    // Known from then on: nothing new, nothing to say.
+    // Now they are known, so nothing is new and nothing is logged.
     const again = await world.sync(venue, 'pull', 'full', { resource: 'products' });
     expect(again.counts).toMatchObject({ created: 0, updated: 0 });
     expect(await notes(again.syncId)).toEqual([]);
     expect(await links()).toEqual(stored);
   });
 
-  it('are told the same by a dry run, also of many pages', async () => {
+  it('are treated the same by a dry run, even over many pages', async () => {
     const fill = Array.from({ length: 150 }, (_, index) => ({
       name: `Other ${index}`,
       created: 1_700_000_000 + index,
@@ -84,7 +84,7 @@ describe('objects at the provider that carry one id of ours', () => {
     expect(await notes(run.syncId)).toHaveLength(1);
   });
 
-  it('are told apart in a later run too', async () => {
+  it('stay separate in a later run', async () => {
     await seed([carrying('Mug')]);
     await world.sync(venue, 'pull', 'full', { resource: 'products' });
     await seed([carrying('Mug, blue')]);
@@ -97,7 +97,7 @@ describe('objects at the provider that carry one id of ours', () => {
     ]);
   });
 
-  it('are not taken for its remote record by a push that looks it up, where they are another record’s', async () => {
+  it('are not mistaken for a record’s remote record by a push when they belong to another record', async () => {
     await seed([carrying('Mug, blue')]);
     const [copy] = await world
       .callStripe<{ data: readonly { id: string }[] }>('GET', 'products')

@@ -6,7 +6,7 @@ import { aCustomer, createSyncWorld } from '../../support/worlds/sync-world.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 
-describe('what is deleted at the provider', () => {
+describe('a deletion at the provider', () => {
   let world: World;
   let venue: TestVenue;
 
@@ -38,7 +38,7 @@ describe('what is deleted at the provider', () => {
   const pathsSince = async (from: number) => (await world.stripe.calls()).slice(from).map(({ path }) => path);
   const removeAtStripe = (ids: readonly string[]) =>
     Promise.all(ids.map((id) => world.callStripe('DELETE', `customers/${id}`)));
-  /** Leaves out of the change feed what was deleted, as time does after thirty days. */
+  /** Removes deletions from the change feed, as thirty days do. */
   const forget = async (ids: readonly string[]) => {
     const kept = await world.stripe.customers<{ id: string; created: number; name: string }>();
     await world.stripe.reset();
@@ -65,7 +65,7 @@ describe('what is deleted at the provider', () => {
     return input;
   }
 
-  it('is found by a full pull although no change feed tells it, looked up before it is archived, and found once', async () => {
+  it('is found by a full pull without the change feed, looked up before archiving, and found only once', async () => {
     const ids = await seeded(30);
     const lost = [ids[3]!, ids[17]!];
     await forget(lost);
@@ -84,7 +84,7 @@ describe('what is deleted at the provider', () => {
     expect((await world.sync(venue, 'pull')).counts).toMatchObject({ read: 28, unchanged: 28, archived: 0 });
   });
 
-  it('is told by the change feed, and needs no looking up', async () => {
+  it('arrives in the change feed and needs no look-up', async () => {
     const ids = await seeded(10);
     await removeAtStripe([ids[0]!]);
     const from = await since();
@@ -92,7 +92,7 @@ describe('what is deleted at the provider', () => {
     expect(await pathsSince(from)).toEqual(['/v1/events']);
   });
 
-  it('never takes another venue’s records along, although both are tied to the same remote records', async () => {
+  it('never affects another venue’s records, although both are linked to the same remote records', async () => {
     const other = await world.aVenue();
     const ids = await seeded(25);
     await world.sync(other, 'pull');
@@ -103,9 +103,9 @@ describe('what is deleted at the provider', () => {
     expect((await world.sync(other, 'pull')).counts).toMatchObject({ archived: 2 });
   });
 
-  it('is not what a listing leaves out: that is looked up, kept, brought up to date, and told as an oddity', async () => {
+  it('is not assumed for records missing from a listing: they are looked up, kept, updated, and logged as an anomaly', async () => {
     await seeded(250);
-    // The first page does not come.
+    // The first page is skipped.
     await world.stripe.fault({ match: { path: '/v1/customers$' }, kind: 'page-skip', times: 1 });
     await world.stripe.fault({ match: { path: '/v1/customers/search' }, kind: 'status', status: 500 });
     const run = await world.sync(venue, 'pull');
@@ -120,14 +120,14 @@ describe('what is deleted at the provider', () => {
     );
   });
 
-  it('is nothing that we pushed while the listing was read', async () => {
+  it('is not assumed for records pushed during the listing', async () => {
     await seeded(150);
     const input = await begun();
     await world.stripe.fault({ match: { path: '/v1/customers$', nth: 2 }, kind: 'reset', times: 1 });
     await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.unavailable });
     await world.load(venue, 5, 500);
     await world.sync(venue, 'push', 'incremental');
-    // What the pull has read already, and is changed by a push while it goes on, is here too.
+    // Include a record that the pull has already read and that a push then changes.
     const [known] = await world.database.admin<
       { source_id: string }[]
     >`select source_id from customers where venue_id = ${venue.venueId} and source_id like 'stripe:%' order by id desc limit 1`;
@@ -144,7 +144,7 @@ describe('what is deleted at the provider', () => {
     expect(await world.logOf(venue, input.syncId)).toEqual([]);
   });
 
-  it('stays deleted, whatever late version arrives: of the listing, of the change feed, of a repeated run', async () => {
+  it('stays in place against any late version from a listing, the change feed or a repeated run', async () => {
     const ids = await seeded(5);
     await world.callStripe('POST', `customers/${ids[0]!}`, { name: 'Edited before it was deleted' });
     await removeAtStripe([ids[0]!]);
@@ -156,7 +156,7 @@ describe('what is deleted at the provider', () => {
     expect(await gone()).toEqual([ids[0]]);
   });
 
-  it('is archived when it happens while the listing is read, before and behind its place', async () => {
+  it('is archived when it happens during the listing, before and behind the current position', async () => {
     const ids = await seeded(250);
     const input = await begun();
     await world.stripe.fault({ match: { path: '/v1/customers$', nth: 2 }, kind: 'reset', times: 1 });
@@ -171,7 +171,7 @@ describe('what is deleted at the provider', () => {
     expect(ids).toHaveLength(250);
   });
 
-  it('is archived once when the run breaks off while it is being looked up', async () => {
+  it('is archived once when the run is interrupted during the look-up', async () => {
     const ids = await seeded(40);
     await forget(ids.slice(0, 4));
     const input = await begun();
@@ -183,9 +183,9 @@ describe('what is deleted at the provider', () => {
     expect((await all()).filter((one) => one.deleted).map((one) => one.version)).toEqual([2, 2, 2, 2]);
   });
 
-  describe('in numbers that a run may not archive by itself', () => {
+  describe('beyond the number that a run may archive by itself', () => {
     it.each(['told', 'unlisted'] as const)(
-      'waits for a person, shows of what, and goes on when one says yes (%s)',
+      'waits for approval with the count, and continues when approved (%s)',
       async (how) => {
         const ids = await seeded(60);
         const lost = ids.slice(0, 21);
@@ -205,7 +205,7 @@ describe('what is deleted at the provider', () => {
           waiting_for: { what: 'approval', until: null },
           archived_count: '0',
         });
-        // Asking again changes nothing.
+        // A second attempt changes nothing.
         expect(await world.chunk(input)).toMatchObject({ status: 'needs-approval' });
         expect(await gone()).toEqual([]);
         expect(await watermark()).toEqual(before);
@@ -223,7 +223,7 @@ describe('what is deleted at the provider', () => {
       },
     );
 
-    it('archives nothing when nobody says yes and the run is cancelled; the next run finds the same again', async () => {
+    it('archives nothing when the run is cancelled without approval, and the next run finds the same again', async () => {
       const ids = await seeded(60);
       await removeAtStripe(ids.slice(0, 30));
       const input = await begun('incremental');
@@ -242,7 +242,7 @@ describe('what is deleted at the provider', () => {
       });
     });
 
-    it('counts only this venue’s', async () => {
+    it('counts only the venue’s own records', async () => {
       const other = await world.aVenue();
       await world.stripe.seed({ resource: 'customers', count: 60 });
       await world.sync(other, 'pull');
@@ -259,13 +259,13 @@ describe('what is deleted at the provider', () => {
       expect(await gone(other)).toEqual([]);
     });
 
-    it('does not wait for as many as it may archive by itself', async () => {
+    it('does not wait at exactly the allowed number', async () => {
       const ids = await seeded(60);
       await removeAtStripe(ids.slice(0, 20));
       expect((await world.sync(venue, 'pull', 'incremental')).counts).toMatchObject({ archived: 20 });
     });
 
-    it('takes a yes for nothing where the run has ended or does not wait', async () => {
+    it('ignores an approval when the run has ended or is not waiting', async () => {
       const input = await begun();
       await world.progress.approve(input, 'too-early');
       expect(await row(input)).toMatchObject({ approved_at: null, phase: 'running' });
@@ -276,12 +276,12 @@ describe('what is deleted at the provider', () => {
     });
   });
 
-  it('keeps what the venue deleted deleted, tells nothing twice, and does not wait for it', async () => {
+  it('leaves the venue’s own deletions in place, reports none twice, and does not wait for them', async () => {
     await world.customers.upsertMany(venue.venueId, [aCustomer(1), aCustomer(2)]);
     await world.sync(venue, 'push');
     const { data } = await world.customers.list(venue.venueId, { includeDeleted: true }, { limit: 10, after: null });
     await world.customers.remove(venue.venueId, data[0]!.id);
-    // A reading from before the deletion was pushed.
+    // This pull reads the customers before the deletion is pushed.
     await world.sync(venue, 'pull');
     await world.sync(venue, 'push');
     await world.sync(venue, 'pull', 'incremental');

@@ -31,7 +31,7 @@ describe('an incremental pull of events of another API version', () => {
   });
 
   const pull = (mode: 'full' | 'incremental') => world.sync(venue, 'pull', mode, TRANSACTIONS);
-  /** What the summary says, by kind. */
+  /** The sum of succeeded payments in the summary. */
   const succeeded = async () => {
     const sums = await createTransactionSummaryStore(world.database.db).summarise(venue.venueId, {
       from: '2000-01-01',
@@ -46,7 +46,7 @@ describe('an incremental pull of events of another API version', () => {
       ({ links }) => links[0]?.externalId === id,
     );
 
-  /** Events as an account of version 2014-12-22 has them: a charge that succeeded is `paid`. */
+  /** Rewrites events to API version 2014-12-22, in which a succeeded charge is `paid`. */
   const asOf2014 = (answer: ProxiedAnswer): void => {
     if (answer.path !== '/v1/events') return;
     for (const event of objectsOf(answer)) {
@@ -74,7 +74,7 @@ describe('an incremental pull of events of another API version', () => {
     expect(await succeeded()).toEqual({ payment: 1_300, refund: -200 });
   });
 
-  it('keeps payments, refunds and customers of an account of an old version as they are, without a proxy', async () => {
+  it('keeps payments, refunds and customers of an account with an old version intact, without a proxy', async () => {
     await fetch(`${world.sandbox.controlUrl}/api-version`, {
       method: 'POST',
       body: JSON.stringify({ apiVersion: '2014-12-22' }),
@@ -99,7 +99,7 @@ describe('an incremental pull of events of another API version', () => {
     expect(await succeeded()).toEqual({ payment: 1_300, refund: -200 });
   });
 
-  it('says which payment has a status that nobody knows, keeps what is stored of it, and goes on with the others', async () => {
+  it('names a payment with an unknown status, keeps its stored version, and continues with the others', async () => {
     const pay = () =>
       world.callStripe<{ latest_charge: string }>('POST', 'payment_intents', {
         amount: '1300',

@@ -5,11 +5,11 @@ import { aCustomer, createSyncWorld } from '../../support/worlds/sync-world.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 
-/** What Postgres stores in no text: U+0000 and half a surrogate pair. */
+/** Contains what Postgres cannot store in text: U+0000 and lone surrogates. */
 const FOREIGN = 'x\u0000y\ud800z\udc00';
 const CLEAN = 'xy\ufffdz\ufffd';
 
-describe('text from a provider that Postgres does not store', () => {
+describe('text from a provider that Postgres cannot store', () => {
   let world: World;
   let venue: TestVenue;
 
@@ -28,7 +28,7 @@ describe('text from a provider that Postgres does not store', () => {
     world.database.admin<{ row: Record<string, unknown>; external_id: string; external_state: unknown }[]>`
       select to_jsonb(c) as row, l.external_id, l.external_state from ${world.database.admin(table)} c join record_links l on l.record_id = c.id where c.venue_id = ${venue.venueId} order by c.id`;
   const names = async () => (await rows('customers')).map(({ row }) => row['name']).sort();
-  /** Puts the foreign text into every text of the objects of these kinds but into what says what they are. */
+  /** Adds the foreign text to every string of these kinds of objects, except to those that identify the object. */
   const foreign = (value: unknown, key = ''): unknown => {
     if (typeof value === 'string') return FIXED.has(key) ? value : `${value}${FOREIGN}`;
     if (Array.isArray(value)) return value.map((item) => foreign(item, key));
@@ -66,14 +66,14 @@ describe('text from a provider that Postgres does not store', () => {
     });
   };
 
-  it('ends a full pull of the customers `Nul\\u0000la` and Berta with both stored', async () => {
+  it('does not stop a full pull of the customers `Nul\\u0000la` and Berta, and both are stored', async () => {
     await world.stripe.seed({ resource: 'customers', records: [{ name: 'Nul\u0000la' }, { name: 'Berta' }] });
     expect(await world.sync(venue, 'pull', 'full')).toMatchObject({ outcome: 'completed', counts: { created: 2 } });
     expect(await names()).toEqual(['Berta', 'Nulla']);
   });
 
   it.each(['customers', 'products', 'transactions'] as const)(
-    'is stored clean wherever it stands in %s, and neither a pull nor a push takes the cleaning for a change',
+    'is stored clean anywhere in %s, and the cleaning does not count as a change in a pull or push',
     async (resource) => {
       await world.stripe.seed({ resource: 'customers', count: 2 });
       await world.stripe.seed({
@@ -103,7 +103,7 @@ describe('text from a provider that Postgres does not store', () => {
     },
   );
 
-  it('is stored clean as a change feed tells it', async () => {
+  it('is stored clean from a change feed', async () => {
     await world.sync(venue, 'pull', 'full');
     await world.callStripe('POST', 'customers', { name: 'Later' });
     everyText();
@@ -111,7 +111,7 @@ describe('text from a provider that Postgres does not store', () => {
     expect(await names()).toEqual([`Later${CLEAN}`]);
   });
 
-  it('harms no push whose answers hold it', async () => {
+  it('does not break a push whose answers contain it', async () => {
     await world.load(venue, 3);
     everyText();
     expect(await world.sync(venue, 'push')).toMatchObject({ outcome: 'completed', counts: { created: 3 } });
@@ -122,7 +122,7 @@ describe('text from a provider that Postgres does not store', () => {
     });
   });
 
-  it('rejects an object whose id holds it: nothing is known by an altered id', async () => {
+  it('in an object’s id causes a rejection, because an altered id would identify nothing', async () => {
     await world.stripe.seed({ resource: 'customers', count: 3 });
     world.proxy.edit((answer) => {
       const [first] = objectsOf(answer);

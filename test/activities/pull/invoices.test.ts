@@ -35,7 +35,7 @@ describe('a pull of invoices', () => {
     return ask('invoices', { customer, pending_invoice_items_behavior: 'include' });
   }
 
-  it('brings each once, follows its changes, and deletes the draft that is deleted', async () => {
+  it('stores each once, follows its changes, and deletes a deleted draft', async () => {
     const { id: customer } = await ask('customers', { name: 'Ada' });
     const [paid, draft] = [await anInvoice('500', customer), await anInvoice('700', customer)];
     expect((await pull()).counts).toMatchObject({ created: 2, rejected: 0 });
@@ -60,7 +60,7 @@ describe('a pull of invoices', () => {
   });
 
   it.each(['customers first', 'invoices first'] as const)(
-    'ties them to their customers, whatever comes first (%s), and never to another venue’s',
+    'links them to their customers in any order (%s), and never to another venue’s',
     async (order) => {
       const { id: customer } = await ask('customers', { name: 'Ada' });
       await anInvoice('500', customer);
@@ -77,7 +77,7 @@ describe('a pull of invoices', () => {
     },
   );
 
-  it('finds them by number, status, issue and due date', async () => {
+  it('makes them searchable by number, status, issue and due date', async () => {
     const DAY_S = 86_400;
     const nowS = Math.floor(Date.now() / 1_000);
     await world.stripe.seed({

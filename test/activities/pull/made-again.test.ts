@@ -28,7 +28,7 @@ beforeEach(async () => {
   venue = await world.aVenue();
 });
 
-describe('a product that is deleted and made again under its id', () => {
+describe('a product that is deleted and recreated under its id', () => {
   const make = (name: string) => world.callStripe('POST', 'products', { id: 'vip', name });
   const drop = () => world.callStripe('DELETE', 'products/vip');
   const vip = async () => {
@@ -52,7 +52,7 @@ describe('a product that is deleted and made again under its id', () => {
       ['incremental', 'full'],
       ['incremental', 'incremental'],
     ] as const)(
-      'is alive as what it is now, by a pull after its deletion and one after that (%s, %s)',
+      'becomes a live record with the new content by one pull after the deletion and one after the recreation (%s, %s)',
       async (second, third) => {
         await make('VIP');
         await pull('full', 'products');
@@ -74,7 +74,7 @@ describe('a product that is deleted and made again under its id', () => {
     );
 
     it.each(['full', 'incremental'] as const)(
-      'is alive as what it is now when no pull came between (%s)',
+      'becomes a live record with the new content without a pull in between (%s)',
       async (mode) => {
         await make('VIP');
         await pull('full', 'products');
@@ -89,24 +89,27 @@ describe('a product that is deleted and made again under its id', () => {
       },
     );
 
-    it.each(['full', 'incremental'] as const)('is dead when that one is deleted too (%s)', async (mode) => {
-      await make('VIP');
-      await pull('full', 'products');
-      for (const name of ['V2', 'V3']) {
+    it.each(['full', 'incremental'] as const)(
+      'becomes a deleted record when its recreation is deleted too (%s)',
+      async (mode) => {
+        await make('VIP');
+        await pull('full', 'products');
+        for (const name of ['V2', 'V3']) {
+          await drop();
+          await later();
+          await make(name);
+        }
         await drop();
-        await later();
-        await make(name);
-      }
-      await drop();
-      await pull(mode, 'products');
-      expect(await vip()).toMatchObject({ deleted: true, state: 'gone' });
-      for (const again of ['incremental', 'full'] as const)
-        expect((await pull(again, 'products')).counts).toMatchObject({ archived: 0, updated: 0, created: 0 });
-      expect(await vip()).toMatchObject({ deleted: true, state: 'gone' });
-    });
+        await pull(mode, 'products');
+        expect(await vip()).toMatchObject({ deleted: true, state: 'gone' });
+        for (const again of ['incremental', 'full'] as const)
+          expect((await pull(again, 'products')).counts).toMatchObject({ archived: 0, updated: 0, created: 0 });
+        expect(await vip()).toMatchObject({ deleted: true, state: 'gone' });
+      },
+    );
   });
 
-  it('lives, dies and lives again as often as it does at Stripe', async () => {
+  it('becomes deleted and live as often as at Stripe', async () => {
     await make('V0');
     await pull('full', 'products');
     for (const round of [1, 2, 3]) {
@@ -119,7 +122,7 @@ describe('a product that is deleted and made again under its id', () => {
     }
   });
 
-  it('is alive although its deletion is told on a later page of the change feed than what it is now', async () => {
+  it('becomes live although its deletion is on a later page of the change feed than its recreation', async () => {
     await make('VIP');
     await world.callStripe('POST', 'products', { id: 'other', name: 'Other' });
     await pull('full', 'products');
@@ -138,7 +141,7 @@ describe('a product that is deleted and made again under its id', () => {
     ).toEqual(['V2']);
   });
 
-  it('is planned by a dry run as the run then does it', async () => {
+  it('is planned by a dry run exactly as the run then does it', async () => {
     await make('VIP');
     await pull('full', 'products');
     await drop();
@@ -153,7 +156,7 @@ describe('a product that is deleted and made again under its id', () => {
     expect(await vip()).toMatchObject({ name: 'V2', deleted: false });
   });
 
-  it('becomes a record of its own when the earlier record has another product by now', async () => {
+  it('becomes a separate record when the earlier record is now linked to another product', async () => {
     await make('VIP');
     await pull('full', 'products');
     await drop();

@@ -6,7 +6,7 @@ import { createSyncWorld } from '../../support/worlds/sync-world.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 
-describe('a pull of odd pages', () => {
+describe('a pull of inconsistent pages', () => {
   let world: World;
   let venue: TestVenue;
 
@@ -35,7 +35,7 @@ describe('a pull of odd pages', () => {
     return input;
   };
 
-  it('asks again for a page that repeats the one before, says so once, and brings everything once', async () => {
+  it('requests a page again that repeats the previous one, logs it once, and stores everything once', async () => {
     await world.stripe.fault({ match: { path: LISTING }, kind: 'page-repeat', times: 2 });
     const run = await world.sync(venue, 'pull');
     expect(run.counts).toMatchObject({ read: 450, created: 450 });
@@ -43,7 +43,7 @@ describe('a pull of odd pages', () => {
     expect(await anomalies(run.syncId)).toEqual(['page-repeats']);
   });
 
-  it('gives up on a listing that goes in a circle, after a few looks, keeps what it has, and goes on from there', async () => {
+  it('gives up on a looping listing after a few attempts, keeps what it has, and resumes from there', async () => {
     await world.stripe.fault({ match: { path: LISTING }, kind: 'page-repeat' });
     const input = await begun();
     await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.unexpectedResponse });
@@ -55,7 +55,7 @@ describe('a pull of odd pages', () => {
     expect(await held()).toEqual(await atStripe());
   });
 
-  it('notes a page that is shorter than it says, goes on, and brings everything', async () => {
+  it('logs a page that is shorter than it claims, continues, and stores everything', async () => {
     await world.stripe.fault({ match: { path: LISTING }, kind: 'page-shrink', times: 2 });
     const run = await world.sync(venue, 'pull');
     expect(run.counts).toMatchObject({ read: 450, created: 450 });
@@ -63,7 +63,7 @@ describe('a pull of odd pages', () => {
     expect(await anomalies(run.syncId)).toEqual(['page-short']);
   });
 
-  it('reads the listing once more when it brought fewer than the provider counts', async () => {
+  it('reads the listing again when it returned fewer records than the provider counts', async () => {
     await world.stripe.fault({ match: { path: LISTING }, kind: 'page-skip', times: 1 });
     const run = await world.sync(venue, 'pull');
     expect(run.counts).toMatchObject({ created: 450, archived: 0 });
@@ -71,7 +71,7 @@ describe('a pull of odd pages', () => {
     expect(await anomalies(run.syncId)).toContain('fewer-than-counted');
   });
 
-  it('does so too when the count is slower than the listing', async () => {
+  it('reads the listing again also when the count arrives after the listing', async () => {
     await world.stripe.fault({ match: { path: '/v1/customers/search' }, kind: 'slow', delayMs: 1_500 });
     await world.stripe.fault({ match: { path: LISTING }, kind: 'page-skip', times: 1 });
     const run = await world.sync(venue, 'pull');
@@ -79,7 +79,7 @@ describe('a pull of odd pages', () => {
     expect(await anomalies(run.syncId)).toContain('fewer-than-counted');
   });
 
-  it('reads it twice at most, and says each oddity once', async () => {
+  it('reads the listing at most twice, and logs each anomaly once', async () => {
     await world.stripe.fault({ match: { path: LISTING }, kind: 'page-skip', times: 1_000 });
     const run = await world.sync(venue, 'pull');
     expect((await anomalies(run.syncId)).filter((code) => code === 'fewer-than-counted')).toHaveLength(1);
@@ -88,14 +88,14 @@ describe('a pull of odd pages', () => {
     expect(await atStripe()).toEqual(expect.arrayContaining(stored));
   });
 
-  it('brings everything when the provider cannot count', async () => {
+  it('stores everything when the provider cannot count', async () => {
     await world.stripe.fault({ match: { path: '/v1/customers/search' }, kind: 'status', status: 500 });
     const run = await world.sync(venue, 'pull');
     expect(run.counts).toMatchObject({ read: 450, created: 450 });
     expect(await anomalies(run.syncId)).toEqual([]);
   });
 
-  it('counts a page once that was read before a break and is read again after it', async () => {
+  it('counts a page once that is read again after an interruption', async () => {
     await world.stripe.fault({ match: { path: LISTING, nth: 3 }, kind: 'reset', times: 1 });
     const input = await begun();
     await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.unavailable });
@@ -104,7 +104,7 @@ describe('a pull of odd pages', () => {
     expect(await anomalies(input.syncId)).toEqual([]);
   });
 
-  it('reads only what was created within a window, deletes nothing outside it, and leaves the next pull what it was', async () => {
+  it('reads only what was created within a window, deletes nothing outside it, and leaves the next pull unaffected', async () => {
     const customers = await world.stripe.customers<{ id: string; created: number }>();
     const [newest, oldest] = [customers[100]!.created, customers[200]!.created];
     const inside = customers

@@ -5,7 +5,7 @@ import { createSyncWorld } from '../../support/worlds/sync-world.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 
-describe('a pull while the provider’s records change', () => {
+describe('a pull during changes of the provider’s records', () => {
   let world: World;
   let venue: TestVenue;
 
@@ -68,7 +68,7 @@ describe('a pull while the provider’s records change', () => {
     return input;
   }
 
-  it('brings every other record when the one that its cursor names is deleted', async () => {
+  it('stores every other record when the record of its cursor is deleted', async () => {
     await world.stripe.seed({ resource: 'customers', count: 3_000 });
     const input = await halfway('full', { path: '/v1/customers', nth: 10 });
     const cursors = (await segmentsOf(input)).flatMap(({ after }) => (after === null ? [] : [after]));
@@ -83,11 +83,11 @@ describe('a pull while the provider’s records change', () => {
     const brought = new Set((await all()).map((row) => row.external_id));
     expect(brought.size).toBe(3_000);
     for (const { id } of await world.stripe.customers()) expect(brought).toContain(id);
-    // The change feed, to which the listing hands over, told of the deletions.
+    // The change feed that follows the listing reported the deletions.
     expect(finished.counts).toMatchObject({ archived: cursors.length });
   });
 
-  it('brings all remote records of one second when the cursor among them is deleted', async () => {
+  it('stores all remote records of one second when the cursor among them is deleted', async () => {
     const created = Math.floor(Date.now() / 1_000) - 5_000;
     await world.stripe.seed({
       resource: 'customers',
@@ -102,7 +102,7 @@ describe('a pull while the provider’s records change', () => {
     expect(new Set(brought).size).toBe(brought.length);
   });
 
-  it('brings with the next pull what was edited, created and deleted behind its back during the run', async () => {
+  it('stores with the next pull what was edited, created and deleted during the run behind its position', async () => {
     await world.stripe.seed({ resource: 'customers', count: 500 });
     const input = await halfway('full', { path: '/v1/customers', nth: 3 });
     const read = (await all()).map((row) => row.external_id);
@@ -126,7 +126,7 @@ describe('a pull while the provider’s records change', () => {
     ['in one go', null],
     ['after an interruption between the two pages', 2],
   ])(
-    'does not bring back a record it never had, whose deletion the feed tells a page before its creation, read %s',
+    'does not restore an unknown record whose deletion the feed lists a page before its creation, read %s',
     async (_how, interruptedAt) => {
       await world.sync(venue, 'pull');
       const { id } = await api('POST', '', { name: 'Short-lived' });
@@ -146,7 +146,7 @@ describe('a pull while the provider’s records change', () => {
     },
   );
 
-  it('ends with the newest of many edits of one record, whatever pages they are on', async () => {
+  it('ends with the newest of many edits of one record, whatever their pages', async () => {
     await world.sync(venue, 'pull');
     const { id } = await api('POST', '', { name: 'Edit 0' });
     for (let edit = 1; edit <= 130; edit += 1) await api('POST', `/${id}`, { name: `Edit ${edit}` });
@@ -156,7 +156,7 @@ describe('a pull while the provider’s records change', () => {
     expect((await all()).map((row) => row.name)).toEqual(['Edit 130']);
   });
 
-  it('keeps two venues on one account apart, although both see the same records', async () => {
+  it('keeps two venues with one account separate, although both see the same records', async () => {
     const other = await world.aVenue();
     await world.load(venue, 5);
     await world.sync(venue, 'push');
@@ -171,7 +171,7 @@ describe('a pull while the provider’s records change', () => {
     expect((await world.sync(venue, 'pull')).counts).toMatchObject({ created: 0, updated: 0, unchanged: 5 });
   });
 
-  it('takes no record of ours for a remote record because of an id that somebody typed in at the provider', async () => {
+  it('does not link a record because of an id that somebody typed in at the provider', async () => {
     await world.load(venue, 1);
     await world.sync(venue, 'push');
     const [mine] = await world.stripe.customers<{ id: string; metadata: Record<string, string> }>();

@@ -34,7 +34,7 @@ describe('a pull of customers', () => {
       ...(form !== null && { body: new URLSearchParams(form).toString() }),
     });
 
-  it('brings every record exactly once, read by several readers at once', async () => {
+  it('stores every record exactly once, read by several readers at once', async () => {
     await world.stripe.seed({ resource: 'customers', count: 2_345 });
 
     const run = await world.sync(venue, 'pull');
@@ -46,13 +46,13 @@ describe('a pull of customers', () => {
       counts: { read: 2_345, created: 2_345, updated: 0, rejected: 0 },
     });
     expect(await stored()).toBe(2_345);
-    // 24 pages would do; splitting the listing among readers costs a few part-filled ones.
+    // 24 pages would suffice; splitting the listing among readers costs a few partly filled ones.
     expect(run.providerCalls).toBeGreaterThanOrEqual(24);
     expect(run.providerCalls).toBeLessThanOrEqual(32);
   });
 
   it.each(['pull', 'push'] as const)(
-    'hands nothing but its status and numbers to the workflow, whose history everybody reads (%s)',
+    'returns only its status and numbers to the workflow, whose history others can read (%s)',
     async (direction) => {
       await world.stripe.seed({ resource: 'customers', count: 3 });
       await world.load(venue, 3);
@@ -67,7 +67,7 @@ describe('a pull of customers', () => {
     },
   );
 
-  it('brings every record when all were created in the same second', async () => {
+  it('stores every record when all were created in the same second', async () => {
     const created = Math.floor(Date.now() / 1_000) - 5_000;
     await world.stripe.seed({
       resource: 'customers',
@@ -78,7 +78,7 @@ describe('a pull of customers', () => {
     expect(await stored()).toBe(350);
   });
 
-  it('changes nothing when nothing has changed, and writes nothing back when what it brought is pushed', async () => {
+  it('changes nothing when nothing has changed, and writes nothing back when its records are pushed', async () => {
     await world.stripe.seed({ resource: 'customers', count: 150 });
     await world.sync(venue, 'pull');
     const since = (await world.stripe.calls()).length;
@@ -90,7 +90,7 @@ describe('a pull of customers', () => {
     expect((await world.stripe.calls()).slice(since).filter(({ written }) => written)).toEqual([]);
   });
 
-  it('goes on from the last committed page after it was interrupted', async () => {
+  it('resumes after the last committed page when interrupted', async () => {
     await world.stripe.seed({ resource: 'customers', count: 1_000 });
     const input = await world.open(venue, 'pull', 'full');
     await world.begin(input);
@@ -105,7 +105,7 @@ describe('a pull of customers', () => {
     expect(await stored()).toBe(1_000);
   });
 
-  it('refuses the pages of an attempt that a newer one has taken over from', async () => {
+  it('rejects pages of an attempt that a newer one has superseded', async () => {
     await world.stripe.seed({ resource: 'customers', count: 300 });
     const input = await world.open(venue, 'pull', 'full');
     await world.begin(input);
@@ -123,7 +123,7 @@ describe('a pull of customers', () => {
     await world.stripe.limits({ latencyMs: 0 });
   });
 
-  it('takes what changed since the last pull from the change feed: edits, new ones, deletions', async () => {
+  it('takes changes since the last pull from the change feed: edits, creations, deletions', async () => {
     await world.stripe.seed({ resource: 'customers', count: 120 });
     await world.sync(venue, 'pull');
     const [first, second] = await world.stripe.customers();
@@ -149,7 +149,7 @@ describe('a pull of customers', () => {
     expect(records.filter((record) => record.deletedAt !== null)).toMatchObject([
       { links: [{ state: 'gone', externalId: second!.id }] },
     ]);
-    // A second look at the same changes, which overlap asks for, finds nothing new.
+    // The overlap reads the same changes again and finds nothing new.
     expect((await world.sync(venue, 'pull', 'incremental')).counts).toMatchObject({
       updated: 0,
       created: 0,
@@ -157,7 +157,7 @@ describe('a pull of customers', () => {
     });
   });
 
-  it('keeps a venue’s own change when the provider has not changed, and says so when it takes the provider’s', async () => {
+  it('keeps the venue’s own change when the provider has not changed, and logs when it takes the provider’s', async () => {
     await world.stripe.seed({ resource: 'customers', count: 2 });
     await world.sync(venue, 'pull');
     const [mine, contested] = await all();
@@ -175,7 +175,7 @@ describe('a pull of customers', () => {
     expect(log.data).toMatchObject([{ action: 'conflict', code: 'venue-change-overwritten', recordId: contested!.id }]);
   });
 
-  it('ties a pushed record to its remote record instead of doubling it when the link was lost', async () => {
+  it('links a pushed record to its remote record instead of duplicating it after the link was lost', async () => {
     await world.load(venue, 7);
     await world.sync(venue, 'push');
     await world.database.admin`delete from record_links where venue_id = ${venue.venueId}`;
@@ -184,7 +184,7 @@ describe('a pull of customers', () => {
     expect(await stored()).toBe(7);
   });
 
-  it('is read in parts also while the provider’s own count has not caught up', async () => {
+  it('is read in parts even while the provider’s own count lags behind', async () => {
     const nowS = Math.floor(Date.now() / 1_000);
     await world.stripe.seed({
       resource: 'customers',
@@ -196,7 +196,7 @@ describe('a pull of customers', () => {
     expect(new Set(queries.map((query) => query.get('created[lt]'))).size).toBeGreaterThan(4);
   });
 
-  it('stops at its next page when it is asked to', async () => {
+  it('stops at its next page on request', async () => {
     await world.stripe.seed({ resource: 'customers', count: 5_000 });
     await world.stripe.limits({ latencyMs: 100 });
     const input = await world.open(venue, 'pull', 'full');

@@ -22,12 +22,12 @@ describe('a schedule’s full pass', () => {
     await world.stripe.reset();
     await world.stripe.seed({ resource: 'customers', count: 3 });
     venue = await world.aVenue();
-    // As a schedule from before there was a choice.
+    // A schedule from before the option existed.
     input = { ...venue, provider: 'stripe', resource: 'customers', direction: 'pull', providerName: 'Stripe' };
   });
 
   let opened = 0;
-  /** What the schedule opens next; null when it is skipped. */
+  /** The next run that the schedule opens; null when it is skipped. */
   const due = async (asked = input): Promise<SyncConnectionInput | null> => {
     opened += 1;
     const environment = new MockActivityEnvironment({
@@ -41,7 +41,7 @@ describe('a schedule’s full pass', () => {
     return answer.run;
   };
   const drop = (syncId: SyncId | undefined) => world.database.admin`delete from sync_runs where id = ${syncId ?? null}`;
-  /** The mode of the run that would be opened now. */
+  /** The mode of a run opened now. */
   const mode = async (asked = input): Promise<SyncMode | undefined> => {
     const run = await due(asked);
     await drop(run?.syncId);
@@ -53,7 +53,7 @@ describe('a schedule’s full pass', () => {
     if (end === 'done') while ((await world.chunk(run)).status === 'more');
     return world.finish(run, end);
   };
-  /** Lets everything that has happened to the venue's syncs lie so much longer ago. */
+  /** Moves everything that happened to the venue's syncs into the past. */
   const hoursPass = async (hours: number) => {
     const { admin } = world.database;
     const by = `${hours} hours`;
@@ -82,7 +82,7 @@ describe('a schedule’s full pass', () => {
     expect(await mode()).toBe('full');
   });
 
-  it('is not due after a pull that read everything because it was the first, whatever its mode', async () => {
+  it('is not due after a first pull, which reads everything in any mode', async () => {
     await world.sync(venue, 'pull', 'incremental');
     expect(await mode()).toBe('incremental');
     await hoursPass(7 * 24);
@@ -90,14 +90,14 @@ describe('a schedule’s full pass', () => {
     expect(await mode()).toBe('full');
   });
 
-  it('counts also where somebody else asked for it', async () => {
+  it('counts even when somebody else requested it', async () => {
     await world.sync(venue, 'pull');
     await hoursPass(7 * 24);
     await world.sync(venue, 'pull');
     expect(await mode()).toBe('incremental');
   });
 
-  it('is not counted for a dry run, nor for a window, nor of another resource', async () => {
+  it('is not counted for a dry run, a window or another resource', async () => {
     await world.sync(venue, 'pull');
     await hoursPass(7 * 24);
     await world.sync(venue, 'pull', 'full', { dryRun: true });
@@ -125,7 +125,7 @@ describe('a schedule’s full pass', () => {
   });
 
   it.each(['failed', 'cancelled'] as const)(
-    'that is %s is tried again after six hours, with incremental runs in between',
+    'that is %s is retried after six hours, with incremental runs in between',
     async (end) => {
       await carryOut(await due());
       await hoursPass(7 * 24);
@@ -140,7 +140,7 @@ describe('a schedule’s full pass', () => {
     },
   );
 
-  it('comes as often as the schedule says, or never', async () => {
+  it('comes at the schedule’s interval, or never', async () => {
     await carryOut(await due());
     await hoursPass(24);
     expect(await mode({ ...input, fullEveryMs: 24 * 3_600_000 })).toBe('full');
@@ -149,7 +149,7 @@ describe('a schedule’s full pass', () => {
     expect(await mode({ ...input, fullEveryMs: null })).toBe('incremental');
   });
 
-  it('of a push compares every record, and has a time of its own', async () => {
+  it('of a push compares every record and has its own time', async () => {
     await world.load(venue, 2);
     const push = { ...input, direction: 'push' } as const;
     const first = await due(push);
@@ -164,7 +164,7 @@ describe('a schedule’s full pass', () => {
     expect(await carryOut(second)).toMatchObject({ done: 2, counts: { created: 0, updated: 0 } });
   });
 
-  it('repairs what no event told', async () => {
+  it('repairs a change that no event reported', async () => {
     await carryOut(await due());
     await world.database.admin`update customers set name = 'Bent' where venue_id = ${venue.venueId}`;
     await world.database

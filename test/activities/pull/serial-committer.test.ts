@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { SerialCommitter } from '../../../activities/sync/serial-committer.ts';
 import { until } from '../../support/eventually.ts';
 
-/** A committer whose commits end only when they are told to. */
+/** A committer whose commits end only on command. */
 function aGatedCommitter(options = { maxBatch: 3, gatherMs: 0 }) {
   const batches: (readonly number[])[] = [];
   const gates: { open: () => void; fail: (cause: Error) => void }[] = [];
@@ -23,7 +23,7 @@ function aGatedCommitter(options = { maxBatch: 3, gatherMs: 0 }) {
 }
 
 describe('the serial committer', () => {
-  it('writes nothing more after a failed commit, and tells the first failure to everybody who drains', async () => {
+  it('writes nothing after a failed commit, and reports the first failure to every caller that drains', async () => {
     const { committer, batches, next } = aGatedCommitter();
     for (let item = 1; item <= 5; item += 1) committer.add(item);
     (await next()).fail(new Error('the database said no'));
@@ -33,7 +33,7 @@ describe('the serial committer', () => {
     expect(batches).toHaveLength(1);
   });
 
-  it('takes nothing more after a failed commit: a later one would move the cursor past what was lost', async () => {
+  it('accepts nothing after a failed commit, because a later commit would move the cursor past lost records', async () => {
     const { committer, batches, next } = aGatedCommitter();
     committer.add(1);
     (await next()).fail(new Error('no'));
@@ -43,7 +43,7 @@ describe('the serial committer', () => {
     expect(batches).toEqual([[1]]);
   });
 
-  it('does not leave whoever waits for room waiting after a failure', async () => {
+  it('releases waiting producers after a failure', async () => {
     const { committer, next } = aGatedCommitter();
     for (let item = 1; item <= 9; item += 1) committer.add(item);
     const room = committer.room();
@@ -51,7 +51,7 @@ describe('the serial committer', () => {
     await expect(room).resolves.toBeUndefined();
   });
 
-  it('commits one batch at a time, in order, and what arrives meanwhile together', async () => {
+  it('commits one batch at a time, in order, and combines what arrives meanwhile', async () => {
     const { committer, batches, next } = aGatedCommitter();
     committer.add(1);
     const first = await next();
@@ -63,7 +63,7 @@ describe('the serial committer', () => {
     expect(batches).toEqual([[1], [2, 3, 4], [5, 6]]);
   });
 
-  it('holds back whoever produces faster than the database writes, until one batch has gone', async () => {
+  it('holds back a producer that is faster than the database until a batch is committed', async () => {
     const { committer, next } = aGatedCommitter();
     committer.add(0);
     const first = await next();
@@ -83,7 +83,7 @@ describe('the serial committer', () => {
     await committer.drain();
   });
 
-  it('has room at once while little waits, and nothing to drain when nothing was added', async () => {
+  it('accepts work at once while little is waiting, and drains at once when nothing was added', async () => {
     const { committer, next } = aGatedCommitter();
     await committer.drain();
     committer.add(1);
@@ -93,7 +93,7 @@ describe('the serial committer', () => {
     expect(committer.failed).toBe(false);
   });
 
-  it('lets a batch wait for company, but a full one not', async () => {
+  it('delays a partial batch to gather more, but never a full one', async () => {
     const batches: (readonly number[])[] = [];
     const committer = new SerialCommitter<number>((items) => Promise.resolve(void batches.push(items)), {
       maxBatch: 4,

@@ -9,7 +9,7 @@ import { transactions } from '../../../records/transactions.ts';
 const TRANSACTIONS = { resource: 'transactions' } as const;
 const DAY_MS = 86_400_000;
 const HOUR_S = 3_600;
-/** Money between the venue and itself: only what Stripe takes for it counts. */
+/** Money between the venue and itself: only Stripe's fees for it count. */
 const INTERNAL = ['payout', 'topup'];
 
 interface Line {
@@ -75,7 +75,7 @@ describe('the sums of a venue’s transactions', () => {
     amount === 0 && sums[key] === undefined ? sums : { ...sums, [key]: (sums[key] ?? 0) + amount };
   const withoutZeros = (sums: Sums): Sums => Object.fromEntries(Object.entries(sums).filter(([, sum]) => sum !== 0));
 
-  /** What the API's summary says, less fees, by day and currency. */
+  /** The API's summary minus fees, by day and currency. */
   async function told(): Promise<Sums> {
     const rows = await createTransactionSummaryStore(world.database.db).summarise(venue.venueId, {
       from: '2020-01-01',
@@ -92,7 +92,7 @@ describe('the sums of a venue’s transactions', () => {
     );
   }
 
-  /** What Stripe's balance has moved, by day and currency. */
+  /** The movements of Stripe's balance, by day and currency. */
   async function moved(): Promise<Sums> {
     const lines = await state<Line>('balance_transactions');
     const dayOf = ({ created }: Line) => new Date(created * 1_000).toISOString().slice(0, 10);
@@ -112,7 +112,7 @@ describe('the sums of a venue’s transactions', () => {
   const dayOf = (offsetMs: number) => new Date(Date.now() + offsetMs).toISOString().slice(0, 10);
   const net = async () => Object.values(await told()).reduce((sum, amount) => sum + amount, 0);
 
-  describe('meet what Stripe’s balance has moved', () => {
+  describe('equal the movements of Stripe’s balance', () => {
     it.each(['full', 'incremental'] as const)('when a bank takes a payment back (%s)', async (mode) => {
       await pull('full');
       const intent = await pay({ amount: '1700', payment_method: 'pm_usBankAccount' });
@@ -131,7 +131,7 @@ describe('the sums of a venue’s transactions', () => {
     });
 
     it.each(['full', 'incremental'] as const)(
-      'when money is captured days after it was authorised: on the day of the capture (%s)',
+      'on the day of the capture when money is captured days after its authorisation (%s)',
       async (mode) => {
         await world.stripe.clock(-3 * DAY_MS);
         const { id, latest_charge: charge } = await pay({ amount: '1450', capture_method: 'manual' });
@@ -146,7 +146,7 @@ describe('the sums of a venue’s transactions', () => {
       },
     );
 
-    it('also with a line that appears hours after the time that it is dated by, at the next pull', async () => {
+    it('with the next pull even for a balance transaction that appears hours after its date', async () => {
       await pull('full');
       await pull('incremental');
       await seed('balance_transactions', { amount: -900, type: 'stripe_fee', created: nowS() - 6 * HOUR_S });
@@ -156,7 +156,7 @@ describe('the sums of a venue’s transactions', () => {
     });
 
     it.each(['full', 'incremental'] as const)(
-      'with the fees of instant payouts and of top-ups, and without the money (%s)',
+      'with the fees of instant payouts and top-ups and without their amounts (%s)',
       async (mode) => {
         await pull('full');
         await seed(
@@ -174,7 +174,7 @@ describe('the sums of a venue’s transactions', () => {
       },
     );
 
-    it('in currencies of the past, with their refunds and disputes, and in full króna only', async () => {
+    it('in obsolete currencies, with refunds and disputes, and in full króna only', async () => {
       const charges = await seed(
         'charges',
         ...['mro', 'std', 'vef', 'usd', 'isk', 'ugx'].map((currency) => ({ amount: 6_100, currency, fee: 0 })),
@@ -196,7 +196,7 @@ describe('the sums of a venue’s transactions', () => {
     });
 
     it.each(['full', 'incremental'] as const)(
-      'but for money that cannot be told, which is rejected with the reason (%s)',
+      'except for unrepresentable money, which is rejected with the reason (%s)',
       async (mode) => {
         await pull('full');
         const [fraction, token] = await seed(
@@ -222,7 +222,7 @@ describe('the sums of a venue’s transactions', () => {
       },
     );
 
-    /** Acts on the newest things there, or on the n-th newest; what Stripe refuses does not happen. */
+    /** Acts on the newest object or the n-th newest. What Stripe refuses does not happen. */
     const ACTS: Readonly<Record<string, (nth: number) => Promise<unknown>>> = {
       pay: (nth) => pay({ amount: String(1_000 + nth), currency: nth % 2 ? 'usd' : 'eur' }),
       decline: () => pay({ amount: '900', payment_method: 'pm_card_chargeDeclined' }),
@@ -268,7 +268,7 @@ describe('the sums of a venue’s transactions', () => {
 
     const anyAct = fc.tuple(fc.constantFrom(...Object.keys(ACTS)), fc.nat({ max: 3 }));
     const scenario = fc.record({
-      // Of the third, second and first day before today.
+      // On the third, second and first day before today.
       earlier: fc.tuple(...[3, 2, 1].map(() => fc.array(anyAct, { maxLength: 4 }))),
       today: fc.array(fc.tuple(anyAct, fc.option(fc.constantFrom('full' as const, 'incremental' as const))), {
         minLength: 1,
@@ -277,7 +277,7 @@ describe('the sums of a venue’s transactions', () => {
       last: fc.constantFrom('full' as const, 'incremental' as const),
     });
 
-    it('day by day, after any acts, by full pulls, by incremental ones and by both; and a day that is over does not change', async () => {
+    it('day by day after any acts, with full pulls, incremental ones and both, and past days never change', async () => {
       await fc.assert(
         fc.asyncProperty(scenario, async ({ earlier, today, last }) => {
           await begin();
@@ -308,13 +308,13 @@ describe('the sums of a venue’s transactions', () => {
     }, 180_000);
   });
 
-  describe('of an invoice’s lines', () => {
+  describe('and an invoice’s lines', () => {
     const linesOf = async () =>
       (await held())
         .map(({ kind, lines }) => [kind, lines.reduce((sum, { amountMinor }) => sum + amountMinor, 0)])
         .sort();
 
-    it('lie on the payment alone, not on its refund and its dispute', async () => {
+    it('list the lines on the payment only, not on its refund and its dispute', async () => {
       const customer = await ask('customers', { name: 'Ada' });
       const product = await ask('products', {
         name: 'Coffee',
@@ -341,7 +341,7 @@ describe('the sums of a venue’s transactions', () => {
     });
 
     it.each(['full', 'incremental'] as const)(
-      'are counted once where two payments paid the invoice, and none is missing of an invoice of 25 (%s)',
+      'count the lines once when two payments paid the invoice, and include all 25 lines of an invoice (%s)',
       async (mode) => {
         await pull('full');
         const customer = await ask('customers', { name: 'Ada' });

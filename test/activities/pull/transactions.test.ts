@@ -46,7 +46,7 @@ describe('a pull of transactions', () => {
     await seed('disputes', { id: 'dp_2', charge: 'ch_2', amount: 5_000, status: 'won' });
   }
 
-  it('brings payments, refunds, disputes and adjustments, each once, and changes nothing the next time', async () => {
+  it('stores payments, refunds, disputes and adjustments once each, and changes nothing the next time', async () => {
     await aLedger();
     expect((await pull()).counts).toMatchObject({ rejected: 0, archived: 0, conflicts: 0 });
     expect((await held()).map(({ kind, status, amountMinor }) => `${kind} ${status} ${amountMinor}`).sort()).toEqual(
@@ -66,7 +66,7 @@ describe('a pull of transactions', () => {
   });
 
   it.each(['customers first', 'transactions first'] as const)(
-    'ties them to their customers and payments, whatever comes first (%s)',
+    'links them to their customers and payments in any order (%s)',
     async (order) => {
       await aLedger();
       if (order === 'customers first') await pullCustomers();
@@ -82,14 +82,14 @@ describe('a pull of transactions', () => {
     },
   );
 
-  it('holds no change of its own for one of the venue’s', async () => {
+  it('does not mistake its own change for one of the venue’s', async () => {
     await aLedger();
     await pull();
-    // Tied afterwards, and so changed by ourselves.
+    // Linking it afterwards is a change by ourselves.
     await pullCustomers();
     expect(await byId('ch_1')).toMatchObject({ customerSourceId: world.pulledId(venue, 'cus_ada') });
     await world.callStripe('POST', 'charges/ch_1', { 'metadata[order]': '8' });
-    // A reading counts as just before the second it was taken in.
+    // A reading counts as just before the second in which it was taken.
     await new Promise((resolve) => setTimeout(resolve, 1_100));
     const run = await pull();
     expect(run.counts).toMatchObject({ updated: 1, conflicts: 0 });
@@ -100,7 +100,7 @@ describe('a pull of transactions', () => {
     });
   });
 
-  it('never takes a fee away that is known', async () => {
+  it('never removes a known fee', async () => {
     await aLedger();
     await pull();
     const { feeMinor } = (await byId('ch_1'))!;
@@ -114,7 +114,7 @@ describe('a pull of transactions', () => {
   it.each([
     ['balance_transactions', 'the fee'],
     ['events', 'the change'],
-  ])('misses no fee, whichever list comes last: %s, with %s', async (list) => {
+  ])('misses no fee in any order of the lists: %s, with %s', async (list) => {
     await aLedger();
     await pull();
     // Every event of the last seconds counts as newer than any reading.
@@ -139,7 +139,7 @@ describe('a pull of transactions', () => {
     await world.stripe.clock(0);
   });
 
-  it('takes nothing for deleted that a listing leaves out: money does not vanish', async () => {
+  it('infers no deletion from a listing, because money does not vanish', async () => {
     await aLedger();
     await pull();
     await world.stripe.reset();
@@ -147,7 +147,7 @@ describe('a pull of transactions', () => {
     expect((await held()).filter(({ deletedAt }) => deletedAt !== null)).toEqual([]);
   });
 
-  it('brings each once after a break between its lists', async () => {
+  it('stores each once after an interruption between its lists', async () => {
     await aLedger();
     const input = await world.open(venue, 'pull', 'full', TRANSACTIONS);
     await world.begin(input);
@@ -168,7 +168,7 @@ describe('a pull of transactions', () => {
     expect(await world.runs.find(venue.venueId, run.syncId)).toMatchObject({ deviationCount: 0 });
   });
 
-  it('ties nothing to another venue’s customers, although the remote records are the same', async () => {
+  it('links nothing to another venue’s customers, although the remote records are the same', async () => {
     await aLedger();
     const other = await world.aVenue();
     await pullCustomers();

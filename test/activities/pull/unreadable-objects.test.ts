@@ -7,7 +7,7 @@ import { createSyncWorld } from '../../support/worlds/sync-world.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 
-describe('objects that cannot be read', () => {
+describe('unreadable provider objects', () => {
   let world: World;
   let venue: TestVenue;
 
@@ -28,7 +28,7 @@ describe('objects that cannot be read', () => {
     world.database.admin<{ name: string; external_id: string; deleted: boolean; state: string }[]>`
       select c.name, l.external_id, c.deleted_at is not null as deleted, l.state from ${world.database.admin(table)} c join record_links l on l.record_id = c.id where c.venue_id = ${venue.venueId} order by c.id`;
 
-  /** Customers of this name have an object as `phone`, wherever they come. */
+  /** Makes `phone` an object for customers with this name in every answer. */
   const withPhoneObject =
     (name: string) =>
     (answer: ProxiedAnswer): void => {
@@ -40,7 +40,7 @@ describe('objects that cannot be read', () => {
     };
   const named = (count: number) => Array.from({ length: count }, (_, index) => ({ name: `Customer ${index}` }));
 
-  it('stores 149 of 150 listed customers and rejects the one by its id and the path that is wrong', async () => {
+  it('are rejected by id and invalid path while the other 149 of 150 listed customers are stored', async () => {
     await world.stripe.seed({ resource: 'customers', records: named(150) });
     world.proxy.edit(withPhoneObject('Customer 70'));
     const [odd] = (await world.stripe.customers<{ id: string; name: string }>()).filter(
@@ -61,7 +61,7 @@ describe('objects that cannot be read', () => {
     expect(rejection!.message).not.toMatch(/1234567/);
   });
 
-  it('are archived by no full pull, nor by a look-up that cannot be read either, and keep their record', async () => {
+  it('are not archived by a full pull or an unreadable look-up, and keep their record', async () => {
     await world.stripe.seed({ resource: 'customers', records: named(10) });
     await world.sync(venue, 'pull', 'full');
     world.proxy.edit(withPhoneObject('Customer 4'));
@@ -71,7 +71,7 @@ describe('objects that cannot be read', () => {
     });
     expect((await stored()).filter(({ deleted }) => deleted)).toEqual([]);
 
-    // The list leaves it out, and the look-up brings what cannot be read.
+    // The list omits the customer, and its look-up is unreadable.
     world.proxy.edit((answer) => {
       const { body } = answer as { body: { data?: readonly { name: string }[] } };
       if (answer.path === '/v1/customers' && body.data)
@@ -86,7 +86,7 @@ describe('objects that cannot be read', () => {
     expect((await stored()).filter(({ deleted }) => deleted)).toEqual([]);
   });
 
-  it('stand in the plan of a dry run as rejected, count the same, and are met by the run after it', async () => {
+  it('are rejected in the plan of a dry run, are counted the same, and appear in the following run', async () => {
     await world.stripe.seed({ resource: 'customers', records: named(20) });
     world.proxy.edit(withPhoneObject('Customer 4'));
     const dry = await world.sync(venue, 'pull', 'full', { dryRun: true });
@@ -101,7 +101,7 @@ describe('objects that cannot be read', () => {
     expect((await world.logOf(venue, run.syncId)).filter(({ action }) => action === 'deviation')).toEqual([]);
   });
 
-  it('among events block none of the others', async () => {
+  it('among events do not block the others', async () => {
     await world.sync(venue, 'pull', 'full');
     for (const name of ['One', 'Two', 'Odd', 'Four']) await world.callStripe('POST', 'customers', { name });
     world.proxy.edit(withPhoneObject('Odd'));
@@ -145,7 +145,7 @@ describe('objects that cannot be read', () => {
       method === 'POST' && path === '/v1/customers' && new URLSearchParams(requestBody).get('name') === 'Customer 7';
     const posts = (from: number) => world.proxy.requests.slice(from).filter(isPost).length;
 
-    it('reject their record alone, and the next run finds what was written without a second remote record', async () => {
+    it('cause a rejection of their record alone, and the next run finds the write without a second remote record', async () => {
       await world.load(venue, 60);
       const from = world.proxy.requests.length;
       world.proxy.edit(withPhoneObject('Customer 7'));
@@ -171,7 +171,7 @@ describe('objects that cannot be read', () => {
       expect(await world.sync(venue, 'push', 'full')).toMatchObject({ providerCalls: 0, counts: { unchanged: 60 } });
     });
 
-    it('reject the update of their record alone, and a later run agrees on it', async () => {
+    it('cause a rejection of their record’s update alone, and a later run agrees on it', async () => {
       await world.load(venue, 10);
       await world.sync(venue, 'push');
       await world.load(venue, 10);

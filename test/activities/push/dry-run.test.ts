@@ -20,7 +20,7 @@ describe('a dry run', () => {
     venue = await world.aVenue();
   });
 
-  /** Everything that a sync may change: of every venue, and at the provider. */
+  /** Everything that a sync may change: in every venue and at the provider. */
   const everything = async () => ({
     records: [...(await world.database.admin`select * from customers order by id`)],
     links: [...(await world.database.admin`select * from record_links order by record_id`)],
@@ -59,7 +59,7 @@ describe('a dry run', () => {
       await world.customers.upsertMany(venue.venueId, [{ ...aCustomer(20), name: 'x'.repeat(300) }]);
     });
 
-    it('says what would be done with each record and what it would cost, and calls and changes nothing', async () => {
+    it('reports the action and cost for each record, and calls and changes nothing', async () => {
       const [before, from] = [await everything(), (await world.stripe.calls()).length];
 
       const run = await world.sync(venue, 'push', 'full', { dryRun: true });
@@ -85,7 +85,7 @@ describe('a dry run', () => {
       expect(await everything()).toEqual(before);
     });
 
-    it('is carried out exactly, and then nothing is said', async () => {
+    it('is carried out exactly, without deviations', async () => {
       const { syncId: planId } = await world.sync(venue, 'push', 'full', { dryRun: true });
       const from = (await world.stripe.calls()).length;
       const run = await world.sync(venue, 'push', 'full', { planId });
@@ -95,7 +95,7 @@ describe('a dry run', () => {
       expect(await callsSince(from)).toHaveLength((await plan(planId))!.calls);
     });
 
-    it('that no longer holds is told record by record, in every way it can differ', async () => {
+    it('that no longer holds causes a deviation per record, of every kind', async () => {
       const { syncId: planId } = await world.sync(venue, 'push', 'full', { dryRun: true });
       await rename(0, 'Renamed otherwise');
       await rename(2, 'Renamed after the plan');
@@ -119,7 +119,7 @@ describe('a dry run', () => {
       expect(await deviationCount(run.syncId)).toBe(6);
     });
 
-    it('says nothing of another venue’s, and is none of its plans', async () => {
+    it('includes nothing of another venue, and is not one of its plans', async () => {
       const other = await world.aVenue();
       await world.load(other, 3, 100);
       const run = await world.sync(venue, 'push', 'full', { dryRun: true });
@@ -134,7 +134,7 @@ describe('a dry run', () => {
       expect(await items(run.syncId)).toHaveLength(9);
     });
 
-    it('of a change is a plan that a broken-off run still carries out exactly', async () => {
+    it('of a change is a plan that an interrupted run still carries out exactly', async () => {
       const { syncId: planId } = await world.sync(venue, 'push', 'full', { dryRun: true });
       await world.stripe.fault({ match: { method: 'POST', nth: 2 }, kind: 'commit-then-fail', times: 1 });
       const input = await world.open(venue, 'push', 'full', { planId });
@@ -149,7 +149,7 @@ describe('a dry run', () => {
   describe('of a pull', () => {
     const create = (name: string) => world.callStripe('POST', 'customers', { name });
 
-    it('says what would become of each record and what it would cost, only reads, and changes nothing', async () => {
+    it('reports the action and cost for each record, only reads, and changes nothing', async () => {
       await world.stripe.seed({ resource: 'customers', count: 5 });
       await world.sync(venue, 'pull');
       const [first, second, third] = await world.stripe.customers();
@@ -178,14 +178,14 @@ describe('a dry run', () => {
       expect(await everything()).toEqual(before);
     });
 
-    it('counts a record once, however often the listing and the change feed tell of it', async () => {
+    it('counts a record once, however often the listing and the change feed contain it', async () => {
       for (let index = 0; index < 5; index += 1) await create(`New ${index}`);
       const run = await world.sync(venue, 'pull', 'full', { dryRun: true });
       expect(await items(run.syncId)).toHaveLength(5);
       expect(run).toMatchObject({ done: 5, counts: { read: 5, created: 5, updated: 0, unchanged: 0 } });
     });
 
-    it.each(['full', 'incremental'] as const)('is carried out exactly, and then nothing is said (%s)', async (mode) => {
+    it.each(['full', 'incremental'] as const)('is carried out exactly, without deviations (%s)', async (mode) => {
       await world.stripe.seed({ resource: 'customers', count: 5 });
       await world.sync(venue, 'pull');
       const { id } = await create('One more');
@@ -203,7 +203,7 @@ describe('a dry run', () => {
       expect(await deviationCount(run.syncId)).toBe(0);
     });
 
-    it('plans the newest of many edits, whatever pages they are on', async () => {
+    it('plans the newest of many edits, whatever their pages', async () => {
       await world.stripe.seed({ resource: 'customers', count: 1 });
       await world.sync(venue, 'pull');
       const [customer] = await world.stripe.customers();
@@ -215,7 +215,7 @@ describe('a dry run', () => {
       expect(await deviations(run.syncId)).toEqual([]);
     });
 
-    it('that no longer holds is told record by record', async () => {
+    it('that no longer holds causes a deviation per record', async () => {
       await world.stripe.seed({ resource: 'customers', count: 4 });
       await world.sync(venue, 'pull');
       const [first, second, third, fourth] = await world.stripe.customers();
@@ -242,7 +242,7 @@ describe('a dry run', () => {
       );
     });
 
-    it('waits for nobody, however much it would archive: nothing is archived', async () => {
+    it('never waits for approval, because it archives nothing', async () => {
       await world.stripe.seed({ resource: 'customers', count: 40 });
       await world.sync(venue, 'pull');
       for (const { id } of (await world.stripe.customers()).slice(0, 30))
@@ -252,7 +252,7 @@ describe('a dry run', () => {
       expect(await everything()).toEqual(before);
     });
 
-    it('plans no deletion of what the venue pushed while it read, and looks none of it up', async () => {
+    it('plans no deletion of records that the venue pushed meanwhile, and looks none of them up', async () => {
       await world.stripe.seed({ resource: 'customers', count: 150 });
       await world.sync(venue, 'pull');
       const input = await world.open(venue, 'pull', 'full', { dryRun: true });
@@ -267,7 +267,7 @@ describe('a dry run', () => {
       expect(await world.logOf(venue, input.syncId)).toEqual([]);
     });
 
-    it('goes on beside a run that writes, and neither knows of the other', async () => {
+    it('continues beside a writing run, and neither is aware of the other', async () => {
       await world.stripe.seed({ resource: 'customers', count: 5 });
       const dry = await world.open(venue, 'pull', 'full', { dryRun: true });
       await world.begin(dry);

@@ -23,7 +23,7 @@ interface Price {
 const PRODUCTS = { resource: 'products' } as const;
 const BALLOON = '🎈';
 
-describe('a push of products and the prices that others set at Stripe', () => {
+describe('a push of products with prices that others set at Stripe', () => {
   let world: World;
   let venue: TestVenue;
   let products: RecordStore<ProductFields>;
@@ -58,12 +58,12 @@ describe('a push of products and the prices that others set at Stripe', () => {
   const notesOf = async (run: Awaited<ReturnType<typeof push>>) =>
     (await world.logOf(venue, run.syncId)).filter(({ action }) => action === 'note');
 
-  describe('a product without a default price', () => {
+  describe('to a product without a default price', () => {
     it.each<[string, Form]>([
       ['one-off', {}],
       ['recurring', { 'recurring[interval]': 'month' }],
     ])(
-      'keeps its one %s price beside the new one, and the record and the run’s log say so',
+      'keeps its only %s price beside the new one, with a note on the record and in the run’s log',
       async (_what, recurring) => {
         const { id: product } = await aProduct();
         await aPrice({ product, currency: 'usd', unit_amount: '1100', ...recurring });
@@ -79,7 +79,7 @@ describe('a push of products and the prices that others set at Stripe', () => {
       },
     );
 
-    it('gets the active one-off price that has the amount already as its default, and keeps the note while others are active', async () => {
+    it('makes an active one-off price with the same amount the default, and keeps the note while others are active', async () => {
       const { id: product } = await aProduct();
       const { id: same } = await aPrice({ product, currency: 'usd', unit_amount: '1250' });
       await pull();
@@ -89,7 +89,7 @@ describe('a push of products and the prices that others set at Stripe', () => {
       expect(await defaultOf(product)).toBe(same);
     });
 
-    it('does not make a subscription of a one-off amount, and retires nobody’s price', async () => {
+    it('does not turn a one-off amount into a subscription, and retires no foreign price', async () => {
       const { id: product } = await aProduct();
       await aPrice({ product, currency: 'usd', unit_amount: '1250', 'recurring[interval]': 'month' });
       await aPrice({ product, currency: 'usd', unit_amount: '900' });
@@ -100,7 +100,7 @@ describe('a push of products and the prices that others set at Stripe', () => {
       expect(await activeOf(product)).toHaveLength(4);
     });
 
-    it('makes no note where there is no other active price, and drops the note with the next write', async () => {
+    it('adds no note without another active price, and removes the note with the next write', async () => {
       const { id: product } = await aProduct();
       const { id: other } = await aPrice({ product, currency: 'usd', unit_amount: '1100' });
       await pull();
@@ -115,7 +115,7 @@ describe('a push of products and the prices that others set at Stripe', () => {
     });
   });
 
-  describe('a replaced price', () => {
+  describe('that replaces a price', () => {
     const pushed = async (more: object = {}) => {
       await products.upsertMany(venue.venueId, [
         { sourceId: 'tea', name: 'Tea', amountMinor: 300, currency: 'USD', ...more },
@@ -149,7 +149,7 @@ describe('a push of products and the prices that others set at Stripe', () => {
       currency_options: { eur: { unit_amount: 280 }, jpy: { unit_amount: 400 } },
     };
 
-    it('hands its lookup key, nickname, metadata, tax behaviour and currency options to the new one, in four calls', async () => {
+    it('copies lookup key, nickname, metadata, tax behaviour and currency options to the new one, in four calls', async () => {
       const { product, price } = await pushed();
       await world.callStripe('POST', `prices/${price}`, DETAILS);
       await change({ amountMinor: 350 });
@@ -164,7 +164,7 @@ describe('a push of products and the prices that others set at Stripe', () => {
       expect(await push('full')).toMatchObject({ providerCalls: 0 });
     });
 
-    it('hands them on again and again, and not the marker of another record', async () => {
+    it('copies them repeatedly, but never another record’s marker', async () => {
       const { product, price } = await pushed();
       await world.callStripe('POST', `prices/${price}`, { ...DETAILS, 'metadata[interlock_record_id]': 'another' });
       for (const amountMinor of [350, 300, 350]) {
@@ -176,7 +176,7 @@ describe('a push of products and the prices that others set at Stripe', () => {
       }
     });
 
-    it('drops the option that becomes its own currency', async () => {
+    it('drops the option that becomes the price’s own currency', async () => {
       const { product, price } = await pushed();
       await world.callStripe('POST', `prices/${price}`, DETAILS);
       await change({ amountMinor: 290, currency: 'EUR' });
@@ -186,7 +186,7 @@ describe('a push of products and the prices that others set at Stripe', () => {
       expect(Object.keys(active!.currency_options!).sort()).toEqual(['eur', 'jpy']);
     });
 
-    it('keeps the trial and a fraction of a minor unit in another currency', async () => {
+    it('keeps the trial period and a fraction of a minor unit in another currency', async () => {
       const { id: product } = await aProduct();
       const { id: price } = await aPrice({
         product,
@@ -209,7 +209,7 @@ describe('a push of products and the prices that others set at Stripe', () => {
       ]);
     });
 
-    it('says that details are lost where the earlier price is not in use any more', async () => {
+    it('notes that details are lost when the earlier price is no longer in use', async () => {
       const { product, price } = await pushed();
       await world.callStripe('POST', `products/${product}`, { default_price: '' });
       await world.callStripe('POST', `prices/${price}`, { active: 'false', lookup_key: 'tea' });
@@ -220,7 +220,7 @@ describe('a push of products and the prices that others set at Stripe', () => {
       expect(await activeOf(product)).toMatchObject([{ unit_amount: 350, lookup_key: null }]);
     });
 
-    it('keeps fifty metadata keys, ours among them, and says that one is lost', async () => {
+    it('keeps fifty metadata keys including ours, and notes that one is lost', async () => {
       const { product, price } = await pushed();
       await world.callStripe('POST', `prices/${price}`, {
         'metadata[interlock_record_id]': '',
@@ -236,7 +236,7 @@ describe('a push of products and the prices that others set at Stripe', () => {
       STEPS.flatMap(([what, path]) =>
         (['reset', 'commit-then-fail', 'stored'] as const).map((kind) => [what, kind, path] as const),
       ),
-    )('hands them over once when the call about %s is interrupted (%s)', async (_what, kind, path) => {
+    )('copies them once when the call about %s is interrupted (%s)', async (_what, kind, path) => {
       const { product, price } = await pushed();
       await world.callStripe('POST', `prices/${price}`, DETAILS);
       await change({ amountMinor: 350 });
@@ -264,7 +264,7 @@ describe('a push of products and the prices that others set at Stripe', () => {
     });
   });
 
-  it('writes a customer whose name and metadata are as long as Stripe allows, counted in characters', async () => {
+  it('writes a customer whose name and metadata have Stripe’s maximum length in characters', async () => {
     await world.customers.upsertMany(venue.venueId, [
       { sourceId: 'c', name: BALLOON.repeat(200), metadata: { note: BALLOON.repeat(400) } },
     ]);

@@ -81,7 +81,7 @@ describe('a sync of products', () => {
     throw new Error('the run does not end');
   };
 
-  it('pushes them with their prices, writes nothing a second time, and brings back the same', async () => {
+  it('pushes them with their prices, writes nothing the second time, and pulls back the same', async () => {
     await load(5);
     await products.upsertMany(venue.venueId, [{ sourceId: 'free', name: 'Without a price', active: true }]);
     expect((await world.sync(venue, 'push', 'full', PRODUCTS)).counts).toMatchObject({ created: 6, rejected: 0 });
@@ -109,7 +109,7 @@ describe('a sync of products', () => {
     expect(await world.sync(venue, 'push', 'full', PRODUCTS)).toMatchObject({ providerCalls: 0 });
   });
 
-  it('changes a price by a new one, and to and fro, and leaves one in use', async () => {
+  it('changes a price by creating a new one, back and forth, and leaves one in use', async () => {
     await load(1);
     await world.sync(venue, 'push', 'full', PRODUCTS);
     for (const amountMinor of [2_000, 1_000, 2_000, 1_000, 2_000]) {
@@ -150,7 +150,7 @@ describe('a sync of products', () => {
     ['the product', '/v1/products/.*'],
     ['the retired price', '/v1/prices/.*'],
   ] as const;
-  /** Every price that the product has, and which one it sells at. */
+  /** Every price of the product, with the one it sells at. */
   const offers = async () => {
     const [remote] = await atStripe();
     const prices = await pricesOf(remote!.id);
@@ -181,7 +181,7 @@ describe('a sync of products', () => {
         ] as const,
     ),
   )(
-    'leaves one price in use when the answer about %s was lost and the price is changed again meanwhile (%s: to %s)',
+    'leaves one price in use when the answer about %s is lost and the price changes again meanwhile (%s: to %s)',
     async (_what, path, _to, amountMinor) => {
       await load(1, { amountMinor: 1_000, metadata: { season: 'summer' } });
       await world.sync(venue, 'push', 'full', PRODUCTS);
@@ -202,7 +202,7 @@ describe('a sync of products', () => {
     },
   );
 
-  it('takes what the venue deleted out of use, brings it back as the same remote record, and that as often as wanted', async () => {
+  it('archives what the venue deleted and restores it as the same remote record, repeatedly', async () => {
     await load(2);
     await world.sync(venue, 'push', 'full', PRODUCTS);
     const ids = (await atStripe()).map(({ id }) => id).sort();
@@ -230,7 +230,7 @@ describe('a sync of products', () => {
     expect((await atStripe()).map(({ id }) => id).sort()).toEqual(ids);
   });
 
-  it('pulls edits, price changes, new ones and deletions from the change feed, and archives what a listing misses', async () => {
+  it('pulls edits, price changes, creations and deletions from the change feed, and archives records missing from a listing', async () => {
     await world.stripe.seed({
       resource: 'products',
       records: Array.from({ length: 6 }, (_, index) => ({
@@ -256,7 +256,7 @@ describe('a sync of products', () => {
     await world.callStripe('POST', `products/${named('Product 2')}`, { name: 'Renamed', active: 'false' });
     await world.callStripe('DELETE', `products/${named('Without a price')}`);
     await world.callStripe('POST', 'products', { name: 'Newcomer' });
-    // A reading counts as just before the second it was taken in: within the second of the first pull nothing is newer.
+    // A reading counts as just before the second in which it was taken, so nothing within that second is newer.
     await new Promise((resolve) => setTimeout(resolve, 1_100));
 
     const run = await world.sync(venue, 'pull', 'incremental', PRODUCTS);
@@ -269,7 +269,7 @@ describe('a sync of products', () => {
     expect((await world.sync(venue, 'push', 'full', PRODUCTS)).counts).toMatchObject({ unchanged: 7 });
   });
 
-  it('says in a dry run what a push would cost: a new price takes four calls, a name one', async () => {
+  it('reports in a dry run what a push would cost: four calls for a new price, one for a name', async () => {
     await load(3);
     await world.sync(venue, 'push', 'full', PRODUCTS);
     await products.upsertMany(venue.venueId, [
@@ -292,7 +292,7 @@ describe('a sync of products', () => {
     expect(await world.runs.find(venue.venueId, run.syncId)).toMatchObject({ deviationCount: 0 });
   });
 
-  it('keeps two venues on one account, and products and customers of the same names, apart', async () => {
+  it('separates two venues with one account, and products and customers with the same names', async () => {
     const other = await world.aVenue();
     await load(3);
     await world.customers.upsertMany(venue.venueId, [{ sourceId: 'p-0', name: 'A customer', email: null }]);

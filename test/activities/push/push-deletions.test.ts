@@ -59,7 +59,7 @@ describe('a push of what the venue deleted', () => {
   };
 
   it.each(['full', 'incremental'] as const)(
-    'deletes the remote records, says so, and does it once (%s)',
+    'deletes the remote records, logs it, and does it once (%s)',
     async (mode) => {
       await world.load(venue, 5);
       await world.sync(venue, 'push');
@@ -79,12 +79,12 @@ describe('a push of what the venue deleted', () => {
         (await world.logOf(venue, run.syncId)).map(({ action, sourceId }) => `${action} ${sourceId}`).sort(),
       ).toEqual(['archived c-1', 'archived c-3']);
       expect(await world.sync(venue, 'push', mode)).toMatchObject({ providerCalls: 0, counts: { archived: 0 } });
-      // What the provider tells of our own deletion changes nothing.
+      // The provider's report of our own deletion changes nothing.
       expect((await world.sync(venue, 'pull')).counts).toMatchObject({ archived: 0, updated: 0, created: 0 });
     },
   );
 
-  it('leaves another venue’s alone, although its records have the same names', async () => {
+  it('leaves another venue’s records alone, although they have the same names', async () => {
     const account = await world.stripe.addAccount();
     const other = await world.aVenue(account.secretKey);
     for (const of of [venue, other]) {
@@ -97,7 +97,7 @@ describe('a push of what the venue deleted', () => {
     expect(await world.sync(other, 'push')).toMatchObject({ providerCalls: 0, counts: { unchanged: 3 } });
   });
 
-  it('never sends what was deleted before it was sent', async () => {
+  it('never sends a record deleted before its first push', async () => {
     await world.load(venue, 2);
     await remove(['c-0']);
     expect((await world.sync(venue, 'push')).counts).toMatchObject({ created: 1, archived: 0 });
@@ -121,7 +121,7 @@ describe('a push of what the venue deleted', () => {
     expect(await world.sync(venue, 'push')).toMatchObject({ providerCalls: 0 });
   });
 
-  it('has nothing to do where the provider deleted the remote record itself, before or after it told', async () => {
+  it('does nothing when the provider deleted the remote record itself, before or after it reported it', async () => {
     await world.load(venue, 2);
     await world.sync(venue, 'push');
     for (const { id } of await world.stripe.customers()) await world.callStripe('DELETE', `customers/${id}`);
@@ -138,7 +138,7 @@ describe('a push of what the venue deleted', () => {
     });
   });
 
-  it('creates what comes back anew, and once, also when the answer is lost', async () => {
+  it('recreates a restored record once, even when the answer is lost', async () => {
     await world.load(venue, 2);
     await world.sync(venue, 'push');
     for (const round of [1, 2]) {
@@ -161,7 +161,7 @@ describe('a push of what the venue deleted', () => {
     expect((await world.sync(venue, 'pull')).counts).toMatchObject({ created: 0, archived: 0 });
   });
 
-  it('does nothing about what was deleted and is back before the push', async () => {
+  it('does nothing about a record deleted and restored before the push', async () => {
     await world.load(venue, 2);
     await world.sync(venue, 'push');
     await remove(['c-0']);
@@ -169,7 +169,7 @@ describe('a push of what the venue deleted', () => {
     expect(await world.sync(venue, 'push')).toMatchObject({ providerCalls: 0, counts: { unchanged: 2, archived: 0 } });
   });
 
-  it('waits for a person before it deletes more than a run may by itself; what is not deleted waits with it', async () => {
+  it('waits for approval beyond the number that a run may delete by itself, and holds back everything else', async () => {
     const other = await world.aVenue();
     await world.load(venue, 60);
     await world.sync(venue, 'push');
@@ -185,7 +185,7 @@ describe('a push of what the venue deleted', () => {
       waiting_for: { what: 'approval' },
     });
     expect(await writesSince(from)).toEqual([]);
-    // Nobody else's yes counts.
+    // Another venue's approval does not count.
     await world.progress.approve({ ...input, venueId: other.venueId }, 'a-stranger');
     expect(await world.chunk(input)).toMatchObject({ status: 'needs-approval' });
 
@@ -195,7 +195,7 @@ describe('a push of what the venue deleted', () => {
     expect(await world.stripe.customers()).toHaveLength(40);
   });
 
-  it('goes on with a yes after a break, and asks nobody again', async () => {
+  it('continues with an approval after an interruption, without another one', async () => {
     await world.load(venue, 60);
     await world.sync(venue, 'push');
     await remove(sources(0, 45));
@@ -209,7 +209,7 @@ describe('a push of what the venue deleted', () => {
     expect(await world.stripe.customers()).toHaveLength(15);
   });
 
-  it('leaves no remote record behind of a record whose creation was never answered and that was deleted then', async () => {
+  it('leaves no remote record of a record deleted after an unanswered creation', async () => {
     await world.load(venue, 2);
     await world.stripe.fault({ match: { method: 'POST', path: '/v1/customers$' }, times: 2, kind: 'commit-then-fail' });
     const input = await begun();
@@ -221,7 +221,7 @@ describe('a push of what the venue deleted', () => {
     expect(await names()).toEqual([]);
   });
 
-  it('brings a record back to every earlier content, whatever was sent before', async () => {
+  it('restores a record to any earlier content, whatever was sent before', async () => {
     await world.load(venue, 1);
     await world.sync(venue, 'push');
     for (const name of ['B', 'A', 'B', 'A', 'B']) {

@@ -7,7 +7,7 @@ import { aCustomer, createSyncWorld } from '../../support/worlds/sync-world.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 
-describe('a push that meets trouble', () => {
+describe('a push that meets failures', () => {
   let world: World;
   let venue: TestVenue;
 
@@ -43,7 +43,7 @@ describe('a push that meets trouble', () => {
     return input;
   }
 
-  /** Chunk after chunk, as Temporal repeats them; returns how many failed. */
+  /** Runs chunk after chunk, as Temporal retries them; returns the number of failures. */
   async function persist(input: SyncConnectionInput, limit = 20): Promise<number> {
     for (let failures = 0; failures < limit;) {
       const status = await world.chunk(input).then(
@@ -56,7 +56,7 @@ describe('a push that meets trouble', () => {
     throw new Error('the push does not end');
   }
 
-  it('sets a record aside that the provider fails on for ever, and the rest goes on', async () => {
+  it('skips a record on which the provider fails permanently, and continues with the rest', async () => {
     await world.load(venue, 10);
     await world.sync(venue, 'push');
     await world.customers.upsertMany(
@@ -64,7 +64,7 @@ describe('a push that meets trouble', () => {
       Array.from({ length: 10 }, (_, index) => aCustomer(index, `Renamed ${index}`)),
     );
     await world.customers.upsertMany(venue.venueId, [{ ...aCustomer(99), email: null }]);
-    // Creations only: the pattern has to fit the whole path.
+    // Matches creations only, because the pattern must match the whole path.
     await world.stripe.fault({
       match: { method: 'POST', path: '/v1/customers$' },
       kind: 'status',
@@ -86,7 +86,7 @@ describe('a push that meets trouble', () => {
       .filter(({ method, path }) => method === 'POST' && path === '/v1/customers');
     expect(new Set(creations.map(({ idempotencyKey }) => idempotencyKey)).size).toBeLessThanOrEqual(6);
 
-    // Once the provider is well again, the next push brings it, under a key that holds no old failure.
+    // Once the provider has recovered, the next push creates the record under a key without a stored failure.
     await world.stripe.clearFaults();
     expect(await world.sync(venue, 'push', 'incremental')).toMatchObject({
       outcome: 'completed',
@@ -95,7 +95,7 @@ describe('a push that meets trouble', () => {
     expect(await world.stripe.customers()).toHaveLength(11);
   });
 
-  it('creates a record anew whose update finds out that the provider has deleted it, and updates the others', async () => {
+  it('recreates a record whose update reveals that the provider has deleted it, and updates the others', async () => {
     await world.load(venue, 4);
     await world.sync(venue, 'push');
     const [first] = await world.stripe.customers<{ id: string; metadata: Record<string, string> }>();
@@ -136,7 +136,7 @@ describe('a push that meets trouble', () => {
     expect(await names()).toEqual(Array.from({ length: 6 }, (_, index) => `Renamed ${index}`));
   });
 
-  it('creates nothing twice when a record changes between a lost answer and the repeat, and brings the change', async () => {
+  it('creates nothing twice when a record changes between a lost answer and the retry, and sends the change', async () => {
     await world.load(venue, 1);
     await world.stripe.fault({ match: { method: 'POST', path: '/v1/customers' }, times: 1, kind: 'commit-then-fail' });
     const input = await begun();
@@ -147,7 +147,7 @@ describe('a push that meets trouble', () => {
     expect(await names()).toEqual(['Changed in between']);
   });
 
-  it('creates nothing twice either when what it would be found by changes in between', async () => {
+  it('creates nothing twice even when the fields it would be found by change in between', async () => {
     await world.load(venue, 1);
     await world.stripe.fault({ match: { method: 'POST', path: '/v1/customers' }, times: 1, kind: 'commit-then-fail' });
     const input = await begun();
@@ -160,12 +160,12 @@ describe('a push that meets trouble', () => {
     expect(await names()).toEqual(['Changed in between']);
   });
 
-  it('brings with the next push what the venue changed while a record was on its way', async () => {
+  it('sends with the next push what the venue changed during the write of a record', async () => {
     await world.load(venue, 1);
     await world.stripe.limits({ latencyMs: 1_500 });
     const input = await begun();
     const chunk = world.chunk(input);
-    // The mark is made after the record is read and before it is sent.
+    // The mark is written after the record is read and before it is sent.
     const marked = async () =>
       (await world.database.admin`select 1 from record_links where venue_id = ${venue.venueId} and state = 'pending'`)
         .length === 1;
@@ -179,14 +179,14 @@ describe('a push that meets trouble', () => {
     expect(await names()).toEqual(['Changed on the way']);
   });
 
-  it('stops as a whole when the key may not write, without blaming a record', async () => {
+  it('stops as a whole when the key may not write, without rejecting a record', async () => {
     await world.load(venue, 3);
     await world.stripe.fault({ match: { method: 'POST' }, kind: 'status', status: 403 });
     await expect(world.chunk(await begun())).rejects.toMatchObject({ type: FAILURE.rejected, nonRetryable: true });
     expect(await world.stripe.customers()).toHaveLength(0);
   });
 
-  it('hands a long pause back to Temporal instead of sitting in it', async () => {
+  it('returns a long pause to Temporal instead of waiting itself', async () => {
     await world.load(venue, 3);
     await world.stripe.fault({ match: { method: 'POST' }, kind: 'status', status: 429, retryAfter: 60, times: 1 });
     const startedAt = performance.now();
@@ -198,7 +198,7 @@ describe('a push that meets trouble', () => {
     expect(performance.now() - startedAt).toBeLessThan(10_000);
   });
 
-  it('clears at the provider what the venue has cleared, consent and emptied metadata too', async () => {
+  it('clears at the provider what the venue has cleared, including consent and emptied metadata', async () => {
     await world.customers.upsertMany(venue.venueId, [
       { ...aCustomer(1), marketingConsent: true, metadata: { tier: 'gold', toString: 'odd', city: 'Bonn' } },
     ]);
@@ -214,7 +214,7 @@ describe('a push that meets trouble', () => {
     }>();
     expect(customer!.name).toBeNull();
     expect(Object.keys(customer!.metadata).sort()).toEqual(['city', 'interlock_record_id', 'interlock_source_id']);
-    // What went out comes back as the same.
+    // Pulling the pushed records changes nothing.
     expect((await world.sync(venue, 'pull')).counts).toMatchObject({ updated: 0, unchanged: 1 });
     expect(await world.sync(venue, 'push')).toMatchObject({ providerCalls: 0, counts: { unchanged: 1 } });
   });

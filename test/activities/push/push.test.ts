@@ -36,7 +36,7 @@ describe('a push of customers', () => {
     expect(await world.stripe.calls()).toHaveLength(before);
   });
 
-  it('writes only what changed, and clears what was cleared', async () => {
+  it('writes only changes, and clears cleared fields', async () => {
     await world.load(venue, 10);
     await world.sync(venue, 'push');
     await world.customers.upsertMany(venue.venueId, [{ sourceId: 'c-3', name: null, metadata: { colour: 'red' } }]);
@@ -55,7 +55,7 @@ describe('a push of customers', () => {
     expect(changed?.metadata).not.toHaveProperty('tier');
   });
 
-  it('logs what the provider refuses with its reason, and goes on', async () => {
+  it('logs each refusal of the provider with its reason, and continues', async () => {
     await world.load(venue, 5);
     await world.customers.upsertMany(venue.venueId, [
       { sourceId: 'too-long', name: 'n'.repeat(300) },
@@ -94,7 +94,7 @@ describe('a push of customers', () => {
     await world.begin(input);
     await world.stripe.fault({ match: { method: 'POST', path: '/v1/customers' }, times: 3, ...fault });
 
-    // Temporal would repeat the chunk; here the test does.
+    // Retries the chunk, as Temporal would.
     let attempts = 0;
     for (; attempts < 8; attempts += 1) {
       const status = await world.chunk(input).then(
@@ -115,7 +115,7 @@ describe('a push of customers', () => {
     );
   });
 
-  it('sits a short 429 out without losing or doubling a record', async () => {
+  it('waits out a short 429 without losing or duplicating a record', async () => {
     await world.load(venue, 20);
     await world.stripe.fault({
       match: { method: 'POST', path: '/v1/customers' },

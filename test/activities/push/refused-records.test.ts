@@ -6,7 +6,7 @@ import { aCustomer, createSyncWorld } from '../../support/worlds/sync-world.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 
-describe('records that the database does not store', () => {
+describe('records that the database rejects', () => {
   let world: World;
   let venue: TestVenue;
 
@@ -44,7 +44,7 @@ describe('records that the database does not store', () => {
     Array.from({ length: count }, (_, index) => ({ name: `${at.includes(index) ? 'Mallory' : 'Customer'} ${index}` }));
 
   it.each(['check', 'trigger'] as const)(
-    'are found among the pages of a pull and rejected, and the rest goes on: by a %s',
+    'are found within the pages of a pull and rejected, and the rest continues, for a %s',
     async (how) => {
       await world.stripe.seed({ resource: 'customers', records: records(250, [3, 99, 100, 240]) });
       await world.database.admin.unsafe(refuse[how]);
@@ -69,7 +69,7 @@ describe('records that the database does not store', () => {
     },
   );
 
-  it('may be all of a page', async () => {
+  it('may fill a whole page', async () => {
     await world.stripe.seed({
       resource: 'customers',
       records: records(
@@ -84,7 +84,7 @@ describe('records that the database does not store', () => {
     });
   });
 
-  it('keep what was stored of them before, and are not archived by a full pull', async () => {
+  it('keep their stored version, and are not archived by a full pull', async () => {
     await world.stripe.seed({ resource: 'customers', records: records(30, []) });
     await world.sync(venue, 'pull', 'full');
     const [first] = await world.stripe.customers();
@@ -99,7 +99,7 @@ describe('records that the database does not store', () => {
     }
   });
 
-  it('are rejected when a look-up brings them that no list brought', async () => {
+  it('are rejected when a look-up returns them that no list contained', async () => {
     await world.stripe.seed({ resource: 'customers', records: records(5, []) });
     await world.sync(venue, 'pull', 'full');
     const [first] = await world.stripe.customers();
@@ -117,24 +117,21 @@ describe('records that the database does not store', () => {
     expect(await names()).toHaveLength(5);
   });
 
-  it.each([false, true])(
-    'are rejected for an id that is longer than a row of an index, dry run: %s',
-    async (dryRun) => {
-      await world.stripe.seed({ resource: 'customers', records: records(20, []) });
-      const long = Array.from({ length: 12_000 }, (_, index) =>
-        String.fromCodePoint(0x4e00 + ((index * 7_919 + (index % 13) * 104_729) % 20_000)),
-      ).join('');
-      world.proxy.edit((answer) => {
-        const odd = objectsOf(answer).find(({ name }) => name === 'Customer 7');
-        if (odd) odd['id'] = long;
-      });
-      const run = await world.sync(venue, 'pull', 'full', dryRun ? { dryRun: true } : {});
-      expect(run).toMatchObject({ outcome: 'completed-with-rejections', counts: { created: 19, rejected: 1 } });
-      expect(await rejections(run.syncId)).toMatchObject([{ externalId: long.slice(0, 255), code: 'not-storable' }]);
-    },
-  );
+  it.each([false, true])('are rejected for an id longer than an index row, dry run: %s', async (dryRun) => {
+    await world.stripe.seed({ resource: 'customers', records: records(20, []) });
+    const long = Array.from({ length: 12_000 }, (_, index) =>
+      String.fromCodePoint(0x4e00 + ((index * 7_919 + (index % 13) * 104_729) % 20_000)),
+    ).join('');
+    world.proxy.edit((answer) => {
+      const odd = objectsOf(answer).find(({ name }) => name === 'Customer 7');
+      if (odd) odd['id'] = long;
+    });
+    const run = await world.sync(venue, 'pull', 'full', dryRun ? { dryRun: true } : {});
+    expect(run).toMatchObject({ outcome: 'completed-with-rejections', counts: { created: 19, rejected: 1 } });
+    expect(await rejections(run.syncId)).toMatchObject([{ externalId: long.slice(0, 255), code: 'not-storable' }]);
+  });
 
-  it('are rejected where another of the provider’s objects amends them', async () => {
+  it('are rejected when another provider object amends them', async () => {
     const customer = await world.callStripe('POST', 'customers', { name: 'Payer' });
     for (const description of ['Good', 'Bad']) {
       await world.callStripe('POST', 'invoiceitems', {
@@ -163,8 +160,8 @@ describe('records that the database does not store', () => {
     expect(JSON.stringify(lines)).toContain('Good');
   });
 
-  describe('of a push', () => {
-    it('are rejected once the provider has them, and the next pushes make no second remote record', async () => {
+  describe('in a push', () => {
+    it('are rejected after the provider has them, and later pushes create no second remote record', async () => {
       await world.load(venue, 60);
       const [mallory] = await world.database.admin<
         { id: string }[]

@@ -8,7 +8,7 @@ import { createSyncWorld } from '../../support/worlds/sync-world.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 
-/** A person approves the records that a run has counted. These tests change what there is to archive after that. */
+/** A person approves the records that a run has counted. These tests then change what there is to archive. */
 describe('an approval', () => {
   let world: World;
   let venue: TestVenue;
@@ -32,7 +32,9 @@ describe('an approval', () => {
     (await world.database.admin`select * from sync_runs where id = ${syncId}`)[0]!;
   const atStripe = async () => (await world.stripe.customers()).length;
 
-  /** A push of 100 customers, of which 45 have been deleted, that was approved and then broke off after `deleted` of them. */
+  /**
+   * An approved push of 100 customers, of which 45 were deleted, that was interrupted after deleting `deleted` of them.
+   */
   async function approvedAndBrokenOff(deleted: number): Promise<SyncConnectionInput> {
     await world.load(venue, 100);
     await world.sync(venue, 'push');
@@ -46,7 +48,7 @@ describe('an approval', () => {
     await world.stripe.clearFaults();
     return input;
   }
-  /** As `retry` does it. */
+  /** Does what `retry` does. */
   const retried = async (input: SyncConnectionInput) => {
     await world.finish(input, 'failed');
     await world.runs.reopen(input.venueId, input.syncId);
@@ -56,9 +58,9 @@ describe('an approval', () => {
   describe.each([
     ['retried', retried],
     ['reset in Temporal', (input: SyncConnectionInput) => world.begin(input)],
-    ['gone on with after a failure', () => Promise.resolve()],
+    ['resumed after a failure', () => Promise.resolve()],
   ])('of a push that is %s', (_how, resume) => {
-    it('does not cover records that were deleted after it', async () => {
+    it('does not cover records deleted after it', async () => {
       const input = await approvedAndBrokenOff(10);
       await remove(sources(60, 1));
       await resume(input);
@@ -80,7 +82,7 @@ describe('an approval', () => {
       expect(await atStripe()).toBe(54);
     });
 
-    it('does not cover as many other records', async () => {
+    it('does not cover the same number of other records', async () => {
       const input = await approvedAndBrokenOff(0);
       await world.load(venue, 45);
       await remove(sources(50, 45));
@@ -90,7 +92,7 @@ describe('an approval', () => {
       expect(await atStripe()).toBe(before);
     });
 
-    it('covers what is left of the approved records', async () => {
+    it('covers the remaining approved records', async () => {
       const input = await approvedAndBrokenOff(10);
       await resume(input);
       expect(await world.chunk(input)).toMatchObject({ status: 'done', counts: { archived: 45 } });
@@ -98,20 +100,20 @@ describe('an approval', () => {
     });
   });
 
-  it('of a push covers fewer records than were approved', async () => {
+  it('of a push covers fewer records than approved', async () => {
     const input = await approvedAndBrokenOff(0);
     await world.load(venue, 5);
     await retried(input);
     expect(await world.chunk(input)).toMatchObject({ status: 'done', counts: { archived: 40 } });
   });
 
-  it('of a push that an earlier version stored without a count is asked for again', async () => {
+  it('of a push, stored by an earlier version without a count, has to be given again', async () => {
     const input = await approvedAndBrokenOff(0);
     await world.database.admin`update sync_runs set approved = null where id = ${input.syncId}`;
     expect(await world.chunk(input)).toMatchObject({ status: 'needs-approval', awaiting: { archiving: 45 } });
   });
 
-  it('of a pull does not cover records that were found missing after it', async () => {
+  it('of a pull does not cover records found missing after it', async () => {
     await world.stripe.seed({ resource: 'customers', count: 100 });
     await world.sync(venue, 'pull');
     const ids = (await world.stripe.customers()).map(({ id }) => id);
@@ -131,7 +133,7 @@ describe('an approval', () => {
     expect(await world.chunk(input)).toMatchObject({ status: 'done', counts: { archived: 46 } });
   });
 
-  it('is not needed to delete records while the push walks: the next count decides about them', async () => {
+  it('is not needed for deletions during the push, which the next count covers', async () => {
     await world.load(venue, 1_100);
     await world.sync(venue, 'push');
     await remove(sources(0, 1));

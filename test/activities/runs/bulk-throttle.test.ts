@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { Gate } from '../../../activities/sync/bulk-throttle.ts';
 
-it('a gate lets so many through at once, in the order they came, also past one that fails', async () => {
+it('the bulk throttle admits at most N at a time in arrival order, even when one fails', async () => {
   const gate = new Gate(() => 2);
   const begun: number[] = [];
   const ends: ((failed: boolean) => void)[] = [];
@@ -27,7 +27,7 @@ it('a gate lets so many through at once, in the order they came, also past one t
   }
   expect(begun).toEqual([0, 1, 2, 3, 4]);
   await settled;
-  // Every place is free again.
+  // Every slot is free again.
   expect(
     await Promise.all([
       gate.pass(() => Promise.resolve('a')),
@@ -37,7 +37,7 @@ it('a gate lets so many through at once, in the order they came, also past one t
   ).toEqual(['a', 'b', 'c']);
 });
 
-it('a gate that is narrowed lets those inside end, and opens again as they leave', async () => {
+it('the bulk throttle lets running work finish when it is narrowed, and admits more as slots become free', async () => {
   let places = 3;
   const gate = new Gate(() => places);
   const ends: (() => void)[] = [];

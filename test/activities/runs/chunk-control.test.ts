@@ -42,7 +42,7 @@ describe('the control of a chunk', () => {
     expect(aControl().stopping).toBe(false);
   });
 
-  it('stops when a commit says that someone asked for it, and does not forget it', () => {
+  it('stops when a commit reports a stop request, and remembers it', () => {
     const control = aControl();
     control.committed({ progress: PROGRESS, stopRequested: true });
     control.committed({ progress: PROGRESS, stopRequested: false });
@@ -60,7 +60,7 @@ describe('the control of a chunk', () => {
     }).toThrow('first');
   });
 
-  it('sits a short pause out and hands a long one back', async () => {
+  it('waits out a short pause and hands back a long one', async () => {
     const short = aControl();
     for (const retryAfterMs of [undefined, 1_000, 10_000])
       expect(await short.attempt(() => Promise.reject(rateLimited(retryAfterMs)))).toBeNull();
@@ -72,7 +72,7 @@ describe('the control of a chunk', () => {
     }).toThrow(ProviderError);
   });
 
-  it('hands a pause back that was asked for again and again, however short each was, when nothing has succeeded in between', async () => {
+  it('hands back repeated pauses of any length when nothing succeeds in between', async () => {
     const clock = vi.spyOn(performance, 'now').mockReturnValue(0);
     const control = aControl();
     const refuse = () => control.attempt(() => Promise.reject(rateLimited(1_000)));
@@ -88,7 +88,7 @@ describe('the control of a chunk', () => {
     }).toThrow(ProviderError);
   });
 
-  it('counts refusals anew once something has succeeded', async () => {
+  it('restarts the count of refusals after a success', async () => {
     const clock = vi.spyOn(performance, 'now').mockReturnValue(0);
     const control = aControl();
     for (let atMs = 0; atMs < 50_000; atMs += 6_000) {
@@ -99,7 +99,7 @@ describe('the control of a chunk', () => {
     expect(control.stopping).toBe(false);
   });
 
-  it('has as many lanes as the budget fills at the latency seen, at least one and at most its lease', () => {
+  it('has as many lanes as the budget fills at the measured latency, at least one and at most its lease', () => {
     const control = aControl({ ratePerSecond: 90, lease: { slots: 24 } });
     expect(control.lanes).toBe(Math.ceil(90 * 0.15 * 1.3) + 1);
     for (let call = 0; call < 200; call += 1) control.countCall(10);
@@ -109,7 +109,7 @@ describe('the control of a chunk', () => {
     expect(aControl({ ratePerSecond: 0.1, lease: { slots: 1 } }).lanes).toBe(1);
   });
 
-  it('adds each call to one commit only, and tells of the progress', () => {
+  it('counts each call in one commit only, and reports the progress', () => {
     const seen: SyncProgress[] = [];
     const control = aControl({ onProgress: (progress) => seen.push(progress) });
     expect(control.progressed).toBe(false);

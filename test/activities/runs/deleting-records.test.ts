@@ -10,7 +10,7 @@ import type { TestVenue } from '../../support/worlds/sync-world.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 
-describe('deleting the records of a connection', () => {
+describe('the deletion of a connection’s records', () => {
   let world: World;
   let store: DisconnectionStore;
   beforeAll(async () => {
@@ -24,7 +24,7 @@ describe('deleting the records of a connection', () => {
     createDisconnectingActivities({ disconnections, runs: world.runs, log: world.deps.log }).deleteRecords;
   const left = async ({ venueId }: TestVenue) =>
     (await world.database.admin<{ id: string }[]>`select id from customers where venue_id = ${venueId}`).length;
-  /** 1,200 records that a connection brought; the first 1,100 by id are another connection's too, so that they stay. */
+  /** 1,200 records that a connection created. The first 1,100 by id also belong to another connection, so they stay. */
   async function aVenueWithRecordsThatStay() {
     const venue = await world.aVenue();
     const { id: connectionId } = await world.connections.saveWithApiKey({
@@ -45,7 +45,7 @@ describe('deleting the records of a connection', () => {
     await link(connectionId, 1_100);
     return venue;
   }
-  /** Time passes with every batch, as if each took longer than one activity may work. */
+  /** Advances the time with every batch, as if each took longer than one activity may run. */
   function withSlowBatches(): DisconnectionStore {
     let nowMs = performance.now();
     vi.spyOn(performance, 'now').mockImplementation(() => nowMs);
@@ -58,12 +58,12 @@ describe('deleting the records of a connection', () => {
     };
   }
 
-  it('ends although more records stay in front than one activity comes past', async () => {
+  it('ends although more records stay at the front than one activity reads', async () => {
     const venue = await aVenueWithRecordsThatStay();
     const deleteRecords = activity(withSlowBatches());
     const input = { ...venue, requestedBy: 'an-admin' };
     const cursors: (DeletionCursor | null)[] = [];
-    // As the workflow asks: each answer goes into the next input.
+    // Passes each answer into the next input, as the workflow does.
     for (let turn = 0; turn < 12 && cursors.at(-1) !== null; turn += 1) {
       const cursor = cursors.at(-1);
       cursors.push(await new MockActivityEnvironment().run(deleteRecords, { ...input, ...(cursor && { cursor }) }));
@@ -72,7 +72,7 @@ describe('deleting the records of a connection', () => {
     expect(await left(venue)).toBe(1_100);
   });
 
-  it('goes on behind its last heartbeat when an attempt breaks off, not at its input', async () => {
+  it('resumes after its last heartbeat when an attempt is interrupted, not at its input', async () => {
     const venue = await aVenueWithRecordsThatStay();
     const beats: DeletionCursor[] = [];
     let batches = 0;

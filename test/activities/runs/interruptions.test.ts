@@ -19,7 +19,7 @@ type World = Awaited<ReturnType<typeof createSyncWorld>>;
 const WORKER_SHUTDOWN = new ActivityCancellationDetails({ workerShutdown: true });
 const CANCEL = new ActivityCancellationDetails({ cancelRequested: true });
 
-describe('a chunk that is interrupted', () => {
+describe('an interrupted chunk', () => {
   let world: World;
   let hurried: World;
   let venue: TestVenue;
@@ -51,7 +51,7 @@ describe('a chunk that is interrupted', () => {
     return input;
   }
 
-  /** As soon as something is kept, and long before everything is. */
+  /** Interrupts once something is stored, and long before everything is. */
   async function interrupt(
     input: SyncConnectionInput,
     stage: MockActivityEnvironment,
@@ -69,7 +69,7 @@ describe('a chunk that is interrupted', () => {
     stage.cancel(details.workerShutdown ? 'WORKER_SHUTDOWN' : 'CANCELLED', details);
   }
 
-  it('hands over when its worker goes down, keeps all that was read, and another goes on from there', async () => {
+  it('hands over when its worker shuts down, keeps everything read, and another continues from there', async () => {
     const input = await aSlowPull();
     const stage = world.aStage();
     const chunk = world.chunk(input, stage);
@@ -89,7 +89,7 @@ describe('a chunk that is interrupted', () => {
     expect(await stored()).toBe(3_000);
   });
 
-  it('hands a push over with every answer kept: nothing is written twice', async () => {
+  it('hands a push over with every answer stored, so nothing is written twice', async () => {
     await world.load(venue, 120);
     await world.stripe.limits({ latencyMs: 60, requestsPerSecond: 60 });
     const input = await world.open(venue, 'push', 'full');
@@ -106,7 +106,7 @@ describe('a chunk that is interrupted', () => {
     expect((await world.stripe.writes()).length).toBe(120);
   });
 
-  it('ends as stopped when the activity is cancelled, with all that was read', async () => {
+  it('ends as stopped when the activity is cancelled, with everything read', async () => {
     const input = await aSlowPull();
     const stage = world.aStage();
     const [outcome] = await Promise.allSettled([world.chunk(input, stage), interrupt(input, stage, CANCEL)]);
@@ -115,7 +115,7 @@ describe('a chunk that is interrupted', () => {
     expect(await stored()).toBeLessThan(3_000);
   });
 
-  it('cuts calls that hang a few seconds after it was asked to stop', async () => {
+  it('aborts hanging calls a few seconds after a stop request', async () => {
     const input = await aSlowPull(150);
     await world.stripe.fault({ kind: 'slow', delayMs: 25_000 });
     const stage = world.aStage();
@@ -128,7 +128,7 @@ describe('a chunk that is interrupted', () => {
     expect(performance.now() - startedAt).toBeLessThan(15_000);
   }, 40_000);
 
-  it('ends with more to do when its time is up, and the next chunks bring the rest exactly once', async () => {
+  it('returns more when its time is up, and the next chunks read the rest exactly once', async () => {
     const own = await hurried.aVenue();
     await hurried.stripe.seed({ resource: 'customers', count: 4_000 });
     await hurried.stripe.limits({ latencyMs: 150 });
@@ -145,7 +145,7 @@ describe('a chunk that is interrupted', () => {
     });
   });
 
-  it('is done at once when everything was already read: a lost answer repeats no work', async () => {
+  it('is done at once when everything was already read, so a lost answer repeats no work', async () => {
     await world.stripe.seed({ resource: 'customers', count: 20 });
     const input = await world.open(venue, 'pull', 'full');
     await world.begin(input);
@@ -155,7 +155,7 @@ describe('a chunk that is interrupted', () => {
     expect(await world.stripe.calls()).toHaveLength(calls);
   });
 
-  it('says that it waits for the provider, and stops saying so with the next attempt', async () => {
+  it('shows that it waits for the provider until the next attempt', async () => {
     await world.stripe.seed({ resource: 'customers', count: 20 });
     await world.stripe.fault({ kind: 'status', status: 503, retryAfter: 4, times: 1 });
     const input = await world.open(venue, 'pull', 'full');
@@ -169,8 +169,8 @@ describe('a chunk that is interrupted', () => {
     expect(await kept(input.syncId)).toMatchObject({ phase: 'running', waiting_for: null });
   });
 
-  describe('for good', () => {
-    /** The same activities with some parts replaced. */
+  describe('permanently', () => {
+    /** The same activities with some dependencies replaced. */
     const attempt = (input: SyncConnectionInput, parts: Partial<typeof world.deps>, number = 1) =>
       new MockActivityEnvironment({ attempt: number }, { logger: createTemporalLogger(world.deps.log) }).run(
         createSyncChunkActivities({
@@ -186,7 +186,7 @@ describe('a chunk that is interrupted', () => {
       return input;
     };
 
-    it('gives up on answers that nobody understands after ten attempts without progress, not before', async () => {
+    it('gives up on unintelligible answers after ten attempts without progress, not before', async () => {
       const input = await begun();
       const strange = await aStrangeServer((_req, res) =>
         res.writeHead(200, { 'content-type': 'text/html' }).end('<html>a portal</html>'),
@@ -216,7 +216,7 @@ describe('a chunk that is interrupted', () => {
       expect(await world.stripe.calls()).toHaveLength(0);
     });
 
-    it('opens no credentials that were sealed for another venue', async () => {
+    it('opens no credentials sealed for another venue', async () => {
       const other = await world.aVenue();
       const connections = { ...world.connections, findApiKey: () => world.connections.findApiKey(other) };
       await expect(attempt(await begun(), { connections })).rejects.toMatchObject({
@@ -226,7 +226,7 @@ describe('a chunk that is interrupted', () => {
       expect(await world.stripe.calls()).toHaveLength(0);
     });
 
-    it('takes no lease while all slots are taken, and says when to come back', async () => {
+    it('takes no lease while all slots are taken, and says when to retry', async () => {
       const input = await begun();
       const connection = await world.connections.find(venue);
       const account = {
@@ -245,7 +245,7 @@ describe('a chunk that is interrupted', () => {
     });
 
     it.each(['push', 'pull'] as const)(
-      'stops a %s whose results cannot be stored, keeps the cursor where it was, and loses nothing',
+      'stops a %s whose results cannot be stored, keeps the cursor, and loses nothing',
       async (direction) => {
         if (direction === 'push') await world.load(venue, 30);
         else await world.stripe.seed({ resource: 'customers', count: 1_000 });

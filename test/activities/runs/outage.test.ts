@@ -20,9 +20,9 @@ beforeEach(async () => {
 const attempt = (number: number) =>
   new MockActivityEnvironment({ attempt: number }, { logger: createTemporalLogger(world.deps.log) });
 
-describe('a provider that answers nothing', () => {
+describe('a provider that does not answer', () => {
   it.each([{ status: 503 }, { status: 200, kind: 'html' }])(
-    'once, after many attempts that ended for other reasons, is tried again soon: %o',
+    'once, after many attempts that ended for other reasons, is retried soon: %o',
     async (fault) => {
       await world.stripe.seed({ resource: 'customers', count: 300 });
       await world.stripe.fault({ kind: 'status', times: 1, ...fault });
@@ -37,7 +37,7 @@ describe('a provider that answers nothing', () => {
   );
 
   it.each(['push', 'pull'] as const)(
-    'is tried again after longer and longer pauses, and after eight attempts of a %s left to the workflow to wait for',
+    'is retried after growing pauses, and after eight attempts of a %s left to the workflow',
     async (direction) => {
       await world.load(venue, 30);
       await world.stripe.seed({ resource: 'customers', count: 300 });
@@ -56,7 +56,7 @@ describe('a provider that answers nothing', () => {
   );
 
   it.each(['push', 'pull'] as const)(
-    'is tried again soon after an attempt of a %s that got somewhere, however many there were',
+    'is retried soon after a %s attempt with progress, however many came before',
     async (direction) => {
       await world.load(venue, 60);
       await world.stripe.seed({ resource: 'customers', count: 2_000 });

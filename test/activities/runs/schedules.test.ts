@@ -9,7 +9,7 @@ import type { TestVenue } from '../../support/worlds/sync-world.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 
-describe('opening the run of a schedule', () => {
+describe('the opening of a scheduled run', () => {
   let world: World;
   let venue: TestVenue;
   let input: ScheduledSyncInput;
@@ -45,7 +45,7 @@ describe('opening the run of a schedule', () => {
     world.database
       .admin`update sync_runs set started_at = now(), finished_at = now(), phase = 'finished', outcome = 'completed' where id = ${syncId ?? null}`;
 
-  it('opens an incremental run in the name of the schedule’s workflow run', async () => {
+  it('opens an incremental run for the schedule’s workflow run', async () => {
     const { run, skipped } = await attempt('run-1');
     expect(run).toEqual({
       ...venue,
@@ -67,14 +67,14 @@ describe('opening the run of a schedule', () => {
     expect(await rows()).toHaveLength(1);
   });
 
-  it('opens none a second time when somebody else has carried it out meanwhile', async () => {
+  it('opens no second run when somebody else has finished the first meanwhile', async () => {
     const { run } = await attempt('run-1');
     await end(run?.syncId);
     expect(await attempt('run-1', 2)).toEqual({ run: null, skipped: 'already-running' });
     expect(await rows()).toHaveLength(1);
   });
 
-  it('gives back what a lost attempt opened, also when the connection has been lost since: the run wants its end', async () => {
+  it('returns the run of a lost attempt even if the connection has been lost since, because the run must still be ended', async () => {
     const first = await attempt('run-1');
     await world.connections.setState(venue, { state: 'needs-reauth', cause: 'a test', nextAction: null });
     expect(await attempt('run-1', 2)).toEqual(first);
@@ -88,7 +88,7 @@ describe('opening the run of a schedule', () => {
     expect(second.run?.syncId).not.toBe(first.run?.syncId);
   });
 
-  it('opens none while a run of the same sync is at work, whoever asked for it; other directions do not count', async () => {
+  it('opens none while another run of the same sync is open, whoever requested it, regardless of other directions', async () => {
     const open = await world.open(venue, 'pull', 'full');
     await begin(open.syncId);
     expect(await attempt('run-1')).toEqual({ run: null, skipped: 'already-running' });
@@ -96,7 +96,7 @@ describe('opening the run of a schedule', () => {
     expect(push).toMatchObject({ skipped: null, run: { direction: 'push' } });
   });
 
-  it('takes up a run that never began: who was to start it may have died', async () => {
+  it('adopts a run that never began, because its starter may have died', async () => {
     const open = await world.open(venue, 'pull', 'full');
     expect(await attempt('run-1')).toEqual({ run: { ...open, syncId: open.syncId, mode: 'full' }, skipped: null });
     expect(await rows()).toHaveLength(1);

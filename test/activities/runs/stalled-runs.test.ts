@@ -40,7 +40,7 @@ describe('a run that makes no progress', () => {
   const brokenPulls = () =>
     createSyncChunkActivities({ ...world.deps, pulls: { ...world.deps.pulls, commit: async () => bug() } });
 
-  it('says so when a bug throws in its activity, quotes nothing of it, and no longer says so once it goes on', async () => {
+  it('shows it when a bug throws in its activity, quotes nothing of it, and stops showing it once it continues', async () => {
     const input = await aRun();
     await expect(world.aStage().run(brokenPulls().syncChunk, input)).rejects.toThrow();
     expect(await shown(input)).toEqual({ phase: 'waiting', what: 'internal', code: 'internal' });
@@ -52,21 +52,21 @@ describe('a run that makes no progress', () => {
     expect(await shown(input)).toEqual({ phase: 'finished', what: undefined, code: undefined });
   });
 
-  it('shows nothing any more from its next commit on, while it still runs', async () => {
+  it('stops showing it from its next commit on, while it still runs', async () => {
     const input = await aRun();
     await expect(world.aStage().run(brokenPulls().syncChunk, input)).rejects.toThrow();
     await world.chunk(input);
     expect(await shown(input)).toEqual({ phase: 'running', what: undefined, code: undefined });
   });
 
-  it('says so when the database fails in a way that is no record’s fault', async () => {
+  it('shows it when the database fails for a reason that no record causes', async () => {
     const input = await aRun();
     await world.database.admin.unsafe('revoke insert on customers from interlock_app');
     await expect(world.chunk(input)).rejects.toThrow();
     expect(await shown(input)).toEqual({ phase: 'waiting', what: 'internal', code: 'internal' });
   });
 
-  it('says so when it cannot be taken over, planned or closed', async () => {
+  it('shows it when it cannot be taken over, planned or closed', async () => {
     const input = await world.open(venue, 'pull', 'full');
     const control = createSyncControlActivities({
       ...world.deps,
@@ -92,9 +92,9 @@ describe('a run that makes no progress', () => {
   });
 
   it.each([
-    ['no list', { object: 'customers', nothing: true }],
-    ['no JSON', '<html>An error page</html>'],
-  ])('calls an answer that is %s an unexpected response, and not an outage', async (_what, body) => {
+    ['not a list', { object: 'customers', nothing: true }],
+    ['not JSON', '<html>An error page</html>'],
+  ])('reports an answer that is %s as an unexpected response, not as an outage', async (_what, body) => {
     const input = await aRun();
     world.proxy.edit((answer) => {
       if (answer.path === '/v1/customers') answer.body = body;
@@ -107,7 +107,7 @@ describe('a run that makes no progress', () => {
     });
   });
 
-  it('says that the provider does not answer when it does not', async () => {
+  it('shows that the provider does not answer', async () => {
     const input = await aRun();
     await world.stripe.fault({ kind: 'status', status: 503 });
     await expect(world.chunk(input)).rejects.toMatchObject({ type: 'ProviderUnavailable' });

@@ -30,7 +30,7 @@ describe('the beginning and the end of a run', () => {
       'watermark'
     ] as Date | undefined;
 
-  it('refuses a run that is not there, for good', async () => {
+  it('permanently rejects a missing run', async () => {
     const input = {
       ...(await world.open(venue, 'pull', 'full')),
       syncId: '0199f2c8-0000-7000-8000-000000000009' as SyncId,
@@ -40,14 +40,14 @@ describe('the beginning and the end of a run', () => {
     await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.superseded, nonRetryable: true });
   });
 
-  it('refuses another venue’s run as if it were not there', async () => {
+  it('treats another venue’s run as missing', async () => {
     const other = await world.aVenue();
     const input = { ...(await world.open(venue, 'pull', 'full')), ...other };
     await expect(world.begin(input)).rejects.toMatchObject({ type: FAILURE.runUnavailable });
     await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.superseded });
   });
 
-  it('plans once: a second beginning goes on from what is there', async () => {
+  it('plans once; a second beginning continues from the existing plan', async () => {
     await world.load(venue, 3);
     const input = await world.open(venue, 'push', 'full');
     expect(await world.begin(input)).toMatchObject({ resumed: false, total: 3, done: 0 });
@@ -62,7 +62,7 @@ describe('the beginning and the end of a run', () => {
     ]);
   });
 
-  it('ends once: a repeated end changes nothing, not even when it says otherwise', async () => {
+  it('ends once; a second end changes nothing, even with another outcome', async () => {
     const input = await world.open(venue, 'pull', 'full');
     await world.begin(input);
     await world.chunk(input);
@@ -75,7 +75,7 @@ describe('the beginning and the end of a run', () => {
     expect(await logged(input.syncId)).toEqual(lines);
   });
 
-  it('moves the watermark only when everything was read', async () => {
+  it('advances the watermark only when everything was read', async () => {
     for (const end of ['cancelled', 'failed'] as const) {
       const input = await world.open(venue, 'pull', 'full');
       await world.begin(input);
@@ -86,11 +86,11 @@ describe('the beginning and the end of a run', () => {
     expect((await watermark())?.getTime()).toBeLessThanOrEqual(Date.now());
   });
 
-  it('reopens a finished run that an operator has reset, from where it stood', async () => {
+  it('reopens a finished run that an operator has reset, where it stopped', async () => {
     await world.stripe.seed({ resource: 'customers', count: 150 });
     const run = await world.sync(venue, 'pull');
     const input = { ...(await world.open(venue, 'pull', 'full')), syncId: run.syncId };
-    // The run that was just opened holds the place.
+    // The newly opened run prevents it.
     await expect(world.begin(input)).rejects.toMatchObject({ type: FAILURE.runUnavailable, nonRetryable: true });
     await world.database
       .admin`update sync_runs set finished_at = now(), outcome = 'cancelled', phase = 'finished' where venue_id = ${venue.venueId} and finished_at is null`;
@@ -105,14 +105,14 @@ describe('the beginning and the end of a run', () => {
     expect(await world.finish(input)).toMatchObject({ outcome: 'completed', done: 150 });
   });
 
-  it('lets nothing of an ended run’s attempts be written any more', async () => {
+  it('prevents further writes by attempts of an ended run', async () => {
     const input = await world.open(venue, 'pull', 'full');
     await world.begin(input);
     await world.finish(input, 'cancelled');
     await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.superseded, nonRetryable: true });
   });
 
-  it('says why a run failed and what to do, in our words', async () => {
+  it('explains in our own words why a run failed and what to do', async () => {
     const control = createSyncControlActivities(world.deps);
     const input = await world.open(venue, 'pull', 'full');
     await world.begin(input);
@@ -128,7 +128,7 @@ describe('the beginning and the end of a run', () => {
     expect(JSON.stringify(await row(input.syncId))).not.toContain('the text of a provider');
   });
 
-  it('holds a connection whose key was refused for one that needs a new key, shows that the run waits, and calls nobody until there is one', async () => {
+  it('marks a connection whose key was refused as needing a new one, shows that the run waits, and calls nobody meanwhile', async () => {
     const input = await world.open(venue, 'pull', 'full');
     await world.begin(input);
     await world.stripe.fault({ match: {}, kind: 'revoke', times: 1 });
@@ -140,7 +140,7 @@ describe('the beginning and the end of a run', () => {
     expect(await world.stripe.calls()).toHaveLength(before);
   });
 
-  it('shows nothing of its database when that is away', async () => {
+  it('reveals nothing of its database when that is down', async () => {
     const broken = {
       ...world.progress,
       begin: () =>

@@ -36,7 +36,7 @@ describe('a run that has to wait', () => {
     await world.begin(input);
     return input;
   };
-  /** As Temporal makes its nth attempt. */
+  /** Temporal's nth attempt. */
   const attempt = (input: SyncConnectionInput, nth: number) => world.chunk(input, world.aStage({ attempt: nth }));
   const newKey = async (secretKey: string) => {
     const sealedKey = await createSealer(world.keyring).seal(new Secret(secretKey), {
@@ -56,7 +56,7 @@ describe('a run that has to wait', () => {
 
   it.each([
     [
-      'the provider limits its rate for long',
+      'the provider limits the rate for a long time',
       { kind: 'status', status: 429, retryAfter: 120 },
       'rate-limit',
       FAILURE.rateLimited,
@@ -64,38 +64,41 @@ describe('a run that has to wait', () => {
     ['the provider is down', { kind: 'status', status: 503 }, 'provider-unavailable', FAILURE.unavailable],
     ['the provider cuts every connection', { kind: 'reset' }, 'provider-unavailable', FAILURE.unavailable],
     [
-      'something in between answers for the provider',
+      'a proxy answers instead of the provider',
       { kind: 'html' },
       'provider-unexpected-response',
       FAILURE.unexpectedResponse,
     ],
     ['the key is refused', { kind: 'status', status: 401 }, 'needs-reauth', FAILURE.needsReauth],
-  ] as const)('says what for while %s, since when, and no longer once it goes on', async (_when, fault, what, type) => {
-    const input = await begun();
-    await world.stripe.fault({ match: {}, ...fault });
-    await expect(world.chunk(input)).rejects.toMatchObject({ type });
-    const waiting = await row(input);
-    expect(waiting).toMatchObject({ phase: 'waiting', waiting_for: { what, since: expect.any(String) as string } });
-    if (what !== 'needs-reauth') {
+  ] as const)(
+    'shows the reason and its start while %s, and stops showing it once it continues',
+    async (_when, fault, what, type) => {
+      const input = await begun();
+      await world.stripe.fault({ match: {}, ...fault });
       await expect(world.chunk(input)).rejects.toMatchObject({ type });
-      expect((await row(input))['waiting_for']).toMatchObject({
-        since: (waiting['waiting_for'] as { since: string }).since,
-      });
-    }
-    await world.stripe.clearFaults();
-    // The pause that the provider asked for is everybody's: it is over.
-    await world.database.admin`delete from provider_budgets`;
-    if (what === 'needs-reauth') await newKey(world.sandbox.secretKey);
+      const waiting = await row(input);
+      expect(waiting).toMatchObject({ phase: 'waiting', waiting_for: { what, since: expect.any(String) as string } });
+      if (what !== 'needs-reauth') {
+        await expect(world.chunk(input)).rejects.toMatchObject({ type });
+        expect((await row(input))['waiting_for']).toMatchObject({
+          since: (waiting['waiting_for'] as { since: string }).since,
+        });
+      }
+      await world.stripe.clearFaults();
+      // Every run shares the pause that the provider asked for, so end it.
+      await world.database.admin`delete from provider_budgets`;
+      if (what === 'needs-reauth') await newKey(world.sandbox.secretKey);
 
-    while ((await world.chunk(input)).status === 'more');
+      while ((await world.chunk(input)).status === 'more');
 
-    expect(await row(input)).toMatchObject({ phase: 'running', waiting_for: null });
-    expect(await phases(input)).toEqual(['queued', 'estimating', 'running', 'waiting', 'running']);
-    expect((await world.finish(input)).counts).toMatchObject({ created: 5 });
-  });
+      expect(await row(input)).toMatchObject({ phase: 'running', waiting_for: null });
+      expect(await phases(input)).toEqual(['queued', 'estimating', 'running', 'waiting', 'running']);
+      expect((await world.finish(input)).counts).toMatchObject({ created: 5 });
+    },
+  );
 
   it.each(['pull', 'push'] as const)(
-    'says so of a %s too when the provider asks for one short pause after another, and counts it as a failure',
+    'shows it for a %s also when the provider asks for one short pause after another, which counts as a failure',
     async (direction) => {
       const input = await world.open(venue, direction, 'full');
       if (direction === 'push') await world.customers.upsertMany(venue.venueId, [aCustomer(1)]);
@@ -106,7 +109,7 @@ describe('a run that has to wait', () => {
     },
   );
 
-  it('goes on saying so until something has succeeded, not only until it tries', async () => {
+  it('keeps showing the reason until something succeeds, not only until the next attempt', async () => {
     const input = await begun();
     await world.stripe.fault({ match: { path: '/v1/customers$' }, kind: 'status', status: 503, times: 1 });
     await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.unavailable });
@@ -121,7 +124,7 @@ describe('a run that has to wait', () => {
     expect(await row(input)).toMatchObject({ phase: 'running', waiting_for: null });
   });
 
-  it('tells when it looks again where the provider says so', async () => {
+  it('shows the time of its next attempt when the provider names one', async () => {
     const input = await begun();
     await world.stripe.fault({ match: {}, kind: 'status', status: 429, retryAfter: 300 });
     const before = Date.now();
@@ -133,29 +136,27 @@ describe('a run that has to wait', () => {
 
   it.each([
     ['a provider that is down', { kind: 'status', status: 503 }, FAILURE.unavailable, 8],
-    [
-      'a long pause that the provider asks for',
-      { kind: 'status', status: 429, retryAfter: 60 },
-      FAILURE.rateLimited,
-      8,
-    ],
-    ['answers that nobody understands', { kind: 'html' }, FAILURE.unexpectedResponse, 10],
-  ] as const)('spends no worker on %s for ever: the workflow waits instead', async (_what, fault, type, most) => {
-    const input = await begun();
-    await world.stripe.fault({ match: {}, ...fault });
-    for (let failures = 1; failures < most; failures += 1)
-      await expect(attempt(input, failures)).rejects.toMatchObject({ type, nonRetryable: false });
-    await expect(attempt(input, most)).rejects.toMatchObject({ type, nonRetryable: true });
-  });
+    ['a long pause requested by the provider', { kind: 'status', status: 429, retryAfter: 60 }, FAILURE.rateLimited, 8],
+    ['unintelligible answers', { kind: 'html' }, FAILURE.unexpectedResponse, 10],
+  ] as const)(
+    'does not occupy a worker for ever with %s, because the workflow waits instead',
+    async (_what, fault, type, most) => {
+      const input = await begun();
+      await world.stripe.fault({ match: {}, ...fault });
+      for (let failures = 1; failures < most; failures += 1)
+        await expect(attempt(input, failures)).rejects.toMatchObject({ type, nonRetryable: false });
+      await expect(attempt(input, most)).rejects.toMatchObject({ type, nonRetryable: true });
+    },
+  );
 
-  it('is tried again as often as it gets somewhere', async () => {
+  it('is retried as long as it makes progress', async () => {
     await world.stripe.seed({ resource: 'customers', count: 300 });
     const input = await begun();
     await world.stripe.fault({ match: { path: '/v1/customers$', nth: 2 }, kind: 'status', status: 503, times: 100 });
     await expect(attempt(input, 50)).rejects.toMatchObject({ type: FAILURE.unavailable, nonRetryable: false });
   });
 
-  it('takes no key for refused that was replaced while the call was on its way', async () => {
+  it('does not blame a key that was replaced during the call', async () => {
     const input = await begun();
     await world.stripe.limits({ latencyMs: 2_000 });
     await world.stripe.fault({ match: {}, kind: 'commit-then-fail', status: 401, times: 20 });
@@ -177,7 +178,7 @@ describe('a run that has to wait', () => {
     expect(await row(input)).toMatchObject({ phase: 'running', waiting_for: null });
   });
 
-  it('holds up no other venue: neither its run nor its connection shows anything', async () => {
+  it('does not affect another venue’s run or connection', async () => {
     const account = await world.stripe.addAccount();
     const other = await world.aVenue(account.secretKey);
     const [mine, theirs] = [await begun(), await begun(other)];
@@ -193,7 +194,7 @@ describe('a run that has to wait', () => {
     expect(await row(mine)).toMatchObject({ waiting_for: { what: 'needs-reauth' } });
   });
 
-  it('shows nothing of it once it has ended', async () => {
+  it('shows no reason once it has ended', async () => {
     const input = await begun();
     await world.stripe.fault({ match: {}, kind: 'status', status: 503 });
     await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.unavailable });
