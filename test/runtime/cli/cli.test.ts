@@ -16,8 +16,8 @@ const SECRET = 'a secret of the environment, 32 bytes or more';
 const cli = (args: readonly string[], env: Record<string, string>): Promise<Outcome> =>
   runNode(['runtime/setup.mjs', 'runtime/cli.ts', ...args], { env: { PATH: process.env['PATH'], ...env } });
 
-describe('token', () => {
-  test('prints a token that verifies against the secret of the home, and nothing else', async () => {
+describe('the token command', () => {
+  test('prints only a token that verifies against the secret of the home', async () => {
     const home = homeOf({ INTERLOCK_HOME: aFolder() });
     const { jwtSecret } = loadSecrets(home.secretsFile);
     const { code, stdout, stderr } = await cli(
@@ -31,7 +31,7 @@ describe('token', () => {
     expect(payload.exp! - payload.iat!).toBe(60);
   });
 
-  test('signs with JWT_SECRET, for its issuer and audience, where they are set; an admin reaches all venues', async () => {
+  test('signs with JWT_SECRET for its issuer and audience when they are set, and an admin’s token covers all venues', async () => {
     const { stdout } = await cli(['token', '--role', 'admin'], {
       INTERLOCK_HOME: aFolder(),
       JWT_SECRET: SECRET,
@@ -53,14 +53,14 @@ describe('token', () => {
     [['--venue', VENUE, '--ttl', '1h'], '--ttl must be a whole number of seconds'],
     [['--venue', VENUE, '--colour', 'red'], "Unknown option '--colour'"],
     [['--venue', VENUE, 'extra'], 'extra'],
-  ])('%j is refused in one line with exit code 2', async (args, message) => {
+  ])('rejects %j in one line with exit code 2', async (args, message) => {
     const { code, stdout, stderr } = await cli(['token', ...args], { INTERLOCK_HOME: aFolder(), JWT_SECRET: SECRET });
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toContain(message);
     expect(stderr.trimEnd().split('\n')).toHaveLength(1);
   });
 
-  test('without any secret says where one comes from', async () => {
+  test('names the sources of a secret when there is none', async () => {
     const { code, stdout, stderr } = await cli(['token', '--role', 'admin'], { INTERLOCK_HOME: aFolder() });
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toBe(
@@ -69,7 +69,7 @@ describe('token', () => {
   });
 });
 
-describe('queue', () => {
+describe('the queue command', () => {
   test.each([
     [['--rate', 'pause'], '--provider must be stripe'],
     [['--provider', 'paypal', '--rate', 'pause'], '--provider must be stripe'],
@@ -77,14 +77,14 @@ describe('queue', () => {
     [['--provider', 'stripe', '--rate', '0'], '--rate must be'],
     [['--provider', 'stripe', '--rate', 'fast'], '--rate must be'],
     [['--provider', 'stripe', '--rate', '5', '--venue', VENUE], "Unknown option '--venue'"],
-  ])('%j is refused in one line with exit code 2, and changes nothing', async (args, message) => {
+  ])('rejects %j in one line with exit code 2 and changes nothing', async (args, message) => {
     const { code, stdout, stderr } = await cli(['queue', ...args], { INTERLOCK_HOME: aFolder() });
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toContain(message);
     expect(stderr.trimEnd().split('\n')).toHaveLength(1);
   });
 
-  test('says that the database does not answer, and nothing of its address', async () => {
+  test('reports that the database does not answer, without its address', async () => {
     const url = `postgres://operator:a-password@127.0.0.1:${await freePort()}/interlock`;
     expect(
       await cli(['queue', '--provider', 'stripe', '--rate', 'pause'], {
@@ -101,11 +101,11 @@ test.each([
   [['help'], 0],
   [[], 0],
   [['--help'], 0],
-])('%j ends with exit code %i', async (args, code) => {
+])('the command line ends %j with exit code %i', async (args, code) => {
   expect((await cli(args, { INTERLOCK_HOME: aFolder() })).code).toBe(code);
 });
 
-test('status and stop say so when nothing runs', async () => {
+test('status and stop report that nothing runs', async () => {
   const folder = aFolder();
   expect(await cli(['status'], { INTERLOCK_HOME: folder })).toEqual({
     code: 1,
@@ -119,7 +119,7 @@ test('status and stop say so when nothing runs', async () => {
   });
 });
 
-test('status shows what runs and what is down; stop ends the supervisor', async () => {
+test('status lists running and stopped services, and stop ends the supervisor', async () => {
   const folder = aFolder();
   const supervisor = await anIdleProcess();
   const record = {
