@@ -10,7 +10,10 @@ export const FAILURE = {
   rejected: 'ProviderRejected',
   unavailable: 'ProviderUnavailable',
   unexpectedResponse: 'ProviderUnexpectedResponse',
-  /** This service itself holds the work back: the provider's share of the lane's slots is taken, or an operator's brake is on. */
+  /**
+   * This service itself holds the work back: the provider has used up its share of the lane's slots, or an operator's
+   * brake is on.
+   */
   heldBack: 'ProviderHeldBack',
   /** The sealed credentials cannot be opened: tampered with, moved, or sealed under another key. */
   credentialsUnreadable: 'CredentialsUnreadable',

@@ -5,7 +5,7 @@ export type ProviderId = (typeof PROVIDERS)[number];
 export const ENVIRONMENTS = ['sandbox', 'production'] as const;
 export type Environment = (typeof ENVIRONMENTS)[number];
 
-/** The name of a kind of record. Which there are, the registry in the room `records` says. */
+/** The name of a kind of record. The registry in the room `records` defines which exist. */
 export type Resource = string;
 
 /** `push` = venue → provider, `pull` = provider → venue, `both` = merged. */

@@ -1,11 +1,11 @@
-// Every name and shape in this file is stored in workflow histories: add fields, never rename or reuse one.
+// Workflow histories store every name and shape in this file: add fields, never rename or reuse one.
 
 export const REMOVE_EXPIRED_ROWS = 'removeExpiredRows';
 
-/** The id of the one Schedule that removes expired rows. */
+/** The id of the Schedule that removes expired rows. */
 export const RETENTION_SCHEDULE_ID = 'retention';
 
-/** Tables of which rows are removed, in the order of removal: what belongs to a run goes before the run. */
+/** Tables from which rows are removed, in order of removal: what belongs to a run before the run itself. */
 export const RETENTION_TABLES = [
   'idempotency_keys',
   'connections',
@@ -22,22 +22,25 @@ export type RetentionTable = (typeof RETENTION_TABLES)[number];
 
 export interface RetentionRule {
   readonly table: RetentionTable;
-  /** How long rows are kept; null where each row says itself how long it is good for. */
+  /** How long rows are kept; null when each row has its own expiry. */
   readonly keptDays: number | null;
 }
 
-/** What the Schedule starts the workflow with: a later version may have other rules, and a history brings its own along. */
+/**
+ * The input with which the Schedule starts the workflow. It contains the rules, because a later version may have others
+ * and a history must keep its own.
+ */
 export interface RemoveExpiredRowsInput {
   readonly rules: readonly RetentionRule[];
 }
 
 export interface RemoveExpiredRowsResult {
-  /** Rows by table. What a lost attempt removed after its last heartbeat is not counted. */
+  /** Removed rows by table. Excludes what a lost attempt removed after its last heartbeat. */
   readonly removed: Readonly<Partial<Record<RetentionTable, number>>>;
 }
 
 export interface RemoveExpiredInput extends RetentionRule {
-  /** Where an earlier call stopped; null for the beginning. */
+  /** Where an earlier call stopped; null to start at the beginning. */
   readonly after: string | null;
 }
 
@@ -50,6 +53,6 @@ export interface RemoveExpiredChunk {
 
 /** The `internal` queue. */
 export interface RetentionActivities {
-  /** Removes rows that a rule does not keep, page by page, for some minutes at most. */
+  /** Removes the rows that a rule does not keep, page by page, for a few minutes at most. */
   readonly removeExpired: (input: RemoveExpiredInput) => Promise<RemoveExpiredChunk>;
 }

@@ -4,16 +4,17 @@ export const WORKFLOW_QUEUE = 'workflows';
 export const INTERNAL_QUEUE = 'internal';
 
 /**
- * Classes of work at providers, each with a task queue and worker slots of its own. All providers share a lane's queue; inside the worker each
- * provider has a share of the slots. Bulk runs leave an incremental run its slots, and neither holds up a person who waits for a token.
+ * Classes of work at providers, each with its own task queue and worker slots. All providers share a lane's queue;
+ * inside the worker each provider has a share of the slots. Bulk runs leave slots for incremental runs, and neither
+ * delays a person who waits for a token.
  */
 export const LANES = ['interactive', 'incremental', 'bulk'] as const;
 export type Lane = (typeof LANES)[number];
 export const laneQueue = (lane: Lane): string => `lane-${lane}`;
 
 /**
- * Queues that workflows scheduled activities on before there were lanes, and the lane that does their work now. A worker still serves those
- * that hold work (`worker/replaced-queues.ts`). Never add to this list.
+ * Queues on which workflows scheduled activities before lanes existed, with the lane that now does their work. A worker
+ * still serves those that hold work (`worker/replaced-queues.ts`). Never add to this list.
  */
 export const REPLACED_QUEUES: Readonly<Record<string, Lane>> = {
   'provider-stripe': 'incremental',

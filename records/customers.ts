@@ -23,7 +23,7 @@ export const customers = defineRecordKind({
           city: line(),
           region: line(),
           postalCode: line(),
-          /** As the venue wrote it: an ISO 3166-1 alpha-2 code or a country's name. */
+          /** As the venue sent it: an ISO 3166-1 alpha-2 code or a country name. */
           country: line(),
         },
       },

@@ -13,7 +13,7 @@ export const inventory = defineRecordKind({
       sourceIdOf('products', { description: '`sourceId` of the product. The product may arrive later.' }),
     ),
     location: required(text({ minLength: 1, maxLength: 255 })),
-    // A decimal: some shops sell by weight.
+    // A decimal, because some shops sell by weight.
     quantity: required(decimal()),
     countedAt: required(instant()),
     metadata: metadata(),

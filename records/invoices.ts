@@ -37,7 +37,7 @@ export const invoices = defineRecordKind({
     dueAt: instant(),
     customerSourceId: sourceIdOf('customers'),
     currency: required(currency()),
-    // After discounts, before tax that is added.
+    // After discounts and before added tax.
     subtotalMinor: amount(),
     taxMinor: amount(),
     totalMinor: required(

@@ -103,5 +103,5 @@ export const transactions = defineRecordKind({
 });
 
 export type TransactionFields = FieldsOf<typeof transactions>;
-/** What was sold, where the provider tells. */
+/** What was sold, when the provider tells. */
 export type TransactionLine = TransactionFields['lines'][number];

@@ -17,11 +17,11 @@ const HELP = `Usage: npm run -s interlock -- <command>
   token   print a token for the API and nothing else
             --role viewer|operator|admin   default viewer
             --venue <id>                   repeat it for several; an admin without it reaches all
-            --subject <name>               who acts, as the audit log shows it; default "cli"
+            --subject <name>               the actor in the audit log; default "cli"
             --ttl <seconds>                default 3600
-  queue   slow, stop or release the syncs of a provider, of all venues: docs/operations/queues.md
+  queue   slow, pause or release a provider's syncs for all venues: docs/operations/queues.md
             --provider <id>                stripe
-            --rate <n>|pause|release       chunks of syncs that may begin in a second
+            --rate <n>|pause|release       chunks of syncs that may begin per second
   status  what runs on this home, and where; exit code 1 when nothing does
   stop    stop what runs on this home
   help    this text
@@ -69,7 +69,7 @@ function readTokenRequest(args: string[], env: Env): TokenRequest {
   const known = ROLES.find((name) => name === role);
   if (known === undefined) throw new UsageError(`--role must be ${ROLES.join(', ')}`);
   const bad = venue.find((id) => !z.uuid().safeParse(id).success);
-  if (bad !== undefined) throw new UsageError(`--venue must be the id of a venue, a UUID; "${bad}" is none`);
+  if (bad !== undefined) throw new UsageError(`--venue must be the id of a venue, a UUID; "${bad}" is not one`);
   if (venue.length === 0 && known !== 'admin')
     throw new UsageError('--venue <id> is needed: only an admin reaches all venues');
   return {

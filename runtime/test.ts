@@ -35,7 +35,7 @@ async function passes(check: (typeof CHECKS)[number]): Promise<boolean> {
   const [program = '', ...args] = readPackageScripts()[check]?.split(' ') ?? [];
   const how = await run(program, args);
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
-  console.log(`${check}: ${how === 'exit code 0' ? 'well' : `failed with ${how} (npm run ${check})`}, ${seconds} s`);
+  console.log(`${check}: ${how === 'exit code 0' ? 'passed' : `failed with ${how} (npm run ${check})`}, ${seconds} s`);
   return how === 'exit code 0';
 }
 

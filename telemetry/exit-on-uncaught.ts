@@ -8,7 +8,7 @@ import type { Logger } from './logger.ts';
  */
 export function exitOnUncaught(log: Logger): void {
   process.on('uncaughtException', (error) => {
-    log.fatal({ err: error }, 'the process ends with an error that nobody has caught');
+    log.fatal({ err: error }, 'the process exits because of an uncaught error');
     process.exit(1);
   });
 }

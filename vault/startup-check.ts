@@ -56,10 +56,10 @@ export async function checkKeyAccess(sealer: Sealer, opener: Opener | null = nul
     const remedy = error.code !== null && Object.hasOwn(REMEDIES, error.code) ? REMEDIES[error.code] : undefined;
     if (remedy !== undefined)
       throw new KeyAccessError(
-        `Credentials cannot be kept: ${remedy.replace('{rights}', rightsOf(opener !== null))} (${String(error.code)})`,
+        `Credentials cannot be stored: ${remedy.replace('{rights}', rightsOf(opener !== null))} (${String(error.code)})`,
       );
     if (error.kind !== 'key-service-unavailable')
-      throw new KeyAccessError(`Credentials cannot be kept: ${error.message}`);
+      throw new KeyAccessError(`Credentials cannot be stored: ${error.message}`);
     return { state: 'unavailable', code: error.code };
   }
 }

@@ -1,7 +1,7 @@
 import type { VenueId } from '../../contracts/ids.ts';
 import type { ProviderId } from '../../contracts/providers.ts';
 
-/** Whose work asks for a slot. */
+/** The provider and venue whose work needs a slot. */
 export interface SlotRequest {
   readonly provider: ProviderId;
   readonly venueId: VenueId;
@@ -9,16 +9,16 @@ export interface SlotRequest {
 
 export type SlotAnswer =
   | { readonly admitted: true; readonly leave: (nowMs: number) => void }
-  /** The provider has its share. Ask again after `retryAfterMs`. */
+  /** The provider has used up its share. Ask again after `retryAfterMs`. */
   | { readonly admitted: false; readonly retryAfterMs: number };
 
-/** How many slots a lane has, and how many providers it serves. */
+/** The slots of a lane and the number of providers it serves. */
 export interface LaneSize {
   readonly slots: number;
   readonly providers: number;
 }
 
-/** The lane in which one provider that works alone gets so many slots. */
+/** The size of a lane in which a provider that works alone gets `slotsOfOne` slots. */
 export const laneFor = (slotsOfOne: number, providers: number): LaneSize => ({
   slots: 2 * slotsOfOne + providers - 1,
   providers,
@@ -26,15 +26,17 @@ export const laneFor = (slotsOfOne: number, providers: number): LaneSize => ({
 
 /** Bounds of the pause before a refused request is repeated. */
 const PAUSE_MS = { shortest: 500, longest: 120_000 } as const;
-/** Weight of the latest stay in the mean of a provider's stays. */
+/** Weight of the latest duration in a provider's mean duration. */
 const NEWEST_WEIGHT = 0.2;
 
 /**
- * Divides the slots of one lane among providers. One slot is kept for each provider that holds none, so there always is one, however many
- * others hang. Of the rest a provider may hold only as many as stay free: one alone gets half of them, the next half of what that leaves.
+ * Divides the slots of one lane among providers. Reserves one slot for each provider that holds none, so that a slot is
+ * always free for it, however many others hang. Of the remaining slots a provider may hold only as many as stay free:
+ * one alone gets half of them, the next half of the rest.
  *
- * Whoever is refused gets a turn: venues in rotation, each venue's requests in order of arrival, one for each slot that the provider is
- * likely to free until then. So the number of refusals follows the speed of the work, not the length of the backlog.
+ * A refused request gets a turn: venues rotate, each venue's requests keep arrival order, and each turn waits for one
+ * slot that the provider is likely to free. So the number of refusals follows the speed of the work, not the length of
+ * the backlog.
  */
 export class ProviderShares {
   readonly #slots: number;
@@ -77,7 +79,7 @@ export class ProviderShares {
 class ProviderShare {
   held = 0;
   #meanStayMs = 0;
-  /** When the last request that each venue was refused is to come back. */
+  /** The latest turn given to each venue. */
   readonly #turns = new Map<VenueId, number>();
 
   learn(stayMs: number): void {

@@ -1,9 +1,12 @@
 type Fields = Readonly<Record<string, unknown>>;
 
-/** The keys of a record's metadata; none for a kind of record without. */
+/** The keys of a record's metadata; empty for a kind of record without metadata. */
 export const metadataKeysOf = (fields: Fields | null): readonly string[] => Object.keys(metadataOf(fields));
 
-/** Those of `keys`, left at the provider by an earlier write, that the record no longer has. An empty value is none. */
+/**
+ * The `keys` that an earlier write left at the provider and that the record no longer has. An empty value counts as
+ * absent.
+ */
 export const clearedMetadataKeys = (fields: Fields, keys: readonly string[]): readonly string[] => {
   const metadata = metadataOf(fields);
   return keys.filter((key) => !Object.hasOwn(metadata, key) || metadata[key] === '');

@@ -19,7 +19,9 @@ interface QueueRequest {
   readonly perSecond: number | null;
 }
 
-/** Slows, stops or releases a provider's syncs, of all venues. Throws UsageError, ConfigError, and what Postgres answers. */
+/**
+ * Slows, pauses or releases a provider's syncs for all venues. Throws UsageError, ConfigError, and Postgres' errors.
+ */
 export async function brakeQueue(args: string[], env: Env): Promise<number> {
   const { provider, perSecond } = readQueueRequest(args);
   const { databaseUrl: url } = readMigrationConfig({ ...databaseOfInstance(env), ...env });
@@ -43,7 +45,7 @@ function sayWhatHolds(provider: ProviderId, perSecond: number | null): string {
     : `chunks of syncs of ${provider} begin at ${perSecond} a second`;
 }
 
-/** Of the copy on this home, where the environment names no other. */
+/** Fills in the Temporal address of the copy on this home when the environment names none. */
 function databaseOfInstance(env: Env): Env {
   const home = homeOf(env);
   if (env['DATABASE_URL'] || runningInstance(home) === null) return {};

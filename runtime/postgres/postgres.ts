@@ -151,7 +151,7 @@ async function tryServer(
   // pipe open.
   await Promise.race([closed, sleep(LAST_WORDS_TIMEOUT_MS, null, { ref: false })]);
   const fatal = lines.filter((line) => /FATAL|could not bind/.test(line));
-  return (fatal.length > 0 ? fatal : lines.slice(-1)).join('; ') || 'it ended without a word';
+  return (fatal.length > 0 ? fatal : lines.slice(-1)).join('; ') || 'it ended without a message';
 }
 
 function settings({ maxConnections = 200, disposable = false }: EmbeddedPostgresOptions): string[] {

@@ -125,11 +125,11 @@ async function adminToken(env: Env): Promise<string | null> {
 async function demonstrate({ stage, apiUrl, sandbox, token }: Running): Promise<DemoResult | null> {
   const { env, home, supervisor, log } = stage;
   if (token === null) {
-    log('no demonstration: JWT_JWKS_URL is set, so tokens are made elsewhere');
+    log('no demonstration: JWT_JWKS_URL is set, so tokens are issued elsewhere');
     return null;
   }
   if (isSet(env, 'STRIPE_API_URL')) {
-    log('no demonstration: STRIPE_API_URL is set, and its customers are made up');
+    log('no demonstration: STRIPE_API_URL is set, and the demonstration customers are invented');
     return null;
   }
   return runDemonstration({

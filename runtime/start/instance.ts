@@ -45,7 +45,8 @@ export class Instance {
    */
   static async claim(home: Home, log: (line: string) => void): Promise<Instance> {
     const supervisor = markOf(process.pid);
-    if (supervisor === null) throw new StartError('this process cannot find itself: /proc or ps is needed.');
+    if (supervisor === null)
+      throw new StartError('the start time of this process cannot be read: /proc or ps is needed.');
     const mine: InstanceRecord = { supervisor, apiUrl: null, children: {} };
     // The second attempt follows the cleanup after a crash.
     for (let attempt = 0; attempt < 2; attempt += 1) {

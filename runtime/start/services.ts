@@ -138,7 +138,7 @@ export async function bringUpSandbox(stage: Stage): Promise<Sandbox> {
       graceMs: 5_000,
     }),
   );
-  if (told.sandbox === null) throw new StartError('the sandbox did not say where it is.');
+  if (told.sandbox === null) throw new StartError('the sandbox reported no addresses.');
   return told.sandbox;
 }
 

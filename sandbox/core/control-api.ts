@@ -84,7 +84,7 @@ function find(routes: ControlRoutes, method: string, pathname: string): [Control
   const path = [pathname, parent].find((candidate) => paths.includes(candidate));
   if (path === undefined) throw new ControlError(404, 'not-found', { message: `There is no ${pathname}.` });
   const handler = routes[`${method} ${path}`];
-  if (!handler) throw new ControlError(405, 'method-not-allowed', { message: `${path} does not take ${method}.` });
+  if (!handler) throw new ControlError(405, 'method-not-allowed', { message: `${path} does not accept ${method}.` });
   return [handler, path === pathname ? '' : pathname.slice(path.length)];
 }
 

@@ -61,7 +61,7 @@ export const faultSchema = z
   })
   .refine(({ kind, status }) => kind === 'html' || status === undefined || status >= 400, {
     path: ['status'],
-    message: 'is no failure',
+    message: 'must be at least 400',
   });
 
 export type Fault = z.infer<typeof faultSchema>;

@@ -80,7 +80,7 @@ export class Journal<Entry> {
     for await (const line of createInterface({ input: createReadStream(this.#file, 'utf8'), crlfDelay: Infinity })) {
       number += 1;
       if (damagedLine > 0)
-        throw new Error(`${this.#file} is damaged at line ${damagedLine}; remove the file to begin anew`);
+        throw new Error(`${this.#file} is damaged at line ${damagedLine}; remove the file to start over`);
       const entry = parse(line);
       if (entry === undefined) damagedLine = number;
       else this.#source.apply(entry as Entry);

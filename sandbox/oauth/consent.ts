@@ -148,7 +148,7 @@ function readRequest(rules: ConsentRules, ledger: Ledger, query: URLSearchParams
 
 function refuseRepeated(query: URLSearchParams): void {
   const repeated = [...query.keys()].find((name) => query.getAll(name).length > 1);
-  if (repeated !== undefined) throw new LinkProblem(`${repeated} is there more than once.`);
+  if (repeated !== undefined) throw new LinkProblem(`${repeated} is given more than once.`);
 }
 
 function demanded(query: URLSearchParams, name: string, demand: 'required' | 'optional'): string | null {

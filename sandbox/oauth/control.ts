@@ -106,7 +106,7 @@ export function grantRoutes({
   };
 }
 
-/** Interlock's own link leads to the provider's page, which it names, with the provider's parameters beside two of its own. */
+/** Interlock's own link names the provider's page and carries its parameters, beside two of Interlock's own. */
 function providersUrl(link: URL): URL {
   const page = link.searchParams.get('interlock_page');
   if (page === null || !URL.canParse(page)) return link;

@@ -20,7 +20,7 @@ export const QUICKBOOKS_CONSENT: ConsentRules = {
   scopesOf(query) {
     const scopes = (query.get('scope') ?? '').split(' ').filter((scope) => scope !== '');
     if (scopes.length === 0 || scopes.some((scope) => !SCOPES.includes(scope)))
-      throw new LinkProblem('The scope query parameter is missing or holds one that there is not.');
+      throw new LinkProblem('The scope query parameter is missing or contains an unknown scope.');
     return scopes;
   },
   challenge: null,

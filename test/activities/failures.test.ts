@@ -159,7 +159,7 @@ describe('the conversion of an error to a workflow failure', () => {
   });
 });
 
-describe('an activity that ends after three attempts', () => {
+describe('an activity with at most three attempts', () => {
   const failed = ApplicationFailure.create({
     type: 'ProviderUnavailable',
     message: 'm',
@@ -169,11 +169,11 @@ describe('an activity that ends after three attempts', () => {
   const failureOf = (attempt: number) =>
     new MockActivityEnvironment({ attempt }).run(() => Promise.resolve(finalAfter(3, failed)));
 
-  it.each([1, 2])('may be repeated after attempt %i', async (attempt) => {
+  it.each([1, 2])('may be retried after attempt %i', async (attempt) => {
     expect(await failureOf(attempt)).toBe(failed);
   });
 
-  it.each([3, 9])('ends with the failure of attempt %i, as it is', async (attempt) => {
+  it.each([3, 9])('ends with the unchanged failure of attempt %i', async (attempt) => {
     expect(await failureOf(attempt)).toMatchObject({
       nonRetryable: true,
       type: 'ProviderUnavailable',

@@ -84,5 +84,5 @@ function pending(charge: Objekt<'charge'>): Objekt<'charge'> {
 }
 
 function over(id: string): ControlError {
-  return new ControlError(409, 'over', { message: `${id} is past that.` });
+  return new ControlError(409, 'over', { message: `The status of ${id} does not allow this.` });
 }

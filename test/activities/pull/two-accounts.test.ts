@@ -70,7 +70,7 @@ describe('two accounts of one venue that hold objects with equal ids', () => {
       'GET',
       'products/house-red?expand[]=default_price',
     );
-  /** Records that are tied to the connection. */
+  /** Records linked to the connection. */
   const tied = async (of: TestVenue, resource: Resource) => {
     const { admin } = world.database;
     return [
@@ -100,7 +100,7 @@ describe('two accounts of one venue that hold objects with equal ids', () => {
     await seed(b, seeded(resource), OBJECTS[resource]('B'));
   };
 
-  it('are two products, and a push of the first leaves the second’s name and price alone', async () => {
+  it('have two products, and a push to the first leaves the second’s name and price alone', async () => {
     await seed(a, 'products', { id: 'house-red', name: 'Red', unit_amount: 900, currency: 'usd' });
     await seed(b, 'products', { id: 'house-red', name: 'Rouge', unit_amount: 4_200, currency: 'eur' });
     for (const one of [a, b]) await pull(one, 'products');
@@ -126,7 +126,7 @@ describe('two accounts of one venue that hold objects with equal ids', () => {
   });
 
   describe.each(PULLED)('%s', (resource) => {
-    it('are two records, however often and in whatever order both are pulled', async () => {
+    it('become two records, however often and in whatever order both are pulled', async () => {
       await bothHold(resource);
       for (const one of [b, a, b]) await pull(one, resource);
       const [[ofA], [ofB]] = [await tied(a, resource), await tied(b, resource)];
@@ -138,7 +138,7 @@ describe('two accounts of one venue that hold objects with equal ids', () => {
         expect((await pull(one, resource)).counts).toMatchObject({ created: 0, updated: 0, conflicts: 0 });
     });
 
-    it('keep the sourceIds apart, each with its account in it, also of an id of 255 characters', async () => {
+    it('have distinct sourceIds that contain the account, even for an id of 255 characters', async () => {
       const id = 'x'.repeat(255);
       for (const one of [a, b]) await seed(one, seeded(resource), { ...OBJECTS[resource]('A'), id });
       await bothHold(resource);
@@ -150,7 +150,7 @@ describe('two accounts of one venue that hold objects with equal ids', () => {
       expect((await tied(a, resource)).every(({ sourceId }) => sourceId.includes(a.account.id))).toBe(true);
     });
 
-    it('are told apart in the test and the live mode of one account', async () => {
+    it('are separate for test mode and live mode of one account', async () => {
       const live = {
         ...(await world.connect(a.venueId, { ...b.account, id: a.account.id, environment: 'production' })),
         account: b.account,
@@ -160,7 +160,7 @@ describe('two accounts of one venue that hold objects with equal ids', () => {
       expect((await tied(a, resource))[0]?.id).not.toBe((await tied(live, resource))[0]?.id);
     });
 
-    it('are deleted with their own connection only', async () => {
+    it('are deleted only with their own connection', async () => {
       await bothHold(resource);
       for (const one of [a, b]) await pull(one, resource);
       const kept = await tied(b, resource);
@@ -174,7 +174,7 @@ describe('two accounts of one venue that hold objects with equal ids', () => {
       expect(await tied(b, resource)).toEqual(kept);
     });
 
-    it('are found again by their account, and by no other, when the links were dropped', async () => {
+    it('are found again by their own account only, after the links were dropped', async () => {
       await bothHold(resource);
       for (const one of [a, b]) await pull(one, resource);
       const [before] = await tied(a, resource);
@@ -229,7 +229,7 @@ describe('two accounts of one venue that hold objects with equal ids', () => {
         ],
       ],
       [
-        'the other’s customers alone',
+        'only the other’s customers',
         [
           [a1, 'transactions'],
           [b1, 'customers'],
@@ -250,7 +250,7 @@ describe('two accounts of one venue that hold objects with equal ids', () => {
       }
     });
 
-    it('refer to a customer that a push created only where it was created', async () => {
+    it('refer to a customer created by a push only in the account where it was created', async () => {
       await world.customers.upsertMany(a.venueId, [{ sourceId: 'mine', name: 'Mine' }]);
       await push(a, 'customers');
       const [mine] = await tied(a, 'customers');
@@ -262,9 +262,9 @@ describe('two accounts of one venue that hold objects with equal ids', () => {
       expect(await byId(b, 'ch_same')).toMatchObject({ customer_source_id: null });
     });
 
-    it('wait for a customer that a push creates, and not for another account’s', async () => {
+    it('wait for a customer that a push creates, and ignore another account’s', async () => {
       await world.customers.upsertMany(a.venueId, [{ sourceId: 'mine', name: 'Mine' }]);
-      // The answer of the creation is lost: transactions come in before anybody knows whose they are.
+      // The creation's answer is lost, so transactions arrive before anybody knows their customer.
       await world.stripe.fault({
         match: { method: 'POST', path: '/v1/customers$', account: a.account.id },
         times: 1,
@@ -306,7 +306,7 @@ describe('two accounts of one venue that hold objects with equal ids', () => {
         await call(a, 'POST', `invoices/${invoice}/pay`, { payment_method: 'pm_card_visa' });
         const [charge] = (await call<{ data: { id: string; payment_intent: string }[] }>(a, 'GET', 'charges')).data;
         await seed(b, 'charges', { id: charge!.id, amount: 2_600, payment_intent: charge!.payment_intent });
-        // Seeds make no events: the other account's payment is read by a full pull.
+        // Seeds create no events, so a full pull reads the other account's payment.
         await pull(b, 'transactions');
         await pull(a, 'transactions', mode);
         expect(await byId(a, charge!.id)).toMatchObject({ lines: [{ description: 'Wine', amountMinor: 2_600 }] });
@@ -315,7 +315,7 @@ describe('two accounts of one venue that hold objects with equal ids', () => {
       },
     );
 
-    /** Nothing refers to what the other account holds. */
+    /** Asserts that nothing refers to an object of the other account. */
     async function neverCross() {
       for (const [one, other] of [
         [a, b],
@@ -331,7 +331,7 @@ describe('two accounts of one venue that hold objects with equal ids', () => {
   });
 
   describe('our own id, copied with an object to another account', () => {
-    it('ties no record that the first account’s remote record is tied to', async () => {
+    it('links no record that is linked to the first account’s remote record', async () => {
       await world.customers.upsertMany(a.venueId, [{ sourceId: 'mine', name: 'Mine' }]);
       await push(a, 'customers');
       const [mine] = await tied(a, 'customers');
@@ -346,7 +346,7 @@ describe('two accounts of one venue that hold objects with equal ids', () => {
       expect((await tied(a, 'customers'))[0]).toMatchObject({ id: mine?.id, name: 'Mine' });
     });
 
-    it('still ties the remote record that a push to the account has made and never heard of', async () => {
+    it('still links the remote record of an unanswered push to the account', async () => {
       await world.customers.upsertMany(a.venueId, [{ sourceId: 'mine', name: 'Mine' }]);
       await push(a, 'customers');
       await world.stripe.fault({

@@ -61,7 +61,7 @@ describe('a record that its provider deleted and the venue wrote again', () => {
   };
 
   it.each(MODES.flatMap((pulled) => MODES.map((pushed) => [pulled, pushed] as const)))(
-    'is created anew when a pull told of the deletion (%s pull, %s push)',
+    'is recreated after a pull reported the deletion (%s pull, %s push)',
     async (pulled, pushed) => {
       await load();
       await push();
@@ -80,7 +80,7 @@ describe('a record that its provider deleted and the venue wrote again', () => {
   );
 
   it.each(MODES)(
-    'is created anew by a pull, a load and a push when it was loaded as it was before anybody knew (%s)',
+    'is recreated by a pull, a load and a push when it was loaded unchanged before the deletion was known (%s)',
     async (mode) => {
       await load();
       await push();
@@ -94,7 +94,7 @@ describe('a record that its provider deleted and the venue wrote again', () => {
     },
   );
 
-  it.each(MODES)('is created anew when only the push finds out (%s)', async (mode) => {
+  it.each(MODES)('is recreated when only the push notices (%s)', async (mode) => {
     await load();
     await push();
     await removeAtStripe();
@@ -109,7 +109,7 @@ describe('a record that its provider deleted and the venue wrote again', () => {
   });
 
   it.each(MODES.flatMap((pulled) => MODES.map((pushed) => [pulled, pushed] as const)))(
-    'outlives a pull that comes after the write (%s pull, %s push)',
+    'survives a pull after the write (%s pull, %s push)',
     async (pulled, pushed) => {
       await load();
       await push();
@@ -130,7 +130,7 @@ describe('a record that its provider deleted and the venue wrote again', () => {
     },
   );
 
-  it('is taken away by a deletion that came after the write', async () => {
+  it('is deleted by a deletion after the write', async () => {
     await load();
     await push();
     await pull();
@@ -143,7 +143,7 @@ describe('a record that its provider deleted and the venue wrote again', () => {
     expect(await names()).toEqual([]);
   });
 
-  it('is created anew as often as that happens, each time once, also when the answer is lost', async () => {
+  it('is recreated each time, once, even when the answer is lost', async () => {
     await load();
     await push();
     for (const kind of ['commit-then-fail', 'reset', 'truncate']) {
@@ -164,7 +164,7 @@ describe('a record that its provider deleted and the venue wrote again', () => {
     await settled();
   });
 
-  it('is created anew once when the answer is lost of a creation that followed a refused update', async () => {
+  it('is recreated once when the answer of a creation after a refused update is lost', async () => {
     await load();
     await push();
     await removeAtStripe();
@@ -182,7 +182,7 @@ describe('a record that its provider deleted and the venue wrote again', () => {
     await settled();
   });
 
-  it('is created once it is right, when it was loaded with a fault first', async () => {
+  it('is recreated once it is valid, when it was first loaded with an error', async () => {
     await load();
     await push();
     await removeAtStripe();
@@ -194,7 +194,7 @@ describe('a record that its provider deleted and the venue wrote again', () => {
     await settled();
   });
 
-  it('is planned by a dry run as the push then does it', async () => {
+  it('is planned by a dry run exactly as the push then does it', async () => {
     await load();
     await push();
     await pull();
@@ -208,7 +208,7 @@ describe('a record that its provider deleted and the venue wrote again', () => {
     expect(await world.runs.find(venue.venueId, run.syncId)).toMatchObject({ deviationCount: 0 });
   });
 
-  it('says rejected, and creates nothing, when the provider refuses the update for a reason of another object', async () => {
+  it('is rejected, with nothing created, when the provider refuses the update because of another object', async () => {
     await load();
     await push();
     await load('Renamed');
@@ -222,7 +222,7 @@ describe('a record that its provider deleted and the venue wrote again', () => {
     expect(await names()).toEqual(['Customer 0']);
   });
 
-  it('is an archived product, and deleted while it was archived', async () => {
+  it('is recreated when it is an archived product that was deleted while archived', async () => {
     const products = createRecordStore(world.database.db, productKind);
     const loadProduct = () => products.upsertMany(venue.venueId, [{ sourceId: 'mug', name: 'Mug' }]);
     await loadProduct();

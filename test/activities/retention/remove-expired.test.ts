@@ -37,14 +37,14 @@ function removeExpired(input: RemoveExpiredInput, stage: Stage = {}): Promise<Re
   return environment.run(createRetentionActivities({ retention, log: world.deps.log, chunkMs }).removeExpired, input);
 }
 
-/** A run that ended 100 days ago with so many log lines, and a newer one. */
+/** A run that ended 100 days ago, with `lines` log lines, and a newer one. */
 async function anOldRun(lines: number): Promise<void> {
   const syncId = await anAgedRun(world.database.admin, { ...venue, endedDaysAgo: 100 });
   await someLogLines(world.database.admin, { ...venue, syncId, daysAgo: 100, count: lines });
   await anAgedRun(world.database.admin, { ...venue, endedDaysAgo: 1 });
 }
 
-/** Pages as the real store makes them, after each of which `then` is called. */
+/** The real store, with a call of `then` after each page. */
 const watched = (then: (page: number) => void): RetentionStore => {
   const real = createRetentionStore(world.database.db);
   let pages = 0;
@@ -59,7 +59,7 @@ const watched = (then: (page: number) => void): RetentionStore => {
 };
 
 describe('the removal of expired rows of one table', () => {
-  it('goes on where a lost attempt had stood, and counts what that one had removed', async () => {
+  it('resumes where a lost attempt stopped, and counts what that attempt removed', async () => {
     await anOldRun(5_000);
     const [row] = await world.database.admin<
       { seq: number }[]
@@ -72,7 +72,7 @@ describe('the removal of expired rows of one table', () => {
     expect(await countOf(world.database.admin, 'sync_logs')).toBe(4_000);
   });
 
-  it('tells its heartbeat how far it has come while a page takes long', async () => {
+  it('heartbeats its progress while a page takes long', async () => {
     await anOldRun(5_000);
     const real = createRetentionStore(world.database.db);
     const environment = world.aStage();
@@ -111,13 +111,13 @@ describe('the removal of expired rows of one table', () => {
     expect(await removeExpired(LOGS)).toMatchObject({ removed: 3_000, more: false });
   });
 
-  it('hands back to its workflow when its time is up, and says where to go on', async () => {
+  it('returns to its workflow when its time is up, with where to resume', async () => {
     await anOldRun(5_000);
     let now = 0;
     const retention = watched(() => {
       now += 1;
     });
-    // The time is up before the first page: nothing is done, and everything is still to do.
+    // The time is up before the first page, so nothing is done and everything remains.
     const first = await removeExpired(LOGS, { retention, chunkMs: 0 });
     expect([first, now]).toEqual([{ removed: 0, after: null, more: true }, 0]);
     expect(await removeExpired({ ...LOGS, after: first.after }, { retention })).toMatchObject({
@@ -126,7 +126,7 @@ describe('the removal of expired rows of one table', () => {
     });
   });
 
-  it('says what a database away is, without a word of its own', async () => {
+  it('reports a database outage without quoting its message', async () => {
     const retention: RetentionStore = {
       removePage: () => Promise.reject(Object.assign(new Error('hunter2'), { code: 'ECONNREFUSED' })),
     };
@@ -137,13 +137,13 @@ describe('the removal of expired rows of one table', () => {
   });
 });
 
-describe('the removal of expired rows beside a running sync', () => {
-  it('takes nothing from the run, which comes to the same end as without it', async () => {
+describe('the removal of expired rows during a sync', () => {
+  it('takes nothing from the run, which ends as it would without it', async () => {
     await anOldRun(3_000);
     await world.load(venue, 100);
     const input = await world.open(venue, 'push', 'full');
     await world.begin(input);
-    // However old the run is by now, it is open: neither it nor its log goes.
+    // An open run is never removed, nor its log, however old it is.
     await world.database.admin`update sync_logs set at = now() - interval '400 days' where sync_id = ${input.syncId}`;
     let syncing = true as boolean;
     const run = world.chunk(input).finally(() => {

@@ -76,12 +76,12 @@ describe.each(KINDS_WITH_CARDS.all.map((kind) => [kind.name, kind] as const))(
       );
     const dropLinks = (of: TestVenue) =>
       world.database.admin`delete from record_links where connection_id = ${of.connectionId}`;
-    /** As the release before named what a pull created. */
+    /** Renames to the sourceId that the previous release gave to a pulled record. */
     const renamed = (sourceId: string) =>
       world.database.admin`update ${table()} set source_id = ${sourceId} where venue_id = ${a.venueId}`;
     const of = (who: string, recordId: RecordId | null = null) => aPulled('same', plainRecord(kind, who), recordId);
 
-    it('are two records for equal ids', async () => {
+    it('become two records when their ids are equal', async () => {
       await pull(a, of('A'));
       await pull(b, of('B'));
       await pull(a, of('A'));
@@ -91,7 +91,7 @@ describe.each(KINDS_WITH_CARDS.all.map((kind) => [kind.name, kind] as const))(
       expect(await count()).toBe(2);
     });
 
-    it('keep the sourceId that an earlier release gave them, found by their link', async () => {
+    it('keep the sourceId of an earlier release when found by their link', async () => {
       await pull(a, of('A'));
       await renamed('stripe:same');
       await pull(a, of('A2'));
@@ -100,7 +100,7 @@ describe.each(KINDS_WITH_CARDS.all.map((kind) => [kind.name, kind] as const))(
       expect(await tied(b)).toMatchObject([{ who: 'B', source_id: world.pulledId(b, 'same') }]);
     });
 
-    it('are found again by that sourceId without their link where the venue has one account alone', async () => {
+    it('are found by that sourceId without their link when the venue has only one account', async () => {
       const alone = await world.aVenue();
       await pull(alone, of('A'));
       const [before] = await tied(alone);
@@ -110,7 +110,7 @@ describe.each(KINDS_WITH_CARDS.all.map((kind) => [kind.name, kind] as const))(
       expect(await tied(alone)).toEqual([{ id: before?.id, source_id: 'stripe:same', who: 'A2', deleted: false }]);
     });
 
-    it('are not found by that sourceId where they may be another account’s', async () => {
+    it('are not found by that sourceId when they may belong to another account', async () => {
       await pull(a, of('A'));
       await renamed('stripe:same');
       await dropLinks(a);
@@ -119,7 +119,7 @@ describe.each(KINDS_WITH_CARDS.all.map((kind) => [kind.name, kind] as const))(
       expect(await count()).toBe(2);
     });
 
-    it('take a new sourceId when the record of that name is tied to another object by now', async () => {
+    it('get a new sourceId when the record with that name is now linked to another object', async () => {
       await pull(a, of('A'));
       await world.database.admin`update record_links set external_id = 'other' where connection_id = ${a.connectionId}`;
       await pull(a, of('A2'), aPulled('third', plainRecord(kind, 'A3')));
@@ -129,7 +129,7 @@ describe.each(KINDS_WITH_CARDS.all.map((kind) => [kind.name, kind] as const))(
       expect(all[1]?.source_id).toBe(`${world.pulledId(a, 'same')}:${all[1]!.id}`);
     });
 
-    it('are not tied by a copied id of ours to a record with a remote record in the other account', async () => {
+    it('are not linked by a copied id of ours to a record with a remote record in the other account', async () => {
       await pull(a, of('A'));
       const [mine] = await tied(a);
       await pull(b, of('B', mine!.id));
@@ -148,7 +148,7 @@ describe('the migration to records by account', () => {
   afterEach(() => database.drop());
   const quiet = () => undefined;
 
-  it('gives a record that two accounts shared to the one that was read last, and tells what pulls have brought', async () => {
+  it('assigns a record shared by two accounts to the one read last, and marks what pulls created', async () => {
     const { url, admin } = database;
     const [file] = (await readdir('db/migrations')).filter((name) => name.endsWith('.do.account-identity.sql'));
     const version = Number.parseInt(file ?? '', 10);

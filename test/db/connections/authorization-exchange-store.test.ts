@@ -36,25 +36,25 @@ async function anExchange(state: string): Promise<ExchangeRef> {
 }
 
 describe('the exchange of an attempt’s code', () => {
-  it('begins once: whoever comes second finds it unanswered', async () => {
+  it('begins once, and is unanswered for concurrent callers', async () => {
     const begun = await Promise.all([store.begin(exchange), store.begin(exchange), store.begin(exchange)]);
     expect(begun.map(({ status }) => status).toSorted()).toEqual(['begun', 'unanswered', 'unanswered']);
   });
 
-  it('that failed begins again, and says that it was answered before', async () => {
+  it('begins again after a failure, and reports that it was answered before', async () => {
     await store.begin(exchange);
     await store.noteFailure(exchange);
     expect(await store.begin(exchange)).toEqual({ status: 'begun', answeredBefore: true });
     expect(await store.begin(exchange)).toEqual({ status: 'unanswered' });
   });
 
-  it('that reached nobody begins as if for the first time', async () => {
+  it('begins as if for the first time when it never reached the provider', async () => {
     await store.begin(exchange);
     await store.forget(exchange);
     expect(await store.begin(exchange)).toEqual({ status: 'begun', answeredBefore: false });
   });
 
-  it('keeps what it brought, also from whoever thinks that it failed', async () => {
+  it('keeps the grant that it obtained, even when another attempt records a failure', async () => {
     await store.begin(exchange);
     await store.keep(exchange, SEALED);
     await store.noteFailure(exchange);
@@ -69,7 +69,7 @@ describe('the exchange of an attempt’s code', () => {
     expect(await store.begin(exchange)).toEqual({ status: 'withdrawn' });
   });
 
-  it('does not begin for a connection that is another venue’s', async () => {
+  it('does not begin for another venue’s connection', async () => {
     const other = await anExchange('connecting');
     expect(await store.begin({ ...exchange, connectionId: other.connectionId, venueId: exchange.venueId })).toEqual({
       status: 'withdrawn',

@@ -8,14 +8,14 @@ import type { Database } from '../../../db/core/venue-scope.ts';
 import { createTestDatabase } from '../../support/services/database.ts';
 
 describe('the choice of statements to prepare', () => {
-  it('takes a text from its fifth execution on, and each text by its own count', () => {
+  it('accepts a text from its fifth execution on, counted per text', () => {
     const statements = new RepeatedStatements();
     const answers = Array.from({ length: 6 }, () => statements.isRepeated('select $1'));
     expect(answers).toEqual([false, false, false, false, true, true]);
     expect(statements.isRepeated('select $2')).toBe(false);
   });
 
-  it('takes no more than 128 texts, so that the server keeps a bounded number', () => {
+  it('accepts at most 128 texts, so that the server keeps a bounded number', () => {
     const statements = new RepeatedStatements();
     const taken = Array.from({ length: 400 }, (_, index) => {
       const text = `select ${index}`;
@@ -24,14 +24,14 @@ describe('the choice of statements to prepare', () => {
     expect(taken).toHaveLength(128);
   });
 
-  it('never takes a text that is longer than 20,000 characters', () => {
+  it('never accepts a text longer than 20,000 characters', () => {
     const statements = new RepeatedStatements();
     const text = `select '${'x'.repeat(20_000)}'`;
     expect(Array.from({ length: 10 }, () => statements.isRepeated(text))).not.toContain(true);
   });
 });
 
-describe('a pool', () => {
+describe('a connection pool', () => {
   let database: Awaited<ReturnType<typeof createTestDatabase>>;
   let db: Database;
   beforeAll(async () => {
@@ -55,7 +55,7 @@ describe('a pool', () => {
       tx.execute<{ statement: string }>(sql`select statement from pg_prepared_statements`),
     ).then((rows) => rows.map(({ statement }) => statement));
 
-  it('prepares what its transactions repeat, and answers the same before and after', async () => {
+  it('prepares the statements that its transactions repeat, and gives the same results before and after', async () => {
     for (let value = 0; value < 8; value += 1) {
       const list = Array.from({ length: value }, (_, index) => index);
       const [row] = await ask(value === 3 ? null : value, list);
@@ -66,7 +66,7 @@ describe('a pool', () => {
     expect(texts.filter((text) => text.includes("set_config('app.venue_id'"))).toHaveLength(1);
   });
 
-  it('goes on with a prepared statement after one that failed', async () => {
+  it('continues to use a prepared statement after it has failed', async () => {
     const divide = (by: number) => withVenue(db, venueId, (tx) => tx.execute(sql`select 10 / ${by}::int as share`));
     for (let times = 0; times < 6; times += 1) expect(await divide(5)).toMatchObject([{ share: 2 }]);
     await expect(divide(0)).rejects.toMatchObject({ cause: { code: '22012' } });

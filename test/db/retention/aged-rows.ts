@@ -6,13 +6,13 @@ import type { RetentionStore } from '../../../db/core/retention-store.ts';
 
 const DAY_MS = 86_400_000;
 
-/** An id as it was made so many days ago. */
+/** An id as created `daysAgo` days ago. */
 export const idOf = (daysAgo: number): string => uuidv7({ msecs: Date.now() - daysAgo * DAY_MS });
 
 export interface AgedRun {
   readonly venueId: VenueId;
   readonly connectionId: ConnectionId;
-  /** When the run ended; null for a run that is open, which began 500 days ago. */
+  /** When the run ended; null for an open run, which began 500 days ago. */
   readonly endedDaysAgo: number | null;
   readonly outcome?: 'completed' | 'failed' | 'cancelled';
   readonly mode?: 'full' | 'incremental';
@@ -35,7 +35,7 @@ const COMPLETED_PULL = {
   requestKey: null,
 } as const;
 
-/** A run as it stands so long after its end. It began an hour before. */
+/** A run in its state long after its end. It began an hour before the end. */
 export async function anAgedRun(admin: postgres.Sql, aged: AgedRun): Promise<SyncId> {
   const run = { ...COMPLETED_PULL, ...aged };
   const isOver = run.endedDaysAgo !== null;
@@ -57,7 +57,7 @@ interface Lines {
   readonly count?: number;
 }
 
-/** Log lines that a run has written so many days ago. */
+/** Log lines that a run wrote on a past day. */
 export async function someLogLines(
   admin: postgres.Sql,
   { venueId, syncId, daysAgo, count = 1 }: Lines & { readonly daysAgo: number },
@@ -73,7 +73,7 @@ export async function somePlanItems(admin: postgres.Sql, { venueId, syncId, coun
     select ${venueId}, ${syncId}, n::text, 'create' from generate_series(1, ${count}) n`;
 }
 
-/** Removes page by page until there is no more; returns how many rows. */
+/** Removes page by page until nothing is left; returns the number of rows. */
 export async function removeAll(store: RetentionStore, rule: RetentionRule, limit = 2): Promise<number> {
   let removed = 0;
   for (let after: string | null = null, more = true; more;) {

@@ -38,7 +38,7 @@ async function aVenueWithConnection(): Promise<Venue> {
 const forEachVenue = (work: (venue: Venue) => Promise<unknown>) => Promise.all(venues.map(work));
 const daysOf = (age: Age) => (age === 'expired' ? 40 : 30);
 
-/** Adds a row of that age to each table: of the venue, where rows belong to one. */
+/** Adds a row of the given age to each table, for the venue where rows belong to one. */
 const ADD: Readonly<Record<RetentionTable, (venue: Venue, age: Age) => Promise<unknown>>> = {
   audit_log: ({ venueId }, age) => database.admin`
     insert into audit_log (id, venue_id, at, actor, action, target_type, target_id, outcome)
@@ -72,7 +72,7 @@ const ADD: Readonly<Record<RetentionTable, (venue: Venue, age: Age) => Promise<u
     values (${idOf(0)}, 'stripe/sandbox/x', ${idOf(0)}, 1, now() - ${age === 'expired' ? 25 : 1}::int * interval '1 hour')`,
 };
 
-/** Their rows say themselves how long they are good for. */
+/** Tables whose rows have their own expiry. */
 const WITHOUT_DAYS: readonly RetentionTable[] = [
   'idempotency_keys',
   'connections',
@@ -81,7 +81,7 @@ const WITHOUT_DAYS: readonly RetentionTable[] = [
 ];
 
 describe('the removal of expired rows', () => {
-  it.each(RETENTION_TABLES)('removes those of every venue from %s, page by page, and no other', async (table) => {
+  it.each(RETENTION_TABLES)('removes those of every venue from %s, page by page, and no others', async (table) => {
     const before = await countOf(database.admin, table);
     for (const age of ['expired', 'expired', 'expired', 'kept', 'kept'] as const)
       await forEachVenue((venue) => ADD[table](venue, age));
@@ -100,7 +100,7 @@ describe('the removal of expired rows', () => {
     ['sync_runs', 8],
     ['admin_jobs', 8],
     ['webhook_deliveries', 7],
-  ] as const)('refuses to keep %s for less than %i days, and removes nothing then', async (table, floor) => {
+  ] as const)('refuses to keep %s for less than %i days, and then removes nothing', async (table, floor) => {
     await forEachVenue((venue) => ADD[table](venue, 'expired'));
     const before = await countOf(database.admin, table);
     for (const keptDays of [floor - 1, 0, -1, null])
@@ -112,7 +112,7 @@ describe('the removal of expired rows', () => {
     expect(page.more).toBe(false);
   });
 
-  it('leaves audit rows to nobody but its own function', async () => {
+  it('is the only way to delete audit rows', async () => {
     await forEachVenue((venue) => ADD.audit_log(venue, 'expired'));
     await expect(
       database.db.transaction(async (tx) => {
@@ -123,7 +123,7 @@ describe('the removal of expired rows', () => {
     expect(await countOf(database.admin, 'audit_log')).toBe(2);
   });
 
-  it('keeps an audit row of which either the time or the id is young', async () => {
+  it('keeps an audit row whose time or id is recent', async () => {
     const insert = (id: string, days: number) => database.admin`
       insert into audit_log (id, venue_id, at, actor, action, target_type, target_id, outcome)
       values (${id}, ${venues[0]?.venueId ?? ''}, now() - ${days}::int * interval '1 day', 'a', 'b', 'c', 'd', 'ok')`;
@@ -147,7 +147,7 @@ describe('the removal of expired rows', () => {
     expect(left.map((row) => row['cause'] as string)).toEqual(['connecting 23', 'disconnected 1000']);
   });
 
-  it('runs under functions with a fixed search path that only the application may call', async () => {
+  it('runs in functions with a fixed search path that only the application may call', async () => {
     const functions = await database.admin<{ name: string; path: string | null; callers: string[] }[]>`
       select p.proname as name, array_to_string(p.proconfig, ';') as path,
         array(select coalesce(r.rolname, 'public') from aclexplode(p.proacl) a left join pg_roles r on r.oid = a.grantee

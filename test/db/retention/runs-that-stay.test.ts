@@ -36,7 +36,7 @@ const aRun = (run: Omit<Parameters<typeof anAgedRun>[1], 'venueId' | 'connection
 const left = async () =>
   (await database.admin<{ id: SyncId }[]>`select id from sync_runs order by id`).map(({ id }) => id);
 
-describe('a run that is over', () => {
+describe('a finished run', () => {
   it('stays while it is the newest of its sync, its newest full pass or its newest failure', async () => {
     const fullPass = await aRun({ endedDaysAgo: 400, mode: 'full' });
     const failed = await aRun({ endedDaysAgo: 300, outcome: 'failed' });
@@ -50,7 +50,7 @@ describe('a run that is over', () => {
     expect(await left()).toEqual([fullPass, failed, newestPush, newestPull]);
   });
 
-  it('stays while it is a plan that a run carries out', async () => {
+  it('stays while it is a plan that another run carries out', async () => {
     const plan = await aRun({ endedDaysAgo: 100, dryRun: true });
     await aRun({ endedDaysAgo: 90, dryRun: true });
     const newestPlan = await aRun({ endedDaysAgo: 80, dryRun: true });
@@ -58,13 +58,13 @@ describe('a run that is over', () => {
     expect(await removeAll(store, RUNS)).toBe(1);
     expect(await left()).toEqual([plan, carrier, newestPlan]);
     const next = await aRun({ endedDaysAgo: 50 });
-    // The carrier goes in the first walk; its plan, which is older, in the next.
+    // The first pass removes the carrying run; the next pass removes its older plan.
     await removeAll(store, RUNS);
     await removeAll(store, RUNS);
     expect(await left()).toEqual([newestPlan, next]);
   });
 
-  it('goes with everything that belongs to it, at most a page of each kind at a time', async () => {
+  it('is removed with everything that belongs to it, at most a page of each kind at a time', async () => {
     const syncId = await aRun({ endedDaysAgo: 100 });
     const newest = await aRun({ endedDaysAgo: 50 });
     await someLogLines(database.admin, { ...venue, syncId, daysAgo: 100, count: 25 });
@@ -85,7 +85,7 @@ describe('a run that is over', () => {
     expect(await countOf(database.admin, 'sync_missing')).toBe(0);
   });
 
-  it('stays while somebody takes it up again, who waits for nothing', async () => {
+  it('stays when it is reopened during the removal, which does not wait', async () => {
     const retried = await aRun({ endedDaysAgo: 100, outcome: 'cancelled' });
     const other = await aRun({ endedDaysAgo: 90 });
     const newest = await aRun({ endedDaysAgo: 50 });
@@ -100,7 +100,7 @@ describe('a run that is over', () => {
   });
 });
 
-describe('a run that is open', () => {
+describe('an open run', () => {
   it('keeps its log and itself, however old they are', async () => {
     const open = await aRun({ endedDaysAgo: null });
     const over = await aRun({ endedDaysAgo: 100, direction: 'push' });
@@ -109,7 +109,7 @@ describe('a run that is open', () => {
     await removeAll(store, RUNS);
     expect(await left()).toEqual([open, over]);
     expect((await createSyncRunStore(database.db).listLog(venue.venueId, open, wholeLog)).data).toHaveLength(5);
-    // The run itself stays, as the newest of its sync, without its log.
+    // The run itself stays as the newest of its sync, without its log.
     expect((await createSyncRunStore(database.db).listLog(venue.venueId, over, wholeLog)).data).toHaveLength(0);
   });
 
@@ -129,13 +129,13 @@ describe('a run that is open', () => {
 
 const wholeLog = { filter: {}, page: { limit: 100, after: null } } as const;
 
-describe('what is still asked for', () => {
+describe('data that is still needed after a removal', () => {
   const rules = [LOGS, PLANS, RUNS];
   const removeEverything = async () => {
     for (const rule of rules) await removeAll(store, rule);
   };
 
-  it('is answered after every removal as before it: a repeated request, a repeated start by a schedule', async () => {
+  it('still answers a repeated request and a repeated start by a schedule', async () => {
     const runs = createSyncRunStore(database.db);
     const byRequest = await aRun({ endedDaysAgo: 6.9, requestKey: 'digest' });
     const bySchedule = await aRun({ endedDaysAgo: 7.5, requestedBy: 'schedule:run-1' });
@@ -145,7 +145,7 @@ describe('what is still asked for', () => {
     expect((await createScheduleStore(database.db).findOpenedBy(venue, 'schedule:run-1'))?.id).toBe(bySchedule);
   });
 
-  it('is answered after every removal as before it: a plan within its day', async () => {
+  it('still includes a plan within its day', async () => {
     const plan = await aRun({ endedDaysAgo: 0.9, dryRun: true });
     await somePlanItems(database.admin, { ...venue, syncId: plan, count: 3 });
     await removeEverything();
@@ -154,7 +154,7 @@ describe('what is still asked for', () => {
     expect(await countOf(database.admin, 'sync_plan_items')).toBe(3);
   });
 
-  it('is answered after every removal as before it: full passes, and how far incremental runs have come', async () => {
+  it('still includes full passes and the watermarks of incremental runs', async () => {
     await aRun({ endedDaysAgo: 400, mode: 'full' });
     await aRun({ endedDaysAgo: 300, mode: 'full', outcome: 'failed' });
     await aRun({ endedDaysAgo: 100 });

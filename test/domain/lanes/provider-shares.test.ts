@@ -8,7 +8,7 @@ const [HANGING, OTHER] = PROVIDERS as [ProviderId, ProviderId];
 const A_VENUE = 'venue-a' as VenueId;
 const ANOTHER_VENUE = 'venue-b' as VenueId;
 
-/** Asks until it is refused, and answers how many were admitted and how to let them go. */
+/** Asks until it is refused, and returns the number admitted and how to release them. */
 function fill(shares: ProviderShares, provider: ProviderId, nowMs = 0) {
   const leaves: ((nowMs: number) => void)[] = [];
   for (;;) {
@@ -23,7 +23,7 @@ function pauseOf(shares: ProviderShares, provider: ProviderId, at: { venueId?: V
   return answer.retryAfterMs;
 }
 
-/** Holds so many slots, and answers how to let them go. */
+/** Holds `count` slots, and returns how to release them. */
 function hold(shares: ProviderShares, provider: ProviderId, count: number, nowMs = 0) {
   return Array.from({ length: count }, () => {
     const answer = shares.ask({ provider, venueId: A_VENUE }, nowMs);
@@ -42,7 +42,7 @@ describe('the shares of a lane', () => {
     expect(fill(shares, PROVIDERS[12]!).held).toBe(1);
   });
 
-  it.each([12, 20, 30])('give one provider alone the %i slots that it was made for', (slots) => {
+  it.each([12, 20, 30])('give one provider alone the %i slots for which it was sized', (slots) => {
     expect(fill(aLane(slots), HANGING).held).toBe(slots);
   });
 
@@ -57,7 +57,7 @@ describe('the shares of a lane', () => {
     expect(shares.ask({ provider: HANGING, venueId: A_VENUE }, 10).admitted).toBe(true);
   });
 
-  it('take back what one provider holds for others as soon as it ends', () => {
+  it('return a provider’s slots to others as soon as its work ends', () => {
     const shares = aLane(30);
     const { leaves } = fill(shares, HANGING);
     const before = fill(shares, OTHER).held;
@@ -67,7 +67,7 @@ describe('the shares of a lane', () => {
 });
 
 describe('a refused request', () => {
-  it('comes back no sooner than half a second and no later than two minutes', () => {
+  it('returns no sooner than half a second and no later than two minutes', () => {
     const shares = aLane(1);
     for (const leave of hold(shares, HANGING, 1)) leave(10_000);
     hold(shares, HANGING, 1, 10_000);
@@ -78,15 +78,15 @@ describe('a refused request', () => {
     expect(pauseOf(quick, HANGING, { nowMs: 0 })).toBe(500);
   });
 
-  it('waits for as many stays as stand before it, so that refusals follow the speed of the work', () => {
+  it('waits for as many durations as requests stand before it, so that refusals follow the speed of the work', () => {
     const shares = aLane(10);
     for (const leave of hold(shares, HANGING, 10)) leave(60_000);
     hold(shares, HANGING, 10, 60_000);
-    // Ten slots with a stay of a minute: one is freed every six seconds.
+    // Ten slots that take a minute each: one is freed every six seconds.
     expect([1, 2, 3].map(() => pauseOf(shares, HANGING, { nowMs: 60_000 }))).toEqual([6_000, 12_000, 18_000]);
   });
 
-  it('of a venue with a short backlog does not wait behind the long one of another', () => {
+  it('of a venue with a short backlog does not wait behind another’s long one', () => {
     const shares = aLane(10);
     for (const leave of hold(shares, HANGING, 10)) leave(60_000);
     hold(shares, HANGING, 10, 60_000);

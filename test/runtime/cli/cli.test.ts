@@ -84,7 +84,7 @@ describe('the queue command', () => {
     expect(stderr.trimEnd().split('\n')).toHaveLength(1);
   });
 
-  test('says that the database does not answer, and nothing of its address', async () => {
+  test('reports that the database does not answer, without its address', async () => {
     const url = `postgres://operator:a-password@127.0.0.1:${await freePort()}/interlock`;
     expect(
       await cli(['queue', '--provider', 'stripe', '--rate', 'pause'], {
