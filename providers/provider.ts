@@ -170,6 +170,8 @@ export interface MappableRecord {
   readonly id: string;
   readonly sourceId: string;
   readonly fields: RecordFields;
+  /** Of a record that was pulled: the provider's ids of others that it names. */
+  readonly refs?: RecordRefs | undefined;
 }
 
 export interface ResourceMapping {

@@ -16,7 +16,8 @@ export function toPulled(record: ProviderRecord, mapping: ResourceMapping, { loo
     recordId: isUuid(record.recordId) ? (record.recordId as RecordId) : null,
     references: record.refs ?? null,
     externalState: record.externalState ?? null,
-    fingerprintFor: ({ id, sourceId }) => fields && fingerprintOf(mapping.toPayload({ id, sourceId, fields }).payload),
+    fingerprintFor: ({ id, sourceId }) =>
+      fields && fingerprintOf(mapping.toPayload({ id, sourceId, fields, refs: record.refs }).payload),
     contentFingerprint: () => fields && fingerprintOf(fields),
   };
 }
