@@ -149,7 +149,7 @@ describe('the migration to records by account', () => {
   const quiet = () => undefined;
 
   it('gives a record that two accounts shared to the one that was read last, and tells what pulls have brought', async () => {
-    const { url, admin } = database;
+    const { ownerUrl: url, admin } = database;
     const [file] = (await readdir('db/migrations')).filter((name) => name.endsWith('.do.account-identity.sql'));
     const version = Number.parseInt(file ?? '', 10);
     await migrateUp({ url, log: quiet });
