@@ -31,7 +31,8 @@ export const VARIABLES = {
     schema: z.url({ protocol: /^postgres(ql)?$/ }),
     form: 'a postgres:// or postgresql:// URL',
     description: 'Postgres database, with user and password. `npm start` runs an embedded Postgres when it is absent.',
-    obtain: 'Create a database and copy its connection URL.',
+    obtain:
+      'Create a database and copy its connection URL: for api and worker with a login that owns nothing, for migrations with the one that owns the database, for `npm start` with one that may create roles too (docs/operations/deployment.md).',
     neededBy: 'api, worker, migrations',
     readBy: ['api', 'worker', 'runtime', 'migrations'],
     secret: true,

@@ -118,7 +118,7 @@ async function tryOpen(
 }
 
 async function insertOrFind(tx: Transaction, { window, planId, ...run }: NewSyncRun, id: SyncId): Promise<Row> {
-  // A foreign key looks past row-level security: it would accept another venue's connection. Locked, so that whoever disconnects it
+  // A connection that is being disconnected takes no run. Locked, so that whoever disconnects it
   // meanwhile finds this run among those to cancel.
   const usable = and(
     eq(connections.id, run.connectionId),

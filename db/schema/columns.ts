@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
-import { customType, integer, pgPolicy, text, timestamp, uuid } from 'drizzle-orm/pg-core';
+import { customType, foreignKey, integer, pgPolicy, text, timestamp, uuid } from 'drizzle-orm/pg-core';
+import type { AnyPgColumn } from 'drizzle-orm/pg-core';
 import type { RecordId, VenueId } from '../../contracts/ids.ts';
 import type { SealedSecret } from '../../contracts/vault.ts';
 
@@ -29,3 +30,16 @@ export const venuePolicy = (table: string) =>
     using: sql`venue_id = current_setting('app.venue_id')::uuid`,
     withCheck: sql`venue_id = current_setting('app.venue_id')::uuid`,
   });
+
+/** A row of the same venue. A foreign key looks past row-level security, so that it compares the venue too. */
+interface VenueOwned {
+  readonly venueId: AnyPgColumn;
+  readonly id: AnyPgColumn;
+}
+
+/** A reference to a row of the same venue, with which this row goes. */
+export function venueReference(name: string, [venue, column]: [AnyPgColumn, AnyPgColumn], target: VenueOwned) {
+  return foreignKey({ name, columns: [venue, column], foreignColumns: [target.venueId, target.id] }).onDelete(
+    'cascade',
+  );
+}

@@ -1,11 +1,17 @@
-import { migrateUp } from '../../db/core/migrate.ts';
 import { ApiClient } from '../cli/api-client.ts';
 import { isSet, serviceEnvironment } from '../processes/child-environment.ts';
 import { runDemonstration } from './demo.ts';
 import { writeJsonAtomically } from './files.ts';
 import { loadSecrets } from './secrets.ts';
 import { choosePorts } from './service-ports.ts';
-import { bringUpPostgres, bringUpSandbox, bringUpService, bringUpTemporal, withProgress } from './services.ts';
+import {
+  bringUpPostgres,
+  bringUpSandbox,
+  bringUpService,
+  bringUpTemporal,
+  prepareDatabase,
+  withProgress,
+} from './services.ts';
 import { messageOf, StartError } from './start-error.ts';
 import { signToken } from './tokens.ts';
 import type { DemoResult } from './demo.ts';
@@ -52,13 +58,13 @@ export async function bringUp(options: BringUpOptions): Promise<() => void> {
 
 async function startServices(stage: Stage, host: string): Promise<Running> {
   const { env, log, ports, secrets } = stage;
-  const [databaseUrl, temporal, sandbox] = await Promise.all([
+  const [database, temporal, sandbox] = await Promise.all([
     withProgress('Postgres', log, startDatabase(stage)),
     bringUpTemporal(stage),
     withProgress('the sandbox', log, bringUpSandbox(stage)),
   ]);
   const addresses = {
-    databaseUrl,
+    databaseUrl: database.serviceUrl,
     temporalAddress: temporal.address,
     temporalUiUrl: temporal.uiUrl,
     sandbox,
@@ -81,22 +87,26 @@ async function startServices(stage: Stage, host: string): Promise<Running> {
   );
   stage.instance.setApiUrl(apiUrl);
   log(`up: Postgres, Temporal, sandbox, worker, API at ${apiUrl}`);
-  return { stage, apiUrl, databaseUrl, temporal, sandbox, token: await adminToken(environment) };
+  return { stage, apiUrl, databaseUrl: database.ownerUrl, temporal, sandbox, token: await adminToken(environment) };
 }
 
-async function startDatabase(stage: Stage): Promise<string> {
-  const url = await bringUpPostgres(stage);
+interface StartedDatabase {
+  /** Of the login that owns the tables: for a person and for benchmarks, who look at all venues. */
+  readonly ownerUrl: string;
+  /** Of the login without rights that API and worker connect with. */
+  readonly serviceUrl: string;
+}
+
+async function startDatabase(stage: Stage): Promise<StartedDatabase> {
+  const ownerUrl = await bringUpPostgres(stage);
   try {
-    await migrateUp({
-      url,
-      log: (line) => {
-        stage.log(`Postgres: ${line}`);
-      },
+    const serviceUrl = await prepareDatabase(stage, ownerUrl, (line) => {
+      stage.log(`Postgres: ${line}`);
     });
+    return { ownerUrl, serviceUrl };
   } catch (error) {
-    throw new StartError(`the database could not be migrated: ${messageOf(error)}`, { cause: error });
+    throw new StartError(`the database could not be prepared: ${messageOf(error)}`, { cause: error });
   }
-  return url;
 }
 
 /** The address at which a listener on `host` is reachable from this machine. */

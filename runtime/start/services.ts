@@ -1,5 +1,8 @@
+import { createHmac } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { migrateUp } from '../../db/core/migrate.ts';
+import { ensureServiceLogin } from '../../db/core/service-login.ts';
 import { isSet, webhooksUrl } from '../processes/child-environment.ts';
 import { resolveTemporal, startTemporal } from '../temporal/temporal.ts';
 import { lineLog } from './logs.ts';
@@ -35,7 +38,7 @@ export interface Stage {
 
 const logFile = ({ home }: Stage, name: ServiceName): string => path.join(home.logsFolder, `${name}.log`);
 
-/** Returns the URL of DATABASE_URL, or of a supervised embedded server. */
+/** Returns the URL of DATABASE_URL, or of a supervised embedded server: of the login that owns the tables, or may make them. */
 export async function bringUpPostgres(stage: Stage): Promise<string> {
   const given = stage.env['DATABASE_URL'];
   if (given !== undefined && given !== '') return given;
@@ -56,6 +59,22 @@ export async function bringUpPostgres(stage: Stage): Promise<string> {
     }
   });
   return url;
+}
+
+/** Migrates the database and makes the login for API and worker, which has no rights of its own. Returns that login's URL. */
+export async function prepareDatabase(
+  { home, secrets }: Pick<Stage, 'home' | 'secrets'>,
+  ownerUrl: string,
+  log: (line: string) => void,
+): Promise<string> {
+  await migrateUp({ url: ownerUrl, log });
+  const database = decodeURIComponent(new URL(ownerUrl).pathname.slice(1));
+  // Derived, so that homes of earlier versions have one too, and two homes that share a database do not share a login.
+  const derive = (purpose: string) => createHmac('sha256', secrets.databasePassword).update(purpose).digest('hex');
+  return ensureServiceLogin(ownerUrl, {
+    name: `${database.slice(0, 40)}_service_${derive(`login of ${home.folder}`).slice(0, 8)}`,
+    password: derive('password of the service login'),
+  });
 }
 
 export interface TemporalPlace {

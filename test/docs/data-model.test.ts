@@ -39,7 +39,7 @@ describe('the entity diagram', () => {
 
   it('tells one row for each connection from many', () => {
     const page = renderDataModel(tables);
-    expect(page).toContain('connections ||--o{ sync_runs : "connection_id"');
-    expect(page).toContain('connections ||--o| oauth_tokens : "connection_id"');
+    expect(page).toContain('connections ||--o{ sync_runs : "venue_id, connection_id"');
+    expect(page).toContain('connections ||--o| oauth_tokens : "venue_id, connection_id"');
   });
 });

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { check, index, pgTable, text, uuid } from 'drizzle-orm/pg-core';
 import type { ConnectionId } from '../../../contracts/ids.ts';
-import { sealedSecret, timestamps, venueId, venuePolicy } from '../columns.ts';
+import { sealedSecret, timestamps, venueId, venuePolicy, venueReference } from '../columns.ts';
 import { connections } from './connections.ts';
 
 /**
@@ -18,10 +18,7 @@ export const authorizationExchanges = pgTable(
     /** The workflow id of the attempt to connect. */
     attemptId: text('attempt_id').primaryKey(),
     venueId: venueId(),
-    connectionId: uuid('connection_id')
-      .$type<ConnectionId>()
-      .notNull()
-      .references(() => connections.id, { onDelete: 'cascade' }),
+    connectionId: uuid('connection_id').$type<ConnectionId>().notNull(),
     state: text('state', { enum: EXCHANGE_STATES }).notNull().default('sent'),
     sealedGrant: sealedSecret('sealed_grant'),
     ...timestamps(),
@@ -29,6 +26,7 @@ export const authorizationExchanges = pgTable(
   (table) => [
     check('authorization_exchanges_grant', sql`(${table.state} = 'granted') = (${table.sealedGrant} is not null)`),
     index('authorization_exchanges_connection').on(table.connectionId),
+    venueReference('authorization_exchanges_connection_fk', [table.venueId, table.connectionId], connections),
     venuePolicy('authorization_exchanges'),
   ],
 );

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { check, index, jsonb, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import { check, index, jsonb, pgTable, text, unique, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import type { ConnectionId } from '../../../contracts/ids.ts';
 import { CONNECTION_STATES, ENVIRONMENTS, OAUTH_FLOWS, PROVIDERS } from '../../../contracts/providers.ts';
 import type { Resource } from '../../../contracts/providers.ts';
@@ -42,7 +42,7 @@ export const connections = pgTable(
     ),
     // Other venues' connections to the same account.
     index('connections_account_anywhere').on(table.provider, table.environment, table.externalAccountId),
-    index('connections_venue').on(table.venueId, table.id),
+    unique('connections_venue').on(table.venueId, table.id),
     // Connections that nobody has approved, which are removed.
     index('connections_unapproved')
       .on(table.stateSince)

@@ -1,20 +1,20 @@
 import { pgTable, text, uuid } from 'drizzle-orm/pg-core';
 import type { ConnectionId } from '../../../contracts/ids.ts';
-import { instant, venueId, venuePolicy } from '../columns.ts';
+import { instant, venueId, venuePolicy, venueReference } from '../columns.ts';
 import { connections } from './connections.ts';
 
 /** Connections that `worker/secrets` made of a predecessor's secrets, until a person confirms them or takes them back. */
 export const migratedConnections = pgTable(
   'migrated_connections',
   {
-    connectionId: uuid('connection_id')
-      .$type<ConnectionId>()
-      .primaryKey()
-      .references(() => connections.id, { onDelete: 'cascade' }),
+    connectionId: uuid('connection_id').$type<ConnectionId>().primaryKey(),
     venueId: venueId(),
     /** Chosen by whoever ran the migration. */
     batch: text('batch').notNull(),
     createdAt: instant('created_at').notNull().defaultNow(),
   },
-  () => [venuePolicy('migrated_connections')],
+  (table) => [
+    venueReference('migrated_connections_connection_fk', [table.venueId, table.connectionId], connections),
+    venuePolicy('migrated_connections'),
+  ],
 );

@@ -1,16 +1,13 @@
 import { index, integer, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import type { ConnectionId } from '../../../contracts/ids.ts';
-import { instant, sealedSecret, timestamps, venueId, venuePolicy } from '../columns.ts';
+import { instant, sealedSecret, timestamps, venueId, venuePolicy, venueReference } from '../columns.ts';
 import { connections } from './connections.ts';
 
 /** An OAuth grant's tokens, sealed together. `generation` grows with every refresh and fences a late writer. */
 export const oauthTokens = pgTable(
   'oauth_tokens',
   {
-    connectionId: uuid('connection_id')
-      .$type<ConnectionId>()
-      .primaryKey()
-      .references(() => connections.id, { onDelete: 'cascade' }),
+    connectionId: uuid('connection_id').$type<ConnectionId>().primaryKey(),
     venueId: venueId(),
     sealedTokens: sealedSecret('sealed_tokens').notNull(),
     generation: integer('generation').notNull().default(1),
@@ -30,6 +27,7 @@ export const oauthTokens = pgTable(
   (table) => [
     uniqueIndex('oauth_tokens_attempt').on(table.authorizedBy),
     index('oauth_tokens_venue').on(table.venueId, table.connectionId),
+    venueReference('oauth_tokens_connection_fk', [table.venueId, table.connectionId], connections),
     venuePolicy('oauth_tokens'),
   ],
 );

@@ -1,20 +1,21 @@
 import { index, integer, pgTable, uuid } from 'drizzle-orm/pg-core';
 import type { ConnectionId } from '../../../contracts/ids.ts';
-import { sealedSecret, timestamps, venueId, venuePolicy } from '../columns.ts';
+import { sealedSecret, timestamps, venueId, venuePolicy, venueReference } from '../columns.ts';
 import { connections } from './connections.ts';
 
 /** A provider's secret key that a venue entered, sealed. `generation` grows with every re-entry. */
 export const venueApiKeys = pgTable(
   'venue_api_keys',
   {
-    connectionId: uuid('connection_id')
-      .$type<ConnectionId>()
-      .primaryKey()
-      .references(() => connections.id, { onDelete: 'cascade' }),
+    connectionId: uuid('connection_id').$type<ConnectionId>().primaryKey(),
     venueId: venueId(),
     sealedKey: sealedSecret('sealed_key').notNull(),
     generation: integer('generation').notNull().default(1),
     ...timestamps(),
   },
-  (table) => [index('venue_api_keys_venue').on(table.venueId, table.connectionId), venuePolicy('venue_api_keys')],
+  (table) => [
+    index('venue_api_keys_venue').on(table.venueId, table.connectionId),
+    venueReference('venue_api_keys_connection_fk', [table.venueId, table.connectionId], connections),
+    venuePolicy('venue_api_keys'),
+  ],
 );

@@ -1,17 +1,14 @@
 import { sql } from 'drizzle-orm';
 import { boolean, integer, jsonb, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import type { ConnectionId } from '../../../contracts/ids.ts';
-import { instant, venueId, venuePolicy } from '../columns.ts';
+import { instant, venueId, venuePolicy, venueReference } from '../columns.ts';
 import { connections } from '../connections/connections.ts';
 
 /** Versions of a connection's field mapping; at most one is active, and none means the built-in one. */
 export const fieldMappings = pgTable(
   'field_mappings',
   {
-    connectionId: uuid('connection_id')
-      .$type<ConnectionId>()
-      .notNull()
-      .references(() => connections.id, { onDelete: 'cascade' }),
+    connectionId: uuid('connection_id').$type<ConnectionId>().notNull(),
     resource: text('resource').notNull(),
     version: integer('version').notNull(),
     venueId: venueId(),
@@ -25,6 +22,7 @@ export const fieldMappings = pgTable(
     uniqueIndex('field_mappings_active')
       .on(table.connectionId, table.resource)
       .where(sql`active`),
+    venueReference('field_mappings_connection_fk', [table.venueId, table.connectionId], connections),
     venuePolicy('field_mappings'),
   ],
 );

@@ -14,17 +14,14 @@ import {
 import type { ConnectionId, RecordId, SyncId } from '../../../contracts/ids.ts';
 import { LINK_STATES } from '../../../contracts/records.ts';
 import type { RecordNote } from '../../../contracts/records.ts';
-import { instant, timestamps, venueId, venuePolicy } from '../columns.ts';
+import { instant, timestamps, venueId, venuePolicy, venueReference } from '../columns.ts';
 import { connections } from '../connections/connections.ts';
 
 /** Ties a record to its provider remote record and remembers what was last agreed. */
 export const recordLinks = pgTable(
   'record_links',
   {
-    connectionId: uuid('connection_id')
-      .$type<ConnectionId>()
-      .notNull()
-      .references(() => connections.id, { onDelete: 'cascade' }),
+    connectionId: uuid('connection_id').$type<ConnectionId>().notNull(),
     resource: text('resource').notNull(),
     recordId: uuid('record_id').$type<RecordId>().notNull(),
     venueId: venueId(),
@@ -71,6 +68,7 @@ export const recordLinks = pgTable(
     index('record_links_listing')
       .on(table.connectionId, table.resource, table.recordId)
       .where(sql`write_attempt >= 0`),
+    venueReference('record_links_connection_fk', [table.venueId, table.connectionId], connections),
     venuePolicy('record_links'),
   ],
 );

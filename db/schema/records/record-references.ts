@@ -1,6 +1,6 @@
 import { index, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
 import type { ConnectionId, RecordId } from '../../../contracts/ids.ts';
-import { venueId, venuePolicy } from '../columns.ts';
+import { venueId, venuePolicy, venueReference } from '../columns.ts';
 import { connections } from '../connections/connections.ts';
 
 /**
@@ -10,10 +10,7 @@ import { connections } from '../connections/connections.ts';
 export const recordReferences = pgTable(
   'record_references',
   {
-    connectionId: uuid('connection_id')
-      .$type<ConnectionId>()
-      .notNull()
-      .references(() => connections.id, { onDelete: 'cascade' }),
+    connectionId: uuid('connection_id').$type<ConnectionId>().notNull(),
     /** The kind of the record that names another. */
     resource: text('resource').notNull(),
     recordId: uuid('record_id').$type<RecordId>().notNull(),
@@ -28,6 +25,7 @@ export const recordReferences = pgTable(
     // The record first, as in record_links: the planner never takes this index for a lookup by the provider's id.
     primaryKey({ name: 'record_references_pk', columns: [table.recordId, table.connectionId, table.name] }),
     index('record_references_named').on(table.connectionId, table.toResource, table.externalId),
+    venueReference('record_references_connection_fk', [table.venueId, table.connectionId], connections),
     venuePolicy('record_references'),
   ],
 );

@@ -1,17 +1,14 @@
 import { pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
 import type { ConnectionId } from '../../../contracts/ids.ts';
 import { DIRECTIONS } from '../../../contracts/providers.ts';
-import { instant, venueId, venuePolicy } from '../columns.ts';
+import { instant, venueId, venuePolicy, venueReference } from '../columns.ts';
 import { connections } from '../connections/connections.ts';
 
 /** How far incremental syncs of a connection have come, and when one went through everything. */
 export const syncCursors = pgTable(
   'sync_cursors',
   {
-    connectionId: uuid('connection_id')
-      .$type<ConnectionId>()
-      .notNull()
-      .references(() => connections.id, { onDelete: 'cascade' }),
+    connectionId: uuid('connection_id').$type<ConnectionId>().notNull(),
     resource: text('resource').notNull(),
     direction: text('direction', { enum: DIRECTIONS }).notNull(),
     venueId: venueId(),
@@ -24,6 +21,7 @@ export const syncCursors = pgTable(
   },
   (table) => [
     primaryKey({ columns: [table.connectionId, table.resource, table.direction] }),
+    venueReference('sync_cursors_connection_fk', [table.venueId, table.connectionId], connections),
     venuePolicy('sync_cursors'),
   ],
 );

@@ -1,16 +1,13 @@
 import { bigint, boolean, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
 import type { RecordId, SyncId } from '../../../contracts/ids.ts';
-import { instant, venueId, venuePolicy } from '../columns.ts';
+import { instant, venueId, venuePolicy, venueReference } from '../columns.ts';
 import { syncRuns } from './sync-runs.ts';
 
 /** Records that a run holds for deleted on the other side, before they are archived: a whole run's worth may need a person's approval. */
 export const syncMissing = pgTable(
   'sync_missing',
   {
-    syncId: uuid('sync_id')
-      .$type<SyncId>()
-      .notNull()
-      .references(() => syncRuns.id, { onDelete: 'cascade' }),
+    syncId: uuid('sync_id').$type<SyncId>().notNull(),
     externalId: text('external_id').notNull(),
     venueId: venueId(),
     /** Null for a record that we never had. */
@@ -24,5 +21,9 @@ export const syncMissing = pgTable(
     /** Looked up and archived, or found to be there after all. */
     settled: boolean('settled').notNull().default(false),
   },
-  (table) => [primaryKey({ columns: [table.syncId, table.externalId] }), venuePolicy('sync_missing')],
+  (table) => [
+    primaryKey({ columns: [table.syncId, table.externalId] }),
+    venueReference('sync_missing_run_fk', [table.venueId, table.syncId], syncRuns),
+    venuePolicy('sync_missing'),
+  ],
 );

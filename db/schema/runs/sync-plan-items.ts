@@ -1,7 +1,7 @@
 import { bigint, bigserial, index, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import type { RecordId, SyncId } from '../../../contracts/ids.ts';
 import { PLAN_ACTIONS } from '../../../contracts/sync.ts';
-import { venueId, venuePolicy } from '../columns.ts';
+import { venueId, venuePolicy, venueReference } from '../columns.ts';
 import { syncRuns } from './sync-runs.ts';
 
 /** What a dry run would have done, record by record. */
@@ -10,10 +10,7 @@ export const syncPlanItems = pgTable(
   {
     seq: bigserial('seq', { mode: 'number' }).primaryKey(),
     venueId: venueId(),
-    syncId: uuid('sync_id')
-      .$type<SyncId>()
-      .notNull()
-      .references(() => syncRuns.id, { onDelete: 'cascade' }),
+    syncId: uuid('sync_id').$type<SyncId>().notNull(),
     /** Of a push the record's id, of a pull the provider's: what a later run finds the item by. */
     key: text('key').notNull(),
     action: text('action', { enum: PLAN_ACTIONS }).notNull(),
@@ -32,6 +29,7 @@ export const syncPlanItems = pgTable(
   (table) => [
     uniqueIndex('sync_plan_items_key').on(table.syncId, table.key),
     index('sync_plan_items_action').on(table.syncId, table.action, table.seq),
+    venueReference('sync_plan_items_run_fk', [table.venueId, table.syncId], syncRuns),
     venuePolicy('sync_plan_items'),
   ],
 );

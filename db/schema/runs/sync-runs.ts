@@ -1,10 +1,23 @@
 import { sql } from 'drizzle-orm';
-import { bigint, boolean, index, integer, jsonb, pgTable, real, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import {
+  bigint,
+  boolean,
+  foreignKey,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  real,
+  text,
+  unique,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core';
 import type { ConnectionId, SyncId } from '../../../contracts/ids.ts';
 import { DIRECTIONS, PROVIDERS, SYNC_MODES } from '../../../contracts/providers.ts';
 import { SYNC_OUTCOMES, SYNC_PHASES } from '../../../contracts/sync.ts';
 import type { ArchivingCount } from '../../../contracts/sync.ts';
-import { instant, timestamps, venueId, venuePolicy } from '../columns.ts';
+import { instant, timestamps, venueId, venuePolicy, venueReference } from '../columns.ts';
 import { connections } from '../connections/connections.ts';
 
 const count = (name: string) => bigint(name, { mode: 'number' }).notNull().default(0);
@@ -15,10 +28,7 @@ export const syncRuns = pgTable(
   {
     id: uuid('id').$type<SyncId>().primaryKey(),
     venueId: venueId(),
-    connectionId: uuid('connection_id')
-      .$type<ConnectionId>()
-      .notNull()
-      .references(() => connections.id, { onDelete: 'cascade' }),
+    connectionId: uuid('connection_id').$type<ConnectionId>().notNull(),
     provider: text('provider', { enum: PROVIDERS }).notNull(),
     resource: text('resource').notNull(),
     direction: text('direction', { enum: DIRECTIONS }).notNull(),
@@ -82,7 +92,12 @@ export const syncRuns = pgTable(
     uniqueIndex('sync_runs_request')
       .on(table.venueId, table.requestKey)
       .where(sql`request_key is not null`),
-    index('sync_runs_venue').on(table.venueId, table.id),
+    unique('sync_runs_venue').on(table.venueId, table.id),
+    foreignKey({
+      name: 'sync_runs_plan_fk',
+      columns: [table.venueId, table.planId],
+      foreignColumns: [table.venueId, table.id],
+    }),
     // Every start looks for a plan, and hardly ever is there one.
     index('sync_runs_dry')
       .on(table.connectionId, table.resource, table.direction)
@@ -104,6 +119,7 @@ export const syncRuns = pgTable(
       .where(sql`outcome = 'failed'`),
     // Runs of one connection are listed newest first, and deleted with it.
     index('sync_runs_connection').on(table.connectionId, table.id),
+    venueReference('sync_runs_connection_fk', [table.venueId, table.connectionId], connections),
     venuePolicy('sync_runs'),
   ],
 );

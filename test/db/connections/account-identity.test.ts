@@ -149,7 +149,7 @@ describe('the migration to records by account', () => {
   const quiet = () => undefined;
 
   it('assigns a record shared by two accounts to the one read last, and marks what pulls created', async () => {
-    const { url, admin } = database;
+    const { ownerUrl: url, admin } = database;
     const [file] = (await readdir('db/migrations')).filter((name) => name.endsWith('.do.account-identity.sql'));
     const version = Number.parseInt(file ?? '', 10);
     await migrateUp({ url, log: quiet });

@@ -10,7 +10,7 @@ describe('the command line of the migrations', () => {
   });
   afterAll(() => database.drop());
 
-  const call = (args: readonly string[], env: Record<string, string> = { DATABASE_URL: database.url }) =>
+  const call = (args: readonly string[], env: Record<string, string> = { DATABASE_URL: database.ownerUrl }) =>
     new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
       execFile(process.execPath, ['db/main.ts', ...args], { env }, (error, stdout, stderr) => {
         resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });

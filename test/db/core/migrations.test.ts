@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import postgres from 'postgres';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { migrateDown, migrateUp, readMigrationStatus } from '../../../db/core/migrate.ts';
+import { ensureServiceLogin } from '../../../db/core/service-login.ts';
 import { checkDatabase } from '../../../db/core/startup-check.ts';
 import { openDatabase } from '../../../db/core/venue-scope.ts';
 import { startEmbeddedPostgres } from '../../../runtime/postgres/postgres.ts';
@@ -24,7 +25,7 @@ describe('migrations', () => {
   afterEach(() => database.drop());
 
   it('give the same database after up, down and up again', async () => {
-    const { url, admin } = database;
+    const { ownerUrl: url, admin } = database;
     await migrateUp({ url, log: quiet });
     const first = [await readCatalogue(admin), await readGrants(admin)];
     await migrateDown({ url, to: 0, log: quiet });
@@ -33,7 +34,7 @@ describe('migrations', () => {
   });
 
   it('remove everything they created when migrated down to 0', async () => {
-    const { url, admin } = database;
+    const { ownerUrl: url, admin } = database;
     const before = [await readCatalogue(admin), await readGrants(admin)];
     await migrateUp({ url, log: quiet });
     expect(await readCatalogue(admin)).not.toEqual(before[0]);
@@ -46,14 +47,14 @@ describe('migrations', () => {
   });
 
   it('keep the application role on the way down while another database uses it', async () => {
-    const { url, admin } = database;
+    const { ownerUrl: url, admin } = database;
     await migrateUp({ url, log: quiet });
     await migrateDown({ url, to: 0, log: quiet });
     expect(await admin`select rolname from pg_roles where rolname = 'interlock_app'`).toHaveLength(1);
   });
 
   it('are applied once when several processes start together', async () => {
-    const { url } = database;
+    const { ownerUrl: url } = database;
     const applied: string[] = [];
     const versions = await Promise.all([1, 2, 3, 4].map(() => migrateUp({ url, log: (line) => applied.push(line) })));
     const { newest, version } = await readMigrationStatus({ url });
@@ -63,7 +64,7 @@ describe('migrations', () => {
   });
 
   it('do nothing on a second up', async () => {
-    const { url } = database;
+    const { ownerUrl: url } = database;
     await migrateUp({ url, log: quiet });
     const applied: string[] = [];
     await migrateUp({ url, log: (line) => applied.push(line) });
@@ -71,21 +72,21 @@ describe('migrations', () => {
   });
 
   it('reject a database whose applied migration differs from the file', async () => {
-    const { url, admin } = database;
+    const { ownerUrl: url, admin } = database;
     await migrateUp({ url, log: quiet });
     await admin`update interlock_migrations set md5 = 'another file' where version = 1`;
     await expect(migrateUp({ url, log: quiet })).rejects.toThrow(/MD5 checksum failed for migration \[1\]/);
   });
 
   it('reject a database that newer code has migrated', async () => {
-    const { url, admin } = database;
+    const { ownerUrl: url, admin } = database;
     const version = await migrateUp({ url, log: quiet });
     await admin`insert into interlock_migrations (version) values (${version + 1})`;
     await expect(migrateUp({ url, log: quiet })).rejects.toThrow(/run newer code/);
   });
 
   it('leave nothing behind when one fails', async () => {
-    const { url, admin } = database;
+    const { ownerUrl: url, admin } = database;
     await admin`create table sync_runs (id int)`;
     await expect(migrateUp({ url, log: quiet })).rejects.toThrow(/already exists/);
     expect(await admin`select relname from pg_class where relnamespace = 'public'::regnamespace`).toEqual([
@@ -95,7 +96,7 @@ describe('migrations', () => {
   });
 
   it('are required before a service starts', async () => {
-    const { url, db } = database;
+    const { ownerUrl: url, db } = database;
     await expect(checkDatabase(db)).rejects.toThrow(/node db\/main.ts up/);
     await migrateUp({ url, log: quiet });
     await expect(checkDatabase(db)).resolves.toBeUndefined();
@@ -137,7 +138,8 @@ describe('migrations in a new cluster', () => {
     const url = Object.assign(new URL(urlOf(server.url, 'owned')), { username: 'owner', password: 'owner' }).href;
     await migrateUp({ url, log: quiet });
 
-    const db = openDatabase({ url, maxConnections: 1, applicationName: 'test' });
+    const services = await ensureServiceLogin(url, { name: 'owned_service', password: 'service' });
+    const db = openDatabase({ url: services, maxConnections: 1, applicationName: 'test' });
     try {
       await expect(checkDatabase(db)).resolves.toBeUndefined();
     } finally {

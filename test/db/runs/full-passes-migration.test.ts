@@ -21,7 +21,7 @@ describe('the times of full passes after an upgrade', () => {
   afterAll(() => database.drop());
 
   it('are those of the last completed full run, or of the first run, which reads everything in any mode', async () => {
-    const { admin, url } = database;
+    const { admin, ownerUrl: url } = database;
     const venueId = await aVenue(database.db);
     const connectionId = uuidv7();
     await admin`insert into connections (id, venue_id, provider, environment, state, external_account_id, flow) values (${connectionId}, ${venueId}, 'stripe', 'sandbox', 'active', 'acct_1', 'code')`;

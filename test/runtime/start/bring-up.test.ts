@@ -41,7 +41,7 @@ async function givenServers(): Promise<Env> {
   return {
     ...process.env,
     ...FREE_PORTS,
-    DATABASE_URL: database.url,
+    DATABASE_URL: database.ownerUrl,
     TEMPORAL_ADDRESS: temporal.address,
     TEMPORAL_NAMESPACE: temporal.namespace,
   };
@@ -164,7 +164,7 @@ describe('a copy on external servers', () => {
 test('names an external Temporal that does not answer', async () => {
   const database = await createEmptyDatabase();
   onTestFinished(() => database.drop());
-  const env = { ...process.env, ...FREE_PORTS, DATABASE_URL: database.url, TEMPORAL_ADDRESS: '127.0.0.1:9' };
+  const env = { ...process.env, ...FREE_PORTS, DATABASE_URL: database.ownerUrl, TEMPORAL_ADDRESS: '127.0.0.1:9' };
   await expect(start(env)).rejects.toThrow(
     /^TEMPORAL_ADDRESS=127\.0\.0\.1:9, namespace default: Temporal does not answer/,
   );

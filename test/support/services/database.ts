@@ -6,8 +6,10 @@ import { useService } from './on-demand.ts';
 import { urlOf, withAdmin } from './postgres-service.ts';
 
 export interface TestDatabase {
-  /** For a process under test. */
+  /** For a process under test: a login without rights, as in production. */
   readonly url: string;
+  /** A superuser's, for migrations. */
+  readonly ownerUrl: string;
   /** Bound by row-level security, as the services are. */
   readonly db: Database;
   /** A superuser, who sees every venue: for assertions and for arranging what no store can. */
@@ -17,32 +19,41 @@ export interface TestDatabase {
 
 /** A database of its own for a test file, with the schema and no rows; `drop` it in `afterAll`. */
 export async function createTestDatabase(): Promise<TestDatabase> {
-  const { adminUrl, template } = await usePostgres();
-  return openTestDatabase(adminUrl, { name: `${template}_${randomBytes(4).toString('hex')}`, template });
+  const server = await usePostgres();
+  return openTestDatabase(server, server.template);
 }
 
 /** As `createTestDatabase`, without the schema: for what migrates by itself. */
 export async function createEmptyDatabase(): Promise<TestDatabase> {
-  const { adminUrl, template } = await usePostgres();
-  return openTestDatabase(adminUrl, { name: `${template}_${randomBytes(4).toString('hex')}`, template: 'template0' });
+  return openTestDatabase(await usePostgres(), 'template0');
 }
 
-async function usePostgres(): Promise<{ readonly adminUrl: string; readonly template: string }> {
-  const { adminUrl, template } = await useService('postgres');
-  if (adminUrl === undefined || template === undefined) throw new Error('The shared Postgres did not say where it is');
-  return { adminUrl, template };
+interface TestServer {
+  readonly adminUrl: string;
+  readonly serviceUrl: string;
+  readonly template: string;
+}
+
+async function usePostgres(): Promise<TestServer> {
+  const { adminUrl, serviceUrl, template } = await useService('postgres');
+  if (adminUrl === undefined || serviceUrl === undefined || template === undefined)
+    throw new Error('The shared Postgres did not say where it is');
+  return { adminUrl, serviceUrl, template };
 }
 
 async function openTestDatabase(
-  adminUrl: string,
-  { name, template }: { readonly name: string; readonly template: string },
+  { adminUrl, serviceUrl, template: run }: TestServer,
+  template: string,
 ): Promise<TestDatabase> {
+  const name = `${run}_${randomBytes(4).toString('hex')}`;
   await withAdmin(adminUrl, (sql) => sql`create database ${sql(name)} template ${sql(template)}`);
-  const url = urlOf(adminUrl, name);
+  const url = urlOf(serviceUrl, name);
+  const ownerUrl = urlOf(adminUrl, name);
   const db = openDatabase({ url, maxConnections: 10, applicationName: 'interlock-test' });
-  const admin = postgres(url, { max: 2, onnotice: () => undefined });
+  const admin = postgres(ownerUrl, { max: 2, onnotice: () => undefined });
   return {
     url,
+    ownerUrl,
     db,
     admin,
     drop: async () => {

@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
 import { migrateUp } from '../../../db/core/migrate.ts';
+import { ensureServiceLogin } from '../../../db/core/service-login.ts';
 import { startEmbeddedPostgres } from '../../../runtime/postgres/postgres.ts';
 import type { EmbeddedPostgres } from '../../../runtime/postgres/postgres.ts';
 import type { SharedService } from './on-demand.ts';
 
 /**
  * One Postgres for the run: TEST_DATABASE_URL, which must name a superuser, or an embedded one in a temporary folder.
- * Says `adminUrl`, and `template`: the name of a migrated database to clone.
+ * Says `adminUrl`, `serviceUrl` for the login that services connect with, and `template`: the name of a migrated database to clone.
  */
 export function createPostgresService(): SharedService {
   const run = `interlock_test_${randomBytes(4).toString('hex')}`;
@@ -19,6 +20,7 @@ export function createPostgresService(): SharedService {
   const external = process.env['TEST_DATABASE_URL'];
   let embedded: EmbeddedPostgres | null = null;
   let adminUrl = external ?? '';
+  const login = { name: `${run}_service`, password: randomBytes(12).toString('hex') };
 
   return {
     start: async () => {
@@ -33,7 +35,7 @@ export function createPostgresService(): SharedService {
       }
       await withAdmin(adminUrl, (sql) => sql`create database ${sql(run)}`);
       await migrateUp({ url: urlOf(adminUrl, run), log: () => undefined });
-      return { adminUrl, template: run };
+      return { adminUrl, serviceUrl: await ensureServiceLogin(adminUrl, login), template: run };
     },
 
     stop: async () => {
@@ -47,6 +49,10 @@ export function createPostgresService(): SharedService {
           { datname: string }[]
         >`select datname from pg_database where starts_with(datname, ${run})`;
         for (const { datname } of left) await sql`drop database if exists ${sql(datname)} with (force)`;
+        const logins = await sql<
+          { rolname: string }[]
+        >`select rolname from pg_roles where starts_with(rolname, ${run})`;
+        for (const { rolname } of logins) await sql`drop role if exists ${sql(rolname)}`;
       });
     },
   };

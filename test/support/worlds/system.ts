@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import postgres from 'postgres';
-import { migrateUp } from '../../../db/core/migrate.ts';
 import { serviceEnvironment } from '../../../runtime/processes/child-environment.ts';
 import { lastLines } from '../../../runtime/processes/child-process.ts';
 import { homeOf } from '../../../runtime/start/home.ts';
@@ -14,7 +13,13 @@ import { freePort } from '../../../runtime/start/ports.ts';
 import { isAlive, markOf } from '../../../runtime/processes/processes.ts';
 import { loadSecrets } from '../../../runtime/start/secrets.ts';
 import { choosePorts } from '../../../runtime/start/service-ports.ts';
-import { bringUpPostgres, bringUpSandbox, bringUpService, bringUpTemporal } from '../../../runtime/start/services.ts';
+import {
+  bringUpPostgres,
+  bringUpSandbox,
+  bringUpService,
+  bringUpTemporal,
+  prepareDatabase,
+} from '../../../runtime/start/services.ts';
 import { signToken } from '../../../runtime/start/tokens.ts';
 import type { Env } from '../../../runtime/start/home.ts';
 import type { ServiceName } from '../../../runtime/start/instance.ts';
@@ -108,10 +113,10 @@ async function bringUp(folder: string, options: SystemOptions, { undo, stop }: T
       ? postgresUp.then((url) => bringUpFullTemporal(stage, url))
       : bringUpTemporal(stage);
   const [databaseUrl, temporal, sandbox] = await Promise.all([postgresUp, temporalUp, bringUpSandbox(stage)]);
-  if (options.ownServers) await migrateUp({ url: databaseUrl, log: () => undefined });
+  const serviceUrl = await prepareDatabase(stage, databaseUrl, () => undefined);
   const { ports, instance, secrets, namespace } = stage;
   const addresses = {
-    databaseUrl,
+    databaseUrl: serviceUrl,
     temporalAddress: temporal.address,
     temporalUiUrl: temporal.uiUrl,
     sandbox,
@@ -217,7 +222,7 @@ const OWN_SERVERS: Servers = { databaseUrl: '', address: '', namespace: 'default
 async function useSharedServers(undo: Teardown['undo']): Promise<Servers> {
   const [database, temporal] = await Promise.all([createTestDatabase(), createTestNamespace()]);
   undo.push(() => database.drop());
-  return { databaseUrl: database.url, ...temporal };
+  return { databaseUrl: database.ownerUrl, ...temporal };
 }
 
 async function kill({

@@ -1,0 +1,36 @@
+-- A foreign key looks past row-level security: by its id alone, a row could name another venue's connection or run. Each reference between two
+-- tables of venues compares the venue too.
+drop index connections_venue;
+alter table connections add constraint connections_venue unique (venue_id,id);
+drop index sync_runs_venue;
+alter table sync_runs add constraint sync_runs_venue unique (venue_id,id);
+
+alter table field_mappings drop constraint field_mappings_connection_id_connections_id_fk,
+  add constraint field_mappings_connection_fk foreign key (venue_id,connection_id) references connections(venue_id,id) on delete cascade;
+alter table oauth_tokens drop constraint oauth_tokens_connection_id_connections_id_fk,
+  add constraint oauth_tokens_connection_fk foreign key (venue_id,connection_id) references connections(venue_id,id) on delete cascade;
+alter table venue_api_keys drop constraint venue_api_keys_connection_id_connections_id_fk,
+  add constraint venue_api_keys_connection_fk foreign key (venue_id,connection_id) references connections(venue_id,id) on delete cascade;
+alter table authorization_exchanges drop constraint authorization_exchanges_connection_id_connections_id_fk,
+  add constraint authorization_exchanges_connection_fk foreign key (venue_id,connection_id) references connections(venue_id,id) on delete cascade;
+alter table migrated_connections drop constraint migrated_connections_connection_id_connections_id_fk,
+  add constraint migrated_connections_connection_fk foreign key (venue_id,connection_id) references connections(venue_id,id) on delete cascade;
+alter table record_links drop constraint record_links_connection_id_connections_id_fk,
+  add constraint record_links_connection_fk foreign key (venue_id,connection_id) references connections(venue_id,id) on delete cascade;
+alter table record_references drop constraint record_references_connection_id_connections_id_fk,
+  add constraint record_references_connection_fk foreign key (venue_id,connection_id) references connections(venue_id,id) on delete cascade;
+alter table sync_cursors drop constraint sync_cursors_connection_id_connections_id_fk,
+  add constraint sync_cursors_connection_fk foreign key (venue_id,connection_id) references connections(venue_id,id) on delete cascade;
+alter table sync_runs drop constraint sync_runs_connection_id_connections_id_fk,
+  add constraint sync_runs_connection_fk foreign key (venue_id,connection_id) references connections(venue_id,id) on delete cascade;
+alter table sync_logs drop constraint sync_logs_sync_id_sync_runs_id_fk,
+  add constraint sync_logs_run_fk foreign key (venue_id,sync_id) references sync_runs(venue_id,id) on delete cascade;
+alter table sync_missing drop constraint sync_missing_sync_id_sync_runs_id_fk,
+  add constraint sync_missing_run_fk foreign key (venue_id,sync_id) references sync_runs(venue_id,id) on delete cascade;
+alter table sync_plan_items drop constraint sync_plan_items_sync_id_sync_runs_id_fk,
+  add constraint sync_plan_items_run_fk foreign key (venue_id,sync_id) references sync_runs(venue_id,id) on delete cascade;
+
+-- A run names the dry run whose plan it carries out. One whose dry run is gone names none.
+update sync_runs run set plan_id = null
+where plan_id is not null and not exists (select from sync_runs plan where plan.id = run.plan_id and plan.venue_id = run.venue_id);
+alter table sync_runs add constraint sync_runs_plan_fk foreign key (venue_id,plan_id) references sync_runs(venue_id,id);

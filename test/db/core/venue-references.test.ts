@@ -1,0 +1,130 @@
+import { sql } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
+import { v7 as uuidv7 } from 'uuid';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { VenueId } from '../../../contracts/ids.ts';
+import { withVenue } from '../../../db/core/venue-scope.ts';
+import { createSyncRunStore } from '../../../db/runs/sync-run-store.ts';
+import { createTestDatabase } from '../../support/services/database.ts';
+import type { TestDatabase } from '../../support/services/database.ts';
+import { aConnection, aNewRun, aVenue } from '../builders.ts';
+
+interface ForeignKey {
+  readonly child: string;
+  readonly parent: string;
+  readonly name: string;
+  readonly columns: readonly string[];
+  readonly parentColumns: readonly string[];
+}
+
+let database: TestDatabase;
+let keys: readonly ForeignKey[];
+/** A venue's own connection, run and dry run. */
+let theirs: Awaited<ReturnType<typeof aVenueWithRuns>>;
+let ours: VenueId;
+let ownConnection: string;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  const names = (relation: string, numbers: string) =>
+    database.admin.unsafe(`array(
+    select a.attname::text from unnest(c.${numbers}) with ordinality n(number, place)
+    join pg_attribute a on a.attrelid = c.${relation} and a.attnum = n.number order by n.place)`);
+  keys = await database.admin<ForeignKey[]>`
+    select c.conrelid::regclass::text as child, c.confrelid::regclass::text as parent, c.conname as name,
+      ${names('conrelid', 'conkey')} as columns, ${names('confrelid', 'confkey')} as "parentColumns"
+    from pg_constraint c
+    where c.contype = 'f' and c.connamespace = 'public'::regnamespace
+      and exists (select from pg_attribute a where a.attrelid = c.conrelid and a.attname = 'venue_id')
+      and exists (select from pg_attribute a where a.attrelid = c.confrelid and a.attname = 'venue_id')
+    order by 1, 3`;
+  theirs = await aVenueWithRuns();
+  ours = await aVenue(database.db);
+  ownConnection = (await aConnection(database.db, ours)).id;
+});
+afterAll(() => database.drop());
+
+async function aVenueWithRuns() {
+  const venueId = await aVenue(database.db);
+  const connection = await aConnection(database.db, venueId);
+  const runs = createSyncRunStore(database.db);
+  const { run } = await runs.openOrJoin(aNewRun(connection));
+  const { run: dryRun } = await runs.openOrJoin(aNewRun(connection, { dryRun: true }));
+  return { venueId, connectionId: connection.id, syncId: run.id, planId: dryRun.id };
+}
+
+describe('a reference between two tables of venues', () => {
+  it('compares the venue, whichever tables they are', () => {
+    expect(keys.length).toBeGreaterThanOrEqual(12);
+    for (const { name, child, columns, parentColumns } of keys)
+      expect({ child, name, pair: [columns[0], parentColumns[0]] }).toEqual({
+        ...{ child, name },
+        pair: ['venue_id', 'venue_id'],
+      });
+  });
+
+  /** Rows of our venue that name something of theirs, by the reference that has to refuse them. */
+  const ROWS: Readonly<Record<string, () => SQL>> = {
+    authorization_exchanges_connection_fk: () =>
+      sql`insert into authorization_exchanges (attempt_id, venue_id, connection_id) values (${uuidv7()}, ${ours}, ${theirs.connectionId})`,
+    field_mappings_connection_fk: () =>
+      sql`insert into field_mappings (connection_id, resource, version, venue_id, definition, active, created_by) values (${theirs.connectionId}, 'customers', 1, ${ours}, '{}', true, 'x')`,
+    migrated_connections_connection_fk: () =>
+      sql`insert into migrated_connections (connection_id, venue_id, batch) values (${theirs.connectionId}, ${ours}, 'x')`,
+    oauth_tokens_connection_fk: () =>
+      sql`insert into oauth_tokens (connection_id, venue_id, sealed_tokens) values (${theirs.connectionId}, ${ours}, '\\x00')`,
+    record_links_connection_fk: () =>
+      sql`insert into record_links (connection_id, resource, record_id, venue_id, state) values (${theirs.connectionId}, 'customers', ${uuidv7()}, ${ours}, 'linked')`,
+    record_references_connection_fk: () =>
+      sql`insert into record_references (connection_id, resource, record_id, name, venue_id, to_resource, external_id) values (${theirs.connectionId}, 'invoices', ${uuidv7()}, 'customer', ${ours}, 'customers', 'x')`,
+    sync_cursors_connection_fk: () =>
+      sql`insert into sync_cursors (connection_id, resource, direction, venue_id) values (${theirs.connectionId}, 'customers', 'pull', ${ours})`,
+    sync_logs_run_fk: () =>
+      sql`insert into sync_logs (venue_id, sync_id, level, action) values (${ours}, ${theirs.syncId}, 'info', 'note')`,
+    sync_missing_run_fk: () =>
+      sql`insert into sync_missing (sync_id, external_id, venue_id, reason) values (${theirs.syncId}, 'x', ${ours}, 'told')`,
+    sync_plan_items_run_fk: () =>
+      sql`insert into sync_plan_items (venue_id, sync_id, key, action) values (${ours}, ${theirs.planId}, 'x', 'create')`,
+    sync_runs_connection_fk: () => aRun(theirs.connectionId, null),
+    sync_runs_plan_fk: () => aRun(ownConnection, theirs.planId),
+    venue_api_keys_connection_fk: () =>
+      // Another venue's connection without a key of its own: its primary key would refuse it first.
+      sql`insert into venue_api_keys (connection_id, venue_id, sealed_key) values (${theirs.connectionId}, ${ours}, '\\x00')`,
+  };
+  const aRun = (connectionId: string, planId: string | null) => sql`
+    insert into sync_runs (id, venue_id, connection_id, provider, resource, direction, mode, workflow_id, requested_by, plan_id)
+    values (${uuidv7()}, ${ours}, ${connectionId}, 'stripe', 'products', 'pull', 'full', 'w', 'x', ${planId})`;
+
+  it('is tried out here, every one of them', () => {
+    expect(Object.keys(ROWS).sort()).toEqual(keys.map(({ name }) => name).sort());
+  });
+
+  it.each(Object.entries(ROWS))('refuses a row that names another venue’s: %s', async (name, row) => {
+    if (name === 'venue_api_keys_connection_fk')
+      await database.admin`delete from venue_api_keys where connection_id = ${theirs.connectionId}`;
+    await expect(withVenue(database.db, ours, (tx) => tx.execute(row()))).rejects.toMatchObject({
+      cause: { code: '23503', constraint_name: name },
+    });
+  });
+
+  it('lets a connection go with its runs, also when one of them carries out the plan of another', async () => {
+    const venue = await aVenueWithRuns();
+    await database.admin`update sync_runs set plan_id = ${venue.planId} where id = ${venue.syncId}`;
+    await database.admin`delete from connections where id = ${venue.connectionId}`;
+    expect(await database.admin`select id from sync_runs where venue_id = ${venue.venueId}`).toEqual([]);
+  });
+});
+
+describe('a link that names another venue’s record', () => {
+  it('shows nothing of it: whichever table the record is in, row-level security hides it from a join', async () => {
+    const recordId = uuidv7();
+    await database.admin`insert into customers (id, venue_id, source_id, name) values (${recordId}, ${theirs.venueId}, 'c', 'Theirs')`;
+    const joined = await withVenue(database.db, ours, async (tx) => {
+      await tx.execute(
+        sql`insert into record_links (connection_id, resource, record_id, venue_id, state) values (${ownConnection}, 'customers', ${recordId}, ${ours}, 'linked')`,
+      );
+      return tx.execute(sql`select c.name from record_links l join customers c on c.id = l.record_id`);
+    });
+    expect(joined).toEqual([]);
+  });
+});
