@@ -19,7 +19,7 @@ const MAY_IMPORT = {
   sandbox: [],
   // Starts the other processes and waits for them; it sees their configuration, never their code.
   runtime: ['contracts', 'config', 'db', 'telemetry'],
-  // Programs run by hand against a whole system: browser walk, container image, Temporal on Postgres.
+  // Programs run by hand against a whole system: browser walk, fuzzing, container image, Temporal on Postgres.
   checks: ['contracts', 'config', 'db', 'telemetry', 'runtime'],
 };
 

@@ -109,6 +109,7 @@ export function readApiConfig(env: Env): ApiConfig {
   requireJwt(environment);
   refuseOpenReturns(environment);
   requireWholeTokens(environment);
+  requirePublicUrl(environment);
   environment.finish();
   const host = environment.certain('HOST');
   const port = environment.certain('PORT');
@@ -231,6 +232,11 @@ function requireWholeTokens(environment: Environment): void {
   if (environment.get('NODE_ENV') !== 'production') return;
   environment.require('JWT_ISSUER', 'when NODE_ENV=production');
   environment.require('JWT_AUDIENCE', 'when NODE_ENV=production');
+}
+
+/** What it would be without is an address that owners and providers cannot reach, or reach without TLS. */
+function requirePublicUrl(environment: Environment): void {
+  if (environment.get('NODE_ENV') === 'production') environment.require('PUBLIC_URL', 'when NODE_ENV=production');
 }
 
 /** Keys, tokens and codes go to these. */

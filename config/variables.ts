@@ -122,8 +122,9 @@ export const VARIABLES = {
     description:
       'Base URL under which callers reach the API, as links and the API reference show it. Providers send owners back to `/oauth/{provider}/callback` under it.',
     obtain:
-      'The URL of the load balancer or proxy; register the redirect URI with each provider. Without it: `http://HOST:PORT`.',
+      'The URL of the load balancer or proxy; register the redirect URI with each provider. Without it, in development: `http://HOST:PORT`.',
     readBy: ['api'],
+    neededBy: 'api when `NODE_ENV=production`',
     secret: false,
   },
   RETURN_URLS: {

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { findBrowser, startBrowser } from './browser-process.ts';
-import { prepareCopy } from './browser-walk-copy.ts';
+import { prepareCopy } from '../service-copy.ts';
 import { walkFlow } from './browser-walk-flow.ts';
 import { startProduct } from './browser-walk-product.ts';
 import { WalkReport } from './browser-walk-report.ts';
@@ -63,7 +63,7 @@ async function main(
   cleanUp.add(() => product.stop());
   const copy = await prepareCopy({ folder, returnUrl: product.returnUrl, log });
   cleanUp.add(() => copy.stop());
-  const api = await copy.bringUp();
+  const { api } = await copy.bringUp();
   const browser = startBrowser(browserProgram, path.join(folder, 'browser'));
   cleanUp.add(() => browser.stop());
   const devtools = await browser.connect();

@@ -10,7 +10,7 @@ import { VenueBusyError } from './venue-busy-error.ts';
 /** The non-owner role that every service connection takes on, so that row-level security binds it. Migrations create it. */
 export const APPLICATION_ROLE = 'interlock_app';
 
-export type Database = PostgresJsDatabase & { readonly $client: postgres.Sql; readonly venueShares: VenueShares };
+export type Database = PostgresJsDatabase & { readonly $client: postgres.Sql; readonly venueShares: VenueShares<string> };
 export type Transaction = Parameters<Parameters<Database['transaction']>[0]>[0];
 
 /** The venues a token reaches: ids, or all of them. */
@@ -67,7 +67,7 @@ export function openDatabase({
   guardTransactions(client);
   // The pool itself lets wait whoever finds all connections taken.
   return Object.assign(drizzle(client), {
-    venueShares: new VenueShares({ total: Infinity, perVenue: connectionsPerVenue }),
+    venueShares: new VenueShares<string>({ total: Infinity, perVenue: connectionsPerVenue }),
   });
 }
 
@@ -84,15 +84,20 @@ const MAX_RECONNECT_PAUSE_S = 1;
  * Throws VenueBusyError when the venue has had its share of the pool in use for too long. One inside another would wait for itself.
  */
 export async function withVenue<T>(db: Database, venueId: VenueId, work: (tx: Transaction) => Promise<T>): Promise<T> {
-  const release = await db.venueShares.take(venueId, MAX_WAIT_FOR_SHARE_MS);
+  return withShare(db, venueId, async (tx) => {
+    await tx.execute(
+      sql`select set_config('app.venue_id', ${venueId}, true), set_config('app.venues', ${venueId}, true)`,
+    );
+    return work(tx);
+  });
+}
+
+/** A transaction on one of the connections that the owner may use at a time. */
+async function withShare<T>(db: Database, owner: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  const release = await db.venueShares.take(owner, MAX_WAIT_FOR_SHARE_MS);
   if (!release) throw new VenueBusyError();
   try {
-    return await db.transaction(async (tx) => {
-      await tx.execute(
-        sql`select set_config('app.venue_id', ${venueId}, true), set_config('app.venues', ${venueId}, true)`,
-      );
-      return work(tx);
-    });
+    return await db.transaction(work);
   } finally {
     release();
   }
@@ -109,10 +114,13 @@ export async function allowLongTransaction(tx: Transaction): Promise<void> {
 
 const LONG_MS = '600000';
 
-/** Runs `work` where the venues of a token are visible, and nothing inside them. */
+/**
+ * Runs `work` where the venues of a token are visible, and nothing inside them. Tokens of the same reach have one share of the pool
+ * together, those of one venue the venue's. Throws VenueBusyError as `withVenue` does.
+ */
 export function withReach<T>(db: Database, reach: VenueReach, work: (tx: Transaction) => Promise<T>): Promise<T> {
   const venues = reach === '*' ? '*' : reach.join(',');
-  return db.transaction(async (tx) => {
+  return withShare(db, venues, async (tx) => {
     await tx.execute(sql`select set_config('app.venues', ${venues}, true)`);
     return work(tx);
   });

@@ -13,6 +13,7 @@ import {
   withProgress,
 } from './services.ts';
 import { messageOf, StartError } from './start-error.ts';
+import { homeOf } from './home.ts';
 import { signToken } from './tokens.ts';
 import type { DemoResult } from './demo.ts';
 import type { Env } from './home.ts';
@@ -180,7 +181,9 @@ function sayWhatToOpen({ stage, apiUrl, temporal, token }: Running, demo: DemoRe
     lines.push(
       '',
       '  Try it:',
-      `  curl -s -H 'Authorization: Bearer ${token}' '${apiUrl}/v1/venues/${demo.venueId}/records/customers?limit=3'`,
+      // No token: what is printed stays in scrollbacks and logs.
+      `  TOKEN=$(${tokenCommand(stage, demo.venueId)})`,
+      `  curl -s -H "Authorization: Bearer $TOKEN" '${apiUrl}/v1/venues/${demo.venueId}/records/customers?limit=3'`,
     );
   }
   lines.push(
@@ -188,6 +191,12 @@ function sayWhatToOpen({ stage, apiUrl, temporal, token }: Running, demo: DemoRe
     `Ready after ${(tookMs / 1_000).toFixed(1)} s${demo === null ? '' : ', first sync included'}. Ctrl-C stops everything.`,
   );
   stage.log(lines.join('\n'));
+}
+
+/** Makes a token that is good for an hour. */
+function tokenCommand({ home }: Stage, venueId: string): string {
+  const elsewhere = home.folder === homeOf({}).folder ? '' : `INTERLOCK_HOME='${home.folder}' `;
+  return `${elsewhere}npm run -s interlock -- token --role viewer --venue ${venueId}`;
 }
 
 function describe({ read, created, updated, unchanged }: DemoResult['sync']['counts']): string {

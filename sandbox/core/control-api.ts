@@ -63,6 +63,7 @@ export function parseInput<T>(schema: z.ZodType<T>, input: unknown): T {
 }
 
 async function serve(routes: ControlRoutes, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  refuseForeign(req);
   const url = new URL(req.url ?? '/', 'http://sandbox');
   const method = req.method ?? 'GET';
   const text = await readBody(req, BODY_LIMIT_BYTES);
@@ -76,6 +77,22 @@ async function serve(routes: ControlRoutes, req: IncomingMessage, res: ServerRes
   }
   res.writeHead(result.status ?? 200, { 'content-type': 'application/json' });
   res.end(JSON.stringify(result.json));
+}
+
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?$/;
+
+/**
+ * Loopback keeps other machines out, and not the pages in a browser on this one: another site's page can send requests here (`Origin`), or
+ * have its own name resolve to 127.0.0.1 (`Host`).
+ */
+function refuseForeign({ headers: { host, origin, 'sec-fetch-site': site } }: IncomingMessage): void {
+  const own = origin === undefined || (URL.canParse(origin) && LOOPBACK.test(new URL(origin).host));
+  if (!LOOPBACK.test(host ?? ''))
+    throw new ControlError(403, 'foreign-host', { message: 'The control API answers to names of this machine only.' });
+  if (!own || site === 'cross-site')
+    throw new ControlError(403, 'foreign-origin', {
+      message: 'The control API takes nothing from pages of other sites.',
+    });
 }
 
 function find(routes: ControlRoutes, method: string, pathname: string): [ControlHandler, string] {

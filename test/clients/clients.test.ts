@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { REPOSITORY } from '../../runtime/start/home.ts';
 import { runCommand } from '../../runtime/processes/run-command.ts';
-import { findPython } from '../support/services/python-environment.ts';
+import { findPython } from '../../runtime/processes/python-environment.ts';
 import { startSystem } from '../support/worlds/system.ts';
 import type { System } from '../support/worlds/system.ts';
 

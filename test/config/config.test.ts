@@ -169,6 +169,7 @@ describe('the wrapping key', () => {
         NODE_ENV: 'production',
         JWT_ISSUER: 'i',
         JWT_AUDIENCE: 'a',
+        PUBLIC_URL: 'https://api.example',
       }),
     );
     expect(problems).toEqual([expect.stringMatching(/^MOCK_KMS=true is refused when NODE_ENV=production/)]);
@@ -292,11 +293,12 @@ describe('a good environment', () => {
     });
   });
 
-  it('in production names who makes tokens and for whom, and sends nothing to another machine in the clear', () => {
+  it('in production names who makes tokens and for whom and where it is reached, and sends nothing to another machine in the clear', () => {
     const production = { ...COMPLETE, NODE_ENV: 'production' };
     expect(problemsOf(() => readApiConfig(production))).toEqual([
       expect.stringMatching(/^JWT_ISSUER is missing, needed when NODE_ENV=production/),
       expect.stringMatching(/^JWT_AUDIENCE is missing/),
+      expect.stringMatching(/^PUBLIC_URL is missing, needed when NODE_ENV=production/),
     ]);
     const whole = { ...production, JWT_SECRET: '', JWT_ISSUER: 'https://id.example', JWT_AUDIENCE: 'interlock' };
     const names = ['PUBLIC_URL', 'AWS_KMS_ENDPOINT', 'JWT_JWKS_URL', 'STRIPE_API_URL', 'QUICKBOOKS_TOKEN_URL'];

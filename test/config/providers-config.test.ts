@@ -162,7 +162,7 @@ describe('where owners may be sent back to', () => {
   });
 
   it('is only over TLS in production', () => {
-    const production = { NODE_ENV: 'production', JWT_ISSUER: 'i', JWT_AUDIENCE: 'a' };
+    const production = { NODE_ENV: 'production', JWT_ISSUER: 'i', JWT_AUDIENCE: 'a', PUBLIC_URL: 'https://x.example' };
     expect(problemsOf(() => read('https://app.example,http://localhost', production))).toEqual([
       expect.stringMatching(/^RETURN_URLS holds an http URL, which is refused when NODE_ENV=production/),
     ]);

@@ -47,6 +47,7 @@ const REQUIRED = {
   INTERLOCK_MIGRATIONS_DB_PASSWORD: 'c',
   INTERLOCK_DB_PASSWORD: 'd',
   GRAFANA_ADMIN_PASSWORD: 'e',
+  PUBLIC_URL: 'http://127.0.0.1:3000',
 };
 const PRODUCTION = {
   ...REQUIRED,
@@ -106,6 +107,22 @@ describe('compose.yaml', () => {
         ConfigError,
       );
     }
+  });
+
+  it('gives API and worker an AWS identity each, since only the worker may open secrets', () => {
+    const names = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'];
+    const dotenv = Object.fromEntries(
+      ['API', 'WORKER'].flatMap((who) => names.map((name) => [`${who}_${name}`, `${who}-${name}`])),
+    );
+    const identityOf = (service: string) => {
+      const environment = composeEnvironment(service, { ...PRODUCTION, ...dotenv });
+      return names.map((name) => environment[name]);
+    };
+    expect([identityOf('api'), identityOf('worker')]).toEqual([
+      names.map((name) => `API-${name}`),
+      names.map((name) => `WORKER-${name}`),
+    ]);
+    expect(Object.keys(services['migrate']?.environment ?? {}).filter((name) => name.startsWith('AWS'))).toEqual([]);
   });
 
   it('writes no secret down: each comes from .env, whole or as a part of a URL', () => {

@@ -9,11 +9,13 @@ import { createSyncRunStore } from '../../../db/runs/sync-run-store.ts';
 import { defineRecordTable } from '../../../db/schema/records/record-table.ts';
 import { customers as customersKind } from '../../../records/customers.ts';
 import { venues } from '../../../db/schema/venues.ts';
-import { withReach, withVenue } from '../../../db/core/venue-scope.ts';
-import { createVenueStore } from '../../../db/core/venue-store.ts';
+import { openDatabase, withReach, withVenue } from '../../../db/core/venue-scope.ts';
+import { createVenueStore, listVenues } from '../../../db/core/venue-store.ts';
 import { createTestDatabase } from '../../support/services/database.ts';
 import type { TestDatabase } from '../../support/services/database.ts';
 import { aConnection, aNewRun, aVenue } from '../builders.ts';
+import { rowsRead } from './query-plan.ts';
+import type { QueryPlan } from './query-plan.ts';
 
 const customers = defineRecordTable(customersKind);
 
@@ -159,6 +161,44 @@ describe('the reach of a token', () => {
     expect(await ids([])).toEqual([]);
     await expect(store.find([one], two)).resolves.toBeNull();
     await expect(withReach(database.db, '*', (tx) => tx.select().from(customers))).rejects.toThrow();
+  });
+
+  it('of many venues among more costs no more than those of the page', async () => {
+    await database.admin`insert into venues (id, name, time_zone, currency) select gen_random_uuid(), 'x', 'Europe/Berlin', 'EUR' from generate_series(1, 3000)`;
+    await database.admin`analyze venues`;
+    const rows = await database.admin<{ id: VenueId }[]>`select id from venues order by random() limit 280`;
+    const reach = rows.map(({ id }) => id);
+    const [row] = await withReach(database.db, reach, (tx) =>
+      tx.execute<QueryPlan>(
+        sql`explain (analyze, format json) ${listVenues(tx, reach, { limit: 50, after: null }).getSQL()}`,
+      ),
+    );
+    const plan = row!['QUERY PLAN'][0].Plan;
+    expect(plan['Actual Rows']).toBe(51);
+    expect(Math.max(...rowsRead(plan))).toBeLessThanOrEqual(reach.length);
+  });
+
+  it('waits for a share of the connections, so that one token cannot take all of them', async () => {
+    const db = openDatabase({ url: database.url, maxConnections: 4, connectionsPerVenue: 2, applicationName: 'test' });
+    const [one, two] = [await aVenue(database.db), await aVenue(database.db)];
+    const { promise: held, resolve: letGo } = Promise.withResolvers<null>();
+    let inside = 0;
+    const greedy = Array.from({ length: 6 }, () =>
+      withReach(db, [one, two], async () => {
+        inside += 1;
+        await held;
+      }),
+    );
+    try {
+      expect(await createVenueStore(db).find([one], one)).not.toBeNull();
+      expect((await createVenueStore(db).list([two], FIRST_PAGE)).data).toHaveLength(1);
+      expect(inside).toBe(2);
+    } finally {
+      letGo(null);
+      await Promise.all(greedy);
+      await db.$client.end();
+    }
+    expect(inside).toBe(6);
   });
 
   it('does not allow a change of a venue from outside it', async () => {

@@ -104,7 +104,14 @@ describe('a copy on external servers', () => {
     const said = first.lines.join('\n');
     expect(said).toContain('the sync read 12 customers: 12 created and 0 updated at the sandbox Stripe, 0 unchanged');
     expect(said).toContain(`${started.apiUrl}/docs`);
-    expect(said).toMatch(/curl -s -H 'Authorization: Bearer \S+' '\S+limit=3'/);
+    expect(said).toMatch(/curl -s -H "Authorization: Bearer \$TOKEN" '\S+limit=3'/);
+    // A command that makes a token for an hour, in place of one that reaches all venues for a month.
+    const [, command = ''] = /TOKEN=\$\((.+)\)/.exec(said) ?? [];
+    expect(command).toBe(
+      `INTERLOCK_HOME='${first.home.folder}' npm run -s interlock -- token --role viewer --venue ${started.venueId ?? ''}`,
+    );
+    expect(said).not.toContain(started.token);
+    expect(said).not.toMatch(/eyJ[\w-]+\.[\w-]+\.[\w-]+/);
 
     const { data } = (await (await fetch(`${started.sandbox.stripe.controlUrl}/state/customers`)).json()) as {
       data: { email: string }[];

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../../../runtime/start/ports.ts';
 import { until } from '../eventually.ts';
-import { findPython } from './python-environment.ts';
+import { findPython } from '../../../runtime/processes/python-environment.ts';
 
 const PACKAGES = {
   folder: 'moto-5.2.5',

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { cacheFolderOf } from '../../../runtime/start/home.ts';
-import { runCommand } from '../../../runtime/processes/run-command.ts';
+import { cacheFolderOf } from '../start/home.ts';
+import { runCommand } from './run-command.ts';
 
 const INSTALL_LIMIT_MS = 300_000;
 

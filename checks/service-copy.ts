@@ -1,16 +1,22 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { z } from 'zod';
-import { ApiClient } from '../../runtime/cli/api-client.ts';
-import { bringUp } from '../../runtime/start/bring-up.ts';
-import { readJson } from '../../runtime/start/files.ts';
-import { homeOf } from '../../runtime/start/home.ts';
-import { Instance, SERVICES } from '../../runtime/start/instance.ts';
-import { Supervisor } from '../../runtime/processes/supervisor.ts';
-import type { Env } from '../../runtime/start/home.ts';
+import { ApiClient } from '../runtime/cli/api-client.ts';
+import { bringUp } from '../runtime/start/bring-up.ts';
+import { readJson } from '../runtime/start/files.ts';
+import { homeOf } from '../runtime/start/home.ts';
+import { Instance, SERVICES } from '../runtime/start/instance.ts';
+import { Supervisor } from '../runtime/processes/supervisor.ts';
+import type { Env } from '../runtime/start/home.ts';
+
+const started = z.object({ apiUrl: z.string(), token: z.string(), venueId: z.string(), connectionId: z.string() });
+
+export interface StartedCopy extends z.output<typeof started> {
+  readonly api: ApiClient;
+}
 
 export interface ServiceCopy {
-  /** Returns a client of its API: an admin of all venues. */
-  readonly bringUp: () => Promise<ApiClient>;
+  /** Returns what its `started.json` says, and a client of its API: an admin of all venues. */
+  readonly bringUp: () => Promise<StartedCopy>;
   /** Also while it is being brought up. */
   readonly stop: () => Promise<void>;
 }
@@ -18,7 +24,9 @@ export interface ServiceCopy {
 export interface CopyOptions {
   /** Its home, deleted at the end. */
   readonly folder: string;
-  readonly returnUrl: string;
+  readonly returnUrl?: string;
+  /** More environment for the API and the worker. */
+  readonly env?: Env;
   readonly log: (line: string) => void;
 }
 
@@ -33,17 +41,16 @@ const PORTS = [
 /** Nothing else of this process's environment: it may hold the keys of real providers. */
 const TAKEN_OVER = ['PATH', 'HOME', 'XDG_CACHE_HOME', 'TMPDIR'];
 
-const started = z.object({ apiUrl: z.string(), token: z.string() });
-
 /** What `npm start` runs, in a home and on ports of its own, demonstration included. */
-export async function prepareCopy({ folder, returnUrl, log }: CopyOptions): Promise<ServiceCopy> {
+export async function prepareCopy({ folder, returnUrl, env: more, log }: CopyOptions): Promise<ServiceCopy> {
   const startedAtMs = Date.now();
   const env: Env = {
     ...Object.fromEntries(TAKEN_OVER.map((name) => [name, process.env[name]])),
     ...Object.fromEntries(PORTS.map((name) => [name, '0'])),
     INTERLOCK_HOME: folder,
-    RETURN_URLS: returnUrl,
+    ...(returnUrl !== undefined && { RETURN_URLS: returnUrl }),
     LOG_LEVEL: 'warn',
+    ...more,
   };
   const home = homeOf(env);
   mkdirSync(home.logsFolder, { recursive: true });
@@ -67,9 +74,9 @@ export async function prepareCopy({ folder, returnUrl, log }: CopyOptions): Prom
         host: '127.0.0.1',
         log: () => undefined,
       });
-      const { apiUrl, token } = started.parse(readJson(home.startedFile));
+      const copy = started.parse(readJson(home.startedFile));
       log(`a copy of the service is up in ${folder}`);
-      return new ApiClient(apiUrl, token);
+      return { ...copy, api: new ApiClient(copy.apiUrl, copy.token) };
     },
   };
 }

@@ -1,0 +1,157 @@
+import { randomBytes, randomInt } from 'node:crypto';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { findPython } from '../../runtime/processes/python-environment.ts';
+import { createCleanUp } from '../../runtime/start/clean-up.ts';
+import { messageOf } from '../../runtime/start/start-error.ts';
+import { prepareCopy } from '../service-copy.ts';
+import type { StartedCopy } from '../service-copy.ts';
+import { targetsOf } from './fuzz-targets.ts';
+import type { Targets } from './fuzz-targets.ts';
+
+// Requests made up from our own OpenAPI document, right and wrong ones, against a copy of the whole service on this machine: no answer may
+// be a 5xx, and none may differ from what the document says. By hand: npm run fuzz
+const HELP = `Usage: npm run fuzz [-- --seed <number> --examples <number> --only <operationId>]
+
+Fuzzes every operation with schemathesis. Exit code 0: nothing was found; 1: something was; 2: schemathesis cannot be had here.
+  --seed      repeats a run: the requests follow from it and from the document
+  --examples  random requests of each operation, beside those that cover each rule of its schema; 30 without it
+  --only      one operation
+  --report    where the requests and answers of failures go; a new temporary folder without it`;
+const UNAVAILABLE_EXIT_CODE = 2;
+const MAX_SEED = 2 ** 31;
+
+const PACKAGES = {
+  folder: 'schemathesis-4.32.5',
+  requirements: fileURLToPath(new URL('schemathesis-requirements.txt', import.meta.url)),
+};
+
+/** An answer is at fault by what it is, not by whether it accepted: a document cannot tell which id exists, or which secret opens what. */
+const CHECKS = [
+  'not_a_server_error',
+  'status_code_conformance',
+  'content_type_conformance',
+  'response_headers_conformance',
+  'response_schema_conformance',
+  'negative_data_rejection',
+  'ignored_auth',
+];
+
+/** The fuzzer is one caller that is in a hurry: what is tested is what the operations do, not the limits before them. */
+const WITHOUT_LIMITS = {
+  RATE_LIMIT_PER_CALLER_PER_MINUTE: '1000000',
+  RATE_LIMIT_PER_VENUE_PER_MINUTE: '1000000',
+  RATE_LIMIT_STARTS_PER_VENUE_PER_MINUTE: '1000000',
+  RATE_LIMIT_CONNECTING_PER_VENUE_PER_TEN_MINUTES: '1000000',
+};
+
+const cleanUp = createCleanUp();
+const log = (line: string): void => {
+  console.log(line);
+};
+
+interface FuzzOptions {
+  readonly seed: number;
+  readonly examples: string;
+  readonly only: string | undefined;
+  readonly report: string | undefined;
+}
+
+async function main(python: string, { seed, examples, only, report }: FuzzOptions): Promise<boolean> {
+  log(`seed ${seed}`);
+  const name = `interlock_fuzz_${randomBytes(4).toString('hex')}`;
+  // Not made by mkdtemp: the user that Postgres runs as under root could not enter it.
+  const folder = path.join(tmpdir(), name);
+  const reports = path.resolve(report ?? path.join(tmpdir(), `${name}_report`));
+  mkdirSync(reports, { recursive: true });
+  const copy = await prepareCopy({ folder, env: WITHOUT_LIMITS, log });
+  cleanUp.add(() => copy.stop());
+  const started = await copy.bringUp();
+  const configFile = path.join(reports, 'schemathesis.toml');
+  writeFileSync(configFile, configOf(started, await targetsOf(started)));
+  const child = spawn(
+    python,
+    [
+      ...['-m', 'schemathesis.cli', '--config-file', configFile, 'run', `${started.apiUrl}/openapi.json`],
+      ...['--seed', String(seed), '--max-examples', examples, '--workers', '1', '--continue-on-failure'],
+      ...['--phases', 'examples,coverage,fuzzing', '--checks', CHECKS.join(','), '--request-timeout', '60'],
+      ...['--report', 'ndjson', '--report-ndjson-path', path.join(reports, 'events.ndjson'), '--warnings', 'off'],
+      ...(only === undefined ? [] : ['--include-operation-id', only]),
+    ],
+    { cwd: reports, stdio: ['ignore', 'inherit', 'inherit'] },
+  );
+  cleanUp.add(() => Promise.resolve(child.kill()));
+  const [code] = (await once(child, 'exit')) as [number | null];
+  log(`seed ${seed}: ${code === 0 ? 'nothing was found' : `something was found; requests and answers: ${reports}`}`);
+  return code === 0;
+}
+
+/** Real ids for the parameters of paths, or every request would end at a 404. */
+function configOf({ token }: StartedCopy, { parameters, closable }: Targets): string {
+  const lines = (of: Readonly<Record<string, string>>) =>
+    Object.entries(of).map(([name, value]) => `"path.${name}" = ${JSON.stringify(value)}`);
+  return [
+    '[headers]',
+    `Authorization = ${JSON.stringify(`Bearer ${token}`)}`,
+    '[parameters]',
+    ...lines(parameters),
+    '[checks]',
+    // Beside the usual ones 413: a list of more items than are allowed may be larger than a body.
+    'negative_data_rejection.expected-statuses = [400, 401, 403, 404, 405, 409, 413, 415, 422]',
+    // OpenAPI 3.1 can only call a stream of events a string; schemathesis compares each event with that (4.32.5). A stream is opened from its
+    // start for an empty Last-Event-ID.
+    '[[operations]]',
+    'include-operation-id = "watchSync"',
+    '[operations.checks]',
+    'response_schema_conformance.enabled = false',
+    'negative_data_rejection.enabled = false',
+    // A load answers 200 and lists the records that are wrong.
+    '[[operations]]',
+    'include-operation-id-regex = "^load"',
+    '[operations.checks]',
+    'negative_data_rejection.enabled = false',
+    ...closable.flatMap(({ operationId, parameters: own }) => [
+      '[[operations]]',
+      `include-operation-id = ${JSON.stringify(operationId)}`,
+      '[operations.parameters]',
+      ...lines(own),
+    ]),
+    '',
+  ].join('\n');
+}
+
+try {
+  const { help, seed, ...options } = parseArgs({
+    options: {
+      help: { type: 'boolean', short: 'h', default: false },
+      seed: { type: 'string' },
+      examples: { type: 'string', default: '30' },
+      only: { type: 'string' },
+      report: { type: 'string' },
+    },
+  }).values;
+  const found = help ? null : await findPython(PACKAGES);
+  if (found === null) {
+    log(HELP);
+  } else if ('missing' in found) {
+    console.error(`fuzz: schemathesis cannot be had here: ${found.missing}`);
+    process.exitCode = UNAVAILABLE_EXIT_CODE;
+  } else {
+    const { only, report, examples } = options;
+    const number = seed === undefined ? randomInt(MAX_SEED) : Number(seed);
+    process.exitCode = (await main(found.python, { seed: number, examples, only, report })) ? 0 : 1;
+  }
+} catch (error) {
+  console.error(`fuzz: ${messageOf(error)}`);
+  process.exitCode = 1;
+} finally {
+  await cleanUp.run().catch((error: unknown) => {
+    console.error(`fuzz: it could not clean up: ${messageOf(error)}`);
+    process.exitCode = 1;
+  });
+}
