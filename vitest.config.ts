@@ -62,6 +62,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     pool: 'forks',
+    // Some tests measure what is held in memory after a collection.
+    execArgv: ['--expose-gc'],
     // On two cores: half of a file's time is waiting.
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
