@@ -18,7 +18,7 @@ export interface MillionOptions {
 
 const LIMIT_MS = 60 * 60_000;
 const LOOK_EVERY_MS = 500;
-const PEAK_LIMIT_MIB = 200;
+const PEAK_LIMIT_MIB = 260;
 const ACTIONS_LIMIT = 1_000;
 
 /** Pulls very many customers into an empty venue, and again when nothing has changed. */

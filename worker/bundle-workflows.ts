@@ -16,7 +16,7 @@ const { code } = await bundleWorkflowCode({
 process.send?.({ code: slim(code) });
 
 /**
- * The same code in a quarter of the memory, of which the SDK keeps two copies: the map keeps lines and names for stack traces and no longer the
+ * The same code in a quarter of the memory: the map keeps lines and names for stack traces and no longer the
  * sources themselves, and without a character beyond Latin-1 V8 needs one byte for each instead of two.
  */
 function slim(bundled: string): string {

@@ -11,7 +11,6 @@ import { createLogger } from '../telemetry/logger.ts';
 import { createDeps } from './deps.ts';
 import { startHealthServer } from './health-server.ts';
 import { watchForLostWorkers } from './lost-workers.ts';
-import { keepWithinAllowance } from './memory-allowance.ts';
 import { connectTemporal } from './temporal-connection.ts';
 import { keepRetentionSchedule } from './retention-schedule.ts';
 import { createTemporalLogger } from './temporal-logger.ts';
@@ -36,7 +35,6 @@ process.once('SIGTERM', stop).once('SIGINT', stop);
 // Started as a child: without its parent nobody would stop it.
 process.once('disconnect', stop);
 
-keepWithinAllowance();
 Runtime.install({ logger: createTemporalLogger(log), shutdownSignals: [] });
 
 let ready = false;

@@ -1,4 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
@@ -20,21 +21,35 @@ const SOURCES = {
   ],
 };
 
+/** The SDK starts its thread for workflow code from the file of this name beside its own code, which is then the bundle. */
+const WORKFLOW_THREAD = 'workflow-worker-thread.js';
+
 /**
  * The worker with all its packages in one file, which needs a fifth less memory than a thousand files do, and starts sooner
  * (docs/decisions/0024). Made once for the same sources and kept beside the packages.
  * @returns the file to start with Node.
  */
 export async function keepWorkerBundle(): Promise<string> {
-  const file = await keptFile('worker', SOURCES, '.cjs');
+  const file = await keptFile('worker', SOURCES, '/main.cjs');
   if (!(await stat(file).catch(() => null))) await buildWorkerBundle(file);
   return file;
 }
 
-/** Makes the bundle: a file `.cjs` below the packages or beside them. */
+/** Makes the bundle: a file `.cjs` in a folder of its own, below the packages or beside them. */
 export async function buildWorkerBundle(file: string): Promise<void> {
+  const folder = path.dirname(file);
+  const sdk = createRequire(import.meta.url).resolve('@temporalio/worker/package.json');
+  const thread = path.join(path.dirname(sdk), 'lib', 'workflow', WORKFLOW_THREAD);
+  await writeWhole(path.join(folder, WORKFLOW_THREAD), await bundled(thread));
+  // Node reads the thread's file as a script also where the package around it is one of modules.
+  await writeWhole(path.join(folder, 'package.json'), '{ "type": "commonjs" }\n');
+  // Last, since it tells that the bundle is whole.
+  await writeWhole(file, await bundled(path.join(ROOT, 'worker', 'main.ts')));
+}
+
+async function bundled(entry: string): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [path.join(ROOT, 'worker', 'main.ts')],
+    entryPoints: [entry],
     write: false,
     bundle: true,
     // Of a module Node keeps the text more often than of a script.
@@ -52,11 +67,11 @@ export async function buildWorkerBundle(file: string): Promise<void> {
     // Native code; a program in WebAssembly that is looked for beside its package; and a client that is large and loaded on first use only.
     external: ['@temporalio/core-bridge', 'source-map', 'square'],
     plugins: [ownAddresses, noBundlerInside],
-    // Of threads and a debugger that our workers never start.
+    // The SDK looks for its workflow thread, which stands beside the bundle, and for a debugger that our workers never start.
     logOverride: { 'require-resolve-not-external': 'silent' },
     logLevel: 'warning',
   });
-  await writeWhole(file, outputFiles.map(({ text }) => text).join(''));
+  return outputFiles.map(({ text }) => text).join('');
 }
 
 /** Our files find others from where they are, and that is still where their source is. */

@@ -41,12 +41,6 @@ const SLOTS_OF_ONE_PROVIDER: Readonly<Record<Lane, number>> = { interactive: 12,
  */
 const MAX_CACHED_WORKFLOWS = 500;
 
-/**
- * What `debugMode` means in this version of the SDK and nothing else but a default that is set back here: no thread of their own for workflows,
- * which would hold a second copy of the SDK (docs/decisions/0022). Ours decide and call; none of them computes.
- */
-const IN_THIS_THREAD = { debugMode: true, isolateExecutionTimeout: '5 seconds' } as const;
-
 /** One Temporal worker per task queue, all in this process, however many providers there are. */
 export async function createWorkers({
   connection,
@@ -81,7 +75,6 @@ export async function createWorkers({
       taskQueue: WORKFLOW_QUEUE,
       workflowBundle,
       maxCachedWorkflows: MAX_CACHED_WORKFLOWS,
-      ...IN_THIS_THREAD,
     }),
     Worker.create({
       ...common,

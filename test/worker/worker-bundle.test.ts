@@ -7,8 +7,9 @@ import { buildWorkerBundle, keepWorkerBundle } from '../../worker/worker-bundle.
 
 it('the bundled worker tells as the one from source does what has to be set', async () => {
   const kept = await keepWorkerBundle();
-  const named = path.join(path.dirname(kept), `${randomUUID()}.cjs`);
-  onTestFinished(() => rm(named));
+  const folder = path.join(path.dirname(kept), '..', randomUUID());
+  const named = path.join(folder, 'main.cjs');
+  onTestFinished(() => rm(folder, { recursive: true }));
   await buildWorkerBundle(named);
   const [fromSource, ...bundled] = await Promise.all(['worker/main.ts', kept, named].map(startWithoutSettings));
   expect(fromSource!.output).toContain('DATABASE_URL');

@@ -95,6 +95,10 @@ describe('the workers of one process', () => {
     ]);
   });
 
+  it('run workflows in the SDK’s own thread', () => {
+    for (const { options } of workers) expect(options).toMatchObject({ debugMode: false, workflowThreadPoolSize: 1 });
+  });
+
   it('sit out an outage of the provider and bring everything once', async () => {
     await world.load(venue, 40);
     await world.stripe.fault({
