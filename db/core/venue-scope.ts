@@ -10,7 +10,10 @@ import { VenueBusyError } from './venue-busy-error.ts';
 /** The non-owner role that every service connection takes on, so that row-level security binds it. Migrations create it. */
 export const APPLICATION_ROLE = 'interlock_app';
 
-export type Database = PostgresJsDatabase & { readonly $client: postgres.Sql; readonly venueShares: VenueShares<string> };
+export type Database = PostgresJsDatabase & {
+  readonly $client: postgres.Sql;
+  readonly venueShares: VenueShares<string>;
+};
 export type Transaction = Parameters<Parameters<Database['transaction']>[0]>[0];
 
 /** The venues a token reaches: ids, or all of them. */
