@@ -3,6 +3,7 @@ import type { FieldError } from '../errors/api-error.ts';
 import { bytesOf, MAX_ERRORS_BYTES } from '../errors/error-list.ts';
 import { check } from '../http/parse.ts';
 import { sourceId as sourceIdSchema } from '../schemas/common.ts';
+import { checkAgainst } from './unchanged-fields.ts';
 
 export interface Rejection {
   readonly line: number;
@@ -18,6 +19,18 @@ export type Entry =
 const MAX_REJECTIONS_LISTED = 1_000;
 const MAX_ERRORS_A_RECORD = 50;
 const JSON_AROUND_A_REJECTION = 50;
+
+/** A record that is bad by itself, and may be as it is stored. */
+export interface Doubtful extends Rejection {
+  readonly sourceId: string;
+  readonly value: object;
+}
+
+/** A stored record as an answer shows it, and which of its fields can be written. */
+interface Stored {
+  readonly shown: object;
+  readonly fields: readonly string[];
+}
 
 /** Tells good records of a batch from bad ones, the second of two with one `sourceId` among them. */
 export class BatchValidator<T extends { readonly sourceId: string }> {
@@ -38,22 +51,43 @@ export class BatchValidator<T extends { readonly sourceId: string }> {
     return this.#rejections.toSorted((a, b) => a.line - b.line);
   }
 
-  /** The record, or null for a bad one. */
-  validate(entry: Entry): T | null {
+  /** The record; why it is doubtful, where what is stored has to be compared; or null for a bad one. */
+  validate(entry: Entry): { readonly record: T } | Doubtful | null {
     this.received += 1;
     const { line } = entry;
     if ('problem' in entry)
       return this.reject({ line, sourceId: null, errors: [{ path: '', message: entry.problem }] });
     const parsed = check(this.#schema, entry.value);
     const sourceId = parsed.ok ? parsed.value.sourceId : readableSourceId(entry.value);
-    const first = sourceId === null ? undefined : this.#firstLines.get(sourceId);
-    if (sourceId !== null && first === undefined) this.#firstLines.set(sourceId, line);
-    const errors = [
-      ...(parsed.ok ? [] : parsed.errors),
-      ...(first === undefined ? [] : [{ path: 'sourceId', message: `Already in this batch, on line ${first}` }]),
-    ];
-    if (errors.length > 0 || !parsed.ok) return this.reject({ line, sourceId, errors });
-    return parsed.value;
+    const first = this.#firstLineOf(sourceId, line);
+    if (first === null) {
+      if (parsed.ok) return { record: parsed.value };
+      return this.#doubt({ line, sourceId, errors: parsed.errors }, entry.value);
+    }
+    const again = { path: 'sourceId', message: `Already in this batch, on line ${first}` };
+    return this.reject({ line, sourceId, errors: [...(parsed.ok ? [] : parsed.errors), again] });
+  }
+
+  /** Where the batch has had the `sourceId` before; null where it has not. */
+  #firstLineOf(sourceId: string | null, line: number): number | null {
+    if (sourceId === null) return null;
+    const first = this.#firstLines.get(sourceId) ?? null;
+    if (first === null) this.#firstLines.set(sourceId, line);
+    return first;
+  }
+
+  /** A load of bad records must not cost more than one of good ones: once the list of rejections is full, nothing more is looked up. */
+  #doubt(rejection: Rejection, value: unknown): Doubtful | null {
+    const { sourceId } = rejection;
+    if (sourceId === null || this.rejected >= MAX_REJECTIONS_LISTED) return this.reject(rejection);
+    return { ...rejection, sourceId, value: Object(value) as object };
+  }
+
+  /** The record, if nothing is wrong but what is stored in the same way: a pull may store what no caller could send. */
+  validateAgain({ line, sourceId, value, errors }: Doubtful, stored: Stored | null): T | null {
+    const parsed = stored && checkAgainst(this.#schema, value, stored);
+    if (parsed?.ok) return parsed.value;
+    return this.reject({ line, sourceId, errors: parsed?.errors ?? errors });
   }
 
   /** What was found to be bad later, too. */

@@ -6,13 +6,13 @@ import { ApiError } from '../errors/api-error.ts';
 import { JSON_TYPE } from '../http/body.ts';
 import type { BatchBody } from '../http/body.ts';
 import { BatchValidator } from './batch-validator.ts';
-import type { Entry, Rejection } from './batch-validator.ts';
+import type { Doubtful, Entry, Rejection } from './batch-validator.ts';
 import type { BodyPart } from '../http/body-parts.ts';
 import { readBatch } from './json-batch.ts';
 import { decodeJson } from '../http/json.ts';
 import { readLines } from '../http/ndjson.ts';
 import type { RecordKind } from '../../records/record-kind.ts';
-import { schemasOf } from '../schemas/records/record-schemas.ts';
+import { presentRecord, schemasOf } from '../schemas/records/record-schemas.ts';
 
 export interface LoadCounts {
   readonly received: number;
@@ -42,6 +42,8 @@ const RECORDS_A_WRITE = 1_000;
 /** Of the records as they were sent: a thousand large ones are not held at once. */
 const BYTES_A_WRITE = 4 * 1_048_576;
 const MAX_RECORDS = 200_000;
+/** Records that are looked up together: each may be a megabyte. */
+const COMPARED_AT_ONCE = 4;
 
 const NOT_A_RECORD: Partial<Record<string, string>> = {
   'malformed-json': 'Not valid JSON',
@@ -63,7 +65,7 @@ export async function loadRecords({ kind, store, venueId }: LoadTarget, body: Ba
   const validator = new BatchValidator(schemasOf(kind).record);
   const verdicts: Record<Extract<UpsertVerdict, string>, number> = { created: 0, updated: 0, unchanged: 0 };
   try {
-    for await (const some of ahead(goodRecords(validator, body))) {
+    for await (const some of ahead(goodRecords(validator, body, { kind, store, venueId }))) {
       const results = await store.upsertMany(
         venueId,
         some.map(({ record }) => record),
@@ -91,7 +93,7 @@ export async function loadRecordsAtomically(
 ): Promise<LoadResult> {
   const validator = new BatchValidator(schemasOf(kind).record);
   const result = await store.upsertAll(venueId, {
-    documents: numbered(goodRecords(validator, body)),
+    documents: numbered(goodRecords(validator, body, { kind, store, venueId })),
     mayWrite: () => validator.rejected === 0,
     limit: validator.limit,
     auditOf: (counts) => auditOf({ received: validator.received, ...counts, rejected: 0 }),
@@ -123,18 +125,43 @@ async function* numbered(source: AsyncIterable<readonly Judged[]>) {
 async function* goodRecords(
   validator: BatchValidator<RecordInput>,
   body: BatchBody,
+  target: LoadTarget,
 ): AsyncGenerator<readonly Judged[]> {
   const pile = new Pile();
+  let doubtful: (Doubtful & { readonly part: BodyPart })[] = [];
+  const compare = async () => {
+    const known = await findStored(target, doubtful);
+    for (const { part, ...one } of doubtful) {
+      const record = validator.validateAgain(one, known.get(one.sourceId) ?? null);
+      if (record !== null) pile.add(record, part);
+    }
+    doubtful = [];
+  };
   for await (const part of partsOf(body)) {
     if (validator.received >= MAX_RECORDS) {
+      await compare();
       if (!pile.isEmpty) yield pile.take();
       throw new ApiError('batch-too-large', `A load is at most ${MAX_RECORDS} records.`);
     }
-    const record = validator.validate(toEntry(part, body));
-    if (record !== null) pile.add(record, part);
+    const verdict = validator.validate(toEntry(part, body));
+    if (verdict !== null && 'record' in verdict) pile.add(verdict.record, part);
+    else if (verdict !== null) doubtful.push({ ...verdict, part });
+    if (doubtful.length >= COMPARED_AT_ONCE) await compare();
     if (pile.isFull) yield pile.take();
   }
+  await compare();
   if (!pile.isEmpty) yield pile.take();
+}
+
+/** What is stored under these `sourceId`s. */
+async function findStored({ kind, store, venueId }: LoadTarget, doubtful: readonly Doubtful[]) {
+  if (doubtful.length === 0) return new Map<string, never>();
+  const records = await store.findBySourceIds(
+    venueId,
+    doubtful.map(({ sourceId }) => sourceId),
+  );
+  const fields = ['sourceId', ...Object.keys(kind.fields)];
+  return new Map(records.map((record) => [record.sourceId, { shown: presentRecord(record), fields }]));
 }
 
 /** Records that wait to be written together. */

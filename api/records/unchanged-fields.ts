@@ -16,13 +16,21 @@ export async function checkChanged<T>(
   const whole = check(schema, input);
   if (whole.ok || typeof input !== 'object' || input === null || Array.isArray(input)) return whole;
   const shown = await readShown();
-  if (shown === null) return whole;
+  return shown === null ? whole : (checkAgainst(schema, input, { shown, fields }) ?? whole);
+}
+
+/** As `checkChanged`, of an input that is not good by itself; null where nothing of it is as `shown`. */
+export function checkAgainst<T>(
+  schema: z.ZodType<T>,
+  input: object,
+  { shown, fields }: { readonly shown: object; readonly fields: readonly string[] },
+): Parsed<T> | null {
   const stored: Readonly<Record<string, unknown>> = { ...shown };
   const isUnchanged = ([name, value]: [string, unknown]) =>
     Object.hasOwn(stored, name) && isDeepStrictEqual(value, stored[name]);
-  const entries = Object.entries(input);
+  const entries = Object.entries(input) as [string, unknown][];
   const unchanged = entries.filter(isUnchanged);
-  if (unchanged.length === 0) return whole;
+  if (unchanged.length === 0) return null;
   const changed = Object.fromEntries(entries.filter((entry) => !isUnchanged(entry)));
   const rest = check(
     without(

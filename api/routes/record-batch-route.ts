@@ -6,7 +6,7 @@ import { loadRecords, loadRecordsAtomically } from '../records/load-records.ts';
 import type { LoadCounts } from '../records/load-records.ts';
 import { schemasOf } from '../schemas/records/record-schemas.ts';
 import { batchAnswer, batchQuery } from '../schemas/records/batch.ts';
-import { collectionPath, venueOf } from './record-routes.ts';
+import { collectionPath, SENT_BACK, venueOf } from './record-routes.ts';
 import type { RecordRouteDeps } from './record-routes.ts';
 
 export interface RecordBatchRouteDeps extends RecordRouteDeps {
@@ -22,6 +22,7 @@ export function recordBatchRoute({ kind, store, audit, atomicLoads }: RecordBatc
     description: [
       'At most 200,000 records in at most 256 MB, each at most 1 MB; they are written while they arrive.',
       'Good records are kept, a thousand a transaction, and bad ones are listed. Fields that are left out keep their values.',
+      SENT_BACK,
       'Of two records with one `sourceId` the later one is rejected. With `atomic=true` everything is kept or nothing, and nothing shows before the end.',
       'With an `Idempotency-Key`, a repeat is read to its end before it is answered, because only then its hash is known.',
       'A load that breaks off, or whose JSON does, keeps what was written before; sending it again finds that part unchanged.',

@@ -23,7 +23,7 @@ export function recordRoutes(deps: RecordRouteDeps): Endpoint[] {
   return [listRecords(deps), getRecord(deps), replaceRecord(deps), changeRecord(deps), deleteRecord(deps)];
 }
 
-const SENT_BACK =
+export const SENT_BACK =
   'A field that holds what a read has answered is always accepted, also where a provider has brought what could not be sent otherwise.';
 
 export const collectionPath = ({ name }: RecordKind): string => `/v1/venues/{venueId}/records/${name}`;

@@ -50,6 +50,8 @@ export interface RecordStore<Fields = RecordFields> {
     load: StagedLoad & { readonly documents: AsyncIterable<readonly (RecordInput<Fields> & NumberedDocument)[]> },
   ): Promise<StagedResult>;
   list(venueId: VenueId, filter: RecordFilter, page: PageRequest): Promise<Page<StoredRecord<Fields>>>;
+  /** Those that are there, deleted ones too. */
+  findBySourceIds(venueId: VenueId, sourceIds: readonly string[]): Promise<readonly StoredRecord<Fields>[]>;
   /** Also a deleted one. */
   find(venueId: VenueId, id: RecordId): Promise<StoredRecord<Fields> | null>;
   /** Null when there is none, or it is deleted; problems when the record would not be whole. An unchanged record keeps its version. */
@@ -101,6 +103,14 @@ export function createRecordStore<Kind extends RecordKind>(db: Database, kind: K
           id: (row) => row.id,
           found: rows[0]?.found ?? 0,
         });
+      }),
+
+    findBySourceIds: (venueId, sourceIds) =>
+      withVenue(db, venueId, async (tx) => {
+        const rows = await tx.execute<Row>(sql`
+          select ${shownColumns(kind)} from jsonb_array_elements_text(${JSON.stringify(sourceIds)}::jsonb) as w(source_id)
+          cross join lateral (select * from ${tableOf(kind)} where source_id = w.source_id limit 1) c`);
+        return rows.map((row) => toRecord<Fields>(row));
       }),
 
     find: (venueId, id) => withVenue(db, venueId, (tx) => findIn(tx, id)),

@@ -54,7 +54,11 @@ const PLAIN: { readonly [Type in ValueType['type']]: (value: Extract<ValueType, 
  * Whatever a pull may store of a record: what its columns hold and its types allow, also far beyond the limits for callers. Providers set no
  * bound to the length of a text or the size of a list, and know currencies and addresses that we do not.
  */
-export const pulledRecord = (kind: RecordKind): fc.Arbitrary<RecordFields> => fieldsArbitrary(kind.fields);
+export const pulledRecord = (kind: RecordKind): fc.Arbitrary<RecordFields> =>
+  fieldsArbitrary(kind.fields).map((fields) => {
+    const parted = kind.together.flatMap((names) => (names.some((name) => fields[name] === null) ? names : []));
+    return { ...fields, ...Object.fromEntries(parted.map((name) => [name, null])) };
+  });
 
 const fieldsArbitrary = (fields: FieldMap): fc.Arbitrary<RecordFields> =>
   fc.record(Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, fieldArbitrary(field)])));
@@ -92,7 +96,8 @@ const PULLED: {
   email: () => anyText,
   url: () => anyText,
   'source-id': () => anyText,
-  'record-id': () => fc.uuid(),
+  // Filled in when the record that is named is stored: test/db/records/record-references.test.ts.
+  'record-id': () => fc.constant(null),
   amount: () => fc.maxSafeInteger(),
   decimal: () => anyDecimal,
   currency: () => fc.constantFrom('EUR', 'JPY', 'XYZ', 'eur', 'BTC'),
