@@ -250,7 +250,7 @@ describe('the name of the wrapping key', () => {
 
   it.each([
     ['empty', new Uint8Array()],
-    ['no message', Buffer.from('U2FsdGVkX18=')],
+    ['not a message', Buffer.from('U2FsdGVkX18=')],
   ])('is unknown for bytes that are %s', async (_what, bytes) => {
     expect(await wrappingKeyOf(bytes as Uint8Array as SealedSecret)).toBeNull();
   });

@@ -59,7 +59,7 @@ describe('a transaction whose work fails with the error of another connection', 
     ['a socket that is reset', resetSocket, { code: 'ECONNRESET' }],
     ['a fetch that is reset', () => fetch(`http://127.0.0.1:${port}/`), { name: 'TypeError', message: 'fetch failed' }],
     [
-      'a timeout of the system',
+      'a timeout of the operating system',
       () => Promise.reject(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })),
       { code: 'ETIMEDOUT' },
     ],
@@ -69,7 +69,7 @@ describe('a transaction whose work fails with the error of another connection', 
       { message: 'outer' },
     ],
     ['a connection of another pool', cutConnection, { name: 'Error' }],
-    ['causes that form a ring', ring, { message: 'outer' }],
+    ['causes that form a cycle', ring, { message: 'outer' }],
   ])(
     'rejects with that error, is rolled back, and releases its connection: %s',
     async (_case, work, expected) => {

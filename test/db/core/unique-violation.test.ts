@@ -47,7 +47,7 @@ describe('a unique violation', () => {
   });
 
   it.each([
-    ['another refusal of Postgres', () => thrownBy(insert(3, Number.MAX_SAFE_INTEGER))],
+    ['another Postgres error', () => thrownBy(insert(3, Number.MAX_SAFE_INTEGER))],
     ['an error with a number for a code', () => Promise.resolve(Object.assign(new Error('x'), { code: 23505 }))],
     ['no error', () => Promise.resolve({ code: '23505' })],
   ])('is not recognised in %s', async (_what, thrown) => {

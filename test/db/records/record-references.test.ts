@@ -39,7 +39,7 @@ const aPulled = (kind: RecordKind, { id, fields, refs, version }: Told): PulledR
     readOnlyMapping,
   );
 
-/** Each field of each kind that holds our own id of a record that the provider names. */
+/** Every field of every kind that holds our own id of a record that the provider names. */
 const REFERENCES = KINDS_WITH_CARDS.all.flatMap((kind) =>
   Object.entries(kind.references).flatMap(([name, { to, field }]) =>
     field === null ? [] : [[`${kind.name}.${field}`, { kind, name, to: KINDS_WITH_CARDS.get(to), field }] as const],
@@ -109,7 +109,7 @@ describe('references between pulled records', () => {
     });
     const target = (id: string): Told => ({ id, refs: {} });
 
-    it('is filled in when the record that is named is there already', async () => {
+    it('is filled in when the named record already exists', async () => {
       await pull(a, to, [target('x')]);
       await pull(a, kind, [naming('one', 'x')]);
       const named = await heldBy(a, to, { id: 'x', field: 'id' });
@@ -117,7 +117,7 @@ describe('references between pulled records', () => {
       expect(await rows(a)).toMatchObject([{ resource: kind.name, name, to_resource: to.name, external_id: 'x' }]);
     });
 
-    it('is filled in when the record that is named arrives later, and that is no change of the venue', async () => {
+    it('is filled in when the named record arrives later, which does not count as a change by the venue', async () => {
       await pull(a, kind, [naming('one', 'x'), naming('two', 'y')]);
       expect((await heldBy(a, kind, { id: 'one', field })).held).toBeNull();
       await pull(a, to, [target('x')]);
@@ -130,7 +130,7 @@ describe('references between pulled records', () => {
       expect(await heldBy(a, kind, { id: 'two', field })).toMatchObject({ held: null, version: 1 });
     });
 
-    it('names the record of its own connection where two connections have equal ids', async () => {
+    it('names the record of its own connection when two connections have equal ids', async () => {
       for (const of of [a, b]) await pull(of, kind, [naming('one', 'x')]);
       await pull(a, to, [target('x')]);
       expect((await heldBy(b, kind, { id: 'one', field })).held).toBeNull();
@@ -141,7 +141,7 @@ describe('references between pulled records', () => {
       expect(ofA.id).not.toBe(ofB.id);
     });
 
-    it('stays when a newer reading names nothing, and when an older one names something else', async () => {
+    it('stays when a newer reading names nothing, and when an older one names another record', async () => {
       await pull(a, to, [target('x'), target('y')]);
       await pull(a, kind, [naming('one', 'x', { version: 5 })]);
       const before = await heldBy(a, kind, { id: 'one', field });
@@ -160,7 +160,7 @@ describe('references between pulled records', () => {
       expect(await rows(a)).toMatchObject([{ name, external_id: 'y' }]);
     });
 
-    it('is forgotten with its record when the records of its connection are deleted', async () => {
+    it('is deleted with its record when the records of its connection are deleted', async () => {
       for (const of of [a, b]) await pull(of, kind, [naming('one', 'x')]);
       const store = createDisconnectionStore(world.database.db, world.audit, KINDS_WITH_CARDS);
       for (
@@ -182,7 +182,7 @@ describe('references between pulled records', () => {
     expect(seen).toHaveLength(0);
   });
 
-  it('let an amendment find its record in its own connection alone', async () => {
+  it('let an amendment find its record in its own connection only', async () => {
     const kind = KINDS_WITH_CARDS.get('transactions');
     for (const of of [a, b])
       await pull(of, kind, [
@@ -200,7 +200,7 @@ describe('references between pulled records', () => {
       expect((await heldBy(of, kind, { id, field: 'lines' })).held).toEqual([]);
   });
 
-  it('are looked up by their key on tables that Postgres knows nothing of', async () => {
+  it('are looked up by their key even on tables without planner statistics', async () => {
     const { admin, db } = world.database;
     await admin`
       insert into record_references (connection_id, resource, record_id, name, venue_id, to_resource, external_id)
@@ -225,7 +225,7 @@ describe('the migration to references as rows', () => {
   const quiet = () => undefined;
   const id = (name: string) => `00000000-0000-7000-8000-${name.padStart(12, '0')}`;
 
-  it('keeps what is stored, up, down and up again', async () => {
+  it('keeps the stored references, up, down and up again', async () => {
     const { url, admin } = database;
     const columns = () => admin`
       select source_id, customer_external_id, related_external_id, payment_external_id from transactions

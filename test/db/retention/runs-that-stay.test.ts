@@ -115,8 +115,8 @@ describe('an open run', () => {
 
   it.each([
     ['is open', null, 'completed', 4],
-    ['has failed and may be taken up again', 50, 'failed', 4],
-    ['was cancelled and may be taken up again', 50, 'cancelled', 4],
+    ['has failed and may be reopened', 50, 'failed', 4],
+    ['was cancelled and may be reopened', 50, 'cancelled', 4],
     ['has completed', 50, 'completed', 0],
   ] as const)('keeps the plan that it carries out while it %s', async (_case, endedDaysAgo, outcome, items) => {
     const plan = await aRun({ endedDaysAgo: 100, dryRun: true });

@@ -40,7 +40,7 @@ describe('a fingerprint', () => {
   it.each([
     ['a changed value', { name: 'Ada', tags: { a: '1' } }, { name: 'Ada', tags: { a: '2' } }],
     ['an added key', { name: 'Ada' }, { name: 'Ada', email: null }],
-    ['a text for a number', { total: 1 }, { total: '1' }],
+    ['a string for a number', { total: 1 }, { total: '1' }],
     ['null for an empty text', { name: null }, { name: '' }],
     ['another order in a list', { tags: ['a', 'b'] }, { tags: ['b', 'a'] }],
     ['a value under another key', { city: 'Bonn', region: null }, { city: null, region: 'Bonn' }],

@@ -132,7 +132,7 @@ describe.each(Object.entries(PAGES))('the authorisation page of %s', (_, open) =
     ['a redirect_uri to another machine without TLS', { redirect_uri: 'http://venue.example.com/callback' }],
     ['a redirect_uri that hides its host', { redirect_uri: 'https://venue.example.com@evil.example/callback' }],
     ['a redirect_uri with a fragment', { redirect_uri: `${CALLBACK}#x` }],
-    ['a redirect_uri that is no web address', { redirect_uri: 'javascript:alert(1)' }],
+    ['a redirect_uri that is not a web address', { redirect_uri: 'javascript:alert(1)' }],
     ['another response type', { response_type: 'token' }],
   ])('shows a problem and redirects nobody for %s', async (_name, wrong) => {
     const { url, control } = await open();

@@ -33,7 +33,7 @@ describe('the stand-in Stripe, on invalid requests', () => {
     ],
     ['a hash where a string belongs', { name: { first: 'A' } }, { param: 'name' }],
     ['a string where a hash belongs', { address: 'Main Street 1' }, { param: 'address' }],
-    ['a balance that is no integer', { balance: 1.5 }, { code: 'parameter_invalid_integer', param: 'balance' }],
+    ['a balance that is not an integer', { balance: 1.5 }, { code: 'parameter_invalid_integer', param: 'balance' }],
     ['a tax exemption that does not exist', { tax_exempt: 'maybe' }, { param: 'tax_exempt' }],
     [
       'shipping without a name',
@@ -45,12 +45,8 @@ describe('the stand-in Stripe, on invalid requests', () => {
       { shipping: { name: '', address: { line1: 'x' } } },
       { code: 'parameter_invalid_string_empty', param: 'shipping[name]' },
     ],
-    [
-      'a payment method that is not there',
-      { payment_method: 'pm_x' },
-      { code: 'resource_missing', param: 'payment_method' },
-    ],
-    ['a parameter it does not act on', { tax: { ip_address: '1.2.3.4' } }, { param: 'tax' }],
+    ['a missing payment method', { payment_method: 'pm_x' }, { code: 'resource_missing', param: 'payment_method' }],
+    ['a parameter it does not implement', { tax: { ip_address: '1.2.3.4' } }, { param: 'tax' }],
   ])('rejects %s', async (_case, params, expected) => {
     const { stripe, control } = await aSandbox();
     const error = await stripeError(stripe.customers.create(params as Stripe.CustomerCreateParams));
@@ -97,10 +93,10 @@ describe('the stand-in Stripe, on invalid requests', () => {
   it.each([
     ['JSON', '{"name":"A"}', { 'content-type': 'application/json' }, 400],
     ['a percent sign on its own', 'name=%', {}, 400],
-    ['bytes that are no UTF-8', 'name=%FF%FE', {}, 400],
+    ['bytes that are not UTF-8', 'name=%FF%FE', {}, 400],
     ['a body of two megabytes', `description=${'d'.repeat(2_000_000)}`, {}, 413],
-    ['a form nested without end', `metadata${'[a]'.repeat(50)}=1`, {}, 400],
-    ['an API version that never was', 'name=A', { 'stripe-version': 'latest' }, 400],
+    ['an excessively nested form', `metadata${'[a]'.repeat(50)}=1`, {}, 400],
+    ['an API version that never existed', 'name=A', { 'stripe-version': 'latest' }, 400],
   ])('rejects %s', async (_case, body, headers, expected) => {
     const { raw, control } = await aSandbox();
     const { status, json } = await raw('POST', '/v1/customers', { body, headers });

@@ -28,7 +28,7 @@ describe.skipIf(!present)('the stand-in Stripe answers in Stripe’s own shapes'
   };
 
   it.each([
-    ['as bare as it can be', {}],
+    ['with only the required fields', {}],
     ['with everything set', filled],
   ])('for a customer %s', async (_case, params) => {
     const { stripe } = await aSandbox();
