@@ -87,7 +87,7 @@ function providerFailure({ message, details }: ProviderError, pauseMs: number | 
   return ApplicationFailure.create({
     ...FAILURES[kind],
     message,
-    details: [{ httpStatus, code, requestId }],
+    details: [{ httpStatus, code, requestId, ...(retryAfterMs !== undefined && { retryAfterMs }) }],
     ...(nextRetryDelay !== undefined && { nextRetryDelay }),
     ...(kind === 'rate-limited' && { category: 'BENIGN' as const }),
   });

@@ -1,3 +1,4 @@
+import { concurrencyOf } from '../providers/limits.ts';
 import { STRIPE_CAPABILITIES } from '../providers/stripe/capabilities.ts';
 import { load, round } from './report.ts';
 import { withFolder, withSystem } from './system.ts';
@@ -76,7 +77,7 @@ async function pullAt(
  */
 function floorOf({ rate, records, latencyMs }: { rate: number; records: number; latencyMs: number }): number {
   const pages = Math.ceil(records / PAGE_SIZE);
-  const { concurrency } = STRIPE_CAPABILITIES.limits.sandbox;
+  const concurrency = concurrencyOf(STRIPE_CAPABILITIES.limits.sandbox);
   return Math.max(pages / rate, (pages * latencyMs) / 1_000 / concurrency, records / ROWS_PER_SECOND);
 }
 

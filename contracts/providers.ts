@@ -40,6 +40,25 @@ export interface ProviderCapabilities {
   readonly displayName: string;
   readonly resources: readonly { readonly resource: Resource; readonly directions: readonly Direction[] }[];
   readonly connect: readonly ('api-key' | 'oauth')[];
-  /** Default budget per provider account and environment: requests per second and concurrent requests. */
-  readonly limits: Readonly<Record<Environment, { readonly requestsPerSecond: number; readonly concurrency: number }>>;
+  /** What this service allows itself, which is what the provider allows or less. An operator may set another pace. */
+  readonly limits: Readonly<Record<Environment, readonly Limit[]>>;
 }
+
+/** Whose calls a window counts: one account's, or those of our app for all accounts together. */
+export type LimitScope = 'account' | 'app';
+
+/** So many calls in so many seconds. */
+export interface WindowLimit {
+  readonly kind: 'window';
+  readonly count: number;
+  readonly perSeconds: number;
+  readonly scope: LimitScope;
+}
+
+/** So many calls of one account at once. */
+export interface ConcurrencyLimit {
+  readonly kind: 'concurrent';
+  readonly count: number;
+}
+
+export type Limit = WindowLimit | ConcurrencyLimit;

@@ -5,6 +5,13 @@
 export interface Budget {
   /** Reserves the next free slot. `waitMs` is how long to wait for it; null when it is further off than `maxWaitMs` and nothing was reserved. */
   reserve(key: string, request: ReserveRequest): Promise<Reservation>;
+  /**
+   * Lets a call pass whose slot has come, in the windows that are longer than a call may wait, and in the pace that all accounts of an app share.
+   * Counts it in each of them, or in none.
+   */
+  admit(request: AdmitRequest): Promise<Admission>;
+  /** What the provider says of a long window counts, whatever we have counted ourselves. */
+  learn(quota: Quota, told: { readonly remaining: number; readonly endsInMs?: number | undefined }): Promise<void>;
   /** After a 429: cuts the rate, and lets nobody through for `pauseMs`. */
   throttle(key: string, cut: { readonly ratePerSecond: number; readonly pauseMs: number }): Promise<void>;
   /** Takes, in place of the holder's earlier lease, between 1 and `slots` of `maxSlots`; null when none is free. */
@@ -36,7 +43,30 @@ export interface ReserveRequest {
   /** An interactive call goes at once while the backlog is short; bulk calls then wait a slot longer. */
   readonly lane: 'interactive' | 'bulk';
   readonly maxWaitMs: number;
+  /** The pace of all accounts of the app, whose keys begin so. An account gets an even part of it: none waits for a busier one. */
+  readonly app?: { readonly keyPrefix: string; readonly ratePerSecond: number } | undefined;
 }
+
+/** A long window that is counted. */
+export interface Quota {
+  readonly key: string;
+  readonly windowS: number;
+  readonly limit: number;
+  /** Of a window that the accounts of an app share: the account that calls, and how the keys of all begin. */
+  readonly account?: { readonly key: string; readonly keyPrefix: string };
+}
+
+export interface AdmitRequest {
+  readonly pace: { readonly key: string; readonly ratePerSecond: number } | null;
+  readonly quotas: readonly Quota[];
+  readonly maxWaitMs: number;
+  /** Counts the call and lets it pass even where a window is used up: a refresh that is refused would cost the grant. */
+  readonly mustPass: boolean;
+}
+
+export type Admission =
+  | { readonly granted: true; readonly waitMs: number }
+  | { readonly granted: false; readonly retryAfterMs: number; readonly reason: 'pace' | 'quota' };
 
 export type Reservation =
   { readonly granted: true; readonly waitMs: number } | { readonly granted: false; readonly retryAfterMs: number };

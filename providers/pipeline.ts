@@ -1,16 +1,13 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ProviderId } from '../contracts/providers.ts';
 import type { Budget, LeaseRequest } from './budget.ts';
+import { createBudgetGate } from './budget-gate.ts';
 import { cleanOAuth, cleanSession } from './clean-session.ts';
+import { accountPaceOf, concurrencyOf } from './limits.ts';
 import { ProviderError } from './provider-error.ts';
 import type { OAuthAdapter } from './oauth.ts';
 import type { Call, ProviderAdapter } from './provider.ts';
 import type { BudgetAccount, CallOptions, ConcurrencyLease, Integration, Providers } from './providers.ts';
 
-/** A wait longer than this is handed back to the caller, which can give up its thread meanwhile. */
-const MAX_WAIT_MS = 10_000;
-/** Stripe documents no Retry-After on 429 (https://docs.stripe.com/rate-limits, read 2026-11-21). */
-const DEFAULT_PAUSE_MS = 1_000;
 const LEASE_TTL_MS = 60_000;
 
 /** A provider's apps as they are set up here: the flows that can be used, best first, and what is to be set for there to be one. */
@@ -39,30 +36,27 @@ export function createPipeline({ adapters, oauth = [], budget, requestsPerSecond
   }
 
   const ratePerSecond: Providers['ratePerSecond'] = ({ provider, environment }) =>
-    requestsPerSecond[provider] ?? adapterOf(provider).capabilities.limits[environment].requestsPerSecond;
+    requestsPerSecond[provider] ?? accountPaceOf(adapterOf(provider).capabilities.limits[environment]);
 
   /** The one way to make a call: within the account's budget, and told to who counts. */
-  function callOf(provider: ProviderId, options: CallOptions): Call {
+  function callOf(provider: ProviderId, options: CallOptions, { mustPass }: { readonly mustPass: boolean }): Call {
     const { account, lane, signal, onCall } = options;
+    const { capabilities, limitsIn } = adapterOf(provider);
     const environment = account?.environment ?? 'production';
-    // Keys that are being tested share one budget: their account is not known before the answer.
-    const key = account ? budgetKey({ ...account, provider }) : `${provider}/connecting`;
-    const rate = ratePerSecond({ provider, environment });
+    const gate = createBudgetGate(budget, {
+      ...{ provider, environment, lane, mustPass },
+      externalAccountId: account?.externalAccountId ?? null,
+      limits: capabilities.limits[environment],
+      ratePerSecond: ratePerSecond({ provider, environment }),
+    });
 
-    return async function call<T>(request: () => Promise<T>): Promise<T> {
-      const slot = await budget.reserve(key, { ratePerSecond: rate, lane, maxWaitMs: MAX_WAIT_MS });
-      if (!slot.granted) throw new ProviderError({ provider, kind: 'rate-limited', retryAfterMs: slot.retryAfterMs });
-      if (slot.waitMs > 0) await delay(slot.waitMs, undefined, signal ? { signal } : {});
+    return async function call(request) {
+      await gate.enter(signal);
       const startedAt = performance.now();
       try {
-        return await request();
+        return await request((headers) => void gate.heard(limitsIn?.(headers) ?? []));
       } catch (error) {
-        if (error instanceof ProviderError && error.details.kind === 'rate-limited') {
-          // The refusal is what the caller has to know, also when it cannot be noted for the others.
-          await budget
-            .throttle(key, { ratePerSecond: rate, pauseMs: error.details.retryAfterMs ?? DEFAULT_PAUSE_MS })
-            .catch(() => undefined);
-        }
+        await gate.refused(error);
         throw error;
       } finally {
         onCall?.(performance.now() - startedAt);
@@ -91,7 +85,7 @@ export function createPipeline({ adapters, oauth = [], budget, requestsPerSecond
           secretKey: options.secretKey,
           onBehalfOf: options.onBehalfOf,
           signal: options.signal,
-          call: callOf(provider, options),
+          call: callOf(provider, options, { mustPass: false }),
         }),
       ),
     oauth(provider, flow) {
@@ -99,12 +93,12 @@ export function createPipeline({ adapters, oauth = [], budget, requestsPerSecond
       return adapter ? cleanOAuth(adapter) : null;
     },
     integration,
-    calls: (provider, options) => ({ call: callOf(provider, options), signal: options.signal }),
+    calls: (provider, options) => ({ call: callOf(provider, options, { mustPass: true }), signal: options.signal }),
     ratePerSecond,
     lease: (account, request) =>
       acquire(budget, account, {
         ...request,
-        maxSlots: adapterOf(account.provider).capabilities.limits[account.environment].concurrency,
+        maxSlots: concurrencyOf(adapterOf(account.provider).capabilities.limits[account.environment]),
       }),
   };
 }

@@ -2,10 +2,11 @@ import type { Environment, ProviderCapabilities, ProviderId, Resource } from '..
 import type { RecordNote } from '../contracts/records.ts';
 import type { RecordFields } from '../records/record-kind.ts';
 import type { TransactionLine } from '../records/transactions.ts';
-import type { PullPlan } from '../domain/sync/pull-plan.ts';
+import type { Cursor, PullPlan } from '../domain/sync/pull-plan.ts';
+import type { LimitReading } from './limits.ts';
 import type { Secret } from '../vault/secret.ts';
 
-export type { PullPlan };
+export type { Cursor, PullPlan };
 
 /** The account a credential belongs to. */
 export interface ProviderAccount {
@@ -53,14 +54,18 @@ export type ProviderAmendment = Readonly<{
   metadata: Readonly<Record<string, string>>;
 }>;
 
-/** A part of a listing: creation times in [fromEpochS, toEpochS), newest first, after `after`. */
+/** One page of one of the provider's lists. What the fields mean is the list's strategy: see `PullPlan`. */
 export interface ListQuery {
-  /** One of the streams that `PullPlan` names: a resource may be made of several of the provider's lists. */
+  /** One of the lists that `PullPlan` names: a resource may be made of several. */
   readonly stream: string;
+  /** `timeWindows`: creation times in [fromEpochS, toEpochS), newest first. Other strategies: changed since then, where the list can be asked so. */
   readonly fromEpochS: number | null;
   readonly toEpochS: number;
-  /** The provider's id of the last object seen in this part. */
-  readonly after: string | null;
+  /**
+   * As the page before left it, null for the first page. `timeWindows`: the id of the last object. `offset`: the number of objects to pass over.
+   * With `since: 'token'` the first page has the token of the last pull.
+   */
+  readonly after: Cursor | null;
 }
 
 /** An object of a page that cannot become a record. It is logged and counted, and the rest of the page goes on. */
@@ -77,17 +82,20 @@ export interface ProviderPage {
   readonly records: readonly ProviderRecord[];
   readonly amendments?: readonly ProviderAmendment[];
   readonly rejections?: readonly ProviderRejection[];
-  /** Where to go on in the same part; null when the part has ended. */
-  readonly after: string | null;
+  /** Where to go on in the same list; null when it has ended. */
+  readonly after: Cursor | null;
+  /** Where the next pull goes on, of a change feed that is read since a token; only the last page of a list knows. */
+  readonly feedCursor?: Cursor;
   /** Most objects that a page can hold. */
   readonly pageSize: number;
-  /** Everything on the page in the order it came, also what became no record: the reader checks that pages neither repeat nor leave their part. */
+  /** Everything on the page in the order it came, also what became no record: the reader checks that pages neither repeat nor leave their part. A page of a list of ids has nothing else. */
   readonly positions: readonly PagePosition[];
 }
 
 export interface PagePosition {
   readonly id: string;
-  readonly createdEpochS: number;
+  /** The time that the list is ordered by, which `timeWindows` needs: that of creation. Null where it has no order by time. */
+  readonly atEpochS: number | null;
 }
 
 /** What a record becomes at the provider. `problems` names every field that the provider would refuse. */
@@ -148,13 +156,13 @@ export interface RemoteHint {
   readonly createdSinceEpochS: number;
   /** The provider's ids of objects that carry the record's id and are other records' remote records: they were copied with their metadata. */
   readonly excluded?: readonly string[];
-  readonly after: string | null;
+  readonly after: Cursor | null;
 }
 
 export interface RemoteSearch {
   readonly found: ProviderRecord | null;
   /** Set while there is more to look through. */
-  readonly after: string | null;
+  readonly after: Cursor | null;
 }
 
 export interface ProviderSession {
@@ -185,7 +193,9 @@ export interface ResourceMapping {
 }
 
 /** Makes one HTTP call through the pipeline: budget → timeout → call → classify → count. */
-export type Call = <T>(request: () => Promise<T>) => Promise<T>;
+export type Call = <T>(request: (heard?: Heard) => Promise<T>) => Promise<T>;
+/** Takes an answer's headers, whatever its status: they may tell how much a limit has left. */
+export type Heard = (headers: Headers) => void;
 
 export interface SessionOptions {
   readonly secretKey: Secret;
@@ -206,4 +216,6 @@ export interface ProviderAdapter {
   mapping(resource: Resource): ResourceMapping;
   /** Throws for a resource that the capabilities do not name. */
   pullPlan(resource: Resource): PullPlan;
+  /** What an answer's headers tell of limits; absent where the provider tells nothing. */
+  readonly limitsIn?: (headers: Headers) => readonly LimitReading[];
 }

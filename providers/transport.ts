@@ -51,9 +51,11 @@ export interface Target {
  */
 export function createTransport(target: Target): Transport {
   return (url, init, limits) =>
-    target.calls.call(async () =>
-      judged(target.provider, await send(target, { url, init, ...DEFAULT_LIMITS, ...target.limits, ...limits })),
-    );
+    target.calls.call(async (heard) => {
+      const received = await send(target, { url, init, ...DEFAULT_LIMITS, ...target.limits, ...limits });
+      heard?.(received.headers);
+      return judged(target.provider, received);
+    });
 }
 
 function judged(provider: ProviderId, received: Received): Answer {

@@ -156,7 +156,8 @@ class Run {
   async #park(waitPolicy: WaitPolicy, failure: ActivityFailure): Promise<void> {
     const same = this.#parked?.what === waitPolicy.what ? this.#parked : null;
     const parked = { what: waitPolicy.what, sinceMs: same?.sinceMs ?? Date.now(), failures: (same?.failures ?? 0) + 1 };
-    const forMs = waitMs(waitPolicy, { failures: parked.failures, waitedMs: Date.now() - parked.sinceMs });
+    const waitedMs = Date.now() - parked.sinceMs;
+    const forMs = waitMs(waitPolicy, { failures: parked.failures, waitedMs, retryAfterMs: retryAfterOf(failure) });
     if (forMs === null) throw failure;
     this.#parked = parked;
     const until = new Date(Date.now() + forMs).toISOString();
@@ -206,6 +207,13 @@ function causeOf(failure: ActivityFailure): SyncFailureInfo {
   return cause instanceof ApplicationFailure
     ? { type: cause.type ?? 'Internal', message: cause.message }
     : { type: cause?.name ?? 'Internal', message: '' };
+}
+
+/** How long the provider asks to wait. Failures that an earlier version wrote do not say. */
+function retryAfterOf({ cause }: ActivityFailure): number | null {
+  const [details] = (cause instanceof ApplicationFailure ? cause.details : null) ?? [];
+  const { retryAfterMs } = (details ?? {}) as { readonly retryAfterMs?: unknown };
+  return typeof retryAfterMs === 'number' && retryAfterMs > 0 ? retryAfterMs : null;
 }
 
 /** What the Web UI shows of the run: numbers and ids only. */

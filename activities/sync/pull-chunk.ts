@@ -17,6 +17,7 @@ async function runStage(environment: PullEnvironment, checkpoint: PullCheckpoint
   switch (stage?.kind) {
     case 'listing':
     case 'changes':
+    case 'sweep':
       return readStage(environment, checkpoint, stage);
     case 'mark-changes':
       return mark(environment, checkpoint);
@@ -30,13 +31,13 @@ async function runStage(environment: PullEnvironment, checkpoint: PullCheckpoint
 }
 
 async function mark(
-  { control, account, progress, scope }: PullEnvironment,
+  { control, account, plan, progress, scope }: PullEnvironment,
   checkpoint: PullCheckpoint,
 ): Promise<Checkpoint | null> {
   const answer = await control.attempt(async () => ({ newestEpochS: await account.newestChangeEpochS() }));
   control.rethrow();
   if (answer === null) return control.stopping ? null : checkpoint;
-  const next = markChanges(checkpoint, answer.newestEpochS);
+  const next = markChanges(checkpoint, plan, answer.newestEpochS);
   await progress.moveTo(scope, next);
   return next;
 }

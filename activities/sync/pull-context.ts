@@ -2,10 +2,12 @@ import type { ArchivingCount } from '../../contracts/sync.ts';
 import type { PullStore } from '../../db/pull/pull-store.ts';
 import type { SyncMissingStore } from '../../db/pull/sync-missing.ts';
 import type { SyncProgressStore } from '../../db/runs/sync-progress-store.ts';
+import type { PullPlan } from '../../providers/provider.ts';
 import type { ChunkEnvironment } from './chunk.ts';
 
 /** What a pull needs for one chunk of its run. */
 export interface PullEnvironment extends ChunkEnvironment {
+  readonly plan: PullPlan;
   readonly pulls: PullStore;
   readonly missing: SyncMissingStore;
   readonly progress: SyncProgressStore;

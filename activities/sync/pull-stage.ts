@@ -1,11 +1,14 @@
-import { firstSegments, nextStage } from '../../domain/sync/checkpoint.ts';
-import type { Checkpoint, PullCheckpoint, PullStage } from '../../domain/sync/checkpoint.ts';
-import { anomalyOf } from '../../domain/sync/page-check.ts';
-import { advance, restart, split } from '../../domain/sync/segments.ts';
-import type { Segment } from '../../domain/sync/segments.ts';
+import { beginStream, firstParts, fullPass, nextStage } from '../../domain/sync/checkpoint.ts';
+import type { Checkpoint, PullCheckpoint, ReadingStage } from '../../domain/sync/checkpoint.ts';
+import { streamsOf } from '../../domain/sync/pull-plan.ts';
+import type { Stream } from '../../domain/sync/pull-plan.ts';
+import { split } from '../../domain/sync/segments.ts';
 import { SplitAllowance } from '../../domain/sync/split-allowance.ts';
+import { isOfStream, isSegment, checkPage, restartPart } from '../../domain/sync/strategies.ts';
+import type { Part } from '../../domain/sync/strategies.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { ProviderPage } from '../../providers/provider.ts';
+import type { Counting } from '../../db/pull/pull-store.ts';
 import type { PullEnvironment } from './pull-context.ts';
 import { toPulled } from './pulled-record.ts';
 import { SerialCommitter } from './serial-committer.ts';
@@ -15,16 +18,17 @@ const MAX_PAGES_A_COMMIT = 8;
 /** Times in a row that one part may bring a page again before a person has to look. */
 const MAX_REPEATS = 3;
 
-type ReadingStage = Extract<PullStage, { readonly streams: readonly string[] }>;
-
-/** One page read, and what it leaves of its segment. */
+/** One page read, and what it leaves of its part. */
 interface PageRead {
-  readonly page: Pick<ProviderPage, 'records' | 'amendments' | 'rejections' | 'positions'>;
-  readonly segmentId: number;
-  readonly left: readonly Segment[];
+  readonly page: Pick<ProviderPage, 'records' | 'amendments' | 'rejections' | 'positions' | 'feedCursor'>;
+  readonly partId: number;
+  readonly left: readonly Part[];
+  /** Objects that no earlier page has brought. */
+  readonly newCount: number;
+  readonly isReread: boolean;
 }
 
-/** Reads the stage's remaining segments, several at once, and commits each page together with the cursor. */
+/** Reads the stage's remaining parts, several at once, and commits each page together with the cursor. */
 export async function readStage(
   environment: PullEnvironment,
   checkpoint: PullCheckpoint,
@@ -34,14 +38,17 @@ export async function readStage(
   return reader.run();
 }
 
+const nowEpochS = () => Math.floor(Date.now() / 1_000);
+
 class StageReader {
   readonly #environment: PullEnvironment;
   readonly #stage: ReadingStage;
+  readonly #streams: ReadonlyMap<string, Stream>;
   readonly #committer: SerialCommitter<PageRead>;
-  readonly #idle: Segment[];
+  readonly #idle: Part[];
   readonly #running = new Set<Promise<void>>();
   /** Parts of which not every page is committed, as the last commit left them. */
-  readonly #uncommitted: Map<number, Segment>;
+  readonly #uncommitted: Map<number, Part>;
   readonly #allowance = new SplitAllowance();
   readonly #repeats = new Map<number, number>();
   readonly #anomalies = new Set<string>();
@@ -50,20 +57,36 @@ class StageReader {
   #checkpoint: PullCheckpoint;
   #stored: Checkpoint | null = null;
   #counted = Promise.resolve();
+  /** The provider no longer knows where the last pull left its change feed. */
+  #isFeedLost = false;
 
   constructor(environment: PullEnvironment, checkpoint: PullCheckpoint, stage: ReadingStage) {
     this.#environment = environment;
     this.#stage = stage;
-    const segments =
-      checkpoint.segments ?? firstSegments(stage, Math.floor(Date.now() / 1_000), checkpoint.nextSegmentId);
-    const nextSegmentId = checkpoint.segments ? checkpoint.nextSegmentId : checkpoint.nextSegmentId + segments.length;
-    this.#checkpoint = { ...checkpoint, segments, nextSegmentId };
+    this.#streams = streamsOf(environment.plan);
+    const parts = checkpoint.segments
+      ? this.#known(checkpoint.segments)
+      : firstParts(stage, environment.plan, { nowEpochS: nowEpochS(), firstId: checkpoint.nextSegmentId });
+    const nextSegmentId = checkpoint.segments ? checkpoint.nextSegmentId : checkpoint.nextSegmentId + parts.length;
+    this.#checkpoint = { ...checkpoint, segments: parts, nextSegmentId };
     this.#listedCount = checkpoint.listedCount ?? 0;
-    this.#idle = [...segments];
-    this.#uncommitted = new Map(segments.map((segment) => [segment.id, segment]));
+    this.#idle = [...parts];
+    this.#uncommitted = new Map(parts.map((part) => [part.id, part]));
     this.#committer = new SerialCommitter((pages) => this.#commit(pages), {
       maxBatch: MAX_PAGES_A_COMMIT,
       gatherMs: 0,
+    });
+  }
+
+  /** The stored parts. A list that an earlier version of this service read by another strategy is begun anew, once. */
+  #known(stored: readonly Part[]): readonly Part[] {
+    const begun = new Set<string>();
+    return stored.flatMap((part) => {
+      const { id, stream: name } = part;
+      if (isOfStream(part, this.#streams.get(name))) return [part];
+      if (begun.has(name)) return [];
+      begun.add(name);
+      return [beginStream(this.#stage, this.#environment.plan, { name, id, nowEpochS: nowEpochS() })];
     });
   }
 
@@ -74,15 +97,32 @@ class StageReader {
       this.#begin(this.#counted);
     }
     while ((this.#idle.length > 0 || this.#running.size > 0) && !this.#committer.failed) {
-      while (this.#idle.length > 0 && this.#running.size < control.lanes && !control.stopping)
-        this.#start(this.#idle.shift());
+      this.#fillLanes();
       if (this.#running.size === 0) break;
       await Promise.race(this.#running);
     }
     await Promise.all(this.#running);
     await this.#committer.drain();
     control.rethrow();
+    if (this.#isFeedLost) return this.#readEverything();
     return this.#uncommitted.size === 0 ? this.#stored : null;
+  }
+
+  #fillLanes(): void {
+    const { control } = this.#environment;
+    while (this.#running.size < control.lanes && !control.stopping && !this.#isFeedLost) {
+      const part = this.#idle.shift();
+      if (!part) return;
+      this.#begin(this.#readOne(part));
+    }
+  }
+
+  /** Gives the change feed up for a pass through everything. */
+  async #readEverything(): Promise<Checkpoint> {
+    const checkpoint = fullPass(this.#environment.plan, nowEpochS());
+    this.#note('feed-lost');
+    await this.#store([], checkpoint);
+    return checkpoint;
   }
 
   #isToBeCounted(): boolean {
@@ -93,58 +133,86 @@ class StageReader {
     );
   }
 
-  #start(segment: Segment | undefined): void {
-    if (segment) this.#begin(this.#readOne(segment));
-  }
-
   #begin(work: Promise<void>): void {
     const task: Promise<void> = work.finally(() => this.#running.delete(task));
     this.#running.add(task);
   }
 
-  async #readOne(segment: Segment): Promise<void> {
+  async #readOne(part: Part): Promise<void> {
     const { control, session } = this.#environment;
+    const stream = this.#streamOf(part);
+    const { fromEpochS, toEpochS, after } = part;
     const page = await control.attempt(() =>
       session
-        .listPage(segment)
-        .catch((error: unknown) => (isCursorGone(error) ? 'cursor-gone' : Promise.reject(error as Error))),
+        .listPage({ stream: stream.name, fromEpochS, toEpochS, after })
+        .catch((error: unknown) =>
+          isCursorGone(stream, part, error) ? 'cursor-gone' : Promise.reject(error as Error),
+        ),
     );
-    if (page === null || page === 'cursor-gone') {
-      if (page !== null) this.#note('cursor-lost');
-      this.#idle.push(page === null ? segment : restart(segment));
+    if (page === 'cursor-gone') this.#restart(stream, part);
+    else if (page === null) this.#idle.push(part);
+    else await this.#take(stream, part, page);
+  }
+
+  #streamOf({ stream: name }: Part): Stream {
+    const stream = this.#streams.get(name);
+    if (!stream) throw new Error(`the plan has no list ${name}`);
+    return stream;
+  }
+
+  #restart(stream: Stream, part: Part): void {
+    if (this.#stage.after !== undefined) {
+      this.#isFeedLost = true;
       return;
     }
-    if (this.#isToBeAskedAgain(segment, page)) return;
-    const left = this.#whatIsLeft(segment, page);
+    this.#note(stream.strategy === 'timeWindows' ? 'cursor-lost' : 'cursor-expired');
+    const restarted = restartPart(stream, part);
+    if (restarted === null) this.#fail('cursor-keeps-expiring');
+    this.#idle.push(restarted ?? part);
+  }
+
+  async #take(stream: Stream, part: Part, page: ProviderPage): Promise<void> {
+    const verdict = checkPage(stream, part, page);
+    if (verdict.do === 'fail') {
+      this.#fail(verdict.code);
+      return;
+    }
+    if (verdict.anomaly !== null) this.#note(verdict.anomaly);
+    if (verdict.do === 'ask-again') {
+      this.#askAgain(verdict.part, verdict.anomaly);
+      return;
+    }
+    this.#repeats.delete(part.id);
+    const { known, isReread } = verdict;
+    const newCount = page.positions.filter(({ id }) => !known.has(id)).length;
+    const left = this.#whatIsLeft(verdict.left, page, newCount);
     this.#idle.push(...left);
-    this.#committer.add({ page, segmentId: segment.id, left });
+    const records = page.records.filter(({ externalId }) => !known.has(externalId));
+    this.#committer.add({ page: { ...page, records }, partId: part.id, left, newCount, isReread });
     await this.#committer.room();
   }
 
-  #isToBeAskedAgain(segment: Segment, page: ProviderPage): boolean {
-    const anomaly = anomalyOf(segment, page);
-    if (anomaly !== null) this.#note(anomaly);
-    if (anomaly !== 'page-repeats') {
-      this.#repeats.delete(segment.id);
-      return false;
+  /** A step back in a list whose order has shifted is no repetition. */
+  #askAgain(part: Part, anomaly: string): void {
+    if (anomaly === 'page-repeats') {
+      const repeats = (this.#repeats.get(part.id) ?? 0) + 1;
+      this.#repeats.set(part.id, repeats);
+      if (repeats > MAX_REPEATS) this.#fail(anomaly);
     }
-    const repeats = (this.#repeats.get(segment.id) ?? 0) + 1;
-    this.#repeats.set(segment.id, repeats);
-    if (repeats > MAX_REPEATS)
-      this.#environment.control.fail(
-        new ProviderError({ provider: this.#environment.scope.provider, kind: 'unexpected-response', code: anomaly }),
-      );
-    this.#idle.push(segment);
-    return true;
+    this.#idle.push(part);
   }
 
-  #whatIsLeft(segment: Segment, page: ProviderPage): readonly Segment[] {
+  #fail(code: string): void {
+    const { control, scope } = this.#environment;
+    control.fail(new ProviderError({ provider: scope.provider, kind: 'unexpected-response', code }));
+  }
+
+  #whatIsLeft(rest: Part | null, page: ProviderPage, newCount: number): readonly Part[] {
     const { positions, pageSize } = page;
-    const rest = advance(segment, page);
-    this.#listedCount += positions.length;
+    this.#listedCount += newCount;
     this.#allowance.read({ recordCount: positions.length, pageSize, isLast: rest === null });
     if (rest === null) return [];
-    if (this.#stage.kind !== 'listing') return [rest];
+    if (this.#stage.kind !== 'listing' || !isSegment(rest)) return [rest];
     // The one that was just read is still among the running.
     const pagesLeft = this.#pagesLeft(pageSize);
     const reading = {
@@ -168,37 +236,45 @@ class StageReader {
   }
 
   async #commit(pages: readonly PageRead[]): Promise<void> {
-    const { scope, mapping, control, pulls } = this.#environment;
-    for (const { segmentId, left } of pages) {
-      this.#uncommitted.delete(segmentId);
-      for (const segment of left) this.#uncommitted.set(segment.id, segment);
+    for (const { partId, left } of pages) {
+      this.#uncommitted.delete(partId);
+      for (const part of left) this.#uncommitted.set(part.id, part);
     }
-    const listed = this.#stage.kind === 'listing' ? pages.reduce((sum, { page }) => sum + page.positions.length, 0) : 0;
+    const listed = this.#stage.kind === 'listing' ? pages.reduce((sum, { newCount }) => sum + newCount, 0) : 0;
+    const feedCursor = pages.findLast(({ page }) => page.feedCursor !== undefined)?.page.feedCursor;
     this.#checkpoint = {
       ...this.#checkpoint,
       segments: [...this.#uncommitted.values()],
       listedCount: (this.#checkpoint.listedCount ?? 0) + listed,
+      ...(feedCursor !== undefined && { feedCursor }),
     };
-    const next = this.#uncommitted.size === 0 ? await this.#endStage() : this.#checkpoint;
+    await this.#store(pages, this.#uncommitted.size === 0 ? await this.#endStage() : this.#checkpoint);
+  }
 
+  async #store(pages: readonly PageRead[], checkpoint: Checkpoint): Promise<void> {
+    const { scope, mapping, control, pulls } = this.#environment;
     const records = pages.flatMap(({ page }) => page.records).map((record) => toPulled(record, mapping));
-    const amendments = pages.flatMap(({ page }) => page.amendments ?? []);
     const rejections = pages.flatMap(({ page }) => page.rejections ?? []);
     const anomalies = this.#noted;
     this.#noted = [];
-    const handOff = this.#stage.kind === 'changes' && this.#stage.handOff === true;
     control.committed(
       await pulls.commit(scope, {
         records,
-        amendments,
+        amendments: pages.flatMap(({ page }) => page.amendments ?? []),
         rejections,
+        seen: this.#stage.kind === 'sweep' ? pages.flatMap(({ page }) => page.positions.map(({ id }) => id)) : [],
         anomalies,
-        handOff,
-        checkpoint: next,
+        counting: this.#countingOf(pages),
+        checkpoint,
         ...control.takeDelta(records.length + rejections.length),
       }),
     );
-    this.#stored = next;
+    this.#stored = checkpoint;
+  }
+
+  #countingOf(pages: readonly PageRead[]): Counting {
+    if (this.#stage.handOff === true) return 'changes';
+    return pages.some(({ isReread }) => isReread) ? 'first-meetings' : 'all';
   }
 
   /** A listing that is quicker than its count is not complete before the two are compared. */
@@ -229,9 +305,5 @@ class StageReader {
   }
 }
 
-/** The record that a cursor names may be deleted while the listing is walked (seen as 400 `resource_missing`). */
-const isCursorGone = (error: unknown) =>
-  error instanceof ProviderError &&
-  error.details.httpStatus === 400 &&
-  error.details.code === 'resource_missing' &&
-  error.details.field === 'starting_after';
+const isCursorGone = (stream: Stream, { after }: Part, error: unknown) =>
+  after !== null && error instanceof ProviderError && stream.isCursorGone(error.details);

@@ -33,7 +33,7 @@ async function searchRemote(
   { scope, writer, store }: RemoteTools,
 ): Promise<FoundRemote> {
   const copies: string[] = [];
-  let after: string | null = null;
+  let after: RemoteHint['after'] = null;
   for (;;) {
     const search = await writer.findRemote({ ...hint, after, excluded: copies });
     if (search.found === null) {

@@ -145,11 +145,14 @@ async function walk(
   tools: Pick<ChunkEnvironment, 'control' | 'account' | 'session'>,
 ): Promise<void> {
   const { checkpoint } = state;
-  const mapping = deps.providers.find(scope.provider)?.mapping(scope.resource);
-  if (!mapping || !checkpoint) throw ApplicationFailure.nonRetryable('the run has no plan', FAILURE.runUnavailable);
+  const adapter = deps.providers.find(scope.provider);
+  if (!adapter || !checkpoint) throw ApplicationFailure.nonRetryable('the run has no plan', FAILURE.runUnavailable);
+  const mapping = adapter.mapping(scope.resource);
   const environment = { scope, mapping, progress: deps.progress, approved: state.approved, ...tools };
-  if (checkpoint.kind === 'pull')
-    await pullChunk({ ...environment, pulls: deps.pulls, missing: deps.missing }, checkpoint);
+  if (checkpoint.kind === 'pull') {
+    const plan = adapter.pullPlan(scope.resource);
+    await pullChunk({ ...environment, plan, pulls: deps.pulls, missing: deps.missing }, checkpoint);
+  }
   if (checkpoint.kind !== 'push') return;
   const { writer } = tools.session;
   if (!writer)
@@ -263,7 +266,9 @@ function giveUp(
   failure: unknown,
   { progressed, attempts }: { readonly progressed: boolean; readonly attempts: number },
 ): unknown {
-  if (!(failure instanceof ApplicationFailure) || progressed) return failure;
+  if (!(failure instanceof ApplicationFailure)) return failure;
+  // Whatever came before it, a window that is used up stays so until its date: the run waits for that in the workflow.
+  if (progressed && failure.type !== FAILURE.quotaExhausted) return failure;
   const mostAttempts = MOST_ATTEMPTS[failure.type ?? ''];
   if (mostAttempts === undefined || attempts < mostAttempts) return failure;
   return ApplicationFailure.create({

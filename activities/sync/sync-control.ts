@@ -80,7 +80,7 @@ async function plan(
     return { checkpoint: { kind: 'push', after: null } as const, total: await progress.countToPush(input) };
   const pullPlan = providers.find(input.provider)?.pullPlan(input.resource);
   if (!pullPlan) throw ApplicationFailure.nonRetryable(`${input.provider} is not spoken here`, FAILURE.runUnavailable);
-  const watermark = await progress.watermark(input);
+  const { watermark, feedCursor } = await progress.position(input);
   const nowEpochS = Math.floor(Date.now() / 1_000);
   const watermarkEpochS = watermark === null ? null : Math.floor(watermark.getTime() / 1_000);
   const checkpoint = firstPullCheckpoint({
@@ -88,6 +88,7 @@ async function plan(
     plan: pullPlan,
     nowEpochS,
     watermarkEpochS,
+    feedCursor,
     window: input.window ?? null,
   });
   // Until the provider has counted, what we hold from an earlier full pull is the best guess; of a first one nobody knows.
@@ -129,11 +130,12 @@ function toEnd(input: FinishSyncInput, state: RunState, ratePerSecond: number | 
 function reachOf(
   { end, dryRun, direction, mode }: FinishSyncInput,
   { checkpoint }: RunState,
-): Pick<RunEnd, 'watermark' | 'wasFull'> {
+): Pick<RunEnd, 'watermark' | 'feedCursor' | 'wasFull'> {
   if (end !== 'done' || dryRun === true || checkpoint?.kind !== 'done') return { watermark: null };
-  const { watermarkEpochS, readAll = false } = checkpoint;
+  const { watermarkEpochS, feedCursor = null, readAll = false } = checkpoint;
   return {
     watermark: watermarkEpochS === null ? null : new Date(watermarkEpochS * 1_000),
+    feedCursor: watermarkEpochS === null ? null : feedCursor,
     wasFull: direction === 'push' ? mode === 'full' : readAll,
   };
 }

@@ -108,14 +108,15 @@ function toRefusal(error: unknown, name: string, signal: AbortSignal): unknown {
 
 /**
  * Asks for what nobody has, records of 1970, so that no record comes along: a restricted key is refused all the same. Of every stage of a
- * listing the first list, and every change feed, each once: what resources share needs no second call.
+ * listing the first list, and every change feed that asks for no token, each once: what resources share needs no second call.
  */
 async function tryReading(adapter: ProviderAdapter, session: ProviderSession): Promise<void> {
   const resourceOf = new Map<string, Resource>();
   for (const { resource } of adapter.capabilities.resources) {
     const { listing, changes } = adapter.pullPlan(resource);
-    for (const stream of [...listing.flatMap((stage) => stage.slice(0, 1)), ...(changes ?? []).flat()])
-      resourceOf.set(stream, resourceOf.get(stream) ?? resource);
+    const feeds = changes?.since === 'moment' ? changes.streams.flat() : [];
+    for (const { name } of [...listing.flatMap((stage) => stage.slice(0, 1)), ...feeds])
+      resourceOf.set(name, resourceOf.get(name) ?? resource);
   }
   // At once: somebody waits for the answer.
   await Promise.all(

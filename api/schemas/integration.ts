@@ -1,13 +1,21 @@
 import { z } from 'zod';
 import type { Environment, ProviderCapabilities, ProviderId } from '../../contracts/providers.ts';
 import type { BudgetStatus } from '../../db/budgets/budget-status-store.ts';
+import { concurrencyOf, countedWindowsOf } from '../../providers/limits.ts';
 import type { Integration as IntegrationHere } from '../../providers/providers.ts';
 import { orNull } from './common.ts';
 import { direction, environment, oauthFlow, provider, resource } from './words.ts';
 
 const rate = z.number().min(0);
 const slots = z.int().min(0);
-const limit = z.object({ requestsPerSecond: rate, concurrency: slots });
+const limit = z.object({
+  requestsPerSecond: rate,
+  concurrency: slots,
+  windows: z.array(z.object({ count: slots, perSeconds: slots, scope: z.enum(['account', 'app']) })).meta({
+    description:
+      'Windows of over a minute: so many calls in so many seconds, of one account or of all accounts together.',
+  }),
+});
 
 export const integrationAnswer = z
   .object({
@@ -52,6 +60,16 @@ export const integrationStatusAnswer = z
           waitMs: z.int().min(0).meta({ description: 'How long a call that came now would wait.' }),
           concurrency: slots.meta({ description: 'Requests at once.' }),
           concurrencyInUse: slots,
+          windows: z
+            .array(
+              z.object({
+                perSeconds: slots,
+                count: slots.meta({ description: 'Calls that the window takes.' }),
+                used: slots,
+                endsAt: z.iso.datetime().meta({ description: 'When it begins anew.' }),
+              }),
+            )
+            .meta({ description: 'Windows of over a minute in which calls were counted.' }),
         }),
       )
       .meta({
@@ -85,7 +103,12 @@ export function presentIntegration(
   const { displayName, resources, connect, limits } = capabilities;
   const limitOf = (environment: Environment) => ({
     requestsPerSecond: rates[environment],
-    concurrency: limits[environment].concurrency,
+    concurrency: concurrencyOf(limits[environment]),
+    windows: countedWindowsOf(limits[environment]).map(({ count, perSeconds, scope }) => ({
+      count,
+      perSeconds,
+      scope,
+    })),
   });
   return {
     provider,
@@ -111,7 +134,12 @@ export function presentBudget(
     requestsPerSecond: rates[environment],
     allowedPerSecond: ratePerSecond,
     waitMs,
-    concurrency: limits[environment].concurrency,
+    concurrency: concurrencyOf(limits[environment]),
     concurrencyInUse: leasedSlots,
+    windows: countedWindowsOf(limits[environment]).flatMap(({ count, perSeconds, scope }) =>
+      budget.windows
+        .filter((one) => scope === 'account' && one.perSeconds === perSeconds)
+        .map((one) => ({ ...one, count })),
+    ),
   };
 }

@@ -1,7 +1,7 @@
 import { eq, sql } from 'drizzle-orm';
 import type { Environment, ProviderId } from '../../contracts/providers.ts';
 import { ENVIRONMENTS } from '../../contracts/providers.ts';
-import { effectiveRate } from './budget-store.ts';
+import { effectiveRate } from './slot-queue.ts';
 import { connections } from '../schema/connections/connections.ts';
 import { withVenue } from '../core/venue-scope.ts';
 import type { Database, VenueReach } from '../core/venue-scope.ts';
@@ -16,6 +16,14 @@ export interface BudgetStatus {
   readonly waitMs: number;
   /** Requests at once that are leased out. */
   readonly leasedSlots: number;
+  /** Long windows that were counted. */
+  readonly windows: readonly WindowStatus[];
+}
+
+export interface WindowStatus {
+  readonly perSeconds: number;
+  readonly used: number;
+  readonly endsAt: string;
 }
 
 export interface BudgetStatusStore {
@@ -29,6 +37,11 @@ export interface BudgetStatusStore {
 
 const MAX_ACCOUNTS = 200;
 
+/** A window that has ended counts nothing. */
+const windows = sql`(select coalesce(jsonb_agg(jsonb_build_object('perSeconds', q.window_s, 'used', q.used,
+    'endsAt', to_char((q.started_at + q.window_s * interval '1 second') at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')) order by q.window_s), '[]'::jsonb)
+  from provider_quotas q where q.key = budget.key and q.started_at > clock_timestamp() - q.window_s * interval '1 second')`;
+
 export function createBudgetStatusStore(db: Database): BudgetStatusStore {
   return {
     async read(provider, reach, fullRatePerSecond) {
@@ -40,15 +53,22 @@ export function createBudgetStatusStore(db: Database): BudgetStatusStore {
           account.environment === environment ? [prefix + account.externalAccountId] : [],
         );
         if (keys?.length === 0) continue;
-        const rows = await db.execute<{ key: string; rate: number; wait_ms: number; slots: number }>(sql`
-          select budget.key, ${effectiveRate(fullRatePerSecond[environment])} as rate,
+        const rows = await db.execute<{
+          key: string;
+          rate: number;
+          wait_ms: number;
+          slots: number;
+          windows: readonly WindowStatus[];
+        }>(sql`
+          select budget.key, ${windows} as windows, ${effectiveRate(fullRatePerSecond[environment])} as rate,
             greatest(0, extract(epoch from budget.next_free_at - clock_timestamp()) * 1000)::float8 as wait_ms,
             (select coalesce(sum(slots), 0)::int from provider_leases where provider_leases.key = budget.key and expires_at > clock_timestamp()) as slots
           from provider_budgets budget
           where ${keys ? sql`budget.key in ${keys}` : sql`starts_with(budget.key, ${prefix})`}
           order by budget.next_free_at desc limit ${MAX_ACCOUNTS}`);
         found.push(
-          ...rows.map(({ key, rate, wait_ms, slots }) => ({
+          ...rows.map(({ key, rate, wait_ms, slots, windows }) => ({
+            windows,
             environment,
             externalAccountId: key.slice(prefix.length),
             ratePerSecond: rate,

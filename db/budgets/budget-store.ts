@@ -1,22 +1,21 @@
 import { sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import type { Database, Transaction } from '../core/venue-scope.ts';
+import { createQuotaStore } from './quota-store.ts';
+import type { QuotaStore } from './quota-store.ts';
+import { effectiveRate, reserveSlot } from './slot-queue.ts';
+import type { SlotRequest } from './slot-queue.ts';
 
-/** A caller that comes late may use slots of this much past time: short gaps between calls do not cost rate. */
-const CATCH_UP_MS = 200;
-/** An interactive call goes at once while at most this much work is waiting. */
-const INTERACTIVE_BACKLOG_MS = 2_000;
-/** After a 429 nobody overtakes: the provider has just asked for less. */
-const CALM_AFTER_THROTTLE_MS = 5_000;
-/** What a 429 leaves of the rate, and how much of the full rate comes back each second. */
+/** What a 429 leaves of the rate. */
 const THROTTLE_FACTOR = 0.7;
-const RECOVERY_PER_SECOND = 0.05;
 
-export interface BudgetReservation {
-  readonly ratePerSecond: number;
-  readonly lane: 'interactive' | 'bulk';
-  readonly maxWaitMs: number;
+export interface BudgetReservation extends SlotRequest {
+  /** The pace that the accounts of an app share, whose keys begin so. */
+  readonly app?: { readonly keyPrefix: string; readonly ratePerSecond: number } | undefined;
 }
+
+/** An account counts as one that calls for so long after its last call. */
+const ACTIVE_FOR_S = 10;
 
 export interface LeaseRequest {
   readonly holder: string;
@@ -34,7 +33,7 @@ export interface LeasedTask {
   readonly token: string;
 }
 
-export interface BudgetStore {
+export interface BudgetStore extends QuotaStore {
   reserve(
     key: string,
     request: BudgetReservation,
@@ -54,21 +53,15 @@ export interface BudgetStore {
  */
 export function createBudgetStore(db: Database): BudgetStore {
   return {
-    async reserve(key, { ratePerSecond, lane, maxWaitMs }) {
-      const patienceMs = lane === 'interactive' ? Math.max(maxWaitMs, INTERACTIVE_BACKLOG_MS) : maxWaitMs;
-      const [row] = await db.execute<{ wait_ms: number; throttled: boolean }>(sql`
-        insert into provider_budgets as budget (key, next_free_at)
-        values (${key}, clock_timestamp() + ${1_000 / ratePerSecond} * interval '1 millisecond')
-        on conflict (key) do update
-          set next_free_at = greatest(budget.next_free_at, clock_timestamp() - ${CATCH_UP_MS} * interval '1 millisecond')
-                             + interval '1 second' / ${effectiveRate(ratePerSecond)}
-          where budget.next_free_at < clock_timestamp() + ${patienceMs} * interval '1 millisecond'
-        returning greatest(0, extract(epoch from next_free_at - clock_timestamp()) * 1000 - 1000.0 / ${effectiveRate(ratePerSecond)})::float8 as wait_ms,
-          coalesce(throttled_at > clock_timestamp() - ${CALM_AFTER_THROTTLE_MS} * interval '1 millisecond', false) as throttled`);
-      if (row === undefined) return { granted: false, retryAfterMs: await backlogMs(key) };
-      const mayOvertake = lane === 'interactive' && !row.throttled;
-      const waitMs = mayOvertake && row.wait_ms <= INTERACTIVE_BACKLOG_MS ? 0 : Math.ceil(row.wait_ms);
-      return { granted: true, waitMs };
+    ...createQuotaStore(db),
+
+    async reserve(key, { app, ...request }) {
+      if (!app) return reserveSlot(db, key, request);
+      const ratePerSecond = Math.min(
+        request.ratePerSecond,
+        app.ratePerSecond / (await activeAccounts(key, app.keyPrefix)),
+      );
+      return reserveSlot(db, key, { ...request, ratePerSecond });
     },
 
     async throttle(key, { ratePerSecond, pauseMs }) {
@@ -108,11 +101,12 @@ export function createBudgetStore(db: Database): BudgetStore {
     },
   };
 
-  async function backlogMs(key: string): Promise<number> {
-    const [row] = await db.execute<{ backlog_ms: number }>(
-      sql`select greatest(1000, extract(epoch from next_free_at - clock_timestamp()) * 1000)::float8 as backlog_ms from provider_budgets where key = ${key}`,
-    );
-    return Math.ceil(row?.backlog_ms ?? 1_000);
+  /** Accounts that call at the moment, this one among them. */
+  async function activeAccounts(key: string, keyPrefix: string): Promise<number> {
+    const [row] = await db.execute<{ others: number }>(sql`
+      select count(*)::int as others from provider_budgets where starts_with(key, ${keyPrefix}) and key <> ${key}
+        and next_free_at > clock_timestamp() - ${ACTIVE_FOR_S} * interval '1 second'`);
+    return 1 + (row?.others ?? 0);
   }
 }
 
@@ -135,11 +129,3 @@ async function renew(tx: Transaction, leaseId: string, { slots, maxSlots, ttlMs 
 }
 
 const recentlyThrottled = sql`coalesce(budget.throttled_at > clock_timestamp() - interval '1 second', false)`;
-
-/** The full rate, or what the last 429 left of it and time has given back since. The row is `budget`. */
-export function effectiveRate(ratePerSecond: number) {
-  return sql`least(${ratePerSecond}::float8, coalesce(
-    budget.throttled_rate_per_second
-      + ${ratePerSecond * RECOVERY_PER_SECOND}::float8 * extract(epoch from clock_timestamp() - budget.throttled_at),
-    ${ratePerSecond}::float8))`;
-}

@@ -22,6 +22,10 @@ const ANOMALIES: Readonly<Record<string, string>> = {
   'page-repeats': 'The provider gave a page again; it was asked for once more.',
   'cursor-lost':
     'The provider no longer knew the record that the listing had come to; the listing went on from the second before it.',
+  'cursor-expired': 'The provider’s cursor expired while the list was read; the list was begun again.',
+  'order-shifted':
+    'Objects came or went in front of the place that the list was read at; it was read again from before that place.',
+  'feed-lost': 'The provider’s change feed no longer knew where the last pull had ended; this pull read everything.',
   'fewer-than-counted': 'The provider listed fewer records than it counted; the listing was read once more.',
 };
 

@@ -18,6 +18,8 @@ export interface Decided {
   readonly decision: PullDecision;
   readonly record: { readonly id: RecordId; readonly sourceId: string; readonly version: number };
   readonly fingerprint: string | null;
+  /** The run has met the object before. */
+  readonly isMet: boolean;
   /** With `create`: the record whose id the object carries. It is another object's remote record, so the object was copied, metadata and all. */
   readonly copyOf: RecordId | null;
 }
@@ -66,7 +68,8 @@ export function decidePulled(
     const fingerprint = one.fingerprintFor(record);
     const decision = decidePull({ ...one, fingerprint }, row ? toKnown(row) : null);
     if (decision === 'link') tied.set(record.id, one.externalId);
-    return { pulled: one, record, fingerprint, decision, copyOf: decision === 'create' ? (carried?.id ?? null) : null };
+    const copyOf = decision === 'create' ? (carried?.id ?? null) : null;
+    return { pulled: one, record, fingerprint, decision, isMet: row?.met === true, copyOf };
   });
 }
 

@@ -18,19 +18,26 @@ import { lockRun, scopeWithKind } from '../runs/run-scope.ts';
 import type { KindScope, RunScope } from '../runs/run-scope.ts';
 import { addProgress } from '../runs/run-state.ts';
 import type { ProgressDelta } from '../runs/run-state.ts';
-import { missingAmong, settle } from './sync-missing.ts';
+import { markSeen, missingAmong, settle } from './sync-missing.ts';
 import type { Deletion, MissingReason } from './sync-missing.ts';
 import { amendRecords } from '../records/record-references.ts';
 import type { Amendment } from '../records/record-references.ts';
 import { together } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 
+/**
+ * Which records of a commit are counted. `changes`: what the run's listing brought already is not counted again. `first-meetings`: nor is what
+ * the run met before on a list that it reads a second time.
+ */
+export type Counting = 'all' | 'changes' | 'first-meetings';
+
 export interface PullCommit extends Omit<ProgressDelta, 'counts' | 'done'> {
   readonly records: readonly PulledRecord[];
   readonly amendments: readonly Amendment[];
   readonly rejections: readonly Rejection[];
-  /** What the run's listing brought already is not counted again. */
-  readonly handOff: boolean;
+  /** Ids of objects that are there, of a list of nothing but ids. */
+  readonly seen: readonly string[];
+  readonly counting: Counting;
   /** Oddities of the pages, for the log: codes only. */
   readonly anomalies: readonly string[];
 }
@@ -121,9 +128,13 @@ async function commitPages({ tx, scope, storeEach }: Storing, pages: PullCommit)
   ];
   const rejected = await logRejections(tx, scope, [...pages.rejections, ...notStored]);
   const refused = new Set(stored.refused.map(({ item }) => item.pulled.externalId));
-  const kept = pages.handOff
-    ? told.filter(({ decision }) => !['touch', 'ignore', 'look-up'].includes(decision))
-    : pages.records.filter(({ externalId }) => !refused.has(externalId));
+  await markSeen(tx, scope, pages.seen);
+  const kept =
+    pages.counting === 'all'
+      ? pages.records.filter(({ externalId }) => !refused.has(externalId))
+      : told.filter(({ decision, isMet }) =>
+          pages.counting === 'changes' || isMet ? !UNCHANGED.has(decision) : decision !== 'ignore',
+        );
   const read = rejected + kept.length;
   return {
     progress: await addProgress(tx, scope, { ...pages, done: read, counts: countsOf({ read, rejected }, told) }),
@@ -168,6 +179,8 @@ async function settleRecords({ tx, scope, storeEach }: Storing, settled: Settled
     stopRequested,
   };
 }
+
+const UNCHANGED: ReadonlySet<PullDecision> = new Set(['touch', 'ignore', 'look-up']);
 
 const notStorable = (externalId: string, reason: string): Rejection => ({
   externalId,

@@ -116,6 +116,20 @@ const unseenBy = ({ syncId, dryRun }: RunScope) => {
   return sql`${unseen} and l.synced_at < (select s.started_at from sync_runs s where s.id = ${syncId})`;
 };
 
+/** Notes that these objects are there. What nothing is known of is left for a listing to tell. */
+export async function markSeen(tx: Transaction, scope: RunScope, externalIds: readonly string[]): Promise<void> {
+  if (externalIds.length === 0) return;
+  const seen = sql`from record_links l where l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource}
+    and l.external_id in (select jsonb_array_elements_text(${JSON.stringify(externalIds)}::jsonb)) and l.state in ('linked', 'rejected')`;
+  if (scope.dryRun === true)
+    await tx.execute(sql`
+      insert into sync_plan_items (venue_id, sync_id, key, action, record_id, external_id)
+      select ${scope.venueId}, ${scope.syncId}, l.external_id, 'skip', l.record_id, l.external_id ${seen} on conflict do nothing`);
+  else
+    await tx.execute(sql`update record_links set last_sync_id = ${scope.syncId} where (connection_id, resource, record_id) in (
+      select l.connection_id, l.resource, l.record_id ${seen})`);
+}
+
 export interface MissingNote extends Unclear {
   /** Null for a record that we do not have. */
   readonly recordId: RecordId | null;

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { SyncConnectionInput, SyncOutcome, SyncPhase, SyncProgress } from '../../contracts/sync.ts';
 import type { Checkpoint } from '../../domain/sync/checkpoint.ts';
+import type { Cursor } from '../../domain/sync/pull-plan.ts';
 import type { ProviderAccountName } from '../../domain/sync/source-id.ts';
 import { noteUnmet } from './plan-items.ts';
 import { SupersededError, lockRun } from './run-scope.ts';
@@ -24,6 +25,8 @@ export interface RunEnd {
   readonly plan: { readonly calls: number; readonly seconds: number } | null;
   /** New watermark of the sync when it completed. */
   readonly watermark: Date | null;
+  /** With a watermark: where the next run goes on in a change feed that is read since a token. */
+  readonly feedCursor?: Cursor | null;
   /** It went through everything and completed. */
   readonly wasFull?: boolean;
 }
@@ -131,18 +134,28 @@ async function logEnd(tx: Transaction, input: SyncConnectionInput, { outcome, er
     values (${input.venueId}, ${input.syncId}, ${error ? 'error' : 'info'}, 'finished', ${code}, ${message})`);
 }
 
+const jsonOf = (cursor: Cursor | null) => (cursor === null ? null : JSON.stringify(cursor));
+
 async function moveCursor(
   tx: Transaction,
   run: RunRow,
-  { venueId, connectionId, resource, direction, watermark, wasFull = false }: SyncConnectionInput & RunEnd,
+  {
+    venueId,
+    connectionId,
+    resource,
+    direction,
+    watermark,
+    feedCursor = null,
+    wasFull = false,
+  }: SyncConnectionInput & RunEnd,
 ): Promise<void> {
   if (watermark === null && !wasFull) return;
   const [startedAt, finishedAt] = wasFull
     ? [run.started_at, run.finished_at].map((at) => (at === null ? null : new Date(at).toISOString()))
     : [null, null];
   await tx.execute(sql`
-    insert into sync_cursors (connection_id, resource, direction, venue_id, watermark, full_started_at, full_finished_at)
-    values (${connectionId}, ${resource}, ${direction}, ${venueId}, ${watermark?.toISOString() ?? null}::timestamptz, ${startedAt ?? null}::timestamptz, ${finishedAt ?? null}::timestamptz)
-    on conflict (connection_id, resource, direction) do update set watermark = coalesce(excluded.watermark, sync_cursors.watermark),
+    insert into sync_cursors (connection_id, resource, direction, venue_id, watermark, feed_cursor, full_started_at, full_finished_at)
+    values (${connectionId}, ${resource}, ${direction}, ${venueId}, ${watermark?.toISOString() ?? null}::timestamptz, ${jsonOf(feedCursor)}::jsonb, ${startedAt ?? null}::timestamptz, ${finishedAt ?? null}::timestamptz)
+    on conflict (connection_id, resource, direction) do update set watermark = coalesce(excluded.watermark, sync_cursors.watermark), feed_cursor = coalesce(excluded.feed_cursor, sync_cursors.feed_cursor),
       full_started_at = coalesce(excluded.full_started_at, sync_cursors.full_started_at), full_finished_at = coalesce(excluded.full_finished_at, sync_cursors.full_finished_at), updated_at = now()`);
 }

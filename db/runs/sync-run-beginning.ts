@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { SyncConnectionInput } from '../../contracts/sync.ts';
 import type { Checkpoint } from '../../domain/sync/checkpoint.ts';
+import type { Cursor } from '../../domain/sync/pull-plan.ts';
 import type { RecordKinds } from '../../records/registry.ts';
 import { tableOf } from '../records/record-tables.ts';
 import { inUse, linkOfRecord, needsPush } from './run-scope.ts';
@@ -14,7 +15,10 @@ export interface SyncRunBeginning {
   /** `workflowRunId` is the workflow run at work: a reset and a continue-as-new change it. Opens a queued run, or reopens one that an operator has reset. Null when there is none, or another run of the sync is open. */
   begin(input: SyncConnectionInput, workflowRunId: string | null): Promise<RunState | null>;
   read(input: SyncConnectionInput): Promise<RunState | null>;
-  watermark(input: SyncConnectionInput): Promise<Date | null>;
+  /** How far earlier runs of the sync have come. */
+  position(
+    input: SyncConnectionInput,
+  ): Promise<{ readonly watermark: Date | null; readonly feedCursor: Cursor | null }>;
   countToPush(input: SyncConnectionInput): Promise<number>;
   /** Records that are tied to a living remote record: what the next full listing will bring, as far as anyone knows before it. */
   countLinked(input: SyncConnectionInput): Promise<number>;
@@ -35,12 +39,12 @@ export function beginningOf(db: Database, kinds: RecordKinds): SyncRunBeginning 
         return row ? toState(row) : null;
       }),
 
-    watermark: (input) =>
+    position: (input) =>
       withVenue(db, input.venueId, async (tx) => {
-        const [row] = await tx.execute<{ at: string | null }>(sql`
-          select watermark::text as at from sync_cursors
+        const [row] = await tx.execute<{ at: string | null; feed_cursor: Cursor | null }>(sql`
+          select watermark::text as at, feed_cursor from sync_cursors
           where connection_id = ${input.connectionId} and resource = ${input.resource} and direction = ${input.direction}`);
-        return row?.at == null ? null : new Date(row.at);
+        return { watermark: row?.at == null ? null : new Date(row.at), feedCursor: row?.feed_cursor ?? null };
       }),
 
     countToPush: (input) =>

@@ -10,6 +10,7 @@ export { providerBrakes } from './provider-brakes.ts';
 export { providerBudgets } from './provider-budgets.ts';
 export { providerCircuits } from './provider-circuits.ts';
 export { providerLeases } from './provider-leases.ts';
+export { providerQuotas } from './provider-quotas.ts';
 export { recordLinks } from './records/record-links.ts';
 export { recordReferences } from './records/record-references.ts';
 export { serviceKeys } from './service-keys.ts';

@@ -1,6 +1,8 @@
 import type { RecordId } from '../../contracts/ids.ts';
-import type { PullPlan } from './pull-plan.ts';
-import type { Segment } from './segments.ts';
+import { streamsOf } from './pull-plan.ts';
+import type { ChangeFeed, Cursor, PullPlan, Stream } from './pull-plan.ts';
+import { firstPart } from './strategies.ts';
+import type { Part } from './strategies.ts';
 
 /**
  * The position of a run, stored with every committed page for as long as a run may resume: add fields, never rename
@@ -12,6 +14,8 @@ export interface DoneCheckpoint {
   readonly kind: 'done';
   /** Set by a pull that covers everything up to this time. */
   readonly watermarkEpochS: number | null;
+  /** Where the next incremental pull continues a change feed that is read since a token. */
+  readonly feedCursor?: Cursor;
   /** Set by a pull that read everything, whatever its mode. */
   readonly readAll?: true;
 }
@@ -20,8 +24,8 @@ export interface PullCheckpoint {
   readonly kind: 'pull';
   /** Remaining stages; the first is the current one. */
   readonly stages: readonly PullStage[];
-  /** Parts of the current stage still to be read; null before the stage begins. */
-  readonly segments: readonly Segment[] | null;
+  /** Parts of the current stage still to be read, by any strategy; null before the stage begins. */
+  readonly segments: readonly Part[] | null;
   readonly nextSegmentId: number;
   /** The run covers everything up to this time once it is done; null for a run that covers only a window. */
   readonly watermarkEpochS: number | null;
@@ -31,6 +35,8 @@ export interface PullCheckpoint {
    */
   readonly listedCount?: number;
   readonly countedAtProvider?: number | null;
+  /** The feed's token as the pages read so far returned it. */
+  readonly feedCursor?: Cursor;
   /** The run reads everything, whatever its mode. */
   readonly readAll?: true;
   /**
@@ -46,21 +52,26 @@ export type PullStage =
    * there.
    */
   | { readonly kind: 'mark-changes' }
-  | {
-      readonly kind: 'listing' | 'changes';
-      readonly streams: readonly string[];
-      readonly fromEpochS: number | null;
-      /** Null means shortly after the start of the stage. */
-      readonly toEpochS: number | null;
-      /** Seconds before `fromEpochS` at which each stream starts. */
-      readonly lookBackS?: Readonly<Record<string, number>>;
-      /** Reads what changed during a listing. Records that the listing already returned are not counted again. */
-      readonly handOff?: true;
-    }
+  | ReadingStage
   /** Compares what the listings returned with our records. */
   | { readonly kind: 'find-missing' }
   /** Archives records that are deleted at the provider, once that is certain and allowed. */
   | { readonly kind: 'settle-missing' };
+
+/** Reads lists. `sweep`: of ids alone. */
+export interface ReadingStage {
+  readonly kind: 'listing' | 'changes' | 'sweep';
+  readonly streams: readonly string[];
+  readonly fromEpochS: number | null;
+  /** Null means shortly after the start of the stage. */
+  readonly toEpochS: number | null;
+  /** Set for a change feed that is read since a token. */
+  readonly after?: Cursor;
+  /** Seconds before `fromEpochS` at which each stream starts. */
+  readonly lookBackS?: Readonly<Record<string, number>>;
+  /** Reads what changed during a listing. Records that the listing already returned are not counted again. */
+  readonly handOff?: true;
+}
 
 export interface PushCheckpoint {
   readonly kind: 'push';
@@ -68,22 +79,10 @@ export interface PushCheckpoint {
   readonly after: RecordId | null;
 }
 
-/** Each run reads this much of the change feed again, because clocks differ and feeds lag. */
-export const OVERLAP_S = 900;
-/**
- * A reading is treated as up to a few seconds older than it is, and a listing must not undo what an event in that time
- * reported.
- */
-export const HAND_OFF_OVERLAP_S = 5;
 /**
  * A listing's upper bound is this far ahead of our clock, so that nothing is missed when the provider's clock is ahead.
  */
 const CLOCK_SKEW_S = 900;
-/**
- * Stripe keeps events for 30 days (https://docs.stripe.com/api/events, read 2026-11-21). One day is spare for a slow
- * run.
- */
-const CHANGE_FEED_REACH_S = 29 * 86_400;
 
 export interface PullStart {
   readonly mode: 'incremental' | 'full';
@@ -91,8 +90,12 @@ export interface PullStart {
   readonly nowEpochS: number;
   /** The time up to which an earlier run covers everything; null when none does. */
   readonly watermarkEpochS: number | null;
+  /** Where an earlier run has left the change feed, if that is read since a token. */
+  readonly feedCursor: Cursor | null;
   readonly window: { readonly fromEpochS: number | null; readonly toEpochS: number | null } | null;
 }
+
+const ALL_TIME = { fromEpochS: null, toEpochS: null };
 
 /**
  * The first checkpoint of a pull. Starts with the change feed when there is one that reaches back to the last
@@ -100,91 +103,110 @@ export interface PullStart {
  */
 export function firstPullCheckpoint(start: PullStart): PullCheckpoint {
   const { plan, nowEpochS, window } = start;
-  const common = {
-    kind: 'pull',
-    segments: null,
-    nextSegmentId: 1,
-    watermarkEpochS: window ? null : nowEpochS,
-  } as const;
-  if (window) return { ...common, stages: listing(plan, window) };
-  const sinceEpochS = changesSince(start);
-  if (sinceEpochS !== null)
-    return {
-      ...common,
-      stages: [
-        ...changes(plan, sinceEpochS).map((stage) => ({
-          ...stage,
-          ...(plan.lookBackS && { lookBackS: plan.lookBackS }),
-        })),
-        { kind: 'settle-missing' },
-      ],
-    };
+  if (window) return { ...begin(null), stages: listing(plan, window) };
+  const changes = changesSince(start);
+  return changes === null
+    ? fullPass(plan, nowEpochS)
+    : {
+        ...begin(nowEpochS),
+        stages: [...changes, ...sweep(plan), { kind: 'settle-missing' }],
+      };
+}
+
+/** Reads everything: the beginning of a full pull, and the way out where a change feed no longer knows where we stand. */
+export function fullPass(plan: PullPlan, nowEpochS: number): PullCheckpoint {
   const missing: readonly PullStage[] = plan.mayVanish ? [{ kind: 'find-missing' }] : [];
   return {
-    ...common,
+    ...begin(nowEpochS),
     readAll: true,
-    stages: [
-      ...handOver(plan, listing(plan, { fromEpochS: null, toEpochS: null }), nowEpochS),
-      ...missing,
-      { kind: 'settle-missing' },
-    ],
+    stages: [...handOver(plan, nowEpochS), ...missing, { kind: 'settle-missing' }],
   };
 }
 
-function changesSince({ mode, plan, nowEpochS, watermarkEpochS }: PullStart): number | null {
-  if (mode === 'full' || plan.changes === null || watermarkEpochS === null) return null;
-  return nowEpochS - watermarkEpochS < CHANGE_FEED_REACH_S ? watermarkEpochS - OVERLAP_S : null;
+const begin = (watermarkEpochS: number | null) =>
+  ({ kind: 'pull', segments: null, nextSegmentId: 1, watermarkEpochS }) as const;
+
+/** Null where the feed does not tell everything since the last pull. */
+function changesSince({
+  mode,
+  plan,
+  nowEpochS,
+  watermarkEpochS,
+  feedCursor,
+}: PullStart): readonly ReadingStage[] | null {
+  const { changes } = plan;
+  if (mode === 'full' || changes === null) return null;
+  if (changes.since === 'token')
+    return feedCursor === null ? null : changeStages(changes, { ...ALL_TIME, after: feedCursor });
+  if (watermarkEpochS === null || nowEpochS - watermarkEpochS >= (changes.reachS ?? Infinity)) return null;
+  const { lookBackS } = changes;
+  const range = { fromEpochS: watermarkEpochS - changes.overlapS, toEpochS: null };
+  return changeStages(changes, { ...range, ...(lookBackS && { lookBackS }) });
 }
 
-const listing = (
-  plan: PullPlan,
-  range: { readonly fromEpochS: number | null; readonly toEpochS: number | null },
-): readonly PullStage[] => plan.listing.map((streams) => ({ kind: 'listing', streams, ...range }));
+const namesOf = (streams: readonly Stream[]) => streams.map(({ name }) => name);
 
-const changes = (plan: PullPlan, fromEpochS: number) =>
-  (plan.changes ?? []).map((streams) => ({ kind: 'changes' as const, streams, fromEpochS, toEpochS: null }));
+const listing = (plan: PullPlan, range: Pick<ReadingStage, 'fromEpochS' | 'toEpochS'>): readonly ReadingStage[] =>
+  plan.listing.map((streams) => ({ kind: 'listing', streams: namesOf(streams), ...range }));
 
-function handOver(plan: PullPlan, listed: readonly PullStage[], nowEpochS: number): readonly PullStage[] {
-  if (plan.changes === null) return listed;
-  return [
-    { kind: 'mark-changes' },
-    ...listed,
-    ...changes(plan, nowEpochS - OVERLAP_S).map((stage) => ({ ...stage, handOff: true as const })),
-  ];
+const changeStages = (
+  { streams }: ChangeFeed,
+  stage: Omit<ReadingStage, 'kind' | 'streams'>,
+): readonly ReadingStage[] => streams.map((each) => ({ kind: 'changes', streams: namesOf(each), ...stage }));
+
+/** Finds what vanished where the change feed does not tell it. */
+const sweep = ({ ids }: PullPlan): readonly PullStage[] =>
+  ids ? [{ kind: 'sweep', streams: [ids.name], ...ALL_TIME }, { kind: 'find-missing' }] : [];
+
+/** A feed since a token begins where its listing has left it, which is for the next pull to read. */
+function handOver(plan: PullPlan, nowEpochS: number): readonly PullStage[] {
+  const listed = listing(plan, ALL_TIME);
+  const { changes } = plan;
+  if (changes?.since !== 'moment') return listed;
+  const range = { fromEpochS: nowEpochS - changes.overlapS, toEpochS: null };
+  return [{ kind: 'mark-changes' }, ...listed, ...changeStages(changes, { ...range, handOff: true })];
 }
 
-/**
- * The checkpoint once the newest change is known, by the provider's clock. Null means that there is none, so our clock
- * is used.
- */
-export function markChanges(checkpoint: PullCheckpoint, newestEpochS: number | null): PullCheckpoint | DoneCheckpoint {
+/** The checkpoint once the newest change is known, by the provider's own clock; null when it has none, and our clock has to do. */
+export function markChanges(
+  checkpoint: PullCheckpoint,
+  { changes }: Pick<PullPlan, 'changes'>,
+  newestEpochS: number | null,
+): PullCheckpoint | DoneCheckpoint {
   const next = nextStage(checkpoint);
-  if (next.kind === 'done' || newestEpochS === null) return next;
+  if (next.kind === 'done' || newestEpochS === null || changes?.since !== 'moment') return next;
+  const fromEpochS = newestEpochS - changes.handOffOverlapS;
   return {
     ...next,
-    stages: next.stages.map((stage) =>
-      stage.kind === 'changes' ? { ...stage, fromEpochS: newestEpochS - HAND_OFF_OVERLAP_S } : stage,
-    ),
+    stages: next.stages.map((stage) => (stage.kind === 'changes' ? { ...stage, fromEpochS } : stage)),
   };
 }
 
-/** The initial segments of a reading stage. */
-export function firstSegments(
-  stage: Extract<PullStage, { readonly streams: readonly string[] }>,
-  nowEpochS: number,
-  firstId: number,
-): readonly Segment[] {
-  const toEpochS = stage.toEpochS ?? nowEpochS + CLOCK_SKEW_S;
-  const fromEpochS = (stream: string) => stage.fromEpochS && stage.fromEpochS - (stage.lookBackS?.[stream] ?? 0);
-  return stage.streams.map((stream, index) => ({
-    id: firstId + index,
-    stream,
-    fromEpochS: fromEpochS(stream),
-    toEpochS,
-    after: null,
-    oldestEpochS: null,
+/** The parts that a reading stage begins with, one of each list. */
+export function firstParts(
+  stage: ReadingStage,
+  plan: PullPlan,
+  { nowEpochS, firstId }: { readonly nowEpochS: number; readonly firstId: number },
+): readonly Part[] {
+  return stage.streams.map((name, index) => beginStream(stage, plan, { name, nowEpochS, id: firstId + index }));
+}
+
+/** The first part of one list of a stage. */
+export function beginStream(
+  stage: ReadingStage,
+  plan: PullPlan,
+  { name, nowEpochS, id }: { readonly name: string; readonly nowEpochS: number; readonly id: number },
+): Part {
+  const stream = streamsOf(plan).get(name);
+  if (!stream) throw new Error(`the plan has no list ${name}`);
+  return firstPart(stream, {
+    id,
+    stream: name,
+    fromEpochS: stage.fromEpochS === null ? null : stage.fromEpochS - (stage.lookBackS?.[name] ?? 0),
+    toEpochS: stage.toEpochS ?? nowEpochS + CLOCK_SKEW_S,
+    after: stage.after ?? null,
     pagesRead: 0,
-  }));
+  });
 }
 
 /**
@@ -200,6 +222,7 @@ export function nextStage(checkpoint: PullCheckpoint): PullCheckpoint | DoneChec
     ? {
         kind: 'done',
         watermarkEpochS: checkpoint.watermarkEpochS,
+        ...(checkpoint.feedCursor !== undefined && { feedCursor: checkpoint.feedCursor }),
         ...(checkpoint.readAll && { readAll: true as const }),
       }
     : { ...checkpoint, stages, segments: null };

@@ -1,48 +1,37 @@
-/** An inconsistency between a page of a listing and the pages before it. */
-export type PageAnomaly =
-  /** Repeats records that were already read. Continuing would loop. */
-  | 'page-repeats'
-  /** Is not newest first, or contains a record outside the requested part. */
-  | 'page-out-of-order'
-  /** Is not full although more records are said to follow. */
-  | 'page-short';
-
-export interface CheckedPage {
-  readonly after: string | null;
-  readonly pageSize: number;
-  readonly positions: readonly { readonly id: string; readonly createdEpochS: number }[];
-}
+import type { ListedPage, PageAnomaly } from './part.ts';
+import type { Cursor } from './pull-plan.ts';
 
 interface Asked {
   readonly fromEpochS: number | null;
   readonly toEpochS: number;
-  readonly after: string | null;
-  /** Creation time of the last record of the previous page. */
+  readonly after: Cursor | null;
+  /** Creation time of the last record of the page before. */
   readonly oldestEpochS: number | null;
 }
 
-/** Null for a consistent page. */
-export function anomalyOf(asked: Asked, page: CheckedPage): PageAnomaly | null {
+/** Null for a page of a part of a time window as it should be. */
+export function anomalyOf(asked: Asked, page: ListedPage): PageAnomaly | null {
   if (repeats(asked, page)) return 'page-repeats';
   if (!isInOrder(asked, page)) return 'page-out-of-order';
   return page.after !== null && page.positions.length < page.pageSize ? 'page-short' : null;
 }
 
-function repeats(asked: Asked, { after, positions }: CheckedPage): boolean {
+function repeats(asked: Asked, { after, positions }: ListedPage): boolean {
   const ids = new Set(positions.map(({ id }) => id));
   return (
     ids.size < positions.length ||
-    (asked.after !== null && ids.has(asked.after)) ||
+    (typeof asked.after === 'string' && ids.has(asked.after)) ||
     (after !== null && positions.length === 0)
   );
 }
 
-function isInOrder({ fromEpochS, toEpochS, oldestEpochS }: Asked, { positions }: CheckedPage): boolean {
+function isInOrder({ fromEpochS, toEpochS, oldestEpochS }: Asked, { positions }: ListedPage): boolean {
   const bounds = [toEpochS - 1, ...(oldestEpochS === null ? [] : [oldestEpochS])];
   let newest = Math.min(...bounds);
-  return positions.every(({ createdEpochS }) => {
-    const fits = createdEpochS <= newest && createdEpochS >= (fromEpochS ?? 0);
-    newest = createdEpochS;
+  return positions.every(({ atEpochS }) => {
+    if (atEpochS === null) return false;
+    const fits = atEpochS <= newest && atEpochS >= (fromEpochS ?? 0);
+    newest = atEpochS;
     return fits;
   });
 }

@@ -1,23 +1,23 @@
+import type { NewPart, PartBase } from './part.ts';
+import type { Cursor } from './pull-plan.ts';
+
 /**
  * A part of a listing that one cursor reads: creation times in [fromEpochS, toEpochS), newest first. A null
- * `fromEpochS` means from the beginning.
+ * `fromEpochS` means from the beginning. It belongs to the strategy `timeWindows`; parts stored when that was the only
+ * strategy name none.
  */
-export interface Segment {
-  readonly id: number;
-  /** The provider's list that the segment belongs to. */
-  readonly stream: string;
-  readonly fromEpochS: number | null;
-  readonly toEpochS: number;
-  /** The provider's id of the last record read; null before the first page. */
-  readonly after: string | null;
+export interface Segment extends PartBase {
+  readonly strategy?: 'timeWindows';
   /** Creation time of the last record read; null before the first page. */
   readonly oldestEpochS: number | null;
-  readonly pagesRead: number;
 }
 
-export interface SegmentPage {
-  readonly after: string | null;
-  readonly positions: readonly { readonly createdEpochS: number }[];
+export const firstSegment = (part: NewPart): Segment => ({ ...part, oldestEpochS: null });
+
+/** What is looked at of a page. */
+interface SegmentPage {
+  readonly after: Cursor | null;
+  readonly positions: readonly { readonly atEpochS: number | null }[];
 }
 
 /** The segment after a page was read, or null at its end. */
@@ -26,7 +26,7 @@ export function advance(segment: Segment, page: SegmentPage): Segment | null {
   return {
     ...segment,
     after: page.after,
-    oldestEpochS: page.positions.at(-1)?.createdEpochS ?? segment.oldestEpochS,
+    oldestEpochS: page.positions.at(-1)?.atEpochS ?? segment.oldestEpochS,
     pagesRead: segment.pagesRead + 1,
   };
 }
@@ -64,8 +64,8 @@ export interface Split {
  * records.
  */
 export function split(segment: Segment, page: SegmentPage, { parts, firstId, pagesLeft }: Split): readonly Segment[] {
-  const [newest, oldest] = [page.positions[0]?.createdEpochS, segment.oldestEpochS];
-  if (newest === undefined || oldest === null) return [segment];
+  const [newest, oldest] = [page.positions[0]?.atEpochS, segment.oldestEpochS];
+  if (newest == null || oldest === null) return [segment];
   const secondsPerPage = Math.max(1, newest - oldest);
   const earliest = segment.fromEpochS === null ? 1 : segment.fromEpochS + secondsPerPage * PAGES_OF_THE_FIRST_PART;
   const maxParts = Math.min(parts, MAX_PARTS_AT_ONCE);

@@ -55,11 +55,22 @@ export function waitPolicyFor(failureType: string): WaitPolicy | null {
   return (Object.hasOwn(WAIT_POLICIES, failureType) ? WAIT_POLICIES[failureType] : null) ?? null;
 }
 
-/** How long to wait after `failures` failures in a row; null when it is time to give up. */
-export function waitMs(
-  waitPolicy: WaitPolicy,
-  { failures, waitedMs }: { readonly failures: number; readonly waitedMs: number },
-): number | null {
+/** What is known when a run begins to wait. */
+export interface WaitReason {
+  readonly failures: number;
+  readonly waitedMs: number;
+  /** How long the failure itself asks to wait; null where it does not say. */
+  readonly retryAfterMs: number | null;
+}
+
+/**
+ * How long to wait after so many failures in a row, of which this is the last; null when it is time to give up. A quota is back at its date, and
+ * not before; any other failure that asks for longer than our own pauses is waited for as it asks.
+ */
+export function waitMs(waitPolicy: WaitPolicy, { failures, waitedMs, retryAfterMs }: WaitReason): number | null {
   if (waitedMs >= waitPolicy.givesUpAfterMs) return null;
-  return Math.min(waitPolicy.longestWaitMs, waitPolicy.firstWaitMs * 2 ** Math.min(failures - 1, 20));
+  const askedMs = retryAfterMs === null ? null : Math.min(waitPolicy.givesUpAfterMs, retryAfterMs);
+  if (askedMs !== null && waitPolicy.what === 'quota') return askedMs;
+  const ownMs = Math.min(waitPolicy.longestWaitMs, waitPolicy.firstWaitMs * 2 ** Math.min(failures - 1, 20));
+  return Math.max(ownMs, askedMs ?? 0);
 }

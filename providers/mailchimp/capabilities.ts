@@ -1,6 +1,7 @@
 import type { ProviderCapabilities } from '../../contracts/providers.ts';
+import { concurrent, perSecond } from '../limits.ts';
 
-const LIMITS = { requestsPerSecond: 10, concurrency: 8 };
+const LIMITS = [perSecond(10), concurrent(8)];
 
 /**
  * Ten connections at once for each user, shared with the user's other apps (https://mailchimp.com/developer/marketing/docs/fundamentals/#throttling, read

@@ -1,6 +1,7 @@
 import type { ProviderCapabilities } from '../../contracts/providers.ts';
+import { concurrent, perMinute, perSecond } from '../limits.ts';
 
-const LIMITS = { requestsPerSecond: 7.5, concurrency: 9 };
+const LIMITS = [perMinute(450), perSecond(9), concurrent(9)];
 
 /**
  * 500 requests a minute and ten at once for each company

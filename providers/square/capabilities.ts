@@ -1,4 +1,7 @@
 import type { ProviderCapabilities } from '../../contracts/providers.ts';
+import { concurrent, perSecond } from '../limits.ts';
+
+const LIMITS = [perSecond(10), concurrent(8)];
 
 /**
  * Square tells no limits (https://developer.squareup.com/docs/build-basics/general-considerations/handling-errors#rate-limit-errors, read
@@ -9,8 +12,5 @@ export const SQUARE_CAPABILITIES: ProviderCapabilities = {
   displayName: 'Square',
   resources: [],
   connect: ['oauth', 'api-key'],
-  limits: {
-    production: { requestsPerSecond: 10, concurrency: 8 },
-    sandbox: { requestsPerSecond: 10, concurrency: 8 },
-  },
+  limits: { production: LIMITS, sandbox: LIMITS },
 };

@@ -45,7 +45,7 @@ export function createStripeAdapter(config: StripeConfig): ProviderAdapter {
         },
         async newestChangeEpochS() {
           const newest = await ask(listSchema(eventSchema(z.object({}))), () => stripe.events.list({ limit: 1 }));
-          return newest.positions[0]?.createdEpochS ?? null;
+          return newest.positions[0]?.atEpochS ?? null;
         },
         resource: (resource) => resourceOf(resource).session(stripe, ask),
       };

@@ -1,4 +1,5 @@
 import type { ProviderCapabilities } from '../../contracts/providers.ts';
+import { concurrent, perSecond } from '../limits.ts';
 
 /**
  * Limits: 100 operations/s live and 25/s in a sandbox, per account (https://docs.stripe.com/rate-limits, read 2026-11-21).
@@ -15,7 +16,7 @@ export const STRIPE_CAPABILITIES: ProviderCapabilities = {
   ],
   connect: ['api-key', 'oauth'],
   limits: {
-    production: { requestsPerSecond: 90, concurrency: 48 },
-    sandbox: { requestsPerSecond: 23, concurrency: 24 },
+    production: [perSecond(90), concurrent(48)],
+    sandbox: [perSecond(23), concurrent(24)],
   },
 };

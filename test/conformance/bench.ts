@@ -21,6 +21,8 @@ import type { RunningSandbox } from './sandboxes.ts';
 const NO_BUDGET = {
   reserve: () => Promise.reject(new Error('adapters do not pace themselves')),
   throttle: never,
+  admit: never,
+  learn: never,
   acquireLease: never,
   renewLease: never,
   releaseLease: never,
@@ -121,7 +123,7 @@ export async function readAll(
   between: () => Promise<unknown> = () => Promise.resolve(),
 ): Promise<readonly ProviderPage[]> {
   const pages: ProviderPage[] = [];
-  let after: string | null = null;
+  let after: ListQuery['after'] = null;
   do {
     const page: ProviderPage = await session.listPage({ ...part, after });
     pages.push(page);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { accountPaceOf, concurrencyOf } from '../../providers/limits.ts';
 import { SPOKEN, createBench } from './bench.ts';
 import { SANDBOXES } from './sandboxes.ts';
 import { RECORD_KINDS } from '../../records/registry.ts';
@@ -17,9 +18,10 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
     const { capabilities } = adapter();
     expect(capabilities).toMatchObject({ provider, displayName: expect.stringMatching(/^[A-Z]/) as string });
     expect(capabilities.connect.length).toBeGreaterThan(0);
-    for (const { requestsPerSecond, concurrency } of Object.values(capabilities.limits)) {
-      expect(requestsPerSecond).toBeGreaterThan(0);
-      expect(concurrency).toBeGreaterThanOrEqual(1);
+    for (const limits of Object.values(capabilities.limits)) {
+      expect(accountPaceOf(limits)).toBeGreaterThan(0);
+      expect(concurrencyOf(limits)).toBeGreaterThanOrEqual(1);
+      for (const { count } of limits) expect(count).toBeGreaterThan(0);
     }
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ProviderPage, ProviderRecord } from '../../providers/provider.ts';
+import type { ProviderPage, ProviderRecord, PullPlan } from '../../providers/provider.ts';
 import { SPOKEN, aKey, allTime, changing, createBench, readAll } from './bench.ts';
 import type { Part } from './bench.ts';
 import { aRecord, samplesOf } from './records.ts';
@@ -9,14 +9,15 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
 
   describe.each(resourcesWith('pull'))('reading %s', (resource) => {
     const plan = adapter().pullPlan(resource);
+    const listed = namesOf(plan.listing);
     const session = () => open().resource(resource);
     const listing = async (part: Part = allTime(), between?: () => Promise<unknown>) => {
       const pages: ProviderPage[] = [];
-      for (const stream of plan.listing.flat()) pages.push(...(await readAll(session(), { ...part, stream }, between)));
+      for (const stream of listed) pages.push(...(await readAll(session(), { ...part, stream }, between)));
       return pages;
     };
 
-    it.each([...new Set([...plan.listing, ...(plan.changes ?? [])].flat())])(
+    it.each([...new Set([...listed, ...namesOf(plan.changes?.streams ?? [])])])(
       'answers an empty page with one call where there is nothing: %s',
       async (stream) => {
         const { records, positions, after, amendments = [] } = await session().listPage({ ...allTime(), stream });
@@ -25,13 +26,14 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
       },
     );
 
-    it('brings every record once, newest first, one call a page, each with its position', async () => {
+    it('brings every record once, one call a page, each with its position, and time windows newest first', async () => {
       const ids = await sandbox().seed(resource, 257);
-      for (const stream of plan.listing.flat()) {
+      for (const { name: stream, strategy } of plan.listing.flat()) {
         const pages = await readAll(session(), { ...allTime(), stream });
         const positions = pages.flatMap((page) => page.positions);
         expect(new Set(positions.map(({ id }) => id)).size).toBe(positions.length);
-        const created = positions.map(({ createdEpochS }) => createdEpochS);
+        if (strategy !== 'timeWindows') continue;
+        const created = positions.map(({ atEpochS }) => atEpochS ?? NaN);
         expect(created).toEqual([...created].sort((a, b) => b - a));
         expect(pages.slice(0, -1).every(({ after, positions: all }) => after === all.at(-1)?.id)).toBe(true);
       }
@@ -49,9 +51,10 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
       expect((await sandbox().ids(resource)).length).toBeGreaterThan(ids.length);
     });
 
-    it('brings the parts of a listing without gap or overlap where it is cut in time', async () => {
+    it('brings the parts of time windows without gap or overlap where they are cut', async () => {
+      if (plan.listing.flat().some(({ strategy }) => strategy !== 'timeWindows')) return;
       const ids = await sandbox().seed(resource, 120);
-      const cut = (await listing())[0]?.positions.at(-1)?.createdEpochS ?? 0;
+      const cut = (await listing())[0]?.positions.at(-1)?.atEpochS ?? 0;
       const parts = [await listing({ ...allTime(), fromEpochS: cut }), await listing({ ...allTime(), toEpochS: cut })];
       expect(parts.flatMap(livingIds).sort()).toEqual([...ids].sort());
       expect(parts.every((pages) => livingIds(pages).length > 0)).toBe(true);
@@ -86,7 +89,7 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
     const { full, minimal, renamed } = samplesOf(resource);
     const changes = async () => {
       const records: ProviderRecord[] = [];
-      for (const stream of (adapter().pullPlan(resource).changes ?? []).flat()) {
+      for (const stream of namesOf(adapter().pullPlan(resource).changes?.streams ?? [])) {
         records.push(
           ...(await readAll(open().resource(resource), { ...allTime(), stream })).flatMap((page) => page.records),
         );
@@ -119,6 +122,7 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
   });
 });
 
+const namesOf = (stages: PullPlan['listing']) => stages.flat().map(({ name }) => name);
 const living = (pages: readonly ProviderPage[]) =>
   pages.flatMap(({ records }) => records).filter(({ deleted }) => !deleted);
 const livingIds = (pages: readonly ProviderPage[]) => living(pages).map(({ externalId }) => externalId);

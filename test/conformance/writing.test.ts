@@ -188,7 +188,7 @@ async function lookFor(
   email: string | null,
 ): Promise<ProviderRecord | null> {
   const hint = { recordId: record.id, email, createdSinceEpochS: Math.floor(Date.now() / 1_000) - 600 };
-  let after: string | null = null;
+  let after: RemoteSearch['after'] = null;
   do {
     const search: RemoteSearch = await writer.findRemote({ ...hint, after });
     if (search.found) return search.found;

@@ -1,6 +1,7 @@
 import type postgres from 'postgres';
 import type { Checkpoint, PullCheckpoint } from '../../domain/sync/checkpoint.ts';
 import type { Segment } from '../../domain/sync/segments.ts';
+import { isSegment } from '../../domain/sync/strategies.ts';
 import type { Listed } from './provider-side.ts';
 
 /** An open run, its cursor and the rows that it has committed: all of one moment. */
@@ -49,7 +50,7 @@ function isStillToRead(object: Listed, { stages, segments }: PullCheckpoint): bo
     ({ kind, ...rest }) => kind === 'listing' && 'streams' in rest && rest.streams.includes(object.stream),
   );
   if (stage !== 0 || segments === null) return stage >= 0;
-  return segments.some((segment) => holds(segment, object));
+  return segments.some((part) => !isSegment(part) || holds(part, object));
 }
 
 /** Of several objects of one second the cursor says which was the last; they count as still to read. */

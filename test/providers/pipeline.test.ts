@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createBudgetStore } from '../../db/budgets/budget-store.ts';
+import { accountPaceOf, concurrencyOf } from '../../providers/limits.ts';
 import type { Providers } from '../../providers/providers.ts';
 import { createProviders } from '../../providers/registry.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
@@ -155,7 +156,8 @@ describe('the pipeline around every provider call', () => {
   it('leases no more at once than the adapter declares, and refuses with a time to come back', async () => {
     const providers = providersAt(null);
     const target = { provider: 'stripe', ...account } as const;
-    const { concurrency, requestsPerSecond } = providers.find('stripe')!.capabilities.limits.sandbox;
+    const limits = providers.find('stripe')!.capabilities.limits.sandbox;
+    const [concurrency, requestsPerSecond] = [concurrencyOf(limits), accountPaceOf(limits)];
     const first = await providers.lease(target, { holder: 'one', slots: concurrency - 1 });
     const second = await providers.lease(target, { holder: 'two', slots: 10 });
     expect([first.slots, second.slots]).toEqual([concurrency - 1, 1]);

@@ -68,6 +68,20 @@ describe('a run whose provider is away for longer than its chunk tries', () => {
     expect(new Set(script.parked.map(({ what }) => what))).toEqual(new Set(['provider-unavailable']));
   });
 
+  it('waits for a quota until the date that the failure names, and otherwise as long as a failure asks for and no shorter than its own pauses', async () => {
+    const { script, handle, waits } = await stage.play(
+      failing(FAILURE.quotaExhausted, { retryAfterMs: 1_200 }),
+      failing(FAILURE.quotaExhausted, { retryAfterMs: 2 }),
+      failing(FAILURE.quotaExhausted),
+      failing(FAILURE.rateLimited, { retryAfterMs: 1 }),
+      failing(FAILURE.rateLimited, { retryAfterMs: 45 }),
+      done,
+    );
+    await handle.result();
+    expect(await waits()).toEqual([1_200, 2, 240, 1, 45]);
+    expect(script.parked.map(({ what }) => what)).toEqual(['quota', 'quota', 'quota', 'rate-limit', 'rate-limit']);
+  });
+
   it('begins to count anew when it waits for something else', async () => {
     const { script, handle, waits } = await stage.play(away, away, failing(FAILURE.rateLimited), away, done);
     await handle.result();

@@ -66,8 +66,8 @@ export const chunk = (status: SyncChunkResult['status'], more: object = {}): Syn
   ...more,
 });
 /** Throws what a chunk fails with that has tried long enough. */
-export const failing = (type: string) => (): never => {
-  throw ApplicationFailure.nonRetryable('as the provider said', type);
+export const failing = (type: string, details?: { readonly retryAfterMs: number }) => (): never => {
+  throw ApplicationFailure.nonRetryable('as the provider said', type, ...(details ? [details] : []));
 };
 /** History enough, in three answers, that the server suggests to continue as new: it does so at 4 MiB. */
 export const PADDING = { padding: 'x'.repeat(1_500_000) };

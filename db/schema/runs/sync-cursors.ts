@@ -1,5 +1,6 @@
-import { pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import { jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
 import type { ConnectionId } from '../../../contracts/ids.ts';
+import type { Cursor } from '../../../domain/sync/pull-plan.ts';
 import { DIRECTIONS } from '../../../contracts/providers.ts';
 import { instant, venueId, venuePolicy, venueReference } from '../columns.ts';
 import { connections } from '../connections/connections.ts';
@@ -14,6 +15,8 @@ export const syncCursors = pgTable(
     venueId: venueId(),
     /** Everything up to then is ours; null for pushes. */
     watermark: instant('watermark'),
+    /** Where the next pull goes on in a change feed that is read since a token; opaque to everybody but the adapter. */
+    feedCursor: jsonb('feed_cursor').$type<Cursor>(),
     /** Of the last completed run that went through everything, whatever its mode. */
     fullStartedAt: instant('full_started_at'),
     fullFinishedAt: instant('full_finished_at'),

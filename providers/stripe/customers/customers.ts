@@ -11,6 +11,8 @@ import {
   dated,
   nextAfter,
   startingAfter,
+  stripeChanges,
+  stripeList,
   toPage,
   remoteAmong,
   versionOfEvent,
@@ -56,7 +58,11 @@ export const customerMapping: ResourceMapping = {
   callsToWrite: () => 1,
 };
 
-export const customerPullPlan: PullPlan = { listing: [['customers']], changes: [['events']], mayVanish: true };
+export const customerPullPlan: PullPlan = {
+  listing: [[stripeList('customers')]],
+  changes: stripeChanges([['events']]),
+  mayVanish: true,
+};
 
 function toStripeAddress(address: Address): CustomerPayload['address'] {
   const { line1, line2, city, region, postalCode, country } = address;

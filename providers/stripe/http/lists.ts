@@ -3,7 +3,8 @@ import { unreadableObject } from '../errors.ts';
 import { PAGE_SIZE, RECORD_ID_KEY } from '../customers/names.ts';
 import { unreadableRejection } from '../../items.ts';
 import type { UnreadableItem } from '../../items.ts';
-import type { ListQuery, PagePosition, ProviderPage, ProviderRecord, RemoteHint } from '../../provider.ts';
+import { changeFeed, timeWindows } from '../../../domain/sync/pull-plan.ts';
+import type { Cursor, ListQuery, PagePosition, ProviderPage, ProviderRecord, RemoteHint } from '../../provider.ts';
 
 /**
  * Stripe's objects carry no version. What orders readings is when they were taken, by Stripe's clock: a listing counts as just before the
@@ -20,7 +21,25 @@ export const createdWithin = ({ fromEpochS, toEpochS }: Pick<ListQuery, 'fromEpo
   lt: toEpochS,
   ...(fromEpochS !== null && { gte: fromEpochS }),
 });
-export const startingAfter = (after: string | null) => (after === null ? {} : { starting_after: after });
+/** A cursor of Stripe's is the id of the last object. */
+export const startingAfter = (after: Cursor | null) => (typeof after === 'string' ? { starting_after: after } : {});
+
+/** One of Stripe's lists: all are newest first, filtered by creation. The object that a cursor names may be deleted meanwhile (seen as 400 `resource_missing`). */
+export const stripeList = (name: string) =>
+  timeWindows(name, {
+    isCursorGone: ({ httpStatus, code, field }) =>
+      httpStatus === 400 && code === 'resource_missing' && field === 'starting_after',
+  });
+
+/**
+ * What tells changes. Events reach back 30 days (https://docs.stripe.com/api/events, read 2026-11-21); a day is left for a slow run. A reading counts
+ * as up to a second or two older than it is: what an event of that time told, a listing may not tell anew.
+ */
+export const stripeChanges = (streams: readonly (readonly string[])[], lookBackS?: Readonly<Record<string, number>>) =>
+  changeFeed(
+    streams.map((stage) => stage.map(stripeList)),
+    { reachS: 29 * 86_400, overlapS: 900, handOffOverlapS: 5, ...(lookBackS && { lookBackS }) },
+  );
 
 export interface Listed {
   readonly has_more: boolean;

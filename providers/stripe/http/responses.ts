@@ -75,8 +75,8 @@ function positionsOf(data: readonly unknown[]): readonly PagePosition[] {
   const timeOf = (index: number) =>
     times.slice(0, index + 1).findLast((time) => time !== undefined) ?? times.find((time) => time !== undefined);
   return data.flatMap((raw, index) => {
-    const [id, createdEpochS] = [idIn(raw), timeOf(index)];
-    return id === null || createdEpochS === undefined ? [] : [{ id, createdEpochS }];
+    const [id, atEpochS] = [idIn(raw), timeOf(index)];
+    return id === null || atEpochS === undefined ? [] : [{ id, atEpochS }];
   });
 }
 

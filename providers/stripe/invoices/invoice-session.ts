@@ -8,14 +8,26 @@ import { Rereading, asToday, listEvents } from '../events.ts';
 import { wholeInvoiceSchema, wholeLineSchema } from './invoice-responses.ts';
 import type { StripeWholeInvoice, StripeWholeLine } from './invoice-responses.ts';
 import { linesOf } from './invoices.ts';
-import { createdWithin, dated, startingAfter, toPage, versionOfEvent } from '../http/lists.ts';
+import {
+  createdWithin,
+  dated,
+  startingAfter,
+  stripeChanges,
+  stripeList,
+  toPage,
+  versionOfEvent,
+} from '../http/lists.ts';
 import { PAGE_SIZE } from '../customers/names.ts';
 import { nullWhenMissing } from '../http/requests.ts';
 import type { Ask } from '../http/requests.ts';
 import { listSchema } from '../http/responses.ts';
 
 /** A draft can be deleted. */
-export const invoicePullPlan: PullPlan = { listing: [['invoices']], changes: [['events']], mayVanish: true };
+export const invoicePullPlan: PullPlan = {
+  listing: [[stripeList('invoices')]],
+  changes: stripeChanges([['events']]),
+  mayVanish: true,
+};
 
 const INVOICE_DELETED = 'invoice.deleted';
 const INVOICE_EVENTS = [

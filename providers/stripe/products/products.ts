@@ -2,6 +2,7 @@ import type { ProductFields } from '../../../records/products.ts';
 import { isLongerThan } from '../../../domain/reference/characters.ts';
 import type { MappedRecord, ProviderRecord, PullPlan, ResourceMapping } from '../../provider.ts';
 import { toStripeAmount } from '../transactions/amounts.ts';
+import { stripeChanges, stripeList } from '../http/lists.ts';
 import { metadataCodec } from '../http/metadata.ts';
 import { RECORD_ID_KEY } from '../customers/names.ts';
 import { knownPrice, moneyOf, samePrice, stateOf } from './prices.ts';
@@ -27,7 +28,11 @@ export interface ProductPayload {
 
 export const productPayload = (mapped: MappedRecord) => mapped.payload as unknown as ProductPayload;
 
-export const productPullPlan: PullPlan = { listing: [['products']], changes: [['events']], mayVanish: true };
+export const productPullPlan: PullPlan = {
+  listing: [[stripeList('products')]],
+  changes: stripeChanges([['events']]),
+  mayVanish: true,
+};
 
 export const productMapping: ResourceMapping = {
   toPayload({ id, sourceId, fields: given }) {

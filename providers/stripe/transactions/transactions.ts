@@ -1,5 +1,6 @@
 import type { TransactionFields, TransactionStatus } from '../../../records/transactions.ts';
 import type { ProviderRecord, PullPlan, RecordRefs } from '../../provider.ts';
+import { stripeChanges, stripeList } from '../http/lists.ts';
 import { tellable } from './amounts.ts';
 import type {
   ExpandableMovement,
@@ -21,9 +22,10 @@ export const transactionPullPlan: PullPlan = {
   listing: [
     ['charges', 'payment_intents'],
     ['refunds', 'disputes', 'adjustments', 'invoices'],
-  ],
-  changes: [['balance_transactions', 'payment_intents', 'events'], ['invoice_events']],
-  lookBackS: { balance_transactions: 12 * HOUR_S },
+  ].map((stage) => stage.map(stripeList)),
+  changes: stripeChanges([['balance_transactions', 'payment_intents', 'events'], ['invoice_events']], {
+    balance_transactions: 12 * HOUR_S,
+  }),
   mayVanish: false,
 };
 

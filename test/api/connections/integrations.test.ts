@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { VenueId } from '../../../contracts/ids.ts';
 import { PROVIDERS } from '../../../contracts/providers.ts';
 import { createBudgetStore } from '../../../db/budgets/budget-store.ts';
+import { concurrencyOf } from '../../../providers/limits.ts';
 import { STRIPE_CAPABILITIES } from '../../../providers/stripe/capabilities.ts';
 import { aConnection } from '../../db/builders.ts';
 import { aToken, createApiWorld } from '../api-world.ts';
@@ -39,8 +40,8 @@ describe('the integrations', () => {
       },
       // The operator's own budget, which the calls really go by.
       limits: {
-        sandbox: { requestsPerSecond: 2_000, concurrency: limits.sandbox.concurrency },
-        production: { requestsPerSecond: 2_000, concurrency: limits.production.concurrency },
+        sandbox: { requestsPerSecond: 2_000, concurrency: concurrencyOf(limits.sandbox), windows: [] },
+        production: { requestsPerSecond: 2_000, concurrency: concurrencyOf(limits.production), windows: [] },
       },
     });
   });
@@ -118,8 +119,9 @@ describe('the status of an integration', () => {
         requestsPerSecond: 2_000,
         allowedPerSecond: 2_000,
         waitMs: 0,
-        concurrency: STRIPE_CAPABILITIES.limits.sandbox.concurrency,
+        concurrency: concurrencyOf(STRIPE_CAPABILITIES.limits.sandbox),
         concurrencyInUse: 0,
+        windows: [],
       },
     ]);
     await budgets.throttle(key, { ratePerSecond: 2_000, pauseMs: 60_000 });

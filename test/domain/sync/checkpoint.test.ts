@@ -1,39 +1,47 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  HAND_OFF_OVERLAP_S,
-  OVERLAP_S,
-  firstPullCheckpoint,
-  firstSegments,
-  markChanges,
-  nextStage,
-} from '../../../domain/sync/checkpoint.ts';
+import { firstParts, firstPullCheckpoint, markChanges, nextStage } from '../../../domain/sync/checkpoint.ts';
 import type { Checkpoint, PullCheckpoint, PullStart } from '../../../domain/sync/checkpoint.ts';
+import { changeFeed, timeWindows } from '../../../domain/sync/pull-plan.ts';
 import type { PullPlan } from '../../../domain/sync/pull-plan.ts';
 
 const NOW = 1_800_000_000;
 const DAY_S = 86_400;
-const CUSTOMERS: PullPlan = { listing: [['customers']], changes: [['events']], mayVanish: true };
+const OVERLAP_S = 900;
+const HAND_OFF_OVERLAP_S = 5;
+const lists = (...stages: readonly (readonly string[])[]) =>
+  stages.map((names) => names.map((name) => timeWindows(name)));
+const feed = (...stages: readonly (readonly string[])[]) =>
+  changeFeed(lists(...stages), { reachS: 29 * DAY_S, overlapS: OVERLAP_S, handOffOverlapS: HAND_OFF_OVERLAP_S });
+const CUSTOMERS: PullPlan = { listing: lists(['customers']), changes: feed(['events']), mayVanish: true };
 const LEDGER: PullPlan = {
-  listing: [['charges', 'intents'], ['refunds']],
-  changes: [['movements'], ['invoices']],
+  listing: lists(['charges', 'intents'], ['refunds']),
+  changes: feed(['movements'], ['invoices']),
   mayVanish: false,
 };
-const WITHOUT_FEED: PullPlan = { listing: [['members']], changes: null, mayVanish: true };
+const WITHOUT_FEED: PullPlan = { listing: lists(['members']), changes: null, mayVanish: true };
 
 const first = (start: Partial<PullStart> = {}) =>
-  firstPullCheckpoint({ mode: 'full', plan: CUSTOMERS, nowEpochS: NOW, watermarkEpochS: null, window: null, ...start });
+  firstPullCheckpoint({
+    mode: 'full',
+    plan: CUSTOMERS,
+    nowEpochS: NOW,
+    watermarkEpochS: null,
+    feedCursor: null,
+    window: null,
+    ...start,
+  });
 const kinds = (checkpoint: Checkpoint): readonly string[] =>
   checkpoint.kind === 'pull' ? checkpoint.stages.map(({ kind }) => kind) : [checkpoint.kind];
 const reading = (checkpoint: Checkpoint, kind: 'listing' | 'changes') =>
   checkpoint.kind === 'pull' ? checkpoint.stages.filter((stage) => stage.kind === kind) : [];
 
-/** Completes every stage in turn and returns the checkpoint at each. */
-function walk(start: PullCheckpoint, newestEpochS: number | null): readonly Checkpoint[] {
+/** Every stage done in turn; what it was at each. */
+function walk(start: PullCheckpoint, plan: PullPlan, newestEpochS: number | null): readonly Checkpoint[] {
   const seen: Checkpoint[] = [start];
   for (let at: Checkpoint = start; at.kind === 'pull'; seen.push(at)) {
     if (seen.length > 50) throw new Error('the stages do not end');
-    at = at.stages[0]?.kind === 'mark-changes' ? markChanges(at, newestEpochS) : nextStage(at);
+    at = at.stages[0]?.kind === 'mark-changes' ? markChanges(at, plan, newestEpochS) : nextStage(at);
   }
   return seen;
 }
@@ -43,6 +51,7 @@ const anyStart = fc.record<PullStart>({
   plan: fc.constantFrom(CUSTOMERS, LEDGER, WITHOUT_FEED),
   nowEpochS: fc.constant(NOW),
   watermarkEpochS: fc.option(fc.integer({ min: NOW - 90 * DAY_S, max: NOW })),
+  feedCursor: fc.constant(null),
   window: fc.option(
     fc.record({
       fromEpochS: fc.option(fc.integer({ min: 0, max: NOW })),
@@ -102,9 +111,13 @@ describe('the stages of a pull', () => {
         if (!start.window) return;
         expect(new Set(kinds(checkpoint))).toEqual(new Set(['listing']));
         expect(checkpoint.stages).toEqual(
-          start.plan.listing.map((streams) => ({ kind: 'listing', streams, ...start.window })),
+          start.plan.listing.map((streams) => ({
+            kind: 'listing',
+            streams: streams.map(({ name }) => name),
+            ...start.window,
+          })),
         );
-        expect(walk(checkpoint, NOW).at(-1)).toEqual({ kind: 'done', watermarkEpochS: null });
+        expect(walk(checkpoint, start.plan, NOW).at(-1)).toEqual({ kind: 'done', watermarkEpochS: null });
       }),
     );
   });
@@ -113,11 +126,11 @@ describe('the stages of a pull', () => {
     const behind = NOW - 5_000;
     const fromEpochS = behind - HAND_OFF_OVERLAP_S;
     expect(fromEpochS).toBeLessThan(behind - 2);
-    expect(reading(markChanges(first(), behind), 'changes')).toMatchObject([{ fromEpochS, handOff: true }]);
-    expect(reading(markChanges(first(), null), 'changes')).toMatchObject([
+    expect(reading(markChanges(first(), CUSTOMERS, behind), 'changes')).toMatchObject([{ fromEpochS, handOff: true }]);
+    expect(reading(markChanges(first(), CUSTOMERS, null), 'changes')).toMatchObject([
       { fromEpochS: NOW - OVERLAP_S, handOff: true },
     ]);
-    expect(reading(markChanges(first({ plan: LEDGER }), behind), 'changes')).toMatchObject([
+    expect(reading(markChanges(first({ plan: LEDGER }), LEDGER, behind), 'changes')).toMatchObject([
       { fromEpochS },
       { fromEpochS },
     ]);
@@ -126,7 +139,7 @@ describe('the stages of a pull', () => {
   it('end after passing each once, and claim nothing beyond the start time', () => {
     fc.assert(
       fc.property(anyStart, fc.option(fc.integer({ min: 0, max: NOW + 100 })), (start, newestEpochS) => {
-        const passed = walk(firstPullCheckpoint(start), newestEpochS);
+        const passed = walk(firstPullCheckpoint(start), start.plan, newestEpochS);
         expect(passed.length).toBe(firstPullCheckpoint(start).stages.length + 1);
         const listsAll =
           !start.window &&
@@ -159,7 +172,7 @@ describe('a listing that returned fewer records than the provider counts', () =>
     countedAtProvider: number | null,
     more: Partial<PullCheckpoint> = {},
   ): PullCheckpoint => {
-    const begun = markChanges(first(), NOW) as PullCheckpoint;
+    const begun = markChanges(first(), CUSTOMERS, NOW) as PullCheckpoint;
     return { ...begun, segments: [], listedCount, countedAtProvider, ...more };
   };
 
@@ -185,9 +198,14 @@ describe('a listing that returned fewer records than the provider counts', () =>
   });
 });
 
-describe('the initial segments of a stage', () => {
-  it('are one per stream, from the stage’s beginning to beyond a provider’s faster clock', () => {
-    const parts = firstSegments({ kind: 'changes', streams: ['a', 'b'], fromEpochS: 5, toEpochS: null }, NOW, 7);
+describe('the parts that a stage begins with', () => {
+  const TWO_LISTS: PullPlan = { listing: lists(['a', 'b']), changes: null, mayVanish: true };
+
+  it('are one of each stream, from the stage’s beginning to beyond a provider’s faster clock', () => {
+    const parts = firstParts({ kind: 'changes', streams: ['a', 'b'], fromEpochS: 5, toEpochS: null }, TWO_LISTS, {
+      nowEpochS: NOW,
+      firstId: 7,
+    });
     expect(parts).toMatchObject([
       { id: 7, stream: 'a', fromEpochS: 5, after: null, oldestEpochS: null, pagesRead: 0 },
       { id: 8, stream: 'b', fromEpochS: 5, after: null, oldestEpochS: null, pagesRead: 0 },
@@ -195,9 +213,12 @@ describe('the initial segments of a stage', () => {
     for (const { toEpochS } of parts) expect(toEpochS).toBeGreaterThan(NOW + 60);
   });
 
-  it('end exactly at the end of a window', () => {
-    expect(firstSegments({ kind: 'listing', streams: ['a'], fromEpochS: 5, toEpochS: 9 }, NOW, 1)).toMatchObject([
-      { fromEpochS: 5, toEpochS: 9 },
-    ]);
+  it('end exactly where a window ends', () => {
+    expect(
+      firstParts({ kind: 'listing', streams: ['a'], fromEpochS: 5, toEpochS: 9 }, TWO_LISTS, {
+        nowEpochS: NOW,
+        firstId: 1,
+      }),
+    ).toMatchObject([{ fromEpochS: 5, toEpochS: 9 }]);
   });
 });

@@ -2,7 +2,7 @@ import type { Segment } from '../../../domain/sync/segments.ts';
 
 interface Item {
   readonly id: string;
-  readonly createdEpochS: number;
+  readonly atEpochS: number;
 }
 
 /** A provider's listing, newest first, paged as by Stripe. */
@@ -13,9 +13,7 @@ export class Listing {
 
   constructor(created: readonly number[], pageSize: number) {
     this.pageSize = pageSize;
-    this.#items = [...created]
-      .sort((a, b) => b - a)
-      .map((createdEpochS, index) => ({ id: `id-${index}`, createdEpochS }));
+    this.#items = [...created].sort((a, b) => b - a).map((atEpochS, index) => ({ id: `id-${index}`, atEpochS }));
     this.#places = new Map(this.#items.map(({ id }, index) => [id, index]));
   }
 
@@ -31,10 +29,10 @@ export class Listing {
   }
 
   #within({ fromEpochS, toEpochS, after }: Segment): readonly Item[] {
-    const start = after === null ? 0 : (this.#places.get(after) ?? 0) + 1;
+    const start = after === null ? 0 : (this.#places.get(after as string) ?? 0) + 1;
     return this.#items
       .slice(start)
-      .filter(({ createdEpochS }) => createdEpochS < toEpochS && createdEpochS >= (fromEpochS ?? -Infinity));
+      .filter(({ atEpochS }) => atEpochS < toEpochS && atEpochS >= (fromEpochS ?? -Infinity));
   }
 }
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { anomalyOf } from '../../../domain/sync/page-check.ts';
 
-const at = (id: string, createdEpochS: number) => ({ id, createdEpochS });
+const at = (id: string, atEpochS: number) => ({ id, atEpochS });
 const whole = { fromEpochS: null, toEpochS: 1_000, after: null, oldestEpochS: null };
 const behind = { fromEpochS: 100, toEpochS: 1_000, after: 'c', oldestEpochS: 500 };
 
@@ -10,7 +10,7 @@ const behind = { fromEpochS: 100, toEpochS: 1_000, after: 'c', oldestEpochS: 500
 const listings = fc
   .tuple(fc.array(fc.integer({ min: 10, max: 60 }), { maxLength: 60 }), fc.integer({ min: 1, max: 9 }))
   .map(([created, pageSize]) => ({
-    items: created.sort((a, b) => b - a).map((createdEpochS, index) => at(`id-${index}`, createdEpochS)),
+    items: created.sort((a, b) => b - a).map((atEpochS, index) => at(`id-${index}`, atEpochS)),
     pageSize,
   }));
 
@@ -23,7 +23,7 @@ const pageOf = (
 };
 const askedFor = (listing: Parameters<typeof pageOf>[0], index: number) => {
   const last = index === 0 ? undefined : pageOf(listing, index - 1).positions.at(-1);
-  return { fromEpochS: 10, toEpochS: 61, after: last?.id ?? null, oldestEpochS: last?.createdEpochS ?? null };
+  return { fromEpochS: 10, toEpochS: 61, after: last?.id ?? null, oldestEpochS: last?.atEpochS ?? null };
 };
 const pagesOf = ({ items, pageSize }: Parameters<typeof pageOf>[0]) => Math.max(1, Math.ceil(items.length / pageSize));
 

@@ -121,7 +121,7 @@ describe('the segments of a listing', () => {
         const segment: Segment = { ...whole(toEpochS, fromEpochS), after: 'id', oldestEpochS, pagesRead: 1 };
         const page = {
           after: 'id',
-          positions: [{ createdEpochS: oldestEpochS + pageSpanS }, { createdEpochS: oldestEpochS }],
+          positions: [{ atEpochS: oldestEpochS + pageSpanS }, { atEpochS: oldestEpochS }],
         };
         const left = split(segment, page, { parts, firstId: 7, pagesLeft: null });
         expect(left.length).toBeLessThanOrEqual(Math.min(parts, 7));
@@ -140,13 +140,12 @@ describe('the segments of a listing', () => {
     const read: Segment = { ...whole(1_000, 900), after: 'id', oldestEpochS: 990, pagesRead: 1 };
     expect(split(read, { after: 'id', positions: [] }, { parts: 4, firstId: 1, pagesLeft: null })).toEqual([read]);
     expect(
-      split(read, { after: 'id', positions: [{ createdEpochS: 999 }] }, { parts: 4, firstId: 1, pagesLeft: null })
-        .length,
+      split(read, { after: 'id', positions: [{ atEpochS: 999 }] }, { parts: 4, firstId: 1, pagesLeft: null }).length,
     ).toBeGreaterThan(1);
     expect(
       split(
         { ...read, fromEpochS: 980 },
-        { after: 'id', positions: [{ createdEpochS: 999 }] },
+        { after: 'id', positions: [{ atEpochS: 999 }] },
         { parts: 4, firstId: 1, pagesLeft: null },
       ),
     ).toHaveLength(1);

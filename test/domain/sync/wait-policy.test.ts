@@ -26,12 +26,31 @@ describe('a run that cannot continue for now', () => {
         fc.nat({ max: 40 * 86_400_000 }),
         (type, failures, waitedMs) => {
           const waitPolicy = waitPolicyFor(type)!;
-          const wait = waitMs(waitPolicy, { failures, waitedMs });
+          const wait = waitMs(waitPolicy, { failures, waitedMs, retryAfterMs: null });
           expect(wait === null).toBe(waitedMs >= waitPolicy.givesUpAfterMs);
           if (wait === null) return;
           expect(wait).toBeGreaterThanOrEqual(waitPolicy.firstWaitMs);
           expect(wait).toBeLessThanOrEqual(waitPolicy.longestWaitMs);
-          expect(waitMs(waitPolicy, { failures: failures + 1, waitedMs })).toBeGreaterThanOrEqual(wait);
+          expect(waitMs(waitPolicy, { failures: failures + 1, waitedMs, retryAfterMs: null })).toBeGreaterThanOrEqual(
+            wait,
+          );
+        },
+      ),
+    );
+  });
+
+  it('waits for a quota exactly as long as it is told, and for anything else at least that long', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...PARKED),
+        fc.integer({ min: 1, max: 30 }),
+        fc.integer({ min: 1, max: 2 * 86_400_000 }),
+        (type, failures, retryAfterMs) => {
+          const waitPolicy = waitPolicyFor(type)!;
+          const own = waitMs(waitPolicy, { failures, waitedMs: 0, retryAfterMs: null }) ?? 0;
+          expect(waitMs(waitPolicy, { failures, waitedMs: 0, retryAfterMs })).toBe(
+            type === FAILURE.quotaExhausted ? retryAfterMs : Math.max(own, retryAfterMs),
+          );
         },
       ),
     );
@@ -43,9 +62,9 @@ describe('a run that cannot continue for now', () => {
       let waitedMs = 0;
       let failures = 1;
       for (
-        let wait = waitMs(waitPolicy, { failures, waitedMs });
+        let wait = waitMs(waitPolicy, { failures, waitedMs, retryAfterMs: null });
         wait !== null;
-        wait = waitMs(waitPolicy, { failures, waitedMs })
+        wait = waitMs(waitPolicy, { failures, waitedMs, retryAfterMs: null })
       ) {
         waitedMs += wait;
         failures += 1;

@@ -72,7 +72,7 @@ describe('an invoice', () => {
     expect(read).toMatchObject({
       records: [],
       amendments: [AMENDMENT],
-      positions: [{ id: 'in_1', createdEpochS: S }],
+      positions: [{ id: 'in_1', atEpochS: S }],
       requests: ['/v1/invoices'],
     });
   });

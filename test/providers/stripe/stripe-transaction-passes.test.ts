@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { TransactionFields } from '../../../records/transactions.ts';
 import type { ProviderAmendment, ProviderRecord } from '../../../providers/provider.ts';
 import { transactionPullPlan } from '../../../providers/stripe/transactions/transactions.ts';
-import { allOf, createStripeWorld, mergeReadings, readAll } from './stripe-world.ts';
+import { allOf, createStripeWorld, mergeReadings, namesOf, readAll } from './stripe-world.ts';
 import type { StripeWorld } from './stripe-world.ts';
 
 interface Pass {
@@ -55,8 +55,8 @@ describe('a full pass and the change feed', () => {
     for (const id of deleted) records.delete(id);
     return { records, deleted, amendments };
   }
-  const full = () => read(transactionPullPlan.listing);
-  const changed = () => read(transactionPullPlan.changes ?? []);
+  const full = () => read(namesOf(transactionPullPlan.listing));
+  const changed = () => read(namesOf(transactionPullPlan.changes?.streams));
 
   /** Everything that an account sees in a day. */
   async function aDay() {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { TransactionFields } from '../../../records/transactions.ts';
 import type { ProviderRecord } from '../../../providers/provider.ts';
 import { transactionPullPlan } from '../../../providers/stripe/transactions/transactions.ts';
-import { aStrangeServer, allOf, createStripeWorld, readAll, refusalOf } from './stripe-world.ts';
+import { aStrangeServer, allOf, createStripeWorld, namesOf, readAll, refusalOf } from './stripe-world.ts';
 import type { StripeWorld } from './stripe-world.ts';
 
 interface Movement {
@@ -350,7 +350,7 @@ describe('the transactions of a Stripe account', () => {
       [0, 100],
       [0, 30],
     ]);
-    const created = pages.flatMap(({ positions }) => positions.map(({ createdEpochS }) => createdEpochS));
+    const created = pages.flatMap(({ positions }) => positions.map(({ atEpochS }) => atEpochS ?? NaN));
     expect(created).toEqual([...created].sort((a, b) => b - a));
   });
 
@@ -366,7 +366,7 @@ describe('the transactions of a Stripe account', () => {
       expect(await transactions().retrieve(nothing)).toBeNull();
   });
 
-  it.each(transactionPullPlan.listing.concat(transactionPullPlan.changes ?? []).flat())(
+  it.each(namesOf([...transactionPullPlan.listing, ...(transactionPullPlan.changes?.streams ?? [])]).flat())(
     'fail as every call does: %s',
     async (stream) => {
       const server = await aStrangeServer((_req, res) =>

@@ -6,6 +6,7 @@ import type { TransactionFields } from '../../../records/transactions.ts';
 import type {
   Call,
   ListQuery,
+  PullPlan,
   ProviderPage,
   ProviderRecord,
   ResourceSession,
@@ -161,10 +162,14 @@ export function writerOf({ writer }: ResourceSession): ResourceWriter {
   return writer;
 }
 
+/** The names of a plan's lists, stage by stage. */
+export const namesOf = (stages: PullPlan['listing'] = []): readonly (readonly string[])[] =>
+  stages.map((streams) => streams.map(({ name }) => name));
+
 /** Walks one of a resource's lists to its end. */
 export async function readAll(session: ResourceSession, query: ListQuery): Promise<readonly ProviderPage[]> {
   const pages: ProviderPage[] = [];
-  let after: string | null = null;
+  let after: ListQuery['after'] = null;
   do {
     const page = await session.listPage({ ...query, after });
     pages.push(page);

@@ -21,6 +21,8 @@ import { createSyncRunStore } from '../../../db/runs/sync-run-store.ts';
 import { createVenueStore } from '../../../db/core/venue-store.ts';
 import { pulledSourceId } from '../../../domain/sync/source-id.ts';
 import type { ProviderAccountName } from '../../../domain/sync/source-id.ts';
+import type { Budget } from '../../../providers/budget.ts';
+import type { Providers } from '../../../providers/providers.ts';
 import { createProviders } from '../../../providers/registry.ts';
 import { startStripeSandbox } from '../../../sandbox/stripe/stripe-sandbox.ts';
 import { createLogger } from '../../../telemetry/logger.ts';
@@ -40,6 +42,8 @@ export interface WorldOptions {
   readonly requestsPerSecond?: number;
   /** Puts a proxy between the activities and the stand-in, whose answers `world.proxy` edits. */
   readonly withProxy?: boolean;
+  /** In place of the stand-in Stripe: providers that a test has made up. Connections are of the provider `stripe` all the same. */
+  readonly providersOn?: (budget: Budget) => Providers;
   /** The kinds of record, where they are not the product's. */
   readonly kinds?: RecordKinds;
 }
@@ -76,10 +80,13 @@ export async function createSyncWorld(options: WorldOptions = {}) {
   };
   const vault = createOpener(keyring);
   const tokens = createOAuthTokenStore({ db, refreshing: db, audit: stores.audit });
-  const providers = createProviders(
-    { stripe: { apiUrl: proxy?.url ?? sandbox.apiUrl, requestsPerSecond: options.requestsPerSecond ?? 2_000 } },
-    createBudgetStore(db),
-  );
+  const budget = createBudgetStore(db);
+  const providers =
+    options.providersOn?.(budget) ??
+    createProviders(
+      { stripe: { apiUrl: proxy?.url ?? sandbox.apiUrl, requestsPerSecond: options.requestsPerSecond ?? 2_000 } },
+      budget,
+    );
   const deps = {
     ...stores,
     providers,

@@ -1,0 +1,59 @@
+import { sql } from 'drizzle-orm';
+import type { Database } from '../core/venue-scope.ts';
+
+/** A caller that comes late may use slots of this much past time: short gaps between calls do not cost rate. */
+const CATCH_UP_MS = 200;
+/** An interactive call goes at once while at most this much work is waiting. */
+const INTERACTIVE_BACKLOG_MS = 2_000;
+/** After a 429 nobody overtakes: the provider has just asked for less. */
+const CALM_AFTER_THROTTLE_MS = 5_000;
+/** Also of a caller that must get through. */
+const LONGEST_PATIENCE_MS = 86_400_000;
+/** How much of the full rate comes back each second after a 429. */
+const RECOVERY_PER_SECOND = 0.05;
+
+export interface SlotRequest {
+  readonly ratePerSecond: number;
+  readonly lane: 'interactive' | 'bulk';
+  readonly maxWaitMs: number;
+}
+
+/** Takes the next free slot of a key, in one statement. */
+export async function reserveSlot(
+  db: Pick<Database, 'execute'>,
+  key: string,
+  { ratePerSecond, lane, maxWaitMs }: SlotRequest,
+): Promise<{ granted: true; waitMs: number } | { granted: false; retryAfterMs: number }> {
+  const patienceMs = Math.min(
+    LONGEST_PATIENCE_MS,
+    lane === 'interactive' ? Math.max(maxWaitMs, INTERACTIVE_BACKLOG_MS) : maxWaitMs,
+  );
+  const [row] = await db.execute<{ wait_ms: number; throttled: boolean }>(sql`
+    insert into provider_budgets as budget (key, next_free_at)
+    values (${key}, clock_timestamp() + ${1_000 / ratePerSecond} * interval '1 millisecond')
+    on conflict (key) do update
+      set next_free_at = greatest(budget.next_free_at, clock_timestamp() - ${CATCH_UP_MS} * interval '1 millisecond')
+                         + interval '1 second' / ${effectiveRate(ratePerSecond)}
+      where budget.next_free_at < clock_timestamp() + ${patienceMs} * interval '1 millisecond'
+    returning greatest(0, extract(epoch from next_free_at - clock_timestamp()) * 1000 - 1000.0 / ${effectiveRate(ratePerSecond)})::float8 as wait_ms,
+      coalesce(throttled_at > clock_timestamp() - ${CALM_AFTER_THROTTLE_MS} * interval '1 millisecond', false) as throttled`);
+  if (row === undefined) return { granted: false, retryAfterMs: await backlogMs(db, key) };
+  const mayOvertake = lane === 'interactive' && !row.throttled;
+  const waitMs = mayOvertake && row.wait_ms <= INTERACTIVE_BACKLOG_MS ? 0 : Math.ceil(row.wait_ms);
+  return { granted: true, waitMs };
+}
+
+async function backlogMs(db: Pick<Database, 'execute'>, key: string): Promise<number> {
+  const [row] = await db.execute<{ backlog_ms: number }>(
+    sql`select greatest(1000, extract(epoch from next_free_at - clock_timestamp()) * 1000)::float8 as backlog_ms from provider_budgets where key = ${key}`,
+  );
+  return Math.ceil(row?.backlog_ms ?? 1_000);
+}
+
+/** The full rate, or what the last 429 left of it and time has given back since. The row is `budget`. */
+export function effectiveRate(ratePerSecond: number) {
+  return sql`least(${ratePerSecond}::float8, coalesce(
+    budget.throttled_rate_per_second
+      + ${ratePerSecond * RECOVERY_PER_SECOND}::float8 * extract(epoch from clock_timestamp() - budget.throttled_at),
+    ${ratePerSecond}::float8))`;
+}

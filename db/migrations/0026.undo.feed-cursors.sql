@@ -1,0 +1,1 @@
+alter table sync_cursors drop column feed_cursor;

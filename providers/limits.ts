@@ -1,0 +1,49 @@
+import type { ConcurrencyLimit, Limit, LimitScope, WindowLimit } from '../contracts/providers.ts';
+
+const window =
+  (perSeconds: number) =>
+  (count: number, scope: LimitScope = 'account'): WindowLimit => ({ kind: 'window', count, perSeconds, scope });
+
+export const perSecond = window(1);
+export const perMinute = window(60);
+export const perHour = window(3_600);
+export const perDay = window(86_400);
+export const concurrent = (count: number): ConcurrencyLimit => ({ kind: 'concurrent', count });
+
+/** Windows of up to this length are kept by an even pace; a longer one is counted, and waiting for it is not the business of a call. */
+const LONGEST_PACED_S = 60;
+/** For a provider that declares none: gentle with a server that somebody runs for themselves. */
+const DEFAULT_RATE_PER_SECOND = 5;
+const DEFAULT_CONCURRENCY = 4;
+
+const windowsOf = (limits: readonly Limit[], scope: LimitScope) =>
+  limits.filter((limit) => limit.kind === 'window').filter((limit) => limit.scope === scope);
+
+/** Calls a second that keep to every short window of the scope; null where there is none. */
+function paceOf(limits: readonly Limit[], scope: LimitScope): number | null {
+  const rates = windowsOf(limits, scope)
+    .filter(({ perSeconds }) => perSeconds <= LONGEST_PACED_S)
+    .map(({ count, perSeconds }) => count / perSeconds);
+  return rates.length === 0 ? null : Math.min(...rates);
+}
+
+export const accountPaceOf = (limits: readonly Limit[]): number => paceOf(limits, 'account') ?? DEFAULT_RATE_PER_SECOND;
+export const appPaceOf = (limits: readonly Limit[]): number | null => paceOf(limits, 'app');
+
+/** Windows that are counted: a used-up one is waited for by the run, not by the call. */
+export const countedWindowsOf = (limits: readonly Limit[]): readonly WindowLimit[] =>
+  limits.filter((limit) => limit.kind === 'window').filter(({ perSeconds }) => perSeconds > LONGEST_PACED_S);
+
+export function concurrencyOf(limits: readonly Limit[]): number {
+  const counts = limits.filter(({ kind }) => kind === 'concurrent').map(({ count }) => count);
+  return counts.length === 0 ? DEFAULT_CONCURRENCY : Math.min(...counts);
+}
+
+/** What an answer's headers tell of one window. */
+export interface LimitReading {
+  readonly perSeconds: number;
+  readonly scope: LimitScope;
+  readonly remaining: number;
+  /** Absent where the provider does not tell when the window ends. */
+  readonly endsInMs?: number;
+}

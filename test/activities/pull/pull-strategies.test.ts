@@ -1,0 +1,399 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { FAILURE } from '../../../contracts/failures.ts';
+import type { SyncId } from '../../../contracts/ids.ts';
+import type { SyncConnectionInput } from '../../../contracts/sync.ts';
+import { changeFeed, idSweep, offset, pageCursor, timeWindows, tokenFeed } from '../../../domain/sync/pull-plan.ts';
+import type { PullPlan } from '../../../domain/sync/pull-plan.ts';
+import { concurrent, perDay, perSecond } from '../../../providers/limits.ts';
+import { ProviderError } from '../../../providers/provider-error.ts';
+import { MadeUpLists, PAGE_SIZE, isCursorGone, madeUpProviders } from '../../support/made-up/made-up-lists.ts';
+import { createSyncWorld } from '../../support/worlds/sync-world.ts';
+import type { TestVenue } from '../../support/worlds/sync-world.ts';
+
+const COUNT = 95;
+const PAGES = Math.ceil(COUNT / PAGE_SIZE);
+const planOf = (stream: PullPlan['listing'][number][number], more: Partial<PullPlan> = {}): PullPlan => ({
+  listing: [[stream]],
+  changes: null,
+  mayVanish: true,
+  ...more,
+});
+const FROM_START = planOf(pageCursor('people-by-cursor', { afterExpiry: { from: 'start' }, isCursorGone }));
+const BY_TIME = planOf(pageCursor('people-by-cursor', { afterExpiry: { from: 'time', overlapS: 3 }, isCursorGone }));
+const BY_OFFSET = planOf(offset('people-by-offset', { overlap: 2 }));
+const SINCE_MOMENT = { reachS: 30 * 86_400, overlapS: 600, handOffOverlapS: 5 };
+
+describe('a pull by a declared strategy', () => {
+  const lists = new MadeUpLists();
+  let world: Awaited<ReturnType<typeof createSyncWorld>>;
+  let venue: TestVenue;
+
+  beforeAll(async () => {
+    world = await createSyncWorld({ providersOn: madeUpProviders(lists) });
+  });
+  afterAll(() => world.close());
+
+  const begin = async (plan: PullPlan) => {
+    lists.reset(plan, COUNT);
+    venue = await world.aVenue();
+  };
+  const held = async () =>
+    [
+      ...(await world.database.admin<{ external_id: string }[]>`
+        select l.external_id from record_links l join customers c on c.id = l.record_id
+        where l.connection_id = ${venue.connectionId} and c.deleted_at is null order by 1`),
+    ].map((row) => row.external_id);
+  const anomalies = async (syncId: SyncId) =>
+    (await world.logOf(venue, syncId)).filter(({ action }) => action === 'anomaly').map(({ code }) => code);
+  const begun = async () => {
+    const input = await world.open(venue, 'pull', 'full');
+    await world.begin(input);
+    return input;
+  };
+  const toEnd = async (input: SyncConnectionInput) => {
+    while ((await world.chunk(input)).status === 'more');
+    return world.finish(input);
+  };
+  const outage = () => {
+    throw new ProviderError({ provider: 'stripe', kind: 'unavailable', httpStatus: 503 });
+  };
+
+  describe('pageCursor', () => {
+    beforeEach(() => begin(FROM_START));
+
+    it('begins again when the cursor expires midway, keeps what it has, counts each record once and archives nothing', async () => {
+      await world.sync(venue, 'pull');
+      lists.asked.length = 0;
+      lists.onPage(6, (page) => {
+        lists.expireCursors();
+        return page;
+      });
+      const run = await world.sync(venue, 'pull');
+      expect(run.counts).toMatchObject({ read: COUNT, created: 0, archived: 0, unchanged: COUNT });
+      expect(await held()).toEqual(lists.ids);
+      expect(await anomalies(run.syncId)).toEqual(['cursor-expired']);
+      // Six pages, the refused one, and all of them.
+      expect(lists.asked).toHaveLength(6 + 1 + PAGES);
+    });
+
+    it('begins again from the time that it has reached, less an overlap, where the list can be asked so', async () => {
+      await begin(BY_TIME);
+      lists.onPage(6, (page) => {
+        lists.expireCursors();
+        return page;
+      });
+      const run = await world.sync(venue, 'pull');
+      expect(run.counts).toMatchObject({ read: COUNT, created: COUNT, archived: 0 });
+      expect(await held()).toEqual(lists.ids);
+      expect(lists.asked).toHaveLength(6 + 1 + PAGES - 6);
+      const [first, restarted] = lists.asked.filter(({ after }) => after === null);
+      expect(first?.fromEpochS).toBeNull();
+      expect(restarted?.fromEpochS).toBeGreaterThan(0);
+    });
+
+    it('gives up, and says why, when the cursor expires again and again before the end of the list', async () => {
+      lists.reset(FROM_START, COUNT);
+      for (let nth = 2; nth < 100; nth += 1)
+        lists.onPage(nth, (page, { after }) => {
+          if (after !== null) lists.expireCursors();
+          return page;
+        });
+      const input = await begun();
+      await expect(toEnd(input)).rejects.toMatchObject({ type: FAILURE.unexpectedResponse });
+      expect(lists.asked.length).toBeLessThan(40);
+      expect(await anomalies(input.syncId)).toEqual(['cursor-expired']);
+    });
+
+    it('does not count a restart by time that gets further as one in vain', async () => {
+      await begin(BY_TIME);
+      for (let nth = 2; nth < 60; nth += 1)
+        lists.onPage(nth, (page, { after }) => {
+          if (after !== null) lists.expireCursors();
+          return page;
+        });
+      const run = await world.sync(venue, 'pull');
+      expect(run.counts).toMatchObject({ read: COUNT, created: COUNT, archived: 0 });
+    });
+
+    it('asks again for a page that repeats the one before, says so once, and brings everything once', async () => {
+      let before = lists.page({ stream: 'people-by-cursor', fromEpochS: null, toEpochS: 0, after: null });
+      lists.onPage(3, (page) => ((before = page), page));
+      for (const nth of [4, 5]) lists.onPage(nth, ({ after }) => ({ ...before, after }));
+      const run = await world.sync(venue, 'pull');
+      expect(run.counts).toMatchObject({ read: COUNT, created: COUNT });
+      expect(await held()).toEqual(lists.ids);
+      expect(await anomalies(run.syncId)).toEqual(['page-repeats']);
+    });
+
+    it('gives up on cursors that lead in a circle, however long it is', async () => {
+      let beginning: unknown;
+      lists.onPage(1, (page) => ((beginning = page.after), page));
+      for (let nth = 2; nth < 200; nth += 1)
+        lists.onPage(nth, (page) => (page.after === null ? { ...page, after: beginning as typeof page.after } : page));
+      await expect(toEnd(await begun())).rejects.toMatchObject({ type: FAILURE.unexpectedResponse });
+      expect(lists.asked.length).toBeLessThan(60);
+    });
+
+    it('goes on past an empty page that has another cursor', async () => {
+      lists.onPage(2, (_page, query) => {
+        const { after } = lists.page({ ...query, after: null });
+        return { records: [], positions: [], pageSize: PAGE_SIZE, after: { ...(after as object), again: true } };
+      });
+      const run = await world.sync(venue, 'pull');
+      expect(run.counts).toMatchObject({ created: COUNT });
+      expect(await anomalies(run.syncId)).toEqual([]);
+    });
+
+    it('goes on from the last committed page after a break, with the cursor as it was stored', async () => {
+      lists.onPage(5, outage);
+      const input = await begun();
+      await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.unavailable });
+      const [stored] = await world.database.admin<{ checkpoint: { segments: { after: unknown }[] } }[]>`
+        select checkpoint from sync_runs where id = ${input.syncId}`;
+      lists.asked.length = 0;
+      expect((await toEnd(input)).counts).toMatchObject({ read: COUNT, created: COUNT });
+      expect(lists.asked[0]?.after).toEqual(stored?.checkpoint.segments[0]?.after);
+      expect(lists.asked).toHaveLength(PAGES - 4);
+      expect(await held()).toEqual(lists.ids);
+    });
+
+    it('begins again when the cursor has expired while no worker was at it', async () => {
+      lists.onPage(5, outage);
+      const input = await begun();
+      await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.unavailable });
+      lists.expireCursors();
+      expect((await toEnd(input)).counts).toMatchObject({ read: COUNT, created: COUNT, archived: 0 });
+      expect(await held()).toEqual(lists.ids);
+    });
+  });
+
+  describe('offset', () => {
+    beforeEach(() => begin(BY_OFFSET));
+
+    it('brings everything once, and each page begins with the end of the page before', async () => {
+      const run = await world.sync(venue, 'pull');
+      expect(run.counts).toMatchObject({ read: COUNT, created: COUNT });
+      expect(await held()).toEqual(lists.ids);
+      expect(await anomalies(run.syncId)).toEqual([]);
+      expect(lists.asked.slice(0, 3).map(({ after }) => after)).toEqual([null, 8, 16]);
+    });
+
+    it.each([
+      ['one object is', 1],
+      ['more objects than the overlap are', 5],
+      ['more objects than a page are', 25],
+    ])('misses nothing when %s deleted in front of the place that it reads at', async (_what, count) => {
+      lists.onPage(4, (page) => {
+        lists.remove(...lists.ids.slice(0, count));
+        return page;
+      });
+      const run = await world.sync(venue, 'pull');
+      expect(await held()).toEqual(expect.arrayContaining([...lists.ids]));
+      expect(run.counts).toMatchObject({ read: COUNT, created: COUNT });
+      expect(await anomalies(run.syncId)).toEqual(['order-shifted']);
+    });
+
+    it.each([
+      ['one object is', 1],
+      ['more objects than a page are', 25],
+    ])('brings everything once when %s made in front of the place that it reads at', async (_what, count) => {
+      const before = lists.ids;
+      lists.onPage(4, (page) => {
+        for (let index = 0; index < count; index += 1) lists.put(`new-${index}`, 'New', { first: true });
+        return page;
+      });
+      const run = await world.sync(venue, 'pull');
+      const stored = await held();
+      expect(stored).toEqual(expect.arrayContaining([...before]));
+      expect(run.counts).toMatchObject({ read: stored.length, created: stored.length });
+      expect(await anomalies(run.syncId)).toEqual(['order-shifted']);
+    });
+
+    it('reads on to the end of a list that has become shorter than the place that it reads at', async () => {
+      lists.onPage(9, (page) => {
+        lists.remove(...lists.ids.slice(0, 60));
+        return page;
+      });
+      const run = await world.sync(venue, 'pull');
+      expect(await held()).toEqual(expect.arrayContaining([...lists.ids]));
+      expect(run.counts).toMatchObject({ archived: 0 });
+    });
+
+    it('gives up on a provider that does not heed the offset', async () => {
+      for (let nth = 2; nth < 100; nth += 1)
+        lists.onPage(nth, (_page, query) => ({
+          ...lists.page({ ...query, after: 0 }),
+          after: Number(query.after) + PAGE_SIZE,
+        }));
+      await expect(toEnd(await begun())).rejects.toMatchObject({ type: FAILURE.unexpectedResponse });
+      expect(lists.asked.length).toBeLessThan(20);
+    });
+
+    it('gives up on an order that shifts without end', async () => {
+      for (let nth = 1; nth < 400; nth += 1)
+        lists.onPage(nth, (page) => {
+          lists.order.push(...lists.order.splice(0, 13));
+          return page;
+        });
+      await expect(toEnd(await begun())).rejects.toMatchObject({ type: FAILURE.unexpectedResponse });
+      expect(lists.asked.length).toBeLessThan(400);
+    });
+
+    it('goes on from the last committed page after a break, and notices what shifted meanwhile', async () => {
+      lists.onPage(5, outage);
+      const input = await begun();
+      await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.unavailable });
+      lists.remove(...lists.ids.slice(0, 7));
+      lists.asked.length = 0;
+      expect((await toEnd(input)).counts).toMatchObject({ read: COUNT, created: COUNT });
+      expect(lists.asked[0]?.after).toBeGreaterThan(PAGE_SIZE);
+      expect(await held()).toEqual(expect.arrayContaining([...lists.ids]));
+      expect(await anomalies(input.syncId)).toEqual(['order-shifted']);
+    });
+  });
+
+  describe('changeFeed', () => {
+    it('asks for changes since the last pull less its own overlap, and for everything once its reach is over', async () => {
+      const feed = changeFeed([[pageCursor('changes', { afterExpiry: { from: 'start' } })]], SINCE_MOMENT);
+      await begin({ ...FROM_START, changes: feed });
+      await world.sync(venue, 'pull');
+      lists.asked.length = 0;
+      lists.passTime();
+      lists.put('p-0003', 'Renamed');
+      const run = await world.sync(venue, 'pull', 'incremental');
+      expect(run.counts).toMatchObject({ updated: 1, archived: 0 });
+      expect(lists.asked.map(({ stream }) => stream)).toEqual(['changes']);
+      expect(Date.now() / 1_000 - (lists.asked[0]?.fromEpochS ?? 0)).toBeGreaterThanOrEqual(SINCE_MOMENT.overlapS);
+
+      await world.database.admin`update sync_cursors set watermark = now() - interval '31 days'
+        where connection_id = ${venue.connectionId}`;
+      lists.asked.length = 0;
+      await world.sync(venue, 'pull', 'incremental');
+      expect(lists.asked[0]?.stream).toBe('people-by-cursor');
+    });
+
+    const TOKEN = planOf(timeWindows('changes-by-token', { isCursorGone }), {
+      changes: tokenFeed([[pageCursor('changes-by-token', { afterExpiry: { from: 'start' }, isCursorGone })]]),
+    });
+    const BY_TOKEN: PullPlan = {
+      ...TOKEN,
+      listing: [[pageCursor('changes-by-token', { afterExpiry: { from: 'start' }, isCursorGone })]],
+    };
+
+    it('goes on from the token that the last pull has left, and leaves the next', async () => {
+      await begin(BY_TOKEN);
+      await world.sync(venue, 'pull');
+      const first = lists.cursor;
+      lists.asked.length = 0;
+      lists.put('p-0003', 'Renamed');
+      expect((await world.sync(venue, 'pull', 'incremental')).counts).toMatchObject({ read: 1, updated: 1 });
+      expect((await world.sync(venue, 'pull', 'incremental')).counts).toMatchObject({ read: 0, updated: 0 });
+      expect(lists.asked.map(({ after }) => after)).toEqual([first, lists.cursor]);
+    });
+
+    it('reads everything when the provider no longer knows the token, says so, and goes on from a new one', async () => {
+      await begin(BY_TOKEN);
+      await world.sync(venue, 'pull');
+      lists.put('p-0003', 'Renamed');
+      lists.remove('p-0004');
+      lists.expireCursors();
+      const run = await world.sync(venue, 'pull', 'incremental');
+      expect(run.counts).toMatchObject({ read: COUNT - 1, updated: 1, archived: 1 });
+      expect(await anomalies(run.syncId)).toEqual(['feed-lost']);
+      expect(await held()).toEqual(lists.ids);
+      expect((await world.sync(venue, 'pull', 'incremental')).counts).toMatchObject({ read: 0 });
+    });
+
+    it('keeps the token of the last whole pull when a later one is cancelled', async () => {
+      await begin(BY_TOKEN);
+      await world.sync(venue, 'pull');
+      lists.put('p-0003', 'Renamed');
+      const input = await world.open(venue, 'pull', 'incremental');
+      await world.begin(input);
+      await world.chunk(input);
+      await world.finish(input, 'cancelled');
+      expect((await world.sync(venue, 'pull', 'incremental')).counts).toMatchObject({ read: 1 });
+    });
+  });
+
+  describe('idSweep', () => {
+    const SWEPT: PullPlan = {
+      ...FROM_START,
+      changes: changeFeed([[pageCursor('changes', { afterExpiry: { from: 'start' } })]], SINCE_MOMENT),
+      ...idSweep(offset('ids', { overlap: 1 })),
+    };
+
+    it('finds what was deleted where the change feed tells no deletions, and archives nothing that is there', async () => {
+      await begin(SWEPT);
+      await world.sync(venue, 'pull');
+      lists.remove('p-0004', 'p-0050');
+      lists.hidden.add('p-0060');
+      const planned = await world.sync(venue, 'pull', 'incremental', { dryRun: true });
+      expect(planned.counts).toMatchObject({ archived: 2 });
+      const run = await world.sync(venue, 'pull', 'incremental');
+      expect(run.counts).toMatchObject({ archived: 2, created: 0 });
+      expect(await held()).toEqual(lists.ids);
+      expect(await anomalies(run.syncId)).toEqual(['left-out-of-listing']);
+    });
+  });
+
+  describe('a provider whose day is used up', () => {
+    it('hands the run back to the workflow with the date, also after progress, and the run goes on from there', async () => {
+      await begin(BY_TIME);
+      lists.limits = [perSecond(1_000), concurrent(8), perDay(6)];
+      const input = await begun();
+      const refused = await world.chunk(input).catch((error: unknown) => error);
+      expect(refused).toMatchObject({ type: FAILURE.quotaExhausted, nonRetryable: true });
+      const [details] = (refused as { details: { retryAfterMs: number }[] }).details;
+      expect(details?.retryAfterMs).toBeGreaterThan(23 * 3_600_000);
+      expect(lists.asked).toHaveLength(6);
+      const again = await world.chunk(input).catch((error: unknown) => error);
+      expect(again).toMatchObject({ type: FAILURE.quotaExhausted, nonRetryable: true });
+      expect(lists.asked).toHaveLength(6);
+      await world.database.admin`update provider_quotas set started_at = started_at - interval '1 day'`;
+      expect((await toEnd(input)).counts).toMatchObject({ read: COUNT, created: COUNT });
+      expect(lists.asked).toHaveLength(PAGES);
+    });
+  });
+
+  describe('a run that an earlier version of the service has begun', () => {
+    const asStored = async (input: SyncConnectionInput, stream: string, after: string, oldestEpochS: number) => {
+      const checkpoint = {
+        kind: 'pull',
+        stages: [
+          { kind: 'listing', streams: [stream], fromEpochS: null, toEpochS: null },
+          { kind: 'find-missing' },
+          { kind: 'settle-missing' },
+        ],
+        segments: [
+          { id: 1, stream, fromEpochS: null, toEpochS: oldestEpochS + 1_000, after, oldestEpochS, pagesRead: 3 },
+        ],
+        nextSegmentId: 2,
+        watermarkEpochS: Math.floor(Date.now() / 1_000),
+        readAll: true,
+      };
+      await world.database.admin`
+        update sync_runs set checkpoint = ${JSON.stringify(checkpoint)}::text::jsonb where id = ${input.syncId}`;
+    };
+    const person = (id: string) => lists.retrieve(id)!;
+
+    it('goes on from where it stands in a list that is still read in time windows', async () => {
+      await begin(planOf(timeWindows('people-by-creation')));
+      const input = await begun();
+      const at = person('p-0050');
+      await asStored(input, 'people-by-creation', at.externalId, at.version / 1_000);
+      await toEnd(input);
+      expect(lists.asked[0]?.after).toBe('p-0050');
+      expect(await held()).toEqual(lists.ids.filter((id) => id < 'p-0050'));
+    });
+
+    it('begins a list anew that is read by another strategy now', async () => {
+      await begin(FROM_START);
+      const input = await begun();
+      await asStored(input, 'people-by-cursor', 'p-0050', 1_700_000_000);
+      await toEnd(input);
+      expect(lists.asked[0]?.after).toBeNull();
+      expect(await held()).toEqual(lists.ids);
+    });
+  });
+});

@@ -1,0 +1,142 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createBudgetStore } from '../../../db/budgets/budget-store.ts';
+import type { BudgetStore } from '../../../db/budgets/budget-store.ts';
+import type { Quota } from '../../../db/budgets/quota-store.ts';
+import { openDatabase } from '../../../db/core/venue-scope.ts';
+import type { Database } from '../../../db/core/venue-scope.ts';
+import { createTestDatabase } from '../../support/services/database.ts';
+import type { TestDatabase } from '../../support/services/database.ts';
+
+const DAY_S = 86_400;
+
+describe('long windows that two processes share', () => {
+  let database: TestDatabase;
+  let secondPool: Database;
+  let here: BudgetStore;
+  let there: BudgetStore;
+  let apps = 0;
+  let app: string;
+  let account: (id: string) => string;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    secondPool = openDatabase({ url: database.url, maxConnections: 5, applicationName: 'interlock-test-2' });
+    here = createBudgetStore(database.db);
+    there = createBudgetStore(secondPool);
+  });
+  afterAll(async () => {
+    await secondPool.$client.end({ timeout: 5 });
+    await database.drop();
+  });
+
+  const anApp = () => {
+    apps += 1;
+    app = `app/p${apps}/sandbox`;
+    account = (id) => `p${apps}/sandbox/${id}`;
+  };
+  const aDay = (id: string, limit: number): Quota => ({ key: account(id), windowS: DAY_S, limit });
+  const sharedDay = (id: string, limit: number): Quota => ({
+    key: app,
+    windowS: DAY_S,
+    limit,
+    account: { key: `share/${account(id)}`, keyPrefix: `share/${account('')}` },
+  });
+  const admit = (
+    store: BudgetStore,
+    quotas: readonly Quota[],
+    more: Partial<Parameters<BudgetStore['admit']>[0]> = {},
+  ) => store.admit({ pace: null, quotas, maxWaitMs: 1_000, mustPass: false, ...more });
+  const usedOf = async (key: string) =>
+    (await database.admin<{ used: number }[]>`select used from provider_quotas where key = ${key}`)[0]?.used ?? 0;
+  const age = (key: string, hours: number) =>
+    database.admin`update provider_quotas set started_at = started_at - ${hours} * interval '1 hour' where key = ${key}`;
+
+  it('let exactly as many calls pass as they hold, however many ask at once', async () => {
+    anApp();
+    const asked = await Promise.all(
+      Array.from({ length: 60 }, (_, index) => admit(index % 2 ? here : there, [aDay('a', 25)])),
+    );
+    expect(asked.filter(({ granted }) => granted)).toHaveLength(25);
+    expect(await usedOf(account('a'))).toBe(25);
+  });
+
+  it('say until when they are used up, and begin anew after that', async () => {
+    anApp();
+    await admit(here, [aDay('a', 1)]);
+    await age(account('a'), 20);
+    const refused = await admit(there, [aDay('a', 1)]);
+    expect(refused).toMatchObject({ granted: false, reason: 'quota' });
+    const hours = refused.granted ? 0 : refused.retryAfterMs / 3_600_000;
+    expect(hours).toBeGreaterThan(3.9);
+    expect(hours).toBeLessThanOrEqual(4);
+    await age(account('a'), 4);
+    expect(await admit(there, [aDay('a', 1)])).toMatchObject({ granted: true });
+    expect(await admit(there, [aDay('a', 1)])).toMatchObject({ granted: false });
+  });
+
+  it('count a call in each of them or in none', async () => {
+    anApp();
+    const hour: Quota = { key: account('a'), windowS: 3_600, limit: 2 };
+    for (let call = 0; call < 2; call += 1) await admit(here, [aDay('a', 100), hour]);
+    expect(await admit(here, [aDay('a', 100), hour])).toMatchObject({ granted: false, reason: 'quota' });
+    const [day] =
+      await database.admin`select used from provider_quotas where key = ${account('a')} and window_s = ${DAY_S}`;
+    expect(day).toEqual({ used: 2 });
+    const slow = { key: app, ratePerSecond: 0.1 };
+    await admit(here, [aDay('b', 100)], { pace: slow });
+    expect(await admit(here, [aDay('b', 100)], { pace: slow })).toMatchObject({ granted: false, reason: 'pace' });
+    expect(await usedOf(account('b'))).toBe(1);
+  });
+
+  it('let a call pass that must, and count it', async () => {
+    anApp();
+    await admit(here, [aDay('a', 1)]);
+    expect(await admit(here, [aDay('a', 1)], { mustPass: true })).toMatchObject({ granted: true });
+    expect(await usedOf(account('a'))).toBe(2);
+  });
+
+  it('take the provider’s word for what is left and when they end', async () => {
+    anApp();
+    await admit(here, [aDay('a', 10)]);
+    await here.learn(aDay('a', 10), { remaining: 0, endsInMs: 7_200_000 });
+    const refused = await admit(there, [aDay('a', 10)]);
+    expect(refused.granted ? 0 : refused.retryAfterMs).toBeGreaterThan(7_100_000);
+    expect(refused.granted ? 0 : refused.retryAfterMs).toBeLessThanOrEqual(7_200_000);
+    // The provider’s day began anew earlier than ours.
+    await here.learn(aDay('a', 10), { remaining: 10 });
+    for (let call = 0; call < 10; call += 1)
+      expect(await admit(there, [aDay('a', 10)])).toMatchObject({ granted: true });
+    expect(await admit(there, [aDay('a', 10)])).toMatchObject({ granted: false });
+  });
+
+  it('keep the last part of an app’s window for accounts that have used less than their even part', async () => {
+    anApp();
+    await admit(here, [sharedDay('quiet', 100)]);
+    let busy = 0;
+    while ((await admit(here, [sharedDay('busy', 100)])).granted) busy += 1;
+    expect(busy).toBeGreaterThanOrEqual(75);
+    expect(busy).toBeLessThan(85);
+    for (let call = 0; call < 15; call += 1)
+      expect(await admit(there, [sharedDay('quiet', 100)]), `call ${call}`).toMatchObject({ granted: true });
+    while ((await admit(here, [sharedDay('quiet', 100)])).granted);
+    expect(await usedOf(app)).toBe(100);
+  });
+
+  it('leave a short pace to accounts in even parts, so that none waits behind a busier one', async () => {
+    anApp();
+    const shared = { ratePerSecond: 100, lane: 'bulk', maxWaitMs: 60_000 } as const;
+    const reserve = (store: BudgetStore, id: string) =>
+      store.reserve(account(id), { ...shared, app: { keyPrefix: account(''), ratePerSecond: 10 } });
+    for (let call = 0; call < 100; call += 1) await reserve(here, 'busy');
+    const first = await reserve(there, 'quiet');
+    expect(first).toEqual({ granted: true, waitMs: 0 });
+    let waitMs = 0;
+    for (let call = 0; call < 10; call += 1) {
+      const slot = await reserve(there, 'quiet');
+      waitMs = slot.granted ? slot.waitMs : Infinity;
+    }
+    // Ten more slots at half the app's pace.
+    expect(waitMs).toBeGreaterThan(1_500);
+    expect(waitMs).toBeLessThan(2_500);
+  });
+});

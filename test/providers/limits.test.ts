@@ -1,0 +1,129 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createBudgetStore } from '../../db/budgets/budget-store.ts';
+import {
+  accountPaceOf,
+  appPaceOf,
+  concurrencyOf,
+  concurrent,
+  countedWindowsOf,
+  perDay,
+  perHour,
+  perMinute,
+  perSecond,
+} from '../../providers/limits.ts';
+import type { LimitReading } from '../../providers/limits.ts';
+import { createPipeline } from '../../providers/pipeline.ts';
+import { ProviderError } from '../../providers/provider-error.ts';
+import type { Limit } from '../../contracts/providers.ts';
+import type { Call } from '../../providers/provider.ts';
+import { Secret } from '../../vault/secret.ts';
+import { MadeUpLists, adapterOf } from '../support/made-up/made-up-lists.ts';
+import { createTestDatabase } from '../support/services/database.ts';
+import type { TestDatabase } from '../support/services/database.ts';
+
+describe('declared windows', () => {
+  it.each([
+    ['Xero', [perMinute(60), perDay(5_000), concurrent(5), perMinute(10_000, 'app')], 1, 10_000 / 60, 5],
+    ['QuickBooks', [perMinute(450), perSecond(9), concurrent(9)], 7.5, null, 9],
+    ['MYOB', [perSecond(7, 'app'), perDay(900_000, 'app'), concurrent(4)], 5, 7, 4],
+    ['a server of somebody’s own', [], 5, null, 4],
+  ] as const)('of %s make a pace, an app’s pace and a number at once', (_name, limits, account, app, atOnce) => {
+    expect([accountPaceOf(limits), appPaceOf(limits), concurrencyOf(limits)]).toEqual([account, app, atOnce]);
+  });
+
+  it('are counted where they are longer than a call may wait', () => {
+    expect(countedWindowsOf([perMinute(60), perDay(5_000), perHour(9, 'app')])).toEqual([
+      perDay(5_000),
+      perHour(9, 'app'),
+    ]);
+  });
+});
+
+describe('the pipeline of a provider with a long window', () => {
+  let database: TestDatabase;
+  let accounts = 0;
+  let account: { environment: 'sandbox'; externalAccountId: string };
+  beforeAll(async () => {
+    database = await createTestDatabase();
+  });
+  afterAll(() => database.drop());
+  beforeEach(() => {
+    account = { environment: 'sandbox', externalAccountId: `acct_${(accounts += 1)}` };
+  });
+
+  const HEADERS: Readonly<Record<string, number>> = { 'x-daylimit-remaining': 86_400 };
+  const limitsIn = (headers: Headers): readonly LimitReading[] =>
+    Object.entries(HEADERS).flatMap(([name, perSeconds]) => {
+      const remaining = headers.get(name);
+      return remaining === null ? [] : [{ perSeconds, scope: 'account' as const, remaining: Number(remaining) }];
+    });
+
+  /** How a session of such a provider makes its calls. */
+  function callWith(limits: readonly Limit[]) {
+    const lists = new MadeUpLists();
+    lists.limits = [perSecond(10_000), ...limits];
+    let call: Call | null = null;
+    const adapter = adapterOf(lists);
+    const providers = createPipeline({
+      adapters: [{ ...adapter, limitsIn, open: (options) => ((call = options.call), adapter.open(options)) }],
+      budget: createBudgetStore(database.db),
+      requestsPerSecond: {},
+    });
+    providers.open('stripe', { secretKey: new Secret('x'), account, lane: 'bulk' });
+    const signal = new AbortController().signal;
+    return { call: call!, oauth: providers.calls('stripe', { account, lane: 'interactive', signal }).call };
+  }
+  const refusalOf = (call: Promise<unknown>) =>
+    call.then(
+      () => null,
+      (error: unknown) => (error instanceof ProviderError ? error.details : error),
+    );
+  const ok = () => Promise.resolve('ok');
+
+  it('makes no call beyond it, and says until when', async () => {
+    const { call } = callWith([perDay(3)]);
+    let made = 0;
+    const outcomes = await Promise.all(
+      Array.from({ length: 8 }, () => refusalOf(call(() => Promise.resolve((made += 1))))),
+    );
+    expect(made).toBe(3);
+    for (const details of outcomes.filter((one) => one !== null))
+      expect(details).toMatchObject({ kind: 'quota-exhausted', code: 'window-used-up' });
+    const last = (await refusalOf(call(ok))) as { retryAfterMs: number };
+    expect(last.retryAfterMs).toBeGreaterThan(23 * 3_600_000);
+    expect(last.retryAfterMs).toBeLessThanOrEqual(24 * 3_600_000);
+  });
+
+  it('lets OAuth calls pass and counts them: a refresh that is refused would cost the grant', async () => {
+    const { call, oauth } = callWith([perDay(1)]);
+    await call(ok);
+    expect(await oauth(ok)).toBe('ok');
+    expect(await refusalOf(call(ok))).toMatchObject({ kind: 'quota-exhausted' });
+  });
+
+  it('goes by what an answer’s headers tell, also those of a refusal', async () => {
+    const { call } = callWith([perDay(100)]);
+    await call((heard) => {
+      heard?.(new Headers({ 'x-daylimit-remaining': '1' }));
+      return ok();
+    });
+    await refusalOf(
+      call((heard) => {
+        heard?.(new Headers({ 'x-daylimit-remaining': '0' }));
+        return Promise.reject(new ProviderError({ provider: 'stripe', kind: 'unavailable', httpStatus: 503 }));
+      }),
+    );
+    await expect.poll(() => refusalOf(call(ok))).toMatchObject({ kind: 'quota-exhausted' });
+  });
+
+  it('asks nobody again before the date that the provider itself has named', async () => {
+    const { call } = callWith([perDay(100)]);
+    const refused = new ProviderError({ provider: 'stripe', kind: 'quota-exhausted', retryAfterMs: 3_600_000 });
+    await refusalOf(call(() => Promise.reject(refused)));
+    let made = 0;
+    const details = await refusalOf(callWith([perDay(100)]).call(() => Promise.resolve((made += 1))));
+    expect(details).toMatchObject({ kind: 'quota-exhausted' });
+    expect((details as { retryAfterMs: number }).retryAfterMs).toBeLessThanOrEqual(3_600_000);
+    expect(made).toBe(0);
+  });
+});

@@ -1,0 +1,237 @@
+import type { CustomerFields } from '../../../records/customers.ts';
+import type { Limit } from '../../../contracts/providers.ts';
+import type { Budget } from '../../../providers/budget.ts';
+import { concurrent, perSecond } from '../../../providers/limits.ts';
+import { createPipeline } from '../../../providers/pipeline.ts';
+import { ProviderError } from '../../../providers/provider-error.ts';
+import type {
+  ListQuery,
+  ProviderAdapter,
+  ProviderPage,
+  ProviderRecord,
+  PullPlan,
+  ResourceSession,
+} from '../../../providers/provider.ts';
+import type { Providers } from '../../../providers/providers.ts';
+import { readOnlyMapping } from '../../../providers/read-only-mapping.ts';
+
+export const PAGE_SIZE = 10;
+
+interface Person {
+  readonly id: string;
+  readonly name: string;
+  /** Of the last change, in seconds that the list counts itself. */
+  readonly changedEpochS: number;
+}
+
+/** What a made-up list answers in place of a page, or does before one. */
+export type Oddity = (page: ProviderPage, query: ListQuery) => ProviderPage | Promise<ProviderPage>;
+
+/**
+ * A provider's people in memory, as three lists: `people-by-cursor` by one opaque cursor in the order of their last change, `people-by-offset`
+ * in an order that the test decides, `people-by-creation` newest first by time. Beside them `changes` since a moment, `changes-by-token` since a
+ * token, and `ids`.
+ */
+export class MadeUpLists {
+  plan: PullPlan = { listing: [], changes: null, mayVanish: true };
+  limits: readonly Limit[] = [perSecond(1_000), concurrent(8)];
+  /** Every page that was asked for. */
+  readonly asked: ListQuery[] = [];
+  /** The order of `people-by-offset`. */
+  order: string[] = [];
+  /** Left out of every list, but there. */
+  readonly hidden = new Set<string>();
+  readonly #people = new Map<string, Person>();
+  readonly #oddities: { readonly nth: number; readonly oddity: Oddity }[] = [];
+  #clock = 0;
+  #generation = 0;
+  #pages = 0;
+
+  reset(plan: PullPlan, count: number): void {
+    this.plan = plan;
+    this.limits = [perSecond(1_000), concurrent(8)];
+    this.#people.clear();
+    this.#oddities.length = 0;
+    this.asked.length = 0;
+    this.order = [];
+    this.hidden.clear();
+    this.#generation = 0;
+    this.#clock = Math.floor(Date.now() / 1_000) - 100_000;
+    for (let index = 0; index < count; index += 1) this.put(`p-${String(index).padStart(4, '0')}`);
+  }
+
+  get ids(): readonly string[] {
+    return [...this.#people.keys()].sort();
+  }
+
+  put(id: string, name = `Person ${id}`, { first = false } = {}): void {
+    this.#clock += 1;
+    if (!this.#people.has(id)) this.order = first ? [id, ...this.order] : [...this.order, id];
+    this.#people.delete(id);
+    this.#people.set(id, { id, name, changedEpochS: this.#clock });
+  }
+
+  /** What is put from now on was changed now. */
+  passTime(): void {
+    this.#clock = Math.floor(Date.now() / 1_000);
+  }
+
+  remove(...ids: readonly string[]): void {
+    for (const id of ids) this.#people.delete(id);
+    this.order = this.order.filter((id) => !ids.includes(id));
+  }
+
+  /** Every cursor and token that was handed out before is refused from now on. */
+  expireCursors(): void {
+    this.#generation += 1;
+  }
+
+  /** Something odd about the nth page that is asked for from now on, counted from 1. */
+  onPage(nth: number, oddity: Oddity): void {
+    this.#oddities.push({ nth: this.#pages + nth, oddity });
+  }
+
+  get cursor(): string {
+    return `token-${this.#generation}-${this.#clock}`;
+  }
+
+  async listPage(query: ListQuery): Promise<ProviderPage> {
+    this.asked.push(query);
+    this.#pages += 1;
+    const nth = this.#pages;
+    let answered = this.page(query);
+    for (const { oddity } of this.#oddities.filter((one) => one.nth === nth)) answered = await oddity(answered, query);
+    return answered;
+  }
+
+  retrieve(externalId: string): ProviderRecord | null {
+    const person = this.#people.get(externalId);
+    return person ? toRecord(person) : null;
+  }
+
+  /** The page as it is, without anything odd and without a call. */
+  page(query: ListQuery): ProviderPage {
+    switch (query.stream) {
+      case 'people-by-cursor':
+        return this.#byCursor(query);
+      case 'people-by-offset':
+        return this.#byOffset(query, [...this.order]);
+      case 'people-by-creation':
+        return this.#byCreation(query);
+      case 'changes':
+        return this.#byCursor(query);
+      case 'changes-by-token':
+        return this.#sinceToken(query);
+      case 'ids':
+        return { ...this.#byOffset(query, this.ids), records: [] };
+      default:
+        throw new Error(`no list ${query.stream}`);
+    }
+  }
+
+  #listed(): readonly Person[] {
+    return [...this.#people.values()].filter(({ id }) => !this.hidden.has(id));
+  }
+
+  #byCursor({ fromEpochS, after }: ListQuery): ProviderPage {
+    const { generation, epochS } = (after ?? { generation: this.#generation, epochS: 0 }) as {
+      readonly generation: number;
+      readonly epochS: number;
+    };
+    if (generation !== this.#generation) throw refusedCursor();
+    const rest = this.#listed().filter(
+      ({ changedEpochS }) => changedEpochS >= (fromEpochS ?? 0) && changedEpochS > epochS,
+    );
+    const page = rest.slice(0, PAGE_SIZE);
+    const last = page.at(-1);
+    return toPage(page, rest.length > page.length && last ? { generation, epochS: last.changedEpochS } : null);
+  }
+
+  #byOffset({ after }: ListQuery, order: readonly string[]): ProviderPage {
+    const start = Number(after ?? 0);
+    const listed = order.filter((id) => !this.hidden.has(id));
+    const page = listed.slice(start, start + PAGE_SIZE).flatMap((id) => this.#people.get(id) ?? []);
+    return toPage(page, start + PAGE_SIZE < listed.length ? start + page.length : null);
+  }
+
+  #byCreation({ fromEpochS, toEpochS, after }: ListQuery): ProviderPage {
+    const newestFirst = this.#listed().toReversed();
+    const start = after === null ? 0 : newestFirst.findIndex(({ id }) => id === after) + 1;
+    const rest = newestFirst
+      .slice(start)
+      .filter(({ changedEpochS }) => changedEpochS < toEpochS && changedEpochS >= (fromEpochS ?? 0));
+    const page = rest.slice(0, PAGE_SIZE);
+    return toPage(page, rest.length > page.length ? (page.at(-1)?.id ?? null) : null);
+  }
+
+  /** All at once: what matters is the token. Without one it is the listing. */
+  #sinceToken({ after }: ListQuery): ProviderPage {
+    const [, generation, epochS] = typeof after === 'string' ? after.split('-').map(Number) : [0, this.#generation, 0];
+    if (generation !== this.#generation) throw refusedCursor();
+    const changed = this.#listed().filter(({ changedEpochS }) => changedEpochS > (epochS ?? 0));
+    return { ...toPage(changed, null), feedCursor: this.cursor };
+  }
+}
+
+/** As Square says it (https://developer.squareup.com/docs/build-basics/general-considerations/handling-errors, read 2026-11-28). */
+const refusedCursor = () =>
+  new ProviderError({ provider: 'stripe', kind: 'rejected', httpStatus: 400, code: 'INVALID_CURSOR' });
+export const isCursorGone = ({ code }: { readonly code?: string | undefined }): boolean => code === 'INVALID_CURSOR';
+
+function toPage(people: readonly Person[], after: ProviderPage['after']): ProviderPage {
+  return {
+    records: people.map(toRecord),
+    after,
+    pageSize: PAGE_SIZE,
+    positions: people.map(({ id, changedEpochS }) => ({ id, atEpochS: changedEpochS })),
+  };
+}
+
+function toRecord({ id, name, changedEpochS }: Person): ProviderRecord {
+  const fields: CustomerFields = {
+    name,
+    email: null,
+    phone: null,
+    address: null,
+    marketingConsent: null,
+    metadata: {},
+  };
+  return { externalId: id, version: changedEpochS * 1_000, deleted: false, recordId: null, fields };
+}
+
+/** A service that speaks these lists and nothing else, through the real pipeline. */
+export const madeUpProviders =
+  (lists: MadeUpLists) =>
+  (budget: Budget): Providers =>
+    createPipeline({ adapters: [adapterOf(lists)], budget, requestsPerSecond: {} });
+
+export function adapterOf(lists: MadeUpLists): ProviderAdapter {
+  return {
+    id: 'stripe',
+    capabilities: {
+      provider: 'stripe',
+      displayName: 'Made up',
+      resources: [{ resource: 'customers', directions: ['pull'] }],
+      connect: ['api-key'],
+      get limits() {
+        return { sandbox: lists.limits, production: lists.limits };
+      },
+    },
+    open: ({ call }) => {
+      const session: ResourceSession = {
+        listPage: (query) => call(() => lists.listPage(query)),
+        count: () => Promise.resolve(null),
+        versionOf: () => Number.MAX_SAFE_INTEGER - 1,
+        retrieve: (externalId) => call(() => Promise.resolve(lists.retrieve(externalId))),
+        writer: null,
+      };
+      return {
+        account: () => Promise.reject(new Error('nobody asks whose account it is')),
+        newestChangeEpochS: () => Promise.resolve(null),
+        resource: () => session,
+      };
+    },
+    mapping: () => readOnlyMapping,
+    pullPlan: () => lists.plan,
+  };
+}
