@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
-import { FAILURE } from '../contracts/failures.ts';
+import { CIRCUIT_OPEN, FAILURE } from '../contracts/failures.ts';
 import type { FailureType } from '../contracts/failures.ts';
 import { isDatabaseAway } from '../db/core/outage.ts';
 import { SupersededError } from '../db/runs/run-scope.ts';
@@ -87,7 +87,7 @@ function providerFailure({ message, details }: ProviderError, pauseMs: number | 
   return ApplicationFailure.create({
     ...FAILURES[kind],
     message,
-    details: [{ httpStatus, code, requestId }],
+    details: [{ httpStatus, code, requestId, ...(code === CIRCUIT_OPEN && { retryAfterMs }) }],
     ...(nextRetryDelay !== undefined && { nextRetryDelay }),
     ...(kind === 'rate-limited' && { category: 'BENIGN' as const }),
   });

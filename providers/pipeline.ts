@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ProviderId } from '../contracts/providers.ts';
 import type { Budget, LeaseRequest } from './budget.ts';
+import { NO_CIRCUITS } from './circuits.ts';
+import type { Circuits } from './circuits.ts';
 import { cleanOAuth, cleanSession } from './clean-session.ts';
 import { ProviderError } from './provider-error.ts';
 import type { OAuthAdapter } from './oauth.ts';
@@ -24,12 +26,19 @@ export interface PipelineOptions {
   readonly adapters: readonly ProviderAdapter[];
   readonly oauth?: readonly OAuthSetup[];
   readonly budget: Budget;
+  readonly circuits?: Circuits;
   /** An operator's own figure for a provider instead of the declared one, requests per second and account. */
   readonly requestsPerSecond: Readonly<Partial<Record<ProviderId, number | null>>>;
 }
 
-/** Builds the one way to call any provider: budget → timeout → call → classify → count. */
-export function createPipeline({ adapters, oauth = [], budget, requestsPerSecond }: PipelineOptions): Providers {
+/** Builds the one way to call any provider: budget → circuit → timeout → call → classify → count. */
+export function createPipeline({
+  adapters,
+  oauth = [],
+  budget,
+  circuits = NO_CIRCUITS,
+  requestsPerSecond,
+}: PipelineOptions): Providers {
   const byId = new Map(adapters.map((adapter) => [adapter.id, adapter]));
 
   function adapterOf(provider: ProviderId): ProviderAdapter {
@@ -55,7 +64,7 @@ export function createPipeline({ adapters, oauth = [], budget, requestsPerSecond
       if (slot.waitMs > 0) await delay(slot.waitMs, undefined, signal ? { signal } : {});
       const startedAt = performance.now();
       try {
-        return await request();
+        return await circuits.around({ provider, environment, accountKey: key }, request, signal);
       } catch (error) {
         if (error instanceof ProviderError && error.details.kind === 'rate-limited') {
           // The refusal is what the caller has to know, also when it cannot be noted for the others.
