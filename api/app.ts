@@ -7,6 +7,7 @@ import type { ConnectionRef } from '../contracts/ids.ts';
 import type { AccountConnections } from '../db/connections/account-connections.ts';
 import type { AuditStore } from '../db/core/audit-store.ts';
 import type { BudgetStatusStore } from '../db/budgets/budget-status-store.ts';
+import type { CircuitStore } from '../db/budgets/circuit-store.ts';
 import type { ConnectionActionsStore } from '../db/connections/connection-actions-store.ts';
 import type { ConnectionStore } from '../db/connections/connection-store.ts';
 import type { IdempotencyStore } from '../db/core/idempotency-store.ts';
@@ -111,6 +112,7 @@ export interface AppDeps {
   readonly runs: SyncRunStore;
   readonly plans: PlanStore;
   readonly budgets: BudgetStatusStore;
+  readonly circuits: Pick<CircuitStore, 'list'>;
   readonly idempotency: IdempotencyStore;
   readonly audit: AuditStore;
   readonly providers: Providers;
@@ -237,7 +239,7 @@ function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[]
     ...syncActionRoutes({ connections, providers, runs, gateway, audit, ui }),
     ...syncPlanRoutes({ runs, plans: deps.plans }),
     ...adminRoutes({ rotations: deps.rotations, jobGateway: deps.jobGateway, sealer, ui, log }),
-    ...integrationRoutes({ providers, budgets: deps.budgets }),
+    ...integrationRoutes({ providers, budgets: deps.budgets, circuits: deps.circuits }),
     syncEventsRoute({ runs, ui, streams, shares: streamShares, feeds: createSyncFeeds(runs, log) }),
   ];
 }

@@ -9,6 +9,7 @@ import { createAccountConnections } from '../db/connections/account-connections.
 import { createAuditStore } from '../db/core/audit-store.ts';
 import { createBudgetStatusStore } from '../db/budgets/budget-status-store.ts';
 import { createBudgetStore } from '../db/budgets/budget-store.ts';
+import { createCircuitStore } from '../db/budgets/circuit-store.ts';
 import { createConnectionActionsStore } from '../db/connections/connection-actions-store.ts';
 import { createConnectionStore } from '../db/connections/connection-store.ts';
 import { createIdempotencyStore } from '../db/core/idempotency-store.ts';
@@ -24,6 +25,8 @@ import { createTransactionSummaryStore } from '../db/records/transaction-summary
 import { createVenueStore } from '../db/core/venue-store.ts';
 import { openDatabase } from '../db/core/venue-scope.ts';
 import { createWebhookDeliveryStore } from '../db/webhooks/webhook-delivery-store.ts';
+import { CIRCUIT_LIMITS } from '../domain/circuits/circuit.ts';
+import { createCircuits } from '../providers/circuits.ts';
 import { createProviders, createWebhooks } from '../providers/registry.ts';
 import { RECORD_KINDS } from '../records/registry.ts';
 import { exitOnUncaught } from '../telemetry/exit-on-uncaught.ts';
@@ -62,7 +65,9 @@ const keyAccess = await checkKeyAccess(sealer);
 if (keyAccess.state === 'unavailable')
   log.warn({ code: keyAccess.code }, 'the key service does not answer: until it does, nothing can be connected');
 
-const providers = createProviders(config.providers, createBudgetStore(db));
+const circuitStore = createCircuitStore(db);
+const circuits = createCircuits(circuitStore, { ...CIRCUIT_LIMITS, openMs: config.circuitOpenMs });
+const providers = createProviders(config.providers, createBudgetStore(db), circuits);
 // Lazy: the API serves what needs no Temporal while Temporal is still coming; readiness tells.
 const connection = Connection.lazy(await temporalConnectionOptions(config.temporal));
 const { namespace } = config.temporal;
@@ -107,6 +112,7 @@ const app = createApp({
   runs: createSyncRunStore(db),
   plans: createPlanStore(db),
   budgets: createBudgetStatusStore(db),
+  circuits: circuitStore,
   idempotency,
   audit,
   providers,

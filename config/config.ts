@@ -51,6 +51,8 @@ export interface ServiceConfig extends ProcessConfig {
   readonly temporal: TemporalConfig;
   readonly keyring: KeyringConfig;
   readonly providers: ProvidersConfig;
+  /** How long an open circuit stays open. */
+  readonly circuitOpenMs: number;
   readonly host: string;
 }
 
@@ -271,6 +273,7 @@ function serviceOf(environment: Environment): ServiceConfig {
     temporal: temporalOf(environment),
     keyring: keyringOf(environment),
     providers: providersOf(environment),
+    circuitOpenMs: environment.certain('PROVIDER_CIRCUIT_SECONDS') * 1_000,
     host: environment.certain('HOST'),
   };
 }

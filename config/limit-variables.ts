@@ -109,4 +109,14 @@ export const LIMIT_VARIABLES = {
     readBy: ['api'],
     secret: false,
   },
+  PROVIDER_CIRCUIT_SECONDS: {
+    schema: upTo(3_600),
+    form: formUpTo(3_600),
+    description:
+      'How long a provider, or one account at it, is left alone after five calls in a row have failed. Then a single call tries it.',
+    obtain: 'Keep it. The same for every process.',
+    default: '60',
+    readBy: ['api', 'worker'],
+    secret: false,
+  },
 } as const satisfies Record<string, Variable>;

@@ -29,4 +29,7 @@ export const FAILURE = {
   authorizationUsed: 'AuthorizationUsed',
 } as const;
 
+/** Code in the details of a failure: the call was not made, since the provider is known to be down until `retryAfterMs` have passed. */
+export const CIRCUIT_OPEN = 'circuit-open';
+
 export type FailureType = (typeof FAILURE)[keyof typeof FAILURE];

@@ -24,6 +24,8 @@ export interface GateOptions {
 
 /** What every call of one session passes: the limits of its account and of our app. */
 export interface BudgetGate {
+  /** What the account's calls are counted under; keys that are being tested share one. */
+  readonly accountKey: string;
   /** Waits for the call's turn. Throws ProviderError `rate-limited`, or `quota-exhausted` where a long window is used up; AbortError when `signal` ends the wait. */
   enter(signal: AbortSignal | undefined): Promise<void>;
   /** Notes a refusal of the provider's for everybody. */
@@ -40,6 +42,8 @@ export function createBudgetGate(budget: Budget, options: GateOptions): BudgetGa
   const pace = appPace === null ? null : { key: app, ratePerSecond: appPace };
 
   return {
+    accountKey: account,
+
     async enter(signal) {
       const slot = await budget.reserve(account, {
         ...{ ratePerSecond, lane, maxWaitMs: MAX_WAIT_MS },

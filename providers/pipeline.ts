@@ -1,6 +1,8 @@
 import type { ProviderId } from '../contracts/providers.ts';
 import type { Budget, LeaseRequest } from './budget.ts';
 import { createBudgetGate } from './budget-gate.ts';
+import { NO_CIRCUITS } from './circuits.ts';
+import type { Circuits } from './circuits.ts';
 import { cleanOAuth, cleanSession } from './clean-session.ts';
 import { accountPaceOf, concurrencyOf } from './limits.ts';
 import { ProviderError } from './provider-error.ts';
@@ -21,12 +23,19 @@ export interface PipelineOptions {
   readonly adapters: readonly ProviderAdapter[];
   readonly oauth?: readonly OAuthSetup[];
   readonly budget: Budget;
+  readonly circuits?: Circuits;
   /** An operator's own figure for a provider instead of the declared one, requests per second and account. */
   readonly requestsPerSecond: Readonly<Partial<Record<ProviderId, number | null>>>;
 }
 
-/** Builds the one way to call any provider: budget → timeout → call → classify → count. */
-export function createPipeline({ adapters, oauth = [], budget, requestsPerSecond }: PipelineOptions): Providers {
+/** Builds the one way to call any provider: budget → circuit → timeout → call → classify → count. */
+export function createPipeline({
+  adapters,
+  oauth = [],
+  budget,
+  circuits = NO_CIRCUITS,
+  requestsPerSecond,
+}: PipelineOptions): Providers {
   const byId = new Map(adapters.map((adapter) => [adapter.id, adapter]));
 
   function adapterOf(provider: ProviderId): ProviderAdapter {
@@ -54,7 +63,11 @@ export function createPipeline({ adapters, oauth = [], budget, requestsPerSecond
       await gate.enter(signal);
       const startedAt = performance.now();
       try {
-        return await request((headers) => void gate.heard(limitsIn?.(headers) ?? []));
+        return await circuits.around(
+          { provider, environment, accountKey: gate.accountKey },
+          () => request((headers) => void gate.heard(limitsIn?.(headers) ?? [])),
+          signal,
+        );
       } catch (error) {
         await gate.refused(error);
         throw error;

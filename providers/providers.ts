@@ -43,7 +43,7 @@ export interface ConcurrencyLease {
   release(): Promise<void>;
 }
 
-/** Every provider this process can speak to, each behind the same pipeline: budget → timeout → call → classify → count. */
+/** Every provider this process can speak to, each behind the same pipeline: budget → circuit → timeout → call → classify → count. */
 export interface Providers {
   /** Null for a provider that this service does not speak yet. */
   find(provider: ProviderId): ProviderAdapter | null;

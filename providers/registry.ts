@@ -1,4 +1,5 @@
 import type { Budget } from './budget.ts';
+import type { Circuits } from './circuits.ts';
 import { createMailchimpAdapter } from './mailchimp/adapter.ts';
 import type { MailchimpConfig } from './mailchimp/adapter.ts';
 import { mailchimpOAuth } from './mailchimp/oauth.ts';
@@ -32,7 +33,11 @@ export interface ProvidersConfig {
 }
 
 /** Every provider that this service speaks; one that is left out is not spoken. */
-export function createProviders({ stripe, square, quickbooks, mailchimp }: ProvidersConfig, budget: Budget): Providers {
+export function createProviders(
+  { stripe, square, quickbooks, mailchimp }: ProvidersConfig,
+  budget: Budget,
+  circuits?: Circuits,
+): Providers {
   const stripeAdapter = createStripeAdapter(stripe);
   return createPipeline({
     adapters: [
@@ -48,6 +53,7 @@ export function createProviders({ stripe, square, quickbooks, mailchimp }: Provi
       ...(mailchimp ? [mailchimpOAuth(mailchimp)] : []),
     ],
     budget,
+    ...(circuits && { circuits }),
     requestsPerSecond: { stripe: stripe.requestsPerSecond },
   });
 }

@@ -17,6 +17,7 @@ import { createAuthorizationStore } from '../db/connections/authorization-store.
 import { createBrakeStore } from '../db/budgets/brake-store.ts';
 import type { BrakeStore } from '../db/budgets/brake-store.ts';
 import { createBudgetStore } from '../db/budgets/budget-store.ts';
+import { createCircuitStore } from '../db/budgets/circuit-store.ts';
 import { createConnectionStore } from '../db/connections/connection-store.ts';
 import { createDisconnectionStore } from '../db/connections/disconnection-store.ts';
 import { createOAuthTokenStore } from '../db/connections/oauth-token-store.ts';
@@ -32,6 +33,8 @@ import { createSyncRunStore } from '../db/runs/sync-run-store.ts';
 import { openDatabase } from '../db/core/venue-scope.ts';
 import { createWorkerPresence } from '../db/runs/worker-presence.ts';
 import type { WorkerPresence } from '../db/runs/worker-presence.ts';
+import { CIRCUIT_LIMITS } from '../domain/circuits/circuit.ts';
+import { createCircuits } from '../providers/circuits.ts';
 import { createProviders } from '../providers/registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createOpener } from '../vault/opener.ts';
@@ -82,7 +85,8 @@ export async function createDeps(config: Omit<WorkerConfig, 'retention'>, log: L
   const audit = createAuditStore(db);
   const connections = createConnectionStore(db);
   const tokens = createOAuthTokenStore({ db, refreshing, audit });
-  const providers = createProviders(config.providers, createBudgetStore(db));
+  const circuits = createCircuits(createCircuitStore(db), { ...CIRCUIT_LIMITS, openMs: config.circuitOpenMs });
+  const providers = createProviders(config.providers, createBudgetStore(db), circuits);
   return {
     audit,
     brakes: createBrakeStore(db),

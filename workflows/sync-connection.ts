@@ -13,6 +13,7 @@ import {
   setCurrentDetails,
   workflowInfo,
 } from '@temporalio/workflow';
+import { CIRCUIT_OPEN } from '../contracts/failures.ts';
 import type {
   ParkedSync,
   SyncChunkActivities,
@@ -160,12 +161,13 @@ class Run {
     const forMs = waitMs(waitPolicy, { failures: parked.failures, waitedMs, retryAfterMs: retryAfterOf(failure) });
     if (forMs === null) throw failure;
     this.#parked = parked;
-    const until = new Date(Date.now() + forMs).toISOString();
+    const waitForMs = circuitWaitMs(failure) ?? forMs;
+    const until = new Date(Date.now() + waitForMs).toISOString();
     await control.parkSync.executeWithOptions({ summary: `Wait: ${waitPolicy.what}` }, [
       { ...this.#input, what: waitPolicy.what, until },
     ]);
     if (!same) showWaiting('waiting', causeOf(failure).type, waitPolicy.what === 'needs-reauth');
-    await condition(() => this.#instructions.woken, forMs);
+    await condition(() => this.#instructions.woken, waitForMs);
   }
 
   async #awaitApproval({ awaiting }: SyncChunkResult): Promise<void> {
@@ -214,6 +216,17 @@ function retryAfterOf({ cause }: ActivityFailure): number | null {
   const [details] = (cause instanceof ApplicationFailure ? cause.details : null) ?? [];
   const { retryAfterMs } = (details ?? {}) as { readonly retryAfterMs?: unknown };
   return typeof retryAfterMs === 'number' && retryAfterMs > 0 ? retryAfterMs : null;
+}
+
+/**
+ * How long the circuit that a chunk has met stays open, and up to half as long again, so that not all runs come back in the same moment; null
+ * where it met none.
+ */
+function circuitWaitMs({ cause }: ActivityFailure): number | null {
+  if (!(cause instanceof ApplicationFailure)) return null;
+  const [details] = (cause.details ?? []) as readonly ({ code?: string; retryAfterMs?: number } | undefined)[];
+  if (details?.code !== CIRCUIT_OPEN || typeof details.retryAfterMs !== 'number') return null;
+  return Math.ceil(details.retryAfterMs * (1 + Math.random() / 2));
 }
 
 /** What the Web UI shows of the run: numbers and ids only. */

@@ -6,6 +6,7 @@ import type { AuditEntry } from '../../db/core/audit-store.ts';
 import type { ConnectedGrant, LockedGrant, NewGrant, OAuthTokenStore } from '../../db/connections/oauth-token-store.ts';
 import { describeRevocation } from '../../domain/grants/grant-advice.ts';
 import type { OAuthAdapter } from '../../providers/oauth.ts';
+import { isCircuitOpen } from '../../providers/circuits.ts';
 import { ProviderError, leavesOutcomeOpen } from '../../providers/provider-error.ts';
 import type { Providers } from '../../providers/providers.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -43,7 +44,7 @@ export function createRefreshingActivities(deps: RefreshingDeps): Pick<TokenActi
           { connectionId: input.connectionId, provider: input.provider, cause: describe(error) },
           'a token could not be refreshed',
         );
-        throw finalAfter(MAX_ATTEMPTS, toFailure(error, false));
+        throw finalAfter(isCircuitOpen(error) ? 1 : MAX_ATTEMPTS, toFailure(error, false));
       }
     },
   };

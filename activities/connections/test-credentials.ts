@@ -2,6 +2,7 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { ConnectionTestActivities, TestConnectionInput } from '../../contracts/connections.ts';
 import { FAILURE } from '../../contracts/failures.ts';
+import { isCircuitOpen } from '../../providers/circuits.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { Providers } from '../../providers/providers.ts';
 import type { Credentials } from './credentials.ts';
@@ -27,7 +28,7 @@ export function createTestingActivities(deps: TestingDeps): ConnectionTestActivi
         return 'refused';
       } catch (error) {
         if (isRefusal(error)) return 'refused';
-        throw finalAfter(MAX_ATTEMPTS, toFailure(error, false));
+        throw finalAfter(isCircuitOpen(error) ? 1 : MAX_ATTEMPTS, toFailure(error, false));
       }
     },
   };

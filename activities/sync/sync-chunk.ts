@@ -8,6 +8,7 @@ import type { SyncMissingStore } from '../../db/pull/sync-missing.ts';
 import type { RunScope } from '../../db/runs/run-scope.ts';
 import type { RunState } from '../../db/runs/run-state.ts';
 import type { SyncProgressStore } from '../../db/runs/sync-progress-store.ts';
+import { isCircuitOpen } from '../../providers/circuits.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { ConcurrencyLease, Providers } from '../../providers/providers.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -15,7 +16,7 @@ import type { BulkThrottle } from './bulk-throttle.ts';
 import { ChunkControl } from './chunk.ts';
 import type { ChunkEnvironment } from './chunk.ts';
 import type { Credentials, OpenedConnection } from '../connections/credentials.ts';
-import { describe, toFailure } from '../failures.ts';
+import { describe, finalAfter, toFailure } from '../failures.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { pullChunk } from './pull-chunk.ts';
 import { pushChunk } from './push-chunk.ts';
@@ -68,8 +69,11 @@ export function createSyncChunkActivities(deps: SyncChunkDeps): SyncChunkActivit
         );
         const error = await replaceRefused(deps, { scope, state, work }, thrown);
         await noteTrouble(deps, { scope, state, work }, error);
+        const failure = toFailure(error, progressed, pauseAfter(error, state));
+        // The workflow waits until the circuit lets calls through again: no attempt before that can succeed.
+        if (isCircuitOpen(error)) throw finalAfter(1, failure);
         const attempts = isPassing(error) ? state.failures + 1 : Context.current().info.attempt;
-        throw giveUp(toFailure(error, progressed, pauseAfter(error, state)), { progressed, attempts });
+        throw giveUp(failure, { progressed, attempts });
       }
     },
   };

@@ -1,6 +1,7 @@
 import { PROVIDERS } from '../../contracts/providers.ts';
 import type { ProviderId } from '../../contracts/providers.ts';
 import type { BudgetStatusStore } from '../../db/budgets/budget-status-store.ts';
+import type { CircuitStore } from '../../db/budgets/circuit-store.ts';
 import type { Providers } from '../../providers/providers.ts';
 import { endpoint } from '../http/endpoint.ts';
 import type { Endpoint } from '../http/endpoint.ts';
@@ -9,6 +10,7 @@ import {
   integrationsAnswer,
   integrationStatusAnswer,
   presentBudget,
+  presentCircuit,
   presentIntegration,
 } from '../schemas/integration.ts';
 import type { FullRates } from '../schemas/integration.ts';
@@ -16,6 +18,7 @@ import type { FullRates } from '../schemas/integration.ts';
 export interface IntegrationRouteDeps {
   readonly providers: Providers;
   readonly budgets: BudgetStatusStore;
+  readonly circuits: Pick<CircuitStore, 'list'>;
 }
 
 const COLLECTION = '/v1/integrations';
@@ -52,23 +55,29 @@ function getRoute({ providers }: IntegrationRouteDeps): Endpoint {
   });
 }
 
-function statusRoute({ providers, budgets }: IntegrationRouteDeps): Endpoint {
+function statusRoute({ providers, budgets, circuits }: IntegrationRouteDeps): Endpoint {
   return endpoint({
     name: 'getIntegrationStatus',
-    summary: 'How a provider’s rate budgets stand, of the accounts that the caller’s venues have connected',
+    summary:
+      'How a provider’s rate budgets and circuits stand, of the accounts that the caller’s venues have connected',
     tag: 'Integrations',
     method: 'get',
     path: `${ITEM}/status`,
     role: 'viewer',
-    answers: { 200: { description: 'The budgets.', schema: integrationStatusAnswer } },
+    answers: { 200: { description: 'The budgets and circuits.', schema: integrationStatusAnswer } },
     async handle({ ids: { provider }, caller }) {
       const capabilities = providers.find(provider)?.capabilities;
-      if (!capabilities) return { status: 200, body: { provider, budgets: [] } };
+      if (!capabilities) return { status: 200, body: { provider, budgets: [], circuits: [] } };
       const rates = ratesOf(providers, provider);
       const found = await budgets.read(provider, caller.venues, rates);
+      const broken = await circuits.list(provider, caller.venues);
       return {
         status: 200,
-        body: { provider, budgets: found.map((budget) => presentBudget(budget, capabilities, rates)) },
+        body: {
+          provider,
+          budgets: found.map((budget) => presentBudget(budget, capabilities, rates)),
+          circuits: broken.map(presentCircuit),
+        },
       };
     },
   });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Environment, ProviderCapabilities, ProviderId } from '../../contracts/providers.ts';
 import type { BudgetStatus } from '../../db/budgets/budget-status-store.ts';
+import type { CircuitStatus } from '../../db/budgets/circuit-store.ts';
 import { concurrencyOf, countedWindowsOf } from '../../providers/limits.ts';
 import type { Integration as IntegrationHere } from '../../providers/providers.ts';
 import { orNull } from './common.ts';
@@ -76,6 +77,24 @@ export const integrationStatusAnswer = z
         description:
           'Of the accounts that were called before and that the caller’s venues have connected: at most 200 an environment, latest first.',
       }),
+    circuits: z
+      .array(
+        z.object({
+          environment,
+          accountId: z.string().nullable().meta({ description: 'Null: all accounts of the provider.' }),
+          state: z.enum(['closed', 'open', 'half-open']).meta({
+            description:
+              'Open: no call is made until `retryAt`. Half-open: single calls try the provider, and two that succeed in a row close it.',
+          }),
+          failures: z.int().min(0).meta({ description: 'In a row.' }),
+          openedAt: z.iso.datetime().nullable(),
+          retryAt: z.iso.datetime().nullable(),
+        }),
+      )
+      .meta({
+        description:
+          'Of the provider, and of accounts that the caller’s venues have connected: those whose last call has failed. Runs that meet an open one wait.',
+      }),
   })
   .meta({ id: 'IntegrationStatus' });
 
@@ -120,6 +139,18 @@ export function presentIntegration(
     connect: [...connect],
     limits: { sandbox: limitOf('sandbox'), production: limitOf('production') },
   };
+}
+
+export function presentCircuit({
+  environment,
+  externalAccountId,
+  state,
+  failures,
+  openedAt,
+  retryAt,
+}: CircuitStatus): z.input<typeof integrationStatusAnswer>['circuits'][number] {
+  const iso = (at: Date | null) => at?.toISOString() ?? null;
+  return { environment, accountId: externalAccountId, state, failures, openedAt: iso(openedAt), retryAt: iso(retryAt) };
 }
 
 export function presentBudget(

@@ -82,7 +82,8 @@ export function createBudgetStatusStore(db: Database): BudgetStatusStore {
   };
 }
 
-async function connectedAccounts(db: Database, provider: ProviderId, venues: Exclude<VenueReach, '*'>) {
+/** Accounts at the provider that one of the venues has connected. */
+export async function connectedAccounts(db: Database, provider: ProviderId, venues: Exclude<VenueReach, '*'>) {
   const found: { environment: Environment; externalAccountId: string }[] = [];
   const { environment, externalAccountId } = connections;
   for (const venueId of venues) {

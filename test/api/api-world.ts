@@ -12,6 +12,7 @@ import { createAccountConnections } from '../../db/connections/account-connectio
 import { createAuditStore } from '../../db/core/audit-store.ts';
 import { createBudgetStatusStore } from '../../db/budgets/budget-status-store.ts';
 import { createBudgetStore } from '../../db/budgets/budget-store.ts';
+import { createCircuitStore } from '../../db/budgets/circuit-store.ts';
 import { createConnectionActionsStore } from '../../db/connections/connection-actions-store.ts';
 import { createConnectionStore } from '../../db/connections/connection-store.ts';
 import { createIdempotencyStore } from '../../db/core/idempotency-store.ts';
@@ -156,6 +157,7 @@ export async function createApiWorld(
     schedules: createScheduleStore(db),
     plans: createPlanStore(db),
     budgets: createBudgetStatusStore(db),
+    circuits: createCircuitStore(db),
     idempotency: createIdempotencyStore(db),
     connectionActions: createConnectionActionsStore(db),
     oauthTokens: createOAuthTokenStore({ db, refreshing: db, audit }),

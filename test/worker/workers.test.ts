@@ -51,6 +51,7 @@ describe('the workers of one process', () => {
       temporal,
       keyring: world.keyring,
       providers: { ...NO_APPS, stripe: { apiUrl: world.sandbox.apiUrl, requestsPerSecond: 500, oauth: null } },
+      circuitOpenMs: 1_000,
       host: '127.0.0.1',
       healthPort: null,
     } as const;

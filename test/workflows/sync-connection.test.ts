@@ -1,6 +1,7 @@
 import { WorkflowFailedError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FAILURE } from '../../contracts/failures.ts';
+import { CIRCUIT_OPEN, FAILURE } from '../../contracts/failures.ts';
 import { WAKE_SIGNAL } from '../../contracts/sync.ts';
 import { chunk, createWorkflowStage, failing, signalOwnRun } from './workflow-stage.ts';
 import type { WorkflowStage } from './workflow-stage.ts';
@@ -38,6 +39,24 @@ describe('a run that is told to look again', () => {
     await handle.signal(WAKE_SIGNAL);
     await handle.result();
     expect(script).toMatchObject({ chunksRun: 3, begun: 1 });
+  });
+
+  it('waits until the circuit that its chunk has met lets calls through again, and a little longer', async () => {
+    const { script, handle, waits } = await stage.play(() => {
+      throw ApplicationFailure.create({
+        type: FAILURE.unavailable,
+        nonRetryable: true,
+        details: [{ httpStatus: null, code: CIRCUIT_OPEN, requestId: null, retryAfterMs: 1_000 }],
+      });
+    }, done);
+    const begunMs = Date.now();
+    await handle.result();
+    const [waitMs = 0] = await waits();
+    expect(waitMs).toBeGreaterThanOrEqual(1_000);
+    expect(waitMs).toBeLessThanOrEqual(1_500);
+    expect(script.parked).toMatchObject([{ what: 'provider-unavailable' }]);
+    expect(Date.parse(script.parked[0]?.until ?? '')).toBeGreaterThanOrEqual(begunMs + 1_000);
+    expect(script.ends).toMatchObject([{ end: 'done' }]);
   });
 
   it('takes being told while it works for nothing', async () => {

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { VenueId } from '../../../contracts/ids.ts';
 import { PROVIDERS } from '../../../contracts/providers.ts';
+import { createCircuitStore } from '../../../db/budgets/circuit-store.ts';
+import { CIRCUIT_LIMITS, opened } from '../../../domain/circuits/circuit.ts';
 import { createBudgetStore } from '../../../db/budgets/budget-store.ts';
 import { concurrencyOf } from '../../../providers/limits.ts';
 import { STRIPE_CAPABILITIES } from '../../../providers/stripe/capabilities.ts';
@@ -63,7 +65,11 @@ describe('the integrations', () => {
         environment,
         resources: [],
       });
-      expect((await api.send('GET', `/v1/integrations/${provider}/status`)).json).toEqual({ provider, budgets: [] });
+      expect((await api.send('GET', `/v1/integrations/${provider}/status`)).json).toEqual({
+        provider,
+        budgets: [],
+        circuits: [],
+      });
     },
   );
 
@@ -98,6 +104,32 @@ describe('the status of an integration', () => {
     await createBudgetStore(api.database.db).reserve(key, { ratePerSecond: 2_000, lane: 'bulk', maxWaitMs: 1_000 });
     return { venueId, accountId: account!.id, key };
   }
+
+  it('shows circuits of the caller’s own accounts that fail, the provider’s own, and those of nobody else', async () => {
+    const [mine, theirs] = [await aCalledAccount(), await aCalledAccount()];
+    const store = createCircuitStore(api.database.db);
+    const now = new Date();
+    for (const key of [mine.key, theirs.key, 'stripe/sandbox/*', 'stripe/connecting'])
+      await store.update(key, () => ({ circuit: opened(5, now, CIRCUIT_LIMITS), answer: null }));
+    const circuitsFor = async (venues: readonly string[] | '*') =>
+      (
+        (await api.send('GET', '/v1/integrations/stripe/status', { token: await aToken({ role: 'viewer', venues }) }))
+          .json as unknown as { circuits: readonly { readonly accountId: string | null }[] }
+      ).circuits;
+    const accounts = async (venues: readonly string[] | '*') =>
+      (await circuitsFor(venues)).map(({ accountId }) => accountId).sort();
+    const open = { environment: 'sandbox', state: 'open', failures: 5, openedAt: now.toISOString() };
+    const retryAt = new Date(now.getTime() + CIRCUIT_LIMITS.openMs).toISOString();
+    expect(await circuitsFor([mine.venueId])).toEqual(
+      expect.arrayContaining([
+        { ...open, retryAt, accountId: mine.accountId },
+        { ...open, retryAt, accountId: null },
+      ]),
+    );
+    expect(await accounts([mine.venueId])).toEqual([mine.accountId, null].sort());
+    expect(await accounts([await api.aVenue()])).toEqual([null]);
+    expect(await accounts('*')).toEqual([mine.accountId, theirs.accountId, null].sort());
+  });
 
   it('shows the budgets of the caller’s own accounts and of nobody else', async () => {
     const [mine, also, theirs] = [await aCalledAccount(), await aCalledAccount(), await aCalledAccount()];

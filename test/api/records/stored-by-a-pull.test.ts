@@ -53,7 +53,7 @@ describe.each(KINDS_WITH_CARDS.all.map((kind) => [kind.name, kind] as const))(
         {
           records: told.map((one) => toPulled(one, readOnlyMapping)),
           ...{ amendments: [], rejections: [], anomalies: [], handOff: false },
-          ...{ checkpoint: null, providerCalls: 1, ratePerSecond: 1 },
+          ...{ checkpoint: null, providerCalls: 1, ratePerSecond: 1, seen: [], counting: 'all' },
         },
       );
       await world.finish(input);

@@ -70,6 +70,7 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
     temporal,
     keyring,
     providers: providersAt(sandbox),
+    circuitOpenMs: 1_000,
     host: '127.0.0.1',
     healthPort: null,
   } as const;

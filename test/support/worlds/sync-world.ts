@@ -9,6 +9,8 @@ import type { Environment, SyncMode } from '../../../contracts/providers.ts';
 import type { SyncChunkResult, SyncConnectionInput, SyncSummary } from '../../../contracts/sync.ts';
 import { createAuditStore } from '../../../db/core/audit-store.ts';
 import { createBudgetStore } from '../../../db/budgets/budget-store.ts';
+import { createCircuitStore } from '../../../db/budgets/circuit-store.ts';
+import { createCircuits } from '../../../providers/circuits.ts';
 import { createConnectionStore } from '../../../db/connections/connection-store.ts';
 import { createRecordStore } from '../../../db/records/record-store.ts';
 import { createOAuthTokenStore } from '../../../db/connections/oauth-token-store.ts';
@@ -46,6 +48,8 @@ export interface WorldOptions {
   readonly providersOn?: (budget: Budget) => Providers;
   /** The kinds of record, where they are not the product's. */
   readonly kinds?: RecordKinds;
+  /** Leaves a provider that fails alone, as the services do. */
+  readonly circuits?: boolean;
 }
 
 export type RunOptions = Partial<Pick<SyncConnectionInput, 'resource' | 'dryRun' | 'window' | 'planId'>>;
@@ -86,6 +90,7 @@ export async function createSyncWorld(options: WorldOptions = {}) {
     createProviders(
       { stripe: { apiUrl: proxy?.url ?? sandbox.apiUrl, requestsPerSecond: options.requestsPerSecond ?? 2_000 } },
       budget,
+      options.circuits === true ? createCircuits(createCircuitStore(db)) : undefined,
     );
   const deps = {
     ...stores,

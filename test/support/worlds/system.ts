@@ -170,6 +170,8 @@ async function setStage(
     ...given,
     ...(await choosePortNumbers()),
     LOG_LEVEL: 'warn',
+    // Tests that break a provider need not sit out a minute.
+    PROVIDER_CIRCUIT_SECONDS: '1',
     INTERLOCK_HOME: folder,
     ...servers,
     ...more,
