@@ -24,7 +24,7 @@ import { createTransactionSummaryStore } from '../db/records/transaction-summary
 import { createVenueStore } from '../db/core/venue-store.ts';
 import { openDatabase } from '../db/core/venue-scope.ts';
 import { createWebhookDeliveryStore } from '../db/webhooks/webhook-delivery-store.ts';
-import { createProviders, createWebhooks } from '../providers/registry.ts';
+import { createProviders, PROVIDERS } from '../providers/registry.ts';
 import { RECORD_KINDS } from '../records/registry.ts';
 import { exitOnUncaught } from '../telemetry/exit-on-uncaught.ts';
 import { createLogger } from '../telemetry/logger.ts';
@@ -40,7 +40,7 @@ import { startServer } from './http/server.ts';
 import { createSyncGateway } from './temporal/sync-gateway.ts';
 
 // The composition root: the one file that sees every room. It wires and starts; it decides nothing.
-const config = exitOnConfigError(() => readApiConfig(process.env));
+const config = exitOnConfigError(() => readApiConfig(process.env, PROVIDERS));
 const log = createLogger({ name: 'api', level: config.logLevel });
 exitOnUncaught(log);
 // Stripe's notices and hints would stand between the lines of a structured log.
@@ -62,7 +62,7 @@ const keyAccess = await checkKeyAccess(sealer);
 if (keyAccess.state === 'unavailable')
   log.warn({ code: keyAccess.code }, 'the key service does not answer: until it does, nothing can be connected');
 
-const providers = createProviders(config.providers, createBudgetStore(db));
+const providers = createProviders(PROVIDERS, config.providers, createBudgetStore(db));
 // Lazy: the API serves what needs no Temporal while Temporal is still coming; readiness tells.
 const connection = Connection.lazy(await temporalConnectionOptions(config.temporal));
 const { namespace } = config.temporal;
@@ -102,7 +102,6 @@ const app = createApp({
   states: createAuthorizationStates(await readStateKey(db)),
   connectionGateway: createConnectionGateway(temporal),
   accountConnections: createAccountConnections(db),
-  webhooks: createWebhooks(config.providers),
   deliveries,
   runs: createSyncRunStore(db),
   plans: createPlanStore(db),

@@ -4,7 +4,6 @@ import { z } from 'zod';
 import { Secret } from '../../vault/secret.ts';
 import { contextOf, dueWithin, expiry, optional, pageUrl, parseAnswer, refreshTokenOf } from '../grants.ts';
 import type { Grant, OAuthAdapter, OAuthCalls } from '../oauth.ts';
-import type { OAuthSetup } from '../pipeline.ts';
 import { ProviderError } from '../provider-error.ts';
 import { createTransport, word } from '../transport.ts';
 import { readSquareAccount } from './adapter.ts';
@@ -47,14 +46,11 @@ interface App {
   readonly secret: Secret | null;
 }
 
-export function squareOAuth(config: SquareConfig): OAuthSetup {
+/** The code flow where the app's secret is set, and PKCE; none without an app. */
+export function squareFlows(config: SquareConfig): readonly OAuthAdapter[] {
   const { app } = config;
-  if (!app) return { provider: 'square', adapters: [], missing: ['SQUARE_APP_ID', 'SQUARE_APP_SECRET'] };
-  return {
-    provider: 'square',
-    adapters: [...(app.secret ? [codeFlow(config, app, app.secret)] : []), pkceFlow(config, app)],
-    missing: [],
-  };
+  if (!app) return [];
+  return [...(app.secret ? [codeFlow(config, app, app.secret)] : []), pkceFlow(config, app)];
 }
 
 /** With the app's secret: the refresh token stays the same and never expires. */

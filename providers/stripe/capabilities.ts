@@ -4,16 +4,13 @@ import type { ProviderCapabilities } from '../../contracts/providers.ts';
  * Limits: 100 operations/s live and 25/s in a sandbox, per account (https://docs.stripe.com/rate-limits, read 2026-11-21).
  * We stay a tenth below, so that the venue's own software keeps a share.
  */
-export const STRIPE_CAPABILITIES: ProviderCapabilities = {
-  provider: 'stripe',
-  displayName: 'Stripe',
+export const STRIPE_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | 'limits'> = {
   resources: [
     { resource: 'products', directions: ['push', 'pull'] },
     { resource: 'customers', directions: ['push', 'pull'] },
     { resource: 'transactions', directions: ['pull'] },
     { resource: 'invoices', directions: ['pull'] },
   ],
-  connect: ['api-key', 'oauth'],
   limits: {
     production: { requestsPerSecond: 90, concurrency: 48 },
     sandbox: { requestsPerSecond: 23, concurrency: 24 },

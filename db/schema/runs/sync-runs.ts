@@ -1,7 +1,8 @@
 import { sql } from 'drizzle-orm';
 import { bigint, boolean, index, integer, jsonb, pgTable, real, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import type { ConnectionId, SyncId } from '../../../contracts/ids.ts';
-import { DIRECTIONS, PROVIDERS, SYNC_MODES } from '../../../contracts/providers.ts';
+import { DIRECTIONS, SYNC_MODES } from '../../../contracts/providers.ts';
+import type { ProviderId } from '../../../contracts/providers.ts';
 import { SYNC_OUTCOMES, SYNC_PHASES } from '../../../contracts/sync.ts';
 import type { ArchivingCount } from '../../../contracts/sync.ts';
 import { instant, timestamps, venueId, venuePolicy } from '../columns.ts';
@@ -19,7 +20,7 @@ export const syncRuns = pgTable(
       .$type<ConnectionId>()
       .notNull()
       .references(() => connections.id, { onDelete: 'cascade' }),
-    provider: text('provider', { enum: PROVIDERS }).notNull(),
+    provider: text('provider').$type<ProviderId>().notNull(),
     resource: text('resource').notNull(),
     direction: text('direction', { enum: DIRECTIONS }).notNull(),
     mode: text('mode', { enum: SYNC_MODES }).notNull(),

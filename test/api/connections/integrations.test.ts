@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { VenueId } from '../../../contracts/ids.ts';
-import { PROVIDERS } from '../../../contracts/providers.ts';
+import { PROVIDERS } from '../../../providers/registry.ts';
 import { createBudgetStore } from '../../../db/budgets/budget-store.ts';
 import { STRIPE_CAPABILITIES } from '../../../providers/stripe/capabilities.ts';
 import { aConnection } from '../../db/builders.ts';
 import { aToken, createApiWorld } from '../api-world.ts';
 import type { ApiWorld } from '../api-world.ts';
+import { API_VERSION } from '../../../providers/stripe/customers/names.ts';
 
 let api: ApiWorld;
 beforeAll(async () => {
@@ -23,8 +24,8 @@ describe('the integrations', () => {
   it('are every provider, with what it can do here', async () => {
     const answer = await api.send('GET', '/v1/integrations');
     const data = answer.json.data as unknown as readonly Integration[];
-    expect(data.map(({ provider }) => provider)).toEqual([...PROVIDERS]);
-    const { resources, connect, limits } = STRIPE_CAPABILITIES;
+    expect(data.map(({ provider }) => provider)).toEqual(PROVIDERS.map(({ id }) => id));
+    const { resources, limits } = STRIPE_CAPABILITIES;
     expect(data[0]).toEqual({
       ...{
         provider: 'stripe',
@@ -35,7 +36,9 @@ describe('the integrations', () => {
         flows: ['connect', 'app'],
         environment: 'sandbox',
         resources,
-        connect,
+        connect: ['api-key', 'oauth'],
+        credentialFields: [{ name: 'secretKey', description: expect.any(String) as string, secret: true }],
+        apiVersion: { name: API_VERSION, endsOn: null },
       },
       // The operator's own budget, which the calls really go by.
       limits: {

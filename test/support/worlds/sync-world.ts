@@ -21,7 +21,7 @@ import { createSyncRunStore } from '../../../db/runs/sync-run-store.ts';
 import { createVenueStore } from '../../../db/core/venue-store.ts';
 import { pulledSourceId } from '../../../domain/sync/source-id.ts';
 import type { ProviderAccountName } from '../../../domain/sync/source-id.ts';
-import { createProviders } from '../../../providers/registry.ts';
+import { createTestProviders } from '../test-providers.ts';
 import { startStripeSandbox } from '../../../sandbox/stripe/stripe-sandbox.ts';
 import { createLogger } from '../../../telemetry/logger.ts';
 import { createOpener } from '../../../vault/opener.ts';
@@ -76,7 +76,7 @@ export async function createSyncWorld(options: WorldOptions = {}) {
   };
   const vault = createOpener(keyring);
   const tokens = createOAuthTokenStore({ db, refreshing: db, audit: stores.audit });
-  const providers = createProviders(
+  const providers = createTestProviders(
     { stripe: { apiUrl: proxy?.url ?? sandbox.apiUrl, requestsPerSecond: options.requestsPerSecond ?? 2_000 } },
     createBudgetStore(db),
   );
