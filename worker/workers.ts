@@ -94,7 +94,7 @@ export async function createWorkers({
 
 /** What all workers of one lane have in common: also one that still serves a replaced queue draws on the lane's slots. */
 function createLane(lane: Lane, { brakes, providers }: Pick<WorkerDeps, 'brakes' | 'providers'>) {
-  const size = laneFor(SLOTS_OF_ONE_PROVIDER[lane], deps.providers.ids.length);
+  const size = laneFor(SLOTS_OF_ONE_PROVIDER[lane], providers.ids.length);
   return {
     maxConcurrentActivityTaskExecutions: size.slots,
     interceptors: { activity: [withinShare({ lane, shares: new ProviderShares(size), brakes })] },
