@@ -1,5 +1,5 @@
 import { Router } from 'express';
-import type { Request, RequestHandler } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import { z } from 'zod';
 import type { ProviderId } from '../../contracts/providers.ts';
 import type { AccountConnections } from '../../db/connections/account-connections.ts';
@@ -68,14 +68,31 @@ const TYPE = /^[a-z0-9._]{1,100}$/;
 export function webhookRouter(deps: WebhookDeps): Router {
   const router = Router({ strict: true, caseSensitive: true });
   const route = router.route(WEBHOOK_PATH.replace(/\{(\w+)\}/g, ':$1'));
-  route.all((req, _res, next) => {
+  route.all((req, res, next) => {
     contextOf(req).route = WEBHOOK_PATH;
+    if (shakeHands(deps.providers, req, res)) return;
     if (req.method !== 'POST')
       throw new ApiError('method-not-allowed', 'This path takes POST.', { headers: { Allow: 'POST' } });
     next();
   });
   route.post(webhookHandler(deps));
   return router;
+}
+
+/** Answers what a provider asks before it sends events. False for anything else, also of a provider that asks for nothing. */
+function shakeHands({ webhooks }: WebhookDeps['providers'], req: Request, res: Response): boolean {
+  const { method } = req;
+  if (method !== 'GET' && method !== 'POST') return false;
+  const { searchParams: query } = new URL(req.url, 'http://webhooks');
+  const answer = webhooks(String(req.params['provider']))?.handshake({
+    method,
+    query,
+    header: (name) => req.get(name),
+  });
+  if (!answer) return false;
+  res.status(answer.status).set({ 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' });
+  res.end(answer.body);
+  return true;
 }
 
 function webhookHandler(deps: WebhookDeps): RequestHandler {

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSyncChunkActivities } from '../../activities/sync/sync-chunk.ts';
@@ -10,6 +10,7 @@ import type { SyncChunkResult, SyncSummary } from '../../contracts/sync.ts';
 import { syncInputOf } from '../../db/runs/sync-input.ts';
 import { PROVIDERS } from '../../providers/registry.ts';
 import { createLogger } from '../../telemetry/logger.ts';
+import { Secret } from '../../vault/secret.ts';
 import { createSealer } from '../../vault/sealer.ts';
 import { createDeps } from '../../worker/deps.ts';
 import type { WorkerDeps } from '../../worker/deps.ts';
@@ -22,6 +23,9 @@ import { startCornerDesk } from './stand-in.ts';
 
 /** The registry with one line more. Nothing else of the service knows the provider. */
 const DEFINITIONS = [...PROVIDERS, cornerDesk];
+
+/** The second one is about to replace the first. */
+const WEBHOOK_KEYS = ['the key of yesterday', 'the key of tomorrow'];
 
 const ENV = {
   JWT_SECRET: 's'.repeat(32),
@@ -51,7 +55,12 @@ describe('a provider that is one line of the registry', () => {
   beforeAll(async () => {
     desk = await startCornerDesk();
     const { keyring } = readWorkerConfig(ENV, DEFINITIONS);
-    api = await createApiWorld({ definitions: DEFINITIONS, providers: {}, deps: { sealer: createSealer(keyring) } });
+    const settings = { 'corner-desk': { webhookKey: WEBHOOK_KEYS.map((key) => new Secret(key)) } };
+    api = await createApiWorld({
+      definitions: DEFINITIONS,
+      providers: settings as object,
+      deps: { sealer: createSealer(keyring) },
+    });
     const config = readWorkerConfig({ ...ENV, DATABASE_URL: api.database.url }, DEFINITIONS);
     deps = await createDeps(config, createLogger({ name: 'test', level: 'fatal' }), DEFINITIONS);
     venueId = await api.aVenue();
@@ -141,6 +150,32 @@ describe('a provider that is one line of the registry', () => {
     expect(rows[0]?.fields).toEqual({ baseUrl, user });
     expect(rows[0]?.sealed.toString('latin1')).not.toContain(desk.credentials.password);
     expect(api.logLines.join()).not.toContain(desk.credentials.password);
+  });
+
+  it.each(WEBHOOK_KEYS)('has its webhooks taken while one key replaces another: signed with %s', async (key) => {
+    const body = JSON.stringify({ id: `evt-${randomBytes(4).toString('hex')}`, type: 'desk.closed', desk: 'nobody' });
+    const send = (signature: string) =>
+      api.send('POST', '/webhooks/corner-desk', {
+        token: null,
+        body,
+        headers: { 'content-type': 'application/json', 'desk-signature': signature },
+      });
+    const signed = createHmac('sha256', key).update(body).digest('hex');
+    expect((await send(signed)).status).toBe(200);
+    for (const wrong of ['', createHmac('sha256', 'another key').update(body).digest('hex')])
+      expect((await send(wrong)).json.code).toBe('webhook-not-signed');
+  });
+
+  it('answers the provider’s handshake, and nobody else’s', async () => {
+    const ask = (provider: string, query: string) => api.send('GET', `/webhooks/${provider}${query}`, { token: null });
+    expect(await ask('corner-desk', '?challenge=c0ffee')).toMatchObject({ status: 200, text: 'c0ffee' });
+    for (const [provider, query] of [
+      ['corner-desk', ''],
+      ['corner-desk', '?challenge=%3Cb%3E'],
+      ['stripe', '?challenge=c0ffee'],
+      ['nobody', '?challenge=c0ffee'],
+    ] as const)
+      expect((await ask(provider, query)).status).toBe(405);
   });
 
   it('syncs customers both ways, and changes nothing when nothing has changed', async () => {

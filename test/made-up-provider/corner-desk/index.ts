@@ -2,6 +2,7 @@ import { credentials, secretField, textField } from '../../../providers/kit/conn
 import { defineProvider } from '../../../providers/kit/define-provider.ts';
 import { createCornerDeskAdapter } from './adapter.ts';
 import { CORNER_DESK_SETTINGS } from './settings.ts';
+import { cornerDeskWebhooks } from './webhooks.ts';
 
 /** A provider that does not exist, as the real ones are defined. CONTRIBUTING.md walks through it. */
 export const cornerDesk = defineProvider({
@@ -27,5 +28,6 @@ export const cornerDesk = defineProvider({
       },
     }),
   ],
+  webhooks: cornerDeskWebhooks,
   adapter: createCornerDeskAdapter,
 });

@@ -1,7 +1,7 @@
 import type { ProviderSettings, SettingValues } from '../../../config/provider-settings.ts';
 import { secretList } from '../../../config/variable.ts';
 
-/** Become CORNER_DESK_WEBHOOK_KEY and CORNER_DESK_PRIVATE_ADDRESSES. */
+/** Becomes CORNER_DESK_WEBHOOK_KEY. */
 export const CORNER_DESK_SETTINGS = {
   webhookKey: {
     schema: secretList(/^\S{16,}$/),
