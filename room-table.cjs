@@ -8,7 +8,8 @@ const MAY_IMPORT = {
   // Reads and validates the environment for every process.
   config: ['contracts', 'vault'],
   vault: ['contracts'],
-  providers: ['contracts', 'domain', 'records', 'vault'],
+  // `config` for the kinds of settings that a provider declares.
+  providers: ['contracts', 'domain', 'records', 'config', 'vault'],
   // `config` for db/main.ts, the migrations' command line.
   db: ['contracts', 'domain', 'records', 'config'],
   workflows: ['contracts', 'domain'],
@@ -18,7 +19,8 @@ const MAY_IMPORT = {
   // Stand-ins share nothing with what they stand in for: a shared mistake would hide itself.
   sandbox: [],
   // Starts the other processes and waits for them; it sees their configuration, never their code.
-  runtime: ['contracts', 'config', 'db', 'telemetry'],
+  // `providers` for the registry: which stand-ins there are, and the settings of their providers.
+  runtime: ['contracts', 'config', 'db', 'telemetry', 'providers'],
   // Programs run by hand against a whole system: browser walk, fuzzing, container image, Temporal on Postgres.
   checks: ['contracts', 'config', 'db', 'telemetry', 'runtime'],
 };

@@ -25,7 +25,6 @@ import type { ReturnUrls } from '../domain/grants/return-url.ts';
 import { VenueShares } from '../domain/sync/venue-shares.ts';
 import type { Providers } from '../providers/providers.ts';
 import type { RecordKinds } from '../records/registry.ts';
-import type { WebhookSetup } from '../providers/webhooks.ts';
 import type { Sealer } from '../vault/vault.ts';
 import { logAccess } from './http/access-log.ts';
 import { ApiError } from './errors/api-error.ts';
@@ -107,7 +106,6 @@ export interface AppDeps {
   readonly states: AuthorizationStates;
   readonly connectionGateway: ConnectionGateway;
   readonly accountConnections: AccountConnections;
-  readonly webhooks: readonly WebhookSetup[];
   readonly deliveries: WebhookDeliveryStore;
   readonly runs: SyncRunStore;
   readonly plans: PlanStore;
@@ -154,8 +152,9 @@ export function createApp(deps: AppDeps): App {
     '/health/ready',
     createReadiness({ postgres: deps.pingDatabase, temporal: () => deps.gateway.ping(READINESS_TIMEOUT_MS) }),
   );
-  mountGet(app, '/openapi.json', openApi(endpoints, { publicUrl: config.publicUrl, kinds: deps.kinds }));
-  app.use(docsRouter(deps.kinds));
+  const { kinds, providers } = deps;
+  mountGet(app, '/openapi.json', openApi(endpoints, { publicUrl: config.publicUrl, kinds, providers }));
+  app.use(docsRouter(kinds));
   app.use(
     oauthCallbackRouter({
       ...deps,

@@ -27,7 +27,7 @@ import { openDatabase } from '../db/core/venue-scope.ts';
 import { createWebhookDeliveryStore } from '../db/webhooks/webhook-delivery-store.ts';
 import { CIRCUIT_LIMITS } from '../domain/circuits/circuit.ts';
 import { createCircuits } from '../providers/circuits.ts';
-import { createProviders, createWebhooks } from '../providers/registry.ts';
+import { createProviders, PROVIDERS } from '../providers/registry.ts';
 import { RECORD_KINDS } from '../records/registry.ts';
 import { exitOnUncaught } from '../telemetry/exit-on-uncaught.ts';
 import { createLogger } from '../telemetry/logger.ts';
@@ -43,7 +43,7 @@ import { startServer } from './http/server.ts';
 import { createSyncGateway } from './temporal/sync-gateway.ts';
 
 // The composition root: the one file that sees every room. It wires and starts; it decides nothing.
-const config = exitOnConfigError(() => readApiConfig(process.env));
+const config = exitOnConfigError(() => readApiConfig(process.env, PROVIDERS));
 const log = createLogger({ name: 'api', level: config.logLevel });
 exitOnUncaught(log);
 // Stripe's notices and hints would stand between the lines of a structured log.
@@ -67,7 +67,7 @@ if (keyAccess.state === 'unavailable')
 
 const circuitStore = createCircuitStore(db);
 const circuits = createCircuits(circuitStore, { ...CIRCUIT_LIMITS, openMs: config.circuitOpenMs });
-const providers = createProviders(config.providers, createBudgetStore(db), circuits);
+const providers = createProviders(PROVIDERS, config.providers, createBudgetStore(db), circuits);
 // Lazy: the API serves what needs no Temporal while Temporal is still coming; readiness tells.
 const connection = Connection.lazy(await temporalConnectionOptions(config.temporal));
 const { namespace } = config.temporal;
@@ -107,7 +107,6 @@ const app = createApp({
   states: createAuthorizationStates(await readStateKey(db)),
   connectionGateway: createConnectionGateway(temporal),
   accountConnections: createAccountConnections(db),
-  webhooks: createWebhooks(config.providers),
   deliveries,
   runs: createSyncRunStore(db),
   plans: createPlanStore(db),

@@ -2,12 +2,9 @@ import type { KeyringConfig } from '../vault/keyring.ts';
 import type { Secret } from '../vault/secret.ts';
 import { Environment } from './environment.ts';
 import type { Env } from './environment.ts';
-import { providersOf, requireWholeApps } from './providers-config.ts';
-import type { ProvidersConfig } from './providers-config.ts';
+import type { ConfigurableProvider, ProvidersConfig } from './provider-settings.ts';
 import { httpUrl, isOpenUrl } from './variable.ts';
-import type { Variable } from './variable.ts';
-import { VARIABLES } from './variables.ts';
-import type { VariableName, VariableValue } from './variables.ts';
+import type { VariableValue } from './variables.ts';
 
 export type LogLevel = VariableValue<'LOG_LEVEL'>;
 
@@ -105,8 +102,8 @@ export interface RuntimeConfig extends ProcessConfig {
 }
 
 /** Throws ConfigError. */
-export function readApiConfig(env: Env): ApiConfig {
-  const environment = new Environment(env, 'api');
+export function readApiConfig(env: Env, providers: readonly ConfigurableProvider[]): ApiConfig {
+  const environment = new Environment(env, 'api', providers);
   requireService(environment);
   requireJwt(environment);
   refuseOpenReturns(environment);
@@ -138,8 +135,8 @@ export function readApiConfig(env: Env): ApiConfig {
 }
 
 /** Throws ConfigError. */
-export function readWorkerConfig(env: Env): WorkerConfig {
-  const environment = new Environment(env, 'worker');
+export function readWorkerConfig(env: Env, providers: readonly ConfigurableProvider[]): WorkerConfig {
+  const environment = new Environment(env, 'worker', providers);
   requireService(environment);
   refuseOutlivingDetails(environment);
   environment.finish();
@@ -166,8 +163,8 @@ export function readMigrationConfig(env: Env): MigrationConfig {
 }
 
 /** Throws ConfigError. */
-export function readRuntimeConfig(env: Env): RuntimeConfig {
-  const environment = new Environment(env, 'runtime');
+export function readRuntimeConfig(env: Env, providers: readonly ConfigurableProvider[]): RuntimeConfig {
+  const environment = new Environment(env, 'runtime', providers);
   environment.finish();
   return {
     ...processOf(environment),
@@ -187,7 +184,7 @@ function requireService(environment: Environment): void {
   if (environment.isSet('TEMPORAL_TLS_KEY_FILE'))
     environment.require('TEMPORAL_TLS_CERT_FILE', 'when TEMPORAL_TLS_KEY_FILE is set');
   requireKeyring(environment);
-  requireWholeApps(environment);
+  environment.requireWholeProviders();
   refuseOpenUrls(environment);
 }
 
@@ -244,8 +241,8 @@ function requirePublicUrl(environment: Environment): void {
 /** Keys, tokens and codes go to these. */
 function refuseOpenUrls(environment: Environment): void {
   if (environment.get('NODE_ENV') !== 'production') return;
-  for (const [name, { schema }] of Object.entries(VARIABLES) as [VariableName, Variable][]) {
-    const value = schema === httpUrl ? environment.get(name) : undefined;
+  for (const [name, { schema }] of Object.entries(environment.variables)) {
+    const value = schema === httpUrl ? environment.value(name) : undefined;
     if (typeof value === 'string' && isOpenUrl(value))
       environment.problem(
         `${name} is an http URL, which is refused when NODE_ENV=production. Use https, or this machine's own address.`,
@@ -272,7 +269,7 @@ function serviceOf(environment: Environment): ServiceConfig {
     databaseUrl: environment.certain('DATABASE_URL'),
     temporal: temporalOf(environment),
     keyring: keyringOf(environment),
-    providers: providersOf(environment),
+    providers: environment.providers(),
     circuitOpenMs: environment.certain('PROVIDER_CIRCUIT_SECONDS') * 1_000,
     host: environment.certain('HOST'),
   };

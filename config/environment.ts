@@ -1,5 +1,7 @@
 import { ConfigError } from './config-error.ts';
-import { VARIABLES } from './variables.ts';
+import { withDefaults, variableName } from './provider-settings.ts';
+import type { ConfigurableProvider, ProvidersConfig } from './provider-settings.ts';
+import { variablesWith } from './variables.ts';
 import type { ProcessName, Variable } from './variable.ts';
 import type { VariableName, VariableValue } from './variables.ts';
 
@@ -11,25 +13,54 @@ export type Env = Readonly<Record<string, string | undefined>>;
  * mistake; values are taken after `finish`.
  */
 export class Environment {
+  readonly variables: Readonly<Record<string, Variable>>;
   readonly #env: Env;
-  readonly #values = new Map<VariableName, unknown>();
+  readonly #providers: readonly ConfigurableProvider[];
+  readonly #values = new Map<string, unknown>();
   readonly #problems: string[] = [];
 
-  constructor(env: Env, process: ProcessName) {
+  constructor(env: Env, process: ProcessName, providers: readonly ConfigurableProvider[] = []) {
     this.#env = env;
-    for (const [name, variable] of Object.entries(VARIABLES) as [VariableName, Variable][]) {
+    this.#providers = providers;
+    this.variables = variablesWith(providers);
+    for (const [name, variable] of Object.entries(this.variables)) {
       if (variable.readBy.includes(process)) this.#parse(name, variable);
     }
   }
 
   /** Set by hand, so neither absent, nor empty, nor a default. */
-  isSet(name: VariableName): boolean {
+  isSet(name: string): boolean {
     return (this.#env[name] ?? '') !== '';
   }
 
   /** The value or its default; undefined when there is neither or this process does not read the variable. */
   get<Name extends VariableName>(name: Name): VariableValue<Name> | undefined {
     return this.#values.get(name) as VariableValue<Name> | undefined;
+  }
+
+  /** As `get`, of any variable. */
+  value(name: string): unknown {
+    return this.#values.get(name);
+  }
+
+  /** Every provider's settings. */
+  providers(): ProvidersConfig {
+    return Object.fromEntries(
+      this.#providers.map(({ id, settings }) => {
+        const given = Object.keys(settings).map((name) => [name, this.value(variableName(id, name))] as const);
+        return [id, withDefaults(settings, Object.fromEntries(given))];
+      }),
+    );
+  }
+
+  /** Problems of settings that are required together: an app is set up whole or not at all. */
+  requireWholeProviders(): void {
+    for (const { id, settings } of this.#providers) {
+      for (const [name, { neededWith = [] }] of Object.entries(settings)) {
+        const given = neededWith.map((other) => variableName(id, other)).filter((other) => this.isSet(other));
+        if (given.length > 0) this.require(variableName(id, name), `when ${given.join(' or ')} is set`);
+      }
+    }
   }
 
   /** As `get`, for what a rule or a default has made certain; throws Error when neither has. */
@@ -40,8 +71,8 @@ export class Environment {
   }
 
   /** Absence is a problem. `when` says what makes the variable necessary. */
-  require(name: VariableName, when = ''): void {
-    const { form, obtain } = VARIABLES[name];
+  require(name: string, when = ''): void {
+    const { form = '', obtain = '' } = this.variables[name] ?? {};
     if (!this.isSet(name))
       this.problem(`${name} is missing${when && `, needed ${when}`}. It must be ${form}. How to get it: ${obtain}`);
   }
@@ -55,7 +86,7 @@ export class Environment {
     if (this.#problems.length > 0) throw new ConfigError(this.#problems);
   }
 
-  #parse(name: VariableName, variable: Variable): void {
+  #parse(name: string, variable: Variable): void {
     const value = this.isSet(name) ? this.#env[name] : variable.default;
     if (value === undefined) return;
     const parsed = variable.schema.safeParse(value);

@@ -75,3 +75,18 @@ function isReturnUrl({ protocol, hostname, username, password, search, hash, hre
 export const PORT_FORM = 'a whole number from 0 to 65535';
 export const URL_FORM = 'an http or https URL without user and password';
 export const COUNT_FORM = 'a whole number from 1 to 999999999';
+
+/** What providers call the names of apps: it goes into a URL, and is no secret. */
+export const appId = z.string().regex(/^[\w.-]+$/);
+export const APP_ID_FORM = 'letters, digits, dots, dashes and underscores';
+
+/** How to get the address of a provider. */
+export const STAND_IN_ONLY = 'Change it only to use a stand-in.';
+
+/** Secrets of which any may have been used: one that is being replaced stands beside the new one. */
+export const secretList = (pattern: RegExp) =>
+  z
+    .string()
+    .transform((value) => value.split(','))
+    .refine((values) => values.every((value) => pattern.test(value)))
+    .transform((values): readonly Secret[] => values.map((value) => new Secret(value)));

@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import { LIMIT_VARIABLES } from './limit-variables.ts';
-import { PROVIDER_VARIABLES } from './provider-variables.ts';
+import { providerVariables } from './provider-settings.ts';
+import type { ConfigurableProvider } from './provider-settings.ts';
 import { RETENTION_VARIABLES } from './retention-variables.ts';
-import { SANDBOX_VARIABLES } from './sandbox-variables.ts';
+import { sandboxVariables } from './sandbox-variables.ts';
 import { SECURITY_VARIABLES } from './security-variables.ts';
 import { PORT_FORM, SERVICES, URL_FORM, httpUrl, port, returnUrls, secret, text } from './variable.ts';
 import type { Variable } from './variable.ts';
 
-/** Every environment variable, once. docs/configuration.md and .env.example are held to this table by a test. */
+/** Every environment variable but those of providers and their stand-ins, once. */
 export const VARIABLES = {
   NODE_ENV: {
     schema: z.enum(['development', 'test', 'production']),
@@ -145,7 +146,6 @@ export const VARIABLES = {
     secret: false,
   },
   ...SECURITY_VARIABLES,
-  ...PROVIDER_VARIABLES,
   ...LIMIT_VARIABLES,
   ...RETENTION_VARIABLES,
   INTERLOCK_HOME: {
@@ -184,8 +184,14 @@ export const VARIABLES = {
     readBy: ['runtime'],
     secret: false,
   },
-  ...SANDBOX_VARIABLES,
 } as const satisfies Record<string, Variable>;
 
 export type VariableName = keyof typeof VARIABLES;
 export type VariableValue<Name extends VariableName> = z.output<(typeof VARIABLES)[Name]['schema']>;
+
+/** Every environment variable there is with these providers. docs/configuration.md and .env.example are written from this table. */
+export const variablesWith = (providers: readonly ConfigurableProvider[]): Readonly<Record<string, Variable>> => ({
+  ...VARIABLES,
+  ...providerVariables(providers),
+  ...sandboxVariables(providers),
+});

@@ -46,7 +46,10 @@ export type AuthorizationCallback =
   | {
       readonly kind: 'approved';
       readonly sealedCode: SealedText;
-      /** QuickBooks' company. */ readonly realmId?: string;
+      /** What else it came with: the provider's `callbackParameters`. */
+      readonly parameters?: Readonly<Record<string, string>>;
+      /** In its place until 2026-11. */
+      readonly realmId?: string;
     }
   | { readonly kind: 'denied' };
 

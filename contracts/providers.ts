@@ -1,5 +1,5 @@
-export const PROVIDERS = ['stripe', 'square', 'quickbooks', 'mailchimp'] as const;
-export type ProviderId = (typeof PROVIDERS)[number];
+/** Names a provider, such as `square`. The registry of `providers/` knows which there are. */
+export type ProviderId = string;
 
 /** A provider's test mode (`sandbox`), or the mode that moves money (`production`). */
 export const ENVIRONMENTS = ['sandbox', 'production'] as const;

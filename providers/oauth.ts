@@ -1,4 +1,5 @@
 import type { Environment, OAuthFlow } from '../contracts/providers.ts';
+import type { CredentialValues } from './kit/connect-methods.ts';
 import type { Secret } from '../vault/secret.ts';
 import type { Call, ProviderAccount } from './provider.ts';
 
@@ -29,8 +30,8 @@ export interface CodeExchange {
   readonly code: Secret;
   readonly codeVerifier: Secret;
   readonly redirectUri: string;
-  /** QuickBooks: the company, as the callback named it. */
-  readonly realmId: string | null;
+  /** What the callback carried besides the code: the provider's `callbackParameters`. */
+  readonly parameters: Readonly<Record<string, string>>;
 }
 
 /** How the calls of an OAuth adapter are made: each one HTTP call through `call`, never repeated by itself. */
@@ -44,6 +45,8 @@ export interface SessionCredential {
   readonly secretKey: Secret;
   /** Set where the key is the platform's own and acts for this account. */
   readonly onBehalfOf?: string;
+  /** Of entered credentials with several fields all of them, by name: secret ones wrapped. */
+  readonly fields?: CredentialValues;
 }
 
 /** Whose account a grant is for, and what that question has taught about the grant itself. */

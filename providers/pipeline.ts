@@ -5,6 +5,8 @@ import { NO_CIRCUITS } from './circuits.ts';
 import type { Circuits } from './circuits.ts';
 import { cleanOAuth, cleanSession } from './clean-session.ts';
 import { accountPaceOf, concurrencyOf } from './limits.ts';
+import type { ProviderDefinition } from './kit/define-provider.ts';
+import type { WebhookSetup } from './kit/webhook-definition.ts';
 import { ProviderError } from './provider-error.ts';
 import type { OAuthAdapter } from './oauth.ts';
 import type { Call, ProviderAdapter } from './provider.ts';
@@ -12,40 +14,38 @@ import type { BudgetAccount, CallOptions, ConcurrencyLease, Integration, Provide
 
 const LEASE_TTL_MS = 60_000;
 
-/** A provider's apps as they are set up here: the flows that can be used, best first, and what is to be set for there to be one. */
-export interface OAuthSetup {
-  readonly provider: ProviderId;
-  readonly adapters: readonly OAuthAdapter[];
+/** A provider as its settings here make it. */
+export interface SetUpProvider {
+  readonly definition: ProviderDefinition;
+  readonly adapter: ProviderAdapter;
+  /** The flows that can be used, the usual one first. */
+  readonly flows: readonly OAuthAdapter[];
+  /** Variables to set for there to be one. */
   readonly missing: readonly string[];
+  /** Null: it sends none that this service takes. */
+  readonly webhooks: WebhookSetup | null;
+  /** An operator's own figure instead of the declared one, requests per second and account. */
+  readonly requestsPerSecond: number | null;
 }
 
 export interface PipelineOptions {
-  readonly adapters: readonly ProviderAdapter[];
-  readonly oauth?: readonly OAuthSetup[];
+  readonly providers: readonly SetUpProvider[];
   readonly budget: Budget;
   readonly circuits?: Circuits;
-  /** An operator's own figure for a provider instead of the declared one, requests per second and account. */
-  readonly requestsPerSecond: Readonly<Partial<Record<ProviderId, number | null>>>;
 }
 
 /** Builds the one way to call any provider: budget → circuit → timeout → call → classify → count. */
-export function createPipeline({
-  adapters,
-  oauth = [],
-  budget,
-  circuits = NO_CIRCUITS,
-  requestsPerSecond,
-}: PipelineOptions): Providers {
-  const byId = new Map(adapters.map((adapter) => [adapter.id, adapter]));
+export function createPipeline({ providers, budget, circuits = NO_CIRCUITS }: PipelineOptions): Providers {
+  const byId = new Map(providers.map((provider) => [provider.definition.id, provider]));
 
   function adapterOf(provider: ProviderId): ProviderAdapter {
-    const adapter = byId.get(provider);
+    const adapter = byId.get(provider)?.adapter;
     if (!adapter) throw new Error(`no adapter for ${provider}`);
     return adapter;
   }
 
   const ratePerSecond: Providers['ratePerSecond'] = ({ provider, environment }) =>
-    requestsPerSecond[provider] ?? accountPaceOf(adapterOf(provider).capabilities.limits[environment]);
+    byId.get(provider)?.requestsPerSecond ?? accountPaceOf(adapterOf(provider).capabilities.limits[environment]);
 
   /** The one way to make a call: within the account's budget, and told to who counts. */
   function callOf(provider: ProviderId, options: CallOptions, { mustPass }: { readonly mustPass: boolean }): Call {
@@ -77,10 +77,8 @@ export function createPipeline({
     };
   }
 
-  const flowsOf = (provider: ProviderId) => oauth.find((setup) => setup.provider === provider)?.adapters ?? [];
   const integration = (provider: ProviderId): Integration => {
-    const flows = flowsOf(provider);
-    const missing = oauth.find((setup) => setup.provider === provider)?.missing ?? [];
+    const { flows = [], missing = [] } = byId.get(provider) ?? {};
     return {
       configured: flows.length > 0,
       flows: flows.map(({ flow }) => flow),
@@ -90,19 +88,23 @@ export function createPipeline({
   };
 
   return {
-    find: (provider) => byId.get(provider) ?? null,
+    ids: [...byId.keys()],
+    definition: (provider) => byId.get(provider)?.definition ?? null,
+    find: (provider) => byId.get(provider)?.adapter ?? null,
+    webhooks: (provider) => byId.get(provider)?.webhooks ?? null,
     open: (provider, options) =>
       cleanSession(
         provider,
         adapterOf(provider).open({
           secretKey: options.secretKey,
           onBehalfOf: options.onBehalfOf,
+          fields: options.fields,
           signal: options.signal,
           call: callOf(provider, options, { mustPass: false }),
         }),
       ),
     oauth(provider, flow) {
-      const adapter = flowsOf(provider).find((one) => one.flow === flow);
+      const adapter = byId.get(provider)?.flows.find((one) => one.flow === flow);
       return adapter ? cleanOAuth(adapter) : null;
     },
     integration,

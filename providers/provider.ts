@@ -3,6 +3,7 @@ import type { RecordNote } from '../contracts/records.ts';
 import type { RecordFields } from '../records/record-kind.ts';
 import type { TransactionLine } from '../records/transactions.ts';
 import type { Cursor, PullPlan } from '../domain/sync/pull-plan.ts';
+import type { CredentialValues } from './kit/connect-methods.ts';
 import type { LimitReading } from './limits.ts';
 import type { Secret } from '../vault/secret.ts';
 
@@ -201,6 +202,8 @@ export interface SessionOptions {
   readonly secretKey: Secret;
   /** Set where the key is the platform's own and acts for this account. */
   readonly onBehalfOf?: string | undefined;
+  /** Of entered credentials with several fields all of them, by name. */
+  readonly fields?: CredentialValues | undefined;
   /** Every HTTP call of the session is made through it. */
   readonly call: Call;
   /** Cancels every call of the session: the activity is asked to stop, or has run out of time. */

@@ -1,5 +1,7 @@
 import type { Environment, OAuthFlow, ProviderId } from '../contracts/providers.ts';
 import type { LeaseRequest } from './budget.ts';
+import type { ProviderDefinition } from './kit/define-provider.ts';
+import type { WebhookSetup } from './kit/webhook-definition.ts';
 import type { OAuthAdapter, OAuthCalls, SessionCredential } from './oauth.ts';
 import type { ProviderAdapter, ProviderSession } from './provider.ts';
 
@@ -43,12 +45,17 @@ export interface ConcurrencyLease {
   release(): Promise<void>;
 }
 
-/** Every provider this process can speak to, each behind the same pipeline: budget → circuit → timeout → call → classify → count. */
+/** Every provider that was given to this process, each behind the same pipeline: budget → circuit → timeout → call → classify → count. */
 export interface Providers {
-  /** Null for a provider that this service does not speak yet. */
+  /** In the order of their definitions. */
+  readonly ids: readonly ProviderId[];
+  /** Null for an id that is not defined; so below. */
+  definition(provider: ProviderId): ProviderDefinition | null;
   find(provider: ProviderId): ProviderAdapter | null;
   /** A session whose every call goes through the pipeline. Its calls throw ProviderError, or AbortError when `signal` ends the wait for a slot. */
   open(provider: ProviderId, options: OpenOptions): ProviderSession;
+  /** Null: it sends no events that this service takes. */
+  webhooks(provider: ProviderId): WebhookSetup | null;
   /** Null: not set up here, or no flow of this provider. */
   oauth(provider: ProviderId, flow: OAuthFlow): OAuthAdapter | null;
   integration(provider: ProviderId): Integration;

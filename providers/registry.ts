@@ -1,70 +1,62 @@
+import { withDefaults, variableName } from '../config/provider-settings.ts';
+import type { ProvidersConfig } from '../config/provider-settings.ts';
+import type { Secret } from '../vault/secret.ts';
 import type { Budget } from './budget.ts';
 import type { Circuits } from './circuits.ts';
-import { createMailchimpAdapter } from './mailchimp/adapter.ts';
-import type { MailchimpConfig } from './mailchimp/adapter.ts';
-import { mailchimpOAuth } from './mailchimp/oauth.ts';
+import { capabilitiesOf, oauthMethodOf, variablesForConsent } from './kit/define-provider.ts';
+import type { ProviderDefinition } from './kit/define-provider.ts';
+import { readerOf } from './kit/webhook-definition.ts';
+import type { WebhookSetup } from './kit/webhook-definition.ts';
+import { mailchimp } from './mailchimp/index.ts';
 import { createPipeline } from './pipeline.ts';
+import type { SetUpProvider } from './pipeline.ts';
 import type { Providers } from './providers.ts';
-import { createQuickBooksAdapter } from './quickbooks/adapter.ts';
-import type { QuickBooksConfig } from './quickbooks/adapter.ts';
-import { quickbooksOAuth } from './quickbooks/oauth.ts';
-import { createSquareAdapter } from './square/adapter.ts';
-import type { SquareConfig } from './square/adapter.ts';
-import { squareOAuth } from './square/oauth.ts';
-import { squareWebhooks } from './square/webhooks.ts';
-import type { Secret } from '../vault/secret.ts';
-import { createStripeAdapter } from './stripe/adapter.ts';
-import { stripeOAuth } from './stripe/oauth.ts';
-import type { StripeOAuthConfig } from './stripe/oauth.ts';
-import { stripeWebhooks } from './stripe/webhooks.ts';
-import type { WebhookSetup } from './webhooks.ts';
+import { quickbooks } from './quickbooks/index.ts';
+import { square } from './square/index.ts';
+import { stripe } from './stripe/index.ts';
 
-export interface ProvidersConfig {
-  readonly stripe: {
-    readonly apiUrl: string;
-    /** An operator's own budget instead of the declared one, requests per second and account. */
-    readonly requestsPerSecond: number | null;
-    readonly oauth?: StripeOAuthConfig | null;
-    readonly webhookSecret?: Secret;
-  };
-  readonly square?: SquareConfig;
-  readonly quickbooks?: QuickBooksConfig;
-  readonly mailchimp?: MailchimpConfig;
-}
+/** Every provider of this service. Nothing else lists them: what has to know them is given this value, or another by a test. */
+export const PROVIDERS: readonly ProviderDefinition[] = [stripe, square, quickbooks, mailchimp];
 
-/** Every provider that this service speaks; one that is left out is not spoken. */
+/** Sets up the providers that are defined. Settings that are left out have their defaults. Throws for an id that is defined twice. */
 export function createProviders(
-  { stripe, square, quickbooks, mailchimp }: ProvidersConfig,
+  definitions: readonly ProviderDefinition[],
+  config: ProvidersConfig,
   budget: Budget,
   circuits?: Circuits,
 ): Providers {
-  const stripeAdapter = createStripeAdapter(stripe);
+  const ids = definitions.map(({ id }) => id);
+  if (new Set(ids).size < ids.length) throw new Error(`a provider is defined twice: ${ids.join(', ')}`);
   return createPipeline({
-    adapters: [
-      stripeAdapter,
-      ...(square ? [createSquareAdapter(square)] : []),
-      ...(quickbooks ? [createQuickBooksAdapter(quickbooks)] : []),
-      ...(mailchimp ? [createMailchimpAdapter(mailchimp)] : []),
-    ],
-    oauth: [
-      stripeOAuth(stripe.apiUrl, stripe.oauth ?? null, (options) => stripeAdapter.open(options)),
-      ...(square ? [squareOAuth(square)] : []),
-      ...(quickbooks ? [quickbooksOAuth(quickbooks)] : []),
-      ...(mailchimp ? [mailchimpOAuth(mailchimp)] : []),
-    ],
+    providers: definitions.map((definition) => setUp(definition, config[definition.id])),
     budget,
     ...(circuits && { circuits }),
-    requestsPerSecond: { stripe: stripe.requestsPerSecond },
   });
 }
 
-/** The providers that send webhooks, set up here or not. QuickBooks and Mailchimp send none when an access is taken back. */
-export function createWebhooks({
-  stripe,
-  square,
-}: Pick<ProvidersConfig, 'stripe' | 'square'>): readonly WebhookSetup[] {
-  return [
-    stripeWebhooks(stripe.webhookSecret ?? null),
-    ...(square ? [squareWebhooks(square.webhookSignatureKey ?? null, square.environment)] : []),
-  ];
+function setUp(definition: ProviderDefinition, given: ProvidersConfig[string] | undefined): SetUpProvider {
+  const settings = withDefaults(definition.settings, given);
+  const flows = oauthMethodOf(definition)?.flows(settings) ?? [];
+  return {
+    definition,
+    adapter: { id: definition.id, capabilities: capabilitiesOf(definition), ...definition.adapter(settings) },
+    flows,
+    missing: flows.length > 0 ? [] : variablesForConsent(definition),
+    webhooks: webhooksOf(definition, settings),
+    requestsPerSecond: definition.requestsPerSecond?.(settings) ?? null,
+  };
+}
+
+function webhooksOf(
+  { id, webhooks }: ProviderDefinition,
+  settings: Readonly<Record<string, unknown>>,
+): WebhookSetup | null {
+  if (!webhooks) return null;
+  const secrets = settings[webhooks.secrets] as readonly Secret[] | null;
+  return {
+    provider: id,
+    handshake: (request) => webhooks.handshake?.(request) ?? null,
+    reader: secrets && readerOf(webhooks, settings, secrets),
+    variable: variableName(id, webhooks.secrets),
+  };
 }

@@ -20,7 +20,7 @@ const HELP = `Usage: npm run -s interlock -- <command>
             --subject <name>               the actor in the audit log; default "cli"
             --ttl <seconds>                default 3600
   queue   slow, pause or release a provider's syncs for all venues: docs/operations/queues.md
-            --provider <id>                stripe
+            --provider <id>
             --rate <n>|pause|release       chunks of syncs that may begin per second
   status  what runs on this home, and where; exit code 1 when nothing does
   stop    stop what runs on this home
@@ -33,7 +33,12 @@ const MAX_TTL_S = 366 * 24 * 3_600;
 
 const commands: Readonly<Record<string, (args: string[], env: Env) => Promise<number> | number>> = {
   token: printToken,
-  queue: brakeQueue,
+  // Loaded when it is asked for: no other command has to know the providers.
+  queue: async (args, env) => {
+    const { PROVIDERS } = await import('../providers/registry.ts');
+    const ids = PROVIDERS.map(({ id }) => id);
+    return brakeQueue(args, env, ids);
+  },
   status: (args, env) => withoutArguments(args, () => printStatus(homeOf(env))),
   stop: (args, env) => withoutArguments(args, () => stopInstance(homeOf(env))),
   help: (args) =>

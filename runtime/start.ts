@@ -9,6 +9,7 @@ import { bringUp } from './start/bring-up.ts';
 import { isSet } from './processes/child-environment.ts';
 import { ConfigError, CONFIG_EXIT_CODE } from '../config/config-error.ts';
 import { readRuntimeConfig } from '../config/config.ts';
+import { PROVIDERS } from '../providers/registry.ts';
 import type { Env, Home } from './start/home.ts';
 
 const HELP = `Usage: npm start [-- --fresh]
@@ -45,7 +46,7 @@ function wipe(home: Home, env: Env): void {
 
 async function run(env: Env, fresh: boolean): Promise<void> {
   const startedAtMs = Number(env['INTERLOCK_SETUP_STARTED_MS']) || Date.now();
-  const config = readRuntimeConfig(env);
+  const config = readRuntimeConfig(env, PROVIDERS);
   const home = homeOf(env);
   const instance = await Instance.claim(home, say);
   const supervisor = new Supervisor({

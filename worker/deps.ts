@@ -35,6 +35,7 @@ import { createWorkerPresence } from '../db/runs/worker-presence.ts';
 import type { WorkerPresence } from '../db/runs/worker-presence.ts';
 import { CIRCUIT_LIMITS } from '../domain/circuits/circuit.ts';
 import { createCircuits } from '../providers/circuits.ts';
+import type { ProviderDefinition } from '../providers/kit/define-provider.ts';
 import { createProviders } from '../providers/registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createOpener } from '../vault/opener.ts';
@@ -62,7 +63,11 @@ const MAX_CONNECTIONS_OF_A_VENUE = 14;
 /** A refresh holds one for as long as its provider takes to answer. Apart from the others, so that neither waits for the other. */
 const MAX_REFRESHING_CONNECTIONS = 8;
 
-export async function createDeps(config: Omit<WorkerConfig, 'retention'>, log: Logger): Promise<WorkerDeps> {
+export async function createDeps(
+  config: Omit<WorkerConfig, 'retention'>,
+  log: Logger,
+  definitions: readonly ProviderDefinition[],
+): Promise<WorkerDeps> {
   const db = openDatabase({
     url: config.databaseUrl,
     maxConnections: MAX_CONNECTIONS,
@@ -86,7 +91,7 @@ export async function createDeps(config: Omit<WorkerConfig, 'retention'>, log: L
   const connections = createConnectionStore(db);
   const tokens = createOAuthTokenStore({ db, refreshing, audit });
   const circuits = createCircuits(createCircuitStore(db), { ...CIRCUIT_LIMITS, openMs: config.circuitOpenMs });
-  const providers = createProviders(config.providers, createBudgetStore(db), circuits);
+  const providers = createProviders(definitions, config.providers, createBudgetStore(db), circuits);
   return {
     audit,
     brakes: createBrakeStore(db),

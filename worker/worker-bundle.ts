@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import type { Plugin } from 'esbuild';
 import { ROOT, keptFile, writeWhole } from './kept-bundles.ts';
+import { LAZY_PACKAGES } from '../providers/lazy-packages.ts';
 
 const SOURCES = {
   folders: [
@@ -65,7 +66,7 @@ async function bundled(entry: string): Promise<string> {
     // Without a character beyond Latin-1 V8 needs one byte for each instead of two.
     charset: 'ascii',
     // Native code; a program in WebAssembly that is looked for beside its package; and a client that is large and loaded on first use only.
-    external: ['@temporalio/core-bridge', 'source-map', 'square'],
+    external: ['@temporalio/core-bridge', 'source-map', ...LAZY_PACKAGES],
     plugins: [ownAddresses, noBundlerInside],
     // The SDK looks for its workflow thread, which stands beside the bundle, and for a debugger that our workers never start.
     logOverride: { 'require-resolve-not-external': 'silent' },

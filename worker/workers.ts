@@ -14,11 +14,9 @@ import { BulkThrottle } from '../activities/sync/bulk-throttle.ts';
 import { createBulkChunkActivities, createSyncChunkActivities } from '../activities/sync/sync-chunk.ts';
 import { createSyncControlActivities } from '../activities/sync/sync-control.ts';
 import type { SyncControlDeps } from '../activities/sync/sync-control.ts';
-import { PROVIDERS } from '../contracts/providers.ts';
 import { INTERNAL_QUEUE, LANES, REPLACED_QUEUES, WORKFLOW_QUEUE, laneQueue } from '../contracts/temporal.ts';
 import type { Lane } from '../contracts/temporal.ts';
 import type { SyncChunkActivities } from '../contracts/sync.ts';
-import type { BrakeStore } from '../db/budgets/brake-store.ts';
 import { ProviderShares, laneFor } from '../domain/lanes/provider-shares.ts';
 import type { WorkerDeps } from './deps.ts';
 import { withinShare } from './lane-slots.ts';
@@ -63,7 +61,7 @@ export async function createWorkers({
   const workflowBundle = await buildWorkflowBundle();
   const bulkThrottle = new BulkThrottle();
   const activities = laneActivities(deps, bulkThrottle);
-  const lanes = Object.fromEntries(LANES.map((lane) => [lane, createLane(lane, deps.brakes)])) as Readonly<
+  const lanes = Object.fromEntries(LANES.map((lane) => [lane, createLane(lane, deps)])) as Readonly<
     Record<Lane, ReturnType<typeof createLane>>
   >;
   const createLaneWorker = (taskQueue: string, lane: Lane) =>
@@ -88,8 +86,8 @@ export async function createWorkers({
 }
 
 /** What all workers of one lane have in common: also one that still serves a replaced queue draws on the lane's slots. */
-function createLane(lane: Lane, brakes: BrakeStore) {
-  const size = laneFor(SLOTS_OF_ONE_PROVIDER[lane], PROVIDERS.length);
+function createLane(lane: Lane, { brakes, providers }: Pick<WorkerDeps, 'brakes' | 'providers'>) {
+  const size = laneFor(SLOTS_OF_ONE_PROVIDER[lane], providers.ids.length);
   return {
     maxConcurrentActivityTaskExecutions: size.slots,
     interceptors: { activity: [withinShare({ lane, shares: new ProviderShares(size), brakes })] },

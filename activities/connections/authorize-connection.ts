@@ -129,7 +129,7 @@ async function obtain(
   return exchangeOnce(deps, {
     exchange: { venueId, connectionId, attemptId: attempt.attemptId },
     adapter,
-    request: { code, codeVerifier, redirectUri, realmId: callback.realmId ?? null },
+    request: { code, codeVerifier, redirectUri, parameters: parametersOf(callback) },
     seal: seals.exchanged,
     calls,
     databaseAheadMs,
@@ -236,3 +236,7 @@ async function store(
     connectionId = stored.connectionId;
   }
 }
+
+/** Attempts that an earlier version began have the one parameter that there was then. */
+const parametersOf = ({ parameters, realmId }: ExchangeInput['callback']): Readonly<Record<string, string>> =>
+  parameters ?? (realmId === undefined ? {} : { realmId });

@@ -17,6 +17,7 @@ import type { Connection, ConnectionStore } from '../../db/connections/connectio
 import type { ConnectedGrant, OAuthTokenStore } from '../../db/connections/oauth-token-store.ts';
 import { explainFailure } from '../../domain/errors/failure-advice.ts';
 import { isRefusedForGood } from '../../domain/errors/grpc-status.ts';
+import { fromStored } from '../../providers/kit/stored-credentials.ts';
 import type { SessionCredential } from '../../providers/oauth.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { BudgetAccount, Providers } from '../../providers/providers.ts';
@@ -74,8 +75,13 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
     const stored = await connections.findApiKey(ref);
     if (!stored) throw needsReauth(connection.state);
     const { venueId, connectionId } = ref;
-    const secretKey = await vault.open(stored.sealedKey, { venueId, connectionId, purpose: 'provider-api-key' });
-    return { account: accountOf(connection), credential: { secretKey }, generation: stored.generation, kind: 'key' };
+    const secret = await vault.open(stored.sealedKey, { venueId, connectionId, purpose: 'provider-api-key' });
+    return {
+      account: accountOf(connection),
+      credential: fromStored({ secret, fields: stored.fields }),
+      generation: stored.generation,
+      kind: 'key',
+    };
   }
 
   async function openToken(connection: Connection, ref: ConnectionRef, asked = false): Promise<OpenedConnection> {

@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express';
-import { PROVIDERS } from '../../contracts/providers.ts';
 import type { ProviderId } from '../../contracts/providers.ts';
+import type { Providers } from '../../providers/providers.ts';
 import { ApiError } from '../errors/api-error.ts';
 import type { RateLimits } from '../auth/rate-limits.ts';
 import { attemptOf } from './authorization-states.ts';
@@ -54,13 +54,14 @@ const notOurs = (): ApiError =>
   new ApiError('authorization-not-found', 'The link is cut short or was changed on its way.');
 
 export interface AuthorizationLinkDeps {
+  readonly providers: Pick<Providers, 'definition'>;
   readonly links: AuthorizationLinks;
   readonly binding: BrowserBinding;
   readonly limits: RateLimits;
 }
 
 /** The first hop of a consent: marks the owner's browser, and leads it on to the provider. Asks nobody, so that it costs next to nothing. */
-export function authorizationLinkHandler({ links, binding, limits }: AuthorizationLinkDeps): RequestHandler {
+export function authorizationLinkHandler({ providers, links, binding, limits }: AuthorizationLinkDeps): RequestHandler {
   return async (req, res) => {
     const { authorizationUrl, attempt } = await admit();
     await limits.countReturn({ req, res }, `link:${attempt}`);
@@ -73,7 +74,7 @@ export function authorizationLinkHandler({ links, binding, limits }: Authorizati
     async function admit() {
       try {
         requireVisit(req);
-        const provider = PROVIDERS.find((known) => known === req.params['provider']);
+        const provider = providers.definition(String(req.params['provider']))?.id;
         if (!provider) throw new ApiError('provider-not-found', 'No such provider.');
         const link = links.read(provider, req.url);
         return { authorizationUrl: link.authorizationUrl, attempt: attemptOf(link.state) };

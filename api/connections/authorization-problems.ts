@@ -10,7 +10,7 @@ export const AUTHORIZATION_PROBLEMS = {
     status: 400,
     title: 'The way back from the provider is not complete',
     meaning:
-      'The callback’s `state`, `code`, `error` or `realmId` is missing, given more than once, or not of its shape. The attempt to connect stays open.',
+      'The callback’s `state`, `code`, `error` or a parameter of the provider’s own is missing, given more than once, or not of its shape. The attempt to connect stays open.',
     remedy: 'Follow the link that the provider gives; start connecting once more where it does not work.',
   },
   'callback-other-provider': {

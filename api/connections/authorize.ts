@@ -8,7 +8,7 @@ import type { Connection, ConnectionStore } from '../../db/connections/connectio
 import type { AuditEntry } from '../../db/core/audit-store.ts';
 import type { ConnectionActionsStore, NewConnecting } from '../../db/connections/connection-actions-store.ts';
 import type { ReturnUrls } from '../../domain/grants/return-url.ts';
-import { knownScopes } from '../../providers/known-scopes.ts';
+import { scopesOf } from '../../providers/kit/define-provider.ts';
 import type { OAuthAdapter } from '../../providers/oauth.ts';
 import type { Providers } from '../../providers/providers.ts';
 import { Secret } from '../../vault/secret.ts';
@@ -151,14 +151,15 @@ function notConfigured(
 
 /** What a caller wishes for, checked: all mistakes at once. */
 function wishesOf(
-  { returnUrls }: AuthorizingDeps,
+  { returnUrls, providers }: AuthorizingDeps,
   { provider, flow }: { readonly provider: ProviderId; readonly flow: OAuthFlow },
   { scopes, returnUrl }: Pick<AuthorizationWishes, 'scopes' | 'returnUrl'>,
 ) {
   const errors: FieldError[] = [];
   const back = returnUrl === undefined ? null : returnUrls.check(returnUrl);
   if (back?.ok === false) errors.push({ path: 'returnUrl', message: back.reason });
-  const known = knownScopes(provider, flow);
+  const definition = providers.definition(provider);
+  const known = definition ? scopesOf(definition, flow) : [];
   (scopes ?? []).forEach((scope, index) => {
     if (!known.includes(scope))
       errors.push({

@@ -1,17 +1,19 @@
+import type { CallbackParameter } from '../../providers/kit/connect-methods.ts';
 import { ApiError } from '../errors/api-error.ts';
+
+type CallbackParameters = Readonly<Record<string, string>>;
 
 /** What a provider sent its user back with, before anyone has looked whether it is true. */
 export type CallbackQuery = { readonly state: string } & (
-  | { readonly kind: 'approved'; readonly code: string; readonly realmId: string | null }
+  | { readonly kind: 'approved'; readonly code: string; readonly parameters: CallbackParameters }
   | { readonly kind: 'denied' }
   /** `error`: a word of RFC 6749 section 4.1.2.1, or null for one that nobody has defined. */
   | { readonly kind: 'failed'; readonly error: string | null }
 );
 
 const STATE = /^[A-Za-z0-9_-]{43}$/;
-/** Providers' codes are opaque; Intuit's and Square's are the longest, at some hundred characters. */
+/** Codes are opaque. The longest that are known have some hundred characters. */
 const CODE = /^[\x21-\x7e]{1,2000}$/;
-const REALM = /^\d{1,30}$/;
 const ERROR = /^[\x20-\x7e]{1,200}$/;
 const MAX_QUERY_LENGTH = 8_000;
 
@@ -25,10 +27,10 @@ const DEFINED_ERRORS = new Set([
 ]);
 
 /**
- * Reads the query of a request target. What providers add besides (`scope`, `response_type`, `error_description` …) is passed over unread.
+ * Reads the query of a request target, with the parameters that the provider declares. What providers add besides (`scope`, `response_type`, `error_description` …) is passed over unread.
  * Throws ApiError `callback-invalid`, and `authorization-not-found` for a state that is not of our making; neither quotes a value.
  */
-export function readCallback(target: string): CallbackQuery {
+export function readCallback(target: string, declared: Readonly<Record<string, CallbackParameter>>): CallbackQuery {
   const start = target.indexOf('?');
   const query = start === -1 ? '' : target.slice(start + 1);
   if (query.length > MAX_QUERY_LENGTH) throw invalid('The query is too long.');
@@ -40,7 +42,8 @@ export function readCallback(target: string): CallbackQuery {
   const [code, error] = [one(parameters, 'code'), one(parameters, 'error')];
   if ((code === null) === (error === null)) throw invalid('There must be either `code` or `error`.');
   if (error !== null) return { state, ...readError(error) };
-  return { state, kind: 'approved', ...readApproval(code ?? '', one(parameters, 'realmId')) };
+  if (!CODE.test(code ?? '')) throw invalid('`code` is not of its shape.');
+  return { state, kind: 'approved', code: code ?? '', parameters: readParameters(parameters, declared) };
 }
 
 function readError(
@@ -51,13 +54,25 @@ function readError(
   return { kind: 'failed', error: DEFINED_ERRORS.has(error) ? error : null };
 }
 
-function readApproval(
-  code: string,
-  realmId: string | null,
-): { readonly code: string; readonly realmId: string | null } {
-  if (!CODE.test(code)) throw invalid('`code` is not of its shape.');
-  if (realmId !== null && !REALM.test(realmId)) throw invalid('`realmId` is not of its shape.');
-  return { code, realmId };
+function readParameters(
+  query: URLSearchParams,
+  declared: Readonly<Record<string, CallbackParameter>>,
+): CallbackParameters {
+  const given = Object.entries(declared).flatMap(([name, { pattern }]) => {
+    const value = one(query, name);
+    if (value !== null && !pattern.test(value)) throw invalid(`\`${name}\` is not of its shape.`);
+    return value === null ? [] : [[name, value] as const];
+  });
+  return Object.fromEntries(given);
+}
+
+/** Throws ApiError `callback-invalid` where one is absent that the exchange of the code needs: the code is not spent for nothing. */
+export function requireParameters(
+  given: CallbackParameters,
+  declared: Readonly<Record<string, CallbackParameter>>,
+): void {
+  const absent = Object.entries(declared).find(([name, { required }]) => required && given[name] === undefined);
+  if (absent) throw invalid(`\`${absent[0]}\` is missing.`);
 }
 
 /** Which of two was meant is a guess. */

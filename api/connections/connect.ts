@@ -4,6 +4,8 @@ import type { Environment, ProviderId, Resource } from '../../contracts/provider
 import type { AuditEntry, AuditOf } from '../../db/core/audit-store.ts';
 import { AccountAlreadyConnectedError, DisconnectingError } from '../../db/connections/connection-store.ts';
 import type { Connection, ConnectionStore } from '../../db/connections/connection-store.ts';
+import type { CredentialValues } from '../../providers/kit/connect-methods.ts';
+import { fromStored, toStored } from '../../providers/kit/stored-credentials.ts';
 import type { ProviderAccount, ProviderAdapter, ProviderSession } from '../../providers/provider.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { Providers } from '../../providers/providers.ts';
@@ -20,10 +22,10 @@ export interface ConnectingDeps {
   readonly defaultSchedules: DefaultSchedules;
 }
 
-export interface EnteredKey {
+export interface EnteredCredentials {
   readonly provider: ProviderId;
   readonly environment: Environment;
-  readonly secretKey: Secret;
+  readonly credentials: CredentialValues;
 }
 
 /** Tells of a stored key, and whether it replaces another. */
@@ -41,7 +43,7 @@ const DISCONNECTING_RETRY_AFTER_MS = 2_000;
 export async function connectWithKey(
   deps: ConnectingDeps,
   venueId: VenueId,
-  entered: EnteredKey & { readonly auditOf: KeyAudit },
+  entered: EnteredCredentials & { readonly auditOf: KeyAudit },
 ): Promise<{ readonly connection: Connection; readonly created: boolean }> {
   const account = await testKey(deps.providers, entered);
   const { provider, environment, auditOf } = entered;
@@ -74,7 +76,7 @@ export async function connectWithKey(
 /** The live test: asks the provider whose key it is, and whether it may read what a sync reads. Throws what became of it in our words. */
 async function testKey(
   providers: Providers,
-  { provider, environment, secretKey }: EnteredKey,
+  { provider, environment, credentials }: EnteredCredentials,
 ): Promise<ProviderAccount> {
   const adapter = providers.find(provider);
   const name = adapter?.capabilities.displayName ?? provider;
@@ -82,7 +84,12 @@ async function testKey(
     throw new ApiError('provider-not-supported', `${name} cannot be connected with a secret key.`);
   const signal = AbortSignal.timeout(TEST_TIMEOUT_MS);
   try {
-    const session = providers.open(provider, { secretKey, account: null, lane: 'interactive', signal });
+    const session = providers.open(provider, {
+      ...fromStored(toStored(credentials)),
+      account: null,
+      lane: 'interactive',
+      signal,
+    });
     const account = await session.account();
     if (account.environment !== environment) {
       throw new ApiError(
@@ -186,13 +193,14 @@ async function sealAndSave(
   }: {
     venueId: VenueId;
     connectionId: ConnectionId;
-    entered: EnteredKey;
+    entered: EnteredCredentials;
     account: ProviderAccount;
     auditOf: AuditOf<Connection>;
   },
 ): Promise<Connection> {
-  const { provider, environment, secretKey } = entered;
-  const sealedKey = await seal(deps.sealer, secretKey, { venueId, connectionId });
+  const { provider, environment, credentials } = entered;
+  const { secret, fields } = toStored(credentials);
+  const sealedKey = await seal(deps.sealer, secret, { venueId, connectionId });
   const connection = await deps.connections.saveWithApiKey(
     {
       venueId,
@@ -202,6 +210,7 @@ async function sealAndSave(
       account: { id: account.externalAccountId, name: account.name },
       scopes: account.scopes,
       sealedKey,
+      fields,
     },
     auditOf,
   );

@@ -1,11 +1,12 @@
 import { Router } from 'express';
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import type { AuthorizationCallback, AuthorizationOutcome } from '../../contracts/connections.ts';
-import { PROVIDERS } from '../../contracts/providers.ts';
 import type { ConnectionRef } from '../../contracts/ids.ts';
 import type { ProviderId } from '../../contracts/providers.ts';
 import { withOutcome } from '../../domain/grants/return-url.ts';
 import type { ReturnParameters, ReturnUrls } from '../../domain/grants/return-url.ts';
+import { callbackParametersOf } from '../../providers/kit/define-provider.ts';
+import type { Providers } from '../../providers/providers.ts';
 import { Secret } from '../../vault/secret.ts';
 import type { Sealer } from '../../vault/vault.ts';
 import { ApiError } from '../errors/api-error.ts';
@@ -17,7 +18,7 @@ import type { AuthorizationStates } from './authorization-states.ts';
 import { REFUSAL_CODES } from './authorization-problems.ts';
 import { sealForAttempt } from './authorize.ts';
 import type { BrowserBinding } from './browser-binding.ts';
-import { readCallback } from './callback-query.ts';
+import { readCallback, requireParameters } from './callback-query.ts';
 import type { CallbackQuery } from './callback-query.ts';
 import { logProblem, toApiError } from '../errors/error-handler.ts';
 import type { Log } from '../http/log.ts';
@@ -39,6 +40,7 @@ export interface OAuthCallbackDeps {
   readonly limits: RateLimits;
   /** What a person calls a provider. */
   readonly providerName: (provider: ProviderId) => string;
+  readonly providers: Pick<Providers, 'definition'>;
   readonly namesOf: (ref: ConnectionRef) => Promise<ConnectionNames | null>;
   readonly log: Log;
 }
@@ -113,14 +115,14 @@ async function admit(deps: OAuthCallbackDeps, exchange: Exchange): Promise<Admit
   let admitted: Admitted;
   try {
     requireVisit(req);
-    const provider = PROVIDERS.find((known) => known === req.params['provider']);
-    if (!provider) throw new ApiError('provider-not-found', 'No such provider.');
-    const query = readCallback(req.url);
+    const definition = deps.providers.definition(String(req.params['provider']));
+    if (!definition) throw new ApiError('provider-not-found', 'No such provider.');
+    const query = readCallback(req.url, callbackParametersOf(definition));
     const id = attemptOf(query.state);
     if (!deps.states.isOurs(query.state))
       throw new ApiError('authorization-not-found', 'There is no attempt to connect with this state.');
     deps.binding.requireBound(req, id);
-    admitted = { provider, query, id };
+    admitted = { provider: definition.id, query, id };
   } catch (error) {
     await deps.limits.countVisitor(exchange, 'stranger');
     throw error;
@@ -152,7 +154,7 @@ async function answerVisit(deps: OAuthCallbackDeps, exchange: Exchange, { id, at
   } else if (query.kind === 'failed') {
     showProviderError(deps, exchange, { attempt, error: query.error });
   } else {
-    const callback = await toCallback(deps.sealer, attempt, query);
+    const callback = await toCallback(deps, attempt, query);
     const completion = await deps.authorizationGateway.complete(id, callback);
     if (completion.kind === 'used')
       await showUse(deps, exchange, { id, attempt: (await deps.authorizationGateway.find(id)) ?? attempt });
@@ -162,16 +164,15 @@ async function answerVisit(deps: OAuthCallbackDeps, exchange: Exchange, { id, at
 }
 
 async function toCallback(
-  sealer: Sealer,
+  { sealer, providers }: OAuthCallbackDeps,
   attempt: AuthorizationAttempt,
   query: Exclude<CallbackQuery, { kind: 'failed' }>,
 ): Promise<AuthorizationCallback> {
   if (query.kind === 'denied') return { kind: 'denied' };
-  const { realmId } = query;
-  if (attempt.provider === 'quickbooks' && realmId === null)
-    throw new ApiError('callback-invalid', 'realmId is missing.');
+  const { parameters } = query;
+  requireParameters(parameters, callbackParametersOf(providers.definition(attempt.provider)));
   const sealedCode = await sealForAttempt(sealer, new Secret(query.code), attempt);
-  return { kind: 'approved', sealedCode, ...(attempt.provider === 'quickbooks' && realmId !== null && { realmId }) };
+  return { kind: 'approved', sealedCode, ...(Object.keys(parameters).length > 0 && { parameters }) };
 }
 
 /** Of an attempt that has been handed a callback: perhaps by this visitor, who was told that no worker took it and whose page came again. */

@@ -1,7 +1,6 @@
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import type { ConnectionId, JobId, SyncId, VenueId } from '../../contracts/ids.ts';
-import { PROVIDERS } from '../../contracts/providers.ts';
 import type { ProviderId, Resource } from '../../contracts/providers.ts';
 import type { RecordKind } from '../../records/record-kind.ts';
 import type { BatchBody } from './body.ts';
@@ -35,7 +34,6 @@ export const NOT_FOUND = {
 
 /** The values of names in a path that are words of ours, not UUIDs. */
 type PathWords = Readonly<Partial<Record<keyof PathIds, readonly string[]>>>;
-const PATH_WORDS: PathWords = { provider: PROVIDERS };
 
 type IdNames<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}` ? Name | IdNames<Rest> : never;
 export type IdsOf<Path extends string> = { readonly [Name in IdNames<Path> & keyof PathIds]: PathIds[Name] };
@@ -157,7 +155,7 @@ const NO_QUERY = z.strictObject({});
 
 const namesOf = ({ recordKind, pathWords }: Described) => ({
   recordKind: recordKind ?? null,
-  pathWords: { ...PATH_WORDS, ...pathWords },
+  pathWords: pathWords ?? {},
 });
 
 // The three functions below forget types that the runner restores at run time: it parses with the very schemas that the types came from.

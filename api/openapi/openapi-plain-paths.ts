@@ -9,15 +9,20 @@ import { ATTEMPT_PATH } from '../connections/oauth-outcome-pages.ts';
 import { headersOf } from './openapi-headers.ts';
 import type { AnswerKind } from './openapi-headers.ts';
 import type { ProblemCode } from '../errors/problems.ts';
+import { callbackParametersOf } from '../../providers/kit/define-provider.ts';
+import type { Providers } from '../../providers/providers.ts';
 import { provider } from '../schemas/words.ts';
 import { WEBHOOK_PATH, WEBHOOK_PROBLEM_CODES, webhookAnswer } from '../webhooks/webhooks.ts';
 
-const callbackQuery = z.object({
-  state: z.string(),
-  code: z.string().optional(),
-  error: z.string().optional(),
-  realmId: z.string().optional().meta({ description: 'QuickBooks Online: the company.' }),
-});
+const callbackQuery = (providers: Providers) => {
+  const own = providers.ids.flatMap((id) => Object.entries(callbackParametersOf(providers.definition(id))));
+  return z.object({
+    state: z.string(),
+    code: z.string().optional(),
+    error: z.string().optional(),
+    ...Object.fromEntries(own.map(([name, { description }]) => [name, z.string().optional().meta({ description })])),
+  });
+};
 
 const alive = z.object({ status: z.literal('ok') }).meta({ id: 'Liveness' });
 const openApiDocument = z.object({ openapi: z.string() }).loose().meta({ id: 'OpenApiDocument' });
@@ -48,8 +53,8 @@ export type DescribeProblems = (
 ) => RouteConfig['responses'];
 
 /** What needs no token. */
-export function plainPaths(problemsBy: DescribeProblems): RouteConfig[] {
-  return [...serviceRoutes(), ...ownerRoutes(problemsBy), webhookRoute(problemsBy)];
+export function plainPaths(problemsBy: DescribeProblems, providers: Providers): RouteConfig[] {
+  return [...serviceRoutes(), ...ownerRoutes(problemsBy, providers), webhookRoute(problemsBy, providers)];
 }
 
 function serviceRoutes(): RouteConfig[] {
@@ -81,7 +86,7 @@ function serviceRoutes(): RouteConfig[] {
 }
 
 /** For the owners of accounts, in their browsers. */
-function ownerRoutes(problemsBy: DescribeProblems): RouteConfig[] {
+function ownerRoutes(problemsBy: DescribeProblems, providers: Providers): RouteConfig[] {
   return [
     {
       ...plain(AUTHORIZE_PATH, 'oauthAuthorize', 'Where account owners begin'),
@@ -107,7 +112,7 @@ function ownerRoutes(problemsBy: DescribeProblems): RouteConfig[] {
       ...plain(CALLBACK_PATH, 'oauthCallback', 'Where providers send account owners back to'),
       description:
         'Answers a page for people, or sends them on to the `returnUrl` of their attempt (303). Not for programs: the `state` works once.',
-      request: { params: z.object({ provider }), query: callbackQuery },
+      request: { params: z.object({ provider }), query: callbackQuery(providers) },
       responses: {
         200: { description: 'Connected.', ...html(visited) },
         202: { description: 'Approved, and still being finished.', ...html(visited) },
@@ -134,12 +139,11 @@ function ownerRoutes(problemsBy: DescribeProblems): RouteConfig[] {
   ];
 }
 
-function webhookRoute(problemsBy: DescribeProblems): RouteConfig {
+function webhookRoute(problemsBy: DescribeProblems, providers: Providers): RouteConfig {
   return {
     ...plain(WEBHOOK_PATH, 'webhook', 'Where providers send events to'),
     method: 'post',
-    description:
-      'Takes Stripe’s `account.application.deauthorized` and Square’s `oauth.authorization.revoked`, signed. Another type of event is answered 200 and not kept.',
+    description: `Takes signed events: ${eventsOf(providers)}. Another type of event is answered 200 and not kept.`,
     request: {
       params: z.object({ provider }),
       body: { required: true, content: { [JSON_TYPE]: { schema: providerEvent } } },
@@ -150,3 +154,12 @@ function webhookRoute(problemsBy: DescribeProblems): RouteConfig {
     },
   };
 }
+
+/** The types of events that something follows from, by provider. */
+const eventsOf = (providers: Providers): string =>
+  providers.ids
+    .flatMap((id) => {
+      const { displayName = id, webhooks } = providers.definition(id) ?? {};
+      return Object.keys(webhooks?.events ?? {}).map((type) => `${displayName}’s \`${type}\``);
+    })
+    .join(', ');

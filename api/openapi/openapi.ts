@@ -15,16 +15,20 @@ import { PROBLEMS } from '../errors/problems.ts';
 import type { ProblemCode } from '../errors/problems.ts';
 import { problem } from '../schemas/common.ts';
 import { syncEvent } from '../schemas/sync-events.ts';
-import { provider, resource, RESOURCE_SCHEMA } from '../schemas/words.ts';
+import type { Providers } from '../../providers/providers.ts';
+import { provider, PROVIDER_SCHEMA, resource, RESOURCE_SCHEMA } from '../schemas/words.ts';
 
 const PROBLEM_TYPE = 'application/problem+json';
 const SECURITY = 'token';
 
+export interface OpenApiOptions {
+  readonly publicUrl: string;
+  readonly kinds: RecordKinds;
+  readonly providers: Providers;
+}
+
 /** The OpenAPI 3.1 document, from the very schemas that requests are checked with. */
-export function buildOpenApi(
-  endpoints: readonly Endpoint[],
-  { publicUrl, kinds }: { readonly publicUrl: string; readonly kinds: RecordKinds },
-): object {
+export function buildOpenApi(endpoints: readonly Endpoint[], { publicUrl, kinds, providers }: OpenApiOptions): object {
   const registry = new OpenAPIRegistry();
   registry.registerComponent('securitySchemes', SECURITY, {
     type: 'http',
@@ -34,7 +38,7 @@ export function buildOpenApi(
   });
   registerHeaders(registry);
   for (const endpoint of endpoints) registry.registerPath(describe(endpoint));
-  for (const path of plainPaths(plainProblems)) registry.registerPath(path);
+  for (const path of plainPaths(plainProblems, providers)) registry.registerPath(path);
   // No answer refers to the events: to OpenAPI 3.1 a stream of them is a text.
   const document = new OpenApiGeneratorV31([
     ...registry.definitions,
@@ -49,8 +53,10 @@ export function buildOpenApi(
     // Without scheme and host: the reference page may only call the origin that it came from, under whatever name that was reached.
     servers: [{ url: new URL(publicUrl).pathname }],
   });
-  // One schema of the module stands for whatever kinds this process serves.
-  Object.assign(document.components?.schemas?.[RESOURCE_SCHEMA] ?? {}, { enum: kinds.names });
+  // One schema of the module stands for whatever kinds and providers this process serves.
+  const { schemas = {} } = document.components ?? {};
+  Object.assign(schemas[RESOURCE_SCHEMA] ?? {}, { enum: kinds.names });
+  Object.assign(schemas[PROVIDER_SCHEMA] ?? {}, { enum: providers.ids });
   return document;
 }
 

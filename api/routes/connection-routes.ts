@@ -8,13 +8,14 @@ import type { AuditTrail, Actor } from '../admin/audit-trail.ts';
 import { connectByConsent } from '../connections/authorize.ts';
 import type { AuthorizingDeps, NewAuthorization } from '../connections/authorize.ts';
 import { connectWithKey } from '../connections/connect.ts';
-import type { ConnectingDeps, EnteredKey, KeyAudit } from '../connections/connect.ts';
+import type { ConnectingDeps, EnteredCredentials, KeyAudit } from '../connections/connect.ts';
 import { tellOwner } from '../connections/connection-owner.ts';
 import type { OwnerDeps } from '../connections/connection-owner.ts';
 import { readCursor, toPageBody } from '../http/cursor.ts';
 import { endpoint } from '../http/endpoint.ts';
 import type { Answer, Endpoint } from '../http/endpoint.ts';
 import { notFound } from '../errors/not-found.ts';
+import { check } from '../http/parse.ts';
 import { pageOf, paging } from '../schemas/common.ts';
 import {
   connectionAnswer,
@@ -44,6 +45,7 @@ export function connectionRoutes(deps: ConnectionRouteDeps): Endpoint[] {
 export const AUTHORIZING_PROBLEMS = ['provider-not-configured', 'temporal-unavailable', 'vault-unavailable'] as const;
 
 function createConnection(deps: ConnectionRouteDeps): Endpoint {
+  const bodies = newConnectionBody(deps.providers);
   return endpoint({
     name: 'createConnection',
     summary: 'Connect a provider, with a secret key or by its owner’s consent',
@@ -55,7 +57,8 @@ function createConnection(deps: ConnectionRouteDeps): Endpoint {
     role: 'admin',
     idempotent: true,
     effort: 'connect',
-    body: newConnectionBody,
+    body: bodies.shown,
+    checkBody: (_ids, input) => Promise.resolve(check(bodies.for(input), input)),
     answers: {
       // The one with more fields first: a client that takes the first that fits would lose them.
       201: {
@@ -86,7 +89,7 @@ function createConnection(deps: ConnectionRouteDeps): Endpoint {
       const by = { caller, requestId };
       try {
         return credentials
-          ? await enterKey(deps, { ...by, venueId }, { ...wanted, secretKey: credentials.secretKey })
+          ? await enterKey(deps, { ...by, venueId }, { ...wanted, credentials })
           : await askForConsent(deps, { ...by, venueId }, wanted);
       } catch (error) {
         const auditEvent = {
@@ -111,7 +114,7 @@ interface VenueActor extends Actor {
 async function enterKey(
   deps: ConnectionRouteDeps,
   { venueId, ...by }: VenueActor,
-  entered: EnteredKey,
+  entered: EnteredCredentials,
 ): Promise<Answer> {
   const { provider, environment } = entered;
   const auditOf: KeyAudit = ({ id }, replaced) =>

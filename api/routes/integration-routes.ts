@@ -1,4 +1,3 @@
-import { PROVIDERS } from '../../contracts/providers.ts';
 import type { ProviderId } from '../../contracts/providers.ts';
 import type { BudgetStatusStore } from '../../db/budgets/budget-status-store.ts';
 import type { CircuitStore } from '../../db/budgets/circuit-store.ts';
@@ -25,7 +24,8 @@ const COLLECTION = '/v1/integrations';
 const ITEM = '/v1/integrations/{provider}';
 
 export function integrationRoutes(deps: IntegrationRouteDeps): Endpoint[] {
-  return [listRoute(deps), getRoute(deps), statusRoute(deps)];
+  const routes = [listRoute(deps), getRoute(deps), statusRoute(deps)];
+  return routes.map((route) => ({ ...route, pathWords: { provider: deps.providers.ids } }));
 }
 
 function listRoute({ providers }: IntegrationRouteDeps): Endpoint {
@@ -38,7 +38,7 @@ function listRoute({ providers }: IntegrationRouteDeps): Endpoint {
     role: 'viewer',
     answers: { 200: { description: 'Every provider.', schema: integrationsAnswer } },
     handle: () =>
-      Promise.resolve({ status: 200, body: { data: PROVIDERS.map((provider) => describe(providers, provider)) } }),
+      Promise.resolve({ status: 200, body: { data: providers.ids.map((provider) => describe(providers, provider)) } }),
   });
 }
 
@@ -84,9 +84,11 @@ function statusRoute({ providers, budgets, circuits }: IntegrationRouteDeps): En
 }
 
 function describe(providers: Providers, provider: ProviderId) {
-  const capabilities = providers.find(provider)?.capabilities ?? null;
-  return presentIntegration(provider, capabilities, {
-    rates: capabilities && ratesOf(providers, provider),
+  const definition = providers.definition(provider);
+  // The path's provider was looked up in the same registry.
+  if (!definition) throw new Error(`no provider ${provider}`);
+  return presentIntegration(definition, {
+    rates: ratesOf(providers, provider),
     oauth: providers.integration(provider),
   });
 }

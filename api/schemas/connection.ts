@@ -3,18 +3,15 @@ import type { Connection } from '../../db/connections/connection-store.ts';
 import type { FullPasses } from '../../domain/sync/full-pass.ts';
 import { notesOf } from '../../domain/grants/connection-notes.ts';
 import { MAX_RETURN_URL_LENGTH } from '../../domain/grants/return-url.ts';
+import type { ProviderId } from '../../contracts/providers.ts';
+import { apiKey } from '../../providers/kit/connect-methods.ts';
+import type { CredentialFields, CredentialValues } from '../../providers/kit/connect-methods.ts';
+import { credentialsMethodOf } from '../../providers/kit/define-provider.ts';
+import type { Providers } from '../../providers/providers.ts';
 import { Secret } from '../../vault/secret.ts';
 import type { StartedAuthorization } from '../connections/authorize.ts';
 import { orNull, timestamp } from './common.ts';
-import { connectionState, environment, oauthFlow, provider, direction, resource } from './words.ts';
-
-const secretKey = z
-  .string()
-  .min(1)
-  .max(500)
-  .regex(/^[\x21-\x7e]*$/, 'Must be printable ASCII without spaces')
-  // Wrapped at once: from here on nothing can print it.
-  .transform((key) => new Secret(key));
+import { connectionState, environment, oauthFlow, provider, providerOf, direction, resource } from './words.ts';
 
 /** RFC 6749 section 3.3 (October 2012). */
 const scope = z
@@ -41,34 +38,68 @@ const wishes = {
   }),
 };
 
-export const newConnectionBody = z
-  .strictObject({
-    provider,
-    environment,
-    credentials: z
-      .strictObject({
-        secretKey: secretKey.meta({
-          description: 'The provider’s secret key. Tested, sealed, and never shown again.',
-          format: 'password',
-        }),
-      })
-      .optional()
-      .meta({ description: 'Without it the account’s owner is asked for consent.' }),
-    flow: oauthFlow.optional(),
-    ...wishes,
-  })
-  .superRefine(({ credentials, flow, scopes, returnUrl }, context) => {
-    if (!credentials) return;
-    for (const [name, value] of Object.entries({ flow, scopes, returnUrl })) {
-      if (value !== undefined)
-        context.addIssue({
-          code: 'custom',
-          path: [name],
-          message: 'Only for connecting by consent: not together with `credentials`',
-        });
-    }
-  })
-  .meta({ id: 'NewConnection' });
+/** Credentials with these fields. Secret ones are wrapped at once: from here on nothing can print them. */
+const credentialsOf = (fields: CredentialFields): z.ZodType<CredentialValues> =>
+  z.strictObject(
+    Object.fromEntries(
+      Object.entries(fields).map(([name, { description, secret, schema }]) => [
+        name,
+        secret
+          ? schema.transform((value) => new Secret(value)).meta({ description, format: 'password' })
+          : schema.meta({ description }),
+      ]),
+    ),
+  );
+
+const newConnectionOf = (ids: readonly ProviderId[], credentials: z.ZodType<CredentialValues>) =>
+  z
+    .strictObject({
+      provider: providerOf(ids),
+      environment,
+      credentials: credentials.optional().meta({ description: 'Without it the account’s owner is asked for consent.' }),
+      flow: oauthFlow.optional(),
+      ...wishes,
+    })
+    .superRefine(({ credentials: entered, flow, scopes, returnUrl }, context) => {
+      if (!entered) return;
+      for (const [name, value] of Object.entries({ flow, scopes, returnUrl })) {
+        if (value !== undefined)
+          context.addIssue({
+            code: 'custom',
+            path: [name],
+            message: 'Only for connecting by consent: not together with `credentials`',
+          });
+      }
+    });
+
+/** What a new connection is asked for with. */
+export interface NewConnectionBody {
+  /** What the OpenAPI document shows: the credentials of any provider. */
+  readonly shown: ReturnType<typeof newConnectionOf>;
+  /** What a body is checked with: the credentials of the provider that it names. */
+  readonly for: (input: unknown) => ReturnType<typeof newConnectionOf>;
+}
+
+export function newConnectionBody(providers: Pick<Providers, 'ids' | 'definition'>): NewConnectionBody {
+  const { ids } = providers;
+  const fieldsOf = new Map(
+    ids.map((id) => {
+      const definition = providers.definition(id);
+      // Of a provider without credentials the usual ones are taken, and refused when it is known what they were for.
+      return [id, ((definition && credentialsMethodOf(definition)) ?? apiKey()).fields];
+    }),
+  );
+  const unlike = new Map([...fieldsOf.values()].map((fields) => [Object.keys(fields).join(), credentialsOf(fields)]));
+  const [usual = credentialsOf(apiKey().fields), ...others] = unlike.values();
+  const shown = newConnectionOf(ids, others.length === 0 ? usual : z.union([usual, ...others])).meta({
+    id: 'NewConnection',
+  });
+  const checked = new Map([...fieldsOf].map(([id, fields]) => [id, newConnectionOf(ids, credentialsOf(fields))]));
+  const usualCheck = newConnectionOf(ids, usual);
+  return { shown, for: (input) => checked.get(namedProvider.safeParse(input).data?.provider ?? '') ?? usualCheck };
+}
+
+const namedProvider = z.object({ provider: z.string() });
 
 export const reauthorizeBody = z.strictObject(wishes).meta({ id: 'Reauthorization' });
 

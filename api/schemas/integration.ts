@@ -1,8 +1,10 @@
 import { z } from 'zod';
-import type { Environment, ProviderCapabilities, ProviderId } from '../../contracts/providers.ts';
+import type { Environment, ProviderCapabilities } from '../../contracts/providers.ts';
 import type { BudgetStatus } from '../../db/budgets/budget-status-store.ts';
 import type { CircuitStatus } from '../../db/budgets/circuit-store.ts';
 import { concurrencyOf, countedWindowsOf } from '../../providers/limits.ts';
+import { capabilitiesOf, credentialsMethodOf } from '../../providers/kit/define-provider.ts';
+import type { ProviderDefinition } from '../../providers/kit/define-provider.ts';
 import type { Integration as IntegrationHere } from '../../providers/providers.ts';
 import { orNull } from './common.ts';
 import { direction, environment, oauthFlow, provider, resource } from './words.ts';
@@ -36,7 +38,27 @@ export const integrationAnswer = z
       description: 'Where accounts are that are connected by consent; null while none can be.',
     }),
     resources: z.array(z.object({ resource, directions: z.array(direction) })),
-    connect: z.array(z.enum(['api-key', 'oauth'])),
+    connect: z.array(z.enum(['api-key', 'oauth'])).meta({
+      description: 'Ways to connect, the usual one first. `api-key`: with `credentials` that the venue enters.',
+    }),
+    credentialFields: z
+      .array(
+        z.object({
+          name: z.string(),
+          description: z.string(),
+          secret: z.boolean().meta({ description: 'Sealed, and never shown again.' }),
+        }),
+      )
+      .meta({ description: 'What `credentials` hold; empty where none can be entered.' }),
+    apiVersion: z
+      .object({
+        name: z.string().meta({ description: 'By the provider’s name for it.' }),
+        endsOn: z.iso
+          .date()
+          .nullable()
+          .meta({ description: 'The day on which the provider ends it; null: it has named none.' }),
+      })
+      .meta({ description: 'The version of the provider’s API that this service speaks.' }),
     limits: z
       .object({ sandbox: limit, production: limit })
       .nullable()
@@ -100,26 +122,11 @@ export const integrationStatusAnswer = z
 
 export type FullRates = Readonly<Record<Environment, number>>;
 
-/** `capabilities` is null for a provider that has no adapter. */
 export function presentIntegration(
-  provider: ProviderId,
-  capabilities: ProviderCapabilities | null,
-  here: { readonly rates: FullRates | null; readonly oauth: IntegrationHere },
+  definition: ProviderDefinition,
+  { rates, oauth }: { readonly rates: FullRates; readonly oauth: IntegrationHere },
 ): z.input<typeof integrationAnswer> {
-  const { rates, oauth } = here;
-  const app = { toSet: [...oauth.missing], flows: [...oauth.flows], environment: oauth.environment };
-  if (!capabilities || !rates)
-    return {
-      provider,
-      displayName: provider,
-      configured: false,
-      supported: false,
-      ...app,
-      resources: [],
-      connect: [],
-      limits: null,
-    };
-  const { displayName, resources, connect, limits } = capabilities;
+  const { provider, displayName, resources, connect, limits } = capabilitiesOf(definition);
   const limitOf = (environment: Environment) => ({
     requestsPerSecond: rates[environment],
     concurrency: concurrencyOf(limits[environment]),
@@ -129,14 +136,19 @@ export function presentIntegration(
       scope,
     })),
   });
+  const fields = Object.entries(credentialsMethodOf(definition)?.fields ?? {});
   return {
     provider,
     displayName,
     configured: connect[0] === 'api-key' || oauth.configured,
     supported: true,
-    ...app,
+    toSet: [...oauth.missing],
+    flows: [...oauth.flows],
+    environment: oauth.environment,
     resources: resources.map(({ resource, directions }) => ({ resource, directions: [...directions] })),
     connect: [...connect],
+    credentialFields: fields.map(([name, { description, secret }]) => ({ name, description, secret })),
+    apiVersion: { ...definition.apiVersion },
     limits: { sandbox: limitOf('sandbox'), production: limitOf('production') },
   };
 }

@@ -1,12 +1,6 @@
 import { z } from 'zod';
-import {
-  CONNECTION_STATES,
-  DIRECTIONS,
-  ENVIRONMENTS,
-  OAUTH_FLOWS,
-  PROVIDERS,
-  SYNC_MODES,
-} from '../../contracts/providers.ts';
+import { CONNECTION_STATES, DIRECTIONS, ENVIRONMENTS, OAUTH_FLOWS, SYNC_MODES } from '../../contracts/providers.ts';
+import type { ProviderId } from '../../contracts/providers.ts';
 import { LINK_STATES } from '../../contracts/records.ts';
 import { PLAN_ACTIONS, SYNC_LOG_ACTIONS, SYNC_OUTCOMES, SYNC_PHASES } from '../../contracts/sync.ts';
 
@@ -14,8 +8,13 @@ import { PLAN_ACTIONS, SYNC_LOG_ACTIONS, SYNC_OUTCOMES, SYNC_PHASES } from '../.
 
 /** The component of the OpenAPI document that names every kind of record. */
 export const RESOURCE_SCHEMA = 'Resource';
+/** The component that names every provider. */
+export const PROVIDER_SCHEMA = 'Provider';
 
-export const provider = z.enum(PROVIDERS).meta({ id: 'Provider' });
+/** Any provider's id. What is checked is checked with those that the service is given. */
+export const provider = z.string().meta({ id: PROVIDER_SCHEMA });
+export const providerOf = (ids: readonly ProviderId[]) =>
+  z.enum(ids as [ProviderId, ...ProviderId[]]).meta({ id: PROVIDER_SCHEMA });
 export const environment = z
   .enum(ENVIRONMENTS)
   .meta({ id: 'Environment', description: 'The provider’s test mode, or the one that moves money.' });

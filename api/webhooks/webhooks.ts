@@ -1,13 +1,13 @@
 import { Router } from 'express';
-import type { Request, RequestHandler } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import { z } from 'zod';
-import { PROVIDERS } from '../../contracts/providers.ts';
 import type { ProviderId } from '../../contracts/providers.ts';
 import type { AccountConnections } from '../../db/connections/account-connections.ts';
 import type { WebhookDeliveryStore } from '../../db/webhooks/webhook-delivery-store.ts';
 import { cleanDeep } from '../../domain/reference/foreign-text.ts';
 import { VenueShares } from '../../domain/sync/venue-shares.ts';
-import type { RevokedAccess, WebhookReader, WebhookSetup } from '../../providers/webhooks.ts';
+import type { WebhookEffect, WebhookReader } from '../../providers/kit/webhook-definition.ts';
+import type { Providers } from '../../providers/providers.ts';
 import { ApiError } from '../errors/api-error.ts';
 import { readSentBytes } from '../http/body.ts';
 import type { ConnectionGateway } from '../temporal/connection-gateway.ts';
@@ -19,8 +19,7 @@ import { contextOf } from '../http/request-context.ts';
 export interface WebhookDeps {
   /** Without a trailing slash. */
   readonly publicUrl: string;
-  /** Of the providers that send any. */
-  readonly webhooks: readonly WebhookSetup[];
+  readonly providers: Pick<Providers, 'ids' | 'webhooks'>;
   readonly accountConnections: AccountConnections;
   readonly deliveries: Pick<WebhookDeliveryStore, 'isKnown' | 'remember'>;
   readonly connectionGateway: Pick<ConnectionGateway, 'accessRevoked'>;
@@ -69,8 +68,9 @@ const TYPE = /^[a-z0-9._]{1,100}$/;
 export function webhookRouter(deps: WebhookDeps): Router {
   const router = Router({ strict: true, caseSensitive: true });
   const route = router.route(WEBHOOK_PATH.replace(/\{(\w+)\}/g, ':$1'));
-  route.all((req, _res, next) => {
+  route.all((req, res, next) => {
     contextOf(req).route = WEBHOOK_PATH;
+    if (shakeHands(deps.providers, req, res)) return;
     if (req.method !== 'POST')
       throw new ApiError('method-not-allowed', 'This path takes POST.', { headers: { Allow: 'POST' } });
     next();
@@ -79,10 +79,26 @@ export function webhookRouter(deps: WebhookDeps): Router {
   return router;
 }
 
+/** Answers what a provider asks before it sends events. False for anything else, also of a provider that asks for nothing. */
+function shakeHands({ webhooks }: WebhookDeps['providers'], req: Request, res: Response): boolean {
+  const { method } = req;
+  if (method !== 'GET' && method !== 'POST') return false;
+  const { searchParams: query } = new URL(req.url, 'http://webhooks');
+  const answer = webhooks(String(req.params['provider']))?.handshake({
+    method,
+    query,
+    header: (name) => req.get(name),
+  });
+  if (!answer) return false;
+  res.status(answer.status).set({ 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' });
+  res.end(answer.body);
+  return true;
+}
+
 function webhookHandler(deps: WebhookDeps): RequestHandler {
   const shares = new VenueShares<ProviderId>({ total: MAX_AT_WORK, perVenue: MAX_AT_WORK_OF_A_PROVIDER });
   return async (req, res) => {
-    const { provider, reader } = receiverOf(deps.webhooks, String(req.params['provider']));
+    const { provider, reader } = receiverOf(deps.providers, String(req.params['provider']));
     if (!reader.isSigned((name) => req.get(name))) throw notSigned();
     const release = shares.tryTake(provider);
     if (!release)
@@ -105,9 +121,9 @@ interface Delivery {
 }
 
 async function take(deps: WebhookDeps, { req, provider, reader }: Delivery): Promise<void> {
-  const { id, type, revoked } = await readEvent(reader, { req, url: `${deps.publicUrl}/webhooks/${provider}` });
+  const { id, type, effect } = await readEvent(reader, { req, url: `${deps.publicUrl}/webhooks/${provider}` });
   const { requestId } = contextOf(req);
-  if (!revoked) {
+  if (effect.kind === 'ignored') {
     deps.log.debug(
       { requestId, provider, type: TYPE.test(type) ? type : null },
       'an event of a type that nothing is done with',
@@ -119,7 +135,7 @@ async function take(deps: WebhookDeps, { req, provider, reader }: Delivery): Pro
     deps.log.info({ requestId, provider }, 'an event that has had its effect was sent again');
     return;
   }
-  const connections = await passOn(deps, provider, revoked);
+  const connections = await passOn(deps, provider, effect);
   if (delivery) await deps.deliveries.remember(delivery);
   deps.log.info({ requestId, provider, connections }, 'a provider has sent word that an access was taken back');
 }
@@ -130,17 +146,17 @@ const notSigned = (): ApiError =>
   });
 
 function receiverOf(
-  webhooks: readonly WebhookSetup[],
+  providers: WebhookDeps['providers'],
   name: string,
 ): { readonly provider: ProviderId; readonly reader: WebhookReader } {
-  const setup = webhooks.find(({ provider }) => provider === name);
+  const setup = providers.webhooks(name);
   if (setup?.reader) return { provider: setup.provider, reader: setup.reader };
   if (setup)
     throw new ApiError(
       'webhook-not-found',
       `Webhooks of ${setup.provider} are not set up here: set ${setup.variable}.`,
     );
-  const known = PROVIDERS.some((provider) => provider === name);
+  const known = providers.ids.includes(name);
   throw new ApiError(
     'webhook-not-found',
     known ? `${name} sends no event that this service takes.` : 'No such provider.',
@@ -161,9 +177,9 @@ async function readEvent(reader: WebhookReader, { req, url }: { readonly req: Re
 async function passOn(
   { accountConnections, connectionGateway }: WebhookDeps,
   provider: ProviderId,
-  revoked: RevokedAccess,
+  { environment, externalAccountId }: Extract<WebhookEffect, { readonly kind: 'revoked' }>,
 ): Promise<number> {
-  const connections = await accountConnections.findGranted({ provider, ...revoked });
+  const connections = await accountConnections.findGranted({ provider, environment, externalAccountId });
   await Promise.all(connections.map((connection) => connectionGateway.accessRevoked({ ...connection, provider })));
   return connections.length;
 }

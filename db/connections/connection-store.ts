@@ -41,6 +41,14 @@ export interface NewApiKeyConnection extends ConnectionRef {
   readonly scopes: readonly string[];
   /** Sealed for `connectionId`: the caller chooses the id before it seals. */
   readonly sealedKey: SealedSecret;
+  /** The fields that are not secret; null or absent: there is one secret key and nothing else. */
+  readonly fields?: Readonly<Record<string, string>> | null;
+}
+
+export interface StoredApiKey {
+  readonly sealedKey: SealedSecret;
+  readonly fields: Readonly<Record<string, string>> | null;
+  readonly generation: number;
 }
 
 export interface ConnectionStateChange {
@@ -63,7 +71,7 @@ export interface ConnectionStore {
   saveWithApiKey(connection: NewApiKeyConnection, auditOf?: AuditOf<Connection>): Promise<Connection>;
   find(ref: ConnectionRef): Promise<Connection | null>;
   list(venueId: VenueId, page: PageRequest): Promise<Page<Connection>>;
-  findApiKey(ref: ConnectionRef): Promise<{ readonly sealedKey: SealedSecret; readonly generation: number } | null>;
+  findApiKey(ref: ConnectionRef): Promise<StoredApiKey | null>;
   setState(ref: ConnectionRef, change: ConnectionStateChange): Promise<void>;
   /** Changes the state of a connection that is in one of these; any other stays as it is. False then. */
   changeState(ref: ConnectionRef, from: readonly ConnectionState[], change: ConnectionStateChange): Promise<boolean>;
@@ -122,12 +130,14 @@ export function createConnectionStore(db: Database): ConnectionStore {
             connectionId: row.id,
             venueId: row.venueId,
             sealedKey: connection.sealedKey,
+            fields: connection.fields ?? null,
             generation: 1 + (grant?.generation ?? 0),
           })
           .onConflictDoUpdate({
             target: venueApiKeys.connectionId,
             set: {
               sealedKey: connection.sealedKey,
+              fields: connection.fields ?? null,
               generation: sql`${venueApiKeys.generation} + 1`,
               updatedAt: sql`now()`,
             },
@@ -153,7 +163,11 @@ export function createConnectionStore(db: Database): ConnectionStore {
     findApiKey: ({ venueId, connectionId }) =>
       withVenue(db, venueId, async (tx) => {
         const [row] = await tx
-          .select({ sealedKey: venueApiKeys.sealedKey, generation: venueApiKeys.generation })
+          .select({
+            sealedKey: venueApiKeys.sealedKey,
+            fields: venueApiKeys.fields,
+            generation: venueApiKeys.generation,
+          })
           .from(venueApiKeys)
           .where(eq(venueApiKeys.connectionId, connectionId));
         return row ?? null;

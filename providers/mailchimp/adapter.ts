@@ -3,10 +3,9 @@ import type { Secret } from '../../vault/secret.ts';
 import { createAccountAdapter } from '../account-adapter.ts';
 import { parseAnswer } from '../grants.ts';
 import { ProviderError } from '../provider-error.ts';
-import type { ProviderAccount, ProviderAdapter, SessionOptions } from '../provider.ts';
+import type { ProviderAccount, SessionOptions } from '../provider.ts';
 import { createTransport, word } from '../transport.ts';
 import type { Answer } from '../transport.ts';
-import { MAILCHIMP_CAPABILITIES } from './capabilities.ts';
 
 export interface MailchimpConfig {
   readonly loginUrl: string;
@@ -16,8 +15,8 @@ export interface MailchimpConfig {
 }
 
 /** `onBehalfOf` is the data centre of an OAuth token; an API key has it at its end. */
-export function createMailchimpAdapter(config: MailchimpConfig): ProviderAdapter {
-  return createAccountAdapter(MAILCHIMP_CAPABILITIES, (options) => readMailchimpAccount(config, options));
+export function createMailchimpAdapter(config: MailchimpConfig): ReturnType<typeof createAccountAdapter> {
+  return createAccountAdapter('mailchimp', (options) => readMailchimpAccount(config, options));
 }
 
 const DATA_CENTRE = /^[a-z]{2,4}\d{1,3}$/;

@@ -7,10 +7,7 @@ const LIMITS = [perSecond(10), concurrent(8)];
  * Ten connections at once for each user, shared with the user's other apps (https://mailchimp.com/developer/marketing/docs/fundamentals/#throttling, read
  * 2026-11-21). There is no test mode: every account is one of production.
  */
-export const MAILCHIMP_CAPABILITIES: ProviderCapabilities = {
-  provider: 'mailchimp',
-  displayName: 'Mailchimp',
+export const MAILCHIMP_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | 'limits'> = {
   resources: [],
-  connect: ['oauth', 'api-key'],
   limits: { production: LIMITS, sandbox: LIMITS },
 };

@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { Secret } from '../../vault/secret.ts';
 import { contextOf, pageUrl, parseAnswer } from '../grants.ts';
 import type { Grant, OAuthAdapter, OAuthCalls } from '../oauth.ts';
-import type { OAuthSetup } from '../pipeline.ts';
 import { ProviderError } from '../provider-error.ts';
 import { requestToken } from '../token-endpoint.ts';
 import { createTransport } from '../transport.ts';
@@ -15,12 +14,9 @@ interface App {
   readonly secret: Secret;
 }
 
-export function mailchimpOAuth(config: MailchimpConfig): OAuthSetup {
-  const { app } = config;
-  return app
-    ? { provider: 'mailchimp', adapters: [codeFlow(config, app)], missing: [] }
-    : { provider: 'mailchimp', adapters: [], missing: ['MAILCHIMP_CLIENT_ID', 'MAILCHIMP_CLIENT_SECRET'] };
-}
+/** None without an app. */
+export const mailchimpFlows = (config: MailchimpConfig): readonly OAuthAdapter[] =>
+  config.app ? [codeFlow(config, config.app)] : [];
 
 /**
  * No scopes, no PKCE, no refresh token; a token lasts until the account's owner removes the app, which no call can do

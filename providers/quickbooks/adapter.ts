@@ -5,10 +5,9 @@ import { createAccountAdapter } from '../account-adapter.ts';
 import { parseAnswer } from '../grants.ts';
 import { ProviderError } from '../provider-error.ts';
 import type { ProviderErrorKind } from '../provider-error.ts';
-import type { ProviderAccount, ProviderAdapter, SessionOptions } from '../provider.ts';
+import type { ProviderAccount, SessionOptions } from '../provider.ts';
 import { createTransport } from '../transport.ts';
 import type { Answer } from '../transport.ts';
-import { QUICKBOOKS_CAPABILITIES } from './capabilities.ts';
 import { faultIn } from './faults.ts';
 import type { Fault } from './faults.ts';
 
@@ -22,11 +21,11 @@ export interface QuickBooksConfig {
 }
 
 /** All minor versions below are answered as this one (https://blogs.intuit.com/2025/01/21/changes-to-our-accounting-api-that-may-impact-your-application/, read 2026-11-21). */
-const MINOR_VERSION = '75';
+export const MINOR_VERSION = '75';
 
 /** `onBehalfOf` is the company: the token alone does not tell it. */
-export function createQuickBooksAdapter(config: QuickBooksConfig): ProviderAdapter {
-  return createAccountAdapter(QUICKBOOKS_CAPABILITIES, (options) => readCompany(config, options));
+export function createQuickBooksAdapter(config: QuickBooksConfig): ReturnType<typeof createAccountAdapter> {
+  return createAccountAdapter('quickbooks', (options) => readCompany(config, options));
 }
 
 const companySchema = z.object({ CompanyInfo: z.object({ CompanyName: z.string().nullish() }) });

@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { Secret } from '../../vault/secret.ts';
 import { contextOf, dueWithin, expiry, optional, pageUrl, parseAnswer, refreshTokenOf } from '../grants.ts';
 import type { Grant, OAuthAdapter, OAuthCalls } from '../oauth.ts';
-import type { OAuthSetup } from '../pipeline.ts';
 import { ProviderError } from '../provider-error.ts';
 import { requestToken } from '../token-endpoint.ts';
 import type { TokenEndpoint } from '../token-endpoint.ts';
@@ -36,12 +35,9 @@ interface App {
   readonly secret: Secret;
 }
 
-export function quickbooksOAuth(config: QuickBooksConfig): OAuthSetup {
-  const { app } = config;
-  return app
-    ? { provider: 'quickbooks', adapters: [codeFlow(config, app)], missing: [] }
-    : { provider: 'quickbooks', adapters: [], missing: ['QUICKBOOKS_CLIENT_ID', 'QUICKBOOKS_CLIENT_SECRET'] };
-}
+/** None without an app. */
+export const quickbooksFlows = (config: QuickBooksConfig): readonly OAuthAdapter[] =>
+  config.app ? [codeFlow(config, config.app)] : [];
 
 function codeFlow(config: QuickBooksConfig, app: App): OAuthAdapter {
   const credential = (grant: Grant) => ({
@@ -63,9 +59,9 @@ function codeFlow(config: QuickBooksConfig, app: App): OAuthAdapter {
           state,
         }),
       ),
-    async exchange({ code, redirectUri, realmId }, calls) {
+    async exchange({ code, redirectUri, parameters }, calls) {
       // Before the call: without the company the code would be spent for nothing.
-      const realm = realmOf(realmId);
+      const realm = realmOf(parameters['realmId']);
       return obtainToken(config, app, {
         calls,
         parameters: { grant_type: 'authorization_code', code: code.expose(), redirect_uri: redirectUri },

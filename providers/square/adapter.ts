@@ -5,8 +5,7 @@ import { createAccountAdapter } from '../account-adapter.ts';
 import { parseAnswer } from '../grants.ts';
 import type { OAuthCalls } from '../oauth.ts';
 import { ProviderError } from '../provider-error.ts';
-import type { ProviderAccount, ProviderAdapter } from '../provider.ts';
-import { SQUARE_CAPABILITIES } from './capabilities.ts';
+import type { ProviderAccount } from '../provider.ts';
 import { askSquare, createSquareClient } from './client.ts';
 import type { SquareRefusal } from './client.ts';
 
@@ -15,11 +14,10 @@ export interface SquareConfig {
   readonly environment: Environment;
   /** `secret` is null where only PKCE is set up. */
   readonly app: { readonly id: string; readonly secret: Secret | null } | null;
-  readonly webhookSignatureKey?: Secret;
 }
 
-export function createSquareAdapter(config: SquareConfig): ProviderAdapter {
-  return createAccountAdapter(SQUARE_CAPABILITIES, ({ secretKey, call, signal = new AbortController().signal }) =>
+export function createSquareAdapter(config: SquareConfig): ReturnType<typeof createAccountAdapter> {
+  return createAccountAdapter('square', ({ secretKey, call, signal = new AbortController().signal }) =>
     readSquareAccount(config, secretKey, { call, signal }),
   );
 }

@@ -7,10 +7,7 @@ const LIMITS = [perSecond(10), concurrent(8)];
  * Square tells no limits (https://developer.squareup.com/docs/build-basics/general-considerations/handling-errors#rate-limit-errors, read
  * 2026-11-21). These are careful; a 429 cuts them.
  */
-export const SQUARE_CAPABILITIES: ProviderCapabilities = {
-  provider: 'square',
-  displayName: 'Square',
+export const SQUARE_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | 'limits'> = {
   resources: [],
-  connect: ['oauth', 'api-key'],
   limits: { production: LIMITS, sandbox: LIMITS },
 };

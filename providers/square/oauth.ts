@@ -4,7 +4,6 @@ import { z } from 'zod';
 import { Secret } from '../../vault/secret.ts';
 import { contextOf, dueWithin, expiry, optional, pageUrl, parseAnswer, refreshTokenOf } from '../grants.ts';
 import type { Grant, OAuthAdapter, OAuthCalls } from '../oauth.ts';
-import type { OAuthSetup } from '../pipeline.ts';
 import { ProviderError } from '../provider-error.ts';
 import { createTransport, word } from '../transport.ts';
 import { readSquareAccount } from './adapter.ts';
@@ -47,15 +46,12 @@ interface App {
   readonly secret: Secret | null;
 }
 
-export function squareOAuth(config: SquareConfig): OAuthSetup {
+/** PKCE, and the code flow where the app's secret is set; none without an app. */
+export function squareFlows(config: SquareConfig): readonly OAuthAdapter[] {
   const { app } = config;
-  if (!app) return { provider: 'square', adapters: [], missing: ['SQUARE_APP_ID', 'SQUARE_APP_SECRET'] };
-  return {
-    provider: 'square',
-    // PKCE first: a code that leaks before it is exchanged is worth nothing in another attempt to connect.
-    adapters: [pkceFlow(config, app), ...(app.secret ? [codeFlow(config, app, app.secret)] : [])],
-    missing: [],
-  };
+  if (!app) return [];
+  // PKCE first: a code that leaks before it is exchanged is worth nothing in another attempt to connect.
+  return [pkceFlow(config, app), ...(app.secret ? [codeFlow(config, app, app.secret)] : [])];
 }
 
 /**

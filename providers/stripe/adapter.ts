@@ -3,7 +3,6 @@ import { z } from 'zod';
 import type { Resource } from '../../contracts/providers.ts';
 import type { ProviderAdapter, PullPlan, ResourceMapping, ResourceSession, SessionOptions } from '../provider.ts';
 import { readOnlyMapping } from '../read-only-mapping.ts';
-import { STRIPE_CAPABILITIES } from './capabilities.ts';
 import { createCustomerSession, customerMapping, customerPullPlan } from './customers/customers.ts';
 import { createStripeFetch } from './http/http-client.ts';
 import { API_VERSION } from './customers/names.ts';
@@ -24,11 +23,8 @@ export interface StripeConfig {
   readonly apiUrl: string;
 }
 
-export function createStripeAdapter(config: StripeConfig): ProviderAdapter {
+export function createStripeAdapter(config: StripeConfig): Pick<ProviderAdapter, 'open' | 'mapping' | 'pullPlan'> {
   return {
-    id: 'stripe',
-    capabilities: STRIPE_CAPABILITIES,
-
     open(options) {
       const stripe = createClient(config, options);
       const ask = createAsk(options.call, { platformKey: options.onBehalfOf !== undefined });

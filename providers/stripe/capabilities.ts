@@ -5,16 +5,13 @@ import { concurrent, perSecond } from '../limits.ts';
  * Limits: 100 operations/s live and 25/s in a sandbox, per account (https://docs.stripe.com/rate-limits, read 2026-11-21).
  * We stay a tenth below, so that the venue's own software keeps a share.
  */
-export const STRIPE_CAPABILITIES: ProviderCapabilities = {
-  provider: 'stripe',
-  displayName: 'Stripe',
+export const STRIPE_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | 'limits'> = {
   resources: [
     { resource: 'products', directions: ['push', 'pull'] },
     { resource: 'customers', directions: ['push', 'pull'] },
     { resource: 'transactions', directions: ['pull'] },
     { resource: 'invoices', directions: ['pull'] },
   ],
-  connect: ['api-key', 'oauth'],
   limits: {
     production: [perSecond(90), concurrent(48)],
     sandbox: [perSecond(23), concurrent(24)],

@@ -5,7 +5,6 @@ import { Secret } from '../../vault/secret.ts';
 import { contextOf, dueWithin, expiry, optional, pageUrl, parseAnswer, refreshTokenOf, scopesOf } from '../grants.ts';
 import type { Grant, GrantedAccount, OAuthAdapter, OAuthCalls } from '../oauth.ts';
 import { ProviderError } from '../provider-error.ts';
-import type { OAuthSetup } from '../pipeline.ts';
 import type { ProviderAdapter, SessionOptions } from '../provider.ts';
 import { requestToken } from '../token-endpoint.ts';
 import { CALL_TIMEOUT_MS, createTransport, word } from '../transport.ts';
@@ -41,22 +40,19 @@ const tokenSchema = z.object({
   stripe_user_id: optional(z.string().regex(/^acct_\w+$/)),
 });
 
-export function stripeOAuth(
+/** A flow for each of the two client ids that is set; none without the platform's key. */
+export function stripeFlows(
   apiUrl: string,
   config: StripeOAuthConfig | null,
   open: ProviderAdapter['open'],
-): OAuthSetup {
-  if (!config) return { provider: 'stripe', adapters: [], missing: ['STRIPE_CLIENT_ID', 'STRIPE_SECRET_KEY'] };
+): readonly OAuthAdapter[] {
+  if (!config) return [];
   const parts = { apiUrl, config, open };
   const { connectClientId, appClientId } = config;
-  return {
-    provider: 'stripe',
-    adapters: [
-      connectClientId === null ? [] : connectFlow(parts, connectClientId),
-      appClientId === null ? [] : appFlow(parts, appClientId),
-    ].flat(),
-    missing: [],
-  };
+  return [
+    connectClientId === null ? [] : connectFlow(parts, connectClientId),
+    appClientId === null ? [] : appFlow(parts, appClientId),
+  ].flat();
 }
 
 /**

@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { readMigrationConfig } from '../../config/config.ts';
-import { PROVIDERS } from '../../contracts/providers.ts';
 import { createBrakeStore } from '../../db/budgets/brake-store.ts';
 import { openDatabase } from '../../db/core/venue-scope.ts';
 import { homeOf } from '../start/home.ts';
@@ -22,8 +21,8 @@ interface QueueRequest {
 /**
  * Slows, pauses or releases a provider's syncs for all venues. Throws UsageError, ConfigError, and Postgres' errors.
  */
-export async function brakeQueue(args: string[], env: Env): Promise<number> {
-  const { provider, perSecond } = readQueueRequest(args);
+export async function brakeQueue(args: string[], env: Env, providers: readonly ProviderId[]): Promise<number> {
+  const { provider, perSecond } = readQueueRequest(args, providers);
   const { databaseUrl: url } = readMigrationConfig({ ...databaseOfInstance(env), ...env });
   const db = openDatabase({ url, maxConnections: 1, applicationName: 'interlock-cli' });
   try {
@@ -52,11 +51,10 @@ function databaseOfInstance(env: Env): Env {
   return { DATABASE_URL: startedFile.parse(JSON.parse(readFileSync(home.startedFile, 'utf8'))).databaseUrl };
 }
 
-function readQueueRequest(args: string[]): QueueRequest {
+function readQueueRequest(args: string[], providers: readonly ProviderId[]): QueueRequest {
   const { provider, rate } = parseQueueArguments(args);
-  const known = PROVIDERS.find((name) => name === provider);
-  if (known === undefined) throw new UsageError(`--provider must be ${PROVIDERS.join(', ')}`);
-  return { provider: known, perSecond: toPerSecond(rate) };
+  if (!providers.includes(provider)) throw new UsageError(`--provider must be ${providers.join(', ')}`);
+  return { provider, perSecond: toPerSecond(rate) };
 }
 
 function toPerSecond(rate: string): number | null {

@@ -15,7 +15,9 @@ import {
 import { messageOf, StartError } from './start-error.ts';
 import { homeOf } from './home.ts';
 import { signToken } from './tokens.ts';
-import type { DemoResult } from './demo.ts';
+import { variableName } from '../../config/provider-settings.ts';
+import { PROVIDERS } from '../../providers/registry.ts';
+import type { DemoOptions, DemoResult } from './demo.ts';
 import type { Env } from './home.ts';
 import type { Sandbox } from './sandbox.ts';
 import type { Stage, TemporalPlace } from './services.ts';
@@ -139,17 +141,30 @@ async function demonstrate({ stage, apiUrl, sandbox, token }: Running): Promise<
     log('no demonstration: JWT_JWKS_URL is set, so tokens are issued elsewhere');
     return null;
   }
-  if (isSet(env, 'STRIPE_API_URL')) {
-    log('no demonstration: STRIPE_API_URL is set, and the demonstration customers are invented');
+  const standIn = standInWithKey(sandbox);
+  if (standIn === null) return null;
+  const address = variableName(standIn.provider, 'apiUrl');
+  if (isSet(env, address)) {
+    log(`no demonstration: ${address} is set, and its customers are made up`);
     return null;
   }
   return runDemonstration({
     api: new ApiClient(apiUrl, token),
     demoFile: home.demoFile,
-    stripeSecretKey: sandbox.stripe.secretKey,
+    standIn,
     log,
     stop: supervisor.stopping,
   });
+}
+
+/** The first stand-in that can be connected by a key: the others ask an owner for consent. */
+function standInWithKey(sandbox: Sandbox): DemoOptions['standIn'] | null {
+  const announced: Readonly<Record<string, { readonly apiUrl: string; readonly secretKey?: string }>> = sandbox;
+  const found = PROVIDERS.flatMap(({ id, displayName }) => {
+    const { secretKey } = announced[id] ?? {};
+    return secretKey === undefined ? [] : [{ provider: id, displayName, secretKey }];
+  });
+  return found[0] ?? null;
 }
 
 function writeStarted(
@@ -201,5 +216,5 @@ function tokenCommand({ home }: Stage, venueId: string): string {
 
 function describe({ read, created, updated, unchanged }: DemoResult['sync']['counts']): string {
   if (read === 0) return 'the sync found nothing that has changed since the last one';
-  return `the sync read ${read} customers: ${created} created and ${updated} updated at the sandbox Stripe, ${unchanged} unchanged`;
+  return `the sync read ${read} customers: ${created} created and ${updated} updated at the sandbox, ${unchanged} unchanged`;
 }

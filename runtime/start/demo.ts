@@ -11,7 +11,8 @@ export interface DemoOptions {
   readonly api: ApiClient;
   /** Remembers the venue and the connection between runs. */
   readonly demoFile: string;
-  readonly stripeSecretKey: string;
+  /** The stand-in that customers are pushed to. */
+  readonly standIn: { readonly provider: string; readonly displayName: string; readonly secretKey: string };
   readonly log: (line: string) => void;
   readonly stop: AbortSignal;
 }
@@ -50,7 +51,7 @@ export type FinishedSync = z.output<typeof syncRun>;
  * @throws {StartError} when a step is refused or the sync does not succeed within three minutes.
  */
 export async function runDemonstration(options: DemoOptions): Promise<DemoResult> {
-  const { api, demoFile, log } = options;
+  const { api, demoFile, log, standIn } = options;
   const known = await findRemembered(options);
   const venueId = known?.venueId ?? (await ensureVenue(api));
   if (known === null) await loadCustomers(api, venueId);
@@ -58,7 +59,7 @@ export async function runDemonstration(options: DemoOptions): Promise<DemoResult
   writeJsonAtomically(demoFile, { venueId, connectionId });
   log(
     known === null
-      ? `demonstration: ${DEMO_CUSTOMERS.length} made-up customers loaded, sandbox Stripe connected`
+      ? `demonstration: ${DEMO_CUSTOMERS.length} made-up customers loaded, sandbox ${standIn.displayName} connected`
       : 'demonstration: venue and connection of the last run are still there',
   );
   const sync = await pushCustomers(options, { venueId, connectionId, mode: known === null ? 'full' : 'incremental' });
@@ -104,15 +105,15 @@ async function loadCustomers(api: ApiClient, venueId: string): Promise<void> {
     throw new StartError(`the API rejected ${answer.rejected} of the demonstration's ${answer.received} customers.`);
 }
 
-async function ensureConnection({ api, stripeSecretKey }: DemoOptions, venueId: string): Promise<string> {
+async function ensureConnection({ api, standIn }: DemoOptions, venueId: string): Promise<string> {
   const path = `/v1/venues/${venueId}/connections`;
   const existing = connectionPage
     .parse(await api.get(path))
-    .data.find(({ provider, state }) => provider === 'stripe' && state === 'active');
+    .data.find(({ provider, state }) => provider === standIn.provider && state === 'active');
   if (existing !== undefined) return existing.id;
   const answer = await api.tryPost(
     path,
-    { provider: 'stripe', environment: 'sandbox', credentials: { secretKey: stripeSecretKey } },
+    { provider: standIn.provider, environment: 'sandbox', credentials: { secretKey: standIn.secretKey } },
     `demo-connection-${randomUUID()}`,
   );
   return withId.parse(bodyOf(answer, 'connecting the sandbox')).id;

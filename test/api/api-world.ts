@@ -26,8 +26,10 @@ import { createSyncRunStore } from '../../db/runs/sync-run-store.ts';
 import { createTransactionSummaryStore } from '../../db/records/transaction-summary-store.ts';
 import { createVenueStore } from '../../db/core/venue-store.ts';
 import { createWebhookDeliveryStore } from '../../db/webhooks/webhook-delivery-store.ts';
-import { createProviders, createWebhooks } from '../../providers/registry.ts';
-import type { ProvidersConfig } from '../../providers/registry.ts';
+import type { ProvidersConfig } from '../../config/provider-settings.ts';
+import type { ProviderDefinition } from '../../providers/kit/define-provider.ts';
+import { createProviders, PROVIDERS } from '../../providers/registry.ts';
+import type { TestSettings } from '../support/test-providers.ts';
 import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { createSealer } from '../../vault/sealer.ts';
@@ -132,7 +134,9 @@ export async function createApiWorld(
   options: {
     readonly config?: Partial<AppConfig>;
     readonly deps?: Partial<AppDeps>;
-    readonly providers?: ProvidersConfig;
+    readonly providers?: TestSettings;
+    /** In place of the registry's. */
+    readonly definitions?: readonly ProviderDefinition[];
   } = {},
 ) {
   const [database, sandbox] = await Promise.all([
@@ -189,8 +193,11 @@ export async function createApiWorld(
     }),
     clock: () => new Date(),
     ...stores,
-    providers: createProviders(options.providers ?? allApps(sandbox.apiUrl), createBudgetStore(db)),
-    webhooks: createWebhooks(options.providers ?? allApps(sandbox.apiUrl)),
+    providers: createProviders(
+      options.definitions ?? PROVIDERS,
+      (options.providers ?? allApps(sandbox.apiUrl)) as ProvidersConfig,
+      createBudgetStore(db),
+    ),
     sealer: createSealer(keyring),
     gateway,
     scheduleGateway,

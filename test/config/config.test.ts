@@ -5,8 +5,13 @@ import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../config/config-error.ts';
 import { readApiConfig, readMigrationConfig, readRuntimeConfig, readWorkerConfig } from '../../config/config.ts';
 import type { Env } from '../../config/environment.ts';
-import { VARIABLES } from '../../config/variables.ts';
+import { variablesWith } from '../../config/variables.ts';
+import { PROVIDERS } from '../../providers/registry.ts';
 import { problemsOf } from './problems-of.ts';
+
+const readApi = (env: Env) => readApiConfig(env, PROVIDERS);
+const readWorker = (env: Env) => readWorkerConfig(env, PROVIDERS);
+const readRuntime = (env: Env) => readRuntimeConfig(env, PROVIDERS);
 
 const KMS: Env = {
   AWS_KMS_KEY_ID: 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab',
@@ -20,7 +25,7 @@ const COMPLETE: Env = {
 
 describe('a bad environment', () => {
   it('is refused with every missing variable at once, each with how to get it', () => {
-    expect(problemsOf(() => readApiConfig({}))).toEqual([
+    expect(problemsOf(() => readApi({}))).toEqual([
       expect.stringMatching(/^DATABASE_URL is missing\..*How to get it: /),
       expect.stringMatching(/^AWS_KMS_KEY_ID is missing, needed unless MOCK_KMS=true.*How to get it: /),
       expect.stringMatching(/^AWS_REGION is missing, needed unless MOCK_KMS=true.*How to get it: /),
@@ -58,15 +63,15 @@ describe('a bad environment', () => {
     ['VENUE_SHARE_OF_EVENT_STREAMS', '1001'],
     ['VENUE_SHARE_OF_DATABASE_CONNECTIONS', '21'],
   ])('is refused for %s=%s, and for nothing else', (name, value) => {
-    expect(problemsOf(() => readApiConfig({ ...COMPLETE, [name]: value }))).toEqual([
+    expect(problemsOf(() => readApi({ ...COMPLETE, [name]: value }))).toEqual([
       expect.stringMatching(new RegExp(`^${name} is wrong\\. It must be `)),
     ]);
   });
 
   it('is never quoted, whichever variable is wrong', () => {
     const canary = 'canary value 7f3a';
-    const env = Object.fromEntries(Object.keys(VARIABLES).map((name) => [name, canary]));
-    for (const read of [readApiConfig, readWorkerConfig, readMigrationConfig, readRuntimeConfig]) {
+    const env = Object.fromEntries(Object.keys(variablesWith(PROVIDERS)).map((name) => [name, canary]));
+    for (const read of [readApi, readWorker, readMigrationConfig, readRuntime]) {
       const error = caught(() => read(env));
       expect(error).toBeInstanceOf(ConfigError);
       expect(inspect(error)).not.toContain(canary);
@@ -80,16 +85,16 @@ describe('a bad environment', () => {
   });
 
   it('treats an empty value as absent', () => {
-    expect(problemsOf(() => readApiConfig({ ...COMPLETE, DATABASE_URL: '' }))).toEqual([
+    expect(problemsOf(() => readApi({ ...COMPLETE, DATABASE_URL: '' }))).toEqual([
       expect.stringMatching(/^DATABASE_URL is missing/),
     ]);
-    expect(readApiConfig({ ...COMPLETE, PORT: '' }).port).toBe(3000);
+    expect(readApi({ ...COMPLETE, PORT: '' }).port).toBe(3000);
   });
 });
 
 describe('retention', () => {
-  const retentionOf = (env: Env) => readWorkerConfig({ ...COMPLETE, ...env }).retention;
-  const refusals = (env: Env) => problemsOf(() => readWorkerConfig({ ...COMPLETE, ...env }));
+  const retentionOf = (env: Env) => readWorker({ ...COMPLETE, ...env }).retention;
+  const refusals = (env: Env) => problemsOf(() => readWorker({ ...COMPLETE, ...env }));
 
   it('has defaults', () => {
     expect(retentionOf({})).toEqual({
@@ -135,7 +140,7 @@ describe('the wrapping key', () => {
     ['base64', bytes.toString('base64')],
     ['base64 without padding', bytes.toString('base64').replace('=', '')],
   ])('is taken from ENCRYPTION_KEY in %s', (_form, value) => {
-    const { keyring } = readWorkerConfig({ ...local, ENCRYPTION_KEY: value });
+    const { keyring } = readWorker({ ...local, ENCRYPTION_KEY: value });
     expect(keyring.kind === 'local' && keyring.key.expose()).toBe(value);
   });
 
@@ -145,25 +150,25 @@ describe('the wrapping key', () => {
     ['31 bytes of base64', Buffer.alloc(31).toString('base64')],
     ['a pass phrase', 'correct horse battery staple abcd'],
   ])('is refused as %s', (_form, value) => {
-    expect(problemsOf(() => readWorkerConfig({ ...local, ENCRYPTION_KEY: value }))).toEqual([
+    expect(problemsOf(() => readWorker({ ...local, ENCRYPTION_KEY: value }))).toEqual([
       expect.stringMatching(/^ENCRYPTION_KEY is wrong/),
     ]);
   });
 
   it('is required with MOCK_KMS=true', () => {
-    expect(problemsOf(() => readWorkerConfig(local))).toEqual([
+    expect(problemsOf(() => readWorker(local))).toEqual([
       expect.stringMatching(/^ENCRYPTION_KEY is missing, needed when MOCK_KMS=true/),
     ]);
   });
 
   it('is refused without MOCK_KMS=true, because nothing would use it', () => {
-    const problems = problemsOf(() => readWorkerConfig({ ...COMPLETE, ENCRYPTION_KEY: bytes.toString('hex') }));
+    const problems = problemsOf(() => readWorker({ ...COMPLETE, ENCRYPTION_KEY: bytes.toString('hex') }));
     expect(problems).toEqual([expect.stringMatching(/^ENCRYPTION_KEY is set but MOCK_KMS is not true/)]);
   });
 
   it('is never a local one in production', () => {
     const problems = problemsOf(() =>
-      readApiConfig({
+      readApi({
         ...local,
         ENCRYPTION_KEY: bytes.toString('hex'),
         NODE_ENV: 'production',
@@ -181,7 +186,7 @@ describe('the wrapping key', () => {
     'arn:aws:kms:eu-central-1:111122223333:alias/interlock',
     'mrk-1234abcd12ab34cd56ef1234567890ab',
   ])('may be named in KMS as %s', (keyId) => {
-    expect(readWorkerConfig({ ...COMPLETE, AWS_KMS_KEY_ID: keyId }).keyring).toEqual({
+    expect(readWorker({ ...COMPLETE, AWS_KMS_KEY_ID: keyId }).keyring).toEqual({
       kind: 'kms',
       keyId,
       region: 'eu-central-1',
@@ -194,11 +199,11 @@ describe('the other keys that a worker opens with', () => {
   const key = 'ab'.repeat(32);
 
   it('are listed with commas', () => {
-    expect(readWorkerConfig({ ...COMPLETE, AWS_KMS_OTHER_KEY_ARNS: `${arn}a,${arn}b` }).keyring).toMatchObject({
+    expect(readWorker({ ...COMPLETE, AWS_KMS_OTHER_KEY_ARNS: `${arn}a,${arn}b` }).keyring).toMatchObject({
       kind: 'kms',
       otherKeyArns: [`${arn}a`, `${arn}b`],
     });
-    const { keyring } = readWorkerConfig({
+    const { keyring } = readWorker({
       ...COMPLETE,
       MOCK_KMS: 'true',
       ENCRYPTION_KEY: key,
@@ -212,7 +217,7 @@ describe('the other keys that a worker opens with', () => {
     ['AWS_KMS_OTHER_KEY_ARNS', `${arn}a, ${arn}b`],
     ['OTHER_ENCRYPTION_KEYS', `${key},`],
   ])('are refused as %s=%s', (name, value) => {
-    expect(problemsOf(() => readWorkerConfig({ ...COMPLETE, [name]: value }))).toEqual([
+    expect(problemsOf(() => readWorker({ ...COMPLETE, [name]: value }))).toEqual([
       expect.stringMatching(new RegExp(`^${name} is wrong`)),
     ]);
   });
@@ -220,17 +225,16 @@ describe('the other keys that a worker opens with', () => {
 
 describe('who is let in', () => {
   it('is never left to two rules at once', () => {
-    const problems = problemsOf(() => readApiConfig({ ...COMPLETE, JWT_JWKS_URL: 'https://id.example/jwks' }));
+    const problems = problemsOf(() => readApi({ ...COMPLETE, JWT_JWKS_URL: 'https://id.example/jwks' }));
     expect(problems).toEqual([expect.stringMatching(/^JWT_SECRET and JWT_JWKS_URL are both set/)]);
   });
 
   it('is read as a shared secret or as a key set, with the claims to require', () => {
-    const secret = readApiConfig({ ...COMPLETE, JWT_ISSUER: 'https://id.example' }).jwt;
+    const secret = readApi({ ...COMPLETE, JWT_ISSUER: 'https://id.example' }).jwt;
     expect(secret).toMatchObject({ kind: 'secret', issuer: 'https://id.example' });
     expect(secret.kind === 'secret' && secret.secret.expose()).toBe(COMPLETE['JWT_SECRET']);
     expect(
-      readApiConfig({ ...COMPLETE, JWT_SECRET: '', JWT_JWKS_URL: 'https://id.example/jwks', JWT_AUDIENCE: 'interlock' })
-        .jwt,
+      readApi({ ...COMPLETE, JWT_SECRET: '', JWT_JWKS_URL: 'https://id.example/jwks', JWT_AUDIENCE: 'interlock' }).jwt,
     ).toEqual({
       maxLifeSeconds: 86_400,
       kind: 'jwks',
@@ -242,11 +246,11 @@ describe('who is let in', () => {
 
 describe('Temporal', () => {
   it('is reached without TLS on this machine by default', () => {
-    expect(readWorkerConfig(COMPLETE).temporal).toEqual({ address: '127.0.0.1:7233', namespace: 'default' });
+    expect(readWorker(COMPLETE).temporal).toEqual({ address: '127.0.0.1:7233', namespace: 'default' });
   });
 
   it('never gets an API key in the clear: a key turns TLS on', () => {
-    const { temporal } = readWorkerConfig({ ...COMPLETE, TEMPORAL_API_KEY: 'tk' });
+    const { temporal } = readWorker({ ...COMPLETE, TEMPORAL_API_KEY: 'tk' });
     expect(temporal.tls).toEqual({});
     expect(temporal.apiKey?.expose()).toBe('tk');
   });
@@ -255,7 +259,7 @@ describe('Temporal', () => {
     ['TEMPORAL_TLS_CERT_FILE', 'TEMPORAL_TLS_KEY_FILE'],
     ['TEMPORAL_TLS_KEY_FILE', 'TEMPORAL_TLS_CERT_FILE'],
   ])('is not offered half a client identity: %s needs %s', (given, missing) => {
-    expect(problemsOf(() => readWorkerConfig({ ...COMPLETE, [given]: '/tls/file.pem' }))).toEqual([
+    expect(problemsOf(() => readWorker({ ...COMPLETE, [given]: '/tls/file.pem' }))).toEqual([
       expect.stringMatching(new RegExp(`^${missing} is missing`)),
     ]);
   });
@@ -267,13 +271,13 @@ describe('Temporal', () => {
       TEMPORAL_TLS_CERT_FILE: 'c.pem',
       TEMPORAL_TLS_KEY_FILE: 'k.pem',
     };
-    expect(readApiConfig(env).temporal.tls).toEqual({ caFile: 'ca.pem', certFile: 'c.pem', keyFile: 'k.pem' });
+    expect(readApi(env).temporal.tls).toEqual({ caFile: 'ca.pem', certFile: 'c.pem', keyFile: 'k.pem' });
   });
 });
 
 describe('a good environment', () => {
   it('gives the api everything, with defaults filled in', () => {
-    expect(readApiConfig(COMPLETE)).toMatchObject({
+    expect(readApi(COMPLETE)).toMatchObject({
       production: false,
       logLevel: 'info',
       databaseUrl: COMPLETE['DATABASE_URL'],
@@ -295,7 +299,7 @@ describe('a good environment', () => {
 
   it('in production names who makes tokens and for whom and where it is reached, and sends nothing to another machine in the clear', () => {
     const production = { ...COMPLETE, NODE_ENV: 'production' };
-    expect(problemsOf(() => readApiConfig(production))).toEqual([
+    expect(problemsOf(() => readApi(production))).toEqual([
       expect.stringMatching(/^JWT_ISSUER is missing, needed when NODE_ENV=production/),
       expect.stringMatching(/^JWT_AUDIENCE is missing/),
       expect.stringMatching(/^PUBLIC_URL is missing, needed when NODE_ENV=production/),
@@ -303,22 +307,22 @@ describe('a good environment', () => {
     const whole = { ...production, JWT_SECRET: '', JWT_ISSUER: 'https://id.example', JWT_AUDIENCE: 'interlock' };
     const names = ['PUBLIC_URL', 'AWS_KMS_ENDPOINT', 'JWT_JWKS_URL', 'STRIPE_API_URL', 'QUICKBOOKS_TOKEN_URL'];
     const urls = (base: string) => Object.fromEntries(names.map((name) => [name, `${base}/${name.toLowerCase()}`]));
-    const problems = problemsOf(() => readApiConfig({ ...whole, ...urls('http://10.0.0.7') }));
+    const problems = problemsOf(() => readApi({ ...whole, ...urls('http://10.0.0.7') }));
     expect(problems.map((problem) => problem.split(' ')[0]).sort()).toEqual([...names].sort());
     expect(problems.join(' ')).not.toContain('10.0.0.7');
     for (const base of ['https://elsewhere.example', 'http://127.0.0.1:4000', 'http://[::1]:4000'])
-      expect(problemsOf(() => readApiConfig({ ...whole, ...urls(base) }))).toEqual([]);
-    expect(problemsOf(() => readApiConfig({ ...COMPLETE, PUBLIC_URL: 'http://10.0.0.7' }))).toEqual([]);
+      expect(problemsOf(() => readApi({ ...whole, ...urls(base) }))).toEqual([]);
+    expect(problemsOf(() => readApi({ ...COMPLETE, PUBLIC_URL: 'http://10.0.0.7' }))).toEqual([]);
   });
 
   it('gives URLs without a trailing slash, so that paths can be appended', () => {
-    const config = readApiConfig({
+    const config = readApi({
       ...COMPLETE,
       PUBLIC_URL: 'https://api.example/',
       STRIPE_API_URL: 'http://127.0.0.1:4000/',
       TEMPORAL_UI_URL: 'http://127.0.0.1:8233//',
     });
-    expect([config.publicUrl, config.providers.stripe.apiUrl, config.temporalUiUrl]).toEqual([
+    expect([config.publicUrl, config.providers['stripe']?.['apiUrl'], config.temporalUiUrl]).toEqual([
       'https://api.example',
       'http://127.0.0.1:4000',
       'http://127.0.0.1:8233',
@@ -326,12 +330,12 @@ describe('a good environment', () => {
   });
 
   it('never prints a secret when the whole configuration is printed', () => {
-    const config = readApiConfig({ ...COMPLETE, JWT_SECRET: 'canary'.repeat(8), TEMPORAL_API_KEY: 'canary' });
+    const config = readApi({ ...COMPLETE, JWT_SECRET: 'canary'.repeat(8), TEMPORAL_API_KEY: 'canary' });
     expect(inspect(config, { depth: null }) + JSON.stringify(config)).not.toContain('canary');
   });
 
   it('lets the local start run with nothing set, and tells it which servers it has to bring', () => {
-    expect(readRuntimeConfig({})).toEqual({
+    expect(readRuntime({})).toEqual({
       production: false,
       logLevel: 'info',
       home: '.interlock',
@@ -341,12 +345,12 @@ describe('a good environment', () => {
       temporalAddress: null,
       temporalNamespace: 'default',
     });
-    expect(readRuntimeConfig({ TEMPORAL_ADDRESS: 't:7233' }).temporalAddress).toBe('t:7233');
+    expect(readRuntime({ TEMPORAL_ADDRESS: 't:7233' }).temporalAddress).toBe('t:7233');
   });
 
   it('gives the worker a health port only where one is set', () => {
-    expect(readWorkerConfig(COMPLETE).healthPort).toBeNull();
-    expect(readWorkerConfig({ ...COMPLETE, HEALTH_PORT: '9090', STRIPE_REQUESTS_PER_SECOND: '12.5' })).toMatchObject({
+    expect(readWorker(COMPLETE).healthPort).toBeNull();
+    expect(readWorker({ ...COMPLETE, HEALTH_PORT: '9090', STRIPE_REQUESTS_PER_SECOND: '12.5' })).toMatchObject({
       healthPort: 9090,
       providers: { stripe: { requestsPerSecond: 12.5 } },
     });

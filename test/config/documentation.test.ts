@@ -2,46 +2,35 @@ import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import type { Variable } from '../../config/variable.ts';
-import { VARIABLES } from '../../config/variables.ts';
+import { variablesWith } from '../../config/variables.ts';
+import { PROVIDERS } from '../../providers/registry.ts';
+import { configurationPage, exampleEnvironment } from './variable-pages.ts';
 
-const variables: readonly (readonly [string, Variable])[] = Object.entries(VARIABLES);
+const variables = Object.entries(variablesWith(PROVIDERS));
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
 describe('docs/configuration.md', () => {
-  const rows = read('docs/configuration.md')
-    .split('\n')
-    .filter((line) => /^\| `[A-Z_]+` \|/.test(line));
-
-  it('has one row for each variable, and no other', () => {
-    expect(rows.map((row) => /`([A-Z_]+)`/.exec(row)?.[1])).toEqual(variables.map(([name]) => name));
+  it('has the table that the variables make', async () => {
+    const page = read('docs/configuration.md');
+    await expect(configurationPage(page, variables)).toMatchFileSnapshot('../../docs/configuration.md');
   });
 
-  it.each(variables)('tells the truth about %s', (name, variable) => {
-    const { description, obtain, form, readBy, neededBy = '–' } = variable;
-    const standIn = variable.default === undefined ? '–' : `\`${variable.default}\``;
-    const cells = [
-      `\`${name}\``,
-      description,
-      `${obtain} Must be ${form}.`,
-      standIn,
-      neededBy,
-      readBy.join(', '),
-      variable.secret ? 'yes' : 'no',
-    ];
-    expect(rows).toContain(`| ${cells.join(' | ')} |`);
+  it('has one row for each variable, which tells its default and whether it is secret', () => {
+    const rows = read('docs/configuration.md')
+      .split('\n')
+      .filter((line) => /^\| `[A-Z_]+` \|/.test(line));
+    expect(rows.map((row) => /`([A-Z_]+)`/.exec(row)?.[1])).toEqual(variables.map(([name]) => name));
+    variables.forEach(([, variable], index) => {
+      const cells = rows[index]!.split(' | ');
+      expect(cells[3]).toBe(variable.default === undefined ? '–' : `\`${variable.default}\``);
+      expect(cells[6]).toBe(`${variable.secret ? 'yes' : 'no'} |`);
+    });
   });
 });
 
 describe('.env.example', () => {
-  const entries = read('.env.example').trimEnd().split('\n\n').slice(1);
-
-  it('lists every variable with a comment of one line, defaults commented out, and nothing else', () => {
-    expect(entries).toEqual(
-      variables.map(([name, { description, ...variable }]) => {
-        const line = variable.default === undefined ? `${name}=` : `# ${name}=${variable.default}`;
-        return `# ${description.replaceAll('`', '')}\n${line}`;
-      }),
-    );
+  it('lists every variable with a comment of one line, defaults commented out, and nothing else', async () => {
+    await expect(exampleEnvironment(read('.env.example'), variables)).toMatchFileSnapshot('../../.env.example');
   });
 
   it('changes nothing while it is not filled in', () => {
@@ -59,6 +48,7 @@ describe('the table of variables', () => {
   });
 
   it('never gives a secret a default', () => {
-    expect(variables.filter(([, { secret, ...variable }]) => secret && variable.default !== undefined)).toEqual([]);
+    const withDefault = (variable: Variable) => variable.secret && variable.default !== undefined;
+    expect(variables.filter(([, variable]) => withDefault(variable))).toEqual([]);
   });
 });

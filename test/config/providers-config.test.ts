@@ -2,7 +2,12 @@ import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { readApiConfig, readWorkerConfig } from '../../config/config.ts';
 import type { Env } from '../../config/environment.ts';
+import { PROVIDERS } from '../../providers/registry.ts';
 import { problemsOf } from './problems-of.ts';
+import { asRead } from './providers-as-read.ts';
+
+const readApi = (env: Env) => readApiConfig(env, PROVIDERS);
+const readWorker = (env: Env) => readWorkerConfig(env, PROVIDERS);
 
 const COMPLETE: Env = {
   AWS_KMS_KEY_ID: 'alias/interlock',
@@ -26,8 +31,12 @@ const ALL_APPS: Env = {
 
 describe('the providers’ apps', () => {
   it('are none by default, and the providers are the real ones in production', () => {
-    expect(readWorkerConfig(COMPLETE).providers).toEqual({
-      stripe: { apiUrl: 'https://api.stripe.com', requestsPerSecond: null, oauth: null },
+    expect(asRead(readWorker(COMPLETE).providers)).toEqual({
+      stripe: expect.objectContaining({
+        apiUrl: 'https://api.stripe.com',
+        requestsPerSecond: null,
+        oauth: null,
+      }) as unknown,
       square: { apiUrl: 'https://connect.squareup.com', environment: 'production', app: null },
       quickbooks: {
         apiUrl: 'https://quickbooks.api.intuit.com',
@@ -42,10 +51,10 @@ describe('the providers’ apps', () => {
   });
 
   it.each([
-    ['api', readApiConfig],
-    ['worker', readWorkerConfig],
+    ['api', readApi],
+    ['worker', readWorker],
   ] as const)('are read by the %s, each at the provider’s sandbox where it has one', (_process, read) => {
-    const { stripe, square, quickbooks, mailchimp } = read({ ...COMPLETE, ...ALL_APPS }).providers;
+    const { stripe, square, quickbooks, mailchimp } = asRead(read({ ...COMPLETE, ...ALL_APPS }).providers);
     expect(stripe.oauth).toMatchObject({
       connectUrl: 'https://connect.stripe.com',
       marketplaceUrl: 'https://marketplace.stripe.com/oauth/v2/authorize',
@@ -71,12 +80,12 @@ describe('the providers’ apps', () => {
   });
 
   it('never show their secrets when the configuration is printed', () => {
-    const config = readWorkerConfig({ ...COMPLETE, ...ALL_APPS });
+    const config = readWorker({ ...COMPLETE, ...ALL_APPS });
     expect(inspect(config, { depth: null, showHidden: true }) + JSON.stringify(config)).not.toContain('canary');
   });
 
   it('may be Square’s without a secret: then there is PKCE', () => {
-    expect(readWorkerConfig({ ...COMPLETE, SQUARE_APP_ID: 'sq0idp-1' }).providers.square.app).toEqual({
+    expect(asRead(readWorker({ ...COMPLETE, SQUARE_APP_ID: 'sq0idp-1' }).providers).square.app).toEqual({
       id: 'sq0idp-1',
       secret: null,
     });
@@ -91,7 +100,7 @@ describe('the providers’ apps', () => {
     ['MAILCHIMP_CLIENT_ID', 'MAILCHIMP_CLIENT_SECRET'],
     ['MAILCHIMP_CLIENT_SECRET', 'MAILCHIMP_CLIENT_ID'],
   ])('are set up whole: %s needs %s', (given, missing) => {
-    for (const read of [readApiConfig, readWorkerConfig]) {
+    for (const read of [readApi, readWorker]) {
       expect(problemsOf(() => read({ ...COMPLETE, [given]: 'abc' }))).toEqual([
         expect.stringMatching(new RegExp(`^${missing} is missing, needed when ${given} is set\\. .*How to get it: `)),
       ]);
@@ -99,7 +108,7 @@ describe('the providers’ apps', () => {
   });
 
   it('let a platform’s key be that operators of the predecessor have set, and offer no consent for it alone', () => {
-    expect(readWorkerConfig({ ...COMPLETE, STRIPE_SECRET_KEY: 'sk_test_1' }).providers.stripe.oauth).toMatchObject({
+    expect(asRead(readWorker({ ...COMPLETE, STRIPE_SECRET_KEY: 'sk_test_1' }).providers).stripe.oauth).toMatchObject({
       connectClientId: null,
       appClientId: null,
     });
@@ -113,18 +122,17 @@ describe('the providers’ apps', () => {
     ['QUICKBOOKS_TOKEN_URL', 'oauth.platform.intuit.com'],
     ['MAILCHIMP_API_URL', 'https://user:pw@127.0.0.1'],
   ])('are refused with %s=%s', (name, value) => {
-    expect(problemsOf(() => readWorkerConfig({ ...COMPLETE, ...ALL_APPS, [name]: value }))).toEqual([
+    expect(problemsOf(() => readWorker({ ...COMPLETE, ...ALL_APPS, [name]: value }))).toEqual([
       expect.stringMatching(new RegExp(`^${name} is wrong\\. It must be `)),
     ]);
   });
 });
 
 describe('where owners may be sent back to', () => {
-  const read = (value: string, more: Env = {}) =>
-    readApiConfig({ ...COMPLETE, ...more, RETURN_URLS: value }).returnUrls;
+  const read = (value: string, more: Env = {}) => readApi({ ...COMPLETE, ...more, RETURN_URLS: value }).returnUrls;
 
   it('is nowhere by default', () => {
-    expect(readApiConfig(COMPLETE).returnUrls).toEqual([]);
+    expect(readApi(COMPLETE).returnUrls).toEqual([]);
   });
 
   it('is a list, each as a browser would write it', () => {

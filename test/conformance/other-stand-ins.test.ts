@@ -6,7 +6,6 @@ import { createEmulator } from 'emulate';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TransactionFields } from '../../records/transactions.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
-import type { ProviderAdapter } from '../../providers/provider.ts';
 import { createStripeAdapter } from '../../providers/stripe/adapter.ts';
 import { Secret } from '../../vault/secret.ts';
 import { aKey, allTime, changing, writerOf } from './bench.ts';
@@ -111,7 +110,7 @@ async function aFreePort(): Promise<number> {
 
 describe.each(STAND_INS)('the adapter of stripe with $name', ({ start, lists, lacks, keepsKeys, charge }) => {
   let standIn: StandIn;
-  let adapter: ProviderAdapter;
+  let adapter: ReturnType<typeof createStripeAdapter>;
   beforeAll(async () => {
     standIn = await start();
     adapter = createStripeAdapter({ apiUrl: standIn.apiUrl });

@@ -1,5 +1,5 @@
 import type { ProviderId, Resource } from '../../contracts/providers.ts';
-import type { ProvidersConfig } from '../../providers/registry.ts';
+import type { TestSettings } from '../support/test-providers.ts';
 import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
 import { Secret } from '../../vault/secret.ts';
 import { sandboxControl } from '../support/sandbox/sandbox-control.ts';
@@ -15,7 +15,7 @@ export type Trouble =
 /** A stand-in of one provider, in the words of the conformance suite. */
 export interface RunningSandbox {
   /** This provider's part of the registry's configuration. */
-  readonly config: Partial<ProvidersConfig>;
+  readonly config: Partial<TestSettings>;
   readonly secretKey: Secret;
   /** Known to the provider, but allowed to do less than a sync needs. */
   readonly restrictedKey: Secret;

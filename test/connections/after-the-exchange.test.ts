@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { VenueId } from '../../contracts/ids.ts';
-import type { OAuthFlow, ProviderId } from '../../contracts/providers.ts';
+import type { OAuthFlow } from '../../contracts/providers.ts';
 import type { ConnectionWorld } from '../support/worlds/connection-world.ts';
 import { until } from '../support/eventually.ts';
 import { textOf } from '../support/history.ts';
 import { useConnectionWorld } from './connection-suite.ts';
+import type { AppProvider } from '../support/test-providers.ts';
 
 const FLOWS = [
   ['stripe', 'connect'],
@@ -13,7 +14,7 @@ const FLOWS = [
   ['square', 'pkce'],
   ['quickbooks', 'code'],
   ['mailchimp', 'code'],
-] as const satisfies readonly (readonly [ProviderId, OAuthFlow])[];
+] as const satisfies readonly (readonly [AppProvider, OAuthFlow])[];
 
 /** Names that people have typed and that Postgres does not store as they are, and what is stored of them. */
 const NAMES = [
@@ -29,7 +30,7 @@ describe('an account whose owner has approved', () => {
     venueId = newVenue;
   });
 
-  const exchanges = async (provider: ProviderId, since: number) =>
+  const exchanges = async (provider: AppProvider, since: number) =>
     (await world.control[provider].calls(since)).filter(({ grantType }) => grantType === 'authorization_code');
 
   it.each(

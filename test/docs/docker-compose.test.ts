@@ -5,7 +5,8 @@ import { parse } from 'yaml';
 import { ConfigError } from '../../config/config-error.ts';
 import { readApiConfig, readMigrationConfig, readWorkerConfig } from '../../config/config.ts';
 import type { ProcessName, Variable } from '../../config/variable.ts';
-import { VARIABLES } from '../../config/variables.ts';
+import { variablesWith } from '../../config/variables.ts';
+import { PROVIDERS } from '../../providers/registry.ts';
 import { LANES, REPLACED_QUEUES, SEARCH_ATTRIBUTES, laneQueue } from '../../contracts/temporal.ts';
 import { FULL_TEMPORAL_VERSION } from '../../checks/full-temporal/full-temporal-binaries.ts';
 import { dashboardMetrics } from '../../checks/full-temporal/full-temporal-metrics.ts';
@@ -67,7 +68,7 @@ const TRIAL = {
 
 describe('compose.yaml', () => {
   it.each(OURS)('gives %s only variables that it reads', (service, process) => {
-    const known: Readonly<Record<string, Variable>> = VARIABLES;
+    const known: Readonly<Record<string, Variable>> = variablesWith(PROVIDERS);
     const names = Object.keys(services[service]?.environment ?? {}).filter((name) => !OF_THE_AWS_SDK.includes(name));
     expect(names.filter((name) => !known[name]?.readBy.includes(process))).toEqual([]);
     expect(names.length).toBeGreaterThan(1);
@@ -75,7 +76,7 @@ describe('compose.yaml', () => {
 
   it('lets whoever runs it set every variable of api and worker', () => {
     const settable = new Set(OURS.flatMap(([service]) => Object.keys(services[service]?.environment ?? {})));
-    const wanted = Object.entries<Variable>(VARIABLES)
+    const wanted = Object.entries(variablesWith(PROVIDERS))
       .filter(([, { readBy }]) => readBy.includes('api') || readBy.includes('worker'))
       .map(([name]) => name);
     expect(wanted.filter((name) => !settable.has(name) && !DECIDED_HERE.includes(name))).toEqual([]);
@@ -85,8 +86,8 @@ describe('compose.yaml', () => {
     ['production', PRODUCTION],
     ['a trial without AWS', TRIAL],
   ])('makes configurations that our processes accept, for %s', (_, dotenv) => {
-    expect(readApiConfig(composeEnvironment('api', dotenv)).temporal.namespace).toBe('interlock');
-    expect(readWorkerConfig(composeEnvironment('worker', dotenv)).healthPort).toBe(3001);
+    expect(readApiConfig(composeEnvironment('api', dotenv), PROVIDERS).temporal.namespace).toBe('interlock');
+    expect(readWorkerConfig(composeEnvironment('worker', dotenv), PROVIDERS).healthPort).toBe(3001);
     expect(readMigrationConfig(composeEnvironment('migrate', dotenv)).production).toBe(dotenv === PRODUCTION);
   });
 
@@ -103,9 +104,10 @@ describe('compose.yaml', () => {
       expect(users.length, name).toBeGreaterThan(0);
     }
     for (const lacking of ['JWT_SECRET', 'AWS_KMS_KEY_ID']) {
-      expect(() => readApiConfig(composeEnvironment('api', { ...PRODUCTION, [lacking]: '' })), lacking).toThrow(
-        ConfigError,
-      );
+      expect(
+        () => readApiConfig(composeEnvironment('api', { ...PRODUCTION, [lacking]: '' }), PROVIDERS),
+        lacking,
+      ).toThrow(ConfigError);
     }
   });
 

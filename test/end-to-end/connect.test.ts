@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Environment, OAuthFlow, ProviderId } from '../../contracts/providers.ts';
+import type { Environment, OAuthFlow } from '../../contracts/providers.ts';
 import { until } from '../support/eventually.ts';
 import { ownerBrowser } from '../support/owner-browser.ts';
 import { oauthControl } from '../support/sandbox/sandbox-oauth.ts';
 import type { ConnectionBody } from '../support/service-client.ts';
 import { startSystem } from '../support/worlds/system.ts';
 import type { System } from '../support/worlds/system.ts';
+import type { AppProvider } from '../support/test-providers.ts';
 
 const RETURN_URL = 'https://shop.test/connected';
 
@@ -17,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => system.stop());
 
 interface Kind {
-  readonly provider: ProviderId;
+  readonly provider: AppProvider;
   readonly flow: OAuthFlow;
   readonly environment: Environment;
   readonly accountId: RegExp;
@@ -78,7 +79,7 @@ interface Begun {
   readonly authorizationUrl: string;
 }
 
-const control = (provider: ProviderId) => oauthControl(system.sandbox[provider].controlUrl);
+const control = (provider: AppProvider) => oauthControl(system.sandbox[provider].controlUrl);
 const connections = (venueId: string) => `/v1/venues/${venueId}/connections`;
 
 async function begin(venueId: string, { provider, flow, environment }: Kind, more: object = {}): Promise<Begun> {

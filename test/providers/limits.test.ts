@@ -17,7 +17,7 @@ import { ProviderError } from '../../providers/provider-error.ts';
 import type { Limit } from '../../contracts/providers.ts';
 import type { Call } from '../../providers/provider.ts';
 import { Secret } from '../../vault/secret.ts';
-import { MadeUpLists, adapterOf } from '../support/made-up/made-up-lists.ts';
+import { MadeUpLists, adapterOf, setUpOf } from '../support/made-up/made-up-lists.ts';
 import { createTestDatabase } from '../support/services/database.ts';
 import type { TestDatabase } from '../support/services/database.ts';
 
@@ -65,9 +65,8 @@ describe('the pipeline of a provider with a long window', () => {
     let call: Call | null = null;
     const adapter = adapterOf(lists);
     const providers = createPipeline({
-      adapters: [{ ...adapter, limitsIn, open: (options) => ((call = options.call), adapter.open(options)) }],
+      providers: [setUpOf({ ...adapter, limitsIn, open: (options) => ((call = options.call), adapter.open(options)) })],
       budget: createBudgetStore(database.db),
-      requestsPerSecond: {},
     });
     providers.open('stripe', { secretKey: new Secret('x'), account, lane: 'bulk' });
     const signal = new AbortController().signal;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createBudgetStore } from '../../db/budgets/budget-store.ts';
 import { accountPaceOf, concurrencyOf } from '../../providers/limits.ts';
 import type { Providers } from '../../providers/providers.ts';
-import { createProviders } from '../../providers/registry.ts';
+import { createTestProviders } from '../support/test-providers.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import { Secret } from '../../vault/secret.ts';
 import { createTestDatabase } from '../support/services/database.ts';
@@ -26,7 +26,10 @@ describe('the pipeline around every provider call', () => {
   });
 
   const providersAt = (requestsPerSecond: number | null): Providers =>
-    createProviders({ stripe: { apiUrl: world.sandbox.apiUrl, requestsPerSecond } }, createBudgetStore(database.db));
+    createTestProviders(
+      { stripe: { apiUrl: world.sandbox.apiUrl, requestsPerSecond } },
+      createBudgetStore(database.db),
+    );
   const open = (
     providers: Providers,
     options: { lane?: 'interactive' | 'bulk'; signal?: AbortSignal; onCall?: (durationMs: number) => void } = {},
@@ -87,7 +90,9 @@ describe('the pipeline around every provider call', () => {
       ...createBudgetStore(database.db),
       throttle: () => Promise.reject(new Error('the database is away')),
     };
-    const session = open(createProviders({ stripe: { apiUrl: world.sandbox.apiUrl, requestsPerSecond: 50 } }, budget));
+    const session = open(
+      createTestProviders({ stripe: { apiUrl: world.sandbox.apiUrl, requestsPerSecond: 50 } }, budget),
+    );
     await world.stripe.fault({ kind: 'status', status: 429, retryAfter: 7, times: 1 });
     expect((await refusalOf(session.listPage(LISTING))).details).toMatchObject({
       kind: 'rate-limited',

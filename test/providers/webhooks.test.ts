@@ -3,8 +3,9 @@ import fc from 'fast-check';
 import { WebhooksHelper } from 'square';
 import { Stripe } from 'stripe';
 import { describe, expect, it } from 'vitest';
-import { createWebhooks } from '../../providers/registry.ts';
-import type { WebhookReader } from '../../providers/webhooks.ts';
+import type { WebhookReader } from '../../providers/kit/webhook-definition.ts';
+import { NO_BUDGET } from './oauth/oauth-world.ts';
+import { createTestProviders } from '../support/test-providers.ts';
 import { Secret } from '../../vault/secret.ts';
 
 const STRIPE_SECRET = 'whsec_of_a_test';
@@ -16,11 +17,14 @@ const SAMPLE = new URL(
 );
 
 function readerOf(provider: 'stripe' | 'square', environment: 'sandbox' | 'production' = 'production'): WebhookReader {
-  const webhooks = createWebhooks({
-    stripe: { apiUrl: 'https://stripe.test', requestsPerSecond: null, webhookSecret: new Secret(STRIPE_SECRET) },
-    square: { apiUrl: 'https://square.test', environment, app: null, webhookSignatureKey: new Secret(SQUARE_KEY) },
-  });
-  return webhooks.find((setup) => setup.provider === provider)!.reader!;
+  const providers = createTestProviders(
+    {
+      stripe: { webhookSecret: [new Secret(STRIPE_SECRET)] },
+      square: { sandbox: environment === 'sandbox', webhookSignatureKey: [new Secret(SQUARE_KEY)] },
+    },
+    NO_BUDGET,
+  );
+  return providers.webhooks(provider)!.reader!;
 }
 
 const given = (name: string, value: string | undefined, body: string, url = URL_HERE) => ({
@@ -133,7 +137,11 @@ describe('an event', () => {
       { environment: 'sandbox', externalAccountId: 'acct_1' },
     ],
   ])('of Stripe’s about a revocation %s tells whose it was', (_case, event, revoked) => {
-    expect(readerOf('stripe').read(event)).toEqual({ id: 'evt_1', type: deauthorized.type, revoked });
+    expect(readerOf('stripe').read(event)).toEqual({
+      id: 'evt_1',
+      type: deauthorized.type,
+      effect: { kind: 'revoked', ...revoked },
+    });
   });
 
   it.each<[string, 'stripe' | 'square', unknown]>([
@@ -153,7 +161,7 @@ describe('an event', () => {
     ['stripe', 'customer.created'],
     ['square', 'payment.updated'],
   ] as const)('of another type is about nobody’s access: %s %s', (provider, type) => {
-    expect(readerOf(provider).read({ type })).toEqual({ id: null, type, revoked: null });
+    expect(readerOf(provider).read({ type })).toEqual({ id: null, type, effect: { kind: 'ignored' } });
   });
 
   it.each(['sandbox', 'production'] as const)(
@@ -162,7 +170,7 @@ describe('an event', () => {
       expect(readerOf('square', environment).read({ type: 'oauth.authorization.revoked', merchant_id: 'M1' })).toEqual({
         id: null,
         type: 'oauth.authorization.revoked',
-        revoked: { environment, externalAccountId: 'M1' },
+        effect: { kind: 'revoked', environment, externalAccountId: 'M1' },
       });
     },
   );
@@ -171,7 +179,7 @@ describe('an event', () => {
     'is read from Square’s own sample (skipped loudly: the samples are not part of this repository)',
     () => {
       expect(readerOf('square').read(JSON.parse(readFileSync(SAMPLE, 'utf8')))).toMatchObject({
-        revoked: { externalAccountId: 'J9Z30SF99NPFJ' },
+        effect: { kind: 'revoked', externalAccountId: 'J9Z30SF99NPFJ' },
       });
     },
   );
@@ -179,13 +187,8 @@ describe('an event', () => {
 
 describe('a provider whose secret is not set', () => {
   it('has no reader, and says what to set', () => {
-    const webhooks = createWebhooks({
-      stripe: { apiUrl: 'https://stripe.test', requestsPerSecond: null },
-      square: { apiUrl: 'https://square.test', environment: 'sandbox', app: null },
-    });
-    expect(webhooks).toEqual([
-      { provider: 'stripe', reader: null, variable: 'STRIPE_WEBHOOK_SECRET' },
-      { provider: 'square', reader: null, variable: 'SQUARE_WEBHOOK_SIGNATURE_KEY' },
-    ]);
+    const providers = createTestProviders({}, NO_BUDGET);
+    expect(providers.webhooks('stripe')).toMatchObject({ reader: null, variable: 'STRIPE_WEBHOOK_SECRET' });
+    expect(providers.webhooks('square')).toMatchObject({ reader: null, variable: 'SQUARE_WEBHOOK_SIGNATURE_KEY' });
   });
 });

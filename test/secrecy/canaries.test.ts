@@ -2,7 +2,7 @@ import { ownerBrowser } from '../support/owner-browser.ts';
 import { createHmac, randomBytes, randomUUID } from 'node:crypto';
 import { Stripe } from 'stripe';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { OAuthFlow, ProviderId } from '../../contracts/providers.ts';
+import type { OAuthFlow } from '../../contracts/providers.ts';
 import { until } from '../support/eventually.ts';
 import { startKmsServer } from '../support/services/kms-server.ts';
 import { oauthControl, startOAuthSandbox } from '../support/sandbox/sandbox-oauth.ts';
@@ -17,10 +17,11 @@ import type { Source } from './scan.ts';
 import * as sources from './sources.ts';
 import { tap } from './wiretap.ts';
 import type { Overheard } from './wiretap.ts';
+import type { AppProvider } from '../support/test-providers.ts';
 
 type Connecting = ConnectionBody & { readonly authorizationUrl: string };
 type Tap = Awaited<ReturnType<typeof tap>>;
-type Taps = Readonly<Record<ProviderId | 'kms', Tap>>;
+type Taps = Readonly<Record<AppProvider | 'kms', Tap>>;
 
 const AWS_SECRET = `aws${randomBytes(20).toString('hex')}`;
 const IN_AN_EVENT = `buyer${randomBytes(8).toString('hex')}@shop.test`;
@@ -75,7 +76,7 @@ describe('every secret that goes through the service, in failures too', () => {
     answers.push(JSON.stringify(answer));
     return answer;
   }
-  async function begin(provider: ProviderId, flow: OAuthFlow): Promise<Connecting> {
+  async function begin(provider: AppProvider, flow: OAuthFlow): Promise<Connecting> {
     const connecting = (
       await system.api.tryPost(
         `/v1/venues/${venueId}/connections`,
@@ -91,7 +92,7 @@ describe('every secret that goes through the service, in failures too', () => {
     const response = await browser.visit(redirectUrl);
     answers.push(`${response.headers.get('location') ?? ''}\n${await response.text()}`);
   }
-  const controlOf = (provider: ProviderId) => oauthControl(sandbox[provider].controlUrl);
+  const controlOf = (provider: AppProvider) => oauthControl(sandbox[provider].controlUrl);
   const reaches = async (id: string, state: string) => {
     try {
       await until(async () => (await system.api.connection(venueId, id)).state === state, {
@@ -107,7 +108,7 @@ describe('every secret that goes through the service, in failures too', () => {
     }
   };
 
-  async function connect(provider: ProviderId, flow: OAuthFlow, account = 'new'): Promise<string> {
+  async function connect(provider: AppProvider, flow: OAuthFlow, account = 'new'): Promise<string> {
     const { id, authorizationUrl } = await begin(provider, flow);
     const { redirectUrl } = await controlOf(provider).approve(await browser.open(authorizationUrl), account);
     await comeBack(redirectUrl);
@@ -118,7 +119,7 @@ describe('every secret that goes through the service, in failures too', () => {
   }
 
   async function attemptThatFails(
-    provider: ProviderId,
+    provider: AppProvider,
     flow: OAuthFlow,
     answer: { readonly status: number; readonly html: boolean; readonly times: number },
   ): Promise<void> {

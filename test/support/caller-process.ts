@@ -9,6 +9,7 @@ import { createDeps } from '../../worker/deps.ts';
 import { connectTemporal } from '../../worker/temporal-connection.ts';
 import { createTemporalLogger } from '../../worker/temporal-logger.ts';
 import { createWorkers } from '../../worker/workers.ts';
+import { PROVIDERS } from '../../providers/registry.ts';
 
 /** What a test asks of the process: so many activities that need this connection's token at the same moment. */
 export interface NeedTokens {
@@ -18,10 +19,10 @@ export interface NeedTokens {
 
 // A worker process as `worker/main.ts` makes it, in which activities of a test need a token as a sync does. Sends `ready`, and for each request
 // the generations that its callers had, or what went wrong; ends with its parent.
-const config = readWorkerConfig(process.env);
+const config = readWorkerConfig(process.env, PROVIDERS);
 const log = createLogger({ name: 'worker', level: config.logLevel });
 Runtime.install({ logger: createTemporalLogger(log), shutdownSignals: [] });
-const deps = await createDeps(config, log);
+const deps = await createDeps(config, log, PROVIDERS);
 const { address, namespace } = config.temporal;
 const connection = await connectTemporal(config.temporal, log, new AbortController().signal);
 if (!connection) throw new Error('nobody stopped it');

@@ -122,11 +122,14 @@ describe('the schedule that removes expired rows', () => {
   }, 120_000);
 
   it('is no condition of the start of a worker: it is tried again while Temporal refuses it, until the worker stops', async () => {
-    const { retention } = readWorkerConfig({
-      DATABASE_URL: database.url,
-      MOCK_KMS: 'true',
-      ENCRYPTION_KEY: Buffer.alloc(32).toString('base64'),
-    });
+    const { retention } = readWorkerConfig(
+      {
+        DATABASE_URL: database.url,
+        MOCK_KMS: 'true',
+        ENCRYPTION_KEY: Buffer.alloc(32).toString('base64'),
+      },
+      [],
+    );
     const log = createLogger({ name: 'test', level: 'fatal' });
     let refusals = 2;
     const refusing: Pick<ScheduleClient, 'create' | 'getHandle'> = {

@@ -1,6 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import type { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { PROVIDERS } from '../../providers/registry.ts';
 import type { SyncConnectionInput } from '../../contracts/sync.ts';
 import { SYNC_CONNECTION, syncWorkflowId } from '../../contracts/sync.ts';
 import { INTERNAL_QUEUE, LANES, WORKFLOW_QUEUE, laneQueue } from '../../contracts/temporal.ts';
@@ -13,20 +14,6 @@ import type { TestVenue } from '../support/worlds/sync-world.ts';
 import { createTestNamespace } from '../support/services/temporal.ts';
 import type { TestTemporal } from '../support/services/temporal.ts';
 import { installTemporalRuntime } from '../support/services/temporal-runtime.ts';
-
-const NOWHERE = 'http://127.0.0.1:1';
-const NO_APPS = {
-  square: { apiUrl: NOWHERE, environment: 'sandbox', app: null },
-  quickbooks: {
-    apiUrl: NOWHERE,
-    authorizeUrl: NOWHERE,
-    tokenUrl: NOWHERE,
-    revokeUrl: NOWHERE,
-    environment: 'sandbox',
-    app: null,
-  },
-  mailchimp: { loginUrl: NOWHERE, apiUrl: NOWHERE, app: null },
-} as const;
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 type Connected = NonNullable<Awaited<ReturnType<typeof connectTemporal>>>;
@@ -50,13 +37,13 @@ describe('the workers of one process', () => {
       databaseUrl: world.database.url,
       temporal,
       keyring: world.keyring,
-      providers: { ...NO_APPS, stripe: { apiUrl: world.sandbox.apiUrl, requestsPerSecond: 500, oauth: null } },
+      providers: { stripe: { apiUrl: world.sandbox.apiUrl, requestsPerSecond: 500 } },
       circuitOpenMs: 1_000,
       host: '127.0.0.1',
       healthPort: null,
     } as const;
     installTemporalRuntime();
-    deps = await createDeps(config, world.deps.log);
+    deps = await createDeps(config, world.deps.log, PROVIDERS);
     const connected = await connectTemporal(temporal, world.deps.log, stop.signal);
     if (connected === null) throw new Error('nobody stopped it');
     connection = connected;

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { GRANT_REPLACED_SIGNAL, KEEP_CONNECTION_FRESH } from '../../contracts/connections.ts';
 import { createGrantWorld } from '../support/worlds/grant-world.ts';
 import type { GrantWorld, TestGrant } from '../support/worlds/grant-world.ts';
+import type { StripeSettings } from '../../providers/stripe/settings.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
 
@@ -231,7 +232,7 @@ describe('a connection with a key', () => {
   async function aKey(): Promise<TestGrant> {
     const { venueId, connectionId } = await world.aGrant('stripe', 'connect');
     await world.admin`delete from connections where id = ${connectionId}`;
-    const sealedKey = await world.sealer.seal(world.config.providers.stripe.oauth!.secretKey, {
+    const sealedKey = await world.sealer.seal((world.config.providers['stripe'] as StripeSettings).secretKey!, {
       venueId,
       connectionId,
       purpose: 'provider-api-key',

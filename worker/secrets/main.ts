@@ -7,6 +7,7 @@ import { createConnectionStore } from '../../db/connections/connection-store.ts'
 import { createMigratedConnectionStore } from '../../db/connections/migrated-connection-store.ts';
 import { checkDatabase } from '../../db/core/startup-check.ts';
 import { openDatabase } from '../../db/core/venue-scope.ts';
+import { PROVIDERS } from '../../providers/registry.ts';
 import { createOpener } from '../../vault/opener.ts';
 import { createSealer } from '../../vault/sealer.ts';
 import { Secret } from '../../vault/secret.ts';
@@ -40,7 +41,7 @@ type Values = Readonly<Record<string, string | boolean | undefined>>;
 /** Prints what was done; never a secret, and nothing of a line but its number. */
 async function main(): Promise<number> {
   const { command, values } = readArguments();
-  const config = exitOnConfigError(() => readWorkerConfig(process.env));
+  const config = exitOnConfigError(() => readWorkerConfig(process.env, PROVIDERS));
   const db = openDatabase({ url: config.databaseUrl, maxConnections: 4, applicationName: 'interlock-secrets' });
   try {
     await checkDatabase(db);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ENVIRONMENTS, PROVIDERS } from '../../contracts/providers.ts';
+import { ENVIRONMENTS } from '../../contracts/providers.ts';
 
 const text = z.string().min(1).max(255);
 
@@ -7,7 +7,7 @@ const text = z.string().min(1).max(255);
 export const sourceLine = z.strictObject({
   /** Our id of the venue, or its `sourceId`. */
   venue: text,
-  provider: z.enum(PROVIDERS),
+  provider: z.string(),
   environment: z.enum(ENVIRONMENTS),
   externalAccountId: text,
   accountName: text.nullable().default(null),

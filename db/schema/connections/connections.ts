@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm';
 import { check, index, jsonb, pgTable, text, unique, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import type { ConnectionId } from '../../../contracts/ids.ts';
-import { CONNECTION_STATES, ENVIRONMENTS, OAUTH_FLOWS, PROVIDERS } from '../../../contracts/providers.ts';
-import type { Resource } from '../../../contracts/providers.ts';
+import { CONNECTION_STATES, ENVIRONMENTS, OAUTH_FLOWS } from '../../../contracts/providers.ts';
+import type { ProviderId, Resource } from '../../../contracts/providers.ts';
 import { instant, timestamps, venueId, venuePolicy } from '../columns.ts';
 import { venues } from '../venues.ts';
 
@@ -12,7 +12,7 @@ export const connections = pgTable(
   {
     id: uuid('id').$type<ConnectionId>().primaryKey(),
     venueId: venueId().references(() => venues.id),
-    provider: text('provider', { enum: PROVIDERS }).notNull(),
+    provider: text('provider').$type<ProviderId>().notNull(),
     environment: text('environment', { enum: ENVIRONMENTS }).notNull(),
     state: text('state', { enum: CONNECTION_STATES }).notNull(),
     /** Why the connection is not simply active; null when it is. */

@@ -1,15 +1,17 @@
-import { index, integer, pgTable, uuid } from 'drizzle-orm/pg-core';
+import { index, integer, jsonb, pgTable, uuid } from 'drizzle-orm/pg-core';
 import type { ConnectionId } from '../../../contracts/ids.ts';
 import { sealedSecret, timestamps, venueId, venuePolicy, venueReference } from '../columns.ts';
 import { connections } from './connections.ts';
 
-/** A provider's secret key that a venue entered, sealed. `generation` grows with every re-entry. */
+/** Credentials that a venue entered, such as a secret key. What is secret of them is sealed. `generation` grows with every re-entry. */
 export const venueApiKeys = pgTable(
   'venue_api_keys',
   {
     connectionId: uuid('connection_id').$type<ConnectionId>().primaryKey(),
     venueId: venueId(),
     sealedKey: sealedSecret('sealed_key').notNull(),
+    /** Of credentials with several fields, those that are not secret; null: the one secret key is all. */
+    fields: jsonb('fields').$type<Readonly<Record<string, string>>>(),
     generation: integer('generation').notNull().default(1),
     ...timestamps(),
   },

@@ -14,7 +14,8 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core';
 import type { ConnectionId, SyncId } from '../../../contracts/ids.ts';
-import { DIRECTIONS, PROVIDERS, SYNC_MODES } from '../../../contracts/providers.ts';
+import { DIRECTIONS, SYNC_MODES } from '../../../contracts/providers.ts';
+import type { ProviderId } from '../../../contracts/providers.ts';
 import { SYNC_OUTCOMES, SYNC_PHASES } from '../../../contracts/sync.ts';
 import type { ArchivingCount } from '../../../contracts/sync.ts';
 import { instant, timestamps, venueId, venuePolicy, venueReference } from '../columns.ts';
@@ -29,7 +30,7 @@ export const syncRuns = pgTable(
     id: uuid('id').$type<SyncId>().primaryKey(),
     venueId: venueId(),
     connectionId: uuid('connection_id').$type<ConnectionId>().notNull(),
-    provider: text('provider', { enum: PROVIDERS }).notNull(),
+    provider: text('provider').$type<ProviderId>().notNull(),
     resource: text('resource').notNull(),
     direction: text('direction', { enum: DIRECTIONS }).notNull(),
     mode: text('mode', { enum: SYNC_MODES }).notNull(),

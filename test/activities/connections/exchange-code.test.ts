@@ -86,7 +86,7 @@ function aCode(answers: readonly (Grant | Error | 'never sent')[], failures: Par
     code: new Secret('c'),
     codeVerifier: new Secret('v'),
     redirectUri: 'https://interlock.test',
-    realmId: null,
+    parameters: {},
   };
   const calls = {
     signal: new AbortController().signal,

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { OAuthFlow, ProviderId } from '../../../contracts/providers.ts';
+import type { OAuthFlow } from '../../../contracts/providers.ts';
 import { createGrantWorld } from '../../support/worlds/grant-world.ts';
 import type { GrantWorld } from '../../support/worlds/grant-world.ts';
+import type { AppProvider } from '../../support/test-providers.ts';
 
 const TOKEN_PATHS: Readonly<Record<string, string>> = {
   quickbooks: '/oauth2/v1/tokens/bearer',
@@ -11,7 +12,7 @@ const TOKEN_PATHS: Readonly<Record<string, string>> = {
 const SINGLE_USE = [
   ['stripe', 'app'],
   ['square', 'pkce'],
-] as const satisfies readonly (readonly [ProviderId, OAuthFlow])[];
+] as const satisfies readonly (readonly [AppProvider, OAuthFlow])[];
 
 let world: GrantWorld;
 beforeAll(async () => {
@@ -23,7 +24,7 @@ beforeEach(async () => {
   await Promise.all(Object.values(world.controls).map((control) => control.clearFaults()));
 });
 
-const onToken = (provider: ProviderId) => ({ path: TOKEN_PATHS[provider] });
+const onToken = (provider: AppProvider) => ({ path: TOKEN_PATHS[provider] });
 
 describe('an answer lost after the provider has rotated the token', () => {
   it.each([

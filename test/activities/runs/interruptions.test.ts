@@ -7,7 +7,7 @@ import { createSyncChunkActivities } from '../../../activities/sync/sync-chunk.t
 import { FAILURE } from '../../../contracts/failures.ts';
 import type { SyncConnectionInput } from '../../../contracts/sync.ts';
 import { createBudgetStore } from '../../../db/budgets/budget-store.ts';
-import { createProviders } from '../../../providers/registry.ts';
+import { createTestProviders } from '../../support/test-providers.ts';
 import { createTemporalLogger } from '../../../worker/temporal-logger.ts';
 import { aStrangeServer } from '../../providers/stripe/stripe-world.ts';
 import { until } from '../../support/eventually.ts';
@@ -191,7 +191,7 @@ describe('an interrupted chunk', () => {
       const strange = await aStrangeServer((_req, res) =>
         res.writeHead(200, { 'content-type': 'text/html' }).end('<html>a portal</html>'),
       );
-      const providers = createProviders(
+      const providers = createTestProviders(
         { stripe: { apiUrl: strange.apiUrl, requestsPerSecond: 1_000 } },
         createBudgetStore(world.database.db),
       );

@@ -169,10 +169,10 @@ describe('a provider whose app is not set up', () => {
   ] as const)('%s answers 409 with what to set, and is listed so', async (provider, toSet) => {
     const all = allApps(api.sandbox.apiUrl);
     const none = {
-      stripe: { ...all.stripe, oauth: null },
-      square: { ...all.square, app: null },
-      quickbooks: { ...all.quickbooks, app: null },
-      mailchimp: { ...all.mailchimp, app: null },
+      stripe: { ...all.stripe, secretKey: null },
+      square: { ...all.square, appId: null },
+      quickbooks: { ...all.quickbooks, clientId: null },
+      mailchimp: { ...all.mailchimp, clientId: null },
     };
     const bare = await createApiWorld({ providers: none });
     try {

@@ -1,14 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { VenueId } from '../../../contracts/ids.ts';
-import { PROVIDERS } from '../../../contracts/providers.ts';
 import { createCircuitStore } from '../../../db/budgets/circuit-store.ts';
 import { CIRCUIT_LIMITS, opened } from '../../../domain/circuits/circuit.ts';
+import { PROVIDERS } from '../../../providers/registry.ts';
 import { createBudgetStore } from '../../../db/budgets/budget-store.ts';
 import { concurrencyOf } from '../../../providers/limits.ts';
 import { STRIPE_CAPABILITIES } from '../../../providers/stripe/capabilities.ts';
 import { aConnection } from '../../db/builders.ts';
 import { aToken, createApiWorld } from '../api-world.ts';
 import type { ApiWorld } from '../api-world.ts';
+import { API_VERSION } from '../../../providers/stripe/customers/names.ts';
 
 let api: ApiWorld;
 beforeAll(async () => {
@@ -26,8 +27,8 @@ describe('the integrations', () => {
   it('are every provider, with what it can do here', async () => {
     const answer = await api.send('GET', '/v1/integrations');
     const data = answer.json.data as unknown as readonly Integration[];
-    expect(data.map(({ provider }) => provider)).toEqual([...PROVIDERS]);
-    const { resources, connect, limits } = STRIPE_CAPABILITIES;
+    expect(data.map(({ provider }) => provider)).toEqual(PROVIDERS.map(({ id }) => id));
+    const { resources, limits } = STRIPE_CAPABILITIES;
     expect(data[0]).toEqual({
       ...{
         provider: 'stripe',
@@ -38,7 +39,9 @@ describe('the integrations', () => {
         flows: ['connect', 'app'],
         environment: 'sandbox',
         resources,
-        connect,
+        connect: ['api-key', 'oauth'],
+        credentialFields: [{ name: 'secretKey', description: expect.any(String) as string, secret: true }],
+        apiVersion: { name: API_VERSION, endsOn: null },
       },
       // The operator's own budget, which the calls really go by.
       limits: {

@@ -20,8 +20,8 @@ describe('connecting another provider with a key', () => {
     api = await createApiWorld({
       providers: {
         ...apps,
-        square: { ...apps.square, apiUrl: square.apiUrl, app: null },
-        mailchimp: { loginUrl: mailchimp.apiUrl, apiUrl: mailchimp.apiUrl, app: null },
+        square: { ...apps.square, apiUrl: square.apiUrl, appId: null },
+        mailchimp: { loginUrl: mailchimp.apiUrl, apiUrl: mailchimp.apiUrl, clientId: null },
       },
     });
     const venue = await api.send('POST', '/v1/venues', { json: { name: 'Harbour', timeZone: 'UTC', currency: 'EUR' } });

@@ -91,10 +91,10 @@ describe('an owner who comes back from the provider', () => {
   it('with QuickBooks brings the company along, and with no other provider', async () => {
     const intuit = await anAttempt('quickbooks');
     await visit({ state: intuit.state, code: CODE, realmId: '9341453' }, { provider: 'quickbooks' });
-    expect(handedOver(intuit)[0]?.callback).toMatchObject({ kind: 'approved', realmId: '9341453' });
+    expect(handedOver(intuit)[0]?.callback).toMatchObject({ kind: 'approved', parameters: { realmId: '9341453' } });
     const square = await anAttempt();
     await visit({ state: square.state, code: CODE, realmId: '9341453' });
-    expect(handedOver(square)[0]?.callback).not.toHaveProperty('realmId');
+    expect(handedOver(square)[0]?.callback).not.toHaveProperty('parameters');
   });
 
   it('after a restart of the API still connects: nothing of the attempt was in its memory', async () => {

@@ -1,31 +1,35 @@
-import type { ProvidersConfig } from '../../../providers/registry.ts';
+import type { TestSettings } from '../../support/test-providers.ts';
 import { Secret } from '../../../vault/secret.ts';
 
 /** As of an installation that has an app at every provider. The pages of consent are not opened here. */
-export function allApps(stripeApiUrl: string): Required<ProvidersConfig> {
+export function allApps(stripeApiUrl: string): Required<TestSettings> {
   const secret = new Secret('an app’s own secret');
   const url = (name: string) => `https://${name}.test`;
   return {
     stripe: {
       apiUrl: stripeApiUrl,
       requestsPerSecond: 2_000,
-      oauth: {
-        connectUrl: url('connect.stripe'),
-        marketplaceUrl: url('marketplace.stripe'),
-        secretKey: secret,
-        connectClientId: 'ca_connect',
-        appClientId: 'ca_app',
-      },
+      connectUrl: url('connect.stripe'),
+      marketplaceUrl: url('marketplace.stripe'),
+      secretKey: secret,
+      clientId: 'ca_connect',
+      appClientId: 'ca_app',
     },
-    square: { apiUrl: url('square'), environment: 'sandbox', app: { id: 'square-app', secret } },
+    square: { apiUrl: url('square'), sandbox: true, appId: 'square-app', appSecret: secret },
     quickbooks: {
       apiUrl: url('quickbooks'),
       authorizeUrl: url('authorize.intuit'),
       tokenUrl: url('token.intuit'),
       revokeUrl: url('revoke.intuit'),
-      environment: 'sandbox',
-      app: { id: 'intuit-app', secret },
+      sandbox: true,
+      clientId: 'intuit-app',
+      clientSecret: secret,
     },
-    mailchimp: { loginUrl: url('login.mailchimp'), apiUrl: url('mailchimp'), app: { id: 'mailchimp-app', secret } },
+    mailchimp: {
+      loginUrl: url('login.mailchimp'),
+      apiUrl: url('mailchimp'),
+      clientId: 'mailchimp-app',
+      clientSecret: secret,
+    },
   };
 }

@@ -13,8 +13,8 @@ export function providers() {
   const apps = allApps('http://127.0.0.1:1');
   return {
     ...apps,
-    stripe: { ...apps.stripe, webhookSecret: new Secret(STRIPE_SECRET) },
-    square: { ...apps.square, webhookSignatureKey: new Secret(SQUARE_KEY) },
+    stripe: { ...apps.stripe, webhookSecret: [new Secret(STRIPE_SECRET)] },
+    square: { ...apps.square, webhookSignatureKey: [new Secret(SQUARE_KEY)] },
   };
 }
 

@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { ProviderId } from '../../../contracts/providers.ts';
 import type { CodeExchange, Grant, OAuthAdapter } from '../../../providers/oauth.ts';
-import { createProviders } from '../../../providers/registry.ts';
-import type { ProvidersConfig } from '../../../providers/registry.ts';
+import { createTestProviders } from '../../support/test-providers.ts';
+import type { TestSettings } from '../../support/test-providers.ts';
 import { Secret } from '../../../vault/secret.ts';
 import { oauthControl, startOAuthSandbox } from '../../support/sandbox/sandbox-oauth.ts';
 import type { RunningOAuthSandbox } from '../../support/sandbox/sandbox-oauth.ts';
 import { NO_BUDGET, aCode, counted, oauthOf, refusalOf } from './oauth-world.ts';
+import type { AppProvider } from '../../support/test-providers.ts';
 
 type Flow = OAuthAdapter['flow'];
-const FLOWS: readonly (readonly [ProviderId, Flow])[] = [
+const FLOWS: readonly (readonly [AppProvider, Flow])[] = [
   ['stripe', 'connect'],
   ['stripe', 'app'],
   ['square', 'code'],
@@ -34,7 +34,7 @@ const callbackSchema = z.object({ code: z.string().min(1), state: z.string(), re
 
 describe('an OAuth adapter and its provider', () => {
   let sandbox: RunningOAuthSandbox;
-  let config: ProvidersConfig;
+  let config: TestSettings;
 
   beforeAll(async () => {
     sandbox = await startOAuthSandbox();
@@ -51,11 +51,11 @@ describe('an OAuth adapter and its provider', () => {
     quickbooks: sandbox.quickbooks,
     mailchimp: sandbox.mailchimp,
   });
-  const control = (provider: ProviderId) => oauthControl(sandboxes()[provider].controlUrl);
-  const adapter = (provider: ProviderId, flow: Flow) => oauthOf(config, provider, flow);
-  const accountsOf = async (provider: ProviderId) => (await control(provider).accounts()).map(({ id }) => id);
+  const control = (provider: AppProvider) => oauthControl(sandboxes()[provider].controlUrl);
+  const adapter = (provider: AppProvider, flow: Flow) => oauthOf(config, provider, flow);
+  const accountsOf = async (provider: AppProvider) => (await control(provider).accounts()).map(({ id }) => id);
 
-  async function approve(provider: ProviderId, flow: Flow, account?: string): Promise<CodeExchange> {
+  async function approve(provider: AppProvider, flow: Flow, account?: string): Promise<CodeExchange> {
     const url = await adapter(provider, flow).authorizationUrl({
       state: 'st4te',
       redirectUri: REDIRECT_URI,
@@ -65,9 +65,14 @@ describe('an OAuth adapter and its provider', () => {
     const { redirectUrl } = await control(provider).approve(url, account);
     const { code, state, realmId } = callbackSchema.parse(Object.fromEntries(new URL(redirectUrl).searchParams));
     expect([state, redirectUrl.startsWith(REDIRECT_URI)]).toEqual(['st4te', true]);
-    return { code: new Secret(code), codeVerifier: VERIFIER, redirectUri: REDIRECT_URI, realmId: realmId ?? null };
+    return {
+      code: new Secret(code),
+      codeVerifier: VERIFIER,
+      redirectUri: REDIRECT_URI,
+      parameters: realmId === undefined ? {} : { realmId },
+    };
   }
-  const connect = async (provider: ProviderId, flow: Flow, account?: string): Promise<Grant> =>
+  const connect = async (provider: AppProvider, flow: Flow, account?: string): Promise<Grant> =>
     adapter(provider, flow).exchange(await approve(provider, flow, account), counted());
 
   describe.each(FLOWS)('%s by %s', (provider, flow) => {
@@ -268,11 +273,13 @@ describe('an OAuth adapter and its provider', () => {
 
   it('QuickBooks does not spend a code without the company it is for', async () => {
     const code = await approve('quickbooks', 'code');
-    for (const realmId of [null, '', '1/../2', '12a'])
-      expect(await refusalOf(adapter('quickbooks', 'code').exchange({ ...code, realmId }, counted()))).toMatchObject({
-        kind: 'rejected',
-        code: 'realm-missing',
-      });
+    for (const parameters of [{}, { realmId: '' }, { realmId: '1/../2' }, { realmId: '12a' }])
+      expect(await refusalOf(adapter('quickbooks', 'code').exchange({ ...code, parameters }, counted()))).toMatchObject(
+        {
+          kind: 'rejected',
+          code: 'realm-missing',
+        },
+      );
     await adapter('quickbooks', 'code').exchange(code, counted());
   });
 
@@ -308,7 +315,7 @@ describe('an OAuth adapter and its provider', () => {
     async (flow) => {
       const [account = ''] = await accountsOf('stripe');
       const grant = await connect('stripe', flow, account);
-      const providers = createProviders(config, NO_BUDGET);
+      const providers = createTestProviders(config, NO_BUDGET);
       const session = providers.open('stripe', {
         ...adapter('stripe', flow).credential(grant),
         account: { environment: 'sandbox', externalAccountId: account },
@@ -352,47 +359,48 @@ describe('an OAuth adapter and its provider', () => {
 const grantedAccount = ({ context }: Grant) =>
   context['stripe_user_id'] ?? context['merchant_id'] ?? context['realmId'];
 
-function configOf({ stripe, square, quickbooks, mailchimp }: RunningOAuthSandbox): ProvidersConfig {
+function configOf({ stripe, square, quickbooks, mailchimp }: RunningOAuthSandbox): TestSettings {
   return {
     stripe: {
       apiUrl: stripe.apiUrl,
       requestsPerSecond: null,
-      oauth: {
-        connectUrl: stripe.connectUrl,
-        marketplaceUrl: stripe.marketplaceUrl,
-        secretKey: new Secret(stripe.platformKey),
-        connectClientId: stripe.connectClientId,
-        appClientId: stripe.appClientId,
-      },
+      connectUrl: stripe.connectUrl,
+      marketplaceUrl: stripe.marketplaceUrl,
+      secretKey: new Secret(stripe.platformKey),
+      clientId: stripe.connectClientId,
+      appClientId: stripe.appClientId,
     },
     square: {
       apiUrl: square.apiUrl,
-      environment: 'sandbox',
-      app: { id: square.clientId, secret: new Secret(square.clientSecret) },
+      sandbox: true,
+      appId: square.clientId,
+      appSecret: new Secret(square.clientSecret),
     },
     quickbooks: {
       apiUrl: quickbooks.apiUrl,
       authorizeUrl: quickbooks.authorizeUrl,
       tokenUrl: quickbooks.tokenUrl,
       revokeUrl: quickbooks.revokeUrl,
-      environment: 'sandbox',
-      app: { id: quickbooks.clientId, secret: new Secret(quickbooks.clientSecret) },
+      sandbox: true,
+      clientId: quickbooks.clientId,
+      clientSecret: new Secret(quickbooks.clientSecret),
     },
     mailchimp: {
       loginUrl: mailchimp.apiUrl,
       apiUrl: mailchimp.apiUrl,
-      app: { id: mailchimp.clientId, secret: new Secret(mailchimp.clientSecret) },
+      clientId: mailchimp.clientId,
+      clientSecret: new Secret(mailchimp.clientSecret),
     },
   };
 }
 
 /** Square's PKCE shows no secret: there it is the name of the app that is wrong. */
-function withWrongCredentials({ stripe, square, quickbooks, mailchimp }: ProvidersConfig): ProvidersConfig {
+function withWrongCredentials({ stripe, square, quickbooks, mailchimp }: TestSettings): TestSettings {
   const secret = new Secret('canary7f3a_wrong');
   return {
-    stripe: { ...stripe, oauth: { ...stripe.oauth!, secretKey: new Secret('sk_test_canary7f3a_wrong') } },
-    square: { ...square!, app: { id: 'sandbox-sq0idb-unknown', secret } },
-    quickbooks: { ...quickbooks!, app: { ...quickbooks!.app!, secret } },
-    mailchimp: { ...mailchimp!, app: { ...mailchimp!.app!, secret } },
+    stripe: { ...stripe, secretKey: new Secret('sk_test_canary7f3a_wrong') },
+    square: { ...square, appId: 'sandbox-sq0idb-unknown', appSecret: secret },
+    quickbooks: { ...quickbooks, clientSecret: secret },
+    mailchimp: { ...mailchimp, clientSecret: secret },
   };
 }

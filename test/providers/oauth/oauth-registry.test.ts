@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ProviderError } from '../../../providers/provider-error.ts';
-import { createProviders } from '../../../providers/registry.ts';
+import { createTestProviders } from '../../support/test-providers.ts';
 import { Secret } from '../../../vault/secret.ts';
 import { NO_BUDGET, aGrant, configAt, refusalOf, sendJson, serve } from './oauth-world.ts';
 
@@ -22,7 +22,7 @@ describe('keys that are entered by hand', () => {
     const server = await serve((_asked, res) => {
       sendJson(res, body);
     });
-    const providers = createProviders(configAt(server.url), NO_BUDGET);
+    const providers = createTestProviders(configAt(server.url), NO_BUDGET);
     const session = providers.open(provider, { secretKey: new Secret(key), account: null, lane: 'interactive' });
     expect(await session.account()).toMatchObject(account);
     expect(server.asked().every(({ headers }) => headers.authorization === `Bearer ${key}`)).toBe(true);
@@ -30,7 +30,7 @@ describe('keys that are entered by hand', () => {
   });
 
   it('of Mailchimp are refused without a call when they name no data centre', async () => {
-    const session = createProviders(configAt('http://127.0.0.1:1'), NO_BUDGET).open('mailchimp', {
+    const session = createTestProviders(configAt('http://127.0.0.1:1'), NO_BUDGET).open('mailchimp', {
       secretKey: new Secret('0123456789abcdef'),
       account: null,
       lane: 'interactive',
@@ -39,7 +39,7 @@ describe('keys that are entered by hand', () => {
   });
 
   it.each(['square', 'quickbooks', 'mailchimp'] as const)('open no records of %s yet', (provider) => {
-    const adapter = createProviders(configAt('http://127.0.0.1:1'), NO_BUDGET).find(provider)!;
+    const adapter = createTestProviders(configAt('http://127.0.0.1:1'), NO_BUDGET).find(provider)!;
     expect(adapter.capabilities.resources).toEqual([]);
     for (const ask of [() => adapter.mapping('products'), () => adapter.pullPlan('products')])
       expect(ask).toThrow('products');
@@ -48,8 +48,8 @@ describe('keys that are entered by hand', () => {
 
 describe('the registry', () => {
   const config = configAt('http://127.0.0.1:1');
-  const integrationsOf = (given: Parameters<typeof createProviders>[0]) => {
-    const providers = createProviders(given, NO_BUDGET);
+  const integrationsOf = (given: Parameters<typeof createTestProviders>[0]) => {
+    const providers = createTestProviders(given, NO_BUDGET);
     return Object.fromEntries(
       (['stripe', 'square', 'quickbooks', 'mailchimp'] as const).map((provider) => [
         provider,
@@ -71,10 +71,10 @@ describe('the registry', () => {
     const none = { configured: false, flows: [], environment: null };
     expect(
       integrationsOf({
-        stripe: { ...config.stripe, oauth: null },
-        square: { ...config.square, app: null },
-        quickbooks: { ...config.quickbooks, app: null },
-        mailchimp: { ...config.mailchimp, app: null },
+        stripe: { ...config.stripe, secretKey: null },
+        square: { ...config.square, appId: null },
+        quickbooks: { ...config.quickbooks, clientId: null },
+        mailchimp: { ...config.mailchimp, clientId: null },
       }),
     ).toEqual({
       stripe: { ...none, missing: ['STRIPE_CLIENT_ID', 'STRIPE_SECRET_KEY'] },
@@ -85,11 +85,11 @@ describe('the registry', () => {
   });
 
   it('has only PKCE for Square without a secret, only the App without a platform, and no flow that a provider does not know', () => {
-    const providers = createProviders(
+    const providers = createTestProviders(
       {
         ...config,
-        stripe: { ...config.stripe, oauth: { ...config.stripe.oauth!, connectClientId: null } },
-        square: { ...config.square, app: { id: 'sq-app', secret: null } },
+        stripe: { ...config.stripe, clientId: null },
+        square: { ...config.square, appSecret: null },
       },
       NO_BUDGET,
     );
@@ -102,10 +102,7 @@ describe('the registry', () => {
   });
 
   it('takes the environment of Stripe from the platform’s key', () => {
-    const live = createProviders(
-      { stripe: { ...config.stripe, oauth: { ...config.stripe.oauth!, secretKey: new Secret('rk_live_1') } } },
-      NO_BUDGET,
-    );
+    const live = createTestProviders({ stripe: { ...config.stripe, secretKey: new Secret('rk_live_1') } }, NO_BUDGET);
     expect(live.integration('stripe').environment).toBe('production');
   });
 
@@ -114,7 +111,7 @@ describe('the registry', () => {
       sendJson(res, {}, 429, { 'retry-after': '9' });
     });
     const seen: unknown[] = [];
-    const providers = createProviders(configAt(server.url), {
+    const providers = createTestProviders(configAt(server.url), {
       ...NO_BUDGET,
       reserve: (key) => Promise.resolve(seen.push(['reserve', key])).then(() => ({ granted: true, waitMs: 0 })),
       throttle: (key, { pauseMs }) => Promise.resolve(void seen.push(['throttle', key, pauseMs])),

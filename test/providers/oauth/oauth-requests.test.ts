@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import type { ProviderId } from '../../../contracts/providers.ts';
+import type { AppProvider } from '../../support/test-providers.ts';
 import type { OAuthAdapter } from '../../../providers/oauth.ts';
 import { Secret } from '../../../vault/secret.ts';
 import {
@@ -31,7 +31,7 @@ describe('the page an owner is sent to', () => {
     scopes: null,
   };
   const pageOf = async (
-    provider: ProviderId,
+    provider: AppProvider,
     flow: OAuthAdapter['flow'],
     over: Partial<typeof request> | { readonly scopes: readonly string[] } = {},
   ) => {
@@ -92,11 +92,7 @@ describe('the page an owner is sent to', () => {
 
   it('makes a seller of Square’s production sign in, whoever the browser is signed in as', async () => {
     const config = configAt('https://provider.example');
-    const production = oauthOf(
-      { ...config, square: { ...config.square, environment: 'production' } },
-      'square',
-      'code',
-    );
+    const production = oauthOf({ ...config, square: { ...config.square, sandbox: false } }, 'square', 'code');
     expect(new URL(await production.authorizationUrl(request)).searchParams.get('session')).toBe('false');
   });
 });
@@ -106,7 +102,7 @@ describe('what a token endpoint is asked', () => {
     sendJson(res, {}, 400);
   };
   const askedBy = async (
-    provider: ProviderId,
+    provider: AppProvider,
     flow: OAuthAdapter['flow'],
     work: (adapter: OAuthAdapter) => Promise<unknown>,
   ): Promise<Asked> => {
@@ -221,10 +217,7 @@ describe('a revocation', () => {
 
   it('of Square is not to be had without the app’s secret', () => {
     const config = configAt('http://127.0.0.1:1');
-    expect(
-      oauthOf({ ...config, square: { ...config.square, app: { id: 'sq-app', secret: null } } }, 'square', 'pkce')
-        .revoke,
-    ).toBeNull();
+    expect(oauthOf({ ...config, square: { ...config.square, appSecret: null } }, 'square', 'pkce').revoke).toBeNull();
   });
 
   it('of QuickBooks is asked for by refresh token, and needs no body in the answer', async () => {

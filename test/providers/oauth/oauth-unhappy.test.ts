@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import type { ProviderId } from '../../../contracts/providers.ts';
+import type { AppProvider } from '../../support/test-providers.ts';
 import type { OAuthAdapter } from '../../../providers/oauth.ts';
 import {
   aCode,
@@ -15,7 +15,7 @@ import {
   sendJson,
 } from './oauth-world.ts';
 
-const FLOWS: readonly (readonly [ProviderId, OAuthAdapter['flow']])[] = [
+const FLOWS: readonly (readonly [AppProvider, OAuthAdapter['flow']])[] = [
   ['stripe', 'connect'],
   ['stripe', 'app'],
   ['square', 'code'],

@@ -3,13 +3,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import { onTestFinished } from 'vitest';
-import type { ProviderId } from '../../../contracts/providers.ts';
 import type { Budget } from '../../../providers/budget.ts';
 import type { CodeExchange, Grant, OAuthAdapter, OAuthCalls } from '../../../providers/oauth.ts';
 import { ProviderError } from '../../../providers/provider-error.ts';
-import { createProviders } from '../../../providers/registry.ts';
-import type { ProvidersConfig } from '../../../providers/registry.ts';
+import { createTestProviders } from '../../support/test-providers.ts';
+import type { TestSettings } from '../../support/test-providers.ts';
 import { Secret } from '../../../vault/secret.ts';
+import type { AppProvider } from '../../support/test-providers.ts';
 
 /** Every secret that goes into a call: none of them may ever come out of an error. */
 export const CANARY = 'canary7f3a';
@@ -29,35 +29,34 @@ export const NO_BUDGET: Budget = {
 };
 
 /** All apps set up, everything at one address. */
-export function configAt(url: string): Required<ProvidersConfig> {
+export function configAt(url: string): Required<TestSettings> {
   const secret = new Secret(APP_SECRET);
   return {
     stripe: {
       apiUrl: url,
       requestsPerSecond: null,
-      oauth: {
-        connectUrl: url,
-        marketplaceUrl: `${url}/oauth/v2/authorize`,
-        secretKey: new Secret(PLATFORM_KEY),
-        connectClientId: 'ca_connect',
-        appClientId: 'ca_app',
-      },
+      connectUrl: url,
+      marketplaceUrl: `${url}/oauth/v2/authorize`,
+      secretKey: new Secret(PLATFORM_KEY),
+      clientId: 'ca_connect',
+      appClientId: 'ca_app',
     },
-    square: { apiUrl: url, environment: 'sandbox', app: { id: 'sq-app', secret } },
+    square: { apiUrl: url, sandbox: true, appId: 'sq-app', appSecret: secret },
     quickbooks: {
       apiUrl: url,
       authorizeUrl: `${url}/connect/oauth2`,
       tokenUrl: `${url}/oauth2/v1/tokens/bearer`,
       revokeUrl: `${url}/v2/oauth2/tokens/revoke`,
-      environment: 'sandbox',
-      app: { id: 'qb-app', secret },
+      sandbox: true,
+      clientId: 'qb-app',
+      clientSecret: secret,
     },
-    mailchimp: { loginUrl: url, apiUrl: url, app: { id: 'mc-app', secret } },
+    mailchimp: { loginUrl: url, apiUrl: url, clientId: 'mc-app', clientSecret: secret },
   };
 }
 
-export function oauthOf(config: ProvidersConfig, provider: ProviderId, flow: OAuthAdapter['flow']): OAuthAdapter {
-  const adapter = createProviders(config, NO_BUDGET).oauth(provider, flow);
+export function oauthOf(config: TestSettings, provider: AppProvider, flow: OAuthAdapter['flow']): OAuthAdapter {
+  const adapter = createTestProviders(config, NO_BUDGET).oauth(provider, flow);
   if (!adapter) throw new Error(`${provider} has no flow ${flow}`);
   return adapter;
 }
@@ -82,7 +81,7 @@ export const aCode = (over: Partial<CodeExchange> = {}): CodeExchange => ({
   code: new Secret(canary('code')),
   codeVerifier: new Secret(canary('verifier').padEnd(43, 'x')),
   redirectUri: 'https://interlock.example/oauth/x/callback',
-  realmId: '9130',
+  parameters: { realmId: '9130' },
   ...over,
 });
 
@@ -150,7 +149,7 @@ export async function serve(answer: Answer) {
   return server;
 }
 
-export async function adapterAt(provider: ProviderId, flow: OAuthAdapter['flow'], answer: Answer) {
+export async function adapterAt(provider: AppProvider, flow: OAuthAdapter['flow'], answer: Answer) {
   const server = await serve(answer);
   return { adapter: oauthOf(configAt(server.url), provider, flow), server };
 }

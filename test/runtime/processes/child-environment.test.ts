@@ -1,7 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { readApiConfig, readWorkerConfig } from '../../../config/config.ts';
 import { serviceEnvironment, webhooksUrl } from '../../../runtime/processes/child-environment.ts';
+import { PROVIDERS } from '../../../providers/registry.ts';
+import type { Secret } from '../../../vault/secret.ts';
+import { asRead } from '../../config/providers-as-read.ts';
 import type { Env } from '../../../runtime/start/home.ts';
+
+const readApi = (env: Env) => readApiConfig(env, PROVIDERS);
+const readWorker = (env: Env) => readWorkerConfig(env, PROVIDERS);
 
 const app = (name: string) => ({
   apiUrl: `http://127.0.0.1:1/${name}`,
@@ -46,8 +52,8 @@ const environment = (env: Env = {}) => serviceEnvironment(env, addresses, secret
 
 describe('the provider settings of api and worker', () => {
   test('name every stand-in and its app for us, in variables that both processes read', () => {
-    for (const read of [readApiConfig, readWorkerConfig]) {
-      const { stripe, square, quickbooks, mailchimp } = read(environment()).providers;
+    for (const read of [readApi, readWorker]) {
+      const { stripe, square, quickbooks, mailchimp } = asRead(read(environment()).providers);
       expect(stripe).toMatchObject({
         apiUrl: at('stripe'),
         oauth: {
@@ -98,19 +104,22 @@ describe('the provider settings of api and worker', () => {
   );
 
   test('include the webhook secrets of the stand-ins, which only the API reads', () => {
-    const api = readApiConfig(environment()).providers;
-    expect([api.stripe.webhookSecret?.expose(), api.square.webhookSignatureKey?.expose()]).toEqual([
-      'whsec_x',
-      'square-key',
-    ]);
-    const worker = readWorkerConfig(environment()).providers;
-    expect([worker.stripe.webhookSecret, worker.square.webhookSignatureKey]).toEqual([undefined, undefined]);
+    const read = (from: typeof readApi | typeof readWorker) => {
+      const { stripe, square } = from(environment()).providers;
+      return [stripe?.['webhookSecret'], square?.['webhookSignatureKey']].map(
+        (secrets) => (secrets as readonly Secret[] | null)?.map((secret) => secret.expose()) ?? null,
+      );
+    };
+    const api = read(readApi);
+    expect(api).toEqual([['whsec_x'], ['square-key']]);
+    const worker = read(readWorker);
+    expect(worker).toEqual([null, null]);
   });
 
   test.each<Env>([{}, { HOST: '0.0.0.0' }, { HOST: '::1' }, { PUBLIC_URL: 'https://interlock.test/under/' }])(
     'let stand-ins send webhooks to the exact address that the API believes it has: %o',
     (env) => {
-      expect(webhooksUrl(env, addresses.apiPort)).toBe(`${readApiConfig(environment(env)).publicUrl}/webhooks`);
+      expect(webhooksUrl(env, addresses.apiPort)).toBe(`${readApi(environment(env)).publicUrl}/webhooks`);
     },
   );
 

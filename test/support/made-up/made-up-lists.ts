@@ -2,6 +2,8 @@ import type { CustomerFields } from '../../../records/customers.ts';
 import type { Limit } from '../../../contracts/providers.ts';
 import type { Budget } from '../../../providers/budget.ts';
 import { concurrent, perSecond } from '../../../providers/limits.ts';
+import { stripe } from '../../../providers/stripe/index.ts';
+import type { SetUpProvider } from '../../../providers/pipeline.ts';
 import { createPipeline } from '../../../providers/pipeline.ts';
 import { ProviderError } from '../../../providers/provider-error.ts';
 import type {
@@ -203,7 +205,17 @@ function toRecord({ id, name, changedEpochS }: Person): ProviderRecord {
 export const madeUpProviders =
   (lists: MadeUpLists) =>
   (budget: Budget): Providers =>
-    createPipeline({ adapters: [adapterOf(lists)], budget, requestsPerSecond: {} });
+    createPipeline({ providers: [setUpOf(adapterOf(lists))], budget });
+
+/** An adapter in the place of Stripe's. */
+export const setUpOf = (adapter: ProviderAdapter): SetUpProvider => ({
+  definition: stripe,
+  adapter,
+  flows: [],
+  missing: [],
+  webhooks: null,
+  requestsPerSecond: null,
+});
 
 export function adapterOf(lists: MadeUpLists): ProviderAdapter {
   return {

@@ -12,7 +12,7 @@ import { createSyncGateway } from '../../../api/temporal/sync-gateway.ts';
 import { authorizeConnectionWorkflowId, keepConnectionFreshWorkflowId } from '../../../contracts/connections.ts';
 import type { AuthorizationCallback, AuthorizationOutcome, DisconnectRequest } from '../../../contracts/connections.ts';
 import type { ConnectionId, ConnectionRef, VenueId } from '../../../contracts/ids.ts';
-import type { Environment, OAuthFlow, ProviderId, Resource, SyncMode } from '../../../contracts/providers.ts';
+import type { Environment, OAuthFlow, Resource, SyncMode } from '../../../contracts/providers.ts';
 import { createConnectionActionsStore } from '../../../db/connections/connection-actions-store.ts';
 import type { SyncRun } from '../../../db/runs/sync-run-store.ts';
 import { createVenueStore } from '../../../db/core/venue-store.ts';
@@ -30,10 +30,12 @@ import { oauthControl, startOAuthSandbox } from '../sandbox/sandbox-oauth.ts';
 import { stripeSandboxOf } from '../sandbox/stripe-account.ts';
 import { createTestNamespace } from '../services/temporal.ts';
 import { installTemporalRuntime } from '../services/temporal-runtime.ts';
+import type { AppProvider, TestSettings } from '../test-providers.ts';
+import { PROVIDERS } from '../../../providers/registry.ts';
 
 /** An attempt that waits for its owner. */
 export interface StartedAttempt extends ConnectionRef {
-  readonly provider: ProviderId;
+  readonly provider: AppProvider;
   /** As it goes round through the provider: whoever has it can complete the attempt. */
   readonly state: string;
   readonly attempt: string;
@@ -74,10 +76,10 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
     host: '127.0.0.1',
     healthPort: null,
   } as const;
-  const deps = await createDeps(config, log);
+  const deps = await createDeps(config, log, PROVIDERS);
   const connection = await Connection.connect({ address: temporal.address });
   const client = new Client({ connection, namespace: temporal.namespace });
-  const gatewayOptions = { client, connection, providerName: (provider: ProviderId) => provider };
+  const gatewayOptions = { client, connection, providerName: (provider: string) => provider };
   const authorizationGateway = createAuthorizationGateway(gatewayOptions);
   const connectionGateway = createConnectionGateway(gatewayOptions);
   const syncs = createSyncGateway({ ...gatewayOptions, namespace: temporal.namespace });
@@ -95,7 +97,7 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
   };
   const workers = workersOf(deps, temporal);
 
-  function started({ venueId, connectionId }: ConnectionRef, provider: ProviderId, link: string): StartedAttempt {
+  function started({ venueId, connectionId }: ConnectionRef, provider: AppProvider, link: string): StartedAttempt {
     const { authorizationUrl, state } = api.links.read(provider, link);
     const attempt = attemptOf(state);
     return {
@@ -121,7 +123,7 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
     return {
       kind: 'approved',
       sealedCode: await sealForAttempt(deps.sealer, new Secret(code), { venueId, connectionId }),
-      ...(realmId !== null && { realmId }),
+      ...(realmId !== null && { parameters: { realmId } }),
     };
   }
 
@@ -158,7 +160,7 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
 
     async begin(
       venueId: VenueId,
-      provider: ProviderId,
+      provider: AppProvider,
       { flow, environment, agoMs = 0 }: ConnectWishes = {},
     ): Promise<StartedAttempt> {
       const clock = () => new Date(Date.now() - agoMs);
@@ -173,7 +175,7 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
       return started({ venueId, connectionId: row.id }, provider, authorizationUrl);
     },
 
-    async beginAgain(ref: ConnectionRef, provider: ProviderId): Promise<StartedAttempt> {
+    async beginAgain(ref: ConnectionRef, provider: AppProvider): Promise<StartedAttempt> {
       const { authorizationUrl } = await reauthorize({ ...api, clock: () => new Date() }, ref, {
         requestedBy: 'an-owner',
       });
@@ -201,7 +203,7 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
     /** The whole way, as an owner goes it. */
     async connect(
       venueId: VenueId,
-      provider: ProviderId,
+      provider: AppProvider,
       { account, flow }: { readonly account?: string; readonly flow?: OAuthFlow | undefined } = {},
     ): Promise<StartedAttempt & { readonly outcome: AuthorizationOutcome | 'used' }> {
       const attempt = await world.begin(venueId, provider, { flow });
@@ -209,7 +211,7 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
     },
 
     async disconnect(
-      { venueId, connectionId, provider }: ConnectionRef & { readonly provider: ProviderId },
+      { venueId, connectionId, provider }: ConnectionRef & { readonly provider: AppProvider },
       request: DisconnectRequest = { records: 'keep', requestedBy: 'an-admin' },
     ): Promise<void> {
       await connectionGateway.disconnect({ venueId, connectionId, provider }, request);
@@ -300,32 +302,35 @@ export type ConnectionWorld = Awaited<ReturnType<typeof createConnectionWorld>>;
 /** Where the stand-ins are, and as which apps we come to them. */
 function providersAt({ stripe, square, quickbooks, mailchimp }: Awaited<ReturnType<typeof startOAuthSandbox>>) {
   const appOf = ({ clientId, clientSecret }: { readonly clientId: string; readonly clientSecret: string }) => ({
-    id: clientId,
-    secret: new Secret(clientSecret),
+    clientId,
+    clientSecret: new Secret(clientSecret),
   });
   return {
     stripe: {
       apiUrl: stripe.apiUrl,
       requestsPerSecond: 2_000,
-      oauth: {
-        connectUrl: stripe.connectUrl,
-        marketplaceUrl: stripe.marketplaceUrl,
-        secretKey: new Secret(stripe.platformKey),
-        connectClientId: stripe.connectClientId,
-        appClientId: stripe.appClientId,
-      },
+      connectUrl: stripe.connectUrl,
+      marketplaceUrl: stripe.marketplaceUrl,
+      secretKey: new Secret(stripe.platformKey),
+      clientId: stripe.connectClientId,
+      appClientId: stripe.appClientId,
     },
-    square: { apiUrl: square.apiUrl, environment: 'sandbox', app: appOf(square) },
+    square: {
+      apiUrl: square.apiUrl,
+      sandbox: true,
+      appId: square.clientId,
+      appSecret: new Secret(square.clientSecret),
+    },
     quickbooks: {
       apiUrl: quickbooks.apiUrl,
       authorizeUrl: `${quickbooks.apiUrl}/connect/oauth2`,
       tokenUrl: `${quickbooks.apiUrl}/oauth2/v1/tokens/bearer`,
       revokeUrl: `${quickbooks.apiUrl}/v2/oauth2/tokens/revoke`,
-      environment: 'sandbox',
-      app: appOf(quickbooks),
+      sandbox: true,
+      ...appOf(quickbooks),
     },
-    mailchimp: { loginUrl: mailchimp.apiUrl, apiUrl: mailchimp.apiUrl, app: appOf(mailchimp) },
-  } as const;
+    mailchimp: { loginUrl: mailchimp.apiUrl, apiUrl: mailchimp.apiUrl, ...appOf(mailchimp) },
+  } satisfies TestSettings;
 }
 
 /** The workers of this process, which tests take down and up again. */

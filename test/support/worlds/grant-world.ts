@@ -11,7 +11,7 @@ import {
 } from '../../../contracts/connections.ts';
 import type { EnsureFreshArgs, EnsureFreshResult, KeepConnectionFreshInput } from '../../../contracts/connections.ts';
 import type { ConnectionId, ConnectionRef } from '../../../contracts/ids.ts';
-import type { OAuthFlow, ProviderId } from '../../../contracts/providers.ts';
+import type { OAuthFlow } from '../../../contracts/providers.ts';
 import { createAuditStore } from '../../../db/core/audit-store.ts';
 import { createBudgetStore } from '../../../db/budgets/budget-store.ts';
 import { createConnectionStore } from '../../../db/connections/connection-store.ts';
@@ -19,7 +19,7 @@ import { createOAuthTokenStore } from '../../../db/connections/oauth-token-store
 import { connections as connectionRows } from '../../../db/schema/connections/connections.ts';
 import { withVenue } from '../../../db/core/venue-scope.ts';
 import { createVenueStore } from '../../../db/core/venue-store.ts';
-import { createProviders } from '../../../providers/registry.ts';
+import { createProviders, PROVIDERS } from '../../../providers/registry.ts';
 import { providerEnvironment } from '../../../runtime/processes/child-environment.ts';
 import type { Env } from '../../../runtime/start/home.ts';
 import { createLogger } from '../../../telemetry/logger.ts';
@@ -35,11 +35,12 @@ import { oauthControl, startOAuthSandbox } from '../sandbox/sandbox-oauth.ts';
 import { createTestNamespace } from '../services/temporal.ts';
 import type { TestTemporal } from '../services/temporal.ts';
 import { installTemporalRuntime } from '../services/temporal-runtime.ts';
+import type { AppProvider } from '../test-providers.ts';
 
 const REDIRECT_URI = 'http://127.0.0.1:9/oauth/callback';
 
 export interface TestGrant extends ConnectionRef {
-  readonly provider: ProviderId;
+  readonly provider: AppProvider;
   /** The account's id at the stand-in. */
   readonly account: string;
 }
@@ -70,9 +71,9 @@ export async function createGrantWorld(options: GrantWorldOptions = {}) {
     LOG_LEVEL: 'fatal',
     ...options.env,
   };
-  const config = readWorkerConfig(workerEnv);
+  const config = readWorkerConfig(workerEnv, PROVIDERS);
   const audit = createAuditStore(db);
-  const providers = createProviders(config.providers, createBudgetStore(db));
+  const providers = createProviders(PROVIDERS, config.providers, createBudgetStore(db));
   const tokens = createOAuthTokenStore({ db, refreshing: db, audit });
   const connections = createConnectionStore(db);
   const [sealer, vault] = [createSealer(config.keyring), createOpener(config.keyring)];
@@ -81,7 +82,7 @@ export async function createGrantWorld(options: GrantWorldOptions = {}) {
       provider,
       oauthControl(sandbox[provider].controlUrl),
     ]),
-  ) as Record<ProviderId, ReturnType<typeof oauthControl>>;
+  ) as Record<AppProvider, ReturnType<typeof oauthControl>>;
   const client = new Client({
     connection: await Connection.connect({ address: temporal.address }),
     namespace: temporal.namespace,
@@ -89,7 +90,7 @@ export async function createGrantWorld(options: GrantWorldOptions = {}) {
   const undo: (() => Promise<unknown>)[] = [];
 
   /** A connection as it is once its owner has approved. */
-  async function aGrant(provider: ProviderId, flow: OAuthFlow): Promise<TestGrant> {
+  async function aGrant(provider: AppProvider, flow: OAuthFlow): Promise<TestGrant> {
     const adapter = providers.oauth(provider, flow);
     if (!adapter) throw new Error(`${provider} has no flow ${flow}`);
     const venue = await createVenueStore(db).create({
@@ -122,7 +123,7 @@ export async function createGrantWorld(options: GrantWorldOptions = {}) {
         code: new Secret(answer.get('code') ?? ''),
         codeVerifier,
         redirectUri: REDIRECT_URI,
-        realmId: answer.get('realmId'),
+        parameters: Object.fromEntries([...answer].filter(([name]) => name === 'realmId')),
       },
       calls,
     );
@@ -263,10 +264,10 @@ type Owner = (input: KeepConnectionFreshInput) => Promise<unknown>;
 
 /** All workers of one process, in this one. Returns how to stop them. */
 async function startWorker(env: Env): Promise<() => Promise<void>> {
-  const config = readWorkerConfig(env);
+  const config = readWorkerConfig(env, PROVIDERS);
   const log = createLogger({ name: 'worker', level: config.logLevel });
   installTemporalRuntime();
-  const deps = await createDeps(config, log);
+  const deps = await createDeps(config, log, PROVIDERS);
   const connection = await connectTemporal(config.temporal, log, new AbortController().signal);
   if (!connection) throw new Error('nobody stopped it');
   const workers = await createWorkers({ connection, namespace: config.temporal.namespace, deps });

@@ -25,7 +25,7 @@ import { pulledSourceId } from '../../../domain/sync/source-id.ts';
 import type { ProviderAccountName } from '../../../domain/sync/source-id.ts';
 import type { Budget } from '../../../providers/budget.ts';
 import type { Providers } from '../../../providers/providers.ts';
-import { createProviders } from '../../../providers/registry.ts';
+import { createTestProviders } from '../test-providers.ts';
 import { startStripeSandbox } from '../../../sandbox/stripe/stripe-sandbox.ts';
 import { createLogger } from '../../../telemetry/logger.ts';
 import { createOpener } from '../../../vault/opener.ts';
@@ -87,7 +87,7 @@ export async function createSyncWorld(options: WorldOptions = {}) {
   const budget = createBudgetStore(db);
   const providers =
     options.providersOn?.(budget) ??
-    createProviders(
+    createTestProviders(
       { stripe: { apiUrl: proxy?.url ?? sandbox.apiUrl, requestsPerSecond: options.requestsPerSecond ?? 2_000 } },
       budget,
       options.circuits === true ? createCircuits(createCircuitStore(db)) : undefined,

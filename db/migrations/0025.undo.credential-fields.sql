@@ -1,0 +1,1 @@
+alter table venue_api_keys drop column fields;

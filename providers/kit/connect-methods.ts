@@ -1,0 +1,86 @@
+import { z } from 'zod';
+import type { OAuthFlow } from '../../contracts/providers.ts';
+import type { Secret } from '../../vault/secret.ts';
+import type { OAuthAdapter } from '../oauth.ts';
+
+/** A query parameter that a provider adds when it sends the owner back, and that the exchange of the code needs. */
+export interface CallbackParameter {
+  /** Of the whole value. The value may end up in a path or a header, so keep it narrow. */
+  readonly pattern: RegExp;
+  /** A callback without it is refused before the code is spent. */
+  readonly required: boolean;
+  readonly description: string;
+}
+
+/** Access by the consent of the account's owner: OAuth 2.0 with an authorization code. */
+export interface OAuth2Method<Settings> {
+  readonly kind: 'oauth';
+  /** Settings to name when no flow is set up. */
+  readonly needs: readonly string[];
+  /** What may be asked for, by flow. A flow that is left out takes no scopes. */
+  readonly scopes: Readonly<Partial<Record<OAuthFlow, readonly string[]>>>;
+  readonly callbackParameters: Readonly<Record<string, CallbackParameter>>;
+  /** The flows that can be used with these settings, the usual one first. */
+  flows(settings: Settings): readonly OAuthAdapter[];
+}
+
+/** One field of the credentials that a venue enters. */
+export interface CredentialField {
+  readonly description: string;
+  /** A secret field is sealed before it is stored and never shown again; any other is stored as it is. */
+  readonly secret: boolean;
+  readonly schema: z.ZodType<string, string>;
+}
+
+export type CredentialFields = Readonly<Record<string, CredentialField>>;
+
+/** The values of the fields, by name: secret ones wrapped. */
+export type CredentialValues = Readonly<Record<string, string | Secret>>;
+
+/** Access by credentials that the venue enters, such as an API key. They are tested at the provider before they are stored. */
+export interface CredentialsMethod {
+  readonly kind: 'api-key';
+  readonly fields: CredentialFields;
+}
+
+export type ConnectMethod<Settings> = OAuth2Method<Settings> | CredentialsMethod;
+
+/** Declares access by consent. */
+export function oauth2<Settings>(
+  method: Omit<OAuth2Method<Settings>, 'kind' | 'scopes' | 'callbackParameters'> &
+    Partial<Pick<OAuth2Method<Settings>, 'scopes' | 'callbackParameters'>>,
+): OAuth2Method<Settings> {
+  return { scopes: {}, callbackParameters: {}, ...method, kind: 'oauth' };
+}
+
+/** Declares access by credentials that the venue enters. The first secret field is the one that a session calls its `secretKey`. */
+export function credentials({ fields }: { readonly fields: CredentialFields }): CredentialsMethod {
+  if (!Object.values(fields).some(({ secret }) => secret)) throw new Error('credentials without a secret field');
+  return { kind: 'api-key', fields };
+}
+
+const MAX_FIELD_LENGTH = 500;
+
+/** A key, token or password: printable ASCII without spaces. */
+export const secretField = (description: string): CredentialField => ({
+  description,
+  secret: true,
+  schema: z
+    .string()
+    .min(1)
+    .max(MAX_FIELD_LENGTH)
+    .regex(/^[\x21-\x7e]*$/, 'Must be printable ASCII without spaces'),
+});
+
+/** A field that may be read by whoever may see the connection, such as a user name or an account's SID. */
+export const textField = (description: string, pattern: RegExp, rule: string): CredentialField => ({
+  description,
+  secret: false,
+  schema: z.string().min(1).max(MAX_FIELD_LENGTH).regex(pattern, rule),
+});
+
+/** The usual credentials: one secret key. */
+export const apiKey = (): CredentialsMethod =>
+  credentials({
+    fields: { secretKey: secretField('The provider’s secret key. Tested, sealed, and never shown again.') },
+  });

@@ -1,0 +1,92 @@
+import { variableName } from '../../config/provider-settings.ts';
+import type { ConfigurableProvider, ProviderSettings, SettingValues } from '../../config/provider-settings.ts';
+import type { OAuthFlow, ProviderCapabilities, ProviderId } from '../../contracts/providers.ts';
+import type { ProviderAdapter } from '../provider.ts';
+import type { CallbackParameter, ConnectMethod, CredentialsMethod, OAuth2Method } from './connect-methods.ts';
+import type { WebhookDefinition } from './webhook-definition.ts';
+
+/** The version of the provider's API that the adapter speaks. */
+export interface ApiVersion {
+  /** By the provider's name for it. */
+  readonly name: string;
+  /** The day on which the provider ends it, `YYYY-MM-DD`; null where it has named none. */
+  readonly endsOn: string | null;
+}
+
+/** Everything that the service knows of a provider. All else derives from it: configuration, API, OpenAPI, queues and docs. */
+export interface ProviderDefinition<Settings extends ProviderSettings = ProviderSettings>
+  extends Pick<ProviderCapabilities, 'resources' | 'limits'>, ConfigurableProvider {
+  /** Lower case letters, digits and dashes. It is stored, and part of URLs, so it never changes. */
+  readonly id: ProviderId;
+  readonly apiVersion: ApiVersion;
+  /** Become environment variables. */
+  readonly settings: Settings;
+  /** The usual way first. */
+  readonly connect: readonly ConnectMethod<SettingValues<Settings>>[];
+  readonly webhooks?: WebhookDefinition<SettingValues<Settings>>;
+  /** An operator's own budget instead of the declared one, requests per second and account; null: the declared one. */
+  requestsPerSecond?(settings: SettingValues<Settings>): number | null;
+  adapter(settings: SettingValues<Settings>): Pick<ProviderAdapter, 'open' | 'mapping' | 'pullPlan'>;
+}
+
+const ID = /^[a-z][a-z0-9-]{0,29}$/;
+const DAY = /^\d{4}-\d{2}-\d{2}$/;
+
+/** Checks a definition: throws an error that names what contradicts itself. */
+export function defineProvider<const Settings extends ProviderSettings>(
+  definition: ProviderDefinition<Settings>,
+): ProviderDefinition<Settings> {
+  const { id, apiVersion, settings, connect, webhooks } = definition;
+  const refuse = (problem: string): never => {
+    throw new Error(`provider ${id}: ${problem}`);
+  };
+  if (!ID.test(id)) refuse('the id is not of lower case letters, digits and dashes');
+  if (apiVersion.endsOn !== null && !DAY.test(apiVersion.endsOn)) refuse('apiVersion.endsOn is not a day');
+  for (const kind of ['oauth', 'api-key'])
+    if (connect.filter((method) => method.kind === kind).length > 1) refuse(`two ways to connect are of kind ${kind}`);
+  const named = [
+    ...Object.values<ProviderSettings[string]>(settings).flatMap(({ neededWith = [] }) => neededWith),
+    ...(oauthMethodOf(definition)?.needs ?? []),
+    ...(webhooks ? [webhooks.secrets] : []),
+  ];
+  const unknown = named.find((name) => !Object.hasOwn(settings, name));
+  if (unknown !== undefined) refuse(`there is no setting ${unknown}`);
+  return definition;
+}
+
+type Connectable<Settings extends ProviderSettings> = Pick<ProviderDefinition<Settings>, 'connect'>;
+
+export const oauthMethodOf = <Settings extends ProviderSettings>({
+  connect,
+}: Connectable<Settings>): OAuth2Method<SettingValues<Settings>> | null =>
+  connect.find((method) => method.kind === 'oauth') ?? null;
+
+export const credentialsMethodOf = ({ connect }: Pick<ProviderDefinition, 'connect'>): CredentialsMethod | null =>
+  connect.find((method) => method.kind === 'api-key') ?? null;
+
+/** Query parameters of the callback that the exchange of the code needs; none for a provider that is not defined. */
+export const callbackParametersOf = (
+  definition: Pick<ProviderDefinition, 'connect'> | null,
+): Readonly<Record<string, CallbackParameter>> => (definition && oauthMethodOf(definition)?.callbackParameters) ?? {};
+
+/** Scopes that a flow can be asked for; empty where the provider takes none. */
+export const scopesOf = (definition: Pick<ProviderDefinition, 'connect'>, flow: OAuthFlow): readonly string[] =>
+  oauthMethodOf(definition)?.scopes[flow] ?? [];
+
+/** Environment variables that have to be set before an owner can be asked for consent. */
+export const variablesForConsent = (definition: ProviderDefinition): readonly string[] =>
+  oauthMethodOf(definition)?.needs.map((name) => variableName(definition.id, name)) ?? [];
+
+export const capabilitiesOf = ({
+  id,
+  displayName,
+  resources,
+  connect,
+  limits,
+}: ProviderDefinition): ProviderCapabilities => ({
+  provider: id,
+  displayName,
+  resources,
+  connect: connect.map(({ kind }) => kind),
+  limits,
+});

@@ -1,0 +1,24 @@
+import { apiKey, oauth2 } from '../kit/connect-methods.ts';
+import { defineProvider } from '../kit/define-provider.ts';
+import { createMailchimpAdapter } from './adapter.ts';
+import { MAILCHIMP_CAPABILITIES } from './capabilities.ts';
+import { mailchimpFlows } from './oauth.ts';
+import { MAILCHIMP_SETTINGS, mailchimpConfigOf } from './settings.ts';
+import type { MailchimpSettings } from './settings.ts';
+
+export const mailchimp = defineProvider({
+  id: 'mailchimp',
+  displayName: 'Mailchimp',
+  apiVersion: { name: '3.0', endsOn: null },
+  settings: MAILCHIMP_SETTINGS,
+  ...MAILCHIMP_CAPABILITIES,
+  connect: [
+    oauth2({
+      needs: ['clientId', 'clientSecret'],
+      // No scopes (https://mailchimp.com/developer/marketing/guides/access-user-data-oauth-2/, read 2026-11-21).
+      flows: (settings: MailchimpSettings) => mailchimpFlows(mailchimpConfigOf(settings)),
+    }),
+    apiKey(),
+  ],
+  adapter: (settings) => createMailchimpAdapter(mailchimpConfigOf(settings)),
+});

@@ -1,0 +1,49 @@
+import { apiKey, oauth2 } from '../kit/connect-methods.ts';
+import { defineProvider } from '../kit/define-provider.ts';
+import { createSquareAdapter } from './adapter.ts';
+import { SQUARE_CAPABILITIES } from './capabilities.ts';
+import { squareFlows } from './oauth.ts';
+import { SQUARE_SETTINGS, squareConfigOf } from './settings.ts';
+import type { SquareSettings } from './settings.ts';
+import { squareWebhooks } from './webhooks.ts';
+
+/** https://developer.squareup.com/docs/oauth-api/square-permissions (read 2026-11-21): those of what this service syncs or may come to sync. */
+const SCOPES = [
+  'CUSTOMERS_READ',
+  'CUSTOMERS_WRITE',
+  'DISPUTES_READ',
+  'GIFTCARDS_READ',
+  'INVENTORY_READ',
+  'INVENTORY_WRITE',
+  'INVOICES_READ',
+  'ITEMS_READ',
+  'ITEMS_WRITE',
+  'LOYALTY_READ',
+  'MERCHANT_PROFILE_READ',
+  'ORDERS_READ',
+  'ORDERS_WRITE',
+  'PAYMENTS_READ',
+  'PAYOUTS_READ',
+  'SETTLEMENTS_READ',
+  'SUBSCRIPTIONS_READ',
+];
+
+export const square = defineProvider({
+  id: 'square',
+  displayName: 'Square',
+  // What the SDK sends (square 46.0.0, Client.js). A version is never retired once an app uses it, but its endpoints may be
+  // (https://developer.squareup.com/docs/build-basics/versioning-overview, read 2026-11-28).
+  apiVersion: { name: '2026-09-16', endsOn: null },
+  settings: SQUARE_SETTINGS,
+  ...SQUARE_CAPABILITIES,
+  connect: [
+    oauth2({
+      needs: ['appId', 'appSecret'],
+      scopes: { code: SCOPES, pkce: SCOPES },
+      flows: (settings: SquareSettings) => squareFlows(squareConfigOf(settings)),
+    }),
+    apiKey(),
+  ],
+  webhooks: squareWebhooks,
+  adapter: (settings) => createSquareAdapter(squareConfigOf(settings)),
+});

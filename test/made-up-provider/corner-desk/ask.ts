@@ -1,0 +1,38 @@
+import type { z } from 'zod';
+import { parseAnswer } from '../../../providers/grants.ts';
+import { ProviderError } from '../../../providers/provider-error.ts';
+import type { SessionOptions } from '../../../providers/provider.ts';
+import { createTransport } from '../../../providers/transport.ts';
+import type { Answer } from '../../../providers/transport.ts';
+
+/** One call: the parsed answer, or null where there is no such object. */
+export type Ask = <Schema extends z.ZodType>(
+  schema: Schema,
+  path: string,
+  init?: RequestInit,
+) => Promise<z.output<Schema> | null>;
+
+export function createAsk({
+  secretKey,
+  fields = {},
+  call,
+  signal = new AbortController().signal,
+}: SessionOptions): Ask {
+  const transport = createTransport({ provider: 'corner-desk', calls: { call, signal } });
+  const authorization = `Basic ${Buffer.from(`${String(fields['user'])}:${secretKey.expose()}`).toString('base64')}`;
+  return async (schema, path, init = {}) => {
+    const answer = await transport(`${String(fields['baseUrl'])}${path}`, {
+      ...init,
+      headers: { 'content-type': 'application/json', ...(init.headers as Record<string, string>), authorization },
+    });
+    if (answer.status === 404 && answer.body) return null;
+    if (answer.status >= 400) throw refusedCall(answer);
+    return parseAnswer('corner-desk', schema, answer.body);
+  };
+}
+
+function refusedCall({ status, body }: Answer): ProviderError {
+  const details = { provider: 'corner-desk', httpStatus: status } as const;
+  if (body === null) return new ProviderError({ ...details, kind: 'unexpected-response' });
+  return new ProviderError({ ...details, kind: status === 401 ? 'needs-reauth' : 'rejected' });
+}

@@ -1,0 +1,35 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { z } from 'zod';
+import { eventIdOf } from '../../../providers/kit/webhook-definition.ts';
+import type { WebhookDefinition } from '../../../providers/kit/webhook-definition.ts';
+import type { CornerDeskSettings } from './settings.ts';
+
+const eventSchema = z.object({ id: z.string(), type: z.string() });
+const closedSchema = z.object({ desk: z.string().min(1) });
+
+export const cornerDeskWebhooks: WebhookDefinition<CornerDeskSettings> = {
+  endpoint: 'app',
+  secrets: 'webhookKey',
+  // Asks for a challenge back before it sends the first event.
+  handshake({ method, query }) {
+    const challenge = query.get('challenge');
+    return method === 'GET' && challenge !== null && /^\w{1,64}$/.test(challenge)
+      ? { status: 200, body: challenge }
+      : null;
+  },
+  isSigned: (header) => /^[0-9a-f]{64}$/.test(header('desk-signature') ?? ''),
+  verify({ body, header }, secret) {
+    const expected = createHmac('sha256', secret.expose()).update(body).digest();
+    return timingSafeEqual(Buffer.from(header('desk-signature') ?? '', 'hex'), expected);
+  },
+  identify(event) {
+    const { data } = eventSchema.safeParse(event);
+    return data ? { id: eventIdOf(data.id), type: data.type } : null;
+  },
+  events: {
+    'desk.closed': (event) => {
+      const { data } = closedSchema.safeParse(event);
+      return data ? { kind: 'revoked', environment: 'sandbox', externalAccountId: data.desk } : null;
+    },
+  },
+};

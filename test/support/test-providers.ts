@@ -1,0 +1,24 @@
+import type { ProvidersConfig } from '../../config/provider-settings.ts';
+import type { Budget } from '../../providers/budget.ts';
+import type { Circuits } from '../../providers/circuits.ts';
+import type { MailchimpSettings } from '../../providers/mailchimp/settings.ts';
+import type { Providers } from '../../providers/providers.ts';
+import type { QuickBooksSettings } from '../../providers/quickbooks/settings.ts';
+import { createProviders, PROVIDERS } from '../../providers/registry.ts';
+import type { SquareSettings } from '../../providers/square/settings.ts';
+import type { StripeSettings } from '../../providers/stripe/settings.ts';
+
+/** Settings of the registry's providers; what is left out has its default. */
+export interface TestSettings {
+  readonly stripe?: Partial<StripeSettings>;
+  readonly square?: Partial<SquareSettings>;
+  readonly quickbooks?: Partial<QuickBooksSettings>;
+  readonly mailchimp?: Partial<MailchimpSettings>;
+}
+
+export const createTestProviders = (settings: TestSettings, budget: Budget, circuits?: Circuits): Providers =>
+  createProviders(PROVIDERS, settings as ProvidersConfig, budget, circuits);
+
+/** Providers that have a stand-in whose owners approve. */
+export const APP_PROVIDERS = ['stripe', 'square', 'quickbooks', 'mailchimp'] as const;
+export type AppProvider = (typeof APP_PROVIDERS)[number];
