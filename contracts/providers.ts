@@ -40,14 +40,14 @@ export interface ProviderCapabilities {
   readonly displayName: string;
   readonly resources: readonly { readonly resource: Resource; readonly directions: readonly Direction[] }[];
   readonly connect: readonly ('api-key' | 'oauth')[];
-  /** What this service allows itself, which is what the provider allows or less. An operator may set another pace. */
+  /** The limits that this service applies: the provider's, or lower ones. An operator may set another pace. */
   readonly limits: Readonly<Record<Environment, readonly Limit[]>>;
 }
 
-/** Whose calls a window counts: one account's, or those of our app for all accounts together. */
+/** Whether a window counts the calls of one account, or of our app across all accounts. */
 export type LimitScope = 'account' | 'app';
 
-/** So many calls in so many seconds. */
+/** A maximum number of calls within a number of seconds. */
 export interface WindowLimit {
   readonly kind: 'window';
   readonly count: number;
@@ -55,7 +55,7 @@ export interface WindowLimit {
   readonly scope: LimitScope;
 }
 
-/** So many calls of one account at once. */
+/** A maximum number of concurrent calls of one account. */
 export interface ConcurrencyLimit {
   readonly kind: 'concurrent';
   readonly count: number;

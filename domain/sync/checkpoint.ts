@@ -14,7 +14,7 @@ export interface DoneCheckpoint {
   readonly kind: 'done';
   /** Set by a pull that covers everything up to this time. */
   readonly watermarkEpochS: number | null;
-  /** Where the next incremental pull continues a change feed that is read since a token. */
+  /** Where the next incremental pull resumes a token-based change feed. */
   readonly feedCursor?: Cursor;
   /** Set by a pull that read everything, whatever its mode. */
   readonly readAll?: true;
@@ -35,7 +35,7 @@ export interface PullCheckpoint {
    */
   readonly listedCount?: number;
   readonly countedAtProvider?: number | null;
-  /** The feed's token as the pages read so far returned it. */
+  /** The feed's token as returned by the latest page. */
   readonly feedCursor?: Cursor;
   /** The run reads everything, whatever its mode. */
   readonly readAll?: true;
@@ -58,14 +58,14 @@ export type PullStage =
   /** Archives records that are deleted at the provider, once that is certain and allowed. */
   | { readonly kind: 'settle-missing' };
 
-/** Reads lists. `sweep`: of ids alone. */
+/** A stage that reads lists. A `sweep` reads ids only. */
 export interface ReadingStage {
   readonly kind: 'listing' | 'changes' | 'sweep';
   readonly streams: readonly string[];
   readonly fromEpochS: number | null;
   /** Null means shortly after the start of the stage. */
   readonly toEpochS: number | null;
-  /** Set for a change feed that is read since a token. */
+  /** Set for a token-based change feed. */
   readonly after?: Cursor;
   /** Seconds before `fromEpochS` at which each stream starts. */
   readonly lookBackS?: Readonly<Record<string, number>>;
@@ -90,7 +90,7 @@ export interface PullStart {
   readonly nowEpochS: number;
   /** The time up to which an earlier run covers everything; null when none does. */
   readonly watermarkEpochS: number | null;
-  /** Where an earlier run has left the change feed, if that is read since a token. */
+  /** Where an earlier run left a token-based change feed; null otherwise. */
   readonly feedCursor: Cursor | null;
   readonly window: { readonly fromEpochS: number | null; readonly toEpochS: number | null } | null;
 }
@@ -113,7 +113,10 @@ export function firstPullCheckpoint(start: PullStart): PullCheckpoint {
       };
 }
 
-/** Reads everything: the beginning of a full pull, and the way out where a change feed no longer knows where we stand. */
+/**
+ * Reads everything: the first checkpoint of a full pull, and the fallback when a change feed no longer knows our
+ * position.
+ */
 export function fullPass(plan: PullPlan, nowEpochS: number): PullCheckpoint {
   const missing: readonly PullStage[] = plan.mayVanish ? [{ kind: 'find-missing' }] : [];
   return {
@@ -126,7 +129,7 @@ export function fullPass(plan: PullPlan, nowEpochS: number): PullCheckpoint {
 const begin = (watermarkEpochS: number | null) =>
   ({ kind: 'pull', segments: null, nextSegmentId: 1, watermarkEpochS }) as const;
 
-/** Null where the feed does not tell everything since the last pull. */
+/** Null when the feed does not cover everything since the last pull. */
 function changesSince({
   mode,
   plan,
@@ -154,11 +157,11 @@ const changeStages = (
   stage: Omit<ReadingStage, 'kind' | 'streams'>,
 ): readonly ReadingStage[] => streams.map((each) => ({ kind: 'changes', streams: namesOf(each), ...stage }));
 
-/** Finds what vanished where the change feed does not tell it. */
+/** Finds deleted records when the change feed does not report deletions. */
 const sweep = ({ ids }: PullPlan): readonly PullStage[] =>
   ids ? [{ kind: 'sweep', streams: [ids.name], ...ALL_TIME }, { kind: 'find-missing' }] : [];
 
-/** A feed since a token begins where its listing has left it, which is for the next pull to read. */
+/** A token-based feed starts where its listing ended, so the next pull reads it. */
 function handOver(plan: PullPlan, nowEpochS: number): readonly PullStage[] {
   const listed = listing(plan, ALL_TIME);
   const { changes } = plan;
@@ -167,7 +170,10 @@ function handOver(plan: PullPlan, nowEpochS: number): readonly PullStage[] {
   return [{ kind: 'mark-changes' }, ...listed, ...changeStages(changes, { ...range, handOff: true })];
 }
 
-/** The checkpoint once the newest change is known, by the provider's own clock; null when it has none, and our clock has to do. */
+/**
+ * The checkpoint once the newest change is known, by the provider's clock. Null means that there is none, so our clock
+ * is used.
+ */
 export function markChanges(
   checkpoint: PullCheckpoint,
   { changes }: Pick<PullPlan, 'changes'>,
@@ -182,7 +188,7 @@ export function markChanges(
   };
 }
 
-/** The parts that a reading stage begins with, one of each list. */
+/** The initial parts of a reading stage, one per list. */
 export function firstParts(
   stage: ReadingStage,
   plan: PullPlan,

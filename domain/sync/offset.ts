@@ -3,21 +3,21 @@ import { NONE } from './part.ts';
 import type { ListedPage, NewPart, PartBase, Verdict } from './part.ts';
 import type { Offset } from './pull-plan.ts';
 
-/** A list that is read by the number of objects passed over. */
+/** A list that is read by offset: the number of objects skipped. */
 export interface OffsetPart extends PartBase {
   readonly strategy: 'offset';
   readonly after: number | null;
-  /** Ids of the last objects read: the next page has to bring them again. */
+  /** Ids of the last objects read, with which the next page must begin. */
   readonly tail: readonly string[];
-  /** Digest of the last page's ids: shows that a page comes again. */
+  /** Digest of the last page's ids, to detect a repeated page. */
   readonly lastPage: string | null;
-  /** How far the next step back goes, where a page does not bring the tail. */
+  /** Size of the next step back, taken when a page does not contain the tail. */
   readonly stepBack: number;
-  /** Steps back that the list has taken. */
+  /** Steps back taken in this list. */
   readonly shifts: number;
 }
 
-/** A list whose order shifts this often has no order that could be read by numbers. */
+/** A list whose order shifts more often than this is too unstable to be read by offset. */
 const MAX_SHIFTS = 50;
 
 export const firstOffsetPart = (part: NewPart): OffsetPart => ({
@@ -28,8 +28,9 @@ export const firstOffsetPart = (part: NewPart): OffsetPart => ({
 });
 
 /**
- * Numbers shift when objects before them come or go, and what shifts to the front past the place of reading would be missed. So each page begins
- * with the last objects of the page before; where it does not, the reader steps back, twice as far each time, until it meets them or begins anew.
+ * Offsets shift when objects in front of them are created or deleted, and an object that moves in front of the reading
+ * position would be missed. So each page begins with the last objects of the previous page. When it does not, the
+ * reader steps back, twice as far each time, until it finds them or reaches the start.
  */
 export function checkOffsetPage(part: OffsetPart, page: ListedPage, { overlap }: Offset): Verdict<OffsetPart> {
   const ids = page.positions.map(({ id }) => id);
@@ -59,10 +60,10 @@ export function checkOffsetPage(part: OffsetPart, page: ListedPage, { overlap }:
   };
 }
 
-/** Nothing on it, and yet there is said to be more. */
+/** An empty page that claims to be followed by more. */
 const promisesNothing = ({ after, positions }: ListedPage) => after !== null && positions.length === 0;
 
-/** Looks for the tail on the page that has to begin with it. */
+/** Looks for the tail on the page that must begin with it. */
 function meet(
   { after, tail }: OffsetPart,
   ids: readonly string[],
@@ -82,7 +83,9 @@ function takeStepBack(part: OffsetPart, { pageSize }: ListedPage): Verdict<Offse
   return { do: 'ask-again', part: { ...part, after, stepBack, shifts, lastPage: null }, anomaly: 'order-shifted' };
 }
 
-/** Throws for an adapter whose cursor is no number: it declares another strategy than it implements. */
+/**
+ * Throws when the cursor is not a number, because the adapter then declares a different strategy than it implements.
+ */
 function nextOffset({ after }: ListedPage): number | null {
   if (after === null || typeof after === 'number') return after;
   throw new TypeError('the cursor of a list that is read by offset is a number');

@@ -5,11 +5,11 @@ interface Asked {
   readonly fromEpochS: number | null;
   readonly toEpochS: number;
   readonly after: Cursor | null;
-  /** Creation time of the last record of the page before. */
+  /** Creation time of the last record of the previous page. */
   readonly oldestEpochS: number | null;
 }
 
-/** Null for a page of a part of a time window as it should be. */
+/** Null for a consistent page of a time window's part. */
 export function anomalyOf(asked: Asked, page: ListedPage): PageAnomaly | null {
   if (repeats(asked, page)) return 'page-repeats';
   if (!isInOrder(asked, page)) return 'page-out-of-order';

@@ -6,17 +6,17 @@ import type { PageCursor } from './pull-plan.ts';
 /** A list that is read by one opaque cursor. */
 export interface CursorPart extends PartBase {
   readonly strategy: 'pageCursor';
-  /** The latest time that was read, in a list that is ordered by one. */
+  /** The latest time read, in a list that is ordered by time. */
   readonly reachedEpochS: number | null;
-  /** Digest of the last page's ids: shows that a page comes again. */
+  /** Digest of the last page's ids, to detect a repeated page. */
   readonly lastPage: string | null;
-  /** Digest of an earlier cursor: a list that comes to it again goes in a circle. */
+  /** Digest of an earlier cursor, to detect a list that loops. */
   readonly mark: string | null;
-  /** Times in a row that the cursor expired and the list was begun again at the same place. */
+  /** Consecutive restarts at the same place after an expired cursor. */
   readonly restarts: number;
 }
 
-/** A list whose cursor expires this often before its end does not come to one. */
+/** A list whose cursor expires more often than this without progress cannot be completed. */
 const MAX_RESTARTS = 5;
 
 export const firstCursorPart = (part: NewPart): CursorPart => ({
@@ -25,7 +25,7 @@ export const firstCursorPart = (part: NewPart): CursorPart => ({
   ...{ reachedEpochS: null, lastPage: null, mark: null, restarts: 0 },
 });
 
-/** An empty page with another cursor is one as it should be: providers filter after they have cut pages. */
+/** Accepts an empty page with a new cursor, because providers may filter after paging. */
 export function checkCursorPage(part: CursorPart, page: ListedPage): Verdict<CursorPart> {
   const ids = page.positions.map(({ id }) => id);
   const digest = ids.length === 0 ? part.lastPage : fingerprintOf(ids);
@@ -46,12 +46,12 @@ function advance(part: CursorPart, { after, positions }: ListedPage, lastPage: s
     ...part,
     ...{ after, pagesRead, lastPage },
     reachedEpochS: times.reduce<number | null>((latest, at) => Math.max(latest ?? at, at), part.reachedEpochS),
-    // The mark moves on ever more rarely, so that a circle of any length comes to it (Brent's algorithm).
+    // The mark moves at growing intervals, so that a loop of any length reaches it (Brent's algorithm).
     mark: (pagesRead & (pagesRead - 1)) === 0 ? fingerprintOf(after) : part.mark,
   };
 }
 
-/** The part without its cursor, which the provider no longer knows. Null: it was begun again too often without getting further. */
+/** The part without its expired cursor. Null after too many restarts without progress. */
 export function restartCursorPart(part: CursorPart, { afterExpiry }: PageCursor): CursorPart | null {
   const fromEpochS = restartsFrom(part, afterExpiry);
   const restarts = fromEpochS === part.fromEpochS ? part.restarts + 1 : 1;

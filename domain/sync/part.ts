@@ -1,28 +1,28 @@
 import type { Cursor } from './pull-plan.ts';
 
-/** Where one reader of a list stands. Stored with the run: add fields, never rename one. */
+/** The position of one reader of a list. Stored with the run: add fields, never rename one. */
 export interface PartBase {
   readonly id: number;
   /** The list's name. */
   readonly stream: string;
-  /** Null: from the beginning. */
+  /** Null means from the beginning. */
   readonly fromEpochS: number | null;
   readonly toEpochS: number;
-  /** As the last page left it; null before the first page. */
+  /** The cursor that the last page returned; null before the first page. */
   readonly after: Cursor | null;
   readonly pagesRead: number;
 }
 
-/** A part that nothing was read of. */
+/** A part of which nothing has been read. */
 export type NewPart = PartBase;
 
-/** A page as a strategy looks at it. */
+/** A page as a strategy sees it. */
 export interface ListedPage {
   readonly after: Cursor | null;
   readonly pageSize: number;
   readonly positions: readonly {
     readonly id: string;
-    /** Where the object stands in the list's order by time; null where the list has no such order. */
+    /** The object's time in a list ordered by time; null when the list has no such order. */
     readonly atEpochS: number | null;
   }[];
 }
@@ -35,23 +35,23 @@ export type PageAnomaly =
   | 'page-out-of-order'
   /** Is not full although more records are said to follow. */
   | 'page-short'
-  /** Objects in front of it were created or deleted since the page before it was read. */
+  /** Objects in front of it were created or deleted since the previous page was read. */
   | 'order-shifted';
 
-/** What is to be done with a page. */
+/** What to do with a page. */
 export type Verdict<Part> =
   | {
       readonly do: 'take';
-      /** What is still to be read; null: the part is read to its end. */
+      /** What remains to be read; null when the part is complete. */
       readonly left: Part | null;
       readonly anomaly: PageAnomaly | null;
-      /** Ids of the page that the page before brought already. */
+      /** Ids on the page that the previous page already contained. */
       readonly known: ReadonlySet<string>;
-      /** Pages before it are being read a second time: what they bring may have been counted. */
+      /** Earlier pages are being read again, so their records may already be counted. */
       readonly isReread: boolean;
     }
   | { readonly do: 'ask-again'; readonly part: Part; readonly anomaly: 'page-repeats' | 'order-shifted' }
-  /** The list cannot be read so. The code goes into the run's error. */
+  /** The strategy cannot read this list. The code becomes part of the run's error. */
   | { readonly do: 'fail'; readonly code: 'order-keeps-shifting' };
 
 export const NONE: ReadonlySet<string> = new Set();

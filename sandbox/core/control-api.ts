@@ -82,8 +82,8 @@ async function serve(routes: ControlRoutes, req: IncomingMessage, res: ServerRes
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?$/;
 
 /**
- * Loopback keeps other machines out, and not the pages in a browser on this one: another site's page can send requests here (`Origin`), or
- * have its own name resolve to 127.0.0.1 (`Host`).
+ * Loopback excludes other machines but not browser pages on this one: another site's page can send requests here
+ * (`Origin`), or make its own name resolve to 127.0.0.1 (`Host`).
  */
 function refuseForeign({ headers: { host, origin, 'sec-fetch-site': site } }: IncomingMessage): void {
   const own = origin === undefined || (URL.canParse(origin) && LOOPBACK.test(new URL(origin).host));

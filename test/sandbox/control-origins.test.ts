@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => sandbox.close());
 
-/** With any Host, which fetch does not let us set. */
+/** Sends any Host header, which fetch does not allow. */
 function statusOf(url: string, headers: Readonly<Record<string, string>>, method = 'GET'): Promise<number> {
   return new Promise((resolve, reject) => {
     const { hostname, port } = new URL(url);
@@ -36,7 +36,7 @@ describe.each(['stripe', 'square', 'quickbooks', 'mailchimp'] as const)('the con
     ['a name that was made to resolve to this machine', { host: 'attacker.test' }],
     ['such a name with a port', { host: 'attacker.test:4010' }],
     ['another address', { host: '10.0.0.1' }],
-  ])('refuses %s', async (_who, headers) => {
+  ])('rejects %s', async (_who, headers) => {
     expect([
       await statusOf(sandbox[provider].controlUrl, headers),
       await statusOf(sandbox[provider].controlUrl, headers, 'POST'),

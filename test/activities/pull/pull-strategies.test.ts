@@ -58,10 +58,10 @@ describe('a pull by a declared strategy', () => {
     throw new ProviderError({ provider: 'stripe', kind: 'unavailable', httpStatus: 503 });
   };
 
-  describe('pageCursor', () => {
+  describe('by pageCursor', () => {
     beforeEach(() => begin(FROM_START));
 
-    it('begins again when the cursor expires midway, keeps what it has, counts each record once and archives nothing', async () => {
+    it('restarts when the cursor expires midway, keeps what it has, counts each record once and archives nothing', async () => {
       await world.sync(venue, 'pull');
       lists.asked.length = 0;
       lists.onPage(6, (page) => {
@@ -72,11 +72,11 @@ describe('a pull by a declared strategy', () => {
       expect(run.counts).toMatchObject({ read: COUNT, created: 0, archived: 0, unchanged: COUNT });
       expect(await held()).toEqual(lists.ids);
       expect(await anomalies(run.syncId)).toEqual(['cursor-expired']);
-      // Six pages, the refused one, and all of them.
+      // Six pages, the refused one, and then all pages.
       expect(lists.asked).toHaveLength(6 + 1 + PAGES);
     });
 
-    it('begins again from the time that it has reached, less an overlap, where the list can be asked so', async () => {
+    it('restarts at the latest time read, minus an overlap, when the list can be filtered by time', async () => {
       await begin(BY_TIME);
       lists.onPage(6, (page) => {
         lists.expireCursors();
@@ -91,7 +91,7 @@ describe('a pull by a declared strategy', () => {
       expect(restarted?.fromEpochS).toBeGreaterThan(0);
     });
 
-    it('gives up, and says why, when the cursor expires again and again before the end of the list', async () => {
+    it('gives up with a reason when the cursor repeatedly expires before the end of the list', async () => {
       lists.reset(FROM_START, COUNT);
       for (let nth = 2; nth < 100; nth += 1)
         lists.onPage(nth, (page, { after }) => {
@@ -104,7 +104,7 @@ describe('a pull by a declared strategy', () => {
       expect(await anomalies(input.syncId)).toEqual(['cursor-expired']);
     });
 
-    it('does not count a restart by time that gets further as one in vain', async () => {
+    it('does not count a restart by time that makes progress as a failed one', async () => {
       await begin(BY_TIME);
       for (let nth = 2; nth < 60; nth += 1)
         lists.onPage(nth, (page, { after }) => {
@@ -115,7 +115,7 @@ describe('a pull by a declared strategy', () => {
       expect(run.counts).toMatchObject({ read: COUNT, created: COUNT, archived: 0 });
     });
 
-    it('asks again for a page that repeats the one before, says so once, and brings everything once', async () => {
+    it('requests a page again that repeats the previous one, logs it once, and stores everything once', async () => {
       let before = lists.page({ stream: 'people-by-cursor', fromEpochS: null, toEpochS: 0, after: null });
       lists.onPage(3, (page) => ((before = page), page));
       for (const nth of [4, 5]) lists.onPage(nth, ({ after }) => ({ ...before, after }));
@@ -125,7 +125,7 @@ describe('a pull by a declared strategy', () => {
       expect(await anomalies(run.syncId)).toEqual(['page-repeats']);
     });
 
-    it('gives up on cursors that lead in a circle, however long it is', async () => {
+    it('gives up on looping cursors, whatever the length of the loop', async () => {
       let beginning: unknown;
       lists.onPage(1, (page) => ((beginning = page.after), page));
       for (let nth = 2; nth < 200; nth += 1)
@@ -134,7 +134,7 @@ describe('a pull by a declared strategy', () => {
       expect(lists.asked.length).toBeLessThan(60);
     });
 
-    it('goes on past an empty page that has another cursor', async () => {
+    it('continues past an empty page with another cursor', async () => {
       lists.onPage(2, (_page, query) => {
         const { after } = lists.page({ ...query, after: null });
         return { records: [], positions: [], pageSize: PAGE_SIZE, after: { ...(after as object), again: true } };
@@ -144,7 +144,7 @@ describe('a pull by a declared strategy', () => {
       expect(await anomalies(run.syncId)).toEqual([]);
     });
 
-    it('goes on from the last committed page after a break, with the cursor as it was stored', async () => {
+    it('resumes after the last committed page with the stored cursor', async () => {
       lists.onPage(5, outage);
       const input = await begun();
       await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.unavailable });
@@ -157,7 +157,7 @@ describe('a pull by a declared strategy', () => {
       expect(await held()).toEqual(lists.ids);
     });
 
-    it('begins again when the cursor has expired while no worker was at it', async () => {
+    it('restarts when the cursor has expired while no worker was running', async () => {
       lists.onPage(5, outage);
       const input = await begun();
       await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.unavailable });
@@ -167,10 +167,10 @@ describe('a pull by a declared strategy', () => {
     });
   });
 
-  describe('offset', () => {
+  describe('by offset', () => {
     beforeEach(() => begin(BY_OFFSET));
 
-    it('brings everything once, and each page begins with the end of the page before', async () => {
+    it('stores everything once, and each page begins with the end of the previous one', async () => {
       const run = await world.sync(venue, 'pull');
       expect(run.counts).toMatchObject({ read: COUNT, created: COUNT });
       expect(await held()).toEqual(lists.ids);
@@ -182,7 +182,7 @@ describe('a pull by a declared strategy', () => {
       ['one object is', 1],
       ['more objects than the overlap are', 5],
       ['more objects than a page are', 25],
-    ])('misses nothing when %s deleted in front of the place that it reads at', async (_what, count) => {
+    ])('misses nothing when %s deleted in front of its position', async (_what, count) => {
       lists.onPage(4, (page) => {
         lists.remove(...lists.ids.slice(0, count));
         return page;
@@ -196,7 +196,7 @@ describe('a pull by a declared strategy', () => {
     it.each([
       ['one object is', 1],
       ['more objects than a page are', 25],
-    ])('brings everything once when %s made in front of the place that it reads at', async (_what, count) => {
+    ])('stores everything once when %s created in front of its position', async (_what, count) => {
       const before = lists.ids;
       lists.onPage(4, (page) => {
         for (let index = 0; index < count; index += 1) lists.put(`new-${index}`, 'New', { first: true });
@@ -209,7 +209,7 @@ describe('a pull by a declared strategy', () => {
       expect(await anomalies(run.syncId)).toEqual(['order-shifted']);
     });
 
-    it('reads on to the end of a list that has become shorter than the place that it reads at', async () => {
+    it('reads to the end of a list that has become shorter than its position', async () => {
       lists.onPage(9, (page) => {
         lists.remove(...lists.ids.slice(0, 60));
         return page;
@@ -219,7 +219,7 @@ describe('a pull by a declared strategy', () => {
       expect(run.counts).toMatchObject({ archived: 0 });
     });
 
-    it('gives up on a provider that does not heed the offset', async () => {
+    it('gives up on a provider that ignores the offset', async () => {
       for (let nth = 2; nth < 100; nth += 1)
         lists.onPage(nth, (_page, query) => ({
           ...lists.page({ ...query, after: 0 }),
@@ -229,7 +229,7 @@ describe('a pull by a declared strategy', () => {
       expect(lists.asked.length).toBeLessThan(20);
     });
 
-    it('gives up on an order that shifts without end', async () => {
+    it('gives up on an order that keeps shifting', async () => {
       for (let nth = 1; nth < 400; nth += 1)
         lists.onPage(nth, (page) => {
           lists.order.push(...lists.order.splice(0, 13));
@@ -239,7 +239,7 @@ describe('a pull by a declared strategy', () => {
       expect(lists.asked.length).toBeLessThan(400);
     });
 
-    it('goes on from the last committed page after a break, and notices what shifted meanwhile', async () => {
+    it('resumes after the last committed page, and notices what shifted meanwhile', async () => {
       lists.onPage(5, outage);
       const input = await begun();
       await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.unavailable });
@@ -252,8 +252,8 @@ describe('a pull by a declared strategy', () => {
     });
   });
 
-  describe('changeFeed', () => {
-    it('asks for changes since the last pull less its own overlap, and for everything once its reach is over', async () => {
+  describe('by changeFeed', () => {
+    it('requests changes since the last pull minus its overlap, and everything once its reach is exceeded', async () => {
       const feed = changeFeed([[pageCursor('changes', { afterExpiry: { from: 'start' } })]], SINCE_MOMENT);
       await begin({ ...FROM_START, changes: feed });
       await world.sync(venue, 'pull');
@@ -280,7 +280,7 @@ describe('a pull by a declared strategy', () => {
       listing: [[pageCursor('changes-by-token', { afterExpiry: { from: 'start' }, isCursorGone })]],
     };
 
-    it('goes on from the token that the last pull has left, and leaves the next', async () => {
+    it('resumes at the token of the last pull, and stores the next one', async () => {
       await begin(BY_TOKEN);
       await world.sync(venue, 'pull');
       const first = lists.cursor;
@@ -291,7 +291,7 @@ describe('a pull by a declared strategy', () => {
       expect(lists.asked.map(({ after }) => after)).toEqual([first, lists.cursor]);
     });
 
-    it('reads everything when the provider no longer knows the token, says so, and goes on from a new one', async () => {
+    it('reads everything when the provider no longer knows the token, logs it, and continues with a new one', async () => {
       await begin(BY_TOKEN);
       await world.sync(venue, 'pull');
       lists.put('p-0003', 'Renamed');
@@ -304,7 +304,7 @@ describe('a pull by a declared strategy', () => {
       expect((await world.sync(venue, 'pull', 'incremental')).counts).toMatchObject({ read: 0 });
     });
 
-    it('keeps the token of the last whole pull when a later one is cancelled', async () => {
+    it('keeps the token of the last completed pull when a later one is cancelled', async () => {
       await begin(BY_TOKEN);
       await world.sync(venue, 'pull');
       lists.put('p-0003', 'Renamed');
@@ -316,14 +316,14 @@ describe('a pull by a declared strategy', () => {
     });
   });
 
-  describe('idSweep', () => {
+  describe('by idSweep', () => {
     const SWEPT: PullPlan = {
       ...FROM_START,
       changes: changeFeed([[pageCursor('changes', { afterExpiry: { from: 'start' } })]], SINCE_MOMENT),
       ...idSweep(offset('ids', { overlap: 1 })),
     };
 
-    it('finds what was deleted where the change feed tells no deletions, and archives nothing that is there', async () => {
+    it('finds deletions that the change feed does not report, and archives nothing that still exists', async () => {
       await begin(SWEPT);
       await world.sync(venue, 'pull');
       lists.remove('p-0004', 'p-0050');
@@ -337,8 +337,8 @@ describe('a pull by a declared strategy', () => {
     });
   });
 
-  describe('a provider whose day is used up', () => {
-    it('hands the run back to the workflow with the date, also after progress, and the run goes on from there', async () => {
+  describe('a provider whose daily quota is used up', () => {
+    it('returns the run to the workflow with the reset time, even after progress, and the run resumes from there', async () => {
       await begin(BY_TIME);
       lists.limits = [perSecond(1_000), concurrent(8), perDay(6)];
       const input = await begun();
@@ -356,7 +356,7 @@ describe('a pull by a declared strategy', () => {
     });
   });
 
-  describe('a run that an earlier version of the service has begun', () => {
+  describe('a run begun by an earlier version of the service', () => {
     const asStored = async (input: SyncConnectionInput, stream: string, after: string, oldestEpochS: number) => {
       const checkpoint = {
         kind: 'pull',
@@ -377,7 +377,7 @@ describe('a pull by a declared strategy', () => {
     };
     const person = (id: string) => lists.retrieve(id)!;
 
-    it('goes on from where it stands in a list that is still read in time windows', async () => {
+    it('resumes at its position in a list that is still read in time windows', async () => {
       await begin(planOf(timeWindows('people-by-creation')));
       const input = await begun();
       const at = person('p-0050');
@@ -387,7 +387,7 @@ describe('a pull by a declared strategy', () => {
       expect(await held()).toEqual(lists.ids.filter((id) => id < 'p-0050'));
     });
 
-    it('begins a list anew that is read by another strategy now', async () => {
+    it('restarts a list that now has another strategy', async () => {
       await begin(FROM_START);
       const input = await begun();
       await asStored(input, 'people-by-cursor', 'p-0050', 1_700_000_000);

@@ -9,7 +9,7 @@ import type { TestDatabase } from '../../support/services/database.ts';
 
 const DAY_S = 86_400;
 
-describe('long windows that two processes share', () => {
+describe('long windows shared by two processes', () => {
   let database: TestDatabase;
   let secondPool: Database;
   let here: BudgetStore;
@@ -51,7 +51,7 @@ describe('long windows that two processes share', () => {
   const age = (key: string, hours: number) =>
     database.admin`update provider_quotas set started_at = started_at - ${hours} * interval '1 hour' where key = ${key}`;
 
-  it('let exactly as many calls pass as they hold, however many ask at once', async () => {
+  it('admit exactly as many calls as they hold, however many are requested at once', async () => {
     anApp();
     const asked = await Promise.all(
       Array.from({ length: 60 }, (_, index) => admit(index % 2 ? here : there, [aDay('a', 25)])),
@@ -60,7 +60,7 @@ describe('long windows that two processes share', () => {
     expect(await usedOf(account('a'))).toBe(25);
   });
 
-  it('say until when they are used up, and begin anew after that', async () => {
+  it('report when they are used up until, and start over after that', async () => {
     anApp();
     await admit(here, [aDay('a', 1)]);
     await age(account('a'), 20);
@@ -74,7 +74,7 @@ describe('long windows that two processes share', () => {
     expect(await admit(there, [aDay('a', 1)])).toMatchObject({ granted: false });
   });
 
-  it('count a call in each of them or in none', async () => {
+  it('count a call in all of them or in none', async () => {
     anApp();
     const hour: Quota = { key: account('a'), windowS: 3_600, limit: 2 };
     for (let call = 0; call < 2; call += 1) await admit(here, [aDay('a', 100), hour]);
@@ -88,28 +88,28 @@ describe('long windows that two processes share', () => {
     expect(await usedOf(account('b'))).toBe(1);
   });
 
-  it('let a call pass that must, and count it', async () => {
+  it('admit a call that must be made, and count it', async () => {
     anApp();
     await admit(here, [aDay('a', 1)]);
     expect(await admit(here, [aDay('a', 1)], { mustPass: true })).toMatchObject({ granted: true });
     expect(await usedOf(account('a'))).toBe(2);
   });
 
-  it('take the provider’s word for what is left and when they end', async () => {
+  it('accept the provider’s values for the remaining calls and the reset', async () => {
     anApp();
     await admit(here, [aDay('a', 10)]);
     await here.learn(aDay('a', 10), { remaining: 0, endsInMs: 7_200_000 });
     const refused = await admit(there, [aDay('a', 10)]);
     expect(refused.granted ? 0 : refused.retryAfterMs).toBeGreaterThan(7_100_000);
     expect(refused.granted ? 0 : refused.retryAfterMs).toBeLessThanOrEqual(7_200_000);
-    // The provider’s day began anew earlier than ours.
+    // The provider’s day started before ours.
     await here.learn(aDay('a', 10), { remaining: 10 });
     for (let call = 0; call < 10; call += 1)
       expect(await admit(there, [aDay('a', 10)])).toMatchObject({ granted: true });
     expect(await admit(there, [aDay('a', 10)])).toMatchObject({ granted: false });
   });
 
-  it('keep the last part of an app’s window for accounts that have used less than their even part', async () => {
+  it('reserve the last part of an app’s window for accounts that have used less than their equal share', async () => {
     anApp();
     await admit(here, [sharedDay('quiet', 100)]);
     let busy = 0;
@@ -122,7 +122,7 @@ describe('long windows that two processes share', () => {
     expect(await usedOf(app)).toBe(100);
   });
 
-  it('leave a short pace to accounts in even parts, so that none waits behind a busier one', async () => {
+  it('divide a short pace equally among accounts, so that none waits behind a busier one', async () => {
     anApp();
     const shared = { ratePerSecond: 100, lane: 'bulk', maxWaitMs: 60_000 } as const;
     const reserve = (store: BudgetStore, id: string) =>

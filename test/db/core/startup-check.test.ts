@@ -13,7 +13,7 @@ import { aVenue } from '../builders.ts';
 
 let database: TestDatabase;
 let venueId: VenueId;
-// Roles outlive the database: they are named after it and dropped with it.
+// Roles outlive the database, so they carry its name and are dropped with it.
 const roles: string[] = [];
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -32,14 +32,14 @@ async function aRole(attributes = ''): Promise<string> {
   return role;
 }
 
-/** A login of these attributes that may become `interlock_app` and the given roles. */
+/** A login with these attributes that may become `interlock_app` and the given roles. */
 async function aLogin(attributes = '', ...become: string[]): Promise<string> {
   const login = await aRole(`login password 'pw' ${attributes}`);
   for (const role of ['interlock_app', ...become]) await database.admin.unsafe(`grant ${role} to ${login}`);
   return Object.assign(new URL(database.url), { username: login, password: 'pw' }).href;
 }
 
-/** As a service connects: having taken on `interlock_app`. */
+/** Connects like a service, with the role `interlock_app`. */
 async function check(url: string): Promise<void> {
   const db = openDatabase({ url, maxConnections: 1, applicationName: 'interlock-test' });
   await checkDatabase(db).finally(() => db.$client.end({ timeout: 5 }));
@@ -51,16 +51,16 @@ describe('the startup check of the database', () => {
     await expect(check(await aLogin())).resolves.toBeUndefined();
   });
 
-  it('refuses a login that is a superuser, although the connection has taken on the application role', async () => {
+  it('rejects a superuser login, even when the connection has the application role', async () => {
     await expect(check(database.ownerUrl)).rejects.toThrow(/login "\w+" is a superuser/);
     await expect(checkDatabase(drizzle(database.admin))).rejects.toThrow(/is a superuser/);
   });
 
-  it('refuses a login with BYPASSRLS', async () => {
+  it('rejects a login with BYPASSRLS', async () => {
     await expect(check(await aLogin('bypassrls'))).rejects.toThrow(/login "\w+" has BYPASSRLS/);
   });
 
-  it('refuses a login that may become a role with BYPASSRLS or a superuser, also through another role', async () => {
+  it('rejects a login that may become a role with BYPASSRLS or a superuser, directly or through another role', async () => {
     const bypassing = await aRole('bypassrls');
     await expect(check(await aLogin('', bypassing))).rejects.toThrow(/which this login may become, has BYPASSRLS/);
     const between = await aRole(`in role ${bypassing}`);
@@ -69,7 +69,7 @@ describe('the startup check of the database', () => {
     await expect(check(await aLogin('', root))).rejects.toThrow(/which this login may become, is a superuser/);
   });
 
-  it('refuses a login that owns a table, also one that does so through another role', async () => {
+  it('rejects a login that owns a table, directly or through another role', async () => {
     const owner = await aRole();
     await database.admin`alter table customers owner to ${database.admin(owner)}`;
     await expect(check(await aLogin('', owner))).rejects.toThrow(/may become, owns the table "customers"/);
@@ -80,7 +80,7 @@ describe('the startup check of the database', () => {
     await database.admin`alter table webhook_deliveries owner to current_user`;
   });
 
-  it('refuses a login that reaches files or programs of the server', async () => {
+  it('rejects a login with access to the server’s files or programs', async () => {
     await expect(check(await aLogin('', 'pg_execute_server_program'))).rejects.toThrow(/reaches files or programs/);
   });
 });
@@ -90,7 +90,7 @@ describe('the login that services connect with', () => {
     const db = openDatabase({ url: database.url, maxConnections: 1, applicationName: 'interlock-test' });
     try {
       await db.execute(escape);
-      // Policies read these while a statement is planned, which comes before its rights are checked.
+      // Policies read these settings during planning, before privileges are checked.
       await db.execute(sql`select set_config('app.venues', '*', false), set_config('app.venue_id', ${venueId}, false)`);
       await then(db);
     } finally {
@@ -114,7 +114,7 @@ describe('the login that services connect with', () => {
     ['reset role', sql`reset role`],
     ['reset all', sql`reset all`],
     ['set session authorization default', sql`set session authorization default`],
-  ])('is still the application role, and sees one venue, after "%s"', async (_how, escape) => {
+  ])('still has the application role and sees one venue after "%s"', async (_how, escape) => {
     const other = await aVenue(database.db);
     await database.admin`insert into customers (id, venue_id, source_id) values (gen_random_uuid(), ${other}, 'theirs')`;
     await escaped(escape, async (db) => {

@@ -19,7 +19,7 @@ interface ForeignKey {
 
 let database: TestDatabase;
 let keys: readonly ForeignKey[];
-/** A venue's own connection, run and dry run. */
+/** Another venue's connection, run and dry run. */
 let theirs: Awaited<ReturnType<typeof aVenueWithRuns>>;
 let ours: VenueId;
 let ownConnection: string;
@@ -53,8 +53,8 @@ async function aVenueWithRuns() {
   return { venueId, connectionId: connection.id, syncId: run.id, planId: dryRun.id };
 }
 
-describe('a reference between two tables of venues', () => {
-  it('compares the venue, whichever tables they are', () => {
+describe('a reference between two venue tables', () => {
+  it('compares the venue in every table', () => {
     expect(keys.length).toBeGreaterThanOrEqual(12);
     for (const { name, child, columns, parentColumns } of keys)
       expect({ child, name, pair: [columns[0], parentColumns[0]] }).toEqual({
@@ -63,7 +63,7 @@ describe('a reference between two tables of venues', () => {
       });
   });
 
-  /** Rows of our venue that name something of theirs, by the reference that has to refuse them. */
+  /** Rows of our venue that refer to the other venue's rows, by the foreign key that has to reject them. */
   const ROWS: Readonly<Record<string, () => SQL>> = {
     authorization_exchanges_connection_fk: () =>
       sql`insert into authorization_exchanges (attempt_id, venue_id, connection_id) values (${uuidv7()}, ${ours}, ${theirs.connectionId})`,
@@ -88,18 +88,18 @@ describe('a reference between two tables of venues', () => {
     sync_runs_connection_fk: () => aRun(theirs.connectionId, null),
     sync_runs_plan_fk: () => aRun(ownConnection, theirs.planId),
     venue_api_keys_connection_fk: () =>
-      // Another venue's connection without a key of its own: its primary key would refuse it first.
+      // A connection of another venue without an API key; otherwise the primary key would reject the row first.
       sql`insert into venue_api_keys (connection_id, venue_id, sealed_key) values (${theirs.connectionId}, ${ours}, '\\x00')`,
   };
   const aRun = (connectionId: string, planId: string | null) => sql`
     insert into sync_runs (id, venue_id, connection_id, provider, resource, direction, mode, workflow_id, requested_by, plan_id)
     values (${uuidv7()}, ${ours}, ${connectionId}, 'stripe', 'products', 'pull', 'full', 'w', 'x', ${planId})`;
 
-  it('is tried out here, every one of them', () => {
+  it('has a test case for every foreign key', () => {
     expect(Object.keys(ROWS).sort()).toEqual(keys.map(({ name }) => name).sort());
   });
 
-  it.each(Object.entries(ROWS))('refuses a row that names another venue’s: %s', async (name, row) => {
+  it.each(Object.entries(ROWS))('rejects a row that refers to another venue’s row: %s', async (name, row) => {
     if (name === 'venue_api_keys_connection_fk')
       await database.admin`delete from venue_api_keys where connection_id = ${theirs.connectionId}`;
     await expect(withVenue(database.db, ours, (tx) => tx.execute(row()))).rejects.toMatchObject({
@@ -107,7 +107,7 @@ describe('a reference between two tables of venues', () => {
     });
   });
 
-  it('lets a connection go with its runs, also when one of them carries out the plan of another', async () => {
+  it('allows deleting a connection with its runs, even when one carries out another’s plan', async () => {
     const venue = await aVenueWithRuns();
     await database.admin`update sync_runs set plan_id = ${venue.planId} where id = ${venue.syncId}`;
     await database.admin`delete from connections where id = ${venue.connectionId}`;
@@ -115,8 +115,8 @@ describe('a reference between two tables of venues', () => {
   });
 });
 
-describe('a link that names another venue’s record', () => {
-  it('shows nothing of it: whichever table the record is in, row-level security hides it from a join', async () => {
+describe('a link that refers to another venue’s record', () => {
+  it('reveals nothing of it, because row-level security hides the record from a join in every table', async () => {
     const recordId = uuidv7();
     await database.admin`insert into customers (id, venue_id, source_id, name) values (${recordId}, ${theirs.venueId}, 'c', 'Theirs')`;
     const joined = await withVenue(database.db, ours, async (tx) => {

@@ -163,7 +163,7 @@ describe('the reach of a token', () => {
     await expect(withReach(database.db, '*', (tx) => tx.select().from(customers))).rejects.toThrow();
   });
 
-  it('of many venues among more costs no more than those of the page', async () => {
+  it('of many venues reads only the rows of those venues', async () => {
     await database.admin`insert into venues (id, name, time_zone, currency) select gen_random_uuid(), 'x', 'Europe/Berlin', 'EUR' from generate_series(1, 3000)`;
     await database.admin`analyze venues`;
     const rows = await database.admin<{ id: VenueId }[]>`select id from venues order by random() limit 280`;

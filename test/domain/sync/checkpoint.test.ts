@@ -36,7 +36,7 @@ const kinds = (checkpoint: Checkpoint): readonly string[] =>
 const reading = (checkpoint: Checkpoint, kind: 'listing' | 'changes') =>
   checkpoint.kind === 'pull' ? checkpoint.stages.filter((stage) => stage.kind === kind) : [];
 
-/** Every stage done in turn; what it was at each. */
+/** Completes every stage in turn and returns the checkpoint at each. */
 function walk(start: PullCheckpoint, plan: PullPlan, newestEpochS: number | null): readonly Checkpoint[] {
   const seen: Checkpoint[] = [start];
   for (let at: Checkpoint = start; at.kind === 'pull'; seen.push(at)) {
@@ -198,10 +198,10 @@ describe('a listing that returned fewer records than the provider counts', () =>
   });
 });
 
-describe('the parts that a stage begins with', () => {
+describe('the initial segments of a stage', () => {
   const TWO_LISTS: PullPlan = { listing: lists(['a', 'b']), changes: null, mayVanish: true };
 
-  it('are one of each stream, from the stage’s beginning to beyond a provider’s faster clock', () => {
+  it('are one per stream, from the stage’s beginning to beyond a provider’s faster clock', () => {
     const parts = firstParts({ kind: 'changes', streams: ['a', 'b'], fromEpochS: 5, toEpochS: null }, TWO_LISTS, {
       nowEpochS: NOW,
       firstId: 7,
@@ -213,7 +213,7 @@ describe('the parts that a stage begins with', () => {
     for (const { toEpochS } of parts) expect(toEpochS).toBeGreaterThan(NOW + 60);
   });
 
-  it('end exactly where a window ends', () => {
+  it('end exactly at the end of a window', () => {
     expect(
       firstParts({ kind: 'listing', streams: ['a'], fromEpochS: 5, toEpochS: 9 }, TWO_LISTS, {
         nowEpochS: NOW,

@@ -39,7 +39,7 @@ describe('a run that cannot continue for now', () => {
     );
   });
 
-  it('waits for a quota exactly as long as it is told, and for anything else at least that long', () => {
+  it('waits for a quota exactly as long as requested, and for anything else at least that long', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...PARKED),

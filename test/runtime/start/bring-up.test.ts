@@ -105,7 +105,7 @@ describe('a copy on external servers', () => {
     expect(said).toContain('the sync read 12 customers: 12 created and 0 updated at the sandbox Stripe, 0 unchanged');
     expect(said).toContain(`${started.apiUrl}/docs`);
     expect(said).toMatch(/curl -s -H "Authorization: Bearer \$TOKEN" '\S+limit=3'/);
-    // A command that makes a token for an hour, in place of one that reaches all venues for a month.
+    // A command that issues a token for an hour, instead of a token for all venues and a month.
     const [, command = ''] = /TOKEN=\$\((.+)\)/.exec(said) ?? [];
     expect(command).toBe(
       `INTERLOCK_HOME='${first.home.folder}' npm run -s interlock -- token --role viewer --venue ${started.venueId ?? ''}`,

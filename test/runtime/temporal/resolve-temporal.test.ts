@@ -48,7 +48,7 @@ describe('a search for Temporal', () => {
     );
   });
 
-  test('has its routes in the documented order, and downloads nothing whose hash is not known before', () => {
+  test('has its routes in the documented order, and downloads nothing without a known hash', () => {
     expect(TEMPORAL_ROUTES.map(({ name }) => name)).toEqual([
       'TEMPORAL_ADDRESS',
       '`temporal` on PATH',
