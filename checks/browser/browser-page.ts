@@ -1,8 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { PageEvents } from './browser-events.ts';
-import type { DevTools } from './browser-devtools.ts';
-import type { Arrival } from './browser-events.ts';
+import type { Browser, CDPSession, Locator, Page, Response } from 'playwright-core';
 
 /** Longer than a callback waits for an exchange, on a machine that has other work. */
 const ARRIVAL_LIMIT_MS = 60_000;
@@ -19,9 +16,6 @@ export interface Control {
   readonly role: string;
   readonly name: string;
   readonly checked: boolean;
-  readonly focused: boolean;
-  /** DevTools' name of the element. */
-  readonly node: number;
 }
 
 /** What a person meets on a page. */
@@ -41,25 +35,6 @@ export interface Seen {
   readonly troubles: readonly string[];
 }
 
-const created = z.object({ browserContextId: z.string() });
-const target = z.object({ targetId: z.string() });
-const attached = z.object({ sessionId: z.string() });
-const evaluated = z.object({ result: z.object({ value: z.unknown().optional() }) });
-const history = z.object({ currentIndex: z.int(), entries: z.array(z.object({ id: z.int() })) });
-const quads = z.object({ quads: z.array(z.array(z.number()).length(8)).min(1) });
-const picture = z.object({ data: z.string() });
-const property = z.object({ name: z.string(), value: z.object({ value: z.unknown().optional() }) });
-const tree = z.object({
-  nodes: z.array(
-    z.object({
-      ignored: z.boolean(),
-      role: z.object({ value: z.string() }).optional(),
-      name: z.object({ value: z.string() }).optional(),
-      properties: z.array(property).default([]),
-      backendDOMNodeId: z.int().default(0),
-    }),
-  ),
-});
 const words = z.object({
   title: z.string(),
   heading: z.string(),
@@ -78,182 +53,148 @@ const READ = `({
     + [...document.querySelectorAll('*')].flatMap((each) => [...each.attributes]).filter(({ name, value }) => /^on/i.test(name) || /^\\s*javascript:/i.test(value)).length,
   source: document.documentElement.outerHTML,
 })`;
+const WIDTH = 'Math.max(document.documentElement.scrollWidth, innerWidth)';
+const FOCUSABLE = ['a[href]', 'button', 'input', 'select', 'textarea', '[tabindex]']
+  .map((selector) => `${selector}:visible`)
+  .join();
+/** A line of an ARIA snapshot: https://playwright.dev/docs/aria-snapshots (read 2026-11-28). */
+const ARIA_LINE = /^- (\w+)(?: ("(?:[^"\\]|\\.)*"))?(.*)/;
 
-const KEYS = { Tab: { windowsVirtualKeyCode: 9 }, Enter: { windowsVirtualKeyCode: 13, text: '\r' } } as const;
+type Role = 'button' | 'radio';
 
 /** A tab of a browser that knows nothing of the tabs before. */
 export class BrowserPage {
-  readonly #devtools: DevTools;
-  readonly #session: string;
-  readonly #events: PageEvents;
-  readonly #context: string;
-  #at: Arrival = { loader: '', url: 'about:blank' };
+  readonly #page: Page;
+  readonly #devtools: CDPSession;
+  #answer: Response | null = null;
+  #troubles: string[] = [];
 
-  private constructor(parts: {
-    readonly devtools: DevTools;
-    readonly session: string;
-    readonly context: string;
-    readonly events: PageEvents;
-  }) {
-    this.#devtools = parts.devtools;
-    this.#session = parts.session;
-    this.#context = parts.context;
-    this.#events = parts.events;
+  private constructor(page: Page, devtools: CDPSession) {
+    this.#page = page;
+    this.#devtools = devtools;
+    page.on('response', (response) => {
+      if (response.request().isNavigationRequest() && response.frame() === page.mainFrame()) this.#answer = response;
+    });
+    page.on('request', (request) => {
+      const { protocol, hostname, pathname } = new URL(request.url());
+      if (protocol.startsWith('http') && hostname !== '127.0.0.1')
+        this.#troubles.push(`asks for ${hostname}${pathname}`);
+    });
+    page.on('requestfailed', (request) => {
+      this.#troubles.push(`${request.url()} cannot be reached`);
+    });
+    page.on('pageerror', ({ name }) => {
+      this.#troubles.push(name);
+    });
+    page.on('console', (message) => {
+      // A page with the status of an error is logged as a network error; its status is checked by itself.
+      if (/^(error|warning)$/.test(message.type()) && !message.text().startsWith('Failed to load resource'))
+        this.#troubles.push(`console: ${message.text()}`);
+    });
   }
 
-  static async open(devtools: DevTools, screen: Screen): Promise<BrowserPage> {
-    const { browserContextId: context } = created.parse(await devtools.send(null, 'Target.createBrowserContext'));
-    const { targetId } = target.parse(
-      await devtools.send(null, 'Target.createTarget', { url: 'about:blank', browserContextId: context }),
-    );
-    const { sessionId: session } = attached.parse(
-      await devtools.send(null, 'Target.attachToTarget', { targetId, flatten: true }),
-    );
-    const events = new PageEvents();
-    devtools.listen((event) => {
-      if (event.sessionId === session) events.receive(event);
-    });
-    const page = new BrowserPage({ devtools, session, context, events });
-    for (const domain of ['Page', 'Network', 'Log', 'Runtime', 'DOM', 'Accessibility'])
-      await page.#send(`${domain}.enable`);
-    // Only a tab in front has a focus otherwise.
-    await page.#send('Emulation.setFocusEmulationEnabled', { enabled: true });
-    await page.resize(screen);
-    return page;
+  static async open(browser: Browser, screen: Screen): Promise<BrowserPage> {
+    const context = await browser.newContext({ locale: 'en' });
+    const page = await context.newPage();
+    page.setDefaultTimeout(ARRIVAL_LIMIT_MS);
+    const opened = new BrowserPage(page, await context.newCDPSession(page));
+    await opened.resize(screen);
+    return opened;
   }
 
   async close(): Promise<void> {
-    await this.#devtools.send(null, 'Target.disposeBrowserContext', { browserContextId: this.#context });
+    await this.#page.context().close();
   }
 
-  async goTo(url: string): Promise<Seen> {
-    return this.#arriving(() => this.#send('Page.navigate', { url }));
+  goTo(url: string): Promise<Seen> {
+    return this.#arriving(() => this.#page.goto(url));
   }
 
-  async reload(): Promise<Seen> {
-    return this.#arriving(() => this.#send('Page.reload'));
+  reload(): Promise<Seen> {
+    return this.#arriving(() => this.#page.reload());
   }
 
-  async back(): Promise<Seen> {
-    return this.#walkHistory(-1);
+  back(): Promise<Seen> {
+    return this.#arriving(() => this.#page.goBack());
   }
 
-  async forward(): Promise<Seen> {
-    return this.#walkHistory(1);
+  forward(): Promise<Seen> {
+    return this.#arriving(() => this.#page.goForward());
   }
 
   /** Waits for what a page does by itself. */
-  async nextPage(): Promise<Seen> {
+  nextPage(): Promise<Seen> {
     return this.#arriving(() => Promise.resolve());
   }
 
-  /** With the mouse, in the middle of what is seen of it. */
-  async click(role: string, name: string): Promise<void> {
-    const { node } = find(await this.#controls(), role, name);
-    await this.#send('DOM.scrollIntoViewIfNeeded', { backendNodeId: node });
-    const [[x1 = 0, y1 = 0, , , x3 = 0, y3 = 0] = []] = quads.parse(
-      await this.#send('DOM.getContentQuads', { backendNodeId: node }),
-    ).quads;
-    const where = { x: (x1 + x3) / 2, y: (y1 + y3) / 2, button: 'left', clickCount: 1 };
-    await this.#send('Input.dispatchMouseEvent', { type: 'mousePressed', ...where });
-    await this.#send('Input.dispatchMouseEvent', { type: 'mouseReleased', ...where });
+  /** With the mouse. Fails when the page has no such control, or several. */
+  click(role: Role, name: string): Promise<void> {
+    return this.#page.getByRole(role, { name, exact: true }).click();
   }
 
-  async clickThrough(role: string, name: string): Promise<Seen> {
+  clickThrough(role: Role, name: string): Promise<Seen> {
     return this.#arriving(() => this.click(role, name));
   }
 
   /** With Tab and Enter alone. @throws Error when Tab does not reach it. */
-  async keyThrough(role: string, name: string): Promise<Seen> {
-    const controls = await this.#controls();
-    find(controls, role, name);
-    for (let presses = 0; presses <= controls.length; presses += 1) {
-      await this.#press('Tab');
-      const focused = (await this.#controls()).find((control) => control.focused);
-      if (focused?.role === role && focused.name === name) return this.#arriving(() => this.#press('Enter'));
+  async keyThrough(role: Role, name: string): Promise<Seen> {
+    const wanted = this.#page.getByRole(role, { name, exact: true });
+    const controls = await this.#page.locator(FOCUSABLE).count();
+    for (let presses = 0; presses <= controls; presses += 1) {
+      await this.#page.keyboard.press('Tab');
+      if (await wanted.and(this.#page.locator(':focus')).count())
+        return this.#arriving(() => this.#page.keyboard.press('Enter'));
     }
     throw new Error(`Tab does not reach the ${role} "${name}"`);
   }
 
+  /** Playwright makes a tab mobile only when it opens it; here one page is looked at on both screens. */
   async resize({ width, height, mobile }: Screen): Promise<void> {
-    await this.#send('Emulation.setDeviceMetricsOverride', {
-      width,
-      height,
-      mobile,
-      deviceScaleFactor: mobile ? 2 : 1,
-    });
+    const deviceScaleFactor = mobile ? 2 : 1;
+    await this.#devtools.send('Emulation.setDeviceMetricsOverride', { width, height, mobile, deviceScaleFactor });
   }
 
   /** How wide the page has become: more than the screen when it has to be moved sideways. */
   async width(): Promise<number> {
-    return z.number().parse(await this.#evaluate('Math.max(document.documentElement.scrollWidth, innerWidth)'));
+    return z.number().parse(await this.#page.evaluate(WIDTH));
   }
 
   /** A PNG of the whole page. */
   async photograph(): Promise<Buffer> {
-    return Buffer.from(
-      picture.parse(await this.#send('Page.captureScreenshot', { format: 'png', captureBeyondViewport: true })).data,
-      'base64',
-    );
+    const { data } = await this.#devtools.send('Page.captureScreenshot', {
+      format: 'png',
+      captureBeyondViewport: true,
+    });
+    return Buffer.from(data, 'base64');
   }
 
-  async #walkHistory(by: 1 | -1): Promise<Seen> {
-    const { currentIndex, entries } = history.parse(await this.#send('Page.getNavigationHistory'));
-    const entry = entries[currentIndex + by];
-    if (!entry) throw new Error(`there is no page to go ${by === 1 ? 'forward' : 'back'} to`);
-    return this.#arriving(() => this.#send('Page.navigateToHistoryEntry', { entryId: entry.id }));
-  }
-
+  /** Does something that leads to another document, and reads that. */
   async #arriving(act: () => Promise<unknown>): Promise<Seen> {
-    const arrival = this.#events.nextArrival(ARRIVAL_LIMIT_MS);
-    const [at] = await Promise.all([arrival, act()]);
-    this.#at = at;
-    while ((await this.#evaluate('document.readyState')) !== 'complete') await sleep(50);
+    this.#answer = null;
+    const arrival = this.#page.waitForEvent('framenavigated', {
+      predicate: (frame) => frame === this.#page.mainFrame(),
+    });
+    await Promise.all([arrival, act()]);
+    await this.#page.waitForLoadState('load');
     return this.#read();
   }
 
   async #read(): Promise<Seen> {
-    const answer = this.#events.answerOf(this.#at.loader);
-    const page = words.parse(await this.#evaluate(READ));
+    const answer: Response | null = this.#answer;
+    const troubles = this.#troubles;
+    this.#troubles = [];
     return {
-      ...page,
-      url: this.#at.url,
-      status: answer?.status ?? null,
-      headers: answer?.headers ?? {},
-      controls: await this.#controls(),
-      troubles: this.#events.takeTroubles(),
+      ...words.parse(await this.#page.evaluate(READ)),
+      url: this.#page.url(),
+      status: answer?.status() ?? null,
+      headers: (await answer?.allHeaders()) ?? {},
+      controls: await Promise.all((await this.#page.locator(FOCUSABLE).all()).map(controlOf)),
+      troubles,
     };
-  }
-
-  async #controls(): Promise<readonly Control[]> {
-    const { nodes } = tree.parse(await this.#send('Accessibility.getFullAXTree'));
-    return nodes.flatMap(({ ignored, role, name, properties, backendDOMNodeId: node }) => {
-      const has = (wanted: string): boolean =>
-        properties.some((each) => each.name === wanted && (each.value.value === true || each.value.value === 'true'));
-      if (ignored || !has('focusable') || role?.value === 'RootWebArea') return [];
-      return [
-        { role: role?.value ?? '', name: name?.value ?? '', checked: has('checked'), focused: has('focused'), node },
-      ];
-    });
-  }
-
-  async #press(key: keyof typeof KEYS): Promise<void> {
-    await this.#send('Input.dispatchKeyEvent', { type: 'keyDown', key, code: key, ...KEYS[key] });
-    await this.#send('Input.dispatchKeyEvent', { type: 'keyUp', key, code: key, ...KEYS[key] });
-  }
-
-  async #evaluate(expression: string): Promise<unknown> {
-    return evaluated.parse(await this.#send('Runtime.evaluate', { expression, returnByValue: true })).result.value;
-  }
-
-  #send(method: string, params: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
-    return this.#devtools.send(this.#session, method, params);
   }
 }
 
-function find(controls: readonly Control[], role: string, name: string): Control {
-  const found = controls.filter((control) => control.role === role && control.name === name);
-  const [control] = found;
-  if (!control || found.length > 1) throw new Error(`the page has ${found.length} ${role} with the name "${name}"`);
-  return control;
+async function controlOf(element: Locator): Promise<Control> {
+  const [, role = '', name = '""', attributes = ''] = ARIA_LINE.exec(await element.ariaSnapshot()) ?? [];
+  return { role, name: z.string().parse(JSON.parse(name)), checked: attributes.includes('[checked]') };
 }

@@ -1,3 +1,4 @@
+import type { Browser } from 'playwright-core';
 import { z } from 'zod';
 import { BrowserPage } from './browser-page.ts';
 import {
@@ -11,7 +12,6 @@ import {
 } from './browser-walk-pages.ts';
 import { DESKTOP } from './browser-walk-report.ts';
 import type { ApiClient } from '../../runtime/cli/api-client.ts';
-import type { DevTools } from './browser-devtools.ts';
 import type { Seen } from './browser-page.ts';
 import type { Promises, WalkReport } from './browser-walk-report.ts';
 
@@ -25,7 +25,7 @@ export interface Flow {
 
 export interface WalkParts {
   readonly api: ApiClient;
-  readonly devtools: DevTools;
+  readonly browser: Browser;
   readonly report: WalkReport;
   readonly returnUrl: string;
 }
@@ -49,7 +49,7 @@ export async function walkFlow(parts: WalkParts, flow: Flow): Promise<void> {
     ['denied', deny],
     ['back to the product', comeBack],
   ] as const) {
-    const page = await BrowserPage.open(parts.devtools, DESKTOP);
+    const page = await BrowserPage.open(parts.browser, DESKTOP);
     try {
       const { id: venueId } = z
         .object({ id: z.uuid() })

@@ -64,9 +64,8 @@ async function main(
   const copy = await prepareCopy({ folder, returnUrl: product.returnUrl, log });
   cleanUp.add(() => copy.stop());
   const { api } = await copy.bringUp();
-  const browser = startBrowser(browserProgram, path.join(folder, 'browser'));
-  cleanUp.add(() => browser.stop());
-  const devtools = await browser.connect();
+  const browser = await startBrowser(browserProgram);
+  cleanUp.add(() => browser.close());
 
   const report = new WalkReport(pictures);
   const flows = await flowsOf(api);
@@ -77,7 +76,7 @@ async function main(
   const wanted = flows.filter(({ provider }) => provider === (options.only ?? provider));
   if (wanted.length === 0) throw new Error(`no provider that can be connected here is called ${options.only ?? ''}`);
   for (const flow of wanted) {
-    await walkFlow({ api, devtools, report, returnUrl: product.returnUrl }, flow);
+    await walkFlow({ api, browser, report, returnUrl: product.returnUrl }, flow);
   }
   log(`${report.steps} steps, ${report.broken} of them broken; screenshots: ${pictures}`);
   return report.broken === 0;
