@@ -183,7 +183,15 @@ export interface MappableRecord {
   readonly refs?: RecordRefs | undefined;
 }
 
+/** What a provider makes of idempotency keys. */
+export interface Idempotency {
+  /** How long it knows a key at the least, from the first call with it. */
+  readonly keyLifeMs: number;
+}
+
 export interface ResourceMapping {
+  /** Absent where the provider takes no keys: whatever an unanswered write has left is then looked up by our own reference. */
+  readonly idempotency?: Idempotency;
   /** Pure: canonical fields → provider payload. */
   readonly toPayload: (record: MappableRecord) => MappedRecord;
   /** Pure: HTTP calls that writing the payload takes, to a remote record in this state or, for null, to a new one. */

@@ -3,7 +3,7 @@ import type { PlanEntry } from '../../db/runs/plan-items.ts';
 import type { PushLink, PushResult, PushRow, PushStore } from '../../db/push/push-store.ts';
 import type { RunScope } from '../../db/runs/run-scope.ts';
 import { fingerprintOf } from '../../domain/sync/fingerprint.ts';
-import { archiveKey, createKey, updateKey } from '../../domain/sync/idempotency-key.ts';
+import { archiveKey, createKey, repeatableUntilMs, updateKey } from '../../domain/sync/idempotency-key.ts';
 import { clearedMetadataKeys as clearedKeys, metadataKeysOf } from '../../domain/sync/metadata-keys.ts';
 import { decidePush } from '../../domain/sync/push-decision.ts';
 import type { PushDecision } from '../../domain/sync/push-decision.ts';
@@ -19,8 +19,6 @@ import type {
 } from '../../providers/provider.ts';
 import { findRemote } from './push-remote-record.ts';
 
-/** Stripe keeps idempotency keys for at least 24 hours (https://docs.stripe.com/api/idempotent_requests, read 2026-11-21). */
-const KEY_LIFE_MS = 23 * 3_600_000;
 /** Stored failures in a row after which a record is set aside, so that one record cannot hold a run up. */
 const MAX_WRITE_ATTEMPTS = 5;
 
@@ -31,6 +29,8 @@ export interface PushWork {
   readonly decision: PushDecision;
   /** An update that was sent earlier may have left something behind, and its key does not tell. */
   readonly afterLostUpdate: boolean;
+  /** The write was sent before, and the provider knows its key until then; null where there is nothing to repeat. */
+  readonly repeatableUntilMs: number | null;
 }
 
 export interface PushTools {
@@ -52,16 +52,28 @@ export function planPush(row: PushRow, mapping: ResourceMapping, nowMs: number):
     deleted: row.deleted,
     link: link && { ...link, inDoubt: link.sent !== null },
   });
-  // A first write that was sent lately may be sent again under its key: the provider will know it.
-  const repeatable = link !== null && link.writeAttempt === 0 && isLately(link.createdAt, nowMs);
   const kept = link?.state === 'gone' ? { ...row, link: withoutRemote(link) } : row;
+  const untilMs = knownUntilMs(kept, decision, mapping.idempotency?.keyLifeMs ?? 0);
+  // A first write that was sent lately may be sent again under its key: the provider will know it.
   return {
     row: kept,
     mapped,
     fingerprint,
-    afterLostUpdate: isUnrepeatable(kept, nowMs),
-    decision: decision === 'resolve' && repeatable ? 'create' : decision,
+    afterLostUpdate: isSent(kept) && !isKnown(untilMs, nowMs),
+    repeatableUntilMs: untilMs,
+    decision: decision === 'resolve' && isKnown(untilMs, nowMs) ? 'create' : decision,
   };
+}
+
+const isSent = ({ link }: PushRow) => link?.sent != null;
+const isKnown = (untilMs: number | null, nowMs: number) => untilMs !== null && nowMs < untilMs;
+
+/** Until when the provider knows the key that this write was sent under before; null where it was not sent, or under another key than the next one. */
+function knownUntilMs({ version, link }: PushRow, decision: PushDecision, keyLifeMs: number): number | null {
+  if (!link || link.writeAttempt > 0) return null;
+  if (link.sent !== null)
+    return link.sent.version === version ? repeatableUntilMs(link.sent.at.getTime(), keyLifeMs) : null;
+  return decision === 'resolve' ? repeatableUntilMs(link.createdAt.getTime(), keyLifeMs) : null;
 }
 
 /** What is left of a link whose remote record the provider has deleted: its count of spent keys. */
@@ -74,16 +86,22 @@ const withoutRemote = (link: PushLink): PushLink => ({
   sent: null,
 });
 
-const isLately = (sentAt: Date, nowMs: number) => nowMs - sentAt.getTime() < KEY_LIFE_MS;
-
-/** An update was sent, and the key that the next one would have is not that one's, or is forgotten. */
-function isUnrepeatable({ version, link }: PushRow, nowMs: number): boolean {
-  if (link?.sent == null) return false;
-  return link.sent.version !== version || link.writeAttempt > 0 || !isLately(link.sent.at, nowMs);
+/** A record may wait in line for longer than a key lives: what was to be repeated is then looked up first. */
+function whenSent(work: PushWork, nowMs: number): PushWork {
+  if (work.repeatableUntilMs === null || nowMs < work.repeatableUntilMs) return work;
+  const { decision, row } = work;
+  const isCreation = decision === 'create' && row.link !== null;
+  return {
+    ...work,
+    repeatableUntilMs: null,
+    decision: isCreation ? 'resolve' : decision,
+    afterLostUpdate: work.afterLostUpdate || isSent(row),
+  };
 }
 
 /** Brings one record to the provider. A rejected record is a result; whatever may pass is thrown as ProviderError. */
-export async function pushRecord(work: PushWork, tools: PushTools): Promise<PushResult> {
+export async function pushRecord(planned: PushWork, tools: PushTools): Promise<PushResult> {
+  const work = whenSent(planned, Date.now());
   const { decision, mapped } = work;
   if (decision === 'unchanged') return agreed(work, 'unchanged', null);
   if (decision === 'reject')
@@ -135,7 +153,7 @@ async function createAnew(work: PushWork, tools: PushTools): Promise<PushResult>
   const link = { ...withoutRemote(row.link ?? NO_LINK), writeAttempt: (row.link?.writeAttempt ?? 0) + 1 };
   await tools.store.markAnew(tools.scope, row.id, link.writeAttempt);
   const result = await pushRecord(
-    { ...work, row: { ...row, link }, decision: 'create', afterLostUpdate: false },
+    { ...work, row: { ...row, link }, decision: 'create', afterLostUpdate: false, repeatableUntilMs: null },
     tools,
   );
   return result.action === 'created' ? { ...result, ...CREATED_ANEW } : result;

@@ -1,6 +1,15 @@
 import type { ConnectionId, RecordId } from '../../contracts/ids.ts';
 import { fingerprintOf } from './fingerprint.ts';
 
+/** Part of a key's life that is not relied on, for clocks that differ and calls under way; of a long life at most an hour. */
+const UNSAFE_SHARE = 0.1;
+const LONGEST_UNSAFE_MS = 3_600_000;
+
+/** Until when a write may be repeated under a key that was first sent then. */
+export function repeatableUntilMs(sentAtMs: number, keyLifeMs: number): number {
+  return sentAtMs + keyLifeMs - Math.min(LONGEST_UNSAFE_MS, keyLifeMs * UNSAFE_SHARE);
+}
+
 interface WriteIdentity {
   readonly connectionId: ConnectionId;
   readonly recordId: RecordId;

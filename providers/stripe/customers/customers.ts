@@ -18,7 +18,7 @@ import {
   versionOfEvent,
 } from '../http/lists.ts';
 import { metadataCodec } from '../http/metadata.ts';
-import { PAGE_SIZE, RECORD_ID_KEY } from './names.ts';
+import { PAGE_SIZE, RECORD_ID_KEY, STRIPE_IDEMPOTENCY } from './names.ts';
 import { nullWhenMissing, stillThere } from '../http/requests.ts';
 import type { Ask } from '../http/requests.ts';
 import { customerSchema, deletable, deletedSchema, listSchema, metadataOf, searchSchema } from '../http/responses.ts';
@@ -55,6 +55,7 @@ export const customerMapping: ResourceMapping = {
     };
     return { payload: { ...payload }, problems: problemsOf(payload, fields) };
   },
+  idempotency: STRIPE_IDEMPOTENCY,
   callsToWrite: () => 1,
 };
 

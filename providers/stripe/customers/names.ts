@@ -10,3 +10,6 @@ export const PAGE_SIZE = 100;
 /** Where a push leaves our ids at Stripe. */
 export const RECORD_ID_KEY = 'interlock_record_id';
 export const SOURCE_ID_KEY = 'interlock_source_id';
+
+/** Stripe keeps idempotency keys for at least 24 hours (https://docs.stripe.com/api/idempotent_requests, read 2026-11-21). */
+export const STRIPE_IDEMPOTENCY = { keyLifeMs: 24 * 3_600_000 };

@@ -4,7 +4,7 @@ import type { MappedRecord, ProviderRecord, PullPlan, ResourceMapping } from '..
 import { toStripeAmount } from '../transactions/amounts.ts';
 import { stripeChanges, stripeList } from '../http/lists.ts';
 import { metadataCodec } from '../http/metadata.ts';
-import { RECORD_ID_KEY } from '../customers/names.ts';
+import { RECORD_ID_KEY, STRIPE_IDEMPOTENCY } from '../customers/names.ts';
 import { knownPrice, moneyOf, samePrice, stateOf } from './prices.ts';
 import type { PriceAmount } from './prices.ts';
 import type { StripeProduct } from './product-responses.ts';
@@ -51,6 +51,8 @@ export const productMapping: ResourceMapping = {
     };
     return { payload: { ...payload }, problems: [...problemsOf(payload, fields), ...priceProblems] };
   },
+
+  idempotency: STRIPE_IDEMPOTENCY,
 
   callsToWrite(mapped, remote) {
     if (remote === null) return 1;

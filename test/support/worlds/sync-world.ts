@@ -45,7 +45,7 @@ export interface WorldOptions {
   /** Puts a proxy between the activities and the stand-in, whose answers `world.proxy` edits. */
   readonly withProxy?: boolean;
   /** In place of the stand-in Stripe: providers that a test has made up. Connections are of the provider `stripe` all the same. */
-  readonly providersOn?: (budget: Budget) => Providers;
+  readonly providersOn?: (budget: Budget, stripeUrl: string) => Providers;
   /** The kinds of record, where they are not the product's. */
   readonly kinds?: RecordKinds;
   /** Leaves a provider that fails alone, as the services do. */
@@ -86,7 +86,7 @@ export async function createSyncWorld(options: WorldOptions = {}) {
   const tokens = createOAuthTokenStore({ db, refreshing: db, audit: stores.audit });
   const budget = createBudgetStore(db);
   const providers =
-    options.providersOn?.(budget) ??
+    options.providersOn?.(budget, sandbox.apiUrl) ??
     createTestProviders(
       { stripe: { apiUrl: proxy?.url ?? sandbox.apiUrl, requestsPerSecond: options.requestsPerSecond ?? 2_000 } },
       budget,
