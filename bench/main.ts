@@ -4,16 +4,18 @@ import { benchBulkLoad } from './bulk-load.ts';
 import { benchCrowd } from './crowd.ts';
 import { benchFlood } from './flood.ts';
 import { benchHistory } from './history.ts';
+import { benchHostile } from './hostile.ts';
 import { benchIdle } from './idle.ts';
 import { benchMillion } from './million.ts';
 import { benchPull } from './pull.ts';
 import { benchFirstPush, benchPush } from './push.ts';
 import { measure, print } from './report.ts';
+import { benchSoak } from './soak.ts';
 import { benchStart } from './start.ts';
 import { benchVault } from './vault.ts';
 import type { Row } from './report.ts';
 
-const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|bulk-load|vault|million|crowd|flood|idle|all> [options]
+const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|bulk-load|vault|million|crowd|flood|hostile|soak|idle|all> [options]
 
   --cold               start: with empty caches, as on a bare machine
   --rates 10,25,100    pull, push: budgets to try, requests a second
@@ -24,8 +26,9 @@ const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|
   --uneven             pull: customers created in bursts
   --connections 10000  idle: how many
   --repeats 3          pull, api: runs of each
-  --per-second 200     api: requests a second
-  --seconds 20         api, idle (120): how long`;
+  --per-second 200     api, hostile (30), soak (30): requests a second
+  --seconds 20         api, hostile (each attack), idle (120), soak (1200): how long
+  --against <folder>   hostile: another checkout that is attacked in turn with this one`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -40,8 +43,9 @@ const { values, positionals } = parseArgs({
     changed: { type: 'string', default: '1000' },
     latency: { type: 'string', default: '100' },
     repeats: { type: 'string' },
-    'per-second': { type: 'string', default: '200' },
+    'per-second': { type: 'string' },
     seconds: { type: 'string' },
+    against: { type: 'string' },
   },
 });
 
@@ -49,6 +53,7 @@ const records = toCount(values.records ?? '10000');
 const changed = toCount(values.changed);
 const latencyMs = toCount(values.latency);
 const repeats = (standard: number): number => (values.repeats === undefined ? standard : toCount(values.repeats));
+const perSecond = (standard: string): number => toCount(values['per-second'] ?? standard);
 const rates = (standard: string): number[] => (values.rates ?? standard).split(',').map(toCount);
 
 const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
@@ -59,7 +64,7 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   history: () => benchHistory({ records, changed, latencyMs, rate: rates('90')[0] ?? 90 }),
   api: () =>
     benchApi({
-      perSecond: toCount(values['per-second']),
+      perSecond: perSecond('200'),
       seconds: toCount(values.seconds ?? '20'),
       records,
       connections: 20,
@@ -82,6 +87,14 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
       rate: rates('25')[0] ?? 25,
       repeats: repeats(5),
     }),
+  hostile: () =>
+    benchHostile({
+      perSecond: perSecond('30'),
+      seconds: toCount(values.seconds ?? '20'),
+      records: toCount(values.records ?? '2000'),
+      against: values.against ?? null,
+    }),
+  soak: () => benchSoak({ perSecond: perSecond('30'), seconds: toCount(values.seconds ?? '1200') }),
   idle: () => benchIdle({ connections: toCount(values.connections), seconds: toCount(values.seconds ?? '120') }),
   vault: () => benchVault({ connections: 100, opensEach: 200, secrets: records, kmsLatencyMs: 10 }),
   'bulk-load': () => benchBulkLoad({ records: toCount(values.records ?? '100000') }),

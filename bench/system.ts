@@ -61,11 +61,13 @@ export interface SystemOptions {
   readonly home: string;
   /** The worker's budget for one Stripe account. */
   readonly requestsPerSecond: number;
+  /** Another checkout to run, with its packages installed; this one without it. */
+  readonly checkout?: string;
 }
 
 /** Starts a system, runs `work`, and stops it, even when this process is killed. */
 export async function withSystem<Result>(
-  { home, requestsPerSecond }: SystemOptions,
+  { home, requestsPerSecond, checkout }: SystemOptions,
   work: (system: System) => Promise<Result>,
 ): Promise<Result> {
   const env = {
@@ -80,7 +82,7 @@ export async function withSystem<Result>(
   };
   const child = await startNodeChild({
     name: 'the system',
-    entry: 'runtime/start.ts',
+    entry: checkout === undefined ? 'runtime/start.ts' : path.resolve(checkout, 'runtime/start.ts'),
     env,
     logFile: path.join(home, 'bench.log'),
     readyWhen: { line: (line) => line.startsWith('Ready after') },

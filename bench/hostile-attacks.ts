@@ -1,0 +1,219 @@
+import { randomUUID } from 'node:crypto';
+import { request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import type { ApiClient } from '../runtime/cli/api-client.ts';
+
+/** What an attacker has got back. */
+export interface Loot {
+  requests: number;
+  /** Of one answer that is a page of a list, and of any other. */
+  largestPageBytes: number;
+  largestAnswerBytes: number;
+}
+
+export interface Target {
+  readonly apiUrl: string;
+  readonly token: string;
+  readonly venueId: string;
+  readonly connectionId: string;
+}
+
+export interface Attacker {
+  readonly target: Target;
+  readonly loot: Loot;
+  /** The attack ends when it aborts, and closes what it holds open. */
+  readonly stop: AbortSignal;
+}
+
+export interface Attack {
+  readonly name: string;
+  readonly run: (attacker: Attacker) => Promise<void>;
+}
+
+const MIB = 2 ** 20;
+const SENDERS = 4;
+const STREAMS = 250;
+const IDLE_UPLOADS = 8;
+const STALLED_READERS = 8;
+const SYNC_STARTS_PER_ROUND = 20;
+const CONSENTS_PER_ROUND = 30;
+
+/** Makes the records that the attack on pages reads: 200 of nearly the largest size that is taken. */
+export async function makeRichRecords(api: ApiClient, venueId: string): Promise<void> {
+  const text = 'x'.repeat(1_000);
+  const metadata = Object.fromEntries(Array.from({ length: 55 }, (_, index) => [`key-${index}`, text]));
+  for (let index = 0; index < 200; index += 10) {
+    const records = Array.from({ length: 10 }, (_, offset) => ({ sourceId: `rich-${index + offset}`, metadata }));
+    await api.post(`/v1/venues/${venueId}/records/customers/batch`, { records });
+  }
+}
+
+/** The kinds of work that one venue can make a service do for it, as plain requests. Nothing here leaves this machine. */
+export const ATTACKS: readonly Attack[] = [
+  {
+    name: '1 errors that grow with the input',
+    run: (attacker) =>
+      repeatedly(attacker, async (index) => {
+        if (index % 2 === 0) await send(attacker, { path: loads(attacker, 'customers'), body: nestedNuls() });
+        else
+          await send(attacker, {
+            path: loads(attacker, 'customers'),
+            type: 'application/x-ndjson',
+            body: '{"bad":1}\n'.repeat(200_000),
+          });
+      }),
+  },
+  {
+    name: '2 blank lines and compressed nothing',
+    run: (attacker) =>
+      repeatedly(attacker, async (index) => {
+        const path = loads(attacker, 'customers');
+        const type = 'application/x-ndjson';
+        if (index % 2 === 0) await send(attacker, { path, type, body: '\n'.repeat(16 * MIB) });
+        else await send(attacker, { path, type, body: COMPRESSED_BLANKS, encoding: 'gzip' });
+      }),
+  },
+  {
+    name: '3 rich pages and readers that stall',
+    run: async (attacker) => {
+      const path = `/v1/venues/${attacker.target.venueId}/records/customers?limit=200`;
+      const stalled = Array.from({ length: STALLED_READERS }, () => open(attacker, { method: 'GET', path }));
+      await repeatedly(attacker, () => send(attacker, { method: 'GET', path, isPage: true }));
+      for (const held of stalled) held.destroy();
+    },
+  },
+  {
+    name: '4 idle uploads and open consents',
+    run: async (attacker) => {
+      const path = `${loads(attacker, 'products')}?atomic=true`;
+      const idle = Array.from({ length: IDLE_UPLOADS }, () =>
+        open(attacker, { method: 'POST', path, firstBytes: '{' }),
+      );
+      await repeatedly(attacker, async () => {
+        const body = JSON.stringify({ provider: 'square', environment: 'sandbox' });
+        for (let index = 0; index < CONSENTS_PER_ROUND && !attacker.stop.aborted; index += 1)
+          await send(attacker, { path: `/v1/venues/${attacker.target.venueId}/connections`, body });
+      });
+      for (const held of idle) held.destroy();
+    },
+  },
+  {
+    name: '6 replays of stored answers',
+    run: (attacker) => {
+      const body = JSON.stringify({ records: Array.from({ length: 500 }, () => ({ bad: 1 })) });
+      return repeatedly(attacker, (index) =>
+        send(attacker, { path: loads(attacker, 'customers'), body, key: `replay-${index % 50}` }),
+      );
+    },
+  },
+  {
+    name: 'a flood of syncs',
+    run: (attacker) =>
+      repeatedly(attacker, async () => {
+        for (let index = 0; index < SYNC_STARTS_PER_ROUND && !attacker.stop.aborted; index += 1) {
+          const order = { connectionId: attacker.target.connectionId, direction: 'pull', mode: 'full' };
+          const resource = ['customers', 'products', 'transactions', 'invoices'][index % 4];
+          await send(attacker, {
+            path: `/v1/venues/${attacker.target.venueId}/syncs`,
+            body: JSON.stringify({ ...order, resource }),
+          });
+        }
+      }),
+  },
+  {
+    name: 'event streams',
+    run: async (attacker) => {
+      const path = `/v1/venues/${attacker.target.venueId}/syncs/${await lastRunOf(attacker.target)}/events`;
+      const streams: ReturnType<typeof open>[] = [];
+      while (!attacker.stop.aborted) {
+        if (streams.length < STREAMS) streams.push(open(attacker, { method: 'GET', path }));
+        else await sleep(50);
+        if (streams.length % 25 === 0) await sleep(20);
+      }
+      for (const held of streams) held.destroy();
+    },
+  },
+];
+
+const loads = ({ target }: Attacker, resource: string): string =>
+  `/v1/venues/${target.venueId}/records/${resource}/batch`;
+
+async function lastRunOf({ apiUrl, token, venueId }: Target): Promise<string> {
+  const response = await fetch(`${apiUrl}/v1/venues/${venueId}/syncs?limit=1`, {
+    headers: { authorization: `Bearer ${token}` },
+  });
+  const { data } = (await response.json()) as { readonly data?: readonly { readonly id: string }[] };
+  return data?.[0]?.id ?? randomUUID();
+}
+
+const COMPRESSED_BLANKS = gzipSync('\n'.repeat(32 * MIB));
+
+/** 0.7 MB of keys that no field has, each with a character that Postgres cannot store. */
+const nestedNuls = (): string =>
+  JSON.stringify({ records: Array.from({ length: 40_000 }, (_, index) => ({ [`\u0000${index}`]: 1 })) });
+
+/** Some senders at a time, until the attack is over. A request that is refused or cut is as good as any. */
+async function repeatedly({ stop }: Attacker, work: (index: number) => Promise<unknown>): Promise<void> {
+  let index = 0;
+  await Promise.all(
+    Array.from({ length: SENDERS }, async () => {
+      while (!stop.aborted) {
+        index += 1;
+        await work(index).catch(() => sleep(50));
+      }
+    }),
+  );
+}
+
+interface Message {
+  readonly method?: 'GET' | 'POST';
+  readonly path: string;
+  readonly body?: string | Buffer;
+  readonly type?: string;
+  readonly encoding?: string;
+  readonly key?: string;
+  readonly isPage?: boolean;
+}
+
+async function send({ target, loot, stop }: Attacker, message: Message): Promise<void> {
+  const { method = 'POST', path, body, type = 'application/json', encoding, key, isPage = false } = message;
+  const response = await fetch(`${target.apiUrl}${path}`, {
+    method,
+    signal: AbortSignal.any([stop, AbortSignal.timeout(60_000)]),
+    headers: {
+      authorization: `Bearer ${target.token}`,
+      'content-type': type,
+      ...(encoding !== undefined && { 'content-encoding': encoding }),
+      ...(key !== undefined && { 'idempotency-key': key }),
+    },
+    ...(body !== undefined && { body: typeof body === 'string' ? body : new Uint8Array(body) }),
+  });
+  const bytes = (await response.arrayBuffer()).byteLength;
+  loot.requests += 1;
+  if (isPage) loot.largestPageBytes = Math.max(loot.largestPageBytes, bytes);
+  else loot.largestAnswerBytes = Math.max(loot.largestAnswerBytes, bytes);
+}
+
+/** A request that is never finished, or whose answer is never read. */
+function open(
+  { target, loot }: Attacker,
+  { method, path, firstBytes }: { readonly method: string; readonly path: string; readonly firstBytes?: string },
+): { destroy(): void } {
+  const sent = request(`${target.apiUrl}${path}`, {
+    method,
+    agent: false,
+    headers: {
+      authorization: `Bearer ${target.token}`,
+      'content-type': 'application/json',
+      ...(firstBytes !== undefined && { 'content-length': '1000' }),
+    },
+  });
+  // Nobody reads what comes: an answer that is not taken stays with the server.
+  sent.once('response', (answer) => answer.once('error', () => undefined));
+  sent.on('error', () => undefined);
+  if (firstBytes === undefined) sent.end();
+  else sent.write(firstBytes);
+  loot.requests += 1;
+  return { destroy: () => void sent.destroy() };
+}
