@@ -227,7 +227,7 @@ describe('the migration to references as rows', () => {
   const id = (name: string) => `00000000-0000-7000-8000-${name.padStart(12, '0')}`;
 
   it('keeps the stored references, up, down and up again', async () => {
-    const { url, admin } = database;
+    const { ownerUrl: url, admin } = database;
     const columns = () => admin`
       select source_id, customer_external_id, related_external_id, payment_external_id from transactions
       union all select source_id, customer_external_id, null, null from invoices order by 1`;
