@@ -7,6 +7,7 @@ import type { AccountConnections } from '../../db/connections/account-connection
 import type { WebhookDeliveryStore } from '../../db/webhooks/webhook-delivery-store.ts';
 import { cleanDeep } from '../../domain/reference/foreign-text.ts';
 import { VenueShares } from '../../domain/sync/venue-shares.ts';
+import { watchPool } from '../../telemetry/metrics.ts';
 import type { RevokedAccess, WebhookReader, WebhookSetup } from '../../providers/webhooks.ts';
 import { ApiError } from '../errors/api-error.ts';
 import { readSentBytes } from '../http/body.ts';
@@ -14,7 +15,7 @@ import type { ConnectionGateway } from '../temporal/connection-gateway.ts';
 import { decodeJson } from '../http/json.ts';
 import type { Log } from '../http/log.ts';
 import type { ProblemCode } from '../errors/problems.ts';
-import { contextOf } from '../http/request-context.ts';
+import { contextOf, noteLimit } from '../http/request-context.ts';
 
 export interface WebhookDeps {
   /** Without a trailing slash. */
@@ -81,6 +82,7 @@ export function webhookRouter(deps: WebhookDeps): Router {
 
 function webhookHandler(deps: WebhookDeps): RequestHandler {
   const shares = new VenueShares<ProviderId>({ total: MAX_AT_WORK, perVenue: MAX_AT_WORK_OF_A_PROVIDER });
+  watchPool('webhook-deliveries', shares);
   return async (req, res) => {
     const { provider, reader } = receiverOf(deps.webhooks, String(req.params['provider']));
     if (!reader.isSigned((name) => req.get(name))) throw notSigned();
@@ -116,6 +118,7 @@ async function take(deps: WebhookDeps, { req, provider, reader }: Delivery): Pro
   }
   const delivery = id === null ? null : { provider, eventId: id };
   if (delivery && (await deps.deliveries.isKnown(delivery))) {
+    noteLimit(req, 'webhook-repeated');
     deps.log.info({ requestId, provider }, 'an event that has had its effect was sent again');
     return;
   }
