@@ -25,6 +25,7 @@ import type { ReturnUrls } from '../domain/grants/return-url.ts';
 import { VenueShares } from '../domain/sync/venue-shares.ts';
 import type { Providers } from '../providers/providers.ts';
 import type { RecordKinds } from '../records/registry.ts';
+import { watchPool } from '../telemetry/metrics.ts';
 import type { Sealer } from '../vault/vault.ts';
 import { logAccess } from './http/access-log.ts';
 import { ApiError } from './errors/api-error.ts';
@@ -199,6 +200,7 @@ function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[]
   const audit = createAuditTrail(deps.audit, log);
   const atomicLoads = createAtomicLoadSlots(config.venueShares.atomicLoads);
   const streamShares = new VenueShares({ total: POOLS.eventStreams, perVenue: config.venueShares.eventStreams });
+  watchPool('event-streams', streamShares);
   const ui = { baseUrl: config.temporalUiUrl, namespace: config.temporalNamespace };
   const { schedules, scheduleGateway } = deps;
   const defaultSchedules = createDefaultSchedules({ providers, schedules, scheduleGateway, log });

@@ -31,6 +31,8 @@ import { createProviders, PROVIDERS } from '../providers/registry.ts';
 import { RECORD_KINDS } from '../records/registry.ts';
 import { exitOnUncaught } from '../telemetry/exit-on-uncaught.ts';
 import { createLogger } from '../telemetry/logger.ts';
+import { startInternalServer } from '../telemetry/metrics-server.ts';
+import { watchPool } from '../telemetry/metrics.ts';
 import { createSealer } from '../vault/sealer.ts';
 import { checkKeyAccess } from '../vault/startup-check.ts';
 import { createApp } from './app.ts';
@@ -60,6 +62,7 @@ const db = openDatabase({
   applicationName: 'interlock-api',
 });
 await checkDatabase(db);
+watchPool('database-connections', db.venueShares);
 const sealer = createSealer(config.keyring);
 const keyAccess = await checkKeyAccess(sealer);
 if (keyAccess.state === 'unavailable')
@@ -124,7 +127,9 @@ const app = createApp({
   pingDatabase: () => db.execute(sql`select 1`),
 });
 
-const server = await startServer(app, { host: config.host, port: config.port, publicUrl: config.publicUrl });
+const server = await startServer(app, { host: config.host, port: config.port, publicUrl: config.publicUrl, log });
+const metrics =
+  config.metricsPort === null ? null : startInternalServer({ host: config.host, port: config.metricsPort });
 log.info({ host: config.host, port: server.port }, 'api is ready');
 
 let stopping = false;
@@ -133,6 +138,7 @@ const stop = (): void => {
   stopping = true;
   void (async () => {
     await server.stop();
+    metrics?.close();
     // The connection to Temporal is left to the end of the process: once it is closed, a call that its SDK repeats throws where nobody can catch
     // it (@temporalio/client 1.24.0, lib/grpc-retry.js).
     await db.$client.end({ timeout: 5 });

@@ -54,6 +54,8 @@ export interface ServiceConfig extends ProcessConfig {
 }
 
 export interface ApiConfig extends ServiceConfig {
+  /** Null: no metrics. */
+  readonly metricsPort: number | null;
   /** 0 takes any free port. */
   readonly port: number;
   /** Without a trailing slash. */
@@ -109,6 +111,7 @@ export function readApiConfig(env: Env, providers: readonly ConfigurableProvider
   refuseOpenReturns(environment);
   requireWholeTokens(environment);
   requirePublicUrl(environment);
+  refusePublicMetrics(environment);
   environment.finish();
   const host = environment.certain('HOST');
   const port = environment.certain('PORT');
@@ -117,6 +120,7 @@ export function readApiConfig(env: Env, providers: readonly ConfigurableProvider
     port,
     publicUrl: environment.get('PUBLIC_URL') ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
     returnUrls: environment.get('RETURN_URLS') ?? [],
+    metricsPort: environment.get('METRICS_PORT') ?? null,
     trustedProxies: environment.get('TRUSTED_PROXIES') ?? [],
     temporalUiUrl: environment.get('TEMPORAL_UI_URL') ?? null,
     jwt: jwtOf(environment),
@@ -257,6 +261,13 @@ function refuseOutlivingDetails(environment: Environment): void {
   for (const name of ['RETENTION_SYNC_LOG_DAYS', 'RETENTION_PLAN_DAYS'] as const)
     if ((environment.get(name) ?? 0) > runDays)
       environment.problem(`${name} is longer than RETENTION_RUN_DAYS, and goes with its run. Make it as long at most.`);
+}
+
+/** Metrics ask nobody who they are, and callers reach PORT. */
+function refusePublicMetrics(environment: Environment): void {
+  const port = environment.get('METRICS_PORT');
+  if (port !== undefined && port !== 0 && port === environment.get('PORT'))
+    environment.problem('METRICS_PORT is the same as PORT, which callers reach. Choose another.');
 }
 
 function processOf(environment: Environment): ProcessConfig {

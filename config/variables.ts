@@ -140,9 +140,18 @@ export const VARIABLES = {
   HEALTH_PORT: {
     schema: port,
     form: PORT_FORM,
-    description: 'TCP port of the worker’s health endpoint. No endpoint without it.',
+    description:
+      'TCP port of the worker’s health endpoint, which serves Prometheus metrics too. No endpoint without it.',
     obtain: 'Choose a free port.',
     readBy: ['worker'],
+    secret: false,
+  },
+  METRICS_PORT: {
+    schema: port,
+    form: PORT_FORM,
+    description: 'TCP port of the API’s Prometheus metrics, at `/metrics`. Without it there are none.',
+    obtain: 'Choose a free port that only your monitoring reaches: it asks nobody who they are.',
+    readBy: ['api'],
     secret: false,
   },
   ...SECURITY_VARIABLES,

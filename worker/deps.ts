@@ -38,6 +38,7 @@ import { createCircuits } from '../providers/circuits.ts';
 import type { ProviderDefinition } from '../providers/kit/define-provider.ts';
 import { createProviders } from '../providers/registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { watchPool } from '../telemetry/metrics.ts';
 import { createOpener } from '../vault/opener.ts';
 import { createResealer } from '../vault/resealer.ts';
 import { createSealer } from '../vault/sealer.ts';
@@ -81,6 +82,8 @@ export async function createDeps(
     connectionsPerVenue: MAX_REFRESHING_CONNECTIONS - 2,
     applicationName: 'interlock-worker',
   });
+  watchPool('database-connections', db.venueShares);
+  watchPool('refresh-connections', refreshing.venueShares);
   const vault = createOpener(config.keyring);
   const sealer = createSealer(config.keyring);
   const keyAccess = await checkKeyAccess(sealer, vault);

@@ -1,18 +1,11 @@
-import { createServer } from 'node:http';
 import type { Server } from 'node:http';
+import { startInternalServer } from '../telemetry/metrics-server.ts';
+import type { ListenAddress } from '../telemetry/metrics-server.ts';
 
-/** Answers `/health/live` and `/health/ready`, for whoever starts and watches the process. */
-export function startHealthServer(
-  { host, port }: { readonly host: string; readonly port: number },
-  isReady: () => boolean,
-): Server {
-  const server = createServer((req, res) => {
-    const known = req.url === '/health/live' || req.url === '/health/ready';
-    const ok = req.url === '/health/live' || isReady();
-    const status = !known ? 404 : ok ? 200 : 503;
-    res
-      .writeHead(status, { 'content-type': 'application/json' })
-      .end(JSON.stringify({ status: ok && known ? 'ok' : 'down' }));
+/** Answers `/health/live`, `/health/ready` and `/metrics`, for whoever starts and watches the process. */
+export function startHealthServer(address: ListenAddress, isReady: () => boolean): Server {
+  return startInternalServer(address, {
+    '/health/live': () => 200,
+    '/health/ready': () => (isReady() ? 200 : 503),
   });
-  return server.listen(port, host);
 }

@@ -4,6 +4,7 @@ import { ipKeyGenerator, rateLimit } from 'express-rate-limit';
 import type { RateLimitConfig } from '../../config/config.ts';
 import type { VenueId } from '../../contracts/ids.ts';
 import { ApiError } from '../errors/api-error.ts';
+import { noteLimit } from '../http/request-context.ts';
 import type { Caller } from './caller.ts';
 
 export interface RateLimits {
@@ -65,7 +66,9 @@ function addressOf({ ip, socket }: Request): string {
   return ip !== undefined && isIP(ip) !== 0 ? ip : (socket.remoteAddress ?? '');
 }
 
-function limiter(name: string, limit: number, minutes = 1): (exchange: Exchange, key: string) => Promise<void> {
+type RateLimitName = 'caller' | 'venue' | 'venue-starts' | 'venue-connecting' | 'address' | 'attempt';
+
+function limiter(name: RateLimitName, limit: number, minutes = 1): (exchange: Exchange, key: string) => Promise<void> {
   const keys = new WeakMap<Request, string>();
   const middleware: RequestHandler = rateLimit({
     windowMs: minutes * MINUTE_MS,
@@ -76,7 +79,8 @@ function limiter(name: string, limit: number, minutes = 1): (exchange: Exchange,
     // Express has read the forwarding headers of trusted proxies, and nothing here reads others.
     validate: { xForwardedForHeader: false, forwardedHeader: false },
     keyGenerator: (req) => keys.get(req) ?? '',
-    handler: (_req, _res, next: NextFunction) => {
+    handler: (req, _res, next: NextFunction) => {
+      noteLimit(req, `rate-limited-${name}`);
       next(
         new ApiError(
           'rate-limited',

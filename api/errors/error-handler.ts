@@ -35,6 +35,7 @@ export function logProblem(
 ): void {
   const context = contextOf(req);
   context.code = error.code;
+  if (error.errorsOmitted > 0) context.limit = 'errors-cut';
   if (error.status < 500 || OWN_LIMITS.includes(error.code)) return;
   const { requestId, route } = context;
   const fields = { requestId, route, code: error.code, error: describeError(error.cause ?? thrown) };

@@ -1,4 +1,5 @@
 import type { RequestHandler } from 'express';
+import { countLimit, countRefusal, limitNamed } from '../../telemetry/metrics.ts';
 import type { Log } from './log.ts';
 import { contextOf } from './request-context.ts';
 
@@ -7,7 +8,10 @@ export function logAccess(log: Log): RequestHandler {
   return (req, res, next) => {
     const startedAt = performance.now();
     res.once('close', () => {
-      const { requestId, route, subject, venueId, code } = contextOf(req);
+      const { requestId, route, subject, venueId, code, limit: noted } = contextOf(req);
+      const limit = noted ?? limitNamed(code);
+      if (code !== null) countRefusal(code);
+      if (limit !== null) countLimit(limit);
       const durationMs = Math.round((performance.now() - startedAt) * 10) / 10;
       log.info(
         {
@@ -16,6 +20,7 @@ export function logAccess(log: Log): RequestHandler {
           route,
           status: res.statusCode,
           code,
+          limit,
           durationMs,
           subject,
           venueId,

@@ -3,6 +3,7 @@ import type { Authenticator } from '../auth/authentication.ts';
 import type { BodyStream } from './body-stream.ts';
 import { requireAllVenues, requireRole } from '../auth/caller.ts';
 import type { AnyCall, Answer, Endpoint } from './endpoint.ts';
+import type { ApiError } from '../errors/api-error.ts';
 import { toApiError } from '../errors/error-handler.ts';
 import { idempotencyRefOf, readIdempotencyKey, requestKeyOf } from './idempotency.ts';
 import type { Idempotency, SerialisedAnswer } from './idempotency.ts';
@@ -11,6 +12,7 @@ import type { PreparedCall } from './prepare-call.ts';
 import { PROBLEM_JSON, toProblem } from '../errors/problem-details.ts';
 import type { RateLimits } from '../auth/rate-limits.ts';
 import { contextOf } from './request-context.ts';
+import type { RequestContext } from './request-context.ts';
 import type { VenueGate } from '../auth/venue-gate.ts';
 
 export interface RunnerDeps {
@@ -47,10 +49,15 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => RequestH
       return;
     }
     try {
-      send(
-        res,
-        key === null ? serialise(await endpoint.handle(prepared.call)) : await runOnce(endpoint, prepared, key),
-      );
+      if (key === null) {
+        const answer = await endpoint.handle(prepared.call);
+        context.limit = answer.limit ?? null;
+        send(res, serialise(answer));
+      } else {
+        const answer = await runOnce(endpoint, prepared, key);
+        noteRefusal(context, answer);
+        send(res, answer);
+      }
     } finally {
       prepared.stream?.abandon();
     }
@@ -84,6 +91,14 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => RequestH
     const body = JSON.stringify(toProblem(error, { requestId: call.requestId, publicUrl: deps.publicUrl }));
     return { status: error.status, headers: { ...error.headers, 'Content-Type': PROBLEM_JSON }, body };
   }
+}
+
+/** A refusal that is stored and may be given again never comes by the error handler, which notes the others. */
+function noteRefusal(context: RequestContext, { status, body }: SerialisedAnswer): void {
+  if (status < 400) return;
+  const { code, errorsOmitted = 0 } = JSON.parse(body) as { code: ApiError['code']; errorsOmitted?: number };
+  context.code = code;
+  if (errorsOmitted > 0) context.limit = 'errors-cut';
 }
 
 type HandledEndpoint = Extract<Endpoint, { stream: null }>;

@@ -1,3 +1,4 @@
+import type { Limit } from '../../telemetry/metrics.ts';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import type { ConnectionId, JobId, SyncId, VenueId } from '../../contracts/ids.ts';
@@ -55,6 +56,8 @@ export interface Answer {
   readonly status: number;
   readonly body: unknown;
   readonly headers?: Readonly<Record<string, string>>;
+  /** The limit that has made the answer smaller than it was asked for. */
+  readonly limit?: Limit | null;
 }
 
 export interface Exchange {

@@ -1,4 +1,5 @@
 import type { Response } from 'express';
+import { noteLimit } from './request-context.ts';
 
 export interface StreamEvent {
   readonly id: string;
@@ -59,6 +60,7 @@ export class EventStream {
     if (!this.open) return;
     if (this.#res.write(`id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`)) return;
     const stalled = setTimeout(() => {
+      noteLimit(this.#res.req, 'reader-cut');
       this.#res.destroy();
     }, STALLED_MS);
     await new Promise<void>((resolve) => {

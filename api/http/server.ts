@@ -4,10 +4,13 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Express } from 'express';
 import { v7 as uuidv7 } from 'uuid';
+import { countLimit, countRefusal, limitNamed } from '../../telemetry/metrics.ts';
 import { ApiError } from '../errors/api-error.ts';
 import type { App } from '../app.ts';
 import { PROBLEM_JSON, toProblem } from '../errors/problem-details.ts';
 import type { ProblemCode } from '../errors/problems.ts';
+import type { Log } from './log.ts';
+import { noteLimit } from './request-context.ts';
 
 const HEADERS_TIMEOUT_MS = 15_000;
 /** For the whole request: an NDJSON load may take its time. */
@@ -20,6 +23,7 @@ const CLOSE_IDLE_EVERY_MS = 100;
 const MAX_CONNECTIONS = 8_000;
 /** For how long a finished answer may wait for a reader that takes nothing of it, and for one that takes little. */
 const STALLED_MS = 30_000;
+const TELL_EVERY_MS = 60_000;
 const MAX_TAKING_MS = 300_000;
 
 export interface RunningServer {
@@ -34,20 +38,23 @@ export interface ServerOptions {
   readonly port: number;
   readonly publicUrl: string;
   readonly stalledMs?: number;
+  readonly log?: Log;
+  readonly maxConnections?: number;
 }
 
 /** Resolves when the server listens. Rejects when it cannot: the port is in use, or may not be used. */
 export async function startServer(
   app: App,
-  { host, port, publicUrl, stalledMs = STALLED_MS }: ServerOptions,
+  { host, port, publicUrl, stalledMs = STALLED_MS, log, maxConnections = MAX_CONNECTIONS }: ServerOptions,
 ): Promise<RunningServer> {
   const server = createHttpServer(app.express);
-  server.maxConnections = MAX_CONNECTIONS;
-  server.prependListener('request', (_req, res) => {
-    cutWhenStalled(res, stalledMs);
+  server.maxConnections = maxConnections;
+  tellOfDropped(server, log);
+  server.prependListener('request', (req, res) => {
+    cutWhenStalled(req, res, stalledMs);
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    refuse(error, socket, publicUrl);
+    refuse(error, socket, { publicUrl, log });
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(port, host, () => {
@@ -82,17 +89,35 @@ function createHttpServer(app: Express): Server {
 }
 
 /** A whole answer that nobody takes is held in memory. The server's own idle time replaces this one when the answer is out. */
-function cutWhenStalled(res: ServerResponse, stalledMs: number): void {
+function cutWhenStalled(req: IncomingMessage, res: ServerResponse, stalledMs: number): void {
   res.once('prefinish', () => {
     const { socket } = res;
     if (!socket) return;
     socket.setTimeout(stalledMs);
+    const note = () => {
+      noteLimit(req, 'reader-cut');
+    };
+    // The server's own listener cuts the connection.
+    socket.prependOnceListener('timeout', note);
     const cut = setTimeout(() => {
+      note();
       socket.destroy();
     }, MAX_TAKING_MS);
     res.once('close', () => {
       clearTimeout(cut);
+      socket.off('timeout', note);
     });
+  });
+}
+
+/** A line a minute at most: whoever opens thousands of connections must not fill the log. The metric counts each. */
+function tellOfDropped(server: Server, log: Log | undefined): void {
+  let toldAtMs = -Infinity;
+  server.on('drop', () => {
+    countLimit('too-many-connections');
+    if (performance.now() - toldAtMs < TELL_EVERY_MS) return;
+    toldAtMs = performance.now();
+    log?.warn({ limit: 'too-many-connections' }, 'connections are closed at once: too many are open');
   });
 }
 
@@ -122,7 +147,11 @@ const CLIENT_ERRORS: Partial<Record<string, readonly [ProblemCode, string]>> = {
 };
 
 /** What never became a request, answered by hand in the same words as everything else. */
-function refuse(error: NodeJS.ErrnoException, socket: Duplex, publicUrl: string): void {
+function refuse(
+  error: NodeJS.ErrnoException,
+  socket: Duplex,
+  { publicUrl, log }: { readonly publicUrl: string; readonly log: Log | undefined },
+): void {
   // Node keeps the answer that is being written there: in the middle of one, another cannot begin.
   const answer = '_httpMessage' in socket ? socket._httpMessage : null;
   if (error.code === 'ECONNRESET' || !socket.writable || (answer instanceof ServerResponse && answer.headersSent)) {
@@ -132,6 +161,7 @@ function refuse(error: NodeJS.ErrnoException, socket: Duplex, publicUrl: string)
   const [code, detail] = CLIENT_ERRORS[error.code ?? ''] ?? ['malformed-request', 'This is not an HTTP request.'];
   const problem = new ApiError(code, detail);
   const requestId = uuidv7();
+  tellOfUnread(log, requestId, code);
   const body = JSON.stringify(toProblem(problem, { requestId, publicUrl }));
   const head = [
     `HTTP/1.1 ${problem.status} ${STATUS_TEXT[problem.status] ?? 'Error'}`,
@@ -148,3 +178,11 @@ const STATUS_TEXT: Partial<Record<number, string>> = {
   408: 'Request Timeout',
   431: 'Request Header Fields Too Large',
 };
+
+/** No request, so that no access log tells of it. */
+function tellOfUnread(log: Log | undefined, requestId: string, code: ProblemCode): void {
+  const limit = limitNamed(code);
+  countRefusal(code);
+  if (limit !== null) countLimit(limit);
+  log?.info({ requestId, code, limit }, 'a request that could not be read');
+}

@@ -1,6 +1,7 @@
 import { POOLS } from '../../config/limit-variables.ts';
 import type { VenueId } from '../../contracts/ids.ts';
 import { VenueShares } from '../../domain/sync/venue-shares.ts';
+import { watchPool } from '../../telemetry/metrics.ts';
 import { ApiError } from '../errors/api-error.ts';
 
 const RETRY_AFTER_MS = 5_000;
@@ -12,6 +13,7 @@ export interface AtomicLoadSlots {
 
 export function createAtomicLoadSlots(perVenue: number): AtomicLoadSlots {
   const shares = new VenueShares({ total: POOLS.atomicLoads, perVenue });
+  watchPool('atomic-loads', shares);
   return {
     async run(venueId, load) {
       const release = shares.tryTake(venueId);

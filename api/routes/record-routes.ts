@@ -45,7 +45,9 @@ function listRecords({ kind, store }: RecordRouteDeps): Endpoint {
     async handle({ ids, query: { limit, cursor, ...filter }, path }) {
       const list = { path, filters: { ...filter }, order: 'id' } as const;
       const page = await store.list(venueOf(ids), filter, { limit, after: readCursor(cursor, list) });
-      return { status: 200, body: toPageBody(page, list, presentRecord) };
+      // A page that ends before its limit, and is not the last, has reached its bytes.
+      const isCut = page.next !== null && page.data.length < limit;
+      return { status: 200, body: toPageBody(page, list, presentRecord), limit: isCut ? 'page-cut' : null };
     },
   });
 }

@@ -8,13 +8,14 @@ import { cleanDeep } from '../../domain/reference/foreign-text.ts';
 import { VenueShares } from '../../domain/sync/venue-shares.ts';
 import type { WebhookEffect, WebhookReader } from '../../providers/kit/webhook-definition.ts';
 import type { Providers } from '../../providers/providers.ts';
+import { watchPool } from '../../telemetry/metrics.ts';
 import { ApiError } from '../errors/api-error.ts';
 import { readSentBytes } from '../http/body.ts';
 import type { ConnectionGateway } from '../temporal/connection-gateway.ts';
 import { decodeJson } from '../http/json.ts';
 import type { Log } from '../http/log.ts';
 import type { ProblemCode } from '../errors/problems.ts';
-import { contextOf } from '../http/request-context.ts';
+import { contextOf, noteLimit } from '../http/request-context.ts';
 
 export interface WebhookDeps {
   /** Without a trailing slash. */
@@ -97,6 +98,7 @@ function shakeHands({ webhooks }: WebhookDeps['providers'], req: Request, res: R
 
 function webhookHandler(deps: WebhookDeps): RequestHandler {
   const shares = new VenueShares<ProviderId>({ total: MAX_AT_WORK, perVenue: MAX_AT_WORK_OF_A_PROVIDER });
+  watchPool('webhook-deliveries', shares);
   return async (req, res) => {
     const { provider, reader } = receiverOf(deps.providers, String(req.params['provider']));
     if (!reader.isSigned((name) => req.get(name))) throw notSigned();
@@ -132,6 +134,7 @@ async function take(deps: WebhookDeps, { req, provider, reader }: Delivery): Pro
   }
   const delivery = id === null ? null : { provider, eventId: id };
   if (delivery && (await deps.deliveries.isKnown(delivery))) {
+    noteLimit(req, 'webhook-repeated');
     deps.log.info({ requestId, provider }, 'an event that has had its effect was sent again');
     return;
   }

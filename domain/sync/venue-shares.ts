@@ -10,14 +10,34 @@ export class VenueShares<Owner extends string = VenueId> {
   readonly #taken = new Map<Owner, number>();
   readonly #waiting = new Map<Owner, Set<(release: Release) => void>>();
   #all = 0;
+  #refused = 0;
 
   constructor({ total, perVenue }: { readonly total: number; readonly perVenue: number }) {
     this.#total = total;
     this.#perVenue = perVenue;
   }
 
+  get inUse(): number {
+    return this.#all;
+  }
+
+  get waiting(): number {
+    return [...this.#waiting.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** How often an owner got no slot, or waited too long for one. */
+  get refused(): number {
+    return this.#refused;
+  }
+
   /** Null when the venue has used up its share, or all slots are taken. */
   tryTake(owner: Owner): Release | null {
+    const release = this.#grant(owner);
+    if (!release) this.#refused += 1;
+    return release;
+  }
+
+  #grant(owner: Owner): Release | null {
     const taken = this.#taken.get(owner) ?? 0;
     if (taken >= this.#perVenue || this.#all >= this.#total) return null;
     this.#taken.set(owner, taken + 1);
@@ -29,7 +49,7 @@ export class VenueShares<Owner extends string = VenueId> {
 
   /** Like `tryTake`, but waits in arrival order until the same venue returns a slot. Null on timeout. */
   async take(owner: Owner, timeoutMs: number): Promise<Release | null> {
-    const release = this.tryTake(owner);
+    const release = this.#grant(owner);
     if (release) return release;
     const { promise, resolve } = Promise.withResolvers<Release | null>();
     const queue = this.#waiting.get(owner) ?? new Set();
@@ -37,6 +57,7 @@ export class VenueShares<Owner extends string = VenueId> {
     const timer = setTimeout(() => {
       // Leave the queue in the same tick: a slot handed over afterwards would be lost.
       queue.delete(resolve);
+      this.#refused += 1;
       resolve(null);
     }, timeoutMs);
     try {

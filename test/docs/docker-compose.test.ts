@@ -236,6 +236,12 @@ describe('the scripts and settings', () => {
     expect(jobs.find(({ job_name: name }) => name === 'temporal')?.static_configs).toEqual([
       { targets: [`temporal:${port}`] },
     ]);
+    const { METRICS_PORT: apiPort } = services['api']!.environment!;
+    const { HEALTH_PORT: workerPort } = services['worker']!.environment!;
+    expect(jobs.find(({ job_name: name }) => name === 'interlock')?.static_configs).toEqual([
+      { targets: [`api:${apiPort}`, `worker:${workerPort}`] },
+    ]);
+    expect(services['api']!.ports).not.toContain(`127.0.0.1:${apiPort}:${apiPort}`);
     const { datasources } = parse(read('grafana/provisioning/datasources/prometheus.yaml')) as {
       datasources: { uid: string }[];
     };

@@ -27,7 +27,7 @@ describe('the health endpoint of a worker', () => {
     expect(await ask('/health/ready')).toEqual([200, 'ok']);
     ready = false;
     expect(await ask('/health/ready')).toEqual([503, 'down']);
-    for (const path of ['/', '/health', '/health/readyx', '/metrics']) expect(await ask(path)).toEqual([404, 'down']);
+    for (const path of ['/', '/health', '/health/readyx', '/metricsx']) expect(await ask(path)).toEqual([404, 'down']);
     server.close();
     server.closeAllConnections();
   });
