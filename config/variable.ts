@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { Secret } from '../vault/secret.ts';
 
@@ -82,6 +83,21 @@ export const APP_ID_FORM = 'letters, digits, dots, dashes and underscores';
 
 /** How to get the address of a provider. */
 export const STAND_IN_ONLY = 'Change it only to use a stand-in.';
+
+/** Addresses and networks, such as `10.0.0.0/8`. */
+export const networks = z
+  .string()
+  .transform((value) => value.split(',').map((one) => one.trim()))
+  .refine((values) => values.every(isNetwork));
+export const NETWORKS_FORM = 'IP addresses and networks such as 10.0.0.0/8, separated by commas';
+
+function isNetwork(value: string): boolean {
+  const [address = '', bits, ...rest] = value.split('/');
+  const most = { 4: 32, 6: 128 }[isIP(address)];
+  return (
+    most !== undefined && rest.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most))
+  );
+}
 
 /** Secrets of which any may have been used: one that is being replaced stands beside the new one. */
 export const secretList = (pattern: RegExp) =>

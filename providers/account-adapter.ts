@@ -1,11 +1,11 @@
 import type { ProviderId, Resource } from '../contracts/providers.ts';
-import type { ProviderAccount, ProviderAdapter, SessionOptions } from './provider.ts';
+import type { ProviderAccount, ProviderAdapterParts, SessionOptions } from './provider.ts';
 
 /** A provider that can be connected and whose records are not synced yet. */
 export function createAccountAdapter(
   provider: ProviderId,
   account: (options: SessionOptions) => Promise<ProviderAccount>,
-): Pick<ProviderAdapter, 'open' | 'mapping' | 'pullPlan'> {
+): ProviderAdapterParts {
   const none = (resource: Resource): never => {
     throw new Error(`${provider} does not sync ${resource}`);
   };

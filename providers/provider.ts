@@ -230,3 +230,6 @@ export interface ProviderAdapter {
   /** What an answer's headers tell of limits; absent where the provider tells nothing. */
   readonly limitsIn?: (headers: Headers) => readonly LimitReading[];
 }
+
+/** What a provider's folder gives of an adapter; its definition tells the rest. */
+export type ProviderAdapterParts = Omit<ProviderAdapter, 'id' | 'capabilities'>;

@@ -1,5 +1,6 @@
 import type { ProviderId } from '../contracts/providers.ts';
 import { cleanDeep } from '../domain/reference/foreign-text.ts';
+import { AddressNotAllowedError } from './kit/address-guard.ts';
 import { connectionFailureOf } from './connection-failure.ts';
 import type { OAuthCalls } from './oauth.ts';
 import { ProviderError, leavesOutcomeOpen } from './provider-error.ts';
@@ -16,6 +17,9 @@ export const CALL_TIMEOUT_MS = 10_000;
 const DEFAULT_LIMITS: CallLimits = { timeoutMs: CALL_TIMEOUT_MS, maxBodyBytes: 1_000_000 };
 /** What their support asks for: Stripe, Intuit, Square and Mailchimp. */
 const REQUEST_ID_HEADERS = ['request-id', 'intuit_tid', 'x-request-id'];
+
+/** A ProviderError's code for an address that may not be called from here: nothing was sent. */
+export const ADDRESS_NOT_ALLOWED = 'address-not-allowed';
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -42,6 +46,8 @@ export interface Target {
   readonly calls: OAuthCalls;
   /** Of every call that names none; ten seconds and a megabyte by default. */
   readonly limits?: Partial<CallLimits>;
+  /** In place of the global one: `guardedFetch` where a venue has entered the address. */
+  readonly fetch?: typeof fetch;
 }
 
 /**
@@ -123,16 +129,18 @@ interface Sending extends CallLimits {
 }
 
 async function send(
-  { provider, calls: { signal } }: Target,
+  { provider, calls: { signal }, fetch: call = fetch }: Target,
   { url, init, timeoutMs, maxBodyBytes }: Sending,
 ): Promise<Received> {
   const timeout = AbortSignal.timeout(timeoutMs);
   try {
     const signals = [signal, timeout, init.signal].filter((one) => one != null);
-    const response = await fetch(url, { ...init, redirect: 'manual', signal: AbortSignal.any(signals) });
+    const response = await call(url, { ...init, redirect: 'manual', signal: AbortSignal.any(signals) });
     return { status: response.status, headers: response.headers, text: await textOf(response, maxBodyBytes) };
   } catch (error) {
     signal.throwIfAborted();
+    if (error instanceof AddressNotAllowedError)
+      throw new ProviderError({ provider, kind: 'rejected', code: ADDRESS_NOT_ALLOWED });
     // The cause is left behind: it may quote the request.
     throw new ProviderError({
       provider,

@@ -12,6 +12,8 @@ import type { Providers } from '../../providers/providers.ts';
 import type { Secret } from '../../vault/secret.ts';
 import type { Sealer } from '../../vault/vault.ts';
 import { VaultError } from '../../vault/vault-error.ts';
+import { ADDRESS_NOT_ALLOWED } from '../../providers/transport.ts';
+import { invalidRequest } from '../http/parse.ts';
 import { ApiError } from '../errors/api-error.ts';
 import type { DefaultSchedules } from '../schedules/schedules.ts';
 
@@ -144,16 +146,7 @@ function refusal(error: ProviderError, name: string): ApiError {
       return new ApiError('provider-rate-limited', `${name} asks us to slow down.`, { cause: error, retryAfterMs });
     case 'rejected':
     case 'conflict':
-      if (httpStatus === 403)
-        return new ApiError(
-          'credentials-insufficient',
-          `${name} knows this key, but it may not read what a sync needs.`,
-        );
-      return new ApiError(
-        'provider-refused',
-        `${name} refused a reading that a sync needs${withStatus(httpStatus)}. That is not the key’s fault.`,
-        { cause: error },
-      );
+      return rejection(error, name);
     case 'unexpected-response':
       return new ApiError(
         'provider-unexpected-response',
@@ -163,6 +156,19 @@ function refusal(error: ProviderError, name: string): ApiError {
     case 'unavailable':
       return outage(error, name);
   }
+}
+
+function rejection(error: ProviderError, name: string): ApiError {
+  const { httpStatus, code } = error.details;
+  if (code === ADDRESS_NOT_ALLOWED)
+    return invalidRequest([{ path: 'credentials', message: 'Names an address that may not be called from here' }]);
+  if (httpStatus === 403)
+    return new ApiError('credentials-insufficient', `${name} knows this key, but it may not read what a sync needs.`);
+  return new ApiError(
+    'provider-refused',
+    `${name} refused a reading that a sync needs${withStatus(httpStatus)}. That is not the key’s fault.`,
+    { cause: error },
+  );
 }
 
 function outage(error: ProviderError, name: string): ApiError {

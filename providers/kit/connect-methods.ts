@@ -79,6 +79,28 @@ export const textField = (description: string, pattern: RegExp, rule: string): C
   schema: z.string().min(1).max(MAX_FIELD_LENGTH).regex(pattern, rule),
 });
 
+/** Base URL of a service that the venue runs, or rents. Calls to it are made by `guardedFetch`. */
+export const addressField = (description: string): CredentialField => ({
+  description,
+  secret: false,
+  schema: z
+    .string()
+    .max(MAX_FIELD_LENGTH)
+    .refine((value) => isBase(value), 'Must be an http or https URL without user, password, query and fragment')
+    .transform((value) => value.replace(/\/+$/, '')),
+});
+
+function isBase(value: string): boolean {
+  const url = URL.parse(value);
+  return (
+    url !== null &&
+    /^https?:$/.test(url.protocol) &&
+    url.username === '' &&
+    url.password === '' &&
+    !/[?#\s]/.test(value)
+  );
+}
+
 /** The usual credentials: one secret key. */
 export const apiKey = (): CredentialsMethod =>
   credentials({

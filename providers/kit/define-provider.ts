@@ -1,7 +1,7 @@
 import { variableName } from '../../config/provider-settings.ts';
 import type { ConfigurableProvider, ProviderSettings, SettingValues } from '../../config/provider-settings.ts';
 import type { OAuthFlow, ProviderCapabilities, ProviderId } from '../../contracts/providers.ts';
-import type { ProviderAdapter } from '../provider.ts';
+import type { ProviderAdapterParts } from '../provider.ts';
 import type { CallbackParameter, ConnectMethod, CredentialsMethod, OAuth2Method } from './connect-methods.ts';
 import type { WebhookDefinition } from './webhook-definition.ts';
 
@@ -26,7 +26,7 @@ export interface ProviderDefinition<Settings extends ProviderSettings = Provider
   readonly webhooks?: WebhookDefinition<SettingValues<Settings>>;
   /** An operator's own budget instead of the declared one, requests per second and account; null: the declared one. */
   requestsPerSecond?(settings: SettingValues<Settings>): number | null;
-  adapter(settings: SettingValues<Settings>): Pick<ProviderAdapter, 'open' | 'mapping' | 'pullPlan'>;
+  adapter(settings: SettingValues<Settings>): ProviderAdapterParts;
 }
 
 const ID = /^[a-z][a-z0-9-]{0,29}$/;

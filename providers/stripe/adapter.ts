@@ -1,7 +1,7 @@
 import { Stripe } from 'stripe';
 import { z } from 'zod';
 import type { Resource } from '../../contracts/providers.ts';
-import type { ProviderAdapter, PullPlan, ResourceMapping, ResourceSession, SessionOptions } from '../provider.ts';
+import type { ProviderAdapterParts, PullPlan, ResourceMapping, ResourceSession, SessionOptions } from '../provider.ts';
 import { readOnlyMapping } from '../read-only-mapping.ts';
 import { createCustomerSession, customerMapping, customerPullPlan } from './customers/customers.ts';
 import { createStripeFetch } from './http/http-client.ts';
@@ -23,7 +23,7 @@ export interface StripeConfig {
   readonly apiUrl: string;
 }
 
-export function createStripeAdapter(config: StripeConfig): Pick<ProviderAdapter, 'open' | 'mapping' | 'pullPlan'> {
+export function createStripeAdapter(config: StripeConfig): ProviderAdapterParts {
   return {
     open(options) {
       const stripe = createClient(config, options);

@@ -55,13 +55,18 @@ describe('a provider that is one line of the registry', () => {
   beforeAll(async () => {
     desk = await startCornerDesk();
     const { keyring } = readWorkerConfig(ENV, DEFINITIONS);
-    const settings = { 'corner-desk': { webhookKey: WEBHOOK_KEYS.map((key) => new Secret(key)) } };
+    const settings = {
+      'corner-desk': { webhookKey: WEBHOOK_KEYS.map((key) => new Secret(key)), privateAddresses: ['127.0.0.1'] },
+    };
     api = await createApiWorld({
       definitions: DEFINITIONS,
       providers: settings as object,
       deps: { sealer: createSealer(keyring) },
     });
-    const config = readWorkerConfig({ ...ENV, DATABASE_URL: api.database.url }, DEFINITIONS);
+    const config = readWorkerConfig(
+      { ...ENV, DATABASE_URL: api.database.url, CORNER_DESK_PRIVATE_ADDRESSES: '127.0.0.1' },
+      DEFINITIONS,
+    );
     deps = await createDeps(config, createLogger({ name: 'test', level: 'fatal' }), DEFINITIONS);
     venueId = await api.aVenue();
   });
@@ -139,6 +144,17 @@ describe('a provider that is one line of the registry', () => {
     expect([wrong.status, wrong.json.code]).toEqual([422, 'credentials-refused']);
     expect((await api.send('GET', connections())).json.data).toEqual([]);
   });
+
+  it.each(['http://10.0.0.1', 'http://169.254.169.254', 'http://[::1]:80', 'http://127.0.0.2'])(
+    'calls no address that is not public and not allowed: %s',
+    async (baseUrl) => {
+      const answer = await connect({ ...desk.credentials, baseUrl });
+      expect(answer).toMatchObject({
+        status: 400,
+        json: { code: 'invalid-request', errors: [{ path: 'credentials' }] },
+      });
+    },
+  );
 
   it('is connected by its credentials: the secret one is sealed, the others are stored as they are', async () => {
     const answer = await connect(desk.credentials);

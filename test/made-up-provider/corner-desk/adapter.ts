@@ -1,16 +1,19 @@
 import { z } from 'zod';
 import type { Resource } from '../../../contracts/providers.ts';
 import { ProviderError } from '../../../providers/provider-error.ts';
-import type { ProviderAdapter } from '../../../providers/provider.ts';
+import type { ProviderAdapterParts } from '../../../providers/provider.ts';
+import { guardedFetch } from '../../../providers/kit/address-guard.ts';
+import type { CornerDeskSettings } from './settings.ts';
 import { createAsk } from './ask.ts';
 import { createCustomerSession, customerMapping, customerPullPlan } from './customers.ts';
 
 const accountSchema = z.object({ id: z.string(), name: z.string(), test: z.boolean() });
 
-export function createCornerDeskAdapter(): Pick<ProviderAdapter, 'open' | 'mapping' | 'pullPlan'> {
+export function createCornerDeskAdapter({ privateAddresses }: CornerDeskSettings): ProviderAdapterParts {
+  const fetchGuarded = guardedFetch(privateAddresses ?? []);
   return {
     open(options) {
-      const ask = createAsk(options);
+      const ask = createAsk(options, fetchGuarded);
       return {
         async account() {
           const account = await ask(accountSchema, '/v2/account');

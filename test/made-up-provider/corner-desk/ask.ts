@@ -12,13 +12,11 @@ export type Ask = <Schema extends z.ZodType>(
   init?: RequestInit,
 ) => Promise<z.output<Schema> | null>;
 
-export function createAsk({
-  secretKey,
-  fields = {},
-  call,
-  signal = new AbortController().signal,
-}: SessionOptions): Ask {
-  const transport = createTransport({ provider: 'corner-desk', calls: { call, signal } });
+export function createAsk(
+  { secretKey, fields = {}, call, signal = new AbortController().signal }: SessionOptions,
+  fetchGuarded: typeof fetch,
+): Ask {
+  const transport = createTransport({ provider: 'corner-desk', calls: { call, signal }, fetch: fetchGuarded });
   const authorization = `Basic ${Buffer.from(`${String(fields['user'])}:${secretKey.expose()}`).toString('base64')}`;
   return async (schema, path, init = {}) => {
     const answer = await transport(`${String(fields['baseUrl'])}${path}`, {

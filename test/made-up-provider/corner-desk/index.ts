@@ -1,4 +1,4 @@
-import { credentials, secretField, textField } from '../../../providers/kit/connect-methods.ts';
+import { addressField, credentials, secretField, textField } from '../../../providers/kit/connect-methods.ts';
 import { defineProvider } from '../../../providers/kit/define-provider.ts';
 import { concurrent, perSecond } from '../../../providers/limits.ts';
 import { createCornerDeskAdapter } from './adapter.ts';
@@ -19,11 +19,7 @@ export const cornerDesk = defineProvider({
   connect: [
     credentials({
       fields: {
-        baseUrl: textField(
-          'Where the venue’s Corner Desk is.',
-          /^https?:\/\/[\w.:-]+$/,
-          'Must be an http or https URL',
-        ),
+        baseUrl: addressField('Where the venue’s Corner Desk is.'),
         user: textField('Name of the user.', /^[\w.@-]+$/, 'Must be letters, digits, dots, dashes and at signs'),
         password: secretField('Password of the user.'),
       },

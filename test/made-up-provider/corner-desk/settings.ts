@@ -1,7 +1,7 @@
 import type { ProviderSettings, SettingValues } from '../../../config/provider-settings.ts';
-import { secretList } from '../../../config/variable.ts';
+import { NETWORKS_FORM, networks, secretList } from '../../../config/variable.ts';
 
-/** Becomes CORNER_DESK_WEBHOOK_KEY. */
+/** Become CORNER_DESK_WEBHOOK_KEY and CORNER_DESK_PRIVATE_ADDRESSES. */
 export const CORNER_DESK_SETTINGS = {
   webhookKey: {
     schema: secretList(/^\S{16,}$/),
@@ -10,6 +10,13 @@ export const CORNER_DESK_SETTINGS = {
     obtain: 'Corner Desk: Settings, Webhooks.',
     readBy: ['api'],
     secret: true,
+  },
+  privateAddresses: {
+    schema: networks,
+    form: NETWORKS_FORM,
+    description: 'Addresses of Corner Desks that are not public and may be called all the same.',
+    obtain: 'The network in which venues run theirs.',
+    secret: false,
   },
 } as const satisfies ProviderSettings;
 

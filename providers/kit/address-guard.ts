@@ -1,0 +1,115 @@
+import { lookup } from 'node:dns';
+import type { LookupOptions } from 'node:dns';
+import http from 'node:http';
+import https from 'node:https';
+import { BlockList, isIP } from 'node:net';
+import type { LookupFunction } from 'node:net';
+import { Readable } from 'node:stream';
+
+/**
+ * Addresses that a venue's own base URL never reaches unless an operator allows it: this machine, its network, and whatever is no address of
+ * the public internet (https://www.iana.org/assignments/iana-ipv4-special-registry, iana-ipv6-special-registry).
+ */
+const NOT_PUBLIC = [
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.0.0.0/24',
+  '192.168.0.0/16',
+  '198.18.0.0/15',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
+  '::/128',
+  '::1/128',
+  // Forms of IPv4 addresses: what they lead to would have to be judged by another rule.
+  '::ffff:0:0/96',
+  '64:ff9b::/96',
+  '2002::/16',
+  'fc00::/7',
+  'fe80::/10',
+  'ff00::/8',
+];
+
+/** The address is not one that may be called. Names no address. */
+export class AddressNotAllowedError extends Error {
+  override readonly name = 'AddressNotAllowedError';
+  constructor() {
+    super('the address is not one that may be called from here');
+  }
+}
+
+/**
+ * A `fetch` for base URLs that a venue enters. The address that is judged is the one that is connected to, so that a name cannot be judged
+ * by one answer of its name server and called by the next. `allowed`: networks or addresses that an operator allows besides public ones.
+ */
+export function guardedFetch(allowed: readonly string[]): typeof fetch {
+  const [refused, permitted] = [listOf(NOT_PUBLIC), listOf(allowed)];
+  const mayCall = (address: string): boolean => permitted(address) || !refused(address);
+  return async (input, init = {}) => {
+    const url = new URL(input instanceof Request ? input.url : input);
+    const host = url.hostname.replace(/^\[|\]$/g, '');
+    // Nothing is looked up for an address.
+    if (isIP(host) !== 0 && !mayCall(host)) throw new AddressNotAllowedError();
+    return send(url, init, judgedLookup(mayCall));
+  };
+}
+
+/** A list for each family: to Node 24 every IPv4 address lies in `::ffff:0:0/96`. */
+function listOf(networks: readonly string[]): (address: string) => boolean {
+  const lists = { ipv4: new BlockList(), ipv6: new BlockList() };
+  for (const network of networks) {
+    const [address = '', bits] = network.split('/');
+    const family = familyOf(address);
+    lists[family].addSubnet(address, bits === undefined ? (family === 'ipv6' ? 128 : 32) : Number(bits), family);
+  }
+  return (address) => lists[familyOf(address)].check(address, familyOf(address));
+}
+
+const familyOf = (address: string) => (isIP(address) === 6 ? 'ipv6' : 'ipv4');
+
+/** Every address of the name has to be allowed: which of them is connected to is Node's choice. */
+const judgedLookup =
+  (mayCall: (address: string) => boolean): LookupFunction =>
+  (hostname, options: LookupOptions, callback) => {
+    lookup(hostname, { ...options, all: true }, (error, addresses) => {
+      if (error) callback(error, '');
+      else if (!addresses.every(({ address }) => mayCall(address))) callback(new AddressNotAllowedError(), '');
+      else if (options.all === true) callback(null, addresses);
+      else callback(null, addresses[0]?.address ?? '', addresses[0]?.family);
+    });
+  };
+
+/** Follows no redirect: it would lead to an address that nobody has judged. */
+function send(url: URL, { method = 'GET', headers, body, signal }: RequestInit, judged: LookupFunction) {
+  return new Promise<Response>((resolve, reject) => {
+    const request = (url.protocol === 'https:' ? https : http).request(
+      url,
+      {
+        method,
+        headers: Object.fromEntries(new Headers(headers)),
+        lookup: judged,
+        ...(signal && { signal }),
+      },
+      (answer) => {
+        resolve(toResponse(answer));
+      },
+    );
+    request.on('error', reject);
+    request.end(typeof body === 'string' || body instanceof URLSearchParams ? String(body) : undefined);
+  });
+}
+
+/** Statuses whose answers have no body: `Response` takes none for them. */
+const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
+
+function toResponse(answer: http.IncomingMessage): Response {
+  const { statusCode: status = 502 } = answer;
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(answer.headers)) if (typeof value === 'string') headers.set(name, value);
+  if (!WITHOUT_BODY.has(status)) return new Response(Readable.toWeb(answer) as ReadableStream, { status, headers });
+  answer.resume();
+  return new Response(null, { status, headers });
+}
