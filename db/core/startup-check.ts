@@ -14,7 +14,7 @@ interface RoleFacts extends Record<string, unknown> {
 
 /**
  * Throws, with what to do, when row-level security does not bind this connection, or when the database lacks a migration that this code needs.
- * Every service calls it before it serves. Judges the login and every role that it may become, and not only the role that it has taken on: one
+ * Every service calls it before it serves. Checks the login and every role that it may become, and not only the role that it has taken on: one
  * expression that is smuggled into a statement, such as `set_config('role', …)`, leads back to the login.
  */
 export async function checkDatabase(db: Pick<Database, 'execute'>): Promise<void> {
