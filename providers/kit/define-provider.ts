@@ -26,7 +26,7 @@ export interface ProviderDefinition<Settings extends ProviderSettings = Provider
   readonly webhooks?: WebhookDefinition<SettingValues<Settings>>;
   /** An operator's own budget instead of the declared one, requests per second and account; null: the declared one. */
   requestsPerSecond?(settings: SettingValues<Settings>): number | null;
-  adapter(settings: SettingValues<Settings>): Pick<ProviderAdapter, 'open' | 'mapping' | 'pullPlan'>;
+  adapter(settings: SettingValues<Settings>): Pick<ProviderAdapter, 'open' | 'mapping' | 'pullPlan' | 'limitsIn'>;
 }
 
 const ID = /^[a-z][a-z0-9-]{0,29}$/;
