@@ -2,6 +2,8 @@ import type { ProviderId } from '../contracts/providers.ts';
 import { cleanDeep } from '../domain/reference/foreign-text.ts';
 import { AddressNotAllowedError } from './kit/address-guard.ts';
 import { connectionFailureOf } from './connection-failure.ts';
+import { kindOfFault } from './error-table.ts';
+import type { ErrorTable } from './error-table.ts';
 import type { OAuthCalls } from './oauth.ts';
 import { ProviderError, leavesOutcomeOpen } from './provider-error.ts';
 
@@ -48,6 +50,8 @@ export interface Target {
   readonly limits?: Partial<CallLimits>;
   /** In place of the global one: `guardedFetch` where a venue has entered the address. */
   readonly fetch?: typeof fetch;
+  /** Classifies what fails, by the body first. Without one the caller looks at the refusals that are not decided here. */
+  readonly errors?: ErrorTable;
 }
 
 /**
@@ -60,19 +64,40 @@ export function createTransport(target: Target): Transport {
     target.calls.call(async (heard) => {
       const received = await send(target, { url, init, ...DEFAULT_LIMITS, ...target.limits, ...limits });
       heard?.(received.headers);
-      return judged(target.provider, received);
+      return judged(target, received);
     });
 }
 
-function judged(provider: ProviderId, received: Received): Answer {
+function judged({ provider, errors }: Target, received: Received): Answer {
   const { status, headers, text } = received;
   const requestId = requestIdOf(headers);
-  refuse(provider, received, requestId);
   const json = valueOf(text ?? '');
+  if (errors) throwFault(errors, json, received);
+  refuse(provider, received, requestId);
   const body = isObject(json) ? json : null;
-  const refusesToken = status === 401 && (body !== null || /^bearer\b/i.test(headers.get('www-authenticate') ?? ''));
+  const refusesToken = (status === 401 && body !== null) || isChallenge(status, headers);
   return { status, headers, json, body, isEmpty: text === '', refusesToken, requestId };
 }
+
+/** Throws what the provider's table makes of the answer, unless that is none of a failure. Redirects are not the provider's to explain. */
+function throwFault(errors: ErrorTable, json: unknown, { status, headers }: Received): void {
+  if (status < 200 || (status >= 300 && status < 400)) return;
+  const told = errors.faultIn(json, status);
+  if (told === null) return;
+  // A token that is refused with a challenge is refused by whoever guards it, whatever the body looks like.
+  const fault = told === 'foreign' && isChallenge(status, headers) ? [] : told;
+  throw new ProviderError({
+    provider: errors.provider,
+    kind: kindOfFault(errors, fault, status),
+    httpStatus: status,
+    code: fault === 'foreign' ? undefined : word(fault[0]),
+    requestId: requestIdOf(headers),
+    retryAfterMs: retryAfterMs(headers),
+  });
+}
+
+const isChallenge = (status: number, headers: Headers) =>
+  status === 401 && /^bearer\b/i.test(headers.get('www-authenticate') ?? '');
 
 /** Throws for what no caller has to look at. */
 function refuse(provider: ProviderId, { status, headers, text }: Received, requestId: string | undefined): void {

@@ -4,8 +4,8 @@ import { createAccountAdapter } from '../account-adapter.ts';
 import { parseAnswer } from '../grants.ts';
 import { ProviderError } from '../provider-error.ts';
 import type { ProviderAccount, SessionOptions } from '../provider.ts';
-import { createTransport, word } from '../transport.ts';
-import type { Answer } from '../transport.ts';
+import { createTransport } from '../transport.ts';
+import { MAILCHIMP_ERRORS } from './errors.ts';
 
 export interface MailchimpConfig {
   readonly loginUrl: string;
@@ -38,25 +38,12 @@ export async function readMailchimpAccount(
 ): Promise<ProviderAccount> {
   const key = secretKey.expose();
   const base = apiBaseOf(config, onBehalfOf ?? /-([a-z0-9]+)$/.exec(key)?.[1]);
-  const answer = await createTransport({ provider: 'mailchimp', calls: { call, signal } })(
+  const answer = await createTransport({ provider: 'mailchimp', calls: { call, signal }, errors: MAILCHIMP_ERRORS })(
     `${base}/3.0/?fields=account_id,account_name`,
     {
       headers: { authorization: `Bearer ${key}`, accept: 'application/json' },
     },
   );
-  if (answer.status >= 400) throw refusedCall(answer);
   const { account_id, account_name } = parseAnswer('mailchimp', accountSchema, answer.body);
   return { externalAccountId: account_id, name: account_name ?? null, environment: 'production', scopes: [] };
-}
-
-/** A 403 that is no problem document is a gateway's, and asks to slow down (https://mailchimp.com/developer/marketing/docs/errors/, read 2026-11-21). */
-function refusedCall({ status, body, requestId }: Answer): ProviderError {
-  const details = { provider: 'mailchimp', httpStatus: status, requestId } as const;
-  if (body === null)
-    return new ProviderError({ ...details, kind: status === 403 ? 'unavailable' : 'unexpected-response' });
-  return new ProviderError({
-    ...details,
-    kind: status === 401 || status === 403 ? 'needs-reauth' : 'rejected',
-    code: word(body['title']),
-  });
 }

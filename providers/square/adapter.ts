@@ -7,7 +7,7 @@ import type { OAuthCalls } from '../oauth.ts';
 import { ProviderError } from '../provider-error.ts';
 import type { ProviderAccount } from '../provider.ts';
 import { askSquare, createSquareClient } from './client.ts';
-import type { SquareRefusal } from './client.ts';
+import { SQUARE_ERRORS } from './errors.ts';
 
 export interface SquareConfig {
   readonly apiUrl: string;
@@ -34,19 +34,15 @@ export async function readSquareAccount(
   token: Secret,
   calls: OAuthCalls,
 ): Promise<ProviderAccount> {
-  const client = await createSquareClient(apiUrl, token, calls);
-  const status = parseAnswer(
-    'square',
-    statusSchema,
-    await askSquare(calls, () => client.oAuth.retrieveTokenStatus(), refusedToken),
-  );
+  const client = await createSquareClient(apiUrl, token, { ...calls, errors: SQUARE_ERRORS });
+  const status = parseAnswer('square', statusSchema, await askSquare(calls, () => client.oAuth.retrieveTokenStatus()));
   const account = { externalAccountId: status.merchantId, name: null, environment, scopes: status.scopes };
   // A personal access token may do everything and lists nothing.
   if (status.scopes.length > 0 && !status.scopes.includes('MERCHANT_PROFILE_READ')) return account;
   const { merchant } = parseAnswer(
     'square',
     merchantSchema,
-    await askSquare(calls, () => client.merchants.get({ merchantId: 'me' }), refusedToken),
+    await askSquare(calls, () => client.merchants.get({ merchantId: 'me' })),
   );
   if (merchant.id !== account.externalAccountId)
     throw new ProviderError({
@@ -56,10 +52,4 @@ export async function readSquareAccount(
       code: 'another-account',
     });
   return { ...account, name: merchant.businessName ?? null };
-}
-
-/** https://developer.squareup.com/docs/oauth-api/best-practices, read 2026-11-21: 401 is the token, 403 what it may do. */
-function refusedToken({ status, code, readable }: SquareRefusal): ProviderError {
-  const kind = !readable ? 'unexpected-response' : status === 401 ? 'needs-reauth' : 'rejected';
-  return new ProviderError({ provider: 'square', kind, httpStatus: status, code });
 }

@@ -1,5 +1,6 @@
 import type { SquareClient } from 'square';
 import type { Secret } from '../../vault/secret.ts';
+import type { ErrorTable } from '../error-table.ts';
 import type { OAuthCalls } from '../oauth.ts';
 import { ProviderError } from '../provider-error.ts';
 import { createTransport, fetchThrough, word } from '../transport.ts';
@@ -11,7 +12,7 @@ const loadSdk = () => import('square');
 export async function createSquareClient(
   apiUrl: string,
   token: Secret | null,
-  calls: OAuthCalls,
+  { errors, ...calls }: OAuthCalls & { readonly errors?: ErrorTable },
 ): Promise<SquareClient> {
   const { SquareClient } = await loadSdk();
   return new SquareClient({
@@ -22,7 +23,9 @@ export async function createSquareClient(
     // Longer than the transport's own, which decides: the SDK's timer does not cover the body.
     timeoutInSeconds: 60,
     // A list of nothing comes as `{}`: every answer of Square's is an object.
-    fetch: fetchThrough('square', createTransport({ provider: 'square', calls }), { objectsOnly: true }),
+    fetch: fetchThrough('square', createTransport({ provider: 'square', calls, ...(errors && { errors }) }), {
+      objectsOnly: true,
+    }),
   });
 }
 
@@ -35,12 +38,12 @@ export interface SquareRefusal {
 }
 
 /**
- * What the SDK's call answers. Throws ProviderError: the SDK's own errors quote the whole answer. `refuse` classifies a refusal.
+ * What the SDK's call answers. Throws ProviderError: the SDK's own errors quote the whole answer. `refuse` classifies a refusal that the client's table of errors has not.
  */
 export async function askSquare<T>(
   calls: OAuthCalls,
   request: () => Promise<T>,
-  refuse: (refusal: SquareRefusal) => ProviderError,
+  refuse: (refusal: SquareRefusal) => ProviderError = unexpected,
 ): Promise<T> {
   try {
     return await request();
@@ -49,6 +52,9 @@ export async function askSquare<T>(
     throw await toProviderError(error, refuse);
   }
 }
+
+const unexpected = ({ status, code }: SquareRefusal) =>
+  new ProviderError({ provider: 'square', kind: 'unexpected-response', httpStatus: status, code });
 
 async function toProviderError(
   error: unknown,

@@ -1,33 +1,33 @@
 import { Stripe } from 'stripe';
 import { connectionFailureOf } from '../connection-failure.ts';
-import { ProviderError, leavesOutcomeOpen } from '../provider-error.ts';
+import { kindOfFault } from '../error-table.ts';
+import type { ErrorTable, Fault } from '../error-table.ts';
+import { ProviderError } from '../provider-error.ts';
 import type { ProviderErrorKind } from '../provider-error.ts';
 import { NOT_STRIPES } from './http/http-client.ts';
 
-/** HTTP status → kind, for what no error class decides. */
-function kindOfStatus(httpStatus: number | undefined): ProviderErrorKind {
-  if (httpStatus === undefined) return 'unavailable';
-  if (httpStatus === 401) return 'needs-reauth';
-  if (httpStatus === 429) return 'rate-limited';
-  // Stripe's own 409 tells that a call with the same key is in flight, or that an object is locked.
-  if (leavesOutcomeOpen(httpStatus)) return 'unavailable';
-  return httpStatus >= 400 ? 'rejected' : 'unexpected-response';
-}
+/** Codes and types of Stripe's own (https://docs.stripe.com/error-codes, read 2026-11-21). All else is as its status says: a 409 tells that a call with the same key is in flight, or that an object is locked. */
+export const STRIPE_ERRORS: Pick<ErrorTable, 'byCode'> = {
+  byCode: {
+    rate_limit: 'rate-limited',
+    // The key was used for another call.
+    idempotency_error: { 409: 'unavailable', else: 'conflict' },
+    // A platform that the account's owner has taken the access from.
+    account_invalid: 'needs-reauth',
+  },
+};
 
 // A 2xx whose body is no JSON reaches us as a StripeAPIError without a status (stripe 23.1.0, `_jsonResponseHandler`).
 function kindOf(error: InstanceType<typeof Stripe.errors.StripeError>): ProviderErrorKind {
   if (error instanceof Stripe.errors.StripeConnectionError) return 'unavailable';
-  if (error instanceof Stripe.errors.StripeRateLimitError || error.code === 'rate_limit') return 'rate-limited';
-  if (error instanceof Stripe.errors.StripeIdempotencyError && error.statusCode !== 409) return 'conflict';
-  // A platform that the account's owner has taken the access from (https://docs.stripe.com/error-codes#account-invalid, read 2026-11-21).
-  if (error.code === 'account_invalid') return 'needs-reauth';
   if (error.statusCode === undefined) return 'unexpected-response';
-  const kind = kindOfStatus(error.statusCode);
-  return error.code === NOT_STRIPES && REFUSALS.has(kind) ? 'unexpected-response' : kind;
+  return kindOfFault(STRIPE_ERRORS, faultIn(error), error.statusCode);
 }
 
-/** Of a key or a record. Only Stripe can make one. */
-const REFUSALS: ReadonlySet<ProviderErrorKind> = new Set(['rejected', 'needs-reauth']);
+function faultIn({ code, rawType }: InstanceType<typeof Stripe.errors.StripeError>): Fault {
+  if (code === NOT_STRIPES) return 'foreign';
+  return [code, rawType].filter((text) => text !== undefined);
+}
 
 /** A connection's failure has no code of Stripe's. */
 const codeOf = (error: InstanceType<typeof Stripe.errors.StripeError>): string | undefined =>
@@ -50,7 +50,12 @@ export function toProviderError(error: unknown): unknown {
 
 /** For an answer that the SDK resolved although its status says that it failed. */
 export function statusError(httpStatus: number, requestId: string | undefined): ProviderError {
-  return new ProviderError({ provider: 'stripe', kind: kindOfStatus(httpStatus), httpStatus, requestId });
+  return new ProviderError({
+    provider: 'stripe',
+    kind: kindOfFault(STRIPE_ERRORS, [], httpStatus),
+    httpStatus,
+    requestId,
+  });
 }
 
 export function unexpectedResponse(requestId: string | undefined): ProviderError {

@@ -175,7 +175,7 @@ export class MadeUpLists {
   }
 }
 
-/** As Square says it (https://developer.squareup.com/docs/build-basics/general-considerations/handling-errors, read 2026-11-28). */
+/** As Square says it (https://github.com/PostHog/posthog/pull/71332, read 2026-11-28). */
 const refusedCursor = () =>
   new ProviderError({ provider: 'stripe', kind: 'rejected', httpStatus: 400, code: 'INVALID_CURSOR' });
 export const isCursorGone = ({ code }: { readonly code?: string | undefined }): boolean => code === 'INVALID_CURSOR';

@@ -1,0 +1,57 @@
+import type { ProviderId } from '../contracts/providers.ts';
+import { leavesOutcomeOpen } from './provider-error.ts';
+import type { ProviderErrorKind } from './provider-error.ts';
+
+/**
+ * What a body says of a failure. `foreign`: it is not the provider that speaks but something in between, such as a proxy. Otherwise the
+ * provider's own words for it, the most telling first: an error code, then perhaps a category. Empty: it names none.
+ */
+export type Fault = 'foreign' | readonly string[];
+
+/** A kind, or one by status; `else` for every status that is not named. Without `else` the next word decides. */
+export type ErrorRule = ProviderErrorKind | Readonly<Partial<Record<number | 'else', ProviderErrorKind>>>;
+
+/** How one provider's failures are classified: by what the body says, and only then by the status. */
+export interface ErrorTable {
+  readonly provider: ProviderId;
+  /** Reads a body of any shape. Null: nothing in it is a failure, which is for a success alone to say. */
+  readonly faultIn: (json: unknown, httpStatus: number) => Fault | null;
+  readonly byCode: Readonly<Partial<Record<string, ErrorRule>>>;
+  /** Where the provider means something else by a status than the most do. */
+  readonly byStatus?: Readonly<Partial<Record<number, ProviderErrorKind>>>;
+  /** The same for answers that are not its own. */
+  readonly foreignByStatus?: Readonly<Partial<Record<number, ProviderErrorKind>>>;
+}
+
+export function kindOfFault(
+  table: Omit<ErrorTable, 'provider' | 'faultIn'>,
+  fault: Fault,
+  httpStatus: number,
+): ProviderErrorKind {
+  if (fault === 'foreign') return table.foreignByStatus?.[httpStatus] ?? foreignKind(httpStatus);
+  for (const code of fault) {
+    const kind = kindByCode(table, code, httpStatus);
+    if (kind !== null) return kind;
+  }
+  return table.byStatus?.[httpStatus] ?? kindByStatus(httpStatus);
+}
+
+function kindByCode({ byCode }: Pick<ErrorTable, 'byCode'>, code: string, httpStatus: number) {
+  const rule = Object.hasOwn(byCode, code) ? byCode[code] : undefined;
+  if (rule === undefined) return null;
+  return typeof rule === 'string' ? rule : (rule[httpStatus] ?? rule.else ?? null);
+}
+
+/** What is said of a key or a record only the provider itself can say. */
+function foreignKind(httpStatus: number): ProviderErrorKind {
+  if (httpStatus === 429) return 'rate-limited';
+  return leavesOutcomeOpen(httpStatus) ? 'unavailable' : 'unexpected-response';
+}
+
+/** A failure that comes with a success's status is the provider's answer to this one call. */
+function kindByStatus(httpStatus: number): ProviderErrorKind {
+  if (httpStatus === 401) return 'needs-reauth';
+  if (httpStatus === 429) return 'rate-limited';
+  if (leavesOutcomeOpen(httpStatus)) return 'unavailable';
+  return httpStatus >= 300 && httpStatus < 400 ? 'unexpected-response' : 'rejected';
+}
