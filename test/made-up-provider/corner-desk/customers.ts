@@ -92,7 +92,7 @@ function parametersOf({ fromEpochS, toEpochS, after }: ListQuery): string {
     limit: String(PAGE_SIZE),
     to: String(toEpochS),
     ...(fromEpochS !== null && { from: String(fromEpochS) }),
-    ...(after !== null && { after: String(after) }),
+    ...(typeof after === 'string' && { after }),
   };
   return new URLSearchParams(parameters).toString();
 }
