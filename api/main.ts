@@ -70,7 +70,7 @@ if (keyAccess.state === 'unavailable')
 
 const circuitStore = createCircuitStore(db);
 const circuits = createCircuits(circuitStore, { ...CIRCUIT_LIMITS, openMs: config.circuitOpenMs });
-const providers = createProviders(PROVIDERS, config.providers, createBudgetStore(db), circuits);
+const providers = createProviders(PROVIDERS, config.providers, { budget: createBudgetStore(db), circuits });
 // Lazy: the API serves what needs no Temporal while Temporal is still coming; readiness tells.
 const connection = Connection.lazy(await temporalConnectionOptions(config.temporal));
 const { namespace } = config.temporal;

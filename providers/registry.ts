@@ -18,12 +18,18 @@ import { stripe } from './stripe/index.ts';
 /** Every provider of this service. Nothing else lists them: what has to know them is given this value, or another by a test. */
 export const PROVIDERS: readonly ProviderDefinition[] = [stripe, square, quickbooks, mailchimp];
 
+/** What the processes of this service share about providers. */
+export interface SharedState {
+  readonly budget: Budget;
+  /** Without them no provider is ever left alone. */
+  readonly circuits?: Circuits | undefined;
+}
+
 /** Sets up the providers that are defined. Settings that are left out have their defaults. Throws for an id that is defined twice. */
 export function createProviders(
   definitions: readonly ProviderDefinition[],
   config: ProvidersConfig,
-  budget: Budget,
-  circuits?: Circuits,
+  { budget, circuits }: SharedState,
 ): Providers {
   const ids = definitions.map(({ id }) => id);
   if (new Set(ids).size < ids.length) throw new Error(`a provider is defined twice: ${ids.join(', ')}`);

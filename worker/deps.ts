@@ -94,7 +94,7 @@ export async function createDeps(
   const connections = createConnectionStore(db);
   const tokens = createOAuthTokenStore({ db, refreshing, audit });
   const circuits = createCircuits(createCircuitStore(db), { ...CIRCUIT_LIMITS, openMs: config.circuitOpenMs });
-  const providers = createProviders(definitions, config.providers, createBudgetStore(db), circuits);
+  const providers = createProviders(definitions, config.providers, { budget: createBudgetStore(db), circuits });
   return {
     audit,
     brakes: createBrakeStore(db),

@@ -1,3 +1,4 @@
+// eslint-disable-next-line no-restricted-imports -- derives a password; no provider's signature is checked.
 import { createHmac } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -196,7 +196,7 @@ export async function createApiWorld(
     providers: createProviders(
       options.definitions ?? PROVIDERS,
       (options.providers ?? allApps(sandbox.apiUrl)) as ProvidersConfig,
-      createBudgetStore(db),
+      { budget: createBudgetStore(db) },
     ),
     sealer: createSealer(keyring),
     gateway,

@@ -17,7 +17,7 @@ export interface TestSettings {
 }
 
 export const createTestProviders = (settings: TestSettings, budget: Budget, circuits?: Circuits): Providers =>
-  createProviders(PROVIDERS, settings as ProvidersConfig, budget, circuits);
+  createProviders(PROVIDERS, settings as ProvidersConfig, { budget, circuits });
 
 /** Providers that have a stand-in whose owners approve. */
 export const APP_PROVIDERS = ['stripe', 'square', 'quickbooks', 'mailchimp'] as const;

@@ -11,7 +11,7 @@ import { findQueuesToDrain } from '../../worker/replaced-queues.ts';
 import { until } from '../support/eventually.ts';
 import { createTestNamespace } from '../support/services/temporal.ts';
 
-const PROVIDERS = Array.from({ length: 13 }, (_, index) => `provider-${index}` as ProviderId);
+const PROVIDERS = Array.from({ length: 13 }, (_, index) => `provider-${index}`);
 const SLOTS_OF_ONE = 15;
 const LANE = laneFor(SLOTS_OF_ONE, PROVIDERS.length);
 const HANGING = PROVIDERS[0]!;

@@ -3,7 +3,7 @@ import type { VenueId } from '../../../contracts/ids.ts';
 import type { ProviderId } from '../../../contracts/providers.ts';
 import { ProviderShares, laneFor } from '../../../domain/lanes/provider-shares.ts';
 
-const PROVIDERS = Array.from({ length: 13 }, (_, index) => `provider-${index}` as ProviderId);
+const PROVIDERS = Array.from({ length: 13 }, (_, index) => `provider-${index}`);
 const [HANGING, OTHER] = PROVIDERS as [ProviderId, ProviderId];
 const A_VENUE = 'venue-a' as VenueId;
 const ANOTHER_VENUE = 'venue-b' as VenueId;

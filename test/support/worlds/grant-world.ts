@@ -73,7 +73,7 @@ export async function createGrantWorld(options: GrantWorldOptions = {}) {
   };
   const config = readWorkerConfig(workerEnv, PROVIDERS);
   const audit = createAuditStore(db);
-  const providers = createProviders(PROVIDERS, config.providers, createBudgetStore(db));
+  const providers = createProviders(PROVIDERS, config.providers, { budget: createBudgetStore(db) });
   const tokens = createOAuthTokenStore({ db, refreshing: db, audit });
   const connections = createConnectionStore(db);
   const [sealer, vault] = [createSealer(config.keyring), createOpener(config.keyring)];

@@ -20,6 +20,7 @@ import { createScheduleStore } from '../../../db/runs/schedule-store.ts';
 import { createSyncMissingStore } from '../../../db/pull/sync-missing.ts';
 import { createSyncProgressStore } from '../../../db/runs/sync-progress-store.ts';
 import { createSyncRunStore } from '../../../db/runs/sync-run-store.ts';
+import type { Database } from '../../../db/core/venue-scope.ts';
 import { createVenueStore } from '../../../db/core/venue-store.ts';
 import { pulledSourceId } from '../../../domain/sync/source-id.ts';
 import type { ProviderAccountName } from '../../../domain/sync/source-id.ts';
@@ -59,6 +60,14 @@ export interface TestVenue {
   readonly connectionId: ConnectionId;
 }
 
+function stripeAt(apiUrl: string, { db, budget, options }: { db: Database; budget: Budget; options: WorldOptions }) {
+  return createTestProviders(
+    { stripe: { apiUrl, requestsPerSecond: options.requestsPerSecond ?? 2_000 } },
+    budget,
+    options.circuits === true ? createCircuits(createCircuitStore(db)) : undefined,
+  );
+}
+
 /** Everything a sync touches but Temporal: a database, a stand-in Stripe, the activities with their real parts. */
 export async function createSyncWorld(options: WorldOptions = {}) {
   const [database, sandbox] = await Promise.all([
@@ -86,12 +95,7 @@ export async function createSyncWorld(options: WorldOptions = {}) {
   const tokens = createOAuthTokenStore({ db, refreshing: db, audit: stores.audit });
   const budget = createBudgetStore(db);
   const providers =
-    options.providersOn?.(budget, sandbox.apiUrl) ??
-    createTestProviders(
-      { stripe: { apiUrl: proxy?.url ?? sandbox.apiUrl, requestsPerSecond: options.requestsPerSecond ?? 2_000 } },
-      budget,
-      options.circuits === true ? createCircuits(createCircuitStore(db)) : undefined,
-    );
+    options.providersOn?.(budget, sandbox.apiUrl) ?? stripeAt(proxy?.url ?? sandbox.apiUrl, { db, budget, options });
   const deps = {
     ...stores,
     providers,
