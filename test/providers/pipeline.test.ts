@@ -178,9 +178,9 @@ describe('the pipeline around every provider call', () => {
   });
 
   it('knows no provider that has no adapter', () => {
-    expect(providersAt(1).find('square')).toBeNull();
-    expect(() => providersAt(1).open('square', { secretKey: new Secret('x'), account, lane: 'bulk' })).toThrow(
-      'no adapter for square',
+    expect(providersAt(1).find('nobody')).toBeNull();
+    expect(() => providersAt(1).open('nobody', { secretKey: new Secret('x'), account, lane: 'bulk' })).toThrow(
+      'no adapter for nobody',
     );
   });
 });
