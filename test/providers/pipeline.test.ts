@@ -177,7 +177,7 @@ describe('the pipeline around every provider call', () => {
     expect(providersAt(7.5).ratePerSecond(target)).toBe(7.5);
   });
 
-  it('knows no provider that has no adapter', () => {
+  it('knows no provider that is not in the registry', () => {
     expect(providersAt(1).find('nobody')).toBeNull();
     expect(() => providersAt(1).open('nobody', { secretKey: new Secret('x'), account, lane: 'bulk' })).toThrow(
       'no adapter for nobody',

@@ -33,8 +33,8 @@ describe('connecting by consent', () => {
   it.each([
     ['stripe', undefined, 'connect'],
     ['stripe', 'app', 'app'],
-    ['square', undefined, 'code'],
-    ['square', 'pkce', 'pkce'],
+    ['square', undefined, 'pkce'],
+    ['square', 'code', 'code'],
     ['quickbooks', undefined, 'code'],
     ['mailchimp', undefined, 'code'],
   ] as const)('of %s (flow %s) answers 201 connecting, with a URL of ten minutes', async (provider, asked, flow) => {
