@@ -47,8 +47,10 @@ export interface LoggedError {
 }
 
 export function cleanText(text: string): string {
-  const short = text.length > MAX_TEXT_LENGTH ? `${text.slice(0, MAX_TEXT_LENGTH)}…` : text;
-  return SECRETS_IN_TEXT.reduce((cleaned, secret) => cleaned.replace(secret, REDACTED), short);
+  // Redacts before it cuts, and leaves out a word that the first cut went through: half a secret no longer looks like one.
+  const bounded = text.length > 2 * MAX_TEXT_LENGTH ? text.slice(0, 2 * MAX_TEXT_LENGTH).replace(/\S+$/, '') : text;
+  const cleaned = SECRETS_IN_TEXT.reduce((some, secret) => some.replace(secret, REDACTED), bounded);
+  return text.length > MAX_TEXT_LENGTH ? `${cleaned.slice(0, MAX_TEXT_LENGTH)}…` : cleaned;
 }
 
 /**

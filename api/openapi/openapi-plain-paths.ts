@@ -8,6 +8,7 @@ import { CALLBACK_PATH, CALLBACK_PROBLEMS } from '../connections/oauth-callback.
 import { ATTEMPT_PATH } from '../connections/oauth-outcome-pages.ts';
 import { headersOf } from './openapi-headers.ts';
 import type { AnswerKind } from './openapi-headers.ts';
+import { RECORDS_PAGE } from './records-page.ts';
 import type { ProblemCode } from '../errors/problems.ts';
 import { callbackParametersOf } from '../../providers/kit/define-provider.ts';
 import type { Providers } from '../../providers/providers.ts';
@@ -77,6 +78,10 @@ function serviceRoutes(): RouteConfig[] {
     {
       ...plain('/docs', 'docs', 'This document as a page'),
       responses: { 200: { description: 'The reference.', ...html(uncounted) } },
+    },
+    {
+      ...plain(RECORDS_PAGE, 'recordKinds', 'Every kind of record'),
+      responses: { 200: { description: 'The fields of each kind.', ...html(uncounted) } },
     },
     {
       ...plain('/docs/errors', 'errors', 'Every problem code'),

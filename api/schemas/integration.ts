@@ -7,14 +7,14 @@ import { capabilitiesOf, credentialsMethodOf } from '../../providers/kit/define-
 import type { ProviderDefinition } from '../../providers/kit/define-provider.ts';
 import type { Integration as IntegrationHere } from '../../providers/providers.ts';
 import { orNull } from './common.ts';
-import { direction, environment, oauthFlow, provider, resource } from './words.ts';
+import { direction, environment, limitScope, oauthFlow, provider, resource } from './words.ts';
 
 const rate = z.number().min(0);
 const slots = z.int().min(0);
 const limit = z.object({
   requestsPerSecond: rate,
   concurrency: slots,
-  windows: z.array(z.object({ count: slots, perSeconds: slots, scope: z.enum(['account', 'app']) })).meta({
+  windows: z.array(z.object({ count: slots, perSeconds: slots, scope: limitScope })).meta({
     description:
       'Windows of over a minute: so many calls in so many seconds, of one account or of all accounts together.',
   }),

@@ -100,6 +100,18 @@ describe('a planted secret does not reach the output', () => {
       },
     ],
     [
+      'an e-mail address at the place where a long text is cut',
+      (logger) => {
+        logger.info(`${'x '.repeat(4_090)}${CANARY}@example.org`);
+      },
+    ],
+    [
+      'an e-mail address at the place where a longer text is cut before it is searched',
+      (logger) => {
+        logger.info(`${'a@example.org '.repeat(1_169)}${CANARY}@mail.example.org and more`);
+      },
+    ],
+    [
       'an error’s message',
       (logger) => {
         logger.error(new Error(`bad key sk_live_${CANARY}`));

@@ -137,7 +137,7 @@ export const createPrice = writing('price', (call, draft) => {
     throw invalidRequest('You must specify either `product` or `product_data` when creating a price.');
   const product = params.product ?? productOf(draft, data ?? {});
   named(draft, 'product', { id: product, param: 'product' });
-  if (params.lookup_key != null) freeLookupKey(draft, params.lookup_key, { transfer, supervisor: null });
+  if (params.lookup_key != null) freeLookupKey(draft, params.lookup_key, { transfer, keptBy: null });
   return { object: makePrice(draft, { ...params, product }), expand };
 });
 
@@ -160,7 +160,7 @@ export const updatePrice = writing('price', (call, draft) => {
   ) {
     throw invalidRequest('You cannot change the tax behavior of a price once it is set.', { param: 'tax_behavior' });
   }
-  if (params.lookup_key != null) freeLookupKey(draft, params.lookup_key, { transfer, supervisor: before.id });
+  if (params.lookup_key != null) freeLookupKey(draft, params.lookup_key, { transfer, keptBy: before.id });
   const patch = {
     ...given(params),
     ...metadataPatch(before.fields.metadata, keys),
@@ -272,10 +272,10 @@ function productOf(
 function freeLookupKey(
   draft: Draft,
   key: string,
-  { transfer, supervisor }: { readonly transfer: boolean; readonly supervisor: string | null },
+  { transfer, keptBy }: { readonly transfer: boolean; readonly keptBy: string | null },
 ): void {
   for (const holder of draft.where('price', 'lookup_key', key)) {
-    if (holder.id === supervisor) continue;
+    if (holder.id === keptBy) continue;
     if (!transfer)
       throw invalidRequest(`A price (\`${holder.id}\`) already uses that lookup key.`, { param: 'lookup_key' });
     draft.change('price.updated', { kind: 'price', before: holder, patch: { lookup_key: null } });

@@ -102,7 +102,7 @@ describe('a copy on external servers', () => {
       pids: { supervisor: process.pid, temporal: null, postgres: null },
     });
     const said = first.lines.join('\n');
-    expect(said).toContain('the sync read 12 customers: 12 created and 0 updated at the sandbox Stripe, 0 unchanged');
+    expect(said).toContain('the sync read 12 customers: 12 created and 0 updated at the sandbox, 0 unchanged');
     expect(said).toContain(`${started.apiUrl}/docs`);
     expect(said).toMatch(/curl -s -H "Authorization: Bearer \$TOKEN" '\S+limit=3'/);
     // A command that issues a token for an hour, instead of a token for all venues and a month.
