@@ -102,16 +102,46 @@ export async function saveReferences(
     }),
   );
   if (rows.length === 0) return;
-  await tx.execute(sql`
-    insert into record_references as f (connection_id, resource, record_id, name, venue_id, to_resource, external_id)
+  const moved = await tx.execute<MovedReference>(sql`
+    with saved as (insert into record_references as f (connection_id, resource, record_id, name, venue_id, to_resource, external_id)
     select ${scope.connectionId}, ${scope.resource}, r.record_id, r.name, ${scope.venueId}, r.to_resource, r.external_id
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(record_id uuid, name text, to_resource text, external_id text)
     on conflict (record_id, connection_id, name) ${
       older
         ? sql`do nothing`
         : sql`do update set external_id = excluded.external_id where f.external_id <> excluded.external_id`
-    }`);
+    } returning f.record_id, f.name, f.xmax <> 0 as replaced)
+    select record_id, name from saved where replaced`);
+  await emptyMoved(tx, scope, { decided, moved });
 }
+
+type MovedReference = { readonly record_id: RecordId; readonly name: string };
+
+/** Empties fields whose record now names one that we do not have: they still hold our id of the one that it named before. */
+async function emptyMoved(
+  tx: Transaction,
+  scope: KindScope,
+  { decided, moved }: { readonly decided: readonly Decided[]; readonly moved: readonly MovedReference[] },
+): Promise<void> {
+  if (moved.length === 0) return;
+  const told = new Map(decided.map(({ record, pulled }) => [record.id, pulled.fields]));
+  for (const [name, { field }] of Object.entries(scope.kind.references)) {
+    if (field === null) continue;
+    const ids = moved
+      .filter((one) => one.name === name && ((told.get(one.record_id) as Fields | null)?.[field] ?? null) === null)
+      .map((one) => one.record_id);
+    if (ids.length === 0) continue;
+    const column = sql.identifier(columnName(field));
+    await changeAgreed(
+      tx,
+      scope,
+      sql`${column} = null, version = t.version + 1, updated_at = now()
+      where t.id in (select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)::uuid) and t.${column} is not null`,
+    );
+  }
+}
+
+type Fields = Readonly<Record<string, unknown>>;
 
 /** What settling has to know of a run. */
 type SettlingScope = Pick<KindScope, 'connectionId' | 'resource' | 'kinds'>;

@@ -161,6 +161,21 @@ describe('references between pulled records', () => {
       expect(await rows(a)).toMatchObject([{ name, external_id: 'y' }]);
     });
 
+    it('is emptied by a newer reading that names a record not there yet, and filled in when that arrives', async () => {
+      await pull(a, to, [target('x')]);
+      await pull(a, kind, [naming('one', 'x', { version: 5 }), naming('two', 'x', { version: 5 })]);
+      await pull(a, kind, [naming('one', 'y', { version: 6 }), naming('two', 'x', { version: 6 })]);
+      const emptied = await heldBy(a, kind, { id: 'one', field });
+      expect(emptied.held).toBeNull();
+      expect(emptied.agreed).toBe(emptied.version);
+      const stays = await heldBy(a, to, { id: 'x', field: 'id' });
+      expect((await heldBy(a, kind, { id: 'two', field })).held).toBe(ownId(kind, field, stays));
+      await pull(a, to, [target('y')]);
+      const named = await heldBy(a, to, { id: 'y', field: 'id' });
+      const filled = await heldBy(a, kind, { id: 'one', field });
+      expect(filled).toMatchObject({ held: ownId(kind, field, named), agreed: filled.version });
+    });
+
     it('is deleted with its record when the records of its connection are deleted', async () => {
       for (const of of [a, b]) await pull(of, kind, [naming('one', 'x')]);
       const store = createDisconnectionStore(world.database.db, world.audit, KINDS_WITH_CARDS);
