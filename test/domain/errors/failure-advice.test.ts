@@ -10,6 +10,7 @@ const INTERNAL_ON_PURPOSE: readonly string[] = [
   FAILURE.otherKey,
   FAILURE.tokenRenewed,
   FAILURE.authorizationUsed,
+  FAILURE.heldBack,
 ];
 
 describe('the advice on a failed run', () => {
