@@ -27,12 +27,10 @@ export const connectionState = z.enum(CONNECTION_STATES).meta({ id: 'ConnectionS
 /** The OpenAPI document lists the names of all kinds of record; what callers send is compared with them. */
 export const resource = z.string().meta({ id: RESOURCE_SCHEMA });
 /** Whose calls a limit counts. */
-export const limitScope = z
-  .enum(['account', 'app'])
-  .meta({
-    id: 'LimitScope',
-    description: 'Whose calls a limit counts: those of one account, or of all accounts together.',
-  });
+export const limitScope = z.enum(['account', 'app']).meta({
+  id: 'LimitScope',
+  description: 'Whose calls a limit counts: those of one account, or of all accounts together.',
+});
 export const direction = z.enum(DIRECTIONS).meta({
   id: 'Direction',
   description: '`push`: venue to provider. `pull`: provider to venue. No provider syncs `both` yet.',
