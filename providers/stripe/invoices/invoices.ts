@@ -23,7 +23,8 @@ export function amendmentsOf(
 ): readonly ProviderAmendment[] {
   const subscription = invoice.parent?.subscription_details?.subscription ?? null;
   const metadata = { stripe_invoice: invoice.id, ...(subscription !== null && { stripe_subscription: subscription }) };
-  const oldestFirst = payments.toSorted((a, b) => a.created - b.created || a.id.localeCompare(b.id));
+  // Stripe's lists begin with the newest, also within a second. Ids say nothing of the order: by them a later payment could come first.
+  const oldestFirst = payments.toReversed().toSorted((a, b) => a.created - b.created);
   const paying = new Set(
     oldestFirst.flatMap(({ status, payment }) =>
       status === 'paid' && payment.payment_intent !== null ? [payment.payment_intent] : [],

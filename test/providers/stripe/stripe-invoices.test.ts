@@ -112,6 +112,21 @@ describe('an invoice', () => {
       }
     });
 
+    it('tells its lines to the earlier of two payments of one second, whatever their ids', async () => {
+      for (const ids of [
+        ['inpay_a', 'inpay_b'],
+        ['inpay_b', 'inpay_a'],
+      ]) {
+        const [one, two] = [
+          { ...first, id: ids[0] },
+          { ...second, id: ids[1], created: S },
+        ];
+        expect(
+          (await page('invoices', { '/v1/invoices': list([{ ...INVOICE, payments: list([two, one]) }]) })).amendments,
+        ).toEqual(both);
+      }
+    });
+
     it('tells the same when the page of events has only the second payment', async () => {
       const read = await page('invoice_events', {
         '/v1/events': list([event('evt_2', 'invoice_payment.paid', second), event('evt_1', 'invoice.paid', INVOICE)]),
