@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Journal } from '../../sandbox/core/journal.ts';
-import { later } from './support.ts';
+import { later } from '../support/later.ts';
 
 type Entry = readonly [key: string, value: number];
 

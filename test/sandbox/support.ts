@@ -2,18 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Stripe from 'stripe';
-import { afterEach } from 'vitest';
 import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
 import type { StripeSandbox, StripeSandboxOptions } from '../../sandbox/stripe/stripe-sandbox.ts';
-
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-export function later(cleanup: () => unknown): void {
-  cleanups.push(cleanup);
-}
+import { later } from '../support/later.ts';
 
 /** A folder for this test only. Deleted when the test ends. */
 export function aHome(): string {

@@ -5,7 +5,7 @@ import { startSquareSandbox } from '../../../sandbox/square/square-sandbox.ts';
 import { startStripeSandbox } from '../../../sandbox/stripe/stripe-sandbox.ts';
 import { oauthControl, startOAuthSandbox } from '../../support/sandbox/sandbox-oauth.ts';
 import { aVerifier, CALLBACK, paramsOf, urlOf } from './oauth-support.ts';
-import { later } from '../support.ts';
+import { later } from '../../support/later.ts';
 
 interface Page {
   readonly url: string;

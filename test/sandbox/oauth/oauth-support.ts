@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import * as client from 'openid-client';
 import type { OAuthSandbox, OAuthSandboxOptions } from '../../../sandbox/oauth/oauth-sandbox.ts';
 import { oauthControl } from '../../support/sandbox/sandbox-oauth.ts';
-import { later } from '../support.ts';
+import { later } from '../../support/later.ts';
 
 /** openid-client, configured for a stand-in without TLS. */
 export function openidConfiguration({

@@ -9,7 +9,7 @@ import { startSquareSandbox } from '../../../sandbox/square/square-sandbox.ts';
 import { startStripeSandbox } from '../../../sandbox/stripe/stripe-sandbox.ts';
 import { oauthControl } from '../../support/sandbox/sandbox-oauth.ts';
 import { CALLBACK, codeFor, urlOf } from './oauth-support.ts';
-import { later } from '../support.ts';
+import { later } from '../../support/later.ts';
 
 type Provider = 'stripe' | 'square';
 

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { aSandbox, later, stripeError } from '../support.ts';
+import { aSandbox, stripeError } from '../support.ts';
+import { later } from '../../support/later.ts';
 
 describe('the event list', () => {
   it('filters by types, pattern and time, and pages', async () => {

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { aHome, clientOf, controlOf, later, stripeError } from '../support.ts';
+import { aHome, clientOf, controlOf, stripeError } from '../support.ts';
+import { later } from '../../support/later.ts';
 import type { StripeSandbox } from '../../../sandbox/stripe/stripe-sandbox.ts';
 
 const MAIN = fileURLToPath(new URL('../../../sandbox/main.ts', import.meta.url));

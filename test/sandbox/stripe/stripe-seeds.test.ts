@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type Stripe from 'stripe';
 import { describe, expect, it } from 'vitest';
-import { clientOf, aSandbox, controlOf, later } from '../support.ts';
+import { clientOf, aSandbox, controlOf } from '../support.ts';
+import { later } from '../../support/later.ts';
 import { startStripeSandbox } from '../../../sandbox/stripe/stripe-sandbox.ts';
 
 describe('a seed', () => {

@@ -1,0 +1,11 @@
+const cleanups: (() => unknown)[] = [];
+
+/** Runs a cleanup after the current test, in the reverse order of registration. */
+export function later(cleanup: () => unknown): void {
+  cleanups.push(cleanup);
+}
+
+/** `clean-process.ts` calls it after each test: a hook in a module that files share would be set for the first of them only. */
+export async function runCleanups(): Promise<void> {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+}
