@@ -153,7 +153,7 @@ const COMPRESSED_BLANKS = gzipSync('\n'.repeat(32 * MIB));
 const nestedNuls = (): string =>
   JSON.stringify({ records: Array.from({ length: 40_000 }, (_, index) => ({ [`\u0000${index}`]: 1 })) });
 
-/** Some senders at a time, until the attack is over. A request that is refused or cut is as good as any. */
+/** Runs several senders until the attack is over. A sender goes on after a request that was refused or cut. */
 async function repeatedly({ stop }: Attacker, work: (index: number) => Promise<unknown>): Promise<void> {
   let index = 0;
   await Promise.all(
