@@ -17,6 +17,8 @@ export interface Target {
   readonly token: string;
   readonly venueId: string;
   readonly connectionId: string;
+  /** A provider that is connected by its owner's consent. */
+  readonly consentProvider: string;
 }
 
 export interface Attacker {
@@ -91,7 +93,7 @@ export const ATTACKS: readonly Attack[] = [
         open(attacker, { method: 'POST', path, firstBytes: '{' }),
       );
       await repeatedly(attacker, async () => {
-        const body = JSON.stringify({ provider: 'square', environment: 'sandbox' });
+        const body = JSON.stringify({ provider: attacker.target.consentProvider, environment: 'sandbox' });
         for (let index = 0; index < CONSENTS_PER_ROUND && !attacker.stop.aborted; index += 1)
           await send(attacker, { path: `/v1/venues/${attacker.target.venueId}/connections`, body });
       });

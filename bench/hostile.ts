@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import { providerByConsent } from '../checks/provider-by-consent.ts';
 import { ATTACKS, makeRichRecords } from './hostile-attacks.ts';
 import { openLoop, percentile } from './open-loop.ts';
 import { peakMib } from './process-usage.ts';
@@ -94,6 +95,7 @@ async function underAttack(
     token: system.token,
     venueId: attacker.id,
     connectionId: attacker.connectionId,
+    consentProvider: await providerByConsent(system.api),
   };
   const order: AttackOrder = { target, names: attacks.map(({ name }) => name) };
   const thread = new Worker(new URL('hostile-attacker.ts', import.meta.url), { workerData: order });

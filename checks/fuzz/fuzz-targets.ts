@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { StartedCopy } from '../service-copy.ts';
+import { providerByConsent } from '../provider-by-consent.ts';
 
 export interface Targets {
   /** Parameters of paths, by name. */
@@ -28,7 +29,6 @@ const RECORDS = {
 const PARAMETERS = { products: 'productId', customers: 'customerId', transactions: 'transactionId' } as const;
 
 const page = z.object({ data: z.array(z.object({ id: z.string() })).min(1) });
-const consented = z.object({ data: z.array(z.object({ provider: z.string(), connect: z.array(z.string()) })) });
 const made = z.object({ id: z.string() });
 
 /** What the requests are aimed at: the demonstration's venue, connection and run, a record of some kinds, and a connection to lose. */
@@ -40,10 +40,7 @@ export async function targetsOf({ api, venueId, connectionId }: StartedCopy): Pr
     await api.post(`${base}/records/${resource}/batch`, { records: [record] });
     records[PARAMETERS[resource as keyof typeof PARAMETERS]] = await first(`records/${resource}?sourceId=fuzz`);
   }
-  const [byConsent] = consented
-    .parse(await api.get('/v1/integrations'))
-    .data.filter(({ connect }) => connect.includes('oauth'));
-  const wish = { provider: byConsent?.provider, environment: 'sandbox' };
+  const wish = { provider: await providerByConsent(api), environment: 'sandbox' };
   const lost = made.parse(await api.post(`${base}/connections`, wish));
   return {
     parameters: { venueId, connectionId, syncId: await first('syncs'), ...records },
