@@ -5,7 +5,6 @@ import { homeOf, readEnvFile } from './start/home.ts';
 import { isAlive } from './processes/processes.ts';
 import { readSecrets } from './start/secrets.ts';
 import { ROLES, signToken } from './start/tokens.ts';
-import { brakeQueue } from './cli/queue-command.ts';
 import { messageOf } from './start/start-error.ts';
 import { runningInstance } from './start/instance.ts';
 import { UsageError } from './cli/usage-error.ts';
@@ -33,9 +32,12 @@ const MAX_TTL_S = 366 * 24 * 3_600;
 
 const commands: Readonly<Record<string, (args: string[], env: Env) => Promise<number> | number>> = {
   token: printToken,
-  // Loaded when it is asked for: no other command has to know the providers.
+  // Loaded when it is asked for: the providers and the database take most of a second, which no other command needs.
   queue: async (args, env) => {
-    const { PROVIDERS } = await import('../providers/registry.ts');
+    const [{ PROVIDERS }, { brakeQueue }] = await Promise.all([
+      import('../providers/registry.ts'),
+      import('./cli/queue-command.ts'),
+    ]);
     const ids = PROVIDERS.map(({ id }) => id);
     return brakeQueue(args, env, ids);
   },
