@@ -1,7 +1,6 @@
 import type { Environment, ProviderCapabilities, ProviderId, Resource } from '../contracts/providers.ts';
 import type { RecordNote } from '../contracts/records.ts';
 import type { RecordFields } from '../records/record-kind.ts';
-import type { TransactionLine } from '../records/transactions.ts';
 import type { Cursor, PullPlan } from '../domain/sync/pull-plan.ts';
 import type { CredentialValues } from './kit/connect-methods.ts';
 import type { LimitReading } from './limits.ts';
@@ -46,14 +45,11 @@ export type RecordRefs = Readonly<Record<string, string | null>>;
 /** Small values in the provider's words; stored with the link, opaque to everybody but the adapter. */
 export type ExternalState = Readonly<Record<string, string | number>>;
 
-/** What another object tells of a payment that was read before, such as an invoice its lines. Laid over it; dropped when there is no such payment. */
-export type ProviderAmendment = Readonly<{
-  /** The provider's id by which the payment is found. */
-  payment: string;
-  lines: readonly TransactionLine[];
-  /** Added to what is there. */
-  metadata: Readonly<Record<string, string>>;
-}>;
+/**
+ * What another object tells of records that were read before, such as an invoice of its payment: the provider's id that they are found by, under
+ * the name of the reference that their kind's `amendments` names, and values of the fields that it lists. Dropped when there are no such records.
+ */
+export type ProviderAmendment = Readonly<Record<string, unknown>>;
 
 /** One page of one of the provider's lists. What the fields mean is the list's strategy: see `PullPlan`. */
 export interface ListQuery {
@@ -179,7 +175,10 @@ export interface MappableRecord {
   readonly id: string;
   readonly sourceId: string;
   readonly fields: RecordFields;
-  /** Of a record that was pulled: the provider's ids of others that it names. */
+  /**
+   * The provider's ids of other records that it names, by the names that its kind gives them; null where the provider has none yet. A record
+   * that names one which comes to the provider later is written again by the next full run.
+   */
   readonly refs?: RecordRefs | undefined;
 }
 

@@ -1,7 +1,6 @@
 import type { Stripe } from 'stripe';
 import type { z } from 'zod';
 import type { TransactionLine } from '../../../records/transactions.ts';
-import type { ProviderAmendment } from '../../provider.ts';
 import { tellable } from '../transactions/amounts.ts';
 import { startingAfter, wholePage } from '../http/lists.ts';
 import { PAGE_SIZE } from '../customers/names.ts';
@@ -9,6 +8,13 @@ import type { Ask } from '../http/requests.ts';
 import { listSchema } from '../http/responses.ts';
 import { invoiceSchema, knownInvoicePayment } from '../transactions/transaction-responses.ts';
 import type { StripeInvoice, StripeInvoiceLine, StripeInvoicePayment } from '../transactions/transaction-responses.ts';
+
+/** Found by the payment intent; lines replace none that are there, metadata is added. */
+export type PaymentAmendment = Readonly<{
+  payment: string;
+  lines: readonly TransactionLine[];
+  metadata: Readonly<Record<string, string>>;
+}>;
 
 const WITH_PAYMENTS = { expand: ['payments'] };
 
@@ -20,7 +26,7 @@ const WITH_PAYMENTS = { expand: ['payments'] };
 export function amendmentsOf(
   invoice: StripeInvoice,
   payments: readonly StripeInvoicePayment[],
-): readonly ProviderAmendment[] {
+): readonly PaymentAmendment[] {
   const subscription = invoice.parent?.subscription_details?.subscription ?? null;
   const metadata = { stripe_invoice: invoice.id, ...(subscription !== null && { stripe_subscription: subscription }) };
   // Stripe's lists begin with the newest, also within a second. Ids say nothing of the order: by them a later payment could come first.

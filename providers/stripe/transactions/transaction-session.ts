@@ -1,15 +1,9 @@
 import type { Stripe } from 'stripe';
 import { z } from 'zod';
 import { idIn, rejectionOf } from '../../items.ts';
-import type {
-  ListQuery,
-  ProviderAmendment,
-  ProviderPage,
-  ProviderRecord,
-  ProviderRejection,
-  ResourceSession,
-} from '../../provider.ts';
+import type { ListQuery, ProviderPage, ProviderRecord, ProviderRejection, ResourceSession } from '../../provider.ts';
 import { allPaymentsOf, amendmentsOf, arePaymentsComplete, retrieveInvoice, linesOf } from '../invoices/invoices.ts';
+import type { PaymentAmendment } from '../invoices/invoices.ts';
 import { Rereading, asToday, listEvents } from '../events.ts';
 import type { ChangedObject } from '../events.ts';
 import { createdWithin, startingAfter, toPage, versionOfEvent } from '../http/lists.ts';
@@ -350,10 +344,10 @@ async function rereadInvoice({ stripe, ask }: Calls, changed: ChangedObject): Pr
 
 /** What the invoices of a page tell. One that cannot be read, or one of its lines, is rejected by itself. */
 class ToldInvoices {
-  readonly #amendments: ProviderAmendment[] = [];
+  readonly #amendments: PaymentAmendment[] = [];
   readonly #rejections: ProviderRejection[] = [];
 
-  async add(externalId: string, tell: () => Promise<readonly ProviderAmendment[]>): Promise<void> {
+  async add(externalId: string, tell: () => Promise<readonly PaymentAmendment[]>): Promise<void> {
     try {
       this.#amendments.push(...(await tell()));
     } catch (error) {
@@ -394,7 +388,7 @@ async function amend(
   { stripe, ask }: Reader,
   invoice: StripeInvoice,
   payments: readonly StripeInvoicePayment[],
-): Promise<readonly ProviderAmendment[]> {
+): Promise<readonly PaymentAmendment[]> {
   if (amendmentsOf(invoice, payments).length === 0) return [];
   const data = await linesOf({ stripe, ask }, invoice, invoiceLineSchema);
   return amendmentsOf({ ...invoice, lines: { data, has_more: false } }, payments);

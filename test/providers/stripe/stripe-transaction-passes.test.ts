@@ -197,7 +197,7 @@ describe('a full pass and the change feed', () => {
         },
       ]);
       const [amendment] = listed.amendments;
-      const paid = [...listed.records.values()].filter(({ refs }) => refs?.['payment'] === amendment?.payment);
+      const paid = [...listed.records.values()].filter(({ refs }) => refs?.['payment'] === amendment?.['payment']);
       expect(
         paid.map((record) => [fieldsOf(record).kind, fieldsOf(record).status, fieldsOf(record).amountMinor]),
       ).toEqual([['payment', 'succeeded', 3_000]]);
