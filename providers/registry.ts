@@ -1,5 +1,7 @@
 import { withDefaults, variableName } from '../config/provider-settings.ts';
 import type { ProvidersConfig } from '../config/provider-settings.ts';
+import { RECORD_KINDS } from '../records/registry.ts';
+import type { RecordKinds } from '../records/registry.ts';
 import type { Secret } from '../vault/secret.ts';
 import type { Budget } from './budget.ts';
 import type { Circuits } from './circuits.ts';
@@ -17,6 +19,23 @@ import { stripe } from './stripe/index.ts';
 
 /** Every provider of this service. Nothing else lists them: what has to know them is given this value, or another by a test. */
 export const PROVIDERS: readonly ProviderDefinition[] = [stripe, square, quickbooks, mailchimp];
+
+/** Which providers and kinds of record a process serves. */
+export interface Registries {
+  readonly providers: readonly ProviderDefinition[];
+  readonly kinds: RecordKinds;
+}
+
+/** Throws for a provider with a resource that is no kind of record. */
+export function createRegistries(providers: readonly ProviderDefinition[], kinds: RecordKinds): Registries {
+  for (const { id, resources } of providers)
+    for (const { resource } of resources)
+      if (!kinds.has(resource)) throw new Error(`provider ${id}: there is no kind of record called ${resource}`);
+  return { providers, kinds };
+}
+
+/** Those of this service. Its entry points alone name them and pass them on; a test passes others. */
+export const REGISTRIES: Registries = createRegistries(PROVIDERS, RECORD_KINDS);
 
 /** What the processes of this service share about providers. */
 export interface SharedState {

@@ -35,8 +35,8 @@ import { createWorkerPresence } from '../db/runs/worker-presence.ts';
 import type { WorkerPresence } from '../db/runs/worker-presence.ts';
 import { CIRCUIT_LIMITS } from '../domain/circuits/circuit.ts';
 import { createCircuits } from '../providers/circuits.ts';
-import type { ProviderDefinition } from '../providers/kit/define-provider.ts';
 import { createProviders } from '../providers/registry.ts';
+import type { Registries } from '../providers/registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { watchPool } from '../telemetry/metrics.ts';
 import { createOpener } from '../vault/opener.ts';
@@ -64,10 +64,11 @@ const MAX_CONNECTIONS_OF_A_VENUE = 14;
 /** A refresh holds one for as long as its provider takes to answer. Apart from the others, so that neither waits for the other. */
 const MAX_REFRESHING_CONNECTIONS = 8;
 
+/** Everything that the worker is made of, for the providers and kinds of record of `registries`. Throws when the database is not prepared. */
 export async function createDeps(
   config: Omit<WorkerConfig, 'retention'>,
   log: Logger,
-  definitions: readonly ProviderDefinition[],
+  { providers: definitions, kinds }: Registries,
 ): Promise<WorkerDeps> {
   const db = openDatabase({
     url: config.databaseUrl,
@@ -94,7 +95,10 @@ export async function createDeps(
   const connections = createConnectionStore(db);
   const tokens = createOAuthTokenStore({ db, refreshing, audit });
   const circuits = createCircuits(createCircuitStore(db), { ...CIRCUIT_LIMITS, openMs: config.circuitOpenMs });
-  const providers = createProviders(definitions, config.providers, { budget: createBudgetStore(db), circuits });
+  const providers = createProviders(definitions, config.providers, {
+    budget: createBudgetStore(db),
+    circuits,
+  });
   return {
     audit,
     brakes: createBrakeStore(db),
@@ -103,13 +107,13 @@ export async function createDeps(
     tokens,
     authorizations: createAuthorizationStore(db, { tokens, audit }),
     exchanges: createAuthorizationExchangeStore(db),
-    disconnections: createDisconnectionStore(db, audit),
+    disconnections: createDisconnectionStore(db, audit, kinds),
     credentials: createCredentials({ connections, tokens, providers, vault, audit }),
     runs: createSyncRunStore(db),
     schedules: createScheduleStore(db),
-    progress: createSyncProgressStore(db),
-    pulls: createPullStore(db),
-    pushes: createPushStore(db),
+    progress: createSyncProgressStore(db, kinds),
+    pulls: createPullStore(db, kinds),
+    pushes: createPushStore(db, kinds),
     missing: createSyncMissingStore(db),
     providers,
     vault,

@@ -6,7 +6,7 @@ import { describe } from '../activities/failures.ts';
 import { exitOnConfigError } from '../config/config-error.ts';
 import { readWorkerConfig } from '../config/config.ts';
 import { REPLACED_QUEUES } from '../contracts/temporal.ts';
-import { PROVIDERS } from '../providers/registry.ts';
+import { REGISTRIES } from '../providers/registry.ts';
 import { exitOnUncaught } from '../telemetry/exit-on-uncaught.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { createDeps } from './deps.ts';
@@ -19,7 +19,7 @@ import { DRAINING_MS, findQueuesToDrain } from './replaced-queues.ts';
 import { createWorkers } from './workers.ts';
 
 // The composition root: the one file that sees every room. It wires and starts; it decides nothing.
-const config = exitOnConfigError(() => readWorkerConfig(process.env, PROVIDERS));
+const config = exitOnConfigError(() => readWorkerConfig(process.env, REGISTRIES.providers));
 const log = createLogger({ name: 'worker', level: config.logLevel });
 exitOnUncaught(log);
 if (config.keyring.kind === 'local')
@@ -46,7 +46,7 @@ const health =
 void run();
 
 async function run(): Promise<void> {
-  const deps = await createDeps(config, log, PROVIDERS);
+  const deps = await createDeps(config, log, REGISTRIES);
   const connection = await connectTemporal(config.temporal, log, stopping.signal);
   if (connection) {
     const { namespace } = config.temporal;

@@ -275,12 +275,12 @@ const remoteOf = (remote: ProviderRecord | null): Partial<PushLink> =>
       }
     : {};
 
-function isAsWanted(remote: ProviderRecord, { row, fingerprint }: PushWork, mapping: ResourceMapping): boolean {
-  return (
-    remote.fields !== null &&
-    fingerprintOf(mapping.toPayload({ id: row.id, sourceId: row.sourceId, fields: remote.fields }).payload) ===
-      fingerprint
-  );
+function isAsWanted(
+  { fields, refs }: ProviderRecord,
+  { row: { id, sourceId }, fingerprint }: PushWork,
+  mapping: ResourceMapping,
+): boolean {
+  return fields !== null && fingerprintOf(mapping.toPayload({ id, sourceId, fields, refs }).payload) === fingerprint;
 }
 
 const NO_LINK: PushLink = {

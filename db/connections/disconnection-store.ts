@@ -2,7 +2,6 @@ import { and, eq, isNull, notInArray, sql } from 'drizzle-orm';
 import type { DeletionCursor, Revocation } from '../../contracts/connections.ts';
 import type { ConnectionRef, RecordId } from '../../contracts/ids.ts';
 import type { RecordKinds } from '../../records/registry.ts';
-import { RECORD_KINDS } from '../../records/registry.ts';
 import { explainDisconnection } from '../../domain/grants/disconnection.ts';
 import type { AuditStore } from '../core/audit-store.ts';
 import { deleteReferences } from '../records/record-references.ts';
@@ -45,11 +44,7 @@ export interface DisconnectionStore {
   finish(ref: ConnectionRef, requestedBy: string): Promise<void>;
 }
 
-export function createDisconnectionStore(
-  db: Database,
-  audit: AuditStore,
-  kinds: RecordKinds = RECORD_KINDS,
-): DisconnectionStore {
+export function createDisconnectionStore(db: Database, audit: AuditStore, kinds: RecordKinds): DisconnectionStore {
   const isRow = ({ connectionId }: ConnectionRef) => eq(connections.id, connectionId);
   const note = (
     tx: Transaction,

@@ -13,7 +13,7 @@ import type { PlanEntry } from '../runs/plan-items.ts';
 import { withRefusals } from './rejections.ts';
 import type { StoreEach } from './rejections.ts';
 import { insertLogs } from '../runs/sync-log.ts';
-import { RECORD_KINDS } from '../../records/registry.ts';
+import type { RecordKinds } from '../../records/registry.ts';
 import { lockRun, scopeWithKind } from '../runs/run-scope.ts';
 import type { KindScope, RunScope } from '../runs/run-scope.ts';
 import { addProgress } from '../runs/run-state.ts';
@@ -66,7 +66,7 @@ export interface PullStore {
   settleMissing(scope: RunScope, settled: SettledMissing): Promise<CommitResult>;
 }
 
-export function createPullStore(db: Database, kinds = RECORD_KINDS): PullStore {
+export function createPullStore(db: Database, kinds: RecordKinds): PullStore {
   const storing = (scope: RunScope, tx: Transaction, storeEach: StoreEach): Storing => ({
     tx,
     scope: scopeWithKind(scope, kinds),

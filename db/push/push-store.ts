@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { RecordId } from '../../contracts/ids.ts';
 import type { LinkState } from '../../contracts/records.ts';
 import type { RecordFields } from '../../records/record-kind.ts';
-import { RECORD_KINDS } from '../../records/registry.ts';
+import type { RecordKinds } from '../../records/registry.ts';
 import type { ArchivingCount, SyncCounts } from '../../contracts/sync.ts';
 import { savePlanItems } from '../runs/plan-items.ts';
 import type { PlanEntry } from '../runs/plan-items.ts';
@@ -11,6 +11,8 @@ import { commitResults } from './push-commit.ts';
 import type { PushCommit, PushResult } from './push-commit.ts';
 import { marksOf } from './push-marks.ts';
 import type { PushMarks } from './push-marks.ts';
+import { namedRemotes } from '../records/record-references.ts';
+import type { PulledReferences } from '../pull/pulled-fields.ts';
 import { fieldsDocument, recordTable, tableOf } from '../records/record-tables.ts';
 import { withRefusals } from '../pull/rejections.ts';
 import { addProgress } from '../runs/run-state.ts';
@@ -47,6 +49,8 @@ export interface PushRow {
   /** Deleted by the venue; its remote record is still in use. */
   readonly deleted: boolean;
   readonly fields: RecordFields;
+  /** The provider's ids of the records that it names, by the names that its kind gives them; null where the connection knows none. */
+  readonly refs: PulledReferences;
   readonly link: PushLink | null;
 }
 
@@ -80,7 +84,7 @@ export interface PushStore extends PushMarks {
   blastRadius(scope: RunScope): Promise<Omit<ArchivingCount, 'archived'>>;
 }
 
-export function createPushStore(db: Database, kinds = RECORD_KINDS): PushStore {
+export function createPushStore(db: Database, kinds: RecordKinds): PushStore {
   return {
     ...marksOf(db),
 
@@ -88,6 +92,7 @@ export function createPushStore(db: Database, kinds = RECORD_KINDS): PushStore {
       withVenue(db, scope.venueId, async (tx) => {
         const rows = await tx.execute<Row>(sql`
           select c.id, c.source_id, c.version, c.deleted_at is not null as deleted, ${fieldsDocument(recordTable(kinds.get(scope.resource)), 'c')} as fields,
+            ${namedRemotes(scope, kinds)} as refs,
             l.record_id as link_id, l.external_id, l.fingerprint, l.state, l.record_version, l.write_attempt, l.sent_version, l.sent_at::text as sent_at, to_jsonb(l.metadata_keys) as metadata_keys,
             l.external_state, l.created_at::text as link_created_at, c.updated_at > l.created_at as changed_since, l.last_sync_id = ${scope.syncId} as counted
           from ${tableOf(kinds.get(scope.resource))} c
@@ -149,6 +154,7 @@ interface Row extends Record<string, unknown> {
   readonly version: number;
   readonly deleted: boolean;
   readonly fields: RecordFields;
+  readonly refs: PulledReferences;
   readonly link_id: string | null;
   readonly external_id: string | null;
   readonly fingerprint: string | null;
@@ -165,8 +171,8 @@ interface Row extends Record<string, unknown> {
 }
 
 function toPushRow(row: Row): PushRow {
-  const { id, source_id: sourceId, version, deleted, fields } = row;
-  return { id, sourceId, version, deleted, fields, link: row.link_id === null ? null : toPushLink(row) };
+  const { id, source_id: sourceId, version, deleted, fields, refs } = row;
+  return { id, sourceId, version, deleted, fields, refs, link: row.link_id === null ? null : toPushLink(row) };
 }
 
 function toPushLink(row: Row): PushLink {

@@ -10,7 +10,7 @@ import { changePhase, toState } from './run-state.ts';
 import type { RunRow, RunState } from './run-state.ts';
 import { recordWith } from '../core/audit-store.ts';
 import type { AuditOf } from '../core/audit-store.ts';
-import { RECORD_KINDS } from '../../records/registry.ts';
+import type { RecordKinds } from '../../records/registry.ts';
 import { beginningOf } from './sync-run-beginning.ts';
 import type { SyncRunBeginning } from './sync-run-beginning.ts';
 import { waitingOf } from './sync-run-waiting.ts';
@@ -46,7 +46,7 @@ export interface SyncProgressStore extends SyncRunBeginning, SyncRunWaiting {
   finish(input: SyncConnectionInput, end: RunEnd, auditOf?: AuditOf<RunSummary>): Promise<RunSummary>;
 }
 
-export function createSyncProgressStore(db: Database, kinds = RECORD_KINDS): SyncProgressStore {
+export function createSyncProgressStore(db: Database, kinds: RecordKinds): SyncProgressStore {
   return {
     ...beginningOf(db, kinds),
     ...waitingOf(db),

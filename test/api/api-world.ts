@@ -260,7 +260,7 @@ export async function createApiWorld(
     database,
     sandbox,
     stripe: sandboxControl(sandbox.controlUrl),
-    progress: createSyncProgressStore(db),
+    progress: createSyncProgressStore(db, kinds),
     gateway,
     scheduleGateway,
     connectionGateway,

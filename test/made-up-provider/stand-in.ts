@@ -1,17 +1,27 @@
-import { randomUUID } from 'node:crypto';
+import { createHmac, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
-export interface DeskCustomer {
+interface DeskObject {
   readonly id: string;
   readonly created: number;
+  readonly reference: string | null;
+}
+export interface DeskCustomer extends DeskObject {
   readonly name: string | null;
   readonly mail: string | null;
   readonly phone: string | null;
-  readonly reference: string | null;
+}
+export interface DeskCard extends DeskObject {
+  readonly number: string;
+  readonly tier: string;
+  readonly points: string | null;
+  readonly holder: string | null;
+  readonly validUntil: string | null;
+  readonly blocked: boolean;
 }
 
 interface Reply {
@@ -19,76 +29,114 @@ interface Reply {
   readonly body: unknown;
 }
 
-/** A Corner Desk on loopback: one account whose customers are in memory. */
-export async function startCornerDesk() {
-  const user = 'front.desk';
-  const password = `pw-${randomUUID()}`;
-  const customers = new Map<string, DeskCustomer>();
-  const byKey = new Map<string, DeskCustomer>();
-  let refusing = false;
-  let writes = 0;
+const MISSING: Reply = { status: 404, body: { error: 'no such object' } };
+const REFUSED: Reply = { status: 401, body: { error: 'unauthorized' } };
 
-  const add = (given: Partial<DeskCustomer>): DeskCustomer => {
-    const customer = {
-      name: null,
-      mail: null,
-      phone: null,
-      reference: null,
-      created: Math.floor(Date.now() / 1_000),
-      ...given,
-      id: `desk-${customers.size + 1}`,
-    };
-    customers.set(customer.id, customer);
-    return customer;
-  };
+/** One list of a desk, newest first; objects of one second are ordered by id. */
+class DeskTable<Item extends DeskObject> {
+  readonly rows = new Map<string, Item>();
+  readonly #byKey = new Map<string, Item>();
+  readonly #prefix: string;
+  readonly #empty: Omit<Item, keyof DeskObject>;
 
-  async function answer(req: IncomingMessage): Promise<Reply> {
-    const expected = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
-    if (refusing || req.headers.authorization !== expected) return { status: 401, body: { error: 'unauthorized' } };
-    const url = new URL(req.url ?? '/', 'http://desk');
-    const [, , list, id] = url.pathname.split('/');
-    if (list === 'account') return { status: 200, body: { id: 'desk-account', name: 'The corner', test: true } };
-    if (list !== 'customers') return { status: 404, body: { error: 'no such path' } };
-    if (req.method === 'GET') return id === undefined ? page(url.searchParams) : one(id);
-    writes += 1;
-    return write(req, id ?? '');
+  constructor(prefix: string, empty: Omit<Item, keyof DeskObject>) {
+    this.#prefix = prefix;
+    this.#empty = empty;
   }
 
-  async function write(req: IncomingMessage, id: string): Promise<Reply> {
-    if (req.method === 'DELETE') return customers.delete(id) ? { status: 200, body: {} } : missing;
-    const body = JSON.parse(await text(req)) as Partial<DeskCustomer>;
-    if (req.method === 'PUT') return update(id, body);
-    const key = String(req.headers['idempotency-key']);
-    const made = byKey.get(key) ?? add(body);
-    byKey.set(key, made);
-    return { status: 201, body: made };
+  add(given: Partial<Item>): Item {
+    const blank = { ...this.#empty, reference: null, created: Math.floor(Date.now() / 1_000) };
+    const item = { ...blank, ...given, id: `${this.#prefix}-${randomUUID().slice(0, 8)}` } as unknown as Item;
+    this.rows.set(item.id, item);
+    return item;
   }
 
-  const missing: Reply = { status: 404, body: { error: 'no such customer' } };
-  const one = (id: string): Reply => {
-    const customer = customers.get(id);
-    return customer ? { status: 200, body: customer } : missing;
-  };
-
-  function update(id: string, body: Partial<DeskCustomer>): Reply {
-    const customer = customers.get(id);
-    if (!customer) return missing;
-    customers.set(id, { ...customer, ...body, id });
-    return one(id);
+  /** The same object for the same idempotency key. */
+  create(key: string, given: Partial<Item>): Item {
+    const made = this.#byKey.get(key) ?? this.add(given);
+    this.#byKey.set(key, made);
+    return made;
   }
 
-  /** Newest first; of one second, by id. */
-  function page(parameters: URLSearchParams): Reply {
+  update(id: string, given: Partial<Item>): Item | undefined {
+    const item = this.rows.get(id);
+    if (item) this.rows.set(id, { ...item, ...given, id });
+    return this.rows.get(id);
+  }
+
+  page(parameters: URLSearchParams): Reply {
     const number = (name: string, standard: number) => Number(parameters.get(name) ?? standard);
     const [from, to, limit] = [number('from', 0), number('to', Number.MAX_SAFE_INTEGER), number('limit', 10)];
     const reference = parameters.get('reference');
-    const found = [...customers.values()]
+    const found = [...this.rows.values()]
       .filter(({ created }) => created >= from && created < to)
-      .filter((customer) => reference === null || customer.reference === reference)
+      .filter((item) => reference === null || item.reference === reference)
       .toSorted((a, b) => b.created - a.created || b.id.localeCompare(a.id, 'en', { numeric: true }));
     const start = found.findIndex(({ id }) => id === parameters.get('after')) + 1;
-    const data = found.slice(start, start + limit);
-    return { status: 200, body: { customers: data, more: start + limit < found.length } };
+    return { status: 200, body: { data: found.slice(start, start + limit), more: start + limit < found.length } };
+  }
+}
+
+/** A Corner Desk on loopback: one account whose objects are in memory, and the authorization server of hosted desks. */
+export async function startCornerDesk() {
+  const user = 'front.desk';
+  const password = `pw-${randomUUID()}`;
+  const app = { id: 'our-app', secret: `as-${randomUUID()}` };
+  const codes = new Set<string>();
+  const tokens = new Set<string>();
+  const customers = new DeskTable<DeskCustomer>('customer', { name: null, mail: null, phone: null });
+  const cards = new DeskTable<DeskCard>('card', {
+    number: '0000',
+    tier: 'basic',
+    points: null,
+    holder: null,
+    validUntil: null,
+    blocked: false,
+  });
+  const tables: Readonly<Record<string, DeskTable<DeskCustomer> | DeskTable<DeskCard>>> = { customers, cards };
+  let writes = 0;
+
+  function mayAsk({ authorization = '' }: IncomingMessage['headers']): boolean {
+    const basic = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+    return authorization === basic || tokens.has(authorization.replace(/^Bearer /, ''));
+  }
+
+  async function answer(req: IncomingMessage): Promise<Reply> {
+    const url = new URL(req.url ?? '/', 'http://desk');
+    if (req.method === 'POST' && url.pathname === '/oauth/token') return token(new URLSearchParams(await text(req)));
+    if (!mayAsk(req.headers)) return REFUSED;
+    const [, , list = '', id] = url.pathname.split('/');
+    if (list === 'account') return { status: 200, body: { id: 'desk-account', name: 'The corner', test: true } };
+    const table = tables[list];
+    return table ? ofTable(req, table, { id, parameters: url.searchParams }) : MISSING;
+  }
+
+  function ofTable(
+    req: IncomingMessage,
+    table: DeskTable<DeskObject>,
+    { id, parameters }: { readonly id: string | undefined; readonly parameters: URLSearchParams },
+  ): Reply | Promise<Reply> {
+    if (req.method !== 'GET') return write(req, table, id ?? '');
+    return id === undefined ? table.page(parameters) : one(table.rows.get(id));
+  }
+
+  async function write(req: IncomingMessage, table: DeskTable<DeskObject>, id: string): Promise<Reply> {
+    writes += 1;
+    if (req.method === 'DELETE') return table.rows.delete(id) ? { status: 200, body: {} } : MISSING;
+    const body = JSON.parse(await text(req)) as object;
+    if (req.method === 'PUT') return one(table.update(id, body));
+    return { status: 201, body: table.create(String(req.headers['idempotency-key']), body) };
+  }
+
+  const one = (item: DeskObject | undefined): Reply => (item ? { status: 200, body: item } : MISSING);
+
+  function token(form: URLSearchParams): Reply {
+    if (form.get('client_id') !== app.id || form.get('client_secret') !== app.secret)
+      return { status: 401, body: { error: 'invalid_client' } };
+    if (!codes.delete(form.get('code') ?? '')) return { status: 400, body: { error: 'invalid_grant' } };
+    const issued = `tk-${randomUUID()}`;
+    tokens.add(issued);
+    return { status: 200, body: { access_token: issued, token_type: 'bearer' } };
   }
 
   const server = createServer((req: IncomingMessage, res: ServerResponse) => {
@@ -98,15 +146,29 @@ export async function startCornerDesk() {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
-    credentials: { baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, user, password },
+    url,
+    app,
+    credentials: { baseUrl: url, user, password },
     customers,
-    add,
-    /** Answers every call with 401 from here on, or no longer. */
-    refuse(all: boolean) {
-      refusing = all;
-    },
+    cards,
+    tokens: tokens as ReadonlySet<string>,
     writes: () => writes,
+    /** The owner's consent on the authorization page. Returns the URL that their browser is led to. */
+    approve(authorizationUrl: string): string {
+      const { searchParams } = new URL(authorizationUrl);
+      const code = `code-${randomUUID()}`;
+      codes.add(code);
+      const back = new URL(searchParams.get('redirect_uri') ?? '');
+      back.searchParams.set('code', code);
+      back.searchParams.set('state', searchParams.get('state') ?? '');
+      return back.href;
+    },
+    /** The owner takes the access of our app back. */
+    revokeTokens() {
+      tokens.clear();
+    },
     async close() {
       server.close();
       server.closeAllConnections();
@@ -114,3 +176,9 @@ export async function startCornerDesk() {
     },
   };
 }
+
+/** Headers of a delivery that this key has signed. */
+export const signedBy = (key: string, body: string) => ({
+  'content-type': 'application/json',
+  'desk-signature': createHmac('sha256', key).update(body).digest('hex'),
+});

@@ -9,7 +9,7 @@ import { createDeps } from '../../worker/deps.ts';
 import { connectTemporal } from '../../worker/temporal-connection.ts';
 import { createTemporalLogger } from '../../worker/temporal-logger.ts';
 import { createWorkers } from '../../worker/workers.ts';
-import { PROVIDERS } from '../../providers/registry.ts';
+import { PROVIDERS, REGISTRIES } from '../../providers/registry.ts';
 
 /** What a test asks of the process: so many activities that need this connection's token at the same moment. */
 export interface NeedTokens {
@@ -22,7 +22,7 @@ export interface NeedTokens {
 const config = readWorkerConfig(process.env, PROVIDERS);
 const log = createLogger({ name: 'worker', level: config.logLevel });
 Runtime.install({ logger: createTemporalLogger(log), shutdownSignals: [] });
-const deps = await createDeps(config, log, PROVIDERS);
+const deps = await createDeps(config, log, REGISTRIES);
 const { address, namespace } = config.temporal;
 const connection = await connectTemporal(config.temporal, log, new AbortController().signal);
 if (!connection) throw new Error('nobody stopped it');

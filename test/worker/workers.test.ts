@@ -1,7 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import type { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { PROVIDERS } from '../../providers/registry.ts';
+import { REGISTRIES } from '../../providers/registry.ts';
 import type { SyncConnectionInput } from '../../contracts/sync.ts';
 import { SYNC_CONNECTION, syncWorkflowId } from '../../contracts/sync.ts';
 import { INTERNAL_QUEUE, LANES, WORKFLOW_QUEUE, laneQueue } from '../../contracts/temporal.ts';
@@ -43,7 +43,7 @@ describe('the workers of one process', () => {
       healthPort: null,
     } as const;
     installTemporalRuntime();
-    deps = await createDeps(config, world.deps.log, PROVIDERS);
+    deps = await createDeps(config, world.deps.log, REGISTRIES);
     const connected = await connectTemporal(temporal, world.deps.log, stop.signal);
     if (connected === null) throw new Error('nobody stopped it');
     connection = connected;

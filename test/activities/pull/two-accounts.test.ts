@@ -164,7 +164,7 @@ describe('two accounts of one venue that hold objects with equal ids', () => {
       await bothHold(resource);
       for (const one of [a, b]) await pull(one, resource);
       const kept = await tied(b, resource);
-      const store = createDisconnectionStore(world.database.db, world.audit);
+      const store = createDisconnectionStore(world.database.db, world.audit, RECORD_KINDS);
       for (
         let cursor: Awaited<ReturnType<typeof store.deleteSome>> | typeof store.firstDeletion = store.firstDeletion;
         cursor !== null;

@@ -44,6 +44,7 @@ const aRow = (link: PushLink): PushRow => ({
   version: 3,
   deleted: false,
   fields: { name: 'Ada', email: null, phone: null, address: null, marketingConsent: null, metadata: {} },
+  refs: {},
   link,
 });
 const mappingWith = (idempotency: ResourceMapping['idempotency']): ResourceMapping => ({

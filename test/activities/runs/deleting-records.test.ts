@@ -5,6 +5,7 @@ import type { DeletionCursor } from '../../../contracts/connections.ts';
 import { createAuditStore } from '../../../db/core/audit-store.ts';
 import { createDisconnectionStore } from '../../../db/connections/disconnection-store.ts';
 import type { DisconnectionStore } from '../../../db/connections/disconnection-store.ts';
+import { RECORD_KINDS } from '../../../records/registry.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
 import type { TestVenue } from '../../support/worlds/sync-world.ts';
 
@@ -15,7 +16,7 @@ describe('the deletion of a connection’s records', () => {
   let store: DisconnectionStore;
   beforeAll(async () => {
     world = await createSyncWorld();
-    store = createDisconnectionStore(world.database.db, createAuditStore(world.database.db));
+    store = createDisconnectionStore(world.database.db, createAuditStore(world.database.db), RECORD_KINDS);
   });
   afterEach(() => vi.restoreAllMocks());
   afterAll(() => world.close());

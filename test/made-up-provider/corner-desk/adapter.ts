@@ -1,40 +1,51 @@
-import { z } from 'zod';
 import type { Resource } from '../../../contracts/providers.ts';
-import { ProviderError } from '../../../providers/provider-error.ts';
-import type { ProviderAdapterParts } from '../../../providers/provider.ts';
 import { guardedFetch } from '../../../providers/kit/address-guard.ts';
-import type { CornerDeskSettings } from './settings.ts';
+import type { ProviderAdapterParts, PullPlan, ResourceMapping, ResourceSession } from '../../../providers/provider.ts';
+import { readAccount } from './account.ts';
 import { createAsk } from './ask.ts';
-import { createCustomerSession, customerMapping, customerPullPlan } from './customers.ts';
+import type { Ask } from './ask.ts';
+import { cardList, cardMapping } from './cards.ts';
+import { customerList, customerMapping } from './customers.ts';
+import { createListSession, pullPlanOf } from './desk-list.ts';
+import type { CornerDeskSettings } from './settings.ts';
 
-const accountSchema = z.object({ id: z.string(), name: z.string(), test: z.boolean() });
+interface SyncedResource {
+  readonly mapping: ResourceMapping;
+  readonly plan: PullPlan;
+  open(ask: Ask): ResourceSession;
+}
 
-export function createCornerDeskAdapter({ privateAddresses }: CornerDeskSettings): ProviderAdapterParts {
-  const fetchGuarded = guardedFetch(privateAddresses ?? []);
+const RESOURCES: Readonly<Record<Resource, SyncedResource>> = {
+  customers: {
+    mapping: customerMapping,
+    plan: pullPlanOf(customerList.name),
+    open: (ask) => createListSession(ask, customerList),
+  },
+  'loyalty-cards': {
+    mapping: cardMapping,
+    plan: pullPlanOf(cardList.name),
+    open: (ask) => createListSession(ask, cardList),
+  },
+};
+
+export function createCornerDeskAdapter(settings: CornerDeskSettings): ProviderAdapterParts {
+  const fetchGuarded = guardedFetch(settings.privateAddresses ?? []);
   return {
     open(options) {
-      const ask = createAsk(options, fetchGuarded);
+      const ask = createAsk(settings, options, fetchGuarded);
       return {
-        async account() {
-          const account = await ask(accountSchema, '/v2/account');
-          if (!account) throw new ProviderError({ provider: 'corner-desk', kind: 'unexpected-response' });
-          return {
-            externalAccountId: account.id,
-            name: account.name,
-            environment: account.test ? 'sandbox' : 'production',
-            scopes: [],
-          };
-        },
+        account: () => readAccount(ask),
         newestChangeEpochS: () => Promise.resolve(null),
-        resource: (resource) => only(resource, () => createCustomerSession(ask)),
+        resource: (resource) => of(resource).open(ask),
       };
     },
-    mapping: (resource) => only(resource, () => customerMapping),
-    pullPlan: (resource) => only(resource, () => customerPullPlan),
+    mapping: (resource) => of(resource).mapping,
+    pullPlan: (resource) => of(resource).plan,
   };
 }
 
-function only<T>(resource: Resource, customers: () => T): T {
-  if (resource !== 'customers') throw new Error(`corner-desk does not sync ${resource}`);
-  return customers();
+function of(resource: Resource): SyncedResource {
+  const found = RESOURCES[resource];
+  if (!found) throw new Error(`corner-desk does not sync ${resource}`);
+  return found;
 }

@@ -4,6 +4,7 @@ import { ProviderError } from '../../../providers/provider-error.ts';
 import type { SessionOptions } from '../../../providers/provider.ts';
 import { createTransport } from '../../../providers/transport.ts';
 import type { Answer } from '../../../providers/transport.ts';
+import type { CornerDeskSettings } from './settings.ts';
 
 /** One call: the parsed answer, or null where there is no such object. */
 export type Ask = <Schema extends z.ZodType>(
@@ -12,14 +13,23 @@ export type Ask = <Schema extends z.ZodType>(
   init?: RequestInit,
 ) => Promise<z.output<Schema> | null>;
 
+/** Entered credentials name the desk that they are for; a token is one of the hosted desk's. */
 export function createAsk(
-  { secretKey, fields = {}, call, signal = new AbortController().signal }: SessionOptions,
+  { hostedUrl }: CornerDeskSettings,
+  { secretKey, fields, call, signal = new AbortController().signal }: SessionOptions,
   fetchGuarded: typeof fetch,
 ): Ask {
-  const transport = createTransport({ provider: 'corner-desk', calls: { call, signal }, fetch: fetchGuarded });
-  const authorization = `Basic ${Buffer.from(`${String(fields['user'])}:${secretKey.expose()}`).toString('base64')}`;
+  const transport = createTransport({
+    provider: 'corner-desk',
+    calls: { call, signal },
+    ...(fields && { fetch: fetchGuarded }),
+  });
+  const base = fields ? String(fields['baseUrl']) : String(hostedUrl);
+  const authorization = fields
+    ? `Basic ${Buffer.from(`${String(fields['user'])}:${secretKey.expose()}`).toString('base64')}`
+    : `Bearer ${secretKey.expose()}`;
   return async (schema, path, init = {}) => {
-    const answer = await transport(`${String(fields['baseUrl'])}${path}`, {
+    const answer = await transport(`${base}${path}`, {
       ...init,
       headers: { 'content-type': 'application/json', ...(init.headers as Record<string, string>), authorization },
     });

@@ -1,7 +1,8 @@
-import { addressField, credentials, secretField, textField } from '../../../providers/kit/connect-methods.ts';
+import { addressField, credentials, oauth2, secretField, textField } from '../../../providers/kit/connect-methods.ts';
 import { defineProvider } from '../../../providers/kit/define-provider.ts';
 import { concurrent, perSecond } from '../../../providers/limits.ts';
 import { createCornerDeskAdapter } from './adapter.ts';
+import { cornerDeskFlows } from './oauth.ts';
 import { CORNER_DESK_SETTINGS } from './settings.ts';
 import { cornerDeskWebhooks } from './webhooks.ts';
 
@@ -11,12 +12,16 @@ export const cornerDesk = defineProvider({
   displayName: 'Corner Desk',
   apiVersion: { name: '2', endsOn: '2027-12-31' },
   settings: CORNER_DESK_SETTINGS,
-  resources: [{ resource: 'customers', directions: ['push', 'pull'] }],
+  resources: [
+    { resource: 'customers', directions: ['push', 'pull'] },
+    { resource: 'loyalty-cards', directions: ['push', 'pull'] },
+  ],
   limits: {
     production: [perSecond(200), concurrent(4)],
     sandbox: [perSecond(200), concurrent(4)],
   },
   connect: [
+    oauth2({ needs: ['appId', 'appSecret', 'hostedUrl'], flows: cornerDeskFlows }),
     credentials({
       fields: {
         baseUrl: addressField('Where the venue’s Corner Desk is.'),

@@ -31,7 +31,7 @@ import { stripeSandboxOf } from '../sandbox/stripe-account.ts';
 import { createTestNamespace } from '../services/temporal.ts';
 import { installTemporalRuntime } from '../services/temporal-runtime.ts';
 import type { AppProvider, TestSettings } from '../test-providers.ts';
-import { PROVIDERS } from '../../../providers/registry.ts';
+import { REGISTRIES } from '../../../providers/registry.ts';
 
 /** An attempt that waits for its owner. */
 export interface StartedAttempt extends ConnectionRef {
@@ -76,7 +76,7 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
     host: '127.0.0.1',
     healthPort: null,
   } as const;
-  const deps = await createDeps(config, log, PROVIDERS);
+  const deps = await createDeps(config, log, REGISTRIES);
   const connection = await Connection.connect({ address: temporal.address });
   const client = new Client({ connection, namespace: temporal.namespace });
   const gatewayOptions = { client, connection, providerName: (provider: string) => provider };

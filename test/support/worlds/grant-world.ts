@@ -19,7 +19,7 @@ import { createOAuthTokenStore } from '../../../db/connections/oauth-token-store
 import { connections as connectionRows } from '../../../db/schema/connections/connections.ts';
 import { withVenue } from '../../../db/core/venue-scope.ts';
 import { createVenueStore } from '../../../db/core/venue-store.ts';
-import { createProviders, PROVIDERS } from '../../../providers/registry.ts';
+import { createProviders, PROVIDERS, REGISTRIES } from '../../../providers/registry.ts';
 import { providerEnvironment } from '../../../runtime/processes/child-environment.ts';
 import type { Env } from '../../../runtime/start/home.ts';
 import { createLogger } from '../../../telemetry/logger.ts';
@@ -267,7 +267,7 @@ async function startWorker(env: Env): Promise<() => Promise<void>> {
   const config = readWorkerConfig(env, PROVIDERS);
   const log = createLogger({ name: 'worker', level: config.logLevel });
   installTemporalRuntime();
-  const deps = await createDeps(config, log, PROVIDERS);
+  const deps = await createDeps(config, log, REGISTRIES);
   const connection = await connectTemporal(config.temporal, log, new AbortController().signal);
   if (!connection) throw new Error('nobody stopped it');
   const workers = await createWorkers({ connection, namespace: config.temporal.namespace, deps });

@@ -1,0 +1,134 @@
+import { Client, Connection } from '@temporalio/client';
+import { sql } from 'drizzle-orm';
+import type { ApiConfig } from '../config/config.ts';
+import { POOLS } from '../config/limit-variables.ts';
+import { temporalConnectionOptions } from '../config/temporal-options.ts';
+import type { ProviderId } from '../contracts/providers.ts';
+import { createAccountConnections } from '../db/connections/account-connections.ts';
+import { createAuditStore } from '../db/core/audit-store.ts';
+import { createBudgetStatusStore } from '../db/budgets/budget-status-store.ts';
+import { createBudgetStore } from '../db/budgets/budget-store.ts';
+import { createCircuitStore } from '../db/budgets/circuit-store.ts';
+import { createConnectionActionsStore } from '../db/connections/connection-actions-store.ts';
+import { createConnectionStore } from '../db/connections/connection-store.ts';
+import { createIdempotencyStore } from '../db/core/idempotency-store.ts';
+import { createRecordStores } from '../db/records/record-store.ts';
+import { createOAuthTokenStore } from '../db/connections/oauth-token-store.ts';
+import { createPlanStore } from '../db/runs/plan-store.ts';
+import { createScheduleStore } from '../db/runs/schedule-store.ts';
+import { readStateKey } from '../db/core/service-keys.ts';
+import { checkDatabase } from '../db/core/startup-check.ts';
+import { createSecretRotationStore } from '../db/connections/secret-rotation-store.ts';
+import { createSyncRunStore } from '../db/runs/sync-run-store.ts';
+import { createTransactionSummaryStore } from '../db/records/transaction-summary-store.ts';
+import { createVenueStore } from '../db/core/venue-store.ts';
+import { openDatabase } from '../db/core/venue-scope.ts';
+import type { Database } from '../db/core/venue-scope.ts';
+import { createWebhookDeliveryStore } from '../db/webhooks/webhook-delivery-store.ts';
+import { CIRCUIT_LIMITS } from '../domain/circuits/circuit.ts';
+import { createCircuits } from '../providers/circuits.ts';
+import { createProviders } from '../providers/registry.ts';
+import type { Registries } from '../providers/registry.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { watchPool } from '../telemetry/metrics.ts';
+import { createSealer } from '../vault/sealer.ts';
+import { checkKeyAccess } from '../vault/startup-check.ts';
+import type { AppConfig, AppDeps } from './app.ts';
+import { createAuthorizationGateway } from './temporal/authorization-gateway.ts';
+import { createAuthorizationStates } from './connections/authorization-states.ts';
+import { createConnectionGateway } from './temporal/connection-gateway.ts';
+import { createJobGateway } from './temporal/job-gateway.ts';
+import { createScheduleGateway } from './temporal/schedule-gateway.ts';
+import { createSyncGateway } from './temporal/sync-gateway.ts';
+
+export interface ApiDeps extends AppDeps {
+  /** Closes the database. The connection to Temporal stays: see `temporalConnection`. */
+  close(): Promise<void>;
+  /**
+   * Left open by the process until its end: once it is closed, a call that its SDK repeats throws where nobody can catch it
+   * (@temporalio/client 1.24.0, lib/grpc-retry.js).
+   */
+  readonly temporalConnection: Connection;
+}
+
+/** Everything that the API is made of, for the providers and kinds of record of `registries`. Throws when the database is not prepared. */
+export async function createApiDeps(config: ApiConfig, log: Logger, registries: Registries): Promise<ApiDeps> {
+  const db = await openApiDatabase(config);
+  const sealer = createSealer(config.keyring);
+  const keyAccess = await checkKeyAccess(sealer);
+  if (keyAccess.state === 'unavailable')
+    log.warn({ code: keyAccess.code }, 'the key service does not answer: until it does, nothing can be connected');
+
+  const { kinds } = registries;
+  const circuitStore = createCircuitStore(db);
+  const circuits = createCircuits(circuitStore, { ...CIRCUIT_LIMITS, openMs: config.circuitOpenMs });
+  const providers = createProviders(registries.providers, config.providers, {
+    budget: createBudgetStore(db),
+    circuits,
+  });
+  // Lazy: the API serves what needs no Temporal while Temporal is still coming; readiness tells.
+  const connection = Connection.lazy(await temporalConnectionOptions(config.temporal));
+  const { namespace } = config.temporal;
+  const temporal = {
+    client: new Client({ connection, namespace }),
+    connection,
+    providerName: (provider: ProviderId): string => providers.find(provider)?.capabilities.displayName ?? provider,
+  };
+  const audit = createAuditStore(db);
+  return {
+    config: appConfigOf(config),
+    log,
+    clock: () => new Date(),
+    venues: createVenueStore(db),
+    kinds,
+    records: createRecordStores(db, kinds),
+    summaries: createTransactionSummaryStore(db),
+    connections: createConnectionStore(db),
+    connectionActions: createConnectionActionsStore(db),
+    // The API refreshes nothing: it only reads when grants end.
+    oauthTokens: createOAuthTokenStore({ db, refreshing: db, audit }),
+    authorizationGateway: createAuthorizationGateway(temporal),
+    states: createAuthorizationStates(await readStateKey(db)),
+    connectionGateway: createConnectionGateway(temporal),
+    accountConnections: createAccountConnections(db),
+    deliveries: createWebhookDeliveryStore(db),
+    runs: createSyncRunStore(db),
+    plans: createPlanStore(db),
+    budgets: createBudgetStatusStore(db),
+    circuits: circuitStore,
+    idempotency: createIdempotencyStore(db),
+    audit,
+    providers,
+    sealer,
+    gateway: createSyncGateway({ ...temporal, namespace }),
+    schedules: createScheduleStore(db),
+    scheduleGateway: createScheduleGateway(temporal),
+    rotations: createSecretRotationStore(db, audit),
+    jobGateway: createJobGateway(temporal),
+    pingDatabase: () => db.execute(sql`select 1`),
+    temporalConnection: connection,
+    close: () => db.$client.end({ timeout: 5 }),
+  };
+}
+
+async function openApiDatabase({ databaseUrl, venueShares }: ApiConfig): Promise<Database> {
+  const db = openDatabase({
+    url: databaseUrl,
+    maxConnections: POOLS.databaseConnections,
+    connectionsPerVenue: venueShares.databaseConnections,
+    applicationName: 'interlock-api',
+  });
+  await checkDatabase(db);
+  watchPool('database-connections', db.venueShares);
+  return db;
+}
+
+function appConfigOf({ publicUrl, returnUrls, trustedProxies, jwt, rateLimits, ...config }: ApiConfig): AppConfig {
+  return {
+    ...{ publicUrl, returnUrls, trustedProxies, jwt, rateLimits },
+    venueShares: config.venueShares,
+    temporalUiUrl: config.temporalUiUrl,
+    temporalNamespace: config.temporal.namespace,
+    developmentKeyring: config.keyring.kind === 'local',
+  };
+}
