@@ -1,55 +1,35 @@
-import type { Ports, SandboxConfig } from './config.ts';
-import { startMailchimpSandbox } from './mailchimp/mailchimp-sandbox.ts';
-import { startQuickBooksSandbox } from './quickbooks/quickbooks-sandbox.ts';
-import { startSquareSandbox } from './square/square-sandbox.ts';
-import { startStripeSandbox } from './stripe/stripe-sandbox.ts';
+import type { ConfiguredStandIn } from './config.ts';
+import type { Settings } from './core/stand-in.ts';
 
-/** All stand-ins of this process. */
+/** The stand-ins of this process, running. */
 export interface Sandboxes {
-  /** Where each provider listens, and the credentials to use with it. */
-  readonly announcement: Readonly<Record<string, object>>;
+  /** By provider: where its stand-in listens, and the credentials to use with it. */
+  readonly sandbox: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** By provider: the settings that make our service use the stand-in, in groups. */
+  readonly settings: Readonly<Record<string, readonly Settings[]>>;
   readonly close: () => Promise<void>;
 }
 
 /** Starts every stand-in, or none: when one fails to start, stops the others. Throws the first error. */
-export async function startSandboxes({
-  ports,
-  home,
-  stripeSecretKey,
-  stripeWebhookSecret,
-  webhooksUrl,
-}: SandboxConfig): Promise<Sandboxes> {
-  const at = ({ api, control }: Ports) => ({ home, port: api, controlPort: control });
-  const receiver = (provider: string) => webhooksUrl && `${webhooksUrl}/${provider}`;
-  const starting = {
-    stripe: startStripeSandbox({
-      ...at(ports.stripe),
-      secretKey: stripeSecretKey,
-      webhookSecret: stripeWebhookSecret,
-      webhookUrl: receiver('stripe'),
-    }),
-    square: startSquareSandbox({ ...at(ports.square), webhookUrl: receiver('square') }),
-    quickbooks: startQuickBooksSandbox(at(ports.quickbooks)),
-    mailchimp: startMailchimpSandbox(at(ports.mailchimp)),
-  };
-  const settled = await Promise.allSettled(Object.values(starting));
+export async function startSandboxes(configured: readonly ConfiguredStandIn[]): Promise<Sandboxes> {
+  const settled = await Promise.allSettled(
+    configured.map(async ({ standIn, place }) => ({ standIn, running: await standIn.start(place) })),
+  );
   const started = settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const close = async () => {
-    await Promise.all(started.map((sandbox) => sandbox.close()));
+    await Promise.all(started.map(({ running }) => running.close()));
   };
   const failed = settled.find((result) => result.status === 'rejected');
   if (failed) {
     await close();
     throw failed.reason;
   }
-  const announcement = Object.fromEntries(
-    await Promise.all(
-      Object.entries(starting).map(async ([provider, sandbox]) => [provider, announced(await sandbox)] as const),
-    ),
-  );
-  return { announcement, close };
+  return {
+    sandbox: Object.fromEntries(started.map(({ standIn, running }) => [standIn.id, textsOf(running)])),
+    settings: Object.fromEntries(started.map(({ standIn, running }) => [standIn.id, standIn.settings(running)])),
+    close,
+  };
 }
 
-function announced(sandbox: object): object {
-  return Object.fromEntries(Object.entries(sandbox).filter(([, value]) => typeof value === 'string'));
-}
+const textsOf = (running: object): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(running).filter(([, value]) => typeof value === 'string'));

@@ -1,5 +1,5 @@
 import type { Env } from '../start/home.ts';
-import type { Sandbox } from '../start/sandbox.ts';
+import type { SandboxSettings } from '../start/sandbox.ts';
 import type { LocalSecrets } from '../start/secrets.ts';
 
 /** The addresses of everything the services use. */
@@ -7,7 +7,7 @@ export interface Addresses {
   readonly databaseUrl: string;
   readonly temporalAddress: string;
   readonly temporalUiUrl: string | null;
-  readonly sandbox: Sandbox;
+  readonly sandboxSettings: SandboxSettings;
   readonly apiPort: number;
   readonly workerHealthPort: number;
 }
@@ -20,7 +20,7 @@ export function serviceEnvironment(env: Env, addresses: Addresses, secrets: Loca
   return {
     ...env,
     ...unlessSet(env, 'TEMPORAL_UI_URL', addresses.temporalUiUrl ?? undefined),
-    ...providerEnvironment(env, addresses.sandbox),
+    ...providerEnvironment(env, addresses.sandboxSettings),
     ...keyring(env, secrets),
     ...unlessSet(env, 'JWT_MAX_LIFE_SECONDS', String(MAX_TOKEN_LIFE_S)),
     ...(isSet(env, 'JWT_JWKS_URL') ? {} : unlessSet(env, 'JWT_SECRET', secrets.jwtSecret)),
@@ -46,48 +46,15 @@ export function isSet(env: Env, name: string): boolean {
 }
 
 /**
- * The settings of the stand-ins and their apps for us. If the user set any variable of a provider, that provider's
- * settings stay theirs: they mean the real provider or their own stand-in.
+ * The settings that make api and worker use the stand-ins. A group of which the user has set any variable stays theirs, and so do the groups
+ * behind it: they mean the real provider, or their own stand-in or app.
  */
-export function providerEnvironment(env: Env, { stripe, square, quickbooks, mailchimp }: Sandbox): Env {
-  const { connectUrl, marketplaceUrl, connectClientId, appClientId, platformKey, webhookSecret } = stripe;
-  const stripeOAuth = {
-    STRIPE_CONNECT_URL: connectUrl,
-    STRIPE_MARKETPLACE_URL: marketplaceUrl,
-    STRIPE_CLIENT_ID: connectClientId,
-    STRIPE_APP_CLIENT_ID: appClientId,
-    STRIPE_SECRET_KEY: platformKey,
-    STRIPE_WEBHOOK_SECRET: webhookSecret,
-  };
-  return {
-    ...(isSet(env, 'STRIPE_API_URL') ? {} : { STRIPE_API_URL: stripe.apiUrl, ...unlessAnySet(env, stripeOAuth) }),
-    ...unlessAnySet(env, {
-      SQUARE_API_URL: square.apiUrl,
-      SQUARE_APP_ID: square.clientId,
-      SQUARE_APP_SECRET: square.clientSecret,
-      SQUARE_WEBHOOK_SIGNATURE_KEY: square.webhookSecret,
-      SQUARE_SANDBOX: 'true',
-    }),
-    ...unlessAnySet(env, {
-      QUICKBOOKS_API_URL: quickbooks.apiUrl,
-      QUICKBOOKS_AUTHORIZE_URL: quickbooks.authorizeUrl,
-      QUICKBOOKS_TOKEN_URL: quickbooks.tokenUrl,
-      QUICKBOOKS_REVOKE_URL: quickbooks.revokeUrl,
-      QUICKBOOKS_CLIENT_ID: quickbooks.clientId,
-      QUICKBOOKS_CLIENT_SECRET: quickbooks.clientSecret,
-      QUICKBOOKS_SANDBOX: 'true',
-    }),
-    ...unlessAnySet(env, {
-      MAILCHIMP_API_URL: mailchimp.apiUrl,
-      MAILCHIMP_LOGIN_URL: mailchimp.apiUrl,
-      MAILCHIMP_CLIENT_ID: mailchimp.clientId,
-      MAILCHIMP_CLIENT_SECRET: mailchimp.clientSecret,
-    }),
-  };
-}
-
-function unlessAnySet(env: Env, values: Readonly<Record<string, string>>): Env {
-  return Object.keys(values).some((name) => isSet(env, name)) ? {} : values;
+export function providerEnvironment(env: Env, settings: SandboxSettings): Env {
+  const ours = Object.values(settings).flatMap((groups) => {
+    const theirs = groups.findIndex((group) => Object.keys(group).some((name) => isSet(env, name)));
+    return theirs === -1 ? groups : groups.slice(0, theirs);
+  });
+  return Object.fromEntries(ours.flatMap((group) => Object.entries(group)));
 }
 
 /** A KMS key if one is set; otherwise the development keyring, with the user's key or this copy's own. */

@@ -47,7 +47,7 @@ const TOKEN_TTL_S = 30 * 24 * 3_600;
  */
 export async function bringUp(options: BringUpOptions): Promise<() => void> {
   const { env, home, log, startedAtMs } = options;
-  const ports = await choosePorts(env, log);
+  const ports = await choosePorts(env, log, PROVIDERS);
   const stage: Stage = { ...options, ports, secrets: loadSecrets(home.secretsFile) };
   const running = await startServices(stage, options.host);
   const demo = await demonstrate(running);
@@ -61,7 +61,7 @@ export async function bringUp(options: BringUpOptions): Promise<() => void> {
 
 async function startServices(stage: Stage, host: string): Promise<Running> {
   const { env, log, ports, secrets } = stage;
-  const [database, temporal, sandbox] = await Promise.all([
+  const [database, temporal, { sandbox, settings }] = await Promise.all([
     withProgress('Postgres', log, startDatabase(stage)),
     bringUpTemporal(stage),
     withProgress('the sandbox', log, bringUpSandbox(stage)),
@@ -70,7 +70,7 @@ async function startServices(stage: Stage, host: string): Promise<Running> {
     databaseUrl: database.serviceUrl,
     temporalAddress: temporal.address,
     temporalUiUrl: temporal.uiUrl,
-    sandbox,
+    sandboxSettings: settings,
     apiPort: ports.api,
     workerHealthPort: ports.workerHealth,
   };
@@ -159,9 +159,8 @@ async function demonstrate({ stage, apiUrl, sandbox, token }: Running): Promise<
 
 /** The first stand-in that can be connected by a key: the others ask an owner for consent. */
 function standInWithKey(sandbox: Sandbox): DemoOptions['standIn'] | null {
-  const announced: Readonly<Record<string, { readonly apiUrl: string; readonly secretKey?: string }>> = sandbox;
   const found = PROVIDERS.flatMap(({ id, displayName }) => {
-    const { secretKey } = announced[id] ?? {};
+    const secretKey = sandbox[id]?.['secretKey'];
     return secretKey === undefined ? [] : [{ provider: id, displayName, secretKey }];
   });
   return found[0] ?? null;

@@ -1,36 +1,30 @@
 import { z } from 'zod';
 
-const standIn = z.object({ apiUrl: z.string(), controlUrl: z.string() });
-const app = { clientId: z.string(), clientSecret: z.string() };
-
-const sandbox = z.object({
-  stripe: standIn.extend({
-    secretKey: z.string(),
-    webhookSecret: z.string(),
-    connectUrl: z.string(),
-    marketplaceUrl: z.string(),
-    connectClientId: z.string(),
-    appClientId: z.string(),
-    platformKey: z.string(),
-  }),
-  square: standIn.extend({ ...app, webhookSecret: z.string() }),
-  quickbooks: standIn.extend({ ...app, authorizeUrl: z.string(), tokenUrl: z.string(), revokeUrl: z.string() }),
-  mailchimp: standIn.extend(app),
+const standIn = z.object({ apiUrl: z.string(), controlUrl: z.string() }).catchall(z.string());
+const readyLine = z.object({
+  ready: z.literal(true),
+  sandbox: z.record(z.string(), standIn),
+  settings: z.record(z.string(), z.array(z.record(z.string(), z.string()))),
 });
 
-/** Where each provider's stand-in listens, and the credentials to use with it. */
-export type Sandbox = z.output<typeof sandbox>;
+/** Where the stand-in of each provider listens, and the credentials to use with it. */
+export type Sandbox = Readonly<Record<string, Readonly<z.output<typeof standIn>>>>;
 
-const readyLine = sandbox.extend({ ready: z.literal(true) });
+/** Environment variables of api and worker that make them use the stand-ins: groups of them, by provider. */
+export type SandboxSettings = Readonly<Record<string, readonly Readonly<Record<string, string>>[]>>;
+
+/** What the sandbox process says once every stand-in is ready. */
+export interface ReadySandbox {
+  readonly sandbox: Sandbox;
+  readonly settings: SandboxSettings;
+}
 
 /** Parses the sandbox process's ready line; null for any other line of output. */
-export function readReadyLine(line: string): Sandbox | null {
+export function readReadyLine(line: string): ReadySandbox | null {
   if (!line.startsWith('{')) return null;
   try {
     const { data } = readyLine.safeParse(JSON.parse(line));
-    return data === undefined
-      ? null
-      : { stripe: data.stripe, square: data.square, quickbooks: data.quickbooks, mailchimp: data.mailchimp };
+    return data === undefined ? null : { sandbox: data.sandbox, settings: data.settings };
   } catch {
     return null;
   }

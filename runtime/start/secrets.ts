@@ -9,8 +9,6 @@ const localSecrets = z.object({
   /** 32 bytes in base64. Wraps data keys when there is no KMS. */
   encryptionKey: z.string().min(32),
   databasePassword: z.string().min(16),
-  sandboxStripeSecretKey: z.string().min(16),
-  sandboxStripeWebhookSecret: z.string().min(16),
 });
 export type LocalSecrets = Readonly<z.output<typeof localSecrets>>;
 
@@ -41,8 +39,6 @@ function createJsonIfAbsent(file: string): void {
     jwtSecret: randomBytes(48).toString('base64url'),
     encryptionKey: randomBytes(32).toString('base64'),
     databasePassword: randomBytes(24).toString('base64url'),
-    sandboxStripeSecretKey: `sk_test_${randomBytes(24).toString('hex')}`,
-    sandboxStripeWebhookSecret: `whsec_${randomBytes(24).toString('hex')}`,
   };
   createJson(file, made);
 }

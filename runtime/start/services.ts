@@ -20,7 +20,7 @@ import type { Supervisor } from '../processes/supervisor.ts';
 import type { LocalSecrets } from './secrets.ts';
 import type { Ports } from './service-ports.ts';
 import type { RunningChild } from '../processes/child-process.ts';
-import type { Sandbox } from './sandbox.ts';
+import type { ReadySandbox } from './sandbox.ts';
 
 /** Caches stripped and compiled code between starts, so that a killed service is back sooner. */
 const COMPILED_ONCE = { NODE_COMPILE_CACHE };
@@ -131,9 +131,9 @@ async function checkGivenTemporal({ env, namespace, supervisor }: Stage, address
   }
 }
 
-export async function bringUpSandbox(stage: Stage): Promise<Sandbox> {
-  const { env, home, supervisor, ports, secrets } = stage;
-  const told: { sandbox: Sandbox | null } = { sandbox: null };
+export async function bringUpSandbox(stage: Stage): Promise<ReadySandbox> {
+  const { env, home, supervisor, ports } = stage;
+  const told: { sandbox: ReadySandbox | null } = { sandbox: null };
   await supervisor.keep('sandbox', (stop) =>
     startNodeChild({
       stop,
@@ -143,12 +143,9 @@ export async function bringUpSandbox(stage: Stage): Promise<Sandbox> {
         // Pass none of the services' own environment: the stand-in has no use for their secrets.
         PATH: env['PATH'],
         ...COMPILED_ONCE,
+        ...Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith('SANDBOX_'))),
         SANDBOX_HOME: home.sandboxFolder,
-        SANDBOX_STRIPE_PORT: String(ports.sandboxStripe),
-        SANDBOX_STRIPE_CONTROL_PORT: String(ports.sandboxStripeControl),
         ...Object.fromEntries(Object.entries(ports.standIns).map(([name, port]) => [name, String(port)])),
-        SANDBOX_STRIPE_SECRET_KEY: env['SANDBOX_STRIPE_SECRET_KEY'] || secrets.sandboxStripeSecretKey,
-        SANDBOX_STRIPE_WEBHOOK_SECRET: env['SANDBOX_STRIPE_WEBHOOK_SECRET'] || secrets.sandboxStripeWebhookSecret,
         SANDBOX_WEBHOOKS_URL: webhooksUrl(env, ports.api),
       },
       logFile: logFile(stage, 'sandbox'),

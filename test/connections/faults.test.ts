@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { providerEnvironment } from '../../runtime/processes/child-environment.ts';
+import { settingsOf } from '../support/sandbox/sandbox-oauth.ts';
 import { createConnectionWorld } from '../support/worlds/connection-world.ts';
 import type { ConnectionWorld } from '../support/worlds/connection-world.ts';
 import { until } from '../support/eventually.ts';
@@ -75,7 +76,7 @@ describe('an attempt to connect whose worker is killed', () => {
 
   const aWorker = async () => {
     const worker = await aWorkerProcess({
-      ...providerEnvironment({}, world.sandbox),
+      ...providerEnvironment({}, settingsOf(world.sandbox)),
       DATABASE_URL: world.database.url,
       TEMPORAL_ADDRESS: world.temporal.address,
       TEMPORAL_NAMESPACE: world.temporal.namespace,

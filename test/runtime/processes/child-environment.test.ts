@@ -2,6 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { readApiConfig, readWorkerConfig } from '../../../config/config.ts';
 import { serviceEnvironment, webhooksUrl } from '../../../runtime/processes/child-environment.ts';
 import { PROVIDERS } from '../../../providers/registry.ts';
+import type { SandboxSettings } from '../../../runtime/start/sandbox.ts';
+import type { RunningStandIn } from '../../../sandbox/core/stand-in.ts';
+import { STAND_INS } from '../../../sandbox/stand-ins.ts';
 import type { Secret } from '../../../vault/secret.ts';
 import { asRead } from '../../config/providers-as-read.ts';
 import type { Env } from '../../../runtime/start/home.ts';
@@ -15,6 +18,9 @@ const app = (name: string) => ({
   clientId: `${name}-id`,
   clientSecret: `${name}-secret`,
 });
+/** As the stand-ins themselves tell it. */
+const settingsOf = (running: Readonly<Record<string, object>>): SandboxSettings =>
+  Object.fromEntries(STAND_INS.map((standIn) => [standIn.id, standIn.settings(running[standIn.id] as RunningStandIn)]));
 const at = (path: string) => `http://127.0.0.1:1/${path}`;
 
 const addresses = {
@@ -23,7 +29,7 @@ const addresses = {
   temporalUiUrl: null,
   apiPort: 3000,
   workerHealthPort: 3001,
-  sandbox: {
+  sandboxSettings: settingsOf({
     stripe: {
       apiUrl: at('stripe'),
       controlUrl: at('c'),
@@ -38,14 +44,12 @@ const addresses = {
     square: { ...app('square'), webhookSecret: 'square-key' },
     quickbooks: { ...app('quickbooks'), authorizeUrl: at('authorize'), tokenUrl: at('token'), revokeUrl: at('revoke') },
     mailchimp: app('mailchimp'),
-  },
+  }),
 };
 const secrets = {
   jwtSecret: 'j'.repeat(48),
   encryptionKey: Buffer.alloc(32).toString('base64'),
   databasePassword: 'p'.repeat(16),
-  sandboxStripeSecretKey: 'sk_test_account',
-  sandboxStripeWebhookSecret: 'whsec_x'.padEnd(16),
 };
 
 const environment = (env: Env = {}) => serviceEnvironment(env, addresses, secrets);

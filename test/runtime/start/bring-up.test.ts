@@ -18,7 +18,10 @@ interface Started {
   apiUrl: string;
   databaseUrl: string;
   temporalAddress: string;
-  sandbox: Record<'stripe' | 'square' | 'quickbooks' | 'mailchimp', { controlUrl: string }>;
+  sandbox: Record<
+    'stripe' | 'square' | 'quickbooks' | 'mailchimp',
+    { controlUrl: string; secretKey: string; webhookSecret: string }
+  >;
   venueId: string | null;
   connectionId: string | null;
   token: string | null;
@@ -152,8 +155,10 @@ describe('a copy on external servers', () => {
 
   test('never logs a secret', async () => {
     const copy = await start(await givenServers());
+    const { secretKey, webhookSecret } = copy.started().sandbox.stripe;
     await copy.stop();
-    const secrets = Object.values(loadSecrets(copy.home.secretsFile));
+    const secrets = [...Object.values(loadSecrets(copy.home.secretsFile)), secretKey, webhookSecret];
+    expect(secrets).not.toContain(undefined);
     for (const name of ['api', 'worker', 'sandbox']) {
       const text = readFileSync(path.join(copy.home.logsFolder, `${name}.log`), 'utf8');
       expect(secrets.filter((secret) => text.includes(secret))).toEqual([]);

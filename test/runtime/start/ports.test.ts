@@ -1,6 +1,7 @@
 import net from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { choosePort, freePort, isFree } from '../../../runtime/start/ports.ts';
+import { PROVIDERS } from '../../../providers/registry.ts';
 import { choosePorts } from '../../../runtime/start/service-ports.ts';
 
 async function aTakenPort(host = '127.0.0.1'): Promise<number> {
@@ -63,8 +64,31 @@ test('an external service gets no port', async () => {
   const ports = await choosePorts(
     { ...zero, DATABASE_URL: 'postgres://x/y', TEMPORAL_ADDRESS: 'x:7233' },
     () => undefined,
+    PROVIDERS,
   );
   expect(ports).toMatchObject({ postgres: 0, temporal: 0, temporalUi: 0 });
   expect(ports.api).toBeGreaterThan(0);
   expect(ports.workerHealth).toBeGreaterThan(0);
+});
+
+test('each provider’s stand-in gets two ports: the standard ones where they are free, those that the user set, or any others', async () => {
+  const [api, set] = [await freePort(), await freePort()];
+  const providers = [
+    { id: 'corner-desk', displayName: 'Corner Desk', settings: {}, standInPorts: { api, control: await aTakenPort() } },
+    { id: 'other', displayName: 'Other', settings: {} },
+  ];
+  const lines: string[] = [];
+  const env = {
+    ...{ PORT: '0', TEMPORAL_ADDRESS: 'x:7233', DATABASE_URL: 'postgres://x/y' },
+    SANDBOX_OTHER_CONTROL_PORT: String(set),
+  };
+  const { standIns } = await choosePorts(env, (line) => lines.push(line), providers);
+  expect(standIns).toMatchObject({ SANDBOX_CORNER_DESK_PORT: api, SANDBOX_OTHER_CONTROL_PORT: set });
+  expect(Object.keys(standIns)).toHaveLength(4);
+  expect(new Set(Object.values(standIns)).size).toBe(4);
+  expect(lines).toEqual([
+    expect.stringMatching(
+      /the Corner Desk sandbox's control listens on \d+ \(SANDBOX_CORNER_DESK_CONTROL_PORT sets it\)$/,
+    ),
+  ]);
 });

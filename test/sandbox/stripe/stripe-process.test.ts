@@ -176,7 +176,10 @@ async function aProcess({
   const lines = createInterface({ input: child.stdout }).on('line', (line) => stdoutLines.push(line));
   const [line] = (await Promise.race([once(lines, 'line'), once(child, 'exit')])) as [string];
   if (typeof line !== 'string') throw new Error(`the sandbox did not start: ${stderr()}`);
-  const { ready, ...all } = JSON.parse(line) as { ready: boolean; stripe: Omit<StripeSandbox, 'close'> };
+  const { ready, sandbox: all } = JSON.parse(line) as {
+    ready: boolean;
+    sandbox: { stripe: Omit<StripeSandbox, 'close'> };
+  };
   const { stripe } = all;
   expect(ready).toBe(true);
   return {

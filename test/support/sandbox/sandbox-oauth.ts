@@ -2,7 +2,10 @@ import { startMailchimpSandbox } from '../../../sandbox/mailchimp/mailchimp-sand
 import type { OAuthSandboxOptions } from '../../../sandbox/oauth/oauth-sandbox.ts';
 import { startQuickBooksSandbox } from '../../../sandbox/quickbooks/quickbooks-sandbox.ts';
 import { startSquareSandbox } from '../../../sandbox/square/square-sandbox.ts';
+import { STAND_INS } from '../../../sandbox/stand-ins.ts';
 import { startStripeSandbox } from '../../../sandbox/stripe/stripe-sandbox.ts';
+import type { SandboxSettings } from '../../../runtime/start/sandbox.ts';
+import type { AppProvider } from '../test-providers.ts';
 import type { SandboxCall } from './sandbox-control.ts';
 
 /** The stand-ins of all four providers, each with its own API, control API and app credentials. */
@@ -25,6 +28,15 @@ export async function startOAuthSandbox(options: Pick<OAuthSandboxOptions, 'home
 }
 
 export type RunningOAuthSandbox = Awaited<ReturnType<typeof startOAuthSandbox>>;
+
+/** Environment variables that make api and worker use these stand-ins, as the sandbox process says them. */
+export const settingsOf = (sandbox: RunningOAuthSandbox): SandboxSettings =>
+  Object.fromEntries(
+    STAND_INS.filter(({ id }) => id in sandbox).map((standIn) => [
+      standIn.id,
+      standIn.settings(sandbox[standIn.id as AppProvider]),
+    ]),
+  );
 
 export interface OAuthCall extends SandboxCall {
   readonly account: string | null;

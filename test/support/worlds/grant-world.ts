@@ -31,7 +31,7 @@ import { connectTemporal } from '../../../worker/temporal-connection.ts';
 import { createWorkers } from '../../../worker/workers.ts';
 import { createTestDatabase } from '../services/database.ts';
 import { activitiesIn } from '../history.ts';
-import { oauthControl, startOAuthSandbox } from '../sandbox/sandbox-oauth.ts';
+import { oauthControl, startOAuthSandbox, settingsOf } from '../sandbox/sandbox-oauth.ts';
 import { createTestNamespace } from '../services/temporal.ts';
 import type { TestTemporal } from '../services/temporal.ts';
 import { installTemporalRuntime } from '../services/temporal-runtime.ts';
@@ -62,7 +62,7 @@ export async function createGrantWorld(options: GrantWorldOptions = {}) {
   ]);
   const { db, admin } = database;
   const workerEnv: Env = {
-    ...providerEnvironment({}, sandbox),
+    ...providerEnvironment({}, settingsOf(sandbox)),
     TEMPORAL_ADDRESS: temporal.address,
     TEMPORAL_NAMESPACE: temporal.namespace,
     DATABASE_URL: database.url,

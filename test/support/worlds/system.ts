@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import postgres from 'postgres';
+import { PROVIDERS } from '../../../providers/registry.ts';
 import { serviceEnvironment } from '../../../runtime/processes/child-environment.ts';
 import { lastLines } from '../../../runtime/processes/child-process.ts';
 import { homeOf } from '../../../runtime/start/home.ts';
@@ -33,6 +34,7 @@ import { ServiceClient } from '../service-client.ts';
 import { stripeSandboxOf } from '../sandbox/stripe-account.ts';
 import type { StripeSandboxControl } from '../sandbox/stripe-account.ts';
 import { createTestNamespace } from '../services/temporal.ts';
+import type { AppProvider } from '../test-providers.ts';
 
 export interface SystemOptions {
   /** A Postgres and a Temporal server of its own, which `kill` can reach, instead of those that the run shares. */
@@ -52,7 +54,7 @@ export interface System {
   as(rights: Pick<TokenRequest, 'role' | 'venues'>): Promise<ServiceClient>;
   readonly stripe: StripeSandboxControl;
   /** Where the stand-ins of all providers are. */
-  readonly sandbox: Sandbox;
+  readonly sandbox: Readonly<Record<AppProvider, Sandbox[string]>>;
   readonly temporal: Client;
   /** A superuser, who sees every venue: for assertions only. */
   readonly database: postgres.Sql;
@@ -112,18 +114,23 @@ async function bringUp(folder: string, options: SystemOptions, { undo, stop }: T
     options.ownServers && wantsFullTemporal()
       ? postgresUp.then((url) => bringUpFullTemporal(stage, url))
       : bringUpTemporal(stage);
-  const [databaseUrl, temporal, sandbox] = await Promise.all([postgresUp, temporalUp, bringUpSandbox(stage)]);
+  const [databaseUrl, temporal, { sandbox: announced, settings }] = await Promise.all([
+    postgresUp,
+    temporalUp,
+    bringUpSandbox(stage),
+  ]);
   const serviceUrl = await prepareDatabase(stage, databaseUrl, () => undefined);
   const { ports, instance, secrets, namespace } = stage;
   const addresses = {
     databaseUrl: serviceUrl,
     temporalAddress: temporal.address,
     temporalUiUrl: temporal.uiUrl,
-    sandbox,
+    sandboxSettings: settings,
     apiPort: ports.api,
     workerHealthPort: ports.workerHealth,
   };
   const env = serviceEnvironment(stage.env, addresses, secrets);
+  const sandbox = announced as System['sandbox'];
   const apiUrl = `http://127.0.0.1:${ports.api}`;
   await Promise.all([
     bringUpService(stage, { name: 'worker', env, healthUrl: `http://127.0.0.1:${ports.workerHealth}/health/ready` }),
@@ -194,7 +201,7 @@ async function setStage(
     env,
     home,
     secrets: loadSecrets(home.secretsFile),
-    ports: await choosePorts(env, log),
+    ports: await choosePorts(env, log, PROVIDERS),
     supervisor,
     instance,
     namespace,
