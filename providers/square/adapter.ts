@@ -11,6 +11,7 @@ import { createCustomerSession, customerPullPlan } from './customers/customers.t
 import { SQUARE_ERRORS } from './errors.ts';
 import { createAsk } from './http/ask.ts';
 import type { Ask } from './http/ask.ts';
+import { createProductSession, productPullPlan } from './products/product-session.ts';
 
 export interface SquareConfig {
   readonly apiUrl: string;
@@ -43,6 +44,7 @@ interface SquareResource {
 }
 
 const SQUARE_RESOURCES: Readonly<Partial<Record<Resource, SquareResource>>> = {
+  products: { session: createProductSession, mapping: readOnlyMapping, pullPlan: productPullPlan },
   customers: { session: createCustomerSession, mapping: readOnlyMapping, pullPlan: customerPullPlan },
 };
 

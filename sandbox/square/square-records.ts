@@ -1,5 +1,6 @@
 import type { RecordHost, RecordPart } from '../oauth/oauth-sandbox.ts';
 import type { Visit } from '../oauth/exchange.ts';
+import { CATALOGUE_ENDPOINTS } from './catalogue/catalogue-endpoints.ts';
 import { recordControls } from './control/square-control.ts';
 import { CUSTOMER_ENDPOINTS } from './customers/customers.ts';
 import { routeOf } from './http/endpoint.ts';
@@ -7,7 +8,7 @@ import type { Endpoint } from './http/endpoint.ts';
 import { RateLimiter } from './http/limits.ts';
 import { SquareState } from './state/square-state.ts';
 
-const ENDPOINTS: readonly Endpoint[] = CUSTOMER_ENDPOINTS;
+const ENDPOINTS: readonly Endpoint[] = [...CUSTOMER_ENDPOINTS, ...CATALOGUE_ENDPOINTS];
 
 const BODY_LIMIT_BYTES = 16 * 1024 * 1024;
 
@@ -32,7 +33,7 @@ export async function openSquareRecords({ ledger, accounts, home }: RecordHost):
 
 const isApi = ({ path }: Visit) => path.startsWith('/v2/');
 
-const LISTS = /^\/v2\/(customers(\/search)?)$/;
+const LISTS = /^\/v2\/(customers|customers\/search|catalog\/search)$/;
 
 /** A page is a later one when its request has a cursor, in the query or in the body. */
 function pageOf({ method, path, query, body }: Visit): 'first' | 'later' | null {

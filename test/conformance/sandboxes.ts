@@ -107,7 +107,10 @@ async function startStripe(): Promise<RunningSandbox> {
 }
 
 /** Which objects of the stand-in become the records of a resource. */
-const SQUARE_KINDS: Readonly<Partial<Record<Resource, string>>> = { customers: 'customers' };
+const SQUARE_KINDS: Readonly<Partial<Record<Resource, { readonly kind: string; readonly type?: string }>>> = {
+  customers: { kind: 'customers' },
+  products: { kind: 'catalogue', type: 'ITEM_VARIATION' },
+};
 
 async function startSquare(): Promise<RunningSandbox> {
   const sandbox = await startSquareSandbox();
@@ -119,7 +122,11 @@ async function startSquare(): Promise<RunningSandbox> {
     if (kind === undefined) throw new Error(`square has no ${resource}`);
     return kind;
   };
-  const ids = async (resource: Resource) => (await merchant.objects(kindOf(resource))).map(({ id }) => String(id));
+  const ids = async (resource: Resource) => {
+    const { kind, type } = kindOf(resource);
+    const objects = await merchant.objects<{ readonly id: string; readonly type?: string }>(kind);
+    return objects.filter((object) => object.type === type).map(({ id }) => id);
+  };
   return {
     config: { square: { apiUrl: sandbox.apiUrl, sandbox: true } },
     secretKey: new Secret(merchant.token),
@@ -129,7 +136,7 @@ async function startSquare(): Promise<RunningSandbox> {
       await control.reset();
     },
     async seed(resource, count) {
-      await merchant.seed(kindOf(resource), count);
+      await merchant.seed(kindOf(resource).kind, count);
       return ids(resource);
     },
     remove: () => Promise.reject(new Error('nothing of Square is removed by the suite yet')),

@@ -84,3 +84,34 @@ describe('a merchant’s customers', () => {
     ]);
   });
 });
+
+describe('a merchant’s catalogue', () => {
+  it('is pulled as products, then what changed and what was deleted alone, without a full pass', async () => {
+    const venue = await aConnectedVenue();
+    const { venueId, merchant } = venue;
+    const [first, second] = await merchant.seed('catalogue', 260);
+    expect(await pull(venue, 'products')).toMatchObject({
+      outcome: 'completed',
+      counts: { created: 260, rejected: 0 },
+    });
+    const products = () => system.api.records(venueId, 'products');
+    expect(await products()).toHaveLength(260);
+    const { client } = merchant;
+    await client.catalog.object.delete({ objectId: first ?? '' });
+    const { object } = await client.catalog.object.get({ objectId: second ?? '' });
+    const variation = object as unknown as { readonly itemVariationData: object };
+    await client.catalog.object.upsert({
+      idempotencyKey: 'k',
+      object: {
+        ...variation,
+        itemVariationData: { ...variation.itemVariationData, priceMoney: { amount: 999n, currency: 'GBP' } },
+      } as never,
+    });
+    expect(await pull(venue, 'products', 'incremental')).toMatchObject({
+      outcome: 'completed',
+      counts: { updated: 1, archived: 1, created: 0 },
+    });
+    const changed = (await products()).find(({ links }) => links[0]?.externalId === second);
+    expect(changed).toMatchObject({ amountMinor: 999, currency: 'GBP' });
+  });
+});

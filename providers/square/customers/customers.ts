@@ -4,7 +4,7 @@ import { changeFeed } from '../../../domain/sync/pull-plan.ts';
 import type { ListQuery, ProviderPage, ProviderRecord, PullPlan, ResourceSession } from '../../provider.ts';
 import { nullWhenMissing } from '../http/ask.ts';
 import type { Ask } from '../http/ask.ts';
-import { CHANGES, cursorOf, isoOf, listSchema, squareList, toPage } from '../http/lists.ts';
+import { CHANGES, cursorOf, isoOf, listSchema, squareList, toPage, withoutEmpty } from '../http/lists.ts';
 import { customerSchema } from './customer-responses.ts';
 import type { SquareCustomer } from './customer-responses.ts';
 
@@ -79,7 +79,12 @@ function toFields(customer: SquareCustomer): CustomerFields {
     address: customer.address ? toAddress(customer.address) : null,
     // Who has not unsubscribed has not agreed to anything by that: Square tells a refusal and nothing else.
     marketingConsent: customer.preferences?.email_unsubscribed === true ? false : null,
-    metadata: metadataOf(customer),
+    metadata: withoutEmpty({
+      company_name: customer.company_name,
+      nickname: customer.nickname,
+      birthday: customer.birthday,
+      reference_id: customer.reference_id,
+    }),
   };
 }
 
@@ -93,10 +98,4 @@ function toAddress(address: NonNullable<SquareCustomer['address']>): Address {
     postalCode: address.postal_code,
     country: address.country,
   };
-}
-
-const METADATA = ['company_name', 'nickname', 'birthday', 'reference_id'] as const;
-
-function metadataOf(customer: SquareCustomer): CustomerFields['metadata'] {
-  return Object.fromEntries(METADATA.flatMap((name) => (customer[name] === null ? [] : [[name, customer[name]]])));
 }

@@ -73,6 +73,10 @@ function queryOf(query: NonNullable<SquareCall['query']>): string {
   return parameters.size === 0 ? '' : `?${parameters.toString()}`;
 }
 
+/** For an answer that is an object of Square's, as `issues` say not of the shape that was asked for. */
+export const unreadableObject = (issues: string): ProviderError =>
+  new ProviderError({ provider: 'square', kind: 'unexpected-response', httpStatus: 200, unreadable: issues });
+
 /** What Square does not have, or has no longer, is no failure where that may be so. */
 export async function nullWhenMissing<T>(answer: Promise<T>): Promise<T | null> {
   try {

@@ -33,15 +33,25 @@ export interface SquareList<Item> extends ReadItems<Item> {
   readonly positions: readonly PagePosition[];
 }
 
-/** A page under the name of its list, which is missing where the list is empty. Items are read one by one. */
+/** A page of raw objects, each read by itself. */
+export const listed = <Item extends z.ZodType>(
+  item: Item,
+  raw: readonly unknown[],
+  cursor: string | null | undefined,
+): SquareList<z.output<Item>> => ({
+  ...readItems(item, raw),
+  after: cursor || null,
+  positions: raw.flatMap(positionOf),
+});
+
+/** A page under the name of its list, which is missing where the list is empty. */
 export const listSchema = <Item extends z.ZodType>(name: string, item: Item) =>
   z
     .object({ cursor: z.string().nullish() })
     .and(z.object({ [name]: z.array(z.unknown()).nullish() }))
     .transform((page): SquareList<z.output<Item>> => {
       const raw = (page as Readonly<Record<string, unknown>>)[name] as readonly unknown[] | null | undefined;
-      const items = raw ?? [];
-      return { ...readItems(item, items), after: page.cursor || null, positions: items.flatMap(positionOf) };
+      return listed(item, raw ?? [], page.cursor);
     });
 
 function positionOf(raw: unknown): readonly PagePosition[] {
@@ -68,3 +78,7 @@ export const versionNumber = z
   .min(0)
   .nullish()
   .transform((value) => value ?? 0);
+
+/** Metadata without what Square does not say. */
+export const withoutEmpty = (values: Readonly<Record<string, string | null>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(values).flatMap(([key, value]) => (value ? [[key, value] as const] : [])));

@@ -1,3 +1,4 @@
+import { isA, seededItem } from '../catalogue/catalogue.ts';
 import { seededCustomer } from '../customers/customers.ts';
 import type { Kind, SquareState, WireObject } from '../state/square-state.ts';
 
@@ -19,27 +20,37 @@ export interface Seed {
   readonly store: (state: SquareState, merchant: string, objects: readonly Seeded[]) => readonly string[];
 }
 
-export const SEEDS: Readonly<Record<string, Seed>> = { customers: seedOf('customers', seededCustomer) };
+/** `ids`: of the objects that become records, of all that are made together. */
+export const SEEDS: Readonly<Record<string, Seed>> = {
+  customers: seedOf('customers', (...made) => [seededCustomer(...made)]),
+  catalogue: seedOf('catalogue', seededItem, (object) => isA(object, 'ITEM_VARIATION')),
+};
 
-/** Objects of one kind, 37 s apart back from now, each made from its number and time. */
-function seedOf(kind: Kind, make: (index: number, createdAtMs: number) => WireObject): Seed {
+/** Objects of one kind, 37 s apart back from now, each lot made from its number and time. */
+function seedOf(
+  kind: Kind,
+  make: (index: number, createdAtMs: number) => readonly WireObject[],
+  isTold: (object: WireObject) => boolean = () => true,
+): Seed {
   const store: Seed['store'] = (state, merchant, objects) => {
     state.put(
       merchant,
       kind,
       objects.map((object) => [object.id, object]),
     );
-    return objects.map(({ id }) => id);
+    return objects.filter(isTold).map(({ id }) => id);
   };
   return {
     store,
     make({ state, merchant, count, nowMs }) {
       const first = state.list(merchant, kind).length;
-      const objects = Array.from({ length: count }, (_, index) => {
-        const object = make(first + index, nowMs - (count - index) * APART_MS);
-        return { ...object, id: String(object['id']) };
-      });
-      return store(state, merchant, objects);
+      const objects = Array.from({ length: count }, (_, index) =>
+        make(first + index, nowMs - (count - index) * APART_MS).map((object) => ({
+          ...object,
+          id: String(object['id']),
+        })),
+      );
+      return store(state, merchant, objects.flat());
     },
   };
 }
