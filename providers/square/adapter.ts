@@ -11,6 +11,7 @@ import { createCustomerSession, customerPullPlan } from './customers/customers.t
 import { SQUARE_ERRORS } from './errors.ts';
 import { createAsk } from './http/ask.ts';
 import type { Ask } from './http/ask.ts';
+import { createInventorySession, inventoryPullPlan } from './inventory/inventory.ts';
 import { createProductSession, productPullPlan } from './products/product-session.ts';
 
 export interface SquareConfig {
@@ -45,6 +46,7 @@ interface SquareResource {
 
 const SQUARE_RESOURCES: Readonly<Partial<Record<Resource, SquareResource>>> = {
   products: { session: createProductSession, mapping: readOnlyMapping, pullPlan: productPullPlan },
+  inventory: { session: createInventorySession, mapping: readOnlyMapping, pullPlan: inventoryPullPlan },
   customers: { session: createCustomerSession, mapping: readOnlyMapping, pullPlan: customerPullPlan },
 };
 

@@ -11,6 +11,7 @@ export const SQUARE_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | 'limi
   resources: [
     { resource: 'products', directions: ['pull'] },
     { resource: 'customers', directions: ['pull'] },
+    { resource: 'inventory', directions: ['pull'] },
   ],
   limits: { production: LIMITS, sandbox: LIMITS },
 };

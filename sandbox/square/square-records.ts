@@ -6,9 +6,10 @@ import { CUSTOMER_ENDPOINTS } from './customers/customers.ts';
 import { routeOf } from './http/endpoint.ts';
 import type { Endpoint } from './http/endpoint.ts';
 import { RateLimiter } from './http/limits.ts';
+import { INVENTORY_ENDPOINTS } from './inventory/inventory.ts';
 import { SquareState } from './state/square-state.ts';
 
-const ENDPOINTS: readonly Endpoint[] = [...CUSTOMER_ENDPOINTS, ...CATALOGUE_ENDPOINTS];
+const ENDPOINTS: readonly Endpoint[] = [...CUSTOMER_ENDPOINTS, ...CATALOGUE_ENDPOINTS, ...INVENTORY_ENDPOINTS];
 
 const BODY_LIMIT_BYTES = 16 * 1024 * 1024;
 
@@ -33,11 +34,11 @@ export async function openSquareRecords({ ledger, accounts, home }: RecordHost):
 
 const isApi = ({ path }: Visit) => path.startsWith('/v2/');
 
-const LISTS = /^\/v2\/(customers|customers\/search|catalog\/search)$/;
+const LISTS = /^\/v2\/(customers|customers\/search|catalog\/search|inventory\/(counts|changes)\/batch-retrieve)$/;
 
 /** A page is a later one when its request has a cursor, in the query or in the body. */
 function pageOf({ method, path, query, body }: Visit): 'first' | 'later' | null {
-  const isSearch = path.endsWith('/search');
+  const isSearch = path.endsWith('/search') || path.endsWith('/batch-retrieve');
   if (!LISTS.test(path) || method !== (isSearch ? 'POST' : 'GET')) return null;
   return query.has('cursor') || /"cursor"\s*:\s*"/.test(body) ? 'later' : 'first';
 }

@@ -110,7 +110,11 @@ async function startStripe(): Promise<RunningSandbox> {
 const SQUARE_KINDS: Readonly<Partial<Record<Resource, { readonly kind: string; readonly type?: string }>>> = {
   customers: { kind: 'customers' },
   products: { kind: 'catalogue', type: 'ITEM_VARIATION' },
+  inventory: { kind: 'counts' },
 };
+
+const externalIdOf = ({ id, catalog_object_id: object, location_id: location }: Readonly<Record<string, string>>) =>
+  id ?? `${object}:${location}`;
 
 async function startSquare(): Promise<RunningSandbox> {
   const sandbox = await startSquareSandbox();
@@ -124,8 +128,8 @@ async function startSquare(): Promise<RunningSandbox> {
   };
   const ids = async (resource: Resource) => {
     const { kind, type } = kindOf(resource);
-    const objects = await merchant.objects<{ readonly id: string; readonly type?: string }>(kind);
-    return objects.filter((object) => object.type === type).map(({ id }) => id);
+    const objects = await merchant.objects<Readonly<Record<string, string>>>(kind);
+    return objects.filter((object) => object['type'] === type).map(externalIdOf);
   };
   return {
     config: { square: { apiUrl: sandbox.apiUrl, sandbox: true } },
@@ -140,7 +144,8 @@ async function startSquare(): Promise<RunningSandbox> {
       return ids(resource);
     },
     remove: () => Promise.reject(new Error('nothing of Square is removed by the suite yet')),
-    unknownId: () => 'NOTHING0000000000000000A',
+    unknownId: (resource) =>
+      resource === 'inventory' ? 'NOTHING0000000000000000A:NOWHERE' : 'NOTHING0000000000000000A',
     async trouble(kind, times) {
       await control.fault({ ...TROUBLE[kind], times });
     },

@@ -115,3 +115,32 @@ describe('a merchant’s catalogue', () => {
     expect(changed).toMatchObject({ amountMinor: 999, currency: 'GBP' });
   });
 });
+
+describe('a merchant’s inventory', () => {
+  it('is pulled before its products and names them, what was never counted is left out, and a sale updates it', async () => {
+    const venue = await aConnectedVenue();
+    const { venueId, merchant } = venue;
+    const [first = ''] = await merchant.seed('counts', 3);
+    const [object = '', location = ''] = first.split(':');
+    const never = { catalog_object_type: 'ITEM_VARIATION', state: 'IN_STOCK', location_id: 'ELSEWHERE', quantity: '0' };
+    await merchant.put('counts', [
+      { id: 'never', ...never, catalog_object_id: object, calculated_at: new Date().toISOString() },
+    ]);
+    expect(await pull(venue, 'inventory')).toMatchObject({ outcome: 'completed', counts: { created: 3, rejected: 0 } });
+    await pull(venue, 'products');
+    const products = new Set((await system.api.records(venueId, 'products')).map(({ sourceId }) => sourceId));
+    const levels = () => system.api.records(venueId, 'inventory');
+    expect((await levels()).every(({ productSourceId }) => products.has(productSourceId))).toBe(true);
+
+    const physicalCount = { catalogObjectId: object, locationId: location, state: 'IN_STOCK', quantity: '7' } as const;
+    await merchant.client.inventory.batchCreateChanges({
+      idempotencyKey: 'k',
+      changes: [{ type: 'PHYSICAL_COUNT', physicalCount: { ...physicalCount, occurredAt: new Date().toISOString() } }],
+    });
+    expect(await pull(venue, 'inventory', 'incremental')).toMatchObject({ counts: { updated: 1, created: 0 } });
+    expect((await levels()).find(({ links }) => links[0]?.externalId === first)).toMatchObject({
+      location,
+      quantity: '7',
+    });
+  });
+});

@@ -80,10 +80,10 @@ function toFields(customer: SquareCustomer): CustomerFields {
     // Who has not unsubscribed has not agreed to anything by that: Square tells a refusal and nothing else.
     marketingConsent: customer.preferences?.email_unsubscribed === true ? false : null,
     metadata: withoutEmpty({
-      company_name: customer.company_name,
-      nickname: customer.nickname,
-      birthday: customer.birthday,
-      reference_id: customer.reference_id,
+      square_company_name: customer.company_name,
+      square_nickname: customer.nickname,
+      square_birthday: customer.birthday,
+      square_reference_id: customer.reference_id,
     }),
   };
 }

@@ -79,11 +79,11 @@ function toFields(
     taxable: item.is_taxable,
     images: [...own.image_ids, ...item.image_ids].flatMap((image) => images.get(image) ?? []),
     metadata: withoutEmpty({
-      item_id: id,
-      item_name: item.name,
-      variation_name: own.name,
-      upc: own.upc,
-      categories: categoryIdsOf(item)
+      square_item_id: id,
+      square_item_name: item.name,
+      square_variation_name: own.name,
+      square_upc: own.upc,
+      square_categories: categoryIdsOf(item)
         .flatMap((category) => categories.get(category) ?? [])
         .join(', '),
     }),

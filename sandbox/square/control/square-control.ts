@@ -3,6 +3,7 @@ import { ControlError, parseInput } from '../../core/control-api.ts';
 import type { ControlRoutes } from '../../core/control-api.ts';
 import { account, accountQuery, resetBody } from '../../core/control-schemas.ts';
 import type { AccountBook } from '../../oauth/exchange.ts';
+import type { Account } from '../../oauth/ledger-rows.ts';
 import type { Ledger } from '../../oauth/ledger.ts';
 import { limitsBody } from '../http/limits.ts';
 import type { RateLimiter } from '../http/limits.ts';
@@ -12,7 +13,7 @@ import { SEEDS } from './seeds.ts';
 
 const seedBody = z
   .strictObject({
-    resource: z.enum(Object.keys(SEEDS) as [string, ...string[]]),
+    resource: z.enum(KINDS),
     account,
     count: z.int().min(1).max(100_000).optional(),
     /** Objects as Square would answer with them; `id` is required. For what no request can make. */
@@ -32,10 +33,10 @@ interface ControlParts {
 
 /** The control API of Square's records, beside the routes of `base`, some of which it extends. */
 export function recordControls({ state, ledger, accounts, limiter }: ControlParts, base: ControlRoutes): ControlRoutes {
-  const merchantOf = (id: string | undefined): string => {
+  const merchantOf = (id: string | undefined): Account => {
     const merchant = accounts.list().find((one) => id === undefined || one.id === id);
     if (!merchant) throw new ControlError(404, 'account-not-found', { message: `There is no merchant ${String(id)}.` });
-    return merchant.id;
+    return merchant;
   };
   return {
     ...base,
@@ -47,18 +48,25 @@ export function recordControls({ state, ledger, accounts, limiter }: ControlPart
     'POST /seed': (request) => {
       if (isOfBase(request.body)) return baseRoute(base, 'POST /seed')(request);
       const { resource, account: id, count, objects = [] } = parseInput(seedBody, request.body);
-      const merchant = merchantOf(id);
+      const { id: merchant, details } = merchantOf(id);
+      const locationId = details['mainLocationId'] ?? '';
+      if (count === undefined) {
+        state.put(
+          merchant,
+          resource,
+          objects.map((object) => [object.id, object]),
+        );
+        return { json: { resource, ids: objects.map((object) => object.id) } };
+      }
       const seed = SEEDS[resource];
-      const ids =
-        count === undefined
-          ? seed?.store(state, merchant, objects)
-          : seed?.make({ state, merchant, count, nowMs: ledger.clock.nowMs() });
+      if (!seed) throw new ControlError(400, 'invalid-request', { message: `${resource} take objects, and no count.` });
+      const ids = seed({ state, merchant, locationId, count, nowMs: ledger.clock.nowMs() });
       return { json: { resource, ids } };
     },
     'GET /state/': (request) => {
       const kind = KINDS.find((name) => name === request.rest);
       if (kind === undefined) return baseRoute(base, 'GET /state/')(request);
-      const merchant = merchantOf(parseInput(accountQuery, request.query).account);
+      const { id: merchant } = merchantOf(parseInput(accountQuery, request.query).account);
       return { json: { data: state.list(merchant, kind) } };
     },
     'GET /limits': () => ({ json: limiter.limits }),

@@ -130,10 +130,10 @@ describe('a customer of Square', () => {
         },
         marketingConsent: false,
         metadata: {
-          company_name: 'Engines Ltd',
-          nickname: 'The Countess',
-          birthday: '1815-12-10',
-          reference_id: 'LOYAL-7',
+          square_company_name: 'Engines Ltd',
+          square_nickname: 'The Countess',
+          square_birthday: '1815-12-10',
+          square_reference_id: 'LOYAL-7',
         },
       } satisfies CustomerFields,
     });

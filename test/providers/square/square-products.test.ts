@@ -82,8 +82,8 @@ describe('a product of Square', () => {
         taxable: true,
         images: ['https://example.com/2.png', 'https://example.com/1.png'],
         metadata: {
-          ...{ item_id: 'I', item_name: 'Tea', variation_name: 'Regular', upc: '0012' },
-          categories: 'Drinks, Hot',
+          ...{ square_item_id: 'I', square_item_name: 'Tea', square_variation_name: 'Regular', square_upc: '0012' },
+          square_categories: 'Drinks, Hot',
         },
       },
     };
