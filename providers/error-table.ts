@@ -16,6 +16,8 @@ export interface ErrorTable {
   readonly provider: ProviderId;
   /** Reads a body of any shape. Null: nothing in it is a failure, which is for a success alone to say. */
   readonly faultIn: (json: unknown, httpStatus: number) => Fault | null;
+  /** The parameter that a failure's body names. */
+  readonly fieldIn?: (json: unknown) => string | null;
   readonly byCode: Readonly<Partial<Record<string, ErrorRule>>>;
   /** Where the provider means something else by a status than the most do. */
   readonly byStatus?: Readonly<Partial<Record<number, ProviderErrorKind>>>;
@@ -24,7 +26,7 @@ export interface ErrorTable {
 }
 
 export function kindOfFault(
-  table: Omit<ErrorTable, 'provider' | 'faultIn'>,
+  table: Omit<ErrorTable, 'provider' | 'faultIn' | 'fieldIn'>,
   fault: Fault,
   httpStatus: number,
 ): ProviderErrorKind {

@@ -91,6 +91,7 @@ function throwFault(errors: ErrorTable, json: unknown, { status, headers }: Rece
     kind: kindOfFault(errors, fault, status),
     httpStatus: status,
     code: fault === 'foreign' ? undefined : word(fault[0]),
+    field: fault === 'foreign' ? undefined : word(errors.fieldIn?.(json)),
     requestId: requestIdOf(headers),
     retryAfterMs: retryAfterMs(headers),
   });

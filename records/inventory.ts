@@ -18,6 +18,7 @@ export const inventory = defineRecordKind({
     countedAt: required(instant()),
     metadata: metadata(),
   },
+  references: { product: 'productSourceId' },
 });
 
 export type InventoryFields = FieldsOf<typeof inventory>;

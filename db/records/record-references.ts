@@ -1,6 +1,8 @@
 import { sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import type { RecordId } from '../../contracts/ids.ts';
+import { pulledSourceId } from '../../domain/sync/source-id.ts';
+import type { Field } from '../../records/field.ts';
 import type { RecordKind } from '../../records/record-kind.ts';
 import type { RecordKinds } from '../../records/registry.ts';
 import type { Decided } from '../pull/pull-lookup.ts';
@@ -44,7 +46,7 @@ export async function resolveReferences(
     // A refund may come on the same page as its payment, which has its id already.
     known.set(to, to === scope.kind.name ? new Map([...createdAmong(decided), ...found]) : found);
   }
-  return decided.map((one) => withOwnIds(one, scope.kind, known));
+  return decided.map((one) => withOwnIds(one, scope, known));
 }
 
 const createdAmong = (decided: readonly Decided[]): IdsByExternalId =>
@@ -54,20 +56,26 @@ const createdAmong = (decided: readonly Decided[]): IdsByExternalId =>
 
 function withOwnIds(
   one: Decided,
-  { references, fields }: RecordKind,
+  { kind: { references, fields }, account }: Pick<KindScope, 'kind' | 'account'>,
   known: ReadonlyMap<string, IdsByExternalId>,
 ): Decided {
   const { references: named, fields: given } = one.pulled;
   if (!named || !given) return one;
   const own = Object.entries(references).flatMap(([name, { to, field }]) => {
-    const ids = known.get(to)?.get(named[name] ?? '');
-    if (field === null || ids === undefined) return [];
-    return [[field, fields[field]?.value.type === 'record-id' ? ids.id : ids.sourceId] as const];
+    const externalId = named[name] ?? null;
+    if (field === null || externalId === null) return [];
+    const ids = known.get(to)?.get(externalId);
+    if (ids !== undefined) return [[field, fields[field]?.value.type === 'record-id' ? ids.id : ids.sourceId] as const];
+    // A record is not whole without a required field: it names the other by the `sourceId` that a pull will give it.
+    return isRequiredSourceId(fields[field]) ? [[field, pulledSourceId(account, externalId)] as const] : [];
   });
   return own.length === 0
     ? one
     : { ...one, pulled: { ...one.pulled, fields: { ...given, ...Object.fromEntries(own) } } };
 }
+
+const isRequiredSourceId = (field: Field | undefined): boolean =>
+  field?.presence === 'required' && field.value.type === 'source-id';
 
 /** Our records that the provider's ids stand for, as far as we have them. */
 async function find(
@@ -200,7 +208,8 @@ export async function settleReferencesTo(
       { ...scope, kind },
       sql`${column} = ${own}, version = t.version + 1, updated_at = now()
       from ${known} cross join ${namedBy(scope)}
-      where f.resource = ${resource} and f.name = ${name} and t.id = f.record_id and t.${column} is null`,
+      where f.resource = ${resource} and f.name = ${name} and t.id = f.record_id
+        and ${isRequiredSourceId(kind.fields[field]) ? sql`t.${column} <> ${own}` : sql`t.${column} is null`}`,
     );
   }
 }

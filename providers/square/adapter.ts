@@ -1,13 +1,18 @@
 import { z } from 'zod';
-import type { Environment } from '../../contracts/providers.ts';
+import type { Environment, Resource } from '../../contracts/providers.ts';
 import type { Secret } from '../../vault/secret.ts';
-import { createAccountAdapter } from '../account-adapter.ts';
 import { parseAnswer } from '../grants.ts';
 import type { OAuthCalls } from '../oauth.ts';
 import { ProviderError } from '../provider-error.ts';
-import type { ProviderAccount } from '../provider.ts';
+import type { ProviderAccount, ProviderAdapterParts, PullPlan, ResourceMapping, ResourceSession } from '../provider.ts';
+import { readOnlyMapping } from '../read-only-mapping.ts';
 import { askSquare, createSquareClient } from './client.ts';
+import { createCustomerSession, customerPullPlan } from './customers/customers.ts';
 import { SQUARE_ERRORS } from './errors.ts';
+import { createAsk } from './http/ask.ts';
+import type { Ask } from './http/ask.ts';
+import { createInventorySession, inventoryPullPlan } from './inventory/inventory.ts';
+import { createProductSession, productPullPlan } from './products/product-session.ts';
 
 export interface SquareConfig {
   readonly apiUrl: string;
@@ -16,10 +21,39 @@ export interface SquareConfig {
   readonly app: { readonly id: string; readonly secret: Secret | null } | null;
 }
 
-export function createSquareAdapter(config: SquareConfig): ReturnType<typeof createAccountAdapter> {
-  return createAccountAdapter('square', ({ secretKey, call, signal = new AbortController().signal }) =>
-    readSquareAccount(config, secretKey, { call, signal }),
-  );
+export function createSquareAdapter(config: SquareConfig): ProviderAdapterParts {
+  return {
+    open(options) {
+      const { secretKey, call, signal = new AbortController().signal } = options;
+      return {
+        account: () => readSquareAccount(config, secretKey, { call, signal }),
+        // No call of Square's tells it for every resource: the overlap of the change feeds allows for clocks that differ.
+        newestChangeEpochS: () => Promise.resolve(null),
+        resource: (resource) => resourceOf(resource).session(createAsk(config.apiUrl, options)),
+      };
+    },
+
+    mapping: (resource) => resourceOf(resource).mapping,
+    pullPlan: (resource) => resourceOf(resource).pullPlan,
+  };
+}
+
+interface SquareResource {
+  readonly session: (ask: Ask) => ResourceSession;
+  readonly mapping: ResourceMapping;
+  readonly pullPlan: PullPlan;
+}
+
+const SQUARE_RESOURCES: Readonly<Partial<Record<Resource, SquareResource>>> = {
+  products: { session: createProductSession, mapping: readOnlyMapping, pullPlan: productPullPlan },
+  inventory: { session: createInventorySession, mapping: readOnlyMapping, pullPlan: inventoryPullPlan },
+  customers: { session: createCustomerSession, mapping: readOnlyMapping, pullPlan: customerPullPlan },
+};
+
+function resourceOf(resource: Resource): SquareResource {
+  const found = SQUARE_RESOURCES[resource];
+  if (!found) throw new Error(`square does not sync ${resource}`);
+  return found;
 }
 
 const statusSchema = z.object({ scopes: z.array(z.string()).default([]), merchantId: z.string().min(1) });

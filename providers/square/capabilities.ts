@@ -8,6 +8,10 @@ const LIMITS = [perSecond(10), concurrent(8)];
  * 2026-11-21). These are careful; a 429 cuts them.
  */
 export const SQUARE_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | 'limits'> = {
-  resources: [],
+  resources: [
+    { resource: 'products', directions: ['pull'] },
+    { resource: 'customers', directions: ['pull'] },
+    { resource: 'inventory', directions: ['pull'] },
+  ],
   limits: { production: LIMITS, sandbox: LIMITS },
 };

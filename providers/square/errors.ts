@@ -10,10 +10,10 @@ export const SQUARE_ERRORS: ErrorTable = {
   faultIn(json, httpStatus) {
     if (httpStatus < 300) return null;
     if (typeof json !== 'object' || json === null || Object.keys(json).length === 0) return 'foreign';
-    const errors: unknown = 'errors' in json ? json.errors : null;
-    const [first] = Array.isArray(errors) ? (errors as unknown[]) : [];
+    const first = firstErrorIn(json);
     return [textAt(first, 'code'), textAt(first, 'category')].filter((word) => word !== null);
   },
+  fieldIn: (json) => textAt(firstErrorIn(json), 'field'),
   byCode: {
     ACCESS_TOKEN_EXPIRED: 'needs-reauth',
     ACCESS_TOKEN_REVOKED: 'needs-reauth',
@@ -26,3 +26,8 @@ export const SQUARE_ERRORS: ErrorTable = {
     API_ERROR: 'unavailable',
   },
 };
+
+function firstErrorIn(json: unknown): unknown {
+  const errors: unknown = typeof json === 'object' && json !== null && 'errors' in json ? json.errors : null;
+  return Array.isArray(errors) ? (errors as unknown[])[0] : undefined;
+}

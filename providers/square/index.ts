@@ -2,6 +2,7 @@ import { apiKey, oauth2 } from '../kit/connect-methods.ts';
 import { defineProvider } from '../kit/define-provider.ts';
 import { createSquareAdapter } from './adapter.ts';
 import { SQUARE_CAPABILITIES } from './capabilities.ts';
+import { SQUARE_VERSION } from './http/ask.ts';
 import { squareFlows } from './oauth.ts';
 import { SQUARE_SETTINGS, squareConfigOf } from './settings.ts';
 import type { SquareSettings } from './settings.ts';
@@ -31,9 +32,7 @@ const SCOPES = [
 export const square = defineProvider({
   id: 'square',
   displayName: 'Square',
-  // What the SDK sends (square 46.0.0, Client.js). A version is never retired once an app uses it, but its endpoints may be
-  // (https://developer.squareup.com/docs/build-basics/versioning-overview, read 2026-11-28).
-  apiVersion: { name: '2026-09-16', endsOn: null },
+  apiVersion: { name: SQUARE_VERSION, endsOn: null },
   settings: SQUARE_SETTINGS,
   ...SQUARE_CAPABILITIES,
   connect: [

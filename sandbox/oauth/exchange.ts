@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Ledger } from './ledger.ts';
+import type { PageFault } from '../core/faults.ts';
 import type { Account, Change } from './ledger-rows.ts';
 
 /** The accounts that can be connected. The ledger keeps them, unless the provider's stand-in keeps its own. */
@@ -20,6 +21,8 @@ export interface Visit {
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
   readonly nowMs: number;
+  /** How the page of a list is to be wrong; null for a right one. */
+  readonly pageFault: PageFault | null;
 }
 
 /** What a handler decided. Nothing has changed yet: the caller commits `changes`. */
@@ -28,6 +31,8 @@ export interface Reply {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   readonly changes: readonly Change[];
+  /** Set by a handler that has changed state of its own, beside the ledger's. */
+  readonly written?: boolean;
 }
 
 export interface Route {
@@ -50,9 +55,10 @@ export class Refusal extends Error {
 
 export function json(
   value: unknown,
-  { status = 200, changes = [], headers = {} }: Partial<Omit<Reply, 'body'>> = {},
+  { status = 200, changes = [], headers = {}, ...rest }: Partial<Omit<Reply, 'body'>> = {},
 ): Reply {
   return {
+    ...rest,
     status,
     changes,
     headers: { 'content-type': 'application/json;charset=utf-8', ...headers },
@@ -74,6 +80,7 @@ export function visitOf(
     query: url.searchParams,
     headers: req.headers,
     nowMs: ledger.clock.nowMs(),
+    pageFault: null,
   };
 }
 

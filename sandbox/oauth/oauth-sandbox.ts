@@ -12,7 +12,8 @@ import { put } from './ledger-rows.ts';
 import type { Account, App } from './ledger-rows.ts';
 import { RevocationWebhooks } from './revocation-webhooks.ts';
 import type { RevocationWriter } from './revocation-webhooks.ts';
-import { createService } from './service.ts';
+import { createService, NO_RECORDS } from './service.ts';
+import type { RecordService } from './service.ts';
 
 export interface OAuthSandboxOptions {
   /** 0 or absent takes any free port. */
@@ -36,6 +37,26 @@ export interface OAuthSandbox {
   close(): Promise<void>;
 }
 
+/** What the records of a stand-in are built on. */
+export interface RecordHost {
+  readonly ledger: Ledger;
+  readonly accounts: AccountBook;
+  readonly home: string | undefined;
+}
+
+/** The records of a stand-in. */
+export interface RecordPart {
+  readonly service: RecordService;
+  /** The control API, given the routes that every stand-in has. */
+  readonly controls: (base: ControlRoutes) => ControlRoutes;
+  close(): void;
+}
+
+const NOTHING_KEPT: RecordPart = { service: NO_RECORDS, controls: (base) => base, close: () => undefined };
+
+const openRecords = async ({ records }: Pick<ProviderRules, 'records'>, host: RecordHost): Promise<RecordPart> =>
+  (await records?.(host)) ?? NOTHING_KEPT;
+
 /** The rules that make a stand-in one particular provider. */
 export interface ProviderRules {
   /** Name of its journal. */
@@ -50,6 +71,8 @@ export interface ProviderRules {
   readonly newAccount: (name: string) => Account;
   /** The accounts that exist from the start. */
   readonly accountNames: readonly string[];
+  /** Absent for a stand-in that keeps nothing of an account but its grants. */
+  readonly records?: (host: RecordHost) => Promise<RecordPart>;
   /** Absent for a provider that sends no webhooks. */
   readonly webhooks?: {
     readonly secretOf: (app: App) => string;
@@ -72,8 +95,10 @@ export async function startOAuthSandbox(
   const onError = options.onError ?? reportError;
   const accounts = accountsIn(ledger, newAccount);
   const parts = { ledger, accounts, faults: new Faults(), calls: new CallLog(), onError };
+  const records = await openRecords(rules, { ledger, accounts, home: options.home });
   const service = createService({
     ...parts,
+    records: records.service,
     routes: [...consentRoutes(consent), ...routes],
     refuse,
     insideSuccess,
@@ -81,10 +106,11 @@ export async function startOAuthSandbox(
   });
   const api = await listen(service, options.port ?? 0);
   const webhooks = openWebhooks(rules, { app, ledger, url: options.webhookUrl });
-  const controls = {
+  const base = {
     ...controlRoutes({ ...parts, consents: [consent], keptAccounts: rules.accountNames.length }),
     ...webhooks?.controls,
   };
+  const controls = records.controls(base);
   const control = await listen(createControlApi(controls, onError), options.controlPort ?? 0).catch(
     async (error: unknown) => {
       await api.close();
@@ -99,6 +125,7 @@ export async function startOAuthSandbox(
     ...(webhooks && { webhookSecret: webhooks.secret }),
     async close() {
       webhooks?.close();
+      records.close();
       await Promise.all([api.close(), control.close()]);
       ledger.close();
     },

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { cutBy, PROXY_PAGE, send } from '../core/answer.ts';
 import type { Answer } from '../core/answer.ts';
 import type { CallLog } from '../core/call-log.ts';
+import { pageFaultOf } from '../core/faults.ts';
 import type { Fault, Faults } from '../core/faults.ts';
 import { readBody } from '../core/http.ts';
 import { randomId } from '../core/ids.ts';
@@ -10,7 +11,25 @@ import { formOf, jsonOf, Refusal, visitOf } from './exchange.ts';
 import type { AccountBook, Reply, Route, Visit } from './exchange.ts';
 import type { Ledger } from './ledger.ts';
 
-const BODY_LIMIT_BYTES = 64 * 1024;
+/** What a stand-in that keeps records adds to an authorisation server. */
+export interface RecordService {
+  readonly routes: readonly Route[];
+  readonly bodyLimitBytes: number;
+  /** Of the request's list, for faults that change pages; null for a request of no list. */
+  readonly pageOf: (visit: Visit) => 'first' | 'later' | null;
+  /** The refusal of a request that exceeds a rate limit; null for one that may pass. */
+  readonly admit: (visit: Visit, account: string | null) => Reply | null;
+  /** Added to every answer. */
+  readonly latencyMs: () => number;
+}
+
+export const NO_RECORDS: RecordService = {
+  routes: [],
+  bodyLimitBytes: 64 * 1024,
+  pageOf: () => null,
+  admit: () => null,
+  latencyMs: () => 0,
+};
 
 export interface ServiceParts {
   readonly ledger: Ledger;
@@ -24,6 +43,7 @@ export interface ServiceParts {
   readonly insideSuccess?: ((code?: string) => Reply) | undefined;
   /** Headers of every answer, given the request id. */
   readonly headers?: (requestId: string) => Readonly<Record<string, string>>;
+  readonly records: RecordService;
   /** Receives the sandbox's own errors. */
   readonly onError: (error: unknown) => void;
 }
@@ -41,11 +61,15 @@ export function createService(parts: ServiceParts): RequestListener {
 async function serve(parts: ServiceParts, req: IncomingMessage, res: ServerResponse): Promise<void> {
   const at = Date.now();
   const requestId = randomId('req_', 14);
-  const body = await readBody(req, BODY_LIMIT_BYTES);
-  const visit = visitOf(req, { ...parts, body: body ?? '' });
-  const account = accountOf(visit);
-  const fault = parts.faults.strike({ method: visit.method, path: visit.path, account, page: null });
-  const answer = body === null ? toAnswer(parts.refuse(413)) : await answerOf(parts, visit, { fault, account });
+  const { records } = parts;
+  const body = await readBody(req, records.bodyLimitBytes);
+  if (records.latencyMs() > 0) await sleep(records.latencyMs());
+  const arrived = visitOf(req, { ...parts, body: body ?? '' });
+  const account = accountOf(arrived);
+  const page = records.pageOf(arrived);
+  const fault = parts.faults.strike({ method: arrived.method, path: arrived.path, account, page });
+  const visit = { ...arrived, pageFault: pageFaultOf(fault) };
+  const answer = body === null ? toAnswer(parts.refuse(413)) : await admitted(parts, visit, { fault, account });
   parts.calls.add({
     at,
     method: visit.method,
@@ -63,11 +87,17 @@ async function serve(parts: ServiceParts, req: IncomingMessage, res: ServerRespo
   send(req, res, { ...answer, headers: { date, ...parts.headers?.(requestId), ...answer.headers } });
 }
 
-async function answerOf(
-  parts: ServiceParts,
-  visit: Visit,
-  { fault, account }: { readonly fault: Fault | null; readonly account: string | null },
-): Promise<Answer> {
+interface Striking {
+  readonly fault: Fault | null;
+  readonly account: string | null;
+}
+
+function admitted(parts: ServiceParts, visit: Visit, striking: Striking): Promise<Answer> | Answer {
+  const refused = parts.records.admit(visit, striking.account);
+  return refused ? toAnswer(refused) : answerOf(parts, visit, striking);
+}
+
+async function answerOf(parts: ServiceParts, visit: Visit, { fault, account }: Striking): Promise<Answer> {
   if (fault === null) return run(parts, visit);
   switch (fault.kind) {
     case 'reset':
@@ -95,9 +125,9 @@ async function failAfterwards(parts: ServiceParts, fault: Fault, ran: Answer): P
   return fault.status === undefined ? cutBy(fault, ran) : { ...injected(parts, fault), written: ran.written ?? false };
 }
 
-function run({ ledger, routes, refuse, onError }: ServiceParts, visit: Visit): Answer {
+function run({ ledger, routes, records, refuse, onError }: ServiceParts, visit: Visit): Answer {
   try {
-    const reply = replyTo(routes, visit) ?? refuse(404);
+    const reply = replyTo([...routes, ...records.routes], visit) ?? refuse(404);
     ledger.commit(reply.changes);
     return toAnswer(reply);
   } catch (error) {
@@ -137,19 +167,21 @@ function refusedBy({ refuse }: ServiceParts, fault: Fault): Answer {
   return { status, headers, body: html ? PROXY_PAGE : fault.body === 'empty' ? '{}' : reply.body };
 }
 
-function toAnswer({ status, headers, body, changes }: Reply): Answer {
-  return { status, headers, body, written: changes.length > 0 };
+function toAnswer({ status, headers, body, changes, written = changes.length > 0 }: Reply): Answer {
+  return { status, headers, body, written };
 }
 
 const SECRET_FIELDS = ['code', 'refresh_token', 'access_token', 'token'];
 
-/** The account of a request, found by any code, token or account id that it carries. */
+/** The account of a request, found by any code, token, key or account id that it carries. */
 function accountOf(visit: Visit): string | null {
-  const { ledger, headers } = visit;
+  const { ledger, accounts, headers } = visit;
   const fields: Readonly<Record<string, unknown>> = formOf(visit) ?? jsonOf(visit) ?? {};
   const secrets = [headers.authorization?.split(' ')[1], ...SECRET_FIELDS.map((name) => fields[name])];
   const [known] = secrets.flatMap((secret) => (typeof secret === 'string' ? (ledger.accountBehind(secret) ?? []) : []));
   if (known !== undefined) return known;
+  const owner = accounts.list().find(({ details }) => Object.values(details).some((value) => secrets.includes(value)));
+  if (owner) return owner.id;
   const named = fields['merchant_id'] ?? fields['stripe_user_id'];
   return typeof named === 'string' ? named : null;
 }

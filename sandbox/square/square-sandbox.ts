@@ -4,6 +4,7 @@ import type { OAuthSandbox, OAuthSandboxOptions, ProviderRules } from '../oauth/
 import { SQUARE_CONSENT } from './consent.ts';
 import { ofStatus } from './errors.ts';
 import { listMerchants, retrieveMerchant, tokenStatus } from './merchants.ts';
+import { openSquareRecords } from './square-records.ts';
 import { obtainToken, revokeToken } from './tokens.ts';
 import { emitRoute, revocationWriter, signatureKeyOf } from './webhooks.ts';
 
@@ -29,6 +30,7 @@ const SQUARE: ProviderRules = {
     },
   }),
   accountNames: ['Corner Café', 'Harbour Bakery'],
+  records: openSquareRecords,
   webhooks: { secretOf: signatureKeyOf, writer: revocationWriter, control: emitRoute },
 };
 
@@ -37,8 +39,8 @@ export interface SquareSandbox extends OAuthSandbox {
 }
 
 /**
- * Starts a stand-in Square: authorisation page, tokens in the code flow and PKCE, and the merchant that a token belongs
- * to.
+ * Starts a stand-in Square: authorisation page, tokens in the code flow and PKCE, the merchant that a token belongs to, and
+ * what that merchant has.
  */
 export async function startSquareSandbox(options: OAuthSandboxOptions = {}): Promise<SquareSandbox> {
   const { webhookSecret = '', ...sandbox } = await startOAuthSandbox(SQUARE, options);

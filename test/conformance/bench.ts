@@ -35,6 +35,10 @@ const registryOf = (config: RunningSandbox['config']) =>
   createTestProviders({ stripe: { apiUrl: 'http://127.0.0.1:1', requestsPerSecond: null }, ...config }, NO_BUDGET);
 /** Every provider whose records are synced. */
 export const SPOKEN = PROVIDERS.filter(({ resources }) => resources.length > 0).map(({ id }) => id);
+/** Those that records are written to as well. */
+export const WRITTEN = PROVIDERS.filter(({ resources }) =>
+  resources.some(({ directions }) => directions.includes('push')),
+).map(({ id }) => id);
 const DAY_S = 86_400;
 
 export type Part = Omit<ListQuery, 'stream'>;

@@ -42,10 +42,11 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
     }
   });
 
-  it('says whose key it is with one call', async () => {
+  it('says whose key it is in at most two calls', async () => {
     const account = await open().account();
     expect(account).toMatchObject({ externalAccountId: expect.stringMatching(/./) as string, environment: 'sandbox' });
-    expect(counted()).toBe(1);
+    expect(counted()).toBeGreaterThan(0);
+    expect(counted()).toBeLessThanOrEqual(2);
     expect((await open().account()).externalAccountId).toBe(account.externalAccountId);
   });
 });

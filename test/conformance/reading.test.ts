@@ -17,6 +17,15 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
       return pages;
     };
 
+    /** The most that a page holds, and at least 200. */
+    const aPage = async () =>
+      Math.max(
+        200,
+        ...(await Promise.all(listed.map((stream) => session().listPage({ ...allTime(), stream })))).map(
+          ({ pageSize }) => pageSize,
+        ),
+      );
+
     it.each([...new Set([...listed, ...namesOf(plan.changes?.streams ?? [])])])(
       'answers an empty page with one call where there is nothing: %s',
       async (stream) => {
@@ -27,7 +36,7 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
     );
 
     it('brings every record once, one call a page, each with its position, and time windows newest first', async () => {
-      const ids = await sandbox().seed(resource, 257);
+      const ids = await sandbox().seed(resource, (await aPage()) + 57);
       for (const { name: stream, strategy } of plan.listing.flat()) {
         const pages = await readAll(session(), { ...allTime(), stream });
         const positions = pages.flatMap((page) => page.positions);
@@ -44,7 +53,7 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
     });
 
     it('misses nothing that was there when the walk began, while others are created', async () => {
-      const ids = await sandbox().seed(resource, 250);
+      const ids = await sandbox().seed(resource, (await aPage()) + 50);
       const pages = await listing(allTime(), () => sandbox().seed(resource, 1));
       expect(new Set(livingIds(pages)).size).toBe(livingIds(pages).length);
       expect(livingIds(pages)).toEqual(expect.arrayContaining([...ids]));

@@ -1,8 +1,10 @@
 import type { ProviderId, Resource } from '../../contracts/providers.ts';
 import type { TestSettings } from '../support/test-providers.ts';
+import { startSquareSandbox } from '../../sandbox/square/square-sandbox.ts';
 import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
 import { Secret } from '../../vault/secret.ts';
 import { sandboxControl } from '../support/sandbox/sandbox-control.ts';
+import { squareSandboxControl } from '../support/sandbox/square-merchant.ts';
 
 export type Trouble =
   | 'server-error'
@@ -37,7 +39,7 @@ export interface RunningSandbox {
   close(): Promise<void>;
 }
 
-const STRIPE_TROUBLE: Readonly<Record<Trouble, object>> = {
+const TROUBLE: Readonly<Record<Trouble, object>> = {
   'server-error': { kind: 'status', status: 500 },
   'server-error-once-stored': { kind: 'status', status: 500, stored: true },
   'page-instead-of-json': { kind: 'status', status: 502, body: 'html' },
@@ -96,7 +98,7 @@ async function startStripe(): Promise<RunningSandbox> {
     },
     unknownId: (resource) => listOf(resource).unknownId,
     async trouble(kind, times) {
-      await control.fault({ ...STRIPE_TROUBLE[kind], times });
+      await control.fault({ ...TROUBLE[kind], times });
     },
     ids,
     requests: async () => (await control.calls()).length - foreign,
@@ -104,5 +106,57 @@ async function startStripe(): Promise<RunningSandbox> {
   };
 }
 
+/** Which objects of the stand-in become the records of a resource. */
+const SQUARE_KINDS: Readonly<Partial<Record<Resource, { readonly kind: string; readonly type?: string }>>> = {
+  customers: { kind: 'customers' },
+  products: { kind: 'catalogue', type: 'ITEM_VARIATION' },
+  inventory: { kind: 'counts' },
+};
+
+const externalIdOf = ({ id, catalog_object_id: object, location_id: location }: Readonly<Record<string, string>>) =>
+  id ?? `${object}:${location}`;
+
+async function startSquare(): Promise<RunningSandbox> {
+  const sandbox = await startSquareSandbox();
+  const control = squareSandboxControl(sandbox);
+  const [merchant] = await control.merchants();
+  if (!merchant) throw new Error('a stand-in Square has merchants from the start');
+  const kindOf = (resource: Resource) => {
+    const kind = SQUARE_KINDS[resource];
+    if (kind === undefined) throw new Error(`square has no ${resource}`);
+    return kind;
+  };
+  const ids = async (resource: Resource) => {
+    const { kind, type } = kindOf(resource);
+    const objects = await merchant.objects<Readonly<Record<string, string>>>(kind);
+    return objects.filter((object) => object['type'] === type).map(externalIdOf);
+  };
+  return {
+    config: { square: { apiUrl: sandbox.apiUrl, sandbox: true } },
+    secretKey: new Secret(merchant.token),
+    restrictedKey: new Secret('EAAAEnothing'),
+    unknownKey: new Secret('EAAAEnobodyKnowsThisOne'),
+    async reset() {
+      await control.reset();
+    },
+    async seed(resource, count) {
+      await merchant.seed(kindOf(resource).kind, count);
+      return ids(resource);
+    },
+    remove: () => Promise.reject(new Error('nothing of Square is removed by the suite yet')),
+    unknownId: (resource) =>
+      resource === 'inventory' ? 'NOTHING0000000000000000A:NOWHERE' : 'NOTHING0000000000000000A',
+    async trouble(kind, times) {
+      await control.fault({ ...TROUBLE[kind], times });
+    },
+    ids,
+    requests: async () => (await merchant.calls()).length,
+    close: () => sandbox.close(),
+  };
+}
+
 /** One stand-in per provider that the registry knows: a new adapter passes the suite by adding its own here. */
-export const SANDBOXES: Readonly<Partial<Record<ProviderId, () => Promise<RunningSandbox>>>> = { stripe: startStripe };
+export const SANDBOXES: Readonly<Partial<Record<ProviderId, () => Promise<RunningSandbox>>>> = {
+  stripe: startStripe,
+  square: startSquare,
+};

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { MappableRecord, ProviderRecord, ResourceWriter, RemoteSearch } from '../../providers/provider.ts';
-import { SPOKEN, aKey, changing, createBench, writerOf } from './bench.ts';
+import { WRITTEN, aKey, changing, createBench, writerOf } from './bench.ts';
 import { aRecord, samplesOf } from './records.ts';
 import type { Trouble } from './sandboxes.ts';
 
-describe.each(SPOKEN)('the adapter of %s', (provider) => {
+describe.each(WRITTEN)('the adapter of %s', (provider) => {
   const { adapter, agreed, counted, map, open, resourcesWith, sandbox, write } = createBench(provider);
 
   describe.each(resourcesWith('push'))('writing %s', (resource) => {

@@ -6,7 +6,7 @@ import type { AccountBook } from '../../oauth/exchange.ts';
 import { Ledger } from '../../oauth/ledger.ts';
 import { put } from '../../oauth/ledger-rows.ts';
 import type { Account, App } from '../../oauth/ledger-rows.ts';
-import { createService } from '../../oauth/service.ts';
+import { createService, NO_RECORDS } from '../../oauth/service.ts';
 import type { AccountProfile } from '../state/account.ts';
 import { newAccount } from '../state/account.ts';
 import { APP_CONSENT, APP_ROUTES } from './app-oauth.ts';
@@ -71,7 +71,13 @@ export function createStripeOAuth(parts: {
   readonly onError: (error: unknown) => void;
 }) {
   const routes = [...STRIPE_CONSENTS.flatMap((consent) => consentRoutes(consent)), ...CONNECT_ROUTES, ...APP_ROUTES];
-  return createService({ ...parts, routes, refuse: ofStatus, headers: (requestId) => ({ 'request-id': requestId }) });
+  return createService({
+    ...parts,
+    routes,
+    records: NO_RECORDS,
+    refuse: ofStatus,
+    headers: (requestId) => ({ 'request-id': requestId }),
+  });
 }
 
 function listed({ id, name }: AccountProfile): Account {

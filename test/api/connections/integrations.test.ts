@@ -56,7 +56,7 @@ describe('the integrations', () => {
     ['quickbooks', ['code'], 'sandbox'],
     ['mailchimp', ['code'], 'production'],
   ])(
-    'list %s with the flows that its app can be asked by, and no resources yet',
+    'list %s with the flows that its app can be asked by, and the resources that its adapter declares',
     async (provider, flows, environment) => {
       const { json } = await api.send('GET', `/v1/integrations/${provider}`);
       expect(json).toMatchObject({
@@ -66,7 +66,7 @@ describe('the integrations', () => {
         toSet: [],
         flows,
         environment,
-        resources: [],
+        resources: PROVIDERS.find(({ id }) => id === provider)?.resources,
       });
       expect((await api.send('GET', `/v1/integrations/${provider}/status`)).json).toEqual({
         provider,

@@ -24,15 +24,17 @@ interface Told {
   readonly fields?: RecordFields;
   readonly refs?: Readonly<Record<string, string | null>>;
   readonly version?: number;
+  /** Our id that the provider's object carries. */
+  readonly recordId?: RecordId;
 }
 
-const aPulled = (kind: RecordKind, { id, fields, refs, version }: Told): PulledRecord =>
+const aPulled = (kind: RecordKind, { id, fields, refs, version, recordId }: Told): PulledRecord =>
   toPulled(
     {
       externalId: id,
       version: version ?? Date.now(),
       deleted: false,
-      recordId: null,
+      recordId: recordId ?? null,
       fields: { ...plainRecord(kind, id), ...fields },
       ...(refs && { refs }),
     },
@@ -106,8 +108,13 @@ describe('references between pulled records', () => {
     const naming = (id: string, named: string | null, more: Partial<Told> = {}): Told => ({
       id,
       refs: { [name]: named },
+      // What a required field holds comes from the reference too.
+      fields: { [field]: null },
       ...more,
     });
+    const isRequired = kind.fields[field]?.presence === 'required';
+    /** What the field holds while the named record is not there. */
+    const waiting = (of: TestVenue, id: string) => (isRequired ? world.pulledId(of, id) : null);
     const target = (id: string): Told => ({ id, refs: {} });
 
     it('is filled in when the named record already exists', async () => {
@@ -120,21 +127,22 @@ describe('references between pulled records', () => {
 
     it('is filled in when the named record arrives later, which does not count as a change by the venue', async () => {
       await pull(a, kind, [naming('one', 'x'), naming('two', 'y')]);
-      expect((await heldBy(a, kind, { id: 'one', field })).held).toBeNull();
+      expect((await heldBy(a, kind, { id: 'one', field })).held).toBe(waiting(a, 'x'));
       await pull(a, to, [target('x')]);
       const named = await heldBy(a, to, { id: 'x', field: 'id' });
+      const version = isRequired ? 1 : 2;
       expect(await heldBy(a, kind, { id: 'one', field })).toMatchObject({
         held: ownId(kind, field, named),
-        version: 2,
-        agreed: 2,
+        version,
+        agreed: version,
       });
-      expect(await heldBy(a, kind, { id: 'two', field })).toMatchObject({ held: null, version: 1 });
+      expect(await heldBy(a, kind, { id: 'two', field })).toMatchObject({ held: waiting(a, 'y'), version: 1 });
     });
 
     it('names the record of its own connection when two connections have equal ids', async () => {
       for (const of of [a, b]) await pull(of, kind, [naming('one', 'x')]);
       await pull(a, to, [target('x')]);
-      expect((await heldBy(b, kind, { id: 'one', field })).held).toBeNull();
+      expect((await heldBy(b, kind, { id: 'one', field })).held).toBe(waiting(b, 'x'));
       await pull(b, to, [target('x')]);
       const [ofA, ofB] = [await heldBy(a, to, { id: 'x', field: 'id' }), await heldBy(b, to, { id: 'x', field: 'id' })];
       expect((await heldBy(a, kind, { id: 'one', field })).held).toBe(ownId(kind, field, ofA));
@@ -161,12 +169,12 @@ describe('references between pulled records', () => {
       expect(await rows(a)).toMatchObject([{ name, external_id: 'y' }]);
     });
 
-    it('is emptied by a newer reading that names a record not there yet, and filled in when that arrives', async () => {
+    it('no longer names the old record after a newer reading that names one not there yet, and is filled in when that arrives', async () => {
       await pull(a, to, [target('x')]);
       await pull(a, kind, [naming('one', 'x', { version: 5 }), naming('two', 'x', { version: 5 })]);
       await pull(a, kind, [naming('one', 'y', { version: 6 }), naming('two', 'x', { version: 6 })]);
       const emptied = await heldBy(a, kind, { id: 'one', field });
-      expect(emptied.held).toBeNull();
+      expect(emptied.held).toBe(waiting(a, 'y'));
       expect(emptied.agreed).toBe(emptied.version);
       const stays = await heldBy(a, to, { id: 'x', field: 'id' });
       expect((await heldBy(a, kind, { id: 'two', field })).held).toBe(ownId(kind, field, stays));
@@ -175,6 +183,20 @@ describe('references between pulled records', () => {
       const filled = await heldBy(a, kind, { id: 'one', field });
       expect(filled).toMatchObject({ held: ownId(kind, field, named), agreed: filled.version });
     });
+
+    it.runIf(isRequired)(
+      'comes to name a record of the venue’s own once the named object is linked to it',
+      async () => {
+        await pull(a, to, [target('earlier')]);
+        const own = await heldBy(a, to, { id: 'earlier', field: 'id' });
+        const { admin } = world.database;
+        await admin`update ${admin(to.table)} set source_id = 'own' where id = ${own.id}`;
+        await admin`delete from record_links where record_id = ${own.id}`;
+        await pull(a, kind, [naming('one', 'x')]);
+        await pull(a, to, [{ ...target('x'), recordId: own.id }]);
+        expect(await heldBy(a, kind, { id: 'one', field })).toMatchObject({ held: 'own', version: 2, agreed: 2 });
+      },
+    );
 
     it('is deleted with its record when the records of its connection are deleted', async () => {
       for (const of of [a, b]) await pull(of, kind, [naming('one', 'x')]);

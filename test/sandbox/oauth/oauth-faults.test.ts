@@ -313,7 +313,7 @@ describe('a stand-in', () => {
     });
     expect(new Set((await control.accounts()).map(({ id }) => id)).size).toBe(43);
     for (const [path, body] of [
-      ['/seed', { resource: 'customers', count: 1 }],
+      ['/seed', { resource: 'unicorns', count: 1 }],
       ['/faults', { kind: 'earthquake' }],
       ['/clock', {}],
       ['/revoke', {}],

@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import { pageCursor } from '../../../domain/sync/pull-plan.ts';
+import type { AfterExpiry, PageCursor } from '../../../domain/sync/pull-plan.ts';
+import { idIn, readItems, textAt, unreadableRejection } from '../../items.ts';
+import type { ReadItems } from '../../items.ts';
+import type { Cursor, ListQuery, PagePosition, ProviderPage, ProviderRecord } from '../../provider.ts';
+
+/**
+ * One of Square's lists. Its cursor dies after about five minutes and fits only the query that made it
+ * (https://developer.squareup.com/docs/build-basics/common-api-patterns/pagination, read 2026-11-28; posthog/posthog pull request 64704).
+ */
+export const squareList = (name: string, afterExpiry: AfterExpiry): PageCursor =>
+  pageCursor(name, {
+    afterExpiry,
+    isCursorGone: ({ httpStatus, code, field }) =>
+      httpStatus === 400 && (code === 'INVALID_CURSOR' || field === 'cursor'),
+  });
+
+/**
+ * What changed of customers and of the catalogue shows in searches "in well under 30 seconds", at times after a minute or more
+ * (https://developer.squareup.com/reference/square/customers-api/search-customers, read 2026-11-28). Readings are recognised by their
+ * version, so reading some of them again costs calls only.
+ */
+export const CHANGES = { reachS: null, overlapS: 900, handOffOverlapS: 900 } as const;
+
+export const isoOf = (epochS: number): string => new Date(epochS * 1_000).toISOString();
+
+/** The cursor as a parameter; nothing on the first page. */
+export const cursorOf = ({ after }: Pick<ListQuery, 'after'>) => (typeof after === 'string' ? { cursor: after } : {});
+
+export interface SquareList<Item> extends ReadItems<Item> {
+  readonly after: Cursor | null;
+  readonly positions: readonly PagePosition[];
+}
+
+/** A page of raw objects, each read by itself. */
+export const listed = <Item extends z.ZodType>(
+  item: Item,
+  raw: readonly unknown[],
+  cursor: string | null | undefined,
+): SquareList<z.output<Item>> => ({
+  ...readItems(item, raw),
+  after: cursor || null,
+  positions: raw.flatMap(positionOf),
+});
+
+/** A page under the name of its list, which is missing where the list is empty. */
+export const listSchema = <Item extends z.ZodType>(name: string, item: Item) =>
+  z
+    .object({ cursor: z.string().nullish() })
+    .and(z.object({ [name]: z.array(z.unknown()).nullish() }))
+    .transform((page): SquareList<z.output<Item>> => {
+      const raw = (page as Readonly<Record<string, unknown>>)[name] as readonly unknown[] | null | undefined;
+      return listed(item, raw ?? [], page.cursor);
+    });
+
+function positionOf(raw: unknown): readonly PagePosition[] {
+  const id = idIn(raw);
+  const createdAtMs = Date.parse(textAt(raw, 'created_at') ?? '');
+  return id === null ? [] : [{ id, atEpochS: Number.isNaN(createdAtMs) ? null : Math.floor(createdAtMs / 1_000) }];
+}
+
+export const toPage = <Item>(
+  { unreadable, after, positions }: SquareList<Item>,
+  records: readonly ProviderRecord[],
+  pageSize: number,
+): ProviderPage => ({ records, rejections: unreadable.map(unreadableRejection), after, pageSize, positions });
+
+/** Missing and null are one to Square. */
+export const nullableText = z
+  .string()
+  .nullish()
+  .transform((value) => value || null);
+
+/** An object's version. An object without one counts as the oldest; `z.int()` takes no number that JavaScript does not hold exactly. */
+export const versionNumber = z
+  .int()
+  .min(0)
+  .nullish()
+  .transform((value) => value ?? 0);
+
+/** Metadata without what Square does not say. */
+export const withoutEmpty = (values: Readonly<Record<string, string | null>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(values).flatMap(([key, value]) => (value ? [[key, value] as const] : [])));

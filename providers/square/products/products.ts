@@ -1,0 +1,109 @@
+import type { ProductFields } from '../../../records/products.ts';
+import { readItems } from '../../items.ts';
+import type { ReadItems, UnreadableItem } from '../../items.ts';
+import type { ProviderRecord } from '../../provider.ts';
+import { withoutEmpty } from '../http/lists.ts';
+import { categorySchema, imageSchema, variationSchema } from './catalogue-responses.ts';
+import type { SquareItem, SquareVariation } from './catalogue-responses.ts';
+
+/** What items name by id: the addresses of images and the names of categories. */
+export interface Related {
+  readonly images: ReadonlyMap<string, string>;
+  readonly categories: ReadonlyMap<string, string>;
+}
+
+export function relatedIn(objects: readonly unknown[]): Related {
+  const images = readItems(imageSchema, objects).items.map(
+    ({ id, image_data: data }) => [id, data?.url ?? ''] as const,
+  );
+  const categories = readItems(categorySchema, objects).items.map(
+    ({ id, category_data: data }) => [id, data?.name ?? ''] as const,
+  );
+  return {
+    images: new Map(images.filter(([, url]) => url !== '')),
+    categories: new Map(categories.filter(([, name]) => name !== '')),
+  };
+}
+
+const NO_NAME = 'item_data.name: expected a text';
+
+/**
+ * The products of an item, one for each of its variations: a variation has the price and the SKU, and is what stock is counted of and
+ * what orders name.
+ */
+export function toProducts(item: SquareItem, related: Related): ReadItems<ProviderRecord> {
+  const { items: variations, unreadable } = readItems(variationSchema, item.item_data.variations);
+  const living = variations.filter(({ is_deleted: isDeleted }) => !isDeleted);
+  const isOnly = living.length + unreadable.length === 1;
+  const records: ProviderRecord[] = [];
+  const nameless: UnreadableItem[] = [];
+  for (const variation of living) {
+    const name = nameOf(item, variation, isOnly);
+    if (name === null) nameless.push({ raw: variation, externalId: variation.id, issues: NO_NAME });
+    else records.push(toRecord(item, variation, toFields(item, variation, { name, ...related })));
+  }
+  return { items: records, unreadable: [...unreadable, ...nameless] };
+}
+
+function toRecord(item: SquareItem, variation: SquareVariation, fields: ProductFields): ProviderRecord {
+  return {
+    externalId: variation.id,
+    // Both are numbers of one catalogue, which grow with every change of it; either may have changed last.
+    version: Math.max(item.version, variation.version),
+    deleted: false,
+    recordId: null,
+    fields,
+    externalState: { itemId: item.id },
+  };
+}
+
+/** The name of its item, and its own behind it where the item has several. */
+function nameOf({ item_data: item }: SquareItem, { item_variation_data: own }: SquareVariation, isOnly: boolean) {
+  const parts = isOnly ? [item.name ?? own.name] : [item.name, own.name];
+  return parts.filter((part) => part !== null).join(', ') || null;
+}
+
+function toFields(
+  { id, item_data: item }: SquareItem,
+  { item_variation_data: own }: SquareVariation,
+  { name, images, categories }: Related & { readonly name: string },
+): ProductFields {
+  const money = own.pricing_type === 'VARIABLE_PRICING' ? null : (own.price_money ?? null);
+  return {
+    name,
+    description: item.description_plaintext ?? item.description,
+    sku: own.sku,
+    amountMinor: money && money.amount,
+    currency: money && money.currency,
+    active: item.is_archived !== true,
+    taxable: item.is_taxable,
+    images: [...own.image_ids, ...item.image_ids].flatMap((image) => images.get(image) ?? []),
+    metadata: withoutEmpty({
+      square_item_id: id,
+      square_item_name: item.name,
+      square_variation_name: own.name,
+      square_upc: own.upc,
+      square_categories: categoryIdsOf(item)
+        .flatMap((category) => categories.get(category) ?? [])
+        .join(', '),
+    }),
+  };
+}
+
+/** `category_id` is from before an item could have several. */
+const categoryIdsOf = ({ categories, category_id: only }: SquareItem['item_data']): readonly string[] => [
+  ...new Set([...categories.map(({ id }) => id), ...(only === null ? [] : [only])]),
+];
+
+/** An item or a variation that the catalogue no longer has. */
+export function toDeletion({ id, version, updated_at: deletedAt }: SquareItem | SquareVariation): ProviderRecord {
+  const deletedAtMs = Date.parse(deletedAt ?? '');
+  return {
+    externalId: id,
+    version,
+    deleted: true,
+    ...(!Number.isNaN(deletedAtMs) && { deletedAtMs }),
+    recordId: null,
+    fields: null,
+  };
+}

@@ -1,0 +1,92 @@
+import { z } from 'zod';
+import { ControlError, parseInput } from '../../core/control-api.ts';
+import type { ControlRoutes } from '../../core/control-api.ts';
+import { account, accountQuery, resetBody } from '../../core/control-schemas.ts';
+import type { AccountBook } from '../../oauth/exchange.ts';
+import type { Account } from '../../oauth/ledger-rows.ts';
+import type { Ledger } from '../../oauth/ledger.ts';
+import { limitsBody } from '../http/limits.ts';
+import type { RateLimiter } from '../http/limits.ts';
+import { KINDS } from '../state/square-state.ts';
+import type { SquareState, WireObject } from '../state/square-state.ts';
+import { SEEDS } from './seeds.ts';
+
+const seedBody = z
+  .strictObject({
+    resource: z.enum(KINDS),
+    account,
+    count: z.int().min(1).max(100_000).optional(),
+    /** Objects as Square would answer with them; `id` is required. For what no request can make. */
+    objects: z
+      .array(z.looseObject({ id: z.string().min(1) }))
+      .max(100_000)
+      .optional(),
+  })
+  .refine(({ count, objects }) => (count === undefined) !== (objects === undefined), 'give either count or objects');
+
+interface ControlParts {
+  readonly state: SquareState;
+  readonly ledger: Ledger;
+  readonly accounts: AccountBook;
+  readonly limiter: RateLimiter;
+}
+
+/** The control API of Square's records, beside the routes of `base`, some of which it extends. */
+export function recordControls({ state, ledger, accounts, limiter }: ControlParts, base: ControlRoutes): ControlRoutes {
+  const merchantOf = (id: string | undefined): Account => {
+    const merchant = accounts.list().find((one) => id === undefined || one.id === id);
+    if (!merchant) throw new ControlError(404, 'account-not-found', { message: `There is no merchant ${String(id)}.` });
+    return merchant;
+  };
+  return {
+    ...base,
+    'POST /reset': (request) => {
+      const { account: id } = parseInput(resetBody, request.body);
+      state.reset(id ?? null);
+      return baseRoute(base, 'POST /reset')(request);
+    },
+    'POST /seed': (request) => {
+      if (isOfBase(request.body)) return baseRoute(base, 'POST /seed')(request);
+      const { resource, account: id, count, objects = [] } = parseInput(seedBody, request.body);
+      const { id: merchant, details } = merchantOf(id);
+      const locationId = details['mainLocationId'] ?? '';
+      if (count === undefined) {
+        state.put(
+          merchant,
+          resource,
+          objects.map((object) => [object.id, object]),
+        );
+        return { json: { resource, ids: objects.map((object) => object.id) } };
+      }
+      const seed = SEEDS[resource];
+      if (!seed) throw new ControlError(400, 'invalid-request', { message: `${resource} take objects, and no count.` });
+      const ids = seed({ state, merchant, locationId, count, nowMs: ledger.clock.nowMs() });
+      return { json: { resource, ids } };
+    },
+    'GET /state/': (request) => {
+      const kind = KINDS.find((name) => name === request.rest);
+      if (kind === undefined) return baseRoute(base, 'GET /state/')(request);
+      const { id: merchant } = merchantOf(parseInput(accountQuery, request.query).account);
+      return { json: { data: state.list(merchant, kind) } };
+    },
+    'GET /limits': () => ({ json: limiter.limits }),
+    'POST /limits': ({ body }) => {
+      const { requestsPerSecond, burst, latencyMs } = { ...limiter.limits, ...given(parseInput(limitsBody, body)) };
+      limiter.limits = { requestsPerSecond, burst, latencyMs };
+      return { json: limiter.limits };
+    },
+  };
+}
+
+const given = <T extends object>(fields: T) =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [Name in keyof T]?: Exclude<T[Name], undefined>;
+  };
+
+const isOfBase = (body: unknown): boolean => (body as WireObject | undefined)?.['resource'] === 'accounts';
+
+function baseRoute(base: ControlRoutes, name: string) {
+  const route = base[name];
+  if (!route) throw new Error(`every stand-in has ${name}`);
+  return route;
+}

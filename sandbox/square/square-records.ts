@@ -1,0 +1,44 @@
+import type { RecordHost, RecordPart } from '../oauth/oauth-sandbox.ts';
+import type { Visit } from '../oauth/exchange.ts';
+import { CATALOGUE_ENDPOINTS } from './catalogue/catalogue-endpoints.ts';
+import { recordControls } from './control/square-control.ts';
+import { CUSTOMER_ENDPOINTS } from './customers/customers.ts';
+import { routeOf } from './http/endpoint.ts';
+import type { Endpoint } from './http/endpoint.ts';
+import { RateLimiter } from './http/limits.ts';
+import { INVENTORY_ENDPOINTS } from './inventory/inventory.ts';
+import { SquareState } from './state/square-state.ts';
+
+const ENDPOINTS: readonly Endpoint[] = [...CUSTOMER_ENDPOINTS, ...CATALOGUE_ENDPOINTS, ...INVENTORY_ENDPOINTS];
+
+const BODY_LIMIT_BYTES = 16 * 1024 * 1024;
+
+/** What merchants have at the stand-in Square, and the endpoints that show and change it. */
+export async function openSquareRecords({ ledger, accounts, home }: RecordHost): Promise<RecordPart> {
+  const state = await SquareState.open(home);
+  const limiter = new RateLimiter();
+  return {
+    service: {
+      routes: ENDPOINTS.map((endpoint) => routeOf(state, endpoint)),
+      bodyLimitBytes: BODY_LIMIT_BYTES,
+      pageOf,
+      admit: (visit, account) => (account !== null && isApi(visit) ? limiter.refusalOf(account) : null),
+      latencyMs: () => limiter.limits.latencyMs,
+    },
+    controls: (base) => recordControls({ state, ledger, accounts, limiter }, base),
+    close: () => {
+      state.close();
+    },
+  };
+}
+
+const isApi = ({ path }: Visit) => path.startsWith('/v2/');
+
+const LISTS = /^\/v2\/(customers|customers\/search|catalog\/search|inventory\/(counts|changes)\/batch-retrieve)$/;
+
+/** A page is a later one when its request has a cursor, in the query or in the body. */
+function pageOf({ method, path, query, body }: Visit): 'first' | 'later' | null {
+  const isSearch = path.endsWith('/search') || path.endsWith('/batch-retrieve');
+  if (!LISTS.test(path) || method !== (isSearch ? 'POST' : 'GET')) return null;
+  return query.has('cursor') || /"cursor"\s*:\s*"/.test(body) ? 'later' : 'first';
+}

@@ -1,0 +1,146 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Resource } from '../../contracts/providers.ts';
+import type { ConnectionBody } from '../support/service-client.ts';
+import { squareSandboxControl } from '../support/sandbox/square-merchant.ts';
+import type { SquareMerchant } from '../support/sandbox/square-merchant.ts';
+import { startSystem } from '../support/worlds/system.ts';
+import type { System } from '../support/worlds/system.ts';
+
+let system: System;
+beforeAll(async () => {
+  system = await startSystem();
+}, 120_000);
+afterAll(() => system.stop());
+
+const square = () => squareSandboxControl(system.sandbox.square);
+
+interface ConnectedVenue {
+  readonly venueId: string;
+  readonly connection: ConnectionBody;
+  readonly merchant: SquareMerchant;
+}
+
+async function aConnectedVenue(): Promise<ConnectedVenue> {
+  const [venueId, merchant] = await Promise.all([system.api.createVenue(), square().addMerchant()]);
+  const { status, body } = await system.api.tryPost(`/v1/venues/${venueId}/connections`, {
+    ...{ provider: 'square', environment: 'sandbox' },
+    credentials: { secretKey: merchant.token },
+  });
+  expect(status).toBe(201);
+  return { venueId, connection: body as ConnectionBody, merchant };
+}
+
+const pull = ({ venueId, connection }: ConnectedVenue, resource: Resource, mode: 'full' | 'incremental' = 'full') =>
+  system.api.sync(venueId, { connectionId: connection.id, direction: 'pull', resource, mode });
+
+describe('a merchant’s customers', () => {
+  it('are pulled in pages and can be read, then what changed alone, then who is gone', async () => {
+    const venue = await aConnectedVenue();
+    const { venueId, merchant } = venue;
+    const ids = await merchant.seed('customers', 250);
+    expect(await pull(venue, 'customers')).toMatchObject({
+      outcome: 'completed',
+      progress: { done: 250, total: 250 },
+      counts: { read: 250, created: 250, rejected: 0 },
+    });
+    const [first] = ids;
+    const nameOf = async () =>
+      (await system.api.customers(venueId)).find(({ links }) => links[0]?.externalId === first)?.name;
+    expect(await system.api.customers(venueId)).toHaveLength(250);
+    expect(await nameOf()).toBe('Customer 0 Seeded');
+
+    await merchant.client.customers.update({ customerId: first ?? '', givenName: 'Renamed' });
+    const before = (await merchant.calls()).length;
+    expect(await pull(venue, 'customers', 'incremental')).toMatchObject({ counts: { updated: 1, created: 0 } });
+    expect((await merchant.calls()).length - before).toBe(1);
+    expect(await nameOf()).toBe('Renamed Seeded');
+
+    await merchant.client.customers.delete({ customerId: first ?? '' });
+    expect(await pull(venue, 'customers')).toMatchObject({
+      outcome: 'completed',
+      counts: { archived: 1, unchanged: 249 },
+    });
+    expect(await pull(venue, 'customers')).toMatchObject({ counts: { archived: 0, created: 0, updated: 0 } });
+  });
+
+  it('are refused in the direction that Square does not have, as the integration says', async () => {
+    const { venueId, connection } = await aConnectedVenue();
+    const { body } = await system.api.ask('/v1/integrations/square');
+    expect(body).toMatchObject({
+      resources: expect.arrayContaining([{ resource: 'customers', directions: ['pull'] }]) as unknown,
+    });
+    const order = { connectionId: connection.id, resource: 'customers', direction: 'push', mode: 'full' };
+    expect((await system.api.tryPost(`/v1/venues/${venueId}/syncs`, order)).status).toBe(422);
+  });
+
+  it('with one that cannot be read: it is named in the run’s log, and the others come', async () => {
+    const venue = await aConnectedVenue();
+    await venue.merchant.seed('customers', 3);
+    await venue.merchant.put('customers', [{ id: 'BROKEN', created_at: new Date().toISOString(), given_name: 7 }]);
+    const run = await pull(venue, 'customers');
+    expect(run).toMatchObject({ outcome: 'completed-with-rejections', counts: { created: 3, rejected: 1 } });
+    expect(await system.api.log(venue.venueId, run.id, '&action=rejected')).toMatchObject([
+      { externalId: 'BROKEN', code: 'unreadable' },
+    ]);
+  });
+});
+
+describe('a merchant’s catalogue', () => {
+  it('is pulled as products, then what changed and what was deleted alone, without a full pass', async () => {
+    const venue = await aConnectedVenue();
+    const { venueId, merchant } = venue;
+    const [first, second] = await merchant.seed('catalogue', 260);
+    expect(await pull(venue, 'products')).toMatchObject({
+      outcome: 'completed',
+      counts: { created: 260, rejected: 0 },
+    });
+    const products = () => system.api.records(venueId, 'products');
+    expect(await products()).toHaveLength(260);
+    const { client } = merchant;
+    await client.catalog.object.delete({ objectId: first ?? '' });
+    const { object } = await client.catalog.object.get({ objectId: second ?? '' });
+    const variation = object as unknown as { readonly itemVariationData: object };
+    await client.catalog.object.upsert({
+      idempotencyKey: 'k',
+      object: {
+        ...variation,
+        itemVariationData: { ...variation.itemVariationData, priceMoney: { amount: 999n, currency: 'GBP' } },
+      } as never,
+    });
+    expect(await pull(venue, 'products', 'incremental')).toMatchObject({
+      outcome: 'completed',
+      counts: { updated: 1, archived: 1, created: 0 },
+    });
+    const changed = (await products()).find(({ links }) => links[0]?.externalId === second);
+    expect(changed).toMatchObject({ amountMinor: 999, currency: 'GBP' });
+  });
+});
+
+describe('a merchant’s inventory', () => {
+  it('is pulled before its products and names them, what was never counted is left out, and a sale updates it', async () => {
+    const venue = await aConnectedVenue();
+    const { venueId, merchant } = venue;
+    const [first = ''] = await merchant.seed('counts', 3);
+    const [object = '', location = ''] = first.split(':');
+    const never = { catalog_object_type: 'ITEM_VARIATION', state: 'IN_STOCK', location_id: 'ELSEWHERE', quantity: '0' };
+    await merchant.put('counts', [
+      { id: 'never', ...never, catalog_object_id: object, calculated_at: new Date().toISOString() },
+    ]);
+    expect(await pull(venue, 'inventory')).toMatchObject({ outcome: 'completed', counts: { created: 3, rejected: 0 } });
+    await pull(venue, 'products');
+    const products = new Set((await system.api.records(venueId, 'products')).map(({ sourceId }) => sourceId));
+    const levels = () => system.api.records(venueId, 'inventory');
+    expect((await levels()).every(({ productSourceId }) => products.has(productSourceId))).toBe(true);
+
+    const physicalCount = { catalogObjectId: object, locationId: location, state: 'IN_STOCK', quantity: '7' } as const;
+    await merchant.client.inventory.batchCreateChanges({
+      idempotencyKey: 'k',
+      changes: [{ type: 'PHYSICAL_COUNT', physicalCount: { ...physicalCount, occurredAt: new Date().toISOString() } }],
+    });
+    expect(await pull(venue, 'inventory', 'incremental')).toMatchObject({ counts: { updated: 1, created: 0 } });
+    expect((await levels()).find(({ links }) => links[0]?.externalId === first)).toMatchObject({
+      location,
+      quantity: '7',
+    });
+  });
+});

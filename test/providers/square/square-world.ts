@@ -1,0 +1,62 @@
+import { afterAll, beforeAll, beforeEach } from 'vitest';
+import type { ProviderAdapterParts, ProviderPage, ResourceSession } from '../../../providers/provider.ts';
+import { createSquareAdapter } from '../../../providers/square/adapter.ts';
+import { startSquareSandbox } from '../../../sandbox/square/square-sandbox.ts';
+import type { SquareSandbox } from '../../../sandbox/square/square-sandbox.ts';
+import { Secret } from '../../../vault/secret.ts';
+import { startAnswerEditingProxy } from '../../support/sandbox/answer-editing-proxy.ts';
+import type { AnswerEditingProxy } from '../../support/sandbox/answer-editing-proxy.ts';
+import { squareSandboxControl } from '../../support/sandbox/square-merchant.ts';
+import type { SquareMerchant } from '../../support/sandbox/square-merchant.ts';
+
+/** The adapter of Square against its stand-in, with one new merchant for each test. */
+export function createSquareWorld() {
+  let sandbox: SquareSandbox;
+  let proxy: AnswerEditingProxy;
+  let adapter: ProviderAdapterParts;
+  let merchant: SquareMerchant;
+  beforeAll(async () => {
+    sandbox = await startSquareSandbox();
+    proxy = await startAnswerEditingProxy(sandbox.apiUrl);
+    adapter = createSquareAdapter({ apiUrl: proxy.url, environment: 'sandbox', app: null });
+  });
+  beforeEach(async () => {
+    proxy.edit(null);
+    await control().reset();
+    await control().clock(0);
+    merchant = await control().addMerchant();
+  });
+  afterAll(async () => {
+    await proxy.close();
+    await sandbox.close();
+  });
+  const control = () => squareSandboxControl(sandbox);
+  const session = (resource: string, token = merchant.token): ResourceSession =>
+    adapter.open({ secretKey: new Secret(token), call: (request) => request() }).resource(resource);
+  return {
+    control,
+    session,
+    merchant: () => merchant,
+    proxy: () => proxy,
+    adapter: () => adapter,
+  };
+}
+
+export const allTime = { fromEpochS: null, toEpochS: Math.floor(Date.now() / 1_000) + 86_400, after: null };
+
+/** All pages of one list, from the start. */
+export async function readList(
+  session: ResourceSession,
+  query: { readonly stream: string; readonly fromEpochS?: number },
+) {
+  const pages: ProviderPage[] = [];
+  let after: ProviderPage['after'] = null;
+  do {
+    const page: ProviderPage = await session.listPage({ ...allTime, ...query, after });
+    pages.push(page);
+    after = page.after;
+  } while (after !== null && pages.length < 200);
+  return pages;
+}
+
+export const recordsOf = (pages: readonly ProviderPage[]) => pages.flatMap(({ records }) => records);

@@ -1,0 +1,61 @@
+import { SquareClient } from 'square';
+import type { SandboxCall } from './sandbox-control.ts';
+
+type WireObject = Readonly<Record<string, unknown>>;
+
+export interface SquareMerchant {
+  readonly id: string;
+  readonly token: string;
+  /** Square's own SDK, as this merchant's other software would use it. */
+  readonly client: SquareClient;
+  /** Puts this many there; answers their ids. */
+  seed(resource: string, count: number): Promise<readonly string[]>;
+  /** Puts objects there as Square would answer with them. */
+  put(resource: string, objects: readonly (WireObject & { readonly id: string })[]): Promise<readonly string[]>;
+  objects<T extends WireObject>(kind: string): Promise<readonly T[]>;
+  /** Requests for this merchant alone. */
+  calls(): Promise<readonly SandboxCall[]>;
+}
+
+/** Speaks to a stand-in Square's control API; anything but success fails the test. */
+export function squareSandboxControl({ apiUrl, controlUrl }: { readonly apiUrl: string; readonly controlUrl: string }) {
+  async function send<T>(method: string, path: string, body?: object): Promise<T> {
+    const response = await fetch(`${controlUrl}${path}`, { method, ...(body && { body: JSON.stringify(body) }) });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+    return JSON.parse(text) as T;
+  }
+  const merchantOf = ({ id, details }: Account): SquareMerchant => {
+    const token = details['personalToken'] ?? '';
+    const seed = async (body: object) =>
+      (await send<{ readonly ids: readonly string[] }>('POST', '/seed', { ...body, account: id })).ids;
+    return {
+      id,
+      token,
+      client: new SquareClient({ baseUrl: apiUrl, token, maxRetries: 0 }),
+      seed: (resource, count) => seed({ resource, count }),
+      put: (resource, objects) => seed({ resource, objects }),
+      objects: async <T extends WireObject>(kind: string) =>
+        (await send<{ readonly data: readonly T[] }>('GET', `/state/${kind}?account=${id}`)).data,
+      calls: async () =>
+        (await send<{ readonly data: readonly SandboxCall[] }>('GET', `/calls?since=0&account=${id}`)).data,
+    };
+  };
+  return {
+    send,
+    addMerchant: async () => merchantOf(await send<Account>('POST', '/accounts', {})),
+    /** Those that a reset leaves. */
+    merchants: async () => (await send<{ readonly data: readonly Account[] }>('GET', '/accounts')).data.map(merchantOf),
+    fault: (fault: object) => send('POST', '/faults', fault),
+    clearFaults: () => send('DELETE', '/faults'),
+    limits: (limits: object) => send('POST', '/limits', limits),
+    /** Sets Square's clock so far ahead of ours. */
+    clock: (offsetMs: number) => send('POST', '/clock', { offsetMs }),
+    reset: () => send('POST', '/reset'),
+  };
+}
+
+interface Account {
+  readonly id: string;
+  readonly details: Readonly<Record<string, string>>;
+}
