@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { CustomerFields } from '../../../records/customers.ts';
-import { timeWindows } from '../../../domain/sync/pull-plan.ts';
+import { timeWindows } from '../../../domain/sync/pull/pull-plan.ts';
 import { ProviderError } from '../../../providers/provider-error.ts';
 import type {
   ListQuery,
