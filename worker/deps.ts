@@ -61,8 +61,6 @@ const CHUNK_MS = 3 * 60_000;
 /** Every chunk at work holds at most two connections at a time, and the budget a short one for each call. */
 const MAX_CONNECTIONS = 20;
 const MAX_CONNECTIONS_OF_A_VENUE = 14;
-/** A refresh holds one for as long as its provider takes to answer. Apart from the others, so that neither waits for the other. */
-const MAX_REFRESHING_CONNECTIONS = 8;
 
 export async function createDeps(
   config: Omit<WorkerConfig, 'retention'>,
@@ -76,14 +74,7 @@ export async function createDeps(
     applicationName: 'interlock-worker',
   });
   await checkDatabase(db);
-  const refreshing = openDatabase({
-    url: config.databaseUrl,
-    maxConnections: MAX_REFRESHING_CONNECTIONS,
-    connectionsPerVenue: MAX_REFRESHING_CONNECTIONS - 2,
-    applicationName: 'interlock-worker',
-  });
   watchPool('database-connections', db.venueShares);
-  watchPool('refresh-connections', refreshing.venueShares);
   const vault = createOpener(config.keyring);
   const sealer = createSealer(config.keyring);
   const keyAccess = await checkKeyAccess(sealer, vault);
@@ -92,7 +83,7 @@ export async function createDeps(
   const presence = await createWorkerPresence(config.databaseUrl);
   const audit = createAuditStore(db);
   const connections = createConnectionStore(db);
-  const tokens = createOAuthTokenStore({ db, refreshing, audit });
+  const tokens = createOAuthTokenStore({ db, audit });
   const circuits = createCircuits(createCircuitStore(db), { ...CIRCUIT_LIMITS, openMs: config.circuitOpenMs });
   const providers = createProviders(definitions, config.providers, { budget: createBudgetStore(db), circuits });
   return {
@@ -122,7 +113,7 @@ export async function createDeps(
     workerKey: presence.workerKey,
     presence,
     async close() {
-      await Promise.all([db.$client.end({ timeout: 5 }), refreshing.$client.end({ timeout: 5 }), presence.close()]);
+      await Promise.all([db.$client.end({ timeout: 5 }), presence.close()]);
     },
   };
 }

@@ -7,7 +7,7 @@ export const { refreshGrant } = proxyActivities<Pick<TokenActivities, 'refreshGr
   taskQueue: laneQueue('interactive'),
   startToCloseTimeout: '90 seconds',
   scheduleToCloseTimeout: '4 minutes',
-  // A killed worker is noticed after this long; a second attempt waits for the first one's lock, so a false alarm does no harm.
+  // A killed worker is noticed after this long; a second attempt waits for the first one's lease, so a false alarm does no harm.
   heartbeatTimeout: '3 seconds',
   priority: { priorityKey: PRIORITY.interactive },
   // The activity itself ends the round (`MAX_ATTEMPTS`): an attempt that found its provider's share taken does not count.
