@@ -86,7 +86,7 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     connections: createConnectionStore(db),
     connectionActions: createConnectionActionsStore(db),
     // The API refreshes nothing: it only reads when grants end.
-    oauthTokens: createOAuthTokenStore({ db, refreshing: db, audit }),
+    oauthTokens: createOAuthTokenStore({ db, audit }),
     authorizationGateway: createAuthorizationGateway(temporal),
     states: createAuthorizationStates(await readStateKey(db)),
     connectionGateway: createConnectionGateway(temporal),

@@ -62,13 +62,7 @@ export interface Pool {
   readonly refused: number;
 }
 
-export const POOL_NAMES = [
-  'database-connections',
-  'refresh-connections',
-  'atomic-loads',
-  'event-streams',
-  'webhook-deliveries',
-] as const;
+export const POOL_NAMES = ['database-connections', 'atomic-loads', 'event-streams', 'webhook-deliveries'] as const;
 
 const pools = new Map<(typeof POOL_NAMES)[number], Pool>();
 

@@ -64,11 +64,6 @@ const CHUNK_MS = 3 * 60_000;
  */
 const MAX_CONNECTIONS = 20;
 const MAX_CONNECTIONS_OF_A_VENUE = 14;
-/**
- * Pool size for refreshes, each of which holds a connection until its provider answers. A separate pool keeps chunks
- * and refreshes from waiting for each other.
- */
-const MAX_REFRESHING_CONNECTIONS = 8;
 
 /** Everything that the worker is made of, for the providers and kinds of record of `registries`. Throws when the database is not prepared. */
 export async function createDeps(
@@ -83,14 +78,7 @@ export async function createDeps(
     applicationName: 'interlock-worker',
   });
   await checkDatabase(db);
-  const refreshing = openDatabase({
-    url: config.databaseUrl,
-    maxConnections: MAX_REFRESHING_CONNECTIONS,
-    connectionsPerVenue: MAX_REFRESHING_CONNECTIONS - 2,
-    applicationName: 'interlock-worker',
-  });
   watchPool('database-connections', db.venueShares);
-  watchPool('refresh-connections', refreshing.venueShares);
   const vault = createOpener(config.keyring);
   const sealer = createSealer(config.keyring);
   const keyAccess = await checkKeyAccess(sealer, vault);
@@ -99,7 +87,7 @@ export async function createDeps(
   const presence = await createWorkerPresence(config.databaseUrl);
   const audit = createAuditStore(db);
   const connections = createConnectionStore(db);
-  const tokens = createOAuthTokenStore({ db, refreshing, audit });
+  const tokens = createOAuthTokenStore({ db, audit });
   const circuits = createCircuits(createCircuitStore(db), { ...CIRCUIT_LIMITS, openMs: config.circuitOpenMs });
   const providers = createProviders(definitions, config.providers, {
     budget: createBudgetStore(db),
@@ -132,7 +120,7 @@ export async function createDeps(
     workerKey: presence.workerKey,
     presence,
     async close() {
-      await Promise.all([db.$client.end({ timeout: 5 }), refreshing.$client.end({ timeout: 5 }), presence.close()]);
+      await Promise.all([db.$client.end({ timeout: 5 }), presence.close()]);
     },
   };
 }

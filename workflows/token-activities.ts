@@ -8,7 +8,7 @@ export const { refreshGrant } = proxyActivities<Pick<TokenActivities, 'refreshGr
   startToCloseTimeout: '90 seconds',
   scheduleToCloseTimeout: '4 minutes',
   // Time until Temporal notices a killed worker. A false alarm is harmless: the second attempt waits for the first
-  // one's lock.
+  // one's lease.
   heartbeatTimeout: '3 seconds',
   priority: { priorityKey: PRIORITY.interactive },
   // The activity itself ends the round after `MAX_ATTEMPTS`; attempts that found the provider's share of slots taken do

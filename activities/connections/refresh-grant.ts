@@ -1,11 +1,19 @@
+import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { GrantStatus, RefreshInput, RefreshResult, TokenActivities } from '../../contracts/connections.ts';
 import { FAILURE } from '../../contracts/failures.ts';
 import type { AuditEntry } from '../../db/core/audit-store.ts';
-import type { ConnectedGrant, LockedGrant, NewGrant, OAuthTokenStore } from '../../db/connections/oauth-token-store.ts';
+import type {
+  ApprovedGrantRef,
+  ConnectedGrant,
+  LeaseAttempt,
+  NewGrant,
+  OAuthTokenStore,
+} from '../../db/connections/oauth-token-store.ts';
 import { describeRevocation } from '../../domain/grants/grant-advice.ts';
-import type { OAuthAdapter } from '../../providers/oauth.ts';
+import type { Grant, OAuthAdapter } from '../../providers/oauth.ts';
 import { isCircuitOpen } from '../../providers/circuits.ts';
 import { ProviderError, leavesOutcomeOpen } from '../../providers/provider-error.ts';
 import type { Providers } from '../../providers/providers.ts';
@@ -29,9 +37,14 @@ export interface RefreshingDeps {
 const MAX_ATTEMPTS = 3;
 /** With the wait for the account's budget. */
 const CALL_TIMEOUT_MS = 15_000;
-/** A token in hand whose lock was lost is all that is left of the grant: the database gets this long to come back. */
-const STORE_LATE_LIMIT_MS = 60_000;
-const STORE_LATE_PAUSE_MS = 500;
+/** Longer than the call by what storing its answer takes. A dead holder's successor waits this long, and whoever needs the token asks for 40 s. */
+const LEASE_MS = CALL_TIMEOUT_MS + 10_000;
+const LEASE_POLL_MS = 250;
+/** Once the provider has rotated a token, the answer in hand is all that is left of the grant: the database gets this long to come back. */
+const STORE_LIMIT_MS = 60_000;
+const STORE_PAUSE_MS = 500;
+/** As Temporal names this process too. */
+const HOLDER = `${process.pid}@${hostname()}`;
 
 /** The one place where a token is refreshed. Only `keepConnectionFresh` asks for it. */
 export function createRefreshingActivities(deps: RefreshingDeps): Pick<TokenActivities, 'refreshGrant'> {
@@ -50,16 +63,21 @@ export function createRefreshingActivities(deps: RefreshingDeps): Pick<TokenActi
   };
 }
 
-/** How far a refresh has come: what it leaves behind when it fails depends on it. */
-interface Flight {
-  sent: boolean;
-  /** The call, which goes on when the lock is lost: from its answer on the stored token may be worthless. */
-  call: Promise<NewGrant> | null;
+/** Begins again whenever another process has got ahead of it. */
+async function refresh(deps: RefreshingDeps, input: RefreshInput): Promise<RefreshResult> {
+  for (;;) {
+    const before = await deps.tokens.find(input);
+    if (!before || !isDue(before, input)) return answer(before);
+    const result = await refreshOnce(deps, input, before);
+    if (result !== 'overtaken') return result;
+  }
 }
 
-async function refresh(deps: RefreshingDeps, input: RefreshInput): Promise<RefreshResult> {
-  const before = await deps.tokens.find(input);
-  if (!before || !isDue(before, input)) return answer(before);
+async function refreshOnce(
+  deps: RefreshingDeps,
+  input: RefreshInput,
+  before: ConnectedGrant,
+): Promise<RefreshResult | 'overtaken'> {
   const adapter = deps.providers.oauth(input.provider, before.flow);
   if (!adapter)
     throw ApplicationFailure.nonRetryable(
@@ -68,39 +86,59 @@ async function refresh(deps: RefreshingDeps, input: RefreshInput): Promise<Refre
     );
   // First whatever the key service is needed for: once the provider has rotated the token, only the database may still fail.
   const seal = await deps.sealer.prepare(grantSealContext(input));
-  await openGrant(deps.vault, input, before);
-  const earlierLost = await deps.tokens.noteRefreshSent({ ...input, generation: before.generation });
-  return underLock(deps, {
-    input,
-    adapter,
-    seal,
-    earlierLost,
-    generation: before.generation,
-    flight: { sent: false, call: null },
-  });
+  const opened = await openGrant(deps.vault, input, before);
+  const taken = await takeLease(deps, { ...input, ...before, generation: before.generation });
+  if (taken === null) return 'overtaken';
+  const { lease, grant, earlierUnanswered } = taken;
+  const attempt = { input, adapter, seal, opened, lease, grant, earlierUnanswered, flight: { sent: false } };
+  if (!isDue(grant, input)) {
+    await release(deps, attempt, null);
+    return answer(grant);
+  }
+  return underLease(deps, attempt);
 }
 
-async function underLock(deps: RefreshingDeps, attempt: Attempt): Promise<RefreshResult> {
-  const { input, generation, flight, earlierLost } = attempt;
+/** Waits while another process has the lease, without a database connection. Null when the grant is another by then. */
+async function takeLease({ tokens }: RefreshingDeps, grant: ApprovedGrantRef): Promise<TakenLease | null> {
+  for (;;) {
+    const attempt = await tokens.takeRefreshLease(grant, { holder: HOLDER, lengthMs: LEASE_MS });
+    if (attempt.outcome === 'taken') return attempt;
+    if (attempt.outcome === 'moved') return null;
+    await Context.current().sleep(Math.min(attempt.forMs, LEASE_POLL_MS));
+  }
+}
+
+type TakenLease = Extract<LeaseAttempt, { readonly outcome: 'taken' }>;
+
+interface Attempt extends Omit<TakenLease, 'outcome'> {
+  readonly input: RefreshInput;
+  readonly adapter: OAuthAdapter;
+  readonly seal: PreparedSeal;
+  readonly opened: Grant;
+  readonly flight: { sent: boolean };
+}
+
+async function underLease(deps: RefreshingDeps, attempt: Attempt): Promise<RefreshResult | 'overtaken'> {
+  let brought: NewGrant;
   try {
-    const result = await deps.tokens.withLock(input, async (grant) =>
-      isDue(grant, input) ? refreshLocked(deps, { ...attempt, grant }) : answer(grant),
-    );
-    return result ?? answer(null);
+    brought = await callProvider(deps, attempt);
   } catch (error) {
-    const brought = await flight.call?.catch(() => null);
-    if (brought) return keep(deps, attempt, brought);
-    if (!earlierLost && (!flight.sent || isDefinite(error))) {
-      // A mark that stays only makes the next refresh more careful; the failure is what has to be told.
-      await deps.tokens.forgetRefreshSent({ ...input, generation }).catch((failure: unknown) => {
-        deps.log.warn(
-          { connectionId: input.connectionId, provider: input.provider, cause: describe(failure) },
-          'the mark of a refresh that was sent could not be taken back',
-        );
-      });
-    }
+    if (error instanceof ProviderError && error.details.kind === 'needs-reauth') return refused(deps, attempt);
+    await release(deps, attempt, error);
     throw error;
   }
+  return store(deps, attempt, brought);
+}
+
+/** Best effort: a lease that stays ends by itself, and a mark that stays only makes the next refresh more careful. The failure is what has to be told. */
+async function release(deps: RefreshingDeps, { input, lease, earlierUnanswered, flight }: Attempt, error: unknown) {
+  const unsent = !earlierUnanswered && (!flight.sent || isDefinite(error));
+  await deps.tokens.releaseRefresh(lease, { unsent }).catch((failure: unknown) => {
+    deps.log.warn(
+      { connectionId: input.connectionId, provider: input.provider, cause: describe(failure) },
+      'the lease of a refresh could not be released',
+    );
+  });
 }
 
 /** Somebody else may have refreshed it, the account's owner have approved anew, or it be known to be dead. */
@@ -112,42 +150,11 @@ function answer(grant: ConnectedGrant | null): RefreshResult {
   return { status: status.state === 'needs-reauth' ? 'needs-reauth' : 'refreshed', grant: status };
 }
 
-interface Attempt {
-  readonly input: RefreshInput;
-  readonly adapter: OAuthAdapter;
-  readonly seal: PreparedSeal;
-  /** Of the token that is refreshed. */
-  readonly generation: number;
-  readonly flight: Flight;
-  /** An earlier refresh with this token had no answer. */
-  readonly earlierLost: boolean;
-}
-
-interface Refresh extends Attempt {
-  readonly grant: LockedGrant;
-}
-
-async function refreshLocked(deps: RefreshingDeps, refresh: Refresh): Promise<RefreshResult> {
-  const { input, grant, flight } = refresh;
-  flight.call = callProvider(deps, refresh);
-  const generation = grant.generation + 1;
-  try {
-    const brought = await flight.call;
-    await grant.store(brought);
-    await grant.record(entryOf(input, { action: 'credentials.refreshed', outcome: 'ok', generation }));
-    return { status: 'refreshed', grant: statusOf({ ...grant, ...brought, generation }) };
-  } catch (error) {
-    if (error instanceof ProviderError && error.details.kind === 'needs-reauth') return refused(deps, refresh);
-    throw error;
-  }
-}
-
 async function callProvider(
-  { providers, vault }: RefreshingDeps,
-  { input, grant, adapter, seal, flight }: Refresh,
+  { providers }: RefreshingDeps,
+  { input, grant, opened, adapter, seal, flight }: Attempt,
 ): Promise<NewGrant> {
   const databaseAheadMs = grant.now.getTime() - Date.now();
-  const opened = await openGrant(vault, input, grant);
   if (!adapter.refresh)
     throw ApplicationFailure.nonRetryable(`a grant of ${input.provider} is not refreshed`, FAILURE.unavailable);
   // Not cut by a worker's shutdown: an answer that nobody waits for is a token lost.
@@ -173,12 +180,19 @@ async function callProvider(
   }
 }
 
-async function refused({ log }: RefreshingDeps, { input, grant, earlierLost }: Refresh): Promise<RefreshResult> {
-  const why = earlierLost ? 'refresh-response-lost' : 'grant-refused';
-  await grant.giveUp(describeRevocation(why));
-  await grant.record(
-    entryOf(input, { action: 'credentials.refreshed', outcome: 'refused', generation: grant.generation, why }),
-  );
+async function refused(
+  { tokens, log }: RefreshingDeps,
+  { input, grant, lease, earlierUnanswered }: Attempt,
+): Promise<RefreshResult | 'overtaken'> {
+  const why = earlierUnanswered ? 'refresh-response-lost' : 'grant-refused';
+  const entry = entryOf(input, {
+    action: 'credentials.refreshed',
+    outcome: 'refused',
+    generation: lease.generation,
+    why,
+  });
+  // Refused perhaps only because the one that has the lease now has rotated the token: that one decides.
+  if (!(await tokens.giveUpRefresh(lease, describeRevocation(why), entry))) return 'overtaken';
   log.error(
     { alert: 'grant-dead', why, venueId: input.venueId, connectionId: input.connectionId, provider: input.provider },
     'a connection needs its owner’s approval again',
@@ -196,34 +210,38 @@ const isDefinite = (error: unknown): boolean => {
   return httpStatus !== undefined && httpStatus >= 400 && !leavesOutcomeOpen(httpStatus);
 };
 
-/** The lock is lost with the database's connection, the provider's answer is not: it is stored as soon as that is possible, unless something newer is there. */
-async function keep(deps: RefreshingDeps, { input, generation }: Attempt, brought: NewGrant): Promise<RefreshResult> {
-  const entry = entryOf(input, { action: 'credentials.refreshed', outcome: 'ok', generation: generation + 1 });
-  const deadlineMs = performance.now() + STORE_LATE_LIMIT_MS;
-  for (;;) {
+/** Goes on while the database is away, and while another process holds a lease that this one has lost. */
+async function store(deps: RefreshingDeps, attempt: Attempt, brought: NewGrant): Promise<RefreshResult> {
+  const { input, lease } = attempt;
+  const entry = entryOf(input, { action: 'credentials.refreshed', outcome: 'ok', generation: lease.generation + 1 });
+  const deadlineMs = performance.now() + STORE_LIMIT_MS;
+  for (let delayed = false; ; delayed = true) {
+    let failure: unknown = new Error('the lease of a refresh is held by another process');
     try {
-      const stored = await deps.tokens.storeLate({ ...input, generation }, brought, entry);
-      if (stored)
-        deps.log.warn(
-          { connectionId: input.connectionId, provider: input.provider },
-          'a refreshed token was stored late',
-        );
-      break;
+      const stored = await deps.tokens.storeRefreshed(lease, brought, entry);
+      if (stored.outcome === 'moved') return answer(await deps.tokens.find(input));
+      if (stored.outcome === 'stored') {
+        if (delayed || stored.late) await tellOfLateToken(deps, input);
+        return answer(stored.grant);
+      }
     } catch (error) {
-      if (performance.now() > deadlineMs) throw error;
-      await delay(STORE_LATE_PAUSE_MS);
+      failure = error;
     }
+    if (performance.now() > deadlineMs) throw failure;
+    await delay(STORE_PAUSE_MS);
   }
-  // This attempt may count as lost by now, and what the workflow has been told by another be out of date.
-  await tellOwner(input, deps.providers.find(input.provider)?.capabilities.displayName ?? input.provider).catch(
-    (error: unknown) => {
-      deps.log.warn(
-        { connectionId: input.connectionId, cause: describe(error) },
-        'the connection’s owner could not be told of a token that was stored late',
-      );
-    },
-  );
-  return answer(await deps.tokens.find(input));
+}
+
+/** This attempt may count as lost by now, and what the workflow has been told by another be out of date. */
+async function tellOfLateToken({ log, providers }: RefreshingDeps, input: RefreshInput): Promise<void> {
+  log.warn({ connectionId: input.connectionId, provider: input.provider }, 'a refreshed token was stored late');
+  const providerName = providers.find(input.provider)?.capabilities.displayName ?? input.provider;
+  await tellOwner(input, providerName).catch((error: unknown) => {
+    log.warn(
+      { connectionId: input.connectionId, cause: describe(error) },
+      'the connection’s owner could not be told of a token that was stored late',
+    );
+  });
 }
 
 interface AuditEvent {

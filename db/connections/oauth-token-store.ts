@@ -16,6 +16,8 @@ export interface StoredGrant extends GrantTimes {
   readonly sealedTokens: SealedSecret;
   /** Grows with every refresh and every approval; what key rotation seals anew keeps it. */
   readonly generation: number;
+  /** The workflow id of the attempt that brought it; null for one from before attempts were noted. */
+  readonly authorizedBy: string | null;
   readonly obtainedAt: Date;
   /** A refresh of this generation was begun then, and its answer was not stored. */
   readonly refreshSentAt: Date | null;
@@ -58,14 +60,31 @@ export interface DeadGrant {
   readonly nextAction: string;
 }
 
-/** One refresh: nobody else refreshes, replaces or wipes the grant until the work with it has ended. */
-export interface LockedGrant extends ConnectedGrant {
-  /** Stores what the refresh brought, in the lock's own transaction. */
-  store(grant: NewGrant): Promise<void>;
-  /** Says that the grant is dead, unless its connection is past that. */
-  giveUp(dead: DeadGrant): Promise<void>;
-  record(entry: AuditEntry): Promise<void>;
+/** A grant of one generation, of one approval: disconnecting and connecting anew starts the generations again. */
+export interface ApprovedGrantRef extends GrantRef, Pick<StoredGrant, 'authorizedBy'> {}
+
+/** The right to refresh a grant until a moment. Whoever takes it next has a higher fence. */
+export interface RefreshLease extends ApprovedGrantRef {
+  readonly fence: number;
 }
+
+export type LeaseAttempt =
+  | {
+      readonly outcome: 'taken';
+      readonly lease: RefreshLease;
+      readonly grant: ConnectedGrant;
+      /** The answer to an earlier refresh of this generation has never been stored: its refresh token may be spent. */
+      readonly earlierUnanswered: boolean;
+    }
+  /** Another holder has it, for so long at most. */
+  | { readonly outcome: 'held'; readonly forMs: number }
+  /** The grant is of another generation by now, or gone. */
+  | { readonly outcome: 'moved' };
+
+export type StoringOutcome =
+  /** `late`: somebody else has had the lease meanwhile, and got nothing. */
+  | { readonly outcome: 'stored'; readonly grant: ConnectedGrant; readonly late: boolean }
+  | Exclude<LeaseAttempt, { readonly outcome: 'taken' }>;
 
 export interface OAuthTokenStore {
   /** Null: the connection is not there, or has no grant. */
@@ -78,38 +97,35 @@ export interface OAuthTokenStore {
    */
   replaceIn(tx: Transaction, ref: ConnectionRef, grant: ApprovedGrant): Promise<void>;
   /**
-   * Notes, before anything is sent, that a refresh of this generation begins. True when an earlier one was noted whose answer has never
-   * been stored: then this refresh token may be spent.
+   * Takes the right to refresh the grant, and notes that a refresh of this generation begins. No transaction stays open: the lease ends
+   * with what is stored, with `releaseRefresh`, and by itself after `lengthMs`, also when its holder has died.
    */
-  noteRefreshSent(grant: GrantRef): Promise<boolean>;
-  /** The refresh noted above came to a known end without a new token. */
-  forgetRefreshSent(grant: GrantRef): Promise<void>;
+  takeRefreshLease(
+    grant: ApprovedGrantRef,
+    by: { readonly holder: string; readonly lengthMs: number },
+  ): Promise<LeaseAttempt>;
   /**
-   * Does `work` while the grant is locked, and commits what it stored. The lock ends with the transaction, also when this process or its
-   * connection dies, or hangs for `MAX_LOCK_MS`. Null when there is no grant.
+   * Stores what a refresh brought, and ends its lease. Refused while another holder is at work, and when a newer grant is there. A holder that
+   * was slower than its lease may still store: until the next one stores something, its answer is all that is left of the grant.
    */
-  withLock<T>(ref: ConnectionRef, work: (grant: LockedGrant) => Promise<T>): Promise<T | null>;
-  /** Stores what a refresh brought although its lock was lost. False when something newer is there, or the grant was wiped. */
-  storeLate(refreshed: GrantRef, grant: NewGrant, entry: AuditEntry): Promise<boolean>;
+  storeRefreshed(lease: RefreshLease, grant: NewGrant, entry: AuditEntry): Promise<StoringOutcome>;
+  /** The provider has refused the grant: says that it is dead, and ends the lease. False when the lease was lost, and says nothing then. */
+  giveUpRefresh(lease: RefreshLease, dead: DeadGrant, entry: AuditEntry): Promise<boolean>;
+  /** Ends a lease without a new grant. `unsent`: the refresh token is certainly not spent. Does nothing when the lease was lost. */
+  releaseRefresh(lease: RefreshLease, how: { readonly unsent: boolean }): Promise<void>;
   /** The grant of this generation is dead. False when there is a newer one by now. */
   markDead(grant: GrantRef, dead: DeadGrant, entry: AuditEntry): Promise<boolean>;
   /** Every grant of the venue that can be used now or after a refresh. */
   listForForecast(venueId: VenueId): Promise<readonly ForecastGrant[]>;
 }
 
-/** A process that hangs loses its lock; the provider's answer and the vault together take less. */
-export const MAX_LOCK_MS = 45_000;
-
 const LIVING = ['active', 'degraded', 'suspended'] as const satisfies readonly ConnectionState[];
 
-/** `refreshing` holds a connection for as long as a provider takes to answer: a pool of its own, which nothing else waits for. */
 export function createOAuthTokenStore({
   db,
-  refreshing,
   audit,
 }: {
   readonly db: Database;
-  readonly refreshing: Database;
   readonly audit: AuditStore;
 }): OAuthTokenStore {
   return {
@@ -122,38 +138,23 @@ export function createOAuthTokenStore({
       return Math.round(Number(row?.now) - (askedMs + Date.now()) / 2);
     },
 
-    noteRefreshSent: (grant) =>
-      withVenue(refreshing, grant.venueId, async (tx) => {
-        const [before] = await tx
-          .select({ sentAt: oauthTokens.refreshSentAt })
-          .from(oauthTokens)
-          .where(isSame(grant))
-          .for('update');
-        if (before?.sentAt === null)
-          await tx
-            .update(oauthTokens)
-            .set({ refreshSentAt: sql`now()` })
-            .where(isSame(grant));
-        return before !== undefined && before.sentAt !== null;
-      }),
+    takeRefreshLease: (grant, by) => withVenue(db, grant.venueId, (tx) => takeLease(tx, grant, by)),
+    storeRefreshed: (lease, grant, entry) =>
+      withVenue(db, lease.venueId, (tx) =>
+        storeRefreshed(tx, lease, { grant, record: () => audit.recordIn(tx, entry) }),
+      ),
 
-    forgetRefreshSent: (grant) =>
-      withVenue(refreshing, grant.venueId, async (tx) => {
-        await tx.update(oauthTokens).set({ refreshSentAt: null }).where(isSame(grant));
-      }),
-
-    withLock: (ref, work) => withVenue(refreshing, ref.venueId, (tx) => lock(tx, { ref, audit, work })),
-
-    storeLate: (refreshed, grant, entry) =>
-      withVenue(refreshing, refreshed.venueId, async (tx) => {
-        if (!(await write(tx, refreshed, grant))) return false;
-        // While its answer was on the way, the refresh counted as lost.
-        await tx
-          .update(connections)
-          .set({ state: 'active', cause: null, nextAction: null, stateSince: sql`now()` })
-          .where(and(eq(connections.id, refreshed.connectionId), eq(connections.state, 'needs-reauth')));
+    giveUpRefresh: (lease, dead, entry) =>
+      withVenue(db, lease.venueId, async (tx) => {
+        if (!(await endLease(tx, lease, {}))) return false;
+        await giveUp(tx, lease, dead);
         await audit.recordIn(tx, entry);
         return true;
+      }),
+
+    releaseRefresh: (lease, { unsent }) =>
+      withVenue(db, lease.venueId, async (tx) => {
+        await endLease(tx, lease, unsent ? { refreshSentAt: null } : {});
       }),
 
     markDead: (grant, dead, entry) =>
@@ -175,33 +176,89 @@ export function createOAuthTokenStore({
 const isSame = ({ connectionId, generation }: GrantRef) =>
   and(eq(oauthTokens.connectionId, connectionId), eq(oauthTokens.generation, generation));
 
-interface Locking<T> {
-  readonly ref: ConnectionRef;
-  readonly audit: AuditStore;
-  readonly work: (grant: LockedGrant) => Promise<T>;
+const isApproved = (grant: ApprovedGrantRef) =>
+  and(isSame(grant), sql`${oauthTokens.authorizedBy} is not distinct from ${grant.authorizedBy}`);
+
+/** Locks the token's row before the connection's, here and wherever both are written. */
+async function lockLease(tx: Transaction, grant: ApprovedGrantRef) {
+  const [row] = await tx
+    .select({
+      sentAt: oauthTokens.refreshSentAt,
+      fence: oauthTokens.refreshFence,
+      // Of the moment, not of the transaction's beginning: it may have waited for the lock. 0 when nobody has ever had the lease.
+      heldForMs: sql<number>`greatest(0, ceil(extract(epoch from ${oauthTokens.refreshUntil} - clock_timestamp()) * 1000))::integer`,
+    })
+    .from(oauthTokens)
+    .where(isApproved(grant))
+    .for('update');
+  return row;
 }
 
-/** The token's row before the connection's, here and wherever both are written. */
-async function lock<T>(tx: Transaction, { ref, audit, work }: Locking<T>): Promise<T | null> {
-  await tx.execute(sql.raw(`set local idle_in_transaction_session_timeout = ${MAX_LOCK_MS}`));
+async function takeLease(
+  tx: Transaction,
+  grant: ApprovedGrantRef,
+  { holder, lengthMs }: { readonly holder: string; readonly lengthMs: number },
+): Promise<LeaseAttempt> {
+  const before = await lockLease(tx, grant);
+  if (!before) return { outcome: 'moved' };
+  if (before.heldForMs > 0) return { outcome: 'held', forMs: before.heldForMs };
+  const fence = before.fence + 1;
   await tx
-    .select({ one: sql`1` })
-    .from(oauthTokens)
-    .where(eq(oauthTokens.connectionId, ref.connectionId))
-    .for('update');
-  const grant = await read(tx, ref);
-  if (!grant) return null;
-  return work({
-    ...grant,
-    async store(fresh) {
-      if (!(await write(tx, { ...ref, generation: grant.generation }, fresh)))
-        throw new Error('a locked grant has changed');
-    },
-    async giveUp(dead) {
-      await giveUp(tx, ref, dead);
-    },
-    record: (entry) => audit.recordIn(tx, entry),
-  });
+    .update(oauthTokens)
+    .set({
+      refreshHolder: holder,
+      refreshUntil: sql`clock_timestamp() + ${lengthMs}::integer * interval '1 millisecond'`,
+      refreshFence: fence,
+      refreshSentAt: before.sentAt ?? sql`now()`,
+    })
+    .where(isApproved(grant));
+  const taken = await read(tx, grant);
+  if (!taken) return { outcome: 'moved' };
+  const { venueId, connectionId, generation, authorizedBy } = grant;
+  return {
+    outcome: 'taken',
+    lease: { venueId, connectionId, generation, authorizedBy, fence },
+    grant: taken,
+    earlierUnanswered: before.sentAt !== null,
+  };
+}
+
+async function storeRefreshed(
+  tx: Transaction,
+  lease: RefreshLease,
+  { grant, record }: { readonly grant: NewGrant; readonly record: () => Promise<void> },
+): Promise<StoringOutcome> {
+  const now = await lockLease(tx, lease);
+  if (!now) return { outcome: 'moved' };
+  const late = now.fence !== lease.fence;
+  if (late && now.heldForMs > 0) return { outcome: 'held', forMs: now.heldForMs };
+  await tx
+    .update(oauthTokens)
+    .set({ ...columnsOf(grant), generation: lease.generation + 1, updatedAt: sql`now()` })
+    .where(isApproved(lease));
+  await show(tx, lease, grant);
+  // While the answer was on the way, the grant may have counted as dead: what the provider has renewed is alive.
+  await tx
+    .update(connections)
+    .set({ state: 'active', cause: null, nextAction: null, stateSince: sql`now()` })
+    .where(and(eq(connections.id, lease.connectionId), eq(connections.state, 'needs-reauth')));
+  await record();
+  const stored = await read(tx, lease);
+  return stored ? { outcome: 'stored', grant: stored, late } : { outcome: 'moved' };
+}
+
+/** False when somebody else has taken the lease since, or the grant is another. */
+async function endLease(
+  tx: Transaction,
+  lease: RefreshLease,
+  also: { readonly refreshSentAt?: null },
+): Promise<boolean> {
+  const ended = await tx
+    .update(oauthTokens)
+    .set({ refreshUntil: null, ...also })
+    .where(and(isApproved(lease), eq(oauthTokens.refreshFence, lease.fence)))
+    .returning({ id: oauthTokens.connectionId });
+  return ended.length === 1;
 }
 
 async function listForForecast(tx: Transaction): Promise<readonly ForecastGrant[]> {
@@ -222,11 +279,12 @@ async function listForForecast(tx: Transaction): Promise<readonly ForecastGrant[
 }
 
 async function read(tx: Transaction, { connectionId }: ConnectionRef): Promise<ConnectedGrant | null> {
-  const { sealedTokens, generation, obtainedAt, accessExpiresAt, refreshExpiresAt, hardExpiresAt, refreshSentAt } =
+  const { sealedTokens, generation, authorizedBy, obtainedAt, accessExpiresAt, refreshExpiresAt, hardExpiresAt } =
     oauthTokens;
   const [row] = await tx
     .select({
-      ...{ sealedTokens, generation, obtainedAt, accessExpiresAt, refreshExpiresAt, hardExpiresAt, refreshSentAt },
+      ...{ sealedTokens, generation, authorizedBy, obtainedAt, accessExpiresAt, refreshExpiresAt, hardExpiresAt },
+      refreshSentAt: oauthTokens.refreshSentAt,
       state: connections.state,
       environment: connections.environment,
       externalAccountId: connections.externalAccountId,
@@ -265,19 +323,8 @@ const columnsOf = ({ sealedTokens, obtainedAt, accessExpiresAt, refreshExpiresAt
   refreshExpiresAt,
   hardExpiresAt,
   refreshSentAt: null,
+  refreshUntil: null,
 });
-
-/** False when the grant is of another generation by now, or gone. */
-async function write(tx: Transaction, refreshed: GrantRef, grant: NewGrant): Promise<boolean> {
-  const written = await tx
-    .update(oauthTokens)
-    .set({ ...columnsOf(grant), generation: refreshed.generation + 1, updatedAt: sql`now()` })
-    .where(isSame(refreshed))
-    .returning({ id: oauthTokens.connectionId });
-  if (written.length === 0) return false;
-  await show(tx, refreshed, grant);
-  return true;
-}
 
 /** What the connection itself tells of its grant. */
 async function show(

@@ -164,7 +164,7 @@ export async function createApiWorld(
     circuits: createCircuitStore(db),
     idempotency: createIdempotencyStore(db),
     connectionActions: createConnectionActionsStore(db),
-    oauthTokens: createOAuthTokenStore({ db, refreshing: db, audit }),
+    oauthTokens: createOAuthTokenStore({ db, audit }),
     audit,
     accountConnections: createAccountConnections(db),
     deliveries: createWebhookDeliveryStore(db),

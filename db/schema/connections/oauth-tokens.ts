@@ -20,6 +20,12 @@ export const oauthTokens = pgTable(
     hardExpiresAt: instant('refresh_hard_expires_at'),
     /** A refresh of this generation was begun then, and its answer has not been stored. */
     refreshSentAt: instant('refresh_sent_at'),
+    /** The process that refreshes the grant or did so last, as Temporal names it. For people to read: the fence decides. */
+    refreshHolder: text('refresh_holder'),
+    /** No other process refreshes the grant before this moment. Null: none is at work. */
+    refreshUntil: instant('refresh_until'),
+    /** Grows with every lease, and so fences a holder that is slower than its lease. */
+    refreshFence: integer('refresh_fence').notNull().default(0),
     /** The attempt to connect that brought the grant: a repeated exchange finds by it that the first one came to its end. */
     authorizedBy: text('authorized_by'),
     ...timestamps(),

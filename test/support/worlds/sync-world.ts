@@ -92,7 +92,7 @@ export async function createSyncWorld(options: WorldOptions = {}) {
     audit: createAuditStore(db),
   };
   const vault = createOpener(keyring);
-  const tokens = createOAuthTokenStore({ db, refreshing: db, audit: stores.audit });
+  const tokens = createOAuthTokenStore({ db, audit: stores.audit });
   const budget = createBudgetStore(db);
   const providers =
     options.providersOn?.(budget, sandbox.apiUrl) ?? stripeAt(proxy?.url ?? sandbox.apiUrl, { db, budget, options });
