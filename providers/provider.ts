@@ -176,8 +176,8 @@ export interface MappableRecord {
   readonly sourceId: string;
   readonly fields: RecordFields;
   /**
-   * The provider's ids of other records that it names, by the names that its kind gives them; null where the provider has none yet. A record
-   * that names one which comes to the provider later is written again by the next full run.
+   * The provider's ids of other records that it names, by the names that its kind gives them; null where the provider has none yet. A mapping
+   * that needs one reports a problem until it is there: every run tries a rejected record again. Otherwise the next full run writes it again.
    */
   readonly refs?: RecordRefs | undefined;
 }

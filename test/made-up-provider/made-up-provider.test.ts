@@ -131,8 +131,13 @@ describe('a service with a made-up provider and a made-up kind of record', () =>
   }
 
   /** A run from its start over the API to its end. Returns its counts. */
-  async function sync(connectionId: string, resource: string, direction: 'push' | 'pull') {
-    const started = await post(`/v1/venues/${venueId}/syncs`, { connectionId, resource, direction, mode: 'full' });
+  async function sync(
+    connectionId: string,
+    resource: string,
+    direction: 'push' | 'pull',
+    { mode = 'full', outcome = 'completed' } = {},
+  ) {
+    const started = await post(`/v1/venues/${venueId}/syncs`, { connectionId, resource, direction, mode });
     expect([started.status, started.json['code']]).toEqual([202, undefined]);
     const path = `/v1/venues/${venueId}/syncs/${String(started.json['id'])}`;
     const run = await until(
@@ -142,7 +147,7 @@ describe('a service with a made-up provider and a made-up kind of record', () =>
       },
       { limitMs: 40_000, what: `the ${direction} of ${resource} is over` },
     );
-    expect(run).toMatchObject({ outcome: 'completed', waitingFor: null, error: null });
+    expect(run).toMatchObject({ outcome, waitingFor: null, error: null });
     return run['counts'];
   }
 
@@ -270,6 +275,19 @@ describe('a service with a made-up provider and a made-up kind of record', () =>
       for (const direction of ['push', 'pull'] as const)
         expect(await sync(connectionId, resource, direction)).toMatchObject({ created: 0, updated: 0, archived: 0 });
     expect(desk.writes()).toBe(writes);
+  });
+
+  it('pushes a record that names another once that one is at the provider, without a change of the venue’s', async () => {
+    const connectionId = await connected();
+    await load('customers', { sourceId: 'ana', name: 'Ana' });
+    await load('loyalty-cards', { sourceId: 'card', number: 'V-0001', tier: 'basic', customerSourceId: 'ana' });
+    const early = { outcome: 'completed-with-rejections' };
+    expect(await sync(connectionId, 'loyalty-cards', 'push', early)).toMatchObject({ created: 0, rejected: 1 });
+    await sync(connectionId, 'customers', 'push');
+    const incremental = { mode: 'incremental' };
+    expect(await sync(connectionId, 'loyalty-cards', 'push', incremental)).toMatchObject({ created: 1, rejected: 0 });
+    const [ana] = desk.customers.rows.keys();
+    expect([...desk.cards.rows.values()]).toMatchObject([{ number: 'V-0001', holder: ana }]);
   });
 
   it('carries a change and a deletion of each side to the other', async () => {

@@ -31,9 +31,15 @@ export const cardList: DeskList<z.output<typeof cardSchema>> = {
 
 export const cardMapping: ResourceMapping = {
   toPayload({ id, fields, refs }) {
-    const { number, tier, points, expiresAt, blocked } = fields as LoyaltyCardFields;
+    const { number, tier, points, customerSourceId, expiresAt, blocked } = fields as LoyaltyCardFields;
     const holder = refs?.['customer'] ?? null;
-    return { payload: { number, tier, points, holder, validUntil: expiresAt, blocked, reference: id }, problems: [] };
+    const isEarly = customerSourceId !== null && holder === null;
+    return {
+      payload: { number, tier, points, holder, validUntil: expiresAt, blocked, reference: id },
+      problems: isEarly
+        ? [{ path: 'customerSourceId', message: 'Names a customer who is not at Corner Desk yet.' }]
+        : [],
+    };
   },
   callsToWrite: () => 1,
 };

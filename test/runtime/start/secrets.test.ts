@@ -43,3 +43,11 @@ test('reading secrets creates none', () => {
   expect(readSecrets(file)).toBeNull();
   expect(() => statSync(file)).toThrow(/ENOENT/);
 });
+
+test('secrets that an earlier version kept beside ours are left out, and the file still loads', () => {
+  const file = path.join(aFolder(), 'secrets.json');
+  const { jwtSecret, encryptionKey, databasePassword } = loadSecrets(file);
+  const ours = { jwtSecret, encryptionKey, databasePassword };
+  writeFileSync(file, JSON.stringify({ ...ours, sandboxStripeSecretKey: `sk_test_${'x'.repeat(24)}` }));
+  expect(loadSecrets(file)).toEqual(ours);
+});
