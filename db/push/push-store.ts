@@ -11,7 +11,8 @@ import { commitResults } from './push-commit.ts';
 import type { PushCommit, PushResult } from './push-commit.ts';
 import { marksOf } from './push-marks.ts';
 import type { PushMarks } from './push-marks.ts';
-import { namedRemotes } from '../records/record-references.ts';
+import { namedRemoteColumns, namedRemotes } from './named-remotes.ts';
+import type { NamingRow } from './named-remotes.ts';
 import type { PulledReferences } from '../pull/pulled-fields.ts';
 import { fieldsDocument, recordTable, tableOf } from '../records/record-tables.ts';
 import { withRefusals } from '../pull/rejections.ts';
@@ -92,7 +93,7 @@ export function createPushStore(db: Database, kinds: RecordKinds): PushStore {
       withVenue(db, scope.venueId, async (tx) => {
         const rows = await tx.execute<Row>(sql`
           select c.id, c.source_id, c.version, c.deleted_at is not null as deleted, ${fieldsDocument(recordTable(kinds.get(scope.resource)), 'c')} as fields,
-            ${namedRemotes(scope, kinds)} as refs,
+            ${namedRemoteColumns(scope, kinds)} as named,
             l.record_id as link_id, l.external_id, l.fingerprint, l.state, l.record_version, l.write_attempt, l.sent_version, l.sent_at::text as sent_at, to_jsonb(l.metadata_keys) as metadata_keys,
             l.external_state, l.created_at::text as link_created_at, c.updated_at > l.created_at as changed_since, l.last_sync_id = ${scope.syncId} as counted
           from ${tableOf(kinds.get(scope.resource))} c
@@ -101,7 +102,7 @@ export function createPushStore(db: Database, kinds: RecordKinds): PushStore {
             and (${after}::uuid is null or c.id > ${after}::uuid)
             and (${scope.mode === 'full'} or ${needsPush})
           order by c.id limit ${limit}`);
-        return rows.map(toPushRow);
+        return rows.map((row) => toPushRow(row, namedRemotes(scope, kinds, row)));
       }),
 
     commit: (scope, commit) =>
@@ -148,13 +149,11 @@ export function createPushStore(db: Database, kinds: RecordKinds): PushStore {
 /** A bigint: microseconds, as exact as the column. */
 const deletionEpochUs = sql`(extract(epoch from c.deleted_at) * 1000000)::bigint`;
 
-interface Row extends Record<string, unknown> {
+interface Row extends Record<string, unknown>, NamingRow {
   readonly id: RecordId;
   readonly source_id: string;
   readonly version: number;
   readonly deleted: boolean;
-  readonly fields: RecordFields;
-  readonly refs: PulledReferences;
   readonly link_id: string | null;
   readonly external_id: string | null;
   readonly fingerprint: string | null;
@@ -170,8 +169,8 @@ interface Row extends Record<string, unknown> {
   readonly counted: boolean | null;
 }
 
-function toPushRow(row: Row): PushRow {
-  const { id, source_id: sourceId, version, deleted, fields, refs } = row;
+function toPushRow(row: Row, refs: PulledReferences): PushRow {
+  const { id, source_id: sourceId, version, deleted, fields } = row;
   return { id, sourceId, version, deleted, fields, refs, link: row.link_id === null ? null : toPushLink(row) };
 }
 

@@ -4,7 +4,6 @@ import type { RecordId } from '../../contracts/ids.ts';
 import { pulledSourceId } from '../../domain/sync/pull/source-id.ts';
 import type { Field } from '../../records/field.ts';
 import type { RecordKind } from '../../records/record-kind.ts';
-import type { RecordKinds } from '../../records/registry.ts';
 import type { Decided } from '../pull/pull-lookup.ts';
 import { mergedValue } from '../pull/pulled-fields.ts';
 import type { KindScope } from '../runs/run-scope.ts';
@@ -151,31 +150,6 @@ async function emptyMoved(
 }
 
 type Fields = Readonly<Record<string, unknown>>;
-
-/**
- * The provider's ids of the records that record `c` names, as a document by the names that its kind gives them; null where the connection
- * knows none. A field that is empty while the provider's record names one that we do not have is not one that the venue has emptied.
- */
-export function namedRemotes(
-  { connectionId, resource }: Pick<KindScope, 'connectionId' | 'resource'>,
-  kinds: RecordKinds,
-): SQL {
-  const { fields, references } = kinds.get(resource);
-  const link = (to: string) =>
-    sql`select l.external_id from record_links l where l.connection_id = ${connectionId} and l.resource = ${to}`;
-  const told = (name: string) =>
-    sql`select f.external_id from record_references f where f.connection_id = ${connectionId} and f.record_id = c.id and f.name = ${name}`;
-  const documents = Object.entries(references).map(([name, { to, field }]) => {
-    if (field === null) return sql`${name}::text, (${told(name)})`;
-    const column = sql`c.${sql.identifier(columnName(field))}`;
-    const key = fields[field]?.value.type === 'record-id' ? sql`t.id` : sql`t.source_id`;
-    const named = sql`select t.id from ${tableOf(kinds.get(to))} t where t.venue_id = c.venue_id and ${key} = ${column}`;
-    return sql`${name}::text, case when ${column} is null
-      then (${told(name)} and not exists (${link(to)} and l.external_id = f.external_id))
-      else (${link(to)} and l.record_id = (${named}) and l.state <> 'gone') end`;
-  });
-  return sql`jsonb_build_object(${sql.join(documents, sql`, `)})`;
-}
 
 /** What settling has to know of a run. */
 type SettlingScope = Pick<KindScope, 'connectionId' | 'resource' | 'kinds'>;

@@ -4,6 +4,7 @@ import { createRecordStores } from '../../../db/records/record-store.ts';
 import type { RecordStores } from '../../../db/records/record-store.ts';
 import { readOnlyMapping } from '../../../providers/read-only-mapping.ts';
 import { customers } from '../../../records/customers.ts';
+import { inventory } from '../../../records/inventory.ts';
 import type { RecordKind } from '../../../records/record-kind.ts';
 import { transactions } from '../../../records/transactions.ts';
 import { createLoyaltyCards, KINDS_WITH_CARDS, loyaltyCards } from '../../made-up/loyalty-cards.ts';
@@ -118,6 +119,16 @@ describe('what a push is told of the records that a record names', () => {
     const card = world.pulledId(a, 'card');
     await aCard(card, null);
     expect(await refsOf(a, loyaltyCards)).toEqual({ [card]: { customer: null } });
+  });
+
+  it('stays what a pulled record has named by a field that it cannot be without, until the venue names another', async () => {
+    await pull(a, inventory, { id: 'level', refs: { product: 'p' } });
+    const level = world.pulledId(a, 'level');
+    expect(await refsOf(a, inventory)).toEqual({ [level]: { product: 'p' } });
+    await stores
+      .of(inventory)
+      .upsertMany(a.venueId, [{ sourceId: level, ...plainRecord(inventory, level), productSourceId: 'another' }]);
+    expect(await refsOf(a, inventory)).toEqual({ [level]: { product: null } });
   });
 
   it('holds the reference that has no field of its own, and those by our id', async () => {
