@@ -13,11 +13,14 @@ export interface TemporalConfig {
   readonly address: string;
   readonly namespace: string;
   readonly apiKey?: Secret;
-  /** Present when TLS is on; without files it checks the server against the system's authorities. Values are paths of PEM files. */
+  /**
+   * Present when TLS is on. Without files, the server is checked against the system's authorities. Values are paths of
+   * PEM files.
+   */
   readonly tls?: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string };
 }
 
-/** How callers' tokens are checked. */
+/** How callers' tokens are verified. */
 export type JwtConfig = { readonly issuer?: string; readonly audience?: string; readonly maxLifeSeconds: number } & (
   { readonly kind: 'secret'; readonly secret: Secret } | { readonly kind: 'jwks'; readonly url: string }
 );
@@ -29,7 +32,7 @@ export interface RateLimitConfig {
   readonly connectingPerVenuePerTenMinutes: number;
 }
 
-/** What one venue may hold of each pool of an API process. */
+/** One venue's share of each pool of an API process. */
 export interface VenueShareConfig {
   readonly atomicLoads: number;
   readonly eventStreams: number;
@@ -41,26 +44,26 @@ export interface ProcessConfig {
   readonly logLevel: LogLevel;
 }
 
-/** What every process that serves venues needs. */
+/** Configuration common to the processes that serve venues. */
 export interface ServiceConfig extends ProcessConfig {
   /** Holds a password: never log it. */
   readonly databaseUrl: string;
   readonly temporal: TemporalConfig;
   readonly keyring: KeyringConfig;
   readonly providers: ProvidersConfig;
-  /** How long an open circuit stays open. */
+  /** Time that an open circuit stays open. */
   readonly circuitOpenMs: number;
   readonly host: string;
 }
 
 export interface ApiConfig extends ServiceConfig {
-  /** Null: no metrics. */
+  /** Null turns metrics off. */
   readonly metricsPort: number | null;
   /** 0 takes any free port. */
   readonly port: number;
   /** Without a trailing slash. */
   readonly publicUrl: string;
-  /** URLs in their normal form; whatever lies under one of them may be returned to. */
+  /** Normalized URLs. A person may be sent back to any URL under one of them. */
   readonly returnUrls: readonly string[];
   readonly trustedProxies: readonly string[];
   /** Base URL of the Temporal Web UI, without a trailing slash. */
@@ -70,7 +73,7 @@ export interface ApiConfig extends ServiceConfig {
   readonly venueShares: VenueShareConfig;
 }
 
-/** How long rows are kept that only tell of the past. */
+/** How long rows that only describe the past are kept. */
 export interface RetentionConfig {
   readonly everyMinutes: number;
   readonly auditDays: number;
@@ -90,15 +93,15 @@ export interface MigrationConfig extends ProcessConfig {
   readonly databaseUrl: string;
 }
 
-/** What the local `npm start` decides by; it hands the rest of the environment on to what it starts. */
+/** Configuration of the local `npm start`, which passes the rest of the environment on to its children. */
 export interface RuntimeConfig extends ProcessConfig {
-  /** Directory, as given: resolve it against the working directory. */
+  /** A directory as given; resolve it against the working directory. */
   readonly home: string;
   readonly host: string;
   readonly port: number;
-  /** Null: run an embedded Postgres. Holds a password: never log it. */
+  /** Null runs an embedded Postgres. Holds a password: never log it. */
   readonly databaseUrl: string | null;
-  /** Null: run a Temporal development server. */
+  /** Null runs a Temporal development server. */
   readonly temporalAddress: string | null;
   readonly temporalNamespace: string;
 }
@@ -194,7 +197,7 @@ function requireService(environment: Environment): void {
 
 function requireKeyring(environment: Environment): void {
   const local = environment.get('MOCK_KMS');
-  // Wrong already, and it decides which of the others are needed.
+  // MOCK_KMS is reported as invalid already, and the checks below depend on it.
   if (local === undefined) return;
   if (local) {
     environment.require('ENCRYPTION_KEY', 'when MOCK_KMS=true');
@@ -230,19 +233,25 @@ function refuseOpenReturns(environment: Environment): void {
     environment.problem('RETURN_URLS holds an http URL, which is refused when NODE_ENV=production. Use https.');
 }
 
-/** In production a token says who has made it, and for whom: with one secret or issuer, any other service's would be let in. */
+/**
+ * In production, tokens must name issuer and audience. Without that check, a token made for another service with the
+ * same secret or issuer would be accepted.
+ */
 function requireWholeTokens(environment: Environment): void {
   if (environment.get('NODE_ENV') !== 'production') return;
   environment.require('JWT_ISSUER', 'when NODE_ENV=production');
   environment.require('JWT_AUDIENCE', 'when NODE_ENV=production');
 }
 
-/** What it would be without is an address that owners and providers cannot reach, or reach without TLS. */
+/**
+ * In production, PUBLIC_URL must be set: the default is an address that account owners and providers cannot reach, or
+ * reach without TLS.
+ */
 function requirePublicUrl(environment: Environment): void {
   if (environment.get('NODE_ENV') === 'production') environment.require('PUBLIC_URL', 'when NODE_ENV=production');
 }
 
-/** Keys, tokens and codes go to these. */
+/** Refuses plain http for URLs that receive keys, tokens and codes. */
 function refuseOpenUrls(environment: Environment): void {
   if (environment.get('NODE_ENV') !== 'production') return;
   for (const [name, { schema }] of Object.entries(environment.variables)) {
@@ -254,7 +263,7 @@ function refuseOpenUrls(environment: Environment): void {
   }
 }
 
-/** What belongs to a run is removed with it at the latest: a longer time would promise what is not kept. */
+/** Refuses to keep a run's details longer than the run: they are removed together with it. */
 function refuseOutlivingDetails(environment: Environment): void {
   const runDays = environment.get('RETENTION_RUN_DAYS');
   if (runDays === undefined) return;
@@ -263,7 +272,7 @@ function refuseOutlivingDetails(environment: Environment): void {
       environment.problem(`${name} is longer than RETENTION_RUN_DAYS, and goes with its run. Make it as long at most.`);
 }
 
-/** Metrics ask nobody who they are, and callers reach PORT. */
+/** Refuses metrics on the port that callers reach, because the metrics endpoint authenticates nobody. */
 function refusePublicMetrics(environment: Environment): void {
   const port = environment.get('METRICS_PORT');
   if (port !== undefined && port !== 0 && port === environment.get('PORT'))
@@ -293,7 +302,7 @@ function temporalOf(environment: Environment): TemporalConfig {
     certFile: environment.get('TEMPORAL_TLS_CERT_FILE'),
     keyFile: environment.get('TEMPORAL_TLS_KEY_FILE'),
   });
-  // An API key over an open connection would be readable on the way.
+  // An API key turns TLS on, because it would be readable on a plain connection.
   const tls = apiKey || Object.keys(files).length > 0 ? files : undefined;
   return {
     address: environment.certain('TEMPORAL_ADDRESS'),

@@ -5,12 +5,15 @@ import { variablesWith } from './variables.ts';
 import type { ProcessName, Variable } from './variable.ts';
 import type { VariableName, VariableValue } from './variables.ts';
 
-/** Shape of `process.env`. An empty string counts as absent: that is what an unset variable becomes in compose and CI files. */
+/**
+ * Shape of `process.env`. An empty string counts as absent, because compose and CI files turn an unset variable into
+ * one.
+ */
 export type Env = Readonly<Record<string, string | undefined>>;
 
 /**
- * The variables that one process reads. Everything is parsed and every rule applied first, so that one failed start shows every
- * mistake; values are taken after `finish`.
+ * The variables of one process. Parses everything and applies every rule first, so that one failed start shows every
+ * mistake. Values are read after `finish`.
  */
 export class Environment {
   readonly variables: Readonly<Record<string, Variable>>;
@@ -28,22 +31,22 @@ export class Environment {
     }
   }
 
-  /** Set by hand, so neither absent, nor empty, nor a default. */
+  /** Whether the variable is set explicitly: not absent, empty or defaulted. */
   isSet(name: string): boolean {
     return (this.#env[name] ?? '') !== '';
   }
 
-  /** The value or its default; undefined when there is neither or this process does not read the variable. */
+  /** The value or its default. Undefined when there is neither, or when this process does not read the variable. */
   get<Name extends VariableName>(name: Name): VariableValue<Name> | undefined {
     return this.#values.get(name) as VariableValue<Name> | undefined;
   }
 
-  /** As `get`, of any variable. */
+  /** Like `get`, for a variable of any name. */
   value(name: string): unknown {
     return this.#values.get(name);
   }
 
-  /** Every provider's settings. */
+  /** The settings of every provider. */
   providers(): ProvidersConfig {
     return Object.fromEntries(
       this.#providers.map(({ id, settings }) => {
@@ -53,7 +56,10 @@ export class Environment {
     );
   }
 
-  /** Problems of settings that are required together: an app is set up whole or not at all. */
+  /**
+   * Adds a problem for each missing setting that another one requires: a provider's app is set up completely or not at
+   * all.
+   */
   requireWholeProviders(): void {
     for (const { id, settings } of this.#providers) {
       for (const [name, { neededWith = [] }] of Object.entries(settings)) {
@@ -63,14 +69,14 @@ export class Environment {
     }
   }
 
-  /** As `get`, for what a rule or a default has made certain; throws Error when neither has. */
+  /** Like `get`, for a variable that a rule or a default guarantees. Throws Error when neither does. */
   certain<Name extends VariableName>(name: Name): VariableValue<Name> {
     const value = this.get(name);
     if (value === undefined) throw new Error(`${name} is read without a rule that requires it`);
     return value;
   }
 
-  /** Absence is a problem. `when` says what makes the variable necessary. */
+  /** Adds a problem when the variable is absent. `when` says what makes it necessary. */
   require(name: string, when = ''): void {
     const { form = '', obtain = '' } = this.variables[name] ?? {};
     if (!this.isSet(name))
@@ -81,7 +87,7 @@ export class Environment {
     this.#problems.push(message);
   }
 
-  /** Throws ConfigError when anything was wrong. */
+  /** Throws ConfigError when there was any problem. */
   finish(): void {
     if (this.#problems.length > 0) throw new ConfigError(this.#problems);
   }
@@ -91,7 +97,7 @@ export class Environment {
     if (value === undefined) return;
     const parsed = variable.schema.safeParse(value);
     if (parsed.success) this.#values.set(name, parsed.data);
-    // Never zod's own message: it may quote the value.
+    // Zod's own message is not used because it may quote the value.
     else this.problem(`${name} is wrong. It must be ${variable.form}.`);
   }
 }

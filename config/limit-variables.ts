@@ -22,7 +22,7 @@ function isProxy(text: string): boolean {
   if (PROXY_NAMES.has(text)) return true;
   const [address = '', prefix, ...rest] = text.split('/');
   const bits = { 0: 0, 4: 32, 6: 128 }[isIP(address)] ?? 0;
-  // A whole address family is never a proxy: everybody would be trusted.
+  // Refuses a whole address family as a proxy network: every client would be trusted.
   return (
     bits > 0 &&
     rest.length === 0 &&
@@ -30,10 +30,13 @@ function isProxy(text: string): boolean {
   );
 }
 
-/** What of one API process all share. A venue's share is less, so that no venue can take everything. */
+/** Sizes of an API process's shared pools. A venue's share must be smaller, so that no venue can take a whole pool. */
 export const POOLS = { atomicLoads: 5, eventStreams: 1_000, databaseConnections: 20 } as const;
 
-/** What keeps one caller, venue or visitor from using up what all share; docs/operations/limits.md says what each protects. */
+/**
+ * Limits that keep one caller, venue or visitor from using up what all share; docs/operations/limits.md says what each
+ * protects.
+ */
 export const LIMIT_VARIABLES = {
   TRUSTED_PROXIES: {
     schema: proxies,

@@ -2,33 +2,33 @@ import type { z } from 'zod';
 import { SERVICES } from './variable.ts';
 import type { Variable } from './variable.ts';
 
-/** One setting of a provider. It becomes an environment variable that is named after both: `appId` of `square` is `SQUARE_APP_ID`. */
+/** One setting of a provider. Its environment variable is named after both: `appId` of `square` is `SQUARE_APP_ID`. */
 export interface ProviderSetting extends Omit<Variable, 'neededBy' | 'readBy'> {
-  /** Which processes read it; both when it is left out. */
+  /** The processes that read it. Both when left out. */
   readonly readBy?: readonly (typeof SERVICES)[number][];
-  /** Other settings of the same provider: once one of them is set, this one is required. */
+  /** Other settings of the same provider that require this one: once one of them is set, this one must be too. */
   readonly neededWith?: readonly string[];
 }
 
 export type ProviderSettings = Readonly<Record<string, ProviderSetting>>;
 
-/** Ports on which a provider's stand-in listens while they are free. */
+/** Preferred ports of a provider's stand-in, used while they are free. */
 export interface StandInPorts {
   readonly api: number;
   readonly control: number;
 }
 
-/** What the configuration has to know of a provider. */
+/** What the configuration has to know about a provider. */
 export interface ConfigurableProvider {
   readonly id: string;
-  /** What a person calls it. */
+  /** The provider's name as people know it. */
   readonly displayName: string;
   readonly settings: ProviderSettings;
-  /** Standard ports of its stand-in; any free ones when they are left out. */
+  /** Default ports of its stand-in. Any free ports when left out. */
   readonly standInPorts?: StandInPorts;
 }
 
-/** A setting without a default is null while it is not set. */
+/** A setting without a default is null when it is not set. */
 type SettingValue<Setting extends ProviderSetting> = Setting extends { readonly default: string }
   ? z.output<Setting['schema']>
   : z.output<Setting['schema']> | null;
@@ -62,7 +62,7 @@ function variableOf(provider: string, setting: ProviderSetting): Variable {
   };
 }
 
-/** The values of a provider's settings: what is given, defaults for what is left out. Throws for a setting that is not declared. */
+/** A provider's settings: the given values, with defaults for the others. Throws for a setting that is not declared. */
 export function withDefaults(settings: ProviderSettings, given: Readonly<Record<string, unknown>> = {}) {
   const unknown = Object.keys(given).find((name) => !Object.hasOwn(settings, name));
   if (unknown !== undefined) throw new Error(`there is no setting ${unknown}`);

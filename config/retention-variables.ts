@@ -15,8 +15,8 @@ const days = (min: number) =>
 const MINUTES = { min: 10, max: 1_440 } as const;
 
 /**
- * How long rows are kept that only tell of the past; docs/operations/retention.md says what each is for. The least values are what the service itself needs:
- * functions in the database refuse less.
+ * How long rows that only describe the past are kept; docs/operations/retention.md says what each is for. The minimums
+ * are what the service itself needs; the functions in the database enforce lower ones of their own.
  */
 export const RETENTION_VARIABLES = {
   RETENTION_EVERY_MINUTES: {
@@ -62,7 +62,8 @@ export const RETENTION_VARIABLES = {
     readBy: ['worker'],
     secret: false,
   },
-  // Square signs no time, so that a delivery can be sent again long after: https://developer.squareup.com/docs/webhooks/step3validate (read 2026-11-21).
+  // Square's signature covers no time, so a recorded delivery can be replayed long after:
+  // https://developer.squareup.com/docs/webhooks/step3validate (read 2026-11-21).
   RETENTION_WEBHOOK_DELIVERY_DAYS: {
     ...days(7),
     description: 'How long the ids of webhook events are remembered: one that is sent again meanwhile has no effect.',

@@ -3,16 +3,16 @@ import type { ConfigurableProvider, StandInPorts } from './provider-settings.ts'
 import { PORT_FORM, port } from './variable.ts';
 import type { Variable } from './variable.ts';
 
-/** 0: any free port. */
+/** Port 0 takes any free port. */
 const ANY: StandInPorts = { api: 0, control: 0 };
 
-/** Variables of the two ports of a provider's stand-in. */
+/** Names of the two port variables of a provider's stand-in. */
 export const standInPortNames = (provider: string) => ({
   api: `SANDBOX_${variableName(provider, 'port')}`,
   control: `SANDBOX_${variableName(provider, 'controlPort')}`,
 });
 
-/** Where the stand-in providers of a local copy listen. */
+/** The variables that set the ports of the stand-ins in a local copy. */
 export function sandboxVariables(providers: readonly ConfigurableProvider[]): Readonly<Record<string, Variable>> {
   return Object.fromEntries(
     providers.flatMap(({ id, displayName, standInPorts = ANY }) => {

@@ -4,7 +4,7 @@ import { Secret } from '../vault/secret.ts';
 import { COUNT_FORM, SERVICES, URL_FORM, count, flag, httpUrl, text } from './variable.ts';
 import type { Variable } from './variable.ts';
 
-/** Who is let in, and which key wraps stored credentials. */
+/** Variables that decide which callers are accepted and which key wraps stored credentials. */
 export const SECURITY_VARIABLES = {
   JWT_SECRET: {
     schema: z

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { TemporalConfig } from './config.ts';
 
-/** What the SDK's connections, the client's and the worker's, are opened with. Rejects when a TLS file cannot be read. */
+/** Connection options for the SDK's client and worker. Rejects when a TLS file cannot be read. */
 export async function temporalConnectionOptions({ address, apiKey, tls }: TemporalConfig) {
   const read = async (file: string | undefined) => (file === undefined ? undefined : readFile(file));
   const [ca, crt, key] = tls ? await Promise.all([read(tls.caFile), read(tls.certFile), read(tls.keyFile)]) : [];

@@ -2,21 +2,21 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { Secret } from '../vault/secret.ts';
 
-/** The programs that read the environment. `runtime` is the local `npm start`, which starts the others. */
+/** The processes that read the environment. `runtime` is the local `npm start`, which starts the others. */
 export const PROCESSES = ['api', 'worker', 'runtime', 'migrations'] as const;
 export type ProcessName = (typeof PROCESSES)[number];
 
 export interface Variable {
-  /** From the text of the environment to a value. Its messages are never shown: they could quote a secret. */
+  /** Parses the variable's text. Its messages are never shown, because they could quote a secret. */
   readonly schema: z.ZodType<unknown, string>;
-  /** Completes "must be …". */
+  /** Completes the sentence "It must be …". */
   readonly form: string;
   readonly description: string;
-  /** How to get a value. */
+  /** Says how to get a value. */
   readonly obtain: string;
-  /** Used when the variable is absent or empty; absent means that nothing takes its place. */
+  /** Used when the variable is absent or empty. */
   readonly default?: string;
-  /** What refuses to start without it. */
+  /** The processes that refuse to start without it. */
   readonly neededBy?: string;
   readonly readBy: readonly ProcessName[];
   readonly secret: boolean;
@@ -42,7 +42,7 @@ export const rate = z
   .regex(/^\d{1,6}(\.\d{1,3})?$/)
   .transform(Number)
   .pipe(z.number().positive());
-/** Without trailing slashes, so that a path can be appended. */
+/** Removes trailing slashes, so that a path can be appended. */
 export const httpUrl = z
   .url({ protocol: /^https?$/ })
   .refine((value) => {
@@ -53,13 +53,13 @@ export const httpUrl = z
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 
-/** Over which whoever is on the way can read: http to another machine. */
+/** Whether the URL sends data in clear text to another machine: http to a host that is not loopback. */
 export function isOpenUrl(value: string): boolean {
   const url = URL.parse(value);
   return url?.protocol === 'http:' && !LOOPBACK.has(url.hostname);
 }
 
-/** As a browser would write them, so that they can be compared with the parts of another URL. */
+/** Normalizes URLs as browsers do, so that they can be compared with parts of another URL. */
 export const returnUrls = z
   .string()
   .transform((value) => value.split(',').map((one) => URL.parse(one.trim())))
@@ -67,9 +67,9 @@ export const returnUrls = z
   .transform((urls) => urls.flatMap((url) => url?.href ?? []));
 
 function isReturnUrl({ protocol, hostname, username, password, search, hash, href }: URL): boolean {
-  // `href` alone shows a `?` or `#` with nothing behind it.
+  // Also checks for `?` and `#`, because `search` and `hash` are empty when nothing follows them.
   const bare = username === '' && password === '' && search === '' && hash === '' && !/[?#]/.test(href);
-  // `*` is a host name to the URL standard, and would look like a pattern here.
+  // The URL standard allows `*` in a host name, where it would look like a pattern.
   return bare && !hostname.includes('*') && (protocol === 'https:' || (protocol === 'http:' && LOOPBACK.has(hostname)));
 }
 
@@ -77,14 +77,14 @@ export const PORT_FORM = 'a whole number from 0 to 65535';
 export const URL_FORM = 'an http or https URL without user and password';
 export const COUNT_FORM = 'a whole number from 1 to 999999999';
 
-/** What providers call the names of apps: it goes into a URL, and is no secret. */
+/** Format of providers' app ids. They go into URLs and are not secret. */
 export const appId = z.string().regex(/^[\w.-]+$/);
 export const APP_ID_FORM = 'letters, digits, dots, dashes and underscores';
 
-/** How to get the address of a provider. */
+/** Says how to get a provider's address. */
 export const STAND_IN_ONLY = 'Change it only to use a stand-in.';
 
-/** Addresses and networks, such as `10.0.0.0/8`. */
+/** IP addresses and networks, such as `10.0.0.0/8`. */
 export const networks = z
   .string()
   .transform((value) => value.split(',').map((one) => one.trim()))
@@ -99,7 +99,7 @@ function isNetwork(value: string): boolean {
   );
 }
 
-/** Secrets of which any may have been used: one that is being replaced stands beside the new one. */
+/** A list of secrets of which any may have been used: during a rotation the old one stands beside the new one. */
 export const secretList = (pattern: RegExp) =>
   z
     .string()

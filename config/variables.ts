@@ -8,7 +8,7 @@ import { SECURITY_VARIABLES } from './security-variables.ts';
 import { PORT_FORM, SERVICES, URL_FORM, httpUrl, port, returnUrls, secret, text } from './variable.ts';
 import type { Variable } from './variable.ts';
 
-/** Every environment variable but those of providers and their stand-ins, once. */
+/** Every environment variable except those of providers and their stand-ins. */
 export const VARIABLES = {
   NODE_ENV: {
     schema: z.enum(['development', 'test', 'production']),
@@ -198,7 +198,10 @@ export const VARIABLES = {
 export type VariableName = keyof typeof VARIABLES;
 export type VariableValue<Name extends VariableName> = z.output<(typeof VARIABLES)[Name]['schema']>;
 
-/** Every environment variable there is with these providers. docs/configuration.md and .env.example are written from this table. */
+/**
+ * Every environment variable, including those of the given providers. docs/configuration.md and .env.example are
+ * generated from this table.
+ */
 export const variablesWith = (providers: readonly ConfigurableProvider[]): Readonly<Record<string, Variable>> => ({
   ...VARIABLES,
   ...providerVariables(providers),

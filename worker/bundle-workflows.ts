@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { DefaultLogger, bundleWorkflowCode } from '@temporalio/worker';
 
-// The body of the process that `buildWorkflowBundle` starts. Signals that reach the whole group are for the worker to answer.
+// Body of the child process that `buildWorkflowBundle` starts. It ignores signals to the process group, which the
+// worker handles.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
 process.once('disconnect', () => process.exit());
 
@@ -10,14 +11,14 @@ const MAP_COMMENT = /\/\/# sourceMappingURL=data:application\/json;[^,]*base64,(
 const { code } = await bundleWorkflowCode({
   workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
   logger: new DefaultLogger('WARN'),
-  // A line for a line: columns would fill 5 MB of every worker, and a stack trace is read by its lines.
+  // Maps lines only: columns would fill 5 MB of every worker, and stack traces are read by their lines.
   webpackConfigHook: (config) => ({ ...config, devtool: 'inline-cheap-module-source-map' }),
 });
 process.send?.({ code: slim(code) });
 
 /**
- * The same code in a quarter of the memory: the map keeps lines and names for stack traces and no longer the
- * sources themselves, and without a character beyond Latin-1 V8 needs one byte for each instead of two.
+ * The same code in a quarter of the memory: the source map keeps lines and names for stack traces but not the sources,
+ * and with only Latin-1 characters V8 needs one byte per character instead of two.
  */
 function slim(bundled: string): string {
   const [comment, encoded] = MAP_COMMENT.exec(bundled) ?? [];

@@ -56,12 +56,18 @@ export type WorkerDeps = SyncChunkDeps &
   DisconnectingDeps &
   RevokingDeps & { readonly brakes: BrakeStore; readonly presence: WorkerPresence; close(): Promise<void> };
 
-/** A chunk works this long; then the workflow takes note of it and asks for the next. */
+/** How long a chunk works before it returns to the workflow, which records its progress and requests the next. */
 const CHUNK_MS = 3 * 60_000;
-/** Every chunk at work holds at most two connections at a time, and the budget a short one for each call. */
+/**
+ * Pool size for chunks: each running chunk holds at most two connections, plus one briefly for each call that asks the
+ * budget.
+ */
 const MAX_CONNECTIONS = 20;
 const MAX_CONNECTIONS_OF_A_VENUE = 14;
-/** A refresh holds one for as long as its provider takes to answer. Apart from the others, so that neither waits for the other. */
+/**
+ * Pool size for refreshes, each of which holds a connection until its provider answers. A separate pool keeps chunks
+ * and refreshes from waiting for each other.
+ */
 const MAX_REFRESHING_CONNECTIONS = 8;
 
 /** Everything that the worker is made of, for the providers and kinds of record of `registries`. Throws when the database is not prepared. */

@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import { startInternalServer } from '../telemetry/metrics-server.ts';
 import type { ListenAddress } from '../telemetry/metrics-server.ts';
 
-/** Answers `/health/live`, `/health/ready` and `/metrics`, for whoever starts and watches the process. */
+/** Serves `/health/live`, `/health/ready` and `/metrics` to whatever starts and monitors the process. */
 export function startHealthServer(address: ListenAddress, isReady: () => boolean): Server {
   return startInternalServer(address, {
     '/health/live': () => 200,

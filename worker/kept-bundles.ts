@@ -4,21 +4,21 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
-/** Beside the packages that they are made with. */
+/** Bundles are cached beside the packages that they contain. */
 const KEPT_IN = path.join(ROOT, 'node_modules', '.cache', 'interlock');
 
 interface Sources {
-  /** From the repository's root, as the files are. */
+  /** Relative to the repository's root, like `files`. */
   readonly folders: readonly string[];
   readonly files?: readonly string[];
 }
 
-/** Where a bundle of these sources is kept. It need not be there. */
+/** Path where a bundle of these sources is cached. The file may not exist yet. */
 export async function keptFile(name: string, sources: Sources, extension: string): Promise<string> {
   return path.join(KEPT_IN, `${name}-${await fingerprintOf(sources)}${extension}`);
 }
 
-/** Writes a file whole or not at all: others may be reading, or writing the same. */
+/** Writes a file atomically, since other processes may read or write the same file. */
 export async function writeWhole(file: string, text: string): Promise<void> {
   await mkdir(path.dirname(file), { recursive: true });
   const unfinished = `${file}.${randomUUID()}`;
@@ -30,7 +30,10 @@ export async function writeWhole(file: string, text: string): Promise<void> {
   }
 }
 
-/** Of the code in these folders, the named files, the packages and where they are: what has the same fingerprint is bundled to the same. */
+/**
+ * Fingerprint of the code in these folders, the named files, the package lock and the repository’s path. Equal
+ * fingerprints give equal bundles.
+ */
 async function fingerprintOf({ folders, files = [] }: Sources): Promise<string> {
   const listed = await Promise.all(
     folders.map(async (folder) =>

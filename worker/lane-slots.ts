@@ -15,8 +15,9 @@ export interface LaneSlots {
 }
 
 /**
- * Runs an activity of a lane inside its provider's share of the slots. Where the share is taken, or an operator holds the provider, the
- * attempt ends at once and says when to try again: Temporal keeps it meanwhile, and the slot goes to other work.
+ * Runs a lane's activity within its provider's share of the slots. When the share is taken or an operator holds the
+ * provider, the attempt ends at once and says when to retry: Temporal keeps it meanwhile and the slot serves other
+ * work.
  */
 export function withinShare({ lane, shares, brakes }: LaneSlots): ActivityInterceptorsFactory {
   return ({ info }: Context) => ({
@@ -27,7 +28,8 @@ export function withinShare({ lane, shares, brakes }: LaneSlots): ActivityInterc
         if (!answer.admitted)
           throw notNow(`${request.provider} has its share of the lane ${lane}`, answer.retryAfterMs);
         try {
-          // Tokens are refreshed and access is revoked whatever the brake says: it holds syncs.
+          // The interactive lane ignores the brake, which holds syncs only: tokens are refreshed and access is revoked
+          // all the same.
           if (lane !== 'interactive') await holdBack(brakes, request, info.attempt);
           return await next(input);
         } finally {

@@ -15,10 +15,11 @@ export interface LostWorkersOptions {
 const LOOK_EVERY_MS = 1_500;
 
 /**
- * Until it is stopped: fails the activity attempts of worker processes that are gone, so that Temporal gives them to another process at
- * once instead of when their heartbeats have been missing for long enough. Only what two looks in a row find: after a restart of Postgres
- * everybody has to show itself again. A false alarm costs an attempt and no more: the token is of that attempt alone, and the fence of
- * the run keeps out whoever still works on it.
+ * Until it is stopped, fails the activity attempts of worker processes that are gone, so that Temporal gives them to
+ * another process at once instead of after missed heartbeats. A process counts as lost only when two checks in a row
+ * miss it, because after a restart of Postgres every process has to take its lock again. A false alarm costs one
+ * attempt: the task token belongs to that attempt alone, and the run's fence keeps out a process that still works on
+ * it.
  */
 export async function watchForLostWorkers(options: LostWorkersOptions): Promise<void> {
   const { presence, log, stopped } = options;
@@ -31,7 +32,7 @@ export async function watchForLostWorkers(options: LostWorkersOptions): Promise<
     } catch (error) {
       log.warn({ cause: error instanceof Error ? error.name : 'unknown' }, 'could not look for lost workers');
     }
-    // Rejects when it is cut short, which the loop sees by itself.
+    // The delay rejects when `stopped` is aborted; the loop checks that itself.
     await delay(LOOK_EVERY_MS, undefined, { signal: stopped }).catch(() => undefined);
   }
 }

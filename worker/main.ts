@@ -18,14 +18,14 @@ import { createTemporalLogger } from './temporal-logger.ts';
 import { DRAINING_MS, findQueuesToDrain } from './replaced-queues.ts';
 import { createWorkers } from './workers.ts';
 
-// The composition root: the one file that sees every room. It wires and starts; it decides nothing.
+// The composition root, the only file that imports from every room. It wires and starts, and decides nothing.
 const config = exitOnConfigError(() => readWorkerConfig(process.env, REGISTRIES.providers));
 const log = createLogger({ name: 'worker', level: config.logLevel });
 exitOnUncaught(log);
 if (config.keyring.kind === 'local')
   log.warn({}, 'credentials are opened with a key of this machine (MOCK_KMS=true): for development only');
 
-// Stripe's notices and hints would stand between the lines of a structured log.
+// Stripe's notices and hints would break up the structured log.
 process.env['STRIPE_SUPPRESS_NOTICES'] = 'true';
 
 const stopping = new AbortController();
@@ -33,7 +33,7 @@ const stop = () => {
   stopping.abort();
 };
 process.once('SIGTERM', stop).once('SIGINT', stop);
-// Started as a child: without its parent nobody would stop it.
+// As a child process, the worker stops when its parent is gone, because nobody else would stop it.
 process.once('disconnect', stop);
 
 Runtime.install({ logger: createTemporalLogger(log), shutdownSignals: [] });
@@ -42,7 +42,7 @@ let ready = false;
 const health =
   config.healthPort === null ? null : startHealthServer({ host: config.host, port: config.healthPort }, () => ready);
 
-// Not at the top level, where the bundle cannot wait.
+// Not awaited at the top level, which a CommonJS bundle does not allow.
 void run();
 
 async function run(): Promise<void> {
@@ -52,9 +52,10 @@ async function run(): Promise<void> {
     const { namespace } = config.temporal;
     const client = new Client({ connection, namespace });
     const { activity: activities, schedule } = client;
-    // Before the workers are there, which takes seconds: what an earlier process of this machine has left need not wait for them.
+    // Starts before the workers are ready, which takes seconds, so that the work of a lost process resumes sooner.
     const watch = watchForLostWorkers({ presence: deps.presence, activities, log, stopped: stopping.signal });
-    // Nothing waits for it: runs do not need it, and a server that refuses it must not keep the worker from its work.
+    // Nothing waits for the Schedule: runs do not need it, and a server that refuses it must not prevent the worker's
+    // start.
     const retention = keepRetentionSchedule({ schedule, retention: config.retention, log, stopped: stopping.signal });
     const drainedQueues = await findQueuesToDrain(client).catch((error: unknown) => {
       log.warn({ cause: describe(error) }, 'nobody can tell which replaced queues hold work: all of them are served');

@@ -7,14 +7,15 @@ import { REPLACED_QUEUES } from '../contracts/temporal.ts';
 const ACTIVITY_QUEUE = 2 as temporal.api.enums.v1.TaskQueueType;
 
 /**
- * Longest that an activity scheduled on a replaced queue can live: the `scheduleToCloseTimeout` of a chunk, and some minutes for a worker of
- * the earlier version that is still going down.
+ * Longest life of an activity scheduled on a replaced queue: the `scheduleToCloseTimeout` of a chunk, plus some minutes
+ * for a worker of the earlier version that is still shutting down.
  */
 export const DRAINING_MS = 6.25 * 3_600_000;
 
 /**
- * The queues of the version before that may still hold work of runs in progress: something waits there, or somebody has polled within the
- * five minutes that Temporal remembers (an activity between two attempts waits nowhere).
+ * Finds the earlier version's queues that may still hold work of open runs: those with a backlog, or with a poller in
+ * the five minutes that Temporal remembers. The pollers count because an activity that waits for its next attempt is in
+ * no backlog.
  */
 export async function findQueuesToDrain({ workflowService, options: { namespace } }: Client): Promise<string[]> {
   const found = await Promise.all(

@@ -12,17 +12,18 @@ export interface RetentionScheduleOptions {
   readonly retention: RetentionConfig;
   readonly log: Logger;
   readonly stopped: AbortSignal;
-  /** Pause after a failure. */
+  /** Pause after a failed attempt. */
   readonly retryEveryMs?: number;
 }
 
 const RETRY_EVERY_MS = 30_000;
-/** Spreads the load of several installations that share a Temporal or a Postgres. */
+/** Spreads the load when several installations share a Temporal or a Postgres. */
 const JITTER_SHARE = 0.1;
 
 /**
- * Makes the Schedule that removes expired rows, or brings an existing one to this configuration; whether it is paused stays as an operator left it.
- * Safe to repeat, and to run in several processes at once. Tries again until it works or `stopped` comes. Never rejects.
+ * Creates the Schedule that removes expired rows, or updates an existing one to this configuration; a paused Schedule
+ * stays paused. Safe to repeat and to run in several processes at once. Retries until it succeeds or `stopped` is
+ * aborted. Never rejects.
  */
 export async function keepRetentionSchedule(options: RetentionScheduleOptions): Promise<void> {
   const { log, stopped, retryEveryMs = RETRY_EVERY_MS } = options;
@@ -36,7 +37,7 @@ export async function keepRetentionSchedule(options: RetentionScheduleOptions): 
         'the schedule that removes expired rows could not be made: it is tried again',
       );
     }
-    // Rejects when it is cut short, which the loop sees by itself.
+    // The delay rejects when `stopped` is aborted; the loop checks that itself.
     await delay(retryEveryMs, undefined, { signal: stopped }).catch(() => undefined);
   }
 }
@@ -58,12 +59,12 @@ function definitionOf(retention: RetentionConfig): Pick<ScheduleOptions, 'spec' 
   const input: RemoveExpiredRowsInput = { rules: rulesOf(retention) };
   return {
     spec: { intervals: [{ every: everyMs }], jitter: everyMs * JITTER_SHARE },
-    // What came due while Temporal was away is not made up for: the next run removes the same rows.
+    // Ticks missed while Temporal was away are skipped: the next run removes the same rows.
     policies: { overlap: 'SKIP', catchupWindow: 60_000 },
     action: {
       type: 'startWorkflow',
       workflowType: REMOVE_EXPIRED_ROWS,
-      // Temporal appends the time.
+      // Temporal appends the time to this id.
       workflowId: RETENTION_SCHEDULE_ID,
       taskQueue: WORKFLOW_QUEUE,
       args: [input],
@@ -72,7 +73,7 @@ function definitionOf(retention: RetentionConfig): Pick<ScheduleOptions, 'spec' 
   };
 }
 
-/** The rules of this configuration, in the order of removal. */
+/** The retention rules of this configuration, in the order in which rows are removed. */
 export function rulesOf(retention: RetentionConfig): readonly RetentionRule[] {
   const { auditDays, runDays, syncLogDays, planDays, webhookDeliveryDays } = retention;
   const keptDays: Partial<Record<RetentionTable, number>> = {

@@ -6,7 +6,10 @@ import type { Logger } from '../telemetry/logger.ts';
 
 const RETRY_EVERY_MS = 1_000;
 
-/** Connects as soon as Temporal answers: the worker may be started first. Null when `stopped` came before that. */
+/**
+ * Connects as soon as Temporal answers, so that the worker may be started first. Returns null when `stopped` is aborted
+ * before that.
+ */
 export async function connectTemporal(
   config: TemporalConfig,
   log: Logger,
@@ -21,7 +24,7 @@ export async function connectTemporal(
         { address: config.address, cause: error instanceof Error ? error.name : 'unknown' },
         'Temporal does not answer yet',
       );
-      // Rejects when it is cut short, which the loop sees by itself.
+      // The delay rejects when `stopped` is aborted; the loop checks that itself.
       await delay(RETRY_EVERY_MS, undefined, { signal: stopped }).catch(() => undefined);
     }
   }

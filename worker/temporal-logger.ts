@@ -6,7 +6,7 @@ const LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERR
   string
 >;
 
-/** The Temporal SDK's own log lines, in ours. */
+/** Writes the Temporal SDK's log lines to our logger. */
 export function createTemporalLogger(log: Logger): TemporalLogger {
   const write = (level: LogLevel, message: string, meta?: LogMetadata) => {
     log[LEVELS[level]]({ ...meta }, message);

@@ -22,12 +22,15 @@ const SOURCES = {
   ],
 };
 
-/** The SDK starts its thread for workflow code from the file of this name beside its own code, which is then the bundle. */
+/**
+ * The SDK starts its workflow thread from a file of this name beside its own code. In the bundle that place is beside
+ * the bundle.
+ */
 const WORKFLOW_THREAD = 'workflow-worker-thread.js';
 
 /**
- * The worker with all its packages in one file, which needs a fifth less memory than a thousand files do, and starts sooner
- * (docs/decisions/0024). Made once for the same sources and kept beside the packages.
+ * Bundles the worker and all its packages into one file, which takes a fifth less memory than a thousand files and
+ * starts sooner (docs/decisions/0024). The bundle is cached beside the packages by a fingerprint of its sources.
  * @returns the file to start with Node.
  */
 export async function keepWorkerBundle(): Promise<string> {
@@ -36,15 +39,15 @@ export async function keepWorkerBundle(): Promise<string> {
   return file;
 }
 
-/** Makes the bundle: a file `.cjs` in a folder of its own, below the packages or beside them. */
+/** Writes the bundle to `file`, a `.cjs` file in a folder of its own, below the packages or beside them. */
 export async function buildWorkerBundle(file: string): Promise<void> {
   const folder = path.dirname(file);
   const sdk = createRequire(import.meta.url).resolve('@temporalio/worker/package.json');
   const thread = path.join(path.dirname(sdk), 'lib', 'workflow', WORKFLOW_THREAD);
   await writeWhole(path.join(folder, WORKFLOW_THREAD), await bundled(thread));
-  // Node reads the thread's file as a script also where the package around it is one of modules.
+  // Makes Node read the thread's file as CommonJS even when the package around it is an ES module.
   await writeWhole(path.join(folder, 'package.json'), '{ "type": "commonjs" }\n');
-  // Last, since it tells that the bundle is whole.
+  // Written last, because its presence means that the bundle is complete.
   await writeWhole(file, await bundled(path.join(ROOT, 'worker', 'main.ts')));
 }
 
@@ -53,29 +56,31 @@ async function bundled(entry: string): Promise<string> {
     entryPoints: [entry],
     write: false,
     bundle: true,
-    // Of a module Node keeps the text more often than of a script.
+    // CommonJS, because Node keeps the source text of ES modules in memory more often.
     format: 'cjs',
     platform: 'node',
     target: `node${process.versions.node}`,
-    // Node keeps the text of its programs in memory. Functions keep their names, and lines a readable length: of an error that
-    // nobody catches Node prints the line.
+    // Minifies partly, because Node keeps the source text of its programs in memory. Function names and line breaks
+    // stay: Node prints the line of an uncaught error.
     minifySyntax: true,
     minifyWhitespace: true,
     lineLimit: 200,
     legalComments: 'none',
-    // Without a character beyond Latin-1 V8 needs one byte for each instead of two.
+    // With only Latin-1 characters, V8 needs one byte per character instead of two.
     charset: 'ascii',
-    // Native code; a program in WebAssembly that is looked for beside its package; and a client that is large and loaded on first use only.
+    // A native module, a WebAssembly program that is looked up beside its package, and a large client that is loaded on
+    // first use only.
     external: ['@temporalio/core-bridge', 'source-map', ...LAZY_PACKAGES],
     plugins: [ownAddresses, noBundlerInside],
-    // The SDK looks for its workflow thread, which stands beside the bundle, and for a debugger that our workers never start.
+    // The SDK resolves its workflow thread, which stands beside the bundle, and a debugger that our workers never
+    // start.
     logOverride: { 'require-resolve-not-external': 'silent' },
     logLevel: 'warning',
   });
   return outputFiles.map(({ text }) => text).join('');
 }
 
-/** Our files find others from where they are, and that is still where their source is. */
+/** Our files locate others relative to themselves, so each keeps the address of its source. */
 const ownAddresses: Plugin = {
   name: 'own-addresses',
   setup(build) {
@@ -86,7 +91,10 @@ const ownAddresses: Plugin = {
   },
 };
 
-/** The SDK’s own bundler, which our workers never use (`bundleInChild`), looks for files of its package as soon as it is loaded. */
+/**
+ * Replaces the SDK's own bundler, which reads files of its package as soon as it is loaded. Our workers never use it;
+ * see `bundleInChild`.
+ */
 const noBundlerInside: Plugin = {
   name: 'no-bundler-inside',
   setup(build) {

@@ -26,20 +26,21 @@ export interface WorkersOptions {
   readonly connection: NativeConnection;
   readonly namespace: string;
   readonly deps: WorkerDeps;
-  /** Of `REPLACED_QUEUES`, those that still hold work. */
+  /** Those of `REPLACED_QUEUES` that still hold work. */
   readonly drainedQueues?: readonly string[];
 }
 
-/** Activities at once in one process of a provider that works alone: calls that a person waits for, and chunks. Each mostly waits for its provider. */
+/** Activity slots of a lane in one process when a single provider uses it. Activities mostly wait for the provider. */
 const SLOTS_OF_ONE_PROVIDER: Readonly<Record<Lane, number>> = { interactive: 12, incremental: 20, bulk: 30 };
 
 /**
- * Each takes some 60 KB, and every connection has one that mostly sleeps: left to the SDK, ten thousand of them filled 800 MB (`bench idle`).
- * One that is not kept is made again from its history, a few milliseconds' work, when it wakes.
+ * A cached workflow takes about 60 KB, and every connection has one that mostly sleeps: with the SDK's default, ten
+ * thousand of them filled 800 MB (`bench idle`). An evicted workflow is rebuilt from its history in a few milliseconds
+ * when it wakes.
  */
 const MAX_CACHED_WORKFLOWS = 500;
 
-/** One Temporal worker per task queue, all in this process, however many providers there are. */
+/** Creates one Temporal worker per task queue, all in this process, however many providers there are. */
 export async function createWorkers({
   connection,
   namespace,
@@ -52,10 +53,12 @@ export async function createWorkers({
   > = {
     connection,
     namespace,
-    // A chunk stops within seconds of being told; whatever hangs longer is started again elsewhere from its last committed page.
+    // A chunk stops within seconds of being told to; whatever hangs longer restarts elsewhere from its last committed
+    // page.
     shutdownGraceTime: '1 second',
     shutdownForceTime: '20 seconds',
-    // A workflow's next step is offered first to the process that ran the last one: if that is gone, to everybody after this long.
+    // A workflow's next task is offered first to the process that ran the last one. After this time any process takes
+    // it, in case the first is gone.
     stickyQueueScheduleToStartTimeout: '2 seconds',
   };
   const workflowBundle = await buildWorkflowBundle();
@@ -67,7 +70,7 @@ export async function createWorkers({
   const createLaneWorker = (taskQueue: string, lane: Lane) =>
     Worker.create({ ...common, taskQueue, activities: { ...activities[lane] }, ...lanes[lane] });
   return Promise.all([
-    // No activities on this queue: eager dispatch would carry provider calls past their own queue.
+    // This queue has no activities: eager dispatch would run provider calls outside their lane.
     Worker.create({
       ...common,
       taskQueue: WORKFLOW_QUEUE,
@@ -85,7 +88,7 @@ export async function createWorkers({
   ]);
 }
 
-/** What all workers of one lane have in common: also one that still serves a replaced queue draws on the lane's slots. */
+/** The slots that all workers of one lane share, including one that still serves a replaced queue. */
 function createLane(lane: Lane, { brakes, providers }: Pick<WorkerDeps, 'brakes' | 'providers'>) {
   const size = laneFor(SLOTS_OF_ONE_PROVIDER[lane], providers.ids.length);
   return {
@@ -106,7 +109,7 @@ const laneActivities = (deps: WorkerDeps, bulkThrottle: BulkThrottle) => ({
   bulk: createBulkChunkActivities(deps, bulkThrottle),
 });
 
-/** A chunk of theirs begins: those in bulk step back for a moment. */
+/** Notes the start of each incremental chunk, so that bulk chunks give way for a moment. */
 function incrementalActivities(deps: WorkerDeps, bulkThrottle: BulkThrottle): SyncChunkActivities {
   const { syncChunk } = createSyncChunkActivities(deps);
   return {

@@ -9,23 +9,23 @@ const BUNDLER = 'worker/bundle-workflows.ts';
 const SOURCES = { folders: ['workflows', 'contracts', 'domain'], files: [BUNDLER] };
 
 /**
- * The workflows' code as the SDK runs it. Made once for the same sources and kept beside the packages, so that a worker that was killed is
- * back sooner; where nothing can be written it is made anew.
- * @throws when it cannot be made.
+ * Returns the workflow code as the SDK runs it. It is cached beside the packages by a fingerprint of its sources, so
+ * that a restarted worker is back sooner; on a read-only file system it is built anew.
+ * @throws when the bundle cannot be built.
  */
 export async function buildWorkflowBundle(): Promise<{ readonly code: string }> {
   const file = await keptFile('workflows', SOURCES, '.js');
   const kept = await readFile(file, 'utf8').catch(() => null);
   if (kept !== null) return { code: kept };
   const { code } = await bundleInChild();
-  // A read-only file system is no reason not to start.
+  // A read-only file system must not prevent the start.
   await writeWhole(file, code).catch(() => undefined);
   return { code };
 }
 
-/** In a process of its own: a bundler takes some 200 MB, which a worker that made it itself would keep for as long as it lives. */
+/** Bundles in a child process: the bundler takes about 200 MB, which a worker would keep for its whole life. */
 async function bundleInChild(): Promise<WorkflowBundleWithSourceMap> {
-  // It needs nothing of our environment, which holds secrets.
+  // The child gets none of our environment variables, because they hold secrets.
   const child = fork(path.join(ROOT, BUNDLER), {
     env: {},
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

@@ -32,14 +32,14 @@ const steps = proxyActivities<AuthorizationActivities>({
 });
 
 /**
- * One attempt to connect: waits for the venue's owner to come back from the provider, once, and makes a connection of what they bring.
- * Cancelling it withdraws the attempt; a code that is being exchanged at that moment is exchanged to its end.
+ * One attempt to connect: waits once for the account owner to return from the provider, and makes a connection from the
+ * code they bring. Cancelling it withdraws the attempt; an exchange that is already running is finished.
  */
 export async function authorizeConnection(input: AuthorizeConnectionInput): Promise<AuthorizationOutcome> {
   const attempt = new Attempt(input);
   const outcome = await attempt.run();
   attempt.show(outcome.outcome === 'connected' ? 'connected' : `refused: ${outcome.code}`);
-  // Whoever brought the callback waits for what became of it.
+  // Keeps the workflow open until the caller of the update has its answer.
   await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
   return outcome;
 }
@@ -56,8 +56,8 @@ class Attempt {
       defineUpdate<AuthorizationOutcome, CompleteAuthorizationArgs>(COMPLETE_AUTHORIZATION_UPDATE),
       (callback) => this.#complete(callback),
       {
-        // The state works once. Nothing of a refused update enters the history. Who comes while the attempt is being ended
-        // is told how that ends.
+        // Accepts the state only once; Temporal records nothing of a rejected update. A callback that arrives while the
+        // attempt is ending is told how it ended.
         validator: (_callback: AuthorizationCallback) => {
           if (this.#callback !== null)
             throw ApplicationFailure.nonRetryable('this attempt to connect has been used', FAILURE.authorizationUsed);
@@ -71,14 +71,14 @@ class Attempt {
     this.show('waits for the owner to approve at the provider');
     const otherwise = await this.#wait();
     this.#open = false;
-    // A callback that came at the last moment counts.
+    // A callback that came at the last moment still counts.
     this.#outcome = await CancellationScope.nonCancellable(() =>
       this.#callback === null ? this.#refuse(otherwise) : this.#settle(this.#callback),
     );
     return this.#outcome;
   }
 
-  /** Why there is no callback, if there is none. */
+  /** Returns why there is no callback, or null when there is one. */
   async #wait(): Promise<'expired' | 'cancelled'> {
     try {
       await condition(() => this.#callback !== null, lifeMs(this.#input));
@@ -89,7 +89,7 @@ class Attempt {
     }
   }
 
-  /** For the Web UI: ids and words of ours only. */
+  /** Shows a stage in the Web UI. Takes ids and our own words only. */
   show(stage: string): void {
     const { provider, environment, flow, connectionId, expiresAt, reauthorize } = this.#input;
     setCurrentDetails(
@@ -132,9 +132,9 @@ class Attempt {
     const { venueId, connectionId } = this.#input;
     const { exchangeAuthorization } = proxyActivities<AuthorizationExchangeActivities>({
       taskQueue: laneQueue('interactive'),
-      // What a code has brought is held for more than a minute while the database is away.
+      // Leaves the activity more than a minute to store what the code brought while the database is away.
       startToCloseTimeout: '150 seconds',
-      // Somebody waits in a browser: a worker that was killed is missed soon, and another finds out how the exchange ended.
+      // A person waits in a browser: a killed worker is noticed soon, and another finds out how the exchange ended.
       heartbeatTimeout: '8 seconds',
       scheduleToCloseTimeout: '4 minutes',
       retry: { initialInterval: '1 second', maximumInterval: '10 seconds' },
@@ -159,7 +159,7 @@ class Attempt {
   }
 }
 
-/** Until `expiresAt`, and by a clock that is far off from the one which set it, never longer than an attempt lives. */
+/** Time until `expiresAt`, but never longer than an attempt may live, in case the clock that set it is far off. */
 function lifeMs({ expiresAt }: AuthorizeConnectionInput): number {
   const leftMs = Date.parse(expiresAt) - Date.now();
   return leftMs > 0 ? Math.min(leftMs, AUTHORIZATION_LIFE_MS) : AUTHORIZATION_LIFE_MS;

@@ -5,19 +5,19 @@ import { showConnection } from './search-attributes.ts';
 
 export interface Upkeep {
   readonly trouble: { readonly rounds: number; readonly errorType: string | null } | null;
-  /** Warnings that stand, as `deadline kind:days`. */
+  /** Warnings already given, as `deadline kind:days`. */
   readonly warned: readonly string[];
-  /** Infinity: never. */
+  /** Infinity when no refresh is planned. */
   readonly nextRefreshMs: number;
 }
 
-/** So many failed rounds in a row are the operators' affair. */
+/** From this many failed rounds in a row on, operators have to look at the connection. */
 const MANY_ROUNDS = 3;
 const URGENT = /:(7|1)$/;
 
 /** What the Web UI shows of a connection: states and times only. */
 export class ConnectionView {
-  /** As it is started. */
+  /** The attributes that the workflow is started with. */
   #shown = attributesKey('active', null, false);
 
   show(grant: GrantStatus, upkeep: Upkeep): void {
@@ -28,7 +28,7 @@ export class ConnectionView {
       (upkeep.trouble?.rounds ?? 0) >= MANY_ROUNDS ||
       upkeep.warned.some((key) => URGENT.test(key));
     const key = attributesKey(state, errorType, needsAttention);
-    // Each upsert is an entry in the history.
+    // Skips an upsert that changes nothing, because each one is an event in the history.
     if (key !== this.#shown) showConnection(state, errorType, needsAttention);
     this.#shown = key;
     setCurrentDetails(details(grant, upkeep, state));

@@ -18,7 +18,9 @@ const { wipeCredentials } = proxyActivities<Pick<ConnectionUpkeepActivities, 'wi
   retry,
 });
 
-/** Steps of minutes: a run ends only after its page, and a connection may have brought millions of records. */
+/**
+ * Allows minutes for each step: a run ends only after its current page, and a connection may own millions of records.
+ */
 const { stopConnection, deleteRecords } = proxyActivities<
   Pick<ConnectionUpkeepActivities, 'stopConnection' | 'deleteRecords'>
 >({
@@ -28,7 +30,10 @@ const { stopConnection, deleteRecords } = proxyActivities<
   retry,
 });
 
-/** Ends a connection, whatever state it is in: nothing works with it any more, then its access is given back, then its credentials are gone. */
+/**
+ * Ends a connection in any state: first nothing uses it any more, then its access is revoked, then its credentials are
+ * wiped.
+ */
 export async function disconnectConnection(
   input: KeepConnectionFreshInput,
   request: DisconnectRequest,
@@ -45,7 +50,7 @@ export async function disconnectConnection(
 async function deleteAll(input: Omit<DeleteRecordsInput, 'cursor'>): Promise<void> {
   let cursor: DeletionCursor | undefined;
   for (;;) {
-    // Histories and workers of earlier versions answer only whether there is more.
+    // Histories and workers of earlier versions answer with a boolean: whether there is more.
     const left: DeletionCursor | boolean | null = await deleteRecords.executeWithOptions(
       { summary: 'Delete records' },
       [{ ...input, ...(cursor && { cursor }) }],
@@ -55,7 +60,10 @@ async function deleteAll(input: Omit<DeleteRecordsInput, 'cursor'>): Promise<voi
   }
 }
 
-/** An outage of the provider puts the end off for minutes, not for ever: `failed` then tells that the access is to be removed there by hand. */
+/**
+ * Revokes the access. An outage of the provider delays this for minutes at most; `failed` then says that the access has
+ * to be removed there by hand.
+ */
 async function revoke(
   input: Pick<KeepConnectionFreshInput, 'venueId' | 'connectionId' | 'provider'>,
 ): Promise<DisconnectResult['revocation']> {

@@ -1,4 +1,4 @@
-// What the worker bundles. An export's name is its workflow type, so it is part of the contract.
+// Entry point of the workflow bundle. Each export's name is its workflow type, so renaming one breaks open workflows.
 export { authorizeConnection } from './authorize-connection.ts';
 export { keepConnectionFresh } from './keep-connection-fresh.ts';
 export { removeExpiredRows } from './remove-expired-rows.ts';

@@ -47,15 +47,18 @@ const upkeep = proxyActivities<
   retry: { initialInterval: '500 milliseconds', maximumInterval: '30 seconds' },
 });
 
-/** Whatever clocks and providers say, a grant is not refreshed again sooner by itself. */
+/** Shortest time between two scheduled refreshes of a grant, whatever the clocks and the provider say. */
 const SHORTEST_REFRESH_CYCLE_MS = 30_000;
-/** While a provider does not answer whether an access was taken back, everything else goes on. */
+/**
+ * Pause before the provider is asked again whether an access was revoked, when it did not answer. Refreshes and
+ * requests go on meanwhile.
+ */
 const ASK_AGAIN_AFTER_MS = 10 * 60_000;
 
 /**
- * The one owner of a connection's credentials: refreshes its token before it ends, hands all who need one the same refresh, warns before
- * the grant dies. Ends with the connection. It holds nothing that is not in the database too: ended by an operator, it goes on when it
- * is next asked.
+ * Token manager of one connection, the only workflow that refreshes or ends its credentials. Refreshes the token before
+ * it expires, shares one refresh among everybody who needs a token, and warns before the grant expires. Ends with the
+ * connection. All its state is in the database too: when an operator terminates it, the next request starts it again.
  */
 export async function keepConnectionFresh(input: KeepConnectionFreshInput): Promise<void> {
   await new Owner(input).keep();
@@ -67,14 +70,17 @@ class Owner {
   readonly #view: ConnectionView;
   #grant: GrantStatus | null = null;
   #warned: readonly string[];
-  /** Refreshes fail; nobody tries again before `untilMs`. */
+  /** Set while refreshes fail: nothing tries again before `untilMs`. */
   #trouble: { readonly rounds: number; readonly errorType: string | null; readonly untilMs: number } | null;
   #renewed: RenewedGrant | null;
   #notBeforeMs = 0;
   #stale = true;
-  /** When to ask the provider whether the access was taken back, as it has sent word; Infinity: there is nothing to ask. */
+  /**
+   * When to ask the provider whether the access was revoked, after a revocation webhook; Infinity when there is nothing
+   * to ask.
+   */
   #askMs: number;
-  /** Grows with whatever the next step may depend on. */
+  /** Counts every change that the next step may depend on. */
   #changes = 0;
   #looking: Promise<void> | null = null;
   #refreshing: Promise<void> | null = null;
@@ -106,7 +112,7 @@ class Owner {
       (request) => this.#disconnect(request),
       {
         description:
-          'Ends the connection: gives its access back at the provider, stops its schedules and runs, wipes its credentials.',
+          'Ends the connection: stops its schedules and runs, revokes its access at the provider, wipes its credentials.',
       },
     );
     setHandler(
@@ -115,7 +121,7 @@ class Owner {
         this.#stale = true;
         this.#changes += 1;
       },
-      { description: 'The connection has another grant or key, or another state: makes its owner look at it again.' },
+      { description: 'The connection has another grant, key or state: makes its token manager read it again.' },
     );
     setHandler(
       defineSignal(ACCESS_REVOKED_SIGNAL),
@@ -125,7 +131,7 @@ class Owner {
       },
       {
         description:
-          'The provider has sent word that its user has taken the access back: makes its owner ask whether that is so.',
+          'A revocation webhook arrived: makes the token manager ask the provider whether the access is revoked.',
       },
     );
   }
@@ -135,7 +141,7 @@ class Owner {
       if (this.#stale || this.#grant === null) await this.#look();
       else if (this.#grant.state === 'gone') {
         await condition(allHandlersFinished);
-        // A reconnect that came meanwhile would be without its owner.
+        // A connection that was reauthorized meanwhile would be left without a token manager.
         if (!this.#isStale()) return;
       } else if (Date.now() >= this.#askMs)
         await (patched('asks-before-it-believes') ? this.#askWhetherRevoked() : this.#giveUp('revoked-at-provider'));
@@ -144,12 +150,12 @@ class Owner {
     }
   }
 
-  /** Asked, not remembered: a signal may have come since. */
+  /** A method, not a stored value: a signal may arrive between two calls. */
   #isStale(): boolean {
     return this.#stale;
   }
 
-  /** Until something changes, or the next thing is due. */
+  /** Waits until something changes or the next step is due. */
   async #rest(grant: GrantStatus): Promise<void> {
     const warning = grant.state === 'needs-reauth' ? null : nextWarning(grant.deadlines, this.#warned, Date.now());
     if (warning && warning.dueMs <= Date.now()) return this.#warn(warning);
@@ -164,7 +170,7 @@ class Owner {
       });
   }
 
-  /** What is known elsewhere is read again; the rest goes along. */
+  /** Carries over only what is not read from the database again. */
   async #continueAsNew(): Promise<void> {
     await condition(allHandlersFinished);
     await continueAsNew<typeof keepConnectionFresh>({
@@ -179,7 +185,7 @@ class Owner {
 
   #nextRefreshMs({ state, refreshAt }: GrantStatus): number {
     if (refreshAt === null || state === 'needs-reauth' || state === 'gone') return Infinity;
-    // What has failed is tried again, due or not: somebody asked for it.
+    // Retries a failed refresh even before it is due, because a caller needs the token.
     return Math.max(this.#trouble?.untilMs ?? Date.parse(refreshAt), this.#notBeforeMs);
   }
 
@@ -192,24 +198,27 @@ class Owner {
       return this.#answerAtLast(rejectedGeneration, 'needs-reauth');
     }
     if (Date.now() >= (this.#trouble?.untilMs ?? 0)) await this.#refresh(rejectedGeneration);
-    // A token that lives shorter than was asked for is all that there is.
+    // A token that expires sooner than the caller asked for is the best that this provider gives.
     return this.#answerAtLast(rejectedGeneration, 'unavailable');
   }
 
-  /** `otherwise` while there is no token that is good for now. */
+  /** Answers from the current token if it is still valid, otherwise with `otherwise`. */
   #answerAtLast(rejectedGeneration: number | null, otherwise: EnsureFreshResult['status']): EnsureFreshResult {
     return (
       answerFrom(this.#grant, { minValidMs: 0, rejectedGeneration }, Date.now()) ?? resultOf(otherwise, this.#grant)
     );
   }
 
-  /** Nobody is answered from before what they may know: neither while a look is under way, nor from one that a signal has overtaken. */
+  /**
+   * Never answers from a status that is older than a caller's knowledge: waits for a running read of the status, and
+   * reads again when a signal came during it.
+   */
   async #lookIfNeeded(): Promise<void> {
     if (this.#stale || !isKept(this.#grant)) await this.#look();
     while ((this.#isStale() || this.#looking) && patched('asks-wait-for-a-look')) await this.#look();
   }
 
-  /** Everybody who asks meanwhile waits for the same answer. */
+  /** Concurrent callers share one read of the status. */
   #look(): Promise<void> {
     this.#looking ??= this.#readGrant().finally(() => {
       this.#looking = null;
@@ -222,7 +231,7 @@ class Owner {
     this.#take(await upkeep.readGrant.executeWithOptions({ summary: 'Look at the connection' }, [this.#ref]));
   }
 
-  /** Everybody who asks meanwhile waits for the same refresh. */
+  /** Concurrent callers share one refresh. */
   #refresh(rejectedGeneration: number | null = null): Promise<void> {
     this.#refreshing ??= this.#refreshGrant(rejectedGeneration).finally(() => {
       this.#refreshing = null;
@@ -274,7 +283,7 @@ class Owner {
     ]);
   }
 
-  /** Whoever asks meanwhile waits for the same end, whatever they wanted done with the records. */
+  /** Concurrent requests share one disconnection, whatever they ask to be done with the records. */
   #disconnect(request: DisconnectRequest): Promise<DisconnectResult> {
     this.#disconnecting ??= this.#disconnectOnce(request).finally(() => {
       this.#disconnecting = null;
@@ -283,7 +292,7 @@ class Owner {
   }
 
   async #disconnectOnce(request: DisconnectRequest): Promise<DisconnectResult> {
-    // What is revoked is what is stored: not the token before it.
+    // Waits for a running refresh, so that the token it stores is the one revoked.
     await this.#refreshing;
     const result = await disconnectConnection(this.#input, request);
     await this.#look();
@@ -291,14 +300,15 @@ class Owner {
   }
 
   /**
-   * Word of a revocation can be late, sent twice, or about another token of the account than the one in hand: Square sends it for each token
-   * (https://developer.squareup.com/docs/oauth-api/cookbook/revoke-oauth-tokens, read 2026-11-21), and meanwhile the owner may have approved
-   * anew. Comparing its time with the grant's would trust two clocks; the provider, asked for whose token it is, knows. With both
-   * telling the same, the grant is dead, and no refresh is tried.
+   * Asks the provider whether the grant is still valid, because a revocation webhook can be late, repeated, or about
+   * another token of the account: Square sends one for each token
+   * (https://developer.squareup.com/docs/oauth-api/cookbook/revoke-oauth-tokens, read 2026-11-21), and the account
+   * owner may have approved anew meanwhile. Comparing the webhook's time with the grant's would rely on two clocks.
+   * When the provider confirms the revocation, the grant is dead and no refresh is tried.
    */
   async #askWhetherRevoked(): Promise<void> {
     this.#askMs = Infinity;
-    // What is known may be the grant before.
+    // The cached status may describe the previous grant.
     await this.#look();
     if (!isKept(this.#grant)) return;
     try {

@@ -21,7 +21,10 @@ interface FailureDetails {
   readonly httpStatus?: number | null;
 }
 
-/** Why asking a provider came to nothing. A timeout carries the failure of the attempt before it, if there was one. */
+/**
+ * Why a request to the provider failed, as a refusal of the attempt. A timeout carries the failure of the attempt
+ * before it, if there was one.
+ */
 export function refusalFor({ cause }: ActivityFailure): AuthorizationRefusal {
   const failure = cause instanceof TimeoutFailure ? cause.cause : cause;
   if (!(failure instanceof ApplicationFailure)) return 'interrupted';

@@ -19,15 +19,17 @@ const { removeExpired } = proxyActivities<RetentionActivities>({
   taskQueue: INTERNAL_QUEUE,
   startToCloseTimeout: '10 minutes',
   heartbeatTimeout: '10 seconds',
-  // Long enough to sit out a restart of Postgres. Then the next table has its turn, and the next run of the Schedule tries again.
+  // Long enough for a restart of Postgres. After the last attempt the next table follows, and the Schedule's next run
+  // tries again.
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds', maximumAttempts: 6 },
 });
 
 type Removed = Partial<Record<RetentionTable, number>>;
 
 /**
- * What the retention Schedule starts: removes the rows that each rule no longer keeps, one table after the other. A table whose rows cannot be removed
- * keeps none of the others from its turn; the workflow then fails at its end, and names it. Cancelling it leaves the rest to the next run.
+ * What the retention Schedule starts: removes the rows that each rule no longer keeps, table by table. A table that
+ * fails does not block the others; the workflow then fails at its end and names it. Cancelling leaves the rest to the
+ * next run.
  */
 export async function removeExpiredRows({ rules }: RemoveExpiredRowsInput): Promise<RemoveExpiredRowsResult> {
   const removed: Removed = {};
@@ -62,7 +64,7 @@ async function removeAll(rule: RetentionRule, removed: Removed): Promise<void> {
   }
 }
 
-/** What the Web UI shows of the run: numbers only. */
+/** Shows the run's progress in the Web UI: numbers only. */
 function show(rules: readonly RetentionRule[], removed: Removed, failed: readonly RetentionTable[]): void {
   const rows = rules.map(({ table, keptDays }) => {
     const outcome = failed.includes(table) ? 'failed' : (removed[table] ?? '–');

@@ -33,18 +33,22 @@ const chunks = proxyActivities<Pick<KeyRotationActivities, 'rotateKeysChunk'>>({
   taskQueue: INTERNAL_QUEUE,
   startToCloseTimeout: '10 minutes',
   heartbeatTimeout: '30 seconds',
-  // Then the workflow waits, and says so; what came so far is kept.
+  // After the last attempt the workflow waits and shows that it does. What is done so far is kept.
   retry: { initialInterval: '1 second', maximumInterval: '10 seconds', maximumAttempts: 6 },
 });
 
 const LOOK_AGAIN_AFTER = '2 minutes';
-/** Two passes are the rule: one that works and one that finds nothing left. A third means that somebody still seals under another key. */
+/**
+ * A rotation normally takes two passes: one that works and one that finds nothing left. A third means that a process
+ * still seals under another key.
+ */
 const PASSES_WITHOUT_PAUSE = 2;
 const PAUSE_BETWEEN_PASSES = '1 minute';
 
 /**
- * Brings every stored secret under the current key, pass after pass until one finds nothing left. Secrets open under the old key until
- * then, so syncs go on. Cancelling it keeps what is done: a new job goes on with the rest.
+ * Reseals every stored secret under the current key, pass after pass until one finds nothing left. Secrets under the
+ * old key stay readable until then, so syncs go on. Cancelling keeps what is done, and a new job continues with the
+ * rest.
  */
 export async function rotateVaultKeys(input: RotateVaultKeysInput): Promise<RotationProgress> {
   try {
@@ -97,14 +101,15 @@ class Rotation {
     }
   }
 
-  /** Null after a wait: ask again. */
+  /** Returns null after a wait: the chunk is to be requested again. */
   async #tryChunk(): Promise<RotationChunkResult | null> {
     try {
       return await chunks.rotateKeysChunk.executeWithOptions({ summary: 'Re-seal secrets' }, [this.#input]);
     } catch (error) {
       if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
       if (error.retryState === RetryState.NON_RETRYABLE_FAILURE) throw error;
-      // It passes without anybody touching the job: the key service or the database comes back, the deployment of the new key ends.
+      // Waits instead of failing: the key service or the database comes back, or the rollout of the new key ends,
+      // without anybody touching the job.
       const errorType = typeOf(error);
       await steps.parkKeyRotation.executeWithOptions({ summary: `Wait: ${errorType}` }, [
         { ...this.#input, errorType },
@@ -132,7 +137,7 @@ function typeOf({ cause }: ActivityFailure): string {
   return cause instanceof ApplicationFailure ? (cause.type ?? 'Internal') : (cause?.name ?? 'Internal');
 }
 
-/** What the Web UI shows of the job: numbers only. */
+/** Shows the job's progress in the Web UI: numbers only. */
 function show(
   { pass, venuesDone, venuesTotal, resealed, unreadable }: RotationProgress,
   end: FinishRotationInput['end'] | null,

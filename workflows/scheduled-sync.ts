@@ -36,13 +36,14 @@ const scheduling = proxyActivities<SchedulingActivities>({
   retry: { initialInterval: '500 milliseconds', maximumInterval: '30 seconds' },
 });
 
-/** A run is over in our database a moment before its workflow closes. */
+/** A run ends in our database a moment before its workflow closes, so starting the next one is tried this often. */
 const CLOSING_ATTEMPTS = 5;
 const CLOSING_PAUSE = '2 seconds';
 
 /**
- * What a Schedule starts: opens a run, incremental unless a full pass is due, and waits for its end, so that the Schedule skips what comes due meanwhile. How the run
- * ends is the run's own: this completes also when it fails. Ending this, in whatever way, does not end the run.
+ * What a Schedule starts: opens a run, incremental unless a full pass is due, and waits for its end so that the
+ * Schedule skips ticks that come due meanwhile. It completes even when the run fails. Cancelling or terminating it does
+ * not end the run.
  */
 export async function scheduledSync(input: ScheduledSyncInput): Promise<ScheduledSyncResult> {
   const { run, skipped } = await scheduling.openScheduledRun.executeWithOptions({ summary: 'Open the run' }, [input]);
@@ -52,7 +53,7 @@ export async function scheduledSync(input: ScheduledSyncInput): Promise<Schedule
   return child === null ? skip('already-running') : endOf(run, child);
 }
 
-/** Null when another workflow stays at work on the same sync. */
+/** Returns null when another workflow still runs the same sync. */
 async function start(
   run: SyncConnectionInput,
   providerName: string,
@@ -86,14 +87,14 @@ async function endOf(
     const { outcome } = await child.result();
     return { syncId, skipped: null, outcome, errorType: null };
   } catch (error) {
-    // Told to stop itself, it stops waiting; the run goes on.
+    // When this workflow itself is cancelled, it stops waiting and the run goes on.
     if (!(error instanceof ChildWorkflowFailure) || CancellationScope.current().consideredCancelled) throw error;
     if (isCancellation(error)) return { syncId, skipped: null, outcome: 'cancelled', errorType: null };
     return { syncId, skipped: null, outcome: 'failed', errorType: typeOf(error) };
   }
 }
 
-/** The run's own failure, which is the cause of its activity's. */
+/** The type of the run's own failure, which is the cause of its activity's failure. */
 function typeOf({ cause }: ChildWorkflowFailure): string {
   const failure = cause instanceof ActivityFailure ? cause.cause : cause;
   return failure instanceof ApplicationFailure && failure.type ? failure.type : 'Internal';
@@ -104,7 +105,7 @@ function skip(skipped: ScheduledSyncResult['skipped']): ScheduledSyncResult {
   return { syncId: null, skipped, outcome: null, errorType: null };
 }
 
-/** Where the API reads it without asking a worker. */
+/** Writes the result to the memo, where the API reads it without a worker. */
 function show(memo: ScheduledSyncMemo): void {
   upsertMemo({ ...memo });
 }

@@ -8,7 +8,10 @@ const phaseKey = defineSearchAttributeKey('Phase', SearchAttributeType.KEYWORD);
 const errorTypeKey = defineSearchAttributeKey('ErrorType', SearchAttributeType.KEYWORD);
 const needsAttentionKey = defineSearchAttributeKey('NeedsAttention', SearchAttributeType.BOOL);
 
-/** Only on a change of phase: each call is an entry in the history. A run that moves has no error and needs nobody. */
+/**
+ * Call it only when the phase changes: each call is an event in the history. Clears the error and the mark for
+ * operators.
+ */
 export function showPhase(phase: SyncPhase): void {
   upsertSearchAttributes([
     { key: phaseKey, value: phase },
@@ -17,7 +20,7 @@ export function showPhase(phase: SyncPhase): void {
   ]);
 }
 
-/** A run that stands still; with `needsAttention` on the operators' list. */
+/** Marks a run as waiting; with `needsAttention` it appears on the operators' list. */
 export function showWaiting(phase: SyncPhase, errorType: string | null, needsAttention: boolean): void {
   upsertSearchAttributes([
     { key: phaseKey, value: phase },
@@ -35,7 +38,10 @@ export function showFailure(errorType: string): void {
   ]);
 }
 
-/** How an attempt to connect ended. None is the operators' to mend by itself, so none is on their list; `ErrorType` finds a kind. */
+/**
+ * Records how an attempt to connect ended. `ErrorType` makes kinds of refusals searchable; none is put on the
+ * operators' list, since operators cannot resolve a single refusal.
+ */
 export function showAttempt(end: 'connected' | AuthorizationRefusal): void {
   upsertSearchAttributes([
     { key: phaseKey, value: 'finished' },
@@ -43,7 +49,7 @@ export function showAttempt(end: 'connected' | AuthorizationRefusal): void {
   ]);
 }
 
-/** How a connection stands. */
+/** Records the state of a connection. */
 export function showConnection(state: ConnectionState, errorType: string | null, needsAttention: boolean): void {
   upsertSearchAttributes([
     { key: phaseKey, value: state },

@@ -2,7 +2,7 @@ import { defineSignal, setHandler } from '@temporalio/workflow';
 import { APPROVE_SIGNAL, WAKE_SIGNAL } from '../contracts/sync.ts';
 import type { ApproveSignal } from '../contracts/sync.ts';
 
-/** What people and the API have told a run since it last asked. */
+/** The signals that a run has received since it last looked. */
 export class Instructions {
   approval: ApproveSignal | null = null;
   woken = false;
@@ -10,13 +10,13 @@ export class Instructions {
   constructor() {
     setHandler(
       defineSignal<[ApproveSignal?]>(APPROVE_SIGNAL),
-      // Sent by hand in the Web UI it may come without a name.
+      // A signal sent from the Web UI may carry no name.
       (approval) => {
         this.approval = approval ?? { by: 'temporal-ui' };
       },
       {
         description:
-          'Lets a run go on that waits because it would archive many records. Look at the run’s details first.',
+          'Approves a run that waits because it would archive many records. Look at the run’s details first.',
       },
     );
     setHandler(

@@ -39,8 +39,8 @@ const control = proxyActivities<SyncControlActivities>({
 });
 
 /**
- * One run of a sync: chunks of minutes until everything is read or written, or until it is cancelled or fails. It waits, for as long as
- * it takes, where the provider or a person has to do something first.
+ * One run of a sync: asks for chunk after chunk until everything is read or written, or until the run is cancelled or
+ * fails. Waits as long as necessary when the provider or a person has to act first.
  */
 export async function syncConnection(input: SyncConnectionInput): Promise<SyncSummary> {
   const instructions = new Instructions();
@@ -64,14 +64,14 @@ export async function syncConnection(input: SyncConnectionInput): Promise<SyncSu
   return finish(input, { ...input, end: 'done' });
 }
 
-/** From here on a run is long enough for its heartbeats to count: each that reaches the server is an action. */
+/** Runs above this size heartbeat less often, because each heartbeat that reaches the server is a billed action. */
 const MANY_RECORDS = 5_000;
 
 class Run {
   readonly #input: SyncConnectionInput;
   readonly #instructions: Instructions;
   #expected: number | null;
-  /** Chunks that ended with more to do. */
+  /** Number of chunks that ended with more to do. */
   #chunks = 0;
   #parked: ParkedSync | null;
 
@@ -82,7 +82,9 @@ class Run {
     this.#parked = input.parked ?? null;
   }
 
-  /** Works chunk after chunk. Throws what ended the work early: a cancellation, or the failure of a chunk that waiting does not mend. */
+  /**
+   * Runs chunks until the work is done. Throws a cancellation, or the failure of a chunk that waiting cannot resolve.
+   */
   async walk(): Promise<void> {
     for (;;) {
       this.#instructions.woken = false;
@@ -100,11 +102,14 @@ class Run {
   }
 
   #continueAsNew(): Promise<never> {
-    // Null where it no longer waits for what an earlier continuation waited for.
+    // Null when the run no longer waits for what it waited for before an earlier continue-as-new.
     return continueAsNew<typeof syncConnection>({ ...this.#input, continued: true, parked: this.#parked });
   }
 
-  /** Null when the chunk is to be asked for again: its time was up, or it failed in a way that waiting may mend, and the wait is over. */
+  /**
+   * Returns null when the chunk is to be requested again: its time was up, or the wait after a temporary failure is
+   * over.
+   */
   async #tryChunk(): Promise<SyncChunkResult | null> {
     try {
       const chunk = await this.#runChunk();
@@ -115,7 +120,7 @@ class Run {
       if (!(error instanceof ActivityFailure)) throw error;
       if (error.cause instanceof TimeoutFailure) return null;
       const waitPolicy = waitPolicyFor(causeOf(error).type);
-      // Runs that an earlier version began end here, as their histories say.
+      // Runs that an earlier version began fail here, as their histories record.
       if (waitPolicy === null || !patched('waits-instead-of-failing')) throw error;
       await this.#park(waitPolicy, error);
       return null;
@@ -124,21 +129,23 @@ class Run {
 
   async #runChunk(): Promise<SyncChunkResult> {
     const { direction, resource, mode, continued } = this.#input;
-    // Whatever takes more than one chunk is bulk work, whatever it was meant to be.
+    // A run of more than one chunk is bulk work, even in incremental mode.
     const work = mode === 'full' || continued || this.#chunks > 0 ? 'bulk' : 'incremental';
     const { syncChunk } = proxyActivities<SyncChunkActivities>({
       taskQueue: laneQueue(work),
       startToCloseTimeout: '10 minutes',
-      // Also the time in the queue. A chunk that does not end in this time is asked for again: it goes on from its last page.
+      // Includes the time in the queue. A chunk that exceeds it is requested again and resumes from its last page.
       scheduleToCloseTimeout: '6 hours',
-      // A killed worker is noticed after this long. The SDK sends a heartbeat every 0.8 of it.
+      // Time until Temporal notices a killed worker. The SDK sends a heartbeat every 0.8 of it.
       heartbeatTimeout: (this.#expected ?? 0) > MANY_RECORDS ? '30 seconds' : '20 seconds',
       cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-      // For attempts that a lost worker ended, which tell of nothing that a pause would mend. All that fail say themselves how long to wait.
+      // Applies only to attempts that a lost worker ended, where a pause would not help. Attempts that fail set their
+      // own delay.
       retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '5 seconds' },
       summary: `${direction} ${resource}${this.#input.dryRun ? ', dry run' : ''}`,
     });
-    // A cancellation reaches the activity with its next heartbeat, which may be long; the flag reaches it with its next page.
+    // A cancellation reaches the activity only with its next heartbeat, which may take long; the flag reaches it with
+    // its next page.
     const attempt = { over: false };
     void CancellationScope.current().cancelRequested.catch(() => this.#requestStop(attempt));
     const chunk = await syncChunk(this.#input).finally(() => {
@@ -149,7 +156,7 @@ class Run {
   }
 
   async #requestStop(attempt: { readonly over: boolean }): Promise<void> {
-    // Runs that an earlier version began asked once for each chunk that there ever was.
+    // Runs that an earlier version began sent one stop request for every chunk so far.
     if (attempt.over && patched('stops-only-the-chunk-at-work')) return;
     await CancellationScope.nonCancellable(() => control.requestStop(this.#input));
   }
@@ -179,7 +186,8 @@ class Run {
         'Send the signal `approve` to let it go on, or cancel the run to keep the records.',
       ].join('\n'),
     );
-    // A reset sends earlier signals to the run again, so a signal that came before the question counts only when it names what it approves.
+    // A reset delivers earlier signals again, so an approval that came before the question counts only when it names
+    // what it approves.
     const isBound = patched('approvals-name-what-they-approve');
     if (isBound && !this.#instructions.approval?.awaiting) this.#instructions.approval = null;
     await condition(() => this.#isApproved(isBound ? awaiting : undefined));
@@ -211,7 +219,7 @@ function causeOf(failure: ActivityFailure): SyncFailureInfo {
     : { type: cause?.name ?? 'Internal', message: '' };
 }
 
-/** How long the provider asks to wait. Failures that an earlier version wrote do not say. */
+/** How long the provider asks to wait. Null for failures recorded by an earlier version, which do not say. */
 function retryAfterOf({ cause }: ActivityFailure): number | null {
   const [details] = (cause instanceof ApplicationFailure ? cause.details : null) ?? [];
   const { retryAfterMs } = (details ?? {}) as { readonly retryAfterMs?: unknown };
@@ -219,8 +227,8 @@ function retryAfterOf({ cause }: ActivityFailure): number | null {
 }
 
 /**
- * How long the circuit that a chunk has met stays open, and up to half as long again, so that not all runs come back in the same moment; null
- * where it met none.
+ * How long the circuit that rejected the chunk stays open, plus up to half as much jitter so that runs do not all
+ * resume at once. Null when no circuit was open.
  */
 function circuitWaitMs({ cause }: ActivityFailure): number | null {
   if (!(cause instanceof ApplicationFailure)) return null;
@@ -229,7 +237,7 @@ function circuitWaitMs({ cause }: ActivityFailure): number | null {
   return Math.ceil(details.retryAfterMs * (1 + Math.random() / 2));
 }
 
-/** What the Web UI shows of the run: numbers and ids only. */
+/** Shows the run's progress in the Web UI: numbers and ids only. */
 function showProgress(
   { syncId, mode, dryRun }: SyncConnectionInput,
   { done, total, counts, providerCalls }: SyncProgress,

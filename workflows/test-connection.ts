@@ -3,7 +3,10 @@ import type { ConnectionTestActivities, ConnectionTestResult, TestConnectionInpu
 import { PRIORITY, laneQueue } from '../contracts/temporal.ts';
 import { refusalFor } from './refusals.ts';
 
-/** Tries a connection's stored credentials at the provider: only a worker can open them. Somebody waits for the answer. */
+/**
+ * Tests a connection's stored credentials at the provider. A workflow, because only a worker can open them. A caller
+ * waits for the answer.
+ */
 export async function testConnection(input: TestConnectionInput): Promise<ConnectionTestResult> {
   const { tryCredentials } = proxyActivities<ConnectionTestActivities>({
     taskQueue: laneQueue('interactive'),

@@ -2,15 +2,17 @@ import { proxyActivities } from '@temporalio/workflow';
 import type { TokenActivities } from '../contracts/connections.ts';
 import { PRIORITY, laneQueue } from '../contracts/temporal.ts';
 
-/** One round of a refresh. */
+/** One round of refresh attempts. */
 export const { refreshGrant } = proxyActivities<Pick<TokenActivities, 'refreshGrant'>>({
   taskQueue: laneQueue('interactive'),
   startToCloseTimeout: '90 seconds',
   scheduleToCloseTimeout: '4 minutes',
-  // A killed worker is noticed after this long; a second attempt waits for the first one's lock, so a false alarm does no harm.
+  // Time until Temporal notices a killed worker. A false alarm is harmless: the second attempt waits for the first
+  // one's lock.
   heartbeatTimeout: '3 seconds',
   priority: { priorityKey: PRIORITY.interactive },
-  // The activity itself ends the round (`MAX_ATTEMPTS`): an attempt that found its provider's share taken does not count.
+  // The activity itself ends the round after `MAX_ATTEMPTS`; attempts that found the provider's share of slots taken do
+  // not count.
   retry: { initialInterval: '500 milliseconds', backoffCoefficient: 2 },
   summary: 'Refresh the token',
 });

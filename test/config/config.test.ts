@@ -24,7 +24,7 @@ const COMPLETE: Env = {
 };
 
 describe('a bad environment', () => {
-  it('is refused with every missing variable at once, each with how to get it', () => {
+  it('is refused with every missing variable at once, each with how to get its value', () => {
     expect(problemsOf(() => readApi({}))).toEqual([
       expect.stringMatching(/^DATABASE_URL is missing\..*How to get it: /),
       expect.stringMatching(/^AWS_KMS_KEY_ID is missing, needed unless MOCK_KMS=true.*How to get it: /),
@@ -78,7 +78,7 @@ describe('a bad environment', () => {
     }
   });
 
-  it('is not held against a process that does not read the variable', () => {
+  it('does not stop a process that does not read the variable', () => {
     expect(
       problemsOf(() => readMigrationConfig({ DATABASE_URL: COMPLETE['DATABASE_URL'], PORT: 'x', JWT_SECRET: 'short' })),
     ).toEqual([]);
@@ -117,13 +117,13 @@ describe('retention', () => {
     ['RETENTION_PLAN_DAYS', '1'],
     ['RETENTION_WEBHOOK_DELIVERY_DAYS', '6'],
     ['RETENTION_WEBHOOK_DELIVERY_DAYS', '3651'],
-  ])('refuses %s=%s, which is less than the service needs or no such number', (name, value) => {
+  ])('refuses %s=%s, which is out of range or no number', (name, value) => {
     expect(refusals({ [name]: value })).toEqual([
       expect.stringMatching(new RegExp(`^${name} is wrong\\. It must be a whole number from `)),
     ]);
   });
 
-  it.each(['RETENTION_SYNC_LOG_DAYS', 'RETENTION_PLAN_DAYS'])('refuses a %s that would outlive the run', (name) => {
+  it.each(['RETENTION_SYNC_LOG_DAYS', 'RETENTION_PLAN_DAYS'])('refuses a %s longer than the run is kept', (name) => {
     expect(refusals({ [name]: '60', RETENTION_RUN_DAYS: '59' })).toContainEqual(
       expect.stringMatching(new RegExp(`^${name} is longer than RETENTION_RUN_DAYS`)),
     );
@@ -139,7 +139,7 @@ describe('the wrapping key', () => {
     ['hex', bytes.toString('hex')],
     ['base64', bytes.toString('base64')],
     ['base64 without padding', bytes.toString('base64').replace('=', '')],
-  ])('is taken from ENCRYPTION_KEY in %s', (_form, value) => {
+  ])('is read from ENCRYPTION_KEY in %s', (_form, value) => {
     const { keyring } = readWorker({ ...local, ENCRYPTION_KEY: value });
     expect(keyring.kind === 'local' && keyring.key.expose()).toBe(value);
   });
@@ -194,11 +194,11 @@ describe('the wrapping key', () => {
   });
 });
 
-describe('the other keys that a worker opens with', () => {
+describe('the further keys that a worker decrypts with', () => {
   const arn = 'arn:aws:kms:eu-central-1:111122223333:key/';
   const key = 'ab'.repeat(32);
 
-  it('are listed with commas', () => {
+  it('are separated by commas', () => {
     expect(readWorker({ ...COMPLETE, AWS_KMS_OTHER_KEY_ARNS: `${arn}a,${arn}b` }).keyring).toMatchObject({
       kind: 'kms',
       otherKeyArns: [`${arn}a`, `${arn}b`],
@@ -223,13 +223,13 @@ describe('the other keys that a worker opens with', () => {
   });
 });
 
-describe('who is let in', () => {
-  it('is never left to two rules at once', () => {
+describe('the verification of tokens', () => {
+  it('refuses a shared secret together with a key set', () => {
     const problems = problemsOf(() => readApi({ ...COMPLETE, JWT_JWKS_URL: 'https://id.example/jwks' }));
     expect(problems).toEqual([expect.stringMatching(/^JWT_SECRET and JWT_JWKS_URL are both set/)]);
   });
 
-  it('is read as a shared secret or as a key set, with the claims to require', () => {
+  it('uses a shared secret or a key set, with the required claims', () => {
     const secret = readApi({ ...COMPLETE, JWT_ISSUER: 'https://id.example' }).jwt;
     expect(secret).toMatchObject({ kind: 'secret', issuer: 'https://id.example' });
     expect(secret.kind === 'secret' && secret.secret.expose()).toBe(COMPLETE['JWT_SECRET']);
@@ -244,12 +244,12 @@ describe('who is let in', () => {
   });
 });
 
-describe('Temporal', () => {
-  it('is reached without TLS on this machine by default', () => {
+describe('the connection to Temporal', () => {
+  it('uses no TLS on this machine by default', () => {
     expect(readWorker(COMPLETE).temporal).toEqual({ address: '127.0.0.1:7233', namespace: 'default' });
   });
 
-  it('never gets an API key in the clear: a key turns TLS on', () => {
+  it('uses TLS whenever an API key is set, so that the key is never sent in clear text', () => {
     const { temporal } = readWorker({ ...COMPLETE, TEMPORAL_API_KEY: 'tk' });
     expect(temporal.tls).toEqual({});
     expect(temporal.apiKey?.expose()).toBe('tk');
@@ -258,13 +258,13 @@ describe('Temporal', () => {
   it.each([
     ['TEMPORAL_TLS_CERT_FILE', 'TEMPORAL_TLS_KEY_FILE'],
     ['TEMPORAL_TLS_KEY_FILE', 'TEMPORAL_TLS_CERT_FILE'],
-  ])('is not offered half a client identity: %s needs %s', (given, missing) => {
+  ])('needs a complete client certificate: %s needs %s', (given, missing) => {
     expect(problemsOf(() => readWorker({ ...COMPLETE, [given]: '/tls/file.pem' }))).toEqual([
       expect.stringMatching(new RegExp(`^${missing} is missing`)),
     ]);
   });
 
-  it('takes TLS files by path', () => {
+  it('accepts TLS files by path', () => {
     const env = {
       ...COMPLETE,
       TEMPORAL_TLS_CA_FILE: 'ca.pem',
@@ -275,7 +275,7 @@ describe('Temporal', () => {
   });
 });
 
-describe('a good environment', () => {
+describe('a valid environment', () => {
   it('gives the api everything, with defaults filled in', () => {
     expect(readApi(COMPLETE)).toMatchObject({
       production: false,
@@ -297,7 +297,7 @@ describe('a good environment', () => {
     });
   });
 
-  it('in production names who makes tokens and for whom and where it is reached, and sends nothing to another machine in the clear', () => {
+  it('in production names issuer, audience and public URL, and sends nothing in clear text to another machine', () => {
     const production = { ...COMPLETE, NODE_ENV: 'production' };
     expect(problemsOf(() => readApi(production))).toEqual([
       expect.stringMatching(/^JWT_ISSUER is missing, needed when NODE_ENV=production/),
@@ -329,12 +329,12 @@ describe('a good environment', () => {
     ]);
   });
 
-  it('never prints a secret when the whole configuration is printed', () => {
+  it('shows no secret when the whole configuration is printed', () => {
     const config = readApi({ ...COMPLETE, JWT_SECRET: 'canary'.repeat(8), TEMPORAL_API_KEY: 'canary' });
     expect(inspect(config, { depth: null }) + JSON.stringify(config)).not.toContain('canary');
   });
 
-  it('lets the local start run with nothing set, and tells it which servers it has to bring', () => {
+  it('lets the local start run with nothing set, and says which servers to start', () => {
     expect(readRuntime({})).toEqual({
       production: false,
       logLevel: 'info',
@@ -348,7 +348,7 @@ describe('a good environment', () => {
     expect(readRuntime({ TEMPORAL_ADDRESS: 't:7233' }).temporalAddress).toBe('t:7233');
   });
 
-  it('gives the worker a health port only where one is set', () => {
+  it('gives the worker a health port only when one is set', () => {
     expect(readWorker(COMPLETE).healthPort).toBeNull();
     expect(readWorker({ ...COMPLETE, HEALTH_PORT: '9090', STRIPE_REQUESTS_PER_SECOND: '12.5' })).toMatchObject({
       healthPort: 9090,
@@ -358,7 +358,7 @@ describe('a good environment', () => {
 });
 
 describe('exitOnConfigError', () => {
-  it('ends the process with code 78 and the whole list on standard error', () => {
+  it('exits with code 78 after writing the whole list to standard error', () => {
     const room = fileURLToPath(new URL('../../config/', import.meta.url));
     const program = `
       import { exitOnConfigError } from '${room}config-error.ts';

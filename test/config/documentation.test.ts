@@ -10,12 +10,12 @@ const variables = Object.entries(variablesWith(PROVIDERS));
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
 describe('docs/configuration.md', () => {
-  it('has the table that the variables make', async () => {
+  it('has the table generated from the variables', async () => {
     const page = read('docs/configuration.md');
     await expect(configurationPage(page, variables)).toMatchFileSnapshot('../../docs/configuration.md');
   });
 
-  it('has one row for each variable, which tells its default and whether it is secret', () => {
+  it('has one row per variable, with its default and whether it is secret', () => {
     const rows = read('docs/configuration.md')
       .split('\n')
       .filter((line) => /^\| `[A-Z_]+` \|/.test(line));
@@ -40,14 +40,14 @@ describe('.env.example', () => {
 });
 
 describe('the table of variables', () => {
-  it('gives no default that it would itself refuse', () => {
+  it('has no default that its own schema refuses', () => {
     const refused = variables.filter(
       ([, variable]) => variable.default !== undefined && !variable.schema.safeParse(variable.default).success,
     );
     expect(refused).toEqual([]);
   });
 
-  it('never gives a secret a default', () => {
+  it('has no default for a secret', () => {
     const withDefault = (variable: Variable) => variable.secret && variable.default !== undefined;
     expect(variables.filter(([, variable]) => withDefault(variable))).toEqual([]);
   });

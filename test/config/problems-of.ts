@@ -1,6 +1,6 @@
 import { ConfigError } from '../../config/config-error.ts';
 
-/** What is wrong with the environment that `read` reads; empty when nothing is. */
+/** The problems of the environment that `read` reads; empty when there are none. */
 export function problemsOf(read: () => unknown): readonly string[] {
   try {
     read();

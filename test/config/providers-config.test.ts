@@ -30,7 +30,7 @@ const ALL_APPS: Env = {
 };
 
 describe('the providers’ apps', () => {
-  it('are none by default, and the providers are the real ones in production', () => {
+  it('are unset by default, and use the real providers in production', () => {
     expect(asRead(readWorker(COMPLETE).providers)).toEqual({
       stripe: expect.objectContaining({
         apiUrl: 'https://api.stripe.com',
@@ -53,7 +53,7 @@ describe('the providers’ apps', () => {
   it.each([
     ['api', readApi],
     ['worker', readWorker],
-  ] as const)('are read by the %s, each at the provider’s sandbox where it has one', (_process, read) => {
+  ] as const)('are read by the %s, at the provider’s sandbox by default if it has one', (_process, read) => {
     const { stripe, square, quickbooks, mailchimp } = asRead(read({ ...COMPLETE, ...ALL_APPS }).providers);
     expect(stripe.oauth).toMatchObject({
       connectUrl: 'https://connect.stripe.com',
@@ -79,12 +79,12 @@ describe('the providers’ apps', () => {
     ).toEqual(['sk_test_canary', 'canary-square', 'canary-quickbooks', 'canary-mailchimp']);
   });
 
-  it('never show their secrets when the configuration is printed', () => {
+  it('do not show their secrets when the configuration is printed', () => {
     const config = readWorker({ ...COMPLETE, ...ALL_APPS });
     expect(inspect(config, { depth: null, showHidden: true }) + JSON.stringify(config)).not.toContain('canary');
   });
 
-  it('may be Square’s without a secret: then there is PKCE', () => {
+  it('use PKCE when Square’s app has no secret', () => {
     expect(asRead(readWorker({ ...COMPLETE, SQUARE_APP_ID: 'sq0idp-1' }).providers).square.app).toEqual({
       id: 'sq0idp-1',
       secret: null,
@@ -99,7 +99,7 @@ describe('the providers’ apps', () => {
     ['QUICKBOOKS_CLIENT_SECRET', 'QUICKBOOKS_CLIENT_ID'],
     ['MAILCHIMP_CLIENT_ID', 'MAILCHIMP_CLIENT_SECRET'],
     ['MAILCHIMP_CLIENT_SECRET', 'MAILCHIMP_CLIENT_ID'],
-  ])('are set up whole: %s needs %s', (given, missing) => {
+  ])('are configured completely or not at all: %s needs %s', (given, missing) => {
     for (const read of [readApi, readWorker]) {
       expect(problemsOf(() => read({ ...COMPLETE, [given]: 'abc' }))).toEqual([
         expect.stringMatching(new RegExp(`^${missing} is missing, needed when ${given} is set\\. .*How to get it: `)),
@@ -107,7 +107,7 @@ describe('the providers’ apps', () => {
     }
   });
 
-  it('let a platform’s key be that operators of the predecessor have set, and offer no consent for it alone', () => {
+  it('accept a platform key alone, as the predecessor’s operators set it, and then offer no consent', () => {
     expect(asRead(readWorker({ ...COMPLETE, STRIPE_SECRET_KEY: 'sk_test_1' }).providers).stripe.oauth).toMatchObject({
       connectClientId: null,
       appClientId: null,
@@ -128,14 +128,14 @@ describe('the providers’ apps', () => {
   });
 });
 
-describe('where owners may be sent back to', () => {
+describe('RETURN_URLS', () => {
   const read = (value: string, more: Env = {}) => readApi({ ...COMPLETE, ...more, RETURN_URLS: value }).returnUrls;
 
-  it('is nowhere by default', () => {
+  it('is empty by default', () => {
     expect(readApi(COMPLETE).returnUrls).toEqual([]);
   });
 
-  it('is a list, each as a browser would write it', () => {
+  it('is a list of normalized URLs', () => {
     expect(
       read('https://App.Example , https://app.example:443/settings/, http://localhost:8080,http://[::1]:3000/x'),
     ).toEqual([
@@ -163,13 +163,13 @@ describe('where owners may be sent back to', () => {
     'app.example',
     'https://app.example,',
     'https://*',
-  ])('is never %s', (value) => {
+  ])('refuses %s', (value) => {
     expect(problemsOf(() => read(value))).toEqual([
       expect.stringMatching(/^RETURN_URLS is wrong\. It must be https URLs/),
     ]);
   });
 
-  it('is only over TLS in production', () => {
+  it('accepts only https in production', () => {
     const production = { NODE_ENV: 'production', JWT_ISSUER: 'i', JWT_AUDIENCE: 'a', PUBLIC_URL: 'https://x.example' };
     expect(problemsOf(() => read('https://app.example,http://localhost', production))).toEqual([
       expect.stringMatching(/^RETURN_URLS holds an http URL, which is refused when NODE_ENV=production/),

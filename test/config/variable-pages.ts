@@ -4,7 +4,7 @@ type Variables = readonly (readonly [string, Variable])[];
 
 const ROW = /^\| `[A-Z_]+` \|.*\n/gm;
 
-/** The page with its table written anew. */
+/** The page with its table generated anew. */
 export function configurationPage(page: string, variables: Variables): string {
   const start = page.search(ROW);
   const rest = page.slice(start).replace(ROW, '');
@@ -25,7 +25,7 @@ function rowOf(name: string, { description, obtain, form, neededBy = '–', read
   return `| ${cells.join(' | ')} |\n`;
 }
 
-/** The file with all its entries written anew; the head stays. */
+/** The file with all its entries generated anew; the head stays. */
 export function exampleEnvironment(file: string, variables: Variables): string {
   const [head = ''] = file.split('\n\n');
   const entries = variables.map(([name, { description, ...more }]) => {

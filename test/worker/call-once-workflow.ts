@@ -1,6 +1,6 @@
 import { proxyActivities } from '@temporalio/workflow';
 
-/** Calls the activity `work` on a queue: for tests of workers alone. */
+/** Calls the activity `work` on a queue. For tests of workers without the rest of the service. */
 export function callOnce({
   taskQueue,
   input,

@@ -24,7 +24,7 @@ let release: () => void;
 const released = new Promise<void>((resolve) => {
   release = resolve;
 });
-/** Activities of each provider that are at work now, and the most there were at once. */
+/** Each provider's number of running activities, now and at the peak. */
 const atWork = new Map<ProviderId, { now: number; most: number }>();
 
 beforeAll(async () => {
@@ -79,7 +79,7 @@ const start = (provider: ProviderId, taskQueue = laneQueue('bulk')) =>
   });
 
 describe('a lane that thirteen providers share', () => {
-  it('goes on with the work of twelve while the thirteenth hangs, and ends that once it answers', async () => {
+  it('completes the work of twelve while the thirteenth hangs, and that of the thirteenth once it answers', async () => {
     const hanging = await Promise.all(Array.from({ length: 2 * LANE.slots }, () => start(HANGING)));
     await until(() => atWork.get(HANGING)?.now === SLOTS_OF_ONE, {
       limitMs: 40_000,
@@ -96,11 +96,11 @@ describe('a lane that thirteen providers share', () => {
 describe('the queues that lanes replace', () => {
   const [replaced] = Object.keys(REPLACED_QUEUES) as [string];
 
-  it('are not served by a worker of a service where nothing uses them', async () => {
+  it('are not polled when no run uses them', async () => {
     expect(await findQueuesToDrain(client)).toEqual([]);
   });
 
-  it('are served while a run of the version before has an activity there', async () => {
+  it('are polled while an earlier version’s run has an activity there', async () => {
     await start(PROVIDERS[1]!, replaced);
     await until(async () => (await findQueuesToDrain(client)).includes(replaced), {
       limitMs: 40_000,

@@ -38,7 +38,7 @@ async function aReadyWorker() {
     TEMPORAL_ADDRESS: temporal.address,
     TEMPORAL_NAMESPACE: temporal.namespace,
     STRIPE_API_URL: world.sandbox.apiUrl,
-    // Slow enough to be at work for some seconds.
+    // Slow enough that the pull takes some seconds.
     STRIPE_REQUESTS_PER_SECOND: '5',
     ENCRYPTION_KEY: world.keyring.key.expose(),
   });
@@ -57,7 +57,7 @@ const done = async ({ syncId }: SyncConnectionInput) =>
 const leaseOf = async ({ syncId }: SyncConnectionInput) =>
   (await world.database.admin`select worker_key, task_token from provider_leases where holder = ${syncId}`)[0];
 
-/** Why the attempts before the last of each activity ended. */
+/** Why each activity's earlier attempts ended. */
 async function interruptions(
   handle: Awaited<ReturnType<typeof start>>,
 ): Promise<readonly (string | null | undefined)[]> {
@@ -67,7 +67,7 @@ async function interruptions(
   );
 }
 
-/** When the chunk's last attempt began. */
+/** When the chunk's last attempt started. */
 async function lastStartMs(handle: Awaited<ReturnType<typeof start>>): Promise<number> {
   const { events } = await handle.fetchHistory();
   const time = events?.find(({ activityTaskStartedEventAttributes: started }) => started?.lastFailure)?.eventTime;
@@ -81,7 +81,7 @@ async function expectEachRecordOnce(): Promise<void> {
   expect(held).toEqual({ customers: RECORDS, different: RECORDS });
 }
 
-it('another process takes over from a killed one without waiting for its heartbeats, and every record is there once', async () => {
+it('a second process takes over from a killed one without waiting for missed heartbeats, and stores every record once', async () => {
   const first = await aReadyWorker();
   const input = await world.open(venue, 'pull', 'full');
   const handle = await start(input);
@@ -90,7 +90,7 @@ it('another process takes over from a killed one without waiting for its heartbe
     worker_key: expect.any(Number) as number,
     task_token: expect.any(String) as string,
   });
-  // Holds the first up until the second is there.
+  // Keeps the first process busy until the second has started.
   await world.stripe.limits({ requestsPerSecond: 0, latencyMs: 60_000 });
   const second = await aReadyWorker();
   expect(await done(input)).toBeLessThan(RECORDS);
@@ -110,7 +110,7 @@ it('another process takes over from a killed one without waiting for its heartbe
   await expectEachRecordOnce();
 }, 120_000);
 
-it('a process that is started again takes over what its killed predecessor left', async () => {
+it('a restarted process takes over what its killed predecessor left', async () => {
   const first = await aReadyWorker();
   const input = await world.open(venue, 'pull', 'full');
   const handle = await start(input);
@@ -122,12 +122,12 @@ it('a process that is started again takes over what its killed predecessor left'
   await expectEachRecordOnce();
 }, 120_000);
 
-it('a false alarm costs an attempt and nothing else', async () => {
+it('a false alarm costs one attempt and nothing else', async () => {
   await aReadyWorker();
   const input = await world.open(venue, 'pull', 'full');
   const handle = await start(input);
   await eventually(async () => (await done(input)) > 0);
-  // As if the process at work had lost its lock: nobody holds this key.
+  // Simulates that the busy process lost its lock: nobody holds this key.
   await world.database.admin`update provider_leases set worker_key = 1 where holder = ${input.syncId}`;
   expect(await handle.result()).toMatchObject({
     outcome: 'completed',
@@ -138,7 +138,7 @@ it('a false alarm costs an attempt and nothing else', async () => {
   await expectEachRecordOnce();
 }, 120_000);
 
-it('a process that lives is never taken for lost, and shows itself again after its session was cut', async () => {
+it('a live process is never taken for lost, and takes its lock again after its database session was cut', async () => {
   const [one, other] = await Promise.all([
     createWorkerPresence(world.database.url),
     createWorkerPresence(world.database.url),

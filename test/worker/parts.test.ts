@@ -11,7 +11,7 @@ import { freePort } from '../../runtime/start/ports.ts';
 const silent = () => createLogger({ name: 'test', level: 'silent' });
 
 describe('the health endpoint of a worker', () => {
-  it('lives at once, is ready when it says so and no longer after that, and knows nothing else', async () => {
+  it('is live at once, ready only between start and stop, and answers 404 to everything else', async () => {
     let ready = false;
     const server = startHealthServer({ host: '127.0.0.1', port: 0 }, () => ready);
     await once(server, 'listening');
@@ -56,7 +56,7 @@ describe('the connection to Temporal', () => {
     ).resolves.toBeNull();
   });
 
-  it('is not tried with certificates that cannot be read', async () => {
+  it('is not opened when a certificate cannot be read', async () => {
     const config = { address: '127.0.0.1:1', namespace: 'default', tls: { caFile: '/no/such/file.pem' } };
     await expect(connectTemporal(config, silent(), new AbortController().signal)).rejects.toMatchObject({
       code: 'ENOENT',

@@ -15,7 +15,7 @@ import { aWorkerProcess, eventually } from './support.ts';
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 
 describe('a worker process that cannot start', () => {
-  it('exits with 78 and names everything that has to be set, and no value', async () => {
+  it('exits with 78 and names every missing setting but no value', async () => {
     const worker = await aWorkerProcess({
       MOCK_KMS: 'maybe-hunter2',
       ENCRYPTION_KEY: undefined,
@@ -29,7 +29,7 @@ describe('a worker process that cannot start', () => {
     expect(keyless.output()).toContain('ENCRYPTION_KEY');
   });
 
-  it('says that Postgres is away, without the password', async () => {
+  it('reports that Postgres is away, without the password', async () => {
     const worker = await aWorkerProcess({
       DATABASE_URL: `postgres://someone:hunter2@127.0.0.1:${await freePort()}/none`,
     });
@@ -43,7 +43,7 @@ describe('a worker process that cannot start', () => {
     });
   });
 
-  it('does not work on a database without our tables', async () => {
+  it('refuses a database without our tables', async () => {
     const empty = await createEmptyDatabase();
     onTestFinished(() => empty.drop());
     const worker = await aWorkerProcess({ DATABASE_URL: empty.url });
@@ -52,7 +52,10 @@ describe('a worker process that cannot start', () => {
   });
 });
 
-/** The last line, when every line is one of the structured log: nothing has been printed past the logger, which removes secrets. */
+/**
+ * Returns the last line after checking that every line is structured: nothing may bypass the logger, which removes
+ * secrets.
+ */
 function fatalLineOf(output: string): Record<string, unknown> {
   const lines = output
     .trim()
@@ -99,7 +102,7 @@ describe('a worker process', () => {
   const done = async ({ syncId }: SyncConnectionInput) =>
     Number((await world.database.admin`select done from sync_runs where id = ${syncId}`)[0]?.['done']);
 
-  /** Passes connections on to Temporal, from the moment it is opened. */
+  /** Forwards connections to Temporal once it is opened. */
   async function aWayToTemporal(port: number) {
     const [host, target] = temporal.address.split(':');
     const server = createServer((near) => {
@@ -114,7 +117,7 @@ describe('a worker process', () => {
     await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   }
 
-  it('stops without complaint while it waits for Temporal', async () => {
+  it('stops cleanly while it waits for Temporal', async () => {
     const worker = await aWorker({ TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}` });
     await eventually(() => worker.output().includes('Temporal does not answer yet'));
     expect([await worker.health('live'), await worker.health('ready')]).toEqual([200, 503]);
@@ -122,10 +125,10 @@ describe('a worker process', () => {
     expect(await worker.exitCode()).toBe(0);
   });
 
-  it('stops without complaint while it still prepares its workflows', async () => {
+  it('stops cleanly while it still prepares its workflows', async () => {
     const worker = await aWorker();
     await eventually(async () => (await worker.health('live')) === 200);
-    // The SDK speaks when it begins to bundle, which takes a second or two.
+    // The SDK logs when it starts bundling, which takes a second or two.
     await eventually(() => worker.output().length > 0);
     expect(await worker.health('ready')).toBe(503);
     worker.stop();
@@ -133,7 +136,7 @@ describe('a worker process', () => {
     expect(worker.output()).not.toMatch(/IllegalState|Unhandled/);
   });
 
-  it('may be started before Temporal, and works as soon as that is there', async () => {
+  it('may be started before Temporal, and works as soon as Temporal is there', async () => {
     const port = await freePort();
     const worker = await aWorker({ TEMPORAL_ADDRESS: `127.0.0.1:${port}` });
     await eventually(() => worker.output().includes('Temporal does not answer yet'));
@@ -147,7 +150,7 @@ describe('a worker process', () => {
     expect(await worker.exitCode()).toBe(0);
   });
 
-  it('hands its work over when it is stopped, and another process ends it: every record once', async () => {
+  it('hands its work over when it is stopped, and another process completes it with every record stored once', async () => {
     await world.stripe.seed({ resource: 'customers', count: 4_000 });
     await world.stripe.limits({ requestsPerSecond: 0, latencyMs: 200 });
     const first = await aWorker();

@@ -58,7 +58,7 @@ const stop = async (worker: WorkerProcess, signal?: NodeJS.Signals) => {
   worker.stop(signal);
   await worker.exitCode();
 };
-/** The workflow that the schedule has started last. */
+/** The workflow that the schedule started last. */
 async function lastRun() {
   const { recentActions } = (await schedule().describe()).info;
   const started = recentActions.at(-1)?.action.workflow;
@@ -70,7 +70,7 @@ describe('the schedule that removes expired rows', () => {
     if (await exists()) await schedule().delete();
   });
 
-  it('is there once a worker has started, stays one however many start, and follows their configuration', async () => {
+  it('exists once a worker has started, exists once however many start, and follows their configuration', async () => {
     const workers = await Promise.all([aWorker(), aWorker()]);
     await eventually(exists);
     expect(await daysOf()).toMatchObject({ audit: 400, runs: 90, everyMs: 3_600_000, paused: false });
@@ -92,7 +92,7 @@ describe('the schedule that removes expired rows', () => {
     await stop(changed);
   }, 120_000);
 
-  it('starts a workflow that removes what is expired, also when its worker is killed in the middle', async () => {
+  it('starts a workflow that removes expired rows, even when its worker is killed halfway', async () => {
     const venueId = await aVenue(database.db);
     const venue = { venueId, connectionId: (await aConnection(database.db, venueId)).id };
     const syncId = await anAgedRun(database.admin, { ...venue, endedDaysAgo: 100 });
@@ -103,7 +103,7 @@ describe('the schedule that removes expired rows', () => {
       values (${idOf(401)}, ${venueId}, now() - interval '401 days', 'fresh', 'credentials.opened', 'connection', 'x', 'ok')`;
     const first = await aWorker();
     await eventually(exists);
-    // Holds the removal up in its third page.
+    // Blocks the removal in its third page.
     await database.admin.begin(async (tx) => {
       await tx`select from sync_logs where seq = (select seq from sync_logs order by seq offset 5000 limit 1) for update`;
       await schedule().trigger();
@@ -121,7 +121,7 @@ describe('the schedule that removes expired rows', () => {
     await stop(second);
   }, 120_000);
 
-  it('is no condition of the start of a worker: it is tried again while Temporal refuses it, until the worker stops', async () => {
+  it('is retried while Temporal refuses it and does not delay the worker’s start', async () => {
     const { retention } = readWorkerConfig(
       {
         DATABASE_URL: database.url,

@@ -7,16 +7,16 @@ import { freePort } from '../../runtime/start/ports.ts';
 
 export interface WorkerProcess {
   readonly pid: number;
-  /** Everything it has printed so far. */
+  /** Everything the process has printed so far. */
   output(): string;
-  /** Status code of its health endpoint, or null while that does not answer. */
+  /** Status code of its health endpoint. Null while the endpoint does not answer. */
   health(probe: 'live' | 'ready'): Promise<number | null>;
   stop(signal?: NodeJS.Signals): void;
-  /** Exit code; at most `limitMs` later. */
+  /** Waits for the exit code, at most `limitMs`. */
   exitCode(limitMs?: number): Promise<number | null>;
 }
 
-/** What a worker needs, but for what a test wants otherwise; undefined leaves a variable out. */
+/** Starts a worker with a complete environment, except for what the test overrides; undefined leaves a variable out. */
 export async function aWorkerProcess(env: Record<string, string | undefined>): Promise<WorkerProcess> {
   const port = await freePort();
   const complete = {

@@ -69,7 +69,7 @@ describe('three worker processes', () => {
     60_000,
   );
 
-  it('ask a provider once about a dead grant, whoever needs it', async () => {
+  it('ask a provider only once about a dead grant, however many callers need it', async () => {
     const grant = await world.aGrant('stripe', 'app');
     await world.expire(grant);
     await world.controls.stripe.revoke(grant.account);
@@ -79,8 +79,8 @@ describe('three worker processes', () => {
   }, 60_000);
 });
 
-describe('a worker that dies while it refreshes', () => {
-  /** Kills whoever is at work on the refresh once the provider has its request. */
+describe('a worker killed during a refresh', () => {
+  /** Kills the worker that runs the refresh once the provider has its request. */
   async function killRefresher(grant: TestGrant, signal: NodeJS.Signals): Promise<ChildProcess> {
     await expect.poll(async () => (await world.row(grant)).sentAt, { timeout: 15_000, interval: 20 }).not.toBeNull();
     const identity = async () =>
@@ -91,7 +91,7 @@ describe('a worker that dies while it refreshes', () => {
     const pid = Number((await identity())?.split('@')[0]);
     const child = processes.find((one) => one.pid === pid);
     if (!child) throw new Error(`no process of this test: ${pid}`);
-    // The provider has the request now: it rotates the token, whoever is still there to take its answer.
+    // The provider has the request now and rotates the token, even if nobody is left to take its answer.
     const struck = async () =>
       (
         await world.controls[grant.provider].send<{ readonly data: readonly { readonly struck: number }[] }>(
@@ -108,7 +108,7 @@ describe('a worker that dies while it refreshes', () => {
     processes[processes.indexOf(child)] = await startProcess();
   };
 
-  it('costs nothing where the old token still works', async () => {
+  it('costs nothing when the old token still works', async () => {
     const grant = await world.aGrant('quickbooks', 'code');
     await world.expire(grant);
     await world.controls.quickbooks.fault({ kind: 'slow', delayMs: 3_000, times: 1, match: QUICKBOOKS_TOKEN });
@@ -119,18 +119,18 @@ describe('a worker that dies while it refreshes', () => {
     expect(await world.row(grant)).toMatchObject({ state: 'active', sentAt: null });
   }, 90_000);
 
-  // It takes more than a minute, nearly all of it waiting: with the long fault suite.
+  // Runs with the long fault suite, because it waits for more than a minute.
   it.runIf(Number(process.env['INTERLOCK_FAULT_EPISODES'] ?? 1) > 1)(
-    'that was only frozen brings its token when it wakes, and writes over nothing newer',
+    'stores its token when it was only frozen and wakes, and overwrites nothing newer',
     async () => {
       const grant = await world.aGrant('quickbooks', 'code');
       await world.expire(grant);
       await world.controls.quickbooks.fault({ kind: 'slow', delayMs: 2_000, times: 1, match: QUICKBOOKS_TOKEN });
       const answer = world.ensureFresh(grant).catch((error: unknown) => error);
       const frozen = await killRefresher(grant, 'SIGSTOP');
-      // The database ends its transaction; nothing in this test waits that long.
+      // Ends the frozen worker's transaction, which Postgres would end only after a long timeout.
       await world.admin`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and state = 'idle in transaction' and query like '%oauth_tokens%'`;
-      // A frozen process still takes tasks, which then have to time out: it may take more than one round.
+      // A frozen process still accepts tasks, which then have to time out, so this may take several rounds.
       await expect.poll(() => world.row(grant), { timeout: 150_000 }).toMatchObject({ state: 'active', generation: 2 });
       await answer;
       frozen.kill('SIGCONT');

@@ -13,7 +13,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => world.close());
 
-/** A pull of the account's customers, begun. */
+/** Starts a pull of the account's customers. */
 async function aRun({ venueId, connectionId, provider }: TestGrant) {
   const { run } = await createSyncRunStore(world.database.db).openOrJoin({
     venueId,
@@ -35,7 +35,7 @@ async function aRun({ venueId, connectionId, provider }: TestGrant) {
   return { handle, state };
 }
 
-describe('a sync of a connection that its owner granted', () => {
+describe('a sync of a connection with a grant', () => {
   it.each(['connect', 'app'] as const)('reads the account’s own records: %s', async (flow) => {
     const grant = await world.aGrant('stripe', flow);
     await world.controls.stripe.send('POST', '/seed', { account: grant.account, resource: 'customers', count: 7 });
@@ -43,7 +43,7 @@ describe('a sync of a connection that its owner granted', () => {
     expect(await handle.result()).toMatchObject({ outcome: 'completed', counts: { created: 7 } });
   });
 
-  it('whose token the provider has ended, however good it looked, renews it and goes on', async () => {
+  it('refreshes a token that the provider has ended early and goes on', async () => {
     const grant = await world.aGrant('stripe', 'app');
     await world.controls.stripe.send('POST', '/seed', { account: grant.account, resource: 'customers', count: 7 });
     await world.controls.stripe.expire(grant.account);
@@ -53,7 +53,7 @@ describe('a sync of a connection that its owner granted', () => {
     expect(await world.refreshCalls(grant)).toHaveLength(1);
   });
 
-  it('waits when the access was taken back', async () => {
+  it('waits when the access was revoked', async () => {
     const grant = await world.aGrant('stripe', 'app');
     await world.controls.stripe.revoke(grant.account);
     const { handle, state } = await aRun(grant);
@@ -66,7 +66,7 @@ describe('a sync of a connection that its owner granted', () => {
     await handle.result().catch(() => undefined);
   });
 
-  it('waits while its ended token cannot be renewed, and goes on when the provider is back, without being told', async () => {
+  it('waits while its expired token cannot be refreshed, and goes on by itself once the provider is back', async () => {
     const grant = await world.aGrant('stripe', 'app');
     await world.expire(grant);
     await world.controls.stripe.fault({ kind: 'status', status: 503, match: { path: '/v1/oauth/token' } });

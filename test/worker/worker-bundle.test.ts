@@ -5,7 +5,7 @@ import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { buildWorkerBundle, keepWorkerBundle } from '../../worker/worker-bundle.ts';
 
-it('the bundled worker tells as the one from source does what has to be set', async () => {
+it('the bundled worker reports missing settings exactly as the worker run from source does', async () => {
   const kept = await keepWorkerBundle();
   const folder = path.join(path.dirname(kept), '..', randomUUID());
   const named = path.join(folder, 'main.cjs');
@@ -17,7 +17,7 @@ it('the bundled worker tells as the one from source does what has to be set', as
   expect(bundled).toEqual([fromSource, fromSource]);
 }, 60_000);
 
-it('is bundled once for the same sources, however many ask', async () => {
+it('the worker is bundled once for the same sources, however many processes ask', async () => {
   const asked = await Promise.all([1, 2, 3].map(() => keepWorkerBundle()));
   expect(new Set(asked).size).toBe(1);
   expect(await keepWorkerBundle()).toBe(asked[0]);

@@ -75,7 +75,7 @@ describe('the workers of one process', () => {
       args: [input],
     });
 
-  it('serve one queue of workflows, one of short steps, and one of each lane, however many providers there are', () => {
+  it('poll one queue of workflows, one of short steps and one of each lane, however many providers there are', () => {
     expect(workers.map(({ options }) => options.taskQueue)).toEqual([
       WORKFLOW_QUEUE,
       INTERNAL_QUEUE,
@@ -87,7 +87,7 @@ describe('the workers of one process', () => {
     for (const { options } of workers) expect(options).toMatchObject({ debugMode: false, workflowThreadPoolSize: 1 });
   });
 
-  it('sit out an outage of the provider and bring everything once', async () => {
+  it('wait out an outage of the provider and store every record once', async () => {
     await world.load(venue, 40);
     await world.stripe.fault({
       match: { method: 'POST', path: '/v1/customers' },
@@ -120,7 +120,7 @@ describe('the workers of one process', () => {
     await world.stripe.clearFaults();
   });
 
-  it('end a cancelled run as cancelled, with all that was read', async () => {
+  it('end a cancelled run as cancelled, keeping all that was read', async () => {
     await world.stripe.seed({ resource: 'customers', count: 3_000 });
     await world.stripe.limits({ requestsPerSecond: 0, latencyMs: 150 });
     const input = await world.open(venue, 'pull', 'full');
@@ -137,7 +137,7 @@ describe('the workers of one process', () => {
     expect(stored).toBeLessThan(3_000);
   });
 
-  it('leave nothing of a customer and nothing of a key in the history', async () => {
+  it('leave no customer data and no key in the history', async () => {
     await world.customers.upsertMany(venue.venueId, [
       { sourceId: 'private', name: 'Ada Lovelace', email: 'ada@private.example' },
     ]);

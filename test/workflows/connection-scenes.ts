@@ -34,7 +34,7 @@ interface Attempt {
 type Executions = Readonly<Record<string, { readonly workflowId: string; readonly runId: string | null }>>;
 const connecting = z.object({ id: z.string(), authorizationUrl: z.string() });
 
-/** Attempts to connect and a disconnection, each ended. */
+/** Scenes of attempts to connect and of a disconnection, each ended. */
 export function connectionScenes({
   api,
   apiUrl,
@@ -96,7 +96,7 @@ export function connectionScenes({
       await api.tryPost(`/v1/venues/${venueId}/connections/${id}/test`, {});
       return { 'test-connection.accepted': { workflowId: testConnectionWorkflowId(id as ConnectionId), runId: null } };
     },
-    /** By word from Square that is true, and before that by word that is not. */
+    /** Sends a true revocation webhook of Square, and a false one before it. */
     async 'keep-connection-fresh.revoked'() {
       const { venueId, connectionId, authorizationUrl } = await begin('square', 'code');
       const { redirectUrl, account } = await square.approve(await browser.open(authorizationUrl), 'new');

@@ -16,7 +16,7 @@ import { buildWorkflowBundle } from '../../worker/workflow-bundle.ts';
 
 type Answer = DeletionCursor | boolean | null;
 
-/** The connection's owner on a real server; its activities answer what a test says. */
+/** Runs the token manager on a real server; the test scripts what its activities return. */
 describe('a disconnection that deletes records', () => {
   let client: Client;
   let stop: () => Promise<void>;
@@ -74,11 +74,11 @@ describe('a disconnection that deletes records', () => {
   }
   const at = (after: string): DeletionCursor => ({ resource: 'customers', after: after as RecordId });
 
-  it('hands each activity the cursor of the one before it', async () => {
+  it('passes each activity the cursor that the one before it returned', async () => {
     expect(await cursorsAsked(at('a'), at('b'), null)).toEqual([undefined, at('a'), at('b')]);
   });
 
-  it('asks on and ends with a worker of an earlier version, which answers only whether there is more', async () => {
+  it('completes with a worker of an earlier version, which returns only whether there is more', async () => {
     expect(await cursorsAsked(at('a'), true, false)).toEqual([undefined, at('a'), at('a')]);
   });
 });

@@ -8,7 +8,7 @@ import { until } from '../support/eventually.ts';
 import { chunk, createWorkflowStage } from './workflow-stage.ts';
 import type { PlayedRun, WorkflowStage } from './workflow-stage.ts';
 
-// One slot in each queue: whoever is dispatched first is served first.
+// Each queue has one slot, so that the order of service is the order of dispatch.
 let stage: WorkflowStage;
 beforeAll(async () => {
   stage = await createWorkflowStage({ chunkSlots: 1 });
@@ -50,7 +50,10 @@ const scheduled = (runs: readonly PlayedRun[]) =>
       ),
     ),
   );
-/** What a history has scheduled reaches its queue a moment later, and only what lies there can be served in turn. The server counts every 5 s. */
+/**
+ * Waits until the queue holds `count` chunks: a scheduled chunk reaches it a moment later, and the server counts every
+ * 5 s.
+ */
 const queued = (count: number, mode: 'full' | 'incremental') =>
   until(async () => (await backlogOf(laneQueue(mode === 'full' ? 'bulk' : 'incremental'))) === count, {
     limitMs: 40_000,
@@ -72,7 +75,7 @@ async function backlogOf(name: string): Promise<number> {
 }
 const ended = (runs: readonly PlayedRun[]) => Promise.all(runs.map(({ handle }) => handle.result()));
 
-/** A run whose chunk takes the only slot of its queue until it is let go. */
+/** Starts a run whose chunk occupies the only slot of its queue until it is released. */
 async function holdSlot(
   mode: 'full' | 'incremental',
 ): Promise<{ readonly run: PlayedRun; readonly letGo: () => void }> {
@@ -92,7 +95,7 @@ async function holdSlot(
 
 describe('a venue that floods a provider’s queue', () => {
   it.each(['incremental', 'full'] as const)(
-    'does not keep another waiting behind its backlog of %s runs, however late that comes',
+    'does not delay a later run of another venue by its backlog of %s runs',
     async (mode) => {
       const first = await holdSlot(mode);
       const flood = await times(FLOOD, flooding, mode);
@@ -110,7 +113,7 @@ describe('a venue that floods a provider’s queue', () => {
     },
   );
 
-  it('does not keep another’s incremental run waiting for its full run that is at work', async () => {
+  it('does not delay another venue’s incremental run with its own full run', async () => {
     const full = await holdSlot('full');
     const behind = await play(flooding, 'full');
     const incremental = await play(small, 'incremental');

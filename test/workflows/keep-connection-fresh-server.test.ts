@@ -17,7 +17,7 @@ let world: GrantWorld;
 let port: number;
 let server: RunningTemporal;
 
-/** A server that keeps its workflows, and asks them to continue as new after a few steps instead of thousands. */
+/** A server that keeps its workflows and asks them to continue as new after a few events instead of thousands. */
 async function startServer(): Promise<RunningTemporal> {
   const source = await resolveTemporal({ cacheFolder: cacheFolderOf(process.env), log: () => undefined });
   if (source.kind === 'server') throw new Error('this suite starts a server of its own: leave TEMPORAL_ADDRESS unset');
@@ -50,14 +50,14 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-describe('the owner of a connection', () => {
-  it('goes on in new runs, and answers everybody who asks while it does', async () => {
+describe('the token manager of a connection', () => {
+  it('continues as new, and answers every caller meanwhile', async () => {
     const grant = await world.aGrant('quickbooks', 'code');
     const first = await world.startOwner(grant);
     const answers = [];
     for (let round = 0; round < 6; round += 1) {
       if (round === 3) await world.expire(grant);
-      // What its timer is set for has moved: as after a restart it is looked up.
+      // Moves what its timer is set for, so that it is looked up as after a restart.
       if (round === 3) await first.signal('grantReplaced').catch(() => world.owner(grant).signal('grantReplaced'));
       answers.push(...(await Promise.all(Array.from({ length: 8 }, () => world.ensureFresh(grant)))));
     }
@@ -69,7 +69,7 @@ describe('the owner of a connection', () => {
     expect(runId).not.toBe(first.firstExecutionRunId);
   }, 60_000);
 
-  it('outlives a restart of the Temporal server: what came due meanwhile is done after it', async () => {
+  it('outlives a restart of the Temporal server, and then does what came due meanwhile', async () => {
     const grant = await world.aGrant('stripe', 'app');
     await world.admin`update connections set next_refresh_at = now() + interval '3 seconds' where id = ${grant.connectionId}`;
     await world.startOwner(grant);

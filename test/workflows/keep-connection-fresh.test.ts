@@ -22,8 +22,8 @@ async function attributes(grant: TestGrant): Promise<Record<string, unknown>> {
   return Object.fromEntries(typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]));
 }
 
-describe('a connection that is left alone', () => {
-  it('refreshes by itself when it is due, and the provider takes the new token', async () => {
+describe('an idle connection', () => {
+  it('refreshes its token when it is due, and the provider accepts the new one', async () => {
     const grant = await world.aGrant('quickbooks', 'code');
     await world.makeDue(grant);
     await world.startOwner(grant);
@@ -41,7 +41,7 @@ describe('a connection that is left alone', () => {
   it.each([
     ['stripe', 'connect'],
     ['mailchimp', 'code'],
-  ] as const)('of a provider whose tokens do not expire sets no timer: %s %s', async (provider, flow) => {
+  ] as const)('sets no timer when its provider’s tokens do not expire: %s %s', async (provider, flow) => {
     const grant = await world.aGrant(provider, flow);
     expect(await world.ensureFresh(grant)).toEqual({ status: 'fresh', generation: 1 });
     const { events } = await world.owner(grant).fetchHistory();
@@ -49,7 +49,7 @@ describe('a connection that is left alone', () => {
     expect(await world.refreshCalls(grant)).toEqual([]);
   });
 
-  it('shows when it refreshes next and what it is, and nothing of the token', async () => {
+  it('shows its state and its next refresh, and nothing of the token', async () => {
     const grant = await world.aGrant('quickbooks', 'code');
     await world.ensureFresh(grant);
     const details = await world.owner(grant).query<{ currentDetails?: string }>('__temporal_workflow_metadata');
@@ -63,8 +63,8 @@ describe('a connection that is left alone', () => {
   });
 });
 
-describe('what an idle connection costs', () => {
-  /** Entries of the history that Temporal bills as actions (https://docs.temporal.io/cloud/actions, read 2026-11-21). */
+describe('the cost of an idle connection', () => {
+  /** Events of the history that Temporal bills as actions (https://docs.temporal.io/cloud/actions, read 2026-11-21). */
   async function actions(grant: TestGrant): Promise<Readonly<Record<string, number>>> {
     const { events } = await world.owner(grant).fetchHistory();
     const count = (
@@ -85,29 +85,26 @@ describe('what an idle connection costs', () => {
     ['stripe', 'app'],
     ['square', 'code'],
     ['square', 'pkce'],
-  ] as const)(
-    'is a timer and an activity for each refresh, beside one look when it starts: %s %s',
-    async (provider, flow) => {
-      const grant = await world.aGrant(provider, flow);
-      await world.makeDue(grant);
-      await world.startOwner(grant);
-      await expect.poll(() => world.row(grant), { timeout: 10_000 }).toMatchObject({ generation: 2 });
-      await expect.poll(() => actions(grant), { timeout: 5_000 }).toEqual({ activities: 2, timers: 1, upserts: 0 });
-    },
-  );
+  ] as const)('is one read at the start, then a timer and an activity per refresh: %s %s', async (provider, flow) => {
+    const grant = await world.aGrant(provider, flow);
+    await world.makeDue(grant);
+    await world.startOwner(grant);
+    await expect.poll(() => world.row(grant), { timeout: 10_000 }).toMatchObject({ generation: 2 });
+    await expect.poll(() => actions(grant), { timeout: 5_000 }).toEqual({ activities: 2, timers: 1, upserts: 0 });
+  });
 
   it.each([
     ['stripe', 'connect'],
     ['mailchimp', 'code'],
-  ] as const)('is nothing where no token expires: %s %s', async (provider, flow) => {
+  ] as const)('is zero when its tokens do not expire: %s %s', async (provider, flow) => {
     const grant = await world.aGrant(provider, flow);
     await world.startOwner(grant);
     await expect.poll(() => actions(grant), { timeout: 5_000 }).toEqual({ activities: 1, timers: 0, upserts: 0 });
   });
 });
 
-describe('many who ask at once', () => {
-  it('share one refresh, and all have the new token', async () => {
+describe('concurrent callers', () => {
+  it('share one refresh, and all get the new token', async () => {
     const grant = await world.aGrant('stripe', 'app');
     await world.expire(grant);
     const answers = await Promise.all(Array.from({ length: 9 }, () => world.ensureFresh(grant)));
@@ -135,10 +132,10 @@ describe('many who ask at once', () => {
 });
 
 describe('a token that the provider refuses', () => {
-  it('is renewed once; what replaced it and is refused as well means that the access is gone', async () => {
+  it('is refreshed once; when the new token is refused too, the access is gone', async () => {
     const grant = await world.aGrant('quickbooks', 'code');
     expect(await world.ensureFresh(grant, { rejectedGeneration: 1 })).toEqual({ status: 'fresh', generation: 2 });
-    // Late news of the first.
+    // A late report about the first token.
     expect(await world.ensureFresh(grant, { rejectedGeneration: 1 })).toEqual({ status: 'fresh', generation: 2 });
     expect(await world.ensureFresh(grant, { rejectedGeneration: 2 })).toEqual({
       status: 'needs-reauth',
@@ -152,7 +149,7 @@ describe('a token that the provider refuses', () => {
     expect(await attributes(grant)).toMatchObject({ Phase: 'needs-reauth', NeedsAttention: true });
   });
 
-  it('and that nothing renews means the same at once', async () => {
+  it('means that the access is gone when it cannot be refreshed', async () => {
     const grant = await world.aGrant('mailchimp', 'code');
     expect(await world.ensureFresh(grant, { rejectedGeneration: 1 })).toEqual({
       status: 'needs-reauth',
@@ -160,7 +157,7 @@ describe('a token that the provider refuses', () => {
     });
   });
 
-  it('of an earlier approval says nothing of the present one', async () => {
+  it('does not affect a newer grant', async () => {
     const grant = await world.aGrant('mailchimp', 'code');
     await world.admin`update oauth_tokens set generation = 2 where connection_id = ${grant.connectionId}`;
     expect(await world.ensureFresh(grant, { rejectedGeneration: 1 })).toEqual({ status: 'fresh', generation: 2 });
@@ -168,13 +165,13 @@ describe('a token that the provider refuses', () => {
   });
 });
 
-describe('what it is told', () => {
-  it('that there is another grant makes a dead connection’s owner serve it', async () => {
+describe('the signal that a connection has changed', () => {
+  it('makes the token manager of a dead connection serve the new grant', async () => {
     const grant = await world.aGrant('stripe', 'app');
     await world.controls.stripe.revoke(grant.account);
     await world.expire(grant);
     expect(await world.ensureFresh(grant)).toMatchObject({ status: 'needs-reauth' });
-    // As an approval leaves it.
+    // The state that an approval leaves.
     await world.admin`update oauth_tokens set generation = 2, access_expires_at = now() + interval '1 hour' where connection_id = ${grant.connectionId}`;
     await world.admin`update connections set state = 'active', cause = null, next_refresh_at = now() + interval '45 minutes' where id = ${grant.connectionId}`;
     await world.owner(grant).signal(GRANT_REPLACED_SIGNAL);
@@ -184,7 +181,7 @@ describe('what it is told', () => {
       .toMatchObject({ Phase: 'active', NeedsAttention: false });
   });
 
-  it('that a connection is suspended stops no refresh, and that it is gone ends the workflow', async () => {
+  it('does not stop refreshes of a suspended connection, and ends the workflow of one that is gone', async () => {
     const grant = await world.aGrant('quickbooks', 'code');
     await world.makeDue(grant);
     await world.admin`update connections set state = 'suspended' where id = ${grant.connectionId}`;
@@ -197,13 +194,13 @@ describe('what it is told', () => {
   });
 });
 
-describe('an owner that looks again, as it was told to', () => {
-  it('answers nobody from what it knew before', async () => {
+describe('a token manager that reads the connection again', () => {
+  it('gives no caller an answer from before the signal', async () => {
     const grant = await world.aGrant('quickbooks', 'code');
     expect(await world.ensureFresh(grant)).toEqual({ status: 'fresh', generation: 1 });
     await world.expire(grant);
     const asked = await world.admin.begin(async (sql) => {
-      // The look takes as long as this is open.
+      // The read takes as long as this transaction is open.
       await sql`lock table oauth_tokens`;
       await world.owner(grant).signal(GRANT_REPLACED_SIGNAL);
       await expect.poll(() => world.steps(grant), { timeout: 5_000 }).toEqual(['readGrant', 'readGrant']);
@@ -217,7 +214,7 @@ describe('an owner that looks again, as it was told to', () => {
           { timeout: 5_000 },
         )
         .toBe(3);
-      // Not as an array: `begin` would wait for what comes after it.
+      // Wrapped in an object, because `begin` awaits an array's promises.
       return { asks };
     });
     expect(await Promise.all(asked.asks)).toEqual([
@@ -249,7 +246,7 @@ describe('a connection with a key', () => {
     return { venueId, connectionId, provider: 'stripe', account: 'none' };
   }
 
-  it('has an owner that neither refreshes nor sets a timer', async () => {
+  it('has a token manager that neither refreshes nor sets a timer', async () => {
     const key = await aKey();
     expect(await world.ensureFresh(key)).toEqual({ status: 'fresh', generation: 1 });
     expect(await world.steps(key)).toEqual(['readGrant']);
@@ -258,14 +255,14 @@ describe('a connection with a key', () => {
     ).toEqual([]);
   });
 
-  it('needs another when the provider refuses this one', async () => {
+  it('needs another key when the provider refuses this one', async () => {
     const key = await aKey();
     expect(await world.ensureFresh(key, { rejectedGeneration: 1 })).toEqual({ status: 'needs-reauth', generation: 1 });
     expect(await world.connections.find(key)).toMatchObject({ state: 'needs-reauth' });
   });
 });
 
-describe('a grant that will die', () => {
+describe('a grant that will expire for good', () => {
   const dying = async (days: number): Promise<TestGrant> => {
     const grant = await world.aGrant('quickbooks', 'code');
     await world.admin`update oauth_tokens set refresh_hard_expires_at = ${new Date(Date.now() + days * DAY_MS)} where connection_id = ${grant.connectionId}`;
@@ -282,7 +279,7 @@ describe('a grant that will die', () => {
     { days: 29.5, daysLeft: 30, urgent: false },
     { days: 6.5, daysLeft: 7, urgent: true },
     { days: 0.5, daysLeft: 1, urgent: true },
-  ])('is warned of once when $days days are left', async ({ days, daysLeft, urgent }) => {
+  ])('causes one warning when $days days are left', async ({ days, daysLeft, urgent }) => {
     const grant = await dying(days);
     await world.ensureFresh(grant);
     await expect
@@ -297,8 +294,8 @@ describe('a grant that will die', () => {
   });
 });
 
-describe('an owner that an operator has ended', () => {
-  it('is started again by whoever asks next, and misses nothing', async () => {
+describe('a token manager that an operator has terminated', () => {
+  it('is started again by the next request, and misses nothing', async () => {
     const grant = await world.aGrant('quickbooks', 'code');
     await world.ensureFresh(grant);
     await world.owner(grant).terminate('a test');
@@ -307,7 +304,7 @@ describe('an owner that an operator has ended', () => {
     expect((await world.owner(grant).describe()).type).toBe(KEEP_CONNECTION_FRESH);
   });
 
-  it('while it refreshes loses no token', async () => {
+  it('loses no token when it is terminated during a refresh', async () => {
     const grant = await world.aGrant('stripe', 'app');
     await world.expire(grant);
     await world.controls.stripe.fault({ kind: 'slow', delayMs: 1_500, times: 1, match: { path: '/v1/oauth/token' } });

@@ -96,7 +96,7 @@ async function awaitingApproval(): Promise<{ venue: Venue; run: SyncBody }> {
   return { venue, run };
 }
 
-/** What the schedule of a venue's customers starts when it is triggered. */
+/** The workflow that the schedule of a venue's customers starts when it is triggered. */
 async function scheduled({ venueId, connectionId }: Venue): Promise<Execution> {
   await api.tryPost(`/v1/venues/${venueId}/connections/${connectionId}/schedules/customers/trigger`, {});
   const { recentActions } = (await temporal.schedule.getHandle(scheduleId(connectionId, 'customers')).describe()).info;
@@ -109,7 +109,10 @@ async function scheduled({ venueId, connectionId }: Venue): Promise<Execution> {
 
 type Execution = Pick<SyncBody, 'workflowId' | 'runId'>;
 
-/** Each brings about one run, and returns it under the name of its file; a run that continued has two. */
+/**
+ * Each scene produces about one run and returns it under the name of its file; a run that continued as new has two
+ * files.
+ */
 const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Execution>>>>> = {
   async 'push-completed'() {
     const venue = await aVenue(50);
@@ -275,7 +278,7 @@ const fileOf = (name: string): URL =>
 
 async function record(name: string, { workflowId, runId }: Execution): Promise<void> {
   const handle = temporal.workflow.getHandle(workflowId, runId ?? undefined);
-  // The run is over in the database a moment before its workflow is.
+  // The run ends in the database a moment before its workflow closes.
   await until(async () => (await handle.describe()).status.name !== 'RUNNING', {
     limitMs: 10_000,
     what: 'the workflow has closed',
@@ -288,7 +291,7 @@ async function record(name: string, { workflowId, runId }: Execution): Promise<v
 
 const toJson = (history: History): unknown => JSON.parse(historyToJSON(history));
 
-/** Takes out what tells of the machine: host names stand in identities and sticky queues, folders in stack traces. */
+/** Removes what identifies the machine: host names in identities and sticky queues, folders in stack traces. */
 function withoutMachine(value: unknown): unknown {
   if (typeof value === 'string')
     return value

@@ -19,7 +19,7 @@ const INPUT: RemoveExpiredRowsInput = {
 
 let client: Client;
 let stop: () => Promise<void>;
-/** What the activity answers, and what it was asked. */
+/** What the activity answers and what it was asked. */
 let answer: (input: RemoveExpiredInput) => Promise<RemoveExpiredChunk> | RemoveExpiredChunk;
 let asked: RemoveExpiredInput[];
 
@@ -56,7 +56,7 @@ async function start(workflowId: string, answers: typeof answer) {
 }
 
 describe('the workflow that removes expired rows', () => {
-  it('goes through the tables in order, each until there is no more, and adds up what it removed', async () => {
+  it('removes from one table after the other until nothing is left, and adds up what it removed', async () => {
     const handle = await start('retention-in-order', ({ table, after }) =>
       table === 'sync_logs' && after !== '20'
         ? { removed: 5, after: after === null ? '10' : '20', more: true }
@@ -72,7 +72,7 @@ describe('the workflow that removes expired rows', () => {
     ]);
   });
 
-  it('gives every other table its turn when one fails, and then fails itself where operators look', async () => {
+  it('goes on with the other tables when one fails, and then fails itself so that operators see it', async () => {
     const handle = await start('retention-one-fails', ({ table }) => {
       if (table === 'sync_logs') throw ApplicationFailure.nonRetryable('as the database said', 'Internal');
       return { removed: 1, after: null, more: false };

@@ -17,23 +17,23 @@ const FILES = readdirSync(HISTORIES);
 const read = (file: string): string => readFileSync(new URL(file, HISTORIES), 'utf8');
 
 /**
- * A failure here means that a change would break runs that are open when it is deployed: guard it with patched() instead of editing
- * the history. Needs no server. `record-history.ts` records more.
+ * A failure here means that a change would break runs that are open when it is deployed. Guard the change with
+ * patched() instead of editing the history. Needs no server. `record-history.ts` records more.
  */
 describe('a run that an earlier version began', () => {
   let code: string;
 
   beforeAll(async () => {
-    // Each replay makes a worker, which tells of its states.
+    // Each replay creates a worker, which logs its states.
     installTemporalRuntime();
     ({ code } = await buildWorkflowBundle());
   }, 60_000);
 
-  it.each(FILES)('goes on under this one: %s', async (file) => {
+  it.each(FILES)('replays under this version: %s', async (file) => {
     await Worker.runReplayHistory({ workflowBundle: { code } }, JSON.parse(read(file)), file);
   });
 
-  it('would be noticed if it did not: a history with another first step is refused', async () => {
+  it('is not replayed when its first step differs', async () => {
     const other = read('sync-connection.push-completed.json').replaceAll('"beginSync"', '"planSync"');
     await expect(Worker.runReplayHistory({ workflowBundle: { code } }, JSON.parse(other), 'another')).rejects.toThrow(
       DeterminismViolationError,
@@ -57,7 +57,7 @@ describe('the recorded histories', () => {
     );
   });
 
-  it('cover every step of a run, every signal, and every way that it waits and goes on', () => {
+  it('cover every step of a run, every signal, and every way that it waits and resumes', () => {
     const events = FILES.filter((file) => file.startsWith('sync-connection.')).flatMap(
       (file) => parseHistory(read(file)).events ?? [],
     );
@@ -74,7 +74,7 @@ describe('the recorded histories', () => {
     expect(new Set(timers)).toEqual(new Set(['timerFiredEventAttributes', 'timerCanceledEventAttributes']));
   });
 
-  it.each(FILES)('hold nothing of a person or a machine, and are small: %s', (file) => {
+  it.each(FILES)('hold nothing about a person or a machine, and are small: %s', (file) => {
     const text = textOf(parseHistory(read(file)));
     expect(text).toContain(camelCase(file.split('.')[0] ?? ''));
     expect(text).not.toMatch(/[\w.+-]+@[\w-]+\.[a-z]{2,}|\b\d+@|sk_test_|Customer \d|\+\d{6}/);
@@ -86,12 +86,12 @@ describe('the recorded histories', () => {
 
 const camelCase = (name: string): string => name.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
 
-describe('what the API asks of workflows', () => {
+describe('the workflows, signals, queries and updates that the API names', () => {
   const sources = readdirSync(`${REPOSITORY}/api`, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))
     .map((file) => readFileSync(`${REPOSITORY}/api/${file}`, 'utf8'))
     .join('\n');
-  /** A name in quotes, or one that contracts/ exports. */
+  /** A string literal, or a constant that contracts/ exports. */
   const named = (name: string): string => {
     const known = name.startsWith("'")
       ? name.replaceAll("'", '')
@@ -100,13 +100,13 @@ describe('what the API asks of workflows', () => {
       throw new Error(`the name ${name} of a workflow, signal, query or update belongs into contracts/`);
     return known;
   };
-  /** First arguments of calls that match. */
+  /** The first arguments of the matching calls. */
   const firstArguments = (call: string): readonly string[] =>
     [...sources.matchAll(new RegExp(`${call}(?:<[^(]*>)?\\(\\s*([\\w']+)`, 'g'))].map(([, name = '']) => named(name));
   const namesAskedFor = (method: string) =>
     firstArguments(`\\b(?:workflow|handle|getHandle\\([^)]*\\))\\s*\\.(?:${method})`);
 
-  it('is a workflow that the worker has', () => {
+  it('include only workflows that the worker has', () => {
     const started = [
       ...namesAskedFor('start|execute|signalWithStart'),
       ...firstArguments('\\bnew WithStartWorkflowOperation'),
@@ -115,7 +115,7 @@ describe('what the API asks of workflows', () => {
     expect(started.filter((name) => !(name in workflows))).toEqual([]);
   });
 
-  it('is a signal, query or update that some workflow handles', () => {
+  it('include only signals, queries and updates that some workflow handles', () => {
     const handlers = readdirSync(`${REPOSITORY}/workflows`)
       .map((file) => readFileSync(`${REPOSITORY}/workflows/${file}`, 'utf8'))
       .join('\n');

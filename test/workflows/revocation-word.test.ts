@@ -16,14 +16,14 @@ beforeEach(async () => {
 const looks = async (grant: TestGrant): Promise<number> =>
   (await world.steps(grant)).filter((step) => step === 'readGrant').length;
 
-describe('word of a revocation', () => {
+describe('a revocation webhook', () => {
   it.each([
     ['square', 'code'],
     ['square', 'pkce'],
     ['stripe', 'connect'],
     ['stripe', 'app'],
   ] as const)(
-    'ends a grant that the provider refuses, with why and without a refresh: %s %s',
+    'ends a grant that the provider refuses, with its reason and without a refresh: %s %s',
     async (provider, flow) => {
       const grant = await world.aGrant(provider, flow);
       const handle = await world.startOwner(grant);
@@ -51,7 +51,7 @@ describe('word of a revocation', () => {
     ['square', 'pkce'],
     ['stripe', 'connect'],
     ['stripe', 'app'],
-  ] as const)('changes nothing where the provider accepts the grant: %s %s', async (provider, flow) => {
+  ] as const)('changes nothing when the provider accepts the grant: %s %s', async (provider, flow) => {
     const grant = await world.aGrant(provider, flow);
     const handle = await world.startOwner(grant);
     for (let word = 1; word <= 3; word += 1) {
@@ -65,7 +65,7 @@ describe('word of a revocation', () => {
     expect(await world.auditOf(grant)).toEqual([]);
   });
 
-  it('about a token that is past its time is looked into by a refresh', async () => {
+  it('about an expired token is checked by a refresh', async () => {
     const [alive, dead] = await Promise.all([world.aGrant('stripe', 'app'), world.aGrant('stripe', 'app')]);
     await world.controls.stripe.revoke(dead.account);
     await Promise.all(
@@ -81,7 +81,7 @@ describe('word of a revocation', () => {
     expect(await world.works(alive)).toBe(true);
   });
 
-  it('is neither believed nor forgotten while the provider does not answer', async () => {
+  it('is kept, but changes nothing, while the provider does not answer', async () => {
     const grant = await world.aGrant('square', 'code');
     await world.controls.square.revoke(grant.account);
     await world.controls.square.fault({
@@ -106,10 +106,10 @@ describe('word of a revocation', () => {
       .toMatchObject({ state: 'needs-reauth', cause: expect.stringContaining('taken back at the provider') as string });
   });
 
-  it('holds nothing up where the provider cannot be asked, which is done at the next word', async () => {
+  it('does not block the connection when the provider cannot be asked, and the next webhook is checked again', async () => {
     const grant = await world.aGrant('square', 'code');
     await world.controls.square.revoke(grant.account);
-    // A flow whose app is not set up here.
+    // A flow whose app is not configured here.
     await world.admin`update connections set flow = 'connect' where id = ${grant.connectionId}`;
     const handle = await world.startOwner(grant);
     await handle.signal(ACCESS_REVOKED_SIGNAL);

@@ -3,10 +3,10 @@ import type { WaitPolicy } from '../../domain/sync/wait-policy.ts';
 
 export { waitMs } from '../../domain/sync/wait-policy.ts';
 
-/** A minute passes in a millisecond. */
+/** A minute of waiting takes a millisecond. */
 export const SCALE = 60_000;
 
-/** What `domain/sync/wait-policy.ts` says, with the clock turned up: a test bundles it in the place of that file. */
+/** The policy of `domain/sync/wait-policy.ts` with a faster clock. Tests bundle this file in place of that one. */
 export function waitPolicyFor(failureType: string): WaitPolicy | null {
   const real = realWaitPolicyFor(failureType);
   return (

@@ -22,7 +22,7 @@ interface Venue {
 
 let system: System;
 beforeAll(async () => {
-  // Slow enough to step in while a run is on.
+  // Slow enough for the test to intervene during a run.
   system = await startSystem({ env: { STRIPE_REQUESTS_PER_SECOND: '10' } });
 }, 120_000);
 afterAll(() => system.stop());
@@ -33,7 +33,7 @@ async function aVenue(customersAtStripe = 3): Promise<Venue> {
   return { venueId, connectionId: (await system.api.connect(venueId, account.secretKey)).id, account };
 }
 
-/** So many that a pull of them takes some seconds at ten calls a second. */
+/** Enough records that a pull takes some seconds at ten calls a second. */
 const MANY = 4_000;
 const LIMIT_MS = 40_000;
 
@@ -47,7 +47,7 @@ const runsOf = async ({ venueId }: Venue) =>
   ((await system.api.ask(`/v1/venues/${venueId}/syncs`)).body as { readonly data: readonly SyncBody[] }).data;
 const handleOf = ({ connectionId }: Venue) => system.temporal.schedule.getHandle(scheduleId(connectionId, 'customers'));
 
-/** The newest run of the schedule that `when` holds for. */
+/** The schedule's newest run for which `when` holds. */
 const lastRun = (venue: Venue, when: (run: ScheduledRun) => boolean): Promise<ScheduledRun> =>
   until(async () => (await schedule(venue)).lastRuns.find(when) ?? null, {
     limitMs: LIMIT_MS,
@@ -72,7 +72,7 @@ async function workflowOf(venue: Venue) {
 }
 const resultOf = async (venue: Venue) => (await (await workflowOf(venue)).result()) as ScheduledSyncResult;
 
-/** A workflow under the id of the venue's sync that nobody works at. */
+/** Starts a workflow under the id of the venue's sync that no worker runs. */
 const occupy = ({ venueId, connectionId }: Venue) => {
   const workflowId = syncWorkflowId({
     venueId: venueId as VenueId,
@@ -91,7 +91,7 @@ const shown = async (description: WorkflowExecutionDescription) => ({
 });
 
 describe('a schedule that comes due', () => {
-  it('opens a run by itself, the first one full, which ends like any other and is found under the syncs', async () => {
+  it('opens a run by itself, the first one full, which ends like any other and is listed among the syncs', async () => {
     const venue = await aVenue();
     await handleOf(venue).update((previous) => ({ ...previous, spec: { intervals: [{ every: '1 second' }] } }));
     const syncId = await opened(venue);
@@ -109,7 +109,7 @@ describe('a schedule that comes due', () => {
     expect(await system.api.customers(venue.venueId)).toHaveLength(3);
   });
 
-  it('starts no second run while one is on: what comes due meanwhile is skipped', async () => {
+  it('starts no second run during one: what comes due meanwhile is skipped', async () => {
     const venue = await aVenue(MANY);
     await trigger(venue);
     const syncId = await opened(venue);
@@ -125,7 +125,7 @@ describe('a schedule that comes due', () => {
     expect(await resultOf(venue)).toEqual({ syncId, skipped: null, outcome: 'cancelled', errorType: null });
   });
 
-  it('looks in the Web UI as a run that the API started', async () => {
+  it('looks in the Web UI like a run that the API started', async () => {
     const venue = await aVenue();
     await trigger(venue);
     const run = await system.api.finished(venue.venueId, await opened(venue));
@@ -136,7 +136,7 @@ describe('a schedule that comes due', () => {
       direction: 'pull',
       mode: 'full',
     });
-    // It closes a moment after the run has ended.
+    // The workflow closes a moment after the run has ended.
     await system.temporal.workflow.getHandle(asked.workflowId).result();
     const started = await shown(await system.temporal.workflow.getHandle(asked.workflowId).describe());
     expect(asked.workflowId).toBe(run.workflowId);
@@ -157,7 +157,7 @@ describe('a schedule that comes due', () => {
     });
   });
 
-  it('skips when somebody else’s run of the same sync is on, and says so', async () => {
+  it('skips when a run of the same sync that somebody else started is open, and says so', async () => {
     const venue = await aVenue(MANY);
     const run = await system.api.start(venue.venueId, { connectionId: venue.connectionId, direction: 'pull' });
     await atWork(venue, run.id);
@@ -171,7 +171,7 @@ describe('a schedule that comes due', () => {
     await system.api.cancel(venue.venueId, run.id);
   });
 
-  it('skips on a connection that is not active, and calls the provider for nothing', async () => {
+  it('skips on a connection that is not active, and makes no provider call', async () => {
     const venue = await aVenue();
     await system.database`update connections set state = 'suspended' where id = ${venue.connectionId}`;
     const before = (await venue.account.calls()).length;
@@ -184,7 +184,7 @@ describe('a schedule that comes due', () => {
     expect((await venue.account.calls()).length).toBe(before);
   });
 
-  it('keeps to its venue', async () => {
+  it('reads no other venue’s connection', async () => {
     const [one, other] = await Promise.all([aVenue(2), aVenue(5)]);
     await Promise.all([trigger(one), trigger(other)]);
     const ids = await Promise.all([opened(one), opened(other)]);
@@ -211,7 +211,7 @@ describe('the workflow of a schedule', () => {
     const run = await system.api.run(venue.venueId, syncId);
     expect(run.finishedAt).toBeNull();
     expect((await system.temporal.workflow.getHandle(run.workflowId).describe()).status.name).toBe('RUNNING');
-    // The schedule knows of nothing that is on; the run itself keeps the next from starting.
+    // The schedule knows of no open run; the run itself prevents a second one.
     await trigger(venue);
     expect(await lastRun(venue, ({ skipped }) => skipped !== null)).toMatchObject({ skipped: 'already-running' });
     await system.api.cancel(venue.venueId, syncId);
@@ -228,7 +228,7 @@ describe('the workflow of a schedule', () => {
     expect(await resultOf(venue)).toMatchObject({ syncId, outcome: 'completed' });
   });
 
-  it('gives up when another stays at work, and the next takes up the run that was opened', async () => {
+  it('gives up when another workflow keeps running, and the next tick takes over the run that was opened', async () => {
     const venue = await aVenue();
     const other = await occupy(venue);
     await trigger(venue);
@@ -240,12 +240,12 @@ describe('the workflow of a schedule', () => {
     expect((await runsOf(venue)).map(({ id, outcome }) => [id, outcome])).toEqual([[syncId, 'completed']]);
   });
 
-  it('ends well when the run fails, and says how it failed', async () => {
+  it('completes when the run fails, and tells how it failed', async () => {
     const venue = await aVenue(MANY);
     await trigger(venue);
     const syncId = await opened(venue);
     const { workflowId } = await atWork(venue, syncId);
-    // What a run that is gone from under its workflow meets; nothing of the provider's would end it so soon.
+    // Deletes the run under its workflow, because no provider error would end it this fast.
     await system.database`delete from sync_runs where id = ${syncId}`;
     const result = await resultOf(venue);
     expect(result).toMatchObject({ syncId, skipped: null, outcome: 'failed' });

@@ -16,7 +16,7 @@ const asks = () => chunk('needs-approval', { awaiting: COUNTED });
 const done = () => chunk('done');
 
 describe('a run that waits for approval', () => {
-  it('shows what it would do, goes on with a yes that the API sends, and notes by whom', async () => {
+  it('shows what it would do, resumes when the API approves, and records who approved', async () => {
     const { script, handle, shows } = await stage.play(asks, done);
     await shows('awaiting-approval');
     expect(JSON.stringify(await handle.query('__temporal_workflow_metadata'))).toContain('archive 60 of 100 records');
@@ -26,7 +26,7 @@ describe('a run that waits for approval', () => {
     expect(script.chunksRun).toBe(2);
   });
 
-  it('goes on with the bare signal that the Web UI sends', async () => {
+  it('resumes on the bare signal that the Web UI sends', async () => {
     const { script, handle, shows } = await stage.play(asks, done);
     await shows('awaiting-approval');
     await handle.signal(APPROVE_SIGNAL);
@@ -34,7 +34,7 @@ describe('a run that waits for approval', () => {
     expect(script.approvals).toMatchObject([{ by: 'temporal-ui' }]);
   });
 
-  it('hears a yes that comes before its workflow knows that it waits: the API shows it first', async () => {
+  it('accepts an approval that arrives before its workflow waits, because the API shows the question first', async () => {
     const { script, handle } = await stage.play(async () => {
       await signalOwnRun(APPROVE_SIGNAL, { by: 'somebody quick', awaiting: COUNTED });
       return asks();
@@ -43,7 +43,7 @@ describe('a run that waits for approval', () => {
     expect(script.approvals).toMatchObject([{ by: 'somebody quick' }]);
   });
 
-  it('takes a yes to an earlier question for none', async () => {
+  it('ignores an approval of an earlier question', async () => {
     const { script, handle, shows } = await stage.play(asks, asks, done);
     await shows('awaiting-approval');
     await handle.signal(APPROVE_SIGNAL, { by: 'first' });
@@ -81,7 +81,7 @@ describe('a run that waits for approval', () => {
     expect(script.approvals).toMatchObject([{ by: 'temporal-ui' }]);
   });
 
-  it('remembers the yes when it continues as new right after it', async () => {
+  it('keeps the approval when it continues as new right after it', async () => {
     const { script, handle, shows, hasContinuedAsNew } = await stage.play(
       () => chunk('more', PADDING),
       () => ({ ...asks(), ...PADDING }),
@@ -95,7 +95,7 @@ describe('a run that waits for approval', () => {
     expect(script).toMatchObject({ approvals: [{ by: 'somebody' }], begun: 1, chunksRun: 3, ends: [{ end: 'done' }] });
   });
 
-  it('ends cancelled when it is cancelled instead, without a yes', async () => {
+  it('ends as cancelled, without an approval, when it is cancelled instead', async () => {
     const { script, handle, shows } = await stage.play(asks);
     await shows('awaiting-approval');
     await handle.cancel();
@@ -108,7 +108,7 @@ describe('a run that waits for approval', () => {
 describe('a run that is cancelled after many chunks', () => {
   const more = () => chunk('more');
 
-  it('asks none to stop while it waits', async () => {
+  it('asks no chunk to stop while it waits', async () => {
     const { script, handle, shows, steps } = await stage.play(more, more, asks);
     await shows('awaiting-approval');
     await handle.cancel();
@@ -117,7 +117,7 @@ describe('a run that is cancelled after many chunks', () => {
     expect(await steps()).toEqual(['beginSync', 'syncChunk', 'syncChunk', 'syncChunk', 'finishSync']);
   });
 
-  it('asks only the one at work to stop', async () => {
+  it('asks only the running chunk to stop', async () => {
     let release = (): void => undefined;
     const released = new Promise<void>((resolve) => {
       release = resolve;

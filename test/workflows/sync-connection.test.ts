@@ -11,15 +11,15 @@ const more = () => chunk('more');
 const refused = failing(FAILURE.needsReauth);
 const away = failing(FAILURE.unavailable);
 
-describe('a run that is told to look again', () => {
+describe('a run that is woken', () => {
   let stage: WorkflowStage;
   beforeAll(async () => {
     stage = await createWorkflowStage();
   }, 120_000);
   afterAll(() => stage.close());
 
-  it('looks at once, also when it is told before it waits', async () => {
-    // A new key may be entered before the workflow has heard that the old one was refused.
+  it('looks at once, even when it is woken before it waits', async () => {
+    // A new key may be entered before the workflow has learned that the old one was refused.
     const { script, handle } = await stage.play(async () => {
       await signalOwnRun(WAKE_SIGNAL);
       return refused();
@@ -29,7 +29,7 @@ describe('a run that is told to look again', () => {
     expect(script).toMatchObject({ chunksRun: 2, ends: [{ end: 'done' }] });
   });
 
-  it('looks once for each time it is told, and then waits again', async () => {
+  it('looks once per wake-up, and then waits again', async () => {
     const { script, handle, parkedTimes } = await stage.play(refused);
     await parkedTimes(1);
     await handle.signal(WAKE_SIGNAL);
@@ -41,7 +41,7 @@ describe('a run that is told to look again', () => {
     expect(script).toMatchObject({ chunksRun: 3, begun: 1 });
   });
 
-  it('waits until the circuit that its chunk has met lets calls through again, and a little longer', async () => {
+  it('waits until the circuit that stopped its chunk lets calls through again, and a little longer', async () => {
     const { script, handle, waits } = await stage.play(() => {
       throw ApplicationFailure.create({
         type: FAILURE.unavailable,
@@ -59,7 +59,7 @@ describe('a run that is told to look again', () => {
     expect(script.ends).toMatchObject([{ end: 'done' }]);
   });
 
-  it('takes being told while it works for nothing', async () => {
+  it('ignores a wake-up while it works', async () => {
     const { script, handle, shows } = await stage.play(async () => {
       await signalOwnRun(WAKE_SIGNAL);
       return more();
@@ -72,22 +72,22 @@ describe('a run that is told to look again', () => {
   });
 });
 
-describe('a run whose provider is away for longer than its chunk tries', () => {
+describe('a run whose provider is away for longer than a chunk retries', () => {
   let stage: WorkflowStage;
   beforeAll(async () => {
     stage = await createWorkflowStage({ fastClock: true });
   }, 120_000);
   afterAll(() => stage.close());
 
-  it('goes on by itself when its wait is over, and waits longer each time', async () => {
+  it('resumes by itself after its wait, and waits longer each time', async () => {
     const { script, handle, waits } = await stage.play(away, away, away, away, away, away, away, more, away, done);
     expect(await handle.result()).toMatchObject({ outcome: 'completed' });
-    // Minutes, in milliseconds: never longer than half an hour, and after progress from the beginning.
+    // Minutes, in milliseconds: at most half an hour, and from the beginning again after progress.
     expect(await waits()).toEqual([1, 2, 4, 8, 16, 30, 30, 1]);
     expect(new Set(script.parked.map(({ what }) => what))).toEqual(new Set(['provider-unavailable']));
   });
 
-  it('waits for a quota until the date that the failure names, and otherwise as long as a failure asks for and no shorter than its own pauses', async () => {
+  it('waits for a quota until the date that the failure names, and otherwise at least as long as a failure asks', async () => {
     const { script, handle, waits } = await stage.play(
       failing(FAILURE.quotaExhausted, { retryAfterMs: 1_200 }),
       failing(FAILURE.quotaExhausted, { retryAfterMs: 2 }),
@@ -101,7 +101,7 @@ describe('a run whose provider is away for longer than its chunk tries', () => {
     expect(script.parked.map(({ what }) => what)).toEqual(['quota', 'quota', 'quota', 'rate-limit', 'rate-limit']);
   });
 
-  it('begins to count anew when it waits for something else', async () => {
+  it('starts counting anew when it waits for something else', async () => {
     const { script, handle, waits } = await stage.play(away, away, failing(FAILURE.rateLimited), away, done);
     await handle.result();
     expect(await waits()).toEqual([1, 2, 1, 1]);
@@ -113,7 +113,7 @@ describe('a run whose provider is away for longer than its chunk tries', () => {
     ]);
   });
 
-  it('fails after a week with the provider’s failure, also when it continued as new meanwhile', async () => {
+  it('fails after a week with the provider’s failure, even when it continued as new meanwhile', async () => {
     const { script, handle, waits, hasContinuedAsNew } = await stage.play(() => {
       script.padded = script.chunksRun < 5;
       return away();
@@ -129,7 +129,7 @@ describe('a run whose provider is away for longer than its chunk tries', () => {
     expect((await waits()).slice(0, 7)).toEqual([1, 2, 4, 8, 16, 30, 30]);
   });
 
-  it('shows that it runs again once it works, also when it continued as new while it waited', async () => {
+  it('shows that it runs again once it works, even when it continued as new while it waited', async () => {
     let release = (): void => undefined;
     const released = new Promise<void>((resolve) => {
       release = resolve;

@@ -7,7 +7,7 @@ import type { System } from '../support/worlds/system.ts';
 
 let system: System;
 beforeAll(async () => {
-  // Slow enough to step in, at Stripe's usual latency.
+  // Slow enough for the test to intervene, at Stripe's usual latency.
   system = await startSystem({ env: { STRIPE_REQUESTS_PER_SECOND: '40' } });
   await system.stripe.limits({ requestsPerSecond: 0, latencyMs: 60 });
 }, 120_000);
@@ -38,7 +38,7 @@ describe('a run whose key Stripe revokes', () => {
     parked = await waiting(venue, run);
   }, 60_000);
 
-  it('waits instead of failing, says what for and since when, and is on the operators’ list', async () => {
+  it('waits instead of failing, shows what it waits for and since when, and is on the operators’ list', async () => {
     expect(parked).toMatchObject({
       phase: 'waiting',
       waitingFor: { what: 'needs-reauth' },
@@ -61,7 +61,7 @@ describe('a run whose key Stripe revokes', () => {
     expect(listed).toEqual([run.workflowId]);
   });
 
-  it('makes no call while it waits, not even when it looks', async () => {
+  it('makes no provider call while it waits, not even when it checks whether it can go on', async () => {
     const before = await callsTo(venue);
     for (let looks = 1; looks <= 2; looks += 1) {
       const { waitingFor } = await system.api.run(venue.venueId, run.id);
@@ -75,7 +75,7 @@ describe('a run whose key Stripe revokes', () => {
     expect(await callsTo(venue)).toBe(before);
   });
 
-  it('goes on by itself, the same run in the same workflow, once a key is entered: every record written once', async () => {
+  it('resumes by itself in the same workflow once a key is entered, and writes every record once', async () => {
     const written = (await venue.account.writes()).length;
     await venue.account.clearFaults();
     expect(await system.api.connect(venue.venueId, venue.account.secretKey)).toMatchObject({
@@ -114,7 +114,7 @@ describe('a run whose key Stripe revokes', () => {
   ] as const;
 
   it.each(ways)(
-    'and that %s cancels ends cancelled at once, calls nobody, and can be taken up later',
+    'ends as cancelled at once when %s cancels it, makes no provider call, and can be retried later',
     async (_, cancel) => {
       const before = await callsTo(venue);
       await cancel();
@@ -139,17 +139,19 @@ describe('a run whose key Stripe revokes', () => {
   );
 });
 
-describe('a run that is taken up again', () => {
-  /** More than are asked for at once after the first slow one: something is left when the run hears that it shall end. */
+describe('a run that is retried', () => {
+  /**
+   * More pages than are requested at once after the first slow one, so that some are left when the run is told to stop.
+   */
   const PAGES = 120;
-  /** Reads of the list of customers: one a page. */
+  /** Number of reads of the list of customers, one per page. */
   const pagesRead = async ({ account }: SyncVenue) =>
     (await account.calls()).filter(({ method, path }) => method === 'GET' && path === '/v1/customers').length;
 
   async function aPull(): Promise<{ venue: SyncVenue; run: SyncBody }> {
     const venue = await aSyncVenue(system);
     await venue.account.seed(PAGES * 100);
-    // From here on it is slow, so that what ends the run comes before its end.
+    // Slows the provider down from here on, so that the run is stopped before it is done.
     await venue.account.fault({
       match: { method: 'GET', path: '/v1/customers', nth: 35 },
       kind: 'slow',
@@ -178,13 +180,13 @@ describe('a run that is taken up again', () => {
       error: null,
       counts: { read: PAGES * 100, created: PAGES * 100 },
     });
-    // A segment that was cut in two ends in a page that is not full: a few more pages than records fill.
+    // A segment that was split ends in a page that is not full, so a few more pages are read than the records fill.
     const left = PAGES - Math.floor(ended.progress.done / 100);
     expect((await pagesRead(venue)) - before).toBeLessThan(left + PAGES / 3);
     expect((await pagesRead(venue)) - before).toBeLessThan(PAGES);
   }
 
-  it('after it was cancelled reads only what it has not committed', async () => {
+  it('reads only what was not committed when it was cancelled', async () => {
     const { venue, run } = await aPull();
     await atWork(venue, run, 3_000);
     await system.api.cancel(venue.venueId, run.id);
@@ -193,7 +195,7 @@ describe('a run that is taken up again', () => {
     await expectTheRestOnly(venue, ended);
   });
 
-  it('after it failed does so too, and no longer says that it failed', async () => {
+  it('reads only what was not committed when it failed, and no longer shows the failure', async () => {
     const { venue, run } = await aPull();
     await atWork(venue, run, 3_000);
     await venue.account.clearFaults();

@@ -31,7 +31,7 @@ const WORKFLOWS = fileURLToPath(new URL('../../workflows/index.ts', import.meta.
 const SCALED_WAIT_POLICY = fileURLToPath(new URL('scaled-wait-policy.ts', import.meta.url));
 const LIMIT_MS = 20_000;
 
-/** Bundles the workflows with `scaled-wait-policy.ts` in the place of the waits that a person would have to sit out. */
+/** Bundles the workflows with `scaled-wait-policy.ts`, so that tests need not sit out real waits. */
 const withFastClock: NonNullable<BundleOptions['webpackConfigHook']> = (config) => ({
   ...config,
   plugins: [
@@ -59,23 +59,23 @@ const NOTHING: SyncProgress = {
   providerCalls: 0,
 };
 
-/** An answer of a chunk. */
+/** A chunk's result. */
 export const chunk = (status: SyncChunkResult['status'], more: object = {}): SyncChunkResult => ({
   ...NOTHING,
   status,
   ...more,
 });
-/** Throws what a chunk fails with that has tried long enough. */
+/** Throws the failure of a chunk that has tried long enough. */
 export const failing = (type: string, details?: { readonly retryAfterMs: number }) => (): never => {
   throw ApplicationFailure.nonRetryable('as the provider said', type, ...(details ? [details] : []));
 };
-/** History enough, in three answers, that the server suggests to continue as new: it does so at 4 MiB. */
+/** Pads a chunk's result: after three, the history exceeds 4 MiB and the server suggests to continue as new. */
 export const PADDING = { padding: 'x'.repeat(1_500_000) };
 
-/** What a run's chunks answer one after the other, the last again and again, and what its activities were asked. */
+/** What a run's chunks return one after the other, with the last repeated, and what its activities were asked. */
 export interface Script {
   chunks: (() => Promise<SyncChunkResult> | SyncChunkResult)[];
-  /** Whether waits and approvals leave much in the history. */
+  /** Whether waits and approvals leave large events in the history. */
   padded: boolean;
   readonly parked: ParkSyncInput[];
   readonly approvals: NoteApprovalInput[];
@@ -90,18 +90,21 @@ export interface PlayedRun {
   readonly handle: WorkflowHandle;
   readonly parkedTimes: (times: number) => Promise<unknown>;
   readonly shows: (phase: string) => Promise<unknown>;
-  /** Types of the activities of the workflow run that began it, in order. */
+  /** Activity types of the run's first workflow execution, in order. */
   readonly steps: () => Promise<readonly string[]>;
-  /** How long each wait of the workflow was to be, in ms, in order. */
+  /** Duration of each wait of the workflow in ms, in order. */
   readonly waits: () => Promise<readonly number[]>;
   readonly hasContinuedAsNew: () => Promise<boolean>;
 }
 
-/** `syncConnection` alone, on a real server. What its activities answer is a test's to say, also what takes a provider days to bring about. */
+/**
+ * Runs `syncConnection` alone on a real server. The test scripts what its activities return, even what takes a provider
+ * days to cause.
+ */
 export interface WorkflowStage {
   readonly client: Client;
   play(...chunks: Script['chunks']): Promise<PlayedRun>;
-  /** Starts a run as the API does, whose chunks answer so. */
+  /** Starts a run as the API does, with chunks that return the scripted results. */
   playFor(
     order: { readonly venueId: VenueId; readonly mode: SyncMode },
     ...chunks: Script['chunks']
@@ -110,7 +113,7 @@ export interface WorkflowStage {
 }
 
 let fastClockBundle: ReturnType<typeof bundleWorkflowCode> | undefined;
-/** Bundles once for all files that share this process. */
+/** Bundles once for all test files of this process. */
 function bundleWithFastClock(): ReturnType<typeof bundleWorkflowCode> {
   fastClockBundle ??= bundleWorkflowCode({
     workflowsPath: WORKFLOWS,
@@ -120,7 +123,7 @@ function bundleWithFastClock(): ReturnType<typeof bundleWorkflowCode> {
   return fastClockBundle;
 }
 
-/** With `fastClock` a minute of waiting passes in a millisecond; `chunkSlots` chunks run at once in each of the provider's queues. */
+/** With `fastClock`, a minute of waiting takes a millisecond. `chunkSlots` chunks run at once in each lane. */
 export async function createWorkflowStage({ fastClock = false, chunkSlots = 20 } = {}): Promise<WorkflowStage> {
   const bundle = fastClock ? bundleWithFastClock() : buildWorkflowBundle();
   const [{ address, namespace }, workflowBundle] = await Promise.all([createTestNamespace(), bundle]);
@@ -172,7 +175,7 @@ export async function createWorkflowStage({ fastClock = false, chunkSlots = 20 }
   };
 }
 
-/** What the API would hand over. */
+/** The input that the API would pass. */
 function aRun(venueId: VenueId, mode: SyncMode): SyncRun {
   const key = {
     venueId,
@@ -242,7 +245,7 @@ function playedRun(
   script: Script,
   { workflowId, firstRunId }: { readonly workflowId: string; readonly firstRunId: string },
 ): PlayedRun {
-  // Not bound to its first workflow run: it may continue as new.
+  // Not bound to the first execution, because the workflow may continue as new.
   const handle = client.workflow.getHandle(workflowId);
   const runs = async () => [...new Set([firstRunId, (await handle.describe()).runId])];
   const eventsOf = (runId: string) => readHistory(client, { workflowId, runId });
@@ -273,7 +276,7 @@ function playedRun(
   };
 }
 
-/** Page by page: padded, one answer with all of it would be more than a client takes. */
+/** Reads page by page: a padded history in one response exceeds what a client accepts. */
 async function readHistory(
   { workflowService, options: { namespace } }: Client,
   execution: { readonly workflowId: string; readonly runId: string },
@@ -299,7 +302,7 @@ type HistoryEvents = NonNullable<History['events']>;
 const phaseOf = async (handle: WorkflowHandle) =>
   (await handle.describe()).typedSearchAttributes.getAll().find(({ key }) => key.name === 'Phase')?.value;
 
-/** From within a chunk: a signal to the run that it belongs to, which has it before the chunk has answered. */
+/** Called from within a chunk: sends a signal to the chunk's run, which receives it before the chunk returns. */
 export function signalOwnRun(name: string, ...args: unknown[]): Promise<void> {
   return getClient()
     .workflow.getHandle(Context.current().info.workflowExecution?.workflowId ?? '')

@@ -38,7 +38,7 @@ class UsageError extends Error {}
 
 type Values = Readonly<Record<string, string | boolean | undefined>>;
 
-/** Prints what was done; never a secret, and nothing of a line but its number. */
+/** Prints what was done. Never prints a secret, nor anything of a line but its number. */
 async function main(): Promise<number> {
   const { command, values } = readArguments();
   const config = exitOnConfigError(() => readWorkerConfig(process.env, PROVIDERS));
@@ -95,7 +95,7 @@ function readArguments() {
     if (rest.length === 0 && ['migrate', 'rollback', 'confirm', 'shred'].includes(command ?? ''))
       return { command, values };
   } catch {
-    // An option that does not exist: the usage says which do.
+    // An unknown option: the usage below lists the known ones.
   }
   throw new UsageError(USAGE);
 }

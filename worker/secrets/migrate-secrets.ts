@@ -19,20 +19,20 @@ export interface MigrateSecretsDeps {
 export interface MigrateSecretsOptions {
   readonly lines: AsyncIterable<string>;
   readonly passphrase: Secret;
-  /** Name under which all of it can be confirmed or taken back. */
+  /** Name under which the whole batch can be confirmed or undone. */
   readonly batch: string;
-  /** Opens, seals and compares, and writes nothing. */
+  /** Decrypts, seals and compares, but writes nothing. */
   readonly dryRun: boolean;
-  /** Called for each line that is not migrated, with nothing of its content, and after every 100 lines. */
+  /** Called for each line that is not migrated and after every 100 lines. Gets nothing of a line's content. */
   readonly tell: (message: string) => void;
 }
 
-/** How many lines came to what. A dry run counts under `migrated` what would be. */
+/** Number of lines per outcome. In a dry run, `migrated` counts the lines that would be migrated. */
 export interface MigrationReport {
   readonly migrated: number;
-  /** The same key is stored already: an earlier run migrated it. */
+  /** Lines whose key an earlier run has stored already. */
   readonly unchanged: number;
-  /** The venue has entered another key for the account here, which is newer: it stays. */
+  /** Lines whose account has a newer key, which the venue entered here. The newer key stays. */
   readonly kept: number;
   readonly refused: number;
 }
@@ -44,8 +44,9 @@ class LineRefused extends Error {}
 const LINES_AT_ONCE = 100;
 
 /**
- * Brings a predecessor's secrets into the vault, line by line, and compares what is stored with what was read. Never overwrites a key.
- * It can be stopped and started again at any time. Throws when the key service or the database fails: what came before stays.
+ * Moves a predecessor's secrets into the vault line by line, and compares what is stored with what was read. Never
+ * overwrites a key. Can be stopped and started again at any time. Throws when the key service or the database fails;
+ * what was stored before stays.
  */
 export async function migrateSecrets(
   deps: MigrateSecretsDeps,
@@ -105,7 +106,7 @@ async function migrateOne(
     { ...ref, provider, environment, account, scopes: line.scopes, sealedKey },
     batch,
   );
-  // Somebody has connected the account at this moment.
+  // Somebody connected the account at the same moment.
   if (!added) return 'kept';
   if ((await compare(deps, ref, key)) !== 'unchanged')
     throw new Error('a secret that was just stored opens to something else');
@@ -122,7 +123,7 @@ function openKey({ ciphertext }: SourceLine, passphrase: Secret): Secret {
   throw new LineRefused('cannot be opened with this passphrase, or does not hold an API key');
 }
 
-/** Whether what is stored is the key that was read. */
+/** Checks that the stored key equals the key that was read. */
 async function compare(
   { connections, opener }: MigrateSecretsDeps,
   ref: { readonly venueId: VenueId; readonly connectionId: ConnectionId },
