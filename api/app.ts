@@ -22,7 +22,7 @@ import type { VenueStore } from '../db/core/venue-store.ts';
 import type { WebhookDeliveryStore } from '../db/webhooks/webhook-delivery-store.ts';
 import { createReturnUrls } from '../domain/grants/return-url.ts';
 import type { ReturnUrls } from '../domain/grants/return-url.ts';
-import { VenueShares } from '../domain/sync/venue-shares.ts';
+import { VenueShares } from '../domain/limits/venue-shares.ts';
 import type { Providers } from '../providers/providers.ts';
 import type { RecordKinds } from '../records/registry.ts';
 import { watchPool } from '../telemetry/metrics.ts';

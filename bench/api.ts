@@ -4,13 +4,13 @@ import postgres from 'postgres';
 import { z } from 'zod';
 import { until } from '../test/support/eventually.ts';
 import { agree } from './push.ts';
-import { openLoop, percentile } from './open-loop.ts';
-import { load, round } from './report.ts';
-import { withFolder, withSystem } from './system.ts';
-import type { Sample } from './open-loop.ts';
-import type { Row } from './report.ts';
-import type { System } from './system.ts';
-import type { Venue } from './venue.ts';
+import { openLoop, percentile } from './support/open-loop.ts';
+import { load, round } from './support/report.ts';
+import { withFolder, withSystem } from './support/system.ts';
+import type { Sample } from './support/open-loop.ts';
+import type { Row } from './support/report.ts';
+import type { System } from './support/system.ts';
+import type { Venue } from './support/venue.ts';
 
 export interface ApiOptions {
   readonly perSecond: number;

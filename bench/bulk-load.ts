@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { load as machineLoad, round } from './report.ts';
-import { withFolder, withSystem } from './system.ts';
-import type { Row } from './report.ts';
-import type { System } from './system.ts';
+import { load as machineLoad, round } from './support/report.ts';
+import { withFolder, withSystem } from './support/system.ts';
+import type { Row } from './support/report.ts';
+import type { System } from './support/system.ts';
 
 export interface BulkLoadOptions {
   readonly records: number;

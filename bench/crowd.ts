@@ -1,7 +1,7 @@
-import { load, round } from './report.ts';
-import { withFolder, withSystem } from './system.ts';
-import { Venue } from './venue.ts';
-import type { Row } from './report.ts';
+import { load, round } from './support/report.ts';
+import { withFolder, withSystem } from './support/system.ts';
+import { Venue } from './support/venue.ts';
+import type { Row } from './support/report.ts';
 
 export interface CrowdOptions {
   readonly syncs: number;

@@ -1,8 +1,8 @@
-import { load, round } from './report.ts';
-import { withFolder, withSystem } from './system.ts';
-import { Venue } from './venue.ts';
-import type { Row } from './report.ts';
-import type { System } from './system.ts';
+import { load, round } from './support/report.ts';
+import { withFolder, withSystem } from './support/system.ts';
+import { Venue } from './support/venue.ts';
+import type { Row } from './support/report.ts';
+import type { System } from './support/system.ts';
 
 export interface FloodOptions {
   /** Full pulls that one venue requests at the same time, each of its own account. */

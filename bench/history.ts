@@ -1,11 +1,11 @@
-import { HistoryReader } from './history-cost.ts';
-import { load, round } from './report.ts';
-import { withFolder, withSystem } from './system.ts';
-import { Venue } from './venue.ts';
-import type { HistoryCost } from './history-cost.ts';
-import type { Row } from './report.ts';
-import type { System } from './system.ts';
-import type { Measured, SyncRequest } from './venue.ts';
+import { HistoryReader } from './support/history-cost.ts';
+import { load, round } from './support/report.ts';
+import { withFolder, withSystem } from './support/system.ts';
+import { Venue } from './support/venue.ts';
+import type { HistoryCost } from './support/history-cost.ts';
+import type { Row } from './support/report.ts';
+import type { System } from './support/system.ts';
+import type { Measured, SyncRequest } from './support/venue.ts';
 
 export interface HistoryOptions {
   readonly records: number;

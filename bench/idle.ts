@@ -7,13 +7,13 @@ import { KEEP_CONNECTION_FRESH, keepConnectionFreshWorkflowId } from '../contrac
 import type { KeepConnectionFreshInput } from '../contracts/connections.ts';
 import type { ConnectionId, VenueId } from '../contracts/ids.ts';
 import { ownerKeywords, ownerOptions } from '../domain/grants/connection-owner.ts';
-import { actionsOf } from './history-cost.ts';
-import { cpuSeconds, peakMib } from './process-usage.ts';
-import { load, round } from './report.ts';
-import { withFolder, withSystem } from './system.ts';
-import { Venue } from './venue.ts';
-import type { Row } from './report.ts';
-import type { System } from './system.ts';
+import { actionsOf } from './support/history-cost.ts';
+import { cpuSeconds, peakMib } from './support/process-usage.ts';
+import { load, round } from './support/report.ts';
+import { withFolder, withSystem } from './support/system.ts';
+import { Venue } from './support/venue.ts';
+import type { Row } from './support/report.ts';
+import type { System } from './support/system.ts';
 
 export interface IdleOptions {
   readonly connections: number;

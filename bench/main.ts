@@ -4,16 +4,16 @@ import { benchBulkLoad } from './bulk-load.ts';
 import { benchCrowd } from './crowd.ts';
 import { benchFlood } from './flood.ts';
 import { benchHistory } from './history.ts';
-import { benchHostile } from './hostile.ts';
+import { benchHostile } from './hostile/hostile.ts';
 import { benchIdle } from './idle.ts';
 import { benchMillion } from './million.ts';
 import { benchPull } from './pull.ts';
 import { benchFirstPush, benchPush } from './push.ts';
-import { measure, print } from './report.ts';
+import { measure, print } from './support/report.ts';
 import { benchSoak } from './soak.ts';
 import { benchStart } from './start.ts';
 import { benchVault } from './vault.ts';
-import type { Row } from './report.ts';
+import type { Row } from './support/report.ts';
 
 const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|bulk-load|vault|million|crowd|flood|hostile|soak|idle|all> [options]
 

@@ -1,10 +1,10 @@
 import { concurrencyOf } from '../providers/limits.ts';
 import { STRIPE_CAPABILITIES } from '../providers/stripe/capabilities.ts';
-import { load, round } from './report.ts';
-import { withFolder, withSystem } from './system.ts';
-import { Venue } from './venue.ts';
-import type { Row } from './report.ts';
-import type { System } from './system.ts';
+import { load, round } from './support/report.ts';
+import { withFolder, withSystem } from './support/system.ts';
+import { Venue } from './support/venue.ts';
+import type { Row } from './support/report.ts';
+import type { System } from './support/system.ts';
 
 export interface PullOptions {
   /** Budgets to try, in requests per second. */

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { openLoop, percentile } from './open-loop.ts';
-import { load, round } from './report.ts';
-import { withFolder, withSystem } from './system.ts';
-import { Venue } from './venue.ts';
-import type { Row } from './report.ts';
-import type { System } from './system.ts';
+import { openLoop, percentile } from './support/open-loop.ts';
+import { load, round } from './support/report.ts';
+import { withFolder, withSystem } from './support/system.ts';
+import { Venue } from './support/venue.ts';
+import type { Row } from './support/report.ts';
+import type { System } from './support/system.ts';
 
 export interface SoakOptions {
   readonly perSecond: number;

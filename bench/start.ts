@@ -6,9 +6,9 @@ import { exitOf } from '../runtime/processes/child-process.ts';
 import { readJson } from '../runtime/start/files.ts';
 import { REPOSITORY } from '../runtime/start/home.ts';
 import { markOf, stopProcess } from '../runtime/processes/processes.ts';
-import { load, round } from './report.ts';
-import { ownEnvironment, withFolder } from './system.ts';
-import type { Row } from './report.ts';
+import { load, round } from './support/report.ts';
+import { ownEnvironment, withFolder } from './support/system.ts';
+import type { Row } from './support/report.ts';
 
 export interface StartOptions {
   /** With empty caches: npm's, and the one with the Temporal server. */

@@ -18,9 +18,9 @@ import { createOpener } from '../vault/opener.ts';
 import { createResealer } from '../vault/resealer.ts';
 import { createSealer } from '../vault/sealer.ts';
 import { Secret } from '../vault/secret.ts';
-import { round } from './report.ts';
-import type { Row } from './report.ts';
-import { withFolder } from './system.ts';
+import { round } from './support/report.ts';
+import type { Row } from './support/report.ts';
+import { withFolder } from './support/system.ts';
 
 export interface VaultBenchOptions {
   readonly connections: number;

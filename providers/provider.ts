@@ -1,7 +1,7 @@
 import type { Environment, ProviderCapabilities, ProviderId, Resource } from '../contracts/providers.ts';
 import type { RecordNote } from '../contracts/records.ts';
 import type { RecordFields } from '../records/record-kind.ts';
-import type { Cursor, PullPlan } from '../domain/sync/pull-plan.ts';
+import type { Cursor, PullPlan } from '../domain/sync/pull/pull-plan.ts';
 import type { CredentialValues } from './kit/connect-methods.ts';
 import type { LimitReading } from './limits.ts';
 import type { Secret } from '../vault/secret.ts';

@@ -25,9 +25,9 @@ import type {
   SyncSummary,
 } from '../contracts/sync.ts';
 import { INTERNAL_QUEUE, laneQueue } from '../contracts/temporal.ts';
-import { isSameCount } from '../domain/sync/blast-radius.ts';
-import { waitPolicyFor, waitMs } from '../domain/sync/wait-policy.ts';
-import type { WaitPolicy } from '../domain/sync/wait-policy.ts';
+import { isSameCount } from '../domain/sync/pull/blast-radius.ts';
+import { waitPolicyFor, waitMs } from '../domain/sync/waiting/wait-policy.ts';
+import type { WaitPolicy } from '../domain/sync/waiting/wait-policy.ts';
 import { showFailure, showPhase, showWaiting } from './search-attributes.ts';
 import { Instructions } from './signals.ts';
 

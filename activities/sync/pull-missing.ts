@@ -1,4 +1,4 @@
-import { mayArchive } from '../../domain/sync/blast-radius.ts';
+import { mayArchive } from '../../domain/sync/pull/blast-radius.ts';
 import { nextStage } from '../../domain/sync/checkpoint.ts';
 import type { Checkpoint, PullCheckpoint } from '../../domain/sync/checkpoint.ts';
 import type { SettledMissing } from '../../db/pull/pull-store.ts';

@@ -1,11 +1,11 @@
 import { beginStream, firstParts, fullPass, nextStage } from '../../domain/sync/checkpoint.ts';
 import type { Checkpoint, PullCheckpoint, ReadingStage } from '../../domain/sync/checkpoint.ts';
-import { streamsOf } from '../../domain/sync/pull-plan.ts';
-import type { Stream } from '../../domain/sync/pull-plan.ts';
-import { split } from '../../domain/sync/segments.ts';
-import { SplitAllowance } from '../../domain/sync/split-allowance.ts';
-import { isOfStream, isSegment, checkPage, restartPart } from '../../domain/sync/strategies.ts';
-import type { Part } from '../../domain/sync/strategies.ts';
+import { streamsOf } from '../../domain/sync/pull/pull-plan.ts';
+import type { Stream } from '../../domain/sync/pull/pull-plan.ts';
+import { split } from '../../domain/sync/pull/segments.ts';
+import { SplitAllowance } from '../../domain/sync/pull/split-allowance.ts';
+import { isOfStream, isSegment, checkPage, restartPart } from '../../domain/sync/pull/strategies.ts';
+import type { Part } from '../../domain/sync/pull/strategies.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { ProviderPage } from '../../providers/provider.ts';
 import type { Counting } from '../../db/pull/pull-store.ts';

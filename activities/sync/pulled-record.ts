@@ -1,6 +1,6 @@
 import type { RecordId } from '../../contracts/ids.ts';
 import { fingerprintOf } from '../../domain/sync/fingerprint.ts';
-import { NOTHING_FOLLOWS } from '../../domain/sync/pull-decision.ts';
+import { NOTHING_FOLLOWS } from '../../domain/sync/pull/pull-decision.ts';
 import type { PulledRecord } from '../../db/pull/pulled-record.ts';
 import type { ProviderRecord, ResourceMapping } from '../../providers/provider.ts';
 

@@ -1,8 +1,8 @@
 import type { RecordId } from '../../contracts/ids.ts';
 import type { ArchivingCount } from '../../contracts/sync.ts';
 import type { Checkpoint, PushCheckpoint } from '../../domain/sync/checkpoint.ts';
-import { metadataKeysOf } from '../../domain/sync/metadata-keys.ts';
-import { mayArchive } from '../../domain/sync/blast-radius.ts';
+import { metadataKeysOf } from '../../domain/sync/push/metadata-keys.ts';
+import { mayArchive } from '../../domain/sync/pull/blast-radius.ts';
 import type { PushResult, PushStore } from '../../db/push/push-store.ts';
 import type { SyncProgressStore } from '../../db/runs/sync-progress-store.ts';
 import type { ResourceWriter } from '../../providers/provider.ts';

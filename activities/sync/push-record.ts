@@ -3,10 +3,10 @@ import type { PlanEntry } from '../../db/runs/plan-items.ts';
 import type { PushLink, PushResult, PushRow, PushStore } from '../../db/push/push-store.ts';
 import type { RunScope } from '../../db/runs/run-scope.ts';
 import { fingerprintOf } from '../../domain/sync/fingerprint.ts';
-import { archiveKey, createKey, repeatableUntilMs, updateKey } from '../../domain/sync/idempotency-key.ts';
-import { clearedMetadataKeys as clearedKeys, metadataKeysOf } from '../../domain/sync/metadata-keys.ts';
-import { decidePush } from '../../domain/sync/push-decision.ts';
-import type { PushDecision } from '../../domain/sync/push-decision.ts';
+import { archiveKey, createKey, repeatableUntilMs, updateKey } from '../../domain/sync/push/idempotency-key.ts';
+import { clearedMetadataKeys as clearedKeys, metadataKeysOf } from '../../domain/sync/push/metadata-keys.ts';
+import { decidePush } from '../../domain/sync/push/push-decision.ts';
+import type { PushDecision } from '../../domain/sync/push/push-decision.ts';
 import { unreadableIssuesOf } from '../../providers/items.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type {

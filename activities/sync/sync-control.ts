@@ -8,7 +8,7 @@ import type { RunEnd, SyncProgressStore } from '../../db/runs/sync-progress-stor
 import type { RunState } from '../../db/runs/run-state.ts';
 import { firstPullCheckpoint } from '../../domain/sync/checkpoint.ts';
 import { explainFailure } from '../../domain/errors/failure-advice.ts';
-import { explainWaiting } from '../../domain/sync/waiting-advice.ts';
+import { explainWaiting } from '../../domain/sync/waiting/waiting-advice.ts';
 import type { Providers } from '../../providers/providers.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { BulkThrottle } from './bulk-throttle.ts';

@@ -1,6 +1,6 @@
 import { POOLS } from '../../config/limit-variables.ts';
 import type { VenueId } from '../../contracts/ids.ts';
-import { VenueShares } from '../../domain/sync/venue-shares.ts';
+import { VenueShares } from '../../domain/limits/venue-shares.ts';
 import { watchPool } from '../../telemetry/metrics.ts';
 import { ApiError } from '../errors/api-error.ts';
 

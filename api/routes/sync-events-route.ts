@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { SyncRun, SyncRunStore } from '../../db/runs/sync-run-store.ts';
-import type { VenueShares } from '../../domain/sync/venue-shares.ts';
+import type { VenueShares } from '../../domain/limits/venue-shares.ts';
 import { ApiError } from '../errors/api-error.ts';
 import type { Caller } from '../auth/caller.ts';
 import { streamEndpoint } from '../http/endpoint.ts';

@@ -5,7 +5,7 @@ import type { ProviderId } from '../../contracts/providers.ts';
 import type { AccountConnections } from '../../db/connections/account-connections.ts';
 import type { WebhookDeliveryStore } from '../../db/webhooks/webhook-delivery-store.ts';
 import { cleanDeep } from '../../domain/reference/foreign-text.ts';
-import { VenueShares } from '../../domain/sync/venue-shares.ts';
+import { VenueShares } from '../../domain/limits/venue-shares.ts';
 import type { WebhookEffect, WebhookReader } from '../../providers/kit/webhook-definition.ts';
 import type { Providers } from '../../providers/providers.ts';
 import { watchPool } from '../../telemetry/metrics.ts';

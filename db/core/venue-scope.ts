@@ -3,7 +3,7 @@ import { drizzle } from 'drizzle-orm/postgres-js';
 import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import type { VenueId } from '../../contracts/ids.ts';
-import { VenueShares } from '../../domain/sync/venue-shares.ts';
+import { VenueShares } from '../../domain/limits/venue-shares.ts';
 import { guardTransactions } from './lost-connections.ts';
 import { VenueBusyError } from './venue-busy-error.ts';
 

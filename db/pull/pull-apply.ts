@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { RecordId } from '../../contracts/ids.ts';
-import { earlierSourceId, pulledSourceId } from '../../domain/sync/source-id.ts';
+import { earlierSourceId, pulledSourceId } from '../../domain/sync/pull/source-id.ts';
 import type { Decided } from './pull-lookup.ts';
 import { pulledSql } from './pulled-fields.ts';
 import type { PulledRow } from './pulled-fields.ts';
@@ -9,7 +9,7 @@ import type { KindScope } from '../runs/run-scope.ts';
 import { resolveReferences, saveReferences, settleReferences } from '../records/record-references.ts';
 import { together } from '../core/venue-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
-import { metadataKeysOf } from '../../domain/sync/metadata-keys.ts';
+import { metadataKeysOf } from '../../domain/sync/push/metadata-keys.ts';
 
 /** Writes what was decided but deletions: records, their links, and what hangs on them. */
 export async function applyPulled(tx: Transaction, scope: KindScope, decided: readonly Decided[]): Promise<void> {

@@ -1,4 +1,4 @@
-import type { PullDecision } from '../../domain/sync/pull-decision.ts';
+import type { PullDecision } from '../../domain/sync/pull/pull-decision.ts';
 import type { Decided } from './pull-lookup.ts';
 import type { PulledRecord } from './pulled-record.ts';
 import type { RunScope } from '../runs/run-scope.ts';

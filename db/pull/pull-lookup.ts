@@ -1,9 +1,9 @@
 import { sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import type { RecordId } from '../../contracts/ids.ts';
-import { decidePull } from '../../domain/sync/pull-decision.ts';
-import { pulledSourceId } from '../../domain/sync/source-id.ts';
-import type { KnownRemote, PullDecision } from '../../domain/sync/pull-decision.ts';
+import { decidePull } from '../../domain/sync/pull/pull-decision.ts';
+import { pulledSourceId } from '../../domain/sync/pull/source-id.ts';
+import type { KnownRemote, PullDecision } from '../../domain/sync/pull/pull-decision.ts';
 import type { PulledRecord } from './pulled-record.ts';
 import { tableOf } from '../records/record-tables.ts';
 import { linkOfRecord } from '../runs/run-scope.ts';

@@ -1,5 +1,5 @@
 import type { PlanAction, SyncProgress } from '../../contracts/sync.ts';
-import type { PullDecision } from '../../domain/sync/pull-decision.ts';
+import type { PullDecision } from '../../domain/sync/pull/pull-decision.ts';
 import { applyDeletions, applyPulled } from './pull-apply.ts';
 import { newestOfEach, setDeletionsAside, toDeletion, withoutDeleted } from './pull-deletions.ts';
 import { decidePulled, lockRemotes } from './pull-lookup.ts';

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { RecordId } from '../../contracts/ids.ts';
-import type { BlastRadius } from '../../domain/sync/blast-radius.ts';
+import type { BlastRadius } from '../../domain/sync/pull/blast-radius.ts';
 import { lockRun } from '../runs/run-scope.ts';
 import type { RunScope } from '../runs/run-scope.ts';
 import { withVenue } from '../core/venue-scope.ts';

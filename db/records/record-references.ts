@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import type { RecordId } from '../../contracts/ids.ts';
-import { pulledSourceId } from '../../domain/sync/source-id.ts';
+import { pulledSourceId } from '../../domain/sync/pull/source-id.ts';
 import type { Field } from '../../records/field.ts';
 import type { RecordKind } from '../../records/record-kind.ts';
 import type { RecordKinds } from '../../records/registry.ts';

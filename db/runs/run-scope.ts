@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { SyncConnectionInput } from '../../contracts/sync.ts';
-import type { ProviderAccountName } from '../../domain/sync/source-id.ts';
+import type { ProviderAccountName } from '../../domain/sync/pull/source-id.ts';
 import type { RecordKind } from '../../records/record-kind.ts';
 import type { RecordKinds } from '../../records/registry.ts';
 import type { Transaction } from '../core/venue-scope.ts';

@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm';
 import type { SyncConnectionInput, SyncOutcome, SyncPhase, SyncProgress } from '../../contracts/sync.ts';
 import type { Checkpoint } from '../../domain/sync/checkpoint.ts';
-import type { Cursor } from '../../domain/sync/pull-plan.ts';
-import type { ProviderAccountName } from '../../domain/sync/source-id.ts';
+import type { Cursor } from '../../domain/sync/pull/pull-plan.ts';
+import type { ProviderAccountName } from '../../domain/sync/pull/source-id.ts';
 import { noteUnmet } from './plan-items.ts';
 import { SupersededError, lockRun } from './run-scope.ts';
 import type { RunScope } from './run-scope.ts';

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { SyncConnectionInput } from '../../contracts/sync.ts';
 import type { Checkpoint } from '../../domain/sync/checkpoint.ts';
-import type { Cursor } from '../../domain/sync/pull-plan.ts';
+import type { Cursor } from '../../domain/sync/pull/pull-plan.ts';
 import type { RecordKinds } from '../../records/registry.ts';
 import { tableOf } from '../records/record-tables.ts';
 import { inUse, linkOfRecord, needsPush } from './run-scope.ts';

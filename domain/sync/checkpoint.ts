@@ -1,8 +1,8 @@
 import type { RecordId } from '../../contracts/ids.ts';
-import { streamsOf } from './pull-plan.ts';
-import type { ChangeFeed, Cursor, PullPlan, Stream } from './pull-plan.ts';
-import { firstPart } from './strategies.ts';
-import type { Part } from './strategies.ts';
+import { streamsOf } from './pull/pull-plan.ts';
+import type { ChangeFeed, Cursor, PullPlan, Stream } from './pull/pull-plan.ts';
+import { firstPart } from './pull/strategies.ts';
+import type { Part } from './pull/strategies.ts';
 
 /**
  * The position of a run, stored with every committed page for as long as a run may resume: add fields, never rename

@@ -1,7 +1,7 @@
 import type postgres from 'postgres';
 import type { Checkpoint, PullCheckpoint } from '../../domain/sync/checkpoint.ts';
-import type { Segment } from '../../domain/sync/segments.ts';
-import { isSegment } from '../../domain/sync/strategies.ts';
+import type { Segment } from '../../domain/sync/pull/segments.ts';
+import { isSegment } from '../../domain/sync/pull/strategies.ts';
 import type { Listed } from './provider-side.ts';
 
 /** An open run, its cursor and the rows that it has committed: all of one moment. */

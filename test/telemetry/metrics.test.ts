@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
-import { VenueShares } from '../../domain/sync/venue-shares.ts';
+import { VenueShares } from '../../domain/limits/venue-shares.ts';
 import { LIMITS, countLimit, countRefusal, watchPool } from '../../telemetry/metrics.ts';
 import { startInternalServer } from '../../telemetry/metrics-server.ts';
 

@@ -41,7 +41,7 @@ const withFastClock: NonNullable<BundleOptions['webpackConfigHook']> = (config) 
         compiler.hooks.normalModuleFactory.tap('fast-clock', (factory) => {
           factory.hooks.beforeResolve.tap('fast-clock', (module) => {
             if (
-              module.request.endsWith('/domain/sync/wait-policy.ts') &&
+              module.request.endsWith('/domain/sync/waiting/wait-policy.ts') &&
               module.contextInfo.issuer !== SCALED_WAIT_POLICY
             )
               module.request = SCALED_WAIT_POLICY;

@@ -1,6 +1,6 @@
 import { jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
 import type { ConnectionId } from '../../../contracts/ids.ts';
-import type { Cursor } from '../../../domain/sync/pull-plan.ts';
+import type { Cursor } from '../../../domain/sync/pull/pull-plan.ts';
 import { DIRECTIONS } from '../../../contracts/providers.ts';
 import { instant, venueId, venuePolicy, venueReference } from '../columns.ts';
 import { connections } from '../connections/connections.ts';

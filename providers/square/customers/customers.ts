@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Address, CustomerFields } from '../../../records/customers.ts';
-import { changeFeed } from '../../../domain/sync/pull-plan.ts';
+import { changeFeed } from '../../../domain/sync/pull/pull-plan.ts';
 import type { ListQuery, ProviderPage, ProviderRecord, PullPlan, ResourceSession } from '../../provider.ts';
 import { nullWhenMissing } from '../http/ask.ts';
 import type { Ask } from '../http/ask.ts';

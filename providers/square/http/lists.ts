@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { pageCursor } from '../../../domain/sync/pull-plan.ts';
-import type { AfterExpiry, PageCursor } from '../../../domain/sync/pull-plan.ts';
+import { pageCursor } from '../../../domain/sync/pull/pull-plan.ts';
+import type { AfterExpiry, PageCursor } from '../../../domain/sync/pull/pull-plan.ts';
 import { idIn, readItems, textAt, unreadableRejection } from '../../items.ts';
 import type { ReadItems } from '../../items.ts';
 import type { Cursor, ListQuery, PagePosition, ProviderPage, ProviderRecord } from '../../provider.ts';

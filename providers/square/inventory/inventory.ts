@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { InventoryFields } from '../../../records/inventory.ts';
-import { changeFeed } from '../../../domain/sync/pull-plan.ts';
+import { changeFeed } from '../../../domain/sync/pull/pull-plan.ts';
 import { issuesOf, textAt, unreadableRejection } from '../../items.ts';
 import type { UnreadableItem } from '../../items.ts';
 import type {

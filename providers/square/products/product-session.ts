@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { changeFeed } from '../../../domain/sync/pull-plan.ts';
+import { changeFeed } from '../../../domain/sync/pull/pull-plan.ts';
 import { unreadableRejection } from '../../items.ts';
 import type { ListQuery, ProviderPage, ProviderRecord, PullPlan, ResourceSession } from '../../provider.ts';
 import { nullWhenMissing, unreadableObject } from '../http/ask.ts';

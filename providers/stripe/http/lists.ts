@@ -3,7 +3,7 @@ import { unreadableObject } from '../errors.ts';
 import { PAGE_SIZE, RECORD_ID_KEY } from '../customers/names.ts';
 import { unreadableRejection } from '../../items.ts';
 import type { UnreadableItem } from '../../items.ts';
-import { changeFeed, timeWindows } from '../../../domain/sync/pull-plan.ts';
+import { changeFeed, timeWindows } from '../../../domain/sync/pull/pull-plan.ts';
 import type { Cursor, ListQuery, PagePosition, ProviderPage, ProviderRecord, RemoteHint } from '../../provider.ts';
 
 /**

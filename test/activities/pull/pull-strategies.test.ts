@@ -2,8 +2,15 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { FAILURE } from '../../../contracts/failures.ts';
 import type { SyncId } from '../../../contracts/ids.ts';
 import type { SyncConnectionInput } from '../../../contracts/sync.ts';
-import { changeFeed, idSweep, offset, pageCursor, timeWindows, tokenFeed } from '../../../domain/sync/pull-plan.ts';
-import type { PullPlan } from '../../../domain/sync/pull-plan.ts';
+import {
+  changeFeed,
+  idSweep,
+  offset,
+  pageCursor,
+  timeWindows,
+  tokenFeed,
+} from '../../../domain/sync/pull/pull-plan.ts';
+import type { PullPlan } from '../../../domain/sync/pull/pull-plan.ts';
 import { concurrent, perDay, perSecond } from '../../../providers/limits.ts';
 import { ProviderError } from '../../../providers/provider-error.ts';
 import { MadeUpLists, PAGE_SIZE, isCursorGone, madeUpProviders } from '../../support/made-up/made-up-lists.ts';

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { firstParts, firstPullCheckpoint, markChanges, nextStage } from '../../../domain/sync/checkpoint.ts';
 import type { Checkpoint, PullCheckpoint, PullStart } from '../../../domain/sync/checkpoint.ts';
-import { changeFeed, timeWindows } from '../../../domain/sync/pull-plan.ts';
-import type { PullPlan } from '../../../domain/sync/pull-plan.ts';
+import { changeFeed, timeWindows } from '../../../domain/sync/pull/pull-plan.ts';
+import type { PullPlan } from '../../../domain/sync/pull/pull-plan.ts';
 
 const NOW = 1_800_000_000;
 const DAY_S = 86_400;

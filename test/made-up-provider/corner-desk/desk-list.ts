@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { timeWindows } from '../../../domain/sync/pull-plan.ts';
+import { timeWindows } from '../../../domain/sync/pull/pull-plan.ts';
 import { readItems, unreadableRejection } from '../../../providers/items.ts';
 import { ProviderError } from '../../../providers/provider-error.ts';
 import type {

@@ -22,8 +22,8 @@ import { createSyncProgressStore } from '../../../db/runs/sync-progress-store.ts
 import { createSyncRunStore } from '../../../db/runs/sync-run-store.ts';
 import type { Database } from '../../../db/core/venue-scope.ts';
 import { createVenueStore } from '../../../db/core/venue-store.ts';
-import { pulledSourceId } from '../../../domain/sync/source-id.ts';
-import type { ProviderAccountName } from '../../../domain/sync/source-id.ts';
+import { pulledSourceId } from '../../../domain/sync/pull/source-id.ts';
+import type { ProviderAccountName } from '../../../domain/sync/pull/source-id.ts';
 import type { Budget } from '../../../providers/budget.ts';
 import type { Providers } from '../../../providers/providers.ts';
 import { createTestProviders } from '../test-providers.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decidePush } from '../../../domain/sync/push-decision.ts';
-import type { PushCandidate } from '../../../domain/sync/push-decision.ts';
+import { decidePush } from '../../../../domain/sync/push/push-decision.ts';
+import type { PushCandidate } from '../../../../domain/sync/push/push-decision.ts';
 
 const candidate = (
   link: Partial<NonNullable<PushCandidate['link']>> | null,

@@ -1,5 +1,5 @@
-import type { WaitingFor } from '../../contracts/sync.ts';
-import type { FailureAdvice } from '../errors/failure-advice.ts';
+import type { WaitingFor } from '../../../contracts/sync.ts';
+import type { FailureAdvice } from '../../errors/failure-advice.ts';
 
 const GOES_ON = 'Nothing: the run goes on by itself.';
 

@@ -1,4 +1,4 @@
-import type { Segment } from '../../../domain/sync/segments.ts';
+import type { Segment } from '../../../../domain/sync/pull/segments.ts';
 
 interface Item {
   readonly id: string;

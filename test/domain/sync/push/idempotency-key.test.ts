@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ConnectionId, RecordId } from '../../../contracts/ids.ts';
-import { archiveKey, createKey, updateKey } from '../../../domain/sync/idempotency-key.ts';
+import type { ConnectionId, RecordId } from '../../../../contracts/ids.ts';
+import { archiveKey, createKey, updateKey } from '../../../../domain/sync/push/idempotency-key.ts';
 
 const identity = fc.record({
   connectionId: fc.uuid().map((id) => id as ConnectionId),

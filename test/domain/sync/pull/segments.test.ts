@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { advance, restart, split } from '../../../domain/sync/segments.ts';
-import type { Segment } from '../../../domain/sync/segments.ts';
+import { advance, restart, split } from '../../../../domain/sync/pull/segments.ts';
+import type { Segment } from '../../../../domain/sync/pull/segments.ts';
 import { Listing, whole } from './listing.ts';
 
 interface Step {

@@ -1,4 +1,4 @@
-import { fingerprintOf } from './fingerprint.ts';
+import { fingerprintOf } from '../fingerprint.ts';
 import { NONE } from './part.ts';
 import type { ListedPage, NewPart, PartBase, Verdict } from './part.ts';
 import type { Offset } from './pull-plan.ts';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ENVIRONMENTS } from '../../../contracts/providers.ts';
-import { pulledSourceId } from '../../../domain/sync/source-id.ts';
-import type { ProviderAccountName } from '../../../domain/sync/source-id.ts';
+import { ENVIRONMENTS } from '../../../../contracts/providers.ts';
+import { pulledSourceId } from '../../../../domain/sync/pull/source-id.ts';
+import type { ProviderAccountName } from '../../../../domain/sync/pull/source-id.ts';
 
 const text = (maxLength: number) =>
   fc.oneof(

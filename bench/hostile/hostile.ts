@@ -3,18 +3,18 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { providerByConsent } from '../checks/provider-by-consent.ts';
-import { ATTACKS, makeRichRecords } from './hostile-attacks.ts';
-import { openLoop, percentile } from './open-loop.ts';
-import { peakMib } from './process-usage.ts';
-import { load, round } from './report.ts';
-import { withFolder, withSystem } from './system.ts';
-import { Venue } from './venue.ts';
-import type { AttackOrder } from './hostile-attacker.ts';
-import type { Attack, Loot } from './hostile-attacks.ts';
-import type { Sample } from './open-loop.ts';
-import type { Row } from './report.ts';
-import type { System } from './system.ts';
+import { providerByConsent } from '../../checks/provider-by-consent.ts';
+import { ATTACKS, makeRichRecords } from './attacks.ts';
+import { openLoop, percentile } from '../support/open-loop.ts';
+import { peakMib } from '../support/process-usage.ts';
+import { load, round } from '../support/report.ts';
+import { withFolder, withSystem } from '../support/system.ts';
+import { Venue } from '../support/venue.ts';
+import type { AttackOrder } from './attacker.ts';
+import type { Attack, Loot } from './attacks.ts';
+import type { Sample } from '../support/open-loop.ts';
+import type { Row } from '../support/report.ts';
+import type { System } from '../support/system.ts';
 
 export interface HostileOptions {
   /** Of the venue beside the attacker; every third is a write. */
@@ -98,7 +98,7 @@ async function underAttack(
     consentProvider: await providerByConsent(system.api),
   };
   const order: AttackOrder = { target, names: attacks.map(({ name }) => name) };
-  const thread = new Worker(new URL('hostile-attacker.ts', import.meta.url), { workerData: order });
+  const thread = new Worker(new URL('attacker.ts', import.meta.url), { workerData: order });
   const ended = once(thread, 'message') as Promise<[Loot]>;
   const samples = await openLoop({ ...options, send: sender(system, victim) });
   thread.postMessage('stop');

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import type { ApiClient } from '../runtime/cli/api-client.ts';
+import type { ApiClient } from '../../runtime/cli/api-client.ts';
 
 /** What an attacker has got back. */
 export interface Loot {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { VenueId } from '../../../contracts/ids.ts';
-import { VenueShares } from '../../../domain/sync/venue-shares.ts';
+import { VenueShares } from '../../../domain/limits/venue-shares.ts';
 
 const A = 'a' as VenueId;
 const B = 'b' as VenueId;

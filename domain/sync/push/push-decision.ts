@@ -1,4 +1,4 @@
-import type { LinkState } from '../../contracts/records.ts';
+import type { LinkState } from '../../../contracts/records.ts';
 
 export interface PushCandidate {
   /** Fingerprint of the record as it would be written now. */

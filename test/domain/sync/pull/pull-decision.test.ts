@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decidePull, NOTHING_FOLLOWS } from '../../../domain/sync/pull-decision.ts';
-import type { KnownRemote, PullDecision, PulledVersion } from '../../../domain/sync/pull-decision.ts';
+import { decidePull, NOTHING_FOLLOWS } from '../../../../domain/sync/pull/pull-decision.ts';
+import type { KnownRemote, PullDecision, PulledVersion } from '../../../../domain/sync/pull/pull-decision.ts';
 
 interface Local {
   readonly content: string | null;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FAILURE } from '../../../contracts/failures.ts';
-import { waitPolicyFor, waitMs } from '../../../domain/sync/wait-policy.ts';
+import { FAILURE } from '../../../../contracts/failures.ts';
+import { waitPolicyFor, waitMs } from '../../../../domain/sync/waiting/wait-policy.ts';
 
 const PARKED = [
   FAILURE.needsReauth,

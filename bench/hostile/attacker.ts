@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { ATTACKS } from './hostile-attacks.ts';
-import type { Loot, Target } from './hostile-attacks.ts';
+import { ATTACKS } from './attacks.ts';
+import type { Loot, Target } from './attacks.ts';
 
 // A thread of its own: what attacking costs the sender must not delay the requests that are measured.
 export interface AttackOrder {

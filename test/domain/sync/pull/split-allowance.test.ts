@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { advance, split } from '../../../domain/sync/segments.ts';
-import type { Segment } from '../../../domain/sync/segments.ts';
-import { SplitAllowance } from '../../../domain/sync/split-allowance.ts';
+import { advance, split } from '../../../../domain/sync/pull/segments.ts';
+import type { Segment } from '../../../../domain/sync/pull/segments.ts';
+import { SplitAllowance } from '../../../../domain/sync/pull/split-allowance.ts';
 import { Listing, whole } from './listing.ts';
 
 const NOW_S = 1_800_000_000;

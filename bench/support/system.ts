@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
-import { VARIABLES } from '../config/variables.ts';
-import { ApiClient } from '../runtime/cli/api-client.ts';
-import { readJson } from '../runtime/start/files.ts';
-import { startNodeChild } from '../runtime/processes/node-child.ts';
-import { sandboxControl } from '../test/support/sandbox/sandbox-control.ts';
+import { VARIABLES } from '../../config/variables.ts';
+import { ApiClient } from '../../runtime/cli/api-client.ts';
+import { readJson } from '../../runtime/start/files.ts';
+import { startNodeChild } from '../../runtime/processes/node-child.ts';
+import { sandboxControl } from '../../test/support/sandbox/sandbox-control.ts';
 
 const started = z.object({
   apiUrl: z.string(),

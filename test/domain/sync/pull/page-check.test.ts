@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { anomalyOf } from '../../../domain/sync/page-check.ts';
+import { anomalyOf } from '../../../../domain/sync/pull/page-check.ts';
 
 const at = (id: string, atEpochS: number) => ({ id, atEpochS });
 const whole = { fromEpochS: null, toEpochS: 1_000, after: null, oldestEpochS: null };

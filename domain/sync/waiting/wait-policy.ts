@@ -1,5 +1,5 @@
-import { FAILURE } from '../../contracts/failures.ts';
-import type { WaitingFor } from '../../contracts/sync.ts';
+import { FAILURE } from '../../../contracts/failures.ts';
+import type { WaitingFor } from '../../../contracts/sync.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;

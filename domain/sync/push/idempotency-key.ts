@@ -1,5 +1,5 @@
-import type { ConnectionId, RecordId } from '../../contracts/ids.ts';
-import { fingerprintOf } from './fingerprint.ts';
+import type { ConnectionId, RecordId } from '../../../contracts/ids.ts';
+import { fingerprintOf } from '../fingerprint.ts';
 
 /** Part of a key's life that is not relied on, for clocks that differ and calls under way; of a long life at most an hour. */
 const UNSAFE_SHARE = 0.1;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isSameCount, mayArchive, needsApproval } from '../../../domain/sync/blast-radius.ts';
+import { isSameCount, mayArchive, needsApproval } from '../../../../domain/sync/pull/blast-radius.ts';
 
 describe('a run that would archive many records', () => {
   it.each([

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Environment, ProviderId } from '../../contracts/providers.ts';
+import type { Environment, ProviderId } from '../../../contracts/providers.ts';
 
 /**
  * An account at a provider. Test mode and live mode are two accounts, even when the provider gives both the same id, as

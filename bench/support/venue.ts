@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import type { ApiClient } from '../runtime/cli/api-client.ts';
+import type { ApiClient } from '../../runtime/cli/api-client.ts';
 
 const withId = z.object({ id: z.uuid() });
 const loaded = z.object({ created: z.int(), updated: z.int(), unchanged: z.int(), rejected: z.int() });

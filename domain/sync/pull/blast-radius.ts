@@ -1,4 +1,4 @@
-import type { ArchivingCount } from '../../contracts/sync.ts';
+import type { ArchivingCount } from '../../../contracts/sync.ts';
 
 /**
  * A run waits for a person when it would archive more records than this and a larger share of all records than this.
