@@ -43,7 +43,7 @@ const DAY_S = 86_400;
 
 export type Part = Omit<ListQuery, 'stream'>;
 
-/** The adapter of one provider against its stand-in, for the tests of a `describe`. */
+/** One provider's adapter against its stand-in, for the tests of a `describe`. */
 export function createBench(provider: ProviderId) {
   let sandbox: RunningSandbox;
   let adapter: ProviderAdapter = adapterOf(provider, {});
@@ -58,7 +58,7 @@ export function createBench(provider: ProviderId) {
     await sandbox.reset();
     counted = 0;
   });
-  // Whatever a test did: the budget is told of every request, and of nothing else.
+  // After every test: the budget counted every request and nothing else.
   afterEach(async () => {
     expect(await sandbox.requests()).toBe(counted);
   });
@@ -82,7 +82,7 @@ export function createBench(provider: ProviderId) {
     open,
     map,
     write: (resource: Resource): ResourceWriter => writerOf(open().resource(resource)),
-    /** Whether a record and its remote record would be pushed as the same. */
+    /** Whether a record and its remote record have the same payload. */
     agreed: (resource: Resource, record: MappableRecord, remote: ProviderRecord | null) =>
       remote?.fields != null &&
       fingerprintOf(map(resource, { ...record, fields: remote.fields }).payload) ===
@@ -108,7 +108,7 @@ export function writerOf({ writer }: ResourceSession): ResourceWriter {
 }
 
 export const aKey = () => ({ idempotencyKey: `conformance-${randomUUID()}` });
-/** Options of an update after this reading or write. */
+/** Options of an update that follows this reading or write. */
 export const changing = (remote: ProviderRecord | null) => ({
   ...aKey(),
   clearedMetadataKeys: [],
@@ -120,7 +120,7 @@ export const allTime = (): Part => ({
   after: null,
 });
 
-/** Walks a part of a listing to its end, at most 50 pages. */
+/** Reads a part of a listing to its end, at most 50 pages. */
 export async function readAll(
   session: ResourceSession,
   part: ListQuery,

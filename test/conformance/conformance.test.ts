@@ -5,7 +5,7 @@ import { SANDBOXES } from './sandboxes.ts';
 import { RECORD_KINDS } from '../../records/registry.ts';
 
 describe('the registry', () => {
-  it('speaks at least one provider, and each has a stand-in to prove itself against', () => {
+  it('has at least one provider, and a stand-in for each', () => {
     expect(SPOKEN.length).toBeGreaterThan(0);
     expect(Object.keys(SANDBOXES).sort()).toEqual([...SPOKEN].sort());
   });
@@ -14,7 +14,7 @@ describe('the registry', () => {
 describe.each(SPOKEN)('the adapter of %s', (provider) => {
   const { adapter, counted, declared: declaredResources, open } = createBench(provider);
 
-  it('declares who it is and limits that a budget can be made of', () => {
+  it('declares its identity, and limits that make a budget', () => {
     const { capabilities } = adapter();
     expect(capabilities).toMatchObject({ provider, displayName: expect.stringMatching(/^[A-Z]/) as string });
     expect(capabilities.connect.length).toBeGreaterThan(0);
@@ -25,7 +25,7 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
     }
   });
 
-  it('serves the resources that it declares, each in what its directions need, and no other', () => {
+  it('serves the resources that it declares, each as its directions need, and no others', () => {
     for (const resource of RECORD_KINDS.names) {
       const declared = declaredResources.find((one) => one.resource === resource);
       if (!declared) {
@@ -42,7 +42,7 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
     }
   });
 
-  it('says whose key it is in at most two calls', async () => {
+  it('identifies a key’s account with at most two calls', async () => {
     const account = await open().account();
     expect(account).toMatchObject({ externalAccountId: expect.stringMatching(/./) as string, environment: 'sandbox' });
     expect(counted()).toBeGreaterThan(0);

@@ -20,9 +20,9 @@ interface StandIn {
 type Ask = (path: string, params: Readonly<Record<string, string>>) => Promise<{ readonly id: string }>;
 
 /**
- * Stand-ins for Stripe that nobody here wrote: what they can do, our adapter does with them too. What each lacks is listed, so that
- * a version that can do more is noticed. Neither expands `default_price`, so no product is read from them; emulate’s charges do not say
- * what was captured.
+ * Third-party stand-ins for Stripe. Our adapter must handle whatever they support. What each lacks is listed, so that a
+ * version that supports more is noticed. None of them expands `default_price`, so no product is read from them;
+ * emulate's charges do not say what was captured.
  */
 const STAND_INS: readonly {
   readonly name: string;
@@ -65,7 +65,7 @@ const STAND_INS: readonly {
       'invoices',
       'events',
     ],
-    // Sent twice under one key, it makes two objects.
+    // Creates two objects when it gets one request twice under the same key.
     keepsKeys: false,
     charge: async (ask) =>
       ask(`payment_intents/${(await ask('payment_intents', { amount: '1000', currency: 'usd' })).id}/confirm`, {
@@ -77,7 +77,7 @@ const STAND_INS: readonly {
 async function startStatefulMock(): Promise<StandIn> {
   const require = createRequire(import.meta.url);
   const { createExpressApp } = require('stripe-stateful-mock') as { readonly createExpressApp: () => RequestListener };
-  // It would print the bodies of the calls.
+  // It would otherwise print the bodies of the calls.
   (createRequire(require.resolve('stripe-stateful-mock'))('loglevel') as { setLevel(level: string): void }).setLevel(
     'silent',
   );
@@ -135,14 +135,14 @@ describe.each(STAND_INS)('the adapter of stripe with $name', ({ start, lists, la
       .resource(stream === 'customers' ? 'customers' : 'transactions')
       .listPage({ ...allTime(), stream });
   const read = async (stream: string) => (await readPage(stream)).records;
-  /** A list of objects that cannot be read is no list that can be read. */
+  /** Reads a whole list. A list with unreadable objects does not count as readable. */
   async function readWhole(stream: string): Promise<void> {
     const { records, rejections = [] } = await readPage(stream);
     if (records.length === 0 && rejections.length > 0)
       throw new ProviderError({ provider: 'stripe', kind: 'unexpected-response' });
   }
 
-  it('writes a customer, changes it and reads it back', async () => {
+  it('creates a customer, updates it and reads it back', async () => {
     const record = aRecord(full);
     const remote = await writerOf(customers()).create(map(record), aKey());
     expect(remote).toMatchObject({
@@ -165,7 +165,7 @@ describe.each(STAND_INS)('the adapter of stripe with $name', ({ start, lists, la
     ).toMatchObject({ found: { externalId: remote.externalId } });
   });
 
-  it.runIf(keepsKeys)('creates once under one key, and is told when a key comes with other content', async () => {
+  it.runIf(keepsKeys)('creates once under one key, and rejects a key reused with other content', async () => {
     const [record, key] = [aRecord(full), aKey()];
     const first = await writerOf(customers()).create(map(record), key);
     expect(await writerOf(customers()).create(map(record), key)).toMatchObject({ externalId: first.externalId });
@@ -188,7 +188,7 @@ describe.each(STAND_INS)('the adapter of stripe with $name', ({ start, lists, la
       });
   });
 
-  /** Puts one of these there, where somebody may. */
+  /** Creates an object of the list where the stand-in allows it. */
   async function readable(list: string): Promise<void> {
     if (list === 'customers') await ask('customers', { email: 'grace@example.com' });
     if (list === 'payment_intents') await ask('payment_intents', { amount: '1000', currency: 'usd' });

@@ -17,7 +17,7 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
       return pages;
     };
 
-    /** The most that a page holds, and at least 200. */
+    /** The largest page size of the lists, at least 200. */
     const aPage = async () =>
       Math.max(
         200,
@@ -27,7 +27,7 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
       );
 
     it.each([...new Set([...listed, ...namesOf(plan.changes?.streams ?? [])])])(
-      'answers an empty page with one call where there is nothing: %s',
+      'returns an empty page with one call when there is nothing: %s',
       async (stream) => {
         const { records, positions, after, amendments = [] } = await session().listPage({ ...allTime(), stream });
         expect([records, positions, after, amendments]).toEqual([[], [], null, []]);
@@ -35,7 +35,7 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
       },
     );
 
-    it('brings every record once, one call a page, each with its position, and time windows newest first', async () => {
+    it('returns every record once, one call a page, each with its position, and time windows newest first', async () => {
       const ids = await sandbox().seed(resource, (await aPage()) + 57);
       for (const { name: stream, strategy } of plan.listing.flat()) {
         const pages = await readAll(session(), { ...allTime(), stream });
@@ -52,7 +52,7 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
       expect(counted() - before).toBe(pages.length);
     });
 
-    it('misses nothing that was there when the walk began, while others are created', async () => {
+    it('misses nothing that existed when the walk began, while others are created', async () => {
       const ids = await sandbox().seed(resource, (await aPage()) + 50);
       const pages = await listing(allTime(), () => sandbox().seed(resource, 1));
       expect(new Set(livingIds(pages)).size).toBe(livingIds(pages).length);
@@ -60,7 +60,7 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
       expect((await sandbox().ids(resource)).length).toBeGreaterThan(ids.length);
     });
 
-    it('brings the parts of time windows without gap or overlap where they are cut', async () => {
+    it('returns the parts of time windows without gap or overlap', async () => {
       if (plan.listing.flat().some(({ strategy }) => strategy !== 'timeWindows')) return;
       const ids = await sandbox().seed(resource, 120);
       const cut = (await listing())[0]?.positions.at(-1)?.atEpochS ?? 0;
@@ -76,7 +76,7 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
       expect(first).toMatchObject({ deleted: false, recordId: null, fields: expect.any(Object) as object });
     });
 
-    it('retrieves what it lists, and nothing where there is nothing', async () => {
+    it('retrieves what it lists, and null for anything else', async () => {
       await sandbox().seed(resource, 2);
       for (const record of living(await listing())) {
         expect(await session().retrieve(record.externalId)).toMatchObject({
@@ -87,7 +87,7 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
       expect(await session().retrieve(sandbox().unknownId(resource))).toBeNull();
     });
 
-    it('counts what a full listing brings with one call, or says that it cannot', async () => {
+    it('counts a full listing with one call, or says that it cannot', async () => {
       const ids = await sandbox().seed(resource, 7);
       expect([ids.length, null]).toContain(await session().count());
       expect(counted()).toBeLessThanOrEqual(1);
@@ -106,7 +106,7 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
       return records;
     };
 
-    it('tells the newest state of what was created and changed, if it has a change feed', async () => {
+    it('returns the newest state of what was created and changed, if it has a change feed', async () => {
       if (adapter().pullPlan(resource).changes === null) return;
       const record = aRecord(full);
       const remote = await write(resource).create(map(resource, record), aKey());
@@ -120,7 +120,7 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
       expect(versions).toEqual([...versions].sort((a, b) => b - a));
     });
 
-    it('tells a deletion, and nothing newer', async () => {
+    it('returns a deletion, and nothing newer', async () => {
       if (adapter().pullPlan(resource).changes === null) return;
       const remote = await write(resource).create(map(resource, aRecord(minimal)), aKey());
       await sandbox().remove(resource, remote.externalId);

@@ -5,14 +5,14 @@ import type { ProductFields } from '../../records/products.ts';
 import type { RecordFields } from '../../records/record-kind.ts';
 import type { MappableRecord } from '../../providers/provider.ts';
 
-/** Records of one resource, as every provider that takes it must take them. */
+/** Records of one resource that every provider with this resource must accept. */
 export interface Samples {
-  /** Every field set. */
+  /** With every field set. */
   readonly full: RecordFields;
-  /** Everything empty that may be. */
+  /** With every optional field empty. */
   readonly minimal: RecordFields;
   readonly renamed: (fields: RecordFields) => RecordFields;
-  /** What a record is looked for by besides our id, if anything. */
+  /** Emails by which a record is searched for besides our id, if any. */
   readonly emails: readonly (string | null)[];
 }
 

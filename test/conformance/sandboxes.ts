@@ -14,27 +14,30 @@ export type Trouble =
   | 'reset'
   | 'reset-after-commit';
 
-/** A stand-in of one provider, in the words of the conformance suite. */
+/** A provider's stand-in, as the conformance suite uses it. */
 export interface RunningSandbox {
-  /** This provider's part of the registry's configuration. */
+  /** This provider's part of the configuration. */
   readonly config: Partial<TestSettings>;
   readonly secretKey: Secret;
-  /** Known to the provider, but allowed to do less than a sync needs. */
+  /** A key that the provider knows, with fewer permissions than a sync needs. */
   readonly restrictedKey: Secret;
   readonly unknownKey: Secret;
-  /** Forgets everything that was created and every trouble. */
+  /** Deletes everything that was created and every fault. */
   reset(): Promise<void>;
-  /** Puts records there as somebody else would; returns the ids of all that are there then and that a full pass brings. */
+  /**
+   * Creates records as another client would. Returns the ids of all records that exist then and that a full pass
+   * returns.
+   */
   seed(resource: Resource, count: number): Promise<readonly string[]>;
-  /** Deletes one as somebody else would. */
+  /** Deletes a record as another client would. */
   remove(resource: Resource, externalId: string): Promise<void>;
-  /** An id of a kind that the provider knows and of nothing that is there. */
+  /** A well-formed id of no existing record. */
   unknownId(resource: Resource): string;
-  /** Strikes the next `times` requests. */
+  /** Makes the next `times` requests fail. */
   trouble(kind: Trouble, times: number): Promise<void>;
-  /** Ids of all records that are there. */
+  /** Ids of all existing records. */
   ids(resource: Resource): Promise<readonly string[]>;
-  /** Requests of the adapter seen so far. */
+  /** Number of requests that the adapter has made so far. */
   requests(): Promise<number>;
   close(): Promise<void>;
 }
@@ -48,7 +51,7 @@ const TROUBLE: Readonly<Record<Trouble, object>> = {
   'reset-after-commit': { kind: 'commit-then-fail' },
 };
 
-/** Whose list a resource's records are seeded into and counted in. */
+/** The list that a resource's records are created in and counted by. */
 const STRIPE_LISTS: Readonly<Partial<Record<Resource, { readonly list: string; readonly unknownId: string }>>> = {
   customers: { list: 'customers', unknownId: 'cus_nobody' },
   products: { list: 'products', unknownId: 'prod_nothing' },
@@ -106,7 +109,7 @@ async function startStripe(): Promise<RunningSandbox> {
   };
 }
 
-/** Which objects of the stand-in become the records of a resource. */
+/** The stand-in's objects that become the records of a resource. */
 const SQUARE_KINDS: Readonly<Partial<Record<Resource, { readonly kind: string; readonly type?: string }>>> = {
   customers: { kind: 'customers' },
   products: { kind: 'catalogue', type: 'ITEM_VARIATION' },
@@ -155,7 +158,7 @@ async function startSquare(): Promise<RunningSandbox> {
   };
 }
 
-/** One stand-in per provider that the registry knows: a new adapter passes the suite by adding its own here. */
+/** One stand-in per provider. A new adapter joins the suite by adding its own here. */
 export const SANDBOXES: Readonly<Partial<Record<ProviderId, () => Promise<RunningSandbox>>>> = {
   stripe: startStripe,
   square: startSquare,

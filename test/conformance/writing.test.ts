@@ -14,11 +14,11 @@ describe.each(WRITTEN)('the adapter of %s', (provider) => {
     const create = (record: MappableRecord = aRecord(full), key = aKey()) =>
       write(resource).create(map(resource, record), key);
 
-    it('has nothing against a full record and against an empty one', () => {
+    it('accepts a full record and an empty one', () => {
       for (const fields of [full, minimal]) expect(map(resource, aRecord(fields)).problems).toEqual([]);
     });
 
-    it('creates what retrieving and looking for it then find', async () => {
+    it('creates an object that retrieving and searching then find', async () => {
       const record = aRecord(full);
       const created = await create(record);
       expect(created).toMatchObject({ recordId: record.id, deleted: false });
@@ -32,7 +32,7 @@ describe.each(WRITTEN)('the adapter of %s', (provider) => {
       expect(agreed(resource, record, created)).toBe(true);
     });
 
-    it('takes as many calls as the mapping foretells', async () => {
+    it('makes as many calls as the mapping predicts', async () => {
       const record = aRecord(full);
       const { callsToWrite } = adapter().mapping(resource);
       const remote = await create(record);
@@ -87,7 +87,7 @@ describe.each(WRITTEN)('the adapter of %s', (provider) => {
       expect(agreed(resource, record, refilled)).toBe(true);
     });
 
-    it('ends an update the same however often it is repeated', async () => {
+    it('gives the same result for an update however often it is repeated', async () => {
       const record = aRecord(full);
       const remote = await create(record);
       const options = {
@@ -106,7 +106,7 @@ describe.each(WRITTEN)('the adapter of %s', (provider) => {
       expect(await sandbox().ids(resource)).toEqual([remote.externalId]);
     });
 
-    it('takes a remote record out of use, says whether for good, and calls one that is gone gone', async () => {
+    it('takes a remote record out of use, says whether that is permanent, and reports a missing one as gone', async () => {
       const record = aRecord(minimal);
       const remote = await create(record);
       const end = await write(resource).archive(remote.externalId, aKey());
@@ -126,7 +126,7 @@ describe.each(WRITTEN)('the adapter of %s', (provider) => {
       expect(await write(resource).archive(remote.externalId, aKey())).toBe('deleted');
     });
 
-    it('has nothing to retrieve where there never was a record or is none any more, and refuses to update it', async () => {
+    it('retrieves null for a record that does not exist or no longer does, and refuses to update it', async () => {
       const remote = await create(aRecord(minimal));
       await sandbox().remove(resource, remote.externalId);
       expect(await session().retrieve(remote.externalId)).toBeNull();
@@ -142,7 +142,7 @@ describe.each(WRITTEN)('the adapter of %s', (provider) => {
       ['page-instead-of-json', 'unavailable'],
       ['reset', 'unavailable'],
       ['too-many-requests', 'rate-limited'],
-    ])('throws on %s what a caller can act on, after one request, and writes nothing', async (trouble, kind) => {
+    ])('throws an actionable error on %s, after one request, and writes nothing', async (trouble, kind) => {
       await sandbox().trouble(trouble, 1);
       const error: unknown = await create().catch((cause: unknown) => cause);
       expect(error).toBeInstanceOf(ProviderError);
@@ -151,7 +151,7 @@ describe.each(WRITTEN)('the adapter of %s', (provider) => {
       expect(await sandbox().ids(resource)).toEqual([]);
     });
 
-    it('says when a failure is only being repeated', async () => {
+    it('says when a failure is a replay of a stored one', async () => {
       const [record, key] = [aRecord(full), aKey()];
       await sandbox().trouble('server-error-once-stored', 1);
       await expect(create(record, key)).rejects.toMatchObject({ details: { kind: 'unavailable', replayed: false } });
@@ -159,7 +159,7 @@ describe.each(WRITTEN)('the adapter of %s', (provider) => {
       await expect(create(record)).resolves.toMatchObject({ recordId: record.id });
     });
 
-    it('tells an unknown key from one that may not do enough', async () => {
+    it('distinguishes an unknown key from one with too few permissions', async () => {
       await expect(open(sandbox().unknownKey).account()).rejects.toMatchObject({ details: { kind: 'needs-reauth' } });
       const restricted = writerOf(open(sandbox().restrictedKey).resource(resource));
       await expect(restricted.create(map(resource, aRecord(full)), aKey())).rejects.toMatchObject({
@@ -167,7 +167,7 @@ describe.each(WRITTEN)('the adapter of %s', (provider) => {
       });
     });
 
-    it('stops with its signal', async () => {
+    it('stops when its signal is aborted', async () => {
       let asked = 0;
       const stopped = adapter().open({
         secretKey: sandbox().secretKey,

@@ -33,7 +33,7 @@ describe('an attempt to connect', () => {
     expect(await world.credentialsOf(second.connectionId)).toEqual({ keys: 0, grants: 0, generation: null });
   });
 
-  it('and another with the same account, completed at the same moment, end with one connection', async () => {
+  it('and another with the same account that complete at the same moment result in one connection', async () => {
     for (let round = 0; round < 5; round += 1) {
       const { id: account } = await square().addAccount();
       const attempts = await Promise.all([
@@ -63,7 +63,7 @@ describe('an attempt to connect', () => {
     ['quickbooks', 'code'],
     ['mailchimp', 'code'],
   ] as const)(
-    'by two venues with one account gives each a connection of its own, which says so: %s, %s',
+    'by two venues with one account give each a connection of its own, which shows the sharing: %s, %s',
     async (provider, flow) => {
       const { id: account } = await world.control[provider].addAccount();
       const here = await world.connect(venueId, provider, { account, flow });
@@ -75,7 +75,7 @@ describe('an attempt to connect', () => {
       expect(here.connectionId).not.toBe(there.connectionId);
       const notes = notesOf(await world.connectionOf(there));
       expect(notes).toMatchObject([{ code: 'account-shared' }]);
-      // Nothing of the other venue, nor of its connection.
+      // Shows nothing of the other venue or its connection.
       for (const hidden of [here.venueId, here.connectionId, account])
         expect(JSON.stringify(notes)).not.toContain(hidden);
       await world.disconnect(here);
@@ -83,14 +83,14 @@ describe('an attempt to connect', () => {
     },
   );
 
-  it('that was begun and never approved is no sharing', async () => {
+  it('that was started and never approved does not count as sharing', async () => {
     const { id: account } = await square().addAccount();
     const here = await world.connect(venueId, 'square', { account });
     await world.begin(await world.aVenue(), 'square');
     expect(notesOf(await world.connectionOf(here))).toEqual([]);
   });
 
-  it('to re-authorise keeps the connection with its account, and with what a person had stopped', async () => {
+  it('to reauthorize keeps the connection with its account, and stays suspended if a person suspended it', async () => {
     const { id: account } = await square().addAccount();
     const first = await world.connect(venueId, 'square', { account });
     await world.api.connectionActions.suspend(first, { cause: 'A person stopped it.', nextAction: 'Resume it.' });
@@ -104,7 +104,7 @@ describe('an attempt to connect', () => {
     expect(await world.audit(venueId)).toContain('connection.reauthorized');
   });
 
-  it('to re-authorise by another account changes nothing, and the other’s access is taken back', async () => {
+  it('to reauthorize with another account changes nothing, and revokes the other account’s access', async () => {
     const [mine, other] = [await square().addAccount(), await square().addAccount()];
     const first = await world.connect(venueId, 'square', { account: mine.id });
     const before = {
@@ -124,7 +124,7 @@ describe('an attempt to connect', () => {
     expect(await liveGrants(other.id)).toEqual([]);
   });
 
-  it('to re-authorise that comes to nothing leaves the connection as it is', async () => {
+  it('to reauthorize that fails leaves the connection as it is', async () => {
     const first = await world.connect(venueId, 'square', { account: 'new' });
     const before = await world.connectionOf(first);
     const again = await world.beginAgain(first, 'square');
@@ -156,7 +156,7 @@ describe('an attempt to connect', () => {
     expect(await world.connectionOf(first)).toMatchObject({ state: 'active', flow: null, nextRefreshAt: null });
     const back = await world.connect(venueId, 'square', { account });
     expect(back.outcome).toEqual({ outcome: 'connected', connectionId: first.connectionId });
-    // Newer than both credentials before it: who still holds the old ones can tell.
+    // Higher than both earlier credentials' generations, so that a holder of the old ones notices.
     expect(await world.credentialsOf(first.connectionId)).toEqual({ keys: 0, grants: 1, generation: 3 });
   });
 });

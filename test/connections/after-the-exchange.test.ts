@@ -16,7 +16,7 @@ const FLOWS = [
   ['mailchimp', 'code'],
 ] as const satisfies readonly (readonly [AppProvider, OAuthFlow])[];
 
-/** Names that people have typed and that Postgres does not store as they are, and what is stored of them. */
+/** Names that people have entered and that Postgres cannot store as they are, and what is stored instead. */
 const NAMES = [
   ['U+0000', 'Caf\u0000e', 'Cafe'],
   ['half a surrogate pair', 'Caf\ud83c', 'Caf\ufffd'],
@@ -37,7 +37,7 @@ describe('an account whose owner has approved', () => {
     FLOWS.flatMap(([provider, flow]) =>
       NAMES.map(([what, name, stored]) => [provider, flow, what, name, stored] as const),
     ),
-  )('is connected by one exchange: %s, %s, with %s in its name', async (provider, flow, _what, name, stored) => {
+  )('is connected with a single exchange: %s, %s, with %s in its name', async (provider, flow, _what, name, stored) => {
     const { id: account } = await world.control[provider].addAccount(name);
     const attempt = await world.begin(venueId, provider, { flow });
     const callback = await world.approve(attempt, account);
@@ -54,7 +54,7 @@ describe('an account whose owner has approved', () => {
   });
 
   it.each(FLOWS)(
-    'is connected by one exchange although Postgres refuses to store it for a while: %s, %s',
+    'is connected with a single exchange although Postgres refuses to store it for a while: %s, %s',
     async (provider, flow) => {
       const { admin } = world.database;
       const attempt = await world.begin(venueId, provider, { flow });
@@ -74,7 +74,7 @@ describe('an account whose owner has approved', () => {
     },
   );
 
-  it('is not connected when QuickBooks tells a failure inside a 200, and nothing of its text is kept', async () => {
+  it('is not connected when QuickBooks reports a failure inside a 200, and nothing of its text is kept', async () => {
     const attempt = await world.begin(venueId, 'quickbooks');
     const callback = await world.approve(attempt, 'new');
     await world.control.quickbooks.fault({
@@ -91,7 +91,7 @@ describe('an account whose owner has approved', () => {
     expect(textOf(await attempt.handle.fetchHistory())).not.toMatch(/trial|subscription|Invalid Company/i);
   });
 
-  it('leaves nothing of a grant behind when its attempt comes to nothing', async () => {
+  it('keeps nothing of a grant whose attempt fails', async () => {
     const attempt = await world.begin(venueId, 'stripe', { flow: 'connect', environment: 'production' });
     expect(await world.complete(attempt, await world.approve(attempt, 'new'))).toMatchObject({
       outcome: 'refused',

@@ -25,7 +25,7 @@ describe('an attempt to connect', () => {
       ({ path, grantType }) => path === TOKEN_PATH && grantType === 'authorization_code',
     );
   const steps = async ({ handle }: StartedAttempt) => activitiesIn((await handle.fetchHistory()).events);
-  /** Nothing of it is left that could be taken for a connection. */
+  /** Checks that nothing is left of the attempt that could be taken for a connection. */
   async function expectNothing(attempt: StartedAttempt, cause: RegExp) {
     expect(await world.connectionOf(attempt)).toMatchObject({
       state: 'disconnected',
@@ -35,7 +35,7 @@ describe('an attempt to connect', () => {
     expect(await world.credentialsOf(attempt.connectionId)).toEqual({ keys: 0, grants: 0, generation: null });
   }
 
-  it('is used once: whoever comes back with the same state again changes nothing', async () => {
+  it('is used once: a second callback with the same state changes nothing', async () => {
     const { outcome, ...attempt } = await world.connect(venueId, 'square', { account: 'new' });
     expect(outcome).toMatchObject({ outcome: 'connected' });
     const before = await world.connectionOf(attempt);
@@ -45,7 +45,7 @@ describe('an attempt to connect', () => {
     expect(await square().calls(since)).toEqual([]);
   });
 
-  it('takes one of two callbacks that come at once, and exchanges one code', async () => {
+  it('accepts one of two concurrent callbacks, and exchanges one code', async () => {
     const attempt = await world.begin(venueId, 'square');
     const callback = await world.approve(attempt, 'new');
     const since = Date.now();
@@ -55,7 +55,7 @@ describe('an attempt to connect', () => {
     expect(await exchanges(since)).toHaveLength(1);
   });
 
-  it('ends with its time, and takes no callback after that', async () => {
+  it('ends when its time is up, and accepts no callback after that', async () => {
     const attempt = await world.begin(venueId, 'square', { agoMs: AUTHORIZATION_LIFE_MS - 1_500 });
     const callback = await world.approve(attempt, 'new');
     expect(await attempt.handle.result()).toEqual({
@@ -69,7 +69,7 @@ describe('an attempt to connect', () => {
     await expectNothing(attempt, /ten minutes/);
   });
 
-  it.each([-1, 1])('lives ten minutes also where the API’s clock is %i times as much off', async (sign) => {
+  it.each([-1, 1])('lives ten minutes even when the API’s clock is off by %i times that', async (sign) => {
     const attempt = await world.begin(venueId, 'square', { agoMs: sign * AUTHORIZATION_LIFE_MS });
     const { events = [] } = await attempt.handle.fetchHistory();
     const timers = (events ?? []).flatMap(({ timerStartedEventAttributes: timer }) =>
@@ -80,7 +80,7 @@ describe('an attempt to connect', () => {
     expect(await world.complete(attempt, await world.approve(attempt, 'new'))).toMatchObject({ outcome: 'connected' });
   });
 
-  it('ends when the owner refuses', async () => {
+  it('ends when the account owner refuses', async () => {
     const attempt = await world.begin(venueId, 'square');
     const { redirectUrl } = await square().deny(attempt.authorizationUrl);
     expect(await world.complete(attempt, await world.cameBack(attempt, redirectUrl))).toMatchObject({
@@ -105,7 +105,7 @@ describe('an attempt to connect', () => {
     await expectNothing(second, /did not accept the code/);
   });
 
-  it('opens no code that was sealed for another venue, and asks the provider nothing', async () => {
+  it('does not open a code sealed for another venue, and makes no provider call', async () => {
     const theirs = await world.begin(await world.aVenue(), 'square');
     const stolen = await world.approve(theirs, 'new');
     const attempt = await world.begin(venueId, 'square');
@@ -116,7 +116,7 @@ describe('an attempt to connect', () => {
     expect(await world.complete(theirs, stolen)).toMatchObject({ outcome: 'connected' });
   });
 
-  it('that asked for another environment than the account’s connects nothing', async () => {
+  it('connects nothing when the account belongs to another environment than requested', async () => {
     const attempt = await world.begin(venueId, 'stripe', { flow: 'connect', environment: 'production' });
     expect(await world.complete(attempt, await world.approve(attempt, 'new'))).toMatchObject({
       outcome: 'refused',
@@ -125,7 +125,7 @@ describe('an attempt to connect', () => {
     await expectNothing(attempt, /other environment/);
   });
 
-  it('ends when it is withdrawn, and what the owner approves afterwards connects nothing', async () => {
+  it('ends when it is withdrawn, and a later approval connects nothing', async () => {
     const attempt = await world.begin(venueId, 'square');
     await attempt.handle.cancel();
     expect(await attempt.handle.result()).toMatchObject({ outcome: 'refused', code: 'cancelled' });
@@ -133,11 +133,11 @@ describe('an attempt to connect', () => {
     await expectNothing(attempt, /withdrawn/);
   });
 
-  it('that is just being withdrawn tells whoever comes back that it was, and exchanges nothing', async () => {
+  it('tells a callback that arrives during its withdrawal that it was withdrawn, and exchanges nothing', async () => {
     const attempt = await world.begin(venueId, 'square');
     const callback = await world.approve(attempt, 'new');
     const since = Date.now();
-    // While the row is held, the end of the attempt cannot be written.
+    // The end of the attempt cannot be written while the row is locked.
     const { completion } = await world.database.admin.begin(async (tx) => {
       await tx`select id from connections where id = ${attempt.connectionId} for update`;
       await attempt.handle.cancel();
@@ -160,7 +160,7 @@ describe('an attempt to connect', () => {
     await expectNothing(attempt, /withdrawn/);
   });
 
-  it('of a connection that was disconnected meanwhile connects nothing', async () => {
+  it('connects nothing when its connection was disconnected meanwhile', async () => {
     const attempt = await world.begin(venueId, 'square');
     await world.disconnect(attempt);
     expect(await world.complete(attempt, await world.approve(attempt, 'new'))).toMatchObject({
@@ -170,7 +170,7 @@ describe('an attempt to connect', () => {
     await expectNothing(attempt, /isconnected/);
   });
 
-  it('is only delayed while no worker is there', async () => {
+  it('is only delayed while no worker is running', async () => {
     const attempt = await world.begin(venueId, 'square');
     const callback = await world.approve(attempt, 'new');
     await world.workers.stop();
@@ -181,7 +181,7 @@ describe('an attempt to connect', () => {
     expect(await world.connectionOf(attempt)).toMatchObject({ state: 'active' });
   });
 
-  it('connects after an outage of the provider that came before the code was taken', async () => {
+  it('connects after a provider outage that came before the code was used', async () => {
     const attempt = await world.begin(venueId, 'square');
     const callback = await world.approve(attempt, 'new');
     await square().fault({ match: { path: TOKEN_PATH }, kind: 'status', status: 503, times: 2 });
@@ -199,7 +199,7 @@ describe('an attempt to connect', () => {
     await expectNothing(attempt, /this installation’s own app/);
   });
 
-  it('connects although the provider is away when it is asked whose account it is', async () => {
+  it('connects although the provider is away when it is asked for the account', async () => {
     const attempt = await world.begin(venueId, 'square');
     const callback = await world.approve(attempt, 'new');
     await square().fault({ match: { method: 'GET' }, kind: 'status', status: 503, times: 3 });
@@ -208,7 +208,7 @@ describe('an attempt to connect', () => {
     expect(await exchanges(since)).toHaveLength(1);
   });
 
-  it('whose answer was lost says so, sends the code no second time, and leaves nothing half-connected', async () => {
+  it('whose exchange got no answer reports that, sends the code only once, and leaves nothing half-connected', async () => {
     const attempt = await world.begin(venueId, 'square');
     const callback = await world.approve(attempt, 'new');
     await square().fault({ match: { path: TOKEN_PATH }, kind: 'commit-then-fail', times: 1 });
@@ -218,7 +218,7 @@ describe('an attempt to connect', () => {
     await expectNothing(attempt, /the answer was lost/);
   });
 
-  it('whose code was spent behind an error of the provider says that the answer was lost', async () => {
+  it('whose code was used up behind a provider error reports that the answer was lost', async () => {
     const attempt = await world.begin(venueId, 'square');
     const callback = await world.approve(attempt, 'new');
     await square().fault({ match: { path: TOKEN_PATH }, kind: 'commit-then-fail', status: 502, times: 1 });
@@ -226,7 +226,7 @@ describe('an attempt to connect', () => {
     await expectNothing(attempt, /the answer was lost/);
   });
 
-  it('that is exchanged again after it was stored answers the same, and asks the provider nothing', async () => {
+  it('whose exchange is repeated after it was stored gives the same result, and makes no provider call', async () => {
     const attempt = await world.begin(venueId, 'square');
     const callback = await world.approve(attempt, 'new');
     if (callback.kind !== 'approved') throw new Error('the owner approves');
@@ -245,7 +245,7 @@ describe('an attempt to connect', () => {
     expect(await again()).toEqual(first);
     expect(first).toEqual({ outcome: 'connected', connectionId: attempt.connectionId });
     expect(await square().calls(since)).toEqual([]);
-    // As when the first attempt at the exchange was given up by Temporal, and had come to its end all the same.
+    // Simulates an exchange that Temporal gave up on although it completed.
     expect(await world.complete(attempt, callback)).toEqual(first);
     expect(await world.credentialsOf(attempt.connectionId)).toEqual({ keys: 0, grants: 1, generation: 1 });
   });
@@ -258,7 +258,7 @@ describe('an attempt to connect', () => {
     ['quickbooks', 'code'],
     ['mailchimp', 'code'],
   ] as const)(
-    'ends with an active connection that has its account, its scopes and an owner: %s, %s',
+    'ends with an active connection that has its account, its scopes and a token manager: %s, %s',
     async (provider, flow) => {
       const attempt = await world.connect(venueId, provider, { flow, account: 'new' });
       expect(attempt.outcome).toEqual({ outcome: 'connected', connectionId: attempt.connectionId });

@@ -3,7 +3,10 @@ import type { VenueId } from '../../contracts/ids.ts';
 import { createConnectionWorld } from '../support/worlds/connection-world.ts';
 import type { ConnectionWorld } from '../support/worlds/connection-world.ts';
 
-/** One world for the tests of a `describe`. Before each, `enter` is given it and a new venue; after each, no provider has a fault left. */
+/**
+ * Shares one world among the tests of a `describe`. Before each test, `enter` gets it and a new venue; after each, all
+ * provider faults are cleared.
+ */
 export function useConnectionWorld(enter: (world: ConnectionWorld, venueId: VenueId) => void): void {
   let world: ConnectionWorld;
   beforeAll(async () => {

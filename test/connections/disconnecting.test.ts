@@ -58,7 +58,7 @@ describe('a disconnection', () => {
         () => true,
         () => false,
       );
-  /** A Stripe account of so many customers, connected by its owner's consent. */
+  /** Connects by consent a Stripe account with `count` customers. */
   async function aStripe(count: number) {
     const account = await world.stripe.addAccount();
     if (count > 0) await account.seed(count);
@@ -69,7 +69,7 @@ describe('a disconnection', () => {
       { action: string; details: Record<string, unknown> }[]
     >`select action, details from audit_log where venue_id = ${venueId} and action like 'connection.disc%'`;
 
-  it('during a sync ends the run before the credentials are gone, and nothing is asked of the provider after that', async () => {
+  it('during a sync ends the run before the credentials are wiped, and makes no provider call after that', async () => {
     const { account, ...ref } = await aStripe(600);
     await world.stripe.limits({ latencyMs: 150 });
     const run = await world.start(ref, { direction: 'pull' });
@@ -82,7 +82,7 @@ describe('a disconnection', () => {
     expect((await account.calls()).length).toBe(calls);
   });
 
-  it('closes a run that lost its workflow', async () => {
+  it('closes a run that has no workflow any more', async () => {
     const ref = await aStripe(0);
     const { run } = await world.deps.runs.openOrJoin({
       venueId,
@@ -97,7 +97,7 @@ describe('a disconnection', () => {
     expect(await world.runOf(run)).toMatchObject({ outcome: 'cancelled', phase: 'finished' });
   });
 
-  it('asked for twice at once, and once more afterwards, happens once', async () => {
+  it('requested twice at once, and once more afterwards, happens once', async () => {
     const { id: account } = await square().addAccount();
     const ref = await world.connect(venueId, 'square', { account });
     const since = Date.now();
@@ -113,7 +113,7 @@ describe('a disconnection', () => {
     expect(await audited()).toHaveLength(1);
   });
 
-  it('of one venue does not cut off another that has connected the same account; the last one takes the access back', async () => {
+  it('of one venue leaves another venue’s connection to the same account alive; the last one revokes the access', async () => {
     const { id: account } = await square().addAccount();
     const elsewhere = await world.aVenue();
     const [here, there] = [
@@ -131,7 +131,7 @@ describe('a disconnection', () => {
     expect(await liveGrants(account)).toEqual([]);
   });
 
-  it('rides out a short outage of the provider', async () => {
+  it('waits out a short outage of the provider', async () => {
     const { id: account } = await square().addAccount();
     const ref = await world.connect(venueId, 'square', { account });
     await square().fault({ match: { path: '/oauth2/revoke' }, kind: 'status', status: 503, times: 2 });
@@ -140,7 +140,7 @@ describe('a disconnection', () => {
     expect(await liveGrants(account)).toEqual([]);
   });
 
-  it('is tried again at the provider while that is down, and never taken for done', async () => {
+  it('is retried while the provider is down, and not reported as done', async () => {
     const ref = await world.connect(venueId, 'square', { account: 'new' });
     await square().fault({ match: { path: '/oauth2/revoke' }, kind: 'html' });
     const environment = new MockActivityEnvironment({}, { logger: createTemporalLogger(world.deps.log) });
@@ -152,7 +152,7 @@ describe('a disconnection', () => {
     await expect(revoking).rejects.toMatchObject({ nonRetryable: false });
   });
 
-  it('wipes the credentials also where the access cannot be revoked, and says what is left to do by hand', async () => {
+  it('wipes the credentials even when the access cannot be revoked, and says what is left to do by hand', async () => {
     const { id: account } = await square().addAccount();
     const ref = await world.connect(venueId, 'square', { account });
     await world.database
@@ -169,7 +169,7 @@ describe('a disconnection', () => {
     expect(await audited()).toMatchObject([{ details: { revocation: 'failed', records: 'keep' } }]);
   });
 
-  it('is held up by no worker that is away', async () => {
+  it('does not depend on a worker that is away', async () => {
     const { id: account } = await square().addAccount();
     const ref = await world.connect(venueId, 'square', { account });
     await world.connectionGateway.disconnect({ venueId, connectionId: ref.connectionId, provider: 'square' }, KEEP);
@@ -179,7 +179,7 @@ describe('a disconnection', () => {
     expect(await liveGrants(account)).toEqual([]);
   });
 
-  it('whose access the owner has taken back already ends like any other', async () => {
+  it('succeeds when the account owner has revoked the access already', async () => {
     const { id: account } = await square().addAccount();
     const ref = await world.connect(venueId, 'square', { account });
     await square().revoke(account);
@@ -187,7 +187,7 @@ describe('a disconnection', () => {
     expect(await world.credentialsOf(ref.connectionId)).toMatchObject({ grants: 0 });
   });
 
-  it('keeps others from connecting the account while it lasts: what they stored would be wiped', async () => {
+  it('prevents others from connecting the account meanwhile, because their credentials would be wiped', async () => {
     const { id: account } = await square().addAccount();
     const ref = await world.connect(venueId, 'square', { account });
     const attempt = await world.begin(venueId, 'square');
@@ -209,7 +209,7 @@ describe('a disconnection', () => {
     expect(await world.credentialsOf(ref.connectionId)).toMatchObject({ keys: 0, grants: 1 });
   });
 
-  it('of a connection with a key wipes the key and tells that it still works at the provider', async () => {
+  it('of a connection with a key wipes the key and says that the key still works at the provider', async () => {
     const ref = { venueId, connectionId: uuidv7() as ConnectionId, provider: 'stripe' } as const;
     const sealedKey = await world.deps.sealer.seal(new Secret('sk_test_of_nobody'), {
       venueId,
@@ -230,7 +230,7 @@ describe('a disconnection', () => {
     expect(await world.credentialsOf(ref.connectionId)).toMatchObject({ keys: 0 });
   });
 
-  it('takes the schedules along, and connecting again brings them back under the same connection', async () => {
+  it('removes the schedules, and reconnecting restores them under the same connection', async () => {
     const { account, ...ref } = await aStripe(0);
     expect(await hasSchedule(ref)).toBe(true);
     await world.disconnect(ref);
@@ -244,7 +244,7 @@ describe('a disconnection', () => {
     });
   });
 
-  it('that keeps the records doubles nothing, on either side, when the account is connected again', async () => {
+  it('that keeps the records creates no duplicates on either side when the account is reconnected', async () => {
     await load(20);
     const { account, ...ref } = await aStripe(30);
     await world.finished(await world.start(ref, { direction: 'pull' }));
@@ -266,7 +266,7 @@ describe('a disconnection', () => {
     expect(await account.customers()).toHaveLength(50);
   });
 
-  it('that deletes the records takes those that only this connection brought, and leaves the venue’s own and what others brought too', async () => {
+  it('that deletes the records deletes those that only this connection brought, and keeps the venue’s own and other connections’', async () => {
     await load(5);
     const { account, ...ref } = await aStripe(1_200);
     const other = await aStripe(10);
@@ -276,7 +276,8 @@ describe('a disconnection', () => {
     expect(theirs).toHaveLength(1_210);
     await world.disconnect(ref, DELETE);
     const left = await sourceIds(venueId);
-    // The push wrote the venue's own five and the other account's ten to this account: those have another home.
+    // The push wrote the venue's own five and the other account's ten to this account. They stay, because they have
+    // another origin.
     expect(left.filter((id) => !id.startsWith('stripe:'))).toHaveLength(5);
     expect(left.filter((id) => id.startsWith('stripe:'))).toHaveLength(10);
     expect(await links(ref)).toBe(15);

@@ -34,7 +34,7 @@ describe('an attempt to connect whose key service is away', () => {
     await kms.stop();
   });
 
-  it('spends no code until it is back, and then connects', async () => {
+  it('spends no code until the key service is back, and then connects', async () => {
     const attempt = await world.begin(await world.aVenue(), 'square');
     const callback = await world.approve(attempt, 'new');
     const [since, callsBefore] = [Date.now(), kms.calls.length];
@@ -49,7 +49,7 @@ describe('an attempt to connect whose key service is away', () => {
     expect(await completion).toMatchObject({ outcome: 'connected' });
   });
 
-  it('that goes while the code is being exchanged still stores what the code has brought', async () => {
+  it('stores what the code brought even when the key service fails during the exchange', async () => {
     const attempt = await world.begin(await world.aVenue(), 'square');
     const callback = await world.approve(attempt, 'new');
     const since = Date.now();
@@ -90,7 +90,7 @@ describe('an attempt to connect whose worker is killed', () => {
     return worker;
   };
 
-  it('between the exchange and its storing is connected by another worker with what the code has brought', async () => {
+  it('is completed by another worker with what the code brought when its worker dies before storing it', async () => {
     const victim = await aWorker();
     const attempt = await world.begin(await world.aVenue(), 'square');
     const { id: account } = await world.control.square.addAccount();
@@ -115,7 +115,7 @@ describe('an attempt to connect whose worker is killed', () => {
     await heir.exitCode();
   });
 
-  it('while the provider answers sends the code no second time, and says that the answer was lost', async () => {
+  it('sends the code only once when its worker dies during the exchange, and reports that the answer was lost', async () => {
     const victim = await aWorker();
     const attempt = await world.begin(await world.aVenue(), 'square');
     const callback = await world.approve(attempt, 'new');

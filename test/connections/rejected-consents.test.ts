@@ -20,7 +20,7 @@ describe('a consent that does not become a connection', () => {
     ['square', 'code'],
     ['quickbooks', 'code'],
   ] as const)(
-    'of another account than the connection’s is revoked at the provider, and the connection keeps its own: %s, %s',
+    'for another account than the connection’s is revoked at the provider, and the connection keeps its own: %s, %s',
     async (provider, flow) => {
       const control = world.control[provider];
       const [mine, other] = [await control.addAccount(), await control.addAccount()];
@@ -41,7 +41,7 @@ describe('a consent that does not become a connection', () => {
     ['square', 'code'],
     ['quickbooks', 'code'],
   ] as const)(
-    'stays where another venue uses the same account: revoking one grant may end all of the account’s: %s, %s',
+    'is kept when another venue uses the same account, because revoking one grant may end all of the account’s: %s, %s',
     async (provider, flow) => {
       const control = world.control[provider];
       const [mine, other] = [await control.addAccount(), await control.addAccount()];
@@ -66,7 +66,7 @@ describe('a consent that does not become a connection', () => {
     expect(await liveGrants('square', account)).toEqual([]);
   });
 
-  it('for an attempt that was withdrawn while its code was exchanged is revoked at the provider', async () => {
+  it('for an attempt that was withdrawn during the exchange is revoked at the provider', async () => {
     const { id: account } = await world.control.square.addAccount();
     const attempt = await world.begin(venueId, 'square');
     const callback = await world.approve(attempt, account);
@@ -85,7 +85,7 @@ describe('a consent that does not become a connection', () => {
     expect(await liveGrants('square', account)).toEqual([]);
   });
 
-  it('is told as refused also when it cannot be revoked', async () => {
+  it('is reported as refused even when it cannot be revoked', async () => {
     const control = world.control.square;
     const [mine, other] = [await control.addAccount(), await control.addAccount()];
     const first = await world.connect(venueId, 'square', { account: mine.id });

@@ -7,7 +7,7 @@ import type { ConnectionBody } from '../support/service-client.ts';
 import { startSystem } from '../support/worlds/system.ts';
 import type { System } from '../support/worlds/system.ts';
 
-/** An owner's patience. */
+/** How often the account owner's browser visits the callback before the test gives up. */
 const MAX_VISITS = 6;
 
 type Connecting = ConnectionBody & { readonly authorizationUrl: string };
@@ -29,7 +29,10 @@ describe('an attempt to connect', () => {
     return body as Connecting;
   }
   const browser = ownerBrowser(() => system.apiUrl);
-  /** What the owner's browser does once they have approved; behind a proxy, the public name is ours. It comes again where the page tells it to. */
+  /**
+   * Does what the account owner's browser does after the approval, with our public name as behind a proxy. Follows the
+   * page's requests to reload.
+   */
   async function comeBack(redirectUrl: string): Promise<{ readonly status: number; readonly page: string }> {
     let address = redirectUrl;
     for (let visits = 1; ; visits += 1) {
@@ -53,7 +56,7 @@ describe('an attempt to connect', () => {
     );
 
   it.each([['api'], ['worker'], ['temporal'], ['postgres']] as const)(
-    'survives a restart of %s while its owner approves',
+    'survives a restart of %s while the account owner approves',
     async (service) => {
       const venueId = await system.api.createVenue();
       const connecting = await begin(venueId);
@@ -62,7 +65,7 @@ describe('an attempt to connect', () => {
       await system.kill(service);
       await isIn(venueId, connecting, 'connecting');
       const { page } = await comeBack(redirectUrl);
-      // Also where a first visit was taken and its answer lost: the second is led to the same end.
+      // Holds even when a first visit was accepted and its answer lost: the second visit leads to the same end.
       expect(page).toContain('<title>Square is connected</title>');
       await isIn(venueId, connecting, 'active');
     },
@@ -103,7 +106,7 @@ describe('an attempt to connect', () => {
     120_000,
   );
 
-  it('is used up by the first to come back also after a restart of everything', async () => {
+  it('accepts a state only once, even after every process restarts', async () => {
     const venueId = await system.api.createVenue();
     const connecting = await begin(venueId);
     const { redirectUrl } = await square().approve(await browser.open(connecting.authorizationUrl), 'new');

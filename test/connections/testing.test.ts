@@ -19,14 +19,14 @@ describe('a test of stored credentials', () => {
     ['is not who answers: a page with 200', { kind: 'html', status: 200 }, 'provider-unexpected'],
     ['refuses the request with 400', { kind: 'status', status: 400 }, 'provider-refused'],
     ['lets the credentials read too little', { kind: 'status', status: 403 }, 'permissions-missing'],
-  ])('says why nobody can tell when the provider %s', async (_what, fault, refusal) => {
+  ])('reports why the result is unknown when the provider %s', async (_what, fault, refusal) => {
     const connected = await world.connect(venueId, 'square', { account: 'new' });
     await world.control.square.fault({ match: { method: 'POST', path: '/oauth2/token/status' }, ...fault });
     expect(await world.connectionGateway.test(connected)).toEqual({ outcome: 'unavailable', refusal });
     expect(await world.connectionOf(connected)).toMatchObject({ state: 'active' });
   });
 
-  it('says that they are accepted, and that they are refused', async () => {
+  it('reports whether the credentials are accepted or refused', async () => {
     const connected = await world.connect(venueId, 'mailchimp', { account: 'new' });
     expect(await world.connectionGateway.test(connected)).toEqual({ outcome: 'accepted', refusal: null });
     const { account } = await world.connectionOf(connected);

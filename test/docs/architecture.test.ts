@@ -9,7 +9,7 @@ const { MAY_IMPORT } = createRequire(import.meta.url)('../../room-table.cjs') as
 const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8');
 
 describe('the documents', () => {
-  it('draw the room table that the machine checks', () => {
+  it('draw the room table that `npm run rooms` checks', () => {
     const rows = [...read('docs/architecture.md').matchAll(/^\| ([a-z]+) \| [^|]+ \| ([a-z, –]+) \|$/gm)].filter(
       ([, room]) => room !== 'room',
     );
@@ -19,7 +19,7 @@ describe('the documents', () => {
     expect(drawn).toEqual(MAY_IMPORT);
   });
 
-  it('name rooms that exist, and every room is named in the README', () => {
+  it('name rooms that exist, and the README names every room', () => {
     const readme = read('README.md');
     for (const room of Object.keys(MAY_IMPORT)) {
       expect(existsSync(new URL(room, ROOT)), room).toBe(true);

@@ -7,7 +7,7 @@ import { renderDataModel } from './entity-diagram.ts';
 const tables = Object.values(tablesOf(RECORD_KINDS));
 
 describe('the entity diagram', () => {
-  it('in docs/data-model.md is the one that the schema makes', async () => {
+  it('in docs/data-model.md is the one generated from the schema', async () => {
     await expect(renderDataModel(tables)).toMatchFileSnapshot('../../docs/data-model.md');
   });
 
@@ -27,7 +27,7 @@ describe('the entity diagram', () => {
     }
   });
 
-  it('uses only what Mermaid reads: one word for a type and one for a name', () => {
+  it('uses only what Mermaid can parse: one word for a type and one for a name', () => {
     const lines = renderDataModel(tables)
       .split('\n')
       .filter((line) => line.startsWith('    '));
@@ -37,7 +37,7 @@ describe('the entity diagram', () => {
     );
   });
 
-  it('tells one row for each connection from many', () => {
+  it('distinguishes one row per connection from many', () => {
     const page = renderDataModel(tables);
     expect(page).toContain('connections ||--o{ sync_runs : "venue_id, connection_id"');
     expect(page).toContain('connections ||--o| oauth_tokens : "venue_id, connection_id"');

@@ -7,7 +7,7 @@ const files = readdirSync(FOLDER)
   .filter((file) => file !== 'README.md')
   .sort();
 
-/** The title and the status of a record: its first and its third line. */
+/** The title and the status of a record, from its first and third line. */
 function readRecord(file: string) {
   const [heading = '', , status = ''] = read(file).split('\n');
   return { title: /^# (.+)$/.exec(heading)?.[1], status: /^\*\*Status:\*\* (.+)$/.exec(status)?.[1] };
@@ -18,13 +18,13 @@ const rows = [...read('README.md').matchAll(/^\| \[(\d{4})\]\(([^)]+)\) \| (.+) 
 );
 
 describe('the decisions', () => {
-  it('are in the table, in order, with the title and the status of the record', () => {
+  it('are in the table, in order, with each record’s title and status', () => {
     const records = files.map((file) => ({ number: file.slice(0, 4), file, ...readRecord(file) }));
     expect(records.length).toBeGreaterThan(35);
     expect(rows).toEqual(records);
   });
 
-  it('have numbers of their own', () => {
+  it('have distinct numbers', () => {
     const numbers = files.map((file) => file.slice(0, 4));
     expect(numbers.filter((number, index) => !/^\d{4}$/.test(number) || numbers.indexOf(number) !== index)).toEqual([]);
   });
@@ -37,7 +37,7 @@ describe('the decisions', () => {
     expect(target.startsWith(`${number}-`) && target > file, status).toBe(true);
   });
 
-  it.each(files)('%s has a title that says what was decided, without a number or a full stop', (file) => {
+  it.each(files)('%s has a title without a number or a full stop', (file) => {
     expect(readRecord(file).title).toMatch(/^[A-Z](?!.*\.$).+$/);
   });
 });

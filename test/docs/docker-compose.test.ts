@@ -32,9 +32,12 @@ const OURS: readonly (readonly [string, ProcessName])[] = [
   ['worker', 'worker'],
   ['migrate', 'migrations'],
 ];
-/** Read by the AWS SDK's default chain and by nothing of ours. */
+/** Read by the AWS SDK's default chain, not by our code. */
 const OF_THE_AWS_SDK = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'];
-/** The image listens everywhere in its container, and the cluster beside it speaks plain gRPC. */
+/**
+ * Set in compose.yaml: the image listens on all addresses of its container, and the cluster beside it speaks plain
+ * gRPC.
+ */
 const DECIDED_HERE = [
   'HOST',
   'TEMPORAL_API_KEY',
@@ -67,14 +70,14 @@ const TRIAL = {
 };
 
 describe('compose.yaml', () => {
-  it.each(OURS)('gives %s only variables that it reads', (service, process) => {
+  it.each(OURS)('passes %s only variables that it reads', (service, process) => {
     const known: Readonly<Record<string, Variable>> = variablesWith(PROVIDERS);
     const names = Object.keys(services[service]?.environment ?? {}).filter((name) => !OF_THE_AWS_SDK.includes(name));
     expect(names.filter((name) => !known[name]?.readBy.includes(process))).toEqual([]);
     expect(names.length).toBeGreaterThan(1);
   });
 
-  it('lets whoever runs it set every variable of api and worker', () => {
+  it('lets an operator set every variable of api and worker', () => {
     const settable = new Set(OURS.flatMap(([service]) => Object.keys(services[service]?.environment ?? {})));
     const wanted = Object.entries(variablesWith(PROVIDERS))
       .filter(([, { readBy }]) => readBy.includes('api') || readBy.includes('worker'))
@@ -85,13 +88,13 @@ describe('compose.yaml', () => {
   it.each([
     ['production', PRODUCTION],
     ['a trial without AWS', TRIAL],
-  ])('makes configurations that our processes accept, for %s', (_, dotenv) => {
+  ])('produces configurations that our processes accept, for %s', (_, dotenv) => {
     expect(readApiConfig(composeEnvironment('api', dotenv), PROVIDERS).temporal.namespace).toBe('interlock');
     expect(readWorkerConfig(composeEnvironment('worker', dotenv), PROVIDERS).healthPort).toBe(3001);
     expect(readMigrationConfig(composeEnvironment('migrate', dotenv)).production).toBe(dotenv === PRODUCTION);
   });
 
-  it('starts nothing on a secret that nobody has set', () => {
+  it('starts nothing when a secret is not set', () => {
     for (const name of Object.keys(REQUIRED)) {
       const users = all.filter(([service]) => {
         try {
@@ -127,7 +130,7 @@ describe('compose.yaml', () => {
     expect(Object.keys(services['migrate']?.environment ?? {}).filter((name) => name.startsWith('AWS'))).toEqual([]);
   });
 
-  it('writes no secret down: each comes from .env, whole or as a part of a URL', () => {
+  it('contains no secret: each comes from .env, whole or as a part of a URL', () => {
     const secrets = all
       .flatMap(([, { environment = {} }]) => Object.entries(environment))
       .filter(([name]) => /PASSWORD|PWD|SECRET|ACCESS_KEY|ENCRYPTION_KEY|TOKEN|DATABASE_URL/.test(name));
@@ -144,11 +147,11 @@ describe('compose.yaml', () => {
     const example = parseEnv(read('.env.example'));
     expect(new Set(Object.keys(example))).toEqual(taken);
     expect(Object.values(example).filter((value) => value !== '')).toEqual([]);
-    // The two forms that are told apart where the file is used without Docker.
+    // The two forms that work the same where the file is used without Docker.
     expect([...text.matchAll(/\$\{\w+(?!\w|:[-?])/g)].map(([form]) => form)).toEqual([]);
   });
 
-  it('listens on loopback only, and Postgres nowhere', () => {
+  it('publishes ports on loopback only, and none of Postgres', () => {
     const ports = all.flatMap(([, service]) => service.ports ?? []);
     expect(ports.length).toBeGreaterThan(4);
     expect(ports.filter((port) => !/^127\.0\.0\.1:\d+:\d+$/.test(port))).toEqual([]);
@@ -167,13 +170,13 @@ describe('compose.yaml', () => {
     ).toEqual([]);
   });
 
-  it('lets api and worker begin only on a migrated database and a namespace with search attributes', () => {
+  it('starts api and worker only on a migrated database and a namespace with search attributes', () => {
     const done = { condition: 'service_completed_successfully' };
     for (const name of ['api', 'worker'])
       expect(services[name]?.depends_on).toEqual({ migrate: done, 'temporal-namespace': done });
   });
 
-  it('pins every image, and has the Temporal and Postgres versions that the tests run', () => {
+  it('pins every image, with the Temporal and Postgres versions that the tests run', () => {
     const images = all.filter(([, { build }]) => build === undefined).map(([, { image }]) => image);
     expect(images.filter((image) => !/:v?\d+\.\d+(\.\d+)?$/.test(image))).toEqual([]);
     expect(
@@ -198,7 +201,7 @@ it('README.md explains every service', () => {
 });
 
 describe('the scripts and settings', () => {
-  it('register the search attributes of the contract, no more than Postgres holds', () => {
+  it('register the search attributes of the contract, no more than Postgres can hold', () => {
     const registered = [...read('scripts/setup-namespace.sh').matchAll(/^ {2}(\w+)=(\w+)(?: \\|; do)$/gm)].map(
       ([, name, type]) => [name, type],
     );
@@ -208,7 +211,7 @@ describe('the scripts and settings', () => {
     expect(count('Bool')).toBeLessThanOrEqual(3);
   });
 
-  it('make fairness exact for each lane’s queue and those they replace, and name no queue that does not exist', () => {
+  it('make fairness exact for each lane’s queue and those it replaces, and name no queue that does not exist', () => {
     type Setting = readonly { readonly value: unknown; readonly constraints?: { readonly taskQueueName: string } }[];
     const settings = parse(read('dynamicconfig/interlock.yaml')) as Readonly<Record<string, Setting>>;
     const replaced = Object.keys(REPLACED_QUEUES).filter((name) => !name.endsWith('-interactive'));
@@ -221,14 +224,14 @@ describe('the scripts and settings', () => {
     expect(settings['matching.numTaskqueueWritePartitions']).toEqual(ofOnePartition);
   });
 
-  it('make databases that sort as those of the tests', () => {
+  it('create databases with the same collation as those of the tests', () => {
     const ours = readFileSync(new URL('../runtime/postgres/postgres-home.ts', FOLDER), 'utf8');
     const flags = services['postgres']!.environment!['POSTGRES_INITDB_ARGS']!.split(' ');
     expect(flags).toHaveLength(4);
     expect(flags.filter((flag) => !ours.includes(`'${flag}'`))).toEqual([]);
   });
 
-  it('show what Prometheus collects from where Temporal offers it', () => {
+  it('show Prometheus’s metrics of Temporal', () => {
     const { scrape_configs: jobs } = parse(read('prometheus/prometheus.yaml')) as {
       scrape_configs: { job_name: string; static_configs: { targets: string[] }[] }[];
     };

@@ -22,7 +22,7 @@ const { MAY_IMPORT } = createRequire(import.meta.url)('../../room-table.cjs') as
 };
 
 const stages = readDockerfile();
-/** Made in the image, and nowhere in the repository. */
+/** Created in the image, so they are absent from the repository. */
 const BUNDLES = commandsOf(inherited(stages, 'bundled'));
 const TARGETS = ['api', 'worker', 'migrate'] as const;
 const copied = (stage: string) =>
@@ -30,21 +30,21 @@ const copied = (stage: string) =>
     .filter(({ fromStage }) => fromStage === null)
     .flatMap(({ sources }) => sources);
 
-/** Rooms that these rooms may import, and those that they may import, and so on. */
+/** Rooms that these rooms may import, directly or through others. */
 function reachedFrom(rooms: readonly string[], reached = new Set<string>()): Set<string> {
   for (const room of rooms.filter((name) => !reached.has(name))) reachedFrom(MAY_IMPORT[room] ?? [], reached.add(room));
   return reached;
 }
 
 describe('the image', () => {
-  it('has the Node that the tests run on, in every stage', () => {
+  it('has the tests’ Node version in every stage', () => {
     const { devDependencies } = JSON.parse(read('package.json')) as { devDependencies: Record<string, string> };
     const bases = stages.map(({ base }) => base).filter((base) => !stages.some(({ name }) => name === base));
     expect(new Set(bases)).toEqual(new Set([`node:${devDependencies['node']}-bookworm-slim`]));
   });
 
-  it('holds the rooms that its processes can reach, and no other', () => {
-    // The worker bundles `workflows` from its source, without importing it.
+  it('holds exactly the rooms that its processes can reach', () => {
+    // The worker bundles `workflows` from source without importing it.
     const rooms = [...reachedFrom(['api', 'worker', 'db', 'workflows'])].sort().map((room) => `${room}/`);
     expect(
       copied('bundled')
@@ -53,7 +53,7 @@ describe('the image', () => {
     ).toEqual(rooms);
   });
 
-  it('takes nothing from the repository that .dockerignore keeps out, which keeps out everything else', () => {
+  it('copies nothing that .dockerignore excludes, which excludes everything else', () => {
     const [everything, ...allowed] = read('.dockerignore')
       .split('\n')
       .filter((line) => line !== '' && !line.startsWith('#'));
@@ -62,12 +62,12 @@ describe('the image', () => {
     expect(new Set(allowed)).toEqual(wanted);
   });
 
-  it('installs what the lockfile says, without development packages', () => {
+  it('installs exactly the lockfile, without development packages', () => {
     expect(commandsOf(inherited(stages, 'packages'))[0]).toMatch(/^npm ci --omit=dev /);
   });
 
   it.each(TARGETS)(
-    'runs %s as a numbered user, by a program and not by a shell, which gets the signal to stop',
+    'runs %s as a numbered user, directly and not through a shell, so that the stop signal reaches it',
     (target) => {
       const { command, user, stopSignal } = containerStartOf(inherited(stages, target));
       expect(user).toMatch(/^[1-9]\d*:[1-9]\d*$/);
@@ -87,7 +87,7 @@ describe('the health check', () => {
     return exitOf(spawn(process.execPath, args, { env, stdio: 'ignore' }));
   };
 
-  it('of a worker is content while it lives, ready or not, and is not when nobody answers', async () => {
+  it('of a worker passes while the worker lives, ready or not, and fails when nothing answers', async () => {
     const port = await freePort();
     expect(await ask('worker', { HEALTH_PORT: String(port) })).toBe('exit code 1');
     const server = startHealthServer({ host: '127.0.0.1', port }, () => false);
@@ -95,7 +95,7 @@ describe('the health check', () => {
     expect(await ask('worker', { HEALTH_PORT: String(port) })).toBe('exit code 0');
   });
 
-  it('of an API asks whether it lives, and takes any other answer than a success for a no', async () => {
+  it('of an API asks for liveness, and fails on any status but a success', async () => {
     const statuses: Record<string, number> = { '/health/live': 200 };
     const server = createServer((req, res) => res.writeHead(statuses[req.url ?? ''] ?? 503).end()).listen(
       0,

@@ -14,7 +14,7 @@ What the lines do not show:
 - \`sync_runs.checkpoint\` belongs to the activity that walks the run; no query looks into it.
 `;
 
-/** The page docs/data-model.md for these tables, with one Mermaid entity diagram. */
+/** Renders docs/data-model.md for these tables, with one Mermaid entity diagram. */
 export function renderDataModel(tables: readonly PgTable[]): string {
   const configs = tables.map((table) => getTableConfig(table)).sort((one, other) => (one.name < other.name ? -1 : 1));
   const lines = [...configs.flatMap(relationsOf), ...configs.flatMap(entityOf)];
@@ -58,7 +58,7 @@ function attributeOf(
   return [typeOf(column), column.name, keys, nullable].filter((part) => part !== '').join(' ');
 }
 
-/** Mermaid takes a type as one word. */
+/** Mermaid allows one word for a type. */
 const typeOf = (column: PgColumn): string =>
   column
     .getSQLType()

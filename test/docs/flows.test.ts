@@ -11,7 +11,7 @@ function diagramUnder(heading: string): readonly string[] {
   return (/```mermaid\n([^]*?)```/.exec(section)?.[1] ?? '').split('\n').map((line) => line.trim());
 }
 
-/** States and transitions of a state diagram; an alias stands in for a name with a hyphen, which Mermaid does not take. */
+/** States and transitions of a state diagram. An alias replaces a name with a hyphen, which Mermaid does not allow. */
 function readStates(heading: string) {
   const lines = diagramUnder(heading);
   const aliases = new Map(
@@ -37,7 +37,7 @@ describe.each([
     expect([...readStates(heading).names].sort()).toEqual([...states].sort());
   });
 
-  it('leads to every state that is not reserved', () => {
+  it('reaches every state that is not reserved', () => {
     const { transitions, names } = readStates(heading);
     const reached = new Set(transitions.map(([, to]) => to));
     const reserved = diagramUnder(heading).flatMap((line) => /^(\w+): .*reserved/.exec(line)?.[1] ?? []);
@@ -47,7 +47,7 @@ describe.each([
 
 describe('the sequence diagrams', () => {
   it.each(['A connection by consent', 'A refresh', 'A push', 'A pull'])(
-    '"%s" uses participants that it declares, and closes what it opens',
+    '"%s" uses only declared participants, and closes what it opens',
     (heading) => {
       const lines = diagramUnder(heading);
       expect(lines[0]).toBe('sequenceDiagram');

@@ -19,19 +19,19 @@ describe('the glossary', () => {
     expect(rows.filter(([, , meaning = '']) => !/^\S.+\.$/.test(meaning)).map(([, word]) => word)).toEqual([]);
   });
 
-  it('replaces no word that it also defines', () => {
+  it('does not replace a word that it defines', () => {
     expect(replaced).toContain('twin');
     expect(replaced.filter((word) => words.includes(word))).toEqual([]);
   });
 
-  it('is kept to by the sources: no identifier holds a replaced word', () => {
+  it('holds for the sources: no identifier contains a replaced word', () => {
     const used = globSync(
       '{contracts,domain,workflows,activities,providers,vault,config,db,api,worker,telemetry,runtime,checks}/**/*.ts',
       {
         cwd: ROOT,
       },
     ).flatMap((file) =>
-      // A word inside an identifier begins it, follows an underscore or a dot, or has a capital.
+      // A word inside an identifier starts it, follows an underscore or a dot, or begins with a capital.
       replaced
         .filter((word) => {
           const capital = word.replace(/^./, (first) => first.toUpperCase());

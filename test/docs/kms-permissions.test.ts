@@ -20,11 +20,11 @@ interface Policy {
   }[];
 }
 
-/** The samples of the page: the API's, then the worker's. */
+/** The sample policies of the page: the API's, then the worker's. */
 const POLICIES = [...DEPLOYMENT.matchAll(/```json\n([^]*?)```/g)].map(([, json = '']) => JSON.parse(json) as Policy);
 const allowedBy = (policy: Policy | undefined) =>
   (policy?.Statement ?? []).flatMap(({ Effect, Action }) => (Effect === 'Allow' ? Action : [])).sort();
-/** What the table of processes says that one needs. */
+/** The permissions that the table of processes lists for a process. */
 const neededBy = (process: string) => new RegExp(`^\\| \`${process}\` \\(target.*$`, 'm').exec(DEPLOYMENT)?.[0] ?? '';
 
 let kms: Awaited<ReturnType<typeof startKmsServer>>;
@@ -48,7 +48,7 @@ const aKeyring = (keyId: string = kms.keyUuid, otherKeyArns: readonly string[] =
 const calledOperations = () => [...new Set(kms.calls.map(({ operation }) => `kms:${operation}`))].sort();
 
 describe('the KMS policies of the deployment page', () => {
-  it('allow the API exactly what a process that only seals calls', async () => {
+  it('allow the API exactly the calls of a process that only seals', async () => {
     const sealer = createSealer(aKeyring());
     await checkKeyAccess(sealer);
     await sealer.seal(new Secret('sk_test_example'), aContext());
@@ -56,7 +56,7 @@ describe('the KMS policies of the deployment page', () => {
     expect(neededBy('api')).toContain('KMS `GenerateDataKey`,');
   });
 
-  it('allow a worker exactly what checking, sealing, opening and rotating call', async () => {
+  it('allow a worker exactly the calls of checking, sealing, opening and rotating', async () => {
     const [sealer, opener] = [createSealer(aKeyring()), createOpener(aKeyring())];
     await checkKeyAccess(sealer, opener);
     const context = aContext();
@@ -75,7 +75,7 @@ describe('the KMS policies of the deployment page', () => {
   });
 });
 
-it('no file of the API imports a part of the vault that opens', () => {
+it('no file of the API imports a part of the vault that opens secrets', () => {
   const files = globSync('api/**/*.ts', { cwd: ROOT });
   const opening = files.filter((file) =>
     /from '[./]+\/vault\/(opener|resealer)\.ts'/.test(readFileSync(new URL(file, ROOT), 'utf8')),
@@ -84,9 +84,12 @@ it('no file of the API imports a part of the vault that opens', () => {
   expect(opening).toEqual([]);
 });
 
-/** A page that gives a worker `Decrypt` alone, or the API more than it uses, leads to a process that does not start or may open secrets. */
+/**
+ * A page that gives a worker only `Decrypt` leads to a process that does not start; one that gives the API too much
+ * lets it open secrets.
+ */
 it.each(globSync('docs/operations/*.md', { cwd: ROOT }))(
-  '%s gives a worker both permissions wherever it gives it any on the current key',
+  '%s gives a worker both permissions whenever it gives it any on the current key',
   (file) => {
     const lines = readFileSync(new URL(file, ROOT), 'utf8').split('\n');
     const wrong = lines.filter(

@@ -16,11 +16,11 @@ const tableAfter = (heading: string): readonly (readonly string[])[] => {
 const limitRows = tableAfter('| `limit` |');
 
 describe('docs/operations/limits.md', () => {
-  it('names every limit that metrics and logs know, once, and no other', () => {
+  it('names every limit of metrics and logs once, and no other', () => {
     expect(limitRows.flatMap(([limits = '']) => quoted(limits)).sort()).toEqual([...LIMITS].sort());
   });
 
-  it('names for every limit a log line that the API writes', () => {
+  it('names a log line of the API for every limit', () => {
     for (const [limits, , lines = ''] of limitRows) {
       const named = quoted(lines).filter((line) => line !== 'aborted: true');
       expect(named.length, limits).toBeGreaterThan(0);
@@ -28,7 +28,7 @@ describe('docs/operations/limits.md', () => {
     }
   });
 
-  it('gives every code of a refusal that it lists a limit or the metric of refusals', () => {
+  it('gives a limit, or the metric of refusals, for every refusal code that it lists', () => {
     const codes = [...page.matchAll(/\| `([a-z-]+)` \|\s*$/gm)].map(([, code = '']) => code);
     expect(codes.length).toBeGreaterThan(15);
     for (const code of codes)
@@ -38,7 +38,7 @@ describe('docs/operations/limits.md', () => {
       ).toBe(true);
   });
 
-  it('names metrics that the registry has, and every one of ours', async () => {
+  it('names only existing metrics, and every one of ours', async () => {
     const ours = (await registry.getMetricsAsJSON())
       .map(({ name }) => name)
       .filter((name) => name.startsWith('interlock_'));

@@ -9,7 +9,7 @@ Made from the descriptors in \`records/\`; do not edit it. \`npm test -- test/do
 Every record also has \`id\`, \`venueId\`, \`sourceId\`, \`version\`, \`createdAt\`, \`updatedAt\`, \`deletedAt\` and \`links\`. Every list can be filtered by \`sourceId\`, \`updatedSince\`, \`connectionId\` and \`includeDeleted\`. Limits hold for what callers send; what a pull has stored may go beyond them, and can be sent back as it was read.
 `;
 
-/** The page docs/records.md for these kinds. */
+/** Renders docs/records.md for these kinds. */
 export const renderRecordsPage = (kinds: RecordKinds): string =>
   `${INTRODUCTION}\n${kinds.all.map(sectionOf).join('\n')}`;
 

@@ -3,7 +3,7 @@ import { RECORD_KINDS } from '../../records/registry.ts';
 import { renderRecordsPage } from './records-page.ts';
 
 describe('docs/records.md', () => {
-  it('is the page that the descriptors make', async () => {
+  it('is the page generated from the descriptors', async () => {
     await expect(renderRecordsPage(RECORD_KINDS)).toMatchFileSnapshot('../../docs/records.md');
   });
 

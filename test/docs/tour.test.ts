@@ -10,11 +10,11 @@ import type { System } from '../support/worlds/system.ts';
 
 interface Command {
   readonly text: string;
-  /** What the page shows of the answer; null where it shows nothing. */
+  /** The answer that the page shows; null when it shows none. */
   readonly answer: unknown;
 }
 
-/** Stands between the outputs of two commands. */
+/** Separates the outputs of two commands. */
 const MARK = '\n--- the next command ---\n';
 
 /** The `sh` blocks of the page, each with the `json` block that follows it. */
@@ -41,7 +41,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Runs the commands in one shell, in the folder of a copy that was started, and returns what each has printed. */
+/** Runs the commands in one shell, in the folder of a started copy, and returns what each printed. */
 async function run(commands: readonly Command[], stripeSecretKey: string): Promise<readonly string[]> {
   const { apiUrl, token, sandbox } = system;
   await mkdir(path.join(folder, '.interlock'));
@@ -59,7 +59,7 @@ async function run(commands: readonly Command[], stripeSecretKey: string): Promi
 }
 
 describe('the tour', () => {
-  it('is ten commands that print what the page shows, and pushes each customer once', async () => {
+  it('consists of ten commands that print what the page shows, and pushes each customer once', async () => {
     const account = await system.stripe.addAccount();
     const commands = readCommands(await readFile(new URL('../../docs/tour.md', import.meta.url), 'utf8'));
     const outputs = await run(commands, account.secretKey);
@@ -72,7 +72,7 @@ describe('the tour', () => {
       return wrong.map((difference) => `${text.slice(0, 60)}: ${difference}`);
     });
     expect(found).toEqual([]);
-    // The first block says where the copy is.
+    // The first block names the copy's folder.
     expect(commands).toHaveLength(11);
     expect(commands.filter(({ answer }) => answer !== null)).toHaveLength(6);
     expect((await account.customers()).map(({ name }) => name).sort()).toEqual(['Ada Lovelace', 'Grace Hopper']);

@@ -35,7 +35,7 @@ async function send({ method, path, headers, body }: Exchange, values: Values): 
 }
 
 describe('the worked example', () => {
-  it('holds, request by request, from a venue to its second push', async () => {
+  it('works request by request, from a venue to its second push', async () => {
     const account = await system.stripe.addAccount();
     const values: Values = new Map([
       ['token', system.token],
@@ -49,14 +49,14 @@ describe('the worked example', () => {
       let found: readonly string[] = [];
       const asShown = async () => {
         const got = await send(exchange, values);
-        // The body first: the headers use the ids that it shows.
+        // Compares the body first, because the headers use its ids.
         found = [
           ...differences({ status: answer.status, body: answer.body }, got, values),
           ...differences(answer.headers, got.headers, values),
         ];
         return found.length === 0;
       };
-      // What only reads may be read until a run has come so far.
+      // Requests that only read are repeated until the run has come that far.
       const ends =
         method === 'GET'
           ? until(asShown, { limitMs: 30_000, what: `${path} answers as the page shows`, everyMs: 100 })
@@ -71,7 +71,7 @@ describe('the worked example', () => {
 });
 
 describe('the page', () => {
-  it('says of the token what the OpenAPI document says', () => {
+  it('describes the token as the OpenAPI document does', () => {
     expect(PAGE).toContain(AUTHENTICATION);
   });
 });

@@ -63,14 +63,14 @@ describe('a full pull of a venue that has lost 60 of its 100 customers at Stripe
     expect(await attributesOnce(system, run, ({ Phase }) => Phase === 'finished')).toMatchObject({
       NeedsAttention: false,
     });
-    // The next one has nothing to ask.
+    // The next run has nothing to ask.
     expect(await system.api.sync(venue.venueId, { connectionId: venue.connectionId, direction: 'pull' })).toMatchObject(
       { outcome: 'completed', counts: { archived: 0 } },
     );
     expect(await archived()).toBe(RADIUS.archiving);
   }
 
-  it('archives nothing before somebody says yes, says of how many, and asks for attention', async () => {
+  it('archives nothing before a person approves, shows the count, and asks for attention', async () => {
     expect(asked).toMatchObject({
       awaiting: RADIUS,
       waitingFor: { what: 'approval', until: null },
@@ -87,7 +87,7 @@ describe('a full pull of a venue that has lost 60 of its 100 customers at Stripe
     expect(await archived()).toBe(0);
   });
 
-  it('archives the 60, once, when the API says yes, and only those', async () => {
+  it('archives exactly the 60, once, when the API approves', async () => {
     expect((await approve()).status).toBe(202);
     await expectArchivedOnce();
     expect(await approvedBy()).toBe('test');
@@ -97,14 +97,15 @@ describe('a full pull of a venue that has lost 60 of its 100 customers at Stripe
   });
 
   it('archives the 60, once, when the Web UI sends its bare signal', async () => {
-    // The question stands in the Web UI only once the workflow waits; before that a bare signal may be a reset's copy and counts for nothing.
+    // Waits until the Web UI shows the question. A bare signal that comes before the workflow waits may be a reset's
+    // copy and is ignored.
     await attributesOnce(system, run, ({ Phase }) => Phase === 'awaiting-approval');
     await handleOf(system, run).signal(APPROVE_SIGNAL);
     await expectArchivedOnce();
     expect(await approvedBy()).toBe('temporal-ui');
   });
 
-  it('archives nothing when it is cancelled instead, and asks again when it is taken up', async () => {
+  it('archives nothing when it is cancelled instead, and asks again when it is retried', async () => {
     expect((await system.api.cancel(venue.venueId, run.id)).status).toBe(202);
     expect(await system.api.finished(venue.venueId, run.id)).toMatchObject({
       outcome: 'cancelled',
@@ -123,7 +124,7 @@ describe('a full pull of a venue that has lost 60 of its 100 customers at Stripe
     expect(await archived()).toBe(0);
   });
 
-  it('waits through the end of its worker, and hears the yes that was said meanwhile', async () => {
+  it('keeps waiting when its worker ends, and accepts the approval sent meanwhile', async () => {
     await attributesOnce(system, run, ({ Phase }) => Phase === 'awaiting-approval');
     const killed = system.kill('worker');
     expect((await approve()).status).toBe(202);

@@ -16,7 +16,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => system.stop());
 
-/** As an operator does. */
+/** Runs the command that an operator runs. */
 async function brake(rate: 'pause' | 'release' | '3'): Promise<string> {
   const env = { PATH: process.env['PATH'], DATABASE_URL: system.databaseUrl };
   const { code, stdout, stderr } = await runNode(
@@ -31,7 +31,7 @@ afterEach(() => brake('release'));
 const push = ({ venueId, connectionId }: SyncVenue, mode: 'full' | 'incremental' = 'full') =>
   system.api.start(venueId, { connectionId, direction: 'push', mode });
 
-/** The chunk of a run that has been asked for and is held back. */
+/** Waits for the run's chunk that is requested and held back. */
 const heldChunk = (run: SyncBody) =>
   until(
     async () =>
@@ -42,7 +42,7 @@ const heldChunk = (run: SyncBody) =>
   );
 
 describe('the operator’s brake on a provider', () => {
-  it('stops what is queued, of every venue, and released lets all of it end: nothing is lost, nothing written twice', async () => {
+  it('stops what is queued for every venue; after its release all of it ends, with nothing lost or written twice', async () => {
     await brake('pause');
     const venues = await Promise.all([aSyncVenue(system, 20), aSyncVenue(system, 20)]);
     const runs = await Promise.all(venues.map((venue) => push(venue)));
@@ -62,7 +62,7 @@ describe('the operator’s brake on a provider', () => {
     }
   });
 
-  it('lets a run be cancelled that it holds', async () => {
+  it('lets a run that it holds be cancelled', async () => {
     await brake('pause');
     const venue = await aSyncVenue(system, 5);
     const run = await push(venue);
@@ -75,7 +75,7 @@ describe('the operator’s brake on a provider', () => {
     expect(await venue.account.writes()).toEqual([]);
   });
 
-  it('only slows, says how much, and is kept until it is released', async () => {
+  it('only slows when given a rate, shows the rate, and stays until it is released', async () => {
     const rates = async () =>
       (await system.database`select chunks_per_second as rate from provider_brakes`).map(({ rate }) => Number(rate));
     expect(await brake('3')).toBe('chunks of syncs of stripe begin at 3 a second\n');

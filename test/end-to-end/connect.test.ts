@@ -23,7 +23,7 @@ interface Kind {
   readonly environment: Environment;
   readonly accountId: RegExp;
   readonly scope: string | null;
-  /** Whether its token is renewed, and whether it ends for all that. */
+  /** Whether its token is refreshed, and whether the refresh token expires all the same. */
   readonly renewed: boolean;
   readonly ends: boolean;
 }
@@ -88,7 +88,7 @@ async function begin(venueId: string, { provider, flow, environment }: Kind, mor
   return body as Begun;
 }
 
-/** The owner's browser on the way back, up to the first page that is not ours or that stays. */
+/** The account owner's browser on its way back. It stops at the first page that is not ours or that stays. */
 const browser = ownerBrowser(() => system.apiUrl);
 const comeBack = (redirectUrl: string) => browser.visit(redirectUrl);
 
@@ -128,7 +128,7 @@ async function disconnect(venueId: string, id: string): Promise<ConnectionBody> 
 }
 
 describe.each(KINDS)('connecting $provider by its $flow flow', (kind) => {
-  it('goes from the URL over the owner’s consent to an active connection, and away and back again', async () => {
+  it('goes from the URL through the consent to an active connection, and through disconnecting and reconnecting', async () => {
     const venueId = await system.api.createVenue();
     const { connection, page, redirectUrl, account } = await connect(venueId, kind);
     expect(page).toContain('is connected');
@@ -180,27 +180,30 @@ describe('a key', () => {
   it.each([
     ['square', 'sandbox', 'personalToken'],
     ['mailchimp', 'production', 'apiKey'],
-  ] as const)('of %s connects too, is tried, and leaves nothing behind', async (provider, environment, name) => {
-    const venueId = await system.api.createVenue();
-    const account = await control(provider).addAccount();
-    const order = (secretKey: string) =>
-      system.api.tryPost(connections(venueId), { provider, environment, credentials: { secretKey } });
-    expect(await order('not-a-key-us1')).toMatchObject({ status: 422, body: { code: 'credentials-refused' } });
-    const { status, body } = await order(account.details?.[name] ?? '');
-    expect([status, body]).toMatchObject([
-      201,
-      { provider, state: 'active', flow: null, account: { id: account.id, name: account.name } },
-    ]);
-    const { id } = body as ConnectionBody;
-    expect(await system.api.tryPost(`${connections(venueId)}/${id}/test`, {})).toMatchObject({
-      status: 200,
-      body: { outcome: 'accepted' },
-    });
-    await disconnect(venueId, id);
-    expect(await system.database`select count(*)::int as keys from venue_api_keys where connection_id = ${id}`).toEqual(
-      [{ keys: 0 }],
-    );
-  });
+  ] as const)(
+    'of %s connects, is tested, and leaves nothing behind when it is removed',
+    async (provider, environment, name) => {
+      const venueId = await system.api.createVenue();
+      const account = await control(provider).addAccount();
+      const order = (secretKey: string) =>
+        system.api.tryPost(connections(venueId), { provider, environment, credentials: { secretKey } });
+      expect(await order('not-a-key-us1')).toMatchObject({ status: 422, body: { code: 'credentials-refused' } });
+      const { status, body } = await order(account.details?.[name] ?? '');
+      expect([status, body]).toMatchObject([
+        201,
+        { provider, state: 'active', flow: null, account: { id: account.id, name: account.name } },
+      ]);
+      const { id } = body as ConnectionBody;
+      expect(await system.api.tryPost(`${connections(venueId)}/${id}/test`, {})).toMatchObject({
+        status: 200,
+        body: { outcome: 'accepted' },
+      });
+      await disconnect(venueId, id);
+      expect(
+        await system.database`select count(*)::int as keys from venue_api_keys where connection_id = ${id}`,
+      ).toEqual([{ keys: 0 }]);
+    },
+  );
 });
 
 describe('a Stripe account that was connected by consent', () => {
@@ -214,8 +217,8 @@ describe('a Stripe account that was connected by consent', () => {
   });
 });
 
-describe('an owner', () => {
-  it('who refuses is sent back to the return URL with the code, and the connection says why', async () => {
+describe('an account owner', () => {
+  it('who refuses returns to the return URL with the code, and the connection says why', async () => {
     const venueId = await system.api.createVenue();
     const begun = await begin(venueId, SQUARE, { returnUrl: `${RETURN_URL}?step=2` });
     const { redirectUrl } = await control('square').deny(await browser.open(begun.authorizationUrl));
@@ -233,7 +236,7 @@ describe('an owner', () => {
     expect(connection.cause).toMatch(/./);
   });
 
-  it('who approves another account on re-authorisation is refused, and the connection keeps its own', async () => {
+  it('who approves another account on reauthorization is refused, and the connection keeps its own', async () => {
     const venueId = await system.api.createVenue();
     const { connection, account } = await connect(venueId, SQUARE);
     const { status, body } = await system.api.tryPost(`${connections(venueId)}/${connection.id}/reauthorize`, {});
@@ -247,7 +250,7 @@ describe('an owner', () => {
     });
   });
 
-  it('who has taken the access back is noticed by a test, and makes it well by approving again', async () => {
+  it('who has revoked the access is noticed by a test, and restores it by approving again', async () => {
     const venueId = await system.api.createVenue();
     const { connection, account } = await connect(venueId, SQUARE);
     const path = `${connections(venueId)}/${connection.id}`;
@@ -257,7 +260,7 @@ describe('an owner', () => {
         readonly body: { readonly outcome: string; readonly connection: ConnectionBody };
       };
     expect(await test()).toMatchObject({ status: 200, body: { outcome: 'accepted', connection: { state: 'active' } } });
-    // Square’s own word of it does not come: revocation.test.ts has that.
+    // Switches Square's revocation webhooks off, which revocation.test.ts covers.
     await control('square').send('POST', '/webhooks', { url: null });
     await control('square').revoke(account);
     const refused = await test();
@@ -281,7 +284,7 @@ describe('an owner', () => {
     });
   });
 
-  it('who comes back twice at once connects once', async () => {
+  it('whose browser returns twice at once connects once', async () => {
     const venueId = await system.api.createVenue();
     const begun = await begin(venueId, PKCE);
     const { redirectUrl } = await control('square').approve(await browser.open(begun.authorizationUrl), 'new');
@@ -290,9 +293,9 @@ describe('an owner', () => {
     expect(await system.api.connection(venueId, begun.id)).toMatchObject({ state: 'active' });
   });
 
-  it('whose code was stolen keeps the account: the code is worth nothing in another attempt', async () => {
+  it('whose code was stolen keeps the account, because the code is useless in another attempt', async () => {
     const [venueId, thievesId] = [await system.api.createVenue(), await system.api.createVenue()];
-    // The flow that is used unless another is named.
+    // Names no flow, so that the default one is used.
     const wish = { provider: 'square', environment: 'sandbox' };
     const stolen = (await system.api.tryPost(connections(venueId), wish)).body as Begun;
     const thieves = (await system.api.tryPost(connections(thievesId), wish)).body as Begun;
@@ -318,7 +321,7 @@ describe('an owner', () => {
     expect(await system.api.connection(venueId, begun.id)).toMatchObject({ state: 'disconnected', account: null });
   });
 
-  it('may come back after the API and the worker were killed', async () => {
+  it('may return after the API and the worker were killed', async () => {
     const venueId = await system.api.createVenue();
     const begun = await begin(venueId, CONNECT);
     const { redirectUrl } = await control('stripe').approve(await browser.open(begun.authorizationUrl), 'new');

@@ -12,7 +12,7 @@ import { aCustomer } from '../support/worlds/sync-world.ts';
 
 let system: System;
 beforeAll(async () => {
-  // Slow enough to step in, at Stripe's usual latency: 240 records take six seconds.
+  // Slow enough for the test to intervene, at Stripe's usual latency: 240 records take six seconds.
   system = await startSystem({ env: { STRIPE_REQUESTS_PER_SECOND: '40' } });
   await system.stripe.limits({ requestsPerSecond: 0, latencyMs: 60 });
 }, 120_000);
@@ -49,7 +49,10 @@ const sum = ({ counts }: SyncBody) => counts.created + counts.updated + counts.u
 const sourceIdsAt = async ({ account }: PushingVenue) =>
   (await account.customers()).map(({ metadata }) => metadata['interlock_source_id']).sort();
 
-/** As an operator does in the Web UI: to the first workflow task. Returns the id of the new workflow run. */
+/**
+ * Resets the workflow to its first workflow task, as an operator does in the Web UI. Returns the id of the new workflow
+ * run.
+ */
 async function reset({ workflowId, runId }: SyncBody): Promise<string> {
   const execution = { workflowId, runId };
   const { events } = await handleOf({ workflowId, runId } as SyncBody).fetchHistory();
@@ -67,7 +70,7 @@ async function reset({ workflowId, runId }: SyncBody): Promise<string> {
   return answer.runId;
 }
 
-/** The run as it is after `runId` of its workflow has ended well. */
+/** Waits until `runId` of the run's workflow has completed, and returns the run. */
 async function afterReset(venue: PushingVenue, run: SyncBody, runId: string): Promise<SyncBody> {
   await system.temporal.workflow.getHandle(run.workflowId, runId).result();
   const after = await system.api.run(venue.venueId, run.id);
@@ -92,7 +95,7 @@ async function expectEachOnce(venue: PushingVenue, run: SyncBody): Promise<void>
   expect(await venue.account.writes()).toHaveLength(RECORDS);
 }
 
-it('a run at work shows an operator in the Temporal Web UI where it stands, by the names and lines of our source', async () => {
+it('a running sync shows an operator in the Temporal Web UI where it stands, by the names and lines of our source', async () => {
   const venue = await aPushingVenue();
   const run = await push(venue);
   await atWork(venue, run);
@@ -119,7 +122,7 @@ describe('a run that is asked to stop', () => {
   ] as const;
 
   it.each(ways)(
-    'by %s ends cancelled within seconds, writes nothing after that, and a reset finishes it from its last committed page',
+    'by %s ends as cancelled within seconds, writes nothing after that, and is completed by a reset from its last committed page',
     async (_, cancel) => {
       const venue = await aPushingVenue();
       const run = await push(venue);
@@ -144,7 +147,7 @@ describe('a run that is asked to stop', () => {
     },
   );
 
-  it('twice is stopped once, and one that is over says so', async () => {
+  it('twice is stopped once, and one that is over answers that', async () => {
     const venue = await aPushingVenue();
     const run = await push(venue);
     const answers = await Promise.all([
@@ -160,8 +163,8 @@ describe('a run that is asked to stop', () => {
   });
 });
 
-describe('a key that Stripe revokes in the middle of a run', () => {
-  it('makes the run wait and asks for attention, and entering a key again lets it end well: it and a new sync complete', async () => {
+describe('a key that Stripe revokes during a run', () => {
+  it('makes the run wait and ask for attention; once a key is entered again, that run and a new sync complete', async () => {
     const venue = await aPushingVenue();
     const { venueId, connectionId, account } = venue;
     const run = await push(venue);
@@ -200,7 +203,7 @@ describe('a key that Stripe revokes in the middle of a run', () => {
 });
 
 describe('a run as its watchers see it', () => {
-  it('is joined by a second start, told live from begin to end, and a line that breaks misses nothing', async () => {
+  it('is joined by a second start and streamed live from start to end, without loss when the connection breaks', async () => {
     const tooLong = (index: number) => ({ ...aCustomer(index), phone: '+49 30 123456789012345 ext. 99' });
     const venue = await aVenueWith(
       customers(150).map((record, index) => (index % 30 === 29 ? tooLong(index) : record)),
@@ -212,7 +215,7 @@ describe('a run as its watchers see it', () => {
     const ids = new Set(started.map(({ run }) => run.id));
     expect(ids.size).toBe(1);
     const [id = ''] = ids;
-    // A pull of the same connection is another sync.
+    // A pull of the same connection is a sync of its own.
     expect((await system.api.order(venueId, { connectionId, direction: 'pull' })).status).toBe(202);
 
     const uncut = system.api.watch(venueId, id);

@@ -8,7 +8,7 @@ import { aCustomer } from '../support/worlds/sync-world.ts';
 
 let system: System;
 beforeAll(async () => {
-  // As fast as the parts allow: rate limits have tests of their own.
+  // As fast as the parts allow, because rate limits have their own tests.
   system = await startSystem({ env: { STRIPE_REQUESTS_PER_SECOND: '2000' } });
   await system.stripe.limits({ requestsPerSecond: 0 });
 }, 120_000);
@@ -45,7 +45,7 @@ describe('a pull of 10,000 customers', () => {
     run = await sync(venue, 'pull');
   });
 
-  it('brings each of them once, and its counts add up', async () => {
+  it('stores each of them once, and its counts add up', async () => {
     expect(run).toMatchObject({
       outcome: 'completed',
       progress: { done: 10_000, total: 10_000 },
@@ -70,7 +70,7 @@ describe('a pull of 10,000 customers', () => {
     expect(largest).toBeLessThanOrEqual(2_048);
   });
 
-  it('shows no name, e-mail, phone or secret key to Temporal: not in events, memo, attributes, summaries or details', async () => {
+  it('sends no name, email, phone or secret key to Temporal: not in events, memo, attributes, summaries or details', async () => {
     const handle = system.temporal.workflow.getHandle(run.workflowId, run.runId ?? undefined);
     const [history, { raw }, shown] = await Promise.all([
       handle.fetchHistory(),
@@ -78,7 +78,7 @@ describe('a pull of 10,000 customers', () => {
       handle.query('__temporal_workflow_metadata'),
     ]);
     const text = textOf([history, raw, shown]);
-    // What is searched for can be found: the run's own ids are there.
+    // Proves that the search can find something: it finds the run's own id.
     expect(text).toContain(run.id);
     expect(text).toContain(venue.venueId);
     const held = await venue.account.customers();
@@ -92,7 +92,7 @@ describe('a pull of 10,000 customers', () => {
 });
 
 describe('two venues', () => {
-  it('of one Stripe account each: neither sees or touches the other’s', async () => {
+  it('with a Stripe account each never see or change each other’s records', async () => {
     const [one, other] = await Promise.all([aConnectedVenue(), aConnectedVenue()]);
     await Promise.all([system.api.load(one.venueId, customers(20)), system.api.load(other.venueId, customers(30))]);
     const [run, otherRun] = await Promise.all([sync(one, 'push'), sync(other, 'push')]);
@@ -134,7 +134,7 @@ describe('a sync with bad records', () => {
     await system.api.load(venue.venueId, [...customers(40), bad]);
   });
 
-  it('goes on past them, logs each with its reason, and tells it live', async () => {
+  it('continues past them, logs each with its reason, and streams each live', async () => {
     const run = await system.api.start(venue.venueId, { connectionId: venue.connection.id, direction: 'push' });
     const events = await system.api.watch(venue.venueId, run.id);
     expect(await system.api.run(venue.venueId, run.id)).toMatchObject({

@@ -8,7 +8,7 @@ import type { System } from '../support/worlds/system.ts';
 
 let system: System;
 beforeAll(async () => {
-  // As fast as the parts allow: rate limits have tests of their own.
+  // As fast as the parts allow, because rate limits have their own tests.
   system = await startSystem({ env: { STRIPE_REQUESTS_PER_SECOND: '2000' } });
   await system.stripe.limits({ requestsPerSecond: 0 });
 }, 120_000);
@@ -89,7 +89,7 @@ describe.skipIf(!hasNorthwind())('Northwind as a venue', () => {
     },
   );
 
-  it('makes exactly one write when one customer has changed, also when the same load is repeated', async () => {
+  it('makes exactly one write when one customer has changed, even when the same load is repeated', async () => {
     const changed = northwindCustomers().map((record) =>
       record.sourceId === 'ALFKI' ? { ...record, phone: '030-0074322' } : record,
     );
@@ -105,7 +105,7 @@ describe.skipIf(!hasNorthwind())('Northwind as a venue', () => {
     ).toBe('030-0074322');
   });
 
-  it('changes nothing of the venue when it is pulled back, and nothing is pushed after that', async () => {
+  it('changes none of its records when it pulls back, and then has nothing to push', async () => {
     const before = await system.api.customers(northwind.venueId);
     expect(await sync(northwind, 'pull')).toMatchObject({
       outcome: 'completed',
@@ -119,7 +119,7 @@ describe.skipIf(!hasNorthwind())('Northwind as a venue', () => {
     expect(await northwind.account.writes()).toHaveLength(92);
   });
 
-  it('loads its 77 products, pushes each of them with its price once, and makes zero writes when it pushes them again', async () => {
+  it('loads its 77 products, pushes each once with its price, and makes zero writes when it pushes them again', async () => {
     const products = northwindProducts();
     expect(await system.api.load(northwind.venueId, products, 'products')).toMatchObject({
       received: 77,
@@ -162,7 +162,7 @@ describe.skipIf(!hasNorthwind())('Northwind as a venue', () => {
     });
   });
 
-  it('pulls the payments of its 830 orders: each tied to its customer, and in total, by year and by day to the cent what the orders say', async () => {
+  it('pulls the payments of its 830 orders: each with its customer, and with exact totals by year and by day', async () => {
     const orders = northwindOrders();
     const externalIds = new Map(
       (await system.api.customers(northwind.venueId)).map(({ sourceId, links }) => [sourceId, links[0]?.externalId]),
@@ -210,7 +210,7 @@ describe.skipIf(!hasNorthwind())('Northwind as a venue', () => {
     process.stdout.write(`Northwind: 830 payments, ${total} cents in ${byDay.length} days\n`);
   });
 
-  it('pulls them again and finds nothing new', async () => {
+  it('pulls the payments again and finds nothing new', async () => {
     expect(await sync(northwind, 'pull', 'full', 'transactions')).toMatchObject({
       counts: { created: 0, updated: 0, archived: 0, unchanged: 830 },
     });

@@ -18,7 +18,7 @@ const FLOWS = [
   ['stripe', 'app'],
 ] as const satisfies readonly (readonly [Sender, OAuthFlow])[];
 
-/** An attempt of the stand-in to tell us. */
+/** A webhook delivery of the stand-in to us. */
 interface Sent {
   readonly account: string;
   readonly attempt: number;
@@ -85,7 +85,7 @@ const sent = async ({ provider, account }: Connected): Promise<readonly Sent[]> 
     (one) => one.account === account,
   );
 
-/** Has the provider send word of a revocation, whether or not there was one. Answers what we said to it. */
+/** Makes the provider send a revocation webhook, true or not. Returns the status that we answered. */
 async function sendWord({ provider, account }: Connected): Promise<number | null> {
   const url = `${system.apiUrl}/webhooks/${provider}`;
   const what =
@@ -114,7 +114,7 @@ async function audit({
   ).data;
 }
 
-/** How often the provider was asked whether the access was taken back. */
+/** How often the provider was asked whether the access was revoked. */
 async function trials({ id }: Connected): Promise<number> {
   const { events } = await system.temporal.workflow
     .getHandle(keepConnectionFreshWorkflowId(id as ConnectionId))
@@ -125,9 +125,9 @@ async function trials({ id }: Connected): Promise<number> {
   );
 }
 
-describe('an owner who takes the access back at the provider', () => {
+describe('an account owner who revokes the access at the provider', () => {
   it.each(FLOWS)(
-    'is noticed at once, with nothing running, and makes it well by approving again: %s %s',
+    'is noticed at once, with no run open, and restores the access by approving again: %s %s',
     async (provider, flow) => {
       const connected = await connect(provider, flow);
       expect(await connection(connected)).toMatchObject({ state: 'active' });
@@ -166,7 +166,7 @@ describe('an owner who takes the access back at the provider', () => {
     await Promise.all([reaches(here, 'needs-reauth'), reaches(there, 'needs-reauth')]);
     expect(await connection(elsewhere)).toMatchObject({ state: 'active' });
     expect(await trials(elsewhere)).toBe(0);
-    // The one who approves again is well, the other is told to.
+    // The owner who approves again is fine, the other is asked to.
     await reauthorize(here);
     await reaches(here, 'active');
     expect(await sendWord(here)).toBe(200);
@@ -176,7 +176,7 @@ describe('an owner who takes the access back at the provider', () => {
     expect(await connection(there)).toMatchObject({ state: 'needs-reauth' });
   });
 
-  it('is noticed although we were away when the provider told it', async () => {
+  it('is noticed even when our service was away at the provider’s first delivery', async () => {
     const connected = await connect('square', 'code');
     const up = system.kill('api');
     await control('square').revoke(connected.account);
@@ -185,7 +185,7 @@ describe('an owner who takes the access back at the provider', () => {
     expect((await sent(connected)).at(-1)).toMatchObject({ status: 200 });
   });
 
-  it('parks the run at work, which goes on by itself after the next approval', async () => {
+  it('makes the open run wait, which goes on by itself after the next approval', async () => {
     const account = await system.stripe.addAccount();
     await account.seed(600);
     const connected = await connect('stripe', 'connect', account.id);
@@ -202,11 +202,11 @@ describe('an owner who takes the access back at the provider', () => {
     expect(await connection(connected)).toMatchObject({ state: 'active' });
   });
 
-  it('and is disconnected by us meanwhile is not asked for anything', async () => {
+  it('is not asked to approve again when we disconnect the connection meanwhile', async () => {
     const connected = await connect('square', 'code');
     expect(await system.api.tryDelete(path(connected.venueId, connected.id))).toMatchObject({ status: 202 });
     await reaches(connected, 'disconnected');
-    // Square tells us of our own revocation too.
+    // Square sends a webhook for our own revocation too.
     await until(async () => (await sent(connected)).length > 0, { limitMs: 10_000, what: 'Square has told us' });
     expect(await sent(connected)).toMatchObject([{ status: 200 }]);
     expect(await connection(connected)).toMatchObject({ state: 'disconnected' });

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-/** A venue whose seeded account has been pulled in full, with the provider's clock so far ahead. */
+/** A venue whose account was seeded and pulled in full while the provider's clock was `aheadS` ahead. */
 async function pulledOnce(resource: keyof typeof PROVIDER_SIDES, aheadS: number) {
   const stripe = stripeSandboxOf(world.sandbox);
   await stripe.clock(aheadS * 1_000);
@@ -34,7 +34,7 @@ it.each([
   ['transactions', -240],
   ['transactions', 240],
 ] as const)(
-  'an incremental pull of %s misses no change, though it comes right after a full one, with the provider’s clock %i s ahead of ours',
+  'an incremental pull of %s right after a full one misses no change when the provider’s clock is %i s ahead of ours',
   async (resource, aheadS) => {
     const { account, venue, nowEpochS, side } = await pulledOnce(resource, aheadS);
     for (const round of [1, 2]) {
@@ -54,12 +54,12 @@ it.each([
   ['products', 240],
   ['transactions', 240],
 ] as const)(
-  'a full pull of %s misses no change, though an incremental one came right before, with the provider’s clock %i s ahead of ours',
+  'a full pull of %s right after an incremental one misses no change when the provider’s clock is %i s ahead of ours',
   async (resource, aheadS) => {
     const { account, venue, nowEpochS, side } = await pulledOnce(resource, aheadS);
     await side.change(account, CHANGES, nowEpochS());
     await world.sync(venue, 'pull', 'incremental', { resource });
-    // The same again, of which the change feed shows the newest only.
+    // Changes the same objects again; the change feed shows only the newest state.
     await side.change(account, CHANGES, nowEpochS());
     await sleep(1_100);
     await side.change(account, { ...CHANGES, changed: 0, added: 1, removed: 0 }, nowEpochS());

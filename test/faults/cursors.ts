@@ -4,20 +4,20 @@ import type { Segment } from '../../domain/sync/pull/segments.ts';
 import { isSegment } from '../../domain/sync/pull/strategies.ts';
 import type { Listed } from './provider-side.ts';
 
-/** An open run, its cursor and the rows that it has committed: all of one moment. */
+/** An open run, its cursor and its committed rows, read at one moment. */
 export interface Snapshot {
   readonly id: string;
   readonly connectionId: string;
   readonly direction: 'push' | 'pull';
   readonly mode: 'full' | 'incremental';
   readonly checkpoint: Checkpoint | null;
-  /** Of a pull: what the provider calls the objects that this run has committed. */
+  /** For a pull: external ids of the objects that this run has committed. */
   readonly committed: ReadonlySet<string>;
-  /** Of a push: records that the cursor has passed and that are not done. */
+  /** For a push: number of records before the cursor that are not done. */
   readonly passed: number;
 }
 
-/** Every open run of these connections. One statement reads it all, so that nothing is committed in between. */
+/** All open runs of these connections, read in one statement so that nothing is committed in between. */
 export async function snapshot(database: postgres.Sql, connectionIds: readonly string[]): Promise<readonly Snapshot[]> {
   const passedIn = (table: 'customers' | 'products') => database`
     select count(*) from ${database(table)} c left join record_links l on l.record_id = c.id and l.connection_id = r.connection_id
@@ -33,7 +33,10 @@ export async function snapshot(database: postgres.Sql, connectionIds: readonly s
   return rows.map((row) => ({ ...row, committed: new Set(row.committed) }));
 }
 
-/** What of the run's cursor is ahead of its rows, in words; empty when all is well. `listed` is what a full pull has to bring. */
+/**
+ * Describes where the run's cursor is ahead of its rows; empty when all is well. `listed` is what a full pull must
+ * bring.
+ */
 export function aheadOfItsRows(
   { direction, mode, checkpoint, committed, passed }: Snapshot,
   listed: readonly Listed[],
@@ -53,7 +56,7 @@ function isStillToRead(object: Listed, { stages, segments }: PullCheckpoint): bo
   return segments.some((part) => !isSegment(part) || holds(part, object));
 }
 
-/** Of several objects of one second the cursor says which was the last; they count as still to read. */
+/** Whether the part still has to read the object. Objects of one second with the cursor's object count as unread. */
 function holds({ stream, fromEpochS, toEpochS, after, oldestEpochS }: Segment, object: Listed): boolean {
   if (stream !== object.stream || object.created >= toEpochS || (fromEpochS !== null && object.created < fromEpochS))
     return false;

@@ -1,13 +1,15 @@
 export interface Draw {
-  /** From 0 to below 1. */
+  /** A number from 0 to below 1. */
   share(): number;
-  /** A whole number, both ends included. */
+  /** A whole number from `least` to `most`, both included. */
   between(least: number, most: number): number;
   chance(probability: number): boolean;
   shuffled<T>(items: readonly T[]): readonly T[];
 }
 
-/** Numbers that the seed and the stream decide (mulberry32): streams of one seed do not depend on each other. */
+/**
+ * Pseudo-random numbers that depend only on the seed and the stream (mulberry32). Streams of one seed are independent.
+ */
 export function drawing(seed: number, stream: number): Draw {
   let state = (seed + Math.imul(stream + 1, 0x9e37_79b9)) >>> 0;
   const share = (): number => {

@@ -11,9 +11,10 @@ import { live } from './venue-life.ts';
 import type { Life } from './venue-life.ts';
 import { RunWatch } from './watch.ts';
 
-// A seed repeats the plan of an earlier suite: which faults, which kills and when. What the processes make of it is theirs.
+// A seed repeats the plan of an earlier run: which faults and kills there are, and when. How the processes react is not
+// repeatable.
 const seed = Number(process.env['INTERLOCK_FAULT_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
-/** One is the tenth that `npm test` runs; `npm run fault-suite` runs them all. */
+/** `npm test` runs one episode, a tenth of the suite; `npm run fault-suite` runs them all. */
 const episodes = Number(process.env['INTERLOCK_FAULT_EPISODES'] ?? 1);
 const KILLS_AN_EPISODE = 20;
 const EPISODE_LIMIT_MS = 600_000;
@@ -38,7 +39,7 @@ afterEach(({ task }) => {
 });
 
 it.each(Array.from({ length: episodes }, (_, index) => index))(
-  'episode %i: whatever fails and whoever is killed, every run ends complete, each record is on both sides once, and no cursor is ahead of its rows',
+  'episode %i: under faults and kills every run completes, each record is on both sides once, and no cursor is ahead of its rows',
   async (index) => {
     const { clockSkewMs, venues: plans, kills } = drawEpisode(seed, index, KILLS_AN_EPISODE);
     await system.stripe.clock(clockSkewMs);
@@ -70,7 +71,7 @@ it.each(Array.from({ length: episodes }, (_, index) => index))(
       const living = Promise.all(
         venues.map((venue) => live(stage, venue, { life: lives.get(venue.connectionId)!, enough: () => over })),
       );
-      // What fails ends the others too, before the next episode begins.
+      // A failure of one venue stops the others before the next episode begins.
       living.catch(() => {
         over = true;
       });
@@ -91,7 +92,7 @@ it.each(Array.from({ length: episodes }, (_, index) => index))(
   EPISODE_LIMIT_MS,
 );
 
-it('every process was killed and every fault of the provider struck', () => {
+it('every process was killed and every provider fault struck', () => {
   expect(new Set(strikes.map(({ service }) => service))).toEqual(new Set(KILLED));
   expect([...struck.keys()].sort()).toEqual(Object.keys(PROVIDER_FAULTS).sort());
 });
@@ -106,7 +107,7 @@ function timesOf(service: Killed): string {
   return `${service}: ${own.length} kills, up again ${distribution(own.map(({ upAfterMs }) => upAfterMs))}, work went on ${distribution(own.map(({ alone, resumedAfterMs }) => (alone ? resumedAfterMs : null)))}`;
 }
 
-/** Without a time: kills that others followed or went before. */
+/** Formats the distribution. Null is a kill that came before or after another without resumption in between. */
 function distribution(times: readonly (number | null)[]): string {
   const known = times.filter((time) => time !== null).sort((a, b) => a - b);
   const at = (share: number) => Math.round(known[Math.min(known.length - 1, Math.floor(known.length * share))] ?? 0);

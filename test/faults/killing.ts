@@ -6,14 +6,14 @@ import type { RunWatch } from './watch.ts';
 
 export interface Strike {
   readonly service: Killed;
-  /** Runs that were open. */
+  /** Number of open runs at the kill. */
   readonly hit: number;
-  /** Whether the work was going on when it was killed, and nothing else was killed before it went on again. */
+  /** Whether work was going on at the kill, and nothing else was killed before it resumed. */
   alone: boolean;
   readonly killedAt: number;
-  /** Until the supervisor had it up again. */
+  /** Time until the supervisor had restarted the process. */
   upAfterMs: number | null;
-  /** Until a run committed something; null when the next kill came first. */
+  /** Time until a run committed something; null when the next kill came first. */
   resumedAfterMs: number | null;
 }
 
@@ -21,13 +21,13 @@ export interface KillingOptions {
   readonly system: System;
   readonly watch: RunWatch;
   readonly kills: readonly PlannedKill[];
-  /** Looked at right before each kill and once more when the process is up again. */
+  /** Called right before each kill and again once the process is up. */
   readonly inspect: () => Promise<void>;
 }
 
 const TARGETS_LIMIT_MS = 120_000;
 const UP_LIMIT_MS = 60_000;
-/** Of several kills at once, with the longest pause between two attempts. */
+/** For several kills at once with the longest pause between two attempts. */
 const RESUMPTION_LIMIT_MS = 180_000;
 
 /** Kills one process after the other, each while a push and a pull are open. */
@@ -60,7 +60,9 @@ export async function killAll({ system, watch, kills, inspect }: KillingOptions)
   return strikes;
 }
 
-/** A process that went down by itself, since what it needs was killed, is killed when it is up again. */
+/**
+ * Kills a process. One that exited by itself because a process that it needs was killed is killed once it is up again.
+ */
 async function kill(system: System, strike: Strike): Promise<void> {
   strike.upAfterMs = await until(
     () =>
@@ -74,7 +76,7 @@ async function kill(system: System, strike: Strike): Promise<void> {
 
 const isDown = (error: unknown) => error instanceof Error && error.message.includes('or it is down');
 
-/** Waits until any run has committed something since the kill. What is there at the first look was committed just before. */
+/** Waits until any run commits something after the kill. What the first poll shows was committed just before it. */
 async function resumption(watch: RunWatch, strike: Strike | null): Promise<void> {
   let before: ReadonlyMap<string, number> | null = null;
   const resumed = () => {

@@ -3,7 +3,7 @@ import type { ServiceName } from '../../runtime/start/instance.ts';
 import { drawing } from './drawing.ts';
 import type { Draw } from './drawing.ts';
 
-/** What may go wrong at the provider. Each is one fault of the sandbox's control API. */
+/** Faults of the provider. Each is one fault of the sandbox's control API. */
 export const PROVIDER_FAULTS = {
   '429-with-hint': { kind: 'status', status: 429, retryAfter: 1 },
   '429-without-hint': { kind: 'status', status: 429, rateLimitedReason: null },
@@ -21,20 +21,23 @@ export const PROVIDER_FAULTS = {
 export type FaultName = keyof typeof PROVIDER_FAULTS;
 const FAULT_NAMES = Object.keys(PROVIDER_FAULTS) as FaultName[];
 
-/** The processes that are killed: all that a sync needs, but for the provider. */
+/** The killed processes: all that a sync needs, except the provider. */
 export const KILLED = ['worker', 'api', 'postgres', 'temporal'] as const satisfies readonly ServiceName[];
 export type Killed = (typeof KILLED)[number];
 
 export interface PlannedFault {
   readonly name: FaultName;
-  /** Begins at the nth call that fits, as a share of the calls that the round is expected to make. */
+  /** Strikes at the nth matching call, as a share of the calls that the round is expected to make. */
   readonly at: number;
   readonly times: number;
 }
 
 export interface PlannedKill {
   readonly service: Killed;
-  /** What the delay counts from: the first commit of any run after the kill before, or that kill itself, before anything is mended. */
+  /**
+   * Start of the delay: any run's first commit after the previous kill, or that kill itself, before anything has
+   * recovered.
+   */
   readonly since: 'progress' | 'kill';
   readonly afterMs: number;
 }
@@ -43,9 +46,9 @@ export interface PlannedVenue {
   readonly resource: Exclude<Resource, 'inventory' | 'invoices'>;
   readonly direction: Exclude<Direction, 'both'>;
   readonly records: number;
-  /** Of its first round, which moves every record. */
+  /** Faults of its first round, which moves every record. */
   readonly faults: readonly PlannedFault[];
-  /** Decides its later rounds. */
+  /** Seed of its later rounds. */
   readonly seed: number;
 }
 
@@ -73,10 +76,13 @@ const VENUES = [
   { resource: 'customers', direction: 'push' },
 ] as const;
 
-// Less than the ten minutes over which changes are asked for again.
+// Below the ten minutes of overlap with which changes are read again.
 const SKEWS_MS = [0, 20_000, -20_000, 240_000, -240_000] as const;
 
-/** One episode, wholly decided by the seed and its index: every venue's first round meets faults, and each kind is among them. */
+/**
+ * One episode, determined by the seed and its index: every venue's first round has faults, and each kind of fault
+ * occurs.
+ */
 export function drawEpisode(seed: number, index: number, killCount: number): Episode {
   const draw = drawing(seed, index);
   const deck = [...draw.shuffled(FAULT_NAMES), ...draw.shuffled(FAULT_NAMES)];
@@ -104,7 +110,7 @@ function drawKill(
   return { service, since, afterMs: since === 'kill' ? draw.between(20, 600) : draw.between(20, 2_500) };
 }
 
-/** What a venue does in its later rounds, for as long as there are kills to come: a small change, synced one way or the other. */
+/** A venue's later rounds, as long as kills are due: a small change, synced one way or the other. */
 export function drawRound({ seed }: PlannedVenue, index: number): PlannedRound {
   const draw = drawing(seed, index);
   return {
@@ -119,6 +125,6 @@ export function drawRound({ seed }: PlannedVenue, index: number): PlannedRound {
   };
 }
 
-/** A key is revoked in the first half of the work, so that enough is left for the venue's other faults. */
+/** Revokes a key in the first half of the work, so that enough is left for the venue's other faults. */
 const drawFault = (draw: Draw, name: FaultName): PlannedFault =>
   name === 'revoked' ? { name, at: draw.share() / 2, times: 1 } : { name, at: draw.share(), times: draw.between(1, 3) };

@@ -9,18 +9,18 @@ export interface PulledVenue {
   readonly account: StripeAccount;
 }
 
-/** An object that a listing has to bring. */
+/** An object that a listing must return. */
 export interface Listed {
   readonly id: string;
   readonly created: number;
-  /** The list that brings it. */
+  /** The list that returns it. */
   readonly stream: string;
 }
 
-/** What a venue that pulls has at the provider, and what it has to hold of that. */
+/** The provider's data of a venue that pulls, and what the venue must hold of it. */
 export interface ProviderSide {
   seed(account: StripeAccount, options: { readonly records: number; readonly nowEpochS: number }): Promise<void>;
-  /** As the venue's own people change it at the provider. */
+  /** Changes data as the venue's staff does at the provider. */
   change(account: StripeAccount, round: PlannedRound, nowEpochS: number): Promise<void>;
   listed(account: StripeAccount): Promise<readonly Listed[]>;
   /** Throws unless the venue holds each of the provider's objects exactly once, as it is there, and nothing else. */
@@ -29,7 +29,7 @@ export interface ProviderSide {
 
 const YEAR_S = 31_536_000;
 
-/** Over a year, newest an hour ago, two and two in the same second. */
+/** Creation times spread over a year, the newest an hour ago, two objects in each second. */
 const createdAt = (index: number, { records, nowEpochS }: { readonly records: number; readonly nowEpochS: number }) =>
   nowEpochS - 3_600 - Math.floor(index / 2) * Math.floor((2 * YEAR_S) / records);
 

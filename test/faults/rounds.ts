@@ -26,17 +26,17 @@ export interface Stage {
 export interface Round {
   readonly mode: 'full' | 'incremental';
   readonly faults: readonly PlannedFault[];
-  /** Calls of the kind that faults are for, about. */
+  /** Approximate number of calls that the faults apply to. */
   readonly expectedCalls: number;
 }
 
-/** Longer than the kills of an episode and the longest pause between two attempts. */
+/** Longer than all kills of an episode plus the longest pause between two attempts. */
 const RUN_LIMIT_MS = 300_000;
 const ANSWER_LIMIT_MS = 90_000;
-/** Each page of a pull takes so long, so that kills meet pulls of few pages. */
+/** Delay of each page of a pull, so that kills hit even pulls of few pages. */
 const PAGE_DELAY_MS = 600;
 
-/** Does it again until it succeeds: the API is one of what is killed. What it does has to bear that. */
+/** Repeats `work` until it succeeds, because the API is among the killed processes. `work` must be safe to repeat. */
 export async function persistently<T>(what: string, work: () => Promise<T>): Promise<T> {
   let last: unknown = null;
   const attempt = () =>
@@ -62,7 +62,7 @@ export async function openVenue(system: System, plan: PlannedVenue): Promise<Ven
   return { plan, venueId, connectionId, account };
 }
 
-/** One run from its start to its end, with the round's faults. Returns it as the API shows it. */
+/** One run from start to end under the round's faults. Returns it as the API shows it. */
 export async function sync(stage: Stage, venue: Venue, round: Round): Promise<SyncBody> {
   const { system, watch } = stage;
   await installFaults(venue, round);
@@ -78,7 +78,7 @@ export async function sync(stage: Stage, venue: Venue, round: Round): Promise<Sy
   return persistently('the run is read', () => system.api.run(venue.venueId, run.id));
 }
 
-/** Whoever is killed meanwhile: the request, repeated under its key, is answered with the one run that it has opened. */
+/** Starts the run. Repeated under its key after a kill, the request returns the one run that it opened. */
 async function start({ api }: System, { venueId, connectionId, plan }: Venue, mode: Round['mode']): Promise<SyncBody> {
   const { resource, direction } = plan;
   const key = randomUUID();
@@ -88,7 +88,7 @@ async function start({ api }: System, { venueId, connectionId, plan }: Venue, mo
       { connectionId, resource, direction, mode },
       key,
     );
-    // 200: it joined one that was opened earlier, which may have read what has changed since.
+    // With 200 it joined an earlier run, which may have read data that has changed since.
     if (status !== 202) throw new Error(`it answered ${status} ${JSON.stringify(body)}`);
     return body as SyncBody;
   });
@@ -115,12 +115,12 @@ async function installFaults(venue: Venue, { faults, expectedCalls }: Round): Pr
       match: { method: methodOf(venue), nth: 1 + Math.floor(at * expectedCalls) },
     });
   }
-  // The first that is due strikes: this one comes last.
+  // The first fault that matches strikes, so this one is installed last.
   if (plan.direction === 'pull' && faults.length > 0)
     await account.fault({ kind: 'slow', delayMs: PAGE_DELAY_MS, match: { method: 'GET' } });
 }
 
-/** Counts those that have struck; returns the others. */
+/** Counts the faults that have struck; returns the others. */
 async function noteStruck(
   { struck }: Stage,
   { account }: Venue,
@@ -133,8 +133,8 @@ async function noteStruck(
 }
 
 /**
- * Waits for the refusal, if the run gets that far; then the run waits and says so, and the same key, entered again, lets it go on.
- * Returns the faults that are installed from there on: those that had not struck.
+ * Waits for the refusal of the key, if the run gets that far; then the run waits, and entering the same key again
+ * resumes it. Returns the faults that had not struck, which are installed from then on.
  */
 async function enterKeyWhenRefused(
   stage: Stage,
@@ -163,7 +163,7 @@ async function enterKeyWhenRefused(
   );
   expect(watch.find(runId)).toMatchObject({ phase: 'waiting', waitingFor: 'needs-reauth' });
   const left = await noteStruck(stage, venue, round.faults);
-  // The second half of the work is still to come, about.
+  // About half of the work is still to come.
   await installFaults(venue, { ...round, faults: left, expectedCalls: round.expectedCalls / 4 });
   await persistently('the key is entered again', () => system.api.connect(venueId, account.secretKey));
   return left;

@@ -11,12 +11,12 @@ import type { Stage, Venue } from './rounds.ts';
 import { VENUE_SIDES } from './venue-side.ts';
 
 export interface Life {
-  /** What a full pull that is under way has to bring. */
+  /** What the open full pull must bring. */
   listed: readonly Listed[];
   rounds: number;
 }
 
-/** Rounds follow each other until `enough`; the last find nothing to do. */
+/** Runs rounds until `enough`. The last rounds find nothing to do. */
 export async function live(
   stage: Stage,
   venue: Venue,
@@ -38,7 +38,7 @@ interface Rounds {
 function pushing(stage: Stage, venue: Venue): Rounds {
   const { account, plan, venueId } = venue;
   const side = VENUE_SIDES[plan.resource === 'products' ? 'products' : 'customers'];
-  /** Index and revision of each record. */
+  /** Revision of each record, by index. */
   const records = new Map<number, number>();
 
   async function load(changes: ReadonlyMap<number, number>): Promise<void> {
@@ -112,7 +112,7 @@ function pulling(stage: Stage, venue: Venue, life: Life): Rounds {
     async nothing(mode) {
       const before = await held();
       const run = await sync(stage, venue, { mode, faults: [], expectedCalls: 1 });
-      // A transaction is told in parts: a part that tells it in other words, and nothing new, counts as an update.
+      // A transaction is read in parts: a part that describes it differently but adds nothing counts as an update.
       await expectWell(stage, venue, run, {
         created: 0,
         archived: 0,
@@ -130,7 +130,7 @@ function pulling(stage: Stage, venue: Venue, life: Life): Rounds {
   };
 }
 
-/** The run completed, and what it says of itself adds up. */
+/** Checks that the run completed and that its counts add up. */
 async function expectWell(
   { system }: Stage,
   { venueId, plan }: Venue,
@@ -160,7 +160,7 @@ async function expectWell(
   expect(logged, `log of the ${told}`).toEqual({ created, updated, different: created + updated });
 }
 
-/** No run of the venue is open, in the database or at Temporal, and none holds a lease. */
+/** Checks that the venue has no open run, in the database or in Temporal, and that none holds a lease. */
 async function expectNothingHeld({ system }: Stage, { venueId, connectionId, account }: Venue): Promise<void> {
   const [left] = await system.database`
     select (select count(*)::int from sync_runs where connection_id = ${connectionId} and finished_at is null) as runs,

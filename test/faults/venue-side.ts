@@ -2,11 +2,11 @@ import { expect } from 'vitest';
 import type { StripeAccount, StripeCustomerState } from '../support/sandbox/stripe-account.ts';
 import { aCustomer } from '../support/worlds/sync-world.ts';
 
-/** Records of a venue that pushes, as its backend loads them, and what the provider has to hold of them. */
+/** Records of a venue that pushes: how its backend loads them, and what the provider must hold. */
 export interface VenueSide {
-  /** `revision` tells one state of a record from its next. */
+  /** The record's content at a revision; each revision differs from the one before. */
   record(index: number, revision: number): { readonly sourceId: string };
-  /** Throws unless the provider holds each record exactly once, as the venue has it, and nothing else. */
+  /** Throws unless the provider holds each record exactly once, with the venue's content, and nothing else. */
   expectHeldOnce(account: StripeAccount, records: ReadonlyMap<number, number>): Promise<void>;
 }
 
@@ -50,7 +50,7 @@ const products = {
     name: `Product ${index}, revision ${revision}`,
     description: null,
     sku: `SKU-${index}`,
-    // Every other revision keeps the price of the one before.
+    // Every second revision keeps the price of the one before.
     amountMinor: 100 + index + 10 * (revision >> 1),
     currency: 'EUR',
     active: true,
@@ -84,7 +84,7 @@ const products = {
 
 export const VENUE_SIDES: Readonly<Record<'customers' | 'products', VenueSide>> = { customers, products };
 
-/** What differs, not the hundreds that do not. */
+/** Compares, and shows only the differences instead of hundreds of equal records. */
 export function expectSame(held: readonly object[], wanted: readonly object[]): void {
   const [heldLines, wantedLines] = [count(held), count(wanted)];
   const differs = (lines: ReadonlyMap<string, number>, others: ReadonlyMap<string, number>) =>

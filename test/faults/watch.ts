@@ -3,7 +3,7 @@ import type postgres from 'postgres';
 import type { SyncOutcome, SyncPhase } from '../../contracts/sync.ts';
 import { until } from '../support/eventually.ts';
 
-/** A run as its row tells. */
+/** A run as its row shows it. */
 export interface SeenRun {
   readonly id: string;
   readonly direction: 'push' | 'pull';
@@ -15,10 +15,10 @@ export interface SeenRun {
 }
 
 const LOOK_EVERY_MS = 150;
-/** A look at a database that has just been killed may hang in its socket. */
+/** Limit of one query, because a query to a database that was just killed may hang. */
 const LOOK_LIMIT_MS = 3_000;
 
-/** Looks at every run of some connections several times a second, straight in the database, and keeps what it saw. */
+/** Polls all runs of some connections directly in the database several times a second, and keeps what it saw. */
 export class RunWatch {
   readonly #database: postgres.Sql;
   readonly #connectionIds: string[] = [];
@@ -26,7 +26,7 @@ export class RunWatch {
   readonly #watching: Promise<void>;
   #runs: ReadonlyMap<string, SeenRun> = new Map();
   #stopped = false;
-  /** Runs that had committed more than they have now. */
+  /** Runs whose committed count went down. */
   readonly wentBack: string[] = [];
 
   constructor(database: postgres.Sql) {
@@ -50,7 +50,7 @@ export class RunWatch {
     return this.runs().filter(({ finished }) => !finished);
   }
 
-  /** Called after each look. Returns a function that ends it. */
+  /** Calls the listener after each poll. Returns a function that unsubscribes it. */
   onLook(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -86,7 +86,7 @@ export class RunWatch {
 
   async #watch(): Promise<void> {
     while (!this.#stopped) {
-      // The database is one of what is killed: then there is nothing to see.
+      // The database is among the killed processes; a poll that fails is skipped.
       await Promise.race([this.#look(), sleep(LOOK_LIMIT_MS, undefined, { ref: false })]).catch(() => undefined);
       await sleep(LOOK_EVERY_MS);
     }

@@ -55,7 +55,7 @@ const secrets = {
 const environment = (env: Env = {}) => serviceEnvironment(env, addresses, secrets);
 
 describe('the provider settings of api and worker', () => {
-  test('name every stand-in and its app for us, in variables that both processes read', () => {
+  test('name every stand-in and our app there, in variables that both processes read', () => {
     for (const read of [readApi, readWorker]) {
       const { stripe, square, quickbooks, mailchimp } = asRead(read(environment()).providers);
       expect(stripe).toMatchObject({
@@ -99,7 +99,7 @@ describe('the provider settings of api and worker', () => {
     ],
     ['STRIPE_API_URL', 'https://api.stripe.com', ['STRIPE_SECRET_KEY', 'STRIPE_CLIENT_ID', 'STRIPE_CONNECT_URL']],
   ])(
-    'leave a provider alone when the user has set its %s, so that no secret reaches a stand-in and no invented one a provider',
+    'leave a provider’s settings alone when the user set its %s: no secret reaches a stand-in, no invented one a provider',
     (name, value, absent) => {
       const given = environment({ [name]: value });
       expect(given[name]).toBe(value);
@@ -121,7 +121,7 @@ describe('the provider settings of api and worker', () => {
   });
 
   test.each<Env>([{}, { HOST: '0.0.0.0' }, { HOST: '::1' }, { PUBLIC_URL: 'https://interlock.test/under/' }])(
-    'let stand-ins send webhooks to the exact address that the API believes it has: %o',
+    'let stand-ins send webhooks to the exact address that the API expects: %o',
     (env) => {
       expect(webhooksUrl(env, addresses.apiPort)).toBe(`${readApi(environment(env)).publicUrl}/webhooks`);
     },
