@@ -13,6 +13,7 @@ import { createAsk } from './http/ask.ts';
 import type { Ask } from './http/ask.ts';
 import { createInventorySession, inventoryPullPlan } from './inventory/inventory.ts';
 import { createProductSession, productPullPlan } from './products/product-session.ts';
+import { createTransactionSession, transactionPullPlan } from './transactions/transaction-session.ts';
 
 export interface SquareConfig {
   readonly apiUrl: string;
@@ -47,6 +48,7 @@ interface SquareResource {
 const SQUARE_RESOURCES: Readonly<Partial<Record<Resource, SquareResource>>> = {
   products: { session: createProductSession, mapping: readOnlyMapping, pullPlan: productPullPlan },
   inventory: { session: createInventorySession, mapping: readOnlyMapping, pullPlan: inventoryPullPlan },
+  transactions: { session: createTransactionSession, mapping: readOnlyMapping, pullPlan: transactionPullPlan },
   customers: { session: createCustomerSession, mapping: readOnlyMapping, pullPlan: customerPullPlan },
 };
 

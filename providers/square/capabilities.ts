@@ -12,6 +12,7 @@ export const SQUARE_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | 'limi
     { resource: 'products', directions: ['pull'] },
     { resource: 'customers', directions: ['pull'] },
     { resource: 'inventory', directions: ['pull'] },
+    { resource: 'transactions', directions: ['pull'] },
   ],
   limits: { production: LIMITS, sandbox: LIMITS },
 };

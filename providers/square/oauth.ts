@@ -22,6 +22,9 @@ const SCOPES = [
   'INVENTORY_WRITE',
   'ORDERS_READ',
   'PAYMENTS_READ',
+  'DISPUTES_READ',
+  'INVOICES_READ',
+  'LOYALTY_READ',
 ];
 
 /** Square asks for a renewal every seven days or less (https://developer.squareup.com/docs/oauth-api/refresh-revoke-limit-scope, read 2026-11-21). */

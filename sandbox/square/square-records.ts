@@ -7,9 +7,15 @@ import { routeOf } from './http/endpoint.ts';
 import type { Endpoint } from './http/endpoint.ts';
 import { RateLimiter } from './http/limits.ts';
 import { INVENTORY_ENDPOINTS } from './inventory/inventory.ts';
+import { PAYMENT_ENDPOINTS } from './payments/payments.ts';
 import { SquareState } from './state/square-state.ts';
 
-const ENDPOINTS: readonly Endpoint[] = [...CUSTOMER_ENDPOINTS, ...CATALOGUE_ENDPOINTS, ...INVENTORY_ENDPOINTS];
+const ENDPOINTS: readonly Endpoint[] = [
+  ...CUSTOMER_ENDPOINTS,
+  ...CATALOGUE_ENDPOINTS,
+  ...INVENTORY_ENDPOINTS,
+  ...PAYMENT_ENDPOINTS,
+];
 
 const BODY_LIMIT_BYTES = 16 * 1024 * 1024;
 
@@ -34,7 +40,8 @@ export async function openSquareRecords({ ledger, accounts, home }: RecordHost):
 
 const isApi = ({ path }: Visit) => path.startsWith('/v2/');
 
-const LISTS = /^\/v2\/(customers|customers\/search|catalog\/search|inventory\/(counts|changes)\/batch-retrieve)$/;
+const LISTS =
+  /^\/v2\/(payments|refunds|disputes|customers|customers\/search|catalog\/search|inventory\/(counts|changes)\/batch-retrieve)$/;
 
 /** A page is a later one when its request has a cursor, in the query or in the body. */
 function pageOf({ method, path, query, body }: Visit): 'first' | 'later' | null {

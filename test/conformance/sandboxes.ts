@@ -114,6 +114,7 @@ const SQUARE_KINDS: Readonly<Partial<Record<Resource, { readonly kind: string; r
   customers: { kind: 'customers' },
   products: { kind: 'catalogue', type: 'ITEM_VARIATION' },
   inventory: { kind: 'counts' },
+  transactions: { kind: 'payments' },
 };
 
 const externalIdOf = ({ id, catalog_object_id: object, location_id: location }: Readonly<Record<string, string>>) =>

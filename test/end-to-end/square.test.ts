@@ -144,3 +144,37 @@ describe('a merchant’s inventory', () => {
     });
   });
 });
+
+describe('a merchant’s transactions', () => {
+  it('are pulled of every location, name their customer and payment, and follow what changes later', async () => {
+    const venue = await aConnectedVenue();
+    const { venueId, merchant } = venue;
+    const [customer = ''] = await merchant.seed('customers', 1);
+    await merchant.seed('payments', 105);
+    const at = new Date(Date.now() - 86_400_000).toISOString();
+    const money = (amount: number) => ({ amount, currency: 'GBP' });
+    const payment = (more: object) => ({
+      id: 'PAY',
+      ...{ created_at: at, updated_at: at, total_money: money(900), location_id: 'SECOND', customer_id: customer },
+      ...more,
+    });
+    await merchant.put('locations', [{ id: 'SECOND' }]);
+    await merchant.put('payments', [payment({ status: 'APPROVED' })]);
+    await pull(venue, 'customers');
+    expect(await pull(venue, 'transactions')).toMatchObject({ outcome: 'completed', counts: { created: 106 } });
+    const now = new Date().toISOString();
+    await merchant.put('payments', [payment({ status: 'COMPLETED', updated_at: now })]);
+    await merchant.put('refunds', [
+      { id: 'REF', created_at: now, updated_at: now, status: 'PENDING', amount_money: money(300), payment_id: 'PAY' },
+    ]);
+    expect(await pull(venue, 'transactions', 'incremental')).toMatchObject({
+      outcome: 'completed',
+      counts: { created: 1, updated: 1, rejected: 0 },
+    });
+    const transactions = await system.api.records(venueId, 'transactions');
+    const told = (id: string) => transactions.find(({ links }) => links[0]?.externalId === id);
+    const [owner] = await system.api.customers(venueId);
+    expect(told('PAY')).toMatchObject({ status: 'succeeded', amountMinor: 900, customerSourceId: owner?.sourceId });
+    expect(told('REF')).toMatchObject({ status: 'pending', amountMinor: -300, relatedTransactionId: told('PAY')?.id });
+  });
+});

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { nullableText, versionNumber } from '../http/lists.ts';
+import { moneySchema } from '../http/money.ts';
 
 /** https://developer.squareup.com/reference/square/objects/CatalogObject, read 2026-11-28: as far as it is read here. */
 const common = {
@@ -44,9 +45,6 @@ export const itemSchema = z.object({
       .transform((value) => value ?? []),
   }),
 });
-
-/** An amount is a whole number of the smallest unit; `z.int()` takes none that JavaScript rounds. */
-const moneySchema = z.object({ amount: z.int(), currency: z.string().regex(/^[A-Z]{3}$/) });
 
 export const variationSchema = z.object({
   type: z.literal('ITEM_VARIATION'),

@@ -1,6 +1,7 @@
 import { isA, seededItem } from '../catalogue/catalogue.ts';
 import { changeId, countId, seededStock } from '../inventory/inventory.ts';
 import { seededCustomer } from '../customers/customers.ts';
+import { seededPayment } from '../payments/payments.ts';
 import type { Kind, SquareState, WireObject } from '../state/square-state.ts';
 
 /** Milliseconds between seeded objects, as in the other stand-ins. */
@@ -19,8 +20,9 @@ type Seed = (order: SeedOrder) => readonly string[];
 
 /** How `POST /seed` makes objects by their number. Answers the ids of those that clients would tell as one record each. */
 export const SEEDS: Readonly<Partial<Record<Kind, Seed>>> = {
-  customers: seedOf('customers', (...made) => [seededCustomer(...made)]),
+  customers: seedOf('customers', (index, atMs) => [seededCustomer(index, atMs)]),
   catalogue: seedOf('catalogue', seededItem, (object) => isA(object, 'ITEM_VARIATION')),
+  payments: seedOf('payments', (index, atMs, locationId) => [seededPayment(index, atMs, locationId)]),
   counts(order) {
     const { state, merchant, locationId } = order;
     const first = state.list(merchant, 'counts').length;
@@ -50,13 +52,13 @@ const withId = (object: WireObject): readonly [string, WireObject] => [String(ob
 /** Objects of one kind, each lot made from its number and time. */
 function seedOf(
   kind: Kind,
-  make: (index: number, createdAtMs: number) => readonly WireObject[],
+  make: (index: number, createdAtMs: number, locationId: string) => readonly WireObject[],
   isTold: (object: WireObject) => boolean = () => true,
 ): Seed {
   return (order) => {
-    const { state, merchant } = order;
+    const { state, merchant, locationId } = order;
     const first = state.list(merchant, kind).length;
-    const objects = timesOf(order).flatMap((atMs, index) => make(first + index, atMs));
+    const objects = timesOf(order).flatMap((atMs, index) => make(first + index, atMs, locationId));
     state.put(merchant, kind, objects.map(withId));
     return objects.filter(isTold).map(({ id }) => String(id));
   };

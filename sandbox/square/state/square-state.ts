@@ -2,7 +2,19 @@ import { join } from 'node:path';
 import { Journal } from '../../core/journal.ts';
 
 /** The kinds of object that a merchant has. */
-export const KINDS = ['customers', 'catalogue', 'counts', 'changes'] as const;
+export const KINDS = [
+  'customers',
+  'catalogue',
+  'counts',
+  'changes',
+  'locations',
+  'payments',
+  'refunds',
+  'disputes',
+  'orders',
+  'invoices',
+  'loyalty-accounts',
+] as const;
 export type Kind = (typeof KINDS)[number];
 
 /** An object as it goes over the wire. */

@@ -77,7 +77,7 @@ describe('the page an owner is sent to', () => {
       at: 'https://provider.example/oauth2/authorize',
       client_id: 'sq-app',
       scope:
-        'MERCHANT_PROFILE_READ ITEMS_READ ITEMS_WRITE CUSTOMERS_READ CUSTOMERS_WRITE INVENTORY_READ INVENTORY_WRITE ORDERS_READ PAYMENTS_READ',
+        'MERCHANT_PROFILE_READ ITEMS_READ ITEMS_WRITE CUSTOMERS_READ CUSTOMERS_WRITE INVENTORY_READ INVENTORY_WRITE ORDERS_READ PAYMENTS_READ DISPUTES_READ INVOICES_READ LOYALTY_READ',
       redirect_uri: REDIRECT_URI,
       state: 'st&te',
     });

@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import type { Cursor } from '../../provider.ts';
+import type { Ask } from './ask.ts';
+
+const locationsSchema = z.object({
+  locations: z
+    .array(z.object({ id: z.string().min(1) }))
+    .nullish()
+    .transform((value) => value ?? []),
+});
+
+/** Ids of all locations of the merchant, also of those that are closed: they have taken payments too. */
+async function listLocationIds(ask: Ask): Promise<readonly string[]> {
+  const { locations } = await ask(locationsSchema, { method: 'GET', path: '/v2/locations' });
+  return locations.map(({ id }) => id);
+}
+
+/** Where a list that Square gives for one location at a time goes on. */
+const placeSchema = z.object({
+  location: z.string(),
+  /** Those that come after it. */
+  rest: z.array(z.string()),
+  cursor: z.string().nullable(),
+});
+export type Place = z.output<typeof placeSchema>;
+
+/** The first page of the list asks for the locations; null where there are none. */
+export async function placeOf(ask: Ask, after: Cursor | null): Promise<Place | null> {
+  if (after !== null) return placeSchema.parse(after);
+  const [location, ...rest] = await listLocationIds(ask);
+  return location === undefined ? null : { location, rest, cursor: null };
+}
+
+/** Where the list goes on after a page: in the same location, in the next one, or nowhere. */
+export function placeAfter({ location, rest }: Place, cursor: Cursor | null): Place | null {
+  if (typeof cursor === 'string') return { location, rest, cursor };
+  const [next, ...others] = rest;
+  return next === undefined ? null : { location: next, rest: others, cursor: null };
+}

@@ -1,0 +1,162 @@
+import { z } from 'zod';
+import { changeFeed } from '../../../domain/sync/pull/pull-plan.ts';
+import { readItems } from '../../items.ts';
+import type { Cursor, ListQuery, ProviderPage, ProviderRecord, PullPlan, ResourceSession } from '../../provider.ts';
+import { nullWhenMissing } from '../http/ask.ts';
+import type { Ask } from '../http/ask.ts';
+import { CHANGES, cursorOf, isoOf, listSchema, squareList, toPage } from '../http/lists.ts';
+import type { SquareList } from '../http/lists.ts';
+import { placeAfter, placeOf } from '../http/locations.ts';
+import { disputeSchema, orderSchema, paymentSchema, refundSchema } from './transaction-responses.ts';
+import type { SquareOrder, SquarePayment } from './transaction-responses.ts';
+import { disputeRecord, paymentRecord, refundRecord } from './transactions.ts';
+
+/** https://developer.squareup.com/reference/square/payments-api/list-payments, read 2026-11-28. */
+const PAGE_SIZE = 100;
+
+/** Square takes a year ago where no beginning is given (square 46.0.0, ListPaymentsRequest). The company is from 2009. */
+const BEGINNING = '2009-01-01T00:00:00.000Z';
+
+const fromStart = { from: 'start' } as const;
+const fromTime = { from: 'time', overlapS: 60 } as const;
+
+/**
+ * Payments come before what refers to them. They are listed location by location, so an expired cursor costs that list once more; refunds are
+ * one list by time. Disputes cannot be asked for by time: there are few, and each pull reads them all. Nothing of these is ever deleted.
+ */
+export const transactionPullPlan: PullPlan = {
+  listing: [[squareList('payments', fromStart)], [squareList('refunds', fromTime), squareList('disputes', fromStart)]],
+  changes: changeFeed(
+    [
+      [squareList('changed-payments', fromStart)],
+      [squareList('changed-refunds', fromStart), squareList('all-disputes', fromStart)],
+    ],
+    CHANGES,
+  ),
+  mayVanish: false,
+};
+
+const paymentPage = listSchema('payments', paymentSchema);
+const refundPage = listSchema('refunds', refundSchema);
+const disputePage = listSchema('disputes', disputeSchema);
+const ordersAnswer = z.object({ orders: z.array(z.unknown()).nullish() });
+
+/** What an id is of, in the order in which it is looked up. */
+const OBJECTS = [
+  ['payments', z.object({ payment: paymentSchema }).transform(({ payment }) => payment)],
+  ['refunds', z.object({ refund: refundSchema }).transform(({ refund }) => refund)],
+  ['disputes', z.object({ dispute: disputeSchema }).transform(({ dispute }) => dispute)],
+] as const;
+
+export function createTransactionSession(ask: Ask): ResourceSession {
+  const reader = new TransactionReader(ask);
+  return {
+    listPage: (query) => reader.list(query),
+    // Square counts no payments.
+    count: () => Promise.resolve(null),
+    versionOf: (askedAtMs) => askedAtMs,
+    retrieve: (externalId) => reader.retrieve(externalId),
+    writer: null,
+  };
+}
+
+class TransactionReader {
+  readonly #ask: Ask;
+
+  constructor(ask: Ask) {
+    this.#ask = ask;
+  }
+
+  async list(query: ListQuery): Promise<ProviderPage> {
+    switch (query.stream) {
+      case 'payments':
+      case 'changed-payments':
+        return this.#payments(query);
+      case 'refunds':
+      case 'changed-refunds': {
+        const parameters = { ...timeOf(query, 'changed-refunds'), ...cursorOf(query) };
+        const page = await this.#ask(refundPage, { method: 'GET', path: '/v2/refunds', query: parameters });
+        return toPage(page, page.items.map(refundRecord), PAGE_SIZE);
+      }
+      default: {
+        const page = await this.#ask(disputePage, { method: 'GET', path: '/v2/disputes', query: cursorOf(query) });
+        const asked = page.items.filter(({ created_at: at }) => query.stream === 'all-disputes' || isWithin(query, at));
+        return toPage(page, asked.map(disputeRecord), PAGE_SIZE);
+      }
+    }
+  }
+
+  /** A page of one location, which is all that Square gives: without one it takes the main location alone. */
+  async #payments(query: ListQuery): Promise<ProviderPage> {
+    const place = await placeOf(this.#ask, query.after);
+    if (place === null) return toPage(NOTHING, [], PAGE_SIZE);
+    const page = await this.#ask(paymentPage, {
+      method: 'GET',
+      path: '/v2/payments',
+      query: { ...timeOf(query, 'changed-payments'), location_id: place.location, cursor: place.cursor },
+    });
+    return { ...(await this.#withOrders(page)), after: placeAfter(place, page.after) };
+  }
+
+  async #withOrders(page: SquareList<SquarePayment>): Promise<ProviderPage> {
+    const { orders, unreadable } = await this.#orders(page.items);
+    const told = page.items.filter(({ order_id: id }) => id === null || !unreadable.has(id));
+    // The lines of an order that cannot be read are part of its payment's record.
+    const broken = page.items.flatMap((raw) => {
+      const issues = raw.order_id === null ? undefined : unreadable.get(raw.order_id);
+      return issues === undefined ? [] : [{ raw, externalId: raw.id, issues: `order: ${issues}` }];
+    });
+    return toPage(
+      { ...page, unreadable: [...page.unreadable, ...broken] },
+      told.map((payment) => paymentRecord(payment, orders.get(payment.order_id ?? '') ?? null)),
+      PAGE_SIZE,
+    );
+  }
+
+  /** One call for the orders of a page of payments: it takes 100, as many as the page has. */
+  async #orders(payments: readonly SquarePayment[]) {
+    const ids = [...new Set(payments.flatMap(({ order_id: id }) => id ?? []))];
+    if (ids.length === 0) return { orders: new Map<string, SquareOrder>(), unreadable: new Map<string, string>() };
+    const body = { order_ids: ids };
+    const answer = await this.#ask(ordersAnswer, { method: 'POST', path: '/v2/orders/batch-retrieve', body });
+    const { items, unreadable } = readItems(orderSchema, answer.orders ?? []);
+    return {
+      orders: new Map(items.map((order) => [order.id, order])),
+      unreadable: new Map(unreadable.map(({ externalId, issues }) => [externalId ?? '', issues])),
+    };
+  }
+
+  async retrieve(externalId: string): Promise<ProviderRecord | null> {
+    const id = encodeURIComponent(externalId);
+    const read = <Schema extends z.ZodType>(path: string, schema: Schema) =>
+      nullWhenMissing(this.#ask(schema, { method: 'GET', path: `/v2/${path}/${id}`, isOneObject: true }));
+    const payment = await read(...OBJECTS[0]);
+    if (payment) {
+      const page = await this.#withOrders({ items: [payment], unreadable: [], after: null, positions: [] });
+      return page.records[0] ?? null;
+    }
+    const refund = await read(...OBJECTS[1]);
+    if (refund) return refundRecord(refund);
+    const dispute = await read(...OBJECTS[2]);
+    return dispute && disputeRecord(dispute);
+  }
+}
+
+const NOTHING = { items: [], unreadable: [], after: null as Cursor | null, positions: [] };
+
+/** By creation, or by change in the list that is named so. Both have a beginning: without one Square goes back one year. */
+function timeOf({ stream, fromEpochS, toEpochS }: ListQuery, changed: string) {
+  const from = fromEpochS === null ? BEGINNING : isoOf(fromEpochS);
+  const order = { sort_order: 'ASC', limit: String(PAGE_SIZE) };
+  if (stream !== changed) return { begin_time: from, end_time: isoOf(toEpochS), sort_field: 'CREATED_AT', ...order };
+  return {
+    ...{ begin_time: BEGINNING, end_time: isoOf(toEpochS) },
+    ...{ updated_at_begin_time: from, updated_at_end_time: isoOf(toEpochS), sort_field: 'UPDATED_AT' },
+    ...order,
+  };
+}
+
+const isWithin = ({ fromEpochS, toEpochS }: ListQuery, at: string): boolean => {
+  const atS = Date.parse(at) / 1_000;
+  return atS >= (fromEpochS ?? -Infinity) && atS < toEpochS;
+};
