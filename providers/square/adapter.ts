@@ -12,6 +12,7 @@ import { SQUARE_ERRORS } from './errors.ts';
 import { createAsk } from './http/ask.ts';
 import type { Ask } from './http/ask.ts';
 import { createInventorySession, inventoryPullPlan } from './inventory/inventory.ts';
+import { createInvoiceSession, invoicePullPlan } from './invoices/invoices.ts';
 import { createProductSession, productPullPlan } from './products/product-session.ts';
 import { createTransactionSession, transactionPullPlan } from './transactions/transaction-session.ts';
 
@@ -49,6 +50,7 @@ const SQUARE_RESOURCES: Readonly<Partial<Record<Resource, SquareResource>>> = {
   products: { session: createProductSession, mapping: readOnlyMapping, pullPlan: productPullPlan },
   inventory: { session: createInventorySession, mapping: readOnlyMapping, pullPlan: inventoryPullPlan },
   transactions: { session: createTransactionSession, mapping: readOnlyMapping, pullPlan: transactionPullPlan },
+  invoices: { session: createInvoiceSession, mapping: readOnlyMapping, pullPlan: invoicePullPlan },
   customers: { session: createCustomerSession, mapping: readOnlyMapping, pullPlan: customerPullPlan },
 };
 

@@ -13,6 +13,7 @@ export const SQUARE_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | 'limi
     { resource: 'customers', directions: ['pull'] },
     { resource: 'inventory', directions: ['pull'] },
     { resource: 'transactions', directions: ['pull'] },
+    { resource: 'invoices', directions: ['pull'] },
   ],
   limits: { production: LIMITS, sandbox: LIMITS },
 };

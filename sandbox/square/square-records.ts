@@ -7,6 +7,8 @@ import { routeOf } from './http/endpoint.ts';
 import type { Endpoint } from './http/endpoint.ts';
 import { RateLimiter } from './http/limits.ts';
 import { INVENTORY_ENDPOINTS } from './inventory/inventory.ts';
+import { INVOICE_ENDPOINTS } from './invoices/invoices.ts';
+import { LOYALTY_ENDPOINTS } from './loyalty/loyalty.ts';
 import { PAYMENT_ENDPOINTS } from './payments/payments.ts';
 import { SquareState } from './state/square-state.ts';
 
@@ -15,6 +17,8 @@ const ENDPOINTS: readonly Endpoint[] = [
   ...CATALOGUE_ENDPOINTS,
   ...INVENTORY_ENDPOINTS,
   ...PAYMENT_ENDPOINTS,
+  ...INVOICE_ENDPOINTS,
+  ...LOYALTY_ENDPOINTS,
 ];
 
 const BODY_LIMIT_BYTES = 16 * 1024 * 1024;
@@ -41,7 +45,7 @@ export async function openSquareRecords({ ledger, accounts, home }: RecordHost):
 const isApi = ({ path }: Visit) => path.startsWith('/v2/');
 
 const LISTS =
-  /^\/v2\/(payments|refunds|disputes|customers|customers\/search|catalog\/search|inventory\/(counts|changes)\/batch-retrieve)$/;
+  /^\/v2\/(invoices\/search|payments|refunds|disputes|customers|customers\/search|catalog\/search|inventory\/(counts|changes)\/batch-retrieve)$/;
 
 /** A page is a later one when its request has a cursor, in the query or in the body. */
 function pageOf({ method, path, query, body }: Visit): 'first' | 'later' | null {

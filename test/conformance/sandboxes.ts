@@ -115,6 +115,7 @@ const SQUARE_KINDS: Readonly<Partial<Record<Resource, { readonly kind: string; r
   products: { kind: 'catalogue', type: 'ITEM_VARIATION' },
   inventory: { kind: 'counts' },
   transactions: { kind: 'payments' },
+  invoices: { kind: 'invoices' },
 };
 
 const externalIdOf = ({ id, catalog_object_id: object, location_id: location }: Readonly<Record<string, string>>) =>

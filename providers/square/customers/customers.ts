@@ -1,12 +1,14 @@
 import { z } from 'zod';
 import type { Address, CustomerFields } from '../../../records/customers.ts';
 import { changeFeed } from '../../../domain/sync/pull/pull-plan.ts';
-import type { ListQuery, ProviderPage, ProviderRecord, PullPlan, ResourceSession } from '../../provider.ts';
+import type { ListQuery, ProviderRecord, PullPlan, ResourceSession } from '../../provider.ts';
 import { nullWhenMissing } from '../http/ask.ts';
 import type { Ask } from '../http/ask.ts';
 import { CHANGES, cursorOf, isoOf, listSchema, squareList, toPage, withoutEmpty } from '../http/lists.ts';
 import { customerSchema } from './customer-responses.ts';
 import type { SquareCustomer } from './customer-responses.ts';
+import { Loyalty } from './loyalty.ts';
+import type { LoyaltyAccount } from './loyalty.ts';
 
 /** https://developer.squareup.com/reference/square/customers-api/search-customers, read 2026-11-28. */
 const PAGE_SIZE = 100;
@@ -26,10 +28,15 @@ const countSchema = z.object({ count: z.int().min(0).nullish() });
 const oneCustomer = z.object({ customer: customerSchema });
 
 export function createCustomerSession(ask: Ask): ResourceSession {
+  const loyalty = new Loyalty(ask);
+  const withPoints = async (customers: readonly SquareCustomer[]) => {
+    const accounts = await loyalty.accountsOf(customers.map(({ id }) => id));
+    return customers.map((customer) => toRecord(customer, accounts.get(customer.id) ?? null));
+  };
   return {
     async listPage(query) {
       const page = await ask(customerPage, { method: 'POST', path: '/v2/customers/search', body: searchOf(query) });
-      return toPage(page, page.items.map(toRecord), PAGE_SIZE) satisfies ProviderPage;
+      return toPage(page, await withPoints(page.items), PAGE_SIZE);
     },
 
     async count() {
@@ -43,7 +50,7 @@ export function createCustomerSession(ask: Ask): ResourceSession {
     async retrieve(externalId) {
       const path = `/v2/customers/${encodeURIComponent(externalId)}`;
       const found = await nullWhenMissing(ask(oneCustomer, { method: 'GET', path, isOneObject: true }));
-      return found && toRecord(found.customer);
+      return found && ((await withPoints([found.customer]))[0] ?? null);
     },
 
     writer: null,
@@ -60,17 +67,17 @@ function searchOf(query: ListQuery) {
   return { limit: PAGE_SIZE, query: { filter, sort: { field: 'CREATED_AT', order: 'ASC' } }, ...cursorOf(query) };
 }
 
-export function toRecord(customer: SquareCustomer): ProviderRecord {
+function toRecord(customer: SquareCustomer, account: LoyaltyAccount | null): ProviderRecord {
   return {
     externalId: customer.id,
     version: customer.version,
     deleted: false,
     recordId: customer.reference_id,
-    fields: toFields(customer),
+    fields: toFields(customer, account),
   };
 }
 
-function toFields(customer: SquareCustomer): CustomerFields {
+function toFields(customer: SquareCustomer, account: LoyaltyAccount | null): CustomerFields {
   const person = [customer.given_name, customer.family_name].filter((part) => part !== null).join(' ');
   return {
     name: person || customer.company_name || customer.nickname,
@@ -84,9 +91,13 @@ function toFields(customer: SquareCustomer): CustomerFields {
       square_nickname: customer.nickname,
       square_birthday: customer.birthday,
       square_reference_id: customer.reference_id,
+      square_loyalty_points: textOf(account?.balance),
+      square_loyalty_lifetime_points: textOf(account?.lifetime_points),
     }),
   };
 }
+
+const textOf = (points: number | null | undefined): string | null => (points == null ? null : String(points));
 
 function toAddress(address: NonNullable<SquareCustomer['address']>): Address {
   const second = [address.address_line_2, address.address_line_3].filter((line) => line !== null).join(', ');

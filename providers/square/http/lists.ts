@@ -66,6 +66,10 @@ export const toPage = <Item>(
   pageSize: number,
 ): ProviderPage => ({ records, rejections: unreadable.map(unreadableRejection), after, pageSize, positions });
 
+/** Null where it is missing. */
+export const orNull = <Schema extends z.ZodType>(schema: Schema) =>
+  schema.nullish().transform((value) => (value ?? null) as z.output<Schema> | null);
+
 /** Missing and null are one to Square. */
 export const nullableText = z
   .string()

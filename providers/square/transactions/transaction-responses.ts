@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { nullableText } from '../http/lists.ts';
+import { nullableText, orNull } from '../http/lists.ts';
 import { moneySchema } from '../http/money.ts';
 
-// https://developer.squareup.com/reference/square/objects/Payment, …/PaymentRefund, …/Dispute and …/Order, read 2026-11-28: as far as they are
+// https://developer.squareup.com/reference/square/objects/Payment, …/PaymentRefund, …/Dispute, read 2026-11-28: as far as they are
 // read here. A status that nobody knows rejects its object: what became of the money would be a guess.
 
 const instant = z.iso.datetime({ offset: true });
@@ -10,9 +10,6 @@ const feesSchema = z
   .array(z.object({ amount_money: moneySchema.nullish() }))
   .nullish()
   .transform((fees) => (fees ?? []).flatMap(({ amount_money: money }) => money ?? []));
-const orNull = <Schema extends z.ZodType>(schema: Schema) =>
-  schema.nullish().transform((value) => (value ?? null) as z.output<Schema> | null);
-
 export const paymentSchema = z.object({
   id: z.string().min(1),
   created_at: instant,
@@ -63,19 +60,3 @@ export const disputeSchema = z.object({
   disputed_payment: orNull(z.object({ payment_id: nullableText })),
 });
 export type SquareDispute = z.output<typeof disputeSchema>;
-
-export const orderSchema = z.object({
-  id: z.string().min(1),
-  line_items: orNull(
-    z.array(
-      z.object({
-        name: nullableText,
-        variation_name: nullableText,
-        quantity: z.string().regex(/^\d{1,18}(\.\d{1,9})?$/, 'expected a decimal number'),
-        total_money: moneySchema,
-      }),
-    ),
-  ),
-  tenders: orNull(z.array(z.object({ id: nullableText, payment_id: nullableText, created_at: nullableText }))),
-});
-export type SquareOrder = z.output<typeof orderSchema>;

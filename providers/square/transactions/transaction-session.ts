@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { changeFeed } from '../../../domain/sync/pull/pull-plan.ts';
-import { readItems } from '../../items.ts';
 import type { Cursor, ListQuery, ProviderPage, ProviderRecord, PullPlan, ResourceSession } from '../../provider.ts';
 import { nullWhenMissing } from '../http/ask.ts';
 import type { Ask } from '../http/ask.ts';
 import { CHANGES, cursorOf, isoOf, listSchema, squareList, toPage } from '../http/lists.ts';
 import type { SquareList } from '../http/lists.ts';
 import { placeAfter, placeOf } from '../http/locations.ts';
-import { disputeSchema, orderSchema, paymentSchema, refundSchema } from './transaction-responses.ts';
-import type { SquareOrder, SquarePayment } from './transaction-responses.ts';
+import { readOrders, splitByOrder } from '../orders/orders.ts';
+import { disputeSchema, paymentSchema, refundSchema } from './transaction-responses.ts';
+import type { SquarePayment } from './transaction-responses.ts';
 import { disputeRecord, paymentRecord, refundRecord } from './transactions.ts';
 
 /** https://developer.squareup.com/reference/square/payments-api/list-payments, read 2026-11-28. */
@@ -39,7 +39,6 @@ export const transactionPullPlan: PullPlan = {
 const paymentPage = listSchema('payments', paymentSchema);
 const refundPage = listSchema('refunds', refundSchema);
 const disputePage = listSchema('disputes', disputeSchema);
-const ordersAnswer = z.object({ orders: z.array(z.unknown()).nullish() });
 
 /** What an id is of, in the order in which it is looked up. */
 const OBJECTS = [
@@ -98,32 +97,18 @@ class TransactionReader {
     return { ...(await this.#withOrders(page)), after: placeAfter(place, page.after) };
   }
 
+  /** The lines of an order that cannot be read are part of its payment's record, which is then rejected. */
   async #withOrders(page: SquareList<SquarePayment>): Promise<ProviderPage> {
-    const { orders, unreadable } = await this.#orders(page.items);
-    const told = page.items.filter(({ order_id: id }) => id === null || !unreadable.has(id));
-    // The lines of an order that cannot be read are part of its payment's record.
-    const broken = page.items.flatMap((raw) => {
-      const issues = raw.order_id === null ? undefined : unreadable.get(raw.order_id);
-      return issues === undefined ? [] : [{ raw, externalId: raw.id, issues: `order: ${issues}` }];
-    });
+    const read = await readOrders(
+      this.#ask,
+      page.items.map(({ order_id: id }) => id),
+    );
+    const { told, broken } = splitByOrder(page.items, read);
     return toPage(
       { ...page, unreadable: [...page.unreadable, ...broken] },
-      told.map((payment) => paymentRecord(payment, orders.get(payment.order_id ?? '') ?? null)),
+      told.map((payment) => paymentRecord(payment, read.orders.get(payment.order_id ?? '') ?? null)),
       PAGE_SIZE,
     );
-  }
-
-  /** One call for the orders of a page of payments: it takes 100, as many as the page has. */
-  async #orders(payments: readonly SquarePayment[]) {
-    const ids = [...new Set(payments.flatMap(({ order_id: id }) => id ?? []))];
-    if (ids.length === 0) return { orders: new Map<string, SquareOrder>(), unreadable: new Map<string, string>() };
-    const body = { order_ids: ids };
-    const answer = await this.#ask(ordersAnswer, { method: 'POST', path: '/v2/orders/batch-retrieve', body });
-    const { items, unreadable } = readItems(orderSchema, answer.orders ?? []);
-    return {
-      orders: new Map(items.map((order) => [order.id, order])),
-      unreadable: new Map(unreadable.map(({ externalId, issues }) => [externalId ?? '', issues])),
-    };
   }
 
   async retrieve(externalId: string): Promise<ProviderRecord | null> {

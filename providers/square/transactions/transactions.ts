@@ -2,7 +2,9 @@ import type { TransactionFields, TransactionLine, TransactionStatus } from '../.
 import type { ProviderRecord, RecordRefs } from '../../provider.ts';
 import { withoutEmpty } from '../http/lists.ts';
 import type { SquareMoney } from '../http/money.ts';
-import type { SquareDispute, SquareOrder, SquarePayment, SquareRefund } from './transaction-responses.ts';
+import { describeLine } from '../orders/orders.ts';
+import type { SquareOrder } from '../orders/orders.ts';
+import type { SquareDispute, SquarePayment, SquareRefund } from './transaction-responses.ts';
 
 interface Told {
   readonly id: string;
@@ -160,10 +162,10 @@ function isFirstTender({ tenders }: SquareOrder, paymentId: string): boolean {
 function linesOf({ line_items: items }: SquareOrder, currency: string): readonly TransactionLine[] {
   return (items ?? [])
     .filter(({ total_money: total }) => total.currency === currency)
-    .map(({ name, variation_name: variation, quantity, total_money: total }) => ({
-      description: [name, variation].filter((part) => part !== null).join(', ') || null,
-      quantity,
-      amountMinor: total.amount,
+    .map((line) => ({
+      description: describeLine(line),
+      quantity: line.quantity,
+      amountMinor: line.total_money.amount,
       productSourceId: null,
     }));
 }

@@ -1,6 +1,7 @@
 import { isA, seededItem } from '../catalogue/catalogue.ts';
 import { changeId, countId, seededStock } from '../inventory/inventory.ts';
 import { seededCustomer } from '../customers/customers.ts';
+import { seededInvoice } from '../invoices/invoices.ts';
 import { seededPayment } from '../payments/payments.ts';
 import type { Kind, SquareState, WireObject } from '../state/square-state.ts';
 
@@ -22,6 +23,7 @@ type Seed = (order: SeedOrder) => readonly string[];
 export const SEEDS: Readonly<Partial<Record<Kind, Seed>>> = {
   customers: seedOf('customers', (index, atMs) => [seededCustomer(index, atMs)]),
   catalogue: seedOf('catalogue', seededItem, (object) => isA(object, 'ITEM_VARIATION')),
+  invoices: seedOf('invoices', (index, atMs, locationId) => [seededInvoice(index, atMs, locationId)]),
   payments: seedOf('payments', (index, atMs, locationId) => [seededPayment(index, atMs, locationId)]),
   counts(order) {
     const { state, merchant, locationId } = order;

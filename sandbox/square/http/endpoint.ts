@@ -38,7 +38,7 @@ export function routeOf(state: SquareState, { method, path, scope, run }: Endpoi
       if (version !== undefined && (typeof version !== 'string' || !VERSION.test(version)))
         throw invalidRequest('INVALID_SQUARE_VERSION_FORMAT', 'The Square-Version header is not a date.');
       const before = state.revision;
-      const body = run({ state, merchant, part, nowMs: visit.nowMs, visit });
+      const body = run({ state, merchant, part: decodeURIComponent(part), nowMs: visit.nowMs, visit });
       return json(body, {
         written: state.revision !== before,
         headers: version === undefined ? {} : { 'square-version': version },

@@ -92,7 +92,8 @@ function listDisputes(request: SquareRequest): object {
   return { ...(page.items.length > 0 && { disputes: page.items }), ...(page.cursor && { cursor: page.cursor }) };
 }
 
-function getting(kind: Kind, name: string): Endpoint['run'] {
+/** Answers one object of a kind, under a name. */
+export function getting(kind: Kind, name: string): Endpoint['run'] {
   return ({ state, merchant, part }) => {
     const object = state.get(merchant, kind, part);
     if (object) return { [name]: object };

@@ -104,6 +104,7 @@ describe('a page of customers', () => {
     const [first, second] = world
       .proxy()
       .requests.slice(before)
+      .filter(({ path }) => path === '/v2/customers/search')
       .map(({ requestBody }) => JSON.parse(requestBody) as { cursor?: string });
     expect(second).toEqual({ ...first, cursor: expect.any(String) as string });
   });
