@@ -60,6 +60,7 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     log.warn({ code: keyAccess.code }, 'the key service does not answer: until it does, nothing can be connected');
 
   const { kinds } = registries;
+  const { venueCaps } = config;
   const circuitStore = createCircuitStore(db);
   const circuits = createCircuits(circuitStore, { ...CIRCUIT_LIMITS, openMs: config.circuitOpenMs });
   const providers = createProviders(registries.providers, config.providers, {
@@ -83,8 +84,8 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     kinds,
     records: createRecordStores(db, kinds),
     summaries: createTransactionSummaryStore(db),
-    connections: createConnectionStore(db),
-    connectionActions: createConnectionActionsStore(db),
+    connections: createConnectionStore(db, venueCaps.connections),
+    connectionActions: createConnectionActionsStore(db, venueCaps.connections),
     // The API refreshes nothing: it only reads when grants end.
     oauthTokens: createOAuthTokenStore({ db, audit }),
     authorizationGateway: createAuthorizationGateway(temporal),
@@ -101,7 +102,7 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     providers,
     sealer,
     gateway: createSyncGateway({ ...temporal, namespace }),
-    schedules: createScheduleStore(db),
+    schedules: createScheduleStore(db, venueCaps.schedules),
     scheduleGateway: createScheduleGateway(temporal),
     rotations: createSecretRotationStore(db, audit),
     jobGateway: createJobGateway(temporal),

@@ -104,7 +104,7 @@ export async function createDeps(
     disconnections: createDisconnectionStore(db, audit, kinds),
     credentials: createCredentials({ connections, tokens, providers, vault, audit }),
     runs: createSyncRunStore(db),
-    schedules: createScheduleStore(db),
+    schedules: createScheduleStore(db, config.maxSchedulesPerVenue),
     progress: createSyncProgressStore(db, kinds),
     pulls: createPullStore(db, kinds),
     pushes: createPushStore(db, kinds),

@@ -77,6 +77,7 @@ function createConnection(deps: ConnectionRouteDeps): Endpoint {
       'credentials-insufficient',
       'environment-mismatch',
       'connection-disconnecting',
+      'connection-limit-reached',
       'provider-not-supported',
       'provider-refused',
       'provider-unexpected-response',
