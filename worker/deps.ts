@@ -7,9 +7,11 @@ import type { RetentionDeps } from '../activities/retention/remove-expired.ts';
 import type { KeyRotationDeps } from '../activities/vault/key-rotation.ts';
 import type { RefreshingDeps } from '../activities/connections/refresh-grant.ts';
 import type { SchedulingDeps } from '../activities/sync/schedules.ts';
+import type { ProbeGrantDeps } from '../activities/connections/probe-grant.ts';
 import type { SyncChunkDeps } from '../activities/sync/sync-chunk.ts';
 import type { SyncControlDeps } from '../activities/sync/sync-control.ts';
 import type { WorkerConfig } from '../config/config.ts';
+import { createAccessCheckStore } from '../db/connections/access-check-store.ts';
 import { createAccountConnections } from '../db/connections/account-connections.ts';
 import { createAuditStore } from '../db/core/audit-store.ts';
 import { createAuthorizationExchangeStore } from '../db/connections/authorization-exchange-store.ts';
@@ -45,6 +47,7 @@ import { createSealer } from '../vault/sealer.ts';
 import { checkKeyAccess } from '../vault/startup-check.ts';
 
 export type WorkerDeps = SyncChunkDeps &
+  ProbeGrantDeps &
   SyncControlDeps &
   SchedulingDeps &
   KeyRotationDeps &
@@ -97,6 +100,7 @@ export async function createDeps(
     audit,
     brakes: createBrakeStore(db),
     accountConnections: createAccountConnections(db),
+    accessChecks: createAccessCheckStore(db),
     connections,
     tokens,
     authorizations: createAuthorizationStore(db, { tokens, audit }),

@@ -8,6 +8,7 @@ import type { Role } from '../../api/auth/caller.ts';
 import { startServer } from '../../api/http/server.ts';
 import type { VenueId } from '../../contracts/ids.ts';
 import type { ProviderId } from '../../contracts/providers.ts';
+import { createAccessCheckStore } from '../../db/connections/access-check-store.ts';
 import { createAccountConnections } from '../../db/connections/account-connections.ts';
 import { createAuditStore } from '../../db/core/audit-store.ts';
 import { createBudgetStatusStore } from '../../db/budgets/budget-status-store.ts';
@@ -170,6 +171,7 @@ export async function createApiWorld(
     oauthTokens: createOAuthTokenStore({ db, audit }),
     audit,
     accountConnections: createAccountConnections(db),
+    accessChecks: createAccessCheckStore(db),
     deliveries: createWebhookDeliveryStore(db),
   };
   const deps: AppDeps = {
