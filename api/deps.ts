@@ -31,6 +31,7 @@ import { createCircuits } from '../providers/circuits.ts';
 import { createProviders } from '../providers/registry.ts';
 import type { Registries } from '../providers/registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { watchCircuits } from '../telemetry/provider-metrics.ts';
 import { watchPool } from '../telemetry/metrics.ts';
 import { createSealer } from '../vault/sealer.ts';
 import { checkKeyAccess } from '../vault/startup-check.ts';
@@ -68,6 +69,7 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     budget: createBudgetStore(db),
     circuits,
   });
+  watchCircuits(providers.ids, circuitStore);
   // Lazy: the API serves what needs no Temporal while Temporal is still coming; readiness tells.
   const connection = Connection.lazy(await temporalConnectionOptions(config.temporal));
   const { namespace } = config.temporal;

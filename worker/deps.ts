@@ -41,6 +41,7 @@ import { createProviders } from '../providers/registry.ts';
 import type { Registries } from '../providers/registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { watchPool } from '../telemetry/metrics.ts';
+import { watchCircuits } from '../telemetry/provider-metrics.ts';
 import { createOpener } from '../vault/opener.ts';
 import { createResealer } from '../vault/resealer.ts';
 import { createSealer } from '../vault/sealer.ts';
@@ -91,11 +92,13 @@ export async function createDeps(
   const audit = createAuditStore(db);
   const connections = createConnectionStore(db);
   const tokens = createOAuthTokenStore({ db, audit });
-  const circuits = createCircuits(createCircuitStore(db), { ...CIRCUIT_LIMITS, openMs: config.circuitOpenMs });
+  const circuitStore = createCircuitStore(db);
+  const circuits = createCircuits(circuitStore, { ...CIRCUIT_LIMITS, openMs: config.circuitOpenMs });
   const providers = createProviders(definitions, config.providers, {
     budget: createBudgetStore(db),
     circuits,
   });
+  watchCircuits(providers.ids, circuitStore);
   return {
     audit,
     brakes: createBrakeStore(db),
