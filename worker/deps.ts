@@ -11,6 +11,7 @@ import type { ProbeGrantDeps } from '../activities/connections/probe-grant.ts';
 import type { SyncChunkDeps } from '../activities/sync/sync-chunk.ts';
 import type { SyncControlDeps } from '../activities/sync/sync-control.ts';
 import type { WorkerConfig } from '../config/config.ts';
+import { createAbandonedGrants } from '../activities/connections/abandoned-grants.ts';
 import { createAccessCheckStore } from '../db/connections/access-check-store.ts';
 import { createAccountConnections } from '../db/connections/account-connections.ts';
 import { createAuditStore } from '../db/core/audit-store.ts';
@@ -91,6 +92,8 @@ export async function createDeps(
   const presence = await createWorkerPresence(config.databaseUrl);
   const audit = createAuditStore(db);
   const connections = createConnectionStore(db);
+  const exchanges = createAuthorizationExchangeStore(db);
+  const accountConnections = createAccountConnections(db);
   const tokens = createOAuthTokenStore({ db, audit });
   const circuitStore = createCircuitStore(db);
   const circuits = createCircuits(circuitStore, { ...CIRCUIT_LIMITS, openMs: config.circuitOpenMs });
@@ -102,12 +105,13 @@ export async function createDeps(
   return {
     audit,
     brakes: createBrakeStore(db),
-    accountConnections: createAccountConnections(db),
+    accountConnections,
     accessChecks: createAccessCheckStore(db),
     connections,
     tokens,
     authorizations: createAuthorizationStore(db, { tokens, audit }),
-    exchanges: createAuthorizationExchangeStore(db),
+    exchanges,
+    abandonedGrants: createAbandonedGrants({ exchanges, accountConnections, providers, vault, log }),
     disconnections: createDisconnectionStore(db, audit, kinds),
     credentials: createCredentials({ connections, tokens, providers, vault, audit }),
     runs: createSyncRunStore(db),
