@@ -113,8 +113,8 @@ export const LIMIT_VARIABLES = {
     secret: false,
   },
   MAX_CONNECTIONS_PER_VENUE: {
-    schema: upTo(10_000),
-    form: formUpTo(10_000),
+    schema: upTo(1_000),
+    form: formUpTo(1_000),
     description: 'Connections that one venue may have. Disconnected ones do not count.',
     obtain: 'Choose one.',
     default: '100',
@@ -122,8 +122,8 @@ export const LIMIT_VARIABLES = {
     secret: false,
   },
   MAX_SCHEDULES_PER_VENUE: {
-    schema: upTo(100_000),
-    form: formUpTo(100_000),
+    schema: upTo(10_000),
+    form: formUpTo(10_000),
     description: 'Schedules of syncs that all connections of one venue may have together.',
     obtain: 'Choose one. The same for every process.',
     default: '500',

@@ -187,6 +187,12 @@ export const PROBLEMS = {
       'A sum of amounts is larger than 9,007,199,254,740,991 minor units, the largest whole number that every JSON reader keeps exact.',
     remedy: 'Ask for fewer days, or for one kind, currency or connection.',
   },
+  'summary-too-large': {
+    status: 422,
+    title: 'There are too many sums',
+    meaning: 'The transactions asked for make more than 20,000 sums of one day, kind, currency and connection.',
+    remedy: 'Ask for fewer days, or for one kind, currency or connection.',
+  },
   'credentials-refused': {
     status: 422,
     title: 'The provider refused the credentials',

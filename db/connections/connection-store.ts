@@ -2,6 +2,7 @@ import { and, asc, eq, exists, getTableColumns, gt, inArray, ne, sql } from 'dri
 import type { ConnectionId, ConnectionRef, VenueId } from '../../contracts/ids.ts';
 import type { ConnectionState, Environment, OAuthFlow, ProviderId } from '../../contracts/providers.ts';
 import type { SealedSecret } from '../../contracts/vault.ts';
+import { shortened } from '../../domain/reference/characters.ts';
 import { recordWith } from '../core/audit-store.ts';
 import type { AuditEntry, AuditOf } from '../core/audit-store.ts';
 import { toPage } from '../core/page.ts';
@@ -213,6 +214,12 @@ async function changeState(
   return changed.length === 1;
 }
 
+const MAX_ACCOUNT_NAME = 500;
+
+/** A provider bounds its accounts' names as it likes. */
+export const accountNameOf = ({ name }: { readonly name: string | null }): string | null =>
+  name === null ? null : shortened(name, MAX_ACCOUNT_NAME);
+
 interface AccountRef {
   readonly provider: ProviderId;
   readonly environment: Environment;
@@ -265,7 +272,7 @@ async function upsertActive(
     state: 'active',
     cause: null,
     nextAction: null,
-    accountName: account.name,
+    accountName: accountNameOf(account),
     flow: null,
     scopes,
     expiresAt: null,
